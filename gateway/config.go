@@ -1,0 +1,63 @@
+package gateway
+
+import (
+	"log/slog"
+	"time"
+
+	"feedgate/worker"
+)
+
+// Config sets a gateway up. Zero fields mean the documented default; Validate
+// fills them in and reports every fault at once, each by the name of its flag.
+type Config struct {
+	// URL is the upstream, SCHEME://HOST:PORT[,HOST:PORT...].
+	URL string
+
+	Workers  int    // default GOMAXPROCS
+	Dispatch string // "spread" (default) or "key"
+	Key      string // selector: bytes:OFFSET:LENGTH, field:N:SEP, json:NAME
+	Ring     int    // entries of each ring, a power of two; default 8192
+
+	FlushMax  int // messages per sendmmsg, 1 to 32; default 32
+	FlushPack int // acks in one such message at most; 0: as many as lie ready
+
+	Ack         string        // "each", "ordered", "range", "none"; default by protocol
+	AckInterval time.Duration // longest a range ack waits; default 100ms
+
+	MaxMessage int64 // bytes; default 1 MiB
+	InFlight   int   // default 65536
+	Memory     int64 // bytes of read buffers in all; default 64 MiB
+
+	Retries  int           // default 0
+	RetryMin time.Duration // default 100ms
+
+	DeadLetter string // "" or file:PATH
+
+	Heartbeat      time.Duration // default 5s
+	IdleTimeout    time.Duration // default 25s; NoTimeout: off
+	ConnectTimeout time.Duration // default 10s
+	WriteTimeout   time.Duration // default 5m
+	ReconnectMin   time.Duration // default 100ms
+	ReconnectMax   time.Duration // default 10s
+	DrainTimeout   time.Duration // default 10s
+
+	ExitOnClose bool
+	State       string // path; "": none
+	ClientName  string // default host name
+	Token       []byte // login secret; nil: none
+
+	// Of scheme tcp.
+	Frame             string
+	Hello             string
+	AckTemplate       string
+	HeartbeatTemplate string
+	IgnorePrefix      string
+
+	// Sink takes the messages. It is shared, not closed, by the gateway.
+	Sink worker.Sink
+
+	Log *slog.Logger // default slog.Default()
+}
+
+// NoTimeout as IdleTimeout turns it off; a zero field means the default.
+const NoTimeout = time.Duration(-1)

@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// dispatch gives decoded messages to the workers; all is false when the window or
+// the rings are full and some are left.
+func (in *intake) dispatch(now time.Duration) (moved, all bool) {
+	l := in.l
+	start := l.win.next
+	msgs := in.cur.Msgs
+	for in.next < len(msgs) {
+		room := l.win.room()
+		if room == 0 {
+			break
+		}
+		m := &msgs[in.next]
+		n := 1
+		switch {
+		case m.Code != worker.OK:
+			if err := in.refuse(m, now); err != nil {
+				in.fail(err)
+			}
+		case l.seq.inOrder(m.Seq):
+			n = in.dispatchRun(msgs[in.next:min(len(msgs), in.next+room)], false)
+			l.seq.took(n)
+		default:
+			n = in.dispatchOdd(msgs[in.next:in.next+1], now)
+		}
+		if n == 0 {
+			break
+		}
+		in.next += n
+		msgs = in.cur.Msgs
+	}
+	in.publish()
+	if l.win.next > start {
+		l.note(readBatch{l.win.next, in.readAt})
+	}
+	return l.win.next > start, in.next == len(in.cur.Msgs)
+}
+
+// fail drops what was decoded from here on: the connection ends with err.
+func (in *intake) fail(err error) {
+	in.cur.Msgs = in.cur.Msgs[:in.next+1]
+	in.failed, in.more = err, false
+}
+
+// dispatchOdd takes a message whose number is not simply the next.
+func (in *intake) dispatchOdd(m []wire.Msg, now time.Duration) int {
+	if !in.vacant(&m[0]) {
+		return 0
+	}
+	err := in.judge(m[0].Seq, now, func(late bool) { in.dispatchRun(m, late) })
+	if err != nil {
+		in.fail(err)
+	}
+	return 1
+}
+
+// judge accepts a sequence number, counts what is to be counted, and calls take
+// when the message has not been here before.
+func (in *intake) judge(seq uint64, now time.Duration, take func(late bool)) error {
+	l := in.l
+	v := l.seq.accept(seq)
+	l.session.note(l, v, now)
+	switch v.arrival {
+	case fresh, late:
+		take(v.arrival == late)
+	case again:
+		l.stats.Duplicates.Add(1)
+		if place, ok := l.win.runs.place(seq, l.win.base, l.win.next); ok {
+			l.ack.received(place, now)
+		} else {
+			l.ack.repeat(seq, now)
+		}
+	case back:
+		return wire.Errorf(wire.SeqBack, protocolErrorCode, "DATA seq %d after seq %d", seq, l.seq.expect-1)
+	}
+	return nil
+}
+
+// vacant reports whether the worker that m goes to has room.
+func (in *intake) vacant(m *wire.Msg) bool {
+	if in.l.set.selector != nil {
+		return len(in.keyed(m).In().Reserve(1)) > 0
+	}
+	_, slots := in.spread(1)
+	return len(slots) > 0
+}
+
+// spread picks the worker for the next run, passing over full rings, and reserves
+// up to n slots.
+func (in *intake) spread(n int) (int, []worker.Desc) {
+	for k := range in.l.workers {
+		i := in.turnTo + k
+		if i >= len(in.l.workers) {
+			i -= len(in.l.workers)
+		}
+		if slots := in.l.workers[i].In().Reserve(n); len(slots) > 0 {
+			return i, slots
+		}
+	}
+	return 0, nil
+}
+
+func (in *intake) keyed(m *wire.Msg) *worker.Worker {
+	h := in.l.set.selector.Hash(in.data[m.Off : m.Off+m.Len])
+	return in.l.workers[(h>>32)*uint64(len(in.l.workers))>>32]
+}
+
+// dispatchRun gives the messages at the head of msgs that have consecutive
+// numbers to workers, as many as go at once, and returns how many.
+func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
+	var n int
+	if in.l.set.selector != nil {
+		n = in.fillKeyed(msgs)
+	} else {
+		n = in.fillSpread(msgs)
+	}
+	if n > 0 {
+		in.l.win.add(msgs[0].Seq, n, late)
+		in.l.working += n
+		in.dispatched += n
+		in.l.stats.Messages.Add(uint64(n))
+		if in.l.set.selector == nil {
+			in.publish()
+		}
+	}
+	return n
+}
+
+func (in *intake) fillSpread(msgs []wire.Msg) int {
+	share := (len(in.cur.Msgs) + len(in.l.workers) - 1) / len(in.l.workers)
+	i, slots := in.spread(min(len(msgs), share, runLimit))
+	if len(slots) == 0 {
+		return 0
+	}
+	seq, place, slab := msgs[0].Seq, uint32(in.l.win.next), in.slab
+	n := 0
+	for n < len(slots) {
+		m := &msgs[n]
+		if m.Seq != seq+uint64(n) || m.Code != worker.OK {
+			break
+		}
+		slots[n] = worker.Desc{
+			Seq: m.Seq, Place: place + uint32(n), Off: m.Off, Len: m.Len, Slab: slab, Aux: m.Aux,
+		}
+		n++
+	}
+	in.l.workers[i].In().Commit(n)
+	in.dirty = append(in.dirty, i)
+	in.turnTo = i + 1
+	if in.turnTo == len(in.l.workers) {
+		in.turnTo = 0
+	}
+	return n
+}
+
+func (in *intake) fillKeyed(msgs []wire.Msg) int {
+	n := 0
+	for n < len(msgs) {
+		m := &msgs[n]
+		if m.Seq != msgs[0].Seq+uint64(n) || m.Code != worker.OK {
+			break
+		}
+		w := in.keyed(m)
+		slots := w.In().Reserve(1)
+		if len(slots) == 0 {
+			break
+		}
+		slots[0] = worker.Desc{
+			Seq: m.Seq, Place: uint32(in.l.win.next) + uint32(n), Off: m.Off, Len: m.Len, Slab: in.slab, Aux: m.Aux,
+		}
+		w.In().Commit(1)
+		n++
+	}
+	return n
+}
+
+// publish hands committed descriptors to their workers and wakes those that are
+// parked. Nothing committed outlives a dispatch.
+func (in *intake) publish() {
+	if in.l.set.selector != nil {
+		for _, w := range in.l.workers {
+			w.In().Publish()
+			w.Wake()
+		}
+		return
+	}
+	for _, i := range in.dirty {
+		w := in.l.workers[i]
+		w.In().Publish()
+		w.Wake()
+	}
+	in.dirty = in.dirty[:0]
+}

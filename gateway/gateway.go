@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	errorx "github.com/panjf2000/gnet/v2/pkg/errors"
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+
+	"feedgate/worker"
+)
+
+// ErrUnfinished is in the error of Run when it ended with messages unfinished or
+// acks unsent.
+var ErrUnfinished = errors.New("messages left unfinished")
+
+// stopGrace is how long handlers have to return once the pool is stopped.
+const stopGrace = 2 * time.Second
+
+// Gateway is one upstream connection, its loop and its workers.
+//
+// New checks the configuration; Run does everything else and ends with all
+// goroutines stopped and the connection closed. The sink is the caller's to close
+// afterwards.
+type Gateway struct {
+	cfg   Config
+	set   settings
+	stats Stats
+	abort chan struct{}
+	once  sync.Once
+}
+
+// New validates cfg and makes a gateway; no connection is made yet. Its error is
+// a usage error.
+func New(cfg Config) (*Gateway, error) {
+	set, err := cfg.validate()
+	if err != nil {
+		return nil, err
+	}
+	return &Gateway{cfg: cfg, set: set, abort: make(chan struct{})}, nil
+}
+
+// Stats are the gateway's counters.
+func (g *Gateway) Stats() *Stats { return &g.stats }
+
+// URL is the upstream as configured.
+func (g *Gateway) URL() string { return g.cfg.URL }
+
+// Abort ends a drain at once: Run returns ErrUnfinished unless all is done.
+func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
+
+// Run connects, works, reconnects, until ctx is cancelled (it then drains, at
+// most for Config.DrainTimeout), the server closes cleanly with
+// Config.ExitOnClose, or something fails for good. Nil means done and drained:
+// everything that was read is acknowledged. It may be called once.
+func (g *Gateway) Run(ctx context.Context) error {
+	l := newLoop(&g.cfg, g.set, &g.stats)
+	var err error
+	if l.poller, err = netpoll.OpenPoller(); err != nil {
+		return fmt.Errorf("open the poller: %w", err)
+	}
+	l.pool, err = worker.NewPool(worker.Config{
+		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.cfg.InFlight,
+		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
+		Bell: &l.bell, Wake: l.wake, Log: g.cfg.Log,
+	})
+	if err != nil {
+		return errors.Join(err, l.poller.Close())
+	}
+	l.workers = l.pool.Workers()
+	g.stats.setRings(l.ringDepths)
+	l.pool.Start()
+
+	ended := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() { g.watch(ctx, l, ended) })
+	l.post(func() {})
+	if err := l.poller.Polling(l.onEvent); !errors.Is(err, errorx.ErrEngineShutdown) {
+		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("poll: %w", err))
+	}
+	close(ended)
+	watching.Wait()
+	return errors.Join(l.stop.err, g.shutDown(l))
+}
+
+// watch tells the loop what comes from outside.
+func (g *Gateway) watch(ctx context.Context, l *loop, ended <-chan struct{}) {
+	drain, failed, abort := ctx.Done(), g.cfg.Sink.Failed(), (<-chan struct{})(g.abort)
+	for {
+		select {
+		case <-ended:
+			return
+		case <-drain:
+			drain = nil
+			l.post(l.drain)
+		case <-failed:
+			failed = nil
+			l.post(func() { l.fail(fmt.Errorf("--sink: %w", g.cfg.Sink.Err())); l.abort() })
+		case <-abort:
+			abort = nil
+			l.post(l.abort)
+		}
+	}
+}
+
+// shutDown ends what the loop leaves behind, in this order: the dial, the
+// connection, the workers, the poller that they wake it by, the slabs.
+func (g *Gateway) shutDown(l *loop) error {
+	l.link.abandon()
+	var err error
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		err = l.pool.Stop()
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(stopGrace):
+		g.cfg.Log.Error("a handler does not return; left behind", "waited", stopGrace)
+		return l.close()
+	}
+	err = errors.Join(err, l.close())
+	l.slabs.close()
+	return err
+}

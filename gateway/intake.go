@@ -1,0 +1,228 @@
+package gateway
+
+import (
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+const (
+	// decodeBatch is how many messages are framed before they are dispatched.
+	decodeBatch = 512
+	// runLimit is the longest run of consecutive messages that one worker gets.
+	runLimit = 128
+	// readLeast is the least room worth a read when a fresh slab can be had.
+	readLeast = 16 << 10
+)
+
+// intake is the way of received bytes from the socket through slab and framer.
+//
+// Invariant: bytes of the slab from cur.Scan up to filled were received and not
+// decoded; messages from next on in cur.Msgs were decoded and not dispatched.
+type intake struct {
+	l *loop
+
+	cur    wire.Input
+	next   int   // first message of cur.Msgs that was not dispatched
+	failed error // decoding stopped here; dealt with when next has caught up
+	more   bool  // decoding may go on with what is there
+
+	held       bool // there is a slab
+	slab       uint16
+	data       []byte // of the slab
+	filled     int
+	readAt     time.Duration // when the last bytes came
+	dispatched int           // messages of the slab that were given to workers
+
+	turnTo int   // worker that is next to get a run
+	dirty  []int // workers with descriptors committed and not published
+}
+
+func (in *intake) init(l *loop) {
+	in.l = l
+	in.cur.Msgs = make([]wire.Msg, 0, decodeBatch)
+}
+
+// reset forgets the connection's bytes. Messages that were dispatched keep their
+// slab.
+func (in *intake) reset() {
+	in.dropSlab()
+	in.cur = wire.Input{Msgs: in.cur.Msgs[:0], Out: in.cur.Out[:0]}
+	in.next, in.failed, in.more = 0, nil, false
+}
+
+func (in *intake) dropSlab() {
+	if in.held {
+		in.l.slabs.letGo(in.slab, in.dispatched)
+		in.held, in.data, in.filled, in.dispatched = false, nil, 0, 0
+	}
+}
+
+// takeInput dispatches, decodes, and reads once; false when it could do neither.
+func (l *loop) takeInput(now time.Duration) bool {
+	in := &l.in
+	busy, read := false, false
+	for l.link.decoding() {
+		moved, all := in.dispatch(now)
+		busy = busy || moved
+		if !all {
+			l.paused = true
+			return busy
+		}
+		if in.event(now) {
+			busy = true
+			continue
+		}
+		if in.more {
+			in.decode()
+			continue
+		}
+		if read || !l.link.reading() {
+			break
+		}
+		if !in.room() || l.out.len() >= outLimit {
+			l.paused = true
+			return busy
+		}
+		read = true
+		busy = in.read(now) || busy
+	}
+	l.paused = false
+	return busy
+}
+
+// event deals with what decoding stopped behind, all messages before it having
+// been dispatched.
+func (in *intake) event(now time.Duration) bool {
+	if in.cur.Event.Kind != wire.EventNone {
+		e := in.cur.Event
+		in.cur.Event = wire.Event{}
+		in.l.link.event(e, now)
+		return true
+	}
+	if in.failed != nil {
+		err := in.failed
+		in.failed, in.more = nil, false
+		in.l.link.protocolError(err, now)
+		return true
+	}
+	return false
+}
+
+// decode frames what lies in the slab, up to a batch.
+func (in *intake) decode() {
+	c := &in.cur
+	c.Msgs, in.next = c.Msgs[:0], 0
+	err := in.l.link.conn.Decode(in.data[:in.filled], c)
+	c.Check(in.data[:in.filled])
+	in.more = err == nil && (len(c.Msgs) == cap(c.Msgs) || c.Event.Kind != wire.EventNone)
+	in.failed = err
+	if len(c.Out) > 0 {
+		in.l.out.buf = append(in.l.out.buf, c.Out...)
+		in.l.out.appended(0, 0)
+		c.Out = c.Out[:0]
+	}
+}
+
+// read receives once.
+func (in *intake) read(now time.Duration) bool {
+	l := in.l
+	room := in.data[in.filled:]
+	n, err := l.link.sock.recv(room)
+	l.stats.Reads.Add(1)
+	switch {
+	case err != nil && wouldBlock(err):
+		l.link.readable = false
+		return false
+	case err != nil:
+		l.link.lost(now, "receive", err)
+		return true
+	case n == 0:
+		l.link.endOfStream(in.filled-in.cur.Scan+in.cur.Keep-in.cur.Start, now)
+		return true
+	}
+	if n < len(room) && !l.link.hup {
+		// The buffer is drained, and what comes next makes another edge.
+		l.link.readable = false
+	}
+	l.stats.ReadBytes.Add(uint64(n))
+	l.link.heard = now
+	in.readAt = now
+	in.filled += n
+	in.more = true
+	return true
+}
+
+// room makes sure that there is room to read into, moving to another slab when
+// it must; false when --memory has none to give.
+func (in *intake) room() bool {
+	c := &in.cur
+	if !in.held {
+		return in.fresh(0)
+	}
+	kept, rest := c.Keep-c.Start, in.filled-c.Scan
+	free := len(in.data) - in.filled
+	if kept == 0 && rest == 0 {
+		if in.l.slabs.idle(in.slab, in.dispatched) {
+			in.l.slabs.table.Hold(in.slab, in.dispatched)
+			in.dispatched, in.filled = 0, 0
+			*c = wire.Input{Msgs: c.Msgs, Out: c.Out}
+			return true
+		}
+		return free >= readLeast || in.roll(0) || free > 0
+	}
+	need := kept + max(c.Need, rest+1)
+	if free > 0 && c.Scan+max(c.Need, rest+1) <= len(in.data) {
+		return true
+	}
+	if c.Need == 0 && need > len(in.data)/2 {
+		need = 2 * len(in.data) // of unknown size: grow by doubling
+		if most := kept + rest + int(in.l.cfg.MaxMessage) + readLeast; need > most {
+			need = most
+		}
+	}
+	return in.roll(need)
+}
+
+// fresh takes a slab that nothing is moved to.
+func (in *intake) fresh(n int) bool {
+	id, ok := in.l.slabs.take(n)
+	if !ok {
+		return false
+	}
+	in.held, in.slab = true, id
+	in.data = in.l.slabs.table.At(id).Data
+	in.filled, in.dispatched = 0, 0
+	return true
+}
+
+// roll moves what is not decoded, or not complete, to another slab of at least n
+// bytes.
+func (in *intake) roll(n int) bool {
+	c := &in.cur
+	old, oldData, oldFilled, dispatched := in.slab, in.data, in.filled, in.dispatched
+	if !in.fresh(n) {
+		return false
+	}
+	at := copy(in.data, oldData[c.Start:c.Keep])
+	in.filled = at + copy(in.data[at:], oldData[c.Scan:oldFilled])
+	c.Rebase()
+	in.l.slabs.letGo(old, dispatched)
+	return true
+}
+
+// refuse gives a message that could not be framed its place and its code.
+func (in *intake) refuse(m *wire.Msg, now time.Duration) error {
+	return in.judge(m.Seq, now, func(late bool) {
+		place := in.l.win.add(m.Seq, 1, late)
+		in.l.working++
+		in.l.finishedHere(place, m.Code, now)
+	})
+}
+
+// finishedHere completes a message that never was with a worker.
+func (l *loop) finishedHere(place uint64, code worker.Code, now time.Duration) {
+	l.working--
+	l.ack.finished(place, 1, code, nil, now)
+}

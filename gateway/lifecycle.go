@@ -1,0 +1,212 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"feedgate/gateway/wire/fg1"
+)
+
+// stopping is how the loop comes to its end.
+type stopping struct {
+	leaving  bool          // no more is read; the loop ends when all is finished
+	drained  bool          // the pool has been told
+	deadline time.Duration // 0: none
+	aborted  bool
+	done     bool  // the loop has ended
+	err      error // why it did, when not well
+}
+
+// drain begins the end of the gateway at its user's wish.
+func (l *loop) drain() {
+	if l.stop.deadline != 0 {
+		return
+	}
+	l.stop.deadline = l.now() + l.cfg.DrainTimeout
+	l.stop.leaving = true
+	l.log.Info("draining", "in_flight", l.win.span(), "timeout", l.cfg.DrainTimeout)
+	l.link.finish(fg1.CodeShuttingDown, l.now())
+}
+
+// abort ends it at once.
+func (l *loop) abort() {
+	l.stop.leaving, l.stop.aborted = true, true
+}
+
+// fail ends it with an error, after the connection has been closed in order.
+func (l *loop) fail(err error) {
+	if l.stop.err == nil {
+		l.stop.err = err
+	}
+	l.stop.leaving = true
+}
+
+// exit ends the loop. What the server still waits for makes it a failure.
+func (l *loop) exit() {
+	l.stop.done = true
+	owed := l.link.owed
+	if l.link.sock.fd >= 0 {
+		owed = l.win.owed()
+	}
+	if l.working > 0 || owed > 0 {
+		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("%w: %d with workers, %d acknowledgements not sent",
+			ErrUnfinished, l.working, owed))
+	}
+}
+
+// step moves the connection on through its phases; false when it stays.
+func (k *link) step(now time.Duration) bool {
+	l := k.l
+	if l.stop.leaving {
+		if l.stop.aborted || l.stop.deadline != 0 && now >= l.stop.deadline {
+			l.exit()
+			return true
+		}
+		k.drainPool()
+	}
+	was := k.phase
+	switch k.phase {
+	case offline:
+		k.stepOffline(now)
+	case dialing:
+		if l.stop.leaving {
+			k.cancel()
+		}
+	case login, open:
+		if l.stop.leaving {
+			k.finish(fg1.CodeShuttingDown, now)
+			break
+		}
+		k.checkAlive(now)
+	case finishing:
+		k.stepFinishing(now)
+	case goodbye:
+		k.checkAlive(now)
+		if k.phase == goodbye && l.out.len() == 0 {
+			k.closeSend(now)
+		}
+	case lingering:
+		k.stepLingering(now)
+	}
+	return k.phase != was || l.stop.done
+}
+
+// drainPool tells the handlers, once, that no message will come any more.
+func (k *link) drainPool() {
+	l := k.l
+	if l.stop.drained || l.in.next < len(l.in.cur.Msgs) || l.in.more || k.phase == login || k.phase == open {
+		return
+	}
+	l.stop.drained = true
+	l.pool.Drain()
+}
+
+func (k *link) stepOffline(now time.Duration) {
+	switch {
+	case k.l.stop.leaving:
+		if k.l.working == 0 {
+			k.l.exit()
+		}
+	case now >= k.redial:
+		k.startDial()
+	}
+}
+
+// checkAlive lets the protocol say that we are alive, and ends a connection whose
+// peer is not.
+func (k *link) checkAlive(now time.Duration) {
+	l := k.l
+	if k.tick == 0 || now >= k.tick {
+		before := l.out.len()
+		l.out.buf, k.tick = k.conn.Tick(l.out.buf, now)
+		if l.out.len() > before {
+			l.out.appended(0, 0)
+		}
+	}
+	idle := l.cfg.IdleTimeout
+	switch {
+	case k.phase == login && now >= k.deadline:
+		k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", l.cfg.ConnectTimeout))
+	case l.out.len() > 0 && now-k.wrote >= l.cfg.WriteTimeout:
+		k.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", l.cfg.WriteTimeout))
+	case k.phase == open && idle != NoTimeout && !l.paused && now-k.heard >= idle:
+		k.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", idle))
+	}
+}
+
+// stepFinishing says goodbye when all that was read is acked, or time is up.
+func (k *link) stepFinishing(now time.Duration) {
+	l := k.l
+	k.checkAlive(now)
+	if k.phase != finishing {
+		return
+	}
+	through := l.working == 0 && l.in.next == len(l.in.cur.Msgs) && !l.in.more && l.out.len() == 0 && !l.ack.owed
+	if !through && (k.deadline == 0 || now < k.deadline) {
+		return
+	}
+	k.phase = goodbye
+	before := l.out.len()
+	l.out.buf = k.conn.AppendClose(l.out.buf, k.why)
+	if l.out.len() > before {
+		l.out.appended(0, 0)
+	}
+}
+
+// closeSend ends our side. From here on the server has all that we will send.
+func (k *link) closeSend(now time.Duration) {
+	if err := k.sock.closeSend(); err != nil {
+		k.lost(now, "close", err)
+		return
+	}
+	k.phase, k.deadline, k.readable = lingering, 0, true
+}
+
+// stepLingering reads and discards until the server closes, so that no reset
+// destroys acks on their way: closing a socket with unread bytes resets it.
+func (k *link) stepLingering(now time.Duration) {
+	for k.readable {
+		n, err := k.sock.recv(k.l.scratch[:])
+		if err != nil && wouldBlock(err) {
+			k.readable = false
+			break
+		}
+		if err != nil || n == 0 {
+			k.closed(now)
+			return
+		}
+	}
+	if k.deadline == 0 && k.sock.unacked() == 0 {
+		k.deadline = now + lingerTime
+	}
+	if k.deadline != 0 && now >= k.deadline || k.deadline == 0 && now-k.wrote >= k.l.cfg.WriteTimeout {
+		k.closed(now)
+	}
+}
+
+// nextDue is when the loop must turn at the latest; zero: when something happens.
+func (k *link) nextDue() time.Duration {
+	l := k.l
+	due := l.stop.deadline
+	switch k.phase {
+	case offline:
+		due = earliest(due, k.redial)
+	case login, open, finishing, goodbye:
+		due = earliest(due, k.deadline)
+		due = earliest(due, k.tick)
+		due = earliest(due, l.ack.due())
+		if l.out.len() > 0 {
+			due = earliest(due, k.wrote+l.cfg.WriteTimeout)
+		}
+		if k.phase == open && l.cfg.IdleTimeout != NoTimeout && !l.paused {
+			due = earliest(due, k.heard+l.cfg.IdleTimeout)
+		}
+	case lingering:
+		due = earliest(due, k.deadline)
+		if k.deadline == 0 {
+			due = earliest(due, l.lastTurn+lingerPoll)
+		}
+	}
+	return due
+}

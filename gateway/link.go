@@ -1,0 +1,301 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/fg1"
+	"feedgate/worker"
+)
+
+const protocolErrorCode = fg1.CodeProtocolError
+
+// phase is where a connection stands. It goes down the list; lost connections
+// skip the rest.
+type phase uint8
+
+const (
+	offline   phase = iota // until the time to dial has come
+	dialing                // a goroutine connects
+	login                  // connected; the protocol is not ready
+	open                   // messages come
+	finishing              // nothing more is read; what is in flight is finished and acked
+	goodbye                // the protocol's close is on its way out
+	lingering              // our side is closed; the peer's acks of TCP are awaited
+)
+
+const (
+	// errorGrace is how long messages received before a protocol error have to be
+	// finished and acked before the connection ends.
+	errorGrace = time.Second
+	// lingerTime is how long the server has to close after its TCP has
+	// acknowledged all, SPEC section 2.
+	lingerTime = time.Second
+	// lingerPoll is how often it is asked whether it has.
+	lingerPoll = 20 * time.Millisecond
+)
+
+// link is the connection to the upstream: how it comes about, and how it ends.
+// The loop owns it; only dial runs on a goroutine of its own.
+type link struct {
+	l     *loop
+	phase phase
+	sock  socket
+	addr  string
+	conn  wire.Conn
+
+	readable, writable bool // as the poller's edges left them
+	hup                bool // the peer has closed or reset: read to the end
+
+	heard    time.Duration // when the last bytes came
+	wrote    time.Duration // when the peer last took bytes, or had none to take
+	deadline time.Duration // of login, finishing, lingering; 0: none
+	tick     time.Duration // when the protocol wants to be asked
+	why      worker.Code   // for the protocol's close
+
+	acked      bool // something was acknowledged on this connection
+	peerClosed bool // the server has said that it sends no more
+	clean      bool // and in a way that --exit-on-close counts
+	owed       int  // acks that the last connection left unsent
+
+	dialer  dialer
+	dialed  chan dialResult // one at most
+	cancel  context.CancelFunc
+	backoff *backoff.ExponentialBackOff
+	redial  time.Duration
+}
+
+type dialResult struct {
+	fd   int
+	addr string
+	err  error
+}
+
+func (k *link) init(l *loop) {
+	k.l = l
+	k.sock.fd = -1
+	k.dialed = make(chan dialResult, 1)
+	k.dialer = dialer{hosts: l.set.upstream.hosts, timeout: l.cfg.ConnectTimeout}
+	k.backoff = backoff.NewExponentialBackOff()
+	// Full jitter: a factor of 1 draws from 0 to twice the interval.
+	k.backoff.RandomizationFactor = 1
+	k.backoff.Multiplier = 2
+	k.backoff.InitialInterval = l.cfg.ReconnectMin / 2
+	k.backoff.MaxInterval = l.cfg.ReconnectMax / 2
+}
+
+func (k *link) edge(event netpoll.IOEvent) {
+	k.readable = k.readable || event&eventReadable != 0
+	k.writable = k.writable || event&eventWritable != 0
+	k.hup = k.hup || event&eventClosed != 0
+}
+
+// decoding reports whether received bytes are to be decoded and dispatched.
+func (k *link) decoding() bool { return k.phase == login || k.phase == open || k.phase == finishing }
+
+// reading reports whether more is to be read now.
+func (k *link) reading() bool { return (k.phase == login || k.phase == open) && k.readable }
+
+func (k *link) finishing() bool { return k.phase == finishing }
+
+func (k *link) startDial() {
+	k.phase = dialing
+	ctx, cancel := context.WithCancel(context.Background())
+	k.cancel = cancel
+	go func() {
+		fd, addr, err := k.dialer.dial(ctx)
+		k.dialed <- dialResult{fd, addr, err}
+		k.l.post(k.takeDial)
+	}()
+}
+
+// abandon ends whatever is going on, after the loop has ended.
+func (k *link) abandon() {
+	if k.cancel != nil {
+		k.cancel()
+		if r := <-k.dialed; r.err == nil {
+			k.sock.fd = r.fd
+		}
+	}
+	if k.sock.fd >= 0 {
+		k.sock.close()
+		k.sock.fd = -1
+	}
+	k.l.in.dropSlab()
+}
+
+// takeDial takes what the dialing goroutine has brought.
+func (k *link) takeDial() {
+	r := <-k.dialed
+	k.cancel()
+	k.cancel = nil
+	now := k.l.now()
+	if r.err != nil {
+		k.phase = offline
+		k.redial = now + k.backoff.NextBackOff()
+		if !k.l.stop.leaving {
+			k.l.log.Error("cannot connect; will try again", "upstream", k.l.cfg.URL, "error", r.err,
+				"retry_in", k.redial-now)
+		}
+		return
+	}
+	k.connected(r.fd, r.addr, now)
+}
+
+func (k *link) connected(fd int, addr string, now time.Duration) {
+	k.sock.fd, k.addr = fd, addr
+	k.conn = k.l.set.proto.NewConn()
+	k.phase = login
+	k.readable, k.writable, k.hup = false, true, false
+	k.heard, k.wrote, k.tick = now, now, 0
+	k.deadline = now + k.l.cfg.ConnectTimeout
+	k.acked, k.peerClosed, k.clean, k.owed = false, false, false, 0
+	if err := k.l.poller.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
+		k.lost(now, "watch the socket", err)
+		return
+	}
+	k.l.log.Debug("connected", "addr", addr)
+	k.l.out.buf = k.conn.Open(k.l.out.buf, k.l.resume())
+	k.l.out.appended(0, 0)
+	k.l.in.more = true // Decode is called once with nothing
+}
+
+// event takes what the protocol has decoded about the connection.
+func (k *link) event(e wire.Event, now time.Duration) {
+	switch e.Kind {
+	case wire.EventReady:
+		k.ready(e, now)
+	case wire.EventClose:
+		if e.Code == worker.Code(fg1.CodeBadToken) && !k.l.session.reached {
+			k.l.fail(fmt.Errorf("%s: the server refused the token; see --token-file", k.addr))
+		}
+		k.l.log.Info("server closes", "addr", k.addr, "code", e.Code)
+		k.peerCloses(e.Clean, now)
+	}
+}
+
+func (k *link) ready(e wire.Event, now time.Duration) {
+	if offered := k.offered(e); offered != "" {
+		k.l.fail(fmt.Errorf("%s: the server does not take %q acks; see --ack", k.addr, offered))
+		k.finish(fg1.CodeBadRequest, now)
+		return
+	}
+	k.phase, k.deadline = open, 0
+	k.l.stats.Connected.Store(true)
+	k.l.log.Info("connected and logged in", "addr", k.addr, "session", e.Session, "first", e.First)
+	k.l.session.begin(k.l, e, now)
+}
+
+// offered names the ack mode that the server did not offer, if it is ours.
+func (k *link) offered(e wire.Event) string {
+	switch k.l.set.ack {
+	case ackEach, ackOrdered:
+		if !e.Each {
+			return "each"
+		}
+	case ackRange:
+		if !e.Cumulative {
+			return "range"
+		}
+	}
+	return ""
+}
+
+// peerCloses begins our end of the close: no more will come.
+func (k *link) peerCloses(clean bool, now time.Duration) {
+	k.peerClosed, k.clean = true, clean
+	if clean && k.l.cfg.ExitOnClose {
+		k.l.stop.leaving = true
+	}
+	k.finish(worker.OK, now)
+	k.deadline = 0
+}
+
+// endOfStream takes the end of the peer's bytes, with rest of them unused.
+func (k *link) endOfStream(rest int, now time.Duration) {
+	k.readable = false
+	if err := k.conn.End(rest); err != nil {
+		k.count(err)
+	}
+	if k.l.set.traits.EOFCloses {
+		k.l.log.Info("server closed", "addr", k.addr)
+		k.peerCloses(true, now)
+		return
+	}
+	k.lost(now, "receive", errors.New("the server closed the connection without a goodbye"))
+}
+
+// protocolError ends the connection over a fault of the peer: what came before it
+// is finished, what comes after is not looked at.
+func (k *link) protocolError(err error, now time.Duration) {
+	code := k.count(err)
+	if k.phase == login {
+		k.dialer.failover()
+	}
+	k.l.in.reset()
+	k.finish(code, now)
+	k.deadline = now + errorGrace
+}
+
+// count counts and logs a fault of the peer and returns its code.
+func (k *link) count(err error) worker.Code {
+	var fault *wire.Error
+	if !errors.As(err, &fault) {
+		panic(fmt.Sprintf("gateway: a protocol returned %T", err))
+	}
+	k.l.stats.addError(fault.Reason)
+	k.l.log.Error("protocol error", "addr", k.addr, "reason", fault.Reason, "error", fault.Detail)
+	return fault.Code
+}
+
+// finish stops reading; step says goodbye once all that was read is acked.
+func (k *link) finish(why worker.Code, now time.Duration) {
+	if k.phase == login || k.phase == open {
+		k.phase, k.why, k.deadline = finishing, why, 0
+	}
+}
+
+// lost ends a connection that cannot be used any more.
+func (k *link) lost(now time.Duration, doing string, err error) {
+	if k.phase == login {
+		k.dialer.failover()
+	}
+	k.l.log.Warn("connection lost", "addr", k.addr, "doing", doing, "error", err)
+	k.closed(now)
+}
+
+// closed clears up after a connection, however it ended.
+func (k *link) closed(now time.Duration) {
+	l := k.l
+	if err := l.poller.Delete(k.sock.fd); err != nil {
+		l.log.Debug("stop watching the socket", "error", err)
+	}
+	k.sock.close()
+	k.sock.fd = -1
+	k.phase, k.conn = offline, nil
+	l.stats.Connected.Store(false)
+	l.in.reset()
+	l.ack.disconnect()
+	k.owed = l.win.owed()
+	l.win.disconnect()
+	if !l.set.traits.Sequenced {
+		l.win.forsake()
+	}
+	if l.stop.leaving {
+		return
+	}
+	if !l.set.traits.Sequenced {
+		k.owed = 0 // the server will send them again, as new messages
+	}
+	if k.acked {
+		k.backoff.Reset()
+	}
+	k.redial = now + k.backoff.NextBackOff()
+	l.stats.Reconnects.Add(1)
+}

@@ -1,0 +1,316 @@
+package gateway
+
+import (
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	errorx "github.com/panjf2000/gnet/v2/pkg/errors"
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"github.com/panjf2000/gnet/v2/pkg/queue"
+
+	"feedgate/gateway/wire"
+	"feedgate/ring"
+	"feedgate/worker"
+)
+
+const (
+	// outLimit is how many unsent bytes stop the loop from taking replies and
+	// from reading: a peer that does not read holds everything back.
+	outLimit = 256 << 10
+	// maxTurns bounds how long the loop goes on without asking the poller, whose
+	// edges tell that the socket is writable again and which runs what was posted.
+	maxTurns = 64
+)
+
+// loop is the goroutine between the socket and the workers. It turns as long as
+// there is something to do, then blocks in the poller. All fields are its own but
+// those headed shared.
+type loop struct {
+	cfg   *Config
+	set   settings
+	log   *slog.Logger
+	stats *Stats
+	epoch time.Time
+
+	pool    *worker.Pool
+	workers []*worker.Worker
+	slabs   *slabPool
+
+	win     *window
+	out     outbuf
+	ack     acker
+	seq     sequence
+	in      intake
+	link    link
+	session session
+
+	working   int // messages that are with workers
+	latencies fifo[readBatch]
+	stop      stopping
+	lastTurn  time.Duration
+	paused    bool // the last turn did not want to read
+
+	poller  *netpoll.Poller
+	timer   *time.Timer
+	timerAt time.Duration
+	sends   [maxBatch][]byte
+	scratch [16 << 10]byte // what is read and discarded
+
+	// Shared: workers ring the bell, and whoever posts uses the poller.
+	bell  ring.Bell
+	wakes atomic.Uint64
+	gate  sync.Mutex
+	ended bool // the poller is closed; under gate
+}
+
+// readBatch is the messages of one read: when it was, and the place behind them.
+type readBatch struct {
+	end  uint64
+	when time.Duration
+}
+
+func newLoop(cfg *Config, set settings, stats *Stats) *loop {
+	l := &loop{cfg: cfg, set: set, log: cfg.Log, stats: stats, epoch: time.Now()}
+	l.slabs = newSlabPool(cfg.Memory, cfg.MaxMessage)
+	l.win = newWindow(cfg.InFlight)
+	l.out.pack = cfg.FlushPack
+	l.ack = acker{
+		mode: set.ack, rendered: set.traits.RenderAcks, interval: cfg.AckInterval,
+		win: l.win, out: &l.out, sent: func(code worker.Code, n int) { stats.addAcks(uint16(code), n) },
+	}
+	l.in.init(l)
+	l.link.init(l)
+	return l
+}
+
+func (l *loop) now() time.Duration { return time.Since(l.epoch) }
+
+// wake wakes the loop from the poller. Any goroutine.
+func (l *loop) wake() {
+	l.wakes.Add(1)
+	l.post(func() {})
+}
+
+// post runs f on the loop's goroutine, or never when the loop has ended. Any
+// goroutine.
+func (l *loop) post(f func()) {
+	l.gate.Lock()
+	defer l.gate.Unlock()
+	if l.ended {
+		return
+	}
+	err := l.poller.Trigger(queue.HighPriority, func(any) error {
+		f()
+		return l.spin()
+	}, nil)
+	if err != nil {
+		panic("gateway: wake the poller: " + err.Error()) // an eventfd of our own
+	}
+}
+
+// close ends posting and closes the poller.
+func (l *loop) close() error {
+	l.gate.Lock()
+	defer l.gate.Unlock()
+	l.ended = true
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	return l.poller.Close()
+}
+
+func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
+	for i, w := range l.workers {
+		yield(i, "in", w.In().Len())
+		yield(i, "out", w.Out().Len()/worker.ReplyBytes)
+	}
+}
+
+// onEvent takes an edge of the socket from the poller.
+func (l *loop) onEvent(fd int, event netpoll.IOEvent, _ netpoll.IOFlags) error {
+	if fd == l.link.sock.fd {
+		l.link.edge(event)
+	}
+	return l.spin()
+}
+
+// spin turns until there is nothing to do, then goes back to the poller to block.
+func (l *loop) spin() error {
+	l.bell.Wake()
+	for turns := 0; ; turns++ {
+		busy := l.turn()
+		if l.stop.done {
+			return errorx.ErrEngineShutdown
+		}
+		if busy && turns < maxTurns {
+			continue
+		}
+		if busy {
+			l.post(func() {})
+			return nil
+		}
+		if l.sleep() {
+			return nil
+		}
+		runtime.Gosched()
+	}
+}
+
+// turn does once what each stage has to do now; false when that was nothing.
+func (l *loop) turn() bool {
+	now := l.now()
+	if l.paused {
+		l.link.heard += now - l.lastTurn
+	}
+	l.lastTurn = now
+
+	busy := l.takeReplies(now)
+	busy = l.takeInput(now) || busy
+	busy = l.takeReplies(now) || busy
+	l.ack.tell(now, l.link.finishing())
+	busy = l.flush(now) || busy
+	l.observe(now)
+	busy = l.link.step(now) || busy
+	l.publishStats()
+	return busy
+}
+
+// sleep readies the loop for blocking; false when there is something to do first.
+func (l *loop) sleep() bool {
+	// With the peer not reading, replies stay where they are and workers have
+	// nothing to tell; the socket's edge wakes the loop.
+	if l.out.len() < outLimit && !l.bell.Sleep() {
+		return false
+	}
+	l.armTimer()
+	return true
+}
+
+// takeReplies moves replies from the workers' rings to the window and the acks.
+func (l *loop) takeReplies(now time.Duration) bool {
+	if l.bell.Pending() == 0 {
+		return false
+	}
+	taken := 0
+	for _, w := range l.workers {
+		n := 0
+		for l.out.len() < outLimit {
+			record := w.Out().Next()
+			if record == nil {
+				break
+			}
+			n++
+			if r := w.Reply(record); r.Count > 0 {
+				l.working -= int(r.Count)
+				l.ack.finished(l.win.widen(r.Place), int(r.Count), r.Code, r.Ack, now)
+			}
+		}
+		if n > 0 {
+			w.Out().Release()
+			w.Wake()
+			taken += n
+		}
+	}
+	if taken > 0 {
+		l.bell.Answer(taken)
+	}
+	return taken > 0
+}
+
+// flush sends what there is to send, as far as the kernel takes it.
+func (l *loop) flush(now time.Duration) bool {
+	busy := false
+	for l.out.len() > 0 && l.link.writable {
+		n := l.out.plan(l.sends[:l.cfg.FlushMax])
+		size := 0
+		for _, m := range l.sends[:n] {
+			size += len(m)
+		}
+		sent, err := l.link.sock.send(l.sends[:n])
+		l.stats.Flushes.Add(1)
+		if err != nil && !wouldBlock(err) {
+			l.link.lost(now, "send", err)
+			return true
+		}
+		if sent < size {
+			l.link.writable = false
+		}
+		if sent > 0 {
+			busy = true
+			l.link.wrote = now
+			l.out.took(sent, l.settle)
+		}
+	}
+	if l.out.len() == 0 {
+		l.link.wrote = now
+	}
+	return busy
+}
+
+func (l *loop) settle(place uint64, n int) {
+	l.link.acked = true
+	l.win.settle(place, n)
+}
+
+// note remembers a read batch, or that more of the last one was dispatched.
+func (l *loop) note(b readBatch) {
+	if l.latencies.len() > 0 && l.latencies.last().when == b.when {
+		l.latencies.last().end = b.end
+		return
+	}
+	l.latencies.push(b)
+}
+
+// observe records the time from read to ack sent for read batches that are
+// through.
+func (l *loop) observe(now time.Duration) {
+	for l.latencies.len() > 0 && l.latencies.first().end <= l.win.base {
+		l.stats.Latency.observe(now - l.latencies.first().when)
+		l.latencies.pop()
+	}
+}
+
+func (l *loop) publishStats() {
+	l.stats.InFlight.Store(int64(l.win.span()))
+	l.stats.Watermark.Store(l.win.runs.watermark(l.win.base, l.win.next))
+	l.stats.Panics.Store(l.pool.Panics())
+	l.stats.Wakeups.Store(l.wakes.Load())
+}
+
+// armTimer sees to it that the loop wakes when the next thing is due. A timer
+// that stands for earlier is left to fire for nothing: deadlines move on far more
+// often than they pass.
+func (l *loop) armTimer() {
+	at := l.link.nextDue()
+	if at == 0 || l.timerAt != 0 && l.timerAt <= at {
+		return
+	}
+	l.timerAt = at
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.timer = time.AfterFunc(max(0, at-l.now()), func() {
+		l.post(func() { l.timerAt = 0 })
+	})
+}
+
+// earliest is the lesser of two times of which zero is never.
+func earliest(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// resume is what a new connection may take up again.
+func (l *loop) resume() wire.Resume {
+	r := wire.Resume{Client: l.cfg.ClientName, Token: l.cfg.Token}
+	if l.session.id != "" {
+		r.Session = l.session.id
+		r.Seq = l.win.runs.watermark(l.win.base, l.win.next)
+	}
+	return r
+}

@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/Workiva/go-datastructures/queue"
+
+	"feedgate/worker"
+)
+
+const (
+	slabSize = 256 << 10 // of the usual slab, bytes
+	slabMin  = 4 << 10
+	// slabShare is the loop's references to the slab that it fills: more than a
+	// slab has messages, so that workers cannot free it before the loop lets go.
+	slabShare = 1 << 30
+)
+
+// slabPool hands out read buffers, --memory bytes in all. Sizes are multiples
+// of the usual one. Workers give slabs back through an MPMC ring of which the
+// loop is the only taker; the slab freed last is handed out first, while its
+// lines are still in the cache.
+type slabPool struct {
+	table *worker.Slabs
+	size  int   // of the usual slab
+	limit int64 // bytes
+	used  int64 // bytes allocated, whether handed out or free
+
+	free  map[int][]uint16 // by size in multiples of the usual
+	empty []uint16         // table slots without memory
+
+	back *queue.RingBuffer // ids, from whoever released the last reference
+	ids  []any             // boxed ids: a put allocates nothing
+}
+
+func newSlabPool(memory, maxMessage int64) *slabPool {
+	size := slabSize
+	for size > slabMin && int64(size)*16 > memory {
+		size /= 2
+	}
+	for memory/int64(size) > 1<<15 {
+		size *= 2
+	}
+	slots := int(memory/int64(size)) + 1
+	p := &slabPool{
+		size: size, limit: memory, free: make(map[int][]uint16),
+		back: queue.NewRingBuffer(uint64(2 * slots)),
+		ids:  make([]any, slots),
+	}
+	for i := range slots {
+		p.ids[i] = uint16(i)
+		p.empty = append(p.empty, uint16(slots-1-i))
+	}
+	p.table = worker.NewSlabs(slots, p.giveBack)
+	return p
+}
+
+// giveBack is called by whoever released the last reference. The ring has room
+// for all slabs; Offer can still refuse while another goroutine is half-way
+// through its own.
+func (p *slabPool) giveBack(id uint16) {
+	for {
+		ok, err := p.back.Offer(p.ids[id])
+		if err != nil {
+			panic(fmt.Sprintf("gateway: slab ring: %v", err))
+		}
+		if ok {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// collect takes back what workers have released.
+func (p *slabPool) collect() {
+	for p.back.Len() > 0 {
+		v, err := p.back.Get()
+		if err != nil {
+			panic(fmt.Sprintf("gateway: slab ring: %v", err))
+		}
+		id := v.(uint16)
+		multiple := len(p.table.At(id).Data) / p.size
+		p.free[multiple] = append(p.free[multiple], id)
+	}
+}
+
+// take hands out a slab of at least n bytes, with the loop's share of references;
+// false when memory does not allow it now.
+func (p *slabPool) take(n int) (uint16, bool) {
+	p.collect()
+	multiple := (max(n, 1) + p.size - 1) / p.size
+	if list := p.free[multiple]; len(list) > 0 {
+		id := list[len(list)-1]
+		p.free[multiple] = list[:len(list)-1]
+		p.table.Hold(id, slabShare)
+		return id, true
+	}
+	size := int64(p.size) * int64(multiple)
+	if !p.makeRoom(size) || len(p.empty) == 0 {
+		return 0, false
+	}
+	data, err := mapSlab(int(size))
+	if err != nil {
+		return 0, false
+	}
+	id := p.empty[len(p.empty)-1]
+	p.empty = p.empty[:len(p.empty)-1]
+	p.table.At(id).Data = data
+	p.used += size
+	p.table.Hold(id, slabShare)
+	return id, true
+}
+
+// makeRoom unmaps free slabs of other sizes until size bytes more fit the limit.
+func (p *slabPool) makeRoom(size int64) bool {
+	for multiple, list := range p.free {
+		for p.used+size > p.limit && len(list) > 0 {
+			p.unmap(list[len(list)-1])
+			list = list[:len(list)-1]
+		}
+		p.free[multiple] = list
+	}
+	return p.used+size <= p.limit
+}
+
+func (p *slabPool) unmap(id uint16) {
+	slab := p.table.At(id)
+	p.used -= int64(len(slab.Data))
+	unmapSlab(slab.Data)
+	slab.Data = nil
+	p.empty = append(p.empty, id)
+}
+
+// letGo ends the loop's share in a slab of which dispatched messages were given
+// to workers.
+func (p *slabPool) letGo(id uint16, dispatched int) {
+	p.table.Release(id, slabShare-dispatched)
+}
+
+// idle reports whether the workers are done with all messages dispatched from a
+// slab that the loop still holds.
+func (p *slabPool) idle(id uint16, dispatched int) bool {
+	return p.table.Refs(id) == slabShare-dispatched
+}
+
+// close unmaps what is free. Slabs that a stuck handler still reads stay mapped.
+func (p *slabPool) close() {
+	p.collect()
+	for _, list := range p.free {
+		for _, id := range list {
+			p.unmap(id)
+		}
+	}
+	clear(p.free)
+}

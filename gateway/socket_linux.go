@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxBatch is the most messages in one sendmmsg.
+const maxBatch = 32
+
+// mmsghdr is struct mmsghdr of sendmmsg(2).
+type mmsghdr struct {
+	hdr unix.Msghdr
+	len uint32
+	_   [4]byte
+}
+
+// socket is a connected, non-blocking TCP socket. It is used by one goroutine.
+//
+// Its calls that move data are raw system calls: they never block, so there is
+// nothing to tell the scheduler, and the loop keeps its P.
+type socket struct {
+	fd   int
+	hdrs [maxBatch]mmsghdr
+	iovs [maxBatch]unix.Iovec
+}
+
+// takeSocket takes a connection's descriptor away from the Go runtime, whose
+// poller would otherwise hear of every packet too. conn is closed.
+func takeSocket(conn *net.TCPConn) (int, error) {
+	defer conn.Close()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return -1, fmt.Errorf("take over the socket: %w", err)
+	}
+	fd, dupErr := -1, error(nil)
+	err = raw.Control(func(old uintptr) {
+		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if err == nil {
+		err = dupErr
+	}
+	if err != nil {
+		return -1, fmt.Errorf("take over the socket: %w", err)
+	}
+	return fd, nil
+}
+
+// recv reads into b. Zero bytes without an error is the end of the stream; EAGAIN
+// means that nothing is there.
+func (s *socket) recv(b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd),
+			uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// send hands msgs, at most maxBatch, to the kernel by one sendmmsg and returns how
+// many of their bytes it took, in order. On a stream the kernel stops behind a
+// message that went out in part and counts it (Linux 4.9), so the sum of the
+// lengths is where to go on.
+func (s *socket) send(msgs [][]byte) (int, error) {
+	for i, m := range msgs {
+		s.iovs[i].Base = unsafe.SliceData(m)
+		s.iovs[i].SetLen(len(m))
+		s.hdrs[i].hdr.Iov = &s.iovs[i]
+		s.hdrs[i].hdr.SetIovlen(1)
+	}
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd),
+			uintptr(unsafe.Pointer(&s.hdrs[0])), uintptr(len(msgs)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		switch errno {
+		case 0:
+			sent := 0
+			for i := range int(n) {
+				sent += int(s.hdrs[i].len)
+			}
+			return sent, nil
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// closeSend ends our sending side.
+func (s *socket) closeSend() error { return unix.Shutdown(s.fd, unix.SHUT_WR) }
+
+// unacked is how many bytes, a FIN included, the peer's TCP has not acknowledged.
+func (s *socket) unacked() int {
+	n, err := unix.IoctlGetInt(s.fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (s *socket) close() { unix.Close(s.fd) }
+
+// wouldBlock reports whether err only says that the socket is not ready.
+func wouldBlock(err error) bool { return err == unix.EAGAIN }
+
+// Poller events that say that reading would not block, writing would not block,
+// or that the peer has closed or reset.
+const (
+	eventReadable = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	eventWritable = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
+	eventClosed   = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+)

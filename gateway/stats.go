@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Stats are a gateway's counters. The loop writes them, once a turn or less
+// often than once a message; any goroutine may read.
+type Stats struct {
+	Messages   atomic.Uint64 // handed to workers, without duplicates
+	ReadBytes  atomic.Uint64
+	Duplicates atomic.Uint64
+	Gaps       atomic.Uint64 // jumps ahead in the sequence numbers
+	Reconnects atomic.Uint64 // connections lost or ended and tried again
+	Reads      atomic.Uint64 // system calls that read
+	Flushes    atomic.Uint64 // system calls that wrote
+	Wakeups    atomic.Uint64 // times that the loop was woken by a worker
+	InFlight   atomic.Int64
+	Watermark  atomic.Uint64 // last contiguous acknowledged sequence number
+	Connected  atomic.Bool   // logged in
+	Panics     atomic.Uint64 // handler panics
+
+	Latency Histogram // read to ack sent, one observation a read batch
+
+	mu     sync.Mutex
+	acks   map[uint16]uint64 // by code
+	errors map[string]uint64 // protocol errors by reason
+	rings  func(yield func(worker int, ring string, depth int))
+}
+
+func (s *Stats) addAcks(code uint16, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.acks == nil {
+		s.acks = make(map[uint16]uint64)
+	}
+	s.acks[code] += uint64(n)
+}
+
+func (s *Stats) addError(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.errors == nil {
+		s.errors = make(map[string]uint64)
+	}
+	s.errors[reason]++
+}
+
+// Acks calls yield with the number of acks sent for each code that there was.
+func (s *Stats) Acks(yield func(code uint16, n uint64)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for code, n := range s.acks {
+		yield(code, n)
+	}
+}
+
+// Errors calls yield with the number of protocol errors for each reason that
+// there was.
+func (s *Stats) Errors(yield func(reason string, n uint64)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for reason, n := range s.errors {
+		yield(reason, n)
+	}
+}
+
+// RingDepths calls yield with the entries that lie in each worker's rings: "in"
+// to the worker, "out" back from it.
+func (s *Stats) RingDepths(yield func(worker int, ring string, depth int)) {
+	s.mu.Lock()
+	rings := s.rings
+	s.mu.Unlock()
+	if rings != nil {
+		rings(yield)
+	}
+}
+
+func (s *Stats) setRings(rings func(yield func(worker int, ring string, depth int))) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rings = rings
+}
+
+// LatencyBuckets are the upper bounds of Stats.Latency, in seconds.
+var LatencyBuckets = [...]float64{
+	50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3,
+	100e-3, 200e-3, 500e-3, 1, 2, 5, 10, 30,
+}
+
+// Histogram counts durations in LatencyBuckets, the last counter for what is
+// beyond them.
+type Histogram struct {
+	counts [len(LatencyBuckets) + 1]atomic.Uint64
+	sum    atomic.Uint64 // bits of a float64 of seconds; one writer
+}
+
+func (h *Histogram) observe(d time.Duration) {
+	s := d.Seconds()
+	i := 0
+	for i < len(LatencyBuckets) && s > LatencyBuckets[i] {
+		i++
+	}
+	h.counts[i].Add(1)
+	h.sum.Store(math.Float64bits(math.Float64frombits(h.sum.Load()) + s))
+}
+
+// Snapshot returns the number of observations, their sum in seconds, and the
+// cumulative count for each bucket.
+func (h *Histogram) Snapshot() (count uint64, sum float64, buckets map[float64]uint64) {
+	buckets = make(map[float64]uint64, len(LatencyBuckets))
+	for i, bound := range LatencyBuckets {
+		count += h.counts[i].Load()
+		buckets[bound] = count
+	}
+	return count + h.counts[len(LatencyBuckets)].Load(), math.Float64frombits(h.sum.Load()), buckets
+}

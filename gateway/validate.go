@@ -1,0 +1,204 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/bits"
+	"os"
+	"runtime"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// Bounds of what a Config may ask for.
+const (
+	maxWorkers    = 1024
+	maxRing       = 1 << 24
+	maxInFlight   = 1 << 28
+	maxMaxMessage = 1 << 30
+)
+
+// settings is what Validate makes of a Config.
+type settings struct {
+	upstream upstream
+	proto    wire.Protocol
+	traits   wire.Traits
+	ack      ackMode
+	selector *worker.Selector // nil: spread
+}
+
+// render is what workers make acks with, where they do.
+func (s *settings) render() func([]byte, worker.Message, worker.Code) []byte {
+	if !s.traits.RenderAcks || s.ack == ackNone {
+		return nil
+	}
+	return s.proto.Render
+}
+
+// Validate fills in the defaults and returns every fault in one error, a line
+// each, by the name of the flag.
+func (c *Config) Validate() error {
+	_, err := c.validate()
+	return err
+}
+
+func (c *Config) validate() (settings, error) {
+	c.fillDefaults()
+	var faults faultList
+	c.checkNumbers(&faults)
+	c.checkTimes(&faults)
+	if c.Sink == nil {
+		faults.add("--sink: none")
+	}
+	var s settings
+	var err error
+	if s.upstream, err = parseURL(c.URL); err != nil {
+		faults.list = append(faults.list, err)
+	} else if s.proto, err = s.upstream.protocol(c); err != nil {
+		faults.list = append(faults.list, err)
+	} else {
+		s.traits = s.proto.Traits()
+		s.ack = c.checkAck(s.traits, &faults)
+	}
+	s.selector = c.checkDispatch(&faults)
+	return s, errors.Join(faults.list...)
+}
+
+type faultList struct{ list []error }
+
+func (f *faultList) add(format string, args ...any) {
+	f.list = append(f.list, fmt.Errorf(format, args...))
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c *Config) fillDefaults() {
+	fill(&c.Workers, runtime.GOMAXPROCS(0))
+	fill(&c.Dispatch, "spread")
+	fill(&c.Ring, 8192)
+	fill(&c.FlushMax, 32)
+	fill(&c.AckInterval, 100*time.Millisecond)
+	fill(&c.MaxMessage, 1<<20)
+	fill(&c.InFlight, 65536)
+	fill(&c.Memory, 64<<20)
+	fill(&c.RetryMin, 100*time.Millisecond)
+	fill(&c.Heartbeat, 5*time.Second)
+	fill(&c.IdleTimeout, 25*time.Second)
+	fill(&c.ConnectTimeout, 10*time.Second)
+	fill(&c.WriteTimeout, 5*time.Minute)
+	fill(&c.ReconnectMin, 100*time.Millisecond)
+	fill(&c.ReconnectMax, 10*time.Second)
+	fill(&c.DrainTimeout, 10*time.Second)
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.ClientName == "" {
+		if name, err := os.Hostname(); err == nil {
+			c.ClientName = name
+		}
+	}
+}
+
+func (c *Config) checkNumbers(f *faultList) {
+	between := func(name string, v, low, high int64) {
+		if v < low || v > high {
+			f.add("--%s: %d is not in %d to %d", name, v, low, high)
+		}
+	}
+	between("workers", int64(c.Workers), 1, maxWorkers)
+	between("ring", int64(c.Ring), 2, maxRing)
+	if bits.OnesCount(uint(c.Ring)) != 1 {
+		f.add("--ring: %d is not a power of two", c.Ring)
+	}
+	between("flush-max", int64(c.FlushMax), 1, maxBatch)
+	between("flush-pack", int64(c.FlushPack), 0, 1<<20)
+	between("max-message", c.MaxMessage, 1, maxMaxMessage)
+	between("in-flight", int64(c.InFlight), 1, maxInFlight)
+	between("retries", int64(c.Retries), 0, 1<<20)
+	if c.Memory < 4*c.MaxMessage {
+		f.add("--memory: %d bytes is under 4 times --max-message (%d)", c.Memory, 4*c.MaxMessage)
+	}
+}
+
+func (c *Config) checkTimes(f *faultList) {
+	for _, t := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"ack-interval", c.AckInterval}, {"retry-min", c.RetryMin}, {"heartbeat", c.Heartbeat},
+		{"connect-timeout", c.ConnectTimeout}, {"write-timeout", c.WriteTimeout},
+		{"reconnect-min", c.ReconnectMin}, {"reconnect-max", c.ReconnectMax},
+		{"drain-timeout", c.DrainTimeout},
+	} {
+		if t.value <= 0 {
+			f.add("--%s: %v is not positive", t.name, t.value)
+		}
+	}
+	if c.IdleTimeout < 0 && c.IdleTimeout != NoTimeout {
+		f.add("--idle-timeout: %v is negative", c.IdleTimeout)
+	}
+	if c.ReconnectMax < c.ReconnectMin {
+		f.add("--reconnect-max: %v is less than --reconnect-min %v", c.ReconnectMax, c.ReconnectMin)
+	}
+}
+
+func (c *Config) checkAck(t wire.Traits, f *faultList) ackMode {
+	mode := c.Ack
+	if mode == "" {
+		mode = "none"
+		if t.Acks {
+			mode = "each"
+		}
+	}
+	switch mode {
+	case "none":
+		return ackNone
+	case "each", "ordered":
+		if !t.Acks {
+			f.add("--ack: %s needs a protocol with an ack, or --ack-template", mode)
+		}
+		if mode == "ordered" {
+			return ackOrdered
+		}
+		return ackEach
+	case "range":
+		if !t.CumulativeAcks {
+			f.add("--ack: range goes with fg:// only")
+		}
+		return ackRange
+	}
+	f.add("--ack: %q is not one of each, ordered, range, none", mode)
+	return ackNone
+}
+
+func (c *Config) checkDispatch(f *faultList) *worker.Selector {
+	switch c.Dispatch {
+	case "spread":
+		if c.Key != "" {
+			f.add("--key: goes with --dispatch key")
+		}
+		return nil
+	case "key":
+	default:
+		f.add("--dispatch: %q is not one of spread, key", c.Dispatch)
+		return nil
+	}
+	if c.Key == "" {
+		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME")
+		return nil
+	}
+	s, err := worker.ParseSelector(c.Key)
+	if err != nil {
+		f.add("--key: %w", err)
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,332 @@
+package fg1
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// maxControl bounds the payload of every frame but DATA, in bytes.
+const maxControl = 64 << 10
+
+// conn is one FG/1 connection seen from the gateway.
+type conn struct {
+	maxMessage uint64
+	heartbeat  time.Duration
+	nextPing   time.Duration
+
+	welcomed bool
+	closed   bool // the server said BYE; nothing behind it counts
+
+	// The message that is being joined from parts, between in.Start and in.Keep.
+	joining bool
+	joinSeq uint64
+	// The message that is being passed over because it is too large: skip bytes
+	// of its current frame are still to come, and further parts when more.
+	skipping bool
+	skip     uint64
+	skipMore bool
+}
+
+type hello struct {
+	Version int    `json:"version"`
+	Client  string `json:"client"`
+	Session string `json:"session"`
+	Token   string `json:"token,omitempty"`
+}
+
+// Open appends HELLO.
+func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+	payload, err := json.Marshal(hello{1, r.Client, r.Session, string(r.Token)})
+	if err != nil {
+		panic(err) // strings and a number always encode
+	}
+	return AppendFrame(dst, Hello, 0, 0, r.Seq, payload)
+}
+
+// dataHead is the low half of a header's first eight bytes for DATA without
+// flags and code.
+const dataHead = uint32(Data) << 24
+
+// Decode implements [wire.Conn].
+func (c *conn) Decode(buf []byte, in *wire.Input) error {
+	if c.closed {
+		in.Start, in.Keep, in.Scan, in.Need = len(buf), len(buf), len(buf), 0
+		return nil
+	}
+	for {
+		if c.skip > 0 && !c.passOver(buf, in) {
+			return nil
+		}
+		if c.welcomed && !c.joining && !c.skipping {
+			c.decodePlain(buf, in)
+		}
+		if len(in.Msgs) == cap(in.Msgs) {
+			return nil
+		}
+		rest := buf[in.Scan:]
+		if len(rest) < HeaderSize {
+			in.Need = HeaderSize
+			return nil
+		}
+		whole, err := c.frame(rest, buf, in)
+		if err != nil || !whole || in.Event.Kind != wire.EventNone {
+			return err
+		}
+	}
+}
+
+// decodePlain frames the run of whole one-part messages at in.Scan: what nearly
+// every byte of a feed belongs to.
+func (c *conn) decodePlain(buf []byte, in *wire.Input) {
+	msgs, at := in.Msgs, in.Scan
+	for len(msgs) < cap(msgs) && len(buf)-at >= HeaderSize {
+		b := buf[at : at+HeaderSize : at+HeaderSize]
+		head := binary.BigEndian.Uint64(b)
+		length := head >> 32
+		if uint32(head) != dataHead || length-minLength > c.maxMessage || uint64(len(buf)-at) < length+4 {
+			break
+		}
+		msgs = msgs[:len(msgs)+1]
+		msgs[len(msgs)-1] = wire.Msg{
+			Seq: binary.BigEndian.Uint64(b[8:]),
+			Off: uint32(at + HeaderSize),
+			Len: uint32(length - minLength),
+		}
+		at += int(length) + 4
+	}
+	in.Msgs = msgs
+	in.Start, in.Keep, in.Scan = at, at, at
+}
+
+// frame decodes the frame that rest begins with, rest being buf from in.Scan on.
+// False means that it is not whole yet.
+func (c *conn) frame(rest, buf []byte, in *wire.Input) (whole bool, err error) {
+	h := ParseHeader(rest)
+	if h.Payload() < 0 {
+		return false, wire.Errorf(wire.BadLength, CodeProtocolError,
+			"frame op %d seq %d: length %d is under %d", h.Op, h.Seq, h.Length, minLength)
+	}
+	if err := c.checkHeader(h); err != nil {
+		return false, err
+	}
+	if h.Op == Data && c.tooLarge(h, in) {
+		c.startSkip(h, in)
+		return true, nil
+	}
+	size := HeaderSize + int(h.Payload())
+	if len(rest) < size {
+		in.Need = size
+		return false, nil
+	}
+	in.Need = 0
+	payload := rest[HeaderSize:size]
+	if h.Op == Data {
+		c.part(h, payload, buf, in)
+	} else {
+		err = c.control(h, payload, in)
+	}
+	c.advance(in, size)
+	return true, err
+}
+
+// advance moves past n decoded bytes, leaving a message that is being joined
+// where it is.
+func (c *conn) advance(in *wire.Input, n int) {
+	in.Scan += n
+	if !c.joining {
+		in.Start, in.Keep = in.Scan, in.Scan
+	}
+}
+
+func (c *conn) checkHeader(h Header) error {
+	switch h.Op {
+	case Data:
+		if h.Flags&^More != 0 {
+			return wire.Errorf(wire.BadFlags, CodeProtocolError, "DATA seq %d: unknown flags %#x", h.Seq, h.Flags)
+		}
+		if !c.welcomed {
+			return wire.Errorf(wire.UnexpectedOp, CodeProtocolError, "DATA seq %d before WELCOME", h.Seq)
+		}
+		if (c.joining || c.skipping) && h.Seq != c.joinSeq {
+			return wire.Errorf(wire.Parts, CodeProtocolError,
+				"DATA seq %d while seq %d is unfinished", h.Seq, c.joinSeq)
+		}
+		return nil
+	case Welcome:
+		if c.welcomed {
+			return wire.Errorf(wire.UnexpectedOp, CodeProtocolError, "a second WELCOME")
+		}
+	case Ping, Pong, Bye:
+	case Hello, Ack, AckTo:
+		return wire.Errorf(wire.UnexpectedOp, CodeProtocolError, "op %d from the server, seq %d", h.Op, h.Seq)
+	default:
+		return wire.Errorf(wire.UnknownOp, CodeProtocolError, "op %d, seq %d", h.Op, h.Seq)
+	}
+	if h.Flags != 0 {
+		return wire.Errorf(wire.BadFlags, CodeProtocolError, "op %d seq %d: unknown flags %#x", h.Op, h.Seq, h.Flags)
+	}
+	if h.Payload() > maxControl {
+		return wire.Errorf(wire.TooLarge, CodeTooLarge, "op %d seq %d: payload of %d bytes, at most %d",
+			h.Op, h.Seq, h.Payload(), maxControl)
+	}
+	return nil
+}
+
+func (c *conn) tooLarge(h Header, in *wire.Input) bool {
+	joined := 0
+	if c.joining {
+		joined = in.Keep - in.Start
+	}
+	return c.skipping || uint64(joined)+uint64(h.Payload()) > c.maxMessage
+}
+
+// startSkip passes over a DATA frame, and gives up what was joined before it.
+func (c *conn) startSkip(h Header, in *wire.Input) {
+	c.joining, c.skipping = false, true
+	c.joinSeq, c.skipMore = h.Seq, h.Flags&More != 0
+	c.skip = uint64(h.Payload())
+	in.Need = 0
+	c.advance(in, HeaderSize)
+	if c.skip == 0 {
+		c.endSkip(in)
+	}
+}
+
+// passOver drops what is there of the frame that is skipped; false when more of
+// it is to come.
+func (c *conn) passOver(buf []byte, in *wire.Input) bool {
+	if len(in.Msgs) == cap(in.Msgs) {
+		return false
+	}
+	n := min(c.skip, uint64(len(buf)-in.Scan))
+	c.skip -= n
+	c.advance(in, int(n))
+	in.Need = 0
+	if c.skip > 0 {
+		return false
+	}
+	c.endSkip(in)
+	return true
+}
+
+// endSkip refuses the message once its last byte has come.
+func (c *conn) endSkip(in *wire.Input) {
+	if c.skipMore {
+		return
+	}
+	c.skipping = false
+	in.Msgs = append(in.Msgs, wire.Msg{Seq: c.joinSeq, Code: worker.TooLarge})
+}
+
+// part takes a DATA frame that decodePlain does not: one of several parts, or
+// one with a code. Parts are joined in place, each moved down to the end of the
+// one before it.
+func (c *conn) part(h Header, payload, buf []byte, in *wire.Input) {
+	if !c.joining {
+		c.joining, c.joinSeq = true, h.Seq
+		in.Start = in.Scan + HeaderSize
+		in.Keep = in.Start
+	}
+	in.Keep += copy(buf[in.Keep:], payload)
+	if h.Flags&More != 0 {
+		return
+	}
+	c.joining = false
+	in.Msgs = append(in.Msgs, wire.Msg{Seq: h.Seq, Off: uint32(in.Start), Len: uint32(in.Keep - in.Start)})
+}
+
+type welcome struct {
+	Session     string   `json:"session"`
+	HeartbeatMS *int64   `json:"heartbeat_ms"`
+	Acks        []string `json:"acks"`
+}
+
+func (c *conn) control(h Header, payload []byte, in *wire.Input) error {
+	switch h.Op {
+	case Ping:
+		in.Out = AppendFrame(in.Out, Pong, 0, 0, h.Seq, nil)
+	case Bye:
+		c.closed = true
+		in.Event = wire.Event{
+			Kind: wire.EventClose, Code: worker.Code(h.Code),
+			Clean: h.Code == CodeOK || h.Code == CodeShuttingDown,
+		}
+	case Welcome:
+		return c.welcome(h, payload, in)
+	}
+	return nil
+}
+
+func (c *conn) welcome(h Header, payload []byte, in *wire.Input) error {
+	var w welcome
+	if len(payload) > 0 {
+		if err := json.Unmarshal(payload, &w); err != nil {
+			return wire.Errorf(wire.BadJSON, CodeProtocolError, "WELCOME: payload of %d bytes is not the JSON expected", len(payload))
+		}
+	}
+	if w.HeartbeatMS != nil {
+		if *w.HeartbeatMS < 100 || *w.HeartbeatMS > 3_600_000 {
+			return wire.Errorf(wire.Login, CodeProtocolError, "WELCOME: heartbeat_ms %d is not in 100 to 3600000", *w.HeartbeatMS)
+		}
+		c.heartbeat = time.Duration(*w.HeartbeatMS) * time.Millisecond
+		c.nextPing = 0
+	}
+	c.welcomed = true
+	in.Event = wire.Event{Kind: wire.EventReady, Session: w.Session, First: h.Seq, Each: w.Acks == nil}
+	for _, mode := range w.Acks {
+		switch mode {
+		case "each":
+			in.Event.Each = true
+		case "range":
+			in.Event.Cumulative = true
+		}
+	}
+	return nil
+}
+
+// End implements [wire.Conn]: without BYE the connection is lost, and it is no
+// fault of the protocol.
+func (c *conn) End(int) error { return nil }
+
+// AppendAcks appends ACK frames.
+func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
+	at := len(dst)
+	dst = slices.Grow(dst, n*HeaderSize)[:at+n*HeaderSize]
+	head := uint64(minLength)<<32 | uint64(Ack)<<24 | uint64(code)
+	for b := dst[at:]; len(b) >= HeaderSize; b = b[HeaderSize:] {
+		binary.BigEndian.PutUint64(b[0:8], head)
+		binary.BigEndian.PutUint64(b[8:16], seq)
+		seq++
+	}
+	return dst
+}
+
+// AppendAckTo appends ACKTO.
+func (c *conn) AppendAckTo(dst []byte, seq uint64) []byte {
+	return AppendFrame(dst, AckTo, 0, 0, seq, nil)
+}
+
+// Tick appends PING when it is due.
+func (c *conn) Tick(dst []byte, now time.Duration) ([]byte, time.Duration) {
+	if !c.welcomed || c.closed {
+		return dst, 0
+	}
+	if c.nextPing == 0 {
+		c.nextPing = now + c.heartbeat
+	}
+	if now >= c.nextPing {
+		dst = AppendFrame(dst, Ping, 0, 0, 0, nil)
+		c.nextPing = now + c.heartbeat
+	}
+	return dst, c.nextPing
+}
+
+// AppendClose appends BYE.
+func (c *conn) AppendClose(dst []byte, why worker.Code) []byte {
+	return AppendFrame(dst, Bye, 0, uint16(why), 0, nil)
+}

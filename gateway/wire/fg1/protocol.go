@@ -1,0 +1,34 @@
+// Package fg1 is the native protocol, FG/1, from the gateway's side, and its
+// frame layout for both sides. docs/protocol.md describes it for people who
+// write a feed server.
+package fg1
+
+import (
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// Config sets FG/1 up.
+type Config struct {
+	MaxMessage int64         // bytes
+	Heartbeat  time.Duration // until WELCOME says otherwise
+}
+
+type protocol struct{ cfg Config }
+
+// New makes the protocol.
+func New(cfg Config) wire.Protocol { return protocol{cfg} }
+
+func (p protocol) Traits() wire.Traits {
+	return wire.Traits{Sequenced: true, Acks: true, CumulativeAcks: true}
+}
+
+func (p protocol) NewConn() wire.Conn {
+	return &conn{maxMessage: uint64(p.cfg.MaxMessage), heartbeat: p.cfg.Heartbeat}
+}
+
+func (p protocol) Render(dst []byte, _ worker.Message, _ worker.Code) []byte {
+	panic("fg1: acks are made by AppendAcks")
+}

@@ -1,0 +1,195 @@
+// Package wire says what a protocol is to the gateway's loop: bytes and times
+// come in, messages, replies and decisions go out. A protocol does no I/O, starts
+// no goroutine and reads no clock, so that a test can drive it through any
+// schedule. The loop knows none of them by name.
+package wire
+
+import (
+	"fmt"
+	"time"
+
+	"feedgate/worker"
+)
+
+// Protocol is a protocol with its settings. It is immutable and may be shared.
+type Protocol interface {
+	// Traits says what the loop must know before there is a connection.
+	Traits() Traits
+
+	// NewConn starts the state of one connection.
+	NewConn() Conn
+
+	// Render appends the ack of one message, or nothing where the protocol sends
+	// none for that code. It is called on worker goroutines, and only when
+	// Traits.RenderAcks is set.
+	Render(dst []byte, m worker.Message, code worker.Code) []byte
+}
+
+// Traits are a protocol's fixed properties.
+type Traits struct {
+	// Sequenced: sequence numbers identify messages from connection to
+	// connection within a session, and rise by one. Otherwise Msg.Seq is the
+	// arrival number on the connection, from 1, and nothing is known again.
+	Sequenced bool
+	// Acks: the protocol, as set up, has a reply for a message.
+	Acks bool
+	// CumulativeAcks: AppendAckTo is there.
+	CumulativeAcks bool
+	// RenderAcks: an ack takes bytes from the message, so the worker renders it
+	// while it has the message. Otherwise the loop makes acks by AppendAcks.
+	RenderAcks bool
+	// EOFCloses: end of stream is the protocol's clean close.
+	EOFCloses bool
+}
+
+// Conn is the protocol state of one connection, owned by the loop. The loop calls
+// Open first, then Decode with an empty buffer, then the rest in any order.
+// Appending methods append to dst and return it, like append.
+type Conn interface {
+	// Open appends what the client says first.
+	Open(dst []byte, r Resume) []byte
+
+	// Decode takes buf, the received bytes that are not used up, and advances
+	// in. It stops when buf holds nothing whole any more, when in.Msgs is full,
+	// or behind an event. An error ends the connection; the messages decoded
+	// before it stand.
+	Decode(buf []byte, in *Input) error
+
+	// End is asked when the peer has closed its sending side, with the number of
+	// received bytes that no message took. It returns nil for a clean close,
+	// an *Error when there is something to count, which for protocols with
+	// Traits.EOFCloses closes cleanly all the same.
+	End(rest int) error
+
+	// AppendAcks appends the acks of n messages with consecutive sequence
+	// numbers, all with one code. A protocol with Traits.RenderAcks is not asked.
+	AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte
+
+	// AppendAckTo appends one ack for all messages up to seq.
+	AppendAckTo(dst []byte, seq uint64) []byte
+
+	// Tick appends what is due at now, such as a heartbeat, and says when it
+	// wants to be called next; zero is never. now counts from any fixed moment.
+	Tick(dst []byte, now time.Duration) (out []byte, next time.Duration)
+
+	// AppendClose appends the protocol's goodbye, or nothing where it has none.
+	AppendClose(dst []byte, why worker.Code) []byte
+}
+
+// Resume is what a new connection may take up again.
+type Resume struct {
+	Session string // empty: none
+	Seq     uint64 // last contiguous acknowledged of that session; 0: none
+	Client  string // --client-name
+	Token   []byte // secret; nil: none. Not kept, not logged.
+}
+
+// Msg is a framed message, or the refusal of one that could not be framed.
+type Msg struct {
+	Seq  uint64
+	Off  uint32 // in buf
+	Len  uint32
+	Aux  uint16      // the protocol's own note, passed on to Render
+	Code worker.Code // not OK: refused here, there are no data
+}
+
+// Input is the progress of decoding one connection's bytes. The loop owns the
+// buffer, a Conn moves the cursors:
+//
+//	0 <= Start <= Keep <= Scan <= len(buf)
+//
+// buf[Start:Keep] is the beginning of a message that is not complete, joined in
+// place; buf[Keep:Scan] is dead; buf[Scan:] was not decoded yet. Everything before
+// Start is of no more use but to messages in Msgs. When the loop moves to another
+// buffer it takes buf[Start:Keep] and buf[Scan:] along, side by side.
+type Input struct {
+	Start, Keep, Scan int
+
+	// Need is how many bytes from Scan on must lie in one piece before decoding
+	// can go on; 0 when the protocol cannot tell.
+	Need int
+
+	// Msgs is filled up to its capacity.
+	Msgs []Msg
+
+	// Out is appended to: replies that the protocol owes at once, in order.
+	Out []byte
+
+	// Event, unless EventNone, is what decoding stopped behind. The loop resets
+	// it.
+	Event Event
+
+	// Ignored counts messages that were signs of life only.
+	Ignored int
+}
+
+// Check panics when the cursors are out of order: a fault of the Conn.
+func (in *Input) Check(buf []byte) {
+	if in.Start < 0 || in.Start > in.Keep || in.Keep > in.Scan || in.Scan > len(buf) {
+		panic(fmt.Sprintf("wire: cursors %d %d %d in %d bytes", in.Start, in.Keep, in.Scan, len(buf)))
+	}
+}
+
+// Rebase moves the cursors to a buffer that begins with what was kept, followed
+// by what was not decoded.
+func (in *Input) Rebase() {
+	kept := in.Keep - in.Start
+	in.Start, in.Keep, in.Scan = 0, kept, kept
+}
+
+// EventKind is what happened to the connection as a whole.
+type EventKind uint8
+
+// Events.
+const (
+	EventNone  EventKind = iota
+	EventReady           // login is over, messages will come
+	EventClose           // the peer said that it sends no more
+)
+
+// Event is decoded from the stream, in its order.
+type Event struct {
+	Kind EventKind
+
+	// Of EventReady.
+	Session    string // the session's name; empty: none
+	First      uint64 // sequence number of the first message
+	Each       bool   // the peer takes an ack for each message
+	Cumulative bool   // the peer takes cumulative acks
+
+	// Of EventClose.
+	Code worker.Code // why
+	// Clean says that the close is one that --exit-on-close counts as such.
+	Clean bool
+}
+
+// Reasons of protocol errors, as they are counted.
+const (
+	BadLength    = "bad_length"
+	TooLarge     = "too_large"
+	UnknownOp    = "unknown_op"
+	UnexpectedOp = "unexpected_op"
+	BadFlags     = "bad_flags"
+	SeqBack      = "seq_back"
+	Parts        = "parts"
+	Truncated    = "truncated"
+	BadJSON      = "bad_json"
+	BadUTF8      = "bad_utf8"
+	WS           = "ws"
+	TLS          = "tls"
+	Login        = "login"
+)
+
+// Error is a fault of the peer. Its text names the frame and holds no payload.
+type Error struct {
+	Reason string      // one of the reasons above
+	Code   worker.Code // for the protocol's goodbye
+	Detail string
+}
+
+func (e *Error) Error() string { return e.Detail + " (" + e.Reason + ")" }
+
+// Errorf makes an Error.
+func Errorf(reason string, code worker.Code, format string, args ...any) *Error {
+	return &Error{reason, code, fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,63 @@
+package worker
+
+import "math/bits"
+
+// openTable holds the descriptors of messages that a handler has put off, by
+// ticket. It is the worker's own. The span from the oldest open ticket to the
+// newest is at most the in-flight limit, for the window has a place for each; the
+// table grows towards that and never beyond.
+type openTable struct {
+	descs []Desc // by ticket & (len-1)
+	state []bool // whether the slot is open
+	next  Ticket
+	low   Ticket // no ticket below is open
+	count int
+}
+
+const openTableMin = 1024
+
+func (t *openTable) add(descs []Desc) Ticket {
+	first := t.next
+	for i := range descs {
+		if int(t.next-t.low) == len(t.descs) {
+			t.grow()
+		}
+		at := int(t.next) & (len(t.descs) - 1)
+		t.descs[at], t.state[at] = descs[i], true
+		t.next++
+	}
+	t.count += len(descs)
+	return first
+}
+
+func (t *openTable) grow() {
+	size := max(openTableMin, 2*len(t.descs))
+	descs, state := make([]Desc, size), make([]bool, size)
+	for k := t.low; k < t.next; k++ {
+		from, to := int(k)&(len(t.descs)-1), int(k)&(size-1)
+		descs[to], state[to] = t.descs[from], t.state[from]
+	}
+	t.descs, t.state = descs, state
+}
+
+// take closes a ticket and returns its descriptor; false when it is not open,
+// which a handler that completes twice brings about.
+func (t *openTable) take(k Ticket) (Desc, bool) {
+	if k < t.low || k >= t.next {
+		return Desc{}, false
+	}
+	at := int(k) & (len(t.descs) - 1)
+	if !t.state[at] {
+		return Desc{}, false
+	}
+	t.state[at] = false
+	t.count--
+	d := t.descs[at]
+	for t.low < t.next && !t.state[int(t.low)&(len(t.state)-1)] {
+		t.low++
+	}
+	return d, true
+}
+
+// ceilPow2 is the smallest power of two that is at least n.
+func ceilPow2(n int) int { return 1 << bits.Len(uint(max(n, 1)-1)) }

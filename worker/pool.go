@@ -1,0 +1,106 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"feedgate/ring"
+)
+
+// Config sets a pool up. All fields but Render, Retry and Log are required.
+type Config struct {
+	Workers  int
+	Ring     int // entries of each ring, a power of two
+	InFlight int // the most messages that can be with the pool at once
+
+	Slabs *Slabs
+	Sink  Sink
+
+	// Render makes a message's ack, appending to dst; nil when acks need nothing
+	// from the message and the loop makes them. Called on worker goroutines.
+	Render func(dst []byte, m Message, code Code) []byte
+
+	// Bell counts published replies for the loop; Wake wakes it when the bell
+	// says so.
+	Bell *ring.Bell
+	Wake func()
+
+	Log *slog.Logger
+}
+
+// Pool is N workers. Its owner is one goroutine, the gateway's loop:
+//
+//	NewPool opens the handlers; Start starts the goroutines;
+//	Drain says that nothing will be dispatched any more; replies go on;
+//	Stop ends the workers where they stand, closes the handlers and waits.
+type Pool struct {
+	workers []*Worker
+	stopped chan struct{} // closed by Stop
+	done    sync.WaitGroup
+	panics  atomic.Uint64
+}
+
+// NewPool makes the workers and opens a handler for each.
+func NewPool(cfg Config) (*Pool, error) {
+	p := &Pool{stopped: make(chan struct{})}
+	for i := range cfg.Workers {
+		w := newWorker(i, &cfg, p)
+		handler, err := cfg.Sink.Open(&w.completer)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open the sink for worker %d: %w", i, err), p.closeHandlers())
+		}
+		w.handler = handler
+		p.workers = append(p.workers, w)
+	}
+	return p, nil
+}
+
+// Start starts the workers' goroutines.
+func (p *Pool) Start() {
+	for _, w := range p.workers {
+		p.done.Add(1)
+		go func() {
+			defer p.done.Done()
+			w.run()
+		}()
+	}
+}
+
+// Workers are the pool's workers, for dispatch and replies.
+func (p *Pool) Workers() []*Worker { return p.workers }
+
+// Panics is the number of handler panics. Any goroutine may ask.
+func (p *Pool) Panics() uint64 { return p.panics.Load() }
+
+// Drain tells the handlers, once their workers' rings are empty, that no message
+// will come any more. It does not wait.
+func (p *Pool) Drain() {
+	for _, w := range p.workers {
+		w.draining.Store(true)
+		w.Wake()
+	}
+}
+
+// Stop ends the workers, each after the Handle that it is in, closes the handlers
+// and waits for them. A pool that was never started only closes its handlers.
+func (p *Pool) Stop() error {
+	close(p.stopped)
+	for _, w := range p.workers {
+		w.Wake()
+	}
+	p.done.Wait()
+	return p.closeHandlers()
+}
+
+func (p *Pool) closeHandlers() error {
+	var errs []error
+	for _, w := range p.workers {
+		if err := w.handler.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the sink of worker %d: %w", w.id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
