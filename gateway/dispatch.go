@@ -14,11 +14,11 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	start := l.win.next
 	msgs := in.cur.Msgs
 	for in.next < len(msgs) {
+		m := &msgs[in.next]
 		room := l.win.room()
-		if room == 0 {
+		if room == 0 && !l.seq.knows(m.Seq) {
 			break
 		}
-		m := &msgs[in.next]
 		n := 1
 		switch {
 		case m.Code != worker.OK:
@@ -52,7 +52,7 @@ func (in *intake) fail(err error) {
 
 // dispatchOdd takes a message whose number is not simply the next.
 func (in *intake) dispatchOdd(m []wire.Msg, now time.Duration) int {
-	if !in.vacant(&m[0]) {
+	if !in.l.seq.knows(m[0].Seq) && !in.vacant(&m[0]) {
 		return 0
 	}
 	err := in.judge(m[0].Seq, now, func(late bool) { in.dispatchRun(m, late) })

@@ -80,6 +80,19 @@ func (s *sequence) took(n int) {
 	s.high = s.expect
 }
 
+// knows reports whether accept would call seq sent again: it needs no new place.
+func (s *sequence) knows(seq uint64) bool {
+	if seq < s.expect || seq >= s.high {
+		return false
+	}
+	for _, g := range s.gaps {
+		if seq >= g.first && seq <= g.last {
+			return false
+		}
+	}
+	return true
+}
+
 // accept judges the next number of this connection.
 func (s *sequence) accept(seq uint64) verdict {
 	v := verdict{gap: noRange, skipped: noRange}

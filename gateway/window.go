@@ -98,15 +98,9 @@ func (w *window) settle(place uint64, n int) {
 
 func (w *window) advance() {
 	from := w.base
-	for w.base < w.next {
-		n, settled := w.settled.run(w.base, w.next-w.base)
-		if !settled {
-			break
-		}
-		k, finished := w.finished.run(w.base, n)
-		if !finished {
-			break
-		}
+	for w.base < w.next && w.settled.has(w.base) && w.finished.has(w.base) {
+		n, _ := w.settled.run(w.base, w.next-w.base)
+		k, _ := w.finished.run(w.base, n)
 		w.base += k
 	}
 	if n := w.base - from; n > 0 {

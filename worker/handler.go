@@ -68,15 +68,28 @@ func (h eachHandler) Handle(b *Batch) {
 
 // handleUntilPanic costs one deferred call a batch rather than one a message: a
 // panic ends it behind the message that panicked, and Handle goes on from there.
+// Messages with one outcome are completed together.
 func (h eachHandler) handleUntilPanic(b *Batch) {
+	done, outcome := 0, OK
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if done > 0 {
+			b.Done(done, outcome)
+		}
+		if r != nil {
 			b.panicked(r)
 			b.Done(1, Refused)
 		}
 	}()
-	for b.Left() > 0 {
-		b.Done(1, h.f(b.At(0)))
+	for done < b.Left() {
+		code := h.f(b.At(done))
+		if code != outcome {
+			if done > 0 {
+				b.Done(done, outcome)
+			}
+			done, outcome = 0, code
+		}
+		done++
 	}
 }
 

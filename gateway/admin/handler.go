@@ -1,0 +1,64 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// newHandler answers GET and HEAD on the four paths, and lists them on the root.
+func newHandler(r Report, log *slog.Logger) http.Handler {
+	upstreams := sources(r.Upstreams)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, "feedgate\n/ping\n/ready\n/metrics\n/stats\n")
+	})
+	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, "ok\n")
+	})
+	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
+		if missing := r.missing(); len(missing) > 0 {
+			answer(w, http.StatusServiceUnavailable, strings.Join(missing, "\n")+"\n")
+			return
+		}
+		answer(w, http.StatusOK, "ready\n")
+	})
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
+		body, err := json.MarshalIndent(newDocument(upstreams), "", "  ")
+		if err != nil {
+			panic(err) // numbers and strings only
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(append(body, '\n'))
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(upstreams), promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}))
+	return mux
+}
+
+// missing says what keeps the process from being ready, a line each.
+func (r Report) missing() []string {
+	var lines []string
+	for i, label := range labels(r.Upstreams) {
+		if !r.Upstreams[i].Stats.Connected.Load() {
+			lines = append(lines, fmt.Sprintf("upstream %s is not connected", label))
+		}
+	}
+	if r.Sink != nil {
+		if err := r.Sink(); err != nil {
+			lines = append(lines, fmt.Sprintf("sink: %v", err))
+		}
+	}
+	return lines
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprint(w, text)
+}

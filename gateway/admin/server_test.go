@@ -1,0 +1,131 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"feedgate/gateway"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestReady(t *testing.T) {
+	var a, b gateway.Stats
+	var sinkFault atomic.Pointer[error]
+	setSink := func(err error) { sinkFault.Store(&err) }
+	setSink(nil)
+	server := start(t, Report{
+		Upstreams: []Upstream{{"fg://u:p@a:1", &a}, {"tcp://b:2", &b}},
+		Sink:      func() error { return *sinkFault.Load() },
+	})
+	check := func(status int, body string) {
+		t.Helper()
+		if gotStatus, got := get(t, server, "/ready"); gotStatus != status || got != body {
+			t.Errorf("ready says %d %q, not %d %q", gotStatus, got, status, body)
+		}
+	}
+	const aMissing, bMissing = "upstream fg://a:1 is not connected\n", "upstream tcp://b:2 is not connected\n"
+	check(503, aMissing+bMissing)
+	a.Connected.Store(true)
+	check(503, bMissing)
+	b.Connected.Store(true)
+	check(200, "ready\n")
+	setSink(errors.New("no child"))
+	check(503, "sink: no child\n")
+	a.Connected.Store(false)
+	check(503, aMissing+"sink: no child\n")
+	a.Connected.Store(true)
+	setSink(nil)
+	check(200, "ready\n")
+}
+
+func TestPaths(t *testing.T) {
+	server := start(t, Report{})
+	for path, want := range map[string]int{
+		"/ping": 200, "/": 200, "/stats": 200, "/metrics": 200, "/ready": 200, "/nothing": 404, "/ping/x": 404,
+	} {
+		if status, body := get(t, server, path); status != want {
+			t.Errorf("%s says %d %q, not %d", path, status, body, want)
+		}
+	}
+	response, err := http.Post("http://"+server.Addr().String()+"/ping", "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST says %d", response.StatusCode)
+	}
+}
+
+func TestAddressInUse(t *testing.T) {
+	server := start(t, Report{})
+	_, err := New(Config{Addr: server.Addr().String()})
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("second server on one address: %v", err)
+	}
+}
+
+func TestShutdownWithoutServe(t *testing.T) {
+	server, err := New(Config{Addr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := server.Addr().String()
+	if err := server.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again, err := New(Config{Addr: addr})
+	if err != nil {
+		t.Fatalf("the address is not free: %v", err)
+	}
+	again.Shutdown(t.Context())
+}
+
+// start runs a server on a free port until the test ends.
+func start(t *testing.T, r Report) *Server {
+	t.Helper()
+	server, err := New(Config{Addr: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(r) }()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return server
+}
+
+func get(t *testing.T, server *Server, path string) (status int, body string) {
+	t.Helper()
+	response, err := http.Get("http://" + server.Addr().String() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	all, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(all)
+}

@@ -1,0 +1,89 @@
+package stream
+
+import (
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// conn is the state of one connection, owned by the loop.
+type conn struct {
+	p      *protocol
+	framer framer
+	taker  taker
+	ready  bool // EventReady was given
+
+	armed bool          // next is set
+	next  time.Duration // when the heartbeat is due
+}
+
+func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+	if c.p.hello == nil {
+		return dst
+	}
+	return c.p.hello.AppendHello(dst, r.Token)
+}
+
+// Decode keeps Start, Keep and Scan together, at the first byte of the first frame
+// that is not whole.
+func (c *conn) Decode(buf []byte, in *wire.Input) error {
+	if !c.ready {
+		c.ready = true
+		in.Need = 0
+		in.Event = wire.Event{Kind: wire.EventReady, First: 1, Each: true}
+		return nil
+	}
+	c.taker.begin(in)
+	f := c.framer.decode(&c.taker, buf)
+	c.taker.end(in)
+	if f == nil {
+		return nil
+	}
+	code := worker.BadRequest
+	if f.reason == wire.TooLarge {
+		code = worker.TooLarge
+	}
+	return wire.Errorf(f.reason, code, "message %d at byte %d: %s", c.taker.seq+1, c.taker.pos, f.detail)
+}
+
+func (c *conn) End(rest int) error {
+	if rest == 0 {
+		return nil
+	}
+	return wire.Errorf(wire.Truncated, worker.BadRequest,
+		"message %d at byte %d: the stream ended after %d bytes of it", c.taker.seq+1, c.taker.pos, rest)
+}
+
+func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
+	if !c.p.acks(code) {
+		return dst
+	}
+	return c.p.ack.AppendRun(dst, seq, n, uint16(code))
+}
+
+// AppendAckTo is not there: Traits.CumulativeAcks is not set.
+func (c *conn) AppendAckTo([]byte, uint64) []byte { panic("stream: there are no cumulative acks") }
+
+// Tick counts the first interval from its first call.
+func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
+	if c.p.heartbeat == nil || c.p.interval == 0 {
+		return dst, 0
+	}
+	if c.armed && now < c.next {
+		return dst, c.next
+	}
+	if c.armed {
+		dst = c.p.heartbeat.Append(dst, 0, 0, nil)
+	}
+	// From due time to due time, so that late calls do not add up, unless one was
+	// later than a whole interval.
+	if c.next += c.p.interval; !c.armed || c.next <= now {
+		c.next = now + c.p.interval
+	}
+	c.armed = true
+	return dst, c.next
+}
+
+// AppendClose appends nothing: the end of the stream is the goodbye.
+func (c *conn) AppendClose(dst []byte, _ worker.Code) []byte { return dst }

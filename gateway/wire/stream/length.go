@@ -1,0 +1,127 @@
+package stream
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+)
+
+// layout is where a frame's length stands and what it means:
+//
+//	bytes                   field
+//	0 - offset-1            header
+//	offset - offset+size-1  length field, unsigned
+//	then                    the rest
+//
+// The whole frame is length field + adjust + offset + size bytes long; its message
+// begins at strip.
+type layout struct {
+	offset, size, adjust, strip int
+	little                      bool
+}
+
+// maxAdjust bounds adjust either way.
+const maxAdjust = 1 << 31
+
+// check checks the relations between the fields and the longest message. A frame
+// with that one is not more than MaxOverhead longer.
+func (l layout) check(limit int) error {
+	switch header := l.offset + l.size; {
+	case l.size != 1 && l.size != 2 && l.size != 3 && l.size != 4 && l.size != 8:
+		return errors.New("size is not 1, 2, 3, 4 or 8")
+	case header > MaxOverhead:
+		return errors.New("the length field ends behind the first 64 KiB")
+	case l.strip > MaxOverhead:
+		return errors.New("strip is over 64 KiB")
+	case header-l.strip > limit:
+		return errors.New("a frame that is all header is a message over --max-message")
+	}
+	return nil
+}
+
+// lengths frames messages that carry their length. A frame is
+// least <= length field + base <= least+span bytes long.
+type lengths struct {
+	layout
+	max         int    // bytes of a message
+	base        uint64 // two's complement
+	least, span uint64
+
+	// The length field is the 8 bytes at offset, of which the first size count:
+	// big-endian, it is what is left after a shift to the right; little-endian, what
+	// is left under a mask.
+	shift uint
+	mask  uint64
+}
+
+func newLengths(l layout, limit int) *lengths {
+	least := max(l.offset+l.size, l.strip)
+	f := &lengths{
+		layout: l, max: limit,
+		base:  uint64(l.adjust + l.offset + l.size),
+		least: uint64(least), span: uint64(limit + l.strip - least),
+		shift: uint(64 - 8*l.size), mask: ^uint64(0),
+	}
+	if l.little {
+		f.mask, f.shift = ^uint64(0)>>f.shift, 0
+	}
+	return f
+}
+
+func (f *lengths) decode(t *taker, buf []byte) *fault {
+	header := f.offset + f.size
+	for !t.full() {
+		rest := buf[t.at:]
+		if len(rest) < header {
+			t.need = header
+			return nil
+		}
+		field := f.field(rest)
+		frame := field + f.base
+		// A field that is small enough for this does not overflow the sum.
+		if frame-f.least > f.span || field>>62 != 0 {
+			return f.fault(field)
+		}
+		if frame > uint64(len(rest)) {
+			t.need = int(frame)
+			return nil
+		}
+		t.take(buf, t.at+f.strip, int(frame)-f.strip, t.at+int(frame))
+	}
+	return nil
+}
+
+// field is the length field of the frame that begins b.
+func (f *lengths) field(b []byte) uint64 {
+	var v uint64
+	if b = b[f.offset:]; len(b) >= 8 {
+		v = binary.LittleEndian.Uint64(b)
+	} else {
+		var tail [8]byte
+		copy(tail[:], b)
+		v = binary.LittleEndian.Uint64(tail[:])
+	}
+	if !f.little {
+		v = bits.ReverseBytes64(v)
+	}
+	return v >> (f.shift & 63) & f.mask
+}
+
+// fault says what is wrong with a length field, in arithmetic that does not wrap.
+func (f *lengths) fault(field uint64) *fault {
+	base := f.adjust + f.offset + f.size
+	frame, carry := bits.Add64(field, uint64(max(base, 0)), 0)
+	if carry != 0 {
+		return badLength("length field %d makes a frame longer than 64 bits can say", field)
+	}
+	if base < 0 {
+		if field < uint64(-base) {
+			return badLength("length field %d makes a frame of %d bytes", field, int64(field)+int64(base))
+		}
+		frame = field - uint64(-base)
+	}
+	if frame < f.least {
+		return badLength("length field %d makes a frame of %d bytes, the least is %d", field, frame, f.least)
+	}
+	return tooLarge("it has %d bytes, the maximum is %d", frame-uint64(f.strip), f.max)
+}

@@ -1,0 +1,112 @@
+// Package stream is any protocol over TCP that is a stream of framed messages
+// (--frame), with what the gateway says written as templates. Nothing in it
+// identifies a message but its arrival number on its connection.
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/template"
+	"feedgate/worker"
+)
+
+// Config is a protocol as a user describes it. Empty templates say nothing.
+type Config struct {
+	// Frame is how messages are framed: line, delim:HEX, length:KEY=VALUE,...,
+	// varint.
+	Frame string
+
+	Hello             string // template, sent on connecting
+	AckTemplate       string // template, sent for each message
+	HeartbeatTemplate string // template, sent every Heartbeat
+
+	// IgnorePrefix, with the escapes of a template, begins messages that are
+	// signs of life only. Empty: there are none.
+	IgnorePrefix string
+
+	Heartbeat  time.Duration // 0: no heartbeat is sent
+	MaxMessage int64         // bytes; 1 to 1 GiB
+}
+
+// MaxOverhead is the most bytes that a frame has beside its message. A frame that
+// Decode waits for is at most so much longer than Config.MaxMessage.
+const MaxOverhead = 64 << 10
+
+// maxMessage keeps a frame's length and its position in a buffer within the 32
+// bits of wire.Msg.
+const maxMessage = 1 << 30
+
+// New makes the protocol. An error names the flags at fault, all of them.
+func New(cfg Config) (wire.Protocol, error) {
+	var faults []error
+	fault := func(flag string, err error) {
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", flag, err))
+		}
+	}
+	parse := func(flag, text string, where template.Where) *template.Template {
+		if text == "" {
+			return nil
+		}
+		t, err := template.Parse(text, where)
+		fault(flag, err)
+		return t
+	}
+	p := &protocol{interval: cfg.Heartbeat}
+	if cfg.MaxMessage < 1 || cfg.MaxMessage > maxMessage {
+		fault("--max-message", fmt.Errorf("%d is not from 1 to %d", cfg.MaxMessage, maxMessage))
+	}
+	var err error
+	p.newFramer, err = parseFrame(cfg.Frame, int(cfg.MaxMessage))
+	fault("--frame", err)
+	p.hello = parse("--hello", cfg.Hello, template.Hello)
+	p.ack = parse("--ack-template", cfg.AckTemplate, template.Ack)
+	p.heartbeat = parse("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat)
+	p.ignore, err = worker.Unescape(cfg.IgnorePrefix)
+	fault("--ignore-prefix", err)
+	if cfg.Heartbeat < 0 {
+		fault("--heartbeat", fmt.Errorf("%v is negative", cfg.Heartbeat))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return p, nil
+}
+
+// protocol is immutable.
+type protocol struct {
+	newFramer func() framer
+	ignore    []byte // prefix of signs of life; empty: none
+	interval  time.Duration
+
+	// Nil where there is none.
+	hello, ack, heartbeat *template.Template
+}
+
+func (p *protocol) Traits() wire.Traits {
+	return wire.Traits{
+		Acks:       p.ack != nil,
+		RenderAcks: p.ack != nil && p.ack.NeedsMessage(),
+		EOFCloses:  true,
+	}
+}
+
+func (p *protocol) NewConn() wire.Conn {
+	return &conn{p: p, framer: p.newFramer(), taker: taker{ignore: p.ignore}}
+}
+
+func (p *protocol) Render(dst []byte, m worker.Message, code worker.Code) []byte {
+	if !p.acks(code) {
+		return dst
+	}
+	return p.ack.Append(dst, m.Seq, uint16(code), m.Data)
+}
+
+// acks reports whether a message that ends with code is acknowledged: a template
+// that cannot tell a refusal from a success says nothing of refusals.
+func (p *protocol) acks(code worker.Code) bool {
+	return p.ack != nil && (code == worker.OK || p.ack.HasCode())
+}

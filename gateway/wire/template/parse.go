@@ -1,0 +1,131 @@
+package template
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"feedgate/worker"
+)
+
+// Parse reads a template that is used as where. An error names the fault and the
+// byte of text, from 1, at which it begins.
+//
+// A { begins a placeholder, which ends at the next }; {{ is a literal {, and a }
+// outside a placeholder is literal. Inside one the bytes of SEP and NAME may be
+// written as escapes, so that \x7d stands for a } there. In an Ack template:
+//
+//	{n} {code}              the arrival number and the code, as decimal text
+//	{n:FORM} {code:FORM}    in binary, wrapped to its width; FORM is u8, or u16,
+//	                        u32 or u64 followed by be or le
+//	{bytes:OFFSET:LENGTH}
+//	{field:N:SEP}
+//	{json:NAME}             what [worker.Selector] picks from the message, if anything
+//
+// In a Hello template {token} is the secret. A Heartbeat template has none.
+func Parse(text string, where Where) (*Template, error) {
+	t := &Template{}
+	var literal []byte
+	flush := func() {
+		if len(literal) > 0 {
+			t.parts = append(t.parts, part{literal: literal})
+			literal = nil
+		}
+	}
+	for i := 0; i < len(text); {
+		switch rest := text[i:]; {
+		case rest[0] == '\\':
+			c, size, err := worker.UnescapeByte(rest)
+			if err != nil {
+				return nil, fmt.Errorf("byte %d: %w", i+1, err)
+			}
+			literal = append(literal, c)
+			i += size
+		case strings.HasPrefix(rest, "{{"):
+			literal = append(literal, '{')
+			i += 2
+		case rest[0] == '{':
+			size := strings.IndexByte(rest, '}') + 1
+			if size == 0 {
+				return nil, fmt.Errorf("byte %d: { without }; {{ is a literal {", i+1)
+			}
+			p, err := parsePlaceholder(rest[1:size-1], where)
+			if err != nil {
+				return nil, fmt.Errorf("byte %d: placeholder %s: %w", i+1, rest[:size], err)
+			}
+			flush()
+			t.parts = append(t.parts, p)
+			i += size
+		default:
+			literal = append(literal, rest[0])
+			i++
+		}
+	}
+	flush()
+	t.classify()
+	return t, nil
+}
+
+var (
+	errUnknown = errors.New("unknown; there are {n}, {code}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, " +
+		"{token}, and {{ for a literal {")
+	errForm = errors.New("want nothing behind the name, for decimal text, or u8, u16be, u16le, u32be, u32le, " +
+		"u64be or u64le")
+	errTokenArg  = errors.New("want {token}")
+	errHelloOnly = errors.New("only --hello has the token")
+	errAckOnly   = errors.New("only an ack has a message to take it from")
+)
+
+// parsePlaceholder reads the inside of a placeholder.
+func parsePlaceholder(text string, where Where) (p part, err error) {
+	name, arg, hasArg := strings.Cut(text, ":")
+	switch name {
+	case "token":
+		switch {
+		case hasArg:
+			return part{}, errTokenArg
+		case where != Hello:
+			return part{}, errHelloOnly
+		}
+		return part{kind: partToken}, nil
+	case "n":
+		p.kind = partNumber
+	case "code":
+		p.kind = partCode
+	case "bytes", "field", "json":
+		p.kind = partSelector
+		p.selector, err = worker.ParseSelector(text)
+	default:
+		err = errUnknown
+	}
+	if p.kind != partSelector && hasArg && err == nil {
+		var ok bool
+		if p.form, ok = forms[arg]; !ok {
+			err = errForm
+		}
+	}
+	if err == nil && where != Ack {
+		err = errAckOnly
+	}
+	return p, err
+}
+
+// classify notes what the parts ask for.
+func (t *Template) classify() {
+	t.run = -1
+	numbers := 0
+	for i := range t.parts {
+		switch t.parts[i].kind {
+		case partNumber:
+			numbers++
+			t.run = i
+		case partCode:
+			t.code = true
+		case partSelector:
+			t.message = true
+		}
+	}
+	if numbers != 1 || t.message {
+		t.run = -1
+	}
+}

@@ -1,0 +1,130 @@
+// Package template renders what a user wrote for --hello, --ack-template and
+// --heartbeat-template: bytes, escapes and placeholders.
+package template
+
+import "feedgate/worker"
+
+// Where is what a template is for, which decides its placeholders.
+type Where uint8
+
+// Uses of templates.
+const (
+	Hello     Where = iota // {token}
+	Ack                    // {n}, {code} and the selectors
+	Heartbeat              // none
+)
+
+// Template is a parsed template. It is immutable and may be shared.
+type Template struct {
+	parts   []part
+	message bool // a part is taken from the message
+	code    bool // a part is the code
+
+	// run is the index of the one part that differs between the acks of one code,
+	// {n}; -1 when it is not as simple as that.
+	run int
+}
+
+// part is one piece of what is rendered.
+type part struct {
+	kind     partKind
+	form     form            // of a number
+	literal  []byte          // of partLiteral
+	selector worker.Selector // of partSelector
+}
+
+type partKind uint8
+
+const (
+	partLiteral partKind = iota
+	partNumber
+	partCode
+	partSelector
+	partToken
+)
+
+// NeedsMessage reports whether Append takes bytes from the message.
+func (t *Template) NeedsMessage() bool { return t.message }
+
+// HasCode reports whether the template has {code}. One without is not meant for
+// refused messages.
+func (t *Template) HasCode() bool { return t.code }
+
+// AppendHello appends a Hello template, with token for {token}, to dst.
+func (t *Template) AppendHello(dst, token []byte) []byte {
+	for i := range t.parts {
+		if p := &t.parts[i]; p.kind == partToken {
+			dst = append(dst, token...)
+		} else {
+			dst = append(dst, p.literal...)
+		}
+	}
+	return dst
+}
+
+// Append appends an Ack or Heartbeat template to dst, with the arrival number n,
+// the code and what the selectors pick from msg, which may be nil unless
+// NeedsMessage. It allocates only to extend dst, and keeps nothing of msg.
+func (t *Template) Append(dst []byte, n uint64, code uint16, msg []byte) []byte {
+	return appendParts(dst, t.parts, n, code, msg)
+}
+
+func appendParts(dst []byte, parts []part, n uint64, code uint16, msg []byte) []byte {
+	for i := range parts {
+		switch p := &parts[i]; p.kind {
+		case partLiteral:
+			dst = append(dst, p.literal...)
+		case partNumber:
+			dst = p.form.append(dst, n)
+		case partCode:
+			dst = p.form.append(dst, uint64(code))
+		case partSelector:
+			dst = p.selector.Append(dst, msg)
+		}
+	}
+	return dst
+}
+
+// AppendRun appends an Ack template count times, for the arrival numbers from n on,
+// all with one code. n does not wrap. It is for templates that do not need the
+// message; others get nothing for their selectors.
+func (t *Template) AppendRun(dst []byte, n uint64, count int, code uint16) []byte {
+	if t.run < 0 {
+		for range count {
+			dst = t.Append(dst, n, code, nil)
+			n++
+		}
+		return dst
+	}
+	// The acks of a run differ in their number alone, those of a decade in its last
+	// digit. So one is rendered and the others are copied from it and changed:
+	// from it rather than from the one before, whose last change the processor
+	// would still be storing when the copy loads it.
+	form := t.parts[t.run].form
+	for count > 0 {
+		start := len(dst)
+		dst = appendParts(dst, t.parts[:t.run], n, code, nil)
+		from := len(dst) - start
+		dst = form.append(dst, n)
+		to := len(dst) - start
+		dst = appendParts(dst, t.parts[t.run+1:], n, code, nil)
+		end := len(dst)
+
+		same := count
+		if form == decimal {
+			same = int(min(uint64(count), 10-n%10))
+		}
+		for i := 1; i < same; i++ {
+			at := len(dst)
+			dst = append(dst, dst[start:end]...)
+			if form == decimal {
+				dst[at+to-1] += byte(i)
+			} else {
+				form.append(dst[at+from:at+from], n+uint64(i))
+			}
+		}
+		count -= same
+		n += uint64(same)
+	}
+	return dst
+}

@@ -1,0 +1,42 @@
+package wiretest
+
+import "bytes"
+
+// Compare fails t unless two results say the same, errors by their text.
+func Compare(t T, got, want Result) {
+	t.Helper()
+	for i := range min(len(got.Msgs), len(want.Msgs)) {
+		g, w := got.Msgs[i], want.Msgs[i]
+		if g.Seq != w.Seq || g.Aux != w.Aux || g.Code != w.Code || !bytes.Equal(g.Data, w.Data) {
+			t.Fatalf("message %d is %+v, want %+v", i, g, w)
+		}
+	}
+	for i := range min(len(got.Events), len(want.Events)) {
+		if got.Events[i] != want.Events[i] {
+			t.Fatalf("event %d is %+v, want %+v", i, got.Events[i], want.Events[i])
+		}
+	}
+	switch {
+	case errText(got.Err) != errText(want.Err):
+		t.Fatalf("error %q, want %q", errText(got.Err), errText(want.Err))
+	case len(got.Msgs) != len(want.Msgs):
+		t.Fatalf("%d messages, want %d", len(got.Msgs), len(want.Msgs))
+	case len(got.Events) != len(want.Events):
+		t.Fatalf("%d events, want %d", len(got.Events), len(want.Events))
+	case got.Ignored != want.Ignored:
+		t.Fatalf("%d ignored, want %d", got.Ignored, want.Ignored)
+	case !bytes.Equal(got.Hello, want.Hello):
+		t.Fatalf("hello %q, want %q", got.Hello, want.Hello)
+	case !bytes.Equal(got.Out, want.Out):
+		t.Fatalf("replies %q, want %q", got.Out, want.Out)
+	case got.Err == nil && got.Rest != want.Rest:
+		t.Fatalf("%d bytes left over, want %d", got.Rest, want.Rest)
+	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

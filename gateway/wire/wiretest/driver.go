@@ -1,0 +1,208 @@
+// Package wiretest drives a wire.Conn with a stream of bytes, as the gateway's loop
+// does, and checks what wire.Conn and wire.Input promise on the way: the order of
+// the cursors, that Decode stops only where it may, that it takes nothing while
+// fewer than Need bytes are there, and that it leaves the bytes of messages alone
+// once it has handed them out.
+package wiretest
+
+import (
+	"bytes"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// T is what the driver reports faults of the Conn to: a *testing.T, *testing.F or
+// *rapid.T.
+type T interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// Message is a decoded message with a copy of its bytes.
+type Message struct {
+	Seq  uint64
+	Data []byte // nil when refused
+	Aux  uint16
+	Code worker.Code
+}
+
+// Event is an event and the number of messages that came before it.
+type Event struct {
+	wire.Event
+	After int
+}
+
+// Result is what came of a stream so far.
+type Result struct {
+	Hello   []byte // what Open appended
+	Out     []byte // replies owed at once
+	Msgs    []Message
+	Events  []Event
+	Ignored int
+	Err     error // of Decode; it was fed nothing after that
+	Rest    int   // bytes that no message took
+}
+
+// poison fills the buffers that the Conn has no business in any more.
+const poison = 0xdb
+
+// Driver feeds one Conn. It is used by one goroutine.
+type Driver struct {
+	Result
+
+	t    T
+	conn wire.Conn
+	plan Plan
+	buf  []byte // received, in a buffer of cap(buf) bytes
+	in   wire.Input
+	msgs []wire.Msg
+	held []held // messages in buf
+}
+
+// held is a message that lies in the buffer and the copy of it.
+type held struct {
+	off  uint32
+	data []byte
+}
+
+// New opens conn with r and decodes the empty buffer.
+func New(t T, conn wire.Conn, r wire.Resume, plan Plan) *Driver {
+	t.Helper()
+	d := &Driver{t: t, conn: conn, plan: plan, msgs: make([]wire.Msg, max(plan.Msgs, 1))}
+	d.buf = make([]byte, 0, plan.Buffer)
+	d.Hello = conn.Open(nil, r)
+	d.decode()
+	return d
+}
+
+// Run drives conn with the whole of data in one go.
+func Run(t T, conn wire.Conn, data []byte, plan Plan) Result {
+	t.Helper()
+	d := New(t, conn, wire.Resume{}, plan)
+	d.Feed(data)
+	d.checkHeld()
+	return d.Result
+}
+
+// Feed feeds data in the pieces of the plan. It returns Err.
+func (d *Driver) Feed(data []byte) error {
+	d.t.Helper()
+	for len(data) > 0 && d.Err == nil {
+		piece, move := d.plan.next(len(data))
+		if move || len(d.buf) == cap(d.buf) || d.in.Need > cap(d.buf)-d.in.Scan {
+			d.move()
+		}
+		n := min(piece, cap(d.buf)-len(d.buf))
+		d.buf = append(d.buf, data[:n]...)
+		data = data[n:]
+		d.decode()
+	}
+	return d.Err
+}
+
+// End tells the Conn that the peer has closed its sending side and returns what it
+// says to that.
+func (d *Driver) End() error {
+	d.t.Helper()
+	d.checkHeld()
+	return d.conn.End(d.Rest)
+}
+
+// move goes on in another buffer, with room for what the Conn waits for.
+func (d *Driver) move() {
+	d.t.Helper()
+	d.checkHeld()
+	d.held = d.held[:0]
+	kept, rest := d.in.Keep-d.in.Start, len(d.buf)-d.in.Scan
+	old := d.buf
+	d.buf = make([]byte, 0, max(d.plan.Buffer, kept+d.in.Need, 2*(kept+rest), 1))
+	d.buf = append(d.buf, old[d.in.Start:d.in.Keep]...)
+	d.buf = append(d.buf, old[d.in.Scan:]...)
+	for i := range old {
+		old[i] = poison
+	}
+	d.in.Rebase()
+	d.in.Check(d.buf)
+}
+
+// decode decodes until nothing whole is left.
+func (d *Driver) decode() {
+	d.t.Helper()
+	for dry := false; ; {
+		before := d.in
+		d.in.Msgs, d.in.Out, d.in.Event, d.in.Ignored = d.msgs[:0], nil, wire.Event{}, 0
+		d.Err = d.conn.Decode(d.buf[:len(d.buf):len(d.buf)], &d.in)
+		d.in.Check(d.buf)
+		progress := d.in.Start != before.Start || d.in.Keep != before.Keep || d.in.Scan != before.Scan ||
+			len(d.in.Msgs) > 0 || len(d.in.Out) > 0 || d.in.Event.Kind != wire.EventNone || d.in.Ignored > 0
+		short := before.Need - (len(d.buf) - before.Scan)
+		switch {
+		case d.in.Start < before.Start || d.in.Scan < before.Scan:
+			d.t.Fatalf("cursors went back: %d %d %d, before %d %d %d",
+				d.in.Start, d.in.Keep, d.in.Scan, before.Start, before.Keep, before.Scan)
+		case progress && dry:
+			d.t.Fatalf("Decode stopped before there was nothing whole left")
+		case progress && short > 0:
+			d.t.Fatalf("Decode went on %d bytes short of the %d that it needed", short, before.Need)
+		case d.in.Need < 0:
+			d.t.Fatalf("Need is %d", d.in.Need)
+		}
+		d.collect(before.Start)
+		if d.Err != nil {
+			return
+		}
+		if !progress {
+			d.checkLimit()
+			return
+		}
+		dry = len(d.in.Msgs) < len(d.msgs) && d.in.Event.Kind == wire.EventNone
+	}
+}
+
+// checkLimit checks how many bytes the Conn waits to have in one piece.
+func (d *Driver) checkLimit() {
+	d.t.Helper()
+	wants := d.in.Keep - d.in.Start + max(d.in.Need, len(d.buf)-d.in.Scan+1)
+	if d.plan.Limit > 0 && wants > d.plan.Limit {
+		d.t.Fatalf("Conn waits for %d bytes in one piece, the limit is %d", wants, d.plan.Limit)
+	}
+}
+
+// collect copies what one Decode brought. Messages lie between the start before it
+// and the start behind it.
+func (d *Driver) collect(start int) {
+	d.t.Helper()
+	if cap(d.in.Msgs) != cap(d.msgs) || len(d.in.Msgs) > 0 && &d.in.Msgs[0] != &d.msgs[0] {
+		d.t.Fatalf("Decode replaced Msgs instead of filling it")
+	}
+	for _, m := range d.in.Msgs {
+		msg := Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code}
+		if m.Code == worker.OK {
+			end := int(m.Off) + int(m.Len)
+			if int(m.Off) < start || end > d.in.Start {
+				d.t.Fatalf("message %d lies at %d to %d, but decoding went from %d to %d", m.Seq, m.Off, end, start, d.in.Start)
+			}
+			msg.Data = bytes.Clone(d.buf[m.Off:end])
+			d.held = append(d.held, held{m.Off, msg.Data})
+			start = end
+		}
+		d.Msgs = append(d.Msgs, msg)
+	}
+	d.Out = append(d.Out, d.in.Out...)
+	d.Ignored += d.in.Ignored
+	if d.in.Event.Kind != wire.EventNone {
+		d.Events = append(d.Events, Event{d.in.Event, len(d.Msgs)})
+	}
+	d.Rest = d.in.Keep - d.in.Start + len(d.buf) - d.in.Scan
+}
+
+// checkHeld checks that the messages in the buffer are as they were handed out.
+func (d *Driver) checkHeld() {
+	d.t.Helper()
+	for _, h := range d.held {
+		if got := d.buf[h.off:][:len(h.data)]; !bytes.Equal(got, h.data) {
+			d.t.Fatalf("a message was %q when it was handed out and %q later", h.data, got)
+		}
+	}
+}

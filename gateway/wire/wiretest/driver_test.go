@@ -1,0 +1,206 @@
+package wiretest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// chunks is a protocol of chunks that are joined in place: a digit, 0 to 9, and so
+// many bytes; a message ends with a chunk of 0. A chunk '!' is answered at once,
+// '?' refuses the message begun, and '.' is the goodbye.
+type chunks struct {
+	wire.Conn
+	ready bool
+	seq   uint64
+}
+
+func (c *chunks) Open(dst []byte, r wire.Resume) []byte { return append(dst, "hello"+r.Client...) }
+
+func (c *chunks) End(rest int) error {
+	if rest > 0 {
+		return wire.Errorf(wire.Truncated, worker.BadRequest, "%d bytes", rest)
+	}
+	return nil
+}
+
+func (c *chunks) Decode(buf []byte, in *wire.Input) error {
+	in.Need = 0
+	if !c.ready {
+		c.ready = true
+		in.Event.Kind = wire.EventReady
+		return nil
+	}
+	for len(in.Msgs) < cap(in.Msgs) && in.Scan < len(buf) {
+		switch b := buf[in.Scan]; {
+		case b == '!':
+			in.Out = append(in.Out, '!')
+			in.Scan++
+		case b == '.':
+			in.Scan++
+			in.Event = wire.Event{Kind: wire.EventClose}
+			return nil
+		case b == '0':
+			c.emit(in, wire.Msg{Off: uint32(in.Start), Len: uint32(in.Keep - in.Start)})
+		case b == '?':
+			c.emit(in, wire.Msg{Code: worker.TooLarge})
+		case b >= '1' && b <= '9':
+			n := int(b - '0')
+			if len(buf)-in.Scan < 1+n {
+				in.Need = 1 + n
+				return nil
+			}
+			if in.Start == in.Keep {
+				in.Start, in.Keep = in.Scan, in.Scan
+			}
+			copy(buf[in.Keep:], buf[in.Scan+1:in.Scan+1+n])
+			in.Keep += n
+			in.Scan += 1 + n
+		default:
+			return errors.New("no chunk")
+		}
+	}
+	return nil
+}
+
+func (c *chunks) emit(in *wire.Input, m wire.Msg) {
+	c.seq++
+	m.Seq = c.seq
+	in.Msgs = append(in.Msgs, m)
+	in.Scan++
+	in.Start, in.Keep = in.Scan, in.Scan
+}
+
+func TestDriver(t *testing.T) {
+	const stream = "3abc!2de04fghi0?!1x?09123456789.0"
+	for name, plan := range map[string]Plan{
+		"whole": Whole(len(stream)), "byte by byte": ByteByByte(), "bytes": FromBytes([]byte{3, 1, 0x82, 1, 0x81}),
+		"small": {Buffer: 1, Steps: []int{0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := New(t, &chunks{}, wire.Resume{Client: "me"}, plan)
+			if err := d.Feed([]byte(stream)); err != nil {
+				t.Fatal(err)
+			}
+			var got strings.Builder
+			for _, m := range d.Msgs {
+				fmt.Fprintf(&got, "%d:%s:%d ", m.Seq, m.Data, m.Code)
+			}
+			for _, e := range d.Events {
+				fmt.Fprintf(&got, "event %d after %d ", e.Kind, e.After)
+			}
+			fmt.Fprintf(&got, "hello %s out %s rest %d", d.Hello, d.Out, d.Rest)
+			const want = "1:abcde:0 2:fghi:0 3::3 4::3 5::0 6:123456789:0 " +
+				"event 1 after 0 event 2 after 5 hello hellome out !! rest 0"
+			if got.String() != want {
+				t.Errorf("got  %s\nwant %s", got.String(), want)
+			}
+			if err := d.End(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestDriverEnds(t *testing.T) {
+	d := New(t, &chunks{}, wire.Resume{}, ByteByByte())
+	if err := d.Feed([]byte("2ab3c")); err != nil {
+		t.Fatal(err)
+	}
+	var fault *wire.Error
+	if err := d.End(); !errors.As(err, &fault) || fault.Reason != wire.Truncated || d.Rest != 4 {
+		t.Errorf("got %v with %d bytes left, want truncated with 4", err, d.Rest)
+	}
+	if err := d.Feed([]byte("de0xx0")); err == nil || len(d.Msgs) != 1 || string(d.Msgs[0].Data) != "abcde" {
+		t.Errorf("got %v and messages %v", err, d.Msgs)
+	}
+}
+
+// recorder takes down the first fault that the driver finds.
+type recorder struct{ text string }
+
+func (*recorder) Helper() {}
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.text = fmt.Sprintf(format, args...)
+	panic(r)
+}
+
+// faulty is a Conn that does one thing wrong.
+type faulty struct {
+	wire.Conn
+	decode func(buf []byte, in *wire.Input)
+}
+
+func (faulty) Open(dst []byte, _ wire.Resume) []byte { return dst }
+
+func (f faulty) Decode(buf []byte, in *wire.Input) error {
+	f.decode(buf, in)
+	return nil
+}
+
+func TestDriverFindsFaults(t *testing.T) {
+	advance := func(in *wire.Input, to int) { in.Start, in.Keep, in.Scan = to, to, to }
+	take := func(in *wire.Input, off, n int) {
+		in.Msgs = append(in.Msgs, wire.Msg{Off: uint32(off), Len: uint32(n)})
+	}
+	for want, decode := range map[string]func([]byte, *wire.Input){
+		"waits for 9 bytes in one piece, the limit is 8": func(buf []byte, in *wire.Input) { in.Need = 9 },
+		"stopped before there was nothing whole left":    func(buf []byte, in *wire.Input) { advance(in, min(in.Scan+1, len(buf))) },
+		"replaced Msgs": func(buf []byte, in *wire.Input) {
+			in.Msgs = []wire.Msg{{}}
+		},
+		"cursors went back": func(buf []byte, in *wire.Input) {
+			if len(buf) == 3 {
+				advance(in, 0)
+			} else {
+				advance(in, len(buf))
+			}
+		},
+		"went on 2 bytes short of the 4": func(buf []byte, in *wire.Input) {
+			if in.Need = 4; len(buf) == 2 {
+				advance(in, 1)
+			}
+		},
+		"message 0 lies at 0 to 2": func(buf []byte, in *wire.Input) {
+			if len(buf) == 2 {
+				take(in, 0, 2)
+				advance(in, 1)
+			}
+		},
+		`a message was "ab" when it was handed out and "xb" later`: func(buf []byte, in *wire.Input) {
+			if len(buf) == 2 && in.Scan == 0 {
+				take(in, 0, 2)
+				advance(in, 2)
+			} else if len(buf) == 3 {
+				buf[0] = 'x'
+			}
+		},
+	} {
+		var r recorder
+		func() {
+			defer func() {
+				if v := recover(); v != nil && v != any(&r) {
+					panic(v)
+				}
+			}()
+			Run(&r, faulty{decode: decode}, []byte("abc"), Plan{Buffer: 8, Limit: 8, Msgs: 4, Steps: []int{1}})
+		}()
+		if !strings.Contains(r.text, want) {
+			t.Errorf("found %q, want %q", r.text, want)
+		}
+	}
+}
+
+func TestAnySplitIsTheWhole(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		stream := []byte(rapid.StringOf(rapid.SampledFrom([]rune("0001234!?.ab"))).Draw(t, "stream"))
+		plan := FromBytes(rapid.SliceOf(rapid.Byte()).Draw(t, "plan"))
+		Compare(t, Run(t, &chunks{}, stream, plan), Run(t, &chunks{}, stream, Whole(len(stream))))
+	})
+}

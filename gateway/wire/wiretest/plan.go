@@ -1,0 +1,69 @@
+package wiretest
+
+// Plan is how a stream reaches a Conn: in which pieces, buffers and batches.
+type Plan struct {
+	// Buffer is the size of a buffer, in bytes. One is larger only when the Conn
+	// waits for more in one piece.
+	Buffer int
+
+	// Limit is the most bytes that the Conn may wait for in one piece; 0: any.
+	Limit int
+
+	// Msgs is how many messages one Decode may hand out; 0: 1.
+	Msgs int
+
+	// Steps are the reads, over and over: each brings at most so many bytes, and
+	// a negative one so many after a move to another buffer. Empty, or 0: all
+	// that there is.
+	Steps []int
+
+	at int // in Steps
+}
+
+// Whole is the plan of one read.
+func Whole(n int) Plan { return Plan{Buffer: n, Msgs: n + 1} }
+
+// ByteByByte is the plan of one read a byte, each into another buffer.
+func ByteByByte() Plan { return Plan{Msgs: 1, Steps: []int{-1}} }
+
+// FromBytes makes a plan of any bytes, as a fuzzer invents them. Buffers are
+// small, so that a stream is moved often.
+func FromBytes(b []byte) Plan {
+	p := Plan{Buffer: 64, Msgs: 4}
+	if len(b) > 0 {
+		p.Buffer, b = 1+int(b[0]), b[1:]
+	}
+	if len(b) > 0 {
+		p.Msgs, b = 1+int(b[0])%16, b[1:]
+	}
+	for _, c := range b {
+		step := 1 + int(c)&0x3f
+		if c&0x40 != 0 {
+			step *= 8
+		}
+		if c&0x80 != 0 {
+			step = -step
+		}
+		p.Steps = append(p.Steps, step)
+	}
+	return p
+}
+
+// WithLimit is the plan with a Limit.
+func (p Plan) WithLimit(n int) Plan {
+	p.Limit = n
+	return p
+}
+
+// next is the next read, of at most n bytes.
+func (p *Plan) next(n int) (piece int, move bool) {
+	if len(p.Steps) == 0 {
+		return n, false
+	}
+	step := p.Steps[p.at%len(p.Steps)]
+	p.at++
+	if step == 0 {
+		return n, false
+	}
+	return min(n, max(step, -step)), step < 0
+}

@@ -1,0 +1,2 @@
+package sink
+func childMain(string) int { return 0 }

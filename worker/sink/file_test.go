@@ -1,0 +1,474 @@
+package sink
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func fileSinkAt(t testing.TB, path string, cfg Config, d disk) *fileSink {
+	t.Helper()
+	verifyNoLeaks(t)
+	cfg = withTestDefaults(t, cfg)
+	cfg.setDefaults()
+	s, err := newFile(path, &cfg, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func content(t testing.TB, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestFileAppendsLinesOfAllWorkersAndPools(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	s := openSink(t, "file:"+path, Config{FileBuffer: 2000})
+	a, b := newRig(t, s, 2, 4096), newRig(t, s, 2, 4096)
+	const each = 700
+	want := map[string]int{}
+	for i := range each {
+		for w := range 2 {
+			for name, r := range map[string]*rig{"a": a, "b": b} {
+				line := fmt.Sprintf("%s%d %d%s", name, w, i, strings.Repeat("x", i%30))
+				want[line]++
+				r.send(w, []byte(line))
+			}
+		}
+	}
+	a.wait(2 * each)
+	b.wait(2 * each)
+	if a.refused+b.refused != 0 {
+		t.Error("messages were refused")
+	}
+	last := map[string]int{}
+	for line := range strings.Lines(content(t, path)) {
+		line = strings.TrimSuffix(line, "\n")
+		if want[line]--; want[line] < 0 {
+			t.Fatalf("line %q is wrong or doubled", line)
+		}
+		var from string
+		var i int
+		if _, err := fmt.Sscanf(strings.TrimRight(line, "x"), "%s %d", &from, &i); err != nil || i != last[from] {
+			t.Fatalf("line %q out of order, want %d: %v", line, last[from], err)
+		}
+		last[from]++
+	}
+	for line, n := range want {
+		if n != 0 {
+			t.Errorf("line %q is missing", line)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o644 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	a.stop()
+	b.stop()
+}
+
+func TestFileCutsAnUnfinishedLastLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	if err := os.WriteFile(path, []byte("one\ntwo\nthr"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := new(logBuffer)
+	s := openSink(t, "file:"+path, Config{Log: log.logger(t)})
+	r := newRig(t, s, 1, 64)
+	r.send(0, []byte("three"))
+	r.send(0, nil)
+	r.wait(2)
+	r.stop()
+	if got := content(t, path); got != "one\ntwo\nthree\n\n" {
+		t.Errorf("got %q", got)
+	}
+	if log.count("unfinished last line") != 1 || log.count("bytes=3") != 1 {
+		t.Error("the log does not say what was cut off")
+	}
+}
+
+func TestFileRefusesWhatItCannotOwn(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out")
+	openSink(t, "file:"+path, Config{})
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, want string }{
+		{path, "in use by another"},
+		{dir, "is a directory"},
+		{filepath.Join(dir, "pipe"), "not a regular file"},
+		{"/dev/null", "not a regular file"},
+		{filepath.Join(dir, "missing", "out"), "no such file or directory"},
+	} {
+		if _, err := Open("file:"+c.path, Config{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v; want %q", c.path, err, c.want)
+		}
+	}
+}
+
+// faultDisk is the real disk with faults put in.
+type faultDisk struct {
+	osDisk
+	mu    sync.Mutex
+	opens int
+	fault func(op string) error // nil: no fault
+	tries map[string]int
+}
+
+func (d *faultDisk) set(fault func(op string) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fault, d.tries = fault, map[string]int{}
+}
+
+func (d *faultDisk) check(op string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fault == nil {
+		return nil
+	}
+	d.tries[op]++
+	return d.fault(op)
+}
+
+func (d *faultDisk) tried(op string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tries[op]
+}
+
+func (d *faultDisk) open(path string) (file, error) {
+	if err := d.check("open"); err != nil {
+		return nil, err
+	}
+	f, err := d.osDisk.open(path)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	d.opens++
+	d.mu.Unlock()
+	return faultFile{f.(osFile), d}, nil
+}
+
+func (d *faultDisk) names(path string, f file) bool {
+	return d.osDisk.names(path, f.(faultFile).osFile)
+}
+
+type faultFile struct {
+	osFile
+	d *faultDisk
+}
+
+func (f faultFile) Write(p []byte) (int, error) {
+	if err := f.d.check("write"); err != nil {
+		n, _ := f.osFile.Write(p[:len(p)/2])
+		return n, err
+	}
+	return f.osFile.Write(p)
+}
+
+func (f faultFile) Sync() error {
+	if err := f.d.check("sync"); err != nil {
+		return err
+	}
+	return f.osFile.Sync()
+}
+
+func (f faultFile) Truncate(size int64) error {
+	if err := f.d.check("truncate"); err != nil {
+		return err
+	}
+	return f.osFile.Truncate(size)
+}
+
+// While an operation fails nothing is done, the sink says why, tries again, and
+// has logged it once; afterwards everything is there once.
+func TestFileWaitsFaultsOut(t *testing.T) {
+	for _, bad := range []string{"write", "sync", "write truncate", "sync truncate", "sync open"} {
+		t.Run(bad, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "out")
+			d := new(faultDisk)
+			log := new(logBuffer)
+			s := fileSinkAt(t, path, Config{Log: log.logger(t)}, d)
+			r := newRig(t, s, 2, 256)
+			r.send(0, []byte("before"))
+			r.wait(1)
+			if s.Ready() != nil {
+				t.Fatal(s.Ready())
+			}
+			opens := d.opens
+
+			ops := strings.Fields(bad)
+			fault := fmt.Errorf("%s: %w", bad, errFault)
+			d.set(func(op string) error {
+				if strings.Contains(bad, op) {
+					return fault
+				}
+				return nil
+			})
+			want := "before\n"
+			for i := range 20 {
+				r.send(i%2, fmt.Appendf(nil, "line %d", i))
+			}
+			r.waitFor("a few tries", func() bool {
+				return d.tried(ops[len(ops)-1]) >= 3 && errors.Is(s.Ready(), errFault)
+			})
+			r.none(1)
+			if !strings.Contains(bad, "truncate") {
+				eventually(t, "cut back", func() bool { return content(t, path) == want || bad == "sync" })
+			}
+			d.set(nil)
+			r.wait(21)
+			eventually(t, "ready", func() bool { return s.Ready() == nil })
+			r.stop()
+			got := content(t, path)
+			for i := range 20 {
+				if strings.Count(got, fmt.Sprintf("line %d\n", i)) != 1 {
+					t.Errorf("line %d is not there once", i)
+				}
+			}
+			if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 21 || r.refused != 0 {
+				t.Errorf("got %q, %d refused", got, r.refused)
+			}
+			if log.count("cannot append") != 1 || log.count("again") != 1 {
+				t.Error("not logged once")
+			}
+			if d.opens <= opens {
+				t.Error("the file was not opened anew")
+			}
+		})
+	}
+}
+
+// A worker that waits for room in the buffer is released by the end of its pool,
+// and what it has in hand is neither done nor refused.
+func TestFileFullBufferHoldsTheWorkerUntilTheEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	d := new(faultDisk)
+	s := fileSinkAt(t, path, Config{FileBuffer: 100}, d)
+	r := newRig(t, s, 2, 256)
+	d.set(func(op string) error { return errFault })
+	for i := range 60 {
+		r.send(i%2, []byte("0123456789"))
+	}
+	buffered := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.filling.data)
+	}
+	r.waitFor("a full buffer", func() bool { return s.Ready() != nil && buffered() == 99 })
+	other := newRig(t, s, 1, 16)
+	other.send(0, make([]byte, 200))
+	r.stop()
+	r.none(0)
+	d.set(nil)
+	other.wait(1)
+	if other.refused != 0 {
+		t.Error("refused")
+	}
+	other.stop()
+}
+
+func TestFileLongMessageWaitsAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	s := fileSinkAt(t, path, Config{FileBuffer: 100}, new(faultDisk))
+	r := newRig(t, s, 1, 256)
+	total := 0
+	for _, n := range []int{10, 5000, 20, 99, 100, 101, 0, 5000} {
+		r.send(0, make([]byte, n))
+		total += n + 1
+	}
+	r.wait(8)
+	r.stop()
+	if len(content(t, path)) != total || r.refused != 0 {
+		t.Error("something is missing")
+	}
+}
+
+func TestFileFollowsRotation(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out")
+	log := new(logBuffer)
+	s := openSink(t, "file:"+path, Config{Log: log.logger(t)})
+	r := newRig(t, s, 1, 256)
+	r.send(0, []byte("one"))
+	r.wait(1)
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	r.send(0, []byte("two"))
+	r.wait(2)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	r.send(0, []byte("three"))
+	r.wait(3)
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.send(0, []byte("four"))
+	r.wait(4)
+	r.stop()
+	if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "four\n" {
+		t.Errorf("got %q and %q", a, b)
+	}
+	if log.count("moved or removed") != 2 {
+		t.Error("not logged")
+	}
+}
+
+func TestFileWaitsForItsDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "out")
+	s := openSink(t, "file:"+path, Config{})
+	r := newRig(t, s, 1, 256)
+	r.send(0, []byte("one"))
+	r.wait(1)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	r.send(0, []byte("two"))
+	r.waitFor("the fault", func() bool { return errors.Is(s.Ready(), os.ErrNotExist) })
+	r.none(1)
+	if !strings.Contains(s.Ready().Error(), path) {
+		t.Errorf("%v does not name the path", s.Ready())
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r.wait(2)
+	r.stop()
+	if got := content(t, path); got != "two\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A file size limit makes real short writes, and needs no privileges.
+func TestFileAtTheSizeLimit(t *testing.T) {
+	if !alone() {
+		cmd, output := inOwnProcess(t)
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%v\n%s", err, output)
+		}
+		return
+	}
+	const limit = 5000
+	var full unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &full); err != nil {
+		t.Fatal(err)
+	}
+	low := full
+	low.Cur = limit
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &low); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "out")
+	fillUp(t, path, limit, syscall.EFBIG, func() {
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &full); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// The disk is a small tmpfs in a mount namespace of the test's own, so that it
+// goes away with the process.
+func TestFileOnAFullDisk(t *testing.T) {
+	if !alone() {
+		cmd, output := inOwnProcess(t)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+		if uid := os.Getuid(); uid != 0 {
+			cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+			cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		}
+		switch err := cmd.Run(); {
+		case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EACCES):
+			t.Logf("NOT TESTED: no mount namespace here: %v; see TestFileAtTheSizeLimit", err)
+		case err != nil:
+			t.Errorf("%v\n%s", err, output)
+		case strings.Contains(output.String(), "NOT TESTED"):
+			t.Log(output)
+		}
+		return
+	}
+	dir := t.TempDir()
+	// Nothing of this may show outside of the namespace.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Logf("NOT TESTED: no private mounts: %v; see TestFileAtTheSizeLimit", err)
+		return
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Logf("NOT TESTED: no tmpfs: %v; see TestFileAtTheSizeLimit", err)
+		return
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 40<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fillUp(t, filepath.Join(dir, "out"), 24<<10, syscall.ENOSPC, func() {
+		if err := os.Truncate(ballast, 0); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// fillUp writes to a file that can hold limit bytes until makeRoom is called.
+func fillUp(t *testing.T, path string, limit int, fault error, makeRoom func()) {
+	s := openSink(t, "file:"+path, Config{})
+	r := newRig(t, s, 2, 4096)
+	total := 0
+	for i := 0; total < limit*3/2; i++ {
+		line := fmt.Appendf(nil, "%06d %s", i, strings.Repeat("z", 80))
+		r.send(i%2, line)
+		total += len(line) + 1
+	}
+	r.waitFor("the fault", func() bool { return errors.Is(s.Ready(), fault) })
+	for r.turn(50 * time.Millisecond) {
+	}
+	if r.done >= len(r.messages) || r.refused != 0 {
+		t.Errorf("%d of %d messages done, %d refused", r.done, len(r.messages), r.refused)
+	}
+	// Between two tries the file holds what is done and nothing else.
+	eventually(t, "cut back", func() bool { return strings.Count(content(t, path), "\n")*88 == len(content(t, path)) })
+	makeRoom()
+	r.wait(len(r.messages))
+	r.stop()
+	seen := map[string]bool{}
+	for line := range strings.Lines(content(t, path)) {
+		if len(line) != 88 || seen[line] {
+			t.Fatalf("line %q is torn or doubled", line)
+		}
+		seen[line] = true
+	}
+	if len(seen) != len(r.messages) || r.refused != 0 || s.Ready() != nil {
+		t.Errorf("%d of %d lines, %d refused, %v", len(seen), len(r.messages), r.refused, s.Ready())
+	}
+}
+
+func BenchmarkFile(b *testing.B) {
+	for _, size := range []int{64, 1024} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			benchmarkSink(b, "file:"+filepath.Join(b.TempDir(), "out"), size)
+		})
+	}
+}

@@ -1,0 +1,141 @@
+package sink
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"feedgate/worker"
+)
+
+// Config is what sinks need beyond their URL. Zero fields mean the documented
+// default.
+type Config struct {
+	// Flag is the flag that the URL came from, for errors; default "--sink".
+	Flag string
+	// Log is told of faults and of their end, never of a message's contents;
+	// default slog.Default().
+	Log *slog.Logger
+
+	// Stdout is what stdout: writes to; default os.Stdout.
+	Stdout io.Writer
+	// Stderr is the standard error of exec's children; default os.Stderr.
+	Stderr *os.File
+
+	// ReconnectMin and ReconnectMax bound the wait before the next try after a
+	// failed write of file: or the end of a child of exec:. It is drawn between 0
+	// and a bound that starts at ReconnectMin, default 100ms, and doubles up to
+	// ReconnectMax, default 10s.
+	ReconnectMin, ReconnectMax time.Duration
+
+	// Grace is how long a child of exec: has to end once its input is closed, and
+	// again after TERM, before it is killed; default 2s.
+	Grace time.Duration
+
+	// FileBuffer is how many bytes may wait for the next commit of file: while
+	// one is under way; default 8 MiB. A message longer than that waits alone.
+	FileBuffer int
+}
+
+// ErrURL is in the error of Open when the URL itself is at fault, which is a
+// usage error, rather than what it names.
+var ErrURL = errors.New("not a sink")
+
+// Open makes the sink that url names. Its error names the flag and the fault.
+// The caller closes the sink after all pools that use it were stopped.
+func Open(url string, cfg Config) (worker.Sink, error) {
+	cfg.setDefaults()
+	s, err := open(url, &cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w", cfg.Flag, url, err)
+	}
+	return s, nil
+}
+
+const known = "discard:, spin:DURATION, stdout:, file:PATH, exec:COMMAND"
+
+func open(url string, cfg *Config) (worker.Sink, error) {
+	scheme, rest, ok := strings.Cut(url, ":")
+	if !ok {
+		return nil, fmt.Errorf("%w: no colon; known are %s", ErrURL, known)
+	}
+	switch scheme {
+	case "discard", "stdout":
+		if rest != "" {
+			return nil, fmt.Errorf("%w: nothing may follow %s:", ErrURL, scheme)
+		}
+		if scheme == "discard" {
+			return newDiscard(cfg), nil
+		}
+		return newStdout(cfg), nil
+	case "spin":
+		d, err := time.ParseDuration(rest)
+		if err != nil || d < 0 {
+			return nil, fmt.Errorf("%w: want a duration of 0 or more, as in spin:500ns", ErrURL)
+		}
+		return newSpin(d), nil
+	case "file":
+		if rest == "" {
+			return nil, fmt.Errorf("%w: want a path, as in file:/var/lib/feed.log", ErrURL)
+		}
+		return newFile(rest, cfg, osDisk{})
+	case "exec":
+		if strings.TrimSpace(rest) == "" {
+			return nil, fmt.Errorf("%w: want a command for /bin/sh, as in exec:./handle", ErrURL)
+		}
+		return newExec(rest, cfg), nil
+	}
+	return nil, fmt.Errorf("%w: unknown scheme; known are %s", ErrURL, known)
+}
+
+func (cfg *Config) setDefaults() {
+	if cfg.Flag == "" {
+		cfg.Flag = "--sink"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Stdout == nil {
+		cfg.Stdout = os.Stdout
+	}
+	if cfg.Stderr == nil {
+		cfg.Stderr = os.Stderr
+	}
+	if cfg.ReconnectMin == 0 {
+		cfg.ReconnectMin = 100 * time.Millisecond
+	}
+	if cfg.ReconnectMax == 0 {
+		cfg.ReconnectMax = 10 * time.Second
+	}
+	if cfg.Grace == 0 {
+		cfg.Grace = 2 * time.Second
+	}
+	if cfg.FileBuffer == 0 {
+		cfg.FileBuffer = 8 << 20
+	}
+}
+
+// newBackoff draws waits with full jitter. The library draws between 0 and twice
+// its interval when the factor is 1, so it is given half the bounds.
+func (cfg *Config) newBackoff() *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{
+		InitialInterval:     max(1, cfg.ReconnectMin/2),
+		MaxInterval:         max(1, cfg.ReconnectMin/2, cfg.ReconnectMax/2),
+		Multiplier:          2,
+		RandomizationFactor: 1,
+	}
+}
+
+// steady is the part of a sink that can always take messages.
+type steady struct{}
+
+func (steady) Ready() error            { return nil }
+func (steady) Failed() <-chan struct{} { return nil }
+func (steady) Err() error              { return nil }
+func (steady) Close() error            { return nil }

@@ -1,0 +1,74 @@
+package sink
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"feedgate/worker"
+)
+
+// spin burns processor time by counting rounds of a loop rather than by looking
+// at a clock: time in which the worker does not run, because it was preempted,
+// is not work, and a look at the clock would cost a tenth of 500 ns. What a
+// message costs anyhow comes on top. A processor that changes its frequency
+// after the calibration changes the burnt time with it.
+type spin struct {
+	steady
+	rounds int
+}
+
+func newSpin(d time.Duration) *spin { return &spin{rounds: roundsFor(d)} }
+
+func (s *spin) Open(*worker.Completer) (worker.Handler, error) {
+	return &spinner{rounds: s.rounds}, nil
+}
+
+type spinner struct {
+	rounds int
+	result uint64 // keeps the loop from being optimised away
+}
+
+func (h *spinner) Handle(b *worker.Batch) {
+	n := b.Left()
+	for range n {
+		h.result += burn(h.rounds)
+	}
+	b.Done(n, worker.OK)
+}
+
+func (h *spinner) Drain()       {}
+func (h *spinner) Close() error { return nil }
+
+// burn multiplies in a chain, each round waiting for the one before, so that a
+// round takes the same number of cycles whatever else the core could overlap.
+//
+//go:noinline
+func burn(rounds int) uint64 {
+	x := uint64(rounds)
+	for range rounds {
+		x = x*6364136223846793005 + 1442695040888963407
+	}
+	return x
+}
+
+const (
+	calibrationRounds = 1 << 15 // about 50 µs, much shorter than a time slice
+	calibrationTries  = 64
+)
+
+// nsPerRound is measured once. Everything that can disturb a try makes it longer,
+// so the shortest is the one to believe.
+var nsPerRound = sync.OnceValue(func() float64 {
+	best := time.Duration(math.MaxInt64)
+	for range calibrationTries {
+		start := time.Now()
+		burn(calibrationRounds)
+		best = min(best, time.Since(start))
+	}
+	return float64(max(best, 1)) / calibrationRounds
+})
+
+func roundsFor(d time.Duration) int {
+	return int(math.Round(float64(d) / nsPerRound()))
+}
