@@ -31,7 +31,9 @@ type Config struct {
 	Retries  int           // default 0
 	RetryMin time.Duration // default 100ms
 
-	DeadLetter string // "" or file:PATH
+	// DeadLetters takes messages that are refused for good, which are then acked
+	// with code 7; nil: none. It is shared, not closed, by the gateway.
+	DeadLetters worker.Sink
 
 	Heartbeat      time.Duration // default 5s
 	IdleTimeout    time.Duration // default 25s; NoTimeout: off

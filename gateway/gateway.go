@@ -65,6 +65,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	l.pool, err = worker.NewPool(worker.Config{
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.cfg.InFlight,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
+		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.key(), DeadLetters: g.cfg.DeadLetters,
 		Bell: &l.bell, Wake: l.wake, Log: g.cfg.Log,
 	})
 	if err != nil {

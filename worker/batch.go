@@ -7,7 +7,7 @@ import "feedgate/ring"
 // batch knows what is left when a handler panics. It is the handler's during
 // Handle only.
 type Batch struct {
-	w     *Worker
+	s     *stage
 	descs []Desc // not yet passed to Done or Later
 }
 
@@ -17,24 +17,25 @@ func (b *Batch) Left() int { return len(b.descs) }
 // At is the i-th message of those left, from 0.
 func (b *Batch) At(i int) Message {
 	d := &b.descs[i]
-	return Message{Data: b.w.slabs.bytes(d), Seq: d.Seq, Aux: d.Aux}
+	return Message{Data: b.s.w.data(d), Seq: d.Seq, Aux: d.Aux}
 }
 
 // Done completes the next n messages with one code.
 func (b *Batch) Done(n int, code Code) {
-	b.w.finish(b.descs[:n], code)
+	descs := b.descs[:n]
 	b.descs = b.descs[n:]
+	b.s.settled(descs, code)
 }
 
 // Later puts the next n messages off. Their data stay valid until they are
 // completed. They get consecutive tickets, of which it returns the first.
 func (b *Batch) Later(n int) Ticket {
-	first := b.w.open.add(b.descs[:n])
+	first := b.s.open.add(b.descs[:n])
 	b.descs = b.descs[n:]
 	return first
 }
 
-func (b *Batch) panicked(reason any) { b.w.panicked(reason) }
+func (b *Batch) panicked(reason any) { b.s.panicked(reason) }
 
 // Ticket stands for a message that was put off. The tickets of one worker count
 // up from 0 without gaps, in the order in which messages were put off.

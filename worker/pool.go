@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"feedgate/ring"
 )
 
-// Config sets a pool up. All fields but Render, Retry and Log are required.
+// Config sets a pool up. Fields from Render to DeadLetters and Log may be
+// zero.
 type Config struct {
 	Workers  int
 	Ring     int // entries of each ring, a power of two
@@ -22,6 +24,16 @@ type Config struct {
 	// Render makes a message's ack, appending to dst; nil when acks need nothing
 	// from the message and the loop makes them. Called on worker goroutines.
 	Render func(dst []byte, m Message, code Code) []byte
+
+	// Retries is how often a message that failed is tried again, RetryMin the
+	// wait before the first of these, doubling. Key, where order is by key, makes
+	// later messages of a key wait behind one that failed.
+	Retries  int
+	RetryMin time.Duration
+	Key      func(msg []byte) uint64
+	// DeadLetters takes messages that are refused for good; nil: they are only
+	// refused. What it completes is replied to with code DeadLettered.
+	DeadLetters Sink
 
 	// Bell counts published replies for the loop; Wake wakes it when the bell
 	// says so.
@@ -48,14 +60,25 @@ func NewPool(cfg Config) (*Pool, error) {
 	p := &Pool{stopped: make(chan struct{})}
 	for i := range cfg.Workers {
 		w := newWorker(i, &cfg, p)
-		handler, err := cfg.Sink.Open(&w.completer)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("open the sink for worker %d: %w", i, err), p.closeHandlers())
-		}
-		w.handler = handler
 		p.workers = append(p.workers, w)
+		if err := w.openHandlers(&cfg); err != nil {
+			return nil, errors.Join(err, p.closeHandlers())
+		}
 	}
 	return p, nil
+}
+
+func (w *Worker) openHandlers(cfg *Config) (err error) {
+	if w.main.handler, err = cfg.Sink.Open(&w.main.completer); err != nil {
+		return fmt.Errorf("open the sink for worker %d: %w", w.id, err)
+	}
+	if w.dead == nil {
+		return nil
+	}
+	if w.dead.handler, err = cfg.DeadLetters.Open(&w.dead.completer); err != nil {
+		return fmt.Errorf("open the dead letters for worker %d: %w", w.id, err)
+	}
+	return nil
 }
 
 // Start starts the workers' goroutines.
@@ -98,8 +121,13 @@ func (p *Pool) Stop() error {
 func (p *Pool) closeHandlers() error {
 	var errs []error
 	for _, w := range p.workers {
-		if err := w.handler.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close the sink of worker %d: %w", w.id, err))
+		for _, s := range []*stage{w.main, w.dead} {
+			if s == nil || s.handler == nil {
+				continue
+			}
+			if err := s.handler.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("close the sink of worker %d: %w", w.id, err))
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -18,8 +18,9 @@ var _ = [1]struct{}{}[unsafe.Sizeof(Desc{})-24] // a descriptor is 24 bytes
 // with consecutive places and one code make one reply.
 func (w *Worker) replyRun(descs []Desc, code Code) {
 	first, last := descs[0].Place, descs[len(descs)-1].Place
-	if last-first == uint32(len(descs)-1) {
-		// Places rise within a worker's ring, so nothing is missing between.
+	if w.retry == nil && last-first == uint32(len(descs)-1) {
+		// Places rise within a worker's ring, so nothing is missing between. Tries
+		// come in any order.
 		w.extend(first, uint32(len(descs)), code)
 		return
 	}
@@ -48,7 +49,7 @@ func (w *Worker) flushRun() {
 func (w *Worker) replyRendered(descs []Desc, code Code) {
 	for i := range descs {
 		d := &descs[i]
-		m := Message{Data: w.slabs.bytes(d), Seq: d.Seq, Aux: d.Aux}
+		m := Message{Data: w.data(d), Seq: d.Seq, Aux: d.Aux}
 		w.scratch = w.render(w.scratch[:0], m, code)
 		w.commit(Reply{Place: d.Place, Count: 1, Code: code, Ack: w.scratch})
 	}
@@ -82,14 +83,18 @@ func (w *Worker) roomy() bool { return w.stopping() || w.out.Reserve(w.wants) !=
 // freeData gathers the references to give back.
 func (w *Worker) freeData(descs []Desc) {
 	first, last := descs[0].Slab, descs[len(descs)-1].Slab
-	if first == last && len(descs) > 1 {
+	if w.retry == nil && first == last {
 		// The loop fills slabs one after another and does not come back to one
 		// before all its messages are finished.
 		w.free(first, len(descs))
 		return
 	}
 	for i := range descs {
-		w.free(descs[i].Slab, 1)
+		if descs[i].Slab == copied {
+			w.retry.drop(&descs[i])
+		} else {
+			w.free(descs[i].Slab, 1)
+		}
 	}
 }
 

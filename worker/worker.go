@@ -1,9 +1,7 @@
 package worker
 
 import (
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,31 +25,29 @@ const ReplyBytes = 32
 // Worker is one goroutine with its rings. The loop writes in, reads out and calls
 // Wake; everything else is the worker's own.
 type Worker struct {
-	id        int
-	pool      *Pool
-	slabs     *Slabs
-	handler   Handler
-	render    func(dst []byte, m Message, code Code) []byte
-	log       *slog.Logger
-	bell      *ring.Bell
-	wakeLoop  func()
-	completer Completer
+	id       int
+	pool     *Pool
+	slabs    *Slabs
+	render   func(dst []byte, m Message, code Code) []byte
+	log      *slog.Logger
+	bell     *ring.Bell
+	wakeLoop func()
 
 	in  *ring.SPSC[Desc] // loop -> worker
 	out *ring.Bytes      // worker -> loop
 
 	// Worker's.
-	batch   Batch
-	limit   int   // messages in the next batch at most
-	pending Reply // run of finished messages that is not in the ring yet
+	main    *stage
+	dead    *stage   // takes dead letters; nil: none
+	retry   *retrier // nil: nothing is tried again
+	limit   int      // messages in the next batch at most
+	pending Reply    // run of finished messages that is not in the ring yet
 	freed   struct {
 		slab uint16
 		n    int
 	} // references to give back
-	records int  // replies committed and not rung for
-	took    bool // descriptors taken since the last publish
-	drained bool // the handler has heard Drain
-	open    openTable
+	records int    // replies committed and not rung for
+	took    bool   // descriptors taken since the last publish
 	scratch []byte // rendered ack
 	wants   int    // bytes of the reply that waits for room
 
@@ -77,9 +73,14 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	if w.log == nil {
 		w.log = slog.Default()
 	}
-	w.batch.w = w
+	w.main = newStage(w, cfg.InFlight, w.handled)
+	if cfg.DeadLetters != nil {
+		w.dead = newStage(w, cfg.InFlight, w.buried)
+	}
+	if cfg.Retries > 0 {
+		w.retry = newRetrier(w, cfg)
+	}
 	w.hasWork, w.hasRoom = w.ready, w.roomy
-	w.completer = Completer{w: w, ring: ring.NewSPSC[completion](ceilPow2(cfg.InFlight))}
 	return w
 }
 
@@ -124,23 +125,36 @@ func (w *Worker) run() {
 			w.park(w.hasWork)
 		}
 	}
+	if w.retry != nil {
+		w.retry.stop()
+	}
 }
 
+// ready is the second look before parking.
 func (w *Worker) ready() bool {
-	return !w.in.Empty() || !w.completer.ring.Empty() || w.stopping() ||
-		w.draining.Load() && !w.drained
+	return !w.in.Empty() || !w.main.completer.ring.Empty() || w.stopping() ||
+		w.dead != nil && !w.dead.completer.ring.Empty() ||
+		w.retry != nil && (len(w.retry.ready) > 0 || w.retry.waits()) ||
+		w.draining.Load() && !w.main.drained
 }
 
 // turn does what there is to do now, up to one batch, and publishes once.
 func (w *Worker) turn() bool {
-	busy := w.takeCompletions()
+	busy := w.main.takeCompletions()
+	if w.dead != nil {
+		busy = w.dead.takeCompletions() || busy
+	}
+	if w.retry != nil {
+		if descs := w.retry.take(); len(descs) > 0 {
+			w.main.handle(descs)
+			busy = true
+		}
+	}
 	if descs := w.in.Peek(); len(descs) > 0 {
 		w.handle(descs[:min(len(descs), w.limit)])
 		busy = true
-	} else if w.draining.Load() && !w.drained && w.in.Empty() {
-		w.drained = true
-		w.handler.Drain()
-		busy = true
+	} else if w.draining.Load() && w.in.Empty() {
+		busy = w.main.drain() || busy
 	}
 	if busy {
 		w.publish()
@@ -148,10 +162,16 @@ func (w *Worker) turn() bool {
 	return busy
 }
 
+// handle runs new messages through the handler.
 func (w *Worker) handle(descs []Desc) {
 	start := time.Now()
-	w.batch.descs = descs
-	w.callHandler()
+	admitted := descs
+	if w.retry != nil {
+		admitted = w.retry.admit(descs)
+	}
+	if len(admitted) > 0 {
+		w.main.handle(admitted)
+	}
 	w.in.Take(len(descs))
 	w.took = true
 
@@ -163,59 +183,50 @@ func (w *Worker) handle(descs []Desc) {
 	}
 }
 
-// callHandler refuses what the handler left over, by a panic or by neglect.
-func (w *Worker) callHandler() {
-	defer func() {
-		if r := recover(); r != nil {
-			w.panicked(r)
+// handled takes what the sink's handler is done with: messages that are done get
+// their reply, those that failed another try, a grave, or a reply that says so.
+func (w *Worker) handled(descs []Desc, code Code) {
+	if code == OK || w.retry == nil && w.dead == nil {
+		w.finish(descs, code)
+		return
+	}
+	for i := range descs {
+		one := descs[i : i+1]
+		switch {
+		case w.retry != nil && w.retry.again(one[0]):
+		case w.dead != nil:
+			w.dead.handle(one)
+		default:
+			w.finish(one, code)
 		}
-		if left := w.batch.Left(); left > 0 {
-			w.batch.Done(left, Refused)
-		}
-	}()
-	w.handler.Handle(&w.batch)
+	}
 }
 
-func (w *Worker) panicked(reason any) {
-	w.pool.panics.Add(1)
-	// The reason may quote the message: only its type is logged.
-	w.log.Error("handler panicked; message refused", "worker", w.id,
-		"panic", fmt.Sprintf("%T", reason), "stack", string(debug.Stack()))
-}
-
-// takeCompletions finishes what was put off and is now complete.
-func (w *Worker) takeCompletions() bool {
-	busy := false
-	for {
-		done := w.completer.ring.Peek()
-		if len(done) == 0 {
-			break
-		}
-		for _, c := range done {
-			for k := range Ticket(c.n) {
-				d, ok := w.open.take(c.first + k)
-				if !ok {
-					panic("worker: message completed twice")
-				}
-				one := [1]Desc{d}
-				w.finish(one[:], c.code)
-			}
-		}
-		w.completer.ring.Take(len(done))
-		busy = true
+// buried takes dead letters that are on disk.
+func (w *Worker) buried(descs []Desc, code Code) {
+	if code == OK {
+		code = DeadLettered
 	}
-	if busy {
-		w.completer.ring.Release()
-	}
-	return busy
+	w.finish(descs, code)
 }
 
 // finish replies to messages and gives up their data.
 func (w *Worker) finish(descs []Desc, code Code) {
+	if w.retry != nil {
+		w.retry.through(descs)
+	}
 	if w.render != nil {
 		w.replyRendered(descs, code)
 	} else {
 		w.replyRun(descs, code)
 	}
 	w.freeData(descs)
+}
+
+// data is a message's bytes, in its slab or copied out.
+func (w *Worker) data(d *Desc) []byte {
+	if d.Slab == copied {
+		return w.retry.copies[d.Off].data
+	}
+	return w.slabs.bytes(d)
 }

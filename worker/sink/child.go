@@ -9,16 +9,13 @@ import (
 	"time"
 )
 
-// strayWait is how long the answers of an ended child are waited for when a
-// process that left its group holds on to its output.
-const strayWait = time.Second
-
 // child is one child process, the leader of a process group of its own, and its
 // pipes. Any goroutine may end it; who started it closes out.
 type child struct {
-	cmd *exec.Cmd
-	in  *os.File // the end of its standard input that we write
-	out *os.File // the end of its standard output that we read
+	cmd   *exec.Cmd
+	in    *os.File      // the end of its standard input that we write
+	out   *os.File      // the end of its standard output that we read
+	grace time.Duration // how long it has to do what it is asked to
 
 	ending sync.Once
 	exited chan struct{} // closed once it was reaped
@@ -28,7 +25,7 @@ type child struct {
 	reaped bool // its number may mean another process
 }
 
-func startChild(command string, stderr *os.File) (*child, error) {
+func startChild(command string, stderr *os.File, grace time.Duration) (*child, error) {
 	stdin, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -48,7 +45,7 @@ func startChild(command string, stderr *os.File) (*child, error) {
 	if err != nil {
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
-	c := &child{cmd: cmd, in: in, out: out, exited: make(chan struct{})}
+	c := &child{cmd: cmd, in: in, out: out, grace: grace, exited: make(chan struct{})}
 	go c.reap()
 	return c, nil
 }
@@ -68,7 +65,9 @@ func (c *child) reap() {
 	c.mu.Unlock()
 
 	c.in.Close()
-	_ = c.out.SetReadDeadline(time.Now().Add(strayWait))
+	// Its last answers lie in the pipe. The end of the pipe may stay away: a
+	// process that has left the group may hold it.
+	_ = c.out.SetReadDeadline(time.Now().Add(c.grace))
 	close(c.exited)
 }
 
@@ -82,13 +81,13 @@ func (c *child) signal(sig syscall.Signal) {
 }
 
 // end closes the child's input and waits until it has ended: by itself, after
-// TERM when it has not within grace, after KILL when it has not within grace
-// again.
-func (c *child) end(grace time.Duration) {
+// TERM when it has not within the grace period, after KILL when it has not within
+// another.
+func (c *child) end() {
 	c.ending.Do(func() {
 		c.in.Close()
 		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-			if c.endsWithin(grace) {
+			if c.endsWithin(c.grace) {
 				return
 			}
 			c.signal(sig)

@@ -36,7 +36,7 @@ func (h *executor) feed(c *child) {
 	}
 	c.in.Close()
 	h.awaitRetry(c)
-	c.end(h.sink.cfg.Grace)
+	c.end()
 }
 
 // next waits for messages and returns them framed. Nothing when there will be no

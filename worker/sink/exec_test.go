@@ -1,2 +1,428 @@
 package sink
-func childMain(string) int { return 0 }
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"feedgate/worker"
+)
+
+// shortGrace is for children that will not end by themselves.
+const shortGrace = 20 * time.Millisecond
+
+func TestExecAnswersPass(t *testing.T) {
+	for _, mode := range []string{"plain", "bytewise"} {
+		command, ledger := childCommand(t, mode)
+		s := openSink(t, "exec:"+command, Config{})
+		r := newRig(t, s, 1, 4096)
+		var want []string
+		for i := range 300 {
+			code := []int{0, 1, 0, 1000, 65535, 0, 0}[i%7]
+			message := fmt.Sprintf("code %d of %d", code, i)
+			if place := r.send(0, []byte(message)); place != i {
+				t.Fatal(place)
+			}
+			want = append(want, message)
+		}
+		r.wait(300)
+		for i := range 300 {
+			if code := r.code(i); int(code) != []int{0, 1, 0, 1000, 65535, 0, 0}[i%7] {
+				t.Errorf("message %d: code %d", i, code)
+			}
+		}
+		if err := s.Ready(); err != nil {
+			t.Error(err)
+		}
+		r.stop()
+		if got := whats(readLedger(t, ledger)); !slices.Equal(got, append(append([]string{"start"}, want...), "eof")) {
+			t.Errorf("%s: the child saw %q", mode, got)
+		}
+	}
+}
+
+func TestExecLargeMessages(t *testing.T) {
+	command, _ := childCommand(t, "plain")
+	s := openSink(t, "exec:"+command, Config{})
+	a, b := newRig(t, s, 2, 64), newRig(t, s, 1, 64)
+	for i, n := range []int{3 << 20, 0, 1, writeChunk, writeChunk + 1, 1 << 20, 0, 0, 5} {
+		a.send(i%2, bytes.Repeat([]byte("m"), n))
+		b.send(0, bytes.Repeat([]byte("n"), n/2))
+	}
+	a.wait(9)
+	b.wait(9)
+	if a.refused+b.refused != 0 {
+		t.Error("refused")
+	}
+	a.stop()
+	b.stop()
+}
+
+// The child is a real shell command, which answers only at the end of its input.
+func TestExecShellAnswersAtTheDrain(t *testing.T) {
+	got := filepath.Join(t.TempDir(), "got")
+	var errs bytes.Buffer
+	errIn, errOut, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := new(logBuffer)
+	command := fmt.Sprintf(`cat >'%s'; echo complaint >&2; printf '\000\000\003\350'`, got)
+	s := openSink(t, "exec:"+command, Config{Stderr: errOut, Log: log.logger(t)})
+	r := newRig(t, s, 1, 64)
+	r.send(0, []byte("one"))
+	r.send(0, []byte("three"))
+	eventually(t, "both messages", func() bool {
+		data, _ := os.ReadFile(got)
+		return string(data) == "\x00\x00\x00\x03one\x00\x00\x00\x05three"
+	})
+	r.none(0)
+	r.pool.Drain()
+	r.wait(2)
+	if r.code(0) != 0 || r.code(1) != 1000 {
+		t.Errorf("codes %d, %d", r.code(0), r.code(1))
+	}
+	r.stop()
+	errOut.Close()
+	if _, err := io.Copy(&errs, errIn); err != nil || errs.String() != "complaint\n" {
+		t.Errorf("standard error: %q, %v", errs.String(), err)
+	}
+	errIn.Close()
+	if log.count("down") != 0 {
+		t.Error("a normal end was logged")
+	}
+}
+
+func TestExecDrain(t *testing.T) {
+	command, ledger := childCommand(t, "at-end")
+	s := openSink(t, "exec:"+command, Config{})
+	r := newRig(t, s, 1, 8192)
+	const n = 3000 // more than any pipe or ring holds
+	for i := range n {
+		r.send(0, fmt.Appendf(nil, "message %d %s", i, strings.Repeat("x", 100)))
+	}
+	r.none(0)
+	r.pool.Drain()
+	r.wait(n)
+	if r.refused != 0 {
+		t.Errorf("%d refused", r.refused)
+	}
+	// A retry comes late and gets a child of its own.
+	r.send(0, []byte("late"))
+	r.wait(n + 1)
+	r.send(0, []byte("code 5"))
+	r.wait(n + 2)
+	if r.code(n) != 0 || r.code(n+1) != 5 {
+		t.Errorf("codes %d, %d", r.code(n), r.code(n+1))
+	}
+	r.stop()
+	entries := readLedger(t, ledger)
+	if len(entries) < n+6 || countEntries(entries, "start") != countEntries(entries, "eof") {
+		t.Errorf("%d entries, %d starts, %d ends", len(entries), countEntries(entries, "start"), countEntries(entries, "eof"))
+	}
+}
+
+// A child that stays after the end of its input must not hold up a late retry.
+func TestExecDrainWithALingeringChild(t *testing.T) {
+	command, ledger := childCommand(t, "linger")
+	s := openSink(t, "exec:"+command, Config{Grace: shortGrace})
+	r := newRig(t, s, 1, 64)
+	r.send(0, []byte("early"))
+	r.wait(1)
+	r.pool.Drain()
+	eventually(t, "end of input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
+	r.send(0, []byte("late"))
+	r.wait(2)
+	r.stop()
+	if r.refused != 0 {
+		t.Error("refused")
+	}
+}
+
+func TestExecRestartsInOrder(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	once := filepath.Join(t.TempDir(), "once")
+	log := new(logBuffer)
+	s := openSink(t, "exec:"+command, Config{Log: log.logger(t)})
+	r := newRig(t, s, 1, 64)
+	messages := []string{"a", "die-once " + once, "b", "c"}
+	for _, m := range messages {
+		r.send(0, []byte(m))
+	}
+	r.wait(4)
+	r.send(0, []byte("d"))
+	r.wait(5)
+	r.stop()
+	messages[1] = messages[1][:min(60, len(messages[1]))]
+	want := []string{"start", "a", messages[1], "start", messages[1], "b", "c", "d", "eof"}
+	if got := whats(readLedger(t, ledger)); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if r.refused != 0 || log.count("exit status 7") != 1 {
+		t.Errorf("%d refused, or not logged once", r.refused)
+	}
+}
+
+func TestExecRefusesAtTheThirdDeath(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	s := openSink(t, "exec:"+command, Config{})
+	r := newRig(t, s, 1, 64)
+	for _, m := range []string{"a", "die", "b", "die", "c"} {
+		r.send(0, []byte(m))
+	}
+	r.wait(5)
+	var codes []worker.Code
+	for i := range 5 {
+		codes = append(codes, r.code(i))
+	}
+	if !slices.Equal(codes, []worker.Code{0, worker.Refused, 0, worker.Refused, 0}) {
+		t.Errorf("codes %d", codes)
+	}
+	r.stop()
+	if n := countEntries(readLedger(t, ledger), "die"); n != 6 {
+		t.Errorf("%d deaths, want 3 for each", n)
+	}
+}
+
+// Commands that cannot work: each message is refused at the third death, and
+// Ready says why.
+func TestExecHopelessCommands(t *testing.T) {
+	for _, c := range []struct{ name, command, want string }{
+		{"exits", "exit 3", "exit status 3"},
+		{"exits well", "exit 0", "exit status 0"},
+		{"is missing", "/nonexistent/handler 2>/dev/null", "exit status 127"},
+		{"closes its input", "exec 0<&-; exec sleep 60", "signal: terminated"},
+		{"closes its output", "exec 1>&-; exec sleep 60", "signal: terminated"},
+		{"ignores TERM", "trap '' TERM; exec 1>&-; while :; do sleep 1; done", "signal: killed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := openSink(t, "exec:"+c.command, Config{Grace: shortGrace})
+			r := newRig(t, s, 1, 64)
+			// More than the pipe holds, so that a child that does not read is noticed.
+			r.send(0, make([]byte, 200<<10))
+			r.send(0, make([]byte, 200<<10))
+			r.waitFor("the reason", func() bool {
+				err := s.Ready()
+				return err != nil && strings.Contains(err.Error(), "1 of 1 children are down: child 1: "+c.want)
+			})
+			r.wait(2)
+			if r.code(0) != worker.Refused || r.code(1) != worker.Refused {
+				t.Errorf("codes %d, %d", r.code(0), r.code(1))
+			}
+			r.stop()
+		})
+	}
+}
+
+func TestExecAnswerWithoutAMessage(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	log := new(logBuffer)
+	s := openSink(t, "exec:"+command, Config{Log: log.logger(t)})
+	r := newRig(t, s, 1, 64)
+	r.send(0, []byte("twice"))
+	r.wait(1)
+	r.waitFor("the log", func() bool { return log.count(errUnasked.Error()) == 1 })
+	r.send(0, []byte("after"))
+	r.wait(2)
+	r.stop()
+	if r.refused != 0 || countEntries(readLedger(t, ledger), "start") != 2 {
+		t.Errorf("%d refused; %q", r.refused, whats(readLedger(t, ledger)))
+	}
+}
+
+// A child that neither reads nor listens to TERM is killed in the end, though the
+// write to it is blocked, and its messages are neither done nor refused.
+func TestExecCloseKillsADeafChild(t *testing.T) {
+	command, ledger := childCommand(t, "deaf")
+	s := openSink(t, "exec:"+command, Config{Grace: shortGrace})
+	r := newRig(t, s, 2, 64)
+	for i := range 20 {
+		r.send(i%2, make([]byte, 50<<10))
+	}
+	eventually(t, "two deaf children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+	r.stop()
+	r.none(0)
+	for _, e := range readLedger(t, ledger) {
+		if !gone(e.pid) {
+			t.Errorf("child %d is still there", e.pid)
+		}
+	}
+}
+
+// gone reports whether a process has ended; reaping an orphan is init's business.
+func gone(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+}
+
+// What a child has started ends with it; what has left its group holds on to its
+// output, and that must not hold up its successor.
+func TestExecChildLeavesProcessesBehind(t *testing.T) {
+	for _, c := range []struct {
+		start string
+		ends  bool
+	}{{"sh", true}, {"setsid sh", false}} {
+		t.Run(c.start, func(t *testing.T) {
+			pids := filepath.Join(t.TempDir(), "pid")
+			// The shell ends once its offspring has noted its own number.
+			command := c.start + ` -c 'echo $$ >"$0"; exec sleep 30' "` + pids + `.$$" & ` +
+				`until [ -s "` + pids + `.$$" ]; do sleep 0.01; done; exit 4`
+			s := openSink(t, "exec:"+command, Config{Grace: shortGrace})
+			r := newRig(t, s, 1, 64)
+			var first int
+			eventually(t, "three generations", func() bool {
+				files, _ := filepath.Glob(pids + ".*")
+				if len(files) > 0 && first == 0 {
+					data, _ := os.ReadFile(files[0])
+					_, _ = fmt.Sscan(string(data), &first)
+				}
+				return len(files) >= 3
+			})
+			if gone(first) != c.ends {
+				t.Errorf("process %d has ended: %v", first, !c.ends)
+			}
+			r.stop()
+			files, _ := filepath.Glob(pids + ".*")
+			for _, file := range files {
+				data, _ := os.ReadFile(file)
+				var pid int
+				if _, err := fmt.Sscan(string(data), &pid); err == nil && !c.ends {
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
+			}
+		})
+	}
+}
+
+// Children are killed at random moments. Every message is answered once, and no
+// child has ever seen a message before all earlier ones were seen.
+func TestExecSurvivesKills(t *testing.T) {
+	const workers, each, kills = 2, 1500, 12
+	command, ledger := childCommand(t, "plain")
+	s := openSink(t, "exec:"+command, Config{Log: new(logBuffer).logger(t)})
+	r := newRig(t, s, workers, 8192)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	answered := func(w int) int {
+		h := s.(*execSink).open[w]
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return int(h.line.first)
+	}
+	// One death a message at most: the next kill waits for an answer.
+	last, killed := [workers]int{-1, -1}, 0
+	kill := func(w int) {
+		h := s.(*execSink).open[w]
+		if now := answered(w); now > last[w] && killed < kills {
+			h.mu.Lock()
+			if h.child != nil {
+				h.child.kill()
+				last[w], killed = int(h.line.first), killed+1
+			}
+			h.mu.Unlock()
+		}
+	}
+	for i := range each {
+		for w := range workers {
+			r.send(w, fmt.Appendf(nil, "%d %d", w, i))
+		}
+		if rnd.IntN(100) == 0 {
+			kill(rnd.IntN(workers))
+		}
+	}
+	for r.done < workers*each {
+		if !r.turn(patience) {
+			t.Fatalf("%d of %d messages completed", r.done, workers*each)
+		}
+		if rnd.IntN(20) == 0 {
+			kill(rnd.IntN(workers))
+		}
+	}
+	if r.refused != 0 {
+		t.Errorf("%d refused", r.refused)
+	}
+	r.stop()
+	t.Logf("%d kills", killed)
+	if killed < kills/2 {
+		t.Errorf("only %d kills", killed)
+	}
+	seen := [workers]int{}
+	for _, e := range readLedger(t, ledger) {
+		var w, i int
+		if n, _ := fmt.Sscan(e.what, &w, &i); n != 2 {
+			continue
+		}
+		if i > seen[w] {
+			t.Fatalf("worker %d: message %d seen before %d", w, i, seen[w])
+		}
+		seen[w] = max(seen[w], i+1)
+	}
+	if seen != [workers]int{each, each} {
+		t.Errorf("seen %d of %d messages", seen, each)
+	}
+}
+
+// Without descriptors no child can be started; the sink says so and tries again.
+func TestExecStartFails(t *testing.T) {
+	if !alone() {
+		cmd, output := inOwnProcess(t)
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%v\n%s", err, output)
+		}
+		return
+	}
+	var full unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &full); err != nil {
+		t.Fatal(err)
+	}
+	command, _ := childCommand(t, "plain")
+	s := openSink(t, "exec:"+command, Config{})
+	low := full
+	low.Cur = 0
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, s, 1, 64)
+	r.send(0, []byte("x"))
+	r.waitFor("the reason", func() bool {
+		err := s.Ready()
+		return err != nil && strings.Contains(err.Error(), "start: ") && strings.Contains(err.Error(), "too many open files")
+	})
+	r.none(0)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &full); err != nil {
+		t.Fatal(err)
+	}
+	r.wait(1)
+	if r.code(0) != 0 || s.Ready() != nil {
+		t.Errorf("code %d, %v", r.code(0), s.Ready())
+	}
+	r.stop()
+}
+
+// A pool that was never started, or not wholly opened, only closes its handlers.
+func TestExecCloseWithoutStart(t *testing.T) {
+	command, _ := childCommand(t, "plain")
+	s := openSink(t, "exec:"+command, Config{})
+	pool, err := worker.NewPool(worker.Config{
+		Workers: 2, Ring: 8, InFlight: 8, Slabs: worker.NewSlabs(1, nil), Sink: s,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.Stop(); err != nil {
+		t.Error(err)
+	}
+}

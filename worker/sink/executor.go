@@ -107,7 +107,7 @@ func (h *executor) watch() {
 	h.changed.Broadcast()
 	h.mu.Unlock()
 	if c != nil {
-		c.end(h.sink.cfg.Grace)
+		c.end()
 	}
 }
 
@@ -153,7 +153,7 @@ func (h *executor) report(err error, next time.Duration) {
 // was asked for: everything is answered and the drain has closed its input, or the
 // handler was closed.
 func (h *executor) runChild() (answered bool, err error) {
-	c, err := startChild(h.sink.command, h.sink.cfg.Stderr)
+	c, err := startChild(h.sink.command, h.sink.cfg.Stderr, h.sink.cfg.Grace)
 	if err != nil {
 		return false, fmt.Errorf("start: %w", err)
 	}
@@ -169,7 +169,7 @@ func (h *executor) runChild() (answered bool, err error) {
 		c.kill()
 	}
 	// Without its output a child that still runs is of no use.
-	c.end(h.sink.cfg.Grace)
+	c.end()
 	h.leave()
 	<-fed
 	c.out.Close()
@@ -198,7 +198,6 @@ func (h *executor) bury(c *child, err error, had bool) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	sent := h.line.sent
-	h.line.sent = 0
 	if h.ctx.Err() != nil {
 		return nil
 	}

@@ -19,6 +19,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// noRaceSleep keeps a process under the race detector from sleeping for a second
+// when it exits.
+const noRaceSleep = "atexit_sleep_ms=0"
+
 // aloneEnv tells a test that it runs in a process of its own.
 const aloneEnv = "FEEDGATE_SINK_TEST_ALONE"
 
@@ -32,7 +36,7 @@ func inOwnProcess(t *testing.T) (*exec.Cmd, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=30s")
-	cmd.Env = append(os.Environ(), aloneEnv+"=1", "TMPDIR="+t.TempDir())
+	cmd.Env = append(os.Environ(), aloneEnv+"=1", "GORACE="+noRaceSleep, "TMPDIR="+t.TempDir())
 	output := new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = output, output
 	return cmd, output

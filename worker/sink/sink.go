@@ -35,7 +35,9 @@ type Config struct {
 	ReconnectMin, ReconnectMax time.Duration
 
 	// Grace is how long a child of exec: has to end once its input is closed, and
-	// again after TERM, before it is killed; default 2s.
+	// again after TERM, before it is killed; how long the answers of one that has
+	// ended are waited for when a stray process holds on to its output; and how
+	// long Close waits for a blocked write to standard output. Default 2s.
 	Grace time.Duration
 
 	// FileBuffer is how many bytes may wait for the next commit of file: while

@@ -1,0 +1,88 @@
+package worker
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"feedgate/ring"
+)
+
+// stage is a handler within a worker: the sink's, or the one that takes dead
+// letters. It is the worker's own but for the completer.
+type stage struct {
+	w         *Worker
+	handler   Handler
+	batch     Batch
+	completer Completer
+	open      openTable
+	drained   bool // the handler has heard Drain
+
+	// settled takes messages that the handler is done with.
+	settled func(descs []Desc, code Code)
+}
+
+func newStage(w *Worker, inFlight int, settled func([]Desc, Code)) *stage {
+	s := &stage{w: w, settled: settled}
+	s.batch.s = s
+	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](ceilPow2(inFlight))}
+	return s
+}
+
+// handle runs messages through the handler and refuses what it leaves over, by a
+// panic or by neglect.
+func (s *stage) handle(descs []Desc) {
+	s.batch.descs = descs
+	defer func() {
+		if r := recover(); r != nil {
+			s.panicked(r)
+		}
+		if left := s.batch.Left(); left > 0 {
+			s.batch.Done(left, Refused)
+		}
+	}()
+	s.handler.Handle(&s.batch)
+}
+
+func (s *stage) panicked(reason any) {
+	s.w.pool.panics.Add(1)
+	// The reason may quote the message: only its type is logged.
+	s.w.log.Error("handler panicked; message refused", "worker", s.w.id,
+		"panic", fmt.Sprintf("%T", reason), "stack", string(debug.Stack()))
+}
+
+// takeCompletions settles what was put off and is now complete.
+func (s *stage) takeCompletions() bool {
+	busy := false
+	for {
+		done := s.completer.ring.Peek()
+		if len(done) == 0 {
+			break
+		}
+		for _, c := range done {
+			for k := range Ticket(c.n) {
+				d, ok := s.open.take(c.first + k)
+				if !ok {
+					panic("worker: message completed twice, or never put off")
+				}
+				one := [1]Desc{d}
+				s.settled(one[:], c.code)
+			}
+		}
+		s.completer.ring.Take(len(done))
+		busy = true
+	}
+	if busy {
+		s.completer.ring.Release()
+	}
+	return busy
+}
+
+// drain tells the handler, once, that no message will come any more.
+func (s *stage) drain() bool {
+	if s.drained {
+		return false
+	}
+	s.drained = true
+	s.handler.Drain()
+	return true
+}
