@@ -44,7 +44,7 @@ type Config struct {
 	DrainTimeout   time.Duration // default 10s
 
 	ExitOnClose bool
-	State       string // path; "": none
+	State       *State // shared, not closed, by the gateway; nil: none
 	ClientName  string // default host name
 	Token       []byte // login secret; nil: none
 

@@ -83,6 +83,7 @@ func newLoop(cfg *Config, set settings, stats *Stats) *loop {
 	}
 	l.in.init(l)
 	l.link.init(l)
+	l.session.restore(l)
 	return l
 }
 
@@ -276,6 +277,7 @@ func (l *loop) observe(now time.Duration) {
 func (l *loop) publishStats() {
 	l.stats.InFlight.Store(int64(l.win.span()))
 	l.stats.Watermark.Store(l.win.runs.watermark(l.win.base, l.win.next))
+	l.session.save(l)
 	l.stats.Panics.Store(l.pool.Panics())
 	l.stats.Wakeups.Store(l.wakes.Load())
 }

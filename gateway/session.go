@@ -8,8 +8,33 @@ import (
 
 // session is what outlives a connection: which session of the server's this is.
 type session struct {
-	id      string // as the server named it; empty: cannot be resumed
-	reached bool   // a login succeeded at least once
+	id       string // as the server named it; empty: cannot be resumed
+	reached  bool   // a login succeeded at least once
+	restored bool   // id is of an earlier process, and this one has received nothing
+	saved    stateEntry
+}
+
+// restore takes up what an earlier process has left in the state file.
+func (s *session) restore(l *loop) {
+	e := l.cfg.State.get(l.cfg.URL)
+	if !l.set.traits.Sequenced || e.Session == "" {
+		return
+	}
+	s.id, s.restored = e.Session, true
+	l.win.runs.low = e.Seq
+	l.log.Info("session restored", "session", e.Session, "seq", e.Seq)
+}
+
+// save notes in the state file how far the session has come.
+func (s *session) save(l *loop) {
+	if l.cfg.State == nil || s.id == "" {
+		return
+	}
+	now := stateEntry{s.id, l.win.runs.watermark(l.win.base, l.win.next)}
+	if now != s.saved {
+		s.saved = now
+		l.cfg.State.set(l.cfg.URL, now)
+	}
 }
 
 // begin takes the server's word on which session the connection belongs to.
@@ -17,6 +42,14 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	s.reached = true
 	if !l.set.traits.Sequenced {
 		l.seq.restart(1)
+		l.ack.connect(l.link.conn)
+		return
+	}
+	restored := s.restored
+	s.restored = false
+	if restored && e.Session == s.id {
+		l.log.Info("session of an earlier process resumed", "session", s.id, "first", e.First)
+		l.seq.restore(l.win.runs.low, e.First)
 		l.ack.connect(l.link.conn)
 		return
 	}

@@ -36,7 +36,7 @@ type hello struct {
 	Version int    `json:"version"`
 	Client  string `json:"client"`
 	Session string `json:"session"`
-	Token   string `json:"token,omitempty"`
+	Token   string `json:"token"`
 }
 
 // Open appends HELLO.

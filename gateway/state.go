@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// statePeriod is how often a changed state is written; SPEC section 2 allows it
+// to be 1 s old.
+const statePeriod = 500 * time.Millisecond
+
+// State is the --state file: for each upstream the session and the last contiguous
+// acknowledged sequence number, so that a restarted gateway resumes. Several
+// gateways share one. What the file says is never ahead of the truth: a number is
+// set only once its ack, and those of all before it, were taken by the kernel.
+//
+// OpenState starts a goroutine that writes; Close writes a last time and ends it.
+type State struct {
+	path string
+	log  *slog.Logger
+	stop chan struct{}
+	done chan struct{}
+
+	mu      sync.Mutex
+	entries map[string]stateEntry // by upstream URL
+	changed bool
+}
+
+type stateEntry struct {
+	Session string `json:"session"`
+	Seq     uint64 `json:"seq"`
+}
+
+type stateFile struct {
+	Version   int                   `json:"version"`
+	Upstreams map[string]stateEntry `json:"upstreams"`
+}
+
+// OpenState reads the file at path, if there is one, and makes sure that it can
+// be written.
+func OpenState(path string, log *slog.Logger) (*State, error) {
+	s := &State{
+		path: path, log: log, stop: make(chan struct{}), done: make(chan struct{}),
+		entries: make(map[string]stateEntry),
+	}
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fmt.Errorf("--state: %w", err)
+	default:
+		var f stateFile
+		if err := json.Unmarshal(b, &f); err != nil || f.Version != 1 {
+			return nil, fmt.Errorf("--state: %s is not a state file of this version; move it away to start anew", path)
+		}
+		for url, e := range f.Upstreams {
+			s.entries[url] = e
+		}
+	}
+	if err := s.write(); err != nil {
+		return nil, fmt.Errorf("--state: %w", err)
+	}
+	go s.run()
+	return s, nil
+}
+
+// get is what is known of an upstream; zero when nothing is.
+func (s *State) get(url string) stateEntry {
+	if s == nil {
+		return stateEntry{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entries[url]
+}
+
+// set notes how far an upstream has come.
+func (s *State) set(url string, e stateEntry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.entries[url] != e {
+		s.entries[url], s.changed = e, true
+	}
+}
+
+func (s *State) run() {
+	defer close(s.done)
+	tick := time.NewTicker(statePeriod)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+		err := s.write()
+		if (err != nil) != failing {
+			failing = err != nil
+			if failing {
+				s.log.Error("cannot write the state; will go on trying", "path", s.path, "error", err)
+			} else {
+				s.log.Info("state is written again", "path", s.path)
+			}
+		}
+	}
+}
+
+// write replaces the file if anything has changed since it was written, or it was
+// never written.
+func (s *State) write() error {
+	s.mu.Lock()
+	_, statErr := os.Stat(s.path)
+	if !s.changed && statErr == nil {
+		s.mu.Unlock()
+		return nil
+	}
+	b, err := json.MarshalIndent(stateFile{1, s.entries}, "", "  ")
+	s.changed = false
+	s.mu.Unlock()
+	if err == nil {
+		err = replaceFile(s.path, append(b, '\n'))
+	}
+	if err != nil {
+		s.mu.Lock()
+		s.changed = true
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// replaceFile replaces the file at path so that a crash at any moment leaves the
+// old contents or the new, whole.
+func replaceFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Close writes the state a last time.
+func (s *State) Close() error {
+	close(s.stop)
+	<-s.done
+	if err := s.write(); err != nil {
+		return fmt.Errorf("--state: %w", err)
+	}
+	return nil
+}
