@@ -126,6 +126,9 @@ func (k *link) checkAlive(now time.Duration) {
 	}
 	idle := l.cfg.IdleTimeout
 	switch {
+	case k.dead && l.paused:
+		// Reading would tell, but there is no room to read.
+		k.lost(now, "receive", errors.New("connection reset"))
 	case k.phase == login && now >= k.deadline:
 		k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", l.cfg.ConnectTimeout))
 	case l.out.len() > 0 && now-k.wrote >= l.cfg.WriteTimeout:

@@ -52,6 +52,7 @@ type link struct {
 
 	readable, writable bool // as the poller's edges left them
 	hup                bool // the peer has closed or reset: read to the end
+	dead               bool // reset: nothing can be acked any more
 
 	heard    time.Duration // when the last bytes came
 	wrote    time.Duration // when the peer last took bytes, or had none to take
@@ -94,6 +95,7 @@ func (k *link) edge(event netpoll.IOEvent) {
 	k.readable = k.readable || event&eventReadable != 0
 	k.writable = k.writable || event&eventWritable != 0
 	k.hup = k.hup || event&eventClosed != 0
+	k.dead = k.dead || event&eventDead != 0
 }
 
 // decoding reports whether received bytes are to be decoded and dispatched.
@@ -152,7 +154,7 @@ func (k *link) connected(fd int, addr string, now time.Duration) {
 	k.sock.fd, k.addr = fd, addr
 	k.conn = k.l.set.proto.NewConn()
 	k.phase = login
-	k.readable, k.writable, k.hup = false, true, false
+	k.readable, k.writable, k.hup, k.dead = false, true, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.deadline = now + k.l.cfg.ConnectTimeout
 	k.acked, k.peerClosed, k.clean, k.owed = false, false, false, 0

@@ -147,6 +147,7 @@ func TestRedeliveryIntoFullWindow(t *testing.T) {
 		first.data(seq, "x")
 	}
 	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 3 })
+	first.SetLinger(0)
 	first.Close()
 	second := feed.login(1, `{"session":"s"}`)
 	for seq := uint64(1); seq <= 4; seq++ {

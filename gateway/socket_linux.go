@@ -111,9 +111,10 @@ func (s *socket) close() { unix.Close(s.fd) }
 func wouldBlock(err error) bool { return err == unix.EAGAIN }
 
 // Poller events that say that reading would not block, writing would not block,
-// or that the peer has closed or reset.
+// that the peer has closed or reset, or that the connection is gone both ways.
 const (
 	eventReadable = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	eventWritable = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
 	eventClosed   = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	eventDead     = unix.EPOLLHUP | unix.EPOLLERR
 )
