@@ -15,7 +15,8 @@ type stage struct {
 	batch     Batch
 	completer Completer
 	open      openTable
-	drained   bool // the handler has heard Drain
+	drained   bool   // the handler has heard Drain
+	scratch   []Desc // of one completion
 
 	// settled takes messages that the handler is done with.
 	settled func(descs []Desc, code Code)
@@ -59,14 +60,15 @@ func (s *stage) takeCompletions() bool {
 			break
 		}
 		for _, c := range done {
+			s.scratch = s.scratch[:0]
 			for k := range Ticket(c.n) {
 				d, ok := s.open.take(c.first + k)
 				if !ok {
 					panic("worker: message completed twice, or never put off")
 				}
-				one := [1]Desc{d}
-				s.settled(one[:], c.code)
+				s.scratch = append(s.scratch, d)
 			}
+			s.settled(s.scratch, c.code)
 		}
 		s.completer.ring.Take(len(done))
 		busy = true

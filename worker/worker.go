@@ -207,10 +207,13 @@ func (w *Worker) buried(descs []Desc, code Code) {
 	if code == OK {
 		code = DeadLettered
 	}
-	w.finish(descs, code)
+	for i := range descs {
+		w.finish(descs[i:i+1], code) // they failed in any order
+	}
 }
 
-// finish replies to messages and gives up their data.
+// finish replies to messages and gives up their data. Unless messages are tried
+// again, several at once are in order of arrival.
 func (w *Worker) finish(descs []Desc, code Code) {
 	if w.retry != nil {
 		w.retry.through(descs)

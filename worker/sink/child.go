@@ -55,7 +55,7 @@ func (c *child) pid() int { return c.cmd.Process.Pid }
 // reap waits for the child to end, ends what it leaves behind in its group, and
 // closes its input, which ends a write that is blocked.
 func (c *child) reap() {
-	// Whatever waitEnd says, Wait says it too.
+	// An error could only say that there is no such child to wait for.
 	_ = waitEnd(c.pid())
 	c.mu.Lock()
 	// As long as the child is not reaped, nobody else can get its number.

@@ -311,53 +311,40 @@ func TestExecChildLeavesProcessesBehind(t *testing.T) {
 // Children are killed at random moments. Every message is answered once, and no
 // child has ever seen a message before all earlier ones were seen.
 func TestExecSurvivesKills(t *testing.T) {
-	const workers, each, kills = 2, 1500, 12
+	const workers, kills = 2, 16
 	command, ledger := childCommand(t, "plain")
-	s := openSink(t, "exec:"+command, Config{Log: new(logBuffer).logger(t)})
-	r := newRig(t, s, workers, 8192)
+	s := openSink(t, "exec:"+command, Config{})
+	r := newRig(t, s, workers, 1<<14)
 	rnd := rand.New(rand.NewPCG(1, 2))
-	answered := func(w int) int {
+	sent, answeredAtKill := [workers]int{}, [workers]int{}
+	// kill is told how far the worker has to have come since it was killed last: a
+	// message that has seen three deaths would be refused.
+	kill := func(w, progress int) bool {
 		h := s.(*execSink).open[w]
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		return int(h.line.first)
+		if int(h.line.first) < answeredAtKill[w]+progress || h.child == nil {
+			return false
+		}
+		h.child.kill()
+		answeredAtKill[w] = int(h.line.first)
+		return true
 	}
-	// One death a message at most: the next kill waits for an answer.
-	last, killed := [workers]int{-1, -1}, 0
-	kill := func(w int) {
-		h := s.(*execSink).open[w]
-		if now := answered(w); now > last[w] && killed < kills {
-			h.mu.Lock()
-			if h.child != nil {
-				h.child.kill()
-				last[w], killed = int(h.line.first), killed+1
+	for range kills {
+		w := rnd.IntN(workers)
+		for range 100 + rnd.IntN(200) {
+			for to := range workers {
+				r.send(to, fmt.Appendf(nil, "%d %d", to, sent[to]))
+				sent[to]++
 			}
-			h.mu.Unlock()
 		}
+		progress := 1 + rnd.IntN(sent[w]-answeredAtKill[w])
+		r.waitFor("a child to kill", func() bool { return kill(w, progress) })
 	}
-	for i := range each {
-		for w := range workers {
-			r.send(w, fmt.Appendf(nil, "%d %d", w, i))
-		}
-		if rnd.IntN(100) == 0 {
-			kill(rnd.IntN(workers))
-		}
-	}
-	for r.done < workers*each {
-		if !r.turn(patience) {
-			t.Fatalf("%d of %d messages completed", r.done, workers*each)
-		}
-		if rnd.IntN(20) == 0 {
-			kill(rnd.IntN(workers))
-		}
-	}
+	r.wait(sent[0] + sent[1])
+	r.stop()
 	if r.refused != 0 {
 		t.Errorf("%d refused", r.refused)
-	}
-	r.stop()
-	t.Logf("%d kills", killed)
-	if killed < kills/2 {
-		t.Errorf("only %d kills", killed)
 	}
 	seen := [workers]int{}
 	for _, e := range readLedger(t, ledger) {
@@ -370,8 +357,8 @@ func TestExecSurvivesKills(t *testing.T) {
 		}
 		seen[w] = max(seen[w], i+1)
 	}
-	if seen != [workers]int{each, each} {
-		t.Errorf("seen %d of %d messages", seen, each)
+	if seen != sent {
+		t.Errorf("seen %d of %d messages", seen, sent)
 	}
 }
 

@@ -43,7 +43,7 @@ type executor struct {
 	child    *child // nil: none runs
 	eof      bool   // the child's input was closed behind the last message
 	draining bool
-	down     error // why there is no child, or none that has proved to work
+	down     error // why there is no child; nil again once there is one
 }
 
 func newExecutor(s *execSink, number int, c *worker.Completer) *executor {
@@ -198,6 +198,7 @@ func (h *executor) bury(c *child, err error, had bool) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	sent := h.line.sent
+	h.line.sent = 0
 	if h.ctx.Err() != nil {
 		return nil
 	}

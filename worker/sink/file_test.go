@@ -201,7 +201,7 @@ func (f faultFile) Truncate(size int64) error {
 // While an operation fails nothing is done, the sink says why, tries again, and
 // has logged it once; afterwards everything is there once.
 func TestFileWaitsFaultsOut(t *testing.T) {
-	for _, bad := range []string{"write", "sync", "write truncate", "sync truncate", "sync open"} {
+	for _, bad := range []string{"write", "sync", "write truncate", "sync truncate", "write open"} {
 		t.Run(bad, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")
 			d := new(faultDisk)

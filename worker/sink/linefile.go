@@ -109,13 +109,18 @@ func (l *lineFile) prepare() error {
 	return nil
 }
 
-// cutBack removes what is beyond size, and closes the file: after a failed fsync
-// the kernel may hold pages as clean that never reached the disk, so the data is
-// written anew through a descriptor of its own (PostgreSQL's "fsyncgate").
+// cutBack removes what is beyond size, durably, and closes the file. Durably, for
+// after a crash what is written next must not show over remains of what was
+// there. Closes, for after a failed fsync the kernel may hold pages as clean that
+// never reached the disk (PostgreSQL's "fsyncgate"): nothing that this descriptor
+// says is relied upon.
 func (l *lineFile) cutBack() error {
 	size, err := l.f.size()
 	if err == nil && size > l.size {
 		err = l.f.Truncate(l.size)
+	}
+	if err == nil {
+		err = l.f.Sync()
 	}
 	if err != nil {
 		return fmt.Errorf("cut back after a failed write: %w", err)
@@ -146,17 +151,14 @@ func (l *lineFile) cutTail(f file) error {
 	if err != nil {
 		return fmt.Errorf("look for the last line: %w", err)
 	}
-	if end == size {
-		return nil
+	if end < size {
+		if err := f.Truncate(end); err != nil {
+			return fmt.Errorf("cut off an unfinished last line: %w", err)
+		}
+		l.log.Warn("unfinished last line cut off", "path", l.path, "bytes", size-end)
 	}
-	if err := f.Truncate(end); err != nil {
-		return fmt.Errorf("cut off an unfinished last line: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	l.log.Warn("unfinished last line cut off", "path", l.path, "bytes", size-end)
-	return nil
+	// Also for what a process before this one has cut back and not synced.
+	return f.Sync()
 }
 
 // endOfLines is the offset behind the last LF.
