@@ -1,0 +1,30 @@
+// Package gateway is one upstream connection, its event loop and its workers.
+//
+// The way of a message, and who does each step:
+//
+//	socket                                    the server sends
+//	  | recv                 loop             intake.read, into the slab's tail
+//	slab
+//	  | Decode               loop             intake.decode, wire.Conn
+//	messages
+//	  | dispatch             loop             intake.dispatch: sequence, window, worker
+//	ring of descriptors      loop -> worker   ring.SPSC, published once a run
+//	  | Handle               worker           worker.Worker.turn, the sink
+//	ring of replies          worker -> loop   ring.Bytes, published once a batch; ring.Bell
+//	  | finished             loop             loop.takeReplies, acker, window
+//	outbuf
+//	  | sendmmsg             loop             loop.flush
+//	socket                                    the server reads acks
+//
+// A turn of the loop goes through this order once and does at each step what
+// there is to do; when a whole turn finds nothing, the loop blocks in the poller.
+//
+// What holds back: a full descriptor ring or a full window stops dispatch, and so
+// decoding and reading; a slab pool without a free slab stops reading; an outbuf
+// that the peer does not empty stops the taking of replies and the reading, so
+// that the reply rings fill and the workers stop. Nothing is dropped on the way
+// and nobody spins.
+//
+// Sequence, window, acker, outbuf and the protocols do no I/O and read no clock.
+// System calls stand in the files named _linux.go.
+package gateway
