@@ -66,7 +66,7 @@ func (s *Discard) Close() error {
 func (h *discarder) Handle(b *worker.Batch) {
 	n, bytes := b.Left(), 0
 	for i := range n {
-		bytes += len(b.At(i).Data)
+		bytes += b.Size(i)
 	}
 	b.Done(n, worker.OK)
 	h.messages.Add(uint64(n))
