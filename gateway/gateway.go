@@ -78,7 +78,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	ended := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() { g.watch(ctx, l, ended) })
-	l.post(func() {})
+	l.trigger(l.spinTask)
 	if err := l.poller.Polling(l.onEvent); !errors.Is(err, errorx.ErrEngineShutdown) {
 		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("poll: %w", err))
 	}

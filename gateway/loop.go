@@ -53,7 +53,8 @@ type loop struct {
 	lastTurn  time.Duration
 	paused    bool // the last turn did not want to read
 
-	poller  *netpoll.Poller
+	poller   *netpoll.Poller
+	spinTask queue.Func // spin; made once, for wake allocates nothing
 	timer   *time.Timer
 	timerAt time.Duration
 	sends   [maxBatch][]byte
@@ -81,6 +82,7 @@ func newLoop(cfg *Config, set settings, stats *Stats) *loop {
 		mode: set.ack, rendered: set.traits.RenderAcks, interval: cfg.AckInterval,
 		win: l.win, out: &l.out, sent: func(code worker.Code, n int) { stats.addAcks(uint16(code), n) },
 	}
+	l.spinTask = func(any) error { return l.spin() }
 	l.in.init(l)
 	l.link.init(l)
 	l.session.restore(l)
@@ -92,22 +94,25 @@ func (l *loop) now() time.Duration { return time.Since(l.epoch) }
 // wake wakes the loop from the poller. Any goroutine.
 func (l *loop) wake() {
 	l.wakes.Add(1)
-	l.post(func() {})
+	l.trigger(l.spinTask)
 }
 
 // post runs f on the loop's goroutine, or never when the loop has ended. Any
 // goroutine.
 func (l *loop) post(f func()) {
+	l.trigger(func(any) error {
+		f()
+		return l.spin()
+	})
+}
+
+func (l *loop) trigger(task queue.Func) {
 	l.gate.Lock()
 	defer l.gate.Unlock()
 	if l.ended {
 		return
 	}
-	err := l.poller.Trigger(queue.HighPriority, func(any) error {
-		f()
-		return l.spin()
-	}, nil)
-	if err != nil {
+	if err := l.poller.Trigger(queue.HighPriority, task, nil); err != nil {
 		panic("gateway: wake the poller: " + err.Error()) // an eventfd of our own
 	}
 }
@@ -150,7 +155,7 @@ func (l *loop) spin() error {
 			continue
 		}
 		if busy {
-			l.post(func() {})
+			l.trigger(l.spinTask)
 			return nil
 		}
 		if l.sleep() {
