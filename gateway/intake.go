@@ -178,7 +178,7 @@ func (in *intake) room() bool {
 	}
 	if c.Need == 0 && need > len(in.data)/2 {
 		need = 2 * len(in.data) // of unknown size: grow by doubling
-		if most := kept + rest + int(in.l.cfg.MaxMessage) + readLeast; need > most {
+		if most := int(in.l.cfg.MaxMessage) + in.l.set.traits.Overhead; need > most {
 			need = most
 		}
 	}

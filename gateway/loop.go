@@ -55,10 +55,10 @@ type loop struct {
 
 	poller   *netpoll.Poller
 	spinTask queue.Func // spin; made once, for wake allocates nothing
-	timer   *time.Timer
-	timerAt time.Duration
-	sends   [maxBatch][]byte
-	scratch [16 << 10]byte // what is read and discarded
+	timer    *time.Timer
+	timerAt  time.Duration
+	sends    [maxBatch][]byte
+	scratch  [16 << 10]byte // what is read and discarded
 
 	// Shared: workers ring the bell, and whoever posts uses the poller.
 	bell  ring.Bell
@@ -75,7 +75,7 @@ type readBatch struct {
 
 func newLoop(cfg *Config, set settings, stats *Stats) *loop {
 	l := &loop{cfg: cfg, set: set, log: cfg.Log, stats: stats, epoch: time.Now()}
-	l.slabs = newSlabPool(cfg.Memory, cfg.MaxMessage)
+	l.slabs = newSlabPool(cfg.Memory, cfg.MaxMessage+int64(set.traits.Overhead))
 	l.win = newWindow(cfg.InFlight)
 	l.out.pack = cfg.FlushPack
 	l.ack = acker{

@@ -34,7 +34,11 @@ type slabPool struct {
 	ids  []any             // boxed ids: a put allocates nothing
 }
 
-func newSlabPool(memory, maxMessage int64) *slabPool {
+// newSlabPool makes a pool for frames of up to frame bytes. Two of the longest must
+// fit at any time, the one that is moved and where it is moved to; a --memory that
+// is smaller than that, which only very short messages allow, is stretched.
+func newSlabPool(memory, frame int64) *slabPool {
+	memory = max(memory, 4*frame)
 	size := slabSize
 	for size > slabMin && int64(size)*16 > memory {
 		size /= 2

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -72,6 +73,9 @@ func (c *Config) validate() (settings, error) {
 		s.ack = c.checkAck(s.traits, &faults)
 	}
 	s.selector = c.checkDispatch(&faults)
+	if c.Token == nil && strings.Contains(strings.ReplaceAll(c.Hello, "{{", ""), "{token}") {
+		faults.add("--hello: {token} needs --token-file")
+	}
 	return s, errors.Join(faults.list...)
 }
 

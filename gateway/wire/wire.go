@@ -38,6 +38,8 @@ type Traits struct {
 	// RenderAcks: an ack takes bytes from the message, so the worker renders it
 	// while it has the message. Otherwise the loop makes acks by AppendAcks.
 	RenderAcks bool
+	// Overhead is the most bytes that a frame has beside its message.
+	Overhead int
 	// EOFCloses: end of stream is the protocol's clean close.
 	EOFCloses bool
 }

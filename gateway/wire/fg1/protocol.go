@@ -22,7 +22,7 @@ type protocol struct{ cfg Config }
 func New(cfg Config) wire.Protocol { return protocol{cfg} }
 
 func (p protocol) Traits() wire.Traits {
-	return wire.Traits{Sequenced: true, Acks: true, CumulativeAcks: true}
+	return wire.Traits{Sequenced: true, Acks: true, CumulativeAcks: true, Overhead: HeaderSize + maxControl}
 }
 
 func (p protocol) NewConn() wire.Conn {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -11,8 +12,9 @@ import (
 type conn struct {
 	p      *protocol
 	framer framer
-	taker  taker
-	ready  bool // EventReady was given
+	ready  bool   // EventReady was given
+	seq    uint64 // arrival number of the last message
+	pos    uint64 // bytes of the stream before in.Scan
 
 	armed bool          // next is set
 	next  time.Duration // when the heartbeat is due
@@ -28,23 +30,57 @@ func (c *conn) Open(dst []byte, r wire.Resume) []byte {
 // Decode keeps Start, Keep and Scan together, at the first byte of the first frame
 // that is not whole.
 func (c *conn) Decode(buf []byte, in *wire.Input) error {
+	in.Need = 0
 	if !c.ready {
 		c.ready = true
-		in.Need = 0
 		in.Event = wire.Event{Kind: wire.EventReady, First: 1, Each: true}
 		return nil
 	}
-	c.taker.begin(in)
-	f := c.framer.decode(&c.taker, buf)
-	c.taker.end(in)
-	if f == nil {
-		return nil
+	for {
+		n := len(in.Msgs)
+		room := in.Msgs[n:cap(in.Msgs)]
+		p, f := c.framer.frames(room, c.seq, buf, in.Scan)
+		kept := c.drop(buf, room[:p.n])
+		in.Ignored += p.n - kept
+		in.Msgs = in.Msgs[:n+kept]
+		c.seq += uint64(kept)
+		c.pos += uint64(p.at - in.Scan)
+		in.Need = p.need
+		in.Start, in.Keep, in.Scan = p.at, p.at, p.at
+		if f != nil {
+			return c.errorf(f)
+		}
+		// Signs of life made room that the framer did not have.
+		if kept == p.n || p.n < len(room) {
+			return nil
+		}
 	}
+}
+
+// drop takes the signs of life out of msgs, whose numbers then rise by one again,
+// and returns how many messages are left.
+func (c *conn) drop(buf []byte, msgs []wire.Msg) int {
+	if len(c.p.ignore) == 0 {
+		return len(msgs)
+	}
+	n := 0
+	for _, m := range msgs {
+		if bytes.HasPrefix(buf[m.Off:m.Off+m.Len], c.p.ignore) {
+			continue
+		}
+		m.Seq = c.seq + uint64(n) + 1
+		msgs[n] = m
+		n++
+	}
+	return n
+}
+
+func (c *conn) errorf(f *fault) error {
 	code := worker.BadRequest
 	if f.reason == wire.TooLarge {
 		code = worker.TooLarge
 	}
-	return wire.Errorf(f.reason, code, "message %d at byte %d: %s", c.taker.seq+1, c.taker.pos, f.detail)
+	return wire.Errorf(f.reason, code, "message %d at byte %d: %s", c.seq+1, c.pos, f.detail)
 }
 
 func (c *conn) End(rest int) error {
@@ -52,7 +88,7 @@ func (c *conn) End(rest int) error {
 		return nil
 	}
 	return wire.Errorf(wire.Truncated, worker.BadRequest,
-		"message %d at byte %d: the stream ended after %d bytes of it", c.taker.seq+1, c.taker.pos, rest)
+		"message %d at byte %d: the stream ended after %d bytes of it", c.seq+1, c.pos, rest)
 }
 
 func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {

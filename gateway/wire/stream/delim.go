@@ -1,6 +1,10 @@
 package stream
 
-import "bytes"
+import (
+	"bytes"
+
+	"feedgate/gateway/wire"
+)
 
 // delimited frames messages that end with a sequence of bytes.
 type delimited struct {
@@ -9,23 +13,26 @@ type delimited struct {
 	seen  int // bytes from the frame's first on at which no delimiter begins
 }
 
-func (f *delimited) decode(t *taker, buf []byte) *fault {
-	for !t.full() {
-		from := t.at + f.seen
-		i := bytes.Index(buf[from:], f.delim)
-		n := f.seen + i
+func (f *delimited) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault) {
+	seen := f.seen
+	f.seen = 0
+	for k := range msgs {
+		i := bytes.Index(buf[at+seen:], f.delim)
+		n := seen + i
 		if i < 0 {
-			n = max(f.seen, len(buf)-t.at-len(f.delim)+1)
+			n = max(0, len(buf)-at-len(f.delim)+1)
 		}
 		if n > f.max {
-			return tooLarge("it is longer than the maximum of %d bytes", f.max)
+			return progress{n: k, at: at}, tooLarge("it is longer than the maximum of %d bytes", f.max)
 		}
 		if i < 0 {
 			f.seen = n
-			return nil
+			return progress{n: k, at: at}, nil
 		}
-		f.seen = 0
-		t.take(buf, t.at, n, t.at+n+len(f.delim))
+		seq++
+		msgs[k] = wire.Msg{Seq: seq, Off: uint32(at), Len: uint32(n)}
+		at, seen = at+n+len(f.delim), 0
 	}
-	return nil
+	f.seen = seen
+	return progress{n: len(msgs), at: at}, nil
 }

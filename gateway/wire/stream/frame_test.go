@@ -64,6 +64,7 @@ func TestFrames(t *testing.T) {
 		{"length:offset=1,size=2,strip=1,order=big", 9, "T\x00\x01a", `"\x00\x01a" 0`},
 		{"length:size=1,strip=3", 9, "\x02ab\x01a", `"" bad_length message 2 at byte 3: length field 1 makes a frame of 2 bytes, the least is 3`},
 		{"length:size=8", 3, "\xff\xff\xff\xff\xff\xff\xff\xff", `bad_length message 1 at byte 0: length field 18446744073709551615 makes a frame longer than 64 bits can say`},
+		{"length:size=8,adjust=100", 200, "\xff\xff\xff\xff\xff\xff\xff\xff", `bad_length message 1 at byte 0: length field 18446744073709551615 makes a frame longer than 64 bits can say`},
 		{"length:size=8,adjust=-8", 3, "\xff\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it has 18446744073709551607 bytes, the maximum is 3`},
 		{"length:size=8", 3, "\x7f\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it has 9223372036854775807 bytes, the maximum is 3`},
 
@@ -145,8 +146,8 @@ func TestLongMessageIsScannedOnce(t *testing.T) {
 	for _, frame := range []string{"line", "delim:0a", "delim:0d0d0d0d0d0d0d0a"} {
 		c := mustNew(t, Config{Frame: frame}).NewConn().(*conn)
 		d := wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 64 << 10, Msgs: 4, Steps: []int{1, 7, 64}})
-		for i := 0; i < size; i += 8 {
-			if err := d.Feed(message[i : i+8]); err != nil {
+		for i := 0; i < size; i += 64 {
+			if err := d.Feed(message[i : i+64]); err != nil {
 				t.Fatal(err)
 			}
 			seen, slack := 0, 0
@@ -156,14 +157,36 @@ func TestLongMessageIsScannedOnce(t *testing.T) {
 			case *delimited:
 				seen, slack = f.seen, len(f.delim)-1
 			}
-			if seen < i+8-slack {
-				t.Fatalf("%s: %d bytes are there, the first %d are remembered", frame, i+8, seen)
+			if seen < i+64-slack {
+				t.Fatalf("%s: %d bytes are there, the first %d are remembered", frame, i+64, seen)
 			}
 		}
 		// Seven bytes too many, but for the delimiter that they begin.
 		err := d.Feed([]byte("\r\r\r\r\r\r\r\n"))
 		if fits := len(frame) > len("delim:0a"); fits != (err == nil) || fits != (len(d.Msgs) == 1) {
 			t.Errorf("%s: error %v and %d messages", frame, err, len(d.Msgs))
+		}
+	}
+}
+
+// TestNoRoomForgetsNothing: asked without room for a message, a framer still knows
+// how far it has looked.
+func TestNoRoomForgetsNothing(t *testing.T) {
+	for _, frame := range []string{"line", "delim:0d0a"} {
+		c := mustNew(t, Config{Frame: frame}).NewConn().(*conn)
+		in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
+		for _, buf := range []string{"", "abc"} {
+			if err := c.Decode([]byte(buf), &in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := fmt.Sprintf("%+v", c.framer)
+		in.Msgs = in.Msgs[:1]
+		if err := c.Decode([]byte("abcdef"), &in); err != nil {
+			t.Fatal(err)
+		}
+		if after := fmt.Sprintf("%+v", c.framer); after != before {
+			t.Errorf("%s: %s, before %s", frame, after, before)
 		}
 	}
 }

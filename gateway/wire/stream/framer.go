@@ -1,19 +1,26 @@
 package stream
 
 import (
-	"bytes"
 	"fmt"
 
 	"feedgate/gateway/wire"
 )
 
 // framer finds the frames in the bytes of one connection. What it remembers of a
-// frame that is not whole counts from t.at, so that moving the bytes to another
-// buffer does not touch it.
+// frame that is not whole counts from that frame's first byte, so that moving the
+// bytes to another buffer does not touch it.
 type framer interface {
-	// decode takes the frames that begin at t.at, as far as they are whole and t
-	// has room. A fault is one of the frame at t.at then.
-	decode(t *taker, buf []byte) *fault
+	// frames notes the messages of the frames that begin at buf[at], one behind
+	// the other, in msgs, with the numbers from seq+1 on, as far as they are whole
+	// and there is room. A fault is one of the frame behind them.
+	frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault)
+}
+
+// progress is how far a framer came.
+type progress struct {
+	n    int // messages noted
+	at   int // where in the buffer the next frame begins
+	need int // as in wire.Input
 }
 
 // fault is what is wrong with a frame.
@@ -28,47 +35,4 @@ func tooLarge(format string, args ...any) *fault {
 
 func badLength(format string, args ...any) *fault {
 	return &fault{wire.BadLength, fmt.Sprintf(format, args...)}
-}
-
-// taker takes down the messages that a framer finds.
-type taker struct {
-	seq    uint64 // arrival number of the last message
-	pos    uint64 // bytes of the stream before at, outside a Decode
-	ignore []byte // prefix of signs of life; empty: none
-
-	// Of one Decode.
-	msgs    []wire.Msg // all the room there is
-	n       int        // messages in it
-	ignored int
-	at      int // where in the buffer the next frame begins
-	need    int // as in wire.Input
-}
-
-func (t *taker) begin(in *wire.Input) {
-	t.msgs, t.n = in.Msgs[:cap(in.Msgs)], len(in.Msgs)
-	t.ignored, t.at, t.need = 0, in.Scan, 0
-}
-
-func (t *taker) end(in *wire.Input) {
-	t.pos += uint64(t.at - in.Scan)
-	in.Msgs = t.msgs[:t.n]
-	in.Ignored += t.ignored
-	in.Need = t.need
-	in.Start, in.Keep, in.Scan = t.at, t.at, t.at
-	t.msgs = nil
-}
-
-// full reports whether there is no room for another message.
-func (t *taker) full() bool { return t.n >= len(t.msgs) }
-
-// take takes the frame buf[t.at:end] with the message buf[off:off+n].
-func (t *taker) take(buf []byte, off, n, end int) {
-	t.at = end
-	if len(t.ignore) > 0 && bytes.HasPrefix(buf[off:off+n], t.ignore) {
-		t.ignored++
-		return
-	}
-	t.seq++
-	t.msgs[t.n] = wire.Msg{Seq: t.seq, Off: uint32(off), Len: uint32(n)}
-	t.n++
 }

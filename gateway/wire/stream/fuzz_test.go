@@ -54,7 +54,9 @@ func drawStream(t *rapid.T, piece *rapid.Generator[string]) []byte {
 	return stream
 }
 
-func drawIgnore(t *rapid.T) string { return rapid.SampledFrom([]string{"", "#", "a"}).Draw(t, "ignore") }
+func drawIgnore(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"", "#", "a"}).Draw(t, "ignore")
+}
 
 func checkLine(t wiretest.T, stream, plan []byte, limit byte, ignore string) {
 	t.Helper()

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+
+	"feedgate/gateway/wire"
 )
 
 // layout is where a frame's length stands and what it means:
@@ -24,14 +26,14 @@ type layout struct {
 const maxAdjust = 1 << 31
 
 // check checks the relations between the fields and the longest message. A frame
-// with that one is not more than MaxOverhead longer.
+// with that one is not more than maxOverhead longer.
 func (l layout) check(limit int) error {
 	switch header := l.offset + l.size; {
 	case l.size != 1 && l.size != 2 && l.size != 3 && l.size != 4 && l.size != 8:
 		return errors.New("size is not 1, 2, 3, 4 or 8")
-	case header > MaxOverhead:
+	case header > maxOverhead:
 		return errors.New("the length field ends behind the first 64 KiB")
-	case l.strip > MaxOverhead:
+	case l.strip > maxOverhead:
 		return errors.New("strip is over 64 KiB")
 	case header-l.strip > limit:
 		return errors.New("a frame that is all header is a message over --max-message")
@@ -68,27 +70,27 @@ func newLengths(l layout, limit int) *lengths {
 	return f
 }
 
-func (f *lengths) decode(t *taker, buf []byte) *fault {
+func (f *lengths) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault) {
 	header := f.offset + f.size
-	for !t.full() {
-		rest := buf[t.at:]
+	for k := range msgs {
+		rest := buf[at:]
 		if len(rest) < header {
-			t.need = header
-			return nil
+			return progress{n: k, at: at, need: header}, nil
 		}
 		field := f.field(rest)
 		frame := field + f.base
 		// A field that is small enough for this does not overflow the sum.
 		if frame-f.least > f.span || field>>62 != 0 {
-			return f.fault(field)
+			return progress{n: k, at: at}, f.fault(field)
 		}
 		if frame > uint64(len(rest)) {
-			t.need = int(frame)
-			return nil
+			return progress{n: k, at: at, need: int(frame)}, nil
 		}
-		t.take(buf, t.at+f.strip, int(frame)-f.strip, t.at+int(frame))
+		seq++
+		msgs[k] = wire.Msg{Seq: seq, Off: uint32(at + f.strip), Len: uint32(int(frame) - f.strip)}
+		at += int(frame)
 	}
-	return nil
+	return progress{n: len(msgs), at: at}, nil
 }
 
 // field is the length field of the frame that begins b.

@@ -1,6 +1,10 @@
 package stream
 
-import "bytes"
+import (
+	"bytes"
+
+	"feedgate/gateway/wire"
+)
 
 // lines frames messages that end with LF. One CR before it belongs to the end.
 type lines struct {
@@ -8,26 +12,29 @@ type lines struct {
 	seen int // bytes from the frame's first on that hold no LF
 }
 
-func (f *lines) decode(t *taker, buf []byte) *fault {
-	for !t.full() {
-		from := t.at + f.seen
+func (f *lines) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault) {
+	seen := f.seen
+	f.seen = 0
+	for k := range msgs {
 		end, whole := len(buf), false
-		if i := bytes.IndexByte(buf[from:], '\n'); i >= 0 {
-			end, whole = from+i, true
+		if i := bytes.IndexByte(buf[at+seen:], '\n'); i >= 0 {
+			end, whole = at+seen+i, true
 		}
-		n := end - t.at
+		n := end - at
 		if n > 0 && buf[end-1] == '\r' {
 			n--
 		}
 		if n > f.max {
-			return tooLarge("it is longer than the maximum of %d bytes", f.max)
+			return progress{n: k, at: at}, tooLarge("it is longer than the maximum of %d bytes", f.max)
 		}
 		if !whole {
-			f.seen = end - t.at
-			return nil
+			f.seen = end - at
+			return progress{n: k, at: at}, nil
 		}
-		f.seen = 0
-		t.take(buf, t.at, n, end+1)
+		seq++
+		msgs[k] = wire.Msg{Seq: seq, Off: uint32(at), Len: uint32(n)}
+		at, seen = end+1, 0
 	}
-	return nil
+	f.seen = seen
+	return progress{n: len(msgs), at: at}, nil
 }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,33 +12,34 @@ import (
 var errFrame = errors.New("want line, delim:HEX, length:KEY=VALUE,... or varint")
 
 // parseFrame reads the text of --frame and returns what makes the framer of a
-// connection, for messages of at most limit bytes.
-func parseFrame(text string, limit int) (func() framer, error) {
+// connection, for messages of at most limit bytes, and how many bytes a frame has
+// beside its message at most.
+func parseFrame(text string, limit int) (newFramer func() framer, overhead int, err error) {
 	kind, arg, hasArg := strings.Cut(text, ":")
 	switch {
 	case text == "":
-		return nil, fmt.Errorf("is missing: %w", errFrame)
+		return nil, 0, fmt.Errorf("is missing: %w", errFrame)
 	case text == "line":
-		return func() framer { return &lines{max: limit} }, nil
+		return func() framer { return &lines{max: limit} }, len("\r\n"), nil
 	case text == "varint":
-		return func() framer { return &varints{max: limit} }, nil
+		return func() framer { return &varints{max: limit} }, binary.MaxVarintLen64, nil
 	case kind == "delim" && hasArg:
 		delim, err := hex.DecodeString(arg)
 		if err != nil || len(delim) < 1 || len(delim) > 8 {
-			return nil, fmt.Errorf("%q: the delimiter is not 1 to 8 bytes in hexadecimal digits", text)
+			return nil, 0, fmt.Errorf("%q: the delimiter is not 1 to 8 bytes in hexadecimal digits", text)
 		}
-		return func() framer { return &delimited{max: limit, delim: delim} }, nil
+		return func() framer { return &delimited{max: limit, delim: delim} }, len(delim), nil
 	case kind == "length":
 		l, err := parseLayout(arg)
 		if err == nil {
 			err = l.check(limit)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%q: %w", text, err)
+			return nil, 0, fmt.Errorf("%q: %w", text, err)
 		}
-		return func() framer { return newLengths(l, limit) }, nil
+		return func() framer { return newLengths(l, limit) }, max(l.strip, l.offset+l.size), nil
 	}
-	return nil, fmt.Errorf("%q: %w", text, errFrame)
+	return nil, 0, fmt.Errorf("%q: %w", text, errFrame)
 }
 
 // parseLayout reads the keys of a length frame, each of which may be left out. The

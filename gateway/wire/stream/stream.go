@@ -31,9 +31,8 @@ type Config struct {
 	MaxMessage int64         // bytes; 1 to 1 GiB
 }
 
-// MaxOverhead is the most bytes that a frame has beside its message. A frame that
-// Decode waits for is at most so much longer than Config.MaxMessage.
-const MaxOverhead = 64 << 10
+// maxOverhead is the most bytes that a frame may have beside its message.
+const maxOverhead = 64 << 10
 
 // maxMessage keeps a frame's length and its position in a buffer within the 32
 // bits of wire.Msg.
@@ -60,7 +59,7 @@ func New(cfg Config) (wire.Protocol, error) {
 		fault("--max-message", fmt.Errorf("%d is not from 1 to %d", cfg.MaxMessage, maxMessage))
 	}
 	var err error
-	p.newFramer, err = parseFrame(cfg.Frame, int(cfg.MaxMessage))
+	p.newFramer, p.overhead, err = parseFrame(cfg.Frame, int(cfg.MaxMessage))
 	fault("--frame", err)
 	p.hello = parse("--hello", cfg.Hello, template.Hello)
 	p.ack = parse("--ack-template", cfg.AckTemplate, template.Ack)
@@ -79,6 +78,7 @@ func New(cfg Config) (wire.Protocol, error) {
 // protocol is immutable.
 type protocol struct {
 	newFramer func() framer
+	overhead  int
 	ignore    []byte // prefix of signs of life; empty: none
 	interval  time.Duration
 
@@ -90,13 +90,12 @@ func (p *protocol) Traits() wire.Traits {
 	return wire.Traits{
 		Acks:       p.ack != nil,
 		RenderAcks: p.ack != nil && p.ack.NeedsMessage(),
+		Overhead:   p.overhead,
 		EOFCloses:  true,
 	}
 }
 
-func (p *protocol) NewConn() wire.Conn {
-	return &conn{p: p, framer: p.newFramer(), taker: taker{ignore: p.ignore}}
-}
+func (p *protocol) NewConn() wire.Conn { return &conn{p: p, framer: p.newFramer()} }
 
 func (p *protocol) Render(dst []byte, m worker.Message, code worker.Code) []byte {
 	if !p.acks(code) {

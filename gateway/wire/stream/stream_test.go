@@ -56,9 +56,9 @@ func TestNewFaults(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	for ack, want := range map[string]wire.Traits{
-		"":            {EOFCloses: true},
-		`A{n}\n`:      {EOFCloses: true, Acks: true},
-		`{json:id}\n`: {EOFCloses: true, Acks: true, RenderAcks: true},
+		"":            {Overhead: len("\r\n"), EOFCloses: true},
+		`A{n}\n`:      {Overhead: len("\r\n"), EOFCloses: true, Acks: true},
+		`{json:id}\n`: {Overhead: len("\r\n"), EOFCloses: true, Acks: true, RenderAcks: true},
 	} {
 		if got := mustNew(t, Config{Frame: "line", AckTemplate: ack}).Traits(); got != want {
 			t.Errorf("ack template %q: %+v, want %+v", ack, got, want)

@@ -1,6 +1,10 @@
 package stream
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"feedgate/gateway/wire"
+)
 
 // varints frames messages behind their length as a protobuf varint: groups of
 // seven bits, the lowest first, the high bit set on all bytes but the last. A
@@ -9,31 +13,32 @@ type varints struct {
 	max int // bytes of a message
 }
 
-func (f *varints) decode(t *taker, buf []byte) *fault {
-	for !t.full() {
-		rest := buf[t.at:]
+func (f *varints) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault) {
+	for k := range msgs {
+		rest := buf[at:]
 		if len(rest) == 0 {
-			return nil
+			return progress{n: k, at: at}, nil
 		}
 		length, size := uint64(rest[0]), 1
 		if length >= 0x80 {
 			length, size = binary.Uvarint(rest)
-			if size == 0 && len(rest) >= binary.MaxVarintLen64 || size < 0 {
-				return badLength("its length varint has more than 64 bits")
+			if size < 0 || size == 0 && len(rest) >= binary.MaxVarintLen64 {
+				return progress{n: k, at: at}, badLength("its length varint has more than 64 bits")
 			}
 			if size == 0 {
-				return nil
+				return progress{n: k, at: at}, nil
 			}
 		}
 		if length > uint64(f.max) {
-			return tooLarge("it has %d bytes, the maximum is %d", length, f.max)
+			return progress{n: k, at: at}, tooLarge("it has %d bytes, the maximum is %d", length, f.max)
 		}
 		end := size + int(length)
 		if end > len(rest) {
-			t.need = end
-			return nil
+			return progress{n: k, at: at, need: end}, nil
 		}
-		t.take(buf, t.at+size, int(length), t.at+end)
+		seq++
+		msgs[k] = wire.Msg{Seq: seq, Off: uint32(at + size), Len: uint32(length)}
+		at += end
 	}
-	return nil
+	return progress{n: len(msgs), at: at}, nil
 }
