@@ -1,0 +1,150 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"slices"
+	"time"
+)
+
+// Config sets a feed up. Zero fields mean the documented default.
+type Config struct {
+	Listen   string // HOST:PORT; default 127.0.0.1:0, a free port
+	Protocol string // one of Protocols(); default fg
+
+	// Count is the messages per session; 0: endless, or with Replay every line
+	// once; Endless: endless in any case.
+	Count   int64
+	Size    int     // payload bytes of a synthetic message; default 64
+	Replay  string  // path of a file whose lines are the messages; empty: synthetic
+	Rate    float64 // messages per second and session; 0: flat out
+	Clients int     // sessions to wait for before the feed may end; default 1
+
+	Parts  int // fg: frames a message is sent in, all but the last with MORE; default 1
+	Batch  int // most messages rendered and written at once; default 4096, with chaos 64
+	Window int // most unacknowledged messages of a session; default 1<<20
+
+	Chaos Chaos
+	Seed  uint64 // of chaos
+
+	Token []byte   // fg: what a client must present; nil: anything
+	Acks  []string // fg: ack modes offered; default each and range
+
+	// IgnoreHelloSeq makes a resumed session start at the first message whose ack
+	// arrived, instead of believing what HELLO says, so that more is sent again.
+	IgnoreHelloSeq bool
+
+	Heartbeat      time.Duration // fg: between PINGs, and asked of the client; default 5s
+	IdleTimeout    time.Duration // silence after which a client is dead; default 25s
+	SessionTimeout time.Duration // how long a session waits for its client to return; default 30s
+	DrainTimeout   time.Duration // how long Wait waits for acks when its context ends; default 5s
+
+	Log *slog.Logger // default slog.Default()
+}
+
+// Endless as Config.Count never ends a session.
+const Endless = -1
+
+const (
+	defaultBatch  = 4096
+	defaultWindow = 1 << 20
+	maxSize       = 64 << 20
+	maxParts      = 1024
+)
+
+// withDefaults is c with its zero fields filled in, or every fault in one error,
+// each by the name of its flag.
+func (c Config) withDefaults() (Config, error) {
+	setDefault(&c.Listen, "127.0.0.1:0")
+	setDefault(&c.Protocol, "fg")
+	setDefault(&c.Size, 64)
+	setDefault(&c.Clients, 1)
+	setDefault(&c.Parts, 1)
+	if c.Chaos.any() {
+		setDefault(&c.Batch, chaosBatch)
+	}
+	setDefault(&c.Batch, defaultBatch)
+	setDefault(&c.Window, defaultWindow)
+	setDefault(&c.Heartbeat, 5*time.Second)
+	setDefault(&c.IdleTimeout, 25*time.Second)
+	setDefault(&c.SessionTimeout, 30*time.Second)
+	setDefault(&c.DrainTimeout, 5*time.Second)
+	setDefault(&c.Log, slog.Default())
+	if c.Acks == nil {
+		c.Acks = []string{"each", "range"}
+	}
+	return c, c.validate()
+}
+
+func setDefault[T comparable](field *T, value T) {
+	if *field == *new(T) {
+		*field = value
+	}
+}
+
+func (c *Config) validate() error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	_, _, err := net.SplitHostPort(c.Listen)
+	check(err == nil, "--listen: %q is not HOST:PORT", c.Listen)
+	_, known := protocols[c.Protocol]
+	check(known, "--protocol: %q cannot be served, choose one of %s", c.Protocol, protocolNames())
+	check(c.Count >= Endless, "--count: %d is less than 0", c.Count)
+	check(c.Size >= 1 && c.Size <= maxSize, "--size: %d is not from 1 to %d bytes", c.Size, maxSize)
+	check(c.Rate >= 0 && c.Rate <= 1e9, "--rate: %g is not from 0 to 1e9 messages per second", c.Rate)
+	check(c.Clients >= 1, "--clients: %d is less than 1", c.Clients)
+	check(c.Parts >= 1 && c.Parts <= maxParts, "--more: %d is not from 1 to %d parts", c.Parts, maxParts)
+	check(c.Batch >= 1, "--batch: %d is less than 1", c.Batch)
+	check(c.Window >= 1 && c.Window <= math.MaxInt32, "--window: %d is not from 1 to %d messages", c.Window, math.MaxInt32)
+	check(len(c.Acks) > 0, "--acks: no mode is offered, choose each, range or both")
+	for _, mode := range c.Acks {
+		check(mode == "each" || mode == "range", "--acks: %q is neither each nor range", mode)
+	}
+	if c.Protocol != "fg" {
+		check(c.Parts == 1, "--more: there are no parts in protocol %s, only in fg", c.Protocol)
+		check(c.Token == nil, "--token-file: there is no login in protocol %s, only in fg", c.Protocol)
+		check(slices.Equal(c.Acks, []string{"each", "range"}), "--acks: there is no choice in protocol %s, only in fg", c.Protocol)
+	}
+	check(c.Heartbeat >= 100*time.Millisecond && c.Heartbeat <= time.Hour, "--heartbeat: %v is not from 100ms to 1h", c.Heartbeat)
+	check(c.IdleTimeout > 0, "--idle-timeout: %v is not longer than 0", c.IdleTimeout)
+	check(c.SessionTimeout > 0, "--session-timeout: %v is not longer than 0", c.SessionTimeout)
+	check(c.DrainTimeout > 0, "--drain-timeout: %v is not longer than 0", c.DrainTimeout)
+	faults = append(faults, c.Chaos.validate()...)
+	return errors.Join(faults...)
+}
+
+// validate finds what ParseChaos would not have made.
+func (c *Chaos) validate() []error {
+	var faults []error
+	for _, p := range []float64{c.Reset, c.StallP, c.HalfOpen} {
+		if !(p >= 0 && p <= 1) {
+			faults = append(faults, fmt.Errorf("--chaos: %g is not a probability from 0 to 1", p))
+		}
+	}
+	if c.SplitMin < 0 || c.SplitMax < c.SplitMin || c.SplitMin == 0 && c.SplitMax > 0 {
+		faults = append(faults, fmt.Errorf("--chaos: split=%d-%d is not A-B with 1 <= A <= B", c.SplitMin, c.SplitMax))
+	}
+	if c.Stall < 0 || c.StallP > 0 && c.Stall == 0 {
+		faults = append(faults, fmt.Errorf("--chaos: %v is not a duration to stall", c.Stall))
+	}
+	return faults
+}
+
+// source loads or makes the payloads.
+func (c *Config) source() (source, error) {
+	if c.Replay == "" {
+		return synthetic(c.Size), nil
+	}
+	src, err := replay(c.Replay)
+	if err != nil {
+		return src, fmt.Errorf("--replay: %w", err)
+	}
+	return src, nil
+}

@@ -1,0 +1,249 @@
+package feed
+
+import (
+	"math"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+)
+
+const (
+	// batchBytes is how much is rendered and written at once, but for a single
+	// message that is longer.
+	batchBytes = 256 << 10
+	// turnBytes is how much one connection may write before the others, and what
+	// has arrived, get their turn.
+	turnBytes = 256 << 10
+	// maxReplies bounds what a client that does not read can make the feed owe it.
+	maxReplies = 64 << 10
+	// minPause is the shortest wait for the next due message.
+	minPause = 100 * time.Microsecond
+)
+
+// connState is how far a connection has come.
+type connState uint8
+
+const (
+	stateLogin   connState = iota // has no session yet
+	stateRunning                  // has a session
+	stateClosing                  // all is said: the sending side is closed, the peer's end awaited
+)
+
+// conn is one connection, owned by the loop. Its send queue is what its client's
+// TCP window leaves of one batch, with the replies that wait for the batch's end:
+// a frame never enters a batch that is partly sent.
+type conn struct {
+	l     *loop
+	g     gnet.Conn
+	fd    int
+	codec codec
+	ses   *session // nil before login, and once it has been taken away
+	state connState
+
+	replies []byte
+	batch   batch
+	off     int    // of the batch, sent
+	next    uint64 // message to render next
+	blocked bool   // the socket is full; the watch will report it
+	queued  bool   // in l.again
+
+	rolled  bool // fate is the next batch's
+	fate    mishap
+	resetAt int           // offset in the batch; -1: none
+	stalled time.Duration // until then nothing is sent
+	resume  time.Duration // when pump is due; 0: not by time
+
+	lastRead, nextPing time.Duration
+	pings              uint64
+	deadline           time.Duration // of stateClosing
+
+	inHandler bool // in a call from gnet that ends with an Action
+	killed    bool // to be closed, or closed
+	shut      bool // the sending side is closed
+	deaf      bool // what arrives is of no interest any more
+	silent    bool // half-open by chaos
+	peerDone  bool // the client wants no more
+}
+
+// pump writes what there is to write until the socket is full, nothing may be
+// sent, or the turn is over.
+func (c *conn) pump() {
+	if c.blocked || c.silent || c.killed {
+		return
+	}
+	c.resume = 0
+	for begun := c.l.written; ; {
+		if err := c.flush(); err != nil {
+			c.l.log.Info("writing failed", "client", c.name(), "err", err)
+			c.kill()
+		}
+		if c.blocked || c.killed {
+			return
+		}
+		if c.l.written-begun >= turnBytes {
+			c.l.later(c)
+			return
+		}
+		if !c.fill() && !c.conclude() {
+			return
+		}
+	}
+}
+
+// flush writes the batch and the replies as far as the socket takes them.
+func (c *conn) flush() error {
+	for !c.blocked && !c.killed {
+		inside := c.off > 0 && c.off < len(c.batch.buf)
+		switch {
+		case len(c.replies) > 0 && !inside:
+			n, full, err := writeSocket(c.fd, c.replies)
+			if err != nil {
+				return err
+			}
+			c.replies, c.blocked = c.replies[:copy(c.replies, c.replies[n:])], full
+		case c.off == c.resetAt:
+			c.reset()
+		case c.off < len(c.batch.buf):
+			end := len(c.batch.buf)
+			if c.resetAt > c.off {
+				end = c.resetAt
+			}
+			end = c.off + c.l.cfg.Chaos.piece(end-c.off, c.ses.splitDice)
+			n, full, err := writeSocket(c.fd, c.batch.buf[c.off:end])
+			if err != nil {
+				return err
+			}
+			c.blocked = full
+			c.sent(n)
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// sent notes that the socket took n more bytes of the batch.
+func (c *conn) sent(n int) {
+	c.off += n
+	c.l.written += n
+	c.ses.bytes += uint64(n)
+	c.ses.hand(c.batch.behind(c.off), c.l.now)
+}
+
+// fill renders the next batch. It returns false when nothing may be sent now.
+func (c *conn) fill() bool {
+	if c.state != stateRunning || c.peerDone || c.shut || c.l.draining.Load() {
+		return false
+	}
+	c.l.look()
+	n := c.room()
+	if n == 0 || c.l.cfg.Chaos.any() && !c.dare() {
+		return false
+	}
+	if c.next == c.ses.led.base && !c.l.traits.named {
+		// The alive clock of a client without heartbeats starts with the first
+		// message that it owes an ack.
+		c.lastRead = c.l.now
+	}
+	c.codec.render(&c.batch, c.l.stream, c.next, n, batchBytes)
+	c.off, c.resetAt = 0, -1
+	if c.rolled && c.fate.reset {
+		c.resetAt = int(c.fate.at * float64(len(c.batch.buf)))
+	}
+	c.rolled = false
+	c.ses.lat.sent(c.next, c.l.now)
+	c.next += c.batch.n
+	return true
+}
+
+// room is how many messages may be sent now.
+func (c *conn) room() uint64 {
+	open := c.next - c.ses.led.base
+	n := min(c.ses.last+1-c.next, uint64(c.l.cfg.Window)-min(open, uint64(c.l.cfg.Window)), uint64(c.l.cfg.Batch))
+	if n == 0 || c.ses.lat.period == 0 {
+		return n
+	}
+	due := c.ses.lat.dueBy(c.l.now)
+	if due < c.next {
+		c.resumeAt(max(c.ses.lat.due(c.next), c.l.now+minPause))
+		return 0
+	}
+	return min(n, due-c.next+1)
+}
+
+// dare decides the next batch's fate. It returns false when it cannot be sent
+// now, or ever.
+func (c *conn) dare() bool {
+	if !c.rolled {
+		c.fate, c.rolled = c.l.cfg.Chaos.roll(c.ses.batchDice), true
+		if c.fate.stall {
+			c.stalled = c.l.now + c.l.cfg.Chaos.Stall
+		}
+	}
+	if c.l.now < c.stalled {
+		c.resumeAt(c.stalled)
+		return false
+	}
+	if c.fate.halfOpen {
+		c.l.log.Info("chaos: going silent", "client", c.name())
+		c.silent = true
+		c.l.lose(c)
+		return false
+	}
+	return true
+}
+
+func (c *conn) resumeAt(t time.Duration) {
+	c.resume = t
+	c.l.wakeAt(t)
+}
+
+// tick does what is due and returns when something will be again; never is
+// [math.MaxInt64].
+func (c *conn) tick() (next time.Duration) {
+	now := c.l.now
+	switch {
+	case c.silent || c.killed:
+		return math.MaxInt64
+	case c.state == stateClosing:
+		if now >= c.deadline {
+			c.kill()
+			return math.MaxInt64
+		}
+		return c.deadline
+	}
+	if !c.l.traits.named && c.ses != nil && c.ses.led.base == c.next {
+		c.lastRead = now
+	}
+	next = c.lastRead + c.l.cfg.IdleTimeout
+	if now >= next {
+		c.l.log.Warn("nothing was received for too long, dropping", "client", c.name(), "timeout", c.l.cfg.IdleTimeout)
+		c.kill()
+		return math.MaxInt64
+	}
+	if c.state == stateRunning && c.l.traits.named {
+		if now >= c.nextPing {
+			c.nextPing = now + c.l.cfg.Heartbeat
+			if len(c.replies) == 0 {
+				c.pings++
+				c.replies = c.codec.appendPing(c.replies, c.pings)
+			}
+			c.pump()
+		}
+		next = min(next, c.nextPing)
+	}
+	if c.resume > 0 && now >= c.resume {
+		c.pump()
+	}
+	if c.resume > 0 {
+		next = min(next, c.resume)
+	}
+	return next
+}
+
+func (c *conn) name() string {
+	if c.ses != nil && c.ses.client != "" {
+		return c.ses.client
+	}
+	return c.g.RemoteAddr().String()
+}

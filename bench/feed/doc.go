@@ -1,0 +1,26 @@
+// Package feed is a feed server for trying things out, for tests and for
+// benchmarks: many clients at once, synthetic messages or a replayed file, every
+// acknowledgement checked.
+//
+// # Flow
+//
+//	gnet loop (owns sessions, connections, ledgers)         watch goroutine
+//	socket --OnTraffic--> codec --acks--> ledger, latency
+//	stream --render--> batch --write--> socket --full-->    waits for EPOLLOUT
+//	           ^-------------- loop task <------------------ writable, or timer
+//
+// One gnet event loop owns everything but the watch; no state is shared, nothing
+// is locked on the way of a message. Reading is gnet's: OnTraffic is handed the
+// loop's own buffer and uses all of it up, so gnet never copies into its inbound
+// buffer. Writing goes to the socket's descriptor directly: gnet's Write copies
+// what the socket did not take into its outbound buffer, changes the epoll
+// registration twice for it, and calls nobody when it has drained. The feed
+// keeps its batch where it was rendered and goes on when the watch, a second
+// epoll instance made of gnet's own netpoll, reports the socket writable.
+//
+// # Sequence numbers
+//
+// Within a session messages are numbered from 1, whatever the protocol. A message
+// is a function of its number, so that nothing is kept for a resend: the stream
+// is a block of rendered messages that repeats.
+package feed

@@ -1,0 +1,95 @@
+package feed
+
+import (
+	"crypto/subtle"
+
+	"feedgate/gateway/wire/fg1"
+)
+
+// receive takes bytes that have arrived.
+func (c *conn) receive(b []byte) {
+	c.lastRead = c.l.now
+	if c.deaf || c.silent || c.state == stateLogin && !c.l.traits.named {
+		return
+	}
+	err := c.codec.read(b, c)
+	if c.ses != nil {
+		c.ses.settle(c.l.now)
+	}
+	if err != nil {
+		c.fail(err)
+	}
+	if len(c.replies) > maxReplies {
+		c.l.log.Warn("client does not read what it asks for, dropping", "client", c.name())
+		c.kill()
+	}
+	// A full buffer means that more is waiting, and acks go before messages: they
+	// would be found older with every message sent.
+	if len(b) == readBytes {
+		c.l.later(c)
+		return
+	}
+	c.pump()
+}
+
+// login implements receiver.
+func (c *conn) login(h hello) error {
+	l := c.l
+	if l.draining.Load() {
+		return faultf(fg1.CodeShuttingDown, "login while shutting down")
+	}
+	if l.cfg.Token != nil && subtle.ConstantTimeCompare([]byte(h.token), l.cfg.Token) == 0 {
+		return faultf(fg1.CodeBadToken, "login with a wrong token")
+	}
+	s := l.byID[h.session]
+	if s == nil {
+		s = l.newSession()
+	} else if s.conn != nil {
+		l.log.Info("client is back before its connection was lost", "client", h.client, "session", s.id)
+		old := s.conn
+		l.lose(old)
+		old.kill()
+	}
+	if h.session == s.id && !l.cfg.IgnoreHelloSeq && !s.recall(h.seq) {
+		return faultf(fg1.CodeBadRequest, "HELLO says that %d was acknowledged, which was never sent", h.seq)
+	}
+	s.client = h.client
+	c.begin(s)
+	return nil
+}
+
+// begin starts or goes on with a session.
+func (c *conn) begin(s *session) {
+	l := c.l
+	l.found(s)
+	c.ses, c.state = s, stateRunning
+	c.next = s.attach(c, l.now)
+	c.resetAt = -1
+	c.codec.start(c.next)
+	c.replies = c.codec.appendWelcome(c.replies, welcome{session: s.id, first: c.next})
+	c.nextPing = l.now + l.cfg.Heartbeat
+	if l.traits.named {
+		l.wakeAt(c.nextPing)
+	}
+	l.wakeAt(l.now + l.cfg.IdleTimeout)
+	l.log.Info("session begins", "client", c.name(), "session", s.id, "connection", s.connections, "from", c.next)
+}
+
+// acks implements receiver.
+func (c *conn) acks(seq, n uint64, code uint16) { c.ses.ack(seq, n, code, c.l.now) }
+
+// acksTo implements receiver.
+func (c *conn) acksTo(seq uint64) { c.ses.ackTo(seq, c.l.now) }
+
+// reply implements receiver. Nothing follows a goodbye.
+func (c *conn) reply(frame func(dst []byte) []byte) {
+	if c.state != stateClosing {
+		c.replies = frame(c.replies)
+	}
+}
+
+// bye implements receiver.
+func (c *conn) bye(code uint16) {
+	c.l.log.Info("client says goodbye", "client", c.name(), "code", code)
+	c.peerDone = true
+}

@@ -1,0 +1,63 @@
+package accept
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// childVariable names the log of an exec sink's child. The test binary is that
+// child when the variable is set, so that the tests need no other program.
+const childVariable = "ACCEPT_CHILD_LOG"
+
+// executable is the feedgate under test.
+var executable string
+
+// raceBuild says that the binary carries the race detector, which costs about
+// ten times the processor and several times the memory.
+var raceBuild = os.Getenv("FEEDGATE_TEST_RACE") == "1"
+
+func TestMain(m *testing.M) {
+	if log := os.Getenv(childVariable); log != "" {
+		runChild(log)
+		return
+	}
+	flag.Parse()
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "feedgate-accept-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	executable = filepath.Join(dir, "feedgate")
+	args := []string{"build", "-o", executable}
+	if raceBuild {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "feedgate/cmd/feedgate")...).CombinedOutput()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "building the binary under test: %v\n%s", err, out)
+		return 1
+	}
+	moreParallel()
+	return m.Run()
+}
+
+// moreParallel lets more tests run at once than there are processors, since
+// nearly all of them wait for a peer, unless -parallel was given.
+func moreParallel() {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", "8"); err != nil {
+			panic(err)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// output is a writer that says when a text was written to it.
+type output struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	waiting string
+	seen    chan struct{}
+}
+
+func newOutput(waitFor string) *output { return &output{waiting: waitFor, seen: make(chan struct{})} }
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := strings.Contains(o.text.String(), o.waiting)
+	o.text.Write(b)
+	if !before && strings.Contains(o.text.String(), o.waiting) {
+		close(o.seen)
+	}
+	return len(b), nil
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func TestDemo(t *testing.T) {
+	var stdout bytes.Buffer
+	stderr := newOutput("acked")
+	if status := run([]string{"demo", "--duration=200ms"}, &stdout, stderr); status != exitOK {
+		t.Fatalf("status %d, standard error\n%s", status, stderr.String())
+	}
+	for _, want := range []string{
+		`(?m)^[0-9,]{3,} messages in \d\.\d s: [0-9,]{3,} messages/s, \d+ MB/s$`,
+		`(?m)^each acknowledged exactly once: 0 missing, 0 duplicate, 0 unknown, `,
+		`(?m)^system calls a message: 0\.\d+ reads, 0\.\d+ flushes; `,
+		`(?m)^What to try next:\n  feedgate feed `,
+	} {
+		if !regexp.MustCompile(want).MatchString(stdout.String()) {
+			t.Errorf("no %s in\n%s", want, stdout.String())
+		}
+	}
+	if strings.Contains(stderr.String(), "level=") {
+		t.Errorf("it has complaints:\n%s", stderr.String())
+	}
+}
+
+// TestDemoStopped stops a demo long before its time.
+func TestDemoStopped(t *testing.T) {
+	var stdout bytes.Buffer
+	stderr := newOutput("acked")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		demo := demoCmd{Duration: period(time.Hour)}
+		ended <- demo.Run(ctx, &globals{stdout: &stdout, stderr: stderr})
+	}()
+	<-stderr.seen
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(stdout.String(), "\neach acknowledged exactly once") {
+		t.Errorf("standard output\n%s", stdout.String())
+	}
+	if !regexp.MustCompile(`(?m)^ +\d\.\ds +[0-9,]+ msg/s +[0-9,]+ in flight +[0-9,]+ acked  p99 \d+\.\d\d ms$`).MatchString(stderr.String()) {
+		t.Errorf("standard error\n%s", stderr.String())
+	}
+}
+
+func TestThousands(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 123456: "123,456", 1234567: "1,234,567"} {
+		if got := thousands(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses. A status that belongs to one command alone, such as that of a
+// crossed threshold, is an exitError of that command.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// usageError is a fault of the command line, the environment or the
+// configuration file. It ends the process with status 2 and a pointer to the
+// help; each line of its text is a fault of its own and begins with the flag or
+// address at fault.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// usagef makes a usageError.
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// exitError ends the process with status code. err may be nil when everything
+// was said already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }
+
+// exitStatus is the process's exit status for what a command returned.
+func exitStatus(err error) int {
+	var exit exitError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &exit):
+		return exit.code
+	case isUsage(err):
+		return exitUsage
+	default:
+		return exitFailure
+	}
+}
+
+func isUsage(err error) bool {
+	var usage usageError
+	var parse *kong.ParseError
+	return errors.As(err, &usage) || errors.As(err, &parse)
+}
+
+// printError writes err to w, each line of it once and by itself. origin says
+// where the value of a flag came from when it was not the command line; help is
+// the command whose help is pointed to after a usage error.
+func printError(w io.Writer, err error, origin func(flag string) string, help string) {
+	var exit exitError
+	if errors.As(err, &exit) && exit.err == nil {
+		return
+	}
+	seen := make(map[string]bool)
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line == "" || seen[line] {
+			continue
+		}
+		seen[line] = true
+		if from := origin(flagAtFault(line)); from != "" {
+			line += " (set by " + from + ")"
+		}
+		fmt.Fprintf(w, "feedgate: %s\n", line)
+	}
+	if isUsage(err) {
+		fmt.Fprintf(w, "feedgate: see %s --help\n", help)
+	}
+}
+
+// flagAtFault is the name of the flag that an error text begins with, or "".
+func flagAtFault(line string) string {
+	name, found := strings.CutPrefix(line, "--")
+	if !found {
+		return ""
+	}
+	end := strings.IndexAny(name, ": =")
+	if end < 0 {
+		return name
+	}
+	return name[:end]
+}

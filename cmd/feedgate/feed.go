@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"feedgate/bench/feed"
+)
+
+// feedCmd is the feed server: its flags are the fields of feed.Config.
+type feedCmd struct {
+	Listen   string  `placeholder:"ADDR" default:"127.0.0.1:7000" help:"HOST:PORT; port 0: a free one [${default}]."`
+	Protocol string  `placeholder:"NAME" default:"fg" help:"fg, line or length [${default}]."`
+	Count    *int64  `placeholder:"N" help:"Messages per session; 0: endless [endless, or each line of --replay once]."`
+	Size     size    `placeholder:"BYTES" default:"64" help:"Payload of a synthetic message [${default}]."`
+	Rate     float64 `placeholder:"N" default:"0" help:"Messages per second and session; 0: flat out [${default}]."`
+	Replay   string  `placeholder:"FILE" help:"Its lines are the messages; line sends them with their line ends."`
+	Clients  count   `placeholder:"N" default:"1" help:"Sessions to wait for before it may end [${default}]."`
+	More     count   `placeholder:"N" default:"1" help:"fg: frames a message is sent in [${default}]."`
+	Batch    count   `placeholder:"N" help:"Most messages written at once [4096, 64 under --chaos]."`
+	Window   count   `placeholder:"N" default:"1048576" help:"Most unacked messages of a session [${default}]."`
+
+	Chaos string `placeholder:"SPEC" help:"Misbehave on purpose, see above."`
+	Seed  uint64 `placeholder:"N" default:"1" help:"Of the dice of --chaos [${default}]."`
+
+	TokenFile      string   `placeholder:"FILE" help:"fg: secret that a client must present; others must not have access to it."`
+	Acks           []string `placeholder:"MODES" default:"each,range" help:"fg: ack modes offered [${default}]."`
+	IgnoreHelloSeq bool     `help:"fg: resume from the first ack that did not arrive, whatever HELLO says."`
+
+	Heartbeat      period `placeholder:"D" default:"5s" help:"fg: between PINGs, and asked of clients [${default}]."`
+	IdleTimeout    period `placeholder:"D" default:"25s" help:"Nothing received: the client is dead [${default}]."`
+	SessionTimeout period `placeholder:"D" default:"30s" help:"A session waits so long for its client [${default}]."`
+	DrainTimeout   period `placeholder:"D" default:"5s" help:"After SIGTERM or SIGINT, for acks to come [${default}]."`
+
+	JSON bool `name:"json" help:"Report as one JSON object."`
+	logFlags
+}
+
+// Help is the part of feed's help before the flags.
+func (feedCmd) Help() string {
+	return `The address it listens on is the line "listening on HOST:PORT" on stderr. With --count it ends when --clients sessions have come and all of them are acknowledged, and without at SIGTERM or SIGINT; then it reports on stdout what became of each client's messages.
+
+Examples:
+
+    feedgate feed --count 1000000
+    feedgate feed --protocol line --replay sentences.log --rate 100
+    feedgate feed --count 100000 --chaos reset=0.01,split=1-7 --seed 42
+
+A lost connection is no lost session: an fg client names its session when it comes back, with line and length the next client goes on with it. Both start at the first message that is not acknowledged.
+
+Acks it takes: fg: ACK and ACKTO; line: A, the message's number on the connection, LF; length: u32be 10, u64be number, u16be code.
+
+` + feed.ChaosHelp + `
+
+Exit status: 0 every ack came once; 1 an ack is missing, doubled or unknown, or a failure; 2 usage.`
+}
+
+// Run serves until all is acknowledged or a signal comes.
+func (c *feedCmd) Run(ctx context.Context, g *globals) error {
+	config, err := c.config(g)
+	server, faults := feed.New(config)
+	if err := errors.Join(err, faults); err != nil {
+		return usageError{err}
+	}
+	if err := server.Start(); err != nil {
+		return err
+	}
+	defer server.Close()
+	fmt.Fprintf(g.stderr, "listening on %s\n", server.Addr())
+
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-g.abort:
+			_ = server.Close() // makes Wait return
+		case <-ended:
+		}
+	}()
+	report, err := server.Wait(ctx)
+	return errors.Join(err, c.print(g, report), report.Err())
+}
+
+// config is what the flags say, with the faults that feed.New cannot see.
+func (c *feedCmd) config(g *globals) (feed.Config, error) {
+	chaos, err := feed.ParseChaos(c.Chaos)
+	var token []byte
+	if c.TokenFile != "" {
+		var tokenErr error
+		token, tokenErr = readToken(c.TokenFile)
+		err = errors.Join(err, tokenErr)
+	}
+	var count int64
+	if c.Count != nil {
+		count = *c.Count
+		if count == 0 {
+			count = feed.Endless
+		} else if count < 0 {
+			err = errors.Join(err, fmt.Errorf("--count: %d is less than 0", count))
+		}
+	}
+	return feed.Config{
+		Listen:   c.Listen,
+		Protocol: c.Protocol,
+		Count:    count,
+		Size:     int(c.Size),
+		Rate:     c.Rate,
+		Replay:   c.Replay,
+		Clients:  int(c.Clients),
+		Parts:    int(c.More),
+		Batch:    int(c.Batch),
+		Window:   int(c.Window),
+
+		Chaos: chaos,
+		Seed:  c.Seed,
+
+		Token:          token,
+		Acks:           c.Acks,
+		IgnoreHelloSeq: c.IgnoreHelloSeq,
+
+		Heartbeat:      time.Duration(c.Heartbeat),
+		IdleTimeout:    time.Duration(c.IdleTimeout),
+		SessionTimeout: time.Duration(c.SessionTimeout),
+		DrainTimeout:   time.Duration(c.DrainTimeout),
+
+		Log: c.logger(g.stderr),
+	}, err
+}
+
+// print reports on standard output.
+func (c *feedCmd) print(g *globals, report feed.Report) error {
+	if c.JSON {
+		return json.NewEncoder(g.stdout).Encode(report)
+	}
+	return report.WriteTable(g.stdout)
+}

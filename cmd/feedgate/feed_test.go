@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"feedgate/bench/feed"
+)
+
+func parseFeed(t *testing.T, args ...string) *feedCmd {
+	t.Helper()
+	line, err := parse(append([]string{"feed"}, args...), &globals{stdout: io.Discard, stderr: io.Discard, settings: newSettings()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &line.cli.Feed
+}
+
+// TestFeedConfig gives every flag a value of its own and sees where it ends up.
+func TestFeedConfig(t *testing.T) {
+	c := parseFeed(t, "--listen=h:1", "--protocol=line", "--count=2", "--size=3KiB", "--rate=0.5", "--replay=f",
+		"--clients=4", "--more=5", "--batch=6", "--window=7", "--chaos=reset=0.25", "--seed=8",
+		"--token-file="+file(t, "token", "s3cret\n"), "--acks=range", "--ignore-hello-seq",
+		"--heartbeat=9s", "--idle-timeout=10s", "--session-timeout=11s", "--drain-timeout=12s")
+	got, err := c.config(&globals{stderr: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := feed.Config{
+		Listen: "h:1", Protocol: "line", Count: 2, Size: 3 << 10, Rate: 0.5, Replay: "f",
+		Clients: 4, Parts: 5, Batch: 6, Window: 7, Chaos: feed.Chaos{Reset: 0.25}, Seed: 8,
+		Token: []byte("s3cret"), Acks: []string{"range"}, IgnoreHelloSeq: true,
+		Heartbeat: 9 * time.Second, IdleTimeout: 10 * time.Second, SessionTimeout: 11 * time.Second, DrainTimeout: 12 * time.Second,
+		Log: slog.Default(),
+	}
+	got.Log = want.Log
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("config\n%+v\nnot\n%+v", got, want)
+	}
+	set := reflect.ValueOf(got)
+	for i := range set.NumField() {
+		if set.Field(i).IsZero() {
+			t.Errorf("no flag sets %s", set.Type().Field(i).Name)
+		}
+	}
+	for flag, want := range map[string]int64{"--count=0": feed.Endless, "--seed=1": 0} {
+		if got, err := parseFeed(t, flag).config(&globals{stderr: io.Discard}); err != nil || got.Count != want {
+			t.Errorf("%s: count %d, %v; want %d", flag, got.Count, err, want)
+		}
+	}
+}
+
+// TestFeedUsage sees that every fault ends with status 2, and is said once.
+func TestFeedUsage(t *testing.T) {
+	for _, args := range [][]string{
+		{"--protocol=ws"}, {"--count=-1"}, {"--chaos=reset=2"}, {"--replay=/nonexistent/log"}, {"--rate=x"}, {"--size=0"},
+		{"--more=2", "--protocol=line"}, {"--token-file=/nonexistent/token"},
+		{"--listen=x", "--protocol=tcp", "--chaos=x,y", "--count=-1", "--acks=all"},
+	} {
+		var stderr strings.Builder
+		if status := run(append([]string{"feed"}, args...), io.Discard, &stderr); status != exitUsage {
+			t.Errorf("%q: status %d", args, status)
+		}
+		for _, arg := range args {
+			flag, _, _ := strings.Cut(arg, "=")
+			if protocol := arg == "--protocol=line"; strings.Count(stderr.String(), "feedgate: "+flag+": ") == 0 != protocol {
+				t.Errorf("%q: no fault of %s in\n%s", args, flag, stderr.String())
+			}
+		}
+		if strings.Count(stderr.String(), "--count: ") > 1 || !strings.HasSuffix(stderr.String(), "feedgate: see feedgate feed --help\n") {
+			t.Errorf("%q: standard error\n%s", args, stderr.String())
+		}
+	}
+}
+
+// feedProcess starts a feed of lines and connects to it.
+func feedProcess(t *testing.T, args ...string) (*process, net.Conn) {
+	t.Helper()
+	args = append([]string{"feed", "--listen=127.0.0.1:0", "--protocol=line", "--json"}, args...)
+	p := start(t, "\n", args...)
+	p.await("the address", p.stderr.seen)
+	line, _, _ := strings.Cut(p.stderr.String(), "\n")
+	addr, found := strings.CutPrefix(line, "listening on ")
+	if !found {
+		t.Fatalf("standard error begins %q", line)
+	}
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return p, nc
+}
+
+func (p *process) feedReport() (r feed.Report) {
+	p.t.Helper()
+	if err := json.Unmarshal([]byte(p.stdout.String()), &r); err != nil {
+		p.t.Errorf("%v in standard output\n%s", err, p.stdout)
+	}
+	return r
+}
+
+// TestFeedStatus acknowledges all messages but one, or all.
+func TestFeedStatus(t *testing.T) {
+	for missing, want := range []int{exitOK, exitFailure} {
+		p, nc := feedProcess(t, "--count=100")
+		if _, err := io.Copy(io.Discard, nc); err != nil {
+			t.Fatal(err)
+		}
+		for n := 1; n <= 100-missing; n++ {
+			fmt.Fprintf(nc, "A%d\n", n)
+		}
+		nc.Close()
+		if status := p.status(); status != want {
+			t.Errorf("status %d, want %d", status, want)
+		}
+		r := p.feedReport()
+		if len(r.Clients) != 1 || r.Total.Sent != 100 || r.Total.Missing != uint64(missing) {
+			t.Errorf("report %+v", r)
+		}
+		if said := strings.Contains(p.stderr.String(), "feedgate: acks are not as they should be: 1 missing"); said != (missing > 0) {
+			t.Errorf("standard error\n%s", p.stderr)
+		}
+	}
+}
+
+// TestFeedSignal ends an endless feed.
+func TestFeedSignal(t *testing.T) {
+	p, nc := feedProcess(t, "--rate=1000")
+	lines := bufio.NewScanner(nc)
+	for n := 1; lines.Scan(); n++ {
+		fmt.Fprintf(nc, "A%d\n", n)
+		if n == 10 {
+			p.signal(syscall.SIGTERM)
+		}
+	}
+	nc.Close()
+	if status := p.status(); status != exitOK {
+		t.Errorf("status %d", status)
+	}
+	if r := p.feedReport(); r.Total.Sent < 10 || r.Total.Missing != 0 {
+		t.Errorf("report %+v", r)
+	}
+}
+
+// TestFeedSecondSignal does not wait for acks.
+func TestFeedSecondSignal(t *testing.T) {
+	p, nc := feedProcess(t, "--rate=1000", "--drain-timeout=1h")
+	lines := bufio.NewScanner(nc)
+	lines.Scan()
+	p.signal(syscall.SIGTERM)
+	for lines.Scan() { // the first signal has been heard
+	}
+	p.signal(syscall.SIGTERM)
+	if status := p.status(); status != exitFailure {
+		t.Errorf("status %d", status)
+	}
+	if r := p.feedReport(); r.Total.Missing == 0 {
+		t.Errorf("report %+v", r)
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"feedgate/bench/feed"
+	"feedgate/gateway"
+
+	"golang.org/x/term"
+)
+
+// How often the live line is written: over itself on a terminal, else a line of
+// its own each time.
+const (
+	livePeriod  = 250 * time.Millisecond
+	plainPeriod = time.Second
+)
+
+// liveLine writes how a demo goes until it is stopped.
+type liveLine struct {
+	w        io.Writer
+	terminal *os.File // nil: w is none
+	server   *feed.Server
+	stats    *gateway.Stats
+
+	// Of the goroutine.
+	start    time.Time
+	previous time.Time
+	acked    uint64 // at previous
+
+	stopping, stopped chan struct{}
+}
+
+// startLiveLine starts the goroutine that writes; stop ends it.
+func startLiveLine(w io.Writer, server *feed.Server, stats *gateway.Stats) *liveLine {
+	l := &liveLine{
+		w: w, server: server, stats: stats,
+		start: time.Now(), previous: time.Now(),
+		stopping: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		l.terminal = file
+	}
+	go l.run()
+	return l
+}
+
+// stop returns when nothing more is written.
+func (l *liveLine) stop() {
+	close(l.stopping)
+	<-l.stopped
+}
+
+func (l *liveLine) run() {
+	defer close(l.stopped)
+	period := plainPeriod
+	if l.terminal != nil {
+		period = livePeriod
+	}
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			l.write(l.text(now))
+		case <-l.stopping:
+			if l.terminal != nil {
+				fmt.Fprintln(l.w)
+			}
+			return
+		}
+	}
+}
+
+func (l *liveLine) text(now time.Time) string {
+	seen := l.server.Report().Total
+	rate := float64(seen.Acknowledged-l.acked) / now.Sub(l.previous).Seconds()
+	l.previous, l.acked = now, seen.Acknowledged
+	return fmt.Sprintf("%5.1fs %12s msg/s %8s in flight %14s acked  p99 %s",
+		now.Sub(l.start).Seconds(), thousands(uint64(rate)), thousands(uint64(max(l.stats.InFlight.Load(), 0))),
+		thousands(seen.Acknowledged), milliseconds(seen.P99US))
+}
+
+func (l *liveLine) write(text string) {
+	if l.terminal == nil {
+		fmt.Fprintln(l.w, text)
+		return
+	}
+	// A line that wraps cannot be written over.
+	if width, _, err := term.GetSize(int(l.terminal.Fd())); err == nil && len(text) >= width {
+		text = text[:max(width-1, 0)]
+	}
+	fmt.Fprint(l.w, "\r"+text+"\x1b[K")
+}
+
+// thousands is n with a comma after each group of three digits.
+func thousands(n uint64) string {
+	digits := strconv.FormatUint(n, 10)
+	var b strings.Builder
+	for i, digit := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(digit)
+	}
+	return b.String()
+}
+
+// milliseconds is a number of microseconds for people.
+func milliseconds(us float64) string { return fmt.Sprintf("%.2f ms", us/1e3) }

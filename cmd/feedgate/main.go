@@ -1,0 +1,128 @@
+// Command feedgate connects out to a feed server, fans its messages to workers
+// and sends their acknowledgements back in batches.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line. Every command is a struct of its flags with a method
+// Run(context.Context, *globals) error.
+type cli struct {
+	Run     runCmd     `cmd:"" help:"Connect to feeds, hand their messages on, acknowledge them."`
+	Demo    demoCmd    `cmd:"" help:"See it work: an embedded feed, a gateway, ten seconds, no set-up."`
+	Feed    feedCmd    `cmd:"" help:"Serve a feed, synthetic or replayed, and check every ack."`
+	Version versionCmd `cmd:"" help:"Print version, Go version and commit."`
+}
+
+const description = `feedgate reads a feed's messages in bulk, fans them to workers, and acknowledges each once it is done.
+
+Start with "feedgate demo".`
+
+// globals is what every command is given beside its flags.
+type globals struct {
+	stdout io.Writer // data
+	stderr io.Writer // everything else
+
+	// abort is closed at the second SIGINT or SIGTERM; the first cancels the
+	// command's context.
+	abort <-chan struct{}
+
+	settings *settings
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main with its surroundings as arguments. It returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, abort, stop := signals()
+	defer stop()
+	g := &globals{stdout: stdout, stderr: stderr, abort: abort, settings: newSettings()}
+
+	line, err := parse(args, g)
+	if line.helped {
+		return exitOK
+	}
+	help := "feedgate"
+	if line.context != nil && line.context.Selected() != nil {
+		help += " " + line.context.Selected().Name
+	}
+	if err == nil {
+		line.context.BindTo(ctx, (*context.Context)(nil))
+		err = line.context.Run(g)
+	}
+	if err != nil {
+		printError(stderr, err, g.settings.origin, help)
+	}
+	return exitStatus(err)
+}
+
+// commandLine is what parse made of the arguments.
+type commandLine struct {
+	cli     *cli
+	context *kong.Context // after an error as far as it goes, or nil
+	helped  bool          // help was asked for and printed
+}
+
+// parse reads args, and from g.settings what they leave open.
+func parse(args []string, g *globals) (commandLine, error) {
+	line := commandLine{cli: new(cli)}
+	parser, err := kong.New(line.cli,
+		kong.Name("feedgate"),
+		kong.Description(description),
+		kong.Writers(g.stdout, g.stderr),
+		kong.Exit(func(int) { line.helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.ExplicitGroups(runGroups),
+		kong.Resolvers(g.settings),
+		kong.Bind(g.settings),
+	)
+	if err != nil {
+		panic(err) // a fault in the tags of cli
+	}
+	line.context, err = parser.Parse(args)
+	var fault *kong.ParseError
+	if errors.As(err, &fault) {
+		line.context = fault.Context
+	}
+	return line, err
+}
+
+// signals returns a context that the first SIGINT or SIGTERM cancels and a
+// channel that the second closes. A third has its usual effect and kills a
+// process that heeds neither.
+func signals() (ctx context.Context, abort <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	second := make(chan struct{})
+	caught := make(chan os.Signal, 2)
+	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM)
+	stopped := make(chan struct{})
+	go func() {
+		select {
+		case <-caught:
+			cancel()
+		case <-stopped:
+			return
+		}
+		select {
+		case <-caught:
+			signal.Stop(caught)
+			close(second)
+		case <-stopped:
+		}
+	}()
+	return ctx, second, func() {
+		signal.Stop(caught)
+		close(stopped)
+		cancel()
+	}
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strconv"
+
+	automaxprocs "go.uber.org/automaxprocs/maxprocs"
+)
+
+// maxprocs is how GOMAXPROCS is set: from the CPU quota, rounded down, by Go's
+// runtime, or to a number.
+type maxprocs string
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (m *maxprocs) UnmarshalText(text []byte) error {
+	switch s := string(text); s {
+	case "quota", "runtime":
+	default:
+		if n, err := strconv.Atoi(s); err != nil || n < 1 {
+			return fmt.Errorf("%q is none of quota, runtime and a number from 1", s)
+		}
+	}
+	*m = maxprocs(text)
+	return nil
+}
+
+// set sets GOMAXPROCS. A quota that cannot be read is logged, and the runtime's
+// value stands.
+func (m maxprocs) set(log *slog.Logger) {
+	switch m {
+	case "runtime":
+	case "quota":
+		debug := func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) }
+		if _, err := automaxprocs.Set(automaxprocs.Logger(debug)); err != nil {
+			log.Warn("the CPU quota cannot be read", "err", err, "gomaxprocs", runtime.GOMAXPROCS(0))
+		}
+	default:
+		n, err := strconv.Atoi(string(m))
+		if err != nil {
+			panic(err) // UnmarshalText lets only numbers through
+		}
+		runtime.GOMAXPROCS(n)
+	}
+}

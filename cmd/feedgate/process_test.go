@@ -1,0 +1,363 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"feedgate/bench/feed"
+)
+
+// patience is how long a test waits for what should come at once, before it
+// calls it a fault.
+const patience = 20 * time.Second
+
+// binary is the built command.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "feedgate")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "feedgate")
+	build := exec.Command("go", "build", "-ldflags", "-X main.version=v1.2.3", "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// process is the command running.
+type process struct {
+	t              *testing.T
+	cmd            *exec.Cmd
+	stdout, stderr *output
+	ended          chan struct{} // closed when it has
+}
+
+// start starts the command. seen is a text on standard error that the test may
+// want to wait for.
+func start(t *testing.T, seen string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(binary, args...), stdout: newOutput("\x00"), stderr: newOutput(seen), ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
+	p.cmd.WaitDelay = patience // for a child of its own that holds its standard error
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		p.cmd.Process.Kill()
+		<-p.ended
+		if t.Failed() {
+			t.Logf("%q, standard error:\n%s", args, p.stderr)
+		}
+	})
+	return p
+}
+
+// await waits for a channel to be closed.
+func (p *process) await(what string, c <-chan struct{}) {
+	p.t.Helper()
+	select {
+	case <-c:
+	case <-time.After(patience):
+		p.t.Fatalf("%s: not within %v", what, patience)
+	}
+}
+
+// status waits for the end and returns the exit status, -1 for a signal.
+func (p *process) status() int {
+	p.t.Helper()
+	p.await("end of the process", p.ended)
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// serve starts a feed until the test ends and returns it with its URL.
+func serve(t *testing.T, cfg feed.Config) (*feed.Server, string) {
+	t.Helper()
+	cfg.Log = slog.New(slog.DiscardHandler)
+	server, err := feed.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	return server, "fg://" + server.Addr().String()
+}
+
+// finished waits for a feed's end and sees that its acks are as they should be.
+func finished(t *testing.T, server *feed.Server) feed.Counts {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	report, err := server.Wait(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := report.Err(); err != nil {
+		t.Error(err)
+	}
+	return report.Total
+}
+
+// freeAddr is an address that nobody listens on, as far as one can tell.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// until asks cond again and again until it is true.
+func until(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %v", what, patience)
+		}
+	}
+}
+
+// get is the body that the admin address answers, "" while it does not.
+func get(url string) (status int, body string) {
+	response, err := http.Get(url)
+	if err != nil {
+		return 0, ""
+	}
+	defer response.Body.Close()
+	all, _ := io.ReadAll(response.Body)
+	return response.StatusCode, string(all)
+}
+
+func TestVersion(t *testing.T) {
+	p := start(t, "\x00", "version")
+	if status := p.status(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	lines := strings.Split(p.stdout.String(), "\n")
+	if len(lines) != 4 || lines[0] != "feedgate v1.2.3" || !strings.HasPrefix(lines[1], "go go1.") || !strings.HasPrefix(lines[2], "commit ") {
+		t.Errorf("standard output\n%s", p.stdout)
+	}
+}
+
+func TestUsageStatus(t *testing.T) {
+	p := start(t, "\x00", "run", "--ring=1000", "fg://a:1")
+	if status := p.status(); status != exitUsage {
+		t.Errorf("status %d", status)
+	}
+	const want = "feedgate: --ring: 1000 is not a power of two\nfeedgate: see feedgate run --help\n"
+	if got := p.stderr.String(); got != want {
+		t.Errorf("standard error\n%s", got)
+	}
+}
+
+func TestHelpStatus(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"demo", "--help"}, {"version", "--help"}} {
+		p := start(t, "\x00", args...)
+		if status := p.status(); status != 0 || p.stderr.String() != "" || !strings.HasPrefix(p.stdout.String(), "Usage: feedgate") {
+			t.Errorf("%q: status %d, standard output\n%s", args, status, p.stdout)
+		}
+	}
+}
+
+// TestExitOnClose runs all that a configuration file says, against feeds that
+// end.
+func TestExitOnClose(t *testing.T) {
+	a, urlA := serve(t, feed.Config{Count: 20000})
+	b, urlB := serve(t, feed.Config{Count: 10000})
+	in := filepath.Join(t.TempDir(), "in")
+	config := file(t, "c.yaml", fmt.Sprintf("url: [%s, %s]\nexit-on-close: true\nadmin: ''\nworkers: 2\nsink: file:%s\n", urlA, urlB, in))
+	p := start(t, "\x00", "run", "--config", config)
+	if status := p.status(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	if n := finished(t, a).Acknowledged + finished(t, b).Acknowledged; n != 30000 {
+		t.Errorf("%d acknowledged", n)
+	}
+	text, err := os.ReadFile(in)
+	if err != nil || bytes.Count(text, []byte("\n")) != 30000 {
+		t.Errorf("%d lines, %v", bytes.Count(text, []byte("\n")), err)
+	}
+}
+
+// TestWorstStatus has one feed that refuses the token and one that ends well.
+func TestWorstStatus(t *testing.T) {
+	good, goodURL := serve(t, feed.Config{Count: 10000})
+	_, badURL := serve(t, feed.Config{Count: 1, Token: []byte("another")})
+	token := file(t, "token", "s3cret\n")
+	p := start(t, "\x00", "run", badURL, goodURL, "--exit-on-close", "--admin=", "--token-file", token, "--log-level=debug")
+	if status := p.status(); status != exitFailure {
+		t.Errorf("status %d", status)
+	}
+	if n := finished(t, good).Acknowledged; n != 10000 {
+		t.Errorf("%d acknowledged", n)
+	}
+	if text := p.stderr.String(); !strings.Contains(text, "\nfeedgate: "+badURL+": ") || strings.Contains(text, "s3cret") {
+		t.Error("standard error does not say which URL, or tells the secret")
+	}
+}
+
+func TestDrain(t *testing.T) {
+	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		_, url := serve(t, feed.Config{Rate: 10000})
+		admin := freeAddr(t)
+		p := start(t, "\x00", "run", url, "--admin", admin)
+		until(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
+		until(t, "a message", func() bool {
+			_, body := get("http://" + admin + "/metrics")
+			return strings.Contains(body, "feedgate_messages_total{") && !strings.Contains(body, `feedgate_messages_total{upstream="`+url+`"} 0`)
+		})
+		p.signal(s)
+		if status := p.status(); status != 0 {
+			t.Errorf("%v: status %d", s, status)
+		}
+	}
+}
+
+// TestReadyFollowsUpstream has one upstream that is there and one that is not.
+func TestReadyFollowsUpstream(t *testing.T) {
+	_, here := serve(t, feed.Config{Rate: 100})
+	gone := "fg://" + freeAddr(t)
+	admin := freeAddr(t)
+	p := start(t, "\x00", "run", here, gone, "--admin", admin, "--reconnect-max=200ms")
+	want := "upstream " + gone + " is not connected\n"
+	until(t, want, func() bool {
+		status, body := get("http://" + admin + "/ready")
+		return status == 503 && body == want
+	})
+	_, body := get("http://" + admin + "/stats")
+	var stats struct {
+		Upstreams map[string]map[string]any
+	}
+	if err := json.Unmarshal([]byte(body), &stats); err != nil || stats.Upstreams[here]["feedgate_connected"] != 1.0 || stats.Upstreams[gone]["feedgate_connected"] != 0.0 {
+		t.Errorf("%v in %s", err, body)
+	}
+	p.signal(syscall.SIGTERM)
+	if status := p.status(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// mute is a sink that takes messages and never answers.
+const mute = "exec:exec cat >/dev/null"
+
+// TestSecondSignal leaves messages unfinished.
+func TestSecondSignal(t *testing.T) {
+	_, url := serve(t, feed.Config{Count: 10})
+	admin := freeAddr(t)
+	p := start(t, "stopping", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=1h", "--workers=1")
+	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
+	until(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
+	p.signal(syscall.SIGTERM)
+	p.await("first signal", p.stderr.seen)
+	p.signal(syscall.SIGINT)
+	p.checkUnfinished(url)
+}
+
+func TestDrainTimeout(t *testing.T) {
+	_, url := serve(t, feed.Config{Count: 10})
+	admin := freeAddr(t)
+	p := start(t, "\x00", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=50ms", "--workers=1")
+	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
+	until(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
+	p.signal(syscall.SIGTERM)
+	p.checkUnfinished(url)
+}
+
+func (p *process) checkUnfinished(url string) {
+	p.t.Helper()
+	if status := p.status(); status != exitFailure {
+		p.t.Errorf("status %d", status)
+	}
+	if want := "\nfeedgate: " + url + ": messages left unfinished: 10 "; !strings.Contains(p.stderr.String(), want) {
+		p.t.Errorf("no %q on standard error", want)
+	}
+}
+
+func TestAdminInUse(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	in := filepath.Join(t.TempDir(), "in")
+	if err := os.WriteFile(in, []byte("another process is writ"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "\x00", "run", "fg://127.0.0.1:1", "--admin", listener.Addr().String(), "--sink=file:"+in)
+	if status := p.status(); status != exitFailure {
+		t.Errorf("status %d", status)
+	}
+	text := p.stderr.String()
+	if !strings.Contains(text, "feedgate: --admin: ") || !strings.Contains(text, "in use") || !strings.Contains(text, "choose another") {
+		t.Errorf("standard error\n%s", text)
+	}
+	if left, _ := os.ReadFile(in); string(left) != "another process is writ" {
+		t.Errorf("it has touched the file: %q", left)
+	}
+}
+
+// TestJSONLogs sees that nothing but JSON is on standard error, the last error
+// included.
+func TestJSONLogs(t *testing.T) {
+	_, url := serve(t, feed.Config{Count: 1, Token: []byte("another")})
+	p := start(t, "\x00", "run", url, "--admin=", "--log-format=json", "--log-level=debug")
+	if status := p.status(); status != exitFailure {
+		t.Errorf("status %d", status)
+	}
+	lines := bufio.NewScanner(strings.NewReader(p.stderr.String()))
+	n := 0
+	for ; lines.Scan(); n++ {
+		if !json.Valid(lines.Bytes()) {
+			t.Errorf("not JSON: %s", lines.Text())
+		}
+	}
+	if n == 0 {
+		t.Error("nothing is logged")
+	}
+}
+
+func TestSinkFault(t *testing.T) {
+	p := start(t, "\x00", "run", "fg://127.0.0.1:1", "--admin=", "--sink=file:/nonexistent/in")
+	if status := p.status(); status != exitFailure {
+		t.Errorf("status %d", status)
+	}
+	if text := p.stderr.String(); !strings.HasPrefix(text, `feedgate: --sink "file:/nonexistent/in": `) {
+		t.Errorf("standard error\n%s", text)
+	}
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"feedgate/gateway"
+	"feedgate/worker"
+	"feedgate/worker/sink"
+
+	"github.com/alecthomas/kong"
+)
+
+// runGroups head the flags of run in its help.
+var runGroups = []kong.Group{
+	{Key: "work", Title: "Work:"},
+	{Key: "acks", Title: "Acknowledgements:"},
+	{Key: "limits", Title: "Limits (SIZE is bytes, or KiB, MiB, GiB):"},
+	{Key: "connection", Title: "Connection (D is a duration such as 100ms, 5s, 1m30s):"},
+	{Key: "framing", Title: "Scheme tcp, any framed protocol:"},
+	{Key: "process", Title: "Process:"},
+}
+
+// runCmd is the gateway: its flags are the fields of gateway.Config and what the
+// gateways of one process share. A field without a default of its own is left to
+// the gateway, whose default depends on the protocol or the machine.
+type runCmd struct {
+	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg or tcp. Further hosts are tried when one cannot be reached. Several URLs are several gateways with one sink and one admin address."`
+
+	Workers    count  `group:"work" placeholder:"N" help:"Workers [GOMAXPROCS]."`
+	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
+	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
+	Ring       count  `group:"work" placeholder:"N" default:"8192" help:"Entries of each ring, a power of two [${default}]."`
+	Sink       string `group:"work" placeholder:"URL" default:"discard:" help:"Where messages go, see above [${default}]."`
+	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Further tries before a message is refused [${default}]."`
+	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
+	DeadLetter string `group:"work" placeholder:"file:PATH" help:"Refused messages go there, acked with code 7."`
+
+	Ack         string `group:"acks" placeholder:"MODE" help:"each, ordered, range (fg only), none [each or none]."`
+	AckInterval period `group:"acks" placeholder:"D" default:"100ms" help:"Longest that a range ack waits [${default}]."`
+	FlushMax    count  `group:"acks" placeholder:"N" default:"32" help:"Messages per sendmmsg, 1 to 32 [${default}]."`
+	FlushPack   int    `group:"acks" placeholder:"N" default:"0" help:"Acks in one such message; 0: all that lie ready [${default}]."`
+
+	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longest message [${default}]."`
+	InFlight   count `group:"limits" placeholder:"N" help:"Messages from oldest unacked to newest read [65536]."`
+	Memory     size  `group:"limits" placeholder:"SIZE" default:"64MiB" help:"Read buffers in all, at least 4 messages [${default}]."`
+
+	Heartbeat      period  `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
+	IdleTimeout    timeout `group:"connection" placeholder:"D" default:"25s" help:"Dead when nothing came so long; 0: never [${default}]."`
+	ConnectTimeout period  `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
+	WriteTimeout   period  `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
+	ReconnectMin   period  `group:"connection" placeholder:"D" default:"100ms" help:"Backoff from this, doubling, full jitter [${default}]."`
+	ReconnectMax   period  `group:"connection" placeholder:"D" default:"10s" help:"Backoff up to this [${default}]."`
+	ClientName     string  `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
+	TokenFile      string  `group:"connection" placeholder:"FILE" help:"Secret for the login; no access for others."`
+
+	Frame             string `group:"framing" placeholder:"FRAMING" help:"line, delim:HEX, varint or length:..., above."`
+	Hello             string `group:"framing" placeholder:"TEMPLATE" help:"Sent on connecting."`
+	AckTemplate       string `group:"framing" placeholder:"TEMPLATE" help:"Sent for each message [nothing]."`
+	HeartbeatTemplate string `group:"framing" placeholder:"TEMPLATE" help:"Sent every --heartbeat [nothing]."`
+	IgnorePrefix      string `group:"framing" placeholder:"BYTES" help:"Such messages are signs of life only."`
+
+	ExitOnClose  bool     `group:"process" help:"Exit 0 once the server has closed and all is acked."`
+	DrainTimeout period   `group:"process" placeholder:"D" default:"10s" help:"After SIGTERM or SIGINT, to finish in [${default}]."`
+	State        string   `group:"process" placeholder:"FILE" help:"Keeps session and place across restarts."`
+	Admin        string   `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
+	Maxprocs     maxprocs `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime or N [${default}]."`
+	logFlags
+	Config string `group:"process" placeholder:"FILE" help:"YAML, keys as the flags; url: a list of URLs."`
+}
+
+// Help is the part of run's help before the flags.
+func (runCmd) Help() string {
+	return `A message is acknowledged once the sink has said that it is done. A lost connection is taken up again and loses nothing.
+
+Examples:
+
+    feedgate run fg://feed.example:7000
+    feedgate run fg://a:7000,b:7000 --sink file:in.log --state in.state
+    feedgate run tcp://gps:2000 --frame line --sink stdout: --exit-on-close
+    feedgate run tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}'
+    feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
+
+Sinks: discard: counts; spin:500ns burns time; stdout: and file:PATH write a message and LF; exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out).
+
+Framings: line; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
+
+Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {token} {{, numbers also as {n:u64be} and the like.
+
+Defaults are in brackets. Each flag is also a variable, FEEDGATE_IN_FLIGHT for --in-flight, and a key of the --config file; the flag beats the variable, which beats the file.
+
+Exit status: 0 done and drained, 1 failed, 2 usage. One SIGTERM or SIGINT drains, a second ends it at once.`
+}
+
+// BeforeResolve implements kong's hook: the file must be read before the flags
+// that the command line leaves open are looked up.
+func (*runCmd) BeforeResolve(ctx *kong.Context, s *settings) error { return s.loadFor(ctx) }
+
+// Run runs the gateways until they have drained.
+func (c *runCmd) Run(ctx context.Context, g *globals) error {
+	log := c.logger(g.stderr)
+	err := c.run(ctx, g, log)
+	if err == nil || isUsage(err) || c.LogFormat != "json" {
+		return err
+	}
+	// A reader of JSON lines gets no other line.
+	log.Error(err.Error())
+	return exitError{code: exitStatus(err)}
+}
+
+func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
+	if len(c.URL) == 0 {
+		c.URL = g.settings.urls
+	}
+	if len(c.URL) == 0 {
+		return usagef("no URL: say where the feed is, as in feedgate run fg://HOST:PORT")
+	}
+	c.Maxprocs.set(log) // before the gateways, whose workers default to it
+
+	token, err := c.check()
+	if err != nil {
+		return err
+	}
+	u := &upstreams{log: log}
+	if err := c.open(u, token, g); err != nil {
+		return errors.Join(err, u.close())
+	}
+	return u.run(ctx, g.abort)
+}
+
+// open fills in u, also when it fails halfway. The admin address comes first: a
+// second process that is started by mistake must find it in use before it touches
+// the first one's files.
+func (c *runCmd) open(u *upstreams, token []byte, g *globals) (err error) {
+	if u.admin, err = listenAdmin(c.Admin, u.log); err != nil {
+		return err
+	}
+	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u.log)); err != nil {
+		return err
+	}
+	if c.DeadLetter != "" {
+		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u.log)); err != nil {
+			return err
+		}
+	}
+	if c.State != "" {
+		if u.state, err = gateway.OpenState(c.State, u.log); err != nil {
+			return err
+		}
+	}
+	u.gateways, err = c.gateways(u, token)
+	return err
+}
+
+// openSink opens a sink for a flag. A fault of the URL is a usage error, one of
+// what it names is not.
+func openSink(flag, url string, cfg sink.Config) (worker.Sink, error) {
+	cfg.Flag = flag
+	out, err := sink.Open(url, cfg)
+	if errors.Is(err, sink.ErrURL) {
+		return nil, usageError{err}
+	}
+	return out, err
+}
+
+func (c *runCmd) sinkConfig(g *globals, log *slog.Logger) sink.Config {
+	return sink.Config{
+		Log:          log,
+		Stdout:       g.stdout,
+		ReconnectMin: time.Duration(c.ReconnectMin),
+		ReconnectMax: time.Duration(c.ReconnectMax),
+	}
+}
+
+// gateways makes a gateway for each URL.
+func (c *runCmd) gateways(u *upstreams, token []byte) ([]*gateway.Gateway, error) {
+	var all []*gateway.Gateway
+	for _, url := range c.URL {
+		cfg := c.config(url, token, u.log)
+		cfg.Sink, cfg.DeadLetters, cfg.State = u.sink, u.deadLetters, u.state
+		gw, err := gateway.New(cfg)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		all = append(all, gw)
+	}
+	return all, nil
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/gateway"
+	"feedgate/worker"
+)
+
+// runFlags is run with every flag, and what the flag is to gateway.Config; a nil
+// field is one that the gateway does not see. The values differ from the
+// defaults and from each other, so that no two fields can be mixed up.
+var runFlags = []struct {
+	name, value string
+	bad         []string // values that the command line itself refuses
+	field       string
+	want        any
+}{
+	{"workers", "3", []string{"0", "-1", "x", ""}, "Workers", 3},
+	{"dispatch", "key", nil, "Dispatch", "key"},
+	{"key", "json:user", nil, "Key", "json:user"},
+	{"ring", "16", []string{"0", "1e3"}, "Ring", 16},
+	{"sink", "discard:", []string{"nothing", "foo:", "discard:x", "spin:x", "file:", "exec:"}, "", nil},
+	{"retries", "5", []string{"x"}, "Retries", 5},
+	{"retry-min", "6ms", []string{"0", "-1s", "6"}, "RetryMin", 6 * time.Millisecond},
+	{"dead-letter", "file:refused", []string{"nowhere", "file:", "discard:"}, "", nil},
+	{"ack", "range", nil, "Ack", "range"},
+	{"ack-interval", "7ms", []string{"0s", "x"}, "AckInterval", 7 * time.Millisecond},
+	{"flush-max", "8", []string{"0"}, "FlushMax", 8},
+	{"flush-pack", "9", []string{"x"}, "FlushPack", 9},
+	{"max-message", "10KiB", []string{"0", "-1", "10KB", "10 KiB", "9999999999GiB", ""}, "MaxMessage", int64(10 << 10)},
+	{"in-flight", "11", []string{"0"}, "InFlight", 11},
+	{"memory", "12MiB", []string{"0MiB", "x"}, "Memory", int64(12 << 20)},
+	{"heartbeat", "13s", []string{"0"}, "Heartbeat", 13 * time.Second},
+	{"idle-timeout", "14s", []string{"-1s", "x"}, "IdleTimeout", 14 * time.Second},
+	{"connect-timeout", "15s", []string{"0"}, "ConnectTimeout", 15 * time.Second},
+	{"write-timeout", "16s", []string{"0"}, "WriteTimeout", 16 * time.Second},
+	{"reconnect-min", "17ms", []string{"0"}, "ReconnectMin", 17 * time.Millisecond},
+	{"reconnect-max", "18s", []string{"0"}, "ReconnectMax", 18 * time.Second},
+	{"client-name", "me", nil, "ClientName", "me"},
+	{"token-file", "none", []string{"/nonexistent/token"}, "", nil},
+	{"frame", "line", nil, "Frame", "line"},
+	{"hello", "HI", nil, "Hello", "HI"},
+	{"ack-template", "A{n}", nil, "AckTemplate", "A{n}"},
+	{"heartbeat-template", "PING", nil, "HeartbeatTemplate", "PING"},
+	{"ignore-prefix", "PONG", nil, "IgnorePrefix", "PONG"},
+	{"exit-on-close", "true", []string{"maybe"}, "ExitOnClose", true},
+	{"drain-timeout", "19s", []string{"0"}, "DrainTimeout", 19 * time.Second},
+	{"state", "in.state", nil, "", nil},
+	{"admin", "", []string{"foo", "127.0.0.1", ":x", ":65536", ":-1"}, "", nil},
+	{"maxprocs", "runtime", []string{"0", "-1", "all", ""}, "", nil},
+	{"log-format", "json", []string{"xml", ""}, "", nil},
+	{"log-level", "debug", []string{"loud", ""}, "", nil},
+	{"config", "", []string{"/nonexistent/config"}, "", nil},
+}
+
+// TestRunFlags sees that run has the flags of the contract and no others.
+func TestRunFlags(t *testing.T) {
+	line, err := parse([]string{"run"}, &globals{stdout: io.Discard, stderr: io.Discard, settings: newSettings()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, flag := range line.context.Selected().Flags {
+		got = append(got, flag.Name)
+	}
+	for _, flag := range runFlags {
+		want = append(want, flag.name)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("flags\n%s\nnot\n%s", got, want)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	var args []string
+	want := gateway.Config{URL: "fg://a:1", Token: []byte("secret"), Log: log}
+	for _, flag := range runFlags {
+		if flag.field != "" {
+			args = append(args, "--"+flag.name+"="+flag.value)
+			reflect.ValueOf(&want).Elem().FieldByName(flag.field).Set(reflect.ValueOf(flag.want))
+		}
+	}
+	c, _ := mustParseRun(t, args...)
+	if got := c.config("fg://a:1", []byte("secret"), log); !reflect.DeepEqual(got, want) {
+		t.Errorf("config\n%+v\nnot\n%+v", got, want)
+	}
+
+	set := reflect.ValueOf(want)
+	for i := range set.NumField() {
+		name := set.Type().Field(i).Name
+		if opened := name == "Sink" || name == "DeadLetters" || name == "State"; set.Field(i).IsZero() && !opened {
+			t.Errorf("no flag sets %s", name)
+		}
+	}
+}
+
+// TestDefaults sees that the command line's defaults are the gateway's.
+func TestDefaults(t *testing.T) {
+	for _, url := range []string{"fg://a:1", "tcp://a:1"} {
+		c, _ := mustParseRun(t)
+		got, want := c.config(url, nil, nil), gateway.Config{URL: url}
+		if strings.HasPrefix(url, "tcp") {
+			got.Frame, want.Frame = "line", "line"
+		}
+		for _, cfg := range []*gateway.Config{&got, &want} {
+			cfg.Sink = worker.Each(nil)
+			if err := cfg.Validate(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("config\n%+v\nnot\n%+v", got, want)
+		}
+	}
+	c, _ := mustParseRun(t, "--idle-timeout=0")
+	if got := c.config("fg://a:1", nil, nil).IdleTimeout; got != gateway.NoTimeout {
+		t.Errorf("idle timeout 0 is %v", got)
+	}
+}
+
+// TestBadValues sees that a value that makes no sense ends with status 2 and an
+// error that begins with the flag.
+func TestBadValues(t *testing.T) {
+	for _, flag := range runFlags {
+		for _, value := range flag.bad {
+			args := []string{"run", "fg://a:1", stopper, "--" + flag.name + "=" + value}
+			if flag.name == "sink" {
+				args[2] = "--admin=" // a sink is looked at after the admin address
+			}
+			checkUsage(t, "--"+flag.name, args...)
+		}
+	}
+}
+
+// stopper ends a run that gets as far as listening, with status 1: the address
+// is one of those set aside for documentation.
+const stopper = "--admin=192.0.2.1:1"
+
+// TestBadValuesOfGateway does the same for what the gateway refuses.
+func TestBadValuesOfGateway(t *testing.T) {
+	for flag, values := range map[string][]string{
+		"ring":               {"1000", "3"},
+		"flush-max":          {"33"},
+		"flush-pack":         {"-1"},
+		"retries":            {"-1"},
+		"dispatch":           {"random", "key"},
+		"ack":                {"never", "ordered2"},
+		"memory":             {"1KiB"},
+		"frame":              {"line"}, // of tcp only
+		"ack-template":       {"A{n}"},
+		"hello":              {"HI"},
+		"heartbeat-template": {"PING"},
+		"ignore-prefix":      {"PONG"},
+	} {
+		for _, value := range values {
+			at := "--" + flag
+			if value == "key" {
+				at = "--key"
+			}
+			checkUsage(t, at, "run", "fg://a:1", stopper, "--"+flag+"="+value)
+		}
+	}
+	checkUsage(t, "--key", "run", "fg://a:1", stopper, "--dispatch=key", "--key=colour")
+	checkUsage(t, "--frame", "run", "tcp://a:1", stopper)
+	checkUsage(t, "--frame", "run", "tcp://a:1", stopper, "--frame=xml")
+	checkUsage(t, "--ack-template", "run", "tcp://a:1", stopper, "--frame=line", "--ack-template={nothing}")
+	checkUsage(t, "--ack", "run", "tcp://a:1", stopper, "--frame=line", "--ack=range")
+	checkUsage(t, "--ack", "run", "tcp://a:1", stopper, "--frame=line", "--ack=ordered")
+	for _, url := range []string{"nsq://a:1/t/c", "ws://a:1", "fg+tls://a:1", "http://a:1", "a:1", "fg://a", "fg://:1", "fg://a:x", "fg://a:1,b"} {
+		checkUsage(t, url+": ", "run", url, stopper)
+	}
+	checkUsage(t, "--dead-letter", "run", "fg://a:1", stopper, "--sink=file:a", "--dead-letter=file:a")
+	checkUsage(t, "--state", "run", "fg://a:1", "fg://b:1", "fg://a:1", stopper, "--state=s")
+	checkUsage(t, "fg://a:1: ", "run", "fg://u:s3cret@a:1?s3cret", stopper)
+	// All faults at once, a flag's once however many gateways there are.
+	stderr := checkUsage(t, "", "run", "fg://a:1", "fg://b:1", "--admin=x", "--ring=3", "--flush-max=99")
+	for _, flag := range []string{"feedgate: --admin:", "feedgate: --ring:", "feedgate: --flush-max:"} {
+		if strings.Count(stderr, flag) != 1 {
+			t.Errorf("not once %q in\n%s", flag, stderr)
+		}
+	}
+}
+
+func TestOtherUsage(t *testing.T) {
+	for want, args := range map[string][]string{
+		"expected one of":       {},
+		"unexpected argument":   {"rnu"},
+		"unknown flag --rign":   {"run", "--rign=8", "fg://a:1"},
+		"no URL":                {"run"},
+		"--ring":                {"run", "fg://a:1", "--ring"},
+		"unknown flag --chaos":  {"run", "fg://a:1", "--chaos=x"},
+		"unknown flag --tls-ca": {"run", "fg://a:1", "--tls-ca=x"},
+	} {
+		checkUsage(t, want, args...)
+	}
+}
+
+// checkUsage runs a command line, whose error must begin with want, and returns
+// its standard error.
+func checkUsage(t *testing.T, want string, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if status := run(args, &stdout, &stderr); status != exitUsage {
+		t.Errorf("%q: status %d", args, status)
+	}
+	text := stderr.String()
+	help := regexp.MustCompile(`(?m)^feedgate: see feedgate( [a-z]+)? --help$`)
+	if !strings.HasPrefix(text, "feedgate: "+want) || !help.MatchString(text) || stdout.Len() > 0 {
+		t.Errorf("%q: standard output %q, standard error\n%s", args, stdout.String(), text)
+	}
+	return text
+}
+
+// TestHelp sees that every flag has one line, within 80 columns, that says its
+// default.
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	t.Setenv("COLUMNS", "80")
+	if status := run([]string{"run", "--help"}, &stdout, &stderr); status != exitOK || stderr.Len() > 0 {
+		t.Fatalf("status %d, standard error %q", status, stderr.String())
+	}
+	lines := strings.Split(stdout.String(), "\n")
+	defaults := map[string]string{"workers": "GOMAXPROCS", "in-flight": "65536", "ack": "each or none", "client-name": "host name"}
+	c, _ := mustParseRun(t)
+	for _, line := range lines {
+		if len(line) > 80 && !strings.HasPrefix(line, "    feedgate run") {
+			t.Errorf("longer than 80: %s", line)
+		}
+	}
+	for _, flag := range runFlags {
+		i := slices.IndexFunc(lines, func(line string) bool {
+			return regexp.MustCompile(`^  --` + flag.name + `[ =].*\.$`).MatchString(line)
+		})
+		if i < 0 {
+			t.Errorf("no line of its own for --%s", flag.name)
+			continue
+		}
+		want, ok := defaults[flag.name]
+		if field := reflect.ValueOf(c).Elem().FieldByNameFunc(func(name string) bool {
+			return strings.EqualFold(name, strings.ReplaceAll(flag.name, "-", ""))
+		}); !ok && field.Kind() == reflect.String {
+			want = field.String()
+		}
+		if want != "" && !strings.HasSuffix(lines[i], " ["+want+"].") {
+			t.Errorf("default %s is not in %s", want, lines[i])
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"feedgate/gateway"
+	"feedgate/gateway/admin"
+	"feedgate/worker"
+)
+
+// check looks for the faults of the command line that can be seen before
+// anything is opened, and returns the token.
+func (c *runCmd) check() (token []byte, err error) {
+	var faults []error
+	if c.TokenFile != "" {
+		token, err = readToken(c.TokenFile)
+		faults = append(faults, err)
+	}
+	faults = append(faults, checkAddress(c.Admin))
+	if path, ok := strings.CutPrefix(c.DeadLetter, "file:"); c.DeadLetter != "" && (!ok || path == "") {
+		faults = append(faults, fmt.Errorf("--dead-letter: %q is not file:PATH", c.DeadLetter))
+	} else if ok && c.DeadLetter == c.Sink {
+		faults = append(faults, errors.New("--dead-letter: names the file of --sink; each needs one of its own"))
+	}
+	for i, url := range c.URL {
+		if c.State != "" && slices.Contains(c.URL[:i], url) {
+			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", admin.Label(url)))
+		}
+		cfg := c.config(url, token, nil)
+		cfg.Sink = worker.Each(nil) // the real one is not open yet
+		faults = append(faults, at(admin.Label(url), cfg.Validate()))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, usageError{err}
+	}
+	return token, nil
+}
+
+// at puts an upstream in front of those lines of an error that name no flag.
+func at(label string, err error) error {
+	if err == nil {
+		return nil
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "--") {
+			lines[i] = label + ": " + line
+		}
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// config is the gateway.Config for one URL.
+func (c *runCmd) config(url string, token []byte, log *slog.Logger) gateway.Config {
+	idle := time.Duration(c.IdleTimeout)
+	if idle == 0 {
+		idle = gateway.NoTimeout
+	}
+	return gateway.Config{
+		URL: url,
+
+		Workers:  int(c.Workers),
+		Dispatch: c.Dispatch,
+		Key:      c.Key,
+		Ring:     int(c.Ring),
+
+		FlushMax:  int(c.FlushMax),
+		FlushPack: c.FlushPack,
+
+		Ack:         c.Ack,
+		AckInterval: time.Duration(c.AckInterval),
+
+		MaxMessage: int64(c.MaxMessage),
+		InFlight:   int(c.InFlight),
+		Memory:     int64(c.Memory),
+
+		Retries:  c.Retries,
+		RetryMin: time.Duration(c.RetryMin),
+
+		Heartbeat:      time.Duration(c.Heartbeat),
+		IdleTimeout:    idle,
+		ConnectTimeout: time.Duration(c.ConnectTimeout),
+		WriteTimeout:   time.Duration(c.WriteTimeout),
+		ReconnectMin:   time.Duration(c.ReconnectMin),
+		ReconnectMax:   time.Duration(c.ReconnectMax),
+		DrainTimeout:   time.Duration(c.DrainTimeout),
+
+		ExitOnClose: c.ExitOnClose,
+		ClientName:  c.ClientName,
+		Token:       token,
+
+		Frame:             c.Frame,
+		Hello:             c.Hello,
+		AckTemplate:       c.AckTemplate,
+		HeartbeatTemplate: c.HeartbeatTemplate,
+		IgnorePrefix:      c.IgnorePrefix,
+
+		Log: log,
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// settings holds the values that the command line leaves open: those of the
+// environment and, behind them, those of a configuration file. All of them are
+// text, read by the same parsers as the command line's.
+type settings struct {
+	file map[string]setting // by flag name
+	urls []string           // of the file's key url
+
+	origins map[string]string // by flag name, what set it instead of the command line
+}
+
+// setting is a value in the configuration file.
+type setting struct {
+	text string
+	at   string // FILE:LINE
+}
+
+func newSettings() *settings { return &settings{origins: make(map[string]string)} }
+
+// envName is the environment variable of a flag.
+func envName(flag string) string {
+	return "FEEDGATE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// Resolve implements [kong.Resolver]. It is asked only for flags that are not on
+// the command line. A variable that is set, even to nothing, counts.
+func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if flag.Name == "help" {
+		return nil, nil
+	}
+	if text, ok := os.LookupEnv(envName(flag.Name)); ok {
+		s.origins[flag.Name] = envName(flag.Name)
+		return text, nil
+	}
+	if value, ok := s.file[flag.Name]; ok {
+		s.origins[flag.Name] = value.at
+		return value.text, nil
+	}
+	return nil, nil
+}
+
+// Validate implements [kong.Resolver].
+func (s *settings) Validate(*kong.Application) error { return nil }
+
+// origin says what set a flag: a variable, or a file and line. It is empty for
+// the command line and for defaults.
+func (s *settings) origin(flag string) string { return s.origins[flag] }
+
+// loadFor loads the file that the flag --config of ctx's command names, or the
+// flag's variable. The file's keys are the names of that command's other flags,
+// and url.
+func (s *settings) loadFor(ctx *kong.Context) error {
+	path := os.Getenv(envName("config"))
+	for _, element := range ctx.Path {
+		if element.Flag != nil && element.Flag.Name == "config" {
+			path = ctx.Value(element).String()
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	known := make(map[string]bool)
+	for _, flag := range ctx.Selected().Flags {
+		known[flag.Name] = flag.Name != "config"
+	}
+	return s.load(path, known)
+}
+
+// load reads a file. Its error has a line for each fault.
+func (s *settings) load(path string, known map[string]bool) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("--config: %w", err)
+	}
+	file, err := parser.ParseBytes(data, 0)
+	var fault yaml.Error
+	if errors.As(err, &fault) && fault.GetToken() != nil {
+		return fmt.Errorf("--config: %s:%d: %s", path, fault.GetToken().Position.Line, fault.GetMessage())
+	}
+	if err != nil {
+		return fmt.Errorf("--config: %s: %w", path, err)
+	}
+	if len(file.Docs) > 1 {
+		return fmt.Errorf("--config: %s: more than one YAML document", path)
+	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		return nil
+	}
+	body, ok := file.Docs[0].Body.(ast.MapNode)
+	if !ok {
+		return fmt.Errorf("--config: %s: not a mapping of flag names to values", path)
+	}
+
+	s.file = make(map[string]setting)
+	var faults []error
+	for entry := body.MapRange(); entry.Next(); {
+		key := entry.Key().GetToken()
+		at := fmt.Sprintf("%s:%d", path, key.Position.Line)
+		if err := s.take(key.Value, at, entry.Value(), known); err != nil {
+			faults = append(faults, fmt.Errorf("--config: %s: %w", at, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// take takes over one key of the file.
+func (s *settings) take(key, at string, value ast.Node, known map[string]bool) error {
+	if key == "url" {
+		urls, err := scalars(value)
+		if err != nil {
+			return fmt.Errorf("key url: %w", err)
+		}
+		s.urls = urls
+		return nil
+	}
+	if !known[key] {
+		return fmt.Errorf("unknown key %q; keys are url and the names of the flags, without hyphens in front", key)
+	}
+	text, err := scalar(value)
+	if err != nil {
+		return fmt.Errorf("key %s: %w", key, err)
+	}
+	s.file[key] = setting{text, at}
+	return nil
+}
+
+// scalars is a list of values, or one as a list.
+func scalars(node ast.Node) ([]string, error) {
+	list, ok := node.(*ast.SequenceNode)
+	if !ok {
+		text, err := scalar(node)
+		return []string{text}, err
+	}
+	var all []string
+	for _, value := range list.Values {
+		text, err := scalar(value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, text)
+	}
+	return all, nil
+}
+
+// scalar is one value as it is written, so that YAML's view of types does not
+// turn a name like 007 or no into something else.
+func scalar(node ast.Node) (string, error) {
+	switch node := node.(type) {
+	case *ast.StringNode:
+		return node.Value, nil
+	case *ast.LiteralNode:
+		return node.Value.Value, nil
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return node.GetToken().Value, nil
+	case *ast.NullNode:
+		return "", errors.New(`no value; write "" for an empty one`)
+	default:
+		return "", fmt.Errorf("%s where one plain value is wanted", strings.ToLower(node.Type().String()))
+	}
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"feedgate/gateway"
+	"feedgate/gateway/admin"
+	"feedgate/worker"
+)
+
+// adminGrace is how long the end of the process waits for answers of the admin
+// address that are under way.
+const adminGrace = time.Second
+
+// upstreams are the gateways of one process and what they share.
+type upstreams struct {
+	gateways    []*gateway.Gateway
+	admin       *admin.Server  // nil: off
+	sink        worker.Sink    // nil: not open yet
+	deadLetters worker.Sink    // nil: none
+	state       *gateway.State // nil: none
+	log         *slog.Logger
+}
+
+// run runs all gateways until the last has ended: each on its own account, or
+// all once ctx is cancelled or abort is closed. One that fails does not end the
+// others; its error is logged at once and returned at the end. Then it closes
+// what they share. Its error has a line for each fault.
+func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
+	if u.admin != nil {
+		go u.serveAdmin()
+	}
+	faults := make([]error, len(u.gateways))
+	var running sync.WaitGroup
+	for i, gw := range u.gateways {
+		running.Go(func() { faults[i] = u.runOne(ctx, gw) })
+	}
+	ended := make(chan struct{})
+	go func() {
+		running.Wait()
+		close(ended)
+	}()
+	u.supervise(ctx, abort, ended)
+	return errors.Join(errors.Join(faults...), u.close())
+}
+
+// supervise returns once all gateways have ended.
+func (u *upstreams) supervise(ctx context.Context, abort, ended <-chan struct{}) {
+	done := ctx.Done()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-done:
+			done = nil
+			u.log.Info("stopping; a second signal ends it at once")
+		case <-abort:
+			abort, done = nil, nil
+			u.log.Warn("stopping at once")
+			for _, gw := range u.gateways {
+				gw.Abort()
+			}
+		}
+	}
+}
+
+// close closes what the gateways share.
+func (u *upstreams) close() error {
+	if u.admin != nil {
+		grace, cancel := context.WithTimeout(context.Background(), adminGrace)
+		defer cancel()
+		if err := u.admin.Shutdown(grace); err != nil {
+			u.log.Debug("admin address closed with requests under way", "err", err)
+		}
+	}
+	var faults []error
+	if u.sink != nil {
+		faults = append(faults, named("--sink", u.sink.Close()))
+	}
+	if u.deadLetters != nil {
+		faults = append(faults, named("--dead-letter", u.deadLetters.Close()))
+	}
+	if u.state != nil {
+		faults = append(faults, u.state.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// ready is nil when messages can be taken, else it says what is missing.
+func (u *upstreams) ready() error {
+	err := u.sink.Ready()
+	if u.deadLetters != nil {
+		err = errors.Join(err, named("--dead-letter", u.deadLetters.Ready()))
+	}
+	return err
+}
+
+// named puts the flag at fault in front of an error, if there is one.
+func named(flag string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", flag, err)
+}
+
+// runOne runs one gateway. Its error names the upstream.
+func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
+	label := admin.Label(gw.URL())
+	err := gw.Run(ctx)
+	if err == nil {
+		u.log.Info("done", "upstream", label, "messages", gw.Stats().Messages.Load())
+		return nil
+	}
+	u.log.Error("failed", "upstream", label, "err", err)
+	return fmt.Errorf("%s: %w", label, err)
+}
+
+func (u *upstreams) serveAdmin() {
+	report := admin.Report{Sink: u.ready}
+	for _, gw := range u.gateways {
+		report.Upstreams = append(report.Upstreams, admin.Upstream{URL: gw.URL(), Stats: gw.Stats()})
+	}
+	if err := u.admin.Serve(report); err != nil {
+		u.log.Error("the admin address no longer answers", "err", err)
+	}
+}
+
+// listenAdmin opens the admin address, or returns nil when addr is empty.
+func listenAdmin(addr string, log *slog.Logger) (*admin.Server, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	server, err := admin.New(admin.Config{Addr: addr, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf(`--admin: %w; choose another address, or --admin "" for none`, err)
+	}
+	log.Info("admin address", "addr", server.Addr().String())
+	return server, nil
+}
+
+// checkAddress says what is wrong with the form of an admin address.
+func checkAddress(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("--admin: %q is not HOST:PORT", addr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("--admin: %q is not a port from 0 to 65535, in %q", port, addr)
+	}
+	return nil
+}
