@@ -38,13 +38,14 @@ type acker struct {
 	told    uint64        // place that the last one reached
 	owed    bool          // covered has moved since the last ACKTO
 	since   time.Duration // when owed was set
+	single  int           // acked by themselves and yet to be covered
 }
 
 // connect begins a connection on which nothing was received yet.
 func (a *acker) connect(conn wire.Conn) {
 	a.conn = conn
 	a.order, a.told = a.win.base, a.win.base
-	a.owed = false
+	a.owed, a.single = false, 0
 }
 
 // disconnect ends it: acks that were not sent are owed again.
@@ -69,6 +70,7 @@ func (a *acker) finished(place uint64, n int, code worker.Code, ack []byte, now 
 	case ackRange:
 		if code != worker.OK {
 			a.emit(place, n, nil)
+			a.single += n
 		}
 		a.cover(now)
 	}
@@ -248,59 +250,4 @@ func (a *acker) reached() (int, bool) {
 	}
 	n, here := a.win.here.run(a.order, n)
 	return int(n), here
-}
-
-// cover moves the cumulative ack over what is finished without a hole.
-func (a *acker) cover(now time.Duration) {
-	a.order = max(a.order, a.win.base)
-	for a.conn != nil && a.order < a.win.next {
-		n, ok := a.reached()
-		if !ok {
-			return
-		}
-		run, k := a.win.runs.at(a.order, n)
-		switch {
-		case run.gone:
-		case run.late:
-			// Below what was covered already: an ACKTO cannot name it.
-			a.emit(a.order, k, nil)
-		default:
-			a.owe(run.seq+(a.order-run.place)+uint64(k)-1, now)
-		}
-		a.order += uint64(k)
-		a.win.advance()
-	}
-}
-
-func (a *acker) owe(seq uint64, now time.Duration) {
-	a.covered = seq
-	if !a.owed {
-		a.owed, a.since = true, now
-	}
-}
-
-// due says when the cumulative ack that is owed must go out at the latest; zero
-// when none is.
-func (a *acker) due() time.Duration {
-	if !a.owed || a.conn == nil {
-		return 0
-	}
-	if uint64(a.win.span()) >= a.win.limit/2 {
-		return a.since
-	}
-	return a.since + a.interval
-}
-
-// tell appends the cumulative ack that is owed, if it is due or must go out now.
-func (a *acker) tell(now time.Duration, must bool) {
-	if !a.owed || a.conn == nil || !must && now < a.due() {
-		return
-	}
-	a.owed = false
-	from := max(a.told, a.win.base)
-	a.told = a.order
-	a.out.buf = a.conn.AppendAckTo(a.out.buf, a.covered)
-	n := int(a.told - from)
-	a.out.appended(from, n)
-	a.sent(worker.OK, n)
 }

@@ -139,6 +139,9 @@ func (m *ackModel) kernelTakes(t *rapid.T, n int, partial *[]byte) {
 
 func (m *ackModel) serverSees(t *rapid.T, h fg1.Header) {
 	if h.Op == fg1.AckTo {
+		if !m.received[h.Seq] {
+			t.Fatalf("ACKTO %d names a number not received on this connection", h.Seq)
+		}
 		for s := m.base + 1; s <= h.Seq; s++ {
 			if !m.finished[s] || !m.received[s] && s >= m.cursor {
 				t.Fatalf("ACKTO %d covers %d: finished %v, received %v", h.Seq, s, m.finished[s], m.received[s])

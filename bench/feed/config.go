@@ -49,7 +49,7 @@ type Config struct {
 const Endless = -1
 
 const (
-	defaultBatch  = 4096
+	defaultBatch  = 8192
 	defaultWindow = 1 << 20
 	maxSize       = 64 << 20
 	maxParts      = 1024

@@ -11,9 +11,9 @@ import (
 const (
 	// blockBytes is how long the block of synthetic messages is about: it stays in
 	// a core's second-level cache beside the kernel's socket buffers.
-	blockBytes = 128 << 10
+	blockBytes = 512 << 10
 	// blockMessages is how many different synthetic messages there are at most.
-	blockMessages = 4096
+	blockMessages = 8192
 	// maxReplay bounds a replayed file, in bytes: offsets are 32 bits wide, framing
 	// included.
 	maxReplay = 1 << 30

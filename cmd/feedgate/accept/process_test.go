@@ -129,12 +129,19 @@ func cleanEnvironment() []string {
 	return env
 }
 
+// discard ends the process, if nothing else has, and looks at what it left on
+// standard error.
 func (p *process) discard() {
 	// The group may outlive its leader, where an exec child was left behind.
 	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		p.t.Errorf("killing the group: %v", err)
 	}
 	<-p.exited
+	for _, crash := range []string{"panic:", "fatal error:", "WARNING: DATA RACE"} {
+		if strings.Contains(p.stderr.String(), crash) {
+			p.t.Errorf("standard error tells of %q", crash)
+		}
+	}
 	if p.t.Failed() {
 		p.t.Logf("command: %q\nstandard error:\n%s", p.cmd.Args, tail(p.stderr.String()))
 	}

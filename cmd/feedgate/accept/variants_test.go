@@ -62,6 +62,8 @@ func TestWriteTimeout(t *testing.T) {
 	if _, h := again.welcome(1, `{"session":"new"}`); *h.Session != "deaf" {
 		t.Errorf("HELLO session %q", *h.Session)
 	}
+	// Once it knows of the new session, nothing of the old one is in flight.
+	again.fence(1)
 	p.stop(again)
 	if !strings.Contains(p.stderr.String(), s.ln.Addr().String()) {
 		t.Error("standard error does not name the server")
@@ -75,7 +77,7 @@ func TestFeedAndRun(t *testing.T) {
 	for protocol, args := range map[string][]string{
 		"fg":     {"fg://{}"},
 		"line":   {"tcp://{}", "--frame=line", `--ack-template=A{n}\n`},
-		"length": {"tcp://{}", "--frame=length:offset=0,size=4,adjust=0,strip=4,order=big", "--ack-template={n:u64be}{code:u16be}"},
+		"length": {"tcp://{}", "--frame=length:offset=0,size=4,adjust=0,strip=4,order=big", `--ack-template=\x00\x00\x00\x0a{n:u64be}{code:u16be}`},
 		"ws":     {"ws://{}/", "--ack-template=A{n}"},
 	} {
 		t.Run(protocol, func(t *testing.T) {

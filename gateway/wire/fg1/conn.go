@@ -2,8 +2,6 @@ package fg1
 
 import (
 	"encoding/binary"
-	"encoding/json"
-	"slices"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -30,22 +28,6 @@ type conn struct {
 	skipping bool
 	skip     uint64
 	skipMore bool
-}
-
-type hello struct {
-	Version int    `json:"version"`
-	Client  string `json:"client"`
-	Session string `json:"session"`
-	Token   string `json:"token"`
-}
-
-// Open appends HELLO.
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
-	payload, err := json.Marshal(hello{1, r.Client, r.Session, string(r.Token)})
-	if err != nil {
-		panic(err) // strings and a number always encode
-	}
-	return AppendFrame(dst, Hello, 0, 0, r.Seq, payload)
 }
 
 // dataHead is the low half of a header's first eight bytes for DATA without
@@ -240,93 +222,6 @@ func (c *conn) part(h Header, payload, buf []byte, in *wire.Input) {
 	in.Msgs = append(in.Msgs, wire.Msg{Seq: h.Seq, Off: uint32(in.Start), Len: uint32(in.Keep - in.Start)})
 }
 
-type welcome struct {
-	Session     string   `json:"session"`
-	HeartbeatMS *int64   `json:"heartbeat_ms"`
-	Acks        []string `json:"acks"`
-}
-
-func (c *conn) control(h Header, payload []byte, in *wire.Input) error {
-	switch h.Op {
-	case Ping:
-		in.Out = AppendFrame(in.Out, Pong, 0, 0, h.Seq, nil)
-	case Bye:
-		c.closed = true
-		in.Event = wire.Event{
-			Kind: wire.EventClose, Code: worker.Code(h.Code),
-			Clean: h.Code == CodeOK || h.Code == CodeShuttingDown,
-		}
-	case Welcome:
-		return c.welcome(h, payload, in)
-	}
-	return nil
-}
-
-func (c *conn) welcome(h Header, payload []byte, in *wire.Input) error {
-	var w welcome
-	if len(payload) > 0 {
-		if err := json.Unmarshal(payload, &w); err != nil {
-			return wire.Errorf(wire.BadJSON, CodeProtocolError, "WELCOME: payload of %d bytes is not the JSON expected", len(payload))
-		}
-	}
-	if w.HeartbeatMS != nil {
-		if *w.HeartbeatMS < 100 || *w.HeartbeatMS > 3_600_000 {
-			return wire.Errorf(wire.Login, CodeProtocolError, "WELCOME: heartbeat_ms %d is not in 100 to 3600000", *w.HeartbeatMS)
-		}
-		c.heartbeat = time.Duration(*w.HeartbeatMS) * time.Millisecond
-		c.nextPing = 0
-	}
-	c.welcomed = true
-	in.Event = wire.Event{Kind: wire.EventReady, Session: w.Session, First: h.Seq, Each: w.Acks == nil}
-	for _, mode := range w.Acks {
-		switch mode {
-		case "each":
-			in.Event.Each = true
-		case "range":
-			in.Event.Cumulative = true
-		}
-	}
-	return nil
-}
-
 // End implements [wire.Conn]: without BYE the connection is lost, and it is no
 // fault of the protocol.
 func (c *conn) End(int) error { return nil }
-
-// AppendAcks appends ACK frames.
-func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
-	at := len(dst)
-	dst = slices.Grow(dst, n*HeaderSize)[:at+n*HeaderSize]
-	head := uint64(minLength)<<32 | uint64(Ack)<<24 | uint64(code)
-	for b := dst[at:]; len(b) >= HeaderSize; b = b[HeaderSize:] {
-		binary.BigEndian.PutUint64(b[0:8], head)
-		binary.BigEndian.PutUint64(b[8:16], seq)
-		seq++
-	}
-	return dst
-}
-
-// AppendAckTo appends ACKTO.
-func (c *conn) AppendAckTo(dst []byte, seq uint64) []byte {
-	return AppendFrame(dst, AckTo, 0, 0, seq, nil)
-}
-
-// Tick appends PING when it is due.
-func (c *conn) Tick(dst []byte, now time.Duration) ([]byte, time.Duration) {
-	if !c.welcomed || c.closed {
-		return dst, 0
-	}
-	if c.nextPing == 0 {
-		c.nextPing = now + c.heartbeat
-	}
-	if now >= c.nextPing {
-		dst = AppendFrame(dst, Ping, 0, 0, 0, nil)
-		c.nextPing = now + c.heartbeat
-	}
-	return dst, c.nextPing
-}
-
-// AppendClose appends BYE.
-func (c *conn) AppendClose(dst []byte, why worker.Code) []byte {
-	return AppendFrame(dst, Bye, 0, uint16(why), 0, nil)
-}

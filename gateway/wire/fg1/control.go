@@ -1,0 +1,58 @@
+package fg1
+
+import (
+	"encoding/json"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+type welcome struct {
+	Session     string   `json:"session"`
+	HeartbeatMS *int64   `json:"heartbeat_ms"`
+	Acks        []string `json:"acks"`
+}
+
+func (c *conn) control(h Header, payload []byte, in *wire.Input) error {
+	switch h.Op {
+	case Ping:
+		in.Out = AppendFrame(in.Out, Pong, 0, 0, h.Seq, nil)
+	case Bye:
+		c.closed = true
+		in.Event = wire.Event{
+			Kind: wire.EventClose, Code: worker.Code(h.Code),
+			Clean: h.Code == CodeOK || h.Code == CodeShuttingDown,
+		}
+	case Welcome:
+		return c.welcome(h, payload, in)
+	}
+	return nil
+}
+
+func (c *conn) welcome(h Header, payload []byte, in *wire.Input) error {
+	var w welcome
+	if len(payload) > 0 {
+		if err := json.Unmarshal(payload, &w); err != nil {
+			return wire.Errorf(wire.BadJSON, CodeProtocolError, "WELCOME: payload of %d bytes is not the JSON expected", len(payload))
+		}
+	}
+	if w.HeartbeatMS != nil {
+		if *w.HeartbeatMS < 100 || *w.HeartbeatMS > 3_600_000 {
+			return wire.Errorf(wire.Login, CodeProtocolError, "WELCOME: heartbeat_ms %d is not in 100 to 3600000", *w.HeartbeatMS)
+		}
+		c.heartbeat = time.Duration(*w.HeartbeatMS) * time.Millisecond
+		c.nextPing = 0
+	}
+	c.welcomed = true
+	in.Event = wire.Event{Kind: wire.EventReady, Session: w.Session, First: h.Seq, Each: w.Acks == nil}
+	for _, mode := range w.Acks {
+		switch mode {
+		case "each":
+			in.Event.Each = true
+		case "range":
+			in.Event.Cumulative = true
+		}
+	}
+	return nil
+}

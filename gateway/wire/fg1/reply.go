@@ -1,0 +1,65 @@
+package fg1
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+type hello struct {
+	Version int    `json:"version"`
+	Client  string `json:"client"`
+	Session string `json:"session"`
+	Token   string `json:"token"`
+}
+
+// Open appends HELLO.
+func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+	payload, err := json.Marshal(hello{1, r.Client, r.Session, string(r.Token)})
+	if err != nil {
+		panic(err) // strings and a number always encode
+	}
+	return AppendFrame(dst, Hello, 0, 0, r.Seq, payload)
+}
+
+// AppendAcks appends ACK frames.
+func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
+	at := len(dst)
+	dst = slices.Grow(dst, n*HeaderSize)[:at+n*HeaderSize]
+	head := uint64(minLength)<<32 | uint64(Ack)<<24 | uint64(code)
+	for b := dst[at:]; len(b) >= HeaderSize; b = b[HeaderSize:] {
+		binary.BigEndian.PutUint64(b[0:8], head)
+		binary.BigEndian.PutUint64(b[8:16], seq)
+		seq++
+	}
+	return dst
+}
+
+// AppendAckTo appends ACKTO.
+func (c *conn) AppendAckTo(dst []byte, seq uint64) []byte {
+	return AppendFrame(dst, AckTo, 0, 0, seq, nil)
+}
+
+// Tick appends PING when it is due.
+func (c *conn) Tick(dst []byte, now time.Duration) ([]byte, time.Duration) {
+	if !c.welcomed || c.closed {
+		return dst, 0
+	}
+	if c.nextPing == 0 {
+		c.nextPing = now + c.heartbeat
+	}
+	if now >= c.nextPing {
+		dst = AppendFrame(dst, Ping, 0, 0, 0, nil)
+		c.nextPing = now + c.heartbeat
+	}
+	return dst, c.nextPing
+}
+
+// AppendClose appends BYE.
+func (c *conn) AppendClose(dst []byte, why worker.Code) []byte {
+	return AppendFrame(dst, Bye, 0, uint16(why), 0, nil)
+}
