@@ -29,6 +29,8 @@ type acker struct {
 	conn wire.Conn // nil while there is no connection
 	sent func(code worker.Code, n int)
 
+	unsaid int // refused messages whose protocol had no ack for that
+
 	// Of ordered and range: every place below order is acked or need not be.
 	order uint64
 	held  [][]byte // rendered acks that wait for their turn, by place & mask
@@ -196,8 +198,9 @@ func (a *acker) append(place, seq uint64, n int, code worker.Code) {
 // protocol has no ack for its code is settled with what was appended before it.
 func (a *acker) wrote(place uint64, n int, code worker.Code, size int) {
 	a.out.appended(place, n)
-	if size > 0 {
-		a.sent(code, n)
+	a.sent(code, n)
+	if size == 0 {
+		a.unsaid += n
 	}
 	if a.out.len() == 0 {
 		a.out.took(0, a.win.settle)

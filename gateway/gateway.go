@@ -17,8 +17,9 @@ import (
 // acks unsent.
 var ErrUnfinished = errors.New("messages left unfinished")
 
-// stopGrace is how long handlers have to return once the pool is stopped.
-const stopGrace = 2 * time.Second
+// stopGrace is how long handlers have to return once the pool is stopped. It is
+// more than the exec sink takes to end children that ignore everything but KILL.
+const stopGrace = 6 * time.Second
 
 // Gateway is one upstream connection, its loop and its workers.
 //

@@ -50,6 +50,7 @@ type loop struct {
 	stop      stopping
 	lastTurn  time.Duration
 	paused    bool // the last turn did not want to read
+	unsaidAt  time.Duration
 
 	poller   *netpoll.Poller
 	spinTask queue.Func // spin; made once, for wake allocates nothing
@@ -110,6 +111,7 @@ func (l *loop) turn() bool {
 	l.ack.tell(now, l.link.finishing())
 	busy = l.flush(now) || busy
 	l.observe(now)
+	l.logUnsaid(now)
 	busy = l.link.step(now) || busy
 	l.publishStats()
 	return busy
@@ -197,6 +199,16 @@ func (l *loop) observe(now time.Duration) {
 		l.stats.Latency.observe(now - l.latencies.first().when)
 		l.latencies.pop()
 	}
+}
+
+// logUnsaid says, not more than once a second, that messages were refused and the
+// server was not told.
+func (l *loop) logUnsaid(now time.Duration) {
+	if l.ack.unsaid == 0 || now < l.unsaidAt && !l.stop.leaving {
+		return
+	}
+	l.log.Warn("messages refused; --ack-template has no {code}, so no ack is sent for them", "messages", l.ack.unsaid)
+	l.ack.unsaid, l.unsaidAt = 0, now+time.Second
 }
 
 func (l *loop) publishStats() {

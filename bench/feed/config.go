@@ -24,7 +24,7 @@ type Config struct {
 	Clients int     // sessions to wait for before the feed may end; default 1
 
 	Parts  int // fg: frames a message is sent in, all but the last with MORE; default 1
-	Batch  int // most messages rendered and written at once; default 4096, with chaos 64
+	Batch  int // most messages rendered and written at once; default 8192, with chaos 64
 	Window int // most unacknowledged messages of a session; default 1<<20
 
 	Chaos Chaos

@@ -10,10 +10,10 @@ import (
 const (
 	// batchBytes is how much is rendered and written at once, but for a single
 	// message that is longer.
-	batchBytes = 512 << 10
+	batchBytes = 256 << 10
 	// turnBytes is how much one connection may write before the others, and what
 	// has arrived, get their turn.
-	turnBytes = 512 << 10
+	turnBytes = 256 << 10
 	// maxReplies bounds what a client that does not read can make the feed owe it.
 	maxReplies = 64 << 10
 	// minPause is the shortest wait for the next due message.

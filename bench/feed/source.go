@@ -11,7 +11,7 @@ import (
 const (
 	// blockBytes is how long the block of synthetic messages is about: it stays in
 	// a core's second-level cache beside the kernel's socket buffers.
-	blockBytes = 512 << 10
+	blockBytes = 256 << 10
 	// blockMessages is how many different synthetic messages there are at most.
 	blockMessages = 8192
 	// maxReplay bounds a replayed file, in bytes: offsets are 32 bits wide, framing

@@ -20,7 +20,7 @@ type feedCmd struct {
 	Replay   string  `placeholder:"FILE" help:"Its lines are the messages; line sends them with their line ends."`
 	Clients  count   `placeholder:"N" default:"1" help:"Sessions to wait for before it may end [${default}]."`
 	More     count   `placeholder:"N" default:"1" help:"fg: frames a message is sent in [${default}]."`
-	Batch    count   `placeholder:"N" help:"Most messages written at once [4096, 64 under --chaos]."`
+	Batch    count   `placeholder:"N" help:"Most messages written at once [8192, 64 under --chaos]."`
 	Window   count   `placeholder:"N" default:"1048576" help:"Most unacked messages of a session [${default}]."`
 
 	Chaos string `placeholder:"SPEC" help:"Misbehave on purpose, see above."`

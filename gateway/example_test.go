@@ -1,0 +1,48 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"feedgate/bench/feed"
+	"feedgate/gateway"
+	"feedgate/worker"
+)
+
+// A handler of one's own is a function. It is called by all workers at once and
+// says how each message ended.
+func Example() {
+	server, err := feed.New(feed.Config{Count: 1000, Size: 32})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := server.Start(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+
+	g, err := gateway.New(gateway.Config{
+		URL:         "fg://" + server.Addr().(*net.TCPAddr).String(),
+		Workers:     2,
+		ExitOnClose: true,
+		Sink: worker.Each(func(m worker.Message) worker.Code {
+			if len(m.Data) != 32 {
+				return worker.Refused // acked, with this code
+			}
+			return worker.OK // acked as done
+		}),
+	})
+	if err != nil {
+		fmt.Println(err) // every fault of the configuration, by flag
+		return
+	}
+	if err := g.Run(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(g.Stats().Messages.Load(), "messages handled and acknowledged")
+	// Output: 1000 messages handled and acknowledged
+}
