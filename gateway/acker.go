@@ -199,7 +199,7 @@ func (a *acker) append(place, seq uint64, n int, code worker.Code) {
 func (a *acker) wrote(place uint64, n int, code worker.Code, size int) {
 	a.out.appended(place, n)
 	a.sent(code, n)
-	if size == 0 {
+	if size == 0 && code != worker.OK {
 		a.unsaid += n
 	}
 	if a.out.len() == 0 {
