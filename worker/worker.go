@@ -132,7 +132,7 @@ func (w *Worker) run() {
 
 // ready is the second look before parking.
 func (w *Worker) ready() bool {
-	return !w.in.Empty() || !w.main.completer.ring.Empty() || w.stopping() ||
+	return !w.in.Empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
 		w.retry != nil && (len(w.retry.ready) > 0 || w.retry.waits()) ||
 		w.draining.Load() && !w.main.drained
@@ -150,8 +150,10 @@ func (w *Worker) turn() bool {
 			busy = true
 		}
 	}
-	if descs := w.in.Peek(); len(descs) > 0 {
-		w.handle(descs[:min(len(descs), w.limit)])
+	if room := w.room(); room == 0 {
+		// Completions will make room.
+	} else if descs := w.in.Peek(); len(descs) > 0 {
+		w.handle(descs[:min(len(descs), w.limit, room)])
 		busy = true
 	} else if w.draining.Load() && w.in.Empty() {
 		busy = w.main.drain() || busy
@@ -161,6 +163,10 @@ func (w *Worker) turn() bool {
 	}
 	return busy
 }
+
+// room is how many messages more may be with the handler. As many may be put off
+// as fit the ring: a sink that is behind fills it, and the loop passes it over.
+func (w *Worker) room() int { return max(0, w.in.Cap()-w.main.open.count) }
 
 // handle runs new messages through the handler.
 func (w *Worker) handle(descs []Desc) {

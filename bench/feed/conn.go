@@ -140,7 +140,7 @@ func (c *conn) fill() bool {
 	if n == 0 || c.l.cfg.Chaos.any() && !c.dare() {
 		return false
 	}
-	if c.next == c.ses.led.base && !c.l.traits.named {
+	if c.next == c.ses.led.base && !c.l.traits.pings {
 		// The alive clock of a client without heartbeats starts with the first
 		// message that it owes an ack.
 		c.lastRead = c.l.now
@@ -212,7 +212,7 @@ func (c *conn) tick() (next time.Duration) {
 		}
 		return c.deadline
 	}
-	if !c.l.traits.named && c.ses != nil && c.ses.led.base == c.next {
+	if !c.l.traits.pings && c.ses != nil && c.ses.led.base == c.next {
 		c.lastRead = now
 	}
 	next = c.lastRead + c.l.cfg.IdleTimeout
@@ -221,7 +221,7 @@ func (c *conn) tick() (next time.Duration) {
 		c.kill()
 		return math.MaxInt64
 	}
-	if c.state == stateRunning && c.l.traits.named {
+	if c.state == stateRunning && c.l.traits.pings {
 		if now >= c.nextPing {
 			c.nextPing = now + c.l.cfg.Heartbeat
 			if len(c.replies) == 0 {

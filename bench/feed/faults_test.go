@@ -122,6 +122,7 @@ func TestDoubledAtTheEnd(t *testing.T) {
 	c.ack(1, 2)
 	c.want(fg1.Bye)
 	c.ack(2, 2)
+	c.sendFrame(fg1.Ping, 0, 1) // unanswered: the goodbye was the last word
 	c.sendFrame(fg1.Bye, 0, 0)
 	_ = c.nc.(*net.TCPConn).CloseWrite()
 	c.eof()

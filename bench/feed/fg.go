@@ -18,7 +18,9 @@ func newFG(cfg *Config) protocol {
 	return &fgProtocol{parts: cfg.Parts, heartbeatMS: cfg.Heartbeat.Milliseconds(), acks: cfg.Acks}
 }
 
-func (*fgProtocol) traits() traits { return traits{named: true, goodbye: true} }
+func (*fgProtocol) traits() traits {
+	return traits{login: true, named: true, pings: true, goodbye: true}
+}
 
 func (p *fgProtocol) newCodec() codec { return &fgCodec{proto: p} }
 

@@ -64,6 +64,18 @@ func TestFGByeWaitsForAcks(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 3, Acknowledged: 3, Connections: 1})
 }
 
+// Acks that fill the feed's read buffer to the last byte, and nothing behind
+// them.
+func TestFGFullReads(t *testing.T) {
+	const count = 4 * readBytes / fg1.HeaderSize
+	s := start(t, Config{Count: count, Size: 1})
+	c := login(t, s, "", 0)
+	c.data(1, count)
+	c.ack(1, count)
+	c.end(fg1.CodeOK)
+	expect(t, wait(t, s).Total, Counts{Sent: count, Acknowledged: count, Connections: 1})
+}
+
 func TestFGRange(t *testing.T) {
 	s := start(t, Config{Count: 100})
 	c := login(t, s, "", 0)

@@ -77,7 +77,7 @@ func (l *loop) OnOpen(g gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	l.wakeAt(l.now + l.cfg.IdleTimeout)
-	if l.traits.named {
+	if l.traits.login {
 		return nil, gnet.None
 	}
 	return nil, c.handle(func() { l.admit(c) })

@@ -21,10 +21,14 @@ type protocol interface {
 
 // traits are a protocol's fixed properties.
 type traits struct {
-	// named: clients log in and name the session they go on with. Otherwise a
-	// session begins with the connection, or goes on with the oldest one that
-	// lost its own.
+	// login: a client has to say something before it is sent anything.
+	login bool
+	// named: at login, clients name the session they go on with. Otherwise they
+	// are given the one that lost its connection longest ago, or a new one.
 	named bool
+	// pings: a client answers PINGs, and so is never silent for long. Otherwise it
+	// may be, as long as it owes no ack.
+	pings bool
 	// goodbye: the end is said by a frame, after the last ack. Otherwise it is the
 	// end of the stream, right after the last message.
 	goodbye bool
@@ -50,7 +54,8 @@ type codec interface {
 	appendBye(dst []byte, code uint16) []byte
 }
 
-// receiver is told what a codec reads.
+// receiver is told what a codec reads. login comes first where there is one; its
+// error is to be returned by the codec.
 type receiver interface {
 	login(h hello) error
 	acks(seq, n uint64, code uint16) // n acks from seq on, with one code

@@ -9,7 +9,7 @@ import (
 // receive takes bytes that have arrived.
 func (c *conn) receive(b []byte) {
 	c.lastRead = c.l.now
-	if c.deaf || c.silent || c.state == stateLogin && !c.l.traits.named {
+	if c.deaf || c.silent {
 		return
 	}
 	err := c.codec.read(b, c)
@@ -41,6 +41,10 @@ func (c *conn) login(h hello) error {
 	if l.cfg.Token != nil && subtle.ConstantTimeCompare([]byte(h.token), l.cfg.Token) == 0 {
 		return faultf(fg1.CodeBadToken, "login with a wrong token")
 	}
+	if !l.traits.named {
+		l.admit(c)
+		return nil
+	}
 	s := l.byID[h.session]
 	if s == nil {
 		s = l.newSession()
@@ -68,18 +72,27 @@ func (c *conn) begin(s *session) {
 	c.codec.start(c.next)
 	c.replies = c.codec.appendWelcome(c.replies, welcome{session: s.id, first: c.next})
 	c.nextPing = l.now + l.cfg.Heartbeat
-	if l.traits.named {
+	if l.traits.pings {
 		l.wakeAt(c.nextPing)
 	}
 	l.wakeAt(l.now + l.cfg.IdleTimeout)
 	l.log.Info("session begins", "client", c.name(), "session", s.id, "connection", s.connections, "from", c.next)
 }
 
-// acks implements receiver.
-func (c *conn) acks(seq, n uint64, code uint16) { c.ses.ack(seq, n, code, c.l.now) }
+// acks implements receiver. A client that has no session yet has nothing to
+// acknowledge.
+func (c *conn) acks(seq, n uint64, code uint16) {
+	if c.ses != nil {
+		c.ses.ack(seq, n, code, c.l.now)
+	}
+}
 
 // acksTo implements receiver.
-func (c *conn) acksTo(seq uint64) { c.ses.ackTo(seq, c.l.now) }
+func (c *conn) acksTo(seq uint64) {
+	if c.ses != nil {
+		c.ses.ackTo(seq, c.l.now)
+	}
+}
 
 // reply implements receiver. Nothing follows a goodbye.
 func (c *conn) reply(frame func(dst []byte) []byte) {

@@ -39,12 +39,14 @@ func newWatch() (*watch, error) {
 		return nil, fmt.Errorf("opening a poller: %w", err)
 	}
 	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
-	if err == nil {
-		err = poller.AddRead(&netpoll.PollAttachment{FD: timer}, true)
-	}
 	if err != nil {
 		_ = poller.Close()
 		return nil, fmt.Errorf("making a timer: %w", err)
+	}
+	if err := poller.AddRead(&netpoll.PollAttachment{FD: timer}, true); err != nil {
+		_ = poller.Close()
+		_ = unix.Close(timer)
+		return nil, fmt.Errorf("watching a timer: %w", err)
 	}
 	w := &watch{poller: poller, timer: timer, ended: make(chan struct{})}
 	go w.run()

@@ -64,6 +64,21 @@ func TestUnknownHostName(t *testing.T) {
 	p.exit(0)
 }
 
+// TestEveryAddressOfAName is tried: a host table may name ::1 first, where
+// nothing listens.
+func TestEveryAddressOfAName(t *testing.T) {
+	t.Parallel()
+	s := listenFG(t)
+	_, port, err := net.SplitHostPort(s.ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := run(t, "fg://localhost:"+port)
+	c := s.accept()
+	c.welcome(1, "{}")
+	p.stop(c)
+}
+
 func TestFailoverToTheNextHost(t *testing.T) {
 	t.Parallel()
 	first, second := listenFG(t), listenFG(t)

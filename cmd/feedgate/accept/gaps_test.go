@@ -55,6 +55,29 @@ func TestGapBeforeTheFirstMessage(t *testing.T) {
 	p.exit(0)
 }
 
+// TestGapInOtherAckModes: a range covers the missing numbers, which count as
+// done; an ordered ack is in order of arrival.
+func TestGapInOtherAckModes(t *testing.T) {
+	t.Parallel()
+	p, _, c := connectFG(t, `{"acks":["each","range"]}`, "--ack=range", "--ack-interval=10ms", "--exit-on-close")
+	c.send(data(1, "1"), data(5, "5"))
+	ackedTo(c, 0, 5)
+	c.finish(0, 0)
+	p.exit(0)
+
+	p, _, c = connectFG(t, "{}", "--ack=ordered", "--exit-on-close", "--workers=4")
+	for _, seq := range []uint64{1, 5, 3, 6, 2} {
+		c.send(data(seq, "m"))
+	}
+	for _, seq := range []uint64{1, 5, 3, 6, 2} {
+		if f := c.next(); f.op != opAck || f.seq != seq {
+			t.Errorf("got %v, want ACK %d", f, seq)
+		}
+	}
+	c.finish(0, 0)
+	p.exit(0)
+}
+
 // TestGapIsFilledOnce: a missing number that has come is missing no more.
 func TestGapIsFilledOnce(t *testing.T) {
 	t.Parallel()

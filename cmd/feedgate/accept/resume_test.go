@@ -198,24 +198,21 @@ func TestUnackedIsSentOnNextConnection(t *testing.T) {
 	p.stop(c)
 }
 
-func TestStateFileOutlivesTheProcess(t *testing.T) {
+// TestRangeIsResumed: what ACKTO covered comes again and is covered again.
+func TestRangeIsResumed(t *testing.T) {
 	t.Parallel()
-	sink, state := newFileSink(t), t.TempDir()+"/state"
-	s := listenFG(t)
-	args := []string{s.url(), "--workers=1", "--state=" + state, sink.flag()}
-	first := run(t, args...)
-	c := s.accept()
-	c.welcome(1, `{"session":"kept"}`)
-	c.send(data(1, "a"), data(2, "b"), data(3, "c"))
-	c.acked(1, 2, 3)
-	first.stop(c)
-
-	second := run(t, args...)
+	sink := newFileSink(t)
+	const welcome = `{"session":"range","acks":["range"]}`
+	p, s, c := connectFG(t, welcome, "--ack=range", "--ack-interval=10ms", "--workers=1", sink.flag())
+	c.send(data(1, "1"), data(2, "2"), data(3, "3"))
+	ackedTo(c, 0, 3)
+	c.close()
 	c = s.accept()
-	if seq, h := c.welcome(2, `{"session":"kept"}`); seq != 3 || *h.Session != "kept" {
-		t.Errorf("HELLO seq %d session %q, want 3 and kept", seq, *h.Session)
+	if seq, _ := c.welcome(2, welcome); seq != 3 {
+		t.Errorf("HELLO seq %d, want 3", seq)
 	}
-	c.send(data(4, "d"))
-	c.acked(4)
-	second.stop(c)
+	c.send(data(2, "2"), data(3, "3"), data(4, "4"))
+	ackedTo(c, 1, 4)
+	p.stop(c)
+	sink.holds(t, "1", "2", "3", "4")
 }

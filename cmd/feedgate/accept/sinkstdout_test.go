@@ -29,7 +29,7 @@ func TestStdoutHoldsExactlyTheMessages(t *testing.T) {
 	}
 }
 
-// TestStdoutOfSeveralWorkersKeepsMessagesWhole.
+// TestStdoutOfSeveralWorkersKeepsMessagesWhole: workers share it line by line.
 func TestStdoutOfSeveralWorkersKeepsMessagesWhole(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=4", "--sink=stdout:")

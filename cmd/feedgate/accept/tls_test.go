@@ -107,6 +107,7 @@ func acceptTLS(t *testing.T, ln *net.TCPListener, config *tls.Config) (*tls.Conn
 
 func TestTLSCarriesFG1(t *testing.T) {
 	t.Parallel()
+	needs(t, "tls")
 	ca := newAuthority(t)
 	address, _, _ := ca.issue(t, "127.0.0.1")
 	named, _, _ := ca.issue(t, "feed.test")
@@ -144,6 +145,7 @@ func TestTLSCarriesFG1(t *testing.T) {
 // TestTLSIsVerified: a server whose certificate does not hold gets nothing.
 func TestTLSIsVerified(t *testing.T) {
 	t.Parallel()
+	needs(t, "tls")
 	ca, other := newAuthority(t), newAuthority(t)
 	right, _, _ := ca.issue(t, "127.0.0.1")
 	wrongName, _, _ := ca.issue(t, "feed.test")
@@ -179,6 +181,7 @@ func TestTLSIsVerified(t *testing.T) {
 // TestTLSCleanCloseNeedsCloseNotify: an end of stream alone may be an attacker's.
 func TestTLSCleanCloseNeedsCloseNotify(t *testing.T) {
 	t.Parallel()
+	needs(t, "tls")
 	ca := newAuthority(t)
 	pair, _, _ := ca.issue(t, "127.0.0.1")
 	config := &tls.Config{Certificates: []tls.Certificate{pair}}
