@@ -111,7 +111,7 @@ func (l *testLoop) until(done func() bool) {
 		select {
 		case <-l.woken:
 		case <-timeout:
-			l.t.Fatalf("no reply any more; %d so far", len(l.replies))
+			l.t.Fatalf("no reply any more; %d so far, open %d, in %d, drained %v", len(l.replies), l.pool.workers[1].main.open.count, l.pool.workers[1].in.Len(), l.pool.workers[1].main.drained)
 		}
 		l.bell.Wake()
 	}

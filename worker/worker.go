@@ -166,7 +166,13 @@ func (w *Worker) turn() bool {
 
 // room is how many messages more may be with the handler. As many may be put off
 // as fit the ring: a sink that is behind fills it, and the loop passes it over.
-func (w *Worker) room() int { return max(0, w.in.Cap()-w.main.open.count) }
+// In a drain the handler gets all that is left, for it may finish nothing before.
+func (w *Worker) room() int {
+	if w.draining.Load() {
+		return batchMax
+	}
+	return max(0, w.in.Cap()-w.main.open.count)
+}
 
 // handle runs new messages through the handler.
 func (w *Worker) handle(descs []Desc) {

@@ -17,7 +17,7 @@ const (
 	// maxReplies bounds what a client that does not read can make the feed owe it.
 	maxReplies = 64 << 10
 	// minPause is the shortest wait for the next due message.
-	minPause = 100 * time.Microsecond
+	minPause = 200 * time.Microsecond
 )
 
 // connState is how far a connection has come.

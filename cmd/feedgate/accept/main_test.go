@@ -18,7 +18,9 @@ var executable string
 
 // raceBuild says that the binary carries the race detector, which costs about
 // ten times the processor and several times the memory.
-var raceBuild = os.Getenv("FEEDGATE_TEST_RACE") == "1"
+var raceBuild = os.Getenv(raceVariable) == "1"
+
+const raceVariable = "FEEDGATE_TEST_RACE"
 
 func TestMain(m *testing.M) {
 	if log := os.Getenv(childVariable); log != "" {

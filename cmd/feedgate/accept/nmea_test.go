@@ -21,8 +21,7 @@ const recordedSentences = 116_000
 // recording is the recorded feed: CR LF after every sentence but the last.
 func recording(t *testing.T) []byte {
 	t.Helper()
-	// The repository's root is three folders up, its shared data beside it.
-	path := filepath.Join("..", "..", "..", "..", "shared", "data", "nmea-plaka.log")
+	path := filepath.Join(root, "..", "shared", "data", "nmea-plaka.log")
 	text, err := os.ReadFile(path)
 	switch {
 	case err == nil:

@@ -75,7 +75,7 @@ func runWith(t *testing.T, l launch) *process {
 func start(t *testing.T, l launch) *process {
 	t.Helper()
 	p := &process{t: t, stdout: &output{}, stderr: &output{}, exited: make(chan struct{})}
-	p.cmd = exec.Command(executable, l.args...)
+	p.cmd = exec.Command(underTest(t), l.args...)
 	p.cmd.Env = append(cleanEnvironment(), l.env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if l.stdout != nil {
@@ -223,7 +223,7 @@ func command(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, executable, args...)
+	cmd := exec.CommandContext(ctx, underTest(t), args...)
 	cmd.Env = append(cleanEnvironment(), env...)
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
