@@ -126,7 +126,7 @@ func (c *Config) checkNumbers(f *faultList) {
 		}
 	}
 	between("workers", int64(c.Workers), 1, maxWorkers)
-	between("ring", int64(c.Ring), 2, maxRing)
+	between("ring", int64(c.Ring), 1, maxRing)
 	if bits.OnesCount(uint(c.Ring)) != 1 {
 		f.add("--ring: %d is not a power of two", c.Ring)
 	}

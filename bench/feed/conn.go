@@ -16,7 +16,8 @@ const (
 	turnBytes = 256 << 10
 	// maxReplies bounds what a client that does not read can make the feed owe it.
 	maxReplies = 64 << 10
-	// minPause is the shortest wait for the next due message.
+	// minPause is the shortest time between two batches at a rate. Without it, what
+	// falls due during a write would be written at once, in ever so small pieces.
 	minPause = 200 * time.Microsecond
 )
 
@@ -50,7 +51,8 @@ type conn struct {
 	rolled  bool // fate is the next batch's
 	fate    mishap
 	resetAt int           // offset in the batch; -1: none
-	stalled time.Duration // until then nothing is sent
+	stalled time.Duration // until then nothing is sent, by chaos
+	pause   time.Duration // until then nothing is sent, for the rate
 	resume  time.Duration // when pump is due; 0: not by time
 
 	lastRead, nextPing time.Duration
@@ -163,12 +165,15 @@ func (c *conn) room() uint64 {
 	if n == 0 || c.ses.lat.period == 0 {
 		return n
 	}
-	due := c.ses.lat.dueBy(c.l.now)
-	if due < c.next {
-		c.resumeAt(max(c.ses.lat.due(c.next), c.l.now+minPause))
+	if from := max(c.ses.lat.due(c.next), c.pause); c.l.now < from {
+		c.resumeAt(from)
 		return 0
 	}
-	return min(n, due-c.next+1)
+	due := max(c.ses.lat.dueBy(c.l.now), c.next) - c.next + 1
+	if due <= n {
+		c.pause = c.l.now + minPause
+	}
+	return min(n, due)
 }
 
 // dare decides the next batch's fate. It returns false when it cannot be sent

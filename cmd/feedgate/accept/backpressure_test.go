@@ -70,7 +70,7 @@ func (s *sender) run(c *fgConn, message string) {
 func TestServerThatReadsNoAcks(t *testing.T) {
 	t.Parallel()
 	p, c := smallWindow(t, "--exit-on-close", "--in-flight=4096", "--memory=8MiB", "--max-message=64KiB",
-		"--heartbeat=200ms", "--idle-timeout=1s", "--write-timeout=1m")
+		"--heartbeat=200ms", "--idle-timeout=2s", "--write-timeout=1m")
 	s := &sender{done: make(chan error, 1)}
 	if err := c.SetWriteDeadline(time.Now().Add(volumePatience)); err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestServerThatReadsNoAcks(t *testing.T) {
 	stalled(t, s)
 	t.Logf("stopped reading after %d messages; resident %.1f MiB", s.sent.Load(), resident(t, p.cmd.Process.Pid))
 	// Well beyond --idle-timeout, which stands still while it does not read.
-	for range 25 {
+	for range 35 {
 		time.Sleep(100 * time.Millisecond)
 		if now := resident(t, p.cmd.Process.Pid); now > 100*raceFactor() {
 			t.Fatalf("resident memory %.1f MiB", now)

@@ -13,8 +13,8 @@ func deadAddress() string { return freshAddress() }
 func TestServerThatNeverAnswersHello(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
-	p := run(t, s.url(), "--connect-timeout=150ms")
-	for range 3 {
+	p := run(t, s.url(), "--connect-timeout=1s")
+	for range 2 {
 		c := s.accept()
 		c.hello()
 		c.leave()

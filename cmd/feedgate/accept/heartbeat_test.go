@@ -79,7 +79,7 @@ func TestPongBesidesData(t *testing.T) {
 // TestIdleTimeoutReconnects: a server that says nothing at all is left.
 func TestIdleTimeoutReconnects(t *testing.T) {
 	t.Parallel()
-	p, s, c := connectFG(t, `{"session":"idle"}`, "--heartbeat=1h", "--idle-timeout=200ms")
+	p, s, c := connectFG(t, `{"session":"idle"}`, "--heartbeat=1h", "--idle-timeout=1s")
 	c.send(data(1, "one"))
 	c.acked(1)
 	c.leave()

@@ -47,8 +47,8 @@ func TestStateFileAfterKill(t *testing.T) {
 		c.send(data(seq, fmt.Sprint("key", seq)))
 	}
 	c.acks(1)
-	// Twice the age that the file may have.
-	time.Sleep(2 * time.Second)
+	// Well beyond the age that the file may have.
+	time.Sleep(3 * time.Second)
 	first.signal(syscall.SIGKILL)
 	c.leave()
 

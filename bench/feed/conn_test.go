@@ -1,0 +1,89 @@
+package feed
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire/fg1"
+)
+
+// What falls due while a batch is written waits for the pause's end, so that a
+// high rate makes batches and not a write a message.
+func TestRatePause(t *testing.T) {
+	cfg, err := Config{Rate: 1e6, Window: 500}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &loop{cfg: &cfg} // its timer is set for an earlier time already
+	s := newSession("", 1, 0, &cfg)
+	c := &conn{l: l, ses: s, next: s.attach(nil, 0)}
+	send := func(at time.Duration, want uint64) {
+		t.Helper()
+		l.now = at
+		n := c.room()
+		if n != want {
+			t.Errorf("at %v there is room for %d, want %d", at, n, want)
+		}
+		c.next += n
+		s.led.hand(c.next)
+	}
+	send(100*time.Microsecond, 101)
+	send(110*time.Microsecond, 0)
+	if c.resume != 100*time.Microsecond+minPause {
+		t.Errorf("goes on at %v", c.resume)
+	}
+	send(100*time.Microsecond+minPause, 200)
+	// The window cuts a batch short; when it opens, there is no pause.
+	send(time.Millisecond, 199)
+	s.ack(1, 300, 0, 1)
+	s.settle(1)
+	send(time.Millisecond+10*time.Microsecond, 300)
+}
+
+// A client that asks and does not read is dropped, before what it is owed grows.
+func TestReplyFlood(t *testing.T) {
+	s := start(t, Config{Count: 10, SessionTimeout: 50 * time.Millisecond})
+	c := login(t, s, "", 0)
+	pings := bytes.Repeat(fg1.AppendFrame(nil, fg1.Ping, 0, 0, 1, nil), 4096)
+	for {
+		if _, err := c.nc.Write(pings); err != nil {
+			break
+		}
+	}
+	expect(t, wait(t, s).Total, Counts{Sent: 10, Missing: 10, Connections: 1})
+}
+
+// The recorded feed, where it is there, goes out as it is.
+func TestReplayRecorded(t *testing.T) {
+	const path = "../../../shared/data/nmea-plaka.log"
+	want, err := os.ReadFile(path)
+	replay := path
+	if err != nil {
+		t.Logf("THE RECORDED FEED IS NOT THERE (%v); replaying made-up lines", err)
+		for n := range 100_000 {
+			want = fmt.Appendf(want, "$IIVHW,,T,,M,%d,N,11.31,K*51\r\n", n)
+		}
+		want = append(want, "$GPZDA,09"...)
+		replay = writeFile(t, string(want))
+	}
+	s := start(t, Config{Protocol: "line", Replay: replay})
+	nc := dial(t, s)
+	got, err := io.ReadAll(nc)
+	if err != nil || !bytes.Equal(got, append(want, '\n')) {
+		t.Errorf("got %d bytes, %v; want %d", len(got), err, len(want)+1)
+	}
+	count := uint64(bytes.Count(got, []byte("\n")))
+	var acks []byte
+	for n := range count {
+		acks = fmt.Appendf(acks, "A%d\n", n+1)
+	}
+	if _, err := nc.Write(acks); err != nil {
+		t.Fatal(err)
+	}
+	_ = nc.Close()
+	expect(t, wait(t, s).Total, Counts{Sent: count, Acknowledged: count, Connections: 1})
+}
