@@ -7,7 +7,7 @@
 //	gnet loop (owns sessions, connections, ledgers)         watch goroutine
 //	socket --OnTraffic--> codec --acks--> ledger, latency
 //	stream --render--> batch --write--> socket --full-->    waits for EPOLLOUT
-//	           ^-------------- loop task <------------------ writable, or timer
+//	           ^-------------- loop task <------------------ writable, timer, turn
 //
 // One gnet event loop owns everything but the watch; no state is shared, nothing
 // is locked on the way of a message. Reading is gnet's: OnTraffic is handed the

@@ -66,11 +66,34 @@ func TestBitRing(t *testing.T) {
 	})
 }
 
-// judgeModel is what acks are worth, by plain sets.
-type judgeModel struct {
-	everAcked, ackedHere             map[uint64]bool
-	start, handed, high, last        uint64
-	duplicate, early, unknown, resnt uint64
+// sessionModel is a session by plain sets.
+type sessionModel struct {
+	everAcked, ackedHere              map[uint64]bool
+	start, handed, high, last         uint64
+	duplicate, early, unknown, resent uint64
+}
+
+// connect begins a connection.
+func (m *sessionModel) connect() {
+	m.ackedHere = map[uint64]bool{}
+	m.start = 1
+	for m.everAcked[m.start] {
+		m.start++
+	}
+	m.handed = m.start
+}
+
+func (m *sessionModel) ack(seq uint64) {
+	switch {
+	case seq < m.start || seq > m.last:
+		m.unknown++
+	case seq >= m.handed:
+		m.early++
+	case m.ackedHere[seq]:
+		m.duplicate++
+	default:
+		m.ackedHere[seq], m.everAcked[seq] = true, true
+	}
 }
 
 // A session counts as plain sets do, over any schedule of sends, acks and lost
@@ -79,38 +102,20 @@ func TestSessionModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const count = 600
 		s := newSession("", 1, count, &Config{})
-		m := judgeModel{everAcked: map[uint64]bool{}, last: count, high: 1}
+		m := sessionModel{everAcked: map[uint64]bool{}, last: count, high: 1}
 		connect := func() {
-			next := s.attach(nil, 0)
-			m.ackedHere = map[uint64]bool{}
-			m.start = 1
-			for m.everAcked[m.start] {
-				m.start++
-			}
-			m.handed = m.start
-			if next != m.start {
+			m.connect()
+			if next := s.attach(nil, 0); next != m.start {
 				t.Fatalf("connection starts at %d, want %d", next, m.start)
 			}
 		}
 		connect()
-		ack := func(seq uint64) {
-			switch {
-			case seq < m.start || seq > m.last:
-				m.unknown++
-			case seq >= m.handed:
-				m.early++
-			case m.ackedHere[seq]:
-				m.duplicate++
-			default:
-				m.ackedHere[seq], m.everAcked[seq] = true, true
-			}
-		}
 		t.Repeat(map[string]func(*rapid.T){
 			"send": func(t *rapid.T) {
 				n := rapid.Uint64Range(0, min(count+1-m.handed, 80)).Draw(t, "n")
 				s.lat.sent(m.handed, 1)
 				s.hand(m.handed+n, 1)
-				m.resnt += min(max(m.high, m.handed), m.handed+n) - m.handed
+				m.resent += min(max(m.high, m.handed), m.handed+n) - m.handed
 				m.handed += n
 				m.high = max(m.high, m.handed)
 			},
@@ -119,7 +124,7 @@ func TestSessionModel(t *testing.T) {
 				n := rapid.Uint64Range(1, 70).Draw(t, "n")
 				s.ack(seq, n, 0, 2)
 				for i := seq; i < seq+n; i++ {
-					ack(i)
+					m.ack(i)
 				}
 			},
 			"reconnect": func(t *rapid.T) {
@@ -140,7 +145,7 @@ func TestSessionModel(t *testing.T) {
 			"settle": func(t *rapid.T) { s.settle(2) },
 			"": func(t *rapid.T) {
 				if s.acknowledged != uint64(len(m.everAcked)) || s.sent() != m.high-1 ||
-					s.duplicate != m.duplicate || s.early != m.early || s.unknown != m.unknown || s.resent != m.resnt {
+					s.duplicate != m.duplicate || s.early != m.early || s.unknown != m.unknown || s.resent != m.resent {
 					t.Fatalf("session %+v\nmodel %+v with %d acknowledged", s, m, len(m.everAcked))
 				}
 			},

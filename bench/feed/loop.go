@@ -2,7 +2,6 @@ package feed
 
 import (
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"math"
 	"sync/atomic"
@@ -208,6 +207,3 @@ func (l *loop) tick() {
 		l.wakeAt(next)
 	}
 }
-
-// errStopped is what the engine's own end means to those who use the server.
-var errStopped = errors.New("the feed's engine has stopped")

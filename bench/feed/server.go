@@ -28,8 +28,13 @@ type Server struct {
 	closing sync.Once
 }
 
-// ErrNotStarted is returned by methods that need Start to have succeeded.
-var ErrNotStarted = errors.New("the feed was not started")
+var (
+	// ErrNotStarted is returned by methods that need Start to have been called.
+	ErrNotStarted = errors.New("the feed was not started")
+	// ErrStopped is returned by Wait when the feed was closed, or its engine failed,
+	// before it was over.
+	ErrStopped = errors.New("the feed was stopped")
+)
 
 // New makes a feed. Its error names every fault of cfg by the flag that sets the
 // field.
@@ -126,10 +131,10 @@ func (s *Server) Wait(ctx context.Context) (Report, error) {
 	var err error
 	select {
 	case <-s.stopped:
-		err = errors.Join(errStopped, s.err)
+		err = errors.Join(ErrStopped, s.err)
 	default:
 		if s.loop.tasks.isClosed() {
-			err = errStopped
+			err = ErrStopped
 		}
 	}
 	return s.Report(), err

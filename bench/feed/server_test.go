@@ -159,7 +159,7 @@ func TestClose(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if err := <-waited; !errors.Is(err, errStopped) {
+	if err := <-waited; !errors.Is(err, ErrStopped) {
 		t.Errorf("Wait returns %v", err)
 	}
 	if _, err := c.ackAll(); err == nil {

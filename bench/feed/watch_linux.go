@@ -12,15 +12,17 @@ import (
 )
 
 // watch tells the loop what gnet does not: that a socket has become writable, that
-// a time has come, and that a round of events has passed: a task that asks gnet
-// for another run of itself gets it before the loop looks at its sockets again. It is an epoll instance of its own with the same sockets,
-// edge-triggered and for writing only; the kernel reports an edge after a write
-// that a socket did not take whole, once a third of its buffer is free again, so
-// there is nothing to re-arm. The timer is a timerfd: Go's own timers come up to
-// a millisecond late in a process that is asleep.
+// a time has come, and that the loop has looked at its sockets again, which it
+// does not do between a task and another one that the task asks for.
 //
-// Start it with newWatch, which starts its goroutine; stop ends it. stop comes
-// before the end of the loop that wake hands tasks to.
+// It is an epoll instance of its own with the same sockets, edge-triggered and
+// for writing only; the kernel reports an edge after a write that a socket did
+// not take whole, once a third of its buffer is free again, so there is nothing
+// to re-arm. The timer is a timerfd: Go's own timers come up to a millisecond
+// late in a process that is asleep.
+//
+// newWatch starts its goroutine, stop ends it; stop comes after the end of the
+// loop, which calls the other methods.
 type watch struct {
 	poller *netpoll.Poller
 	timer  int
@@ -28,7 +30,7 @@ type watch struct {
 
 	mu       sync.Mutex
 	wake     func() // makes the loop call take soon
-	woken    bool   // and it was not called yet
+	woken    bool   // and take was not called yet
 	writable []int
 	timeUp   bool
 }
