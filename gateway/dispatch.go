@@ -95,7 +95,7 @@ func (in *intake) vacant(m *wire.Msg) bool {
 
 // spread picks the worker for the next run, passing over full rings, and reserves
 // up to n slots.
-func (in *intake) spread(n int) (int, []worker.Desc) {
+func (in *intake) spread(n int) (int, []uint64) {
 	for k := range in.l.workers {
 		i := in.turnTo + k
 		if i >= len(in.l.workers) {
@@ -136,23 +136,12 @@ func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
 
 func (in *intake) fillSpread(msgs []wire.Msg) int {
 	share := (len(in.cur.Msgs) + len(in.l.workers) - 1) / len(in.l.workers)
-	i, slots := in.spread(min(len(msgs), share, runLimit))
-	if len(slots) == 0 {
+	i, spans := in.spread(min(len(msgs), share, runLimit))
+	if len(spans) == 0 {
 		return 0
 	}
-	seq, place, slab := msgs[0].Seq, uint32(in.l.win.next), in.slab
-	n := 0
-	for n < len(slots) {
-		m := &msgs[n]
-		if m.Seq != seq+uint64(n) || m.Code != worker.OK {
-			break
-		}
-		slots[n] = worker.Desc{
-			Seq: m.Seq, Place: place + uint32(n), Off: m.Off, Len: m.Len, Slab: slab, Aux: m.Aux,
-		}
-		n++
-	}
-	in.l.workers[i].In().Commit(n)
+	n := in.fill(spans, msgs)
+	in.commit(in.l.workers[i], &msgs[0], 0, n)
 	in.dirty = append(in.dirty, i)
 	in.turnTo = i + 1
 	if in.turnTo == len(in.l.workers) {
@@ -161,23 +150,51 @@ func (in *intake) fillSpread(msgs []wire.Msg) int {
 	return n
 }
 
+// fill writes the spans of messages that follow the first of msgs in every way.
+func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
+	seq, aux := msgs[0].Seq, msgs[0].Aux
+	msgs = msgs[:min(len(spans), len(msgs))]
+	for i := range msgs {
+		m := &msgs[i]
+		if m.Seq != seq+uint64(i) || m.Aux != aux || m.Code != worker.OK {
+			return i
+		}
+		spans[i] = worker.Span(m.Off, m.Len)
+	}
+	return len(msgs)
+}
+
+// commit heads n spans that are filled; the first message gets the offset-th place
+// from the window's next on.
+func (in *intake) commit(w *worker.Worker, m *wire.Msg, offset, n int) {
+	w.In().Commit(worker.Desc{
+		Seq: m.Seq, Place: uint32(in.l.win.next) + uint32(offset), Slab: in.slab, Aux: m.Aux,
+	}, n)
+}
+
+// fillKeyed gives each message to the worker of its key; neighbours with one
+// worker share a run.
 func (in *intake) fillKeyed(msgs []wire.Msg) int {
 	n := 0
-	for n < len(msgs) {
-		m := &msgs[n]
-		if m.Seq != msgs[0].Seq+uint64(n) || m.Code != worker.OK {
+	w := in.keyed(&msgs[0])
+	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Code == worker.OK {
+		same, next := n+1, w
+		for same < len(msgs) && msgs[same].Code == worker.OK {
+			if next = in.keyed(&msgs[same]); next != w || same-n == runLimit {
+				break
+			}
+			same++
+		}
+		spans := w.In().Reserve(same - n)
+		if len(spans) == 0 {
 			break
 		}
-		w := in.keyed(m)
-		slots := w.In().Reserve(1)
-		if len(slots) == 0 {
-			break
+		k := in.fill(spans, msgs[n:same])
+		in.commit(w, &msgs[n], n, k)
+		n += k
+		if n == same {
+			w = next
 		}
-		slots[0] = worker.Desc{
-			Seq: m.Seq, Place: uint32(in.l.win.next) + uint32(n), Off: m.Off, Len: m.Len, Slab: in.slab, Aux: m.Aux,
-		}
-		w.In().Commit(1)
-		n++
 	}
 	return n
 }

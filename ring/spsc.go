@@ -85,6 +85,10 @@ func (r *SPSC[T]) Reserve(n int) []T {
 	return r.buf[at : at+uint64(n) : at+uint64(n)]
 }
 
+// ToEnd is the number of slots, free or not, from the producer's position to the
+// end of the ring, where Reserve's slices end. Producer only.
+func (r *SPSC[T]) ToEnd() int { return len(r.buf) - int(r.next&r.mask) }
+
 // Commit says that the first n slots of the last Reserve are filled. The
 // consumer sees them after Publish. Producer only.
 func (r *SPSC[T]) Commit(n int) {

@@ -7,37 +7,32 @@ import "feedgate/ring"
 // batch knows what is left when a handler panics. It is the handler's during
 // Handle only.
 type Batch struct {
-	s     *stage
-	descs []Desc // not yet passed to Done or Later
+	s   *stage
+	run run // not yet passed to Done or Later
 }
 
 // Left is the number of messages not yet passed to Done or Later.
-func (b *Batch) Left() int { return len(b.descs) }
+func (b *Batch) Left() int { return len(b.run.spans) }
 
 // At is the i-th message of those left, from 0.
 func (b *Batch) At(i int) Message {
-	d := &b.descs[i]
-	return Message{Data: b.s.w.data(d), Seq: d.Seq, Aux: d.Aux}
+	return Message{
+		Data: b.s.w.data(b.run.first.Slab, b.run.spans[i]),
+		Seq:  b.run.first.Seq + uint64(i),
+		Aux:  b.run.first.Aux,
+	}
 }
 
 // Size is the length of the data of the i-th message of those left, in bytes; it
 // is cheaper to ask than At.
-func (b *Batch) Size(i int) int { return int(b.descs[i].Len) }
+func (b *Batch) Size(i int) int { return int(uint32(b.run.spans[i])) }
 
 // Done completes the next n messages with one code.
-func (b *Batch) Done(n int, code Code) {
-	descs := b.descs[:n]
-	b.descs = b.descs[n:]
-	b.s.settled(descs, code)
-}
+func (b *Batch) Done(n int, code Code) { b.s.settled(b.run.cut(n), code) }
 
 // Later puts the next n messages off. Their data stay valid until they are
 // completed. They get consecutive tickets, of which it returns the first.
-func (b *Batch) Later(n int) Ticket {
-	first := b.s.open.add(b.descs[:n])
-	b.descs = b.descs[n:]
-	return first
-}
+func (b *Batch) Later(n int) Ticket { return b.s.open.add(b.run.cut(n)) }
 
 func (b *Batch) panicked(reason any) { b.s.panicked(reason) }
 

@@ -21,17 +21,48 @@ type Message struct {
 	// Seq is the feed's number of the message where the protocol has one, else
 	// its arrival number on its connection, from 1.
 	Seq uint64
-	// Aux is what the protocol noted about the message when it was framed.
-	Aux uint16
+	// Aux is what the protocol noted about the message when it was framed, at most
+	// MaxAux.
+	Aux uint8
 }
 
-// Desc describes a message in the ring from the loop to a worker: 24 bytes and
-// no pointer.
+// Desc says where a message is.
 type Desc struct {
 	Seq   uint64 // as in Message
 	Place uint32 // low half of the message's place in the in-flight window
 	Off   uint32 // where its data lie in the slab
 	Len   uint32
 	Slab  uint16 // index in Slabs
-	Aux   uint16 // as in Message
+	Aux   uint8  // as in Message
+}
+
+// run is messages with consecutive numbers and places, in one slab: the first,
+// and where each one's data lie.
+type run struct {
+	first Desc // Off and Len are of no meaning
+	spans []span
+}
+
+// span is offset and length of a message's data: offset<<32 | length.
+type span = uint64
+
+// Span packs offset and length.
+func Span(off, length uint32) uint64 { return uint64(off)<<32 | uint64(length) }
+
+// at is the i-th message of the run.
+func (r *run) at(i int) Desc {
+	d := r.first
+	d.Seq += uint64(i)
+	d.Place += uint32(i)
+	d.Off, d.Len = uint32(r.spans[i]>>32), uint32(r.spans[i])
+	return d
+}
+
+// cut takes the first n messages off the run.
+func (r *run) cut(n int) run {
+	head := run{r.first, r.spans[:n]}
+	r.spans = r.spans[n:]
+	r.first.Seq += uint64(n)
+	r.first.Place += uint32(n)
+	return head
 }

@@ -16,17 +16,17 @@ type openTable struct {
 
 const openTableMin = 1024
 
-func (t *openTable) add(descs []Desc) Ticket {
+func (t *openTable) add(r run) Ticket {
 	first := t.next
-	for i := range descs {
+	for i := range r.spans {
 		if int(t.next-t.low) == len(t.descs) {
 			t.grow()
 		}
 		at := int(t.next) & (len(t.descs) - 1)
-		t.descs[at], t.state[at] = descs[i], true
+		t.descs[at], t.state[at] = r.at(i), true
 		t.next++
 	}
-	t.count += len(descs)
+	t.count += len(r.spans)
 	return first
 }
 

@@ -84,8 +84,18 @@ func (l *testLoop) dispatch(w int, id uint16, payloads ...[]byte) {
 	l.slabs.Hold(id, len(payloads))
 	off := 0
 	for _, p := range payloads {
-		d := Desc{Seq: uint64(l.next) + 1, Place: l.next, Off: uint32(off), Len: uint32(len(p)), Slab: id}
-		l.until(func() bool { return l.pool.workers[w].In().Push(d) })
+		first := Desc{Seq: uint64(l.next) + 1, Place: l.next, Slab: id}
+		in := l.pool.workers[w].In()
+		l.until(func() bool {
+			spans := in.Reserve(1)
+			if len(spans) == 0 {
+				return false
+			}
+			spans[0] = Span(uint32(off), uint32(len(p)))
+			in.Commit(first, 1)
+			in.Publish()
+			return true
+		})
 		l.pool.workers[w].Wake()
 		off += len(p)
 		l.next++

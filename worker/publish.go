@@ -2,7 +2,6 @@ package worker
 
 import (
 	"bytes"
-	"unsafe"
 )
 
 // An ack of up to maxAck bytes fits the reply ring whatever its size in entries;
@@ -12,23 +11,8 @@ const (
 	minReplyRing = 4 * maxAck
 )
 
-var _ = [1]struct{}{}[unsafe.Sizeof(Desc{})-24] // a descriptor is 24 bytes
-
-// replyRun extends the run of finished messages, or starts another: messages
-// with consecutive places and one code make one reply.
-func (w *Worker) replyRun(descs []Desc, code Code) {
-	first, last := descs[0].Place, descs[len(descs)-1].Place
-	if w.retry == nil && last-first == uint32(len(descs)-1) {
-		// Places rise within a worker's ring, so nothing is missing between. Tries
-		// come in any order.
-		w.extend(first, uint32(len(descs)), code)
-		return
-	}
-	for i := range descs {
-		w.extend(descs[i].Place, 1, code)
-	}
-}
-
+// extend extends the run of finished messages, or starts another: messages with
+// consecutive places and one code make one reply.
 func (w *Worker) extend(place, n uint32, code Code) {
 	if p := &w.pending; p.Count > 0 && p.Code == code && p.Place+p.Count == place {
 		p.Count += n
@@ -46,12 +30,11 @@ func (w *Worker) flushRun() {
 }
 
 // replyRendered makes one reply with its ack for each message.
-func (w *Worker) replyRendered(descs []Desc, code Code) {
-	for i := range descs {
-		d := &descs[i]
-		m := Message{Data: w.data(d), Seq: d.Seq, Aux: d.Aux}
+func (w *Worker) replyRendered(r run, code Code) {
+	for i, at := range r.spans {
+		m := Message{Data: w.data(r.first.Slab, at), Seq: r.first.Seq + uint64(i), Aux: r.first.Aux}
 		w.scratch = w.render(w.scratch[:0], m, code)
-		w.commit(Reply{Place: d.Place, Count: 1, Code: code, Ack: w.scratch})
+		w.commit(Reply{Place: r.first.Place + uint32(i), Count: 1, Code: code, Ack: w.scratch})
 	}
 }
 
@@ -80,24 +63,7 @@ func (w *Worker) commit(r Reply) {
 
 func (w *Worker) roomy() bool { return w.stopping() || w.out.Reserve(w.wants) != nil }
 
-// freeData gathers the references to give back.
-func (w *Worker) freeData(descs []Desc) {
-	first, last := descs[0].Slab, descs[len(descs)-1].Slab
-	if w.retry == nil && first == last {
-		// The loop fills slabs one after another and does not come back to one
-		// before all its messages are finished.
-		w.free(first, len(descs))
-		return
-	}
-	for i := range descs {
-		if descs[i].Slab == copied {
-			w.retry.drop(&descs[i])
-		} else {
-			w.free(descs[i].Slab, 1)
-		}
-	}
-}
-
+// free gathers references to give back.
 func (w *Worker) free(slab uint16, n int) {
 	if w.freed.slab != slab && w.freed.n > 0 {
 		w.slabs.Release(w.freed.slab, w.freed.n)
@@ -117,7 +83,7 @@ func (w *Worker) publish() {
 	w.flushRun()
 	if w.took {
 		w.took = false
-		w.in.Release()
+		w.in.release()
 		if w.records == 0 {
 			// Every message of the batch was put off. The loop may be waiting for
 			// the room that they left.

@@ -27,8 +27,7 @@ type retrier struct {
 	unused []uint32 // indices in copies
 	due    dueHeap
 	lanes  map[uint64][]*waiting // by key: who waits behind a message in hand
-	ready  []Desc                // at the head of their lane since the last turn
-	batch  []Desc
+	ready  []*waiting            // at the head of their lane since the last turn
 }
 
 // waiting is a message that was copied out.
@@ -49,30 +48,49 @@ func newRetrier(w *Worker, cfg *Config) *retrier {
 	}
 }
 
-// admit picks those of a batch that may go to the handler now.
-func (r *retrier) admit(descs []Desc) []Desc {
+// admit runs those of a run through the handler that may go now; the others wait.
+func (r *retrier) admit(all run) {
 	if r.key == nil {
-		return descs
+		r.w.main.handle(all)
+		return
 	}
-	r.batch = r.batch[:0]
-	for _, d := range descs {
-		k := r.key(r.w.data(&d))
-		if lane, busy := r.lanes[k]; busy {
-			r.lanes[k] = append(lane, r.copyOut(d))
-		} else {
-			r.lanes[k] = nil
-			r.batch = append(r.batch, d)
+	for len(all.spans) > 0 {
+		n := 0
+		for n < len(all.spans) && r.enter(all.at(n)) {
+			n++
+		}
+		if n > 0 {
+			r.w.main.handle(all.cut(n))
+		}
+		if len(all.spans) > 0 {
+			one := all.cut(1)
+			d := one.at(0)
+			k := r.key(r.w.data(d.Slab, one.spans[0]))
+			if lane, busy := r.lanes[k]; busy {
+				r.lanes[k] = append(lane, r.copyOut(d))
+			} else {
+				// Its key became free while the handler had those before it.
+				r.lanes[k] = nil
+				r.w.main.handle(one)
+			}
 		}
 	}
-	return r.batch
 }
 
-// again schedules another try of a message; false when it has had all of them.
-func (r *retrier) again(d Desc) bool {
-	if r.max == 0 {
+// enter marks a message's key as in hand; false when it is already.
+func (r *retrier) enter(d Desc) bool {
+	k := r.key(r.w.data(d.Slab, Span(d.Off, d.Len)))
+	if _, busy := r.lanes[k]; busy {
 		return false
 	}
-	m := r.copyOut(d)
+	r.lanes[k] = nil
+	return true
+}
+
+// again schedules another try of the one message of a run; false when it has had
+// all of them.
+func (r *retrier) again(one run) bool {
+	m := r.copyOut(one.at(0))
 	if m.tries == r.max {
 		return false
 	}
@@ -92,7 +110,7 @@ func (r *retrier) copyOut(d Desc) *waiting {
 	if d.Slab == copied {
 		return r.copies[d.Off]
 	}
-	m := &waiting{desc: d, data: bytes.Clone(r.w.data(&d))}
+	m := &waiting{desc: d, data: bytes.Clone(r.w.data(d.Slab, Span(d.Off, d.Len)))}
 	r.w.free(d.Slab, 1)
 	m.desc.Slab = copied
 	if n := len(r.unused); n > 0 {
@@ -106,44 +124,54 @@ func (r *retrier) copyOut(d Desc) *waiting {
 	return m
 }
 
-// drop forgets the copy of a message that is through.
-func (r *retrier) drop(d *Desc) {
-	r.copies[d.Off] = nil
-	r.unused = append(r.unused, d.Off)
+// drop forgets the copies of messages that are through.
+func (r *retrier) drop(all run) {
+	for _, at := range all.spans {
+		r.copies[at>>32] = nil
+		r.unused = append(r.unused, uint32(at>>32))
+	}
 }
 
 // through lets the next message of a key go. It is called before the data of the
-// message that is through are given up.
-func (r *retrier) through(descs []Desc) {
+// messages that are through are given up.
+func (r *retrier) through(all run) {
 	if r.key == nil {
 		return
 	}
-	for i := range descs {
-		k := r.key(r.w.data(&descs[i]))
+	for _, at := range all.spans {
+		k := r.key(r.w.data(all.first.Slab, at))
 		lane := r.lanes[k]
 		if len(lane) == 0 {
 			delete(r.lanes, k)
 			continue
 		}
-		r.ready = append(r.ready, lane[0].desc)
+		r.ready = append(r.ready, lane[0])
 		r.lanes[k] = lane[1:]
 	}
 }
 
-// take returns the messages whose time or turn has come. The slice is good until
-// the next call.
-func (r *retrier) take() []Desc {
-	if len(r.ready) == 0 && !r.waits() {
-		return nil
+// turn runs the messages whose time or turn has come through the handler, one by
+// one.
+func (r *retrier) turn() bool {
+	busy := false
+	for len(r.ready) > 0 {
+		m := r.ready[0]
+		r.ready = r.ready[1:]
+		r.handle(m)
+		busy = true
 	}
-	now := time.Now()
-	batch := append([]Desc(nil), r.ready...)
-	r.ready = r.ready[:0]
-	for len(r.due) > 0 && !r.due[0].at.After(now) {
-		batch = append(batch, heap.Pop(&r.due).(*waiting).desc)
+	for r.waits() {
+		r.handle(heap.Pop(&r.due).(*waiting))
+		busy = true
 	}
-	r.arm()
-	return batch
+	if busy {
+		r.arm()
+	}
+	return busy
+}
+
+func (r *retrier) handle(m *waiting) {
+	r.w.main.handle(run{m.desc, []span{Span(m.desc.Off, m.desc.Len)}})
 }
 
 // waits reports whether a try is due.

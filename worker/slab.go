@@ -49,7 +49,8 @@ func (s *Slabs) Release(id uint16, n int) {
 // Refs is the number of references held now.
 func (s *Slabs) Refs(id uint16) int { return int(s.slots[id].refs.Load()) }
 
-// bytes is the data of a descriptor.
-func (s *Slabs) bytes(d *Desc) []byte {
-	return s.slots[d.Slab].Data[d.Off : d.Off+d.Len : d.Off+d.Len]
+// bytes is the data of a message.
+func (s *Slabs) bytes(id uint16, at span) []byte {
+	off, end := at>>32, at>>32+at&(1<<32-1)
+	return s.slots[id].Data[off:end:end]
 }

@@ -15,14 +15,15 @@ type stage struct {
 	batch     Batch
 	completer Completer
 	open      openTable
-	drained   bool   // the handler has heard Drain
-	scratch   []Desc // of one completion
+	drained   bool // the handler has heard Drain
+	scratch   run  // of one completion
 
-	// settled takes messages that the handler is done with.
-	settled func(descs []Desc, code Code)
+	// settled takes messages that the handler is done with. The spans are good
+	// until it returns.
+	settled func(r run, code Code)
 }
 
-func newStage(w *Worker, inFlight int, settled func([]Desc, Code)) *stage {
+func newStage(w *Worker, inFlight int, settled func(run, Code)) *stage {
 	s := &stage{w: w, settled: settled}
 	s.batch.s = s
 	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](ceilPow2(inFlight))}
@@ -31,8 +32,8 @@ func newStage(w *Worker, inFlight int, settled func([]Desc, Code)) *stage {
 
 // handle runs messages through the handler and refuses what it leaves over, by a
 // panic or by neglect.
-func (s *stage) handle(descs []Desc) {
-	s.batch.descs = descs
+func (s *stage) handle(r run) {
+	s.batch.run = r
 	defer func() {
 		if r := recover(); r != nil {
 			s.panicked(r)
@@ -60,15 +61,7 @@ func (s *stage) takeCompletions() bool {
 			break
 		}
 		for _, c := range done {
-			s.scratch = s.scratch[:0]
-			for k := range Ticket(c.n) {
-				d, ok := s.open.take(c.first + k)
-				if !ok {
-					panic("worker: message completed twice, or never put off")
-				}
-				s.scratch = append(s.scratch, d)
-			}
-			s.settled(s.scratch, c.code)
+			s.complete(c)
 		}
 		s.completer.ring.Take(len(done))
 		busy = true
@@ -77,6 +70,31 @@ func (s *stage) takeCompletions() bool {
 		s.completer.ring.Release()
 	}
 	return busy
+}
+
+// complete settles messages with consecutive tickets, by runs.
+func (s *stage) complete(c completion) {
+	r := &s.scratch
+	r.spans = r.spans[:0]
+	for k := range Ticket(c.n) {
+		d, ok := s.open.take(c.first + k)
+		if !ok {
+			panic("worker: message completed twice, or never put off")
+		}
+		n := len(r.spans)
+		if n > 0 && (d.Place != r.first.Place+uint32(n) || d.Seq != r.first.Seq+uint64(n) ||
+			d.Slab != r.first.Slab || d.Slab == copied || d.Aux != r.first.Aux) {
+			s.settled(*r, c.code)
+			n, r.spans = 0, r.spans[:0]
+		}
+		if n == 0 {
+			r.first = d
+		}
+		r.spans = append(r.spans, Span(d.Off, d.Len))
+	}
+	if len(r.spans) > 0 {
+		s.settled(*r, c.code)
+	}
 }
 
 // drain tells the handler, once, that no message will come any more.

@@ -33,8 +33,8 @@ type Worker struct {
 	bell     *ring.Bell
 	wakeLoop func()
 
-	in  *ring.SPSC[Desc] // loop -> worker
-	out *ring.Bytes      // worker -> loop
+	in  *Inbox      // loop -> worker
+	out *ring.Bytes // worker -> loop
 
 	// Worker's.
 	main    *stage
@@ -65,7 +65,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	w := &Worker{
 		id: id, pool: p, slabs: cfg.Slabs, render: cfg.Render, log: cfg.Log,
 		bell: cfg.Bell, wakeLoop: cfg.Wake,
-		in:    ring.NewSPSC[Desc](cfg.Ring),
+		in:    newInbox(cfg.Ring),
 		out:   ring.NewBytes(max(cfg.Ring*ReplyBytes, minReplyRing)),
 		limit: 64,
 		token: make(chan struct{}, 1),
@@ -85,7 +85,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 }
 
 // In is the ring of descriptors to this worker, the loop its producer.
-func (w *Worker) In() *ring.SPSC[Desc] { return w.in }
+func (w *Worker) In() *Inbox { return w.in }
 
 // Out is the ring of replies from this worker, the loop its consumer. Who has
 // released room in it must call Wake.
@@ -132,7 +132,7 @@ func (w *Worker) run() {
 
 // ready is the second look before parking.
 func (w *Worker) ready() bool {
-	return !w.in.Empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
+	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
 		w.retry != nil && (len(w.retry.ready) > 0 || w.retry.waits()) ||
 		w.draining.Load() && !w.main.drained
@@ -145,23 +145,50 @@ func (w *Worker) turn() bool {
 		busy = w.dead.takeCompletions() || busy
 	}
 	if w.retry != nil {
-		if descs := w.retry.take(); len(descs) > 0 {
-			w.main.handle(descs)
-			busy = true
-		}
+		busy = w.retry.turn() || busy
 	}
-	if room := w.room(); room == 0 {
-		// Completions will make room.
-	} else if descs := w.in.Peek(); len(descs) > 0 {
-		w.handle(descs[:min(len(descs), w.limit, room)])
-		busy = true
-	} else if w.draining.Load() && w.in.Empty() {
+	busy = w.takeNew() || busy
+	if w.draining.Load() && w.in.empty() {
 		busy = w.main.drain() || busy
 	}
 	if busy {
 		w.publish()
 	}
 	return busy
+}
+
+// takeNew runs new messages through the handler, up to a batch.
+func (w *Worker) takeNew() bool {
+	limit := min(w.limit, w.room())
+	if limit == 0 {
+		return false // completions will make room
+	}
+	r := w.in.next(limit)
+	if len(r.spans) == 0 {
+		return false
+	}
+	start, n := time.Now(), 0
+	for len(r.spans) > 0 {
+		n += len(r.spans)
+		if w.retry != nil {
+			w.retry.admit(r)
+		} else {
+			w.main.handle(r)
+		}
+		r = run{}
+		if n < limit {
+			r = w.in.next(min(limit-n, w.room()))
+		}
+	}
+	w.took = true
+
+	switch took := time.Since(start); {
+	case took > batchTime:
+		w.limit = max(batchMin, w.limit/2)
+	case took < batchTime/2 && n == w.limit:
+		w.limit = min(batchMax, w.limit*2)
+	}
+	return true
 }
 
 // room is how many messages more may be with the handler. As many may be put off
@@ -174,38 +201,17 @@ func (w *Worker) room() int {
 	return max(0, w.in.Cap()-w.main.open.count)
 }
 
-// handle runs new messages through the handler.
-func (w *Worker) handle(descs []Desc) {
-	start := time.Now()
-	admitted := descs
-	if w.retry != nil {
-		admitted = w.retry.admit(descs)
-	}
-	if len(admitted) > 0 {
-		w.main.handle(admitted)
-	}
-	w.in.Take(len(descs))
-	w.took = true
-
-	switch took := time.Since(start); {
-	case took > batchTime:
-		w.limit = max(batchMin, w.limit/2)
-	case took < batchTime/2 && len(descs) == w.limit:
-		w.limit = min(batchMax, w.limit*2)
-	}
-}
-
 // handled takes what the sink's handler is done with: messages that are done get
 // their reply, those that failed another try, a grave, or a reply that says so.
-func (w *Worker) handled(descs []Desc, code Code) {
+func (w *Worker) handled(r run, code Code) {
 	if code == OK || w.retry == nil && w.dead == nil {
-		w.finish(descs, code)
+		w.finish(r, code)
 		return
 	}
-	for i := range descs {
-		one := descs[i : i+1]
+	for len(r.spans) > 0 {
+		one := r.cut(1)
 		switch {
-		case w.retry != nil && w.retry.again(one[0]):
+		case w.retry != nil && w.retry.again(one):
 		case w.dead != nil:
 			w.dead.handle(one)
 		default:
@@ -215,33 +221,34 @@ func (w *Worker) handled(descs []Desc, code Code) {
 }
 
 // buried takes dead letters that are on disk.
-func (w *Worker) buried(descs []Desc, code Code) {
+func (w *Worker) buried(r run, code Code) {
 	if code == OK {
 		code = DeadLettered
 	}
-	for i := range descs {
-		w.finish(descs[i:i+1], code) // they failed in any order
-	}
+	w.finish(r, code)
 }
 
-// finish replies to messages and gives up their data. Unless messages are tried
-// again, several at once are in order of arrival.
-func (w *Worker) finish(descs []Desc, code Code) {
+// finish replies to messages and gives up their data.
+func (w *Worker) finish(r run, code Code) {
 	if w.retry != nil {
-		w.retry.through(descs)
+		w.retry.through(r)
 	}
 	if w.render != nil {
-		w.replyRendered(descs, code)
+		w.replyRendered(r, code)
 	} else {
-		w.replyRun(descs, code)
+		w.extend(r.first.Place, uint32(len(r.spans)), code)
 	}
-	w.freeData(descs)
+	if r.first.Slab == copied {
+		w.retry.drop(r)
+	} else {
+		w.free(r.first.Slab, len(r.spans))
+	}
 }
 
 // data is a message's bytes, in its slab or copied out.
-func (w *Worker) data(d *Desc) []byte {
-	if d.Slab == copied {
-		return w.retry.copies[d.Off].data
+func (w *Worker) data(slab uint16, at span) []byte {
+	if slab == copied {
+		return w.retry.copies[at>>32].data
 	}
-	return w.slabs.bytes(d)
+	return w.slabs.bytes(slab, at)
 }

@@ -91,7 +91,7 @@ type Msg struct {
 	Seq  uint64
 	Off  uint32 // in buf
 	Len  uint32
-	Aux  uint16      // the protocol's own note, passed on to Render
+	Aux  uint8       // the protocol's own note, at most worker.MaxAux, passed on to Render
 	Code worker.Code // not OK: refused here, there are no data
 }
 

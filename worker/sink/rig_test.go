@@ -79,14 +79,19 @@ func (r *rig) send(to int, data []byte) int {
 	}
 	slot := r.slabs.At(0).Data[r.used : r.used+len(data)]
 	copy(slot, data)
-	d := worker.Desc{Seq: uint64(place) + 1, Place: uint32(place), Off: uint32(r.used), Len: uint32(len(data))}
+	span := worker.Span(uint32(r.used), uint32(len(data)))
 	r.used += len(data)
 	r.messages = append(r.messages, sent{data: slot})
 	r.slabs.Hold(0, 1)
 	w := r.pool.Workers()[to]
-	for !w.In().Push(d) {
+	spans := w.In().Reserve(1)
+	for len(spans) == 0 {
 		r.turn(patience)
+		spans = w.In().Reserve(1)
 	}
+	spans[0] = span
+	w.In().Commit(worker.Desc{Seq: uint64(place) + 1, Place: uint32(place)}, 1)
+	w.In().Publish()
 	w.Wake()
 	return place
 }

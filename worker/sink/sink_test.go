@@ -171,14 +171,13 @@ func benchmarkSink(b *testing.B, url string, size int) {
 	done, next := 0, 0
 	for done < b.N {
 		room := min(b.N-next, inFlight-(next-done))
-		slots := w.In().Reserve(room)
+		slots := w.In().Reserve(min(room, 128))
 		for i := range slots {
-			at := (next + i) % inFlight
-			slots[i] = worker.Desc{Place: uint32(at), Off: uint32(at * size), Len: uint32(size)}
+			slots[i] = worker.Span(uint32((next+i)%inFlight*size), uint32(size))
 		}
 		if n := len(slots); n > 0 {
 			r.slabs.Hold(0, n)
-			w.In().Commit(n)
+			w.In().Commit(worker.Desc{Place: uint32(next)}, n)
 			w.In().Publish()
 			w.Wake()
 			next += n

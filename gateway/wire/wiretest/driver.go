@@ -23,7 +23,7 @@ type T interface {
 type Message struct {
 	Seq  uint64
 	Data []byte // nil when refused
-	Aux  uint16
+	Aux  uint8
 	Code worker.Code
 }
 

@@ -1,0 +1,115 @@
+package worker
+
+import "feedgate/ring"
+
+// Descriptors in the ring from the loop to a worker are 8-byte words. A run of
+// messages with consecutive numbers and places, in one slab, is two words and one
+// for each message:
+//
+//	word 0   bits 0-31  place of the first
+//	         bits 32-47 slab
+//	         bits 48-57 count, 1 to MaxRun
+//	         bits 58-62 aux
+//	         bit 63     1
+//	word 1   number (Seq) of the first
+//	word 2-  offset<<32 | length of each message's data
+//
+// A run lies in one piece: before the end of the ring a word of zero is passed
+// over. Runs are what makes the ring cheap. What one core writes and another reads
+// costs them a cache line's way for every 64 bytes, and a message costs 8.
+const (
+	runWords = 2
+	// MaxRun is the most messages of one run.
+	MaxRun = 1<<10 - 1
+	// MaxAux is the largest Aux.
+	MaxAux = 1<<5 - 1
+	// minInbox holds a run of one message wherever the ring's position stands.
+	minInbox = 8
+)
+
+// Inbox is the ring of descriptors to one worker. The loop reserves, commits and
+// publishes; the worker takes.
+type Inbox struct {
+	ring *ring.SPSC[uint64]
+
+	// Worker's: the run that it is in the middle of.
+	cur  Desc
+	left int
+}
+
+func newInbox(entries int) *Inbox {
+	return &Inbox{ring: ring.NewSPSC[uint64](max(entries, minInbox))}
+}
+
+// Cap is the number of words.
+func (b *Inbox) Cap() int { return b.ring.Cap() }
+
+// Len is the number of words that are taken. Any goroutine may ask.
+func (b *Inbox) Len() int { return b.ring.Len() }
+
+// Reserve returns room for the spans of a run of up to n messages, at most
+// MaxRun; none when the ring is full. Loop only.
+func (b *Inbox) Reserve(n int) []uint64 {
+	words := b.ring.Reserve(min(n, MaxRun) + runWords)
+	if len(words) > runWords {
+		return words[runWords:]
+	}
+	if end := b.ring.ToEnd(); end <= runWords && len(words) == end {
+		clear(words)
+		b.ring.Commit(end)
+		words = b.ring.Reserve(min(n, MaxRun) + runWords)
+	}
+	if len(words) <= runWords {
+		return nil
+	}
+	return words[runWords:]
+}
+
+// Commit says that n spans of the last Reserve are filled, of messages that
+// follow first. The worker sees them after Publish. Loop only.
+func (b *Inbox) Commit(first Desc, n int) {
+	head := b.ring.Reserve(runWords)
+	head[0] = uint64(first.Place) | uint64(first.Slab)<<32 | uint64(n)<<48 | uint64(first.Aux&MaxAux)<<58 | 1<<63
+	head[1] = first.Seq
+	b.ring.Commit(runWords + n)
+}
+
+// Publish hands what was committed to the worker, who may have to be woken. Loop
+// only.
+func (b *Inbox) Publish() { b.ring.Publish() }
+
+// next is the next messages, at most limit of one run; none when the ring is
+// empty. Their spans lie in the ring until release.
+func (b *Inbox) next(limit int) run {
+	if b.left == 0 && !b.header() {
+		return run{}
+	}
+	n := min(b.left, limit)
+	r := run{b.cur, b.ring.Peek()[:n]}
+	b.ring.Take(n)
+	b.left -= n
+	b.cur.Seq += uint64(n)
+	b.cur.Place += uint32(n)
+	return r
+}
+
+func (b *Inbox) header() bool {
+	words := b.ring.Peek()
+	for len(words) > 0 && words[0] == 0 {
+		b.ring.Take(1)
+		words = b.ring.Peek()
+	}
+	if len(words) == 0 {
+		return false
+	}
+	w := words[0]
+	b.cur = Desc{Seq: words[1], Place: uint32(w), Slab: uint16(w >> 32), Aux: uint8(w >> 58 & MaxAux)}
+	b.left = int(w >> 48 & MaxRun)
+	b.ring.Take(runWords)
+	return true
+}
+
+// empty is the worker's second look.
+func (b *Inbox) empty() bool { return b.left == 0 && b.ring.Empty() }
+
+func (b *Inbox) release() { b.ring.Release() }
