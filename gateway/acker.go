@@ -29,7 +29,9 @@ type acker struct {
 	conn wire.Conn // nil while there is no connection
 	sent func(code worker.Code, n int)
 
-	unsaid int // refused messages whose protocol had no ack for that
+	unsaid int  // refused messages whose protocol had no ack for that
+	muted  bool // acks cannot be sent on this connection any more
+	unsent int  // acks that were not, since muted
 
 	// Of ordered and range: every place below order is acked or need not be.
 	order uint64
@@ -47,7 +49,8 @@ type acker struct {
 func (a *acker) connect(conn wire.Conn) {
 	a.conn = conn
 	a.order, a.told = a.win.base, a.win.base
-	a.owed, a.single = false, 0
+	a.owed, a.single, a.covered = false, 0, 0
+	a.muted, a.unsent = false, 0
 }
 
 // disconnect ends it: acks that were not sent are owed again.
@@ -60,22 +63,35 @@ func (a *acker) disconnect() {
 // good until finished returns.
 func (a *acker) finished(place uint64, n int, code worker.Code, ack []byte, now time.Duration) {
 	a.win.finish(place, n, code)
-	switch a.mode {
-	case ackEach:
-		a.emit(place, n, ack)
-		a.win.advance()
-	case ackNone:
+	a.win.advance() // no ack may be owed for them any more
+	switch {
+	case a.mode == ackNone:
 		a.win.settle(place, n)
-	case ackOrdered:
+	case a.muted:
+		a.unsent += n
+		a.win.settle(place, n)
+	case a.mode == ackEach:
+		a.emit(place, n, ack)
+	case a.mode == ackOrdered:
 		a.hold(place, ack)
 		a.inOrder()
-	case ackRange:
+	case a.mode == ackRange:
 		if code != worker.OK {
 			a.emit(place, n, nil)
 			a.single += n
 		}
 		a.cover(now)
 	}
+}
+
+// mute goes on with a connection that takes no acks any more: what it still brings
+// is worked on, and what cannot be acked is counted. It is for protocols without
+// sessions, whose messages nobody will know again.
+func (a *acker) mute() {
+	a.conn, a.muted = nil, true
+	a.unsent = a.win.owed()
+	a.out.reset()
+	a.win.forsake()
 }
 
 // received takes a message that the server has sent again.
@@ -107,9 +123,16 @@ func (a *acker) repeat(seq uint64, now time.Duration) {
 		a.out.appended(0, 0)
 		a.sent(code, 1)
 	}
-	if a.mode == ackRange {
-		a.owe(max(a.covered, seq), now)
+	if a.mode != ackRange || refused {
+		return
 	}
+	if a.win.lateBelow(seq) {
+		a.out.buf = a.conn.AppendAcks(a.out.buf, seq, 1, worker.OK)
+		a.out.appended(0, 0)
+		a.sent(worker.OK, 1)
+		return
+	}
+	a.owe(max(a.covered, seq), now)
 }
 
 // waive notes that the server does not want acks of these numbers any more.
@@ -235,21 +258,19 @@ func (a *acker) inOrder() {
 		} else {
 			a.emit(a.order, n, nil)
 		}
-		a.order += uint64(n)
-		a.win.advance()
-		a.order = max(a.order, a.win.base)
+		a.order = max(a.order+uint64(n), a.win.base)
 	}
 }
 
-// reached is how many places from order on are finished and either came on this
-// connection or are settled; false when the first is not.
+// reached is how many places from order on are settled, or are finished and came on
+// this connection; false when the first is neither.
 func (a *acker) reached() (int, bool) {
+	if a.win.settled.has(a.order) {
+		return 1, true
+	}
 	n, finished := a.win.finished.run(a.order, a.win.next-a.order)
 	if !finished {
 		return 0, false
-	}
-	if a.win.settled.has(a.order) {
-		return 1, true
 	}
 	n, here := a.win.here.run(a.order, n)
 	return int(n), here

@@ -64,7 +64,7 @@ func (k *link) connected(fd int, addr string, now time.Duration) {
 	k.readable, k.writable, k.hup, k.dead = false, true, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.deadline = now + k.l.cfg.ConnectTimeout
-	k.acked, k.peerClosed, k.clean, k.owed = false, false, false, 0
+	k.acked, k.owed = false, 0
 	if err := k.l.poller.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
 		k.lost(now, "watch the socket", err)
 		return

@@ -23,11 +23,47 @@ func (a *acker) cover(now time.Duration) {
 			a.emit(a.order, k, nil)
 			a.single += k
 		default:
-			a.owe(run.seq+(a.order-run.place)+uint64(k)-1, now)
+			seq := run.seq + (a.order - run.place) + uint64(k) - 1
+			if a.win.lateBelow(seq) {
+				a.tell(now, true)
+				a.emitDone(a.order, k)
+				a.told = a.order + uint64(k)
+			} else {
+				a.owe(seq, now)
+			}
 		}
-		a.order += uint64(k)
-		a.win.advance()
+		a.order = max(a.order+uint64(k), a.win.base)
 	}
+}
+
+// emitDone appends the acks of n finished places one by one, where an ACKTO would
+// cover a message that came late and is not done. Those that were refused have
+// theirs already.
+func (a *acker) emitDone(place uint64, n int) {
+	for n > 0 {
+		code := a.win.code(place)
+		k := a.sameCode(place, n, code)
+		if code == worker.OK {
+			a.emit(place, k, nil)
+		}
+		place += uint64(k)
+		n -= k
+	}
+}
+
+// late prepares for a message that fills a gap: an ACKTO that is owed and would
+// cover it goes out as single acks.
+func (a *acker) late(seq uint64) {
+	if a.mode != ackRange || !a.owed || seq > a.covered {
+		return
+	}
+	a.owed = false
+	for place := max(a.told, a.win.base); place < a.order; place++ {
+		if run, _ := a.win.runs.at(place, 1); !run.late && !run.gone {
+			a.emitDone(place, 1)
+		}
+	}
+	a.told = a.order
 }
 
 func (a *acker) owe(seq uint64, now time.Duration) {

@@ -16,6 +16,10 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	for in.next < len(msgs) {
 		m := &msgs[in.next]
 		room := l.win.room()
+		if room == 0 && m.Seq > l.seq.expect {
+			l.session.note(l, l.seq.pass(m.Seq), now)
+			room = l.win.room()
+		}
 		if room == 0 && !l.seq.knows(m.Seq) {
 			break
 		}
@@ -47,7 +51,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 // fail drops what was decoded from here on: the connection ends with err.
 func (in *intake) fail(err error) {
 	in.cur.Msgs = in.cur.Msgs[:in.next+1]
-	in.failed, in.more = err, false
+	in.failed, in.more, in.cur.Event = err, false, wire.Event{}
 }
 
 // dispatchOdd takes a message whose number is not simply the next.
@@ -69,8 +73,11 @@ func (in *intake) judge(seq uint64, now time.Duration, take func(late bool)) err
 	v := l.seq.accept(seq)
 	l.session.note(l, v, now)
 	switch v.arrival {
-	case fresh, late:
-		take(v.arrival == late)
+	case late:
+		l.ack.late(seq)
+		take(true)
+	case fresh:
+		take(false)
 	case again:
 		l.stats.Duplicates.Add(1)
 		if place, ok := l.win.runs.place(seq, l.win.base, l.win.next); ok {

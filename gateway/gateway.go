@@ -8,7 +8,6 @@ import (
 	"time"
 
 	errorx "github.com/panjf2000/gnet/v2/pkg/errors"
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 
 	"feedgate/worker"
 )
@@ -59,10 +58,10 @@ func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
 // everything that was read is acknowledged. It may be called once.
 func (g *Gateway) Run(ctx context.Context) error {
 	l := newLoop(&g.cfg, g.set, &g.stats)
-	var err error
-	if l.poller, err = netpoll.OpenPoller(); err != nil {
-		return fmt.Errorf("open the poller: %w", err)
+	if err := l.openPoller(); err != nil {
+		return err
 	}
+	var err error
 	l.pool, err = worker.NewPool(worker.Config{
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.cfg.InFlight,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
@@ -70,7 +69,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		Bell: &l.bell, Wake: l.wake, Log: g.cfg.Log,
 	})
 	if err != nil {
-		return errors.Join(err, l.poller.Close())
+		return errors.Join(err, l.close())
 	}
 	l.workers = l.pool.Workers()
 	g.stats.setRings(l.ringDepths)

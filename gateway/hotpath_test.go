@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
-
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
@@ -26,7 +24,7 @@ func handLoop(t *testing.T, cfg Config) (*loop, *net.TCPConn) {
 		t.Fatal(err)
 	}
 	l := newLoop(&cfg, set, new(Stats))
-	if l.poller, err = netpoll.OpenPoller(); err != nil {
+	if err := l.openPoller(); err != nil {
 		t.Fatal(err)
 	}
 	l.pool, err = worker.NewPool(worker.Config{

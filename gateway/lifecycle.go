@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 )
 
@@ -89,7 +90,7 @@ func (k *link) step(now time.Duration) bool {
 	case lingering:
 		k.stepLingering(now)
 	}
-	return k.phase != was || l.stop.done
+	return k.phase != was || l.stop.done || k.phase == lingering && k.readable
 }
 
 // drainPool tells the handlers, once, that no message will come any more.
@@ -117,7 +118,7 @@ func (k *link) stepOffline(now time.Duration) {
 // peer is not.
 func (k *link) checkAlive(now time.Duration) {
 	l := k.l
-	if k.tick == 0 || now >= k.tick {
+	if !l.ack.muted && (k.tick == 0 || now >= k.tick) {
 		before := l.out.len()
 		l.out.buf, k.tick = k.conn.Tick(l.out.buf, now)
 		if l.out.len() > before {
@@ -126,10 +127,11 @@ func (k *link) checkAlive(now time.Duration) {
 	}
 	idle := l.cfg.IdleTimeout
 	switch {
-	case k.dead && l.paused:
+	case k.dead && l.paused && !l.set.traits.EOFCloses:
 		// Reading would tell, but there is no room to read.
 		k.lost(now, "receive", errors.New("connection reset"))
 	case k.phase == login && now >= k.deadline:
+		l.stats.addError(wire.Login)
 		k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", l.cfg.ConnectTimeout))
 	case l.out.len() > 0 && now-k.wrote >= l.cfg.WriteTimeout:
 		k.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", l.cfg.WriteTimeout))
@@ -149,7 +151,8 @@ func (k *link) stepFinishing(now time.Duration) {
 	if !through && (k.deadline == 0 || now < k.deadline) {
 		return
 	}
-	k.phase = goodbye
+	k.phase, k.deadline = goodbye, 0
+	l.ack.conn = nil
 	before := l.out.len()
 	l.out.buf = k.conn.AppendClose(l.out.buf, k.why)
 	if l.out.len() > before {
@@ -169,7 +172,7 @@ func (k *link) closeSend(now time.Duration) {
 // stepLingering reads and discards until the server closes, so that no reset
 // destroys acks on their way: closing a socket with unread bytes resets it.
 func (k *link) stepLingering(now time.Duration) {
-	for k.readable {
+	for range lingerReads {
 		n, err := k.sock.recv(k.l.scratch[:])
 		if err != nil && wouldBlock(err) {
 			k.readable = false
@@ -194,10 +197,14 @@ func (k *link) nextDue() time.Duration {
 	due := l.stop.deadline
 	switch k.phase {
 	case offline:
-		due = earliest(due, k.redial)
+		if !l.stop.leaving {
+			due = earliest(due, k.redial)
+		}
 	case login, open, finishing, goodbye:
 		due = earliest(due, k.deadline)
-		due = earliest(due, k.tick)
+		if !l.ack.muted {
+			due = earliest(due, k.tick)
+		}
 		due = earliest(due, l.ack.due())
 		if l.out.len() > 0 {
 			due = earliest(due, k.wrote+l.cfg.WriteTimeout)

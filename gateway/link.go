@@ -37,6 +37,8 @@ const (
 	// lingerTime is how long the server has to close after its TCP has
 	// acknowledged all, SPEC section 2.
 	lingerTime = time.Second
+	// lingerReads bounds the reading in one turn.
+	lingerReads = 64
 	// lingerPoll is how often it is asked whether it has.
 	lingerPoll = 20 * time.Millisecond
 )
@@ -60,10 +62,8 @@ type link struct {
 	tick     time.Duration // when the protocol wants to be asked
 	why      worker.Code   // for the protocol's close
 
-	acked      bool // something was acknowledged on this connection
-	peerClosed bool // the server has said that it sends no more
-	clean      bool // and in a way that --exit-on-close counts
-	owed       int  // acks that the last connection left unsent
+	acked bool // something was acknowledged on this connection
+	owed  int  // acks that the last connection left unsent
 
 	dialer  dialer
 	dialed  chan dialResult // one at most
@@ -109,6 +109,10 @@ func (k *link) event(e wire.Event, now time.Duration) {
 		if e.Code == worker.Code(fg1.CodeBadToken) && !k.l.session.reached {
 			k.l.fail(fmt.Errorf("%s: the server refused the token; see --token-file", k.addr))
 		}
+		if k.phase == login {
+			k.l.stats.addError(wire.Login)
+			k.dialer.failover()
+		}
 		k.l.log.Info("server closes", "addr", k.addr, "code", e.Code)
 		k.peerCloses(e.Clean, now)
 	}
@@ -143,7 +147,6 @@ func (k *link) offered(e wire.Event) string {
 
 // peerCloses begins our end of the close: no more will come.
 func (k *link) peerCloses(clean bool, now time.Duration) {
-	k.peerClosed, k.clean = true, clean
 	if clean && k.l.cfg.ExitOnClose {
 		k.l.stop.leaving = true
 	}
@@ -204,6 +207,20 @@ func (k *link) lost(now time.Duration, doing string, err error) {
 	k.closed(now)
 }
 
+// cannotSend ends a connection that takes no acks any more. Where the end of the
+// stream is the close, as for a server that sends all it has and closes, what it
+// has sent is read and worked on first.
+func (k *link) cannotSend(now time.Duration, err error) {
+	if !k.l.set.traits.EOFCloses || k.phase != open && k.phase != finishing {
+		k.lost(now, "send", err)
+		return
+	}
+	k.l.log.Warn("acknowledgements cannot be sent any more; reading on", "addr", k.addr, "error", err)
+	k.l.ack.mute()
+	k.writable = false
+	k.readable, k.hup = true, true
+}
+
 // closed clears up after a connection, however it ended.
 func (k *link) closed(now time.Duration) {
 	l := k.l
@@ -216,7 +233,10 @@ func (k *link) closed(now time.Duration) {
 	l.stats.Connected.Store(false)
 	l.in.reset()
 	l.ack.disconnect()
-	k.owed = l.win.owed()
+	k.owed = l.win.owed() + l.ack.unsent
+	if l.set.ack == ackNone {
+		k.owed = 0
+	}
 	l.win.disconnect()
 	if !l.set.traits.Sequenced {
 		l.win.forsake()

@@ -53,6 +53,7 @@ type loop struct {
 	unsaidAt  time.Duration
 
 	poller   *netpoll.Poller
+	nudge    nudge
 	spinTask queue.Func // spin; made once, for wake allocates nothing
 	timer    *time.Timer
 	timerAt  time.Duration
@@ -114,7 +115,7 @@ func (l *loop) turn() bool {
 	l.logUnsaid(now)
 	busy = l.link.step(now) || busy
 	l.publishStats()
-	return busy
+	return busy || l.out.len() > 0 && l.link.writable
 }
 
 // takeReplies moves replies from the workers' rings to the window and the acks.
@@ -132,13 +133,14 @@ func (l *loop) takeReplies(now time.Duration) bool {
 			}
 			n++
 			if r := w.Reply(record); r.Count > 0 {
+				l.link.acked = l.link.acked || l.ack.mode == ackNone
 				l.working -= int(r.Count)
 				l.ack.finished(l.win.widen(r.Place), int(r.Count), r.Code, r.Ack, now)
 			}
 		}
 		if n > 0 {
 			w.Out().Release()
-			w.Wake()
+			w.WakeForRoom()
 			taken += n
 		}
 	}
@@ -160,7 +162,7 @@ func (l *loop) flush(now time.Duration) bool {
 		sent, err := l.link.sock.send(l.sends[:n])
 		l.stats.Flushes.Add(1)
 		if err != nil && !wouldBlock(err) {
-			l.link.lost(now, "send", err)
+			l.link.cannotSend(now, err)
 			return true
 		}
 		if sent < size {
@@ -172,7 +174,7 @@ func (l *loop) flush(now time.Duration) bool {
 			l.out.took(sent, l.settle)
 		}
 	}
-	if l.out.len() == 0 {
+	if l.out.len() == 0 && l.link.phase != lingering {
 		l.link.wrote = now
 	}
 	return busy

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"errors"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -8,6 +10,17 @@ import (
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/queue"
 )
+
+// openPoller makes what the loop blocks in.
+func (l *loop) openPoller() (err error) {
+	if l.poller, err = netpoll.OpenPoller(); err != nil {
+		return fmt.Errorf("open the poller: %w", err)
+	}
+	if l.nudge, err = newNudge(l.poller); err != nil {
+		return errors.Join(fmt.Errorf("open the poller: %w", err), l.poller.Close())
+	}
+	return nil
+}
 
 // wake wakes the loop from the poller. Any goroutine.
 func (l *loop) wake() {
@@ -43,6 +56,7 @@ func (l *loop) close() error {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
+	l.nudge.close()
 	return l.poller.Close()
 }
 
@@ -58,7 +72,7 @@ func (l *loop) spin() error {
 			continue
 		}
 		if busy {
-			l.trigger(l.spinTask)
+			l.nudge.send()
 			return nil
 		}
 		if l.sleep() {

@@ -62,6 +62,19 @@ func (r *seqRuns) eachIn(in seqRange, base, next uint64, f func(place, n uint64)
 	}
 }
 
+// eachLate calls f with the places in [base, next) of messages that filled gaps,
+// with numbers up to seq.
+func (r *seqRuns) eachLate(seq, base, next uint64, f func(place, n uint64)) {
+	for i := range r.list {
+		run := &r.list[i]
+		from, end := max(run.place, base), r.endOf(i, next)
+		if !run.late || run.gone || from >= end || run.seq+(from-run.place) > seq {
+			continue
+		}
+		f(from, min(end-from, seq-(run.seq+(from-run.place))+1))
+	}
+}
+
 // endOf is the place behind the i-th run, the window ending at next.
 func (r *seqRuns) endOf(i int, next uint64) uint64 {
 	if i+1 < len(r.list) {

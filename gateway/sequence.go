@@ -60,6 +60,13 @@ func (s *sequence) resume(first uint64) verdict {
 	return v
 }
 
+// pass passes over the numbers before seq, which is about to be accepted.
+func (s *sequence) pass(seq uint64) verdict {
+	v := s.jump(seq)
+	s.expect = seq
+	return v
+}
+
 // jump passes over the numbers from expect up to seq-1.
 func (s *sequence) jump(seq uint64) verdict {
 	v := verdict{gap: noRange, skipped: noRange}

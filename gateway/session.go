@@ -20,17 +20,20 @@ func (s *session) restore(l *loop) {
 	if !l.set.traits.Sequenced || e.Session == "" {
 		return
 	}
-	s.id, s.restored = e.Session, true
+	s.id, s.restored, s.saved = e.Session, true, e
 	l.win.runs.low = e.Seq
 	l.log.Info("session restored", "session", e.Session, "seq", e.Seq)
 }
 
 // save notes in the state file how far the session has come.
 func (s *session) save(l *loop) {
-	if l.cfg.State == nil || s.id == "" {
+	if l.cfg.State == nil || !l.set.traits.Sequenced {
 		return
 	}
-	now := stateEntry{s.id, l.win.runs.watermark(l.win.base, l.win.next)}
+	var now stateEntry // of a session without a name nothing can be resumed
+	if s.id != "" {
+		now = stateEntry{s.id, l.win.runs.watermark(l.win.base, l.win.next)}
+	}
 	if now != s.saved {
 		s.saved = now
 		l.cfg.State.set(l.cfg.URL, now)

@@ -148,13 +148,13 @@ func (p *slabPool) idle(id uint16, dispatched int) bool {
 	return p.table.Refs(id) == slabShare-dispatched
 }
 
-// close unmaps what is free. Slabs that a stuck handler still reads stay mapped.
+// close unmaps all slabs, after the workers have ended and their handlers were
+// closed: nobody reads a message any more.
 func (p *slabPool) close() {
-	p.collect()
-	for _, list := range p.free {
-		for _, id := range list {
-			p.unmap(id)
+	for id := range p.table.Len() {
+		if slab := p.table.At(uint16(id)); slab.Data != nil {
+			unmapSlab(slab.Data)
+			slab.Data = nil
 		}
 	}
-	clear(p.free)
 }

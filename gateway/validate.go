@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
@@ -18,7 +19,7 @@ import (
 const (
 	maxWorkers    = 1024
 	maxRing       = 1 << 24
-	maxInFlight   = 1 << 28
+	maxInFlight   = 1 << 24
 	maxMaxMessage = 1 << 30
 )
 
@@ -73,6 +74,9 @@ func (c *Config) validate() (settings, error) {
 		s.ack = c.checkAck(s.traits, &faults)
 	}
 	s.selector = c.checkDispatch(&faults)
+	if !utf8.Valid(c.Token) && s.upstream.scheme == "fg" {
+		faults.add("--token-file: the secret is not UTF-8, which fg:// sends as JSON")
+	}
 	if c.Token == nil && strings.Contains(strings.ReplaceAll(c.Hello, "{{", ""), "{token}") {
 		faults.add("--hello: {token} needs --token-file")
 	}

@@ -78,6 +78,21 @@ func (w *window) finish(place uint64, n int, code worker.Code) {
 	}
 }
 
+// lateBelow reports whether a message that filled a gap, with a number up to seq,
+// is not finished.
+func (w *window) lateBelow(seq uint64) bool {
+	found := false
+	w.runs.eachLate(seq, w.base, w.next, func(place, n uint64) {
+		for n > 0 && !found {
+			k, finished := w.finished.run(place, n)
+			found = !finished
+			place += k
+			n -= k
+		}
+	})
+	return found
+}
+
 func (w *window) code(place uint64) worker.Code {
 	if len(w.codes) == 0 {
 		return worker.OK

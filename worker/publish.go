@@ -53,7 +53,9 @@ func (w *Worker) commit(r Reply) {
 		if w.stopping() {
 			return
 		}
+		w.wantsRoom.Store(true)
 		w.park(w.hasRoom)
+		w.wantsRoom.Store(false)
 		b = w.out.Reserve(w.wants)
 	}
 	r.put(b, aside)
@@ -71,6 +73,7 @@ func (w *Worker) free(slab uint16, n int) {
 	}
 	w.freed.slab = slab
 	w.freed.n += n
+	w.took = true
 }
 
 // publish hands over everything of this turn: data, then replies, then the room
@@ -85,8 +88,8 @@ func (w *Worker) publish() {
 		w.took = false
 		w.in.release()
 		if w.records == 0 {
-			// Every message of the batch was put off. The loop may be waiting for
-			// the room that they left.
+			// Nothing was finished: messages were put off, or copied out. The loop
+			// may be waiting for the room that they left.
 			w.commit(Reply{})
 		}
 	}

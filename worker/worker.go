@@ -47,7 +47,7 @@ type Worker struct {
 		n    int
 	} // references to give back
 	records int    // replies committed and not rung for
-	took    bool   // descriptors taken since the last publish
+	took    bool   // descriptors taken, or data given up, since the last publish
 	scratch []byte // rendered ack
 	wants   int    // bytes of the reply that waits for room
 
@@ -58,7 +58,9 @@ type Worker struct {
 	parked   atomic.Bool
 	token    chan struct{} // one for each time that parked was taken away
 	draining atomic.Bool
-	aside    sync.Map // place -> ack too long for the ring
+	// wantsRoom: it is parked, or about to, until there is room in out.
+	wantsRoom atomic.Bool
+	aside     sync.Map // place -> ack too long for the ring
 }
 
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
@@ -88,7 +90,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 func (w *Worker) In() *Inbox { return w.in }
 
 // Out is the ring of replies from this worker, the loop its consumer. Who has
-// released room in it must call Wake.
+// released room in it must call WakeForRoom.
 func (w *Worker) Out() *ring.Bytes { return w.out }
 
 // Wake wakes the worker if it is parked. Any goroutine, after it has published
@@ -96,6 +98,15 @@ func (w *Worker) Out() *ring.Bytes { return w.out }
 func (w *Worker) Wake() {
 	if w.parked.Load() && w.parked.CompareAndSwap(true, false) {
 		w.token <- struct{}{}
+	}
+}
+
+// WakeForRoom wakes the worker if it waits for room in Out. Loop only, after it has
+// released some: the worker says that it waits before it looks a last time, and the
+// loop releases before it looks whether the worker waits.
+func (w *Worker) WakeForRoom() {
+	if w.wantsRoom.Load() {
+		w.Wake()
 	}
 }
 

@@ -1,0 +1,37 @@
+package gateway
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+)
+
+// nudge is an eventfd by which a busy loop gets itself called again by the poller,
+// behind the events that wait there. A task would not do: the poller runs tasks
+// until there are none, and a task that posts itself keeps it from the socket.
+type nudge int
+
+// newNudge registers the eventfd, edge-triggered: each write is an event, and
+// nobody needs to read.
+func newNudge(p *netpoll.Poller) (nudge, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		return -1, fmt.Errorf("make an eventfd: %w", err)
+	}
+	if err := p.AddRead(&netpoll.PollAttachment{FD: fd}, true); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return nudge(fd), nil
+}
+
+func (n nudge) send() {
+	one := [8]byte{1} // either byte order counts up
+	if _, err := unix.Write(int(n), one[:]); err != nil && err != unix.EAGAIN {
+		panic(fmt.Sprintf("gateway: write to an eventfd: %v", err))
+	}
+}
+
+func (n nudge) close() { unix.Close(int(n)) }
