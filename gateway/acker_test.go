@@ -22,6 +22,7 @@ type ackModel struct {
 	now time.Duration
 
 	// The server's view.
+	first     uint64          // of the session
 	sent      uint64          // highest number ever sent
 	done      map[uint64]bool // acked, on any connection
 	base      uint64          // all up to it are acked
@@ -46,6 +47,7 @@ func newAckModel(mode ackMode, inFlight, pack int) *ackModel {
 	}
 	m.out.pack = pack
 	m.ack = acker{mode: mode, win: m.win, out: &m.out, interval: 100, sent: func(worker.Code, int) {}}
+	m.first = 1
 	m.seq.restart(1)
 	m.connect()
 	return m
@@ -62,6 +64,15 @@ func (m *ackModel) connect() {
 	if v := m.seq.resume(m.cursor); !v.skipped.empty() {
 		m.ack.waive(v.skipped, m.now)
 	}
+}
+
+// newSession connects to a server that knows nothing of before.
+func (m *ackModel) newSession() {
+	m.first = m.sent + 1000
+	m.win.forsake()
+	m.seq.restart(m.first)
+	m.base, m.sent = m.first-1, m.first-1
+	m.connect()
 }
 
 func (m *ackModel) arrive(t *rapid.T, n int) {
@@ -193,8 +204,19 @@ func TestAcksReachTheServer(t *testing.T) {
 		mode := rapid.SampledFrom([]ackMode{ackEach, ackOrdered, ackRange}).Draw(t, "mode")
 		m := newAckModel(mode, rapid.IntRange(1, 200).Draw(t, "in-flight"), rapid.IntRange(0, 3).Draw(t, "pack"))
 		var partial []byte
+		online := true
+		drop := func() {
+			m.ack.disconnect()
+			m.win.disconnect()
+			partial = partial[:0]
+			online = false
+		}
 		t.Repeat(map[string]func(*rapid.T){
-			"arrive": func(t *rapid.T) { m.arrive(t, rapid.IntRange(1, 100).Draw(t, "n")) },
+			"arrive": func(t *rapid.T) {
+				if online {
+					m.arrive(t, rapid.IntRange(1, 100).Draw(t, "n"))
+				}
+			},
 			"finish": func(t *rapid.T) {
 				code := worker.OK
 				if rapid.IntRange(0, 9).Draw(t, "fails") == 0 {
@@ -204,15 +226,24 @@ func TestAcksReachTheServer(t *testing.T) {
 			},
 			"send": func(t *rapid.T) { m.kernelTakes(t, rapid.IntRange(1, 900).Draw(t, "bytes"), &partial) },
 			"time": func(t *rapid.T) { m.now += 60; m.ack.tell(m.now, false) },
-			"reconnect": func(t *rapid.T) {
-				m.ack.disconnect()
-				m.win.disconnect()
-				partial = partial[:0]
-				m.connect()
+			"drop": func(t *rapid.T) { drop() },
+			"resume": func(t *rapid.T) {
+				if !online {
+					m.connect()
+					online = true
+				}
+			},
+			"new session": func(t *rapid.T) {
+				drop()
+				m.newSession()
+				online = true
 			},
 			"": m.check,
 		})
 		// Wind up: everything arrives, is finished and acked.
+		if !online {
+			m.connect()
+		}
 		for rounds := 0; m.cursor <= m.sent || len(m.working) > 0 || m.out.len() > 0 || m.ack.owed; rounds++ {
 			if rounds > 100_000 {
 				t.Fatalf("stuck: sent %d, cursor %d, window [%d,%d), order %d, owed %v, unsent %d, runs %v",
@@ -223,7 +254,7 @@ func TestAcksReachTheServer(t *testing.T) {
 			m.ack.tell(m.now, true)
 			m.kernelTakes(t, 1<<20, &partial)
 		}
-		for s := uint64(1); s <= m.sent; s++ {
+		for s := m.first; s <= m.sent; s++ {
 			if !m.done[s] {
 				t.Fatalf("%d of %d was never acked", s, m.sent)
 			}
