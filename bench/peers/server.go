@@ -2,13 +2,12 @@ package peers
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"feedgate/gateway/wire/fg1"
 )
@@ -44,23 +43,21 @@ func (s *Server) Serve(c *net.TCPConn) (Served, error) {
 		return Served{}, fmt.Errorf("login: %w", err)
 	}
 	served := Served{Client: client, Verified: s.Verify && client != "limit"}
-	var acks counter = new(volume)
-	var sent atomic.Uint64
-	if served.Verified {
-		acks = newLedger(s.Messages, &sent, c)
-	}
 	start, cpu := time.Now(), processCPU()
-	sending := make(chan error, 1)
-	go func() { sending <- s.send(c, &sent) }()
-	err = receive(c, acks, s.Messages)
-	served.Elapsed, served.CPU = time.Since(start), processCPU()-cpu
+	fd, err := takeDescriptor(c)
 	if err != nil {
-		c.Close() // ends the sender
+		return served, err
 	}
-	served.Messages = min(acks.count(), s.Messages) // by volume, BYE counts as well
-	err = errors.Join(err, <-sending)
+	defer unix.Close(fd)
+	x := &exchange{s: s, fd: fd, acks: new(volume)}
+	if served.Verified {
+		x.acks = newLedger(s.Messages, &x.sent, x)
+	}
+	err = x.run()
+	served.Elapsed, served.CPU = time.Since(start), processCPU()-cpu
+	served.Messages = min(x.acks.count(), s.Messages) // by volume, BYE counts as well
 	if err == nil {
-		err = finish(c, acks)
+		err = finish(fd, x.acks)
 	}
 	return served, err
 }
@@ -83,36 +80,6 @@ func (s *Server) welcome(c net.Conn) (client string, err error) {
 	return hello.Client, err
 }
 
-// send stores to sent, before they go out, how many messages a client may have
-// seen.
-func (s *Server) send(c net.Conn, sent *atomic.Uint64) error {
-	frame := fg1.HeaderSize + s.Size
-	batch := max(1, sendSize/frame)
-	payload := make([]byte, s.Size)
-	for i := range payload {
-		payload[i] = byte(i)
-	}
-	block := make([]byte, 0, batch*frame)
-	for range batch {
-		block = fg1.AppendFrame(block, fg1.Data, 0, 0, 0, payload)
-	}
-	for seq := uint64(1); seq <= s.Messages; {
-		n := int(min(uint64(batch), s.Messages-seq+1))
-		for at := 0; at < n*frame; at += frame {
-			fg1.PutHeader(block[at:], fg1.Data, 0, 0, seq, s.Size)
-			seq++
-		}
-		sent.Store(seq - 1)
-		if _, err := c.Write(block[:n*frame]); err != nil {
-			return fmt.Errorf("send: %w", err)
-		}
-	}
-	if _, err := c.Write(fg1.AppendFrame(nil, fg1.Bye, 0, fg1.CodeOK, 0, nil)); err != nil {
-		return fmt.Errorf("send BYE: %w", err)
-	}
-	return nil
-}
-
 // counter takes what a client sends.
 type counter interface {
 	take(b []byte) error
@@ -129,36 +96,28 @@ func (v *volume) take(b []byte) error {
 
 func (v *volume) count() uint64 { return v.bytes / fg1.HeaderSize }
 
-func receive(c net.Conn, acks counter, messages uint64) error {
-	buf := make([]byte, readSize)
-	for acks.count() < messages {
-		n, err := c.Read(buf)
-		if err != nil {
-			return fmt.Errorf("receive: %d of %d acks: %w", acks.count(), messages, err)
-		}
-		if err := acks.take(buf[:n]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // finish lets the client close first, and has what it still sends checked.
-func finish(c net.Conn, acks counter) error {
-	if err := c.SetReadDeadline(time.Now().Add(closeTimeout)); err != nil {
+func finish(fd int, acks counter) error {
+	wait := unix.NsecToTimeval(closeTimeout.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait); err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
 		return err
 	}
 	buf := make([]byte, 4<<10)
 	for {
-		n, err := c.Read(buf)
-		if err := acks.take(buf[:n]); err != nil {
-			return err
-		}
-		if err == io.EOF {
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return fmt.Errorf("waiting for the client to close: %w", err)
+		case n == 0:
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("waiting for the client to close: %w", err)
+		if err := acks.take(buf[:n]); err != nil {
+			return err
 		}
 	}
 }
