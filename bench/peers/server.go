@@ -13,7 +13,7 @@ import (
 )
 
 // sendSize is how much the server gives the kernel at once.
-const sendSize = 128 << 10
+const sendSize = 256 << 10
 
 // Server is an FG/1 server that costs as little as one can: it sends the same
 // messages again and again, as fast as they are taken, and patches nothing but
