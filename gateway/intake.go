@@ -9,9 +9,9 @@ import (
 
 const (
 	// decodeBatch is how many messages are framed before they are dispatched.
-	decodeBatch = 512
+	decodeBatch = 1024
 	// runLimit is the longest run of consecutive messages that one worker gets.
-	runLimit = 128
+	runLimit = 512
 	// readLeast is the least room worth a read when a fresh slab can be had.
 	readLeast = 16 << 10
 )

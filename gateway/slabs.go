@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	slabSize = 256 << 10 // of the usual slab, bytes
+	slabSize = 512 << 10 // of the usual slab, bytes
 	slabMin  = 512
 	// slabShare is the loop's references to the slab that it fills: more than a
 	// slab has messages, so that workers cannot free it before the loop lets go.
