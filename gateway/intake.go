@@ -33,6 +33,7 @@ type intake struct {
 	data       []byte // of the slab
 	filled     int
 	readAt     time.Duration // when the last bytes came
+	bulk       bool          // they were many, and none came since
 	dispatched int           // messages of the slab that were given to workers
 
 	turnTo int   // worker that is next to get a run
@@ -133,7 +134,7 @@ func (in *intake) read(now time.Duration) bool {
 	l.stats.Reads.Add(1)
 	switch {
 	case err != nil && wouldBlock(err):
-		l.link.readable = false
+		l.link.readable, in.bulk = false, false
 		return false
 	case err != nil:
 		l.link.lost(now, "receive", err)
@@ -151,6 +152,7 @@ func (in *intake) read(now time.Duration) bool {
 	in.readAt = now
 	in.filled += n
 	in.more = true
+	in.bulk = n >= bulkRead
 	return true
 }
 

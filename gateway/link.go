@@ -95,6 +95,9 @@ func (k *link) edge(event netpoll.IOEvent) {
 // decoding reports whether received bytes are to be decoded and dispatched.
 func (k *link) decoding() bool { return k.phase == login || k.phase == open || k.phase == finishing }
 
+// mayLook reports whether the socket is worth a look without an edge.
+func (k *link) mayLook() bool { return k.phase == open && k.l.in.bulk && !k.l.paused }
+
 // reading reports whether more is to be read now.
 func (k *link) reading() bool { return (k.phase == login || k.phase == open) && k.readable }
 

@@ -21,6 +21,10 @@ const (
 	// maxTurns bounds how long the loop goes on without asking the poller, whose
 	// edges tell that the socket is writable again and which runs what was posted.
 	maxTurns = 64
+	// When a read brought bulkRead bytes or more and nothing is left to do, the
+	// loop waits gatherTime and reads again before it blocks.
+	bulkRead   = 64 << 10
+	gatherTime = 50 * time.Microsecond
 )
 
 // loop is the goroutine between the socket and the workers. It turns as long as

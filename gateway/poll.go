@@ -75,11 +75,26 @@ func (l *loop) spin() error {
 			l.nudge.send()
 			return nil
 		}
+		if l.link.mayLook() {
+			l.gather()
+			continue
+		}
 		if l.sleep() {
 			return nil
 		}
 		runtime.Gosched()
 	}
+}
+
+// gather lets workers run for a moment, then has the next turn look at the socket
+// though no edge has come. Under a bulk flow the next bytes are on their way: the
+// feed and this process both save a wake-up, and one read finds more. A look that
+// finds nothing ends it until the next bulk.
+func (l *loop) gather() {
+	for end := l.now() + gatherTime; l.now() < end; {
+		runtime.Gosched()
+	}
+	l.link.readable = true
 }
 
 // sleep readies the loop for blocking; false when there is something to do first.
