@@ -36,7 +36,7 @@ fuzz: ## every fuzz target for FUZZTIME=60s
 		targets=$$($(GO) test -list '^Fuzz' "$$pkg"); \
 		for target in $$(printf '%s\n' "$$targets" | grep '^Fuzz' || true); do \
 			echo "$$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg"; \
 		done; \
 	done
 
