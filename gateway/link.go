@@ -35,7 +35,7 @@ const (
 	// finished and acked before the connection ends.
 	errorGrace = time.Second
 	// lingerTime is how long the server has to close after its TCP has
-	// acknowledged all, SPEC section 2.
+	// acknowledged all.
 	lingerTime = time.Second
 	// lingerReads bounds the reading in one turn.
 	lingerReads = 64

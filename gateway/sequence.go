@@ -12,7 +12,7 @@ const (
 	back                 // falls back within the connection: a protocol error
 )
 
-// maxGaps is how many gaps are remembered, SPEC section 3.
+// maxGaps is how many gaps are remembered, as docs/protocol.md says.
 const maxGaps = 1024
 
 // seqRange is the numbers from first up to last.

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// statePeriod is how often a changed state is written; SPEC section 2 allows it
-// to be 1 s old.
+// statePeriod is how often a changed state is written. Users are promised that it
+// is at most 1 s old.
 const statePeriod = 500 * time.Millisecond
 
 // State is the --state file: for each upstream the session and the last contiguous

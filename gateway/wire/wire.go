@@ -121,7 +121,7 @@ type Input struct {
 	// it.
 	Event Event
 
-	// Ignored counts messages that were signs of life only.
+	// Ignored counts messages that were signs of life only; the loop does not care.
 	Ignored int
 }
 
