@@ -209,6 +209,9 @@ func (k *link) nextDue() time.Duration {
 		if l.out.len() > 0 {
 			due = earliest(due, k.wrote+l.cfg.WriteTimeout)
 		}
+		if l.short {
+			due = earliest(due, l.lastTurn+slabRetry)
+		}
 		if k.phase == open && l.cfg.IdleTimeout != NoTimeout && !l.paused {
 			due = earliest(due, k.heard+l.cfg.IdleTimeout)
 		}

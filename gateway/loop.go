@@ -55,6 +55,7 @@ type loop struct {
 	lastTurn  time.Duration
 	paused    bool // the last turn did not want to read
 	unsaidAt  time.Duration
+	short     bool // logged that the kernel gives no memory
 
 	poller   *netpoll.Poller
 	nudge    nudge
@@ -117,6 +118,7 @@ func (l *loop) turn() bool {
 	busy = l.flush(now) || busy
 	l.observe(now)
 	l.logUnsaid(now)
+	l.logMemory()
 	busy = l.link.step(now) || busy
 	l.publishStats()
 	return busy || l.out.len() > 0 && l.link.writable
@@ -215,6 +217,15 @@ func (l *loop) logUnsaid(now time.Duration) {
 	}
 	l.log.Warn("messages refused; --ack-template has no {code}, so no ack is sent for them", "messages", l.ack.unsaid)
 	l.ack.unsaid, l.unsaidAt = 0, now+time.Second
+}
+
+// logMemory says, once each time, that reading waits for memory from the kernel.
+func (l *loop) logMemory() {
+	if short := l.slabs.failed != nil; short != l.short {
+		if l.short = short; short {
+			l.log.Error("no memory for a read buffer; reading waits", "error", l.slabs.failed)
+		}
+	}
 }
 
 func (l *loop) publishStats() {

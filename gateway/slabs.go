@@ -3,11 +3,16 @@ package gateway
 import (
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/Workiva/go-datastructures/queue"
 
 	"feedgate/worker"
 )
+
+// slabRetry is how long the loop waits before it asks again for memory that the
+// kernel did not give.
+const slabRetry = 100 * time.Millisecond
 
 const (
 	slabSize = 512 << 10 // of the usual slab, bytes
@@ -26,6 +31,8 @@ type slabPool struct {
 	size  int   // of the usual slab
 	limit int64 // bytes
 	used  int64 // bytes allocated, whether handed out or free
+
+	failed error // the kernel gave no memory the last time; nil: it did
 
 	free  map[int][]uint16 // by size in multiples of the usual
 	empty []uint16         // table slots without memory
@@ -105,7 +112,7 @@ func (p *slabPool) take(n int) (uint16, bool) {
 		return 0, false
 	}
 	data, err := mapSlab(int(size))
-	if err != nil {
+	if p.failed = err; err != nil {
 		return 0, false
 	}
 	id := p.empty[len(p.empty)-1]

@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestSlabPoolAgainstModel: whatever is taken and given back, no slab is handed out
+// twice, sizes are as asked, and memory stays in its bounds.
+func TestSlabPoolAgainstModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		memory := rapid.Int64Range(4<<10, 4<<20).Draw(t, "memory")
+		frame := rapid.Int64Range(1, memory/4).Draw(t, "frame")
+		p := newSlabPool(memory, frame)
+		defer p.close()
+		held := map[uint16]int{} // messages dispatched
+		release := func(id uint16) {
+			p.letGo(id, held[id])
+			if n := held[id]; n > 0 {
+				p.table.Release(id, n)
+			}
+			delete(held, id)
+		}
+		for range rapid.IntRange(1, 100).Draw(t, "steps") {
+			if len(held) > 0 && rapid.Bool().Draw(t, "release") {
+				for id := range held {
+					release(id)
+					break
+				}
+				continue
+			}
+			n := int(rapid.Int64Range(0, frame).Draw(t, "n"))
+			id, ok := p.take(n)
+			if !ok {
+				if len(held) < 2 {
+					t.Fatalf("no slab of %d bytes beside %d held, of %d bytes in all", n, len(held), memory)
+				}
+				continue
+			}
+			if _, twice := held[id]; twice {
+				t.Fatalf("slab %d handed out twice", id)
+			}
+			if got := len(p.table.At(id).Data); got < n {
+				t.Fatalf("slab of %d bytes, want %d", got, n)
+			}
+			held[id] = rapid.IntRange(0, 5).Draw(t, "messages")
+			used := int64(0)
+			for i := range p.table.Len() {
+				used += int64(len(p.table.At(uint16(i)).Data))
+			}
+			if used != p.used || used > p.limit {
+				t.Fatalf("%d bytes mapped, %d counted, limit %d", used, p.used, p.limit)
+			}
+		}
+		for len(held) > 0 {
+			for id := range held {
+				release(id)
+				break
+			}
+		}
+		p.collect()
+	})
+}
