@@ -86,7 +86,7 @@ func (in *intake) judge(seq uint64, now time.Duration, take func(late bool)) err
 			l.ack.repeat(seq, now)
 		}
 	case back:
-		return wire.Errorf(wire.SeqBack, protocolErrorCode, "DATA seq %d after seq %d", seq, l.seq.expect-1)
+		return wire.Errorf(wire.SeqBack, wire.CloseProtocolError, "DATA seq %d after seq %d", seq, l.seq.expect-1)
 	}
 	return nil
 }

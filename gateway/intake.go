@@ -50,7 +50,7 @@ func (in *intake) init(l *loop) {
 func (in *intake) reset() {
 	in.dropSlab()
 	in.cur = wire.Input{Msgs: in.cur.Msgs[:0], Out: in.cur.Out[:0]}
-	in.next, in.failed, in.more = 0, nil, false
+	in.next, in.failed, in.more, in.bulk = 0, nil, false, false
 }
 
 func (in *intake) dropSlab() {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/fg1"
 )
 
 // stopping is how the loop comes to its end.
@@ -27,7 +26,7 @@ func (l *loop) drain() {
 	l.stop.deadline = l.now() + l.cfg.DrainTimeout
 	l.stop.leaving = true
 	l.log.Info("draining", "in_flight", l.win.span(), "timeout", l.cfg.DrainTimeout)
-	l.link.finish(fg1.CodeShuttingDown, l.now())
+	l.link.finish(wire.CloseShuttingDown, l.now())
 }
 
 // abort ends it at once.
@@ -48,7 +47,7 @@ func (l *loop) exit() {
 	l.stop.done = true
 	owed := l.link.owed
 	if l.link.sock.fd >= 0 {
-		owed = l.win.owed()
+		owed = l.win.owed() + l.ack.unsent
 	}
 	if l.working > 0 || owed > 0 {
 		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("%w: %d with workers, %d acknowledgements not sent",
@@ -76,7 +75,7 @@ func (k *link) step(now time.Duration) bool {
 		}
 	case login, open:
 		if l.stop.leaving {
-			k.finish(fg1.CodeShuttingDown, now)
+			k.finish(wire.CloseShuttingDown, now)
 			break
 		}
 		k.checkAlive(now)

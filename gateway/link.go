@@ -10,11 +10,8 @@ import (
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 
 	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
-
-const protocolErrorCode = fg1.CodeProtocolError
 
 // phase is where a connection stands. It goes down the list; lost connections
 // skip the rest.
@@ -109,7 +106,7 @@ func (k *link) event(e wire.Event, now time.Duration) {
 	case wire.EventReady:
 		k.ready(e, now)
 	case wire.EventClose:
-		if e.Code == worker.Code(fg1.CodeBadToken) && !k.l.session.reached {
+		if e.Code == wire.CloseBadToken && !k.l.session.reached {
 			k.l.fail(fmt.Errorf("%s: the server refused the token; see --token-file", k.addr))
 		}
 		if k.phase == login {
@@ -124,7 +121,7 @@ func (k *link) event(e wire.Event, now time.Duration) {
 func (k *link) ready(e wire.Event, now time.Duration) {
 	if offered := k.offered(e); offered != "" {
 		k.l.fail(fmt.Errorf("%s: the server does not take %q acks; see --ack", k.addr, offered))
-		k.finish(fg1.CodeBadRequest, now)
+		k.finish(wire.CloseBadRequest, now)
 		return
 	}
 	k.phase, k.deadline = open, 0
@@ -153,7 +150,7 @@ func (k *link) peerCloses(clean bool, now time.Duration) {
 	if clean && k.l.cfg.ExitOnClose {
 		k.l.stop.leaving = true
 	}
-	k.finish(worker.OK, now)
+	k.finish(wire.CloseOK, now)
 	k.deadline = 0
 }
 

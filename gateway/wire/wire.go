@@ -165,6 +165,16 @@ type Event struct {
 	Clean bool
 }
 
+// Why a connection is closed, as FG/1 numbers it; a protocol with codes of its own
+// translates.
+const (
+	CloseOK            worker.Code = 0
+	CloseBadRequest    worker.Code = 2
+	CloseBadToken      worker.Code = 4
+	CloseProtocolError worker.Code = 5
+	CloseShuttingDown  worker.Code = 6
+)
+
 // Reasons of protocol errors, as they are counted.
 const (
 	BadLength    = "bad_length"
