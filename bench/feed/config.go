@@ -17,11 +17,15 @@ type Config struct {
 
 	// Count is the messages per session; 0: endless, or with Replay every line
 	// once; Endless: endless in any case.
-	Count   int64
-	Size    int     // payload bytes of a synthetic message; default 64
-	Replay  string  // path of a file whose lines are the messages; empty: synthetic
-	Rate    float64 // messages per second and session; 0: flat out
-	Clients int     // sessions to wait for before the feed may end; default 1
+	Count int64
+	// Duration is how long after its first connection's beginning a session ends, if
+	// Count does not end it before: no further message is rendered then, and the last
+	// one that was is the last there is. 0: Count alone ends it.
+	Duration time.Duration
+	Size     int     // payload bytes of a synthetic message; default 64
+	Replay   string  // path of a file whose lines are the messages; empty: synthetic
+	Rate     float64 // messages per second and session; 0: flat out
+	Clients  int     // sessions to wait for before the feed may end; default 1
 
 	Parts  int // fg: frames a message is sent in, all but the last with MORE; default 1
 	Batch  int // most messages rendered and written at once; default 8192, with chaos 64
@@ -45,7 +49,7 @@ type Config struct {
 	Log *slog.Logger // default slog.Default()
 }
 
-// Endless as Config.Count never ends a session.
+// Endless as Config.Count never ends a session; Config.Duration still may.
 const Endless = -1
 
 const (
@@ -97,6 +101,7 @@ func (c *Config) validate() error {
 	_, known := protocols[c.Protocol]
 	check(known, "--protocol: %q cannot be served, choose one of %s", c.Protocol, protocolNames())
 	check(c.Count >= Endless, "--count: %d is less than 0", c.Count)
+	check(c.Duration >= 0, "--duration: %v is less than 0", c.Duration)
 	check(c.Size >= 1 && c.Size <= maxSize, "--size: %d is not from 1 to %d bytes", c.Size, maxSize)
 	check(c.Rate >= 0 && c.Rate <= 1e9, "--rate: %g is not from 0 to 1e9 messages per second", c.Rate)
 	check(c.Clients >= 1, "--clients: %d is less than 1", c.Clients)

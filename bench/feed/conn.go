@@ -16,9 +16,20 @@ const (
 	turnBytes = 256 << 10
 	// maxReplies bounds what a client that does not read can make the feed owe it.
 	maxReplies = 64 << 10
-	// minPause is the shortest time between two batches at a rate. Without it, what
-	// falls due during a write would be written at once, in ever so small pieces.
-	minPause = 200 * time.Microsecond
+	// pace is the grid of time on which batches go out at a rate: what falls due
+	// between two of its points goes out at the next, or a high rate would be a write
+	// a message. What falls due more seldom goes out when it is due.
+	//
+	// Latency counts from when a message was due, so about half of pace stands in
+	// everybody's median. Points closer together cost more than they give: a batch
+	// wakes threads three times (the watch for the timer, the loop for the batch, the
+	// loop for the acks), at about 20 µs of processor time each on a virtual machine.
+	// Measured on one of 2 cores, at 10,000 to 200,000 messages a second, median and
+	// share of a core: with 100 µs, 80 to 150 µs and 0.5; with 50 µs up to a fifth less
+	// and 0.6; with 20 µs nothing less, as wake-ups take longer than that; with a pause of
+	// 200 µs behind each batch, 190 to 220 µs and 0.4. It is a grid and no pause,
+	// because a wake-up comes 60 µs late, and that would be added to each pause.
+	pace = 100 * time.Microsecond
 )
 
 // connState is how far a connection has come.
@@ -138,6 +149,7 @@ func (c *conn) fill() bool {
 		return false
 	}
 	c.l.look()
+	c.ses.expire(c.l.now)
 	n := c.room()
 	if n == 0 || c.l.cfg.Chaos.any() && !c.dare() {
 		return false
@@ -171,7 +183,7 @@ func (c *conn) room() uint64 {
 	}
 	due := max(c.ses.lat.dueBy(c.l.now), c.next) - c.next + 1
 	if due <= n {
-		c.pause = c.l.now + minPause
+		c.pause = c.l.now - c.l.now%pace + pace
 	}
 	return min(n, due)
 }
@@ -236,6 +248,14 @@ func (c *conn) tick() (next time.Duration) {
 			c.pump()
 		}
 		next = min(next, c.nextPing)
+	}
+	if s := c.ses; s != nil {
+		if s.expire(now) {
+			c.pump()
+		}
+		if now < s.ends {
+			next = min(next, s.ends)
+		}
 	}
 	if c.resume > 0 && now >= c.resume {
 		c.pump()

@@ -11,9 +11,9 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// What falls due while a batch is written waits for the pause's end, so that a
+// What falls due between two points of the grid waits for the next one, so that a
 // high rate makes batches and not a write a message.
-func TestRatePause(t *testing.T) {
+func TestRatePace(t *testing.T) {
 	cfg, err := Config{Rate: 1e6, Window: 500}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
@@ -31,17 +31,32 @@ func TestRatePause(t *testing.T) {
 		c.next += n
 		s.led.hand(c.next)
 	}
-	send(100*time.Microsecond, 101)
-	send(110*time.Microsecond, 0)
-	if c.resume != 100*time.Microsecond+minPause {
+	send(pace, 101)
+	send(pace+10*time.Microsecond, 0)
+	if c.resume != 2*pace {
 		t.Errorf("goes on at %v", c.resume)
 	}
-	send(100*time.Microsecond+minPause, 200)
-	// The window cuts a batch short; when it opens, there is no pause.
-	send(time.Millisecond, 199)
+	// A batch that was late does not put the next one off.
+	send(2*pace+60*time.Microsecond, 160)
+	send(3*pace-1, 0)
+	send(3*pace, 40)
+	// The window cuts a batch short; when it opens, nothing is waited for.
+	send(10*pace, 199)
 	s.ack(1, 300, 0, 1)
 	s.settle(1)
-	send(time.Millisecond+10*time.Microsecond, 300)
+	send(10*pace+10*time.Microsecond, 300)
+	// What falls due later than the grid's next point goes out when it is due.
+	s.lat.period = float64(pace) * 2.5
+	s.last = c.next + 10
+	s.lat.epoch = 20*pace - time.Duration(float64(c.next-1)*s.lat.period)
+	s.ack(1, c.next-1, 0, 1)
+	s.settle(1)
+	send(20*pace, 1)
+	send(21*pace, 0)
+	if c.resume != 22*pace+pace/2 {
+		t.Errorf("goes on at %v", c.resume)
+	}
+	send(22*pace+pace/2, 1)
 }
 
 // A client that asks and does not read is dropped, before what it is owed grows.

@@ -193,6 +193,12 @@ func (l *loop) tick() {
 	for _, c := range l.conns {
 		next = min(next, c.tick())
 	}
+	for _, s := range l.lost {
+		s.expire(l.now)
+		if l.now < s.ends {
+			next = min(next, s.ends)
+		}
+	}
 	for len(l.lost) > 0 {
 		s := l.lost[0]
 		if until := s.lostAt + l.cfg.SessionTimeout; l.now < until {

@@ -76,6 +76,7 @@ func (c *conn) begin(s *session) {
 		l.wakeAt(c.nextPing)
 	}
 	l.wakeAt(l.now + l.cfg.IdleTimeout)
+	l.wakeAt(s.ends)
 	l.log.Info("session begins", "client", c.name(), "session", s.id, "connection", s.connections, "from", c.next)
 }
 

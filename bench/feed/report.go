@@ -55,6 +55,18 @@ type Report struct {
 
 	// RejectedLogins are connections that got no session.
 	RejectedLogins uint64 `json:"rejected_logins"`
+
+	hist *hdrhistogram.Histogram // of all clients, in nanoseconds; nil: no ack
+}
+
+// LatencyAt is a percentile of all clients' ack latencies, from 0, the least, to
+// 100, the greatest; they are told apart to three digits. ok is false when there
+// was no ack. A report that was read from JSON knows of none.
+func (r *Report) LatencyAt(percentile float64) (d time.Duration, ok bool) {
+	if r.hist == nil {
+		return 0, false
+	}
+	return time.Duration(r.hist.ValueAtPercentile(percentile)), true
 }
 
 // ErrAcks is what is wrong with acks: some are missing, doubled or unknown.
@@ -167,5 +179,6 @@ func (l *loop) report() Report {
 		r.Total.add(&counts)
 	}
 	all.fill(&r.Total)
+	r.hist = all.hist
 	return r
 }

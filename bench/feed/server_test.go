@@ -205,11 +205,11 @@ func TestListenFaults(t *testing.T) {
 // Every fault is named, by its flag.
 func TestConfigFaults(t *testing.T) {
 	_, err := New(Config{
-		Listen: "nowhere", Protocol: "ws", Count: -2, Size: -1, Rate: -1, Clients: -1, Parts: 2000, Batch: -1,
+		Listen: "nowhere", Protocol: "ws", Count: -2, Duration: -1, Size: -1, Rate: -1, Clients: -1, Parts: 2000, Batch: -1,
 		Window: -1, Acks: []string{"all"}, Token: []byte("x"), Heartbeat: 1, IdleTimeout: -1, SessionTimeout: -1,
 		DrainTimeout: -1, Chaos: Chaos{Reset: 2, SplitMin: 2, SplitMax: 1, StallP: 0.5},
 	})
-	for _, flag := range []string{"listen", "protocol", "count", "size", "rate", "clients", "more", "batch", "window",
+	for _, flag := range []string{"listen", "protocol", "count", "duration", "size", "rate", "clients", "more", "batch", "window",
 		"acks", "token-file", "heartbeat", "idle-timeout", "session-timeout", "drain-timeout", "chaos"} {
 		if !strings.Contains(fmt.Sprint(err), "--"+flag+": ") {
 			t.Errorf("no fault of --%s in\n%v", flag, err)

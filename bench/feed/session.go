@@ -18,6 +18,9 @@ type session struct {
 	client string
 	last   uint64 // number of the last message there will be
 
+	duration time.Duration // Config.Duration
+	ends     time.Duration // when that is over; [math.MaxInt64]: never, or no connection yet
+
 	conn     *conn // nil: between connections, or over
 	lostAt   time.Duration
 	finished bool // nothing more is expected
@@ -41,7 +44,8 @@ type session struct {
 // newSession makes the ordinal'th session. count 0 is endless.
 func newSession(id string, ordinal, count uint64, cfg *Config) *session {
 	s := &session{
-		id: id, last: count, first: 1, resendEnd: 1, high: 1,
+		id: id, last: count, duration: cfg.Duration, ends: math.MaxInt64,
+		first: 1, resendEnd: 1, high: 1,
 		batchDice: rand.New(rand.NewPCG(cfg.Seed, ordinal<<1)),
 		splitDice: rand.New(rand.NewPCG(cfg.Seed, ordinal<<1|1)),
 	}
@@ -64,6 +68,9 @@ func (s *session) sent() uint64 { return s.high - 1 }
 func (s *session) attach(c *conn, now time.Duration) uint64 {
 	if s.connections == 0 {
 		s.lat.epoch = now
+		if s.duration > 0 {
+			s.ends = now + s.duration
+		}
 	}
 	s.conn = c
 	s.connections++
@@ -72,6 +79,22 @@ func (s *session) attach(c *conn, now time.Duration) uint64 {
 	s.led.open(s.first)
 	s.lat.reconnect()
 	return s.first
+}
+
+// expire ends the session where it stands once its time is up: behind what was
+// rendered, and between connections behind what was handed to a socket. It returns
+// true when fewer messages are to come for it.
+func (s *session) expire(now time.Duration) (fewer bool) {
+	if now < s.ends {
+		return false
+	}
+	last := s.sent()
+	if s.conn != nil {
+		last = max(last, s.conn.next-1)
+	}
+	fewer = last < s.last
+	s.last = min(s.last, last)
+	return fewer
 }
 
 // detach ends the connection and keeps what it acknowledged.
@@ -87,6 +110,7 @@ func (s *session) detach(now time.Duration) {
 		}
 	}
 	s.first = s.done.pass(l.base, s.high)
+	s.expire(now)
 }
 
 // recall takes what a client says on logging in to have acknowledged: everything

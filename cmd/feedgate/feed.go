@@ -15,6 +15,7 @@ type feedCmd struct {
 	Listen   string  `placeholder:"ADDR" default:"127.0.0.1:7000" help:"HOST:PORT; port 0: a free one [${default}]."`
 	Protocol string  `placeholder:"NAME" default:"fg" help:"fg, line or length [${default}]."`
 	Count    *int64  `placeholder:"N" help:"Messages per session; 0: endless [endless, or each line of --replay once]."`
+	Duration timeout `placeholder:"D" default:"0" help:"A session ends so long after it began, or at --count if that is sooner; 0: at --count only [${default}]."`
 	Size     size    `placeholder:"BYTES" default:"64" help:"Payload of a synthetic message [${default}]."`
 	Rate     float64 `placeholder:"N" default:"0" help:"Messages per second and session; 0: flat out [${default}]."`
 	Replay   string  `placeholder:"FILE" help:"Its lines are the messages; line sends them with their line ends."`
@@ -41,11 +42,12 @@ type feedCmd struct {
 
 // Help is the part of feed's help before the flags.
 func (feedCmd) Help() string {
-	return `The address it listens on is the line "listening on HOST:PORT" on stderr. With --count it ends when --clients sessions have come and all of them are acknowledged, and without at SIGTERM or SIGINT; then it reports on stdout what became of each client's messages.
+	return `The address it listens on is the line "listening on HOST:PORT" on stderr. With --count or --duration it ends when --clients sessions have come and all of them are acknowledged, and without at SIGTERM or SIGINT; then it reports on stdout what became of each client's messages.
 
 Examples:
 
     feedgate feed --count 1000000
+    feedgate feed --duration 10s --rate 100000
     feedgate feed --protocol line --replay sentences.log --rate 100
     feedgate feed --count 100000 --chaos reset=0.01,split=1-7 --seed 42
 
@@ -106,6 +108,7 @@ func (c *feedCmd) config(g *globals) (feed.Config, error) {
 		Listen:   c.Listen,
 		Protocol: c.Protocol,
 		Count:    count,
+		Duration: time.Duration(c.Duration),
 		Size:     int(c.Size),
 		Rate:     c.Rate,
 		Replay:   c.Replay,

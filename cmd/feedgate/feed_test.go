@@ -27,7 +27,7 @@ func parseFeed(t *testing.T, args ...string) *feedCmd {
 
 // TestFeedConfig gives every flag a value of its own and sees where it ends up.
 func TestFeedConfig(t *testing.T) {
-	c := parseFeed(t, "--listen=h:1", "--protocol=line", "--count=2", "--size=3KiB", "--rate=0.5", "--replay=f",
+	c := parseFeed(t, "--listen=h:1", "--protocol=line", "--count=2", "--duration=13s", "--size=3KiB", "--rate=0.5", "--replay=f",
 		"--clients=4", "--more=5", "--batch=6", "--window=7", "--chaos=reset=0.25", "--seed=8",
 		"--token-file="+file(t, "token", "s3cret\n"), "--acks=range", "--ignore-hello-seq",
 		"--heartbeat=9s", "--idle-timeout=10s", "--session-timeout=11s", "--drain-timeout=12s")
@@ -36,7 +36,7 @@ func TestFeedConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := feed.Config{
-		Listen: "h:1", Protocol: "line", Count: 2, Size: 3 << 10, Rate: 0.5, Replay: "f",
+		Listen: "h:1", Protocol: "line", Count: 2, Duration: 13 * time.Second, Size: 3 << 10, Rate: 0.5, Replay: "f",
 		Clients: 4, Parts: 5, Batch: 6, Window: 7, Chaos: feed.Chaos{Reset: 0.25}, Seed: 8,
 		Token: []byte("s3cret"), Acks: []string{"range"}, IgnoreHelloSeq: true,
 		Heartbeat: 9 * time.Second, IdleTimeout: 10 * time.Second, SessionTimeout: 11 * time.Second, DrainTimeout: 12 * time.Second,
@@ -62,7 +62,7 @@ func TestFeedConfig(t *testing.T) {
 // TestFeedUsage sees that every fault ends with status 2, and is said once.
 func TestFeedUsage(t *testing.T) {
 	for _, args := range [][]string{
-		{"--protocol=ws"}, {"--count=-1"}, {"--chaos=reset=2"}, {"--replay=/nonexistent/log"}, {"--rate=x"}, {"--size=0"},
+		{"--protocol=ws"}, {"--count=-1"}, {"--chaos=reset=2"}, {"--replay=/nonexistent/log"}, {"--rate=x"}, {"--size=0"}, {"--duration=-1s"},
 		{"--more=2", "--protocol=line"}, {"--token-file=/nonexistent/token"},
 		{"--listen=x", "--protocol=tcp", "--chaos=x,y", "--count=-1", "--acks=all"},
 	} {
@@ -133,6 +133,24 @@ func TestFeedStatus(t *testing.T) {
 		if said := strings.Contains(p.stderr.String(), "feedgate: acks are not as they should be: 1 missing"); said != (missing > 0) {
 			t.Errorf("standard error\n%s", p.stderr)
 		}
+	}
+}
+
+// TestFeedDuration ends an endless feed by the clock.
+func TestFeedDuration(t *testing.T) {
+	p, nc := feedProcess(t, "--rate=1000", "--duration=50ms", "--count=0")
+	lines := bufio.NewScanner(nc)
+	got := uint64(0)
+	for lines.Scan() {
+		got++
+		fmt.Fprintf(nc, "A%d\n", got)
+	}
+	nc.Close()
+	if status := p.status(); status != exitOK {
+		t.Errorf("status %d", status)
+	}
+	if r := p.feedReport(); got == 0 || r.Total.Sent != got || r.Total.Acknowledged != got || r.Total.Unsent != 0 {
+		t.Errorf("%d lines, report %+v", got, r)
 	}
 }
 

@@ -40,6 +40,13 @@ func (h *spinner) Handle(b *worker.Batch) {
 func (h *spinner) Drain()       {}
 func (h *spinner) Close() error { return nil }
 
+// Burner returns a function that burns about d of processor time at each call, as
+// spin: does for a message. It may be called by several goroutines at once.
+func Burner(d time.Duration) func() {
+	rounds := roundsFor(d)
+	return func() { burn(rounds) }
+}
+
 // burn multiplies in a chain, each round waiting for the one before, so that a
 // round takes the same number of cycles whatever else the core could overlap.
 //
