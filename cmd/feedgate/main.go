@@ -19,7 +19,12 @@ type cli struct {
 	Run     runCmd     `cmd:"" help:"Connect to feeds, hand their messages on, acknowledge them."`
 	Demo    demoCmd    `cmd:"" help:"See it work: an embedded feed, a gateway, ten seconds, no set-up."`
 	Feed    feedCmd    `cmd:"" help:"Serve a feed, synthetic or replayed, and check every ack."`
+	Bench   benchCmd   `cmd:"" help:"Measure it beside what one would write instead."`
+	Report  reportCmd  `cmd:"" help:"Tables and plots of what bench has measured."`
 	Version versionCmd `cmd:"" help:"Print version, Go version and commit."`
+
+	BenchSubject benchSubjectCmd `cmd:"" hidden:""`
+	BenchFeed    benchFeedCmd    `cmd:"" hidden:""`
 }
 
 const description = `feedgate reads a feed's messages in bulk, fans them to workers, and acknowledges each once it is done.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding"
 	"fmt"
 	"math"
 	"strconv"
@@ -88,4 +90,46 @@ func parseDuration(text []byte) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is not a duration; write a number and ns, us, ms, s, m or h as in 1m30s", text)
 	}
 	return d, nil
+}
+
+// sizes is a list of sizes, with commas.
+type sizes []size
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *sizes) UnmarshalText(text []byte) (err error) {
+	*s, err = parseList[size](text)
+	return err
+}
+
+// counts is a list of counts, with commas.
+type counts []count
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (c *counts) UnmarshalText(text []byte) (err error) {
+	*c, err = parseList[count](text)
+	return err
+}
+
+func parseList[T any, P interface {
+	*T
+	encoding.TextUnmarshaler
+}](text []byte) ([]T, error) {
+	var all []T
+	for item := range bytes.SplitSeq(text, []byte(",")) {
+		var one T
+		if err := P(&one).UnmarshalText(item); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// ints are the numbers of a list.
+func ints[T ~int | ~int64](list []T) []int {
+	all := make([]int, len(list))
+	for i, v := range list {
+		all[i] = int(v)
+	}
+	return all
 }

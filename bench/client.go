@@ -1,0 +1,134 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime/metrics"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"feedgate/worker/sink"
+)
+
+// SubjectArg is the first argument of a process that runs [SubjectMain] with the
+// rest.
+const SubjectArg = "bench-subject"
+
+// outcome is what a subject's process says at its end, one line of JSON. What it
+// cannot say it leaves out.
+type outcome struct {
+	Messages uint64   `json:"messages"`
+	Allocs   *float64 `json:"allocs,omitempty"` // heap objects, since it was told to begin
+	CPUNS    *float64 `json:"cpu_ns,omitempty"` // user and system, since then
+	RSSBytes *float64 `json:"rss_bytes,omitempty"`
+}
+
+// SubjectMain is the process of a subject: its name, then the flags --addr,
+// --workers, --work-ns and --read. Once it has done all that can be done without a
+// feed it says {"ready":true} on out, begins when it gets a line from in, and at
+// its end says an outcome.
+func SubjectMain(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) == 0 {
+		return errors.New("no subject named")
+	}
+	s := Find(args[0])
+	if s == nil || s.Run == nil {
+		return fmt.Errorf("%q is not a subject that runs here", args[0])
+	}
+	flags := flag.NewFlagSet(s.Name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	addr := flags.String("addr", "", "HOST:PORT of the feed")
+	workers := flags.Int("workers", 1, "workers")
+	workNS := flags.Int64("work-ns", 0, "ns of processor time a message")
+	read := flags.Bool("read", false, "read every byte of a message")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	work := newWork(time.Duration(*workNS), *read)
+
+	if _, err := fmt.Fprintln(out, `{"ready":true}`); err != nil {
+		return err
+	}
+	if _, err := bufio.NewReader(in).ReadString('\n'); err != nil {
+		return fmt.Errorf("waiting to begin: %w", err)
+	}
+	allocs, cpu := heapObjects(), processCPU()
+	res, err := s.Run(ctx, *addr, *workers, work)
+	if err != nil {
+		return err
+	}
+	cpu, allocs = processCPU()-cpu, heapObjects()-allocs
+	return json.NewEncoder(out).Encode(outcome{
+		Messages: res.Messages, Allocs: &allocs, CPUNS: &cpu, RSSBytes: residentPeak(),
+	})
+}
+
+// newWork is what is done with each message, by whichever subject.
+func newWork(d time.Duration, read bool) func(msg []byte) {
+	burn := sink.Burner(d)
+	switch {
+	case read && d > 0:
+		return func(msg []byte) {
+			touch(msg)
+			burn()
+		}
+	case read:
+		return touch
+	case d > 0:
+		return func([]byte) { burn() }
+	}
+	return func([]byte) {}
+}
+
+// touch reads every byte. A message never holds a sum of bytes that is negative,
+// but the compiler does not know.
+func touch(msg []byte) {
+	sum := 0
+	for _, b := range msg {
+		sum += int(b)
+	}
+	if sum < 0 {
+		panic("bench: a sum of bytes is negative")
+	}
+}
+
+// heapObjects is how many objects the process has allocated.
+func heapObjects() float64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(sample)
+	return float64(sample[0].Value.Uint64())
+}
+
+// processCPU is the user and system time of this process, in ns.
+func processCPU() float64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		panic("bench: getrusage: " + err.Error()) // it fails on bad arguments only
+	}
+	return float64(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// residentPeak is the most memory that was resident, in bytes. What getrusage says
+// is of no use: it includes what the parent had before the child's exec.
+func residentPeak() *float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %g kB", &kib); n == 1 {
+			bytes := kib * 1024
+			return &bytes
+		}
+	}
+	return nil
+}

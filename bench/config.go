@@ -1,0 +1,136 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is what is to be measured: every subject with every size and number of
+// workers. Zero fields mean the documented default.
+type Config struct {
+	// Subjects are names, or NAME@PATH for the subject as another build of the
+	// executable at PATH has it. Default: those that are marked so.
+	Subjects []string
+	Sizes    []int // bytes of payload; default 64
+	Workers  []int // default 2
+
+	Msgs     uint64        // messages a run; 0: as many as Duration allows
+	Duration time.Duration // of a run; default 2s without Msgs
+	Rate     float64       // messages a second; 0: flat out
+	Work     time.Duration // processor time that a message costs its worker
+	Read     bool          // the worker reads every byte of a message first
+	Rounds   int           // default 5
+
+	// Patience is how long a run may stand still before it is given up; default 5s.
+	Patience time.Duration
+
+	// Self is the executable that [SubjectMain] and [FeedMain] are reached in, by
+	// the arguments of SubjectArg and FeedArg. Programs of subjects lie beside it.
+	Self string
+}
+
+const (
+	maxSize    = 1 << 20
+	maxWorkers = 256
+	maxRounds  = 1000
+	maxRate    = 1e9
+	maxWork    = time.Second
+)
+
+// withDefaults is c with its zero fields filled in, or every fault in one error,
+// each by the name of its flag.
+func (c Config) withDefaults() (Config, error) {
+	if len(c.Subjects) == 0 {
+		for _, s := range Subjects {
+			if s.Default {
+				c.Subjects = append(c.Subjects, s.Name)
+			}
+		}
+	}
+	if len(c.Sizes) == 0 {
+		c.Sizes = []int{64}
+	}
+	if len(c.Workers) == 0 {
+		c.Workers = []int{2}
+	}
+	if c.Msgs == 0 && c.Duration == 0 {
+		c.Duration = 2 * time.Second
+	}
+	if c.Rounds == 0 {
+		c.Rounds = 5
+	}
+	if c.Patience == 0 {
+		c.Patience = 5 * time.Second
+	}
+	return c, c.validate()
+}
+
+func (c *Config) validate() error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	for i, name := range c.Subjects {
+		short, _, _ := strings.Cut(name, "@")
+		check(Find(short) != nil, "--subjects: there is no %q; there are %s", short, names())
+		check(!slices.Contains(c.Subjects[:i], name), "--subjects: %s stands there twice", name)
+	}
+	for i, size := range c.Sizes {
+		check(size >= 1 && size <= maxSize, "--size: %d is not from 1 to %d bytes", size, maxSize)
+		check(!slices.Contains(c.Sizes[:i], size), "--size: %d stands there twice", size)
+	}
+	for i, n := range c.Workers {
+		check(n >= 1 && n <= maxWorkers, "--workers: %d is not from 1 to %d", n, maxWorkers)
+		check(!slices.Contains(c.Workers[:i], n), "--workers: %d stands there twice", n)
+	}
+	check(c.Msgs == 0 || c.Duration == 0, "--duration: does not go with --msgs; give one of them")
+	check(c.Duration >= 0 && c.Duration <= time.Hour, "--duration: %v is not from 0 to 1h", c.Duration)
+	check(c.Rate >= 0 && c.Rate <= maxRate, "--rate: %g is not from 0 to %g messages a second", c.Rate, float64(maxRate))
+	check(c.Work >= 0 && c.Work <= maxWork, "--work: %v is not from 0 to %v", c.Work, maxWork)
+	check(c.Rounds >= 1 && c.Rounds <= maxRounds, "--rounds: %d is not from 1 to %d", c.Rounds, maxRounds)
+	return errors.Join(faults...)
+}
+
+// Validate returns every fault in one error, each by the name of its flag.
+func (c Config) Validate() error {
+	_, err := c.withDefaults()
+	return err
+}
+
+// Measures says whether a subject is among those of c.
+func (c Config) Measures(subject string) bool {
+	if len(c.Subjects) == 0 {
+		s := Find(subject)
+		return s != nil && s.Default
+	}
+	return slices.Contains(c.Subjects, subject)
+}
+
+func names() string {
+	var all []string
+	for _, s := range Subjects {
+		all = append(all, s.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// load is what all subjects are put under at a time.
+type load struct {
+	size, workers int
+}
+
+// loads are the combinations, payloads first.
+func (c *Config) loads() []load {
+	var all []load
+	for _, size := range c.Sizes {
+		for _, workers := range c.Workers {
+			all = append(all, load{size, workers})
+		}
+	}
+	return all
+}

@@ -1,0 +1,58 @@
+package bench_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/bench"
+)
+
+func TestFaultsNameTheirFlags(t *testing.T) {
+	for _, c := range []struct {
+		config bench.Config
+		want   string
+	}{
+		{bench.Config{Subjects: []string{"inline", "nobody"}}, `--subjects: there is no "nobody"; there are limit, inline`},
+		{bench.Config{Subjects: []string{"inline", "inline"}}, "--subjects: inline stands there twice"},
+		{bench.Config{Sizes: []int{0}}, "--size: 0 is not"},
+		{bench.Config{Sizes: []int{1<<20 + 1}}, "--size: 1048577 is not"},
+		{bench.Config{Sizes: []int{8, 8}}, "--size: 8 stands there twice"},
+		{bench.Config{Workers: []int{0}}, "--workers: 0 is not"},
+		{bench.Config{Workers: []int{2, 2}}, "--workers: 2 stands there twice"},
+		{bench.Config{Msgs: 1, Duration: time.Second}, "--duration: does not go with --msgs"},
+		{bench.Config{Duration: -1}, "--duration: -1ns is not"},
+		{bench.Config{Rate: -1}, "--rate: -1 is not"},
+		{bench.Config{Work: time.Minute}, "--work: 1m0s is not"},
+		{bench.Config{Rounds: -1}, "--rounds: -1 is not"},
+	} {
+		if err := c.config.Validate(); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("error %v, want %s", err, c.want)
+		}
+	}
+	all := bench.Config{Rate: -1, Rounds: -1, Work: -1}.Validate()
+	if all == nil || strings.Count(all.Error(), "\n") != 2 {
+		t.Errorf("three faults make %v", all)
+	}
+	if err := (bench.Config{}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSubjectsAreDocumented(t *testing.T) {
+	defaults := 0
+	for _, s := range bench.Subjects {
+		if s.Doc == "" || (s.Run == nil) == (s.Program == "") || s.Protocol == "" || bench.Find(s.Name) == nil {
+			t.Errorf("subject %+v", s)
+		}
+		if s.Default {
+			defaults++
+			if s.Control || !(bench.Config{}).Measures(s.Name) {
+				t.Errorf("%s is a default that is not measured, or a control", s.Name)
+			}
+		}
+	}
+	if defaults < 7 {
+		t.Errorf("%d subjects by default", defaults)
+	}
+}

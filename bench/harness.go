@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrUnsound is in the error of a run in which a subject failed, or lost an ack or
+// sent one twice; the file then says which.
+var ErrUnsound = errors.New("not every message was acknowledged exactly once")
+
+// warmUp is how long the round that is not timed lasts at most, a subject.
+const warmUp = time.Second
+
+// harness is one run of Run.
+type harness struct {
+	cfg   Config
+	feed  origin
+	watch *watch
+	notes []string
+	// uncounted is why system calls are not counted.
+	uncounted error
+}
+
+// Run measures every subject under every load, round after round, and tells watch
+// how it goes. It returns what it has, with an error, when ctx ends before: rounds
+// that were not finished are left out. Command and Commit of its meta are the caller's to
+// fill in.
+func Run(ctx context.Context, cfg Config, observe func(Progress)) (*File, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &harness{cfg: cfg}
+	contenders := h.present()
+	if len(contenders) == 0 {
+		return nil, errors.New("--subjects: none of them is here: " + h.notes[0])
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if h.feed, err = startOrigin(ctx, cfg.Self); err != nil {
+		return nil, err
+	}
+	defer func() { // it has nothing to say any more that matters
+		stop()
+		_ = h.feed.wait()
+	}()
+
+	file := &File{Meta: machine()}
+	file.Meta.Rounds = cfg.Rounds
+	h.watch = newWatch(observe, &cfg, len(contenders))
+	for _, l := range cfg.loads() {
+		rows, err := h.measureLoad(ctx, contenders, l)
+		file.Rows = append(file.Rows, rows...)
+		if err != nil {
+			file.Meta.Notes = h.notes
+			return file, err
+		}
+	}
+	if h.uncounted != nil {
+		h.notes = append(h.notes, fmt.Sprintf("system calls were not counted: %v", h.uncounted))
+	}
+	file.Meta.Notes = h.notes
+	for i := range file.Rows {
+		if !file.Rows[i].Sound() {
+			return file, ErrUnsound
+		}
+	}
+	return file, nil
+}
+
+// present are the contenders that can be run; the others are noted.
+func (h *harness) present() (all []contender) {
+	for _, label := range h.cfg.Subjects {
+		c := newContender(label, h.cfg.Self)
+		if why := c.absent(); why != "" {
+			h.notes = append(h.notes, why)
+			continue
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// measureLoad measures all contenders under one load. rounds[0] is the warm-up.
+func (h *harness) measureLoad(ctx context.Context, contenders []contender, l load) ([]Row, error) {
+	rounds := make([][]sample, h.cfg.Rounds+1)
+	for round := range rounds {
+		samples := make([]sample, len(contenders))
+		for turn := range contenders {
+			i := (turn + round) % len(contenders)
+			h.watch.begin(contenders[i].label, l, round)
+			sm, err := h.measure(ctx, &contenders[i], l, round == 0)
+			if err != nil {
+				return h.rows(contenders, l, rounds[:round]), err
+			}
+			h.watch.end(&sm)
+			samples[i] = sm
+		}
+		rounds[round] = samples
+	}
+	return h.rows(contenders, l, rounds), nil
+}

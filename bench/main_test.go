@@ -1,0 +1,38 @@
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"feedgate/bench"
+)
+
+// TestMain lets the test binary be what the harness starts from its own.
+func TestMain(m *testing.M) {
+	child := func(context.Context, io.Reader, io.Writer) error { return nil }
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == bench.FeedArg:
+		child = bench.FeedMain
+	case len(os.Args) > 1 && os.Args[1] == bench.SubjectArg:
+		child = func(ctx context.Context, in io.Reader, out io.Writer) error {
+			return bench.SubjectMain(ctx, os.Args[2:], in, out)
+		}
+	default:
+		// Under the race detector every process sleeps for a second at its end, so
+		// that other goroutines may still report; the children have none left.
+		if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
+			panic(err)
+		}
+		goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // importing gnet starts some
+		return
+	}
+	if err := child(context.Background(), os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

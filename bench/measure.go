@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// sample is one run of one subject.
+type sample struct {
+	served
+	own      outcome  // what the subject says of itself
+	syscalls *float64 // in all; nil: not counted
+	fault    string   // why the run is not to be trusted; empty: it is
+}
+
+// grace is how long a process may take for what takes no time: to start, to end,
+// to answer.
+const grace = 10 * time.Second
+
+// origin is the harness's hold on the feed's process.
+type origin struct{ *process }
+
+func startOrigin(ctx context.Context, self string) (origin, error) {
+	p, err := start(ctx, []string{self, FeedArg})
+	if err != nil {
+		return origin{}, fmt.Errorf("feed: %w", err)
+	}
+	return origin{p}, nil
+}
+
+// serve makes the feed ready for a run.
+func (o origin) serve(ctx context.Context, what order) (addr string, err error) {
+	if err := o.say(what); err != nil {
+		return "", o.gone(err)
+	}
+	var n notice
+	ctx, cancel := context.WithTimeoutCause(ctx, grace, errors.New("the feed does not answer"))
+	defer cancel()
+	if err := o.hear(ctx, &n); err != nil {
+		return "", o.gone(err)
+	}
+	return n.Addr, nil
+}
+
+// gone is the error of a feed that cannot be talked to any more, with what it said
+// before it went.
+func (o origin) gone(err error) error {
+	return fmt.Errorf("feed: %w", errors.Join(err, o.stderr.err()))
+}
+
+// measure runs a subject once. Its error ends the harness; what is wrong with the
+// subject is the sample's fault.
+func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) (sample, error) {
+	what := order{
+		Protocol: c.Protocol, Size: l.size, Rate: h.cfg.Rate,
+		Count: h.cfg.Msgs, Duration: h.cfg.Duration, Patience: h.cfg.Patience,
+	}
+	if warm {
+		what.Duration = min(what.Duration, warmUp)
+	}
+	addr, err := h.feed.serve(ctx, what)
+	if err != nil {
+		return sample{}, err
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan sample, 1)
+	go func() {
+		sm, err := h.client(running, c.command(&h.cfg, l, addr), warm)
+		if err != nil {
+			sm.fault = strings.ReplaceAll(err.Error(), "\n", ": ")
+			_ = h.feed.say(order{Stop: true}) // if it has gone, report finds out
+		}
+		ended <- sm
+	}()
+	report, err := h.report(ctx)
+	if err != nil || report.GaveUp {
+		stop()
+	}
+	var sm sample
+	select {
+	case sm = <-ended:
+	case <-time.After(grace):
+		stop()
+		sm = <-ended
+	}
+	if err != nil {
+		return sample{}, err
+	}
+	sm.served = *report
+	return sm, nil
+}
+
+// report waits for the feed's report on a run.
+func (h *harness) report(ctx context.Context) (*served, error) {
+	for {
+		var n notice
+		if err := h.feed.hear(ctx, &n); err != nil {
+			return nil, h.feed.gone(err)
+		}
+		if n.Report != nil {
+			return n.Report, nil
+		}
+		h.watch.moved(n.Acknowledged)
+	}
+}
+
+// client runs a subject's process to its end.
+func (h *harness) client(ctx context.Context, args []string, count bool) (sm sample, err error) {
+	var calls *syscalls
+	release := func() {}
+	if count && h.uncounted == nil {
+		if calls, release, h.uncounted = watchSyscalls(); h.uncounted != nil {
+			release = func() {}
+		} else {
+			defer calls.close()
+		}
+	}
+	p, err := start(ctx, args)
+	release()
+	if err != nil {
+		return sm, err
+	}
+	if err := begin(ctx, p); err != nil {
+		p.kill()
+		return sm, errors.Join(err, p.wait())
+	}
+	var before uint64
+	if calls != nil {
+		before, h.uncounted = calls.count()
+	}
+	if _, err := p.stdin.Write([]byte("go\n")); err != nil {
+		p.kill()
+		return sm, errors.Join(err, p.wait())
+	}
+	heard := p.hear(ctx, &sm.own)
+	if err := p.wait(); err != nil || heard != nil {
+		return sm, errors.Join(heard, err)
+	}
+	if calls != nil && h.uncounted == nil {
+		after, err := calls.count()
+		n := float64(after - before)
+		sm.syscalls, h.uncounted = &n, err
+	}
+	return sm, nil
+}
+
+// begin waits until the process is ready.
+func begin(ctx context.Context, p *process) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, grace, fmt.Errorf("not ready after %v", grace))
+	defer cancel()
+	var state struct {
+		Ready bool `json:"ready"`
+	}
+	if err := p.hear(ctx, &state); err != nil {
+		return err
+	}
+	if !state.Ready {
+		return errors.New("said something else than that it is ready")
+	}
+	return nil
+}

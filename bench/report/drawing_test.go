@@ -1,0 +1,165 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"image/color"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"feedgate/bench"
+
+	"gonum.org/v1/plot"
+)
+
+// stroke is a path of a drawing.
+type stroke struct {
+	Path  string `xml:"d,attr"`
+	Style string `xml:"style,attr"`
+}
+
+// strokes are the paths of a drawing, in order, but for those in groups of their
+// own, which are texts that stand upright.
+func strokes(t *testing.T, d drawing) []stroke {
+	t.Helper()
+	svg, err := d.svg("a label")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drawing struct {
+		Label string   `xml:"aria-label,attr"`
+		Paths []stroke `xml:"g>path"`
+	}
+	if err := xml.Unmarshal([]byte(svg), &drawing); err != nil || drawing.Label != "a label" {
+		t.Fatalf("%v, label %q", err, drawing.Label)
+	}
+	return drawing.Paths
+}
+
+var numbers = regexp.MustCompile(`-?[0-9.]+`)
+
+// xs are the horizontal places of a path without curves.
+func (s stroke) xs(t *testing.T) (all []float64) {
+	t.Helper()
+	for i, text := range numbers.FindAllString(s.Path, -1) {
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+func css(c color.RGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B) }
+
+func near(a, b, by float64) bool { return math.Abs(a-b) <= by }
+
+// TestBarLengths measures bars and whiskers.
+func TestBarLengths(t *testing.T) {
+	rows := []bench.Row{
+		result(t, "limit", flatOut, 5, value{"msgs_per_s", 20e6, 10e6, 30e6}),
+		result(t, "feedgate", flatOut, 5, value{"msgs_per_s", 15e6, 15e6, 15e6}),
+	}
+	chart, ok := bars(pointers(rows), rate, make(palette))
+	if !ok || chart.log {
+		t.Fatal("no chart of bars")
+	}
+	filled := make(map[string][]float64)
+	whiskers := 0
+	for _, s := range strokes(t, chart) {
+		xs := s.xs(t)
+		if strings.HasPrefix(s.Style, "fill:#") && strings.HasSuffix(s.Path, "Z") {
+			filled[s.Style] = xs
+		}
+		if strings.Contains(s.Style, "stroke-width:1.2") && xs[0] != xs[1] {
+			whiskers++
+			bar := filled["fill:"+css(inks["limit"].color)]
+			if length := bar[1] - bar[0]; !near(xs[0], bar[0]+length/2, 0.1) || !near(xs[1], bar[0]+length*3/2, 0.1) {
+				t.Errorf("whisker %v at bar %v", xs, bar)
+			}
+		}
+	}
+	limit, own := filled["fill:"+css(inks["limit"].color)], filled["fill:"+css(inks["feedgate"].color)]
+	if len(limit) < 4 || len(own) < 4 {
+		t.Fatalf("bars %v", filled)
+	}
+	if ratio := (own[1] - own[0]) / (limit[1] - limit[0]); !near(ratio, 0.75, 0.001) || own[0] != limit[0] {
+		t.Errorf("lengths %v and %v", own, limit)
+	}
+	if whiskers != 1 {
+		t.Errorf("%d whiskers", whiskers)
+	}
+}
+
+// TestBarScale is logarithmic for costs that are far apart, never for rates.
+func TestBarScale(t *testing.T) {
+	for _, c := range []struct {
+		metric metric
+		most   float64
+		log    bool
+	}{{rate, 1e5, false}, {clientCPU, 29, false}, {clientCPU, 31, true}} {
+		rows := []bench.Row{
+			result(t, "limit", flatOut, 5, value{c.metric.name, c.metric.scale, 0, 0}),
+			result(t, "naive", flatOut, 5, value{c.metric.name, c.most * c.metric.scale, 0, 0}),
+			result(t, "feedgate", flatOut, 5),
+		}
+		chart, ok := bars(pointers(rows), c.metric, make(palette))
+		if !ok || chart.log != c.log || len(chart.bars) != 3 || chart.bars[2].known {
+			t.Errorf("1 to %v: %+v", c.most, chart)
+		}
+		strokes(t, chart)
+		if _, ok := bars(pointers(rows[2:]), c.metric, make(palette)); ok {
+			t.Error("a chart of nothing")
+		}
+	}
+}
+
+// TestLines has our own subject on top, and an area or whiskers.
+func TestLines(t *testing.T) {
+	for _, area := range []bool{true, false} {
+		chart := &lineChart{area: area, logX: true, logY: true, height: 200}
+		chart.xTicks = func(p *plot.Plot) plot.ConstantTicks { return valueTicks(chart.places(), p.X.Norm, tickText) }
+		var rows []bench.Row
+		for size := 1; size <= 100; size *= 10 {
+			for _, subject := range []string{"feedgate", "limit", "unknown"} {
+				rows = append(rows, result(t, subject, load{size: size}, 5, value{"msgs_per_s", 2e6, 1e6, 3e6}))
+			}
+		}
+		part := chart.take(pointers(rows), make(palette), func(r *bench.Row) []xPoint {
+			p, ok := rate.drawable(r)
+			if !ok {
+				t.Fatal("a row without a rate")
+			}
+			return []xPoint{{float64(r.Size), p}}
+		})
+		if part != "" || len(chart.lines) != 3 {
+			t.Fatalf("%d lines%s", len(chart.lines), part)
+		}
+		all := strokes(t, chart)
+		if last := all[len(all)-1].Style; !strings.Contains(last, css(inks[own].color)) {
+			t.Errorf("on top: %s", last)
+		}
+		areas, lines, caps := 0, 0, 0
+		for _, s := range all {
+			switch {
+			case strings.Contains(s.Style, "fill-opacity"):
+				areas++
+			case strings.Contains(s.Style, "stroke-width:2.8"), strings.Contains(s.Style, "stroke-width:1.4"):
+				if len(s.xs(t)) == 3 {
+					lines++
+				}
+			case strings.Contains(s.Style, "stroke:") && !strings.Contains(s.Style, "stroke-width"): // 1
+				caps++
+			}
+		}
+		if want := map[bool][2]int{true: {3, 0}, false: {0, 3 * 3 * 3}}[area]; [2]int{areas, caps} != want || lines != 3 {
+			t.Errorf("area %v: %d areas, %d lines, %d parts of whiskers", area, areas, lines, caps)
+		}
+	}
+}

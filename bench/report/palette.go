@@ -1,0 +1,97 @@
+package report
+
+import (
+	"image/color"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// own is the subject that the others are there to be compared with. It is drawn
+// last, thicker, and its name is bold.
+const own = "feedgate"
+
+// style is how a subject is drawn, the same in all charts of a page. Colour is not
+// the only difference: those that are measured by default have shapes of their own.
+type style struct {
+	color color.RGBA
+	shape draw.GlyphDrawer
+	own   bool
+}
+
+// inks are the colours of the subjects, on white and chosen so that no two are
+// close for an eye that lacks one kind of cones: at least 11 apart in CIELAB under
+// Machado's simulations of 2009.
+var inks = map[string]style{
+	"limit":      {color: rgb(0x333333), shape: draw.CrossGlyph{}},
+	"inline":     {color: rgb(0x0072B2), shape: draw.SquareGlyph{}},
+	"naive":      {color: rgb(0xCC79A7), shape: draw.PlusGlyph{}},
+	"channels":   {color: rgb(0x008A66), shape: draw.TriangleGlyph{}},
+	"batches":    {color: rgb(0x56B4E9), shape: draw.PyramidGlyph{}},
+	"gnet-async": {color: rgb(0x8A1C4A), shape: draw.RingGlyph{}},
+	"gnet-loop":  {color: rgb(0xE0B030), shape: draw.BoxGlyph{}},
+	"seed-32":    {color: rgb(0x4B2A9B), shape: draw.RingGlyph{}},
+	"asio":       {color: rgb(0xA08040), shape: draw.SquareGlyph{}},
+	own:          {color: rgb(0xD55E00), shape: draw.CircleGlyph{}, own: true},
+}
+
+// others are for subjects that are not known here, in turn.
+var others = []style{
+	{color: rgb(0x7D7D7D), shape: draw.BoxGlyph{}},
+	{color: rgb(0x5C8A00), shape: draw.CrossGlyph{}},
+	{color: rgb(0xB59BD8), shape: draw.TriangleGlyph{}},
+	{color: rgb(0x8C2D04), shape: draw.PyramidGlyph{}},
+}
+
+func rgb(hex uint32) color.RGBA {
+	return color.RGBA{uint8(hex >> 16), uint8(hex >> 8), uint8(hex), 255}
+}
+
+// palette gives each subject of a page its style.
+type palette map[string]style
+
+// of is the subject's style; a subject that is not known gets its when it is first
+// asked for.
+func (p palette) of(subject string) style {
+	if s, known := inks[subject]; known {
+		return s
+	}
+	s, given := p[subject]
+	if !given {
+		s = others[len(p)%len(others)]
+		p[subject] = s
+	}
+	return s
+}
+
+// line is the subject's line.
+func (s style) line() draw.LineStyle {
+	l := draw.LineStyle{Color: s.color, Width: vg.Points(1.4)}
+	if s.own {
+		l.Width = vg.Points(2.8)
+	}
+	return l
+}
+
+// whisker is the line of a spread.
+func (s style) whisker() draw.LineStyle {
+	return draw.LineStyle{Color: s.color, Width: vg.Points(1)}
+}
+
+// glyph is the mark of a point.
+func (s style) glyph() draw.GlyphStyle {
+	g := draw.GlyphStyle{Color: s.color, Shape: s.shape, Radius: vg.Points(3.2)}
+	if s.own {
+		g.Radius = vg.Points(4.2)
+	}
+	return g
+}
+
+// band is the colour of an area of spread.
+func (s style) band() color.Color {
+	c := color.NRGBA{s.color.R, s.color.G, s.color.B, 0x20}
+	if s.own {
+		c.A = 0x38
+	}
+	return c
+}

@@ -1,0 +1,38 @@
+package report
+
+import "feedgate/bench"
+
+// point is a value of a chart and the ends of its spread.
+type point struct{ value, lo, hi float64 }
+
+// What charts draw lies between these, so that neither a logarithm nor a count of
+// ticks runs away.
+const (
+	leastDrawn = 1e-6
+	mostDrawn  = 1e12
+)
+
+// sane is the point with its spread around its value and within bounds.
+func (p point) sane() (point, bool) {
+	if !(p.value >= leastDrawn && p.value <= mostDrawn) {
+		return p, false
+	}
+	bound := func(v float64) float64 { return min(max(v, leastDrawn), mostDrawn) }
+	p.lo, p.hi = min(bound(p.lo), p.value), max(bound(p.hi), p.value)
+	return p, true
+}
+
+// drawable is a figure that a chart can show; one that is absent, negative or
+// absurd is not.
+func (m metric) drawable(r *bench.Row) (point, bool) {
+	v := m.of(r)
+	if v == nil {
+		return point{}, false
+	}
+	p := point{value: *v / m.scale}
+	p.lo, p.hi = p.value, p.value
+	if i, ok := m.interval(r); ok {
+		p.lo, p.hi = i.Lo/m.scale, i.Hi/m.scale
+	}
+	return p.sane()
+}

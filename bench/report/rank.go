@@ -1,0 +1,78 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"feedgate/bench"
+)
+
+// Signs of an order. They stand between neighbours and say nothing of others.
+const (
+	signBetter   = ">" // of what is more when more is better
+	signLess     = "<" // of what is less when less is better
+	signSame     = "~"
+	signUnjudged = "?"
+)
+
+// ranking is rows from the best to the worst in one figure.
+type ranking struct {
+	metric metric
+	rows   []*bench.Row
+	signs  []string // between a row and the next
+}
+
+// rank orders rows of one load: by rate, or by p99 where a rate was offered and
+// so is about the same for all. Rows without the figure are left out.
+func rank(l load, rows []*bench.Row) ranking {
+	r := ranking{metric: rate}
+	sign := signBetter
+	if l.rate > 0 {
+		r.metric, sign = p99, signLess
+	}
+	for _, row := range rows {
+		if r.metric.of(row) != nil {
+			r.rows = append(r.rows, row)
+		}
+	}
+	slices.SortStableFunc(r.rows, func(a, b *bench.Row) int {
+		return -r.metric.better * cmp.Compare(*r.metric.of(a), *r.metric.of(b))
+	})
+	for i := 1; i < len(r.rows); i++ {
+		s := sign
+		switch r.metric.judge(r.rows[i-1], r.rows[i]) {
+		case unjudged:
+			s = signUnjudged
+		case within:
+			s = signSame
+		}
+		r.signs = append(r.signs, s)
+	}
+	return r
+}
+
+// String is the order in one line; empty when there is nothing to order.
+func (r ranking) String() string {
+	if len(r.rows) < 2 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(r.metric.name + ": " + name(r.rows[0]))
+	for i, sign := range r.signs {
+		b.WriteString(" " + sign + " " + name(r.rows[i+1]))
+	}
+	return b.String()
+}
+
+// signKey explains the signs that were used.
+func signKey(used func(sign string) bool) string {
+	var p parts
+	p.add(used(signBetter) || used(signLess), "> and <: the spreads do not overlap")
+	p.add(used(signSame), "~: they do")
+	p.add(used(signUnjudged), "?: fewer than 2 rounds, no spread to judge by")
+	if len(p) == 0 {
+		return ""
+	}
+	return "Between neighbours: " + strings.Join(p, "; ") + "."
+}

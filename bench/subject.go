@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"feedgate/bench/peers"
+	"feedgate/gateway"
+	"feedgate/worker"
+)
+
+// Subject is a client to be measured. Exactly one of Run and Program is set.
+type Subject struct {
+	Name     string
+	Doc      string // one line: what it is, and which question it answers
+	Protocol string // the feed's, that it speaks
+	Default  bool   // measured when the user names no subjects
+	// Control marks a client that is wrong on purpose, for trying the harness.
+	Control bool
+
+	// Run is the client, run in a process of its own.
+	Run peers.Func
+	// Program is the name of an executable beside the harness's own that takes the
+	// flags of [SubjectMain] and speaks on its standard streams as that does.
+	Program string
+}
+
+// Subjects are all that there are, in the order of a table.
+var Subjects = []Subject{
+	{Name: "limit", Protocol: "fg", Default: true, Run: peers.Limit,
+		Doc: "bulk receive, no parsing, the same volume of acks in bulk: what the kernel and the feed leave to be had"},
+	{Name: "inline", Protocol: "fg", Default: true, Run: peers.Inline,
+		Doc: "one goroutine parses and acks in place, one send a read: the price of having workers at all"},
+	{Name: "naive", Protocol: "fg", Default: true, Run: peers.Naive,
+		Doc: "a goroutine a worker on one channel, a Write an ack: the first thing one writes"},
+	{Name: "channels", Protocol: "fg", Default: true, Run: peers.Channels,
+		Doc: "bufio, a channel a worker, a writer that gathers acks: what an experienced Go programmer writes"},
+	{Name: "batches", Protocol: "fg", Default: true, Run: peers.Batches,
+		Doc: "recycled slices of messages over channels, writev: what one writes after profiling that"},
+	{Name: "gnet-async", Protocol: "fg", Run: peers.GnetAsync,
+		Doc: "a gnet client, a channel a worker, AsyncWrite an ack: gnet as its examples use it"},
+	{Name: "gnet-loop", Protocol: "fg", Default: true, Run: peers.GnetLoop,
+		Doc: "a gnet client that does all work on its loop: what gnet can do without workers"},
+	{Name: "seed-32", Protocol: "fg", Default: true, Run: gateway32,
+		Doc: "feedgate with one single ack a message of its sendmmsg: what packing acks is worth"},
+	{Name: "asio", Protocol: "fg", Program: "feedgate-asio",
+		Doc: "C++17, Boost.Asio, boost::lockfree::spsc_queue, a post an ack (make peers): the same idea with a library's loop"},
+	{Name: Product, Protocol: "fg", Default: true, Run: product,
+		Doc: "the product, as feedgate run has it"},
+
+	{Name: "inline-slow", Protocol: "fg", Control: true, Run: peers.InlineSlow,
+		Doc: "inline that takes a quarter longer, so that its rate falls by a fifth where it is what limits"},
+	{Name: "inline-loses", Protocol: "fg", Control: true, Run: peers.InlineLoses,
+		Doc: "inline that leaves out the ack of message 1000"},
+	{Name: "inline-doubles", Protocol: "fg", Control: true, Run: peers.InlineDoubles,
+		Doc: "inline that acks message 1000 twice"},
+}
+
+// Product is the subject that the others are there for.
+const Product = "feedgate"
+
+// Find is the subject of that name, or nil.
+func Find(name string) *Subject {
+	for i := range Subjects {
+		if Subjects[i].Name == name {
+			return &Subjects[i]
+		}
+	}
+	return nil
+}
+
+// product is the gateway as feedgate run has it by default.
+func product(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+	return runGateway(ctx, gateway.Config{URL: "fg://" + addr, Workers: workers}, work)
+}
+
+// gateway32 is the gateway as it was first imagined: up to 32 messages a
+// sendmmsg, one ack in each.
+func gateway32(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+	return runGateway(ctx, gateway.Config{URL: "fg://" + addr, Workers: workers, FlushMax: 32, FlushPack: 1}, work)
+}
+
+func runGateway(ctx context.Context, cfg gateway.Config, work func(msg []byte)) (peers.Result, error) {
+	cfg.ClientName = "feedgate"
+	cfg.ExitOnClose = true
+	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	cfg.Sink = worker.Each(func(m worker.Message) worker.Code {
+		work(m.Data)
+		return worker.OK
+	})
+	gw, err := gateway.New(cfg)
+	if err != nil {
+		return peers.Result{}, err
+	}
+	if err := gw.Run(ctx); err != nil {
+		return peers.Result{}, fmt.Errorf("gateway: %w", err)
+	}
+	if ctx.Err() != nil {
+		return peers.Result{}, errors.Join(ctx.Err(), errors.New("gateway: ended before the feed did"))
+	}
+	return peers.Result{Messages: gw.Stats().Messages.Load()}, nil
+}

@@ -1,0 +1,107 @@
+package bench
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Threshold is a condition under which a run counts as failed.
+type Threshold struct {
+	text    string
+	subject string // empty: the product's rows, or all when it is not measured
+	metric  string
+	op      string
+	value   float64
+}
+
+// operators, the longer ones of a common beginning first.
+var operators = []string{"<=", ">=", "==", "!=", "<", ">"}
+
+// ParseThreshold reads [SUBJECT:]METRIC OP NUMBER, such as of_limit<0.4 or
+// channels:p99_us>2000.
+func ParseThreshold(text string) (Threshold, error) {
+	t := Threshold{text: text}
+	expr := text
+	if subject, rest, found := strings.Cut(text, ":"); found {
+		if name, _, _ := strings.Cut(subject, "@"); Find(name) == nil {
+			return t, fmt.Errorf("there is no subject %q; there are %s", subject, names())
+		}
+		t.subject, expr = subject, rest
+	}
+	i := strings.IndexAny(expr, "<>=!")
+	if i < 0 {
+		return t, fmt.Errorf("%q has none of %s", text, strings.Join(operators, " "))
+	}
+	t.metric = strings.TrimSpace(expr[:i])
+	if _, known := new(Row).Metric(t.metric); !known {
+		return t, fmt.Errorf("there is no figure %q; there are %s", t.metric, metricNames())
+	}
+	for _, op := range operators {
+		if rest, found := strings.CutPrefix(expr[i:], op); found {
+			t.op = op
+			value, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			if err != nil || value != value {
+				return t, fmt.Errorf("%q is not a number", strings.TrimSpace(rest))
+			}
+			t.value = value
+			return t, nil
+		}
+	}
+	return t, fmt.Errorf("%q is none of %s", expr[i:i+1], strings.Join(operators, " "))
+}
+
+func metricNames() string {
+	var all []string
+	for _, f := range figures {
+		all = append(all, f.name)
+	}
+	return strings.Join(append(all, "missing", "duplicate", "unknown"), ", ")
+}
+
+// Subject is the subject that the threshold names, or empty.
+func (t Threshold) Subject() string { return t.subject }
+
+// Crossed says, a line a row, where the threshold is crossed. A figure that the
+// subject could not say, or that no round has brought, crosses every threshold.
+func (t Threshold) Crossed(rows []Row) (lines []string) {
+	subject := t.subject
+	for i := range rows {
+		if subject == "" && rows[i].Subject == Product {
+			subject = Product
+		}
+	}
+	for i := range rows {
+		r := &rows[i]
+		if subject != "" && r.Subject != subject {
+			continue
+		}
+		value, _ := r.Metric(t.metric)
+		at := fmt.Sprintf("%s, %d bytes, %d workers", r.Subject, r.Size, r.Workers)
+		switch {
+		case value == nil:
+			lines = append(lines, fmt.Sprintf("%s: %s: %s is not known", t.text, at, t.metric))
+		case t.holds(*value):
+			lines = append(lines, fmt.Sprintf("%s: %s: %s is %.6g", t.text, at, t.metric, *value))
+		}
+	}
+	return lines
+}
+
+func (t Threshold) holds(v float64) bool {
+	switch t.op {
+	case "<":
+		return v < t.value
+	case "<=":
+		return v <= t.value
+	case ">":
+		return v > t.value
+	case ">=":
+		return v >= t.value
+	case "==":
+		return v == t.value
+	case "!=":
+		return v != t.value
+	}
+	panic("bench: operator " + t.op)
+}

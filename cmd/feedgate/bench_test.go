@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// benched runs the built command's bench.
+func benched(args ...string) (status int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	cmd := exec.Command(binary, append([]string{"bench"}, args...)...)
+	cmd.Stdout, cmd.Stderr = &out, &err
+	_ = cmd.Run() // the status tells
+	return cmd.ProcessState.ExitCode(), out.String(), err.String()
+}
+
+func TestBenchExitStatus(t *testing.T) {
+	for _, c := range []struct {
+		args   string
+		status int
+		says   string
+	}{
+		{"--subjects=inline,inline-doubles --msgs=2000 --rounds=1", exitFailure, "acknowledged exactly once"},
+		{"--subjects=inline,inline-doubles --msgs=2000 --rounds=1 --fail-if msgs>1", exitFailure, "acknowledged exactly once"},
+		{"--subjects=inline --msgs=2000 --rounds=1 --fail-if msgs>1", exitThreshold, "--fail-if: msgs>1: inline, 64 bytes, 2 workers: msgs is 2000"},
+		{"--subjects=inline --msgs=2000 --rounds=1 --fail-if feedgate:msgs>1", exitUsage, "--fail-if: \"feedgate:msgs>1\": feedgate is not measured"},
+		{"--subjects=inline --msgs=1 --duration=1s", exitUsage, "--duration: does not go with --msgs"},
+		{"--workers=2,x", exitUsage, "--workers"},
+		{"--size=64,0", exitUsage, "--size"},
+		{"--subjects=inline --msgs=1 --out=/nonexistent/file", exitFailure, "--out: open /nonexistent/file"},
+	} {
+		if status, _, stderr := benched(strings.Fields(c.args)...); status != c.status || !strings.Contains(stderr, c.says) {
+			t.Errorf("%s: status %d, standard error\n%s", c.args, status, stderr)
+		}
+	}
+}
+
+// TestBenchKeepsAnOldFile sees that what was measured before is there until there
+// is something new.
+func TestBenchKeepsAnOldFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.json")
+	old := []byte(strings.Repeat("old ", 10000))
+	if err := os.WriteFile(path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	content := func() []byte {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if status, _, stderr := benched("--subjects=asio@/nonexistent/feedgate", "--msgs=1", "--out", path); status != exitFailure {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	if !bytes.Equal(content(), old) {
+		t.Error("a run that measured nothing has overwritten the file")
+	}
+	if status, _, stderr := benched("--subjects=inline", "--msgs=1000", "--rounds=1", "--out", path); status != exitOK {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	if text := content(); !bytes.HasPrefix(text, []byte("{")) || bytes.Contains(text, []byte("old ")) {
+		t.Errorf("the file is %.100q", text)
+	}
+}
+
+func TestBenchWritesToAPipe(t *testing.T) {
+	status, stdout, stderr := benched("--subjects=inline", "--msgs=1000", "--rounds=1", "--out=/dev/stdout")
+	if status != exitOK || !strings.Contains(stdout, `"meta"`) {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+}
+
+func TestBenchHelpNamesEverySubject(t *testing.T) {
+	_, stdout, _ := benched("--help")
+	for _, want := range []string{"\n    limit          * bulk", "\n    feedgate       * the", "\n    asio             C++17", "make peers", "--fail-if=[SUBJECT:]EXPR"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+}
