@@ -5,9 +5,10 @@ PKG      ?= ./...
 FUZZTIME ?= 60s
 VERSION  ?= $(shell git describe --tags --dirty 2>/dev/null)
 LDFLAGS   = $(if $(VERSION),-X main.version=$(VERSION))
+CXXFLAGS ?= -O2
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench clean
+.PHONY: help build demo test test-long lint fuzz bench peers clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,6 +43,19 @@ fuzz: ## every fuzz target for FUZZTIME=60s
 
 bench: ## the benchmarks of the packages, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
+
+CXXSRC = bench/peers/cpp/src
+CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)
+
+peers: ## the C++ subjects for bench, with Debian's libboost-dev
+	@command -v $(CXX) >/dev/null || \
+		{ echo 'make peers: there is no $(CXX): apt-get install g++ libboost-dev' >&2; exit 1; }
+	@printf '#if !__has_include(<boost/asio.hpp>) || !__has_include(<boost/lockfree/spsc_queue.hpp>)\n#error\n#endif\n' | \
+		$(CXX) -std=c++17 -E -x c++ -o /dev/null - 2>/dev/null || \
+		{ echo 'make peers: there are no Boost headers: apt-get install libboost-dev' >&2; exit 1; }
+	@mkdir -p bin
+	$(CXXBUILD) -o bin/feedgate-asio $(CXXSRC)/asio.cc $(CXXSRC)/client.cc
+	$(CXXBUILD) -o bin/feedgate-spsc $(CXXSRC)/spsc.cc
 
 clean: ## remove what was built
 	rm -rf bin

@@ -1,7 +1,6 @@
 package ring_test
 
 import (
-	"encoding/binary"
 	"fmt"
 	"runtime"
 	"testing"
@@ -15,9 +14,10 @@ import (
 // Both sides give their processor away when they find the queue full or empty,
 // as a gateway on few cores must.
 //
+//	make peers # for boost
 //	go test -run '^$' -bench . -count 5 ./ring
 
-// word entries carry an index only, line entries 64 bytes of payload.
+// word entries are no more than a number, line entries carry 64 bytes of payload.
 type (
 	word [1]uint64
 	line [8]uint64
@@ -30,9 +30,8 @@ var benchCaps = []int{1 << 10, 4 << 10, 16 << 10, 64 << 10}
 func BenchmarkThroughput(b *testing.B) {
 	benchThroughput[word](b, "8B")
 	benchThroughput[line](b, "64B")
-	for _, c := range benchCaps {
-		b.Run(fmt.Sprintf("bytes-batch/64B/cap=%d", c), func(b *testing.B) { throughputBytes(b, c) })
-	}
+	benchBytes(b)
+	benchBoost(b)
 }
 
 func benchThroughput[T word | line](b *testing.B, size string) {
@@ -174,52 +173,4 @@ func throughputRingBuffer[T word | line](b *testing.B, capacity int) {
 		sum += total(&v)
 	}
 	check[T](b, sum)
-}
-
-// throughputBytes gives the ring room for as many bytes as the other queues have
-// in capacity entries of 64 bytes.
-func throughputBytes(b *testing.B, capacity int) {
-	r := ring.NewBytes(capacity * 64)
-	b.ResetTimer()
-	go func() {
-		for i := 0; i < b.N; {
-			n := 0
-			for ; n < benchBatch && i < b.N; n++ {
-				p := r.Reserve(64)
-				if p == nil {
-					break
-				}
-				for j := 0; j < 64; j += 8 {
-					binary.NativeEndian.PutUint64(p[j:], uint64(i))
-				}
-				r.Commit(64)
-				i++
-			}
-			if n == 0 {
-				runtime.Gosched()
-				continue
-			}
-			r.Publish()
-		}
-	}()
-	sum := uint64(0)
-	for i := 0; i < b.N; {
-		n := 0
-		for ; n < benchBatch; n++ {
-			p := r.Next()
-			if p == nil {
-				break
-			}
-			for j := 0; j < 64; j += 8 {
-				sum += binary.NativeEndian.Uint64(p[j:])
-			}
-		}
-		if n == 0 {
-			runtime.Gosched()
-			continue
-		}
-		i += n
-		r.Release()
-	}
-	check[line](b, sum)
 }

@@ -1,0 +1,113 @@
+package cpp_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// outcome is what feedgate-asio says at its end.
+type outcome struct {
+	Messages uint64 `json:"messages"`
+	Bytes    uint64 `json:"bytes"`
+	CPUNS    int64  `json:"cpu_ns"`
+	RSSBytes int64  `json:"rss_bytes"`
+}
+
+// process is a feedgate-asio that has said that it is ready.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+	stderr bytes.Buffer
+}
+
+// launch starts one, which ends with the test at the latest.
+func launch(t *testing.T, addr string, workers int, more ...string) *process {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	args := append([]string{"--addr", addr, "--workers", strconv.Itoa(workers)}, more...)
+	p := &process{t: t, cmd: exec.CommandContext(ctx, built(t, asio), args...)}
+	p.cmd.Stderr = &p.stderr
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Wait() }) // of a test that has given up; its context has ended
+	p.stdin, p.stdout = stdin, bufio.NewReader(stdout)
+	if line, err := p.stdout.ReadString('\n'); err != nil || line != "{\"ready\":true}\n" {
+		cancel()
+		t.Fatalf("said %q, %v, and ended with %v; stderr: %s", line, err, p.cmd.Wait(), &p.stderr)
+	}
+	return p
+}
+
+// begin tells it to, and closes its standard input, which is not to disturb it.
+func (p *process) begin() {
+	p.t.Helper()
+	if _, err := io.WriteString(p.stdin, "go\n"); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.stdin.Close(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// end waits for its end and returns what it said, the exit status and standard
+// error.
+func (p *process) end() (said string, status int, stderr string) {
+	p.t.Helper()
+	rest, err := io.ReadAll(p.stdout)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil && !errors.As(err, new(*exec.ExitError)) {
+		p.t.Fatal(err)
+	}
+	return string(rest), p.cmd.ProcessState.ExitCode(), p.stderr.String()
+}
+
+// succeeds runs it and returns what it says.
+func (p *process) succeeds() (o outcome) {
+	p.t.Helper()
+	p.begin()
+	said, status, stderr := p.end()
+	if status != 0 || stderr != "" {
+		p.t.Fatalf("exit %d; stderr: %s", status, stderr)
+	}
+	d := json.NewDecoder(strings.NewReader(said))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&o); err != nil || strings.Count(said, "\n") != 1 {
+		p.t.Fatalf("said %q: %v", said, err)
+	}
+	if o.CPUNS <= 0 || o.RSSBytes < 1<<20 {
+		p.t.Errorf("said %+v: a process uses more than that", o)
+	}
+	return o
+}
+
+// fails runs it and wants it to fail with these words.
+func (p *process) fails(words string) {
+	p.t.Helper()
+	p.begin()
+	said, status, stderr := p.end()
+	if status != 1 || said != "" || !strings.HasPrefix(stderr, "feedgate-asio: ") || !strings.Contains(stderr, words) {
+		p.t.Errorf("exit %d, said %q; stderr: %s; want exit 1 and %q", status, said, stderr, words)
+	}
+}
