@@ -3,12 +3,11 @@ package gateway
 import (
 	"context"
 	"time"
-
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 )
 
+// dialResult is what came of dialing.
 type dialResult struct {
-	fd   int
+	sock transport
 	addr string
 	err  error
 }
@@ -17,34 +16,14 @@ func (k *link) startDial() {
 	k.phase = dialing
 	ctx, cancel := context.WithCancel(context.Background())
 	k.cancel = cancel
-	go func() {
-		fd, addr, err := k.dialer.dial(ctx)
-		k.dialed <- dialResult{fd, addr, err}
-		k.l.post(k.takeDial)
-	}()
+	k.l.world.connect(ctx, &k.dialer)
 }
 
-// abandon ends whatever is going on, after the loop has ended.
-func (k *link) abandon() {
-	if k.cancel != nil {
-		k.cancel()
-		if r := <-k.dialed; r.err == nil {
-			k.sock.fd = r.fd
-		}
-	}
-	if k.sock.fd >= 0 {
-		k.sock.close()
-		k.sock.fd = -1
-	}
-	k.l.in.dropSlab()
-}
-
-// takeDial takes what the dialing goroutine has brought.
-func (k *link) takeDial() {
-	r := <-k.dialed
+// dialEnded takes what came of the dial that is under way.
+func (k *link) dialEnded(r dialResult) {
 	k.cancel()
 	k.cancel = nil
-	now := k.l.now()
+	now := k.l.world.now()
 	if r.err != nil {
 		k.phase = offline
 		k.redial = now + k.backoff.NextBackOff()
@@ -54,18 +33,18 @@ func (k *link) takeDial() {
 		}
 		return
 	}
-	k.connected(r.fd, r.addr, now)
+	k.connected(r.sock, r.addr, now)
 }
 
-func (k *link) connected(fd int, addr string, now time.Duration) {
-	k.sock.fd, k.addr = fd, addr
+func (k *link) connected(sock transport, addr string, now time.Duration) {
+	k.sock, k.addr = sock, addr
 	k.conn = k.l.set.proto.NewConn()
 	k.phase = login
 	k.readable, k.writable, k.hup, k.dead = false, true, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.deadline = now + k.l.cfg.ConnectTimeout
 	k.acked, k.owed = false, 0
-	if err := k.l.poller.AddReadWrite(&netpoll.PollAttachment{FD: fd}, true); err != nil {
+	if err := k.l.world.watch(sock); err != nil {
 		k.lost(now, "watch the socket", err)
 		return
 	}

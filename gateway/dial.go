@@ -16,18 +16,18 @@ type dialer struct {
 }
 
 // dial tries all addresses of all hosts in turn, from the first host on, and
-// returns the descriptor of the first connection that stands.
-func (d *dialer) dial(ctx context.Context) (fd int, addr string, err error) {
+// returns the first connection that stands.
+func (d *dialer) dial(ctx context.Context) dialResult {
 	var errs []error
 	for i := range d.hosts {
 		hostport := d.hosts[(d.first+i)%len(d.hosts)]
 		fd, addr, err := d.host(ctx, hostport)
 		if err == nil {
-			return fd, addr, nil
+			return dialResult{sock: newSocket(fd), addr: addr}
 		}
 		errs = append(errs, err)
 	}
-	return -1, "", errors.Join(errs...)
+	return dialResult{err: errors.Join(errs...)}
 }
 
 // failover begins with the next host from now on: the one before took the

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	errorx "github.com/panjf2000/gnet/v2/pkg/errors"
-
 	"feedgate/worker"
 )
 
@@ -57,19 +55,20 @@ func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
 // Config.ExitOnClose, or something fails for good. Nil means done and drained:
 // everything that was read is acknowledged. It may be called once.
 func (g *Gateway) Run(ctx context.Context) error {
-	l := newLoop(&g.cfg, g.set, &g.stats)
-	if err := l.openPoller(); err != nil {
+	h, err := newHost()
+	if err != nil {
 		return err
 	}
-	var err error
+	l := newLoop(&g.cfg, g.set, &g.stats, h)
+	h.l = l
 	l.pool, err = worker.NewPool(worker.Config{
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.cfg.InFlight,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
 		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.key(), DeadLetters: g.cfg.DeadLetters,
-		Bell: &l.bell, Wake: l.wake, Log: g.cfg.Log,
+		Bell: &l.bell, Wake: h.wake, Log: g.cfg.Log,
 	})
 	if err != nil {
-		return errors.Join(err, l.close())
+		return errors.Join(err, h.close())
 	}
 	l.workers = l.pool.Workers()
 	g.stats.setRings(l.ringDepths)
@@ -77,18 +76,17 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	ended := make(chan struct{})
 	var watching sync.WaitGroup
-	watching.Go(func() { g.watch(ctx, l, ended) })
-	l.trigger(l.spinTask)
-	if err := l.poller.Polling(l.onEvent); !errors.Is(err, errorx.ErrEngineShutdown) {
-		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("poll: %w", err))
+	watching.Go(func() { g.watch(ctx, h, ended) })
+	if err := h.run(); err != nil {
+		l.stop.err = errors.Join(l.stop.err, err)
 	}
 	close(ended)
 	watching.Wait()
-	return errors.Join(l.stop.err, g.shutDown(l))
+	return errors.Join(l.stop.err, g.shutDown(h))
 }
 
 // watch tells the loop what comes from outside.
-func (g *Gateway) watch(ctx context.Context, l *loop, ended <-chan struct{}) {
+func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
 	drain, failed, abort := ctx.Done(), g.cfg.Sink.Failed(), (<-chan struct{})(g.abort)
 	for {
 		select {
@@ -96,34 +94,34 @@ func (g *Gateway) watch(ctx context.Context, l *loop, ended <-chan struct{}) {
 			return
 		case <-drain:
 			drain = nil
-			l.post(l.drain)
+			h.post(h.l.drain)
 		case <-failed:
 			failed = nil
-			l.post(func() { l.fail(fmt.Errorf("--sink: %w", g.cfg.Sink.Err())); l.abort() })
+			h.post(func() { h.l.fail(fmt.Errorf("--sink: %w", g.cfg.Sink.Err())); h.l.abort() })
 		case <-abort:
 			abort = nil
-			l.post(l.abort)
+			h.post(h.l.abort)
 		}
 	}
 }
 
 // shutDown ends what the loop leaves behind, in this order: the dial, the
 // connection, the workers, the poller that they wake it by, the slabs.
-func (g *Gateway) shutDown(l *loop) error {
-	l.link.abandon()
+func (g *Gateway) shutDown(h *host) error {
+	h.abandon()
 	var err error
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		err = l.pool.Stop()
+		err = h.l.pool.Stop()
 	}()
 	select {
 	case <-stopped:
 	case <-time.After(stopGrace):
 		g.cfg.Log.Error("a handler does not return; left behind", "waited", stopGrace)
-		return l.close()
+		return h.close()
 	}
-	err = errors.Join(err, l.close())
-	l.slabs.close()
+	err = errors.Join(err, h.close())
+	h.l.slabs.close()
 	return err
 }

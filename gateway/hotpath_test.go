@@ -23,10 +23,12 @@ func handLoop(t *testing.T, cfg Config) (*loop, *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLoop(&cfg, set, new(Stats))
-	if err := l.openPoller(); err != nil {
+	h, err := newHost()
+	if err != nil {
 		t.Fatal(err)
 	}
+	l := newLoop(&cfg, set, new(Stats), h)
+	h.l = l
 	l.pool, err = worker.NewPool(worker.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: cfg.InFlight, Slabs: l.slabs.table,
 		Sink: cfg.Sink, Render: set.render(), Bell: &l.bell, Wake: func() {}, Log: cfg.Log,
@@ -37,21 +39,21 @@ func handLoop(t *testing.T, cfg Config) (*loop, *net.TCPConn) {
 	l.workers = l.pool.Workers()
 	l.pool.Start()
 	t.Cleanup(func() {
-		l.link.abandon()
+		h.abandon()
 		if err := l.pool.Stop(); err != nil {
 			t.Error(err)
 		}
-		if err := l.close(); err != nil {
+		if err := h.close(); err != nil {
 			t.Error(err)
 		}
 		l.slabs.close()
 	})
 
-	fd, addr, err := l.link.dialer.dial(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	dialed := l.link.dialer.dial(t.Context())
+	if dialed.err != nil {
+		t.Fatal(dialed.err)
 	}
-	l.link.connected(fd, addr, l.now())
+	l.link.connected(dialed.sock, dialed.addr, h.now())
 	conn, err := feed.ln.Accept()
 	if err != nil {
 		t.Fatal(err)

@@ -23,10 +23,10 @@ func (l *loop) drain() {
 	if l.stop.deadline != 0 {
 		return
 	}
-	l.stop.deadline = l.now() + l.cfg.DrainTimeout
+	l.stop.deadline = l.world.now() + l.cfg.DrainTimeout
 	l.stop.leaving = true
 	l.log.Info("draining", "in_flight", l.win.span(), "timeout", l.cfg.DrainTimeout)
-	l.link.finish(wire.CloseShuttingDown, l.now())
+	l.link.finish(wire.CloseShuttingDown, l.world.now())
 }
 
 // abort ends it at once.
@@ -46,7 +46,7 @@ func (l *loop) fail(err error) {
 func (l *loop) exit() {
 	l.stop.done = true
 	owed := l.link.owed
-	if l.link.sock.fd >= 0 {
+	if l.link.sock != nil {
 		owed = l.win.owed() + l.ack.unsent
 	}
 	if l.working > 0 || owed > 0 {
@@ -221,4 +221,12 @@ func (k *link) nextDue() time.Duration {
 		}
 	}
 	return due
+}
+
+// earliest is the lesser of two times of which zero is never.
+func earliest(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
@@ -41,11 +40,11 @@ const (
 )
 
 // link is the connection to the upstream: how it comes about, and how it ends.
-// The loop owns it; only dial runs on a goroutine of its own.
+// The loop owns it.
 type link struct {
 	l     *loop
 	phase phase
-	sock  socket
+	sock  transport // nil: none
 	addr  string
 	conn  wire.Conn
 
@@ -63,16 +62,13 @@ type link struct {
 	owed  int  // acks that the last connection left unsent
 
 	dialer  dialer
-	dialed  chan dialResult // one at most
-	cancel  context.CancelFunc
+	cancel  context.CancelFunc // of the dial that is under way; nil: none
 	backoff *backoff.ExponentialBackOff
 	redial  time.Duration
 }
 
 func (k *link) init(l *loop) {
 	k.l = l
-	k.sock.fd = -1
-	k.dialed = make(chan dialResult, 1)
 	k.dialer = dialer{hosts: l.set.upstream.hosts, timeout: l.cfg.ConnectTimeout}
 	k.backoff = backoff.NewExponentialBackOff()
 	// Full jitter: a factor of 1 draws from 0 to twice the interval.
@@ -82,11 +78,13 @@ func (k *link) init(l *loop) {
 	k.backoff.MaxInterval = l.cfg.ReconnectMax / 2
 }
 
-func (k *link) edge(event netpoll.IOEvent) {
-	k.readable = k.readable || event&eventReadable != 0
-	k.writable = k.writable || event&eventWritable != 0
-	k.hup = k.hup || event&eventClosed != 0
-	k.dead = k.dead || event&eventDead != 0
+// edge takes what has become true of the connection: that reading, or writing,
+// would not block, that the peer has closed or reset, that both ways are gone.
+func (k *link) edge(readable, writable, hup, dead bool) {
+	k.readable = k.readable || readable
+	k.writable = k.writable || writable
+	k.hup = k.hup || hup
+	k.dead = k.dead || dead
 }
 
 // decoding reports whether received bytes are to be decoded and dispatched.
@@ -224,11 +222,9 @@ func (k *link) cannotSend(now time.Duration, err error) {
 // closed clears up after a connection, however it ended.
 func (k *link) closed(now time.Duration) {
 	l := k.l
-	if err := l.poller.Delete(k.sock.fd); err != nil {
-		l.log.Debug("stop watching the socket", "error", err)
-	}
+	l.world.unwatch(k.sock)
 	k.sock.close()
-	k.sock.fd = -1
+	k.sock = nil
 	k.phase, k.conn = offline, nil
 	l.stats.Connected.Store(false)
 	l.in.reset()

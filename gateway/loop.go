@@ -2,12 +2,7 @@ package gateway
 
 import (
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
-	"github.com/panjf2000/gnet/v2/pkg/queue"
 
 	"feedgate/gateway/wire"
 	"feedgate/ring"
@@ -18,24 +13,18 @@ const (
 	// outLimit is how many unsent bytes stop the loop from taking replies and
 	// from reading: a peer that does not read holds everything back.
 	outLimit = 256 << 10
-	// maxTurns bounds how long the loop goes on without asking the poller, whose
-	// edges tell that the socket is writable again and which runs what was posted.
-	maxTurns = 64
-	// When a read brought bulkRead bytes or more and nothing is left to do, the
-	// loop waits gatherTime and reads again before it blocks.
-	bulkRead   = 64 << 10
-	gatherTime = 50 * time.Microsecond
+	// bulkRead is how many bytes of one read are many.
+	bulkRead = 64 << 10
 )
 
-// loop is the goroutine between the socket and the workers. It turns as long as
-// there is something to do, then blocks in the poller. All fields are its own but
-// those headed shared.
+// loop is what lies between the socket and the workers. Whoever has it calls turn
+// as long as there is something to do; all fields but the bell are that one's.
 type loop struct {
+	world world
 	cfg   *Config
 	set   settings
 	log   *slog.Logger
 	stats *Stats
-	epoch time.Time
 
 	pool    *worker.Pool
 	workers []*worker.Worker
@@ -57,19 +46,10 @@ type loop struct {
 	unsaidAt  time.Duration
 	short     bool // logged that the kernel gives no memory
 
-	poller   *netpoll.Poller
-	nudge    nudge
-	spinTask queue.Func // spin; made once, for wake allocates nothing
-	timer    *time.Timer
-	timerAt  time.Duration
-	sends    [maxBatch][]byte
-	scratch  [16 << 10]byte // what is read and discarded
+	sends   [maxBatch][]byte
+	scratch [16 << 10]byte // what is read and discarded
 
-	// Shared: workers ring the bell, and whoever posts uses the poller.
-	bell  ring.Bell
-	wakes atomic.Uint64
-	gate  sync.Mutex
-	ended bool // the poller is closed; under gate
+	bell ring.Bell // shared: workers ring it
 }
 
 // readBatch is the messages of one read: when it was, and the place behind them.
@@ -78,8 +58,8 @@ type readBatch struct {
 	when time.Duration
 }
 
-func newLoop(cfg *Config, set settings, stats *Stats) *loop {
-	l := &loop{cfg: cfg, set: set, log: cfg.Log, stats: stats, epoch: time.Now()}
+func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
+	l := &loop{world: w, cfg: cfg, set: set, log: cfg.Log, stats: stats}
 	l.slabs = newSlabPool(cfg.Memory, cfg.MaxMessage+int64(set.traits.Overhead))
 	l.win = newWindow(cfg.InFlight)
 	l.out.pack = cfg.FlushPack
@@ -87,14 +67,11 @@ func newLoop(cfg *Config, set settings, stats *Stats) *loop {
 		mode: set.ack, rendered: set.traits.RenderAcks, interval: cfg.AckInterval,
 		win: l.win, out: &l.out, sent: func(code worker.Code, n int) { stats.addAcks(uint16(code), n) },
 	}
-	l.spinTask = func(any) error { return l.spin() }
 	l.in.init(l)
 	l.link.init(l)
 	l.session.restore(l)
 	return l
 }
-
-func (l *loop) now() time.Duration { return time.Since(l.epoch) }
 
 func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 	for i, w := range l.workers {
@@ -105,7 +82,7 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 
 // turn does once what each stage has to do now; false when that was nothing.
 func (l *loop) turn() bool {
-	now := l.now()
+	now := l.world.now()
 	if l.paused {
 		l.link.heard += now - l.lastTurn
 	}
@@ -122,6 +99,14 @@ func (l *loop) turn() bool {
 	busy = l.link.step(now) || busy
 	l.publishStats()
 	return busy || l.out.len() > 0 && l.link.writable
+}
+
+// sleep announces that turn will not be called before the bell rings, an edge comes
+// or something is due; false when there is something to do first.
+func (l *loop) sleep() bool {
+	// With the peer not reading, replies stay where they are and workers have
+	// nothing to tell; the socket's edge wakes the loop.
+	return l.out.len() >= outLimit || l.bell.Sleep()
 }
 
 // takeReplies moves replies from the workers' rings to the window and the acks.
@@ -233,7 +218,6 @@ func (l *loop) publishStats() {
 	l.stats.Watermark.Store(l.win.runs.watermark(l.win.base, l.win.next))
 	l.session.save(l)
 	l.stats.Panics.Store(l.pool.Panics())
-	l.stats.Wakeups.Store(l.wakes.Load())
 }
 
 // resume is what a new connection may take up again.

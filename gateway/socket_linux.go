@@ -18,15 +18,37 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// socket is a connected, non-blocking TCP socket. It is used by one goroutine.
-//
-// Its calls that move data are raw system calls: they never block, so there is
-// nothing to tell the scheduler, and the loop keeps its P.
-type socket struct {
-	fd   int
-	hdrs [maxBatch]mmsghdr
-	iovs [maxBatch]unix.Iovec
+// kernel is the system calls that move data, as the kernel answers them.
+type kernel interface {
+	recvfrom(fd int, b []byte) (int, unix.Errno)
+	sendmmsg(fd int, hdrs []mmsghdr) (int, unix.Errno)
 }
+
+// linux makes raw system calls: with MSG_DONTWAIT they never block, so there is
+// nothing to tell the scheduler, and the loop keeps its P.
+type linux struct{}
+
+func (linux) recvfrom(fd int, b []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+	return int(n), errno
+}
+
+func (linux) sendmmsg(fd int, hdrs []mmsghdr) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(hdrs))), uintptr(len(hdrs)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	return int(n), errno
+}
+
+// socket is a connected, non-blocking TCP socket. It is used by one goroutine.
+type socket struct {
+	fd     int
+	kernel kernel
+	hdrs   [maxBatch]mmsghdr
+	iovs   [maxBatch]unix.Iovec
+}
+
+func newSocket(fd int) *socket { return &socket{fd: fd, kernel: linux{}} }
 
 // takeSocket takes a connection's descriptor away from the Go runtime, whose
 // poller would otherwise hear of every packet too. conn is closed.
@@ -53,11 +75,10 @@ func takeSocket(conn *net.TCPConn) (int, error) {
 // means that nothing is there.
 func (s *socket) recv(b []byte) (int, error) {
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd),
-			uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+		n, errno := s.kernel.recvfrom(s.fd, b)
 		switch errno {
 		case 0:
-			return int(n), nil
+			return n, nil
 		case unix.EINTR:
 		default:
 			return 0, errno
@@ -77,12 +98,11 @@ func (s *socket) send(msgs [][]byte) (int, error) {
 		s.hdrs[i].hdr.SetIovlen(1)
 	}
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd),
-			uintptr(unsafe.Pointer(&s.hdrs[0])), uintptr(len(msgs)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		n, errno := s.kernel.sendmmsg(s.fd, s.hdrs[:len(msgs)])
 		switch errno {
 		case 0:
 			sent := 0
-			for i := range int(n) {
+			for i := range n {
 				sent += int(s.hdrs[i].len)
 			}
 			return sent, nil

@@ -11,7 +11,7 @@ import (
 	"feedgate/ring"
 )
 
-// Config sets a pool up. Fields from Render to DeadLetters and Log may be
+// Config sets a pool up. Fields from Render to DeadLetters, Now and Log may be
 // zero.
 type Config struct {
 	Workers  int
@@ -39,6 +39,8 @@ type Config struct {
 	// says so.
 	Bell *ring.Bell
 	Wake func()
+
+	Now func() time.Time // default time.Now
 
 	Log *slog.Logger
 }
@@ -91,6 +93,12 @@ func (p *Pool) Start() {
 		}()
 	}
 }
+
+// Turn does what a worker has to do now, up to one batch; false when that was
+// nothing. It is for who runs the workers of a pool that was not started on a
+// schedule of its own: one goroutine calls it, also for Drain to have an effect. No
+// reply ring may be full.
+func (p *Pool) Turn(worker int) bool { return p.workers[worker].turn() }
 
 // Workers are the pool's workers, for dispatch and replies.
 func (p *Pool) Workers() []*Worker { return p.workers }

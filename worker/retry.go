@@ -99,7 +99,7 @@ func (r *retrier) again(one run) bool {
 		wait = maxRetryWait // shifted out
 	}
 	m.tries++
-	m.at = time.Now().Add(wait)
+	m.at = r.w.now().Add(wait)
 	heap.Push(&r.due, m)
 	r.arm()
 	return true
@@ -175,14 +175,14 @@ func (r *retrier) handle(m *waiting) {
 }
 
 // waits reports whether a try is due.
-func (r *retrier) waits() bool { return len(r.due) > 0 && !r.due[0].at.After(time.Now()) }
+func (r *retrier) waits() bool { return len(r.due) > 0 && !r.due[0].at.After(r.w.now()) }
 
 // arm sees to it that the worker wakes for the next try.
 func (r *retrier) arm() {
 	if len(r.due) == 0 {
 		return
 	}
-	wait := time.Until(r.due[0].at)
+	wait := r.due[0].at.Sub(r.w.now())
 	if r.tick == nil {
 		r.tick = time.AfterFunc(wait, r.w.Wake)
 	} else {

@@ -32,6 +32,7 @@ type Worker struct {
 	log      *slog.Logger
 	bell     *ring.Bell
 	wakeLoop func()
+	now      func() time.Time
 
 	in  *Inbox      // loop -> worker
 	out *ring.Bytes // worker -> loop
@@ -66,7 +67,7 @@ type Worker struct {
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	w := &Worker{
 		id: id, pool: p, slabs: cfg.Slabs, render: cfg.Render, log: cfg.Log,
-		bell: cfg.Bell, wakeLoop: cfg.Wake,
+		bell: cfg.Bell, wakeLoop: cfg.Wake, now: cfg.Now,
 		in:    newInbox(cfg.Ring),
 		out:   ring.NewBytes(max(cfg.Ring*ReplyBytes, minReplyRing)),
 		limit: 64,
@@ -74,6 +75,9 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	}
 	if w.log == nil {
 		w.log = slog.Default()
+	}
+	if w.now == nil {
+		w.now = time.Now
 	}
 	w.main = newStage(w, cfg.InFlight, w.handled)
 	if cfg.DeadLetters != nil {
@@ -178,7 +182,7 @@ func (w *Worker) takeNew() bool {
 	if len(r.spans) == 0 {
 		return false
 	}
-	start, n := time.Now(), 0
+	start, n := w.now(), 0
 	for len(r.spans) > 0 {
 		n += len(r.spans)
 		if w.retry != nil {
@@ -193,7 +197,7 @@ func (w *Worker) takeNew() bool {
 	}
 	w.took = true
 
-	switch took := time.Since(start); {
+	switch took := w.now().Sub(start); {
 	case took > batchTime:
 		w.limit = max(batchMin, w.limit/2)
 	case took < batchTime/2 && n == w.limit:

@@ -1,0 +1,204 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	errorx "github.com/panjf2000/gnet/v2/pkg/errors"
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"github.com/panjf2000/gnet/v2/pkg/queue"
+)
+
+const (
+	// maxTurns bounds how long the loop goes on without asking the poller, whose
+	// edges tell that the socket is writable again and which runs what was posted.
+	maxTurns = 64
+	// gatherTime is how long the loop waits after a read of many bytes, when nothing
+	// is left to do, before it reads again.
+	gatherTime = 50 * time.Microsecond
+)
+
+// host is the goroutine that the loop runs on, in the real world: it turns as long
+// as there is something to do, then blocks in the poller. All fields are its own
+// but those headed shared.
+type host struct {
+	l        *loop
+	epoch    time.Time
+	poller   *netpoll.Poller
+	watched  int // descriptor of the loop's socket; -1: none
+	nudge    nudge
+	spinTask queue.Func // spin; made once, for wake allocates nothing
+	timer    *time.Timer
+	timerAt  time.Duration
+	dials    chan dialResult // one at most
+
+	// Shared: whoever wakes or posts uses the poller.
+	gate  sync.Mutex
+	ended bool // the poller is closed; under gate
+}
+
+// newHost makes a host and what it blocks in. Its loop is the caller's to set.
+func newHost() (*host, error) {
+	h := &host{epoch: time.Now(), watched: -1, dials: make(chan dialResult, 1)}
+	h.spinTask = func(any) error { return h.spin() }
+	var err error
+	if h.poller, err = netpoll.OpenPoller(); err != nil {
+		return nil, fmt.Errorf("open the poller: %w", err)
+	}
+	if h.nudge, err = newNudge(h.poller); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the poller: %w", err), h.poller.Close())
+	}
+	return h, nil
+}
+
+// run runs the loop until it is done. Its error is the poller's.
+func (h *host) run() error {
+	h.trigger(h.spinTask)
+	if err := h.poller.Polling(h.onEvent); !errors.Is(err, errorx.ErrEngineShutdown) {
+		return fmt.Errorf("poll: %w", err)
+	}
+	return nil
+}
+
+func (h *host) now() time.Duration { return time.Since(h.epoch) }
+
+func (h *host) connect(ctx context.Context, d *dialer) {
+	go func() {
+		h.dials <- d.dial(ctx)
+		h.post(func() { h.l.link.dialEnded(<-h.dials) })
+	}()
+}
+
+func (h *host) watch(t transport) error {
+	h.watched = t.(*socket).fd
+	return h.poller.AddReadWrite(&netpoll.PollAttachment{FD: h.watched}, true)
+}
+
+func (h *host) unwatch(transport) {
+	if err := h.poller.Delete(h.watched); err != nil {
+		h.l.log.Debug("stop watching the socket", "error", err)
+	}
+	h.watched = -1
+}
+
+// wake wakes the loop from the poller. Any goroutine.
+func (h *host) wake() {
+	h.l.stats.Wakeups.Add(1)
+	h.trigger(h.spinTask)
+}
+
+// post runs f on the loop's goroutine, or never when the loop has ended. Any
+// goroutine.
+func (h *host) post(f func()) {
+	h.trigger(func(any) error {
+		f()
+		return h.spin()
+	})
+}
+
+func (h *host) trigger(task queue.Func) {
+	h.gate.Lock()
+	defer h.gate.Unlock()
+	if h.ended {
+		return
+	}
+	if err := h.poller.Trigger(queue.HighPriority, task, nil); err != nil {
+		panic("gateway: wake the poller: " + err.Error()) // an eventfd of our own
+	}
+}
+
+// abandon ends what the loop has left behind, after it has ended: a dial, and the
+// connection.
+func (h *host) abandon() {
+	k := &h.l.link
+	if k.cancel != nil {
+		k.cancel()
+		if r := <-h.dials; r.err == nil {
+			r.sock.close()
+		}
+	}
+	if k.sock != nil {
+		k.sock.close()
+	}
+	h.l.in.dropSlab()
+}
+
+// close ends posting and closes the poller.
+func (h *host) close() error {
+	h.gate.Lock()
+	defer h.gate.Unlock()
+	h.ended = true
+	if h.timer != nil {
+		h.timer.Stop()
+	}
+	h.nudge.close()
+	return h.poller.Close()
+}
+
+// spin turns until there is nothing to do, then goes back to the poller to block.
+func (h *host) spin() error {
+	l := h.l
+	l.bell.Wake()
+	for turns := 0; ; turns++ {
+		busy := l.turn()
+		if l.stop.done {
+			return errorx.ErrEngineShutdown
+		}
+		if busy && turns < maxTurns {
+			continue
+		}
+		if busy {
+			h.nudge.send()
+			return nil
+		}
+		if l.link.mayLook() {
+			h.gather()
+			continue
+		}
+		if l.sleep() {
+			h.armTimer()
+			return nil
+		}
+		runtime.Gosched()
+	}
+}
+
+// gather lets workers run for a moment, then has the next turn look at the socket
+// though no edge has come. Under a bulk flow the next bytes are on their way: the
+// feed and this process both save a wake-up, and one read finds more. A look that
+// finds nothing ends it until the next bulk.
+func (h *host) gather() {
+	for end := h.now() + gatherTime; h.now() < end; {
+		runtime.Gosched()
+	}
+	h.l.link.readable = true
+}
+
+// armTimer sees to it that the loop wakes when the next thing is due. A timer
+// that stands for earlier is left to fire for nothing: deadlines move on far more
+// often than they pass.
+func (h *host) armTimer() {
+	at := h.l.link.nextDue()
+	if at == 0 || h.timerAt != 0 && h.timerAt <= at {
+		return
+	}
+	h.timerAt = at
+	if h.timer != nil {
+		h.timer.Stop()
+	}
+	h.timer = time.AfterFunc(max(0, at-h.now()), func() {
+		h.post(func() { h.timerAt = 0 })
+	})
+}
+
+// onEvent takes an edge of the socket from the poller.
+func (h *host) onEvent(fd int, event netpoll.IOEvent, _ netpoll.IOFlags) error {
+	if fd == h.watched {
+		h.l.link.edge(event&eventReadable != 0, event&eventWritable != 0, event&eventClosed != 0, event&eventDead != 0)
+	}
+	return h.spin()
+}

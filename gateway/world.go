@@ -1,0 +1,37 @@
+package gateway
+
+import (
+	"context"
+	"time"
+)
+
+// world is what the loop has to do with beyond its workers. host is the real one;
+// without it the loop does no I/O, reads no clock, and is all the same from run to
+// run.
+type world interface {
+	// now is the time since some moment, from a clock that never goes back.
+	now() time.Duration
+	// connect begins to connect; link.dialEnded is called with what came of it, on
+	// the loop's goroutine. It has the dialer until then.
+	connect(ctx context.Context, d *dialer)
+	// watch makes link.edge be told of t's edges, of which the first come at once;
+	// unwatch ends that.
+	watch(t transport) error
+	unwatch(t transport)
+}
+
+// transport is a connected stream that never blocks, of one goroutine. socket is
+// the real one.
+type transport interface {
+	// recv reads into b. Zero bytes without an error are the end of the stream.
+	recv(b []byte) (int, error)
+	// send sends msgs, at most maxBatch, one behind the other, and returns how many
+	// of their bytes went.
+	send(msgs [][]byte) (int, error)
+	// closeSend ends our sending side.
+	closeSend() error
+	// unacked is how many bytes, the end included, the peer's TCP has not
+	// acknowledged.
+	unacked() int
+	close()
+}
