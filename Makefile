@@ -8,7 +8,7 @@ LDFLAGS   = $(if $(VERSION),-X main.version=$(VERSION))
 CXXFLAGS ?= -O2
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench peers clean
+.PHONY: help build demo test test-long lint fuzz bench bench-go model peers clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,8 +41,14 @@ fuzz: ## every fuzz target for FUZZTIME=60s
 		done; \
 	done
 
-bench: ## the benchmarks of the packages, with allocations
+bench: build ## the harness: feedgate beside what one would write instead; BENCHFLAGS='--size 64,1024'
+	bin/feedgate bench $(BENCHFLAGS)
+
+bench-go: ## the benchmarks of the packages, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
+
+model: ## the wake-ups and the reply ring as models, checked by Spin (apt-get install spin)
+	docs/models/check
 
 CXXSRC = bench/peers/cpp/src
 CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)

@@ -31,7 +31,7 @@ type Subject struct {
 // Subjects are all that there are, in the order of a table.
 var Subjects = []Subject{
 	{Name: "limit", Protocol: "fg", Default: true, Run: peers.Limit,
-		Doc: "bulk receive, no parsing, the same volume of acks in bulk: what the kernel and the feed leave to be had"},
+		Doc: "bulk receive, no parsing, all acks in bulk: what the kernel and the feed leave to be had"},
 	{Name: "inline", Protocol: "fg", Default: true, Run: peers.Inline,
 		Doc: "one goroutine parses and acks in place, one send a read: the price of having workers at all"},
 	{Name: "naive", Protocol: "fg", Default: true, Run: peers.Naive,
@@ -39,7 +39,7 @@ var Subjects = []Subject{
 	{Name: "channels", Protocol: "fg", Default: true, Run: peers.Channels,
 		Doc: "bufio, a channel a worker, a writer that gathers acks: what an experienced Go programmer writes"},
 	{Name: "batches", Protocol: "fg", Default: true, Run: peers.Batches,
-		Doc: "recycled slices of messages over channels, writev: what one writes after profiling that"},
+		Doc: "what a read brings over a channel, acks over messages, writev: what one writes after profiling that"},
 	{Name: "gnet-async", Protocol: "fg", Run: peers.GnetAsync,
 		Doc: "a gnet client, a channel a worker, AsyncWrite an ack: gnet as its examples use it"},
 	{Name: "gnet-loop", Protocol: "fg", Default: true, Run: peers.GnetLoop,

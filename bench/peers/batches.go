@@ -4,42 +4,26 @@ import (
 	"context"
 	"net"
 	"sync"
-
-	"feedgate/gateway/wire/fg1"
 )
 
-// A batch ends when it has so many messages or bytes, or when nothing more is
-// there to be read at once.
-const (
-	batchMessages = 512
-	batchBytes    = 64 << 10
-	batchCount    = 32 // in circulation
-)
+// batchCount is how many batches are in circulation.
+const batchCount = 16
 
-// batch is a run of messages on its way round: reader, worker, writer, reader.
-type batch struct {
-	data     []byte // payloads, one behind the other
-	messages []span
-	replies  []byte
-}
-
-// span is a message whose payload ends at end in its batch.
-type span struct {
-	seq uint64
-	end int
-}
-
-// Batches passes batches of messages, copied into one buffer each, over a channel
-// to the workers; they put the acks beside them and pass them on to a writer,
-// which sends those of all batches that lie ready by one writev and gives the
-// batches back.
+// Batches passes what each read brings as one batch over a channel to the workers;
+// they write the acks over the messages and pass it on to a writer, which sends
+// those of all batches that lie ready by one writev and gives the batches back.
+//
+// Nothing is copied but the beginning of a message whose rest comes with the next
+// read. Copying messages out of a bufio.Reader into batches made it about half as fast.
+// At 64 bytes, acks in a buffer of their own take a tenth more processor time; 8
+// batches or 32 make no difference.
 func Batches(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
-	return session(ctx, addr, "batches", func(c *net.TCPConn, res *Result) error {
+	return session(ctx, addr, "batches", func(c *net.TCPConn, _ uint64, res *Result) error {
 		free := make(chan *batch, batchCount)
 		full := make(chan *batch, batchCount)
 		done := make(chan *batch, batchCount)
 		for range batchCount {
-			free <- &batch{data: make([]byte, 0, batchBytes)}
+			free <- &batch{buf: make([]byte, readSize)}
 		}
 		written := make(chan error, 1)
 		go func() { written <- writeBatches(c, done, free) }()
@@ -53,7 +37,7 @@ func Batches(ctx context.Context, addr string, workers int, work func(msg []byte
 				}
 			})
 		}
-		err := readBatches(newReader(c), free, full, done, res)
+		err := readBatches(c, free, full, done, res)
 		close(full)
 		running.Wait()
 		close(done)
@@ -64,46 +48,28 @@ func Batches(ctx context.Context, addr string, workers int, work func(msg []byte
 	})
 }
 
-func (b *batch) work(work func([]byte)) {
-	at := 0
-	for _, m := range b.messages {
-		work(b.data[at:m.end:m.end])
-		at = m.end
-		b.replies = fg1.AppendFrame(b.replies, fg1.Ack, 0, fg1.CodeOK, m.seq, nil)
-	}
-}
-
-func (b *batch) reset() { b.data, b.messages, b.replies = b.data[:0], b.messages[:0], b.replies[:0] }
-
-func (b *batch) full() bool { return len(b.messages) == batchMessages || len(b.data) >= batchBytes }
-
-func readBatches(r reader, free, full, done chan *batch, res *Result) error {
-	b := <-free
-	for {
-		if len(b.messages) > 0 && (b.full() || !r.ready()) {
-			full <- b
-			b = <-free
-		}
-		h, err := r.next()
+// readBatches reads until BYE. It has one batch in hand; the others come back
+// without its doing.
+func readBatches(c net.Conn, free, full, done chan *batch, res *Result) error {
+	for b := <-free; ; {
+		n, err := c.Read(b.buf[b.have:])
 		if err != nil {
+			return lost(err)
+		}
+		b.have += n
+		if bye, err := b.parse(done, res); bye || err != nil {
+			full <- b
 			return err
 		}
-		switch h.Op {
-		case fg1.Ping: // straight to the writer, past the work
-			pong := <-free
-			pong.replies = fg1.AppendFrame(pong.replies, fg1.Pong, 0, fg1.CodeOK, h.Seq, nil)
-			done <- pong
-		case fg1.Bye:
-			full <- b
-			return byeError(h)
-		default:
-			if b.data, err = r.payload(b.data, int(h.Payload())); err != nil {
-				return err
-			}
-			b.messages = append(b.messages, span{h.Seq, len(b.data)})
-			res.Messages++
-			res.Bytes += uint64(h.Payload())
+		next := b
+		if len(b.messages) > 0 {
+			next = <-free
 		}
+		next.begin(b.buf[b.at:b.have])
+		if next != b {
+			full <- b
+		}
+		b = next
 	}
 }
 
@@ -114,7 +80,7 @@ func writeBatches(c net.Conn, done <-chan *batch, free chan<- *batch) (err error
 	vec := make(net.Buffers, 0, batchCount)
 	for b := range done {
 		ready = append(ready[:0], b)
-		for range len(done) {
+		for range min(len(done), batchCount-1) {
 			ready = append(ready, <-done)
 		}
 		if err == nil {
@@ -127,8 +93,9 @@ func writeBatches(c net.Conn, done <-chan *batch, free chan<- *batch) (err error
 			}
 		}
 		for _, b := range ready {
-			b.reset()
-			free <- b
+			if b.buf != nil {
+				free <- b
+			}
 		}
 	}
 	return err

@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"net"
+	"time"
 
 	"feedgate/gateway/wire/fg1"
 )
@@ -11,21 +12,41 @@ import (
 // there is, writes the acks over the messages that it has worked on, and sends
 // them in one piece.
 func Inline(ctx context.Context, addr string, _ int, work func(msg []byte)) (Result, error) {
-	return session(ctx, addr, "inline", func(c *net.TCPConn, res *Result) error {
+	return runInline(ctx, addr, "inline", work, fault{})
+}
+
+// fault is what a control does otherwise than Inline, whose fault is zero.
+type fault struct {
+	slow bool                  // takes a quarter longer over what each read brought
+	edit func(b []byte) []byte // makes what is sent of the replies to a read
+}
+
+func runInline(ctx context.Context, addr, name string, work func([]byte), f fault) (Result, error) {
+	return session(ctx, addr, name, func(c *net.TCPConn, _ uint64, res *Result) error {
 		in := inline{work: work, buf: make([]byte, readSize)}
 		for !in.bye {
 			n, err := c.Read(in.buf[in.have:])
 			if err != nil {
 				return lost(err)
 			}
+			begun := time.Now()
 			in.have += n
 			if err := in.parse(res); err != nil {
 				return err
 			}
-			if _, err := c.Write(in.buf[:in.owed]); err != nil {
-				return err
+			replies := in.buf[:in.owed:in.owed]
+			if f.edit != nil {
+				replies = f.edit(replies)
+			}
+			if len(replies) > 0 {
+				if _, err := c.Write(replies); err != nil {
+					return err
+				}
 			}
 			in.shift()
+			if f.slow {
+				burn(time.Since(begun) / 4)
+			}
 		}
 		return nil
 	})
@@ -45,22 +66,22 @@ type inline struct {
 }
 
 func (in *inline) parse(res *Result) error {
-	for in.have-in.at >= fg1.HeaderSize && !in.bye {
-		h := fg1.ParseHeader(in.buf[in.at:in.have])
-		if !taken(h) {
-			return refused(h)
-		}
-		body, end := in.at+fg1.HeaderSize, in.at+fg1.HeaderSize+int(h.Payload())
-		if end > in.have {
-			return nil
-		}
-		in.at = end
-		switch h.Op {
-		case fg1.Data:
-			in.work(in.buf[body:end:end])
+	for !in.bye {
+		b := in.buf[in.at:in.have]
+		if seq, n := dataFrame(b); n > 0 {
+			in.at += n
+			in.work(b[fg1.HeaderSize:n:n])
 			res.Messages++
-			res.Bytes += uint64(end - body)
-			in.reply(fg1.Ack, h.Seq)
+			res.Bytes += uint64(n - fg1.HeaderSize)
+			in.reply(fg1.Ack, seq)
+			continue
+		}
+		h, n, err := otherFrame(b)
+		if n == 0 {
+			return err
+		}
+		in.at += n
+		switch h.Op {
 		case fg1.Ping:
 			in.reply(fg1.Pong, h.Seq)
 		case fg1.Bye:

@@ -37,16 +37,6 @@ func (r reader) next() (fg1.Header, error) {
 	}
 }
 
-// ready reports whether a whole frame is in the buffer, so that reading it cannot
-// block.
-func (r reader) ready() bool {
-	if r.Buffered() < fg1.HeaderSize {
-		return false
-	}
-	b, err := r.Peek(fg1.HeaderSize)
-	return err == nil && int64(r.Buffered()) >= fg1.HeaderSize+fg1.ParseHeader(b).Payload()
-}
-
 // payload reads n bytes to the end of dst.
 func (r reader) payload(dst []byte, n int) ([]byte, error) {
 	if n <= r.Buffered() {
