@@ -26,15 +26,14 @@ const (
 // as there is something to do, then blocks in the poller. All fields are its own
 // but those headed shared.
 type host struct {
-	l        *loop
-	epoch    time.Time
-	poller   *netpoll.Poller
-	watched  int // descriptor of the loop's socket; -1: none
-	nudge    nudge
-	spinTask queue.Func // spin; made once, for wake allocates nothing
-	timer    *time.Timer
-	timerAt  time.Duration
-	dials    chan dialResult // one at most
+	l       *loop
+	epoch   time.Time
+	poller  *netpoll.Poller
+	watched int // descriptor of the loop's socket; -1: none
+	nudge   nudge
+	timer   *time.Timer
+	timerAt time.Duration
+	dials   chan dialResult // one at most
 
 	// Shared: whoever wakes or posts uses the poller.
 	gate  sync.Mutex
@@ -44,7 +43,6 @@ type host struct {
 // newHost makes a host and what it blocks in. Its loop is the caller's to set.
 func newHost() (*host, error) {
 	h := &host{epoch: time.Now(), watched: -1, dials: make(chan dialResult, 1)}
-	h.spinTask = func(any) error { return h.spin() }
 	var err error
 	if h.poller, err = netpoll.OpenPoller(); err != nil {
 		return nil, fmt.Errorf("open the poller: %w", err)
@@ -57,7 +55,7 @@ func newHost() (*host, error) {
 
 // run runs the loop until it is done. Its error is the poller's.
 func (h *host) run() error {
-	h.trigger(h.spinTask)
+	h.post(func() {})
 	if err := h.poller.Polling(h.onEvent); !errors.Is(err, errorx.ErrEngineShutdown) {
 		return fmt.Errorf("poll: %w", err)
 	}
@@ -85,28 +83,30 @@ func (h *host) unwatch(transport) {
 	h.watched = -1
 }
 
-// wake wakes the loop from the poller. Any goroutine.
+// wake wakes the loop from the poller. Any goroutine. A task would do the same, but
+// each is an allocation.
 func (h *host) wake() {
 	h.l.stats.Wakeups.Add(1)
-	h.trigger(h.spinTask)
+	h.gate.Lock()
+	defer h.gate.Unlock()
+	if !h.ended {
+		h.nudge.send()
+	}
 }
 
 // post runs f on the loop's goroutine, or never when the loop has ended. Any
 // goroutine.
 func (h *host) post(f func()) {
-	h.trigger(func(any) error {
-		f()
-		return h.spin()
-	})
-}
-
-func (h *host) trigger(task queue.Func) {
 	h.gate.Lock()
 	defer h.gate.Unlock()
 	if h.ended {
 		return
 	}
-	if err := h.poller.Trigger(queue.HighPriority, task, nil); err != nil {
+	err := h.poller.Trigger(queue.HighPriority, func(any) error {
+		f()
+		return h.spin()
+	}, nil)
+	if err != nil {
 		panic("gateway: wake the poller: " + err.Error()) // an eventfd of our own
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 )
 
-// nudge is an eventfd by which a busy loop gets itself called again by the poller,
-// behind the events that wait there. A task would not do: the poller runs tasks
-// until there are none, and a task that posts itself keeps it from the socket.
+// nudge is an eventfd that makes the poller call the loop: workers wake it so, and a
+// busy loop gets itself called again behind the events that wait in the poller. A
+// task would not do for that: the poller runs tasks until there are none, and a task
+// that posts itself keeps it from the socket.
 type nudge int
 
 // newNudge registers the eventfd, edge-triggered: each write is an event, and
