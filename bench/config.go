@@ -24,7 +24,8 @@ type Config struct {
 	Read     bool          // the worker reads every byte of a message first
 	Rounds   int           // default 5
 
-	// Patience is how long a run may stand still before it is given up; default 5s.
+	// Patience is how long a run may stand still before it is given up; default 5s,
+	// or two messages' time at Rate, or what Work makes of what one read may bring.
 	Patience time.Duration
 
 	// Self is the executable that [SubjectMain] and [FeedMain] are reached in, by
@@ -36,8 +37,14 @@ const (
 	maxSize    = 1 << 20
 	maxWorkers = 256
 	maxRounds  = 1000
+	minRate    = 1e-3
 	maxRate    = 1e9
 	maxWork    = time.Second
+	maxMsgs    = 1e12
+	maxRun     = time.Hour
+	// readMessages is how many messages a subject may read at once, and ack no
+	// earlier than it is done with all of them.
+	readMessages = 16384
 )
 
 // withDefaults is c with its zero fields filled in, or every fault in one error,
@@ -63,7 +70,10 @@ func (c Config) withDefaults() (Config, error) {
 		c.Rounds = 5
 	}
 	if c.Patience == 0 {
-		c.Patience = 5 * time.Second
+		c.Patience = max(5*time.Second, min(readMessages*c.Work, maxRun))
+		if c.Rate > 0 {
+			c.Patience = max(c.Patience, time.Duration(min(2/c.Rate, maxRun.Seconds())*float64(time.Second)))
+		}
 	}
 	return c, c.validate()
 }
@@ -89,8 +99,10 @@ func (c *Config) validate() error {
 		check(!slices.Contains(c.Workers[:i], n), "--workers: %d stands there twice", n)
 	}
 	check(c.Msgs == 0 || c.Duration == 0, "--duration: does not go with --msgs; give one of them")
-	check(c.Duration >= 0 && c.Duration <= time.Hour, "--duration: %v is not from 0 to 1h", c.Duration)
-	check(c.Rate >= 0 && c.Rate <= maxRate, "--rate: %g is not from 0 to %g messages a second", c.Rate, float64(maxRate))
+	check(c.Msgs <= maxMsgs, "--msgs: %d is more than %g", c.Msgs, maxMsgs)
+	check(c.Duration >= 0 && c.Duration <= maxRun, "--duration: %v is not from 0 to 1h", c.Duration)
+	check(c.Rate == 0 || c.Rate >= minRate && c.Rate <= maxRate, "--rate: %g is neither 0 nor from %g to %g messages a second", c.Rate, minRate, maxRate)
+	check(!(c.Rate >= minRate) || float64(c.Msgs)/c.Rate <= maxRun.Seconds(), "--msgs: %d at --rate %g take longer than 1h", c.Msgs, c.Rate)
 	check(c.Work >= 0 && c.Work <= maxWork, "--work: %v is not from 0 to %v", c.Work, maxWork)
 	check(c.Rounds >= 1 && c.Rounds <= maxRounds, "--rounds: %d is not from 1 to %d", c.Rounds, maxRounds)
 	return errors.Join(faults...)

@@ -11,11 +11,14 @@ import (
 
 // Batches grow and shrink so that one takes about batchTime: a reply waits no
 // longer than that for its batch to end, and a slow handler publishes every
-// message by itself.
+// message by itself. While four batches more lie in the ring it is behindTime: beside
+// what a message waits there that is little, and each batch may wake the loop, which
+// costs tens of microseconds.
 const (
-	batchTime = 100 * time.Microsecond
-	batchMax  = 1024
-	batchMin  = 1
+	batchTime  = 100 * time.Microsecond
+	behindTime = 800 * time.Microsecond
+	batchMax   = 1024
+	batchMin   = 1
 )
 
 // ReplyBytes is the room in the reply ring for each of its entries: a record
@@ -197,10 +200,14 @@ func (w *Worker) takeNew() bool {
 	}
 	w.took = true
 
+	target := batchTime
+	if w.in.Len() > 4*n {
+		target = behindTime
+	}
 	switch took := w.now().Sub(start); {
-	case took > batchTime:
+	case took > target:
 		w.limit = max(batchMin, w.limit/2)
-	case took < batchTime/2 && n == w.limit:
+	case took < target/2 && n == w.limit:
 		w.limit = min(batchMax, w.limit*2)
 	}
 	return true
