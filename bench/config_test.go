@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,11 @@ func TestFaultsNameTheirFlags(t *testing.T) {
 		{bench.Config{Workers: []int{2, 2}}, "--workers: 2 stands there twice"},
 		{bench.Config{Msgs: 1, Duration: time.Second}, "--duration: does not go with --msgs"},
 		{bench.Config{Duration: -1}, "--duration: -1ns is not"},
-		{bench.Config{Rate: -1}, "--rate: -1 is not"},
+		{bench.Config{Rate: -1}, "--rate: -1 is neither"},
+		{bench.Config{Rate: 1e-300}, "--rate: 1e-300 is neither"},
+		{bench.Config{Rate: math.NaN()}, "--rate: NaN is neither"},
+		{bench.Config{Msgs: 10000, Rate: 1}, "--msgs: 10000 at --rate 1 take longer"},
+		{bench.Config{Msgs: math.MaxUint64}, "--msgs: 18446744073709551615 is more"},
 		{bench.Config{Work: time.Minute}, "--work: 1m0s is not"},
 		{bench.Config{Rounds: -1}, "--rounds: -1 is not"},
 	} {

@@ -21,6 +21,9 @@ func newContender(label, self string) contender {
 	if elsewhere {
 		self = path
 	}
+	if abs, err := filepath.Abs(self); err == nil {
+		self = abs // a name without a slash would be looked for in PATH
+	}
 	return contender{Find(name), label, self}
 }
 

@@ -1,9 +1,11 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -26,8 +28,8 @@ type harness struct {
 
 // Run measures every subject under every load, round after round, and tells watch
 // how it goes. It returns what it has, with an error, when ctx ends before: rounds
-// that were not finished are left out. Command and Commit of its meta are the caller's to
-// fill in.
+// that were not finished are left out. Command and Commit of its meta are the
+// caller's to fill in.
 func Run(ctx context.Context, cfg Config, observe func(Progress)) (*File, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -48,21 +50,20 @@ func Run(ctx context.Context, cfg Config, observe func(Progress)) (*File, error)
 		_ = h.feed.wait()
 	}()
 
-	file := &File{Meta: machine()}
+	file := &File{Meta: machine(), Rows: []Row{}}
 	file.Meta.Rounds = cfg.Rounds
 	h.watch = newWatch(observe, &cfg, len(contenders))
 	for _, l := range cfg.loads() {
 		rows, err := h.measureLoad(ctx, contenders, l)
 		file.Rows = append(file.Rows, rows...)
 		if err != nil {
-			file.Meta.Notes = h.notes
+			err = fmt.Errorf("ended before all rounds were measured: %w", cmp.Or(context.Cause(ctx), err))
+			h.notes = append(h.notes, strings.ReplaceAll(err.Error(), "\n", ": "))
+			file.Meta.Notes = h.remarks(file.Rows)
 			return file, err
 		}
 	}
-	if h.uncounted != nil {
-		h.notes = append(h.notes, fmt.Sprintf("system calls were not counted: %v", h.uncounted))
-	}
-	file.Meta.Notes = h.notes
+	file.Meta.Notes = h.remarks(file.Rows)
 	for i := range file.Rows {
 		if !file.Rows[i].Sound() {
 			return file, ErrUnsound
@@ -70,6 +71,26 @@ func Run(ctx context.Context, cfg Config, observe func(Progress)) (*File, error)
 	}
 	return file, nil
 }
+
+// remarks are the notes, with those that the rows make for.
+func (h *harness) remarks(rows []Row) []string {
+	all := h.notes
+	if h.uncounted != nil {
+		all = append(all, fmt.Sprintf("system calls were not counted: %v", h.uncounted))
+	}
+	offered := h.cfg.Rate * h.cfg.Duration.Seconds()
+	for i := range rows {
+		if r := &rows[i]; r.Msgs != nil && *r.Msgs < nearlyAll*offered {
+			all = append(all, fmt.Sprintf("%s, %d bytes, %d workers: got %.0f of the %.0f messages that --rate made due; those left out stand in no latency",
+				r.Subject, r.Size, r.Workers, *r.Msgs, offered))
+		}
+	}
+	return all
+}
+
+// nearlyAll is the share of the messages due that must be sent within a run for its
+// latencies to stand for all: what is not sent by its end is left out.
+const nearlyAll = 0.99
 
 // present are the contenders that can be run; the others are noted.
 func (h *harness) present() (all []contender) {

@@ -156,6 +156,10 @@ func TestSubjectThatFails(t *testing.T) {
 		"not ready":      {`echo '{"ready":false}'`, "something else"},
 		"after it began": {`echo '{"ready":true}'; read go; echo broken >&2; exit 1`, "broken"},
 		"mute":           {`echo '{"ready":true}'; read go`, "without a word"},
+		"wordy":          {"echo broken >&2; echo see the manual >&2; exit 2", "broken"},
+		"endless line":   {"exec cat /dev/zero", "without a word"},
+		"survived":       {"sleep 1000 & exit 3", "exit status 3"},
+		"no connection":  {`echo '{"ready":true}'; read go; echo '{"messages":0}'`, "without having had a message"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := bench.Run(t.Context(), bench.Config{
@@ -206,6 +210,9 @@ func TestInterrupted(t *testing.T) {
 	}
 	if len(file.Rows) != 1 || file.Rows[0].Rounds != 2 || !file.Rows[0].Sound() {
 		t.Errorf("rows %+v", file.Rows)
+	}
+	if !strings.Contains(strings.Join(file.Meta.Notes, " "), "ended before all rounds were measured") {
+		t.Errorf("notes %q", file.Meta.Notes)
 	}
 }
 

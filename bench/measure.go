@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -45,10 +46,15 @@ func (o origin) serve(ctx context.Context, what order) (addr string, err error) 
 	return n.Addr, nil
 }
 
-// gone is the error of a feed that cannot be talked to any more, with what it said
-// before it went.
+// gone is the error of a feed that cannot be talked to any more, with how it ended
+// if it has.
 func (o origin) gone(err error) error {
-	return fmt.Errorf("feed: %w", errors.Join(err, o.stderr.err()))
+	if errors.Is(err, errSilent) || errors.Is(err, syscall.EPIPE) {
+		if end := o.wait(); end != nil {
+			err = fmt.Errorf("%w: %w", err, end)
+		}
+	}
+	return fmt.Errorf("feed: %w", err)
 }
 
 // measure runs a subject once. Its error ends the harness; what is wrong with the
@@ -58,15 +64,15 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 		Protocol: c.Protocol, Size: l.size, Rate: h.cfg.Rate,
 		Count: h.cfg.Msgs, Duration: h.cfg.Duration, Patience: h.cfg.Patience,
 	}
-	if warm {
-		what.Duration = min(what.Duration, warmUp)
+	if warm && (what.Duration == 0 || what.Duration > warmUp) {
+		what.Duration = warmUp
 	}
 	addr, err := h.feed.serve(ctx, what)
 	if err != nil {
 		return sample{}, err
 	}
-	running, stop := context.WithCancel(ctx)
-	defer stop()
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	ended := make(chan sample, 1)
 	go func() {
 		sm, err := h.client(running, c.command(&h.cfg, l, addr), warm)
@@ -78,13 +84,13 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 	}()
 	report, err := h.report(ctx)
 	if err != nil || report.GaveUp {
-		stop()
+		stop(errStuck)
 	}
 	var sm sample
 	select {
 	case sm = <-ended:
 	case <-time.After(grace):
-		stop()
+		stop(fmt.Errorf("did not end within %v of the feed", grace))
 		sm = <-ended
 	}
 	if err != nil {
@@ -93,6 +99,8 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 	sm.served = *report
 	return sm, nil
 }
+
+var errStuck = errors.New("stopped where it stood")
 
 // report waits for the feed's report on a run.
 func (h *harness) report(ctx context.Context) (*served, error) {
@@ -137,13 +145,21 @@ func (h *harness) client(ctx context.Context, args []string, count bool) (sm sam
 		return sm, errors.Join(err, p.wait())
 	}
 	heard := p.hear(ctx, &sm.own)
+	if heard != nil {
+		p.kill()
+	}
 	if err := p.wait(); err != nil || heard != nil {
 		return sm, errors.Join(heard, err)
 	}
+	if sm.own.Messages == 0 { // the feed may be waiting for it yet
+		return sm, errors.New("ended without having had a message")
+	}
 	if calls != nil && h.uncounted == nil {
 		after, err := calls.count()
-		n := float64(after - before)
-		sm.syscalls, h.uncounted = &n, err
+		if h.uncounted = err; err == nil {
+			n := float64(after - before)
+			sm.syscalls = &n
+		}
 	}
 	return sm, nil
 }

@@ -54,9 +54,9 @@ var percentiles = []float64{
 
 const (
 	noticePeriod = 200 * time.Millisecond
-	// silence is longer than any run, so that the feed sends no PING, which limit
-	// could not tell from a message.
-	silence = time.Hour
+	// silence is as long as a run may be, see [maxRun]: the feed sends no PING, which
+	// limit could not tell from a message.
+	silence = maxRun
 )
 
 // FeedMain is the process of the feed: it serves one run an order, one after the
@@ -144,6 +144,8 @@ func attend(server *feed.Server, patience time.Duration, orders <-chan order, st
 	ticker := time.NewTicker(noticePeriod)
 	defer ticker.Stop()
 	moved, at := uint64(0), time.Now()
+	// At first the subject is still being started.
+	wait := patience + grace
 	for {
 		select {
 		case err := <-ended:
@@ -154,8 +156,8 @@ func attend(server *feed.Server, patience time.Duration, orders <-chan order, st
 		case now := <-ticker.C:
 			total := server.Report().Total
 			if sum := total.Sent + total.Acknowledged; sum != moved {
-				moved, at = sum, now
-			} else if moved > 0 && now.Sub(at) > patience {
+				moved, at, wait = sum, now, patience
+			} else if now.Sub(at) > wait {
 				gaveUp = true
 				stop()
 			}

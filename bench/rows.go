@@ -25,12 +25,12 @@ func (h *harness) rows(contenders []contender, l load, rounds [][]sample) []Row 
 		var latency [][]float64
 		for round, samples := range rounds {
 			row.judge(round, &samples[i])
-			if round == 0 || samples[i].fault != "" || samples[i].Acknowledged == 0 {
+			if round == 0 || !samples[i].whole() {
 				continue
 			}
 			row.Rounds++
 			f := samples[i].figures(l)
-			if limit >= 0 && samples[limit].MsgsPerS > 0 {
+			if limit >= 0 && samples[limit].whole() && samples[limit].MsgsPerS > 0 {
 				f["of_limit"] = samples[i].MsgsPerS / samples[limit].MsgsPerS
 			}
 			runs = append(runs, f)
@@ -46,6 +46,11 @@ func (h *harness) rows(contenders []contender, l load, rounds [][]sample) []Row 
 		all[i] = row
 	}
 	return all
+}
+
+// whole says whether the run came to its end, so that its figures mean something.
+func (sm *sample) whole() bool {
+	return sm.fault == "" && sm.Failures == "" && !sm.GaveUp && sm.Acknowledged > 0
 }
 
 // judge notes what is wrong with a run, beside acks that are missing or too many,
@@ -72,6 +77,12 @@ func (r *Row) judge(round int, sm *sample) {
 	}
 	if n := sm.Refused; n > 0 {
 		fault("%d messages were refused", n)
+	}
+	if n := sm.Early; n > 0 {
+		fault("%d acks came before their messages were sent", n)
+	}
+	if n := sm.ProtocolErrors; n > 0 {
+		fault("%d protocol errors", n)
 	}
 	if n := sm.Connections; n > 1 {
 		fault("%d connections instead of one", n)

@@ -23,7 +23,8 @@ var operators = []string{"<=", ">=", "==", "!=", "<", ">"}
 func ParseThreshold(text string) (Threshold, error) {
 	t := Threshold{text: text}
 	expr := text
-	if subject, rest, found := strings.Cut(text, ":"); found {
+	if i := strings.LastIndexByte(text, ':'); i >= 0 { // NAME@PATH may have some, too
+		subject, rest := strings.TrimSpace(text[:i]), text[i+1:]
 		if name, _, _ := strings.Cut(subject, "@"); Find(name) == nil {
 			return t, fmt.Errorf("there is no subject %q; there are %s", subject, names())
 		}
@@ -63,7 +64,8 @@ func metricNames() string {
 func (t Threshold) Subject() string { return t.subject }
 
 // Crossed says, a line a row, where the threshold is crossed. A figure that the
-// subject could not say, or that no round has brought, crosses every threshold.
+// subject could not say, or that no round has brought, crosses every threshold, and
+// so does a subject without a row.
 func (t Threshold) Crossed(rows []Row) (lines []string) {
 	subject := t.subject
 	for i := range rows {
@@ -71,11 +73,13 @@ func (t Threshold) Crossed(rows []Row) (lines []string) {
 			subject = Product
 		}
 	}
+	meant := 0
 	for i := range rows {
 		r := &rows[i]
 		if subject != "" && r.Subject != subject {
 			continue
 		}
+		meant++
 		value, _ := r.Metric(t.metric)
 		at := fmt.Sprintf("%s, %d bytes, %d workers", r.Subject, r.Size, r.Workers)
 		switch {
@@ -84,6 +88,9 @@ func (t Threshold) Crossed(rows []Row) (lines []string) {
 		case t.holds(*value):
 			lines = append(lines, fmt.Sprintf("%s: %s: %s is %.6g", t.text, at, t.metric, *value))
 		}
+	}
+	if meant == 0 {
+		lines = append(lines, fmt.Sprintf("%s: %s was not measured", t.text, subject))
 	}
 	return lines
 }

@@ -28,6 +28,9 @@ func TestThresholds(t *testing.T) {
 		"inline:missing>0":        1,
 		"inline:p99_us>1e9":       1, // not known
 		"feedgate:duplicate != 0": 0,
+		" inline : of_limit<0.6":  1,
+		"naive:of_limit<0.6":      1, // without a row
+		"feedgate@/a:b:missing>0": 1, // the same
 	} {
 		th, err := bench.ParseThreshold(text)
 		if err != nil {

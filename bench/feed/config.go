@@ -103,7 +103,7 @@ func (c *Config) validate() error {
 	check(c.Count >= Endless, "--count: %d is less than 0", c.Count)
 	check(c.Duration >= 0, "--duration: %v is less than 0", c.Duration)
 	check(c.Size >= 1 && c.Size <= maxSize, "--size: %d is not from 1 to %d bytes", c.Size, maxSize)
-	check(c.Rate >= 0 && c.Rate <= 1e9, "--rate: %g is not from 0 to 1e9 messages per second", c.Rate)
+	check(c.Rate == 0 || c.Rate >= 1e-6 && c.Rate <= 1e9, "--rate: %g is neither 0 nor from 1e-6 to 1e9 messages per second", c.Rate)
 	check(c.Clients >= 1, "--clients: %d is less than 1", c.Clients)
 	check(c.Parts >= 1 && c.Parts <= maxParts, "--more: %d is not from 1 to %d parts", c.Parts, maxParts)
 	check(c.Batch >= 1, "--batch: %d is less than 1", c.Batch)

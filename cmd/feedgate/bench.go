@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ Subjects, * measured by default:
 		fmt.Fprintf(&b, "    %-15s%s %s\n", s.Name, mark, s.Doc)
 	}
 	b.WriteString(`
-A threshold is a figure of a result row, one of < <= > >= == != and a number. Without a subject it is meant for feedgate's rows, or for all when feedgate is not measured. A figure that is not known crosses it.
+A threshold is a figure of a result row, one of < <= > >= == != and a number. Without a subject it is meant for feedgate's rows, or for all when feedgate is not measured. A figure that is not known crosses it, and so does a subject that is left out.
 
 System calls are counted by a tracepoint of the kernel, for which root's rights are needed; else they are not known.
 
@@ -78,15 +79,17 @@ func (c *benchCmd) Run(ctx context.Context, g *globals) error {
 	observe, end := bench.NewProgress(g.stderr)
 	file, err := bench.Run(ctx, config, observe)
 	end()
-	if file == nil {
-		return errors.Join(err, out.Close())
-	}
-	for _, note := range file.Meta.Notes {
-		fmt.Fprintf(g.stderr, "feedgate: %s\n", note)
+	if file == nil || len(file.Rows) == 0 {
+		return errors.Join(err, out.discard())
 	}
 	file.Meta.Command = append([]string{"feedgate"}, os.Args[1:]...)
 	_, file.Meta.Commit = buildVersion()
-	err = errors.Join(err, report.WriteTable(g.stdout, file.Rows), out.write(file))
+	// The file comes first: a reader of the table that has gone ends the process.
+	err = errors.Join(err, out.write(file))
+	for _, note := range file.Meta.Notes {
+		fmt.Fprintf(g.stderr, "feedgate: %s\n", note)
+	}
+	err = errors.Join(err, report.WriteTable(g.stdout, file.Rows))
 	if err != nil {
 		return err
 	}
@@ -114,7 +117,9 @@ func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
 		Rate: c.Rate, Work: time.Duration(c.Work), Read: c.Read, Rounds: int(c.Rounds),
 	}
 	if c.Subjects != "" {
-		config.Subjects = strings.Split(c.Subjects, ",")
+		for name := range strings.SplitSeq(c.Subjects, ",") {
+			config.Subjects = append(config.Subjects, strings.TrimSpace(name))
+		}
 	}
 	faults := []error{config.Validate()}
 	var thresholds []bench.Threshold
@@ -133,17 +138,24 @@ func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
 
 // outFile is the file of --out, or none. It is opened before anything is measured,
 // and its old content stands until there is a new one.
-type outFile struct{ *os.File }
+type outFile struct {
+	*os.File
+	created bool // by this run
+}
 
 func (c *benchCmd) open() (outFile, error) {
 	if c.Out == "" {
 		return outFile{}, nil
 	}
-	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE, 0o666)
+	f, err := os.OpenFile(c.Out, os.O_WRONLY, 0)
+	created := errors.Is(err, fs.ErrNotExist)
+	if created {
+		f, err = os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE, 0o666)
+	}
 	if err != nil {
 		return outFile{}, fmt.Errorf("--out: %w", err)
 	}
-	return outFile{f}, nil
+	return outFile{f, created}, nil
 }
 
 func (o outFile) write(file *bench.File) error {
@@ -160,10 +172,14 @@ func (o outFile) write(file *bench.File) error {
 	return nil
 }
 
-// Close closes without having written.
-func (o outFile) Close() error {
+// discard leaves things as they were before.
+func (o outFile) discard() error {
 	if o.File == nil {
 		return nil
 	}
-	return o.File.Close()
+	err := o.Close()
+	if o.created {
+		err = errors.Join(err, os.Remove(o.Name()))
+	}
+	return err
 }

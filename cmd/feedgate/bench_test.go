@@ -2,11 +2,15 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"feedgate/bench"
 )
 
 // benched runs the built command's bench.
@@ -30,6 +34,8 @@ func TestBenchExitStatus(t *testing.T) {
 		{"--subjects=inline --msgs=2000 --rounds=1 --fail-if feedgate:msgs>1", exitUsage, "--fail-if: \"feedgate:msgs>1\": feedgate is not measured"},
 		{"--subjects=inline --msgs=1 --duration=1s", exitUsage, "--duration: does not go with --msgs"},
 		{"--workers=2,x", exitUsage, "--workers"},
+		{"--msgs=18446744073709551615", exitUsage, "--msgs"},
+		{"--rate=1e-300", exitUsage, "--rate"},
 		{"--size=64,0", exitUsage, "--size"},
 		{"--subjects=inline --msgs=1 --out=/nonexistent/file", exitFailure, "--out: open /nonexistent/file"},
 	} {
@@ -65,6 +71,35 @@ func TestBenchKeepsAnOldFile(t *testing.T) {
 	}
 	if text := content(); !bytes.HasPrefix(text, []byte("{")) || bytes.Contains(text, []byte("old ")) {
 		t.Errorf("the file is %.100q", text)
+	}
+}
+
+// TestBenchLeavesNoEmptyFile sees that a run that measured nothing leaves nothing.
+func TestBenchLeavesNoEmptyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.json")
+	if status, _, stderr := benched("--subjects=asio@/nonexistent/feedgate", "--msgs=1", "--out", path); status != exitFailure {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file: %v", err)
+	}
+}
+
+// TestBenchFileOutlivesItsReader sees that the file is there though nobody reads
+// the table.
+func TestBenchFileOutlivesItsReader(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.json")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	cmd := exec.Command(binary, "bench", "--subjects=inline, limit", "--size=1, 2", "--msgs=100", "--rounds=1", "--out", path)
+	cmd.Stdout = w
+	_ = cmd.Run() // it dies of the pipe
+	w.Close()
+	if file, err := bench.ReadFile(path); err != nil || len(file.Rows) != 4 {
+		t.Errorf("%v, %+v", err, file)
 	}
 }
 

@@ -117,7 +117,7 @@ func parseList[T any, P interface {
 	var all []T
 	for item := range bytes.SplitSeq(text, []byte(",")) {
 		var one T
-		if err := P(&one).UnmarshalText(item); err != nil {
+		if err := P(&one).UnmarshalText(bytes.TrimSpace(item)); err != nil {
 			return nil, err
 		}
 		all = append(all, one)
