@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the linker; see Makefile.
-var version = ""
+// version and revision, the commit, are set by the linker; see Makefile.
+var version, revision string
 
 type versionCmd struct{}
 
@@ -23,7 +23,10 @@ func (versionCmd) Run(_ context.Context, g *globals) error {
 // buildVersion is the version and the commit that the binary was built from, as
 // far as the build recorded them.
 func buildVersion() (name, commit string) {
-	name, commit = version, "unknown"
+	name, commit = version, revision
+	if commit == "" {
+		commit = "unknown"
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return name, commit
