@@ -33,12 +33,15 @@ type acker struct {
 	muted  bool // acks cannot be sent on this connection any more
 	unsent int  // acks that were not, since muted
 
-	// Of ordered and range: every place below order is acked or need not be.
-	order uint64
-	held  [][]byte // rendered acks that wait for their turn, by place & mask
+	// Of ordered.
+	queue  fifo[placeRun] // what came on this connection and is not acked, in order
+	queued uint64         // every place below is in the queue, or was there before it came here
+	held   [][]byte       // rendered acks that wait for their turn, by place & mask
 
-	// Of range.
+	// Of range. Every place below order is acked or need not be.
+	order   uint64
 	covered uint64        // sequence number that the next ACKTO names
+	repeats []seqRange    // that it covers and that have left the window
 	told    uint64        // place that the last one reached
 	owed    bool          // covered has moved since the last ACKTO
 	since   time.Duration // when owed was set
@@ -48,8 +51,10 @@ type acker struct {
 // connect begins a connection on which nothing was received yet.
 func (a *acker) connect(conn wire.Conn) {
 	a.conn = conn
+	a.queue.reset()
+	a.queued = a.win.next
 	a.order, a.told = a.win.base, a.win.base
-	a.owed, a.single, a.covered = false, 0, 0
+	a.owed, a.single, a.covered, a.repeats = false, 0, 0, a.repeats[:0]
 	a.muted, a.unsent = false, 0
 }
 
@@ -76,10 +81,7 @@ func (a *acker) finished(place uint64, n int, code worker.Code, ack []byte, now 
 		a.hold(place, ack)
 		a.inOrder()
 	case a.mode == ackRange:
-		if code != worker.OK {
-			a.emit(place, n, nil)
-			a.single += n
-		}
+		a.emitAlone(place, n, code)
 		a.cover(now)
 	}
 }
@@ -97,6 +99,10 @@ func (a *acker) mute() {
 // received takes a message that the server has sent again.
 func (a *acker) received(place uint64, now time.Duration) {
 	a.win.here.set(place, 1)
+	if a.mode == ackOrdered {
+		a.enqueue()
+		a.push(place, 1)
+	}
 	if !a.win.finished.has(place) {
 		return
 	}
@@ -106,9 +112,7 @@ func (a *acker) received(place uint64, now time.Duration) {
 	case ackOrdered:
 		a.inOrder()
 	case ackRange:
-		if a.win.code(place) != worker.OK {
-			a.emit(place, 1, nil)
-		}
+		a.emitAlone(place, 1, a.win.code(place))
 		a.cover(now)
 	case ackNone:
 		a.win.settle(place, 1)
@@ -117,22 +121,28 @@ func (a *acker) received(place uint64, now time.Duration) {
 
 // repeat acks a message that the server has sent again after it left the window.
 func (a *acker) repeat(seq uint64, now time.Duration) {
-	code, refused := a.win.old[seq]
-	if a.mode == ackEach || a.mode == ackOrdered || a.mode == ackRange && refused {
-		a.out.buf = a.conn.AppendAcks(a.out.buf, seq, 1, code)
-		a.out.appended(0, 0)
-		a.sent(code, 1)
+	switch a.mode {
+	case ackEach:
+		a.emitRepeat(seq)
+	case ackOrdered:
+		a.enqueue()
+		a.queue.push(placeRun{seq, 0})
+		a.inOrder()
+	case ackRange:
+		if _, refused := a.win.old[seq]; refused || a.win.lateBelow(seq) {
+			a.emitRepeat(seq)
+			return
+		}
+		a.repeats = appendSeq(a.repeats, seq)
+		a.owe(max(a.covered, seq), now)
 	}
-	if a.mode != ackRange || refused {
-		return
-	}
-	if a.win.lateBelow(seq) {
-		a.out.buf = a.conn.AppendAcks(a.out.buf, seq, 1, worker.OK)
-		a.out.appended(0, 0)
-		a.sent(worker.OK, 1)
-		return
-	}
-	a.owe(max(a.covered, seq), now)
+}
+
+func (a *acker) emitRepeat(seq uint64) {
+	code := a.win.old[seq]
+	a.out.buf = a.conn.AppendAcks(a.out.buf, seq, 1, code)
+	a.out.appended(0, 0)
+	a.sent(code, 1)
 }
 
 // waive notes that the server does not want acks of these numbers any more.
@@ -228,50 +238,4 @@ func (a *acker) wrote(place uint64, n int, code worker.Code, size int) {
 	if a.out.len() == 0 {
 		a.out.took(0, a.win.settle)
 	}
-}
-
-// hold keeps a rendered ack until all before it are sent.
-func (a *acker) hold(place uint64, ack []byte) {
-	if !a.rendered {
-		return
-	}
-	if a.held == nil {
-		a.held = make([][]byte, a.win.finished.mask+1)
-	}
-	slot := &a.held[place&a.win.finished.mask]
-	*slot = append((*slot)[:0], ack...)
-}
-
-// inOrder appends the acks that are next in order of arrival.
-func (a *acker) inOrder() {
-	a.order = max(a.order, a.win.base)
-	for a.conn != nil && a.order < a.win.next {
-		n, ok := a.reached()
-		if !ok {
-			return
-		}
-		if a.win.settled.has(a.order) {
-			n = 1
-		} else if a.rendered {
-			n = 1
-			a.emit(a.order, 1, a.held[a.order&a.win.finished.mask])
-		} else {
-			a.emit(a.order, n, nil)
-		}
-		a.order = max(a.order+uint64(n), a.win.base)
-	}
-}
-
-// reached is how many places from order on are settled, or are finished and came on
-// this connection; false when the first is neither.
-func (a *acker) reached() (int, bool) {
-	if a.win.settled.has(a.order) {
-		return 1, true
-	}
-	n, finished := a.win.finished.run(a.order, a.win.next-a.order)
-	if !finished {
-		return 0, false
-	}
-	n, here := a.win.here.run(a.order, n)
-	return int(n), here
 }

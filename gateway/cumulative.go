@@ -19,9 +19,7 @@ func (a *acker) cover(now time.Duration) {
 		case run.gone || !a.win.here.has(a.order):
 			// The server does not want it any more.
 		case run.late:
-			// Below what was covered already: an ACKTO cannot name it.
-			a.emit(a.order, k, nil)
-			a.single += k
+			// It has an ack of its own.
 		default:
 			seq := run.seq + (a.order - run.place) + uint64(k) - 1
 			if a.win.lateBelow(seq) {
@@ -34,6 +32,35 @@ func (a *acker) cover(now time.Duration) {
 		}
 		a.order = max(a.order+uint64(k), a.win.base)
 	}
+}
+
+// emitAlone appends the acks of those of n finished places that no ACKTO stands
+// for: refused ones, and those that came late, below what was covered already.
+func (a *acker) emitAlone(place uint64, n int, code worker.Code) {
+	end := place + uint64(n)
+	for place = max(place, a.win.base); place < end; {
+		run, k := a.win.runs.at(place, int(end-place))
+		n, here := a.win.here.run(place, uint64(k))
+		if here && a.conn != nil && (code != worker.OK || run.late) {
+			a.emitHere(place, int(n), nil)
+			a.single += int(n)
+		}
+		place += n
+	}
+}
+
+// reached is how many places from order on are settled, or are finished and came on
+// this connection; false when the first is neither.
+func (a *acker) reached() (int, bool) {
+	if a.win.settled.has(a.order) {
+		return 1, true
+	}
+	n, finished := a.win.finished.run(a.order, a.win.next-a.order)
+	if !finished {
+		return 0, false
+	}
+	n, here := a.win.here.run(a.order, n)
+	return int(n), here
 }
 
 // emitDone appends the acks of n finished places one by one, where an ACKTO would
@@ -64,6 +91,22 @@ func (a *acker) late(seq uint64) {
 		}
 	}
 	a.told = a.order
+	for _, r := range a.repeats {
+		n := int(r.last - r.first + 1)
+		a.out.buf = a.conn.AppendAcks(a.out.buf, r.first, n, worker.OK)
+		a.out.appended(0, 0)
+		a.sent(worker.OK, n)
+	}
+	a.repeats = a.repeats[:0]
+}
+
+// appendSeq adds a number to ranges that it is above.
+func appendSeq(to []seqRange, seq uint64) []seqRange {
+	if n := len(to); n > 0 && to[n-1].last+1 == seq {
+		to[n-1].last = seq
+		return to
+	}
+	return append(to, seqRange{seq, seq})
 }
 
 func (a *acker) owe(seq uint64, now time.Duration) {
@@ -93,6 +136,7 @@ func (a *acker) tell(now time.Duration, must bool) {
 	a.owed = false
 	from := max(a.told, a.win.base)
 	a.told = a.order
+	a.repeats = a.repeats[:0]
 	a.out.buf = a.conn.AppendAckTo(a.out.buf, a.covered)
 	n := int(a.told - from)
 	a.out.appended(from, n)

@@ -21,7 +21,11 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 			room = l.win.room()
 		}
 		if room == 0 && !l.seq.knows(m.Seq) {
-			break
+			if !in.stuck() {
+				break
+			}
+			l.win.stretch()
+			room = 1
 		}
 		n := 1
 		switch {
@@ -46,6 +50,15 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 		l.note(readBatch{l.win.next, in.readAt})
 	}
 	return l.win.next > start, in.next == len(in.cur.Msgs)
+}
+
+// stuck reports whether the window, being full, can get room only by what comes
+// behind this message: all that is in it is finished and was received on an earlier
+// connection. A server that sends first what was missing, and then again what came
+// after, brings that about.
+func (in *intake) stuck() bool {
+	l := in.l
+	return l.set.traits.Sequenced && l.working == 0 && l.out.len() == 0 && !l.ack.owed
 }
 
 // fail drops what was decoded from here on: the connection ends with err.

@@ -113,11 +113,15 @@ func (k *link) stepOffline(now time.Duration) {
 	}
 }
 
+// ticking reports whether the protocol may still say something of its own: nothing
+// follows its goodbye.
+func (k *link) ticking() bool { return k.phase != goodbye && !k.l.ack.muted }
+
 // checkAlive lets the protocol say that we are alive, and ends a connection whose
 // peer is not.
 func (k *link) checkAlive(now time.Duration) {
 	l := k.l
-	if !l.ack.muted && (k.tick == 0 || now >= k.tick) {
+	if k.ticking() && (k.tick == 0 || now >= k.tick) {
 		before := l.out.len()
 		l.out.buf, k.tick = k.conn.Tick(l.out.buf, now)
 		if l.out.len() > before {
@@ -201,7 +205,7 @@ func (k *link) nextDue() time.Duration {
 		}
 	case login, open, finishing, goodbye:
 		due = earliest(due, k.deadline)
-		if !l.ack.muted {
+		if k.ticking() {
 			due = earliest(due, k.tick)
 		}
 		due = earliest(due, l.ack.due())

@@ -34,13 +34,6 @@ func (s *sequence) restart(first uint64) {
 	*s = sequence{expect: first, high: first, gaps: s.gaps[:0]}
 }
 
-// restore continues a session of an earlier process, which had finished all up to
-// seq, and whatever the server does not send again.
-func (s *sequence) restore(seq, first uint64) {
-	s.restart(first)
-	s.high = max(first, seq+1)
-}
-
 // verdict is what accept found out.
 type verdict struct {
 	arrival arrival

@@ -52,7 +52,10 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	s.restored = false
 	if restored && e.Session == s.id {
 		l.log.Info("session of an earlier process resumed", "session", s.id, "first", e.First)
-		l.seq.restore(l.win.runs.low, e.First)
+		// What is sent again is processed again: this process has not finished it, and
+		// of a missing number the state does not tell.
+		l.win.runs.low = min(l.win.runs.low, max(e.First, 1)-1)
+		l.seq.restart(e.First)
 		l.ack.connect(l.link.conn)
 		return
 	}

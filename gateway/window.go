@@ -10,7 +10,8 @@ import (
 // refused when it was framed, has a place in it until its ack is sent. Places
 // count up from 0 for the gateway's whole life, in order of arrival.
 //
-// Invariant: base <= next, next-base <= limit <= size of the bitmaps.
+// Invariant: base <= next, next-base <= size of the bitmaps; next-base <= limit but
+// for what stretch has made room for.
 // Outside [base, next) all bits are zero.
 //
 // It does no I/O and reads no clock; the loop owns it.
@@ -27,10 +28,15 @@ type window struct {
 	runs  seqRuns
 
 	// Codes of refused messages that have left the window, by sequence number,
-	// for the case that the server sends them again. The newest limit are kept.
+	// for the case that the server sends them again: acks that the kernel has taken
+	// can be lost with the connection. The newest keptCodes are kept, and limit at
+	// least.
 	old      map[uint64]worker.Code
 	oldOrder []uint64
 }
+
+// keptCodes is more refusals than socket buffers usually hold as acks.
+const keptCodes = 1 << 18
 
 func newWindow(inFlight int) *window {
 	size := uint64(64)
@@ -48,7 +54,24 @@ func newWindow(inFlight int) *window {
 }
 
 // room is how many messages more may be read.
-func (w *window) room() int { return int(w.limit - (w.next - w.base)) }
+func (w *window) room() int { return max(0, int(w.limit)-w.span()) }
+
+// stretch makes a place beyond the limit, for a message that must be taken before
+// any place can get free.
+func (w *window) stretch() {
+	for _, b := range []*bitmap{&w.finished, &w.here, &w.settled} {
+		if w.next-w.base <= b.mask {
+			continue
+		}
+		old := *b
+		*b = newBitmap(2 * (old.mask + 1))
+		for p := w.base; p < w.next; p++ {
+			if old.has(p) {
+				b.set(p, 1)
+			}
+		}
+	}
+}
 
 // span is the number of places in use.
 func (w *window) span() int { return int(w.next - w.base) }
@@ -145,7 +168,7 @@ func (w *window) forgetCodes(from uint64) {
 		seq := run.seq + (p - run.place)
 		w.old[seq] = code
 		w.oldOrder = append(w.oldOrder, seq)
-		if uint64(len(w.oldOrder)) > w.limit {
+		if uint64(len(w.oldOrder)) > max(w.limit, keptCodes) {
 			delete(w.old, w.oldOrder[0])
 			w.oldOrder = w.oldOrder[1:]
 		}

@@ -1,0 +1,217 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"feedgate/worker"
+)
+
+// simHeader is the part of a payload by which a handler knows the message.
+//
+//	byte 0      key
+//	bytes 1-4   number of the message in the book
+//	bytes 5-8   connection
+//	bytes 9-12  ordinal on the connection
+//	bytes 13-16 session
+//	bytes 17-   filling
+const simHeader = 17
+
+// simMsg is a message that the server must get rid of.
+type simMsg struct {
+	id        int
+	key       byte
+	size      int
+	tooLarge  bool
+	fails     int // tries that fail
+	code      worker.Code
+	processed bool // handled to the end at least once
+	acked     bool // the server has read so
+}
+
+// simEntry is a number of one session; without a message it does not exist.
+type simEntry struct {
+	msg      *simMsg
+	session  *simSession
+	seq      uint64
+	sent     bool // some of it
+	held     bool // passed over at least once before it was sent
+	left     bool // left out at least once, for it was acknowledged
+	whole    bool // reached a gateway to its last byte
+	handled  bool // reached a handler
+	done     bool
+	code     worker.Code
+	ackTaken bool // an ack of it was taken by the kernel
+	acked    bool // and read by the server
+}
+
+func (e *simEntry) finish(code worker.Code) {
+	e.done, e.code, e.msg.processed = true, code, true
+}
+
+type simSession struct {
+	index   int
+	id      string
+	first   uint64
+	entries []simEntry
+}
+
+func (x *simSession) end() uint64 { return x.first + uint64(len(x.entries)) }
+
+// at is nil for a number that the session does not have.
+func (x *simSession) at(seq uint64) *simEntry {
+	if x == nil || seq < x.first || seq >= x.end() {
+		return nil
+	}
+	return &x.entries[seq-x.first]
+}
+
+// unacked is the first number that was not acknowledged.
+func (x *simSession) unacked() uint64 {
+	for i := range x.entries {
+		if e := &x.entries[i]; e.msg != nil && !e.acked {
+			return e.seq
+		}
+	}
+	return x.end()
+}
+
+// simBook is the truth about all messages and sessions.
+type simBook struct {
+	s        *sim
+	msgs     []*simMsg
+	sessions []*simSession
+}
+
+func (b *simBook) init() {
+	r, p := b.s.rng, &b.s.plan
+	for id := range p.messages {
+		m := &simMsg{id: id, key: byte(r.IntN(p.keys)), size: simHeader + r.IntN(max(1, p.size-simHeader+1))}
+		if m.tooLarge = chance(r, p.tooLarge); m.tooLarge {
+			m.size = int(p.maxMessage) + 1 + r.IntN(2*int(p.maxMessage))
+		}
+		if chance(r, p.refuse) {
+			m.fails, m.code = 1+r.IntN(p.retries+2), among[worker.Code](r, 1, 2, 1000, 65535)
+		}
+		b.msgs = append(b.msgs, m)
+	}
+}
+
+// open begins a session of all that was not acknowledged.
+func (b *simBook) open() *simSession {
+	r, p := b.s.rng, &b.s.plan
+	x := &simSession{index: len(b.sessions), first: p.first}
+	if p.named {
+		x.id = fmt.Sprintf("s%d", x.index)
+	}
+	b.sessions = append(b.sessions, x)
+	for _, m := range b.msgs {
+		if m.acked {
+			continue
+		}
+		if chance(r, p.gap) {
+			x.entries = append(x.entries, make([]simEntry, 1+r.IntN(4))...)
+		}
+		x.entries = append(x.entries, simEntry{msg: m})
+	}
+	for i := range x.entries {
+		x.entries[i].session, x.entries[i].seq = x, x.first+uint64(i)
+	}
+	return x
+}
+
+func (b *simBook) session(id string) *simSession {
+	for _, x := range b.sessions {
+		if x.id == id {
+			return x
+		}
+	}
+	return nil
+}
+
+func (b *simBook) acked() bool {
+	for _, m := range b.msgs {
+		if !m.acked {
+			return false
+		}
+	}
+	return true
+}
+
+// missed is how many numbers may have been missing to a process.
+func (b *simBook) missed() int {
+	n := 0
+	for _, x := range b.sessions {
+		for i := range x.entries {
+			if x.entries[i].held || x.entries[i].left {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// checkDone judges a claim that all up to seq is acknowledged. Numbers that never
+// came count as done.
+func (b *simBook) checkDone(who, session string, seq uint64) {
+	x := b.session(session)
+	if x == nil || seq >= x.end() {
+		b.s.failf("%s claims %d of session %q, which has no such number", who, seq, session)
+		return
+	}
+	for i := range x.entries {
+		e := &x.entries[i]
+		if e.seq > seq {
+			return
+		}
+		if e.msg == nil || e.acked || e.ackTaken || e.held && (!e.handled || !b.s.proc.knows(e)) {
+			continue
+		}
+		if b.s.plan.ack == "none" && e.done {
+			continue
+		}
+		b.s.failf("%s claims that all up to %d of session %q is done, but %d: whole %v, done %v, its ack was not taken",
+			who, seq, session, e.seq, e.whole, e.done)
+	}
+}
+
+// payload makes the bytes of a message for one sending.
+func (b *simBook) payload(e *simEntry, conn, ordinal int) []byte {
+	m := e.msg
+	p := make([]byte, m.size)
+	p[0] = m.key
+	binary.BigEndian.PutUint32(p[1:], uint32(m.id))
+	binary.BigEndian.PutUint32(p[5:], uint32(conn))
+	binary.BigEndian.PutUint32(p[9:], uint32(ordinal))
+	binary.BigEndian.PutUint32(p[13:], uint32(e.session.index))
+	for i := simHeader; i < len(p); i++ {
+		p[i] = simFilling(m.id, conn, i)
+	}
+	return p
+}
+
+func simFilling(id, conn, i int) byte { return byte(7*id + 13*conn + i) }
+
+// read finds the entry that a handler was given, and where it was sent.
+func (b *simBook) read(seq uint64, p []byte) (e *simEntry, conn, ordinal int) {
+	if len(p) < simHeader {
+		b.s.failf("message %d has %d bytes", seq, len(p))
+		return nil, 0, 0
+	}
+	id := int(binary.BigEndian.Uint32(p[1:]))
+	conn, ordinal = int(binary.BigEndian.Uint32(p[5:])), int(binary.BigEndian.Uint32(p[9:]))
+	if at := int(binary.BigEndian.Uint32(p[13:])); at < len(b.sessions) {
+		e = b.sessions[at].at(seq)
+	}
+	if e == nil || e.msg == nil || e.msg.id != id || e.msg.size != len(p) || e.msg.tooLarge || p[0] != e.msg.key {
+		b.s.failf("message %d is not what was sent: number %d, %d bytes", seq, id, len(p))
+		return nil, 0, 0
+	}
+	for i := simHeader; i < len(p); i++ {
+		if p[i] != simFilling(id, conn, i) {
+			b.s.failf("message %d of %d bytes differs at byte %d", seq, len(p), i)
+			break
+		}
+	}
+	return e, conn, ordinal
+}

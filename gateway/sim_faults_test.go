@@ -1,0 +1,121 @@
+package gateway
+
+import (
+	"maps"
+	"time"
+
+	"feedgate/gateway/wire/fg1"
+)
+
+// Kinds of what can go wrong.
+const (
+	simReset   = iota // the connection, at any byte
+	simSilence        // half open
+	simStall          // the server does not read for a while
+	simCrash          // the gateway is killed
+	simDrain          // SIGTERM, now and then a second one
+	simBye            // the server closes
+	simHalf           // the server ends its sending side without BYE
+	simGarbage        // the server breaks the protocol
+	simFlood          // so many PINGs that the answers hold everything back
+	simFaults
+)
+
+// trouble lets something go wrong now and then, and the state file be written.
+func (s *sim) trouble() {
+	if s.proc.cfg.State != nil && s.rng.IntN(50) == 0 {
+		s.file = maps.Clone(s.proc.cfg.State.entries)
+	}
+	if s.faults == 0 {
+		s.calm = s.calm || s.steps > simQuiet
+		return
+	}
+	if s.rng.IntN(s.plan.faultEvery) > 0 {
+		return
+	}
+	total := 0
+	for _, w := range s.plan.faultWeight {
+		total += w
+	}
+	if total == 0 {
+		s.faults = 0
+		return
+	}
+	at, kind := s.rng.IntN(total), 0
+	for at >= s.plan.faultWeight[kind] {
+		at -= s.plan.faultWeight[kind]
+		kind++
+	}
+	s.faults--
+	s.note("fault", uint64(kind), 0)
+	s.goWrong(kind)
+}
+
+func (s *sim) goWrong(kind int) {
+	p := s.proc
+	switch kind {
+	case simCrash:
+		p.leave(true)
+		return
+	case simDrain:
+		if p.mode != simDrowsy {
+			p.drain()
+		}
+		return
+	}
+	c := s.served
+	if c == nil {
+		return
+	}
+	switch kind {
+	case simReset:
+		c.kill()
+	case simSilence:
+		c.silent = true
+	case simStall:
+		c.peer.stalled = s.clock + among(s.rng, time.Millisecond, time.Second, 20*time.Second)
+	}
+	q := &c.peer
+	if q.session == nil || q.bye || q.garbage || c.down.ending || c.reset || q.part != nil && kind != simHalf {
+		return
+	}
+	switch kind {
+	case simBye:
+		q.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown, fg1.CodeRefused, fg1.CodeBadToken))
+	case simHalf:
+		if !c.closed {
+			c.down.ending = true
+		}
+	case simGarbage:
+		q.garbage = true
+		q.put(among[fg1.Op](s.rng, fg1.Hello, fg1.Ack, 99), 0, 0, 0, nil)
+	case simFlood:
+		if s.flooded || s.plan.piece < 1000 || s.plan.upCap < 1000 {
+			return // it would take too long
+		}
+		s.flooded = true
+		for range outLimit/fg1.HeaderSize + 100 {
+			q.sendPing()
+		}
+	}
+}
+
+// sayBye says that no more will come, and may close the sending side.
+func (q *simPeer) sayBye(code uint16) {
+	q.put(fg1.Bye, 0, code, 0, nil)
+	q.bye = true
+	if q.c.s.rng.IntN(2) == 0 && !q.c.closed {
+		q.c.down.ending = true
+	}
+}
+
+// drain is SIGTERM; a second one ends the gateway at once.
+func (p *simProcess) drain() {
+	if p.drained && !p.s.final {
+		p.l.abort()
+	} else {
+		p.l.drain()
+	}
+	p.drained = true
+	p.told()
+}

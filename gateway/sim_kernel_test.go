@@ -1,0 +1,268 @@
+package gateway
+
+import (
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// simConn is one simulated TCP connection, with what both kernels hold of it. Bytes
+// lie in flight until the network delivers them.
+type simConn struct {
+	s   *sim
+	num int
+
+	down, up simPipe // from the server to the gateway, and back
+
+	reset     bool // by the server or the network
+	resetTold bool // a call of the gateway's has failed for it
+	silent    bool // half open: nothing is delivered any more, and nobody is told
+	closed    bool // by the gateway
+
+	watched bool
+	noRoom  bool // a send fell short; the edge is owed
+	edge    simEdge
+
+	begun, heard, wrote time.Duration // made; when bytes last came to, and went from, the gateway
+
+	ledger simLedger
+	peer   simPeer
+}
+
+// simPipe is one direction. Its end, once sent, is delivered behind the last byte.
+type simPipe struct {
+	flight, arrived     []byte
+	ending, ended       bool
+	accepted, delivered uint64 // bytes taken from the sender, given to the receiver
+}
+
+type simEdge struct{ readable, writable, hup, dead bool }
+
+func (p *simPipe) held() int { return len(p.flight) + len(p.arrived) }
+
+func (p *simPipe) put(b []byte) {
+	p.flight = append(p.flight, b...)
+	p.accepted += uint64(len(b))
+}
+
+func (p *simPipe) movable() bool { return len(p.flight) > 0 || p.ending && !p.ended }
+
+// move delivers up to n bytes, then the end; it reports whether the receiver had
+// read all before.
+func (p *simPipe) move(n int) (was bool) {
+	was = len(p.arrived) == 0
+	n = min(n, len(p.flight))
+	p.arrived = append(p.arrived, p.flight[:n]...)
+	p.flight = p.flight[n:]
+	if len(p.flight) == 0 && p.ending {
+		p.ended = true
+	}
+	return was
+}
+
+func (p *simPipe) take(b []byte) int {
+	n := copy(b, p.arrived)
+	p.arrived = p.arrived[n:]
+	p.delivered += uint64(n)
+	return n
+}
+
+// deliverDown moves bytes to the gateway. The edge comes only when it had read all
+// there was: the weakest promise of an edge-triggered poller.
+func (c *simConn) deliverDown() {
+	n := 1 + c.s.rng.IntN(c.s.plan.piece)
+	had, ended := c.down.held()-len(c.down.flight), c.down.ended
+	drained := c.down.move(n)
+	moved := len(c.down.arrived) > had
+	c.s.note("down", uint64(len(c.down.arrived)-had), uint64(c.num))
+	c.edge.readable = c.edge.readable || moved && drained
+	if c.down.ended && !ended {
+		c.edge.readable, c.edge.hup = true, true
+	}
+}
+
+func (c *simConn) deliverUp() {
+	had := len(c.up.arrived)
+	c.up.move(1 + c.s.rng.IntN(c.s.plan.piece))
+	c.s.note("up", uint64(len(c.up.arrived)-had), uint64(c.num))
+}
+
+// kill resets the connection: what was in flight is lost, from any byte on, and
+// what has arrived and was not read may be.
+func (c *simConn) kill() {
+	if c.reset {
+		return
+	}
+	r := c.s.rng
+	c.reset = true
+	c.loseUp()
+	c.down.flight, c.down.ending = nil, false
+	if r.IntN(2) == 0 {
+		c.down.arrived = c.down.arrived[:r.IntN(len(c.down.arrived)+1)]
+	}
+	c.edge = simEdge{true, true, true, true}
+}
+
+// loseUp drops the gateway's bytes from a random one on.
+func (c *simConn) loseUp() {
+	r := c.s.rng
+	c.up.move(r.IntN(len(c.up.flight) + 1))
+	c.up.flight, c.up.ending = nil, false
+	c.up.arrived = c.up.arrived[:r.IntN(len(c.up.arrived)+1)]
+}
+
+// recvfrom implements kernel.
+func (c *simConn) recvfrom(_ int, b []byte) (int, unix.Errno) {
+	if c.closed || len(b) == 0 {
+		c.s.failf("recv of %d bytes, socket closed %v", len(b), c.closed)
+		return 0, unix.EBADF
+	}
+	if chance(c.s.rng, c.s.plan.eintr) {
+		return 0, unix.EINTR
+	}
+	if n := c.down.take(b); n > 0 {
+		c.s.note("recv", uint64(n), c.down.delivered)
+		c.heard = c.s.clock
+		c.ledger.received()
+		return n, 0
+	}
+	switch {
+	case c.reset && (!c.resetTold || c.s.rng.IntN(2) == 0):
+		c.resetTold = true
+		return 0, unix.ECONNRESET
+	case c.reset, c.down.ended:
+		return 0, 0
+	}
+	return 0, unix.EAGAIN
+}
+
+// sendmmsg implements kernel. As on Linux, it stops behind a message that went out
+// in part, and counts it; lengths of messages that it did not reach stay as they
+// were.
+func (c *simConn) sendmmsg(_ int, hdrs []mmsghdr) (int, unix.Errno) {
+	s := c.s
+	if c.closed || c.up.ending || len(hdrs) == 0 || len(hdrs) > maxBatch {
+		s.failf("send of %d messages, socket closed %v, sending side closed %v", len(hdrs), c.closed, c.up.ending)
+		return 0, unix.EBADF
+	}
+	if chance(s.rng, s.plan.eintr) {
+		return 0, unix.EINTR
+	}
+	if c.reset {
+		if !c.resetTold && s.rng.IntN(2) == 0 {
+			c.resetTold = true
+			return 0, unix.ECONNRESET
+		}
+		return 0, unix.EPIPE
+	}
+	room := max(0, s.plan.upCap-c.up.held())
+	if chance(s.rng, s.plan.partial) {
+		room = s.rng.IntN(room + 1)
+	}
+	done := 0
+	for i := range hdrs {
+		b := unsafe.Slice(hdrs[i].hdr.Iov.Base, int(hdrs[i].hdr.Iov.Len))
+		if len(b) == 0 {
+			s.failf("an empty message in sendmmsg")
+		}
+		if room == 0 {
+			c.noRoom = true
+			break
+		}
+		n := min(len(b), room)
+		c.up.put(b[:n])
+		c.wrote = s.clock
+		c.ledger.taken(b[:n])
+		hdrs[i].len = uint32(n)
+		room -= n
+		done++
+		if n < len(b) {
+			c.noRoom = true
+			break
+		}
+	}
+	s.note("send", uint64(done), c.up.accepted)
+	if done == 0 {
+		return 0, unix.EAGAIN
+	}
+	return done, 0
+}
+
+// roomAgain is the edge that follows a send that fell short.
+func (c *simConn) roomAgain() {
+	c.noRoom = false
+	c.edge.writable = true
+}
+
+// takeEdge is what the poller tells. It may tell more that is true of the moment.
+func (c *simConn) takeEdge() simEdge {
+	e := c.edge
+	c.edge = simEdge{}
+	if c.s.rng.IntN(2) == 0 {
+		e.readable = e.readable || len(c.down.arrived) > 0 || c.down.ended
+		e.writable = e.writable || c.up.held() < c.s.plan.upCap
+	}
+	return e
+}
+
+// simSocket is the real socket on the simulated kernel; what the kernel seam leaves
+// out is done here.
+type simSocket struct {
+	socket
+	c *simConn
+}
+
+func (s *simSocket) closeSend() error {
+	s.c.s.note("shutdown", uint64(s.c.num), 0)
+	if s.c.reset {
+		return unix.ENOTCONN
+	}
+	s.c.up.ending = true
+	return nil
+}
+
+func (s *simSocket) unacked() int {
+	n := len(s.c.up.flight)
+	if s.c.up.ending && !s.c.up.ended {
+		n++
+	}
+	return n
+}
+
+// close closes as the kernel does: with bytes unread, or yet to come, by a reset,
+// which can destroy what the server has not read.
+func (s *simSocket) close() {
+	c := s.c
+	if c.closed {
+		c.s.failf("socket closed twice")
+	}
+	c.s.note("close", uint64(c.num), uint64(c.down.held()))
+	if c.watched {
+		c.s.failf("socket closed while it is watched")
+	}
+	c.checkGivenUp()
+	c.closed = true
+	if c.s.conn == c {
+		c.s.conn = nil
+	}
+	switch {
+	case c.reset:
+	case c.down.held() > 0:
+		c.loseUp()
+		c.reset = true
+	default:
+		c.up.ending = true
+	}
+}
+
+// checkGivenUp: a gateway that lives gives up a connection only for a reason.
+func (c *simConn) checkGivenUp() {
+	p, now := &c.s.plan, c.s.clock
+	if c.reset || c.silent || c.down.ended || c.ledger.bye || c.s.proc.leaving {
+		return
+	}
+	if now-c.begun < p.connect && now-c.heard < p.idle && now-c.wrote < p.write {
+		c.s.failf("connection %d is given up for no reason", c.num)
+	}
+}

@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var simMutants = flag.String("sim.mutants", "", "regular expression: TestMutants plants these bugs, by name")
+
+// mutant is a planted bug: old, which file has once, becomes new, and the simulation
+// must fail, or what go test is given to run instead.
+type mutant struct{ name, file, instead, old, new string }
+
+func readMutants(t *testing.T) []mutant {
+	b, err := os.ReadFile("testdata/mutants/list.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []mutant
+	for _, block := range strings.Split(string(b), "\n== ")[1:] {
+		head, rest, ok := strings.Cut(block, "\n--\n")
+		from, to, okTo := strings.Cut(rest, "\n++\n")
+		name, where, okName := strings.Cut(head, "\n")
+		if !ok || !okTo || !okName {
+			t.Fatalf("not a mutant: %q", block)
+		}
+		file, instead, _ := strings.Cut(where, " ")
+		list = append(list, mutant{name, file, instead, from, strings.TrimRight(to, "\n")})
+	}
+	return list
+}
+
+// overlay writes the file with the bug, and what tells the go command to take it.
+func (m mutant) overlay(t *testing.T) string {
+	path, err := filepath.Abs(filepath.Join("..", m.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(src), m.old); n != 1 {
+		t.Fatalf("%s has the text of %q %d times, not once", m.file, m.name, n)
+	}
+	dir := t.TempDir()
+	changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
+	spec, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, b := range map[string][]byte{
+		changed: []byte(strings.Replace(string(src), m.old, m.new, 1)), overlay: spec,
+	} {
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return overlay
+}
+
+// caughtBy is what a failed run says, the most telling first.
+var caughtBy = []*regexp.Regexp{
+	regexp.MustCompile(`seed \d+: (.*)`),
+	regexp.MustCompile(`(?m)^--- FAIL: (\S+)`),
+	regexp.MustCompile(`(?m)^(?:panic|fatal error): (.*)`),
+}
+
+// run tests the product with the bug and says how it was caught; empty: it was not.
+func (m mutant) run(t *testing.T) string {
+	args := []string{"test", "-overlay=" + m.overlay(t), "-vet=off", "-count=1", "-timeout=60s"}
+	if m.instead == "" {
+		args = append(args, "./gateway", "-run=^TestSimulation$", "-sim.seeds=4000")
+	} else {
+		args = append(append(args, "-short"), strings.Fields(m.instead)...)
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Dir = ".."
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return ""
+	}
+	for _, by := range caughtBy {
+		if found := by.FindSubmatch(out); found != nil {
+			return string(found[1])
+		}
+	}
+	t.Errorf("%s: %v\n%s", m.name, err, out)
+	return ""
+}
+
+// TestMutants: what the simulation is worth shows in the bugs that it finds. It
+// plants each of testdata/mutants and wants it caught.
+func TestMutants(t *testing.T) {
+	if *simMutants == "" {
+		t.Skip("takes minutes; make mutants, or -sim.mutants=REGEXP, runs it")
+	}
+	which, err := regexp.Compile(*simMutants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range readMutants(t) {
+		if !which.MatchString(m.name) {
+			continue
+		}
+		by := m.run(t)
+		if by == "" {
+			t.Errorf("%-70s NOT CAUGHT", m.name)
+			continue
+		}
+		t.Logf("%-70s %s", m.name, by)
+	}
+}
+
+// TestMutantsFit: every planted bug still has its place.
+func TestMutantsFit(t *testing.T) {
+	for _, m := range readMutants(t) {
+		m.overlay(t)
+	}
+}

@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"feedgate/ring"
+	"feedgate/worker"
+)
+
+// TestParking is for what the simulation leaves out: real workers that go to sleep.
+// Each message is dispatched as soon as the one before is answered, which is when its
+// worker is about to park; without the second look it would sleep on it.
+func TestParking(t *testing.T) {
+	rounds := 200_000
+	if testing.Short() {
+		rounds = 50_000
+	}
+	slabs := worker.NewSlabs(1, func(uint16) {})
+	slabs.At(0).Data = make([]byte, 8)
+	slabs.Hold(0, slabShare)
+	var bell ring.Bell
+	pool, err := worker.NewPool(worker.Config{
+		Workers: 1, Ring: 64, InFlight: 64, Slabs: slabs, Sink: worker.Each(accept),
+		Bell: &bell, Wake: func() {}, Log: discardLog(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.Start()
+	w := pool.Workers()[0]
+	deadline := time.Now().Add(20 * time.Second)
+	for i := range rounds {
+		w.In().Reserve(1)[0] = worker.Span(0, 8)
+		w.In().Commit(worker.Desc{Seq: uint64(i), Place: uint32(i)}, 1)
+		w.In().Publish()
+		w.Wake()
+		for k := 1; w.Out().Next() == nil; k++ {
+			if k%64 == 0 {
+				runtime.Gosched()
+			}
+			if k%(1<<16) == 0 && time.Now().After(deadline) {
+				t.Errorf("the worker sleeps on message %d", i)
+				if err := pool.Stop(); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+		}
+		w.Out().Release()
+		w.WakeForRoom()
+		bell.Answer(1)
+	}
+	if err := pool.Stop(); err != nil {
+		t.Error(err)
+	}
+}

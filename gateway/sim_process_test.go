@@ -1,0 +1,289 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"time"
+
+	"feedgate/worker"
+)
+
+// simProcess is one life of the gateway, from its start to its exit or its death.
+// It is the loop's world and plays the host: it turns the loop when the real host
+// would.
+type simProcess struct {
+	s     *sim
+	cfg   Config
+	l     *loop
+	main  simSink
+	dead  simSink
+	cases map[*simEntry]*simCase
+	lanes map[byte]*simLane
+
+	mode  simMode
+	rung  bool          // the bell has asked to be woken
+	timer time.Duration // when the loop wants to be turned; 0: never
+
+	idle    []bool            // workers that had nothing to do
+	retries [][]time.Duration // by worker: when a try is due
+	dial    *simDial
+	drained bool
+	leaving bool       // it ends, or is killed
+	saved   stateEntry // last seen in the state
+}
+
+type simMode uint8
+
+const (
+	simAwake  simMode = iota
+	simDrowsy         // the last turn had nothing to do; a worker may come in between
+	simAsleep
+)
+
+type simDial struct {
+	ctx  context.Context
+	due  time.Duration
+	fail bool
+}
+
+// boot starts a process on what the last one has left in the state file.
+func (s *sim) boot() {
+	p := &simProcess{s: s, cases: make(map[*simEntry]*simCase), lanes: make(map[byte]*simLane)}
+	plan := &s.plan
+	p.main, p.dead = simSink{p: p}, simSink{p: p, dead: true}
+	p.cfg = Config{
+		URL: "fg://sim:1", Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight,
+		FlushMax: plan.flushMax, FlushPack: plan.flushPack, Ack: plan.ack, AckInterval: plan.interval,
+		MaxMessage: plan.maxMessage, Memory: 4 * plan.maxMessage, Retries: plan.retries, RetryMin: plan.retryMin,
+		Heartbeat: plan.heartbeat, IdleTimeout: plan.idle, ConnectTimeout: plan.connect, WriteTimeout: plan.write,
+		ReconnectMin: plan.redial, ReconnectMax: 20 * plan.redial, DrainTimeout: plan.drain,
+		ExitOnClose: plan.exitOnClose, ClientName: "sim", Sink: &p.main, Log: s.log,
+	}
+	if plan.keyed {
+		p.cfg.Dispatch, p.cfg.Key = "key", "bytes:0:1"
+	}
+	if plan.deadLetters {
+		p.cfg.DeadLetters = &p.dead
+	}
+	if plan.state {
+		p.cfg.State = &State{entries: maps.Clone(s.file)}
+		p.saved = s.file[p.cfg.URL]
+	}
+	set, err := p.cfg.validate()
+	if err != nil {
+		s.failf("configuration: %v", err)
+		return
+	}
+	set.proto = simProto{set.proto, s}
+	p.l = newLoop(&p.cfg, set, new(Stats), p)
+	if plan.smallSlabs {
+		// Of the overhead that the protocol asks for, these servers need little.
+		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, slabMin))
+	}
+	// Only the low half of a place goes to the workers: it must survive the carry.
+	p.l.win.base = among[uint64](s.rng, 0, 1<<32-10)
+	p.l.win.next = p.l.win.base
+	p.l.link.backoff.RandomizationFactor = 0 // its jitter is drawn elsewhere
+	p.l.pool, err = worker.NewPool(worker.Config{
+		Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight, Slabs: p.l.slabs.table,
+		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.key(),
+		DeadLetters: p.cfg.DeadLetters, Bell: &p.l.bell, Wake: func() { p.rung = true },
+		Now: func() time.Time { return time.Unix(0, 0).Add(s.clock) }, Log: s.log,
+	})
+	if err != nil {
+		s.failf("pool: %v", err)
+		return
+	}
+	p.l.workers = p.l.pool.Workers()
+	p.idle, p.retries = make([]bool, plan.workers), make([][]time.Duration, plan.workers)
+	s.proc = p
+	s.note("boot", p.saved.Seq, 0)
+}
+
+// now implements world.
+func (p *simProcess) now() time.Duration { return p.s.clock }
+
+// connect implements world.
+func (p *simProcess) connect(ctx context.Context, _ *dialer) {
+	if p.dial != nil || p.s.conn != nil {
+		p.s.failf("a dial while there is a connection, or another dial")
+	}
+	fails := !p.s.calm && chance(p.s.rng, p.s.plan.dialFails)
+	p.dial = &simDial{ctx, p.s.clock + time.Duration(p.s.rng.Int64N(int64(50*time.Millisecond))), fails}
+}
+
+// watch implements world.
+func (p *simProcess) watch(t transport) error {
+	c := t.(*simSocket).c
+	c.watched = true
+	c.edge.readable, c.edge.writable = len(c.down.arrived) > 0, true
+	return nil
+}
+
+// unwatch implements world.
+func (p *simProcess) unwatch(t transport) {
+	c := t.(*simSocket).c
+	c.watched, c.edge = false, simEdge{}
+}
+
+func (p *simProcess) knows(e *simEntry) bool { return p != nil && p.cases[e] != nil }
+
+func (p *simProcess) working(e *simEntry) bool {
+	c := p.cases[e]
+	return c != nil && c.state != simThrough
+}
+
+// runnable reports whether the loop's goroutine has something to do.
+func (p *simProcess) runnable() bool {
+	return p.mode != simAsleep || p.rung || p.timer != 0 && p.s.clock >= p.timer
+}
+
+// run turns the loop once, or puts it to sleep.
+func (p *simProcess) run() {
+	if p.mode == simDrowsy {
+		if p.mode = simAwake; p.l.sleep() {
+			p.mode, p.timer = simAsleep, p.l.link.nextDue()
+			p.s.note("sleep", uint64(p.timer), 0)
+			return
+		}
+	}
+	p.turn()
+}
+
+func (p *simProcess) turn() {
+	l := p.l
+	if p.mode == simAsleep {
+		p.mode, p.rung = simAwake, false
+		l.bell.Wake()
+	}
+	busy := l.turn()
+	p.s.note("turn", l.win.next, l.win.base)
+	clear(p.idle)
+	p.check()
+	switch {
+	case l.stop.done:
+		p.s.exited()
+	case !busy:
+		p.mode = simDrowsy
+	}
+}
+
+// told is run after something was posted or an edge was told.
+func (p *simProcess) told() {
+	p.l.bell.Wake()
+	p.rung = false
+	p.mode = simAwake
+}
+
+// check holds the process to its bounds, and its state to the truth.
+func (p *simProcess) check() {
+	l := p.l
+	if l.slabs.used > l.slabs.limit {
+		p.s.failf("%d bytes of read buffers, at most %d are allowed", l.slabs.used, l.slabs.limit)
+	}
+	// What was missing and comes first after a reconnect needs places of its own.
+	if most := p.cfg.InFlight; l.win.span() > most && l.win.span() > most+p.s.book.missed() {
+		p.s.failf("%d messages in flight, at most %d are allowed", l.win.span(), most)
+	}
+	if p.cfg.State != nil {
+		if now := p.cfg.State.get(p.cfg.URL); now != p.saved {
+			p.saved = now
+			if now.Session != "" {
+				p.s.book.checkDone("the state", now.Session, now.Seq)
+			}
+		}
+	}
+}
+
+// work is a worker's turn.
+func (p *simProcess) work(i int) {
+	busy := p.l.pool.Turn(i)
+	p.idle[i] = !busy
+	if !busy {
+		return
+	}
+	p.s.note("work", uint64(i), 0)
+	h := p.main.handlers[i]
+	for _, c := range h.failed {
+		p.retries[i] = append(p.retries[i], p.s.clock+p.s.plan.retryMin<<(c.tries-1))
+	}
+	h.failed = h.failed[:0]
+}
+
+// tryAgain lets the workers look whose next try has come.
+func (p *simProcess) tryAgain() {
+	for i, due := range p.retries {
+		left := due[:0]
+		for _, at := range due {
+			if at <= p.s.clock {
+				p.idle[i] = false
+			} else {
+				left = append(left, at)
+			}
+		}
+		p.retries[i] = left
+	}
+}
+
+// endDial is what came of dialing.
+func (p *simProcess) endDial() {
+	d := p.dial
+	p.dial = nil
+	var r dialResult
+	switch {
+	case d.fail || d.ctx.Err() != nil && p.s.rng.IntN(4) > 0:
+		r.err = errors.New("refused by the simulation")
+	default:
+		c := p.s.connected()
+		r = dialResult{sock: &simSocket{socket{fd: c.num, kernel: c}, c}, addr: "sim"}
+	}
+	p.s.note("dialed", uint64(p.s.conns), 0)
+	p.l.link.dialEnded(r)
+	p.told()
+}
+
+// leave gives everything back: after an exit as the gateway does, after a kill as
+// the kernel does.
+func (p *simProcess) leave(killed bool) {
+	p.leaving = true
+	if p.dial != nil {
+		p.l.link.cancel()
+		p.dial = nil
+	}
+	if sock := p.l.link.sock; sock != nil {
+		sock.(*simSocket).c.watched = false
+		sock.close()
+	}
+	if !killed {
+		p.l.in.dropSlab()
+		if err := p.l.pool.Stop(); err != nil {
+			p.s.failf("stop the pool: %v", err)
+		}
+	}
+	p.l.slabs.close()
+	p.s.proc = nil
+}
+
+// checkIdle: with nothing in flight all memory is back.
+func (p *simProcess) checkIdle() {
+	p.l.in.dropSlab()
+	p.l.slabs.collect()
+	free := int64(0)
+	for _, list := range p.l.slabs.free {
+		for _, id := range list {
+			free += int64(len(p.l.slabs.table.At(id).Data))
+		}
+	}
+	if free != p.l.slabs.used {
+		p.s.failf("%d bytes of read buffers did not come back", p.l.slabs.used-free)
+	}
+	for _, c := range p.cases {
+		if c.state != simThrough {
+			p.s.failf("the gateway ends well while %d is not done", c.e.seq)
+		}
+	}
+}
+
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

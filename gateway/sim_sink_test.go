@@ -1,0 +1,280 @@
+package gateway
+
+import (
+	"time"
+
+	"feedgate/worker"
+)
+
+// simCase is one message within one process.
+type simCase struct {
+	e     *simEntry
+	home  *simHandler
+	tries int // begun
+	state simState
+}
+
+type simState uint8
+
+const (
+	simWith    simState = iota // with its handler
+	simFailed                  // failed; to be tried again, or buried
+	simThrough                 // for ever
+)
+
+// simSink makes the handlers of one process: for messages, or for dead letters.
+type simSink struct {
+	p        *simProcess
+	dead     bool
+	handlers []*simHandler
+}
+
+func (k *simSink) Open(c *worker.Completer) (worker.Handler, error) {
+	h := &simHandler{sink: k, s: k.p.s, done: c, worker: len(k.handlers)}
+	k.handlers = append(k.handlers, h)
+	return h, nil
+}
+func (k *simSink) Ready() error            { return nil }
+func (k *simSink) Failed() <-chan struct{} { return nil }
+func (k *simSink) Err() error              { return nil }
+func (k *simSink) Close() error            { return nil }
+
+// simHandler is one worker's handler. It finishes messages at once, or puts them
+// off and completes them in any order.
+type simHandler struct {
+	sink   *simSink
+	s      *sim
+	done   *worker.Completer
+	worker int
+
+	open    []simOpen
+	failed  []*simCase // whose next try the worker has yet to schedule
+	drained bool
+
+	conn, ordinal int // of the last message that was new
+}
+
+type simOpen struct {
+	ticket worker.Ticket
+	c      *simCase
+	data   []byte
+	due    time.Duration
+}
+
+// Handle implements worker.Handler.
+func (h *simHandler) Handle(b *worker.Batch) {
+	r, p := h.s.rng, &h.s.plan
+	for b.Left() > 0 && h.s.fault == nil {
+		if r.IntN(1000) < p.panics {
+			for i := range b.Left() {
+				if c := h.enter(b.At(i)); c != nil {
+					h.ended(c, worker.Refused)
+				}
+			}
+			if r.IntN(2) == 0 {
+				return // what is left is refused
+			}
+			panic("sim")
+		}
+		if chance(r, p.later) {
+			h.putOff(b, 1+r.IntN(min(b.Left(), 4)))
+			continue
+		}
+		h.finish(b, 1+r.IntN(min(b.Left(), 8)))
+	}
+}
+
+// finish completes up to n messages that have one outcome.
+func (h *simHandler) finish(b *worker.Batch, n int) {
+	outcome := worker.OK
+	for i := range n {
+		c := h.enter(b.At(i))
+		if c == nil {
+			return
+		}
+		code := h.outcome(c)
+		if i == 0 {
+			outcome = code
+		}
+		h.ended(c, code)
+		if code != outcome {
+			b.Done(i, outcome)
+			b.Done(1, code)
+			return
+		}
+	}
+	b.Done(n, outcome)
+}
+
+func (h *simHandler) putOff(b *worker.Batch, n int) {
+	due := h.s.clock
+	if h.s.plan.wait > 0 && !h.drained {
+		due += time.Duration(h.s.rng.Int64N(int64(h.s.plan.wait)))
+	}
+	var opened []simOpen
+	for i := range n {
+		m := b.At(i)
+		c := h.enter(m)
+		if c == nil {
+			return
+		}
+		opened = append(opened, simOpen{c: c, data: m.Data, due: due})
+	}
+	first := b.Later(n)
+	for i := range opened {
+		opened[i].ticket = first + worker.Ticket(i)
+	}
+	h.open = append(h.open, opened...)
+}
+
+// enter judges that a message comes to its handler.
+func (h *simHandler) enter(m worker.Message) *simCase {
+	e, conn, ordinal := h.s.book.read(m.Seq, m.Data)
+	if e == nil {
+		return nil
+	}
+	p := h.sink.p
+	c := p.cases[e]
+	h.s.note("handle", m.Seq, uint64(h.worker))
+	switch {
+	case c == nil && h.sink.dead:
+		h.s.failf("message %d is buried before it was handled", m.Seq)
+		return nil
+	case c == nil:
+		c = &simCase{e: e, home: h}
+		p.cases[e] = c
+		e.handled = true
+		h.checkOrder(c, conn, ordinal)
+	case c.state != simFailed || c.home.worker != h.worker || h.sink.dead != (c.tries > h.s.plan.retries):
+		h.s.failf("message %d is handled twice: state %d, tries %d", m.Seq, c.state, c.tries)
+		return nil
+	}
+	c.tries++
+	c.state = simWith
+	return c
+}
+
+// checkOrder: a worker gets messages in order of arrival, and so those of a key;
+// where some are tried again no other of their key overtakes them.
+func (h *simHandler) checkOrder(c *simCase, conn, ordinal int) {
+	p, key := h.sink.p, c.e.msg.key
+	before := func(conn2, ordinal2 int) bool { return conn2 < conn || conn2 == conn && ordinal2 < ordinal }
+	if h.s.plan.retries == 0 || !h.s.plan.keyed {
+		if !before(h.conn, h.ordinal) {
+			h.s.failf("worker %d gets %d out of order", h.worker, c.e.seq)
+		}
+		h.conn, h.ordinal = conn, ordinal
+	}
+	if !h.s.plan.keyed {
+		return
+	}
+	lane := p.lanes[key]
+	if lane == nil {
+		lane = &simLane{worker: h.worker}
+		p.lanes[key] = lane
+	}
+	switch {
+	case lane.worker != h.worker:
+		h.s.failf("key %d is with workers %d and %d", key, lane.worker, h.worker)
+	case !before(lane.conn, lane.ordinal):
+		h.s.failf("message %d of key %d out of order", c.e.seq, key)
+	case h.s.plan.retries > 0 && lane.busy != nil:
+		h.s.failf("message %d of key %d before %d is through", c.e.seq, key, lane.busy.e.seq)
+	}
+	lane.conn, lane.ordinal, lane.busy = conn, ordinal, c
+}
+
+// simLane is what a process has handled of one key.
+type simLane struct {
+	worker        int
+	conn, ordinal int
+	busy          *simCase
+}
+
+func (h *simHandler) outcome(c *simCase) worker.Code {
+	if h.sink.dead {
+		return worker.OK
+	}
+	if c.tries <= c.e.msg.fails {
+		return c.e.msg.code
+	}
+	return worker.OK
+}
+
+// ended notes what a handler says of a message, when it says it.
+func (h *simHandler) ended(c *simCase, code worker.Code) {
+	p := &h.s.plan
+	switch {
+	case h.sink.dead:
+		if code == worker.OK {
+			code = worker.DeadLettered
+		}
+	case code != worker.OK && c.tries <= p.retries:
+		c.state = simFailed
+		h.failed = append(h.failed, c)
+		return
+	case code != worker.OK && p.deadLetters:
+		c.state = simFailed
+		return
+	}
+	c.state = simThrough
+	if lane := h.sink.p.lanes[c.e.msg.key]; lane != nil && lane.busy == c {
+		lane.busy = nil
+	}
+	h.s.note("done", c.e.seq, uint64(code))
+	c.e.finish(code)
+}
+
+// complete completes some of what was put off and is due, in any order. The data
+// must have stayed.
+func (h *simHandler) complete() {
+	r := h.s.rng
+	for range 1 + r.IntN(6) {
+		var due []int
+		for i := range h.open {
+			if h.open[i].due <= h.s.clock {
+				due = append(due, i)
+			}
+		}
+		if len(due) == 0 {
+			break
+		}
+		at := due[r.IntN(len(due))]
+		n := 1
+		for at+n < len(h.open) && h.open[at+n].ticket == h.open[at].ticket+worker.Ticket(n) &&
+			h.outcome(h.open[at+n].c) == h.outcome(h.open[at].c) && h.open[at+n].due <= h.s.clock && r.IntN(3) > 0 {
+			n++
+		}
+		code := h.outcome(h.open[at].c)
+		for _, o := range h.open[at : at+n] {
+			if e, _, _ := h.s.book.read(o.c.e.seq, o.data); e != o.c.e {
+				h.s.failf("message %d, put off, has become another", o.c.e.seq)
+				return
+			}
+			h.ended(o.c, code)
+		}
+		h.done.Done(h.open[at].ticket, n, code)
+		h.open = append(h.open[:at], h.open[at+n:]...)
+	}
+	h.done.Flush()
+}
+
+// due is when the first of what was put off is due; zero: nothing is put off.
+func (h *simHandler) due() time.Duration {
+	due := time.Duration(0)
+	for i := range h.open {
+		due = earliest(due, max(1, h.open[i].due))
+	}
+	return due
+}
+
+// Drain implements worker.Handler.
+func (h *simHandler) Drain() {
+	h.drained = true
+	for i := range h.open {
+		h.open[i].due = h.s.clock
+	}
+}
+
+// Close implements worker.Handler.
+func (h *simHandler) Close() error { return nil }

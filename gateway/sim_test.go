@@ -1,0 +1,287 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"feedgate/gateway/wire/fg1"
+)
+
+// sim is one simulated world: the real loop, real workers and the real socket in a
+// single goroutine, between a server and a kernel that are made up. All that is
+// random comes from the seed.
+type sim struct {
+	rng   *rand.Rand
+	plan  simPlan
+	log   *slog.Logger
+	trace bool
+
+	clock  time.Duration
+	book   simBook
+	proc   *simProcess           // nil: none runs
+	conn   *simConn              // the gateway's end is open; nil: none
+	served *simConn              // the server's end is open; nil: none
+	conns  int                   // made so far
+	file   map[string]stateEntry // the state file
+
+	steps   int
+	faults  int  // yet to come
+	calm    bool // nothing more goes wrong
+	flooded bool
+	final   bool // all is done; the gateway is about to end
+	over    bool
+	fault   error
+	hash    uint64
+}
+
+// simActor is something that can move.
+type simActor int
+
+const (
+	simLoop simActor = iota
+	simEdges
+	simDowns
+	simUps
+	simReads
+	simSends
+	simRoom
+	simDials
+	simComplete
+	simWork
+	simActors
+)
+
+const (
+	simSteps = 400_000 // a world that goes on for longer does not come to an end
+	simQuiet = 300     // steps before which it does not get calm
+)
+
+func runSim(seed uint64, trace bool) (hash uint64, steps int, err error) {
+	s := &sim{rng: rand.New(rand.NewPCG(seed, 0)), trace: trace, log: discardLog(), file: make(map[string]stateEntry), clock: 1}
+	s.hash = 14695981039346656037
+	s.plan = drawPlan(s.rng)
+	s.faults = s.plan.faults
+	s.book.s = s
+	s.book.init()
+	if trace {
+		s.log = slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		fmt.Printf("plan %+v\n", s.plan)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			hash, steps, err = s.hash, s.steps, fmt.Errorf("step %d: panic: %v\n%s", s.steps, r, debug.Stack())
+		}
+		if s.proc != nil {
+			s.proc.l.slabs.close()
+		}
+	}()
+	for !s.over && s.fault == nil {
+		s.step()
+	}
+	return s.hash, s.steps, s.fault
+}
+
+// failf notes the first property that does not hold.
+func (s *sim) failf(format string, args ...any) {
+	if s.fault == nil {
+		s.fault = fmt.Errorf("step %d, %v: %w", s.steps, s.clock, fmt.Errorf(format, args...))
+	}
+}
+
+// note is a line of the trace, which is the same for the same seed.
+func (s *sim) note(what string, a, b uint64) {
+	const prime = 1099511628211
+	h := s.hash
+	for i := range len(what) {
+		h = (h ^ uint64(what[i])) * prime
+	}
+	s.hash = ((h^a)*prime ^ b) * prime
+	if s.trace {
+		fmt.Printf("%6d %12v %-9s %d %d\n", s.steps, s.clock, what, a, b)
+	}
+}
+
+// step lets time pass and one of those that can move do so; when none can, time
+// jumps to when the next can.
+func (s *sim) step() {
+	if s.steps++; s.steps > simSteps {
+		s.failf("it does not come to an end")
+		return
+	}
+	if s.plan.tick > 0 {
+		s.clock += time.Duration(s.rng.Int64N(int64(s.plan.tick)))
+	}
+	if s.proc == nil {
+		s.boot()
+		return
+	}
+	s.trouble()
+	if s.proc == nil || s.fault != nil {
+		return
+	}
+	s.finish()
+	s.proc.tryAgain()
+	if !s.calm && s.rng.IntN(1000) < s.plan.jump && s.jump() {
+		return
+	}
+	who, worker, ok := s.pick()
+	if !ok {
+		if !s.jump() {
+			s.failf("nothing can move: phase %d, %d in flight, %d bytes to send", s.proc.l.link.phase, s.proc.l.win.span(), s.proc.l.out.len())
+		}
+		return
+	}
+	s.move(who, worker)
+}
+
+// pick draws among those that can move.
+func (s *sim) pick() (who simActor, at int, ok bool) {
+	p, total := s.proc, 0
+	offer := func(a simActor, i int, can bool) {
+		if !can {
+			return
+		}
+		total += s.plan.bias[a]
+		if s.rng.IntN(total) < s.plan.bias[a] {
+			who, at, ok = a, i, true
+		}
+	}
+	offer(simLoop, 0, p.runnable())
+	polling := p.mode != simDrowsy
+	if c := s.conn; c != nil {
+		offer(simEdges, 0, polling && c.watched && c.edge != simEdge{})
+		offer(simDowns, 0, !c.silent && !c.reset && c.down.movable())
+		offer(simRoom, 0, c.noRoom && !c.reset && c.up.held() < s.plan.upCap)
+	}
+	if c := s.served; c != nil {
+		offer(simUps, 0, !c.silent && !c.reset && c.up.movable())
+		offer(simReads, 0, c.peer.readable())
+		offer(simSends, 0, c.peer.sending())
+	}
+	offer(simDials, 0, polling && p.dial != nil && (s.clock >= p.dial.due || p.dial.ctx.Err() != nil))
+	for i := range p.idle {
+		offer(simWork, i, !p.idle[i])
+		offer(simComplete, i, s.isDue(p.main.handlers[i].due()))
+		if s.plan.deadLetters {
+			offer(simComplete, i+len(p.idle), s.isDue(p.dead.handlers[i].due()))
+		}
+	}
+	return who, at, ok
+}
+
+func (s *sim) isDue(at time.Duration) bool { return at != 0 && s.clock >= at }
+
+func (s *sim) move(who simActor, at int) {
+	p := s.proc
+	switch who {
+	case simLoop:
+		p.run()
+	case simEdges:
+		e := s.conn.takeEdge()
+		s.note("edge", 0, 0)
+		p.l.link.edge(e.readable, e.writable, e.hup, e.dead)
+		p.told()
+	case simDowns:
+		s.conn.deliverDown()
+	case simUps:
+		s.served.deliverUp()
+	case simReads:
+		s.served.peer.read()
+	case simSends:
+		s.served.peer.send()
+	case simRoom:
+		s.conn.roomAgain()
+	case simDials:
+		p.endDial()
+	case simComplete:
+		sink, i := &p.main, at
+		if at >= len(p.idle) {
+			sink, i = &p.dead, at-len(p.idle)
+		}
+		sink.handlers[i].complete()
+		p.idle[i] = false
+	case simWork:
+		p.work(at)
+	}
+}
+
+// jump moves the clock to the next moment at which something is due.
+func (s *sim) jump() bool {
+	p, due := s.proc, time.Duration(0)
+	at := func(t time.Duration) {
+		if t > s.clock {
+			due = earliest(due, t)
+		}
+	}
+	if p.mode == simAsleep {
+		at(p.timer)
+	}
+	if p.dial != nil {
+		at(p.dial.due)
+	}
+	if c := s.served; c != nil {
+		at(c.peer.stalled)
+		if c.peer.session != nil && !c.peer.bye {
+			at(c.peer.ping)
+		}
+	}
+	for i := range p.idle {
+		at(p.main.handlers[i].due())
+		if s.plan.deadLetters {
+			at(p.dead.handlers[i].due())
+		}
+		for _, t := range p.retries[i] {
+			at(t)
+		}
+	}
+	if due == 0 {
+		return false
+	}
+	s.clock = due
+	s.note("jump", uint64(due), 0)
+	return true
+}
+
+// finish brings the world to its end once the server has got rid of everything.
+func (s *sim) finish() {
+	c := s.served
+	if !s.calm || c == nil || s.proc.drained || !c.peer.complete() {
+		return
+	}
+	s.note("final", 0, 0)
+	s.final = true
+	if s.plan.exitOnClose {
+		c.peer.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown))
+	} else if s.proc.mode != simDrowsy {
+		s.proc.drain()
+	}
+}
+
+// exited judges the gateway's own end.
+func (s *sim) exited() {
+	p, err := s.proc, s.proc.l.stop.err
+	s.note("exit", 0, 0)
+	switch {
+	case err == nil:
+		p.checkIdle()
+	case s.final || !errors.Is(err, ErrUnfinished):
+		s.failf("the gateway ends with %w", err)
+	}
+	if p.cfg.State != nil {
+		s.file = p.cfg.State.entries
+	}
+	p.leave(false)
+	if s.final {
+		s.over = true
+		for _, m := range s.book.msgs {
+			if !m.processed || !m.acked && s.plan.ack != "none" {
+				s.failf("message %d at the end: processed %v, acknowledged %v", m.id, m.processed, m.acked)
+			}
+		}
+	}
+}
