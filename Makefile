@@ -3,12 +3,15 @@
 GO       ?= go
 PKG      ?= ./...
 FUZZTIME ?= 60s
+SEEDS    ?= 100000
+FROM     ?= 1
 VERSION  ?= $(shell git describe --tags --dirty 2>/dev/null)
-LDFLAGS   = $(if $(VERSION),-X main.version=$(VERSION))
+REVISION ?= $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null)
+LDFLAGS   = $(if $(VERSION),-X main.version=$(VERSION)) $(if $(REVISION),-X main.revision=$(REVISION))
 CXXFLAGS ?= -O2
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench bench-go model peers clean
+.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos soak sim mutants peers clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,12 +24,14 @@ demo: build ## build it and see it work, ten seconds
 
 test: lint ## vet, gofmt, and all tests under the race detector, in their short form
 	$(GO) test -race -short -timeout 5m $(PKG)
+	cd bench/chaos && $(GO) test -race -short -timeout 5m ./...
 
 test-long: lint ## the same, in their long form
 	$(GO) test -race -timeout 30m $(PKG)
 
 lint: ## go vet and gofmt
 	$(GO) vet $(PKG)
+	cd bench/chaos && $(GO) vet ./...
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then \
 		printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted" >&2; exit 1; \
@@ -49,6 +54,20 @@ bench-go: ## the benchmarks of the packages, with allocations
 
 model: ## the wake-ups and the reply ring as models, checked by Spin (apt-get install spin)
 	docs/models/check
+
+chaos: ## every fault in its long form, about three minutes
+	cd bench/chaos && $(GO) test -count=1 -timeout 30m -v -skip TestSoak .
+
+DURATION ?= 10m
+
+soak: ## five gateways and a fault a second, for DURATION=10m
+	cd bench/chaos && CHAOS_SOAK=$(DURATION) $(GO) test -count=1 -timeout 0 -v -run TestSoak .
+
+sim: ## SEEDS=100000 simulated worlds of the gateway from FROM=1 on, on all cores
+	$(GO) test ./gateway -run '^TestSimulation$$' -count=1 -timeout 2h -v -sim.seeds=$(SEEDS) -sim.from=$(FROM)
+
+mutants: ## plant bugs in the gateway, one at a time, and see that each is caught
+	$(GO) test ./gateway -run '^TestMutants$$' -count=1 -timeout 1h -v -sim.mutants=.
 
 CXXSRC = bench/peers/cpp/src
 CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)

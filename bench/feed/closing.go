@@ -26,10 +26,10 @@ func (c *conn) conclude() bool {
 	case c.peerDone:
 		c.close()
 		return true
-	case c.l.draining.Load() && c.ses.led.base == c.next:
+	case c.drained() && c.ses.led.base == c.next:
 		c.leave(fg1.CodeShuttingDown)
 		return true
-	case !c.l.traits.goodbye && (c.next > c.ses.last || c.l.draining.Load()):
+	case !c.l.traits.goodbye && (c.next > c.ses.last || c.drained()):
 		c.shutdown()
 	}
 	return false

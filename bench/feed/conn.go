@@ -145,7 +145,7 @@ func (c *conn) sent(n int) {
 
 // fill renders the next batch. It returns false when nothing may be sent now.
 func (c *conn) fill() bool {
-	if c.state != stateRunning || c.peerDone || c.shut || c.l.draining.Load() {
+	if c.state != stateRunning || c.peerDone || c.shut || c.drained() {
 		return false
 	}
 	c.l.look()
@@ -170,10 +170,17 @@ func (c *conn) fill() bool {
 	return true
 }
 
+// drained says whether, with the end near, nothing more is to be sent: what an
+// earlier connection sent and lost is sent again all the same.
+func (c *conn) drained() bool { return c.l.draining.Load() && c.next >= c.ses.resendEnd }
+
 // room is how many messages may be sent now.
 func (c *conn) room() uint64 {
 	open := c.next - c.ses.led.base
 	n := min(c.ses.last+1-c.next, uint64(c.l.cfg.Window)-min(open, uint64(c.l.cfg.Window)), uint64(c.l.cfg.Batch))
+	if c.l.draining.Load() {
+		n = min(n, c.ses.resendEnd-c.next)
+	}
 	if n == 0 || c.ses.lat.period == 0 {
 		return n
 	}

@@ -1,0 +1,123 @@
+package chaos
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+
+	"feedgate/bench/feed"
+)
+
+// TestCutEverywhere: an exchange of three messages over FG/1 is cut at each of its
+// bytes, in either direction, by a reset or by an end of stream. Nothing is lost,
+// and one process does not process anything twice, also where the feed does not
+// believe what HELLO says and sends again what is done.
+func TestCutEverywhere(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"each", "range"} {
+		for _, believes := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/believes=%v", mode, believes), func(t *testing.T) {
+				t.Parallel()
+				e := &exchange{mode: mode, believes: believes, dir: t.TempDir()}
+				length := e.run(t, cut{none: true})
+				jobs := make(chan cut)
+				var running sync.WaitGroup
+				for range 4 {
+					running.Go(func() {
+						for c := range jobs {
+							e.run(t, c)
+						}
+					})
+				}
+				n := e.all(length, func(c cut) { jobs <- c })
+				close(jobs)
+				running.Wait()
+				t.Logf("%d bytes down and %d up: %d exchanges, %d of them cut; %d connections; lost %d, processed twice %d",
+					length[down], length[up], n, e.cuts, e.connections, e.lost, e.twice)
+				if e.cuts < n*9/10 {
+					t.Errorf("only %d of %d exchanges were cut", e.cuts, n)
+				}
+			})
+		}
+	}
+}
+
+const cutMessages = 3
+
+// exchange is what is cut.
+type exchange struct {
+	mode     string
+	believes bool // the feed takes HELLO's seq for an ack
+
+	dir string
+
+	mu                      sync.Mutex
+	runs, cuts, connections int
+	lost, twice             uint64
+}
+
+// all gives try every cut of an exchange of that length, or in the short form every
+// one in stride, and returns their number.
+func (e *exchange) all(length [2]int64, try func(cut)) (n int) {
+	stride := form(24, 1)
+	for _, where := range []direction{down, up} {
+		for _, how := range []ending{reset, fin} {
+			// In the short form the four kinds of exchange share the bytes out.
+			from := 0
+			if stride > 1 {
+				from = int(how) * stride / 2
+				if e.mode == "range" {
+					from += stride / 4
+				}
+				if e.believes {
+					from += stride / 8
+				}
+			}
+			for after := int64(from); after < length[where]; after += int64(stride) {
+				try(cut{where: where, after: after, how: how})
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// run is one exchange, whose first connection is cut. It returns the bytes that
+// passed on that.
+func (e *exchange) run(t *testing.T, c cut) [2]int64 {
+	t.Helper()
+	source := serve(t, cutMessages, feed.Config{IgnoreHelloSeq: !e.believes})
+	defer source.Close()
+	relay := startRelay(t, source.address(), wiring{cuts: func(connection int) cut {
+		if connection > 0 {
+			return cut{none: true}
+		}
+		return c
+	}})
+	e.mu.Lock()
+	e.runs++
+	file := &ledger{t: t, path: filepath.Join(e.dir, strconv.Itoa(e.runs))}
+	e.mu.Unlock()
+	g := start(t, "fg://"+relay.addr(), "--sink=file:"+file.path, "--ack="+e.mode, "--ack-interval=1ms",
+		"--workers=1", "--exit-on-close", "--client-name=c", "--memory=4MiB")
+	g.exit(0)
+	// The feed says goodbye, and so the gateway exits, once it has every ack.
+	sessions, first := source.Report().Clients, relay.connection(0)
+	if len(sessions) > 2 || len(sessions) > 1 && g.log.holds("session="+sessions[0].Session) {
+		t.Errorf("cut %+v: the session was known and not resumed: %+v", c, sessions)
+	}
+	lost, twice := file.settle(sessions[len(sessions)-1].Counts), file.again()
+	if lost+twice > 0 {
+		t.Errorf("cut %+v: %d messages lost, %d processed twice by one process; it said\n%s", c, lost, twice, g.log.tail())
+	}
+	connections, cuts := relay.made()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lost += lost
+	e.twice += twice
+	e.cuts += cuts
+	e.connections += connections
+	return [2]int64{first.passed[down].Load(), first.passed[up].Load()}
+}

@@ -1,0 +1,162 @@
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"feedgate/bench/feed"
+	"feedgate/gateway/wire/fg1"
+)
+
+const (
+	killWindow = 1000  // --in-flight
+	killRate   = 20000 // messages per second that fall due; a backlog comes at once
+)
+
+// transit is how many acks the socket of a killed gateway can take with it: its kernel
+// had them, the server did not, and unread input makes the kernel reset the
+// connection. Their messages are sent again beside those of the window, unless the
+// state file is young enough to tell.
+func transit(t *testing.T) uint64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/net/ipv4/tcp_wmem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var least, usual, most uint64
+	if _, err := fmt.Sscan(string(b), &least, &usual, &most); err != nil {
+		t.Fatal(err)
+	}
+	return most / fg1.HeaderSize
+}
+
+// TestKill: kill -9 at random moments under load, and at once started again with the
+// same file and the same state, 200 times in each ack mode. One session lives through
+// all of it.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"each", "ordered", "range"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			k := &killing{
+				t: t, mode: mode, dice: dice(t), state: filepath.Join(dir, "state"),
+				file:   &ledger{t: t, path: filepath.Join(dir, "out")},
+				source: serve(t, form(400_000, 3_000_000), feed.Config{Count: feed.Endless, Rate: killRate}),
+				tap:    &tap{t: t},
+			}
+			k.relay = startRelay(t, k.source.address(), wiring{tap: k.tap})
+			kills := form(4, 200)
+			for range kills {
+				k.life()
+			}
+			c, lost := k.end()
+			t.Logf("%d kills: %d messages, %d lost, %d acked before durable, %d processed again, %d at most after one kill, %d times more than --in-flight %d",
+				kills, c.Sent, lost, k.early, k.file.again(), k.worst, k.beyond, killWindow)
+		})
+	}
+}
+
+// killing is one session and the gateways that come and go. The test's goroutine
+// owns it.
+type killing struct {
+	t      *testing.T
+	mode   string
+	dice   *rand.Rand
+	state  string
+	file   *ledger
+	source *source
+	tap    *tap
+	relay  *relay
+
+	named bool // the state file has named the session
+	again uint64
+	worst uint64 // processed again after one kill
+	early uint64 // acked and not durable
+	// beyond is how often more was processed again than --in-flight.
+	beyond int
+}
+
+func (k *killing) start() *gateway {
+	return start(k.t, "fg://"+k.relay.addr(), "--sink=file:"+k.file.path, "--state="+k.state,
+		"--ack="+k.mode, "--ack-interval=5ms", "--workers=2", "--in-flight="+strconv.Itoa(killWindow))
+}
+
+// end is the last gateway, which is left alone.
+func (k *killing) end() (c feed.Counts, lost uint64) {
+	k.t.Helper()
+	g, before := k.start(), k.tap.count()
+	// A feed that is told to finish does not wait for who is not connected.
+	eventually(k.t, "acks", func() bool { return k.tap.count() > before })
+	c = one(k.t, k.source.finish())
+	g.stop()
+	lost = k.file.settle(c)
+	k.bound()
+	return c, lost
+}
+
+// life is one gateway from its start to its kill, and what it leaves behind.
+func (k *killing) life() {
+	k.t.Helper()
+	g, before := k.start(), k.tap.count()
+	switch {
+	case !k.named:
+		// Before the first state is written nobody knows the session any more once
+		// its gateway is gone: it would be over, not resumed.
+		eventually(k.t, "a session in the state file", func() bool { return readState(k.t, k.state).session != "" })
+		k.named = true
+	case k.dice.IntN(5) == 0: // while it starts, logs in, takes up the session
+		time.Sleep(time.Duration(k.dice.IntN(40)) * time.Millisecond)
+	default:
+		enough := before + 1 + uint64(k.dice.IntN(3000))
+		eventually(k.t, "acks", func() bool { return k.tap.count() >= enough })
+		time.Sleep(time.Duration(k.dice.IntN(5000)) * time.Microsecond)
+	}
+	if !g.running() {
+		k.t.Fatal("the gateway ended by itself")
+	}
+	g.kill()
+	k.account()
+}
+
+// account compares what was acked with what is durable, while no gateway runs.
+func (k *killing) account() {
+	k.t.Helper()
+	k.relay.drained()
+	k.file.read()
+	if n, first := k.tap.unfounded(k.file); n > 0 {
+		k.early += n
+		k.t.Errorf("ACKED BEFORE DURABLE: %d messages, the first is %d", n, first)
+	}
+	if s := readState(k.t, k.state); s.seq > 0 && k.contiguous() < s.seq {
+		k.t.Errorf("the state says that all up to %d is done, and %d is not in the file", s.seq, k.contiguous()+1)
+	}
+	k.bound()
+}
+
+// bound checks how much was processed again since it was called last.
+func (k *killing) bound() {
+	k.t.Helper()
+	n := k.file.again() - k.again
+	k.again, k.worst = k.file.again(), max(k.worst, n)
+	if n > killWindow {
+		k.beyond++
+	}
+	if most := killWindow + transit(k.t); n > most {
+		k.t.Errorf("%d messages were processed again after one kill, more than the window and what a socket holds, %d", n, most)
+	}
+}
+
+// contiguous is the number up to which all are in the file.
+func (k *killing) contiguous() uint64 {
+	n := uint64(0)
+	for k.file.times(n+1) > 0 {
+		n++
+	}
+	return n
+}
