@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/feed/feedtest"
 	"feedgate/bench/peers"
 )
 
@@ -18,22 +18,9 @@ import (
 // ends with the test.
 func startFeed(t *testing.T, count int64, size int) *feed.Server {
 	t.Helper()
-	s, err := feed.New(feed.Config{
+	return feedtest.Start(t, feed.Config{
 		Count: count, Size: size, Heartbeat: time.Hour, SessionTimeout: time.Millisecond,
-		Log: slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
 }
 
 // wait waits for the feed's end and returns its report but for times.

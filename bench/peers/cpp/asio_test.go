@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -16,26 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/feed/feedtest"
 )
 
 // startFeed makes a feed that ends with the test.
 func startFeed(t *testing.T, cfg feed.Config) *feed.Server {
 	t.Helper()
 	built(t, asio) // or nobody would come
-	cfg.Log = slog.New(slog.DiscardHandler)
-	s, err := feed.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return feedtest.Start(t, cfg)
 }
 
 // wantAll wants every message acknowledged once, by a client that says so too.
