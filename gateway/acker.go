@@ -46,6 +46,7 @@ type acker struct {
 	owed    bool          // covered has moved since the last ACKTO
 	since   time.Duration // when owed was set
 	single  int           // acked by themselves and yet to be covered
+	barred  uint64        // lowest number received on this connection that will not be done; 0: none
 }
 
 // connect begins a connection on which nothing was received yet.
@@ -55,6 +56,7 @@ func (a *acker) connect(conn wire.Conn) {
 	a.queued = a.win.next
 	a.order, a.told = a.win.base, a.win.base
 	a.owed, a.single, a.covered, a.repeats = false, 0, 0, a.repeats[:0]
+	a.barred = 0
 	a.muted, a.unsent = false, 0
 }
 
@@ -129,7 +131,7 @@ func (a *acker) repeat(seq uint64, now time.Duration) {
 		a.queue.push(placeRun{seq, 0})
 		a.inOrder()
 	case ackRange:
-		if _, refused := a.win.old[seq]; refused || a.win.lateBelow(seq) {
+		if _, refused := a.win.old[seq]; refused || a.overreaches(seq) {
 			a.emitRepeat(seq)
 			return
 		}

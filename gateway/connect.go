@@ -27,7 +27,7 @@ func (k *link) dialEnded(r dialResult) {
 	if r.err != nil {
 		k.phase = offline
 		k.redial = now + k.backoff.NextBackOff()
-		if !k.l.stop.leaving {
+		if !k.l.stop.leaving || k.awaiting() {
 			k.l.log.Error("cannot connect; will try again", "upstream", k.l.cfg.URL, "error", r.err,
 				"retry_in", k.redial-now)
 		}

@@ -22,7 +22,7 @@ func (a *acker) cover(now time.Duration) {
 			// It has an ack of its own.
 		default:
 			seq := run.seq + (a.order - run.place) + uint64(k) - 1
-			if a.win.lateBelow(seq) {
+			if a.overreaches(seq) {
 				a.tell(now, true)
 				a.emitDone(a.order, k)
 				a.told = a.order + uint64(k)
@@ -75,6 +75,19 @@ func (a *acker) emitDone(place uint64, n int) {
 		}
 		place += uint64(k)
 		n -= k
+	}
+}
+
+// overreaches reports whether an ACKTO of seq would cover what is not done.
+func (a *acker) overreaches(seq uint64) bool {
+	return a.barred != 0 && a.barred <= seq || a.win.lateBelow(seq)
+}
+
+// bar keeps a message that came and will not be done from being covered.
+func (a *acker) bar(seq uint64) {
+	a.late(seq)
+	if a.barred == 0 || seq < a.barred {
+		a.barred = seq
 	}
 }
 

@@ -7,21 +7,35 @@ import (
 	"feedgate/worker"
 )
 
+// While unsent acks leave no room, the kernel is asked again after between clogLeast
+// and clogMost.
+const (
+	clogLeast = 100 * time.Microsecond
+	clogMost  = 20 * time.Millisecond
+)
+
 // dispatch gives decoded messages to the workers; all is false when the window or
 // the rings are full and some are left.
 func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	l := in.l
 	start := l.win.next
 	msgs := in.cur.Msgs
+	clogged := false
 	for in.next < len(msgs) {
 		m := &msgs[in.next]
-		room := l.win.room()
-		if room == 0 && m.Seq > l.seq.expect {
+		if l.stop.drained && !l.seq.knows(m.Seq) {
+			in.decline(m.Seq)
+			msgs = in.cur.Msgs
+			continue
+		}
+		room := l.room(len(msgs)-in.next, now)
+		if room == 0 && m.Seq > l.seq.expect && m.Seq <= maxSeq {
 			l.session.note(l, l.seq.pass(m.Seq), now)
-			room = l.win.room()
+			room = l.room(len(msgs)-in.next, now)
 		}
 		if room == 0 && !l.seq.knows(m.Seq) {
 			if !in.stuck() {
+				clogged = l.win.room() > 0
 				break
 			}
 			l.win.stretch()
@@ -46,6 +60,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 		msgs = in.cur.Msgs
 	}
 	in.publish()
+	in.clog(clogged, now)
 	if l.win.next > start {
 		l.note(readBatch{l.win.next, in.readAt})
 	}
@@ -58,7 +73,38 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 // after, brings that about.
 func (in *intake) stuck() bool {
 	l := in.l
-	return l.set.traits.Sequenced && l.working == 0 && l.out.len() == 0 && !l.ack.owed
+	return l.set.traits.Sequenced && l.win.room() == 0 && l.working == 0 && l.out.len() == 0 && !l.ack.owed
+}
+
+// decline passes over a message that would need a worker when those were told that
+// none comes any more: the connection was taken up again only to ack what they have
+// finished. Behind the highest number that was received there is none of that.
+func (in *intake) decline(seq uint64) {
+	in.l.ack.bar(seq)
+	if seq < in.l.seq.high {
+		in.next++
+		return
+	}
+	in.cur.Msgs, in.cur.Event = in.cur.Msgs[:in.next], wire.Event{}
+	in.failed, in.more = nil, false
+	in.l.link.finish(wire.CloseShuttingDown)
+}
+
+// clog notes whether acks that the kernel has and cannot send leave no room. No edge
+// tells when it could.
+func (in *intake) clog(clogged bool, now time.Duration) {
+	switch {
+	case !clogged:
+		in.clogged = 0
+	case in.clogged == 0:
+		in.clogged = max(1, now)
+	}
+}
+
+// unclogged is when to look again: soon at first, then ever less often.
+func (in *intake) unclogged() time.Duration {
+	since := in.l.lastTurn - in.clogged
+	return in.l.lastTurn + min(max(since/4, clogLeast), clogMost)
 }
 
 // fail drops what was decoded from here on: the connection ends with err.
@@ -83,6 +129,9 @@ func (in *intake) dispatchOdd(m []wire.Msg, now time.Duration) int {
 // when the message has not been here before.
 func (in *intake) judge(seq uint64, now time.Duration, take func(late bool)) error {
 	l := in.l
+	if seq > maxSeq {
+		return wire.Errorf(wire.SeqBack, wire.CloseProtocolError, "DATA seq %d: numbers end at %d", seq, uint64(maxSeq))
+	}
 	v := l.seq.accept(seq)
 	l.session.note(l, v, now)
 	switch v.arrival {

@@ -34,6 +34,7 @@ type intake struct {
 	filled     int
 	readAt     time.Duration // when the last bytes came
 	bulk       bool          // they were many, and none came since
+	clogged    time.Duration // since when acks that the kernel cannot send leave no room; 0: they do not
 	dispatched int           // messages of the slab that were given to workers
 
 	turnTo int   // worker that is next to get a run
@@ -50,7 +51,7 @@ func (in *intake) init(l *loop) {
 func (in *intake) reset() {
 	in.dropSlab()
 	in.cur = wire.Input{Msgs: in.cur.Msgs[:0], Out: in.cur.Out[:0]}
-	in.next, in.failed, in.more, in.bulk = 0, nil, false, false
+	in.next, in.failed, in.more, in.bulk, in.clogged = 0, nil, false, false, 0
 }
 
 func (in *intake) dropSlab() {

@@ -14,6 +14,7 @@ type stopping struct {
 	drained  bool          // the pool has been told
 	deadline time.Duration // 0: none
 	aborted  bool
+	lost     int   // acks that a new session of the server's has made void
 	done     bool  // the loop has ended
 	err      error // why it did, when not well
 }
@@ -26,7 +27,6 @@ func (l *loop) drain() {
 	l.stop.deadline = l.world.now() + l.cfg.DrainTimeout
 	l.stop.leaving = true
 	l.log.Info("draining", "in_flight", l.win.span(), "timeout", l.cfg.DrainTimeout)
-	l.link.finish(wire.CloseShuttingDown, l.world.now())
 }
 
 // abort ends it at once.
@@ -49,6 +49,7 @@ func (l *loop) exit() {
 	if l.link.sock != nil {
 		owed = l.win.owed() + l.ack.unsent
 	}
+	owed += l.stop.lost
 	if l.working > 0 || owed > 0 {
 		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("%w: %d with workers, %d acknowledgements not sent",
 			ErrUnfinished, l.working, owed))
@@ -63,19 +64,18 @@ func (k *link) step(now time.Duration) bool {
 			l.exit()
 			return true
 		}
-		k.drainPool()
 	}
 	was := k.phase
 	switch k.phase {
 	case offline:
 		k.stepOffline(now)
 	case dialing:
-		if l.stop.leaving {
+		if l.stop.leaving && !k.awaiting() {
 			k.cancel()
 		}
 	case login, open:
-		if l.stop.leaving {
-			k.finish(wire.CloseShuttingDown, now)
+		if l.stop.leaving && !k.awaiting() {
+			k.finish(wire.CloseShuttingDown)
 			break
 		}
 		k.checkAlive(now)
@@ -89,13 +89,17 @@ func (k *link) step(now time.Duration) bool {
 	case lingering:
 		k.stepLingering(now)
 	}
+	if l.stop.leaving {
+		k.drainPool()
+	}
 	return k.phase != was || l.stop.done || k.phase == lingering && k.readable
 }
 
-// drainPool tells the handlers, once, that no message will come any more.
+// drainPool tells the handlers, once, that no message will come any more. A
+// connection that is open while we leave is there for acks alone.
 func (k *link) drainPool() {
 	l := k.l
-	if l.stop.drained || l.in.next < len(l.in.cur.Msgs) || l.in.more || k.phase == login || k.phase == open {
+	if l.stop.drained || k.phase == finishing && (l.in.next < len(l.in.cur.Msgs) || l.in.more) {
 		return
 	}
 	l.stop.drained = true
@@ -104,7 +108,7 @@ func (k *link) drainPool() {
 
 func (k *link) stepOffline(now time.Duration) {
 	switch {
-	case k.l.stop.leaving:
+	case k.l.stop.leaving && !k.awaiting():
 		if k.l.working == 0 {
 			k.l.exit()
 		}
@@ -136,9 +140,9 @@ func (k *link) checkAlive(now time.Duration) {
 	case k.phase == login && now >= k.deadline:
 		l.stats.addError(wire.Login)
 		k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", l.cfg.ConnectTimeout))
-	case l.out.len() > 0 && now-k.wrote >= l.cfg.WriteTimeout:
+	case k.owing() && now-k.wrote >= l.cfg.WriteTimeout:
 		k.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", l.cfg.WriteTimeout))
-	case k.phase == open && idle != NoTimeout && !l.paused && now-k.heard >= idle:
+	case k.phase == open && idle != NoTimeout && !k.deaf() && now-k.heard >= idle:
 		k.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", idle))
 	}
 }
@@ -200,7 +204,7 @@ func (k *link) nextDue() time.Duration {
 	due := l.stop.deadline
 	switch k.phase {
 	case offline:
-		if !l.stop.leaving {
+		if !l.stop.leaving || k.awaiting() {
 			due = earliest(due, k.redial)
 		}
 	case login, open, finishing, goodbye:
@@ -209,13 +213,16 @@ func (k *link) nextDue() time.Duration {
 			due = earliest(due, k.tick)
 		}
 		due = earliest(due, l.ack.due())
-		if l.out.len() > 0 {
+		if l.in.clogged != 0 {
+			due = earliest(due, l.in.unclogged())
+		}
+		if k.owing() {
 			due = earliest(due, k.wrote+l.cfg.WriteTimeout)
 		}
 		if l.short {
 			due = earliest(due, l.lastTurn+slabRetry)
 		}
-		if k.phase == open && l.cfg.IdleTimeout != NoTimeout && !l.paused {
+		if k.phase == open && l.cfg.IdleTimeout != NoTimeout && !k.deaf() {
 			due = earliest(due, k.heard+l.cfg.IdleTimeout)
 		}
 	case lingering:

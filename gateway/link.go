@@ -98,6 +98,21 @@ func (k *link) reading() bool { return (k.phase == login || k.phase == open) && 
 
 func (k *link) finishing() bool { return k.phase == finishing }
 
+// owing reports whether the peer keeps us waiting to take what we have for it.
+func (k *link) owing() bool { return k.l.out.len() > 0 || k.l.in.clogged != 0 }
+
+// deaf reports whether we would not hear the server: its bytes are left unread. With
+// unsent acks alone in the way, and no edge since the last bytes were read, it
+// has sent none.
+func (k *link) deaf() bool { return k.l.paused && (k.l.in.clogged == 0 || k.readable) }
+
+// awaiting reports whether a drain needs the server to send again, on this connection
+// or the next, what can be acked only then.
+func (k *link) awaiting() bool {
+	l := k.l
+	return l.stop.deadline != 0 && l.stop.err == nil && l.session.id != "" && l.set.ack != ackNone && l.win.awaits()
+}
+
 // event takes what the protocol has decoded about the connection.
 func (k *link) event(e wire.Event, now time.Duration) {
 	switch e.Kind {
@@ -119,7 +134,12 @@ func (k *link) event(e wire.Event, now time.Duration) {
 func (k *link) ready(e wire.Event, now time.Duration) {
 	if offered := k.offered(e); offered != "" {
 		k.l.fail(fmt.Errorf("%s: the server does not take %q acks; see --ack", k.addr, offered))
-		k.finish(wire.CloseBadRequest, now)
+		k.finish(wire.CloseBadRequest)
+		return
+	}
+	if e.First > maxSeq {
+		k.protocolError(wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
+			"WELCOME seq %d: numbers end at %d", e.First, uint64(maxSeq)), now)
 		return
 	}
 	k.phase, k.deadline = open, 0
@@ -148,7 +168,7 @@ func (k *link) peerCloses(clean bool, now time.Duration) {
 	if clean && k.l.cfg.ExitOnClose {
 		k.l.stop.leaving = true
 	}
-	k.finish(wire.CloseOK, now)
+	k.finish(wire.CloseOK)
 	k.deadline = 0
 }
 
@@ -167,15 +187,19 @@ func (k *link) endOfStream(rest int, now time.Duration) {
 }
 
 // protocolError ends the connection over a fault of the peer: what came before it
-// is finished, what comes after is not looked at.
+// is finished, what comes after is not looked at. A drain has its own deadline for
+// that.
 func (k *link) protocolError(err error, now time.Duration) {
 	code := k.count(err)
 	if k.phase == login {
 		k.dialer.failover()
 	}
 	k.l.in.reset()
-	k.finish(code, now)
-	k.deadline = now + errorGrace
+	k.finish(code)
+	k.why = code
+	if k.l.stop.deadline == 0 {
+		k.deadline = now + errorGrace
+	}
 }
 
 // count counts and logs a fault of the peer and returns its code.
@@ -190,7 +214,7 @@ func (k *link) count(err error) worker.Code {
 }
 
 // finish stops reading; step says goodbye once all that was read is acked.
-func (k *link) finish(why worker.Code, now time.Duration) {
+func (k *link) finish(why worker.Code) {
 	if k.phase == login || k.phase == open {
 		k.phase, k.why, k.deadline = finishing, why, 0
 	}
@@ -237,7 +261,7 @@ func (k *link) closed(now time.Duration) {
 	if !l.set.traits.Sequenced {
 		l.win.forsake()
 	}
-	if l.stop.leaving {
+	if l.stop.leaving && !k.awaiting() {
 		return
 	}
 	if !l.set.traits.Sequenced {

@@ -83,7 +83,7 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 // turn does once what each stage has to do now; false when that was nothing.
 func (l *loop) turn() bool {
 	now := l.world.now()
-	if l.paused {
+	if l.link.deaf() {
 		l.link.heard += now - l.lastTurn
 	}
 	l.lastTurn = now
@@ -141,6 +141,17 @@ func (l *loop) takeReplies(now time.Duration) bool {
 	return taken > 0
 }
 
+// room is how many messages more may be given to workers; beyond want it need not be
+// exact. Acks that the kernel has not put on the wire count as in flight still: the
+// reset that a killed process leaves behind destroys them, and what they were for is
+// sent again.
+func (l *loop) room(want int, now time.Duration) int {
+	if l.win.room()-l.out.held < want && l.out.held > 0 && l.out.transmitted(l.link.sock.unsent()) {
+		l.link.wrote = now
+	}
+	return max(0, l.win.room()-l.out.held)
+}
+
 // flush sends what there is to send, as far as the kernel takes it.
 func (l *loop) flush(now time.Duration) bool {
 	busy := false
@@ -161,11 +172,13 @@ func (l *loop) flush(now time.Duration) bool {
 		}
 		if sent > 0 {
 			busy = true
-			l.link.wrote = now
+			if l.in.clogged == 0 {
+				l.link.wrote = now
+			}
 			l.out.took(sent, l.settle)
 		}
 	}
-	if l.out.len() == 0 && l.link.phase != lingering {
+	if !l.link.owing() && l.link.phase != lingering {
 		l.link.wrote = now
 	}
 	return busy

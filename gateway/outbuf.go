@@ -11,6 +11,9 @@ type outbuf struct {
 	sent uint64
 
 	marks fifo[mark]   // of acks, by end
+	taken fifo[batch]  // acks that the kernel has and may not have sent, by end
+	held  int          // messages whose acks are in taken
+	wired uint64       // so much was on the wire when that was last asked
 	cuts  fifo[uint64] // ends of messages for sendmmsg; unused when pack is 0
 	pack  int          // acks in one such message at most; 0: no limit
 }
@@ -31,6 +34,15 @@ func (o *outbuf) len() int { return len(o.buf) - o.head }
 
 // end is the offset of the next byte that is appended.
 func (o *outbuf) end() uint64 { return o.sent + uint64(o.len()) }
+
+// batch is acks of n messages that end at an offset of the stream.
+type batch struct {
+	end uint64
+	n   int
+}
+
+// batchLimit bounds how many acks go into a batch.
+const batchLimit = 64
 
 // appended notes that o.buf has grown by a frame of the protocol's own, or by
 // acks of n places from place on.
@@ -59,6 +71,7 @@ func (o *outbuf) took(n int, settle func(place uint64, n int)) {
 	for o.marks.len() > 0 && o.marks.first().end <= o.sent {
 		m := *o.marks.first()
 		o.marks.pop()
+		o.hold(m.end, m.n)
 		settle(m.place, m.n)
 	}
 	for o.cuts.len() > 0 && *o.cuts.first() <= o.sent {
@@ -71,6 +84,31 @@ func (o *outbuf) took(n int, settle func(place uint64, n int)) {
 		o.buf = o.buf[:copy(o.buf, o.buf[o.head:])]
 		o.head = 0
 	}
+}
+
+// hold notes that the kernel has acks of n messages to put on the wire.
+func (o *outbuf) hold(end uint64, n int) {
+	o.held += n
+	if o.taken.len() > 0 {
+		if last := o.taken.last(); last.n+n <= batchLimit {
+			last.end, last.n = end, last.n+n
+			return
+		}
+	}
+	o.taken.push(batch{end, n})
+}
+
+// transmitted notes that the kernel has put on the wire all that it took but the last
+// unsent bytes; it reports whether that is more than was known.
+func (o *outbuf) transmitted(unsent int) bool {
+	wired := o.sent - min(o.sent, uint64(unsent))
+	for o.taken.len() > 0 && o.taken.first().end <= wired {
+		o.held -= o.taken.first().n
+		o.taken.pop()
+	}
+	more := wired > o.wired
+	o.wired = wired
+	return more
 }
 
 // plan fills msgs with the next messages for sendmmsg and returns how many.
@@ -94,8 +132,10 @@ func (o *outbuf) plan(msgs [][]byte) int {
 
 // reset drops everything: the connection is gone.
 func (o *outbuf) reset() {
-	o.buf, o.head, o.sent = o.buf[:0], 0, 0
+	o.buf, o.head, o.sent, o.wired = o.buf[:0], 0, 0, 0
 	o.marks.reset()
+	o.taken.reset()
+	o.held = 0
 	o.cuts.reset()
 }
 

@@ -12,6 +12,10 @@ const (
 	back                 // falls back within the connection: a protocol error
 )
 
+// maxSeq is the highest sequence number that may begin a session or end a gap. Up to
+// 2^64, where numbers would start over, it is centuries of messages.
+const maxSeq = 1<<64 - 1<<56
+
 // maxGaps is how many gaps are remembered, as docs/protocol.md says.
 const maxGaps = 1024
 

@@ -25,7 +25,8 @@ func (s *session) restore(l *loop) {
 	l.log.Info("session restored", "session", e.Session, "seq", e.Seq)
 }
 
-// save notes in the state file how far the session has come.
+// save notes in the state file how far the session has come. A new one is in the file
+// when it returns, so before any of its messages is given to a worker.
 func (s *session) save(l *loop) {
 	if l.cfg.State == nil || !l.set.traits.Sequenced {
 		return
@@ -34,10 +35,15 @@ func (s *session) save(l *loop) {
 	if s.id != "" {
 		now = stateEntry{s.id, l.win.runs.watermark(l.win.base, l.win.next)}
 	}
-	if now != s.saved {
-		s.saved = now
+	if now == s.saved {
+		return
+	}
+	if now.Session != s.saved.Session && now.Session != "" {
+		l.cfg.State.begin(l.cfg.URL, now)
+	} else {
 		l.cfg.State.set(l.cfg.URL, now)
 	}
+	s.saved = now
 }
 
 // begin takes the server's word on which session the connection belongs to.
@@ -68,11 +74,15 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	if s.id != "" {
 		l.log.Warn("session is new; nothing from before counts as done",
 			"old", s.id, "session", e.Session, "first", e.First, "given_up", l.win.owed())
+		if l.stop.leaving {
+			l.stop.lost += l.win.owed()
+		}
 	}
 	s.id = e.Session
 	l.win.forsake()
 	l.seq.restart(e.First)
 	l.ack.connect(l.link.conn)
+	s.save(l)
 }
 
 // note counts and logs what a sequence number gave away.

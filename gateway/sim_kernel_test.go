@@ -24,7 +24,9 @@ type simConn struct {
 	noRoom  bool // a send fell short; the edge is owed
 	edge    simEdge
 
-	begun, heard, wrote time.Duration // made; when bytes last came to, and went from, the gateway
+	begun, heard time.Duration // made; when bytes last came to the gateway
+	wrote        time.Duration // when the kernel last took bytes of the gateway's
+	wired        time.Duration // when bytes last went out, or came to an empty queue
 
 	ledger simLedger
 	peer   simPeer
@@ -84,6 +86,7 @@ func (c *simConn) deliverDown() {
 
 func (c *simConn) deliverUp() {
 	had := len(c.up.arrived)
+	c.wired = c.s.clock
 	c.up.move(1 + c.s.rng.IntN(c.s.plan.piece))
 	c.s.note("up", uint64(len(c.up.arrived)-had), uint64(c.num))
 }
@@ -171,8 +174,10 @@ func (c *simConn) sendmmsg(_ int, hdrs []mmsghdr) (int, unix.Errno) {
 			break
 		}
 		n := min(len(b), room)
+		if c.wrote = s.clock; len(c.up.flight) == 0 {
+			c.wired = s.clock
+		}
 		c.up.put(b[:n])
-		c.wrote = s.clock
 		c.ledger.taken(b[:n])
 		hdrs[i].len = uint32(n)
 		room -= n
@@ -222,6 +227,8 @@ func (s *simSocket) closeSend() error {
 	return nil
 }
 
+func (s *simSocket) unsent() int { return len(s.c.up.flight) }
+
 func (s *simSocket) unacked() int {
 	n := len(s.c.up.flight)
 	if s.c.up.ending && !s.c.up.ended {
@@ -262,7 +269,7 @@ func (c *simConn) checkGivenUp() {
 	if c.reset || c.silent || c.down.ended || c.ledger.bye || c.s.proc.leaving {
 		return
 	}
-	if now-c.begun < p.connect && now-c.heard < p.idle && now-c.wrote < p.write {
+	if now-c.begun < p.connect && now-c.heard < p.idle && now-min(c.wrote, c.wired) < p.write {
 		c.s.failf("connection %d is given up for no reason", c.num)
 	}
 }

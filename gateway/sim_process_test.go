@@ -29,6 +29,7 @@ type simProcess struct {
 	idle    []bool            // workers that had nothing to do
 	retries [][]time.Duration // by worker: when a try is due
 	dial    *simDial
+	dials   int // that came through
 	drained bool
 	leaving bool       // it ends, or is killed
 	saved   stateEntry // last seen in the state
@@ -68,7 +69,7 @@ func (s *sim) boot() {
 		p.cfg.DeadLetters = &p.dead
 	}
 	if plan.state {
-		p.cfg.State = &State{entries: maps.Clone(s.file)}
+		p.cfg.State = &State{entries: maps.Clone(s.file), replace: s.replaceFile}
 		p.saved = s.file[p.cfg.URL]
 	}
 	set, err := p.cfg.validate()
@@ -184,8 +185,12 @@ func (p *simProcess) check() {
 		p.s.failf("%d bytes of read buffers, at most %d are allowed", l.slabs.used, l.slabs.limit)
 	}
 	// What was missing and comes first after a reconnect needs places of its own.
-	if most := p.cfg.InFlight; l.win.span() > most && l.win.span() > most+p.s.book.missed() {
-		p.s.failf("%d messages in flight, at most %d are allowed", l.win.span(), most)
+	most := p.cfg.InFlight
+	if n := l.win.span(); n > most && n > most+p.s.book.missed() {
+		p.s.failf("%d messages in flight, at most %d are allowed", n, most)
+	}
+	if p.s.conn != nil && p.cfg.Ack != "none" && p.dials == 1 {
+		p.checkAgain(p.s.conn.ledger.unsent())
 	}
 	if p.cfg.State != nil {
 		if now := p.cfg.State.get(p.cfg.URL); now != p.saved {
@@ -194,6 +199,34 @@ func (p *simProcess) check() {
 				p.s.book.checkDone("the state", now.Session, now.Seq)
 			}
 		}
+	}
+}
+
+// checkAgain bounds what would be processed again after a kill: what is done and has no
+// ack, and what has one that is not on the wire. After a reconnect there may be more:
+// what was on the wire and got lost.
+func (p *simProcess) checkAgain(unsent int) {
+	if unsent == 0 {
+		return
+	}
+	done := 0
+	for e, c := range p.cases {
+		if c.state == simThrough && !e.ackTaken && e.session == p.s.conn.peer.session {
+			done++
+		}
+	}
+	if most := p.cfg.InFlight; done+unsent > most && done+unsent > most+p.s.book.missed() {
+		p.s.failf("%d messages are done and not acked, %d acks are not on the wire, together at most %d are allowed", done, unsent, most)
+	}
+}
+
+// checkNamed: the next process could ask for this session, or for a later one.
+func (p *simProcess) checkNamed(x *simSession) {
+	if p.cfg.State == nil || x.id == "" {
+		return
+	}
+	if saved := p.s.book.session(p.s.file[p.cfg.URL].Session); saved == nil || saved.index < x.index {
+		p.s.failf("a message of session %q is handled, and the state file does not name it", x.id)
 	}
 }
 
@@ -236,6 +269,7 @@ func (p *simProcess) endDial() {
 	case d.fail || d.ctx.Err() != nil && p.s.rng.IntN(4) > 0:
 		r.err = errors.New("refused by the simulation")
 	default:
+		p.dials++
 		c := p.s.connected()
 		r = dialResult{sock: &simSocket{socket{fd: c.num, kernel: c}, c}, addr: "sim"}
 	}

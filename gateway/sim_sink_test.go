@@ -144,6 +144,7 @@ func (h *simHandler) enter(m worker.Message) *simCase {
 		c = &simCase{e: e, home: h}
 		p.cases[e] = c
 		e.handled = true
+		p.checkNamed(e.session)
 		h.checkOrder(c, conn, ordinal)
 	case c.state != simFailed || c.home.worker != h.worker || h.sink.dead != (c.tries > h.s.plan.retries):
 		h.s.failf("message %d is handled twice: state %d, tries %d", m.Seq, c.state, c.tries)

@@ -273,7 +273,7 @@ func (s *sim) exited() {
 		s.failf("the gateway ends with %w", err)
 	}
 	if p.cfg.State != nil {
-		s.file = p.cfg.State.entries
+		s.writeState()
 	}
 	p.leave(false)
 	if s.final {

@@ -116,13 +116,20 @@ func (s *socket) send(msgs [][]byte) (int, error) {
 // closeSend ends our sending side.
 func (s *socket) closeSend() error { return unix.Shutdown(s.fd, unix.SHUT_WR) }
 
+// unsent is how many bytes were taken and not put on the wire yet, mostly as the
+// peer's buffer is full.
+func (s *socket) unsent() int { return s.ask(unix.SIOCOUTQNSD) }
+
 // unacked is how many bytes, a FIN included, the peer's TCP has not acknowledged.
-func (s *socket) unacked() int {
-	n, err := unix.IoctlGetInt(s.fd, unix.SIOCOUTQ)
-	if err != nil {
+func (s *socket) unacked() int { return s.ask(unix.SIOCOUTQ) }
+
+func (s *socket) ask(request uint) int {
+	var n int32
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(s.fd), uintptr(request), uintptr(unsafe.Pointer(&n)))
+	if errno != 0 {
 		return 0
 	}
-	return n
+	return int(n)
 }
 
 func (s *socket) close() { unix.Close(s.fd) }

@@ -23,10 +23,12 @@ const statePeriod = 500 * time.Millisecond
 //
 // OpenState starts a goroutine that writes; Close writes a last time and ends it.
 type State struct {
-	path string
-	log  *slog.Logger
-	stop chan struct{}
-	done chan struct{}
+	path    string
+	replace func(contents []byte) error // the file's, atomically
+	log     *slog.Logger
+	stop    chan struct{}
+	done    chan struct{}
+	writing sync.Mutex // one writes at a time
 
 	mu      sync.Mutex
 	entries map[string]stateEntry // by upstream URL
@@ -48,7 +50,8 @@ type stateFile struct {
 func OpenState(path string, log *slog.Logger) (*State, error) {
 	s := &State{
 		path: path, log: log, stop: make(chan struct{}), done: make(chan struct{}),
-		entries: make(map[string]stateEntry),
+		replace: func(contents []byte) error { return replaceFile(path, contents) },
+		entries: make(map[string]stateEntry), changed: true,
 	}
 	b, err := os.ReadFile(path)
 	switch {
@@ -90,6 +93,17 @@ func (s *State) set(url string, e stateEntry) {
 	}
 }
 
+// begin notes a new session of an upstream's and writes it at once: a process that
+// dies before the next write must not take the session's name with it, for nobody
+// could ask for its messages again. A failure is logged, and the next write is another
+// try.
+func (s *State) begin(url string, e stateEntry) {
+	s.set(url, e)
+	if err := s.write(); err != nil {
+		s.log.Error("cannot write the new session; will go on trying", "path", s.path, "session", e.Session, "error", err)
+	}
+}
+
 func (s *State) run() {
 	defer close(s.done)
 	tick := time.NewTicker(statePeriod)
@@ -101,6 +115,7 @@ func (s *State) run() {
 			return
 		case <-tick.C:
 		}
+		s.restore()
 		err := s.write()
 		if (err != nil) != failing {
 			failing = err != nil
@@ -113,12 +128,21 @@ func (s *State) run() {
 	}
 }
 
-// write replaces the file if anything has changed since it was written, or it was
-// never written.
+// restore sees to it that a file which was removed is written again.
+func (s *State) restore() {
+	if _, err := os.Stat(s.path); err != nil {
+		s.mu.Lock()
+		s.changed = true
+		s.mu.Unlock()
+	}
+}
+
+// write replaces the file if anything has changed since it was written.
 func (s *State) write() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	s.mu.Lock()
-	_, statErr := os.Stat(s.path)
-	if !s.changed && statErr == nil {
+	if !s.changed {
 		s.mu.Unlock()
 		return nil
 	}
@@ -126,7 +150,7 @@ func (s *State) write() error {
 	s.changed = false
 	s.mu.Unlock()
 	if err == nil {
-		err = replaceFile(s.path, append(b, '\n'))
+		err = s.replace(append(b, '\n'))
 	}
 	if err != nil {
 		s.mu.Lock()
@@ -165,6 +189,7 @@ func replaceFile(path string, b []byte) error {
 func (s *State) Close() error {
 	close(s.stop)
 	<-s.done
+	s.restore()
 	if err := s.write(); err != nil {
 		return fmt.Errorf("--state: %w", err)
 	}

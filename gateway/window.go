@@ -195,6 +195,25 @@ func (w *window) forsake() {
 	}
 }
 
+// awaits reports whether a message of the living session must be received again
+// before it can be acked.
+func (w *window) awaits() bool {
+	found := false
+	w.runs.eachIn(seqRange{0, 1<<64 - 1}, w.base, w.next, func(place, n uint64) {
+		for n > 0 && !found {
+			k, here := w.here.run(place, n)
+			if !here {
+				var settled bool
+				k, settled = w.settled.run(place, k)
+				found = !settled
+			}
+			place += k
+			n -= k
+		}
+	})
+	return found
+}
+
 // owed is the number of messages of the living session whose ack was not sent.
 func (w *window) owed() int {
 	n := 0

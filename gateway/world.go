@@ -30,6 +30,8 @@ type transport interface {
 	send(msgs [][]byte) (int, error)
 	// closeSend ends our sending side.
 	closeSend() error
+	// unsent is how many of the bytes that send took are not on the wire yet, at most.
+	unsent() int
 	// unacked is how many bytes, the end included, the peer's TCP has not
 	// acknowledged.
 	unacked() int

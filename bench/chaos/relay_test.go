@@ -11,6 +11,9 @@ import (
 	"testing"
 )
 
+// smallBuffer is what a receiving socket is asked to hold, in bytes; Linux doubles it.
+const smallBuffer = 16 << 10
+
 // relay is a TCP proxy for one gateway. It breaks a connection after exactly so
 // many bytes, stops reading what the gateway sends, and notes the acks that pass.
 // When the gateway connects anew, what is left of the connection before is closed
@@ -77,7 +80,7 @@ func startRelay(t *testing.T, target string, w wiring) *relay {
 		config.Control = func(_, _ string, c syscall.RawConn) error {
 			var set error
 			err := c.Control(func(fd uintptr) {
-				set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<10)
+				set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, smallBuffer)
 			})
 			return errors.Join(err, set)
 		}
@@ -169,17 +172,16 @@ func (r *relay) pump(l *link, way direction, from, to *net.TCPConn, c cut, acks 
 		n, err := from.Read(buf[:room])
 		acks.take(buf[:n])
 		l.passed[way].Add(int64(n))
-		if _, failed := to.Write(buf[:n]); failed != nil {
-			// The end that is gone is to be seen by the other.
-			l.sever()
-			return
-		}
+		_, failed := to.Write(buf[:n])
 		switch {
-		case errors.Is(err, io.EOF):
-			_ = to.CloseWrite()
+		case failed != nil && way == down:
+			// The gateway is gone. What it had put on the wire is on its way up still.
+			return
+		case failed != nil, err != nil && way == down && !errors.Is(err, io.EOF):
+			l.sever()
 			return
 		case err != nil:
-			l.sever()
+			_ = to.CloseWrite()
 			return
 		}
 	}
