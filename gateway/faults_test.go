@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
@@ -271,5 +273,42 @@ func TestServerClosesWithoutReadingAcks(t *testing.T) {
 	}
 	if got := r.g.Stats().Messages.Load(); got != n {
 		t.Errorf("%d of %d messages handled", got, n)
+	}
+}
+
+// TestUnsentAcks: acks that the kernel cannot send count as in flight, for a server
+// that does not read, and make room again by themselves once it does.
+func TestUnsentAcks(t *testing.T) {
+	const window, messages = 1000, 5000
+	feed := newTestFeed(t)
+	raw, err := feed.ln.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig(t, feed.url(), accept)
+	cfg.InFlight = window
+	r := start(t, cfg)
+	conn := feed.login(1, `{"session":"s"}`)
+	stats := r.g.Stats()
+	var b []byte
+	for seq := range uint64(messages) {
+		b = fg1.AppendFrame(b, fg1.Data, 0, 0, seq+1, nil)
+	}
+	conn.send(b)
+	waitFor(t, func() bool { return stats.Messages.Load() >= window && stats.InFlight.Load() == 0 })
+	if n := stats.Messages.Load(); n == messages {
+		t.Errorf("%d messages were taken while no ack was read, with a window of %d", n, window)
+	}
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	conn.ackSet(messages)
+	conn.bye()
+	conn.expect(fg1.Bye, 0, 0)
+	conn.Close()
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,7 +1,8 @@
 package gateway
 
 import (
-	"errors"
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -262,45 +263,65 @@ func TestProtocolErrorFinishesWhatCameBefore(t *testing.T) {
 	}
 }
 
-// TestDrain: what was read is finished and acked, then BYE 6, and Run is well.
-func TestDrain(t *testing.T) {
+// TestNumbersEnd: sequence numbers do not come near to where they would start over.
+func TestNumbersEnd(t *testing.T) {
 	feed := newTestFeed(t)
-	c := newCounter(2)
-	r := start(t, testConfig(t, feed.url(), c.handle))
-	conn := feed.login(1, `{"session":"s"}`)
-	conn.data(1, "a")
-	conn.ackSet(1)
-	conn.data(2, "held")
-	waitFor(t, func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.times[2] == 1 })
+	r := start(t, testConfig(t, feed.url(), accept))
+	first := feed.login(maxSeq+1, `{"session":"s"}`)
+	first.expect(fg1.Bye, fg1.CodeProtocolError, 0)
+	first.Close()
+	second := feed.login(maxSeq, `{"session":"s"}`)
+	second.data(maxSeq, "the last that may begin a session")
+	second.data(maxSeq+1, "in order")
+	second.data(1<<64-1, "too far")
+	second.ackSet(2)
+	second.expect(fg1.Bye, fg1.CodeProtocolError, 0)
+	second.Close()
+	third := feed.login(maxSeq+2, `{"session":"s"}`)
+	third.bye()
+	third.expect(fg1.Bye, fg1.CodeProtocolError, 0)
+	third.Close()
 	r.cancel()
-	close(c.hold[2])
-	conn.expect(fg1.Ack, 0, 2)
-	conn.expect(fg1.Bye, fg1.CodeShuttingDown, 0)
-	conn.Close()
 	if err := r.wait(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestDrainTimeout: a handler that does not end leaves its messages unfinished,
-// and Run says so.
-func TestDrainTimeout(t *testing.T) {
+// TestSessionNamedFirst: when a message of a session is handled, the state file names
+// that session already.
+func TestSessionNamedFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
 	feed := newTestFeed(t)
-	c := newCounter(1)
-	cfg := testConfig(t, feed.url(), c.handle)
-	cfg.DrainTimeout = 10 * time.Millisecond
-	r := start(t, cfg)
-	conn := feed.login(1, `{"session":"s"}`)
-	conn.data(1, "held")
-	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 1 })
-	r.cancel()
-	// The drain gives up before the handler returns, which it does at last.
-	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	if _, _, err := conn.next(); err == nil {
-		t.Error("a frame though nothing was finished")
+	url := feed.url()
+	named := make(chan string, 2)
+	cfg := testConfig(t, url, func(worker.Message) worker.Code {
+		var f stateFile
+		if b, err := os.ReadFile(path); err != nil || json.Unmarshal(b, &f) != nil {
+			t.Errorf("state file: %q, %v", b, err)
+		}
+		named <- f.Upstreams[url].Session
+		return worker.OK
+	})
+	var err error
+	if cfg.State, err = OpenState(path, cfg.Log); err != nil {
+		t.Fatal(err)
 	}
-	close(c.hold[1])
-	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
-		t.Errorf("error %v, want ErrUnfinished", err)
+	defer cfg.State.Close()
+	r := start(t, cfg)
+	for _, session := range []string{"s", "other"} {
+		conn := feed.login(1, `{"session":"`+session+`"}`)
+		conn.data(1, "a")
+		if got := <-named; got != session {
+			t.Errorf("the state file names %q, want %q", got, session)
+		}
+		conn.ackSet(1)
+		if session == "other" {
+			conn.bye()
+			conn.expect(fg1.Bye, 0, 0)
+		}
+		conn.Close()
+	}
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -31,6 +31,7 @@ type simProcess struct {
 	dial    *simDial
 	dials   int // that came through
 	drained bool
+	last    *uint64 // place behind the last message, as the handlers were told; nil: they were not
 	leaving bool       // it ends, or is killed
 	saved   stateEntry // last seen in the state
 }
@@ -185,6 +186,12 @@ func (p *simProcess) check() {
 		p.s.failf("%d bytes of read buffers, at most %d are allowed", l.slabs.used, l.slabs.limit)
 	}
 	// What was missing and comes first after a reconnect needs places of its own.
+	if p.last != nil && *p.last != l.win.next {
+		p.s.failf("%d messages come after the handlers were told that none would", l.win.next-*p.last)
+	}
+	if p.last == nil && l.stop.drained {
+		p.last = new(l.win.next)
+	}
 	most := p.cfg.InFlight
 	if n := l.win.span(); n > most && n > most+p.s.book.missed() {
 		p.s.failf("%d messages in flight, at most %d are allowed", n, most)

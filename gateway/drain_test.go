@@ -1,0 +1,171 @@
+package gateway
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire/fg1"
+)
+
+// TestDrain: what was read is finished and acked, then BYE 6, and Run is well.
+func TestDrain(t *testing.T) {
+	feed := newTestFeed(t)
+	c := newCounter(2)
+	r := start(t, testConfig(t, feed.url(), c.handle))
+	conn := feed.login(1, `{"session":"s"}`)
+	conn.data(1, "a")
+	conn.ackSet(1)
+	conn.data(2, "held")
+	waitFor(t, func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.times[2] == 1 })
+	r.cancel()
+	close(c.hold[2])
+	conn.expect(fg1.Ack, 0, 2)
+	conn.expect(fg1.Bye, fg1.CodeShuttingDown, 0)
+	conn.Close()
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDrainTimeout: a handler that does not end leaves its messages unfinished,
+// and Run says so.
+func TestDrainTimeout(t *testing.T) {
+	feed := newTestFeed(t)
+	c := newCounter(1)
+	cfg := testConfig(t, feed.url(), c.handle)
+	cfg.DrainTimeout = 10 * time.Millisecond
+	r := start(t, cfg)
+	conn := feed.login(1, `{"session":"s"}`)
+	conn.data(1, "held")
+	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 1 })
+	r.cancel()
+	// The drain gives up before the handler returns, which it does at last.
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, _, err := conn.next(); err == nil {
+		t.Error("a frame though nothing was finished")
+	}
+	close(c.hold[1])
+	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("error %v, want ErrUnfinished", err)
+	}
+}
+
+// TestDrainResumes: a connection that is lost in a drain is made again, for the acks
+// of what was finished. What comes new is left to the server.
+func TestDrainResumes(t *testing.T) {
+	for _, mode := range []string{"each", "ordered", "range"} {
+		t.Run(mode, func(t *testing.T) {
+			feed := newTestFeed(t)
+			c := newCounter(2)
+			cfg := testConfig(t, feed.url(), c.handle)
+			cfg.Ack = mode
+			cfg.AckInterval = time.Millisecond
+			r := start(t, cfg)
+			welcome := `{"session":"s","acks":["each","range"]}`
+			first := feed.login(1, welcome)
+			first.data(1, "a")
+			first.frame() // its ack, of any kind
+			first.data(2, "held")
+			waitFor(t, func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.times[2] == 1 })
+			r.cancel()
+			first.SetLinger(0)
+			first.Close()
+
+			second := feed.login(2, welcome)
+			if second.hello.Session != "s" || second.seq != 1 {
+				t.Errorf("HELLO in the drain: %+v seq %d, want s 1", second.hello, second.seq)
+			}
+			second.data(2, "again")
+			second.data(3, "new")
+			close(c.hold[2])
+			second.expect(map[bool]fg1.Op{true: fg1.AckTo, false: fg1.Ack}[mode == "range"], 0, 2)
+			second.expect(fg1.Bye, fg1.CodeShuttingDown, 0)
+			second.Close()
+			if err := r.wait(); err != nil {
+				t.Fatal(err)
+			}
+			c.wantOnce(t, 2)
+			if c.times[3] > 0 {
+				t.Error("a new message was taken in a drain")
+			}
+		})
+	}
+}
+
+// TestDrainLosesSession: acks that no session wants any more were not sent.
+func TestDrainLosesSession(t *testing.T) {
+	feed := newTestFeed(t)
+	c := newCounter(1)
+	r := start(t, testConfig(t, feed.url(), c.handle))
+	first := feed.login(1, `{"session":"s"}`)
+	first.data(1, "held")
+	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 1 })
+	r.cancel()
+	first.SetLinger(0)
+	first.Close()
+	second := feed.login(1, `{"session":"other"}`)
+	close(c.hold[1])
+	second.expect(fg1.Bye, fg1.CodeShuttingDown, 0)
+	second.Close()
+	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("error %v, want ErrUnfinished", err)
+	}
+}
+
+// TestFaultInDrain: what came before it is finished within the drain's own time, and
+// BYE says what the fault was.
+func TestFaultInDrain(t *testing.T) {
+	feed := newTestFeed(t)
+	c := newCounter(1)
+	cfg := testConfig(t, feed.url(), c.handle)
+	cfg.InFlight = 1
+	r := start(t, cfg)
+	conn := feed.login(1, `{"session":"s"}`)
+	conn.send(fg1.AppendFrame(fg1.AppendFrame(fg1.AppendFrame(nil,
+		fg1.Data, 0, 0, 1, []byte("held")), fg1.Data, 0, 0, 2, nil), fg1.Hello, 0, 0, 0, nil))
+	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 1 })
+	r.cancel()
+	close(c.hold[1])
+	conn.expect(fg1.Ack, 0, 1)
+	conn.expect(fg1.Ack, 0, 2)
+	conn.expect(fg1.Bye, fg1.CodeProtocolError, 0)
+	conn.Close()
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDrainDeclinesLate: what was missing and comes while a drain has the session
+// resumed is left to the server, and no cumulative ack covers it.
+func TestDrainDeclinesLate(t *testing.T) {
+	feed := newTestFeed(t)
+	c := newCounter(3)
+	cfg := testConfig(t, feed.url(), c.handle)
+	cfg.Ack = "range"
+	cfg.AckInterval = time.Millisecond
+	r := start(t, cfg)
+	welcome := `{"session":"s","acks":["range"]}`
+	first := feed.login(1, welcome)
+	first.data(1, "a")
+	first.expect(fg1.AckTo, 0, 1)
+	first.data(3, "held; 2 is missing")
+	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 1 })
+	r.cancel()
+	first.SetLinger(0)
+	first.Close()
+	second := feed.login(2, welcome)
+	second.data(2, "late")
+	second.data(3, "again")
+	waitFor(t, func() bool { return r.g.Stats().Duplicates.Load() == 1 })
+	close(c.hold[3])
+	second.expect(fg1.Ack, 0, 3)
+	second.expect(fg1.Bye, fg1.CodeShuttingDown, 0)
+	second.Close()
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
+	}
+	if c.times[2] > 0 {
+		t.Error("a message was taken in a drain")
+	}
+}
