@@ -46,7 +46,7 @@ type acker struct {
 	owed    bool          // covered has moved since the last ACKTO
 	since   time.Duration // when owed was set
 	single  int           // acked by themselves and yet to be covered
-	barred  uint64        // lowest number received on this connection that will not be done; 0: none
+	barred  seqRange      // from the lowest number received here that will not be done
 }
 
 // connect begins a connection on which nothing was received yet.
@@ -56,13 +56,13 @@ func (a *acker) connect(conn wire.Conn) {
 	a.queued = a.win.next
 	a.order, a.told = a.win.base, a.win.base
 	a.owed, a.single, a.covered, a.repeats = false, 0, 0, a.repeats[:0]
-	a.barred = 0
+	a.barred = noRange
 	a.muted, a.unsent = false, 0
 }
 
 // disconnect ends it: acks that were not sent are owed again.
 func (a *acker) disconnect() {
-	a.conn = nil
+	a.conn, a.owed = nil, false
 	a.out.reset()
 }
 
@@ -128,7 +128,7 @@ func (a *acker) repeat(seq uint64, now time.Duration) {
 		a.emitRepeat(seq)
 	case ackOrdered:
 		a.enqueue()
-		a.queue.push(placeRun{seq, 0})
+		a.pushRepeat(seq)
 		a.inOrder()
 	case ackRange:
 		if _, refused := a.win.old[seq]; refused || a.overreaches(seq) {

@@ -80,14 +80,14 @@ func (a *acker) emitDone(place uint64, n int) {
 
 // overreaches reports whether an ACKTO of seq would cover what is not done.
 func (a *acker) overreaches(seq uint64) bool {
-	return a.barred != 0 && a.barred <= seq || a.win.lateBelow(seq)
+	return !a.barred.empty() && a.barred.first <= seq || a.win.lateBelow(seq)
 }
 
 // bar keeps a message that came and will not be done from being covered.
 func (a *acker) bar(seq uint64) {
 	a.late(seq)
-	if a.barred == 0 || seq < a.barred {
-		a.barred = seq
+	if a.barred.empty() || seq < a.barred.first {
+		a.barred = seqRange{seq, 1<<64 - 1}
 	}
 }
 

@@ -24,7 +24,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	for in.next < len(msgs) {
 		m := &msgs[in.next]
 		if l.stop.drained && !l.seq.knows(m.Seq) {
-			in.decline(m.Seq)
+			in.decline(m.Seq, now)
 			msgs = in.cur.Msgs
 			continue
 		}
@@ -78,9 +78,13 @@ func (in *intake) stuck() bool {
 
 // decline passes over a message that would need a worker when those were told that
 // none comes any more: the connection was taken up again only to ack what they have
-// finished. Behind the highest number that was received there is none of that.
-func (in *intake) decline(seq uint64) {
+// finished. Behind the highest number that was received there is none of that, and of
+// the numbers passed over the server wants no acks.
+func (in *intake) decline(seq uint64, now time.Duration) {
 	in.l.ack.bar(seq)
+	if reached := min(seq, in.l.seq.high); reached > in.l.seq.expect {
+		in.l.session.note(in.l, in.l.seq.pass(reached), now)
+	}
 	if seq < in.l.seq.high {
 		in.next++
 		return

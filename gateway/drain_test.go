@@ -17,7 +17,7 @@ func TestDrain(t *testing.T) {
 	conn.data(1, "a")
 	conn.ackSet(1)
 	conn.data(2, "held")
-	waitFor(t, func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.times[2] == 1 })
+	c.once(t, 2)
 	r.cancel()
 	close(c.hold[2])
 	conn.expect(fg1.Ack, 0, 2)
@@ -67,7 +67,7 @@ func TestDrainResumes(t *testing.T) {
 			first.data(1, "a")
 			first.frame() // its ack, of any kind
 			first.data(2, "held")
-			waitFor(t, func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.times[2] == 1 })
+			c.once(t, 2)
 			r.cancel()
 			first.SetLinger(0)
 			first.Close()
@@ -150,7 +150,7 @@ func TestDrainDeclinesLate(t *testing.T) {
 	first.data(1, "a")
 	first.expect(fg1.AckTo, 0, 1)
 	first.data(3, "held; 2 is missing")
-	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 1 })
+	c.once(t, 3)
 	r.cancel()
 	first.SetLinger(0)
 	first.Close()
@@ -167,5 +167,49 @@ func TestDrainDeclinesLate(t *testing.T) {
 	}
 	if c.times[2] > 0 {
 		t.Error("a message was taken in a drain")
+	}
+}
+
+// TestDrainPassesOver: numbers that the server does not send again are settled, also
+// when what follows is new.
+func TestDrainPassesOver(t *testing.T) {
+	feed := newTestFeed(t)
+	c := newCounter(1)
+	r := start(t, testConfig(t, feed.url(), c.handle))
+	first := feed.login(1, `{"session":"s"}`)
+	for seq := uint64(1); seq <= 3; seq++ {
+		first.data(seq, "x")
+	}
+	c.once(t, 1)
+	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 3 })
+	r.cancel()
+	first.SetLinger(0)
+	first.Close()
+	second := feed.login(1, `{"session":"s"}`)
+	second.data(1, "again")
+	second.data(4, "new; 2 and 3 are known to be done")
+	close(c.hold[1])
+	second.expect(fg1.Ack, 0, 1)
+	second.expect(fg1.Bye, fg1.CodeShuttingDown, 0)
+	second.Close()
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDrainTimeoutOverUnsentAcks: acks that the kernel could not send when time is up
+// were not sent.
+func TestDrainTimeoutOverUnsentAcks(t *testing.T) {
+	feed := newTestFeed(t)
+	feed.shrink()
+	cfg := testConfig(t, feed.url(), accept)
+	cfg.InFlight, cfg.DrainTimeout = 1000, 50*time.Millisecond
+	r := start(t, cfg)
+	conn := feed.login(1, `{"session":"s"}`)
+	conn.sendMany(1, 5000)
+	clogs(t, r.g.Stats(), 1000)
+	r.cancel()
+	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("error %v, want ErrUnfinished", err)
 	}
 }

@@ -276,31 +276,53 @@ func TestServerClosesWithoutReadingAcks(t *testing.T) {
 	}
 }
 
+// shrink makes connections have a small receive buffer.
+func (f *testFeed) shrink() {
+	f.t.Helper()
+	shrink(f.t, f.ln)
+}
+
+func shrink(t testing.TB, ln net.Listener) {
+	t.Helper()
+	raw, err := ln.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
+	if err = errors.Join(err, set); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sendMany sends n empty messages.
+func (c *feedConn) sendMany(first uint64, n int) {
+	c.t.Helper()
+	var b []byte
+	for i := range uint64(n) {
+		b = fg1.AppendFrame(b, fg1.Data, 0, 0, first+i, nil)
+	}
+	c.send(b)
+}
+
+// clogs waits until nothing but acks that are not read keeps a gateway from reading.
+func clogs(t *testing.T, s *Stats, window uint64) {
+	t.Helper()
+	waitFor(t, func() bool { return s.Messages.Load() >= window && s.InFlight.Load() == 0 })
+}
+
 // TestUnsentAcks: acks that the kernel cannot send count as in flight, for a server
 // that does not read, and make room again by themselves once it does.
 func TestUnsentAcks(t *testing.T) {
 	const window, messages = 1000, 5000
 	feed := newTestFeed(t)
-	raw, err := feed.ln.(*net.TCPListener).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	feed.shrink()
 	cfg := testConfig(t, feed.url(), accept)
 	cfg.InFlight = window
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"s"}`)
-	stats := r.g.Stats()
-	var b []byte
-	for seq := range uint64(messages) {
-		b = fg1.AppendFrame(b, fg1.Data, 0, 0, seq+1, nil)
-	}
-	conn.send(b)
-	waitFor(t, func() bool { return stats.Messages.Load() >= window && stats.InFlight.Load() == 0 })
-	if n := stats.Messages.Load(); n == messages {
+	conn.sendMany(1, messages)
+	clogs(t, r.g.Stats(), window)
+	if n := r.g.Stats().Messages.Load(); n == messages {
 		t.Errorf("%d messages were taken while no ack was read, with a window of %d", n, window)
 	}
 	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
@@ -310,5 +332,35 @@ func TestUnsentAcks(t *testing.T) {
 	conn.Close()
 	if err := r.wait(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestServerClosesOverUnsentAcks: a server that closes where the end of the stream is
+// the close has all that it sent handled, though its acks cannot be sent.
+func TestServerClosesOverUnsentAcks(t *testing.T) {
+	const window, messages = 1000, 5000
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shrink(t, ln)
+	cfg := testConfig(t, "tcp://"+ln.Addr().String(), accept)
+	cfg.Frame, cfg.AckTemplate, cfg.InFlight = "line", `A{n:u64be}{n:u64be}`, window
+	r := start(t, cfg)
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	if _, err := c.Write([]byte(strings.Repeat("0123456789\n", messages))); err != nil {
+		t.Fatal(err)
+	}
+	clogs(t, r.g.Stats(), window)
+	c.Close()
+	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("error %v, want ErrUnfinished", err)
+	}
+	if got := r.g.Stats().Messages.Load(); got != messages {
+		t.Errorf("%d of %d messages handled", got, messages)
 	}
 }

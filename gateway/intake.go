@@ -137,7 +137,7 @@ func (in *intake) read(now time.Duration) bool {
 	case err != nil && wouldBlock(err):
 		l.link.readable, in.bulk = false, false
 		return false
-	case err != nil:
+	case err != nil && !l.ack.muted:
 		l.link.lost(now, "receive", err)
 		return true
 	case n == 0:

@@ -47,12 +47,14 @@ func (l *loop) exit() {
 	l.stop.done = true
 	owed := l.link.owed
 	if l.link.sock != nil {
-		owed = l.win.owed() + l.ack.unsent
+		l.out.transmitted(l.link.sock.unsent())
+		owed = l.win.owed() + l.ack.unsent + l.out.held
 	}
 	owed += l.stop.lost
-	if l.working > 0 || owed > 0 {
-		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("%w: %d with workers, %d acknowledgements not sent",
-			ErrUnfinished, l.working, owed))
+	unfinished := l.working + len(l.in.cur.Msgs) - l.in.next
+	if unfinished > 0 || owed > 0 {
+		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("%w: %d unfinished, %d acknowledgements not sent",
+			ErrUnfinished, unfinished, owed))
 	}
 }
 
@@ -137,6 +139,9 @@ func (k *link) checkAlive(now time.Duration) {
 	case k.dead && l.paused && !l.set.traits.EOFCloses:
 		// Reading would tell, but there is no room to read.
 		k.lost(now, "receive", errors.New("connection reset"))
+	case k.dead && l.in.clogged != 0:
+		// Sending would tell, but there is nothing to send.
+		k.cannotSend(now, errors.New("connection reset"))
 	case k.phase == login && now >= k.deadline:
 		l.stats.addError(wire.Login)
 		k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", l.cfg.ConnectTimeout))

@@ -134,6 +134,7 @@ func (k *link) event(e wire.Event, now time.Duration) {
 func (k *link) ready(e wire.Event, now time.Duration) {
 	if offered := k.offered(e); offered != "" {
 		k.l.fail(fmt.Errorf("%s: the server does not take %q acks; see --ack", k.addr, offered))
+		k.l.in.reset()
 		k.finish(wire.CloseBadRequest)
 		return
 	}

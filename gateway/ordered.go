@@ -1,7 +1,7 @@
 package gateway
 
-// placeRun is n places from place on; where n is 0, the number of a message that
-// has left the window.
+// placeRun is n places from place on; where n is negative, -n numbers of messages that
+// have left the window.
 type placeRun struct {
 	place uint64
 	n     int
@@ -37,6 +37,16 @@ func (a *acker) push(place uint64, n int) {
 	a.queue.push(placeRun{place, n})
 }
 
+func (a *acker) pushRepeat(seq uint64) {
+	if a.queue.len() > 0 {
+		if last := a.queue.last(); last.n < 0 && last.place+uint64(-last.n) == seq {
+			last.n--
+			return
+		}
+	}
+	a.queue.push(placeRun{seq, -1})
+}
+
 // inOrder appends the acks that are next in order of arrival on this connection: the
 // order of places, but where the server sends again what once filled a gap.
 func (a *acker) inOrder() {
@@ -48,9 +58,11 @@ func (a *acker) inOrder() {
 		r := a.queue.first()
 		n := 1
 		switch {
-		case r.n == 0:
+		case r.n < 0:
 			a.emitRepeat(r.place)
-			a.queue.pop()
+			if r.place, r.n = r.place+1, r.n+1; r.n == 0 {
+				a.queue.pop()
+			}
 			continue
 		case r.place >= a.win.base && !a.win.settled.has(r.place):
 			done, finished := a.win.finished.run(r.place, uint64(r.n))

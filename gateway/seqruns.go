@@ -14,6 +14,7 @@ type seqRun struct {
 type seqRuns struct {
 	list []seqRun // by place
 	hint int      // where the last search ended
+	late int      // late runs in list that are not gone
 	low  uint64   // last sequence number, in order, below the window; 0: none
 }
 
@@ -25,6 +26,9 @@ func (r *seqRuns) append(place, seq uint64, late bool) {
 			return
 		}
 	}
+	if late {
+		r.late++
+	}
 	r.list = append(r.list, seqRun{place: place, seq: seq, late: late})
 }
 
@@ -33,7 +37,7 @@ func (r *seqRuns) forsake() {
 	for i := range r.list {
 		r.list[i].gone = true
 	}
-	r.low = 0
+	r.low, r.late = 0, 0
 }
 
 // eachGone calls f with the places in [base, next) whose acks were given up.
@@ -65,6 +69,9 @@ func (r *seqRuns) eachIn(in seqRange, base, next uint64, f func(place, n uint64)
 // eachLate calls f with the places in [base, next) of messages that filled gaps,
 // with numbers up to seq.
 func (r *seqRuns) eachLate(seq, base, next uint64, f func(place, n uint64)) {
+	if r.late == 0 {
+		return
+	}
 	for i := range r.list {
 		run := &r.list[i]
 		from, end := max(run.place, base), r.endOf(i, next)
@@ -98,6 +105,11 @@ func (r *seqRuns) passed(base uint64) {
 		}
 		if i+1 < len(r.list) && r.list[i+1].place <= base {
 			drop = i + 1
+		}
+	}
+	for _, run := range r.list[:drop] {
+		if run.late && !run.gone {
+			r.late--
 		}
 	}
 	if drop > 0 {
@@ -157,7 +169,7 @@ func (r *seqRuns) watermark(base, next uint64) uint64 {
 		}
 		first, end := max(run.place, base), r.endOf(i, next)
 		if first < end {
-			mark = min(mark, run.seq+(first-run.place)-1)
+			mark = min(mark, max(run.seq+(first-run.place), 1)-1)
 		}
 	}
 	return mark

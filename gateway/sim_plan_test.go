@@ -34,6 +34,7 @@ type simPlan struct {
 	keys        int
 	first       uint64
 	named       bool // its sessions have names
+	turnAway    int  // percent of logins that the server answers with BYE
 	forget      int  // percent of logins that get a new session though theirs is known
 	adopt       bool // a client without a session is given the last one
 	believe     bool // HELLO's seq is taken as an ACKTO
@@ -86,6 +87,7 @@ func (p *simPlan) drawServer(r *rand.Rand) {
 	p.messages, p.tooLarge = 20+r.IntN(120), among(r, 0, 0, 3, 15)
 	p.size, p.keys = int(p.maxMessage)-r.IntN(int(p.maxMessage)-simHeader+1), among(r, 1, 2, 5, 50)
 	p.first = among[uint64](r, 1, 1, 2, 1000, 1<<40, 1<<32-20)
+	p.turnAway = among(r, 0, 0, 0, 20)
 	p.named, p.forget, p.adopt = !chance(r, 20), among(r, 0, 0, 10, 40), chance(r, 50)
 	p.believe, p.skipAcked = chance(r, 50), chance(r, 30)
 	p.gap, p.hold = among(r, 0, 0, 3, 10), among(r, 0, 0, 3, 15)

@@ -31,7 +31,7 @@ type simProcess struct {
 	dial    *simDial
 	dials   int // that came through
 	drained bool
-	last    *uint64 // place behind the last message, as the handlers were told; nil: they were not
+	last    *uint64    // place behind the last message, as the handlers were told; nil: they were not
 	leaving bool       // it ends, or is killed
 	saved   stateEntry // last seen in the state
 }

@@ -212,6 +212,10 @@ func (x *simSent) hear() {
 // login answers HELLO.
 func (q *simPeer) login(id string, seq uint64) {
 	s := q.c.s
+	if !s.calm && chance(s.rng, s.plan.turnAway) {
+		q.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown, fg1.CodeRefused))
+		return
+	}
 	last := s.book.last()
 	switch {
 	case last == nil, last.id == "", id == "" && !s.plan.adopt, !s.calm && chance(s.rng, s.plan.forget):
