@@ -8,6 +8,7 @@ import (
 // dialResult is what came of dialing.
 type dialResult struct {
 	sock transport
+	host string // as in the URL
 	addr string
 	err  error
 }
@@ -33,23 +34,23 @@ func (k *link) dialEnded(r dialResult) {
 		}
 		return
 	}
-	k.connected(r.sock, r.addr, now)
+	k.connected(r, now)
 }
 
-func (k *link) connected(sock transport, addr string, now time.Duration) {
-	k.sock, k.addr = sock, addr
+func (k *link) connected(r dialResult, now time.Duration) {
+	k.sock, k.addr = r.sock, r.addr
 	k.conn = k.l.set.proto.NewConn()
 	k.phase = login
 	k.readable, k.writable, k.hup, k.dead = false, true, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.deadline = now + k.l.cfg.ConnectTimeout
 	k.acked, k.owed = false, 0
-	if err := k.l.world.watch(sock); err != nil {
+	if err := k.l.world.watch(r.sock); err != nil {
 		k.lost(now, "watch the socket", err)
 		return
 	}
-	k.l.log.Debug("connected", "addr", addr)
-	k.l.out.buf = k.conn.Open(k.l.out.buf, k.l.resume())
+	k.l.log.Debug("connected", "addr", r.addr)
+	k.l.out.buf = k.conn.Open(k.l.out.buf, k.l.resume(r.host))
 	k.l.out.appended(0, 0)
 	k.l.in.more = true // Decode is called once with nothing
 }

@@ -23,7 +23,7 @@ func (d *dialer) dial(ctx context.Context) dialResult {
 		hostport := d.hosts[(d.first+i)%len(d.hosts)]
 		fd, addr, err := d.host(ctx, hostport)
 		if err == nil {
-			return dialResult{sock: newSocket(fd), addr: addr}
+			return dialResult{sock: newSocket(fd), host: hostport, addr: addr}
 		}
 		errs = append(errs, err)
 	}

@@ -23,6 +23,9 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	clogged := false
 	for in.next < len(msgs) {
 		m := &msgs[in.next]
+		if !l.set.traits.Sequenced && m.Seq != l.seq.expect {
+			l.seq.restart(m.Seq) // arrival numbers of what makes up one message leave gaps
+		}
 		if l.stop.drained && !l.seq.knows(m.Seq) {
 			in.decline(m.Seq, now)
 			msgs = in.cur.Msgs
@@ -44,7 +47,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 		n := 1
 		switch {
 		case m.Code != worker.OK:
-			if err := in.refuse(m, now); err != nil {
+			if err := in.refuse(m, in.data[m.Off:m.Off+m.Len], now); err != nil {
 				in.fail(err)
 			}
 		case l.seq.inOrder(m.Seq):
@@ -209,7 +212,7 @@ func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
 
 func (in *intake) fillSpread(msgs []wire.Msg) int {
 	share := (len(in.cur.Msgs) + len(in.l.workers) - 1) / len(in.l.workers)
-	i, spans := in.spread(min(len(msgs), share, runLimit))
+	i, spans := in.spread(min(len(msgs), max(share, 1), runLimit))
 	if len(spans) == 0 {
 		return 0
 	}

@@ -53,7 +53,7 @@ func handLoop(t *testing.T, cfg Config) (*loop, *net.TCPConn) {
 	if dialed.err != nil {
 		t.Fatal(dialed.err)
 	}
-	l.link.connected(dialed.sock, dialed.addr, h.now())
+	l.link.connected(dialed, h.now())
 	conn, err := feed.ln.Accept()
 	if err != nil {
 		t.Fatal(err)

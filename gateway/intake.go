@@ -54,6 +54,11 @@ func (in *intake) reset() {
 	in.next, in.failed, in.more, in.bulk, in.clogged = 0, nil, false, false, 0
 }
 
+// pending reports whether something that was received may still have to be dispatched.
+func (in *intake) pending() bool {
+	return in.next < len(in.cur.Msgs) || in.more || in.cur.Event.Kind != wire.EventNone
+}
+
 func (in *intake) dropSlab() {
 	if in.held {
 		in.l.slabs.letGo(in.slab, in.dispatched)
@@ -76,6 +81,10 @@ func (l *loop) takeInput(now time.Duration) bool {
 			busy = true
 			continue
 		}
+		if in.cur.Event.Kind != wire.EventNone {
+			l.paused = true
+			return busy
+		}
 		if in.more {
 			in.decode()
 			continue
@@ -95,8 +104,11 @@ func (l *loop) takeInput(now time.Duration) bool {
 }
 
 // event deals with what decoding stopped behind, all messages before it having
-// been dispatched.
+// been dispatched; false when there is nothing, or no room for it yet.
 func (in *intake) event(now time.Duration) bool {
+	if in.cur.Event.Kind == wire.EventMessage {
+		return in.outside(now)
+	}
 	if in.cur.Event.Kind != wire.EventNone {
 		e := in.cur.Event
 		in.cur.Event = wire.Event{}
@@ -215,17 +227,47 @@ func (in *intake) roll(n int) bool {
 	return true
 }
 
-// refuse gives a message that could not be framed its place and its code.
-func (in *intake) refuse(m *wire.Msg, now time.Duration) error {
+// refuse gives a message that no worker is to get its place and its code.
+func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) error {
 	return in.judge(m.Seq, now, func(late bool) {
 		place := in.l.win.add(m.Seq, 1, late)
-		in.l.working++
-		in.l.finishedHere(place, m.Code, now)
+		var ack []byte
+		if in.l.ack.rendered {
+			ack = in.l.set.proto.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
+		}
+		in.l.ack.finished(place, 1, m.Code, ack, now)
 	})
 }
 
-// finishedHere completes a message that never was with a worker.
-func (l *loop) finishedHere(place uint64, code worker.Code, now time.Duration) {
-	l.working--
-	l.ack.finished(place, 1, code, nil, now)
+// outside dispatches a message that does not lie in the slab; false when there is no
+// room for it.
+func (in *intake) outside(now time.Duration) bool {
+	l, e := in.l, &in.cur.Event
+	if l.room(1, now) == 0 {
+		return false
+	}
+	if e.Msg.Code != worker.OK {
+		err := in.refuse(&e.Msg, in.cur.Data, now)
+		in.cur.Event, in.failed = wire.Event{}, err
+		return true
+	}
+	id, ok := l.slabs.take(len(in.cur.Data))
+	if !ok {
+		return false
+	}
+	slab, data, dispatched := in.slab, in.data, in.dispatched
+	in.slab, in.data, in.dispatched = id, l.slabs.table.At(id).Data, 0
+	copy(in.data, in.cur.Data)
+	l.seq.restart(e.Msg.Seq)
+	n := in.dispatchRun([]wire.Msg{e.Msg}, false)
+	l.slabs.letGo(id, in.dispatched)
+	in.slab, in.data, in.dispatched = slab, data, dispatched
+	if n == 0 {
+		return false
+	}
+	in.publish()
+	l.seq.took(1)
+	l.note(readBatch{l.win.next, in.readAt})
+	in.cur.Event = wire.Event{}
+	return true
 }

@@ -101,7 +101,7 @@ func (k *link) step(now time.Duration) bool {
 // connection that is open while we leave is there for acks alone.
 func (k *link) drainPool() {
 	l := k.l
-	if l.stop.drained || k.phase == finishing && (l.in.next < len(l.in.cur.Msgs) || l.in.more) {
+	if l.stop.drained || k.phase == finishing && l.in.pending() {
 		return
 	}
 	l.stop.drained = true
@@ -133,6 +133,7 @@ func (k *link) checkAlive(now time.Duration) {
 		if l.out.len() > before {
 			l.out.appended(0, 0)
 		}
+		l.in.more = l.in.more || k.tick != 0 && k.decoding()
 	}
 	idle := l.cfg.IdleTimeout
 	switch {
@@ -159,7 +160,7 @@ func (k *link) stepFinishing(now time.Duration) {
 	if k.phase != finishing {
 		return
 	}
-	through := l.working == 0 && l.in.next == len(l.in.cur.Msgs) && !l.in.more && l.out.len() == 0 && !l.ack.owed
+	through := l.working == 0 && !l.in.pending() && l.out.len() == 0 && !l.ack.owed
 	if !through && (k.deadline == 0 || now < k.deadline) {
 		return
 	}

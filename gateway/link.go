@@ -171,6 +171,9 @@ func (k *link) peerCloses(clean bool, now time.Duration) {
 	}
 	k.finish(wire.CloseOK)
 	k.deadline = 0
+	if grace := k.l.set.traits.CloseGrace; grace > 0 {
+		k.deadline = now + grace
+	}
 }
 
 // endOfStream takes the end of the peer's bytes, with rest of them unused.

@@ -20,8 +20,8 @@ type Protocol interface {
 	NewConn() Conn
 
 	// Render appends the ack of one message, or nothing where the protocol sends
-	// none for that code. It is called on worker goroutines, and only when
-	// Traits.RenderAcks is set.
+	// none for that code. It is called on worker goroutines, and on the loop's for a
+	// message that is refused there, and only when Traits.RenderAcks is set.
 	Render(dst []byte, m worker.Message, code worker.Code) []byte
 }
 
@@ -42,6 +42,9 @@ type Traits struct {
 	Overhead int
 	// EOFCloses: end of stream is the protocol's clean close.
 	EOFCloses bool
+	// CloseGrace bounds how long work in flight is finished and acked after the peer
+	// has said that it sends no more; zero: as long as it takes.
+	CloseGrace time.Duration
 }
 
 // Conn is the protocol state of one connection, owned by the loop. The loop calls
@@ -71,7 +74,9 @@ type Conn interface {
 	AppendAckTo(dst []byte, seq uint64) []byte
 
 	// Tick appends what is due at now, such as a heartbeat, and says when it
-	// wants to be called next; zero is never. now counts from any fixed moment.
+	// wants to be called next; zero: it does not matter. now counts from any fixed
+	// moment. Decode is called after a Tick that asked for the next, though nothing
+	// may have come, for what the passing of time has brought.
 	Tick(dst []byte, now time.Duration) (out []byte, next time.Duration)
 
 	// AppendClose appends the protocol's goodbye, or nothing where it has none.
@@ -83,16 +88,18 @@ type Resume struct {
 	Session string // empty: none
 	Seq     uint64 // last contiguous acknowledged of that session; 0: none
 	Client  string // --client-name
+	Host    string // HOST:PORT of the upstream URL that is connected
 	Token   []byte // secret; nil: none. Not kept, not logged.
 }
 
-// Msg is a framed message, or the refusal of one that could not be framed.
+// Msg is a framed message, or the refusal of one. Refused, it has data where its ack
+// is rendered from them.
 type Msg struct {
 	Seq  uint64
 	Off  uint32 // in buf
 	Len  uint32
 	Aux  uint8       // the protocol's own note, at most worker.MaxAux, passed on to Render
-	Code worker.Code // not OK: refused here, there are no data
+	Code worker.Code // not OK: refused here, no worker gets it
 }
 
 // Input is the progress of decoding one connection's bytes. The loop owns the
@@ -121,6 +128,10 @@ type Input struct {
 	// it.
 	Event Event
 
+	// Data is the message of an EventMessage, at most --max-message bytes, good until
+	// Decode is called again.
+	Data []byte
+
 	// Ignored counts messages that were signs of life only; the loop does not care.
 	Ignored int
 }
@@ -144,9 +155,10 @@ type EventKind uint8
 
 // Events.
 const (
-	EventNone  EventKind = iota
-	EventReady           // login is over, messages will come
-	EventClose           // the peer said that it sends no more
+	EventNone    EventKind = iota
+	EventReady             // login is over, messages will come
+	EventClose             // the peer said that it sends no more
+	EventMessage           // a message that does not lie in the buffer
 )
 
 // Event is decoded from the stream, in its order.
@@ -163,6 +175,10 @@ type Event struct {
 	Code worker.Code // why
 	// Clean says that the close is one that --exit-on-close counts as such.
 	Clean bool
+
+	// Of EventMessage, which goes with protocols that are not Sequenced. The offset
+	// is 0; the bytes are Input.Data.
+	Msg Msg
 }
 
 // Why a connection is closed, as FG/1 numbers it; a protocol with codes of its own

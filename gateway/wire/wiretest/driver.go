@@ -178,7 +178,7 @@ func (d *Driver) collect(start int) {
 	}
 	for _, m := range d.in.Msgs {
 		msg := Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code}
-		if m.Code == worker.OK {
+		if m.Code == worker.OK || m.Len > 0 {
 			end := int(m.Off) + int(m.Len)
 			if int(m.Off) < start || end > d.in.Start {
 				d.t.Fatalf("message %d lies at %d to %d, but decoding went from %d to %d", m.Seq, m.Off, end, start, d.in.Start)
@@ -191,7 +191,11 @@ func (d *Driver) collect(start int) {
 	}
 	d.Out = append(d.Out, d.in.Out...)
 	d.Ignored += d.in.Ignored
-	if d.in.Event.Kind != wire.EventNone {
+	switch {
+	case d.in.Event.Kind == wire.EventMessage:
+		m := d.in.Event.Msg
+		d.Msgs = append(d.Msgs, Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(d.in.Data)})
+	case d.in.Event.Kind != wire.EventNone:
 		d.Events = append(d.Events, Event{d.in.Event, len(d.Msgs)})
 	}
 	d.Rest = d.in.Keep - d.in.Start + len(d.buf) - d.in.Scan
