@@ -11,7 +11,7 @@ import (
 // and clogMost.
 const (
 	clogLeast = 100 * time.Microsecond
-	clogMost  = 20 * time.Millisecond
+	clogMost  = 250 * time.Millisecond
 )
 
 // dispatch gives decoded messages to the workers; all is false when the window or

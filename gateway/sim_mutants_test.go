@@ -74,9 +74,9 @@ var caughtBy = []*regexp.Regexp{
 
 // run tests the product with the bug and says how it was caught; empty: it was not.
 func (m mutant) run(t *testing.T) string {
-	args := []string{"test", "-overlay=" + m.overlay(t), "-vet=off", "-count=1", "-timeout=60s"}
+	args := []string{"test", "-overlay=" + m.overlay(t), "-vet=off", "-count=1", "-timeout=120s"}
 	if m.instead == "" {
-		args = append(args, "./gateway", "-run=^TestSimulation$", "-sim.seeds=4000")
+		args = append(args, "./gateway", "-run=^TestSimulation$", "-sim.seeds=20000")
 	} else {
 		args = append(append(args, "-short"), strings.Fields(m.instead)...)
 	}
