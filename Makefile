@@ -11,7 +11,7 @@ LDFLAGS   = $(if $(VERSION),-X main.version=$(VERSION)) $(if $(REVISION),-X main
 CXXFLAGS ?= -O2
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos soak sim mutants peers clean
+.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos soak sim mutants interop peers clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -68,6 +68,13 @@ sim: ## SEEDS=100000 simulated worlds of the gateway from FROM=1 on, on all core
 
 mutants: ## plant bugs in the gateway, one at a time, and see that each is caught
 	$(GO) test ./gateway -run '^TestMutants$$' -count=1 -timeout 1h -v -sim.mutants=.
+
+PYTHON ?= /usr/bin/python3
+
+interop: ## against python3-websockets, plain and over TLS (apt-get install python3-websockets)
+	@$(PYTHON) -c 'import websockets' 2>/dev/null || \
+		{ echo 'make interop: there is no websockets for $(PYTHON): apt-get install python3-websockets' >&2; exit 1; }
+	$(GO) test ./bench/interop -count=1 -timeout 5m -v -interop -python $(PYTHON)
 
 CXXSRC = bench/peers/cpp/src
 CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"feedgate/bench/peers"
 	"feedgate/worker/sink"
 )
 
@@ -31,10 +32,7 @@ type outcome struct {
 	RSSBytes *float64 `json:"rss_bytes,omitempty"`
 }
 
-// SubjectMain is the process of a subject: its name, then the flags --addr,
-// --workers, --work-ns and --read. Once it has done all that can be done without a
-// feed it says {"ready":true} on out, begins when it gets a line from in, and at
-// its end says an outcome.
+// SubjectMain is the process of a subject: its name, then what [ClientMain] takes.
 func SubjectMain(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	if len(args) == 0 {
 		return errors.New("no subject named")
@@ -43,13 +41,20 @@ func SubjectMain(ctx context.Context, args []string, in io.Reader, out io.Writer
 	if s == nil || s.Run == nil {
 		return fmt.Errorf("%q is not a subject that runs here", args[0])
 	}
-	flags := flag.NewFlagSet(s.Name, flag.ContinueOnError)
+	return ClientMain(ctx, s.Run, args[1:], in, out)
+}
+
+// ClientMain is the process of a client: its flags are --addr, --workers, --work-ns and
+// --read. Once it has done all that can be done without a feed it says {"ready":true} on
+// out, begins when it gets a line from in, and at its end says what it has done.
+func ClientMain(ctx context.Context, run peers.Func, args []string, in io.Reader, out io.Writer) error {
+	flags := flag.NewFlagSet("client", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	addr := flags.String("addr", "", "HOST:PORT of the feed")
 	workers := flags.Int("workers", 1, "workers")
 	workNS := flags.Int64("work-ns", 0, "ns of processor time a message")
 	read := flags.Bool("read", false, "read every byte of a message")
-	if err := flags.Parse(args[1:]); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	work := newWork(time.Duration(*workNS), *read)
@@ -61,7 +66,7 @@ func SubjectMain(ctx context.Context, args []string, in io.Reader, out io.Writer
 		return fmt.Errorf("waiting to begin: %w", err)
 	}
 	allocs, cpu := heapObjects(), processCPU()
-	res, err := s.Run(ctx, *addr, *workers, work)
+	res, err := run(ctx, *addr, *workers, work)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,9 @@ type harness struct {
 	feed  origin
 	watch *watch
 	notes []string
+	// Of subjects over TLS: the feed's certificate, and the file that they trust.
+	certificate certificate
+	ca          string
 	// uncounted is why system calls are not counted.
 	uncounted error
 }
@@ -39,6 +42,11 @@ func Run(ctx context.Context, cfg Config, observe func(Progress)) (*File, error)
 	contenders := h.present()
 	if len(contenders) == 0 {
 		return nil, errors.New("--subjects: none of them is here: " + h.notes[0])
+	}
+	done, err := h.secure(contenders)
+	defer done()
+	if err != nil {
+		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -64,6 +64,9 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 		Protocol: c.Protocol, Size: l.size, Rate: h.cfg.Rate,
 		Count: h.cfg.Msgs, Duration: h.cfg.Duration, Patience: h.cfg.Patience,
 	}
+	if strings.HasSuffix(c.Protocol, secured) {
+		what.Certificate = h.certificate
+	}
 	if warm && (what.Duration == 0 || what.Duration > warmUp) {
 		what.Duration = warmUp
 	}
@@ -127,7 +130,7 @@ func (h *harness) client(ctx context.Context, args []string, count bool) (sm sam
 			defer calls.close()
 		}
 	}
-	p, err := start(ctx, args)
+	p, err := start(ctx, args, caVariable+"="+h.ca)
 	release()
 	if err != nil {
 		return sm, err

@@ -3,10 +3,12 @@ package bench
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"feedgate/bench/feed"
@@ -23,6 +25,8 @@ type order struct {
 	Count    uint64        `json:"count,omitempty"`
 	Duration time.Duration `json:"duration,omitempty"`
 	Rate     float64       `json:"rate,omitempty"`
+
+	Certificate certificate `json:"certificate,omitzero"` // of a protocol over TLS
 	// Patience is how long the run may stand still before it is given up: a subject
 	// that has lost an ack never comes to its end.
 	Patience time.Duration `json:"patience,omitempty"`
@@ -100,8 +104,16 @@ func FeedMain(ctx context.Context, in io.Reader, out io.Writer) error {
 
 // serve serves one run.
 func serve(ctx context.Context, o order, orders <-chan order, out *json.Encoder) error {
+	protocol, over := strings.CutSuffix(o.Protocol, secured)
+	var encryption *tls.Config
+	if over {
+		var err error
+		if encryption, err = o.Certificate.config(); err != nil {
+			return err
+		}
+	}
 	server, err := feed.New(feed.Config{
-		Protocol: o.Protocol, Size: o.Size, Count: int64(o.Count), Duration: o.Duration, Rate: o.Rate,
+		Protocol: protocol, TLS: encryption, Size: o.Size, Count: int64(o.Count), Duration: o.Duration, Rate: o.Rate,
 		Heartbeat: silence, IdleTimeout: silence, DrainTimeout: time.Second,
 		Log: slog.New(slog.DiscardHandler),
 	})

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -30,9 +31,11 @@ type process struct {
 // orphanDelay is how long a child's own children may outlive it with its output.
 const orphanDelay = time.Second
 
-// start starts a child that ends when ctx does, or this process.
-func start(ctx context.Context, args []string) (*process, error) {
+// start starts a child that ends when ctx does, or this process. env is added to this
+// process's environment.
+func start(ctx context.Context, args []string, env ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), env...)
 	// A signal from the terminal is the harness's to answer.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = orphanDelay

@@ -2,10 +2,13 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"feedgate/bench/peers"
 	"feedgate/gateway"
@@ -24,7 +27,7 @@ type Subject struct {
 	// Run is the client, run in a process of its own.
 	Run peers.Func
 	// Program is the name of an executable beside the harness's own that takes the
-	// flags of [SubjectMain] and speaks on its standard streams as that does.
+	// flags of [ClientMain] and speaks on its standard streams as that does.
 	Program string
 }
 
@@ -51,6 +54,17 @@ var Subjects = []Subject{
 	{Name: Product, Protocol: "fg", Default: true, Run: product,
 		Doc: "the product, as feedgate run has it"},
 
+	{Name: "ws-gws", Protocol: "ws", Program: "feedgate-gws",
+		Doc: "WebSocket: a gws client, a channel a worker (make peers)"},
+	{Name: "ws-coder", Protocol: "ws", Program: "feedgate-coder",
+		Doc: "WebSocket: a coder/websocket client, a channel a worker (make peers)"},
+	{Name: "ws-feedgate", Protocol: "ws", Run: productWS,
+		Doc: "WebSocket: the product, acks A{n}"},
+	{Name: "tls-limit", Protocol: "fg+tls", Run: limitTLS,
+		Doc: "TLS: limit over a tls.Conn, a bare loop of its reads"},
+	{Name: "tls-feedgate", Protocol: "fg+tls", Run: productTLS,
+		Doc: "TLS: the product"},
+
 	{Name: "inline-slow", Protocol: "fg", Control: true, Run: peers.InlineSlow,
 		Doc: "inline that takes a quarter longer, so that its rate falls by a fifth where it is what limits"},
 	{Name: "inline-loses", Protocol: "fg", Control: true, Run: peers.InlineLoses,
@@ -75,6 +89,30 @@ func Find(name string) *Subject {
 // product is the gateway as feedgate run has it by default.
 func product(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
 	return runGateway(ctx, gateway.Config{URL: "fg://" + addr, Workers: workers}, work)
+}
+
+func productWS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+	return runGateway(ctx, gateway.Config{URL: "ws://" + addr + "/", Workers: workers, AckTemplate: "A{n}"}, work)
+}
+
+func productTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+	trusted, err := gateway.LoadTLS(gateway.TLSConfig{CA: os.Getenv(caVariable)})
+	if err != nil {
+		return peers.Result{}, err
+	}
+	return runGateway(ctx, gateway.Config{URL: "fg+tls://" + addr, Workers: workers, TLS: trusted}, work)
+}
+
+func limitTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+	ca, err := os.ReadFile(os.Getenv(caVariable))
+	if err != nil {
+		return peers.Result{}, err
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM(ca) {
+		return peers.Result{}, errors.New("no certificate to trust")
+	}
+	return peers.LimitTLS(&tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12})(ctx, addr, workers, work)
 }
 
 // gateway32 is the gateway as it was first imagined: up to 32 messages a

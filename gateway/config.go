@@ -48,12 +48,22 @@ type Config struct {
 	ClientName  string // default host name
 	Token       []byte // login secret; nil: none
 
-	// Of scheme tcp.
+	// TLS is for the schemes with TLS; default: the system's certificate authorities
+	// and no certificate of our own. Gateways share it.
+	TLS *TLS
+
+	// Of scheme tcp, and but for Frame of ws.
 	Frame             string
 	Hello             string
 	AckTemplate       string
 	HeartbeatTemplate string
 	IgnorePrefix      string
+	Assemble          string // json:ID,COMPLETE,DATA; empty: off
+
+	// Of scheme ws.
+	WSHeaders     []string // "Name: value"
+	WSSubprotocol string
+	WSOrigin      string
 
 	// Sink takes the messages. It is shared, not closed, by the gateway.
 	Sink worker.Sink

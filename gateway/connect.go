@@ -2,7 +2,10 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"feedgate/gateway/wire"
 )
 
 // dialResult is what came of dialing.
@@ -26,15 +29,24 @@ func (k *link) dialEnded(r dialResult) {
 	k.cancel = nil
 	now := k.l.world.now()
 	if r.err != nil {
+		k.countTLS(r.err)
 		k.phase = offline
 		k.redial = now + k.backoff.NextBackOff()
 		if !k.l.stop.leaving || k.awaiting() {
-			k.l.log.Error("cannot connect; will try again", "upstream", k.l.cfg.URL, "error", r.err,
+			k.l.log.Error("cannot connect; will try again", "upstream", k.l.set.upstream.label(), "error", r.err,
 				"retry_in", k.redial-now)
 		}
 		return
 	}
 	k.connected(r, now)
+}
+
+// countTLS counts a fault of TLS, if err is one.
+func (k *link) countTLS(err error) {
+	var fault tlsError
+	if errors.As(err, &fault) {
+		k.l.stats.addError(wire.TLS)
+	}
 }
 
 func (k *link) connected(r dialResult, now time.Duration) {

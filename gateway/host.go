@@ -72,7 +72,7 @@ func (h *host) connect(ctx context.Context, d *dialer) {
 }
 
 func (h *host) watch(t transport) error {
-	h.watched = t.(*socket).fd
+	h.watched = t.(interface{ descriptor() int }).descriptor()
 	return h.poller.AddReadWrite(&netpoll.PollAttachment{FD: h.watched}, true)
 }
 

@@ -150,13 +150,14 @@ func (in *intake) read(now time.Duration) bool {
 		l.link.readable, in.bulk = false, false
 		return false
 	case err != nil && !l.ack.muted:
+		l.link.countTLS(err)
 		l.link.lost(now, "receive", err)
 		return true
 	case n == 0:
 		l.link.endOfStream(in.filled-in.cur.Scan+in.cur.Keep-in.cur.Start, now)
 		return true
 	}
-	if n < len(room) && !l.link.hup {
+	if n < len(room) && !l.link.hup && !l.link.sock.more() {
 		// The buffer is drained, and what comes next makes another edge.
 		l.link.readable = false
 	}
@@ -191,11 +192,10 @@ func (in *intake) room() bool {
 	if free > 0 && c.Scan+max(c.Need, rest+1) <= len(in.data) {
 		return true
 	}
-	if c.Need == 0 && need > len(in.data)/2 {
-		need = 2 * len(in.data) // of unknown size: grow by doubling
-		if most := int(in.l.cfg.MaxMessage) + in.l.set.traits.Overhead; need > most {
-			need = most
-		}
+	if (c.Need == 0 || kept > 0) && need > len(in.data)/2 {
+		// Of unknown size, or in pieces of which more may come: grow by doubling.
+		most := int(in.l.cfg.MaxMessage) + in.l.set.traits.Overhead
+		need = max(need, min(2*len(in.data), most))
 	}
 	return in.roll(need)
 }
@@ -246,6 +246,7 @@ func (in *intake) outside(now time.Duration) bool {
 	if l.room(1, now) == 0 {
 		return false
 	}
+	l.seq.restart(e.Msg.Seq)
 	if e.Msg.Code != worker.OK {
 		err := in.refuse(&e.Msg, in.cur.Data, now)
 		in.cur.Event, in.failed = wire.Event{}, err
@@ -258,7 +259,6 @@ func (in *intake) outside(now time.Duration) bool {
 	slab, data, dispatched := in.slab, in.data, in.dispatched
 	in.slab, in.data, in.dispatched = id, l.slabs.table.At(id).Data, 0
 	copy(in.data, in.cur.Data)
-	l.seq.restart(e.Msg.Seq)
 	n := in.dispatchRun([]wire.Msg{e.Msg}, false)
 	l.slabs.letGo(id, in.dispatched)
 	in.slab, in.data, in.dispatched = slab, data, dispatched

@@ -133,7 +133,7 @@ func (k *link) checkAlive(now time.Duration) {
 		if l.out.len() > before {
 			l.out.appended(0, 0)
 		}
-		l.in.more = l.in.more || k.tick != 0 && k.decoding()
+		l.in.more = l.in.more || k.tick != 0 && k.decoding() && !l.paused
 	}
 	idle := l.cfg.IdleTimeout
 	switch {
@@ -175,7 +175,12 @@ func (k *link) stepFinishing(now time.Duration) {
 
 // closeSend ends our side. From here on the server has all that we will send.
 func (k *link) closeSend(now time.Duration) {
-	if err := k.sock.closeSend(); err != nil {
+	err := k.sock.closeSend()
+	if err != nil && wouldBlock(err) {
+		k.writable = false
+		return
+	}
+	if err != nil {
 		k.lost(now, "close", err)
 		return
 	}

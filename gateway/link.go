@@ -70,6 +70,9 @@ type link struct {
 func (k *link) init(l *loop) {
 	k.l = l
 	k.dialer = dialer{hosts: l.set.upstream.hosts, timeout: l.cfg.ConnectTimeout}
+	if l.set.upstream.tls {
+		k.dialer.tls, k.dialer.protocols = l.cfg.TLS, l.set.upstream.alpn()
+	}
 	k.backoff = backoff.NewExponentialBackOff()
 	// Full jitter: a factor of 1 draws from 0 to twice the interval.
 	k.backoff.RandomizationFactor = 1

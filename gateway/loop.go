@@ -39,6 +39,7 @@ type loop struct {
 	session session
 
 	working   int // messages that are with workers
+	acksOK    int // of this turn, yet to be counted
 	latencies fifo[readBatch]
 	stop      stopping
 	lastTurn  time.Duration
@@ -65,7 +66,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	l.out.pack = cfg.FlushPack
 	l.ack = acker{
 		mode: set.ack, rendered: set.traits.RenderAcks, interval: cfg.AckInterval,
-		win: l.win, out: &l.out, sent: func(code worker.Code, n int) { stats.addAcks(uint16(code), n) },
+		win: l.win, out: &l.out, sent: l.countAcks,
 	}
 	l.in.init(l)
 	l.link.init(l)
@@ -226,7 +227,19 @@ func (l *loop) logMemory() {
 	}
 }
 
+func (l *loop) countAcks(code worker.Code, n int) {
+	if code == worker.OK {
+		l.acksOK += n
+		return
+	}
+	l.stats.addAcks(uint16(code), n)
+}
+
 func (l *loop) publishStats() {
+	if l.acksOK > 0 {
+		l.stats.addAcks(uint16(worker.OK), l.acksOK)
+		l.acksOK = 0
+	}
 	l.stats.InFlight.Store(int64(l.win.span()))
 	l.stats.Watermark.Store(l.win.runs.watermark(l.win.base, l.win.next))
 	l.session.save(l)

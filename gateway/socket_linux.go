@@ -86,6 +86,10 @@ func (s *socket) recv(b []byte) (int, error) {
 	}
 }
 
+func (s *socket) more() bool { return false }
+
+func (s *socket) descriptor() int { return s.fd }
+
 // send hands msgs, at most maxBatch, to the kernel by one sendmmsg and returns how
 // many of their bytes it took, in order. On a stream the kernel stops behind a
 // message that went out in part and counts it (Linux 4.9), so the sum of the

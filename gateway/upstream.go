@@ -3,71 +3,123 @@ package gateway
 import (
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-
-	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/fg1"
-	"feedgate/gateway/wire/stream"
 )
 
 // upstream is a parsed upstream URL.
 type upstream struct {
-	scheme string
+	scheme string // as in the URL
+	kind   string // protocol: fg, tcp, ws
+	tls    bool
 	hosts  []string // HOST:PORT, in the order in which they are tried
+	port   string   // the scheme's default; empty: there is none
+	target string   // of ws: path and query
 }
 
-// parseURL parses SCHEME://HOST:PORT[,HOST:PORT...]. Its errors quote only the
-// part at fault, for a URL can hold secrets.
+// scheme is what a URL's scheme stands for.
+type scheme struct {
+	name, kind string
+	tls        bool
+	port       string // default; empty: there is none
+}
+
+var schemes = []scheme{
+	{name: "fg", kind: "fg"}, {name: "fg+tls", kind: "fg", tls: true},
+	{name: "tcp", kind: "tcp"}, {name: "tcp+tls", kind: "tcp", tls: true},
+	{name: "ws", kind: "ws", port: "80"}, {name: "wss", kind: "ws", tls: true, port: "443"},
+}
+
+func findScheme(name string) (scheme, error) {
+	i := slices.IndexFunc(schemes, func(s scheme) bool { return s.name == name })
+	if i >= 0 {
+		return schemes[i], nil
+	}
+	var names []string
+	for _, s := range schemes {
+		names = append(names, s.name)
+	}
+	return scheme{}, fmt.Errorf("upstream URL: scheme %q is not one of %s", name, strings.Join(names, ", "))
+}
+
+// parseURL parses SCHEME://HOST:PORT[,HOST:PORT...], for ws with a path and a query.
+// Its errors quote only the part at fault, for a URL can hold secrets.
 func parseURL(s string) (upstream, error) {
-	scheme, rest, ok := strings.Cut(s, "://")
+	name, rest, ok := strings.Cut(s, "://")
 	if !ok {
 		return upstream{}, fmt.Errorf("upstream URL: no scheme; expected SCHEME://HOST:PORT, such as fg://localhost:4150")
 	}
-	switch scheme {
-	case "fg", "tcp":
-	default:
-		return upstream{}, fmt.Errorf("upstream URL: scheme %q is not one of fg, tcp", scheme)
+	is, err := findScheme(name)
+	if err != nil {
+		return upstream{}, err
 	}
-	u := upstream{scheme: scheme}
-	if i := strings.IndexAny(rest, "/?#@"); i >= 0 {
-		return u, fmt.Errorf("upstream URL: %s:// takes HOST:PORT only, without %q", scheme, rest[i:i+1])
+	u := upstream{scheme: is.name, kind: is.kind, tls: is.tls, port: is.port}
+	barred := "/?#@"
+	if is.kind == "ws" {
+		if rest, u.target, err = cutTarget(rest); err != nil {
+			return u, err
+		}
+		barred = "#@"
+	}
+	if i := strings.IndexAny(rest, barred); i >= 0 {
+		return u, fmt.Errorf("upstream URL: %s:// takes HOST:PORT only, without %q", name, rest[i:i+1])
 	}
 	for _, hostport := range strings.Split(rest, ",") {
-		host, port, err := net.SplitHostPort(hostport)
-		if err != nil {
-			return u, fmt.Errorf("upstream URL: %q is not HOST:PORT", hostport)
-		}
-		if host == "" {
-			return u, fmt.Errorf("upstream URL: %q has no host", hostport)
-		}
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return u, fmt.Errorf("upstream URL: port %q of %q is not 1 to 65535", port, hostport)
+		if hostport, err = checkHost(hostport, is.port); err != nil {
+			return u, err
 		}
 		u.hosts = append(u.hosts, hostport)
 	}
 	return u, nil
 }
 
-// protocol makes the scheme's protocol from the configuration.
-func (u upstream) protocol(c *Config) (wire.Protocol, error) {
-	if u.scheme == "fg" {
-		for _, f := range []struct{ name, value string }{
-			{"--frame", c.Frame}, {"--hello", c.Hello}, {"--ack-template", c.AckTemplate},
-			{"--heartbeat-template", c.HeartbeatTemplate}, {"--ignore-prefix", c.IgnorePrefix},
-		} {
-			if f.value != "" {
-				return nil, fmt.Errorf("%s: fg:// has its own framing and acks; it goes with tcp://", f.name)
-			}
-		}
-		return fg1.New(fg1.Config{MaxMessage: c.MaxMessage, Heartbeat: c.Heartbeat}), nil
+// cutTarget takes path and query, the request target of RFC 9112, section 3.2.1, off
+// the hosts.
+func cutTarget(rest string) (hosts, target string, err error) {
+	i := strings.IndexAny(rest, "/?#")
+	if i < 0 {
+		return rest, "/", nil
 	}
-	if c.Frame == "" {
-		return nil, fmt.Errorf("--frame: tcp:// needs one of line, delim:HEX, length:..., varint")
+	hosts, target = rest[:i], rest[i:]
+	if strings.Contains(target, "#") {
+		return "", "", fmt.Errorf("upstream URL: a fragment, \"#\", has no meaning")
 	}
-	return stream.New(stream.Config{
-		Frame: c.Frame, Hello: c.Hello, AckTemplate: c.AckTemplate,
-		HeartbeatTemplate: c.HeartbeatTemplate, IgnorePrefix: c.IgnorePrefix,
-		Heartbeat: c.Heartbeat, MaxMessage: c.MaxMessage,
-	})
+	if target[0] == '?' {
+		target = "/" + target
+	}
+	parsed, err := url.ParseRequestURI(target)
+	if err != nil {
+		return "", "", fmt.Errorf("upstream URL: the path or the query is not well-formed")
+	}
+	return hosts, parsed.RequestURI(), nil
+}
+
+func checkHost(hostport, defaultPort string) (string, error) {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil && defaultPort != "" {
+		host, port, err = net.SplitHostPort(hostport + ":" + defaultPort)
+	}
+	if err != nil {
+		return "", fmt.Errorf("upstream URL: %q is not HOST:PORT", hostport)
+	}
+	if host == "" {
+		return "", fmt.Errorf("upstream URL: %q has no host", hostport)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", fmt.Errorf("upstream URL: port %q of %q is not 1 to 65535", port, hostport)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// label is what of the URL may be logged.
+func (u upstream) label() string { return u.scheme + "://" + strings.Join(u.hosts, ",") }
+
+// alpn is what the protocol is called in a TLS handshake.
+func (u upstream) alpn() []string {
+	if u.kind == "ws" {
+		return []string{"http/1.1"}
+	}
+	return nil
 }

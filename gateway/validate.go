@@ -74,7 +74,7 @@ func (c *Config) validate() (settings, error) {
 		s.ack = c.checkAck(s.traits, &faults)
 	}
 	s.selector = c.checkDispatch(&faults)
-	if !utf8.Valid(c.Token) && s.upstream.scheme == "fg" {
+	if !utf8.Valid(c.Token) && s.upstream.kind == "fg" {
 		faults.add("--token-file: the secret is not UTF-8, which fg:// sends as JSON")
 	}
 	if c.Token == nil && strings.Contains(strings.ReplaceAll(c.Hello, "{{", ""), "{token}") {
@@ -113,6 +113,9 @@ func (c *Config) fillDefaults() {
 	fill(&c.ReconnectMin, 100*time.Millisecond)
 	fill(&c.ReconnectMax, 10*time.Second)
 	fill(&c.DrainTimeout, 10*time.Second)
+	if c.TLS == nil {
+		c.TLS = systemTLS()
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

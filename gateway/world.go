@@ -25,10 +25,14 @@ type world interface {
 type transport interface {
 	// recv reads into b. Zero bytes without an error are the end of the stream.
 	recv(b []byte) (int, error)
+	// more reports, after a recv that did not fill its buffer, whether the next has
+	// something to tell though no edge will come.
+	more() bool
 	// send sends msgs, at most maxBatch, one behind the other, and returns how many
 	// of their bytes went.
 	send(msgs [][]byte) (int, error)
-	// closeSend ends our sending side.
+	// closeSend ends our sending side. EAGAIN: it is to be called again when the
+	// transport is writable.
 	closeSend() error
 	// unsent is how many of the bytes that send took are not on the wire yet, at most.
 	unsent() int

@@ -24,32 +24,65 @@ type jsonMember struct {
 	valueEscaped    bool // the value is a string with escapes
 }
 
-// findMember returns the value of the last member of the JSON object msg that is
-// called name: the inside of a string, any other value as it stands; nil when
-// there is none or msg is not an object. escaped says that it is a string with
-// escapes.
-func findMember(msg, name []byte) (value []byte, escaped bool) {
+// JSONValue is where the value of a member lies in the text of a JSON object, quotes
+// and brackets included. The zero JSONValue stands for none.
+type JSONValue struct {
+	Start, End int
+	Escaped    bool // it is a string with escapes
+}
+
+// AppendString appends what v, a string in msg, stands for. Bytes that are not
+// UTF-8 stay as they are; an escaped surrogate without its other half becomes
+// U+FFFD.
+func (v JSONValue) AppendString(dst, msg []byte) []byte {
+	inside := msg[v.Start+1 : v.End-1]
+	if v.Escaped {
+		return appendUnquoted(dst, inside)
+	}
+	return append(dst, inside...)
+}
+
+// FindMembers notes in values[i] the value of the last member of the JSON object msg
+// that is called names[i], which is in UTF-8. It goes over msg once, looks at the top
+// level only, and allocates nothing. When msg is not one well-formed object, which is
+// what encoding/json takes for one, it returns false, and values mean nothing.
+func FindMembers(msg []byte, names [][]byte, values []JSONValue) bool {
+	clear(values)
 	s := jsonScanner(msg)
 	i := s.space(0)
 	if s.at(i) != '{' {
-		return nil, false
+		return false
 	}
 	i, more := s.first(i, '}')
 	for more {
 		var m jsonMember
 		m, i = s.member(i, 1)
-		if i >= 0 && nameIs(s[m.name:m.nameEnd], m.nameEscaped, name) {
-			value, escaped = s[m.value:m.valueEnd], m.valueEscaped
-			if value[0] == '"' {
-				value = value[1 : len(value)-1]
+		if i >= 0 {
+			for k, name := range names {
+				if nameIs(s[m.name:m.nameEnd], m.nameEscaped, name) {
+					values[k] = JSONValue{m.value, m.valueEnd, m.valueEscaped}
+				}
 			}
 		}
 		i, more = s.next(i, '}')
 	}
-	if i < 0 || s.space(i) != len(s) {
+	return i >= 0 && s.space(i) == len(s)
+}
+
+// findMember returns the value of the last member of the JSON object msg that is
+// called name: the inside of a string, any other value as it stands; nil when
+// there is none or msg is not an object. escaped says that it is a string with
+// escapes.
+func findMember(msg, name []byte) (value []byte, escaped bool) {
+	names, values := [1][]byte{name}, [1]JSONValue{}
+	if !FindMembers(msg, names[:], values[:]) || values[0].End == 0 {
 		return nil, false
 	}
-	return value, escaped
+	v := values[0]
+	if msg[v.Start] == '"' {
+		return msg[v.Start+1 : v.End-1], v.Escaped
+	}
+	return msg[v.Start:v.End], false
 }
 
 // at is the byte at i; 0, which no element begins with, outside the text.

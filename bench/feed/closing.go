@@ -18,19 +18,26 @@ func (c *conn) conclude() bool {
 	switch {
 	case c.silent || c.killed:
 	case c.state == stateClosing:
-		c.shutdown()
+		if c.l.traits.answered && !c.peerDone && !c.deaf {
+			return false
+		}
+		return c.shutdown()
 	case c.state == stateLogin:
 	case c.ses.complete():
 		c.leave(fg1.CodeOK)
 		return true
 	case c.peerDone:
-		c.close()
+		if c.l.traits.answered {
+			c.leave(fg1.CodeOK)
+		} else {
+			c.close()
+		}
 		return true
 	case c.drained() && c.ses.led.base == c.next:
 		c.leave(fg1.CodeShuttingDown)
 		return true
 	case !c.l.traits.goodbye && (c.next > c.ses.last || c.drained()):
-		c.shutdown()
+		return c.shutdown()
 	}
 	return false
 }
@@ -52,14 +59,20 @@ func (c *conn) close() {
 	c.l.wakeAt(c.deadline)
 }
 
-func (c *conn) shutdown() {
+// shutdown closes the sending side. It returns true when there is something to
+// write before.
+func (c *conn) shutdown() (more bool) {
 	if c.shut {
-		return
+		return false
+	}
+	if c.sec != nil && c.sec.notify() {
+		return true
 	}
 	c.shut = true
 	if err := shutdownSocket(c.fd); err != nil {
 		c.kill()
 	}
+	return false
 }
 
 // reset closes with a TCP reset, which destroys what is on its way.
@@ -95,8 +108,14 @@ func (c *conn) fail(err error) {
 		c.ses.protocolErrors++
 	}
 	c.deaf = true
+	if c.off == 0 {
+		c.withdraw() // nothing follows a goodbye
+	}
 	c.leave(f.code)
 }
+
+// withdraw drops what of the batch was not sent.
+func (c *conn) withdraw() { c.batch.buf, c.resetAt = c.batch.buf[:c.off], -1 }
 
 // lost says whether a connection's end leaves its session open for the client to
 // come back. err is why the connection ended.

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,12 +28,21 @@ type Config struct {
 	Rate     float64 // messages per second and session; 0: flat out
 	Clients  int     // sessions to wait for before the feed may end; default 1
 
-	Parts  int // fg: frames a message is sent in, all but the last with MORE; default 1
+	Parts int // fg: frames a message is sent in, all but the last with MORE; default 1
+	// Fragment is the frames that a message is sent in, for ws. With more than one, a
+	// PING stands between the first two at every 100th message of the stream, the
+	// first one included. Default 1.
+	Fragment int
+
 	Batch  int // most messages rendered and written at once; default 8192, with chaos 64
 	Window int // most unacknowledged messages of a session; default 1<<20
 
 	Chaos Chaos
 	Seed  uint64 // of chaos
+
+	// TLS makes every connection one of TLS; nil: none. It has to have a certificate.
+	// New takes a copy. [TLSFiles] makes one from files.
+	TLS *tls.Config
 
 	Token []byte   // fg: what a client must present; nil: anything
 	Acks  []string // fg: ack modes offered; default each and range
@@ -41,7 +51,7 @@ type Config struct {
 	// arrived, instead of believing what HELLO says, so that more is sent again.
 	IgnoreHelloSeq bool
 
-	Heartbeat      time.Duration // fg: between PINGs, and asked of the client; default 5s
+	Heartbeat      time.Duration // fg, ws: between PINGs; fg: asked of the client, too; default 5s
 	IdleTimeout    time.Duration // silence after which a client is dead; default 25s
 	SessionTimeout time.Duration // how long a session waits for its client to return; default 30s
 	DrainTimeout   time.Duration // how long Wait waits for acks when its context ends; default 5s
@@ -57,6 +67,7 @@ const (
 	defaultWindow = 1 << 20
 	maxSize       = 64 << 20
 	maxParts      = 1024
+	maxFragments  = 1 << 17 // enough to go beyond what clients may stand
 )
 
 // withDefaults is c with its zero fields filled in, or every fault in one error,
@@ -67,6 +78,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Size, 64)
 	setDefault(&c.Clients, 1)
 	setDefault(&c.Parts, 1)
+	setDefault(&c.Fragment, 1)
 	if c.Chaos.any() {
 		setDefault(&c.Batch, chaosBatch)
 	}
@@ -80,7 +92,15 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Acks == nil {
 		c.Acks = []string{"each", "range"}
 	}
-	return c, c.validate()
+	if err := c.validate(); err != nil {
+		return c, err
+	}
+	if c.TLS != nil {
+		c.TLS = c.TLS.Clone()
+		// Batches are long: whole records from the first on.
+		c.TLS.DynamicRecordSizingDisabled = true
+	}
+	return c, nil
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -106,6 +126,7 @@ func (c *Config) validate() error {
 	check(c.Rate == 0 || c.Rate >= 1e-6 && c.Rate <= 1e9, "--rate: %g is neither 0 nor from 1e-6 to 1e9 messages per second", c.Rate)
 	check(c.Clients >= 1, "--clients: %d is less than 1", c.Clients)
 	check(c.Parts >= 1 && c.Parts <= maxParts, "--more: %d is not from 1 to %d parts", c.Parts, maxParts)
+	check(c.Fragment >= 1 && c.Fragment <= maxFragments, "--fragment: %d is not from 1 to %d frames", c.Fragment, maxFragments)
 	check(c.Batch >= 1, "--batch: %d is less than 1", c.Batch)
 	check(c.Window >= 1 && c.Window <= math.MaxInt32, "--window: %d is not from 1 to %d messages", c.Window, math.MaxInt32)
 	check(len(c.Acks) > 0, "--acks: no mode is offered, choose each, range or both")
@@ -113,10 +134,15 @@ func (c *Config) validate() error {
 		check(mode == "each" || mode == "range", "--acks: %q is neither each nor range", mode)
 	}
 	if c.Protocol != "fg" {
-		check(c.Parts == 1, "--more: there are no parts in protocol %s, only in fg", c.Protocol)
+		check(c.Parts == 1 || c.Protocol != "ws", "--more: only fg has it, choose --fragment for protocol ws")
+		check(c.Parts == 1 || c.Protocol == "ws", "--more: there are no parts in protocol %s, only in fg", c.Protocol)
 		check(c.Token == nil, "--token-file: there is no login in protocol %s, only in fg", c.Protocol)
 		check(slices.Equal(c.Acks, []string{"each", "range"}), "--acks: there is no choice in protocol %s, only in fg", c.Protocol)
 	}
+	check(c.Fragment == 1 || c.Protocol != "fg", "--fragment: only ws has it, choose --more for protocol fg")
+	check(c.Fragment == 1 || c.Protocol == "fg" || c.Protocol == "ws", "--fragment: there are no fragments in protocol %s, only in ws", c.Protocol)
+	check(c.TLS == nil || len(c.TLS.Certificates) > 0 || c.TLS.GetCertificate != nil || c.TLS.GetConfigForClient != nil,
+		"--tls-cert: TLS needs a certificate")
 	check(c.Heartbeat >= 100*time.Millisecond && c.Heartbeat <= time.Hour, "--heartbeat: %v is not from 100ms to 1h", c.Heartbeat)
 	check(c.IdleTimeout > 0, "--idle-timeout: %v is not longer than 0", c.IdleTimeout)
 	check(c.SessionTimeout > 0, "--session-timeout: %v is not longer than 0", c.SessionTimeout)
@@ -145,7 +171,7 @@ func (c *Chaos) validate() []error {
 // source loads or makes the payloads.
 func (c *Config) source() (source, error) {
 	if c.Replay == "" {
-		return synthetic(c.Size), nil
+		return synthetic(c.Size, wsHeadSize*c.Fragment), nil
 	}
 	src, err := replay(c.Replay)
 	if err != nil {

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"math"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -48,6 +47,7 @@ type conn struct {
 	l     *loop
 	g     gnet.Conn
 	fd    int
+	sec   *secure // nil: not under TLS
 	codec codec
 	ses   *session // nil before login, and once it has been taken away
 	state connState
@@ -105,11 +105,18 @@ func (c *conn) pump() {
 
 // flush writes the batch and the replies as far as the socket takes them.
 func (c *conn) flush() error {
+	if c.sec != nil {
+		full, err := c.sec.flush()
+		if err != nil {
+			return err
+		}
+		c.blocked = full
+	}
 	for !c.blocked && !c.killed {
 		inside := c.off > 0 && c.off < len(c.batch.buf)
 		switch {
 		case len(c.replies) > 0 && !inside:
-			n, full, err := writeSocket(c.fd, c.replies)
+			n, full, err := c.write(c.replies)
 			if err != nil {
 				return err
 			}
@@ -121,8 +128,10 @@ func (c *conn) flush() error {
 			if c.resetAt > c.off {
 				end = c.resetAt
 			}
-			end = c.off + c.l.cfg.Chaos.piece(end-c.off, c.ses.splitDice)
-			n, full, err := writeSocket(c.fd, c.batch.buf[c.off:end])
+			if c.sec == nil {
+				end = c.off + c.piece(end-c.off)
+			}
+			n, full, err := c.write(c.batch.buf[c.off:end])
 			if err != nil {
 				return err
 			}
@@ -133,6 +142,22 @@ func (c *conn) flush() error {
 		}
 	}
 	return nil
+}
+
+// write writes p to the socket, or by way of TLS, as [writeSocket] does.
+func (c *conn) write(p []byte) (n int, full bool, err error) {
+	if c.sec != nil {
+		return c.sec.write(p)
+	}
+	return writeSocket(c.fd, p)
+}
+
+// piece is the length of the next write to the socket out of n bytes.
+func (c *conn) piece(n int) int {
+	if c.ses == nil {
+		return n
+	}
+	return c.l.cfg.Chaos.piece(n, c.ses.splitDice)
 }
 
 // sent notes that the socket took n more bytes of the batch.
@@ -215,62 +240,6 @@ func (c *conn) dare() bool {
 		return false
 	}
 	return true
-}
-
-func (c *conn) resumeAt(t time.Duration) {
-	c.resume = t
-	c.l.wakeAt(t)
-}
-
-// tick does what is due and returns when something will be again; never is
-// [math.MaxInt64].
-func (c *conn) tick() (next time.Duration) {
-	now := c.l.now
-	switch {
-	case c.silent || c.killed:
-		return math.MaxInt64
-	case c.state == stateClosing:
-		if now >= c.deadline {
-			c.kill()
-			return math.MaxInt64
-		}
-		return c.deadline
-	}
-	if !c.l.traits.pings && c.ses != nil && c.ses.led.base == c.next {
-		c.lastRead = now
-	}
-	next = c.lastRead + c.l.cfg.IdleTimeout
-	if now >= next {
-		c.l.log.Warn("nothing was received for too long, dropping", "client", c.name(), "timeout", c.l.cfg.IdleTimeout)
-		c.kill()
-		return math.MaxInt64
-	}
-	if c.state == stateRunning && c.l.traits.pings {
-		if now >= c.nextPing {
-			c.nextPing = now + c.l.cfg.Heartbeat
-			if len(c.replies) == 0 {
-				c.pings++
-				c.replies = c.codec.appendPing(c.replies, c.pings)
-			}
-			c.pump()
-		}
-		next = min(next, c.nextPing)
-	}
-	if s := c.ses; s != nil {
-		if s.expire(now) {
-			c.pump()
-		}
-		if now < s.ends {
-			next = min(next, s.ends)
-		}
-	}
-	if c.resume > 0 && now >= c.resume {
-		c.pump()
-	}
-	if c.resume > 0 {
-		next = min(next, c.resume)
-	}
-	return next
 }
 
 func (c *conn) name() string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -101,4 +102,19 @@ func TestReplayRecorded(t *testing.T) {
 	}
 	_ = nc.Close()
 	expect(t, wait(t, s).Total, Counts{Sent: count, Acknowledged: count, Connections: 1})
+}
+
+// A goodbye for a client's fault is the last thing it gets: a batch that was not
+// begun is dropped, one that was is finished.
+func TestNothingAfterGoodbye(t *testing.T) {
+	for off, want := range []string{"", "batch"} {
+		l := &loop{log: slog.New(slog.DiscardHandler)} // its timer is set for an earlier time already
+		c := &conn{l: l, ses: newSession("", 1, 0, &Config{}), codec: &wsCodec{welcomed: true}, off: off, resetAt: 3}
+		c.ses.client = "test"
+		c.batch.buf = []byte("batch")
+		c.fail(faultf(closeTooBig, "a fault"))
+		if got := string(c.batch.buf); got != want || string(c.replies) != "\x88\x02\x03\xf1" || c.state != stateClosing {
+			t.Errorf("with %d bytes sent, %q and % x are left", off, got, c.replies)
+		}
+	}
 }

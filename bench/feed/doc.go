@@ -18,6 +18,16 @@
 // keeps its batch where it was rendered and goes on when the watch, a second
 // epoll instance made of gnet's own netpoll, reports the socket writable.
 //
+// # TLS
+//
+//	OnTraffic --transport--> tls.Conn --plain--> codec
+//	batch, replies --> tls.Conn --records--> transport --write--> socket
+//
+// Under TLS the same loop seals and opens, so that everything else is as without.
+// Only the handshake, which crypto/tls does in one blocking call, has a goroutine;
+// a connection has no session before its end. A message counts as sent when it is
+// sealed, at most sealBytes before the socket has taken it.
+//
 // # Sequence numbers
 //
 // Within a session messages are numbered from 1, whatever the protocol. A message

@@ -72,7 +72,7 @@ func TestDurationWithoutGoodbye(t *testing.T) {
 		}
 		var want, acks []byte
 		for n := uint64(1); n <= 10; n++ {
-			want = protocols[protocol](&s.cfg).appendMessage(want, s.Payload(n), []byte("\n"))
+			want = protocols[protocol](&s.cfg).appendMessage(want, int(n-1), s.Payload(n), []byte("\n"))
 			acks = append(acks, ackOf[protocol](n)...)
 		}
 		if !bytes.Equal(got, want) {

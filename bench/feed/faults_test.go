@@ -18,6 +18,7 @@ var ackOf = map[string]func(n uint64) []byte{
 	"fg":     func(n uint64) []byte { return fg1.AppendFrame(nil, fg1.Ack, 0, 0, n, nil) },
 	"line":   func(n uint64) []byte { return fmt.Appendf(nil, "A%d\n", n) },
 	"length": func(n uint64) []byte { return lengthAck(n, 0) },
+	"ws":     wsAck,
 }
 
 func lengthAck(n uint64, code uint16) []byte {
@@ -29,13 +30,20 @@ func lengthAck(n uint64, code uint16) []byte {
 // acknowledges everything but skip.
 func faultyClient(t *testing.T, protocol string, s *Server, first []uint64, skip uint64) Report {
 	t.Helper()
-	size := int64(s.cfg.Size) + int64(len(protocols[protocol](&s.cfg).appendMessage(nil, nil, []byte("\n"))))
+	size := int64(s.cfg.Size) + int64(len(protocols[protocol](&s.cfg).appendMessage(nil, 0, nil, []byte("\n"))))
 	nc := dial(t, s)
 	var r io.Reader = nc
-	if protocol == "fg" {
+	switch protocol {
+	case "fg":
 		c := &fgClient{t: t, nc: nc, r: bufio.NewReaderSize(nc, fg1.HeaderSize)}
 		c.hello(0, `{"version":1}`)
 		c.want(fg1.Welcome)
+		r = c.r
+	case "ws":
+		c, _, err := upgradeWS(t, nc, handshake())
+		if err != nil {
+			t.Fatal(err)
+		}
 		r = c.r
 	}
 	read := func(messages int64) {

@@ -24,7 +24,7 @@ func (*fgProtocol) traits() traits {
 
 func (p *fgProtocol) newCodec() codec { return &fgCodec{proto: p} }
 
-func (p *fgProtocol) appendMessage(dst, payload, _ []byte) []byte {
+func (p *fgProtocol) appendMessage(dst []byte, _ int, payload, _ []byte) []byte {
 	size := (len(payload) + p.parts - 1) / p.parts
 	for range p.parts - 1 {
 		k := min(size, len(payload))

@@ -32,7 +32,7 @@ func (lengthProtocol) traits() traits { return traits{} }
 
 func (lengthProtocol) newCodec() codec { return &lengthCodec{} }
 
-func (lengthProtocol) appendMessage(dst, payload, _ []byte) []byte {
+func (lengthProtocol) appendMessage(dst []byte, _ int, payload, _ []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(payload))), payload...)
 }
 

@@ -18,7 +18,7 @@ func (lineProtocol) traits() traits { return traits{} }
 
 func (lineProtocol) newCodec() codec { return &lineCodec{} }
 
-func (lineProtocol) appendMessage(dst, payload, end []byte) []byte {
+func (lineProtocol) appendMessage(dst []byte, _ int, payload, end []byte) []byte {
 	return append(append(dst, payload...), end...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +42,11 @@ type loop struct {
 	run      string     // part of session names that tells this run from others
 	rejected uint64
 
-	fds []int // scratch
+	handshakes       sync.WaitGroup // of TLS, each a goroutine
+	failedHandshakes uint64
+
+	fds   []int  // scratch
+	plain []byte // scratch: what TLS has opened
 }
 
 func newLoop(cfg *Config, proto protocol, st *stream, w *watch) *loop {
@@ -76,7 +81,11 @@ func (l *loop) OnOpen(g gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	l.wakeAt(l.now + l.cfg.IdleTimeout)
-	if l.traits.login {
+	switch {
+	case l.cfg.TLS != nil:
+		c.secure()
+		return nil, gnet.None
+	case l.traits.login:
 		return nil, gnet.None
 	}
 	return nil, c.handle(func() { l.admit(c) })
@@ -111,6 +120,9 @@ func (l *loop) OnClose(g gnet.Conn, err error) gnet.Action {
 	c.killed = true
 	if l.conns[c.fd] == c {
 		delete(l.conns, c.fd)
+	}
+	if c.sec != nil {
+		err = c.unsecure(err)
 	}
 	if s := c.ses; s != nil {
 		l.log.Info("connection ends", "client", c.name(), "session", s.id, "err", err,

@@ -11,9 +11,9 @@ type protocol interface {
 	traits() traits
 
 	// appendMessage appends a message as it stands on the wire, its sequence
-	// number, where it has one, left open. end is the line end for protocols of
-	// lines.
-	appendMessage(dst, payload, end []byte) []byte
+	// number, where it has one, left open. i is its place in the stream, from 0; end
+	// is the line end for protocols of lines.
+	appendMessage(dst []byte, i int, payload, end []byte) []byte
 
 	// newCodec starts the state of one connection.
 	newCodec() codec
@@ -32,6 +32,9 @@ type traits struct {
 	// goodbye: the end is said by a frame, after the last ack. Otherwise it is the
 	// end of the stream, right after the last message.
 	goodbye bool
+	// answered: a goodbye is answered with one, the feed's own as well, and only
+	// then is the sending side closed.
+	answered bool
 }
 
 // codec is the protocol state of one connection. Appending methods append to dst
@@ -94,6 +97,7 @@ var protocols = map[string]func(cfg *Config) protocol{
 	"fg":     newFG,
 	"line":   newLine,
 	"length": newLength,
+	"ws":     newWS,
 }
 
 // Protocols are the names of the protocols that a feed can speak.

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"crypto/subtle"
+	"io"
 
 	"feedgate/gateway/wire/fg1"
 )
@@ -12,6 +13,11 @@ func (c *conn) receive(b []byte) {
 	if c.deaf || c.silent {
 		return
 	}
+	full := len(b) == readBytes
+	var end error // of what TLS has for us
+	if c.sec != nil {
+		b, end = c.sec.open(b)
+	}
 	err := c.codec.read(b, c)
 	if c.ses != nil {
 		c.ses.settle(c.l.now)
@@ -19,17 +25,23 @@ func (c *conn) receive(b []byte) {
 	if err != nil {
 		c.fail(err)
 	}
-	if len(c.replies) > maxReplies {
+	if end != nil && end != io.EOF {
+		c.insecure(end)
+	}
+	if len(c.replies) > maxReplies || c.sec != nil && c.sec.wire.owed() > maxSealed {
 		c.l.log.Warn("client does not read what it asks for, dropping", "client", c.name())
 		c.kill()
 	}
 	// A full buffer means that more is waiting, and acks go before messages: they
 	// would be found older with every message sent.
-	if len(b) == readBytes {
+	if full && end == nil {
 		c.l.later(c)
 		return
 	}
 	c.pump()
+	if end == io.EOF {
+		c.hangUp()
+	}
 }
 
 // login implements receiver.

@@ -55,6 +55,8 @@ type Report struct {
 
 	// RejectedLogins are connections that got no session.
 	RejectedLogins uint64 `json:"rejected_logins"`
+	// FailedHandshakes are those that TLS did not even let that far.
+	FailedHandshakes uint64 `json:"failed_handshakes"`
 
 	hist *hdrhistogram.Histogram // of all clients, in nanoseconds; nil: no ack
 }
@@ -171,7 +173,8 @@ func (c *Counts) add(o *Counts) {
 
 // report is the state of things.
 func (l *loop) report() Report {
-	r := Report{Protocol: l.cfg.Protocol, Clients: []ClientReport{}, RejectedLogins: l.rejected}
+	r := Report{Protocol: l.cfg.Protocol, Clients: []ClientReport{}, RejectedLogins: l.rejected,
+		FailedHandshakes: l.failedHandshakes}
 	var all tally
 	for _, s := range l.sessions {
 		counts := s.counts(&all, l.count() == 0)

@@ -191,6 +191,7 @@ func (s *Server) Close() error {
 		_ = s.engine.Stop(ctx)
 		<-s.stopped
 		s.loop.watch.stop()
+		s.loop.handshakes.Wait()
 	})
 	<-s.stopped
 	return nil

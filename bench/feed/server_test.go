@@ -3,6 +3,7 @@ package feed
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -205,17 +206,17 @@ func TestListenFaults(t *testing.T) {
 // Every fault is named, by its flag.
 func TestConfigFaults(t *testing.T) {
 	_, err := New(Config{
-		Listen: "nowhere", Protocol: "ws", Count: -2, Duration: -1, Size: -1, Rate: -1, Clients: -1, Parts: 2000, Batch: -1,
+		Listen: "nowhere", Protocol: "tcp", Fragment: -1, TLS: &tls.Config{}, Count: -2, Duration: -1, Size: -1, Rate: -1, Clients: -1, Parts: 2000, Batch: -1,
 		Window: -1, Acks: []string{"all"}, Token: []byte("x"), Heartbeat: 1, IdleTimeout: -1, SessionTimeout: -1,
 		DrainTimeout: -1, Chaos: Chaos{Reset: 2, SplitMin: 2, SplitMax: 1, StallP: 0.5},
 	})
-	for _, flag := range []string{"listen", "protocol", "count", "duration", "size", "rate", "clients", "more", "batch", "window",
+	for _, flag := range []string{"listen", "protocol", "count", "duration", "size", "rate", "clients", "more", "fragment", "tls-cert", "batch", "window",
 		"acks", "token-file", "heartbeat", "idle-timeout", "session-timeout", "drain-timeout", "chaos"} {
 		if !strings.Contains(fmt.Sprint(err), "--"+flag+": ") {
 			t.Errorf("no fault of --%s in\n%v", flag, err)
 		}
 	}
-	if !strings.Contains(err.Error(), "fg, length, line") {
+	if !strings.Contains(err.Error(), "fg, length, line, ws") {
 		t.Errorf("the protocols are not named in\n%v", err)
 	}
 	for _, path := range []string{t.TempDir() + "/none", writeFile(t, "")} {
@@ -235,7 +236,7 @@ func TestReportJSON(t *testing.T) {
 	counts := `"acknowledged":0,"missing":0,"duplicate":0,"refused":0,"early":0,"unknown":0,"unsent":0,"resent":0,"connections":0,"protocol_errors":0,"seconds":0,"msgs_per_s":0,"mb_per_s":0,`
 	want := `{"protocol":"fg","clients":[{"client":"c","session":"s","sent":3,` + counts +
 		`"p50_us":1.5,"p99_us":0,"p999_us":0,"max_us":0}],"total":{"sent":0,` + counts +
-		`"p50_us":0,"p99_us":0,"p999_us":0,"max_us":0},"rejected_logins":0}`
+		`"p50_us":0,"p99_us":0,"p999_us":0,"max_us":0},"rejected_logins":0,"failed_handshakes":0}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -27,9 +27,10 @@ type source struct {
 }
 
 // synthetic makes payloads of size bytes each from printable characters, a few
-// thousand different ones when they are small.
-func synthetic(size int) source {
-	n := min(max(blockBytes/(size+16), 1), blockMessages)
+// thousand different ones when they are small. framing is about how much longer they
+// are on the wire.
+func synthetic(size, framing int) source {
+	n := min(max(blockBytes/(size+max(framing, 16)), 1), blockMessages)
 	all := make([]byte, 0, n*size)
 	src := source{payloads: make([][]byte, n)}
 	for i := range src.payloads {
@@ -103,7 +104,7 @@ func newStream(src source, proto protocol) (*stream, error) {
 	st := &stream{ends: make([]uint32, len(src.payloads))}
 	for i, payload := range src.payloads {
 		before := len(st.bytes)
-		st.bytes = proto.appendMessage(st.bytes, payload, src.end(i))
+		st.bytes = proto.appendMessage(st.bytes, i, payload, src.end(i))
 		if len(st.bytes) > 2*maxReplay {
 			return nil, errors.New("too long with its framing")
 		}

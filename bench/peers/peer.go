@@ -40,18 +40,27 @@ const (
 // read and all is acknowledged, and closes. first is the number of the first
 // message.
 func session(ctx context.Context, addr, name string, run func(c *net.TCPConn, first uint64, res *Result) error) (Result, error) {
-	var res Result
 	nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return res, fmt.Errorf("%s: %w", name, err)
+		return Result{}, fmt.Errorf("%s: %w", name, err)
 	}
 	c := nc.(*net.TCPConn)
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { abort(c) })()
+	return converse(ctx, c, name, func(first uint64, res *Result) error { return run(c, first, res) })
+}
 
+// duplex is a connection whose sending side can be ended.
+type duplex interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// converse is a session on a connection, from the login to the close.
+func converse(ctx context.Context, c duplex, name string, run func(first uint64, res *Result) error) (res Result, err error) {
 	first, err := login(c, name)
 	if err == nil {
-		err = run(c, first, &res)
+		err = run(first, &res)
 	}
 	if err == nil {
 		err = goodbye(c)
@@ -109,7 +118,7 @@ func readFrame(c net.Conn) (fg1.Header, error) {
 
 // goodbye closes so that no reset can destroy acks on their way: the server reads
 // them all before it closes.
-func goodbye(c *net.TCPConn) error {
+func goodbye(c duplex) error {
 	if _, err := c.Write(fg1.AppendFrame(nil, fg1.Bye, 0, fg1.CodeOK, 0, nil)); err != nil {
 		return err
 	}

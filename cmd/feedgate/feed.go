@@ -13,7 +13,7 @@ import (
 // feedCmd is the feed server: its flags are the fields of feed.Config.
 type feedCmd struct {
 	Listen   string  `placeholder:"ADDR" default:"127.0.0.1:7000" help:"HOST:PORT; port 0: a free one [${default}]."`
-	Protocol string  `placeholder:"NAME" default:"fg" help:"fg, line or length [${default}]."`
+	Protocol string  `placeholder:"NAME" default:"fg" help:"fg, line, length or ws [${default}]."`
 	Count    *int64  `placeholder:"N" help:"Messages per session; 0: endless [endless, or each line of --replay once]."`
 	Duration timeout `placeholder:"D" default:"0" help:"A session ends so long after it began, or at --count if that is sooner; 0: at --count only [${default}]."`
 	Size     size    `placeholder:"BYTES" default:"64" help:"Payload of a synthetic message [${default}]."`
@@ -21,6 +21,7 @@ type feedCmd struct {
 	Replay   string  `placeholder:"FILE" help:"Its lines are the messages; line sends them with their line ends."`
 	Clients  count   `placeholder:"N" default:"1" help:"Sessions to wait for before it may end [${default}]."`
 	More     count   `placeholder:"N" default:"1" help:"fg: frames a message is sent in [${default}]."`
+	Fragment count   `placeholder:"N" default:"1" help:"ws: frames a message is sent in; from 2 on, every 100th message has a PING within [${default}]."`
 	Batch    count   `placeholder:"N" help:"Most messages written at once [8192, 64 under --chaos]."`
 	Window   count   `placeholder:"N" default:"1048576" help:"Most unacked messages of a session [${default}]."`
 
@@ -31,7 +32,12 @@ type feedCmd struct {
 	Acks           []string `placeholder:"MODES" default:"each,range" help:"fg: ack modes offered [${default}]."`
 	IgnoreHelloSeq bool     `help:"fg: resume from the first ack that did not arrive, whatever HELLO says."`
 
-	Heartbeat      period `placeholder:"D" default:"5s" help:"fg: between PINGs, and asked of clients [${default}]."`
+	TLSCert     string `name:"tls-cert" placeholder:"FILE" help:"Serve TLS, with this certificate and its chain."`
+	TLSKey      string `name:"tls-key" placeholder:"FILE" help:"Its key."`
+	TLSClientCA string `name:"tls-client-ca" placeholder:"FILE" help:"Demand a client certificate that one of these authorities has signed."`
+	TLSMax      string `name:"tls-max" placeholder:"VERSION" help:"Highest version, 1.1, 1.2 or 1.3, for trying clients; the lowest is 1.2, with 1.1 it is 1.0 [1.3]."`
+
+	Heartbeat      period `placeholder:"D" default:"5s" help:"fg, ws: between PINGs; fg: asked of clients, too [${default}]."`
 	IdleTimeout    period `placeholder:"D" default:"25s" help:"Nothing received: the client is dead [${default}]."`
 	SessionTimeout period `placeholder:"D" default:"30s" help:"A session waits so long for its client [${default}]."`
 	DrainTimeout   period `placeholder:"D" default:"5s" help:"After SIGTERM or SIGINT, for acks to come [${default}]."`
@@ -50,10 +56,14 @@ Examples:
     feedgate feed --duration 10s --rate 100000
     feedgate feed --protocol line --replay sentences.log --rate 100
     feedgate feed --count 100000 --chaos reset=0.01,split=1-7 --seed 42
+    feedgate feed --protocol ws --fragment 3 --rate 1000
+    feedgate feed --tls-cert feed.pem --tls-key feed.key --tls-client-ca clients.pem
 
-A lost connection is no lost session: an fg client names its session when it comes back, with line and length the next client goes on with it. Both start at the first message that is not acknowledged.
+A lost connection is no lost session: an fg client names its session when it comes back, with line, length and ws the next client goes on with it. All start at the first message that is not acknowledged.
 
-Acks it takes: fg: ACK and ACKTO; line: A, the message's number on the connection, LF; length: u32be 10, u64be number, u16be code.
+Acks it takes: fg: ACK and ACKTO; line: A, the message's number on the connection, LF; length: u32be 10, u64be number, u16be code; ws: a message of A and the number.
+
+With ws any path will do, and the first subprotocol that is asked for is agreed to. A message is a text frame, one that is not UTF-8 a binary one.
 
 ` + feed.ChaosHelp + `
 
@@ -95,6 +105,8 @@ func (c *feedCmd) config(g *globals) (feed.Config, error) {
 		token, tokenErr = readToken(c.TokenFile)
 		err = errors.Join(err, tokenErr)
 	}
+	certified, tlsErr := feed.TLSFiles{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.TLSClientCA, Max: c.TLSMax}.Load()
+	err = errors.Join(err, tlsErr)
 	var count int64
 	if c.Count != nil {
 		count = *c.Count
@@ -114,11 +126,14 @@ func (c *feedCmd) config(g *globals) (feed.Config, error) {
 		Replay:   c.Replay,
 		Clients:  int(c.Clients),
 		Parts:    int(c.More),
+		Fragment: int(c.Fragment),
 		Batch:    int(c.Batch),
 		Window:   int(c.Window),
 
 		Chaos: chaos,
 		Seed:  c.Seed,
+
+		TLS: certified,
 
 		Token:          token,
 		Acks:           c.Acks,

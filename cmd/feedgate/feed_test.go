@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,9 +28,11 @@ func parseFeed(t *testing.T, args ...string) *feedCmd {
 
 // TestFeedConfig gives every flag a value of its own and sees where it ends up.
 func TestFeedConfig(t *testing.T) {
+	cert, key := feedCertificate(t)
 	c := parseFeed(t, "--listen=h:1", "--protocol=line", "--count=2", "--duration=13s", "--size=3KiB", "--rate=0.5", "--replay=f",
-		"--clients=4", "--more=5", "--batch=6", "--window=7", "--chaos=reset=0.25", "--seed=8",
+		"--clients=4", "--more=5", "--fragment=14", "--batch=6", "--window=7", "--chaos=reset=0.25", "--seed=8",
 		"--token-file="+file(t, "token", "s3cret\n"), "--acks=range", "--ignore-hello-seq",
+		"--tls-cert="+cert, "--tls-key="+key, "--tls-client-ca="+cert, "--tls-max=1.2",
 		"--heartbeat=9s", "--idle-timeout=10s", "--session-timeout=11s", "--drain-timeout=12s")
 	got, err := c.config(&globals{stderr: io.Discard})
 	if err != nil {
@@ -37,12 +40,16 @@ func TestFeedConfig(t *testing.T) {
 	}
 	want := feed.Config{
 		Listen: "h:1", Protocol: "line", Count: 2, Duration: 13 * time.Second, Size: 3 << 10, Rate: 0.5, Replay: "f",
-		Clients: 4, Parts: 5, Batch: 6, Window: 7, Chaos: feed.Chaos{Reset: 0.25}, Seed: 8,
+		Clients: 4, Parts: 5, Fragment: 14, Batch: 6, Window: 7, Chaos: feed.Chaos{Reset: 0.25}, Seed: 8,
 		Token: []byte("s3cret"), Acks: []string{"range"}, IgnoreHelloSeq: true,
 		Heartbeat: 9 * time.Second, IdleTimeout: 10 * time.Second, SessionTimeout: 11 * time.Second, DrainTimeout: 12 * time.Second,
 		Log: slog.Default(),
 	}
-	got.Log = want.Log
+	if c := got.TLS; c == nil || len(c.Certificates) != 1 || c.ClientCAs == nil || c.ClientAuth != tls.RequireAndVerifyClientCert ||
+		c.MinVersion != tls.VersionTLS12 || c.MaxVersion != tls.VersionTLS12 {
+		t.Errorf("TLS is %+v", c)
+	}
+	got.Log, want.TLS = want.Log, got.TLS
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("config\n%+v\nnot\n%+v", got, want)
 	}
@@ -62,8 +69,10 @@ func TestFeedConfig(t *testing.T) {
 // TestFeedUsage sees that every fault ends with status 2, and is said once.
 func TestFeedUsage(t *testing.T) {
 	for _, args := range [][]string{
-		{"--protocol=ws"}, {"--count=-1"}, {"--chaos=reset=2"}, {"--replay=/nonexistent/log"}, {"--rate=x"}, {"--size=0"}, {"--duration=-1s"},
+		{"--protocol=tcp"}, {"--count=-1"}, {"--chaos=reset=2"}, {"--replay=/nonexistent/log"}, {"--rate=x"}, {"--size=0"}, {"--duration=-1s"},
 		{"--more=2", "--protocol=line"}, {"--token-file=/nonexistent/token"},
+		{"--fragment=2"}, {"--fragment=2", "--protocol=line"}, {"--fragment=1000000", "--protocol=ws"}, {"--more=2", "--protocol=ws"},
+		{"--tls-cert=/nonexistent/cert", "--tls-key=/nonexistent/key"},
 		{"--listen=x", "--protocol=tcp", "--chaos=x,y", "--count=-1", "--acks=all"},
 	} {
 		var stderr strings.Builder
@@ -72,12 +81,32 @@ func TestFeedUsage(t *testing.T) {
 		}
 		for _, arg := range args {
 			flag, _, _ := strings.Cut(arg, "=")
-			if protocol := arg == "--protocol=line"; strings.Count(stderr.String(), "feedgate: "+flag+": ") == 0 != protocol {
+			if protocol := arg == "--protocol=line" || arg == "--protocol=ws"; strings.Count(stderr.String(), "feedgate: "+flag+": ") == 0 != protocol {
 				t.Errorf("%q: no fault of %s in\n%s", args, flag, stderr.String())
 			}
 		}
 		if strings.Count(stderr.String(), "--count: ") > 1 || !strings.HasSuffix(stderr.String(), "feedgate: see feedgate feed --help\n") {
 			t.Errorf("%q: standard error\n%s", args, stderr.String())
+		}
+	}
+}
+
+// TestFeedHints sees that a flag of another protocol names the one that it has, and
+// that TLS takes both of its flags.
+func TestFeedHints(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--fragment: only ws has it, choose --more":               {"--fragment=2"},
+		"--more: only fg has it, choose --fragment":               {"--more=2", "--protocol=ws"},
+		"--tls-key: missing; --tls-cert needs it":                 {"--tls-cert=x"},
+		"--tls-cert: missing; --tls-key needs it":                 {"--tls-key=x"},
+		"--tls-cert: missing; the other flags of TLS need it":     {"--tls-client-ca=x"},
+		"--tls-max: \"1.0\" is none of 1.1, 1.2, 1.3":             {"--tls-max=1.0"},
+		"--tls-client-ca: open /nonexistent/ca: no such file":     {"--tls-client-ca=/nonexistent/ca"},
+		"--protocol: \"tcp\" cannot be served, choose one of fg,": {"--protocol=tcp"},
+	} {
+		var stderr strings.Builder
+		if status := run(append([]string{"feed"}, args...), io.Discard, &stderr); status != exitUsage || !strings.Contains(stderr.String(), "feedgate: "+want) {
+			t.Errorf("%q: status %d, standard error\n%s", args, status, stderr.String())
 		}
 	}
 }

@@ -19,7 +19,9 @@ var runGroups = []kong.Group{
 	{Key: "acks", Title: "Acknowledgements:"},
 	{Key: "limits", Title: "Limits (SIZE is bytes, or KiB, MiB, GiB):"},
 	{Key: "connection", Title: "Connection (D is a duration such as 100ms, 5s, 1m30s):"},
-	{Key: "framing", Title: "Scheme tcp, any framed protocol:"},
+	{Key: "framing", Title: "Schemes tcp and ws, any framed protocol:"},
+	{Key: "ws", Title: "Scheme ws:"},
+	{Key: "tls", Title: "Schemes with TLS, fg+tls, tcp+tls, wss:"},
 	{Key: "process", Title: "Process:"},
 }
 
@@ -27,7 +29,7 @@ var runGroups = []kong.Group{
 // gateways of one process share. A field without a default of its own is left to
 // the gateway, whose default depends on the protocol or the machine.
 type runCmd struct {
-	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg or tcp. Further hosts are tried when one cannot be reached. Several URLs are several gateways with one sink and one admin address."`
+	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), with TLS fg+tls, tcp+tls, wss. Further hosts are tried when one cannot be reached. Several URLs are several gateways with one sink and one admin address."`
 
 	Workers    count  `group:"work" placeholder:"N" help:"Workers [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
@@ -56,11 +58,18 @@ type runCmd struct {
 	ClientName     string  `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
 	TokenFile      string  `group:"connection" placeholder:"FILE" help:"Secret for the login; no access for others."`
 
-	Frame             string `group:"framing" placeholder:"FRAMING" help:"line, delim:HEX, varint or length:..., above."`
+	Frame             string `group:"framing" placeholder:"FRAMING" help:"tcp: line, delim:HEX, varint or length:..., above."`
 	Hello             string `group:"framing" placeholder:"TEMPLATE" help:"Sent on connecting."`
 	AckTemplate       string `group:"framing" placeholder:"TEMPLATE" help:"Sent for each message [nothing]."`
 	HeartbeatTemplate string `group:"framing" placeholder:"TEMPLATE" help:"Sent every --heartbeat [nothing]."`
 	IgnorePrefix      string `group:"framing" placeholder:"BYTES" help:"Such messages are signs of life only."`
+	Assemble          string `group:"framing" placeholder:"SPEC" help:"json:ID,COMPLETE,DATA: join chunked requests, above."`
+
+	WSHeader      []string `name:"ws-header" group:"ws" sep:"none" placeholder:"'NAME: VALUE'" help:"Sent with the handshake; may be repeated."`
+	WSSubprotocol string   `name:"ws-subprotocol" group:"ws" placeholder:"NAME" help:"Asked for; the server must agree to it."`
+	WSOrigin      string   `name:"ws-origin" group:"ws" placeholder:"ORIGIN" help:"Origin header of the handshake."`
+
+	tlsFlags
 
 	ExitOnClose  bool     `group:"process" help:"Exit 0 once the server has closed and all is acked."`
 	DrainTimeout period   `group:"process" placeholder:"D" default:"10s" help:"After SIGTERM or SIGINT, to finish in [${default}]."`
@@ -81,6 +90,8 @@ Examples:
     feedgate run fg://a:7000,b:7000 --sink file:in.log --state in.state
     feedgate run tcp://gps:2000 --frame line --sink stdout: --exit-on-close
     feedgate run tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}'
+    feedgate run wss://feed.example/stream --ack-template 'A{n}' --ws-subprotocol feed.v1
+    feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key
     feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
 
 Sinks: discard: counts; spin:500ns burns time; stdout: and file:PATH write a message and LF; exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out).
@@ -88,6 +99,10 @@ Sinks: discard: counts; spin:500ns burns time; stdout: and file:PATH write a mes
 Framings: line; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
 
 Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {token} {{, numbers also as {n:u64be} and the like.
+
+Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.
+
+TLS: 1.2 at least; the server's certificate and name are always checked. SIGHUP reads the files again, for connections made from then on.
 
 Defaults are in brackets. Each flag is also a variable, FEEDGATE_IN_FLIGHT for --in-flight, and a key of the --config file; the flag beats the variable, which beats the file.
 
@@ -119,12 +134,13 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 	}
 	c.Maxprocs.set(log) // before the gateways, whose workers default to it
 
-	token, err := c.check()
+	secrets, err := c.check()
 	if err != nil {
 		return err
 	}
+	defer c.reloadOnHangup(secrets.tls, log)()
 	u := &upstreams{log: log}
-	if err := c.open(u, token, g); err != nil {
+	if err := c.open(u, secrets, g); err != nil {
 		return errors.Join(err, u.close())
 	}
 	return u.run(ctx, g.abort)
@@ -133,7 +149,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 // open fills in u, also when it fails halfway. The admin address comes first: a
 // second process that is started by mistake must find it in use before it touches
 // the first one's files.
-func (c *runCmd) open(u *upstreams, token []byte, g *globals) (err error) {
+func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
 	if u.admin, err = listenAdmin(c.Admin, u.log); err != nil {
 		return err
 	}
@@ -150,7 +166,7 @@ func (c *runCmd) open(u *upstreams, token []byte, g *globals) (err error) {
 			return err
 		}
 	}
-	u.gateways, err = c.gateways(u, token)
+	u.gateways, err = c.gateways(u, secrets)
 	return err
 }
 
@@ -175,10 +191,10 @@ func (c *runCmd) sinkConfig(g *globals, log *slog.Logger) sink.Config {
 }
 
 // gateways makes a gateway for each URL.
-func (c *runCmd) gateways(u *upstreams, token []byte) ([]*gateway.Gateway, error) {
+func (c *runCmd) gateways(u *upstreams, secrets secrets) ([]*gateway.Gateway, error) {
 	var all []*gateway.Gateway
 	for _, url := range c.URL {
-		cfg := c.config(url, token, u.log)
+		cfg := c.config(url, secrets, u.log)
 		cfg.Sink, cfg.DeadLetters, cfg.State = u.sink, u.deadLetters, u.state
 		gw, err := gateway.New(cfg)
 		if err != nil {

@@ -52,6 +52,14 @@ var runFlags = []struct {
 	{"ack-template", "A{n}", nil, "AckTemplate", "A{n}"},
 	{"heartbeat-template", "PING", nil, "HeartbeatTemplate", "PING"},
 	{"ignore-prefix", "PONG", nil, "IgnorePrefix", "PONG"},
+	{"assemble", "json:i,c,d", nil, "Assemble", "json:i,c,d"},
+	{"ws-header", "A: b, c", nil, "WSHeaders", []string{"A: b, c"}},
+	{"ws-subprotocol", "feed", nil, "WSSubprotocol", "feed"},
+	{"ws-origin", "http://a", nil, "WSOrigin", "http://a"},
+	{"tls-ca", "", []string{"missing"}, "", nil},
+	{"tls-cert", "", []string{"missing"}, "", nil},
+	{"tls-key", "", []string{"missing"}, "", nil},
+	{"tls-server-name", "feed.example", nil, "", nil},
 	{"exit-on-close", "true", []string{"maybe"}, "ExitOnClose", true},
 	{"drain-timeout", "19s", []string{"0"}, "DrainTimeout", 19 * time.Second},
 	{"state", "in.state", nil, "", nil},
@@ -93,14 +101,14 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	c, _ := mustParseRun(t, args...)
-	if got := c.config("fg://a:1", []byte("secret"), log); !reflect.DeepEqual(got, want) {
+	if got := c.config("fg://a:1", secrets{token: []byte("secret")}, log); !reflect.DeepEqual(got, want) {
 		t.Errorf("config\n%+v\nnot\n%+v", got, want)
 	}
 
 	set := reflect.ValueOf(want)
 	for i := range set.NumField() {
 		name := set.Type().Field(i).Name
-		if opened := name == "Sink" || name == "DeadLetters" || name == "State"; set.Field(i).IsZero() && !opened {
+		if opened := name == "Sink" || name == "DeadLetters" || name == "State" || name == "TLS"; set.Field(i).IsZero() && !opened {
 			t.Errorf("no flag sets %s", name)
 		}
 	}
@@ -110,7 +118,7 @@ func TestConfig(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	for _, url := range []string{"fg://a:1", "tcp://a:1"} {
 		c, _ := mustParseRun(t)
-		got, want := c.config(url, nil, nil), gateway.Config{URL: url}
+		got, want := c.config(url, secrets{}, nil), gateway.Config{URL: url}
 		if strings.HasPrefix(url, "tcp") {
 			got.Frame, want.Frame = "line", "line"
 		}
@@ -119,13 +127,14 @@ func TestDefaults(t *testing.T) {
 			if err := cfg.Validate(); err != nil {
 				t.Fatal(err)
 			}
+			cfg.TLS = nil // made anew each time
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("config\n%+v\nnot\n%+v", got, want)
 		}
 	}
 	c, _ := mustParseRun(t, "--idle-timeout=0")
-	if got := c.config("fg://a:1", nil, nil).IdleTimeout; got != gateway.NoTimeout {
+	if got := c.config("fg://a:1", secrets{}, nil).IdleTimeout; got != gateway.NoTimeout {
 		t.Errorf("idle timeout 0 is %v", got)
 	}
 }

@@ -13,14 +13,22 @@ import (
 	"feedgate/worker"
 )
 
+// secrets are what the gateways of one process prove who they are with.
+type secrets struct {
+	token []byte
+	tls   *gateway.TLS
+}
+
 // check looks for the faults of the command line that can be seen before
-// anything is opened, and returns the token.
-func (c *runCmd) check() (token []byte, err error) {
+// anything is opened, and returns the secrets.
+func (c *runCmd) check() (s secrets, err error) {
 	var faults []error
 	if c.TokenFile != "" {
-		token, err = readToken(c.TokenFile)
+		s.token, err = readToken(c.TokenFile)
 		faults = append(faults, err)
 	}
+	s.tls, err = c.load()
+	faults = append(faults, err)
 	faults = append(faults, checkAddress(c.Admin))
 	if path, ok := strings.CutPrefix(c.DeadLetter, "file:"); c.DeadLetter != "" && (!ok || path == "") {
 		faults = append(faults, fmt.Errorf("--dead-letter: %q is not file:PATH", c.DeadLetter))
@@ -31,14 +39,14 @@ func (c *runCmd) check() (token []byte, err error) {
 		if c.State != "" && slices.Contains(c.URL[:i], url) {
 			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", admin.Label(url)))
 		}
-		cfg := c.config(url, token, nil)
+		cfg := c.config(url, s, nil)
 		cfg.Sink = worker.Each(nil) // the real one is not open yet
 		faults = append(faults, at(admin.Label(url), cfg.Validate()))
 	}
 	if err := errors.Join(faults...); err != nil {
-		return nil, usageError{err}
+		return secrets{}, usageError{err}
 	}
-	return token, nil
+	return s, nil
 }
 
 // at puts an upstream in front of those lines of an error that name no flag.
@@ -56,7 +64,7 @@ func at(label string, err error) error {
 }
 
 // config is the gateway.Config for one URL.
-func (c *runCmd) config(url string, token []byte, log *slog.Logger) gateway.Config {
+func (c *runCmd) config(url string, s secrets, log *slog.Logger) gateway.Config {
 	idle := time.Duration(c.IdleTimeout)
 	if idle == 0 {
 		idle = gateway.NoTimeout
@@ -92,13 +100,19 @@ func (c *runCmd) config(url string, token []byte, log *slog.Logger) gateway.Conf
 
 		ExitOnClose: c.ExitOnClose,
 		ClientName:  c.ClientName,
-		Token:       token,
+		Token:       s.token,
+		TLS:         s.tls,
 
 		Frame:             c.Frame,
 		Hello:             c.Hello,
 		AckTemplate:       c.AckTemplate,
 		HeartbeatTemplate: c.HeartbeatTemplate,
 		IgnorePrefix:      c.IgnorePrefix,
+		Assemble:          c.Assemble,
+
+		WSHeaders:     c.WSHeader,
+		WSSubprotocol: c.WSSubprotocol,
+		WSOrigin:      c.WSOrigin,
 
 		Log: log,
 	}

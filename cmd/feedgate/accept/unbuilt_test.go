@@ -9,10 +9,7 @@ import (
 // help that will tell of each, and a word of it. Their tests are skipped by name,
 // and fail once the command has what is listed here, so that the list shrinks.
 var unbuilt = map[string]struct{ command, word string }{
-	"assemble": {"run --help", "--assemble"},
-	"nsq":      {"run --help", "--nsqlookupd"},
-	"tls":      {"run --help", "--tls-ca"},
-	"ws":       {"run --help", "--ws-header"},
+	"nsq": {"run --help", "--nsqlookupd"},
 }
 
 // needs skips a test whose part of the contract is not built.

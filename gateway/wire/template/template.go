@@ -46,6 +46,19 @@ const (
 // NeedsMessage reports whether Append takes bytes from the message.
 func (t *Template) NeedsMessage() bool { return t.message }
 
+// AppendCounting is Append for a template of which the next ack differs in one decimal
+// number only, and says where in dst its first and last digit are; otherwise it
+// appends nothing and last is less than first.
+func (t *Template) AppendCounting(dst []byte, n uint64, code uint16) (out []byte, first, last int) {
+	if t.run < 0 || t.parts[t.run].form != decimal {
+		return dst, 0, -1
+	}
+	dst = appendParts(dst, t.parts[:t.run], n, code, nil)
+	first = len(dst)
+	dst = decimal.append(dst, n)
+	return appendParts(dst, t.parts[t.run+1:], n, code, nil), first, len(dst) - 1
+}
+
 // HasCode reports whether the template has {code}. One without is not meant for
 // refused messages.
 func (t *Template) HasCode() bool { return t.code }

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// feedCertificate writes a certificate that is its own authority, for a server at
+// 127.0.0.1 and for a client, and its key.
+func feedCertificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &pair.PublicKey, pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file(t, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))),
+		file(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})))
+}
+
+// TestFeedTLS serves a client that shows a certificate.
+func TestFeedTLS(t *testing.T) {
+	cert, key := feedCertificate(t)
+	p, nc := feedProcess(t, "--count=1", "--tls-cert="+cert, "--tls-key="+key, "--tls-client-ca="+cert)
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(pair.Leaf)
+	secure := tls.Client(nc, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", Certificates: []tls.Certificate{pair}})
+	if text, err := io.ReadAll(secure); err != nil || len(text) != 65 {
+		t.Fatalf("%q, %v", text, err)
+	}
+	fmt.Fprint(secure, "A1\n")
+	secure.Close()
+	if status := p.status(); status != exitOK {
+		t.Errorf("status %d", status)
+	}
+	if r := p.feedReport(); r.Total.Acknowledged != 1 {
+		t.Errorf("report %+v", r)
+	}
+}
+
+// TestFeedWS serves a WebSocket client a message in two frames.
+func TestFeedWS(t *testing.T) {
+	p, nc := feedProcess(t, "--protocol=ws", "--count=1", "--size=4", "--fragment=2")
+	fmt.Fprint(nc, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	r := bufio.NewReader(nc)
+	res, err := http.ReadResponse(r, nil)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	want := []byte{0x01, 2, 0, 0, 0x89, 7, 'b', 'e', 't', 'w', 'e', 'e', 'n', 0x80, 2, 0, 0}
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(r, got); err != nil {
+		t.Fatal(err)
+	}
+	copy(want[2:4], got[2:])
+	copy(want[15:], got[15:])
+	if !bytes.Equal(got, want) {
+		t.Errorf("frames are % x, not % x", got, want)
+	}
+	nc.Write([]byte{0x81, 0x82, 0, 0, 0, 0, 'A', '1'})
+	if n, err := io.ReadFull(r, got[:4]); err != nil || !bytes.Equal(got[:n], []byte{0x88, 2, 3, 232}) {
+		t.Errorf("goodbye is % x, %v", got[:n], err)
+	}
+	nc.Write([]byte{0x88, 0x80, 0, 0, 0, 0})
+	if status := p.status(); status != exitOK {
+		t.Errorf("status %d", status)
+	}
+	if r := p.feedReport(); r.Protocol != "ws" || r.Total.Acknowledged != 1 {
+		t.Errorf("report %+v", r)
+	}
+}

@@ -1,0 +1,87 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/assemble"
+	"feedgate/gateway/wire/fg1"
+	"feedgate/gateway/wire/stream"
+	"feedgate/gateway/wire/ws"
+)
+
+// protocol makes the scheme's protocol from the configuration.
+func (u upstream) protocol(c *Config) (wire.Protocol, error) {
+	if err := u.checkFlags(c); err != nil {
+		return nil, err
+	}
+	idle := c.IdleTimeout
+	if idle == NoTimeout {
+		idle = 0
+	}
+	p, err := u.framed(c, idle)
+	if c.Assemble == "" || err != nil {
+		return p, err
+	}
+	if c.Ack == "ordered" {
+		return nil, errors.New("--assemble: does not go with --ack ordered")
+	}
+	return assemble.New(p, assemble.Config{
+		Spec: c.Assemble, MaxMessage: c.MaxMessage, Memory: c.Memory / 2, IdleTimeout: idle,
+	})
+}
+
+// checkFlags refuses what belongs to another scheme.
+func (u upstream) checkFlags(c *Config) error {
+	var faults []error
+	goesWith := func(kinds string, allowed bool, flags ...[2]string) {
+		for _, f := range flags {
+			if f[1] != "" && !allowed {
+				faults = append(faults, fmt.Errorf("%s: goes with %s, not with %s://", f[0], kinds, u.scheme))
+			}
+		}
+	}
+	headers := ""
+	if len(c.WSHeaders) > 0 {
+		headers = c.WSHeaders[0]
+	}
+	goesWith("tcp://", u.kind == "tcp", [2]string{"--frame", c.Frame})
+	goesWith("tcp:// and ws://", u.kind != "fg",
+		[2]string{"--hello", c.Hello}, [2]string{"--ack-template", c.AckTemplate},
+		[2]string{"--heartbeat-template", c.HeartbeatTemplate}, [2]string{"--ignore-prefix", c.IgnorePrefix},
+		[2]string{"--assemble", c.Assemble})
+	goesWith("ws://", u.kind == "ws",
+		[2]string{"--ws-header", headers}, [2]string{"--ws-subprotocol", c.WSSubprotocol}, [2]string{"--ws-origin", c.WSOrigin})
+	if u.kind == "tcp" && c.Frame == "" {
+		faults = append(faults, fmt.Errorf("--frame: %s:// needs one of line, delim:HEX, length:..., varint", u.scheme))
+	}
+	return errors.Join(faults...)
+}
+
+// framed is the protocol without --assemble; idle is --idle-timeout, 0 for none.
+func (u upstream) framed(c *Config, idle time.Duration) (wire.Protocol, error) {
+	switch u.kind {
+	case "fg":
+		return fg1.New(fg1.Config{MaxMessage: c.MaxMessage, Heartbeat: c.Heartbeat}), nil
+	case "ws":
+		span := c.InFlight + decodeBatch
+		if c.Assemble != "" {
+			span = 0 // the parts of open requests have numbers too
+		}
+		return ws.New(ws.Config{
+			InFlight: span,
+			Path:     u.target, DefaultPort: u.port,
+			Headers: c.WSHeaders, Subprotocol: c.WSSubprotocol, Origin: c.WSOrigin,
+			Hello: c.Hello, AckTemplate: c.AckTemplate,
+			HeartbeatTemplate: c.HeartbeatTemplate, IgnorePrefix: c.IgnorePrefix,
+			Heartbeat: c.Heartbeat, MaxMessage: c.MaxMessage, IdleTimeout: idle,
+		})
+	}
+	return stream.New(stream.Config{
+		Frame: c.Frame, Hello: c.Hello, AckTemplate: c.AckTemplate,
+		HeartbeatTemplate: c.HeartbeatTemplate, IgnorePrefix: c.IgnorePrefix,
+		Heartbeat: c.Heartbeat, MaxMessage: c.MaxMessage,
+	})
+}

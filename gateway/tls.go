@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+)
+
+// TLSConfig names the files of the schemes with TLS. There is no way to turn off that
+// the server's certificate and name are checked.
+type TLSConfig struct {
+	CA         string // file of PEM certificates to trust instead of the system's
+	Cert, Key  string // files of the client certificate and its key; both or none
+	ServerName string // what the certificate must be for; empty: the host of the URL
+}
+
+// TLS is a client's certificates and whom it trusts. Several gateways share one. Any
+// goroutine may call its methods.
+type TLS struct {
+	files   TLSConfig
+	current atomic.Pointer[tls.Config]
+}
+
+// LoadTLS reads the files. Its errors name the flags.
+func LoadTLS(files TLSConfig) (*TLS, error) {
+	t := &TLS{files: files}
+	return t, t.Reload()
+}
+
+// Reload reads the files again; connections made from then on use what they hold. On an
+// error all stays as it was.
+func (t *TLS) Reload() error {
+	cfg := &tls.Config{
+		MinVersion:                  tls.VersionTLS12,
+		ServerName:                  t.files.ServerName,
+		DynamicRecordSizingDisabled: true,
+	}
+	var faults []error
+	if t.files.CA != "" {
+		pem, err := os.ReadFile(t.files.CA)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("--tls-ca: %w", err))
+		} else if cfg.RootCAs = x509.NewCertPool(); !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			faults = append(faults, fmt.Errorf("--tls-ca: no PEM certificate in %s", t.files.CA))
+		}
+	}
+	switch {
+	case t.files.Cert == "" && t.files.Key == "":
+	case t.files.Key == "":
+		faults = append(faults, errors.New("--tls-key: missing; --tls-cert needs it"))
+	case t.files.Cert == "":
+		faults = append(faults, errors.New("--tls-cert: missing; --tls-key needs it"))
+	default:
+		pair, err := tls.LoadX509KeyPair(t.files.Cert, t.files.Key)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("--tls-cert, --tls-key: %w", err))
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	t.current.Store(cfg)
+	return nil
+}
+
+// systemTLS trusts whom the system trusts.
+func systemTLS() *TLS {
+	t, err := LoadTLS(TLSConfig{})
+	if err != nil {
+		panic("gateway: " + err.Error()) // there is no file to fail on
+	}
+	return t
+}
+
+// client is the configuration for one connection.
+func (t *TLS) client(host string, protocols []string) *tls.Config {
+	cfg := t.current.Load().Clone()
+	cfg.NextProtos = protocols
+	if cfg.ServerName == "" {
+		cfg.ServerName = host
+	}
+	return cfg
+}
+
+// tlsError is a fault of TLS itself, not of the connection below.
+type tlsError struct{ error }
+
+func (e tlsError) Unwrap() error { return e.error }
+
+// asTLS tells faults of TLS from those of the connection, and says what may help.
+// asked: the server asked for a certificate and we had none.
+func asTLS(err error, asked bool) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	if hint := tlsHint(err, asked); hint != "" {
+		err = fmt.Errorf("%w; %s", err, hint)
+	}
+	return tlsError{err}
+}
+
+func tlsHint(err error, asked bool) string {
+	var (
+		unknown x509.UnknownAuthorityError
+		name    x509.HostnameError
+		alert   *net.OpError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "see --tls-ca"
+	case errors.As(err, &name):
+		return "see --tls-server-name"
+	case asked && errors.As(err, &alert) && alert.Op == "remote error":
+		return "the server asked for a client certificate, see --tls-cert"
+	}
+	return ""
+}

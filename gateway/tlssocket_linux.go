@@ -1,0 +1,238 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// recordSize is the most plaintext of one TLS record, RFC 8446, section 5.1.
+const recordSize = 16 << 10
+
+// errCutShort is the end of the stream without the peer's close_notify, which an
+// attacker could have made: RFC 8446, section 6.1.
+var errCutShort = errors.New("the connection ended without close_notify")
+
+// tlsSocket is a transport with TLS over a socket. As with socket, one goroutine uses
+// it and no call blocks: crypto/tls reads from the socket through pipe, and what it
+// writes waits in pipe until the kernel takes it.
+//
+// Bytes count as sent when the kernel has taken the whole record that they are in. So a
+// record that it took in part is kept, and its plaintext, which the caller comes with
+// again, is passed over by then.
+type tlsSocket struct {
+	*socket
+	conn   *tls.Conn
+	pipe   *tlsPipe
+	sealed int // plaintext in the record that pipe keeps
+	plain  []byte
+	closed bool // close_notify was written
+	asked  bool // the server asked for a certificate and we have none
+	behind bool // conn has an error or an end to tell, behind what recv returned
+}
+
+// secure makes a TLS connection of conn, which it closes on an error. cfg becomes its
+// own.
+func secure(ctx context.Context, conn *net.TCPConn, cfg *tls.Config) (*tlsSocket, error) {
+	pipe := &tlsPipe{Conn: conn}
+	s := &tlsSocket{pipe: pipe, plain: make([]byte, 0, recordSize)}
+	if len(cfg.Certificates) == 0 {
+		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			s.asked = true
+			return new(tls.Certificate), nil
+		}
+	}
+	s.conn = tls.Client(pipe, cfg)
+	if err := s.conn.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, asTLS(err, s.asked)
+	}
+	fd, err := takeSocket(conn)
+	if err != nil {
+		return nil, err
+	}
+	s.socket = newSocket(fd)
+	pipe.Conn, pipe.sock = nil, s.socket
+	return s, nil
+}
+
+// recv fills b with what has come, record by record.
+func (s *tlsSocket) recv(b []byte) (int, error) {
+	n := 0
+	s.behind = false
+	for n < len(b) {
+		k, err := s.conn.Read(b[n:])
+		n += k
+		if err == nil {
+			continue
+		}
+		// A KeyUpdate is answered from within Read.
+		if flushErr := s.pipe.flush(); flushErr != nil && !wouldBlock(flushErr) && n == 0 {
+			return 0, flushErr
+		}
+		switch {
+		case errors.Is(err, errNotReady):
+			if n == 0 {
+				return 0, unix.EAGAIN
+			}
+			return n, nil
+		case n > 0:
+			s.behind = true
+			return n, nil
+		case err == io.EOF && s.pipe.ended:
+			return 0, errCutShort
+		case err == io.EOF:
+			return 0, nil
+		default:
+			return 0, asTLS(err, s.asked)
+		}
+	}
+	return n, nil
+}
+
+// more reports whether recv has something to tell though no edge will come.
+func (s *tlsSocket) more() bool { return s.behind }
+
+// send encrypts msgs, a record at a time, as long as the kernel takes the records.
+func (s *tlsSocket) send(msgs [][]byte) (int, error) {
+	if err := s.pipe.flush(); err != nil {
+		return 0, err
+	}
+	sent, skip := s.sealed, s.sealed
+	s.sealed = 0
+	for {
+		for len(msgs) > 0 && skip >= len(msgs[0]) {
+			skip -= len(msgs[0])
+			msgs = msgs[1:]
+		}
+		if len(msgs) == 0 {
+			return sent, nil
+		}
+		record := s.gather(msgs, skip)
+		if _, err := s.conn.Write(record); err != nil {
+			return sent, asTLS(err, s.asked)
+		}
+		if err := s.pipe.flush(); err != nil {
+			s.sealed = len(record)
+			if sent > 0 && wouldBlock(err) {
+				return sent, nil
+			}
+			return sent, err
+		}
+		sent += len(record)
+		skip += len(record)
+	}
+}
+
+// gather is the plaintext of the next record, from byte skip of msgs on; good until it
+// is called again.
+func (s *tlsSocket) gather(msgs [][]byte, skip int) []byte {
+	if m := msgs[0][skip:]; len(m) >= recordSize {
+		return m[:recordSize]
+	}
+	s.plain = s.plain[:0]
+	for _, m := range msgs {
+		m = m[skip:]
+		skip = 0
+		s.plain = append(s.plain, m[:min(len(m), recordSize-len(s.plain))]...)
+		if len(s.plain) == recordSize {
+			break
+		}
+	}
+	return s.plain
+}
+
+// closeSend sends close_notify and ends our sending side. EAGAIN: call it again when
+// the socket is writable.
+func (s *tlsSocket) closeSend() error {
+	if !s.closed {
+		s.closed = true
+		if err := s.conn.CloseWrite(); err != nil {
+			return asTLS(err, s.asked)
+		}
+	}
+	if err := s.pipe.flush(); err != nil {
+		return err
+	}
+	return s.socket.closeSend()
+}
+
+// unsent counts encrypted bytes, which are more than they stand for.
+func (s *tlsSocket) unsent() int { return s.socket.unsent() + s.pipe.kept() }
+
+func (s *tlsSocket) unacked() int { return s.socket.unacked() + s.pipe.kept() }
+
+// tlsPipe is what crypto/tls takes for its connection: a real one during the handshake,
+// then the non-blocking socket. A temporary error from Read leaves tls.Conn usable;
+// Write must not fail, and keeps what the kernel does not take.
+type tlsPipe struct {
+	net.Conn // of the handshake; nil afterwards
+	sock     *socket
+	out      []byte // encrypted bytes; those from head on were not taken by the kernel
+	head     int
+	ended    bool // the peer's end of stream was read
+	one      [1][]byte
+}
+
+func (p *tlsPipe) Read(b []byte) (int, error) {
+	if p.Conn != nil {
+		return p.Conn.Read(b)
+	}
+	n, err := p.sock.recv(b)
+	switch {
+	case err != nil && wouldBlock(err):
+		return 0, errNotReady
+	case err != nil:
+		return 0, err
+	case n == 0:
+		p.ended = true
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (p *tlsPipe) Write(b []byte) (int, error) {
+	if p.Conn != nil {
+		return p.Conn.Write(b)
+	}
+	p.out = append(p.out, b...)
+	return len(b), nil
+}
+
+// SetWriteDeadline is called by tls.Conn around its close_notify.
+func (p *tlsPipe) SetWriteDeadline(t time.Time) error {
+	if p.Conn != nil {
+		return p.Conn.SetWriteDeadline(t)
+	}
+	return nil
+}
+
+func (p *tlsPipe) kept() int { return len(p.out) - p.head }
+
+// flush hands the kernel what it takes; EAGAIN when something is left.
+func (p *tlsPipe) flush() error {
+	for p.kept() > 0 {
+		p.one[0] = p.out[p.head:]
+		n, err := p.sock.send(p.one[:])
+		if err != nil {
+			return err
+		}
+		p.head += n
+	}
+	p.out, p.head = p.out[:0], 0
+	return nil
+}
+
+// errNotReady is a temporary net.Error: there is nothing to read at the moment.
+var errNotReady net.Error = notReady{}
+
+type notReady struct{}
+
+func (notReady) Error() string   { return "nothing to read" }
+func (notReady) Timeout() bool   { return true }
+func (notReady) Temporary() bool { return true }

@@ -1,0 +1,133 @@
+// Package assemble joins the parts of chunked requests (--assemble), which come as
+// messages of another protocol: JSON objects with an ID, of which the last says that
+// the request is complete. It stands between that protocol and the loop, which sees
+// whole requests only.
+package assemble
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// Config is what requests look like, and what they may take up.
+type Config struct {
+	// Spec is json:ID,COMPLETE,DATA with the names of three top-level members.
+	// They may hold the escapes of worker.Unescape, \x2c for a comma.
+	Spec string
+
+	// MaxMessage bounds a joined request, in bytes; 1 to 1 GiB.
+	MaxMessage int64
+
+	// Memory bounds what the open requests of a connection hold together, in bytes:
+	// their joined data as it stands in JSON, their IDs, and the last part of each
+	// without its data. Not counted is what their slices have in reserve.
+	Memory int64
+
+	// IdleTimeout is how long a request waits for its next part, or up to a quarter
+	// longer. 0, or negative: for ever.
+	IdleTimeout time.Duration
+}
+
+const (
+	// maxOpen is how many requests of a connection may be open.
+	maxOpen = 1024
+	// maxRefused is how many refused requests are remembered while further parts
+	// of them may come. A part of one that is forgotten begins a new request.
+	maxRefused = 16 * maxOpen
+	// maxMessage keeps a joined request within the 32 bits of wire.Msg.
+	maxMessage = 1 << 30
+	// leastPeriod is the least time between two looks at the timeouts.
+	leastPeriod = 10 * time.Millisecond
+)
+
+// New makes a protocol that hands out the whole requests of inner. An error names
+// the flags at fault, all of them.
+func New(inner wire.Protocol, cfg Config) (wire.Protocol, error) {
+	var faults []error
+	p := &protocol{
+		Protocol: inner, maxMessage: int(cfg.MaxMessage), memory: cfg.Memory,
+		idle: max(cfg.IdleTimeout, 0),
+	}
+	if inner.Traits().Sequenced {
+		faults = append(faults, errors.New("--assemble: goes with tcp:// and ws:// only; fg:// has parts of its own"))
+	}
+	names, err := parseSpec(cfg.Spec)
+	if err != nil {
+		faults = append(faults, fmt.Errorf("--assemble: %q: %w", cfg.Spec, err))
+	}
+	p.names = names
+	if cfg.MaxMessage < 1 || cfg.MaxMessage > maxMessage {
+		faults = append(faults, fmt.Errorf("--max-message: %d is not from 1 to %d", cfg.MaxMessage, maxMessage))
+	}
+	if cfg.Memory < 1 {
+		faults = append(faults, fmt.Errorf("--memory: --assemble gets %d bytes of it", cfg.Memory))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	name, err := json.Marshal(string(names[nameData]))
+	if err != nil {
+		return nil, fmt.Errorf("--assemble: %w", err)
+	}
+	p.member = append(append([]byte{','}, name...), `:"`...)
+	return p, nil
+}
+
+// The names of the members.
+const (
+	nameID = iota
+	nameComplete
+	nameData
+	names
+)
+
+var errSpec = errors.New("want json:ID,COMPLETE,DATA, the names of three fields")
+
+func parseSpec(spec string) ([][]byte, error) {
+	list, ok := strings.CutPrefix(spec, "json:")
+	fields := strings.Split(list, ",")
+	if !ok || len(fields) != names {
+		return nil, errSpec
+	}
+	parsed := make([][]byte, names)
+	for i, field := range fields {
+		name, err := worker.Unescape(field)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(name) == 0:
+			return nil, fmt.Errorf("a name is missing: %w", errSpec)
+		case !utf8.Valid(name):
+			return nil, errors.New("a name is not UTF-8")
+		}
+		for _, other := range parsed[:i] {
+			if string(other) == string(name) {
+				return nil, fmt.Errorf("%q is named twice", name)
+			}
+		}
+		parsed[i] = name
+	}
+	return parsed, nil
+}
+
+// protocol is the inner one, but for its connections. It is immutable.
+type protocol struct {
+	wire.Protocol
+
+	names      [][]byte
+	member     []byte // begins DATA behind another member: ,"DATA":"
+	maxMessage int
+	memory     int64
+	idle       time.Duration // 0: for ever
+}
+
+func (p *protocol) NewConn() wire.Conn {
+	return &conn{Conn: p.Protocol.NewConn(), p: p, table: newTable(p)}
+}

@@ -1,0 +1,272 @@
+package assemble
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/wiretest"
+	"feedgate/worker"
+)
+
+// driven is a Conn that the test can look into.
+type driven struct {
+	*wiretest.Driver
+	conn *conn
+	t    *testing.T
+	seen int // messages
+}
+
+func drive(t *testing.T, cfg Config) *driven {
+	c := mustNew(t, lines(t, ""), cfg).NewConn().(*conn)
+	return &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64}), c, t, 0}
+}
+
+// feed feeds one message and returns what came of it.
+func (d *driven) feed(format string, args ...any) string {
+	d.t.Helper()
+	ignored := d.Ignored
+	if err := d.Feed(fmt.Appendf(nil, format+"\n", args...)); err != nil {
+		d.t.Fatal(err)
+	}
+	d.check()
+	r := wiretest.Result{Msgs: d.Msgs[d.seen:], Ignored: d.Ignored - ignored}
+	d.seen = len(d.Msgs)
+	return told(r)
+}
+
+// want feeds one message and checks what came of it.
+func (d *driven) want(want, format string, args ...any) {
+	d.t.Helper()
+	if got := d.feed(format, args...); got != want {
+		d.t.Fatalf("after %d messages: got %s, want %s", d.seen, got, want)
+	}
+}
+
+// check checks the invariants of the table.
+func (d *driven) check() {
+	d.t.Helper()
+	tab := &d.conn.table
+	var held int64
+	count := map[*queue]int{}
+	for key, r := range tab.byKey {
+		if r.key != key || (r.queue == &tab.refused) != r.refused || r.queue != &tab.open && r.queue != &tab.refused {
+			d.t.Fatalf("request %+v", r)
+		}
+		count[r.queue]++
+		if !r.refused {
+			held += int64(r.held())
+			if reserve := cap(r.joined) + cap(r.last) - len(r.joined) - len(r.last); reserve > r.held()+64 {
+				d.t.Fatalf("%d bytes of reserve beside %d", reserve, r.held())
+			}
+		} else if r.held() > 1+maxKey {
+			d.t.Fatalf("a refused request holds %d bytes", r.held())
+		}
+	}
+	if held != tab.used || held > tab.p.memory || count[&tab.open] != tab.open.n || count[&tab.refused] != tab.refused.n ||
+		tab.open.n > maxOpen || tab.refused.n > maxRefused {
+		d.t.Fatalf("%d bytes held and %d counted in %d open and %d refused requests", held, tab.used, tab.open.n, tab.refused.n)
+	}
+}
+
+func TestTooManyIDs(t *testing.T) {
+	const ids = 2000
+	var parts, ends []string
+	for id := range ids {
+		parts = append(parts, chunk{ID: id, Data: "a"}.String())
+		ends = append(ends, chunk{ID: id, Data: "b", End: true}.String())
+	}
+	for _, more := range []bool{false, true} {
+		msgs := parts
+		if more {
+			msgs = append(msgs[:ids:ids], parts...)
+		}
+		msgs = append(msgs[:len(msgs):len(msgs)], ends...)
+		text := strings.Join(msgs, "\n") + "\n"
+		r := run(t, config(), wiretest.Plan{Buffer: len(text), Msgs: 1024}, msgs...)
+		want := newModel(config())
+		for _, m := range msgs {
+			want.take(m)
+		}
+		wiretest.Compare(t, r, want.result())
+		if len(r.Msgs) != ids || r.Msgs[0].Seq != maxOpen+1 || r.Msgs[ids-maxOpen-1].Code != worker.TooLarge ||
+			r.Msgs[ids-maxOpen].Code != worker.OK {
+			t.Errorf("%d messages, the first %+v", len(r.Msgs), r.Msgs[0])
+		}
+	}
+}
+
+// TestAtTheLimitOfIDs looks that a request of one part needs no room, and that a
+// finished one makes some.
+func TestAtTheLimitOfIDs(t *testing.T) {
+	d := drive(t, config())
+	for id := range maxOpen {
+		d.want("ignored 0", `{"id":%d,"data":"a"}`, id)
+	}
+	d.want(`1025={"id":5000,"end":true} ignored 0`, `{"id":5000,"end":true}`)
+	d.want(`1026!3 ignored 0`, `{"id":6000}`)
+	d.want(`1027={"id":7,"end":true,"data":"a"} ignored 0`, `{"id":7,"end":true}`)
+	d.want(`ignored 1`, `{"id":6000}`)
+	d.want(`ignored 0`, `{"id":7000}`)
+	d.want(`1030!3 ignored 0`, `{"id":8000}`)
+}
+
+func TestRefusedHalfWay(t *testing.T) {
+	d := drive(t, config())
+	d.want(`ignored 0`, `{"id":1,"data":"a"}`)
+	d.want(`2!2 ignored 0`, `{"id":1,"data":7}`)
+	d.want(`ignored 1`, `{"id":1,"data":"b"}`)
+	d.want(`ignored 1`, `{"id":1,"data":8}`)
+	d.want(`ignored 1`, `{"id":1,"data":"c","end":true}`)
+	d.want(`ignored 0`, `{"id":1,"data":"d"}`)
+	d.want(`7={"id":1,"data":"de","end":true} ignored 0`, `{"id":1,"data":"e","end":true}`)
+	if n := len(d.conn.table.byKey); n != 0 {
+		t.Errorf("%d requests are left", n)
+	}
+}
+
+// TestRefusedAreForgotten fills the memory for refused requests and looks that the
+// one whose last part came first is forgotten.
+func TestRefusedAreForgotten(t *testing.T) {
+	d := drive(t, config())
+	feed := func(n int, format string) {
+		var text strings.Builder
+		for id := range n {
+			fmt.Fprintf(&text, format+"\n", id)
+		}
+		if err := d.Feed([]byte(text.String())); err != nil {
+			t.Fatal(err)
+		}
+		d.seen = len(d.Msgs)
+		d.check()
+	}
+	feed(maxRefused, `{"id":%d,"data":0}`)
+	d.want("ignored 1", `{"id":0}`) // now 1 is the longest ago
+	d.want(fmt.Sprintf("%d!2 ignored 0", maxRefused+2), `{"id":"new","data":0}`)
+	d.want("ignored 1", `{"id":0}`)
+	d.want("ignored 1", `{"id":2}`)
+	d.want("ignored 0", `{"id":1,"data":"a"}`)
+	if d.conn.table.open.n != 1 {
+		t.Errorf("%d requests are open", d.conn.table.open.n)
+	}
+}
+
+func TestEndlessRequest(t *testing.T) {
+	cfg := config()
+	cfg.MaxMessage = 1000
+	d := drive(t, cfg)
+	for range 10 {
+		d.want("ignored 0", `{"id":1,"data":"%s"}`, strings.Repeat("x", 100))
+	}
+	d.want("11!3 ignored 0", `{"id":1,"data":"y"}`)
+	for range 100 {
+		d.want("ignored 1", `{"id":1,"data":"%s"}`, strings.Repeat("x", 100))
+	}
+	if d.conn.table.used != 0 {
+		t.Errorf("%d bytes are held", d.conn.table.used)
+	}
+}
+
+// TestMaxMessage takes requests to the byte.
+func TestMaxMessage(t *testing.T) {
+	const last = `{"id":1,"data":"cd","end":true}`
+	cfg := config()
+	cfg.MaxMessage = int64(len(last) + 2)
+	d := drive(t, cfg)
+	d.want("ignored 0", `{"id":1,"data":"ab"}`)
+	d.want(`2={"id":1,"data":"abcd","end":true} ignored 0`, last)
+	d.want("ignored 0", `{"id":1,"data":"ab!"}`)
+	d.want("4!3 ignored 0", last)
+	d.want(`5=`+last+` ignored 0`, last) // the refused one was complete
+
+	const bare = `{"id":1,"end":true}`
+	cfg.MaxMessage = int64(len(bare) + len(`,"data":"ab"`))
+	d = drive(t, cfg)
+	d.want("ignored 0", `{"id":1,"data":"ab"}`)
+	d.want(`2={"id":1,"end":true,"data":"ab"} ignored 0`, bare)
+	d.want("ignored 0", `{"id":1,"data":"abc"}`)
+	d.want("4!3 ignored 0", bare)
+	d.want("5!3 ignored 0", `{"id":1,"end":true,"data":"abcdefgh"}`)
+}
+
+func TestMemory(t *testing.T) {
+	const rest = len(`{"id":1,"data":""}`) + len("1")
+	cfg := config()
+	cfg.Memory = int64(2*rest + 100)
+	d := drive(t, cfg)
+	data := strings.Repeat("x", 90)
+	d.want("ignored 0", `{"id":1,"data":"%s"}`, data)
+	d.want("ignored 0", `{"id":2,"data":"0123456789"}`)
+	if d.conn.table.used != cfg.Memory {
+		t.Fatalf("%d bytes are held, want %d", d.conn.table.used, cfg.Memory)
+	}
+	d.want("3!3 ignored 0", `{"id":3}`)
+	d.want("ignored 0", `{"id":1,"data":""}`)
+	d.want("5!3 ignored 0", `{"id":2,"data":"x"}`) // the one whose part does not fit
+	d.want("ignored 0", `{"id":4,"data":"abc"}`)   // has made room
+	d.want("ignored 1", `{"id":2,"data":"abc"}`)
+	d.want(`8={"id":1,"data":"`+data+`","end":true} ignored 0`, `{"id":1,"data":"","end":true}`)
+	d.want(`9={"id":4,"data":"abc","end":true} ignored 0`, `{"id":4,"data":"","end":true}`)
+	if d.conn.table.used != 0 {
+		t.Errorf("%d bytes are held", d.conn.table.used)
+	}
+}
+
+// TestShorterParts looks that a request does not hold on to the memory of a long part.
+func TestShorterParts(t *testing.T) {
+	d := drive(t, config())
+	for id := range 10 {
+		d.want("ignored 0", `{"id":%d,"x":"%s"}`, id, strings.Repeat("x", 50_000))
+		d.want("ignored 0", `{"id":%d}`, id)
+	}
+	if d.conn.table.used > 200 {
+		t.Errorf("%d bytes are held", d.conn.table.used)
+	}
+}
+
+// TestLongIDs looks that refused requests hold little of their IDs, which are told
+// apart by all of their bytes.
+func TestLongIDs(t *testing.T) {
+	cfg := config()
+	cfg.Memory = 250_000
+	d := drive(t, cfg)
+	long := strings.Repeat("i", 100_000)
+	d.want("ignored 0", `{"id":"%s1","data":"a"}`, long)
+	d.want("ignored 0", `{"id":"%s2","data":"b"}`, long)
+	d.want("3!3 ignored 0", `{"id":"%s3","data":"c"}`, long)
+	d.want("4!2 ignored 0", `{"id":"%s4","data":0}`, long)
+	d.want("ignored 1", `{"id":"%s3"}`, long)
+	for id, data := range map[int]string{1: "a", 2: "b"} {
+		if got := d.feed(`{"id":"%s%d","end":true}`, long, id); !strings.HasSuffix(got, `,"data":"`+data+`"} ignored 0`) {
+			t.Errorf("request %d: %.20s...%s", id, got, got[len(got)-30:])
+		}
+	}
+}
+
+// TestTheConnectionEnds looks that nothing is kept of requests that can no longer
+// become whole.
+func TestTheConnectionEnds(t *testing.T) {
+	open := func() *driven {
+		d := drive(t, config())
+		d.want("ignored 0", `{"id":1,"data":"a"}`)
+		d.want("2!2 ignored 0", `{"id":2,"data":0}`)
+		return d
+	}
+	d := open()
+	if err := d.End(); err != nil {
+		t.Error(err)
+	}
+	d.check()
+	if len(d.conn.table.byKey) != 0 {
+		t.Error("requests are left at the end")
+	}
+	d = open()
+	if err := d.Feed([]byte(strings.Repeat("x", 1<<20+2))); err == nil {
+		t.Error("the message is not too long")
+	}
+	d.check()
+	if len(d.conn.table.byKey) != 0 {
+		t.Error("requests are left after an error")
+	}
+}

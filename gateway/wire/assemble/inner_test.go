@@ -1,0 +1,204 @@
+package assemble
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/wiretest"
+	"feedgate/worker"
+)
+
+// restless decodes data as the gateway's loop may: it moves to another buffer after
+// every single Decode, and asks for a different number of messages each time.
+func restless(t wiretest.T, conn wire.Conn, data []byte, step int) (r wiretest.Result) {
+	conn.Open(nil, wire.Resume{})
+	var in wire.Input
+	var buf []byte
+	for turn := 0; ; turn++ {
+		in.Msgs, in.Out, in.Event, in.Ignored = make([]wire.Msg, 0, 1+turn%5), nil, wire.Event{}, 0
+		start := in.Start
+		r.Err = conn.Decode(buf, &in)
+		in.Check(buf)
+		for _, m := range in.Msgs {
+			if int(m.Off+m.Len) > in.Start || m.Len > 0 && int(m.Off) < start {
+				t.Fatalf("message %d lies at %d to %d, the cursor went from %d to %d", m.Seq, m.Off, m.Off+m.Len, start, in.Start)
+			}
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(buf[m.Off:][:m.Len])})
+		}
+		r.Ignored += in.Ignored
+		r.Out = append(r.Out, in.Out...)
+		switch m := in.Event.Msg; in.Event.Kind {
+		case wire.EventNone:
+		case wire.EventMessage:
+			if int(m.Len) != len(in.Data) || m.Off != 0 {
+				t.Fatalf("message %d lies at %d, has %d bytes, and is said to have %d", m.Seq, m.Off, len(in.Data), m.Len)
+			}
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(in.Data)})
+		default:
+			r.Events = append(r.Events, wiretest.Event{Event: in.Event, After: len(r.Msgs)})
+		}
+		for i := range in.Msgs[:cap(in.Msgs)] {
+			in.Msgs[:cap(in.Msgs)][i] = wire.Msg{Seq: 1 << 40} // it is the loop's
+		}
+		r.Rest = in.Keep - in.Start + len(buf) - in.Scan
+		more := len(in.Msgs) == cap(in.Msgs) || in.Event.Kind != wire.EventNone
+		if r.Err != nil || !more && len(data) == 0 {
+			return r
+		}
+		old := buf
+		buf = append(bytes.Clone(old[in.Start:in.Keep]), old[in.Scan:]...)
+		for i := range old {
+			old[i] = 0xdb
+		}
+		in.Rebase()
+		if !more {
+			n := min(step, len(data))
+			buf, data = append(buf, data[:n]...), data[n:]
+		}
+	}
+}
+
+// TestInnerProtocols compares with the model what comes of all that an inner protocol
+// may do, decoded in three ways.
+func TestInnerProtocols(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := config()
+		cfg.MaxMessage = rapid.SampledFrom([]int64{60, 1000}).Draw(t, "max message")
+		cfg.Memory = 500
+		var stream []byte
+		frame := func(kind byte, payload string) {
+			stream = append(append(stream, kind, byte(len(payload))), payload...)
+		}
+		want := newModel(cfg)
+		result := want.result()
+		kinds := rapid.SampledFrom([]byte{message, message, message, fragment, outside, refusal, question})
+		for range rapid.IntRange(1, 30).Draw(t, "frames") {
+			kind := kinds.Draw(t, "kind")
+			if kind == question {
+				frame(kind, "")
+				result.Out = append(result.Out, '!')
+				continue
+			}
+			want.seq++
+			as := wiretest.Message{Seq: want.seq, Aux: uint8(want.seq % 7)}
+			if kind == refusal {
+				frame(kind, "")
+				as.Code = worker.Refused
+				want.msgs = append(want.msgs, as)
+				continue
+			}
+			text := pieces.Draw(t, "message")
+			want.message(as, text)
+			if kind == fragment {
+				for range rapid.IntRange(0, 3).Draw(t, "fragments") {
+					cut := rapid.IntRange(0, len(text)).Draw(t, "cut")
+					frame(fragment, text[:cut])
+					text = text[cut:]
+				}
+				kind = final
+			}
+			frame(kind, text)
+		}
+		result.Msgs, result.Ignored = want.msgs, want.ignored
+		switch ending := rapid.SampledFrom([]byte{leaving, fault, fragment}).Draw(t, "ending"); ending {
+		case leaving:
+			result.Events = append(result.Events, wiretest.Event{
+				Event: wire.Event{Kind: wire.EventClose, Clean: true}, After: len(result.Msgs),
+			})
+			frame(ending, "")
+		case fault:
+			result.Err = errors.New("fault")
+			frame(ending, "")
+		case fragment: // not complete
+			frame(ending, `{"id"`)
+			result.Rest = len(`{"id"`)
+		}
+		p := mustNew(t, mixed{}, cfg)
+		plan := wiretest.FromBytes(rapid.SliceOfN(rapid.Byte(), 0, 8).Draw(t, "plan"))
+		wiretest.Compare(t, wiretest.Run(t, p.NewConn(), stream, wiretest.Whole(len(stream))), result)
+		wiretest.Compare(t, wiretest.Run(t, p.NewConn(), stream, plan), result)
+		wiretest.Compare(t, restless(t, p.NewConn(), stream, rapid.IntRange(1, 200).Draw(t, "step")), result)
+	})
+}
+
+// TestTheEndWaits looks that a close, and an error, come behind the messages that were
+// decoded with them.
+func TestTheEndWaits(t *testing.T) {
+	for _, ending := range []byte{leaving, fault} {
+		var stream []byte
+		for _, text := range []string{`{"id":1,"data":"a"}`, `{"id":1,"end":true}`, `{"id":2,"end":true}`, `{"id":3}`} {
+			stream = append(append(stream, message, byte(len(text))), text...)
+		}
+		stream = append(stream, ending, 0)
+		c := mustNew(t, mixed{}, config()).NewConn().(*conn)
+		r := wiretest.Run(t, c, stream, wiretest.Whole(len(stream)))
+		if got := told(r); got != `2={"id":1,"end":true,"data":"a"} 3={"id":2,"end":true} ignored 0` {
+			t.Errorf("got %s", got)
+		}
+		if (r.Err != nil) != (ending == fault) || ending == leaving && (len(r.Events) != 2 || r.Events[1].After != 2) {
+			t.Errorf("ending %c: error %v, events %+v", ending, r.Err, r.Events)
+		}
+		if len(c.table.byKey) != 0 {
+			t.Errorf("ending %c: %d requests are left", ending, len(c.table.byKey))
+		}
+	}
+}
+
+// TestLessRoom looks that what was put off goes out in as many calls as it takes, an empty
+// message too.
+func TestLessRoom(t *testing.T) {
+	var stream []byte
+	for _, text := range []string{`{"id":1}`, `{"id":1,"end":true}`, `{"id":2,"end":true}`, ``, `{"id":3,"end":true}`} {
+		stream = append(append(stream, message, byte(len(text))), text...)
+	}
+	c := mustNew(t, mixed{}, config()).NewConn()
+	c.Open(nil, wire.Resume{})
+	in := wire.Input{Msgs: make([]wire.Msg, 0, 8)}
+	var seqs []uint64
+	for range 6 {
+		in.Msgs, in.Event = in.Msgs[:0], wire.Event{}
+		if err := c.Decode(stream, &in); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range in.Msgs {
+			seqs = append(seqs, m.Seq)
+			if int(m.Off+m.Len) > in.Start {
+				t.Errorf("message %d lies at %d to %d, decoding went to %d", m.Seq, m.Off, m.Off+m.Len, in.Start)
+			}
+		}
+		if in.Event.Kind == wire.EventMessage {
+			seqs = append(seqs, in.Event.Msg.Seq)
+			in.Msgs = make([]wire.Msg, 0, 1)
+		}
+	}
+	if !slices.Equal(seqs, []uint64{2, 3, 4, 5}) || in.Scan != len(stream) {
+		t.Errorf("messages %v, %d of %d bytes", seqs, in.Scan, len(stream))
+	}
+}
+
+// TestTheLoopGivesUp looks that the bytes of what was put off are not looked for when
+// the loop has dropped them.
+func TestTheLoopGivesUp(t *testing.T) {
+	var stream []byte
+	for _, text := range []string{`{"id":1,"data":"a"}`, `{"id":1,"end":true}`, `{"id":2,"end":true}`} {
+		stream = append(append(stream, message, byte(len(text))), text...)
+	}
+	c := mustNew(t, mixed{}, config()).NewConn()
+	c.Open(nil, wire.Resume{})
+	in := wire.Input{Msgs: make([]wire.Msg, 0, 8)}
+	for _, kind := range []wire.EventKind{wire.EventReady, wire.EventMessage} {
+		in.Event = wire.Event{}
+		if err := c.Decode(stream, &in); err != nil || in.Event.Kind != kind {
+			t.Fatalf("event %d, error %v; want event %d", in.Event.Kind, err, kind)
+		}
+	}
+	in = wire.Input{Msgs: in.Msgs[:0]}
+	if err := c.Decode(nil, &in); err != nil || len(in.Msgs) > 0 || in.Event.Kind != wire.EventNone {
+		t.Errorf("%d messages, event %d, error %v", len(in.Msgs), in.Event.Kind, err)
+	}
+}

@@ -1,0 +1,107 @@
+package assemble
+
+import (
+	"errors"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// mixed is an inner protocol that does all that a Conn may do. A frame is a kind, the
+// length of its payload in a byte, and the payload.
+type mixed struct{ wire.Protocol }
+
+func (mixed) Traits() wire.Traits { return wire.Traits{} }
+func (mixed) NewConn() wire.Conn  { return &mixedConn{} }
+
+const (
+	message  = 'm'
+	fragment = 'f' // joined in place
+	final    = 'e' // the last fragment
+	outside  = 'o' // does not lie in the buffer
+	refusal  = 'r' // without data
+	question = '?' // answered at once
+	leaving  = '.' // EventClose
+	fault    = 'x' // an error
+)
+
+type mixedConn struct {
+	wire.Conn
+	ready   bool
+	joining bool
+	seq     uint64
+	data    []byte
+}
+
+func (c *mixedConn) Open(dst []byte, _ wire.Resume) []byte { return dst }
+
+func (c *mixedConn) Tick(dst []byte, _ time.Duration) ([]byte, time.Duration) { return dst, 0 }
+
+func (c *mixedConn) Decode(buf []byte, in *wire.Input) error {
+	in.Need = 0
+	if !c.ready {
+		c.ready = true
+		in.Event = wire.Event{Kind: wire.EventReady, First: 1, Each: true}
+		return nil
+	}
+	for len(in.Msgs) < cap(in.Msgs) && in.Event.Kind == wire.EventNone {
+		frame := buf[in.Scan:]
+		if in.Need = 2; len(frame) < 2 {
+			return nil
+		}
+		if in.Need += int(frame[1]); len(frame) < in.Need {
+			return nil
+		}
+		size := in.Need
+		in.Need = 0
+		err := c.frame(buf, in, frame[0], frame[2:size])
+		in.Scan += size
+		if !c.joining {
+			in.Start, in.Keep = in.Scan, in.Scan
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *mixedConn) frame(buf []byte, in *wire.Input, kind byte, payload []byte) error {
+	switch kind {
+	case question:
+		in.Out = append(in.Out, '!')
+		return nil
+	case fault:
+		return errors.New("fault")
+	case leaving:
+		in.Event = wire.Event{Kind: wire.EventClose, Clean: true}
+		return nil
+	}
+	off := in.Scan + 2
+	if kind == fragment || kind == final {
+		if !c.joining {
+			c.joining, in.Start, in.Keep = true, off, off
+		}
+		in.Keep += copy(buf[in.Keep:], payload)
+		if kind == fragment {
+			return nil
+		}
+		c.joining, off, payload = false, in.Start, buf[in.Start:in.Keep]
+	}
+	c.seq++
+	m := wire.Msg{Seq: c.seq, Aux: uint8(c.seq % 7)}
+	switch kind {
+	case refusal:
+		m.Code = worker.Refused
+		in.Msgs = append(in.Msgs, m)
+	case outside:
+		c.data = append(c.data[:0], payload...)
+		m.Len = uint32(len(payload))
+		in.Event, in.Data = wire.Event{Kind: wire.EventMessage, Msg: m}, c.data
+	default:
+		m.Off, m.Len = uint32(off), uint32(len(payload))
+		in.Msgs = append(in.Msgs, m)
+	}
+	return nil
+}

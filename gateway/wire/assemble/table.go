@@ -1,0 +1,208 @@
+package assemble
+
+import (
+	"slices"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// table is the requests of one connection that are open, and those of which the
+// parts are ignored. It belongs to a conn.
+//
+// Invariant: open.n <= maxOpen, refused.n <= maxRefused, used <= p.memory, and used is
+// the sum of what the open ones hold.
+type table struct {
+	p       *protocol
+	byKey   map[string]*request
+	open    queue
+	refused queue
+	used    int64
+	now     time.Duration
+
+	key   []byte // of the part that is looked at
+	whole []byte // what came of it, if it was the last, or of a request that is overdue
+}
+
+func newTable(p *protocol) table { return table{p: p, byKey: make(map[string]*request)} }
+
+// outcome is what comes of a message.
+type outcome uint8
+
+const (
+	passed  outcome = iota // it is handed on, refused if m.Code says so
+	kept                   // a part of a request that is open now
+	ignored                // a part of a request that was refused
+	joined                 // the last part; table.whole is the request
+)
+
+// take takes the message m with its data. It may set m.Code.
+func (t *table) take(m *wire.Msg, data []byte) outcome {
+	if m.Code != worker.OK {
+		return passed
+	}
+	p, ok := parsePart(data, t.p.names)
+	if !ok {
+		m.Code = worker.BadRequest
+		return passed
+	}
+	if len(t.byKey) == 0 && p.complete && !p.unfit && len(data) <= t.p.maxMessage {
+		return passed
+	}
+	t.key = p.appendKey(t.key[:0])
+	r := t.byKey[string(t.key)]
+	switch {
+	case r != nil && r.refused:
+		if p.complete {
+			t.drop(r)
+		} else {
+			t.touch(&t.refused, r)
+		}
+		return ignored
+	case p.unfit:
+		return t.refuse(m, r, &p, worker.BadRequest)
+	case p.complete:
+		return t.finish(m, r, &p)
+	}
+	return t.add(m, r, &p)
+}
+
+// add joins a part that is not the last to r; nil: it is the first.
+func (t *table) add(m *wire.Msg, r *request, p *part) outcome {
+	data := p.msg[p.from:p.to]
+	before, size := 0, 0
+	if r != nil {
+		before, size = r.held(), len(r.joined)
+	}
+	size += len(data)
+	frame := len(p.msg) - len(data)
+	held := len(t.key) + size + frame
+	if size > t.p.maxMessage || t.used+int64(held-before) > t.p.memory || r == nil && t.open.n == maxOpen {
+		return t.refuse(m, r, p, worker.TooLarge)
+	}
+	if r == nil {
+		r = t.insert()
+	}
+	r.joined = append(r.joined, data...)
+	if cap(r.last) > 2*frame {
+		r.last = nil // more than may go uncounted
+	}
+	r.last = append(append(r.last[:0], p.msg[:p.from]...), p.msg[p.to:]...)
+	r.cut, r.size, r.seq, r.aux = p.from, len(data), m.Seq, m.Aux
+	t.used += int64(held - before)
+	t.touch(&t.open, r)
+	return kept
+}
+
+// finish makes the request of r and its last part; nil: that is all of it. The
+// insides of JSON strings side by side are the inside of one, in which surrogates
+// that two parts have written one half each of become a pair.
+func (t *table) finish(m *wire.Msg, r *request, p *part) outcome {
+	size := len(p.msg)
+	if r != nil {
+		size += len(r.joined)
+		if !p.has {
+			size += len(t.p.member) + len(`"`)
+		}
+	}
+	if size > t.p.maxMessage {
+		return t.refuse(m, r, p, worker.TooLarge)
+	}
+	if r == nil {
+		return passed
+	}
+	w := append(slices.Grow(t.whole[:0], size), p.msg[:p.from]...)
+	if !p.has {
+		w = append(w, t.p.member...)
+	}
+	w = append(append(w, r.joined...), p.msg[p.from:p.to]...)
+	if !p.has {
+		w = append(w, '"')
+	}
+	t.whole = append(w, p.msg[p.to:]...)
+	t.drop(r)
+	return joined
+}
+
+// refuse refuses the request that p is a part of. Unless p is the last one, it is
+// remembered.
+func (t *table) refuse(m *wire.Msg, r *request, p *part, code worker.Code) outcome {
+	m.Code = code
+	switch {
+	case p.complete && r != nil:
+		t.drop(r)
+	case !p.complete && r == nil:
+		t.ignore(t.insert())
+	case !p.complete:
+		t.ignore(r)
+	}
+	return passed
+}
+
+// expire refuses an open request that is overdue, if there is one: table.whole is its
+// last part, and the result the message for it.
+func (t *table) expire() (m wire.Msg, found bool) {
+	if t.p.idle == 0 {
+		return m, false
+	}
+	for r := t.refused.overdue(t.now, t.p.idle); r != nil; r = t.refused.overdue(t.now, t.p.idle) {
+		t.drop(r)
+	}
+	r := t.open.overdue(t.now, t.p.idle)
+	if r == nil {
+		return m, false
+	}
+	w := append(t.whole[:0], r.last[:r.cut]...)
+	w = append(w, r.joined[len(r.joined)-r.size:]...)
+	t.whole = append(w, r.last[r.cut:]...)
+	m = wire.Msg{Seq: r.seq, Aux: r.aux, Code: worker.TooLarge}
+	t.ignore(r)
+	return m, true
+}
+
+// insert makes a request of the key.
+func (t *table) insert() *request {
+	r := &request{key: string(t.key)}
+	t.byKey[r.key] = r
+	return r
+}
+
+// ignore makes r one whose parts are ignored.
+func (t *table) ignore(r *request) {
+	if r.queue == &t.open {
+		t.used -= int64(r.held())
+	}
+	*r = request{key: r.key, refused: true, queue: r.queue, prev: r.prev, next: r.next}
+	if t.refused.n == maxRefused {
+		t.drop(t.refused.first)
+	}
+	t.touch(&t.refused, r)
+}
+
+// touch notes that a part of r has come, which is in q, or is put there.
+func (t *table) touch(q *queue, r *request) {
+	r.stamped = false
+	q.push(r)
+}
+
+func (t *table) drop(r *request) {
+	if r.queue == &t.open {
+		t.used -= int64(r.held())
+	}
+	r.leave()
+	delete(t.byKey, r.key)
+}
+
+// clear drops all: the connection brings no more parts.
+func (t *table) clear() {
+	clear(t.byKey)
+	t.open, t.refused, t.used = queue{}, queue{}, 0
+}
+
+// pass lets time go by. Parts that came since it did before came now.
+func (t *table) pass(d time.Duration) {
+	t.now += d
+	t.open.stamp(t.now)
+	t.refused.stamp(t.now)
+}

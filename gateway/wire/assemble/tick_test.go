@@ -1,0 +1,189 @@
+package assemble
+
+import (
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/wiretest"
+	"feedgate/worker"
+)
+
+// turn is what the loop does after a Tick: decode, though nothing may have come, until
+// there is nothing more.
+func (d *driven) turn() (r wiretest.Result) {
+	d.t.Helper()
+	in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
+	for {
+		in.Event, in.Ignored = wire.Event{}, 0
+		if err := d.conn.Decode(nil, &in); err != nil || len(in.Msgs) > 0 {
+			d.t.Fatalf("%d messages of nothing, error %v", len(in.Msgs), err)
+		}
+		d.check()
+		if in.Event.Kind == wire.EventNone {
+			return r
+		}
+		m := in.Event.Msg
+		if in.Event.Kind != wire.EventMessage || int(m.Len) != len(in.Data) {
+			d.t.Fatalf("event %+v with %d bytes", in.Event, len(in.Data))
+		}
+		r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: append([]byte{}, in.Data...)})
+	}
+}
+
+// pass lets the time go by in steps of a second, from since on, and returns when what
+// was refused.
+func (d *driven) pass(since, until time.Duration) map[time.Duration][]wiretest.Message {
+	d.t.Helper()
+	refused := map[time.Duration][]wiretest.Message{}
+	for now := since; now <= until; now += time.Second {
+		if _, next := d.conn.Tick(nil, now); next != now+time.Second {
+			d.t.Fatalf("at %v the next tick is at %v", now, next)
+		}
+		if r := d.turn(); len(r.Msgs) > 0 {
+			refused[now/time.Second] = r.Msgs
+		}
+	}
+	return refused
+}
+
+func TestIdleTimeout(t *testing.T) {
+	d := drive(t, config()) // 8s
+	d.pass(0, 2*time.Second)
+	d.want("ignored 0", `{"id":1,"data":"a"}`)
+	d.want("ignored 0", `{"id":2,"x":["data"],"data":"b\n\ud83d"}`)
+	d.want("ignored 0", ` {"id":"3"} `)
+	d.pass(3*time.Second, 5*time.Second)
+	d.want("ignored 0", ` {"id":1,"data":"more","y":{}} `) // goes on
+	const second = time.Second
+	if got := d.pass(6*second, 10*second); len(got) != 0 {
+		t.Fatalf("refused %v", got)
+	}
+	got := d.pass(11*second, 18*second)
+	if len(got) != 2 || len(got[11]) != 2 || len(got[14]) != 1 {
+		t.Fatalf("refused %v", got)
+	}
+	for i, want := range []wiretest.Message{
+		{Seq: 2, Code: worker.TooLarge, Data: []byte(`{"id":2,"x":["data"],"data":"b\n\ud83d"}`)},
+		{Seq: 3, Code: worker.TooLarge, Data: []byte(` {"id":"3"} `)},
+		{Seq: 4, Code: worker.TooLarge, Data: []byte(` {"id":1,"data":"more","y":{}} `)},
+	} {
+		m := append(got[11], got[14]...)[i]
+		if m.Seq != want.Seq || m.Code != want.Code || string(m.Data) != string(want.Data) {
+			t.Errorf("refused %+v with %q, want %+v with %q", m, m.Data, want, want.Data)
+		}
+	}
+
+	// 2 and 3 were refused at 11s, 1 at 14s: so long they are ignored.
+	d.want("ignored 1", `{"id":2,"data":"c"}`)
+	d.want("ignored 1", `{"id":2,"data":"c","end":true}`)
+	d.want("ignored 1", `{"id":1,"data":"c"}`)
+	d.pass(19*second, 26*second)
+	d.want("ignored 0", `{"id":"3","data":"new"}`) // forgotten
+	d.want("ignored 1", `{"id":1,"data":"c"}`)
+	d.pass(27*second, 34*second)
+	d.want("ignored 1", `{"id":1,"data":"c"}`)
+	if got := d.pass(35*second, 44*second); len(got) != 1 || len(got[35]) != 1 {
+		t.Fatalf("refused %v", got)
+	}
+	if len(d.conn.table.byKey) != 0 {
+		t.Errorf("%d requests are left", len(d.conn.table.byKey))
+	}
+}
+
+// TestAcksOfTimeouts looks that the ack of a request that timed out is made of its
+// last part.
+func TestAcksOfTimeouts(t *testing.T) {
+	p := mustNew(t, lines(t, "{json:id}/{json:data}/{n}/{code}"), config())
+	c := p.NewConn().(*conn)
+	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0}
+	d.want("ignored 0", `{"id":"a","data":"1"}`)
+	d.want("ignored 0", `{"id":"a","data":"2"}`)
+	refused := d.pass(time.Second, 9*time.Second)[9]
+	if len(refused) != 1 {
+		t.Fatalf("refused %v", refused)
+	}
+	m := refused[0]
+	ack := p.Render(nil, worker.Message{Data: m.Data, Seq: m.Seq, Aux: m.Aux}, m.Code)
+	if string(ack) != "a/2/2/3" {
+		t.Errorf("ack %s", ack)
+	}
+}
+
+// TestTimeoutsHaveAux looks that the inner protocol's note goes with the refusal.
+func TestTimeoutsHaveAux(t *testing.T) {
+	c := mustNew(t, mixed{}, config()).NewConn().(*conn)
+	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0}
+	text := `{"id":1}`
+	for range 3 {
+		if err := d.Feed(append([]byte{message, byte(len(text))}, text...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := d.pass(time.Second, 9*time.Second)[9]
+	if len(refused) != 1 || refused[0].Seq != 3 || refused[0].Aux != 3 {
+		t.Errorf("refused %+v", refused)
+	}
+}
+
+// TestTimeStandsStill looks that requests do not time out while it is the loop that
+// does not look at what came.
+func TestTimeStandsStill(t *testing.T) {
+	d := drive(t, config())
+	d.want("ignored 0", `{"id":1,"data":"a"}`)
+	d.pass(0, time.Second)
+	for now := time.Second; now < time.Hour; now += time.Second {
+		d.conn.Tick(nil, now)
+	}
+	if r := d.turn(); len(r.Msgs) > 0 {
+		t.Fatalf("refused %+v", r.Msgs)
+	}
+	d.want(`2={"id":1,"data":"ab","end":true} ignored 0`, `{"id":1,"data":"b","end":true}`)
+}
+
+// TestNoTimeout looks that without --idle-timeout nothing is refused for its age.
+func TestNoTimeout(t *testing.T) {
+	cfg := config()
+	cfg.IdleTimeout = 0
+	d := drive(t, cfg)
+	d.want("ignored 0", `{"id":1,"data":"a"}`)
+	for now := time.Duration(0); now < 100*time.Hour; now += time.Hour {
+		if _, next := d.conn.Tick(nil, now); next != 0 {
+			t.Fatalf("the next tick is at %v", next)
+		}
+		if r := d.turn(); len(r.Msgs) > 0 {
+			t.Fatalf("refused %+v", r.Msgs)
+		}
+	}
+	d.want(`2={"id":1,"data":"ab","end":true} ignored 0`, `{"id":1,"data":"b","end":true}`)
+}
+
+// TestWholesBeforeTimeouts looks that a request whose last part was received before a
+// Tick, and put off, is not refused by it.
+func TestWholesBeforeTimeouts(t *testing.T) {
+	d := drive(t, config())
+	d.want("ignored 0", `{"id":1,"data":"a"}`)
+	d.want("ignored 0", `{"id":2,"data":"a"}`)
+	d.want("ignored 0", `{"id":3,"data":"a"}`)
+	d.pass(0, 7*time.Second)
+	in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
+	text := []byte(`{"id":1,"end":true}` + "\n" + `{"id":2,"end":true}` + "\n")
+	var seqs []uint64
+	for tick := 8 * time.Second; ; tick += time.Second {
+		in.Event = wire.Event{}
+		if err := d.conn.Decode(text, &in); err != nil {
+			t.Fatal(err)
+		}
+		if in.Event.Kind != wire.EventMessage {
+			break
+		}
+		seqs = append(seqs, in.Event.Msg.Seq)
+		if want := worker.Code(0); in.Event.Msg.Code != want && in.Event.Msg.Seq != 3 {
+			t.Errorf("message %d has code %d", in.Event.Msg.Seq, in.Event.Msg.Code)
+		}
+		d.conn.Tick(nil, tick)
+	}
+	if len(seqs) != 3 || seqs[0] != 4 || seqs[1] != 5 || seqs[2] != 3 {
+		t.Errorf("messages %v, want 4, 5 and the refusal of 3", seqs)
+	}
+}

@@ -1,0 +1,81 @@
+package ws
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire"
+)
+
+func TestNewFaults(t *testing.T) {
+	header := func(lines ...string) Config { return Config{Headers: lines} }
+	for want, cfg := range map[string]Config{
+		"upstream URL: the path does not begin with /":                         {Path: "s3cret"},
+		"upstream URL: the path has a byte that is not visible ASCII; write":   {Path: "/s3cret b"},
+		"upstream URL: the path has a byte that is not visible":                {Path: "/s3cret\r\nX: y"},
+		"upstream URL: the path has a byte that is not":                        {Path: "/s3cret\u00e9"},
+		"upstream URL: the path has a #; write it as %23":                      {Path: "/a#s3cret"},
+		"--ws-header: header 1: is not 'Name: value'":                          header("s3cret"),
+		"--ws-header: header 1: is not 'Name: value'\n--ws-header: header 2: ": header("s3cret", "s3cret"),
+		"--ws-header: header 2: its name is not of letters, digits and":        header("A: s3cret", "s3 cret: a"),
+		"--ws-header: header 1: its name is not of letters":                    header(": s3cret"),
+		"--ws-header: header 1: its name is not of":                            header("s3cret : a"),
+		"--ws-header: header 1: its name is":                                   header("s3cret\u00e9: a"),
+		"--ws-header: header 1: the value of X-A holds a control character":    header("X-A: s3cret\r\nB: c"),
+		"--ws-header: header 1: the value of X-B holds a control character":    header("X-B: s3cret\n"),
+		"--ws-header: header 1: the value of X-C holds a control character":    header("X-C: s3cret\x00"),
+		"--ws-header: header 1: the value of X-D holds a control character":    header("X-D: s3cret\x7f"),
+		"--ws-header: header 1: Host is the upstream's address":                header("Host: s3cret"),
+		"--ws-header: header 1: Origin is set by --ws-origin":                  header("Origin: s3cret"),
+		"--ws-header: header 1: Sec-WebSocket-Protocol is set by --ws-sub":     header("Sec-WebSocket-Protocol: s3cret"),
+		"--ws-header: header 1: sec-websocket-key is the handshake's own":      header("sec-websocket-key: s3cret"),
+		"--ws-header: header 1: Sec-WebSocket-Version is the handshake's":      header("Sec-WebSocket-Version: 8"),
+		"--ws-header: header 1: Sec-WebSocket-Extensions is the":               header("Sec-WebSocket-Extensions: x"),
+		"--ws-header: header 1: Sec-WebSocket-Anything is the":                 header("Sec-WebSocket-Anything: x"),
+		"--ws-header: header 1: UPGRADE is the handshake's own":                header("UPGRADE: h2c"),
+		"--ws-header: header 1: Connection is the handshake's own":             header("Connection: close"),
+		"--ws-header: header 1: Content-Length is the handshake's own":         header("Content-Length: 5"),
+		"--ws-header: header 1: Transfer-Encoding is the handshake's own":      header("Transfer-Encoding: chunked"),
+		"--ws-header: header 1: Keep-Alive is the handshake's own":             header("Keep-Alive: 5"),
+		"--ws-header: header 1: TE is the handshake's own":                     header("TE: trailers"),
+		"--ws-header: header 1: Trailer is the handshake's own":                header("Trailer: A"),
+		"--ws-header: header 1: Expect is the handshake's own":                 header("Expect: 100-continue"),
+		"--ws-header: header 1: Proxy-Connection is the handshake's own":       header("Proxy-Connection: x"),
+		"--ws-subprotocol: is not one name of letters, digits and":             {Subprotocol: "a, b"},
+		"--ws-subprotocol: is not one name":                                    {Subprotocol: "a\r\nB: c"},
+		"--ws-origin: has a byte that is not visible ASCII":                    {Origin: "https://a b"},
+		"--ws-origin: has a byte that is not":                                  {Origin: "https://a\r\nB: c"},
+		"--hello: byte 1: placeholder {n}":                                     {Hello: "{n}"},
+		`--ack-template: byte 2: unknown escape \q`:                            {AckTemplate: `a\q`},
+		"--heartbeat-template: byte 1: { without }":                            {HeartbeatTemplate: "{"},
+		`--ignore-prefix: byte 3: unknown escape \z`:                           {IgnorePrefix: `ab\z`},
+		"--heartbeat: -1s is negative":                                         {Heartbeat: -time.Second},
+		"--max-message: 0 is not from 1 to 1073741824":                         {MaxMessage: -1},
+		"--max-message: 1073741825 is not from 1 to":                           {MaxMessage: 1<<30 + 1},
+		"upstream URL: the path does not begin with /\n--ws-origin: has a byte that is not visible ASCII; " +
+			"want one such as https://example.com\n--hello: ": {Path: "x", Origin: " ", Hello: "{"},
+	} {
+		if cfg.MaxMessage == 0 {
+			cfg.MaxMessage = 1024
+		} else if cfg.MaxMessage < 0 {
+			cfg.MaxMessage = 0
+		}
+		_, err := New(cfg)
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%+v: got error %v, want one with %s", cfg, err, want)
+		}
+	}
+}
+
+func TestTraits(t *testing.T) {
+	for ack, want := range map[string]wire.Traits{
+		"":       {Overhead: maxHead, CloseGrace: 5 * time.Second},
+		"A{n}":   {Overhead: maxHead, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
+		"{n:u8}": {Overhead: maxHead, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
+	} {
+		if got := mustNew(t, Config{AckTemplate: ack}).Traits(); got != want {
+			t.Errorf("ack template %q: %+v, want %+v", ack, got, want)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package ws
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// closeCode is a status code of a Close frame (RFC 6455 7.4.1).
+type closeCode uint16
+
+const (
+	codeNormal    closeCode = 1000
+	codeGoingAway closeCode = 1001
+	codeProtocol  closeCode = 1002
+	codeNoStatus  closeCode = 1005 // never on the wire: there was none
+	codeNotUTF8   closeCode = 1007
+	codePolicy    closeCode = 1008 // what no other code says
+	codeTooBig    closeCode = 1009
+)
+
+// received reports whether a peer may send the code (RFC 6455 7.4, and IANA's registry for
+// 1012 to 1014).
+func (c closeCode) received() bool {
+	switch {
+	case c >= 1000 && c <= 1003, c >= 1007 && c <= 1014:
+		return true
+	}
+	return c >= 3000 && c <= 4999
+}
+
+// control takes a control frame, which may stand between the fragments of a message.
+func (c *conn) control(op opcode, payload []byte, in *wire.Input) error {
+	switch op {
+	case opPing:
+		if !c.said {
+			in.Out = appendFrame(in.Out, opPong, payload)
+		}
+	case opClose:
+		return c.close(payload, in)
+	}
+	return nil
+}
+
+// close takes the server's Close (RFC 6455 5.5.1). The event has the server's own code, or 0 where there is none.
+func (c *conn) close(payload []byte, in *wire.Input) error {
+	code := codeNoStatus
+	switch {
+	case len(payload) == 1:
+		return c.fail(codeProtocol, "Close with half a code")
+	case len(payload) > 1:
+		code = closeCode(binary.BigEndian.Uint16(payload))
+		if !code.received() {
+			return c.fail(codeProtocol, "Close with code %d", code)
+		}
+		if !utf8.Valid(payload[2:]) {
+			return c.fail(codeNotUTF8, "the reason of Close is not UTF-8")
+		}
+	}
+	c.phase, c.goodbye = closed, code
+	in.Event = wire.Event{
+		Kind:  wire.EventClose,
+		Clean: code == codeNormal || code == codeGoingAway || code == codeNoStatus,
+	}
+	if code != codeNoStatus {
+		in.Event.Code = worker.Code(code)
+	}
+	return nil
+}
+
+// AppendClose appends Close, once, when the handshake is over: what the server said
+// back to it, or what a fault asks for, or else why.
+func (c *conn) AppendClose(dst []byte, why worker.Code) []byte {
+	if c.phase == opening || c.said {
+		return dst
+	}
+	c.said = true
+	code := c.goodbye
+	if code == 0 {
+		code = translate(why)
+	}
+	if code == codeNoStatus {
+		return appendFrame(dst, opClose, nil)
+	}
+	return appendFrame(dst, opClose, binary.BigEndian.AppendUint16(nil, uint16(code)))
+}
+
+// translate is the code for why we close, as FG/1 numbers it.
+func translate(why worker.Code) closeCode {
+	switch why {
+	case wire.CloseOK:
+		return codeNormal
+	case wire.CloseShuttingDown:
+		return codeGoingAway
+	case wire.CloseBadRequest, wire.CloseProtocolError:
+		return codeProtocol
+	case worker.TooLarge:
+		return codeTooBig
+	}
+	return codePolicy
+}

@@ -1,0 +1,209 @@
+package ws
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"strings"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// request is the handshake's, but for what differs from connection to connection.
+type request struct {
+	path, defaultPort   string
+	origin, subprotocol string // empty: none
+	headers             []header
+}
+
+// append appends the request of RFC 6455 4.1 for the server at hostport and returns the
+// Sec-WebSocket-Accept that answers it.
+func (r *request) append(dst []byte, hostport string) (out []byte, accept string) {
+	var nonce [16]byte
+	rand.Read(nonce[:]) // never fails
+	key := base64.StdEncoding.EncodeToString(nonce[:])
+
+	line := func(parts ...string) {
+		for _, s := range parts {
+			dst = append(dst, s...)
+		}
+		dst = append(dst, "\r\n"...)
+	}
+	line("GET ", r.path, " HTTP/1.1")
+	line("Host: ", r.host(hostport))
+	line("Upgrade: websocket")
+	line("Connection: Upgrade")
+	line("Sec-WebSocket-Key: ", key)
+	line("Sec-WebSocket-Version: 13")
+	if r.origin != "" {
+		line("Origin: ", r.origin)
+	}
+	if r.subprotocol != "" {
+		line("Sec-WebSocket-Protocol: ", r.subprotocol)
+	}
+	for _, h := range r.headers {
+		line(h.name, ": ", h.value)
+	}
+	line()
+	return dst, acceptFor(key)
+}
+
+// acceptFor is the server's answer to a key (RFC 6455 4.2.2, step 5.4).
+func acceptFor(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// host is hostport as the Host header has it: without the scheme's own port, and without
+// the zone of an address, which means nothing elsewhere (RFC 6874 4).
+func (r *request) host(hostport string) string {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return hostport
+	}
+	if strings.Contains(host, ":") {
+		host, _, _ = strings.Cut(host, "%")
+		host = "[" + host + "]"
+	}
+	if port == r.defaultPort {
+		return host
+	}
+	return host + ":" + port
+}
+
+// handshake takes the server's answer to the request once its head is whole.
+func (c *conn) handshake(buf []byte, in *wire.Input) error {
+	const start = "HTTP/"
+	for {
+		rest := buf[in.Scan:]
+		if n := min(len(rest), len(start)); string(rest[:n]) != start[:n] {
+			return loginFault(wire.CloseProtocolError, "the server's answer is not HTTP")
+		}
+		room := rest[:min(len(rest), maxHead-c.headUsed)]
+		size := headEnd(room, c.headSeen)
+		if size == 0 {
+			if c.headSeen = len(room); c.headUsed+len(room) == maxHead {
+				return loginFault(wire.CloseProtocolError, "the head of the server's answer is longer than %d bytes", maxHead)
+			}
+			return nil
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(rest[:size])), nil)
+		if err != nil {
+			// Its text can quote the answer.
+			return loginFault(wire.CloseProtocolError, "the head of the server's answer is not that of an HTTP response")
+		}
+		c.headSeen, c.headUsed = 0, c.headUsed+size
+		c.advance(in, size)
+		if !interim(answer.StatusCode) {
+			if err := c.checkAnswer(answer); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	c.phase = open
+	in.Event = wire.Event{Kind: wire.EventReady, First: 1, Each: true}
+	if c.p.hello != nil {
+		in.Out = appendFrame(in.Out, dataOp(c.hello), c.hello)
+		clear(c.hello)
+		c.hello = nil
+	}
+	return nil
+}
+
+// interim reports whether another response follows the one with this status (RFC 9110
+// 15.2).
+func interim(status int) bool {
+	return status/100 == 1 && status != http.StatusSwitchingProtocols
+}
+
+// headEnd is the length of the HTTP head that b begins with, or 0 when its end is not
+// there; seen bytes were searched before. A bare LF ends a line as well (RFC 9112 2.2).
+func headEnd(b []byte, seen int) int {
+	for at := max(seen-2, 0); ; {
+		i := bytes.IndexByte(b[at:], '\n')
+		if i < 0 {
+			return 0
+		}
+		at += i + 1
+		if rest := b[at:]; bytes.HasPrefix(rest, []byte("\n")) {
+			return at + 1
+		} else if bytes.HasPrefix(rest, []byte("\r\n")) {
+			return at + 2
+		}
+	}
+}
+
+// checkAnswer checks the server's answer as RFC 6455 4.1 asks of a client.
+func (c *conn) checkAnswer(r *http.Response) error {
+	if r.StatusCode != http.StatusSwitchingProtocols {
+		return badStatus(r)
+	}
+	fault := func(format string, args ...any) error {
+		return loginFault(wire.CloseProtocolError, "the server's answer: "+format, args...)
+	}
+	if !r.ProtoAtLeast(1, 1) {
+		return fault("status 101 in HTTP/%d.%d", r.ProtoMajor, r.ProtoMinor)
+	}
+	get := func(name string) []string { return r.Header[http.CanonicalHeaderKey(name)] }
+	if v := get("Upgrade"); len(v) != 1 || !equalFold(v[0], "websocket") {
+		return fault("Upgrade is not websocket")
+	}
+	if !hasToken(get("Connection"), "upgrade") {
+		return fault("Connection is without Upgrade")
+	}
+	if v := get("Sec-WebSocket-Accept"); len(v) != 1 || v[0] != c.accept {
+		return fault("Sec-WebSocket-Accept does not fit the key that was sent")
+	}
+	if strings.Trim(strings.Join(get("Sec-WebSocket-Extensions"), ""), ", \t") != "" {
+		return fault("Sec-WebSocket-Extensions selects one, and none was offered")
+	}
+	asked := c.p.request.subprotocol
+	switch v := get("Sec-WebSocket-Protocol"); {
+	case asked == "" && len(v) > 0:
+		return fault("Sec-WebSocket-Protocol selects one, and none was asked for; see --ws-subprotocol")
+	case asked != "" && len(v) == 0:
+		return fault("Sec-WebSocket-Protocol is missing; --ws-subprotocol asks for %s", asked)
+	case asked != "" && (len(v) != 1 || v[0] != asked):
+		return fault("Sec-WebSocket-Protocol is not %s, which --ws-subprotocol asks for", asked)
+	}
+	return nil
+}
+
+// badStatus says what the server answered instead of 101, and of a redirection where to.
+func badStatus(r *http.Response) error {
+	code := wire.CloseBadRequest
+	if r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden {
+		code = wire.CloseBadToken
+	}
+	text := http.StatusText(r.StatusCode)
+	if text != "" {
+		text = " " + text
+	}
+	if to := target(r.Header.Get("Location")); to != "" && r.StatusCode/100 == 3 {
+		return loginFault(code, "the server answered %d%s, not 101: it redirects to %s, which is not followed",
+			r.StatusCode, text, to)
+	}
+	return loginFault(code, "the server answered %d%s, not 101", r.StatusCode, text)
+}
+
+// target is a Location as it may be logged, or nothing: without query and user, which can
+// hold secrets.
+func target(location string) string {
+	const longest = 200
+	location, _, _ = strings.Cut(location, "#")
+	location, _, _ = strings.Cut(location, "?")
+	if len(location) > longest || !isVisible(location) || strings.Contains(location, "@") {
+		return ""
+	}
+	return location
+}
+
+func loginFault(code worker.Code, format string, args ...any) error {
+	return wire.Errorf(wire.Login, code, format, args...)
+}

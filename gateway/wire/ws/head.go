@@ -1,0 +1,103 @@
+package ws
+
+import (
+	"encoding/binary"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// head is a decoded frame header.
+type head struct {
+	fin     bool
+	op      opcode
+	size    int // bytes of the header
+	payload int // bytes
+}
+
+// parseHead decodes and checks the header that b begins with, joined being the bytes
+// of the message so far. need, unless 0, is how many bytes of b it takes to go on.
+//
+// Faults are those of the first two bytes first, so that what is wrong with a frame does
+// not depend on how it arrives.
+func (c *conn) parseHead(b []byte, joined int) (h head, need int, err error) {
+	if len(b) < 2 {
+		return head{}, 2, nil
+	}
+	h = head{fin: b[0]&finBit != 0, op: opcode(b[0] & opBits), size: 2}
+	short := b[1] &^ maskBit
+	if err := c.checkFirst(b[0], h); err != nil {
+		return h, 0, err
+	}
+	switch {
+	case b[1]&maskBit != 0:
+		return h, 0, c.fail(codeProtocol, "a masked frame from the server")
+	case h.op.control() && short > maxControl:
+		return h, 0, c.fail(codeProtocol, "control frame %#x of more than %d bytes", byte(h.op), maxControl)
+	case !h.op.control() && c.fragments == maxFragments:
+		return h, 0, c.fail(codeTooBig, "more than %d fragments", maxFragments)
+	}
+	n := uint64(short)
+	switch short {
+	case length16:
+		if h.size += 2; len(b) < h.size {
+			return h, h.size, nil
+		}
+		if n = uint64(binary.BigEndian.Uint16(b[2:])); n < length16 {
+			return h, 0, c.fail(codeProtocol, "length %d in 2 bytes, not the fewest", n)
+		}
+	case length64:
+		if h.size += 8; len(b) < h.size {
+			return h, h.size, nil
+		}
+		if n = binary.BigEndian.Uint64(b[2:]); n <= 0xffff {
+			return h, 0, c.fail(codeProtocol, "length %d in 8 bytes, not the fewest", n)
+		}
+		if n>>63 != 0 {
+			return h, 0, c.fail(codeProtocol, "length with the highest bit set")
+		}
+	}
+	if !h.op.control() && n > uint64(c.p.limit-joined) {
+		return h, 0, c.tooLarge(n, joined)
+	}
+	h.payload = int(n)
+	return h, 0, nil
+}
+
+// checkFirst checks a frame's first byte.
+func (c *conn) checkFirst(first byte, h head) error {
+	switch {
+	case first&rsvBits != 0:
+		return c.fail(codeProtocol, "reserved bits %#x are set", first&rsvBits)
+	case h.op > opBinary && h.op < opClose || h.op > opPong:
+		return c.fail(codeProtocol, "reserved opcode %#x", byte(h.op))
+	case h.op.control() && !h.fin:
+		return c.fail(codeProtocol, "control frame %#x in fragments", byte(h.op))
+	case h.op == opContinuation && c.fragments == 0:
+		return c.fail(codeProtocol, "a continuation of no message")
+	case !h.op.control() && h.op != opContinuation && c.fragments > 0:
+		return c.fail(codeProtocol, "another message while this one is unfinished")
+	}
+	return nil
+}
+
+func (c *conn) tooLarge(n uint64, joined int) error {
+	if joined == 0 {
+		return c.fail(codeTooBig, "it has %d bytes, the maximum is %d", n, c.p.limit)
+	}
+	return c.fail(codeTooBig, "it has %d bytes and more, the maximum is %d", uint64(joined)+n, c.p.limit)
+}
+
+// fail makes the fault that ends the connection, about the message behind the last, and
+// keeps its code for the goodbye.
+func (c *conn) fail(code closeCode, format string, args ...any) error {
+	c.goodbye = code
+	reason, why := wire.WS, wire.CloseProtocolError
+	switch code {
+	case codeTooBig:
+		reason, why = wire.TooLarge, worker.TooLarge
+	case codeNotUTF8:
+		reason, why = wire.BadUTF8, wire.CloseBadRequest
+	}
+	return wire.Errorf(reason, why, "message %d: "+format, append([]any{c.seq + 1}, args...)...)
+}

@@ -1,0 +1,125 @@
+package ws
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// header is one header of the request.
+type header struct{ name, value string }
+
+// owned are the names that the handshake, or HTTP's own framing, sets itself or must
+// do without. So are all that begin with Sec-WebSocket-.
+var owned = map[string]string{
+	"host":                   "is the upstream's address",
+	"origin":                 "is set by --ws-origin",
+	"sec-websocket-protocol": "is set by --ws-subprotocol",
+	"upgrade":                "",
+	"connection":             "",
+	"proxy-connection":       "",
+	"keep-alive":             "",
+	"content-length":         "",
+	"transfer-encoding":      "",
+	"te":                     "",
+	"trailer":                "",
+	"expect":                 "",
+}
+
+var (
+	errHeaderShape = errors.New("is not 'Name: value'")
+	errHeaderName  = errors.New("its name is not of letters, digits and !#$%&'*+-.^_`|~")
+)
+
+// parseHeader reads 'Name: value'. Its errors quote a name that is one, for anything else
+// can hold a secret.
+func parseHeader(line string) (header, error) {
+	name, value, ok := strings.Cut(line, ":")
+	if !ok {
+		return header{}, errHeaderShape
+	}
+	if !isToken(name) {
+		return header{}, errHeaderName
+	}
+	lower := strings.ToLower(name)
+	why, isOwned := owned[lower]
+	if isOwned || strings.HasPrefix(lower, "sec-websocket-") {
+		if why == "" {
+			why = "is the handshake's own"
+		}
+		return header{}, fmt.Errorf("%s %s", name, why)
+	}
+	value = strings.Trim(value, " \t")
+	for _, c := range []byte(value) {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return header{}, fmt.Errorf("the value of %s holds a control character", name)
+		}
+	}
+	return header{name, value}, nil
+}
+
+// isToken reports whether s is a token of RFC 9110 5.6.2.
+func isToken(s string) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isVisible(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// checkPath checks a request target (RFC 6455 3: no fragment). It can hold a secret.
+func checkPath(s string) error {
+	switch {
+	case s[0] != '/':
+		return errors.New("the path does not begin with /")
+	case !isVisible(s):
+		return errors.New("the path has a byte that is not visible ASCII; write it as %HH")
+	case strings.Contains(s, "#"):
+		return errors.New("the path has a #; write it as %23")
+	}
+	return nil
+}
+
+// hasToken reports whether one of the comma-separated lists has the token, without
+// regard to ASCII case.
+func hasToken(lists []string, token string) bool {
+	for _, list := range lists {
+		for item := range strings.SplitSeq(list, ",") {
+			if equalFold(strings.Trim(item, " \t"), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// equalFold compares without regard to ASCII case. strings.EqualFold would take a
+// Kelvin sign for a k.
+func equalFold(s, lower string) bool {
+	if len(s) != len(lower) {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,61 @@
+package ws
+
+import (
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire"
+)
+
+// TestStall: a message to which nothing is added for the timeout ends the connection
+// with 1008, pongs or not; one that grows does not, nor one that is not read.
+func TestStall(t *testing.T) {
+	const limit = 8 * time.Second
+	pong := []byte{0x8a, 0}
+	for _, c := range []struct {
+		name  string
+		begin []byte
+		step  []byte // comes each second
+		deaf  bool   // Decode is not called
+		after int    // seconds; 0: never
+	}{
+		{name: "fragment, silence", begin: []byte{0x01, 1, 'a'}, after: 8},
+		{name: "fragment, pongs", begin: []byte{0x01, 1, 'a'}, step: pong, after: 8},
+		{name: "empty fragment, pongs", begin: []byte{0x01, 0}, step: pong, after: 8},
+		{name: "part of a frame", begin: []byte{0x81, 100, 'a'}, after: 8},
+		{name: "half a header", begin: []byte{0x81}, after: 8},
+		{name: "fragments go on", begin: []byte{0x01, 1, 'a'}, step: []byte{0x00, 1, 'b'}},
+		{name: "empty fragments go on", begin: []byte{0x01, 1, 'a'}, step: []byte{0x00, 0}},
+		{name: "a frame grows", begin: []byte{0x81, 100, 'a'}, step: []byte{'b'}},
+		{name: "nothing begun, pongs", step: pong},
+		{name: "not read", begin: []byte{0x01, 1, 'a'}, deaf: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := &protocol{limit: 1000, idle: limit}
+			conn := p.NewConn().(*conn)
+			conn.phase = open
+			buf := append([]byte(nil), c.begin...)
+			in := wire.Input{Msgs: make([]wire.Msg, 0, 8)}
+			if err := conn.Decode(buf, &in); err != nil {
+				t.Fatal(err)
+			}
+			for second := 1; second <= 40; second++ {
+				_, _ = conn.Tick(nil, time.Duration(second)*time.Second)
+				if c.deaf && second < 40 {
+					continue
+				}
+				buf = append(buf, c.step...)
+				err := conn.Decode(buf, &in)
+				if (err != nil) != (c.after == second) {
+					t.Fatalf("after %d s: %v", second, err)
+				}
+				if err != nil {
+					if conn.goodbye != codePolicy {
+						t.Errorf("close code %d", conn.goodbye)
+					}
+					return
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,95 @@
+// Package ws is the WebSocket protocol (RFC 6455) from the client's side. A message is
+// a WebSocket message; what the gateway says is written as templates. No extension is
+// offered. Nothing identifies a message but its arrival number on its connection.
+package ws
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/template"
+	"feedgate/worker"
+)
+
+const (
+	// maxHead bounds what the server says before its first frame, in bytes.
+	maxHead = 16 << 10
+
+	// maxFragments bounds the frames that one message comes in.
+	maxFragments = 1 << 16
+
+	// closeGrace is how long work in flight has to be finished and acked before the
+	// server's Close is answered.
+	closeGrace = 5 * time.Second
+)
+
+// auxText, as wire.Msg.Aux, says that the message came as text. It is the bit in which
+// the opcodes of text and binary differ.
+const auxText = 1
+
+// protocol is immutable.
+type protocol struct {
+	request  request
+	ignore   []byte // prefix of signs of life; empty: none
+	interval time.Duration
+	limit    int // bytes of a message
+	idle     time.Duration
+	inFlight int // as in Config
+
+	// Nil where there is none.
+	hello, ack *template.Template
+
+	beat   []byte // payload of the heartbeat that is sent beside the ping
+	beatOp opcode // 0: none is
+}
+
+func (p *protocol) Traits() wire.Traits {
+	return wire.Traits{
+		Acks:       p.ack != nil,
+		RenderAcks: p.rendered(),
+		// Before the first message the head lies in the buffer; later at most a header
+		// beside a message, or a control frame behind an unfinished one.
+		Overhead:   maxHead,
+		CloseGrace: closeGrace,
+	}
+}
+
+func (p *protocol) NewConn() wire.Conn {
+	return &conn{p: p, kinds: kinds{size: p.inFlight}, stall: stall{limit: p.idle}}
+}
+
+// rendered reports whether workers render the acks: where these take something from the
+// message, or the connection cannot know the kinds of all messages in flight.
+func (p *protocol) rendered() bool {
+	return p.ack != nil && (p.ack.NeedsMessage() || p.inFlight == 0)
+}
+
+// acks reports whether a message that ends with code is acknowledged. A template that
+// cannot tell a refusal from a success says nothing of refusals.
+func (p *protocol) acks(code worker.Code) bool {
+	return p.ack != nil && (code == worker.OK || p.ack.HasCode())
+}
+
+// Render appends the ack's frame.
+func (p *protocol) Render(dst []byte, m worker.Message, code worker.Code) []byte {
+	if !p.acks(code) {
+		return dst
+	}
+	start := len(dst)
+	dst = openFrame(dst)
+	dst = p.ack.Append(dst, m.Seq, uint16(code), m.Data)
+	op := opBinary
+	if m.Aux&auxText != 0 {
+		op = dataOp(dst[start+shortHead:])
+	}
+	return sealFrame(dst, start, op)
+}
+
+// dataOp is what payload may be sent as: text only where it is UTF-8 (RFC 6455 5.6).
+func dataOp(payload []byte) opcode {
+	if utf8.Valid(payload) {
+		return opText
+	}
+	return opBinary
+}
