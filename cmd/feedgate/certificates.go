@@ -14,7 +14,7 @@ type tlsFlags struct {
 	CA         string `name:"tls-ca" group:"tls" placeholder:"FILE" help:"PEM certificates to trust instead of the system's."`
 	Cert       string `name:"tls-cert" group:"tls" placeholder:"FILE" help:"Client certificate, PEM."`
 	Key        string `name:"tls-key" group:"tls" placeholder:"FILE" help:"Its key, PEM."`
-	ServerName string `name:"tls-server-name" group:"tls" placeholder:"NAME" help:"What the server's certificate must be for [the host]."`
+	ServerName string `name:"tls-server-name" group:"tls" placeholder:"NAME" help:"In the server's certificate [the host]."`
 }
 
 // load reads the files. Its errors name the flags.

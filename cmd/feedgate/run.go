@@ -58,12 +58,12 @@ type runCmd struct {
 	ClientName     string  `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
 	TokenFile      string  `group:"connection" placeholder:"FILE" help:"Secret for the login; no access for others."`
 
-	Frame             string `group:"framing" placeholder:"FRAMING" help:"tcp: line, delim:HEX, varint or length:..., above."`
+	Frame             string `group:"framing" placeholder:"HOW" help:"tcp: line, delim:, varint, length:, above."`
 	Hello             string `group:"framing" placeholder:"TEMPLATE" help:"Sent on connecting."`
 	AckTemplate       string `group:"framing" placeholder:"TEMPLATE" help:"Sent for each message [nothing]."`
 	HeartbeatTemplate string `group:"framing" placeholder:"TEMPLATE" help:"Sent every --heartbeat [nothing]."`
 	IgnorePrefix      string `group:"framing" placeholder:"BYTES" help:"Such messages are signs of life only."`
-	Assemble          string `group:"framing" placeholder:"SPEC" help:"json:ID,COMPLETE,DATA: join chunked requests, above."`
+	Assemble          string `group:"framing" placeholder:"SPEC" help:"Joins chunked requests, above."`
 
 	WSHeader      []string `name:"ws-header" group:"ws" sep:"none" placeholder:"'NAME: VALUE'" help:"Sent with the handshake; may be repeated."`
 	WSSubprotocol string   `name:"ws-subprotocol" group:"ws" placeholder:"NAME" help:"Asked for; the server must agree to it."`

@@ -57,8 +57,8 @@ var runFlags = []struct {
 	{"ws-subprotocol", "feed", nil, "WSSubprotocol", "feed"},
 	{"ws-origin", "http://a", nil, "WSOrigin", "http://a"},
 	{"tls-ca", "", []string{"missing"}, "", nil},
-	{"tls-cert", "", []string{"missing"}, "", nil},
-	{"tls-key", "", []string{"missing"}, "", nil},
+	{"tls-cert", "", nil, "", nil},
+	{"tls-key", "", nil, "", nil},
 	{"tls-server-name", "feed.example", nil, "", nil},
 	{"exit-on-close", "true", []string{"maybe"}, "ExitOnClose", true},
 	{"drain-timeout", "19s", []string{"0"}, "DrainTimeout", 19 * time.Second},
@@ -187,9 +187,19 @@ func TestBadValuesOfGateway(t *testing.T) {
 	checkUsage(t, "--ack-template", "run", "tcp://a:1", stopper, "--frame=line", "--ack-template={nothing}")
 	checkUsage(t, "--ack", "run", "tcp://a:1", stopper, "--frame=line", "--ack=range")
 	checkUsage(t, "--ack", "run", "tcp://a:1", stopper, "--frame=line", "--ack=ordered")
-	for _, url := range []string{"nsq://a:1/t/c", "ws://a:1", "fg+tls://a:1", "http://a:1", "a:1", "fg://a", "fg://:1", "fg://a:x", "fg://a:1,b"} {
+	for _, url := range []string{"nsq://a:1/t/c", "ws://a:0/", "wss://", "fg+tls://a", "http://a:1", "a:1", "fg://a", "fg://:1", "fg://a:x", "fg://a:1,b"} {
 		checkUsage(t, url+": ", "run", url, stopper)
 	}
+	checkUsage(t, "ws://a/: ", "run", "ws://a/#b", stopper)
+	checkUsage(t, "--frame", "run", "ws://a", stopper, "--frame=line")
+	checkUsage(t, "--ws-header", "run", "ws://a", stopper, "--ws-header=Host: b")
+	checkUsage(t, "--ws-header", "run", "tcp://a:1", stopper, "--frame=line", "--ws-header=A: b")
+	checkUsage(t, "--assemble", "run", "fg://a:1", stopper, "--assemble=json:a,b,c")
+	checkUsage(t, "--assemble", "run", "ws://a", stopper, "--assemble=json:a")
+	checkUsage(t, "--assemble", "run", "ws://a", stopper, "--assemble=json:a,b,c", "--ack-template=A", "--ack=ordered")
+	checkUsage(t, "--tls-key", "run", "fg+tls://a:1", stopper, "--tls-cert=missing")
+	checkUsage(t, "--tls-cert", "run", "fg+tls://a:1", stopper, "--tls-key=missing")
+	checkUsage(t, "--tls-cert", "run", "fg+tls://a:1", stopper, "--tls-cert=missing", "--tls-key=missing")
 	checkUsage(t, "--dead-letter", "run", "fg://a:1", stopper, "--sink=file:a", "--dead-letter=file:a")
 	checkUsage(t, "--state", "run", "fg://a:1", "fg://b:1", "fg://a:1", stopper, "--state=s")
 	checkUsage(t, "fg://a:1: ", "run", "fg://u:s3cret@a:1?s3cret", stopper)
@@ -204,13 +214,13 @@ func TestBadValuesOfGateway(t *testing.T) {
 
 func TestOtherUsage(t *testing.T) {
 	for want, args := range map[string][]string{
-		"expected one of":       {},
-		"unexpected argument":   {"rnu"},
-		"unknown flag --rign":   {"run", "--rign=8", "fg://a:1"},
-		"no URL":                {"run"},
-		"--ring":                {"run", "fg://a:1", "--ring"},
-		"unknown flag --chaos":  {"run", "fg://a:1", "--chaos=x"},
-		"unknown flag --tls-ca": {"run", "fg://a:1", "--tls-ca=x"},
+		"expected one of":             {},
+		"unexpected argument":         {"rnu"},
+		"unknown flag --rign":         {"run", "--rign=8", "fg://a:1"},
+		"no URL":                      {"run"},
+		"--ring":                      {"run", "fg://a:1", "--ring"},
+		"unknown flag --chaos":        {"run", "fg://a:1", "--chaos=x"},
+		"unknown flag --tls-insecure": {"run", "fg://a:1", "--tls-insecure"},
 	} {
 		checkUsage(t, want, args...)
 	}
