@@ -3,7 +3,6 @@ package ws
 import (
 	"encoding/binary"
 	"math/bits"
-	"math/rand/v2"
 	"slices"
 
 	"feedgate/gateway/wire"
@@ -18,13 +17,13 @@ type kinds struct {
 	text []uint64 // once both were seen: a bit a message, by arrival number
 }
 
-// kindSet is a set of auxText's values.
+// kindSet is a set of data opcodes, which have a bit each.
 type kindSet uint8
 
 const (
-	binaryOnly kindSet = 1 << 0
-	textOnly   kindSet = 1 << auxText
-	both               = binaryOnly | textOnly
+	textOnly   = kindSet(opText)
+	binaryOnly = kindSet(opBinary)
+	both       = textOnly | binaryOnly
 )
 
 // note takes messages in order of arrival, of the kinds in has.
@@ -93,8 +92,8 @@ func (c *conn) appendOne(dst []byte, seq uint64, code worker.Code, text bool) []
 const counted = 16
 
 // appendCounting appends frames of acks that are short and differ in a decimal number
-// alone, and returns how many: from one to the next a digit is changed in place, and two
-// words are masked.
+// alone, and returns how many: from one to the next a digit changes, and two words are
+// masked.
 func (c *conn) appendCounting(dst []byte, seq uint64, n int, code worker.Code, text bool) ([]byte, int) {
 	b, first, last := c.p.ack.AppendCounting(c.scratch[:0], seq, uint16(code))
 	c.scratch = b
@@ -111,29 +110,46 @@ func (c *conn) appendCounting(dst []byte, seq uint64, n int, code worker.Code, t
 	frame := shortHead + size
 	at := len(dst)
 	dst = slices.Grow(dst, n*frame+counted)[:at+n*frame+counted]
-	keys := uint64(0)
+	// The digit that changes is changed in the words: a byte that was just stored makes
+	// the processor wait when its word is loaded.
+	lo, hi := binary.LittleEndian.Uint64(payload[:]), binary.LittleEndian.Uint64(payload[8:])
+	stepLo, stepHi := uint64(1)<<(8*last), uint64(0)
+	if last >= 8 {
+		stepLo, stepHi = 0, 1<<(8*(last-8))
+	}
+	head := uint64(finBit|byte(op)) | uint64(maskBit|byte(size))<<8
+	digit := payload[last]
 	for i := range n {
-		if i&1 == 0 {
-			keys = rand.Uint64()
-		} else {
-			keys >>= 32
-		}
-		key := uint64(uint32(keys))
+		key := uint64(c.keys.key())
 		key |= key << 32
-		f := dst[at : at+shortHead+counted : at+shortHead+counted]
-		f[0], f[1] = finBit|byte(op), maskBit|byte(size)
-		binary.LittleEndian.PutUint32(f[2:], uint32(key))
-		binary.LittleEndian.PutUint64(f[shortHead:], binary.LittleEndian.Uint64(payload[:])^key)
-		binary.LittleEndian.PutUint64(f[shortHead+8:], binary.LittleEndian.Uint64(payload[8:])^key)
+		f := dst[at:][:shortHead+counted]
+		binary.LittleEndian.PutUint64(f, key<<16|head)
+		binary.LittleEndian.PutUint64(f[shortHead:], lo^key)
+		binary.LittleEndian.PutUint64(f[shortHead+8:], hi^key)
 		at += frame
-		d := last
-		for ; d >= first && payload[d] == '9'; d-- {
-			payload[d] = '0'
+		if digit < '9' {
+			digit++
+			lo, hi = lo+stepLo, hi+stepHi
+			continue
 		}
-		if d < first { // the next has a digit more
+		payload[last] = digit
+		if !carry(payload[first : last+1]) { // the next has a digit more
 			return dst[:at], i + 1
 		}
-		payload[d]++
+		digit = '0'
+		lo, hi = binary.LittleEndian.Uint64(payload[:]), binary.LittleEndian.Uint64(payload[8:])
 	}
 	return dst[:at], n
+}
+
+// carry counts on by one in decimal; false when that takes a digit more.
+func carry(digits []byte) bool {
+	for d := len(digits) - 1; d >= 0; d-- {
+		if digits[d] < '9' {
+			digits[d]++
+			return true
+		}
+		digits[d] = '0'
+	}
+	return false
 }

@@ -56,7 +56,10 @@ func (p *protocol) Traits() wire.Traits {
 }
 
 func (p *protocol) NewConn() wire.Conn {
-	return &conn{p: p, kinds: kinds{size: p.inFlight}, stall: stall{limit: p.idle}}
+	return &conn{
+		p: p, kinds: kinds{size: p.inFlight}, stall: stall{limit: p.idle},
+		keys: newKeys(),
+	}
 }
 
 // rendered reports whether workers render the acks: where these take something from the

@@ -1,0 +1,48 @@
+package ws
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/binary"
+)
+
+// keys are the masking keys of one connection's acks, a fresh one for each frame: AES in
+// counter mode under a key of the operating system's, which is the strong source of
+// entropy that RFC 6455 5.3 and 10.3 ask for. It makes many at once: for one at a time
+// they would be the dearest part of an ack.
+type keys struct {
+	stream cipher.Stream
+	made   []byte
+	next   int // in made
+}
+
+const keyBatch = 4 * 1024 // bytes
+
+func newKeys() keys {
+	var seed [16 + aes.BlockSize]byte
+	_, _ = rand.Read(seed[:]) // it does not fail
+	block, err := aes.NewCipher(seed[:16])
+	if err != nil {
+		panic("ws: " + err.Error()) // the key has its length
+	}
+	return keys{stream: cipher.NewCTR(block, seed[16:])}
+}
+
+func (k *keys) key() uint32 {
+	if k.next == len(k.made) {
+		k.make()
+	}
+	key := binary.LittleEndian.Uint32(k.made[k.next:])
+	k.next += 4
+	return key
+}
+
+func (k *keys) make() {
+	if k.made == nil {
+		k.made = make([]byte, keyBatch)
+	}
+	clear(k.made)
+	k.stream.XORKeyStream(k.made, k.made)
+	k.next = 0
+}
