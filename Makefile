@@ -25,6 +25,7 @@ demo: build ## build it and see it work, ten seconds
 test: lint ## vet, gofmt, and all tests under the race detector, in their short form
 	$(GO) test -race -short -timeout 5m $(PKG)
 	cd bench/chaos && $(GO) test -race -short -timeout 5m ./...
+	cd bench/ws && $(GO) test -race -short -timeout 5m ./...
 
 test-long: lint ## the same, in their long form
 	$(GO) test -race -timeout 30m $(PKG)
@@ -32,6 +33,7 @@ test-long: lint ## the same, in their long form
 lint: ## go vet and gofmt
 	$(GO) vet $(PKG)
 	cd bench/chaos && $(GO) vet ./...
+	cd bench/ws && $(GO) vet ./...
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then \
 		printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted" >&2; exit 1; \
@@ -79,7 +81,8 @@ interop: ## against python3-websockets, plain and over TLS (apt-get install pyth
 CXXSRC = bench/peers/cpp/src
 CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)
 
-peers: ## the C++ subjects for bench, with Debian's libboost-dev
+peers: ## the subjects of bench that are programs: WebSocket clients, and C++ with Debian's libboost-dev
+	cd bench/ws && $(GO) build -trimpath -o ../../bin/ ./cmd/...
 	@command -v $(CXX) >/dev/null || \
 		{ echo 'make peers: there is no $(CXX): apt-get install g++ libboost-dev' >&2; exit 1; }
 	@printf '#if !__has_include(<boost/asio.hpp>) || !__has_include(<boost/lockfree/spsc_queue.hpp>)\n#error\n#endif\n' | \

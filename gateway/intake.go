@@ -194,8 +194,7 @@ func (in *intake) room() bool {
 	}
 	if (c.Need == 0 || kept > 0) && need > len(in.data)/2 {
 		// Of unknown size, or in pieces of which more may come: grow by doubling.
-		most := int(in.l.cfg.MaxMessage) + in.l.set.traits.Overhead
-		need = max(need, min(2*len(in.data), most))
+		need = max(need, min(2*len(in.data), in.l.slabs.frame))
 	}
 	return in.roll(need)
 }

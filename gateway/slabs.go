@@ -29,6 +29,7 @@ const (
 type slabPool struct {
 	table *worker.Slabs
 	size  int   // of the usual slab
+	frame int   // the longest, bytes
 	limit int64 // bytes
 	used  int64 // bytes allocated, whether handed out or free
 
@@ -55,7 +56,7 @@ func newSlabPool(memory, frame int64) *slabPool {
 	}
 	slots := int(memory/int64(size)) + 1
 	p := &slabPool{
-		size: size, limit: memory, free: make(map[int][]uint16),
+		size: size, frame: int(frame), limit: memory, free: make(map[int][]uint16),
 		back: queue.NewRingBuffer(uint64(2 * slots)),
 		ids:  make([]any, slots),
 	}

@@ -92,19 +92,14 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	}
 }
 
-// plainChunk is how many messages are framed before their texts are checked, in a pass of
-// its own: between the headers it would take a third more time, and later their bytes
-// would have left the core's first cache.
-const plainChunk = 128
-
 // decodeChunk reports whether there may be another.
 func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 	had := len(in.Msgs)
-	room := in.Msgs[had:min(cap(in.Msgs), had+plainChunk)]
-	n, has, at := framePlain(buf, in.Scan, c.p.limit, c.seq, room)
-	full := n == plainChunk
-	if valid := textsValid(buf, room[:n]); valid < n {
-		at, n, full = frameStart(&room[valid]), valid, false
+	room := in.Msgs[had:cap(in.Msgs)]
+	n, has, at, odd := framePlain(buf, in.Scan, c.p.limit, c.seq, room)
+	if odd && !validText(buf[room[n-1].Off:][:room[n-1].Len]) {
+		n, odd = n-1, false
+		at = frameStart(&room[n])
 	}
 	kept := c.drop(buf, room[:n])
 	in.Ignored += n - kept
@@ -112,12 +107,15 @@ func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 	c.kinds.note(room[:kept], has)
 	in.Msgs = in.Msgs[:had+kept]
 	in.Start, in.Keep, in.Scan = at, at, at
-	return full
+	return n > 0 && (odd || n == len(room) && kept < n)
 }
 
 // framePlain fills msgs with messages of one short frame from buf[at] on and says how
-// many, of which kinds, and where it stopped. Texts are not checked.
-func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, has kindSet, end int) {
+// many, of which kinds, and where it stopped. The last may be odd: a text that is not
+// ASCII and is yet to be checked; the others are valid. It calls nothing, for that would
+// have everything that it holds in registers stored and loaded again.
+func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, has kindSet, end int, odd bool) {
+	const high = 0x8080808080808080
 	for n < len(msgs) && len(buf)-at >= 2 {
 		first, size, body := buf[at], int(buf[at+1]), at+2
 		if first != finBit|byte(opText) && first != finBit|byte(opBinary) {
@@ -134,13 +132,30 @@ func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, 
 		if size > limit || size > len(buf)-body {
 			break
 		}
+		if first == finBit|byte(opText) {
+			w, b := uint64(0), buf[body:body+size]
+			for ; len(b) >= 32; b = b[32:] {
+				q := (*[32]byte)(b)
+				w |= binary.LittleEndian.Uint64(q[:]) | binary.LittleEndian.Uint64(q[8:]) |
+					binary.LittleEndian.Uint64(q[16:]) | binary.LittleEndian.Uint64(q[24:])
+			}
+			for ; len(b) >= 8; b = b[8:] {
+				w |= binary.LittleEndian.Uint64(b)
+			}
+			for _, x := range b {
+				w |= uint64(x)
+			}
+			odd = w&high != 0
+		}
 		at = body + size
 		seq++
 		has |= kindSet(first)
 		msgs[n] = wire.Msg{Seq: seq, Off: uint32(body), Len: uint32(size), Aux: first & auxText}
-		n++
+		if n++; odd {
+			break
+		}
 	}
-	return n, has & both, at
+	return n, has & both, at, odd
 }
 
 // drop takes the signs of life out of msgs, whose numbers then rise by one again, and
@@ -167,40 +182,6 @@ func frameStart(m *wire.Msg) int {
 		return int(m.Off) - 2
 	}
 	return int(m.Off) - 4
-}
-
-// longText is the length from which a call costs less than it gains, in bytes.
-const longText = 128
-
-// textsValid is how many of msgs come before the first text that is not UTF-8.
-func textsValid(buf []byte, msgs []wire.Msg) int {
-	const high = 0x8080808080808080
-	for i := range msgs {
-		m := &msgs[i]
-		if m.Aux&auxText == 0 {
-			continue
-		}
-		p := buf[m.Off : m.Off+m.Len]
-		if len(p) < 8 || len(p) > longText {
-			if !validText(p) {
-				return i
-			}
-			continue
-		}
-		w, b := binary.LittleEndian.Uint64(p[len(p)-8:]), p
-		for ; len(b) >= 32; b = b[32:] {
-			q := (*[32]byte)(b)
-			w |= binary.LittleEndian.Uint64(q[:]) | binary.LittleEndian.Uint64(q[8:]) |
-				binary.LittleEndian.Uint64(q[16:]) | binary.LittleEndian.Uint64(q[24:])
-		}
-		for ; len(b) >= 8; b = b[8:] {
-			w |= binary.LittleEndian.Uint64(b)
-		}
-		if w&high != 0 && !validText(p) {
-			return i
-		}
-	}
-	return len(msgs)
 }
 
 // frame decodes the frame at in.Scan. False means that it is not whole yet.
