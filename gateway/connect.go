@@ -53,7 +53,7 @@ func (k *link) connected(r dialResult, now time.Duration) {
 	k.sock, k.addr = r.sock, r.addr
 	k.conn = k.l.set.proto.NewConn()
 	k.phase = login
-	k.readable, k.writable, k.hup, k.dead = false, true, false, false
+	k.readable, k.writable, k.hup, k.dead = r.sock.more(), true, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.deadline = now + k.l.cfg.ConnectTimeout
 	k.acked, k.owed = false, 0

@@ -149,7 +149,7 @@ func (in *intake) read(now time.Duration) bool {
 	case err != nil && wouldBlock(err):
 		l.link.readable, in.bulk = false, false
 		return false
-	case err != nil && !l.ack.muted:
+	case err != nil && (!l.ack.muted || l.set.upstream.tls):
 		l.link.countTLS(err)
 		l.link.lost(now, "receive", err)
 		return true

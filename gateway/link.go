@@ -102,7 +102,10 @@ func (k *link) reading() bool { return (k.phase == login || k.phase == open) && 
 func (k *link) finishing() bool { return k.phase == finishing }
 
 // owing reports whether the peer keeps us waiting to take what we have for it.
-func (k *link) owing() bool { return k.l.out.len() > 0 || k.l.in.clogged != 0 }
+func (k *link) owing() bool {
+	// With nothing left to say, a goodbye that lasts waits to end our sending side.
+	return k.l.out.len() > 0 || k.l.in.clogged != 0 || k.phase == goodbye
+}
 
 // deaf reports whether we would not hear the server: its bytes are left unread. With
 // unsent acks alone in the way, and no edge since the last bytes were read, it

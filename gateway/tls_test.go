@@ -26,6 +26,7 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker"
 )
 
 // authority is a private CA.
@@ -546,4 +547,98 @@ func exchange(t *testing.T, s *tlsSocket, dice *mathrand.Rand, up []byte, want i
 		}
 	}
 	return received
+}
+
+// corked writes what it is given when it is read from: so a handshake's end and what
+// follows it go in one piece.
+type corked struct {
+	net.Conn
+	held []byte
+}
+
+func (c *corked) Write(b []byte) (int, error) {
+	c.held = append(c.held, b...)
+	return len(b), nil
+}
+
+func (c *corked) Read(b []byte) (int, error) {
+	if len(c.held) > 0 {
+		if _, err := c.Conn.Write(c.held); err != nil {
+			return 0, err
+		}
+		c.held = nil
+	}
+	return c.Conn.Read(b)
+}
+
+// TestTLSDataWithHandshake: what comes in one piece with the end of the handshake is
+// read, though no edge tells of it.
+func TestTLSDataWithHandshake(t *testing.T) {
+	ca := newAuthority(t)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
+		cfg.Frame, cfg.AckTemplate = "line", `A{n}\n`
+		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.file})
+		r := start(t, cfg)
+		raw, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln.Close()
+		_ = raw.SetReadDeadline(time.Now().Add(20 * time.Second))
+		conn := tls.Server(&corked{Conn: raw}, &tls.Config{Certificates: []tls.Certificate{ca.issue(nil)}, MaxVersion: version})
+		if _, err := conn.Write([]byte("a\n")); err != nil {
+			t.Fatal(err)
+		}
+		var ack [3]byte
+		if _, err := io.ReadFull(conn, ack[:]); err != nil || string(ack[:]) != "A1\n" {
+			t.Errorf("%s: ack %q, %v", tls.VersionName(version), ack, err)
+		}
+		raw.Close()
+		r.cancel()
+		if err := r.wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestTLSCutIsNoClose: a reset is not a clean close, also when it is noticed by sending
+// while there is no room to read.
+func TestTLSCutIsNoClose(t *testing.T) {
+	ca := newAuthority(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := make(chan struct{})
+	var log logged
+	cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
+	cfg.Frame, cfg.Ack, cfg.InFlight = "line", "none", 64
+	cfg.HeartbeatTemplate, cfg.Heartbeat = `hb\n`, 10*time.Millisecond
+	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.file})
+	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	r := start(t, cfg)
+	raw, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	conn := tls.Server(raw, &tls.Config{Certificates: []tls.Certificate{ca.issue(nil)}})
+	if _, err := conn.Write([]byte(strings.Repeat("hello\n", 500))); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 64 })
+	_ = raw.(*net.TCPConn).SetLinger(0)
+	raw.Close()
+	waitFor(t, func() bool { return log.has("cannot be sent any more") })
+	close(gate)
+	waitFor(t, func() bool { return r.g.Stats().Reconnects.Load() > 0 })
+	r.cancel()
+	if err := r.wait(); err != nil {
+		t.Error(err)
+	}
 }

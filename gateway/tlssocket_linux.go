@@ -14,6 +14,10 @@ import (
 // recordSize is the most plaintext of one TLS record, RFC 8446, section 5.1.
 const recordSize = 16 << 10
 
+// keptMost bounds what waits for the kernel, in bytes: more than a record waits only
+// when answers to key updates do.
+const keptMost = 4 * recordSize
+
 // errCutShort is the end of the stream without the peer's close_notify, which an
 // attacker could have made: RFC 8446, section 6.1.
 var errCutShort = errors.New("the connection ended without close_notify")
@@ -33,14 +37,15 @@ type tlsSocket struct {
 	plain  []byte
 	closed bool // close_notify was written
 	asked  bool // the server asked for a certificate and we have none
-	behind bool // conn has an error or an end to tell, behind what recv returned
+	behind bool // conn may have something to tell though no edge will come
 }
 
 // secure makes a TLS connection of conn, which it closes on an error. cfg becomes its
 // own.
 func secure(ctx context.Context, conn *net.TCPConn, cfg *tls.Config) (*tlsSocket, error) {
 	pipe := &tlsPipe{Conn: conn}
-	s := &tlsSocket{pipe: pipe, plain: make([]byte, 0, recordSize)}
+	// Bytes may have come along with the end of the handshake.
+	s := &tlsSocket{pipe: pipe, plain: make([]byte, 0, recordSize), behind: true}
 	if len(cfg.Certificates) == 0 {
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			s.asked = true
@@ -65,6 +70,9 @@ func secure(ctx context.Context, conn *net.TCPConn, cfg *tls.Config) (*tlsSocket
 func (s *tlsSocket) recv(b []byte) (int, error) {
 	n := 0
 	s.behind = false
+	if s.pipe.kept() > keptMost {
+		return 0, tlsError{errors.New("the server takes no answers to its key updates")}
+	}
 	for n < len(b) {
 		k, err := s.conn.Read(b[n:])
 		n += k

@@ -25,8 +25,8 @@ type world interface {
 type transport interface {
 	// recv reads into b. Zero bytes without an error are the end of the stream.
 	recv(b []byte) (int, error)
-	// more reports, after a recv that did not fill its buffer, whether the next has
-	// something to tell though no edge will come.
+	// more reports, before the first recv and after one that did not fill its buffer,
+	// whether the next may have something to tell though no edge will come.
 	more() bool
 	// send sends msgs, at most maxBatch, one behind the other, and returns how many
 	// of their bytes went.

@@ -26,9 +26,12 @@ const (
 	both       = textOnly | binaryOnly
 )
 
-// note takes messages in order of arrival, of the kinds in has.
+// note takes messages in order of arrival, of the kinds in has and no other.
 func (k *kinds) note(msgs []wire.Msg, has kindSet) {
-	if len(msgs) == 0 || k.size == 0 || k.seen|has != both {
+	if len(msgs) == 0 {
+		return
+	}
+	if k.size == 0 || k.seen|has != both {
 		k.seen |= has
 		return
 	}
@@ -48,6 +51,18 @@ func (k *kinds) note(msgs []wire.Msg, has kindSet) {
 			*word |= bit
 		}
 	}
+}
+
+// kindsOf is the kinds of messages.
+func kindsOf(msgs []wire.Msg) (has kindSet) {
+	for i := range msgs {
+		if msgs[i].Aux&auxText != 0 {
+			has |= textOnly
+		} else {
+			has |= binaryOnly
+		}
+	}
+	return has
 }
 
 // run is the kind of message seq, and how many from it on, at most n, are of that kind

@@ -139,3 +139,35 @@ func TestAcksAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestKindsOfWhatIsNotTaken: frames that make no message, ignored or at fault, do not
+// change of which kind the acks of others are.
+func TestKindsOfWhatIsNotTaken(t *testing.T) {
+	for _, c := range []struct {
+		name, ignore string
+		reads        [][]byte
+		want         opcode // of the first message's ack
+	}{
+		{"text ignored among binary", "hb", [][]byte{{0x82, 1, 'x'}, {0x81, 2, 'h', 'b'}}, opBinary},
+		{"text at fault among binary", "", [][]byte{{0x82, 1, 'x'}, {0x81, 1, 0xff}}, opBinary},
+		{"binary ignored among text", "hb", [][]byte{{0x81, 1, 'x'}, {0x82, 2, 'h', 'b'}, {0x81, 1, 'y'}}, opText},
+		{"both in one read", "hb", [][]byte{{0x81, 1, 'x', 0x82, 2, 'h', 'b', 0x82, 1, 'y'}}, opText},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := New(Config{MaxMessage: 1000, InFlight: 2048, AckTemplate: "A{n}", IgnorePrefix: c.ignore})
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn := p.NewConn().(*conn)
+			conn.phase = open
+			for _, read := range c.reads {
+				in := &wire.Input{Msgs: make([]wire.Msg, 0, 1024)}
+				_ = conn.Decode(read, in) // at fault in one case
+			}
+			ack := conn.AppendAcks(nil, 1, 1, worker.OK)
+			if got := opcode(ack[0] & opBits); got != c.want {
+				t.Errorf("the ack has opcode %d, want %d", got, c.want)
+			}
+		})
+	}
+}

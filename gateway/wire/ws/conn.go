@@ -96,7 +96,8 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 	had := len(in.Msgs)
 	room := in.Msgs[had:cap(in.Msgs)]
-	n, has, at, odd := framePlain(buf, in.Scan, c.p.limit, c.seq, room)
+	framed, has, at, odd := framePlain(buf, in.Scan, c.p.limit, c.seq, room)
+	n := framed
 	if odd && !validText(buf[room[n-1].Off:][:room[n-1].Len]) {
 		n, odd = n-1, false
 		at = frameStart(&room[n])
@@ -104,6 +105,9 @@ func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 	kept := c.drop(buf, room[:n])
 	in.Ignored += n - kept
 	c.seq += uint64(kept)
+	if kept < framed {
+		has = kindsOf(room[:kept])
+	}
 	c.kinds.note(room[:kept], has)
 	in.Msgs = in.Msgs[:had+kept]
 	in.Start, in.Keep, in.Scan = at, at, at
