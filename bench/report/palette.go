@@ -33,6 +33,13 @@ var inks = map[string]style{
 	"seed-32":    {color: rgb(0x4B2A9B), shape: draw.RingGlyph{}},
 	"asio":       {color: rgb(0xA08040), shape: draw.SquareGlyph{}},
 	own:          {color: rgb(0xD55E00), shape: draw.CircleGlyph{}, own: true},
+
+	// Over another protocol: the colour of what it is like, in another shape.
+	"ws-gws":       {color: rgb(0x008A66), shape: draw.BoxGlyph{}},
+	"ws-coder":     {color: rgb(0x0072B2), shape: draw.RingGlyph{}},
+	"ws-feedgate":  {color: rgb(0xD55E00), shape: draw.SquareGlyph{}},
+	"tls-limit":    {color: rgb(0x333333), shape: draw.BoxGlyph{}},
+	"tls-feedgate": {color: rgb(0xD55E00), shape: draw.TriangleGlyph{}},
 }
 
 // others are for subjects that are not known here, in turn.
