@@ -5,6 +5,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -148,6 +149,25 @@ func (in *Input) Check(buf []byte) {
 func (in *Input) Rebase() {
 	kept := in.Keep - in.Start
 	in.Start, in.Keep, in.Scan = 0, kept, kept
+}
+
+// DropPrefixed takes out of msgs, whose bytes lie in buf, those that begin with prefix,
+// and returns how many are left; these get the numbers behind seq, in order. With an
+// empty prefix all are left as they are.
+func DropPrefixed(buf []byte, msgs []Msg, prefix []byte, seq uint64) int {
+	if len(prefix) == 0 {
+		return len(msgs)
+	}
+	n := 0
+	for _, m := range msgs {
+		if bytes.HasPrefix(buf[m.Off:m.Off+m.Len], prefix) {
+			continue
+		}
+		m.Seq = seq + uint64(n) + 1
+		msgs[n] = m
+		n++
+	}
+	return n
 }
 
 // EventKind is what happened to the connection as a whole.

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -40,7 +39,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) error {
 		n := len(in.Msgs)
 		room := in.Msgs[n:cap(in.Msgs)]
 		p, f := c.framer.frames(room, c.seq, buf, in.Scan)
-		kept := c.drop(buf, room[:p.n])
+		kept := wire.DropPrefixed(buf, room[:p.n], c.p.ignore, c.seq)
 		in.Ignored += p.n - kept
 		in.Msgs = in.Msgs[:n+kept]
 		c.seq += uint64(kept)
@@ -55,24 +54,6 @@ func (c *conn) Decode(buf []byte, in *wire.Input) error {
 			return nil
 		}
 	}
-}
-
-// drop takes the signs of life out of msgs, whose numbers then rise by one again,
-// and returns how many messages are left.
-func (c *conn) drop(buf []byte, msgs []wire.Msg) int {
-	if len(c.p.ignore) == 0 {
-		return len(msgs)
-	}
-	n := 0
-	for _, m := range msgs {
-		if bytes.HasPrefix(buf[m.Off:m.Off+m.Len], c.p.ignore) {
-			continue
-		}
-		m.Seq = c.seq + uint64(n) + 1
-		msgs[n] = m
-		n++
-	}
-	return n
 }
 
 func (c *conn) errorf(f *fault) error {

@@ -102,7 +102,7 @@ func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 		n, odd = n-1, false
 		at = frameStart(&room[n])
 	}
-	kept := c.drop(buf, room[:n])
+	kept := wire.DropPrefixed(buf, room[:n], c.p.ignore, c.seq)
 	in.Ignored += n - kept
 	c.seq += uint64(kept)
 	if kept < framed {
@@ -160,24 +160,6 @@ func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, 
 		}
 	}
 	return n, has & both, at, odd
-}
-
-// drop takes the signs of life out of msgs, whose numbers then rise by one again, and
-// returns how many messages are left.
-func (c *conn) drop(buf []byte, msgs []wire.Msg) int {
-	if len(c.p.ignore) == 0 {
-		return len(msgs)
-	}
-	n := 0
-	for _, m := range msgs {
-		if bytes.HasPrefix(buf[m.Off:m.Off+m.Len], c.p.ignore) {
-			continue
-		}
-		m.Seq = c.seq + uint64(n) + 1
-		msgs[n] = m
-		n++
-	}
-	return n
 }
 
 // frameStart is where the frame of a message that decodePlain has framed begins.
