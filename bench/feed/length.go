@@ -55,7 +55,7 @@ func (c *lengthCodec) read(b []byte, r receiver) error {
 			break
 		}
 		if end == ackSize {
-			acks.add(c.seq(ackNumber(b)), ackCode(b), r)
+			acks.add(c.seq(ackNumber(b)), 1, ackCode(b), r)
 		}
 		b = b[end:]
 	}

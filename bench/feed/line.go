@@ -60,12 +60,12 @@ func (c *lineCodec) read(b []byte, r receiver) error {
 				break
 			}
 			if b[0] == 'A' {
-				acks.add(0, 0, r)
+				acks.add(0, 1, 0, r)
 			}
 			b = b[line+1:]
 			continue
 		}
-		acks.add(c.seq(n), 0, r)
+		acks.add(c.seq(n), 1, 0, r)
 		b = b[size:]
 	}
 	acks.flush(r)

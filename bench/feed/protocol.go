@@ -137,13 +137,13 @@ type run struct {
 	code   uint16
 }
 
-func (a *run) add(seq uint64, code uint16, r receiver) {
+func (a *run) add(seq, n uint64, code uint16, r receiver) {
 	if seq == a.seq+a.n && code == a.code && a.n > 0 {
-		a.n++
+		a.n += n
 		return
 	}
 	a.flush(r)
-	*a = run{seq, 1, code}
+	*a = run{seq, n, code}
 }
 
 func (a *run) flush(r receiver) {

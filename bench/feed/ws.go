@@ -92,8 +92,8 @@ func (c *wsCodec) read(b []byte, r receiver) error {
 // frames takes all whole frames of b and returns what is behind them.
 func (c *wsCodec) frames(b []byte, acks *run, r receiver) (rest []byte, err error) {
 	for !c.peerClosed {
-		if n, size := scanWSAck(b); size > 0 && c.op == opContinuation {
-			acks.add(c.seq(n), 0, r)
+		if n, count, size := scanWSAcks(b); size > 0 && c.op == opContinuation {
+			acks.add(c.seq(n), count, 0, r)
 			b = b[size:]
 			continue
 		}
@@ -140,7 +140,7 @@ func (c *wsCodec) frame(h *wsHead, payload []byte, acks *run, r receiver) error 
 		return faultf(closeNotUTF8, "text that is not UTF-8")
 	}
 	if len(c.message) > 0 && c.message[0] == 'A' {
-		acks.add(c.seq(ackedBy(c.message)), 0, r)
+		acks.add(c.seq(ackedBy(c.message)), 1, 0, r)
 	}
 	c.op, c.message = opContinuation, c.message[:0]
 	return nil

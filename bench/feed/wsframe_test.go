@@ -88,29 +88,6 @@ func TestWSSplit(t *testing.T) {
 	})
 }
 
-// The way of most acks finds the same number as the other, or leaves it to that.
-func TestScanWSAck(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		digits := rapid.SliceOfN(rapid.ByteRange('0', '9'), 1, 20).Draw(t, "digits")
-		text := append([]byte{'A'}, digits...)
-		spoilt := rapid.Bool().Draw(t, "spoilt")
-		if spoilt {
-			text[rapid.IntRange(0, len(text)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "by")
-		}
-		frame := wsMasked(0x81, text, rapid.Uint32().Draw(t, "mask"))
-		behind := rapid.SliceOfN(rapid.Byte(), 0, 30).Draw(t, "behind")
-		n, size := scanWSAck(append(slices.Clone(frame), behind...))
-		switch {
-		case size == 0 && !spoilt && len(digits) <= wsAckDigits && len(behind) >= wsAckDigits:
-			t.Fatalf("%q is left", text)
-		case size != 0 && (size != len(frame) || text[0] != 'A' || n != ackedBy(text)):
-			t.Fatalf("%q is %d in %d bytes", text, n, size)
-		case size != 0 && slices.ContainsFunc(text[1:], func(d byte) bool { return d < '0' || d > '9' }):
-			t.Fatalf("%q is taken for %d", text, n)
-		}
-	})
-}
-
 // Whatever comes, it is read to the same effect in one piece and in single bytes.
 func FuzzWSFrames(f *testing.F) {
 	f.Add(wsAck(12345678))
