@@ -122,39 +122,55 @@ func (c *conn) appendCounting(dst []byte, seq uint64, n int, code worker.Code, t
 	if text {
 		op = dataOp(b)
 	}
-	frame := shortHead + size
-	at := len(dst)
-	dst = slices.Grow(dst, n*frame+counted)[:at+n*frame+counted]
-	// The digit that changes is changed in the words: a byte that was just stored makes
-	// the processor wait when its word is loaded.
-	lo, hi := binary.LittleEndian.Uint64(payload[:]), binary.LittleEndian.Uint64(payload[8:])
-	stepLo, stepHi := uint64(1)<<(8*last), uint64(0)
+	run := countingRun{frame: shortHead + size, head: uint64(finBit|byte(op)) | uint64(maskBit|byte(size))<<8}
+	run.stepLo, run.stepHi = uint64(1)<<(8*last), uint64(0)
 	if last >= 8 {
-		stepLo, stepHi = 0, 1<<(8*(last-8))
+		run.stepLo, run.stepHi = 0, 1<<(8*(last-8))
 	}
-	head := uint64(finBit|byte(op)) | uint64(maskBit|byte(size))<<8
-	digit := payload[last]
-	for i := range n {
-		key := uint64(c.keys.key())
-		key |= key << 32
-		f := dst[at:][:shortHead+counted]
-		binary.LittleEndian.PutUint64(f, key<<16|head)
-		binary.LittleEndian.PutUint64(f[shortHead:], lo^key)
-		binary.LittleEndian.PutUint64(f[shortHead+8:], hi^key)
-		at += frame
-		if digit < '9' {
-			digit++
-			lo, hi = lo+stepLo, hi+stepHi
+	at, end := len(dst), len(dst)+n*run.frame
+	dst = slices.Grow(dst, end-at+counted)[:end+counted]
+	for at < end {
+		run.lo, run.hi = binary.LittleEndian.Uint64(payload[:]), binary.LittleEndian.Uint64(payload[8:])
+		left := int('9'-payload[last]) + 1
+		keys := c.keys.take(min(left, (end-at)/run.frame))
+		run.put(dst[at:], keys)
+		made := len(keys) / keySize
+		at += made * run.frame
+		if made < left {
+			payload[last] += byte(made)
 			continue
 		}
-		payload[last] = digit
+		payload[last] = '9'
 		if !carry(payload[first : last+1]) { // the next has a digit more
-			return dst[:at], i + 1
+			break
 		}
-		digit = '0'
-		lo, hi = binary.LittleEndian.Uint64(payload[:]), binary.LittleEndian.Uint64(payload[8:])
 	}
-	return dst[:at], n
+	return dst[:at], n - (end-at)/run.frame
+}
+
+// countingRun is frames whose payloads, of up to two words, differ in one byte alone, by
+// one from each to the next. The byte is changed in the words: one that was just stored
+// makes the processor wait when its word is loaded.
+type countingRun struct {
+	frame          int    // bytes of one, with its header
+	head           uint64 // what its masking key follows
+	lo, hi         uint64 // the first one's payload
+	stepLo, stepHi uint64
+}
+
+// put puts a frame for each of keys into dst, which has counted bytes more than they
+// take.
+func (r *countingRun) put(dst, keys []byte) {
+	frame, head, lo, hi, stepLo, stepHi := r.frame, r.head, r.lo, r.hi, r.stepLo, r.stepHi
+	for len(keys) >= keySize && len(dst) >= shortHead+counted {
+		key := uint64(binary.LittleEndian.Uint32(keys))
+		key |= key << 32
+		binary.LittleEndian.PutUint64(dst, key<<16|head)
+		binary.LittleEndian.PutUint64(dst[shortHead:], lo^key)
+		binary.LittleEndian.PutUint64(dst[shortHead+8:], hi^key)
+		lo, hi = lo+stepLo, hi+stepHi
+		keys, dst = keys[keySize:], dst[frame:]
+	}
 }
 
 // carry counts on by one in decimal; false when that takes a digit more.

@@ -82,3 +82,17 @@ func BenchmarkValid(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkAppendAcks(b *testing.B) {
+	p, err := New(Config{AckTemplate: "A{n}", MaxMessage: 1 << 20, InFlight: 4096})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := p.NewConn().(*conn)
+	c.kinds.seen = textOnly
+	dst := make([]byte, 0, 64<<10)
+	b.ReportAllocs()
+	for i := 0; i < b.N; i += 512 {
+		dst = c.AppendAcks(dst[:0], 12_345_678+uint64(i), 512, worker.OK)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
+	"feedgate/worker"
 )
 
 // phase is where a connection stands; it goes down the list.
@@ -117,45 +118,60 @@ func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 // framePlain fills msgs with messages of one short frame from buf[at] on and says how
 // many, of which kinds, and where it stopped. The last may be odd: a text that is not
 // ASCII and is yet to be checked; the others are valid. It calls nothing, for that would
-// have everything that it holds in registers stored and loaded again.
+// have everything that it holds in registers stored and loaded again, and it has no loop
+// that takes another turn with every length, for that is foretold wrongly.
 func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, has kindSet, end int, odd bool) {
 	const high = 0x8080808080808080
-	for n < len(msgs) && len(buf)-at >= 2 {
-		first, size, body := buf[at], int(buf[at+1]), at+2
+	for i := range msgs {
+		rest := buf[at:]
+		if len(rest) < 4 {
+			break
+		}
+		first, size, head := rest[0], int(rest[1]), 2
 		if first != finBit|byte(opText) && first != finBit|byte(opBinary) {
 			break
 		}
-		if size == length16 && len(buf)-at >= 4 {
-			size, body = int(binary.BigEndian.Uint16(buf[at+2:])), at+4
-			if size < length16 {
+		if size >= length16 {
+			size, head = int(binary.BigEndian.Uint16(rest[2:])), 4
+			if rest[1] != length16 || size < length16 {
 				break
 			}
-		} else if size >= length16 {
+		}
+		if size > limit || size > len(rest)-head {
 			break
 		}
-		if size > limit || size > len(buf)-body {
-			break
-		}
-		if first == finBit|byte(opText) {
-			w, b := uint64(0), buf[body:body+size]
-			for ; len(b) >= 32; b = b[32:] {
-				q := (*[32]byte)(b)
+		if b := rest[head : head+size]; first == finBit|byte(opText) {
+			w := uint64(0)
+			switch {
+			case len(b) >= 32:
+				for i := 0; i < len(b)-32; i += 32 {
+					q := b[i : i+32 : i+32]
+					w |= binary.LittleEndian.Uint64(q) | binary.LittleEndian.Uint64(q[8:]) |
+						binary.LittleEndian.Uint64(q[16:]) | binary.LittleEndian.Uint64(q[24:])
+				}
+				q := (*[32]byte)(b[len(b)-32:])
 				w |= binary.LittleEndian.Uint64(q[:]) | binary.LittleEndian.Uint64(q[8:]) |
 					binary.LittleEndian.Uint64(q[16:]) | binary.LittleEndian.Uint64(q[24:])
-			}
-			for ; len(b) >= 8; b = b[8:] {
-				w |= binary.LittleEndian.Uint64(b)
-			}
-			for _, x := range b {
-				w |= uint64(x)
+			case len(b) >= 16:
+				p, q := (*[16]byte)(b), (*[16]byte)(b[len(b)-16:])
+				w = binary.LittleEndian.Uint64(p[:]) | binary.LittleEndian.Uint64(p[8:]) |
+					binary.LittleEndian.Uint64(q[:]) | binary.LittleEndian.Uint64(q[8:])
+			case len(b) >= 8:
+				w = binary.LittleEndian.Uint64(b) | binary.LittleEndian.Uint64(b[len(b)-8:])
+			default:
+				for _, x := range b {
+					w |= uint64(x)
+				}
 			}
 			odd = w&high != 0
 		}
-		at = body + size
-		seq++
 		has |= kindSet(first)
-		msgs[n] = wire.Msg{Seq: seq, Off: uint32(body), Len: uint32(size), Aux: first & auxText}
-		if n++; odd {
+		m := &msgs[i]
+		m.Seq = seq + uint64(i) + 1
+		m.Off, m.Len = uint32(at+head), uint32(size)
+		m.Aux, m.Code = first&auxText, worker.OK
+		at += head + size
+		if n = i + 1; odd {
 			break
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"encoding/binary"
 )
 
 // keys are the masking keys of one connection's acks, a fresh one for each frame: AES in
@@ -17,7 +16,10 @@ type keys struct {
 	next   int // in made
 }
 
-const keyBatch = 4 * 1024 // bytes
+const (
+	keySize  = 4 // bytes
+	keyBatch = 1024 * keySize
+)
 
 func newKeys() keys {
 	var seed [16 + aes.BlockSize]byte
@@ -29,13 +31,14 @@ func newKeys() keys {
 	return keys{stream: cipher.NewCTR(block, seed[16:])}
 }
 
-func (k *keys) key() uint32 {
+// take returns from one to n keys, keySize bytes each, good until it is called again.
+func (k *keys) take(n int) []byte {
 	if k.next == len(k.made) {
 		k.make()
 	}
-	key := binary.LittleEndian.Uint32(k.made[k.next:])
-	k.next += 4
-	return key
+	some := k.made[k.next:min(k.next+n*keySize, len(k.made))]
+	k.next += len(some)
+	return some
 }
 
 func (k *keys) make() {
