@@ -4,11 +4,10 @@
 package stream
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/flags"
 	"feedgate/gateway/wire/template"
 	"feedgate/worker"
 )
@@ -34,43 +33,21 @@ type Config struct {
 // maxOverhead is the most bytes that a frame may have beside its message.
 const maxOverhead = 64 << 10
 
-// maxMessage keeps a frame's length and its position in a buffer within the 32
-// bits of wire.Msg.
-const maxMessage = 1 << 30
-
 // New makes the protocol. An error names the flags at fault, all of them.
 func New(cfg Config) (wire.Protocol, error) {
-	var faults []error
-	fault := func(flag string, err error) {
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", flag, err))
-		}
-	}
-	parse := func(flag, text string, where template.Where) *template.Template {
-		if text == "" {
-			return nil
-		}
-		t, err := template.Parse(text, where)
-		fault(flag, err)
-		return t
-	}
+	var faults flags.Faults
 	p := &protocol{interval: cfg.Heartbeat}
-	if cfg.MaxMessage < 1 || cfg.MaxMessage > maxMessage {
-		fault("--max-message", fmt.Errorf("%d is not from 1 to %d", cfg.MaxMessage, maxMessage))
-	}
+	faults.CheckMaxMessage(cfg.MaxMessage)
 	var err error
 	p.newFramer, p.overhead, err = parseFrame(cfg.Frame, int(cfg.MaxMessage))
-	fault("--frame", err)
-	p.hello = parse("--hello", cfg.Hello, template.Hello)
-	p.ack = parse("--ack-template", cfg.AckTemplate, template.Ack)
-	p.heartbeat = parse("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat)
-	p.ignore, err = worker.Unescape(cfg.IgnorePrefix)
-	fault("--ignore-prefix", err)
-	if cfg.Heartbeat < 0 {
-		fault("--heartbeat", fmt.Errorf("%v is negative", cfg.Heartbeat))
-	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	faults.Add("--frame", err)
+	p.hello = faults.Template("--hello", cfg.Hello, template.Hello)
+	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
+	p.heartbeat = faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat)
+	p.ignore = faults.IgnorePrefix(cfg.IgnorePrefix)
+	faults.CheckHeartbeat(cfg.Heartbeat)
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/flags"
 	"feedgate/gateway/wire/template"
-	"feedgate/worker"
 )
 
 // Config is the protocol as a user describes it. Empty templates say nothing.
@@ -43,61 +43,38 @@ type Config struct {
 	InFlight int
 }
 
-// maxMessage keeps a frame's length and its position in a buffer within the 32
-// bits of wire.Msg.
-const maxMessage = 1 << 30
-
 // New makes the protocol. An error names the flags at fault, all of them, and quotes
 // no value, for that can be a secret.
 func New(cfg Config) (wire.Protocol, error) {
-	var faults []error
-	fault := func(flag string, err error) {
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", flag, err))
-		}
-	}
-	parse := func(flag, text string, where template.Where) *template.Template {
-		if text == "" {
-			return nil
-		}
-		t, err := template.Parse(text, where)
-		fault(flag, err)
-		return t
-	}
+	var faults flags.Faults
 	p := &protocol{interval: cfg.Heartbeat, limit: int(cfg.MaxMessage), inFlight: max(0, cfg.InFlight), idle: max(0, cfg.IdleTimeout)}
 	p.request = request{path: cfg.Path, defaultPort: cfg.DefaultPort, origin: cfg.Origin, subprotocol: cfg.Subprotocol}
 	if p.request.path == "" {
 		p.request.path = "/"
 	}
-	fault("upstream URL", checkPath(p.request.path))
+	faults.Add("upstream URL", checkPath(p.request.path))
 	for i, line := range cfg.Headers {
 		h, err := parseHeader(line)
-		fault("--ws-header", inHeader(i, err))
+		faults.Add("--ws-header", inHeader(i, err))
 		p.request.headers = append(p.request.headers, h)
 	}
 	if cfg.Subprotocol != "" && !isToken(cfg.Subprotocol) {
-		fault("--ws-subprotocol", errors.New("is not one name of letters, digits and !#$%&'*+-.^_`|~"))
+		faults.Add("--ws-subprotocol", errors.New("is not one name of letters, digits and !#$%&'*+-.^_`|~"))
 	}
 	if cfg.Origin != "" && !isVisible(cfg.Origin) {
-		fault("--ws-origin", errors.New("has a byte that is not visible ASCII; want one such as https://example.com"))
+		faults.Add("--ws-origin", errors.New("has a byte that is not visible ASCII; want one such as https://example.com"))
 	}
-	p.hello = parse("--hello", cfg.Hello, template.Hello)
-	p.ack = parse("--ack-template", cfg.AckTemplate, template.Ack)
-	if beat := parse("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat); beat != nil {
+	p.hello = faults.Template("--hello", cfg.Hello, template.Hello)
+	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
+	if beat := faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat); beat != nil {
 		p.beat = beat.Append(nil, 0, 0, nil)
 		p.beatOp = dataOp(p.beat)
 	}
-	var err error
-	p.ignore, err = worker.Unescape(cfg.IgnorePrefix)
-	fault("--ignore-prefix", err)
-	if cfg.Heartbeat < 0 {
-		fault("--heartbeat", fmt.Errorf("%v is negative", cfg.Heartbeat))
-	}
-	if cfg.MaxMessage < 1 || cfg.MaxMessage > maxMessage {
-		fault("--max-message", fmt.Errorf("%d is not from 1 to %d", cfg.MaxMessage, maxMessage))
-	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	p.ignore = faults.IgnorePrefix(cfg.IgnorePrefix)
+	faults.CheckHeartbeat(cfg.Heartbeat)
+	faults.CheckMaxMessage(cfg.MaxMessage)
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
