@@ -43,6 +43,8 @@ type Traits struct {
 	Overhead int
 	// EOFCloses: end of stream is the protocol's clean close.
 	EOFCloses bool
+	// Secures: over TLS, the handshake comes not first but behind an EventSecure.
+	Secures bool
 	// CloseGrace bounds how long work in flight is finished and acked after the peer
 	// has said that it sends no more; zero: as long as it takes.
 	CloseGrace time.Duration
@@ -82,6 +84,13 @@ type Conn interface {
 
 	// AppendClose appends the protocol's goodbye, or nothing where it has none.
 	AppendClose(dst []byte, why worker.Code) []byte
+}
+
+// Stopper is a Conn that can ask its peer to send no messages any more, and be answered
+// by what becomes an EventClose. The loop asks, once, at the beginning of a drain; what
+// comes before the answer is worked on.
+type Stopper interface {
+	AppendStop(dst []byte) []byte
 }
 
 // Resume is what a new connection may take up again.
@@ -179,6 +188,8 @@ const (
 	EventReady             // login is over, messages will come
 	EventClose             // the peer said that it sends no more
 	EventMessage           // a message that does not lie in the buffer
+	EventSecure            // the peer awaits a TLS handshake; nothing received is left
+	EventFault             // a fault of the peer, or a complaint of its, that ends nothing
 )
 
 // Event is decoded from the stream, in its order.
@@ -195,6 +206,9 @@ type Event struct {
 	Code worker.Code // why
 	// Clean says that the close is one that --exit-on-close counts as such.
 	Clean bool
+
+	// Of EventFault.
+	Fault *Error
 
 	// Of EventMessage, which goes with protocols that are not Sequenced. The offset
 	// is 0; the bytes are Input.Data.
