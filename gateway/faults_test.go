@@ -318,6 +318,7 @@ func TestUnsentAcks(t *testing.T) {
 	feed.shrink()
 	cfg := testConfig(t, feed.url(), accept)
 	cfg.InFlight = window
+	cfg.Heartbeat, cfg.IdleTimeout = time.Hour, NoTimeout // nothing else wakes the loop
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"s"}`)
 	conn.sendMany(1, messages)
