@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
@@ -159,10 +160,10 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		}
 		return conn
 	}
-	ca := newAuthority(t)
-	serverTLS := &tls.Config{Certificates: []tls.Certificate{ca.issue(nil)}}
+	ca := tlstest.NewAuthority(t)
+	serverTLS := ca.Server()
 	overTLS := func(conn net.Conn) net.Conn { return welcome(tls.Server(conn, serverTLS)) }
-	trust := func(c *Config) { c.TLS = mustTLS(t, TLSConfig{CA: ca.file}) }
+	trust := func(c *Config) { c.TLS = mustTLS(t, TLSConfig{CA: ca.File}) }
 	plain := func(conn net.Conn) net.Conn { return conn }
 	switching := func(conn net.Conn) net.Conn {
 		upgrade(t, conn)

@@ -2,21 +2,14 @@ package gateway
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
 	mathrand "math/rand/v2"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -24,98 +17,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
-
-// authority is a private CA.
-type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	file string
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{t: t}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	var pair tls.Certificate
-	pair, a.cert, a.key = a.sign(template, nil)
-	a.file = filepath.Join(t.TempDir(), "ca.pem")
-	a.write(a.file, "CERTIFICATE", pair.Certificate[0])
-	return a
-}
-
-// sign makes a certificate from a template; signed by itself when there is no CA yet.
-func (a *authority) sign(template *x509.Certificate, parent *x509.Certificate) (tls.Certificate, *x509.Certificate, *ecdsa.PrivateKey) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	signer := a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, cert, key
-}
-
-// issue makes a certificate for a server or a client.
-func (a *authority) issue(change func(*x509.Certificate)) tls.Certificate {
-	a.t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	if change != nil {
-		change(template)
-	}
-	pair, _, _ := a.sign(template, a.cert)
-	return pair
-}
-
-func (a *authority) write(path, kind string, der []byte) {
-	a.t.Helper()
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		a.t.Fatal(err)
-	}
-}
-
-// files writes a certificate and its key.
-func (a *authority) files(pair tls.Certificate) (cert, key string) {
-	a.t.Helper()
-	dir := a.t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	der, err := x509.MarshalECPrivateKey(pair.PrivateKey.(*ecdsa.PrivateKey))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	a.write(cert, "CERTIFICATE", pair.Certificate[0])
-	a.write(key, "EC PRIVATE KEY", der)
-	return cert, key
-}
-
-func (a *authority) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return pool
-}
 
 // terminate puts TLS in front of a plain server and returns its address. The end of a
 // direction is passed on as one.
@@ -175,15 +81,15 @@ func mustTLS(t *testing.T, files TLSConfig) *TLS {
 
 // TestTLSEachMessageAckedOnce: the whole of FG/1 goes over TLS, 1.2 and 1.3.
 func TestTLSEachMessageAckedOnce(t *testing.T) {
-	ca := newAuthority(t)
+	ca := tlstest.NewAuthority(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			feed := newTestFeed(t)
 			at := terminate(t, feed.ln.Addr().String(), &tls.Config{
-				Certificates: []tls.Certificate{ca.issue(nil)}, MinVersion: version, MaxVersion: version,
+				Certificates: []tls.Certificate{ca.Issue(nil)}, MinVersion: version, MaxVersion: version,
 			})
 			cfg := testConfig(t, "fg+tls://"+at, accept)
-			cfg.TLS = mustTLS(t, TLSConfig{CA: ca.file})
+			cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
 			r := start(t, cfg)
 			conn := feed.login(1, `{"session":"s"}`)
 			if err := conn.stream(1, 100_000, 300); err != nil {
@@ -217,33 +123,32 @@ func (l *logged) has(s string) bool {
 
 // TestTLSRefuses: each fault is refused, counted, and named in the log.
 func TestTLSRefuses(t *testing.T) {
-	ca, other := newAuthority(t), newAuthority(t)
-	good := ca.issue(nil)
+	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	good := ca.Issue(nil)
 	for _, c := range []struct {
 		name   string
 		server *tls.Config
 		files  TLSConfig
 		want   string
 	}{
-		{"wrong host", &tls.Config{Certificates: []tls.Certificate{ca.issue(func(c *x509.Certificate) {
-			c.IPAddresses, c.DNSNames = nil, []string{"feed.example"}
-		})}}, TLSConfig{CA: ca.file}, "see --tls-server-name"},
+		{"wrong host", &tls.Config{Certificates: []tls.Certificate{ca.Issue(tlstest.For("feed.example"))}},
+			TLSConfig{CA: ca.File}, "see --tls-server-name"},
 		{"wrong server name", &tls.Config{Certificates: []tls.Certificate{good}},
-			TLSConfig{CA: ca.file, ServerName: "feed.example"}, "see --tls-server-name"},
-		{"expired", &tls.Config{Certificates: []tls.Certificate{ca.issue(func(c *x509.Certificate) {
+			TLSConfig{CA: ca.File, ServerName: "feed.example"}, "see --tls-server-name"},
+		{"expired", &tls.Config{Certificates: []tls.Certificate{ca.Issue(func(c *x509.Certificate) {
 			c.NotAfter = time.Now().Add(-time.Minute)
-		})}}, TLSConfig{CA: ca.file}, "certificate has expired"},
-		{"unknown authority", &tls.Config{Certificates: []tls.Certificate{good}}, TLSConfig{CA: other.file}, "see --tls-ca"},
+		})}}, TLSConfig{CA: ca.File}, "certificate has expired"},
+		{"unknown authority", &tls.Config{Certificates: []tls.Certificate{good}}, TLSConfig{CA: other.File}, "see --tls-ca"},
 		{"not the system's", &tls.Config{Certificates: []tls.Certificate{good}}, TLSConfig{}, "see --tls-ca"},
-		{"for clients only", &tls.Config{Certificates: []tls.Certificate{ca.issue(func(c *x509.Certificate) {
+		{"for clients only", &tls.Config{Certificates: []tls.Certificate{ca.Issue(func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-		})}}, TLSConfig{CA: ca.file}, "incompatible key usage"},
+		})}}, TLSConfig{CA: ca.File}, "incompatible key usage"},
 		{"no client certificate, 1.3", &tls.Config{Certificates: []tls.Certificate{good},
-			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.pool()}, TLSConfig{CA: ca.file}, "see --tls-cert"},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}, TLSConfig{CA: ca.File}, "see --tls-cert"},
 		{"no client certificate, 1.2", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS12,
-			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.pool()}, TLSConfig{CA: ca.file}, "see --tls-cert"},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}, TLSConfig{CA: ca.File}, "see --tls-cert"},
 		{"TLS 1.1", &tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
-			TLSConfig{CA: ca.file}, "protocol version not supported"},
+			TLSConfig{CA: ca.File}, "protocol version not supported"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			feed := newTestFeed(t)
@@ -295,21 +200,21 @@ func TestTLSNotTLS(t *testing.T) {
 // TestTLSClientCertificate: the certificate is shown, and another one once the files
 // were read again.
 func TestTLSClientCertificate(t *testing.T) {
-	ca := newAuthority(t)
+	ca := tlstest.NewAuthority(t)
 	seen := make(chan string, 4)
 	server := &tls.Config{
-		Certificates: []tls.Certificate{ca.issue(nil)},
-		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: ca.pool(),
+		Certificates: []tls.Certificate{ca.Issue(nil)},
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool(),
 		VerifyConnection: func(s tls.ConnectionState) error {
 			seen <- s.PeerCertificates[0].Subject.CommonName
 			return nil
 		},
 	}
 	named := func(name string) tls.Certificate {
-		return ca.issue(func(c *x509.Certificate) { c.Subject.CommonName = name })
+		return ca.Issue(func(c *x509.Certificate) { c.Subject.CommonName = name })
 	}
-	cert, key := ca.files(named("first"))
-	files := TLSConfig{CA: ca.file, Cert: cert, Key: key}
+	cert, key := ca.Files(named("first"))
+	files := TLSConfig{CA: ca.File, Cert: cert, Key: key}
 	feed := newTestFeed(t)
 	cfg := testConfig(t, "fg+tls://"+terminate(t, feed.ln.Addr().String(), server), accept)
 	cfg.TLS = mustTLS(t, files)
@@ -318,7 +223,7 @@ func TestTLSClientCertificate(t *testing.T) {
 	if got := <-seen; got != "first" {
 		t.Errorf("certificate %q", got)
 	}
-	newCert, newKey := ca.files(named("second"))
+	newCert, newKey := ca.Files(named("second"))
 	for from, to := range map[string]string{newCert: cert, newKey: key} {
 		if err := os.Rename(from, to); err != nil {
 			t.Fatal(err)
@@ -352,9 +257,9 @@ func TestTLSClientCertificate(t *testing.T) {
 }
 
 func TestTLSFilesFaults(t *testing.T) {
-	ca := newAuthority(t)
-	cert, key := ca.files(ca.issue(nil))
-	_, stranger := ca.files(ca.issue(nil))
+	ca := tlstest.NewAuthority(t)
+	cert, key := ca.Files(ca.Issue(nil))
+	_, stranger := ca.Files(ca.Issue(nil))
 	for _, c := range []struct {
 		files TLSConfig
 		want  string
@@ -374,7 +279,7 @@ func TestTLSFilesFaults(t *testing.T) {
 
 // TestTLSClose: the end of the stream is a clean close only behind close_notify.
 func TestTLSClose(t *testing.T) {
-	ca := newAuthority(t)
+	ca := tlstest.NewAuthority(t)
 	for _, clean := range []bool{true, false} {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -383,14 +288,14 @@ func TestTLSClose(t *testing.T) {
 		var log logged
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		cfg.Frame, cfg.AckTemplate = "line", `A{n}\n`
-		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.file})
+		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
 		cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
 		r := start(t, cfg)
 		raw, err := ln.Accept()
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn := tls.Server(raw, &tls.Config{Certificates: []tls.Certificate{ca.issue(nil)}})
+		conn := tls.Server(raw, ca.Server())
 		if _, err := conn.Write([]byte("a\nb\n")); err != nil {
 			t.Fatal(err)
 		}
@@ -454,7 +359,7 @@ func (k reluctant) sendmmsg(fd int, hdrs []mmsghdr) (int, unix.Errno) {
 // TestTLSSocketKeepsBytes: whatever the kernel takes and gives at a time, each way's
 // bytes arrive once and in order, and no byte counts as sent before its record went.
 func TestTLSSocketKeepsBytes(t *testing.T) {
-	ca := newAuthority(t)
+	ca := tlstest.NewAuthority(t)
 	for seed := range uint64(20) {
 		dice := mathrand.New(mathrand.NewPCG(seed, 1))
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -470,7 +375,7 @@ func TestTLSSocketKeepsBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		ln.Close()
-		server := tls.Server(raw, &tls.Config{Certificates: []tls.Certificate{ca.issue(nil)}})
+		server := tls.Server(raw, ca.Server())
 		down, up := make([]byte, 200_000), make([]byte, 200_000)
 		for i := range down {
 			down[i], up[i] = byte(dice.Uint32()), byte(dice.Uint32())
@@ -490,7 +395,7 @@ func TestTLSSocketKeepsBytes(t *testing.T) {
 			}
 			got <- b
 		})
-		s, err := secure(t.Context(), dialed.(*net.TCPConn), mustTLS(t, TLSConfig{CA: ca.file}).client("127.0.0.1", nil))
+		s, err := secure(t.Context(), dialed.(*net.TCPConn), mustTLS(t, TLSConfig{CA: ca.File}).client("127.0.0.1", nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -574,7 +479,7 @@ func (c *corked) Read(b []byte) (int, error) {
 // TestTLSDataWithHandshake: what comes in one piece with the end of the handshake is
 // read, though no edge tells of it.
 func TestTLSDataWithHandshake(t *testing.T) {
-	ca := newAuthority(t)
+	ca := tlstest.NewAuthority(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -582,7 +487,7 @@ func TestTLSDataWithHandshake(t *testing.T) {
 		}
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		cfg.Frame, cfg.AckTemplate = "line", `A{n}\n`
-		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.file})
+		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
 		r := start(t, cfg)
 		raw, err := ln.Accept()
 		if err != nil {
@@ -590,7 +495,7 @@ func TestTLSDataWithHandshake(t *testing.T) {
 		}
 		ln.Close()
 		_ = raw.SetReadDeadline(time.Now().Add(20 * time.Second))
-		conn := tls.Server(&corked{Conn: raw}, &tls.Config{Certificates: []tls.Certificate{ca.issue(nil)}, MaxVersion: version})
+		conn := tls.Server(&corked{Conn: raw}, &tls.Config{Certificates: []tls.Certificate{ca.Issue(nil)}, MaxVersion: version})
 		if _, err := conn.Write([]byte("a\n")); err != nil {
 			t.Fatal(err)
 		}
@@ -609,7 +514,7 @@ func TestTLSDataWithHandshake(t *testing.T) {
 // TestTLSCutIsNoClose: a reset is not a clean close, also when it is noticed by sending
 // while there is no room to read.
 func TestTLSCutIsNoClose(t *testing.T) {
-	ca := newAuthority(t)
+	ca := tlstest.NewAuthority(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -619,7 +524,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
 	cfg.Frame, cfg.Ack, cfg.InFlight = "line", "none", 64
 	cfg.HeartbeatTemplate, cfg.Heartbeat = `hb\n`, 10*time.Millisecond
-	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.file})
+	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
 	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
 	r := start(t, cfg)
 	raw, err := ln.Accept()
@@ -627,7 +532,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	ln.Close()
-	conn := tls.Server(raw, &tls.Config{Certificates: []tls.Certificate{ca.issue(nil)}})
+	conn := tls.Server(raw, ca.Server())
 	if _, err := conn.Write([]byte(strings.Repeat("hello\n", 500))); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire/fg1"
 )
 
@@ -18,7 +19,7 @@ import (
 // crypto/tls reports the end of a stream without it as unexpected.
 func TestTLS(t *testing.T) {
 	const count = 3000
-	a := newAuthority(t)
+	a := tlstest.NewAuthority(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for protocol, session := range map[string]func(nc net.Conn, s *Server){
 			"fg": func(nc net.Conn, s *Server) {
@@ -71,8 +72,8 @@ func TestTLS(t *testing.T) {
 				_ = nc.Close()
 			},
 		} {
-			s := start(t, Config{Protocol: protocol, Count: count, TLS: a.server()})
-			cfg := a.client()
+			s := start(t, Config{Protocol: protocol, Count: count, TLS: a.Server()})
+			cfg := a.Client()
 			cfg.MinVersion, cfg.MaxVersion = version, version
 			nc := tls.Client(dial(t, s), cfg)
 			session(nc, s)
@@ -88,8 +89,8 @@ func TestTLS(t *testing.T) {
 // More than socket buffers hold, to a client that is slow and one that is not.
 func TestTLSLong(t *testing.T) {
 	const size = 5 << 20
-	a := newAuthority(t)
-	s := start(t, Config{Count: 4, Size: size, Clients: 2, TLS: a.server()})
+	a := tlstest.NewAuthority(t)
+	s := start(t, Config{Count: 4, Size: size, Clients: 2, TLS: a.Server()})
 	read := func(c *fgClient) {
 		for seq := uint64(1); seq <= 4; seq++ {
 			if f := c.want(fg1.Data); f.Seq != seq || !bytes.Equal(f.payload, s.Payload(seq)) {
@@ -101,7 +102,7 @@ func TestTLSLong(t *testing.T) {
 	}
 	var clients []*fgClient
 	for range 2 {
-		nc := a.dialTLS(s)
+		nc := dialTLS(t, s, a)
 		c := &fgClient{t: t, nc: nc, r: bufio.NewReader(nc)}
 		if err := c.login("", 0, ""); err != nil {
 			t.Fatal(err)
@@ -138,10 +139,10 @@ func (c trickle) Write(p []byte) (int, error) {
 
 // Handshake and records come in single bytes, one message a record.
 func TestTLSInPieces(t *testing.T) {
-	a := newAuthority(t)
+	a := tlstest.NewAuthority(t)
 	chaos := Chaos{SplitMin: 1, SplitMax: 5}
-	s := start(t, Config{Protocol: "ws", Count: 20, TLS: a.server(), Chaos: chaos})
-	c, _, err := upgradeWS(t, tls.Client(trickle{dial(t, s)}, a.client()), handshake())
+	s := start(t, Config{Protocol: "ws", Count: 20, TLS: a.Server(), Chaos: chaos})
+	c, _, err := upgradeWS(t, tls.Client(trickle{dial(t, s)}, a.Client()), handshake())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,8 +157,8 @@ func TestTLSInPieces(t *testing.T) {
 // Resets under TLS lose no message; nor does a stream that ends without
 // close_notify.
 func TestTLSChaos(t *testing.T) {
-	a := newAuthority(t)
-	s := start(t, Config{Protocol: "line", Count: 500, Size: 10, TLS: a.server(), Chaos: Chaos{Reset: 0.2, SplitMin: 1, SplitMax: 50}, Seed: 9})
+	a := tlstest.NewAuthority(t)
+	s := start(t, Config{Protocol: "line", Count: 500, Size: 10, TLS: a.Server(), Chaos: Chaos{Reset: 0.2, SplitMin: 1, SplitMax: 50}, Seed: 9})
 	for begun := time.Now(); ; {
 		if time.Since(begun) > patience {
 			t.Fatal("the session does not come to its end")
@@ -167,7 +168,7 @@ func TestTLSChaos(t *testing.T) {
 			continue // reset before it was there
 		}
 		_ = raw.SetDeadline(time.Now().Add(patience))
-		nc := tls.Client(raw, a.client())
+		nc := tls.Client(raw, a.Client())
 		r := bufio.NewReader(nc)
 		for n := 1; err == nil; n++ {
 			if _, err = r.ReadBytes('\n'); err == nil {
@@ -189,11 +190,11 @@ func TestTLSChaos(t *testing.T) {
 // A client that has got everything and closes has made its last ack, but only if it
 // says so: where the stream just ends, it was cut off.
 func TestTLSCloseNotify(t *testing.T) {
-	a := newAuthority(t)
-	s := start(t, Config{Protocol: "line", Count: 3, Size: 1, TLS: a.server()})
+	a := tlstest.NewAuthority(t)
+	s := start(t, Config{Protocol: "line", Count: 3, Size: 1, TLS: a.Server()})
 	for first := 0; first <= 1; first++ {
 		raw := dial(t, s)
-		nc := tls.Client(raw, a.client())
+		nc := tls.Client(raw, a.Client())
 		text, err := io.ReadAll(nc)
 		if err != nil || len(text) != 2*(3-first) {
 			t.Fatalf("got %q, %v", text, err)
@@ -218,9 +219,9 @@ func TestTLSCloseNotify(t *testing.T) {
 // close_notify is answered with one before the end of the messages, too, and the
 // client may come back.
 func TestTLSCloseNotifyEarly(t *testing.T) {
-	a := newAuthority(t)
-	s := start(t, Config{Protocol: "line", Count: 3, Size: 1, Window: 1, TLS: a.server()})
-	nc := a.dialTLS(s)
+	a := tlstest.NewAuthority(t)
+	s := start(t, Config{Protocol: "line", Count: 3, Size: 1, Window: 1, TLS: a.Server()})
+	nc := dialTLS(t, s, a)
 	if _, err := io.ReadFull(nc, make([]byte, 2)); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +231,7 @@ func TestTLSCloseNotifyEarly(t *testing.T) {
 	if n, err := nc.Read(make([]byte, 1)); n > 0 || err != io.EOF {
 		t.Errorf("after close_notify: %d bytes, %v", n, err)
 	}
-	nc = a.dialTLS(s)
+	nc = dialTLS(t, s, a)
 	for n := 1; n <= 2; n++ {
 		if _, err := io.ReadFull(nc, make([]byte, 2)); err != nil {
 			t.Fatal(err)

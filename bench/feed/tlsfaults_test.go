@@ -9,19 +9,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/gateway/tlstest"
 )
 
 // Who is not who the feed wants is turned away, and the feed goes on.
 func TestTLSClientCA(t *testing.T) {
-	a, other := newAuthority(t), newAuthority(t)
-	ca, cert, key := a.files()
-	cfg, err := TLSFiles{Cert: cert, Key: key, ClientCA: ca}.Load()
+	a, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	cert, key := a.Files(a.Issue(nil))
+	cfg, err := TLSFiles{Cert: cert, Key: key, ClientCA: a.File}.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := start(t, Config{Protocol: "line", Count: 1, TLS: cfg})
 	connect := func(pairs ...tls.Certificate) (*tls.Conn, error) {
-		cfg := a.client()
+		cfg := a.Client()
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			return &append(pairs, tls.Certificate{})[0], nil
 		}
@@ -29,12 +31,12 @@ func TestTLSClientCA(t *testing.T) {
 		_, err := io.ReadFull(nc, make([]byte, 65))
 		return nc, err
 	}
-	for _, pairs := range [][]tls.Certificate{nil, {other.issue()}} {
+	for _, pairs := range [][]tls.Certificate{nil, {other.Issue(nil)}} {
 		if _, err := connect(pairs...); !strings.Contains(fmt.Sprint(err), "remote error: tls: ") {
 			t.Errorf("a client with %d certificates, of another authority, gets %v", len(pairs), err)
 		}
 	}
-	nc, err := connect(a.issue())
+	nc, err := connect(a.Issue(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +50,8 @@ func TestTLSClientCA(t *testing.T) {
 
 // A handshake that comes to nothing is counted and forgotten, however it ends.
 func TestTLSFailedHandshakes(t *testing.T) {
-	a := newAuthority(t)
-	s := start(t, Config{Protocol: "line", Count: 1, TLS: a.server(), IdleTimeout: 300 * time.Millisecond})
+	a := tlstest.NewAuthority(t)
+	s := start(t, Config{Protocol: "line", Count: 1, TLS: a.Server(), IdleTimeout: 300 * time.Millisecond})
 	silent := dial(t, s)
 	plain := dial(t, s)
 	fmt.Fprint(plain, "GET / HTTP/1.1\r\n\r\n")
@@ -74,16 +76,16 @@ func TestTLSFailedHandshakes(t *testing.T) {
 		t.Errorf("a silent client gets %v", err)
 	}
 	eventually(t, func() bool { return s.Report().FailedHandshakes == 5 })
-	finish(t, a.dialTLS(s), "A1\n")
+	finish(t, dialTLS(t, s, a), "A1\n")
 	expect(t, wait(t, s).Total, Counts{Sent: 1, Acknowledged: 1, Connections: 1})
 }
 
 // Records that are none end the connection as the client's fault, by an alert.
 func TestTLSBadRecord(t *testing.T) {
-	a := newAuthority(t)
-	s := start(t, Config{Protocol: "line", Count: 10, Size: 1, Window: 2, TLS: a.server()})
+	a := tlstest.NewAuthority(t)
+	s := start(t, Config{Protocol: "line", Count: 10, Size: 1, Window: 2, TLS: a.Server()})
 	raw := dial(t, s)
-	nc := tls.Client(raw, a.client())
+	nc := tls.Client(raw, a.Client())
 	if _, err := io.ReadFull(nc, make([]byte, 4)); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +95,7 @@ func TestTLSBadRecord(t *testing.T) {
 		t.Errorf("the client was told %v", err)
 	}
 	_ = nc.Close()
-	nc = a.dialTLS(s)
+	nc = dialTLS(t, s, a)
 	for n := 1; n < 9; n++ {
 		if _, err := io.ReadFull(nc, make([]byte, 2)); err != nil {
 			t.Fatal(err)
@@ -109,8 +111,8 @@ func TestTLSBadRecord(t *testing.T) {
 
 // A feed that is closed during handshakes leaves none of them behind.
 func TestTLSCloseDuringHandshake(t *testing.T) {
-	a := newAuthority(t)
-	s := start(t, Config{TLS: a.server()})
+	a := tlstest.NewAuthority(t)
+	s := start(t, Config{TLS: a.Server()})
 	for range 3 {
 		nc := dial(t, s)
 		if _, err := nc.Write([]byte{22, 3, 1}); err != nil {

@@ -3,24 +3,17 @@ package interop
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"flag"
 	"fmt"
 	"hash/crc32"
-	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
+
+	"feedgate/gateway/tlstest"
 )
 
 var (
@@ -49,8 +42,9 @@ func TestPythonWebsockets(t *testing.T) {
 	}
 	t.Run("ws", func(t *testing.T) { exchange(t, feedgate, "ws") })
 	t.Run("wss", func(t *testing.T) {
-		ca, cert, key := certificates(t)
-		exchange(t, feedgate, "wss", ca, cert, key)
+		ca := tlstest.NewAuthority(t)
+		cert, key := ca.Files(ca.Issue(nil))
+		exchange(t, feedgate, "wss", ca.File, cert, key)
 	})
 }
 
@@ -126,51 +120,4 @@ func checkFile(t *testing.T, path string) {
 			t.Errorf("message %d is there %d times", index, n)
 		}
 	}
-}
-
-// certificates makes the files of a private CA, and of a certificate of its for
-// 127.0.0.1 with the key.
-func certificates(t *testing.T) (ca, cert, key string) {
-	t.Helper()
-	dir := t.TempDir()
-	file := func(name, kind string, der []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	from, to := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "private CA"}, NotBefore: from, NotAfter: to,
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	rootDER, rootKey := sign(t, root, root, nil)
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "server"}, NotBefore: from, NotAfter: to,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	leafDER, leafKey := sign(t, leaf, root, rootKey)
-	secret, err := x509.MarshalECPrivateKey(leafKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return file("ca.pem", "CERTIFICATE", rootDER), file("cert.pem", "CERTIFICATE", leafDER), file("key.pem", "EC PRIVATE KEY", secret)
-}
-
-// sign makes a certificate with a key of its own, which signs it when there is no other.
-func sign(t *testing.T, template, parent *x509.Certificate, signer *ecdsa.PrivateKey) ([]byte, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if signer == nil {
-		signer = key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der, key
 }

@@ -2,17 +2,15 @@ package main
 
 import (
 	"bytes"
-	"encoding/pem"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/gateway/tlstest"
 )
 
 // lockedBuffer is a log that is read while it is written.
@@ -42,16 +40,11 @@ func (b *lockedBuffer) await(t *testing.T, text string) {
 
 // TestHangup: SIGHUP reads the files again, and says so when they cannot be used.
 func TestHangup(t *testing.T) {
-	server := httptest.NewTLSServer(http.NotFoundHandler())
-	defer server.Close()
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	write := func(b []byte) {
-		if err := os.WriteFile(file, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	file := tlstest.NewAuthority(t).File
+	ca, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
-	write(ca)
 	flags := tlsFlags{CA: file}
 	certificates, err := flags.load()
 	if err != nil {
@@ -63,7 +56,9 @@ func TestHangup(t *testing.T) {
 		contents []byte
 		said     string
 	}{{[]byte("no certificate"), "no PEM certificate"}, {ca, "read again"}} {
-		write(step.contents)
+		if err := os.WriteFile(file, step.contents, 0o600); err != nil {
+			t.Fatal(err)
+		}
 		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/gateway/tlstest"
 )
 
 func parseFeed(t *testing.T, args ...string) *feedCmd {
@@ -28,11 +29,12 @@ func parseFeed(t *testing.T, args ...string) *feedCmd {
 
 // TestFeedConfig gives every flag a value of its own and sees where it ends up.
 func TestFeedConfig(t *testing.T) {
-	cert, key := feedCertificate(t)
+	ca := tlstest.NewAuthority(t)
+	cert, key := ca.Files(ca.Issue(nil))
 	c := parseFeed(t, "--listen=h:1", "--protocol=line", "--count=2", "--duration=13s", "--size=3KiB", "--rate=0.5", "--replay=f",
 		"--clients=4", "--more=5", "--fragment=14", "--batch=6", "--window=7", "--chaos=reset=0.25", "--seed=8",
 		"--token-file="+file(t, "token", "s3cret\n"), "--acks=range", "--ignore-hello-seq",
-		"--tls-cert="+cert, "--tls-key="+key, "--tls-client-ca="+cert, "--tls-max=1.2",
+		"--tls-cert="+cert, "--tls-key="+key, "--tls-client-ca="+ca.File, "--tls-max=1.2",
 		"--heartbeat=9s", "--idle-timeout=10s", "--session-timeout=11s", "--drain-timeout=12s")
 	got, err := c.config(&globals{stderr: io.Discard})
 	if err != nil {

@@ -3,58 +3,23 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"testing"
-	"time"
-)
 
-// feedCertificate writes a certificate that is its own authority, for a server at
-// 127.0.0.1 and for a client, and its key.
-func feedCertificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &pair.PublicKey, pair)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(pair)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return file(t, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))),
-		file(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})))
-}
+	"feedgate/gateway/tlstest"
+)
 
 // TestFeedTLS serves a client that shows a certificate.
 func TestFeedTLS(t *testing.T) {
-	cert, key := feedCertificate(t)
-	p, nc := feedProcess(t, "--count=1", "--tls-cert="+cert, "--tls-key="+key, "--tls-client-ca="+cert)
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(pair.Leaf)
-	secure := tls.Client(nc, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", Certificates: []tls.Certificate{pair}})
+	ca := tlstest.NewAuthority(t)
+	cert, key := ca.Files(ca.Issue(nil))
+	p, nc := feedProcess(t, "--count=1", "--tls-cert="+cert, "--tls-key="+key, "--tls-client-ca="+ca.File)
+	config := ca.Client()
+	config.Certificates = []tls.Certificate{ca.Issue(nil)}
+	secure := tls.Client(nc, config)
 	if text, err := io.ReadAll(secure); err != nil || len(text) != 65 {
 		t.Fatalf("%q, %v", text, err)
 	}

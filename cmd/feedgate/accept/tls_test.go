@@ -2,97 +2,15 @@ package accept
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/gateway/tlstest"
 )
-
-// authority issues the certificates of one test.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	// file is the authority's certificate as PEM.
-	file string
-	dir  string
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{dir: t.TempDir()}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	a.key = newKey(t)
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	a.file = a.write(t, "ca.pem", "CERTIFICATE", der)
-	return a
-}
-
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func (a *authority) write(t *testing.T, name, kind string, der []byte) string {
-	t.Helper()
-	path := filepath.Join(a.dir, name)
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// issue makes a certificate for an address or a name, and its files.
-func (a *authority) issue(t *testing.T, name string) (pair tls.Certificate, certFile, keyFile string) {
-	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	if ip := net.ParseIP(name); ip != nil {
-		template.IPAddresses = []net.IP{ip}
-	} else {
-		template.DNSNames = []string{name}
-	}
-	key := newKey(t)
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certFile = a.write(t, name+".pem", "CERTIFICATE", der)
-	keyFile = a.write(t, name+".key", "PRIVATE KEY", private)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, certFile, keyFile
-}
 
 // acceptTLS waits for the gateway's next connection and shakes hands.
 func acceptTLS(t *testing.T, ln *net.TCPListener, config *tls.Config) (*tls.Conn, *net.TCPConn, error) {
@@ -107,13 +25,9 @@ func acceptTLS(t *testing.T, ln *net.TCPListener, config *tls.Config) (*tls.Conn
 
 func TestTLSCarriesFG1(t *testing.T) {
 	t.Parallel()
-	needs(t, "tls")
-	ca := newAuthority(t)
-	address, _, _ := ca.issue(t, "127.0.0.1")
-	named, _, _ := ca.issue(t, "feed.test")
-	_, cert, key := ca.issue(t, "gateway.test")
-	clients := x509.NewCertPool()
-	clients.AddCert(ca.cert)
+	ca := tlstest.NewAuthority(t)
+	address, named := ca.Issue(nil), ca.Issue(tlstest.For("feed.test"))
+	cert, key := ca.Files(ca.Issue(tlstest.For("gateway.test")))
 	for name, c := range map[string]struct {
 		config *tls.Config
 		args   []string
@@ -121,13 +35,13 @@ func TestTLSCarriesFG1(t *testing.T) {
 		"1.3":         {&tls.Config{Certificates: []tls.Certificate{address}}, nil},
 		"1.2":         {&tls.Config{Certificates: []tls.Certificate{address}, MaxVersion: tls.VersionTLS12}, nil},
 		"server name": {&tls.Config{Certificates: []tls.Certificate{named}}, []string{"--tls-server-name=feed.test"}},
-		"client certificate": {&tls.Config{Certificates: []tls.Certificate{address}, ClientCAs: clients,
+		"client certificate": {&tls.Config{Certificates: []tls.Certificate{address}, ClientCAs: ca.Pool(),
 			ClientAuth: tls.RequireAndVerifyClientCert}, []string{"--tls-cert=" + cert, "--tls-key=" + key}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ln := listen(t, 0)
-			args := append([]string{"fg+tls://" + ln.Addr().String(), "--exit-on-close", "--tls-ca=" + ca.file}, c.args...)
+			args := append([]string{"fg+tls://" + ln.Addr().String(), "--exit-on-close", "--tls-ca=" + ca.File}, c.args...)
 			p := run(t, args...)
 			conn, raw, err := acceptTLS(t, ln, c.config)
 			if err != nil {
@@ -145,17 +59,15 @@ func TestTLSCarriesFG1(t *testing.T) {
 // TestTLSIsVerified: a server whose certificate does not hold gets nothing.
 func TestTLSIsVerified(t *testing.T) {
 	t.Parallel()
-	needs(t, "tls")
-	ca, other := newAuthority(t), newAuthority(t)
-	right, _, _ := ca.issue(t, "127.0.0.1")
-	wrongName, _, _ := ca.issue(t, "feed.test")
+	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
+	right, wrongName := ca.Issue(nil), ca.Issue(tlstest.For("feed.test"))
 	for name, c := range map[string]struct {
 		pair tls.Certificate
 		args []string
 	}{
-		"unknown authority": {right, []string{"--tls-ca=" + other.file}},
+		"unknown authority": {right, []string{"--tls-ca=" + other.File}},
 		"system authority":  {right, nil},
-		"other name":        {wrongName, []string{"--tls-ca=" + ca.file}},
+		"other name":        {wrongName, []string{"--tls-ca=" + ca.File}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -181,12 +93,10 @@ func TestTLSIsVerified(t *testing.T) {
 // TestTLSCleanCloseNeedsCloseNotify: an end of stream alone may be an attacker's.
 func TestTLSCleanCloseNeedsCloseNotify(t *testing.T) {
 	t.Parallel()
-	needs(t, "tls")
-	ca := newAuthority(t)
-	pair, _, _ := ca.issue(t, "127.0.0.1")
-	config := &tls.Config{Certificates: []tls.Certificate{pair}}
+	ca := tlstest.NewAuthority(t)
+	config := ca.Server()
 	ln := listen(t, 0)
-	p := run(t, "tcp+tls://"+ln.Addr().String(), "--frame=line", `--ack-template=A{n}\n`, "--exit-on-close", "--tls-ca="+ca.file)
+	p := run(t, "tcp+tls://"+ln.Addr().String(), "--frame=line", `--ack-template=A{n}\n`, "--exit-on-close", "--tls-ca="+ca.File)
 	for _, clean := range []bool{false, true} {
 		conn, raw, err := acceptTLS(t, ln, config)
 		if err != nil {
