@@ -25,7 +25,7 @@ type Config struct {
 	AckInterval time.Duration // longest a range ack waits; default 100ms
 
 	MaxMessage int64 // bytes; default 1 MiB
-	InFlight   int   // default 65536
+	InFlight   int   // default 65536; of scheme nsq the RDY count, 2500
 	Memory     int64 // bytes of read buffers in all; default 64 MiB
 
 	Retries  int           // default 0
@@ -64,6 +64,11 @@ type Config struct {
 	WSHeaders     []string // "Name: value"
 	WSSubprotocol string
 	WSOrigin      string
+
+	// Ready, of scheme nsq, is the RDY count that the gateway may ask for at the moment, at
+	// least 1, for gateways that share one. It is called on the loop's goroutine. Default:
+	// InFlight.
+	Ready func() int
 
 	// Sink takes the messages. It is shared, not closed, by the gateway.
 	Sink worker.Sink

@@ -13,6 +13,7 @@ type dialResult struct {
 	sock transport
 	host string // as in the URL
 	addr string
+	conn wire.Conn // its login has begun; nil: it has not
 	err  error
 }
 
@@ -20,6 +21,7 @@ func (k *link) startDial() {
 	k.phase = dialing
 	ctx, cancel := context.WithCancel(context.Background())
 	k.cancel = cancel
+	k.dialer.resume = k.l.resume("")
 	k.l.world.connect(ctx, &k.dialer)
 }
 
@@ -30,6 +32,9 @@ func (k *link) dialEnded(r dialResult) {
 	now := k.l.world.now()
 	if r.err != nil {
 		k.countTLS(r.err)
+		if fault := new(wire.Error); errors.As(r.err, &fault) {
+			k.l.stats.addError(fault.Reason)
+		}
 		k.phase = offline
 		k.redial = now + k.backoff.NextBackOff()
 		if !k.l.stop.leaving || k.awaiting() {
@@ -51,18 +56,23 @@ func (k *link) countTLS(err error) {
 
 func (k *link) connected(r dialResult, now time.Duration) {
 	k.sock, k.addr = r.sock, r.addr
-	k.conn = k.l.set.proto.NewConn()
 	k.phase = login
 	k.readable, k.writable, k.hup, k.dead = r.sock.more(), true, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.deadline = now + k.l.cfg.ConnectTimeout
-	k.acked, k.owed = false, 0
+	k.acked, k.owed, k.stopping = false, 0, false
+	begun := r.conn != nil
+	if k.conn = r.conn; !begun {
+		k.conn = k.l.set.proto.NewConn()
+	}
 	if err := k.l.world.watch(r.sock); err != nil {
 		k.lost(now, "watch the socket", err)
 		return
 	}
 	k.l.log.Debug("connected", "addr", r.addr)
-	k.l.out.buf = k.conn.Open(k.l.out.buf, k.l.resume(r.host))
-	k.l.out.appended(0, 0)
+	if !begun {
+		k.l.out.buf = k.conn.Open(k.l.out.buf, k.l.resume(r.host))
+		k.l.out.appended(0, 0)
+	}
 	k.l.in.more = true // Decode is called once with nothing
 }

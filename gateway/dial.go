@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"feedgate/gateway/wire"
 )
 
 // dialer connects to an upstream. It is used by one goroutine at a time.
@@ -15,6 +17,10 @@ type dialer struct {
 	first     int           // host to begin with
 	tls       *TLS          // nil: none
 	protocols []string      // for ALPN, RFC 7301
+
+	// Of a protocol that has its login before the TLS handshake; else nil.
+	proto  wire.Protocol
+	resume wire.Resume // but for Host
 }
 
 // dial tries all addresses of all hosts in turn, from the first host on, and
@@ -23,11 +29,11 @@ func (d *dialer) dial(ctx context.Context) dialResult {
 	var errs []error
 	for i := range d.hosts {
 		hostport := d.hosts[(d.first+i)%len(d.hosts)]
-		sock, addr, err := d.host(ctx, hostport)
-		if err == nil {
-			return dialResult{sock: sock, host: hostport, addr: addr}
+		r := d.host(ctx, hostport)
+		if r.err == nil {
+			return r
 		}
-		errs = append(errs, err)
+		errs = append(errs, r.err)
 	}
 	return dialResult{err: errors.Join(errs...)}
 }
@@ -36,16 +42,16 @@ func (d *dialer) dial(ctx context.Context) dialResult {
 // connection but not the login.
 func (d *dialer) failover() { d.first = (d.first + 1) % len(d.hosts) }
 
-func (d *dialer) host(ctx context.Context, hostport string) (transport, string, error) {
+func (d *dialer) host(ctx context.Context, hostport string) dialResult {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", hostport, err)
+		return dialResult{err: fmt.Errorf("%s: %w", hostport, err)}
 	}
 	lookup, cancel := context.WithTimeout(ctx, d.timeout)
 	addrs, err := net.DefaultResolver.LookupHost(lookup, host)
 	cancel()
 	if err != nil {
-		return nil, "", fmt.Errorf("look up %s: %w", hostport, err)
+		return dialResult{err: fmt.Errorf("look up %s: %w", hostport, err)}
 	}
 	var errs []error
 	for _, a := range addrs {
@@ -56,27 +62,41 @@ func (d *dialer) host(ctx context.Context, hostport string) (transport, string, 
 			errs = append(errs, fmt.Errorf("connect to %s: %w", hostport, err))
 			continue
 		}
-		sock, err := d.transport(ctx, conn.(*net.TCPConn), host)
-		if err != nil {
+		r := dialResult{host: hostport, addr: addr}
+		if r.sock, r.conn, err = d.transport(ctx, conn.(*net.TCPConn), hostport); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", hostport, err))
 			continue
 		}
-		return sock, addr, nil
+		return r
 	}
-	return nil, "", errors.Join(errs...)
+	return dialResult{err: errors.Join(errs...)}
 }
 
-// transport takes over conn, with the TLS handshake done where there is TLS.
-func (d *dialer) transport(ctx context.Context, conn *net.TCPConn, host string) (transport, error) {
+// transport takes over raw, with the TLS handshake done where there is TLS. The
+// connection's protocol state is there if its login has begun before that.
+func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport string) (transport, wire.Conn, error) {
 	if d.tls == nil {
-		fd, err := takeSocket(conn)
-		return newSocket(fd), err
+		fd, err := takeSocket(raw)
+		return newSocket(fd), nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	sock, err := secure(ctx, conn, d.tls.client(host, d.protocols))
-	if err != nil {
-		return nil, fmt.Errorf("TLS handshake: %w", err)
+	var conn wire.Conn
+	if d.proto != nil {
+		var err error
+		if conn, err = d.negotiate(ctx, raw, hostport); err != nil {
+			raw.Close()
+			return nil, nil, fmt.Errorf("agree on TLS: %w", err)
+		}
 	}
-	return sock, nil
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		raw.Close()
+		return nil, nil, err
+	}
+	sock, err := secure(ctx, raw, d.tls.client(host, d.protocols))
+	if err != nil {
+		return nil, nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	return sock, conn, nil
 }

@@ -62,7 +62,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	l := newLoop(&g.cfg, g.set, &g.stats, h)
 	h.l = l
 	l.pool, err = worker.NewPool(worker.Config{
-		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.cfg.InFlight,
+		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.set.window,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
 		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.key(), DeadLetters: g.cfg.DeadLetters,
 		Bell: &l.bell, Wake: h.wake, Log: g.cfg.Log,

@@ -76,7 +76,7 @@ func (k *link) step(now time.Duration) bool {
 			k.cancel()
 		}
 	case login, open:
-		if l.stop.leaving && !k.awaiting() {
+		if l.stop.leaving && !k.awaiting() && !k.askToStop() {
 			k.finish(wire.CloseShuttingDown)
 			break
 		}
@@ -97,11 +97,26 @@ func (k *link) step(now time.Duration) bool {
 	return k.phase != was || l.stop.done || k.phase == lingering && k.readable
 }
 
+// askToStop asks the peer, once, to send no more, where the protocol has words for that.
+// What comes before the answer is worked on: the peer counts it as delivered.
+func (k *link) askToStop() bool {
+	peer, ok := k.conn.(wire.Stopper)
+	if !ok || k.phase != open || k.l.stop.err != nil {
+		return false
+	}
+	if !k.stopping {
+		k.stopping = true
+		k.l.out.buf = peer.AppendStop(k.l.out.buf)
+		k.l.out.appended(0, 0)
+	}
+	return true
+}
+
 // drainPool tells the handlers, once, that no message will come any more. A
 // connection that is open while we leave is there for acks alone.
 func (k *link) drainPool() {
 	l := k.l
-	if l.stop.drained || k.phase == finishing && l.in.pending() {
+	if l.stop.drained || k.phase == finishing && l.in.pending() || k.phase == open && k.stopping {
 		return
 	}
 	l.stop.drained = true

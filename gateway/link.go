@@ -58,6 +58,9 @@ type link struct {
 	tick     time.Duration // when the protocol wants to be asked
 	why      worker.Code   // for the protocol's close
 
+	stopping bool          // the peer was asked to send no more; its answer is awaited
+	faultAt  time.Duration // until then faults that end nothing are counted only
+
 	acked bool // something was acknowledged on this connection
 	owed  int  // acks that the last connection left unsent
 
@@ -72,6 +75,9 @@ func (k *link) init(l *loop) {
 	k.dialer = dialer{hosts: l.set.upstream.hosts, timeout: l.cfg.ConnectTimeout}
 	if l.set.upstream.tls {
 		k.dialer.tls, k.dialer.protocols = l.cfg.TLS, l.set.upstream.alpn()
+		if l.set.traits.Secures {
+			k.dialer.proto = l.set.proto
+		}
 	}
 	k.backoff = backoff.NewExponentialBackOff()
 	// Full jitter: a factor of 1 draws from 0 to twice the interval.
@@ -124,6 +130,10 @@ func (k *link) event(e wire.Event, now time.Duration) {
 	switch e.Kind {
 	case wire.EventReady:
 		k.ready(e, now)
+	case wire.EventSecure:
+		k.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "a TLS handshake where none is due"), now)
+	case wire.EventFault:
+		k.fault(e.Fault, now)
 	case wire.EventClose:
 		if e.Code == wire.CloseBadToken && !k.l.session.reached {
 			k.l.fail(fmt.Errorf("%s: the server refused the token; see --token-file", k.addr))
@@ -221,6 +231,16 @@ func (k *link) count(err error) worker.Code {
 	k.l.stats.addError(fault.Reason)
 	k.l.log.Error("protocol error", "addr", k.addr, "reason", fault.Reason, "error", fault.Detail)
 	return fault.Code
+}
+
+// fault counts a fault of the peer, or a complaint of its, that ends nothing. They may
+// come by thousands, so not more than one a second is logged.
+func (k *link) fault(fault *wire.Error, now time.Duration) {
+	k.l.stats.addError(fault.Reason)
+	if now >= k.faultAt {
+		k.faultAt = now + time.Second
+		k.l.log.Warn("fault; going on", "addr", k.addr, "reason", fault.Reason, "error", fault.Detail)
+	}
 }
 
 // finish stops reading; step says goodbye once all that was read is acked.

@@ -62,7 +62,7 @@ type readBatch struct {
 func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	l := &loop{world: w, cfg: cfg, set: set, log: cfg.Log, stats: stats}
 	l.slabs = newSlabPool(cfg.Memory, cfg.MaxMessage+int64(set.traits.Overhead))
-	l.win = newWindow(cfg.InFlight)
+	l.win = newWindow(set.window)
 	l.out.pack = cfg.FlushPack
 	l.ack = acker{
 		mode: set.ack, rendered: set.traits.RenderAcks, interval: cfg.AckInterval,

@@ -8,6 +8,7 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/assemble"
 	"feedgate/gateway/wire/fg1"
+	"feedgate/gateway/wire/nsq"
 	"feedgate/gateway/wire/stream"
 	"feedgate/gateway/wire/ws"
 )
@@ -48,12 +49,15 @@ func (u upstream) checkFlags(c *Config) error {
 		headers = c.WSHeaders[0]
 	}
 	goesWith("tcp://", u.kind == "tcp", [2]string{"--frame", c.Frame})
-	goesWith("tcp:// and ws://", u.kind != "fg",
+	goesWith("tcp:// and ws://", u.kind == "tcp" || u.kind == "ws",
 		[2]string{"--hello", c.Hello}, [2]string{"--ack-template", c.AckTemplate},
 		[2]string{"--heartbeat-template", c.HeartbeatTemplate}, [2]string{"--ignore-prefix", c.IgnorePrefix},
 		[2]string{"--assemble", c.Assemble})
 	goesWith("ws://", u.kind == "ws",
 		[2]string{"--ws-header", headers}, [2]string{"--ws-subprotocol", c.WSSubprotocol}, [2]string{"--ws-origin", c.WSOrigin})
+	if u.kind == "nsq" && c.Ack != "" && c.Ack != "each" {
+		faults = append(faults, fmt.Errorf("--ack: %s does not go with %s://, which has each only", c.Ack, u.scheme))
+	}
 	if u.kind == "tcp" && c.Frame == "" {
 		faults = append(faults, fmt.Errorf("--frame: %s:// needs one of line, delim:HEX, length:..., varint", u.scheme))
 	}
@@ -78,10 +82,34 @@ func (u upstream) framed(c *Config, idle time.Duration) (wire.Protocol, error) {
 			HeartbeatTemplate: c.HeartbeatTemplate, IgnorePrefix: c.IgnorePrefix,
 			Heartbeat: c.Heartbeat, MaxMessage: c.MaxMessage, IdleTimeout: idle,
 		})
+	case "nsq":
+		return nsq.New(nsq.Config{
+			Topic: u.topic, Channel: u.channel, Secure: u.tls,
+			MaxMessage: c.MaxMessage, InFlight: u.window(c) + decodeBatch, Ready: c.ready(),
+			Heartbeat: c.Heartbeat, RequeueMin: c.RetryMin,
+		})
 	}
 	return stream.New(stream.Config{
 		Frame: c.Frame, Hello: c.Hello, AckTemplate: c.AckTemplate,
 		HeartbeatTemplate: c.HeartbeatTemplate, IgnorePrefix: c.IgnorePrefix,
 		Heartbeat: c.Heartbeat, MaxMessage: c.MaxMessage,
 	})
+}
+
+// window is how far the newest message may be from the oldest one that is not acked. An
+// nsqd counts what is in flight itself, and one slow message must not hold up the rest.
+func (u upstream) window(c *Config) int {
+	if u.kind == "nsq" {
+		return max(c.InFlight, defaultInFlight)
+	}
+	return c.InFlight
+}
+
+// ready is the RDY count of nsq.
+func (c *Config) ready() func() int {
+	if c.Ready != nil {
+		return c.Ready
+	}
+	n := c.InFlight
+	return func() int { return n }
 }

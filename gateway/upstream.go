@@ -12,11 +12,13 @@ import (
 // upstream is a parsed upstream URL.
 type upstream struct {
 	scheme string // as in the URL
-	kind   string // protocol: fg, tcp, ws
+	kind   string // protocol: fg, tcp, ws, nsq
 	tls    bool
 	hosts  []string // HOST:PORT, in the order in which they are tried
 	port   string   // the scheme's default; empty: there is none
 	target string   // of ws: path and query
+
+	topic, channel string // of nsq
 }
 
 // scheme is what a URL's scheme stands for.
@@ -30,6 +32,7 @@ var schemes = []scheme{
 	{name: "fg", kind: "fg"}, {name: "fg+tls", kind: "fg", tls: true},
 	{name: "tcp", kind: "tcp"}, {name: "tcp+tls", kind: "tcp", tls: true},
 	{name: "ws", kind: "ws", port: "80"}, {name: "wss", kind: "ws", tls: true, port: "443"},
+	{name: "nsq", kind: "nsq"}, {name: "nsq+tls", kind: "nsq", tls: true},
 }
 
 func findScheme(name string) (scheme, error) {
@@ -44,7 +47,8 @@ func findScheme(name string) (scheme, error) {
 	return scheme{}, fmt.Errorf("upstream URL: scheme %q is not one of %s", name, strings.Join(names, ", "))
 }
 
-// parseURL parses SCHEME://HOST:PORT[,HOST:PORT...], for ws with a path and a query.
+// parseURL parses SCHEME://HOST:PORT[,HOST:PORT...], for ws with a path and a query, for
+// nsq with topic and channel.
 // Its errors quote only the part at fault, for a URL can hold secrets.
 func parseURL(s string) (upstream, error) {
 	name, rest, ok := strings.Cut(s, "://")
@@ -57,11 +61,15 @@ func parseURL(s string) (upstream, error) {
 	}
 	u := upstream{scheme: is.name, kind: is.kind, tls: is.tls, port: is.port}
 	barred := "/?#@"
-	if is.kind == "ws" {
-		if rest, u.target, err = cutTarget(rest); err != nil {
-			return u, err
-		}
+	switch is.kind {
+	case "ws":
+		rest, u.target, err = cutTarget(rest)
 		barred = "#@"
+	case "nsq":
+		rest, u.topic, u.channel, err = cutTopic(rest)
+	}
+	if err != nil {
+		return u, err
 	}
 	if i := strings.IndexAny(rest, barred); i >= 0 {
 		return u, fmt.Errorf("upstream URL: %s:// takes HOST:PORT only, without %q", name, rest[i:i+1])
@@ -94,6 +102,25 @@ func cutTarget(rest string) (hosts, target string, err error) {
 		return "", "", fmt.Errorf("upstream URL: the path or the query is not well-formed")
 	}
 	return hosts, parsed.RequestURI(), nil
+}
+
+// cutTopic takes topic and channel, "/TOPIC/CHANNEL", off the hosts. The # of names that
+// end in #ephemeral may stand as it is.
+func cutTopic(rest string) (hosts, topic, channel string, err error) {
+	hosts, path, _ := strings.Cut(rest, "/")
+	names := strings.Split(path, "/")
+	if len(names) != 2 || names[0] == "" || names[1] == "" {
+		return "", "", "", fmt.Errorf("upstream URL: want nsq://HOST:PORT/TOPIC/CHANNEL")
+	}
+	if hosts == "" {
+		return "", "", "", fmt.Errorf("upstream URL: no host; nsq:///TOPIC/CHANNEL goes with --nsqlookupd")
+	}
+	for i := range names {
+		if names[i], err = url.PathUnescape(names[i]); err != nil {
+			return "", "", "", fmt.Errorf("upstream URL: topic or channel is not well-formed")
+		}
+	}
+	return hosts, names[0], names[1], nil
 }
 
 func checkHost(hostport, defaultPort string) (string, error) {

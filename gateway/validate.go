@@ -23,12 +23,19 @@ const (
 	maxMaxMessage = 1 << 30
 )
 
+const (
+	defaultInFlight = 65536
+	// defaultReady is the highest RDY count that nsqd allows by default.
+	defaultReady = 2500
+)
+
 // settings is what Validate makes of a Config.
 type settings struct {
 	upstream upstream
 	proto    wire.Protocol
 	traits   wire.Traits
 	ack      ackMode
+	window   int              // places of the window
 	selector *worker.Selector // nil: spread
 }
 
@@ -56,6 +63,12 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) validate() (settings, error) {
+	var s settings
+	var err error
+	s.upstream, err = parseURL(c.URL)
+	if s.upstream.kind == "nsq" {
+		fill(&c.InFlight, defaultReady)
+	}
 	c.fillDefaults()
 	var faults faultList
 	c.checkNumbers(&faults)
@@ -63,9 +76,8 @@ func (c *Config) validate() (settings, error) {
 	if c.Sink == nil {
 		faults.add("--sink: none")
 	}
-	var s settings
-	var err error
-	if s.upstream, err = parseURL(c.URL); err != nil {
+	s.window = s.upstream.window(c)
+	if err != nil {
 		faults.list = append(faults.list, err)
 	} else if s.proto, err = s.upstream.protocol(c); err != nil {
 		faults.list = append(faults.list, err)
@@ -103,7 +115,7 @@ func (c *Config) fillDefaults() {
 	fill(&c.FlushMax, 32)
 	fill(&c.AckInterval, 100*time.Millisecond)
 	fill(&c.MaxMessage, 1<<20)
-	fill(&c.InFlight, 65536)
+	fill(&c.InFlight, defaultInFlight)
 	fill(&c.Memory, 64<<20)
 	fill(&c.RetryMin, 100*time.Millisecond)
 	fill(&c.Heartbeat, 5*time.Second)

@@ -1,0 +1,110 @@
+package nsq
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"time"
+
+	"feedgate/worker"
+)
+
+// What a consumer says, each command up to its end or its first parameter.
+const (
+	magic       = "  V2"
+	cmdIdentify = "IDENTIFY\n"
+	cmdAuth     = "AUTH\n"
+	cmdSub      = "SUB "
+	cmdReady    = "RDY "
+	cmdFin      = "FIN "
+	cmdRequeue  = "REQ "
+	cmdTouch    = "TOUCH "
+	cmdNop      = "NOP\n"
+	cmdStop     = "CLS\n"
+)
+
+// requeueMax is the longest that a refused message stays away. nsqd's own bound,
+// --max-req-timeout, is an hour unless it is set.
+const requeueMax = 15 * time.Minute
+
+const (
+	finSize = len(cmdFin) + idSize + 1
+	// requeueSize is the most bytes of a REQ: with a delay of six digits.
+	requeueSize = len(cmdRequeue) + idSize + 1 + 6 + 1
+)
+
+// appendBody appends what follows a command that has a body.
+func appendBody(dst, body []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(body))), body...)
+}
+
+func appendReady(dst []byte, n int64) []byte {
+	return append(strconv.AppendInt(append(dst, cmdReady...), n, 10), '\n')
+}
+
+func appendTouch(dst []byte, id *messageID) []byte {
+	return append(append(append(dst, cmdTouch...), id[:]...), '\n')
+}
+
+// AppendAcks appends FIN for what is done or has been put away, and else REQ.
+func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
+	c.said = true
+	c.flight.settle(seq, n)
+	if code == worker.OK || code == worker.DeadLettered {
+		return c.appendFins(dst, seq, n)
+	}
+	return c.appendRequeues(dst, seq, n)
+}
+
+func (c *conn) appendFins(dst []byte, seq uint64, n int) []byte {
+	at := len(dst)
+	dst = slices.Grow(dst, n*finSize)[:at+n*finSize]
+	ids, mask := c.flight.ids, c.flight.mask
+	for b := dst[at:]; len(b) >= finSize; b = b[finSize:] {
+		f := (*[finSize]byte)(b)
+		copy(f[:], cmdFin)
+		copy(f[len(cmdFin):], ids[seq&mask][:])
+		f[finSize-1] = '\n'
+		seq++
+	}
+	return dst
+}
+
+func (c *conn) appendRequeues(dst []byte, seq uint64, n int) []byte {
+	dst = slices.Grow(dst, n*requeueSize)
+	for ; n > 0; n-- {
+		at := seq & c.flight.mask
+		dst = append(dst, cmdRequeue...)
+		dst = append(dst, c.flight.ids[at][:]...)
+		dst = append(dst, ' ')
+		dst = strconv.AppendInt(dst, c.p.delay(c.flight.attempts[at]).Milliseconds(), 10)
+		dst = append(dst, '\n')
+		seq++
+	}
+	return dst
+}
+
+// delay is how long a message stays away that was refused at that attempt.
+func (p *protocol) delay(attempts uint16) time.Duration {
+	d := min(p.cfg.RequeueMin, requeueMax)
+	for ; attempts > 1 && d > 0 && d < requeueMax; attempts-- {
+		d = min(2*d, requeueMax)
+	}
+	return d
+}
+
+// AppendAckTo is not there: Traits.CumulativeAcks is not set.
+func (c *conn) AppendAckTo([]byte, uint64) []byte { panic("nsq: there are no cumulative acks") }
+
+// AppendStop implements [wire.Stopper]: nsqd answers CLOSE_WAIT and sends no message
+// behind that.
+func (c *conn) AppendStop(dst []byte) []byte {
+	if c.phase != open || c.stopped {
+		return dst
+	}
+	c.stopped, c.said = true, true
+	return append(dst, cmdStop...)
+}
+
+// AppendClose appends nothing: a client takes its leave by closing the connection.
+func (c *conn) AppendClose(dst []byte, _ worker.Code) []byte { return dst }

@@ -1,0 +1,87 @@
+package nsq
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"feedgate/gateway/wire"
+)
+
+// Codes of errors that nsqd can answer a consumer with.
+const (
+	codeInvalid        = "E_INVALID"
+	codeBadProtocol    = "E_BAD_PROTOCOL"
+	codeBadBody        = "E_BAD_BODY"
+	codeBadTopic       = "E_BAD_TOPIC"
+	codeBadChannel     = "E_BAD_CHANNEL"
+	codeIdentifyFailed = "E_IDENTIFY_FAILED"
+	codeAuthFirst      = "E_AUTH_FIRST"
+	codeAuthFailed     = "E_AUTH_FAILED"
+	codeAuthError      = "E_AUTH_ERROR"
+	codeAuthDisabled   = "E_AUTH_DISABLED"
+	codeUnauthorized   = "E_UNAUTHORIZED"
+	codeSubFailed      = "E_SUB_FAILED"
+	codeFinFailed      = "E_FIN_FAILED"
+	codeReqFailed      = "E_REQ_FAILED"
+	codeTouchFailed    = "E_TOUCH_FAILED"
+)
+
+var codes = []string{
+	codeInvalid, codeBadProtocol, codeBadBody, codeBadTopic, codeBadChannel, codeIdentifyFailed,
+	codeAuthFirst, codeAuthFailed, codeAuthError, codeAuthDisabled, codeUnauthorized, codeSubFailed,
+	codeFinFailed, codeReqFailed, codeTouchFailed,
+}
+
+// otherReason is the reason of an error with a code that is not among codes.
+const otherReason = "nsq"
+
+// Reasons are those of wire.Error that only this package has.
+var Reasons = reasons()
+
+func reasons() []string {
+	list := []string{otherReason}
+	for _, code := range codes {
+		list = append(list, strings.ToLower(code))
+	}
+	return list
+}
+
+// tlsRequired ends what nsqd's --tls-required answers to a command other than IDENTIFY.
+// Its code is E_INVALID, as that of much else.
+const tlsRequired = "(TLS required)"
+
+// complaint takes an error frame: a code, a space, and a text for people.
+func (c *conn) complaint(said []byte, in *wire.Input) error {
+	fault := c.errorf(otherReason, "the server says %s", quote(said))
+	code, text, _ := bytes.Cut(said, []byte(" "))
+	known := slices.Index(codes, string(code))
+	if known >= 0 {
+		fault = c.errorf(strings.ToLower(codes[known]), "the server says %s %s", codes[known], quote(text))
+	}
+	login := c.phase < open
+	switch string(code) {
+	case codeFinFailed, codeReqFailed, codeTouchFailed:
+		// The message has timed out and comes again; the connection goes on.
+		in.Event = wire.Event{Kind: wire.EventFault, Fault: fault}
+		return nil
+	case codeAuthFailed, codeUnauthorized:
+		if login {
+			c.phase = closed
+			in.Event = wire.Event{Kind: wire.EventClose, Code: wire.CloseBadToken}
+			return nil
+		}
+	case codeInvalid:
+		if login && bytes.HasSuffix(text, []byte(tlsRequired)) {
+			return c.errorf(wire.TLS, "the server takes no clients without TLS; use nsq+tls://")
+		}
+	}
+	return fault
+}
+
+// quote is what a server said as it may be logged.
+func quote(said []byte) string {
+	const most = 128
+	return strconv.QuoteToASCII(string(said[:min(len(said), most)]))
+}

@@ -1,0 +1,41 @@
+package nsq
+
+// Frame, big-endian.
+//
+//	bytes  field
+//	0-3    size of all that follows this field, signed
+//	4-7    type
+//
+// and of a message:
+//
+//	8-15   timestamp, of no use here
+//	16-17  attempts, this one included
+//	18-33  id, 16 hexadecimal digits
+//	34-    body
+const (
+	sizeField = 4
+	headSize  = 8
+	// leastSize is the size of a frame that has a type and nothing else.
+	leastSize = headSize - sizeField
+
+	attemptsAt  = 16
+	idAt        = 18
+	messageHead = idAt + idSize
+	// leastMessage is the size of a message without a body.
+	leastMessage = messageHead - sizeField
+
+	idSize = 16
+)
+
+// Types of frames.
+const (
+	frameResponse = 0
+	frameError    = 1
+	frameMessage  = 2
+)
+
+// maxReply bounds what a response or an error says, in bytes.
+const maxReply = 64 << 10
+
+// messageID is what nsqd calls a message.
+type messageID [idSize]byte

@@ -1,0 +1,231 @@
+package nsq
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/wiretest"
+	"feedgate/worker"
+)
+
+const (
+	testLimit = 1000 // --max-message
+	// testWait is the most bytes that a connection may wait for in one piece.
+	testWait = headSize + maxReply
+)
+
+// testConfig is a consumer of topic/channel that asks for 100 messages.
+func testConfig() Config {
+	return Config{
+		Topic: "topic", Channel: "channel", MaxMessage: testLimit, InFlight: 100, Ready: func() int { return 100 },
+		Heartbeat: 5 * time.Second, RequeueMin: 100 * time.Millisecond,
+	}
+}
+
+func mustNew(t wiretest.T, cfg Config) wire.Protocol {
+	t.Helper()
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return p
+}
+
+func cat(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+
+// frame is a frame of any type.
+func frame(kind uint32, data string) []byte {
+	b := binary.BigEndian.AppendUint32(nil, uint32(4+len(data)))
+	return append(binary.BigEndian.AppendUint32(b, kind), data...)
+}
+
+// head is a frame's first 8 bytes, whatever follows.
+func head(size int32, kind uint32) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(size)), kind)
+}
+
+func response(text string) []byte  { return frame(0, text) }
+func complaint(text string) []byte { return frame(1, text) }
+
+// idOf is what the server calls its n-th message.
+func idOf(n int) string { return fmt.Sprintf("%016x", n) }
+
+// message is the n-th message, at some attempt.
+func message(n, attempts int, body string) []byte {
+	b := binary.BigEndian.AppendUint64(nil, 1234567890)
+	b = binary.BigEndian.AppendUint16(b, uint16(attempts))
+	return frame(2, string(b)+idOf(n)+body)
+}
+
+const identifiedJSON = `{"max_rdy_count":2500,"version":"1.3.0","max_msg_timeout":900000,"msg_timeout":60000,` +
+	`"tls_v1":false,"deflate":false,"snappy":false,"sample_rate":0,"auth_required":false,"output_buffer_size":65536}`
+
+// answers are a server's up to the end of the login.
+func answers() []byte { return cat(response(identifiedJSON), response("OK")) }
+
+const loginSaid = "SUB topic channel\nRDY 100\n"
+
+// outcome is what came of a stream.
+type outcome struct {
+	trace  []string // messages and events, in order
+	said   string   // what was answered at once
+	reason string   // of the fault; empty: there is none
+}
+
+func (o outcome) String() string {
+	return fmt.Sprintf("%.2000q said %q fault %q", o.trace, o.said, o.reason)
+}
+
+// ready is the outcome of a login, and of what trace has behind it.
+func ready(trace ...string) outcome {
+	return outcome{trace: append([]string{"ready"}, trace...), said: loginSaid}
+}
+
+func (o outcome) saying(text string) outcome {
+	o.said += text
+	return o
+}
+
+func (o outcome) failing(reason string) outcome {
+	o.reason = reason
+	return o
+}
+
+func outcomeOf(t wiretest.T, r wiretest.Result) (o outcome) {
+	t.Helper()
+	events := r.Events
+	for i := 0; ; i++ {
+		for len(events) > 0 && events[0].After == i {
+			o.trace = append(o.trace, describe(events[0].Event))
+			events = events[1:]
+		}
+		if i == len(r.Msgs) {
+			break
+		}
+		m := r.Msgs[i]
+		switch {
+		case m.Seq != uint64(i+1) || m.Aux != 0:
+			t.Fatalf("message %d has number %d, note %d", i+1, m.Seq, m.Aux)
+		case m.Code == worker.TooLarge:
+			o.trace = append(o.trace, "too large")
+		case m.Code == worker.OK:
+			o.trace = append(o.trace, "message "+string(m.Data))
+		default:
+			t.Fatalf("message %d has code %d", i+1, m.Code)
+		}
+	}
+	o.said = string(r.Out)
+	if r.Err != nil {
+		var fault *wire.Error
+		if !errors.As(r.Err, &fault) {
+			t.Fatalf("error is a %T", r.Err)
+		}
+		if fault.Code != wire.CloseProtocolError {
+			t.Fatalf("fault has code %d", fault.Code)
+		}
+		o.reason = fault.Reason
+	}
+	return o
+}
+
+func describe(e wire.Event) string {
+	switch {
+	case e == wire.Event{Kind: wire.EventReady, First: 1, Each: true}:
+		return "ready"
+	case e == wire.Event{Kind: wire.EventSecure}:
+		return "secure"
+	case e.Kind == wire.EventClose && e.Fault == nil:
+		return fmt.Sprintf("close %d %v", e.Code, e.Clean)
+	case e.Kind == wire.EventFault && e.Fault != nil:
+		return "fault " + e.Fault.Reason
+	}
+	return fmt.Sprintf("%+v", e)
+}
+
+// run drives a new connection of p, with a token, with stream.
+func run(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (outcome, error) {
+	t.Helper()
+	d := wiretest.New(t, p.NewConn(), wire.Resume{Client: "me", Token: []byte("s3cret")}, plan)
+	d.Feed(stream)
+	if err := d.End(); err != nil {
+		t.Fatalf("the end is a fault: %v", err)
+	}
+	return outcomeOf(t, d.Result), d.Err
+}
+
+// plans are how a stream of n bytes may arrive; name seeds the random ones.
+func plans(name string, n int) map[string]wiretest.Plan {
+	list := map[string]wiretest.Plan{
+		"whole": wiretest.Whole(n),
+		"997":   {Buffer: 4096, Msgs: 3, Steps: []int{997}},
+	}
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	rng := rand.New(rand.NewPCG(h.Sum64(), 1))
+	if n <= 4<<10 {
+		list["1 byte"] = wiretest.Plan{Buffer: n, Msgs: 2, Steps: []int{1}}
+		list["1 byte, moved"] = wiretest.ByteByByte()
+		for cut := range n {
+			list[fmt.Sprint("cut at ", cut)] = wiretest.Plan{Buffer: n, Msgs: 1 + cut%3, Steps: []int{cut, -n}}
+		}
+	}
+	for i := range 5 {
+		b := make([]byte, 8)
+		for k := range b {
+			b[k] = byte(rng.Uint32())
+		}
+		list[fmt.Sprint("random ", i)] = wiretest.FromBytes(b)
+	}
+	for name, plan := range list {
+		list[name] = plan.WithLimit(testWait)
+	}
+	return list
+}
+
+// check runs a stream by every plan.
+func check(t *testing.T, p wire.Protocol, stream []byte, want outcome) {
+	t.Helper()
+	text := ""
+	for name, plan := range plans(t.Name(), len(stream)) {
+		got, err := run(t, p, stream, plan)
+		if !got.equal(want) {
+			t.Fatalf("%s:\ngot  %v\nwant %v\nerror: %v", name, got, want, err)
+		}
+		if err == nil {
+			continue
+		}
+		if text == "" {
+			text = err.Error()
+		}
+		if err.Error() != text {
+			t.Fatalf("%s: error %q, otherwise it is %q", name, err, text)
+		}
+	}
+}
+
+func (o outcome) equal(want outcome) bool {
+	return slices.Equal(o.trace, want.trace) && o.said == want.said && o.reason == want.reason
+}
+
+// opened is a connection behind its login.
+func opened(t wiretest.T, cfg Config, identified string) (*conn, *wiretest.Driver) {
+	t.Helper()
+	c := mustNew(t, cfg).NewConn().(*conn)
+	d := wiretest.New(t, c, wire.Resume{Client: "me"}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64})
+	if err := d.Feed(cat(response(identified), response("OK"))); err != nil || c.phase != open {
+		t.Fatalf("phase %d: %v", c.phase, err)
+	}
+	d.Out = nil
+	return c, d
+}
+
+func bodyOf(n int) string { return strings.Repeat("b", n) }

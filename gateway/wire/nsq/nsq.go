@@ -1,0 +1,93 @@
+// Package nsq is a consumer of nsqd's TCP protocol V2, from the client's side (NSQ TCP
+// protocol spec, https://nsq.io/clients/tcp_protocol_spec.html). A message is known by
+// its arrival number on its connection; what nsqd calls it is kept until its ack.
+package nsq
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/flags"
+	"feedgate/worker"
+)
+
+// leastHeartbeat is the shortest heartbeat_interval that nsqd takes.
+const leastHeartbeat = time.Second
+
+// Config sets a consumer up.
+type Config struct {
+	Topic, Channel string
+
+	MaxMessage int64 // bytes; 1 to 1 GiB
+
+	// InFlight is the most arrival numbers from the oldest message that is not acked to
+	// the newest decoded, both included.
+	InFlight int
+
+	// Ready is the RDY count that is wanted, at least 1. It is asked at login and at each
+	// Tick, on the loop; any goroutine may change what it returns.
+	Ready func() int
+
+	Heartbeat time.Duration // asked for as heartbeat_interval; 0: nsqd's default
+
+	// RequeueMin is how long a message that was refused at its first attempt stays away;
+	// it doubles with each attempt, up to 15 minutes.
+	RequeueMin time.Duration
+
+	Secure bool // TLS, negotiated in IDENTIFY
+}
+
+// New makes the protocol. An error names the flags at fault, all of them.
+func New(cfg Config) (wire.Protocol, error) {
+	var faults flags.Faults
+	faults.Add("upstream URL", checkName("topic", cfg.Topic))
+	faults.Add("upstream URL", checkName("channel", cfg.Channel))
+	faults.CheckMaxMessage(cfg.MaxMessage)
+	if cfg.InFlight < 1 {
+		faults.Add("--in-flight", fmt.Errorf("%d is under 1", cfg.InFlight))
+	}
+	if d := cfg.Heartbeat; d != 0 && d < leastHeartbeat {
+		faults.Add("--heartbeat", fmt.Errorf("%v is under the %v that nsqd takes", d, leastHeartbeat))
+	}
+	if cfg.RequeueMin < 0 {
+		faults.Add("--retry-min", fmt.Errorf("%v is negative", cfg.RequeueMin))
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	return &protocol{cfg}, nil
+}
+
+// checkName checks the name of a topic or a channel as nsqd does.
+func checkName(what, name string) error {
+	const longest = 64 // with its suffix
+	stem := strings.TrimSuffix(name, "#ephemeral")
+	odd := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+	}
+	if stem == "" || len(name) > longest || strings.ContainsFunc(stem, odd) {
+		return errors.New("the " + what + " is not 1 to 64 of letters, digits, '.', '_' and '-', with #ephemeral at the end or without")
+	}
+	return nil
+}
+
+// protocol is immutable.
+type protocol struct{ cfg Config }
+
+func (p *protocol) Traits() wire.Traits {
+	return wire.Traits{
+		Acks:    true,
+		Secures: p.cfg.Secure,
+		// A response is longer than the head of a message.
+		Overhead: headSize + maxReply,
+	}
+}
+
+func (p *protocol) NewConn() wire.Conn { return &conn{p: p} }
+
+func (p *protocol) Render([]byte, worker.Message, worker.Code) []byte {
+	panic("nsq: acks are made by AppendAcks")
+}
