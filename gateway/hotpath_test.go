@@ -6,10 +6,12 @@ import (
 	"crypto/sha1"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +27,7 @@ import (
 func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, net.Conn) {
 	t.Helper()
 	feed := newTestFeed(t)
-	cfg.URL += feed.ln.Addr().String()
+	cfg.URL = fmt.Sprintf(cfg.URL, feed.ln.Addr())
 	set, err := cfg.validate()
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +98,7 @@ func turnUntil(t *testing.T, l *loop, done func() bool) {
 
 // hotPath is one of the ways that messages take.
 type hotPath struct {
-	url    string
+	url    string // with %s for HOST:PORT
 	serve  func(net.Conn) net.Conn
 	batch  func(b []byte, n uint64) []byte
 	set    func(*Config)
@@ -169,20 +171,31 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		upgrade(t, conn)
 		return conn
 	}
+	subscribing := func(conn net.Conn) net.Conn {
+		subscribe(t, conn)
+		return conn
+	}
+	delivered := func(b []byte, n uint64) []byte {
+		b = append(b, 0, 0, 0, byte(4+8+2+16+len(payload)), 0, 0, 0, 2)
+		b = binary.BigEndian.AppendUint64(b, n)
+		b = binary.BigEndian.AppendUint64(append(append(b, 0, 1), "message:"...), n)
+		return append(b, payload...)
+	}
 	numbered := func(c *Config) { c.AckTemplate = "A{n}" }
 	// What crypto/tls allocates for each record that it opens or seals, on both sides:
 	// three of messages and one of acks. It is 4 to 6 a round.
 	const ofTLS = 12
 	for name, path := range map[string]hotPath{
-		"each":          {"fg://", welcome, sequenced, func(c *Config) {}, 0},
-		"ordered":       {"fg://", welcome, sequenced, func(c *Config) { c.Ack = "ordered" }, 0},
-		"single acks":   {"fg://", welcome, sequenced, func(c *Config) { c.FlushPack = 1 }, 0},
-		"by key":        {"fg://", welcome, sequenced, func(c *Config) { c.Dispatch, c.Key = "key", "bytes:0:8" }, 0},
-		"lines":         {"tcp://", plain, lines, func(c *Config) { c.Frame, c.AckTemplate = "line", `A{n}\n` }, 0},
-		"rendered acks": {"tcp://", plain, lines, func(c *Config) { c.Frame, c.AckTemplate = "line", `{bytes:0:8}{code:u16be}` }, 0},
-		"WebSocket":     {"ws://", switching, texts, numbered, 0},
-		"text, binary":  {"ws://", switching, mixed, numbered, 0},
-		"TLS":           {"fg+tls://", overTLS, sequenced, trust, ofTLS},
+		"each":          {"fg://%s", welcome, sequenced, func(c *Config) {}, 0},
+		"ordered":       {"fg://%s", welcome, sequenced, func(c *Config) { c.Ack = "ordered" }, 0},
+		"single acks":   {"fg://%s", welcome, sequenced, func(c *Config) { c.FlushPack = 1 }, 0},
+		"by key":        {"fg://%s", welcome, sequenced, func(c *Config) { c.Dispatch, c.Key = "key", "bytes:0:8" }, 0},
+		"lines":         {"tcp://%s", plain, lines, func(c *Config) { c.Frame, c.AckTemplate = "line", `A{n}\n` }, 0},
+		"rendered acks": {"tcp://%s", plain, lines, func(c *Config) { c.Frame, c.AckTemplate = "line", `{bytes:0:8}{code:u16be}` }, 0},
+		"WebSocket":     {"ws://%s", switching, texts, numbered, 0},
+		"text, binary":  {"ws://%s", switching, mixed, numbered, 0},
+		"NSQ":           {"nsq://%s/t/c", subscribing, delivered, func(c *Config) { c.InFlight = 1000 }, 0},
+		"TLS":           {"fg+tls://%s", overTLS, sequenced, trust, ofTLS},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig(t, "", accept)
@@ -205,5 +218,30 @@ func upgrade(t *testing.T, conn net.Conn) {
 		"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// subscribe has the login of an nsqd (https://nsq.io/clients/tcp_protocol_spec.html), up to
+// RDY.
+func subscribe(t *testing.T, conn net.Conn) {
+	in := bufio.NewReader(conn)
+	for _, step := range []struct{ until, answer string }{
+		{"}", `{"max_rdy_count":2500,"msg_timeout":60000}`}, {"SUB t c\n", "OK"}, {"RDY 1000\n", ""},
+	} {
+		for said := ""; !strings.HasSuffix(said, step.until); {
+			b, err := in.ReadByte()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			said += string(b)
+		}
+		if step.answer == "" {
+			break
+		}
+		frame := append([]byte{0, 0, 0, byte(4 + len(step.answer)), 0, 0, 0, 0}, step.answer...)
+		if _, err := conn.Write(frame); err != nil {
+			t.Error(err)
+		}
 	}
 }

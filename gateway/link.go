@@ -136,7 +136,11 @@ func (k *link) event(e wire.Event, now time.Duration) {
 		k.fault(e.Fault, now)
 	case wire.EventClose:
 		if e.Code == wire.CloseBadToken && !k.l.session.reached {
-			k.l.fail(fmt.Errorf("%s: the server refused the token; see --token-file", k.addr))
+			why := "the server refused the token; see --token-file"
+			if e.Fault != nil {
+				why = e.Fault.Detail
+			}
+			k.l.fail(fmt.Errorf("%s: %s", k.addr, why))
 		}
 		if k.phase == login {
 			k.l.stats.addError(wire.Login)

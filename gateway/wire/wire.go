@@ -207,7 +207,7 @@ type Event struct {
 	// Clean says that the close is one that --exit-on-close counts as such.
 	Clean bool
 
-	// Of EventFault.
+	// Of EventFault; and of an EventClose, where there is more to say of it than its code.
 	Fault *Error
 
 	// Of EventMessage, which goes with protocols that are not Sequenced. The offset
