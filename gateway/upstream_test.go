@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestNSQURL(t *testing.T) {
+	for _, c := range []struct{ url, hosts, topic, channel, fault string }{
+		{"nsq://h:4150/orders/archive", "h:4150", "orders", "archive", ""},
+		{"nsq+tls://a:1,[::1]:2/t/c", "a:1,[::1]:2", "t", "c", ""},
+		{"nsq://h:1/t#ephemeral/c%23ephemeral", "h:1", "t#ephemeral", "c#ephemeral", ""},
+		{url: "nsq:///t/c", fault: "--nsqlookupd"},
+		{url: "nsq://h:1", fault: "/TOPIC/CHANNEL"},
+		{url: "nsq://h:1/t", fault: "/TOPIC/CHANNEL"},
+		{url: "nsq://h:1/t/", fault: "/TOPIC/CHANNEL"},
+		{url: "nsq://h:1//c", fault: "/TOPIC/CHANNEL"},
+		{url: "nsq://h:1/t/c/d", fault: "/TOPIC/CHANNEL"},
+		{url: "nsq://h:1/t/%zz", fault: "well-formed"},
+		{url: "nsq://h/t/c", fault: "HOST:PORT"},
+		{url: "nsq://user@h:1/t/c", fault: "HOST:PORT"},
+		{url: "nsq://h:1?x=1/t/c", fault: "HOST:PORT"},
+	} {
+		u, err := parseURL(c.url)
+		if c.fault != "" {
+			if err == nil || !strings.Contains(err.Error(), c.fault) {
+				t.Errorf("%s: error %v, want one with %q", c.url, err, c.fault)
+			}
+			continue
+		}
+		if err != nil || u.kind != "nsq" || !slices.Equal(u.hosts, strings.Split(c.hosts, ",")) || u.topic != c.topic || u.channel != c.channel {
+			t.Errorf("%s: %+v, %v", c.url, u, err)
+		}
+	}
+}
+
+// TestNSQSettings: the RDY count has a default of its own, and the window is no less than
+// other schemes have it.
+func TestNSQSettings(t *testing.T) {
+	for _, c := range []struct{ inFlight, ready, window int }{{0, 2500, 65536}, {7, 7, 65536}, {100_000, 100_000, 100_000}} {
+		cfg := testConfig(t, "nsq://h:1/t/c", accept)
+		cfg.InFlight = c.inFlight
+		set, err := cfg.validate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cfg.InFlight != c.ready || cfg.ready()() != c.ready || set.window != c.window {
+			t.Errorf("%d: RDY %d, %d, window %d", c.inFlight, cfg.InFlight, cfg.ready()(), set.window)
+		}
+	}
+	for flag, change := range map[string]func(*Config){
+		"--ack":          func(c *Config) { c.Ack = "ordered" },
+		"--ack: none":    func(c *Config) { c.Ack = "none" },
+		"--frame":        func(c *Config) { c.Frame = "line" },
+		"--hello":        func(c *Config) { c.Hello = "hello" },
+		"--assemble":     func(c *Config) { c.Assemble = "json:a,b,c" },
+		"--heartbeat":    func(c *Config) { c.Heartbeat = time.Millisecond },
+		"the topic is":   func(c *Config) { c.URL = "nsq://h:1/a%20b/c" },
+		"the channel is": func(c *Config) { c.URL = "nsq://h:1/t/" + strings.Repeat("c", 65) },
+	} {
+		cfg := testConfig(t, "nsq://h:1/t/c", accept)
+		change(&cfg)
+		if _, err := cfg.validate(); err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("%s: error %v", flag, err)
+		}
+	}
+}
