@@ -31,7 +31,7 @@ var messageCases = []streamCase{
 	{"not whole", in(get(1, "a"), get(2, "bcd")[:36]), ready("message a")},
 	{"the head not whole", in(get(1, "a"), get(2, "bcd")[:7]), ready("message a")},
 	{"the longest size", in(get(1, "a"), head(1<<31-1, 2)), ready("message a")},
-	{"any bytes as its name", in(frame(2, "\x00\xff\n timestatt\x00\x01\n\n  FINFINFINFIN\nbody")), ready("message \nbody")},
+	{"any bytes as its name", in(frame(2, "\x00\xff\n time\x00\x01\n\nFINFINFIN\n FIN\nbody")), ready("message \nbody")},
 }
 
 var replyCases = []streamCase{

@@ -71,24 +71,29 @@ func (f *flight) note(id messageID, attempts uint16) {
 
 // add takes the next n messages, which are noted.
 func (f *flight) add(n int) {
-	f.each(f.newest+1, n, func(word *uint64, set uint64) { *word |= set })
+	for seq, last := f.newest+1, f.newest+uint64(n); seq <= last; {
+		word, set, k := f.word(seq, last)
+		*word |= set
+		seq += k
+	}
 	f.newest += uint64(n)
 }
 
 // settle forgets n messages from seq on, but for what their acks are made of.
 func (f *flight) settle(seq uint64, n int) {
-	f.each(seq, n, func(word *uint64, set uint64) { *word &^= set })
+	for last := seq + uint64(n) - 1; seq <= last; {
+		word, set, k := f.word(seq, last)
+		*word &^= set
+		seq += k
+	}
 }
 
-// each calls do with the words in which n messages from seq on have their bits.
-func (f *flight) each(seq uint64, n int, do func(word *uint64, set uint64)) {
-	for n > 0 {
-		at := seq & f.mask
-		k := min(n, 64-int(at&63))
-		do(&f.pending[at>>6], ^uint64(0)>>(64-k)<<(at&63))
-		seq += uint64(k)
-		n -= k
-	}
+// word is where the bits of messages seq to last begin, and the first k of these, which
+// are those in one word.
+func (f *flight) word(seq, last uint64) (word *uint64, set, k uint64) {
+	at := seq & f.mask
+	k = min(last-seq+1, 64-at&63)
+	return &f.pending[at>>6], ^uint64(0) >> (64 - k) << (at & 63), k
 }
 
 // unsettled is the first message from seq to last that is not settled; 0: all are.

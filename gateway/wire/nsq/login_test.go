@@ -1,0 +1,236 @@
+package nsq
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/wiretest"
+)
+
+// TestIdentify reads what is said first as a server does.
+func TestIdentify(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		cfg := testConfig()
+		cfg.Secure = secure
+		said := mustNew(t, cfg).NewConn().Open([]byte("before"), wire.Resume{Client: `a "b"`, Host: "c:1", Token: []byte("s3cret")})
+		rest, found := bytes.CutPrefix(said, []byte("before  V2IDENTIFY\n"))
+		if !found || len(rest) < 4 || int(binary.BigEndian.Uint32(rest)) != len(rest)-4 {
+			t.Fatalf("%q", said)
+		}
+		if bytes.Contains(said, []byte("s3cret")) {
+			t.Error("IDENTIFY has the secret")
+		}
+		var got map[string]any
+		if err := json.Unmarshal(rest[4:], &got); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]any{
+			"client_id": `a "b"`, "hostname": `a "b"`, "user_agent": "feedgate", "feature_negotiation": true,
+			"heartbeat_interval": 5000.0, "output_buffer_size": 65536.0, "output_buffer_timeout": 25.0,
+			"tls_v1": secure, "snappy": false, "deflate": false,
+		} {
+			if got[name] != want {
+				t.Errorf("%s is %v, want %v", name, got[name], want)
+			}
+			delete(got, name)
+		}
+		if len(got) > 0 {
+			t.Errorf("it has %v as well", got)
+		}
+	}
+}
+
+// TestIdentifyWithoutHeartbeat leaves the interval to nsqd.
+func TestIdentifyWithoutHeartbeat(t *testing.T) {
+	cfg := testConfig()
+	cfg.Heartbeat = 0
+	if said := mustNew(t, cfg).NewConn().Open(nil, wire.Resume{}); bytes.Contains(said, []byte("heartbeat")) {
+		t.Errorf("%q", said)
+	}
+}
+
+// TestServerSays looks at what is taken from the answer to IDENTIFY.
+func TestServerSays(t *testing.T) {
+	for text, want := range map[string]server{
+		`OK`: {2500, time.Minute, 15 * time.Minute, 5 * time.Second, false},
+		`{"max_rdy_count":3,"msg_timeout":1500,"max_msg_timeout":20000,"auth_required":true,"later":[1]}`: {
+			3, 1500 * time.Millisecond, 20 * time.Second, 5 * time.Second, true},
+		`{"msg_timeout":9223372036854775807,"max_msg_timeout":9223372036854775807}`: {
+			2500, 1 << 40 * time.Millisecond, 1 << 40 * time.Millisecond, 5 * time.Second, false},
+	} {
+		c := mustNew(t, testConfig()).NewConn().(*conn)
+		d := wiretest.New(t, c, wire.Resume{Token: []byte("s3cret")}, wiretest.ByteByByte())
+		token := c.token
+		if err := d.Feed(response(text)); err != nil || c.server != want {
+			t.Errorf("%s: %+v %v, want %+v", text, c.server, err, want)
+		}
+		if c.token != nil || !bytes.Equal(token, make([]byte, 6)) {
+			t.Errorf("%s: the secret is kept", text)
+		}
+	}
+}
+
+// TestSecure logs in over TLS, which the loop takes up behind the event.
+func TestSecure(t *testing.T) {
+	cfg := testConfig()
+	cfg.Secure = true
+	p := mustNew(t, cfg)
+	if !p.Traits().Secures {
+		t.Error("Traits.Secures is not set")
+	}
+	const offered = `{"tls_v1":true,"auth_required":true}`
+	for name, c := range map[string]struct {
+		plain, secured []byte
+		want           outcome
+	}{
+		"a login": {response(offered), cat(response("OK"), response("{}"), response("OK"), get(1, "a")),
+			outcome{trace: []string{"secure", "ready", "message a"}, said: "AUTH\n\x00\x00\x00\x06s3cret" + loginSaid}},
+		// A NOP before the handshake would be taken for a part of it.
+		"heartbeats": {cat(response("_heartbeat_"), response(offered)), cat(response("_heartbeat_"), response("OK")),
+			outcome{trace: []string{"secure"}, said: "NOP\nAUTH\n\x00\x00\x00\x06s3cret"}},
+		"no OK":             {response(offered), response("_heartbeat"), outcome{trace: []string{"secure"}, reason: wire.UnexpectedOp}},
+		"a message":         {response(offered), get(1, "a"), outcome{trace: []string{"secure"}, reason: wire.UnexpectedOp}},
+		"it is not offered": {response(`{"tls_v1":false}`), nil, outcome{reason: wire.TLS}},
+		"an old server":     {response("OK"), nil, outcome{reason: wire.TLS}},
+		"it is refused":     {response(offered), complaint("E_IDENTIFY_FAILED x"), outcome{trace: []string{"secure"}, reason: "e_identify_failed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, plan := range []wiretest.Plan{wiretest.Whole(200), wiretest.ByteByByte(), wiretest.FromBytes([]byte{7, 1, 3, 0x85})} {
+				d := wiretest.New(t, p.NewConn(), wire.Resume{Token: []byte("s3cret")}, plan)
+				if d.Feed(c.plain) == nil && d.Rest == 0 {
+					d.Feed(c.secured)
+				}
+				if got := outcomeOf(t, d.Result); !got.equal(c.want) {
+					t.Errorf("got  %v\nwant %v\nerror: %v", got, c.want, d.Err)
+				}
+			}
+		})
+	}
+	// What came in the clear is not taken for what came over TLS.
+	for _, behind := range []string{"x", "\x00\x00\x00\x06\x00\x00\x00\x00OK"} {
+		got, err := run(t, p, cat(response(offered), []byte(behind)), wiretest.Whole(200))
+		if want := (outcome{reason: wire.TLS}); !got.equal(want) {
+			t.Errorf("got  %v\nwant %v\nerror: %v", got, want, err)
+		}
+	}
+}
+
+// TestFaultsSay looks what errors say, and that they hold neither a message nor a secret.
+func TestFaultsSay(t *testing.T) {
+	secure := testConfig()
+	secure.Secure = true
+	auth := response(`{"auth_required":true}`)
+	for want, c := range map[string]struct {
+		cfg    Config
+		token  string
+		stream []byte
+	}{
+		"a frame of size 3, the least is 4 (bad_length)":                          {testConfig(), "", head(3, 0)},
+		"behind message 1: a frame of size -1, the least is 4 (bad_length)":       {testConfig(), "", in(get(1, "s3cret"), head(-1, 0))},
+		"behind message 1: a message of size 29, the least is 30 (bad_length)":    {testConfig(), "", in(get(1, "s3cret"), head(29, 2))},
+		"behind message 0: a frame of type 7 (unknown_op)":                        {testConfig(), "", in(frame(7, "s3cret"))},
+		"a message before the login is over (unexpected_op)":                      {testConfig(), "", get(1, "s3cret")},
+		"behind message 0: a response of 6 bytes that was not asked for":          {testConfig(), "", in(response("s3cret"))},
+		"behind message 0: a reply of 65537 bytes, at most 65536 (too_large)":     {testConfig(), "", in(head(65541, 0))},
+		"a response of 6 bytes in the login, where OK is due (unexpected_op)":     {testConfig(), "", cat(response("{}"), response("s3cret"))},
+		"the answer to IDENTIFY: 6 bytes that are not the JSON expected":          {testConfig(), "", response("s3cret")},
+		"the answer to AUTH: 6 bytes that are not the JSON expected (bad_json)":   {testConfig(), "s3cret", cat(auth, response("s3cret"))},
+		"the server asks for a secret; see --token-file (login)":                  {testConfig(), "", auth},
+		"the server does not offer TLS; see nsqd's --tls-cert (tls)":              {secure, "", response("{}")},
+		"1 bytes behind the answer to IDENTIFY, before the TLS that it announces": {secure, "", cat(response(`{"tls_v1":true}`), []byte("x"))},
+		"the server takes no clients without TLS; use nsq+tls:// (tls)": {testConfig(), "",
+			cat(response("{}"), complaint("E_INVALID cannot SUB in current state (TLS required)"))},
+		`the server says E_BAD_TOPIC "SUB topic name \"t\" is not valid" (e_bad_topic)`: {testConfig(), "",
+			complaint(`E_BAD_TOPIC SUB topic name "t" is not valid`)},
+		`behind message 0: the server says E_INVALID "" (e_invalid)`: {testConfig(), "", in(complaint("E_INVALID"))},
+		`the server says "what\x00\n\u00e9 now" (nsq)`:               {testConfig(), "", complaint("what\x00\n\u00e9 now")},
+		`the server says "` + bodyOf(128) + `" (nsq)`:                {testConfig(), "", complaint(bodyOf(129))},
+	} {
+		d := wiretest.New(t, mustNew(t, c.cfg).NewConn(), wire.Resume{Token: []byte(c.token)}, wiretest.Whole(200))
+		d.Feed(c.stream)
+		if d.Err == nil || !strings.HasPrefix(d.Err.Error(), want) || strings.Contains(d.Err.Error(), "s3cret") {
+			t.Errorf("got  %v\nwant %s", d.Err, want)
+		}
+	}
+}
+
+// TestReasons looks that what the metrics show is all that there is.
+func TestReasons(t *testing.T) {
+	seen := map[string]bool{}
+	for _, reason := range Reasons {
+		if seen[reason] || reason != strings.ToLower(reason) {
+			t.Errorf("reason %q", reason)
+		}
+		seen[reason] = true
+		_, err := run(t, mustNew(t, testConfig()), complaint(strings.ToUpper(reason)+" x"), wiretest.Whole(100))
+		var fault *wire.Error
+		switch {
+		case errors.As(err, &fault):
+			if fault.Reason != reason {
+				t.Errorf("%s has reason %q", reason, fault.Reason)
+			}
+		case err != nil:
+			t.Error(err)
+		}
+	}
+	if !seen["nsq"] || !seen["e_fin_failed"] || len(seen) != 16 {
+		t.Errorf("reasons %q", Reasons)
+	}
+}
+
+func TestNewFaults(t *testing.T) {
+	set := func(change func(*Config)) Config {
+		cfg := testConfig()
+		change(&cfg)
+		return cfg
+	}
+	const topic, channel = "upstream URL: the topic is not 1 to 64 of", "upstream URL: the channel is not 1 to 64 of"
+	for _, c := range []struct {
+		want string // empty: there is none
+		cfg  Config
+	}{
+		{"", testConfig()},
+		{"", set(func(c *Config) { c.Topic, c.Channel = "a.B-c_9#ephemeral", "0" })},
+		{"", set(func(c *Config) { c.Topic = bodyOf(64) })},
+		{"", set(func(c *Config) { c.Topic = bodyOf(54) + "#ephemeral" })},
+		{"", set(func(c *Config) { c.Heartbeat, c.RequeueMin, c.InFlight, c.MaxMessage = 0, 0, 1, 1<<30 })},
+		{topic, set(func(c *Config) { c.Topic = "" })},
+		{topic, set(func(c *Config) { c.Topic = bodyOf(65) })},
+		{topic, set(func(c *Config) { c.Topic = bodyOf(55) + "#ephemeral" })},
+		{topic, set(func(c *Config) { c.Topic = "#ephemeral" })},
+		{topic, set(func(c *Config) { c.Topic = "a#ephemeral#ephemeral" })},
+		{topic, set(func(c *Config) { c.Topic = "a#Ephemeral" })},
+		{topic, set(func(c *Config) { c.Topic = "a b" })},
+		{topic, set(func(c *Config) { c.Topic = "a\n" })},
+		{topic, set(func(c *Config) { c.Topic = "\u00e9" })},
+		{channel, set(func(c *Config) { c.Channel = "a/b" })},
+		{"--max-message: 0 is not", set(func(c *Config) { c.MaxMessage = 0 })},
+		{"--max-message: 1073741825 is not", set(func(c *Config) { c.MaxMessage = 1<<30 + 1 })},
+		{"--in-flight: 0 is under 1", set(func(c *Config) { c.InFlight = 0 })},
+		{"--heartbeat: 999ms is under the 1s that nsqd takes", set(func(c *Config) { c.Heartbeat = 999 * time.Millisecond })},
+		{"--heartbeat: -1s is under", set(func(c *Config) { c.Heartbeat = -time.Second })},
+		{"--retry-min: -1s is negative", set(func(c *Config) { c.RequeueMin = -time.Second })},
+		{topic, Config{}},
+	} {
+		_, err := New(c.cfg)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
+			t.Errorf("%+v: got error %v, want %q", c.cfg, err, c.want)
+		}
+	}
+	if _, err := New(Config{}); strings.Count(err.Error(), "\n") != 3 {
+		t.Errorf("not all faults are in one error: %v", err)
+	}
+}
+
+func TestTraits(t *testing.T) {
+	want := wire.Traits{Acks: true, Overhead: 8 + 64<<10}
+	if got := mustNew(t, testConfig()).Traits(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

@@ -1,0 +1,44 @@
+package nsq
+
+import (
+	"testing"
+
+	"feedgate/gateway/wire"
+)
+
+// TestNeed looks at what is asked for in one piece: never more of a message than will be
+// handed out.
+func TestNeed(t *testing.T) {
+	large := get(1, bodyOf(testLimit+1))
+	for name, c := range map[string]struct {
+		behind []byte
+		need   int
+	}{
+		"nothing":                     {nil, 8},
+		"half a head":                 {get(1, "abc")[:5], 8},
+		"a head":                      {get(1, "abc")[:8], 37},
+		"all but a byte":              {get(1, "abc")[:36], 37},
+		"behind a message":            {cat(get(1, "abc"), get(2, "de")[:20]), 36},
+		"the longest message":         {get(1, bodyOf(testLimit))[:100], 34 + testLimit},
+		"too large, half a head":      {large[:33], 34},
+		"too large, a head":           {large[:34], 0},
+		"too large, all but a byte":   {large[:len(large)-1], 0},
+		"too large, and nothing more": {large, 8},
+		"a response":                  {response("_heartbeat_")[:8], 19},
+		"an error":                    {complaint("E_FIN_FAILED x")[:8], 22},
+	} {
+		p := mustNew(t, testConfig())
+		conn := p.NewConn()
+		conn.Open(nil, wire.Resume{})
+		stream := in(c.behind)
+		in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
+		for range 2 { // the first stops behind the login
+			if in.Event = (wire.Event{}); conn.Decode(stream, &in) != nil {
+				t.Fatal(name)
+			}
+		}
+		if in.Need != c.need {
+			t.Errorf("%s: %d, want %d", name, in.Need, c.need)
+		}
+	}
+}
