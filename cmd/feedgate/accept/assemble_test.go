@@ -24,7 +24,6 @@ func assembled(t *testing.T, sink fileSink) []map[string]any {
 // arrival, with one ack made from its last part.
 func TestAssemble(t *testing.T) {
 	t.Parallel()
-	needs(t, "assemble")
 	sink := newFileSink(t)
 	s := listenTCP(t)
 	p := run(t, s.url(), "--frame=line", `--ack-template={json:id}:{json:part}:{code}\n`, "--workers=1", "--exit-on-close",
@@ -59,7 +58,6 @@ func TestAssemble(t *testing.T) {
 // parts of the latter are ignored until it is complete.
 func TestAssembleRefuses(t *testing.T) {
 	t.Parallel()
-	needs(t, "assemble")
 	sink := newFileSink(t)
 	s := listenTCP(t)
 	p := run(t, s.url(), "--frame=line", `--ack-template={json:id}:{code}\n`, "--workers=1", "--exit-on-close",

@@ -117,7 +117,6 @@ func TestWrongUse(t *testing.T) {
 	for _, c := range wrongUse {
 		t.Run(c.line, func(t *testing.T) {
 			t.Parallel()
-			needs(t, partOf(c.line))
 			line := strings.ReplaceAll(c.line, "{} ", "run fg://127.0.0.1:1 ")
 			args := strings.Fields(line)
 			if len(args) > 0 && args[0] == "run" && !strings.Contains(line, "--admin") {
@@ -145,7 +144,6 @@ func TestHelpAndVersion(t *testing.T) {
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			t.Parallel()
-			needs(t, partOf(c.line))
 			got := command(t, nil, strings.Fields(c.line)...)
 			if got.status != 0 || !strings.Contains(got.stdout, c.holds) || got.stderr != "" {
 				t.Errorf("status %d, standard output %q, standard error %q", got.status, got.stdout, got.stderr)

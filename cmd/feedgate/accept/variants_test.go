@@ -82,7 +82,6 @@ func TestFeedAndRun(t *testing.T) {
 	} {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
-			needs(t, protocol)
 			address := freshAddress()
 			feed := start(t, launch{args: []string{"feed", "--listen=" + address, "--protocol=" + protocol,
 				"--count=20000", "--size=64", "--json"}})

@@ -9,7 +9,6 @@ import (
 
 func TestWebSocketHandshake(t *testing.T) {
 	t.Parallel()
-	needs(t, "ws")
 	ln := listen(t, 0)
 	p := run(t, "ws://"+ln.Addr().String()+"/feed/live?from=1&x=%20y", "--exit-on-close",
 		"--ws-header=X-Key: one", "--ws-header=X-Other: two", "--ws-subprotocol=feed.v1", "--ws-origin=https://example.test")
@@ -37,7 +36,6 @@ func TestWebSocketHandshake(t *testing.T) {
 // it, and its ack has its kind; ping is answered in the middle of one.
 func TestWebSocketMessages(t *testing.T) {
 	t.Parallel()
-	needs(t, "ws")
 	sink := newFileSink(t)
 	ln := listen(t, 0)
 	p := run(t, "ws://"+ln.Addr().String()+"/", "--ack-template=A{n}", "--ack=ordered", "--workers=1", "--exit-on-close",
@@ -72,7 +70,6 @@ func TestWebSocketMessages(t *testing.T) {
 // acknowledged before Close is answered. Other codes are not.
 func TestWebSocketCleanClose(t *testing.T) {
 	t.Parallel()
-	needs(t, "ws")
 	for _, code := range []string{closeCode(1000), closeCode(1001), ""} {
 		t.Run(fmt.Sprintf("%x", code), func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +92,6 @@ func TestWebSocketCleanClose(t *testing.T) {
 
 func TestWebSocketOtherCloseReconnects(t *testing.T) {
 	t.Parallel()
-	needs(t, "ws")
 	ln := listen(t, 0)
 	p := run(t, "ws://"+ln.Addr().String()+"/", "--exit-on-close")
 	c := acceptWS(t, ln, "")
@@ -116,7 +112,6 @@ func TestWebSocketOtherCloseReconnects(t *testing.T) {
 // and followed by another connection.
 func TestWebSocketErrors(t *testing.T) {
 	t.Parallel()
-	needs(t, "ws")
 	for name, c := range map[string]struct {
 		bytes  []byte
 		code   uint16
