@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"feedgate/gateway"
+	"feedgate/gateway/fleet"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 
@@ -21,7 +22,8 @@ var runGroups = []kong.Group{
 	{Key: "connection", Title: "Connection (D is a duration such as 100ms, 5s, 1m30s):"},
 	{Key: "framing", Title: "Schemes tcp and ws, any framed protocol:"},
 	{Key: "ws", Title: "Scheme ws:"},
-	{Key: "tls", Title: "Schemes with TLS, fg+tls, tcp+tls, wss:"},
+	{Key: "nsq", Title: "Scheme nsq:"},
+	{Key: "tls", Title: "Schemes with TLS, fg+tls, tcp+tls, wss, nsq+tls:"},
 	{Key: "process", Title: "Process:"},
 }
 
@@ -29,7 +31,7 @@ var runGroups = []kong.Group{
 // gateways of one process share. A field without a default of its own is left to
 // the gateway, whose default depends on the protocol or the machine.
 type runCmd struct {
-	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), with TLS fg+tls, tcp+tls, wss. Further hosts are tried when one cannot be reached. Several URLs are several gateways with one sink and one admin address."`
+	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls. Further hosts are tried when one cannot be reached. Several URLs are several gateways with one sink and one admin address."`
 
 	Workers    count  `group:"work" placeholder:"N" help:"Workers [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
@@ -46,7 +48,7 @@ type runCmd struct {
 	FlushPack   int    `group:"acks" placeholder:"N" default:"0" help:"Acks in one such message; 0: all that lie ready [${default}]."`
 
 	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longest message [${default}]."`
-	InFlight   count `group:"limits" placeholder:"N" help:"Messages from oldest unacked to newest read [65536]."`
+	InFlight   count `group:"limits" placeholder:"N" help:"Messages from oldest unacked to newest read [65536]; nsq: RDY [2500]."`
 	Memory     size  `group:"limits" placeholder:"SIZE" default:"64MiB" help:"Read buffers in all, at least 4 messages [${default}]."`
 
 	Heartbeat      period  `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
@@ -68,6 +70,8 @@ type runCmd struct {
 	WSHeader      []string `name:"ws-header" group:"ws" sep:"none" placeholder:"'NAME: VALUE'" help:"Sent with the handshake; may be repeated."`
 	WSSubprotocol string   `name:"ws-subprotocol" group:"ws" placeholder:"NAME" help:"Asked for; the server must agree to it."`
 	WSOrigin      string   `name:"ws-origin" group:"ws" placeholder:"ORIGIN" help:"Origin header of the handshake."`
+
+	NSQLookupd []string `name:"nsqlookupd" group:"nsq" placeholder:"ADDR,..." help:"HTTP addresses that know the servers of nsq:///TOPIC/CHANNEL."`
 
 	tlsFlags
 
@@ -91,6 +95,7 @@ Examples:
     feedgate run tcp://gps:2000 --frame line --sink stdout: --exit-on-close
     feedgate run tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}'
     feedgate run wss://feed.example/stream --ack-template 'A{n}' --ws-subprotocol feed.v1
+    feedgate run nsq://queue:4150/orders/archive --sink file:orders.log
     feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key
     feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
 
@@ -166,8 +171,7 @@ func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
 			return err
 		}
 	}
-	u.gateways, err = c.gateways(u, secrets)
-	return err
+	return c.addUpstreams(u, secrets)
 }
 
 // openSink opens a sink for a flag. A fault of the URL is a usage error, one of
@@ -190,17 +194,24 @@ func (c *runCmd) sinkConfig(g *globals, log *slog.Logger) sink.Config {
 	}
 }
 
-// gateways makes a gateway for each URL.
-func (c *runCmd) gateways(u *upstreams, secrets secrets) ([]*gateway.Gateway, error) {
-	var all []*gateway.Gateway
+// addUpstreams makes a gateway, or a fleet of them, for each URL.
+func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 	for _, url := range c.URL {
 		cfg := c.config(url, secrets, u.log)
 		cfg.Sink, cfg.DeadLetters, cfg.State = u.sink, u.deadLetters, u.state
+		if fleet.Named(url) {
+			f, err := fleet.New(c.fleet(cfg))
+			if err != nil {
+				return usageError{err}
+			}
+			u.fleets = append(u.fleets, f)
+			continue
+		}
 		gw, err := gateway.New(cfg)
 		if err != nil {
-			return nil, usageError{err}
+			return usageError{err}
 		}
-		all = append(all, gw)
+		u.gateways = append(u.gateways, gw)
 	}
-	return all, nil
+	return nil
 }

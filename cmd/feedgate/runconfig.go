@@ -10,6 +10,7 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/admin"
+	"feedgate/gateway/fleet"
 	"feedgate/worker"
 )
 
@@ -35,13 +36,23 @@ func (c *runCmd) check() (s secrets, err error) {
 	} else if ok && c.DeadLetter == c.Sink {
 		faults = append(faults, errors.New("--dead-letter: names the file of --sink; each needs one of its own"))
 	}
+	finds := false
 	for i, url := range c.URL {
 		if c.State != "" && slices.Contains(c.URL[:i], url) {
 			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", admin.Label(url)))
 		}
 		cfg := c.config(url, s, nil)
 		cfg.Sink = worker.Each(nil) // the real one is not open yet
+		if fleet.Named(url) {
+			finds = true
+			all := c.fleet(cfg)
+			faults = append(faults, at(admin.Label(url), all.Validate()))
+			continue
+		}
 		faults = append(faults, at(admin.Label(url), cfg.Validate()))
+	}
+	if len(c.NSQLookupd) > 0 && !finds {
+		faults = append(faults, errors.New("--nsqlookupd: goes with nsq:///TOPIC/CHANNEL, a URL without a host"))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return secrets{}, usageError{err}
@@ -61,6 +72,11 @@ func at(label string, err error) error {
 		}
 	}
 	return errors.New(strings.Join(lines, "\n"))
+}
+
+// fleet is the fleet.Config for a URL whose servers are to be found.
+func (c *runCmd) fleet(cfg gateway.Config) fleet.Config {
+	return fleet.Config{Gateway: cfg, Lookupd: c.NSQLookupd}
 }
 
 // config is the gateway.Config for one URL.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"feedgate/gateway"
 	"feedgate/gateway/admin"
+	"feedgate/gateway/fleet"
 	"feedgate/worker"
 )
 
@@ -21,15 +23,16 @@ const adminGrace = time.Second
 
 // upstreams are the gateways of one process and what they share.
 type upstreams struct {
-	gateways    []*gateway.Gateway
-	admin       *admin.Server  // nil: off
-	sink        worker.Sink    // nil: not open yet
-	deadLetters worker.Sink    // nil: none
-	state       *gateway.State // nil: none
+	gateways    []*gateway.Gateway // of the URLs that name their server
+	fleets      []*fleet.Fleet     // of those whose servers are found
+	admin       *admin.Server      // nil: off
+	sink        worker.Sink        // nil: not open yet
+	deadLetters worker.Sink        // nil: none
+	state       *gateway.State     // nil: none
 	log         *slog.Logger
 }
 
-// run runs all gateways until the last has ended: each on its own account, or
+// run runs all upstreams until the last has ended: each on its own account, or
 // all once ctx is cancelled or abort is closed. One that fails does not end the
 // others; its error is logged at once and returned at the end. Then it closes
 // what they share. Its error has a line for each fault.
@@ -37,10 +40,13 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	if u.admin != nil {
 		go u.serveAdmin()
 	}
-	faults := make([]error, len(u.gateways))
+	faults := make([]error, len(u.gateways)+len(u.fleets))
 	var running sync.WaitGroup
 	for i, gw := range u.gateways {
 		running.Go(func() { faults[i] = u.runOne(ctx, gw) })
+	}
+	for i, f := range u.fleets {
+		running.Go(func() { faults[len(u.gateways)+i] = f.Run(ctx) })
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -51,7 +57,7 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	return errors.Join(errors.Join(faults...), u.close())
 }
 
-// supervise returns once all gateways have ended.
+// supervise returns once all upstreams have ended.
 func (u *upstreams) supervise(ctx context.Context, abort, ended <-chan struct{}) {
 	done := ctx.Done()
 	for {
@@ -66,6 +72,9 @@ func (u *upstreams) supervise(ctx context.Context, abort, ended <-chan struct{})
 			u.log.Warn("stopping at once")
 			for _, gw := range u.gateways {
 				gw.Abort()
+			}
+			for _, f := range u.fleets {
+				f.Abort()
 			}
 		}
 	}
@@ -123,13 +132,31 @@ func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
 }
 
 func (u *upstreams) serveAdmin() {
-	report := admin.Report{Sink: u.ready}
-	for _, gw := range u.gateways {
-		report.Upstreams = append(report.Upstreams, admin.Upstream{URL: gw.URL(), Stats: gw.Stats()})
-	}
-	if err := u.admin.Serve(report); err != nil {
+	if err := u.admin.Serve(admin.Report{Upstreams: u.current, Lookup: u.found, Sink: u.ready}); err != nil {
 		u.log.Error("the admin address no longer answers", "err", err)
 	}
+}
+
+// current are the gateways that there are at the moment.
+func (u *upstreams) current() []admin.Upstream {
+	gateways := slices.Clone(u.gateways)
+	for _, f := range u.fleets {
+		gateways = append(gateways, f.Gateways()...)
+	}
+	var all []admin.Upstream
+	for _, gw := range gateways {
+		all = append(all, admin.Upstream{URL: gw.URL(), Stats: gw.Stats()})
+	}
+	return all
+}
+
+// found is nil when every fleet has found servers.
+func (u *upstreams) found() error {
+	var faults []error
+	for _, f := range u.fleets {
+		faults = append(faults, f.Ready())
+	}
+	return errors.Join(faults...)
 }
 
 // listenAdmin opens the admin address, or returns nil when addr is empty.

@@ -11,7 +11,7 @@ import (
 // plain atomics, which cost the loop nothing to speak of, and metrics are made
 // only when someone asks. It implements [prometheus.Collector].
 type collector struct {
-	upstreams []source
+	upstreams func() []source
 	counters  []*prometheus.Desc // by index of counters
 	acks      *prometheus.Desc
 	ring      *prometheus.Desc
@@ -35,7 +35,7 @@ func sources(upstreams []Upstream) []source {
 	return all
 }
 
-func newCollector(upstreams []source) *collector {
+func newCollector(upstreams func() []source) *collector {
 	c := &collector{
 		upstreams: upstreams,
 		acks:      describe(acksName, acksHelp, "code"),
@@ -65,7 +65,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	for _, upstream := range c.upstreams {
+	for _, upstream := range c.upstreams() {
 		c.collect(out, upstream.label, upstream.read())
 	}
 }
@@ -94,7 +94,7 @@ func (c *collector) collect(out chan<- prometheus.Metric, label string, s snapsh
 }
 
 // newRegistry holds the upstreams' metrics and those of the process.
-func newRegistry(upstreams []source) *prometheus.Registry {
+func newRegistry(upstreams func() []source) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		newCollector(upstreams),

@@ -55,8 +55,11 @@ func fake(label string) source {
 	return source{label, func() snapshot { return s }}
 }
 
+// fixed are those that neither come nor go.
+func fixed[T any](all ...T) func() []T { return func() []T { return all } }
+
 func TestCollectorLints(t *testing.T) {
-	problems, err := testutil.CollectAndLint(newCollector([]source{fake("fg://a:1"), fake("fg://b:1")}))
+	problems, err := testutil.CollectAndLint(newCollector(fixed(fake("fg://a:1"), fake("fg://b:1"))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +70,7 @@ func TestCollectorLints(t *testing.T) {
 
 // TestFirstScrape scrapes an upstream that nothing has happened to.
 func TestFirstScrape(t *testing.T) {
-	server := start(t, Report{Upstreams: []Upstream{{URL: "fg://u:secret@a:1", Stats: new(gateway.Stats)}}})
+	server := start(t, Report{Upstreams: fixed(Upstream{URL: "fg://u:secret@a:1", Stats: new(gateway.Stats)})})
 	families := scrape(t, server)
 
 	for name, want := range specified {
@@ -114,7 +117,7 @@ func TestFirstScrape(t *testing.T) {
 
 func TestCollector(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(newCollector([]source{fake("fg://a:1"), fake("fg://b:1")}))
+	registry.MustRegister(newCollector(fixed(fake("fg://a:1"), fake("fg://b:1"))))
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +161,7 @@ feedgate_ack_latency_seconds_bucket{upstream="fg://a:1",le="+Inf"} 10
 feedgate_ack_latency_seconds_sum{upstream="fg://a:1"} 1.5
 feedgate_ack_latency_seconds_count{upstream="fg://a:1"} 10
 `
-	err = testutil.CollectAndCompare(newCollector([]source{fake("fg://a:1")}), strings.NewReader(expected),
+	err = testutil.CollectAndCompare(newCollector(fixed(fake("fg://a:1"))), strings.NewReader(expected),
 		"feedgate_acks_total", "feedgate_ring_depth", "feedgate_ack_latency_seconds")
 	if err != nil {
 		t.Error(err)

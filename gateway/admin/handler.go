@@ -12,7 +12,7 @@ import (
 
 // newHandler answers GET and HEAD on the four paths, and lists them on the root.
 func newHandler(r Report, log *slog.Logger) http.Handler {
-	upstreams := sources(r.Upstreams)
+	upstreams := func() []source { return sources(r.upstreams()) }
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "feedgate\n/ping\n/ready\n/metrics\n/stats\n")
@@ -28,7 +28,7 @@ func newHandler(r Report, log *slog.Logger) http.Handler {
 		answer(w, http.StatusOK, "ready\n")
 	})
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
-		body, err := json.MarshalIndent(newDocument(upstreams), "", "  ")
+		body, err := json.MarshalIndent(newDocument(upstreams()), "", "  ")
 		if err != nil {
 			panic(err) // numbers and strings only
 		}
@@ -44,8 +44,14 @@ func newHandler(r Report, log *slog.Logger) http.Handler {
 // missing says what keeps the process from being ready, a line each.
 func (r Report) missing() []string {
 	var lines []string
-	for i, label := range labels(r.Upstreams) {
-		if !r.Upstreams[i].Stats.Connected.Load() {
+	if r.Lookup != nil {
+		if err := r.Lookup(); err != nil {
+			lines = strings.Split(err.Error(), "\n")
+		}
+	}
+	upstreams := r.upstreams()
+	for i, label := range labels(upstreams) {
+		if !upstreams[i].Stats.Connected.Load() {
 			lines = append(lines, fmt.Sprintf("upstream %s is not connected", label))
 		}
 	}
@@ -55,6 +61,14 @@ func (r Report) missing() []string {
 		}
 	}
 	return lines
+}
+
+// upstreams are the gateways that there are at the moment.
+func (r Report) upstreams() []Upstream {
+	if r.Upstreams == nil {
+		return nil
+	}
+	return r.Upstreams()
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

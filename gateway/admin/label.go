@@ -29,7 +29,7 @@ func Label(url string) string {
 
 // labels are the labels of all upstreams. Two gateways may share what Label
 // leaves of their URLs; from the second on they are told apart by #2 and so on,
-// since a series must be one gateway's.
+// in their order, since a series must be one gateway's.
 func labels(upstreams []Upstream) []string {
 	all := make([]string, len(upstreams))
 	times := make(map[string]int)

@@ -19,12 +19,19 @@ type Config struct {
 	Log  *slog.Logger // default slog.Default
 }
 
-// Report is what a server answers about.
+// Report is what a server answers about. Its functions are called on any goroutine.
 type Report struct {
-	Upstreams []Upstream
+	// Upstreams are the gateways that there are, asked for at each request. Those that
+	// come and go take their series with them: counters of one that has ended are shown no
+	// more, and those of its successor begin at zero.
+	Upstreams func() []Upstream
+
+	// Lookup returns nil when it is known where all upstreams are, else what is missing, a
+	// line each. Without the function it is known.
+	Lookup func() error
 
 	// Sink returns nil when the sink can take messages, else what is missing.
-	// It is called on any goroutine. Without the function the sink is ready.
+	// Without the function the sink is ready.
 	Sink func() error
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -25,7 +26,7 @@ func TestReady(t *testing.T) {
 	setSink := func(err error) { sinkFault.Store(&err) }
 	setSink(nil)
 	server := start(t, Report{
-		Upstreams: []Upstream{{"fg://u:p@a:1", &a}, {"tcp://b:2", &b}},
+		Upstreams: fixed(Upstream{"fg://u:p@a:1", &a}, Upstream{"tcp://b:2", &b}),
 		Sink:      func() error { return *sinkFault.Load() },
 	})
 	check := func(status int, body string) {
@@ -47,6 +48,48 @@ func TestReady(t *testing.T) {
 	a.Connected.Store(true)
 	setSink(nil)
 	check(200, "ready\n")
+}
+
+// TestComeAndGo: an upstream is there from the request on that finds it in the list, and
+// gone with it.
+func TestComeAndGo(t *testing.T) {
+	var upstreams atomic.Pointer[[]Upstream]
+	set := func(all ...Upstream) { upstreams.Store(&all) }
+	var missing atomic.Pointer[error]
+	lookup := func(err error) { missing.Store(&err) }
+	set()
+	lookup(errors.New("nsq:///t/c: no nsqd has topic t\nnsq:///u/c: no nsqlookupd has answered"))
+	server := start(t, Report{
+		Upstreams: func() []Upstream { return *upstreams.Load() },
+		Lookup:    func() error { return *missing.Load() },
+	})
+	check := func(ready string, labels ...string) {
+		t.Helper()
+		if _, got := get(t, server, "/ready"); got != ready {
+			t.Errorf("ready says %q, not %q", got, ready)
+		}
+		var seen []string
+		for _, of := range scrape(t, server)["feedgate_connected"].labels {
+			seen = append(seen, of["upstream"])
+		}
+		_, stats := get(t, server, "/stats")
+		for _, label := range labels {
+			if !strings.Contains(stats, `"`+label+`"`) {
+				t.Errorf("stats without %s: %s", label, stats)
+			}
+		}
+		if !slices.Equal(seen, labels) {
+			t.Errorf("series of %q, not %q", seen, labels)
+		}
+	}
+	var a, b gateway.Stats
+	check("nsq:///t/c: no nsqd has topic t\nnsq:///u/c: no nsqlookupd has answered\n")
+	lookup(nil)
+	set(Upstream{"nsq://a:1/t/c", &a}, Upstream{"nsq://b:1/t/c", &b})
+	a.Connected.Store(true)
+	check("upstream nsq://b:1/t/c is not connected\n", "nsq://a:1/t/c", "nsq://b:1/t/c")
+	set(Upstream{"nsq://a:1/t/c", &a})
+	check("ready\n", "nsq://a:1/t/c")
 }
 
 func TestPaths(t *testing.T) {

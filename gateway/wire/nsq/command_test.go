@@ -62,7 +62,7 @@ func TestRequeueDelay(t *testing.T) {
 		{1<<63 - 1, 9, 15 * time.Minute},
 		{1, 65535, 15 * time.Minute},
 	} {
-		p := &protocol{Config{RequeueMin: c.least}}
+		p := &protocol{cfg: Config{RequeueMin: c.least}}
 		if got := p.delay(c.attempts); got != c.want {
 			t.Errorf("%v at attempt %d: %v, want %v", c.least, c.attempts, got, c.want)
 		}

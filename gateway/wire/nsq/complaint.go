@@ -72,6 +72,11 @@ func (c *conn) complaint(said []byte, in *wire.Input) error {
 			in.Event = wire.Event{Kind: wire.EventClose, Code: wire.CloseBadToken}
 			return nil
 		}
+	case codeBadBody:
+		// The server's bounds of an output buffer may be narrower than the defaults.
+		if c.phase == identifying {
+			c.p.modest.Store(true)
+		}
 	case codeInvalid:
 		if login && bytes.HasSuffix(text, []byte(tlsRequired)) {
 			return c.errorf(wire.TLS, "the server takes no clients without TLS; use nsq+tls://")

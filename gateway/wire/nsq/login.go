@@ -39,8 +39,8 @@ type identify struct {
 	UserAgent           string `json:"user_agent"`
 	FeatureNegotiation  bool   `json:"feature_negotiation"`
 	HeartbeatInterval   int64  `json:"heartbeat_interval,omitempty"` // milliseconds
-	OutputBufferSize    int    `json:"output_buffer_size"`
-	OutputBufferTimeout int    `json:"output_buffer_timeout"`
+	OutputBufferSize    int    `json:"output_buffer_size,omitempty"`
+	OutputBufferTimeout int    `json:"output_buffer_timeout,omitempty"`
 	TLS                 bool   `json:"tls_v1"`
 	Snappy              bool   `json:"snappy"`
 	Deflate             bool   `json:"deflate"`
@@ -57,12 +57,16 @@ type identified struct {
 // Open appends the magic and IDENTIFY.
 func (c *conn) Open(dst []byte, r wire.Resume) []byte {
 	c.token = bytes.Clone(r.Token)
-	body, err := json.Marshal(identify{
+	say := identify{
 		ClientID: r.Client, Hostname: r.Client, UserAgent: "feedgate", FeatureNegotiation: true,
 		HeartbeatInterval: c.p.cfg.Heartbeat.Milliseconds(),
 		OutputBufferSize:  outputBuffer, OutputBufferTimeout: outputDelay,
 		TLS: c.p.cfg.Secure,
-	})
+	}
+	if c.p.modest.Load() {
+		say.OutputBufferSize, say.OutputBufferTimeout = 0, 0
+	}
+	body, err := json.Marshal(say)
 	if err != nil {
 		panic(err) // strings, numbers and booleans always encode
 	}
@@ -145,7 +149,11 @@ func (c *conn) authorize(in *wire.Input) error {
 	case !c.server.auth:
 		c.subscribe(in)
 	case len(token) == 0:
-		return c.errorf(wire.Login, "the server asks for a secret; see --token-file")
+		c.phase = closed
+		in.Event = wire.Event{
+			Kind: wire.EventClose, Code: wire.CloseBadToken,
+			Fault: c.errorf(wire.Login, "the server asks for a secret; see --token-file"),
+		}
 	default:
 		c.phase = authorizing
 		c.say(in, cmdAuth)

@@ -121,6 +121,38 @@ func TestSecure(t *testing.T) {
 	}
 }
 
+// TestSecretIsMissing: a server that asks for one ends the login for good, and is told
+// nothing.
+func TestSecretIsMissing(t *testing.T) {
+	d := wiretest.New(t, mustNew(t, testConfig()).NewConn(), wire.Resume{}, wiretest.Whole(200))
+	d.Feed(response(`{"auth_required":true}`))
+	if len(d.Events) != 1 {
+		t.Fatalf("events %v, error %v", d.Events, d.Err)
+	}
+	e := d.Events[0]
+	if e.Kind != wire.EventClose || e.Code != wire.CloseBadToken || !strings.Contains(e.Fault.Detail, "--token-file") {
+		t.Errorf("event %+v, %v", e, e.Fault)
+	}
+}
+
+// TestModest: a server that refuses IDENTIFY is asked for no output buffer by the
+// connections that follow.
+func TestModest(t *testing.T) {
+	p := mustNew(t, testConfig())
+	conn := p.NewConn()
+	const named = "output_buffer"
+	if said := string(conn.Open(nil, wire.Resume{})); strings.Count(said, named) != 2 {
+		t.Fatalf("%q", said)
+	}
+	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
+	if err := conn.Decode(complaint("E_BAD_BODY IDENTIFY output buffer size (65536) is invalid"), &in); err == nil {
+		t.Error("no error")
+	}
+	if said := string(p.NewConn().Open(nil, wire.Resume{})); strings.Contains(said, named) {
+		t.Errorf("%q", said)
+	}
+}
+
 // TestFaultsSay looks what errors say, and that they hold neither a message nor a secret.
 func TestFaultsSay(t *testing.T) {
 	secure := testConfig()
@@ -141,7 +173,6 @@ func TestFaultsSay(t *testing.T) {
 		"a response of 6 bytes in the login, where OK is due (unexpected_op)":     {testConfig(), "", cat(response("{}"), response("s3cret"))},
 		"the answer to IDENTIFY: 6 bytes that are not the JSON expected":          {testConfig(), "", response("s3cret")},
 		"the answer to AUTH: 6 bytes that are not the JSON expected (bad_json)":   {testConfig(), "s3cret", cat(auth, response("s3cret"))},
-		"the server asks for a secret; see --token-file (login)":                  {testConfig(), "", auth},
 		"the server does not offer TLS; see nsqd's --tls-cert (tls)":              {secure, "", response("{}")},
 		"1 bytes behind the answer to IDENTIFY, before the TLS that it announces": {secure, "", cat(response(`{"tls_v1":true}`), []byte("x"))},
 		"the server takes no clients without TLS; use nsq+tls:// (tls)": {testConfig(), "",

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -58,7 +59,7 @@ func New(cfg Config) (wire.Protocol, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &protocol{cfg}, nil
+	return &protocol{cfg: cfg}, nil
 }
 
 // checkName checks the name of a topic or a channel as nsqd does.
@@ -74,8 +75,14 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// protocol is immutable.
-type protocol struct{ cfg Config }
+// protocol is what the connections share.
+type protocol struct {
+	cfg Config // immutable
+
+	// modest: a server has refused IDENTIFY, so no output buffer is asked for any more. Set
+	// by one connection for those after it, each on the goroutine that has it.
+	modest atomic.Bool
+}
 
 func (p *protocol) Traits() wire.Traits {
 	return wire.Traits{

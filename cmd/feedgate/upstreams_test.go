@@ -1,0 +1,110 @@
+package main
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"feedgate/bench/feed"
+	"feedgate/gateway/fleet/fleettest"
+)
+
+// TestFleetUsage: URLs without a host and --nsqlookupd go together, and their faults are
+// those of the flag.
+func TestFleetUsage(t *testing.T) {
+	for _, c := range []struct{ want, args string }{
+		{"--nsqlookupd: nsq:///TOPIC/CHANNEL needs it", "nsq:///t/c"},
+		{"--nsqlookupd: goes with nsq:///TOPIC/CHANNEL", "fg://a:1 --nsqlookupd=b:4161"},
+		{"--nsqlookupd: goes with nsq:///TOPIC/CHANNEL", "nsq://a:1/t/c --nsqlookupd=b:4161"},
+		{`--nsqlookupd: "b" is not HOST:PORT`, "nsq:///t/c --nsqlookupd=a:4161,b"},
+		{`--nsqlookupd: "" is not HOST:PORT`, "nsq:///t/c --nsqlookupd=,a:4161"},
+		{"--nsqlookupd: address 1 is not HOST:PORT", "nsq:///t/c --nsqlookupd=ftp://user:s3cret@b"},
+		{"nsq:///t: upstream URL: want nsq:///TOPIC/CHANNEL", "nsq:///t --nsqlookupd=a:4161"},
+		{"nsq:////c: upstream URL: want nsq:///TOPIC/CHANNEL", "nsq:////c --nsqlookupd=a:4161"},
+		{"nsq:///: upstream URL: want nsq:///TOPIC/CHANNEL", "nsq:/// --nsqlookupd=a:4161"},
+		{"--ack: range", "nsq:///t/c --nsqlookupd=a:4161 --ack=range"},
+		{"--ring: 3", "nsq:///t/c --nsqlookupd=a:4161 --ring=3"},
+	} {
+		if stderr := checkUsage(t, c.want, append([]string{"run", stopper}, strings.Fields(c.args)...)...); strings.Contains(stderr, "s3cret") {
+			t.Errorf("%s tells the secret", c.args)
+		}
+	}
+}
+
+// TestFleetBesideFeed: a process with servers that are named and others that are found
+// shows them all, is ready with them all, and drains them all.
+func TestFleetBesideFeed(t *testing.T) {
+	_, url := serve(t, feed.Config{Rate: 100})
+	lookupd, nsqd := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	lookupd.List(nsqd.Addr())
+	nsqURL := "nsq://" + nsqd.Addr() + "/orders/archive"
+	admin := freeAddr(t)
+	p := start(t, "\x00", "run", "nsq:///orders/archive", url, "--nsqlookupd", "http://user:s3cret@"+lookupd.Addr(), "--admin", admin)
+	until(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
+	until(t, "the RDY count", func() bool { return nsqd.Ready() == 2500 })
+	_, metrics := get("http://" + admin + "/metrics")
+	_, stats := get("http://" + admin + "/stats")
+	for _, u := range []string{url, nsqURL} {
+		if !strings.Contains(metrics, `feedgate_connected{upstream="`+u+`"} 1`) || !strings.Contains(stats, `"`+u+`": {`) {
+			t.Errorf("%s is not shown", u)
+		}
+	}
+	nsqd.Close()
+	until(t, "word of the lost nsqd", func() bool {
+		status, body := get("http://" + admin + "/ready")
+		return status == 503 && body == "upstream "+nsqURL+" is not connected\n"
+	})
+	p.signal(syscall.SIGTERM)
+	if status := p.status(); status != exitOK || strings.Contains(p.stderr.String(), "s3cret") {
+		t.Errorf("status %d", status)
+	}
+}
+
+// TestFleetNotReady: the reason is on the admin address.
+func TestFleetNotReady(t *testing.T) {
+	lookupd := fleettest.StartLookupd(t)
+	for want, addr := range map[string]string{
+		"nsq:///t/c: no nsqd has topic t\n":        lookupd.Addr(),
+		"nsq:///t/c: no nsqlookupd has answered\n": freeAddr(t),
+	} {
+		admin := freeAddr(t)
+		p := start(t, "\x00", "run", "nsq:///t/c", "--nsqlookupd", addr, "--admin", admin)
+		until(t, want, func() bool {
+			status, body := get("http://" + admin + "/ready")
+			return status == 503 && body == want
+		})
+		p.signal(syscall.SIGTERM)
+		if status := p.status(); status != exitOK {
+			t.Errorf("status %d", status)
+		}
+	}
+}
+
+// TestFleetStatus: the worst of the gateways' is the process's, and a second signal
+// reaches those of a fleet.
+func TestFleetStatus(t *testing.T) {
+	lookupd, nsqd := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	lookupd.List(nsqd.Addr())
+	nsqd.Mute()
+	p := start(t, "stopping", "run", "nsq:///t/c", "--nsqlookupd", lookupd.Addr(), "--admin=", "--drain-timeout=1h")
+	until(t, "a connection", func() bool { return nsqd.Ready() > 0 })
+	p.signal(syscall.SIGTERM)
+	p.await("first signal", p.stderr.seen)
+	p.signal(syscall.SIGTERM)
+	if status := p.status(); status != exitOK { // there was nothing in flight
+		t.Errorf("status %d", status)
+	}
+
+	nsqd.Refuse(true)
+	good, url := serve(t, feed.Config{Count: 1000})
+	p = start(t, "\x00", "run", "nsq:///t/c", url, "--nsqlookupd", lookupd.Addr(), "--admin=", "--exit-on-close")
+	if status := p.status(); status != exitFailure {
+		t.Errorf("status %d", status)
+	}
+	if n := finished(t, good).Acknowledged; n != 1000 {
+		t.Errorf("%d acknowledged", n)
+	}
+	if want := "\nfeedgate: nsq://" + nsqd.Addr() + "/t/c: "; !strings.Contains(p.stderr.String(), want) {
+		t.Errorf("no %q on standard error", want)
+	}
+}

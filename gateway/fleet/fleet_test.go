@@ -1,0 +1,138 @@
+package fleet
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"feedgate/gateway/fleet/fleettest"
+)
+
+// TestComeAndGo: nsqds that one of the nsqlookupds lists get a gateway and their share of
+// the RDY count, and lose both.
+func TestComeAndGo(t *testing.T) {
+	east, west := fleettest.StartLookupd(t), fleettest.StartLookupd(t)
+	a, b := fleettest.StartNSQD(t), fleettest.StartNSQD(t)
+	r := start(t, done(), asIs, east, west)
+	r.until("word that there is none", func() bool {
+		err := r.Ready()
+		return err != nil && err.Error() == "nsq:///orders/archive: no nsqd has topic orders"
+	})
+	east.List(a.Addr())
+	r.until("all of the RDY count for a", func() bool { return a.Ready() == 10 })
+	if err := r.Ready(); err != nil {
+		t.Error(err)
+	}
+	if subs := a.Subscriptions(); !slices.Equal(subs, []string{"orders archive"}) {
+		t.Errorf("subscriptions %q", subs)
+	}
+	west.List(b.Addr(), a.Addr())
+	r.until("half for each", func() bool { return a.Ready() == 5 && b.Ready() == 5 })
+	if got := r.addrs(); got != list(a.Addr(), b.Addr()) {
+		t.Errorf("gateways %s", got)
+	}
+
+	b.Close()
+	r.polled(west)
+	if got := r.addrs(); got != list(a.Addr(), b.Addr()) {
+		t.Errorf("gateways %s once one that is listed cannot be reached", got)
+	}
+	west.List()
+	r.until("the end of b", func() bool { return r.addrs() == a.Addr() })
+	r.until("all for a again", func() bool { return a.Ready() == 10 })
+	r.drain()
+	if err := r.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestKeepsConnected: an nsqlookupd that no longer lists an nsqd ends no connection that
+// stands.
+func TestKeepsConnected(t *testing.T) {
+	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	r := start(t, done(), asIs, l)
+	l.List(a.Addr())
+	r.until("a connection", func() bool { return a.Ready() == 10 })
+	was := r.Gateways()[0]
+	l.List()
+	r.polled(l)
+	if all := r.Gateways(); len(all) != 1 || all[0] != was || len(a.Subscriptions()) != 1 {
+		t.Errorf("gateways %s, subscriptions %q", r.addrs(), a.Subscriptions())
+	}
+	a.Close()
+	r.until("its end", func() bool { return r.addrs() == "" })
+	if err := a.Open(); err != nil {
+		t.Fatal(err)
+	}
+	l.List(a.Addr())
+	r.until("another", func() bool { return a.Ready() == 10 })
+}
+
+// TestFailingLookupd: one that fails takes away neither its own nsqds nor those of others,
+// and keeps none of others.
+func TestFailingLookupd(t *testing.T) {
+	east, west := fleettest.StartLookupd(t), fleettest.StartLookupd(t)
+	a, b := fleettest.StartNSQD(t), fleettest.StartNSQD(t)
+	east.List(a.Addr())
+	west.List(b.Addr())
+	r := start(t, done(), asIs, east, west)
+	r.until("both", func() bool { return a.Ready() == 5 && b.Ready() == 5 })
+	east.Fail(true)
+	a.Close()
+	b.Close()
+	r.polled(west)
+	if got := r.addrs(); got != list(a.Addr(), b.Addr()) {
+		t.Errorf("gateways %s with one nsqlookupd failing", got)
+	}
+	west.List()
+	r.until("the end of b", func() bool { return r.addrs() == a.Addr() })
+	west.Fail(true)
+	r.polled(west)
+	if got := r.addrs(); got != a.Addr() {
+		t.Errorf("gateways %s with all failing", got)
+	}
+	east.List()
+	east.Fail(false)
+	r.until("the end of a", func() bool { return r.addrs() == "" })
+}
+
+// TestAsksSoonerAfterFailure: when none answers the interval does not count.
+func TestAsksSoonerAfterFailure(t *testing.T) {
+	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l.Fail(true)
+	l.List(a.Addr())
+	r := start(t, done(), func(c *Config) { c.Interval = time.Hour }, l)
+	r.until("some polls", func() bool { return l.Polls() > 3 })
+	if err := r.Ready(); err == nil || err.Error() != "nsq:///orders/archive: no nsqlookupd has answered" {
+		t.Errorf("ready: %v", err)
+	}
+	l.Fail(false)
+	r.until("a connection", func() bool { return a.Ready() == 10 })
+}
+
+// TestAbort: it ends a drain that waits for an nsqd.
+func TestAbort(t *testing.T) {
+	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	a.Mute()
+	l.List(a.Addr())
+	r := start(t, done(), func(c *Config) { c.Gateway.DrainTimeout = time.Hour }, l)
+	r.until("a connection", func() bool { return a.Ready() == 10 })
+	r.drain()
+	r.Abort()
+	if err := r.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestExitOnClose: an nsqd that closes ends no fleet.
+func TestExitOnClose(t *testing.T) {
+	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l.List(a.Addr())
+	r := start(t, done(), func(c *Config) { c.Gateway.ExitOnClose = true }, l)
+	r.until("a connection", func() bool { return a.Ready() == 10 })
+	a.Close()
+	if err := a.Open(); err != nil {
+		t.Fatal(err)
+	}
+	r.until("another", func() bool { return len(a.Subscriptions()) > 1 && a.Ready() == 10 })
+}

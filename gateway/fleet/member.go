@@ -1,0 +1,142 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"feedgate/gateway"
+)
+
+// member is the last gateway of one nsqd. Its fields are guarded by Fleet.mu, but for
+// those that never change.
+type member struct {
+	addr   string // HOST:PORT
+	gw     *gateway.Gateway
+	cancel context.CancelFunc // drains it
+
+	state memberState
+	err   error // of Run; with failed
+}
+
+type memberState uint8
+
+const (
+	running memberState = iota
+	leaving             // no longer listed; it drains
+	failed              // for good
+)
+
+// reconcile makes the members those that a poll has found.
+func (f *Fleet) reconcile(ctx context.Context, nsqds []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = true
+	listed := make(map[string]bool, len(nsqds))
+	for _, addr := range nsqds {
+		listed[addr] = true
+		// One that is still leaving is left to the next poll.
+		if m := f.members[addr]; m == nil || m.state == failed {
+			f.start(ctx, addr)
+		}
+	}
+	for addr, m := range f.members {
+		switch {
+		case listed[addr]:
+		case m.state == failed:
+			delete(f.members, addr)
+		case m.state == running && !m.gw.Stats().Connected.Load():
+			f.set.model.Log.Info("nsqd is gone", "upstream", f.set.name.url(addr))
+			m.state = leaving
+			m.cancel()
+		}
+	}
+	f.shareOut()
+}
+
+// start runs a gateway for an nsqd.
+func (f *Fleet) start(ctx context.Context, addr string) {
+	m := &member{addr: addr}
+	cfg := f.set.model
+	cfg.URL = f.set.name.url(addr)
+	var err error
+	if m.gw, err = gateway.New(cfg); err != nil {
+		// Nothing but the host differs from what was checked, and nsqlookup has checked that.
+		panic(fmt.Sprintf("fleet: %v", err))
+	}
+	if f.aborted {
+		m.gw.Abort()
+	}
+	cfg.Log.Info("nsqd found", "upstream", cfg.URL)
+	f.members[addr] = m
+	ctx, m.cancel = context.WithCancel(ctx)
+	go func() {
+		err := m.gw.Run(ctx)
+		m.cancel()
+		f.mu.Lock()
+		m.err = err
+		f.mu.Unlock()
+		f.ended <- m
+	}()
+}
+
+// memberEnded takes note of the end of m.
+func (f *Fleet) memberEnded(m *member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	log := f.set.model.Log.With("upstream", f.set.name.url(m.addr))
+	switch {
+	case m.err == nil:
+		log.Info("done", "messages", m.gw.Stats().Messages.Load())
+		delete(f.members, m.addr)
+	case m.state == leaving && errors.Is(m.err, gateway.ErrUnfinished):
+		// Whoever has its messages now delivers them again, as after any lost connection.
+		log.Warn("gave up work for an nsqd that is gone", "error", m.err)
+		delete(f.members, m.addr)
+	default:
+		log.Error("failed", "err", m.err)
+		m.state = failed
+	}
+	f.shareOut()
+}
+
+// shareOut divides the RDY count among those that run. f.mu is held.
+func (f *Fleet) shareOut() { f.share.among(f.count(running)) }
+
+// count is how many members are in a state. f.mu is held.
+func (f *Fleet) count(state memberState) int {
+	n := 0
+	for _, m := range f.members {
+		if m.state == state {
+			n++
+		}
+	}
+	return n
+}
+
+// running is how many gateways have not ended.
+func (f *Fleet) running() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.count(running) + f.count(leaving)
+}
+
+// hopeless reports whether there are nsqds and the gateways of all have failed.
+func (f *Fleet) hopeless() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.members) > 0 && f.count(failed) == len(f.members)
+}
+
+// err is what became of the gateways, a line for each that has failed.
+func (f *Fleet) err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var faults []error
+	for _, m := range f.sorted() {
+		if m.state == failed {
+			faults = append(faults, fmt.Errorf("%s: %w", f.set.name.url(m.addr), m.err))
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,184 @@
+// Package nsqlookup finds the nsqds that have a topic by asking nsqlookupds over HTTP:
+// GET /lookup?topic=TOPIC, https://nsq.io/components/nsqlookupd.html.
+package nsqlookup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// MaxServers is how many nsqds are taken at most: each costs a gateway.
+const MaxServers = 1024
+
+// Config sets a Lookup up.
+type Config struct {
+	Addrs   []string // of nsqlookupds, at least one; HOST:PORT or http:// or https:// URLs
+	Topic   string
+	Timeout time.Duration // of one question, from connecting to the answer's last byte
+	Log     *slog.Logger
+}
+
+// Lookup asks nsqlookupds. It is used by one goroutine at a time, and holds nothing open
+// between two polls.
+type Lookup struct {
+	topic   string
+	timeout time.Duration
+	client  http.Client
+	servers []*server
+	known   int // nsqds of the last poll; -1: there was none
+	log     *slog.Logger
+}
+
+// server is one nsqlookupd. Its list stands until it answers with another: one that fails
+// takes none of its nsqds away, and neither does it keep those of others.
+type server struct {
+	url   string
+	label string // without what may be a secret
+	nsqds []string
+
+	failing bool
+	bad     int // producers of its last answer that are no address
+}
+
+// New makes a Lookup; nothing is asked yet. Its error is a usage error.
+func New(cfg Config) (*Lookup, error) {
+	addrs, err := parseAddrs(cfg.Addrs)
+	if err != nil {
+		return nil, err
+	}
+	l := &Lookup{
+		topic:   cfg.Topic,
+		timeout: cfg.Timeout,
+		known:   -1,
+		log:     cfg.Log,
+		client: http.Client{
+			// Polls are far apart, so a connection is not kept. As nsqds are connected to
+			// without a proxy, so are those that know them.
+			Transport: &http.Transport{
+				DialContext:            (&net.Dialer{}).DialContext,
+				DisableKeepAlives:      true,
+				DisableCompression:     true,
+				MaxResponseHeaderBytes: 64 << 10,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	for _, u := range addrs {
+		query := u.Query()
+		query.Set("topic", cfg.Topic)
+		u.RawQuery = query.Encode()
+		l.servers = append(l.servers, &server{url: u.String(), label: u.Scheme + "://" + u.Host})
+	}
+	return l, nil
+}
+
+// reply is what came of asking one nsqlookupd.
+type reply struct {
+	nsqds []string
+	bad   int
+	err   error
+}
+
+// Poll asks all nsqlookupds at once and returns the nsqds that any of them lists, HOST:PORT,
+// in order, each once. One that does not answer lists what it listed when it last did. The
+// error says that none answered. Faults are logged when they begin and end.
+func (l *Lookup) Poll(ctx context.Context) ([]string, error) {
+	replies := make([]reply, len(l.servers))
+	var asking sync.WaitGroup
+	for i, s := range l.servers {
+		asking.Go(func() { replies[i] = l.ask(ctx, s.url) })
+	}
+	asking.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err // a cancelled question is no fault of who was asked
+	}
+	var lists [][]string
+	var faults []error
+	for i, s := range l.servers {
+		l.note(s, replies[i])
+		lists = append(lists, s.nsqds)
+		if err := replies[i].err; err != nil {
+			faults = append(faults, fmt.Errorf("ask nsqlookupd %s: %w", s.label, err))
+		}
+	}
+	if len(faults) == len(l.servers) {
+		return nil, errors.Join(faults...)
+	}
+	all := merge(lists)
+	l.noteCount(len(all))
+	return all[:min(len(all), MaxServers)], nil
+}
+
+func (l *Lookup) ask(ctx context.Context, address string) reply {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return reply{err: withoutURL(err)}
+	}
+	request.Header.Set("Accept", "application/vnd.nsq; version=1.0")
+	response, err := l.client.Do(request)
+	if err != nil {
+		return reply{err: withoutURL(err)}
+	}
+	defer response.Body.Close()
+	nsqds, bad, err := readAnswer(response)
+	return reply{nsqds, bad, err}
+}
+
+// withoutURL takes the URL, which can hold a secret, out of an error.
+func withoutURL(err error) error {
+	var full *url.Error
+	if errors.As(err, &full) {
+		return full.Err
+	}
+	return err
+}
+
+// note keeps what a server replied and logs what has changed.
+func (l *Lookup) note(s *server, r reply) {
+	failing := r.err != nil
+	if failing && !s.failing {
+		l.log.Error("nsqlookupd does not answer; will go on asking, and with the nsqds that it named", "nsqlookupd", s.label,
+			"topic", l.topic, "error", r.err)
+	}
+	if !failing && s.failing {
+		l.log.Info("nsqlookupd answers again", "nsqlookupd", s.label, "topic", l.topic)
+	}
+	s.failing = failing
+	if failing {
+		return
+	}
+	if r.bad > 0 && r.bad != s.bad {
+		l.log.Warn("nsqlookupd lists nsqds without an address that can be connected to; left out", "nsqlookupd", s.label,
+			"topic", l.topic, "count", r.bad)
+	}
+	s.nsqds, s.bad = r.nsqds, r.bad
+}
+
+// noteCount logs numbers of nsqds that a user must know of.
+func (l *Lookup) noteCount(n int) {
+	switch {
+	case n == l.known:
+	case n == 0:
+		l.log.Warn("no nsqd has the topic; will go on asking", "topic", l.topic)
+	case n > MaxServers:
+		l.log.Error("too many nsqds; the rest is left out", "topic", l.topic, "count", n, "taken", MaxServers)
+	}
+	l.known = n
+}
+
+// merge is what any list holds, in order, each once.
+func merge(lists [][]string) []string {
+	all := slices.Concat(lists...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
