@@ -31,7 +31,7 @@ var runGroups = []kong.Group{
 // gateways of one process share. A field without a default of its own is left to
 // the gateway, whose default depends on the protocol or the machine.
 type runCmd struct {
-	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls. Further hosts are tried when one cannot be reached. Several URLs are several gateways with one sink and one admin address."`
+	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls; nsq:///TOPIC/CHANNEL with --nsqlookupd. Further hosts are tried when one cannot be reached. Several URLs are several gateways with one sink and one admin address."`
 
 	Workers    count  `group:"work" placeholder:"N" help:"Workers [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
@@ -48,7 +48,7 @@ type runCmd struct {
 	FlushPack   int    `group:"acks" placeholder:"N" default:"0" help:"Acks in one such message; 0: all that lie ready [${default}]."`
 
 	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longest message [${default}]."`
-	InFlight   count `group:"limits" placeholder:"N" help:"Messages from oldest unacked to newest read [65536]; nsq: RDY [2500]."`
+	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read; nsq: RDY, 2500 [65536]."`
 	Memory     size  `group:"limits" placeholder:"SIZE" default:"64MiB" help:"Read buffers in all, at least 4 messages [${default}]."`
 
 	Heartbeat      period  `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
@@ -71,7 +71,7 @@ type runCmd struct {
 	WSSubprotocol string   `name:"ws-subprotocol" group:"ws" placeholder:"NAME" help:"Asked for; the server must agree to it."`
 	WSOrigin      string   `name:"ws-origin" group:"ws" placeholder:"ORIGIN" help:"Origin header of the handshake."`
 
-	NSQLookupd []string `name:"nsqlookupd" group:"nsq" placeholder:"ADDR,..." help:"HTTP addresses that know the servers of nsq:///TOPIC/CHANNEL."`
+	NSQLookupd []string `name:"nsqlookupd" group:"nsq" placeholder:"ADDR" help:"Where to ask for the servers of nsq:///."`
 
 	tlsFlags
 
@@ -96,6 +96,7 @@ Examples:
     feedgate run tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}'
     feedgate run wss://feed.example/stream --ack-template 'A{n}' --ws-subprotocol feed.v1
     feedgate run nsq://queue:4150/orders/archive --sink file:orders.log
+    feedgate run nsq:///orders/billing --nsqlookupd a:4161,b:4161 --sink exec:./bill
     feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key
     feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
 

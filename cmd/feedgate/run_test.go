@@ -56,6 +56,7 @@ var runFlags = []struct {
 	{"ws-header", "A: b, c", nil, "WSHeaders", []string{"A: b, c"}},
 	{"ws-subprotocol", "feed", nil, "WSSubprotocol", "feed"},
 	{"ws-origin", "http://a", nil, "WSOrigin", "http://a"},
+	{"nsqlookupd", "", []string{"a:1"}, "", nil}, // goes with nsq:///
 	{"tls-ca", "", []string{"missing"}, "", nil},
 	{"tls-cert", "", nil, "", nil},
 	{"tls-key", "", nil, "", nil},
@@ -108,7 +109,7 @@ func TestConfig(t *testing.T) {
 	set := reflect.ValueOf(want)
 	for i := range set.NumField() {
 		name := set.Type().Field(i).Name
-		if opened := name == "Sink" || name == "DeadLetters" || name == "State" || name == "TLS"; set.Field(i).IsZero() && !opened {
+		if opened := name == "Sink" || name == "DeadLetters" || name == "State" || name == "TLS" || name == "Ready"; set.Field(i).IsZero() && !opened {
 			t.Errorf("no flag sets %s", name)
 		}
 	}
@@ -187,7 +188,7 @@ func TestBadValuesOfGateway(t *testing.T) {
 	checkUsage(t, "--ack-template", "run", "tcp://a:1", stopper, "--frame=line", "--ack-template={nothing}")
 	checkUsage(t, "--ack", "run", "tcp://a:1", stopper, "--frame=line", "--ack=range")
 	checkUsage(t, "--ack", "run", "tcp://a:1", stopper, "--frame=line", "--ack=ordered")
-	for _, url := range []string{"nsq://a:1/t/c", "ws://a:0/", "wss://", "fg+tls://a", "http://a:1", "a:1", "fg://a", "fg://:1", "fg://a:x", "fg://a:1,b"} {
+	for _, url := range []string{"nsq://a:1", "nsq://a:1/t", "ws://a:0/", "wss://", "fg+tls://a", "http://a:1", "a:1", "fg://a", "fg://:1", "fg://a:x", "fg://a:1,b"} {
 		checkUsage(t, url+": ", "run", url, stopper)
 	}
 	checkUsage(t, "ws://a/: ", "run", "ws://a/#b", stopper)
