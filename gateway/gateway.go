@@ -38,7 +38,9 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gateway{cfg: cfg, set: set, abort: make(chan struct{})}, nil
+	g := &Gateway{cfg: cfg, set: set, abort: make(chan struct{})}
+	g.stats.expect(set.traits.Reasons)
+	return g, nil
 }
 
 // Stats are the gateway's counters.

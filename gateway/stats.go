@@ -49,6 +49,17 @@ func (s *Stats) addError(reason string) {
 	s.errors[reason]++
 }
 
+// expect has the reasons shown before the first error of each, so that a rate over them
+// is right from the start.
+func (s *Stats) expect(reasons []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.errors = make(map[string]uint64)
+	for _, reason := range reasons {
+		s.errors[reason] = 0
+	}
+}
+
 // Acks calls yield with the number of acks sent for each code that there was.
 func (s *Stats) Acks(yield func(code uint16, n uint64)) {
 	s.mu.Lock()

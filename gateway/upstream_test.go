@@ -39,15 +39,17 @@ func TestNSQURL(t *testing.T) {
 // TestNSQSettings: the RDY count has a default of its own, and the window is no less than
 // other schemes have it.
 func TestNSQSettings(t *testing.T) {
-	for _, c := range []struct{ inFlight, ready, window int }{{0, 2500, 65536}, {7, 7, 65536}, {100_000, 100_000, 100_000}} {
+	for _, c := range []struct{ inFlight, workers, ready, window, ring int }{
+		{0, 2, 2500, 65536, 256}, {7, 2, 7, 65536, 1}, {100_000, 1, 100_000, 100_000, 8192}, {64, 1, 64, 65536, 16},
+	} {
 		cfg := testConfig(t, "nsq://h:1/t/c", accept)
-		cfg.InFlight = c.inFlight
+		cfg.InFlight, cfg.Workers = c.inFlight, c.workers
 		set, err := cfg.validate()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if cfg.InFlight != c.ready || cfg.ready()() != c.ready || set.window != c.window {
-			t.Errorf("%d: RDY %d, %d, window %d", c.inFlight, cfg.InFlight, cfg.ready()(), set.window)
+		if cfg.InFlight != c.ready || cfg.ready()() != c.ready || set.window != c.window || cfg.Ring != c.ring {
+			t.Errorf("%d: RDY %d, %d, window %d, ring %d", c.inFlight, cfg.InFlight, cfg.ready()(), set.window, cfg.Ring)
 		}
 	}
 	for flag, change := range map[string]func(*Config){

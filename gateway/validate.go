@@ -25,6 +25,7 @@ const (
 
 const (
 	defaultInFlight = 65536
+	defaultRing     = 8192
 	// defaultReady is the highest RDY count that nsqd allows by default.
 	defaultReady = 2500
 )
@@ -67,7 +68,7 @@ func (c *Config) validate() (settings, error) {
 	var err error
 	s.upstream, err = parseURL(c.URL)
 	if s.upstream.kind == "nsq" {
-		fill(&c.InFlight, defaultReady)
+		c.fillNSQ()
 	}
 	c.fillDefaults()
 	var faults faultList
@@ -108,10 +109,20 @@ func fill[T comparable](field *T, value T) {
 	}
 }
 
+// fillNSQ fills in what scheme nsq has other defaults of. A ring holds no more than a
+// part of what nsqd lets be in flight: behind a message that takes long its worker is
+// passed over, and does not keep the rest from the others.
+func (c *Config) fillNSQ() {
+	fill(&c.Workers, runtime.GOMAXPROCS(0))
+	fill(&c.InFlight, defaultReady)
+	share := max(1, c.InFlight/(4*max(1, c.Workers)))
+	fill(&c.Ring, min(defaultRing, 1<<(bits.Len(uint(share))-1)))
+}
+
 func (c *Config) fillDefaults() {
 	fill(&c.Workers, runtime.GOMAXPROCS(0))
 	fill(&c.Dispatch, "spread")
-	fill(&c.Ring, 8192)
+	fill(&c.Ring, defaultRing)
 	fill(&c.FlushMax, 32)
 	fill(&c.AckInterval, 100*time.Millisecond)
 	fill(&c.MaxMessage, 1<<20)

@@ -252,7 +252,7 @@ func TestHelp(t *testing.T) {
 		t.Fatalf("status %d, standard error %q", status, stderr.String())
 	}
 	lines := strings.Split(stdout.String(), "\n")
-	defaults := map[string]string{"workers": "GOMAXPROCS", "in-flight": "65536", "ack": "each or none", "client-name": "host name"}
+	defaults := map[string]string{"workers": "GOMAXPROCS", "in-flight": "65536", "ring": "8192", "ack": "each or none", "client-name": "host name"}
 	c, _ := mustParseRun(t)
 	for _, line := range lines {
 		if len(line) > 80 && !strings.HasPrefix(line, "    feedgate run") {

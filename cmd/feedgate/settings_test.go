@@ -46,7 +46,7 @@ func TestPrecedence(t *testing.T) {
 		read                       func(*runCmd) any
 	}{
 		{
-			flag: "ring", def: count(8192), file: count(16), env: count(32), line: count(64),
+			flag: "ring", def: count(0), file: count(16), env: count(32), line: count(64),
 			fileText: "16", envText: "32", lineArg: "64",
 			read: func(c *runCmd) any { return c.Ring },
 		},

@@ -43,6 +43,8 @@ type Traits struct {
 	Overhead int
 	// EOFCloses: end of stream is the protocol's clean close.
 	EOFCloses bool
+	// Reasons are those of Error that only this protocol has.
+	Reasons []string
 	// Secures: over TLS, the handshake comes not first but behind an EventSecure.
 	Secures bool
 	// CloseGrace bounds how long work in flight is finished and acked after the peer

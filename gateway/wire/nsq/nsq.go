@@ -88,6 +88,7 @@ func (p *protocol) Traits() wire.Traits {
 	return wire.Traits{
 		Acks:    true,
 		Secures: p.cfg.Secure,
+		Reasons: Reasons,
 		// A response is longer than the head of a message.
 		Overhead: headSize + maxReply,
 	}
