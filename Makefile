@@ -26,6 +26,7 @@ test: lint ## vet, gofmt, and all tests under the race detector, in their short 
 	$(GO) test -race -short -timeout 5m $(PKG)
 	cd bench/chaos && $(GO) test -race -short -timeout 5m ./...
 	cd bench/ws && $(GO) test -race -short -timeout 5m ./...
+	cd bench/nsq && $(GO) test -race -short -timeout 5m ./...
 
 test-long: lint ## the same, in their long form
 	$(GO) test -race -timeout 30m $(PKG)
@@ -34,6 +35,7 @@ lint: ## go vet and gofmt
 	$(GO) vet $(PKG)
 	cd bench/chaos && $(GO) vet ./...
 	cd bench/ws && $(GO) vet ./...
+	cd bench/nsq && $(GO) vet ./...
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then \
 		printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted" >&2; exit 1; \
@@ -57,8 +59,9 @@ bench-go: ## the benchmarks of the packages, with allocations
 model: ## the wake-ups and the reply ring as models, checked by Spin (apt-get install spin)
 	docs/models/check
 
-chaos: ## every fault in its long form, about three minutes
+chaos: ## every fault in its long form, those of a real nsqd too, about five minutes
 	cd bench/chaos && $(GO) test -count=1 -timeout 30m -v -skip TestSoak .
+	cd bench/nsq && $(GO) test -count=1 -timeout 30m -v ./faults
 
 DURATION ?= 10m
 
@@ -81,8 +84,9 @@ interop: ## against python3-websockets, plain and over TLS (apt-get install pyth
 CXXSRC = bench/peers/cpp/src
 CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)
 
-peers: ## the subjects of bench that are programs: WebSocket clients, and C++ with Debian's libboost-dev
+peers: ## the subjects of bench that are programs: WebSocket and NSQ clients, nsqd, and C++ with Debian's libboost-dev
 	cd bench/ws && $(GO) build -trimpath -o ../../bin/ ./cmd/...
+	cd bench/nsq && $(GO) build -trimpath -o ../../bin/ ./cmd/...
 	@command -v $(CXX) >/dev/null || \
 		{ echo 'make peers: there is no $(CXX): apt-get install g++ libboost-dev' >&2; exit 1; }
 	@printf '#if !__has_include(<boost/asio.hpp>) || !__has_include(<boost/lockfree/spsc_queue.hpp>)\n#error\n#endif\n' | \

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/metrics"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -74,6 +76,17 @@ func ClientMain(ctx context.Context, run peers.Func, args []string, in io.Reader
 	return json.NewEncoder(out).Encode(outcome{
 		Messages: res.Messages, Allocs: &allocs, CPUNS: &cpu, RSSBytes: residentPeak(),
 	})
+}
+
+// ProgramMain is the main function of an executable that is a subject: [ClientMain] with
+// what the process was given, until a signal.
+func ProgramMain(name string, run peers.Func) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := ClientMain(ctx, run, os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
 }
 
 // newWork is what is done with each message, by whichever subject.

@@ -45,6 +45,11 @@ const (
 	// readMessages is how many messages a subject may read at once, and ack no
 	// earlier than it is done with all of them.
 	readMessages = 16384
+	// maxQueued is how many messages a feed can have ready before its client comes: they
+	// are all in its memory.
+	maxQueued = 5_000_000
+	// queued is the protocol of subjects whose feed does that.
+	queued = "nsq"
 )
 
 // withDefaults is c with its zero fields filled in, or every fault in one error,
@@ -105,6 +110,13 @@ func (c *Config) validate() error {
 	check(!(c.Rate >= minRate) || float64(c.Msgs)/c.Rate <= maxRun.Seconds(), "--msgs: %d at --rate %g take longer than 1h", c.Msgs, c.Rate)
 	check(c.Work >= 0 && c.Work <= maxWork, "--work: %v is not from 0 to %v", c.Work, maxWork)
 	check(c.Rounds >= 1 && c.Rounds <= maxRounds, "--rounds: %d is not from 1 to %d", c.Rounds, maxRounds)
+	for _, name := range c.Subjects {
+		short, _, _ := strings.Cut(name, "@")
+		if s := Find(short); s != nil && s.Protocol == queued {
+			check(c.Rate == 0, "--rate: not with %s, whose messages are there before it comes", short)
+			check(c.Msgs <= maxQueued, "--msgs: %d is more than the %d that %s can have", c.Msgs, maxQueued, short)
+		}
+	}
 	return errors.Join(faults...)
 }
 

@@ -29,6 +29,8 @@ func TestFaultsNameTheirFlags(t *testing.T) {
 		{bench.Config{Msgs: 10000, Rate: 1}, "--msgs: 10000 at --rate 1 take longer"},
 		{bench.Config{Msgs: math.MaxUint64}, "--msgs: 18446744073709551615 is more"},
 		{bench.Config{Work: time.Minute}, "--work: 1m0s is not"},
+		{bench.Config{Subjects: []string{"nsq-inline"}, Rate: 5}, "--rate: not with nsq-inline"},
+		{bench.Config{Subjects: []string{"nsq-inline@/x"}, Msgs: 5_000_001}, "--msgs: 5000001 is more than the 5000000"},
 		{bench.Config{Rounds: -1}, "--rounds: -1 is not"},
 	} {
 		if err := c.config.Validate(); err == nil || !strings.HasPrefix(err.Error(), c.want) {

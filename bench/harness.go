@@ -19,7 +19,7 @@ const warmUp = time.Second
 // harness is one run of Run.
 type harness struct {
 	cfg   Config
-	feed  origin
+	feeds map[string]origin // by executable
 	watch *watch
 	notes []string
 	// Of subjects over TLS: the feed's certificate, and the file that they trust.
@@ -48,15 +48,11 @@ func Run(ctx context.Context, cfg Config, observe func(Progress)) (*File, error)
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	if h.feed, err = startOrigin(ctx, cfg.Self); err != nil {
+	end, err := h.startOrigins(ctx, contenders)
+	defer end()
+	if err != nil {
 		return nil, err
 	}
-	defer func() { // it has nothing to say any more that matters
-		stop()
-		_ = h.feed.wait()
-	}()
 
 	file := &File{Meta: machine(), Rows: []Row{}}
 	file.Meta.Rounds = cfg.Rounds
@@ -104,7 +100,7 @@ const nearlyAll = 0.99
 func (h *harness) present() (all []contender) {
 	for _, label := range h.cfg.Subjects {
 		c := newContender(label, h.cfg.Self)
-		if why := c.absent(); why != "" {
+		if why := c.absent(h.cfg.Self); why != "" {
 			h.notes = append(h.notes, why)
 			continue
 		}

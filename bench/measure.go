@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -21,46 +20,10 @@ type sample struct {
 // to answer.
 const grace = 10 * time.Second
 
-// origin is the harness's hold on the feed's process.
-type origin struct{ *process }
-
-func startOrigin(ctx context.Context, self string) (origin, error) {
-	p, err := start(ctx, []string{self, FeedArg})
-	if err != nil {
-		return origin{}, fmt.Errorf("feed: %w", err)
-	}
-	return origin{p}, nil
-}
-
-// serve makes the feed ready for a run.
-func (o origin) serve(ctx context.Context, what order) (addr string, err error) {
-	if err := o.say(what); err != nil {
-		return "", o.gone(err)
-	}
-	var n notice
-	ctx, cancel := context.WithTimeoutCause(ctx, grace, errors.New("the feed does not answer"))
-	defer cancel()
-	if err := o.hear(ctx, &n); err != nil {
-		return "", o.gone(err)
-	}
-	return n.Addr, nil
-}
-
-// gone is the error of a feed that cannot be talked to any more, with how it ended
-// if it has.
-func (o origin) gone(err error) error {
-	if errors.Is(err, errSilent) || errors.Is(err, syscall.EPIPE) {
-		if end := o.wait(); end != nil {
-			err = fmt.Errorf("%w: %w", err, end)
-		}
-	}
-	return fmt.Errorf("feed: %w", err)
-}
-
 // measure runs a subject once. Its error ends the harness; what is wrong with the
 // subject is the sample's fault.
 func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) (sample, error) {
-	what := order{
+	what := Order{
 		Protocol: c.Protocol, Size: l.size, Rate: h.cfg.Rate,
 		Count: h.cfg.Msgs, Duration: h.cfg.Duration, Patience: h.cfg.Patience,
 	}
@@ -70,7 +33,8 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 	if warm && (what.Duration == 0 || what.Duration > warmUp) {
 		what.Duration = warmUp
 	}
-	addr, err := h.feed.serve(ctx, what)
+	feed := h.feeds[originArgs(c.Protocol, h.cfg.Self)[0]]
+	addr, err := feed.serve(ctx, what)
 	if err != nil {
 		return sample{}, err
 	}
@@ -81,11 +45,11 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 		sm, err := h.client(running, c.command(&h.cfg, l, addr), warm)
 		if err != nil {
 			sm.fault = strings.ReplaceAll(err.Error(), "\n", ": ")
-			_ = h.feed.say(order{Stop: true}) // if it has gone, report finds out
+			_ = feed.say(Order{Stop: true}) // if it has gone, report finds out
 		}
 		ended <- sm
 	}()
-	report, err := h.report(ctx)
+	report, err := h.report(ctx, feed)
 	if err != nil || report.GaveUp {
 		stop(errStuck)
 	}
@@ -106,11 +70,11 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 var errStuck = errors.New("stopped where it stood")
 
 // report waits for the feed's report on a run.
-func (h *harness) report(ctx context.Context) (*served, error) {
+func (h *harness) report(ctx context.Context, feed origin) (*served, error) {
 	for {
 		var n notice
-		if err := h.feed.hear(ctx, &n); err != nil {
-			return nil, h.feed.gone(err)
+		if err := feed.hear(ctx, &n); err != nil {
+			return nil, feed.gone(err)
 		}
 		if n.Report != nil {
 			return n.Report, nil

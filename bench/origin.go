@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
@@ -17,13 +18,13 @@ import (
 // FeedArg is the only argument of a process that runs [FeedMain].
 const FeedArg = "bench-feed"
 
-// order is a line to the feed's process: what to serve to the one client of the
+// Order is a line to the feed's process: what to serve to the one client of the
 // next run, or to end the run that is under way.
-type order struct {
+type Order struct {
 	Protocol string        `json:"protocol,omitempty"`
 	Size     int           `json:"size,omitempty"`
-	Count    uint64        `json:"count,omitempty"`
-	Duration time.Duration `json:"duration,omitempty"`
+	Count    uint64        `json:"count,omitempty"`    // 0: as many as Duration allows
+	Duration time.Duration `json:"duration,omitempty"` // 0: as long as Count takes
 	Rate     float64       `json:"rate,omitempty"`
 
 	Certificate certificate `json:"certificate,omitzero"` // of a protocol over TLS
@@ -47,7 +48,7 @@ type served struct {
 	feed.Counts
 	CPUNS    float64   `json:"cpu_ns"`
 	Latency  []float64 `json:"latency"` // us, at percentiles; none without acks
-	GaveUp   bool      `json:"gave_up"` // nothing moved for order.Patience
+	GaveUp   bool      `json:"gave_up"` // nothing moved for Order.Patience
 	Failures string    `json:"failures,omitempty"`
 }
 
@@ -63,15 +64,31 @@ const (
 	silence = maxRun
 )
 
+// Feed serves one run to one client. It listens before it is given an order's address.
+type Feed interface {
+	Addr() net.Addr
+	// Report is what it has seen so far. Any goroutine may ask.
+	Report() feed.Report
+	// Wait waits until the run has ended, or ctx has, and returns what it has seen.
+	Wait(ctx context.Context) (feed.Report, error)
+	// Close ends the client's connection, if it has not ended.
+	Close() error
+}
+
 // FeedMain is the process of the feed: it serves one run an order, one after the
 // other, until in ends.
 func FeedMain(ctx context.Context, in io.Reader, out io.Writer) error {
-	orders := make(chan order)
+	return OriginMain(ctx, startFeed, in, out)
+}
+
+// OriginMain is the process of what start makes a feed of, as [FeedMain] is.
+func OriginMain(ctx context.Context, start func(Order) (Feed, error), in io.Reader, out io.Writer) error {
+	orders := make(chan Order)
 	failed := make(chan error, 1)
 	go func() {
 		defer close(orders)
 		for scanner := bufio.NewScanner(in); scanner.Scan(); {
-			var o order
+			var o Order
 			if err := json.Unmarshal(scanner.Bytes(), &o); err != nil {
 				failed <- fmt.Errorf("order: %w", err)
 				return
@@ -93,7 +110,11 @@ func FeedMain(ctx context.Context, in io.Reader, out io.Writer) error {
 			if o.Stop { // the run was over already
 				continue
 			}
-			if err := serve(ctx, o, orders, json.NewEncoder(out)); err != nil {
+			server, err := start(o)
+			if err != nil {
+				return err
+			}
+			if err := serve(ctx, server, o.Patience, orders, json.NewEncoder(out)); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -102,14 +123,14 @@ func FeedMain(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 }
 
-// serve serves one run.
-func serve(ctx context.Context, o order, orders <-chan order, out *json.Encoder) error {
+// startFeed starts a feed server.
+func startFeed(o Order) (Feed, error) {
 	protocol, over := strings.CutSuffix(o.Protocol, secured)
 	var encryption *tls.Config
 	if over {
 		var err error
 		if encryption, err = o.Certificate.config(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	server, err := feed.New(feed.Config{
@@ -118,11 +139,13 @@ func serve(ctx context.Context, o order, orders <-chan order, out *json.Encoder)
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := server.Start(); err != nil {
-		return err
-	}
+	return server, server.Start()
+}
+
+// serve serves one run.
+func serve(ctx context.Context, server Feed, patience time.Duration, orders <-chan Order, out *json.Encoder) error {
 	defer server.Close()
 	if err := out.Encode(notice{Addr: server.Addr().String()}); err != nil {
 		return err
@@ -137,7 +160,7 @@ func serve(ctx context.Context, o order, orders <-chan order, out *json.Encoder)
 		report, err = server.Wait(running)
 		ended <- err
 	}()
-	gaveUp, err := attend(server, o.Patience, orders, stop, ended, out)
+	gaveUp, err := attend(server, patience, orders, stop, ended, out)
 	result := served{Counts: report.Total, CPUNS: processCPU() - cpu, GaveUp: gaveUp}
 	if err != nil {
 		result.Failures = err.Error()
@@ -152,7 +175,7 @@ func serve(ctx context.Context, o order, orders <-chan order, out *json.Encoder)
 
 // attend tells how the run goes until it has ended, and stops it when it is told
 // to or nothing moves.
-func attend(server *feed.Server, patience time.Duration, orders <-chan order, stop func(), ended <-chan error, out *json.Encoder) (gaveUp bool, err error) {
+func attend(server Feed, patience time.Duration, orders <-chan Order, stop func(), ended <-chan error, out *json.Encoder) (gaveUp bool, err error) {
 	ticker := time.NewTicker(noticePeriod)
 	defer ticker.Stop()
 	moved, at := uint64(0), time.Now()

@@ -49,7 +49,7 @@ func barLine(p *Progress, width int) string {
 }
 
 // nameWidth is as long as names of subjects are.
-const nameWidth = 14
+const nameWidth = 16
 
 func roundName(p *Progress) string {
 	if p.Round == 0 {

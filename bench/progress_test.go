@@ -16,8 +16,8 @@ func TestPlainProgress(t *testing.T) {
 	p.Round, p.Fault = 4, "broken"
 	observe(p)
 	end()
-	want := " 3/20  warm-up   inline              64 bytes  2 workers     12.346 M msg/s  1m30s left\n" +
-		" 3/20  round 4   inline              64 bytes  2 workers  FAILED: broken  1m30s left\n"
+	want := " 3/20  warm-up   inline                64 bytes  2 workers     12.346 M msg/s  1m30s left\n" +
+		" 3/20  round 4   inline                64 bytes  2 workers  FAILED: broken  1m30s left\n"
 	if out.String() != want {
 		t.Errorf("wrote\n%swant\n%s", out.String(), want)
 	}

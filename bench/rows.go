@@ -101,10 +101,9 @@ func (sm *sample) figures(l load) map[string]float64 {
 		"msgs_per_s":          sm.MsgsPerS,
 		"mb_per_s":            sm.MsgsPerS * float64(l.size) / 1e6,
 		"feed_cpu_ns_per_msg": sm.CPUNS / n,
-		"p50_us":              sm.P50US,
-		"p99_us":              sm.P99US,
-		"p999_us":             sm.P999US,
-		"max_us":              sm.MaxUS,
+	}
+	if len(sm.Latency) > 0 {
+		f["p50_us"], f["p99_us"], f["p999_us"], f["max_us"] = sm.P50US, sm.P99US, sm.P999US, sm.MaxUS
 	}
 	if v := sm.own.CPUNS; v != nil {
 		f["cpu_ns_per_msg"] = *v / n

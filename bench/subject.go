@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"feedgate/bench/peers"
 	"feedgate/gateway"
@@ -65,6 +66,15 @@ var Subjects = []Subject{
 	{Name: "tls-feedgate", Protocol: "fg+tls", Run: productTLS,
 		Doc: "TLS: the product"},
 
+	{Name: "nsq-go-nsq", Protocol: queued, Program: "feedgate-go-nsq",
+		Doc: "NSQ: a go-nsq consumer with a handler a worker, 2500 in flight (make peers)"},
+	{Name: "nsq-go-nsq-tuned", Protocol: queued, Program: "feedgate-go-nsq-tuned",
+		Doc: "NSQ: the same with nsqd's largest output buffer and GOGC=800: what go-nsq's settings can do (make peers)"},
+	{Name: "nsq-inline", Protocol: queued, Program: "feedgate-nsq-inline",
+		Doc: "NSQ: one goroutine parses and finishes in place, one send a read (make peers)"},
+	{Name: "nsq-feedgate", Protocol: queued, Run: productNSQ,
+		Doc: "NSQ: the product"},
+
 	{Name: "inline-slow", Protocol: "fg", Control: true, Run: peers.InlineSlow,
 		Doc: "inline that takes a quarter longer, so that its rate falls by a fifth where it is what limits"},
 	{Name: "inline-loses", Protocol: "fg", Control: true, Run: peers.InlineLoses,
@@ -103,6 +113,40 @@ func productTLS(ctx context.Context, addr string, workers int, work func(msg []b
 	return runGateway(ctx, gateway.Config{URL: "fg+tls://" + addr, Workers: workers, TLS: trusted}, work)
 }
 
+// productNSQ ends with the connection: nsqd has no goodbye.
+func productNSQ(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+	gw, err := newGateway(gateway.Config{URL: "nsq://" + addr + "/bench/bench", Workers: workers}, work)
+	if err != nil {
+		return peers.Result{}, err
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- gw.Run(running) }()
+	ticker := time.NewTicker(glance)
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				return peers.Result{}, fmt.Errorf("gateway: %w", err)
+			}
+			return peers.Result{Messages: gw.Stats().Messages.Load()}, nil
+		case <-ticker.C:
+			if gw.Stats().Reconnects.Load() > 0 {
+				stop()
+			}
+		}
+	}
+}
+
+// glance is how often a client looks whether its connection has ended, when nothing
+// tells it.
+const glance = 10 * time.Millisecond
+
 func limitTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
 	ca, err := os.ReadFile(os.Getenv(caVariable))
 	if err != nil {
@@ -122,14 +166,8 @@ func gateway32(ctx context.Context, addr string, workers int, work func(msg []by
 }
 
 func runGateway(ctx context.Context, cfg gateway.Config, work func(msg []byte)) (peers.Result, error) {
-	cfg.ClientName = "feedgate"
 	cfg.ExitOnClose = true
-	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	cfg.Sink = worker.Each(func(m worker.Message) worker.Code {
-		work(m.Data)
-		return worker.OK
-	})
-	gw, err := gateway.New(cfg)
+	gw, err := newGateway(cfg, work)
 	if err != nil {
 		return peers.Result{}, err
 	}
@@ -140,4 +178,14 @@ func runGateway(ctx context.Context, cfg gateway.Config, work func(msg []byte)) 
 		return peers.Result{}, errors.Join(ctx.Err(), errors.New("gateway: ended before the feed did"))
 	}
 	return peers.Result{Messages: gw.Stats().Messages.Load()}, nil
+}
+
+func newGateway(cfg gateway.Config, work func(msg []byte)) (*gateway.Gateway, error) {
+	cfg.ClientName = "feedgate"
+	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	cfg.Sink = worker.Each(func(m worker.Message) worker.Code {
+		work(m.Data)
+		return worker.OK
+	})
+	return gateway.New(cfg)
 }

@@ -1,0 +1,47 @@
+package faults
+
+import "testing"
+
+// TestComplaints: what an nsqd finds wrong is counted by its code. It ends the connection;
+// the next is whole.
+func TestComplaints(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, reason string
+		rewrite
+	}{
+		{"topic", "e_bad_topic", rewrite{"SUB faults ", "SUB fa?lts "}},
+		{"channel", "e_bad_channel", rewrite{" archive\n", " arch?ve\n"}},
+		{"command", "e_invalid", rewrite{"RDY 2500\n", "YDR 2500\n"}},
+		{"count", "e_invalid", rewrite{"RDY 2500\n", "RDY 2501\n"}},
+		{"body", "e_bad_body", rewrite{`{"client_id"`, `{!client_id"`}},
+		{"heartbeat", "e_bad_body", rewrite{`"heartbeat_interval":5000`, `"heartbeat_interval":   1`}},
+		{"under load", "e_invalid", rewrite{"FIN ", "NIF "}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			complains(t, c.reason, c.rewrite)
+		})
+	}
+}
+
+func complains(t *testing.T, reason string, change rewrite) {
+	const count = 2000
+	d, l := startNsqd(t, "--msg-timeout=1s"), newLedger(t)
+	publishAll(t, d, 1, count, digits)
+	r := startRelay(t, d.TCP, wiring{rewrite: func(connection int) rewrite {
+		if connection == 0 {
+			return change
+		}
+		return rewrite{}
+	}})
+	g := start(t, nsqURL(r.addr()), l.flag(), "--workers=2")
+	finished(t, d, count)
+	l.whole(count)
+	s := g.until("a connection", func(s stats) bool { return s.Connected == 1 })
+	connections, _ := r.count()
+	if s.Errors[reason] != 1 || s.Reconnects != 1 || connections != 2 || s.faults(reason, "e_fin_failed", "e_touch_failed") != 0 {
+		t.Errorf("%d connections, stats %+v", connections, s)
+	}
+	g.stop()
+}

@@ -1,0 +1,159 @@
+package faults
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"feedgate/bench/nsq/nsqtest"
+	"feedgate/gateway"
+	"feedgate/gateway/fleet"
+	"feedgate/worker/sink"
+)
+
+// TestFound: the binary finds every nsqd that has the topic.
+func TestFound(t *testing.T) {
+	t.Parallel()
+	const nsqds = 3
+	count := form[uint64](10_000, 100_000)
+	lookupd, l := nsqtest.StartLookupd(t), newLedger(t)
+	var all []*nsqtest.Nsqd
+	for i := range uint64(nsqds) {
+		d := startNsqd(t, lookupd.Flag())
+		publishAll(t, d, i*count+1, (i+1)*count, digits)
+		all = append(all, d)
+	}
+	lookupd.Await(topic, nsqds)
+	g := start(t, nsqURL(""), "--nsqlookupd="+lookupd.HTTP, l.flag(), "--workers=1", "--in-flight=100")
+	for _, d := range all {
+		c := finished(t, d, count)
+		untroubled(t, c)
+		if len(c.Clients) != 1 || c.Clients[0].Ready != 100/nsqds {
+			t.Errorf("clients %+v, want one with RDY %d", c.Clients, 100/nsqds)
+		}
+	}
+	l.whole(nsqds * count)
+	g.stop()
+}
+
+// TestFleet: nsqds come and go under load. RDY is shared among those that there are, and
+// nothing is lost.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	const inFlight, apart = 36, 1_000_000
+	lookupd, l := nsqtest.StartLookupd(t), newLedger(t)
+	nsqd := func() *nsqtest.Nsqd { return startNsqd(t, lookupd.Flag(), "--msg-timeout=1s") }
+	first, second, idle := nsqd(), nsqd(), nsqd()
+	lookupd.Await(topic, 3)
+	f := startFleet(t, l, lookupd.HTTP, inFlight)
+	sources := []*source{publish(t, first), publishFrom(t, second, apart)}
+	shared(t, inFlight, first, second, idle)
+
+	third := nsqd()
+	sources = append(sources, publishFrom(t, third, 2*apart))
+	shared(t, inFlight, first, second, third, idle)
+
+	for range form(1, 5) {
+		idle.Kill() // it has nothing to lose
+		shared(t, inFlight, first, second, third)
+		first.Stop()
+		shared(t, inFlight, second, third)
+		idle.Start()
+		shared(t, inFlight, second, third, idle)
+		first.Start()
+		shared(t, inFlight, first, second, third, idle)
+	}
+
+	// With no nsqlookupd, and then with one that knows of nobody, all go on.
+	lookupd.Kill()
+	moreThan(t, l, 1000)
+	lookupd.Start()
+	moreThan(t, l, 1000)
+	shared(t, inFlight, first, second, third, idle)
+
+	for _, s := range sources {
+		last := s.finish()
+		await(t, s.d, "nothing left", func(c nsqtest.Channel) bool { return c.Unfinished() == 0 })
+		l.read()
+		for n := s.base + 1; n <= s.base+last; n++ {
+			if l.times(n) == 0 {
+				t.Fatalf("LOST: message %d of the nsqd whose first is %d", n-s.base, s.base+1)
+			}
+		}
+	}
+	f.stop()
+	for _, d := range []*nsqtest.Nsqd{first, second, third, idle} {
+		if c := look(t, d); c.Unfinished() != 0 {
+			t.Errorf("behind it: %+v", c)
+		}
+	}
+}
+
+// shared waits until each nsqd has one client, and the RDY count is divided among them.
+func shared(t *testing.T, inFlight int, nsqds ...*nsqtest.Nsqd) {
+	t.Helper()
+	want := inFlight / len(nsqds)
+	for _, d := range nsqds {
+		await(t, d, "its share of RDY", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 && c.Clients[0].Ready == want })
+	}
+}
+
+// runningFleet is a fleet in this process, for the sake of its interval.
+type runningFleet struct {
+	t      *testing.T
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error // once ended
+	once   sync.Once
+}
+
+func startFleet(t *testing.T, l *ledger, lookupd string, inFlight int) *runningFleet {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	out, err := sink.Open("file:"+l.path, sink.Config{
+		Flag: "--sink", Log: log, ReconnectMin: 5 * time.Millisecond, ReconnectMax: 100 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := fleet.New(fleet.Config{
+		Gateway: gateway.Config{
+			URL: nsqURL(""), Workers: 1, InFlight: inFlight, Sink: out, Log: log,
+			ReconnectMin: 5 * time.Millisecond, ReconnectMax: 100 * time.Millisecond,
+		},
+		Lookupd: []string{lookupd}, Interval: 200 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &runningFleet{t: t, cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(r.ended)
+		r.err = f.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		r.stop()
+		if err := out.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// stop drains the fleet, once.
+func (r *runningFleet) stop() {
+	r.once.Do(func() {
+		r.cancel()
+		select {
+		case <-r.ended:
+			if r.err != nil {
+				r.t.Errorf("fleet: %v", r.err)
+			}
+		case <-time.After(patience):
+			r.t.Errorf("a fleet that does not end")
+		}
+	})
+}

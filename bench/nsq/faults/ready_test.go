@@ -1,0 +1,59 @@
+package faults
+
+import (
+	"testing"
+
+	"feedgate/bench/nsq/nsqtest"
+)
+
+// TestReady: RDY is no more than nsqd allows.
+func TestReady(t *testing.T) {
+	t.Parallel()
+	count := form[uint64](5000, 50_000)
+	d, l := startNsqd(t, "--max-rdy-count=10"), newLedger(t)
+	g := start(t, nsqURL(d.TCP), l.flag(), "--in-flight=2500")
+	await(t, d, "RDY 10", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 && c.Clients[0].Ready == 10 })
+	publishAll(t, d, 1, count, digits)
+	most := 0
+	c := await(t, d, "all finished", func(c nsqtest.Channel) bool {
+		most = max(most, c.InFlight)
+		return c.Messages == count && c.Unfinished() == 0
+	})
+	untroubled(t, c)
+	if most > 10 || c.Clients[0].Ready != 10 {
+		t.Errorf("%d in flight, RDY %d", most, c.Clients[0].Ready)
+	}
+	l.whole(count)
+	if s := g.stats(); s.Reconnects+s.faults() != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	g.stop()
+}
+
+// TestPaused: a connection outlives the silence of a paused channel, by its heartbeats.
+func TestPaused(t *testing.T) {
+	t.Parallel()
+	const count, heartbeats = 1000, 4
+	d, l, seen := startNsqd(t), newLedger(t), newTap(t)
+	d.PauseChannel(topic, channel)
+	r := startRelay(t, d.TCP, wiring{tap: seen})
+	g := start(t, nsqURL(r.addr()), l.flag(), "--heartbeat=1s", "--idle-timeout=5s")
+	c := await(t, d, "a client", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 && c.Clients[0].Ready > 0 })
+	addr := c.Clients[0].Addr
+	publishAll(t, d, 1, count, digits)
+	before := seen.heartbeats()
+	eventually(t, "heartbeats answered", func() bool { return seen.heartbeats() >= before+heartbeats })
+	if c = look(t, d); c.Depth != count || len(c.Clients) != 1 || c.Clients[0].Addr != addr {
+		t.Errorf("paused: %+v", c)
+	}
+	if l.read(); l.lines != 0 {
+		t.Errorf("%d messages of a paused channel", l.lines)
+	}
+	d.UnpauseChannel(topic, channel)
+	untroubled(t, finished(t, d, count))
+	l.whole(count)
+	if s := g.stats(); s.Reconnects+s.faults() != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	g.stop()
+}

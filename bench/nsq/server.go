@@ -1,0 +1,154 @@
+package nsq
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nsqio/nsq/nsqd"
+
+	"feedgate/bench/feed"
+)
+
+const (
+	// name is the topic and the channel.
+	name = "bench"
+	// glance is how often the server looks at nsqd's statistics.
+	glance = time.Millisecond
+	// defaultCount is what a run can have when it is told a time only: three times what
+	// nsqd delivers in the two seconds that it is told by default.
+	defaultCount = 2_000_000
+)
+
+// Config is what a Server has for its client.
+type Config struct {
+	Count    uint64        // messages; default 2,000,000
+	Size     int           // bytes of each
+	Duration time.Duration // from the first message on; then no more is sent; 0: until all are finished
+}
+
+// Server is an nsqd within this process, with a channel that was filled before it
+// listens, for one client. New starts it, Close ends it; Wait is called once.
+type Server struct {
+	cfg     Config
+	nsqd    *nsqd.NSQD
+	channel *nsqd.Channel
+	errors  *errorLog
+	ended   chan error // of nsqd's main
+	closing sync.Once
+	closed  error // of Close
+
+	mu    sync.Mutex
+	tally tally
+}
+
+// New fills and starts a Server.
+func New(cfg Config) (*Server, error) {
+	if cfg.Count == 0 {
+		cfg.Count = defaultCount
+	}
+	s := &Server{cfg: cfg, errors: new(errorLog), ended: make(chan error, 1)}
+	dir, err := os.MkdirTemp("", "feedgate-nsqd-")
+	if err != nil {
+		return nil, err
+	}
+	err = s.open(dir)
+	// All is in memory. A directory that is no more is not left behind when this process
+	// is killed; nsqd only logs that it cannot write its list of topics there.
+	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
+		return nil, err
+	}
+	go func() { s.ended <- s.nsqd.Main() }()
+	return s, nil
+}
+
+// open makes an nsqd and fills it. It listens, but accepts no connection yet.
+func (s *Server) open(dir string) (err error) {
+	opts := nsqd.NewOptions()
+	opts.TCPAddress, opts.HTTPAddress, opts.BroadcastAddress = "127.0.0.1:0", "", "127.0.0.1"
+	opts.DataPath, opts.MemQueueSize = dir, int64(s.cfg.Count)
+	opts.Logger, opts.LogLevel = s.errors, nsqd.LOG_ERROR
+	if s.nsqd, err = nsqd.New(opts); err != nil {
+		return fmt.Errorf("nsqd: %w", err)
+	}
+	s.channel = s.nsqd.GetTopic(name).GetChannel(name)
+	body := bytes.Repeat([]byte{'x'}, s.cfg.Size)
+	var id nsqd.MessageID
+	var digits []byte
+	for n := range s.cfg.Count {
+		digits = fmt.Appendf(digits[:0], "%016x", n)
+		copy(id[:], digits)
+		if err := s.channel.PutMessage(nsqd.NewMessage(id, body)); err != nil {
+			s.nsqd.Exit()
+			return fmt.Errorf("filling nsqd: %w", err)
+		}
+	}
+	return nil
+}
+
+// Addr is where nsqd listens.
+func (s *Server) Addr() net.Addr { return s.nsqd.RealTCPAddr() }
+
+// Wait waits until every message is finished, or after Duration every message that was
+// sent, or until ctx is over. Its error says what is wrong and stands in no count.
+func (s *Server) Wait(ctx context.Context) (feed.Report, error) {
+	ticker := time.NewTicker(glance)
+	defer ticker.Stop()
+	paused, quiet := false, false
+	for {
+		t := s.look()
+		switch {
+		case t.finished >= s.cfg.Count:
+			return s.Report(), t.err()
+		case s.cfg.Duration > 0 && !paused && t.seconds(time.Now()) >= s.cfg.Duration.Seconds():
+			paused = true
+			_ = s.channel.Pause() // it has no error to return
+		case paused && t.finished == t.sent && quiet:
+			return s.Report(), t.err()
+		}
+		// A message can be on its way from the queue when the channel is paused.
+		quiet = paused && t.finished == t.sent
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			t := s.look()
+			return s.Report(), t.err()
+		}
+	}
+}
+
+// look takes nsqd's statistics into the tally.
+func (s *Server) look() tally {
+	begun := time.Now()
+	stats := s.nsqd.GetStats(name, name, true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tally.take(stats.Topics[0].Channels[0], begun, time.Now())
+	return s.tally
+}
+
+// Report is what was seen up to Wait's last look.
+func (s *Server) Report() feed.Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	total := s.tally.counts(s.cfg)
+	total.Duplicate, total.ProtocolErrors = s.errors.counts()
+	return feed.Report{Protocol: "nsq", Total: total}
+}
+
+// Close ends nsqd, which closes its client's connection. It may be called again.
+func (s *Server) Close() error {
+	s.closing.Do(func() {
+		s.closed = s.channel.Empty() // or Exit would write down what is left
+		s.nsqd.Exit()
+		if end := <-s.ended; end != nil {
+			s.closed = fmt.Errorf("nsqd: %w", end)
+		}
+	})
+	return s.closed
+}
