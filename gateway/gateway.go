@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
 
@@ -39,7 +40,9 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{cfg: cfg, set: set, abort: make(chan struct{})}
-	g.stats.expect(set.traits.Reasons)
+	if p, ok := set.proto.(wire.Complainer); ok {
+		g.stats.expect(p.Reasons())
+	}
 	return g, nil
 }
 

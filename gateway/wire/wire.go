@@ -26,6 +26,11 @@ type Protocol interface {
 	Render(dst []byte, m worker.Message, code worker.Code) []byte
 }
 
+// Complainer is a Protocol with reasons of Error that are its alone.
+type Complainer interface {
+	Reasons() []string
+}
+
 // Traits are a protocol's fixed properties.
 type Traits struct {
 	// Sequenced: sequence numbers identify messages from connection to
@@ -43,8 +48,6 @@ type Traits struct {
 	Overhead int
 	// EOFCloses: end of stream is the protocol's clean close.
 	EOFCloses bool
-	// Reasons are those of Error that only this protocol has.
-	Reasons []string
 	// Secures: over TLS, the handshake comes not first but behind an EventSecure.
 	Secures bool
 	// CloseGrace bounds how long work in flight is finished and acked after the peer

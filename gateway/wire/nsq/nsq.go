@@ -88,11 +88,13 @@ func (p *protocol) Traits() wire.Traits {
 	return wire.Traits{
 		Acks:    true,
 		Secures: p.cfg.Secure,
-		Reasons: Reasons,
 		// A response is longer than the head of a message.
 		Overhead: headSize + maxReply,
 	}
 }
+
+// Reasons implements [wire.Complainer].
+func (p *protocol) Reasons() []string { return Reasons }
 
 func (p *protocol) NewConn() wire.Conn { return &conn{p: p} }
 
