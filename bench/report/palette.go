@@ -40,6 +40,11 @@ var inks = map[string]style{
 	"ws-feedgate":  {color: rgb(0xD55E00), shape: draw.SquareGlyph{}},
 	"tls-limit":    {color: rgb(0x333333), shape: draw.BoxGlyph{}},
 	"tls-feedgate": {color: rgb(0xD55E00), shape: draw.TriangleGlyph{}},
+
+	"nsq-go-nsq":       {color: rgb(0xCC79A7), shape: draw.SquareGlyph{}},
+	"nsq-go-nsq-tuned": {color: rgb(0x56B4E9), shape: draw.RingGlyph{}},
+	"nsq-inline":       {color: rgb(0x0072B2), shape: draw.CrossGlyph{}},
+	"nsq-feedgate":     {color: rgb(0xD55E00), shape: draw.PyramidGlyph{}},
 }
 
 // others are for subjects that are not known here, in turn.
