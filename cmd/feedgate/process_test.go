@@ -273,8 +273,8 @@ func TestReadyFollowsUpstream(t *testing.T) {
 	}
 }
 
-// mute is a sink that takes messages and never answers.
-const mute = "exec:cat >/dev/null; :" // the shell keeps its standard output open
+// mute is a sink that never answers, nor ends by itself.
+const mute = "exec:exec tail -f /dev/null"
 
 // TestSecondSignal leaves messages unfinished.
 func TestSecondSignal(t *testing.T) {
