@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 )
 
 // TestCutEverywhere: an exchange of three messages over FG/1 is cut at each of its
@@ -21,8 +22,8 @@ func TestCutEverywhere(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/believes=%v", mode, believes), func(t *testing.T) {
 				t.Parallel()
 				e := &exchange{mode: mode, believes: believes, dir: t.TempDir()}
-				length := e.run(t, cut{none: true})
-				jobs := make(chan cut)
+				length := e.run(t, rig.Cut{})
+				jobs := make(chan rig.Cut)
 				var running sync.WaitGroup
 				for range 4 {
 					running.Go(func() {
@@ -31,11 +32,11 @@ func TestCutEverywhere(t *testing.T) {
 						}
 					})
 				}
-				n := e.all(length, func(c cut) { jobs <- c })
+				n := e.all(length, func(c rig.Cut) { jobs <- c })
 				close(jobs)
 				running.Wait()
 				t.Logf("%d bytes down and %d up: %d exchanges, %d of them cut; %d connections; lost %d, processed twice %d",
-					length[down], length[up], n, e.cuts, e.connections, e.lost, e.twice)
+					length[rig.Down], length[rig.Up], n, e.cuts, e.connections, e.lost, e.twice)
 				if e.cuts < n*9/10 {
 					t.Errorf("only %d of %d exchanges were cut", e.cuts, n)
 				}
@@ -60,14 +61,14 @@ type exchange struct {
 
 // all gives try every cut of an exchange of that length, or in the short form every
 // one in stride, and returns their number.
-func (e *exchange) all(length [2]int64, try func(cut)) (n int) {
-	stride := form(24, 1)
-	for _, where := range []direction{down, up} {
-		for _, how := range []ending{reset, fin} {
+func (e *exchange) all(length [2]int64, try func(rig.Cut)) (n int) {
+	stride := rig.Form(24, 1)
+	for _, where := range []rig.Direction{rig.Down, rig.Up} {
+		for _, how := range []rig.Ending{rig.Reset, rig.Fin} {
 			// In the short form the four kinds of exchange share the bytes out.
 			from := 0
 			if stride > 1 {
-				from = int(how) * stride / 2
+				from = int(how-rig.Reset) * stride / 2
 				if e.mode == "range" {
 					from += stride / 4
 				}
@@ -76,7 +77,7 @@ func (e *exchange) all(length [2]int64, try func(cut)) (n int) {
 				}
 			}
 			for after := int64(from); after < length[where]; after += int64(stride) {
-				try(cut{where: where, after: after, how: how})
+				try(rig.Cut{How: how, Where: where, After: after})
 				n++
 			}
 		}
@@ -86,38 +87,38 @@ func (e *exchange) all(length [2]int64, try func(cut)) (n int) {
 
 // run is one exchange, whose first connection is cut. It returns the bytes that
 // passed on that.
-func (e *exchange) run(t *testing.T, c cut) [2]int64 {
+func (e *exchange) run(t *testing.T, c rig.Cut) [2]int64 {
 	t.Helper()
 	source := serve(t, cutMessages, feed.Config{IgnoreHelloSeq: !e.believes})
 	defer source.Close()
-	relay := startRelay(t, source.address(), wiring{cuts: func(connection int) cut {
+	relay := rig.StartRelay(t, source.address(), rig.Wiring{Cuts: func(connection int) rig.Cut {
 		if connection > 0 {
-			return cut{none: true}
+			return rig.Cut{}
 		}
 		return c
 	}})
 	e.mu.Lock()
 	e.runs++
-	file := &ledger{t: t, path: filepath.Join(e.dir, strconv.Itoa(e.runs))}
+	file := newLedger(t, filepath.Join(e.dir, strconv.Itoa(e.runs)))
 	e.mu.Unlock()
-	g := start(t, "fg://"+relay.addr(), "--sink=file:"+file.path, "--ack="+e.mode, "--ack-interval=1ms",
+	g := start(t, "fg://"+relay.Addr(), file.Flag(), "--ack="+e.mode, "--ack-interval=1ms",
 		"--workers=1", "--exit-on-close", "--client-name=c", "--memory=4MiB")
-	g.exit(0)
+	g.Exit(0)
 	// The feed says goodbye, and so the gateway exits, once it has every ack.
-	sessions, first := source.Report().Clients, relay.connection(0)
-	if len(sessions) > 2 || len(sessions) > 1 && g.log.holds("session="+sessions[0].Session) {
+	sessions := source.Report().Clients
+	if len(sessions) > 2 || len(sessions) > 1 && g.Log.Holds("session="+sessions[0].Session) {
 		t.Errorf("cut %+v: the session was known and not resumed: %+v", c, sessions)
 	}
-	lost, twice := file.settle(sessions[len(sessions)-1].Counts), file.again()
+	lost, twice := settle(t, file, sessions[len(sessions)-1].Counts), file.Again()
 	if lost+twice > 0 {
-		t.Errorf("cut %+v: %d messages lost, %d processed twice by one process; it said\n%s", c, lost, twice, g.log.tail())
+		t.Errorf("cut %+v: %d messages lost, %d processed twice by one process; it said\n%s", c, lost, twice, g.Log.Tail())
 	}
-	connections, cuts := relay.made()
+	connections, cuts := relay.Made()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lost += lost
 	e.twice += twice
 	e.cuts += cuts
 	e.connections += connections
-	return [2]int64{first.passed[down].Load(), first.passed[up].Load()}
+	return relay.Passed(0)
 }

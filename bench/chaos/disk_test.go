@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"feedgate/bench/rig"
 )
 
 // keep gives the sink's file a second name, so that what was done is still known
@@ -14,7 +16,7 @@ import (
 func (o *outage) keep() string {
 	o.t.Helper()
 	path := filepath.Join(o.t.TempDir(), "kept")
-	if err := os.Link(o.file.path, path); err != nil {
+	if err := os.Link(o.file.Path, path); err != nil {
 		o.t.Fatal(err)
 	}
 	return path
@@ -22,7 +24,7 @@ func (o *outage) keep() string {
 
 func (o *outage) removeFile() {
 	o.t.Helper()
-	if err := os.Remove(o.file.path); err != nil {
+	if err := os.Remove(o.file.Path); err != nil {
 		o.t.Fatal(err)
 	}
 }
@@ -30,10 +32,10 @@ func (o *outage) removeFile() {
 // joined takes the kept file for the first part of the sink's.
 func (o *outage) joined(kept string) {
 	o.t.Helper()
-	path := o.file.path
-	o.file.rename(kept)
-	o.file.read()
-	o.file.rename(path)
+	path := o.file.Path
+	o.file.Rename(kept)
+	o.file.Read()
+	o.file.Rename(path)
 }
 
 // TestDiskFull: the sink's file system is full for a while. It is a small one of the
@@ -57,7 +59,7 @@ func TestDiskFull(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		o := startOutage(t, dir, launch{})
+		o := startOutage(t, dir, rig.Launch{})
 		ballast := filepath.Join(dir, "ballast")
 		fill(t, ballast)
 		o.endure("cannot append to the sink's file", "no space left on device")
@@ -68,8 +70,8 @@ func TestDiskFull(t *testing.T) {
 	})
 	t.Run("size limit", func(t *testing.T) {
 		t.Parallel()
-		o := startOutage(t, t.TempDir(), launch{})
-		info, err := os.Stat(o.file.path)
+		o := startOutage(t, t.TempDir(), rig.Launch{})
+		info, err := os.Stat(o.file.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +107,7 @@ func TestDirectoryGone(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	o := startOutage(t, dir, launch{})
+	o := startOutage(t, dir, rig.Launch{})
 	kept := o.keep()
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
@@ -128,7 +130,7 @@ const nobody = 65534
 func TestDirectoryUnwritable(t *testing.T) {
 	t.Parallel()
 	var uid uint32
-	dir, err := os.MkdirTemp(scratch, "unwritable-")
+	dir, err := os.MkdirTemp(rig.Scratch, "unwritable-")
 	if err == nil && os.Geteuid() == 0 {
 		uid = nobody
 		err = os.Chown(dir, nobody, nobody)
@@ -136,9 +138,9 @@ func TestDirectoryUnwritable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := startOutage(t, dir, launch{uid: uid})
-	kept := filepath.Join(scratch, filepath.Base(dir)+"-kept")
-	if err := errors.Join(os.Chmod(dir, 0o555), os.Rename(o.file.path, kept)); err != nil {
+	o := startOutage(t, dir, rig.Launch{UID: uid})
+	kept := filepath.Join(rig.Scratch, filepath.Base(dir)+"-kept")
+	if err := errors.Join(os.Chmod(dir, 0o555), os.Rename(o.file.Path, kept)); err != nil {
 		t.Fatal(err)
 	}
 	o.endure("cannot append to the sink's file", "permission denied")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 )
 
 // digits is how long a message is: its number, with zeros before it.
@@ -33,7 +34,7 @@ func numbers(t *testing.T, n int) string {
 	for i := range n {
 		text = fmt.Appendf(text, "%0*d\n", digits, i+1)
 	}
-	path := filepath.Join(scratch, fmt.Sprintf("numbers-%d", n))
+	path := filepath.Join(rig.Scratch, fmt.Sprintf("numbers-%d", n))
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -58,9 +59,9 @@ func serve(t *testing.T, lines int, cfg feed.Config) *source {
 	cfg.Replay = numbers(t, lines)
 	cfg.Log = slog.New(slog.DiscardHandler)
 	if cfg.SessionTimeout == 0 {
-		cfg.SessionTimeout = 10 * patience
+		cfg.SessionTimeout = 10 * rig.Patience
 	}
-	cfg.DrainTimeout = patience
+	cfg.DrainTimeout = rig.Patience
 	server, err := feed.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +86,7 @@ func (s *source) finish() feed.Report {
 // end waits until all the numbers are sent and acked.
 func (s *source) end() feed.Report {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), form(patience, 10*time.Minute))
+	ctx, cancel := context.WithTimeout(context.Background(), rig.Form(rig.Patience, 10*time.Minute))
 	defer cancel()
 	r := s.wait(ctx)
 	if ctx.Err() != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 )
 
 const (
@@ -25,19 +26,19 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			k := &killing{
-				t: t, mode: mode, dice: dice(t), state: filepath.Join(dir, "state"),
-				file:   &ledger{t: t, path: filepath.Join(dir, "out")},
-				source: serve(t, form(400_000, 3_000_000), feed.Config{Count: feed.Endless, Rate: killRate}),
+				t: t, mode: mode, dice: rig.Dice(t), state: filepath.Join(dir, "state"),
+				file:   newLedger(t, filepath.Join(dir, "out")),
+				source: serve(t, rig.Form(400_000, 3_000_000), feed.Config{Count: feed.Endless, Rate: killRate}),
 				tap:    &tap{t: t},
 			}
-			k.relay = startRelay(t, k.source.address(), wiring{tap: k.tap})
-			kills := form(4, 200)
+			k.relay = rig.StartRelay(t, k.source.address(), rig.Wiring{Look: k.tap.look})
+			kills := rig.Form(4, 200)
 			for range kills {
 				k.life()
 			}
 			c, lost := k.end()
 			t.Logf("%d kills: %d messages, %d lost, %d acked before durable, %d processed again, %d at most after one kill (--in-flight %d)",
-				kills, c.Sent, lost, k.early, k.file.again(), k.worst, killWindow)
+				kills, c.Sent, lost, k.early, k.file.Again(), k.worst, killWindow)
 		})
 	}
 }
@@ -49,10 +50,10 @@ type killing struct {
 	mode   string
 	dice   *rand.Rand
 	state  string
-	file   *ledger
+	file   *rig.Ledger
 	source *source
 	tap    *tap
-	relay  *relay
+	relay  *rig.Relay
 
 	again uint64
 	worst uint64 // processed again after one kill
@@ -61,7 +62,7 @@ type killing struct {
 }
 
 func (k *killing) start() *gateway {
-	return start(k.t, "fg://"+k.relay.addr(), "--sink=file:"+k.file.path, "--state="+k.state,
+	return start(k.t, "fg://"+k.relay.Addr(), k.file.Flag(), "--state="+k.state,
 		"--ack="+k.mode, "--ack-interval=5ms", "--workers=2", "--in-flight="+strconv.Itoa(killWindow))
 }
 
@@ -70,10 +71,10 @@ func (k *killing) end() (c feed.Counts, lost uint64) {
 	k.t.Helper()
 	g, before := k.start(), k.tap.count()
 	// A feed that is told to finish does not wait for who is not connected.
-	eventually(k.t, "acks", func() bool { return k.tap.count() > before })
+	rig.Eventually(k.t, "acks", func() bool { return k.tap.count() > before })
 	c = one(k.t, k.source.finish())
-	g.stop()
-	lost = k.file.settle(c)
+	g.Stop()
+	lost = settle(k.t, k.file, c)
 	k.bound()
 	return c, lost
 }
@@ -86,21 +87,21 @@ func (k *killing) life() {
 		time.Sleep(time.Duration(k.dice.IntN(40)) * time.Millisecond)
 	} else {
 		enough := before + 1 + uint64(k.dice.IntN(3000))
-		eventually(k.t, "acks", func() bool { return k.tap.count() >= enough })
+		rig.Eventually(k.t, "acks", func() bool { return k.tap.count() >= enough })
 		time.Sleep(time.Duration(k.dice.IntN(5000)) * time.Microsecond)
 	}
-	if !g.running() {
+	if !g.Running() {
 		k.t.Fatal("the gateway ended by itself")
 	}
-	g.kill()
+	g.Kill()
 	k.account()
 }
 
 // account compares what was acked with what is durable, while no gateway runs.
 func (k *killing) account() {
 	k.t.Helper()
-	k.relay.drained()
-	k.file.read()
+	k.relay.Drained()
+	k.file.Read()
 	if n, first := k.tap.unfounded(k.file); n > 0 {
 		k.early += n
 		k.t.Errorf("ACKED BEFORE DURABLE: %d messages, the first is %d", n, first)
@@ -114,8 +115,8 @@ func (k *killing) account() {
 // bound checks how much was processed again since it was called last.
 func (k *killing) bound() {
 	k.t.Helper()
-	n := k.file.again() - k.again
-	k.again, k.worst = k.file.again(), max(k.worst, n)
+	n := k.file.Again() - k.again
+	k.again, k.worst = k.file.Again(), max(k.worst, n)
 	if n > killWindow+k.wire {
 		k.t.Errorf("%d messages were processed again after one kill, more than --in-flight %d", n, killWindow)
 	}
@@ -124,7 +125,7 @@ func (k *killing) bound() {
 // contiguous is the number up to which all are in the file.
 func (k *killing) contiguous() uint64 {
 	n := uint64(0)
-	for k.file.times(n+1) > 0 {
+	for k.file.Times(n+1) > 0 {
 		n++
 	}
 	return n

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 )
 
 // outage is a gateway under load from which something is taken that it needs, for a
@@ -15,25 +16,25 @@ type outage struct {
 	t    *testing.T
 	s    *source
 	tap  *tap
-	via  *relay
+	via  *rig.Relay
 	g    *gateway
-	file *ledger
+	file *rig.Ledger
 }
 
 // outageRate is slow enough for a backlog to be small, messages per second.
 const outageRate = 2000
 
 // startOutage starts a gateway that writes to the file out in dir.
-func startOutage(t *testing.T, dir string, l launch) *outage {
+func startOutage(t *testing.T, dir string, l rig.Launch) *outage {
 	t.Helper()
 	o := &outage{
 		t: t, s: serve(t, 200_000, feed.Config{Count: feed.Endless, Rate: outageRate}), tap: &tap{t: t},
-		file: &ledger{t: t, path: filepath.Join(dir, "out")},
+		file: newLedger(t, filepath.Join(dir, "out")),
 	}
-	o.via = startRelay(t, o.s.address(), wiring{tap: o.tap})
-	l.args = append([]string{"fg://" + o.via.addr(), "--sink=file:" + o.file.path, "--workers=2",
-		"--reconnect-max=200ms"}, l.args...)
-	o.g = l.start(t)
+	o.via = rig.StartRelay(t, o.s.address(), rig.Wiring{Look: o.tap.look})
+	l.Args = append([]string{"fg://" + o.via.Addr(), o.file.Flag(), "--workers=2",
+		"--reconnect-max=200ms"}, l.Args...)
+	o.g = launch(t, l)
 	o.progress()
 	return o
 }
@@ -42,25 +43,25 @@ func startOutage(t *testing.T, dir string, l launch) *outage {
 func (o *outage) progress() {
 	o.t.Helper()
 	before := o.tap.count()
-	eventually(o.t, "more acks", func() bool { return o.tap.count() > before+10 })
+	rig.Eventually(o.t, "more acks", func() bool { return o.tap.count() > before+10 })
 }
 
 // endure waits for the words that say what is missing, and then looks on for a while:
 // the gateway is to say little and do little.
 func (o *outage) endure(words ...string) {
 	o.t.Helper()
-	o.g.says(words...)
+	o.g.Says(words...)
 	endure(o.t, o.g)
 }
 
 // endure is a look at a gateway that cannot do its work.
 func endure(t *testing.T, g *gateway) {
 	t.Helper()
-	before, lines := g.mustUsage(), g.log.count()
-	time.Sleep(form(time.Second, 10*time.Second))
+	before, lines := g.mustUsage(), g.Log.Lines()
+	time.Sleep(rig.Form(time.Second, 10*time.Second))
 	after := g.mustUsage()
 	span := after.at.Sub(before.at).Seconds()
-	perSecond := float64(g.log.count()-lines) / span
+	perSecond := float64(g.Log.Lines()-lines) / span
 	t.Logf("for %.1f s: %.1f lines of log a second, %.1f%% of a core", span, perSecond, 100*after.load(before))
 	// Full jitter of 200 ms at most is ten attempts a second on average; one that
 	// spins would log thousands, and take a core.
@@ -74,10 +75,10 @@ func (o *outage) over() {
 	o.t.Helper()
 	o.progress()
 	c := one(o.t, o.s.finish())
-	o.g.stop()
-	o.file.settle(c)
-	o.t.Log(fmt.Sprintf("%d messages, %d connections, %d processed again", c.Sent, c.Connections, o.file.again()))
-	if n := o.file.again(); n > 0 {
+	o.g.Stop()
+	settle(o.t, o.file, c)
+	o.t.Log(fmt.Sprintf("%d messages, %d connections, %d processed again", c.Sent, c.Connections, o.file.Again()))
+	if n := o.file.Again(); n > 0 {
 		o.t.Errorf("%d messages are in the file twice", n)
 	}
 }

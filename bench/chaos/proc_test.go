@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ const tick = 10 * time.Millisecond
 
 func (g *gateway) usage() (usage, error) {
 	u := usage{at: time.Now()}
-	dir := fmt.Sprintf("/proc/%d", g.cmd.Process.Pid)
+	dir := fmt.Sprintf("/proc/%d", g.PID())
 	stat, err := os.ReadFile(dir + "/stat")
 	if err != nil {
 		return u, err
@@ -68,14 +67,3 @@ func (u usage) load(before usage) float64 {
 }
 
 func mib(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
-
-// freeAddress is an address that nothing listens on. It is free again when this
-// returns; that another process takes it first does not happen in a test's life
-// time, since the kernel hands ports out at random.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
-}

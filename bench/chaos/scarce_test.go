@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,7 @@ import (
 func (o *outage) limit(resource int, soft uint64) (restore func()) {
 	o.t.Helper()
 	var old unix.Rlimit
-	pid := o.g.cmd.Process.Pid
+	pid := o.g.PID()
 	if err := unix.Prlimit(pid, resource, nil, &old); err != nil {
 		o.t.Fatal(err)
 	}
@@ -37,16 +38,16 @@ func TestNoDescriptors(t *testing.T) {
 	t.Run("connection", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		o := startOutage(t, dir, launch{args: []string{"--state=" + filepath.Join(dir, "state")}})
+		o := startOutage(t, dir, rig.Launch{Args: []string{"--state=" + filepath.Join(dir, "state")}})
 		restore := o.limit(unix.RLIMIT_NOFILE, 3)
-		o.via.sever()
+		o.via.Sever()
 		o.endure("cannot connect", "too many open files")
 		restore()
 		o.over()
 	})
 	t.Run("sink", func(t *testing.T) {
 		t.Parallel()
-		o := startOutage(t, t.TempDir(), launch{})
+		o := startOutage(t, t.TempDir(), rig.Launch{})
 		kept := o.keep()
 		restore := o.limit(unix.RLIMIT_NOFILE, 3)
 		o.removeFile()
@@ -69,24 +70,24 @@ func TestFewDescriptors(t *testing.T) {
 	works := 0
 	for n := fewest; n <= 24; n++ {
 		s := serve(t, 100, feed.Config{})
-		file := &ledger{t: t, path: filepath.Join(t.TempDir(), "out")}
-		g := launch{
-			before: fmt.Sprintf("ulimit -n %d", n),
-			args:   []string{"fg://" + s.address(), "--sink=file:" + file.path, "--exit-on-close", "--workers=2"},
-		}.start(t)
+		file := newLedger(t, filepath.Join(t.TempDir(), "out"))
+		g := launch(t, rig.Launch{
+			Before: fmt.Sprintf("ulimit -n %d", n),
+			Args:   []string{"fg://" + s.address(), file.Flag(), "--exit-on-close", "--workers=2"},
+		})
 		var clear bool
-		eventually(t, "the end, or a clear word", func() bool {
-			ended := !g.running()
-			clear = g.log.holds("too many open files")
+		rig.Eventually(t, "the end, or a clear word", func() bool {
+			ended := !g.Running()
+			clear = g.Log.Holds("too many open files")
 			return clear || ended
 		})
 		if clear {
-			g.kill()
+			g.Kill()
 			continue
 		}
 		works++
-		g.exit(0)
-		file.settle(one(t, s.end()))
+		g.Exit(0)
+		settle(t, file, one(t, s.end()))
 	}
 	t.Logf("of %d to 24 descriptors, %d counts are enough", fewest, works)
 	if works == 0 {
@@ -102,16 +103,16 @@ func TestNames(t *testing.T) {
 	t.Run("second host", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, 1000, feed.Config{})
-		file := &ledger{t: t, path: filepath.Join(t.TempDir(), "out")}
-		g := start(t, "fg://"+nowhere+","+s.address(), "--sink=file:"+file.path, "--exit-on-close", "--connect-timeout=2s")
-		g.exit(0)
-		file.settle(one(t, s.end()))
+		file := newLedger(t, filepath.Join(t.TempDir(), "out"))
+		g := start(t, "fg://"+nowhere+","+s.address(), file.Flag(), "--exit-on-close", "--connect-timeout=2s")
+		g.Exit(0)
+		settle(t, file, one(t, s.end()))
 	})
 	t.Run("no host", func(t *testing.T) {
 		t.Parallel()
 		g := start(t, "fg://"+nowhere, "--connect-timeout=2s", "--reconnect-max=200ms")
-		g.says("cannot connect; will try again", "look up "+nowhere)
+		g.Says("cannot connect; will try again", "look up "+nowhere)
 		endure(t, g)
-		g.stop()
+		g.Stop()
 	})
 }

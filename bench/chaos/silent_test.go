@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 )
 
 // TestSilence: the server falls silent, its connection stays. The gateway leaves it
@@ -24,37 +25,37 @@ func TestSilence(t *testing.T) {
 }
 
 func silence(t *testing.T, streams []string) {
-	idle := form(2*time.Second, 10*time.Second)
+	idle := rig.Form(2*time.Second, 10*time.Second)
 	s := serve(t, 200_000, feed.Config{Count: feed.Endless, Rate: 2000, Heartbeat: 500 * time.Millisecond})
 	tap := &tap{t: t}
-	relay := startRelay(t, s.address(), wiring{tap: tap})
-	toxics := startToxics(t, relay.addr())
-	file := &ledger{t: t, path: filepath.Join(t.TempDir(), "out")}
-	g := start(t, "fg://"+toxics.addr(), "--sink=file:"+file.path, "--workers=2",
+	relay := rig.StartRelay(t, s.address(), rig.Wiring{Look: tap.look})
+	toxics := startToxics(t, relay.Addr())
+	file := newLedger(t, filepath.Join(t.TempDir(), "out"))
+	g := start(t, "fg://"+toxics.addr(), file.Flag(), "--workers=2",
 		"--idle-timeout="+idle.String(), "--connect-timeout=1s")
-	eventually(t, "acks", func() bool { return tap.count() > 100 })
+	rig.Eventually(t, "acks", func() bool { return tap.count() > 100 })
 	for _, stream := range streams {
 		toxics.add("silent "+stream, "timeout", stream, map[string]int{"timeout": 0})
 	}
 	fell := time.Now()
-	g.says("nothing came for --idle-timeout")
+	g.Says("nothing came for --idle-timeout")
 	left := time.Since(fell)
 	// Meanwhile the gateway connects, and gets no answer to its login.
-	g.says("no answer within --connect-timeout")
+	g.Says("no answer within --connect-timeout")
 	before := tap.count()
 	for _, stream := range streams {
 		toxics.remove("silent " + stream)
 	}
 	back := time.Now()
-	eventually(t, "acks", func() bool { return tap.count() > before })
+	rig.Eventually(t, "acks", func() bool { return tap.count() > before })
 	t.Logf("--idle-timeout %v: left after %.2f s; found again %.2f s after it was back", idle, left.Seconds(), time.Since(back).Seconds())
 	// The promise is a second; this machine may be busy with other things.
 	if left < idle-time.Second || left > idle+10*time.Second {
 		t.Errorf("left after %v, want about --idle-timeout %v", left, idle)
 	}
-	file.settle(one(t, s.finish()))
-	g.stop()
-	if n := file.again(); n > 0 {
+	settle(t, file, one(t, s.finish()))
+	g.Stop()
+	if n := file.Again(); n > 0 {
 		t.Errorf("%d messages were processed twice by one process", n)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 )
 
 const (
@@ -38,26 +39,22 @@ type slowed struct {
 	tap  *tap
 	g    *gateway
 	dir  string
-	file *ledger // what the children have noted, one after another
+	file *rig.Ledger // what the children have noted, one after another
 }
 
 func startSlowed(t *testing.T, messages int, args ...string) *slowed {
 	t.Helper()
-	s := &slowed{t: t, s: serve(t, messages, feed.Config{}), tap: &tap{t: t}, dir: t.TempDir(), file: &ledger{t: t}}
-	relay := startRelay(t, s.s.address(), wiring{tap: s.tap})
+	s := &slowed{t: t, s: serve(t, messages, feed.Config{}), tap: &tap{t: t}, dir: t.TempDir(), file: newLedger(t, "")}
+	relay := rig.StartRelay(t, s.s.address(), rig.Wiring{Look: s.tap.look})
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.g = launch{
-		admin: admin, env: []string{childVariable + "=" + s.dir},
-		args: append([]string{"fg://" + relay.addr(), "--sink=exec:exec " + self, "--workers=3", "--exit-on-close",
+	s.g = launch(t, rig.Launch{
+		Admin: true, Env: []string{childVariable + "=" + s.dir},
+		Args: append([]string{"fg://" + relay.Addr(), "--sink=exec:exec " + self, "--workers=3", "--exit-on-close",
 			"--ring=" + strconv.Itoa(slowRing), "--in-flight=" + strconv.Itoa(slowWindow)}, args...),
-	}.start(t)
+	})
 	return s
 }
 
@@ -75,18 +72,18 @@ func (s *slowed) children() []string {
 // had.
 func (s *slowed) end() uint64 {
 	s.t.Helper()
-	s.g.exit(0)
+	s.g.Exit(0)
 	slow := uint64(0)
 	for _, path := range s.children() {
-		s.file.rename(path)
-		before := s.file.lines
-		s.file.read()
+		s.file.Rename(path)
+		before := s.file.Lines
+		s.file.Read()
 		if filepath.Base(path) == "slow" {
-			slow = s.file.lines - before
+			slow = s.file.Lines - before
 		}
 	}
-	s.file.settle(one(s.t, s.s.end()))
-	if n := s.file.again(); n > 0 {
+	settle(s.t, s.file, one(s.t, s.s.end()))
+	if n := s.file.Again(); n > 0 {
 		s.t.Errorf("%d messages were processed twice", n)
 	}
 	return slow
@@ -95,16 +92,16 @@ func (s *slowed) end() uint64 {
 // slowSpread: the others go on until the window is full, and what the slow worker
 // has is little.
 func slowSpread(t *testing.T, mode string) {
-	messages := form(10_000, 100_000)
+	messages := rig.Form(10_000, 100_000)
 	s := startSlowed(t, messages, "--ack="+mode)
-	eventually(t, "a full window", func() bool {
+	rig.Eventually(t, "a full window", func() bool {
 		span, up := s.g.metric("feedgate_in_flight")
 		return up && span == slowWindow
 	})
 	if mode == "each" {
 		// What the others have is done but for what the slow worker sits on: its
 		// ring, and as much again that its sink has.
-		eventually(t, "the acks of the others", func() bool { return s.tap.count() >= slowWindow-4*slowRing })
+		rig.Eventually(t, "the acks of the others", func() bool { return s.tap.count() >= slowWindow-4*slowRing })
 	}
 	slow := s.end()
 	t.Logf("%s: the window of %d was filled; of %d messages the slow worker had %d", mode, slowWindow, messages, slow)
@@ -120,7 +117,7 @@ func slowSpread(t *testing.T, mode string) {
 // worker, and the keys of the other workers do not wait for the slow one until the
 // window is full.
 func slowKey(t *testing.T) {
-	messages := form(1000, 5000)
+	messages := rig.Form(1000, 5000)
 	s := startSlowed(t, messages, "--dispatch=key", fmt.Sprintf("--key=bytes:%d:1", digits-1))
 	begun := time.Now()
 	slow := s.end()

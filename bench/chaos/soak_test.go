@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 )
 
 const soakRate = 2000 // messages per second and gateway
@@ -21,7 +22,7 @@ func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Parallel()
 	}
-	span := form(10*time.Second, time.Minute)
+	span := rig.Form(10*time.Second, time.Minute)
 	if given := os.Getenv("CHAOS_SOAK"); given != "" {
 		var err error
 		if span, err = time.ParseDuration(given); err != nil {
@@ -31,7 +32,7 @@ func TestSoak(t *testing.T) {
 	lines := int(soakRate*span.Seconds()) + soakRate*60
 	fg := serve(t, lines, feed.Config{Count: feed.Endless, Rate: soakRate, Clients: 4})
 	line := serve(t, lines, feed.Config{Protocol: "line", Count: feed.Endless, Rate: soakRate})
-	s := &soak{t: t, dice: dice(t), faults: map[string]int{}}
+	s := &soak{t: t, dice: rig.Dice(t), faults: map[string]int{}}
 	s.add(fg, "each", true, "--ack=each")
 	s.add(fg, "ordered", true, "--ack=ordered")
 	s.add(fg, "range", true, "--ack=range", "--dispatch=key", "--key=bytes:8:1")
@@ -47,10 +48,10 @@ func TestSoak(t *testing.T) {
 		all[c.Client] = c.Counts
 	}
 	for _, st := range s.stations {
-		st.g.stop()
+		st.g.Stop()
 		c := all[st.name]
-		st.file.settle(c)
-		t.Logf("%-8s %8d messages, %4d connections, %4d starts, %6d processed again", st.name, c.Sent, c.Connections, st.starts, st.file.again())
+		settle(t, st.file, c)
+		t.Logf("%-8s %8d messages, %4d connections, %4d starts, %6d processed again", st.name, c.Sent, c.Connections, st.starts, st.file.Again())
 	}
 	t.Logf("faults in %v: %v", span, s.faults)
 	s.flat()
@@ -77,19 +78,15 @@ func (s *soak) add(from *source, name string, mortal bool, args ...string) {
 	dir := s.t.TempDir()
 	st := &station{
 		t: s.t, dice: s.dice, name: name, mortal: mortal,
-		file: &ledger{t: s.t, path: filepath.Join(dir, "out")}, state: filepath.Join(dir, "state"),
+		file: newLedger(s.t, filepath.Join(dir, "out")), state: filepath.Join(dir, "state"),
 	}
 	scheme := "tcp://"
 	if name != "line" {
 		scheme, st.tap = "fg://", &tap{t: s.t}
 	}
-	st.relay = startRelay(s.t, from.address(), wiring{tap: st.tap})
-	st.toxics = startToxics(s.t, st.relay.addr())
-	var err error
-	if st.admin, err = freeAddress(); err != nil {
-		s.t.Fatal(err)
-	}
-	st.args = append([]string{scheme + st.toxics.addr(), "--client-name=" + name, "--sink=file:" + st.file.path,
+	st.relay = rig.StartRelay(s.t, from.address(), rig.Wiring{Look: st.tap.look})
+	st.toxics = startToxics(s.t, st.relay.Addr())
+	st.args = append([]string{scheme + st.toxics.addr(), "--client-name=" + name, st.file.Flag(),
 		"--state=" + st.state, "--workers=2", "--in-flight=4000", "--memory=16MiB", "--idle-timeout=2s",
 		"--heartbeat=500ms", "--connect-timeout=2s", "--drain-timeout=3s"}, args...)
 	st.start()
@@ -110,7 +107,7 @@ func (s *soak) run(span time.Duration) {
 			if st.heal != nil && now.After(st.until) {
 				st.recover()
 			}
-			if !st.g.running() {
+			if !st.g.Running() {
 				s.t.Fatalf("the gateway %s ended by itself", st.name)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 )
 
 const (
@@ -23,21 +24,17 @@ const (
 // when its acks are read again it goes on by itself.
 func TestStall(t *testing.T) {
 	t.Parallel()
-	s := serve(t, form(400_000, 1_000_000), feed.Config{Window: 1 << 24, IdleTimeout: time.Hour})
+	s := serve(t, rig.Form(400_000, 1_000_000), feed.Config{Window: 1 << 24, IdleTimeout: time.Hour})
 	tap := &tap{t: t}
-	relay := startRelay(t, s.address(), wiring{tap: tap, small: true})
-	file := &ledger{t: t, path: filepath.Join(t.TempDir(), "out")}
-	admin, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := launch{admin: admin, args: []string{"fg://" + relay.addr(), "--sink=file:" + file.path,
-		"--memory=16MiB", "--workers=2", "--exit-on-close"}}.start(t)
-	eventually(t, "acks", func() bool { return tap.count() > 1000 })
-	relay.hold.close()
+	relay := rig.StartRelay(t, s.address(), rig.Wiring{Look: tap.look, Small: true})
+	file := newLedger(t, filepath.Join(t.TempDir(), "out"))
+	g := launch(t, rig.Launch{Admin: true, Args: []string{"fg://" + relay.Addr(), file.Flag(),
+		"--memory=16MiB", "--workers=2", "--exit-on-close"}})
+	rig.Eventually(t, "acks", func() bool { return tap.count() > 1000 })
+	relay.Hold.Close()
 	handed := stalled(t, g)
 	before, most := g.mustUsage(), int64(0)
-	for end := before.at.Add(form(3*time.Second, time.Minute)); time.Now().Before(end); {
+	for end := before.at.Add(rig.Form(3*time.Second, time.Minute)); time.Now().Before(end); {
 		time.Sleep(100 * time.Millisecond)
 		most = max(most, g.mustUsage().rss)
 	}
@@ -58,13 +55,13 @@ func TestStall(t *testing.T) {
 	if !testing.Short() && after.load(before) > 0.05 {
 		t.Errorf("%.1f%% of a core while there was nothing to do", 100*after.load(before))
 	}
-	relay.hold.open()
-	g.exit(0)
-	file.settle(one(t, s.end()))
-	if n := file.again(); n > 0 {
+	relay.Hold.Open()
+	g.Exit(0)
+	settle(t, file, one(t, s.end()))
+	if n := file.Again(); n > 0 {
 		t.Errorf("%d messages were processed twice", n)
 	}
-	if connections, _ := relay.made(); connections != 1 {
+	if connections, _ := relay.Made(); connections != 1 {
 		t.Errorf("%d connections, want the one", connections)
 	}
 }
@@ -74,7 +71,7 @@ func TestStall(t *testing.T) {
 func stalled(t *testing.T, g *gateway) float64 {
 	t.Helper()
 	last, still := -1.0, 0
-	eventually(t, "a stall", func() bool {
+	rig.Eventually(t, "a stall", func() bool {
 		time.Sleep(50 * time.Millisecond)
 		now := g.must("feedgate_messages_total")
 		still++

@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/bench/rig"
 )
 
 // station is one gateway of the soak, with what stands between it and its feed and
@@ -15,12 +17,11 @@ type station struct {
 	name   string
 	mortal bool // may be killed and stopped
 	args   []string
-	admin  string
 
-	relay  *relay
+	relay  *rig.Relay
 	toxics *toxics
 	tap    *tap // nil: not FG/1
-	file   *ledger
+	file   *rig.Ledger
 	state  string
 
 	g      *gateway
@@ -32,18 +33,18 @@ type station struct {
 
 func (st *station) start() {
 	st.t.Helper()
-	st.g = launch{args: st.args, admin: st.admin}.start(st.t)
+	st.g = launch(st.t, rig.Launch{Args: st.args, Admin: true})
 	st.starts++
 }
 
 // settled waits until the gateway does its work, and its session is in the state file.
 func (st *station) settled() {
 	st.t.Helper()
-	st.file.read()
-	before := st.file.once
-	eventually(st.t, "work of "+st.name, func() bool {
-		st.file.read()
-		return st.file.once > before && (st.tap == nil || readState(st.t, st.state).session != "")
+	st.file.Read()
+	before := st.file.Once
+	rig.Eventually(st.t, "work of "+st.name, func() bool {
+		st.file.Read()
+		return st.file.Once > before && (st.tap == nil || readState(st.t, st.state).session != "")
 	})
 }
 
@@ -84,15 +85,15 @@ func (st *station) toxic(kind string, attributes map[string]int) string {
 // those that follow it.
 func (st *station) reset() string {
 	if st.dice.IntN(2) == 0 {
-		st.relay.sever()
+		st.relay.Sever()
 		return "reset"
 	}
 	return st.toxic("reset_peer", map[string]int{"timeout": st.dice.IntN(20)})
 }
 
 func (st *station) stall() string {
-	st.relay.hold.close()
-	st.heal = st.relay.hold.open
+	st.relay.Hold.Close()
+	st.heal = st.relay.Hold.Open
 	return "stall"
 }
 
@@ -114,7 +115,7 @@ func (st *station) delay() string {
 // kill is kill -9 and another start at once. What was acked by then is in the file.
 func (st *station) kill() string {
 	st.t.Helper()
-	st.g.kill()
+	st.g.Kill()
 	st.account()
 	st.start()
 	return "kill"
@@ -124,9 +125,9 @@ func (st *station) kill() string {
 // feed sends it again.
 func (st *station) terminate() string {
 	st.t.Helper()
-	st.g.signal(syscall.SIGTERM)
-	eventually(st.t, "the end of "+st.name, func() bool { return !st.g.running() })
-	if status := st.g.cmd.ProcessState.ExitCode(); status != 0 && status != 1 {
+	st.g.Signal(syscall.SIGTERM)
+	rig.Eventually(st.t, "the end of "+st.name, func() bool { return !st.g.Running() })
+	if status := st.g.Status(); status != 0 && status != 1 {
 		st.t.Errorf("%s: exit status %d after SIGTERM", st.name, status)
 	}
 	st.account()
@@ -138,15 +139,15 @@ func (st *station) terminate() string {
 // sending side and reading on, and toxiproxy then closes both ways.
 func (st *station) bypass() {
 	st.t.Helper()
-	st.args[0] = "tcp://" + st.relay.addr()
+	st.args[0] = "tcp://" + st.relay.Addr()
 	st.terminate()
 }
 
 // account compares what was acked with what is durable, while no gateway runs.
 func (st *station) account() {
 	st.t.Helper()
-	st.relay.drained()
-	st.file.read()
+	st.relay.Drained()
+	st.file.Read()
 	if st.tap == nil {
 		return
 	}

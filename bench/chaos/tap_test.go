@@ -4,11 +4,12 @@ import (
 	"sync"
 	"testing"
 
+	"feedgate/bench/rig"
 	"feedgate/gateway/wire/fg1"
 )
 
 // tap notes the acks that a gateway sends over FG/1, before they are passed on. Any
-// goroutine may use it.
+// goroutine may use it; nil looks at nothing.
 type tap struct {
 	t *testing.T
 
@@ -19,30 +20,26 @@ type tap struct {
 	falls   uint64 // acks, of one connection, of a number that is not the next
 }
 
-// stream is what a gateway sends on one connection. It is the pump's; nil looks at
-// nothing.
+// stream is what a gateway sends on one connection. It is the pump's.
 type stream struct {
 	tap  *tap
 	rest []byte // the beginning of a frame
 	last uint64 // acked last
 }
 
-// stream begins a connection.
-func (p *tap) stream() *stream {
+// look begins a connection of a relay.
+func (p *tap) look(int) (down, up rig.See) {
 	if p == nil {
-		return nil
+		return nil, nil
 	}
-	return &stream{tap: p}
+	return nil, (&stream{tap: p}).take
 }
 
-func (s *stream) take(b []byte) {
-	if s == nil {
-		return
-	}
+func (s *stream) take(passing []byte) []byte {
 	s.tap.mu.Lock()
 	defer s.tap.mu.Unlock()
-	s.rest = append(s.rest, b...)
-	b = s.rest
+	s.rest = append(s.rest, passing...)
+	b := s.rest
 	for len(b) >= fg1.HeaderSize {
 		h := fg1.ParseHeader(b)
 		if h.Payload() < 0 || h.Payload() > 1<<20 {
@@ -57,6 +54,7 @@ func (s *stream) take(b []byte) {
 		b = b[end:]
 	}
 	s.rest = append(s.rest[:0], b...)
+	return passing
 }
 
 func (s *stream) frame(h fg1.Header) {
@@ -101,11 +99,11 @@ func (p *tap) disorder() uint64 {
 
 // unfounded is how many numbers have been acked that l does not hold, and the first
 // of them.
-func (p *tap) unfounded(l *ledger) (n, first uint64) {
+func (p *tap) unfounded(l *rig.Ledger) (n, first uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for seq, acked := range p.acked {
-		if acked && l.times(uint64(seq)) == 0 {
+		if acked && l.Times(uint64(seq)) == 0 {
 			if n == 0 {
 				first = uint64(seq)
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/bench/rig"
 	"feedgate/gateway/wire/fg1"
 )
 
@@ -17,25 +18,25 @@ func TestKillUnread(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	k := &killing{
-		t: t, mode: "each", wire: 2 * smallBuffer / fg1.HeaderSize, state: filepath.Join(dir, "state"), tap: &tap{t: t},
-		file:   &ledger{t: t, path: filepath.Join(dir, "out")},
+		t: t, mode: "each", wire: 2 * rig.SmallBuffer / fg1.HeaderSize, state: filepath.Join(dir, "state"), tap: &tap{t: t},
+		file:   newLedger(t, filepath.Join(dir, "out")),
 		source: serve(t, 1_000_000, feed.Config{Count: feed.Endless, Rate: 100_000}),
 	}
-	k.relay = startRelay(t, k.source.address(), wiring{tap: k.tap, small: true})
+	k.relay = rig.StartRelay(t, k.source.address(), rig.Wiring{Look: k.tap.look, Small: true})
 	g := k.start()
-	eventually(t, "acks", func() bool { return k.tap.count() > 0 })
-	k.relay.hold.close()
-	k.file.read()
-	from, last, grew := k.file.once, k.file.once, time.Now()
-	eventually(t, "unread acks, or a stall", func() bool {
-		k.file.read()
-		if k.file.once > last {
-			last, grew = k.file.once, time.Now()
+	rig.Eventually(t, "acks", func() bool { return k.tap.count() > 0 })
+	k.relay.Hold.Close()
+	k.file.Read()
+	from, last, grew := k.file.Once, k.file.Once, time.Now()
+	rig.Eventually(t, "unread acks, or a stall", func() bool {
+		k.file.Read()
+		if k.file.Once > last {
+			last, grew = k.file.Once, time.Now()
 		}
-		return k.file.once > from+20_000 || time.Since(grew) > 100*time.Millisecond
+		return k.file.Once > from+20_000 || time.Since(grew) > 100*time.Millisecond
 	})
-	g.kill()
-	k.relay.hold.open()
+	g.Kill()
+	k.relay.Hold.Open()
 	k.account()
 	c, lost := k.end()
 	t.Logf("killed %d messages after the last ack was read: %d messages, %d lost, %d processed again (--in-flight %d)",

@@ -1,6 +1,11 @@
 package faults
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+
+	"feedgate/bench/rig"
+)
 
 // TestComplaints: what an nsqd finds wrong is counted by its code. It ends the connection;
 // the next is whole.
@@ -29,19 +34,39 @@ func complains(t *testing.T, reason string, change rewrite) {
 	const count = 2000
 	d, l := startNsqd(t, "--msg-timeout=1s"), newLedger(t)
 	publishAll(t, d, 1, count, digits)
-	r := startRelay(t, d.TCP, wiring{rewrite: func(connection int) rewrite {
-		if connection == 0 {
-			return change
+	r := rig.StartRelay(t, d.TCP, rig.Wiring{Look: func(connection int) (down, up rig.See) {
+		if connection > 0 {
+			return nil, nil
 		}
-		return rewrite{}
+		return nil, (&changer{rewrite: change}).change
 	}})
-	g := start(t, nsqURL(r.addr()), l.flag(), "--workers=2")
+	g := start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2")
 	finished(t, d, count)
-	l.whole(count)
+	l.Whole(count)
 	s := g.until("a connection", func(s stats) bool { return s.Connected == 1 })
-	connections, _ := r.count()
+	connections, _ := r.Made()
 	if s.Errors[reason] != 1 || s.Reconnects != 1 || connections != 2 || s.faults(reason, "e_fin_failed", "e_touch_failed") != 0 {
 		t.Errorf("%d connections, stats %+v", connections, s)
 	}
-	g.stop()
+	g.Stop()
+}
+
+// rewrite changes old to new wherever the gateway says it.
+type rewrite struct{ old, new string }
+
+// changer applies a rewrite to a stream. Of what it has been given it keeps back what may
+// be the beginning of the old words.
+type changer struct {
+	rewrite
+	kept []byte
+}
+
+func (c *changer) change(b []byte) []byte {
+	b = bytes.ReplaceAll(append(c.kept, b...), []byte(c.old), []byte(c.new))
+	n := min(len(b), len(c.old)-1)
+	for n > 0 && !bytes.HasPrefix([]byte(c.old), b[len(b)-n:]) {
+		n--
+	}
+	c.kept = bytes.Clone(b[len(b)-n:])
+	return b[:len(b)-n]
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"feedgate/bench/nsq/nsqtest"
+	"feedgate/bench/rig"
 	"feedgate/gateway"
 	"feedgate/gateway/fleet"
 	"feedgate/worker/sink"
@@ -17,7 +18,7 @@ import (
 func TestFound(t *testing.T) {
 	t.Parallel()
 	const nsqds = 3
-	count := form[uint64](10_000, 100_000)
+	count := rig.Form[uint64](10_000, 100_000)
 	lookupd, l := nsqtest.StartLookupd(t), newLedger(t)
 	var all []*nsqtest.Nsqd
 	for i := range uint64(nsqds) {
@@ -26,7 +27,7 @@ func TestFound(t *testing.T) {
 		all = append(all, d)
 	}
 	lookupd.Await(topic, nsqds)
-	g := start(t, nsqURL(""), "--nsqlookupd="+lookupd.HTTP, l.flag(), "--workers=1", "--in-flight=100")
+	g := start(t, nsqURL(""), "--nsqlookupd="+lookupd.HTTP, l.Flag(), "--workers=1", "--in-flight=100")
 	for _, d := range all {
 		c := finished(t, d, count)
 		untroubled(t, c)
@@ -34,8 +35,8 @@ func TestFound(t *testing.T) {
 			t.Errorf("clients %+v, want one with RDY %d", c.Clients, 100/nsqds)
 		}
 	}
-	l.whole(nsqds * count)
-	g.stop()
+	l.Whole(nsqds * count)
+	g.Stop()
 }
 
 // TestFleet: nsqds come and go under load. RDY is shared among those that there are, and
@@ -55,7 +56,7 @@ func TestFleet(t *testing.T) {
 	sources = append(sources, publishFrom(t, third, 2*apart))
 	shared(t, inFlight, first, second, third, idle)
 
-	for range form(1, 5) {
+	for range rig.Form(1, 5) {
 		idle.Kill() // it has nothing to lose
 		shared(t, inFlight, first, second, third)
 		first.Stop()
@@ -76,9 +77,9 @@ func TestFleet(t *testing.T) {
 	for _, s := range sources {
 		last := s.finish()
 		await(t, s.d, "nothing left", func(c nsqtest.Channel) bool { return c.Unfinished() == 0 })
-		l.read()
+		l.Read()
 		for n := s.base + 1; n <= s.base+last; n++ {
-			if l.times(n) == 0 {
+			if l.Times(n) == 0 {
 				t.Fatalf("LOST: message %d of the nsqd whose first is %d", n-s.base, s.base+1)
 			}
 		}
@@ -109,10 +110,10 @@ type runningFleet struct {
 	once   sync.Once
 }
 
-func startFleet(t *testing.T, l *ledger, lookupd string, inFlight int) *runningFleet {
+func startFleet(t *testing.T, l *rig.Ledger, lookupd string, inFlight int) *runningFleet {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	out, err := sink.Open("file:"+l.path, sink.Config{
+	out, err := sink.Open("file:"+l.Path, sink.Config{
 		Flag: "--sink", Log: log, ReconnectMin: 5 * time.Millisecond, ReconnectMax: 100 * time.Millisecond,
 	})
 	if err != nil {
@@ -152,7 +153,7 @@ func (r *runningFleet) stop() {
 			if r.err != nil {
 				r.t.Errorf("fleet: %v", r.err)
 			}
-		case <-time.After(patience):
+		case <-time.After(rig.Patience):
 			r.t.Errorf("a fleet that does not end")
 		}
 	})

@@ -5,30 +5,31 @@ import (
 	"time"
 
 	"feedgate/bench/nsq/nsqtest"
+	"feedgate/bench/rig"
 )
 
 // TestKill: kill -9 at random moments under load, and at once started again with the same
 // file. What was FINished is in the file when the process is dead.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	rng, l, seen := dice(t), newLedger(t), newTap(t)
+	rng, l, seen := rig.Dice(t), newLedger(t), newTap(t)
 	d := startNsqd(t, "--msg-timeout=1s")
-	r := startRelay(t, d.TCP, wiring{tap: seen})
+	r := rig.StartRelay(t, d.TCP, rig.Wiring{Look: seen.look})
 	s := publish(t, d)
 	begin := func() *process {
-		return start(t, nsqURL(r.addr()), l.flag(), "--workers=2", "--in-flight=300")
+		return start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--in-flight=300")
 	}
-	kills := form(5, 60)
+	kills := rig.Form(5, 60)
 	for range kills {
 		g, enough := begin(), seen.count()+1+uint64(rng.IntN(3000))
-		eventually(t, "FINs", func() bool { return seen.count() >= enough })
+		rig.Eventually(t, "FINs", func() bool { return seen.count() >= enough })
 		time.Sleep(time.Duration(rng.IntN(30_000)) * time.Microsecond)
-		if !g.running() {
+		if !g.Running() {
 			t.Fatal("the gateway ended by itself")
 		}
-		g.kill()
-		r.drained()
-		l.read()
+		g.Kill()
+		r.Drained()
+		l.Read()
 		if n, first := seen.unfounded(l); n > 0 {
 			t.Errorf("ACKED BEFORE DURABLE: %d messages, one is %d", n, first)
 		}
@@ -36,21 +37,21 @@ func TestKill(t *testing.T) {
 	last := s.finish()
 	g := begin()
 	settled(t, d, l, last)
-	g.stop()
-	t.Logf("%d kills: %d messages, %d processed again", kills, last, l.lines-l.once)
+	g.Stop()
+	t.Logf("%d kills: %d messages, %d processed again", kills, last, l.Again())
 }
 
 // TestDrain: SIGTERM under load leaves nothing in flight, and nothing comes again.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	rng, l := dice(t), newLedger(t)
+	rng, l := rig.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=60s")
 	s := publish(t, d)
-	for range form(4, 40) {
-		g := start(t, nsqURL(d.TCP), l.flag(), "--workers=2")
+	for range rig.Form(4, 40) {
+		g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
 		enough := uint64(1 + rng.IntN(3000))
 		g.until("messages", func(s stats) bool { return s.Messages >= enough })
-		g.stop()
+		g.Stop()
 		c := look(t, d)
 		untroubled(t, c)
 		if c.InFlight != 0 || c.Deferred != 0 {
@@ -58,13 +59,13 @@ func TestDrain(t *testing.T) {
 		}
 	}
 	last := s.finish()
-	g := start(t, nsqURL(d.TCP), l.flag(), "--workers=2")
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
 	settled(t, d, l, last)
 	untroubled(t, look(t, d))
-	if l.lines != last {
-		t.Errorf("%d lines of %d messages", l.lines, last)
+	if l.Lines != last {
+		t.Errorf("%d lines of %d messages", l.Lines, last)
 	}
-	g.stop()
+	g.Stop()
 }
 
 // TestDrainSlow: a drain waits for handlers, and for no more than what was delivered.
@@ -76,12 +77,12 @@ func TestDrainSlow(t *testing.T) {
 	publishAll(t, d, 1, count, digits)
 	g := start(t, nsqURL(d.TCP), flag, "--workers=2", "--in-flight=8")
 	await(t, d, "messages in flight", func(c nsqtest.Channel) bool { return c.InFlight == inFlight })
-	g.stop()
+	g.Stop()
 	c := look(t, d)
 	untroubled(t, c)
-	got.read()
-	if c.InFlight != 0 || uint64(c.Depth) != count-got.lines || got.lines != got.once {
+	got.Read()
+	if c.InFlight != 0 || uint64(c.Depth) != count-got.Lines || got.Lines != got.Once {
 		t.Errorf("%d in flight, %d queued, %d messages were with a child, %d of them different",
-			c.InFlight, c.Depth, got.lines, got.once)
+			c.InFlight, c.Depth, got.Lines, got.Once)
 	}
 }

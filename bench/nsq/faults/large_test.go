@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+
+	"feedgate/bench/rig"
 )
 
 // TestLarge: messages over --max-message are skipped and requeued, with a growing delay and
@@ -13,7 +15,7 @@ func TestLarge(t *testing.T) {
 	const large, count = 3, 3000
 	d := startNsqd(t, "--max-msg-size=33554432", "--max-body-size=67108864")
 	l, seen := newLedger(t), newTap(t)
-	r := startRelay(t, d.TCP, wiring{tap: seen})
+	r := rig.StartRelay(t, d.TCP, rig.Wiring{Look: seen.look})
 	big := bytes.Repeat([]byte("7"), 20<<20)
 	for i := range uint64(large) {
 		publishAll(t, d, i*count/large+1, (i+1)*count/large, digits)
@@ -21,9 +23,9 @@ func TestLarge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g := start(t, nsqURL(r.addr()), l.flag(), "--workers=2", "--max-message=1MiB", "--memory=8MiB", "--retry-min=100ms")
-	attempts := form(3, 6)
-	eventually(t, "large messages requeued again and again", func() bool {
+	g := start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--max-message=1MiB", "--memory=8MiB", "--retry-min=100ms")
+	attempts := rig.Form(3, 6)
+	rig.Eventually(t, "large messages requeued again and again", func() bool {
 		all := seen.delays()
 		return len(all) == large && !slices.ContainsFunc(all, func(d []uint64) bool { return len(d) < attempts })
 	})
@@ -35,8 +37,8 @@ func TestLarge(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the small ones", func() bool { l.read(); return l.once >= count })
-	l.whole(count)
+	rig.Eventually(t, "the small ones", func() bool { l.Read(); return l.Once >= count })
+	l.Whole(count)
 	s := g.stats()
 	if s.Acks["3"] < uint64(large*attempts) || s.Reconnects+s.faults() != 0 {
 		t.Errorf("stats %+v", s)
@@ -49,7 +51,7 @@ func TestLarge(t *testing.T) {
 		t.Logf("%d MiB resident at most, %d large messages refused", peak>>20, s.Acks["3"])
 	}
 	d.EmptyChannel(topic, channel)
-	g.stop()
+	g.Stop()
 	if c := look(t, d); c.Unfinished() != 0 || c.TimedOut != 0 {
 		t.Errorf("behind it: %+v", c)
 	}

@@ -4,14 +4,15 @@ import (
 	"testing"
 
 	"feedgate/bench/nsq/nsqtest"
+	"feedgate/bench/rig"
 )
 
 // TestReady: RDY is no more than nsqd allows.
 func TestReady(t *testing.T) {
 	t.Parallel()
-	count := form[uint64](5000, 50_000)
+	count := rig.Form[uint64](5000, 50_000)
 	d, l := startNsqd(t, "--max-rdy-count=10"), newLedger(t)
-	g := start(t, nsqURL(d.TCP), l.flag(), "--in-flight=2500")
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--in-flight=2500")
 	await(t, d, "RDY 10", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 && c.Clients[0].Ready == 10 })
 	publishAll(t, d, 1, count, digits)
 	most := 0
@@ -23,11 +24,11 @@ func TestReady(t *testing.T) {
 	if most > 10 || c.Clients[0].Ready != 10 {
 		t.Errorf("%d in flight, RDY %d", most, c.Clients[0].Ready)
 	}
-	l.whole(count)
+	l.Whole(count)
 	if s := g.stats(); s.Reconnects+s.faults() != 0 {
 		t.Errorf("stats %+v", s)
 	}
-	g.stop()
+	g.Stop()
 }
 
 // TestPaused: a connection outlives the silence of a paused channel, by its heartbeats.
@@ -36,24 +37,24 @@ func TestPaused(t *testing.T) {
 	const count, heartbeats = 1000, 4
 	d, l, seen := startNsqd(t), newLedger(t), newTap(t)
 	d.PauseChannel(topic, channel)
-	r := startRelay(t, d.TCP, wiring{tap: seen})
-	g := start(t, nsqURL(r.addr()), l.flag(), "--heartbeat=1s", "--idle-timeout=5s")
+	r := rig.StartRelay(t, d.TCP, rig.Wiring{Look: seen.look})
+	g := start(t, nsqURL(r.Addr()), l.Flag(), "--heartbeat=1s", "--idle-timeout=5s")
 	c := await(t, d, "a client", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 && c.Clients[0].Ready > 0 })
 	addr := c.Clients[0].Addr
 	publishAll(t, d, 1, count, digits)
 	before := seen.heartbeats()
-	eventually(t, "heartbeats answered", func() bool { return seen.heartbeats() >= before+heartbeats })
+	rig.Eventually(t, "heartbeats answered", func() bool { return seen.heartbeats() >= before+heartbeats })
 	if c = look(t, d); c.Depth != count || len(c.Clients) != 1 || c.Clients[0].Addr != addr {
 		t.Errorf("paused: %+v", c)
 	}
-	if l.read(); l.lines != 0 {
-		t.Errorf("%d messages of a paused channel", l.lines)
+	if l.Read(); l.Lines != 0 {
+		t.Errorf("%d messages of a paused channel", l.Lines)
 	}
 	d.UnpauseChannel(topic, channel)
 	untroubled(t, finished(t, d, count))
-	l.whole(count)
+	l.Whole(count)
 	if s := g.stats(); s.Reconnects+s.faults() != 0 {
 		t.Errorf("stats %+v", s)
 	}
-	g.stop()
+	g.Stop()
 }

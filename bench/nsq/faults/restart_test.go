@@ -4,24 +4,25 @@ import (
 	"testing"
 
 	"feedgate/bench/nsq/nsqtest"
+	"feedgate/bench/rig"
 )
 
 // moreThan waits until the file has so many more messages.
-func moreThan(t *testing.T, l *ledger, more uint64) {
+func moreThan(t *testing.T, l *rig.Ledger, more uint64) {
 	t.Helper()
-	l.read()
-	enough := l.once + more
-	eventually(t, "messages in the file", func() bool { l.read(); return l.once >= enough })
+	l.Read()
+	enough := l.Once + more
+	rig.Eventually(t, "messages in the file", func() bool { l.Read(); return l.Once >= enough })
 }
 
 // TestNsqdStopped: nsqd ends in order under load and starts again on its data.
 func TestNsqdStopped(t *testing.T) {
 	t.Parallel()
-	rng, l := dice(t), newLedger(t)
+	rng, l := rig.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s")
 	s := publish(t, d)
-	g := start(t, nsqURL(d.TCP), l.flag(), "--workers=2", "--in-flight=500")
-	stops := form(3, 25)
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--in-flight=500")
+	stops := rig.Form(3, 25)
 	for range stops {
 		moreThan(t, l, uint64(1+rng.IntN(2000)))
 		d.Stop()
@@ -31,8 +32,8 @@ func TestNsqdStopped(t *testing.T) {
 	last := s.finish()
 	settled(t, d, l, last)
 	reconnected(t, g, stops)
-	g.stop()
-	t.Logf("%d stops: %d messages, %d processed again", stops, last, l.lines-l.once)
+	g.Stop()
+	t.Logf("%d stops: %d messages, %d processed again", stops, last, l.Again())
 }
 
 // reconnected checks that n connections were lost and taken up, and nothing was at fault.
@@ -53,11 +54,11 @@ func reconnected(t *testing.T, g *process, n int) {
 func TestNsqdKilled(t *testing.T) {
 	t.Parallel()
 	const inFlight = 200
-	rng, l := dice(t), newLedger(t)
+	rng, l := rig.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s", "--mem-queue-size=0", "--sync-every=1")
 	s := publish(t, d)
-	g := start(t, nsqURL(d.TCP), l.flag(), "--workers=2", "--in-flight=200")
-	kills := form(3, 25)
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--in-flight=200")
+	kills := rig.Form(3, 25)
 	for range kills {
 		moreThan(t, l, uint64(1+rng.IntN(500)))
 		d.Kill()
@@ -67,40 +68,45 @@ func TestNsqdKilled(t *testing.T) {
 	last := s.finish()
 	await(t, d, "nothing left", func(c nsqtest.Channel) bool { return c.Unfinished() == 0 && c.Messages > 0 })
 	reconnected(t, g, kills)
-	g.stop()
+	g.Stop()
 	// Its topic, its channel and their queues each have one in hand, perhaps.
-	lost, _ := l.missing(last)
+	lost, _ := l.Missing(last)
 	if most := uint64(kills * (inFlight + 8)); lost > most {
 		t.Errorf("%d of %d messages are not in the file; nsqd can have lost %d", lost, last, most)
 	}
-	t.Logf("%d kills: %d messages, nsqd lost %d, %d processed again", kills, last, lost, l.lines-l.once)
+	t.Logf("%d kills: %d messages, nsqd lost %d, %d processed again", kills, last, lost, l.Again())
+}
+
+// resets is a reset behind so many bytes of a direction.
+func resets(where rig.Direction, after int64) rig.Cut {
+	return rig.Cut{How: rig.Reset, Where: where, After: after}
 }
 
 // TestReset: connections are reset in the middle of a frame or a command.
 func TestReset(t *testing.T) {
 	t.Parallel()
-	rng, l := dice(t), newLedger(t)
+	rng, l := rig.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s")
-	cuts := form(8, 60)
-	r := startRelay(t, d.TCP, wiring{cuts: func(connection int) cut {
+	cuts := rig.Form(8, 60)
+	r := rig.StartRelay(t, d.TCP, rig.Wiring{Cuts: func(connection int) rig.Cut {
 		// What is said before the first message has been is cut too, now and then.
 		switch {
 		case connection >= cuts:
-			return cut{}
+			return rig.Cut{}
 		case connection%4 == 3:
-			return cut{up: 1 + rng.Int64N(300)}
+			return resets(rig.Up, 1+rng.Int64N(300))
 		case connection%2 == 0:
-			return cut{down: 400 + rng.Int64N(100_000)}
+			return resets(rig.Down, 400+rng.Int64N(100_000))
 		}
-		return cut{up: 300 + rng.Int64N(40_000)}
+		return resets(rig.Up, 300+rng.Int64N(40_000))
 	}})
 	s := publish(t, d)
-	g := start(t, nsqURL(r.addr()), l.flag(), "--workers=2", "--in-flight=500")
-	eventually(t, "every cut", func() bool { _, n := r.count(); return n == cuts })
+	g := start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--in-flight=500")
+	rig.Eventually(t, "every cut", func() bool { _, n := r.Made(); return n == cuts })
 	moreThan(t, l, 1)
 	last := s.finish()
 	settled(t, d, l, last)
 	reconnected(t, g, cuts)
-	g.stop()
-	t.Logf("%d resets: %d messages, %d processed again", cuts, last, l.lines-l.once)
+	g.Stop()
+	t.Logf("%d resets: %d messages, %d processed again", cuts, last, l.Again())
 }

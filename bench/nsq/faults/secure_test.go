@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/bench/rig"
 	"feedgate/gateway/tlstest"
 )
 
@@ -37,24 +38,24 @@ func TestAuth(t *testing.T) {
 	publishAll(t, d, 1, count, digits)
 	for _, wrong := range []string{"wrong", "nothing", other} {
 		g := start(t, nsqURL(d.TCP), tokenFlag(t, wrong))
-		g.exit(1)
-		if !g.log.holds("--token-file") || g.log.holds("="+wrong) || g.log.holds(other) {
-			t.Errorf("with the secret %q it says %s", wrong, g.log.tail())
+		g.Exit(1)
+		if !g.Log.Holds("--token-file") || g.Log.Holds("="+wrong) || g.Log.Holds(other) {
+			t.Errorf("with the secret %q it says %s", wrong, g.Log.Tail())
 		}
 	}
 	g := start(t, nsqURL(d.TCP))
-	g.exit(1)
-	if !g.log.holds("--token-file") {
-		t.Errorf("without a secret it says %s", g.log.tail())
+	g.Exit(1)
+	if !g.Log.Holds("--token-file") {
+		t.Errorf("without a secret it says %s", g.Log.Tail())
 	}
-	g = start(t, nsqURL(d.TCP), l.flag(), tokenFlag(t, secret))
+	g = start(t, nsqURL(d.TCP), l.Flag(), tokenFlag(t, secret))
 	c := finished(t, d, count)
 	if len(c.Clients) != 1 || !c.Clients[0].Authed {
 		t.Errorf("clients %+v", c.Clients)
 	}
-	l.whole(count)
-	g.stop()
-	if g.log.holds(secret) {
+	l.Whole(count)
+	g.Stop()
+	if g.Log.Holds(secret) {
 		t.Error("the secret is in the log")
 	}
 }
@@ -102,14 +103,14 @@ func TestTLS(t *testing.T) {
 		d := startNsqd(t, append(server, "--tls-required=tcp-https")...)
 		g := start(t, nsqURL(d.TCP))
 		g.until("a fault", func(s stats) bool { return s.Errors["tls"] > 0 && s.faults("tls") == 0 })
-		g.says("nsq+tls://")
+		g.Says("nsq+tls://")
 	})
 	t.Run("not offered", func(t *testing.T) {
 		t.Parallel()
 		d := startNsqd(t)
 		g := start(t, secureURL(d.TCP), client...)
 		g.until("a fault", func(s stats) bool { return s.Errors["tls"] > 0 && s.faults("tls") == 0 })
-		g.says("--tls-cert")
+		g.Says("--tls-cert")
 	})
 	t.Run("not trusted", func(t *testing.T) {
 		t.Parallel()
@@ -121,21 +122,24 @@ func TestTLS(t *testing.T) {
 
 // overTLS runs through a volume, resets, and a drain.
 func overTLS(t *testing.T, server, client []string) {
-	count := form[uint64](20_000, 200_000)
+	count := rig.Form[uint64](20_000, 200_000)
 	d, l := startNsqd(t, append(server, "--msg-timeout=2s")...), newLedger(t)
-	r := startRelay(t, d.TCP, wiring{cuts: func(connection int) cut {
-		return []cut{{down: 100_000}, {up: 50_000}, {down: 1500}, {}}[min(connection, 3)]
+	r := rig.StartRelay(t, d.TCP, rig.Wiring{Cuts: func(connection int) rig.Cut {
+		return []rig.Cut{
+			resets(rig.Down, 100_000), resets(rig.Up, 50_000), resets(rig.Down, 1500), {},
+		}[min(connection, 3)]
 	}})
 	publishAll(t, d, 1, count, 64)
-	g := start(t, secureURL(r.addr()), append(client, l.flag(), "--workers=2")...)
+	g := start(t, secureURL(r.Addr()), append(client, l.Flag(), "--workers=2")...)
 	c := finished(t, d, count)
 	if len(c.Clients) != 1 || !c.Clients[0].TLS {
 		t.Errorf("clients %+v", c.Clients)
 	}
-	l.whole(count)
+	l.Whole(count)
 	// The last cut may be within the handshake, which is before there is a connection.
-	if s, n := g.stats(), r.connections(); n != 4 || s.Reconnects < 2 || s.Connected != 1 {
+	s := g.stats()
+	if n, _ := r.Made(); n != 4 || s.Reconnects < 2 || s.Connected != 1 {
 		t.Errorf("%d connections, stats %+v", n, s)
 	}
-	g.stop()
+	g.Stop()
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"feedgate/bench/rig"
 	"feedgate/gateway"
 	"feedgate/worker"
 )
@@ -38,7 +39,7 @@ func TestSlow(t *testing.T) {
 	ctx, drain := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
-	eventually(t, "the others", func() bool { return others.Load() >= meanwhile })
+	rig.Eventually(t, "the others", func() bool { return others.Load() >= meanwhile })
 	if c := look(t, d); c.InFlight == 0 {
 		t.Errorf("channel %+v", c)
 	}

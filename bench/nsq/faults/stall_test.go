@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"feedgate/bench/nsq/nsqtest"
+	"feedgate/bench/rig"
 )
 
 // TestNsqdStalled: an nsqd stands still, with its connections open, and goes on.
@@ -12,7 +13,7 @@ func TestNsqdStalled(t *testing.T) {
 	t.Parallel()
 	const count = 50_000
 	d, l := startNsqd(t, "--msg-timeout=2s"), newLedger(t)
-	g := start(t, nsqURL(d.TCP), l.flag(), "--workers=2",
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2",
 		"--heartbeat=1s", "--idle-timeout=2s", "--connect-timeout=1s")
 	publishAll(t, d, 1, count, digits)
 	moreThan(t, l, 1)
@@ -25,7 +26,7 @@ func TestNsqdStalled(t *testing.T) {
 	if s.Errors["login"] == 0 || s.faults("login", "e_fin_failed", "e_touch_failed") != 0 {
 		t.Errorf("stats %+v", s)
 	}
-	g.stop()
+	g.Stop()
 }
 
 // TestGatewayStalled: the gateway stands still until nsqd has given it up, and goes on with
@@ -34,18 +35,18 @@ func TestGatewayStalled(t *testing.T) {
 	t.Parallel()
 	d, l := startNsqd(t, "--msg-timeout=1s"), newLedger(t)
 	s := publish(t, d)
-	g := start(t, nsqURL(d.TCP), l.flag(), "--workers=2", "--heartbeat=1s")
-	for range form(1, 5) {
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--heartbeat=1s")
+	for range rig.Form(1, 5) {
 		moreThan(t, l, 1000)
-		g.signal(syscall.SIGSTOP)
+		g.Signal(syscall.SIGSTOP)
 		await(t, d, "a client that was given up", func(c nsqtest.Channel) bool { return len(c.Clients) == 0 })
-		g.signal(syscall.SIGCONT)
+		g.Signal(syscall.SIGCONT)
 		await(t, d, "a client", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 })
 	}
 	moreThan(t, l, 1000)
 	settled(t, d, l, s.finish())
-	reconnected(t, g, form(1, 5))
-	g.stop()
+	reconnected(t, g, rig.Form(1, 5))
+	g.Stop()
 }
 
 // TestDeleted: a channel is deleted under its consumer, which makes it anew.
@@ -53,10 +54,10 @@ func TestDeleted(t *testing.T) {
 	t.Parallel()
 	const count = 5000
 	d, l := startNsqd(t), newLedger(t)
-	g := start(t, nsqURL(d.TCP), l.flag(), "--workers=2")
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
 	publishAll(t, d, 1, count, digits)
 	finished(t, d, count)
-	n := form(2, 20)
+	n := rig.Form(2, 20)
 	for i := range uint64(n) {
 		before := g.stats().Reconnects
 		d.DeleteChannel(topic, channel)
@@ -65,7 +66,7 @@ func TestDeleted(t *testing.T) {
 		publishAll(t, d, (i+1)*count+1, (i+2)*count, digits)
 		finished(t, d, count)
 	}
-	l.whole(uint64(n+1) * count)
+	l.Whole(uint64(n+1) * count)
 	reconnected(t, g, n)
-	g.stop()
+	g.Stop()
 }

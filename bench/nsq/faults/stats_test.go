@@ -2,9 +2,9 @@ package faults
 
 import (
 	"encoding/json"
-	"net/http"
-	"regexp"
 	"slices"
+
+	"feedgate/bench/rig"
 )
 
 // stats are what /stats says of the gateway's upstream.
@@ -27,29 +27,17 @@ func (s stats) faults(but ...string) (n uint64) {
 	return n
 }
 
-var adminLine = regexp.MustCompile(`admin address".* addr=(\S+)`)
-
 // stats asks a gateway that is to answer.
 func (g *process) stats() stats {
 	g.t.Helper()
-	var said [][]byte
-	eventually(g.t, "the admin address", func() bool {
-		if !g.running() {
-			g.t.Fatalf("ended with status %d", g.cmd.ProcessState.ExitCode())
-		}
-		said = g.log.find(adminLine)
-		return said != nil
-	})
-	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + string(said[1]) + "/stats")
+	body, err := g.Get("/stats")
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	defer answer.Body.Close()
 	var all struct {
 		Upstreams map[string]stats `json:"upstreams"`
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&all); err != nil {
+	if err := json.Unmarshal(body, &all); err != nil {
 		g.t.Fatalf("/stats: %v", err)
 	}
 	if len(all.Upstreams) != 1 {
@@ -64,6 +52,6 @@ func (g *process) stats() stats {
 // until waits until done says so of the stats, and returns them.
 func (g *process) until(what string, done func(stats) bool) (s stats) {
 	g.t.Helper()
-	eventually(g.t, what, func() bool { s = g.stats(); return done(s) })
+	rig.Eventually(g.t, what, func() bool { s = g.stats(); return done(s) })
 	return s
 }

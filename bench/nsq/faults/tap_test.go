@@ -7,10 +7,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"feedgate/bench/rig"
 )
 
-// tap takes note of what passes a relay in the clear. Any goroutine may ask. A nil tap
-// notes nothing.
+// tap takes note of what passes a relay in the clear. Any goroutine may ask.
 type tap struct {
 	t  *testing.T
 	mu sync.Mutex
@@ -37,13 +38,14 @@ type stream struct {
 	body map[string]uint64 // number by message ID
 }
 
-func (t *tap) stream() *stream { return &stream{t: t, body: make(map[string]uint64)} }
+// look begins a connection of a relay.
+func (t *tap) look(int) (down, up rig.See) {
+	s := &stream{t: t, body: make(map[string]uint64)}
+	return func(b []byte) []byte { s.down(b); return b }, func(b []byte) []byte { s.up(b); return b }
+}
 
 // up takes commands. What else there is, the body of IDENTIFY, ends no line.
 func (s *stream) up(b []byte) {
-	if s.t == nil {
-		return
-	}
 	s.line = append(s.line, b...)
 	for {
 		i := bytes.IndexByte(s.line, '\n')
@@ -88,9 +90,6 @@ const longest = 256
 
 // down takes frames: size, type, and of a message (type 2) timestamp, attempts, ID, body.
 func (s *stream) down(b []byte) {
-	if s.t == nil {
-		return
-	}
 	if s.skip > 0 {
 		n := min(s.skip, len(b))
 		s.skip -= n
@@ -138,11 +137,11 @@ func (t *tap) count() uint64 {
 }
 
 // unfounded is how many messages were FINished and are not in a file that was read.
-func (t *tap) unfounded(l *ledger) (n, first uint64) {
+func (t *tap) unfounded(l *rig.Ledger) (n, first uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for number := range t.finished {
-		if l.times(number) == 0 {
+		if l.Times(number) == 0 {
 			n, first = n+1, number
 		}
 	}

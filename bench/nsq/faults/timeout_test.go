@@ -3,12 +3,14 @@ package faults
 import (
 	"testing"
 	"time"
+
+	"feedgate/bench/rig"
 )
 
 // TestTouch: handlers take three times nsqd's timeout, and every message comes once.
 func TestTouch(t *testing.T) {
 	t.Parallel()
-	count := form[uint64](6, 40)
+	count := rig.Form[uint64](6, 40)
 	flag, got := children(t, script{first: 3 * time.Second})
 	d := startNsqd(t, "--msg-timeout=1s")
 	publishAll(t, d, 1, count, digits)
@@ -16,15 +18,15 @@ func TestTouch(t *testing.T) {
 	g := start(t, nsqURL(d.TCP), flag, "--workers=4", "--in-flight=6")
 	c := finished(t, d, count)
 	untroubled(t, c)
-	got.whole(count)
-	if got.lines != count {
-		t.Errorf("%d messages were delivered %d times", count, got.lines)
+	got.Whole(count)
+	if got.Lines != count {
+		t.Errorf("%d messages were delivered %d times", count, got.Lines)
 	}
 	s := g.until("all acks counted", func(s stats) bool { return s.Acks["0"] == count })
 	if s.Reconnects+s.faults() != 0 {
 		t.Errorf("stats %+v", s)
 	}
-	g.stop()
+	g.Stop()
 }
 
 // TestTimedOut: a handler takes longer than nsqd's --max-msg-timeout, against which no TOUCH
@@ -53,8 +55,8 @@ func timedOut(t *testing.T, code uint16, reason string) {
 	c := finished(t, d, 1)
 	addr := c.Clients[0].Addr
 	s := g.until("a late answer counted", func(s stats) bool { return s.Errors[reason] > 0 })
-	if got.whole(1); c.TimedOut != 1 || got.lines != 2 || s.Errors[reason] != 1 {
-		t.Errorf("%d timed out, %d deliveries, stats %+v", c.TimedOut, got.lines, s)
+	if got.Whole(1); c.TimedOut != 1 || got.Lines != 2 || s.Errors[reason] != 1 {
+		t.Errorf("%d timed out, %d deliveries, stats %+v", c.TimedOut, got.Lines, s)
 	}
 	// The connection is still of use.
 	const more = 100
@@ -68,5 +70,5 @@ func timedOut(t *testing.T, code uint16, reason string) {
 	if s = g.stats(); s.Reconnects != 0 || s.faults(reason) != 0 {
 		t.Errorf("stats %+v", s)
 	}
-	g.stop()
+	g.Stop()
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"feedgate/bench/nsq/nsqtest"
+	"feedgate/bench/rig"
 )
 
 // ample keeps a test's messages out of nsqd's queue on disk.
@@ -16,24 +17,24 @@ const ample = "--mem-queue-size=4000000"
 // TestVolume: many messages, each once, and nothing comes again.
 func TestVolume(t *testing.T) {
 	t.Parallel()
-	count, size := form[uint64](100_000, 2_000_000), 64
+	count, size := rig.Form[uint64](100_000, 2_000_000), 64
 	d, l := startNsqd(t, ample), newLedger(t)
-	g := start(t, nsqURL(d.TCP), l.flag(), "--workers=2")
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
 	publishAll(t, d, 1, count, size)
 	c := finished(t, d, count)
 	untroubled(t, c)
 	if len(c.Clients) != 1 || c.Clients[0].Finished != count {
 		t.Errorf("clients %+v, want one that has finished %d", c.Clients, count)
 	}
-	l.whole(count)
-	if l.lines != count {
-		t.Errorf("%d lines of %d messages", l.lines, count)
+	l.Whole(count)
+	if l.Lines != count {
+		t.Errorf("%d lines of %d messages", l.Lines, count)
 	}
 	s := g.until("all acks counted", func(s stats) bool { return s.Acks["0"] == count })
 	if s.Messages != count || s.Reconnects+s.faults() != 0 {
 		t.Errorf("stats %+v", s)
 	}
-	g.stop()
+	g.Stop()
 }
 
 // untroubled checks that nothing came again.
@@ -48,10 +49,10 @@ func untroubled(t *testing.T, c nsqtest.Channel) {
 func TestKeyed(t *testing.T) {
 	t.Parallel()
 	const keys = 37
-	count := form(50_000, 500_000)
+	count := rig.Form(50_000, 500_000)
 	d, l := startNsqd(t, ample), newLedger(t)
-	g := start(t, nsqURL(d.TCP), l.flag(), "--workers=4", "--dispatch=key", "--key=field:1:,")
-	rng := dice(t)
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=4", "--dispatch=key", "--key=field:1:,")
+	rng := rig.Dice(t)
 	var next [keys]int
 	var bodies [][]byte
 	for range count {
@@ -63,8 +64,8 @@ func TestKeyed(t *testing.T) {
 		t.Fatal(err)
 	}
 	untroubled(t, finished(t, d, uint64(count)))
-	g.stop()
-	text, err := os.ReadFile(l.path)
+	g.Stop()
+	text, err := os.ReadFile(l.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
