@@ -60,7 +60,7 @@ func (k *link) connected(r dialResult, now time.Duration) {
 	k.readable, k.writable, k.hup, k.dead = r.sock.more(), true, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.deadline = now + k.l.cfg.ConnectTimeout
-	k.acked, k.owed, k.stopping = false, 0, false
+	k.acked, k.owed, k.stopping, k.rest = false, 0, false, 0
 	begun := r.conn != nil
 	if k.conn = r.conn; !begun {
 		k.conn = k.l.set.proto.NewConn()

@@ -116,7 +116,10 @@ func (k *link) askToStop() bool {
 // connection that is open while we leave is there for acks alone.
 func (k *link) drainPool() {
 	l := k.l
-	if l.stop.drained || k.phase == finishing && l.in.pending() || k.phase == open && k.stopping {
+	switch {
+	case l.stop.drained,
+		k.phase == open && k.stopping,
+		k.phase == finishing && (l.in.pending() || l.lastTurn < k.rest):
 		return
 	}
 	l.stop.drained = true
@@ -175,7 +178,7 @@ func (k *link) stepFinishing(now time.Duration) {
 	if k.phase != finishing {
 		return
 	}
-	through := l.working == 0 && !l.in.pending() && l.out.len() == 0 && !l.ack.owed
+	through := l.working == 0 && !l.in.pending() && l.out.len() == 0 && !l.ack.owed && now >= k.rest
 	if !through && (k.deadline == 0 || now < k.deadline) {
 		return
 	}
@@ -235,6 +238,9 @@ func (k *link) nextDue() time.Duration {
 		}
 	case login, open, finishing, goodbye:
 		due = earliest(due, k.deadline)
+		if k.phase == finishing && l.lastTurn < k.rest {
+			due = earliest(due, k.rest)
+		}
 		if k.ticking() {
 			due = earliest(due, k.tick)
 		}

@@ -37,6 +37,9 @@ const (
 	lingerReads = 64
 	// lingerPoll is how often it is asked whether it has.
 	lingerPoll = 20 * time.Millisecond
+	// stopRest is how long more is awaited behind the answer of a server that was asked to
+	// send no more: a goroutine of its own may have had a message in hand.
+	stopRest = 50 * time.Millisecond
 )
 
 // link is the connection to the upstream: how it comes about, and how it ends.
@@ -58,7 +61,8 @@ type link struct {
 	tick     time.Duration // when the protocol wants to be asked
 	why      worker.Code   // for the protocol's close
 
-	stopping bool          // the peer was asked to send no more; its answer is awaited
+	stopping bool          // the peer was asked to send no more
+	rest     time.Duration // until then more may come behind that answer
 	faultAt  time.Duration // until then faults that end nothing are counted only
 
 	acked bool // something was acknowledged on this connection
@@ -102,8 +106,11 @@ func (k *link) decoding() bool { return k.phase == login || k.phase == open || k
 // mayLook reports whether the socket is worth a look without an edge.
 func (k *link) mayLook() bool { return k.phase == open && k.l.in.bulk && !k.l.paused }
 
-// reading reports whether more is to be read now.
-func (k *link) reading() bool { return (k.phase == login || k.phase == open) && k.readable }
+// reading reports whether more is to be read now. A server that was asked to stop is read
+// until the end: what it had in hand, and that it has gone.
+func (k *link) reading() bool {
+	return (k.phase == login || k.phase == open || k.phase == finishing && k.stopping) && k.readable
+}
 
 func (k *link) finishing() bool { return k.phase == finishing }
 
@@ -135,20 +142,44 @@ func (k *link) event(e wire.Event, now time.Duration) {
 	case wire.EventFault:
 		k.fault(e.Fault, now)
 	case wire.EventClose:
-		if e.Code == wire.CloseBadToken && !k.l.session.reached {
-			why := "the server refused the token; see --token-file"
-			if e.Fault != nil {
-				why = e.Fault.Detail
-			}
-			k.l.fail(fmt.Errorf("%s: %s", k.addr, why))
-		}
-		if k.phase == login {
-			k.l.stats.addError(wire.Login)
-			k.dialer.failover()
-		}
-		k.l.log.Info("server closes", "addr", k.addr, "code", e.Code)
-		k.peerCloses(e.Clean, now)
+		k.serverCloses(e, now)
 	}
+}
+
+// serverCloses takes the server's word that it sends no more.
+func (k *link) serverCloses(e wire.Event, now time.Duration) {
+	refused := k.phase == login
+	if refused {
+		k.refused(e)
+	} else {
+		k.l.log.Info("server closes", "addr", k.addr, "code", e.Code)
+	}
+	k.peerCloses(e.Clean, now)
+	switch {
+	case refused:
+		k.deadline = now // nothing came on this connection that could be waited for
+	case k.stopping:
+		k.rest = now + stopRest
+	}
+}
+
+// refused counts and logs a login that the server does not take. A secret that no server
+// ever took ends the gateway.
+func (k *link) refused(e wire.Event) {
+	k.l.stats.addError(wire.Login)
+	k.dialer.failover()
+	why := fmt.Sprintf("the server closes with code %d", e.Code)
+	switch {
+	case e.Fault != nil:
+		why = e.Fault.Detail
+	case e.Code == wire.CloseBadToken:
+		why = "the server refused the token; see --token-file"
+	}
+	if e.Code == wire.CloseBadToken && !k.l.session.reached {
+		k.l.fail(fmt.Errorf("%s: %s", k.addr, why))
+		return
+	}
+	k.l.log.Error("login refused", "addr", k.addr, "error", why)
 }
 
 func (k *link) ready(e wire.Event, now time.Duration) {
@@ -165,6 +196,7 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 	}
 	k.phase, k.deadline = open, 0
 	k.l.stats.Connected.Store(true)
+	k.l.stats.Logins.Add(1)
 	k.l.log.Info("connected and logged in", "addr", k.addr, "session", e.Session, "first", e.First)
 	k.l.session.begin(k.l, e, now)
 }
@@ -219,6 +251,7 @@ func (k *link) protocolError(err error, now time.Duration) {
 		k.dialer.failover()
 	}
 	k.l.in.reset()
+	k.stopping = false
 	k.finish(code)
 	k.why = code
 	if k.l.stop.deadline == 0 {

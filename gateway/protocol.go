@@ -58,6 +58,10 @@ func (u upstream) checkFlags(c *Config) error {
 	if u.kind == "nsq" && c.Ack != "" && c.Ack != "each" {
 		faults = append(faults, fmt.Errorf("--ack: %s does not go with %s://, which has each only", c.Ack, u.scheme))
 	}
+	if u.kind == "nsq" && c.IdleTimeout != NoTimeout && c.IdleTimeout < 2*c.Heartbeat {
+		faults = append(faults, fmt.Errorf("--idle-timeout: %v is under twice --heartbeat %v, at which an nsqd says that it is alive",
+			c.IdleTimeout, c.Heartbeat))
+	}
 	if u.kind == "tcp" && c.Frame == "" {
 		faults = append(faults, fmt.Errorf("--frame: %s:// needs one of line, delim:HEX, length:..., varint", u.scheme))
 	}
@@ -85,7 +89,7 @@ func (u upstream) framed(c *Config, idle time.Duration) (wire.Protocol, error) {
 	case "nsq":
 		return nsq.New(nsq.Config{
 			Topic: u.topic, Channel: u.channel, Secure: u.tls,
-			MaxMessage: c.MaxMessage, InFlight: u.window(c) + decodeBatch, Ready: c.ready(),
+			MaxMessage: c.MaxMessage, InFlight: u.window(c) + decodeBatch, Ready: c.ready(), Memory: c.Memory / 2,
 			Heartbeat: c.Heartbeat, RequeueMin: c.RetryMin,
 		})
 	}
@@ -96,11 +100,14 @@ func (u upstream) framed(c *Config, idle time.Duration) (wire.Protocol, error) {
 	})
 }
 
+// maxNSQWindow bounds what the names of messages take, 34 bytes for each place.
+const maxNSQWindow = 1 << 20
+
 // window is how far the newest message may be from the oldest one that is not acked. An
 // nsqd counts what is in flight itself, and one slow message must not hold up the rest.
 func (u upstream) window(c *Config) int {
 	if u.kind == "nsq" {
-		return max(c.InFlight, defaultInFlight)
+		return min(max(c.InFlight, defaultInFlight), maxNSQWindow)
 	}
 	return c.InFlight
 }

@@ -21,6 +21,7 @@ type Stats struct {
 	InFlight   atomic.Int64
 	Watermark  atomic.Uint64 // last contiguous acknowledged sequence number
 	Connected  atomic.Bool   // logged in
+	Logins     atomic.Uint64 // that succeeded
 	Panics     atomic.Uint64 // handler panics
 
 	Latency Histogram // read to ack sent, one observation a read batch

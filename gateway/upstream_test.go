@@ -40,7 +40,8 @@ func TestNSQURL(t *testing.T) {
 // other schemes have it.
 func TestNSQSettings(t *testing.T) {
 	for _, c := range []struct{ inFlight, workers, ready, window, ring int }{
-		{0, 2, 2500, 65536, 256}, {7, 2, 7, 65536, 1}, {100_000, 1, 100_000, 100_000, 8192}, {64, 1, 64, 65536, 16},
+		{0, 2, 2500, 65536, 2048}, {0, 8, 2500, 65536, 512}, {7, 2, 7, 65536, 256}, {100_000, 1, 100_000, 100_000, 8192},
+		{1 << 21, 1, 1 << 21, 1 << 20, 8192},
 	} {
 		cfg := testConfig(t, "nsq://h:1/t/c", accept)
 		cfg.InFlight, cfg.Workers = c.inFlight, c.workers
@@ -58,6 +59,7 @@ func TestNSQSettings(t *testing.T) {
 		"--frame":        func(c *Config) { c.Frame = "line" },
 		"--hello":        func(c *Config) { c.Hello = "hello" },
 		"--assemble":     func(c *Config) { c.Assemble = "json:a,b,c" },
+		"--idle-timeout": func(c *Config) { c.Heartbeat = 13 * time.Second },
 		"--heartbeat":    func(c *Config) { c.Heartbeat = time.Millisecond },
 		"the topic is":   func(c *Config) { c.URL = "nsq://h:1/a%20b/c" },
 		"the channel is": func(c *Config) { c.URL = "nsq://h:1/t/" + strings.Repeat("c", 65) },

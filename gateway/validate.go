@@ -109,14 +109,15 @@ func fill[T comparable](field *T, value T) {
 	}
 }
 
-// fillNSQ fills in what scheme nsq has other defaults of. A ring holds no more than a
-// part of what nsqd lets be in flight: behind a message that takes long its worker is
-// passed over, and does not keep the rest from the others.
+// fillNSQ fills in what scheme nsq has other defaults of. The rings together hold what
+// nsqd lets be in flight, with the 128 that heads of runs may take in each; no ring holds
+// all of it, so that a worker with a message that takes long is passed over in time and
+// leaves the others their part.
 func (c *Config) fillNSQ() {
 	fill(&c.Workers, runtime.GOMAXPROCS(0))
 	fill(&c.InFlight, defaultReady)
-	share := max(1, c.InFlight/(4*max(1, c.Workers)))
-	fill(&c.Ring, min(defaultRing, 1<<(bits.Len(uint(share))-1)))
+	share := max(0, c.InFlight)/max(1, c.Workers) + 128
+	fill(&c.Ring, min(defaultRing, 1<<bits.Len(uint(share-1))))
 }
 
 func (c *Config) fillDefaults() {

@@ -78,6 +78,7 @@ type Fleet struct {
 	mu      sync.Mutex         // Run's goroutine writes, any reads
 	members map[string]*member // by HOST:PORT
 	asked   bool               // an nsqlookupd has answered
+	reached bool               // a gateway that has ended had logged in
 	aborted bool
 }
 

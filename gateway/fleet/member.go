@@ -85,6 +85,7 @@ func (f *Fleet) memberEnded(m *member) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	log := f.set.model.Log.With("upstream", f.set.name.url(m.addr))
+	f.reached = f.reached || m.gw.Stats().Logins.Load() > 0
 	switch {
 	case m.err == nil:
 		log.Info("done", "messages", m.gw.Stats().Messages.Load())
@@ -121,11 +122,12 @@ func (f *Fleet) running() int {
 	return f.count(running) + f.count(leaving)
 }
 
-// hopeless reports whether there are nsqds and the gateways of all have failed.
+// hopeless reports whether there are nsqds, the gateways of all have failed, and none that
+// there ever was has logged in: a server that took the secret once may take it again.
 func (f *Fleet) hopeless() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.members) > 0 && f.count(failed) == len(f.members)
+	return !f.reached && len(f.members) > 0 && f.count(failed) == len(f.members)
 }
 
 // err is what became of the gateways, a line for each that has failed.

@@ -69,7 +69,8 @@ func (c *conn) complaint(said []byte, in *wire.Input) error {
 	case codeAuthFailed, codeUnauthorized:
 		if login {
 			c.phase = closed
-			in.Event = wire.Event{Kind: wire.EventClose, Code: wire.CloseBadToken}
+			fault.Detail += "; see --token-file"
+			in.Event = wire.Event{Kind: wire.EventClose, Code: wire.CloseBadToken, Fault: fault}
 			return nil
 		}
 	case codeBadBody:

@@ -39,6 +39,7 @@ type conn struct {
 	said  bool          // something was, since the last Tick
 	quiet time.Duration // when a Tick last found that something was
 	ready int64         // the last RDY
+	mean  int64         // bytes of a message with its head, on average; 0: none has come
 
 	seen  bool          // there was a Tick
 	last  time.Duration // of the last Tick
@@ -83,6 +84,9 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	had := len(in.Msgs)
 	n, at := c.flight.framePlain(buf, in.Scan, uint64(c.p.cfg.MaxMessage), in.Msgs[had:cap(in.Msgs)])
 	c.flight.add(n)
+	if n > 0 {
+		c.weigh(n, at-in.Scan, in)
+	}
 	in.Msgs = in.Msgs[:had+n]
 	in.Start, in.Keep, in.Scan = at, at, at
 }

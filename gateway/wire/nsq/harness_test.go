@@ -145,6 +145,8 @@ func describe(e wire.Event) string {
 		return "secure"
 	case e.Kind == wire.EventClose && e.Fault == nil:
 		return fmt.Sprintf("close %d %v", e.Code, e.Clean)
+	case e.Kind == wire.EventClose:
+		return fmt.Sprintf("close %d %v %s", e.Code, e.Clean, e.Fault.Reason)
 	case e.Kind == wire.EventFault && e.Fault != nil:
 		return "fault " + e.Fault.Reason
 	}

@@ -32,6 +32,11 @@ type Config struct {
 	// Tick, on the loop; any goroutine may change what it returns.
 	Ready func() int
 
+	// Memory bounds what may be in flight in bytes, by the length that messages have on
+	// average; 0: it does not. A connection that is not read for want of memory is one
+	// that nsqd gives up.
+	Memory int64
+
 	Heartbeat time.Duration // asked for as heartbeat_interval; 0: nsqd's default
 
 	// RequeueMin is how long a message that was refused at its first attempt stays away;

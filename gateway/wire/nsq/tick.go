@@ -35,10 +35,7 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 	before := len(dst)
 	c.flight.gather(c.last)
 	dst = c.flight.touch(dst, now, c.server.timeout/2, c.server.maxTimeout)
-	if n := c.wanted(); n != c.ready && c.phase == open && !c.stopped {
-		c.ready = n
-		dst = appendReady(dst, n)
-	}
+	dst = c.adjust(dst)
 	switch {
 	case c.said || len(dst) > before:
 		c.quiet = now
@@ -49,6 +46,3 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 	c.said, c.last, c.next = false, now, now+c.period()
 	return dst, c.next
 }
-
-// wanted is the RDY count to ask for.
-func (c *conn) wanted() int64 { return max(1, min(int64(c.p.cfg.Ready()), c.server.maxReady)) }

@@ -1,0 +1,184 @@
+package gateway
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/worker"
+)
+
+// testNSQD is an nsqd that the test plays (https://nsq.io/clients/tcp_protocol_spec.html).
+type testNSQD struct {
+	t  *testing.T
+	ln *net.TCPListener
+}
+
+func newTestNSQD(t *testing.T) *testNSQD {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return &testNSQD{t, ln.(*net.TCPListener)}
+}
+
+func (s *testNSQD) url() string { return "nsq://" + s.ln.Addr().String() + "/t/c" }
+
+// accept takes a connection up to the answer to IDENTIFY.
+func (s *testNSQD) accept() *nsqdConn {
+	s.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	s.ln.SetDeadline(deadline)
+	conn, err := s.ln.AcceptTCP()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(deadline)
+	c := &nsqdConn{s.t, conn, bufio.NewReader(conn)}
+	if said := c.line(); said != "  V2IDENTIFY" {
+		s.t.Fatalf("%q", said)
+	}
+	var size [4]byte
+	if _, err := io.ReadFull(c.in, size[:]); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := c.in.Discard(int(binary.BigEndian.Uint32(size[:]))); err != nil {
+		s.t.Fatal(err)
+	}
+	c.frame(0, `{"max_rdy_count":2500,"msg_timeout":60000,"max_msg_timeout":900000}`)
+	c.expect("SUB t c")
+	return c
+}
+
+// subscribed takes one to where messages can be sent.
+func (s *testNSQD) subscribed() *nsqdConn {
+	s.t.Helper()
+	c := s.accept()
+	c.frame(0, "OK")
+	c.expect("RDY 2500")
+	return c
+}
+
+type nsqdConn struct {
+	t *testing.T
+	*net.TCPConn
+	in *bufio.Reader
+}
+
+func (c *nsqdConn) frame(kind uint32, data string) {
+	c.t.Helper()
+	b := binary.BigEndian.AppendUint32(nil, uint32(4+len(data)))
+	b = append(binary.BigEndian.AppendUint32(b, kind), data...)
+	if _, err := c.Write(b); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// message sends message n, for the first time.
+func (c *nsqdConn) message(n, size int) {
+	c.t.Helper()
+	c.frame(2, fmt.Sprintf("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01%016x%s", n, strings.Repeat("x", size)))
+}
+
+func (c *nsqdConn) line() string {
+	c.t.Helper()
+	line, err := c.in.ReadString('\n')
+	if err != nil {
+		c.t.Fatalf("%q, %v", line, err)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
+
+func (c *nsqdConn) expect(want string) {
+	c.t.Helper()
+	if got := c.line(); got != want {
+		c.t.Fatalf("%q, want %q", got, want)
+	}
+}
+
+// blocking is a handler that waits: begun gets a value for each message, goOn lets it go.
+func blocking() (f func(worker.Message) worker.Code, begun chan struct{}, goOn chan struct{}) {
+	begun, goOn = make(chan struct{}, 100), make(chan struct{})
+	return func(worker.Message) worker.Code {
+		begun <- struct{}{}
+		<-goOn
+		return worker.OK
+	}, begun, goOn
+}
+
+// TestNSQGoneInDrain: an nsqd that has answered CLS and closes, as when the machine is shut
+// down, gets no FIN any more: what is worked on then is a failure.
+func TestNSQGoneInDrain(t *testing.T) {
+	s := newTestNSQD(t)
+	f, begun, goOn := blocking()
+	r := start(t, testConfig(t, s.url(), f))
+	c := s.subscribed()
+	c.message(1, 1)
+	<-begun
+	r.cancel()
+	c.expect("CLS")
+	c.frame(0, "CLOSE_WAIT")
+	c.Close()
+	waitFor(t, func() bool { return !r.g.Stats().Connected.Load() })
+	close(goOn)
+	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("error %v, want ErrUnfinished", err)
+	}
+}
+
+// TestNSQBehindTheAnswer: what nsqd had in hand when it answered CLS is handled as well.
+func TestNSQBehindTheAnswer(t *testing.T) {
+	s := newTestNSQD(t)
+	r := start(t, testConfig(t, s.url(), accept))
+	c := s.subscribed()
+	c.message(1, 1)
+	c.expect(fmt.Sprintf("FIN %016x", 1))
+	r.cancel()
+	c.expect("CLS")
+	c.frame(0, "CLOSE_WAIT")
+	c.message(2, 1) // at once: nsqd has decided on both before it could hear of either
+	c.expect(fmt.Sprintf("FIN %016x", 2))
+	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+	c.Close()
+	if err := r.wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNSQRefusedBehindWork: a login that is refused does not wait for what an earlier
+// connection has left with the handlers.
+func TestNSQRefusedBehindWork(t *testing.T) {
+	s := newTestNSQD(t)
+	f, begun, goOn := blocking()
+	r := start(t, testConfig(t, s.url(), f))
+	c := s.subscribed()
+	c.message(1, 1)
+	<-begun
+	c.Close()
+	c = s.accept()
+	c.frame(1, "E_UNAUTHORIZED AUTH failed")
+	c.Close()
+	c = s.subscribed()
+	close(goOn)
+	r.cancel()
+	c.expect("CLS")
+	c.frame(0, "CLOSE_WAIT")
+	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+	c.Close()
+	if err := r.wait(); err != nil {
+		t.Error(err)
+	}
+}
