@@ -124,3 +124,28 @@ func TestGoneWithWork(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedOnceItWasTaken: an nsqd that logged us in, went, and refuses the secret when it
+// is back, as while its own authority is away, does not end the fleet.
+func TestRefusedOnceItWasTaken(t *testing.T) {
+	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l.List(a.Addr())
+	r := start(t, done(), asIs, l)
+	r.until("a connection", func() bool { return a.Ready() == 10 })
+	a.Close()
+	l.List()
+	r.until("its end", func() bool { return r.addrs() == "" })
+	a.Refuse(true)
+	if err := a.Open(); err != nil {
+		t.Fatal(err)
+	}
+	before := len(a.Subscriptions())
+	l.List(a.Addr())
+	r.until("three refusals", func() bool { return len(a.Subscriptions()) >= before+3 })
+	a.Refuse(false)
+	r.until("a connection again", func() bool { return a.Ready() == 10 })
+	r.drain()
+	if err := r.end(); err != nil {
+		t.Error(err)
+	}
+}
