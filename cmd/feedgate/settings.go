@@ -25,6 +25,7 @@ type settings struct {
 // setting is a value in the configuration file.
 type setting struct {
 	text string
+	list []any  // of strings, where the file has a list; then there is no text
 	at   string // FILE:LINE
 }
 
@@ -47,6 +48,9 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	}
 	if value, ok := s.file[flag.Name]; ok {
 		s.origins[flag.Name] = value.at
+		if value.list != nil {
+			return value.list, nil
+		}
 		return value.text, nil
 	}
 	return nil, nil
@@ -74,12 +78,13 @@ func (s *settings) loadFor(ctx *kong.Context) error {
 	}
 	known := make(map[string]bool)
 	for _, flag := range ctx.Selected().Flags {
-		known[flag.Name] = flag.Name != "config"
+		known[flag.Name] = flag.IsSlice()
 	}
+	delete(known, "config")
 	return s.load(path, known)
 }
 
-// load reads a file. Its error has a line for each fault.
+// load reads a file. known is whether a flag takes many values, by its name. Its error has a line for each fault.
 func (s *settings) load(path string, known map[string]bool) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -126,14 +131,27 @@ func (s *settings) take(key, at string, value ast.Node, known map[string]bool) e
 		s.urls = urls
 		return nil
 	}
-	if !known[key] {
+	many, ok := known[key]
+	if !ok {
 		return fmt.Errorf("unknown key %q; keys are url and the names of the flags, without hyphens in front", key)
+	}
+	if _, list := value.(*ast.SequenceNode); list && many {
+		texts, err := scalars(value)
+		if err != nil {
+			return fmt.Errorf("key %s: %w", key, err)
+		}
+		all := make([]any, len(texts))
+		for i, text := range texts {
+			all[i] = text
+		}
+		s.file[key] = setting{list: all, at: at}
+		return nil
 	}
 	text, err := scalar(value)
 	if err != nil {
 		return fmt.Errorf("key %s: %w", key, err)
 	}
-	s.file[key] = setting{text, at}
+	s.file[key] = setting{text: text, at: at}
 	return nil
 }
 

@@ -142,6 +142,20 @@ func TestURLsOfFile(t *testing.T) {
 	}
 }
 
+// TestListsOfFile: flags that may be repeated are lists in the file.
+func TestListsOfFile(t *testing.T) {
+	c, _ := mustParseRun(t, "--config", file(t, "c.yaml",
+		"ws-header:\n  - 'A: b, c'\n  - 'D: e'\nnsqlookupd: [a:1, 'b:2']\n"))
+	if got := strings.Join(c.WSHeader, "; ") + "; " + strings.Join(c.NSQLookupd, "; "); got != "A: b, c; D: e; a:1; b:2" {
+		t.Errorf("lists %q", got)
+	}
+	for _, text := range []string{"ring: [8]\n", "ws-header: [[a]]\n"} {
+		if _, _, err := parseRun(t, "--config", file(t, "c.yaml", text)); err == nil || !strings.Contains(err.Error(), "c.yaml:1") {
+			t.Errorf("%q: error %v", text, err)
+		}
+	}
+}
+
 func TestTextsOfFile(t *testing.T) {
 	path := file(t, "c.yaml", "hello: \"LOGIN\\n\"\n"+
 		"ack-template: 'A{n}\\n'\n"+
@@ -243,8 +257,9 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add([]byte("ring: 8\nurl: [a, b]\nhello: |\n  x\n"))
 	f.Add([]byte("a: &x 1\nb: *x\n<<: {c: d}\n"))
 	f.Add([]byte("? k\n: v\n---\n..."))
+	f.Add([]byte("hello: [a, 'b c', 3]\nring: [1]\n"))
 	path := filepath.Join(f.TempDir(), "c.yaml")
-	known := map[string]bool{"ring": true, "hello": true, "k": true}
+	known := map[string]bool{"ring": false, "hello": true, "k": false}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
@@ -252,7 +267,7 @@ func FuzzConfigFile(f *testing.F) {
 		s := newSettings()
 		if err := s.load(path, known); err == nil {
 			for key := range s.file {
-				if !known[key] {
+				if _, ok := known[key]; !ok {
 					t.Errorf("took unknown key %q", key)
 				}
 			}
