@@ -214,3 +214,27 @@ func TestDrainTimeoutOverUnsentAcks(t *testing.T) {
 		t.Errorf("error %v, want ErrUnfinished and how many acknowledgements", err)
 	}
 }
+
+// TestDrainInLogin: an ACKTO that the connection before has left owed does not hold up a
+// drain that finds the next one in its login. A session without a name has nobody to be
+// told.
+func TestDrainInLogin(t *testing.T) {
+	feed := newTestFeed(t)
+	c := newCounter()
+	cfg := testConfig(t, feed.url(), c.handle)
+	cfg.Ack, cfg.AckInterval, cfg.DrainTimeout = "range", time.Hour, time.Hour
+	r := start(t, cfg)
+	conn := feed.login(1, `{"acks":["range"]}`)
+	conn.data(1, "a")
+	waitFor(t, func() bool { return r.g.Stats().Messages.Load() == 1 && r.g.Stats().InFlight.Load() == 1 })
+	c.once(t, 1)
+	conn.Close()
+	conn = feed.accept()
+	conn.frame() // HELLO
+	r.cancel()
+	conn.expect(fg1.Bye, fg1.CodeShuttingDown, 0)
+	conn.Close()
+	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("error %v, want ErrUnfinished", err)
+	}
+}
