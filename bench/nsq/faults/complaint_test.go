@@ -8,29 +8,31 @@ import (
 )
 
 // TestComplaints: what an nsqd finds wrong is counted by its code. It ends the connection;
-// the next is whole.
+// the next is whole. Under load nsqd closes with commands unread, and the reset that this
+// makes can destroy its complaint on the way.
 func TestComplaints(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, reason string
+		least        uint64 // complaints that must have come
 		rewrite
 	}{
-		{"topic", "e_bad_topic", rewrite{"SUB faults ", "SUB fa?lts "}},
-		{"channel", "e_bad_channel", rewrite{" archive\n", " arch?ve\n"}},
-		{"command", "e_invalid", rewrite{"RDY 2500\n", "YDR 2500\n"}},
-		{"count", "e_invalid", rewrite{"RDY 2500\n", "RDY 2501\n"}},
-		{"body", "e_bad_body", rewrite{`{"client_id"`, `{!client_id"`}},
-		{"heartbeat", "e_bad_body", rewrite{`"heartbeat_interval":5000`, `"heartbeat_interval":   1`}},
-		{"under load", "e_invalid", rewrite{"FIN ", "NIF "}},
+		{"topic", "e_bad_topic", 1, rewrite{"SUB faults ", "SUB fa?lts "}},
+		{"channel", "e_bad_channel", 1, rewrite{" archive\n", " arch?ve\n"}},
+		{"command", "e_invalid", 1, rewrite{"RDY 2500\n", "YDR 2500\n"}},
+		{"count", "e_invalid", 1, rewrite{"RDY 2500\n", "RDY 2501\n"}},
+		{"body", "e_bad_body", 1, rewrite{`{"client_id"`, `{!client_id"`}},
+		{"heartbeat", "e_bad_body", 1, rewrite{`"heartbeat_interval":5000`, `"heartbeat_interval":   1`}},
+		{"under load", "e_invalid", 0, rewrite{"FIN ", "NIF "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			complains(t, c.reason, c.rewrite)
+			complains(t, c.reason, c.least, c.rewrite)
 		})
 	}
 }
 
-func complains(t *testing.T, reason string, change rewrite) {
+func complains(t *testing.T, reason string, least uint64, change rewrite) {
 	const count = 2000
 	d, l := startNsqd(t, "--msg-timeout=1s"), newLedger(t)
 	publishAll(t, d, 1, count, digits)
@@ -45,7 +47,7 @@ func complains(t *testing.T, reason string, change rewrite) {
 	l.Whole(count)
 	s := g.until("a connection", func(s stats) bool { return s.Connected == 1 })
 	connections, _ := r.Made()
-	if s.Errors[reason] != 1 || s.Reconnects != 1 || connections != 2 || s.faults(reason, "e_fin_failed", "e_touch_failed") != 0 {
+	if n := s.Errors[reason]; n < least || n > 1 || s.Reconnects != 1 || connections != 2 || s.faults(reason, "e_fin_failed", "e_touch_failed") != 0 {
 		t.Errorf("%d connections, stats %+v", connections, s)
 	}
 	g.Stop()
