@@ -84,7 +84,8 @@ func (s *settings) loadFor(ctx *kong.Context) error {
 	return s.load(path, known)
 }
 
-// load reads a file. known is whether a flag takes many values, by its name. Its error has a line for each fault.
+// load reads a file. known says of each flag, by its name, whether it takes many values.
+// Its error has a line for each fault.
 func (s *settings) load(path string, known map[string]bool) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
