@@ -188,7 +188,9 @@ func (r *Relay) pump(l *link, way Direction, c Cut, see See) {
 		_, failed := to.Write(b)
 		switch {
 		case failed != nil && way == Down:
-			// The gateway is gone. What it had put on the wire is on its way up still.
+			// The gateway is gone. What it had put on the wire is on its way up still, and
+			// closing a socket with unread input would destroy it: a reset overtakes it.
+			_, _ = io.Copy(io.Discard, from)
 			return
 		case failed != nil, err != nil && way == Down && !errors.Is(err, io.EOF):
 			l.sever()
