@@ -29,9 +29,10 @@ type acker struct {
 	conn wire.Conn // nil while there is no connection
 	sent func(code worker.Code, n int)
 
-	unsaid int  // refused messages whose protocol had no ack for that
-	muted  bool // acks cannot be sent on this connection any more
-	unsent int  // acks that were not, since muted
+	unsaid  int    // refused messages whose protocol had no ack for that
+	muted   bool   // acks cannot be sent on this connection any more
+	mutedAt uint64 // place of the next message then: all before it are counted
+	unsent  int    // acks that were not sent on it
 
 	// Of ordered.
 	queue  fifo[placeRun] // what came on this connection and is not acked, in order
@@ -75,7 +76,7 @@ func (a *acker) finished(place uint64, n int, code worker.Code, ack []byte, now 
 	case a.mode == ackNone:
 		a.win.settle(place, n)
 	case a.muted:
-		a.unsent += n
+		a.unsent += max(0, int(place+uint64(n)-max(place, a.mutedAt)))
 		a.win.settle(place, n)
 	case a.mode == ackEach:
 		a.emit(place, n, ack)
@@ -92,7 +93,7 @@ func (a *acker) finished(place uint64, n int, code worker.Code, ack []byte, now 
 // is worked on, and what cannot be acked is counted. It is for protocols without
 // sessions, whose messages nobody will know again.
 func (a *acker) mute() {
-	a.conn, a.muted = nil, true
+	a.conn, a.muted, a.mutedAt = nil, true, a.win.next
 	a.unsent = a.win.owed()
 	a.out.reset()
 	a.win.forsake()

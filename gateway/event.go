@@ -69,7 +69,8 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 			"WELCOME seq %d: numbers end at %d", e.First, uint64(maxSeq)), now)
 		return
 	}
-	k.phase, k.deadline = open, 0
+	// What the protocol said of its next tick, it said of the login.
+	k.phase, k.deadline, k.tick = open, 0, 0
 	k.l.stats.Connected.Store(true)
 	k.l.stats.Logins.Add(1)
 	k.l.log.Info("connected and logged in", "addr", k.addr, "session", e.Session, "first", e.First)

@@ -178,7 +178,8 @@ func (k *link) stepFinishing(now time.Duration) {
 	if k.phase != finishing {
 		return
 	}
-	through := l.working == 0 && !l.in.pending() && l.out.len() == 0 && !l.ack.owed && now >= k.rest
+	worked := l.working == 0 || !l.set.traits.Sequenced && !l.ack.muted && l.win.owed() == 0 // the rest came on earlier connections
+	through := worked && !l.in.pending() && l.out.len() == 0 && !l.ack.owed && now >= k.rest
 	if !through && (k.deadline == 0 || now < k.deadline) {
 		return
 	}
@@ -214,15 +215,22 @@ func (k *link) stepLingering(now time.Duration) {
 			k.readable = false
 			break
 		}
-		if err != nil || n == 0 {
+		if err == nil && n > 0 {
+			continue
+		}
+		if destroyed := k.destroyed(); err != nil || k.dead || destroyed == 0 {
+			k.l.ack.unsent += destroyed
 			k.closed(now)
 			return
 		}
+		k.readable = false // it has closed, and its TCP may still take what we sent, or refuse it
+		break
 	}
 	if k.deadline == 0 && k.sock.unacked() == 0 {
 		k.deadline = now + lingerTime
 	}
 	if k.deadline != 0 && now >= k.deadline || k.deadline == 0 && now-k.wrote >= k.l.cfg.WriteTimeout {
+		k.l.ack.unsent += k.destroyed()
 		k.closed(now)
 	}
 }

@@ -187,7 +187,26 @@ func (k *link) lost(now time.Duration, doing string, err error) {
 		k.dialer.failover()
 	}
 	k.l.log.Warn("connection lost", "addr", k.addr, "doing", doing, "error", err)
+	k.l.ack.unsent += k.destroyed()
 	k.closed(now)
+}
+
+// destroyed is how many messages' acks go down with a connection that has failed: the
+// kernel took them, and the peer's TCP did not. A server that knows its messages again
+// is told again. Behind a goodbye, close_notify too, nothing can be said: the peer may
+// have read all that it wanted and reset us for the rest.
+func (k *link) destroyed() int {
+	l := k.l
+	silent := l.set.traits.EOFCloses && !l.set.upstream.tls
+	if l.set.traits.Sequenced || k.phase == goodbye && l.out.len() == 0 && !silent || k.phase == lingering && !silent {
+		return 0
+	}
+	unacked := k.sock.unacked()
+	if k.phase == lingering {
+		unacked-- // FIN
+	}
+	l.out.transmitted(max(0, unacked))
+	return l.out.held
 }
 
 // cannotSend ends a connection that takes no acks any more. Where the end of the
@@ -199,7 +218,9 @@ func (k *link) cannotSend(now time.Duration, err error) {
 		return
 	}
 	k.l.log.Warn("acknowledgements cannot be sent any more; reading on", "addr", k.addr, "error", err)
+	destroyed := k.destroyed()
 	k.l.ack.mute()
+	k.l.ack.unsent += destroyed
 	k.writable = false
 	k.readable, k.hup = true, true
 }
