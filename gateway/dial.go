@@ -95,6 +95,9 @@ func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport strin
 		return nil, nil, err
 	}
 	sock, err := secure(ctx, raw, d.tls.client(host, d.protocols))
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = tlsError{errNoAnswer}
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("TLS handshake: %w", err)
 	}

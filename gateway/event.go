@@ -28,6 +28,9 @@ func (k *link) serverCloses(e wire.Event, now time.Duration) {
 		k.refused(e)
 	} else {
 		k.l.log.Info("server closes", "addr", k.addr, "code", e.Code)
+		if e.Fault != nil {
+			_ = k.count(e.Fault)
+		}
 	}
 	k.peerCloses(e.Clean, now)
 	switch {

@@ -56,10 +56,12 @@ func (d *dialer) negotiate(ctx context.Context, raw net.Conn, hostport string) (
 	}
 }
 
+var errNoAnswer = errors.New("no answer within --connect-timeout")
+
 // said is why the exchange ended.
 func said(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return errors.New("no answer within --connect-timeout")
+		return errNoAnswer
 	}
 	return fmt.Errorf("connection lost: %w", err)
 }

@@ -152,7 +152,7 @@ func TestTLSRefuses(t *testing.T) {
 			var log logged
 			cfg := testConfig(t, "fg+tls://"+terminate(t, feed.ln.Addr().String(), c.server), accept)
 			cfg.TLS = mustTLS(t, c.files)
-			cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+			cfg.Log = log.logger()
 			r := start(t, cfg)
 			defer func() {
 				if t.Failed() {
@@ -182,7 +182,7 @@ func TestTLSNotTLS(t *testing.T) {
 	feed := newTestFeed(t)
 	var log logged
 	cfg := testConfig(t, "fg+tls://"+feed.ln.Addr().String(), accept)
-	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	cfg.Log = log.logger()
 	r := start(t, cfg)
 	conn := feed.accept()
 	conn.send([]byte("220 this is not TLS at all\r\n"))
@@ -192,6 +192,27 @@ func TestTLSNotTLS(t *testing.T) {
 	if err := r.wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestTLSSilence: a server that takes the connection and says nothing.
+func TestTLSSilence(t *testing.T) {
+	s := newStation(t)
+	var log logged
+	cfg := testConfig(t, "fg+tls://"+s.ln.Addr().String(), accept)
+	cfg.ConnectTimeout = 50 * time.Millisecond
+	cfg.Log = log.logger()
+	r := start(t, cfg)
+	s.accept()
+	waitFor(t, func() bool { return log.has("TLS handshake: no answer within --connect-timeout") })
+	r.cancel()
+	if err := r.wait(); err != nil {
+		t.Error(err)
+	}
+	r.g.Stats().Errors(func(reason string, n uint64) {
+		if reason != wire.TLS {
+			t.Errorf("%d errors counted as %s", n, reason)
+		}
+	})
 }
 
 // TestTLSClientCertificate: the certificate is shown, and another one once the files

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
 	"strings"
@@ -31,7 +30,7 @@ func TestTLSClose(t *testing.T) {
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		cfg.Frame, cfg.AckTemplate = "line", `A{n}\n`
 		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
-		cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+		cfg.Log = log.logger()
 		r := start(t, cfg)
 		raw, err := ln.Accept()
 		if err != nil {
@@ -267,7 +266,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	cfg.Frame, cfg.Ack, cfg.InFlight = "line", "none", 64
 	cfg.HeartbeatTemplate, cfg.Heartbeat = `hb\n`, 10*time.Millisecond
 	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
-	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	cfg.Log = log.logger()
 	r := start(t, cfg)
 	raw, err := ln.Accept()
 	if err != nil {

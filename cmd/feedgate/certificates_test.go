@@ -65,3 +65,13 @@ func TestHangup(t *testing.T) {
 		log.await(t, step.said)
 	}
 }
+
+// TestHangupWithoutFiles: SIGHUP does not end a process that has nothing to read again.
+func TestHangupWithoutFiles(t *testing.T) {
+	var log lockedBuffer
+	defer new(tlsFlags).reloadOnHangup(nil, slog.New(slog.NewTextHandler(&log, nil)))()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	log.await(t, "no TLS files to read again")
+}

@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -254,8 +255,9 @@ func TestTheConnectionEnds(t *testing.T) {
 		return d
 	}
 	d := open()
-	if err := d.End(); err != nil {
-		t.Error(err)
+	var fault *wire.Error
+	if err := d.End(); !errors.As(err, &fault) || *fault != *unfinished(1) {
+		t.Errorf("error %v, want %v", err, unfinished(1))
 	}
 	d.check()
 	if len(d.conn.table.byKey) != 0 {

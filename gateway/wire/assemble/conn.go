@@ -78,7 +78,10 @@ func (c *conn) sift(buf []byte, in *wire.Input, b batch) (more bool, err error) 
 	if in.Event.Kind == wire.EventMessage {
 		b.more = c.siftEvent(in)
 	}
-	if b.err != nil || in.Event.Kind == wire.EventClose {
+	switch {
+	case in.Event.Kind == wire.EventClose && in.Event.Fault == nil:
+		in.Event.Fault = c.drop()
+	case b.err != nil:
 		c.table.clear()
 	}
 	return b.more && b.err == nil && in.Event.Kind == wire.EventNone, b.err
@@ -119,8 +122,26 @@ func (c *conn) emit(in *wire.Input, m wire.Msg) {
 
 // End implements [wire.Conn].
 func (c *conn) End(rest int) error {
+	err := c.Conn.End(rest)
+	if fault := c.drop(); err == nil && fault != nil {
+		return fault
+	}
+	return err
+}
+
+// drop drops the requests that are open, as no more parts will come; nil: there are
+// none.
+func (c *conn) drop() *wire.Error {
+	n := c.table.open.n
 	c.table.clear()
-	return c.Conn.End(rest)
+	if n == 0 {
+		return nil
+	}
+	return unfinished(n)
+}
+
+func unfinished(n int) *wire.Error {
+	return wire.Errorf(wire.Truncated, wire.CloseOK, "requests of which not all parts have come (--assemble): %d", n)
 }
 
 // Tick implements [wire.Conn]. The time of requests stands still while the loop does

@@ -108,7 +108,7 @@ func TestInnerProtocols(t *testing.T) {
 		switch ending := rapid.SampledFrom([]byte{leaving, fault, fragment}).Draw(t, "ending"); ending {
 		case leaving:
 			result.Events = append(result.Events, wiretest.Event{
-				Event: wire.Event{Kind: wire.EventClose, Clean: true}, After: len(result.Msgs),
+				Event: wire.Event{Kind: wire.EventClose, Clean: true, Fault: want.unfinished()}, After: len(result.Msgs),
 			})
 			frame(ending, "")
 		case fault:
@@ -142,6 +142,9 @@ func TestTheEndWaits(t *testing.T) {
 		}
 		if (r.Err != nil) != (ending == fault) || ending == leaving && (len(r.Events) != 2 || r.Events[1].After != 2) {
 			t.Errorf("ending %c: error %v, events %+v", ending, r.Err, r.Events)
+		}
+		if fault := r.Events[len(r.Events)-1].Fault; ending == leaving && (fault == nil || *fault != *unfinished(1)) {
+			t.Errorf("the request that is open: %v", fault)
 		}
 		if len(c.table.byKey) != 0 {
 			t.Errorf("ending %c: %d requests are left", ending, len(c.table.byKey))

@@ -175,6 +175,14 @@ func (m *model) held() (n int64) {
 	return n
 }
 
+// unfinished is the fault of a connection that ends with requests open.
+func (m *model) unfinished() *wire.Error {
+	if len(m.open) == 0 {
+		return nil
+	}
+	return unfinished(len(m.open))
+}
+
 // result is what a driver says when all went well.
 func (m *model) result() wiretest.Result {
 	return wiretest.Result{
