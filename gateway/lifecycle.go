@@ -218,7 +218,8 @@ func (k *link) stepLingering(now time.Duration) {
 		if err == nil && n > 0 {
 			continue
 		}
-		if destroyed := k.destroyed(); err != nil || k.dead || destroyed == 0 {
+		over := err != nil || k.sock.over() // asked first: acks may come in between
+		if destroyed := k.destroyed(); over || destroyed == 0 {
 			k.l.ack.unsent += destroyed
 			k.closed(now)
 			return

@@ -237,6 +237,8 @@ func (s *simSocket) unacked() int {
 	return n
 }
 
+func (s *simSocket) over() bool { return s.c.reset || s.c.up.ended && s.c.down.ended }
+
 // close closes as the kernel does: with bytes unread, or yet to come, by a reset,
 // which can destroy what the server has not read.
 func (s *simSocket) close() {

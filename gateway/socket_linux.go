@@ -127,6 +127,14 @@ func (s *socket) unsent() int { return s.ask(unix.SIOCOUTQNSD) }
 // unacked is how many bytes, a FIN included, the peer's TCP has not acknowledged.
 func (s *socket) unacked() int { return s.ask(unix.SIOCOUTQ) }
 
+// over reports whether TCP is done with the connection: closed by both in order, or reset.
+// An edge does not tell: it comes as soon as both have closed, with data on its way yet.
+func (s *socket) over() bool {
+	const stateClosed = 7 // TCP_CLOSE, linux/include/net/tcp_states.h
+	info, err := unix.GetsockoptTCPInfo(s.fd, unix.SOL_TCP, unix.TCP_INFO)
+	return err != nil || info.State == stateClosed
+}
+
 func (s *socket) ask(request uint) int {
 	var n int32
 	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(s.fd), uintptr(request), uintptr(unsafe.Pointer(&n)))

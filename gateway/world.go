@@ -39,5 +39,7 @@ type transport interface {
 	// unacked is how many bytes, the end included, the peer's TCP has not
 	// acknowledged.
 	unacked() int
+	// over reports whether no more of them will be.
+	over() bool
 	close()
 }
