@@ -169,15 +169,22 @@ func (in *intake) vacant(m *wire.Msg) bool {
 	return len(slots) > 0
 }
 
-// spread picks the worker for the next run, passing over full rings, and reserves
-// up to n slots.
+// spread picks the worker for the next run, passing over those that have all they may,
+// and reserves up to n slots.
 func (in *intake) spread(n int) (int, []uint64) {
 	for k := range in.l.workers {
 		i := in.turnTo + k
 		if i >= len(in.l.workers) {
 			i -= len(in.l.workers)
 		}
-		if slots := in.l.workers[i].In().Reserve(n); len(slots) > 0 {
+		room := n
+		if share := in.l.set.share; share > 0 {
+			room = min(n, share-in.l.given[i])
+		}
+		if room <= 0 {
+			continue
+		}
+		if slots := in.l.workers[i].In().Reserve(room); len(slots) > 0 {
 			return i, slots
 		}
 	}
@@ -218,6 +225,7 @@ func (in *intake) fillSpread(msgs []wire.Msg) int {
 	}
 	n := in.fill(spans, msgs)
 	in.commit(in.l.workers[i], &msgs[0], 0, n)
+	in.l.given[i] += n
 	in.dirty = append(in.dirty, i)
 	in.turnTo = i + 1
 	if in.turnTo == len(in.l.workers) {

@@ -75,7 +75,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, h.close())
 	}
-	l.workers = l.pool.Workers()
+	l.engage(l.pool.Workers())
 	g.stats.setRings(l.ringDepths)
 	l.pool.Start()
 

@@ -45,7 +45,7 @@ func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, n
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.workers = l.pool.Workers()
+	l.engage(l.pool.Workers())
 	l.pool.Start()
 	t.Cleanup(func() {
 		h.abandon()

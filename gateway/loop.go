@@ -38,8 +38,9 @@ type loop struct {
 	link    link
 	session session
 
-	working   int // messages that are with workers
-	acksOK    int // of this turn, yet to be counted
+	working   int   // messages that are with workers
+	given     []int // with each, when they are spread
+	acksOK    int   // of this turn, yet to be counted
 	latencies fifo[readBatch]
 	stop      stopping
 	lastTurn  time.Duration
@@ -72,6 +73,11 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	l.link.init(l)
 	l.session.restore(l)
 	return l
+}
+
+// engage takes the workers that messages go to.
+func (l *loop) engage(workers []*worker.Worker) {
+	l.workers, l.given = workers, make([]int, len(workers))
 }
 
 func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
@@ -116,7 +122,7 @@ func (l *loop) takeReplies(now time.Duration) bool {
 		return false
 	}
 	taken := 0
-	for _, w := range l.workers {
+	for i, w := range l.workers {
 		n := 0
 		for l.out.len() < outLimit {
 			record := w.Out().Next()
@@ -127,6 +133,7 @@ func (l *loop) takeReplies(now time.Duration) bool {
 			if r := w.Reply(record); r.Count > 0 {
 				l.link.acked = l.link.acked || l.ack.mode == ackNone
 				l.working -= int(r.Count)
+				l.given[i] -= int(r.Count)
 				l.ack.finished(l.win.widen(r.Place), int(r.Count), r.Code, r.Ack, now)
 			}
 		}

@@ -112,11 +112,13 @@ func (u upstream) window(c *Config) int {
 	return c.InFlight
 }
 
-// ready is the RDY count of nsq.
+// ready is the RDY count of nsq: not more than the rings hold, as what waits to be read
+// times out.
 func (c *Config) ready() func() int {
-	if c.Ready != nil {
-		return c.Ready
+	held := c.held()
+	if asked := c.Ready; asked != nil {
+		return func() int { return min(asked(), held) }
 	}
-	n := c.InFlight
+	n := min(c.InFlight, held)
 	return func() int { return n }
 }

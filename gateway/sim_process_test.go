@@ -98,7 +98,7 @@ func (s *sim) boot() {
 		s.failf("pool: %v", err)
 		return
 	}
-	p.l.workers = p.l.pool.Workers()
+	p.l.engage(p.l.pool.Workers())
 	p.idle, p.retries = make([]bool, plan.workers), make([][]time.Duration, plan.workers)
 	s.proc = p
 	s.note("boot", p.saved.Seq, 0)

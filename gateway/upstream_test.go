@@ -36,21 +36,34 @@ func TestNSQURL(t *testing.T) {
 	}
 }
 
-// TestNSQSettings: the RDY count has a default of its own, and the window is no less than
-// other schemes have it.
+// TestNSQSettings: the RDY count has a default of its own, the window is no less than other
+// schemes have it, and rings hold what may come, or less may come.
 func TestNSQSettings(t *testing.T) {
-	for _, c := range []struct{ inFlight, workers, ready, window, ring int }{
-		{0, 2, 2500, 65536, 2048}, {0, 8, 2500, 65536, 512}, {7, 2, 7, 65536, 256}, {100_000, 1, 100_000, 100_000, 8192},
-		{1 << 21, 1, 1 << 21, 1 << 20, 8192},
+	for _, c := range []struct {
+		dispatch                                            string
+		inFlight, workers, ring                             int
+		wantInFlight, ready, window, wantRing, wantForShare int
+	}{
+		{"spread", 0, 2, 0, 2500, 2500, 65536, 4096, 1314},
+		{"spread", 0, 8, 0, 2500, 2500, 65536, 2048, 376},
+		{"spread", 7, 2, 0, 7, 7, 65536, 256, 67},
+		{"spread", 100_000, 1, 0, 100_000, 21_845, 100_000, 65536, 100_064},
+		{"spread", 1 << 21, 1, 0, 1 << 21, 21_845, 1 << 20, 65536, 1<<21 + 64},
+		{"spread", 0, 2, 64, 2500, 42, 65536, 64, 1314},
+		{"key", 0, 8, 0, 2500, 2500, 65536, 8192, 0},
+		{"key", 0, 8, 64, 2500, 21, 65536, 64, 0},
 	} {
 		cfg := testConfig(t, "nsq://h:1/t/c", accept)
-		cfg.InFlight, cfg.Workers = c.inFlight, c.workers
+		cfg.InFlight, cfg.Workers, cfg.Ring, cfg.Dispatch = c.inFlight, c.workers, c.ring, c.dispatch
+		if c.dispatch == "key" {
+			cfg.Key = "bytes:0:1"
+		}
 		set, err := cfg.validate()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if cfg.InFlight != c.ready || cfg.ready()() != c.ready || set.window != c.window || cfg.Ring != c.ring {
-			t.Errorf("%d: RDY %d, %d, window %d, ring %d", c.inFlight, cfg.InFlight, cfg.ready()(), set.window, cfg.Ring)
+		if cfg.InFlight != c.wantInFlight || cfg.ready()() != c.ready || set.window != c.window || cfg.Ring != c.wantRing || set.share != c.wantForShare {
+			t.Errorf("%+v: in flight %d, RDY %d, window %d, ring %d, share %d", c, cfg.InFlight, cfg.ready()(), set.window, cfg.Ring, set.share)
 		}
 	}
 	for flag, change := range map[string]func(*Config){

@@ -28,6 +28,11 @@ const (
 	defaultRing     = 8192
 	// defaultReady is the highest RDY count that nsqd allows by default.
 	defaultReady = 2500
+	// defaultNSQRing bounds the default of scheme nsq: half a MiB for each worker.
+	defaultNSQRing = 1 << 16
+	// shareSlack is what a worker may have beyond its share: nsqd may send a little more
+	// than was asked for.
+	shareSlack = 64
 )
 
 // settings is what Validate makes of a Config.
@@ -37,6 +42,7 @@ type settings struct {
 	traits   wire.Traits
 	ack      ackMode
 	window   int              // places of the window
+	share    int              // messages that one worker may have; 0: what its ring holds
 	selector *worker.Selector // nil: spread
 }
 
@@ -78,6 +84,9 @@ func (c *Config) validate() (settings, error) {
 		faults.add("--sink: none")
 	}
 	s.window = s.upstream.window(c)
+	if s.upstream.kind == "nsq" && c.Dispatch != "key" {
+		s.share = c.share()
+	}
 	if err != nil {
 		faults.list = append(faults.list, err)
 	} else if s.proto, err = s.upstream.protocol(c); err != nil {
@@ -109,15 +118,33 @@ func fill[T comparable](field *T, value T) {
 	}
 }
 
-// fillNSQ fills in what scheme nsq has other defaults of. The rings together hold what
-// nsqd lets be in flight, with the 128 that heads of runs may take in each; no ring holds
-// all of it, so that a worker with a message that takes long is passed over in time and
-// leaves the others their part.
+// fillNSQ fills in what scheme nsq has other defaults of. The rings hold what nsqd lets be
+// in flight, though each message came by itself: one that lies unread cannot be touched. By
+// key, one ring holds it all; else a worker has its share at most, so that one with a
+// message that takes long leaves the others their part.
 func (c *Config) fillNSQ() {
 	fill(&c.Workers, runtime.GOMAXPROCS(0))
 	fill(&c.InFlight, defaultReady)
-	share := max(0, c.InFlight)/max(1, c.Workers) + 128
-	fill(&c.Ring, min(defaultRing, 1<<bits.Len(uint(share-1))))
+	words := worker.MaxWords * c.share()
+	fill(&c.Ring, min(defaultNSQRing, 1<<bits.Len(uint(max(1, words)-1))))
+}
+
+// share is how many of the messages that nsqd lets be in flight one worker may have.
+func (c *Config) share() int {
+	n := max(0, c.InFlight)
+	if c.Dispatch != "key" {
+		n /= max(1, c.Workers)
+	}
+	return n + shareSlack
+}
+
+// held is how many messages the rings hold whatever the keys and however they come.
+func (c *Config) held() int {
+	n := max(1, c.Ring/worker.MaxWords)
+	if c.Dispatch != "key" {
+		n *= max(1, c.Workers)
+	}
+	return n
 }
 
 func (c *Config) fillDefaults() {

@@ -19,6 +19,8 @@ import "feedgate/ring"
 // costs them a cache line's way for every 64 bytes, and a message costs 8.
 const (
 	runWords = 2
+	// MaxWords is what a message takes up that is a run of its own.
+	MaxWords = runWords + 1
 	// MaxRun is the most messages of one run.
 	MaxRun = 1<<10 - 1
 	// MaxAux is the largest Aux.
