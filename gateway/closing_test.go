@@ -29,6 +29,7 @@ func newStation(t *testing.T) *station {
 
 func (s *station) accept() *net.TCPConn {
 	s.t.Helper()
+	_ = s.ln.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
 	c, err := s.ln.Accept()
 	if err != nil {
 		s.t.Fatal(err)
@@ -119,5 +120,99 @@ func TestHeartbeatBeginsWithLogin(t *testing.T) {
 	r.cancel()
 	if err := r.wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestResetIsNoClose: a server that resets has not closed, also when that is noticed by
+// sending, and what it sent is handled all the same.
+func TestResetIsNoClose(t *testing.T) {
+	for name, set := range map[string]func(*Config){
+		"acks":       func(c *Config) { c.AckTemplate = `A{n}\n` },
+		"heartbeats": func(c *Config) { c.HeartbeatTemplate, c.Heartbeat = `hb\n`, 5*time.Millisecond },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStation(t)
+			gate := make(chan struct{})
+			cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
+			cfg.Frame, cfg.InFlight, cfg.Workers = "line", 1, 1
+			set(&cfg)
+			r := start(t, cfg)
+			c := s.accept()
+			if _, err := io.WriteString(c, "a\nb\nc\n"); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 1 })
+			_ = c.SetLinger(0)
+			c.Close()
+			close(gate)
+			c = s.accept()
+			if _, err := io.WriteString(c, "d\n"); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+			if err := r.wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestFullWindowIsNotIdle: a server that waits for an ack before it sends more is not
+// taken for dead, however long the handler takes.
+func TestFullWindowIsNotIdle(t *testing.T) {
+	s := newStation(t)
+	gate := make(chan struct{})
+	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
+	cfg.Frame, cfg.AckTemplate, cfg.InFlight = "line", `A{n}\n`, 1
+	cfg.HeartbeatTemplate, cfg.Heartbeat, cfg.IdleTimeout = "hb\\n", time.Millisecond, 20*time.Millisecond
+	r := start(t, cfg)
+	c := s.accept()
+	if _, err := io.WriteString(c, "a\n"); err != nil {
+		t.Fatal(err)
+	}
+	// Heartbeats for ten times as long as the connection may be idle.
+	said := make([]byte, 200*len("hb\n"))
+	if _, err := io.ReadFull(c, said); err != nil {
+		t.Fatal(err)
+	}
+	close(gate)
+	if _, err := io.ReadFull(c, said[:3]); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, c)
+	if err := r.wait(); err != nil || r.g.Stats().Reconnects.Load() > 0 {
+		t.Errorf("error %v, %d connections lost", err, r.g.Stats().Reconnects.Load())
+	}
+}
+
+// TestLeastMemory: with --memory at its least, every message comes through.
+func TestLeastMemory(t *testing.T) {
+	for _, most := range []int64{1, 4, 16, 100, 120, 128, 200, 250, 255, 256, 500, 600, 1023} {
+		s := newStation(t)
+		cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), accept)
+		cfg.Frame, cfg.AckTemplate, cfg.MaxMessage, cfg.Memory = "line", "A", most, 4*most
+		r := start(t, cfg)
+		c := s.accept()
+		const messages = 300
+		if _, err := io.WriteString(c, strings.Repeat(strings.Repeat("x", int(most))+"\n", messages)); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if acks, err := io.ReadAll(c); len(acks) != messages {
+			t.Errorf("--max-message %d: %d acks, %v", most, len(acks), err)
+		}
+		c.Close()
+		if err := r.wait(); err != nil {
+			t.Error(err)
+		}
 	}
 }

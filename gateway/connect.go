@@ -57,7 +57,7 @@ func (k *link) countTLS(err error) {
 func (k *link) connected(r dialResult, now time.Duration) {
 	k.sock, k.addr = r.sock, r.addr
 	k.phase = login
-	k.readable, k.writable, k.hup, k.dead = r.sock.more(), true, false, false
+	k.readable, k.writable, k.hup, k.dead, k.cut = r.sock.more(), true, false, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.deadline = now + k.l.cfg.ConnectTimeout
 	k.acked, k.owed, k.stopping, k.rest = false, 0, false, 0

@@ -336,8 +336,8 @@ func TestUnsentAcks(t *testing.T) {
 	}
 }
 
-// TestServerClosesOverUnsentAcks: a server that closes where the end of the stream is
-// the close has all that it sent handled, though its acks cannot be sent.
+// TestServerClosesOverUnsentAcks: a server that ends its stream where that is the close
+// has all that it sent handled, though its acks cannot be sent.
 func TestServerClosesOverUnsentAcks(t *testing.T) {
 	const window, messages = 1000, 5000
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -357,7 +357,10 @@ func TestServerClosesOverUnsentAcks(t *testing.T) {
 		t.Fatal(err)
 	}
 	clogs(t, r.g.Stats(), window)
-	c.Close()
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	c.Close() // with acks unread: a reset
 	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
 		t.Errorf("error %v, want ErrUnfinished", err)
 	}

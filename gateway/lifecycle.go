@@ -157,10 +157,10 @@ func (k *link) checkAlive(now time.Duration) {
 	switch {
 	case k.dead && l.paused && !l.set.traits.EOFCloses:
 		// Reading would tell, but there is no room to read.
-		k.lost(now, "receive", errors.New("connection reset"))
+		k.lost(now, "receive", k.sock.fault())
 	case k.dead && l.in.clogged != 0:
 		// Sending would tell, but there is nothing to send.
-		k.cannotSend(now, errors.New("connection reset"))
+		k.cannotSend(now, k.sock.fault())
 	case k.phase == login && now >= k.deadline:
 		l.stats.addError(wire.Login)
 		k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", l.cfg.ConnectTimeout))

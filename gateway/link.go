@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sys/unix"
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
@@ -54,6 +55,7 @@ type link struct {
 	readable, writable bool // as the poller's edges left them
 	hup                bool // the peer has closed or reset: read to the end
 	dead               bool // reset: nothing can be acked any more
+	cut                bool // by a reset, without the end of the stream before it
 
 	heard    time.Duration // when the last bytes came
 	wrote    time.Duration // when the peer last took bytes, or had none to take
@@ -120,10 +122,12 @@ func (k *link) owing() bool {
 	return k.l.out.len() > 0 || k.l.in.clogged != 0 || k.phase == goodbye
 }
 
-// deaf reports whether we would not hear the server: its bytes are left unread. With
-// unsent acks alone in the way, and no edge since the last bytes were read, it
-// has sent none.
-func (k *link) deaf() bool { return k.l.paused && (k.l.in.clogged == 0 || k.readable) }
+// deaf reports whether we would not hear the server: its bytes are left unread, or it may
+// well wait for an ack before it sends more. With unsent acks alone in the way, and no
+// edge since the last bytes were read, it has sent none.
+func (k *link) deaf() bool {
+	return k.l.paused && (k.l.in.clogged == 0 || k.readable) || k.l.win.room() == 0
+}
 
 // awaiting reports whether a drain needs the server to send again, on this connection
 // or the next, what can be acked only then.
@@ -138,12 +142,16 @@ func (k *link) endOfStream(rest int, now time.Duration) {
 	if err := k.conn.End(rest); err != nil {
 		k.count(err)
 	}
-	if k.l.set.traits.EOFCloses {
+	if k.l.set.traits.EOFCloses && !k.cut {
 		k.l.log.Info("server closed", "addr", k.addr)
 		k.peerCloses(true, now)
 		return
 	}
-	k.lost(now, "receive", errors.New("the server closed the connection without a goodbye"))
+	err := errors.New("the server closed the connection without a goodbye")
+	if k.cut {
+		err = unix.ECONNRESET
+	}
+	k.lost(now, "receive", err)
 }
 
 // protocolError ends the connection over a fault of the peer: what came before it
@@ -211,13 +219,14 @@ func (k *link) destroyed() int {
 
 // cannotSend ends a connection that takes no acks any more. Where the end of the
 // stream is the close, as for a server that sends all it has and closes, what it
-// has sent is read and worked on first.
+// has sent is read and worked on first. A reset behind the end of the stream is EPIPE.
 func (k *link) cannotSend(now time.Duration, err error) {
 	if !k.l.set.traits.EOFCloses || k.phase != open && k.phase != finishing {
 		k.lost(now, "send", err)
 		return
 	}
 	k.l.log.Warn("acknowledgements cannot be sent any more; reading on", "addr", k.addr, "error", err)
+	k.cut = errors.Is(err, unix.ECONNRESET)
 	destroyed := k.destroyed()
 	k.l.ack.mute()
 	k.l.ack.unsent += destroyed

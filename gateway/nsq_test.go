@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -171,6 +172,50 @@ func TestNSQRefusedBehindWork(t *testing.T) {
 	c.Close()
 	c = s.subscribed()
 	close(goOn)
+	r.cancel()
+	c.expect("CLS")
+	c.frame(0, "CLOSE_WAIT")
+	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+	c.Close()
+	if err := r.wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestShare: a worker whose message takes long gets its share of what nsqd lets be in
+// flight, and the others the rest.
+func TestShare(t *testing.T) {
+	const messages, share = 6000, 2500/2 + shareSlack
+	s := newTestNSQD(t)
+	var begun atomic.Bool
+	var others atomic.Int64
+	goOn := make(chan struct{})
+	r := start(t, testConfig(t, s.url(), func(worker.Message) worker.Code {
+		if begun.CompareAndSwap(false, true) {
+			<-goOn
+		} else {
+			others.Add(1)
+		}
+		return worker.OK
+	}))
+	c := s.subscribed()
+	var all []byte
+	for n := range messages {
+		all = append(all, 0, 0, 0, 4+8+2+16+1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+		all = append(fmt.Appendf(all, "%016x", n), 'x')
+	}
+	if _, err := c.Write(all); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return others.Load() >= messages-share })
+	close(goOn)
+	for range messages {
+		if got := c.line(); !strings.HasPrefix(got, "FIN ") {
+			t.Fatal(got)
+		}
+	}
 	r.cancel()
 	c.expect("CLS")
 	c.frame(0, "CLOSE_WAIT")

@@ -237,6 +237,8 @@ func (s *simSocket) unacked() int {
 	return n
 }
 
+func (s *simSocket) fault() error { return unix.ECONNRESET }
+
 func (s *simSocket) over() bool { return s.c.reset || s.c.up.ended && s.c.down.ended }
 
 // close closes as the kernel does: with bytes unread, or yet to come, by a reset,

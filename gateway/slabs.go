@@ -44,7 +44,7 @@ type slabPool struct {
 
 // newSlabPool makes a pool for frames of up to frame bytes. Two of the longest must
 // fit at any time, the one that is moved and where it is moved to; a --memory that
-// is smaller than that, which only very short messages allow, is stretched.
+// is smaller than their slabs, which only very short messages allow, is stretched.
 func newSlabPool(memory, frame int64) *slabPool {
 	memory = max(memory, 4*frame)
 	size := slabSize
@@ -54,6 +54,8 @@ func newSlabPool(memory, frame int64) *slabPool {
 	for memory/int64(size) > 1<<15 {
 		size *= 2
 	}
+	longest := (max(frame, 1) + int64(size) - 1) / int64(size) * int64(size)
+	memory = max(memory, 2*longest)
 	slots := int(memory/int64(size)) + 1
 	p := &slabPool{
 		size: size, frame: int(frame), limit: memory, free: make(map[int][]uint16),

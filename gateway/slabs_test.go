@@ -10,8 +10,8 @@ import (
 // twice, sizes are as asked, and memory stays in its bounds.
 func TestSlabPoolAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		memory := rapid.Int64Range(4<<10, 4<<20).Draw(t, "memory")
-		frame := rapid.Int64Range(1, memory/4).Draw(t, "frame")
+		memory := rapid.Int64Range(4, 1<<rapid.IntRange(3, 22).Draw(t, "bits")).Draw(t, "memory")
+		frame := rapid.Int64Range(1, max(1, memory/4)).Draw(t, "frame")
 		p := newSlabPool(memory, frame)
 		defer p.close()
 		held := map[uint16]int{} // messages dispatched

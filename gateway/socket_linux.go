@@ -127,6 +127,15 @@ func (s *socket) unsent() int { return s.ask(unix.SIOCOUTQNSD) }
 // unacked is how many bytes, a FIN included, the peer's TCP has not acknowledged.
 func (s *socket) unacked() int { return s.ask(unix.SIOCOUTQ) }
 
+// fault is EPIPE for a reset that came behind the end of the peer's stream.
+func (s *socket) fault() error {
+	errno, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil || errno == 0 {
+		return unix.ECONNRESET
+	}
+	return unix.Errno(errno)
+}
+
 // over reports whether TCP is done with the connection: closed by both in order, or reset.
 // An edge does not tell: it comes as soon as both have closed, with data on its way yet.
 func (s *socket) over() bool {

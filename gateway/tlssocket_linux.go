@@ -173,6 +173,8 @@ func (s *tlsSocket) closeSend() error {
 // unsent counts encrypted bytes, which are more than they stand for.
 func (s *tlsSocket) unsent() int { return s.socket.unsent() + s.pipe.kept() }
 
+func (s *tlsSocket) fault() error { return s.socket.fault() }
+
 func (s *tlsSocket) over() bool { return s.socket.over() }
 
 func (s *tlsSocket) unacked() int { return s.socket.unacked() + s.pipe.kept() }

@@ -39,6 +39,8 @@ type transport interface {
 	// unacked is how many bytes, the end included, the peer's TCP has not
 	// acknowledged.
 	unacked() int
+	// fault is why the connection was reset, which no call has told yet.
+	fault() error
 	// over reports whether no more of them will be.
 	over() bool
 	close()
