@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -40,23 +41,38 @@ func (s *station) accept() *net.TCPConn {
 }
 
 // TestAcksForNobody: acks that the kernel took, and a server that has closed for good
-// refused, were not sent.
+// refused, were not sent, nor were those that the kernel took no more.
 func TestAcksForNobody(t *testing.T) {
-	for n, want := range map[int]string{1: "1 acknowledgements not sent", 3: "3 acknowledgements not sent"} {
+	for _, n := range []int{1, 3} {
 		s := newStation(t)
-		gate := make(chan struct{})
-		cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
+		gates := make([]chan struct{}, n)
+		lines := ""
+		for i := range gates {
+			gates[i] = make(chan struct{})
+			lines += string(rune('0'+i)) + "\n"
+		}
+		cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(m worker.Message) worker.Code {
+			<-gates[m.Data[0]-'0']
+			return worker.OK
+		})
 		cfg.Frame, cfg.AckTemplate, cfg.Workers = "line", `A{n}\n`, n
 		var log logged
 		cfg.Log = log.logger()
 		r := start(t, cfg)
 		c := s.accept()
-		if _, err := io.WriteString(c, strings.Repeat("a\n", n)); err != nil {
+		if _, err := io.WriteString(c, lines); err != nil {
 			t.Fatal(err)
 		}
 		c.Close()
 		waitFor(t, func() bool { return log.has("server closed") })
-		close(gate)
+		for i := range gates {
+			if i == n-1 && n > 1 {
+				waitFor(t, func() bool { return log.has("cannot be sent any more") })
+			}
+			close(gates[i])
+			waitFor(t, func() bool { return i > 0 || r.g.Stats().InFlight.Load() < int64(n) })
+		}
+		want := fmt.Sprintf("%d acknowledgements not sent", n)
 		if err := r.wait(); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}

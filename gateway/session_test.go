@@ -1,9 +1,8 @@
 package gateway
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
+	"bytes"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -176,64 +175,6 @@ func waitFor(t *testing.T, cond func() bool) {
 	}
 }
 
-func TestStateSurvivesRestart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state")
-	feed := newTestFeed(t)
-	run := func(serve func()) {
-		cfg := testConfig(t, feed.url(), accept)
-		var err error
-		if cfg.State, err = OpenState(path, cfg.Log); err != nil {
-			t.Fatal(err)
-		}
-		r := start(t, cfg)
-		serve()
-		if err := r.wait(); err != nil {
-			t.Fatal(err)
-		}
-		if err := cfg.State.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run(func() {
-		conn := feed.login(1, `{"session":"s"}`)
-		for seq := uint64(1); seq <= 5; seq++ {
-			conn.data(seq, "x")
-		}
-		conn.ackSet(5)
-		conn.bye()
-		conn.expect(fg1.Bye, 0, 0)
-		conn.Close()
-	})
-	run(func() {
-		conn := feed.login(4, `{"session":"s"}`)
-		if conn.hello.Session != "s" || conn.seq != 5 {
-			t.Errorf("HELLO after the restart: %+v seq %d, want s 5", conn.hello, conn.seq)
-		}
-		for seq := uint64(4); seq <= 6; seq++ {
-			conn.data(seq, "x") // 4 and 5 were done by the process before
-		}
-		conn.ackSet(3)
-		conn.bye()
-		conn.expect(fg1.Bye, 0, 0)
-		conn.Close()
-	})
-	if e := mustState(t, path).get(feed.url()); e != (stateEntry{"s", 6}) {
-		t.Errorf("state %+v, want s 6", e)
-	}
-}
-
-func mustState(t *testing.T, path string) *State {
-	t.Helper()
-	s, err := OpenState(path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // TestProtocolErrorFinishesWhatCameBefore: then BYE says why, and the gateway
 // comes back.
 func TestProtocolErrorFinishesWhatCameBefore(t *testing.T) {
@@ -256,9 +197,72 @@ func TestProtocolErrorFinishesWhatCameBefore(t *testing.T) {
 	if err := r.wait(); err != nil {
 		t.Fatal(err)
 	}
+	if errs := errorsOf(r); errs[wire.SeqBack] != 1 || len(errs) != 1 {
+		t.Errorf("errors counted: %v", errs)
+	}
+}
+
+// errorsOf is how often each reason was counted.
+func errorsOf(r *running) map[string]uint64 {
 	errs := map[string]uint64{}
 	r.g.Stats().Errors(func(reason string, n uint64) { errs[reason] = n })
-	if errs[wire.SeqBack] != 1 || len(errs) != 1 {
+	return errs
+}
+
+// TestCloseAmongParts: a message that the server's BYE leaves unfinished is counted and
+// logged, without its bytes, and holds no memory.
+func TestCloseAmongParts(t *testing.T) {
+	feed := newTestFeed(t)
+	cfg := testConfig(t, feed.url(), accept)
+	cfg.MaxMessage, cfg.Memory = 64<<10, 256<<10
+	var log bytes.Buffer // read when the gateway has ended
+	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	r := start(t, cfg)
+	part := bytes.Repeat([]byte("secret"), 10<<10)
+	const times = 10 // more than memory has room for
+	for i := range times {
+		c := feed.login(1, `{"session":"s"}`)
+		c.send(fg1.AppendFrame(nil, fg1.Data, fg1.More, 0, 1, part))
+		var code uint16 = fg1.CodeProtocolError
+		if i == times-1 {
+			code = fg1.CodeOK
+		}
+		c.send(fg1.AppendFrame(nil, fg1.Bye, 0, code, 0, nil))
+		c.expect(fg1.Bye, fg1.CodeOK, 0)
+		c.Close()
+	}
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
+	}
+	if errs := errorsOf(r); errs[wire.Truncated] != times || len(errs) != 1 {
+		t.Errorf("errors counted: %v", errs)
+	}
+	said := []byte(`reason=truncated error="BYE while DATA seq 1 is unfinished: 61440 bytes of it dropped"`)
+	if n := bytes.Count(log.Bytes(), said); n != times || bytes.Contains(log.Bytes(), []byte("secret")) {
+		t.Errorf("logged %d times, want %d\n%s", n, times, log.Bytes())
+	}
+}
+
+// TestSessionNameIsUTF8: a WELCOME with a name that could not be said again is refused.
+func TestSessionNameIsUTF8(t *testing.T) {
+	feed := newTestFeed(t)
+	r := start(t, testConfig(t, feed.url(), accept))
+	for _, welcome := range []string{"{\"session\":\"\xff\"}", `{"session":"\ud800"}`} {
+		c := feed.login(1, welcome)
+		c.expect(fg1.Bye, fg1.CodeProtocolError, 0)
+		c.Close()
+	}
+	c := feed.login(1, `{"session":"s"}`)
+	if c.hello.Session != "" {
+		t.Errorf("HELLO names session %q", c.hello.Session)
+	}
+	c.bye()
+	c.expect(fg1.Bye, fg1.CodeOK, 0)
+	c.Close()
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
+	}
+	if errs := errorsOf(r); errs[wire.BadUTF8] != 2 || len(errs) != 1 {
 		t.Errorf("errors counted: %v", errs)
 	}
 }
@@ -282,45 +286,6 @@ func TestNumbersEnd(t *testing.T) {
 	third.expect(fg1.Bye, fg1.CodeProtocolError, 0)
 	third.Close()
 	r.cancel()
-	if err := r.wait(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestSessionNamedFirst: when a message of a session is handled, the state file names
-// that session already.
-func TestSessionNamedFirst(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state")
-	feed := newTestFeed(t)
-	url := feed.url()
-	named := make(chan string, 2)
-	cfg := testConfig(t, url, func(worker.Message) worker.Code {
-		var f stateFile
-		if b, err := os.ReadFile(path); err != nil || json.Unmarshal(b, &f) != nil {
-			t.Errorf("state file: %q, %v", b, err)
-		}
-		named <- f.Upstreams[url].Session
-		return worker.OK
-	})
-	var err error
-	if cfg.State, err = OpenState(path, cfg.Log); err != nil {
-		t.Fatal(err)
-	}
-	defer cfg.State.Close()
-	r := start(t, cfg)
-	for _, session := range []string{"s", "other"} {
-		conn := feed.login(1, `{"session":"`+session+`"}`)
-		conn.data(1, "a")
-		if got := <-named; got != session {
-			t.Errorf("the state file names %q, want %q", got, session)
-		}
-		conn.ackSet(1)
-		if session == "other" {
-			conn.bye()
-			conn.expect(fg1.Bye, 0, 0)
-		}
-		conn.Close()
-	}
 	if err := r.wait(); err != nil {
 		t.Fatal(err)
 	}

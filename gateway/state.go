@@ -46,7 +46,8 @@ type stateFile struct {
 }
 
 // OpenState reads the file at path, if there is one, and makes sure that it can
-// be written.
+// be written. One of no bytes, as mktemp makes them, says nothing: replaceFile leaves
+// none behind.
 func OpenState(path string, log *slog.Logger) (*State, error) {
 	s := &State{
 		path: path, log: log, stop: make(chan struct{}), done: make(chan struct{}),
@@ -58,6 +59,7 @@ func OpenState(path string, log *slog.Logger) (*State, error) {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, fmt.Errorf("--state: %w", err)
+	case len(b) == 0:
 	default:
 		var f stateFile
 		if err := json.Unmarshal(b, &f); err != nil || f.Version != 1 {

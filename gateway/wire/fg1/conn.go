@@ -28,6 +28,7 @@ type conn struct {
 	skipping bool
 	skip     uint64
 	skipMore bool
+	skipped  uint64 // bytes of it that are passed over, or will be with this frame
 }
 
 // dataHead is the low half of a header's first eight bytes for DATA without
@@ -160,15 +161,23 @@ func (c *conn) checkHeader(h Header) error {
 }
 
 func (c *conn) tooLarge(h Header, in *wire.Input) bool {
-	joined := 0
-	if c.joining {
-		joined = in.Keep - in.Start
+	return c.skipping || c.joined(in)+uint64(h.Payload()) > c.maxMessage
+}
+
+// joined is how many bytes of a message that is being joined have come.
+func (c *conn) joined(in *wire.Input) uint64 {
+	if !c.joining {
+		return 0
 	}
-	return c.skipping || uint64(joined)+uint64(h.Payload()) > c.maxMessage
+	return uint64(in.Keep - in.Start)
 }
 
 // startSkip passes over a DATA frame, and gives up what was joined before it.
 func (c *conn) startSkip(h Header, in *wire.Input) {
+	if !c.skipping {
+		c.skipped = c.joined(in)
+	}
+	c.skipped += uint64(h.Payload())
 	c.joining, c.skipping = false, true
 	c.joinSeq, c.skipMore = h.Seq, h.Flags&More != 0
 	c.skip = uint64(h.Payload())
@@ -220,6 +229,21 @@ func (c *conn) part(h Header, payload, buf []byte, in *wire.Input) {
 	}
 	c.joining = false
 	in.Msgs = append(in.Msgs, wire.Msg{Seq: h.Seq, Off: uint32(in.Start), Len: uint32(in.Keep - in.Start)})
+}
+
+// drop drops the message that is unfinished, as no more of its parts will come; nil:
+// there is none.
+func (c *conn) drop(in *wire.Input) *wire.Error {
+	n := c.joined(in)
+	switch {
+	case c.skipping:
+		n = c.skipped
+	case !c.joining:
+		return nil
+	}
+	c.joining, c.skipping = false, false
+	return wire.Errorf(wire.Truncated, wire.CloseOK,
+		"BYE while DATA seq %d is unfinished: %d bytes of it dropped", c.joinSeq, n)
 }
 
 // End implements [wire.Conn]: without BYE the connection is lost, and it is no

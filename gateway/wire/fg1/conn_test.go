@@ -3,6 +3,7 @@ package fg1
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,13 @@ func TestStreams(t *testing.T) {
 		{name: "PING too large", stream: logged(frame(Ping, 0, 0, strings.Repeat("p", maxControl+1))), reason: wire.TooLarge},
 		{name: "WELCOME is no JSON", stream: frame(Welcome, 0, 1, "{"), reason: wire.BadJSON},
 		{name: "WELCOME of other types", stream: frame(Welcome, 0, 1, `{"acks":1}`), reason: wire.BadJSON},
+		{name: "WELCOME is no UTF-8", stream: frame(Welcome, 0, 1, "{\"session\":\"\xff\"}"), reason: wire.BadUTF8},
+		{name: "WELCOME has no UTF-8 elsewhere", stream: frame(Welcome, 0, 1, "{\"later\":\"\xc0\x80\"}"), reason: wire.BadUTF8},
+		{name: "half a surrogate pair", stream: frame(Welcome, 0, 1, `{"session":"a\ud800"}`), reason: wire.BadUTF8},
+		{name: "the other half", stream: frame(Welcome, 0, 1, `{"session":"\uDC00\ud83d\ude00"}`), reason: wire.BadUTF8},
+		{name: "half a pair before another escape", stream: frame(Welcome, 0, 1, `{"session":"\ud83d\n"}`), reason: wire.BadUTF8},
+		{name: "two first halves", stream: frame(Welcome, 0, 1, `{"session":"\ud83d\ud83d\ude00"}`), reason: wire.BadUTF8},
+		{name: "session is no string", stream: frame(Welcome, 0, 1, `{"session":1}`), reason: wire.BadJSON},
 		{name: "heartbeat too short", stream: frame(Welcome, 0, 1, `{"heartbeat_ms":99}`), reason: wire.Login},
 		{name: "heartbeat too long", stream: frame(Welcome, 0, 1, `{"heartbeat_ms":3600001}`), reason: wire.Login},
 	} {
@@ -115,6 +123,10 @@ func TestWelcome(t *testing.T) {
 		{``, wire.Event{Each: true}},
 		{`{}`, wire.Event{Each: true}},
 		{`{"session":"s","later":1}`, wire.Event{Each: true, Session: "s"}},
+		{`{"session":null}`, wire.Event{Each: true}},
+		{"{\"session\":\"\uFFFDé\"}", wire.Event{Each: true, Session: "\uFFFDé"}},
+		{`{"session":"\ufffd\ud83d\ude00\\ud800"}`, wire.Event{Each: true, Session: "\uFFFD\U0001F600\\ud800"}},
+		{`{"session":"s","later":"\ud800"}`, wire.Event{Each: true, Session: "s"}},
 		{`{"acks":["each","range"]}`, wire.Event{Each: true, Cumulative: true}},
 		{`{"acks":["range"]}`, wire.Event{Cumulative: true}},
 		{`{"acks":[]}`, wire.Event{}},
@@ -124,6 +136,60 @@ func TestWelcome(t *testing.T) {
 		if r.Err != nil || len(r.Events) != 1 || r.Events[0].Event != c.want {
 			t.Errorf("%s: %+v %v, want %+v", c.payload, r.Events, r.Err, c.want)
 		}
+	}
+}
+
+// TestByeAmongParts: a message that BYE leaves unfinished is told with the close, which
+// stays what it was, and is let go.
+func TestByeAmongParts(t *testing.T) {
+	big := strings.Repeat("b", testMax+1)
+	for _, c := range []struct {
+		name   string
+		frames []byte
+		detail string // empty: no fault
+	}{
+		{"after a whole message", join(data(1, More, "ab"), data(1, 0, "c")), ""},
+		{"after a whole one too large", join(data(1, More, big), data(1, 0, "c")), ""},
+		{"after one part", data(1, More, "ab"), "BYE while DATA seq 1 is unfinished: 2 bytes of it dropped"},
+		{"after an empty part", data(1, More, ""), "BYE while DATA seq 1 is unfinished: 0 bytes of it dropped"},
+		{"after PING", join(data(1, 0, "x"), data(2, More, "ab"), data(2, More, "c"), frame(Ping, 0, 1, "")),
+			"BYE while DATA seq 2 is unfinished: 3 bytes of it dropped"},
+		{"of one too large", join(data(1, More, "ab"), data(1, More, big), data(1, More, "c")),
+			"BYE while DATA seq 1 is unfinished: 104 bytes of it dropped"},
+		{"of another too large", join(data(1, More, big), data(1, 0, ""), data(2, More, big)),
+			"BYE while DATA seq 2 is unfinished: 101 bytes of it dropped"},
+	} {
+		for _, code := range []worker.Code{CodeOK, CodeProtocolError, CodeShuttingDown} {
+			t.Run(fmt.Sprintf("%s, code %d", c.name, code), func(t *testing.T) {
+				stream := logged(c.frames, frame(Bye, uint16(code), 0, ""))
+				whole := wiretest.Run(t, newTestConn(), stream, wiretest.Whole(len(stream)))
+				e := whole.Events[len(whole.Events)-1].Event
+				fault := e.Fault
+				e.Fault = nil
+				if want := (wire.Event{Kind: wire.EventClose, Code: code, Clean: code != CodeProtocolError}); e != want || whole.Err != nil {
+					t.Errorf("%+v %v, want %+v", e, whole.Err, want)
+				}
+				switch {
+				case (fault != nil) != (c.detail != ""):
+					t.Errorf("fault %v, want %q", fault, c.detail)
+				case fault != nil && *fault != wire.Error{Reason: wire.Truncated, Code: wire.CloseOK, Detail: c.detail}:
+					t.Errorf("fault %+v, want %q", fault, c.detail)
+				}
+				wiretest.Compare(t, wiretest.Run(t, newTestConn(), stream, wiretest.ByteByByte()), whole)
+			})
+		}
+	}
+
+	conn, stream := newTestConn(), logged(data(1, More, "ab"), frame(Bye, 0, 0, ""))
+	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
+	for in.Event.Kind != wire.EventClose {
+		in.Event = wire.Event{}
+		if err := conn.Decode(stream, &in); err != nil || in.Event.Kind == wire.EventNone {
+			t.Fatal(in.Event, err)
+		}
+	}
+	if in.Start != len(stream) || in.Keep != len(stream) || in.Scan != len(stream) {
+		t.Errorf("cursors %d %d %d behind BYE, want %d: bytes are kept", in.Start, in.Keep, in.Scan, len(stream))
 	}
 }
 
@@ -172,6 +238,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(logged(data(1, 0, "a"), data(2, More, "b"), frame(Ping, 0, 1, ""), data(2, 0, "c"), frame(Bye, 0, 0, "")), []byte{1, 2, 3})
 	f.Add(logged(data(1, 0, strings.Repeat("x", testMax+1)), data(2, 0, "y")), []byte{200, 1})
 	f.Add(logged(data(1, More, strings.Repeat("x", testMax)), data(1, More, "z"), data(1, 0, "")), []byte{0, 0, 9})
+	f.Add(logged(data(1, More, "ab"), frame(Bye, 0, 0, "")), []byte{20, 3})
 	f.Add(frame(Welcome, 0, 1, `{"session":"s","heartbeat_ms":200,"acks":["range"]}`), []byte{})
 	f.Fuzz(func(t *testing.T, stream, cuts []byte) {
 		whole := wiretest.Run(t, newTestConn(), stream, wiretest.Whole(len(stream)))

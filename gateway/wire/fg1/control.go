@@ -2,14 +2,16 @@ package fg1
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
+	"unicode/utf8"
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
 
 type welcome struct {
-	Session     string   `json:"session"`
+	Session     name     `json:"session"`
 	HeartbeatMS *int64   `json:"heartbeat_ms"`
 	Acks        []string `json:"acks"`
 }
@@ -23,6 +25,7 @@ func (c *conn) control(h Header, payload []byte, in *wire.Input) error {
 		in.Event = wire.Event{
 			Kind: wire.EventClose, Code: worker.Code(h.Code),
 			Clean: h.Code == CodeOK || h.Code == CodeShuttingDown,
+			Fault: c.drop(in),
 		}
 	case Welcome:
 		return c.welcome(h, payload, in)
@@ -32,8 +35,14 @@ func (c *conn) control(h Header, payload []byte, in *wire.Input) error {
 
 func (c *conn) welcome(h Header, payload []byte, in *wire.Input) error {
 	var w welcome
+	if !utf8.Valid(payload) {
+		return wire.Errorf(wire.BadUTF8, CodeProtocolError, "WELCOME: payload of %d bytes is not UTF-8", len(payload))
+	}
 	if len(payload) > 0 {
-		if err := json.Unmarshal(payload, &w); err != nil {
+		switch err := json.Unmarshal(payload, &w); {
+		case errors.Is(err, errSurrogate):
+			return wire.Errorf(wire.BadUTF8, CodeProtocolError, "WELCOME: session: %v", errSurrogate)
+		case err != nil:
 			return wire.Errorf(wire.BadJSON, CodeProtocolError, "WELCOME: payload of %d bytes is not the JSON expected", len(payload))
 		}
 	}
@@ -45,7 +54,7 @@ func (c *conn) welcome(h Header, payload []byte, in *wire.Input) error {
 		c.nextPing = 0
 	}
 	c.welcomed = true
-	in.Event = wire.Event{Kind: wire.EventReady, Session: w.Session, First: h.Seq, Each: w.Acks == nil}
+	in.Event = wire.Event{Kind: wire.EventReady, Session: string(w.Session), First: h.Seq, Each: w.Acks == nil}
 	for _, mode := range w.Acks {
 		switch mode {
 		case "each":
