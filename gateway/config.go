@@ -16,7 +16,7 @@ type Config struct {
 	Workers  int    // default GOMAXPROCS
 	Dispatch string // "spread" (default) or "key"
 	Key      string // selector: bytes:OFFSET:LENGTH, field:N:SEP, json:NAME
-	Ring     int    // entries of each ring, a power of two; default 8192, less of scheme nsq
+	Ring     int    // entries of each ring, a power of two; default 8192, of scheme nsq what InFlight needs
 
 	FlushMax  int // messages per sendmmsg, 1 to 32; default 32
 	FlushPack int // acks in one such message at most; 0: as many as lie ready

@@ -24,7 +24,8 @@ type Config struct {
 	Lookupd []string // addresses of nsqlookupds
 
 	// Interval is the longest time between two polls; up to 30% less, so that many processes
-	// do not ask at the same time. Default 60s.
+	// do not ask at the same time. While there is no nsqd, or one is not connected, it is at
+	// most ReconnectMax. Default 60s.
 	Interval time.Duration
 }
 

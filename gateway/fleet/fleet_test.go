@@ -1,10 +1,13 @@
 package fleet
 
 import (
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"feedgate/gateway"
 	"feedgate/gateway/fleet/fleettest"
 )
 
@@ -108,6 +111,66 @@ func TestAsksSoonerAfterFailure(t *testing.T) {
 	}
 	l.Fail(false)
 	r.until("a connection", func() bool { return a.Ready() == 10 })
+}
+
+// TestAsksSoonerWhileThereIsNone: the interval does not count before the topic is there.
+func TestAsksSoonerWhileThereIsNone(t *testing.T) {
+	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	r := start(t, done(), func(c *Config) { c.Interval = time.Hour }, l)
+	r.until("some polls", func() bool { return l.Polls() > 3 })
+	l.List(a.Addr())
+	r.until("a connection", func() bool { return a.Ready() == 10 })
+}
+
+// TestAsksSoonerAfterLoss: nor does it when an nsqd has gone, be it between two polls, and
+// may be elsewhere. A fleet that is whole keeps to it.
+func TestAsksSoonerAfterLoss(t *testing.T) {
+	l := fleettest.StartLookupd(t)
+	a, b := fleettest.StartNSQD(t), fleettest.StartNSQD(t)
+	l.List(a.Addr())
+	r := start(t, done(), func(c *Config) { c.Interval = time.Hour }, l)
+	r.until("a connection", func() bool { return a.Ready() == 10 })
+	r.until("no polls", func() bool {
+		n := l.Polls()
+		time.Sleep(100 * time.Millisecond) // ten times the backoff at its longest
+		return l.Polls() == n
+	})
+	a.Close()
+	l.List(b.Addr())
+	r.until("b in its place", func() bool { return b.Ready() == 10 && r.addrs() == b.Addr() })
+}
+
+// TestSettled looks at what lets the next poll wait.
+func TestSettled(t *testing.T) {
+	for _, c := range []struct {
+		found string
+		state memberState
+		up    bool // a is connected
+		want  bool
+	}{
+		{"", running, true, false},
+		{"a:1", running, true, true},
+		{"a:1", running, false, false},
+		{"a:1", failed, false, true},
+		{"a:1", leaving, false, false}, // the next poll starts it anew
+		{"b:1", running, true, false},  // b is yet to be started
+	} {
+		f, err := New(Config{Gateway: gateway.Config{URL: "nsq:///t/c", Sink: done(), Log: slog.New(slog.DiscardHandler)}, Lookupd: []string{"l:1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := f.set.model
+		cfg.URL = f.set.name.url("a:1")
+		gw, err := gateway.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gw.Stats().Connected.Store(c.up)
+		f.members["a:1"] = &member{addr: "a:1", gw: gw, state: c.state}
+		if got := f.settled(strings.Fields(c.found)); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
 }
 
 // TestAbort: it ends a drain that waits for an nsqd.

@@ -54,6 +54,25 @@ func (f *Fleet) reconcile(ctx context.Context, nsqds []string) {
 	f.shareOut()
 }
 
+// settled reports whether there is nothing that another poll may soon change: nsqds were
+// found, each has its gateway, and every gateway is connected. One that has failed for good
+// is not tried sooner. Any goroutine may ask.
+func (f *Fleet) settled(found []string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, addr := range found {
+		if m := f.members[addr]; m == nil || m.state == leaving {
+			return false
+		}
+	}
+	for _, m := range f.members {
+		if m.state == running && !m.gw.Stats().Connected.Load() {
+			return false
+		}
+	}
+	return len(found) > 0
+}
+
 // start runs a gateway for an nsqd.
 func (f *Fleet) start(ctx context.Context, addr string) {
 	m := &member{addr: addr}

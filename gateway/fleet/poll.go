@@ -8,24 +8,42 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// jitter is the part of the interval by which two polls may be closer to each other.
-const jitter = 0.3
+const (
+	// jitter is the part of the interval by which two polls may be closer to each other.
+	jitter = 0.3
+	// glance is how often the members are looked at between two polls.
+	glance = time.Second
+)
 
 // poll asks the nsqlookupds, at once and then again and again, and passes on what they
-// say, until ctx is cancelled. When none has answered it asks again sooner.
+// say, until ctx is cancelled.
 func (f *Fleet) poll(ctx context.Context, found chan<- []string) {
 	retry := f.backoff()
-	for {
-		wait := time.Duration(float64(f.cfg.Interval) * (1 - jitter*rand.Float64()))
-		nsqds, err := f.lookup.Poll(ctx) // it logs its faults
-		if err != nil {
-			wait = min(wait, retry.NextBackOff())
-		} else {
-			retry.Reset()
+	var nsqds []string // as last found
+	for ctx.Err() == nil {
+		err := f.lookup.Poll(ctx, func(all []string) {
+			nsqds = all
 			select {
-			case found <- nsqds:
+			case found <- all:
 			case <-ctx.Done():
 			}
+		})
+		f.rest(ctx, retry, func() bool { return err == nil && f.settled(nsqds) }) // Poll logs its faults
+	}
+}
+
+// rest waits until the next poll is due: an interval, or sooner, by the backoff, once the
+// fleet is not settled.
+func (f *Fleet) rest(ctx context.Context, retry *backoff.ExponentialBackOff, settled func() bool) {
+	left := time.Duration(float64(f.cfg.Interval) * (1 - jitter*rand.Float64()))
+	for left > 0 {
+		wait := min(left, glance)
+		if settled() {
+			retry.Reset()
+			left -= wait
+		} else {
+			wait = min(left, retry.NextBackOff())
+			left = 0
 		}
 		select {
 		case <-ctx.Done():

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -33,7 +32,8 @@ type Lookup struct {
 	timeout time.Duration
 	client  http.Client
 	servers []*server
-	known   int // nsqds of the last poll; -1: there was none
+	last    []string // passed on
+	known   int      // nsqds of the last poll; -1: there was none
 	log     *slog.Logger
 }
 
@@ -82,56 +82,73 @@ func New(cfg Config) (*Lookup, error) {
 
 // reply is what came of asking one nsqlookupd.
 type reply struct {
+	from  int // place among the servers
 	nsqds []string
 	bad   int
 	err   error
 }
 
-// Poll asks all nsqlookupds at once and returns the nsqds that any of them lists, HOST:PORT,
-// in order, each once. One that does not answer lists what it listed when it last did. The
-// error says that none answered. Faults are logged when they begin and end.
-func (l *Lookup) Poll(ctx context.Context) ([]string, error) {
-	replies := make([]reply, len(l.servers))
-	var asking sync.WaitGroup
+// Poll asks all nsqlookupds at once and passes on the nsqds that any of them lists,
+// HOST:PORT, in order, each once: as answers come, whenever that has changed, and at the end
+// of a poll in which it has not, if any has answered. One that does not answer, or has yet
+// to, lists what it listed when it last did. found is called on Poll's goroutine and may
+// keep the list, not change it. The error says that none answered. Faults are logged when
+// they begin and end.
+func (l *Lookup) Poll(ctx context.Context, found func(nsqds []string)) error {
+	replies := make(chan reply, len(l.servers))
 	for i, s := range l.servers {
-		asking.Go(func() { replies[i] = l.ask(ctx, s.url) })
+		go func() {
+			nsqds, bad, err := l.ask(ctx, s.url)
+			replies <- reply{i, nsqds, bad, err}
+		}()
 	}
-	asking.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, err // a cancelled question is no fault of who was asked
-	}
-	var lists [][]string
-	var faults []error
-	for i, s := range l.servers {
-		l.note(s, replies[i])
-		lists = append(lists, s.nsqds)
-		if err := replies[i].err; err != nil {
-			faults = append(faults, fmt.Errorf("ask nsqlookupd %s: %w", s.label, err))
+	faults := make([]error, len(l.servers))
+	count, passedOn := -1, false
+	for range l.servers {
+		r := <-replies
+		if ctx.Err() != nil {
+			continue // a cancelled question is no fault of who was asked
+		}
+		s := l.servers[r.from]
+		l.note(s, r)
+		if r.err != nil {
+			faults[r.from] = fmt.Errorf("ask nsqlookupd %s: %w", s.label, r.err)
+			continue
+		}
+		all := l.merged()
+		count = len(all)
+		if all = all[:min(count, MaxServers)]; !slices.Equal(all, l.last) {
+			found(all)
+			l.last, passedOn = all, true
 		}
 	}
-	if len(faults) == len(l.servers) {
-		return nil, errors.Join(faults...)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	all := merge(lists)
-	l.noteCount(len(all))
-	return all[:min(len(all), MaxServers)], nil
+	if count < 0 {
+		return errors.Join(faults...)
+	}
+	l.noteCount(count) // of all: one that has yet to answer may have more
+	if !passedOn {
+		found(l.last)
+	}
+	return nil
 }
 
-func (l *Lookup) ask(ctx context.Context, address string) reply {
+func (l *Lookup) ask(ctx context.Context, address string) (nsqds []string, bad int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return reply{err: withoutURL(err)}
+		return nil, 0, withoutURL(err)
 	}
 	request.Header.Set("Accept", "application/vnd.nsq; version=1.0")
 	response, err := l.client.Do(request)
 	if err != nil {
-		return reply{err: withoutURL(err)}
+		return nil, 0, withoutURL(err)
 	}
 	defer response.Body.Close()
-	nsqds, bad, err := readAnswer(response)
-	return reply{nsqds, bad, err}
+	return readAnswer(response)
 }
 
 // withoutURL takes the URL, which can hold a secret, out of an error.
@@ -174,6 +191,15 @@ func (l *Lookup) noteCount(n int) {
 		l.log.Error("too many nsqds; the rest is left out", "topic", l.topic, "count", n, "taken", MaxServers)
 	}
 	l.known = n
+}
+
+// merged is what the servers list.
+func (l *Lookup) merged() []string {
+	var lists [][]string
+	for _, s := range l.servers {
+		lists = append(lists, s.nsqds)
+	}
+	return merge(lists)
 }
 
 // merge is what any list holds, in order, each once.

@@ -104,7 +104,7 @@ type Resume struct {
 	Seq     uint64 // last contiguous acknowledged of that session; 0: none
 	Client  string // --client-name
 	Host    string // HOST:PORT of the upstream URL that is connected
-	Token   []byte // secret; nil: none. Not kept, not logged.
+	Token   []byte // secret; nil: none. Kept by nobody but a Conn, not logged.
 }
 
 // Msg is a framed message, or the refusal of one. Refused, it has data where its ack

@@ -2,6 +2,7 @@ package nsq
 
 import (
 	"bytes"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,11 +55,11 @@ const tlsRequired = "(TLS required)"
 
 // complaint takes an error frame: a code, a space, and a text for people.
 func (c *conn) complaint(said []byte, in *wire.Input) error {
-	fault := c.errorf(otherReason, "the server says %s", quote(said))
+	fault := c.errorf(otherReason, "the server says %s", c.quote(said))
 	code, text, _ := bytes.Cut(said, []byte(" "))
 	known := slices.Index(codes, string(code))
 	if known >= 0 {
-		fault = c.errorf(strings.ToLower(codes[known]), "the server says %s %s", codes[known], quote(text))
+		fault = c.errorf(strings.ToLower(codes[known]), "the server says %s %s", codes[known], c.quote(text))
 	}
 	login := c.phase < open
 	switch string(code) {
@@ -77,6 +78,9 @@ func (c *conn) complaint(said []byte, in *wire.Input) error {
 		// The server's bounds of an output buffer may be narrower than the defaults.
 		if c.phase == identifying {
 			c.p.modest.Store(true)
+			if bytes.Contains(text, []byte("heartbeat")) {
+				fault.Detail += "; see --heartbeat"
+			}
 		}
 	case codeInvalid:
 		if login && bytes.HasSuffix(text, []byte(tlsRequired)) {
@@ -87,7 +91,20 @@ func (c *conn) complaint(said []byte, in *wire.Input) error {
 }
 
 // quote is what a server said as it may be logged.
-func quote(said []byte) string {
+func (c *conn) quote(said []byte) string {
 	const most = 128
+	said = c.mask(said)
 	return strconv.QuoteToASCII(string(said[:min(len(said), most)]))
+}
+
+// mask puts stars where a server repeats the secret, be it as part of the URL that it asked
+// its own authority by.
+func (c *conn) mask(said []byte) []byte {
+	if len(c.token) == 0 {
+		return said
+	}
+	for _, secret := range [][]byte{c.token, []byte(url.QueryEscape(string(c.token)))} {
+		said = bytes.ReplaceAll(said, secret, []byte("***"))
+	}
+	return said
 }

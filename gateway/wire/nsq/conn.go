@@ -26,7 +26,7 @@ const (
 type conn struct {
 	p       *protocol
 	phase   phase
-	token   []byte // until it is known whether it is wanted
+	token   []byte // nil once it is known that it is not wanted; else to mask it
 	server  server
 	flight  flight
 	stopped bool // CLS was said

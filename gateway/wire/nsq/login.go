@@ -140,15 +140,15 @@ func millis(ms int64, otherwise time.Duration) time.Duration {
 	return time.Duration(min(ms, most)) * time.Millisecond
 }
 
-// authorize says AUTH where the server asked for it, and else goes on to SUB.
+// authorize says AUTH where the server asked for it, and else goes on to SUB. A server that
+// does not know the secret cannot repeat it.
 func (c *conn) authorize(in *wire.Input) error {
-	token := c.token
-	c.token = nil
-	defer clear(token)
 	switch {
 	case !c.server.auth:
+		clear(c.token)
+		c.token = nil
 		c.subscribe(in)
-	case len(token) == 0:
+	case len(c.token) == 0:
 		c.phase = closed
 		in.Event = wire.Event{
 			Kind: wire.EventClose, Code: wire.CloseBadToken,
@@ -157,7 +157,7 @@ func (c *conn) authorize(in *wire.Input) error {
 	default:
 		c.phase = authorizing
 		c.say(in, cmdAuth)
-		in.Out = appendBody(in.Out, token)
+		in.Out = appendBody(in.Out, c.token)
 	}
 	return nil
 }

@@ -70,8 +70,8 @@ func TestServerSays(t *testing.T) {
 		if err := d.Feed(response(text)); err != nil || c.server != want {
 			t.Errorf("%s: %+v %v, want %+v", text, c.server, err, want)
 		}
-		if c.token != nil || !bytes.Equal(token, make([]byte, 6)) {
-			t.Errorf("%s: the secret is kept", text)
+		if kept := c.token != nil || !bytes.Equal(token, make([]byte, 6)); kept != want.auth {
+			t.Errorf("%s: that the secret is kept is %v", text, kept)
 		}
 	}
 }
@@ -179,6 +179,19 @@ func TestFaultsSay(t *testing.T) {
 			cat(response("{}"), complaint("E_INVALID cannot SUB in current state (TLS required)"))},
 		`the server says E_BAD_TOPIC "SUB topic name \"t\" is not valid" (e_bad_topic)`: {testConfig(), "",
 			complaint(`E_BAD_TOPIC SUB topic name "t" is not valid`)},
+		`the server says E_BAD_BODY "IDENTIFY heartbeat interval (1) is invalid"; see --heartbeat (e_bad_body)`: {testConfig(), "",
+			complaint("E_BAD_BODY IDENTIFY heartbeat interval (1) is invalid")},
+		`the server says E_BAD_BODY "IDENTIFY output buffer size (1) is invalid" (e_bad_body)`: {testConfig(), "",
+			complaint("E_BAD_BODY IDENTIFY output buffer size (1) is invalid")},
+		`the server says E_BAD_BODY "AUTH heartbeat" (e_bad_body)`: {testConfig(), "", cat(response("{}"), complaint("E_BAD_BODY AUTH heartbeat"))},
+		`the server says E_INVALID "*** is not ***" (e_invalid)`:   {testConfig(), "s3cret", complaint("E_INVALID s3cret is not s3cret")},
+		`the server says "*** is it" (nsq)`:                        {testConfig(), "s3cret", complaint("s3cret is it")},
+		`the server says "?secret=***&x" (nsq)`:                    {testConfig(), "a s3cret/", complaint("?secret=a+s3cret%2F&x")},
+		`the server says E_AUTH_ERROR "AUTH ***" (e_auth_error)`:   {testConfig(), "s3cret", cat(auth, complaint("E_AUTH_ERROR AUTH s3cret"))},
+		`behind message 0: the server says E_UNAUTHORIZED "***" (e_unauthorized)`: {testConfig(), "s3cret",
+			cat(auth, response("{}"), response("OK"), complaint("E_UNAUTHORIZED s3cret"))},
+		// A part of the secret is not what is left at the end.
+		`the server says "` + bodyOf(125) + `***" (nsq)`:             {testConfig(), "s3cret", complaint(bodyOf(125) + "s3cret")},
 		`behind message 0: the server says E_INVALID "" (e_invalid)`: {testConfig(), "", in(complaint("E_INVALID"))},
 		`the server says "what\x00\n\u00e9 now" (nsq)`:               {testConfig(), "", complaint("what\x00\n\u00e9 now")},
 		`the server says "` + bodyOf(128) + `" (nsq)`:                {testConfig(), "", complaint(bodyOf(129))},
