@@ -36,7 +36,7 @@ type runCmd struct {
 	Workers    count  `group:"work" placeholder:"N" help:"Workers [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
 	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
-	Ring       count  `group:"work" placeholder:"N" help:"Entries of each ring, 2^n; nsq: by --in-flight [8192]."`
+	Ring       count  `group:"work" placeholder:"N" help:"Entries of each ring, 2^n; nsq: as needed [8192]."`
 	Sink       string `group:"work" placeholder:"URL" default:"discard:" help:"Where messages go, see above [${default}]."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Further tries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
