@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -132,15 +133,13 @@ func finished(t *testing.T, server *feed.Server) feed.Counts {
 	return report.Total
 }
 
-// freeAddr is an address that nobody listens on, as far as one can tell.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
+var freeAddrs atomic.Uint32
+
+// freeAddr is an address that nobody listens on: all of 127/8 is local, each test process
+// has hosts of its own there, and the port is none that the kernel gives away.
+func freeAddr() string {
+	n, pid := freeAddrs.Add(1), os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d:10000", 64+pid>>8%128, pid%256, 1+n%250)
 }
 
 // until asks cond again and again until it is true.
@@ -235,7 +234,7 @@ func TestWorstStatus(t *testing.T) {
 func TestDrain(t *testing.T) {
 	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		_, url := serve(t, feed.Config{Rate: 10000})
-		admin := freeAddr(t)
+		admin := freeAddr()
 		p := start(t, "\x00", "run", url, "--admin", admin)
 		until(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
 		until(t, "a message", func() bool {
@@ -252,8 +251,8 @@ func TestDrain(t *testing.T) {
 // TestReadyFollowsUpstream has one upstream that is there and one that is not.
 func TestReadyFollowsUpstream(t *testing.T) {
 	_, here := serve(t, feed.Config{Rate: 100})
-	gone := "fg://" + freeAddr(t)
-	admin := freeAddr(t)
+	gone := "fg://" + freeAddr()
+	admin := freeAddr()
 	p := start(t, "\x00", "run", here, gone, "--admin", admin, "--reconnect-max=200ms")
 	want := "upstream " + gone + " is not connected\n"
 	until(t, want, func() bool {
@@ -279,7 +278,7 @@ const mute = "exec:exec tail -f /dev/null"
 // TestSecondSignal leaves messages unfinished.
 func TestSecondSignal(t *testing.T) {
 	_, url := serve(t, feed.Config{Count: 10})
-	admin := freeAddr(t)
+	admin := freeAddr()
 	p := start(t, "stopping", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=1h", "--workers=1")
 	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
 	until(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
@@ -291,7 +290,7 @@ func TestSecondSignal(t *testing.T) {
 
 func TestDrainTimeout(t *testing.T) {
 	_, url := serve(t, feed.Config{Count: 10})
-	admin := freeAddr(t)
+	admin := freeAddr()
 	p := start(t, "\x00", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=50ms", "--workers=1")
 	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
 	until(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })

@@ -38,7 +38,7 @@ func TestFleetBesideFeed(t *testing.T) {
 	lookupd, nsqd := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
 	lookupd.List(nsqd.Addr())
 	nsqURL := "nsq://" + nsqd.Addr() + "/orders/archive"
-	admin := freeAddr(t)
+	admin := freeAddr()
 	p := start(t, "\x00", "run", "nsq:///orders/archive", url, "--nsqlookupd", "http://user:s3cret@"+lookupd.Addr(), "--admin", admin)
 	until(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
 	until(t, "the RDY count", func() bool { return nsqd.Ready() == 2500 })
@@ -65,9 +65,9 @@ func TestFleetNotReady(t *testing.T) {
 	lookupd := fleettest.StartLookupd(t)
 	for want, addr := range map[string]string{
 		"nsq:///t/c: no nsqd has topic t\n":        lookupd.Addr(),
-		"nsq:///t/c: no nsqlookupd has answered\n": freeAddr(t),
+		"nsq:///t/c: no nsqlookupd has answered\n": freeAddr(),
 	} {
-		admin := freeAddr(t)
+		admin := freeAddr()
 		p := start(t, "\x00", "run", "nsq:///t/c", "--nsqlookupd", addr, "--admin", admin)
 		until(t, want, func() bool {
 			status, body := get("http://" + admin + "/ready")
