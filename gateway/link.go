@@ -126,7 +126,7 @@ func (k *link) owing() bool {
 // well wait for an ack before it sends more. With unsent acks alone in the way, and no
 // edge since the last bytes were read, it has sent none.
 func (k *link) deaf() bool {
-	return k.l.paused && (k.l.in.clogged == 0 || k.readable) || k.l.win.room() == 0
+	return k.l.paused && (k.l.in.clogged == 0 || k.readable) || k.l.win.room() == 0 && k.l.working > 0
 }
 
 // awaiting reports whether a drain needs the server to send again, on this connection
