@@ -106,6 +106,18 @@ func (c *nsqdConn) expect(want string) {
 	}
 }
 
+// ends takes the end of r, which has nothing more to say.
+func (c *nsqdConn) ends(r *running) {
+	c.t.Helper()
+	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
+		c.t.Errorf("%q, %v", rest, err)
+	}
+	c.Close()
+	if err := r.wait(); err != nil {
+		c.t.Error(err)
+	}
+}
+
 // blocking is a handler that waits: begun gets a value for each message, goOn lets it go.
 func blocking() (f func(worker.Message) worker.Code, begun chan struct{}, goOn chan struct{}) {
 	begun, goOn = make(chan struct{}, 100), make(chan struct{})
@@ -148,13 +160,7 @@ func TestNSQBehindTheAnswer(t *testing.T) {
 	c.frame(0, "CLOSE_WAIT")
 	c.message(2, 1) // at once: nsqd has decided on both before it could hear of either
 	c.expect(fmt.Sprintf("FIN %016x", 2))
-	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
-		t.Errorf("%q, %v", rest, err)
-	}
-	c.Close()
-	if err := r.wait(); err != nil {
-		t.Error(err)
-	}
+	c.ends(r)
 }
 
 // TestNSQRefusedBehindWork: a login that is refused does not wait for what an earlier
@@ -175,13 +181,7 @@ func TestNSQRefusedBehindWork(t *testing.T) {
 	r.cancel()
 	c.expect("CLS")
 	c.frame(0, "CLOSE_WAIT")
-	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
-		t.Errorf("%q, %v", rest, err)
-	}
-	c.Close()
-	if err := r.wait(); err != nil {
-		t.Error(err)
-	}
+	c.ends(r)
 }
 
 // TestShare: a worker whose message takes long gets its share of what nsqd lets be in
@@ -219,11 +219,5 @@ func TestShare(t *testing.T) {
 	r.cancel()
 	c.expect("CLS")
 	c.frame(0, "CLOSE_WAIT")
-	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
-		t.Errorf("%q, %v", rest, err)
-	}
-	c.Close()
-	if err := r.wait(); err != nil {
-		t.Error(err)
-	}
+	c.ends(r)
 }
