@@ -90,11 +90,11 @@ func (a *acker) finished(place uint64, n int, code worker.Code, ack []byte, now 
 }
 
 // mute goes on with a connection that takes no acks any more: what it still brings
-// is worked on, and what cannot be acked is counted. It is for protocols without
-// sessions, whose messages nobody will know again.
-func (a *acker) mute() {
+// is worked on, and what cannot be acked is counted, behind acks that were destroyed. It
+// is for protocols without sessions, whose messages nobody will know again.
+func (a *acker) mute(destroyed int) {
 	a.conn, a.muted, a.mutedAt = nil, true, a.win.next
-	a.unsent = a.win.owed()
+	a.unsent = a.win.owed() + destroyed
 	a.out.reset()
 	a.win.forsake()
 }

@@ -178,7 +178,8 @@ func (k *link) stepFinishing(now time.Duration) {
 	if k.phase != finishing {
 		return
 	}
-	worked := l.working == 0 || !l.set.traits.Sequenced && !l.ack.muted && l.win.owed() == 0 // the rest came on earlier connections
+	// What else is worked on, with nothing owed here, came on earlier connections.
+	worked := l.working == 0 || !l.set.traits.Sequenced && !l.ack.muted && l.win.owed() == 0
 	through := worked && !l.in.pending() && l.out.len() == 0 && !l.ack.owed && now >= k.rest
 	if !through && (k.deadline == 0 || now < k.deadline) {
 		return
@@ -219,9 +220,8 @@ func (k *link) stepLingering(now time.Duration) {
 			continue
 		}
 		over := err != nil || k.sock.over() // asked first: acks may come in between
-		if destroyed := k.destroyed(); over || destroyed == 0 {
-			k.l.ack.unsent += destroyed
-			k.closed(now)
+		if over || k.destroyed() == 0 {
+			k.ended(now)
 			return
 		}
 		k.readable = false // it has closed, and its TCP may still take what we sent, or refuse it
@@ -231,8 +231,7 @@ func (k *link) stepLingering(now time.Duration) {
 		k.deadline = now + lingerTime
 	}
 	if k.deadline != 0 && now >= k.deadline || k.deadline == 0 && now-k.wrote >= k.l.cfg.WriteTimeout {
-		k.l.ack.unsent += k.destroyed()
-		k.closed(now)
+		k.ended(now)
 	}
 }
 

@@ -195,6 +195,11 @@ func (k *link) lost(now time.Duration, doing string, err error) {
 		k.dialer.failover()
 	}
 	k.l.log.Warn("connection lost", "addr", k.addr, "doing", doing, "error", err)
+	k.ended(now)
+}
+
+// ended clears up after a connection and counts the acks that go down with it.
+func (k *link) ended(now time.Duration) {
 	k.l.ack.unsent += k.destroyed()
 	k.closed(now)
 }
@@ -227,9 +232,7 @@ func (k *link) cannotSend(now time.Duration, err error) {
 	}
 	k.l.log.Warn("acknowledgements cannot be sent any more; reading on", "addr", k.addr, "error", err)
 	k.cut = errors.Is(err, unix.ECONNRESET)
-	destroyed := k.destroyed()
-	k.l.ack.mute()
-	k.l.ack.unsent += destroyed
+	k.l.ack.mute(k.destroyed())
 	k.writable = false
 	k.readable, k.hup = true, true
 }

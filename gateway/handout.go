@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// spread picks the worker for the next run, passing over those that have all they may,
+// and reserves up to n slots.
+func (in *intake) spread(n int) (int, []uint64) {
+	for k := range in.l.workers {
+		i := in.turnTo + k
+		if i >= len(in.l.workers) {
+			i -= len(in.l.workers)
+		}
+		room := n
+		if share := in.l.set.share; share > 0 {
+			room = min(n, share-in.l.given[i])
+		}
+		if room <= 0 {
+			continue
+		}
+		if slots := in.l.workers[i].In().Reserve(room); len(slots) > 0 {
+			return i, slots
+		}
+	}
+	return 0, nil
+}
+
+func (in *intake) keyed(m *wire.Msg) *worker.Worker {
+	h := in.l.set.selector.Hash(in.data[m.Off : m.Off+m.Len])
+	return in.l.workers[(h>>32)*uint64(len(in.l.workers))>>32]
+}
+
+// dispatchRun gives the messages at the head of msgs that have consecutive
+// numbers to workers, as many as go at once, and returns how many.
+func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
+	var n int
+	if in.l.set.selector != nil {
+		n = in.fillKeyed(msgs)
+	} else {
+		n = in.fillSpread(msgs)
+	}
+	if n > 0 {
+		in.l.win.add(msgs[0].Seq, n, late)
+		in.l.working += n
+		in.dispatched += n
+		in.l.stats.Messages.Add(uint64(n))
+		if in.l.set.selector == nil {
+			in.publish()
+		}
+	}
+	return n
+}
+
+func (in *intake) fillSpread(msgs []wire.Msg) int {
+	share := (len(in.cur.Msgs) + len(in.l.workers) - 1) / len(in.l.workers)
+	i, spans := in.spread(min(len(msgs), max(share, 1), runLimit))
+	if len(spans) == 0 {
+		return 0
+	}
+	n := in.fill(spans, msgs)
+	in.commit(in.l.workers[i], &msgs[0], 0, n)
+	in.l.given[i] += n
+	in.dirty = append(in.dirty, i)
+	in.turnTo = i + 1
+	if in.turnTo == len(in.l.workers) {
+		in.turnTo = 0
+	}
+	return n
+}
+
+// fill writes the spans of messages that follow the first of msgs in every way.
+func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
+	seq, aux := msgs[0].Seq, msgs[0].Aux
+	msgs = msgs[:min(len(spans), len(msgs))]
+	for i := range msgs {
+		m := &msgs[i]
+		if m.Seq != seq+uint64(i) || m.Aux != aux || m.Code != worker.OK {
+			return i
+		}
+		spans[i] = worker.Span(m.Off, m.Len)
+	}
+	return len(msgs)
+}
+
+// commit heads n spans that are filled; the first message gets the offset-th place
+// from the window's next on.
+func (in *intake) commit(w *worker.Worker, m *wire.Msg, offset, n int) {
+	w.In().Commit(worker.Desc{
+		Seq: m.Seq, Place: uint32(in.l.win.next) + uint32(offset), Slab: in.slab, Aux: m.Aux,
+	}, n)
+}
+
+// fillKeyed gives each message to the worker of its key; neighbours with one
+// worker share a run.
+func (in *intake) fillKeyed(msgs []wire.Msg) int {
+	n := 0
+	w := in.keyed(&msgs[0])
+	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Code == worker.OK {
+		same, next := n+1, w
+		for same < len(msgs) && msgs[same].Code == worker.OK {
+			if next = in.keyed(&msgs[same]); next != w || same-n == runLimit {
+				break
+			}
+			same++
+		}
+		spans := w.In().Reserve(same - n)
+		if len(spans) == 0 {
+			break
+		}
+		k := in.fill(spans, msgs[n:same])
+		in.commit(w, &msgs[n], n, k)
+		n += k
+		if n == same {
+			w = next
+		}
+	}
+	return n
+}
+
+// publish hands committed descriptors to their workers and wakes those that are
+// parked. Nothing committed outlives a dispatch.
+func (in *intake) publish() {
+	if in.l.set.selector != nil {
+		for _, w := range in.l.workers {
+			w.In().Publish()
+			w.Wake()
+		}
+		return
+	}
+	for _, i := range in.dirty {
+		w := in.l.workers[i]
+		w.In().Publish()
+		w.Wake()
+	}
+	in.dirty = in.dirty[:0]
+}
