@@ -27,8 +27,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 			l.seq.restart(m.Seq) // arrival numbers of what makes up one message leave gaps
 		}
 		if l.stop.drained && !l.seq.knows(m.Seq) {
-			in.decline(m.Seq, now)
-			msgs = in.cur.Msgs
+			in.drop(m, now)
 			continue
 		}
 		room := l.room(len(msgs)-in.next, now)
@@ -79,22 +78,25 @@ func (in *intake) stuck() bool {
 	return l.set.traits.Sequenced && l.win.room() == 0 && l.working == 0 && l.out.len() == 0 && !l.ack.owed
 }
 
-// decline passes over a message that would need a worker when those were told that
-// none comes any more: the connection was taken up again only to ack what they have
-// finished. Behind the highest number that was received there is none of that, and of
-// the numbers passed over the server wants no acks.
-func (in *intake) decline(seq uint64, now time.Duration) {
-	in.l.ack.bar(seq)
-	if reached := min(seq, in.l.seq.high); reached > in.l.seq.expect {
-		in.l.session.note(in.l, in.l.seq.pass(reached), now)
-	}
-	if seq < in.l.seq.high {
-		in.next++
+// drop passes over a new message while the gateway stops: its workers take no more. It is
+// not acked, so a server that knows its messages sends it again.
+func (in *intake) drop(m *wire.Msg, now time.Duration) {
+	l := in.l
+	in.next++
+	l.stats.Dropped.Add(1)
+	if !l.set.traits.Sequenced {
 		return
 	}
-	in.cur.Msgs, in.cur.Event = in.cur.Msgs[:in.next], wire.Event{}
-	in.failed, in.more = nil, false
-	in.l.link.finish(wire.CloseShuttingDown)
+	// No ACKTO may cover it. Messages before it that were received earlier and did not
+	// come again on this connection need no ack any more.
+	l.ack.bar(m.Seq)
+	if reached := min(m.Seq, l.seq.high); reached > l.seq.expect {
+		l.session.note(l, l.seq.pass(reached), now)
+	}
+	if m.Seq >= l.seq.high {
+		// Nothing behind it was received before.
+		l.link.finish(wire.CloseShuttingDown)
+	}
 }
 
 // clog notes whether acks that the kernel has and cannot send leave no room. No edge
@@ -163,7 +165,7 @@ func (in *intake) judge(seq uint64, now time.Duration, take func(late bool)) err
 // vacant reports whether the worker that m goes to has room.
 func (in *intake) vacant(m *wire.Msg) bool {
 	if in.l.set.selector != nil {
-		return len(in.keyed(m).In().Reserve(1)) > 0
+		return len(in.reserve(in.keyed(m), 1)) > 0
 	}
 	_, slots := in.spread(1)
 	return len(slots) > 0

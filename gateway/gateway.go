@@ -15,9 +15,12 @@ import (
 // acks unsent.
 var ErrUnfinished = errors.New("messages left unfinished")
 
-// stopGrace is how long handlers have to return once the pool is stopped. It is
-// more than the exec sink takes to end children that ignore everything but KILL.
-const stopGrace = 6 * time.Second
+// How long handlers have to return and to be closed once the pool is stopped: after a
+// drain that is through, and when there is no more time.
+const (
+	stopGrace  = 6 * time.Second
+	abortGrace = 600 * time.Millisecond
+)
 
 // Gateway is one upstream connection, its loop and its workers.
 //
@@ -70,6 +73,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.set.window,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
 		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.key(), DeadLetters: g.cfg.DeadLetters,
+		DrainSpan: g.cfg.DrainTimeout / 2, FirstAllowance: g.set.firstAllowance(),
 		Bell: &l.bell, Wake: h.wake, Log: g.cfg.Log,
 	})
 	if err != nil {
@@ -120,13 +124,32 @@ func (g *Gateway) shutDown(h *host) error {
 		defer close(stopped)
 		err = h.l.pool.Stop()
 	}()
-	select {
-	case <-stopped:
-	case <-time.After(stopGrace):
-		g.cfg.Log.Error("a handler does not return; left behind", "waited", stopGrace)
+	if !g.awaitStop(stopped, &h.l.stop) {
+		g.cfg.Log.Error("a handler did not return; its goroutine is left behind")
 		return h.close()
 	}
 	err = errors.Join(err, h.close())
 	h.l.slabs.close()
 	return err
+}
+
+// awaitStop waits for the pool to stop, as long as there is time; false when it has not.
+func (g *Gateway) awaitStop(stopped <-chan struct{}, stop *stopping) bool {
+	grace, abort := stopGrace, (<-chan struct{})(g.abort)
+	if stop.err != nil || stop.aborted {
+		grace, abort = abortGrace, nil
+	}
+	limit := time.NewTimer(grace)
+	defer limit.Stop()
+	for {
+		select {
+		case <-stopped:
+			return true
+		case <-abort:
+			abort = nil
+			limit.Reset(abortGrace)
+		case <-limit.C:
+			return false
+		}
+	}
 }

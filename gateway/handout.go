@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"math"
+
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
@@ -13,23 +15,43 @@ func (in *intake) spread(n int) (int, []uint64) {
 		if i >= len(in.l.workers) {
 			i -= len(in.l.workers)
 		}
-		room := n
-		if share := in.l.set.share; share > 0 {
-			room = min(n, share-in.l.given[i])
-		}
-		if room <= 0 {
-			continue
-		}
-		if slots := in.l.workers[i].In().Reserve(room); len(slots) > 0 {
+		if slots := in.reserve(i, n); len(slots) > 0 {
 			return i, slots
 		}
 	}
 	return 0, nil
 }
 
-func (in *intake) keyed(m *wire.Msg) *worker.Worker {
+// vacancies is how many messages more worker i may have.
+func (l *loop) vacancies(i int) int {
+	if l.set.credit {
+		if l.set.share > 0 {
+			return l.set.share - l.given[i]
+		}
+		return math.MaxInt
+	}
+	return l.workers[i].Allowance() - l.given[i]
+}
+
+// allowance is how many messages the workers may have in all. The loop owns it.
+type allowance struct{ workers []*worker.Worker }
+
+// total has no bound before there are workers.
+func (a *allowance) total() int {
+	if a.workers == nil {
+		return math.MaxInt
+	}
+	total := 0
+	for _, w := range a.workers {
+		total += w.Allowance()
+	}
+	return total
+}
+
+// keyed is the index of the worker that m's key belongs to.
+func (in *intake) keyed(m *wire.Msg) int {
 	h := in.l.set.selector.Hash(in.data[m.Off : m.Off+m.Len])
-	return in.l.workers[(h>>32)*uint64(len(in.l.workers))>>32]
+	return int((h >> 32) * uint64(len(in.l.workers)) >> 32)
 }
 
 // dispatchRun gives the messages at the head of msgs that have consecutive
@@ -92,6 +114,14 @@ func (in *intake) commit(w *worker.Worker, m *wire.Msg, offset, n int) {
 	}, n)
 }
 
+// reserve reserves slots for up to n messages of worker i, as many as it may have.
+func (in *intake) reserve(i, n int) []uint64 {
+	if n = min(n, in.l.vacancies(i)); n <= 0 {
+		return nil
+	}
+	return in.l.workers[i].In().Reserve(n)
+}
+
 // fillKeyed gives each message to the worker of its key; neighbours with one
 // worker share a run.
 func (in *intake) fillKeyed(msgs []wire.Msg) int {
@@ -105,12 +135,13 @@ func (in *intake) fillKeyed(msgs []wire.Msg) int {
 			}
 			same++
 		}
-		spans := w.In().Reserve(same - n)
+		spans := in.reserve(w, same-n)
 		if len(spans) == 0 {
 			break
 		}
 		k := in.fill(spans, msgs[n:same])
-		in.commit(w, &msgs[n], n, k)
+		in.commit(in.l.workers[w], &msgs[n], n, k)
+		in.l.given[w] += k
 		n += k
 		if n == same {
 			w = next

@@ -234,7 +234,7 @@ func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) error {
 		if in.l.ack.rendered {
 			ack = in.l.set.proto.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
 		}
-		in.l.ack.finished(place, 1, m.Code, ack, now)
+		in.l.finished(place, 1, m.Code, ack, now)
 	})
 }
 
@@ -242,6 +242,11 @@ func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) error {
 // room for it.
 func (in *intake) outside(now time.Duration) bool {
 	l, e := in.l, &in.cur.Event
+	if l.stop.drained {
+		l.stats.Dropped.Add(1)
+		in.cur.Event = wire.Event{}
+		return true
+	}
 	if l.room(1, now) == 0 {
 		return false
 	}

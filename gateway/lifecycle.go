@@ -112,14 +112,18 @@ func (k *link) askToStop() bool {
 	return true
 }
 
-// drainPool tells the handlers, once, that no message will come any more. A
-// connection that is open while we leave is there for acks alone.
+// drainPool tells the handlers, once, that no message will come any more. At a signal
+// that is now, and what was read and not given to a worker is dropped; but a server that
+// was asked to stop counts what it sends until it answers as delivered. Where the server
+// has closed, all that it sent comes first. A connection that is open while we leave is
+// there for acks alone.
 func (k *link) drainPool() {
 	l := k.l
+	atOnce := l.stop.deadline != 0 && !k.stopping
 	switch {
 	case l.stop.drained,
 		k.phase == open && k.stopping,
-		k.phase == finishing && (l.in.pending() || l.lastTurn < k.rest):
+		k.phase == finishing && !atOnce && (l.in.pending() || l.lastTurn < k.rest):
 		return
 	}
 	l.stop.drained = true

@@ -39,13 +39,13 @@ type loop struct {
 	session session
 
 	working   int   // messages that are with workers
-	given     []int // with each, when they are spread
+	given     []int // with each
 	acksOK    int   // of this turn, yet to be counted
 	latencies fifo[readBatch]
 	stop      stopping
 	lastTurn  time.Duration
 	paused    bool // the last turn did not want to read
-	unsaidAt  time.Duration
+	refused   refusals
 	short     bool // logged that the kernel gives no memory
 
 	sends   [maxBatch][]byte
@@ -78,6 +78,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 // engage takes the workers that messages go to.
 func (l *loop) engage(workers []*worker.Worker) {
 	l.workers, l.given = workers, make([]int, len(workers))
+	l.set.allowance.workers = workers
 }
 
 func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
@@ -101,7 +102,9 @@ func (l *loop) turn() bool {
 	l.ack.tell(now, l.link.finishing())
 	busy = l.flush(now) || busy
 	l.observe(now)
-	l.logUnsaid(now)
+	if l.refused.log(l.log, now, l.stop.leaving, l.ack.unsaid) {
+		l.ack.unsaid = 0
+	}
 	l.logMemory()
 	busy = l.link.step(now) || busy
 	l.publishStats()
@@ -134,7 +137,7 @@ func (l *loop) takeReplies(now time.Duration) bool {
 				l.link.acked = l.link.acked || l.ack.mode == ackNone
 				l.working -= int(r.Count)
 				l.given[i] -= int(r.Count)
-				l.ack.finished(l.win.widen(r.Place), int(r.Count), r.Code, r.Ack, now)
+				l.finished(l.win.widen(r.Place), int(r.Count), r.Code, r.Ack, now)
 			}
 		}
 		if n > 0 {
@@ -215,14 +218,19 @@ func (l *loop) observe(now time.Duration) {
 	}
 }
 
-// logUnsaid says, not more than once a second, that messages were refused and the
-// server was not told.
-func (l *loop) logUnsaid(now time.Duration) {
-	if l.ack.unsaid == 0 || now < l.unsaidAt && !l.stop.leaving {
-		return
+// finished takes the outcome of n messages; ack is what the worker rendered, good until
+// it returns.
+func (l *loop) finished(place uint64, n int, code worker.Code, ack []byte, now time.Duration) {
+	switch code {
+	case worker.OK:
+	case worker.DeadLettered:
+		l.stats.DeadLettered.Add(uint64(n))
+		l.refused.add(code, n)
+	default:
+		l.stats.Refused.Add(uint64(n))
+		l.refused.add(code, n)
 	}
-	l.log.Warn("messages refused; --ack-template has no {code}, so no ack is sent for them", "messages", l.ack.unsaid)
-	l.ack.unsaid, l.unsaidAt = 0, now+time.Second
+	l.ack.finished(place, n, code, ack, now)
 }
 
 // logMemory says, once each time, that reading waits for memory from the kernel.

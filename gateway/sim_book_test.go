@@ -91,7 +91,7 @@ func (b *simBook) init() {
 			m.size = int(p.maxMessage) + 1 + r.IntN(2*int(p.maxMessage))
 		}
 		if chance(r, p.refuse) {
-			m.fails, m.code = 1+r.IntN(p.retries+2), among[worker.Code](r, 1, 2, 1000, 65535)
+			m.fails, m.code = 1+r.IntN(p.retries+2), among[worker.Code](r, 1, 2, worker.CodeHandler, worker.CodeHandlerLast)
 		}
 		b.msgs = append(b.msgs, m)
 	}

@@ -108,6 +108,7 @@ func (p *slabPool) take(n int) (uint16, bool) {
 		id := list[len(list)-1]
 		p.free[multiple] = list[:len(list)-1]
 		p.table.Hold(id, slabShare)
+		p.failed = nil // what was short once is not short any more
 		return id, true
 	}
 	size := int64(p.size) * int64(multiple)

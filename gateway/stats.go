@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"feedgate/worker"
 )
 
 // Stats are a gateway's counters. The loop writes them, once a turn or less
@@ -13,6 +15,11 @@ type Stats struct {
 	Messages   atomic.Uint64 // handed to workers, without duplicates
 	ReadBytes  atomic.Uint64
 	Duplicates atomic.Uint64
+	Refused    atomic.Uint64 // messages refused, by a handler or before one had them
+	// DeadLettered counts refused messages that were kept as dead letters.
+	DeadLettered atomic.Uint64
+	// Dropped counts messages that a drain found read and not given to a worker.
+	Dropped    atomic.Uint64
 	Gaps       atomic.Uint64 // jumps ahead in the sequence numbers
 	Reconnects atomic.Uint64 // connections lost or ended and tried again
 	Reads      atomic.Uint64 // system calls that read
@@ -30,6 +37,43 @@ type Stats struct {
 	acks   map[uint16]uint64 // by code
 	errors map[string]uint64 // protocol errors by reason
 	rings  func(yield func(worker int, ring string, depth int))
+}
+
+// Totals are what a gateway has done in its life.
+type Totals struct {
+	Messages     uint64 // handed to workers, without duplicates
+	Acked        uint64 // acknowledged with code 0
+	Refused      uint64
+	DeadLettered uint64
+	Duplicates   uint64
+	Dropped      uint64 // read, and given up by a drain before a worker had them
+}
+
+// Totals sums up the counters.
+func (s *Stats) Totals() Totals {
+	s.mu.Lock()
+	acked := s.acks[uint16(worker.OK)]
+	s.mu.Unlock()
+	return Totals{
+		Messages: s.Messages.Load(), Acked: acked, Refused: s.Refused.Load(),
+		DeadLettered: s.DeadLettered.Load(), Duplicates: s.Duplicates.Load(), Dropped: s.Dropped.Load(),
+	}
+}
+
+// Plus is the sum of two.
+func (t Totals) Plus(o Totals) Totals {
+	return Totals{
+		t.Messages + o.Messages, t.Acked + o.Acked, t.Refused + o.Refused,
+		t.DeadLettered + o.DeadLettered, t.Duplicates + o.Duplicates, t.Dropped + o.Dropped,
+	}
+}
+
+// Attrs are the keys of the last line of a log.
+func (t Totals) Attrs() []any {
+	return []any{
+		"messages", t.Messages, "acked", t.Acked, "refused", t.Refused,
+		"dead_lettered", t.DeadLettered, "duplicates", t.Duplicates, "dropped", t.Dropped,
+	}
 }
 
 func (s *Stats) addAcks(code uint16, n int) {

@@ -263,7 +263,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	gate := make(chan struct{})
 	var log logged
 	cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
-	cfg.Frame, cfg.Ack, cfg.InFlight = "line", "none", 64
+	cfg.Frame, cfg.Ack, cfg.InFlight = "line", "none", 8
 	cfg.HeartbeatTemplate, cfg.Heartbeat = `hb\n`, 10*time.Millisecond
 	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
 	cfg.Log = log.logger()
@@ -277,7 +277,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	if _, err := conn.Write([]byte(strings.Repeat("hello\n", 500))); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 64 })
+	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 8 })
 	_ = raw.(*net.TCPConn).SetLinger(0)
 	raw.Close()
 	waitFor(t, func() bool { return log.has("cannot be sent any more") })

@@ -3,7 +3,9 @@ package worker
 // Code is the outcome of a message: OK, or why it was refused.
 type Code uint16
 
-// Outcomes as FG/1 numbers them; from CodeHandler on they belong to handlers.
+// Outcomes as FG/1 numbers them. A handler completes messages with OK, Refused,
+// BadRequest, or a code from CodeHandler to CodeHandlerLast; anything else counts as
+// Refused.
 const (
 	OK           Code = 0 // done
 	Refused      Code = 1 // the handler will not have it, or panicked
@@ -11,7 +13,15 @@ const (
 	TooLarge     Code = 3
 	DeadLettered Code = 7
 	CodeHandler  Code = 1000
+	// CodeHandlerLast is the last of the codes that belong to handlers.
+	CodeHandlerLast Code = 8191
 )
+
+// forHandlers reports whether a handler may complete a message with the code. The
+// others mean something that a handler cannot know.
+func (c Code) forHandlers() bool {
+	return c <= BadRequest || c >= CodeHandler && c <= CodeHandlerLast
+}
 
 // Message is one message on its way through a worker.
 type Message struct {

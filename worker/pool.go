@@ -35,6 +35,12 @@ type Config struct {
 	// refused. What it completes is replied to with code DeadLettered.
 	DeadLetters Sink
 
+	// DrainSpan bounds what a worker may have at once to what it can do in this time at
+	// its pace so far; 0: no bound. FirstAllowance is how many messages it may have before
+	// its pace is known; 0: a few.
+	DrainSpan      time.Duration
+	FirstAllowance int
+
 	// Bell counts published replies for the loop; Wake wakes it when the bell
 	// says so.
 	Bell *ring.Bell

@@ -45,7 +45,8 @@ type Worker struct {
 	dead    *stage   // takes dead letters; nil: none
 	retry   *retrier // nil: nothing is tried again
 	limit   int      // messages in the next batch at most
-	pending Reply    // run of finished messages that is not in the ring yet
+	pace    pace
+	pending Reply // run of finished messages that is not in the ring yet
 	freed   struct {
 		slab uint16
 		n    int
@@ -89,6 +90,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	if cfg.Retries > 0 {
 		w.retry = newRetrier(w, cfg)
 	}
+	w.pace.init(cfg.DrainSpan, cfg.FirstAllowance)
 	w.hasWork, w.hasRoom = w.ready, w.roomy
 	return w
 }
@@ -140,9 +142,11 @@ func (w *Worker) stopping() bool {
 func (w *Worker) run() {
 	for !w.stopping() {
 		if !w.turn() {
+			w.armLook()
 			w.park(w.hasWork)
 		}
 	}
+	w.pace.stop()
 	if w.retry != nil {
 		w.retry.stop()
 	}
@@ -153,7 +157,7 @@ func (w *Worker) ready() bool {
 	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
 		w.retry != nil && (len(w.retry.ready) > 0 || w.retry.waits()) ||
-		w.draining.Load() && !w.main.drained
+		w.draining.Load() && !w.main.drained || w.mayLook()
 }
 
 // turn does what there is to do now, up to one batch, and publishes once.
@@ -169,7 +173,9 @@ func (w *Worker) turn() bool {
 	if w.draining.Load() && w.in.empty() {
 		busy = w.main.drain() || busy
 	}
+	busy = busy || w.widen()
 	if busy {
+		w.keepPace()
 		w.publish()
 	}
 	return busy
@@ -186,6 +192,7 @@ func (w *Worker) takeNew() bool {
 		return false
 	}
 	start, n := w.now(), 0
+	w.pace.begin(start)
 	for len(r.spans) > 0 {
 		n += len(r.spans)
 		if w.retry != nil {
@@ -226,6 +233,9 @@ func (w *Worker) room() int {
 // handled takes what the sink's handler is done with: messages that are done get
 // their reply, those that failed another try, a grave, or a reply that says so.
 func (w *Worker) handled(r run, code Code) {
+	if !code.forHandlers() {
+		code = Refused
+	}
 	if code == OK || w.retry == nil && w.dead == nil {
 		w.finish(r, code)
 		return
@@ -252,6 +262,7 @@ func (w *Worker) buried(r run, code Code) {
 
 // finish replies to messages and gives up their data.
 func (w *Worker) finish(r run, code Code) {
+	w.pace.done += len(r.spans)
 	if w.retry != nil {
 		w.retry.through(r)
 	}

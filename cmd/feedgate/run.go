@@ -145,11 +145,13 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 		return err
 	}
 	defer c.reloadOnHangup(secrets.tls, log)()
-	u := &upstreams{log: log}
+	u := &upstreams{log: log, drainTimeout: time.Duration(c.DrainTimeout)}
 	if err := c.open(u, secrets, g); err != nil {
 		return errors.Join(err, u.close())
 	}
-	return u.run(ctx, g.abort)
+	err = u.run(ctx, g.abort)
+	u.log.Info("stopped", u.totals().Attrs()...)
+	return err
 }
 
 // open fills in u, also when it fails halfway. The admin address comes first: a

@@ -19,7 +19,11 @@ import (
 
 // adminGrace is how long the end of the process waits for answers of the admin
 // address that are under way.
-const adminGrace = time.Second
+const adminGrace = 300 * time.Millisecond
+
+// stopGrace is how long everything has to end once a drain has had its time, or a second
+// signal has come. The process is gone within a second of that.
+const stopGrace = 800 * time.Millisecond
 
 // upstreams are the gateways of one process and what they share.
 type upstreams struct {
@@ -30,12 +34,17 @@ type upstreams struct {
 	deadLetters worker.Sink        // nil: none
 	state       *gateway.State     // nil: none
 	log         *slog.Logger
+
+	drainTimeout time.Duration
 }
 
 // run runs all upstreams until the last has ended: each on its own account, or
 // all once ctx is cancelled or abort is closed. One that fails does not end the
-// others; its error is logged at once and returned at the end. Then it closes
-// what they share. Its error has a line for each fault.
+// others; its error is returned at the end. Then it closes what they share. Its error
+// has a line for each fault.
+//
+// What does not end in time is left behind: a handler or a disk that hangs must not keep
+// the process.
 func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	if u.admin != nil {
 		go u.serveAdmin()
@@ -48,27 +57,30 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	for i, f := range u.fleets {
 		running.Go(func() { faults[len(u.gateways)+i] = f.Run(ctx) })
 	}
-	ended := make(chan struct{})
+	ended := make(chan error, 1)
 	go func() {
 		running.Wait()
-		close(ended)
+		ended <- errors.Join(errors.Join(faults...), u.close())
 	}()
-	u.supervise(ctx, abort, ended)
-	return errors.Join(errors.Join(faults...), u.close())
+	return u.supervise(ctx, abort, ended)
 }
 
-// supervise returns once all upstreams have ended.
-func (u *upstreams) supervise(ctx context.Context, abort, ended <-chan struct{}) {
+// supervise returns once all upstreams have ended, with their error, or have had the
+// time to.
+func (u *upstreams) supervise(ctx context.Context, abort <-chan struct{}, ended <-chan error) error {
 	done := ctx.Done()
+	var late <-chan time.Time
 	for {
 		select {
-		case <-ended:
-			return
+		case err := <-ended:
+			return err
 		case <-done:
 			done = nil
+			late = time.After(u.drainTimeout + stopGrace)
 			u.log.Info("stopping; a second signal ends it at once")
 		case <-abort:
 			abort, done = nil, nil
+			late = time.After(stopGrace)
 			u.log.Warn("stopping at once")
 			for _, gw := range u.gateways {
 				gw.Abort()
@@ -76,8 +88,32 @@ func (u *upstreams) supervise(ctx context.Context, abort, ended <-chan struct{})
 			for _, f := range u.fleets {
 				f.Abort()
 			}
+		case <-late:
+			return u.left()
 		}
 	}
+}
+
+// left is the error of a stop that something has held up.
+func (u *upstreams) left() error {
+	var faults []error
+	for _, up := range u.current() {
+		faults = append(faults, fmt.Errorf("%s: %w: %d in flight; a handler, a sink or a disk did not return in time",
+			admin.Label(up.URL), gateway.ErrUnfinished, up.Stats.InFlight.Load()))
+	}
+	return errors.Join(faults...)
+}
+
+// totals are what all upstreams have done.
+func (u *upstreams) totals() gateway.Totals {
+	var all gateway.Totals
+	for _, gw := range u.gateways {
+		all = all.Plus(gw.Stats().Totals())
+	}
+	for _, f := range u.fleets {
+		all = all.Plus(f.Totals())
+	}
+	return all
 }
 
 // close closes what the gateways share.
@@ -86,7 +122,7 @@ func (u *upstreams) close() error {
 		grace, cancel := context.WithTimeout(context.Background(), adminGrace)
 		defer cancel()
 		if err := u.admin.Shutdown(grace); err != nil {
-			u.log.Debug("admin address closed with requests under way", "err", err)
+			u.log.Debug("admin address closed with requests under way", "error", err)
 		}
 	}
 	var faults []error

@@ -81,6 +81,7 @@ type Fleet struct {
 	asked   bool               // an nsqlookupd has answered
 	reached bool               // a gateway that has ended had logged in
 	aborted bool
+	totals  gateway.Totals // of gateways that have ended
 }
 
 // New validates cfg and makes a fleet; nothing is asked or connected yet. Its error is a

@@ -105,6 +105,7 @@ func (f *Fleet) memberEnded(m *member) {
 	defer f.mu.Unlock()
 	log := f.set.model.Log.With("upstream", f.set.name.url(m.addr))
 	f.reached = f.reached || m.gw.Stats().Logins.Load() > 0
+	f.totals = f.totals.Plus(m.gw.Stats().Totals())
 	switch {
 	case m.err == nil:
 		log.Info("done", "messages", m.gw.Stats().Messages.Load())

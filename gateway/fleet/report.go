@@ -23,6 +23,20 @@ func (f *Fleet) Gateways() []*gateway.Gateway {
 	return all
 }
 
+// Totals are what all gateways have done, those that have ended too. Any goroutine may
+// ask.
+func (f *Fleet) Totals() gateway.Totals {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	totals := f.totals
+	for _, m := range f.members {
+		if m.state != failed {
+			totals = totals.Plus(m.gw.Stats().Totals())
+		}
+	}
+	return totals
+}
+
 // Ready is nil when an nsqlookupd has answered and there is an nsqd, else it says what is
 // missing. Whether the gateways are connected their Stats tell. Any goroutine may ask.
 func (f *Fleet) Ready() error {

@@ -17,7 +17,7 @@ var root = filepath.Join("..", "..", "..")
 // test. The go command reuses a result until a file that the tests have looked
 // at changes, and it cannot see what the build in TestMain reads.
 var watchSources = sync.OnceValue(func() error {
-	_ = os.Getenv(raceVariable)
+	_, _ = os.Getenv(raceVariable), os.Getenv(binaryVariable)
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return unlessGone(err)

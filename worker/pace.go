@@ -1,0 +1,169 @@
+package worker
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// Starver is a [Handler] that defers messages and knows whether it needs more of them:
+// it has passed on all that it was given, and nothing says that those are being worked
+// on. One that gathers messages before it completes any must get more than its pace so
+// far allows; one that is slow must not. A handler without this method counts as starved
+// when it has completed nothing for a while.
+type Starver interface {
+	// Starved is called on the worker's goroutine, from time to time.
+	Starved() bool
+}
+
+const (
+	// firstAllowance is how many messages a worker may have before its pace is known.
+	firstAllowance = 8
+	// paceMemory and paceSample are the busy time and the number of messages after
+	// which an estimate has replaced the one before, whichever comes first.
+	paceMemory = float64(time.Second)
+	paceSample = 256
+	// A handler that completes nothing is looked at after starveMin, then ever less
+	// often up to every starveMax; without Starver, after starveBlind.
+	starveMin   = 10 * time.Millisecond
+	starveMax   = time.Second
+	starveBlind = 250 * time.Millisecond
+)
+
+// pace measures how long a worker takes for a message, and derives from it how many
+// messages it may have at once: as many as it can do within span. A drain then ends in
+// time, whatever the handler takes. The worker owns it; the loop reads allowed.
+type pace struct {
+	span  time.Duration // 0: no limit
+	each  float64       // nanoseconds for a message; 0: unknown
+	quota int64         // messages that can be done within span
+	done  int           // messages finished since since
+	since time.Time     // when the worker last finished something, or became busy
+	idle  bool          // it had nothing to do since then
+
+	lookAt   time.Time // when to look whether a silent handler is starved
+	interval time.Duration
+	timer    *time.Timer
+
+	allowed atomic.Int64
+}
+
+func (p *pace) init(span time.Duration, first int) {
+	p.span, p.idle = span, true
+	p.quota = math.MaxInt32
+	if span > 0 {
+		p.quota = firstAllowance
+		if first > 0 {
+			p.quota = int64(first)
+		}
+	}
+	p.allowed.Store(p.quota)
+}
+
+// begin notes that the worker takes messages at now.
+func (p *pace) begin(now time.Time) {
+	if p.idle {
+		p.idle, p.since = false, now
+		p.reset()
+	}
+}
+
+// update takes what was finished up to now. idle: nothing is left to be worked on.
+func (p *pace) update(now time.Time, idle bool) {
+	took := float64(max(now.Sub(p.since), 1))
+	sample := took / float64(p.done)
+	weight := 1.0
+	if p.each > 0 {
+		weight = min(1, max(took/paceMemory, float64(p.done)/paceSample))
+	}
+	p.each += (sample - p.each) * weight
+	if p.span > 0 {
+		p.quota = int64(max(1, min(float64(p.span)/p.each, math.MaxInt32)))
+	}
+	p.done, p.since, p.idle = 0, now, idle
+	p.reset()
+}
+
+// reset starts to watch for silence again.
+func (p *pace) reset() { p.interval, p.lookAt = 0, time.Time{} }
+
+func (p *pace) stop() {
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}
+
+// Allowance is how many messages the worker may have at once, given to it and not
+// replied to. Any goroutine may ask; a worker that raises it sends a reply, if only an
+// empty one.
+func (w *Worker) Allowance() int { return int(w.pace.allowed.Load()) }
+
+// keepPace takes the measure of a turn. Messages that wait for their next try do not
+// count: the worker can do nothing about them now.
+func (w *Worker) keepPace() {
+	p := &w.pace
+	if p.span == 0 {
+		return
+	}
+	if p.done > 0 {
+		p.update(w.now(), w.in.empty() && w.main.open.count == 0)
+	}
+	allowed := p.quota
+	if w.retry != nil {
+		allowed += int64(len(w.retry.due))
+	}
+	if allowed != p.allowed.Load() {
+		p.allowed.Store(allowed)
+	}
+}
+
+// waitsForMore reports whether the handler has deferred all that the worker may have, so
+// that only a higher quota would bring it more.
+func (w *Worker) waitsForMore() bool {
+	return w.pace.span > 0 && int64(w.main.open.count) >= w.pace.quota && w.in.empty() && w.room() > 0 && !w.draining.Load()
+}
+
+// widen doubles the quota of a handler that is starved; false when it need not.
+func (w *Worker) widen() bool {
+	p := &w.pace
+	if !w.waitsForMore() || w.now().Before(p.lookAt) {
+		return false
+	}
+	handler, asks := w.main.handler.(Starver)
+	first := p.lookAt.IsZero()
+	switch {
+	case !asks:
+		p.interval = starveBlind
+	case first:
+		p.interval = starveMin
+	default:
+		p.interval = min(2*p.interval, starveMax)
+	}
+	p.lookAt = w.now().Add(p.interval)
+	if first || asks && !handler.Starved() {
+		return false
+	}
+	p.interval, p.lookAt = 0, time.Time{}
+	p.quota = min(2*p.quota, math.MaxInt32)
+	w.took = true // the loop may wait for this room
+	return true
+}
+
+// armLook sees to it that a worker about to park looks again at a silent handler.
+func (w *Worker) armLook() {
+	p := &w.pace
+	if !w.waitsForMore() || p.lookAt.IsZero() {
+		return
+	}
+	wait := p.lookAt.Sub(w.now())
+	if p.timer == nil {
+		p.timer = time.AfterFunc(wait, w.Wake)
+	} else {
+		p.timer.Reset(wait)
+	}
+}
+
+// mayLook is the second look before parking, at what widen looks at.
+func (w *Worker) mayLook() bool {
+	return w.waitsForMore() && !w.pace.lookAt.IsZero() && !w.now().Before(w.pace.lookAt)
+}

@@ -1,0 +1,244 @@
+package worker
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"feedgate/ring"
+)
+
+// paced is a pool of one worker whose handler takes simulated time, driven from one
+// goroutine.
+type paced struct {
+	t     *testing.T
+	pool  *Pool
+	w     *Worker
+	bell  ring.Bell
+	clock time.Time
+	next  uint32
+	held  int // given and not replied to
+}
+
+func newPaced(t *testing.T, span time.Duration, sink func(p *paced) Sink) *paced {
+	t.Helper()
+	p := &paced{t: t, clock: time.Unix(1, 0)}
+	slabs := NewSlabs(1, func(uint16) {})
+	slabs.At(0).Data = make([]byte, 8)
+	slabs.Hold(0, 1<<30)
+	pool, err := NewPool(Config{
+		Workers: 1, Ring: 8192, InFlight: 1 << 16, Slabs: slabs, Sink: sink(p),
+		DrainSpan: span, Bell: &p.bell, Wake: func() {}, Now: func() time.Time { return p.clock },
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.pool, p.w = pool, pool.Workers()[0]
+	t.Cleanup(func() {
+		if err := pool.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// fill gives the worker all that it may have and that fits its ring, one message a run.
+func (p *paced) fill() {
+	for p.held < p.w.Allowance() {
+		spans := p.w.In().Reserve(1)
+		if len(spans) == 0 {
+			break
+		}
+		spans[0] = Span(0, 8)
+		p.w.In().Commit(Desc{Seq: uint64(p.next), Place: p.next}, 1)
+		p.next++
+		p.held++
+	}
+	p.w.In().Publish()
+}
+
+// turn lets the worker do a batch and takes its replies.
+func (p *paced) turn() bool {
+	busy := p.pool.Turn(0)
+	n := 0
+	for b := p.w.Out().Next(); b != nil; b = p.w.Out().Next() {
+		p.held -= int(p.w.Reply(b).Count)
+		n++
+	}
+	p.w.Out().Release()
+	p.bell.Answer(n)
+	return busy
+}
+
+// TestPaceBoundsWhatAWorkerHas: a worker of any speed has no more than it can do within
+// the span, from its first message on, and a fast one has all that its ring holds.
+func TestPaceBoundsWhatAWorkerHas(t *testing.T) {
+	const span = 5 * time.Second
+	for _, each := range []time.Duration{time.Nanosecond, time.Microsecond, 100 * time.Microsecond, 5 * time.Millisecond, 600 * time.Millisecond, 20 * time.Second} {
+		t.Run(each.String(), func(t *testing.T) {
+			p := newPaced(t, span, func(p *paced) Sink {
+				return Each(func(Message) Code { p.clock = p.clock.Add(each); return OK })
+			})
+			most := 0
+			for range 3000 {
+				p.fill()
+				most = max(most, p.held)
+				p.turn()
+			}
+			limit := max(1, int(span/each))
+			if each < time.Millisecond {
+				p.fill()
+				if free := len(p.w.In().Reserve(1)); free > 0 && p.held < limit*9/10 {
+					t.Errorf("%d messages with room for more, of %d that it can do", p.held, limit)
+				}
+			}
+			if most > max(limit+limit/10, firstAllowance) {
+				t.Errorf("%d messages at once; it can do %d within %v", most, limit, span)
+			}
+			if p.fill(); p.held > max(limit+limit/10, 1) {
+				t.Errorf("%d messages at the end; it can do %d within %v", p.held, limit, span)
+			}
+		})
+	}
+}
+
+// TestPaceFollows: one slow message at the start, as of a child that has to load itself,
+// does not hold a fast handler back for long, and a handler that becomes slow gets less.
+func TestPaceFollows(t *testing.T) {
+	each := 50 * time.Millisecond
+	p := newPaced(t, 5*time.Second, func(p *paced) Sink {
+		return Each(func(Message) Code { p.clock = p.clock.Add(each); return OK })
+	})
+	p.fill()
+	p.turn()
+	for each = 2 * time.Microsecond; p.next < 5000; {
+		p.fill()
+		p.turn()
+	}
+	if n := p.w.Allowance(); n < 100_000 {
+		t.Errorf("may have %d messages after 5,000 fast ones", n)
+	}
+	each = 10 * time.Millisecond
+	for until := p.clock.Add(5 * time.Second); p.clock.Before(until); {
+		p.fill()
+		p.turn()
+	}
+	if n := p.w.Allowance(); n > 600 {
+		t.Errorf("may have %d messages of 10ms each", n)
+	}
+}
+
+// gatherer defers messages until it has want of them, then completes them all. It is a
+// Starver if busy is not nil.
+type gatherer struct {
+	c      *Completer
+	want   int
+	first  Ticket
+	n      int
+	rounds int
+}
+
+func (g *gatherer) Handle(b *Batch) {
+	n := b.Left()
+	first := b.Later(n)
+	if g.n == 0 {
+		g.first = first
+	}
+	if g.n += n; g.n >= g.want {
+		g.c.Done(g.first, g.n, OK)
+		g.c.Flush()
+		g.n = 0
+		g.rounds++
+	}
+}
+func (g *gatherer) Drain()       {}
+func (g *gatherer) Close() error { return nil }
+
+type starver struct {
+	gatherer
+	busy bool
+}
+
+func (s *starver) Starved() bool { return !s.busy }
+
+type gatherSink struct {
+	each
+	open func(c *Completer) Handler
+}
+
+func (s gatherSink) Open(c *Completer) (Handler, error) { return s.open(c), nil }
+
+// TestStarvedHandlerGetsMore: a handler that completes nothing before it has many
+// messages gets them, without asking as with asking; one that says that it is busy does
+// not.
+func TestStarvedHandlerGetsMore(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		asks, busy bool
+		rounds     int
+	}{{"does not ask", false, false, 3}, {"asks", true, false, 3}, {"is busy", true, true, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			var g *gatherer
+			p := newPaced(t, 5*time.Second, func(*paced) Sink {
+				return gatherSink{open: func(done *Completer) Handler {
+					s := &starver{gatherer{c: done, want: 2000}, c.busy}
+					if g = &s.gatherer; c.asks {
+						return s
+					}
+					return g
+				}}
+			})
+			for range 20_000 {
+				p.fill()
+				if !p.turn() {
+					p.clock = p.clock.Add(10 * time.Millisecond)
+				}
+				if c.rounds > 0 && g.rounds >= c.rounds {
+					return
+				}
+			}
+			if g.rounds != c.rounds || c.busy && p.held > firstAllowance {
+				t.Errorf("%d rounds, want %d; %d messages with it, %d allowed", g.rounds, c.rounds, p.held, p.w.Allowance())
+			}
+		})
+	}
+}
+
+// TestAllowanceLeavesOutRetries: messages that wait for their next try take nothing from
+// what the worker may have.
+func TestAllowanceLeavesOutRetries(t *testing.T) {
+	p := newPaced(t, time.Second, func(*paced) Sink { return Each(func(Message) Code { return OK }) })
+	p.w.retry = newRetrier(p.w, &Config{Retries: 1, RetryMin: time.Hour})
+	before := p.w.Allowance()
+	for i := range 5 {
+		p.w.retry.due = append(p.w.retry.due, &waiting{at: p.clock.Add(time.Duration(i) * time.Hour)})
+	}
+	p.w.keepPace()
+	if got := p.w.Allowance(); got != before+5 {
+		t.Errorf("may have %d messages with 5 waiting, %d without", got, before)
+	}
+	p.w.retry.due = nil
+}
+
+// TestCodesOfHandlers: a code that means something a handler cannot know counts as
+// Refused.
+func TestCodesOfHandlers(t *testing.T) {
+	for code, want := range map[Code]Code{
+		OK: OK, Refused: Refused, BadRequest: BadRequest, TooLarge: Refused, 4: Refused, 6: Refused,
+		DeadLettered: Refused, 999: Refused, 1000: 1000, 8191: 8191, 8192: Refused, 65535: Refused,
+	} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			p := newPaced(t, 0, func(*paced) Sink { return Each(func(Message) Code { return code }) })
+			p.w.In().Reserve(1)[0] = Span(0, 8)
+			p.w.In().Commit(Desc{}, 1)
+			p.w.In().Publish()
+			p.pool.Turn(0)
+			if got := p.w.Reply(p.w.Out().Next()).Code; got != want {
+				t.Errorf("code %d, want %d", got, want)
+			}
+		})
+	}
+}
