@@ -34,9 +34,13 @@ func (l *loop) vacancies(i int) int {
 }
 
 // allowance is how many messages the workers may have in all. The loop owns it.
-type allowance struct{ workers []*worker.Worker }
+type allowance struct {
+	workers []*worker.Worker
+	last    int // total that was reported
+}
 
-// total has no bound before there are workers.
+// total has no bound before there are workers. It stays as it was while it differs by
+// less than a quarter: whoever passes it on to a peer must not do that all the time.
 func (a *allowance) total() int {
 	if a.workers == nil {
 		return math.MaxInt
@@ -45,7 +49,10 @@ func (a *allowance) total() int {
 	for _, w := range a.workers {
 		total += w.Allowance()
 	}
-	return total
+	if total < a.last-a.last/4 || total > a.last+a.last/4 {
+		a.last = total
+	}
+	return a.last
 }
 
 // keyed is the index of the worker that m's key belongs to.

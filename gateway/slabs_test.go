@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -61,4 +62,22 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 		}
 		p.collect()
 	})
+}
+
+// TestSlabShortageEnds: memory that the kernel did not give once is not missed for ever: a
+// slab that comes back ends the shortage, or the loop would look for memory ten times a
+// second from then on.
+func TestSlabShortageEnds(t *testing.T) {
+	p := newSlabPool(1<<20, 1024)
+	id, ok := p.take(1)
+	if !ok {
+		t.Fatal("no slab")
+	}
+	p.failed = errors.New("cannot allocate memory")
+	p.letGo(id, 0)
+	if again, ok := p.take(1); !ok || again != id || p.failed != nil {
+		t.Errorf("slab %d, %v; still short: %v", again, ok, p.failed)
+	}
+	p.letGo(id, 0)
+	p.close()
 }

@@ -23,6 +23,8 @@ const (
 	// which an estimate has replaced the one before, whichever comes first.
 	paceMemory = float64(time.Second)
 	paceSample = 256
+	// paceSettled is how long a pace has to be measured where much was allowed at first.
+	paceSettled = time.Second
 	// A handler that completes nothing is looked at after starveMin, then ever less
 	// often up to every starveMax; without Starver, after starveBlind.
 	starveMin   = 10 * time.Millisecond
@@ -41,6 +43,9 @@ type pace struct {
 	since time.Time     // when the worker last finished something, or became busy
 	idle  bool          // it had nothing to do since then
 
+	busy    time.Duration // measured so far
+	settled time.Duration // how much must be before the first quota gives way
+
 	lookAt   time.Time // when to look whether a silent handler is starved
 	interval time.Duration
 	timer    *time.Timer
@@ -54,7 +59,8 @@ func (p *pace) init(span time.Duration, first int) {
 	if span > 0 {
 		p.quota = firstAllowance
 		if first > 0 {
-			p.quota = int64(first)
+			// A peer was promised that many, so a first impression does not count.
+			p.quota, p.settled = int64(first), paceSettled
 		}
 	}
 	p.allowed.Store(p.quota)
@@ -77,7 +83,7 @@ func (p *pace) update(now time.Time, idle bool) {
 		weight = min(1, max(took/paceMemory, float64(p.done)/paceSample))
 	}
 	p.each += (sample - p.each) * weight
-	if p.span > 0 {
+	if p.busy += now.Sub(p.since); p.span > 0 && p.busy >= p.settled {
 		p.quota = int64(max(1, min(float64(p.span)/p.each, math.MaxInt32)))
 	}
 	p.done, p.since, p.idle = 0, now, idle
