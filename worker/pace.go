@@ -25,11 +25,11 @@ const (
 	paceSample = 256
 	// paceSettled is how long a pace has to be measured where much was allowed at first.
 	paceSettled = time.Second
-	// A handler that completes nothing is looked at after starveMin, then ever less
-	// often up to every starveMax; without Starver, after starveBlind.
-	starveMin   = 10 * time.Millisecond
-	starveMax   = time.Second
-	starveBlind = 250 * time.Millisecond
+	// starveAfter is how long a handler that has all it may have must have completed
+	// nothing before it can be taken for starved, and starvePaces the same in messages at
+	// its pace: one that reads ahead and works slowly looks just like it.
+	starveAfter = time.Second
+	starvePaces = 8
 )
 
 // pace measures how long a worker takes for a message, and derives from it how many
@@ -46,9 +46,8 @@ type pace struct {
 	busy    time.Duration // measured so far
 	settled time.Duration // how much must be before the first quota gives way
 
-	lookAt   time.Time // when to look whether a silent handler is starved
-	interval time.Duration
-	timer    *time.Timer
+	lookAt time.Time // when a silent handler may be starved; zero: it was not silent yet
+	timer  *time.Timer
 
 	allowed atomic.Int64
 }
@@ -70,7 +69,7 @@ func (p *pace) init(span time.Duration, first int) {
 func (p *pace) begin(now time.Time) {
 	if p.idle {
 		p.idle, p.since = false, now
-		p.reset()
+		p.lookAt = time.Time{}
 	}
 }
 
@@ -86,12 +85,8 @@ func (p *pace) update(now time.Time, idle bool) {
 	if p.busy += now.Sub(p.since); p.span > 0 && p.busy >= p.settled {
 		p.quota = int64(max(1, min(float64(p.span)/p.each, math.MaxInt32)))
 	}
-	p.done, p.since, p.idle = 0, now, idle
-	p.reset()
+	p.done, p.since, p.idle, p.lookAt = 0, now, idle, time.Time{}
 }
-
-// reset starts to watch for silence again.
-func (p *pace) reset() { p.interval, p.lookAt = 0, time.Time{} }
 
 func (p *pace) stop() {
 	if p.timer != nil {
@@ -132,24 +127,21 @@ func (w *Worker) waitsForMore() bool {
 // widen doubles the quota of a handler that is starved; false when it need not.
 func (w *Worker) widen() bool {
 	p := &w.pace
-	if !w.waitsForMore() || w.now().Before(p.lookAt) {
+	if !w.waitsForMore() {
 		return false
 	}
-	handler, asks := w.main.handler.(Starver)
-	first := p.lookAt.IsZero()
-	switch {
-	case !asks:
-		p.interval = starveBlind
-	case first:
-		p.interval = starveMin
-	default:
-		p.interval = min(2*p.interval, starveMax)
-	}
-	p.lookAt = w.now().Add(p.interval)
-	if first || asks && !handler.Starved() {
+	now := w.now()
+	if now.Before(p.lookAt) {
 		return false
 	}
-	p.interval, p.lookAt = 0, time.Time{}
+	silent := !p.lookAt.IsZero()
+	p.lookAt = now.Add(max(starveAfter, time.Duration(starvePaces*p.each)))
+	if !silent {
+		return false
+	}
+	if s, asks := w.main.handler.(Starver); asks && !s.Starved() {
+		return false
+	}
 	p.quota = min(2*p.quota, math.MaxInt32)
 	w.took = true // the loop may wait for this room
 	return true

@@ -131,6 +131,30 @@ func TestPaceFollows(t *testing.T) {
 	}
 }
 
+// TestSlowHandlerIsNotStarved: one that takes long for each message, and has them all in
+// its own buffer, gets no more than it can do.
+func TestSlowHandlerIsNotStarved(t *testing.T) {
+	var s *starver
+	p := newPaced(t, 5*time.Second, func(*paced) Sink {
+		return gatherSink{open: func(done *Completer) Handler {
+			s = &starver{gatherer{c: done, want: 1 << 30}, false}
+			return s
+		}}
+	})
+	const each = 700 * time.Millisecond
+	for k := range Ticket(200) {
+		for due := p.clock.Add(each); p.clock.Before(due); p.clock = p.clock.Add(10 * time.Millisecond) {
+			p.fill()
+			p.turn()
+		}
+		s.c.Done(k, 1, OK)
+		s.c.Flush()
+		if p.turn(); p.held > firstAllowance {
+			t.Fatalf("%d messages of %v each, with %d done", p.held, each, k+1)
+		}
+	}
+}
+
 // gatherer defers messages until it has want of them, then completes them all. It is a
 // Starver if busy is not nil.
 type gatherer struct {
@@ -194,7 +218,7 @@ func TestStarvedHandlerGetsMore(t *testing.T) {
 			for range 20_000 {
 				p.fill()
 				if !p.turn() {
-					p.clock = p.clock.Add(10 * time.Millisecond)
+					p.clock = p.clock.Add(100 * time.Millisecond)
 				}
 				if c.rounds > 0 && g.rounds >= c.rounds {
 					return
