@@ -244,6 +244,26 @@ func TestExecDrainCountsWhatWasRead(t *testing.T) {
 	}
 }
 
+// A message that kills each child is refused in the drain, too.
+func TestExecDrainRefusesAtTheThirdDeath(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	s := openSink(t, "exec:"+command, Config{})
+	r := newRig(t, s, 1, 64)
+	r.send(0, []byte("a"))
+	r.wait(1)
+	r.pool.Drain()
+	eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
+	r.send(0, []byte("die"))
+	r.wait(2)
+	if r.code(1) != worker.Refused {
+		t.Errorf("code %d", r.code(1))
+	}
+	r.stop()
+	if n := countEntries(readLedger(t, ledger), "die"); n != deathLimit {
+		t.Errorf("%d deaths, want %d", n, deathLimit)
+	}
+}
+
 func TestExecStarved(t *testing.T) {
 	starved := func(s worker.Sink) bool {
 		s.(*execSink).mu.Lock()
