@@ -64,6 +64,16 @@ func TestExecCommandThatCannotRun(t *testing.T) {
 	}
 }
 
+// TestExecCommandThatCannotRunForANamedTopic: nsqds are not even looked for.
+func TestExecCommandThatCannotRunForANamedTopic(t *testing.T) {
+	t.Parallel()
+	lookupd := listen(t, 0)
+	got := command(t, nil, "run", "nsq:///orders/archive", "--nsqlookupd="+lookupd.Addr().String(), "--admin=", "--sink=exec:exit 3")
+	if got.status != 1 || !strings.Contains(got.stderr, "--sink") || connected(t, lookupd) {
+		t.Errorf("status %d, want 1 and no connection; standard error:\n%s", got.status, got.stderr)
+	}
+}
+
 // TestExecOneChildCannotRun: of the children of two upstreams with two workers one
 // ends, and none is left.
 func TestExecOneChildCannotRun(t *testing.T) {
