@@ -204,6 +204,7 @@ func TestExecHopelessCommands(t *testing.T) {
 		{"reads and exits", "head -c 300000 >/dev/null; exit 5", "exit status 5"},
 		{"closes its input", "exec 0<&-; exec sleep 60", "it closed its standard input or output and went on: signal: terminated"},
 		{"closes its output", "exec 1>&-; exec sleep 60", "it closed its standard input or output and went on: signal: terminated"},
+		{"obeys TERM", "trap 'exit 0' TERM; exec 1>&-; while :; do sleep 0.01; done", "it closed its standard input or output and went on: exit status 0"},
 		{"ignores TERM", "trap '' TERM; exec 1>&-; while :; do sleep 1; done", "it closed its standard input or output and went on: signal: killed"},
 		{"prints text", "head -c 4 >/dev/null; echo got; exec sleep 60", "it answered 26479, which is none of"},
 		{"echoes", "exec cat", "it answered "},

@@ -253,16 +253,19 @@ func (h *executor) ended(c *child, fault error) error {
 		h.sink.refusals.add("child", h.number, "deaths", deathLimit,
 			"seq", refused.seq, "bytes", len(refused.data))
 	}
-	return cmp.Or(err, errors.New("exit status 0"))
+	return cmp.Or(err, errExitZero)
 }
 
-// status is how c has ended, nil for exit status 0. The lock is held.
+var errExitZero = errors.New("exit status 0")
+
+// status is how c has ended, nil for an exit status 0 of its own accord. The lock is
+// held.
 func (h *executor) status(c *child) error {
-	switch {
+	switch status := cmp.Or(c.status, errExitZero); {
 	case c.forced && h.eof:
-		return fmt.Errorf("it went on after the end of its input: %w", c.status)
+		return fmt.Errorf("it went on after the end of its input: %w", status)
 	case c.forced:
-		return fmt.Errorf("it closed its standard input or output and went on: %w", c.status)
+		return fmt.Errorf("it closed its standard input or output and went on: %w", status)
 	}
 	return c.status
 }
