@@ -55,6 +55,9 @@ func (g *Gateway) Stats() *Stats { return &g.stats }
 // URL is the upstream as configured.
 func (g *Gateway) URL() string { return g.cfg.URL }
 
+// Workers is the number of its workers.
+func (g *Gateway) Workers() int { return g.cfg.Workers }
+
 // Abort ends a drain at once: Run returns ErrUnfinished unless all is done.
 func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
 

@@ -44,7 +44,7 @@ type globals struct {
 }
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(reapingOrphans(func() int { return run(os.Args[1:], os.Stdout, os.Stderr) }))
 }
 
 // run is main with its surroundings as arguments. It returns the exit status.

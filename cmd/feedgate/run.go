@@ -146,7 +146,12 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 	}
 	defer c.reloadOnHangup(secrets.tls, log)()
 	u := &upstreams{log: log, drainTimeout: time.Duration(c.DrainTimeout)}
-	if err := c.open(u, secrets, g); err != nil {
+	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
+	defer over()
+	if err := c.open(u, secrets, g, hurry); err != nil {
+		return errors.Join(err, u.close())
+	}
+	if err := u.startSink(ctx); err != nil {
 		return errors.Join(err, u.close())
 	}
 	err = u.run(ctx, g.abort)
@@ -157,15 +162,15 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 // open fills in u, also when it fails halfway. The admin address comes first: a
 // second process that is started by mistake must find it in use before it touches
 // the first one's files.
-func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
+func (c *runCmd) open(u *upstreams, secrets secrets, g *globals, hurry <-chan struct{}) (err error) {
 	if u.admin, err = listenAdmin(c.Admin, u.log); err != nil {
 		return err
 	}
-	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u.log)); err != nil {
+	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u.log, hurry)); err != nil {
 		return err
 	}
 	if c.DeadLetter != "" {
-		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u.log)); err != nil {
+		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u.log, hurry)); err != nil {
 			return err
 		}
 	}
@@ -188,12 +193,13 @@ func openSink(flag, url string, cfg sink.Config) (worker.Sink, error) {
 	return out, err
 }
 
-func (c *runCmd) sinkConfig(g *globals, log *slog.Logger) sink.Config {
+func (c *runCmd) sinkConfig(g *globals, log *slog.Logger, hurry <-chan struct{}) sink.Config {
 	return sink.Config{
 		Log:          log,
 		Stdout:       g.stdout,
 		ReconnectMin: time.Duration(c.ReconnectMin),
 		ReconnectMax: time.Duration(c.ReconnectMax),
+		Hurry:        hurry,
 	}
 }
 

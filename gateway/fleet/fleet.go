@@ -106,6 +106,9 @@ func New(cfg Config) (*Fleet, error) {
 // URL is the fleet's as configured.
 func (f *Fleet) URL() string { return f.cfg.Gateway.URL }
 
+// Workers is the number of workers of each of its gateways.
+func (f *Fleet) Workers() int { return f.set.model.Workers }
+
 // Abort ends the drains of all gateways at once.
 func (f *Fleet) Abort() {
 	f.mu.Lock()

@@ -2,27 +2,36 @@ package sink
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
+// killDelay is the time between TERM and KILL for a child that must end at once.
+const killDelay = 250 * time.Millisecond
+
 // child is one child process, the leader of a process group of its own, and its
 // pipes. Any goroutine may end it; who started it closes out.
 type child struct {
 	cmd   *exec.Cmd
-	in    *os.File      // the end of its standard input that we write
+	in    *input
 	out   *os.File      // the end of its standard output that we read
 	grace time.Duration // how long it has to do what it is asked to
+	born  time.Time
 
 	ending sync.Once
+	forced bool          // it did not end by itself; set before end returns
 	exited chan struct{} // closed once it was reaped
 	status error         // of Wait; set before exited is closed
+	died   time.Time     // likewise
 
-	mu     sync.Mutex
-	reaped bool // its number may mean another process
+	mu      sync.Mutex
+	reaped  bool // its number may mean another process
+	unheard bool // its answers are of no use any more
 }
 
 func startChild(command string, stderr *os.File, grace time.Duration) (*child, error) {
@@ -36,21 +45,63 @@ func startChild(command string, stderr *os.File, grace time.Duration) (*child, e
 	}
 	cmd := exec.Command("/bin/sh", "-c", command)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+	cmd.Env = childEnvironment()
 	// A signal from the terminal must not end children before the drain, and what
 	// the shell has started must end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	err = cmd.Start()
+	input, err := newInput(in)
+	if err == nil {
+		err = cmd.Start()
+	}
 	stdin.Close()
 	stdout.Close()
 	if err != nil {
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
-	c := &child{cmd: cmd, in: in, out: out, grace: grace, exited: make(chan struct{})}
+	c := &child{cmd: cmd, in: input, out: out, grace: grace, born: time.Now(), exited: make(chan struct{})}
 	go c.reap()
 	return c, nil
 }
 
+// childEnvironment is ours without the variables that are settings of feedgate:
+// some are secrets, and none is meant for a child.
+func childEnvironment() []string {
+	env := []string{} // nil would mean all of ours
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "FEEDGATE_") {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
 func (c *child) pid() int { return c.cmd.Process.Pid }
+
+// misbegun is nil while the child runs and is silent, as one is that has had no
+// message; else it completes "the child ...".
+func (c *child) misbegun() error {
+	select {
+	case <-c.exited:
+	default:
+		out, err := c.out.SyscallConn()
+		if err == nil && unread(out) > 0 {
+			return errors.New("wrote to its standard output before it had a message; " +
+				"only answers may go there, other text to standard error")
+		}
+		return nil
+	}
+	status := "exit status 0"
+	if c.status != nil {
+		status = c.status.Error()
+	}
+	switch c.cmd.ProcessState.ExitCode() {
+	case 126:
+		status += " (the command cannot be executed)"
+	case 127:
+		status += " (the command was not found)"
+	}
+	return fmt.Errorf("ended at once: %s; want a command that keeps running and reads its standard input", status)
+}
 
 // reap waits for the child to end, ends what it leaves behind in its group, and
 // closes its input, which ends a write that is blocked.
@@ -61,14 +112,27 @@ func (c *child) reap() {
 	// As long as the child is not reaped, nobody else can get its number.
 	_ = syscall.Kill(-c.pid(), syscall.SIGKILL)
 	c.status = c.cmd.Wait()
+	c.died = time.Now()
 	c.reaped = true
+	if !c.unheard {
+		// Its last answers are in the pipe. The end of the pipe may not come: a
+		// process that has left the group may hold it.
+		_ = c.out.SetReadDeadline(c.died.Add(c.grace))
+	}
 	c.mu.Unlock()
 
-	c.in.Close()
-	// Its last answers lie in the pipe. The end of the pipe may stay away: a
-	// process that has left the group may hold it.
-	_ = c.out.SetReadDeadline(time.Now().Add(c.grace))
+	c.in.close()
 	close(c.exited)
+}
+
+// release closes the child's input and ends a Read of its output, now and from now
+// on: it gets nothing more, and its answers are of no use.
+func (c *child) release() {
+	c.in.close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unheard = true
+	_ = c.out.SetReadDeadline(time.Unix(1, 0))
 }
 
 // signal sends sig to the child's group, if the child is still there.
@@ -82,29 +146,36 @@ func (c *child) signal(sig syscall.Signal) {
 
 // end closes the child's input and waits until it has ended: by itself, after
 // TERM when it has not within the grace period, after KILL when it has not within
-// another.
-func (c *child) end() {
+// another. Once hurry is closed, TERM is due at once and KILL after killDelay. The
+// hurry of the first call counts.
+func (c *child) end(hurry <-chan struct{}) {
 	c.ending.Do(func() {
-		c.in.Close()
-		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-			if c.endsWithin(c.grace) {
-				return
-			}
-			c.signal(sig)
+		c.in.close()
+		if c.endsWithin(c.grace, hurry) {
+			return
 		}
+		c.forced = true
+		c.signal(syscall.SIGTERM)
+		last := min(c.grace, killDelay)
+		if c.endsWithin(c.grace-last, hurry) || c.endsWithin(last, nil) {
+			return
+		}
+		c.kill()
 	})
 	<-c.exited
 }
 
 func (c *child) kill() { c.signal(syscall.SIGKILL) }
 
-func (c *child) endsWithin(d time.Duration) bool {
+// endsWithin waits for the child's end, for d, or until hurry is closed.
+func (c *child) endsWithin(d time.Duration, hurry <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-c.exited:
 		return true
+	case <-hurry:
 	case <-timer.C:
-		return false
 	}
+	return false
 }

@@ -42,6 +42,11 @@ func childMain(mode string) int {
 		c.note("deaf")
 		select {}
 	}
+	if mode == "early" {
+		_, _ = io.ReadFull(c.in, make([]byte, headerSize))
+		c.answer(0)
+		select {} // until the fault is noticed
+	}
 	for {
 		message, err := c.read()
 		if err == io.EOF {
@@ -119,6 +124,9 @@ func (c *obedient) obey(message string) {
 		c.answer(0)
 	case word == "twice":
 		c.answer(0)
+		c.answer(0)
+	case word == "text":
+		_, _ = os.Stdout.WriteString("got\n")
 		c.answer(0)
 	case c.mode == "at-end":
 		c.kept++

@@ -3,6 +3,8 @@ package sink
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"time"
 
 	"feedgate/worker"
 )
@@ -13,9 +15,33 @@ const (
 	writeChunk = 64 << 10
 	// answerSize is the size of an answer, a u16be code.
 	answerSize = 2
+	// lastReadPoll is how often a child is looked at that has not yet read all of
+	// its input, before that is closed.
+	lastReadPoll = 5 * time.Millisecond
 )
 
-var errUnasked = errors.New("answered without a message")
+// Faults of a child. One that answers what it was not asked may be printing text.
+var (
+	errUnasked = errors.New("it answered without a message; does it print text to its standard output?")
+	errEarly   = errors.New("it answered a message that was not completely written to it; " +
+		"does it print text to its standard output?")
+)
+
+// errCode is the fault of an answer that is no code.
+type errCode worker.Code
+
+func (e errCode) Error() string {
+	return fmt.Sprintf("it answered %d, which is none of 0, 1, 2 and 1000 to 8191; "+
+		"does it print text to its standard output?", uint16(e))
+}
+
+// lastHandlerCode is the last of the codes from CodeHandler on.
+const lastHandlerCode worker.Code = 8191
+
+// answerable reports whether a child may answer with code.
+func answerable(code worker.Code) bool {
+	return code <= worker.BadRequest || worker.CodeHandler <= code && code <= lastHandlerCode
+}
 
 // feed is the feeder, from the start of c to its end: it writes messages to it,
 // closes its input behind the last one, and ends it when it is of no more use.
@@ -25,18 +51,18 @@ func (h *executor) feed(c *child) {
 		if buf = h.next(c, buf[:0]); len(buf) == 0 {
 			break
 		}
-		// A write to a child that does not read blocks, until reap or end closes
-		// the pipe.
-		if _, err := c.in.Write(buf); err != nil {
+		// A write to a child that does not read blocks, until the input is closed.
+		if c.in.write(buf) != nil {
 			break
 		}
 		if cap(buf) > 16*writeChunk {
 			buf = nil
 		}
 	}
-	c.in.Close()
+	h.awaitLastRead(c)
+	c.in.close()
 	h.awaitRetry(c)
-	c.end()
+	c.end(h.hurry)
 }
 
 // next waits for messages and returns them framed. Nothing when there will be no
@@ -57,6 +83,28 @@ func (h *executor) next(c *child, dst []byte) []byte {
 	return nil
 }
 
+// awaitLastRead waits, in the drain, until the child has read all of its input.
+// Once the input is closed nothing shows how much of it a child has read that dies.
+func (h *executor) awaitLastRead(c *child) {
+	poll := time.NewTicker(lastReadPoll)
+	defer poll.Stop()
+	for h.awaitsLastRead(c) {
+		select {
+		case <-poll.C:
+		case <-c.exited:
+			return
+		case <-h.ctx.Done():
+			return
+		}
+	}
+}
+
+func (h *executor) awaitsLastRead(c *child) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.eof && h.child == c && h.line.sent > 0 && c.in.read() < h.line.framed
+}
+
 // awaitRetry leaves a child whose input was closed in the drain to end by itself,
 // unless it has answered all and a retry waits for its successor.
 func (h *executor) awaitRetry(c *child) {
@@ -69,7 +117,7 @@ func (h *executor) awaitRetry(c *child) {
 
 // read reads answers until the child's output ends. An error is the child's
 // fault.
-func (h *executor) read(c *child) (answered bool, err error) {
+func (h *executor) read(c *child) error {
 	buf := make([]byte, 8<<10)
 	n := 0
 	for {
@@ -77,29 +125,37 @@ func (h *executor) read(c *child) (answered bool, err error) {
 		n += k
 		whole := n - n%answerSize
 		if whole > 0 {
-			asked, err := h.answer(buf[:whole])
-			answered = answered || asked
-			if err != nil {
-				return answered, err
+			if err := h.answer(c, buf[:whole]); err != nil {
+				return err
 			}
 			n = copy(buf, buf[whole:n])
 		}
 		if readErr != nil {
-			// The end, or the deadline that reap has set.
-			return answered, nil
+			return nil // the end, or the deadline that reap or release has set
 		}
 	}
 }
 
-// answer completes messages, the first in line first, with the codes.
-func (h *executor) answer(codes []byte) (asked bool, err error) {
+// answer completes messages, the first in line first, with the codes that were
+// read together, up to the first fault. As long as the command has not answered a
+// message, one that is no code makes all of them text, and none counts.
+func (h *executor) answer(c *child, answers []byte) error {
+	count := len(answers) / answerSize
+	code := func(i int) worker.Code {
+		return worker.Code(binary.BigEndian.Uint16(answers[i*answerSize:]))
+	}
+	valid := 0
+	for valid < count && answerable(code(valid)) {
+		valid++
+	}
+	if valid < count && !h.sink.works.Load() {
+		return errCode(code(valid))
+	}
 	defer h.c.Flush()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	code := func(i int) worker.Code {
-		return worker.Code(binary.BigEndian.Uint16(codes[i*answerSize:]))
-	}
-	n := min(len(codes)/answerSize, h.line.sent)
+	asked := min(valid, h.line.sent)
+	n := h.line.within(asked, c.in.accepted())
 	for i := 0; i < n; {
 		k := i + 1
 		for k < n && code(k) == code(i) {
@@ -109,13 +165,27 @@ func (h *executor) answer(codes []byte) (asked bool, err error) {
 		i = k
 	}
 	if n > 0 {
+		h.answered()
 		h.line.drop(n)
 		if h.eof {
 			h.changed.Broadcast()
 		}
 	}
-	if n < len(codes)/answerSize {
-		return n > 0, errUnasked
+	switch {
+	case n < asked:
+		return errEarly
+	case asked < valid:
+		return errUnasked
+	case valid < count:
+		return errCode(code(valid))
 	}
-	return n > 0, nil
+	return nil
+}
+
+// answered notes, with the lock, that the command works.
+func (h *executor) answered() {
+	h.down = nil
+	if !h.sink.works.Load() {
+		h.sink.works.Store(true)
+	}
 }

@@ -17,7 +17,8 @@
 //	        waits only when that is full, or for the pool to stop.
 //	exec:   for each worker one goroutine that starts the child, reads its answers
 //	        and restarts it, one that writes to the child, one that waits for its
-//	        end, and one that waits for the pool to stop. Handle never waits.
+//	        end, and one that waits for the pool to stop. Handle never waits. Start
+//	        starts the first children before there are handlers.
 //
 // All of them have ended when the handler's or the sink's Close returns, except a
 // write to standard output that nobody reads.

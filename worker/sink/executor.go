@@ -1,28 +1,34 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
 	"feedgate/worker"
 )
 
-// deathLimit is at how many deaths of its child the first message in line is
-// taken to be what kills it, and refused.
+// deathLimit is at how many deaths of its child the first message in line, which
+// each of them had received, is taken to be the cause, and refused.
 const deathLimit = 3
+
+// steadyTime is how long a child must run for the backoff to start again from its
+// minimum.
+const steadyTime = time.Second
 
 // executor is one worker's handler: it keeps the line of messages without an
 // answer, and its goroutines keep a child that works it off.
 //
 //	newExecutor starts the keeper and the watcher;
-//	the keeper starts a child with its feeder, reads its answers, and when it has
-//	ended starts another;
+//	the keeper adopts or starts a child with its feeder, reads its answers, and when
+//	it has ended starts another;
 //	Drain makes the feeder close the child's input behind the last message;
-//	Close, or the end of the pool, ends the child and with it all goroutines.
+//	Close, or the end of the pool, ends the child and with it all goroutines. A child
+//	that has answered everything gets the grace period to end by itself; one that has
+//	not, and any once Config.Hurry is closed, is ended at once.
 //
 // The line takes whatever the worker hands over and so is bounded by the
 // in-flight limit alone. Were Handle to wait for the child, answers would not be
@@ -32,36 +38,37 @@ type executor struct {
 	sink   *execSink
 	number int
 	c      *worker.Completer // the keeper's
-	log    *slog.Logger
-	ctx    context.Context // ends when the handler or the pool does
+	ctx    context.Context   // ends when the handler or the pool does
 	cancel context.CancelFunc
+	hurry  chan struct{} // closed by the watcher when children must end at once
+	kept   chan struct{} // closed when the keeper has ended
 	done   chan struct{} // closed when all goroutines have ended
 
 	mu       sync.Mutex
-	changed  *sync.Cond // of the keeper and the feeder, for what stands below
+	changed  *sync.Cond // of the keeper and the feeder, for the fields below
 	line     queue
 	child    *child // nil: none runs
-	eof      bool   // the child's input was closed behind the last message
+	eof      bool   // the child's input is closed behind the last message, or about to be
 	draining bool
-	down     error // why there is no child; nil again once there is one
+	down     error // why the last child failed; nil again once one has answered
 }
 
-func newExecutor(s *execSink, number int, c *worker.Completer) *executor {
+// newExecutor makes a handler. first is its first child, or nil.
+func newExecutor(s *execSink, number int, c *worker.Completer, first *child) *executor {
 	h := &executor{
-		sink: s, number: number, c: c, log: s.cfg.Log.With("child", number),
-		done: make(chan struct{}),
+		sink: s, number: number, c: c,
+		hurry: make(chan struct{}), kept: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.changed = sync.NewCond(&h.mu)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	watched := make(chan struct{})
 	go func() {
-		defer close(watched)
-		h.watch()
+		defer close(h.kept)
+		h.keep(first)
 	}()
 	go func() {
 		defer close(h.done)
-		h.keep()
-		<-watched
+		h.watch()
+		<-h.kept
 	}()
 	return h
 }
@@ -80,7 +87,19 @@ func (h *executor) Drain() {
 	h.changed.Broadcast()
 }
 
-// Close takes twice the grace period at most.
+// Starved reports whether the child has read everything that this handler was
+// given and has not answered it all: it may be at work on the last message, or it
+// may answer only once it has more, as one does that buffers its answers or reads
+// ahead. It costs a lock and at most one system call. Any goroutine may ask.
+func (h *executor) Starved() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.child != nil && !h.eof && h.line.sent > 0 && h.line.unsent() == 0 &&
+		h.child.in.read() == h.line.framed
+}
+
+// Close takes twice the grace period at most; killDelay, and what the kernel takes
+// to end a process, when messages are unanswered or Config.Hurry is closed.
 func (h *executor) Close() error {
 	h.cancel()
 	<-h.done
@@ -88,9 +107,14 @@ func (h *executor) Close() error {
 	return nil
 }
 
+// isDown is why there is no child that works: none runs, or one that was started
+// after a failure has yet to last or to answer.
 func (h *executor) isDown() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.child != nil && time.Since(h.child.born) >= startTime {
+		return nil
+	}
 	return h.down
 }
 
@@ -103,27 +127,37 @@ func (h *executor) watch() {
 	case <-h.ctx.Done():
 	}
 	h.mu.Lock()
+	idle := h.line.len() == 0
 	c := h.child
 	h.changed.Broadcast()
 	h.mu.Unlock()
 	if c != nil {
-		c.end()
+		c.release()
 	}
+	if idle {
+		select {
+		case <-h.kept:
+			return
+		case <-h.sink.cfg.Hurry:
+		}
+	}
+	close(h.hurry)
 }
 
 // keep is the keeper.
-func (h *executor) keep() {
+func (h *executor) keep(c *child) {
 	wait := h.sink.cfg.newBackoff()
-	for h.wanted() {
-		answered, err := h.runChild()
+	for h.wanted(c) {
+		lasted, err := h.runChild(c)
+		c = nil
 		if err == nil {
 			continue
 		}
-		if answered {
+		if lasted >= steadyTime {
 			wait.Reset()
 		}
-		d := wait.NextBackOff()
-		h.report(err, d)
+		d := max(wait.NextBackOff(), h.sink.cfg.ReconnectMin, time.Millisecond)
+		h.fail(err, d)
 		select {
 		case <-time.After(d):
 		case <-h.ctx.Done():
@@ -131,57 +165,65 @@ func (h *executor) keep() {
 	}
 }
 
-// wanted waits until a child is to be started: at once, except in the drain, when
-// only a message calls for one. False at the end.
-func (h *executor) wanted() bool {
+// wanted waits until a child is needed: at once, except in the drain, when only a
+// message needs one. False at the end. One that was adopted runs in any case.
+func (h *executor) wanted(adopted *child) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if adopted != nil {
+		return true
+	}
 	for h.ctx.Err() == nil && h.draining && h.line.len() == 0 {
 		h.changed.Wait()
 	}
 	return h.ctx.Err() == nil
 }
 
-func (h *executor) report(err error, next time.Duration) {
+// fail notes and logs why there is no child.
+func (h *executor) fail(err error, next time.Duration) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.down = err
-	h.log.Warn("exec child is down", "error", err, "unanswered", h.line.len(), "retry_in", next)
+	unanswered := h.line.len()
+	h.mu.Unlock()
+	h.sink.failures.add("child", h.number, "error", err, "unanswered", unanswered, "retry_in", next)
 }
 
-// runChild is the life of one child, to its reaping. A nil error is an end that
-// was asked for: everything is answered and the drain has closed its input, or the
-// handler was closed.
-func (h *executor) runChild() (answered bool, err error) {
-	c, err := startChild(h.sink.command, h.sink.cfg.Stderr, h.sink.cfg.Grace)
-	if err != nil {
-		return false, fmt.Errorf("start: %w", err)
+// runChild is the life of one child, to its reaping: of c, or of a new one when
+// that is nil. A nil error is an end that was asked for: everything is answered and
+// the drain has closed its input, or the handler was closed.
+func (h *executor) runChild(c *child) (lasted time.Duration, err error) {
+	if c == nil {
+		if c, err = h.sink.startChild(); err != nil {
+			return 0, fmt.Errorf("start: %w", err)
+		}
 	}
-	waiting := h.begin(c)
+	h.begin(c)
 	fed := make(chan struct{})
 	go func() {
 		defer close(fed)
 		h.feed(c)
 	}()
 
-	answered, err = h.read(c)
-	if err != nil {
+	if err = h.read(c); err != nil {
 		c.kill()
 	}
 	// Without its output a child that still runs is of no use.
-	c.end()
+	c.end(h.hurry)
 	h.leave()
 	<-fed
 	c.out.Close()
-	return answered, h.bury(c, err, waiting && !answered)
+	return c.died.Sub(c.born), h.ended(c, err)
 }
 
-// begin makes c the present child, and reports whether messages wait for it.
-func (h *executor) begin(c *child) (waiting bool) {
+// begin makes c the present child.
+func (h *executor) begin(c *child) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.child, h.eof, h.down = c, false, nil
-	return h.line.len() > 0
+	h.child, h.eof = c, false
+	h.line.restart()
+	if h.ctx.Err() != nil {
+		c.release() // the watcher has not seen it
+	}
 }
 
 func (h *executor) leave() {
@@ -191,41 +233,52 @@ func (h *executor) leave() {
 	h.changed.Broadcast()
 }
 
-// bury draws the conclusions from the end of a child: unanswered messages are
-// unsent again, and the first of them, if the child had it, has seen another
-// death. had says that it was there for the child from the start.
-func (h *executor) bury(c *child, err error, had bool) error {
+// ended returns why c, whose fault may be given, has failed; nil when it has not.
+// If it had received the first message in line, that may be the cause.
+func (h *executor) ended(c *child, fault error) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	sent := h.line.sent
-	h.line.sent = 0
-	if h.ctx.Err() != nil {
+	unanswered := h.line.sent
+	received := h.line.within(1, c.in.read()) > 0
+	h.line.restart()
+	err := cmp.Or(fault, h.status(c))
+	asked := h.ctx.Err() != nil || err == nil && h.eof && unanswered == 0
+	refused := queued{}
+	refuse := !asked && received && h.sink.works.Load() && h.countDeath(&refused)
+	h.mu.Unlock()
+	if asked {
 		return nil
 	}
-	if err == nil {
-		err = c.status
+	if refuse {
+		h.c.Flush()
+		h.sink.refusals.add("child", h.number, "deaths", deathLimit,
+			"seq", refused.seq, "bytes", len(refused.data))
 	}
-	if err == nil && h.eof && sent == 0 {
-		return nil
-	}
-	if sent > 0 || had {
-		h.countDeath()
-	}
-	if err == nil {
-		err = errors.New("exit status 0")
-	}
-	return err
+	return cmp.Or(err, errExitZero)
 }
 
-func (h *executor) countDeath() {
+var errExitZero = errors.New("exit status 0")
+
+// status is how c has ended, nil for an exit status 0 of its own accord. The lock is
+// held.
+func (h *executor) status(c *child) error {
+	switch status := cmp.Or(c.status, errExitZero); {
+	case c.forced && h.eof:
+		return fmt.Errorf("it went on after the end of its input: %w", status)
+	case c.forced:
+		return fmt.Errorf("it closed its standard input or output and went on: %w", status)
+	}
+	return c.status
+}
+
+// countDeath counts, with the lock, a death against the first message in line;
+// true when that is refused for it.
+func (h *executor) countDeath(first *queued) bool {
 	h.line.deaths++
 	if h.line.deaths < deathLimit {
-		return
+		return false
 	}
-	m := h.line.items[h.line.head]
-	h.log.Error("message refused: first in line at so many deaths of its child",
-		"deaths", deathLimit, "seq", m.seq, "bytes", len(m.data))
+	*first = h.line.at(0)
 	h.c.Done(h.line.first, 1, worker.Refused)
-	h.c.Flush()
 	h.line.drop(1)
+	return true
 }

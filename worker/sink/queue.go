@@ -10,13 +10,17 @@ import (
 // tickets are consecutive: the handler puts off every message, in order, and they
 // leave in order.
 //
-// Invariant: sent <= len().
+// The present child gets a stream of bytes: the frames of the messages in turn.
+//
+// Invariant: sent <= len(); offset <= framed.
 type queue struct {
 	items  []queued
 	head   int           // index of the first in line
 	first  worker.Ticket // ticket of the first in line
-	sent   int           // how many from the first in line on the present child was given
-	deaths int           // how many children have died with the first in line unanswered
+	sent   int           // how many from the first in line on were framed for the present child
+	offset uint64        // where the frame of the first in line begins in its stream
+	framed uint64        // length of its stream so far
+	deaths int           // how many children have died on the first in line
 }
 
 type queued struct {
@@ -24,8 +28,16 @@ type queued struct {
 	seq  uint64 // for the log
 }
 
+// headerSize is the size of a frame's header, the u32be length of what follows.
+const headerSize = 4
+
+func (m queued) frameSize() uint64 { return headerSize + uint64(len(m.data)) }
+
 func (q *queue) len() int    { return len(q.items) - q.head }
 func (q *queue) unsent() int { return q.len() - q.sent }
+
+// at is the i-th in line, from 0.
+func (q *queue) at(i int) queued { return q.items[q.head+i] }
 
 // push appends the batch's messages, which is when they are put off.
 func (q *queue) push(b *worker.Batch) {
@@ -41,6 +53,9 @@ func (q *queue) push(b *worker.Batch) {
 
 // drop removes the first n, which have their outcome.
 func (q *queue) drop(n int) {
+	for i := range min(n, q.sent) {
+		q.offset += q.at(i).frameSize()
+	}
 	clear(q.items[q.head : q.head+n])
 	q.head += n
 	q.first += worker.Ticket(n)
@@ -59,10 +74,26 @@ func (q *queue) drop(n int) {
 // bytes, until there are limit bytes, and counts them as sent.
 func (q *queue) frame(dst []byte, limit int) []byte {
 	for q.unsent() > 0 && len(dst) < limit {
-		m := q.items[q.head+q.sent].data
-		dst = binary.BigEndian.AppendUint32(dst, uint32(len(m)))
-		dst = append(dst, m...)
+		m := q.at(q.sent)
+		dst = binary.BigEndian.AppendUint32(dst, uint32(len(m.data)))
+		dst = append(dst, m.data...)
 		q.sent++
+		q.framed += m.frameSize()
 	}
 	return dst
 }
+
+// within is how many of the first n in line lie wholly within the first size bytes
+// of the child's stream.
+func (q *queue) within(n int, size uint64) int {
+	end := q.offset
+	for i := range min(n, q.sent) {
+		if end += q.at(i).frameSize(); end > size {
+			return i
+		}
+	}
+	return min(n, q.sent)
+}
+
+// restart begins the stream of another child: everything is unsent again.
+func (q *queue) restart() { q.sent, q.offset, q.framed = 0, 0, 0 }

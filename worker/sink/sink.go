@@ -40,6 +40,10 @@ type Config struct {
 	// long Close waits for a blocked write to standard output. Default 2s.
 	Grace time.Duration
 
+	// Hurry, when closed, ends the grace of children whose handlers are being closed:
+	// TERM at once and KILL soon after. May be nil.
+	Hurry <-chan struct{}
+
 	// FileBuffer is how many bytes may wait for the next commit of file: while
 	// one is under way; default 8 MiB. A message longer than that waits alone.
 	FileBuffer int

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,6 +23,8 @@ import (
 //	die       ends at once, without an answer
 //	extra     answers twice
 //	say=TEXT  writes TEXT to its standard error
+//	print=TEXT writes TEXT and LF to its standard output before the answer
+//	orphan    leaves a process behind that ends soon
 func runChild(log string) {
 	in := bufio.NewReader(os.Stdin)
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -47,6 +50,7 @@ func runChild(log string) {
 
 func obey(message string) []byte {
 	code, times := 0, 1
+	var answer []byte
 	for word := range strings.FieldsSeq(message) {
 		name, value, _ := strings.Cut(word, "=")
 		switch name {
@@ -63,9 +67,15 @@ func obey(message string) []byte {
 			times = 2
 		case "say":
 			fmt.Fprintln(os.Stderr, value)
+		case "print":
+			answer = append(answer, value+"\n"...)
+		case "orphan":
+			if err := exec.Command("/bin/sh", "-c", "sleep 0.05 &").Run(); err != nil {
+				fmt.Fprintln(os.Stderr, "child:", err)
+				os.Exit(2)
+			}
 		}
 	}
-	var answer []byte
 	for range times {
 		answer = binary.BigEndian.AppendUint16(answer, uint16(code))
 	}

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		runChild(log)
 		return
 	}
+	if os.Getenv(subreaperVariable) != "" {
+		becomeSubreaper()
+	}
 	flag.Parse()
 	os.Exit(runTests(m))
 }

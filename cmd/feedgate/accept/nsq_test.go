@@ -82,9 +82,9 @@ func TestNSQRefused(t *testing.T) {
 	run(t, "nsq://"+ln2.Addr().String()+"/t/c", "--workers=1", "--dead-letter=file:"+dead, kids.sink(t))
 	c2, _ := acceptNSQ(t, ln2, nsqAnswer)
 	c2.subscribed("t", "c", 2500)
-	c2.message(11, 1, "code=5")
+	c2.message(11, 1, "code=1005")
 	c2.command("FIN " + nsqID(11))
-	if b, err := os.ReadFile(dead); err != nil || string(b) != "code=5\n" {
+	if b, err := os.ReadFile(dead); err != nil || string(b) != "code=1005\n" {
 		t.Errorf("dead letters %q, %v", b, err)
 	}
 }

@@ -54,6 +54,8 @@ type launch struct {
 	env  []string
 	// stdout takes the place of the collected output; the test closes it.
 	stdout *os.File
+	// prepare changes how the process is started.
+	prepare func(*exec.Cmd)
 }
 
 // run starts `feedgate run` with an admin address of its own and retries that
@@ -84,6 +86,9 @@ func start(t *testing.T, l launch) *process {
 	// A group of its own, so that the children of an exec sink die with it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p.cmd.WaitDelay = time.Second
+	if l.prepare != nil {
+		l.prepare(p.cmd)
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

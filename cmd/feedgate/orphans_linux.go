@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// adoptsOrphans reports whether the kernel makes processes our children whose
+// parents have ended: it does for process 1 of a container, and for a process that
+// has asked for it (a child subreaper) or that replaced one that has.
+var adoptsOrphans = os.Getpid() == 1 || isSubreaper()
+
+// init keeps the main thread for the reaper. The kernel gives orphans to the main
+// thread, and a child that we start belongs to the thread that has started it, which
+// is never the main one, as only the reaper runs there. So wait4 with __WNOTHREAD
+// finds orphans alone, and takes no exit status away from os/exec.
+func init() {
+	if adoptsOrphans {
+		runtime.LockOSThread()
+	}
+}
+
+func isSubreaper() bool {
+	var is int32
+	_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0)
+	return errno == 0 && is != 0
+}
+
+// reapingOrphans runs command and returns its status. Where orphans are our children
+// it reaps them meanwhile. It must be called by main.
+func reapingOrphans(command func() int) int {
+	if !adoptsOrphans {
+		return command()
+	}
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGCHLD)
+	status := make(chan int)
+	go func() { status <- command() }()
+	for {
+		reapOrphans()
+		select {
+		case <-ended:
+		case code := <-status:
+			return code
+		}
+	}
+}
+
+// reapOrphans reaps the orphans that have ended. Signals for several that ended at
+// the same time may be one.
+func reapOrphans() {
+	for {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WNOTHREAD, nil)
+		if err != unix.EINTR && pid <= 0 {
+			return // none, or none that has ended
+		}
+	}
+}
