@@ -116,7 +116,7 @@ func printSummary(w io.Writer, seen *feed.Counts, stats *gateway.Stats) {
 	fmt.Fprint(w, `
 What to try next:
   feedgate feed --count 1000000                             a feed to connect to
-  feedgate run fg://127.0.0.1:7000 --exit-on-close          in another terminal
+  feedgate run fg://127.0.0.1:7000 --sink file:in.log       in another terminal
   feedgate run tcp://HOST:PORT --frame line --sink stdout:  any feed of lines
   feedgate bench                                            beside what one would write instead
   feedgate run --help                                       all that it can do

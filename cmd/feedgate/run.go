@@ -33,11 +33,11 @@ var runGroups = []kong.Group{
 type runCmd struct {
 	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls; nsq:///TOPIC/CHANNEL with --nsqlookupd. Further hosts are tried when one cannot be reached. Several URLs are several gateways with one sink and one admin address."`
 
-	Workers    count  `group:"work" placeholder:"N" help:"Workers [GOMAXPROCS]."`
+	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for stdout:, file: [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
 	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
 	Ring       count  `group:"work" placeholder:"N" help:"Entries of each ring, 2^n; nsq: as needed [8192]."`
-	Sink       string `group:"work" placeholder:"URL" default:"discard:" help:"Where messages go, see above [${default}]."`
+	Sink       string `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Further tries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
 	DeadLetter string `group:"work" placeholder:"file:PATH" help:"Refused messages go there, acked with code 7."`
@@ -90,17 +90,19 @@ func (runCmd) Help() string {
 
 Examples:
 
-    feedgate run fg://feed.example:7000
+    feedgate run fg://feed.example:7000 --sink exec:./handle
     feedgate run fg://a:7000,b:7000 --sink file:in.log --state in.state
     feedgate run tcp://gps:2000 --frame line --sink stdout: --exit-on-close
-    feedgate run tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}'
-    feedgate run wss://feed.example/stream --ack-template 'A{n}' --ws-subprotocol feed.v1
+    feedgate run tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}' --sink exec:./handle
+    feedgate run wss://feed.example/stream --ack-template 'A{n}' --ws-subprotocol feed.v1 --sink file:stream.log
     feedgate run nsq://queue:4150/orders/archive --sink file:orders.log
     feedgate run nsq:///orders/billing --nsqlookupd a:4161,b:4161 --sink exec:./bill
-    feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key
+    feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --sink file:in.log
     feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
 
-Sinks: discard: counts; spin:500ns burns time; stdout: and file:PATH write a message and LF; exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out).
+Sinks: discard: acknowledges and drops each message; spin:500ns burns time; stdout: and file:PATH write a message and LF; exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out).
+
+Workers: messages reach a sink in arrival order only if there is one worker, which is the default for stdout: and file:, since both write one stream whatever the number of workers.
 
 Framings: line; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
 

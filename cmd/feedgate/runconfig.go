@@ -31,6 +31,9 @@ func (c *runCmd) check() (s secrets, err error) {
 	s.tls, err = c.load()
 	faults = append(faults, err)
 	faults = append(faults, checkAddress(c.Admin))
+	if c.Sink == "" {
+		faults = append(faults, errors.New("--sink: missing; it sets where messages go: exec:COMMAND, file:PATH, stdout:, or discard: to acknowledge and drop them"))
+	}
 	if path, ok := strings.CutPrefix(c.DeadLetter, "file:"); c.DeadLetter != "" && (!ok || path == "") {
 		faults = append(faults, fmt.Errorf("--dead-letter: %q is not file:PATH", c.DeadLetter))
 	} else if ok && c.DeadLetter == c.Sink {
@@ -74,6 +77,16 @@ func at(label string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
+// workers is the number of workers, 0 for the gateway's default. A sink that is one stream
+// gains nothing from a second worker and loses the arrival order by it.
+func (c *runCmd) workers() int {
+	stream := strings.HasPrefix(c.Sink, "stdout:") || strings.HasPrefix(c.Sink, "file:")
+	if c.Workers == 0 && stream {
+		return 1
+	}
+	return int(c.Workers)
+}
+
 // fleet is the fleet.Config for a URL whose servers are to be found.
 func (c *runCmd) fleet(cfg gateway.Config) fleet.Config {
 	return fleet.Config{Gateway: cfg, Lookupd: c.NSQLookupd}
@@ -88,7 +101,7 @@ func (c *runCmd) config(url string, s secrets, log *slog.Logger) gateway.Config 
 	return gateway.Config{
 		URL: url,
 
-		Workers:  int(c.Workers),
+		Workers:  c.workers(),
 		Dispatch: c.Dispatch,
 		Key:      c.Key,
 		Ring:     int(c.Ring),

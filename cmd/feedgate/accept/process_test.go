@@ -52,12 +52,14 @@ func (o *output) String() string {
 type launch struct {
 	args []string
 	env  []string
+	// sink: env or a file of settings names one; else it is discard: unless args name another.
+	sink bool
 	// stdout takes the place of the collected output; the test closes it.
 	stdout *os.File
 }
 
-// run starts `feedgate run` with an admin address of its own and retries that
-// suit a test. Later flags beat these.
+// run starts `feedgate run` with an admin address of its own, a sink that counts, and
+// retries that suit a test. Later flags override these.
 func run(t *testing.T, args ...string) *process {
 	t.Helper()
 	return runWith(t, launch{args: args})
@@ -66,7 +68,11 @@ func run(t *testing.T, args ...string) *process {
 func runWith(t *testing.T, l launch) *process {
 	t.Helper()
 	admin := freshAddress()
-	l.args = append([]string{"run", "--admin=" + admin, "--reconnect-min=10ms", "--reconnect-max=50ms"}, l.args...)
+	before := []string{"run", "--admin=" + admin, "--reconnect-min=10ms", "--reconnect-max=50ms"}
+	if !l.sink {
+		before = append(before, "--sink=discard:")
+	}
+	l.args = append(before, l.args...)
 	p := start(t, l)
 	p.admin = admin
 	return p
