@@ -76,7 +76,7 @@ func (c *benchCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	observe, end := bench.NewProgress(g.stderr)
+	observe, end := bench.NewProgress(g.screen())
 	file, err := bench.Run(ctx, config, observe)
 	end()
 	if file == nil || len(file.Rows) == 0 {

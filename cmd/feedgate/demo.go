@@ -30,7 +30,7 @@ const demoWorkers = 2
 // Run runs the demo. It ends after the duration or, with a summary all the same,
 // at the first signal.
 func (c *demoCmd) Run(ctx context.Context, g *globals) error {
-	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := logFlags{LogFormat: "text", LogLevel: "warn"}.logger(g.stderr)
 	maxprocs("quota").set(log)
 
 	server, err := feed.New(feed.Config{Log: log})
@@ -62,7 +62,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) error {
 		stop()
 		ended <- err
 	}()
-	live := startLiveLine(g.stderr, server, u.gateways[0].Stats())
+	live := startLiveLine(g.screen(), server, u.gateways[0].Stats())
 	report, err := server.Wait(feeding)
 	drain()
 	if fault := <-ended; fault != nil {

@@ -34,7 +34,7 @@ func (m maxprocs) set(log *slog.Logger) {
 	case "quota":
 		debug := func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) }
 		if _, err := automaxprocs.Set(automaxprocs.Logger(debug)); err != nil {
-			log.Warn("the CPU quota cannot be read", "err", err, "gomaxprocs", runtime.GOMAXPROCS(0))
+			log.Warn("the CPU quota cannot be read", "error", err, "gomaxprocs", runtime.GOMAXPROCS(0))
 		}
 	default:
 		n, err := strconv.Atoi(string(m))

@@ -226,7 +226,7 @@ func TestWorstStatus(t *testing.T) {
 	if n := finished(t, good).Acknowledged; n != 10000 {
 		t.Errorf("%d acknowledged", n)
 	}
-	if text := p.stderr.String(); !strings.Contains(text, "\nfeedgate: "+badURL+": ") || strings.Contains(text, "s3cret") {
+	if text := p.stderr.String(); !strings.Contains(text, "level=ERROR msg=failed upstream="+badURL+" ") || strings.Contains(text, "s3cret") {
 		t.Error("standard error does not say which URL, or tells the secret")
 	}
 }
@@ -303,8 +303,8 @@ func (p *process) checkUnfinished(url string) {
 	if status := p.status(); status != exitFailure {
 		p.t.Errorf("status %d", status)
 	}
-	if want := "\nfeedgate: " + url + ": messages left unfinished: 10 "; !strings.Contains(p.stderr.String(), want) {
-		p.t.Errorf("no %q on standard error", want)
+	if want := "upstream=" + url + ` error="messages left unfinished: 10 `; strings.Count(p.stderr.String(), want) != 1 {
+		p.t.Errorf("not once %q on standard error", want)
 	}
 }
 

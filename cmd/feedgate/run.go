@@ -129,7 +129,9 @@ func (c *runCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	// A reader of JSON lines gets no other line.
-	log.Error(err.Error())
+	if left := unlogged(err); left != nil {
+		log.Error("failed", "error", left)
+	}
 	return exitError{code: exitStatus(err)}
 }
 

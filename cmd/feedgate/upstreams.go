@@ -46,7 +46,7 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 		running.Go(func() { faults[i] = u.runOne(ctx, gw) })
 	}
 	for i, f := range u.fleets {
-		running.Go(func() { faults[len(u.gateways)+i] = f.Run(ctx) })
+		running.Go(func() { faults[len(u.gateways)+i] = logged(f.Run(ctx)) })
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -86,7 +86,7 @@ func (u *upstreams) close() error {
 		grace, cancel := context.WithTimeout(context.Background(), adminGrace)
 		defer cancel()
 		if err := u.admin.Shutdown(grace); err != nil {
-			u.log.Debug("admin address closed with requests under way", "err", err)
+			u.log.Debug("admin address closed with requests under way", "error", err)
 		}
 	}
 	var faults []error
@@ -127,13 +127,21 @@ func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
 		u.log.Info("done", "upstream", label, "messages", gw.Stats().Messages.Load())
 		return nil
 	}
-	u.log.Error("failed", "upstream", label, "err", err)
-	return fmt.Errorf("%s: %w", label, err)
+	u.log.Error("failed", "upstream", label, "error", err)
+	return loggedError{fmt.Errorf("%s: %w", label, err)}
+}
+
+// logged marks the error of a fleet, which logs what becomes of its gateways.
+func logged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return loggedError{err}
 }
 
 func (u *upstreams) serveAdmin() {
 	if err := u.admin.Serve(admin.Report{Upstreams: u.current, Lookup: u.found, Sink: u.ready}); err != nil {
-		u.log.Error("the admin address no longer answers", "err", err)
+		u.log.Error("the admin address no longer answers", "error", err)
 	}
 }
 

@@ -104,7 +104,7 @@ func TestFleetStatus(t *testing.T) {
 	if n := finished(t, good).Acknowledged; n != 1000 {
 		t.Errorf("%d acknowledged", n)
 	}
-	if want := "\nfeedgate: nsq://" + nsqd.Addr() + "/t/c: "; !strings.Contains(p.stderr.String(), want) {
+	if want := "level=ERROR msg=failed upstream=nsq://" + nsqd.Addr() + "/t/c "; !strings.Contains(p.stderr.String(), want) {
 		t.Errorf("no %q on standard error", want)
 	}
 }

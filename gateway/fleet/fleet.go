@@ -145,6 +145,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	err := f.err()
 	if err == nil && sink.Err() != nil {
 		err = fmt.Errorf("%s: --sink: %w", f.set.name, sink.Err())
+		f.set.model.Log.Error("failed", "upstream", f.set.name.String(), "error", err)
 	}
 	return err
 }

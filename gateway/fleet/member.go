@@ -114,7 +114,7 @@ func (f *Fleet) memberEnded(m *member) {
 		log.Warn("gave up work for an nsqd that is gone", "error", m.err)
 		delete(f.members, m.addr)
 	default:
-		log.Error("failed", "err", m.err)
+		log.Error("failed", "error", m.err)
 		m.state = failed
 	}
 	f.shareOut()

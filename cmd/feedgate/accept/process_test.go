@@ -54,8 +54,8 @@ type launch struct {
 	env  []string
 	// sink: env or a file of settings names one; else it is discard: unless args name another.
 	sink bool
-	// stdout takes the place of the collected output; the test closes it.
-	stdout *os.File
+	// stdout and stderr take the place of the collected output; the test closes them.
+	stdout, stderr *os.File
 }
 
 // run starts `feedgate run` with an admin address of its own, a sink that counts, and
@@ -86,6 +86,9 @@ func start(t *testing.T, l launch) *process {
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if l.stdout != nil {
 		p.cmd.Stdout = l.stdout
+	}
+	if l.stderr != nil {
+		p.cmd.Stderr = l.stderr
 	}
 	// A group of its own, so that the children of an exec sink die with it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
