@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"feedgate/gateway/internal/gnetenv"
+	_ "feedgate/worker/linux_only"
 
 	"github.com/panjf2000/gnet/v2/pkg/logging"
 )

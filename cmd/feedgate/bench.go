@@ -65,6 +65,7 @@ Exit status: 0; 1 a subject failed, or lost an ack or sent one twice; 2 usage; 9
 
 // Run measures and prints the table.
 func (c *benchCmd) Run(ctx context.Context, g *globals) error {
+	g.settings.printUnknown(g.stderr)
 	config, thresholds, err := c.config()
 	if err != nil {
 		return usageError{err}

@@ -31,7 +31,8 @@ const demoWorkers = 2
 // at the first signal.
 func (c *demoCmd) Run(ctx context.Context, g *globals) error {
 	log := logFlags{LogFormat: "text", LogLevel: "warn"}.logger(g.stderr)
-	maxprocs("quota").set(log)
+	maxprocs("quota").set()(log)
+	g.settings.warnUnknown(log)
 
 	server, err := feed.New(feed.Config{Log: log})
 	if err != nil {

@@ -104,6 +104,7 @@ func parse(args []string, g *globals) (commandLine, error) {
 	if err != nil {
 		panic(err) // a fault in the tags of cli
 	}
+	g.settings.know(parser.Model)
 	line.context, err = parser.Parse(args)
 	var fault *kong.ParseError
 	if errors.As(err, &fault) {

@@ -356,7 +356,7 @@ func TestSinkFault(t *testing.T) {
 	if status := p.status(); status != exitFailure {
 		t.Errorf("status %d", status)
 	}
-	if text := p.stderr.String(); !strings.HasPrefix(text, `feedgate: --sink "file:/nonexistent/in": `) {
+	if text := p.stderr.String(); !strings.Contains(text, "\nfeedgate: --sink \"file:/nonexistent/in\": ") {
 		t.Errorf("standard error\n%s", text)
 	}
 }

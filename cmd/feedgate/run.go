@@ -137,30 +137,42 @@ func (c *runCmd) Run(ctx context.Context, g *globals) error {
 
 func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 	if len(c.URL) == 0 {
-		c.URL = g.settings.urls
+		c.URL = g.settings.upstreams()
 	}
 	if len(c.URL) == 0 {
-		return usagef("no URL: say where the feed is, as in feedgate run fg://HOST:PORT")
+		return usagef("no URL: name the feed, as in feedgate run fg://HOST:PORT --sink exec:./handle")
 	}
-	c.Maxprocs.set(log) // before the gateways, whose workers default to it
+	reportMaxprocs := c.Maxprocs.set() // before the gateways, whose workers default to it
 
-	secrets, err := c.check()
+	secrets, planned, err := c.check()
 	if err != nil {
 		return err
 	}
-	defer c.reloadOnHangup(secrets.tls, log)()
+	c.describe(log, planned)
+	reportMaxprocs(log)
+	g.settings.warnUnknown(log)
+	r := startReloader(log)
+	defer r.stop()
+	if c.TokenFile != "" {
+		r.add("--token-file", func() error { return c.reloadToken(secrets) })
+	}
+	if c.files() {
+		r.add("--tls-ca, --tls-cert, --tls-key", secrets.tls.Reload)
+	}
 	u := &upstreams{log: log}
 	if err := c.open(u, secrets, g); err != nil {
 		return errors.Join(err, u.close())
 	}
+	r.addReopen("--sink", u.sink)
+	r.addReopen("--dead-letter", u.deadLetters)
 	return u.run(ctx, g.abort)
 }
 
-// open fills in u, also when it fails halfway. The admin address comes first: a
-// second process that is started by mistake must find it in use before it touches
-// the first one's files.
+// open fills in u, also when it fails halfway. The admin address comes first: if it was
+// given, a second process that is started by mistake finds it in use before it touches the
+// first one's files.
 func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
-	if u.admin, err = listenAdmin(c.Admin, u.log); err != nil {
+	if u.admin, err = listenAdmin(c.Admin, g.settings.given("admin"), u.log); err != nil {
 		return err
 	}
 	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u.log)); err != nil {

@@ -94,7 +94,8 @@ func TestRunFlags(t *testing.T) {
 func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var args []string
-	want := gateway.Config{URL: "fg://a:1", Token: []byte("secret"), Log: log}
+	token := gateway.NewSecret([]byte("secret"))
+	want := gateway.Config{URL: "fg://a:1", Token: token, Log: log}
 	for _, flag := range runFlags {
 		if flag.field != "" {
 			args = append(args, "--"+flag.name+"="+flag.value)
@@ -102,7 +103,7 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	c, _ := mustParseRun(t, args...)
-	if got := c.config("fg://a:1", secrets{token: []byte("secret")}, log); !reflect.DeepEqual(got, want) {
+	if got := c.config("fg://a:1", secrets{token: token}, log); !reflect.DeepEqual(got, want) {
 		t.Errorf("config\n%+v\nnot\n%+v", got, want)
 	}
 
@@ -227,15 +228,14 @@ func TestOtherUsage(t *testing.T) {
 	}
 }
 
-// checkUsage runs a command line, whose error must begin with want, and returns
-// its standard error.
+// checkUsage runs a command line, whose error must begin with want, and returns it.
 func checkUsage(t *testing.T, want string, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	if status := run(args, &stdout, &stderr); status != exitUsage {
 		t.Errorf("%q: status %d", args, status)
 	}
-	text := stderr.String()
+	text := regexp.MustCompile(`(?m)^time=.*\n`).ReplaceAllString(stderr.String(), "") // the log
 	help := regexp.MustCompile(`(?m)^feedgate: see feedgate( [a-z]+)? --help$`)
 	if !strings.HasPrefix(text, "feedgate: "+want) || !help.MatchString(text) || stdout.Len() > 0 {
 		t.Errorf("%q: standard output %q, standard error\n%s", args, stdout.String(), text)

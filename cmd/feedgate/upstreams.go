@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"feedgate/gateway"
@@ -167,12 +168,20 @@ func (u *upstreams) found() error {
 	return errors.Join(faults...)
 }
 
-// listenAdmin opens the admin address, or returns nil when addr is empty.
-func listenAdmin(addr string, log *slog.Logger) (*admin.Server, error) {
+// listenAdmin opens the admin address, or returns nil when addr is empty. If the address is
+// in use and was not given, but is the default, a free port of its host will do.
+func listenAdmin(addr string, given bool, log *slog.Logger) (*admin.Server, error) {
 	if addr == "" {
 		return nil, nil
 	}
 	server, err := admin.New(admin.Config{Addr: addr, Log: log})
+	if errors.Is(err, syscall.EADDRINUSE) && !given {
+		host, _, _ := net.SplitHostPort(addr) // checkAddress has seen it
+		if server, err = admin.New(admin.Config{Addr: net.JoinHostPort(host, "0"), Log: log}); err == nil {
+			log.Warn("the default admin address is in use; another port was taken; see --admin", "in_use", addr, "addr", server.Addr().String())
+			return server, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf(`--admin: %w; choose another address, or --admin "" for none`, err)
 	}

@@ -29,7 +29,7 @@ type Config struct {
 	Interval time.Duration
 }
 
-// Validate returns every fault in one error, a line each, by the name of the flag.
+// Validate fills in the defaults and returns every fault in one error, a line each, by the name of the flag.
 func (c *Config) Validate() error {
 	_, err := c.validate()
 	return err
@@ -56,6 +56,8 @@ func (c *Config) validate() (settings, error) {
 	if len(c.Lookupd) == 0 {
 		faults = append(faults, fmt.Errorf("--nsqlookupd: %s:///TOPIC/CHANNEL needs it, to find the servers", name.scheme))
 	}
+	c.Gateway = s.model
+	c.Gateway.URL = name.url("")
 	return s, errors.Join(faults...)
 }
 
