@@ -117,9 +117,10 @@ func printSummary(w io.Writer, seen *feed.Counts, stats *gateway.Stats) {
 	fmt.Fprint(w, `
 What to try next:
   feedgate feed --count 1000000                             a feed to connect to
-  feedgate run fg://127.0.0.1:7000 --sink file:in.log       in another terminal
-  feedgate run tcp://HOST:PORT --frame line --sink stdout:  any feed of lines
+  feedgate run fg://127.0.0.1:7000 --sink file:in.log       in another terminal: each message to a file
+  feedgate run tcp://HOST:PORT --frame line --sink stdout:  any feed of lines, in order
+  feedgate run URL --sink exec:./handle                     your program, one per worker
   feedgate bench                                            beside what one would write instead
-  feedgate run --help                                       all that it can do
+  feedgate run --help                                       every flag
 `)
 }
