@@ -93,7 +93,8 @@ func New(cfg Config) (*Fleet, error) {
 		return nil, err
 	}
 	lookup, err := nsqlookup.New(nsqlookup.Config{
-		Addrs: cfg.Lookupd, Topic: set.name.topic, Timeout: set.model.ConnectTimeout, Log: set.model.Log,
+		Addrs: cfg.Lookupd, Topic: set.name.topic, Timeout: set.model.ConnectTimeout,
+		Log: set.model.Log.With("upstream", set.name.String()),
 	})
 	if err != nil {
 		return nil, err
