@@ -44,9 +44,9 @@ type Config struct {
 	DrainTimeout   time.Duration // default 10s
 
 	ExitOnClose bool
-	State       *State // shared, not closed, by the gateway; nil: none
-	ClientName  string // default host name
-	Token       []byte // login secret; nil: none
+	State       *State  // shared, not closed, by the gateway; nil: none
+	ClientName  string  // default host name
+	Token       *Secret // for the login; nil: none
 
 	// TLS is for the schemes with TLS; default: the system's certificate authorities
 	// and no certificate of our own. Gateways share it.

@@ -38,7 +38,7 @@ func (k *link) dialEnded(r dialResult) {
 		k.phase = offline
 		k.redial = now + k.backoff.NextBackOff()
 		if !k.l.stop.leaving || k.awaiting() {
-			k.l.log.Error("cannot connect; will try again", "upstream", k.l.set.upstream.label(), "error", r.err,
+			k.l.log.Error("cannot connect; will try again", "error", r.err,
 				"retry_in", k.redial-now)
 		}
 		return

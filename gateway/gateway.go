@@ -19,7 +19,7 @@ var ErrUnfinished = errors.New("messages left unfinished")
 // drain that is through, and when there is no more time.
 const (
 	stopGrace  = 6 * time.Second
-	abortGrace = 600 * time.Millisecond
+	abortGrace = 400 * time.Millisecond
 )
 
 // Gateway is one upstream connection, its loop and its workers.
@@ -42,6 +42,7 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Log = cfg.Log.With("upstream", Label(cfg.URL))
 	g := &Gateway{cfg: cfg, set: set, abort: make(chan struct{})}
 	if p, ok := set.proto.(wire.Complainer); ok {
 		g.stats.expect(p.Reasons())
@@ -66,6 +67,7 @@ func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
 // Config.ExitOnClose, or something fails for good. Nil means done and drained:
 // everything that was read is acknowledged. It may be called once.
 func (g *Gateway) Run(ctx context.Context) error {
+	g.warn()
 	h, err := newHost()
 	if err != nil {
 		return err

@@ -263,7 +263,7 @@ func (l *loop) publishStats() {
 
 // resume is what a new connection may take up again.
 func (l *loop) resume(host string) wire.Resume {
-	r := wire.Resume{Client: l.cfg.ClientName, Token: l.cfg.Token, Host: host}
+	r := wire.Resume{Client: l.cfg.ClientName, Token: l.cfg.Token.bytes(), Host: host}
 	if l.session.id != "" {
 		r.Session = l.session.id
 		r.Seq = l.win.runs.watermark(l.win.base, l.win.next)

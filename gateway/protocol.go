@@ -55,6 +55,11 @@ func (u upstream) checkFlags(c *Config) error {
 		[2]string{"--assemble", c.Assemble})
 	goesWith("ws://", u.kind == "ws",
 		[2]string{"--ws-header", headers}, [2]string{"--ws-subprotocol", c.WSSubprotocol}, [2]string{"--ws-origin", c.WSOrigin})
+	if !u.tls && c.TLS != nil {
+		for _, flag := range c.TLS.files.flags() {
+			faults = append(faults, fmt.Errorf("%s: %s:// has no TLS; use %s://, or leave it out", flag, u.scheme, u.secureScheme()))
+		}
+	}
 	if u.kind == "nsq" && c.Ack != "" && c.Ack != "each" {
 		faults = append(faults, fmt.Errorf("--ack: %s does not go with %s://, which has each only", c.Ack, u.scheme))
 	}

@@ -7,14 +7,18 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
+
+	"feedgate/worker/durable"
 )
 
 // statePeriod is how often a changed state is written. Users are promised that it
 // is at most 1 s old.
 const statePeriod = 500 * time.Millisecond
+
+// maxState bounds the file, in bytes, before it is read.
+const maxState = 16 << 20
 
 // State is the --state file: for each upstream the session and the last contiguous
 // acknowledged sequence number, so that a restarted gateway resumes. Several
@@ -46,15 +50,15 @@ type stateFile struct {
 }
 
 // OpenState reads the file at path, if there is one, and makes sure that it can
-// be written. One of no bytes, as mktemp makes them, says nothing: replaceFile leaves
-// none behind.
+// be written. One of no bytes, as mktemp makes them, says nothing: a replaced file is never
+// empty.
 func OpenState(path string, log *slog.Logger) (*State, error) {
 	s := &State{
 		path: path, log: log, stop: make(chan struct{}), done: make(chan struct{}),
-		replace: func(contents []byte) error { return replaceFile(path, contents) },
+		replace: func(contents []byte) error { return durable.Replace(path, contents, 0o600) },
 		entries: make(map[string]stateEntry), changed: true,
 	}
-	b, err := os.ReadFile(path)
+	b, err := readState(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -74,6 +78,21 @@ func OpenState(path string, log *slog.Logger) (*State, error) {
 	}
 	go s.run()
 	return s, nil
+}
+
+// readState reads the file, if it is one: to open a pipe would wait for its other end.
+func readState(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	if info.Size() > maxState {
+		return nil, fmt.Errorf("%s is longer than %d bytes", path, maxState)
+	}
+	return os.ReadFile(path)
 }
 
 // get is what is known of an upstream; zero when nothing is.
@@ -102,7 +121,7 @@ func (s *State) set(url string, e stateEntry) {
 func (s *State) begin(url string, e stateEntry) {
 	s.set(url, e)
 	if err := s.write(); err != nil {
-		s.log.Error("cannot write the new session; will go on trying", "path", s.path, "session", e.Session, "error", err)
+		s.log.Error("cannot write the new session; will go on trying", "upstream", Label(url), "path", s.path, "session", e.Session, "error", err)
 	}
 }
 
@@ -160,31 +179,6 @@ func (s *State) write() error {
 		s.mu.Unlock()
 	}
 	return err
-}
-
-// replaceFile replaces the file at path so that a crash at any moment leaves the
-// old contents or the new, whole.
-func replaceFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // Close writes the state a last time.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 )
@@ -19,6 +21,19 @@ type TLSConfig struct {
 	CA         string // file of PEM certificates to trust instead of the system's
 	Cert, Key  string // files of the client certificate and its key; both or none
 	ServerName string // what the certificate must be for; empty: the host of the URL
+}
+
+// flags are the flags that are set.
+func (c TLSConfig) flags() []string {
+	var set []string
+	for _, f := range [][2]string{
+		{"--tls-ca", c.CA}, {"--tls-cert", c.Cert}, {"--tls-key", c.Key}, {"--tls-server-name", c.ServerName},
+	} {
+		if f[1] != "" {
+			set = append(set, f[0])
+		}
+	}
+	return set
 }
 
 // TLS is a client's certificates and whom it trusts. Several gateways share one. Any
@@ -59,7 +74,10 @@ func (t *TLS) Reload() error {
 		faults = append(faults, errors.New("--tls-cert: missing; --tls-key needs it"))
 	default:
 		pair, err := tls.LoadX509KeyPair(t.files.Cert, t.files.Key)
-		if err != nil {
+		switch {
+		case err != nil && encrypted(t.files.Key):
+			faults = append(faults, fmt.Errorf("--tls-key: the key in %s is encrypted; decrypt it, as with openssl pkey", t.files.Key))
+		case err != nil:
 			faults = append(faults, fmt.Errorf("--tls-cert, --tls-key: %w", err))
 		}
 		cfg.Certificates = []tls.Certificate{pair}
@@ -69,6 +87,24 @@ func (t *TLS) Reload() error {
 	}
 	t.current.Store(cfg)
 	return nil
+}
+
+// encrypted reports whether a file holds an encrypted private key: PKCS #8 of RFC 5958, or
+// the older form with headers of RFC 1421.
+func encrypted(path string) bool {
+	rest, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return false
+		}
+		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+			return true
+		}
+	}
 }
 
 // systemTLS trusts whom the system trusts.
@@ -119,6 +155,8 @@ func tlsHint(err error, asked bool) string {
 	switch {
 	case errors.As(err, &unknown):
 		return "see --tls-ca"
+	case errors.As(err, &name) && !hasNames(name.Certificate):
+		return "the server needs a certificate with subject alternative names; a common name is not used"
 	case errors.As(err, &name):
 		return "see --tls-server-name"
 	case asked && errors.As(err, &alert) && alert.Op == "remote error":
@@ -126,3 +164,6 @@ func tlsHint(err error, asked bool) string {
 	}
 	return ""
 }
+
+// hasNames reports whether a certificate has a subject alternative name of a host.
+func hasNames(c *x509.Certificate) bool { return len(c.DNSNames)+len(c.IPAddresses) > 0 }

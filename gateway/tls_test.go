@@ -132,6 +132,9 @@ func TestTLSRefuses(t *testing.T) {
 			TLSConfig{CA: ca.File}, "see --tls-server-name"},
 		{"wrong server name", &tls.Config{Certificates: []tls.Certificate{good}},
 			TLSConfig{CA: ca.File, ServerName: "feed.example"}, "see --tls-server-name"},
+		{"a common name alone", &tls.Config{Certificates: []tls.Certificate{ca.Issue(func(c *x509.Certificate) {
+			c.Subject.CommonName, c.DNSNames, c.IPAddresses = "127.0.0.1", nil, nil
+		})}}, TLSConfig{CA: ca.File}, "needs a certificate with subject alternative names"},
 		{"expired", &tls.Config{Certificates: []tls.Certificate{ca.Issue(func(c *x509.Certificate) {
 			c.NotAfter = time.Now().Add(-time.Minute)
 		})}}, TLSConfig{CA: ca.File}, "certificate has expired"},
@@ -271,6 +274,28 @@ func TestTLSClientCertificate(t *testing.T) {
 	third.Close()
 	if err := r.wait(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// encryptedKeys are PEM files of keys that need a passphrase, in the two forms that there are.
+// Their contents are of no account.
+var encryptedKeys = []string{
+	"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGb\n-----END ENCRYPTED PRIVATE KEY-----\n",
+	"-----BEGIN EC PARAMETERS-----\nBggq\n-----END EC PARAMETERS-----\n" +
+		"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIGb\n-----END EC PRIVATE KEY-----\n",
+}
+
+func TestTLSEncryptedKey(t *testing.T) {
+	ca := tlstest.NewAuthority(t)
+	cert, key := ca.Files(ca.Issue(nil))
+	for _, contents := range encryptedKeys {
+		if err := os.WriteFile(key, []byte(contents), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := LoadTLS(TLSConfig{Cert: cert, Key: key})
+		if want := "--tls-key: the key in " + key + " is encrypted"; err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
 	}
 }
 

@@ -140,8 +140,11 @@ func checkHost(hostport, defaultPort string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// label is what of the URL may be logged.
-func (u upstream) label() string { return u.scheme + "://" + strings.Join(u.hosts, ",") }
+// secureScheme is the scheme that carries the same protocol over TLS.
+func (u upstream) secureScheme() string {
+	i := slices.IndexFunc(schemes, func(s scheme) bool { return s.kind == u.kind && s.tls })
+	return schemes[i].name
+}
 
 // alpn is what the protocol is called in a TLS handshake.
 func (u upstream) alpn() []string {

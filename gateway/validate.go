@@ -24,6 +24,9 @@ const (
 )
 
 const (
+	defaultAckInterval = 100 * time.Millisecond
+	defaultRetryMin    = 100 * time.Millisecond
+
 	defaultInFlight = 65536
 	defaultRing     = 8192
 	// defaultReady is the highest RDY count that nsqd allows by default.
@@ -108,13 +111,18 @@ func (c *Config) validate() (settings, error) {
 		s.ack = c.checkAck(s.traits, &faults)
 	}
 	s.selector = c.checkDispatch(&faults)
-	if !utf8.Valid(c.Token) && s.upstream.kind == "fg" {
+	if !utf8.Valid(c.Token.bytes()) && s.upstream.kind == "fg" {
 		faults.add("--token-file: the secret is not UTF-8, which fg:// sends as JSON")
 	}
-	if c.Token == nil && strings.Contains(strings.ReplaceAll(c.Hello, "{{", ""), "{token}") {
+	if c.Token == nil && c.helloHasToken() {
 		faults.add("--hello: {token} needs --token-file")
 	}
 	return s, errors.Join(faults.list...)
+}
+
+// helloHasToken reports whether --hello sends the secret.
+func (c *Config) helloHasToken() bool {
+	return strings.Contains(strings.ReplaceAll(c.Hello, "{{", ""), "{token}")
 }
 
 type faultList struct{ list []error }
@@ -164,11 +172,11 @@ func (c *Config) fillDefaults() {
 	fill(&c.Dispatch, "spread")
 	fill(&c.Ring, defaultRing)
 	fill(&c.FlushMax, 32)
-	fill(&c.AckInterval, 100*time.Millisecond)
+	fill(&c.AckInterval, defaultAckInterval)
 	fill(&c.MaxMessage, 1<<20)
 	fill(&c.InFlight, defaultInFlight)
 	fill(&c.Memory, 64<<20)
-	fill(&c.RetryMin, 100*time.Millisecond)
+	fill(&c.RetryMin, defaultRetryMin)
 	fill(&c.Heartbeat, 5*time.Second)
 	fill(&c.IdleTimeout, 25*time.Second)
 	fill(&c.ConnectTimeout, 10*time.Second)
@@ -233,13 +241,13 @@ func (c *Config) checkTimes(f *faultList) {
 }
 
 func (c *Config) checkAck(t wire.Traits, f *faultList) ackMode {
-	mode := c.Ack
-	if mode == "" {
-		mode = "none"
+	if c.Ack == "" {
+		c.Ack = "none"
 		if t.Acks {
-			mode = "each"
+			c.Ack = "each"
 		}
 	}
+	mode := c.Ack
 	switch mode {
 	case "none":
 		return ackNone

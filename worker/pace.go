@@ -17,8 +17,10 @@ type Starver interface {
 }
 
 const (
-	// firstAllowance is how many messages a worker may have before its pace is known.
+	// Before any pace is known, a worker may have firstAllowance messages, and more only
+	// where a message that takes firstEach leaves time for them.
 	firstAllowance = 8
+	firstEach      = 625 * time.Millisecond
 	// paceMemory and paceSample are the busy time and the number of messages after
 	// which an estimate has replaced the one before, whichever comes first.
 	paceMemory = float64(time.Second)
@@ -49,6 +51,8 @@ type pace struct {
 	lookAt time.Time // when a silent handler may be starved; zero: it was not silent yet
 	timer  *time.Timer
 
+	// allowed is how many messages the worker may have. It is negative while the pace is
+	// unknown: then it may have as many as the pool's last, if that is more.
 	allowed atomic.Int64
 }
 
@@ -56,13 +60,13 @@ func (p *pace) init(span time.Duration, first int) {
 	p.span, p.idle = span, true
 	p.quota = math.MaxInt32
 	if span > 0 {
-		p.quota = firstAllowance
+		p.quota = int64(max(firstAllowance, span/firstEach))
 		if first > 0 {
 			// A peer was promised that many, so a first impression does not count.
 			p.quota, p.settled = int64(first), paceSettled
 		}
 	}
-	p.allowed.Store(p.quota)
+	p.allowed.Store(-p.quota)
 }
 
 // begin notes that the worker takes messages at now.
@@ -97,7 +101,13 @@ func (p *pace) stop() {
 // Allowance is how many messages the worker may have at once, given to it and not
 // replied to. Any goroutine may ask; a worker that raises it sends a reply, if only an
 // empty one.
-func (w *Worker) Allowance() int { return int(w.pace.allowed.Load()) }
+func (w *Worker) Allowance() int {
+	n := w.pace.allowed.Load()
+	if n < 0 {
+		n = max(-n, w.pool.quota.Load())
+	}
+	return int(n)
+}
 
 // keepPace takes the measure of a turn. Messages that wait for their next try do not
 // count: the worker can do nothing about them now.
@@ -108,10 +118,14 @@ func (w *Worker) keepPace() {
 	}
 	if p.done > 0 {
 		p.update(w.now(), w.in.empty() && w.main.open.count == 0)
+		w.pool.quota.Store(p.quota)
 	}
 	allowed := p.quota
 	if w.retry != nil {
 		allowed += int64(len(w.retry.due))
+	}
+	if p.each == 0 {
+		allowed = -allowed
 	}
 	if allowed != p.allowed.Load() {
 		p.allowed.Store(allowed)
@@ -124,7 +138,8 @@ func (w *Worker) waitsForMore() bool {
 	return w.pace.span > 0 && int64(w.main.open.count) >= w.pace.quota && w.in.empty() && w.room() > 0 && !w.draining.Load()
 }
 
-// widen doubles the quota of a handler that is starved; false when it need not.
+// widen doubles the quota of a handler that is starved, or has been silent for so long
+// that it cannot drain in time whatever it has; false when it need not.
 func (w *Worker) widen() bool {
 	p := &w.pace
 	if !w.waitsForMore() {
@@ -135,11 +150,11 @@ func (w *Worker) widen() bool {
 		return false
 	}
 	silent := !p.lookAt.IsZero()
-	p.lookAt = now.Add(max(starveAfter, time.Duration(starvePaces*p.each)))
+	p.lookAt = now.Add(min(p.span, max(starveAfter, time.Duration(starvePaces*p.each))))
 	if !silent {
 		return false
 	}
-	if s, asks := w.main.handler.(Starver); asks && !s.Starved() {
+	if s, asks := w.main.handler.(Starver); asks && now.Sub(p.since) < p.span && !s.Starved() {
 		return false
 	}
 	p.quota = min(2*p.quota, math.MaxInt32)

@@ -61,6 +61,7 @@ type Pool struct {
 	stopped chan struct{} // closed by Stop
 	done    sync.WaitGroup
 	panics  atomic.Uint64
+	quota   atomic.Int64 // of the worker that has measured its pace last; 0: none has
 }
 
 // NewPool makes the workers and opens a handler for each.

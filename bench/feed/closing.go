@@ -101,10 +101,10 @@ func (c *conn) fail(err error) {
 		panic(err) // codecs return nothing else
 	}
 	if c.ses == nil {
-		c.l.log.Warn("login refused", "client", c.name(), "code", f.code, "err", err)
+		c.l.log.Warn("login refused", "client", c.name(), "code", f.code, "error", err)
 		c.l.rejected++
 	} else {
-		c.l.log.Warn("protocol error", "client", c.name(), "code", f.code, "err", err)
+		c.l.log.Warn("protocol error", "client", c.name(), "code", f.code, "error", err)
 		c.ses.protocolErrors++
 	}
 	c.deaf = true

@@ -87,7 +87,7 @@ func (c *conn) pump() {
 	c.resume = 0
 	for begun := c.l.written; ; {
 		if err := c.flush(); err != nil {
-			c.l.log.Info("writing failed", "client", c.name(), "err", err)
+			c.l.log.Info("writing failed", "client", c.name(), "error", err)
 			c.kill()
 		}
 		if c.blocked || c.killed {

@@ -77,7 +77,7 @@ func (l *loop) OnOpen(g gnet.Conn) ([]byte, gnet.Action) {
 	g.SetContext(c)
 	l.conns[c.fd] = c
 	if err := l.watch.add(c.fd); err != nil {
-		l.log.Error("cannot watch a socket, dropping its client", "client", c.name(), "err", err)
+		l.log.Error("cannot watch a socket, dropping its client", "client", c.name(), "error", err)
 		return nil, gnet.Close
 	}
 	l.wakeAt(l.now + l.cfg.IdleTimeout)
@@ -125,7 +125,7 @@ func (l *loop) OnClose(g gnet.Conn, err error) gnet.Action {
 		err = c.unsecure(err)
 	}
 	if s := c.ses; s != nil {
-		l.log.Info("connection ends", "client", c.name(), "session", s.id, "err", err,
+		l.log.Info("connection ends", "client", c.name(), "session", s.id, "error", err,
 			"sent", s.sent(), "acknowledged", s.acknowledged)
 		if c.lost(err) {
 			l.lose(c)
@@ -161,7 +161,7 @@ func (l *loop) later(c *conn) {
 		return
 	}
 	if err := l.watch.nudge(); err != nil {
-		l.log.Error("cannot go on sending before something arrives", "err", err)
+		l.log.Error("cannot go on sending before something arrives", "error", err)
 	}
 }
 
@@ -194,7 +194,7 @@ func (l *loop) wakeAt(t time.Duration) {
 	}
 	l.timerAt = t
 	if err := l.watch.setTimer(t - l.now); err != nil {
-		l.log.Error("cannot set the timer; the feed will not notice silent clients", "err", err)
+		l.log.Error("cannot set the timer; the feed will not notice silent clients", "error", err)
 	}
 }
 

@@ -77,13 +77,13 @@ func (c *conn) secured(err error) {
 func (c *conn) insecure(err error) {
 	switch {
 	case !c.sec.up:
-		c.l.log.Warn("TLS handshake failed", "client", c.name(), "err", err)
+		c.l.log.Warn("TLS handshake failed", "client", c.name(), "error", err)
 		c.l.failedHandshakes++
 	case c.ses == nil:
-		c.l.log.Warn("TLS failed", "client", c.name(), "err", err)
+		c.l.log.Warn("TLS failed", "client", c.name(), "error", err)
 		c.l.rejected++
 	default:
-		c.l.log.Warn("TLS failed", "client", c.name(), "err", err)
+		c.l.log.Warn("TLS failed", "client", c.name(), "error", err)
 		c.ses.protocolErrors++
 	}
 	c.sec.broken, c.deaf = true, true
@@ -99,7 +99,7 @@ func (c *conn) unsecure(err error) error {
 	_ = s.wire.Close()
 	switch {
 	case !s.up && !s.broken:
-		c.l.log.Warn("TLS handshake failed", "client", c.name(), "err", err)
+		c.l.log.Warn("TLS handshake failed", "client", c.name(), "error", err)
 		c.l.failedHandshakes++
 	case s.peerEnded:
 		return io.EOF

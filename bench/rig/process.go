@@ -33,7 +33,7 @@ type Launch struct {
 	Before string // shell that is run first, as `ulimit -n 20`
 }
 
-// Start starts `feedgate run`, with a backoff that suits a test.
+// Start starts `feedgate run`, with a sink that counts and a backoff that suits a test.
 func Start(t testing.TB, l Launch) *Process {
 	t.Helper()
 	p := &Process{t: t, Log: &Diary{}, exited: make(chan struct{})}
@@ -41,7 +41,7 @@ func Start(t testing.TB, l Launch) *Process {
 	if l.Admin {
 		admin += "127.0.0.1:0"
 	}
-	args := append([]string{"run", admin, "--reconnect-min=5ms", "--reconnect-max=100ms"}, l.Args...)
+	args := append([]string{"run", admin, "--sink=discard:", "--reconnect-min=5ms", "--reconnect-max=100ms"}, l.Args...)
 	p.cmd = exec.Command(executable, args...)
 	if l.Before != "" {
 		p.cmd = exec.Command("/bin/sh", append([]string{"-c", l.Before + ` && exec "$0" "$@"`, executable}, args...)...)

@@ -65,6 +65,7 @@ Exit status: 0; 1 a subject failed, or lost an ack or sent one twice; 2 usage; 9
 
 // Run measures and prints the table.
 func (c *benchCmd) Run(ctx context.Context, g *globals) error {
+	g.settings.printUnknown(g.stderr)
 	config, thresholds, err := c.config()
 	if err != nil {
 		return usageError{err}
@@ -76,7 +77,7 @@ func (c *benchCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	observe, end := bench.NewProgress(g.stderr)
+	observe, end := bench.NewProgress(g.screen())
 	file, err := bench.Run(ctx, config, observe)
 	end()
 	if file == nil || len(file.Rows) == 0 {

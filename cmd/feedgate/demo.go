@@ -30,8 +30,9 @@ const demoWorkers = 2
 // Run runs the demo. It ends after the duration or, with a summary all the same,
 // at the first signal.
 func (c *demoCmd) Run(ctx context.Context, g *globals) error {
-	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	maxprocs("quota").set(log)
+	log := logFlags{LogFormat: "text", LogLevel: "warn"}.logger(g.stderr)
+	maxprocs("quota").set()(log)
+	g.settings.warnUnknown(log)
 
 	server, err := feed.New(feed.Config{Log: log})
 	if err != nil {
@@ -62,7 +63,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) error {
 		stop()
 		ended <- err
 	}()
-	live := startLiveLine(g.stderr, server, u.gateways[0].Stats())
+	live := startLiveLine(g.screen(), server, u.gateways[0].Stats())
 	report, err := server.Wait(feeding)
 	drain()
 	if fault := <-ended; fault != nil {
@@ -116,9 +117,10 @@ func printSummary(w io.Writer, seen *feed.Counts, stats *gateway.Stats) {
 	fmt.Fprint(w, `
 What to try next:
   feedgate feed --count 1000000                             a feed to connect to
-  feedgate run fg://127.0.0.1:7000 --exit-on-close          in another terminal
-  feedgate run tcp://HOST:PORT --frame line --sink stdout:  any feed of lines
+  feedgate run fg://127.0.0.1:7000 --sink file:in.log       in another terminal: each message to a file
+  feedgate run tcp://HOST:PORT --frame line --sink stdout:  any feed of lines, in order
+  feedgate run URL --sink exec:./handle                     your program, one per worker
   feedgate bench                                            beside what one would write instead
-  feedgate run --help                                       all that it can do
+  feedgate run --help                                       every flag
 `)
 }

@@ -47,6 +47,26 @@ func (e exitError) Error() string {
 
 func (e exitError) Unwrap() error { return e.err }
 
+// loggedError is an error that was logged when it happened, and is not printed again.
+type loggedError struct{ error }
+
+func (e loggedError) Unwrap() error { return e.error }
+
+// unlogged is err without what was logged: nil if that is all of it.
+func unlogged(err error) error {
+	switch e := err.(type) {
+	case loggedError:
+		return nil
+	case interface{ Unwrap() []error }:
+		var left []error
+		for _, one := range e.Unwrap() {
+			left = append(left, unlogged(one))
+		}
+		return errors.Join(left...)
+	}
+	return err
+}
+
 // exitStatus is the process's exit status for what a command returned.
 func exitStatus(err error) int {
 	var exit exitError
@@ -68,7 +88,10 @@ func isUsage(err error) bool {
 	return errors.As(err, &usage) || errors.As(err, &parse)
 }
 
-// printError writes err to w, each line of it once and by itself. origin says
+// maxErrorLine leaves room for what stands around an error in a line of maxLogLine.
+const maxErrorLine = maxLogLine - 64
+
+// printError writes err, less what was logged, to w, each line of it once and by itself. origin says
 // where the value of a flag came from when it was not the command line; help is
 // the command whose help is pointed to after a usage error.
 func printError(w io.Writer, err error, origin func(flag string) string, help string) {
@@ -76,8 +99,12 @@ func printError(w io.Writer, err error, origin func(flag string) string, help st
 	if errors.As(err, &exit) && exit.err == nil {
 		return
 	}
+	left := unlogged(err)
+	if left == nil {
+		return
+	}
 	seen := make(map[string]bool)
-	for line := range strings.SplitSeq(err.Error(), "\n") {
+	for line := range strings.SplitSeq(left.Error(), "\n") {
 		if line == "" || seen[line] {
 			continue
 		}
@@ -85,7 +112,7 @@ func printError(w io.Writer, err error, origin func(flag string) string, help st
 		if from := origin(flagAtFault(line)); from != "" {
 			line += " (set by " + from + ")"
 		}
-		fmt.Fprintf(w, "feedgate: %s\n", line)
+		fmt.Fprintf(w, "feedgate: %s\n", cut(line, maxErrorLine))
 	}
 	if isUsage(err) {
 		fmt.Fprintf(w, "feedgate: see %s --help\n", help)

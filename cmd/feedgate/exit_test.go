@@ -43,6 +43,8 @@ func TestPrintError(t *testing.T) {
 		},
 		{usagef("--ring=3"), "feedgate: --ring=3 (set by FEEDGATE_RING)\nfeedgate: see feedgate run --help\n"},
 		{exitError{code: 1}, ""},
+		{loggedError{fault}, ""},
+		{errors.Join(loggedError{fault}, errors.New("--sink: gone")), "feedgate: --sink: gone\n"},
 		{exitError{code: 1, err: fault}, "feedgate: fg://a:1: broken pipe\n"},
 	} {
 		var out strings.Builder

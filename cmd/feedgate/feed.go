@@ -73,6 +73,7 @@ Exit status: 0 every ack came once; 1 an ack is missing, doubled or unknown, or 
 // Run serves until all is acknowledged or a signal comes.
 func (c *feedCmd) Run(ctx context.Context, g *globals) error {
 	config, err := c.config(g)
+	g.settings.warnUnknown(config.Log)
 	server, faults := feed.New(config)
 	if err := errors.Join(err, faults); err != nil {
 		return usageError{err}

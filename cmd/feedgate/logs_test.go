@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLogger(t *testing.T) {
@@ -32,6 +34,50 @@ func TestLogger(t *testing.T) {
 			if json.Valid([]byte(line)) != c.json {
 				t.Errorf("%+v: %s", c.flags, line)
 			}
+		}
+	}
+}
+
+// TestLongLines: a line is at most maxLogLine bytes and well-formed, whatever the values.
+func TestLongLines(t *testing.T) {
+	long := strings.Repeat("\x00\"ü\n", 3000)
+	for _, format := range []string{"text", "json"} {
+		var out bytes.Buffer
+		log := logFlags{format, "info"}.logger(&out)
+		log.Info("short", "error", errors.New(long))
+		log.Info(long, "b", long, "c", []string{long}, "d", time.Second)
+		with := log.With("upstream", long).WithGroup("g")
+		with.Info("with", "b", long)
+		for range 100 {
+			with = with.With("key", long)
+		}
+		with.Warn("many")
+		lines := strings.SplitAfter(strings.TrimSuffix(out.String(), "\n"), "\n")
+		if len(lines) != 4 {
+			t.Fatalf("%s: %d lines", format, len(lines))
+		}
+		for i, want := range []string{"short", "1s", "upstream", "many"} {
+			quotes := strings.Count(lines[i], `"`) - strings.Count(lines[i], `\"`)
+			if len(lines[i]) > maxLogLine || !strings.Contains(lines[i], want) || quotes%2 != 0 {
+				t.Errorf("%s: %d bytes, want %q: %.200s", format, len(lines[i]), want, lines[i])
+			}
+			if format == "json" && !json.Valid([]byte(lines[i])) {
+				t.Errorf("not JSON: %.200s", lines[i])
+			}
+			if i < 3 && !strings.Contains(lines[i], " more bytes)") {
+				t.Errorf("%s: no mark of what is missing in %.200s", format, lines[i])
+			}
+		}
+	}
+}
+
+// TestDurations are texts in both formats.
+func TestDurations(t *testing.T) {
+	for format, want := range map[string]string{"text": "a=1.5s", "json": `"a":"1.5s"`} {
+		var out bytes.Buffer
+		logFlags{format, "info"}.logger(&out).Info("m", "a", 1500*time.Millisecond)
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in %s", want, out.String())
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/term"
 )
 
 // cli is the command line. Every command is a struct of its flags with a method
@@ -34,7 +35,10 @@ Start with "feedgate demo".`
 // globals is what every command is given beside its flags.
 type globals struct {
 	stdout io.Writer // data
-	stderr io.Writer // everything else
+	stderr io.Writer // everything else; a logWriter, but in tests
+
+	// terminal is standard error if it is a terminal, for what writes over itself.
+	terminal *os.File
 
 	// abort is closed at the second SIGINT or SIGTERM; the first cancels the
 	// command's context.
@@ -44,7 +48,11 @@ type globals struct {
 }
 
 func main() {
-	os.Exit(reapingOrphans(func() int { return run(os.Args[1:], os.Stdout, os.Stderr) }))
+	os.Exit(reapingOrphans(func() int {
+		stderr := newLogWriter(stderrFile())
+		defer stderr.flush()
+		return run(os.Args[1:], os.Stdout, stderr)
+	}))
 }
 
 // run is main with its surroundings as arguments. It returns the exit status.
@@ -52,6 +60,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, abort, stop := signals()
 	defer stop()
 	g := &globals{stdout: stdout, stderr: stderr, abort: abort, settings: newSettings()}
+	if _, ok := stderr.(*logWriter); ok && term.IsTerminal(int(os.Stderr.Fd())) {
+		g.terminal = os.Stderr
+	}
 
 	line, err := parse(args, g)
 	if line.helped {
@@ -94,12 +105,21 @@ func parse(args []string, g *globals) (commandLine, error) {
 	if err != nil {
 		panic(err) // a fault in the tags of cli
 	}
+	g.settings.know(parser.Model)
 	line.context, err = parser.Parse(args)
 	var fault *kong.ParseError
 	if errors.As(err, &fault) {
 		line.context = fault.Context
 	}
 	return line, err
+}
+
+// screen is where progress is shown.
+func (g *globals) screen() io.Writer {
+	if g.terminal != nil {
+		return g.terminal
+	}
+	return g.stderr
 }
 
 // signals returns a context that the first SIGINT or SIGTERM cancels and a

@@ -26,15 +26,23 @@ func (m *maxprocs) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// set sets GOMAXPROCS. A quota that cannot be read is logged, and the runtime's
-// value stands.
-func (m maxprocs) set(log *slog.Logger) {
+// set sets GOMAXPROCS, and returns what logs how it went, as that is not the first thing to
+// be logged. If a quota cannot be read, the runtime's value stands.
+func (m maxprocs) set() (report func(*slog.Logger)) {
+	report = func(*slog.Logger) {}
 	switch m {
 	case "runtime":
 	case "quota":
-		debug := func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) }
-		if _, err := automaxprocs.Set(automaxprocs.Logger(debug)); err != nil {
-			log.Warn("the CPU quota cannot be read", "err", err, "gomaxprocs", runtime.GOMAXPROCS(0))
+		var lines []string
+		debug := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+		_, err := automaxprocs.Set(automaxprocs.Logger(debug))
+		report = func(log *slog.Logger) {
+			for _, line := range lines {
+				log.Debug(line)
+			}
+			if err != nil {
+				log.Warn("the CPU quota cannot be read", "error", err, "gomaxprocs", runtime.GOMAXPROCS(0))
+			}
 		}
 	default:
 		n, err := strconv.Atoi(string(m))
@@ -43,4 +51,5 @@ func (m maxprocs) set(log *slog.Logger) {
 		}
 		runtime.GOMAXPROCS(n)
 	}
+	return report
 }

@@ -14,11 +14,11 @@ func TestMaxprocs(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 
-	maxprocs("3").set(log)
+	maxprocs("3").set()(log)
 	if got := runtime.GOMAXPROCS(0); got != 3 {
 		t.Errorf("3 sets %d", got)
 	}
-	maxprocs("runtime").set(log)
+	maxprocs("runtime").set()(log)
 	if got := runtime.GOMAXPROCS(0); got != 3 {
 		t.Errorf("runtime sets %d", got)
 	}
@@ -27,7 +27,7 @@ func TestMaxprocs(t *testing.T) {
 	}
 	// What the quota is depends on where the test runs; what becomes of it is
 	// logged in any case.
-	maxprocs("quota").set(log)
+	maxprocs("quota").set()(log)
 	if !strings.Contains(out.String(), "GOMAXPROCS") {
 		t.Errorf("quota logs %q", out.String())
 	}

@@ -175,7 +175,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestUsageStatus(t *testing.T) {
-	p := start(t, "\x00", "run", "--ring=1000", "fg://a:1")
+	p := start(t, "\x00", "run", "--sink=discard:", "--ring=1000", "fg://a:1")
 	if status := p.status(); status != exitUsage {
 		t.Errorf("status %d", status)
 	}
@@ -219,14 +219,14 @@ func TestWorstStatus(t *testing.T) {
 	good, goodURL := serve(t, feed.Config{Count: 10000})
 	_, badURL := serve(t, feed.Config{Count: 1, Token: []byte("another")})
 	token := file(t, "token", "s3cret\n")
-	p := start(t, "\x00", "run", badURL, goodURL, "--exit-on-close", "--admin=", "--token-file", token, "--log-level=debug")
+	p := start(t, "\x00", "run", "--sink=discard:", badURL, goodURL, "--exit-on-close", "--admin=", "--token-file", token, "--log-level=debug")
 	if status := p.status(); status != exitFailure {
 		t.Errorf("status %d", status)
 	}
 	if n := finished(t, good).Acknowledged; n != 10000 {
 		t.Errorf("%d acknowledged", n)
 	}
-	if text := p.stderr.String(); !strings.Contains(text, "\nfeedgate: "+badURL+": ") || strings.Contains(text, "s3cret") {
+	if text := p.stderr.String(); !strings.Contains(text, "level=ERROR msg=failed upstream="+badURL+" ") || strings.Contains(text, "s3cret") {
 		t.Error("standard error does not say which URL, or tells the secret")
 	}
 }
@@ -235,7 +235,7 @@ func TestDrain(t *testing.T) {
 	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		_, url := serve(t, feed.Config{Rate: 10000})
 		admin := freeAddr()
-		p := start(t, "\x00", "run", url, "--admin", admin)
+		p := start(t, "\x00", "run", "--sink=discard:", url, "--admin", admin)
 		until(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
 		until(t, "a message", func() bool {
 			_, body := get("http://" + admin + "/metrics")
@@ -253,7 +253,7 @@ func TestReadyFollowsUpstream(t *testing.T) {
 	_, here := serve(t, feed.Config{Rate: 100})
 	gone := "fg://" + freeAddr()
 	admin := freeAddr()
-	p := start(t, "\x00", "run", here, gone, "--admin", admin, "--reconnect-max=200ms")
+	p := start(t, "\x00", "run", "--sink=discard:", here, gone, "--admin", admin, "--reconnect-max=200ms")
 	want := "upstream " + gone + " is not connected\n"
 	until(t, want, func() bool {
 		status, body := get("http://" + admin + "/ready")
@@ -303,8 +303,8 @@ func (p *process) checkUnfinished(url string) {
 	if status := p.status(); status != exitFailure {
 		p.t.Errorf("status %d", status)
 	}
-	if want := "\nfeedgate: " + url + ": messages left unfinished: 10 "; !strings.Contains(p.stderr.String(), want) {
-		p.t.Errorf("no %q on standard error", want)
+	if want := "upstream=" + url + ` error="messages left unfinished: 10 `; strings.Count(p.stderr.String(), want) != 1 {
+		p.t.Errorf("not once %q on standard error", want)
 	}
 }
 
@@ -335,7 +335,7 @@ func TestAdminInUse(t *testing.T) {
 // included.
 func TestJSONLogs(t *testing.T) {
 	_, url := serve(t, feed.Config{Count: 1, Token: []byte("another")})
-	p := start(t, "\x00", "run", url, "--admin=", "--log-format=json", "--log-level=debug")
+	p := start(t, "\x00", "run", "--sink=discard:", url, "--admin=", "--log-format=json", "--log-level=debug")
 	if status := p.status(); status != exitFailure {
 		t.Errorf("status %d", status)
 	}
@@ -356,7 +356,7 @@ func TestSinkFault(t *testing.T) {
 	if status := p.status(); status != exitFailure {
 		t.Errorf("status %d", status)
 	}
-	if text := p.stderr.String(); !strings.HasPrefix(text, `feedgate: --sink "file:/nonexistent/in": `) {
+	if text := p.stderr.String(); !strings.Contains(text, "\nfeedgate: --sink \"file:/nonexistent/in\": ") {
 		t.Errorf("standard error\n%s", text)
 	}
 }

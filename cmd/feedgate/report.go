@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"feedgate/bench/report"
+	"feedgate/worker/durable"
 )
 
 // reportCmd makes results of bench readable.
@@ -33,6 +33,7 @@ Exit status: 0; 1 a file cannot be read, or is none of bench's, or the page cann
 
 // Run prints the report, and writes the page.
 func (c *reportCmd) Run(_ context.Context, g *globals) error {
+	g.settings.printUnknown(g.stderr)
 	var sources []report.Source
 	var faults []error
 	for _, path := range c.Files {
@@ -71,40 +72,12 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(first, second)
 }
 
-// putFile makes b the content of the file at path, whole or not at all: after a
-// failure the file is what it was. What is no regular file, such as a pipe, is
-// written to; a symbolic link is followed.
+// putFile makes b the content of the file at path, whole or not at all: after a failure the
+// file is what it was. What is no regular file, such as a pipe, is written to.
 func putFile(path string, b []byte) error {
-	mode := fs.FileMode(0o666)
-	target, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		target, err = path, nil
+	const mode = fs.FileMode(0o666)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(path, b, mode)
 	}
-	if err != nil {
-		return err
-	}
-	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
-		return os.WriteFile(target, b, mode)
-	}
-	// O_EXCL keeps two of these from writing one file, and the process's umask
-	// gives it the mode that a new file has.
-	part := partOfPage(target)
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(part, target)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(part))
-	}
-	return nil
+	return durable.Replace(path, b, mode)
 }
-
-// partOfPage is what a page is called until it is whole.
-func partOfPage(path string) string { return fmt.Sprintf("%s.%d.part", path, os.Getpid()) }

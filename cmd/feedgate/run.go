@@ -23,7 +23,7 @@ var runGroups = []kong.Group{
 	{Key: "framing", Title: "Schemes tcp and ws, any framed protocol:"},
 	{Key: "ws", Title: "Scheme ws:"},
 	{Key: "nsq", Title: "Scheme nsq:"},
-	{Key: "tls", Title: "Schemes with TLS, fg+tls, tcp+tls, wss, nsq+tls:"},
+	{Key: "tls", Title: "Schemes with TLS (fg+tls, tcp+tls, wss, nsq+tls) only:"},
 	{Key: "process", Title: "Process:"},
 }
 
@@ -31,14 +31,14 @@ var runGroups = []kong.Group{
 // gateways of one process share. A field without a default of its own is left to
 // the gateway, whose default depends on the protocol or the machine.
 type runCmd struct {
-	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls; nsq:///TOPIC/CHANNEL with --nsqlookupd. Further hosts are tried when one cannot be reached. Several URLs are several gateways with one sink and one admin address."`
+	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls; nsq:///TOPIC/CHANNEL with --nsqlookupd. Further hosts are tried when one cannot be reached. Several URLs are several gateways, which share the sink and the admin address."`
 
-	Workers    count  `group:"work" placeholder:"N" help:"Workers [GOMAXPROCS]."`
+	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for stdout:, file: [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
 	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
 	Ring       count  `group:"work" placeholder:"N" help:"Entries of each ring, 2^n; nsq: as needed [8192]."`
-	Sink       string `group:"work" placeholder:"URL" default:"discard:" help:"Where messages go, see above [${default}]."`
-	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Further tries before a message is refused [${default}]."`
+	Sink       string `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
+	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
 	DeadLetter string `group:"work" placeholder:"file:PATH" help:"Refused messages go there, acked with code 7."`
 
@@ -57,8 +57,8 @@ type runCmd struct {
 	WriteTimeout   period  `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
 	ReconnectMin   period  `group:"connection" placeholder:"D" default:"100ms" help:"Backoff from this, doubling, full jitter [${default}]."`
 	ReconnectMax   period  `group:"connection" placeholder:"D" default:"10s" help:"Backoff up to this [${default}]."`
-	ClientName     string  `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
-	TokenFile      string  `group:"connection" placeholder:"FILE" help:"Secret for the login; no access for others."`
+	ClientName     string  `group:"connection" placeholder:"NAME" help:"Sent at login [host name]."`
+	TokenFile      string  `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
 
 	Frame             string `group:"framing" placeholder:"HOW" help:"tcp: line, delim:, varint, length:, above."`
 	Hello             string `group:"framing" placeholder:"TEMPLATE" help:"Sent on connecting."`
@@ -77,30 +77,32 @@ type runCmd struct {
 
 	ExitOnClose  bool     `group:"process" help:"Exit 0 once the server has closed and all is acked."`
 	DrainTimeout period   `group:"process" placeholder:"D" default:"10s" help:"After SIGTERM or SIGINT, to finish in [${default}]."`
-	State        string   `group:"process" placeholder:"FILE" help:"Keeps session and place across restarts."`
+	State        string   `group:"process" placeholder:"FILE" help:"Keeps sessions and last acked seq across restarts."`
 	Admin        string   `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
 	Maxprocs     maxprocs `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime or N [${default}]."`
 	logFlags
-	Config string `group:"process" placeholder:"FILE" help:"YAML, keys as the flags; url: a list of URLs."`
+	Config string `group:"process" placeholder:"FILE" help:"YAML; keys are url and the flags' names."`
 }
 
 // Help is the part of run's help before the flags.
 func (runCmd) Help() string {
-	return `A message is acknowledged once the sink has said that it is done. A lost connection is taken up again and loses nothing.
+	return `A message is acknowledged once the sink has reported it done. After a lost connection the gateway reconnects, and nothing that the server sends again is lost.
 
 Examples:
 
-    feedgate run fg://feed.example:7000
+    feedgate run fg://feed.example:7000 --sink exec:./handle
     feedgate run fg://a:7000,b:7000 --sink file:in.log --state in.state
     feedgate run tcp://gps:2000 --frame line --sink stdout: --exit-on-close
-    feedgate run tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}'
-    feedgate run wss://feed.example/stream --ack-template 'A{n}' --ws-subprotocol feed.v1
+    feedgate run tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}' --sink exec:./handle
+    feedgate run wss://feed.example/stream --ack-template 'A{n}' --ws-subprotocol feed.v1 --sink file:stream.log
     feedgate run nsq://queue:4150/orders/archive --sink file:orders.log
     feedgate run nsq:///orders/billing --nsqlookupd a:4161,b:4161 --sink exec:./bill
-    feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key
+    feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --sink file:in.log
     feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
 
-Sinks: discard: counts; spin:500ns burns time; stdout: and file:PATH write a message and LF; exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out).
+Sinks: one is required, as a feed that is acknowledged does not send its messages again. exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out); stdout: and file:PATH write each message and LF; discard: acknowledges and drops each message; spin:500ns burns that much CPU time for each.
+
+Workers: with one, messages reach the sink in arrival order. That is the default for stdout: and file:, which write one stream and gain nothing from more; otherwise it is GOMAXPROCS.
 
 Framings: line; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
 
@@ -108,11 +110,17 @@ Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {
 
 Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.
 
-TLS: 1.2 at least; the server's certificate and name are always checked. SIGHUP reads the files again, for connections made from then on.
+TLS: 1.2 or later; the server's certificate and name are always verified. The flags are refused with a scheme without TLS.
 
-Defaults are in brackets. Each flag is also a variable, FEEDGATE_IN_FLIGHT for --in-flight, and a key of the --config file; the flag beats the variable, which beats the file.
+SIGHUP rereads certificates and the token file, for new connections, and reopens the sink's file.
 
-Exit status: 0 done and drained, 1 failed, 2 usage. One SIGTERM or SIGINT drains, a second ends it at once.`
+Admin address: if the default is in use, a free port is taken, with a warning that names both; if one that was given is in use, the exit status is 1.
+
+Log: standard error. A reader that is slow, stuck or gone holds nothing up: lines are dropped and counted.
+
+Defaults are in brackets. Each flag is also a variable, FEEDGATE_IN_FLIGHT for --in-flight, and a key of the --config file; a flag overrides its variable, which overrides the file. FEEDGATE_URL and the key url are the URLs, separated by spaces and a list; a flag that may be repeated is one value per line in its variable and a list in the file.
+
+Exit status: 0 done and drained, 1 failed, 2 usage. One SIGTERM or SIGINT drains; a second one ends the process at once.`
 }
 
 // BeforeResolve implements kong's hook: the file must be read before the flags
@@ -127,24 +135,36 @@ func (c *runCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	// A reader of JSON lines gets no other line.
-	log.Error(err.Error())
+	if left := unlogged(err); left != nil {
+		log.Error("failed", "error", left)
+	}
 	return exitError{code: exitStatus(err)}
 }
 
 func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 	if len(c.URL) == 0 {
-		c.URL = g.settings.urls
+		c.URL = g.settings.upstreams()
 	}
 	if len(c.URL) == 0 {
-		return usagef("no URL: say where the feed is, as in feedgate run fg://HOST:PORT")
+		return usagef("no URL: name the feed, as in feedgate run fg://HOST:PORT --sink exec:./handle")
 	}
-	c.Maxprocs.set(log) // before the gateways, whose workers default to it
+	reportMaxprocs := c.Maxprocs.set() // before the gateways, whose workers default to it
 
-	secrets, err := c.check()
+	secrets, planned, err := c.check()
 	if err != nil {
 		return err
 	}
-	defer c.reloadOnHangup(secrets.tls, log)()
+	c.describe(log, planned)
+	reportMaxprocs(log)
+	g.settings.warnUnknown(log)
+	r := startReloader(log)
+	defer r.stop()
+	if c.TokenFile != "" {
+		r.add("--token-file", func() error { return c.reloadToken(secrets) })
+	}
+	if c.files() {
+		r.add("--tls-ca, --tls-cert, --tls-key", secrets.tls.Reload)
+	}
 	u := &upstreams{log: log, drainTimeout: time.Duration(c.DrainTimeout)}
 	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
 	defer over()
@@ -154,16 +174,16 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 	if err := u.startSink(ctx); err != nil {
 		return errors.Join(err, u.close())
 	}
-	err = u.run(ctx, g.abort)
-	u.log.Info("stopped", u.totals().Attrs()...)
-	return err
+	r.addReopen("--sink", u.sink)
+	r.addReopen("--dead-letter", u.deadLetters)
+	return u.report(u.run(ctx, g.abort))
 }
 
-// open fills in u, also when it fails halfway. The admin address comes first: a
-// second process that is started by mistake must find it in use before it touches
-// the first one's files.
+// open fills in u, also when it fails halfway. The admin address comes first: if it was
+// given, a second process that is started by mistake finds it in use before it touches the
+// first one's files.
 func (c *runCmd) open(u *upstreams, secrets secrets, g *globals, hurry <-chan struct{}) (err error) {
-	if u.admin, err = listenAdmin(c.Admin, u.log); err != nil {
+	if u.admin, err = listenAdmin(c.Admin, g.settings.given("admin"), u.log); err != nil {
 		return err
 	}
 	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u.log, hurry)); err != nil {

@@ -28,7 +28,7 @@ var runFlags = []struct {
 	{"dispatch", "key", nil, "Dispatch", "key"},
 	{"key", "json:user", nil, "Key", "json:user"},
 	{"ring", "16", []string{"0", "1e3"}, "Ring", 16},
-	{"sink", "discard:", []string{"nothing", "foo:", "discard:x", "spin:x", "file:", "exec:"}, "", nil},
+	{"sink", "discard:", []string{"", "nothing", "foo:", "discard:x", "spin:x", "file:", "exec:"}, "", nil},
 	{"retries", "5", []string{"x"}, "Retries", 5},
 	{"retry-min", "6ms", []string{"0", "-1s", "6"}, "RetryMin", 6 * time.Millisecond},
 	{"dead-letter", "file:refused", []string{"nowhere", "file:", "discard:"}, "", nil},
@@ -94,7 +94,8 @@ func TestRunFlags(t *testing.T) {
 func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var args []string
-	want := gateway.Config{URL: "fg://a:1", Token: []byte("secret"), Log: log}
+	token := gateway.NewSecret([]byte("secret"))
+	want := gateway.Config{URL: "fg://a:1", Token: token, Log: log}
 	for _, flag := range runFlags {
 		if flag.field != "" {
 			args = append(args, "--"+flag.name+"="+flag.value)
@@ -102,7 +103,7 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	c, _ := mustParseRun(t, args...)
-	if got := c.config("fg://a:1", secrets{token: []byte("secret")}, log); !reflect.DeepEqual(got, want) {
+	if got := c.config("fg://a:1", secrets{token: token}, log); !reflect.DeepEqual(got, want) {
 		t.Errorf("config\n%+v\nnot\n%+v", got, want)
 	}
 
@@ -145,9 +146,9 @@ func TestDefaults(t *testing.T) {
 func TestBadValues(t *testing.T) {
 	for _, flag := range runFlags {
 		for _, value := range flag.bad {
-			args := []string{"run", "fg://a:1", stopper, "--" + flag.name + "=" + value}
+			args := []string{"run", "--sink=discard:", "fg://a:1", stopper, "--" + flag.name + "=" + value}
 			if flag.name == "sink" {
-				args[2] = "--admin=" // a sink is looked at after the admin address
+				args[3] = "--admin=" // a sink is looked at after the admin address
 			}
 			checkUsage(t, "--"+flag.name, args...)
 		}
@@ -179,33 +180,33 @@ func TestBadValuesOfGateway(t *testing.T) {
 			if value == "key" {
 				at = "--key"
 			}
-			checkUsage(t, at, "run", "fg://a:1", stopper, "--"+flag+"="+value)
+			checkUsage(t, at, "run", "--sink=discard:", "fg://a:1", stopper, "--"+flag+"="+value)
 		}
 	}
-	checkUsage(t, "--key", "run", "fg://a:1", stopper, "--dispatch=key", "--key=colour")
-	checkUsage(t, "--frame", "run", "tcp://a:1", stopper)
-	checkUsage(t, "--frame", "run", "tcp://a:1", stopper, "--frame=xml")
-	checkUsage(t, "--ack-template", "run", "tcp://a:1", stopper, "--frame=line", "--ack-template={nothing}")
-	checkUsage(t, "--ack", "run", "tcp://a:1", stopper, "--frame=line", "--ack=range")
-	checkUsage(t, "--ack", "run", "tcp://a:1", stopper, "--frame=line", "--ack=ordered")
+	checkUsage(t, "--key", "run", "--sink=discard:", "fg://a:1", stopper, "--dispatch=key", "--key=colour")
+	checkUsage(t, "--frame", "run", "--sink=discard:", "tcp://a:1", stopper)
+	checkUsage(t, "--frame", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=xml")
+	checkUsage(t, "--ack-template", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ack-template={nothing}")
+	checkUsage(t, "--ack", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ack=range")
+	checkUsage(t, "--ack", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ack=ordered")
 	for _, url := range []string{"nsq://a:1", "nsq://a:1/t", "ws://a:0/", "wss://", "fg+tls://a", "http://a:1", "a:1", "fg://a", "fg://:1", "fg://a:x", "fg://a:1,b"} {
-		checkUsage(t, url+": ", "run", url, stopper)
+		checkUsage(t, url+": ", "run", "--sink=discard:", url, stopper)
 	}
-	checkUsage(t, "ws://a/: ", "run", "ws://a/#b", stopper)
-	checkUsage(t, "--frame", "run", "ws://a", stopper, "--frame=line")
-	checkUsage(t, "--ws-header", "run", "ws://a", stopper, "--ws-header=Host: b")
-	checkUsage(t, "--ws-header", "run", "tcp://a:1", stopper, "--frame=line", "--ws-header=A: b")
-	checkUsage(t, "--assemble", "run", "fg://a:1", stopper, "--assemble=json:a,b,c")
-	checkUsage(t, "--assemble", "run", "ws://a", stopper, "--assemble=json:a")
-	checkUsage(t, "--assemble", "run", "ws://a", stopper, "--assemble=json:a,b,c", "--ack-template=A", "--ack=ordered")
-	checkUsage(t, "--tls-key", "run", "fg+tls://a:1", stopper, "--tls-cert=missing")
-	checkUsage(t, "--tls-cert", "run", "fg+tls://a:1", stopper, "--tls-key=missing")
-	checkUsage(t, "--tls-cert", "run", "fg+tls://a:1", stopper, "--tls-cert=missing", "--tls-key=missing")
-	checkUsage(t, "--dead-letter", "run", "fg://a:1", stopper, "--sink=file:a", "--dead-letter=file:a")
-	checkUsage(t, "--state", "run", "fg://a:1", "fg://b:1", "fg://a:1", stopper, "--state=s")
-	checkUsage(t, "fg://a:1: ", "run", "fg://u:s3cret@a:1?s3cret", stopper)
+	checkUsage(t, "ws://a/: ", "run", "--sink=discard:", "ws://a/#b", stopper)
+	checkUsage(t, "--frame", "run", "--sink=discard:", "ws://a", stopper, "--frame=line")
+	checkUsage(t, "--ws-header", "run", "--sink=discard:", "ws://a", stopper, "--ws-header=Host: b")
+	checkUsage(t, "--ws-header", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ws-header=A: b")
+	checkUsage(t, "--assemble", "run", "--sink=discard:", "fg://a:1", stopper, "--assemble=json:a,b,c")
+	checkUsage(t, "--assemble", "run", "--sink=discard:", "ws://a", stopper, "--assemble=json:a")
+	checkUsage(t, "--assemble", "run", "--sink=discard:", "ws://a", stopper, "--assemble=json:a,b,c", "--ack-template=A", "--ack=ordered")
+	checkUsage(t, "--tls-key", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-cert=missing")
+	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-key=missing")
+	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-cert=missing", "--tls-key=missing")
+	checkUsage(t, "--dead-letter", "run", "--sink=discard:", "fg://a:1", stopper, "--sink=file:a", "--dead-letter=file:a")
+	checkUsage(t, "--state", "run", "--sink=discard:", "fg://a:1", "fg://b:1", "fg://a:1", stopper, "--state=s")
+	checkUsage(t, "fg://a:1: ", "run", "--sink=discard:", "fg://u:s3cret@a:1?s3cret", stopper)
 	// All faults at once, a flag's once however many gateways there are.
-	stderr := checkUsage(t, "", "run", "fg://a:1", "fg://b:1", "--admin=x", "--ring=3", "--flush-max=99")
+	stderr := checkUsage(t, "", "run", "--sink=discard:", "fg://a:1", "fg://b:1", "--admin=x", "--ring=3", "--flush-max=99")
 	for _, flag := range []string{"feedgate: --admin:", "feedgate: --ring:", "feedgate: --flush-max:"} {
 		if strings.Count(stderr, flag) != 1 {
 			t.Errorf("not once %q in\n%s", flag, stderr)
@@ -219,23 +220,22 @@ func TestOtherUsage(t *testing.T) {
 		"unexpected argument":         {"rnu"},
 		"unknown flag --rign":         {"run", "--rign=8", "fg://a:1"},
 		"no URL":                      {"run"},
-		"--ring":                      {"run", "fg://a:1", "--ring"},
-		"unknown flag --chaos":        {"run", "fg://a:1", "--chaos=x"},
-		"unknown flag --tls-insecure": {"run", "fg://a:1", "--tls-insecure"},
+		"--ring":                      {"run", "--sink=discard:", "fg://a:1", "--ring"},
+		"unknown flag --chaos":        {"run", "--sink=discard:", "fg://a:1", "--chaos=x"},
+		"unknown flag --tls-insecure": {"run", "--sink=discard:", "fg://a:1", "--tls-insecure"},
 	} {
 		checkUsage(t, want, args...)
 	}
 }
 
-// checkUsage runs a command line, whose error must begin with want, and returns
-// its standard error.
+// checkUsage runs a command line, whose error must begin with want, and returns it.
 func checkUsage(t *testing.T, want string, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	if status := run(args, &stdout, &stderr); status != exitUsage {
 		t.Errorf("%q: status %d", args, status)
 	}
-	text := stderr.String()
+	text := regexp.MustCompile(`(?m)^time=.*\n`).ReplaceAllString(stderr.String(), "") // the log
 	help := regexp.MustCompile(`(?m)^feedgate: see feedgate( [a-z]+)? --help$`)
 	if !strings.HasPrefix(text, "feedgate: "+want) || !help.MatchString(text) || stdout.Len() > 0 {
 		t.Errorf("%q: standard output %q, standard error\n%s", args, stdout.String(), text)

@@ -9,55 +9,80 @@ import (
 	"time"
 
 	"feedgate/gateway"
-	"feedgate/gateway/admin"
 	"feedgate/gateway/fleet"
 	"feedgate/worker"
 )
 
 // secrets are what the gateways of one process prove who they are with.
 type secrets struct {
-	token []byte
+	token *gateway.Secret // nil: none
 	tls   *gateway.TLS
 }
 
-// check looks for the faults of the command line that can be seen before
-// anything is opened, and returns the secrets.
-func (c *runCmd) check() (s secrets, err error) {
+// check looks for the faults of the command line that can be seen before anything is opened.
+// It returns the secrets, and what would run with all defaults filled in.
+func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	var faults []error
 	if c.TokenFile != "" {
-		s.token, err = readToken(c.TokenFile)
+		token, err := readToken(c.TokenFile)
 		faults = append(faults, err)
+		s.token = gateway.NewSecret(token)
 	}
 	s.tls, err = c.load()
 	faults = append(faults, err)
 	faults = append(faults, checkAddress(c.Admin))
+	if c.Sink == "" {
+		faults = append(faults, errors.New("--sink: missing; it sets where messages go: exec:COMMAND, file:PATH, stdout:, or discard: to acknowledge and drop them"))
+	}
 	if path, ok := strings.CutPrefix(c.DeadLetter, "file:"); c.DeadLetter != "" && (!ok || path == "") {
 		faults = append(faults, fmt.Errorf("--dead-letter: %q is not file:PATH", c.DeadLetter))
 	} else if ok && c.DeadLetter == c.Sink {
 		faults = append(faults, errors.New("--dead-letter: names the file of --sink; each needs one of its own"))
 	}
+	planned, err = c.checkUpstreams(s)
+	if err := errors.Join(append(faults, err)...); err != nil {
+		return secrets{}, nil, usageError{err}
+	}
+	return s, planned, nil
+}
+
+// checkUpstreams looks for the faults of the URLs and of what goes with each.
+func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error) {
+	var faults []error
 	finds := false
 	for i, url := range c.URL {
 		if c.State != "" && slices.Contains(c.URL[:i], url) {
-			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", admin.Label(url)))
+			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", gateway.Label(url)))
 		}
 		cfg := c.config(url, s, nil)
 		cfg.Sink = worker.Each(nil) // the real one is not open yet
 		if fleet.Named(url) {
 			finds = true
 			all := c.fleet(cfg)
-			faults = append(faults, at(admin.Label(url), all.Validate()))
+			faults = append(faults, at(gateway.Label(url), all.Validate()))
+			planned = append(planned, all.Gateway)
 			continue
 		}
-		faults = append(faults, at(admin.Label(url), cfg.Validate()))
+		faults = append(faults, at(gateway.Label(url), cfg.Validate()))
+		planned = append(planned, cfg)
 	}
 	if len(c.NSQLookupd) > 0 && !finds {
 		faults = append(faults, errors.New("--nsqlookupd: goes with nsq:///TOPIC/CHANNEL, a URL without a host"))
 	}
-	if err := errors.Join(faults...); err != nil {
-		return secrets{}, usageError{err}
+	return planned, errors.Join(faults...)
+}
+
+// reloadToken reads the secret again. One that the upstreams cannot use changes nothing.
+func (c *runCmd) reloadToken(s secrets) error {
+	token, err := readToken(c.TokenFile)
+	if err != nil {
+		return err
 	}
-	return s, nil
+	if _, err := c.checkUpstreams(secrets{token: gateway.NewSecret(token), tls: s.tls}); err != nil {
+		return err
+	}
+	s.token.Set(token)
+	return nil
 }
 
 // at puts an upstream in front of those lines of an error that name no flag.
@@ -74,6 +99,16 @@ func at(label string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
+// workers is the number of workers, 0 for the gateway's default. A sink that is one stream
+// gains nothing from a second worker and loses the arrival order by it.
+func (c *runCmd) workers() int {
+	stream := strings.HasPrefix(c.Sink, "stdout:") || strings.HasPrefix(c.Sink, "file:")
+	if c.Workers == 0 && stream {
+		return 1
+	}
+	return int(c.Workers)
+}
+
 // fleet is the fleet.Config for a URL whose servers are to be found.
 func (c *runCmd) fleet(cfg gateway.Config) fleet.Config {
 	return fleet.Config{Gateway: cfg, Lookupd: c.NSQLookupd}
@@ -88,7 +123,7 @@ func (c *runCmd) config(url string, s secrets, log *slog.Logger) gateway.Config 
 	return gateway.Config{
 		URL: url,
 
-		Workers:  int(c.Workers),
+		Workers:  c.workers(),
 		Dispatch: c.Dispatch,
 		Key:      c.Key,
 		Ring:     int(c.Ring),

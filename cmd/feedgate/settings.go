@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -19,7 +22,9 @@ type settings struct {
 	file map[string]setting // by flag name
 	urls []string           // of the file's key url
 
-	origins map[string]string // by flag name, what set it instead of the command line
+	origins   map[string]string // by flag name, what set it instead of the command line
+	defaulted map[string]bool   // by flag name: nothing has set it
+	known     map[string]bool   // variables that mean something to some command
 }
 
 // setting is a value in the configuration file.
@@ -29,11 +34,19 @@ type setting struct {
 	at   string // FILE:LINE
 }
 
-func newSettings() *settings { return &settings{origins: make(map[string]string)} }
+func newSettings() *settings {
+	return &settings{origins: make(map[string]string), defaulted: make(map[string]bool)}
+}
+
+// envPrefix begins the names of all our variables.
+const envPrefix = "FEEDGATE_"
+
+// urlVariable holds the URLs, separated by white space.
+const urlVariable = envPrefix + "URL"
 
 // envName is the environment variable of a flag.
 func envName(flag string) string {
-	return "FEEDGATE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // Resolve implements [kong.Resolver]. It is asked only for flags that are not on
@@ -44,6 +57,9 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	}
 	if text, ok := os.LookupEnv(envName(flag.Name)); ok {
 		s.origins[flag.Name] = envName(flag.Name)
+		if lines := nonEmptyLines(text); flag.IsSlice() && len(lines) > 1 {
+			return lines, nil
+		}
 		return text, nil
 	}
 	if value, ok := s.file[flag.Name]; ok {
@@ -53,7 +69,66 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 		}
 		return value.text, nil
 	}
+	s.defaulted[flag.Name] = true
 	return nil, nil
+}
+
+// nonEmptyLines are the values of a flag that may be repeated.
+func nonEmptyLines(text string) (lines []any) {
+	for line := range strings.SplitSeq(text, "\n") {
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// given reports whether the command line, a variable or the file has set a flag.
+func (s *settings) given(flag string) bool { return !s.defaulted[flag] }
+
+// upstreams are the URLs where the command line has none.
+func (s *settings) upstreams() []string {
+	if text, ok := os.LookupEnv(urlVariable); ok {
+		return strings.Fields(text)
+	}
+	return s.urls
+}
+
+// know takes note of the variables of all commands.
+func (s *settings) know(app *kong.Application) {
+	s.known = map[string]bool{urlVariable: true}
+	for _, command := range app.Leaves(false) {
+		for _, flag := range command.Flags {
+			s.known[envName(flag.Name)] = true
+		}
+	}
+}
+
+// unknown are the names of variables that look like ours and mean nothing.
+func (s *settings) unknown() []string {
+	var names []string
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, envPrefix) && !s.known[name] {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// printUnknown does for a command without a log what warnUnknown does.
+func (s *settings) printUnknown(w io.Writer) {
+	if names := s.unknown(); len(names) > 0 {
+		fmt.Fprintf(w, "feedgate: %s: ignored, no flag has such a variable\n", strings.Join(names, " "))
+	}
+}
+
+// warnUnknown logs those names; their values may be secrets.
+func (s *settings) warnUnknown(log *slog.Logger) {
+	if names := s.unknown(); len(names) > 0 {
+		log.Warn("variables ignored: no flag has them", "variables", strings.Join(names, " "))
+	}
 }
 
 // Validate implements [kong.Resolver].

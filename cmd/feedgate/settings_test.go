@@ -206,7 +206,7 @@ func TestFaultsOfFile(t *testing.T) {
 	} {
 		path := file(t, "c.yaml", c.text)
 		var stdout, stderr bytes.Buffer
-		if status := run([]string{"run", "fg://a:1", "--config", path}, &stdout, &stderr); status != exitUsage {
+		if status := run([]string{"run", "--sink=discard:", "fg://a:1", "--config", path}, &stdout, &stderr); status != exitUsage {
 			t.Errorf("%q: status %d", c.text, status)
 		}
 		for _, want := range append(c.wants, "\nfeedgate: see feedgate run --help\n") {
@@ -240,7 +240,7 @@ func TestEmptyFile(t *testing.T) {
 func TestBadVariables(t *testing.T) {
 	t.Setenv("FEEDGATE_MEMORY", "64MB")
 	var stdout, stderr bytes.Buffer
-	if status := run([]string{"run", "fg://a:1"}, &stdout, &stderr); status != exitUsage {
+	if status := run([]string{"run", "--sink=discard:", "fg://a:1"}, &stdout, &stderr); status != exitUsage {
 		t.Errorf("status %d", status)
 	}
 	const want = `feedgate: --memory: "64MB" is not a size; write bytes, or KiB, MiB, GiB as in 64MiB (set by FEEDGATE_MEMORY)` + "\n"

@@ -10,7 +10,7 @@ import (
 // maxToken bounds a token file, in bytes: a login frame carries it whole.
 const maxToken = 64 << 10
 
-// readToken reads the secret in a file, less one newline at its end. Its errors
+// readToken reads the secret in a file, less one LF or CRLF at its end. Its errors
 // name --token-file and the file, never what is in it.
 func readToken(path string) ([]byte, error) {
 	file, err := os.Open(path)
@@ -31,7 +31,9 @@ func readToken(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--token-file: %w", err)
 	}
-	token = bytes.TrimSuffix(token, []byte("\n"))
+	if line, ended := bytes.CutSuffix(token, []byte("\n")); ended {
+		token = bytes.TrimSuffix(line, []byte("\r"))
+	}
 	switch {
 	case len(token) == 0:
 		return nil, fmt.Errorf("--token-file: %s is empty", path)

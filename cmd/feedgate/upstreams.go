@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"feedgate/gateway"
@@ -22,8 +23,8 @@ import (
 const adminGrace = 300 * time.Millisecond
 
 // stopGrace is how long everything has to end once a drain has had its time, or a second
-// signal has come. The process is gone within a second of that.
-const stopGrace = 800 * time.Millisecond
+// signal has come. With the last lines of the log the process is gone within a second.
+const stopGrace = 600 * time.Millisecond
 
 // upstreams are the gateways of one process and what they share.
 type upstreams struct {
@@ -55,7 +56,7 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 		running.Go(func() { faults[i] = u.runOne(ctx, gw) })
 	}
 	for i, f := range u.fleets {
-		running.Go(func() { faults[len(u.gateways)+i] = f.Run(ctx) })
+		running.Go(func() { faults[len(u.gateways)+i] = logged(f.Run(ctx)) })
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -102,6 +103,16 @@ func (u *upstreams) left() error {
 			admin.Label(up.URL), gateway.ErrUnfinished, up.Stats.InFlight.Load()))
 	}
 	return errors.Join(faults...)
+}
+
+// report logs what run has returned, as far as it was not logged, and the last line: what
+// all upstreams have done.
+func (u *upstreams) report(err error) error {
+	if left := unlogged(err); left != nil {
+		u.log.Error("failed", "error", left)
+	}
+	u.log.Info("stopped", u.totals().Attrs()...)
+	return logged(err)
 }
 
 // totals are what all upstreams have done.
@@ -160,16 +171,24 @@ func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
 	label := admin.Label(gw.URL())
 	err := gw.Run(ctx)
 	if err == nil {
-		u.log.Info("done", "upstream", label, "messages", gw.Stats().Messages.Load())
+		u.log.Info("done", append([]any{"upstream", label}, gw.Stats().Totals().Attrs()...)...)
 		return nil
 	}
-	u.log.Error("failed", "upstream", label, "err", err)
-	return fmt.Errorf("%s: %w", label, err)
+	u.log.Error("failed", "upstream", label, "error", err)
+	return loggedError{fmt.Errorf("%s: %w", label, err)}
+}
+
+// logged marks an error that was logged when it happened.
+func logged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return loggedError{err}
 }
 
 func (u *upstreams) serveAdmin() {
 	if err := u.admin.Serve(admin.Report{Upstreams: u.current, Lookup: u.found, Sink: u.ready}); err != nil {
-		u.log.Error("the admin address no longer answers", "err", err)
+		u.log.Error("the admin address no longer answers", "error", err)
 	}
 }
 
@@ -195,12 +214,20 @@ func (u *upstreams) found() error {
 	return errors.Join(faults...)
 }
 
-// listenAdmin opens the admin address, or returns nil when addr is empty.
-func listenAdmin(addr string, log *slog.Logger) (*admin.Server, error) {
+// listenAdmin opens the admin address, or returns nil when addr is empty. If the address is
+// in use and was not given, but is the default, a free port of its host will do.
+func listenAdmin(addr string, given bool, log *slog.Logger) (*admin.Server, error) {
 	if addr == "" {
 		return nil, nil
 	}
 	server, err := admin.New(admin.Config{Addr: addr, Log: log})
+	if errors.Is(err, syscall.EADDRINUSE) && !given {
+		host, _, _ := net.SplitHostPort(addr) // checkAddress has seen it
+		if server, err = admin.New(admin.Config{Addr: net.JoinHostPort(host, "0"), Log: log}); err == nil {
+			log.Warn("the default admin address is in use; another port was taken; see --admin", "in_use", addr, "addr", server.Addr().String())
+			return server, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf(`--admin: %w; choose another address, or --admin "" for none`, err)
 	}

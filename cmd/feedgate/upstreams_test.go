@@ -25,7 +25,7 @@ func TestFleetUsage(t *testing.T) {
 		{"--ack: range", "nsq:///t/c --nsqlookupd=a:4161 --ack=range"},
 		{"--ring: 3", "nsq:///t/c --nsqlookupd=a:4161 --ring=3"},
 	} {
-		if stderr := checkUsage(t, c.want, append([]string{"run", stopper}, strings.Fields(c.args)...)...); strings.Contains(stderr, "s3cret") {
+		if stderr := checkUsage(t, c.want, append([]string{"run", stopper, "--sink=discard:"}, strings.Fields(c.args)...)...); strings.Contains(stderr, "s3cret") {
 			t.Errorf("%s tells the secret", c.args)
 		}
 	}
@@ -39,7 +39,7 @@ func TestFleetBesideFeed(t *testing.T) {
 	lookupd.List(nsqd.Addr())
 	nsqURL := "nsq://" + nsqd.Addr() + "/orders/archive"
 	admin := freeAddr()
-	p := start(t, "\x00", "run", "nsq:///orders/archive", url, "--nsqlookupd", "http://user:s3cret@"+lookupd.Addr(), "--admin", admin)
+	p := start(t, "\x00", "run", "--sink=discard:", "nsq:///orders/archive", url, "--nsqlookupd", "http://user:s3cret@"+lookupd.Addr(), "--admin", admin)
 	until(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
 	until(t, "the RDY count", func() bool { return nsqd.Ready() == 2500 })
 	_, metrics := get("http://" + admin + "/metrics")
@@ -68,7 +68,7 @@ func TestFleetNotReady(t *testing.T) {
 		"nsq:///t/c: no nsqlookupd has answered\n": freeAddr(),
 	} {
 		admin := freeAddr()
-		p := start(t, "\x00", "run", "nsq:///t/c", "--nsqlookupd", addr, "--admin", admin)
+		p := start(t, "\x00", "run", "--sink=discard:", "nsq:///t/c", "--nsqlookupd", addr, "--admin", admin)
 		until(t, want, func() bool {
 			status, body := get("http://" + admin + "/ready")
 			return status == 503 && body == want
@@ -86,7 +86,7 @@ func TestFleetStatus(t *testing.T) {
 	lookupd, nsqd := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
 	lookupd.List(nsqd.Addr())
 	nsqd.Mute()
-	p := start(t, "stopping", "run", "nsq:///t/c", "--nsqlookupd", lookupd.Addr(), "--admin=", "--drain-timeout=1h")
+	p := start(t, "stopping", "run", "--sink=discard:", "nsq:///t/c", "--nsqlookupd", lookupd.Addr(), "--admin=", "--drain-timeout=1h")
 	until(t, "a connection", func() bool { return nsqd.Ready() > 0 })
 	p.signal(syscall.SIGTERM)
 	p.await("first signal", p.stderr.seen)
@@ -97,14 +97,14 @@ func TestFleetStatus(t *testing.T) {
 
 	nsqd.Refuse(true)
 	good, url := serve(t, feed.Config{Count: 1000})
-	p = start(t, "\x00", "run", "nsq:///t/c", url, "--nsqlookupd", lookupd.Addr(), "--admin=", "--exit-on-close")
+	p = start(t, "\x00", "run", "--sink=discard:", "nsq:///t/c", url, "--nsqlookupd", lookupd.Addr(), "--admin=", "--exit-on-close")
 	if status := p.status(); status != exitFailure {
 		t.Errorf("status %d", status)
 	}
 	if n := finished(t, good).Acknowledged; n != 1000 {
 		t.Errorf("%d acknowledged", n)
 	}
-	if want := "\nfeedgate: nsq://" + nsqd.Addr() + "/t/c: "; !strings.Contains(p.stderr.String(), want) {
+	if want := "level=ERROR msg=failed upstream=nsq://" + nsqd.Addr() + "/t/c "; !strings.Contains(p.stderr.String(), want) {
 		t.Errorf("no %q on standard error", want)
 	}
 }

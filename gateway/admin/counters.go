@@ -42,7 +42,7 @@ var counters = []counter{
 	},
 	{
 		name: "feedgate_gaps_total",
-		help: "Sequence numbers that the upstream left out.",
+		help: "Times that the upstream's sequence numbers jumped ahead.",
 		read: func(s *gateway.Stats) uint64 { return s.Gaps.Load() },
 	},
 	{

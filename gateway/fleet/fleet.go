@@ -29,7 +29,7 @@ type Config struct {
 	Interval time.Duration
 }
 
-// Validate returns every fault in one error, a line each, by the name of the flag.
+// Validate fills in the defaults and returns every fault in one error, a line each, by the name of the flag.
 func (c *Config) Validate() error {
 	_, err := c.validate()
 	return err
@@ -56,6 +56,8 @@ func (c *Config) validate() (settings, error) {
 	if len(c.Lookupd) == 0 {
 		faults = append(faults, fmt.Errorf("--nsqlookupd: %s:///TOPIC/CHANNEL needs it, to find the servers", name.scheme))
 	}
+	c.Gateway = s.model
+	c.Gateway.URL = name.url("")
 	return s, errors.Join(faults...)
 }
 
@@ -92,7 +94,8 @@ func New(cfg Config) (*Fleet, error) {
 		return nil, err
 	}
 	lookup, err := nsqlookup.New(nsqlookup.Config{
-		Addrs: cfg.Lookupd, Topic: set.name.topic, Timeout: set.model.ConnectTimeout, Log: set.model.Log,
+		Addrs: cfg.Lookupd, Topic: set.name.topic, Timeout: set.model.ConnectTimeout,
+		Log: set.model.Log.With("upstream", set.name.String()),
 	})
 	if err != nil {
 		return nil, err
@@ -149,6 +152,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	err := f.err()
 	if err == nil && sink.Err() != nil {
 		err = fmt.Errorf("%s: --sink: %w", f.set.name, sink.Err())
+		f.set.model.Log.Error("failed", "upstream", f.set.name.String(), "error", err)
 	}
 	return err
 }

@@ -108,14 +108,14 @@ func (f *Fleet) memberEnded(m *member) {
 	f.totals = f.totals.Plus(m.gw.Stats().Totals())
 	switch {
 	case m.err == nil:
-		log.Info("done", "messages", m.gw.Stats().Messages.Load())
+		log.Info("done", m.gw.Stats().Totals().Attrs()...)
 		delete(f.members, m.addr)
 	case m.state == leaving && errors.Is(m.err, gateway.ErrUnfinished):
 		// Whoever has its messages now delivers them again, as after any lost connection.
 		log.Warn("gave up work for an nsqd that is gone", "error", m.err)
 		delete(f.members, m.addr)
 	default:
-		log.Error("failed", "err", m.err)
+		log.Error("failed", "error", m.err)
 		m.state = failed
 	}
 	f.shareOut()

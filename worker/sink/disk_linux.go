@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"feedgate/worker/durable"
 )
 
 // osDisk is the real file system.
@@ -23,7 +24,7 @@ func (osDisk) open(path string) (file, error) {
 	if err := claim(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
-	if err := syncDir(path); err != nil {
+	if err := durable.SyncName(path); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return osFile{f}, nil
@@ -50,24 +51,6 @@ func claim(f *os.File) error {
 			return nil
 		}
 	}
-}
-
-// syncDir makes the file's name durable, where it really stands.
-func syncDir(path string) error {
-	path, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	// Some file systems have nothing to sync in a directory and say EINVAL.
-	if err := dir.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("make the name durable: %w", err)
-	}
-	return nil
 }
 
 func (osDisk) names(path string, f file) bool {

@@ -138,7 +138,7 @@ func TestAdminAddressInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	got := command(t, nil, "run", "fg://127.0.0.1:1", "--admin="+ln.Addr().String())
+	got := command(t, nil, "run", "fg://127.0.0.1:1", "--sink=discard:", "--admin="+ln.Addr().String())
 	if got.status != 1 || !strings.Contains(got.stderr, ln.Addr().String()) {
 		t.Errorf("status %d, %q; want 1 and the address", got.status, got.stderr)
 	}

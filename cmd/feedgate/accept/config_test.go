@@ -45,7 +45,7 @@ func TestConfigFileTakesEveryKind(t *testing.T) {
 		"sink: file:" + sink.path, "",
 	}, "\n"))
 	s := listenFG(t)
-	p := run(t, s.url(), "--config="+config)
+	p := runWith(t, launch{args: []string{s.url(), "--config=" + config}, sink: true})
 	c := s.accept()
 	c.welcome(1, "{}")
 	c.pings(2)
@@ -62,7 +62,7 @@ func TestEnvironmentTakesEveryKind(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	s := listenTCP(t)
-	p := runWith(t, launch{args: []string{s.url()}, env: []string{
+	p := runWith(t, launch{args: []string{s.url()}, sink: true, env: []string{
 		"FEEDGATE_FRAME=line", `FEEDGATE_ACK_TEMPLATE=A{n}\n`, "FEEDGATE_EXIT_ON_CLOSE=true", "FEEDGATE_WORKERS=1",
 		"FEEDGATE_SINK=file:" + sink.path,
 	}})

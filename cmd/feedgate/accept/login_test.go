@@ -77,7 +77,7 @@ func TestTokenFileRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := command(t, nil, "run", "fg://127.0.0.1:1", "--admin=", "--token-file="+path)
+			got := command(t, nil, "run", "fg://127.0.0.1:1", "--sink=discard:", "--admin=", "--token-file="+path)
 			if got.status != 1 && got.status != 2 {
 				t.Errorf("exit status %d, want 1 or 2", got.status)
 			}

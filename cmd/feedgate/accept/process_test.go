@@ -52,14 +52,16 @@ func (o *output) String() string {
 type launch struct {
 	args []string
 	env  []string
-	// stdout takes the place of the collected output; the test closes it.
-	stdout *os.File
+	// sink: env or a file of settings names one; else it is discard: unless args name another.
+	sink bool
+	// stdout and stderr take the place of the collected output; the test closes them.
+	stdout, stderr *os.File
 	// prepare changes how the process is started.
 	prepare func(*exec.Cmd)
 }
 
-// run starts `feedgate run` with an admin address of its own and retries that
-// suit a test. Later flags beat these.
+// run starts `feedgate run` with an admin address of its own, a sink that counts, and
+// retries that suit a test. Later flags override these.
 func run(t *testing.T, args ...string) *process {
 	t.Helper()
 	return runWith(t, launch{args: args})
@@ -68,7 +70,11 @@ func run(t *testing.T, args ...string) *process {
 func runWith(t *testing.T, l launch) *process {
 	t.Helper()
 	admin := freshAddress()
-	l.args = append([]string{"run", "--admin=" + admin, "--reconnect-min=10ms", "--reconnect-max=50ms"}, l.args...)
+	before := []string{"run", "--admin=" + admin, "--reconnect-min=10ms", "--reconnect-max=50ms"}
+	if !l.sink {
+		before = append(before, "--sink=discard:")
+	}
+	l.args = append(before, l.args...)
 	p := start(t, l)
 	p.admin = admin
 	return p
@@ -82,6 +88,9 @@ func start(t *testing.T, l launch) *process {
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if l.stdout != nil {
 		p.cmd.Stdout = l.stdout
+	}
+	if l.stderr != nil {
+		p.cmd.Stderr = l.stderr
 	}
 	// A group of its own, so that the children of an exec sink die with it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

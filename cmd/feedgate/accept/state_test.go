@@ -1,8 +1,11 @@
 package accept
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +30,39 @@ func TestStateFileOutlivesTheProcess(t *testing.T) {
 	c.send(data(4, "d"))
 	c.acked(4)
 	second.stop(c)
+}
+
+// TestStateFileBehindLink: the target of a symbolic link is replaced, whether it is there
+// yet or not, and keeps its permissions. A pipe is refused, not waited for.
+func TestStateFileBehindLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	link, target, fifo := filepath.Join(dir, "link"), filepath.Join(dir, "target"), filepath.Join(dir, "fifo")
+	if err := errors.Join(os.Symlink("target", link), syscall.Mkfifo(fifo, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s := listenFG(t)
+	for _, mode := range []os.FileMode{0o600, 0o640} {
+		p := run(t, s.url(), "--sink=discard:", "--state="+link)
+		c := s.accept()
+		c.welcome(1, `{"session":"kept"}`)
+		p.stop(c)
+		if to, err := os.Readlink(link); err != nil || to != "target" {
+			t.Fatalf("the link is %q, %v", to, err)
+		}
+		text, err := os.ReadFile(target)
+		info, statErr := os.Stat(target)
+		if err != nil || statErr != nil || !strings.Contains(string(text), "kept") || info.Mode().Perm() != mode {
+			t.Errorf("%v, %v: mode %v, want %v; %q", err, statErr, info.Mode(), mode, text)
+		}
+		if err := os.Chmod(target, 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := command(t, nil, "run", s.url(), "--sink=discard:", "--admin=", "--state="+fifo)
+	if got.status != 1 || !strings.Contains(got.stderr, "feedgate: --state: ") {
+		t.Errorf("a pipe: status %d, %s", got.status, got.stderr)
+	}
 }
 
 // TestStateFileAfterKill: without a chance to write it at the end, the file is at

@@ -122,6 +122,9 @@ func TestWrongUse(t *testing.T) {
 			if len(args) > 0 && args[0] == "run" && !strings.Contains(line, "--admin") {
 				args = append(args, "--admin=")
 			}
+			if len(args) > 0 && args[0] == "run" && !strings.Contains(line, "--sink") {
+				args = append(args, "--sink=discard:")
+			}
 			got := command(t, nil, args...)
 			if got.status != 2 {
 				t.Errorf("exit status %d, want 2", got.status)
@@ -174,7 +177,7 @@ func TestConfigFileFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := configFile(t, c.text)
-			got := command(t, nil, "run", "fg://127.0.0.1:1", "--admin=", "--config="+path)
+			got := command(t, nil, "run", "fg://127.0.0.1:1", "--sink=discard:", "--admin=", "--config="+path)
 			if got.status != 2 || !strings.Contains(got.stderr, c.names) {
 				t.Errorf("status %d, %q; want 2 and %q", got.status, got.stderr, c.names)
 			}
@@ -184,7 +187,7 @@ func TestConfigFileFaults(t *testing.T) {
 
 func TestEnvironmentFault(t *testing.T) {
 	t.Parallel()
-	got := command(t, []string{"FEEDGATE_RING=1000"}, "run", "fg://127.0.0.1:1", "--admin=")
+	got := command(t, []string{"FEEDGATE_RING=1000"}, "run", "fg://127.0.0.1:1", "--sink=discard:", "--admin=")
 	if got.status != 2 || !strings.Contains(strings.ToLower(got.stderr), "ring") {
 		t.Errorf("status %d, %q", got.status, got.stderr)
 	}

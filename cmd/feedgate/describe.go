@@ -1,0 +1,52 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+
+	"feedgate/gateway"
+)
+
+// describe logs what is going to run, a line for each upstream, without anything in it that
+// may be a secret.
+func (c *runCmd) describe(log *slog.Logger, planned []gateway.Config) {
+	name, commit := buildVersion()
+	for i := range planned {
+		p := &planned[i]
+		attrs := []any{
+			"version", name, "commit", commit, "upstream", gateway.Label(p.URL), "sink", sinkLabel(c.Sink),
+			"workers", p.Workers, "dispatch", p.Dispatch, "ack", p.Ack,
+			"ring", p.Ring, "in_flight", p.InFlight, "max_message", p.MaxMessage, "memory", p.Memory,
+		}
+		if p.Key != "" {
+			attrs = append(attrs, "key", p.Key)
+		}
+		if c.DeadLetter != "" {
+			attrs = append(attrs, "dead_letter", sinkLabel(c.DeadLetter))
+		}
+		if c.State != "" {
+			attrs = append(attrs, "state", c.State)
+		}
+		log.Info("starting", attrs...)
+	}
+}
+
+// sinkLabel is what of a sink's URL may be logged: of a command its program alone, as
+// arguments and variables before it may hold secrets; of others all but user information and
+// query.
+func sinkLabel(url string) string {
+	command, ok := strings.CutPrefix(url, "exec:")
+	if !ok {
+		if strings.Contains(url, "://") {
+			return gateway.Label(url)
+		}
+		url, _, _ = strings.Cut(url, "?")
+		return url
+	}
+	for word := range strings.FieldsSeq(command) {
+		if !strings.Contains(word, "=") {
+			return "exec:" + word
+		}
+	}
+	return "exec:"
+}

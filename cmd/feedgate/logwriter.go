@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// logQueue is how many bytes of lines wait for a reader of standard error that is slow.
+	logQueue = 256 << 10
+	// flushStuck is how long flush waits while nothing is written, and flushTotal in all.
+	flushStuck = 200 * time.Millisecond
+	flushTotal = 300 * time.Millisecond
+)
+
+// logWriter is standard error for whoever must not wait for its reader. Write takes a line
+// and returns at once; a goroutine of its own writes. What finds the queue full, or cannot be
+// written, is dropped and counted, and a line says how many once lines get through again. Any
+// goroutine may call its methods.
+type logWriter struct {
+	out   io.Writer // of the goroutine
+	wake  chan struct{}
+	wrote chan struct{} // after each write, for flush
+
+	mu      sync.Mutex
+	lines   []logEntry
+	size    int    // bytes of lines
+	busy    bool   // a line is being written
+	missed  uint64 // dropped since the last note
+	dropped uint64 // in all
+	note    func(missed uint64) []byte
+}
+
+// logEntry is what waits to be written.
+type logEntry struct {
+	text  []byte
+	noted uint64 // of a note, how many dropped lines it reports; 0: not a note
+}
+
+// newLogWriter starts the goroutine, which lives as long as the process.
+func newLogWriter(out io.Writer) *logWriter {
+	w := &logWriter{
+		out: out, wake: make(chan struct{}, 1), wrote: make(chan struct{}, 1),
+		note: func(missed uint64) []byte {
+			return fmt.Appendf(nil, "feedgate: %d lines dropped: standard error was not read\n", missed)
+		},
+	}
+	go w.run()
+	return w
+}
+
+// stderrFile is standard error under another descriptor. A write to a broken pipe under
+// descriptor 2 kills a Go program; under any other it is an error, and no signal needs to be
+// caught or ignored, which children would inherit.
+func stderrFile() io.Writer {
+	fd, err := unix.FcntlInt(uintptr(unix.Stderr), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return io.Discard // closed
+	}
+	return os.NewFile(uintptr(fd), "stderr")
+}
+
+// Write queues a copy of line. It never blocks and never fails.
+func (w *logWriter) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	if w.missed > 0 {
+		w.queueNote(len(line))
+	}
+	if !w.queue(logEntry{text: line}) {
+		w.missed++
+		w.dropped++
+	}
+	w.mu.Unlock()
+	signalTo(w.wake)
+	return len(line), nil
+}
+
+// queue appends e, with a copy of its text, if there is room. mu is held.
+func (w *logWriter) queue(e logEntry) bool {
+	if w.size+len(e.text) > logQueue {
+		return false
+	}
+	e.text = bytes.Clone(e.text)
+	w.lines = append(w.lines, e)
+	w.size += len(e.text)
+	return true
+}
+
+// queueNote appends the number of dropped lines, if there is room for it and for what is to
+// follow. mu is held.
+func (w *logWriter) queueNote(following int) {
+	text := w.note(w.missed)
+	if w.size+len(text)+following <= logQueue {
+		w.queue(logEntry{text, w.missed})
+		w.missed = 0
+	}
+}
+
+// setNote sets how the number of dropped lines is written.
+func (w *logWriter) setNote(note func(missed uint64) []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.note = note
+}
+
+// Dropped is the number of lines that were not written.
+func (w *logWriter) Dropped() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dropped
+}
+
+func (w *logWriter) run() {
+	failing := false
+	for range w.wake {
+		for e, ok := w.next(failing); ok; e, ok = w.next(failing) {
+			_, err := w.out.Write(e.text)
+			failing = err != nil
+			w.written(e, failing)
+			signalTo(w.wrote)
+		}
+	}
+}
+
+// next takes the first line, and behind the last one the number of dropped lines, unless
+// writing fails: the next line is then the next try.
+func (w *logWriter) next(failing bool) (e logEntry, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.lines) == 0 && w.missed > 0 && !failing {
+		w.queueNote(0)
+	}
+	if len(w.lines) == 0 {
+		return logEntry{}, false
+	}
+	e = w.lines[0]
+	w.lines[0] = logEntry{}
+	w.lines = w.lines[1:]
+	w.size -= len(e.text)
+	w.busy = true
+	return e, true
+}
+
+// written takes the outcome for e. A note that failed is due again.
+func (w *logWriter) written(e logEntry, failed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = false
+	switch {
+	case failed && e.noted > 0:
+		w.missed += e.noted
+	case failed:
+		w.missed++
+		w.dropped++
+	}
+}
+
+// flush waits until all is written, or for as long as its constants say.
+func (w *logWriter) flush() {
+	total := time.NewTimer(flushTotal)
+	defer total.Stop()
+	for !w.idle() {
+		select {
+		case <-w.wrote:
+		case <-time.After(flushStuck):
+			return
+		case <-total.C:
+			return
+		}
+	}
+}
+
+func (w *logWriter) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.lines) == 0 && !w.busy
+}
+
+// signalTo leaves a token in a channel that has room for one.
+func signalTo(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

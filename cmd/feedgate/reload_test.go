@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"feedgate/gateway/tlstest"
+)
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) await(t *testing.T, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		b.mu.Lock()
+		found := strings.Contains(b.buf.String(), text)
+		b.mu.Unlock()
+		if found {
+			return
+		}
+	}
+	t.Fatalf("the log does not say %q", text)
+}
+
+func hangup(t *testing.T) {
+	t.Helper()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestHangup: SIGHUP reloads every part, and a part that fails does not keep the others
+// from it.
+func TestHangup(t *testing.T) {
+	path := tlstest.NewAuthority(t).File
+	ca, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := tlsFlags{CA: path}
+	certificates, err := flags.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log lockedBuffer
+	r := startReloader(slog.New(slog.NewTextHandler(&log, nil)))
+	defer r.stop()
+	r.add("--tls-ca", certificates.Reload)
+	var reopened atomic.Int32
+	r.addReopen("--sink", reopens{&reopened})
+	r.addReopen("--dead-letter", nil)
+	for i, step := range []struct {
+		contents []byte
+		said     string
+	}{{[]byte("no certificate"), "no PEM certificate"}, {ca, "flag=--tls-ca"}} {
+		if err := os.WriteFile(path, step.contents, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		hangup(t)
+		log.await(t, step.said)
+		until(t, "the sink's turn", func() bool { return reopened.Load() == int32(i+1) })
+	}
+}
+
+// reopens is a sink that can.
+type reopens struct{ times *atomic.Int32 }
+
+func (r reopens) Reopen() error {
+	r.times.Add(1)
+	return nil
+}
+
+// TestHangupWithoutFiles: SIGHUP does not end a process that has nothing to reload.
+func TestHangupWithoutFiles(t *testing.T) {
+	var log lockedBuffer
+	defer startReloader(slog.New(slog.NewTextHandler(&log, nil))).stop()
+	hangup(t)
+	log.await(t, "nothing to reload")
+}
+
+// TestTokenIsReloaded: a secret that cannot be used leaves the old one in use.
+func TestTokenIsReloaded(t *testing.T) {
+	path := file(t, "token", "first")
+	c, _ := mustParseRun(t, "fg://a:1", "--sink=discard:", "--token-file="+path)
+	s, _, err := c.check()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		contents string
+		mode     os.FileMode
+		fault    string
+	}{{"", 0o600, "is empty"}, {"\xff", 0o600, "not UTF-8"}, {"second", 0o604, "others"}, {"second", 0o600, ""}} {
+		if err := os.WriteFile(path, []byte(step.contents), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, step.mode); err != nil {
+			t.Fatal(err)
+		}
+		err := c.reloadToken(s)
+		if step.fault == "" && err != nil || step.fault != "" && (err == nil || !strings.HasPrefix(err.Error(), "--token-file") || !strings.Contains(err.Error(), step.fault)) {
+			t.Errorf("%q: error %v, want %q", step.contents, err, step.fault)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+// Package gnetenv keeps the environment from gnet's logger, which reads it as it is
+// initialised: a level that is not a number panics, a file is created, and without one it
+// logs to standard output, where data goes.
+//
+// It works by the order of initialisation. Since Go 1.21 packages are initialised in the
+// order of their import paths, each as soon as its imports are. This one imports only os,
+// as gnet's logger does among others, and "feedgate/" sorts before "github.com/".
+package gnetenv
+
+import "os"
+
+const prefix = "GNET_"
+
+// hidden are the variables that were removed, "NAME=VALUE".
+var hidden = hide()
+
+func hide() []string {
+	var all []string
+	for _, v := range os.Environ() {
+		if len(v) > len(prefix) && v[:len(prefix)] == prefix {
+			all = append(all, v)
+			name, _ := cut(v)
+			os.Unsetenv(name)
+		}
+	}
+	return all
+}
+
+// Restore puts the variables back, for the children of this process. It is called by a
+// package that imports gnet, so after gnet is initialised.
+func Restore() {
+	for _, v := range hidden {
+		name, value := cut(v)
+		os.Setenv(name, value)
+	}
+	hidden = nil
+}
+
+// cut is strings.Cut at the equals sign, without an import that would delay this package.
+func cut(v string) (name, value string) {
+	for i := range len(v) {
+		if v[i] == '=' {
+			return v[:i], v[i+1:]
+		}
+	}
+	return v, ""
+}

@@ -1,0 +1,25 @@
+package gateway
+
+import "strings"
+
+// Label is what of an upstream's URL may be shown, in metrics, logs and errors: all but
+// user information, query and fragment, any of which may hold a secret. The URL
+// need not be valid; a list of hosts, HOST:PORT,HOST:PORT, is not to net/url.
+func Label(url string) string {
+	scheme, rest, found := strings.Cut(url, "://")
+	if !found {
+		scheme, rest = "", url
+	}
+	if end := strings.IndexAny(rest, "?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	hosts, path := rest, ""
+	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+		hosts, path = rest[:slash], rest[slash:]
+	}
+	hosts = hosts[strings.LastIndexByte(hosts, '@')+1:]
+	if !found {
+		return hosts + path
+	}
+	return scheme + "://" + hosts + path
+}

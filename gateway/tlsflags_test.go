@@ -1,0 +1,46 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+
+	"feedgate/gateway/tlstest"
+	"feedgate/worker"
+)
+
+// TestTLSNeedsAScheme: certificates beside a URL without TLS would not be looked at.
+func TestTLSNeedsAScheme(t *testing.T) {
+	ca := tlstest.NewAuthority(t)
+	cert, key := ca.Files(ca.Issue(nil))
+	for _, c := range []struct {
+		files TLSConfig
+		flags []string
+	}{
+		{TLSConfig{CA: ca.File}, []string{"--tls-ca"}},
+		{TLSConfig{Cert: cert, Key: key}, []string{"--tls-cert", "--tls-key"}},
+		{TLSConfig{ServerName: "feed.example"}, []string{"--tls-server-name"}},
+		{TLSConfig{}, nil},
+	} {
+		for url, twin := range map[string]string{
+			"fg://a:1": "fg+tls", "ws://a/": "wss", "nsq://a:1/t/c": "nsq+tls", "tcp://a:1": "tcp+tls",
+			"fg+tls://a:1": "", "wss://a/": "",
+		} {
+			cfg := Config{URL: url, TLS: mustTLS(t, c.files), Sink: worker.Each(accept)}
+			if strings.HasPrefix(url, "tcp") {
+				cfg.Frame = "line"
+			}
+			err := cfg.Validate()
+			if twin == "" || c.flags == nil {
+				if err != nil {
+					t.Errorf("%s, %+v: %v", url, c.files, err)
+				}
+				continue
+			}
+			for _, flag := range c.flags {
+				if want := flag + ": "; err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "use "+twin+"://") {
+					t.Errorf("%s, %+v: error %v, want %s and %s", url, c.files, err, want, twin)
+				}
+			}
+		}
+	}
+}

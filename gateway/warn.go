@@ -1,0 +1,43 @@
+package gateway
+
+import (
+	"net"
+	"strings"
+)
+
+// warn logs settings that are in order, and may well not do what their user expects.
+func (g *Gateway) warn() {
+	c, u := &g.cfg, g.set.upstream
+	framed := u.kind == "tcp" || u.kind == "ws"
+	if c.State != nil && !g.set.traits.Sequenced {
+		c.Log.Warn("--state keeps nothing of this upstream, whose protocol has no sessions")
+	}
+	if c.AckInterval != defaultAckInterval && g.set.ack != ackRange {
+		c.Log.Warn("--ack-interval has no effect without --ack range")
+	}
+	if c.RetryMin != defaultRetryMin && c.Retries == 0 && u.kind != "nsq" {
+		c.Log.Warn("--retry-min has no effect without --retries")
+	}
+	switch {
+	case c.Token == nil:
+	case framed && !c.helloHasToken():
+		c.Log.Warn("the secret of --token-file is not sent, as --hello has no {token}")
+	case !u.tls && u.leavesHost():
+		c.Log.Warn("the login is sent unencrypted to another machine", "encrypted_scheme", u.secureScheme())
+	}
+}
+
+// leavesHost reports whether one of the hosts is another machine, as far as its name shows.
+func (u upstream) leavesHost() bool {
+	for _, hostport := range u.hosts {
+		host, _, err := net.SplitHostPort(hostport)
+		if err != nil {
+			return true
+		}
+		address, _, _ := strings.Cut(host, "%")
+		if ip := net.ParseIP(address); !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
+			return true
+		}
+	}
+	return false
+}

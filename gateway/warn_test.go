@@ -1,0 +1,53 @@
+package gateway
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/worker"
+)
+
+// TestWarnings: of settings that may mislead, and of none that do not.
+func TestWarnings(t *testing.T) {
+	const (
+		unencrypted = "unencrypted"
+		notSent     = "is not sent"
+	)
+	state := mustState(t, filepath.Join(t.TempDir(), "state"))
+	for _, c := range []struct {
+		url    string
+		change func(*Config)
+		want   string // empty: no warning
+	}{
+		{"fg://10.0.0.1:1", func(*Config) {}, ""},
+		{"fg://10.0.0.1:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, unencrypted},
+		{"fg://127.0.0.1:1,feed:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, unencrypted},
+		{"fg+tls://10.0.0.1:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, ""},
+		{"fg://127.0.0.2:1,localhost:1,[::1]:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, ""},
+		{"tcp://10.0.0.1:1", func(c *Config) { c.Frame, c.Token = "line", NewSecret([]byte("s")) }, notSent},
+		{"tcp://10.0.0.1:1", func(c *Config) { c.Frame, c.Hello, c.Token = "line", "{{token}", NewSecret([]byte("s")) }, notSent},
+		{"tcp://10.0.0.1:1", func(c *Config) { c.Frame, c.Hello, c.Token = "line", "{token}", NewSecret([]byte("s")) }, unencrypted},
+		{"tcp://10.0.0.1:1", func(c *Config) { c.Frame, c.State = "line", state }, "--state keeps nothing"},
+		{"fg://10.0.0.1:1", func(c *Config) { c.State = state }, ""},
+		{"fg://10.0.0.1:1", func(c *Config) { c.AckInterval = time.Second }, "--ack-interval"},
+		{"fg://10.0.0.1:1", func(c *Config) { c.AckInterval, c.Ack = time.Second, "range" }, ""},
+		{"fg://10.0.0.1:1", func(c *Config) { c.RetryMin = time.Second }, "--retry-min"},
+		{"fg://10.0.0.1:1", func(c *Config) { c.RetryMin, c.Retries = time.Second, 1 }, ""},
+		{"nsq://127.0.0.1:1/t/c", func(c *Config) { c.RetryMin = time.Second }, ""},
+	} {
+		var log logged
+		cfg := Config{URL: c.url, Sink: worker.Each(accept), Log: log.logger()}
+		c.change(&cfg)
+		g, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.warn()
+		text := log.text.String()
+		if c.want == "" && text != "" || !strings.Contains(text, c.want) || text != "" && !strings.Contains(text, "upstream="+c.url) {
+			t.Errorf("%s: the log is %q, want %q", c.url, text, c.want)
+		}
+	}
+}

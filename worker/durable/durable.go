@@ -1,0 +1,106 @@
+// Package durable writes files so that a crash at any moment leaves the old contents or the
+// new, whole.
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// maxLinks bounds the symbolic links that are followed, as the kernel does (path_resolution(7)).
+const maxLinks = 40
+
+// Replace makes contents the contents of the file at path, durably, or after an error leaves
+// it as it was. A symbolic link is followed, also to a file that does not exist yet: its
+// target is replaced. A file that exists keeps its permissions; a new one has mode, less the
+// umask.
+func Replace(path string, contents []byte, mode fs.FileMode) error {
+	target, err := follow(path)
+	if err != nil {
+		return err
+	}
+	f, err := create(target, mode)
+	if err != nil {
+		return err
+	}
+	if info, statErr := os.Stat(target); statErr == nil {
+		err = f.Chmod(info.Mode().Perm())
+	}
+	if err == nil {
+		_, err = f.Write(contents)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), target)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncDir(filepath.Dir(target))
+}
+
+// SyncName makes the name of the file at path durable, of a symbolic link that of its target.
+func SyncName(path string) error {
+	target, err := follow(path)
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(target))
+}
+
+// follow is the path that is not a symbolic link to which path leads. Nothing need be there.
+func follow(path string) (string, error) {
+	for range maxLinks {
+		to, err := os.Readlink(path)
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, fs.ErrNotExist) {
+			return path, nil // no link, or nothing
+		}
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(to) {
+			// The kernel resolves it from where the link really is.
+			dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+			if err != nil {
+				return "", err
+			}
+			to = filepath.Join(dir, to)
+		}
+		path = to
+	}
+	return "", &fs.PathError{Op: "readlink", Path: path, Err: syscall.ELOOP}
+}
+
+// create makes a new file beside target.
+func create(target string, mode fs.FileMode) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(fmt.Sprintf("%s.%08x.tmp", target, rand.Uint32()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+}
+
+// syncDir makes the names in a directory durable. Some file systems, such as FUSE and 9p
+// ones, have nothing to sync there and say EINVAL or ENOTSUP.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = dir.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		err = nil
+	}
+	if err = errors.Join(err, dir.Close()); err != nil {
+		return fmt.Errorf("make the name durable: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+package sink
+
+import _ "feedgate/worker/linux_only"
