@@ -12,6 +12,7 @@ import (
 	"feedgate/gateway/admin"
 	"feedgate/gateway/fleet"
 	"feedgate/worker"
+	"feedgate/worker/sink"
 )
 
 // secrets are what the gateways of one process prove who they are with.
@@ -31,11 +32,7 @@ func (c *runCmd) check() (s secrets, err error) {
 	s.tls, err = c.load()
 	faults = append(faults, err)
 	faults = append(faults, checkAddress(c.Admin))
-	if path, ok := strings.CutPrefix(c.DeadLetter, "file:"); c.DeadLetter != "" && (!ok || path == "") {
-		faults = append(faults, fmt.Errorf("--dead-letter: %q is not file:PATH", c.DeadLetter))
-	} else if ok && c.DeadLetter == c.Sink {
-		faults = append(faults, errors.New("--dead-letter: names the file of --sink; each needs one of its own"))
-	}
+	faults = append(faults, c.checkDeadLetter())
 	finds := false
 	for i, url := range c.URL {
 		if c.State != "" && slices.Contains(c.URL[:i], url) {
@@ -58,6 +55,19 @@ func (c *runCmd) check() (s secrets, err error) {
 		return secrets{}, usageError{err}
 	}
 	return s, nil
+}
+
+// checkDeadLetter looks for the faults of --dead-letter.
+func (c *runCmd) checkDeadLetter() error {
+	switch {
+	case c.DeadLetter == "":
+		return nil
+	case !strings.HasPrefix(c.DeadLetter, "file:"):
+		return fmt.Errorf("--dead-letter: %q is not file:PATH", c.DeadLetter)
+	case sink.SameFile(c.Sink, c.DeadLetter):
+		return errors.New("--dead-letter: names the file of --sink; each needs one of its own")
+	}
+	return sink.Check("--dead-letter", c.DeadLetter)
 }
 
 // at puts an upstream in front of those lines of an error that name no flag.

@@ -19,7 +19,7 @@ func fileSinkAt(t testing.TB, path string, cfg Config, d disk) *fileSink {
 	verifyNoLeaks(t)
 	cfg = withTestDefaults(t, cfg)
 	cfg.setDefaults()
-	s, err := newFile(path, &cfg, d)
+	s, err := newFile(path, frameLine, &cfg, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,26 +82,6 @@ func TestFileAppendsLinesOfAllWorkersAndPools(t *testing.T) {
 	b.stop()
 }
 
-func TestFileCutsAnUnfinishedLastLine(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "out")
-	if err := os.WriteFile(path, []byte("one\ntwo\nthr"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log := new(logBuffer)
-	s := openSink(t, "file:"+path, Config{Log: log.logger(t)})
-	r := newRig(t, s, 1, 64)
-	r.send(0, []byte("three"))
-	r.send(0, nil)
-	r.wait(2)
-	r.stop()
-	if got := content(t, path); got != "one\ntwo\nthree\n\n" {
-		t.Errorf("got %q", got)
-	}
-	if log.count("unfinished last line") != 1 || log.count("bytes=3") != 1 {
-		t.Error("the log does not say what was cut off")
-	}
-}
-
 func TestFileRefusesWhatItCannotOwn(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
@@ -110,7 +90,7 @@ func TestFileRefusesWhatItCannotOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{path, "in use by another"},
+		{path, ErrInUse.Error()},
 		{dir, "is a directory"},
 		{filepath.Join(dir, "pipe"), "not a regular file"},
 		{"/dev/null", "not a regular file"},
@@ -167,8 +147,18 @@ func (d *faultDisk) open(path string) (file, error) {
 	return faultFile{f.(osFile), d}, nil
 }
 
-func (d *faultDisk) names(path string, f file) bool {
+func (d *faultDisk) names(path string, f file) (bool, error) {
+	if err := d.check("names"); err != nil {
+		return false, err
+	}
 	return d.osDisk.names(path, f.(faultFile).osFile)
+}
+
+func (d *faultDisk) setAside(path string, f file, from, to int64) (string, error) {
+	if err := d.check("setAside"); err != nil {
+		return "", err
+	}
+	return d.osDisk.setAside(path, f.(faultFile).osFile, from, to)
 }
 
 type faultFile struct {
@@ -201,7 +191,7 @@ func (f faultFile) Truncate(size int64) error {
 // While an operation fails nothing is done, the sink says why, tries again, and
 // has logged it once; afterwards everything is there once.
 func TestFileWaitsFaultsOut(t *testing.T) {
-	for _, bad := range []string{"write", "sync", "write truncate", "sync truncate", "write open"} {
+	for _, bad := range []string{"write", "sync", "write truncate", "sync truncate", "write open", "names"} {
 		t.Run(bad, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")
 			d := new(faultDisk)
@@ -250,7 +240,7 @@ func TestFileWaitsFaultsOut(t *testing.T) {
 			if log.count("cannot append") != 1 || log.count("again") != 1 {
 				t.Error("not logged once")
 			}
-			if d.opens <= opens {
+			if bad != "names" && d.opens <= opens {
 				t.Error("the file was not opened anew")
 			}
 		})
@@ -341,7 +331,12 @@ func TestFileIsRotatedWithAnUnfinishedEnd(t *testing.T) {
 	d, log := new(faultDisk), new(logBuffer)
 	s := fileSinkAt(t, path, Config{Log: log.logger(t)}, d)
 	r := newRig(t, s, 1, 64)
-	d.set(func(op string) error { return errFault })
+	d.set(func(op string) error {
+		if op == "names" {
+			return nil
+		}
+		return errFault
+	})
 	r.send(0, []byte("one"))
 	r.waitFor("tries to cut back", func() bool { return d.tried("truncate") > 2 })
 	if err := os.Rename(path, path+".1"); err != nil {
