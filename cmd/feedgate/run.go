@@ -100,7 +100,7 @@ Examples:
     feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key
     feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
 
-Sinks: discard: counts; spin:500ns burns time; stdout: and file:PATH write a message and LF; exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out).
+Sinks: discard: counts; spin:500ns burns time; stdout: and file:PATH write a message and LF, or with ?frame=length u32be length and the message, or with ?frame=json a line of JSON; exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out).
 
 Framings: line; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
 

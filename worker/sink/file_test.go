@@ -169,6 +169,13 @@ type faultFile struct {
 	d *faultDisk
 }
 
+func (f faultFile) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.d.check("read"); err != nil {
+		return 0, err
+	}
+	return f.osFile.ReadAt(p, off)
+}
+
 func (f faultFile) Write(p []byte) (int, error) {
 	if err := f.d.check("write"); err != nil {
 		n, _ := f.osFile.Write(p[:len(p)/2])

@@ -227,3 +227,46 @@ func TestFileThatCannotBeMendedIsAnError(t *testing.T) {
 		})
 	}
 }
+
+// After a failed write, the file is opened again for every retry. It is not looked
+// through again, which may take long, unless somebody else has changed it.
+func TestFramesAreLookedThroughOnce(t *testing.T) {
+	for _, changed := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "out")
+		if err := os.WriteFile(path, []byte(frame("old")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d := new(faultDisk)
+		l := &recordFile{path: path, framing: frameLength, disk: d, log: new(logBuffer).quiet()}
+		if err := l.open(); err != nil {
+			t.Fatal(err)
+		}
+		d.set(func(op string) error {
+			if op == "write" {
+				return errFault
+			}
+			return nil
+		})
+		for range 3 {
+			if err := l.append([]byte(frame("new"))); !errors.Is(err, errFault) {
+				t.Fatalf("got %v", err)
+			}
+		}
+		if d.tried("read") > 0 {
+			t.Error("it was looked through again")
+		}
+		if changed {
+			if err := os.WriteFile(path, []byte(frame("old")+"\x00"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.set(nil)
+		if err := l.append([]byte(frame("new"))); err != nil {
+			t.Fatal(err)
+		}
+		l.close()
+		if got := content(t, path); got != frame("old")+frame("new") {
+			t.Errorf("changed %v: the file holds %q", changed, got)
+		}
+	}
+}
