@@ -32,6 +32,7 @@ func (o *outage) removeFile() {
 // joined takes the kept file for the first part of the sink's.
 func (o *outage) joined(kept string) {
 	o.t.Helper()
+	o.moved = true
 	path := o.file.Path
 	o.file.Rename(kept)
 	o.file.Read()

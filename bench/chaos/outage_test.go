@@ -19,7 +19,14 @@ type outage struct {
 	via  *rig.Relay
 	g    *gateway
 	file *rig.Ledger
+	// moved: the file was taken away, perhaps during a commit, whose messages are then
+	// in the next one as well.
+	moved bool
 }
+
+// oneCommit is how many messages a commit has at most at outageRate, on a machine that
+// is busy with other tests.
+const oneCommit = outageRate / 2
 
 // outageRate is slow enough for a backlog to be small, messages per second.
 const outageRate = 2000
@@ -78,7 +85,7 @@ func (o *outage) over() {
 	o.g.Stop()
 	settle(o.t, o.file, c)
 	o.t.Log(fmt.Sprintf("%d messages, %d connections, %d processed again", c.Sent, c.Connections, o.file.Again()))
-	if n := o.file.Again(); n > 0 {
+	if n := o.file.Again(); n > 0 && !(o.moved && n <= oneCommit) {
 		o.t.Errorf("%d messages are in the file twice", n)
 	}
 }

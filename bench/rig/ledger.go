@@ -18,8 +18,9 @@ type Ledger struct {
 	Once  uint64 // numbers that are there at least once
 
 	t      testing.TB
-	digits int   // of a line; 0: any
-	offset int64 // behind the last whole line that was read
+	digits int    // of a line; 0: any
+	offset int64  // behind the last whole line that was read
+	tail   []byte // what was behind it: an unfinished line
 	seen   []uint8
 }
 
@@ -33,7 +34,8 @@ func NewLedger(t testing.TB, path string, digits int) *Ledger {
 func (l *Ledger) Flag() string { return "--sink=file:" + l.Path }
 
 // Read takes the whole lines that were added. An unfinished last line is left: it is not
-// durable, and the next to open the file cuts it off.
+// durable. After a kill, the next to open the file ends it with LF; where a line has
+// so many digits, one with fewer that was seen unfinished before is passed over.
 func (l *Ledger) Read() {
 	l.t.Helper()
 	f, err := os.Open(l.Path)
@@ -51,11 +53,18 @@ func (l *Ledger) Read() {
 	if size, err := f.Seek(0, io.SeekEnd); err != nil || size < l.offset {
 		l.t.Fatalf("%s shrank to %d bytes, and its lines went up to %d: %v", l.Path, size, l.offset, err)
 	}
-	b = b[:bytes.LastIndexByte(b, '\n')+1]
-	l.offset += int64(len(b))
-	for line := range bytes.Lines(b) {
-		l.note(line[:len(line)-1])
+	end := bytes.LastIndexByte(b, '\n') + 1
+	lines, rest := b[:end], b[end:]
+	l.offset += int64(len(lines))
+	for line := range bytes.Lines(lines) {
+		line = line[:len(line)-1]
+		if len(line) < l.digits && len(line) > 0 && bytes.Equal(line, l.tail) {
+			l.tail = nil
+			continue
+		}
+		l.note(line)
 	}
+	l.tail = bytes.Clone(rest)
 }
 
 func (l *Ledger) note(line []byte) {
@@ -85,7 +94,7 @@ func (l *Ledger) Times(n uint64) int {
 func (l *Ledger) Again() uint64 { return l.Lines - l.Once }
 
 // Rename goes on with another file, from its beginning.
-func (l *Ledger) Rename(path string) { l.Path, l.offset = path, 0 }
+func (l *Ledger) Rename(path string) { l.Path, l.offset, l.tail = path, 0, nil }
 
 // Missing reads on, and counts those of the numbers 1 to last that are not there.
 func (l *Ledger) Missing(last uint64) (lost, first uint64) {

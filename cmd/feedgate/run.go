@@ -100,7 +100,7 @@ Examples:
     feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --sink file:in.log
     feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
 
-Sinks: one is required, as a feed that is acknowledged does not send its messages again. exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out); stdout: and file:PATH write each message and LF; discard: acknowledges and drops each message; spin:500ns burns that much CPU time for each.
+Sinks: one is required, as a feed that is acknowledged does not send its messages again. exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out); stdout: and file:PATH write each message and LF, or with ?frame=length u32be length and the message, or with ?frame=json a line of JSON; discard: acknowledges and drops each message; spin:500ns burns that much CPU time for each.
 
 Workers: with one, messages reach the sink in arrival order. That is the default for stdout: and file:, which write one stream and gain nothing from more; otherwise it is GOMAXPROCS.
 

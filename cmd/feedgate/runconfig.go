@@ -11,6 +11,7 @@ import (
 	"feedgate/gateway"
 	"feedgate/gateway/fleet"
 	"feedgate/worker"
+	"feedgate/worker/sink"
 )
 
 // secrets are what the gateways of one process prove who they are with.
@@ -31,14 +32,7 @@ func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	s.tls, err = c.load()
 	faults = append(faults, err)
 	faults = append(faults, checkAddress(c.Admin))
-	if c.Sink == "" {
-		faults = append(faults, errors.New("--sink: missing; it sets where messages go: exec:COMMAND, file:PATH, stdout:, or discard: to acknowledge and drop them"))
-	}
-	if path, ok := strings.CutPrefix(c.DeadLetter, "file:"); c.DeadLetter != "" && (!ok || path == "") {
-		faults = append(faults, fmt.Errorf("--dead-letter: %q is not file:PATH", c.DeadLetter))
-	} else if ok && c.DeadLetter == c.Sink {
-		faults = append(faults, errors.New("--dead-letter: names the file of --sink; each needs one of its own"))
-	}
+	faults = append(faults, c.checkSinks())
 	planned, err = c.checkUpstreams(s)
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return secrets{}, nil, usageError{err}
@@ -83,6 +77,27 @@ func (c *runCmd) reloadToken(s secrets) error {
 	}
 	s.token.Set(token)
 	return nil
+}
+
+// checkSinks looks for the faults of --sink and --dead-letter that show without opening
+// them.
+func (c *runCmd) checkSinks() error {
+	var faults []error
+	if c.Sink == "" {
+		faults = append(faults, errors.New("--sink: missing; it sets where messages go: exec:COMMAND, file:PATH, stdout:, or discard: to acknowledge and drop them"))
+	} else {
+		faults = append(faults, sink.Check("--sink", c.Sink))
+	}
+	switch {
+	case c.DeadLetter == "":
+	case !strings.HasPrefix(c.DeadLetter, "file:"):
+		faults = append(faults, fmt.Errorf("--dead-letter: %q is not file:PATH", c.DeadLetter))
+	case sink.SameFile(c.Sink, c.DeadLetter):
+		faults = append(faults, errors.New("--dead-letter: names the file of --sink; each needs one of its own"))
+	default:
+		faults = append(faults, sink.Check("--dead-letter", c.DeadLetter))
+	}
+	return errors.Join(faults...)
 }
 
 // at puts an upstream in front of those lines of an error that name no flag.

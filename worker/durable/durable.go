@@ -9,7 +9,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxLinks bounds the symbolic links that are followed, as the kernel does (path_resolution(7)).
@@ -37,29 +38,30 @@ func Replace(path string, contents []byte, mode fs.FileMode) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
+	if err == nil {
 		err = os.Rename(f.Name(), target)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
-	return syncDir(filepath.Dir(target))
+	return errors.Join(syncDir(filepath.Dir(target), f), f.Close())
 }
 
-// SyncName makes the name of the file at path durable, of a symbolic link that of its target.
-func SyncName(path string) error {
+// SyncName makes the name of f durable, which was opened as path; of a symbolic link, the
+// name of its target.
+func SyncName(path string, f *os.File) error {
 	target, err := follow(path)
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(target))
+	return syncDir(filepath.Dir(target), f)
 }
 
 // follow is the path that is not a symbolic link to which path leads. Nothing need be there.
 func follow(path string) (string, error) {
 	for range maxLinks {
 		to, err := os.Readlink(path)
-		if errors.Is(err, syscall.EINVAL) || errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, fs.ErrNotExist) {
 			return path, nil // no link, or nothing
 		}
 		if err != nil {
@@ -75,7 +77,7 @@ func follow(path string) (string, error) {
 		}
 		path = to
 	}
-	return "", &fs.PathError{Op: "readlink", Path: path, Err: syscall.ELOOP}
+	return "", &fs.PathError{Op: "readlink", Path: path, Err: unix.ELOOP}
 }
 
 // create makes a new file beside target.
@@ -88,19 +90,26 @@ func create(target string, mode fs.FileMode) (*os.File, error) {
 	}
 }
 
-// syncDir makes the names in a directory durable. Some file systems, such as FUSE and 9p
-// ones, have nothing to sync there and say EINVAL or ENOTSUP.
-func syncDir(path string) error {
+// syncDir makes the names in a directory durable, among them that of f. Some file systems,
+// such as FUSE and 9p ones, have nothing to sync there and answer EINVAL, ENOTSUP or ENOSYS. A
+// directory that can be written to but not read cannot be synced by itself.
+func syncDir(path string, f *os.File) error {
 	dir, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		if err := unix.Syncfs(int(f.Fd())); err != nil {
+			return fmt.Errorf("make the name of %s durable: %w", f.Name(), err)
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	err = dir.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) {
 		err = nil
 	}
 	if err = errors.Join(err, dir.Close()); err != nil {
-		return fmt.Errorf("make the name durable: %w", err)
+		return fmt.Errorf("make the name of %s durable: %w", f.Name(), err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -82,7 +83,11 @@ func TestReplaceFollowsLinks(t *testing.T) {
 			t.Errorf("%q, want %q", got, contents)
 		}
 	}
-	if err := SyncName(filepath.Join(dir, "aliased", "second")); err != nil {
+	f, err := os.Open(filepath.Join(dir, "aliased", "second"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(SyncName(filepath.Join(dir, "aliased", "second"), f), f.Close()); err != nil {
 		t.Error(err)
 	}
 	only(t, filepath.Join(dir, "real"), "f")
@@ -117,7 +122,12 @@ func TestDirectoriesThatCannotBeSynced(t *testing.T) {
 	if err := dir.Sync(); err == nil {
 		t.Fatal("a directory of /proc can be synced: the test needs another")
 	}
-	if err := SyncName("/proc/self/status"); err != nil {
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := SyncName("/proc/self/status", f); err != nil {
 		t.Error(err)
 	}
 }

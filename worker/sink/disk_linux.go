@@ -3,7 +3,10 @@ package sink
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -16,36 +19,78 @@ type osDisk struct{}
 // osFile is a real file.
 type osFile struct{ *os.File }
 
-func (osDisk) open(path string) (file, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
+func (d osDisk) open(path string) (file, error) {
+	// Moved away before it was locked or its name was durable, it is no longer the
+	// file to write to.
+	for range maxMoves {
+		f, err := openAlone(path)
+		if err != nil {
+			return nil, err
+		}
+		err = durable.SyncName(path, f)
+		named := false
+		if err == nil {
+			named, err = d.names(path, osFile{f})
+		}
+		switch {
+		case named:
+			return osFile{f}, nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return nil, errors.Join(err, f.Close())
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%s %w", path, errMoving)
+}
+
+// openAlone opens path, or creates it subject to the umask, and locks it.
+func openAlone(path string) (*os.File, error) {
+	// Asked before the file is opened, because opening a device or a pipe can have
+	// effects of its own.
+	if info, err := os.Stat(path); err == nil {
+		if err := regular(path, info); err != nil {
+			return nil, err
+		}
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NOCTTY, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := claim(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
-	}
-	if err := durable.SyncName(path); err != nil {
+	if err := claim(path, f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return osFile{f}, nil
+	return f, nil
+}
+
+// regular is an error if a file cannot be cut, or searched for its last record.
+func regular(path string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return &fs.PathError{Op: "open", Path: path, Err: unix.EISDIR}
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: not a regular file", path)
+	}
+	return nil
 }
 
 // claim makes sure that f is a file that can be cut, and that nobody else does:
 // cutting back would remove what another process has appended meanwhile.
-func claim(f *os.File) error {
+func claim(path string, f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() {
-		return errors.New("not a regular file")
+	if err := regular(path, info); err != nil {
+		return err
 	}
 	for {
 		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err {
 		case unix.EINTR:
 			continue
 		case unix.EWOULDBLOCK:
-			return errors.New("in use by another process or another flag; give each its own file")
+			return fmt.Errorf("%s: %w", path, ErrInUse)
 		default:
 			// Some file systems know no locks; that is no reason not to write.
 			return nil
@@ -53,19 +98,66 @@ func claim(f *os.File) error {
 	}
 }
 
-func (osDisk) names(path string, f file) bool {
+func (osDisk) names(path string, f file) (bool, error) {
 	there, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, err
 	}
 	open, err := f.(osFile).Stat()
-	return err == nil && os.SameFile(there, open)
+	return err == nil && os.SameFile(there, open), nil
 }
 
-func (f osFile) size() (int64, error) {
-	info, err := f.Stat()
+// maxAside bounds the search for a free name.
+const maxAside = 10_000
+
+func (osDisk) setAside(path string, f file, from, to int64) (string, error) {
+	info, err := f.(osFile).Stat()
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	return info.Size(), nil
+	name := path
+	for n := 1; ; n++ {
+		// O_EXCL: what was set aside before is kept, and no link is followed.
+		out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+		if errors.Is(err, fs.ErrExist) && n < maxAside {
+			name = path + "." + strconv.Itoa(n)
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		return name, fill(out, name, io.NewSectionReader(f, from, to-from))
+	}
+}
+
+// fill writes a new file durably, or removes it, and closes it.
+func fill(out *os.File, name string, from io.Reader) error {
+	_, err := io.Copy(out, from)
+	if err == nil {
+		err = out.Sync()
+	}
+	if err == nil {
+		err = durable.SyncName(name, out)
+	}
+	err = errors.Join(err, out.Close())
+	if err != nil {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
+}
+
+func (f osFile) state() (fileState, error) {
+	var st unix.Stat_t
+	for {
+		switch err := unix.Fstat(int(f.Fd()), &st); err {
+		case nil:
+			return fileState{uint64(st.Dev), st.Ino, st.Size, st.Ctim.Nano()}, nil
+		case unix.EINTR:
+		default:
+			return fileState{}, fmt.Errorf("fstat %s: %w", f.Name(), err)
+		}
+	}
 }

@@ -2,7 +2,9 @@ package sink
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -13,13 +15,18 @@ import (
 // fileSink appends to a file by group commit. Workers copy messages into the
 // group that is filling; the commit goroutine swaps it for an empty one, makes it
 // durable, and completes it, so that one fsync serves all messages that arrived
-// during the one before.
+// during the one before. Messages are in the file in the order in which workers
+// handed them over; with one worker, that is the order of arrival.
 //
 //	newFile opens the file and starts the commit goroutine;
-//	Close stops it: what is not durable by then is given up.
+//	Close stops it: what is not durable by then is given up. It leaves the
+//	goroutine behind if the disk does not answer.
 type fileSink struct {
 	steady
-	cfg *Config
+	cfg     *Config
+	path    string
+	framing framing
+	split   splitWarning
 
 	mu      sync.Mutex
 	filling *group
@@ -31,34 +38,24 @@ type fileSink struct {
 	stop   context.CancelFunc
 	done   chan struct{} // closed when the commit goroutine has ended
 
-	lines *lineFile // the commit goroutine's
+	reopens    chan chan<- error // requests to open the file again; has room for one
+	committing atomic.Int64      // messages in the group that is being made durable
+
+	records *recordFile // the commit goroutine's
 }
 
-// group is what one commit makes durable: whole lines, and whose messages they
-// are.
-type group struct {
-	data []byte
-	runs []run // one a handler at most
-}
-
-// run is messages of one handler with consecutive tickets. A handler puts its
-// messages off in order and into one group after another, so those in one group
-// are one run.
-type run struct {
-	h     *appender
-	first worker.Ticket
-	n     int
-}
-
-func newFile(path string, cfg *Config, d disk) (*fileSink, error) {
-	lines := &lineFile{path: path, disk: d, log: cfg.Log}
-	if err := lines.open(); err != nil {
+func newFile(path string, f framing, cfg *Config, d disk) (*fileSink, error) {
+	records := &recordFile{path: path, framing: f, disk: d, log: cfg.Log}
+	if err := records.open(); err != nil {
+		records.close()
 		return nil, err
 	}
 	s := &fileSink{
-		cfg: cfg, lines: lines, filling: &group{},
+		cfg: cfg, path: path, framing: f, records: records, filling: &group{},
 		room: make(chan struct{}), filled: make(chan struct{}, 1), done: make(chan struct{}),
+		reopens: make(chan chan<- error, 1),
 	}
+	s.split.off = f != frameLine
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	go s.run()
 	return s, nil
@@ -74,20 +71,53 @@ func (s *fileSink) Ready() error {
 	return s.down
 }
 
+// Close implements [worker.Sink]. A write or fsync that hangs cannot be
+// interrupted; it is left behind.
 func (s *fileSink) Close() error {
 	s.stop()
-	<-s.done
-	return nil
+	timeout := time.NewTimer(s.cfg.CloseTimeout)
+	defer timeout.Stop()
+	select {
+	case <-s.done:
+		return nil
+	case <-timeout.C:
+		return fmt.Errorf("%s: the disk does not answer; not known to be on it, and not acknowledged: %d messages",
+			s.path, s.committing.Load())
+	}
+}
+
+// Reopen implements [Reopener]. Any goroutine may call it. It waits for the group
+// that is being written, but not for a disk that does not answer: the file is then
+// opened again as soon as it does.
+func (s *fileSink) Reopen() error {
+	timeout := time.NewTimer(s.cfg.CloseTimeout)
+	defer timeout.Stop()
+	reply := make(chan error, 1)
+	select {
+	case s.reopens <- reply:
+	default: // an earlier request waits, and serves for this one
+	}
+	select {
+	case err := <-reply:
+		return err
+	case <-s.done:
+		return fmt.Errorf("%s: the sink is closed", s.path)
+	case <-timeout.C:
+		return fmt.Errorf("%s: will be opened again when the write that is under way has ended", s.path)
+	}
 }
 
 // run is the commit goroutine.
 func (s *fileSink) run() {
 	defer close(s.done)
-	defer s.lines.close()
+	defer s.records.close()
 	g := &group{}
 	for {
 		select {
 		case <-s.filled:
+		case reply := <-s.reopens:
+			reply <- s.records.reopen()
+			continue
 		case <-s.ctx.Done():
 			return
 		}
@@ -96,9 +126,12 @@ func (s *fileSink) run() {
 			// The token was for messages that the swap before has taken as well.
 			continue
 		}
+		s.committing.Store(int64(g.messages))
+		s.split.give(s.cfg.Log, s.cfg.Flag)
 		if !s.commit(g) {
 			return
 		}
+		s.committing.Store(0)
 		for _, r := range g.runs {
 			r.h.c.Done(r.first, r.n, worker.OK)
 			r.h.c.Flush()
@@ -123,13 +156,13 @@ func (s *fileSink) swap(empty *group) *group {
 func (s *fileSink) commit(g *group) bool {
 	var since time.Time
 	_, err := backoff.Retry(s.ctx,
-		func() (struct{}, error) { return struct{}{}, s.lines.append(g.data) },
+		func() (struct{}, error) { return struct{}{}, s.records.append(g.data) },
 		backoff.WithBackOff(s.cfg.newBackoff()),
 		backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, _ time.Duration) {
 			if since.IsZero() {
 				since = time.Now()
-				s.cfg.Log.Error("cannot append to the sink's file; messages wait", "error", err)
+				s.cfg.Log.Error("cannot append to the sink's file; messages wait", "flag", s.cfg.Flag, "error", err)
 			}
 			s.setDown(err)
 		}))
@@ -138,7 +171,7 @@ func (s *fileSink) commit(g *group) bool {
 	}
 	if !since.IsZero() {
 		s.setDown(nil)
-		s.cfg.Log.Info("appending to the sink's file again", "path", s.lines.path, "after", time.Since(since))
+		s.cfg.Log.Info("appending to the sink's file again", "flag", s.cfg.Flag, "path", s.path, "after", time.Since(since))
 	}
 	return true
 }
@@ -148,90 +181,3 @@ func (s *fileSink) setDown(err error) {
 	defer s.mu.Unlock()
 	s.down = err
 }
-
-// reset empties a group. One that a long message has blown up starts over.
-func (g *group) reset(limit int) {
-	clear(g.runs)
-	g.data, g.runs = g.data[:0], g.runs[:0]
-	if cap(g.data) > 2*limit {
-		g.data = nil
-	}
-}
-
-// hasRoom reports whether a message of n bytes may wait in the group.
-func (g *group) hasRoom(n, limit int) bool {
-	return len(g.data) == 0 || len(g.data)+n+1 <= limit
-}
-
-// appender is one worker's handler.
-type appender struct {
-	sink *fileSink
-	c    *worker.Completer
-	run  int // index of this handler's run in the group that it last added to
-}
-
-func (h *appender) Handle(b *worker.Batch) {
-	for b.Left() > 0 {
-		if !h.fill(b) {
-			b.Later(b.Left())
-			return
-		}
-	}
-}
-
-// fill waits for room and puts off as many messages as there is room for; false
-// when there will be none.
-func (h *appender) fill(b *worker.Batch) bool {
-	s := h.sink
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for !s.filling.hasRoom(len(b.At(0).Data), s.cfg.FileBuffer) {
-		room := s.room
-		s.mu.Unlock()
-		stopped := false
-		select {
-		case <-room:
-		case <-h.c.Stopped():
-			stopped = true
-		case <-s.ctx.Done():
-			stopped = true
-		}
-		s.mu.Lock()
-		if stopped {
-			return false
-		}
-	}
-	g := s.filling
-	n := 0
-	for n < b.Left() {
-		m := b.At(n).Data
-		if !g.hasRoom(len(m), s.cfg.FileBuffer) {
-			break
-		}
-		g.data = append(append(g.data, m...), '\n')
-		n++
-	}
-	// The tickets are drawn before the lock is given up: the commit goroutine must
-	// not complete one that does not exist yet.
-	h.add(g, b.Later(n), n)
-	select {
-	case s.filled <- struct{}{}:
-	default:
-	}
-	return true
-}
-
-func (h *appender) add(g *group, first worker.Ticket, n int) {
-	if h.run < len(g.runs) && g.runs[h.run].h == h {
-		g.runs[h.run].n += n
-		return
-	}
-	h.run = len(g.runs)
-	g.runs = append(g.runs, run{h, first, n})
-}
-
-func (h *appender) Drain() {}
-
-// Close leaves what is still to be committed to the sink: it costs nothing more,
-// and its completions are ignored.
-func (h *appender) Close() error { return nil }

@@ -292,6 +292,9 @@ func (l *logBuffer) count(s string) int {
 	return strings.Count(l.buf.String(), s)
 }
 
+// quiet is a logger that leaves the test's output alone.
+func (l *logBuffer) quiet() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
 func (l *logBuffer) logger(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(io.MultiWriter(l, testWriter{t}), nil))
 }

@@ -35,14 +35,18 @@ type Config struct {
 	ReconnectMin, ReconnectMax time.Duration
 
 	// Grace is how long a child of exec: has to end once its input is closed, and
-	// again after TERM, before it is killed; how long the answers of one that has
-	// ended are waited for when a stray process holds on to its output; and how
-	// long Close waits for a blocked write to standard output. Default 2s.
+	// again after TERM, before it is killed; and how long the answers of one that
+	// has ended are waited for when a stray process holds on to its output. Default
+	// 2s.
 	Grace time.Duration
 
 	// Hurry, when closed, ends the grace of children whose handlers are being closed:
 	// TERM at once and KILL soon after. May be nil.
 	Hurry <-chan struct{}
+
+	// CloseTimeout is how long Close waits for a blocked write to standard output
+	// or to the disk, which nothing can interrupt; default 500ms.
+	CloseTimeout time.Duration
 
 	// FileBuffer is how many bytes may wait for the next commit of file: while
 	// one is under way; default 8 MiB. A message longer than that waits alone.
@@ -53,49 +57,80 @@ type Config struct {
 // usage error, rather than what it names.
 var ErrURL = errors.New("not a sink")
 
+// ErrInUse is in the error of Open when something else has locked the file of file:.
+var ErrInUse = errors.New("in use by another process or another sink; each needs a file of its own")
+
+// Reopener is a sink with a file, which is opened again by its path on Reopen,
+// after another process has moved it away. The messages being written are finished
+// first. If the path cannot be opened, the error says so and nothing changes.
+type Reopener interface {
+	Reopen() error
+}
+
 // Open makes the sink that url names. Its error names the flag and the fault.
 // The caller closes the sink after all pools that use it were stopped.
 func Open(url string, cfg Config) (worker.Sink, error) {
 	cfg.setDefaults()
-	s, err := open(url, &cfg)
+	open, err := parse(url)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w", cfg.Flag, url, err)
+	}
+	s, err := open(&cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", cfg.Flag, url, err)
 	}
 	return s, nil
 }
 
+// Check is the error with which Open would find fault with the URL itself. It
+// opens nothing.
+func Check(flag, url string) error {
+	if _, err := parse(url); err != nil {
+		return fmt.Errorf("%s %q: %w", flag, url, err)
+	}
+	return nil
+}
+
 const known = "discard:, spin:DURATION, stdout:, file:PATH, exec:COMMAND"
 
-func open(url string, cfg *Config) (worker.Sink, error) {
+// opener opens the sink of one URL.
+type opener func(*Config) (worker.Sink, error)
+
+// parse takes a URL apart. Its errors are of ErrURL.
+func parse(url string) (opener, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	if !ok {
 		return nil, fmt.Errorf("%w: no colon; known are %s", ErrURL, known)
 	}
 	switch scheme {
-	case "discard", "stdout":
+	case "discard":
 		if rest != "" {
-			return nil, fmt.Errorf("%w: nothing may follow %s:", ErrURL, scheme)
+			return nil, fmt.Errorf("%w: nothing may follow discard:", ErrURL)
 		}
-		if scheme == "discard" {
-			return newDiscard(cfg), nil
+		return func(cfg *Config) (worker.Sink, error) { return newDiscard(cfg), nil }, nil
+	case "stdout":
+		path, f, err := parseOutput(rest)
+		if err == nil && path != "" {
+			err = fmt.Errorf("%w: nothing but ?frame= may follow stdout:", ErrURL)
 		}
-		return newStdout(cfg), nil
+		return func(cfg *Config) (worker.Sink, error) { return newStdout(f, cfg) }, err
 	case "spin":
 		d, err := time.ParseDuration(rest)
 		if err != nil || d < 0 {
 			return nil, fmt.Errorf("%w: want a duration of 0 or more, as in spin:500ns", ErrURL)
 		}
-		return newSpin(d), nil
+		return func(*Config) (worker.Sink, error) { return newSpin(d), nil }, nil
 	case "file":
-		if rest == "" {
-			return nil, fmt.Errorf("%w: want a path, as in file:/var/lib/feed.log", ErrURL)
+		path, f, err := parseOutput(rest)
+		if err == nil && path == "" {
+			err = fmt.Errorf("%w: want a path, as in file:/var/lib/feed.log", ErrURL)
 		}
-		return newFile(rest, cfg, osDisk{})
+		return func(cfg *Config) (worker.Sink, error) { return newFile(path, f, cfg, osDisk{}) }, err
 	case "exec":
 		if strings.TrimSpace(rest) == "" {
 			return nil, fmt.Errorf("%w: want a command for /bin/sh, as in exec:./handle", ErrURL)
 		}
-		return newExec(rest, cfg), nil
+		return func(cfg *Config) (worker.Sink, error) { return newExec(rest, cfg), nil }, nil
 	}
 	return nil, fmt.Errorf("%w: unknown scheme; known are %s", ErrURL, known)
 }
@@ -121,6 +156,9 @@ func (cfg *Config) setDefaults() {
 	}
 	if cfg.Grace == 0 {
 		cfg.Grace = 2 * time.Second
+	}
+	if cfg.CloseTimeout == 0 {
+		cfg.CloseTimeout = 500 * time.Millisecond
 	}
 	if cfg.FileBuffer == 0 {
 		cfg.FileBuffer = 8 << 20

@@ -20,7 +20,20 @@ func TestOpenNamesFlagAndFault(t *testing.T) {
 		{"discard", "no colon"},
 		{"kafka:topic", "unknown scheme"},
 		{"discard:x", "nothing may follow discard:"},
-		{"stdout:x", "nothing may follow stdout:"},
+		{"stdout:x", "nothing but ?frame= may follow stdout:"},
+		{"stdout:x?frame=json", "nothing but ?frame= may follow stdout:"},
+		{"stdout:?", "unknown parameter"},
+		{"stdout:?frame=xml", "frame=xml is not line, length or json"},
+		{"file:?frame=json", "want a path"},
+		{"file:x?", "unknown parameter"},
+		{"file:x?frame", "is not line, length or json"},
+		{"file:x?frame=", "is not line, length or json"},
+		{"file:x?frame=JSON", "is not line, length or json"},
+		{"file:x?fram=json", `unknown parameter "fram"`},
+		{"file:x?frame=json&sync=no", `unknown parameter "sync"`},
+		{"file:x?frame=json&frame=json", "frame is given twice"},
+		{"file:x?frame=json&", "unknown parameter"},
+		{"file:a?b.log", "a ? in a path is written %3F"},
 		{"spin:", "want a duration"},
 		{"spin:500", "want a duration"},
 		{"spin:-1ns", "want a duration"},
@@ -29,6 +42,9 @@ func TestOpenNamesFlagAndFault(t *testing.T) {
 		{"exec:  ", "want a command"},
 	} {
 		_, err := Open(c.url, Config{})
+		if checked := Check("--sink", c.url); checked == nil || checked.Error() != err.Error() {
+			t.Errorf("%q: Check finds %v, and Open %v", c.url, checked, err)
+		}
 		if !errors.Is(err, ErrURL) {
 			t.Errorf("%q: %v, want a fault of the URL", c.url, err)
 			continue

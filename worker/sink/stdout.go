@@ -17,15 +17,19 @@ import (
 // above which a worker does not keep its buffer.
 const stdoutChunk = 1 << 20
 
-// stdout writes through one goroutine, so that lines of different workers stay
+// stdout writes through one goroutine, so that records of different workers stay
 // whole, and so that Handle can leave a write that blocks for ever when the pool
-// stops: a blocked write to standard output cannot be interrupted.
+// stops: a blocked write to standard output cannot be interrupted. Messages are
+// written in the order in which workers hand them over; with one worker, that is
+// the order of arrival.
 //
 // Any write error is final: what a reader has seen of the lines before it is not
 // known, and there is no other place to write to.
 type stdout struct {
 	w       io.Writer
-	grace   time.Duration
+	cfg     *Config
+	framing framing
+	split   splitWarning
 	jobs    chan stdoutJob
 	stop    chan struct{}
 	done    chan struct{} // closed when the writer has ended
@@ -41,18 +45,22 @@ type stdoutJob struct {
 	written chan<- error // has room for one
 }
 
-func newStdout(cfg *Config) *stdout {
+func newStdout(f framing, cfg *Config) (*stdout, error) {
+	if err := checkStdout(cfg.Stdout); err != nil {
+		return nil, err
+	}
 	s := &stdout{
-		w: cfg.Stdout, grace: cfg.Grace,
+		w: cfg.Stdout, cfg: cfg, framing: f,
 		jobs: make(chan stdoutJob), stop: make(chan struct{}), done: make(chan struct{}),
 		sigpipe: make(chan os.Signal, 1), failed: make(chan struct{}),
 	}
+	s.split.off = f != frameLine
 	// A write to a broken pipe on descriptor 1 kills a Go program unless it has
 	// asked to be notified. Ignoring the signal instead would pass that on to
 	// every child process.
 	signal.Notify(s.sigpipe, syscall.SIGPIPE)
 	go s.run()
-	return s
+	return s, nil
 }
 
 func (s *stdout) Open(c *worker.Completer) (worker.Handler, error) {
@@ -75,7 +83,7 @@ func (s *stdout) Err() error {
 func (s *stdout) Close() error {
 	close(s.stop)
 	defer signal.Stop(s.sigpipe)
-	timeout := time.NewTimer(s.grace)
+	timeout := time.NewTimer(s.cfg.CloseTimeout)
 	defer timeout.Stop()
 	select {
 	case <-s.done:
@@ -92,10 +100,11 @@ func (s *stdout) run() {
 		case <-s.stop:
 			return
 		case job := <-s.jobs:
+			s.split.give(s.cfg.Log, s.cfg.Flag)
 			err := s.write(job.data)
 			if err != nil {
 				s.fail.Do(func() {
-					s.err = fmt.Errorf("standard output: %w", err)
+					s.err = fmt.Errorf("standard output: %w", explain(err))
 					close(s.failed)
 				})
 			}
@@ -124,6 +133,14 @@ func (s *stdout) write(p []byte) error {
 	return nil
 }
 
+// explain puts in words what a write error means.
+func explain(err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("its reader is gone: %w", err)
+	}
+	return err
+}
+
 // printer is one worker's handler.
 type printer struct {
 	sink    *stdout
@@ -137,11 +154,12 @@ func (h *printer) Handle(b *worker.Batch) {
 		h.buf = h.buf[:0]
 		n := 0
 		for n < b.Left() {
-			m := b.At(n).Data
-			if n > 0 && len(h.buf)+len(m) >= stdoutChunk {
+			m := b.At(n)
+			if n > 0 && len(h.buf)+len(m.Data) >= stdoutChunk {
 				break
 			}
-			h.buf = append(append(h.buf, m...), '\n')
+			h.sink.split.look(m.Data)
+			h.buf = h.sink.framing.append(h.buf, m)
 			n++
 		}
 		if !h.print() {

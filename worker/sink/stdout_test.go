@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -144,7 +145,7 @@ func TestStdoutErrorIsFinal(t *testing.T) {
 func TestStdoutBlockedWriteIsLeftBehind(t *testing.T) {
 	verifyNoLeaks(t)
 	in, out := io.Pipe()
-	s, err := Open("stdout:", withTestDefaults(t, Config{Stdout: out, Grace: time.Millisecond}))
+	s, err := Open("stdout:", withTestDefaults(t, Config{Stdout: out, CloseTimeout: time.Millisecond}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +200,37 @@ func TestStdoutBrokenPipeDoesNotKill(t *testing.T) {
 	out.Close()
 	if cmd.ProcessState.ExitCode() != 3 {
 		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+// A standard output that cannot take messages is found before any is there.
+func TestStdoutThatCannotBeUsed(t *testing.T) {
+	verifyNoLeaks(t)
+	path := filepath.Join(t.TempDir(), "in")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path, want string
+		flag       int
+	}{
+		{path, "open for reading only", os.O_RDONLY},
+		{os.DevNull, "is closed", os.O_RDWR},
+		{os.DevNull, "", os.O_WRONLY},
+		{path, "", os.O_RDWR},
+	} {
+		f, err := os.OpenFile(c.path, c.flag, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open("stdout:", withTestDefaults(t, Config{Stdout: f}))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || errors.Is(err, ErrURL) || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s, flags %#x: %v; want %q", c.path, c.flag, err, c.want)
+		}
+		if err == nil {
+			s.Close()
+		}
+		f.Close()
 	}
 }
 

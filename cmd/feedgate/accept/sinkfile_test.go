@@ -32,15 +32,15 @@ func TestFileHoldsMessageWhenAcked(t *testing.T) {
 	p.exit(0)
 }
 
-// TestFileIsAppended, after an unfinished last line has been cut off.
+// TestFileIsAppended, after an unfinished last line has been ended.
 func TestFileIsAppended(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ before, kept string }{
 		"whole lines":     {"old\nlines\n", "old\nlines\n"},
-		"unfinished line": {"old\nunfinis", "old\n"},
-		"no whole line":   {"unfinis", ""},
+		"unfinished line": {"old\nunfinis", "old\nunfinis\n"},
+		"no whole line":   {"unfinis", "unfinis\n"},
 		"empty":           {"", ""},
-		"long unfinished": {"old\n" + strings.Repeat("u", 300_000), "old\n"},
+		"long unfinished": {"old\n" + strings.Repeat("u", 300_000), "old\n" + strings.Repeat("u", 300_000) + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +57,7 @@ func TestFileIsAppended(t *testing.T) {
 				t.Errorf("the file holds %.100q", got)
 			}
 			if c.before != c.kept && !strings.Contains(p.stderr.String(), sink.path) {
-				t.Error("what was cut off is not logged")
+				t.Error("what was ended is not logged")
 			}
 		})
 	}

@@ -46,6 +46,8 @@ func TestStateFileBehindLink(t *testing.T) {
 		p := run(t, s.url(), "--sink=discard:", "--state="+link)
 		c := s.accept()
 		c.welcome(1, `{"session":"kept"}`)
+		c.send(data(1, "a"))
+		c.acked(1)
 		p.stop(c)
 		if to, err := os.Readlink(link); err != nil || to != "target" {
 			t.Fatalf("the link is %q, %v", to, err)

@@ -1,0 +1,233 @@
+package sink
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// What a process that was killed, or a crash, leaves at the end of the file is
+// mended when the file is opened. Nothing is deleted: lines are ended, and an
+// unfinished frame, behind which no frame could be found again, is set aside.
+
+// walkBuffer is how much of the file is read at once to look through it.
+const walkBuffer = 64 << 10
+
+// maxFrame is the longest message there can be, the limit of --max-message.
+const maxFrame = 1 << 30
+
+// errFraming is in the error of opening a file that was written with another
+// ?frame=.
+var errFraming = errors.New("it was written with another ?frame=, or by something else; move it away or name another file")
+
+// open opens the file and mends its end. After an error there is no file, or one
+// that must be cut back first.
+func (l *recordFile) open() error {
+	f, err := l.disk.open(l.path)
+	if err != nil {
+		return err
+	}
+	l.f, l.cut = f, false
+	if err := l.mend(); err != nil {
+		if !l.cut {
+			l.close()
+		}
+		return fmt.Errorf("%s: %w", l.path, err)
+	}
+	return nil
+}
+
+// mend leaves a file of whole records.
+func (l *recordFile) mend() error {
+	st, err := l.f.state()
+	if err != nil {
+		return err
+	}
+	l.size = st.size
+	report := func() {}
+	switch {
+	case st.size == 0:
+	case l.framing != frameLength:
+		report, err = l.mendLines()
+	case st != l.whole:
+		report, err = l.mendFrames()
+	}
+	if err != nil {
+		return err
+	}
+	// Also for what a process before this one has written or cut back and not
+	// synced.
+	if err := l.f.Sync(); err != nil {
+		return err
+	}
+	if st, err = l.f.state(); err != nil {
+		return err
+	}
+	l.size, l.cut = st.size, false
+	report()
+	return nil
+}
+
+// mendLines ends an unfinished last line. From when it writes until that is synced,
+// cut is true. report logs what was done.
+func (l *recordFile) mendLines() (report func(), err error) {
+	report = func() {}
+	framed, err := holdsFrames(l.f, l.size)
+	if err != nil {
+		return report, err
+	}
+	if framed {
+		return report, fmt.Errorf("holds frames of ?frame=length: %w", errFraming)
+	}
+	var last [1]byte
+	if _, err := l.f.ReadAt(last[:], l.size-1); err != nil {
+		return report, fmt.Errorf("read the last byte: %w", err)
+	}
+	if last[0] == '\n' {
+		return report, nil
+	}
+	l.cut = true
+	if _, err := l.f.Write([]byte{'\n'}); err != nil {
+		return report, fmt.Errorf("end an unfinished last line: %w", err)
+	}
+	end := l.size
+	return func() {
+		l.log.Warn("sink file had an unfinished last line; it was ended with LF and may be incomplete", "path", l.path, "offset", end)
+	}, nil
+}
+
+// mendFrames sets an unfinished last frame aside and then cuts it off. From when it
+// cuts until that is synced, cut is true. report logs what was done.
+func (l *recordFile) mendFrames() (report func(), err error) {
+	report = func() {}
+	end, err := l.walk()
+	if err != nil || end == l.size {
+		return report, err
+	}
+	bytes := l.size - end
+	name, err := l.disk.setAside(l.path+".unfinished", l.f, end, l.size)
+	if err != nil {
+		return report, fmt.Errorf("set an unfinished last frame aside: %w", err)
+	}
+	l.size, l.cut = end, true
+	if err := l.f.Truncate(end); err != nil {
+		return report, fmt.Errorf("cut off an unfinished last frame, which %s has: %w", name, err)
+	}
+	return func() {
+		l.log.Warn("sink file had an unfinished last frame; it was moved to a file of its own", "path", l.path, "moved_to", name, "bytes", bytes)
+	}, nil
+}
+
+// walk is the offset behind the last whole frame. What follows must be the
+// beginning of a frame: otherwise all that is behind it would be taken for
+// unfinished.
+func (l *recordFile) walk() (end int64, err error) {
+	if l.size > maxFrame {
+		l.log.Info("looking through the frames of the sink's file", "path", l.path, "bytes", l.size)
+	}
+	w := frameWalk{r: l.f, size: l.size}
+	for {
+		more, err := w.next()
+		if err != nil {
+			return 0, fmt.Errorf("look for the last frame: %w", err)
+		}
+		if !more {
+			break
+		}
+	}
+	if w.foreign() {
+		return 0, fmt.Errorf("there is no frame at byte %d: %w", w.end, errFraming)
+	}
+	return w.end, nil
+}
+
+// frameWalk goes from frame to frame of frameLength, reading little more than their
+// headers.
+//
+// Invariant: buf is the bytes of r from at on.
+type frameWalk struct {
+	r    io.ReaderAt
+	size int64
+
+	end     int64 // behind the last whole frame
+	header  []byte
+	message uint32 // length of the last message
+
+	buf []byte
+	at  int64
+}
+
+// next goes over one frame; false when there is no further whole one. header is
+// then what there is of the next one's.
+func (w *frameWalk) next() (bool, error) {
+	if err := w.read(); err != nil {
+		return false, err
+	}
+	if len(w.header) < frameHeader {
+		return false, nil
+	}
+	n := binary.BigEndian.Uint32(w.header)
+	if int64(n) > w.size-w.end-frameHeader {
+		return false, nil
+	}
+	w.message = n
+	w.end += frameHeader + int64(n)
+	return true, nil
+}
+
+// read gets the header at end, or what there is of it.
+func (w *frameWalk) read() error {
+	n := min(frameHeader, w.size-w.end)
+	if w.end < w.at || w.end+n > w.at+int64(len(w.buf)) {
+		want := min(walkBuffer, w.size-w.end)
+		w.buf = slices.Grow(w.buf[:0], int(want))[:want]
+		w.at = w.end
+		if _, err := w.r.ReadAt(w.buf, w.at); err != nil {
+			return err
+		}
+	}
+	from := w.end - w.at
+	w.header = w.buf[from : from+n]
+	return nil
+}
+
+// foreign reports whether what is behind the last whole frame cannot be the
+// beginning of one: its length field is text, which as a length is 150 MB or more,
+// or is beyond any message's length.
+func (w *frameWalk) foreign() bool {
+	if len(w.header) == 0 {
+		return false
+	}
+	if len(w.header) == frameHeader && binary.BigEndian.Uint32(w.header) > maxFrame {
+		return true
+	}
+	for _, c := range w.header {
+		if (c < ' ' && c != '\t' && c != '\n' && c != '\r') || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// holdsFrames reports whether a file clearly is one of frameLength: it begins with
+// frames, not all of them empty, and is at its end behind one, or has several. Text
+// does not begin with NUL, as frames below 16 MiB do.
+func holdsFrames(r io.ReaderAt, size int64) (bool, error) {
+	const enough = 16
+	w := frameWalk{r: r, size: size}
+	n, filled := 0, false
+	for n < enough {
+		more, err := w.next()
+		if err != nil {
+			return false, fmt.Errorf("read the first records: %w", err)
+		}
+		if n == 0 && w.buf[0] != 0 || !more {
+			break
+		}
+		n++
+		filled = filled || w.message > 0
+	}
+	return filled && (n > 1 || n == 1 && w.end == size), nil
+}

@@ -1,0 +1,148 @@
+package sink
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var _ Reopener = (*fileSink)(nil)
+
+func TestReopenLeavesTheOldFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	s := openSink(t, "file:"+path, Config{})
+	r := newRig(t, s, 1, 64)
+	r.send(0, []byte("one"))
+	r.wait(1)
+	if err := s.(Reopener).Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.(Reopener).Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	if open := strings.Join(openFiles(t), " ") + " "; strings.Contains(open, path+".1 ") || !strings.Contains(open, path+" ") {
+		t.Errorf("open are %s", open)
+	}
+	if got := content(t, path); got != "" {
+		t.Errorf("the new file holds %q", got)
+	}
+	r.send(0, []byte("two"))
+	r.wait(2)
+	r.stop()
+	if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "two\n" {
+		t.Errorf("got %q and %q", a, b)
+	}
+}
+
+// Where the path cannot be opened, the error says so and nothing is lost.
+func TestReopenFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	s := openSink(t, "file:"+path, Config{})
+	r := newRig(t, s, 1, 64)
+	r.send(0, []byte("one"))
+	r.wait(1)
+	if err := errors.Join(os.Rename(path, path+".1"), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.(Reopener).Reopen(); err == nil || !strings.Contains(err.Error(), "is a directory") || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v", err)
+	}
+	if open := strings.Join(openFiles(t), " ") + " "; !strings.Contains(open, path+".1 ") {
+		t.Errorf("the old file is not in use any more: %s", open)
+	}
+	r.send(0, []byte("two"))
+	r.waitFor("the fault", func() bool { return s.Ready() != nil })
+	r.none(1)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	r.wait(2)
+	r.stop()
+	if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "two\n" {
+		t.Errorf("got %q and %q", a, b)
+	}
+}
+
+// A disk that does not answer holds up neither Reopen nor Close. What is not known
+// to be on it is reported and not done.
+func TestHungDisk(t *testing.T) {
+	for _, op := range []string{"write", "sync", "names"} {
+		t.Run(op, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "out")
+			verifyNoLeaks(t)
+			d := new(faultDisk)
+			cfg := withTestDefaults(t, Config{CloseTimeout: 20e6})
+			cfg.setDefaults()
+			s, err := newFile(path, frameLine, &cfg, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := newRig(t, s, 1, 64)
+			hung, answer := make(chan struct{}, 100), make(chan struct{})
+			d.set(func(o string) error {
+				if o == op {
+					hung <- struct{}{}
+					<-answer
+				}
+				return nil
+			})
+			for range 3 {
+				r.send(0, []byte("one"))
+			}
+			<-hung
+			for range 3 {
+				if err := s.Reopen(); err == nil || !strings.Contains(err.Error(), "under way") {
+					t.Errorf("reopen: %v", err)
+				}
+			}
+			r.none(0)
+			r.stop()
+			if err := s.Close(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "does not answer") || strings.Contains(err.Error(), ": 0 messages") {
+				t.Errorf("close: %v", err)
+			}
+			close(answer)
+			<-s.done
+			if err := s.Reopen(); err == nil || !strings.Contains(err.Error(), "closed") {
+				t.Errorf("reopen after close: %v", err)
+			}
+			r.none(0)
+		})
+	}
+}
+
+// A request that found the disk hung is met once it answers.
+func TestReopenAfterAHungDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	d := new(faultDisk)
+	s := fileSinkAt(t, path, Config{CloseTimeout: 20e6}, d)
+	r := newRig(t, s, 1, 64)
+	hung, answer := make(chan struct{}, 100), make(chan struct{})
+	d.set(func(op string) error {
+		if op == "sync" {
+			hung <- struct{}{}
+			<-answer
+		}
+		return nil
+	})
+	r.send(0, []byte("one"))
+	<-hung
+	if err := s.Reopen(); err == nil {
+		t.Error("a hung disk was reopened")
+	}
+	d.set(nil)
+	close(answer)
+	r.wait(1)
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reopen(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "a new file", func() bool { _, err := os.Stat(path); return err == nil })
+	r.stop()
+}
