@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -67,6 +68,7 @@ func (k *link) step(now time.Duration) bool {
 			return true
 		}
 	}
+	k.repeats.flush(now)
 	was := k.phase
 	switch k.phase {
 	case offline:
@@ -86,7 +88,7 @@ func (k *link) step(now time.Duration) bool {
 	case goodbye:
 		k.checkAlive(now)
 		if k.phase == goodbye && l.out.len() == 0 {
-			k.closeSend(now)
+			k.part(now)
 		}
 	case lingering:
 		k.stepLingering(now)
@@ -193,18 +195,31 @@ func (k *link) stepFinishing(now time.Duration) {
 	}
 }
 
-// closeSend ends our side. From here on the server has all that we will send.
+// part begins the end of the connection: the server has all that we will send. Where it
+// is to close first (RFC 6455, section 7.1.1), our side stays open until it has.
+func (k *link) part(now time.Duration) {
+	if !k.l.set.traits.PeerEnds {
+		k.closeSend(now)
+		return
+	}
+	k.phase, k.deadline, k.readable, k.sendOpen = lingering, 0, true, true
+}
+
+// closeSend ends our side.
 func (k *link) closeSend(now time.Duration) {
 	err := k.sock.closeSend()
 	if err != nil && wouldBlock(err) {
 		k.writable = false
 		return
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		k.phase, k.deadline, k.readable = lingering, 0, true
+	case k.peerClosed: // and did not wait for our end
+		k.parted(now, err)
+	default:
 		k.lost(now, "close", err)
-		return
 	}
-	k.phase, k.deadline, k.readable = lingering, 0, true
 }
 
 // stepLingering reads and discards until the server closes, so that no reset
@@ -221,7 +236,7 @@ func (k *link) stepLingering(now time.Duration) {
 		}
 		over := err != nil || k.sock.over() // asked first: acks may come in between
 		if over || k.destroyed() == 0 {
-			k.ended(now)
+			k.parted(now, err)
 			return
 		}
 		k.readable = false // it has closed, and its TCP may still take what we sent, or refuse it
@@ -231,14 +246,30 @@ func (k *link) stepLingering(now time.Duration) {
 		k.deadline = now + lingerTime
 	}
 	if k.deadline != 0 && now >= k.deadline || k.deadline == 0 && now-k.wrote >= k.l.cfg.WriteTimeout {
-		k.ended(now)
+		k.parted(now, nil)
 	}
+}
+
+// parted ends a connection behind its goodbye; err, unless nil, is how the peer's stream
+// ended instead of by a close.
+func (k *link) parted(now time.Duration, err error) {
+	if k.sendOpen {
+		_ = k.sock.closeSend() // nothing is left that could get lost
+	}
+	switch {
+	case !k.notify:
+	case err == nil:
+		k.l.stop.leaving = true
+	default:
+		k.repeats.add(now, slog.LevelWarn, "connection lost", "", "addr", k.addr, "doing", "close", "error", err)
+	}
+	k.ended(now)
 }
 
 // nextDue is when the loop must turn at the latest; zero: when something happens.
 func (k *link) nextDue() time.Duration {
 	l := k.l
-	due := l.stop.deadline
+	due := earliest(l.stop.deadline, k.repeats.due)
 	switch k.phase {
 	case offline:
 		if !l.stop.leaving || k.awaiting() {
