@@ -14,7 +14,7 @@ type addresses struct {
 	hosts  []upstreamHost
 	first  int            // host that the next round starts with
 	worked netip.AddrPort // the address that last worked; zero: none has
-	round  int            // from 1
+	round  int            // of the last dial; from 1, as 0 is none
 }
 
 // upstreamHost is one HOST:PORT of the URL.
@@ -37,7 +37,7 @@ type target struct {
 }
 
 func newAddresses(hostports []string) addresses {
-	var a addresses
+	a := addresses{round: 1}
 	for _, hostport := range hostports {
 		a.hosts = append(a.hosts, upstreamHost{hostport: hostport})
 	}
