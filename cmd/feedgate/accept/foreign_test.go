@@ -142,12 +142,13 @@ func TestIPv6Zone(t *testing.T) {
 			"--sink=discard:", "--exit-on-close")
 		serveLines(t, ln)
 		p.exit(0)
+		p.waitLog("[::1%lo]:" + portOf(t, ln))
 	}
 }
 
 func TestHostsAreChecked(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"fg://a:1, b:2", "fg://[fe80::1%25]x]:1", "fg://[zz::1]:1", "tcp://a b:1"} {
+	for _, url := range []string{"tcp://a:1, b:2", "tcp://[fe80::1%25]x]:1", "tcp://[zz::1]:1", "tcp://a b:1"} {
 		got := command(t, nil, "run", url, "--frame=line", "--sink=discard:", "--admin=")
 		if got.status != 2 || !strings.Contains(got.stderr, "upstream URL") {
 			t.Errorf("%s: status %d, standard error %q", url, got.status, got.stderr)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
@@ -211,6 +212,60 @@ func TestAnswerAtEverySplit(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRetryAfter: RFC 9110, section 10.2.3, with the statuses that it goes with here.
+func TestRetryAfter(t *testing.T) {
+	const date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+	at := time.Date(1994, 11, 6, 8, 49, 50, 0, time.UTC)
+	for _, c := range []struct {
+		status  int
+		headers string
+		wait    time.Duration
+		at      time.Time
+	}{
+		{503, "Retry-After: 120\r\n", 2 * time.Minute, time.Time{}},
+		{429, "Retry-After: 1 \r\n", time.Second, time.Time{}},
+		{503, "Retry-After: 0\r\n", 1, time.Time{}},
+		{503, date + "Retry-After: Sun, 06 Nov 1994 08:49:50 GMT\r\n", 13 * time.Second, time.Time{}},
+		{503, date + "Retry-After: Sun, 06 Nov 1994 08:49:00 GMT\r\n", 1, time.Time{}},
+		{503, "Retry-After: Sun, 06 Nov 1994 08:49:50 GMT\r\n", 0, at},
+		{503, "Retry-After: Sunday, 06-Nov-94 08:49:50 GMT\r\n", 0, at},
+		{503, "Retry-After: 18446744073709551615\r\n", maxRetryAfter * time.Second, time.Time{}},
+		{503, "Retry-After: -1\r\n", 0, time.Time{}},
+		{503, "Retry-After: soon\r\n", 0, time.Time{}},
+		{503, "", 0, time.Time{}},
+		{500, "Retry-After: 120\r\n", 0, time.Time{}},
+		{401, "Retry-After: 120\r\n", 0, time.Time{}},
+	} {
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		var fault *wire.Error
+		if err := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n%s\r\n", c.status, c.headers)); !errors.As(err, &fault) {
+			t.Fatalf("status %d: %v", c.status, err)
+		}
+		if fault.RetryAfter != c.wait || !fault.RetryAt.Equal(c.at) {
+			t.Errorf("%d %q: %v, %v", c.status, c.headers, fault.RetryAfter, fault.RetryAt)
+		}
+	}
+}
+
+// TestLocation: of the statuses that are redirects to be followed, and of no other.
+func TestLocation(t *testing.T) {
+	for status, want := range map[int]string{301: "/a", 302: "/a", 303: "/a", 307: "/a", 308: "/a", 300: "", 304: "", 200: "", 503: ""} {
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		var fault *wire.Error
+		if err := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\nLocation: /a\r\n\r\n", status)); !errors.As(err, &fault) || fault.Location != want {
+			t.Errorf("status %d: %+v, want %q", status, fault, want)
+		}
+	}
+}
+
+// TestRequestForTarget: after a redirect, the request is for what the server named.
+func TestRequestForTarget(t *testing.T) {
+	c := mustNew(t, Config{Path: "/old"}).NewConn()
+	if r := parseRequest(t, c.Open(nil, wire.Resume{Host: "a:1", Target: "/new?x"})); r.RequestURI != "/new?x" {
+		t.Errorf("request for %s", r.RequestURI)
 	}
 }
 
