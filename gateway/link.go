@@ -235,8 +235,11 @@ func (k *link) destroyed() int {
 func (k *link) cannotSend(now time.Duration, err error) {
 	switch {
 	case k.phase == goodbye && k.peerClosed && k.l.out.marks.len() == 0:
-		// It did not wait for our goodbye, and that is all that it misses.
-		k.ended(now)
+		// It did not wait for our goodbye, and that is all that it misses. What it sent
+		// last may be unread.
+		k.l.ack.unsent += k.destroyed()
+		k.l.out.reset()
+		k.linger(true)
 		return
 	case !k.l.set.traits.EOFCloses || k.phase != open && k.phase != finishing:
 		k.lost(now, "send", err)

@@ -55,8 +55,8 @@ type runCmd struct {
 	IdleTimeout     timeout `group:"connection" placeholder:"D" default:"25s" help:"Dead when nothing came so long; 0: never [${default}]."`
 	ConnectTimeout  period  `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
 	WriteTimeout    period  `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
-	ReconnectMin    period  `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before reconnecting, at least 1ms [${default}]."`
-	ReconnectMax    period  `group:"connection" placeholder:"D" default:"10s" help:"Longest; the bound of the random wait doubles up to it [${default}]."`
+	ReconnectMin    period  `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
+	ReconnectMax    period  `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, its bound doubles up to it [${default}]."`
 	ConnectAttempts int     `group:"connection" placeholder:"N" default:"0" help:"Exit 1 after N in a row fail; 0: no limit [${default}]."`
 	ClientName      string  `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
 	TokenFile       string  `group:"connection" placeholder:"FILE" help:"Secret for the login; no access for others."`

@@ -112,6 +112,43 @@ func TestGoodbyeNeedsCloseNotify(t *testing.T) {
 	p.waitLog("close_notify")
 }
 
+// TestGoodbyeAndGone: a server that does not wait for our goodbye has closed cleanly, and
+// lost nothing.
+func TestGoodbyeAndGone(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewAuthority(t)
+	config := ca.Server()
+	for _, secure := range []bool{false, true} {
+		for range 10 {
+			s := listenFG(t)
+			url, args := s.url(), []string{"--sink=discard:", "--exit-on-close"}
+			if secure {
+				url, args = "fg+tls://"+s.ln.Addr().String(), append(args, "--tls-ca="+ca.File)
+			}
+			p := run(t, append(args, url)...)
+			var c *fgConn
+			if secure {
+				conn, raw, err := acceptTLS(t, s.ln, config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c = overTLS(t, conn, raw)
+			} else {
+				c = s.accept()
+			}
+			c.welcome(1, `{"session":"a"}`)
+			c.send(data(1, "one"))
+			c.acked(1)
+			c.send(bye(0))
+			c.close()
+			p.exit(0)
+			if strings.Contains(p.stderr.String(), "connection lost") {
+				t.Error("the close is logged as a lost connection")
+			}
+		}
+	}
+}
+
 // TestConnectionFailuresAreCounted: what repeats is logged at once, then once a second
 // with its count.
 func TestConnectionFailuresAreCounted(t *testing.T) {
