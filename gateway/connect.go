@@ -40,6 +40,7 @@ func (k *link) dialEnded(r dialResult) {
 		}
 		k.phase = offline
 		k.redial = now + k.backoff.NextBackOff()
+		k.l.stop.leaving = k.l.stop.leaving || k.noOther()
 		if k.l.stop.leaving && !k.awaiting() || k.giveUp(r.err) {
 			return
 		}

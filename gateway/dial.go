@@ -51,7 +51,7 @@ func (e dialErrors) Error() string {
 }
 
 // dial tries the hosts in turn, a round of addresses, and returns the first connection
-// that stands.
+// that is established.
 func (d *dialer) dial(ctx context.Context) dialResult {
 	if d.via != nil {
 		return d.follow(ctx)
@@ -105,7 +105,7 @@ func (d *dialer) try(ctx context.Context, host int, again bool) (r dialResult, t
 	return r, true
 }
 
-// connect races addrs until a connection stands, its TLS handshake included. It calls
+// connect races addrs until a connection is established, its TLS handshake included. It calls
 // failed with each address that fails.
 func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.AddrPort, secured bool, failed func(netip.AddrPort)) dialResult {
 	var errs dialErrors

@@ -10,8 +10,8 @@ import (
 // that works.
 const settleTime = time.Second
 
-// lifetime is what a connection's end says about the address that it was made to. The
-// loop owns it.
+// lifetime is how long a connection was ready and why it ended, which decides whether its
+// address counts as one that works. The loop owns it.
 type lifetime struct {
 	ready bool // the login succeeded
 	over  bool // the connection ends: what comes now is the work of ending it
@@ -41,17 +41,23 @@ func (k *link) failsOver() bool {
 		return false
 	}
 	k.dialer.addresses.fail(k.at)
-	return k.dialer.addresses.untried()
+	k.spared = k.dialer.addresses.untried()
+	return k.spared
 }
 
-// judge says of a connection that has ended whether its address has worked.
+// noOther reports whether a clean close that failsOver did not believe was one after all:
+// since then, no other address could be reached, nor that one again.
+func (k *link) noOther() bool { return k.spared && !k.dialer.addresses.untried() }
+
+// judge decides, once a connection has ended, whether its address has worked.
 func (k *link) judge(now time.Duration) {
 	k.life.end(now)
+	k.spared = k.spared && !k.life.settled() && !k.life.fed
 	switch {
 	case k.life.settled():
 		k.dialer.addresses.work(k.at)
 		k.backoff.Reset()
-	case k.via != nil: // what it was redirected to will tell
+	case k.via != nil: // the redirect decides
 	default:
 		k.dialer.addresses.fail(k.at)
 		if !k.life.ready && (!k.l.stop.leaving || k.awaiting()) {

@@ -70,8 +70,9 @@ type link struct {
 	sendOpen   bool          // while lingering: our sending side is not closed yet
 	notify     bool          // close_notify decides whether the close was clean
 
-	life lifetime // of the connection
-	owed int      // acks that the last connection left unsent
+	life   lifetime // of the connection
+	spared bool     // a clean close was taken for a failure of its address
+	owed   int      // acks that the last connection left unsent
 
 	at      target        // the address that it is connected to
 	host    string        // HOST:PORT of it, as in the URL

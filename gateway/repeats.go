@@ -67,7 +67,7 @@ func (r *repeats) flush(now time.Duration) {
 			r.due = earliest(r.due, e.until)
 		default:
 			e.until = now + repeatEvery
-			r.tell(e)
+			r.write(e)
 		}
 	}
 }
@@ -76,13 +76,13 @@ func (r *repeats) flush(now time.Duration) {
 func (r *repeats) end() {
 	for i := range r.events {
 		if e := &r.events[i]; e.times > 0 {
-			r.tell(e)
+			r.write(e)
 		}
 	}
 	r.due = 0
 }
 
-func (r *repeats) tell(e *repeat) {
+func (r *repeats) write(e *repeat) {
 	r.log.Log(context.Background(), e.level, e.msg, append(e.args, "times", e.times)...)
 	e.times, e.args = 0, nil
 }

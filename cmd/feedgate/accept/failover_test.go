@@ -147,6 +147,18 @@ func TestEveryHostClosesAtOnce(t *testing.T) {
 	}
 }
 
+// TestCloseOfTheOnlyHost: a server that serves once, and had nothing, has closed cleanly
+// when the other host turns out to be dead.
+func TestCloseOfTheOnlyHost(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, 0)
+	p := run(t, "tcp://"+ln.Addr().String()+","+deadAddress(), "--frame=line", "--sink=discard:", "--exit-on-close")
+	conn := accept(t, ln)
+	ln.Close()
+	conn.Close()
+	p.exit(0)
+}
+
 // TestDeadAddressOfAName costs a moment, not the connect timeout.
 func TestDeadAddressOfAName(t *testing.T) {
 	t.Parallel()
