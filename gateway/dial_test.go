@@ -202,3 +202,27 @@ func TestDialCancelled(t *testing.T) {
 		t.Errorf("error %v after %d attempts, untried %v", r.err, d.attempts, d.addresses.pick(0, false))
 	}
 }
+
+// TestKeepAlive: idle time and probes together are the 45 s of the contract.
+func TestKeepAlive(t *testing.T) {
+	port, _ := doors(t, "127.0.0.1")
+	d := testDialer(net.JoinHostPort("h", itoa(port)), map[string]string{"h": "127.0.0.1"})
+	r := d.dial(t.Context())
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	defer r.sock.close()
+	fd := r.sock.(*socket).fd
+	option := func(level, name int) int {
+		t.Helper()
+		v, err := unix.GetsockoptInt(fd, level, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	idle, interval, count := option(unix.SOL_TCP, unix.TCP_KEEPIDLE), option(unix.SOL_TCP, unix.TCP_KEEPINTVL), option(unix.SOL_TCP, unix.TCP_KEEPCNT)
+	if option(unix.SOL_SOCKET, unix.SO_KEEPALIVE) == 0 || idle+interval*count > 45 {
+		t.Errorf("%d s idle, then %d probes %d s apart", idle, count, interval)
+	}
+}
