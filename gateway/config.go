@@ -39,9 +39,13 @@ type Config struct {
 	IdleTimeout    time.Duration // default 25s; NoTimeout: off
 	ConnectTimeout time.Duration // default 10s
 	WriteTimeout   time.Duration // default 5m
-	ReconnectMin   time.Duration // default 100ms
+	ReconnectMin   time.Duration // at least 1ms; default 100ms
 	ReconnectMax   time.Duration // default 10s
 	DrainTimeout   time.Duration // default 10s
+
+	// ConnectAttempts is how many attempts in a row, of one host each, may fail to become
+	// ready before Run fails. 0: no limit.
+	ConnectAttempts int
 
 	ExitOnClose bool
 	State       *State  // shared, not closed, by the gateway; nil: none

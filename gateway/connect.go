@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -13,6 +14,7 @@ type dialResult struct {
 	sock transport
 	host string // as in the URL
 	addr string
+	at   target    // the address that this counts for
 	conn wire.Conn // its login has begun; nil: it has not
 	err  error
 }
@@ -22,6 +24,7 @@ func (k *link) startDial() {
 	ctx, cancel := context.WithCancel(context.Background())
 	k.cancel = cancel
 	k.dialer.resume = k.l.resume("")
+	k.dialer.via, k.via = k.via, nil
 	k.l.world.connect(ctx, &k.dialer)
 }
 
@@ -37,10 +40,12 @@ func (k *link) dialEnded(r dialResult) {
 		}
 		k.phase = offline
 		k.redial = now + k.backoff.NextBackOff()
-		if !k.l.stop.leaving || k.awaiting() {
-			k.l.log.Error("cannot connect; will try again", "error", r.err,
-				"retry_in", k.redial-now)
+		k.l.stop.leaving = k.l.stop.leaving || k.noOther()
+		if k.l.stop.leaving && !k.awaiting() || k.giveUp(r.err) {
+			return
 		}
+		k.repeats.add(now, slog.LevelError, "cannot connect; will try again", "",
+			"error", r.err, "retry_in", k.redial-now)
 		return
 	}
 	k.connected(r, now)
@@ -60,7 +65,9 @@ func (k *link) connected(r dialResult, now time.Duration) {
 	k.readable, k.writable, k.hup, k.dead, k.cut = r.sock.more(), true, false, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.deadline = now + k.l.cfg.ConnectTimeout
-	k.acked, k.owed, k.stopping, k.rest = false, 0, false, 0
+	k.owed, k.stopping, k.rest = 0, false, 0
+	k.at, k.host, k.hop = r.at, r.host, k.dialer.via
+	k.life, k.peerClosed, k.sendOpen, k.notify = lifetime{}, false, false, false
 	begun := r.conn != nil
 	if k.conn = r.conn; !begun {
 		k.conn = k.l.set.proto.NewConn()
@@ -71,8 +78,25 @@ func (k *link) connected(r dialResult, now time.Duration) {
 	}
 	k.l.log.Debug("connected", "addr", r.addr)
 	if !begun {
-		k.l.out.buf = k.conn.Open(k.l.out.buf, k.l.resume(r.host))
+		k.l.out.buf = k.conn.Open(k.l.out.buf, k.resume(r.host))
 		k.l.out.appended(0, 0)
 	}
 	k.l.in.more = true // Decode is called once with nothing
+}
+
+// resume is what the login on this connection takes up again.
+func (k *link) resume(host string) wire.Resume {
+	r := k.l.resume(host)
+	if k.hop != nil {
+		r.Target = k.hop.target
+	}
+	return r
+}
+
+// secure reports whether the connection is one with TLS.
+func (k *link) secure() bool {
+	if k.hop != nil {
+		return k.hop.tls
+	}
+	return k.l.set.upstream.tls
 }

@@ -5,79 +5,171 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"feedgate/gateway/wire"
 )
 
-// dialer connects to an upstream. It is used by one goroutine at a time.
+// dialer connects to an upstream. It is used by one goroutine at a time: the loop's, and
+// between link.startDial and link.dialEnded that of the dial.
 type dialer struct {
-	hosts     []string
-	timeout   time.Duration // for each address, and again for its TLS handshake
-	first     int           // host to begin with
-	tls       *TLS          // nil: none
-	protocols []string      // for ALPN, RFC 7301
+	net       network
+	addresses addresses
+	timeout   time.Duration // for a lookup, for each address, and again for its TLS handshake
+	secure    bool          // with TLS
+	tls       *TLS
+	protocols []string  // for ALPN, RFC 7301
+	via       *redirect // where this dial goes instead; nil: to the URL's hosts
+
+	limit    int // attempts in a row, --connect-attempts; 0: no limit
+	attempts int // since a connection was last ready
 
 	// Of a protocol that has its login before the TLS handshake; else nil.
 	proto  wire.Protocol
 	resume wire.Resume // but for Host
 }
 
-// dial tries all addresses of all hosts in turn, from the first host on, and
-// returns the first connection that stands.
+func newDialer(hostports []string, timeout time.Duration) dialer {
+	return dialer{net: realNetwork(timeout), addresses: newAddresses(hostports), timeout: timeout}
+}
+
+// dialErrors are the faults of one dial, which are one line of the log.
+type dialErrors []error
+
+func (e dialErrors) Unwrap() []error { return e }
+
+func (e dialErrors) Error() string {
+	var texts []string
+	for _, err := range e {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+// dial tries the hosts in turn, a round of addresses, and returns the first connection
+// that is established.
 func (d *dialer) dial(ctx context.Context) dialResult {
-	var errs []error
-	for i := range d.hosts {
-		hostport := d.hosts[(d.first+i)%len(d.hosts)]
-		r := d.host(ctx, hostport)
-		if r.err == nil {
+	if d.via != nil {
+		return d.follow(ctx)
+	}
+	var errs dialErrors
+	d.addresses.begin()
+	first, n := d.addresses.first, len(d.addresses.hosts)
+	for i := range 2 * n {
+		r, tried := d.try(ctx, (first+i)%n, i >= n)
+		switch {
+		case !tried:
+			continue
+		case r.err == nil:
 			return r
 		}
 		errs = append(errs, r.err)
+		if ctx.Err() != nil || d.exhausted() {
+			return dialResult{err: errs}
+		}
 	}
-	return dialResult{err: errors.Join(errs...)}
+	return dialResult{err: errs}
 }
 
-// failover begins with the next host from now on: the one before took the
-// connection but not the login.
-func (d *dialer) failover() { d.first = (d.first + 1) % len(d.hosts) }
+// exhausted reports whether no more attempts are allowed.
+func (d *dialer) exhausted() bool { return d.limit > 0 && d.attempts >= d.limit }
 
-func (d *dialer) host(ctx context.Context, hostport string) dialResult {
+// try is an attempt at one host: a race of its addresses, and if the winner fails on, one
+// of those that are left. False: the host has none to be tried.
+func (d *dialer) try(ctx context.Context, host int, again bool) (r dialResult, tried bool) {
+	hostport := d.addresses.hosts[host].hostport
+	if !again {
+		addrs, err := d.lookup(ctx, hostport)
+		if err != nil {
+			d.attempts++
+			if ctx.Err() == nil {
+				d.addresses.notFound(host)
+			}
+			return dialResult{err: fmt.Errorf("look up %s: %w", hostport, err)}, true
+		}
+		d.addresses.found(host, addrs)
+	}
+	addrs := d.addresses.pick(host, again)
+	if len(addrs) == 0 {
+		return dialResult{}, false
+	}
+	d.attempts++
+	r = d.connect(ctx, hostport, addrs, d.secure, func(addr netip.AddrPort) {
+		d.addresses.fail(target{host, addr})
+	})
+	r.at.host = host
+	return r, true
+}
+
+// connect races addrs until a connection is established, its TLS handshake included. It calls
+// failed with each address that fails.
+func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.AddrPort, secured bool, failed func(netip.AddrPort)) dialResult {
+	var errs dialErrors
+	fail := func(addr netip.AddrPort, err error) {
+		errs = append(errs, err)
+		addrs = slices.DeleteFunc(addrs, func(a netip.AddrPort) bool { return a == addr })
+		if ctx.Err() == nil {
+			failed(addr)
+		}
+	}
+	for len(addrs) > 0 && ctx.Err() == nil {
+		won, losers := d.net.race(ctx, addrs)
+		for _, l := range losers {
+			fail(l.addr, fmt.Errorf("connect to %s: %w", hostport, l.err))
+		}
+		if won.conn == nil {
+			break
+		}
+		r := dialResult{host: hostport, addr: won.addr.String(), at: target{addr: won.addr}}
+		if r.sock, r.conn, r.err = d.transport(ctx, won.conn.(*net.TCPConn), hostport, secured); r.err == nil {
+			return r
+		}
+		fail(won.addr, fmt.Errorf("%s (%s): %w", hostport, won.addr, r.err))
+	}
+	if len(errs) == 0 {
+		errs = dialErrors{context.Cause(ctx)}
+	}
+	return dialResult{err: errs}
+}
+
+// lookup finds the addresses of HOST:PORT.
+func (d *dialer) lookup(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
-		return dialResult{err: fmt.Errorf("%s: %w", hostport, err)}
+		return nil, err
 	}
-	lookup, cancel := context.WithTimeout(ctx, d.timeout)
-	addrs, err := net.DefaultResolver.LookupHost(lookup, host)
-	cancel()
+	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return dialResult{err: fmt.Errorf("look up %s: %w", hostport, err)}
+		return nil, err
 	}
-	var errs []error
-	for _, a := range addrs {
-		addr := net.JoinHostPort(a, port)
-		dialer := net.Dialer{Timeout: d.timeout}
-		conn, err := dialer.DialContext(ctx, "tcp", addr)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("connect to %s: %w", hostport, err))
-			continue
-		}
-		r := dialResult{host: hostport, addr: addr}
-		if r.sock, r.conn, err = d.transport(ctx, conn.(*net.TCPConn), hostport); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", hostport, err))
-			continue
-		}
-		return r
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	addrs, err := d.net.resolve(ctx, host)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, errNoAnswer
 	}
-	return dialResult{err: errors.Join(errs...)}
+	all := make([]netip.AddrPort, 0, len(addrs))
+	for _, addr := range addrs {
+		if a := netip.AddrPortFrom(addr, uint16(number)); !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all, err
 }
 
 // transport takes over raw, with the TLS handshake done where there is TLS. The
 // connection's protocol state is there if its login has begun before that.
-func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport string) (transport, wire.Conn, error) {
-	if d.tls == nil {
+func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport string, secured bool) (transport, wire.Conn, error) {
+	if !secured {
 		fd, err := takeSocket(raw)
-		return newSocket(fd), nil, err
+		if err != nil {
+			return nil, nil, err
+		}
+		return newSocket(fd), nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
@@ -94,6 +186,7 @@ func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport strin
 		raw.Close()
 		return nil, nil, err
 	}
+	host, _, _ = strings.Cut(host, "%") // a zone is no part of what a certificate is for
 	sock, err := secure(ctx, raw, d.tls.client(host, d.protocols))
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = tlsError{errNoAnswer}

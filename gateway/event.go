@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -25,11 +27,11 @@ func (k *link) event(e wire.Event, now time.Duration) {
 func (k *link) serverCloses(e wire.Event, now time.Duration) {
 	refused := k.phase == login
 	if refused {
-		k.refused(e)
+		k.refused(e, now)
 	} else {
-		k.l.log.Info("server closes", "addr", k.addr, "code", e.Code)
+		k.repeats.add(now, slog.LevelInfo, "server closes", "", "addr", k.addr, "code", e.Code)
 		if e.Fault != nil {
-			_ = k.count(e.Fault)
+			_ = k.count(e.Fault, now)
 		}
 	}
 	k.peerCloses(e.Clean, now)
@@ -41,11 +43,8 @@ func (k *link) serverCloses(e wire.Event, now time.Duration) {
 	}
 }
 
-// refused counts and logs a login that the server does not take. A secret that no server
-// ever took ends the gateway.
-func (k *link) refused(e wire.Event) {
-	k.l.stats.addError(wire.Login)
-	k.dialer.failover()
+// refused counts and logs a login that the server does not take.
+func (k *link) refused(e wire.Event, now time.Duration) {
 	why := fmt.Sprintf("the server closes with code %d", e.Code)
 	switch {
 	case e.Fault != nil:
@@ -53,18 +52,60 @@ func (k *link) refused(e wire.Event) {
 	case e.Code == wire.CloseBadToken:
 		why = "the server refused the token; see --token-file"
 	}
-	if e.Code == wire.CloseBadToken && !k.l.session.reached {
-		k.l.fail(fmt.Errorf("%s: %s", k.addr, why))
+	k.refuse(e.Code == wire.CloseBadToken, why, now)
+}
+
+// refuse counts and logs why there is no login. What no other try would change, with no
+// connection that ever got further, ends the gateway.
+func (k *link) refuse(final bool, why string, now time.Duration) {
+	k.l.stats.addError(wire.Login)
+	k.life.fault = fmt.Errorf("%s: %s", k.addr, why)
+	if final && !k.l.session.reached {
+		k.l.fail(k.life.fault)
 		return
 	}
-	k.l.log.Error("login refused", "addr", k.addr, "error", why)
+	k.repeats.add(now, slog.LevelError, "login refused", "", "addr", k.addr, "error", why)
+}
+
+// turnedAway takes the faults of a login that ask for more than a later try; false when
+// err is none of them.
+func (k *link) turnedAway(err error, now time.Duration) bool {
+	var fault *wire.Error
+	if !errors.As(err, &fault) {
+		return false
+	}
+	k.stayOff = retryAfter(fault, time.Now())
+	why := fault.Detail
+	if fault.Location != "" {
+		to, err := k.l.set.upstream.redirected(k.host, fault.Location)
+		switch {
+		case k.hop != nil:
+			err = errors.New("again, which is not followed")
+		case err == nil:
+			to.from, k.via = k.at, to
+			k.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", k.addr, "to", to.hostport, "tls", to.tls)
+			k.finish(wire.CloseOK)
+			k.deadline = now
+			return true
+		}
+		why += " and redirects " + err.Error()
+	}
+	if fault.Location == "" && fault.Code != wire.CloseBadToken {
+		return false
+	}
+	k.refuse(fault.Code == wire.CloseBadToken, why, now)
+	k.finish(fault.Code)
+	k.deadline = now
+	return true
 }
 
 func (k *link) ready(e wire.Event, now time.Duration) {
 	if offered := k.offered(e); offered != "" {
-		k.l.fail(fmt.Errorf("%s: the server does not take %q acks; see --ack", k.addr, offered))
+		k.life.end(now)
+		k.refuse(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
 		k.l.in.reset()
 		k.finish(wire.CloseBadRequest)
+		k.deadline = now
 		return
 	}
 	if e.First > maxSeq {
@@ -76,7 +117,9 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 	k.phase, k.deadline, k.tick = open, 0, 0
 	k.l.stats.Connected.Store(true)
 	k.l.stats.Logins.Add(1)
-	k.l.log.Info("connected and logged in", "addr", k.addr, "session", e.Session, "first", e.First)
+	k.life.begin(now)
+	k.dialer.attempts = 0
+	k.repeats.add(now, slog.LevelInfo, "connected and logged in", "", "addr", k.addr, "session", e.Session, "first", e.First)
 	k.l.session.begin(k.l, e, now)
 }
 
@@ -97,8 +140,13 @@ func (k *link) offered(e wire.Event) string {
 
 // peerCloses begins our end of the close: no more will come.
 func (k *link) peerCloses(clean bool, now time.Duration) {
-	if clean && k.l.cfg.ExitOnClose {
-		k.l.stop.leaving = true
+	k.life.end(now)
+	k.peerClosed = true
+	if clean && k.l.cfg.ExitOnClose && !k.failsOver() {
+		// Under TLS a close without close_notify is none: RFC 8446, section 6.1. Where
+		// the end of the stream is the close, it has come.
+		k.notify = k.secure() && !k.l.set.traits.EOFCloses
+		k.l.stop.leaving = k.l.stop.leaving || !k.notify
 	}
 	k.finish(wire.CloseOK)
 	k.deadline = 0
@@ -107,12 +155,8 @@ func (k *link) peerCloses(clean bool, now time.Duration) {
 	}
 }
 
-// fault counts a fault of the peer, or a complaint of its, that ends nothing. They may
-// come by thousands, so not more than one a second is logged.
+// fault counts a fault of the peer, or a complaint of its, that ends nothing.
 func (k *link) fault(fault *wire.Error, now time.Duration) {
 	k.l.stats.addError(fault.Reason)
-	if now >= k.faultAt {
-		k.faultAt = now + time.Second
-		k.l.log.Warn("fault; going on", "addr", k.addr, "reason", fault.Reason, "error", fault.Detail)
-	}
+	k.repeats.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", k.addr, "error", fault.Detail)
 }

@@ -115,6 +115,7 @@ func (h *host) post(f func()) {
 // connection.
 func (h *host) abandon() {
 	k := &h.l.link
+	k.repeats.end()
 	if k.cancel != nil {
 		k.cancel()
 		if r := <-h.dials; r.err == nil {

@@ -130,6 +130,7 @@ func (in *intake) decode() {
 	c.Msgs, in.next = c.Msgs[:0], 0
 	err := in.l.link.conn.Decode(in.data[:in.filled], c)
 	c.Check(in.data[:in.filled])
+	in.l.link.life.fed = in.l.link.life.fed || len(c.Msgs) > 0 || c.Event.Kind == wire.EventMessage
 	in.more = err == nil && (len(c.Msgs) == cap(c.Msgs) || c.Event.Kind != wire.EventNone)
 	in.failed = err
 	if len(c.Out) > 0 {

@@ -67,6 +67,7 @@ func (k *link) step(now time.Duration) bool {
 			return true
 		}
 	}
+	k.repeats.flush(now)
 	was := k.phase
 	switch k.phase {
 	case offline:
@@ -86,7 +87,7 @@ func (k *link) step(now time.Duration) bool {
 	case goodbye:
 		k.checkAlive(now)
 		if k.phase == goodbye && l.out.len() == 0 {
-			k.closeSend(now)
+			k.part(now)
 		}
 	case lingering:
 		k.stepLingering(now)
@@ -197,52 +198,10 @@ func (k *link) stepFinishing(now time.Duration) {
 	}
 }
 
-// closeSend ends our side. From here on the server has all that we will send.
-func (k *link) closeSend(now time.Duration) {
-	err := k.sock.closeSend()
-	if err != nil && wouldBlock(err) {
-		k.writable = false
-		return
-	}
-	if err != nil {
-		k.lost(now, "close", err)
-		return
-	}
-	k.phase, k.deadline, k.readable = lingering, 0, true
-}
-
-// stepLingering reads and discards until the server closes, so that no reset
-// destroys acks on their way: closing a socket with unread bytes resets it.
-func (k *link) stepLingering(now time.Duration) {
-	for range lingerReads {
-		n, err := k.sock.recv(k.l.scratch[:])
-		if err != nil && wouldBlock(err) {
-			k.readable = false
-			break
-		}
-		if err == nil && n > 0 {
-			continue
-		}
-		over := err != nil || k.sock.over() // asked first: acks may come in between
-		if over || k.destroyed() == 0 {
-			k.ended(now)
-			return
-		}
-		k.readable = false // it has closed, and its TCP may still take what we sent, or refuse it
-		break
-	}
-	if k.deadline == 0 && k.sock.unacked() == 0 {
-		k.deadline = now + lingerTime
-	}
-	if k.deadline != 0 && now >= k.deadline || k.deadline == 0 && now-k.wrote >= k.l.cfg.WriteTimeout {
-		k.ended(now)
-	}
-}
-
 // nextDue is when the loop must turn at the latest; zero: when something happens.
 func (k *link) nextDue() time.Duration {
 	l := k.l
-	due := l.stop.deadline
+	due := earliest(l.stop.deadline, k.repeats.due)
 	switch k.phase {
 	case offline:
 		if !l.stop.leaving || k.awaiting() {

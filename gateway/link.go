@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/sys/unix"
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/backoff"
 )
 
 // phase is where a connection stands. It goes down the list; lost connections
@@ -24,7 +25,7 @@ const (
 	open                   // messages come
 	finishing              // nothing more is read; what is in flight is finished and acked
 	goodbye                // the protocol's close is on its way out
-	lingering              // our side is closed; the peer's acks of TCP are awaited
+	lingering              // all is sent; the peer's acks of TCP and its close are awaited
 )
 
 const (
@@ -63,34 +64,39 @@ type link struct {
 	tick     time.Duration // when the protocol wants to be asked
 	why      worker.Code   // for the protocol's close
 
-	stopping bool          // the peer was asked to send no more
-	rest     time.Duration // until then more may come behind that answer
-	faultAt  time.Duration // until then faults that end nothing are counted only
+	stopping   bool          // the peer was asked to send no more
+	rest       time.Duration // until then more may come behind that answer
+	peerClosed bool          // the peer said that it sends no more
+	sendOpen   bool          // while lingering: our sending side is not closed yet
+	notify     bool          // close_notify decides whether the close was clean
 
-	acked bool // something was acknowledged on this connection
-	owed  int  // acks that the last connection left unsent
+	life   lifetime // of the connection
+	spared bool     // a clean close was taken for a failure of its address
+	owed   int      // acks that the last connection left unsent
+
+	at      target        // the address that it is connected to
+	host    string        // HOST:PORT of it, as in the URL
+	hop     *redirect     // the redirect that led there; nil: none
+	via     *redirect     // the redirect that the next dial follows; nil: none
+	stayOff time.Duration // how long the server asked us to stay away; 0: it did not
 
 	dialer  dialer
 	cancel  context.CancelFunc // of the dial that is under way; nil: none
-	backoff *backoff.ExponentialBackOff
+	backoff *backoff.Backoff
 	redial  time.Duration
+	repeats repeats
 }
 
 func (k *link) init(l *loop) {
 	k.l = l
-	k.dialer = dialer{hosts: l.set.upstream.hosts, timeout: l.cfg.ConnectTimeout}
-	if l.set.upstream.tls {
-		k.dialer.tls, k.dialer.protocols = l.cfg.TLS, l.set.upstream.alpn()
-		if l.set.traits.Secures {
-			k.dialer.proto = l.set.proto
-		}
+	k.dialer = newDialer(l.set.upstream.hosts, l.cfg.ConnectTimeout)
+	k.dialer.limit = l.cfg.ConnectAttempts
+	k.dialer.secure, k.dialer.tls, k.dialer.protocols = l.set.upstream.tls, l.cfg.TLS, l.set.upstream.alpn()
+	if l.set.upstream.tls && l.set.traits.Secures {
+		k.dialer.proto = l.set.proto
 	}
-	k.backoff = backoff.NewExponentialBackOff()
-	// Full jitter: a factor of 1 draws from 0 to twice the interval.
-	k.backoff.RandomizationFactor = 1
-	k.backoff.Multiplier = 2
-	k.backoff.InitialInterval = l.cfg.ReconnectMin / 2
-	k.backoff.MaxInterval = l.cfg.ReconnectMax / 2
+	k.backoff = backoff.New(l.cfg.ReconnectMin, l.cfg.ReconnectMax)
+	k.repeats.log = l.log
 }
 
 // edge takes what has become true of the connection: that reading, or writing,
@@ -140,10 +146,11 @@ func (k *link) awaiting() bool {
 func (k *link) endOfStream(rest int, now time.Duration) {
 	k.readable = false
 	if err := k.conn.End(rest); err != nil {
-		k.count(err)
+		k.count(err, now)
 	}
 	if k.l.set.traits.EOFCloses && !k.cut {
-		k.l.log.Info("server closed", "addr", k.addr)
+		k.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", k.addr)
+		k.life.fed = k.life.fed || rest > 0
 		k.peerCloses(true, now)
 		return
 	}
@@ -158,12 +165,13 @@ func (k *link) endOfStream(rest int, now time.Duration) {
 // is finished, what comes after is not looked at. A drain has its own deadline for
 // that.
 func (k *link) protocolError(err error, now time.Duration) {
-	code := k.count(err)
-	if k.phase == login {
-		k.dialer.failover()
-	}
+	k.life.end(now)
 	k.l.in.reset()
 	k.stopping = false
+	if k.phase == login && k.turnedAway(err, now) {
+		return
+	}
+	code := k.count(err, now)
 	k.finish(code)
 	k.why = code
 	if k.l.stop.deadline == 0 {
@@ -172,13 +180,14 @@ func (k *link) protocolError(err error, now time.Duration) {
 }
 
 // count counts and logs a fault of the peer and returns its code.
-func (k *link) count(err error) worker.Code {
+func (k *link) count(err error, now time.Duration) worker.Code {
 	var fault *wire.Error
 	if !errors.As(err, &fault) {
 		panic(fmt.Sprintf("gateway: a protocol returned %T", err))
 	}
 	k.l.stats.addError(fault.Reason)
-	k.l.log.Error("protocol error", "addr", k.addr, "reason", fault.Reason, "error", fault.Detail)
+	k.life.fault = fmt.Errorf("%s: %w", k.addr, fault)
+	k.repeats.add(now, slog.LevelError, "protocol error", fault.Reason, "addr", k.addr, "error", fault.Detail)
 	return fault.Code
 }
 
@@ -191,10 +200,9 @@ func (k *link) finish(why worker.Code) {
 
 // lost ends a connection that cannot be used any more.
 func (k *link) lost(now time.Duration, doing string, err error) {
-	if k.phase == login {
-		k.dialer.failover()
-	}
-	k.l.log.Warn("connection lost", "addr", k.addr, "doing", doing, "error", err)
+	k.life.end(now)
+	k.life.fault = fmt.Errorf("%s: %s: %w", k.addr, doing, err)
+	k.repeats.add(now, slog.LevelWarn, "connection lost", "", "addr", k.addr, "doing", doing, "error", err)
 	k.ended(now)
 }
 
@@ -215,7 +223,7 @@ func (k *link) destroyed() int {
 		return 0
 	}
 	unacked := k.sock.unacked()
-	if k.phase == lingering {
+	if k.phase == lingering && !k.sendOpen {
 		unacked-- // FIN
 	}
 	l.out.transmitted(max(0, unacked))
@@ -226,10 +234,19 @@ func (k *link) destroyed() int {
 // stream is the close, as for a server that sends all it has and closes, what it
 // has sent is read and worked on first. A reset behind the end of the stream is EPIPE.
 func (k *link) cannotSend(now time.Duration, err error) {
-	if !k.l.set.traits.EOFCloses || k.phase != open && k.phase != finishing {
+	switch {
+	case k.phase == goodbye && k.peerClosed && k.l.out.marks.len() == 0:
+		// It did not wait for our goodbye, and that is all that it misses. What it sent
+		// last may be unread.
+		k.l.ack.unsent += k.destroyed()
+		k.l.out.reset()
+		k.linger(true)
+		return
+	case !k.l.set.traits.EOFCloses || k.phase != open && k.phase != finishing:
 		k.lost(now, "send", err)
 		return
 	}
+	k.life.end(now)
 	k.l.log.Warn("acknowledgements cannot be sent any more; reading on", "addr", k.addr, "error", err)
 	k.cut = errors.Is(err, unix.ECONNRESET)
 	k.l.ack.mute(k.destroyed())
@@ -244,6 +261,7 @@ func (k *link) closed(now time.Duration) {
 	k.sock.close()
 	k.sock = nil
 	k.phase, k.conn = offline, nil
+	k.judge(now)
 	l.stats.Connected.Store(false)
 	l.in.reset()
 	l.ack.disconnect()
@@ -261,9 +279,6 @@ func (k *link) closed(now time.Duration) {
 	if !l.set.traits.Sequenced {
 		k.owed = 0 // the server will send them again, as new messages
 	}
-	if k.acked {
-		k.backoff.Reset()
-	}
-	k.redial = now + k.backoff.NextBackOff()
+	k.redial = now + k.wait()
 	l.stats.Reconnects.Add(1)
 }

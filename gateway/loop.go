@@ -134,7 +134,6 @@ func (l *loop) takeReplies(now time.Duration) bool {
 			}
 			n++
 			if r := w.Reply(record); r.Count > 0 {
-				l.link.acked = l.link.acked || l.ack.mode == ackNone
 				l.working -= int(r.Count)
 				l.given[i] -= int(r.Count)
 				l.finished(l.win.widen(r.Place), int(r.Count), r.Code, r.Ack, now)
@@ -186,18 +185,13 @@ func (l *loop) flush(now time.Duration) bool {
 			if l.in.clogged == 0 {
 				l.link.wrote = now
 			}
-			l.out.took(sent, l.settle)
+			l.out.took(sent, l.win.settle)
 		}
 	}
 	if !l.link.owing() && l.link.phase != lingering {
 		l.link.wrote = now
 	}
 	return busy
-}
-
-func (l *loop) settle(place uint64, n int) {
-	l.link.acked = true
-	l.win.settle(place, n)
 }
 
 // note remembers a read batch, or that more of the last one was dispatched.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"log/slog"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -66,13 +67,13 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 		return
 	}
 	if s.id != "" && e.Session == s.id {
-		l.log.Info("session resumed", "session", s.id, "first", e.First, "in_flight", l.win.span())
+		l.link.repeats.add(now, slog.LevelInfo, "session resumed", "", "session", s.id, "first", e.First, "in_flight", l.win.span())
 		l.ack.connect(l.link.conn)
 		s.note(l, l.seq.resume(e.First), now)
 		return
 	}
 	if s.id != "" {
-		l.log.Warn("session is new; nothing from before counts as done",
+		l.link.repeats.add(now, slog.LevelWarn, "session is new; nothing from before counts as done", "",
 			"old", s.id, "session", e.Session, "first", e.First, "given_up", l.win.owed())
 		if l.stop.leaving {
 			l.stop.lost += l.win.owed()

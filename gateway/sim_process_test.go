@@ -87,7 +87,7 @@ func (s *sim) boot() {
 	// Only the low half of a place goes to the workers: it must survive the carry.
 	p.l.win.base = among[uint64](s.rng, 0, 1<<32-10)
 	p.l.win.next = p.l.win.base
-	p.l.link.backoff.RandomizationFactor = 0 // its jitter is drawn elsewhere
+	p.l.link.backoff.Draw = s.rng.Int64N
 	p.l.pool, err = worker.NewPool(worker.Config{
 		Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight, Slabs: p.l.slabs.table,
 		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.key(),

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+
+	"feedgate/gateway/wire"
 )
 
 // TLSConfig names the files of the schemes with TLS. There is no way to turn off that
@@ -151,8 +153,14 @@ func tlsHint(err error, asked bool) string {
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
 		alert   *net.OpError
+		plain   tls.RecordHeaderError
 	)
 	switch {
+	case errors.As(err, &plain):
+		if looks := wire.LooksLike(plain.RecordHeader[:]); looks != "" {
+			return "the server does not speak TLS, its answer looks like " + looks + "; see the URL's scheme"
+		}
+		return "the server does not speak TLS; see the URL's scheme"
 	case errors.As(err, &unknown):
 		return "see --tls-ca"
 	case errors.As(err, &name) && !hasNames(name.Certificate):

@@ -79,16 +79,16 @@ func (s *tlsSocket) recv(b []byte) (int, error) {
 		if err == nil {
 			continue
 		}
-		// A KeyUpdate is answered from within Read.
-		if flushErr := s.pipe.flush(); flushErr != nil && !wouldBlock(flushErr) && n == 0 {
-			return 0, flushErr
-		}
+		// A KeyUpdate is answered from within Read. That it cannot be matters only when the
+		// peer's last bytes were read: its close_notify may be among them.
+		flushErr := s.pipe.flush()
 		switch {
-		case errors.Is(err, errNotReady):
-			if n == 0 {
-				return 0, unix.EAGAIN
-			}
+		case errors.Is(err, errNotReady) && n > 0:
 			return n, nil
+		case errors.Is(err, errNotReady) && flushErr != nil && !wouldBlock(flushErr):
+			return 0, flushErr
+		case errors.Is(err, errNotReady):
+			return 0, unix.EAGAIN
 		case n > 0:
 			s.behind = true
 			return n, nil

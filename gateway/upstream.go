@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -74,6 +76,9 @@ func parseURL(s string) (upstream, error) {
 	if i := strings.IndexAny(rest, barred); i >= 0 {
 		return u, fmt.Errorf("upstream URL: %s:// takes HOST:PORT only, without %q", name, rest[i:i+1])
 	}
+	if strings.ContainsAny(rest, " \t\r\n") {
+		return u, fmt.Errorf("upstream URL: white space among the hosts; write HOST:PORT,HOST:PORT")
+	}
 	for _, hostport := range strings.Split(rest, ",") {
 		if hostport, err = checkHost(hostport, is.port); err != nil {
 			return u, err
@@ -134,6 +139,11 @@ func checkHost(hostport, defaultPort string) (string, error) {
 	if host == "" {
 		return "", fmt.Errorf("upstream URL: %q has no host", hostport)
 	}
+	if strings.Contains(host, ":") {
+		if host, err = checkIPv6(host); err != nil {
+			return "", fmt.Errorf("upstream URL: %q: %w", hostport, err)
+		}
+	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", fmt.Errorf("upstream URL: port %q of %q is not 1 to 65535", port, hostport)
 	}
@@ -144,6 +154,25 @@ func checkHost(hostport, defaultPort string) (string, error) {
 func (u upstream) secureScheme() string {
 	i := slices.IndexFunc(schemes, func(s scheme) bool { return s.kind == u.kind && s.tls })
 	return schemes[i].name
+}
+
+// checkIPv6 reads what stands between the brackets of an IPv6 address. Its zone follows
+// "%25" (RFC 6874, section 2), or, as people write it, "%".
+func checkIPv6(host string) (string, error) {
+	addr, zone, zoned := strings.Cut(host, "%")
+	if rest, escaped := strings.CutPrefix(zone, "25"); escaped && rest != "" {
+		var err error
+		if zone, err = url.PathUnescape(rest); err != nil {
+			return "", errors.New("the zone is not well-formed; write [fe80::1%25eth0]:PORT")
+		}
+	}
+	if zoned {
+		addr += "%" + zone
+	}
+	if parsed, err := netip.ParseAddr(addr); err != nil || zoned && parsed.Is4In6() {
+		return "", errors.New("not an IPv6 address, as in [2001:db8::1]:PORT or [fe80::1%25eth0]:PORT")
+	}
+	return addr, nil
 }
 
 // alpn is what the protocol is called in a TLS handshake.

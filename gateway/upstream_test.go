@@ -84,3 +84,47 @@ func TestNSQSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestHosts: zones as RFC 6874 writes them and as people do; nothing is looked up that
+// cannot be a name.
+func TestHosts(t *testing.T) {
+	for _, c := range []struct{ url, hosts, fault string }{
+		{"fg://[fe80::1%25eth0]:1", "[fe80::1%eth0]:1", ""},
+		{"fg://[fe80::1%eth0]:1", "[fe80::1%eth0]:1", ""},
+		{"fg://[fe80::1%25en%2D1]:1", "[fe80::1%en-1]:1", ""},
+		{"fg://[fe80::1%2525]:1", "[fe80::1%25]:1", ""},
+		{"fg://[fe80::1%25]:1", "[fe80::1%25]:1", ""},
+		{"ws://[fe80::1%25eth0]/x", "[fe80::1%eth0]:80", ""},
+		{"fg://[::1]:1,a:2", "[::1]:1,a:2", ""},
+		{url: "fg://[fe80::1%]:1", fault: "not an IPv6 address"},
+		{url: "fg://[fe80::1%25%zz]:1", fault: "not well-formed"},
+		{url: "fg://[::ffff:1.2.3.4%25lo]:1", fault: "not an IPv6 address"},
+		{url: "fg://[a:b]:1", fault: "not an IPv6 address"},
+		{url: "fg://a:1, b:2", fault: "white space"},
+		{url: "fg:// a:1", fault: "white space"},
+		{url: "fg://a:1\t", fault: "white space"},
+		{url: "fg://a:1,,b:2", fault: "HOST:PORT"},
+		{url: "fg://::1:1", fault: "HOST:PORT"},
+	} {
+		u, err := parseURL(c.url)
+		if c.fault != "" {
+			if err == nil || !strings.Contains(err.Error(), c.fault) {
+				t.Errorf("%s: error %v, want one with %q", c.url, err, c.fault)
+			}
+			continue
+		}
+		if err != nil || strings.Join(u.hosts, ",") != c.hosts {
+			t.Errorf("%s: hosts %q, %v; want %s", c.url, u.hosts, err, c.hosts)
+		}
+	}
+}
+
+func TestReconnectBounds(t *testing.T) {
+	for min, fault := range map[time.Duration]bool{0: false, time.Millisecond: false, time.Millisecond - 1: true, 1: true, -1: true} {
+		cfg := testConfig(t, "fg://h:1", accept)
+		cfg.ReconnectMin, cfg.ReconnectMax = min, time.Second
+		if err := cfg.Validate(); (err != nil) != fault || fault && !strings.Contains(err.Error(), "--reconnect-min") {
+			t.Errorf("%v: error %v", min, err)
+		}
+	}
+}

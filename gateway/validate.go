@@ -21,6 +21,7 @@ const (
 	maxRing       = 1 << 24
 	maxInFlight   = 1 << 24
 	maxMaxMessage = 1 << 30
+	minReconnect  = time.Millisecond
 )
 
 const (
@@ -213,6 +214,7 @@ func (c *Config) checkNumbers(f *faultList) {
 	between("max-message", c.MaxMessage, 1, maxMaxMessage)
 	between("in-flight", int64(c.InFlight), 1, maxInFlight)
 	between("retries", int64(c.Retries), 0, 1<<20)
+	between("connect-attempts", int64(c.ConnectAttempts), 0, 1<<30)
 	if c.Memory < 4*c.MaxMessage {
 		f.add("--memory: %d bytes is under 4 times --max-message (%d)", c.Memory, 4*c.MaxMessage)
 	}
@@ -234,6 +236,9 @@ func (c *Config) checkTimes(f *faultList) {
 	}
 	if c.IdleTimeout < 0 && c.IdleTimeout != NoTimeout {
 		f.add("--idle-timeout: %v is negative", c.IdleTimeout)
+	}
+	if c.ReconnectMin > 0 && c.ReconnectMin < minReconnect {
+		f.add("--reconnect-min: %v is under %v", c.ReconnectMin, minReconnect)
 	}
 	if c.ReconnectMax < c.ReconnectMin {
 		f.add("--reconnect-max: %v is less than --reconnect-min %v", c.ReconnectMax, c.ReconnectMin)

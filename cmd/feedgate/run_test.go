@@ -45,6 +45,7 @@ var runFlags = []struct {
 	{"write-timeout", "16s", []string{"0"}, "WriteTimeout", 16 * time.Second},
 	{"reconnect-min", "17ms", []string{"0"}, "ReconnectMin", 17 * time.Millisecond},
 	{"reconnect-max", "18s", []string{"0"}, "ReconnectMax", 18 * time.Second},
+	{"connect-attempts", "9", []string{"-1", "x"}, "ConnectAttempts", 9},
 	{"client-name", "me", nil, "ClientName", "me"},
 	{"token-file", "none", []string{"/nonexistent/token"}, "", nil},
 	{"frame", "line", nil, "Frame", "line"},

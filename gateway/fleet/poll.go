@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
+	"feedgate/worker/backoff"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 // poll asks the nsqlookupds, at once and then again and again, and passes on what they
 // say, until ctx is cancelled.
 func (f *Fleet) poll(ctx context.Context, found chan<- []string) {
-	retry := f.backoff()
+	retry := backoff.New(f.set.model.ReconnectMin, f.set.model.ReconnectMax)
 	var nsqds []string // as last found
 	for ctx.Err() == nil {
 		err := f.lookup.Poll(ctx, func(all []string) {
@@ -34,7 +34,7 @@ func (f *Fleet) poll(ctx context.Context, found chan<- []string) {
 
 // rest waits until the next poll is due: an interval, or sooner, by the backoff, once the
 // fleet is not settled.
-func (f *Fleet) rest(ctx context.Context, retry *backoff.ExponentialBackOff, settled func() bool) {
+func (f *Fleet) rest(ctx context.Context, retry *backoff.Backoff, settled func() bool) {
 	left := time.Duration(float64(f.cfg.Interval) * (1 - jitter*rand.Float64()))
 	for left > 0 {
 		wait := min(left, glance)
@@ -51,15 +51,4 @@ func (f *Fleet) rest(ctx context.Context, retry *backoff.ExponentialBackOff, set
 		case <-time.After(wait):
 		}
 	}
-}
-
-// backoff is that of the gateways: --reconnect-min to --reconnect-max, full jitter.
-func (f *Fleet) backoff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	// A factor of 1 draws from 0 to twice the interval.
-	b.RandomizationFactor = 1
-	b.Multiplier = 2
-	b.InitialInterval = f.set.model.ReconnectMin / 2
-	b.MaxInterval = f.set.model.ReconnectMax / 2
-	return b
 }

@@ -50,6 +50,8 @@ type Traits struct {
 	EOFCloses bool
 	// Secures: over TLS, the handshake comes not first but behind an EventSecure.
 	Secures bool
+	// PeerEnds: after the protocol's close, the peer is to close the connection first.
+	PeerEnds bool
 	// CloseGrace bounds how long work in flight is finished and acked after the peer
 	// has said that it sends no more; zero: as long as it takes.
 	CloseGrace time.Duration
@@ -105,6 +107,7 @@ type Resume struct {
 	Client  string // --client-name
 	Host    string // HOST:PORT of the upstream URL that is connected
 	Token   []byte // secret; nil: none. Kept by nobody but a Conn, not logged.
+	Target  string // request target to which the server has redirected us; empty: the URL's own
 }
 
 // Msg is a framed message, or the refusal of one. Refused, it has data where its ack
@@ -252,11 +255,19 @@ type Error struct {
 	Reason string      // one of the reasons above
 	Code   worker.Code // for the protocol's goodbye
 	Detail string
+
+	// Of a login that is refused for the moment: how long to stay away, or until when;
+	// zero: the peer did not say.
+	RetryAfter time.Duration
+	RetryAt    time.Time
+	// Location is where the peer has the login go instead, as it wrote it. It can hold
+	// secrets. Empty: nowhere.
+	Location string
 }
 
 func (e *Error) Error() string { return e.Detail + " (" + e.Reason + ")" }
 
 // Errorf makes an Error.
 func Errorf(reason string, code worker.Code, format string, args ...any) *Error {
-	return &Error{reason, code, fmt.Sprintf(format, args...)}
+	return &Error{Reason: reason, Code: code, Detail: fmt.Sprintf(format, args...)}
 }

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"feedgate/worker"
+	"feedgate/worker/backoff"
 )
 
 // Config is what sinks need beyond their URL. Zero fields mean the documented
@@ -29,9 +28,9 @@ type Config struct {
 	Stderr *os.File
 
 	// ReconnectMin and ReconnectMax bound the wait before the next try after a
-	// failed write of file: or the end of a child of exec:. It is drawn between 0
-	// and a bound that starts at ReconnectMin, default 100ms, and doubles up to
-	// ReconnectMax, default 10s.
+	// failed write of file: or the end of a child of exec:. It is drawn between
+	// ReconnectMin, default 100ms, and a bound that doubles up to ReconnectMax,
+	// default 10s.
 	ReconnectMin, ReconnectMax time.Duration
 
 	// Grace is how long a child of exec: has to end once its input is closed, and
@@ -165,15 +164,8 @@ func (cfg *Config) setDefaults() {
 	}
 }
 
-// newBackoff draws waits with full jitter. The library draws between 0 and twice
-// its interval when the factor is 1, so it is given half the bounds.
-func (cfg *Config) newBackoff() *backoff.ExponentialBackOff {
-	return &backoff.ExponentialBackOff{
-		InitialInterval:     max(1, cfg.ReconnectMin/2),
-		MaxInterval:         max(1, cfg.ReconnectMin/2, cfg.ReconnectMax/2),
-		Multiplier:          2,
-		RandomizationFactor: 1,
-	}
+func (cfg *Config) newBackoff() *backoff.Backoff {
+	return backoff.New(cfg.ReconnectMin, cfg.ReconnectMax)
 }
 
 // steady is the part of a sink that can always take messages.

@@ -58,6 +58,8 @@ type launch struct {
 	stdout, stderr *os.File
 	// prepare changes how the process is started.
 	prepare func(*exec.Cmd)
+	// through is a command that runs feedgate, put in front of it.
+	through []string
 }
 
 // run starts `feedgate run` with an admin address of its own, a sink that counts, and
@@ -83,7 +85,8 @@ func runWith(t *testing.T, l launch) *process {
 func start(t *testing.T, l launch) *process {
 	t.Helper()
 	p := &process{t: t, stdout: &output{}, stderr: &output{}, exited: make(chan struct{})}
-	p.cmd = exec.Command(underTest(t), l.args...)
+	whole := append(append(l.through, underTest(t)), l.args...)
+	p.cmd = exec.Command(whole[0], whole[1:]...)
 	p.cmd.Env = append(cleanEnvironment(), l.env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if l.stdout != nil {

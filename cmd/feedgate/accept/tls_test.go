@@ -23,6 +23,11 @@ func acceptTLS(t *testing.T, ln *net.TCPListener, config *tls.Config) (*tls.Conn
 	return conn, raw, conn.Handshake()
 }
 
+// overTLS is an FG/1 connection that TLS carries.
+func overTLS(t *testing.T, conn *tls.Conn, raw *net.TCPConn) *fgConn {
+	return &fgConn{t: t, Conn: conn, tcp: raw, in: bufio.NewReader(conn)}
+}
+
 func TestTLSCarriesFG1(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewAuthority(t)
@@ -47,7 +52,7 @@ func TestTLSCarriesFG1(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fg := &fgConn{t: t, Conn: conn, tcp: raw, in: bufio.NewReader(conn)}
+			fg := overTLS(t, conn, raw)
 			fg.welcome(1, "{}")
 			f := &flood{conn: conn, in: fg.in, count: 20_000, size: 64}
 			f.serve(t)

@@ -17,6 +17,7 @@ type conn struct {
 	heartbeat  time.Duration
 	nextPing   time.Duration
 
+	began    bool // a frame came that FG/1 has
 	welcomed bool
 	closed   bool // the server said BYE; nothing behind it counts
 
@@ -52,10 +53,16 @@ func (c *conn) Decode(buf []byte, in *wire.Input) error {
 			return nil
 		}
 		rest := buf[in.Scan:]
+		if !c.began {
+			if err := foreign(rest); err != nil {
+				return err
+			}
+		}
 		if len(rest) < HeaderSize {
 			in.Need = HeaderSize
 			return nil
 		}
+		c.began = true
 		whole, err := c.frame(rest, buf, in)
 		if err != nil || !whole || in.Event.Kind != wire.EventNone {
 			return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
@@ -39,6 +40,7 @@ type answerCase struct {
 
 const (
 	notHTTP      = "the server's answer is not HTTP"
+	isTLS        = "the server's answer is TLS, not HTTP; see the URL's scheme, wss"
 	notHead      = "the head of the server's answer is not that of an HTTP response"
 	tooLong      = "the head of the server's answer is longer than 16384 bytes"
 	badUpgrade   = "the server's answer: Upgrade is not websocket"
@@ -85,11 +87,11 @@ var answerCases = []answerCase{
 	{"9110 15.2", "an interim response, then 404", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 x\r\n\r\n", "the server answered 404 Not Found, not 101", ""},
 
 	{"4.1", "redirected", "HTTP/1.1 301 x\r\nLocation: https://example.com/feed\r\n\r\n",
-		"the server answered 301 Moved Permanently, not 101: it redirects to https://example.com/feed, which is not followed", ""},
+		"the server answered 301 Moved Permanently, not 101", ""},
 	{"4.1", "redirected, with a query", "HTTP/1.1 302 x\r\nLocation: /login?token=s3cret#s3cret\r\n\r\n",
-		"the server answered 302 Found, not 101: it redirects to /login, which is not followed", ""},
+		"the server answered 302 Found, not 101", ""},
 	{"4.1", "redirected, with a fragment", "HTTP/1.1 303 x\r\nLocation: /login#s3cret\r\n\r\n",
-		"the server answered 303 See Other, not 101: it redirects to /login, which is not followed", ""},
+		"the server answered 303 See Other, not 101", ""},
 	{"4.1", "redirected, with a user", "HTTP/1.1 307 x\r\nLocation: https://s3cret@example.com/\r\n\r\n", "the server answered 307 Temporary Redirect, not 101", ""},
 	{"4.1", "redirected, not ASCII", "HTTP/1.1 308 x\r\nLocation: /\xe4\r\n\r\n", "the server answered 308 Permanent Redirect, not 101", ""},
 	{"4.1", "redirected, too long", "HTTP/1.1 301 x\r\nLocation: /" + ascii(200) + "\r\n\r\n", "the server answered 301 Moved Permanently, not 101", ""},
@@ -134,7 +136,7 @@ var answerCases = []answerCase{
 	{"4.1", "a status line without end", "HTTP/1.1 101 " + strings.Repeat("x", 2*maxHead), tooLong, ""},
 	{"9110 15.2", "interim responses without end", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 1000), tooLong, ""},
 	{"9112 4", "an SSH server", "SSH-2.0-OpenSSH_9.2\r\n", notHTTP, ""},
-	{"9112 4", "a TLS alert", "\x15\x03\x01\x00\x02\x02\x46", notHTTP, ""},
+	{"9112 4", "a TLS alert", "\x15\x03\x01\x00\x02\x02\x46", isTLS, ""},
 	{"9112 4", "frames at once", "\x81\x01a", notHTTP, ""},
 	{"9112 4", "an empty line first", "\r\n" + with(""), notHTTP, ""},
 	{"9112 4", "HTTP in lower case", "http/1.1 101 x\r\n\r\n", notHTTP, ""},
@@ -210,6 +212,60 @@ func TestAnswerAtEverySplit(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRetryAfter: RFC 9110, section 10.2.3, with the statuses that it goes with here.
+func TestRetryAfter(t *testing.T) {
+	const date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+	at := time.Date(1994, 11, 6, 8, 49, 50, 0, time.UTC)
+	for _, c := range []struct {
+		status  int
+		headers string
+		wait    time.Duration
+		at      time.Time
+	}{
+		{503, "Retry-After: 120\r\n", 2 * time.Minute, time.Time{}},
+		{429, "Retry-After: 1 \r\n", time.Second, time.Time{}},
+		{503, "Retry-After: 0\r\n", 1, time.Time{}},
+		{503, date + "Retry-After: Sun, 06 Nov 1994 08:49:50 GMT\r\n", 13 * time.Second, time.Time{}},
+		{503, date + "Retry-After: Sun, 06 Nov 1994 08:49:00 GMT\r\n", 1, time.Time{}},
+		{503, "Retry-After: Sun, 06 Nov 1994 08:49:50 GMT\r\n", 0, at},
+		{503, "Retry-After: Sunday, 06-Nov-94 08:49:50 GMT\r\n", 0, at},
+		{503, "Retry-After: 18446744073709551615\r\n", maxRetryAfter * time.Second, time.Time{}},
+		{503, "Retry-After: -1\r\n", 0, time.Time{}},
+		{503, "Retry-After: soon\r\n", 0, time.Time{}},
+		{503, "", 0, time.Time{}},
+		{500, "Retry-After: 120\r\n", 0, time.Time{}},
+		{401, "Retry-After: 120\r\n", 0, time.Time{}},
+	} {
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		var fault *wire.Error
+		if err := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n%s\r\n", c.status, c.headers)); !errors.As(err, &fault) {
+			t.Fatalf("status %d: %v", c.status, err)
+		}
+		if fault.RetryAfter != c.wait || !fault.RetryAt.Equal(c.at) {
+			t.Errorf("%d %q: %v, %v", c.status, c.headers, fault.RetryAfter, fault.RetryAt)
+		}
+	}
+}
+
+// TestLocation: of the statuses that are redirects to be followed, and of no other.
+func TestLocation(t *testing.T) {
+	for status, want := range map[int]string{301: "/a", 302: "/a", 303: "/a", 307: "/a", 308: "/a", 300: "", 304: "", 200: "", 503: ""} {
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		var fault *wire.Error
+		if err := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\nLocation: /a\r\n\r\n", status)); !errors.As(err, &fault) || fault.Location != want {
+			t.Errorf("status %d: %+v, want %q", status, fault, want)
+		}
+	}
+}
+
+// TestRequestForTarget: after a redirect, the request is for what the server named.
+func TestRequestForTarget(t *testing.T) {
+	c := mustNew(t, Config{Path: "/old"}).NewConn()
+	if r := parseRequest(t, c.Open(nil, wire.Resume{Host: "a:1", Target: "/new?x"})); r.RequestURI != "/new?x" {
+		t.Errorf("request for %s", r.RequestURI)
 	}
 }
 

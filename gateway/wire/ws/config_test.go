@@ -70,9 +70,9 @@ func TestNewFaults(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	for ack, want := range map[string]wire.Traits{
-		"":       {Overhead: maxHead, CloseGrace: 5 * time.Second},
-		"A{n}":   {Overhead: maxHead, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
-		"{n:u8}": {Overhead: maxHead, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
+		"":       {Overhead: maxHead, PeerEnds: true, CloseGrace: 5 * time.Second},
+		"A{n}":   {Overhead: maxHead, PeerEnds: true, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
+		"{n:u8}": {Overhead: maxHead, PeerEnds: true, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
 	} {
 		if got := mustNew(t, Config{AckTemplate: ack}).Traits(); got != want {
 			t.Errorf("ack template %q: %+v, want %+v", ack, got, want)

@@ -55,7 +55,7 @@ func (c *conn) Open(dst []byte, r wire.Resume) []byte {
 	if c.p.hello != nil {
 		c.hello = c.p.hello.AppendHello([]byte{}, r.Token)
 	}
-	dst, c.accept = c.p.request.append(dst, r.Host)
+	dst, c.accept = c.p.request.append(dst, r.Host, r.Target)
 	return dst
 }
 

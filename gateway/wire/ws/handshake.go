@@ -21,9 +21,12 @@ type request struct {
 	headers             []header
 }
 
-// append appends the request of RFC 6455 4.1 for the server at hostport and returns the
-// Sec-WebSocket-Accept that answers it.
-func (r *request) append(dst []byte, hostport string) (out []byte, accept string) {
+// append appends the request of RFC 6455 4.1 for the server at hostport, for path unless it
+// is empty, and returns the Sec-WebSocket-Accept that answers it.
+func (r *request) append(dst []byte, hostport, path string) (out []byte, accept string) {
+	if path == "" {
+		path = r.path
+	}
 	var nonce [16]byte
 	rand.Read(nonce[:]) // never fails
 	key := base64.StdEncoding.EncodeToString(nonce[:])
@@ -34,7 +37,7 @@ func (r *request) append(dst []byte, hostport string) (out []byte, accept string
 		}
 		dst = append(dst, "\r\n"...)
 	}
-	line("GET ", r.path, " HTTP/1.1")
+	line("GET ", path, " HTTP/1.1")
 	line("Host: ", r.host(hostport))
 	line("Upgrade: websocket")
 	line("Connection: Upgrade")
@@ -82,7 +85,7 @@ func (c *conn) handshake(buf []byte, in *wire.Input) error {
 	for {
 		rest := buf[in.Scan:]
 		if n := min(len(rest), len(start)); string(rest[:n]) != start[:n] {
-			return loginFault(wire.CloseProtocolError, "the server's answer is not HTTP")
+			return foreign(rest)
 		}
 		room := rest[:min(len(rest), maxHead-c.headUsed)]
 		size := headEnd(room, c.headSeen)
@@ -114,6 +117,14 @@ func (c *conn) handshake(buf []byte, in *wire.Input) error {
 		c.hello = nil
 	}
 	return nil
+}
+
+// foreign is the fault of an answer that begins with b.
+func foreign(b []byte) *wire.Error {
+	if wire.LooksLike(b) == "TLS" {
+		return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server's answer is TLS, not HTTP; see the URL's scheme, wss")
+	}
+	return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server's answer is not HTTP")
 }
 
 // interim reports whether another response follows the one with this status (RFC 9110
@@ -173,35 +184,6 @@ func (c *conn) checkAnswer(r *http.Response) error {
 		return fault("Sec-WebSocket-Protocol is not %s, which --ws-subprotocol asks for", asked)
 	}
 	return nil
-}
-
-// badStatus says what the server answered instead of 101, and of a redirection where to.
-func badStatus(r *http.Response) error {
-	code := wire.CloseBadRequest
-	if r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden {
-		code = wire.CloseBadToken
-	}
-	text := http.StatusText(r.StatusCode)
-	if text != "" {
-		text = " " + text
-	}
-	if to := target(r.Header.Get("Location")); to != "" && r.StatusCode/100 == 3 {
-		return loginFault(code, "the server answered %d%s, not 101: it redirects to %s, which is not followed",
-			r.StatusCode, text, to)
-	}
-	return loginFault(code, "the server answered %d%s, not 101", r.StatusCode, text)
-}
-
-// target is a Location as it may be logged, or nothing: without query and user, which can
-// hold secrets.
-func target(location string) string {
-	const longest = 200
-	location, _, _ = strings.Cut(location, "#")
-	location, _, _ = strings.Cut(location, "?")
-	if len(location) > longest || !isVisible(location) || strings.Contains(location, "@") {
-		return ""
-	}
-	return location
 }
 
 func loginFault(code worker.Code, format string, args ...any) error {

@@ -52,6 +52,7 @@ func (p *protocol) Traits() wire.Traits {
 		// beside a message, or a control frame behind an unfinished one.
 		Overhead:   maxHead,
 		CloseGrace: closeGrace,
+		PeerEnds:   true,
 	}
 }
 

@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// addresses are the hosts of the upstream URL, each with its addresses as last looked up,
+// and which of these have failed since one last worked. The dialer owns it.
+//
+// A round is one dial: it tries what has not failed, from the host first on, and then
+// once more what had failed before the round.
+type addresses struct {
+	hosts  []upstreamHost
+	first  int            // host that the next round starts with
+	worked netip.AddrPort // the address that last worked; zero: none has
+	round  int            // of the last dial; from 1, as 0 is none
+}
+
+// upstreamHost is one HOST:PORT of the URL.
+type upstreamHost struct {
+	hostport string
+	addrs    []address // nil: not looked up, or the lookup failed
+	failed   int       // round in which the lookup failed; 0: it has not
+}
+
+// address is one that a host has.
+type address struct {
+	netip.AddrPort
+	failed int // round in which it failed; 0: it has not
+}
+
+// target is an address and the host that it belongs to.
+type target struct {
+	host int // index in addresses.hosts
+	addr netip.AddrPort
+}
+
+func newAddresses(hostports []string) addresses {
+	a := addresses{round: 1}
+	for _, hostport := range hostports {
+		a.hosts = append(a.hosts, upstreamHost{hostport: hostport})
+	}
+	return a
+}
+
+// untried reports whether there is a host or an address that has not failed since one
+// last worked.
+func (a *addresses) untried() bool {
+	return slices.ContainsFunc(a.hosts, upstreamHost.untried)
+}
+
+func (h upstreamHost) untried() bool {
+	if h.addrs == nil {
+		return h.failed == 0
+	}
+	return slices.ContainsFunc(h.addrs, func(x address) bool { return x.failed == 0 })
+}
+
+// begin begins a round. When everything has failed, everything is to be tried anew.
+func (a *addresses) begin() {
+	a.round++
+	if !a.untried() {
+		a.forgive()
+	}
+}
+
+// forgive forgets all failures.
+func (a *addresses) forgive() {
+	for i := range a.hosts {
+		h := &a.hosts[i]
+		h.failed = 0
+		for j := range h.addrs {
+			h.addrs[j].failed = 0
+		}
+	}
+}
+
+// found takes the addresses that a lookup of the host has brought. One that the host had
+// before keeps its failure.
+func (a *addresses) found(host int, addrs []netip.AddrPort) {
+	h := &a.hosts[host]
+	old := h.addrs
+	h.addrs, h.failed = make([]address, 0, len(addrs)), 0
+	for _, addr := range addrs {
+		x := address{AddrPort: addr}
+		if i := slices.IndexFunc(old, func(o address) bool { return o.AddrPort == addr }); i >= 0 {
+			x.failed = old[i].failed
+		}
+		h.addrs = append(h.addrs, x)
+	}
+}
+
+// notFound notes that the host could not be looked up.
+func (a *addresses) notFound(host int) {
+	a.hosts[host].addrs, a.hosts[host].failed = nil, a.round
+	a.moveOn(host)
+}
+
+// pick returns the addresses of the host that have not failed, or, again, those that had
+// failed before this round, in the order in which they are to be raced.
+func (a *addresses) pick(host int, again bool) []netip.AddrPort {
+	var some []netip.AddrPort
+	for _, x := range a.hosts[host].addrs {
+		if again && x.failed != 0 && x.failed != a.round || !again && x.failed == 0 {
+			some = append(some, x.AddrPort)
+		}
+	}
+	return interleave(some, a.worked)
+}
+
+// fail notes that the address has failed. The next round starts after it.
+func (a *addresses) fail(t target) {
+	h := &a.hosts[t.host]
+	i := slices.IndexFunc(h.addrs, func(x address) bool { return x.AddrPort == t.addr })
+	if i < 0 {
+		h.addrs = append(h.addrs, address{AddrPort: t.addr})
+		i = len(h.addrs) - 1
+	}
+	h.addrs[i].failed = a.round
+	a.moveOn(t.host)
+}
+
+// moveOn has the next round start with the host, or behind it when nothing is left of it.
+func (a *addresses) moveOn(host int) {
+	if a.first = host; !a.hosts[host].untried() {
+		a.first = (host + 1) % len(a.hosts)
+	}
+}
+
+// work notes that the address has worked. The next round starts with it.
+func (a *addresses) work(t target) {
+	a.forgive()
+	a.first, a.worked = t.host, t.addr
+}
+
+// interleave orders addresses as RFC 8305, section 4, has it: first the one that last
+// worked, then one of each family in turn, IPv6 first; those of one family stay in the
+// resolver's order.
+func interleave(addrs []netip.AddrPort, worked netip.AddrPort) []netip.AddrPort {
+	var v6, v4, sorted []netip.AddrPort
+	for _, addr := range addrs {
+		switch {
+		case addr == worked:
+			sorted = append(sorted, addr)
+		case addr.Addr().Is4():
+			v4 = append(v4, addr)
+		default:
+			v6 = append(v6, addr)
+		}
+	}
+	next, other := &v6, &v4
+	if len(sorted) > 0 && !worked.Addr().Is4() {
+		next, other = other, next
+	}
+	for len(v6)+len(v4) > 0 {
+		if len(*next) > 0 {
+			sorted = append(sorted, (*next)[0])
+			*next = (*next)[1:]
+		}
+		next, other = other, next
+	}
+	return sorted
+}

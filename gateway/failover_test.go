@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/gateway/tlstest"
+	"feedgate/worker/backoff"
+)
+
+// startLink makes a loop that is connected to nothing, on a clock of the test's.
+func startLink(t *testing.T, hosts string) (*link, *stillWorld) {
+	t.Helper()
+	cfg := testConfig(t, "tcp://"+hosts, accept)
+	cfg.Frame, cfg.ReconnectMin, cfg.ReconnectMax = "line", 100*time.Millisecond, time.Hour
+	set, err := cfg.validate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &stillWorld{}
+	l := newLoop(&cfg, set, new(Stats), w)
+	t.Cleanup(l.slabs.close)
+	return &l.link, w
+}
+
+// stillWorld connects to nothing.
+type stillWorld struct{ world }
+
+func (*stillWorld) now() time.Duration               { return 0 }
+func (*stillWorld) connect(context.Context, *dialer) {}
+func (*stillWorld) watch(transport) error            { return nil }
+func (*stillWorld) unwatch(transport)                {}
+
+// TestJudge: an address has worked, and the backoff starts over, when its connection was
+// ready for a second; what comes after the end was noticed does not count.
+func TestJudge(t *testing.T) {
+	a, b := target{0, netip.MustParseAddrPort("1.0.0.1:1")}, target{1, netip.MustParseAddrPort("1.0.0.2:1")}
+	for _, c := range []struct {
+		name             string
+		ready            bool
+		from, end, judge time.Duration
+		worked           bool
+	}{
+		{"no login", false, 0, 5 * time.Second, 5 * time.Second, false},
+		{"at once", true, time.Second, time.Second, time.Second, false},
+		{"nearly a second", true, time.Second, 2*time.Second - 1, 2*time.Second - 1, false},
+		{"a second", true, time.Second, 2 * time.Second, 2 * time.Second, true},
+		{"closed at once, worked on for long", true, time.Second, time.Second + 1, time.Hour, false},
+		{"its end not noticed before", true, time.Second, 0, time.Hour, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k, _ := startLink(t, "a:1,b:1")
+			k.backoff = backoff.New(100, 10_000)
+			k.backoff.Draw = func(n int64) int64 { return n - 1 }
+			k.backoff.NextBackOff()
+			k.dialer.addresses.begin()
+			k.dialer.addresses.fail(b)
+			k.at = a
+			if c.ready {
+				k.life.begin(c.from)
+			}
+			if c.end > 0 {
+				k.life.end(c.end)
+			}
+			k.judge(c.judge)
+			k.dialer.addresses.begin()
+			if first := k.dialer.addresses.first; (first == 0 && k.dialer.addresses.worked == a.addr) != c.worked {
+				t.Errorf("the next dial starts with host %d, %v worked", first, k.dialer.addresses.worked)
+			}
+			if wait := k.wait(); (wait == 200) != c.worked {
+				t.Errorf("the next wait is up to %v", wait)
+			}
+		})
+	}
+}
+
+// TestWait: Retry-After is kept within the bounds of a wait, and once.
+func TestWait(t *testing.T) {
+	k, _ := startLink(t, "a:1")
+	for asked, want := range map[time.Duration]time.Duration{
+		1: 100 * time.Millisecond, time.Minute: time.Minute, 100 * time.Hour: time.Hour,
+	} {
+		k.stayOff = asked
+		if got := k.wait(); got != want {
+			t.Errorf("asked to stay away for %v: %v, want %v", asked, got, want)
+		}
+		if k.stayOff != 0 {
+			t.Error("it is obeyed twice")
+		}
+	}
+	k.via = new(redirect)
+	if got := k.wait(); got != 0 {
+		t.Errorf("%v before a redirect is followed", got)
+	}
+}
+
+// TestFollowToTLS: a redirect to TLS is followed with the server's certificate checked, and
+// what fails there is a failure of the address that sent us.
+func TestFollowToTLS(t *testing.T) {
+	ca := tlstest.NewAuthority(t)
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", ca.Server())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+		}
+	}()
+	trusted, err := LoadTLS(TLSConfig{CA: ca.File})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		tls   *TLS
+		fault string
+	}{"trusted": {trusted, ""}, "unknown": {systemTLS(), "--tls-ca"}} {
+		t.Run(name, func(t *testing.T) {
+			d := newDialer([]string{"127.0.0.1:1"}, 20*time.Second)
+			d.tls = c.tls
+			d.addresses.begin()
+			from := target{0, netip.MustParseAddrPort("127.0.0.1:1")}
+			d.via = &redirect{hostport: ln.Addr().String(), tls: true, target: "/", from: from}
+			r := d.dial(t.Context())
+			if r.err == nil {
+				r.sock.close()
+			}
+			if (r.err == nil) != (c.fault == "") || r.err != nil && !strings.Contains(r.err.Error(), c.fault) {
+				t.Errorf("error %v, want %q", r.err, c.fault)
+			}
+			if r.at != from || d.addresses.untried() != (c.fault == "") {
+				t.Errorf("it counts for %v; untried %v", r.at, d.addresses.untried())
+			}
+		})
+	}
+}
+
+// TestServerThatLasts is dialled again before any other.
+func TestServerThatLasts(t *testing.T) {
+	first, second := newStation(t), newStation(t)
+	cfg := testConfig(t, "tcp://"+first.ln.Addr().String()+","+second.ln.Addr().String(), accept)
+	cfg.Frame, cfg.ExitOnClose = "line", false
+	r := start(t, cfg)
+	lost := func(c *net.TCPConn) {
+		_ = c.SetLinger(0)
+		c.Close()
+	}
+	lost(first.accept())
+	c := second.accept()
+	waitFor(t, r.g.Stats().Connected.Load)
+	time.Sleep(settleTime + 100*time.Millisecond) // it has to last
+	lost(c)
+	lost(second.accept())
+	c = first.accept()
+	r.cancel()
+	if err := r.wait(); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+}

@@ -1,0 +1,137 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+const (
+	// attemptDelay is the head start that an address has over the next: the Connection
+	// Attempt Delay of RFC 8305, section 5.
+	attemptDelay = 250 * time.Millisecond
+	// resolutionDelay is how long the first family's addresses wait for the other's: the
+	// Resolution Delay of RFC 8305, section 3.
+	resolutionDelay = 50 * time.Millisecond
+)
+
+// network is what the dialer needs of the net package; a test has its own.
+type network struct {
+	connect func(ctx context.Context, addr netip.AddrPort) (net.Conn, error)
+	lookup  func(ctx context.Context, family, host string) ([]netip.Addr, error)
+}
+
+// keepAlive finds a host that is gone within 45 s, while nothing is on its way to it.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3}
+
+// realNetwork gives each connect the timeout.
+func realNetwork(timeout time.Duration) network {
+	d := net.Dialer{Timeout: timeout, KeepAliveConfig: keepAlive}
+	return network{
+		connect: func(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+			return d.DialContext(ctx, "tcp", addr.String())
+		},
+		lookup: net.DefaultResolver.LookupNetIP,
+	}
+}
+
+// attempt is what came of connecting to one address.
+type attempt struct {
+	addr netip.AddrPort
+	conn net.Conn // nil: err is why
+	err  error
+}
+
+// race connects to addrs in order: to each attemptDelay after the one before it, or as soon
+// as one has failed. It returns the first that connects, if any, and those that had failed
+// by then. The others are cancelled, and are over when it returns.
+func (n network) race(ctx context.Context, addrs []netip.AddrPort) (won attempt, failed []attempt) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan attempt)
+	turn := time.NewTimer(0)
+	defer turn.Stop()
+	for running := 0; len(addrs) > 0 || running > 0; {
+		var next <-chan time.Time // nil: nobody is left to start
+		if len(addrs) > 0 {
+			next = turn.C
+		}
+		select {
+		case <-next:
+			addr := addrs[0]
+			addrs = addrs[1:]
+			running++
+			go func() {
+				conn, err := n.connect(ctx, addr)
+				results <- attempt{addr, conn, err}
+			}()
+			turn.Reset(attemptDelay)
+		case r := <-results:
+			running--
+			switch {
+			case r.err == nil && won.conn != nil:
+				r.conn.Close() // it was too late to cancel it
+			case r.err == nil:
+				won, addrs = r, nil
+				cancel()
+			case won.conn == nil:
+				failed = append(failed, r)
+				turn.Reset(0)
+			}
+		}
+	}
+	return won, failed
+}
+
+// resolve looks up the addresses of a host, of both families at once. The first answer
+// that has some waits resolutionDelay for the other, so that a name server that ignores
+// questions for one family holds nothing up.
+func (n network) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr.Unmap()}, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		addrs []netip.Addr
+		err   error
+	}
+	families := []string{"ip6", "ip4"}
+	answers := make(chan answer)
+	for _, family := range families {
+		go func() {
+			addrs, err := n.lookup(ctx, family, host)
+			answers <- answer{addrs, err}
+		}()
+	}
+	var all []netip.Addr
+	var fault error
+	for range families {
+		a := <-answers
+		if a.err != nil && ctx.Err() == nil && (fault == nil || !notFound(a.err)) {
+			fault = a.err
+		}
+		for _, addr := range a.addrs {
+			all = append(all, addr.Unmap())
+		}
+		if len(all) > 0 {
+			defer time.AfterFunc(resolutionDelay, cancel).Stop()
+		}
+	}
+	switch {
+	case len(all) > 0:
+		return all, nil
+	case fault != nil:
+		return nil, fault
+	}
+	return nil, context.Cause(ctx)
+}
+
+// notFound reports whether err says only that the host has no address of the family.
+func notFound(err error) bool {
+	var none *net.AddrError // the host has addresses, all of the other family
+	var dns *net.DNSError
+	return errors.As(err, &none) || errors.As(err, &dns) && dns.IsNotFound
+}

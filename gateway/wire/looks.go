@@ -1,0 +1,25 @@
+package wire
+
+// LooksLike names the protocol that the first bytes from a peer look like, for errors: they
+// quote no bytes of a peer's. Empty: none that is known.
+func LooksLike(b []byte) string {
+	begins := func(s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
+	switch {
+	// A record's type, alert or handshake, then the major version: RFC 8446, section 5.1.
+	case len(b) > 0 && (b[0] == 0x15 || b[0] == 0x16) && (len(b) == 1 || b[1] == 3):
+		return "TLS"
+	case begins("HTTP/"):
+		return "HTTP"
+	case begins("SSH-"):
+		return "SSH"
+	}
+	for _, c := range b {
+		if (c < ' ' || c > '~') && c != '\r' && c != '\n' && c != '\t' {
+			return ""
+		}
+	}
+	if len(b) < 4 {
+		return ""
+	}
+	return "text"
+}
