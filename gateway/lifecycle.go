@@ -253,6 +253,7 @@ func (k *link) nextDue() time.Duration {
 			due = earliest(due, k.tick)
 		}
 		due = earliest(due, l.ack.due())
+		due = earliest(due, l.skipped.due())
 		if l.in.clogged != 0 {
 			due = earliest(due, l.in.unclogged())
 		}

@@ -46,6 +46,7 @@ type loop struct {
 	lastTurn  time.Duration
 	paused    bool // the last turn did not want to read
 	unsaidAt  time.Duration
+	skipped   skipped
 	short     bool // logged that the kernel gives no memory
 
 	sends   [maxBatch][]byte
@@ -102,6 +103,7 @@ func (l *loop) turn() bool {
 	busy = l.flush(now) || busy
 	l.observe(now)
 	l.logUnsaid(now)
+	l.logSkipped(now)
 	l.logMemory()
 	busy = l.link.step(now) || busy
 	l.publishStats()

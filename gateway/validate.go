@@ -21,6 +21,9 @@ const (
 	maxRing       = 1 << 24
 	maxInFlight   = 1 << 24
 	maxMaxMessage = 1 << 30
+	// maxMemory keeps a read buffer, of which there are worker.MaxSlabs, within the 32
+	// bits of a message's offset.
+	maxMemory = 1 << 45
 )
 
 const (
@@ -77,6 +80,7 @@ func (c *Config) validate() (settings, error) {
 		c.fillNSQ()
 	}
 	c.fillDefaults()
+	fill(&c.IdleTimeout, s.upstream.idleTimeout(c))
 	var faults faultList
 	c.checkNumbers(&faults)
 	c.checkTimes(&faults)
@@ -158,7 +162,6 @@ func (c *Config) fillDefaults() {
 	fill(&c.Memory, 64<<20)
 	fill(&c.RetryMin, 100*time.Millisecond)
 	fill(&c.Heartbeat, 5*time.Second)
-	fill(&c.IdleTimeout, 25*time.Second)
 	fill(&c.ConnectTimeout, 10*time.Second)
 	fill(&c.WriteTimeout, 5*time.Minute)
 	fill(&c.ReconnectMin, 100*time.Millisecond)
@@ -193,6 +196,9 @@ func (c *Config) checkNumbers(f *faultList) {
 	between("max-message", c.MaxMessage, 1, maxMaxMessage)
 	between("in-flight", int64(c.InFlight), 1, maxInFlight)
 	between("retries", int64(c.Retries), 0, 1<<20)
+	if c.Memory > maxMemory {
+		f.add("--memory: %d bytes is over %d", c.Memory, int64(maxMemory))
+	}
 	if c.Memory < 4*c.MaxMessage {
 		f.add("--memory: %d bytes is under 4 times --max-message (%d)", c.Memory, 4*c.MaxMessage)
 	}

@@ -35,7 +35,7 @@ type runCmd struct {
 
 	Workers    count  `group:"work" placeholder:"N" help:"Workers [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
-	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
+	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B."`
 	Ring       count  `group:"work" placeholder:"N" help:"Entries of each ring, 2^n; nsq: as needed [8192]."`
 	Sink       string `group:"work" placeholder:"URL" default:"discard:" help:"Where messages go, see above [${default}]."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Further tries before a message is refused [${default}]."`
@@ -47,12 +47,12 @@ type runCmd struct {
 	FlushMax    count  `group:"acks" placeholder:"N" default:"32" help:"Messages per sendmmsg, 1 to 32 [${default}]."`
 	FlushPack   int    `group:"acks" placeholder:"N" default:"0" help:"Acks in one such message; 0: all that lie ready [${default}]."`
 
-	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longest message [${default}]."`
+	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longer messages are skipped and refused (3) [${default}]."`
 	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read; nsq: RDY, 2500 [65536]."`
 	Memory     size  `group:"limits" placeholder:"SIZE" default:"64MiB" help:"Read buffers in all, at least 4 messages [${default}]."`
 
 	Heartbeat      period  `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
-	IdleTimeout    timeout `group:"connection" placeholder:"D" default:"25s" help:"Dead when nothing came so long; 0: never [${default}]."`
+	IdleTimeout    timeout `group:"connection" placeholder:"D" help:"Dead if nothing arrives for this long; 0: off [25s; tcp without --heartbeat-template: off]."`
 	ConnectTimeout period  `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
 	WriteTimeout   period  `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
 	ReconnectMin   period  `group:"connection" placeholder:"D" default:"100ms" help:"Backoff from this, doubling, full jitter [${default}]."`
@@ -102,9 +102,9 @@ Examples:
 
 Sinks: discard: counts; spin:500ns burns time; stdout: and file:PATH write a message and LF; exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out).
 
-Framings: line; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
+Framings: line; line:skip-empty; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
 
-Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {token} {{, numbers also as {n:u64be} and the like.
+Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {token} {{, numbers also as {n:u64be} and the like. A JSON string is quoted as it is in the message, escapes and all; {json:NAME:text} decodes it.
 
 Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.
 

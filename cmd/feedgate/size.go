@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"feedgate/gateway"
 )
 
 // size is a number of bytes, at least 1. It is written as such or with one of
@@ -68,7 +70,8 @@ func (p *period) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// timeout is a duration, 0 for never.
+// timeout is a duration; 0 on the command line is never. Its zero value is the default of
+// the gateway, which depends on the protocol.
 type timeout time.Duration
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -80,7 +83,9 @@ func (t *timeout) UnmarshalText(text []byte) error {
 	if d < 0 {
 		return fmt.Errorf("%s is less than 0", text)
 	}
-	*t = timeout(d)
+	if *t = timeout(d); d == 0 {
+		*t = timeout(gateway.NoTimeout)
+	}
 	return nil
 }
 

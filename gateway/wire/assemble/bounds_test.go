@@ -1,7 +1,6 @@
 package assemble
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -255,9 +254,8 @@ func TestTheConnectionEnds(t *testing.T) {
 		return d
 	}
 	d := open()
-	var fault *wire.Error
-	if err := d.End(); !errors.As(err, &fault) || *fault != *unfinished(1) {
-		t.Errorf("error %v, want %v", err, unfinished(1))
+	if fault := d.End(true); fault == nil || *fault != *unfinished(1) {
+		t.Errorf("error %v, want %v", fault, unfinished(1))
 	}
 	d.check()
 	if len(d.conn.table.byKey) != 0 {

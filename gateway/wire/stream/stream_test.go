@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +13,9 @@ import (
 func TestNewFaults(t *testing.T) {
 	for want, cfg := range map[string]Config{
 		"--frame: is missing: want line,":                              {},
-		`--frame: "lines": want line, delim:HEX`:                       {Frame: "lines"},
+		`--frame: "lines": want line, line:skip-empty, delim:HEX`:      {Frame: "lines"},
 		`--frame: "line:": want`:                                       {Frame: "line:"},
+		`--frame: "line:skip": want`:                                   {Frame: "line:skip"},
 		`--frame: "delim": want`:                                       {Frame: "delim"},
 		`--frame: "delim:": the delimiter is not 1 to 8 bytes`:         {Frame: "delim:"},
 		`--frame: "delim:0": the delimiter is not 1 to 8 bytes`:        {Frame: "delim:0"},
@@ -87,16 +87,15 @@ func TestEnd(t *testing.T) {
 	if err := d.Feed([]byte("a\n")); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.End(); err != nil {
+	if err := d.End(true); err != nil {
 		t.Errorf("behind a whole line: %v", err)
 	}
 	if err := d.Feed([]byte("secret")); err != nil {
 		t.Fatal(err)
 	}
-	var fault *wire.Error
 	const want = "message 2 at byte 2: the stream ended after 6 bytes of it"
-	if err := d.End(); !errors.As(err, &fault) || fault.Reason != wire.Truncated || fault.Detail != want {
-		t.Errorf("within a line: %v, want %s", err, want)
+	if fault := d.End(true); fault == nil || fault.Reason != wire.Truncated || fault.Detail != want {
+		t.Errorf("within a line: %v, want %s", fault, want)
 	}
 }
 

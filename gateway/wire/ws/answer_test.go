@@ -1,7 +1,6 @@
 package ws
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -175,16 +174,15 @@ func checkAnswer(t wiretest.T, p wire.Protocol, template string, plan wiretest.P
 	c := p.NewConn()
 	d := wiretest.New(t, c, wire.Resume{Host: "a:1"}, plan)
 	accept := acceptFor(requestHeader(t, d.Hello).Get("Sec-WebSocket-Key"))
-	err := d.Feed(append([]byte(strings.ReplaceAll(template, "ACCEPT", accept)), text("hello")...))
-	if err == nil {
+	fault := d.Feed(append([]byte(strings.ReplaceAll(template, "ACCEPT", accept)), text("hello")...))
+	if fault == nil {
 		if len(d.Events) != 1 || len(d.Msgs) != 1 || string(d.Msgs[0].Data) != "hello" || d.Rest != 0 || d.Out != nil {
 			t.Fatalf("events %+v, messages %+v, replies %q, %d bytes left", d.Events, d.Msgs, d.Out, d.Rest)
 		}
 		return ""
 	}
-	var fault *wire.Error
-	if !errors.As(err, &fault) || fault.Reason != wire.Login {
-		t.Fatalf("error %v", err)
+	if fault.Reason != wire.Login {
+		t.Fatalf("error %v", fault)
 	}
 	if len(d.Msgs) > 0 || len(d.Events) > 0 || d.Out != nil {
 		t.Fatalf("it failed, and has messages %+v, events %+v, replies %q", d.Msgs, d.Events, d.Out)
@@ -219,9 +217,8 @@ func TestLoginCodes(t *testing.T) {
 		401: wire.CloseBadToken, 403: wire.CloseBadToken, 404: wire.CloseBadRequest, 200: wire.CloseBadRequest,
 	} {
 		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
-		var fault *wire.Error
-		if err := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n\r\n", status)); !errors.As(err, &fault) || fault.Code != want {
-			t.Errorf("status %d: %v, want code %d", status, err, want)
+		if fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n\r\n", status)); fault == nil || fault.Code != want {
+			t.Errorf("status %d: %v, want code %d", status, fault, want)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func (r *request) host(hostport string) string {
 }
 
 // handshake takes the server's answer to the request once its head is whole.
-func (c *conn) handshake(buf []byte, in *wire.Input) error {
+func (c *conn) handshake(buf []byte, in *wire.Input) *wire.Error {
 	const start = "HTTP/"
 	for {
 		rest := buf[in.Scan:]
@@ -140,11 +140,11 @@ func headEnd(b []byte, seen int) int {
 }
 
 // checkAnswer checks the server's answer as RFC 6455 4.1 asks of a client.
-func (c *conn) checkAnswer(r *http.Response) error {
+func (c *conn) checkAnswer(r *http.Response) *wire.Error {
 	if r.StatusCode != http.StatusSwitchingProtocols {
 		return badStatus(r)
 	}
-	fault := func(format string, args ...any) error {
+	fault := func(format string, args ...any) *wire.Error {
 		return loginFault(wire.CloseProtocolError, "the server's answer: "+format, args...)
 	}
 	if !r.ProtoAtLeast(1, 1) {
@@ -176,7 +176,7 @@ func (c *conn) checkAnswer(r *http.Response) error {
 }
 
 // badStatus says what the server answered instead of 101, and of a redirection where to.
-func badStatus(r *http.Response) error {
+func badStatus(r *http.Response) *wire.Error {
 	code := wire.CloseBadRequest
 	if r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden {
 		code = wire.CloseBadToken
@@ -204,6 +204,6 @@ func target(location string) string {
 	return location
 }
 
-func loginFault(code worker.Code, format string, args ...any) error {
+func loginFault(code worker.Code, format string, args ...any) *wire.Error {
 	return wire.Errorf(wire.Login, code, format, args...)
 }
