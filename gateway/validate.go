@@ -268,7 +268,7 @@ func (c *Config) checkDispatch(f *faultList) *worker.Selector {
 		return nil
 	}
 	if c.Key == "" {
-		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME")
+		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B")
 		return nil
 	}
 	s, err := worker.ParseSelector(c.Key)

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -56,6 +57,44 @@ func TestSelectorFind(t *testing.T) {
 			"\U0001F600|\uFFFD|\uFFFD|\uFFFDA|\uFFFD\U0001F600"},
 		{"json:id", "{\"id\":\"\xff\xc3\"}", "\xff\xc3"},
 		{"json:id", `{"id":1,"a":` + deep(9999) + `}`, "1"},
+
+		{"json:id", "\ufeff{\"id\":1}", "1"},
+		{"json:id", "\ufeff\n {\"id\":1}", "1"},
+		{"json:id", " \ufeff{\"id\":1}", "<nil>"},
+		{"json:id", "\ufeff\ufeff{\"id\":1}", "<nil>"},
+		{"json:id", "\ufeff", "<nil>"},
+		{"json:id", "\xef\xbb", "<nil>"},
+
+		{"json:/id", `{"id":"x"}`, "x"},
+		{"json:/", `{"":"x","a":1}`, "x"},
+		{"json:/a/b", `{"b":0,"a":{"a":1,"b":"\u0041\n"},"c":2}`, "A\n"},
+		{"json:/a/b", `{"a":{"b":1},"a":{"b":2,"b":3}}`, "3"},
+		{"json:/a/b", `{"a":{"b":1},"a":{"c":2}}`, "<nil>"},
+		{"json:/a/b", `{"a":"b"}`, "<nil>"},
+		{"json:/a/b", `{"a":7}`, "<nil>"},
+		{"json:/a/b", `{"b":7}`, "<nil>"},
+		{"json:/a//b", `{"a":{"":{"b":7}}}`, "7"},
+		{"json:/a/1", `{"a":["x", [ "y" ] ,{}]}`, `[ "y" ]`},
+		{"json:/a/1/0", `{"a":["x", [ "y" ] ,{}]}`, "y"},
+		{"json:/a/3", `{"a":[1,2,3]}`, "<nil>"},
+		{"json:/a/-", `{"a":[1,2,3]}`, "<nil>"},
+		{"json:/a/01", `{"a":[1,2,3]}`, "<nil>"},
+		{"json:/a/+1", `{"a":[1,2,3]}`, "<nil>"},
+		{"json:/a/01", `{"a":{"01":9,"1":8}}`, "9"},
+		{"json:/a/1", `{"a":{"01":9,"1":8}}`, "8"},
+		{"json:/0/id", "[{\"id\":5}]", "5"},
+		{"json:/0", "\ufeff[5]", "5"},
+		{"json:/99999999999", "[5]", "<nil>"},
+		{"json:/a~1b/c~0d/~01", `{"a/b":{"c~d":{"~1":6}}}`, "6"},
+		{`json:/a\x2fb`, `{"a":{"b":4}}`, "4"},
+		{"json:/\u00e9", `{"\u00e9":3}`, "3"},
+		{"json:/a/b", `{"a":{"b":1},"c":tru}`, "<nil>"},
+		{"json:/a/b", `{"a":{"b":1}}x`, "<nil>"},
+		{"json:/0", "[1,]", "<nil>"},
+		{"json:/0", "[1", "<nil>"},
+		{"json:/0", "7", "<nil>"},
+		{"json:/0", "", "<nil>"},
+		{"json:/id", `{"id":1,"a":` + deep(10000) + `}`, "<nil>"},
 
 		{"json:id", `{"id":1,"a":` + deep(10000) + `}`, "<nil>"},
 		{"json:id", ``, "<nil>"},
@@ -115,8 +154,8 @@ func nilText(b []byte) string {
 
 func TestParseSelectorFaults(t *testing.T) {
 	for selector, want := range map[string]string{
-		"":                   "want bytes:OFFSET:LENGTH, field:N:SEP or json:NAME",
-		"key":                "want bytes:OFFSET:LENGTH, field:N:SEP or json:NAME",
+		"":                   "want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B",
+		"key":                "want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B",
 		"bytes":              `OFFSET ""`,
 		"bytes:1":            `LENGTH ""`,
 		"bytes:1:0":          `LENGTH "0"`,
@@ -238,11 +277,12 @@ func FuzzSelectorJSON(f *testing.F) {
 // bytes are compared in what they say after that, and by whether they are well
 // formed.
 func compareJSON(t interface{ Fatalf(string, ...any) }, text []byte, name string) {
-	s := Selector{kind: selectJSON, text: []byte(name)}
+	s := Selector{kind: selectJSON, path: []step{{name: []byte(name), index: -1}}}
 	got := s.Find(text)
 	if s.Hash(text) != hashBytes(got) || string(s.Append(nil, text)) != string(got) {
 		t.Fatalf("%q: Hash and Append do not agree with Find", text)
 	}
+	text = bytes.TrimPrefix(text, []byte(bom))
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil && got != nil {
 		t.Fatalf("%q: found %q in what encoding/json calls %v", text, got, err)

@@ -39,6 +39,16 @@ type Input struct {
 	// in bytes. The loop logs and resets them.
 	Skipped int
 	Longest uint64
+
+	// Skim, unless nil, gets the bytes of every message that is skipped, in order, then
+	// nil before Decode returns with its refusal. A Conn around another sets it.
+	Skim func(b []byte)
+}
+
+func (in *Input) skim(b []byte) {
+	if in.Skim != nil {
+		in.Skim(b)
+	}
 }
 
 // Check reports a fault of the Conn: cursors out of order, or a message that reaches

@@ -12,7 +12,9 @@ type Skipper struct {
 
 	on    bool
 	piece bool   // a piece was announced and its end has not been reached
-	left  uint64 // bytes of it that are still to come
+	lead  uint64 // bytes of it that are still to come: before those of the message,
+	body  uint64 // of the message,
+	trail uint64 // and behind
 }
 
 // skipLeast is the least length up to which messages are skipped, in bytes, whatever
@@ -30,33 +32,47 @@ func (s *Skipper) On() bool { return s.on }
 func (s *Skipper) Passing() bool { return s.piece }
 
 // Left is how many bytes of the piece are still to come.
-func (s *Skipper) Left() uint64 { return s.left }
+func (s *Skipper) Left() uint64 { return s.lead + s.body + s.trail }
 
 // Begin begins to skip a message, dropping what was joined of it.
-func (s *Skipper) Begin(in *Input) {
+func (s *Skipper) Begin(buf []byte, in *Input) {
 	*s = Skipper{on: true, Size: uint64(in.Keep - in.Start)}
+	if s.Size > 0 {
+		in.skim(buf[in.Start:in.Keep])
+	}
 	in.Advance(0)
 }
 
-// Add announces a piece of n bytes in the stream, size of which belong to the message.
-func (s *Skipper) Add(n, size uint64) {
+// Add announces a piece of the stream: size bytes of the message, with lead bytes before
+// them and trail behind.
+func (s *Skipper) Add(lead, size, trail uint64) {
 	s.piece = true
-	s.left += n
+	s.lead += lead
+	s.body += size
+	s.trail += trail
 	s.Size += size
 }
 
-// Here is the bytes of the piece that are in buf.
+// Here is the bytes of the message that are in buf; lead must have passed.
 func (s *Skipper) Here(buf []byte, in *Input) []byte {
 	rest := buf[in.Scan:]
-	return rest[:min(s.left, uint64(len(rest)))]
+	return rest[:min(s.body, uint64(len(rest)))]
 }
 
 // Pass drops the bytes of the piece that are in buf; false if more are to come.
 func (s *Skipper) Pass(buf []byte, in *Input) bool {
-	n := len(s.Here(buf, in))
-	s.left -= uint64(n)
-	s.piece = s.left > 0
-	in.Advance(n)
+	drop := func(left *uint64) {
+		n := min(*left, uint64(len(buf)-in.Scan))
+		*left -= n
+		in.Advance(int(n))
+	}
+	drop(&s.lead)
+	if b := s.Here(buf, in); len(b) > 0 {
+		in.skim(b)
+	}
+	drop(&s.body)
+	drop(&s.trail)
+	s.piece = s.Left() > 0
 	in.Need = 0
 	return !s.piece
 }
@@ -65,6 +81,7 @@ func (s *Skipper) Pass(buf []byte, in *Input) bool {
 func (s *Skipper) End(in *Input, m Msg) {
 	m.Code = worker.TooLarge
 	in.Msgs = append(in.Msgs, m)
+	in.skim(nil)
 	in.Skipped++
 	in.Longest = max(in.Longest, s.Size)
 	*s = Skipper{}

@@ -151,6 +151,9 @@ type Event struct {
 	Msg Msg
 }
 
+// BOM may come before a JSON text (RFC 8259, section 8.1).
+const BOM = "\ufeff"
+
 // Why a connection is closed, as FG/1 numbers it; a protocol with codes of its own
 // translates.
 const (

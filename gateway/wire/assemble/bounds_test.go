@@ -262,7 +262,7 @@ func TestTheConnectionEnds(t *testing.T) {
 		t.Error("requests are left at the end")
 	}
 	d = open()
-	if err := d.Feed([]byte(strings.Repeat("x", 1<<20+2))); err == nil {
+	if err := d.Feed([]byte(strings.Repeat("x", 64<<20+2))); err == nil {
 		t.Error("the message is not too long")
 	}
 	d.check()

@@ -13,6 +13,8 @@ type conn struct {
 	p     *protocol
 	table table
 	rest  rest
+	skim  skim
+	watch func([]byte) // skimmed
 
 	ticked  time.Duration // the last Tick
 	decoded bool          // Decode was called since
@@ -35,7 +37,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 			return nil
 		}
 		from, handed := in.Scan, in.Msgs
-		in.Msgs = handed[len(handed):]
+		in.Msgs, in.Skim = handed[len(handed):], c.watch
 		err := c.Conn.Decode(buf, in)
 		msgs := in.Msgs
 		in.Msgs = handed
@@ -120,9 +122,19 @@ func (c *conn) emit(in *wire.Input, m wire.Msg) {
 	in.Data = c.table.whole
 }
 
+// skimmed takes bytes of a message that the inner Conn skips; nil is its end.
+func (c *conn) skimmed(b []byte) {
+	if b != nil {
+		c.skim.add(b)
+		return
+	}
+	c.table.skipped(c.skim.end())
+}
+
 // End implements [wire.Conn]. A last message may complete a request.
 func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
 	from := in.Scan
+	in.Skim = c.watch
 	fault := c.Conn.End(buf, in, whole)
 	msgs := in.Msgs
 	in.Msgs = msgs[:0]

@@ -96,7 +96,7 @@ func (c *conn) frame(rest, buf []byte, in *wire.Input) (whole bool, err *wire.Er
 		return false, err
 	}
 	if h.Op == Data && c.tooLarge(h, in) {
-		c.startSkip(h, in)
+		c.startSkip(h, buf, in)
 		return true, nil
 	}
 	size := HeaderSize + int(h.Payload())
@@ -171,11 +171,11 @@ func (c *conn) joined(in *wire.Input) uint64 {
 }
 
 // startSkip skips a DATA frame, and gives up what was joined before it.
-func (c *conn) startSkip(h Header, in *wire.Input) {
+func (c *conn) startSkip(h Header, buf []byte, in *wire.Input) {
 	if !c.skip.On() {
-		c.skip.Begin(in)
+		c.skip.Begin(buf, in)
 	}
-	c.skip.Add(uint64(h.Payload()), uint64(h.Payload()))
+	c.skip.Add(0, uint64(h.Payload()), 0)
 	c.joining = false
 	c.joinSeq, c.skipMore = h.Seq, h.Flags&More != 0
 	in.Advance(HeaderSize)

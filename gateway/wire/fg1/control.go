@@ -1,6 +1,7 @@
 package fg1
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"time"
@@ -35,6 +36,7 @@ func (c *conn) control(h Header, payload []byte, in *wire.Input) *wire.Error {
 
 func (c *conn) welcome(h Header, payload []byte, in *wire.Input) *wire.Error {
 	var w welcome
+	payload = bytes.TrimPrefix(payload, []byte(wire.BOM))
 	if !utf8.Valid(payload) {
 		return wire.Errorf(wire.BadUTF8, CodeProtocolError, "WELCOME: payload of %d bytes is not UTF-8", len(payload))
 	}

@@ -143,12 +143,11 @@ func (c *conn) message(rest []byte, size int, in *wire.Input) (whole bool, err *
 		in.Need = messageHead
 		return false, nil
 	}
-	body := uint64(size - leastMessage)
 	c.skipID = messageID(rest[idAt:])
 	c.skipAttempts = binary.BigEndian.Uint16(rest[attemptsAt:])
 	in.Advance(messageHead)
-	c.skip.Begin(in)
-	c.skip.Add(body, body)
+	c.skip.Begin(nil, in)
+	c.skip.Add(0, uint64(size-leastMessage), 0)
 	return true, nil
 }
 

@@ -75,6 +75,7 @@ func (c *conn) Open(dst []byte, r wire.Resume) []byte {
 
 // login takes a response before the login is over; behind more bytes lie in the buffer.
 func (c *conn) login(said []byte, behind int, in *wire.Input) *wire.Error {
+	said = bytes.TrimPrefix(said, []byte(wire.BOM))
 	switch c.phase {
 	case identifying:
 		return c.identified(said, behind, in)

@@ -64,9 +64,9 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		case f != nil:
 			return c.errorf(f.reason, worker.BadRequest, "%s", f.detail)
 		case p.over:
-			c.skip.Begin(in)
-			if c.search = p.frame == 0; !c.search {
-				c.skip.Add(p.frame, p.size)
+			c.skip.Begin(buf, in)
+			if c.search = p.size == 0; !c.search {
+				c.skip.Add(uint64(p.lead), p.size, 0)
 			}
 		case kept == p.n || p.n < len(room):
 			return nil
@@ -82,7 +82,7 @@ func (c *conn) passOver(buf []byte, in *wire.Input) (through bool, err *wire.Err
 	if c.search {
 		var n, size int
 		n, size, found = c.framer.end(buf[in.Scan:])
-		c.skip.Add(uint64(n), uint64(size))
+		c.skip.Add(0, uint64(size), uint64(n-size))
 	}
 	if c.skip.Size > c.p.longest {
 		return false, c.errorf(wire.TooLarge, worker.TooLarge,
@@ -127,10 +127,10 @@ func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
 func (c *conn) lastLine(buf []byte, in *wire.Input) {
 	line := bytes.TrimSuffix(buf[in.Scan:], []byte("\r"))
 	at := in.Scan
-	in.Advance(len(buf) - at)
 	switch {
 	case c.skip.On():
-		c.skip.Size += uint64(len(line))
+		c.skip.Add(0, uint64(len(line)), 0)
+		c.skip.Pass(buf, in)
 		c.refuse(in)
 	case c.p.signs.Match(line):
 		in.Ignored++
@@ -138,6 +138,7 @@ func (c *conn) lastLine(buf []byte, in *wire.Input) {
 		c.seq++
 		in.Msgs = append(in.Msgs, wire.Msg{Seq: c.seq, Off: uint32(at), Len: uint32(len(line))})
 	}
+	in.Advance(len(buf) - in.Scan)
 }
 
 func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {

@@ -27,10 +27,11 @@ type progress struct {
 	at   int // where in the buffer the next frame begins
 	need int // as in wire.Input
 
-	// The frame at at is over the limit: its length in the stream and that of its
-	// message. frame is 0 where end must find it.
-	over        bool
-	frame, size uint64
+	// over: the frame at at is over the limit. It has lead bytes and then size of its
+	// message; size is 0 where end must find it.
+	over bool
+	lead int
+	size uint64
 }
 
 // sized is for framers that know the length of every frame.

@@ -129,5 +129,5 @@ func (f *lengths) odd(field uint64) (progress, *fault) {
 	if frame < f.least {
 		return progress{}, badLength("length field %d makes a frame of %d bytes, the least is %d", field, frame, f.least)
 	}
-	return progress{over: true, frame: frame, size: frame - uint64(f.strip)}, nil
+	return progress{over: true, lead: f.strip, size: frame - uint64(f.strip)}, nil
 }

@@ -31,7 +31,7 @@ func (f *varints) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progr
 			}
 		}
 		if length > uint64(f.max) {
-			return progress{n: k, at: at, over: true, frame: uint64(size) + length, size: length}, nil
+			return progress{n: k, at: at, over: true, lead: size, size: length}, nil
 		}
 		end := size + int(length)
 		if end > len(rest) {

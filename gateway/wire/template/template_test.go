@@ -57,9 +57,15 @@ func TestAppend(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
-	tmpl := mustParse(t, `{json:id}/{json:k}/{json:none}`, Ack)
-	if got := tmpl.Append(nil, n, code, []byte(msg[:len(msg)-4])); string(got) != "ab/[1,2]/" {
-		t.Errorf("got %q", got)
+	for text, want := range map[string]string{
+		`{json:id}/{json:k}/{json:none}`:             `a\u0062/[1,2]/`,
+		`{json:id:text}/{json:k:text}/{json:/k/1}`:   `ab/[1,2]/2`,
+		`{json:text}{json:\x3atext}{json:/k/0:text}`: `1`,
+	} {
+		tmpl := mustParse(t, text, Ack)
+		if got := tmpl.Append(nil, n, code, []byte(msg[:len(msg)-4])); string(got) != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
 	}
 }
 

@@ -105,7 +105,7 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 		c.kind = h.op
 	}
 	if !h.op.control() && c.tooLarge(h, in) {
-		return true, c.startSkip(h, in)
+		return true, c.startSkip(h, buf, in)
 	}
 	there := min(h.payload, len(rest)-h.size)
 	if !h.op.control() && (h.op == opText || c.fragments > 0 && c.kind == opText) {

@@ -10,11 +10,11 @@ func (c *conn) tooLarge(h head, in *wire.Input) bool {
 
 // startSkip skips a data frame, and gives up the fragments that were joined before it.
 // Control frames between fragments are taken as ever.
-func (c *conn) startSkip(h head, in *wire.Input) *wire.Error {
+func (c *conn) startSkip(h head, buf []byte, in *wire.Input) *wire.Error {
 	if !c.skip.On() {
-		c.skip.Begin(in)
+		c.skip.Begin(buf, in)
 	}
-	c.skip.Add(uint64(h.payload), uint64(h.payload))
+	c.skip.Add(0, uint64(h.payload), 0)
 	if c.skip.Size > c.p.longest {
 		return c.fail(codeTooBig, "it has %d bytes; up to %d are skipped, see --max-message", c.skip.Size, c.p.longest)
 	}
