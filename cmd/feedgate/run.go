@@ -35,7 +35,7 @@ type runCmd struct {
 
 	Workers    count  `group:"work" placeholder:"N" help:"Workers [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
-	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B."`
+	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
 	Ring       count  `group:"work" placeholder:"N" help:"Entries of each ring, 2^n; nsq: as needed [8192]."`
 	Sink       string `group:"work" placeholder:"URL" default:"discard:" help:"Where messages go, see above [${default}]."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Further tries before a message is refused [${default}]."`
@@ -51,14 +51,14 @@ type runCmd struct {
 	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read; nsq: RDY, 2500 [65536]."`
 	Memory     size  `group:"limits" placeholder:"SIZE" default:"64MiB" help:"Read buffers in all, at least 4 messages [${default}]."`
 
-	Heartbeat      period  `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
-	IdleTimeout    timeout `group:"connection" placeholder:"D" help:"Dead if nothing arrives for this long; 0: off [25s; tcp without --heartbeat-template: off]."`
-	ConnectTimeout period  `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
-	WriteTimeout   period  `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
-	ReconnectMin   period  `group:"connection" placeholder:"D" default:"100ms" help:"Backoff from this, doubling, full jitter [${default}]."`
-	ReconnectMax   period  `group:"connection" placeholder:"D" default:"10s" help:"Backoff up to this [${default}]."`
-	ClientName     string  `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
-	TokenFile      string  `group:"connection" placeholder:"FILE" help:"Secret for the login; no access for others."`
+	Heartbeat      period      `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
+	IdleTimeout    idleTimeout `group:"connection" placeholder:"D" help:"Dead if silent for this long; 0: off [25s or off]."`
+	ConnectTimeout period      `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
+	WriteTimeout   period      `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
+	ReconnectMin   period      `group:"connection" placeholder:"D" default:"100ms" help:"Backoff from this, doubling, full jitter [${default}]."`
+	ReconnectMax   period      `group:"connection" placeholder:"D" default:"10s" help:"Backoff up to this [${default}]."`
+	ClientName     string      `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
+	TokenFile      string      `group:"connection" placeholder:"FILE" help:"Secret for the login; no access for others."`
 
 	Frame             string `group:"framing" placeholder:"HOW" help:"tcp: line, delim:, varint, length:, above."`
 	Hello             string `group:"framing" placeholder:"TEMPLATE" help:"Sent on connecting."`
@@ -104,7 +104,11 @@ Sinks: discard: counts; spin:500ns burns time; stdout: and file:PATH write a mes
 
 Framings: line; line:skip-empty; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
 
-Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {token} {{, numbers also as {n:u64be} and the like. A JSON string is quoted as it is in the message, escapes and all; {json:NAME:text} decodes it.
+--idle-timeout is 25s, but off for tcp without --heartbeat-template and when it is 0.
+
+Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level, json:/A/B by JSON pointer.
+
+Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {token} {{, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
 
 Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.
 

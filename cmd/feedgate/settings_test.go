@@ -57,7 +57,7 @@ func TestPrecedence(t *testing.T) {
 			read: func(c *runCmd) any { return c.Memory },
 		},
 		{
-			flag: "idle-timeout", def: timeout(0), file: timeout(gateway.NoTimeout), env: timeout(time.Hour), line: timeout(time.Second),
+			flag: "idle-timeout", def: idleTimeout(0), file: idleTimeout(gateway.NoTimeout), env: idleTimeout(time.Hour), line: idleTimeout(time.Second),
 			fileText: "0", envText: "1h", lineArg: "1s",
 			read: func(c *runCmd) any { return c.IdleTimeout },
 		},

@@ -70,8 +70,23 @@ func (p *period) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// timeout is a duration; 0 on the command line is never. Its zero value is the default of
-// the gateway, which depends on the protocol.
+// idleTimeout is gateway.Config.IdleTimeout: its zero value is the default, which depends
+// on the protocol, and 0 as text is never.
+type idleTimeout time.Duration
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (t *idleTimeout) UnmarshalText(text []byte) error {
+	var d timeout
+	if err := d.UnmarshalText(text); err != nil {
+		return err
+	}
+	if *t = idleTimeout(d); d == 0 {
+		*t = idleTimeout(gateway.NoTimeout)
+	}
+	return nil
+}
+
+// timeout is a duration, 0 for never.
 type timeout time.Duration
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -83,9 +98,7 @@ func (t *timeout) UnmarshalText(text []byte) error {
 	if d < 0 {
 		return fmt.Errorf("%s is less than 0", text)
 	}
-	if *t = timeout(d); d == 0 {
-		*t = timeout(gateway.NoTimeout)
-	}
+	*t = timeout(d)
 	return nil
 }
 
