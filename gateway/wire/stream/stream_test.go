@@ -99,6 +99,28 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// TestEndWithinALine: only a clean end makes a message of what is left, and only where
+// that is asked for and the frames are lines.
+func TestEndWithinALine(t *testing.T) {
+	for _, c := range []struct {
+		frame           string
+		lastLine, whole bool
+		msgs            int
+	}{
+		{"line", true, true, 2}, {"line:skip-empty", true, true, 2},
+		{"line", true, false, 1}, {"line", false, true, 1}, {"delim:0a", true, true, 1},
+	} {
+		p := mustNew(t, Config{Frame: c.frame, LastLine: c.lastLine})
+		d := wiretest.New(t, p.NewConn(), wire.Resume{}, wiretest.Whole(64))
+		if err := d.Feed([]byte("a\nb")); err != nil {
+			t.Fatal(err)
+		}
+		if fault := d.End(c.whole); (fault == nil) != (c.msgs == 2) || len(d.Msgs) != c.msgs {
+			t.Errorf("%+v: %v and %d messages", c, fault, len(d.Msgs))
+		}
+	}
+}
+
 func TestAcks(t *testing.T) {
 	msg := worker.Message{Seq: 9, Data: []byte("x,y")}
 	for _, c := range []struct{ template, ok, refused, render, renderRefused string }{

@@ -174,7 +174,8 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 // ways.
 func TestTemplateAgainstReference(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"a", "é", `\n`, `\\`, `\x7d`, `\x`, `\`, "{{", "{", "}", "{n}", "{code}", "{n:u8}",
-		"{n:u16le}", "{n:u32be}", "{code:u16be}", "{code:u64le}", "{bytes:0:3}", "{field:2:,}", `{field:2:\x2c}`, "{json:a}", "{token}", "{x}"})
+		"{n:u16le}", "{n:u32be}", "{code:u16be}", "{code:u64le}", "{bytes:0:3}", "{field:2:,}", `{field:2:\x2c}`, "{json:a}", "{json:a:text}", "{json:/a:text}",
+		"{json:text}", "{token}", "{x}"})
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOf(piece).Draw(t, "template"), "")
 		msg := rapid.SampledFrom([]string{"", "a,b,c", `{"a":"\u0062"}`}).Draw(t, "msg")
@@ -249,8 +250,15 @@ func reference(text string, n uint64, code uint16, msg string) (out string, ok b
 }
 
 func referencePlaceholder(text string, n uint64, code uint16, msg string) (string, bool) {
-	if s, err := worker.ParseSelector(text); err == nil {
+	selector, decoded := text, true
+	if strings.HasPrefix(text, "json:") {
+		m := regexp.MustCompile(`(?s)^json:(.*?)(:text)?$`).FindStringSubmatch(text)
+		selector, decoded = "json:"+m[1], m[2] != ""
+	}
+	if s, err := worker.ParseSelector(selector); err == nil && decoded {
 		return string(s.Find([]byte(msg))), true
+	} else if err == nil {
+		return string(s.AppendRaw(nil, []byte(msg))), true
 	}
 	name, format, hasFormat := strings.Cut(text, ":")
 	v := n
