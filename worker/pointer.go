@@ -86,20 +86,16 @@ func (s jsonScanner) find(i int, to step) (v JSONValue, next int) {
 	}
 	i, more := s.first(i, end)
 	for n := 0; more; n++ {
-		found := JSONValue{Start: i}
-		hit := false
 		if end == '}' {
 			var m jsonMember
-			m, i = s.member(i, 1)
-			hit = i >= 0 && nameIs(s[m.name:m.nameEnd], m.nameEscaped, to.name)
-			found = JSONValue{m.value, m.valueEnd, m.valueEscaped}
+			if m, i = s.member(i, 1); i >= 0 && nameIs(s[m.name:m.nameEnd], m.nameEscaped, to.name) {
+				v = JSONValue{m.value, m.valueEnd, m.valueEscaped}
+			}
 		} else {
-			i, found.Escaped = s.element(i, 1)
-			found.End = i
-			hit = n == to.index
-		}
-		if hit && i >= 0 {
-			v = found
+			from, escaped := i, false
+			if i, escaped = s.element(i, 1); i >= 0 && n == to.index {
+				v = JSONValue{from, i, escaped}
+			}
 		}
 		i, more = s.next(i, end)
 	}

@@ -82,9 +82,7 @@ func (f *lengths) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progr
 		frame := field + f.base
 		// A field that is small enough for this does not overflow the sum.
 		if frame-f.least > f.span || field>>62 != 0 {
-			p, fault := f.odd(field)
-			p.n, p.at = k, at
-			return p, fault
+			return f.odd(field, k, at)
 		}
 		if frame > uint64(len(rest)) {
 			return progress{n: k, at: at, need: int(frame)}, nil
@@ -112,22 +110,24 @@ func (f *lengths) field(b []byte) uint64 {
 	return v >> (f.shift & 63) & f.mask
 }
 
-// odd is for a length field that is at fault or makes a frame over the limit, in
-// arithmetic that does not wrap.
-func (f *lengths) odd(field uint64) (progress, *fault) {
+// odd is for the k-th frame, at at, with a length field that is at fault or makes the
+// frame longer than the limit. Its arithmetic does not wrap.
+func (f *lengths) odd(field uint64, k, at int) (progress, *fault) {
+	p := progress{n: k, at: at}
 	base := f.adjust + f.offset + f.size
 	frame, carry := bits.Add64(field, uint64(max(base, 0)), 0)
 	if carry != 0 {
-		return progress{}, badLength("length field %d makes a frame longer than 64 bits can say", field)
+		return p, badLength("length field %d makes a frame longer than 64 bits can say", field)
 	}
 	if base < 0 {
 		if field < uint64(-base) {
-			return progress{}, badLength("length field %d makes a frame of %d bytes", field, int64(field)+int64(base))
+			return p, badLength("length field %d makes a frame of %d bytes", field, int64(field)+int64(base))
 		}
 		frame = field - uint64(-base)
 	}
 	if frame < f.least {
-		return progress{}, badLength("length field %d makes a frame of %d bytes, the least is %d", field, frame, f.least)
+		return p, badLength("length field %d makes a frame of %d bytes, the least is %d", field, frame, f.least)
 	}
-	return progress{over: true, lead: f.strip, size: frame - uint64(f.strip)}, nil
+	p.over, p.lead, p.size = true, f.strip, frame-uint64(f.strip)
+	return p, nil
 }
