@@ -9,6 +9,44 @@ import (
 	"pgregory.net/rapid"
 )
 
+// selectorCase is what a selector finds in a message; <nil>: nothing.
+type selectorCase struct{ selector, msg, want string }
+
+func deep(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+
+var pointerCases = []selectorCase{
+	{"json:/id", `{"id":"x"}`, "x"},
+	{"json:/", `{"":"x","a":1}`, "x"},
+	{"json:/a/b", `{"b":0,"a":{"a":1,"b":"\u0041\n"},"c":2}`, "A\n"},
+	{"json:/a/b", `{"a":{"b":1},"a":{"b":2,"b":3}}`, "3"},
+	{"json:/a/b", `{"a":{"b":1},"a":{"c":2}}`, "<nil>"},
+	{"json:/a/b", `{"a":"b"}`, "<nil>"},
+	{"json:/a/b", `{"a":7}`, "<nil>"},
+	{"json:/a/b", `{"b":7}`, "<nil>"},
+	{"json:/a//b", `{"a":{"":{"b":7}}}`, "7"},
+	{"json:/a/1", `{"a":["x", [ "y" ] ,{}]}`, `[ "y" ]`},
+	{"json:/a/1/0", `{"a":["x", [ "y" ] ,{}]}`, "y"},
+	{"json:/a/3", `{"a":[1,2,3]}`, "<nil>"},
+	{"json:/a/-", `{"a":[1,2,3]}`, "<nil>"},
+	{"json:/a/01", `{"a":[1,2,3]}`, "<nil>"},
+	{"json:/a/+1", `{"a":[1,2,3]}`, "<nil>"},
+	{"json:/a/01", `{"a":{"01":9,"1":8}}`, "9"},
+	{"json:/a/1", `{"a":{"01":9,"1":8}}`, "8"},
+	{"json:/0/id", "[{\"id\":5}]", "5"},
+	{"json:/0", "\ufeff[5]", "5"},
+	{"json:/99999999999", "[5]", "<nil>"},
+	{"json:/a~1b/c~0d/~01", `{"a/b":{"c~d":{"~1":6}}}`, "6"},
+	{`json:/a\x2fb`, `{"a":{"b":4}}`, "4"},
+	{"json:/\u00e9", `{"\u00e9":3}`, "3"},
+	{"json:/a/b", `{"a":{"b":1},"c":tru}`, "<nil>"},
+	{"json:/a/b", `{"a":{"b":1}}x`, "<nil>"},
+	{"json:/0", "[1,]", "<nil>"},
+	{"json:/0", "[1", "<nil>"},
+	{"json:/0", "7", "<nil>"},
+	{"json:/0", "", "<nil>"},
+	{"json:/id", `{"id":1,"a":` + deep(10000) + `}`, "<nil>"},
+}
+
 // TestAppendRaw: what JSON placeholders copy is text of the message, and holds no byte
 // that could end an ack.
 func TestAppendRaw(t *testing.T) {
