@@ -15,7 +15,7 @@ type Config struct {
 
 	Workers  int    // default GOMAXPROCS
 	Dispatch string // "spread" (default) or "key"
-	Key      string // selector: bytes:OFFSET:LENGTH, field:N:SEP, json:NAME
+	Key      string // selector: bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B
 	Ring     int    // entries of each ring, a power of two; default 8192, of scheme nsq what InFlight needs
 
 	FlushMax  int // messages per sendmmsg, 1 to 32; default 32
@@ -24,7 +24,7 @@ type Config struct {
 	Ack         string        // "each", "ordered", "range", "none"; default by protocol
 	AckInterval time.Duration // longest a range ack waits; default 100ms
 
-	MaxMessage int64 // bytes; default 1 MiB
+	MaxMessage int64 // bytes; default 1 MiB; longer ones are skipped and refused
 	InFlight   int   // default 65536; of scheme nsq the RDY count, 2500
 	Memory     int64 // bytes of read buffers in all; default 64 MiB
 
@@ -36,7 +36,7 @@ type Config struct {
 	DeadLetters worker.Sink
 
 	Heartbeat      time.Duration // default 5s
-	IdleTimeout    time.Duration // default 25s; NoTimeout: off
+	IdleTimeout    time.Duration // default 25s, of scheme tcp without HeartbeatTemplate off; NoTimeout: off
 	ConnectTimeout time.Duration // default 10s
 	WriteTimeout   time.Duration // default 5m
 	ReconnectMin   time.Duration // at least 1ms; default 100ms

@@ -117,7 +117,7 @@ func (in *intake) unclogged() time.Duration {
 }
 
 // fail drops what was decoded from here on: the connection ends with err.
-func (in *intake) fail(err error) {
+func (in *intake) fail(err *wire.Error) {
 	in.cur.Msgs = in.cur.Msgs[:in.next+1]
 	in.failed, in.more, in.cur.Event = err, false, wire.Event{}
 }
@@ -136,7 +136,7 @@ func (in *intake) dispatchOdd(m []wire.Msg, now time.Duration) int {
 
 // judge accepts a sequence number, counts what is to be counted, and calls take
 // when the message has not been here before.
-func (in *intake) judge(seq uint64, now time.Duration, take func(late bool)) error {
+func (in *intake) judge(seq uint64, now time.Duration, take func(late bool)) *wire.Error {
 	l := in.l
 	if seq > maxSeq {
 		return wire.Errorf(wire.SeqBack, wire.CloseProtocolError, "DATA seq %d: numbers end at %d", seq, uint64(maxSeq))

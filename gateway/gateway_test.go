@@ -46,6 +46,11 @@ func start(t testing.TB, cfg Config) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startGateway(t, g)
+}
+
+func startGateway(t testing.TB, g *Gateway) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{t, g, cancel, make(chan error, 1)}
 	go func() { r.done <- g.Run(ctx) }()

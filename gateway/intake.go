@@ -11,7 +11,7 @@ const (
 	// decodeBatch is how many messages are framed before they are dispatched.
 	decodeBatch = 1024
 	// runLimit is the longest run of consecutive messages that one worker gets.
-	runLimit = 512
+	runLimit = worker.MaxRun
 	// readLeast is the least room worth a read when a fresh slab can be had.
 	readLeast = 16 << 10
 )
@@ -24,9 +24,9 @@ type intake struct {
 	l *loop
 
 	cur    wire.Input
-	next   int   // first message of cur.Msgs that was not dispatched
-	failed error // decoding stopped here; dealt with when next has caught up
-	more   bool  // decoding may go on with what is there
+	next   int         // first message of cur.Msgs that was not dispatched
+	failed *wire.Error // decoding stopped here; dealt with when next has caught up
+	more   bool        // decoding may go on with what is there
 
 	held       bool // there is a slab
 	slab       uint16
@@ -128,16 +128,41 @@ func (in *intake) event(now time.Duration) bool {
 func (in *intake) decode() {
 	c := &in.cur
 	c.Msgs, in.next = c.Msgs[:0], 0
-	err := in.l.link.conn.Decode(in.data[:in.filled], c)
-	c.Check(in.data[:in.filled])
+	buf := in.data[:in.filled]
+	err := in.check(in.l.link.conn.Decode(buf, c))
 	in.l.link.life.fed = in.l.link.life.fed || len(c.Msgs) > 0 || c.Event.Kind == wire.EventMessage
-	in.more = err == nil && (len(c.Msgs) == cap(c.Msgs) || c.Event.Kind != wire.EventNone)
+	in.more = err == nil && (c.Full() || c.Event.Kind != wire.EventNone)
 	in.failed = err
 	if len(c.Out) > 0 {
 		in.l.out.buf = append(in.l.out.buf, c.Out...)
 		in.l.out.appended(0, 0)
 		c.Out = c.Out[:0]
 	}
+}
+
+// end lets the protocol take the end of the peer's bytes, whole unless after a reset, and
+// counts what is wrong with it. A last message, and an event, are pending then.
+func (in *intake) end(whole bool) *wire.Error {
+	c := &in.cur
+	c.Msgs, in.next = c.Msgs[:0], 0
+	fault := in.check(in.l.link.conn.End(in.data[:in.filled], c, whole))
+	if fault != nil {
+		in.l.link.count(fault, in.l.lastTurn)
+	}
+	return fault
+}
+
+// check returns err, or what is wrong with what the protocol has made of the slab: then
+// nothing of that is used.
+func (in *intake) check(err *wire.Error) *wire.Error {
+	c := &in.cur
+	in.l.skipped.add(c.Skipped, c.Longest)
+	c.Skipped, c.Longest = 0, 0
+	if fault := c.Check(in.data[:in.filled]); fault != nil {
+		c.Msgs, c.Event = c.Msgs[:0], wire.Event{}
+		return fault
+	}
+	return err
 }
 
 // read receives once.
@@ -152,10 +177,11 @@ func (in *intake) read(now time.Duration) bool {
 		return false
 	case err != nil && (!l.ack.muted || l.set.upstream.tls):
 		l.link.countTLS(err)
+		in.end(false)
 		l.link.lost(now, "receive", err)
 		return true
 	case n == 0:
-		l.link.endOfStream(in.filled-in.cur.Scan+in.cur.Keep-in.cur.Start, now)
+		l.link.endOfStream(now)
 		return true
 	}
 	if n < len(room) && !l.link.hup && !l.link.sock.more() {
@@ -228,7 +254,7 @@ func (in *intake) roll(n int) bool {
 }
 
 // refuse gives a message that no worker is to get its place and its code.
-func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) error {
+func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) *wire.Error {
 	return in.judge(m.Seq, now, func(late bool) {
 		place := in.l.win.add(m.Seq, 1, late)
 		var ack []byte

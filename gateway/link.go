@@ -142,15 +142,18 @@ func (k *link) awaiting() bool {
 	return l.stop.deadline != 0 && l.stop.err == nil && l.session.id != "" && l.set.ack != ackNone && l.win.awaits()
 }
 
-// endOfStream takes the end of the peer's bytes, with rest of them unused.
-func (k *link) endOfStream(rest int, now time.Duration) {
+// endOfStream takes the end of the peer's bytes.
+func (k *link) endOfStream(now time.Duration) {
 	k.readable = false
-	if err := k.conn.End(rest); err != nil {
-		k.count(err, now)
-	}
-	if k.l.set.traits.EOFCloses && !k.cut {
+	closed := k.l.set.traits.EOFCloses && !k.cut
+	rest := k.l.in.filled - k.l.in.cur.Scan + k.l.in.cur.Keep - k.l.in.cur.Start
+	fault := k.l.in.end(closed)
+	if closed {
 		k.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", k.addr)
 		k.life.fed = k.life.fed || rest > 0
+		if fault != nil && k.l.cfg.ExitOnClose {
+			k.l.stop.err = errors.Join(k.l.stop.err, fmt.Errorf("--exit-on-close: %s: %w", k.addr, fault))
+		}
 		k.peerCloses(true, now)
 		return
 	}
@@ -164,7 +167,7 @@ func (k *link) endOfStream(rest int, now time.Duration) {
 // protocolError ends the connection over a fault of the peer: what came before it
 // is finished, what comes after is not looked at. A drain has its own deadline for
 // that.
-func (k *link) protocolError(err error, now time.Duration) {
+func (k *link) protocolError(err *wire.Error, now time.Duration) {
 	k.life.end(now)
 	k.l.in.reset()
 	k.stopping = false
@@ -180,11 +183,7 @@ func (k *link) protocolError(err error, now time.Duration) {
 }
 
 // count counts and logs a fault of the peer and returns its code.
-func (k *link) count(err error, now time.Duration) worker.Code {
-	var fault *wire.Error
-	if !errors.As(err, &fault) {
-		panic(fmt.Sprintf("gateway: a protocol returned %T", err))
-	}
+func (k *link) count(fault *wire.Error, now time.Duration) worker.Code {
 	k.l.stats.addError(fault.Reason)
 	k.life.fault = fmt.Errorf("%s: %w", k.addr, fault)
 	k.repeats.add(now, slog.LevelError, "protocol error", fault.Reason, "addr", k.addr, "error", fault.Detail)

@@ -46,6 +46,7 @@ type loop struct {
 	lastTurn  time.Duration
 	paused    bool // the last turn did not want to read
 	refused   refusals
+	skipped   skipped
 	short     bool // logged that the kernel gives no memory
 
 	sends   [maxBatch][]byte
@@ -105,6 +106,7 @@ func (l *loop) turn() bool {
 	if l.refused.log(l.log, now, l.stop.leaving, l.ack.unsaid) {
 		l.ack.unsaid = 0
 	}
+	l.logSkipped(now)
 	l.logMemory()
 	busy = l.link.step(now) || busy
 	l.publishStats()
@@ -222,7 +224,9 @@ func (l *loop) finished(place uint64, n int, code worker.Code, ack []byte, now t
 		l.refused.add(code, n)
 	default:
 		l.stats.Refused.Add(uint64(n))
-		l.refused.add(code, n)
+		if code != worker.TooLarge || l.cfg.Assemble != "" { // the others are logged as skipped
+			l.refused.add(code, n)
+		}
 	}
 	l.ack.finished(place, n, code, ack, now)
 }

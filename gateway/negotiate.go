@@ -24,11 +24,13 @@ func (d *dialer) negotiate(ctx context.Context, raw net.Conn, hostport string) (
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
 	buf := make([]byte, 4<<10)
 	for filled := 0; ; {
-		err := conn.Decode(buf[:filled], &in)
-		in.Check(buf[:filled])
+		fault := conn.Decode(buf[:filled], &in)
+		if fault == nil {
+			fault = in.Check(buf[:filled])
+		}
 		out, in.Out = append(out, in.Out...), in.Out[:0]
-		if err != nil {
-			return nil, err
+		if fault != nil {
+			return nil, fault
 		}
 		switch {
 		case in.Event.Kind == wire.EventSecure && in.Scan == filled && len(out) == 0:

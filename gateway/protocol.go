@@ -29,9 +29,25 @@ func (u upstream) protocol(c *Config, a *allowance) (wire.Protocol, error) {
 	if c.Ack == "ordered" {
 		return nil, errors.New("--assemble: does not go with --ack ordered")
 	}
+	if idle == 0 {
+		idle = defaultIdle
+	}
 	return assemble.New(p, assemble.Config{
 		Spec: c.Assemble, MaxMessage: c.MaxMessage, Memory: c.Memory / 2, IdleTimeout: idle,
 	})
+}
+
+// defaultIdle is --idle-timeout where the server can be expected to send something now
+// and then.
+const defaultIdle = 25 * time.Second
+
+// idleTimeout is the default of --idle-timeout. Over tcp, silence means nothing unless
+// there is a heartbeat that the server may answer.
+func (u upstream) idleTimeout(c *Config) time.Duration {
+	if u.kind == "tcp" && c.HeartbeatTemplate == "" {
+		return NoTimeout
+	}
+	return defaultIdle
 }
 
 // checkFlags refuses what belongs to another scheme.
@@ -68,7 +84,7 @@ func (u upstream) checkFlags(c *Config) error {
 			c.IdleTimeout, c.Heartbeat))
 	}
 	if u.kind == "tcp" && c.Frame == "" {
-		faults = append(faults, fmt.Errorf("--frame: %s:// needs one of line, delim:HEX, length:..., varint", u.scheme))
+		faults = append(faults, fmt.Errorf("--frame: %s:// needs one of line, line:skip-empty, delim:HEX, length:..., varint", u.scheme))
 	}
 	return errors.Join(faults...)
 }
@@ -101,7 +117,7 @@ func (u upstream) framed(c *Config, idle time.Duration, a *allowance) (wire.Prot
 	return stream.New(stream.Config{
 		Frame: c.Frame, Hello: c.Hello, AckTemplate: c.AckTemplate,
 		HeartbeatTemplate: c.HeartbeatTemplate, IgnorePrefix: c.IgnorePrefix,
-		Heartbeat: c.Heartbeat, MaxMessage: c.MaxMessage,
+		Heartbeat: c.Heartbeat, MaxMessage: c.MaxMessage, LastLine: c.ExitOnClose,
 	})
 }
 

@@ -28,6 +28,14 @@ func (r *refusals) add(code worker.Code, n int) {
 	r.codes[code] += n
 }
 
+// due is when there will be something to log; zero: there is nothing.
+func (r *refusals) due() time.Duration {
+	if len(r.codes) == 0 {
+		return 0
+	}
+	return max(1, r.logged+refusalPeriod)
+}
+
 // log writes one line for all refusals since the last, at most one each period unless it
 // must be written now. noAck of them were not acknowledged, as the protocol has no ack for
 // a refusal.

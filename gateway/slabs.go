@@ -51,7 +51,7 @@ func newSlabPool(memory, frame int64) *slabPool {
 	for size > slabMin && int64(size)*16 > memory {
 		size /= 2
 	}
-	for memory/int64(size) > 1<<15 {
+	for memory/int64(size) >= worker.MaxSlabs {
 		size *= 2
 	}
 	longest := (max(frame, 1) + int64(size) - 1) / int64(size) * int64(size)

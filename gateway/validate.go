@@ -22,6 +22,9 @@ const (
 	maxInFlight   = 1 << 24
 	maxMaxMessage = 1 << 30
 	minReconnect  = time.Millisecond
+	// maxMemory keeps a read buffer, of which there are worker.MaxSlabs, within the 32
+	// bits of a message's offset.
+	maxMemory = 1 << 45
 )
 
 const (
@@ -92,6 +95,7 @@ func (c *Config) validate() (settings, error) {
 		c.fillNSQ()
 	}
 	c.fillDefaults()
+	fill(&c.IdleTimeout, s.upstream.idleTimeout(c))
 	var faults faultList
 	c.checkNumbers(&faults)
 	c.checkTimes(&faults)
@@ -179,7 +183,6 @@ func (c *Config) fillDefaults() {
 	fill(&c.Memory, 64<<20)
 	fill(&c.RetryMin, defaultRetryMin)
 	fill(&c.Heartbeat, 5*time.Second)
-	fill(&c.IdleTimeout, 25*time.Second)
 	fill(&c.ConnectTimeout, 10*time.Second)
 	fill(&c.WriteTimeout, 5*time.Minute)
 	fill(&c.ReconnectMin, 100*time.Millisecond)
@@ -215,6 +218,9 @@ func (c *Config) checkNumbers(f *faultList) {
 	between("in-flight", int64(c.InFlight), 1, maxInFlight)
 	between("retries", int64(c.Retries), 0, 1<<20)
 	between("connect-attempts", int64(c.ConnectAttempts), 0, 1<<30)
+	if c.Memory > maxMemory {
+		f.add("--memory: %d bytes is over %d", c.Memory, int64(maxMemory))
+	}
 	if c.Memory < 4*c.MaxMessage {
 		f.add("--memory: %d bytes is under 4 times --max-message (%d)", c.Memory, 4*c.MaxMessage)
 	}
@@ -287,7 +293,7 @@ func (c *Config) checkDispatch(f *faultList) *worker.Selector {
 		return nil
 	}
 	if c.Key == "" {
-		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME")
+		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B")
 		return nil
 	}
 	s, err := worker.ParseSelector(c.Key)

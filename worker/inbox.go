@@ -7,10 +7,9 @@ import "feedgate/ring"
 // for each message:
 //
 //	word 0   bits 0-31  place of the first
-//	         bits 32-47 slab
-//	         bits 48-57 count, 1 to MaxRun
-//	         bits 58-62 aux
-//	         bit 63     1
+//	         bits 32-46 slab, up to MaxSlabs
+//	         bits 47-55 count, 1 to MaxRun, so that the word is not zero
+//	         bits 56-63 aux
 //	word 1   number (Seq) of the first
 //	word 2-  offset<<32 | length of each message's data
 //
@@ -22,9 +21,9 @@ const (
 	// MaxWords is what a message takes up that is a run of its own.
 	MaxWords = runWords + 1
 	// MaxRun is the most messages of one run.
-	MaxRun = 1<<10 - 1
-	// MaxAux is the largest Aux.
-	MaxAux = 1<<5 - 1
+	MaxRun = 1<<9 - 1
+	// MaxSlabs is the most slabs of a table.
+	MaxSlabs = 1 << 15
 	// minInbox holds a run of one message wherever the ring's position stands.
 	minInbox = 8
 )
@@ -71,7 +70,7 @@ func (b *Inbox) Reserve(n int) []uint64 {
 // follow first. The worker sees them after Publish. Loop only.
 func (b *Inbox) Commit(first Desc, n int) {
 	head := b.ring.Reserve(runWords)
-	head[0] = uint64(first.Place) | uint64(first.Slab)<<32 | uint64(n)<<48 | uint64(first.Aux&MaxAux)<<58 | 1<<63
+	head[0] = uint64(first.Place) | uint64(first.Slab)<<32 | uint64(n)<<47 | uint64(first.Aux)<<56
 	head[1] = first.Seq
 	b.ring.Commit(runWords + n)
 }
@@ -105,8 +104,8 @@ func (b *Inbox) header() bool {
 		return false
 	}
 	w := words[0]
-	b.cur = Desc{Seq: words[1], Place: uint32(w), Slab: uint16(w >> 32), Aux: uint8(w >> 58 & MaxAux)}
-	b.left = int(w >> 48 & MaxRun)
+	b.cur = Desc{Seq: words[1], Place: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Aux: uint8(w >> 56)}
+	b.left = int(w >> 47 & MaxRun)
 	b.ring.Take(runWords)
 	return true
 }

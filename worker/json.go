@@ -9,6 +9,9 @@ import (
 // maxJSONDepth is the nesting that encoding/json accepts. It bounds the stack.
 const maxJSONDepth = 10000
 
+// bom is U+FEFF, with which a text may begin (RFC 8259, section 8.1).
+const bom = "\ufeff"
+
 // jsonScanner steps over the elements of a JSON text without building anything.
 // A method that steps takes the position where an element begins and returns the
 // one behind it; -1 where the text is malformed, or when it was given -1. It takes
@@ -49,7 +52,7 @@ func (v JSONValue) AppendString(dst, msg []byte) []byte {
 func FindMembers(msg []byte, names [][]byte, values []JSONValue) bool {
 	clear(values)
 	s := jsonScanner(msg)
-	i := s.space(0)
+	i := s.begin()
 	if s.at(i) != '{' {
 		return false
 	}
@@ -69,28 +72,17 @@ func FindMembers(msg []byte, names [][]byte, values []JSONValue) bool {
 	return i >= 0 && s.space(i) == len(s)
 }
 
-// findMember returns the value of the last member of the JSON object msg that is
-// called name: the inside of a string, any other value as it stands; nil when
-// there is none or msg is not an object. escaped says that it is a string with
-// escapes.
-func findMember(msg, name []byte) (value []byte, escaped bool) {
-	names, values := [1][]byte{name}, [1]JSONValue{}
-	if !FindMembers(msg, names[:], values[:]) || values[0].End == 0 {
-		return nil, false
-	}
-	v := values[0]
-	if msg[v.Start] == '"' {
-		return msg[v.Start+1 : v.End-1], v.Escaped
-	}
-	return msg[v.Start:v.End], false
-}
-
 // at is the byte at i; 0, which no element begins with, outside the text.
 func (s jsonScanner) at(i int) byte {
 	if uint(i) < uint(len(s)) {
 		return s[i]
 	}
 	return 0
+}
+
+// begin is where the text's value begins, behind white space and a BOM.
+func (s jsonScanner) begin() int {
+	return s.space(len(s) - len(bytes.TrimPrefix(s, []byte(bom))))
 }
 
 func (s jsonScanner) space(i int) int {

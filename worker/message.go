@@ -31,8 +31,7 @@ type Message struct {
 	// Seq is the feed's number of the message where the protocol has one, else
 	// its arrival number on its connection, from 1.
 	Seq uint64
-	// Aux is what the protocol noted about the message when it was framed, at most
-	// MaxAux.
+	// Aux is what the protocol noted about the message when it was framed.
 	Aux uint8
 }
 

@@ -16,20 +16,22 @@ import (
 //	                     as there are where the message ends before
 //	field:N:SEP          the N-th, from 1, of the fields that SEP separates
 //	json:NAME            the value of the member NAME of a JSON object
+//	json:/A/B            the value to which the JSON pointer /A/B points (RFC 6901)
 //
-// SEP and NAME may hold the escapes of [Unescape]. A JSON string is decoded,
-// any other JSON value is its text as it stands in the message. Only the top
-// level is looked at; of several members of that name the last one counts, as in
-// encoding/json. A message that is not one well-formed JSON object has no member.
-// Bytes in a JSON string that are not UTF-8 stay as they are; an escaped surrogate
-// without its other half becomes U+FFFD.
+// SEP, NAME and the pointer may hold the escapes of [Unescape]. A JSON string is
+// decoded, any other JSON value is its text as it is in the message. If a name occurs
+// twice in an object, the last one counts, as in encoding/json. A message that is not
+// one well-formed JSON text, for NAME an object, has no values; it may begin with a
+// BOM (RFC 8259, section 8.1). Bytes in a JSON string that are not UTF-8 stay as they
+// are; an escaped surrogate without its other half becomes U+FFFD.
 //
 // The zero Selector finds nothing. A Selector is immutable and may be shared.
 type Selector struct {
 	kind   selectorKind
 	first  int    // bytes: OFFSET; field: N-1
 	length int    // bytes: LENGTH
-	text   []byte // field: SEP; json: NAME
+	text   []byte // field: SEP
+	path   []step // json
 }
 
 type selectorKind uint8
@@ -52,9 +54,9 @@ func ParseSelector(s string) (Selector, error) {
 		sel, err = parseFieldSelector(rest)
 	case "json":
 		sel.kind = selectJSON
-		sel.text, err = parseText("NAME", rest)
+		sel.path, err = parsePath(rest)
 	default:
-		err = errors.New("want bytes:OFFSET:LENGTH, field:N:SEP or json:NAME")
+		err = errors.New("want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B")
 	}
 	if err != nil {
 		return Selector{}, fmt.Errorf("selector %q: %w", s, err)
@@ -112,6 +114,18 @@ func (s *Selector) Find(msg []byte) []byte {
 	return v
 }
 
+// AppendRaw appends what the selector picks from msg to dst, but a JSON string with its
+// escapes, and a JSON object or array without the white space between its elements. So
+// what it picks as JSON holds no control character, such as the line feed that ends an
+// ack, whatever the message is. It allocates only to extend dst.
+func (s *Selector) AppendRaw(dst, msg []byte) []byte {
+	v, _ := s.find(msg)
+	if s.kind == selectJSON && len(v) > 0 && (v[0] == '{' || v[0] == '[') {
+		return appendCompact(dst, v)
+	}
+	return append(dst, v...)
+}
+
 // Append appends what the selector picks from msg to dst. It allocates only to
 // extend dst.
 func (s *Selector) Append(dst, msg []byte) []byte {
@@ -159,9 +173,20 @@ func (s *Selector) find(msg []byte) (part []byte, escaped bool) {
 	case selectField:
 		return s.findField(msg), false
 	case selectJSON:
-		return findMember(msg, s.text)
+		return s.findJSON(msg)
 	}
 	return nil, false
+}
+
+func (s *Selector) findJSON(msg []byte) (part []byte, escaped bool) {
+	v, ok := findPath(msg, s.path)
+	switch {
+	case !ok:
+		return nil, false
+	case msg[v.Start] == '"':
+		return msg[v.Start+1 : v.End-1], v.Escaped
+	}
+	return msg[v.Start:v.End], false
 }
 
 func (s *Selector) findField(msg []byte) []byte {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -11,8 +12,7 @@ import (
 )
 
 func TestSelectorFind(t *testing.T) {
-	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
-	for _, c := range []struct{ selector, msg, want string }{
+	for _, c := range append(pointerCases, []selectorCase{
 		{"bytes:0:2", "abcdef", "ab"},
 		{"bytes:4:2", "abcdef", "ef"},
 		{"bytes:4:9", "abcdef", "ef"},
@@ -57,6 +57,13 @@ func TestSelectorFind(t *testing.T) {
 		{"json:id", "{\"id\":\"\xff\xc3\"}", "\xff\xc3"},
 		{"json:id", `{"id":1,"a":` + deep(9999) + `}`, "1"},
 
+		{"json:id", "\ufeff{\"id\":1}", "1"},
+		{"json:id", "\ufeff\n {\"id\":1}", "1"},
+		{"json:id", " \ufeff{\"id\":1}", "<nil>"},
+		{"json:id", "\ufeff\ufeff{\"id\":1}", "<nil>"},
+		{"json:id", "\ufeff", "<nil>"},
+		{"json:id", "\xef\xbb", "<nil>"},
+
 		{"json:id", `{"id":1,"a":` + deep(10000) + `}`, "<nil>"},
 		{"json:id", ``, "<nil>"},
 		{"json:id", `"id"`, "<nil>"},
@@ -83,7 +90,7 @@ func TestSelectorFind(t *testing.T) {
 		{"json:id", `{"id":1,"abcdefghijkl` + "\n" + `":2}`, "<nil>"},
 		{"json:id", `{"id":1,"a":[1 2]}`, "<nil>"},
 		{"json:id", `{"id":1,"a":[1}}`, "<nil>"},
-	} {
+	}...) {
 		s, err := ParseSelector(c.selector)
 		if err != nil {
 			t.Errorf("%v", err)
@@ -115,8 +122,8 @@ func nilText(b []byte) string {
 
 func TestParseSelectorFaults(t *testing.T) {
 	for selector, want := range map[string]string{
-		"":                   "want bytes:OFFSET:LENGTH, field:N:SEP or json:NAME",
-		"key":                "want bytes:OFFSET:LENGTH, field:N:SEP or json:NAME",
+		"":                   "want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B",
+		"key":                "want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B",
 		"bytes":              `OFFSET ""`,
 		"bytes:1":            `LENGTH ""`,
 		"bytes:1:0":          `LENGTH "0"`,
@@ -238,11 +245,12 @@ func FuzzSelectorJSON(f *testing.F) {
 // bytes are compared in what they say after that, and by whether they are well
 // formed.
 func compareJSON(t interface{ Fatalf(string, ...any) }, text []byte, name string) {
-	s := Selector{kind: selectJSON, text: []byte(name)}
+	s := Selector{kind: selectJSON, path: []step{{name: []byte(name), index: -1}}}
 	got := s.Find(text)
 	if s.Hash(text) != hashBytes(got) || string(s.Append(nil, text)) != string(got) {
 		t.Fatalf("%q: Hash and Append do not agree with Find", text)
 	}
+	text = bytes.TrimPrefix(text, []byte(bom))
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil && got != nil {
 		t.Fatalf("%q: found %q in what encoding/json calls %v", text, got, err)

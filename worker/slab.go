@@ -1,6 +1,9 @@
 package worker
 
-import "sync/atomic"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
 // Slabs is the table of read buffers that the loop fills and the workers read.
 // Only reference counts are shared; a slot's Data is written by the loop before
@@ -18,9 +21,12 @@ type Slab struct {
 	_    [128 - 28]byte // one slab's count off its neighbours' lines
 }
 
-// NewSlabs makes a table of n slots. free is told, by whichever goroutine gave
+// NewSlabs makes a table of n slots, at most MaxSlabs. free is told, by whichever goroutine gave
 // the last reference back, that a slab's count has reached zero.
 func NewSlabs(n int, free func(id uint16)) *Slabs {
+	if n > MaxSlabs {
+		panic(fmt.Sprintf("worker: %d slabs, at most %d", n, MaxSlabs))
+	}
 	return &Slabs{slots: make([]Slab, n), free: free}
 }
 

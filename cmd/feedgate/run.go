@@ -47,12 +47,12 @@ type runCmd struct {
 	FlushMax    count  `group:"acks" placeholder:"N" default:"32" help:"Messages per sendmmsg, 1 to 32 [${default}]."`
 	FlushPack   int    `group:"acks" placeholder:"N" default:"0" help:"Acks in one such message; 0: all that lie ready [${default}]."`
 
-	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longest message [${default}]."`
+	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longer messages are skipped and refused (3) [${default}]."`
 	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read; nsq: RDY, 2500 [65536]."`
 	Memory     size  `group:"limits" placeholder:"SIZE" default:"64MiB" help:"Read buffers in all, at least 4 messages [${default}]."`
 
 	Heartbeat       period  `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
-	IdleTimeout     timeout `group:"connection" placeholder:"D" default:"25s" help:"Dead when nothing came so long; 0: never [${default}]."`
+	IdleTimeout     idleTimeout `group:"connection" placeholder:"D" help:"Dead if silent for this long; 0: off [25s or off]."`
 	ConnectTimeout  period  `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
 	WriteTimeout    period  `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
 	ReconnectMin    period  `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
@@ -105,9 +105,13 @@ Sinks: one is required, as a feed that is acknowledged does not send its message
 
 Workers: with one, messages reach the sink in arrival order. That is the default for stdout: and file:, which write one stream and gain nothing from more; otherwise it is GOMAXPROCS.
 
-Framings: line; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
+Framings: line; line:skip-empty; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
 
-Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {token} {{, numbers also as {n:u64be} and the like.
+--idle-timeout is 25s, but off for tcp without --heartbeat-template and when it is 0.
+
+Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level, json:/A/B by JSON pointer.
+
+Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {token} {{, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
 
 Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.
 

@@ -131,10 +131,6 @@ func (c *runCmd) fleet(cfg gateway.Config) fleet.Config {
 
 // config is the gateway.Config for one URL.
 func (c *runCmd) config(url string, s secrets, log *slog.Logger) gateway.Config {
-	idle := time.Duration(c.IdleTimeout)
-	if idle == 0 {
-		idle = gateway.NoTimeout
-	}
 	return gateway.Config{
 		URL: url,
 
@@ -157,7 +153,7 @@ func (c *runCmd) config(url string, s secrets, log *slog.Logger) gateway.Config 
 		RetryMin: time.Duration(c.RetryMin),
 
 		Heartbeat:       time.Duration(c.Heartbeat),
-		IdleTimeout:     idle,
+		IdleTimeout:     time.Duration(c.IdleTimeout),
 		ConnectTimeout:  time.Duration(c.ConnectTimeout),
 		WriteTimeout:    time.Duration(c.WriteTimeout),
 		ReconnectMin:    time.Duration(c.ReconnectMin),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"feedgate/gateway"
 	"io"
 	"os"
 	"path/filepath"
@@ -56,7 +57,7 @@ func TestPrecedence(t *testing.T) {
 			read: func(c *runCmd) any { return c.Memory },
 		},
 		{
-			flag: "idle-timeout", def: timeout(25 * time.Second), file: timeout(0), env: timeout(time.Hour), line: timeout(time.Second),
+			flag: "idle-timeout", def: idleTimeout(0), file: idleTimeout(gateway.NoTimeout), env: idleTimeout(time.Hour), line: idleTimeout(time.Second),
 			fileText: "0", envText: "1h", lineArg: "1s",
 			read: func(c *runCmd) any { return c.IdleTimeout },
 		},

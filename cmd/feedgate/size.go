@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"feedgate/gateway"
 )
 
 // size is a number of bytes, at least 1. It is written as such or with one of
@@ -65,6 +67,22 @@ func (p *period) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%s is not longer than 0s", text)
 	}
 	*p = period(d)
+	return nil
+}
+
+// idleTimeout is gateway.Config.IdleTimeout: its zero value is the default, which depends
+// on the protocol, and 0 as text is never.
+type idleTimeout time.Duration
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (t *idleTimeout) UnmarshalText(text []byte) error {
+	var d timeout
+	if err := d.UnmarshalText(text); err != nil {
+		return err
+	}
+	if *t = idleTimeout(d); d == 0 {
+		*t = idleTimeout(gateway.NoTimeout)
+	}
 	return nil
 }
 

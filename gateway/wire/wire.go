@@ -5,7 +5,6 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
@@ -68,13 +67,12 @@ type Conn interface {
 	// in. It stops when buf holds nothing whole any more, when in.Msgs is full,
 	// or behind an event. An error ends the connection; the messages decoded
 	// before it stand.
-	Decode(buf []byte, in *Input) error
+	Decode(buf []byte, in *Input) *Error
 
-	// End is asked when the peer has closed its sending side, with the number of
-	// received bytes that no message took. It returns nil for a clean close,
-	// an *Error when there is something to count, which for protocols with
-	// Traits.EOFCloses closes cleanly all the same.
-	End(rest int) error
+	// End is called once the peer's bytes have ended and Decode has taken all it could;
+	// whole is false after a reset. buf and in are as for Decode: End may add a last
+	// message or an event, if the end of the stream completes one. An error is counted.
+	End(buf []byte, in *Input, whole bool) *Error
 
 	// AppendAcks appends the acks of n messages with consecutive sequence
 	// numbers, all with one code. A protocol with Traits.RenderAcks is not asked.
@@ -116,75 +114,8 @@ type Msg struct {
 	Seq  uint64
 	Off  uint32 // in buf
 	Len  uint32
-	Aux  uint8       // the protocol's own note, at most worker.MaxAux, passed on to Render
+	Aux  uint8       // the protocol's own note, passed on to Render
 	Code worker.Code // not OK: refused here, no worker gets it
-}
-
-// Input is the progress of decoding one connection's bytes. The loop owns the
-// buffer, a Conn moves the cursors:
-//
-//	0 <= Start <= Keep <= Scan <= len(buf)
-//
-// buf[Start:Keep] is the beginning of a message that is not complete, joined in
-// place; buf[Keep:Scan] is dead; buf[Scan:] was not decoded yet. Everything before
-// Start is of no more use but to messages in Msgs. When the loop moves to another
-// buffer it takes buf[Start:Keep] and buf[Scan:] along, side by side.
-type Input struct {
-	Start, Keep, Scan int
-
-	// Need is how many bytes from Scan on must lie in one piece before decoding
-	// can go on; 0 when the protocol cannot tell.
-	Need int
-
-	// Msgs is filled up to its capacity.
-	Msgs []Msg
-
-	// Out is appended to: replies that the protocol owes at once, in order.
-	Out []byte
-
-	// Event, unless EventNone, is what decoding stopped behind. The loop resets
-	// it.
-	Event Event
-
-	// Data is the message of an EventMessage, at most --max-message bytes, good until
-	// Decode is called again.
-	Data []byte
-
-	// Ignored counts messages that were signs of life only; the loop does not care.
-	Ignored int
-}
-
-// Check panics when the cursors are out of order: a fault of the Conn.
-func (in *Input) Check(buf []byte) {
-	if in.Start < 0 || in.Start > in.Keep || in.Keep > in.Scan || in.Scan > len(buf) {
-		panic(fmt.Sprintf("wire: cursors %d %d %d in %d bytes", in.Start, in.Keep, in.Scan, len(buf)))
-	}
-}
-
-// Rebase moves the cursors to a buffer that begins with what was kept, followed
-// by what was not decoded.
-func (in *Input) Rebase() {
-	kept := in.Keep - in.Start
-	in.Start, in.Keep, in.Scan = 0, kept, kept
-}
-
-// DropPrefixed takes out of msgs, whose bytes lie in buf, those that begin with prefix,
-// and returns how many are left; these get the numbers behind seq, in order. With an
-// empty prefix all are left as they are.
-func DropPrefixed(buf []byte, msgs []Msg, prefix []byte, seq uint64) int {
-	if len(prefix) == 0 {
-		return len(msgs)
-	}
-	n := 0
-	for _, m := range msgs {
-		if bytes.HasPrefix(buf[m.Off:m.Off+m.Len], prefix) {
-			continue
-		}
-		m.Seq = seq + uint64(n) + 1
-		msgs[n] = m
-		n++
-	}
-	return n
 }
 
 // EventKind is what happened to the connection as a whole.
@@ -223,6 +154,9 @@ type Event struct {
 	Msg Msg
 }
 
+// BOM may come before a JSON text (RFC 8259, section 8.1).
+const BOM = "\ufeff"
+
 // Why a connection is closed, as FG/1 numbers it; a protocol with codes of its own
 // translates.
 const (
@@ -248,6 +182,8 @@ const (
 	WS           = "ws"
 	TLS          = "tls"
 	Login        = "login"
+	// Internal is a fault of a decoder of ours, not of the peer.
+	Internal = "internal"
 )
 
 // Error is a fault of the peer. Its text names the frame and holds no payload.

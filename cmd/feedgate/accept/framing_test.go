@@ -146,10 +146,8 @@ func TestFramingErrors(t *testing.T) {
 		frame, bytes string
 		reasons      []string
 	}{
-		"line without end":       {"line", strings.Repeat("x", 5000), []string{"too_large"}},
-		"line one too long":      {"line", strings.Repeat("x", 1025) + "\n", []string{"too_large"}},
-		"delim without end":      {"delim:00", strings.Repeat("x", 5000), []string{"too_large"}},
-		"length one too long":    {length8, "\x00\x00\x00\x00\x00\x00\x04\x01", []string{"too_large"}},
+		"length of 64 MiB":       {length8, "\x00\x00\x00\x00\x04\x00\x00\x01", []string{"too_large"}},
+		"length of 2^63":         {length8, "\x80\x00\x00\x00\x00\x00\x00\x00", []string{"too_large"}},
 		"length of a terabyte":   {length8, "\x00\x00\x01\x00\x00\x00\x00\x00", []string{"too_large"}},
 		"length that overflows":  {length8, strings.Repeat("\xff", 8), []string{"bad_length", "too_large"}},
 		"length below itself":    {"length:offset=0,size=4,adjust=-4,strip=4,order=big", "\x00\x00\x00\x03", []string{"bad_length"}},
@@ -157,7 +155,7 @@ func TestFramingErrors(t *testing.T) {
 		"frame less than strip":  {"length:offset=0,size=2,adjust=0,strip=6,order=big", "\x00\x03abc", []string{"bad_length"}},
 		"varint without end":     {"varint", strings.Repeat("\xff", 11), []string{"bad_length"}},
 		"varint beyond 64 bits":  {"varint", strings.Repeat("\xff", 9) + "\x7f", []string{"bad_length"}},
-		"varint one too long":    {"varint", "\x81\x08", []string{"too_large"}},
+		"varint of 64 MiB":       {"varint", "\x81\x80\x80\x20", []string{"too_large"}},
 		"varint of 2^63 and one": {"varint", "\x81" + strings.Repeat("\x80", 8) + "\x01", []string{"too_large", "bad_length"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -183,12 +181,13 @@ func TestFramingErrors(t *testing.T) {
 	}
 }
 
-// TestTruncatedTail: a clean close all the same; its length is logged.
+// TestTruncatedTail: what is left of a frame is counted, its length is logged, and the
+// status is 1, as the feed was not complete.
 func TestTruncatedTail(t *testing.T) {
 	t.Parallel()
 	tail := strings.Repeat("t", 7919)
 	for name, c := range map[string]struct{ frame, stream string }{
-		"line":   {"line", "one\ntwo\n" + tail},
+		"delim":  {"delim:0a", "one\ntwo\n" + tail},
 		"length": {"length:offset=0,size=4,adjust=0,strip=4,order=big", "\x00\x00\x00\x01a\x00\x00\x00\x01b\x00\x00\x4e\x20" + tail[4:]},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,8 +197,8 @@ func TestTruncatedTail(t *testing.T) {
 			conn := s.accept()
 			conn.send([]byte(c.stream))
 			checkLineAcks(t, conn.rest(), 2)
-			p.exit(0)
-			p.waitLog("7919")
+			p.exit(1)
+			p.waitLog("7919", "reason=truncated", "--exit-on-close")
 		})
 	}
 }
@@ -209,14 +208,14 @@ func TestMessagesBeforeAFramingError(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	s := listenTCP(t)
-	p := run(t, s.url(), "--frame=line", "--workers=1", "--max-message=1KiB", "--memory=64KiB", "--exit-on-close", sink.flag())
+	p := run(t, s.url(), "--frame=length:size=2,adjust=-2", "--workers=1", "--exit-on-close", sink.flag())
 	c := s.accept()
-	c.send([]byte("one\ntwo\n" + strings.Repeat("x", 3000)))
+	c.send([]byte("\x00\x05one\x00\x05two\x00\x01"))
 	if got := c.untilEnd(); got != "" {
 		t.Errorf("without an ack template the gateway sent %q", got)
 	}
 	c = s.accept()
-	c.send([]byte("three\n"))
+	c.send([]byte("\x00\x07three"))
 	c.rest()
 	p.exit(0)
 	sink.holds(t, "one", "two", "three")

@@ -118,9 +118,9 @@ func TestWebSocketErrors(t *testing.T) {
 		reason string
 	}{
 		"bad UTF-8":                  {wsFrame(wsFinal|wsText, "\xff\xfe"), 1007, "bad_utf8"},
-		"too large":                  {wsFrame(wsFinal|wsBinary, strings.Repeat("x", 1025)), 1009, "too_large"},
-		"too large in fragments":     {append(wsFrame(wsBinary, strings.Repeat("x", 1000)), wsFrame(wsContinuation, strings.Repeat("x", 25))...), 1009, "too_large"},
-		"too many fragments":         {append(wsFrame(wsBinary, ""), bytes.Repeat(wsFrame(wsContinuation, ""), 65_536)...), 1009, ""},
+		"beyond 64 MiB":              {[]byte{wsFinal | wsBinary, 127, 0, 0, 0, 0, 4, 0, 0, 1}, 1009, "too_large"},
+		"beyond 64 MiB in fragments": {append(wsFrame(wsBinary, "x"), wsFinal|wsContinuation, 127, 0, 0, 0, 0, 4, 0, 0, 0), 1009, "too_large"},
+		"too many empty fragments":   {append(wsFrame(wsBinary, ""), bytes.Repeat(wsFrame(wsContinuation, ""), 65_536)...), 1009, ""},
 		"masked by the server":       {[]byte{wsFinal | wsText, wsMasked | 1, 0, 0, 0, 0, 'x'}, 1002, "ws"},
 		"reserved bit":               {wsFrame(wsFinal|0x40|wsText, "x"), 1002, "ws"},
 		"unknown op":                 {wsFrame(wsFinal|3, "x"), 1002, "ws"},

@@ -129,5 +129,7 @@ type protocol struct {
 }
 
 func (p *protocol) NewConn() wire.Conn {
-	return &conn{Conn: p.Protocol.NewConn(), p: p, table: newTable(p)}
+	c := &conn{Conn: p.Protocol.NewConn(), p: p, table: newTable(p)}
+	c.watch = c.skimmed
+	return c
 }

@@ -122,7 +122,7 @@ func TestIsTheInnerProtocol(t *testing.T) {
 	if hello := c.Open(nil, wire.Resume{Token: []byte("s")}); string(hello) != "HI s" {
 		t.Errorf("hello %q", hello)
 	}
-	if err := c.End(3); err == nil {
+	if err := c.End([]byte(`{"i`), &wire.Input{Msgs: make([]wire.Msg, 0, 1)}, true); err == nil {
 		t.Error("a truncated message is clean")
 	}
 	var said []byte

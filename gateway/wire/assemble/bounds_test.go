@@ -1,7 +1,6 @@
 package assemble
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -255,16 +254,15 @@ func TestTheConnectionEnds(t *testing.T) {
 		return d
 	}
 	d := open()
-	var fault *wire.Error
-	if err := d.End(); !errors.As(err, &fault) || *fault != *unfinished(1) {
-		t.Errorf("error %v, want %v", err, unfinished(1))
+	if fault := d.End(true); fault == nil || *fault != *unfinished(1) {
+		t.Errorf("error %v, want %v", fault, unfinished(1))
 	}
 	d.check()
 	if len(d.conn.table.byKey) != 0 {
 		t.Error("requests are left at the end")
 	}
 	d = open()
-	if err := d.Feed([]byte(strings.Repeat("x", 1<<20+2))); err == nil {
+	if err := d.Feed([]byte(strings.Repeat("x", 64<<20+2))); err == nil {
 		t.Error("the message is not too long")
 	}
 	d.check()

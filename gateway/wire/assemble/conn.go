@@ -13,6 +13,8 @@ type conn struct {
 	p     *protocol
 	table table
 	rest  rest
+	skim  skim
+	watch func([]byte) // skimmed
 
 	ticked  time.Duration // the last Tick
 	decoded bool          // Decode was called since
@@ -21,7 +23,7 @@ type conn struct {
 // Decode implements [wire.Conn]. A request whose parts have come in several
 // messages goes out as an event, with what the inner Conn has decoded behind it
 // put off.
-func (c *conn) Decode(buf []byte, in *wire.Input) error {
+func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	c.decoded = true
 	if c.rest.pending {
 		from := in.Scan
@@ -35,7 +37,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) error {
 			return nil
 		}
 		from, handed := in.Scan, in.Msgs
-		in.Msgs = handed[len(handed):]
+		in.Msgs, in.Skim = handed[len(handed):], c.watch
 		err := c.Conn.Decode(buf, in)
 		msgs := in.Msgs
 		in.Msgs = handed
@@ -51,12 +53,12 @@ type batch struct {
 	msgs []wire.Msg // may lie behind in.Msgs in one array
 	from int        // in.Scan when it began
 	more bool       // it did not stop for want of bytes
-	err  error
+	err  *wire.Error
 }
 
 // sift hands on what the inner Conn has decoded. more says that it may have more for
 // this call.
-func (c *conn) sift(buf []byte, in *wire.Input, b batch) (more bool, err error) {
+func (c *conn) sift(buf []byte, in *wire.Input, b batch) (more bool, err *wire.Error) {
 	for i, m := range b.msgs {
 		if len(in.Msgs) == cap(in.Msgs) {
 			c.rest.hold(in, b.msgs[i:], b.from, b.err)
@@ -120,13 +122,29 @@ func (c *conn) emit(in *wire.Input, m wire.Msg) {
 	in.Data = c.table.whole
 }
 
-// End implements [wire.Conn].
-func (c *conn) End(rest int) error {
-	err := c.Conn.End(rest)
-	if fault := c.drop(); err == nil && fault != nil {
-		return fault
+// skimmed takes bytes of a message that the inner Conn skips; nil is its end.
+func (c *conn) skimmed(b []byte) {
+	if b != nil {
+		c.skim.add(b)
+		return
 	}
-	return err
+	c.table.skipped(c.skim.end())
+}
+
+// End implements [wire.Conn]. A last message may complete a request.
+func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
+	from := in.Scan
+	in.Skim = c.watch
+	fault := c.Conn.End(buf, in, whole)
+	msgs := in.Msgs
+	in.Msgs = msgs[:0]
+	if _, err := c.sift(buf, in, batch{msgs, from, false, nil}); fault == nil {
+		fault = err
+	}
+	if open := c.drop(); fault == nil {
+		fault = open
+	}
+	return fault
 }
 
 // drop drops the requests that are open, as no more parts will come; nil: there are

@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"testing"
 
@@ -23,7 +22,9 @@ func restless(t wiretest.T, conn wire.Conn, data []byte, step int) (r wiretest.R
 		in.Msgs, in.Out, in.Event, in.Ignored = make([]wire.Msg, 0, 1+turn%5), nil, wire.Event{}, 0
 		start := in.Start
 		r.Err = conn.Decode(buf, &in)
-		in.Check(buf)
+		if err := in.Check(buf); err != nil {
+			t.Fatalf("%v", err)
+		}
 		for _, m := range in.Msgs {
 			if int(m.Off+m.Len) > in.Start || m.Len > 0 && int(m.Off) < start {
 				t.Fatalf("message %d lies at %d to %d, the cursor went from %d to %d", m.Seq, m.Off, m.Off+m.Len, start, in.Start)
@@ -112,7 +113,7 @@ func TestInnerProtocols(t *testing.T) {
 			})
 			frame(ending, "")
 		case fault:
-			result.Err = errors.New("fault")
+			result.Err = errFault
 			frame(ending, "")
 		case fragment: // not complete
 			frame(ending, `{"id"`)

@@ -1,7 +1,6 @@
 package assemble
 
 import (
-	"errors"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -34,11 +33,14 @@ type mixedConn struct {
 	data    []byte
 }
 
+// errFault is what a frame of kind fault ends the connection with.
+var errFault = wire.Errorf(wire.UnknownOp, worker.BadRequest, "fault")
+
 func (c *mixedConn) Open(dst []byte, _ wire.Resume) []byte { return dst }
 
 func (c *mixedConn) Tick(dst []byte, _ time.Duration) ([]byte, time.Duration) { return dst, 0 }
 
-func (c *mixedConn) Decode(buf []byte, in *wire.Input) error {
+func (c *mixedConn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	if !c.ready {
 		c.ready = true
@@ -67,13 +69,13 @@ func (c *mixedConn) Decode(buf []byte, in *wire.Input) error {
 	return nil
 }
 
-func (c *mixedConn) frame(buf []byte, in *wire.Input, kind byte, payload []byte) error {
+func (c *mixedConn) frame(buf []byte, in *wire.Input, kind byte, payload []byte) *wire.Error {
 	switch kind {
 	case question:
 		in.Out = append(in.Out, '!')
 		return nil
 	case fault:
-		return errors.New("fault")
+		return errFault
 	case leaving:
 		in.Event = wire.Event{Kind: wire.EventClose, Clean: true}
 		return nil

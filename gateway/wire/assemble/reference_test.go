@@ -14,6 +14,7 @@ import (
 // timeouts, in the plainest way.
 type model struct {
 	cfg     Config
+	inner   int // the longest message of the inner protocol; 0: there is no bound
 	names   []string
 	open    map[string]*modelRequest
 	refused map[string]bool
@@ -115,8 +116,13 @@ func (m *model) message(as wiretest.Message, msg string) {
 		m.msgs = append(m.msgs, as)
 	}
 	p, ok := m.parse(msg)
+	skipped := m.inner > 0 && len(msg) > m.inner
 	if !ok {
-		pass(worker.BadRequest, msg)
+		if skipped {
+			pass(worker.TooLarge, "")
+		} else {
+			pass(worker.BadRequest, msg)
+		}
 		return
 	}
 	if m.refused[p.key] {
@@ -135,6 +141,9 @@ func (m *model) message(as wiretest.Message, msg string) {
 		}
 	}
 	switch {
+	case skipped:
+		msg = ""
+		refuse(worker.TooLarge)
 	case p.unfit:
 		refuse(worker.BadRequest)
 	case p.complete && r == nil && int64(len(msg)) <= m.cfg.MaxMessage:

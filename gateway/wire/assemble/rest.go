@@ -15,13 +15,13 @@ type rest struct {
 	store   []wire.Msg // its memory
 	scan    int        // in.Scan, as it was left
 
-	inner wire.Input // cursors, from in.Scan on, Need, Event and Data, of the inner Conn
-	err   error      // what its Decode returned
+	inner wire.Input  // cursors, from in.Scan on, Need, Event and Data, of the inner Conn
+	err   *wire.Error // what its Decode returned
 }
 
 // hold puts off msgs, the inner Conn's event and its err. from is behind all messages
 // handed out, and not before in.Scan when Decode was called.
-func (r *rest) hold(in *wire.Input, msgs []wire.Msg, from int, err error) {
+func (r *rest) hold(in *wire.Input, msgs []wire.Msg, from int, err *wire.Error) {
 	if len(msgs) == 0 && in.Event.Kind == wire.EventNone && err == nil {
 		return
 	}
@@ -44,7 +44,7 @@ func (r *rest) owns(msgs []wire.Msg) bool {
 }
 
 // resume makes in what the inner Conn had left, and returns what hold was given.
-func (r *rest) resume(buf []byte, in *wire.Input) ([]wire.Msg, error) {
+func (r *rest) resume(buf []byte, in *wire.Input) ([]wire.Msg, *wire.Error) {
 	r.pending = false
 	at := in.Scan
 	if at+r.inner.Scan > len(buf) {

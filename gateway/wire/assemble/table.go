@@ -21,6 +21,8 @@ type table struct {
 	used    int64
 	now     time.Duration
 
+	over []skippedPart // parts over --max-message that were skipped and not yet taken
+
 	key   []byte // of the part that is looked at
 	whole []byte // what came of it, if it was the last, or of a request that is overdue
 }
@@ -39,7 +41,10 @@ const (
 
 // take takes the message m with its data. It may set m.Code.
 func (t *table) take(m *wire.Msg, data []byte) outcome {
-	if m.Code != worker.OK {
+	switch {
+	case m.Code == worker.TooLarge && len(t.over) > 0:
+		return t.takeSkipped(m)
+	case m.Code != worker.OK:
 		return passed
 	}
 	p, ok := parsePart(data, t.p.names)
@@ -54,18 +59,47 @@ func (t *table) take(m *wire.Msg, data []byte) outcome {
 	r := t.byKey[string(t.key)]
 	switch {
 	case r != nil && r.refused:
-		if p.complete {
-			t.drop(r)
-		} else {
-			t.touch(&t.refused, r)
-		}
-		return ignored
+		return t.ignorePart(r, p.complete)
 	case p.unfit:
-		return t.refuse(m, r, &p, worker.BadRequest)
+		return t.refuse(m, r, p.complete, worker.BadRequest)
 	case p.complete:
 		return t.finish(m, r, &p)
 	}
 	return t.add(m, r, &p)
+}
+
+// skippedPart is what is known of a part that the inner Conn has skipped.
+type skippedPart struct {
+	key      string // empty: it is not known
+	complete bool
+}
+
+// skipped notes a part that was skipped; obj is what was kept of it.
+func (t *table) skipped(obj []byte) {
+	var s skippedPart
+	if p, ok := parsePart(obj, t.p.names); ok {
+		t.key = p.appendKey(t.key[:0])
+		s = skippedPart{string(t.key), p.complete}
+	}
+	t.over = append(t.over, s)
+}
+
+// takeSkipped takes the refusal of the first part that was skipped: its request is
+// refused, as a request without that part would pass for whole.
+func (t *table) takeSkipped(m *wire.Msg) outcome {
+	s := t.over[0]
+	if t.over = t.over[1:]; len(t.over) == 0 {
+		t.over = nil
+	}
+	if s.key == "" {
+		return passed
+	}
+	t.key = append(t.key[:0], s.key...)
+	r := t.byKey[s.key]
+	if r != nil && r.refused {
+		return t.ignorePart(r, s.complete)
+	}
+	return t.refuse(m, r, s.complete, worker.TooLarge)
 }
 
 // add joins a part that is not the last to r; nil: it is the first.
@@ -79,7 +113,7 @@ func (t *table) add(m *wire.Msg, r *request, p *part) outcome {
 	frame := len(p.msg) - len(data)
 	held := len(t.key) + size + frame
 	if size > t.p.maxMessage || t.used+int64(held-before) > t.p.memory || r == nil && t.open.n == maxOpen {
-		return t.refuse(m, r, p, worker.TooLarge)
+		return t.refuse(m, r, p.complete, worker.TooLarge)
 	}
 	if r == nil {
 		r = t.insert()
@@ -107,7 +141,7 @@ func (t *table) finish(m *wire.Msg, r *request, p *part) outcome {
 		}
 	}
 	if size > t.p.maxMessage {
-		return t.refuse(m, r, p, worker.TooLarge)
+		return t.refuse(m, r, p.complete, worker.TooLarge)
 	}
 	if r == nil {
 		return passed
@@ -125,16 +159,16 @@ func (t *table) finish(m *wire.Msg, r *request, p *part) outcome {
 	return joined
 }
 
-// refuse refuses the request that p is a part of. Unless p is the last one, it is
-// remembered.
-func (t *table) refuse(m *wire.Msg, r *request, p *part, code worker.Code) outcome {
+// refuse refuses a request because of the part m. Unless that is the last one, the
+// request is remembered.
+func (t *table) refuse(m *wire.Msg, r *request, complete bool, code worker.Code) outcome {
 	m.Code = code
 	switch {
-	case p.complete && r != nil:
+	case complete && r != nil:
 		t.drop(r)
-	case !p.complete && r == nil:
+	case !complete && r == nil:
 		t.ignore(t.insert())
-	case !p.complete:
+	case !complete:
 		t.ignore(r)
 	}
 	return passed
@@ -198,6 +232,16 @@ func (t *table) drop(r *request) {
 func (t *table) clear() {
 	clear(t.byKey)
 	t.open, t.refused, t.used = queue{}, queue{}, 0
+}
+
+// ignorePart is for a part of a refused request.
+func (t *table) ignorePart(r *request, complete bool) outcome {
+	if complete {
+		t.drop(r)
+	} else {
+		t.touch(&t.refused, r)
+	}
+	return ignored
 }
 
 // pass lets time go by. Parts that came since it did before came now.

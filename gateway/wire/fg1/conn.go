@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // maxControl bounds the payload of every frame but DATA, in bytes.
@@ -22,14 +21,10 @@ type conn struct {
 	closed   bool // the server said BYE; nothing behind it counts
 
 	// The message that is being joined from parts, between in.Start and in.Keep.
-	joining bool
-	joinSeq uint64
-	// The message that is being passed over because it is too large: skip bytes
-	// of its current frame are still to come, and further parts when more.
-	skipping bool
-	skip     uint64
-	skipMore bool
-	skipped  uint64 // bytes of it that are passed over, or will be with this frame
+	joining  bool
+	joinSeq  uint64
+	skip     wire.Skipper
+	skipMore bool // parts follow the one that is being skipped
 }
 
 // dataHead is the low half of a header's first eight bytes for DATA without
@@ -37,19 +32,22 @@ type conn struct {
 const dataHead = uint32(Data) << 24
 
 // Decode implements [wire.Conn].
-func (c *conn) Decode(buf []byte, in *wire.Input) error {
+func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	if c.closed {
 		in.Start, in.Keep, in.Scan, in.Need = len(buf), len(buf), len(buf), 0
 		return nil
 	}
 	for {
-		if c.skip > 0 && !c.passOver(buf, in) {
-			return nil
+		if c.skip.Passing() {
+			if in.Full() || !c.skip.Pass(buf, in) {
+				return nil
+			}
+			c.endSkip(in)
 		}
-		if c.welcomed && !c.joining && !c.skipping {
+		if c.welcomed && !c.joining && !c.skip.On() {
 			c.decodePlain(buf, in)
 		}
-		if len(in.Msgs) == cap(in.Msgs) {
+		if in.Full() {
 			return nil
 		}
 		rest := buf[in.Scan:]
@@ -95,7 +93,7 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 
 // frame decodes the frame that rest begins with, rest being buf from in.Scan on.
 // False means that it is not whole yet.
-func (c *conn) frame(rest, buf []byte, in *wire.Input) (whole bool, err error) {
+func (c *conn) frame(rest, buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	h := ParseHeader(rest)
 	if h.Payload() < 0 {
 		return false, wire.Errorf(wire.BadLength, CodeProtocolError,
@@ -105,7 +103,7 @@ func (c *conn) frame(rest, buf []byte, in *wire.Input) (whole bool, err error) {
 		return false, err
 	}
 	if h.Op == Data && c.tooLarge(h, in) {
-		c.startSkip(h, in)
+		c.startSkip(h, buf, in)
 		return true, nil
 	}
 	size := HeaderSize + int(h.Payload())
@@ -133,7 +131,7 @@ func (c *conn) advance(in *wire.Input, n int) {
 	}
 }
 
-func (c *conn) checkHeader(h Header) error {
+func (c *conn) checkHeader(h Header) *wire.Error {
 	switch h.Op {
 	case Data:
 		if h.Flags&^More != 0 {
@@ -142,7 +140,7 @@ func (c *conn) checkHeader(h Header) error {
 		if !c.welcomed {
 			return wire.Errorf(wire.UnexpectedOp, CodeProtocolError, "DATA seq %d before WELCOME", h.Seq)
 		}
-		if (c.joining || c.skipping) && h.Seq != c.joinSeq {
+		if (c.joining || c.skip.On()) && h.Seq != c.joinSeq {
 			return wire.Errorf(wire.Parts, CodeProtocolError,
 				"DATA seq %d while seq %d is unfinished", h.Seq, c.joinSeq)
 		}
@@ -168,7 +166,7 @@ func (c *conn) checkHeader(h Header) error {
 }
 
 func (c *conn) tooLarge(h Header, in *wire.Input) bool {
-	return c.skipping || c.joined(in)+uint64(h.Payload()) > c.maxMessage
+	return c.skip.On() || c.joined(in)+uint64(h.Payload()) > c.maxMessage
 }
 
 // joined is how many bytes of a message that is being joined have come.
@@ -179,37 +177,15 @@ func (c *conn) joined(in *wire.Input) uint64 {
 	return uint64(in.Keep - in.Start)
 }
 
-// startSkip passes over a DATA frame, and gives up what was joined before it.
-func (c *conn) startSkip(h Header, in *wire.Input) {
-	if !c.skipping {
-		c.skipped = c.joined(in)
+// startSkip skips a DATA frame, and gives up what was joined before it.
+func (c *conn) startSkip(h Header, buf []byte, in *wire.Input) {
+	if !c.skip.On() {
+		c.skip.Begin(buf, in)
 	}
-	c.skipped += uint64(h.Payload())
-	c.joining, c.skipping = false, true
+	c.skip.Add(0, uint64(h.Payload()), 0)
+	c.joining = false
 	c.joinSeq, c.skipMore = h.Seq, h.Flags&More != 0
-	c.skip = uint64(h.Payload())
-	in.Need = 0
-	c.advance(in, HeaderSize)
-	if c.skip == 0 {
-		c.endSkip(in)
-	}
-}
-
-// passOver drops what is there of the frame that is skipped; false when more of
-// it is to come.
-func (c *conn) passOver(buf []byte, in *wire.Input) bool {
-	if len(in.Msgs) == cap(in.Msgs) {
-		return false
-	}
-	n := min(c.skip, uint64(len(buf)-in.Scan))
-	c.skip -= n
-	c.advance(in, int(n))
-	in.Need = 0
-	if c.skip > 0 {
-		return false
-	}
-	c.endSkip(in)
-	return true
+	in.Advance(HeaderSize)
 }
 
 // endSkip refuses the message once its last byte has come.
@@ -217,8 +193,7 @@ func (c *conn) endSkip(in *wire.Input) {
 	if c.skipMore {
 		return
 	}
-	c.skipping = false
-	in.Msgs = append(in.Msgs, wire.Msg{Seq: c.joinSeq, Code: worker.TooLarge})
+	c.skip.End(in, wire.Msg{Seq: c.joinSeq})
 }
 
 // part takes a DATA frame that decodePlain does not: one of several parts, or
@@ -243,16 +218,16 @@ func (c *conn) part(h Header, payload, buf []byte, in *wire.Input) {
 func (c *conn) drop(in *wire.Input) *wire.Error {
 	n := c.joined(in)
 	switch {
-	case c.skipping:
-		n = c.skipped
+	case c.skip.On():
+		n = c.skip.Size
 	case !c.joining:
 		return nil
 	}
-	c.joining, c.skipping = false, false
+	c.joining, c.skip = false, wire.Skipper{}
 	return wire.Errorf(wire.Truncated, wire.CloseOK,
 		"BYE while DATA seq %d is unfinished: %d bytes of it dropped", c.joinSeq, n)
 }
 
 // End implements [wire.Conn]: without BYE the connection is lost, and it is no
 // fault of the protocol.
-func (c *conn) End(int) error { return nil }
+func (c *conn) End([]byte, *wire.Input, bool) *wire.Error { return nil }

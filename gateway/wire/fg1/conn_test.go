@@ -2,7 +2,6 @@ package fg1
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -103,8 +102,7 @@ func TestStreams(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			whole := wiretest.Run(t, newTestConn(), c.stream, wiretest.Whole(len(c.stream)))
-			var fault *wire.Error
-			if errors.As(whole.Err, &fault) != (c.reason != "") || fault != nil && fault.Reason != c.reason {
+			if fault := whole.Err; (fault != nil) != (c.reason != "") || fault != nil && fault.Reason != c.reason {
 				t.Fatalf("error %v, want reason %q", whole.Err, c.reason)
 			}
 			if len(whole.Msgs) != len(c.msgs) {

@@ -1,6 +1,7 @@
 package fg1
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"time"
@@ -16,7 +17,7 @@ type welcome struct {
 	Acks        []string `json:"acks"`
 }
 
-func (c *conn) control(h Header, payload []byte, in *wire.Input) error {
+func (c *conn) control(h Header, payload []byte, in *wire.Input) *wire.Error {
 	switch h.Op {
 	case Ping:
 		in.Out = AppendFrame(in.Out, Pong, 0, 0, h.Seq, nil)
@@ -33,8 +34,9 @@ func (c *conn) control(h Header, payload []byte, in *wire.Input) error {
 	return nil
 }
 
-func (c *conn) welcome(h Header, payload []byte, in *wire.Input) error {
+func (c *conn) welcome(h Header, payload []byte, in *wire.Input) *wire.Error {
 	var w welcome
+	payload = bytes.TrimPrefix(payload, []byte(wire.BOM))
 	if !utf8.Valid(payload) {
 		return wire.Errorf(wire.BadUTF8, CodeProtocolError, "WELCOME: payload of %d bytes is not UTF-8", len(payload))
 	}

@@ -10,7 +10,7 @@ import (
 // server of another protocol may send fewer. Frames before WELCOME have a payload of at
 // most maxControl bytes, so a length beyond that with an op that nobody knows, or with
 // flags, is no frame at all; neither is a length that is too short for a header.
-func foreign(b []byte) error {
+func foreign(b []byte) *wire.Error {
 	if len(b) < 6 {
 		return nil
 	}

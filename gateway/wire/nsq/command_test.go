@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/wiretest"
 	"feedgate/worker"
 )
 
 // feed gives an opened connection messages first to last.
-func feed(t *testing.T, d interface{ Feed([]byte) error }, first, last int) {
+func feed(t *testing.T, d *wiretest.Driver, first, last int) {
 	t.Helper()
 	for n := first; n <= last; n++ {
 		if err := d.Feed(message(n, 1, "x")); err != nil {

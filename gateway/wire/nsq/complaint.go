@@ -54,7 +54,7 @@ func reasons() []string {
 const tlsRequired = "(TLS required)"
 
 // complaint takes an error frame: a code, a space, and a text for people.
-func (c *conn) complaint(said []byte, in *wire.Input) error {
+func (c *conn) complaint(said []byte, in *wire.Input) *wire.Error {
 	fault := c.errorf(otherReason, "the server says %s", c.quote(said))
 	code, text, _ := bytes.Cut(said, []byte(" "))
 	known := slices.Index(codes, string(code))

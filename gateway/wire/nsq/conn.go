@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // phase is where a connection stands; it goes down the list.
@@ -31,8 +30,7 @@ type conn struct {
 	flight  flight
 	stopped bool // CLS was said
 
-	// The message that is being passed over because it is too large.
-	skip         uint64 // bytes of it that are still to come; 0: there is none
+	skip         wire.Skipper
 	skipID       messageID
 	skipAttempts uint16
 
@@ -55,20 +53,23 @@ var (
 )
 
 // Decode keeps Start, Keep and Scan together, at the first byte that is not decoded.
-func (c *conn) Decode(buf []byte, in *wire.Input) error {
+func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	if c.phase == closed {
 		in.Start, in.Keep, in.Scan = len(buf), len(buf), len(buf)
 		return nil
 	}
 	for {
-		if c.skip > 0 && !c.passOver(buf, in) {
-			return nil
+		if c.skip.On() {
+			if in.Full() || !c.skip.Pass(buf, in) {
+				return nil
+			}
+			c.endSkip(in)
 		}
 		if c.phase >= open {
 			c.decodePlain(buf, in)
 		}
-		if len(in.Msgs) == cap(in.Msgs) {
+		if in.Full() {
 			return nil
 		}
 		whole, err := c.frame(buf, in)
@@ -93,7 +94,7 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 
 // frame decodes the frame at in.Scan, which decodePlain has left. False means that it is
 // not whole yet.
-func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err error) {
+func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	rest := buf[in.Scan:]
 	size := leastSize
 	if len(rest) >= sizeField {
@@ -116,7 +117,7 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err error) {
 			in.Need = sizeField + size
 			return false, nil
 		}
-		advance(in, sizeField+size)
+		in.Advance(sizeField + size)
 		if said := rest[headSize : sizeField+size]; kind == frameError {
 			err = c.complaint(said, in)
 		} else {
@@ -129,7 +130,7 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err error) {
 }
 
 // message deals with the message that rest begins with: too large, at fault, or not whole.
-func (c *conn) message(rest []byte, size int, in *wire.Input) (whole bool, err error) {
+func (c *conn) message(rest []byte, size int, in *wire.Input) (whole bool, err *wire.Error) {
 	switch {
 	case size < leastMessage:
 		return false, c.errorf(wire.BadLength, "a message of size %d, the least is %d", size, leastMessage)
@@ -142,39 +143,23 @@ func (c *conn) message(rest []byte, size int, in *wire.Input) (whole bool, err e
 		in.Need = messageHead
 		return false, nil
 	}
-	c.skip = uint64(size - leastMessage)
 	c.skipID = messageID(rest[idAt:])
 	c.skipAttempts = binary.BigEndian.Uint16(rest[attemptsAt:])
-	advance(in, messageHead)
+	in.Advance(messageHead)
+	c.skip.Begin(nil, in)
+	c.skip.Add(0, uint64(size-leastMessage), 0)
 	return true, nil
 }
 
-// passOver drops what is there of the message that is skipped, and refuses it once its
-// last byte has come; false when more of it is to come, or there is no room for that.
-func (c *conn) passOver(buf []byte, in *wire.Input) bool {
-	if len(in.Msgs) == cap(in.Msgs) {
-		return false
-	}
-	n := min(c.skip, uint64(len(buf)-in.Scan))
-	c.skip -= n
-	advance(in, int(n))
-	if c.skip > 0 {
-		return false
-	}
+// endSkip refuses the message that was skipped.
+func (c *conn) endSkip(in *wire.Input) {
 	c.flight.note(c.skipID, c.skipAttempts)
 	c.flight.add(1)
-	in.Msgs = append(in.Msgs, wire.Msg{Seq: c.flight.newest, Code: worker.TooLarge})
-	return true
-}
-
-// advance moves past n decoded bytes.
-func advance(in *wire.Input, n int) {
-	in.Scan += n
-	in.Start, in.Keep = in.Scan, in.Scan
+	c.skip.End(in, wire.Msg{Seq: c.flight.newest})
 }
 
 // response takes a response; behind more bytes lie in the buffer.
-func (c *conn) response(said []byte, behind int, in *wire.Input) error {
+func (c *conn) response(said []byte, behind int, in *wire.Input) *wire.Error {
 	switch {
 	case bytes.Equal(said, heartbeat):
 		// Where nsqd waits for TLS, it would take a NOP for the handshake.
@@ -211,4 +196,4 @@ func (c *conn) errorf(reason, format string, args ...any) *wire.Error {
 }
 
 // End finds a connection lost; that is no fault of the protocol.
-func (c *conn) End(int) error { return nil }
+func (c *conn) End([]byte, *wire.Input, bool) *wire.Error { return nil }

@@ -3,7 +3,6 @@ package nsq
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -125,14 +124,10 @@ func outcomeOf(t wiretest.T, r wiretest.Result) (o outcome) {
 	}
 	o.said = string(r.Out)
 	if r.Err != nil {
-		var fault *wire.Error
-		if !errors.As(r.Err, &fault) {
-			t.Fatalf("error is a %T", r.Err)
+		if r.Err.Code != wire.CloseProtocolError {
+			t.Fatalf("fault has code %d", r.Err.Code)
 		}
-		if fault.Code != wire.CloseProtocolError {
-			t.Fatalf("fault has code %d", fault.Code)
-		}
-		o.reason = fault.Reason
+		o.reason = r.Err.Reason
 	}
 	return o
 }
@@ -154,11 +149,11 @@ func describe(e wire.Event) string {
 }
 
 // run drives a new connection of p, with a token, with stream.
-func run(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (outcome, error) {
+func run(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
 	t.Helper()
 	d := wiretest.New(t, p.NewConn(), wire.Resume{Client: "me", Token: []byte("s3cret")}, plan)
 	d.Feed(stream)
-	if err := d.End(); err != nil {
+	if err := d.End(true); err != nil {
 		t.Fatalf("the end is a fault: %v", err)
 	}
 	return outcomeOf(t, d.Result), d.Err

@@ -74,7 +74,8 @@ func (c *conn) Open(dst []byte, r wire.Resume) []byte {
 }
 
 // login takes a response before the login is over; behind more bytes lie in the buffer.
-func (c *conn) login(said []byte, behind int, in *wire.Input) error {
+func (c *conn) login(said []byte, behind int, in *wire.Input) *wire.Error {
+	said = bytes.TrimPrefix(said, []byte(wire.BOM))
 	switch c.phase {
 	case identifying:
 		return c.identified(said, behind, in)
@@ -95,13 +96,13 @@ func (c *conn) login(said []byte, behind int, in *wire.Input) error {
 	return nil
 }
 
-func (c *conn) badJSON(command string, said []byte) error {
+func (c *conn) badJSON(command string, said []byte) *wire.Error {
 	return c.errorf(wire.BadJSON, "the answer to %s: %d bytes that are not the JSON expected", command, len(said))
 }
 
 // identified takes the answer to IDENTIFY: JSON, or OK from a server that is older than
 // the negotiation of features.
-func (c *conn) identified(said []byte, behind int, in *wire.Input) error {
+func (c *conn) identified(said []byte, behind int, in *wire.Input) *wire.Error {
 	var a identified
 	if !bytes.Equal(said, okay) && json.Unmarshal(said, &a) != nil {
 		return c.badJSON("IDENTIFY", said)
@@ -142,7 +143,7 @@ func millis(ms int64, otherwise time.Duration) time.Duration {
 
 // authorize says AUTH where the server asked for it, and else goes on to SUB. A server that
 // does not know the secret cannot repeat it.
-func (c *conn) authorize(in *wire.Input) error {
+func (c *conn) authorize(in *wire.Input) *wire.Error {
 	switch {
 	case !c.server.auth:
 		clear(c.token)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -212,15 +211,9 @@ func TestReasons(t *testing.T) {
 			t.Errorf("reason %q", reason)
 		}
 		seen[reason] = true
-		_, err := run(t, mustNew(t, testConfig()), complaint(strings.ToUpper(reason)+" x"), wiretest.Whole(100))
-		var fault *wire.Error
-		switch {
-		case errors.As(err, &fault):
-			if fault.Reason != reason {
-				t.Errorf("%s has reason %q", reason, fault.Reason)
-			}
-		case err != nil:
-			t.Error(err)
+		_, fault := run(t, mustNew(t, testConfig()), complaint(strings.ToUpper(reason)+" x"), wiretest.Whole(100))
+		if fault != nil && fault.Reason != reason {
+			t.Errorf("%s has reason %q", reason, fault.Reason)
 		}
 	}
 	if !seen["nsq"] || !seen["e_fin_failed"] || len(seen) != 16 {

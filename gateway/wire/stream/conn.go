@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -13,7 +14,12 @@ type conn struct {
 	framer framer
 	ready  bool   // EventReady was given
 	seq    uint64 // arrival number of the last message
-	pos    uint64 // bytes of the stream before in.Scan
+	pos    uint64 // bytes of the stream before the first frame that is not through
+
+	// The frame that is being skipped.
+	skip   wire.Skipper
+	passed uint64 // bytes of it, before in.Scan
+	search bool   // its end is yet to be found
 
 	armed bool          // next is set
 	next  time.Duration // when the heartbeat is due
@@ -28,7 +34,7 @@ func (c *conn) Open(dst []byte, r wire.Resume) []byte {
 
 // Decode keeps Start, Keep and Scan together, at the first byte of the first frame
 // that is not whole.
-func (c *conn) Decode(buf []byte, in *wire.Input) error {
+func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	if !c.ready {
 		c.ready = true
@@ -36,40 +42,103 @@ func (c *conn) Decode(buf []byte, in *wire.Input) error {
 		return nil
 	}
 	for {
+		if c.skip.On() {
+			if in.Full() {
+				return nil
+			}
+			if through, err := c.passOver(buf, in); err != nil || !through {
+				return err
+			}
+		}
 		n := len(in.Msgs)
 		room := in.Msgs[n:cap(in.Msgs)]
 		p, f := c.framer.frames(room, c.seq, buf, in.Scan)
-		kept := wire.DropPrefixed(buf, room[:p.n], c.p.ignore, c.seq)
+		kept := c.p.signs.Drop(buf, room[:p.n], c.seq)
 		in.Ignored += p.n - kept
 		in.Msgs = in.Msgs[:n+kept]
 		c.seq += uint64(kept)
 		c.pos += uint64(p.at - in.Scan)
 		in.Need = p.need
 		in.Start, in.Keep, in.Scan = p.at, p.at, p.at
-		if f != nil {
-			return c.errorf(f)
-		}
-		// Signs of life made room that the framer did not have.
-		if kept == p.n || p.n < len(room) {
+		switch {
+		case f != nil:
+			return c.errorf(f.reason, worker.BadRequest, "%s", f.detail)
+		case p.over:
+			c.skip.Begin(buf, in)
+			if c.search = p.size == 0; !c.search {
+				c.skip.Add(uint64(p.lead), p.size, 0)
+			}
+		case kept == p.n || p.n < len(room):
 			return nil
 		}
+		// Signs of life made room that the framer did not have.
 	}
 }
 
-func (c *conn) errorf(f *fault) error {
-	code := worker.BadRequest
-	if f.reason == wire.TooLarge {
-		code = worker.TooLarge
+// passOver drops what is in buf of the frame that is being skipped, and refuses the
+// message at its end; false if more is to come.
+func (c *conn) passOver(buf []byte, in *wire.Input) (through bool, err *wire.Error) {
+	found := true
+	if c.search {
+		var n, size int
+		n, size, found = c.framer.end(buf[in.Scan:])
+		c.skip.Add(0, uint64(size), uint64(n-size))
 	}
-	return wire.Errorf(f.reason, code, "message %d at byte %d: %s", c.seq+1, c.pos, f.detail)
+	if c.skip.Size > c.p.longest {
+		return false, c.errorf(wire.TooLarge, worker.TooLarge,
+			"it is longer than %d bytes, up to which messages over --max-message are skipped", c.p.longest)
+	}
+	before := in.Scan
+	whole := c.skip.Pass(buf, in)
+	c.passed += uint64(in.Scan - before)
+	if !whole || !found {
+		return false, nil
+	}
+	c.refuse(in)
+	return true, nil
 }
 
-func (c *conn) End(rest int) error {
+// refuse refuses the message that was skipped.
+func (c *conn) refuse(in *wire.Input) {
+	c.seq++
+	c.skip.End(in, wire.Msg{Seq: c.seq})
+	c.pos += c.passed
+	c.passed = 0
+}
+
+// errorf makes a fault of the first frame that is not through.
+func (c *conn) errorf(reason string, code worker.Code, format string, args ...any) *wire.Error {
+	return wire.Errorf(reason, code, "message %d at byte %d: "+format, append([]any{c.seq + 1, c.pos}, args...)...)
+}
+
+func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
+	rest := c.passed + uint64(len(buf)-in.Scan)
 	if rest == 0 {
 		return nil
 	}
-	return wire.Errorf(wire.Truncated, worker.BadRequest,
-		"message %d at byte %d: the stream ended after %d bytes of it", c.seq+1, c.pos, rest)
+	if whole && c.p.lastLine {
+		c.lastLine(buf, in)
+		return nil
+	}
+	return c.errorf(wire.Truncated, worker.BadRequest, "the stream ended after %d bytes of it", rest)
+}
+
+// lastLine makes a message of the line that the end of the stream leaves without LF.
+func (c *conn) lastLine(buf []byte, in *wire.Input) {
+	line := bytes.TrimSuffix(buf[in.Scan:], []byte("\r"))
+	at := in.Scan
+	switch {
+	case c.skip.On():
+		c.skip.Add(0, uint64(len(line)), 0)
+		c.skip.Pass(buf, in)
+		c.refuse(in)
+	case c.p.signs.Match(line):
+		in.Ignored++
+	default:
+		c.seq++
+		in.Msgs = append(in.Msgs, wire.Msg{Seq: c.seq, Off: uint32(at), Len: uint32(len(line))})
+	}
+	in.Advance(len(buf) - in.Scan)
 }
 
 func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {

@@ -23,7 +23,7 @@ func (f *delimited) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (pro
 			n = max(0, len(buf)-at-len(f.delim)+1)
 		}
 		if n > f.max {
-			return progress{n: k, at: at}, tooLarge("it is longer than the maximum of %d bytes", f.max)
+			return progress{n: k, at: at, over: true}, nil
 		}
 		if i < 0 {
 			f.seen = n
@@ -35,4 +35,13 @@ func (f *delimited) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (pro
 	}
 	f.seen = seen
 	return progress{n: len(msgs), at: at}, nil
+}
+
+// end leaves at the end of b what may be the beginning of the delimiter.
+func (f *delimited) end(b []byte) (n, size int, found bool) {
+	if i := bytes.Index(b, f.delim); i >= 0 {
+		return i + len(f.delim), i, true
+	}
+	n = max(0, len(b)-len(f.delim)+1)
+	return n, n, false
 }

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,31 +30,36 @@ func TestFrames(t *testing.T) {
 		frame  string
 		max    int64
 		stream string
-		want   string // messages, then the error's reason or the bytes left
+		want   string // messages, ! for one over max, then the error's reason or the bytes left
 	}{
 		{"line", 3, "", "0"},
 		{"line", 3, "a\nbc\r\n\n\r\nd", `"a" "bc" "" "" 1`},
 		{"line", 3, "\r\r\n\ra\n", `"\r" "\ra" 0`},
 		{"line", 3, "abc\nabc\r\nabc\r", `"abc" "abc" 4`},
-		{"line", 3, "abc\nabcd\n", `"abc" too_large message 2 at byte 4: it is longer than the maximum of 3 bytes`},
-		{"line", 3, "abc\nabcd", `"abc" too_large message 2 at byte 4: it is longer than the maximum of 3 bytes`},
-		{"line", 3, "abc\r\r\n", `too_large message 1 at byte 0: it is longer than the maximum of 3 bytes`},
-		{"line", 3, "abc\rd", `too_large message 1 at byte 0: it is longer than the maximum of 3 bytes`},
+		{"line", 3, "abc\nabcd\na\n", `"abc" ! "a" 0`},
+		{"line", 3, "abc\nabcd", `"abc" 0`},
+		{"line", 3, "abc\r\r\n", `! 0`},
+		{"line", 3, "abc\rd", `0`},
+		{"line", 3, "abcde\r\na\n", `! "a" 0`},
+		{"line", 3, "abcde\r", `1`},
+		{"line:skip-empty", 3, "\n\r\na\n\n\r\r\nb\r\n\r", `"a" "\r" "b" 1`},
 
 		{"delim:00", 3, "a\x00\x00bc\x00d", `"a" "" "bc" 1`},
 		{"delim:0D0a", 3, "a\r\nb\rc\r\n\nd\r", `"a" "b\rc" 3`},
 		{"delim:0d0a", 3, "abc\r\nabc\r", `"abc" 4`},
-		{"delim:0d0a", 3, "abcd\r\n", `too_large message 1 at byte 0: it is longer than the maximum of 3 bytes`},
-		{"delim:0d0a", 3, "abcde", `too_large message 1 at byte 0: it is longer than the maximum of 3 bytes`},
+		{"delim:0d0a", 3, "abcd\r\na\r\n", `! "a" 0`},
+		{"delim:0d0a", 3, "abcde", `1`},
+		{"delim:0d0a", 3, "abcde\r", `1`},
+		{"delim:616161", 3, "bbbbbaabaaaac", `! 2`},
 		{"delim:616161", 9, "aaaaaaa", `"" "" 1`},
 		{"delim:6161616161616162", 9, "aaaaaaaaab", `"aa" 0`},
 
 		{"length", 3, "\x00\x00\x00\x03abc\x00\x00\x00\x00\x00\x00\x00\x01", `"abc" "" 4`},
-		{"length:", 3, "\x00\x00\x00\x04", `too_large message 1 at byte 0: it has 4 bytes, the maximum is 3`},
+		{"length:", 3, "\x00\x00\x00\x04abcd\x00\x00\x00\x01x", `! "x" 0`},
 		{"length:size=1", 3, "\x02ab\x00\x03", `"ab" "" 1`},
 		{"length:size=2,order=little", 3, "\x02\x00ab\x01", `"ab" 1`},
 		{"length:size=3", 3, "\x00\x00\x02ab\x00\x00", `"ab" 2`},
-		{"length:size=3,order=little", 300, "\x02\x00\x00ab\x00\x00\x01", `"ab" too_large message 2 at byte 5: it has 65536 bytes, the maximum is 300`},
+		{"length:size=3,order=little", 300, "\x02\x00\x00ab\x00\x00\x01", `"ab" 0`},
 		{"length:size=8", 3, "\x00\x00\x00\x00\x00\x00\x00\x02ab", `"ab" 0`},
 		{"length:size=8,order=little", 3, "\x02\x00\x00\x00\x00\x00\x00\x00ab", `"ab" 0`},
 		{"length:size=4,adjust=-4", 3, "\x00\x00\x00\x06ab\x00\x00\x00\x03", `"ab" bad_length message 2 at byte 6: length field 3 makes a frame of 3 bytes, the least is 4`},
@@ -65,13 +69,13 @@ func TestFrames(t *testing.T) {
 		{"length:size=1,strip=3", 9, "\x02ab\x01a", `"" bad_length message 2 at byte 3: length field 1 makes a frame of 2 bytes, the least is 3`},
 		{"length:size=8", 3, "\xff\xff\xff\xff\xff\xff\xff\xff", `bad_length message 1 at byte 0: length field 18446744073709551615 makes a frame longer than 64 bits can say`},
 		{"length:size=8,adjust=100", 200, "\xff\xff\xff\xff\xff\xff\xff\xff", `bad_length message 1 at byte 0: length field 18446744073709551615 makes a frame longer than 64 bits can say`},
-		{"length:size=8,adjust=-8", 3, "\xff\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it has 18446744073709551607 bytes, the maximum is 3`},
-		{"length:size=8", 3, "\x7f\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it has 9223372036854775807 bytes, the maximum is 3`},
+		{"length:size=8,adjust=-8", 3, "\xff\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it is longer than 67108864 bytes, up to which messages over --max-message are skipped`},
+		{"length:size=8", 3, "\x7f\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it is longer than 67108864 bytes, up to which messages over --max-message are skipped`},
 
 		{"varint", 300, "\x00\x02ab\x82\x00ab\x80", `"" "ab" "ab" 1`},
-		{"varint", 300, "\xac\x02" + strings.Repeat("x", 300) + "\xad\x02",
-			fmt.Sprintf("%q too_large message 2 at byte 302: it has 301 bytes, the maximum is 300", strings.Repeat("x", 300))},
-		{"varint", 300, varintMax, `too_large message 1 at byte 0: it has 18446744073709551615 bytes, the maximum is 300`},
+		{"varint", 300, "\xac\x02" + strings.Repeat("x", 300) + "\xad\x02" + strings.Repeat("y", 301) + "\x01z",
+			fmt.Sprintf(`%q ! "z" 0`, strings.Repeat("x", 300))},
+		{"varint", 300, varintMax, `too_large message 1 at byte 0: it is longer than 67108864 bytes, up to which messages over --max-message are skipped`},
 		{"varint", 300, varintMax[:9] + "\x02", `bad_length message 1 at byte 0: its length varint has more than 64 bits`},
 		{"varint", 300, varintMax[:9] + "\x81", `bad_length message 1 at byte 0: its length varint has more than 64 bits`},
 		{"varint", 300, varintMax[:9], `9`},
@@ -81,10 +85,13 @@ func TestFrames(t *testing.T) {
 			r := wiretest.Run(t, p.NewConn(), []byte(c.stream), plan)
 			got := ""
 			for _, m := range r.Msgs {
+				if m.Code == worker.TooLarge {
+					got += "! "
+					continue
+				}
 				got += fmt.Sprintf("%q ", m.Data)
 			}
-			var fault *wire.Error
-			if errors.As(r.Err, &fault) {
+			if fault := r.Err; fault != nil {
 				got += fault.Reason + " " + fault.Detail
 				if (fault.Code == worker.TooLarge) != (fault.Reason == wire.TooLarge) {
 					t.Errorf("%s: code %d for %s", c.frame, fault.Code, fault.Reason)
@@ -163,8 +170,12 @@ func TestLongMessageIsScannedOnce(t *testing.T) {
 		}
 		// Seven bytes too many, but for the delimiter that they begin.
 		err := d.Feed([]byte("\r\r\r\r\r\r\r\n"))
-		if fits := len(frame) > len("delim:0a"); fits != (err == nil) || fits != (len(d.Msgs) == 1) {
-			t.Errorf("%s: error %v and %d messages", frame, err, len(d.Msgs))
+		want := worker.TooLarge
+		if len(frame) > len("delim:0a") {
+			want = worker.OK
+		}
+		if err != nil || len(d.Msgs) != 1 || d.Msgs[0].Code != want {
+			t.Errorf("%s: error %v and %d messages, want one with code %d", frame, err, len(d.Msgs), want)
 		}
 	}
 }

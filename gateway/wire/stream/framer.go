@@ -14,6 +14,11 @@ type framer interface {
 	// the other, in msgs, with the numbers from seq+1 on, as far as they are whole
 	// and there is room. A fault is one of the frame behind them.
 	frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault)
+
+	// end looks for the end of an oversized frame of which frames did not know the
+	// length; b begins within it. n bytes of b belong to the frame, size of these to its
+	// message, and found says that the frame ends there.
+	end(b []byte) (n, size int, found bool)
 }
 
 // progress is how far a framer came.
@@ -21,16 +26,23 @@ type progress struct {
 	n    int // messages noted
 	at   int // where in the buffer the next frame begins
 	need int // as in wire.Input
+
+	// over: the frame at at is over the limit. It has lead bytes and then size of its
+	// message; size is 0 where end must find it.
+	over bool
+	lead int
+	size uint64
 }
+
+// sized is for framers that know the length of every frame.
+type sized struct{}
+
+func (sized) end([]byte) (n, size int, found bool) { panic("stream: the length of the frame is known") }
 
 // fault is what is wrong with a frame.
 type fault struct {
 	reason string // of wire.Error
 	detail string // what comes behind the frame's name
-}
-
-func tooLarge(format string, args ...any) *fault {
-	return &fault{wire.TooLarge, fmt.Sprintf(format, args...)}
 }
 
 func badLength(format string, args ...any) *fault {

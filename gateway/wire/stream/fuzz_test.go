@@ -17,7 +17,7 @@ var planBytes = rapid.SliceOfN(rapid.Byte(), 0, 12)
 func TestLineProperty(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"\n", "\r\n", "\r", "a", "bc", "#", "defgh"})
 	rapid.Check(t, func(t *rapid.T) {
-		checkLine(t, drawStream(t, piece), planBytes.Draw(t, "plan"), rapid.Byte().Draw(t, "max"), drawIgnore(t))
+		checkLine(t, drawStream(t, piece), planBytes.Draw(t, "plan"), drawLimit(t), drawIgnore(t))
 	})
 }
 
@@ -25,7 +25,7 @@ func TestDelimProperty(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"\n", "\r\n", "\r", "aab", "a", "b", "#", "defgh"})
 	delim := rapid.SampledFrom([]string{"\n", "\r\n", "ab", "aab", "aaa", "abaabaab"})
 	rapid.Check(t, func(t *rapid.T) {
-		checkDelim(t, drawStream(t, piece), planBytes.Draw(t, "plan"), rapid.Byte().Draw(t, "max"), drawIgnore(t),
+		checkDelim(t, drawStream(t, piece), planBytes.Draw(t, "plan"), drawLimit(t), drawIgnore(t),
 			[]byte(delim.Draw(t, "delimiter")))
 	})
 }
@@ -33,7 +33,7 @@ func TestDelimProperty(t *testing.T) {
 func TestLengthProperty(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"\x00", "\x00\x00\x00", "\x01", "\x02", "\x05", "\x00\x02ab", "#", "\xff", "\x00\x00\x00\x03#bc"})
 	rapid.Check(t, func(t *rapid.T) {
-		checkLength(t, drawStream(t, piece), planBytes.Draw(t, "plan"), rapid.Byte().Draw(t, "max"), drawIgnore(t),
+		checkLength(t, drawStream(t, piece), planBytes.Draw(t, "plan"), drawLimit(t), drawIgnore(t),
 			rapid.Byte().Draw(t, "shape"), rapid.ByteMax(12).Draw(t, "offset"), rapid.Int8Range(-12, 12).Draw(t, "adjust"),
 			rapid.ByteMax(20).Draw(t, "strip"))
 	})
@@ -42,7 +42,7 @@ func TestLengthProperty(t *testing.T) {
 func TestVarintProperty(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"\x00", "\x01a", "\x02#b", "\x83\x00abc", "\x80", "\xff\xff", "\x01", "\x7f", "defgh"})
 	rapid.Check(t, func(t *rapid.T) {
-		checkVarint(t, drawStream(t, piece), planBytes.Draw(t, "plan"), rapid.Byte().Draw(t, "max"), drawIgnore(t))
+		checkVarint(t, drawStream(t, piece), planBytes.Draw(t, "plan"), drawLimit(t), drawIgnore(t))
 	})
 }
 
@@ -54,13 +54,26 @@ func drawStream(t *rapid.T, piece *rapid.Generator[string]) []byte {
 	return stream
 }
 
+// drawLimit draws a limit, most often one that messages go over.
+func drawLimit(t *rapid.T) byte {
+	return rapid.OneOf(rapid.ByteMax(12), rapid.Byte()).Draw(t, "max")
+}
+
 func drawIgnore(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"", "#", "a"}).Draw(t, "ignore")
 }
 
+func newRefConfig(limit byte, ignore string) refConfig {
+	most := 1 + int(limit)
+	return refConfig{max: most, longest: 3 * most, ignore: ignore}
+}
+
 func checkLine(t wiretest.T, stream, plan []byte, limit byte, ignore string) {
 	t.Helper()
-	compare(t, "line", refConfig{1 + int(limit), ignore}, stream, wiretest.FromBytes(plan), refLine)
+	c := newRefConfig(limit, ignore)
+	compare(t, "line", c, stream, wiretest.FromBytes(plan), refLine)
+	c.skipEmpty = true
+	compare(t, lineSkipEmpty, c, stream, wiretest.FromBytes(plan), refLine)
 }
 
 func checkDelim(t wiretest.T, stream, plan []byte, limit byte, ignore string, delim []byte) {
@@ -68,7 +81,7 @@ func checkDelim(t wiretest.T, stream, plan []byte, limit byte, ignore string, de
 	if len(delim) < 1 || len(delim) > 8 {
 		return
 	}
-	compare(t, "delim:"+hex.EncodeToString(delim), refConfig{1 + int(limit), ignore}, stream, wiretest.FromBytes(plan),
+	compare(t, "delim:"+hex.EncodeToString(delim), newRefConfig(limit, ignore), stream, wiretest.FromBytes(plan),
 		refDelim(delim))
 }
 
@@ -78,7 +91,7 @@ func checkLength(t wiretest.T, stream, plan []byte, limit byte, ignore string, s
 		size: []int{1, 2, 3, 4, 8}[shape%5], little: shape >= 128,
 		offset: int(offset), adjust: int(adjust), strip: int(strip),
 	}
-	c := refConfig{1 + int(limit), ignore}
+	c := newRefConfig(limit, ignore)
 	if l.check(c.max) != nil {
 		return
 	}
@@ -92,7 +105,7 @@ func checkLength(t wiretest.T, stream, plan []byte, limit byte, ignore string, s
 
 func checkVarint(t wiretest.T, stream, plan []byte, limit byte, ignore string) {
 	t.Helper()
-	compare(t, "varint", refConfig{1 + int(limit), ignore}, stream, wiretest.FromBytes(plan), refVarint)
+	compare(t, "varint", newRefConfig(limit, ignore), stream, wiretest.FromBytes(plan), refVarint)
 }
 
 func FuzzLine(f *testing.F) {

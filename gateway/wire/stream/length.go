@@ -44,6 +44,7 @@ func (l layout) check(limit int) error {
 // lengths frames messages that carry their length. A frame is
 // least <= length field + base <= least+span bytes long.
 type lengths struct {
+	sized
 	layout
 	max         int    // bytes of a message
 	base        uint64 // two's complement
@@ -81,7 +82,7 @@ func (f *lengths) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progr
 		frame := field + f.base
 		// A field that is small enough for this does not overflow the sum.
 		if frame-f.least > f.span || field>>62 != 0 {
-			return progress{n: k, at: at}, f.fault(field)
+			return f.odd(field, k, at)
 		}
 		if frame > uint64(len(rest)) {
 			return progress{n: k, at: at, need: int(frame)}, nil
@@ -109,21 +110,24 @@ func (f *lengths) field(b []byte) uint64 {
 	return v >> (f.shift & 63) & f.mask
 }
 
-// fault says what is wrong with a length field, in arithmetic that does not wrap.
-func (f *lengths) fault(field uint64) *fault {
+// odd is for the k-th frame, at at, with a length field that is at fault or makes the
+// frame longer than the limit. Its arithmetic does not wrap.
+func (f *lengths) odd(field uint64, k, at int) (progress, *fault) {
+	p := progress{n: k, at: at}
 	base := f.adjust + f.offset + f.size
 	frame, carry := bits.Add64(field, uint64(max(base, 0)), 0)
 	if carry != 0 {
-		return badLength("length field %d makes a frame longer than 64 bits can say", field)
+		return p, badLength("length field %d makes a frame longer than 64 bits can say", field)
 	}
 	if base < 0 {
 		if field < uint64(-base) {
-			return badLength("length field %d makes a frame of %d bytes", field, int64(field)+int64(base))
+			return p, badLength("length field %d makes a frame of %d bytes", field, int64(field)+int64(base))
 		}
 		frame = field - uint64(-base)
 	}
 	if frame < f.least {
-		return badLength("length field %d makes a frame of %d bytes, the least is %d", field, frame, f.least)
+		return p, badLength("length field %d makes a frame of %d bytes, the least is %d", field, frame, f.least)
 	}
-	return tooLarge("it has %d bytes, the maximum is %d", frame-uint64(f.strip), f.max)
+	p.over, p.lead, p.size = true, f.strip, frame-uint64(f.strip)
+	return p, nil
 }

@@ -25,7 +25,7 @@ func (f *lines) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progres
 			n--
 		}
 		if n > f.max {
-			return progress{n: k, at: at}, tooLarge("it is longer than the maximum of %d bytes", f.max)
+			return progress{n: k, at: at, over: true}, nil
 		}
 		if !whole {
 			f.seen = end - at
@@ -37,4 +37,20 @@ func (f *lines) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progres
 	}
 	f.seen = seen
 	return progress{n: len(msgs), at: at}, nil
+}
+
+// end leaves a CR at the end of b for the next call, as LF may follow.
+func (f *lines) end(b []byte) (n, size int, found bool) {
+	n = len(b)
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		n, found = i, true
+	}
+	size = n
+	if n > 0 && b[n-1] == '\r' {
+		size--
+	}
+	if found {
+		return n + 1, size, true
+	}
+	return size, size, false
 }

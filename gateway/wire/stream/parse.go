@@ -9,7 +9,10 @@ import (
 	"strings"
 )
 
-var errFrame = errors.New("want line, delim:HEX, length:KEY=VALUE,... or varint")
+// lineSkipEmpty is line, with empty lines as signs of life.
+const lineSkipEmpty = "line:skip-empty"
+
+var errFrame = errors.New("want line, line:skip-empty, delim:HEX, length:KEY=VALUE,... or varint")
 
 // parseFrame reads the text of --frame and returns what makes the framer of a
 // connection, for messages of at most limit bytes, and how many bytes a frame has
@@ -19,7 +22,7 @@ func parseFrame(text string, limit int) (newFramer func() framer, overhead int, 
 	switch {
 	case text == "":
 		return nil, 0, fmt.Errorf("is missing: %w", errFrame)
-	case text == "line":
+	case text == "line", text == lineSkipEmpty:
 		return func() framer { return &lines{max: limit} }, len("\r\n"), nil
 	case text == "varint":
 		return func() framer { return &varints{max: limit} }, binary.MaxVarintLen64, nil

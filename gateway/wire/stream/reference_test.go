@@ -2,19 +2,20 @@ package stream
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/big"
 	"slices"
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
+	"feedgate/worker"
 )
 
 // refConfig is a framing as the reference decoders take it.
 type refConfig struct {
-	max    int
-	ignore string
+	max, longest int
+	ignore       string
+	skipEmpty    bool
 }
 
 // refFrame is the first frame of b: its message and its length in the stream, 0
@@ -24,18 +25,28 @@ type refFrame func(b []byte, limit int) (msg []byte, size int, reason string)
 // reference decodes a stream frame by frame.
 func reference(c refConfig, stream []byte, first refFrame) (r wiretest.Result, reason string, pos int) {
 	for {
-		msg, size, reason := first(stream[pos:], c.max)
+		msg, size, reason := first(stream[pos:], c.longest)
 		if reason != "" || size == 0 {
-			r.Rest = len(stream) - pos
 			return r, reason, pos
 		}
-		if c.ignore != "" && bytes.HasPrefix(msg, []byte(c.ignore)) {
-			r.Ignored++
-		} else {
-			r.Msgs = append(r.Msgs, wiretest.Message{Seq: uint64(len(r.Msgs) + 1), Data: msg})
-		}
+		c.take(&r, msg)
 		pos += size
 	}
+}
+
+// take takes a whole message.
+func (c refConfig) take(r *wiretest.Result, msg []byte) {
+	m := wiretest.Message{Seq: uint64(len(r.Msgs) + 1), Data: msg}
+	switch {
+	case len(msg) > c.max:
+		m.Data, m.Code = nil, worker.TooLarge
+		r.Skipped++
+		r.Longest = max(r.Longest, uint64(len(msg)))
+	case c.ignore != "" && bytes.HasPrefix(msg, []byte(c.ignore)), c.skipEmpty && len(msg) == 0:
+		r.Ignored++
+		return
+	}
+	r.Msgs = append(r.Msgs, m)
 }
 
 func refLine(b []byte, limit int) (msg []byte, size int, reason string) {
@@ -123,30 +134,56 @@ func refVarint(b []byte, limit int) (msg []byte, size int, reason string) {
 // compare decodes a stream whole and as planned, and holds both to the reference.
 func compare(t wiretest.T, frame string, c refConfig, stream []byte, plan wiretest.Plan, first refFrame) {
 	t.Helper()
-	p, err := New(Config{Frame: frame, IgnorePrefix: hexEscape(c.ignore), MaxMessage: int64(c.max)})
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	overhead := 10
-	if l, ok := p.NewConn().(*conn).framer.(*lengths); ok {
-		overhead = max(l.strip, l.offset+l.size)
-	}
-	limit := c.max + overhead
-	whole := wiretest.Run(t, p.NewConn(), stream, wiretest.Whole(len(stream)).WithLimit(limit))
-	split := wiretest.Run(t, p.NewConn(), stream, plan.WithLimit(limit))
-	wiretest.Compare(t, split, whole)
-
-	want, reason, pos := reference(c, stream, first)
-	want.Events = []wiretest.Event{{Event: wire.Event{Kind: wire.EventReady, First: 1, Each: true}}}
-	if reason != "" {
-		var fault *wire.Error
-		name := fmt.Sprintf("message %d at byte %d:", len(want.Msgs)+1, pos)
-		if !errors.As(whole.Err, &fault) || fault.Reason != reason || !bytes.HasPrefix([]byte(fault.Detail), []byte(name)) {
-			t.Fatalf("error %v, want one of %s (%s)", whole.Err, name, reason)
+	for _, lastLine := range []bool{false, true} {
+		p, err := New(Config{Frame: frame, IgnorePrefix: hexEscape(c.ignore), MaxMessage: int64(c.max), LastLine: lastLine})
+		if err != nil {
+			t.Fatalf("%v", err)
 		}
-		want.Err = whole.Err
+		p.(*protocol).longest = uint64(c.longest)
+		overhead := 10
+		if l, ok := p.NewConn().(*conn).framer.(*lengths); ok {
+			overhead = max(l.strip, l.offset+l.size)
+		}
+		limit := c.max + overhead
+		whole, wholeEnd := runToEnd(t, p, stream, wiretest.Whole(len(stream)).WithLimit(limit))
+		split, splitEnd := runToEnd(t, p, stream, plan.WithLimit(limit))
+		wiretest.Compare(t, split, whole)
+
+		want, reason, pos := reference(c, stream, first)
+		want.Events = []wiretest.Event{{Event: wire.Event{Kind: wire.EventReady, First: 1, Each: true}}}
+		want.Rest = whole.Rest
+		end := "<nil>"
+		name := fmt.Sprintf("message %d at byte %d:", len(want.Msgs)+1, pos)
+		switch rest := stream[pos:]; {
+		case reason != "":
+			fault := whole.Err
+			if fault == nil || fault.Reason != reason || !bytes.HasPrefix([]byte(fault.Detail), []byte(name)) {
+				t.Fatalf("error %v, want one of %s (%s)", whole.Err, name, reason)
+			}
+			want.Err = whole.Err
+		case len(rest) == 0:
+		case lastLine && p.(*protocol).lastLine:
+			c.take(&want, bytes.TrimSuffix(rest, []byte("\r")))
+			want.Rest = 0
+		default:
+			end = fmt.Sprintf("%s the stream ended after %d bytes of it (truncated)", name, len(rest))
+		}
+		if reason == "" && (wholeEnd != end || splitEnd != end) {
+			t.Fatalf("the end is %s, split it is %s, want %s", wholeEnd, splitEnd, end)
+		}
+		wiretest.Compare(t, whole, want)
 	}
-	wiretest.Compare(t, whole, want)
+}
+
+// runToEnd feeds a stream and its end, and returns what the end's fault says.
+func runToEnd(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (r wiretest.Result, end string) {
+	t.Helper()
+	d := wiretest.New(t, p.NewConn(), wire.Resume{}, plan)
+	if d.Feed(stream) != nil {
+		return d.Result, ""
+	}
+	fault := d.End(true)
+	return d.Result, fmt.Sprint(fault)
 }
 
 func hexEscape(s string) string {

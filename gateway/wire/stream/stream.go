@@ -14,9 +14,13 @@ import (
 
 // Config is a protocol as a user describes it. Empty templates say nothing.
 type Config struct {
-	// Frame is how messages are framed: line, delim:HEX, length:KEY=VALUE,...,
-	// varint.
+	// Frame is how messages are framed: line, line:skip-empty, delim:HEX,
+	// length:KEY=VALUE,..., varint.
 	Frame string
+
+	// LastLine: with a line framing, what a clean end of the stream leaves without LF is
+	// a message. Otherwise it is truncated.
+	LastLine bool
 
 	Hello             string // template, sent on connecting
 	AckTemplate       string // template, sent for each message
@@ -26,8 +30,11 @@ type Config struct {
 	// signs of life only. Empty: there are none.
 	IgnorePrefix string
 
-	Heartbeat  time.Duration // 0: no heartbeat is sent
-	MaxMessage int64         // bytes; 1 to 1 GiB
+	Heartbeat time.Duration // 0: no heartbeat is sent
+
+	// MaxMessage is 1 to 1 GiB, in bytes. A longer message is skipped and refused, one
+	// over wire.SkipLimit ends the connection.
+	MaxMessage int64
 }
 
 // maxOverhead is the most bytes that a frame may have beside its message.
@@ -36,7 +43,7 @@ const maxOverhead = 64 << 10
 // New makes the protocol. An error names the flags at fault, all of them.
 func New(cfg Config) (wire.Protocol, error) {
 	var faults flags.Faults
-	p := &protocol{interval: cfg.Heartbeat}
+	p := &protocol{interval: cfg.Heartbeat, longest: wire.SkipLimit(cfg.MaxMessage)}
 	faults.CheckMaxMessage(cfg.MaxMessage)
 	var err error
 	p.newFramer, p.overhead, err = parseFrame(cfg.Frame, int(cfg.MaxMessage))
@@ -44,7 +51,8 @@ func New(cfg Config) (wire.Protocol, error) {
 	p.hello = faults.Template("--hello", cfg.Hello, template.Hello)
 	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
 	p.heartbeat = faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat)
-	p.ignore = faults.IgnorePrefix(cfg.IgnorePrefix)
+	p.signs = wire.Signs{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
+	p.lastLine = cfg.LastLine && (cfg.Frame == "line" || cfg.Frame == lineSkipEmpty)
 	faults.CheckHeartbeat(cfg.Heartbeat)
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -56,7 +64,9 @@ func New(cfg Config) (wire.Protocol, error) {
 type protocol struct {
 	newFramer func() framer
 	overhead  int
-	ignore    []byte // prefix of signs of life; empty: none
+	longest   uint64 // bytes of a message that is skipped
+	lastLine  bool   // as in Config, and the framing is one of lines
+	signs     wire.Signs
 	interval  time.Duration
 
 	// Nil where there is none.

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +13,9 @@ import (
 func TestNewFaults(t *testing.T) {
 	for want, cfg := range map[string]Config{
 		"--frame: is missing: want line,":                              {},
-		`--frame: "lines": want line, delim:HEX`:                       {Frame: "lines"},
+		`--frame: "lines": want line, line:skip-empty, delim:HEX`:      {Frame: "lines"},
 		`--frame: "line:": want`:                                       {Frame: "line:"},
+		`--frame: "line:skip": want`:                                   {Frame: "line:skip"},
 		`--frame: "delim": want`:                                       {Frame: "delim"},
 		`--frame: "delim:": the delimiter is not 1 to 8 bytes`:         {Frame: "delim:"},
 		`--frame: "delim:0": the delimiter is not 1 to 8 bytes`:        {Frame: "delim:0"},
@@ -87,16 +87,37 @@ func TestEnd(t *testing.T) {
 	if err := d.Feed([]byte("a\n")); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.End(); err != nil {
+	if err := d.End(true); err != nil {
 		t.Errorf("behind a whole line: %v", err)
 	}
 	if err := d.Feed([]byte("secret")); err != nil {
 		t.Fatal(err)
 	}
-	var fault *wire.Error
 	const want = "message 2 at byte 2: the stream ended after 6 bytes of it"
-	if err := d.End(); !errors.As(err, &fault) || fault.Reason != wire.Truncated || fault.Detail != want {
-		t.Errorf("within a line: %v, want %s", err, want)
+	if fault := d.End(true); fault == nil || fault.Reason != wire.Truncated || fault.Detail != want {
+		t.Errorf("within a line: %v, want %s", fault, want)
+	}
+}
+
+// TestEndWithinALine: only a clean end makes a message of what is left, and only where
+// that is asked for and the frames are lines.
+func TestEndWithinALine(t *testing.T) {
+	for _, c := range []struct {
+		frame           string
+		lastLine, whole bool
+		msgs            int
+	}{
+		{"line", true, true, 2}, {"line:skip-empty", true, true, 2},
+		{"line", true, false, 1}, {"line", false, true, 1}, {"delim:0a", true, true, 1},
+	} {
+		p := mustNew(t, Config{Frame: c.frame, LastLine: c.lastLine})
+		d := wiretest.New(t, p.NewConn(), wire.Resume{}, wiretest.Whole(64))
+		if err := d.Feed([]byte("a\nb")); err != nil {
+			t.Fatal(err)
+		}
+		if fault := d.End(c.whole); (fault == nil) != (c.msgs == 2) || len(d.Msgs) != c.msgs {
+			t.Errorf("%+v: %v and %d messages", c, fault, len(d.Msgs))
+		}
 	}
 }
 

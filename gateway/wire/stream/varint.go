@@ -10,6 +10,7 @@ import (
 // seven bits, the lowest first, the high bit set on all bytes but the last. A
 // length may be written with more groups than it needs, as protobuf allows.
 type varints struct {
+	sized
 	max int // bytes of a message
 }
 
@@ -30,7 +31,7 @@ func (f *varints) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progr
 			}
 		}
 		if length > uint64(f.max) {
-			return progress{n: k, at: at}, tooLarge("it has %d bytes, the maximum is %d", length, f.max)
+			return progress{n: k, at: at, over: true, lead: size, size: length}, nil
 		}
 		end := size + int(length)
 		if end > len(rest) {

@@ -20,7 +20,14 @@ import (
 //	                        u32 or u64 followed by be or le
 //	{bytes:OFFSET:LENGTH}
 //	{field:N:SEP}
-//	{json:NAME}             what [worker.Selector] picks from the message, if anything
+//	{json:NAME} {json:/A/B} what [worker.Selector.AppendRaw] picks from the message, if
+//	                        anything
+//	{json:NAME:text}        with a JSON string decoded. A NAME that ends in :text is
+//	                        written with \x3a
+//
+// What a selector picks otherwise is copied as it is: where the server finds the end of an
+// ack by certain bytes, only what cannot hold these may be quoted, or whoever writes
+// messages writes acks.
 //
 // In a Hello template {token} is the secret. A Heartbeat template has none.
 func Parse(text string, where Where) (*Template, error) {
@@ -67,7 +74,7 @@ func Parse(text string, where Where) (*Template, error) {
 }
 
 var (
-	errUnknown = errors.New("unknown; there are {n}, {code}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, " +
+	errUnknown = errors.New("unknown; there are {n}, {code}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, " +
 		"{token}, and {{ for a literal {")
 	errForm = errors.New("want nothing behind the name, for decimal text, or u8, u16be, u16le, u32be, u32le, " +
 		"u64be or u64le")
@@ -94,6 +101,10 @@ func parsePlaceholder(text string, where Where) (p part, err error) {
 		p.kind = partCode
 	case "bytes", "field", "json":
 		p.kind = partSelector
+		if name == "json" {
+			arg, p.decoded = strings.CutSuffix(arg, ":text")
+			text = name + ":" + arg
+		}
 		p.selector, err = worker.ParseSelector(text)
 	default:
 		err = errUnknown

@@ -31,6 +31,7 @@ type part struct {
 	form     form            // of a number
 	literal  []byte          // of partLiteral
 	selector worker.Selector // of partSelector
+	decoded  bool            // partSelector: a JSON string is decoded
 }
 
 type partKind uint8
@@ -92,7 +93,11 @@ func appendParts(dst []byte, parts []part, n uint64, code uint16, msg []byte) []
 		case partCode:
 			dst = p.form.append(dst, uint64(code))
 		case partSelector:
-			dst = p.selector.Append(dst, msg)
+			if p.decoded {
+				dst = p.selector.Append(dst, msg)
+			} else {
+				dst = p.selector.AppendRaw(dst, msg)
+			}
 		}
 	}
 	return dst

@@ -1,16 +1,11 @@
 package template
 
 import (
-	"fmt"
 	"math"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"feedgate/worker"
 )
 
 func mustParse(t interface{ Fatalf(string, ...any) }, text string, where Where) *Template {
@@ -57,9 +52,15 @@ func TestAppend(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
-	tmpl := mustParse(t, `{json:id}/{json:k}/{json:none}`, Ack)
-	if got := tmpl.Append(nil, n, code, []byte(msg[:len(msg)-4])); string(got) != "ab/[1,2]/" {
-		t.Errorf("got %q", got)
+	for text, want := range map[string]string{
+		`{json:id}/{json:k}/{json:none}`:             `a\u0062/[1,2]/`,
+		`{json:id:text}/{json:k:text}/{json:/k/1}`:   `ab/[1,2]/2`,
+		`{json:text}{json:\x3atext}{json:/k/0:text}`: `1`,
+	} {
+		tmpl := mustParse(t, text, Ack)
+		if got := tmpl.Append(nil, n, code, []byte(msg[:len(msg)-4])); string(got) != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
 	}
 }
 
@@ -168,7 +169,8 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 // ways.
 func TestTemplateAgainstReference(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"a", "é", `\n`, `\\`, `\x7d`, `\x`, `\`, "{{", "{", "}", "{n}", "{code}", "{n:u8}",
-		"{n:u16le}", "{n:u32be}", "{code:u16be}", "{code:u64le}", "{bytes:0:3}", "{field:2:,}", `{field:2:\x2c}`, "{json:a}", "{token}", "{x}"})
+		"{n:u16le}", "{n:u32be}", "{code:u16be}", "{code:u64le}", "{bytes:0:3}", "{field:2:,}", `{field:2:\x2c}`, "{json:a}", "{json:a:text}", "{json:/a:text}",
+		"{json:text}", "{token}", "{x}"})
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOf(piece).Draw(t, "template"), "")
 		msg := rapid.SampledFrom([]string{"", "a,b,c", `{"a":"\u0062"}`}).Draw(t, "msg")
@@ -190,86 +192,6 @@ func FuzzTemplate(f *testing.F) {
 			}
 		}
 	})
-}
-
-var token = regexp.MustCompile(`(?s)^(\\[nrt0\\]|\\x[0-9a-fA-F]{2}|\{\{|\{[^}]*\}|[^\\{])`)
-
-// compareTemplate compares with a rendering by regular expression, and acks in a
-// run with acks one by one.
-func compareTemplate(t interface{ Fatalf(string, ...any) }, text string, n uint64, code uint16, msg string) {
-	want, ok := reference(text, n, code, msg)
-	tmpl, err := Parse(text, Ack)
-	if ok != (err == nil) {
-		t.Fatalf("%q: error %v, the reference accepts it: %v", text, err, ok)
-	}
-	if err != nil {
-		return
-	}
-	if got := tmpl.Append([]byte("+"), n, code, []byte(msg)); string(got) != "+"+want {
-		t.Fatalf("%q with %d, %d, %q: got %q, want %q", text, n, code, msg, got, want)
-	}
-	if !tmpl.NeedsMessage() {
-		compareRun(t, tmpl, n>>1, 12, code)
-	}
-}
-
-func reference(text string, n uint64, code uint16, msg string) (out string, ok bool) {
-	escape := map[byte]string{'n': "\n", 'r': "\r", 't': "\t", '0': "\x00", '\\': `\`}
-	for text != "" {
-		part := token.FindString(text)
-		switch {
-		case part == "":
-			return "", false
-		case part == "{{":
-			out += "{"
-		case strings.HasPrefix(part, `\x`):
-			v, _ := strconv.ParseUint(part[2:], 16, 8)
-			out += string([]byte{byte(v)})
-		case part[0] == '\\':
-			out += escape[part[1]]
-		case part[0] == '{':
-			s, ok := referencePlaceholder(part[1:len(part)-1], n, code, msg)
-			if !ok {
-				return "", false
-			}
-			out += s
-		default:
-			// The expression takes a byte that is not UTF-8 for U+FFFD of length 1.
-			out += part
-		}
-		text = text[len(part):]
-	}
-	return out, true
-}
-
-func referencePlaceholder(text string, n uint64, code uint16, msg string) (string, bool) {
-	if s, err := worker.ParseSelector(text); err == nil {
-		return string(s.Find([]byte(msg))), true
-	}
-	name, format, hasFormat := strings.Cut(text, ":")
-	v := n
-	if name == "code" {
-		v = uint64(code)
-	} else if name != "n" {
-		return "", false
-	}
-	if !hasFormat {
-		return fmt.Sprint(v), true
-	}
-	m := regexp.MustCompile(`^u(8|16|32|64)(|be|le)$`).FindStringSubmatch(format)
-	if m == nil || m[1] != "8" && m[2] == "" {
-		return "", false
-	}
-	bits, _ := strconv.Atoi(m[1])
-	var b []byte
-	for shift := 0; shift < bits; shift += 8 {
-		if m[2] == "le" {
-			b = append(b, byte(v>>shift))
-		} else {
-			b = append(b, byte(v>>(bits-8-shift)))
-		}
-	}
-	return string(b), true
 }
 
 func BenchmarkAppendRun(b *testing.B) {

@@ -1,6 +1,10 @@
 package wiretest
 
-import "bytes"
+import (
+	"bytes"
+
+	"feedgate/gateway/wire"
+)
 
 // Compare fails t unless two results say the same, errors by their text.
 func Compare(t T, got, want Result) {
@@ -26,6 +30,8 @@ func Compare(t T, got, want Result) {
 		t.Fatalf("%d messages, want %d", len(got.Msgs), len(want.Msgs))
 	case len(got.Events) != len(want.Events):
 		t.Fatalf("%d events, want %d", len(got.Events), len(want.Events))
+	case got.Skipped != want.Skipped || got.Longest != want.Longest:
+		t.Fatalf("%d skipped, the longest of %d bytes, want %d and %d", got.Skipped, got.Longest, want.Skipped, want.Longest)
 	case got.Ignored != want.Ignored:
 		t.Fatalf("%d ignored, want %d", got.Ignored, want.Ignored)
 	case !bytes.Equal(got.Hello, want.Hello):
@@ -37,7 +43,7 @@ func Compare(t T, got, want Result) {
 	}
 }
 
-func errText(err error) string {
+func errText(err *wire.Error) string {
 	if err == nil {
 		return ""
 	}

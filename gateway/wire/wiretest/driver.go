@@ -40,8 +40,10 @@ type Result struct {
 	Msgs    []Message
 	Events  []Event
 	Ignored int
-	Err     error // of Decode; it was fed nothing after that
-	Rest    int   // bytes that no message took
+	Skipped int         // messages over --max-message
+	Longest uint64      // of these, in bytes
+	Err     *wire.Error // of Decode; it was fed nothing after that
+	Rest    int         // bytes that no message took
 }
 
 // poison fills the buffers that the Conn has no business in any more.
@@ -86,7 +88,7 @@ func Run(t T, conn wire.Conn, data []byte, plan Plan) Result {
 }
 
 // Feed feeds data in the pieces of the plan. It returns Err.
-func (d *Driver) Feed(data []byte) error {
+func (d *Driver) Feed(data []byte) *wire.Error {
 	d.t.Helper()
 	for len(data) > 0 && d.Err == nil {
 		piece, move := d.plan.next(len(data))
@@ -101,12 +103,36 @@ func (d *Driver) Feed(data []byte) error {
 	return d.Err
 }
 
-// End tells the Conn that the peer has closed its sending side and returns what it
-// says to that.
-func (d *Driver) End() error {
+// End tells the Conn that the peer has closed its sending side, or reset the connection,
+// and returns the fault that it finds.
+func (d *Driver) End(whole bool) *wire.Error {
 	d.t.Helper()
+	before := d.begin()
+	fault := d.conn.End(d.buf[:len(d.buf):len(d.buf)], &d.in, whole)
+	d.check(before)
+	d.collect(before.Start)
 	d.checkHeld()
-	return d.conn.End(d.Rest)
+	return fault
+}
+
+// begin empties what one call of the Conn fills, and returns the Input of before.
+func (d *Driver) begin() wire.Input {
+	before := d.in
+	d.in.Msgs, d.in.Out, d.in.Event, d.in.Ignored = d.msgs[:0], nil, wire.Event{}, 0
+	d.in.Skipped, d.in.Longest = 0, 0
+	return before
+}
+
+// check checks where a call has left the cursors.
+func (d *Driver) check(before wire.Input) {
+	d.t.Helper()
+	if err := d.in.Check(d.buf); err != nil {
+		d.t.Fatalf("%v", err)
+	}
+	if d.in.Start < before.Start || d.in.Scan < before.Scan {
+		d.t.Fatalf("cursors went back: %d %d %d, before %d %d %d",
+			d.in.Start, d.in.Keep, d.in.Scan, before.Start, before.Keep, before.Scan)
+	}
 }
 
 // move goes on in another buffer, with room for what the Conn waits for.
@@ -123,24 +149,22 @@ func (d *Driver) move() {
 		old[i] = poison
 	}
 	d.in.Rebase()
-	d.in.Check(d.buf)
+	if err := d.in.Check(d.buf); err != nil {
+		d.t.Fatalf("%v", err)
+	}
 }
 
 // decode decodes until nothing whole is left.
 func (d *Driver) decode() {
 	d.t.Helper()
 	for dry := false; ; {
-		before := d.in
-		d.in.Msgs, d.in.Out, d.in.Event, d.in.Ignored = d.msgs[:0], nil, wire.Event{}, 0
+		before := d.begin()
 		d.Err = d.conn.Decode(d.buf[:len(d.buf):len(d.buf)], &d.in)
-		d.in.Check(d.buf)
+		d.check(before)
 		progress := d.in.Start != before.Start || d.in.Keep != before.Keep || d.in.Scan != before.Scan ||
 			len(d.in.Msgs) > 0 || len(d.in.Out) > 0 || d.in.Event.Kind != wire.EventNone || d.in.Ignored > 0
 		short := before.Need - (len(d.buf) - before.Scan)
 		switch {
-		case d.in.Start < before.Start || d.in.Scan < before.Scan:
-			d.t.Fatalf("cursors went back: %d %d %d, before %d %d %d",
-				d.in.Start, d.in.Keep, d.in.Scan, before.Start, before.Keep, before.Scan)
 		case progress && dry:
 			d.t.Fatalf("Decode stopped before there was nothing whole left")
 		case progress && short > 0:
@@ -191,6 +215,8 @@ func (d *Driver) collect(start int) {
 	}
 	d.Out = append(d.Out, d.in.Out...)
 	d.Ignored += d.in.Ignored
+	d.Skipped += d.in.Skipped
+	d.Longest = max(d.Longest, d.in.Longest)
 	switch {
 	case d.in.Event.Kind == wire.EventMessage:
 		m := d.in.Event.Msg

@@ -1,7 +1,6 @@
 package wiretest
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,14 +22,14 @@ type chunks struct {
 
 func (c *chunks) Open(dst []byte, r wire.Resume) []byte { return append(dst, "hello"+r.Client...) }
 
-func (c *chunks) End(rest int) error {
-	if rest > 0 {
+func (c *chunks) End(buf []byte, in *wire.Input, _ bool) *wire.Error {
+	if rest := in.Keep - in.Start + len(buf) - in.Scan; rest > 0 {
 		return wire.Errorf(wire.Truncated, worker.BadRequest, "%d bytes", rest)
 	}
 	return nil
 }
 
-func (c *chunks) Decode(buf []byte, in *wire.Input) error {
+func (c *chunks) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	if !c.ready {
 		c.ready = true
@@ -63,7 +62,7 @@ func (c *chunks) Decode(buf []byte, in *wire.Input) error {
 			in.Keep += n
 			in.Scan += 1 + n
 		default:
-			return errors.New("no chunk")
+			return wire.Errorf(wire.UnknownOp, worker.BadRequest, "no chunk")
 		}
 	}
 	return nil
@@ -101,7 +100,7 @@ func TestDriver(t *testing.T) {
 			if got.String() != want {
 				t.Errorf("got  %s\nwant %s", got.String(), want)
 			}
-			if err := d.End(); err != nil {
+			if err := d.End(true); err != nil {
 				t.Error(err)
 			}
 		})
@@ -113,9 +112,8 @@ func TestDriverEnds(t *testing.T) {
 	if err := d.Feed([]byte("2ab3c")); err != nil {
 		t.Fatal(err)
 	}
-	var fault *wire.Error
-	if err := d.End(); !errors.As(err, &fault) || fault.Reason != wire.Truncated || d.Rest != 4 {
-		t.Errorf("got %v with %d bytes left, want truncated with 4", err, d.Rest)
+	if fault := d.End(true); fault == nil || fault.Reason != wire.Truncated || d.Rest != 4 {
+		t.Errorf("got %v with %d bytes left, want truncated with 4", fault, d.Rest)
 	}
 	if err := d.Feed([]byte("de0xx0")); err == nil || len(d.Msgs) != 1 || string(d.Msgs[0].Data) != "abcde" {
 		t.Errorf("got %v and messages %v", err, d.Msgs)
@@ -139,7 +137,7 @@ type faulty struct {
 
 func (faulty) Open(dst []byte, _ wire.Resume) []byte { return dst }
 
-func (f faulty) Decode(buf []byte, in *wire.Input) error {
+func (f faulty) Decode(buf []byte, in *wire.Input) *wire.Error {
 	f.decode(buf, in)
 	return nil
 }
@@ -171,7 +169,7 @@ func TestDriverFindsFaults(t *testing.T) {
 				advance(in, 1)
 			}
 		},
-		"message 0 lies at 0 to 2": func(buf []byte, in *wire.Input) {
+		"decoder's message at 0 of 2 bytes, decoded up to 1": func(buf []byte, in *wire.Input) {
 			if len(buf) == 2 {
 				take(in, 0, 2)
 				advance(in, 1)

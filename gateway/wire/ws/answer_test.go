@@ -1,7 +1,6 @@
 package ws
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -177,16 +176,15 @@ func checkAnswer(t wiretest.T, p wire.Protocol, template string, plan wiretest.P
 	c := p.NewConn()
 	d := wiretest.New(t, c, wire.Resume{Host: "a:1"}, plan)
 	accept := acceptFor(requestHeader(t, d.Hello).Get("Sec-WebSocket-Key"))
-	err := d.Feed(append([]byte(strings.ReplaceAll(template, "ACCEPT", accept)), text("hello")...))
-	if err == nil {
+	fault := d.Feed(append([]byte(strings.ReplaceAll(template, "ACCEPT", accept)), text("hello")...))
+	if fault == nil {
 		if len(d.Events) != 1 || len(d.Msgs) != 1 || string(d.Msgs[0].Data) != "hello" || d.Rest != 0 || d.Out != nil {
 			t.Fatalf("events %+v, messages %+v, replies %q, %d bytes left", d.Events, d.Msgs, d.Out, d.Rest)
 		}
 		return ""
 	}
-	var fault *wire.Error
-	if !errors.As(err, &fault) || fault.Reason != wire.Login {
-		t.Fatalf("error %v", err)
+	if fault.Reason != wire.Login {
+		t.Fatalf("error %v", fault)
 	}
 	if len(d.Msgs) > 0 || len(d.Events) > 0 || d.Out != nil {
 		t.Fatalf("it failed, and has messages %+v, events %+v, replies %q", d.Msgs, d.Events, d.Out)
@@ -240,9 +238,9 @@ func TestRetryAfter(t *testing.T) {
 		{401, "Retry-After: 120\r\n", 0, time.Time{}},
 	} {
 		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
-		var fault *wire.Error
-		if err := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n%s\r\n", c.status, c.headers)); !errors.As(err, &fault) {
-			t.Fatalf("status %d: %v", c.status, err)
+		fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n%s\r\n", c.status, c.headers))
+		if fault == nil {
+			t.Fatalf("status %d: no error", c.status)
 		}
 		if fault.RetryAfter != c.wait || !fault.RetryAt.Equal(c.at) {
 			t.Errorf("%d %q: %v, %v", c.status, c.headers, fault.RetryAfter, fault.RetryAt)
@@ -254,8 +252,8 @@ func TestRetryAfter(t *testing.T) {
 func TestLocation(t *testing.T) {
 	for status, want := range map[int]string{301: "/a", 302: "/a", 303: "/a", 307: "/a", 308: "/a", 300: "", 304: "", 200: "", 503: ""} {
 		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
-		var fault *wire.Error
-		if err := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\nLocation: /a\r\n\r\n", status)); !errors.As(err, &fault) || fault.Location != want {
+		fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\nLocation: /a\r\n\r\n", status))
+		if fault == nil || fault.Location != want {
 			t.Errorf("status %d: %+v, want %q", status, fault, want)
 		}
 	}
@@ -275,9 +273,8 @@ func TestLoginCodes(t *testing.T) {
 		401: wire.CloseBadToken, 403: wire.CloseBadToken, 404: wire.CloseBadRequest, 200: wire.CloseBadRequest,
 	} {
 		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
-		var fault *wire.Error
-		if err := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n\r\n", status)); !errors.As(err, &fault) || fault.Code != want {
-			t.Errorf("status %d: %v, want code %d", status, err, want)
+		if fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n\r\n", status)); fault == nil || fault.Code != want {
+			t.Errorf("status %d: %v, want code %d", status, fault, want)
 		}
 	}
 }

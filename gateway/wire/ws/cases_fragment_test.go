@@ -60,14 +60,17 @@ var fragmentCases = []frameCase{
 	{"5.4", "a text behind a ping while one is open", cat(textOn("a"), ping("p"), text("b")), bad1002().and("p")},
 	{"5.4", "a text behind a second fragment", cat(text("x"), textOn("a"), more("b"), text("c")), bad1002(asText("x"))},
 
-	// At most 65,536 fragments a message.
-	{"10.4", "65,536 fragments", cat(binOn("a"), times(maxFragments-2, more("b")), last("c")), gets(asBin("a" + strings.Repeat("b", maxFragments-2) + "c"))},
-	{"10.4", "65,536 fragments, all empty", cat(textOn(""), times(maxFragments-2, more("")), last("")), gets(asText(""))},
-	{"10.4", "65,537 fragments", cat(binOn("a"), times(maxFragments-1, more("b")), last("c")), bad1009()},
-	{"10.4", "65,537 fragments, all empty", cat(textOn(""), times(maxFragments-1, more("")), last("")), bad1009()},
-	{"10.4", "65,536 fragments and a ping", cat(textOn(""), times(maxFragments-2, more("")), ping("p"), last("")), pongs([]string{"p"}, asText(""))},
-	{"10.4", "65,536 fragments and no end, a ping", cat(textOn(""), times(maxFragments-1, more("")), ping("p")), pongs([]string{"p"})},
+	// At most 65,536 empty fragments per message, and any number of others.
+	{"10.4", "65,536 fragments", cat(binOn("a"), times(maxEmpty-2, more("b")), last("c")), gets(asBin("a" + strings.Repeat("b", maxEmpty-2) + "c"))},
+	{"10.4", "65,536 fragments, all empty", cat(textOn(""), times(maxEmpty-2, more("")), last("")), gets(asText(""))},
+	{"10.4", "65,537 fragments", cat(binOn("a"), times(maxEmpty-1, more("b")), last("c")), gets(asBin("a" + strings.Repeat("b", maxEmpty-1) + "c"))},
+	{"10.4", "65,536 empty fragments and one that is not", cat(textOn(""), times(maxEmpty-1, more("")), last("a")), gets(asText("a"))},
+	{"10.4", "65,537 empty fragments of a message that is too long", cat(binOn(bytesOf(testLimit+1)), times(maxEmpty, more("")), last("")), bad1009()},
+	{"10.4", "65,537 empty fragments between others", cat(binOn("a"), times(maxEmpty, more("b"), more("")), last("")), bad1009()},
+	{"10.4", "65,537 fragments, all empty", cat(textOn(""), times(maxEmpty-1, more("")), last("")), bad1009()},
+	{"10.4", "65,536 fragments and a ping", cat(textOn(""), times(maxEmpty-2, more("")), ping("p"), last("")), pongs([]string{"p"}, asText(""))},
+	{"10.4", "65,536 fragments and no end, a ping", cat(textOn(""), times(maxEmpty-1, more("")), ping("p")), pongs([]string{"p"})},
 	{"10.4", "a million empty fragments", cat(textOn(""), times(1_000_000, more(""))), bad1009()},
 	{"10.4", "a million empty fragments behind a message", cat(text("a"), binOn(""), times(1_000_000, more(""))), bad1009(asText("a"))},
-	{"10.4", "65,536 fragments twice", times(2, textOn(""), times(maxFragments-2, more("")), last("a")), gets(asText("a"), asText("a"))},
+	{"10.4", "65,536 fragments twice", times(2, textOn(""), times(maxEmpty-2, more("")), last("a")), gets(asText("a"), asText("a"))},
 }

@@ -30,8 +30,11 @@ type Config struct {
 	// signs of life only. Empty: there are none.
 	IgnorePrefix string
 
-	Heartbeat  time.Duration // how often a ping is sent; 0: never
-	MaxMessage int64         // bytes; 1 to 1 GiB
+	Heartbeat time.Duration // how often a ping is sent; 0: never
+
+	// MaxMessage is 1 to 1 GiB, in bytes. A longer message is skipped and refused, one
+	// over wire.SkipLimit ends the connection with 1009.
+	MaxMessage int64
 
 	// IdleTimeout bounds how long nothing may be added to a message that has begun; 0:
 	// there is no bound.
@@ -70,7 +73,8 @@ func New(cfg Config) (wire.Protocol, error) {
 		p.beat = beat.Append(nil, 0, 0, nil)
 		p.beatOp = dataOp(p.beat)
 	}
-	p.ignore = faults.IgnorePrefix(cfg.IgnorePrefix)
+	p.signs.Prefix = faults.IgnorePrefix(cfg.IgnorePrefix)
+	p.longest = wire.SkipLimit(cfg.MaxMessage)
 	faults.CheckHeartbeat(cfg.Heartbeat)
 	faults.CheckMaxMessage(cfg.MaxMessage)
 	if err := faults.Err(); err != nil {

@@ -32,7 +32,7 @@ func (c closeCode) received() bool {
 }
 
 // control takes a control frame, which may stand between the fragments of a message.
-func (c *conn) control(op opcode, payload []byte, in *wire.Input) error {
+func (c *conn) control(op opcode, payload []byte, in *wire.Input) *wire.Error {
 	switch op {
 	case opPing:
 		if !c.said {
@@ -45,7 +45,7 @@ func (c *conn) control(op opcode, payload []byte, in *wire.Input) error {
 }
 
 // close takes the server's Close (RFC 6455 5.5.1). The event has the server's own code, or 0 where there is none.
-func (c *conn) close(payload []byte, in *wire.Input) error {
+func (c *conn) close(payload []byte, in *wire.Input) *wire.Error {
 	code := codeNoStatus
 	switch {
 	case len(payload) == 1:

@@ -41,6 +41,9 @@ const (
 
 func (op opcode) control() bool { return op&0x8 != 0 }
 
+// aux is wire.Msg.Aux of a message of the kind.
+func (op opcode) aux() uint8 { return uint8(op) & auxText }
+
 // appendFrame appends an unfragmented frame with a copy of payload.
 func appendFrame(dst []byte, op opcode, payload []byte) []byte {
 	start := len(dst)

@@ -81,8 +81,12 @@ func bytesOf(n int) string                 { return strings.Repeat("\x00\xff\x80
 
 // What is expected of them.
 
-func asText(s string) message { return message{true, s} }
-func asBin(s string) message  { return message{false, s} }
+func asText(s string) message { return message{text: true, data: s} }
+func asBin(s string) message  { return message{data: s} }
+
+// overText and overBin are messages over --max-message.
+func overText() message { return message{text: true, over: true} }
+func overBin() message  { return message{over: true} }
 
 // gets is messages and no more.
 func gets(msgs ...message) outcome { return outcome{msgs: msgs, goodbye: code(1000)} }

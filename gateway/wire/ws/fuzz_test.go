@@ -27,7 +27,9 @@ func checkReference(t wiretest.T, stream, plan []byte, limit uint16, ignore stri
 		t.Fatalf("%v", err)
 	}
 	most := 1 + int(limit) + maxHead
-	want := reference(stream, 1+int(limit), ignore)
+	longest := 3 + 2*int(limit)
+	p.(*protocol).longest = uint64(longest)
+	want := reference(stream, 1+int(limit), longest, ignore)
 	whole, wholeErr := run(t, p, stream, wiretest.Whole(len(stream)+256).WithLimit(most))
 	if diff := whole.diff(want); diff != "" {
 		t.Fatalf("whole: %s (error: %v)", diff, wholeErr)
@@ -122,7 +124,7 @@ func TestAnySplitIsTheSame(t *testing.T) {
 		}
 		for range rapid.IntRange(0, 12).Draw(t, "messages") {
 			pinging()
-			m := message{rapid.Bool().Draw(t, "text"), ""}
+			m := message{text: rapid.Bool().Draw(t, "text")}
 			op := byte(opBinary)
 			if m.text {
 				op = byte(opText)

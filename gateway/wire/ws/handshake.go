@@ -80,7 +80,7 @@ func (r *request) host(hostport string) string {
 }
 
 // handshake takes the server's answer to the request once its head is whole.
-func (c *conn) handshake(buf []byte, in *wire.Input) error {
+func (c *conn) handshake(buf []byte, in *wire.Input) *wire.Error {
 	const start = "HTTP/"
 	for {
 		rest := buf[in.Scan:]
@@ -151,11 +151,11 @@ func headEnd(b []byte, seen int) int {
 }
 
 // checkAnswer checks the server's answer as RFC 6455 4.1 asks of a client.
-func (c *conn) checkAnswer(r *http.Response) error {
+func (c *conn) checkAnswer(r *http.Response) *wire.Error {
 	if r.StatusCode != http.StatusSwitchingProtocols {
 		return badStatus(r)
 	}
-	fault := func(format string, args ...any) error {
+	fault := func(format string, args ...any) *wire.Error {
 		return loginFault(wire.CloseProtocolError, "the server's answer: "+format, args...)
 	}
 	if !r.ProtoAtLeast(1, 1) {
@@ -186,6 +186,6 @@ func (c *conn) checkAnswer(r *http.Response) error {
 	return nil
 }
 
-func loginFault(code worker.Code, format string, args ...any) error {
+func loginFault(code worker.Code, format string, args ...any) *wire.Error {
 	return wire.Errorf(wire.Login, code, format, args...)
 }

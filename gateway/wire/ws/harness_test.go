@@ -3,7 +3,6 @@ package ws
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -14,6 +13,7 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
+	"feedgate/worker"
 )
 
 // testLimit is --max-message of the tests that do not say otherwise.
@@ -93,6 +93,7 @@ func clientFrames(t wiretest.T, b []byte) (frames []clientFrame) {
 type message struct {
 	text bool
 	data string
+	over bool // over --max-message: refused, without its data
 }
 
 // outcome is what came of a stream behind the handshake.
@@ -106,13 +107,12 @@ type outcome struct {
 }
 
 // run drives a new connection of p with the answer to its request and stream.
-func run(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (outcome, error) {
+func run(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
 	t.Helper()
 	c := p.NewConn()
 	d := wiretest.New(t, c, wire.Resume{Host: "example.com:80"}, plan)
 	d.Feed(append(answer(t, d.Hello), stream...))
-	err := d.End()
-	if err != nil {
+	if err := d.End(true); err != nil {
 		t.Fatalf("the end is a fault: %v", err)
 	}
 	return outcomeOf(t, c, d.Result), d.Err
@@ -121,10 +121,16 @@ func run(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (outc
 func outcomeOf(t wiretest.T, c wire.Conn, r wiretest.Result) (o outcome) {
 	t.Helper()
 	for i, m := range r.Msgs {
-		if m.Seq != uint64(i+1) || m.Code != 0 || m.Aux > 1 {
+		if m.Seq != uint64(i+1) || m.Code != 0 && m.Code != worker.TooLarge || m.Aux > 1 {
 			t.Fatalf("message %d has number %d, code %d, note %d", i+1, m.Seq, m.Code, m.Aux)
 		}
-		o.msgs = append(o.msgs, message{m.Aux == 1, string(m.Data)})
+		o.msgs = append(o.msgs, message{m.Aux == 1, string(m.Data), m.Code != 0})
+		if m.Code != 0 {
+			r.Skipped--
+		}
+	}
+	if r.Skipped != 0 {
+		t.Fatalf("%d more messages skipped than refused", r.Skipped)
 	}
 	for _, f := range clientFrames(t, r.Out) {
 		if f.op != opPong {
@@ -148,11 +154,7 @@ func outcomeOf(t wiretest.T, c wire.Conn, r wiretest.Result) (o outcome) {
 		}
 	}
 	if r.Err != nil {
-		var fault *wire.Error
-		if !errors.As(r.Err, &fault) {
-			t.Fatalf("error is a %T", r.Err)
-		}
-		o.reason = fault.Reason
+		o.reason = r.Err.Reason
 	}
 	for _, f := range clientFrames(t, c.AppendClose(nil, wire.CloseOK)) {
 		if f.op != opClose {

@@ -15,12 +15,12 @@ type head struct {
 	payload int // bytes
 }
 
-// parseHead decodes and checks the header that b begins with, joined being the bytes
-// of the message so far. need, unless 0, is how many bytes of b it takes to go on.
+// parseHead decodes and checks the header that b begins with. need, unless 0, is how
+// many bytes of b it takes to go on.
 //
 // Faults are those of the first two bytes first, so that what is wrong with a frame does
 // not depend on how it arrives.
-func (c *conn) parseHead(b []byte, joined int) (h head, need int, err error) {
+func (c *conn) parseHead(b []byte) (h head, need int, err *wire.Error) {
 	if len(b) < 2 {
 		return head{}, 2, nil
 	}
@@ -34,8 +34,8 @@ func (c *conn) parseHead(b []byte, joined int) (h head, need int, err error) {
 		return h, 0, c.fail(codeProtocol, "a masked frame from the server")
 	case h.op.control() && short > maxControl:
 		return h, 0, c.fail(codeProtocol, "control frame %#x of more than %d bytes", byte(h.op), maxControl)
-	case !h.op.control() && c.fragments == maxFragments:
-		return h, 0, c.fail(codeTooBig, "more than %d fragments", maxFragments)
+	case !h.op.control() && short == 0 && c.empty == maxEmpty:
+		return h, 0, c.fail(codeTooBig, "more than %d empty fragments", maxEmpty)
 	}
 	n := uint64(short)
 	switch short {
@@ -57,15 +57,12 @@ func (c *conn) parseHead(b []byte, joined int) (h head, need int, err error) {
 			return h, 0, c.fail(codeProtocol, "length with the highest bit set")
 		}
 	}
-	if !h.op.control() && n > uint64(c.p.limit-joined) {
-		return h, 0, c.tooLarge(n, joined)
-	}
 	h.payload = int(n)
 	return h, 0, nil
 }
 
 // checkFirst checks a frame's first byte.
-func (c *conn) checkFirst(first byte, h head) error {
+func (c *conn) checkFirst(first byte, h head) *wire.Error {
 	switch {
 	case first&rsvBits != 0:
 		return c.fail(codeProtocol, "reserved bits %#x are set", first&rsvBits)
@@ -81,16 +78,9 @@ func (c *conn) checkFirst(first byte, h head) error {
 	return nil
 }
 
-func (c *conn) tooLarge(n uint64, joined int) error {
-	if joined == 0 {
-		return c.fail(codeTooBig, "it has %d bytes, the maximum is %d", n, c.p.limit)
-	}
-	return c.fail(codeTooBig, "it has %d bytes and more, the maximum is %d", uint64(joined)+n, c.p.limit)
-}
-
 // fail makes the fault that ends the connection, about the message behind the last, and
 // keeps its code for the goodbye.
-func (c *conn) fail(code closeCode, format string, args ...any) error {
+func (c *conn) fail(code closeCode, format string, args ...any) *wire.Error {
 	c.goodbye = code
 	reason, why := wire.WS, wire.CloseProtocolError
 	switch code {

@@ -9,18 +9,20 @@ import (
 
 // refMessage is a message of which not all fragments have come.
 type refMessage struct {
-	text      bool
-	data      string
-	fragments int
+	text  bool
+	data  string
+	empty int // fragments
 }
 
 // reference decodes a stream behind the handshake frame by frame, in the words of
 // RFC 6455 and without regard to time.
-func reference(stream []byte, limit int, ignore string) (o outcome) {
+//
+// Messages over limit are refused, and end the connection over longest.
+func reference(stream []byte, limit, longest int, ignore string) (o outcome) {
 	o.goodbye = code(1000)
 	var open *refMessage
 	for {
-		f, whole, bad := refFrame(stream, limit, open)
+		f, whole, bad := refFrame(stream, longest, open)
 		if bad != nil {
 			o.reason, o.goodbye = bad.reason, bad.goodbye
 			return o
@@ -54,14 +56,18 @@ func reference(stream []byte, limit int, ignore string) (o outcome) {
 				open = &refMessage{text: f.op == 1}
 			}
 			open.data += string(f.payload)
-			open.fragments++
+			if len(f.payload) == 0 {
+				open.empty++
+			}
 			if !f.fin {
 				continue
 			}
-			if ignore != "" && strings.HasPrefix(open.data, ignore) {
+			if len(open.data) > limit {
+				o.msgs = append(o.msgs, message{open.text, "", true})
+			} else if ignore != "" && strings.HasPrefix(open.data, ignore) {
 				o.ignored++
 			} else {
-				o.msgs = append(o.msgs, message{open.text, open.data})
+				o.msgs = append(o.msgs, message{open.text, open.data, false})
 			}
 			open = nil
 		}
@@ -76,7 +82,7 @@ type refHead struct {
 }
 
 // refFrame is the first frame of b, or nothing while its header is not there.
-func refFrame(b []byte, limit int, open *refMessage) (f *refHead, whole bool, bad *outcome) {
+func refFrame(b []byte, longest int, open *refMessage) (f *refHead, whole bool, bad *outcome) {
 	fault := func(o outcome) (*refHead, bool, *outcome) { return nil, false, &o }
 	if len(b) < 2 {
 		return nil, false, nil
@@ -94,7 +100,7 @@ func refFrame(b []byte, limit int, open *refMessage) (f *refHead, whole bool, ba
 		return fault(bad1002())
 	case b[1] >= 0x80:
 		return fault(bad1002())
-	case !isControl && open != nil && open.fragments == 65536:
+	case !isControl && b[1] == 0 && open != nil && open.empty == 65536:
 		return fault(bad1009())
 	}
 	size, n := 2, uint64(b[1])
@@ -116,7 +122,7 @@ func refFrame(b []byte, limit int, open *refMessage) (f *refHead, whole bool, ba
 	if open != nil {
 		joined = len(open.data)
 	}
-	if !isControl && n > uint64(limit-joined) {
+	if !isControl && n > uint64(longest-joined) {
 		return fault(bad1009())
 	}
 	f.size = size + int(n)

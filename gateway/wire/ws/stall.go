@@ -21,7 +21,10 @@ type stall struct {
 }
 
 // progress differs when something was added to a message.
-type progress struct{ fragments, joined, rest int }
+type progress struct {
+	fragments, joined, rest int
+	skip                    uint64
+}
 
 // period is how often a Tick is needed.
 func (s *stall) period() time.Duration { return max(s.limit/8, time.Millisecond) }
@@ -51,8 +54,8 @@ func (s *stall) over(p progress) bool {
 }
 
 // endure is the end of a Decode that brought no event.
-func (c *conn) endure(buf []byte, in *wire.Input) error {
-	if !c.stall.over(progress{c.fragments, in.Keep - in.Start, len(buf) - in.Scan}) {
+func (c *conn) endure(buf []byte, in *wire.Input) *wire.Error {
+	if !c.stall.over(progress{c.fragments, in.Keep - in.Start, len(buf) - in.Scan, c.skip.Left()}) {
 		return nil
 	}
 	return c.fail(codePolicy, "nothing was added to it for --idle-timeout %v", c.stall.limit)

@@ -27,11 +27,16 @@ func TestStall(t *testing.T) {
 		{name: "fragments go on", begin: []byte{0x01, 1, 'a'}, step: []byte{0x00, 1, 'b'}},
 		{name: "empty fragments go on", begin: []byte{0x01, 1, 'a'}, step: []byte{0x00, 0}},
 		{name: "a frame grows", begin: []byte{0x81, 100, 'a'}, step: []byte{'b'}},
+		{name: "skipped, silence", begin: []byte{0x81, 126, 0x07, 0xd0, 'a'}, after: 8},
+		{name: "skipped, pongs", begin: []byte{0x02, 126, 0x03, 0xe9, 'a'}, after: 8},
+		{name: "a skipped frame goes on", begin: []byte{0x81, 126, 0x07, 0xd0, 'a'}, step: []byte{'b'}},
+		{name: "fragments behind a skipped one go on", begin: append([]byte{0x02, 126, 0x03, 0xe9}, make([]byte, 1001)...), step: []byte{0x00, 1, 'b'}},
+		{name: "silence behind a skipped fragment", begin: append([]byte{0x02, 126, 0x03, 0xe9}, make([]byte, 1001)...), step: pong, after: 8},
 		{name: "nothing begun, pongs", step: pong},
 		{name: "not read", begin: []byte{0x01, 1, 'a'}, deaf: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := &protocol{limit: 1000, idle: limit}
+			p := &protocol{limit: 1000, longest: 1 << 20, idle: limit}
 			conn := p.NewConn().(*conn)
 			conn.phase = open
 			buf := append([]byte(nil), c.begin...)

@@ -16,8 +16,8 @@ const (
 	// maxHead bounds what the server says before its first frame, in bytes.
 	maxHead = 16 << 10
 
-	// maxFragments bounds the frames that one message comes in.
-	maxFragments = 1 << 16
+	// maxEmpty bounds the empty frames of one message. Others are bounded by their bytes.
+	maxEmpty = 1 << 16
 
 	// closeGrace is how long work in flight has to be finished and acked before the
 	// server's Close is answered.
@@ -31,9 +31,10 @@ const auxText = 1
 // protocol is immutable.
 type protocol struct {
 	request  request
-	ignore   []byte // prefix of signs of life; empty: none
+	signs    wire.Signs
 	interval time.Duration
-	limit    int // bytes of a message
+	limit    int    // bytes of a message
+	longest  uint64 // bytes of a message that is skipped
 	idle     time.Duration
 	inFlight int // as in Config
 

@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// badProto is a protocol whose decoder does something wrong with the first bytes.
+type badProto struct {
+	wire.Protocol
+	wrong func(c wire.Conn, buf []byte, in *wire.Input) *wire.Error
+}
+
+type badConn struct {
+	wire.Conn
+	wrong func(c wire.Conn, buf []byte, in *wire.Input) *wire.Error
+}
+
+func (p badProto) NewConn() wire.Conn { return badConn{p.Protocol.NewConn(), p.wrong} }
+
+func (c badConn) Decode(buf []byte, in *wire.Input) *wire.Error {
+	if len(buf) == 0 || buf[0] != '!' {
+		return c.Conn.Decode(buf, in)
+	}
+	return c.wrong(c.Conn, buf, in)
+}
+
+// TestBadDecoder: a fault of a decoder, of whatever kind, ends the connection, not the
+// process, and what came before it stands.
+func TestBadDecoder(t *testing.T) {
+	for name, c := range map[string]struct {
+		wrong  func(c wire.Conn, buf []byte, in *wire.Input) *wire.Error
+		reason string
+	}{
+		"an error of the peer": {func(wire.Conn, []byte, *wire.Input) *wire.Error {
+			return wire.Errorf(wire.UnknownOp, wire.CloseProtocolError, "no such thing")
+		}, wire.UnknownOp},
+		"cursors beyond the buffer": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
+			in.Advance(len(buf) + 1)
+			return nil
+		}, wire.Internal},
+		"cursors in disorder": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
+			in.Start = len(buf)
+			return nil
+		}, wire.Internal},
+		"a message beyond the buffer": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
+			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Off: 1 << 31, Len: 1 << 31})
+			return nil
+		}, wire.Internal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStation(t)
+			got := make(chan string, 8)
+			cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(m worker.Message) worker.Code {
+				got <- string(m.Data)
+				return worker.OK
+			})
+			cfg.Frame, cfg.Workers = "line", 1
+			g, err := New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.set.proto = badProto{g.set.proto, c.wrong}
+			r := startGateway(t, g)
+			conn := s.accept()
+			if _, err := conn.Write([]byte("!")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, conn); err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+			conn = s.accept()
+			if _, err := conn.Write([]byte("good")); err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+			if err := r.wait(); err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != 1 || <-got != "good" {
+				t.Error("the message of the next connection has not come")
+			}
+			errors := map[string]uint64{}
+			g.Stats().Errors(func(reason string, n uint64) { errors[reason] = n })
+			if len(errors) != 1 || errors[c.reason] != 1 {
+				t.Errorf("counted %v, want one of %s", errors, c.reason)
+			}
+		})
+	}
+}
+
+// TestIdleTimeoutDefault: silence means nothing over tcp, unless a heartbeat asks for an
+// answer.
+func TestIdleTimeoutDefault(t *testing.T) {
+	for _, c := range []struct {
+		url, heartbeat string
+		given, want    time.Duration
+	}{
+		{"tcp://h:1", "", 0, NoTimeout},
+		{"tcp+tls://h:1", "", 0, NoTimeout},
+		{"tcp://h:1", "hb", 0, defaultIdle},
+		{"tcp://h:1", "", 5, 5},
+		{"tcp://h:1", "hb", NoTimeout, NoTimeout},
+		{"ws://h:1/", "", 0, defaultIdle},
+		{"fg://h:1", "", 0, defaultIdle},
+		{"nsq://h:1/t/c", "", 0, defaultIdle},
+		{"ws://h:1/", "", NoTimeout, NoTimeout},
+	} {
+		cfg := testConfig(t, c.url, accept)
+		cfg.IdleTimeout, cfg.HeartbeatTemplate = c.given, c.heartbeat
+		if c.url[:3] == "tcp" {
+			cfg.Frame = "line"
+		}
+		if err := cfg.Validate(); err != nil || cfg.IdleTimeout != c.want {
+			t.Errorf("%s with heartbeat %q: %v, %v; want %v", c.url, c.heartbeat, cfg.IdleTimeout, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package wire
+
+import "bytes"
+
+// Input is the progress of decoding one connection's bytes. The loop owns the
+// buffer, a Conn moves the cursors:
+//
+//	0 <= Start <= Keep <= Scan <= len(buf)
+//
+// buf[Start:Keep] is the beginning of a message that is not complete, joined in
+// place; buf[Keep:Scan] is dead; buf[Scan:] was not decoded yet. Everything before
+// Start is of no more use but to messages in Msgs. When the loop moves to another
+// buffer it takes buf[Start:Keep] and buf[Scan:] along, side by side.
+type Input struct {
+	Start, Keep, Scan int
+
+	// Need is how many bytes from Scan on must lie in one piece before decoding
+	// can go on; 0 when the protocol cannot tell.
+	Need int
+
+	// Msgs is filled up to its capacity.
+	Msgs []Msg
+
+	// Out is appended to: replies that the protocol owes at once, in order.
+	Out []byte
+
+	// Event, unless EventNone, is what decoding stopped behind. The loop resets
+	// it.
+	Event Event
+
+	// Data is the message of an EventMessage, at most --max-message bytes, good until
+	// Decode is called again.
+	Data []byte
+
+	// Ignored counts messages that were signs of life only; the loop does not care.
+	Ignored int
+
+	// Skipped counts messages over --max-message, Longest is the length of the longest
+	// in bytes. The loop logs and resets them.
+	Skipped int
+	Longest uint64
+
+	// Skim, unless nil, gets the bytes of every message that is skipped, in order, then
+	// nil before Decode returns with its refusal. A Conn around another sets it.
+	Skim func(b []byte)
+}
+
+func (in *Input) skim(b []byte) {
+	if in.Skim != nil {
+		in.Skim(b)
+	}
+}
+
+// Check reports a fault of the Conn: cursors out of order, or a message that reaches
+// beyond what was decoded. It looks at the last message only; wiretest looks at all.
+func (in *Input) Check(buf []byte) *Error {
+	if in.Start < 0 || in.Start > in.Keep || in.Keep > in.Scan || in.Scan > len(buf) {
+		return Errorf(Internal, CloseProtocolError, "decoder's cursors %d %d %d in %d bytes", in.Start, in.Keep, in.Scan, len(buf))
+	}
+	if n := len(in.Msgs); n > 0 {
+		if m := &in.Msgs[n-1]; uint64(m.Off)+uint64(m.Len) > uint64(in.Start) {
+			return Errorf(Internal, CloseProtocolError, "decoder's message at %d of %d bytes, decoded up to %d", m.Off, m.Len, in.Start)
+		}
+	}
+	return nil
+}
+
+// Full reports whether there is no room for another message.
+func (in *Input) Full() bool { return len(in.Msgs) == cap(in.Msgs) }
+
+// Advance moves past n decoded bytes and keeps nothing.
+func (in *Input) Advance(n int) {
+	in.Scan += n
+	in.Start, in.Keep = in.Scan, in.Scan
+}
+
+// Rebase moves the cursors to a buffer that begins with what was kept, followed
+// by what was not decoded.
+func (in *Input) Rebase() {
+	kept := in.Keep - in.Start
+	in.Start, in.Keep, in.Scan = 0, kept, kept
+}
+
+// Signs are the messages that are signs of life only. Messages over --max-message are
+// never among them, as they are not stored.
+type Signs struct {
+	Prefix []byte // messages with this prefix; empty: none
+	Empty  bool   // messages without a byte
+}
+
+// Match reports whether msg is one of them.
+func (s *Signs) Match(msg []byte) bool {
+	return s.Empty && len(msg) == 0 || len(s.Prefix) > 0 && bytes.HasPrefix(msg, s.Prefix)
+}
+
+// Drop removes signs of life from msgs, whose bytes lie in buf, and returns how many
+// messages are left. These get the numbers behind seq, in order, unless there are no
+// signs of life to look for.
+func (s *Signs) Drop(buf []byte, msgs []Msg, seq uint64) int {
+	if len(s.Prefix) == 0 && !s.Empty {
+		return len(msgs)
+	}
+	n := 0
+	for _, m := range msgs {
+		if s.Match(buf[m.Off : m.Off+m.Len]) {
+			continue
+		}
+		m.Seq = seq + uint64(n) + 1
+		msgs[n] = m
+		n++
+	}
+	return n
+}

@@ -1,0 +1,109 @@
+package ws
+
+import (
+	"encoding/binary"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// decodePlain frames the run of whole messages of one frame at in.Scan: what nearly
+// every byte of a feed belongs to. It stops before the first frame that is anything
+// else, or at fault.
+func (c *conn) decodePlain(buf []byte, in *wire.Input) {
+	for c.decodeChunk(buf, in) {
+	}
+}
+
+// decodeChunk reports whether there may be another.
+func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
+	had := len(in.Msgs)
+	room := in.Msgs[had:cap(in.Msgs)]
+	framed, has, at, odd := framePlain(buf, in.Scan, c.p.limit, c.seq, room)
+	n := framed
+	if odd && !validText(buf[room[n-1].Off:][:room[n-1].Len]) {
+		n, odd = n-1, false
+		at = frameStart(&room[n])
+	}
+	kept := c.p.signs.Drop(buf, room[:n], c.seq)
+	in.Ignored += n - kept
+	c.seq += uint64(kept)
+	if kept < framed {
+		has = kindsOf(room[:kept])
+	}
+	c.kinds.note(room[:kept], has)
+	in.Msgs = in.Msgs[:had+kept]
+	in.Start, in.Keep, in.Scan = at, at, at
+	return n > 0 && (odd || n == len(room) && kept < n)
+}
+
+// framePlain fills msgs with messages of one short frame from buf[at] on and says how
+// many, of which kinds, and where it stopped. The last may be odd: a text that is not
+// ASCII and is yet to be checked; the others are valid. It calls nothing, for that would
+// have everything that it holds in registers stored and loaded again, and it has no loop
+// that takes another turn with every length, for that is foretold wrongly.
+func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, has kindSet, end int, odd bool) {
+	const high = 0x8080808080808080
+	for i := range msgs {
+		rest := buf[at:]
+		if len(rest) < 4 {
+			break
+		}
+		first, size, head := rest[0], int(rest[1]), 2
+		if first != finBit|byte(opText) && first != finBit|byte(opBinary) {
+			break
+		}
+		if size >= length16 {
+			size, head = int(binary.BigEndian.Uint16(rest[2:])), 4
+			if rest[1] != length16 || size < length16 {
+				break
+			}
+		}
+		if size > limit || size > len(rest)-head {
+			break
+		}
+		if b := rest[head : head+size]; first == finBit|byte(opText) {
+			w := uint64(0)
+			switch {
+			case len(b) >= 32:
+				for i := 0; i < len(b)-32; i += 32 {
+					q := b[i : i+32 : i+32]
+					w |= binary.LittleEndian.Uint64(q) | binary.LittleEndian.Uint64(q[8:]) |
+						binary.LittleEndian.Uint64(q[16:]) | binary.LittleEndian.Uint64(q[24:])
+				}
+				q := (*[32]byte)(b[len(b)-32:])
+				w |= binary.LittleEndian.Uint64(q[:]) | binary.LittleEndian.Uint64(q[8:]) |
+					binary.LittleEndian.Uint64(q[16:]) | binary.LittleEndian.Uint64(q[24:])
+			case len(b) >= 16:
+				p, q := (*[16]byte)(b), (*[16]byte)(b[len(b)-16:])
+				w = binary.LittleEndian.Uint64(p[:]) | binary.LittleEndian.Uint64(p[8:]) |
+					binary.LittleEndian.Uint64(q[:]) | binary.LittleEndian.Uint64(q[8:])
+			case len(b) >= 8:
+				w = binary.LittleEndian.Uint64(b) | binary.LittleEndian.Uint64(b[len(b)-8:])
+			default:
+				for _, x := range b {
+					w |= uint64(x)
+				}
+			}
+			odd = w&high != 0
+		}
+		has |= kindSet(first)
+		m := &msgs[i]
+		m.Seq = seq + uint64(i) + 1
+		m.Off, m.Len = uint32(at+head), uint32(size)
+		m.Aux, m.Code = first&auxText, worker.OK
+		at += head + size
+		if n = i + 1; odd {
+			break
+		}
+	}
+	return n, has & both, at, odd
+}
+
+// frameStart is where the frame of a message that decodePlain has framed begins.
+func frameStart(m *wire.Msg) int {
+	if m.Len < length16 {
+		return int(m.Off) - 2
+	}
+	return int(m.Off) - 4
+}
