@@ -2,36 +2,48 @@ package gateway
 
 import (
 	"net"
+	"strings"
 	"testing"
+
+	"feedgate/worker"
 )
 
-// TestLastLineIsHandled: what the end of the stream completes is handed to a worker before
-// the connection ends, though nothing else is in work.
-func TestLastLineIsHandled(t *testing.T) {
-	for range 20 {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg := testConfig(t, "tcp://"+ln.Addr().String(), accept)
-		cfg.Frame, cfg.ExitOnClose = "line", true
-		r := start(t, cfg)
-		conn, err := ln.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ln.Close()
-		if _, err := conn.Write([]byte("one\ntwo\n")); err != nil {
-			t.Fatal(err)
-		}
-		waitFor(t, func() bool { return r.g.Stats().Messages.Load() == 2 })
-		if _, err := conn.Write([]byte("three")); err != nil {
-			t.Fatal(err)
-		}
-		waitFor(t, func() bool { return r.g.Stats().ReadBytes.Load() == 13 })
-		conn.Close()
-		if err := r.wait(); err != nil || r.g.Stats().Messages.Load() != 3 {
-			t.Fatalf("%d messages, want 3; %v", r.g.Stats().Messages.Load(), err)
-		}
+// TestCloseBehindFullWorker: a server that closes while the only worker has all it may
+// have, from an earlier connection, is not taken leave of before its messages are with the
+// worker. The last of them is completed by the end of the stream.
+func TestCloseBehindFullWorker(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	release := make(chan struct{})
+	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code { <-release; return worker.OK })
+	cfg.Frame, cfg.ExitOnClose, cfg.Workers, cfg.InFlight = "line", true, 1, 8
+	var log logged
+	cfg.Log = log.logger()
+	r := start(t, cfg)
+	first, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Write([]byte(strings.Repeat("held\n", 8))); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return r.g.Stats().Messages.Load() == 8 })
+	_ = first.(*net.TCPConn).SetLinger(0)
+	first.Close()
+	second, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Write([]byte("one\ntwo\nthree")); err != nil {
+		t.Fatal(err)
+	}
+	second.Close()
+	waitFor(t, func() bool { return log.has("server closed") })
+	close(release)
+	if err := r.wait(); err != nil || r.g.Stats().Messages.Load() != 11 {
+		t.Fatalf("%d messages, want 11; %v", r.g.Stats().Messages.Load(), err)
 	}
 }
