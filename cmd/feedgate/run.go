@@ -51,15 +51,15 @@ type runCmd struct {
 	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read; nsq: RDY, 2500 [65536]."`
 	Memory     size  `group:"limits" placeholder:"SIZE" default:"64MiB" help:"Read buffers in all, at least 4 messages [${default}]."`
 
-	Heartbeat       period  `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
+	Heartbeat       period      `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
 	IdleTimeout     idleTimeout `group:"connection" placeholder:"D" help:"Dead if silent for this long; 0: off [25s or off]."`
-	ConnectTimeout  period  `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
-	WriteTimeout    period  `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
-	ReconnectMin    period  `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
-	ReconnectMax    period  `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, its bound doubles up to it [${default}]."`
-	ConnectAttempts int     `group:"connection" placeholder:"N" default:"0" help:"Exit 1 after N in a row fail; 0: no limit [${default}]."`
-	ClientName      string  `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
-	TokenFile       string  `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
+	ConnectTimeout  period      `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
+	WriteTimeout    period      `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
+	ReconnectMin    period      `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
+	ReconnectMax    period      `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, its bound doubles up to it [${default}]."`
+	ConnectAttempts int         `group:"connection" placeholder:"N" default:"0" help:"Exit 1 after N in a row fail; 0: no limit [${default}]."`
+	ClientName      string      `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
+	TokenFile       string      `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
 
 	Frame             string `group:"framing" placeholder:"HOW" help:"tcp: line, delim:, varint, length:, above."`
 	Hello             string `group:"framing" placeholder:"TEMPLATE" help:"Sent on connecting."`
