@@ -201,7 +201,7 @@ func (k *link) stepFinishing(now time.Duration) {
 // nextDue is when the loop must turn at the latest; zero: when something happens.
 func (k *link) nextDue() time.Duration {
 	l := k.l
-	due := earliest(earliest(l.stop.deadline, k.repeats.due), earliest(l.refused.due(), l.skipped.due()))
+	due := earliest(l.stop.deadline, k.repeats.nextDue())
 	switch k.phase {
 	case offline:
 		if !l.stop.leaving || k.awaiting() {

@@ -72,6 +72,10 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	}
 	l.in.init(l)
 	l.link.init(l)
+	l.refused = refusals{ack: &l.ack, codes: make(map[worker.Code]int)}
+	l.skipped = skipped{l: l}
+	l.link.repeats.watch(&l.refused)
+	l.link.repeats.watch(&l.skipped)
 	l.session.restore(l)
 	return l
 }
@@ -103,10 +107,6 @@ func (l *loop) turn() bool {
 	l.ack.tell(now, l.link.finishing())
 	busy = l.flush(now) || busy
 	l.observe(now)
-	if l.refused.log(l.log, now, l.stop.leaving, l.ack.unsaid) {
-		l.ack.unsaid = 0
-	}
-	l.logSkipped(now)
 	l.logMemory()
 	busy = l.link.step(now) || busy
 	l.publishStats()
