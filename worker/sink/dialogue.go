@@ -35,14 +35,6 @@ func (e errCode) Error() string {
 		"does it print text to its standard output?", uint16(e))
 }
 
-// lastHandlerCode is the last of the codes from CodeHandler on.
-const lastHandlerCode worker.Code = 8191
-
-// answerable reports whether a child may answer with code.
-func answerable(code worker.Code) bool {
-	return code <= worker.BadRequest || worker.CodeHandler <= code && code <= lastHandlerCode
-}
-
 // feed is the feeder, from the start of c to its end: it writes messages to it,
 // closes its input behind the last one, and ends it when it is of no more use.
 func (h *executor) feed(c *child) {
@@ -145,7 +137,7 @@ func (h *executor) answer(c *child, answers []byte) error {
 		return worker.Code(binary.BigEndian.Uint16(answers[i*answerSize:]))
 	}
 	valid := 0
-	for valid < count && answerable(code(valid)) {
+	for valid < count && code(valid).ForHandlers() {
 		valid++
 	}
 	if valid < count && !h.sink.works.Load() {

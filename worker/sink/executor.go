@@ -156,7 +156,7 @@ func (h *executor) keep(c *child) {
 		if lasted >= steadyTime {
 			wait.Reset()
 		}
-		d := max(wait.NextBackOff(), h.sink.cfg.ReconnectMin, time.Millisecond)
+		d := wait.NextBackOff()
 		h.fail(err, d)
 		select {
 		case <-time.After(d):

@@ -119,10 +119,9 @@ func (w *splitWarning) look(data []byte) {
 }
 
 // give logs the warning the first time there is reason to. Writing goroutine only.
-func (w *splitWarning) give(log *slog.Logger, flag string) {
+func (w *splitWarning) give(log *slog.Logger) {
 	if !w.logged && w.seen.Load() {
 		w.logged = true
-		log.Warn("a message contains LF: it is several lines in the output; add ?frame=length or ?frame=json to keep messages apart",
-			"flag", flag)
+		log.Warn("a message contains LF: it is several lines in the output; add ?frame=length or ?frame=json to keep messages apart")
 	}
 }

@@ -18,8 +18,8 @@ import (
 type Config struct {
 	// Flag is the flag that the URL came from, for errors; default "--sink".
 	Flag string
-	// Log is told of faults and of their end, never of a message's contents;
-	// default slog.Default().
+	// Log gets faults and their end, each line with Flag as "flag", never a message's
+	// contents; default slog.Default().
 	Log *slog.Logger
 
 	// Stdout is what stdout: writes to; default os.Stdout.
@@ -141,6 +141,7 @@ func (cfg *Config) setDefaults() {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	cfg.Log = cfg.Log.With("flag", cfg.Flag)
 	if cfg.Stdout == nil {
 		cfg.Stdout = os.Stdout
 	}
@@ -164,8 +165,9 @@ func (cfg *Config) setDefaults() {
 	}
 }
 
+// newBackoff never waits less than 1 ms, whatever ReconnectMin is.
 func (cfg *Config) newBackoff() *backoff.Backoff {
-	return backoff.New(cfg.ReconnectMin, cfg.ReconnectMax)
+	return backoff.New(max(cfg.ReconnectMin, time.Millisecond), cfg.ReconnectMax)
 }
 
 // steady is the part of a sink that can always take messages.
