@@ -15,10 +15,11 @@ import (
 // acks unsent.
 var ErrUnfinished = errors.New("messages left unfinished")
 
-// How long handlers have to return and to be closed once the pool is stopped: after a
-// drain that is through, and when there is no more time.
+// How long handlers have to return and to be closed once the pool is stopped: when all
+// is done, and when there is no more time. The first leaves a child of exec: twice its
+// grace period of 2 s.
 const (
-	stopGrace  = 6 * time.Second
+	doneGrace  = 6 * time.Second
 	abortGrace = 400 * time.Millisecond
 )
 
@@ -140,7 +141,7 @@ func (g *Gateway) shutDown(h *host) error {
 
 // awaitStop waits for the pool to stop, as long as there is time; false when it has not.
 func (g *Gateway) awaitStop(stopped <-chan struct{}, stop *stopping) bool {
-	grace, abort := stopGrace, (<-chan struct{})(g.abort)
+	grace, abort := doneGrace, (<-chan struct{})(g.abort)
 	if stop.err != nil || stop.aborted {
 		grace, abort = abortGrace, nil
 	}

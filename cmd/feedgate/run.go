@@ -170,10 +170,10 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 	if c.files() {
 		r.add("--tls-ca, --tls-cert, --tls-key", secrets.tls.Reload)
 	}
-	u := &upstreams{log: log, drainTimeout: time.Duration(c.DrainTimeout)}
 	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
 	defer over()
-	if err := c.open(u, secrets, g, hurry); err != nil {
+	u := &upstreams{log: log, hurry: hurry}
+	if err := c.open(u, secrets, g); err != nil {
 		return errors.Join(err, u.close())
 	}
 	if err := u.startSink(ctx); err != nil {
@@ -187,15 +187,15 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 // open fills in u, also when it fails halfway. The admin address comes first: if it was
 // given, a second process that is started by mistake finds it in use before it touches the
 // first one's files.
-func (c *runCmd) open(u *upstreams, secrets secrets, g *globals, hurry <-chan struct{}) (err error) {
+func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
 	if u.admin, err = listenAdmin(c.Admin, g.settings.given("admin"), u.log); err != nil {
 		return err
 	}
-	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u.log, hurry)); err != nil {
+	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u)); err != nil {
 		return err
 	}
 	if c.DeadLetter != "" {
-		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u.log, hurry)); err != nil {
+		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u)); err != nil {
 			return err
 		}
 	}
@@ -218,13 +218,13 @@ func openSink(flag, url string, cfg sink.Config) (worker.Sink, error) {
 	return out, err
 }
 
-func (c *runCmd) sinkConfig(g *globals, log *slog.Logger, hurry <-chan struct{}) sink.Config {
+func (c *runCmd) sinkConfig(g *globals, u *upstreams) sink.Config {
 	return sink.Config{
-		Log:          log,
+		Log:          u.log,
 		Stdout:       g.stdout,
 		ReconnectMin: time.Duration(c.ReconnectMin),
 		ReconnectMax: time.Duration(c.ReconnectMax),
-		Hurry:        hurry,
+		Hurry:        u.hurry,
 	}
 }
 

@@ -18,13 +18,9 @@ import (
 	"feedgate/worker"
 )
 
-// adminGrace is how long the end of the process waits for answers of the admin
-// address that are under way.
+// adminGrace is how long the admin address has to finish the requests that it is
+// answering.
 const adminGrace = 300 * time.Millisecond
-
-// stopGrace is how long everything has to end once a drain has had its time, or a second
-// signal has come. With the last lines of the log the process is gone within a second.
-const stopGrace = 600 * time.Millisecond
 
 // upstreams are the gateways of one process and what they share.
 type upstreams struct {
@@ -34,9 +30,8 @@ type upstreams struct {
 	sink        worker.Sink        // nil: not open yet
 	deadLetters worker.Sink        // nil: none
 	state       *gateway.State     // nil: none
+	hurry       <-chan struct{}    // closed when there is no more time to end in order; nil: there is
 	log         *slog.Logger
-
-	drainTimeout time.Duration
 }
 
 // run runs all upstreams until the last has ended: each on its own account, or
@@ -64,45 +59,6 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 		ended <- errors.Join(errors.Join(faults...), u.close())
 	}()
 	return u.supervise(ctx, abort, ended)
-}
-
-// supervise returns once all upstreams have ended, with their error, or have had the
-// time to.
-func (u *upstreams) supervise(ctx context.Context, abort <-chan struct{}, ended <-chan error) error {
-	done := ctx.Done()
-	var late <-chan time.Time
-	for {
-		select {
-		case err := <-ended:
-			return err
-		case <-done:
-			done = nil
-			late = time.After(u.drainTimeout + stopGrace)
-			u.log.Info("stopping; a second signal ends it at once")
-		case <-abort:
-			abort, done = nil, nil
-			late = time.After(stopGrace)
-			u.log.Warn("stopping at once")
-			for _, gw := range u.gateways {
-				gw.Abort()
-			}
-			for _, f := range u.fleets {
-				f.Abort()
-			}
-		case <-late:
-			return u.left()
-		}
-	}
-}
-
-// left is the error of a stop that something has held up.
-func (u *upstreams) left() error {
-	var faults []error
-	for _, up := range u.current() {
-		faults = append(faults, fmt.Errorf("%s: %w: %d in flight; a handler, a sink or a disk did not return in time",
-			admin.Label(up.URL), gateway.ErrUnfinished, up.Stats.InFlight.Load()))
-	}
-	return errors.Join(faults...)
 }
 
 // report logs what run has returned, as far as it was not logged, and the last line: what
@@ -168,7 +124,7 @@ func named(flag string, err error) error {
 
 // runOne runs one gateway. Its error names the upstream.
 func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
-	label := admin.Label(gw.URL())
+	label := gateway.Label(gw.URL())
 	err := gw.Run(ctx)
 	if err == nil {
 		u.log.Info("done", append([]any{"upstream", label}, gw.Stats().Totals().Attrs()...)...)
