@@ -100,7 +100,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return errors.Join(l.stop.err, g.shutDown(h))
 }
 
-// watch tells the loop what comes from outside.
+// watch passes on to the loop the end of ctx, a failure of the sink, and Abort.
 func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
 	drain, failed, abort := ctx.Done(), g.cfg.Sink.Failed(), (<-chan struct{})(g.abort)
 	for {
@@ -121,7 +121,7 @@ func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
 }
 
 // shutDown ends what the loop leaves behind, in this order: the dial, the
-// connection, the workers, the poller that they wake it by, the slabs.
+// connection, the workers, the poller that they wake, the slabs.
 func (g *Gateway) shutDown(h *host) error {
 	h.abandon()
 	var err error
@@ -139,7 +139,7 @@ func (g *Gateway) shutDown(h *host) error {
 	return err
 }
 
-// awaitStop waits for the pool to stop, as long as there is time; false when it has not.
+// awaitStop waits for the pool to stop, for doneGrace or abortGrace; false if it did not.
 func (g *Gateway) awaitStop(stopped <-chan struct{}, stop *stopping) bool {
 	grace, abort := doneGrace, (<-chan struct{})(g.abort)
 	if stop.err != nil || stop.aborted {

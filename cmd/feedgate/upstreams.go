@@ -34,13 +34,12 @@ type upstreams struct {
 	log         *slog.Logger
 }
 
-// run runs all upstreams until the last has ended: each on its own account, or
-// all once ctx is cancelled or abort is closed. One that fails does not end the
-// others; its error is returned at the end. Then it closes what they share. Its error
-// has a line for each fault.
+// run runs all upstreams until the last has ended: each by itself, or all once ctx is
+// cancelled or abort is closed. One that fails does not end the others. Then it closes what
+// they share. Its error has a line for each fault.
 //
-// What does not end in time is left behind: a handler or a disk that hangs must not keep
-// the process.
+// What does not end in time is left behind, so that a handler or a disk that hangs cannot
+// keep the process.
 func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	if u.admin != nil {
 		go u.serveAdmin()
@@ -61,8 +60,8 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	return u.supervise(ctx, abort, ended)
 }
 
-// report logs what run has returned, as far as it was not logged, and the last line: what
-// all upstreams have done.
+// report logs the part of run's error that was not logged yet, and the last line, the
+// totals of all upstreams.
 func (u *upstreams) report(err error) error {
 	if left := unlogged(err); left != nil {
 		u.log.Error("failed", "error", left)
@@ -71,7 +70,7 @@ func (u *upstreams) report(err error) error {
 	return logged(err)
 }
 
-// totals are what all upstreams have done.
+// totals are the sums over all upstreams.
 func (u *upstreams) totals() gateway.Totals {
 	var all gateway.Totals
 	for _, gw := range u.gateways {
@@ -105,7 +104,7 @@ func (u *upstreams) close() error {
 	return errors.Join(faults...)
 }
 
-// ready is nil when messages can be taken, else it says what is missing.
+// ready is nil when the sinks accept messages, else the reason why not.
 func (u *upstreams) ready() error {
 	err := u.sink.Ready()
 	if u.deadLetters != nil {
@@ -114,7 +113,7 @@ func (u *upstreams) ready() error {
 	return err
 }
 
-// named puts the flag at fault in front of an error, if there is one.
+// named puts the flag at fault in front of err; nil stays nil.
 func named(flag string, err error) error {
 	if err == nil {
 		return nil
@@ -134,7 +133,7 @@ func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
 	return loggedError{fmt.Errorf("%s: %w", label, err)}
 }
 
-// logged marks an error that was logged when it happened.
+// logged marks an error as logged.
 func logged(err error) error {
 	if err == nil {
 		return nil
@@ -148,7 +147,7 @@ func (u *upstreams) serveAdmin() {
 	}
 }
 
-// current are the gateways that there are at the moment.
+// current are the gateways that exist now.
 func (u *upstreams) current() []admin.Upstream {
 	gateways := slices.Clone(u.gateways)
 	for _, f := range u.fleets {
@@ -191,7 +190,7 @@ func listenAdmin(addr string, given bool, log *slog.Logger) (*admin.Server, erro
 	return server, nil
 }
 
-// checkAddress says what is wrong with the form of an admin address.
+// checkAddress is the fault in the form of an admin address, if any.
 func checkAddress(addr string) error {
 	if addr == "" {
 		return nil
