@@ -33,14 +33,13 @@ type Config struct {
 	// default 10s.
 	ReconnectMin, ReconnectMax time.Duration
 
-	// Grace is how long a child of exec: has to end once its input is closed, and
-	// again after TERM, before it is killed; and how long the answers of one that
-	// has ended are waited for when a stray process holds on to its output. Default
-	// 2s.
+	// Grace is how long a child of exec: has to end once its input is closed, and again
+	// after TERM, before it is killed; and how long after its end answers are read while a
+	// stray process holds its output open. Default 2s.
 	Grace time.Duration
 
-	// Hurry, when closed, ends the grace of children whose handlers are being closed:
-	// TERM at once and KILL soon after. May be nil.
+	// Hurry, when closed, ends the Grace of children whose handlers are being closed: they
+	// get TERM at once and KILL 250 ms later. May be nil.
 	Hurry <-chan struct{}
 
 	// CloseTimeout is how long Close waits for a blocked write to standard output
