@@ -29,10 +29,10 @@ type acker struct {
 	conn wire.Conn // nil while there is no connection
 	sent func(code worker.Code, n int)
 
-	unsaid  int    // refused messages whose protocol had no ack for that
-	muted   bool   // acks cannot be sent on this connection any more
-	mutedAt uint64 // place of the next message then: all before it are counted
-	unsent  int    // acks that were not sent on it
+	suppressed int    // refused messages whose code the protocol has no ack for; refusals logs and resets it
+	muted      bool   // acks cannot be sent on this connection any more
+	mutedAt    uint64 // place of the next message then: all before it are counted
+	unsent     int    // acks that were not sent on it
 
 	// Of ordered.
 	queue  fifo[placeRun] // what came on this connection and is not acked, in order
@@ -236,7 +236,7 @@ func (a *acker) wrote(place uint64, n int, code worker.Code, size int) {
 	a.out.appended(place, n)
 	a.sent(code, n)
 	if size == 0 && code != worker.OK {
-		a.unsaid += n
+		a.suppressed += n
 	}
 	if a.out.len() == 0 {
 		a.out.took(0, a.win.settle)

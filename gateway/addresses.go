@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// addresses are the hosts of the upstream URL, each with its addresses as last looked up,
-// and which of these have failed since one last worked. The dialer owns it.
+// addresses are the hosts of the upstream URL, the addresses that the last lookup of each
+// returned, and which of them have failed since one last worked. The dialer owns it.
 //
-// A round is one dial: it tries what has not failed, from the host first on, and then
-// once more what had failed before the round.
+// A round is one dial: it tries the addresses that have not failed, starting with host
+// first, and then those that had failed before the round.
 type addresses struct {
 	hosts  []upstreamHost
-	first  int            // host that the next round starts with
+	first  int            // index of the host that the next round starts with
 	worked netip.AddrPort // the address that last worked; zero: none has
-	round  int            // of the last dial; from 1, as 0 is none
+	round  int            // number of the last round; from 1, as 0 is none
 }
 
 // upstreamHost is one HOST:PORT of the URL.
@@ -24,7 +24,7 @@ type upstreamHost struct {
 	failed   int       // round in which the lookup failed; 0: it has not
 }
 
-// address is one that a host has.
+// address is one address of a host.
 type address struct {
 	netip.AddrPort
 	failed int // round in which it failed; 0: it has not
@@ -44,8 +44,7 @@ func newAddresses(hostports []string) addresses {
 	return a
 }
 
-// untried reports whether there is a host or an address that has not failed since one
-// last worked.
+// untried reports whether some host or address has not failed since one last worked.
 func (a *addresses) untried() bool {
 	return slices.ContainsFunc(a.hosts, upstreamHost.untried)
 }
@@ -57,7 +56,7 @@ func (h upstreamHost) untried() bool {
 	return slices.ContainsFunc(h.addrs, func(x address) bool { return x.failed == 0 })
 }
 
-// begin begins a round. When everything has failed, everything is to be tried anew.
+// begin begins a round. If everything has failed, all failures are forgiven first.
 func (a *addresses) begin() {
 	a.round++
 	if !a.untried() {
@@ -76,7 +75,7 @@ func (a *addresses) forgive() {
 	}
 }
 
-// found takes the addresses that a lookup of the host has brought. One that the host had
+// found records the addresses that a lookup of the host returned. An address that it had
 // before keeps its failure.
 func (a *addresses) found(host int, addrs []netip.AddrPort) {
 	h := &a.hosts[host]
@@ -91,14 +90,14 @@ func (a *addresses) found(host int, addrs []netip.AddrPort) {
 	}
 }
 
-// notFound notes that the host could not be looked up.
+// notFound records that the lookup of the host failed.
 func (a *addresses) notFound(host int) {
 	a.hosts[host].addrs, a.hosts[host].failed = nil, a.round
 	a.moveOn(host)
 }
 
-// pick returns the addresses of the host that have not failed, or, again, those that had
-// failed before this round, in the order in which they are to be raced.
+// pick returns the addresses of the host that have not failed, or, if again, those that had
+// failed before this round, in racing order.
 func (a *addresses) pick(host int, again bool) []netip.AddrPort {
 	var some []netip.AddrPort
 	for _, x := range a.hosts[host].addrs {
@@ -109,7 +108,7 @@ func (a *addresses) pick(host int, again bool) []netip.AddrPort {
 	return interleave(some, a.worked)
 }
 
-// fail notes that the address has failed. The next round starts after it.
+// fail records that the address has failed. The next round starts after it.
 func (a *addresses) fail(t target) {
 	h := &a.hosts[t.host]
 	i := slices.IndexFunc(h.addrs, func(x address) bool { return x.AddrPort == t.addr })
@@ -121,22 +120,22 @@ func (a *addresses) fail(t target) {
 	a.moveOn(t.host)
 }
 
-// moveOn has the next round start with the host, or behind it when nothing is left of it.
+// moveOn makes the next round start with the host, or with the one after it if the host
+// has nothing untried.
 func (a *addresses) moveOn(host int) {
 	if a.first = host; !a.hosts[host].untried() {
 		a.first = (host + 1) % len(a.hosts)
 	}
 }
 
-// work notes that the address has worked. The next round starts with it.
+// work records that the address has worked. The next round starts with it.
 func (a *addresses) work(t target) {
 	a.forgive()
 	a.first, a.worked = t.host, t.addr
 }
 
-// interleave orders addresses as RFC 8305, section 4, has it: first the one that last
-// worked, then one of each family in turn, IPv6 first; those of one family stay in the
-// resolver's order.
+// interleave orders addresses as in RFC 8305, section 4: first the one that last worked,
+// then the families in turn, IPv6 first. Within a family the resolver's order is kept.
 func interleave(addrs []netip.AddrPort, worked netip.AddrPort) []netip.AddrPort {
 	var v6, v4, sorted []netip.AddrPort
 	for _, addr := range addrs {

@@ -9,13 +9,13 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// dialResult is what came of dialing.
+// dialResult is the outcome of a dial.
 type dialResult struct {
 	sock transport
 	host string // as in the URL
 	addr string
-	at   target    // the address that this counts for
-	conn wire.Conn // its login has begun; nil: it has not
+	at   target    // the address that success or failure is recorded for
+	conn wire.Conn // nil unless the login has begun
 	err  error
 }
 
@@ -28,7 +28,7 @@ func (k *link) startDial() {
 	k.l.world.connect(ctx, &k.dialer)
 }
 
-// dialEnded takes what came of the dial that is under way.
+// dialEnded handles the outcome of the dial.
 func (k *link) dialEnded(r dialResult) {
 	k.cancel()
 	k.cancel = nil
@@ -84,7 +84,7 @@ func (k *link) connected(r dialResult, now time.Duration) {
 	k.l.in.more = true // Decode is called once with nothing
 }
 
-// resume is what the login on this connection takes up again.
+// resume is what the login on this connection resumes.
 func (k *link) resume(host string) wire.Resume {
 	r := k.l.resume(host)
 	if k.hop != nil {
@@ -93,7 +93,7 @@ func (k *link) resume(host string) wire.Resume {
 	return r
 }
 
-// secure reports whether the connection is one with TLS.
+// secure reports whether the connection uses TLS.
 func (k *link) secure() bool {
 	if k.hop != nil {
 		return k.hop.tls

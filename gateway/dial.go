@@ -14,8 +14,8 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// dialer connects to an upstream. It is used by one goroutine at a time: the loop's, and
-// between link.startDial and link.dialEnded that of the dial.
+// dialer connects to an upstream. One goroutine owns it at a time: the loop, and between
+// link.startDial and link.dialEnded the goroutine of the dial.
 type dialer struct {
 	net       network
 	addresses addresses
@@ -23,21 +23,21 @@ type dialer struct {
 	secure    bool          // with TLS
 	tls       *TLS
 	protocols []string  // for ALPN, RFC 7301
-	via       *redirect // where this dial goes instead; nil: to the URL's hosts
+	via       *redirect // the redirect that this dial follows; nil: it tries the URL's hosts
 
 	limit    int // attempts in a row, --connect-attempts; 0: no limit
 	attempts int // since a connection was last ready
 
-	// Of a protocol that has its login before the TLS handshake; else nil.
+	// For a protocol whose login begins before the TLS handshake; else nil.
 	proto  wire.Protocol
-	resume wire.Resume // but for Host
+	resume wire.Resume // without Host
 }
 
 func newDialer(hostports []string, timeout time.Duration) dialer {
 	return dialer{net: realNetwork(timeout), addresses: newAddresses(hostports), timeout: timeout}
 }
 
-// dialErrors are the faults of one dial, which are one line of the log.
+// dialErrors are the errors of one dial, logged as one line.
 type dialErrors []error
 
 func (e dialErrors) Unwrap() []error { return e }
@@ -50,8 +50,8 @@ func (e dialErrors) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// dial tries the hosts in turn, a round of addresses, and returns the first connection
-// that is established.
+// dial is one round of addresses: it tries the hosts in turn and returns the first
+// connection that is established.
 func (d *dialer) dial(ctx context.Context) dialResult {
 	if d.via != nil {
 		return d.follow(ctx)
@@ -78,8 +78,8 @@ func (d *dialer) dial(ctx context.Context) dialResult {
 // exhausted reports whether no more attempts are allowed.
 func (d *dialer) exhausted() bool { return d.limit > 0 && d.attempts >= d.limit }
 
-// try is an attempt at one host: a race of its addresses, and if the winner fails on, one
-// of those that are left. False: the host has none to be tried.
+// try is one attempt at a host: a race of its addresses; if the winner fails afterwards, a
+// race of the rest. False: the host has no address to try.
 func (d *dialer) try(ctx context.Context, host int, again bool) (r dialResult, tried bool) {
 	hostport := d.addresses.hosts[host].hostport
 	if !again {
@@ -105,8 +105,8 @@ func (d *dialer) try(ctx context.Context, host int, again bool) (r dialResult, t
 	return r, true
 }
 
-// connect races addrs until a connection is established, its TLS handshake included. It calls
-// failed with each address that fails.
+// connect races addrs until a connection is established, including its TLS handshake. It
+// calls failed for each address that fails.
 func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.AddrPort, secured bool, failed func(netip.AddrPort)) dialResult {
 	var errs dialErrors
 	fail := func(addr netip.AddrPort, err error) {
@@ -161,8 +161,8 @@ func (d *dialer) lookup(ctx context.Context, hostport string) ([]netip.AddrPort,
 	return all, err
 }
 
-// transport takes over raw, with the TLS handshake done where there is TLS. The
-// connection's protocol state is there if its login has begun before that.
+// transport takes over raw and performs the TLS handshake, if any. The wire.Conn is not nil
+// if the login began before the handshake.
 func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport string, secured bool) (transport, wire.Conn, error) {
 	if !secured {
 		fd, err := takeSocket(raw)
@@ -186,7 +186,7 @@ func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport strin
 		raw.Close()
 		return nil, nil, err
 	}
-	host, _, _ = strings.Cut(host, "%") // a zone is no part of what a certificate is for
+	host, _, _ = strings.Cut(host, "%") // certificates name no zones
 	sock, err := secure(ctx, raw, d.tls.client(host, d.protocols))
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = tlsError{errNoAnswer}

@@ -170,3 +170,53 @@ func (in *intake) vacant(m *wire.Msg) bool {
 	_, slots := in.spread(1)
 	return len(slots) > 0
 }
+
+// refuse gives a message that no worker is to get its place and its code.
+func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) *wire.Error {
+	return in.judge(m.Seq, now, func(late bool) {
+		place := in.l.win.add(m.Seq, 1, late)
+		var ack []byte
+		if in.l.ack.rendered {
+			ack = in.l.set.proto.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
+		}
+		in.l.finished(place, 1, m.Code, ack, now)
+	})
+}
+
+// outside dispatches a message that does not lie in the slab; false when there is no
+// room for it.
+func (in *intake) outside(now time.Duration) bool {
+	l, e := in.l, &in.cur.Event
+	if l.stop.drained {
+		l.stats.Dropped.Add(1)
+		in.cur.Event = wire.Event{}
+		return true
+	}
+	if l.room(1, now) == 0 {
+		return false
+	}
+	l.seq.restart(e.Msg.Seq)
+	if e.Msg.Code != worker.OK {
+		err := in.refuse(&e.Msg, in.cur.Data, now)
+		in.cur.Event, in.failed = wire.Event{}, err
+		return true
+	}
+	id, ok := l.slabs.take(len(in.cur.Data))
+	if !ok {
+		return false
+	}
+	slab, data, dispatched := in.slab, in.data, in.dispatched
+	in.slab, in.data, in.dispatched = id, l.slabs.table.At(id).Data, 0
+	copy(in.data, in.cur.Data)
+	n := in.dispatchRun([]wire.Msg{e.Msg}, false)
+	l.slabs.letGo(id, in.dispatched)
+	in.slab, in.data, in.dispatched = slab, data, dispatched
+	if n == 0 {
+		return false
+	}
+	in.publish()
+	l.seq.took(1)
+	l.note(readBatch{l.win.next, in.readAt})
+	in.cur.Event = wire.Event{}
+	return true
+}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// part begins the end of the connection: the server has all that we will send. Where it
-// is to close first (RFC 6455, section 7.1.1), our side stays open until it has.
-func (k *link) part(now time.Duration) {
+// startClose ends our sending side: everything is sent. Where the server is to close
+// first (RFC 6455, section 7.1.1), it stays open until the server has.
+func (k *link) startClose(now time.Duration) {
 	if k.l.set.traits.PeerEnds && k.life.ready {
 		k.linger(true)
 		return
@@ -15,13 +15,13 @@ func (k *link) part(now time.Duration) {
 	k.closeSend(now)
 }
 
-// linger waits for the peer's acks of TCP and its close; sendOpen: our sending side is not
+// linger waits for the peer's TCP acks and its close; sendOpen: our sending side is not
 // closed yet.
 func (k *link) linger(sendOpen bool) {
 	k.phase, k.deadline, k.readable, k.sendOpen = lingering, 0, true, sendOpen
 }
 
-// closeSend ends our side.
+// closeSend closes our sending side, or leaves it to the next turn.
 func (k *link) closeSend(now time.Duration) {
 	err := k.sock.closeSend()
 	if err != nil && wouldBlock(err) {
@@ -31,15 +31,15 @@ func (k *link) closeSend(now time.Duration) {
 	switch {
 	case err == nil:
 		k.linger(false)
-	case k.peerClosed: // and did not wait for our end; what it sent last may be unread
+	case k.peerClosed: // it did not wait for our close; its last bytes may be unread
 		k.linger(true)
 	default:
 		k.lost(now, "close", err)
 	}
 }
 
-// stepLingering reads and discards until the server closes, so that no reset
-// destroys acks on their way: closing a socket with unread bytes resets it.
+// stepLingering reads and discards until the server closes: closing a socket with unread
+// bytes resets the connection, which destroys acks that the server has not read.
 func (k *link) stepLingering(now time.Duration) {
 	for range lingerReads {
 		n, err := k.sock.recv(k.l.scratch[:])
@@ -50,25 +50,25 @@ func (k *link) stepLingering(now time.Duration) {
 		if err == nil && n > 0 {
 			continue
 		}
-		over := err != nil || k.sock.over() // asked first: acks may come in between
+		over := err != nil || k.sock.over() // before destroyed: TCP acks may arrive in between
 		if over || k.destroyed() == 0 {
-			k.parted(now, err)
+			k.endLinger(now, err)
 			return
 		}
-		k.readable = false // it has closed, and its TCP may still take what we sent, or refuse it
+		k.readable = false // closed, but its TCP may yet acknowledge our bytes, or reset
 		break
 	}
 	if k.deadline == 0 && k.sock.unacked() == 0 {
 		k.deadline = now + lingerTime
 	}
 	if k.deadline != 0 && now >= k.deadline || k.deadline == 0 && now-k.wrote >= k.l.cfg.WriteTimeout {
-		k.parted(now, nil)
+		k.endLinger(now, nil)
 	}
 }
 
-// parted ends a connection behind its goodbye; err, unless nil, is how the peer's stream
-// ended instead of by a close.
-func (k *link) parted(now time.Duration, err error) {
+// endLinger ends the connection after its goodbye. err, unless nil, is why the peer's
+// stream ended without a close.
+func (k *link) endLinger(now time.Duration, err error) {
 	if k.sendOpen {
 		_ = k.sock.closeSend() // nothing is left that could get lost
 	}

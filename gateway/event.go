@@ -23,7 +23,7 @@ func (k *link) event(e wire.Event, now time.Duration) {
 	}
 }
 
-// serverCloses takes the server's word that it sends no more.
+// serverCloses handles the protocol's close: the server will send no more.
 func (k *link) serverCloses(e wire.Event, now time.Duration) {
 	refused := k.phase == login
 	if refused {
@@ -37,13 +37,13 @@ func (k *link) serverCloses(e wire.Event, now time.Duration) {
 	k.peerCloses(e.Clean, now)
 	switch {
 	case refused:
-		k.deadline = now // nothing came on this connection that could be waited for
+		k.deadline = now // there is no work to wait for
 	case k.stopping:
 		k.rest = now + stopRest
 	}
 }
 
-// refused counts and logs a login that the server does not take.
+// refused counts and logs a login that the server refuses.
 func (k *link) refused(e wire.Event, now time.Duration) {
 	why := fmt.Sprintf("the server closes with code %d", e.Code)
 	switch {
@@ -55,8 +55,8 @@ func (k *link) refused(e wire.Event, now time.Duration) {
 	k.refuse(e.Code == wire.CloseBadToken, why, now)
 }
 
-// refuse counts and logs why there is no login. What no other try would change, with no
-// connection that ever got further, ends the gateway.
+// refuse counts and logs a failed login. If a retry would not help (final) and no login ever
+// succeeded, it ends the gateway.
 func (k *link) refuse(final bool, why string, now time.Duration) {
 	k.l.stats.addError(wire.Login)
 	k.life.fault = fmt.Errorf("%s: %s", k.addr, why)
@@ -67,8 +67,8 @@ func (k *link) refuse(final bool, why string, now time.Duration) {
 	k.repeats.add(now, slog.LevelError, "login refused", "", "addr", k.addr, "error", why)
 }
 
-// turnedAway takes the faults of a login that ask for more than a later try; false when
-// err is none of them.
+// turnedAway handles login faults that ask for more than a retry: a redirect, a refused
+// token. False: err is neither.
 func (k *link) turnedAway(err error, now time.Duration) bool {
 	var fault *wire.Error
 	if !errors.As(err, &fault) {
@@ -113,7 +113,7 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 			"WELCOME seq %d: numbers end at %d", e.First, uint64(maxSeq)), now)
 		return
 	}
-	// What the protocol said of its next tick, it said of the login.
+	// The tick that the protocol asked for was for the login.
 	k.phase, k.deadline, k.tick = open, 0, 0
 	k.l.stats.Connected.Store(true)
 	k.l.stats.Logins.Add(1)
@@ -138,13 +138,13 @@ func (k *link) offered(e wire.Event) string {
 	return ""
 }
 
-// peerCloses begins our end of the close: no more will come.
+// peerCloses begins our part of the close: the peer sends no more.
 func (k *link) peerCloses(clean bool, now time.Duration) {
 	k.life.end(now)
 	k.peerClosed = true
-	if clean && k.l.cfg.ExitOnClose && !k.failsOver() {
-		// Under TLS a close without close_notify is none: RFC 8446, section 6.1. Where
-		// the end of the stream is the close, it has come.
+	if clean && k.l.cfg.ExitOnClose && !k.failOver() {
+		// Under TLS, only close_notify makes a close clean (RFC 8446, section 6.1). If the
+		// end of the stream is the protocol's close, it has been read already.
 		k.notify = k.secure() && !k.l.set.traits.EOFCloses
 		k.l.stop.leaving = k.l.stop.leaving || !k.notify
 	}
@@ -155,7 +155,8 @@ func (k *link) peerCloses(clean bool, now time.Duration) {
 	}
 }
 
-// fault counts a fault of the peer, or a complaint of its, that ends nothing.
+// fault counts and logs a fault or a complaint of the peer that does not end the
+// connection.
 func (k *link) fault(fault *wire.Error, now time.Duration) {
 	k.l.stats.addError(fault.Reason)
 	k.repeats.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", k.addr, "error", fault.Detail)

@@ -15,10 +15,11 @@ import (
 // acks unsent.
 var ErrUnfinished = errors.New("messages left unfinished")
 
-// How long handlers have to return and to be closed once the pool is stopped: after a
-// drain that is through, and when there is no more time.
+// How long handlers have to return and to be closed once the pool is stopped: when all
+// is done, and when there is no more time. The first leaves a child of exec: twice its
+// grace period of 2 s.
 const (
-	stopGrace  = 6 * time.Second
+	doneGrace  = 6 * time.Second
 	abortGrace = 400 * time.Millisecond
 )
 
@@ -99,7 +100,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return errors.Join(l.stop.err, g.shutDown(h))
 }
 
-// watch tells the loop what comes from outside.
+// watch passes on to the loop the end of ctx, a failure of the sink, and Abort.
 func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
 	drain, failed, abort := ctx.Done(), g.cfg.Sink.Failed(), (<-chan struct{})(g.abort)
 	for {
@@ -120,7 +121,7 @@ func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
 }
 
 // shutDown ends what the loop leaves behind, in this order: the dial, the
-// connection, the workers, the poller that they wake it by, the slabs.
+// connection, the workers, the poller that they wake, the slabs.
 func (g *Gateway) shutDown(h *host) error {
 	h.abandon()
 	var err error
@@ -138,9 +139,9 @@ func (g *Gateway) shutDown(h *host) error {
 	return err
 }
 
-// awaitStop waits for the pool to stop, as long as there is time; false when it has not.
+// awaitStop waits for the pool to stop, for doneGrace or abortGrace; false if it did not.
 func (g *Gateway) awaitStop(stopped <-chan struct{}, stop *stopping) bool {
-	grace, abort := stopGrace, (<-chan struct{})(g.abort)
+	grace, abort := doneGrace, (<-chan struct{})(g.abort)
 	if stop.err != nil || stop.aborted {
 		grace, abort = abortGrace, nil
 	}

@@ -7,8 +7,7 @@ import (
 	"feedgate/worker"
 )
 
-// spread picks the worker for the next run, passing over those that have all they may,
-// and reserves up to n slots.
+// spread picks the next worker with room, in turn, and reserves up to n slots in its ring.
 func (in *intake) spread(n int) (int, []uint64) {
 	for k := range in.l.workers {
 		i := in.turnTo + k
@@ -22,7 +21,8 @@ func (in *intake) spread(n int) (int, []uint64) {
 	return 0, nil
 }
 
-// vacancies is how many messages more worker i may have.
+// vacancies is how many more messages worker i may have: with RDY credit, its share of it,
+// else its allowance.
 func (l *loop) vacancies(i int) int {
 	if l.set.credit {
 		if l.set.share > 0 {
@@ -33,14 +33,14 @@ func (l *loop) vacancies(i int) int {
 	return l.workers[i].Allowance() - l.given[i]
 }
 
-// allowance is how many messages the workers may have in all. The loop owns it.
+// allowance is how many messages all workers together may have. The loop owns it.
 type allowance struct {
 	workers []*worker.Worker
-	last    int // total that was reported
+	last    int // what total last returned
 }
 
-// total has no bound before there are workers. It stays as it was while it differs by
-// less than a quarter: whoever passes it on to a peer must not do that all the time.
+// total is unlimited before there are workers. It changes in steps of a quarter or more,
+// because it is sent to the peer, as RDY, whenever it changes.
 func (a *allowance) total() int {
 	if a.workers == nil {
 		return math.MaxInt

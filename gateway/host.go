@@ -115,7 +115,7 @@ func (h *host) post(f func()) {
 // connection.
 func (h *host) abandon() {
 	k := &h.l.link
-	k.repeats.end()
+	k.repeats.end(h.now())
 	if k.cancel != nil {
 		k.cancel()
 		if r := <-h.dials; r.err == nil {

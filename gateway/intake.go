@@ -16,7 +16,7 @@ const (
 	readLeast = 16 << 10
 )
 
-// intake is the way of received bytes from the socket through slab and framer.
+// intake reads the socket into slabs and decodes them.
 //
 // Invariant: bytes of the slab from cur.Scan up to filled were received and not
 // decoded; messages from next on in cur.Msgs were decoded and not dispatched.
@@ -25,7 +25,7 @@ type intake struct {
 
 	cur    wire.Input
 	next   int         // first message of cur.Msgs that was not dispatched
-	failed *wire.Error // decoding stopped here; dealt with when next has caught up
+	failed *wire.Error // decoding stopped with it; handled once all messages are dispatched
 	more   bool        // decoding may go on with what is there
 
 	held       bool // there is a slab
@@ -34,7 +34,7 @@ type intake struct {
 	filled     int
 	readAt     time.Duration // when the last bytes came
 	bulk       bool          // they were many, and none came since
-	clogged    time.Duration // since when acks that the kernel cannot send leave no room; 0: they do not
+	clogged    time.Duration // since when unsent acks in the kernel leave no room; 0: there is room
 	dispatched int           // messages of the slab that were given to workers
 
 	turnTo int   // worker that is next to get a run
@@ -54,7 +54,7 @@ func (in *intake) reset() {
 	in.next, in.failed, in.more, in.bulk, in.clogged = 0, nil, false, false, 0
 }
 
-// pending reports whether something that was received may still have to be dispatched.
+// pending reports whether received messages or an event may still have to be dispatched.
 func (in *intake) pending() bool {
 	return in.next < len(in.cur.Msgs) || in.more || in.cur.Event.Kind != wire.EventNone
 }
@@ -103,8 +103,8 @@ func (l *loop) takeInput(now time.Duration) bool {
 	return busy
 }
 
-// event deals with what decoding stopped behind, all messages before it having
-// been dispatched; false when there is nothing, or no room for it yet.
+// event handles the event or fault at which decoding stopped; all messages before it were
+// dispatched. False: there is none, or no room for it yet.
 func (in *intake) event(now time.Duration) bool {
 	if in.cur.Event.Kind == wire.EventMessage {
 		return in.outside(now)
@@ -140,8 +140,8 @@ func (in *intake) decode() {
 	}
 }
 
-// end lets the protocol take the end of the peer's bytes, whole unless after a reset, and
-// counts what is wrong with it. A last message, and an event, are pending then.
+// end tells the protocol that the peer's bytes have ended, whole unless after a reset, and
+// counts its error. A last message or an event may then be pending.
 func (in *intake) end(whole bool) *wire.Error {
 	c := &in.cur
 	c.Msgs, in.next = c.Msgs[:0], 0
@@ -152,8 +152,8 @@ func (in *intake) end(whole bool) *wire.Error {
 	return fault
 }
 
-// check returns err, or what is wrong with what the protocol has made of the slab: then
-// nothing of that is used.
+// check returns err, or the fault of a decoder whose cursors make no sense: its messages
+// and event are then dropped.
 func (in *intake) check(err *wire.Error) *wire.Error {
 	c := &in.cur
 	in.l.skipped.add(c.Skipped, c.Longest)
@@ -250,55 +250,5 @@ func (in *intake) roll(n int) bool {
 	in.filled = at + copy(in.data[at:], oldData[c.Scan:oldFilled])
 	c.Rebase()
 	in.l.slabs.letGo(old, dispatched)
-	return true
-}
-
-// refuse gives a message that no worker is to get its place and its code.
-func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) *wire.Error {
-	return in.judge(m.Seq, now, func(late bool) {
-		place := in.l.win.add(m.Seq, 1, late)
-		var ack []byte
-		if in.l.ack.rendered {
-			ack = in.l.set.proto.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
-		}
-		in.l.finished(place, 1, m.Code, ack, now)
-	})
-}
-
-// outside dispatches a message that does not lie in the slab; false when there is no
-// room for it.
-func (in *intake) outside(now time.Duration) bool {
-	l, e := in.l, &in.cur.Event
-	if l.stop.drained {
-		l.stats.Dropped.Add(1)
-		in.cur.Event = wire.Event{}
-		return true
-	}
-	if l.room(1, now) == 0 {
-		return false
-	}
-	l.seq.restart(e.Msg.Seq)
-	if e.Msg.Code != worker.OK {
-		err := in.refuse(&e.Msg, in.cur.Data, now)
-		in.cur.Event, in.failed = wire.Event{}, err
-		return true
-	}
-	id, ok := l.slabs.take(len(in.cur.Data))
-	if !ok {
-		return false
-	}
-	slab, data, dispatched := in.slab, in.data, in.dispatched
-	in.slab, in.data, in.dispatched = id, l.slabs.table.At(id).Data, 0
-	copy(in.data, in.cur.Data)
-	n := in.dispatchRun([]wire.Msg{e.Msg}, false)
-	l.slabs.letGo(id, in.dispatched)
-	in.slab, in.data, in.dispatched = slab, data, dispatched
-	if n == 0 {
-		return false
-	}
-	in.publish()
-	l.seq.took(1)
-	l.note(readBatch{l.win.next, in.readAt})
-	in.cur.Event = wire.Event{}
 	return true
 }

@@ -2,9 +2,9 @@ package gateway
 
 import "strings"
 
-// Label is what of an upstream's URL may be shown, in metrics, logs and errors: all but
-// user information, query and fragment, any of which may hold a secret. The URL
-// need not be valid; a list of hosts, HOST:PORT,HOST:PORT, is not to net/url.
+// Label is the part of an upstream's URL that may be shown in metrics, logs and errors:
+// everything but user information, query and fragment, which may hold secrets. The URL need
+// not be valid: net/url rejects a list of hosts, HOST:PORT,HOST:PORT.
 func Label(url string) string {
 	scheme, rest, found := strings.Cut(url, "://")
 	if !found {

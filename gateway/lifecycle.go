@@ -19,7 +19,7 @@ type stopping struct {
 	err      error // why it did, when not well
 }
 
-// drain begins the end of the gateway at its user's wish.
+// drain begins the end of the gateway that its user asked for.
 func (l *loop) drain() {
 	if l.stop.deadline != 0 {
 		return
@@ -42,7 +42,7 @@ func (l *loop) fail(err error) {
 	l.stop.leaving = true
 }
 
-// exit ends the loop. What the server still waits for makes it a failure.
+// exit ends the loop. Unfinished messages and unsent acks make it a failure.
 func (l *loop) exit() {
 	l.stop.done = true
 	owed := l.link.owed
@@ -87,7 +87,7 @@ func (k *link) step(now time.Duration) bool {
 	case goodbye:
 		k.checkAlive(now)
 		if k.phase == goodbye && l.out.len() == 0 {
-			k.part(now)
+			k.startClose(now)
 		}
 	case lingering:
 		k.stepLingering(now)
@@ -98,8 +98,8 @@ func (k *link) step(now time.Duration) bool {
 	return k.phase != was || l.stop.done || k.phase == lingering && k.readable
 }
 
-// askToStop asks the peer, once, to send no more, where the protocol has words for that.
-// What comes before the answer is worked on: the peer counts it as delivered.
+// askToStop asks the peer, once, to send no more, if the protocol can; false if it cannot.
+// Messages before the answer are processed: the peer counts them as delivered.
 func (k *link) askToStop() bool {
 	peer, ok := k.conn.(wire.Stopper)
 	if !ok || k.phase != open || k.l.stop.err != nil {
@@ -113,11 +113,11 @@ func (k *link) askToStop() bool {
 	return true
 }
 
-// drainPool tells the handlers, once, that no message will come any more. At a signal
-// that is now, and what was read and not given to a worker is dropped; but a server that
-// was asked to stop counts what it sends until it answers as delivered. Where the server
-// has closed, all that it sent comes first. A connection that is open while we leave is
-// there for acks alone.
+// drainPool tells the handlers, once, that there will be no more messages. After a signal
+// that is at once, and messages that no worker has are dropped; but if the server was asked
+// to stop, it counts messages as delivered until it answers. If the server has closed,
+// everything that it sent is handed out first. A connection that is open during the drain
+// is there for acks alone.
 func (k *link) drainPool() {
 	l := k.l
 	atOnce := l.stop.deadline != 0 && !k.stopping
@@ -142,12 +142,12 @@ func (k *link) stepOffline(now time.Duration) {
 	}
 }
 
-// ticking reports whether the protocol may still say something of its own: nothing
-// follows its goodbye.
+// ticking reports whether the protocol may still send something of its own, such as a
+// heartbeat; nothing may follow its goodbye.
 func (k *link) ticking() bool { return k.phase != goodbye && !k.l.ack.muted }
 
-// checkAlive lets the protocol say that we are alive, and ends a connection whose
-// peer is not.
+// checkAlive sends the protocol's heartbeat when it is due, and ends a connection whose
+// peer is dead.
 func (k *link) checkAlive(now time.Duration) {
 	l := k.l
 	if k.ticking() && (k.tick == 0 || now >= k.tick) {
@@ -161,10 +161,10 @@ func (k *link) checkAlive(now time.Duration) {
 	idle := l.cfg.IdleTimeout
 	switch {
 	case k.dead && l.paused && !l.set.traits.EOFCloses:
-		// Reading would tell, but there is no room to read.
+		// Reading would show it, but there is no room to read.
 		k.lost(now, "receive", k.sock.fault())
 	case k.dead && l.in.clogged != 0:
-		// Sending would tell, but there is nothing to send.
+		// Sending would show it, but there is nothing to send.
 		k.cannotSend(now, k.sock.fault())
 	case k.phase == login && now >= k.deadline:
 		l.stats.addError(wire.Login)
@@ -176,14 +176,14 @@ func (k *link) checkAlive(now time.Duration) {
 	}
 }
 
-// stepFinishing says goodbye when all that was read is acked, or time is up.
+// stepFinishing sends the goodbye when everything that was read is acked, or time is up.
 func (k *link) stepFinishing(now time.Duration) {
 	l := k.l
 	k.checkAlive(now)
 	if k.phase != finishing {
 		return
 	}
-	// What else is worked on, with nothing owed here, came on earlier connections.
+	// With nothing to acknowledge here, other work is from earlier connections.
 	worked := l.working == 0 || !l.set.traits.Sequenced && !l.ack.muted && l.win.owed() == 0
 	through := worked && !l.in.pending() && l.out.len() == 0 && !l.ack.owed && now >= k.rest
 	if !through && (k.deadline == 0 || now < k.deadline) {
@@ -201,7 +201,7 @@ func (k *link) stepFinishing(now time.Duration) {
 // nextDue is when the loop must turn at the latest; zero: when something happens.
 func (k *link) nextDue() time.Duration {
 	l := k.l
-	due := earliest(earliest(l.stop.deadline, k.repeats.due), earliest(l.refused.due(), l.skipped.due()))
+	due := earliest(l.stop.deadline, k.repeats.nextDue())
 	switch k.phase {
 	case offline:
 		if !l.stop.leaving || k.awaiting() {

@@ -6,24 +6,23 @@ import (
 	"time"
 )
 
-// settleTime is how long a connection has to be ready for its address to count as one
-// that works.
+// settleTime is how long a connection must be ready for its address to count as working.
 const settleTime = time.Second
 
-// lifetime is how long a connection was ready and why it ended, which decides whether its
-// address counts as one that works. The loop owns it.
+// lifetime is how long a connection was ready and why it ended. It decides whether its
+// address counts as working. The loop owns it.
 type lifetime struct {
-	ready bool // the login succeeded
-	over  bool // the connection ends: what comes now is the work of ending it
-	from  time.Duration
-	until time.Duration
-	fed   bool  // something came that is a message, or part of one
-	fault error // why it ended, if not well
+	ready bool          // the login succeeded
+	over  bool          // its end has begun; until is set
+	from  time.Duration // when it became ready
+	until time.Duration // when its end began
+	fed   bool          // a message was received, or part of one
+	fault error         // why it ended; nil: a clean close, or our own
 }
 
 func (f *lifetime) begin(now time.Duration) { f.ready, f.from = true, now }
 
-// end notes the moment at which the connection was done for, if none has come before.
+// end notes when the end of the connection began. Only the first call has an effect.
 func (f *lifetime) end(now time.Duration) {
 	if !f.over {
 		f.over, f.until = true, now
@@ -33,10 +32,10 @@ func (f *lifetime) end(now time.Duration) {
 // settled reports whether the connection, now at its end, was ready for long enough.
 func (f *lifetime) settled() bool { return f.ready && f.until-f.from >= settleTime }
 
-// failsOver reports whether a clean close is to be taken for a failure of the address:
-// it came at once and instead of messages, as from a proxy without a backend, and there is
-// another address that may do better.
-func (k *link) failsOver() bool {
+// failOver takes a clean close for a failure of the address if it came at once and instead
+// of messages, as from a proxy without a backend, and another address is untried. False: it
+// is a clean close.
+func (k *link) failOver() bool {
 	if k.life.settled() || k.life.fed || k.l.stop.leaving {
 		return false
 	}
@@ -45,11 +44,11 @@ func (k *link) failsOver() bool {
 	return k.spared
 }
 
-// noOther reports whether a clean close that failsOver did not believe was one after all:
-// since then, no other address could be reached, nor that one again.
+// noOther reports whether the clean close that failOver took for a failure was one after
+// all: since then, no address could be reached.
 func (k *link) noOther() bool { return k.spared && !k.dialer.addresses.untried() }
 
-// judge decides, once a connection has ended, whether its address has worked.
+// judge records, once a connection has ended, whether its address worked.
 func (k *link) judge(now time.Duration) {
 	k.life.end(now)
 	k.spared = k.spared && !k.life.settled() && !k.life.fed

@@ -30,22 +30,21 @@ const (
 
 const (
 	// errorGrace is how long messages received before a protocol error have to be
-	// finished and acked before the connection ends.
+	// finished and acked.
 	errorGrace = time.Second
 	// lingerTime is how long the server has to close after its TCP has
 	// acknowledged all.
 	lingerTime = time.Second
 	// lingerReads bounds the reading in one turn.
 	lingerReads = 64
-	// lingerPoll is how often it is asked whether it has.
+	// lingerPoll is how often the socket is asked whether it has.
 	lingerPoll = 20 * time.Millisecond
-	// stopRest is how long more is awaited behind the answer of a server that was asked to
-	// send no more: a goroutine of its own may have had a message in hand.
+	// stopRest is how long messages are awaited after a server has answered that it sends
+	// no more: one of its threads may be about to send one.
 	stopRest = 50 * time.Millisecond
 )
 
-// link is the connection to the upstream: how it comes about, and how it ends.
-// The loop owns it.
+// link is the connection to the upstream, from the dial to the close. The loop owns it.
 type link struct {
 	l     *loop
 	phase phase
@@ -65,23 +64,23 @@ type link struct {
 	why      worker.Code   // for the protocol's close
 
 	stopping   bool          // the peer was asked to send no more
-	rest       time.Duration // until then more may come behind that answer
-	peerClosed bool          // the peer said that it sends no more
+	rest       time.Duration // until then messages may follow its answer
+	peerClosed bool          // the peer sends no more
 	sendOpen   bool          // while lingering: our sending side is not closed yet
 	notify     bool          // close_notify decides whether the close was clean
 
 	life   lifetime // of the connection
-	spared bool     // a clean close was taken for a failure of its address
+	spared bool     // failOver took a clean close for a failure of the address
 	owed   int      // acks that the last connection left unsent
 
 	at      target        // the address that it is connected to
 	host    string        // HOST:PORT of it, as in the URL
 	hop     *redirect     // the redirect that led there; nil: none
 	via     *redirect     // the redirect that the next dial follows; nil: none
-	stayOff time.Duration // how long the server asked us to stay away; 0: it did not
+	stayOff time.Duration // Retry-After, before the next dial; 0: none
 
 	dialer  dialer
-	cancel  context.CancelFunc // of the dial that is under way; nil: none
+	cancel  context.CancelFunc // of the dial in progress; nil: none
 	backoff *backoff.Backoff
 	redial  time.Duration
 	repeats repeats
@@ -99,8 +98,8 @@ func (k *link) init(l *loop) {
 	k.repeats.log = l.log
 }
 
-// edge takes what has become true of the connection: that reading, or writing,
-// would not block, that the peer has closed or reset, that both ways are gone.
+// edge notes an event of the poller: reading, or writing, would not block, the peer has
+// closed or reset, both directions are gone.
 func (k *link) edge(readable, writable, hup, dead bool) {
 	k.readable = k.readable || readable
 	k.writable = k.writable || writable
@@ -114,23 +113,24 @@ func (k *link) decoding() bool { return k.phase == login || k.phase == open || k
 // mayLook reports whether the socket is worth a look without an edge.
 func (k *link) mayLook() bool { return k.phase == open && k.l.in.bulk && !k.l.paused }
 
-// reading reports whether more is to be read now. A server that was asked to stop is read
-// until the end: what it had in hand, and that it has gone.
+// reading reports whether to read now. A server that was asked to stop is read to the end
+// of the stream, for the messages that it was about to send and for its close.
 func (k *link) reading() bool {
 	return (k.phase == login || k.phase == open || k.phase == finishing && k.stopping) && k.readable
 }
 
 func (k *link) finishing() bool { return k.phase == finishing }
 
-// owing reports whether the peer keeps us waiting to take what we have for it.
+// owing reports whether we have data that the peer has not accepted.
 func (k *link) owing() bool {
-	// With nothing left to say, a goodbye that lasts waits to end our sending side.
+	// With nothing left to send, a goodbye waits to close our sending side.
 	return k.l.out.len() > 0 || k.l.in.clogged != 0 || k.phase == goodbye
 }
 
-// deaf reports whether we would not hear the server: its bytes are left unread, or it may
-// well wait for an ack before it sends more. With unsent acks alone in the way, and no
-// edge since the last bytes were read, it has sent none.
+// deaf reports whether silence says nothing about the server, so that the idle clock is
+// paused: we leave its bytes unread, or it may be waiting for an ack before it sends more.
+// If only unsent acks keep us from reading, and there was no edge since the last read, it
+// has sent nothing.
 func (k *link) deaf() bool {
 	return k.l.paused && (k.l.in.clogged == 0 || k.readable) || k.l.win.room() == 0 && k.l.working > 0
 }
@@ -142,7 +142,7 @@ func (k *link) awaiting() bool {
 	return l.stop.deadline != 0 && l.stop.err == nil && l.session.id != "" && l.set.ack != ackNone && l.win.awaits()
 }
 
-// endOfStream takes the end of the peer's bytes.
+// endOfStream handles the end of the peer's bytes.
 func (k *link) endOfStream(now time.Duration) {
 	k.readable = false
 	closed := k.l.set.traits.EOFCloses && !k.cut
@@ -164,9 +164,9 @@ func (k *link) endOfStream(now time.Duration) {
 	k.lost(now, "receive", err)
 }
 
-// protocolError ends the connection over a fault of the peer: what came before it
-// is finished, what comes after is not looked at. A drain has its own deadline for
-// that.
+// protocolError ends the connection because of a fault of the peer. Messages before it
+// are finished within errorGrace, or in a drain by its deadline; bytes after it are not
+// looked at.
 func (k *link) protocolError(err *wire.Error, now time.Duration) {
 	k.life.end(now)
 	k.l.in.reset()
@@ -182,7 +182,7 @@ func (k *link) protocolError(err *wire.Error, now time.Duration) {
 	}
 }
 
-// count counts and logs a fault of the peer and returns its code.
+// count counts and logs a fault of the peer, and returns the code for our goodbye.
 func (k *link) count(fault *wire.Error, now time.Duration) worker.Code {
 	k.l.stats.addError(fault.Reason)
 	k.life.fault = fmt.Errorf("%s: %w", k.addr, fault)
@@ -190,14 +190,14 @@ func (k *link) count(fault *wire.Error, now time.Duration) worker.Code {
 	return fault.Code
 }
 
-// finish stops reading; step says goodbye once all that was read is acked.
+// finish stops reading; step sends the goodbye once everything that was read is acked.
 func (k *link) finish(why worker.Code) {
 	if k.phase == login || k.phase == open {
 		k.phase, k.why, k.deadline = finishing, why, 0
 	}
 }
 
-// lost ends a connection that cannot be used any more.
+// lost ends a connection that has failed.
 func (k *link) lost(now time.Duration, doing string, err error) {
 	k.life.end(now)
 	k.life.fault = fmt.Errorf("%s: %s: %w", k.addr, doing, err)
@@ -205,16 +205,10 @@ func (k *link) lost(now time.Duration, doing string, err error) {
 	k.ended(now)
 }
 
-// ended clears up after a connection and counts the acks that go down with it.
-func (k *link) ended(now time.Duration) {
-	k.l.ack.unsent += k.destroyed()
-	k.closed(now)
-}
-
-// destroyed is how many messages' acks go down with a connection that has failed: the
-// kernel took them, and the peer's TCP did not. A server that knows its messages again
-// is told again. Behind a goodbye, close_notify too, nothing can be said: the peer may
-// have read all that it wanted and reset us for the rest.
+// destroyed is the number of messages whose acks are lost with the connection: the kernel
+// had accepted them, and the peer's TCP has not acknowledged them. It is 0 where the server
+// gets them again on the next connection, and after a goodbye, or close_notify: the peer may
+// have read all it wanted and reset the rest.
 func (k *link) destroyed() int {
 	l := k.l
 	silent := l.set.traits.EOFCloses && !l.set.upstream.tls
@@ -229,14 +223,14 @@ func (k *link) destroyed() int {
 	return l.out.held
 }
 
-// cannotSend ends a connection that takes no acks any more. Where the end of the
-// stream is the close, as for a server that sends all it has and closes, what it
-// has sent is read and worked on first. A reset behind the end of the stream is EPIPE.
+// cannotSend ends a connection that accepts no more acks. If the end of the stream is the
+// protocol's close, as with a server that sends all it has and closes, what it has sent is
+// read and processed first. A reset after the end of the stream shows as EPIPE.
 func (k *link) cannotSend(now time.Duration, err error) {
 	switch {
 	case k.phase == goodbye && k.peerClosed && k.l.out.marks.len() == 0:
-		// It did not wait for our goodbye, and that is all that it misses. What it sent
-		// last may be unread.
+		// It did not wait for our goodbye, and misses nothing else. Its last bytes may be
+		// unread.
 		k.l.ack.unsent += k.destroyed()
 		k.l.out.reset()
 		k.linger(true)
@@ -253,9 +247,11 @@ func (k *link) cannotSend(now time.Duration, err error) {
 	k.readable, k.hup = true, true
 }
 
-// closed clears up after a connection, however it ended.
-func (k *link) closed(now time.Duration) {
+// ended closes the socket and clears up after a connection, however it ended. It counts
+// the acks that are lost with it.
+func (k *link) ended(now time.Duration) {
 	l := k.l
+	l.ack.unsent += k.destroyed()
 	l.world.unwatch(k.sock)
 	k.sock.close()
 	k.sock = nil

@@ -17,8 +17,8 @@ const (
 	bulkRead = 64 << 10
 )
 
-// loop is what lies between the socket and the workers. Whoever has it calls turn
-// as long as there is something to do; all fields but the bell are that one's.
+// loop connects the socket and the workers. Its goroutine calls turn as long as there is
+// something to do, and owns all fields but the bell.
 type loop struct {
 	world world
 	cfg   *Config
@@ -47,7 +47,7 @@ type loop struct {
 	paused    bool // the last turn did not want to read
 	refused   refusals
 	skipped   skipped
-	short     bool // logged that the kernel gives no memory
+	short     bool // logMemory has logged that the kernel gives no memory
 
 	sends   [maxBatch][]byte
 	scratch [16 << 10]byte // what is read and discarded
@@ -72,11 +72,15 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	}
 	l.in.init(l)
 	l.link.init(l)
+	l.refused = refusals{ack: &l.ack, codes: make(map[worker.Code]int)}
+	l.skipped = skipped{l: l}
+	l.link.repeats.watch(&l.refused)
+	l.link.repeats.watch(&l.skipped)
 	l.session.restore(l)
 	return l
 }
 
-// engage takes the workers that messages go to.
+// engage sets the workers that get the messages.
 func (l *loop) engage(workers []*worker.Worker) {
 	l.workers, l.given = workers, make([]int, len(workers))
 	l.set.allowance.workers = workers
@@ -89,7 +93,7 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 	}
 }
 
-// turn does once what each stage has to do now; false when that was nothing.
+// turn runs each stage once; false when none had anything to do.
 func (l *loop) turn() bool {
 	now := l.world.now()
 	if l.link.deaf() {
@@ -103,10 +107,6 @@ func (l *loop) turn() bool {
 	l.ack.tell(now, l.link.finishing())
 	busy = l.flush(now) || busy
 	l.observe(now)
-	if l.refused.log(l.log, now, l.stop.leaving, l.ack.unsaid) {
-		l.ack.unsaid = 0
-	}
-	l.logSkipped(now)
 	l.logMemory()
 	busy = l.link.step(now) || busy
 	l.publishStats()
@@ -214,8 +214,8 @@ func (l *loop) observe(now time.Duration) {
 	}
 }
 
-// finished takes the outcome of n messages; ack is what the worker rendered, good until
-// it returns.
+// finished handles the outcome of n messages; ack is what the worker rendered, valid until
+// finished returns.
 func (l *loop) finished(place uint64, n int, code worker.Code, ack []byte, now time.Duration) {
 	switch code {
 	case worker.OK:
@@ -231,7 +231,7 @@ func (l *loop) finished(place uint64, n int, code worker.Code, ack []byte, now t
 	l.ack.finished(place, n, code, ack, now)
 }
 
-// logMemory says, once each time, that reading waits for memory from the kernel.
+// logMemory logs, once per shortage, that reading waits for memory from the kernel.
 func (l *loop) logMemory() {
 	if short := l.slabs.failed != nil; short != l.short {
 		if l.short = short; short {
@@ -259,7 +259,7 @@ func (l *loop) publishStats() {
 	l.stats.Panics.Store(l.pool.Panics())
 }
 
-// resume is what a new connection may take up again.
+// resume is the session that a new connection may resume.
 func (l *loop) resume(host string) wire.Resume {
 	r := wire.Resume{Client: l.cfg.ClientName, Token: l.cfg.Token.bytes(), Host: host}
 	if l.session.id != "" {

@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// attemptDelay is the head start that an address has over the next: the Connection
+	// attemptDelay is the head start of an address over the next one: the Connection
 	// Attempt Delay of RFC 8305, section 5.
 	attemptDelay = 250 * time.Millisecond
-	// resolutionDelay is how long the first family's addresses wait for the other's: the
-	// Resolution Delay of RFC 8305, section 3.
+	// resolutionDelay is how long the first answer of a lookup waits for the other
+	// family's: the Resolution Delay of RFC 8305, section 3.
 	resolutionDelay = 50 * time.Millisecond
 )
 
-// network is what the dialer needs of the net package; a test has its own.
+// network is the part of package net that the dialer uses; tests replace it.
 type network struct {
 	connect func(ctx context.Context, addr netip.AddrPort) (net.Conn, error)
 	lookup  func(ctx context.Context, family, host string) ([]netip.Addr, error)
 }
 
-// keepAlive finds a host that is gone within 45 s, while nothing is on its way to it.
+// keepAlive detects within 45 s that a host is gone, if no data is in flight to it.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3}
 
 // realNetwork gives each connect the timeout.
@@ -37,16 +37,16 @@ func realNetwork(timeout time.Duration) network {
 	}
 }
 
-// attempt is what came of connecting to one address.
+// attempt is the outcome of connecting to one address.
 type attempt struct {
 	addr netip.AddrPort
-	conn net.Conn // nil: err is why
+	conn net.Conn // nil if err is set
 	err  error
 }
 
-// race connects to addrs in order: to each attemptDelay after the one before it, or as soon
-// as one has failed. It returns the first that connects, if any, and those that had failed
-// by then. The others are cancelled, and are over when it returns.
+// race connects to addrs in order, each attemptDelay after the one before it, or as soon as
+// one has failed. It returns the first that connects, if any, and those that failed before
+// it. The others are cancelled, and have ended when it returns.
 func (n network) race(ctx context.Context, addrs []netip.AddrPort) (won attempt, failed []attempt) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -54,7 +54,7 @@ func (n network) race(ctx context.Context, addrs []netip.AddrPort) (won attempt,
 	turn := time.NewTimer(0)
 	defer turn.Stop()
 	for running := 0; len(addrs) > 0 || running > 0; {
-		var next <-chan time.Time // nil: nobody is left to start
+		var next <-chan time.Time // nil: all were started
 		if len(addrs) > 0 {
 			next = turn.C
 		}
@@ -72,7 +72,7 @@ func (n network) race(ctx context.Context, addrs []netip.AddrPort) (won attempt,
 			running--
 			switch {
 			case r.err == nil && won.conn != nil:
-				r.conn.Close() // it was too late to cancel it
+				r.conn.Close() // it connected before it was cancelled
 			case r.err == nil:
 				won, addrs = r, nil
 				cancel()
@@ -85,9 +85,9 @@ func (n network) race(ctx context.Context, addrs []netip.AddrPort) (won attempt,
 	return won, failed
 }
 
-// resolve looks up the addresses of a host, of both families at once. The first answer
-// that has some waits resolutionDelay for the other, so that a name server that ignores
-// questions for one family holds nothing up.
+// resolve looks up the addresses of a host, both families at once. The first answer with
+// addresses waits resolutionDelay for the other one, so a name server that ignores queries
+// for one family costs no more than that.
 func (n network) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr.Unmap()}, nil

@@ -13,13 +13,13 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// redirect is where a server has sent us: the same host, perhaps another port, perhaps
+// redirect is the target of an HTTP redirect: the same host, perhaps another port, perhaps
 // TLS where there was none.
 type redirect struct {
 	hostport string
 	tls      bool
 	target   string // request target
-	from     target // the address that answered with it, whose failure it is if this fails
+	from     target // the address that answered with it; it has failed if following it fails
 }
 
 var (
@@ -64,7 +64,7 @@ func (u upstream) redirected(hostport, location string) (*redirect, error) {
 	return r, nil
 }
 
-// follow is the attempt that a server has redirected.
+// follow is the dial that follows a redirect.
 func (d *dialer) follow(ctx context.Context) dialResult {
 	via := d.via
 	addrs, err := d.lookup(ctx, via.hostport)
@@ -72,7 +72,7 @@ func (d *dialer) follow(ctx context.Context) dialResult {
 	if err != nil {
 		r.err = fmt.Errorf("look up %s: %w", via.hostport, err)
 	} else {
-		// The address that sent us is the first to be tried.
+		// The address that redirected us is tried first.
 		same := netip.AddrPortFrom(via.from.addr.Addr(), addrs[0].Port())
 		r = d.connect(ctx, via.hostport, interleave(addrs, same), via.tls, func(netip.AddrPort) {})
 	}
@@ -82,7 +82,7 @@ func (d *dialer) follow(ctx context.Context) dialResult {
 	return r
 }
 
-// retryAfter is how long the server asked us to stay away; 0: it did not.
+// retryAfter is how long the server asked us to wait before a retry; 0: it did not.
 func retryAfter(fault *wire.Error, now time.Time) time.Duration {
 	if !fault.RetryAt.IsZero() {
 		return max(1, fault.RetryAt.Sub(now))

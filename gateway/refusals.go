@@ -2,61 +2,57 @@ package gateway
 
 import (
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"feedgate/worker"
 )
 
-// refusalPeriod is how often refused messages are logged at most.
-const refusalPeriod = time.Second
-
-// refusals counts messages that were refused since they were last logged. The loop owns
-// it.
+// refusals are the messages that were refused and not logged yet. The loop owns it.
 type refusals struct {
-	codes  map[worker.Code]int
-	logged time.Duration // when that was
+	ack   *acker // counts those of them that got no ack
+	codes map[worker.Code]int
 }
 
-func (r *refusals) add(code worker.Code, n int) {
-	if r.codes == nil {
-		r.codes = make(map[worker.Code]int)
-	}
-	r.codes[code] += n
-}
+func (r *refusals) add(code worker.Code, n int) { r.codes[code] += n }
 
-// due is when there will be something to log; zero: there is nothing.
-func (r *refusals) due() time.Duration {
-	if len(r.codes) == 0 {
-		return 0
-	}
-	return max(1, r.logged+refusalPeriod)
-}
+func (r *refusals) empty() bool { return len(r.codes) == 0 }
 
-// log writes one line for all refusals since the last, at most one each period unless it
-// must be written now. noAck of them were not acknowledged, as the protocol has no ack for
-// a refusal.
-func (r *refusals) log(log *slog.Logger, now time.Duration, must bool, noAck int) (done bool) {
-	if len(r.codes) == 0 || r.logged != 0 && now-r.logged < refusalPeriod && !must {
-		return false
-	}
+func (r *refusals) take() (msg string, args []any) {
 	total := 0
 	var parts []string
 	for _, code := range slices.Sorted(maps.Keys(r.codes)) {
 		total += r.codes[code]
 		parts = append(parts, fmt.Sprintf("%d:%d", code, r.codes[code]))
 	}
-	what := "messages refused"
-	attrs := []any{"messages", total, "by_code", strings.Join(parts, " ")}
-	if noAck > 0 {
-		what += "; --ack-template has no {code}, so no ack is sent for them"
-		attrs = append(attrs, "without_ack", noAck)
+	msg, args = "messages refused", []any{"messages", total, "by_code", strings.Join(parts, " ")}
+	if r.ack.suppressed > 0 {
+		msg += "; --ack-template has no {code}, so no ack is sent for them"
+		args = append(args, "without_ack", r.ack.suppressed)
 	}
-	log.Warn(what, attrs...)
 	clear(r.codes)
-	r.logged = max(1, now)
-	return true
+	r.ack.suppressed = 0
+	return msg, args
+}
+
+// skipped are the messages over --max-message that were skipped and not logged yet. The
+// loop owns it.
+type skipped struct {
+	l        *loop
+	messages int
+	longest  uint64 // bytes
+}
+
+func (s *skipped) add(messages int, longest uint64) {
+	s.messages += messages
+	s.longest = max(s.longest, longest)
+}
+
+func (s *skipped) empty() bool { return s.messages == 0 }
+
+func (s *skipped) take() (msg string, args []any) {
+	args = []any{"addr", s.l.link.addr, "messages", s.messages, "longest", s.longest, "max_message", s.l.cfg.MaxMessage}
+	s.messages, s.longest = 0, 0
+	return "messages over --max-message skipped and refused with code 3", args
 }

@@ -6,10 +6,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/worker"
 )
 
-// TestRepeats: the first at once, then one line a second with the count and the details of
-// the last.
+// TestRepeats: the first at once, then one line per second with the number of events and
+// the details of the latest; a tally likewise, in its own words.
 func TestRepeats(t *testing.T) {
 	var out bytes.Buffer
 	r := repeats{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -49,15 +51,39 @@ func TestRepeats(t *testing.T) {
 	r.add(now+1600*ms, slog.LevelError, "lost", "ws", "n", 7)
 	lines("msg=lost n=6 reason=ws")
 	r.flush(now + 2000*ms)
-	lines("msg=lost n=5 times=1")
+	lines("msg=lost n=5")
 	if r.due != now+2500*ms {
 		t.Errorf("due at %v", r.due)
 	}
-	r.end()
-	lines("msg=lost n=7 reason=ws times=1")
+	r.end(now + 2000*ms)
+	lines("msg=lost n=7 reason=ws")
 	r.add(now+time.Minute, slog.LevelError, "lost", "", "n", 8)
 	lines("msg=lost n=8")
-	if r.end(); r.due != 0 || out.Len() > 0 {
-		t.Errorf("due at %v, %q", r.due, out.String())
+	if r.end(now + time.Minute); r.nextDue() != 0 || out.Len() > 0 {
+		t.Errorf("due at %v, %q", r.nextDue(), out.String())
 	}
+
+	now += time.Hour
+	sum := refusals{ack: new(acker), codes: make(map[worker.Code]int)}
+	r.watch(&sum)
+	sum.add(worker.Refused, 2)
+	sum.add(worker.BadRequest, 1)
+	r.flush(now)
+	lines(`msg="messages refused" messages=3 by_code="1:2 2:1"`)
+	if r.flush(now + time.Second); r.nextDue() != 0 {
+		t.Errorf("due at %v, and nothing is left", r.nextDue())
+	}
+	lines("")
+	sum.add(worker.Refused, 1)
+	sum.ack.suppressed = 1
+	r.flush(now + 999*ms)
+	lines("")
+	if r.nextDue() != now+time.Second {
+		t.Errorf("due at %v", r.nextDue())
+	}
+	r.flush(now + time.Second)
+	lines(`msg="messages refused; --ack-template has no {code}, so no ack is sent for them" messages=1 by_code=1:1 without_ack=1`)
+	sum.add(worker.Refused, 1)
+	r.end(now + time.Second)
+	lines(`msg="messages refused" messages=1 by_code=1:1`)
 }

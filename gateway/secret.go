@@ -3,7 +3,7 @@ package gateway
 import "sync/atomic"
 
 // Secret is a login secret. Gateways share one and read it at each login; Set replaces it
-// for those that follow. Any goroutine may call its methods.
+// for later logins. Any goroutine may call its methods.
 type Secret struct {
 	value atomic.Pointer[[]byte]
 }
@@ -18,7 +18,7 @@ func NewSecret(b []byte) *Secret {
 // Set replaces the secret by b, which it keeps.
 func (s *Secret) Set(b []byte) { s.value.Store(&b) }
 
-// bytes is the secret at the moment; of no Secret, nil.
+// bytes is the current secret; nil if s is nil.
 func (s *Secret) bytes() []byte {
 	if s == nil {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// warn logs settings that are in order, and may well not do what their user expects.
+// warn logs settings that are valid but may not do what their user expects.
 func (g *Gateway) warn() {
 	c, u := &g.cfg, g.set.upstream
 	framed := u.kind == "tcp" || u.kind == "ws"

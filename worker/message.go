@@ -17,9 +17,9 @@ const (
 	CodeHandlerLast Code = 8191
 )
 
-// forHandlers reports whether a handler may complete a message with the code. The
+// ForHandlers reports whether a handler may complete a message with the code. The
 // others mean something that a handler cannot know.
-func (c Code) forHandlers() bool {
+func (c Code) ForHandlers() bool {
 	return c <= BadRequest || c >= CodeHandler && c <= CodeHandlerLast
 }
 

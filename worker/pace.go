@@ -6,53 +6,53 @@ import (
 	"time"
 )
 
-// Starver is a [Handler] that defers messages and knows whether it needs more of them:
-// it has passed on all that it was given, and nothing says that those are being worked
-// on. One that gathers messages before it completes any must get more than its pace so
+// Starver is a [Handler] that defers messages and knows whether it needs more of them to
+// go on. One that gathers messages before it completes any must get more than its pace so
 // far allows; one that is slow must not. A handler without this method counts as starved
-// when it has completed nothing for a while.
+// if it has completed nothing for a while.
 type Starver interface {
 	// Starved is called on the worker's goroutine, from time to time.
 	Starved() bool
 }
 
 const (
-	// Before any pace is known, a worker may have firstAllowance messages, and more only
-	// where a message that takes firstEach leaves time for them.
+	// Before its pace is known, a worker may have firstAllowance messages, or more if it
+	// could do them within span at firstEach per message.
 	firstAllowance = 8
 	firstEach      = 625 * time.Millisecond
 	// paceMemory and paceSample are the busy time and the number of messages after
 	// which an estimate has replaced the one before, whichever comes first.
 	paceMemory = float64(time.Second)
 	paceSample = 256
-	// paceSettled is how long a pace has to be measured where much was allowed at first.
+	// paceSettled is how much busy time must be measured before a quota replaces
+	// Config.FirstAllowance.
 	paceSettled = time.Second
-	// starveAfter is how long a handler that has all it may have must have completed
-	// nothing before it can be taken for starved, and starvePaces the same in messages at
-	// its pace: one that reads ahead and works slowly looks just like it.
+	// A handler at its quota counts as starved once it has completed nothing for
+	// starveAfter, or for starvePaces messages at its pace if that is longer: one that reads
+	// ahead and works slowly looks the same until then.
 	starveAfter = time.Second
 	starvePaces = 8
 )
 
-// pace measures how long a worker takes for a message, and derives from it how many
-// messages it may have at once: as many as it can do within span. A drain then ends in
-// time, whatever the handler takes. The worker owns it; the loop reads allowed.
+// pace measures how long a worker takes per message, and derives its quota: how many
+// messages it can do within span. With no more than that, a drain ends in time. The worker
+// owns it; the loop reads allowed.
 type pace struct {
 	span  time.Duration // 0: no limit
-	each  float64       // nanoseconds for a message; 0: unknown
-	quota int64         // messages that can be done within span
-	done  int           // messages finished since since
+	each  float64       // nanoseconds per message; 0: unknown
+	quota int64         // messages that the worker may have
+	done  int           // messages finished after since
 	since time.Time     // when the worker last finished something, or became busy
 	idle  bool          // it had nothing to do since then
 
-	busy    time.Duration // measured so far
-	settled time.Duration // how much must be before the first quota gives way
+	busy    time.Duration // busy time measured so far
+	settled time.Duration // busy time before which the first quota is kept
 
-	lookAt time.Time // when a silent handler may be starved; zero: it was not silent yet
-	timer  *time.Timer
+	lookAt time.Time   // when to look whether a silent handler is starved; zero: it is not silent
+	timer  *time.Timer // wakes a parked worker at lookAt; nil: it was never needed
 
-	// allowed is how many messages the worker may have. It is negative while the pace is
-	// unknown: then it may have as many as the pool's last, if that is more.
+	// allowed is quota for the loop, plus the messages that wait for a retry. It is negative
+	// while the pace is unknown: then the pool's latest quota counts instead, if larger.
 	allowed atomic.Int64
 }
 
@@ -62,14 +62,14 @@ func (p *pace) init(span time.Duration, first int) {
 	if span > 0 {
 		p.quota = int64(max(firstAllowance, span/firstEach))
 		if first > 0 {
-			// A peer was promised that many, so a first impression does not count.
+			// The peer was promised that many, so a short measurement does not count.
 			p.quota, p.settled = int64(first), paceSettled
 		}
 	}
 	p.allowed.Store(-p.quota)
 }
 
-// begin notes that the worker takes messages at now.
+// begin notes that the worker starts on messages at now.
 func (p *pace) begin(now time.Time) {
 	if p.idle {
 		p.idle, p.since = false, now
@@ -77,7 +77,7 @@ func (p *pace) begin(now time.Time) {
 	}
 }
 
-// update takes what was finished up to now. idle: nothing is left to be worked on.
+// update adds the messages finished up to now to the estimate. idle: no work is left.
 func (p *pace) update(now time.Time, idle bool) {
 	took := float64(max(now.Sub(p.since), 1))
 	sample := took / float64(p.done)
@@ -98,9 +98,9 @@ func (p *pace) stop() {
 	}
 }
 
-// Allowance is how many messages the worker may have at once, given to it and not
-// replied to. Any goroutine may ask; a worker that raises it sends a reply, if only an
-// empty one.
+// Allowance is how many messages the worker may have that it has not replied to. Any
+// goroutine may call it. A worker that raises it sends a reply, possibly an empty one, so
+// that the loop looks again.
 func (w *Worker) Allowance() int {
 	n := w.pace.allowed.Load()
 	if n < 0 {
@@ -109,8 +109,8 @@ func (w *Worker) Allowance() int {
 	return int(n)
 }
 
-// keepPace takes the measure of a turn. Messages that wait for their next try do not
-// count: the worker can do nothing about them now.
+// keepPace updates the pace and the quota after a turn. Messages that wait for a retry do
+// not count against the quota: the worker can do nothing about them now.
 func (w *Worker) keepPace() {
 	p := &w.pace
 	if p.span == 0 {
@@ -132,14 +132,14 @@ func (w *Worker) keepPace() {
 	}
 }
 
-// waitsForMore reports whether the handler has deferred all that the worker may have, so
-// that only a higher quota would bring it more.
+// waitsForMore reports whether the handler has deferred as many messages as the quota
+// allows, so that only a higher quota brings more.
 func (w *Worker) waitsForMore() bool {
 	return w.pace.span > 0 && int64(w.main.open.count) >= w.pace.quota && w.in.empty() && w.room() > 0 && !w.draining.Load()
 }
 
-// widen doubles the quota of a handler that is starved, or has been silent for so long
-// that it cannot drain in time whatever it has; false when it need not.
+// widen doubles the quota of a handler that is starved, or that has been silent for all of
+// span and so cannot drain in time anyway. False: it did not.
 func (w *Worker) widen() bool {
 	p := &w.pace
 	if !w.waitsForMore() {
@@ -162,7 +162,7 @@ func (w *Worker) widen() bool {
 	return true
 }
 
-// armLook sees to it that a worker about to park looks again at a silent handler.
+// armLook sets the timer by which a worker about to park looks again at a silent handler.
 func (w *Worker) armLook() {
 	p := &w.pace
 	if !w.waitsForMore() || p.lookAt.IsZero() {
@@ -176,7 +176,7 @@ func (w *Worker) armLook() {
 	}
 }
 
-// mayLook is the second look before parking, at what widen looks at.
+// mayLook reports, just before parking, whether widen is due.
 func (w *Worker) mayLook() bool {
 	return w.waitsForMore() && !w.pace.lookAt.IsZero() && !w.now().Before(w.pace.lookAt)
 }

@@ -233,7 +233,7 @@ func (w *Worker) room() int {
 // handled takes what the sink's handler is done with: messages that are done get
 // their reply, those that failed another try, a grave, or a reply that says so.
 func (w *Worker) handled(r run, code Code) {
-	if !code.forHandlers() {
+	if !code.ForHandlers() {
 		code = Refused
 	}
 	if code == OK || w.retry == nil && w.dead == nil {

@@ -27,6 +27,9 @@ Exit status: 0 when every message was acknowledged exactly once, else 1.`
 
 const demoWorkers = 2
 
+// demoDrain is the --drain-timeout of the demo.
+const demoDrain = 10 * time.Second
+
 // Run runs the demo. It ends after the duration or, with a summary all the same,
 // at the first signal.
 func (c *demoCmd) Run(ctx context.Context, g *globals) error {
@@ -54,6 +57,9 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) error {
 	defer stop()
 	working, drain := context.WithCancel(context.WithoutCancel(ctx))
 	defer drain()
+	var over func()
+	u.hurry, over = hurried(working, g.abort, demoDrain)
+	defer over()
 	ended := make(chan error, 1)
 	go func() {
 		err := u.run(working, g.abort)
@@ -91,6 +97,8 @@ func demoUpstreams(addr string, log *slog.Logger) (*upstreams, error) {
 		Sink:        out,
 		ClientName:  "demo",
 		Log:         log,
+
+		DrainTimeout: demoDrain,
 	})
 	if err != nil {
 		return nil, errors.Join(err, out.Close())

@@ -7,8 +7,8 @@ import (
 	"feedgate/gateway"
 )
 
-// describe logs what is going to run, a line for each upstream, without anything in it that
-// may be a secret.
+// describe logs what is going to run, one line per upstream, without anything that may be a
+// secret.
 func (c *runCmd) describe(log *slog.Logger, planned []gateway.Config) {
 	name, commit := buildVersion()
 	for i := range planned {
@@ -31,9 +31,9 @@ func (c *runCmd) describe(log *slog.Logger, planned []gateway.Config) {
 	}
 }
 
-// sinkLabel is what of a sink's URL may be logged: of a command its program alone, as
-// arguments and variables before it may hold secrets; of others all but user information and
-// query.
+// sinkLabel is the part of a sink's URL that may be logged: of a command only the program,
+// because its arguments and the variables before it may be secrets; of others everything but
+// user information and query.
 func sinkLabel(url string) string {
 	command, ok := strings.CutPrefix(url, "exec:")
 	if !ok {

@@ -52,7 +52,7 @@ type loggedError struct{ error }
 
 func (e loggedError) Unwrap() error { return e.error }
 
-// unlogged is err without what was logged: nil if that is all of it.
+// unlogged is err without the errors that were logged; nil if all were.
 func unlogged(err error) error {
 	switch e := err.(type) {
 	case loggedError:
@@ -88,12 +88,12 @@ func isUsage(err error) bool {
 	return errors.As(err, &usage) || errors.As(err, &parse)
 }
 
-// maxErrorLine leaves room for what stands around an error in a line of maxLogLine.
+// maxErrorLine leaves room in a line of maxLogLine for the text around an error, in bytes.
 const maxErrorLine = maxLogLine - 64
 
-// printError writes err, less what was logged, to w, each line of it once and by itself. origin says
-// where the value of a flag came from when it was not the command line; help is
-// the command whose help is pointed to after a usage error.
+// printError writes err to w, without what was logged, each line once. origin is where the
+// value of a flag came from, if not from the command line; help is the command whose help
+// a usage error points to.
 func printError(w io.Writer, err error, origin func(flag string) string, help string) {
 	var exit exitError
 	if errors.As(err, &exit) && exit.err == nil {

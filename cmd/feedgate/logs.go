@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxLogLine bounds a line. A pipe takes so much whole or not at all (PIPE_BUF), whoever
-// else writes to it.
+// maxLogLine bounds a line, in bytes. A pipe accepts up to PIPE_BUF as a whole, even if
+// others write to it too.
 const maxLogLine = 4 << 10
 
 // logFlags are the flags of a command that logs.
@@ -45,7 +45,7 @@ func (f logFlags) form(w io.Writer, limit int) slog.Handler {
 	return slog.NewTextHandler(w, options)
 }
 
-// note is the line about lines that were dropped.
+// note is the log line that reports dropped lines.
 func (f logFlags) note(missed uint64) []byte {
 	var b bytes.Buffer
 	r := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines dropped: standard error was not read", 0)
@@ -83,8 +83,8 @@ func cut(s string, limit int) string {
 	return fmt.Sprintf("%s... (%d more bytes)", s[:end], len(s)-end)
 }
 
-// valueLimits are tried in turn until a line is short enough. A byte takes up to six in a
-// line, and a gateway's lines have less than a dozen values.
+// valueLimits, in bytes, are tried in turn until a line is short enough; 0 is no limit. An
+// escaped byte takes up to six, and a gateway's lines have fewer than a dozen values.
 var valueLimits = [...]int{0, 1024, 256, 32}
 
 // lineHandler writes a record as one line of at most maxLogLine bytes, with one Write.
@@ -94,7 +94,7 @@ type lineHandler struct {
 	line  *logLine
 }
 
-// logLine is what all handlers of one logger share.
+// logLine is the state that all handlers of one logger share.
 type logLine struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

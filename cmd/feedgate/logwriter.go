@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// logQueue is how many bytes of lines wait for a reader of standard error that is slow.
+	// logQueue is how many bytes may wait for a slow reader of standard error.
 	logQueue = 256 << 10
-	// flushStuck is how long flush waits while nothing is written, and flushTotal in all.
+	// flush gives up after flushStuck without progress, and after flushTotal in all.
 	flushStuck = 200 * time.Millisecond
 	flushTotal = 300 * time.Millisecond
 )
 
-// logWriter is standard error for whoever must not wait for its reader. Write takes a line
-// and returns at once; a goroutine of its own writes. What finds the queue full, or cannot be
-// written, is dropped and counted, and a line says how many once lines get through again. Any
-// goroutine may call its methods.
+// logWriter writes standard error without waiting for its reader. Write queues a line and
+// returns at once; a goroutine writes it. Lines that find the queue full, or cannot be
+// written, are dropped; once writing works again, a line reports how many. Any goroutine may
+// call its methods.
 type logWriter struct {
-	out   io.Writer // of the goroutine
+	out   io.Writer // the goroutine's
 	wake  chan struct{}
 	wrote chan struct{} // after each write, for flush
 
@@ -37,10 +37,10 @@ type logWriter struct {
 	note    func(missed uint64) []byte
 }
 
-// logEntry is what waits to be written.
+// logEntry is a line in the queue.
 type logEntry struct {
 	text  []byte
-	noted uint64 // of a note, how many dropped lines it reports; 0: not a note
+	noted uint64 // how many dropped lines it reports; 0: it is an ordinary line
 }
 
 // newLogWriter starts the goroutine, which lives as long as the process.
@@ -92,8 +92,8 @@ func (w *logWriter) queue(e logEntry) bool {
 	return true
 }
 
-// queueNote appends the number of dropped lines, if there is room for it and for what is to
-// follow. mu is held.
+// queueNote appends the line about dropped lines, if it and the following bytes have room.
+// mu is held.
 func (w *logWriter) queueNote(following int) {
 	text := w.note(w.missed)
 	if w.size+len(text)+following <= logQueue {
@@ -128,8 +128,8 @@ func (w *logWriter) run() {
 	}
 }
 
-// next takes the first line, and behind the last one the number of dropped lines, unless
-// writing fails: the next line is then the next try.
+// next takes the first line; after the last one, the line about dropped lines. While
+// writing fails, that one waits for the next line, which is the next try.
 func (w *logWriter) next(failing bool) (e logEntry, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,7 +147,8 @@ func (w *logWriter) next(failing bool) (e logEntry, ok bool) {
 	return e, true
 }
 
-// written takes the outcome for e. A note that failed is due again.
+// written records the outcome of writing e. The dropped lines that a failed e reported are
+// reported again.
 func (w *logWriter) written(e logEntry, failed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -161,7 +162,7 @@ func (w *logWriter) written(e logEntry, failed bool) {
 	}
 }
 
-// flush waits until all is written, or for as long as its constants say.
+// flush waits until everything is written, at most flushTotal.
 func (w *logWriter) flush() {
 	total := time.NewTimer(flushTotal)
 	defer total.Stop()

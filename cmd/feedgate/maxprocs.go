@@ -26,8 +26,8 @@ func (m *maxprocs) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// set sets GOMAXPROCS, and returns what logs how it went, as that is not the first thing to
-// be logged. If a quota cannot be read, the runtime's value stands.
+// set sets GOMAXPROCS. report logs the outcome, later, because another line is the first of
+// the log. If the quota cannot be read, the runtime's value is kept.
 func (m maxprocs) set() (report func(*slog.Logger)) {
 	report = func(*slog.Logger) {}
 	switch m {

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adoptsOrphans reports whether the kernel makes processes our children whose
-// parents have ended: it does for process 1 of a container, and for a process that
-// has asked for it (a child subreaper) or that replaced one that has.
+// adoptsOrphans reports whether the kernel makes orphaned processes our children: it does
+// for process 1 of a container, and for a child subreaper, such as a process that replaced
+// one by exec.
 var adoptsOrphans = os.Getpid() == 1 || isSubreaper()
 
 // init keeps the main thread for the reaper. The kernel gives orphans to the main

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// reloader does again, at each SIGHUP, what was done at the start: it reads certificates and
-// secrets and reopens files. A part that fails stays as it was.
+// reloader rereads certificates and secrets and reopens files at each SIGHUP. If a part
+// fails, its previous contents stay in use.
 type reloader struct {
 	log    *slog.Logger
 	caught chan os.Signal
@@ -39,15 +39,15 @@ func (r *reloader) add(name string, reload func() error) {
 	r.parts = append(r.parts, reloadPart{name, reload})
 }
 
-// addReopen adds a part if what is behind the flag can be reopened.
+// addReopen adds a part if the sink of the flag has a file to reopen.
 func (r *reloader) addReopen(flag string, what any) {
 	if file, ok := what.(interface{ Reopen() error }); ok {
 		r.add(flag, file.Reopen)
 	}
 }
 
-// run reloads. A service that has nothing to reload logs that, rather than being ended by
-// whoever sends SIGHUP to all.
+// run reloads at each SIGHUP. With nothing to reload it logs that, instead of letting the
+// signal end the process.
 func (r *reloader) run() {
 	defer close(r.ended)
 	for range r.caught {
@@ -59,7 +59,7 @@ func (r *reloader) run() {
 		}
 		for _, part := range parts {
 			if err := part.reload(); err != nil {
-				r.log.Error("cannot reload; what was there before stays in use", "flag", part.name, "error", err)
+				r.log.Error("cannot reload; the previous contents stay in use", "flag", part.name, "error", err)
 				continue
 			}
 			r.log.Info("reloaded; new connections and messages use it", "flag", part.name)

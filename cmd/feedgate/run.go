@@ -54,11 +54,11 @@ type runCmd struct {
 	Heartbeat       period      `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
 	IdleTimeout     idleTimeout `group:"connection" placeholder:"D" help:"Dead if silent for this long; 0: off [25s or off]."`
 	ConnectTimeout  period      `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
-	WriteTimeout    period      `group:"connection" placeholder:"D" default:"5m" help:"Dead when the peer takes no byte so long [${default}]."`
+	WriteTimeout    period      `group:"connection" placeholder:"D" default:"5m" help:"Dead if the peer takes no byte for this long [${default}]."`
 	ReconnectMin    period      `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
 	ReconnectMax    period      `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, its bound doubles up to it [${default}]."`
 	ConnectAttempts int         `group:"connection" placeholder:"N" default:"0" help:"Exit 1 after N in a row fail; 0: no limit [${default}]."`
-	ClientName      string      `group:"connection" placeholder:"NAME" help:"Said at login [host name]."`
+	ClientName      string      `group:"connection" placeholder:"NAME" help:"Sent at login [host name]."`
 	TokenFile       string      `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
 
 	Frame             string `group:"framing" placeholder:"HOW" help:"tcp: line, delim:, varint, length:, above."`
@@ -107,7 +107,7 @@ Workers: with one, messages reach the sink in arrival order. That is the default
 
 Framings: line; line:skip-empty; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
 
---idle-timeout is 25s, but off for tcp without --heartbeat-template and when it is 0.
+--idle-timeout is 25s by default, for tcp only with --heartbeat-template; else off.
 
 Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level, json:/A/B by JSON pointer.
 
@@ -115,9 +115,9 @@ Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {
 
 Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.
 
-TLS: 1.2 or later; the server's certificate and name are always verified. The flags are refused with a scheme without TLS.
+TLS: 1.2 or later; the server's certificate and name are always verified. With a scheme without TLS its flags are a usage error.
 
-SIGHUP rereads certificates and the token file, for new connections, and reopens the sink's file.
+SIGHUP rereads certificates and the token file, for new connections, and reopens the files of --sink and --dead-letter.
 
 Admin address: if the default is in use, a free port is taken, with a warning that names both; if one that was given is in use, the exit status is 1.
 
@@ -170,10 +170,10 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 	if c.files() {
 		r.add("--tls-ca, --tls-cert, --tls-key", secrets.tls.Reload)
 	}
-	u := &upstreams{log: log, drainTimeout: time.Duration(c.DrainTimeout)}
 	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
 	defer over()
-	if err := c.open(u, secrets, g, hurry); err != nil {
+	u := &upstreams{log: log, hurry: hurry}
+	if err := c.open(u, secrets, g); err != nil {
 		return errors.Join(err, u.close())
 	}
 	if err := u.startSink(ctx); err != nil {
@@ -187,15 +187,15 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 // open fills in u, also when it fails halfway. The admin address comes first: if it was
 // given, a second process that is started by mistake finds it in use before it touches the
 // first one's files.
-func (c *runCmd) open(u *upstreams, secrets secrets, g *globals, hurry <-chan struct{}) (err error) {
+func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
 	if u.admin, err = listenAdmin(c.Admin, g.settings.given("admin"), u.log); err != nil {
 		return err
 	}
-	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u.log, hurry)); err != nil {
+	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u)); err != nil {
 		return err
 	}
 	if c.DeadLetter != "" {
-		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u.log, hurry)); err != nil {
+		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u)); err != nil {
 			return err
 		}
 	}
@@ -218,13 +218,13 @@ func openSink(flag, url string, cfg sink.Config) (worker.Sink, error) {
 	return out, err
 }
 
-func (c *runCmd) sinkConfig(g *globals, log *slog.Logger, hurry <-chan struct{}) sink.Config {
+func (c *runCmd) sinkConfig(g *globals, u *upstreams) sink.Config {
 	return sink.Config{
-		Log:          log,
+		Log:          u.log,
 		Stdout:       g.stdout,
 		ReconnectMin: time.Duration(c.ReconnectMin),
 		ReconnectMax: time.Duration(c.ReconnectMax),
-		Hurry:        hurry,
+		Hurry:        u.hurry,
 	}
 }
 

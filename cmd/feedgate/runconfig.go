@@ -14,14 +14,14 @@ import (
 	"feedgate/worker/sink"
 )
 
-// secrets are what the gateways of one process prove who they are with.
+// secrets are the credentials that the gateways of one process share.
 type secrets struct {
 	token *gateway.Secret // nil: none
 	tls   *gateway.TLS
 }
 
-// check looks for the faults of the command line that can be seen before anything is opened.
-// It returns the secrets, and what would run with all defaults filled in.
+// check finds the faults of the command line that show before anything is opened. It
+// returns the secrets, and the configurations that would run, defaults included.
 func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	var faults []error
 	if c.TokenFile != "" {
@@ -40,7 +40,7 @@ func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	return s, planned, nil
 }
 
-// checkUpstreams looks for the faults of the URLs and of what goes with each.
+// checkUpstreams finds the faults of each URL and of the flags that go with it.
 func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error) {
 	var faults []error
 	finds := false
@@ -66,7 +66,7 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 	return planned, errors.Join(faults...)
 }
 
-// reloadToken reads the secret again. One that the upstreams cannot use changes nothing.
+// reloadToken rereads the secret. If the upstreams cannot use it, the old one stays.
 func (c *runCmd) reloadToken(s secrets) error {
 	token, err := readToken(c.TokenFile)
 	if err != nil {
@@ -79,8 +79,7 @@ func (c *runCmd) reloadToken(s secrets) error {
 	return nil
 }
 
-// checkSinks looks for the faults of --sink and --dead-letter that show without opening
-// them.
+// checkSinks finds the faults of --sink and --dead-letter that show without opening them.
 func (c *runCmd) checkSinks() error {
 	var faults []error
 	if c.Sink == "" {
@@ -100,7 +99,7 @@ func (c *runCmd) checkSinks() error {
 	return errors.Join(faults...)
 }
 
-// at puts an upstream in front of those lines of an error that name no flag.
+// at puts an upstream's label in front of each line of err that names no flag.
 func at(label string, err error) error {
 	if err == nil {
 		return nil
@@ -114,8 +113,8 @@ func at(label string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// workers is the number of workers, 0 for the gateway's default. A sink that is one stream
-// gains nothing from a second worker and loses the arrival order by it.
+// workers is the number of workers, 0 for the gateway's default. With a second worker, a
+// sink that is one stream gains nothing and loses the arrival order.
 func (c *runCmd) workers() int {
 	stream := strings.HasPrefix(c.Sink, "stdout:") || strings.HasPrefix(c.Sink, "file:")
 	if c.Workers == 0 && stream {

@@ -24,7 +24,7 @@ type settings struct {
 
 	origins   map[string]string // by flag name, what set it instead of the command line
 	defaulted map[string]bool   // by flag name: nothing has set it
-	known     map[string]bool   // variables that mean something to some command
+	known     map[string]bool   // variables that some command has a flag for
 }
 
 // setting is a value in the configuration file.
@@ -94,7 +94,7 @@ func (s *settings) upstreams() []string {
 	return s.urls
 }
 
-// know takes note of the variables of all commands.
+// know registers the variables of all commands' flags.
 func (s *settings) know(app *kong.Application) {
 	s.known = map[string]bool{urlVariable: true}
 	for _, command := range app.Leaves(false) {
@@ -104,7 +104,7 @@ func (s *settings) know(app *kong.Application) {
 	}
 }
 
-// unknown are the names of variables that look like ours and mean nothing.
+// unknown are the variables with our prefix that no flag has.
 func (s *settings) unknown() []string {
 	var names []string
 	for _, v := range os.Environ() {
@@ -117,7 +117,7 @@ func (s *settings) unknown() []string {
 	return names
 }
 
-// printUnknown does for a command without a log what warnUnknown does.
+// printUnknown is warnUnknown for a command without a log.
 func (s *settings) printUnknown(w io.Writer) {
 	if names := s.unknown(); len(names) > 0 {
 		fmt.Fprintf(w, "feedgate: %s: ignored, no flag has such a variable\n", strings.Join(names, " "))

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
+	"feedgate/gateway"
 	"feedgate/worker/sink"
 )
 
@@ -25,26 +28,73 @@ func (u *upstreams) startSink(ctx context.Context) error {
 	return starter.Start(ctx, workers)
 }
 
-// hurried returns a channel that is closed when everything must end at once: at the
-// second signal, or when the first, which ends ctx, is drain ago. The caller calls
-// over when it no longer needs it.
+// stopGrace is how long everything has to end once there is no more time: gateways take
+// 400 ms to leave their workers behind, then sinks up to sink.Config.CloseTimeout for a
+// write that hangs. What has not ended by then is left behind. With the last lines of the
+// log, the process is gone within a second.
+const stopGrace = 600 * time.Millisecond
+
+// hurried returns a channel that is closed when there is no more time to end in order:
+// when abort is closed, at the second signal, or drain after the first, which ends ctx.
+// The caller calls over when it no longer needs it.
 func hurried(ctx context.Context, abort <-chan struct{}, drain time.Duration) (hurry <-chan struct{}, over func()) {
 	due, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		select {
-		case <-ctx.Done():
-		case <-done:
+		stopping := ctx.Done()
+		var limit <-chan time.Time
+		for {
+			select {
+			case <-stopping:
+				stopping, limit = nil, time.After(drain)
+				continue
+			case <-limit:
+			case <-abort:
+			case <-done:
+				return
+			}
+			close(due)
 			return
 		}
-		limit := time.NewTimer(drain)
-		defer limit.Stop()
-		select {
-		case <-limit.C:
-		case <-abort:
-		case <-done:
-			return
-		}
-		close(due)
 	}()
 	return due, func() { close(done) }
+}
+
+// supervise returns the error of all upstreams once they have ended, or that of left,
+// stopGrace after u.hurry.
+func (u *upstreams) supervise(ctx context.Context, abort <-chan struct{}, ended <-chan error) error {
+	done, hurry := ctx.Done(), u.hurry
+	var late <-chan time.Time
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-done:
+			done = nil
+			u.log.Info("stopping; a second signal ends it at once")
+		case <-abort:
+			abort, done = nil, nil
+			u.log.Warn("stopping at once")
+			for _, gw := range u.gateways {
+				gw.Abort()
+			}
+			for _, f := range u.fleets {
+				f.Abort()
+			}
+		case <-hurry:
+			hurry = nil
+			late = time.After(stopGrace)
+		case <-late:
+			return u.left()
+		}
+	}
+}
+
+// left is the error of a stop that something has held up.
+func (u *upstreams) left() error {
+	var faults []error
+	for _, up := range u.current() {
+		faults = append(faults, fmt.Errorf("%s: %w: %d in flight; a handler, a sink or a disk did not return in time",
+			gateway.Label(up.URL), gateway.ErrUnfinished, up.Stats.InFlight.Load()))
+	}
+	return errors.Join(faults...)
 }

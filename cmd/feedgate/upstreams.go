@@ -18,13 +18,9 @@ import (
 	"feedgate/worker"
 )
 
-// adminGrace is how long the end of the process waits for answers of the admin
-// address that are under way.
+// adminGrace is how long the admin address has to finish the requests that it is
+// answering.
 const adminGrace = 300 * time.Millisecond
-
-// stopGrace is how long everything has to end once a drain has had its time, or a second
-// signal has come. With the last lines of the log the process is gone within a second.
-const stopGrace = 600 * time.Millisecond
 
 // upstreams are the gateways of one process and what they share.
 type upstreams struct {
@@ -34,18 +30,16 @@ type upstreams struct {
 	sink        worker.Sink        // nil: not open yet
 	deadLetters worker.Sink        // nil: none
 	state       *gateway.State     // nil: none
+	hurry       <-chan struct{}    // closed when there is no more time to end in order; nil: there is
 	log         *slog.Logger
-
-	drainTimeout time.Duration
 }
 
-// run runs all upstreams until the last has ended: each on its own account, or
-// all once ctx is cancelled or abort is closed. One that fails does not end the
-// others; its error is returned at the end. Then it closes what they share. Its error
-// has a line for each fault.
+// run runs all upstreams until the last has ended: each by itself, or all once ctx is
+// cancelled or abort is closed. One that fails does not end the others. Then it closes what
+// they share. Its error has a line for each fault.
 //
-// What does not end in time is left behind: a handler or a disk that hangs must not keep
-// the process.
+// What does not end in time is left behind, so that a handler or a disk that hangs cannot
+// keep the process.
 func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	if u.admin != nil {
 		go u.serveAdmin()
@@ -66,47 +60,8 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	return u.supervise(ctx, abort, ended)
 }
 
-// supervise returns once all upstreams have ended, with their error, or have had the
-// time to.
-func (u *upstreams) supervise(ctx context.Context, abort <-chan struct{}, ended <-chan error) error {
-	done := ctx.Done()
-	var late <-chan time.Time
-	for {
-		select {
-		case err := <-ended:
-			return err
-		case <-done:
-			done = nil
-			late = time.After(u.drainTimeout + stopGrace)
-			u.log.Info("stopping; a second signal ends it at once")
-		case <-abort:
-			abort, done = nil, nil
-			late = time.After(stopGrace)
-			u.log.Warn("stopping at once")
-			for _, gw := range u.gateways {
-				gw.Abort()
-			}
-			for _, f := range u.fleets {
-				f.Abort()
-			}
-		case <-late:
-			return u.left()
-		}
-	}
-}
-
-// left is the error of a stop that something has held up.
-func (u *upstreams) left() error {
-	var faults []error
-	for _, up := range u.current() {
-		faults = append(faults, fmt.Errorf("%s: %w: %d in flight; a handler, a sink or a disk did not return in time",
-			admin.Label(up.URL), gateway.ErrUnfinished, up.Stats.InFlight.Load()))
-	}
-	return errors.Join(faults...)
-}
-
-// report logs what run has returned, as far as it was not logged, and the last line: what
-// all upstreams have done.
+// report logs the part of run's error that was not logged yet, and the last line, the
+// totals of all upstreams.
 func (u *upstreams) report(err error) error {
 	if left := unlogged(err); left != nil {
 		u.log.Error("failed", "error", left)
@@ -115,7 +70,7 @@ func (u *upstreams) report(err error) error {
 	return logged(err)
 }
 
-// totals are what all upstreams have done.
+// totals are the sums over all upstreams.
 func (u *upstreams) totals() gateway.Totals {
 	var all gateway.Totals
 	for _, gw := range u.gateways {
@@ -149,7 +104,7 @@ func (u *upstreams) close() error {
 	return errors.Join(faults...)
 }
 
-// ready is nil when messages can be taken, else it says what is missing.
+// ready is nil when the sinks accept messages, else the reason why not.
 func (u *upstreams) ready() error {
 	err := u.sink.Ready()
 	if u.deadLetters != nil {
@@ -158,7 +113,7 @@ func (u *upstreams) ready() error {
 	return err
 }
 
-// named puts the flag at fault in front of an error, if there is one.
+// named puts the flag at fault in front of err; nil stays nil.
 func named(flag string, err error) error {
 	if err == nil {
 		return nil
@@ -168,7 +123,7 @@ func named(flag string, err error) error {
 
 // runOne runs one gateway. Its error names the upstream.
 func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
-	label := admin.Label(gw.URL())
+	label := gateway.Label(gw.URL())
 	err := gw.Run(ctx)
 	if err == nil {
 		u.log.Info("done", append([]any{"upstream", label}, gw.Stats().Totals().Attrs()...)...)
@@ -178,7 +133,7 @@ func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
 	return loggedError{fmt.Errorf("%s: %w", label, err)}
 }
 
-// logged marks an error that was logged when it happened.
+// logged marks an error as logged.
 func logged(err error) error {
 	if err == nil {
 		return nil
@@ -192,7 +147,7 @@ func (u *upstreams) serveAdmin() {
 	}
 }
 
-// current are the gateways that there are at the moment.
+// current are the gateways that exist now.
 func (u *upstreams) current() []admin.Upstream {
 	gateways := slices.Clone(u.gateways)
 	for _, f := range u.fleets {
@@ -235,7 +190,7 @@ func listenAdmin(addr string, given bool, log *slog.Logger) (*admin.Server, erro
 	return server, nil
 }
 
-// checkAddress says what is wrong with the form of an admin address.
+// checkAddress is the fault in the form of an admin address, if any.
 func checkAddress(addr string) error {
 	if addr == "" {
 		return nil

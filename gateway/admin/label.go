@@ -6,17 +6,14 @@ import (
 	"feedgate/gateway"
 )
 
-// Label is what of an upstream's URL may be shown, see [gateway.Label].
-func Label(url string) string { return gateway.Label(url) }
-
-// labels are the labels of all upstreams. Two gateways may share what Label
+// labels are the labels of all upstreams. Two gateways may share what [gateway.Label]
 // leaves of their URLs; from the second on they are told apart by #2 and so on,
 // in their order, since a series must be one gateway's.
 func labels(upstreams []Upstream) []string {
 	all := make([]string, len(upstreams))
 	times := make(map[string]int)
 	for i, upstream := range upstreams {
-		label := Label(upstream.URL)
+		label := gateway.Label(upstream.URL)
 		times[label]++
 		all[i] = label
 		if n := times[label]; n > 1 {

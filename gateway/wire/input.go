@@ -35,13 +35,13 @@ type Input struct {
 	// Ignored counts messages that were signs of life only; the loop does not care.
 	Ignored int
 
-	// Skipped counts messages over --max-message, Longest is the length of the longest
-	// in bytes. The loop logs and resets them.
+	// Skipped counts messages over --max-message; Longest is the length of the longest, in
+	// bytes. The loop logs and resets both.
 	Skipped int
 	Longest uint64
 
-	// Skim, unless nil, gets the bytes of every message that is skipped, in order, then
-	// nil before Decode returns with its refusal. A Conn around another sets it.
+	// Skim, unless nil, is called with the bytes of every skipped message, in order, and
+	// with nil at its end, before Decode returns its refusal. A Conn around another sets it.
 	Skim func(b []byte)
 }
 
@@ -81,8 +81,8 @@ func (in *Input) Rebase() {
 	in.Start, in.Keep, in.Scan = 0, kept, kept
 }
 
-// Signs are the messages that are signs of life only. Messages over --max-message are
-// never among them, as they are not stored.
+// Signs are the messages that are signs of life only. Messages over --max-message never
+// count as such, because they are not stored.
 type Signs struct {
 	Prefix []byte // messages with this prefix; empty: none
 	Empty  bool   // messages without a byte
@@ -93,9 +93,8 @@ func (s *Signs) Match(msg []byte) bool {
 	return s.Empty && len(msg) == 0 || len(s.Prefix) > 0 && bytes.HasPrefix(msg, s.Prefix)
 }
 
-// Drop removes signs of life from msgs, whose bytes lie in buf, and returns how many
-// messages are left. These get the numbers behind seq, in order, unless there are no
-// signs of life to look for.
+// Drop removes signs of life from msgs, whose bytes are in buf, and returns how many
+// messages are left. They are numbered from seq+1 on, unless s is empty.
 func (s *Signs) Drop(buf []byte, msgs []Msg, seq uint64) int {
 	if len(s.Prefix) == 0 && !s.Empty {
 		return len(msgs)

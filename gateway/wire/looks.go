@@ -1,7 +1,7 @@
 package wire
 
-// LooksLike names the protocol that the first bytes from a peer look like, for errors: they
-// quote no bytes of a peer's. Empty: none that is known.
+// LooksLike names the protocol that a peer's first bytes look like, for errors, which must not
+// quote the bytes. Empty: none that it knows.
 func LooksLike(b []byte) string {
 	begins := func(s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
 	switch {

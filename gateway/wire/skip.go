@@ -2,27 +2,25 @@ package wire
 
 import "feedgate/worker"
 
-// Skipper skips a message over --max-message as its bytes arrive, so that it needs no
-// buffer, and refuses it when its last byte has come. The message comes in one or more
-// pieces; the bytes between them, such as headers and control frames, are the Conn's
-// own. The zero Skipper skips nothing.
+// Skipper skips a message over --max-message as its bytes arrive, without a buffer, and
+// refuses it after its last byte. The message has one or more pieces; the Conn decodes the
+// bytes between them, such as headers and control frames. The zero Skipper skips nothing.
 type Skipper struct {
-	// Size is the length of the message, in bytes, as far as it has been announced.
+	// Size is the length of the pieces announced so far, in bytes.
 	Size uint64
 
 	on    bool
 	piece bool   // a piece was announced and its end has not been reached
-	lead  uint64 // bytes of it that are still to come: before those of the message,
+	lead  uint64 // bytes of it still to come: before those of the message,
 	body  uint64 // of the message,
-	trail uint64 // and behind
+	trail uint64 // and after them
 }
 
-// skipLeast is the least length up to which messages are skipped, in bytes, whatever
-// --max-message is.
+// skipLeast is the least value of SkipLimit, in bytes.
 const skipLeast = 64 << 20
 
-// SkipLimit is the length beyond which a message is a protocol error where nothing but a
-// new connection can be trusted to find the next one, in bytes.
+// SkipLimit is the length in bytes up to which messages are skipped. A longer one is a
+// protocol error: only a new connection can be trusted to find the next message.
 func SkipLimit(maxMessage int64) uint64 { return max(skipLeast, 16*uint64(max(0, maxMessage))) }
 
 // On reports whether a message is being skipped.
@@ -53,13 +51,13 @@ func (s *Skipper) Add(lead, size, trail uint64) {
 	s.Size += size
 }
 
-// Here is the bytes of the message that are in buf; lead must have passed.
+// Here returns the bytes of the message that are in buf; there must be no lead.
 func (s *Skipper) Here(buf []byte, in *Input) []byte {
 	rest := buf[in.Scan:]
 	return rest[:min(s.body, uint64(len(rest)))]
 }
 
-// Pass drops the bytes of the piece that are in buf; false if more are to come.
+// Pass drops the bytes of the piece that are in buf. False: more are to come.
 func (s *Skipper) Pass(buf []byte, in *Input) bool {
 	drop := func(left *uint64) {
 		n := min(*left, uint64(len(buf)-in.Scan))

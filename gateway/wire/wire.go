@@ -25,7 +25,7 @@ type Protocol interface {
 	Render(dst []byte, m worker.Message, code worker.Code) []byte
 }
 
-// Complainer is a Protocol with reasons of Error that are its alone.
+// Complainer is a Protocol that has reasons of Error of its own.
 type Complainer interface {
 	Reasons() []string
 }
@@ -105,7 +105,7 @@ type Resume struct {
 	Client  string // --client-name
 	Host    string // HOST:PORT of the upstream URL that is connected
 	Token   []byte // secret; nil: none. Kept by nobody but a Conn, not logged.
-	Target  string // request target to which the server has redirected us; empty: the URL's own
+	Target  string // request target of a redirect; empty: the URL's own
 }
 
 // Msg is a framed message, or the refusal of one. Refused, it has data where its ack
@@ -128,7 +128,7 @@ const (
 	EventClose             // the peer said that it sends no more
 	EventMessage           // a message that does not lie in the buffer
 	EventSecure            // the peer awaits a TLS handshake; nothing received is left
-	EventFault             // a fault of the peer, or a complaint of its, that ends nothing
+	EventFault             // a fault or a complaint of the peer that does not end the connection
 )
 
 // Event is decoded from the stream, in its order.
@@ -192,11 +192,11 @@ type Error struct {
 	Code   worker.Code // for the protocol's goodbye
 	Detail string
 
-	// Of a login that is refused for the moment: how long to stay away, or until when;
-	// zero: the peer did not say.
+	// When a refused login may be tried again: after a while, or at a time. Zero: the peer
+	// did not say.
 	RetryAfter time.Duration
 	RetryAt    time.Time
-	// Location is where the peer has the login go instead, as it wrote it. It can hold
+	// Location is where the peer redirects the login, in its own words, which may hold
 	// secrets. Empty: nowhere.
 	Location string
 }

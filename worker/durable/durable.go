@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,7 +22,7 @@ const maxLinks = 40
 // target is replaced. A file that exists keeps its permissions; a new one has mode, less the
 // umask.
 func Replace(path string, contents []byte, mode fs.FileMode) error {
-	target, err := follow(path)
+	target, err := Follow(path)
 	if err != nil {
 		return err
 	}
@@ -44,21 +45,22 @@ func Replace(path string, contents []byte, mode fs.FileMode) error {
 	if err != nil {
 		return errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
-	return errors.Join(syncDir(filepath.Dir(target), f), f.Close())
+	return errors.Join(syncDir(target, f), f.Close())
 }
 
 // SyncName makes the name of f durable, which was opened as path; of a symbolic link, the
 // name of its target.
 func SyncName(path string, f *os.File) error {
-	target, err := follow(path)
+	target, err := Follow(path)
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(target), f)
+	return syncDir(target, f)
 }
 
-// follow is the path that is not a symbolic link to which path leads. Nothing need be there.
-func follow(path string) (string, error) {
+// Follow returns the path that the symbolic links at path lead to, where a file need not
+// exist yet.
+func Follow(path string) (string, error) {
 	for range maxLinks {
 		to, err := os.Readlink(path)
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, fs.ErrNotExist) {
@@ -68,12 +70,9 @@ func follow(path string) (string, error) {
 			return "", err
 		}
 		if !filepath.IsAbs(to) {
-			// The kernel resolves it from where the link really is.
-			dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-			if err != nil {
-				return "", err
-			}
-			to = filepath.Join(dir, to)
+			// Not Join, which would drop the .. behind a link to a directory.
+			dir, _ := filepath.Split(path)
+			to = dir + to
 		}
 		path = to
 	}
@@ -90,11 +89,12 @@ func create(target string, mode fs.FileMode) (*os.File, error) {
 	}
 }
 
-// syncDir makes the names in a directory durable, among them that of f. Some file systems,
+// syncDir makes the name of f durable, and all others in the directory of path. Some file systems,
 // such as FUSE and 9p ones, have nothing to sync there and answer EINVAL, ENOTSUP or ENOSYS. A
 // directory that can be written to but not read cannot be synced by itself.
 func syncDir(path string, f *os.File) error {
-	dir, err := os.Open(path)
+	name, _ := filepath.Split(path)
+	dir, err := os.Open(cmp.Or(name, "."))
 	if errors.Is(err, fs.ErrPermission) {
 		if err := unix.Syncfs(int(f.Fd())); err != nil {
 			return fmt.Errorf("make the name of %s durable: %w", f.Name(), err)

@@ -92,6 +92,16 @@ func TestReplaceFollowsLinks(t *testing.T) {
 	}
 	only(t, filepath.Join(dir, "real"), "f")
 	only(t, filepath.Join(dir, "links"), "relative", "second")
+	// The .. behind a link is the parent of the directory that the link leads to.
+	if err := os.Mkdir(filepath.Join(dir, "real", "deep"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link("real/deep", "down")
+	link("down/../g", "up")
+	if err := Replace(filepath.Join(dir, "up"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	only(t, filepath.Join(dir, "real"), "deep", "f", "g")
 	link("loop", "loop")
 	if err := Replace(filepath.Join(dir, "loop"), nil, 0o600); err == nil {
 		t.Error("a link to itself was replaced")

@@ -20,18 +20,18 @@ type child struct {
 	cmd   *exec.Cmd
 	in    *input
 	out   *os.File      // the end of its standard output that we read
-	grace time.Duration // how long it has to do what it is asked to
+	grace time.Duration // how long it has to end after its input is closed, and again after TERM
 	born  time.Time
 
 	ending sync.Once
-	forced bool          // it did not end by itself; set before end returns
+	forced bool          // it was sent TERM; set before end returns
 	exited chan struct{} // closed once it was reaped
 	status error         // of Wait; set before exited is closed
 	died   time.Time     // likewise
 
 	mu      sync.Mutex
-	reaped  bool // its number may mean another process
-	unheard bool // its answers are of no use any more
+	reaped  bool // its process ID may be another process's
+	unheard bool // its answers are not read any more
 }
 
 func startChild(command string, stderr *os.File, grace time.Duration) (*child, error) {
@@ -63,8 +63,8 @@ func startChild(command string, stderr *os.File, grace time.Duration) (*child, e
 	return c, nil
 }
 
-// childEnvironment is ours without the variables that are settings of feedgate:
-// some are secrets, and none is meant for a child.
+// childEnvironment is our environment without feedgate's settings: some are secrets, and
+// none is meant for a child.
 func childEnvironment() []string {
 	env := []string{} // nil would mean all of ours
 	for _, v := range os.Environ() {
@@ -77,8 +77,8 @@ func childEnvironment() []string {
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
-// misbegun is nil while the child runs and is silent, as one is that has had no
-// message; else it completes "the child ...".
+// misbegun is nil while the child runs and has written nothing, as it should before its
+// first message. Otherwise it completes "the child ...".
 func (c *child) misbegun() error {
 	select {
 	case <-c.exited:
@@ -109,14 +109,14 @@ func (c *child) reap() {
 	// An error could only say that there is no such child to wait for.
 	_ = waitEnd(c.pid())
 	c.mu.Lock()
-	// As long as the child is not reaped, nobody else can get its number.
+	// Until the child is reaped, no other process can get its process ID.
 	_ = syscall.Kill(-c.pid(), syscall.SIGKILL)
 	c.status = c.cmd.Wait()
 	c.died = time.Now()
 	c.reaped = true
 	if !c.unheard {
-		// Its last answers are in the pipe. The end of the pipe may not come: a
-		// process that has left the group may hold it.
+		// Its last answers are in the pipe. The pipe may never end, because a process
+		// that has left the group may hold it open.
 		_ = c.out.SetReadDeadline(c.died.Add(c.grace))
 	}
 	c.mu.Unlock()
@@ -125,8 +125,8 @@ func (c *child) reap() {
 	close(c.exited)
 }
 
-// release closes the child's input and ends a Read of its output, now and from now
-// on: it gets nothing more, and its answers are of no use.
+// release closes the child's input and makes every Read of its output fail from now on: it
+// gets nothing more, and its answers do not count.
 func (c *child) release() {
 	c.in.close()
 	c.mu.Lock()
@@ -144,10 +144,9 @@ func (c *child) signal(sig syscall.Signal) {
 	}
 }
 
-// end closes the child's input and waits until it has ended: by itself, after
-// TERM when it has not within the grace period, after KILL when it has not within
-// another. Once hurry is closed, TERM is due at once and KILL after killDelay. The
-// hurry of the first call counts.
+// end closes the child's input and waits until it has ended: by itself, by TERM after the
+// grace period, or by KILL after another one. Once hurry is closed, TERM is sent at once and
+// KILL after killDelay. Only the hurry of the first call counts.
 func (c *child) end(hurry <-chan struct{}) {
 	c.ending.Do(func() {
 		c.in.close()

@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// writeChunk is how many bytes are gathered for one write to a child; its pipe
-	// need not take them at once.
+	// writeChunk is how many bytes are gathered for one write to a child. Its pipe may
+	// accept them in pieces.
 	writeChunk = 64 << 10
 	// answerSize is the size of an answer, a u16be code.
 	answerSize = 2
-	// lastReadPoll is how often a child is looked at that has not yet read all of
-	// its input, before that is closed.
+	// lastReadPoll is how often, before its input is closed, a child is checked for having
+	// read all of it.
 	lastReadPoll = 5 * time.Millisecond
 )
 
-// Faults of a child. One that answers what it was not asked may be printing text.
+// Faults of a child. Unexpected answers are often text.
 var (
 	errUnasked = errors.New("it answered without a message; does it print text to its standard output?")
 	errEarly   = errors.New("it answered a message that was not completely written to it; " +
 		"does it print text to its standard output?")
 )
 
-// errCode is the fault of an answer that is no code.
+// errCode is the fault of an answer that is not one of the codes.
 type errCode worker.Code
 
 func (e errCode) Error() string {
@@ -35,16 +35,8 @@ func (e errCode) Error() string {
 		"does it print text to its standard output?", uint16(e))
 }
 
-// lastHandlerCode is the last of the codes from CodeHandler on.
-const lastHandlerCode worker.Code = 8191
-
-// answerable reports whether a child may answer with code.
-func answerable(code worker.Code) bool {
-	return code <= worker.BadRequest || worker.CodeHandler <= code && code <= lastHandlerCode
-}
-
-// feed is the feeder, from the start of c to its end: it writes messages to it,
-// closes its input behind the last one, and ends it when it is of no more use.
+// feed is the feeder's life with child c: it writes messages to c, closes c's input after
+// the last one, and ends c.
 func (h *executor) feed(c *child) {
 	var buf []byte
 	for {
@@ -65,8 +57,8 @@ func (h *executor) feed(c *child) {
 	c.end(h.hurry)
 }
 
-// next waits for messages and returns them framed. Nothing when there will be no
-// more for c: it has ended, or the handler has, or the drain is at the last.
+// next waits for messages and returns them framed. It returns nothing when c gets no more:
+// c or the handler has ended, or everything was sent in a drain.
 func (h *executor) next(c *child, dst []byte) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,8 +75,8 @@ func (h *executor) next(c *child, dst []byte) []byte {
 	return nil
 }
 
-// awaitLastRead waits, in the drain, until the child has read all of its input.
-// Once the input is closed nothing shows how much of it a child has read that dies.
+// awaitLastRead waits, in the drain, until the child has read all of its input. Once the
+// input is closed, nothing shows how much of it a child that dies has read.
 func (h *executor) awaitLastRead(c *child) {
 	poll := time.NewTicker(lastReadPoll)
 	defer poll.Stop()
@@ -105,8 +97,8 @@ func (h *executor) awaitsLastRead(c *child) bool {
 	return h.eof && h.child == c && h.line.sent > 0 && c.in.read() < h.line.framed
 }
 
-// awaitRetry leaves a child whose input was closed in the drain to end by itself,
-// unless it has answered all and a retry waits for its successor.
+// awaitRetry lets a child whose input was closed in the drain end by itself, unless it has
+// answered everything and a retry waits for its successor.
 func (h *executor) awaitRetry(c *child) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -115,8 +107,7 @@ func (h *executor) awaitRetry(c *child) {
 	}
 }
 
-// read reads answers until the child's output ends. An error is the child's
-// fault.
+// read reads answers until the child's output ends. An error is a fault of the child.
 func (h *executor) read(c *child) error {
 	buf := make([]byte, 8<<10)
 	n := 0
@@ -136,16 +127,16 @@ func (h *executor) read(c *child) error {
 	}
 }
 
-// answer completes messages, the first in line first, with the codes that were
-// read together, up to the first fault. As long as the command has not answered a
-// message, one that is no code makes all of them text, and none counts.
+// answer completes messages, oldest first, with codes that were read together, up to the
+// first fault. Until the command has answered a message, one invalid code makes all of them
+// text, and none counts.
 func (h *executor) answer(c *child, answers []byte) error {
 	count := len(answers) / answerSize
 	code := func(i int) worker.Code {
 		return worker.Code(binary.BigEndian.Uint16(answers[i*answerSize:]))
 	}
 	valid := 0
-	for valid < count && answerable(code(valid)) {
+	for valid < count && code(valid).ForHandlers() {
 		valid++
 	}
 	if valid < count && !h.sink.works.Load() {
@@ -182,7 +173,7 @@ func (h *executor) answer(c *child, answers []byte) error {
 	return nil
 }
 
-// answered notes, with the lock, that the command works.
+// answered notes that the command works. The lock is held.
 func (h *executor) answered() {
 	h.down = nil
 	if !h.sink.works.Load() {

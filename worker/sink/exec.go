@@ -15,11 +15,11 @@ import (
 // startTime is how long a child must run to count as started.
 const startTime = 200 * time.Millisecond
 
-// Starter is a sink that can be started before its handlers are opened, so that a
-// fault of its own ends the process before any connection is made.
+// Starter is a sink that can be started before its handlers are opened, so that its faults
+// end the process before any connection is made.
 type Starter interface {
-	// Start starts what the first handlers to be opened need, and waits until it
-	// runs or ctx ends. It may be called once.
+	// Start starts what that many handlers need, and waits until it runs or ctx ends. It
+	// may be called once.
 	Start(ctx context.Context, handlers int) error
 }
 
@@ -29,8 +29,8 @@ type execSink struct {
 	command string
 	cfg     *Config
 
-	// works: one of its children has answered a message. Until then what ends a child
-	// is taken to be the command, not a message.
+	// works: one of its children has answered a message. Until then the command is taken
+	// for the cause of a child's death, not a message.
 	works atomic.Bool
 
 	failures, refusals *repeats
@@ -38,7 +38,7 @@ type execSink struct {
 	mu     sync.Mutex
 	opened int
 	open   []*executor
-	idle   []*child // started, and waiting for the handler that will adopt them
+	idle   []*child // started by Start, and not adopted by a handler yet
 }
 
 func newExec(command string, cfg *Config) *execSink {
@@ -49,8 +49,8 @@ func newExec(command string, cfg *Config) *execSink {
 	}
 }
 
-// Start starts the children that the first handlers adopt. Its error is that of a
-// command that cannot work.
+// Start implements [Starter]: it starts the children that the first handlers adopt. An error
+// means that the command cannot work.
 func (s *execSink) Start(ctx context.Context, handlers int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +98,7 @@ func (s *execSink) Open(c *worker.Completer) (worker.Handler, error) {
 	return h, nil
 }
 
-// Ready says how many children are down, and of the first of them why.
+// Ready is how many children are down, and why the first of them is.
 func (s *execSink) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

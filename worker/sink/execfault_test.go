@@ -37,7 +37,7 @@ func TestExecTextIsNoAnswer(t *testing.T) {
 
 func TestExecCodesThatNoChildMayAnswer(t *testing.T) {
 	for _, code := range []int{3, 7, 999, 8192, 65535} {
-		if answerable(worker.Code(code)) {
+		if worker.Code(code).ForHandlers() {
 			t.Errorf("%d is a code", code)
 		}
 		command, _ := childCommand(t, "plain")

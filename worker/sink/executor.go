@@ -11,21 +11,21 @@ import (
 	"feedgate/worker"
 )
 
-// deathLimit is at how many deaths of its child the first message in line, which
-// each of them had received, is taken to be the cause, and refused.
+// deathLimit is the number of children that must die with the same message first in line,
+// which each of them had read, before the message is taken for the cause and refused.
 const deathLimit = 3
 
 // steadyTime is how long a child must run for the backoff to start again from its
 // minimum.
 const steadyTime = time.Second
 
-// executor is one worker's handler: it keeps the line of messages without an
-// answer, and its goroutines keep a child that works it off.
+// executor is one worker's handler: it keeps the queue of unanswered messages, and its
+// goroutines keep a child running that answers them.
 //
 //	newExecutor starts the keeper and the watcher;
-//	the keeper adopts or starts a child with its feeder, reads its answers, and when
-//	it has ended starts another;
-//	Drain makes the feeder close the child's input behind the last message;
+//	the keeper adopts or starts a child and its feeder, reads the child's answers, and
+//	starts another child when it has ended;
+//	Drain makes the feeder close the child's input after the last message;
 //	Close, or the end of the pool, ends the child and with it all goroutines. A child
 //	that has answered everything gets the grace period to end by itself; one that has
 //	not, and any once Config.Hurry is closed, is ended at once.
@@ -87,10 +87,10 @@ func (h *executor) Drain() {
 	h.changed.Broadcast()
 }
 
-// Starved reports whether the child has read everything that this handler was
-// given and has not answered it all: it may be at work on the last message, or it
-// may answer only once it has more, as one does that buffers its answers or reads
-// ahead. It costs a lock and at most one system call. Any goroutine may ask.
+// Starved implements [worker.Starver]: it reports whether the child has read every message
+// and not answered all. It may be working on the last one, or may need more before it
+// answers, because it buffers its answers or reads ahead. The cost is a lock and at most one
+// system call. Any goroutine may call it.
 func (h *executor) Starved() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -98,8 +98,8 @@ func (h *executor) Starved() bool {
 		h.child.in.read() == h.line.framed
 }
 
-// Close takes twice the grace period at most; killDelay, and what the kernel takes
-// to end a process, when messages are unanswered or Config.Hurry is closed.
+// Close takes at most twice the grace period; if messages are unanswered or Config.Hurry is
+// closed, killDelay and the time that the kernel takes to end a process.
 func (h *executor) Close() error {
 	h.cancel()
 	<-h.done
@@ -107,8 +107,8 @@ func (h *executor) Close() error {
 	return nil
 }
 
-// isDown is why there is no child that works: none runs, or one that was started
-// after a failure has yet to last or to answer.
+// isDown is why no child works: none runs, or one that was started after a failure has
+// neither run for startTime nor answered. Nil: one works.
 func (h *executor) isDown() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,8 +118,8 @@ func (h *executor) isDown() error {
 	return h.down
 }
 
-// watch ends the child when the handler or its pool ends. Handlers are closed one
-// after another, but pools stop all at once, and so do their children.
+// watch ends the child when the handler or its pool ends. Handlers are closed one after
+// another, but a pool stops all of its children at once.
 func (h *executor) watch() {
 	select {
 	case <-h.c.Stopped():
@@ -156,7 +156,7 @@ func (h *executor) keep(c *child) {
 		if lasted >= steadyTime {
 			wait.Reset()
 		}
-		d := max(wait.NextBackOff(), h.sink.cfg.ReconnectMin, time.Millisecond)
+		d := wait.NextBackOff()
 		h.fail(err, d)
 		select {
 		case <-time.After(d):
@@ -165,8 +165,8 @@ func (h *executor) keep(c *child) {
 	}
 }
 
-// wanted waits until a child is needed: at once, except in the drain, when only a
-// message needs one. False at the end. One that was adopted runs in any case.
+// wanted waits until a child is needed: always, except in the drain, when only a message
+// needs one. False: the handler has ended. An adopted child runs in any case.
 func (h *executor) wanted(adopted *child) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -179,7 +179,7 @@ func (h *executor) wanted(adopted *child) bool {
 	return h.ctx.Err() == nil
 }
 
-// fail notes and logs why there is no child.
+// fail records and logs why there is no child.
 func (h *executor) fail(err error, next time.Duration) {
 	h.mu.Lock()
 	h.down = err
@@ -188,9 +188,9 @@ func (h *executor) fail(err error, next time.Duration) {
 	h.sink.failures.add("child", h.number, "error", err, "unanswered", unanswered, "retry_in", next)
 }
 
-// runChild is the life of one child, to its reaping: of c, or of a new one when
-// that is nil. A nil error is an end that was asked for: everything is answered and
-// the drain has closed its input, or the handler was closed.
+// runChild runs one child until it is reaped: c, or a new one if c is nil. A nil error is an
+// expected end: everything is answered and the drain has closed its input, or the handler
+// was closed.
 func (h *executor) runChild(c *child) (lasted time.Duration, err error) {
 	if c == nil {
 		if c, err = h.sink.startChild(); err != nil {
@@ -207,7 +207,7 @@ func (h *executor) runChild(c *child) (lasted time.Duration, err error) {
 	if err = h.read(c); err != nil {
 		c.kill()
 	}
-	// Without its output a child that still runs is of no use.
+	// A child that has closed its output cannot answer any more.
 	c.end(h.hurry)
 	h.leave()
 	<-fed
@@ -233,8 +233,8 @@ func (h *executor) leave() {
 	h.changed.Broadcast()
 }
 
-// ended returns why c, whose fault may be given, has failed; nil when it has not.
-// If it had received the first message in line, that may be the cause.
+// ended returns why c has failed: fault, if there is one, or how it exited; nil if it has
+// not. If c had read the first message in line, that message may be the cause.
 func (h *executor) ended(c *child, fault error) error {
 	h.mu.Lock()
 	unanswered := h.line.sent
@@ -258,8 +258,7 @@ func (h *executor) ended(c *child, fault error) error {
 
 var errExitZero = errors.New("exit status 0")
 
-// status is how c has ended, nil for an exit status 0 of its own accord. The lock is
-// held.
+// status is how c has ended; nil if it exited with 0 by itself. The lock is held.
 func (h *executor) status(c *child) error {
 	switch status := cmp.Or(c.status, errExitZero); {
 	case c.forced && h.eof:
@@ -270,8 +269,8 @@ func (h *executor) status(c *child) error {
 	return c.status
 }
 
-// countDeath counts, with the lock, a death against the first message in line;
-// true when that is refused for it.
+// countDeath counts a death against the first message in line; true if the message is
+// refused for it. The lock is held.
 func (h *executor) countDeath(first *queued) bool {
 	h.line.deaths++
 	if h.line.deaths < deathLimit {

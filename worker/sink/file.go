@@ -127,7 +127,7 @@ func (s *fileSink) run() {
 			continue
 		}
 		s.committing.Store(int64(g.messages))
-		s.split.give(s.cfg.Log, s.cfg.Flag)
+		s.split.give(s.cfg.Log)
 		if !s.commit(g) {
 			return
 		}
@@ -162,7 +162,7 @@ func (s *fileSink) commit(g *group) bool {
 		backoff.WithNotify(func(err error, _ time.Duration) {
 			if since.IsZero() {
 				since = time.Now()
-				s.cfg.Log.Error("cannot append to the sink's file; messages wait", "flag", s.cfg.Flag, "error", err)
+				s.cfg.Log.Error("cannot append to the sink's file; messages wait", "path", s.path, "error", err)
 			}
 			s.setDown(err)
 		}))
@@ -171,7 +171,7 @@ func (s *fileSink) commit(g *group) bool {
 	}
 	if !since.IsZero() {
 		s.setDown(nil)
-		s.cfg.Log.Info("appending to the sink's file again", "flag", s.cfg.Flag, "path", s.path, "after", time.Since(since))
+		s.cfg.Log.Info("appending to the sink's file again", "path", s.path, "after", time.Since(since))
 	}
 	return true
 }

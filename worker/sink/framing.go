@@ -102,27 +102,26 @@ func appendEscape(dst []byte, r rune) []byte {
 		hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }
 
-// splitWarning is given once a sink: a message contains LF, so line framing makes
-// several lines of it. Workers look for LF; the goroutine that writes logs the
-// warning, because a log may block and a worker must not.
+// splitWarning is logged once per sink if a message contains LF, so that line framing makes
+// several lines of it. Workers look for LF; the writing goroutine logs, because a log may
+// block and a worker must not.
 type splitWarning struct {
-	off    bool // the framing splits no message
+	off    bool // the framing keeps messages whole
 	seen   atomic.Bool
 	logged bool // the writing goroutine's
 }
 
-// look notes whether a message contains LF. Any worker.
+// look notes whether a message contains LF. Any worker may call it.
 func (w *splitWarning) look(data []byte) {
 	if !w.off && !w.seen.Load() && bytes.IndexByte(data, '\n') >= 0 {
 		w.seen.Store(true)
 	}
 }
 
-// give logs the warning the first time there is reason to. Writing goroutine only.
-func (w *splitWarning) give(log *slog.Logger, flag string) {
+// give logs the warning once a message with LF was seen. Writing goroutine only.
+func (w *splitWarning) give(log *slog.Logger) {
 	if !w.logged && w.seen.Load() {
 		w.logged = true
-		log.Warn("a message contains LF: it is several lines in the output; add ?frame=length or ?frame=json to keep messages apart",
-			"flag", flag)
+		log.Warn("a message contains LF: it is several lines in the output; add ?frame=length or ?frame=json to keep messages apart")
 	}
 }

@@ -9,10 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// input is our end of a child's standard input. It counts the bytes that the pipe
-// has accepted and those that the child has read: only a message that was read can
-// have been answered, or have ended the child. One goroutine writes; any may ask,
-// and close.
+// input is our end of a child's standard input. It counts the bytes that the pipe has
+// accepted and those that the child has read: only a message that was read can have been
+// answered, or have killed the child. One goroutine writes; any may call the other methods.
 //
 // Invariant: consumed <= written.
 type input struct {
@@ -54,8 +53,8 @@ func (p *input) write(b []byte) error {
 	return cmp.Or(err, fault)
 }
 
-// writeSome writes what the pipe accepts. The lock lets whoever has seen the
-// child's answer also see the count of the bytes it answers.
+// writeSome writes what the pipe accepts. Because it holds the lock, a goroutine that has
+// read the child's answer also sees the count of the bytes that it answers.
 func (p *input) writeSome(fd int, b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,7 +74,7 @@ func (p *input) accepted() uint64 {
 	return p.written
 }
 
-// read is the number of bytes that were read: by now, or before the input was
+// read is the number of bytes that the child has read; those before close, once it is
 // closed.
 func (p *input) read() uint64 {
 	p.mu.Lock()
@@ -104,7 +103,7 @@ func (p *input) close() {
 	p.file.Close()
 }
 
-// unread is how many bytes lie in a pipe, asked at either end.
+// unread is how many bytes are in a pipe; pipe may be either end.
 func unread(pipe syscall.RawConn) int {
 	n := 0
 	// An error means that the pipe is closed on our side. TIOCINQ is FIONREAD.

@@ -8,9 +8,9 @@ import (
 	"slices"
 )
 
-// What a process that was killed, or a crash, leaves at the end of the file is
-// mended when the file is opened. Nothing is deleted: lines are ended, and an
-// unfinished frame, behind which no frame could be found again, is set aside.
+// When the file is opened, an unfinished record that a killed process or a crash has left at
+// its end is mended. Nothing is deleted: a line gets its LF; a frame, after which no other
+// could be found, is moved to a file of its own.
 
 // walkBuffer is how much of the file is read at once to look through it.
 const walkBuffer = 64 << 10
@@ -57,8 +57,8 @@ func (l *recordFile) mend() error {
 	if err != nil {
 		return err
 	}
-	// Also for what a process before this one has written or cut back and not
-	// synced.
+	// Even if nothing was mended: an earlier process may not have synced what it wrote or
+	// cut back.
 	if err := l.f.Sync(); err != nil {
 		return err
 	}
@@ -70,8 +70,8 @@ func (l *recordFile) mend() error {
 	return nil
 }
 
-// mendLines ends an unfinished last line. From when it writes until that is synced,
-// cut is true. report logs what was done.
+// mendLines ends an unfinished last line. cut is true from its write until that is synced.
+// report logs what was done.
 func (l *recordFile) mendLines() (report func(), err error) {
 	report = func() {}
 	framed, err := holdsFrames(l.f, l.size)
@@ -98,8 +98,8 @@ func (l *recordFile) mendLines() (report func(), err error) {
 	}, nil
 }
 
-// mendFrames sets an unfinished last frame aside and then cuts it off. From when it
-// cuts until that is synced, cut is true. report logs what was done.
+// mendFrames copies an unfinished last frame to another file and then cuts it off. cut is
+// true from then until that is synced. report logs what was done.
 func (l *recordFile) mendFrames() (report func(), err error) {
 	report = func() {}
 	end, err := l.walk()
@@ -120,9 +120,8 @@ func (l *recordFile) mendFrames() (report func(), err error) {
 	}, nil
 }
 
-// walk is the offset behind the last whole frame. What follows must be the
-// beginning of a frame: otherwise all that is behind it would be taken for
-// unfinished.
+// walk is the offset after the last whole frame. An error if what follows cannot be the
+// beginning of a frame: in a file of another framing, everything would be "unfinished".
 func (l *recordFile) walk() (end int64, err error) {
 	if l.size > maxFrame {
 		l.log.Info("looking through the frames of the sink's file", "path", l.path, "bytes", l.size)

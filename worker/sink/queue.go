@@ -39,7 +39,7 @@ func (q *queue) unsent() int { return q.len() - q.sent }
 // at is the i-th in line, from 0.
 func (q *queue) at(i int) queued { return q.items[q.head+i] }
 
-// push appends the batch's messages, which is when they are put off.
+// push appends the batch's messages and defers them.
 func (q *queue) push(b *worker.Batch) {
 	n := b.Left()
 	for i := range n {
@@ -51,7 +51,7 @@ func (q *queue) push(b *worker.Batch) {
 	}
 }
 
-// drop removes the first n, which have their outcome.
+// drop removes the first n, which are completed.
 func (q *queue) drop(n int) {
 	for i := range min(n, q.sent) {
 		q.offset += q.at(i).frameSize()
@@ -61,8 +61,8 @@ func (q *queue) drop(n int) {
 	q.first += worker.Ticket(n)
 	q.sent -= min(n, q.sent)
 	q.deaths = 0
-	// Moving what is left down once at least as much was dropped costs one move a
-	// message at most.
+	// The rest is moved down once at least as many were dropped: at most one move per
+	// message.
 	if q.head >= q.len() {
 		left := copy(q.items, q.items[q.head:])
 		clear(q.items[q.head:])

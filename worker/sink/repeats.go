@@ -11,16 +11,17 @@ import (
 const repeatInterval = time.Second
 
 // repeats logs an event that may recur quickly: the first at once, then at most one
-// line per repeatInterval, with the latest event's attributes and, as "count", the
-// number of events since the line before. Any goroutine may use it. No lock is held
-// while a line is written.
+// line per repeatInterval, with the latest event's attributes and, if there was more
+// than one since the line before, their number as "times". So does the gateway's type of
+// this name, which its loop drives; this one has a timer. Any goroutine may use it. No
+// lock is held while a line is written.
 type repeats struct {
 	log   *slog.Logger
 	level slog.Level
 	text  string
 
 	mu     sync.Mutex
-	count  int         // events not logged yet
+	times  int         // events not logged yet
 	latest []any       // attributes of the latest of them
 	pause  *time.Timer // until the next line may be written; nil: it may be now
 	closed bool
@@ -32,7 +33,7 @@ func newRepeats(log *slog.Logger, level slog.Level, text string) *repeats {
 
 func (r *repeats) add(attrs ...any) {
 	r.mu.Lock()
-	r.count++
+	r.times++
 	r.latest = attrs
 	if r.pause != nil && !r.closed {
 		r.mu.Unlock()
@@ -45,7 +46,7 @@ func (r *repeats) add(attrs ...any) {
 func (r *repeats) resume() {
 	r.mu.Lock()
 	r.pause = nil
-	if r.count == 0 {
+	if r.times == 0 {
 		r.mu.Unlock()
 		return
 	}
@@ -53,8 +54,11 @@ func (r *repeats) resume() {
 }
 
 func (r *repeats) writeAndUnlock() {
-	attrs := append(r.latest, "count", r.count)
-	r.count, r.latest = 0, nil
+	attrs := r.latest
+	if r.times > 1 {
+		attrs = append(attrs, "times", r.times)
+	}
+	r.times, r.latest = 0, nil
 	if !r.closed {
 		r.pause = time.AfterFunc(repeatInterval, r.resume)
 	}

@@ -19,21 +19,21 @@ func TestRepeats(t *testing.T) {
 			}
 		}
 		r.add("number", 1)
-		expect(1, "number=1 count=1")
+		expect(1, "number=1\n")
 		for i := range 10 {
 			r.add("number", 2+i)
 		}
-		expect(1, "number=1 count=1")
+		expect(1, "number=1\n")
 		time.Sleep(repeatInterval)
-		expect(2, "number=11 count=10")
+		expect(2, "number=11 times=10")
 		time.Sleep(5 * repeatInterval)
 		r.add("number", 12)
-		expect(3, "number=12 count=1")
+		expect(3, "number=12\n")
 		r.add("number", 13)
 		r.close()
-		expect(4, "number=13 count=1")
+		expect(4, "number=13\n")
 		r.close()
 		r.add("number", 14)
-		expect(5, "number=14 count=1")
+		expect(5, "number=14\n")
 	})
 }

@@ -18,8 +18,8 @@ import (
 type Config struct {
 	// Flag is the flag that the URL came from, for errors; default "--sink".
 	Flag string
-	// Log is told of faults and of their end, never of a message's contents;
-	// default slog.Default().
+	// Log gets faults and their end, each line with Flag as "flag", never a message's
+	// contents; default slog.Default().
 	Log *slog.Logger
 
 	// Stdout is what stdout: writes to; default os.Stdout.
@@ -33,14 +33,13 @@ type Config struct {
 	// default 10s.
 	ReconnectMin, ReconnectMax time.Duration
 
-	// Grace is how long a child of exec: has to end once its input is closed, and
-	// again after TERM, before it is killed; and how long the answers of one that
-	// has ended are waited for when a stray process holds on to its output. Default
-	// 2s.
+	// Grace is how long a child of exec: has to end once its input is closed, and again
+	// after TERM, before it is killed; and how long after its end answers are read while a
+	// stray process holds its output open. Default 2s.
 	Grace time.Duration
 
-	// Hurry, when closed, ends the grace of children whose handlers are being closed:
-	// TERM at once and KILL soon after. May be nil.
+	// Hurry, when closed, ends the Grace of children whose handlers are being closed: they
+	// get TERM at once and KILL 250 ms later. May be nil.
 	Hurry <-chan struct{}
 
 	// CloseTimeout is how long Close waits for a blocked write to standard output
@@ -141,6 +140,7 @@ func (cfg *Config) setDefaults() {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	cfg.Log = cfg.Log.With("flag", cfg.Flag)
 	if cfg.Stdout == nil {
 		cfg.Stdout = os.Stdout
 	}
@@ -164,8 +164,9 @@ func (cfg *Config) setDefaults() {
 	}
 }
 
+// newBackoff never waits less than 1 ms, whatever ReconnectMin is.
 func (cfg *Config) newBackoff() *backoff.Backoff {
-	return backoff.New(cfg.ReconnectMin, cfg.ReconnectMax)
+	return backoff.New(max(cfg.ReconnectMin, time.Millisecond), cfg.ReconnectMax)
 }
 
 // steady is the part of a sink that can always take messages.

@@ -100,7 +100,7 @@ func (s *stdout) run() {
 		case <-s.stop:
 			return
 		case job := <-s.jobs:
-			s.split.give(s.cfg.Log, s.cfg.Flag)
+			s.split.give(s.cfg.Log)
 			err := s.write(job.data)
 			if err != nil {
 				s.fail.Do(func() {

@@ -9,13 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNoStdout: messages written there would be acknowledged and gone.
+// errNoStdout prevents messages from being acknowledged and lost.
 var errNoStdout = errors.New("standard output is closed, or is /dev/null opened for reading and writing; redirect it, or use discard:")
 
-// checkStdout is an error if w is a file that cannot be written to, or stands for
-// a standard output that is closed: Go's runtime opens /dev/null for reading and
-// writing in its place, where a shell that was told to discard the output opens it
-// for writing.
+// checkStdout is an error if w is a file that cannot be written to, or takes the place of a
+// closed standard output: Go's runtime then opens /dev/null for reading and writing, while a
+// shell that discards the output opens it for writing only.
 func checkStdout(w io.Writer) error {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -1,10 +1,13 @@
 package sink
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"feedgate/worker/durable"
 )
 
 // literal turns a path in a URL into the path meant. A ? begins the query and so
@@ -65,28 +68,17 @@ func filePath(url string) (path string, ok bool) {
 	return path, err == nil && path != ""
 }
 
-// maxLinks is how many symbolic links Linux follows (path_resolution(7)).
-const maxLinks = 40
-
 // destination is where a file that does not exist would be created: path with its
 // symbolic links followed.
 func destination(path string) string {
-	for range maxLinks {
-		target, err := os.Readlink(path)
-		if err != nil {
-			break
-		}
-		if !filepath.IsAbs(target) {
-			// Not Join: it would drop the .. behind a link.
-			target = filepath.Dir(path) + string(filepath.Separator) + target
-		}
+	if target, err := durable.Follow(path); err == nil {
 		path = target
 	}
-	dir := filepath.Dir(path)
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
+	dir, name := filepath.Split(path)
+	if real, err := filepath.EvalSymlinks(cmp.Or(dir, ".")); err == nil {
 		dir = real
 	}
-	whole, err := filepath.Abs(filepath.Join(dir, filepath.Base(path)))
+	whole, err := filepath.Abs(filepath.Join(dir, name))
 	if err != nil {
 		return path
 	}

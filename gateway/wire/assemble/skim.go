@@ -5,19 +5,19 @@ import "bytes"
 const (
 	// maxItem is the longest name or value that is kept of a skipped part, in bytes.
 	maxItem = 1 << 10
-	// maxSkimmed is the most that is kept of one.
+	// maxSkimmed is the most that is kept of one part, in bytes.
 	maxSkimmed = 16 << 10
 )
 
-// skim keeps the short names and values of a JSON object that is skipped because it is
-// over --max-message, so that the request can be refused whose part it is. It replaces
-// long names by "" and long values by null, and checks nothing: the result is parsed.
+// skim keeps the short names and values of a part that is skipped because it is over
+// --max-message, so that its request can be found and refused. It replaces long names by ""
+// and long values by null. It checks no syntax, because the result is parsed.
 type skim struct {
 	out   []byte // the object so far
 	over  bool   // it was too long to be kept
 	depth int    // of objects and arrays
 
-	quoted, escaped bool // in a string; behind a backslash of it
+	quoted, escaped bool // in a string; after a backslash in it
 
 	// Of the name or value at depth 1.
 	item  int // where it begins in out
@@ -29,7 +29,7 @@ type skim struct {
 func (s *skim) add(b []byte) {
 	for len(b) > 0 && !s.over {
 		if s.quoted && s.long && !s.escaped {
-			// The inside of a long string, which is most of a message that is too long.
+			// Fast path: the inside of a long string is most of such a message.
 			i := bytes.IndexAny(b, `"\\`)
 			if i < 0 {
 				return
@@ -76,7 +76,7 @@ func (s *skim) step(c byte) {
 	}
 }
 
-// mark takes what stands between the names and values at depth 1.
+// mark adds a byte that separates names and values at depth 1, which ends an item.
 func (s *skim) mark(c byte, value bool) {
 	if s.long {
 		s.out = s.out[:s.item]
@@ -90,7 +90,7 @@ func (s *skim) mark(c byte, value bool) {
 	s.item, s.value, s.long = len(s.out), value, false
 }
 
-// end returns what was kept, to be used before the next add, and begins with another
+// end returns what was kept, valid until the next add, and starts over with another
 // message.
 func (s *skim) end() []byte {
 	out := s.out

@@ -21,10 +21,10 @@ type table struct {
 	used    int64
 	now     time.Duration
 
-	over []skippedPart // parts over --max-message that were skipped and not yet taken
+	over []skippedPart // parts over --max-message whose refusal was not taken yet
 
 	key   []byte // of the part that is looked at
-	whole []byte // what came of it, if it was the last, or of a request that is overdue
+	whole []byte // the request that take has joined, or that expire has refused
 }
 
 func newTable(p *protocol) table { return table{p: p, byKey: make(map[string]*request)} }
@@ -39,7 +39,7 @@ const (
 	joined                 // the last part; table.whole is the request
 )
 
-// take takes the message m with its data. It may set m.Code.
+// take handles the message m with its data. It may set m.Code.
 func (t *table) take(m *wire.Msg, data []byte) outcome {
 	switch {
 	case m.Code == worker.TooLarge && len(t.over) > 0:
@@ -68,13 +68,13 @@ func (t *table) take(m *wire.Msg, data []byte) outcome {
 	return t.add(m, r, &p)
 }
 
-// skippedPart is what is known of a part that the inner Conn has skipped.
+// skippedPart is a part that the inner Conn has skipped, as far as skim kept it.
 type skippedPart struct {
-	key      string // empty: it is not known
+	key      string // empty: unknown
 	complete bool
 }
 
-// skipped notes a part that was skipped; obj is what was kept of it.
+// skipped records a part that was skipped; obj is what skim kept of it.
 func (t *table) skipped(obj []byte) {
 	var s skippedPart
 	if p, ok := parsePart(obj, t.p.names); ok {
@@ -84,8 +84,8 @@ func (t *table) skipped(obj []byte) {
 	t.over = append(t.over, s)
 }
 
-// takeSkipped takes the refusal of the first part that was skipped: its request is
-// refused, as a request without that part would pass for whole.
+// takeSkipped takes the refusal m of the oldest skipped part and refuses its request as a
+// whole, which would pass for complete without that part.
 func (t *table) takeSkipped(m *wire.Msg) outcome {
 	s := t.over[0]
 	if t.over = t.over[1:]; len(t.over) == 0 {
@@ -234,7 +234,7 @@ func (t *table) clear() {
 	t.open, t.refused, t.used = queue{}, queue{}, 0
 }
 
-// ignorePart is for a part of a refused request.
+// ignorePart handles a part of a refused request.
 func (t *table) ignorePart(r *request, complete bool) outcome {
 	if complete {
 		t.drop(r)
@@ -244,7 +244,7 @@ func (t *table) ignorePart(r *request, complete bool) outcome {
 	return ignored
 }
 
-// pass lets time go by. Parts that came since it did before came now.
+// pass advances the clock by d. Parts that arrived since the last call count from now.
 func (t *table) pass(d time.Duration) {
 	t.now += d
 	t.open.stamp(t.now)

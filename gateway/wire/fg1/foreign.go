@@ -6,10 +6,10 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// foreign looks at the first bytes from the server, before there is a whole header: a
-// server of another protocol may send fewer. Frames before WELCOME have a payload of at
-// most maxControl bytes, so a length beyond that with an op that nobody knows, or with
-// flags, is no frame at all; neither is a length that is too short for a header.
+// foreign is the fault if the server's first bytes cannot be FG/1. It needs less than a
+// header, because a server of another protocol may send no more. Frames before WELCOME have a
+// payload of at most maxControl bytes, so a greater length with an unknown op, or with
+// unknown flags, is not a frame; neither is a length that is too short for a header.
 func foreign(b []byte) *wire.Error {
 	if len(b) < 6 {
 		return nil

@@ -14,12 +14,12 @@ type conn struct {
 	framer framer
 	ready  bool   // EventReady was given
 	seq    uint64 // arrival number of the last message
-	pos    uint64 // bytes of the stream before the first frame that is not through
+	pos    uint64 // bytes of the stream before the current frame, the first that is not complete
 
 	// The frame that is being skipped.
 	skip   wire.Skipper
 	passed uint64 // bytes of it, before in.Scan
-	search bool   // its end is yet to be found
+	search bool   // its end must be searched for
 
 	armed bool          // next is set
 	next  time.Duration // when the heartbeat is due
@@ -75,8 +75,8 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	}
 }
 
-// passOver drops what is in buf of the frame that is being skipped, and refuses the
-// message at its end; false if more is to come.
+// passOver drops the bytes in buf of the frame that is being skipped, and refuses the message
+// at its end. False: more is to come.
 func (c *conn) passOver(buf []byte, in *wire.Input) (through bool, err *wire.Error) {
 	found := true
 	if c.search {
@@ -98,7 +98,7 @@ func (c *conn) passOver(buf []byte, in *wire.Input) (through bool, err *wire.Err
 	return true, nil
 }
 
-// refuse refuses the message that was skipped.
+// refuse ends the skipped message with its refusal.
 func (c *conn) refuse(in *wire.Input) {
 	c.seq++
 	c.skip.End(in, wire.Msg{Seq: c.seq})
@@ -106,7 +106,7 @@ func (c *conn) refuse(in *wire.Input) {
 	c.passed = 0
 }
 
-// errorf makes a fault of the first frame that is not through.
+// errorf makes an Error that names the current frame.
 func (c *conn) errorf(reason string, code worker.Code, format string, args ...any) *wire.Error {
 	return wire.Errorf(reason, code, "message %d at byte %d: "+format, append([]any{c.seq + 1, c.pos}, args...)...)
 }
@@ -123,7 +123,7 @@ func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
 	return c.errorf(wire.Truncated, worker.BadRequest, "the stream ended after %d bytes of it", rest)
 }
 
-// lastLine makes a message of the line that the end of the stream leaves without LF.
+// lastLine turns a last line without LF into a message.
 func (c *conn) lastLine(buf []byte, in *wire.Input) {
 	line := bytes.TrimSuffix(buf[in.Scan:], []byte("\r"))
 	at := in.Scan

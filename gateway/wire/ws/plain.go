@@ -39,9 +39,9 @@ func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 
 // framePlain fills msgs with messages of one short frame from buf[at] on and says how
 // many, of which kinds, and where it stopped. The last may be odd: a text that is not
-// ASCII and is yet to be checked; the others are valid. It calls nothing, for that would
-// have everything that it holds in registers stored and loaded again, and it has no loop
-// that takes another turn with every length, for that is foretold wrongly.
+// ASCII and is yet to be checked; the others are valid. It calls no function, which would
+// spill its registers, and its inner loops do not depend on the exact length, which would
+// mispredict.
 func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, has kindSet, end int, odd bool) {
 	const high = 0x8080808080808080
 	for i := range msgs {

@@ -8,8 +8,8 @@ func (c *conn) tooLarge(h head, in *wire.Input) bool {
 	return c.skip.On() || uint64(in.Keep-in.Start)+uint64(h.payload) > uint64(c.p.limit)
 }
 
-// startSkip skips a data frame, and gives up the fragments that were joined before it.
-// Control frames between fragments are taken as ever.
+// startSkip starts to skip a data frame, and drops the fragments that were joined before it.
+// Control frames between fragments are handled as usual.
 func (c *conn) startSkip(h head, buf []byte, in *wire.Input) *wire.Error {
 	if !c.skip.On() {
 		c.skip.Begin(buf, in)
@@ -24,9 +24,9 @@ func (c *conn) startSkip(h head, buf []byte, in *wire.Input) *wire.Error {
 	return nil
 }
 
-// passOver drops what is in buf of the frame that is being skipped, and refuses the
-// message behind its last one; false if more is to come. Text is checked all the same
-// (RFC 6455 8.1).
+// passOver drops the bytes in buf of the frame that is being skipped, and refuses the message
+// after its last frame. False: more of this frame is to come. Text is checked all the same
+// (RFC 6455, section 8.1).
 func (c *conn) passOver(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	if c.kind == opText && !c.text.add(c.skip.Here(buf, in)) {
 		return false, c.fail(codeNotUTF8, "text is not UTF-8")

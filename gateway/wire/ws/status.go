@@ -9,11 +9,10 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// maxRetryAfter bounds what a server can ask for, so that it fits a duration.
-const maxRetryAfter = 100 * 365 * 24 * 60 * 60 // seconds
+// maxRetryAfter bounds Retry-After, in seconds, so that it fits a time.Duration.
+const maxRetryAfter = 100 * 365 * 24 * 60 * 60
 
-// badStatus is the fault of an answer other than 101, with what the server says of when or
-// where another try may do better.
+// badStatus is the fault of an answer other than 101, with its Location and Retry-After.
 func badStatus(r *http.Response) *wire.Error {
 	code := wire.CloseBadRequest
 	if r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden {
@@ -34,9 +33,9 @@ func badStatus(r *http.Response) *wire.Error {
 	return fault
 }
 
-// retryAfter reads Retry-After (RFC 9110 10.2.3): a number of seconds, or a date. A date
-// counts from the server's own, in case the clocks differ; without that it is given as
-// it is.
+// retryAfter reads Retry-After (RFC 9110, section 10.2.3): a number of seconds, or a date. A
+// date counts from the answer's Date, in case the clocks differ; without one it is returned
+// as it is.
 func retryAfter(h http.Header) (wait time.Duration, at time.Time) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if n, err := strconv.ParseUint(value, 10, 64); err == nil {
