@@ -79,7 +79,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.set.window,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
 		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.key(), DeadLetters: g.cfg.DeadLetters,
-		DrainSpan: g.cfg.DrainTimeout / 2, FirstAllowance: g.set.firstAllowance(),
+		DrainSpan: g.cfg.DrainTimeout / 2, HoldBack: g.set.holdBack,
 		Bell: &l.bell, Wake: h.wake, Log: g.cfg.Log,
 	})
 	if err != nil {

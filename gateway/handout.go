@@ -21,38 +21,16 @@ func (in *intake) spread(n int) (int, []uint64) {
 	return 0, nil
 }
 
-// vacancies is how many more messages worker i may have: with RDY credit, its share of it,
-// else its allowance.
+// vacancies is how many more messages worker i may have: its allowance, or, where the
+// pool holds back itself, its share of what the peer may have in flight.
 func (l *loop) vacancies(i int) int {
-	if l.set.credit {
-		if l.set.share > 0 {
-			return l.set.share - l.given[i]
-		}
-		return math.MaxInt
+	switch {
+	case !l.set.holdBack:
+		return l.workers[i].Allowance() - l.given[i]
+	case l.set.share > 0:
+		return l.set.share - l.given[i]
 	}
-	return l.workers[i].Allowance() - l.given[i]
-}
-
-// allowance is how many messages all workers together may have. The loop owns it.
-type allowance struct {
-	workers []*worker.Worker
-	last    int // what total last returned
-}
-
-// total is unlimited before there are workers. It changes in steps of a quarter or more,
-// because it is sent to the peer, as RDY, whenever it changes.
-func (a *allowance) total() int {
-	if a.workers == nil {
-		return math.MaxInt
-	}
-	total := 0
-	for _, w := range a.workers {
-		total += w.Allowance()
-	}
-	if total < a.last-a.last/4 || total > a.last+a.last/4 {
-		a.last = total
-	}
-	return a.last
+	return math.MaxInt
 }
 
 // keyed is the index of the worker that m's key belongs to.

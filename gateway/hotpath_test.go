@@ -40,7 +40,7 @@ func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, n
 	h.l = l
 	l.pool, err = worker.NewPool(worker.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: cfg.InFlight, Slabs: l.slabs.table,
-		DrainSpan: cfg.DrainTimeout / 2, FirstAllowance: set.firstAllowance(),
+		DrainSpan: cfg.DrainTimeout / 2, HoldBack: set.holdBack,
 		Sink: cfg.Sink, Render: set.render(), Bell: &l.bell, Wake: func() {}, Log: cfg.Log,
 	})
 	if err != nil {

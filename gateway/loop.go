@@ -83,7 +83,6 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 // engage sets the workers that get the messages.
 func (l *loop) engage(workers []*worker.Worker) {
 	l.workers, l.given = workers, make([]int, len(workers))
-	l.set.allowance.workers = workers
 }
 
 func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
@@ -138,6 +137,10 @@ func (l *loop) takeReplies(now time.Duration) bool {
 			if r := w.Reply(record); r.Count > 0 {
 				l.working -= int(r.Count)
 				l.given[i] -= int(r.Count)
+				if r.Code == worker.Returned {
+					l.returned(l.win.widen(r.Place), int(r.Count))
+					continue
+				}
 				l.finished(l.win.widen(r.Place), int(r.Count), r.Code, r.Ack, now)
 			}
 		}
@@ -212,6 +215,15 @@ func (l *loop) observe(now time.Duration) {
 		l.stats.Latency.observe(now - l.latencies.first().when)
 		l.latencies.pop()
 	}
+}
+
+// returned takes back messages that a drain has found with a worker and not with its
+// handler. The peer has them in flight and gives them to another client once the
+// connection ends.
+func (l *loop) returned(place uint64, n int) {
+	l.stats.Dropped.Add(uint64(n))
+	l.stats.returned.Add(uint64(n))
+	l.ack.skip(place, n)
 }
 
 // finished handles the outcome of n messages; ack is what the worker rendered, valid until

@@ -14,7 +14,7 @@ import (
 )
 
 // protocol makes the scheme's protocol from the configuration.
-func (u upstream) protocol(c *Config, a *allowance) (wire.Protocol, error) {
+func (u upstream) protocol(c *Config) (wire.Protocol, error) {
 	if err := u.checkFlags(c); err != nil {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func (u upstream) protocol(c *Config, a *allowance) (wire.Protocol, error) {
 	if idle == NoTimeout {
 		idle = 0
 	}
-	p, err := u.framed(c, idle, a)
+	p, err := u.framed(c, idle)
 	if c.Assemble == "" || err != nil {
 		return p, err
 	}
@@ -90,7 +90,7 @@ func (u upstream) checkFlags(c *Config) error {
 }
 
 // framed is the protocol without --assemble; idle is --idle-timeout, 0 for none.
-func (u upstream) framed(c *Config, idle time.Duration, a *allowance) (wire.Protocol, error) {
+func (u upstream) framed(c *Config, idle time.Duration) (wire.Protocol, error) {
 	switch u.kind {
 	case "fg":
 		return fg1.New(fg1.Config{MaxMessage: c.MaxMessage, Heartbeat: c.Heartbeat}), nil
@@ -110,7 +110,7 @@ func (u upstream) framed(c *Config, idle time.Duration, a *allowance) (wire.Prot
 	case "nsq":
 		return nsq.New(nsq.Config{
 			Topic: u.topic, Channel: u.channel, Secure: u.tls,
-			MaxMessage: c.MaxMessage, InFlight: u.window(c) + decodeBatch, Ready: c.ready(a), Memory: c.Memory / 2,
+			MaxMessage: c.MaxMessage, InFlight: u.window(c) + decodeBatch, Ready: c.ready(), Memory: c.Memory / 2,
 			Heartbeat: c.Heartbeat, RequeueMin: c.RetryMin,
 		})
 	}
@@ -134,12 +134,12 @@ func (u upstream) window(c *Config) int {
 }
 
 // ready is the RDY count of nsq: not more than the rings hold, as what waits to be read
-// times out, and not more than the workers can do within a drain.
-func (c *Config) ready(a *allowance) func() int {
+// times out.
+func (c *Config) ready() func() int {
 	held := c.held()
-	asked := c.Ready
-	if asked == nil {
-		asked = func() int { return c.InFlight }
+	if asked := c.Ready; asked != nil {
+		return func() int { return min(asked(), held) }
 	}
-	return func() int { return min(asked(), held, a.total()) }
+	n := min(c.InFlight, held)
+	return func() int { return n }
 }

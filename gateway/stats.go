@@ -31,6 +31,8 @@ type Stats struct {
 	Logins     atomic.Uint64 // that succeeded
 	Panics     atomic.Uint64 // handler panics
 
+	returned atomic.Uint64 // messages of Messages that no handler had in the end
+
 	Latency Histogram // read to ack sent, one observation a read batch
 
 	mu     sync.Mutex
@@ -55,7 +57,7 @@ func (s *Stats) Totals() Totals {
 	acked := s.acks[uint16(worker.OK)]
 	s.mu.Unlock()
 	return Totals{
-		Messages: s.Messages.Load(), Acked: acked, Refused: s.Refused.Load(),
+		Messages: s.Messages.Load() - s.returned.Load(), Acked: acked, Refused: s.Refused.Load(),
 		DeadLettered: s.DeadLettered.Load(), Duplicates: s.Duplicates.Load(), Dropped: s.Dropped.Load(),
 	}
 }

@@ -62,8 +62,8 @@ func TestNSQSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if cfg.InFlight != c.wantInFlight || cfg.ready(set.allowance)() != c.ready || set.window != c.window || cfg.Ring != c.wantRing || set.share != c.wantForShare {
-			t.Errorf("%+v: in flight %d, RDY %d, window %d, ring %d, share %d", c, cfg.InFlight, cfg.ready(set.allowance)(), set.window, cfg.Ring, set.share)
+		if cfg.InFlight != c.wantInFlight || cfg.ready()() != c.ready || set.window != c.window || cfg.Ring != c.wantRing || set.share != c.wantForShare {
+			t.Errorf("%+v: in flight %d, RDY %d, window %d, ring %d, share %d", c, cfg.InFlight, cfg.ready()(), set.window, cfg.Ring, set.share)
 		}
 	}
 	for flag, change := range map[string]func(*Config){

@@ -26,15 +26,14 @@ const (
 
 // settings is what Validate makes of a Config.
 type settings struct {
-	upstream  upstream
-	proto     wire.Protocol
-	traits    wire.Traits
-	ack       ackMode
-	window    int              // places of the window
-	credit    bool             // the peer sends no more than it was given credit for
-	share     int              // with credit, messages that one worker may have; 0: what its ring holds
-	allowance *allowance       // of all workers together
-	selector  *worker.Selector // nil: spread
+	upstream upstream
+	proto    wire.Protocol
+	traits   wire.Traits
+	ack      ackMode
+	window   int              // places of the window
+	holdBack bool             // workers hold messages back from their handlers; see worker.Config
+	share    int              // with holdBack, messages that one worker may have; 0: what its ring holds
+	selector *worker.Selector // nil: spread
 }
 
 // render is what workers make acks with, where they do.
@@ -51,15 +50,6 @@ func (s *settings) key() func(msg []byte) uint64 {
 		return nil
 	}
 	return s.selector.Hash
-}
-
-// firstAllowance is how many messages a worker may have before its pace is known; 0: a
-// few. A peer that was given credit expects it to be used.
-func (s *settings) firstAllowance() int {
-	if s.credit {
-		return maxInFlight
-	}
-	return 0
 }
 
 // Validate fills in the defaults and returns every fault in one error, a line
@@ -85,13 +75,12 @@ func (c *Config) validate() (settings, error) {
 		faults.add("--sink: none")
 	}
 	s.window = s.upstream.window(c)
-	if s.credit = s.upstream.kind == "nsq"; s.credit && c.Dispatch != "key" {
+	if s.holdBack = s.upstream.kind == "nsq"; s.holdBack && c.Dispatch != "key" {
 		s.share = c.share()
 	}
-	s.allowance = new(allowance)
 	if err != nil {
 		faults.list = append(faults.list, err)
-	} else if s.proto, err = s.upstream.protocol(c, s.allowance); err != nil {
+	} else if s.proto, err = s.upstream.protocol(c); err != nil {
 		faults.list = append(faults.list, err)
 	} else {
 		s.traits = s.proto.Traits()

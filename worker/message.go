@@ -13,6 +13,8 @@ const (
 	TooLarge     Code = 3
 	DeadLettered Code = 7
 	CodeHandler  Code = 1000
+	// Returned is in the reply for messages that were given back: no handler had them.
+	Returned Code = 1<<16 - 1
 	// CodeHandlerLast is the last of the codes that belong to handlers.
 	CodeHandlerLast Code = 8191
 )

@@ -20,13 +20,15 @@ const (
 	// could do them within span at firstEach per message.
 	firstAllowance = 8
 	firstEach      = 625 * time.Millisecond
-	// paceMemory and paceSample are the busy time and the number of messages after
-	// which an estimate has replaced the one before, whichever comes first.
-	paceMemory = float64(time.Second)
-	paceSample = 256
-	// paceSettled is how much busy time must be measured before a quota replaces
-	// Config.FirstAllowance.
-	paceSettled = time.Second
+	// The recent estimate follows a handler that slows down: it has forgotten what was
+	// before after recentTime of work, or after recentMessages. The long one has seen also
+	// what happens seldom: it forgets over longTime.
+	recentTime     = float64(time.Second)
+	recentMessages = 256
+	longTime       = float64(10 * time.Second)
+	// slowStart is by how many messages the quota can rise for each one that is finished: a
+	// few fast ones prove little.
+	slowStart = 2
 	// A handler at its quota counts as starved once it has completed nothing for
 	// starveAfter, or for starvePaces messages at its pace if that is longer: one that reads
 	// ahead and works slowly looks the same until then.
@@ -39,14 +41,16 @@ const (
 // owns it; the loop reads allowed.
 type pace struct {
 	span  time.Duration // 0: no limit
-	each  float64       // nanoseconds per message; 0: unknown
 	quota int64         // messages that the worker may have
 	done  int           // messages finished after since
 	since time.Time     // when the worker last finished something, or became busy
 	idle  bool          // it had nothing to do since then
 
-	busy    time.Duration // busy time measured so far
-	settled time.Duration // busy time before which the first quota is kept
+	// Estimates, in nanoseconds and messages; 0: unknown.
+	each         float64 // per message, the worse of recent and long
+	recent       float64 // per message
+	busy, number float64 // of the long estimate: busy time, and messages finished in it
+	total        int64   // messages finished so far
 
 	lookAt time.Time   // when to look whether a silent handler is starved; zero: it is not silent
 	timer  *time.Timer // wakes a parked worker at lookAt; nil: it was never needed
@@ -56,18 +60,17 @@ type pace struct {
 	allowed atomic.Int64
 }
 
-func (p *pace) init(span time.Duration, first int) {
+func (p *pace) init(span time.Duration) {
 	p.span, p.idle = span, true
 	p.quota = math.MaxInt32
 	if span > 0 {
-		p.quota = int64(max(firstAllowance, span/firstEach))
-		if first > 0 {
-			// The peer was promised that many, so a short measurement does not count.
-			p.quota, p.settled = int64(first), paceSettled
-		}
+		p.quota = p.first()
 	}
 	p.allowed.Store(-p.quota)
 }
+
+// first is the quota before anything is known.
+func (p *pace) first() int64 { return int64(max(firstAllowance, p.span/firstEach)) }
 
 // begin notes that the worker starts on messages at now.
 func (p *pace) begin(now time.Time) {
@@ -79,15 +82,19 @@ func (p *pace) begin(now time.Time) {
 
 // update adds the messages finished up to now to the estimate. idle: no work is left.
 func (p *pace) update(now time.Time, idle bool) {
-	took := float64(max(now.Sub(p.since), 1))
-	sample := took / float64(p.done)
+	took, done := float64(max(now.Sub(p.since), 1)), float64(p.done)
 	weight := 1.0
-	if p.each > 0 {
-		weight = min(1, max(took/paceMemory, float64(p.done)/paceSample))
+	if p.recent > 0 {
+		weight = min(1, max(took/recentTime, done/recentMessages))
 	}
-	p.each += (sample - p.each) * weight
-	if p.busy += now.Sub(p.since); p.span > 0 && p.busy >= p.settled {
-		p.quota = int64(max(1, min(float64(p.span)/p.each, math.MaxInt32)))
+	p.recent += (took/done - p.recent) * weight
+	kept := 1 / (1 + took/longTime)
+	p.busy, p.number = p.busy*kept+took, p.number*kept+done
+	p.each = max(p.recent, p.busy/p.number)
+	p.total += int64(p.done)
+	if p.span > 0 {
+		able := int64(min(float64(p.span)/p.each, math.MaxInt32))
+		p.quota = max(1, min(able, p.first()+slowStart*p.total))
 	}
 	p.done, p.since, p.idle, p.lookAt = 0, now, idle, time.Time{}
 }
@@ -113,12 +120,12 @@ func (w *Worker) Allowance() int {
 // not count against the quota: the worker can do nothing about them now.
 func (w *Worker) keepPace() {
 	p := &w.pace
-	if p.span == 0 {
-		return
-	}
 	if p.done > 0 {
 		p.update(w.now(), w.in.empty() && w.main.open.count == 0)
 		w.pool.quota.Store(p.quota)
+	}
+	if p.span == 0 {
+		return
 	}
 	allowed := p.quota
 	if w.retry != nil {
@@ -135,7 +142,8 @@ func (w *Worker) keepPace() {
 // waitsForMore reports whether the handler has deferred as many messages as the quota
 // allows, so that only a higher quota brings more.
 func (w *Worker) waitsForMore() bool {
-	return w.pace.span > 0 && int64(w.main.open.count) >= w.pace.quota && w.in.empty() && w.room() > 0 && !w.draining.Load()
+	return w.pace.span > 0 && !w.draining.Load() && int64(w.held()) >= w.pace.quota &&
+		w.main.open.count > 0 && w.main.open.count < w.in.Cap() && w.in.empty() != w.holdBack
 }
 
 // widen doubles the quota of a handler that is starved, or that has been silent for all of
@@ -165,10 +173,14 @@ func (w *Worker) widen() bool {
 // armLook sets the timer by which a worker about to park looks again at a silent handler.
 func (w *Worker) armLook() {
 	p := &w.pace
-	if !w.waitsForMore() || p.lookAt.IsZero() {
+	at := p.lookAt
+	switch {
+	case w.draining.Load() && !w.main.drained && w.main.open.count > 0:
+		at = p.since.Add(starveAfter) // silent
+	case !w.waitsForMore() || at.IsZero():
 		return
 	}
-	wait := p.lookAt.Sub(w.now())
+	wait := at.Sub(w.now())
 	if p.timer == nil {
 		p.timer = time.AfterFunc(wait, w.Wake)
 	} else {

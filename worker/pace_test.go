@@ -114,12 +114,12 @@ func TestPaceFollows(t *testing.T) {
 	})
 	p.fill()
 	p.turn()
-	for each = 2 * time.Microsecond; p.next < 5000; {
+	for each = 2 * time.Microsecond; p.next < 120_000; {
 		p.fill()
 		p.turn()
 	}
 	if n := p.w.Allowance(); n < 100_000 {
-		t.Errorf("may have %d messages after 5,000 fast ones", n)
+		t.Errorf("may have %d messages after 120,000 fast ones", n)
 	}
 	each = 10 * time.Millisecond
 	for until := p.clock.Add(5 * time.Second); p.clock.Before(until); {
@@ -128,6 +128,53 @@ func TestPaceFollows(t *testing.T) {
 	}
 	if n := p.w.Allowance(); n > 600 {
 		t.Errorf("may have %d messages of 10ms each", n)
+	}
+}
+
+// TestPaceIsAnAverage: neither a quick first answer nor slow messages that are seldom
+// mislead the estimate.
+func TestPaceIsAnAverage(t *testing.T) {
+	const span = 5 * time.Second
+	for name, c := range map[string]struct {
+		takes func(i int) time.Duration
+		mean  time.Duration
+	}{
+		"works after it has answered": {func(i int) time.Duration { return time.Duration(min(i, 1)) * 5 * time.Millisecond }, 5 * time.Millisecond},
+		"one in 200 is slow": {func(i int) time.Duration {
+			if i%200 == 199 {
+				return 500 * time.Millisecond
+			}
+			return time.Millisecond
+		}, 3500 * time.Microsecond},
+		"one in 3,000 is very slow": {func(i int) time.Duration {
+			if i%3000 == 2999 {
+				return 10 * time.Second
+			}
+			return 10 * time.Microsecond
+		}, 3343 * time.Microsecond},
+		"every second one is quick": {func(i int) time.Duration { return time.Duration(i%2) * 20 * time.Millisecond }, 10 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := 0
+			p := newPaced(t, span, func(p *paced) Sink {
+				return Each(func(Message) Code {
+					p.clock = p.clock.Add(c.takes(i) + time.Microsecond)
+					i++
+					return OK
+				})
+			})
+			most := 0
+			for range 5000 {
+				p.fill()
+				if i > 6000 || c.mean != 3343*time.Microsecond {
+					most = max(most, p.held) // it has happened
+				}
+				p.turn()
+			}
+			if limit := int(span / c.mean); most > limit*3/2 {
+				t.Errorf("%d messages at once; it can do %d within %v", most, limit, span)
+			}
+		})
 	}
 }
 

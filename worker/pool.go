@@ -36,10 +36,11 @@ type Config struct {
 	DeadLetters Sink
 
 	// DrainSpan bounds what a worker may have at once to what it can do in this time at
-	// its pace so far; 0: no bound. FirstAllowance is how many messages it may have before
-	// its pace is known; 0: a few.
-	DrainSpan      time.Duration
-	FirstAllowance int
+	// its pace so far; 0: no bound. Without HoldBack, [Worker.Allowance] is that bound, and
+	// the loop keeps to it. With HoldBack, the loop gives a worker what it likes; the worker
+	// hands its handler no more than the bound, and Drain has it return the rest.
+	DrainSpan time.Duration
+	HoldBack  bool
 
 	// Bell counts published replies for the loop; Wake wakes it when the bell
 	// says so.

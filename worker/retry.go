@@ -27,6 +27,7 @@ type retrier struct {
 	unused []uint32 // indices in copies
 	due    dueHeap
 	lanes  map[uint64][]*waiting // by key: who waits behind a message in hand
+	queued int                   // messages in lanes
 	ready  []*waiting            // at the head of their lane since the last turn
 }
 
@@ -68,6 +69,7 @@ func (r *retrier) admit(all run) {
 			k := r.key(r.w.data(d.Slab, one.spans[0]))
 			if lane, busy := r.lanes[k]; busy {
 				r.lanes[k] = append(lane, r.copyOut(d))
+				r.queued++
 			} else {
 				// Its key became free while the handler had those before it.
 				r.lanes[k] = nil
@@ -147,6 +149,7 @@ func (r *retrier) through(all run) {
 		}
 		r.ready = append(r.ready, lane[0])
 		r.lanes[k] = lane[1:]
+		r.queued--
 	}
 }
 
@@ -172,6 +175,20 @@ func (r *retrier) turn() bool {
 
 func (r *retrier) handle(m *waiting) {
 	r.w.main.handle(run{m.desc, []span{Span(m.desc.Off, m.desc.Len)}})
+}
+
+// idle reports whether no message waits, for its next try or its turn.
+func (r *retrier) idle() bool { return r.queued == 0 && len(r.ready) == 0 && len(r.due) == 0 }
+
+// giveBack replies that the messages in lanes are returned: no handler had them.
+func (r *retrier) giveBack() {
+	for k, lane := range r.lanes {
+		for _, m := range lane {
+			r.w.reply(run{m.desc, []span{Span(m.desc.Off, m.desc.Len)}}, Returned)
+		}
+		r.queued -= len(lane)
+		r.lanes[k] = nil
+	}
 }
 
 // waits reports whether a try is due.

@@ -41,13 +41,14 @@ type Worker struct {
 	out *ring.Bytes // worker -> loop
 
 	// Worker's.
-	main    *stage
-	dead    *stage   // takes dead letters; nil: none
-	retry   *retrier // nil: nothing is tried again
-	limit   int      // messages in the next batch at most
-	pace    pace
-	pending Reply // run of finished messages that is not in the ring yet
-	freed   struct {
+	main     *stage
+	dead     *stage   // takes dead letters; nil: none
+	retry    *retrier // nil: nothing is tried again
+	limit    int      // messages in the next batch at most
+	pace     pace
+	holdBack bool  // of Config
+	pending  Reply // run of finished messages that is not in the ring yet
+	freed    struct {
 		slab uint16
 		n    int
 	} // references to give back
@@ -90,7 +91,8 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	if cfg.Retries > 0 {
 		w.retry = newRetrier(w, cfg)
 	}
-	w.pace.init(cfg.DrainSpan, cfg.FirstAllowance)
+	w.pace.init(cfg.DrainSpan)
+	w.holdBack = cfg.HoldBack
 	w.hasWork, w.hasRoom = w.ready, w.roomy
 	return w
 }
@@ -157,7 +159,7 @@ func (w *Worker) ready() bool {
 	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
 		w.retry != nil && (len(w.retry.ready) > 0 || w.retry.waits()) ||
-		w.draining.Load() && !w.main.drained || w.mayLook()
+		w.draining.Load() && w.mayEnd() || w.mayLook()
 }
 
 // turn does what there is to do now, up to one batch, and publishes once.
@@ -170,8 +172,8 @@ func (w *Worker) turn() bool {
 		busy = w.retry.turn() || busy
 	}
 	busy = w.takeNew() || busy
-	if w.draining.Load() && w.in.empty() {
-		busy = w.main.drain() || busy
+	if w.draining.Load() {
+		busy = w.endHandler() || busy
 	}
 	busy = busy || w.widen()
 	if busy {
@@ -220,14 +222,28 @@ func (w *Worker) takeNew() bool {
 	return true
 }
 
-// room is how many messages more may be with the handler. As many may be put off
-// as fit the ring: a sink that is behind fills it, and the loop passes it over.
-// In a drain the handler gets all that is left, for it may finish nothing before.
-func (w *Worker) room() int {
-	if w.draining.Load() {
-		return batchMax
+// held is how many messages are with the handler or behind one of their key.
+func (w *Worker) held() int {
+	n := w.main.open.count
+	if w.retry != nil {
+		n += w.retry.queued
 	}
-	return max(0, w.in.Cap()-w.main.open.count)
+	return n
+}
+
+// room is how many messages more may be with the handler. As many may be deferred as fit
+// the ring: a sink that is behind fills it, and the loop passes it over. In a drain the
+// handler gets all that is left, for it may finish nothing before.
+func (w *Worker) room() int {
+	switch {
+	case !w.draining.Load() && w.holdBack:
+		return max(0, int(min(int64(w.in.Cap()), w.pace.quota))-w.held())
+	case !w.draining.Load():
+		return max(0, w.in.Cap()-w.main.open.count)
+	case w.holdBack:
+		return 0
+	}
+	return batchMax
 }
 
 // handled takes what the sink's handler is done with: messages that are done get
@@ -260,12 +276,17 @@ func (w *Worker) buried(r run, code Code) {
 	w.finish(r, code)
 }
 
-// finish replies to messages and gives up their data.
+// finish replies to messages that are done or refused and gives up their data.
 func (w *Worker) finish(r run, code Code) {
 	w.pace.done += len(r.spans)
 	if w.retry != nil {
 		w.retry.through(r)
 	}
+	w.reply(r, code)
+}
+
+// reply replies to messages and gives up their data.
+func (w *Worker) reply(r run, code Code) {
 	if w.render != nil {
 		w.replyRendered(r, code)
 	} else {
