@@ -139,6 +139,15 @@ func (w *Worker) keepPace() {
 	}
 }
 
+// held is how many messages are with the handler or behind one of their key.
+func (w *Worker) held() int {
+	n := w.main.open.count
+	if w.retry != nil {
+		n += w.retry.queued
+	}
+	return n
+}
+
 // waitsForMore reports whether the handler has deferred as many messages as the quota
 // allows, so that only a higher quota brings more.
 func (w *Worker) waitsForMore() bool {

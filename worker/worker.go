@@ -222,15 +222,6 @@ func (w *Worker) takeNew() bool {
 	return true
 }
 
-// held is how many messages are with the handler or behind one of their key.
-func (w *Worker) held() int {
-	n := w.main.open.count
-	if w.retry != nil {
-		n += w.retry.queued
-	}
-	return n
-}
-
 // room is how many messages more may be with the handler. As many may be deferred as fit
 // the ring: a sink that is behind fills it, and the loop passes it over. In a drain the
 // handler gets all that is left, for it may finish nothing before.
