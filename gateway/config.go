@@ -13,6 +13,10 @@ type Config struct {
 	// URL is the upstream, SCHEME://HOST:PORT[,HOST:PORT...].
 	URL string
 
+	// Label names the upstream in logs. Default: Label(URL). Gateways of one process have
+	// different ones.
+	Label string
+
 	Workers  int    // default GOMAXPROCS
 	Dispatch string // "spread" (default) or "key"
 	Key      string // selector: bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B

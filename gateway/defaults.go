@@ -62,6 +62,7 @@ func (c *Config) held() int {
 }
 
 func (c *Config) fillDefaults() {
+	fill(&c.Label, Label(c.URL))
 	fill(&c.Workers, runtime.GOMAXPROCS(0))
 	fill(&c.Dispatch, "spread")
 	fill(&c.Ring, defaultRing)

@@ -29,7 +29,11 @@ func (k *link) serverCloses(e wire.Event, now time.Duration) {
 	if refused {
 		k.refused(e, now)
 	} else {
-		k.repeats.add(now, slog.LevelInfo, "server closes", "", "addr", k.addr, "code", e.Code)
+		args := []any{"addr", k.addr}
+		if e.Code != 0 || k.l.set.traits.Sequenced { // others may close without a code
+			args = append(args, "code", e.Code)
+		}
+		k.repeats.add(now, slog.LevelInfo, "server closes", "", args...)
 		if e.Fault != nil {
 			_ = k.count(e.Fault, now)
 		}
@@ -119,8 +123,23 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 	k.l.stats.Logins.Add(1)
 	k.life.begin(now)
 	k.dialer.attempts = 0
-	k.repeats.add(now, slog.LevelInfo, "connected and logged in", "", "addr", k.addr, "session", e.Session, "first", e.First)
+	k.logReady(e, now)
 	k.l.session.begin(k.l, e, now)
+}
+
+// logReady logs a connection that is ready, with what its protocol reports about it.
+func (k *link) logReady(e wire.Event, now time.Duration) {
+	msg, args := "connected and logged in", []any{"addr", k.addr}
+	if k.l.set.upstream.onlyFramed() {
+		msg = "connected"
+	}
+	if e.Session != "" {
+		args = append(args, "session", e.Session)
+	}
+	if k.l.set.traits.Sequenced {
+		args = append(args, "first", e.First)
+	}
+	k.repeats.add(now, slog.LevelInfo, msg, "", args...)
 }
 
 // offered names the ack mode that the server did not offer, if it is ours.

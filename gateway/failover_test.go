@@ -80,15 +80,17 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestWait: Retry-After is kept within the bounds of a wait, and once.
+// TestWait: Retry-After makes the wait longer, never shorter, up to the limit, and once.
 func TestWait(t *testing.T) {
 	k, _ := startLink(t, "a:1")
-	for asked, want := range map[time.Duration]time.Duration{
-		1: 100 * time.Millisecond, time.Minute: time.Minute, 100 * time.Hour: time.Hour,
+	k.backoff.Draw = func(n int64) int64 { return n - 1 } // the longest
+	for _, c := range []struct{ asked, want time.Duration }{
+		{1, 200 * time.Millisecond}, {1, 400 * time.Millisecond}, {time.Minute, time.Minute},
+		{1, 1600 * time.Millisecond}, {0, 3200 * time.Millisecond}, {100 * time.Hour, time.Hour},
 	} {
-		k.stayOff = asked
-		if got := k.wait(); got != want {
-			t.Errorf("asked to stay away for %v: %v, want %v", asked, got, want)
+		k.stayOff = c.asked
+		if got := k.wait(); got != c.want {
+			t.Errorf("asked to stay away for %v: %v, want %v", c.asked, got, c.want)
 		}
 		if k.stayOff != 0 {
 			t.Error("it is obeyed twice")

@@ -43,7 +43,7 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Log = cfg.Log.With("upstream", Label(cfg.URL))
+	cfg.Log = cfg.Log.With("upstream", cfg.Label)
 	g := &Gateway{cfg: cfg, set: set, abort: make(chan struct{})}
 	if p, ok := set.proto.(wire.Complainer); ok {
 		g.stats.expect(p.Reasons())
@@ -56,6 +56,9 @@ func (g *Gateway) Stats() *Stats { return &g.stats }
 
 // URL is the upstream as configured.
 func (g *Gateway) URL() string { return g.cfg.URL }
+
+// Label is the upstream's name in logs.
+func (g *Gateway) Label() string { return g.cfg.Label }
 
 // Workers is the number of its workers.
 func (g *Gateway) Workers() int { return g.cfg.Workers }

@@ -78,15 +78,13 @@ func (k *link) giveUp(err error) bool {
 	return true
 }
 
-// wait is how long to wait before the next dial.
+// wait is how long to wait before the next dial: the backoff's wait or, if the server asked
+// for a longer one, that, up to ReconnectMax.
 func (k *link) wait() time.Duration {
 	asked := k.stayOff
 	k.stayOff = 0
-	switch {
-	case k.via != nil:
+	if k.via != nil {
 		return 0
-	case asked > 0:
-		return min(max(asked, k.l.cfg.ReconnectMin), k.l.cfg.ReconnectMax)
 	}
-	return k.backoff.NextBackOff()
+	return min(max(asked, k.backoff.NextBackOff()), k.l.cfg.ReconnectMax)
 }

@@ -8,7 +8,6 @@ import (
 // warn logs settings that are valid but may not do what their user expects.
 func (g *Gateway) warn() {
 	c, u := &g.cfg, g.set.upstream
-	framed := u.kind == "tcp" || u.kind == "ws"
 	if c.State != nil && !g.set.traits.Sequenced {
 		c.Log.Warn("--state keeps nothing of this upstream, whose protocol has no sessions")
 	}
@@ -20,12 +19,15 @@ func (g *Gateway) warn() {
 	}
 	switch {
 	case c.Token == nil:
-	case framed && !c.helloHasToken():
+	case u.onlyFramed() && !c.helloHasToken():
 		c.Log.Warn("the secret of --token-file is not sent, as --hello has no {token}")
 	case !u.tls && u.leavesHost():
 		c.Log.Warn("the login is sent unencrypted to another machine", "encrypted_scheme", u.secureScheme())
 	}
 }
+
+// onlyFramed reports whether the protocol is but a framing, without a login of its own.
+func (u upstream) onlyFramed() bool { return u.kind == "tcp" || u.kind == "ws" }
 
 // leavesHost reports whether one of the hosts is another machine, as far as its name shows.
 func (u upstream) leavesHost() bool {

@@ -14,7 +14,7 @@ func (c *runCmd) describe(log *slog.Logger, planned []gateway.Config) {
 	for i := range planned {
 		p := &planned[i]
 		attrs := []any{
-			"version", name, "commit", commit, "upstream", gateway.Label(p.URL), "sink", sinkLabel(c.Sink),
+			"version", name, "commit", commit, "upstream", p.Label, "sink", sinkLabel(c.Sink),
 			"workers", p.Workers, "dispatch", p.Dispatch, "ack", p.Ack,
 			"ring", p.Ring, "in_flight", p.InFlight, "max_message", p.MaxMessage, "memory", p.Memory,
 		}

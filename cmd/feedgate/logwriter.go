@@ -163,8 +163,11 @@ func (w *logWriter) written(e logEntry, failed bool) {
 }
 
 // flush waits until everything is written, at most flushTotal.
-func (w *logWriter) flush() {
-	total := time.NewTimer(flushTotal)
+func (w *logWriter) flush() { w.flushFor(flushTotal) }
+
+// flushFor waits until everything is written, at most for limit.
+func (w *logWriter) flushFor(limit time.Duration) {
+	total := time.NewTimer(limit)
 	defer total.Stop()
 	for !w.idle() {
 		select {

@@ -5,10 +5,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
@@ -44,27 +44,42 @@ type globals struct {
 	// command's context.
 	abort <-chan struct{}
 
+	hangups  <-chan os.Signal // SIGHUP, of run
+	watchdog *watchdog        // nil: none, in tests
+
 	settings *settings
 }
 
 func main() {
+	caught := catchSignals(os.Args[1:])
 	os.Exit(reapingOrphans(func() int {
 		stderr := newLogWriter(stderrFile())
 		defer stderr.flush()
-		return run(os.Args[1:], os.Stdout, stderr)
+		return execute(caught, os.Args[1:], os.Stdout, stderr)
 	}))
 }
 
-// run is main with its surroundings as arguments. It returns the exit status.
-func run(args []string, stdout, stderr io.Writer) int {
-	ctx, abort, stop := signals()
+// lastFlush is how long the watchdog waits for the reader of its last line.
+const lastFlush = 50 * time.Millisecond
+
+// execute is main with its surroundings as arguments. It returns the exit status.
+func execute(caught *signals, args []string, stdout, stderr io.Writer) int {
+	w := newWatchdog(func(code int) {
+		if log, ok := stderr.(*logWriter); ok {
+			log.flushFor(lastFlush)
+		}
+		os.Exit(code)
+	}, func(_ int, why string) { fmt.Fprintf(stderr, "feedgate: %s\n", why) })
+	defer w.stop()
+	ctx, abort, stop := caught.watch(w)
 	defer stop()
-	g := &globals{stdout: stdout, stderr: stderr, abort: abort, settings: newSettings()}
+	g := &globals{stdout: stdout, stderr: stderr, abort: abort, hangups: caught.hangups, watchdog: w, settings: newSettings()}
 	if _, ok := stderr.(*logWriter); ok && term.IsTerminal(int(os.Stderr.Fd())) {
 		g.terminal = os.Stderr
 	}
 
 	line, err := parse(args, g)
+	w.setStarting(false)
 	if line.helped {
 		return exitOK
 	}
@@ -120,34 +135,4 @@ func (g *globals) screen() io.Writer {
 		return g.terminal
 	}
 	return g.stderr
-}
-
-// signals returns a context that the first SIGINT or SIGTERM cancels and a
-// channel that the second closes. A third has its usual effect and kills a
-// process that heeds neither.
-func signals() (ctx context.Context, abort <-chan struct{}, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	second := make(chan struct{})
-	caught := make(chan os.Signal, 2)
-	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM)
-	stopped := make(chan struct{})
-	go func() {
-		select {
-		case <-caught:
-			cancel()
-		case <-stopped:
-			return
-		}
-		select {
-		case <-caught:
-			signal.Stop(caught)
-			close(second)
-		case <-stopped:
-		}
-	}()
-	return ctx, second, func() {
-		signal.Stop(caught)
-		close(stopped)
-		cancel()
-	}
 }

@@ -60,12 +60,16 @@ func TestHangup(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log lockedBuffer
-	r := startReloader(slog.New(slog.NewTextHandler(&log, nil)))
+	r := newReloader(slog.New(slog.NewTextHandler(&log, nil)), catchSignals([]string{"run"}).hangups)
 	defer r.stop()
 	r.add("--tls-ca", certificates.Reload)
 	var reopened atomic.Int32
 	r.addReopen("--sink", reopens{&reopened})
 	r.addReopen("--dead-letter", nil)
+	hung := make(chan struct{})
+	defer close(hung)
+	r.add("--hangs", func() error { <-hung; return nil })
+	r.start()
 	for i, step := range []struct {
 		contents []byte
 		said     string
@@ -90,7 +94,9 @@ func (r reopens) Reopen() error {
 // TestHangupWithoutFiles: SIGHUP does not end a process that has nothing to reload.
 func TestHangupWithoutFiles(t *testing.T) {
 	var log lockedBuffer
-	defer startReloader(slog.New(slog.NewTextHandler(&log, nil))).stop()
+	r := newReloader(slog.New(slog.NewTextHandler(&log, nil)), catchSignals([]string{"run"}).hangups)
+	r.start()
+	defer r.stop()
 	hangup(t)
 	log.await(t, "nothing to reload")
 }

@@ -31,7 +31,7 @@ var runGroups = []kong.Group{
 // gateways of one process share. A field without a default of its own is left to
 // the gateway, whose default depends on the protocol or the machine.
 type runCmd struct {
-	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls; nsq:///TOPIC/CHANNEL with --nsqlookupd. Further hosts are tried when one cannot be reached. Several URLs are several gateways, which share the sink and the admin address."`
+	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls; nsq:///TOPIC/CHANNEL with --nsqlookupd. Further hosts are tried when one cannot be reached, its login fails, or it closes within 1s. Several URLs are several gateways, which share the sink and the admin address."`
 
 	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for stdout:, file: [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
@@ -135,18 +135,34 @@ func (*runCmd) BeforeResolve(ctx *kong.Context, s *settings) error { return s.lo
 // Run runs the gateways until they have drained.
 func (c *runCmd) Run(ctx context.Context, g *globals) error {
 	log := c.logger(g.stderr)
-	err := c.run(ctx, g, log)
-	if err == nil || isUsage(err) || c.LogFormat != "json" {
-		return err
-	}
-	// A reader of JSON lines gets no other line.
-	if left := unlogged(err); left != nil {
-		log.Error("failed", "error", left)
-	}
-	return exitError{code: exitStatus(err)}
+	end := &lastLines{log: log}
+	g.watchdog.setLast(func(code int, why string) {
+		end.write(func() {
+			if code == exitOK {
+				log.Warn(why)
+				return
+			}
+			log.Error("failed", "error", why)
+		})
+	})
+	g.watchdog.setStarting(true)
+	err := c.run(ctx, g, log, end)
+	end.write(func() { c.explain(g, log, err) })
+	return logged(err)
 }
 
-func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
+// explain writes why the start failed. A reader of JSON lines gets no other line, but for
+// faults of usage.
+func (c *runCmd) explain(g *globals, log *slog.Logger, err error) {
+	switch {
+	case c.LogFormat != "json" || isUsage(err):
+		printError(g.stderr, err, g.settings.origin, "feedgate run")
+	case unlogged(err) != nil:
+		log.Error("failed", "error", unlogged(err))
+	}
+}
+
+func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, end *lastLines) error {
 	if len(c.URL) == 0 {
 		c.URL = g.settings.upstreams()
 	}
@@ -160,28 +176,40 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger) error {
 		return err
 	}
 	c.describe(log, planned)
+	end.from(func() gateway.Totals { return gateway.Totals{} })
 	reportMaxprocs(log)
 	g.settings.warnUnknown(log)
-	r := startReloader(log)
-	defer r.stop()
-	if c.TokenFile != "" {
-		r.add("--token-file", func() error { return c.reloadToken(secrets) })
-	}
-	if c.files() {
-		r.add("--tls-ca, --tls-cert, --tls-key", secrets.tls.Reload)
-	}
 	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
 	defer over()
-	u := &upstreams{log: log, hurry: hurry}
+	u := &upstreams{log: log, hurry: hurry, watchdog: g.watchdog}
 	if err := c.open(u, secrets, g); err != nil {
 		return errors.Join(err, u.close())
 	}
 	if err := u.startSink(ctx); err != nil {
 		return errors.Join(err, u.close())
 	}
+	end.from(u.totals)
+	g.watchdog.setStarting(false)
+	r := c.reloader(u, secrets, g)
+	r.start()
+	err = u.run(ctx, g.abort)
+	r.stop()
+	end.write(func() { u.report(err) })
+	return err
+}
+
+// reloader has a part for everything that SIGHUP reloads.
+func (c *runCmd) reloader(u *upstreams, secrets secrets, g *globals) *reloader {
+	r := newReloader(u.log, g.hangups)
+	if c.TokenFile != "" {
+		r.add("--token-file", func() error { return c.reloadToken(secrets) })
+	}
+	if c.files() {
+		r.add("--tls-ca, --tls-cert, --tls-key", secrets.tls.Reload)
+	}
 	r.addReopen("--sink", u.sink)
 	r.addReopen("--dead-letter", u.deadLetters)
-	return u.report(u.run(ctx, g.abort))
+	return r
 }
 
 // open fills in u, also when it fails halfway. The admin address comes first: if it was
@@ -230,8 +258,9 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams) sink.Config {
 
 // addUpstreams makes a gateway, or a fleet of them, for each URL.
 func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
-	for _, url := range c.URL {
-		cfg := c.config(url, secrets, u.log)
+	labels := uniqueLabels(c.URL)
+	for i, url := range c.URL {
+		cfg := c.config(url, labels[i], secrets, u.log)
 		cfg.Sink, cfg.DeadLetters, cfg.State = u.sink, u.deadLetters, u.state
 		if fleet.Named(url) {
 			f, err := fleet.New(c.fleet(cfg))

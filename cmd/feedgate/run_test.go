@@ -96,7 +96,7 @@ func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var args []string
 	token := gateway.NewSecret([]byte("secret"))
-	want := gateway.Config{URL: "fg://a:1", Token: token, Log: log}
+	want := gateway.Config{URL: "fg://a:1", Label: "a", Token: token, Log: log}
 	for _, flag := range runFlags {
 		if flag.field != "" {
 			args = append(args, "--"+flag.name+"="+flag.value)
@@ -104,7 +104,7 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	c, _ := mustParseRun(t, args...)
-	if got := c.config("fg://a:1", secrets{token: token}, log); !reflect.DeepEqual(got, want) {
+	if got := c.config("fg://a:1", "a", secrets{token: token}, log); !reflect.DeepEqual(got, want) {
 		t.Errorf("config\n%+v\nnot\n%+v", got, want)
 	}
 
@@ -121,7 +121,7 @@ func TestConfig(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	for _, url := range []string{"fg://a:1", "tcp://a:1"} {
 		c, _ := mustParseRun(t)
-		got, want := c.config(url, secrets{}, nil), gateway.Config{URL: url}
+		got, want := c.config(url, "", secrets{}, nil), gateway.Config{URL: url}
 		if strings.HasPrefix(url, "tcp") {
 			got.Frame, want.Frame = "line", "line"
 		}
@@ -137,7 +137,7 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 	c, _ := mustParseRun(t, "--idle-timeout=0")
-	if got := c.config("fg://a:1", secrets{}, nil).IdleTimeout; got != gateway.NoTimeout {
+	if got := c.config("fg://a:1", "", secrets{}, nil).IdleTimeout; got != gateway.NoTimeout {
 		t.Errorf("idle timeout 0 is %v", got)
 	}
 }

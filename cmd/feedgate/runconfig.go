@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,20 +45,21 @@ func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error) {
 	var faults []error
 	finds := false
+	labels := uniqueLabels(c.URL)
 	for i, url := range c.URL {
 		if c.State != "" && slices.Contains(c.URL[:i], url) {
 			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", gateway.Label(url)))
 		}
-		cfg := c.config(url, s, nil)
+		cfg := c.config(url, labels[i], s, nil)
 		cfg.Sink = worker.Each(nil) // the real one is not open yet
 		if fleet.Named(url) {
 			finds = true
 			all := c.fleet(cfg)
-			faults = append(faults, at(gateway.Label(url), all.Validate()))
+			faults = append(faults, at(labels[i], all.Validate()))
 			planned = append(planned, all.Gateway)
 			continue
 		}
-		faults = append(faults, at(gateway.Label(url), cfg.Validate()))
+		faults = append(faults, at(labels[i], cfg.Validate()))
 		planned = append(planned, cfg)
 	}
 	if len(c.NSQLookupd) > 0 && !finds {
@@ -128,10 +130,26 @@ func (c *runCmd) fleet(cfg gateway.Config) fleet.Config {
 	return fleet.Config{Gateway: cfg, Lookupd: c.NSQLookupd}
 }
 
+// uniqueLabels are the labels of all URLs. Those that differ in what a label does not show,
+// such as the query, are told apart by #2 and so on from the second on.
+func uniqueLabels(urls []string) []string {
+	all := make([]string, len(urls))
+	times := make(map[string]int)
+	for i, url := range urls {
+		all[i] = gateway.Label(url)
+		times[all[i]]++
+		if n := times[all[i]]; n > 1 {
+			all[i] += "#" + strconv.Itoa(n)
+		}
+	}
+	return all
+}
+
 // config is the gateway.Config for one URL.
-func (c *runCmd) config(url string, s secrets, log *slog.Logger) gateway.Config {
+func (c *runCmd) config(url, label string, s secrets, log *slog.Logger) gateway.Config {
 	return gateway.Config{
-		URL: url,
+		URL:   url,
+		Label: label,
 
 		Workers:  c.workers(),
 		Dispatch: c.Dispatch,

@@ -82,6 +82,7 @@ func (u *upstreams) supervise(ctx context.Context, abort <-chan struct{}, ended 
 			}
 		case <-hurry:
 			hurry = nil
+			u.watchdog.hurry()
 			late = time.After(stopGrace)
 		case <-late:
 			return u.left()
@@ -94,7 +95,7 @@ func (u *upstreams) left() error {
 	var faults []error
 	for _, up := range u.current() {
 		faults = append(faults, fmt.Errorf("%s: %w: %d in flight; a handler, a sink or a disk did not return in time",
-			gateway.Label(up.URL), gateway.ErrUnfinished, up.Stats.InFlight.Load()))
+			up.Label, gateway.ErrUnfinished, up.Stats.InFlight.Load()))
 	}
 	return errors.Join(faults...)
 }

@@ -31,6 +31,7 @@ type upstreams struct {
 	deadLetters worker.Sink        // nil: none
 	state       *gateway.State     // nil: none
 	hurry       <-chan struct{}    // closed when there is no more time to end in order; nil: there is
+	watchdog    *watchdog          // nil: none
 	log         *slog.Logger
 }
 
@@ -60,14 +61,11 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	return u.supervise(ctx, abort, ended)
 }
 
-// report logs the part of run's error that was not logged yet, and the last line, the
-// totals of all upstreams.
-func (u *upstreams) report(err error) error {
+// report logs the part of run's error that was not logged yet.
+func (u *upstreams) report(err error) {
 	if left := unlogged(err); left != nil {
 		u.log.Error("failed", "error", left)
 	}
-	u.log.Info("stopped", u.totals().Attrs()...)
-	return logged(err)
 }
 
 // totals are the sums over all upstreams.
@@ -123,7 +121,7 @@ func named(flag string, err error) error {
 
 // runOne runs one gateway. Its error names the upstream.
 func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
-	label := gateway.Label(gw.URL())
+	label := gw.Label()
 	err := gw.Run(ctx)
 	if err == nil {
 		u.log.Info("done", append([]any{"upstream", label}, gw.Stats().Totals().Attrs()...)...)
@@ -155,7 +153,7 @@ func (u *upstreams) current() []admin.Upstream {
 	}
 	var all []admin.Upstream
 	for _, gw := range gateways {
-		all = append(all, admin.Upstream{URL: gw.URL(), Stats: gw.Stats()})
+		all = append(all, admin.Upstream{Label: gw.Label(), Stats: gw.Stats()})
 	}
 	return all
 }

@@ -70,7 +70,7 @@ func TestCollectorLints(t *testing.T) {
 
 // TestFirstScrape scrapes an upstream that nothing has happened to.
 func TestFirstScrape(t *testing.T) {
-	server := start(t, Report{Upstreams: fixed(Upstream{URL: "fg://u:secret@a:1", Stats: new(gateway.Stats)})})
+	server := start(t, Report{Upstreams: fixed(Upstream{Label: "fg://a:1", Stats: new(gateway.Stats)})})
 	families := scrape(t, server)
 
 	for name, want := range specified {

@@ -9,7 +9,7 @@ import (
 
 func TestLabelsDiffer(t *testing.T) {
 	var stats gateway.Stats
-	upstreams := []Upstream{{"ws://h/?a", &stats}, {"ws://h/?b", &stats}, {"fg://h:1", &stats}}
+	upstreams := []Upstream{{"ws://h/", &stats}, {"ws://h/", &stats}, {"fg://h:1", &stats}}
 	if got := strings.Join(labels(upstreams), " "); got != "ws://h/ ws://h/#2 fg://h:1" {
 		t.Errorf("labels %s", got)
 	}

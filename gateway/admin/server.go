@@ -35,10 +35,9 @@ type Report struct {
 	Sink func() error
 }
 
-// Upstream is one gateway: its URL, of which only what [Label] leaves is shown,
-// and its counters.
+// Upstream is one gateway: its label, which is shown, and its counters.
 type Upstream struct {
-	URL   string
+	Label string
 	Stats *gateway.Stats
 }
 

@@ -26,7 +26,7 @@ func TestReady(t *testing.T) {
 	setSink := func(err error) { sinkFault.Store(&err) }
 	setSink(nil)
 	server := start(t, Report{
-		Upstreams: fixed(Upstream{"fg://u:p@a:1", &a}, Upstream{"tcp://b:2", &b}),
+		Upstreams: fixed(Upstream{"fg://a:1", &a}, Upstream{"tcp://b:2", &b}),
 		Sink:      func() error { return *sinkFault.Load() },
 	})
 	check := func(status int, body string) {

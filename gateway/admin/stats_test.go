@@ -24,7 +24,7 @@ func TestStatsCounters(t *testing.T) {
 	stats.Flushes.Store(10)
 	stats.Wakeups.Store(11)
 
-	server := start(t, Report{Upstreams: fixed(Upstream{URL: "ws://u:p@h:1/p?token=s", Stats: &stats})})
+	server := start(t, Report{Upstreams: fixed(Upstream{Label: "ws://h:1/p", Stats: &stats})})
 	status, body := get(t, server, "/stats")
 	if status != http.StatusOK {
 		t.Fatalf("status %d: %s", status, body)

@@ -54,3 +54,17 @@ func TestShare(t *testing.T) {
 		}
 	})
 }
+
+// TestLabels: a fleet's own label tells its gateways from those of another fleet.
+func TestLabels(t *testing.T) {
+	for label, want := range map[string]string{"": "nsq:///t/c", "nsq:///t/c#2": "nsq:///t/c#2"} {
+		cfg := Config{Gateway: gateway.Config{URL: "nsq:///t/c", Label: label, Sink: done()}, Lookupd: []string{"a:1"}}
+		if err := cfg.Validate(); err != nil || cfg.Gateway.Label != want {
+			t.Errorf("%q: label %s, %v", label, cfg.Gateway.Label, err)
+		}
+		f, err := New(cfg)
+		if err != nil || "nsq:///t/c"+f.set.mark != want || !strings.HasPrefix(f.Ready().Error(), want+": ") {
+			t.Errorf("%q: mark %q, %v", label, f.set.mark, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 type Config struct {
 	// Gateway is what the gateways have in common. URL is nsq:///TOPIC/CHANNEL, or
 	// nsq+tls:///TOPIC/CHANNEL. InFlight is the RDY count of all of them together. Workers,
-	// Memory and the rest are each gateway's own. ExitOnClose means nothing: an nsqd that
+	// Memory and the rest are each gateway's own. Label is the fleet's. ExitOnClose means nothing: an nsqd that
 	// closes does not end a fleet.
 	Gateway gateway.Config
 
@@ -38,7 +39,9 @@ func (c *Config) Validate() error {
 // settings is what Validate makes of a Config.
 type settings struct {
 	name  name
-	model gateway.Config // with its defaults filled in, but for the host in its URL
+	model gateway.Config // with its defaults filled in, but for the host in URL and Label
+	label string         // of the fleet
+	mark  string         // what tells it from another fleet's of the same name, such as #2
 }
 
 func (c *Config) validate() (settings, error) {
@@ -49,7 +52,12 @@ func (c *Config) validate() (settings, error) {
 	if c.Interval == 0 {
 		c.Interval = time.Minute
 	}
-	s := settings{name: name, model: c.Gateway}
+	s := settings{name: name, model: c.Gateway, label: c.Gateway.Label}
+	short := gateway.Label(c.Gateway.URL)
+	if s.label == "" {
+		s.label = short
+	}
+	s.mark = strings.TrimPrefix(s.label, short)
 	s.model.ExitOnClose = false
 	s.model.URL = name.url("nsqd:4150") // any will do
 	faults := []error{s.model.Validate(), nsqlookup.CheckAddrs(c.Lookupd)}
@@ -57,7 +65,7 @@ func (c *Config) validate() (settings, error) {
 		faults = append(faults, fmt.Errorf("--nsqlookupd: %s:///TOPIC/CHANNEL needs it, to find the servers", name.scheme))
 	}
 	c.Gateway = s.model
-	c.Gateway.URL = name.url("")
+	c.Gateway.URL, c.Gateway.Label = name.url(""), s.label
 	return s, errors.Join(faults...)
 }
 
@@ -95,7 +103,7 @@ func New(cfg Config) (*Fleet, error) {
 	}
 	lookup, err := nsqlookup.New(nsqlookup.Config{
 		Addrs: cfg.Lookupd, Topic: set.name.topic, Timeout: set.model.ConnectTimeout,
-		Log: set.model.Log.With("upstream", set.name.String()),
+		Log: set.model.Log.With("upstream", set.label),
 	})
 	if err != nil {
 		return nil, err
@@ -151,8 +159,8 @@ func (f *Fleet) Run(ctx context.Context) error {
 	}
 	err := f.err()
 	if err == nil && sink.Err() != nil {
-		err = fmt.Errorf("%s: --sink: %w", f.set.name, sink.Err())
-		f.set.model.Log.Error("failed", "upstream", f.set.name.String(), "error", err)
+		err = fmt.Errorf("%s: --sink: %w", f.set.label, sink.Err())
+		f.set.model.Log.Error("failed", "upstream", f.set.label, "error", err)
 	}
 	return err
 }

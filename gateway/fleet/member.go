@@ -46,7 +46,7 @@ func (f *Fleet) reconcile(ctx context.Context, nsqds []string) {
 		case m.state == failed:
 			delete(f.members, addr)
 		case m.state == running && !m.gw.Stats().Connected.Load():
-			f.set.model.Log.Info("nsqd is gone", "upstream", f.set.name.url(addr))
+			f.set.model.Log.Info("nsqd is gone", "upstream", m.gw.Label())
 			m.state = leaving
 			m.cancel()
 		}
@@ -78,6 +78,7 @@ func (f *Fleet) start(ctx context.Context, addr string) {
 	m := &member{addr: addr}
 	cfg := f.set.model
 	cfg.URL = f.set.name.url(addr)
+	cfg.Label = gateway.Label(cfg.URL) + f.set.mark
 	var err error
 	if m.gw, err = gateway.New(cfg); err != nil {
 		// Nothing but the host differs from what was checked, and nsqlookup has checked that.
@@ -86,7 +87,7 @@ func (f *Fleet) start(ctx context.Context, addr string) {
 	if f.aborted {
 		m.gw.Abort()
 	}
-	cfg.Log.Info("nsqd found", "upstream", cfg.URL)
+	cfg.Log.Info("nsqd found", "upstream", cfg.Label)
 	f.members[addr] = m
 	ctx, m.cancel = context.WithCancel(ctx)
 	go func() {
@@ -103,7 +104,7 @@ func (f *Fleet) start(ctx context.Context, addr string) {
 func (f *Fleet) memberEnded(m *member) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	log := f.set.model.Log.With("upstream", f.set.name.url(m.addr))
+	log := f.set.model.Log.With("upstream", m.gw.Label())
 	f.reached = f.reached || m.gw.Stats().Logins.Load() > 0
 	f.totals = f.totals.Plus(m.gw.Stats().Totals())
 	switch {
@@ -157,7 +158,7 @@ func (f *Fleet) err() error {
 	var faults []error
 	for _, m := range f.sorted() {
 		if m.state == failed {
-			faults = append(faults, fmt.Errorf("%s: %w", f.set.name.url(m.addr), m.err))
+			faults = append(faults, fmt.Errorf("%s: %w", m.gw.Label(), m.err))
 		}
 	}
 	return errors.Join(faults...)

@@ -43,10 +43,10 @@ func (f *Fleet) Ready() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.asked {
-		return fmt.Errorf("%s: no nsqlookupd has answered", f.set.name)
+		return fmt.Errorf("%s: no nsqlookupd has answered", f.set.label)
 	}
 	if f.count(running)+f.count(failed) == 0 {
-		return fmt.Errorf("%s: no nsqd has topic %s", f.set.name, f.set.name.topic)
+		return fmt.Errorf("%s: no nsqd has topic %s", f.set.label, f.set.name.topic)
 	}
 	return nil
 }

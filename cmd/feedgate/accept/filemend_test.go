@@ -128,7 +128,7 @@ func TestFileThatIsNone(t *testing.T) {
 	}
 	for _, path := range []string{dir + "/pipe", dir, "/dev/null"} {
 		got := command(t, nil, "run", "fg://127.0.0.1:1", "--admin=", "--sink=file:"+path)
-		if last := lastLine(got.stderr); got.status != 1 || !strings.HasPrefix(last, "feedgate: --sink") || !strings.Contains(last, path) {
+		if got.status != 1 || !strings.Contains(got.stderr, "\nfeedgate: --sink \"file:"+path+"\": ") {
 			t.Errorf("%s: status %d, %q; want 1 and the path", path, got.status, got.stderr)
 		}
 	}

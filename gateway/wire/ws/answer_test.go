@@ -231,6 +231,7 @@ func TestRetryAfter(t *testing.T) {
 		{503, "Retry-After: Sun, 06 Nov 1994 08:49:50 GMT\r\n", 0, at},
 		{503, "Retry-After: Sunday, 06-Nov-94 08:49:50 GMT\r\n", 0, at},
 		{503, "Retry-After: 18446744073709551615\r\n", maxRetryAfter * time.Second, time.Time{}},
+		{503, "Retry-After: 99999999999999999999999\r\n", maxRetryAfter * time.Second, time.Time{}},
 		{503, "Retry-After: -1\r\n", 0, time.Time{}},
 		{503, "Retry-After: soon\r\n", 0, time.Time{}},
 		{503, "", 0, time.Time{}},

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ func badStatus(r *http.Response) *wire.Error {
 // as it is.
 func retryAfter(h http.Header) (wait time.Duration, at time.Time) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
-	if n, err := strconv.ParseUint(value, 10, 64); err == nil {
+	if n, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		return max(1, time.Duration(min(n, maxRetryAfter))*time.Second), time.Time{}
 	}
 	at, err := http.ParseTime(value)
