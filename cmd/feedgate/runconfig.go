@@ -44,20 +44,23 @@ func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error) {
 	var faults []error
 	finds := false
-	for i, url := range c.URL {
-		if c.State != "" && slices.Contains(c.URL[:i], url) {
-			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", gateway.Label(url)))
-		}
+	for _, url := range c.URL {
 		cfg := c.config(url, s, nil)
 		cfg.Sink = worker.Each(nil) // the real one is not open yet
+		var err error
 		if fleet.Named(url) {
 			finds = true
 			all := c.fleet(cfg)
-			faults = append(faults, at(gateway.Label(url), all.Validate()))
-			planned = append(planned, all.Gateway)
-			continue
+			err = all.Validate()
+			cfg = all.Gateway
+		} else {
+			err = cfg.Validate()
 		}
-		faults = append(faults, at(gateway.Label(url), cfg.Validate()))
+		label := gateway.Label(url)
+		faults = append(faults, at(label, err))
+		if c.State != "" && slices.ContainsFunc(planned, func(p gateway.Config) bool { return p.URL == cfg.URL }) {
+			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", label))
+		}
 		planned = append(planned, cfg)
 	}
 	if len(c.NSQLookupd) > 0 && !finds {
