@@ -36,7 +36,7 @@ type runCmd struct {
 	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for stdout:, file: [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
 	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
-	Ring       count  `group:"work" placeholder:"N" help:"Entries of each, 2^n [8192; nsq: by --in-flight]."`
+	Ring       count  `group:"work" placeholder:"N" help:"Entries of each, 2^n; nsq: by --in-flight [8192]."`
 	Sink       string `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
