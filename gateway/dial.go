@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,7 +120,7 @@ func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.Add
 	for len(addrs) > 0 && ctx.Err() == nil {
 		won, losers := d.net.race(ctx, addrs)
 		for _, l := range losers {
-			fail(l.addr, fmt.Errorf("connect to %s: %w", hostport, l.err))
+			fail(l.addr, fmt.Errorf("connect to %s: %w", endpoint(hostport, l.addr), reason(l.err)))
 		}
 		if won.conn == nil {
 			break
@@ -128,12 +129,37 @@ func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.Add
 		if r.sock, r.conn, r.err = d.transport(ctx, won.conn.(*net.TCPConn), hostport, secured); r.err == nil {
 			return r
 		}
-		fail(won.addr, fmt.Errorf("%s (%s): %w", hostport, won.addr, r.err))
+		fail(won.addr, fmt.Errorf("%s: %w", endpoint(hostport, won.addr), r.err))
 	}
 	if len(errs) == 0 {
 		errs = dialErrors{context.Cause(ctx)}
 	}
 	return dialResult{err: errs}
+}
+
+// endpoint names one of the addresses of HOST:PORT.
+func endpoint(hostport string, addr netip.AddrPort) string {
+	if hostport == addr.String() {
+		return hostport
+	}
+	return fmt.Sprintf("%s (%s)", hostport, addr)
+}
+
+// reason is err without the operation and the address that [net.OpError] and
+// [os.SyscallError] put in front of it.
+func reason(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	var call *os.SyscallError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return errNoAnswer
+	case errors.As(err, &call):
+		return call.Err
+	}
+	return err
 }
 
 // lookup finds the addresses of HOST:PORT.

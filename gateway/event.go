@@ -84,7 +84,7 @@ func (k *link) turnedAway(err error, now time.Duration) bool {
 		to, err := k.l.set.upstream.redirected(k.host, fault.Location)
 		switch {
 		case k.hop != nil:
-			err = errors.New("again, which is not followed")
+			err = errSecondRedirect
 		case err == nil:
 			to.from, k.via = k.at, to
 			k.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", k.addr, "to", to.hostport, "tls", to.tls)
@@ -92,7 +92,7 @@ func (k *link) turnedAway(err error, now time.Duration) bool {
 			k.deadline = now
 			return true
 		}
-		why += " and redirects " + err.Error()
+		why += ", " + err.Error()
 	}
 	if fault.Location == "" && fault.Code != wire.CloseBadToken {
 		return false

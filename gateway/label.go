@@ -3,7 +3,8 @@ package gateway
 import "strings"
 
 // Label is the part of an upstream's URL that may be shown in metrics, logs and errors:
-// everything but user information, query and fragment, which may hold secrets. The URL need
+// everything but user information, query and fragment, which may hold secrets. The scheme is
+// in lower case. The URL need
 // not be valid: net/url rejects a list of hosts, HOST:PORT,HOST:PORT.
 func Label(url string) string {
 	scheme, rest, found := strings.Cut(url, "://")
@@ -21,5 +22,13 @@ func Label(url string) string {
 	if !found {
 		return hosts + path
 	}
-	return scheme + "://" + hosts + path
+	return strings.ToLower(scheme) + "://" + hosts + path
+}
+
+// lowerScheme is url with its scheme in lower case.
+func lowerScheme(url string) string {
+	if scheme, rest, found := strings.Cut(url, "://"); found {
+		return strings.ToLower(scheme) + "://" + rest
+	}
+	return url
 }

@@ -13,6 +13,7 @@ func TestLabel(t *testing.T) {
 		"ws://h/@name":                     "ws://h/@name",
 		"nsq://h:1/topic/channel":          "nsq://h:1/topic/channel",
 		"fg+tls://[::1]:7000":              "fg+tls://[::1]:7000",
+		"FG+Tls://H:1":                     "fg+tls://H:1",
 		"u:p@h:1":                          "h:1",
 		"":                                 "",
 	} {

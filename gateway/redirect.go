@@ -22,10 +22,12 @@ type redirect struct {
 	from     target // the address that answered with it; it has failed if following it fails
 }
 
+// Why a redirect is not followed.
 var (
-	errOtherHost = errors.New("to another host, which is not followed")
-	errLessTLS   = errors.New("to a connection without TLS, which is not followed")
-	errNoTarget  = errors.New("to what is not the URL of a WebSocket, which is not followed")
+	errOtherHost      = errors.New("a redirect to another host, which is not followed; name that host in the URL if it is trusted")
+	errLessTLS        = errors.New("a redirect to a connection without TLS, which is not followed")
+	errNoTarget       = errors.New("a redirect to what is not the URL of a WebSocket, which is not followed")
+	errSecondRedirect = errors.New("a second redirect, which is not followed; name its target in the URL")
 )
 
 // redirected resolves a Location against the request at hostport that it answers. Its
@@ -58,9 +60,10 @@ func (u upstream) redirected(hostport, location string) (*redirect, error) {
 	case u.tls && !r.tls:
 		return nil, errLessTLS
 	}
-	if r.hostport, err = checkHost(net.JoinHostPort(host, port), ""); err != nil {
+	if !validPort(port) {
 		return nil, errNoTarget
 	}
+	r.hostport = net.JoinHostPort(host, port)
 	return r, nil
 }
 

@@ -25,6 +25,7 @@ func TestRedirected(t *testing.T) {
 		{url: "wss://h/a", location: "/b", hostport: "h:443", target: "/b", tls: true},
 		{url: "ws://[::1]:81/a", location: "//[::1]:82/b", hostport: "[::1]:82", target: "/b"},
 		{url: "ws://[fe80::1%25lo]:81/a", location: "/b", hostport: "[fe80::1%lo]:81", target: "/b"},
+		{url: "ws://[fe80::1%2525]:81/a", location: "/b", hostport: "[fe80::1%25]:81", target: "/b"},
 		{url: "wss://h/a", location: "ws://h/a", fault: errLessTLS},
 		{url: "wss://h/a", location: "http://h:443/a", fault: errLessTLS},
 		{url: "ws://h/a", location: "//other/a", fault: errOtherHost},

@@ -13,7 +13,7 @@ import (
 
 // upstream is a parsed upstream URL.
 type upstream struct {
-	scheme string // as in the URL
+	scheme string // in lower case
 	kind   string // protocol: fg, tcp, ws, nsq
 	tls    bool
 	hosts  []string // HOST:PORT, in the order in which they are tried
@@ -37,7 +37,9 @@ var schemes = []scheme{
 	{name: "nsq", kind: "nsq"}, {name: "nsq+tls", kind: "nsq", tls: true},
 }
 
+// findScheme finds a scheme in any case (RFC 3986, section 3.1).
 func findScheme(name string) (scheme, error) {
+	name = strings.ToLower(name)
 	i := slices.IndexFunc(schemes, func(s scheme) bool { return s.name == name })
 	if i >= 0 {
 		return schemes[i], nil
@@ -74,7 +76,7 @@ func parseURL(s string) (upstream, error) {
 		return u, err
 	}
 	if i := strings.IndexAny(rest, barred); i >= 0 {
-		return u, fmt.Errorf("upstream URL: %s:// takes HOST:PORT only, without %q", name, rest[i:i+1])
+		return u, fmt.Errorf("upstream URL: %s:// takes HOST:PORT only, without %q", is.name, rest[i:i+1])
 	}
 	if strings.ContainsAny(rest, " \t\r\n") {
 		return u, fmt.Errorf("upstream URL: white space among the hosts; write HOST:PORT,HOST:PORT")
@@ -139,15 +141,20 @@ func checkHost(hostport, defaultPort string) (string, error) {
 	if host == "" {
 		return "", fmt.Errorf("upstream URL: %q has no host", hostport)
 	}
-	if strings.Contains(host, ":") {
+	if strings.HasPrefix(hostport, "[") {
 		if host, err = checkIPv6(host); err != nil {
 			return "", fmt.Errorf("upstream URL: %q: %w", hostport, err)
 		}
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+	if !validPort(port) {
 		return "", fmt.Errorf("upstream URL: port %q of %q is not 1 to 65535", port, hostport)
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
 }
 
 // secureScheme is the scheme that carries the same protocol over TLS.
@@ -160,7 +167,7 @@ func (u upstream) secureScheme() string {
 // "%25" (RFC 6874, section 2), or, as people write it, "%".
 func checkIPv6(host string) (string, error) {
 	addr, zone, zoned := strings.Cut(host, "%")
-	if rest, escaped := strings.CutPrefix(zone, "25"); escaped && rest != "" {
+	if rest, escaped := strings.CutPrefix(zone, "25"); escaped {
 		var err error
 		if zone, err = url.PathUnescape(rest); err != nil {
 			return "", errors.New("the zone is not well-formed; write [fe80::1%25eth0]:PORT")
@@ -169,7 +176,7 @@ func checkIPv6(host string) (string, error) {
 	if zoned {
 		addr += "%" + zone
 	}
-	if parsed, err := netip.ParseAddr(addr); err != nil || zoned && parsed.Is4In6() {
+	if parsed, err := netip.ParseAddr(addr); err != nil || parsed.Is4() || zoned && parsed.Is4In6() {
 		return "", errors.New("not an IPv6 address, as in [2001:db8::1]:PORT or [fe80::1%25eth0]:PORT")
 	}
 	return addr, nil

@@ -62,6 +62,7 @@ func (c *Config) Validate() error {
 func (c *Config) validate() (settings, error) {
 	var s settings
 	var err error
+	c.URL = lowerScheme(c.URL)
 	s.upstream, err = parseURL(c.URL)
 	if s.upstream.kind == "nsq" {
 		c.fillNSQ()

@@ -104,7 +104,7 @@ func printError(w io.Writer, err error, origin func(flag string) string, help st
 		return
 	}
 	seen := make(map[string]bool)
-	for line := range strings.SplitSeq(left.Error(), "\n") {
+	for line := range strings.SplitSeq(errorText(left), "\n") {
 		if line == "" || seen[line] {
 			continue
 		}
@@ -117,6 +117,23 @@ func printError(w io.Writer, err error, origin func(flag string) string, help st
 	if isUsage(err) {
 		fmt.Fprintf(w, "feedgate: see %s --help\n", help)
 	}
+}
+
+// errorText is the text of err. If arguments are on both sides of the flags, which kong does
+// not accept, it shows where they go, and does not quote them: a URL can hold secrets.
+func errorText(err error) string {
+	var parse *kong.ParseError
+	text := err.Error()
+	if !errors.As(err, &parse) || !strings.HasPrefix(text, "unexpected argument ") {
+		return text
+	}
+	command := parse.Context.Selected()
+	if command == nil || len(command.Positional) == 0 {
+		return text
+	}
+	name := command.Positional[0].Name
+	return fmt.Sprintf("unexpected argument after the flags: put all %[2]ss together in front of them, as in feedgate %[1]s %[2]s1 %[2]s2 --FLAG ...",
+		command.Name, name)
 }
 
 // flagAtFault is the name of the flag that an error text begins with, or "".

@@ -36,7 +36,7 @@ type runCmd struct {
 	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for stdout:, file: [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
 	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
-	Ring       count  `group:"work" placeholder:"N" help:"Entries of each ring, 2^n; nsq: as needed [8192]."`
+	Ring       count  `group:"work" placeholder:"N" help:"Entries of each, 2^n; nsq: by --in-flight [8192]."`
 	Sink       string `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
@@ -44,8 +44,8 @@ type runCmd struct {
 
 	Ack         string `group:"acks" placeholder:"MODE" help:"each, ordered, range (fg only), none [each or none]."`
 	AckInterval period `group:"acks" placeholder:"D" default:"100ms" help:"Longest that a range ack waits [${default}]."`
-	FlushMax    count  `group:"acks" placeholder:"N" default:"32" help:"Messages per sendmmsg, 1 to 32 [${default}]."`
-	FlushPack   int    `group:"acks" placeholder:"N" default:"0" help:"Acks in one such message; 0: all that lie ready [${default}]."`
+	FlushMax    count  `group:"acks" placeholder:"N" default:"32" help:"Sends per sendmmsg call, 1 to 32 [${default}]."`
+	FlushPack   int    `group:"acks" placeholder:"N" default:"0" help:"Acks per send; 0: all that are ready [${default}]."`
 
 	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longer messages are skipped and refused (3) [${default}]."`
 	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read; nsq: RDY, 2500 [65536]."`

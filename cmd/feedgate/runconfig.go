@@ -47,19 +47,21 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 	finds := false
 	labels := uniqueLabels(c.URL)
 	for i, url := range c.URL {
-		if c.State != "" && slices.Contains(c.URL[:i], url) {
-			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", gateway.Label(url)))
-		}
 		cfg := c.config(url, labels[i], s, nil)
 		cfg.Sink = worker.Each(nil) // the real one is not open yet
+		var err error
 		if fleet.Named(url) {
 			finds = true
 			all := c.fleet(cfg)
-			faults = append(faults, at(labels[i], all.Validate()))
-			planned = append(planned, all.Gateway)
-			continue
+			err = all.Validate()
+			cfg = all.Gateway
+		} else {
+			err = cfg.Validate()
 		}
-		faults = append(faults, at(labels[i], cfg.Validate()))
+		faults = append(faults, at(labels[i], err))
+		if c.State != "" && slices.ContainsFunc(planned, func(p gateway.Config) bool { return p.URL == cfg.URL }) {
+			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", gateway.Label(url)))
+		}
 		planned = append(planned, cfg)
 	}
 	if len(c.NSQLookupd) > 0 && !finds {

@@ -16,6 +16,7 @@ type name struct {
 // Named reports whether a URL is that of a fleet: of scheme nsq, without a host.
 func Named(url string) bool {
 	scheme, rest, _ := strings.Cut(url, "://")
+	scheme = strings.ToLower(scheme)
 	return (scheme == "nsq" || scheme == "nsq+tls") && (rest == "" || rest[0] == '/')
 }
 
@@ -30,7 +31,7 @@ func parseName(text string) (name, error) {
 	if err != nil || topic == "" || channel == "" {
 		return name{}, errors.New("upstream URL: want " + scheme + ":///TOPIC/CHANNEL")
 	}
-	return name{scheme, path, topic}, nil
+	return name{strings.ToLower(scheme), path, topic}, nil
 }
 
 // url is that of one nsqd's gateway.

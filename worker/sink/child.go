@@ -19,7 +19,7 @@ const killDelay = 250 * time.Millisecond
 type child struct {
 	cmd   *exec.Cmd
 	in    *input
-	out   *os.File      // the end of its standard output that we read
+	out   *output
 	grace time.Duration // how long it has to end after its input is closed, and again after TERM
 	born  time.Time
 
@@ -50,6 +50,10 @@ func startChild(command string, stderr *os.File, grace time.Duration) (*child, e
 	// the shell has started must end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := newInput(in)
+	var output *output
+	if err == nil {
+		output, err = newOutput(out)
+	}
 	if err == nil {
 		err = cmd.Start()
 	}
@@ -58,7 +62,7 @@ func startChild(command string, stderr *os.File, grace time.Duration) (*child, e
 	if err != nil {
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
-	c := &child{cmd: cmd, in: input, out: out, grace: grace, born: time.Now(), exited: make(chan struct{})}
+	c := &child{cmd: cmd, in: input, out: output, grace: grace, born: time.Now(), exited: make(chan struct{})}
 	go c.reap()
 	return c, nil
 }
@@ -83,8 +87,7 @@ func (c *child) misbegun() error {
 	select {
 	case <-c.exited:
 	default:
-		out, err := c.out.SyscallConn()
-		if err == nil && unread(out) > 0 {
+		if c.out.written() > 0 {
 			return errors.New("wrote to its standard output before it had a message; " +
 				"only answers may go there, other text to standard error")
 		}

@@ -125,6 +125,19 @@ func (c *obedient) obey(message string) {
 	case word == "twice":
 		c.answer(0)
 		c.answer(0)
+	case word == "stray":
+		go func() {
+			for {
+				if _, err := os.Stat(rest); err == nil {
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
+			_, _ = os.Stdout.WriteString("\n")
+		}()
+		c.answer(0)
+	case word == "shifted":
+		_, _ = os.Stdout.WriteString("\x00\x00\x01")
 	case word == "text":
 		_, _ = os.Stdout.WriteString("got\n")
 		c.answer(0)

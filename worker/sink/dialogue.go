@@ -22,8 +22,9 @@ const (
 
 // Faults of a child. Unexpected answers are often text.
 var (
-	errUnasked = errors.New("it answered without a message; does it print text to its standard output?")
-	errEarly   = errors.New("it answered a message that was not completely written to it; " +
+	errUnasked = errors.New("it wrote to its standard output with no message unanswered; " +
+		"does it print text to its standard output?")
+	errEarly = errors.New("it answered a message that was not completely written to it; " +
 		"does it print text to its standard output?")
 )
 
@@ -63,10 +64,14 @@ func (h *executor) next(c *child, dst []byte) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for h.child == c && h.ctx.Err() == nil {
-		if h.line.unsent() > 0 {
+		// A byte that no message has asked for would pass for the beginning of the next
+		// one's answer. The reader finds the fault as soon as it has read that byte,
+		// because the child gets nothing more until then.
+		unasked := h.line.unsent() > 0 && c.out.written() > h.line.owed()
+		if h.line.unsent() > 0 && !unasked {
 			return h.line.frame(dst, writeChunk)
 		}
-		if h.draining {
+		if h.draining && !unasked {
 			h.eof = true
 			break
 		}
@@ -114,12 +119,11 @@ func (h *executor) read(c *child) error {
 	for {
 		k, readErr := c.out.Read(buf[n:])
 		n += k
-		whole := n - n%answerSize
-		if whole > 0 {
-			if err := h.answer(c, buf[:whole]); err != nil {
+		if k > 0 {
+			if err := h.answer(c, buf[:n]); err != nil {
 				return err
 			}
-			n = copy(buf, buf[whole:n])
+			n = copy(buf, buf[n-n%answerSize:n])
 		}
 		if readErr != nil {
 			return nil // the end, or the deadline that reap or release has set
@@ -128,12 +132,16 @@ func (h *executor) read(c *child) error {
 }
 
 // answer completes messages, oldest first, with codes that were read together, up to the
-// first fault. Until the command has answered a message, one invalid code makes all of them
-// text, and none counts.
-func (h *executor) answer(c *child, answers []byte) error {
-	count := len(answers) / answerSize
+// first fault. read may end with half a code. None counts
+//
+//   - if half a code is left with no message for it: where in read the additional byte is,
+//     and so which codes are shifted by it, cannot be known;
+//   - if one code is invalid and the command has not answered a message yet: it is text.
+func (h *executor) answer(c *child, read []byte) error {
+	count := len(read) / answerSize
+	half := len(read) % answerSize
 	code := func(i int) worker.Code {
-		return worker.Code(binary.BigEndian.Uint16(answers[i*answerSize:]))
+		return worker.Code(binary.BigEndian.Uint16(read[i*answerSize:]))
 	}
 	valid := 0
 	for valid < count && code(valid).ForHandlers() {
@@ -145,8 +153,26 @@ func (h *executor) answer(c *child, answers []byte) error {
 	defer h.c.Flush()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	asked := min(valid, h.line.sent)
-	n := h.line.within(asked, c.in.accepted())
+	begun := min(count+half, h.line.sent)
+	written := h.line.within(begun, c.in.accepted())
+	n := min(valid, written)
+	if half > 0 && written <= count {
+		n = 0
+	}
+	h.complete(n, code)
+	switch {
+	case valid < count && valid <= written:
+		return errCode(code(valid))
+	case written < begun:
+		return errEarly
+	case written < count+half:
+		return errUnasked
+	}
+	return nil
+}
+
+// complete completes the first n messages in line, the i-th with code(i). The lock is held.
+func (h *executor) complete(n int, code func(int) worker.Code) {
 	for i := 0; i < n; {
 		k := i + 1
 		for k < n && code(k) == code(i) {
@@ -155,22 +181,14 @@ func (h *executor) answer(c *child, answers []byte) error {
 		h.c.Done(h.line.first+worker.Ticket(i), k-i, code(i))
 		i = k
 	}
-	if n > 0 {
-		h.answered()
-		h.line.drop(n)
-		if h.eof {
-			h.changed.Broadcast()
-		}
+	if n == 0 {
+		return
 	}
-	switch {
-	case n < asked:
-		return errEarly
-	case asked < valid:
-		return errUnasked
-	case valid < count:
-		return errCode(code(valid))
+	h.answered()
+	h.line.drop(n)
+	if h.eof {
+		h.changed.Broadcast()
 	}
-	return nil
 }
 
 // answered notes that the command works. The lock is held.

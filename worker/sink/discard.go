@@ -9,7 +9,7 @@ import (
 )
 
 // Discard is what Open makes of discard:. It counts messages and bytes, and logs
-// the sums when it is closed.
+// the sums when it is closed, if a worker has opened it.
 type Discard struct {
 	steady
 	log *slog.Logger
@@ -18,6 +18,7 @@ type Discard struct {
 	open     map[*discarder]struct{}
 	messages uint64 // of handlers that were closed
 	bytes    uint64
+	opened   bool
 }
 
 // discarder is one worker's handler and its counters, which that worker alone
@@ -39,7 +40,7 @@ func (s *Discard) Open(*worker.Completer) (worker.Handler, error) {
 	h := &discarder{sink: s}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open[h] = struct{}{}
+	s.open[h], s.opened = struct{}{}, true
 	return h, nil
 }
 
@@ -59,7 +60,11 @@ func (s *Discard) Count() (messages, bytes uint64) {
 // Close implements [worker.Sink].
 func (s *Discard) Close() error {
 	messages, bytes := s.Count()
-	s.log.Info("discarded", "messages", messages, "bytes", bytes)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened {
+		s.log.Info("discarded", "messages", messages, "bytes", bytes)
+	}
 	return nil
 }
 

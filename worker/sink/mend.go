@@ -15,6 +15,9 @@ import (
 // walkBuffer is how much of the file is read at once to look through it.
 const walkBuffer = 64 << 10
 
+// manyNULs is how many NUL bytes at the end of a file of frames cause a warning.
+const manyNULs = 64
+
 // maxFrame is the longest message there can be, the limit of --max-message.
 const maxFrame = 1 << 30
 
@@ -78,14 +81,20 @@ func (l *recordFile) mendLines() (report func(), err error) {
 	if err != nil {
 		return report, err
 	}
-	if framed {
-		return report, fmt.Errorf("holds frames of ?frame=length: %w", errFraming)
-	}
 	var last [1]byte
 	if _, err := l.f.ReadAt(last[:], l.size-1); err != nil {
 		return report, fmt.Errorf("read the last byte: %w", err)
 	}
-	if last[0] == '\n' {
+	ended := last[0] == '\n'
+	switch {
+	case framed && ended && l.framing == frameLine:
+		// Messages can be such that their lines read as frames. Whoever sends them must not
+		// keep us from starting.
+		l.log.Warn("sink file reads as lines and as frames of ?frame=length; it is continued as lines", "path", l.path)
+		return report, nil
+	case framed:
+		return report, fmt.Errorf("holds frames of ?frame=length: %w", errFraming)
+	case ended:
 		return report, nil
 	}
 	l.cut = true
@@ -127,6 +136,7 @@ func (l *recordFile) walk() (end int64, err error) {
 		l.log.Info("looking through the frames of the sink's file", "path", l.path, "bytes", l.size)
 	}
 	w := frameWalk{r: l.f, size: l.size}
+	var filled int64 // behind the last frame that is not empty
 	for {
 		more, err := w.next()
 		if err != nil {
@@ -135,9 +145,17 @@ func (l *recordFile) walk() (end int64, err error) {
 		if !more {
 			break
 		}
+		if w.message > 0 {
+			filled = w.end
+		}
 	}
 	if w.foreign() {
 		return 0, fmt.Errorf("there is no frame at byte %d: %w", w.end, errFraming)
+	}
+	// They are left in the file, because empty messages may have been acknowledged.
+	if w.end-filled > manyNULs {
+		l.log.Warn("sink file ends in NUL bytes, which read as empty messages; a crash of the machine can leave such an end",
+			"path", l.path, "offset", filled, "bytes", w.end-filled)
 	}
 	return w.end, nil
 }
@@ -210,23 +228,20 @@ func (w *frameWalk) foreign() bool {
 	return true
 }
 
-// holdsFrames reports whether a file clearly is one of frameLength: it begins with
-// frames, not all of them empty, and is at its end behind one, or has several. Text
-// does not begin with NUL, as frames below 16 MiB do.
+// holdsFrames reports whether a file consists of frames of frameLength to its last byte, not
+// all of them empty. A file of other records is left at the first length that does not fit,
+// which is the first one if it begins with text.
 func holdsFrames(r io.ReaderAt, size int64) (bool, error) {
-	const enough = 16
 	w := frameWalk{r: r, size: size}
-	n, filled := 0, false
-	for n < enough {
+	filled := false
+	for {
 		more, err := w.next()
 		if err != nil {
-			return false, fmt.Errorf("read the first records: %w", err)
+			return false, fmt.Errorf("look for frames: %w", err)
 		}
-		if n == 0 && w.buf[0] != 0 || !more {
-			break
+		if !more {
+			return filled && w.end == size, nil
 		}
-		n++
 		filled = filled || w.message > 0
 	}
-	return filled && (n > 1 || n == 1 && w.end == size), nil
 }

@@ -15,6 +15,8 @@ func frame(message string) string {
 	return string(binary.BigEndian.AppendUint32(nil, uint32(len(message)))) + message
 }
 
+func nuls(n int) string { return strings.Repeat("\x00", n) }
+
 // Whatever a file holds when it is opened, nothing of it is deleted.
 func TestFileIsMendedWhenOpened(t *testing.T) {
 	long := strings.Repeat("l", 3*walkBuffer)
@@ -29,6 +31,14 @@ func TestFileIsMendedWhenOpened(t *testing.T) {
 		"last line":              {"", "a\nb", "a\nb\n", "", "unfinished last line"},
 		"long last line":         {"?frame=json", "a\n" + long, "a\n" + long + "\n", "", "unfinished last line"},
 		"NULs":                   {"", "\x00\x00\x00\x00\x00\x00\x00\x00", "\x00\x00\x00\x00\x00\x00\x00\x00\n", "", "unfinished last line"},
+		"frames and a part":      {"", frame("abc") + frame("d") + frame("efg")[:5], frame("abc") + frame("d") + frame("efg")[:5] + "\n", "", "unfinished last line"},
+		"like many frames":       {"", many + "no frame\n", many + "no frame\n", "", ""},
+		"a line like a frame":    {"", frame("ab\n"), frame("ab\n"), "", "reads as lines and as frames"},
+		"lines like frames":      {"", frame("ab\n") + frame("\n\n"), frame("ab\n") + frame("\n\n"), "", "reads as lines and as frames"},
+		"empty frames":           {"?frame=length", frame("a") + nuls(64), frame("a") + nuls(64), "", ""},
+		"NULs behind frames":     {"?frame=length", frame("a") + nuls(4096), frame("a") + nuls(4096), "", "offset=5 bytes=4096"},
+		"only NULs":              {"?frame=length", nuls(1 << 20), nuls(1 << 20), "", "offset=0 bytes=1048576"},
+		"NULs and a frame":       {"?frame=length", nuls(4096) + frame("a"), nuls(4096) + frame("a"), "", ""},
 		"binary line":            {"", "\x00\x00\x00\x05hello\n", "\x00\x00\x00\x05hello\n", "", ""},
 		"no frames":              {"?frame=length", "", "", "", ""},
 		"whole frames":           {"?frame=length", frame("a\n") + frame(""), frame("a\n") + frame(""), "", ""},
@@ -109,15 +119,15 @@ func TestFrameIsSetAsideUnderAFreeName(t *testing.T) {
 // A file of another framing is left alone: mending it would destroy it.
 func TestFileOfAnotherFramingIsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ query, before, where string }{
-		"lines as frames":         {"?frame=length", "some line\nanother", "byte 0"},
-		"a short line as frames":  {"?frame=length", "a\n", "byte 0"},
-		"JSON as frames":          {"?frame=length", `{"seq":1,"id":"","data":""}` + "\n", "byte 0"},
-		"lines behind frames":     {"?frame=length", frame("abc") + frame("d") + "a line\n", "byte 12"},
-		"noise as frames":         {"?frame=length", "\xff\xd8\xff\xe0JFIF", "byte 0"},
-		"a frame as a line":       {"", frame("abc"), "holds frames"},
-		"frames as lines":         {"", frame("abc") + frame("") + frame("\n"), "holds frames"},
-		"many frames as JSON":     {"?frame=json", strings.Repeat(frame("abc\n"), 1000), "holds frames"},
-		"unfinished frame, lines": {"", frame("abc") + frame("d") + frame("efg")[:5], "holds frames"},
+		"lines as frames":             {"?frame=length", "some line\nanother", "byte 0"},
+		"a short line as frames":      {"?frame=length", "a\n", "byte 0"},
+		"JSON as frames":              {"?frame=length", `{"seq":1,"id":"","data":""}` + "\n", "byte 0"},
+		"lines behind frames":         {"?frame=length", frame("abc") + frame("d") + "a line\n", "byte 12"},
+		"noise as frames":             {"?frame=length", "\xff\xd8\xff\xe0JFIF", "byte 0"},
+		"a frame as a line":           {"", frame("abc"), "holds frames"},
+		"frames as lines":             {"", frame("abc\n") + frame("") + frame("\n\n\n "), "holds frames"},
+		"many frames as JSON":         {"?frame=json", strings.Repeat(frame("abc\n"), 1000), "holds frames"},
+		"one frame of a line as JSON": {"?frame=json", frame("ab\n"), "holds frames"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			verifyNoLeaks(t)

@@ -21,6 +21,8 @@ type queue struct {
 	offset uint64        // where the frame of the first in line begins in its stream
 	framed uint64        // length of its stream so far
 	deaths int           // how many children have died on the first in line
+
+	answered uint64 // how many messages the present child has answered
 }
 
 type queued struct {
@@ -59,6 +61,7 @@ func (q *queue) drop(n int) {
 	clear(q.items[q.head : q.head+n])
 	q.head += n
 	q.first += worker.Ticket(n)
+	q.answered += uint64(min(n, q.sent))
 	q.sent -= min(n, q.sent)
 	q.deaths = 0
 	// The rest is moved down once at least as many were dropped: at most one move per
@@ -96,4 +99,8 @@ func (q *queue) within(n int, size uint64) int {
 }
 
 // restart begins the stream of another child: everything is unsent again.
-func (q *queue) restart() { q.sent, q.offset, q.framed = 0, 0, 0 }
+func (q *queue) restart() { q.sent, q.offset, q.framed, q.answered = 0, 0, 0, 0 }
+
+// owed is how many bytes of answers the messages framed for the present child allow it to
+// write, those that it has written included.
+func (q *queue) owed() uint64 { return answerSize * (q.answered + uint64(q.sent)) }

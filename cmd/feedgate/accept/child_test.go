@@ -25,6 +25,8 @@ import (
 //	say=TEXT  writes TEXT to its standard error
 //	print=TEXT writes TEXT and LF to its standard output before the answer
 //	orphan    leaves a process behind that ends soon
+//	stray=PATH writes one LF to its standard output as soon as PATH exists, and then
+//	          creates PATH.done
 func runChild(log string) {
 	in := bufio.NewReader(os.Stdin)
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -69,6 +71,13 @@ func obey(message string) []byte {
 			fmt.Fprintln(os.Stderr, value)
 		case "print":
 			answer = append(answer, value+"\n"...)
+		case "stray":
+			go func() {
+				waitFor(value)
+				if _, err := os.Stdout.Write([]byte("\n")); err == nil {
+					_ = os.WriteFile(value+".done", nil, 0o600)
+				}
+			}()
 		case "orphan":
 			if err := exec.Command("/bin/sh", "-c", "sleep 0.05 &").Run(); err != nil {
 				fmt.Fprintln(os.Stderr, "child:", err)

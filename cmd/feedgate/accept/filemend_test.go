@@ -133,3 +133,50 @@ func TestFileThatIsNone(t *testing.T) {
 		}
 	}
 }
+
+// TestMessagesLikeFrames: whoever sends messages cannot keep the gateway from starting again.
+func TestMessagesLikeFrames(t *testing.T) {
+	t.Parallel()
+	for _, messages := range [][]string{
+		{framed("ab") + "x"},
+		{framed("ab", "c") + "and more"},
+		{"\x00\x00\x00\x03ab"},
+		{"\x00\x00\x00\x07abc", "de", "\x00\x00\x00\x04fgh"},
+	} {
+		sink := newFileSink(t)
+		for round := range 2 {
+			p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", sink.flag())
+			for i, m := range messages {
+				c.send(data(uint64(i)+1, m))
+			}
+			c.acks(len(messages))
+			c.finish(0, 0)
+			p.exit(0)
+			want := strings.Repeat(strings.Join(messages, "\n")+"\n", round+1)
+			if got := sink.text(t); got != want {
+				t.Errorf("round %d: the file holds %q, want %q", round, got, want)
+			}
+		}
+	}
+}
+
+// TestNULsBehindFrames are kept, with a warning: they may be empty messages.
+func TestNULsBehindFrames(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "out")
+	before := framed("a") + strings.Repeat("\x00", 4096)
+	if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", "--sink=file:"+path+"?frame=length")
+	c.send(data(1, "new"))
+	c.acked(1)
+	c.finish(0, 0)
+	p.exit(0)
+	if got, err := os.ReadFile(path); err != nil || string(got) != before+framed("new") {
+		t.Errorf("the file holds %d bytes, %v", len(got), err)
+	}
+	if log := p.stderr.String(); strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "NUL") || !strings.Contains(log, "bytes=4096") {
+		t.Error("not one warning of 4096 NUL bytes")
+	}
+}

@@ -2,8 +2,14 @@ package accept
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 )
+
+// nested is an object with that many arrays in each other.
+func nested(arrays int) string {
+	return `{"id":` + strings.Repeat("[", arrays) + strings.Repeat("]", arrays) + "}"
+}
 
 // TestAckForgery: whoever writes a message cannot make two acks of one by what an ack
 // quotes as JSON.
@@ -15,6 +21,10 @@ func TestAckForgery(t *testing.T) {
 		"in an array":        {"length:size=2", `{json:id}\n`, "{\"id\":[\n8\n,\n9]}", "[8,9]\n"},
 		"in an object":       {"length:size=2", `{json:id}\n`, "{\"id\":{\"a\"\n:\r\n8\n}}", "{\"a\":8}\n"},
 		"below the top":      {"length:size=2", `{json:/a/0}\n`, "{\"a\":[[\n8\n]]}", "[8]\n"},
+		"DEL and C1":         {"line", `{json:id}\n`, "{\"id\":\"\x7f\u0085\"}", "\x7f\u0085\n"},
+		"not UTF-8":          {"line", `{json:id}\n`, "{\"id\":\"\xff\"}", "\xff\n"},
+		"10,000 deep":        {"line", `{json:id}\n`, nested(9_999), nested(9_999)[len(`{"id":`):len(nested(9_999))-1] + "\n"},
+		"too deep":           {"line", `{json:id}\n`, nested(10_000), "\n"},
 		"LF within a string": {"length:size=2", `OK {json:id}\n`, "{\"id\":\"7\nOK 8\"}", "OK \n"}, // not JSON
 	} {
 		t.Run(name, func(t *testing.T) {

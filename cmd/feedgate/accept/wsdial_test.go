@@ -50,7 +50,7 @@ func TestWebSocketUnauthorized(t *testing.T) {
 			p := run(t, "ws://"+ln.Addr().String()+"/", "--sink=discard:")
 			answerWS(t, ln, status(line, ""))
 			p.exit(1)
-			p.waitLog(line)
+			p.waitLog(line, "--ws-header")
 
 			p = run(t, "ws://"+ln.Addr().String()+"/", "--sink=discard:", "--exit-on-close")
 			acceptWS(t, ln, "").hangUp()
@@ -131,6 +131,14 @@ func TestWebSocketRedirect(t *testing.T) {
 	p.exit(0)
 	if log := p.stderr.String(); strings.Contains(log, "s3cret") || strings.Contains(log, "feed.invalid") {
 		t.Error("the log quotes what can hold a secret")
+	}
+	for _, want := range []string{
+		"the server answered 301 Moved Permanently, not 101, a second redirect, which is not followed",
+		"the server answered 307 Temporary Redirect, not 101, a redirect to another host, which is not followed",
+	} {
+		if !strings.Contains(p.stderr.String(), want) {
+			t.Errorf("the log does not have %q", want)
+		}
 	}
 }
 

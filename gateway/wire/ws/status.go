@@ -25,6 +25,8 @@ func badStatus(r *http.Response) *wire.Error {
 	}
 	fault := wire.Errorf(wire.Login, code, "the server answered %d%s, not 101", r.StatusCode, text)
 	switch r.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		fault.Detail += "; --ws-header sends credentials, as in --ws-header 'Authorization: Bearer TOKEN'"
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		fault.Location = r.Header.Get("Location")
