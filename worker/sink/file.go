@@ -32,14 +32,16 @@ type fileSink struct {
 	filling *group
 	room    chan struct{} // closed, and replaced, when filling was swapped
 	down    error         // what the commit goroutine is waiting out
+	// reopening is the request to open the file again that waits; nil: none does.
+	reopening *reopening
 
 	filled chan struct{} // a token: filling is not empty
 	ctx    context.Context
 	stop   context.CancelFunc
 	done   chan struct{} // closed when the commit goroutine has ended
 
-	reopens    chan chan<- error // requests to open the file again; has room for one
-	committing atomic.Int64      // messages in the group that is being made durable
+	reopens    chan struct{} // a token: reopening is set
+	committing atomic.Int64  // messages in the group that is being made durable
 
 	records *recordFile // the commit goroutine's
 }
@@ -53,7 +55,7 @@ func newFile(path string, f framing, cfg *Config, d disk) (*fileSink, error) {
 	s := &fileSink{
 		cfg: cfg, path: path, framing: f, records: records, filling: &group{},
 		room: make(chan struct{}), filled: make(chan struct{}, 1), done: make(chan struct{}),
-		reopens: make(chan chan<- error, 1),
+		reopens: make(chan struct{}, 1),
 	}
 	s.split.off = f != frameLine
 	s.ctx, s.stop = context.WithCancel(context.Background())
@@ -92,19 +94,42 @@ func (s *fileSink) Close() error {
 func (s *fileSink) Reopen() error {
 	timeout := time.NewTimer(s.cfg.CloseTimeout)
 	defer timeout.Stop()
-	reply := make(chan error, 1)
+	r := s.askReopen()
 	select {
-	case s.reopens <- reply:
-	default: // an earlier request waits, and serves for this one
-	}
-	select {
-	case err := <-reply:
-		return err
+	case <-r.done:
+		return r.err
 	case <-s.done:
 		return fmt.Errorf("%s: the sink is closed", s.path)
 	case <-timeout.C:
 		return fmt.Errorf("%s: will be opened again when the write that is under way has ended", s.path)
 	}
+}
+
+// reopening is a request to open the file again; all who ask before it is served share it.
+type reopening struct {
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// askReopen returns the request that waits, or makes one.
+func (s *fileSink) askReopen() *reopening {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reopening == nil {
+		s.reopening = &reopening{done: make(chan struct{})}
+		s.reopens <- struct{}{}
+	}
+	return s.reopening
+}
+
+// serveReopen opens the file again for all who have asked.
+func (s *fileSink) serveReopen() {
+	s.mu.Lock()
+	r := s.reopening
+	s.reopening = nil
+	s.mu.Unlock()
+	r.err = s.records.reopen()
+	close(r.done)
 }
 
 // run is the commit goroutine.
@@ -115,8 +140,8 @@ func (s *fileSink) run() {
 	for {
 		select {
 		case <-s.filled:
-		case reply := <-s.reopens:
-			reply <- s.records.reopen()
+		case <-s.reopens:
+			s.serveReopen()
 			continue
 		case <-s.ctx.Done():
 			return

@@ -119,7 +119,7 @@ func TestHungDisk(t *testing.T) {
 func TestReopenAfterAHungDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
-	s := fileSinkAt(t, path, Config{CloseTimeout: 500e6}, d)
+	s := fileSinkAt(t, path, Config{CloseTimeout: 100e6}, d)
 	r := newRig(t, s, 1, 64)
 	hung, answer := make(chan struct{}, 100), make(chan struct{})
 	d.set(func(op string) error {
