@@ -19,7 +19,7 @@ func TestCloseBehindFullWorker(t *testing.T) {
 	defer ln.Close()
 	release := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code { <-release; return worker.OK })
-	cfg.Frame, cfg.ExitOnClose, cfg.Workers, cfg.InFlight = "line", true, 1, 8
+	cfg.Frame, cfg.ExitOnClose, cfg.Workers, cfg.InFlight = "line", true, 1, 4
 	var log logged
 	cfg.Log = log.logger()
 	r := start(t, cfg)
@@ -27,10 +27,10 @@ func TestCloseBehindFullWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := first.Write([]byte(strings.Repeat("held\n", 8))); err != nil {
+	if _, err := first.Write([]byte(strings.Repeat("held\n", 4))); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, func() bool { return r.g.Stats().Messages.Load() == 8 })
+	waitFor(t, func() bool { return r.g.Stats().Messages.Load() == 4 })
 	_ = first.(*net.TCPConn).SetLinger(0)
 	first.Close()
 	second, err := ln.Accept()
@@ -43,7 +43,7 @@ func TestCloseBehindFullWorker(t *testing.T) {
 	second.Close()
 	waitFor(t, func() bool { return log.has("server closed") })
 	close(release)
-	if err := r.wait(); err != nil || r.g.Stats().Messages.Load() != 9 {
-		t.Fatalf("%d messages, want 9; %v", r.g.Stats().Messages.Load(), err)
+	if err := r.wait(); err != nil || r.g.Stats().Messages.Load() != 5 {
+		t.Fatalf("%d messages, want 5; %v", r.g.Stats().Messages.Load(), err)
 	}
 }

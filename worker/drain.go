@@ -37,7 +37,7 @@ func (w *Worker) giveBack() bool {
 }
 
 // silent reports whether the handler has deferred messages and completed none of them for
-// starveAfter.
+// drainSilence.
 func (w *Worker) silent() bool {
-	return w.main.open.count > 0 && !w.now().Before(w.pace.since.Add(starveAfter))
+	return w.main.open.count > 0 && !w.now().Before(w.pace.since.Add(drainSilence))
 }

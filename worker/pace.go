@@ -18,22 +18,22 @@ type Starver interface {
 const (
 	// Before its pace is known, a worker may have firstAllowance messages, or more if it
 	// could do them within span at firstEach per message.
-	firstAllowance = 8
-	firstEach      = 625 * time.Millisecond
-	// The recent estimate follows a handler that slows down: it has forgotten what was
-	// before after recentTime of work, or after recentMessages. The long one has seen also
-	// what happens seldom: it forgets over longTime.
-	recentTime     = float64(time.Second)
-	recentMessages = 256
-	longTime       = float64(10 * time.Second)
+	firstAllowance = 4
+	firstEach      = 1250 * time.Millisecond
+	// The pace is forgotten over paceTime of work, or over paceMessages, whichever comes
+	// first.
+	paceTime     = float64(time.Second)
+	paceMessages = 256
 	// slowStart is by how many messages the quota can rise for each one that is finished: a
 	// few fast ones prove little.
-	slowStart = 2
-	// A handler at its quota counts as starved once it has completed nothing for
-	// starveAfter, or for starvePaces messages at its pace if that is longer: one that reads
-	// ahead and works slowly looks the same until then.
-	starveAfter = time.Second
-	starvePaces = 8
+	slowStart = 4
+	// A silent handler is given more once it has completed nothing for all of span, and then
+	// again each span/starveSteps: one that reads ahead and works slowly looks the same as one
+	// that waits for more, until then.
+	starveSteps = 8
+	// drainSilence is how long a handler must have completed nothing to be told of a drain
+	// although messages wait for a key or another try.
+	drainSilence = time.Second
 )
 
 // pace measures how long a worker takes per message, and derives its quota: how many
@@ -43,14 +43,12 @@ type pace struct {
 	span  time.Duration // 0: no limit
 	quota int64         // messages that the worker may have
 	done  int           // messages finished after since
+	later int           // those of them that were deferred
 	since time.Time     // when the worker last finished something, or became busy
 	idle  bool          // it had nothing to do since then
 
-	// Estimates, in nanoseconds and messages; 0: unknown.
-	each         float64 // per message, the worse of recent and long
-	recent       float64 // per message
-	busy, number float64 // of the long estimate: busy time, and messages finished in it
-	total        int64   // messages finished so far
+	each  float64 // nanoseconds per message; 0: unknown
+	total int64   // messages finished so far
 
 	lookAt time.Time   // when to look whether a silent handler is starved; zero: it is not silent
 	timer  *time.Timer // wakes a parked worker at lookAt; nil: it was never needed
@@ -80,23 +78,35 @@ func (p *pace) begin(now time.Time) {
 	}
 }
 
-// update adds the messages finished up to now to the estimate. idle: no work is left.
-func (p *pace) update(now time.Time, idle bool) {
+// update adds the messages finished up to now to the estimate; left more are with the
+// handler. idle: no work is left.
+func (p *pace) update(now time.Time, left int, idle bool) {
 	took, done := float64(max(now.Sub(p.since), 1)), float64(p.done)
 	weight := 1.0
-	if p.recent > 0 {
-		weight = min(1, max(took/recentTime, done/recentMessages))
+	if p.each > 0 {
+		weight = min(1, max(took/paceTime, done/paceMessages))
 	}
-	p.recent += (took/done - p.recent) * weight
-	kept := 1 / (1 + took/longTime)
-	p.busy, p.number = p.busy*kept+took, p.number*kept+done
-	p.each = max(p.recent, p.busy/p.number)
+	p.each += (took/done - p.each) * weight
 	p.total += int64(p.done)
 	if p.span > 0 {
 		able := int64(min(float64(p.span)/p.each, math.MaxInt32))
-		p.quota = max(1, min(able, p.first()+slowStart*p.total))
+		p.quota = max(1, min(max(able, p.batch(took, left)), p.first()+slowStart*p.total))
 	}
-	p.done, p.since, p.idle, p.lookAt = 0, now, idle, time.Time{}
+	p.done, p.later, p.since, p.idle, p.lookAt = 0, 0, now, idle, time.Time{}
+}
+
+// batch is how many messages a handler may have that completes at least half of those it has
+// deferred together, took after it did so last: twice as many may take no longer. For other
+// handlers it is 0.
+func (p *pace) batch(took float64, left int) int64 {
+	held := int64(p.later + left)
+	switch {
+	case p.later < 2 || held > int64(2*p.later):
+		return 0
+	case took > float64(p.span):
+		return held // fewer would not make it faster
+	}
+	return 2 * held
 }
 
 func (p *pace) stop() {
@@ -121,7 +131,7 @@ func (w *Worker) Allowance() int {
 func (w *Worker) keepPace() {
 	p := &w.pace
 	if p.done > 0 {
-		p.update(w.now(), w.in.empty() && w.main.open.count == 0)
+		p.update(w.now(), w.held(), w.in.empty() && w.main.open.count == 0)
 		w.pool.quota.Store(p.quota)
 	}
 	if p.span == 0 {
@@ -155,8 +165,8 @@ func (w *Worker) waitsForMore() bool {
 		w.main.open.count > 0 && w.main.open.count < w.in.Cap() && w.in.empty() != w.holdBack
 }
 
-// widen doubles the quota of a handler that is starved, or that has been silent for all of
-// span and so cannot drain in time anyway. False: it did not.
+// widen doubles the quota of a handler that has been silent for all of span, so that it
+// cannot drain in time whatever it has: at once if it is starved. False: it did not.
 func (w *Worker) widen() bool {
 	p := &w.pace
 	if !w.waitsForMore() {
@@ -166,12 +176,13 @@ func (w *Worker) widen() bool {
 	if now.Before(p.lookAt) {
 		return false
 	}
-	silent := !p.lookAt.IsZero()
-	p.lookAt = now.Add(min(p.span, max(starveAfter, time.Duration(starvePaces*p.each))))
-	if !silent {
+	first := p.lookAt.IsZero()
+	p.lookAt = now.Add(p.span / starveSteps)
+	if first {
+		p.lookAt = p.since.Add(p.span)
 		return false
 	}
-	if s, asks := w.main.handler.(Starver); asks && now.Sub(p.since) < p.span && !s.Starved() {
+	if s, asks := w.main.handler.(Starver); asks && now.Sub(p.since) < 2*p.span && !s.Starved() {
 		return false
 	}
 	p.quota = min(2*p.quota, math.MaxInt32)
@@ -185,7 +196,7 @@ func (w *Worker) armLook() {
 	at := p.lookAt
 	switch {
 	case w.draining.Load() && !w.main.drained && w.main.open.count > 0:
-		at = p.since.Add(starveAfter) // silent
+		at = p.since.Add(drainSilence) // silent
 	case !w.waitsForMore() || at.IsZero():
 		return
 	}

@@ -165,6 +165,7 @@ func (w *Worker) ready() bool {
 // turn does what there is to do now, up to one batch, and publishes once.
 func (w *Worker) turn() bool {
 	busy := w.main.takeCompletions()
+	w.pace.later = w.pace.done
 	if w.dead != nil {
 		busy = w.dead.takeCompletions() || busy
 	}
