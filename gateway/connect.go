@@ -78,7 +78,7 @@ func (k *link) connected(r dialResult, now time.Duration) {
 	}
 	k.l.log.Debug("connected", "addr", r.addr)
 	if !begun {
-		k.l.track.Write(k.conn.Open(k.l.track.AvailableBuffer(), k.resume(r.host)))
+		k.l.out.Write(k.conn.Open(k.l.out.AvailableBuffer(), k.resume(r.host)))
 	}
 	k.l.in.more = true // Decode is called once with nothing
 }

@@ -19,7 +19,6 @@ const (
 // the rings are full and some are left.
 func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	l := in.l
-	start := l.track.Next()
 	msgs := in.cur.Msgs
 	clogged := false
 	for in.next < len(msgs) {
@@ -62,11 +61,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	}
 	in.publish()
 	in.clog(clogged, now)
-	moved = l.track.Next() > start
-	if moved {
-		l.track.Read(in.readAt)
-	}
-	return moved, in.next == len(in.cur.Msgs)
+	return l.track.Read(in.readAt), in.next == len(in.cur.Msgs)
 }
 
 // drop passes over a new message while the gateway stops: its workers take no more. It is

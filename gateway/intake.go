@@ -92,7 +92,7 @@ func (l *loop) takeInput(now time.Duration) bool {
 		if read || !l.link.reading() {
 			break
 		}
-		if !in.room() || l.track.Unsent() >= outLimit {
+		if !in.room() || l.out.Len() >= outLimit {
 			l.paused = true
 			return busy
 		}
@@ -134,7 +134,7 @@ func (in *intake) decode() {
 	in.more = err == nil && (c.Full() || c.Event.Kind != wire.EventNone)
 	in.failed = err
 	if len(c.Out) > 0 {
-		in.l.track.Write(c.Out)
+		in.l.out.Write(c.Out)
 		c.Out = c.Out[:0]
 	}
 }

@@ -47,8 +47,8 @@ func (l *loop) exit() {
 	l.stop.done = true
 	owed := l.link.owed
 	if l.link.sock != nil {
-		l.track.Transmitted(l.link.sock.unsent())
-		owed = l.track.Unacked() + l.track.Lost() + l.track.InKernel()
+		l.out.Transmitted(l.link.sock.unsent())
+		owed = l.track.Unacked()
 	}
 	owed += l.stop.lost
 	unfinished := l.track.Working() + len(l.in.cur.Msgs) - l.in.next
@@ -86,7 +86,7 @@ func (k *link) step(now time.Duration) bool {
 		k.stepFinishing(now)
 	case goodbye:
 		k.checkAlive(now)
-		if k.phase == goodbye && l.track.Unsent() == 0 {
+		if k.phase == goodbye && l.out.Len() == 0 {
 			k.startClose(now)
 		}
 	case lingering:
@@ -107,7 +107,7 @@ func (k *link) askToStop() bool {
 	}
 	if !k.stopping {
 		k.stopping = true
-		k.l.track.Write(peer.AppendStop(k.l.track.AvailableBuffer()))
+		k.l.out.Write(peer.AppendStop(k.l.out.AvailableBuffer()))
 	}
 	return true
 }
@@ -151,8 +151,8 @@ func (k *link) checkAlive(now time.Duration) {
 	l := k.l
 	if k.ticking() && (k.tick == 0 || now >= k.tick) {
 		var frames []byte
-		frames, k.tick = k.conn.Tick(l.track.AvailableBuffer(), now)
-		l.track.Write(frames)
+		frames, k.tick = k.conn.Tick(l.out.AvailableBuffer(), now)
+		l.out.Write(frames)
 		l.in.more = l.in.more || k.tick != 0 && k.decoding() && !l.paused
 	}
 	idle := l.cfg.IdleTimeout
@@ -180,15 +180,13 @@ func (k *link) stepFinishing(now time.Duration) {
 	if k.phase != finishing {
 		return
 	}
-	// With nothing to acknowledge here, other work is from earlier connections.
-	worked := l.track.Working() == 0 || !l.set.traits.Sequenced && !l.track.AckingStopped() && l.track.Unacked() == 0
-	through := worked && !l.in.pending() && l.track.Idle() && now >= k.rest
+	through := l.track.Finished() && !l.in.pending() && now >= k.rest
 	if !through && (k.deadline == 0 || now < k.deadline) {
 		return
 	}
 	k.phase, k.deadline = goodbye, 0
 	l.track.EndAcks()
-	l.track.Write(k.conn.AppendClose(l.track.AvailableBuffer(), k.why))
+	l.out.Write(k.conn.AppendClose(l.out.AvailableBuffer(), k.why))
 }
 
 // nextDue is when the loop must turn at the latest; zero: when something happens.

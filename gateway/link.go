@@ -124,7 +124,7 @@ func (k *link) finishing() bool { return k.phase == finishing }
 // owing reports whether we have data that the peer has not accepted.
 func (k *link) owing() bool {
 	// With nothing left to send, a goodbye waits to close our sending side.
-	return k.l.track.Unsent() > 0 || k.l.in.clogged != 0 || k.phase == goodbye
+	return k.l.out.Len() > 0 || k.l.in.clogged != 0 || k.phase == goodbye
 }
 
 // deaf reports whether silence says nothing about the server, so that the idle clock is
@@ -212,15 +212,15 @@ func (k *link) lost(now time.Duration, doing string, err error) {
 func (k *link) destroyed() int {
 	l := k.l
 	silent := l.set.traits.EOFCloses && !l.set.upstream.tls
-	if l.set.traits.Sequenced || k.phase == goodbye && l.track.Unsent() == 0 && !silent || k.phase == lingering && !silent {
+	if l.set.traits.Sequenced || k.phase == goodbye && l.out.Len() == 0 && !silent || k.phase == lingering && !silent {
 		return 0
 	}
 	unacked := k.sock.unacked()
 	if k.phase == lingering && !k.sendOpen {
 		unacked-- // FIN
 	}
-	l.track.Transmitted(max(0, unacked))
-	return l.track.InKernel()
+	l.out.Transmitted(max(0, unacked))
+	return l.out.InKernel()
 }
 
 // cannotSend ends a connection that accepts no more acks. If the end of the stream is the
@@ -228,7 +228,7 @@ func (k *link) destroyed() int {
 // read and processed first. A reset after the end of the stream shows as EPIPE.
 func (k *link) cannotSend(now time.Duration, err error) {
 	switch {
-	case k.phase == goodbye && k.peerClosed && !k.l.track.UnsentAcks():
+	case k.phase == goodbye && k.peerClosed && !k.l.out.Acks():
 		// It did not wait for our goodbye, and misses nothing else. Its last bytes may be
 		// unread.
 		k.l.track.Discard(k.destroyed())

@@ -32,6 +32,7 @@ type loop struct {
 	slabs   *slabPool
 
 	track   *delivery.Tracker
+	out     *delivery.Output // track's
 	in      intake
 	link    link
 	session session
@@ -60,6 +61,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 		InFlight: set.window, Interval: cfg.AckInterval, Pack: cfg.FlushPack, Count: l.countAcks,
 		Watermark: l.session.saved.Seq, FirstSlot: set.firstSlot,
 	})
+	l.out = l.track.Output()
 	l.in.init(l)
 	l.link.init(l)
 	l.refused = refusals{unacked: l.track.TakeSuppressed, codes: make(map[worker.Code]int)}
@@ -98,7 +100,7 @@ func (l *loop) turn() bool {
 	l.logMemory()
 	busy = l.link.step(now) || busy
 	l.publishStats()
-	return busy || l.track.Unsent() > 0 && l.link.writable
+	return busy || l.out.Len() > 0 && l.link.writable
 }
 
 // sleep announces that turn will not be called before the bell rings, an edge comes
@@ -106,7 +108,7 @@ func (l *loop) turn() bool {
 func (l *loop) sleep() bool {
 	// With the peer not reading, replies stay where they are and workers have
 	// nothing to tell; the socket's edge wakes the loop.
-	return l.track.Unsent() >= outLimit || l.bell.Sleep()
+	return l.out.Len() >= outLimit || l.bell.Sleep()
 }
 
 // takeReplies moves replies from the workers' rings to the tracker.
@@ -117,7 +119,7 @@ func (l *loop) takeReplies(now time.Duration) bool {
 	taken := 0
 	for i, w := range l.workers {
 		n := 0
-		for l.track.Unsent() < outLimit {
+		for l.out.Len() < outLimit {
 			record := w.Out().Next()
 			if record == nil {
 				break
@@ -148,18 +150,17 @@ func (l *loop) takeReplies(now time.Duration) bool {
 // exact. It asks the kernel what of the acks that it has is on the wire only if there is
 // less room than that.
 func (l *loop) room(want int, now time.Duration) int {
-	t := l.track
-	if t.Room() < want && t.InKernel() > 0 && t.Transmitted(l.link.sock.unsent()) {
+	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.link.sock.unsent()) {
 		l.link.wrote = now
 	}
-	return t.Room()
+	return l.track.Room()
 }
 
 // flush sends what there is to send, as far as the kernel takes it.
 func (l *loop) flush(now time.Duration) bool {
 	busy := false
-	for l.track.Unsent() > 0 && l.link.writable {
-		n := l.track.Plan(l.sends[:l.cfg.FlushMax])
+	for l.out.Len() > 0 && l.link.writable {
+		n := l.out.Plan(l.sends[:l.cfg.FlushMax])
 		size := 0
 		for _, m := range l.sends[:n] {
 			size += len(m)
@@ -178,7 +179,7 @@ func (l *loop) flush(now time.Duration) bool {
 			if l.in.clogged == 0 {
 				l.link.wrote = now
 			}
-			l.track.Taken(sent)
+			l.out.Taken(sent)
 		}
 	}
 	if !l.link.owing() && l.link.phase != lingering {

@@ -48,7 +48,7 @@ func (singly) cumulative() *cumulative { return nil }
 // acks encodes acks into the output; the strategies share it.
 type acks struct {
 	win      *window
-	out      *output
+	out      *Output
 	conn     wire.Conn // nil: no ack can be sent
 	rendered bool      // acks come from the workers
 	count    func(code worker.Code, n int)
@@ -125,7 +125,7 @@ func (a *acks) appended(slot uint64, n int, code worker.Code, size int) {
 	if size == 0 && code != worker.OK {
 		a.suppressed += n
 	}
-	if a.out.len() == 0 {
-		a.out.taken(0, a.win)
+	if a.out.Len() == 0 {
+		a.out.Taken(0)
 	}
 }

@@ -91,7 +91,7 @@ func (t *Tracker) Drop(seq uint64, now time.Duration) (last bool) {
 // connection. A server that sends first what was missing, and then again what came after,
 // brings that about. False: room will come by itself.
 func (t *Tracker) Stretch() bool {
-	if !t.cfg.Sequenced || !t.Full() || t.working > 0 || !t.Idle() {
+	if !t.cfg.Sequenced || !t.Full() || t.working > 0 || !t.idle() {
 		return false
 	}
 	t.win.grow()

@@ -8,13 +8,19 @@ type read struct {
 	when time.Duration
 }
 
-// Read records that the messages added since the last call came with the read at when.
-func (t *Tracker) Read(when time.Duration) {
+// Read records that the messages added since the last call came with the read at when;
+// false: there are none.
+func (t *Tracker) Read(when time.Duration) bool {
+	if t.readTo == t.win.next {
+		return false
+	}
+	t.readTo = t.win.next
 	if t.reads.len() > 0 && t.reads.last().when == when {
 		t.reads.last().end = t.win.next
-		return
+		return true
 	}
 	t.reads.push(read{t.win.next, when})
+	return true
 }
 
 // NextAcked returns when the next read was of which every message is done and acked; false

@@ -222,7 +222,7 @@ func (m *model) finish(at, n int, code worker.Code) {
 // kernelTakes has the kernel take up to n bytes.
 func (m *model) kernelTakes(n int) {
 	var msgs [4][]byte
-	for k := m.track.Plan(msgs[:]); k > 0 && n > 0; k = m.track.Plan(msgs[:]) {
+	for k := m.track.Output().Plan(msgs[:]); k > 0 && n > 0; k = m.track.Output().Plan(msgs[:]) {
 		took := 0
 		for _, b := range msgs[:k] {
 			if m.cfg.Pack > 0 && len(b) > m.cfg.Pack*fg1.HeaderSize {
@@ -232,7 +232,7 @@ func (m *model) kernelTakes(n int) {
 			m.stream = append(m.stream, b...)
 			took += len(b)
 		}
-		m.track.Taken(took)
+		m.track.Output().Taken(took)
 		n -= took
 	}
 }
@@ -295,7 +295,7 @@ func (m *model) check(*rapid.T) {
 		m.Fatalf("window of %d and %d holds %d", m.cfg.InFlight, m.stretched, n)
 	case n < len(m.working) || m.track.Working() != len(m.working):
 		m.Fatalf("%d slots, %d working, but %d messages are with workers", n, m.track.Working(), len(m.working))
-	case m.cfg.Mode == delivery.None && (m.track.Unsent() > 0 || m.track.UnsentAcks()):
+	case m.cfg.Mode == delivery.None && (m.track.Output().Len() > 0 || m.track.Output().Acks()):
 		m.Fatal("acks are to be sent")
 	}
 }
@@ -305,9 +305,9 @@ func (m *model) windUp() {
 	if !m.online {
 		m.resume(false)
 	}
-	for rounds := 0; m.cursor <= m.sent || len(m.working) > 0 || !m.track.Idle() || len(m.stream) > 0; rounds++ {
+	for rounds := 0; m.cursor <= m.sent || !m.track.Finished() || len(m.stream) > 0; rounds++ {
 		if rounds > 100_000 {
-			m.Fatalf("stuck: sent %d, cursor %d, %d in flight, %d unsent", m.sent, m.cursor, m.track.InFlight(), m.track.Unsent())
+			m.Fatalf("stuck: sent %d, cursor %d, %d in flight, %d unsent", m.sent, m.cursor, m.track.InFlight(), m.track.Output().Len())
 		}
 		if m.cursor <= m.sent {
 			m.arrive(int(min(50, m.sent+1-m.cursor)), false)
@@ -316,15 +316,15 @@ func (m *model) windUp() {
 		m.track.Flush(m.now, true)
 		m.kernelTakes(1 << 20)
 		m.serverReads(1 << 20)
-		m.track.Transmitted(0)
+		m.track.Output().Transmitted(0)
 	}
-	m.track.Transmitted(0)
+	m.track.Output().Transmitted(0)
 	for seq := m.first; seq <= m.sent && m.cfg.Mode != delivery.None; seq++ {
 		if !m.acked[seq] && !m.missing[seq] {
 			m.Fatalf("%d of %d was never acked", seq, m.sent)
 		}
 	}
-	if n, working, kernel := m.track.InFlight(), m.track.Working(), m.track.InKernel(); n+working+kernel != 0 {
+	if n, working, kernel := m.track.InFlight(), m.track.Working(), m.track.Output().InKernel(); n+working+kernel != 0 {
 		m.Fatalf("%d slots in use, %d with workers, %d acks with the kernel are left", n, working, kernel)
 	}
 }
@@ -364,7 +364,7 @@ func TestAcksReachTheServer(t *testing.T) {
 			},
 			"send": whileOnline(func() { m.kernelTakes(draw(1, 900, "bytes")) }),
 			"read": whileOnline(func() { m.serverReads(draw(1, 900, "bytes")) }),
-			"wire": whileOnline(func() { m.track.Transmitted(draw(0, 900, "unsent")) }),
+			"wire": whileOnline(func() { m.track.Output().Transmitted(draw(0, 900, "unsent")) }),
 			"time": func(*rapid.T) { m.now += 60; m.track.Flush(m.now, false) },
 			"reconnect": func(*rapid.T) {
 				if m.online {

@@ -1,11 +1,13 @@
 package delivery
 
-// output is what is to be sent: acks and the protocol's own frames in one stream
-// of bytes, in the order in which they go out.
+// Output is what is to be sent: acks and the protocol's own frames in one stream
+// of bytes, in the order in which they go out. Its owner is the loop.
 //
 // Invariant: buf[head:] was not yet taken by the kernel, and its first byte has
 // offset sent in the connection's stream.
-type output struct {
+type Output struct {
+	win *window
+
 	buf  []byte
 	head int
 	sent uint64
@@ -35,23 +37,34 @@ const (
 	kernelMost = 64
 )
 
-// len is the number of bytes that the kernel has not taken.
-func (o *output) len() int { return len(o.buf) - o.head }
+// Len is the number of bytes that the kernel has not taken.
+func (o *Output) Len() int { return len(o.buf) - o.head }
+
+// Acks reports whether there are acks among them.
+func (o *Output) Acks() bool { return o.boundaries.len() > 0 }
+
+// InKernel is the number of messages whose acks the kernel has taken and, for all that is
+// known, not put on the wire.
+func (o *Output) InKernel() int { return o.inKernel }
 
 // end is the offset of the next byte that is appended.
-func (o *output) end() uint64 { return o.sent + uint64(o.len()) }
+func (o *Output) end() uint64 { return o.sent + uint64(o.Len()) }
 
-// frame appends a frame of the protocol's own, which acks nothing in the window.
-func (o *output) frame(b []byte) {
-	if len(b) > 0 {
-		o.buf = append(o.buf, b...)
+// AvailableBuffer is an empty buffer for a frame of the protocol's own, to be passed to the
+// Write that follows at once.
+func (o *Output) AvailableBuffer() []byte { return o.buf[len(o.buf):] }
+
+// Write appends a frame of the protocol's own, if any. It acks nothing in the window.
+func (o *Output) Write(frame []byte) {
+	if len(frame) > 0 {
+		o.buf = append(o.buf, frame...)
 		o.appended(0, 0)
 	}
 }
 
 // appended records that buf has grown by acks of n slots from slot on, or, where n is 0, by
 // a frame that acks nothing in the window.
-func (o *output) appended(slot uint64, n int) {
+func (o *Output) appended(slot uint64, n int) {
 	end := o.end()
 	if o.pack > 0 && (o.cuts.len() == 0 || *o.cuts.last() != end) {
 		o.cuts.push(end)
@@ -68,16 +81,16 @@ func (o *output) appended(slot uint64, n int) {
 	o.boundaries.push(boundary{end, slot, n})
 }
 
-// taken records that the kernel has taken n bytes, and resolves in w all slots whose acks'
-// last byte was among them.
-func (o *output) taken(n int, w *window) {
+// Taken records that the kernel has taken the next n bytes. All slots whose acks' last byte
+// was among them are resolved.
+func (o *Output) Taken(n int) {
 	o.head += n
 	o.sent += uint64(n)
 	for o.boundaries.len() > 0 && o.boundaries.first().end <= o.sent {
 		b := *o.boundaries.first()
 		o.boundaries.pop()
 		o.moveToKernel(b)
-		w.resolve(b.slot, b.n)
+		o.win.resolve(b.slot, b.n)
 	}
 	for o.cuts.len() > 0 && *o.cuts.first() <= o.sent {
 		o.cuts.pop()
@@ -92,7 +105,7 @@ func (o *output) taken(n int, w *window) {
 }
 
 // moveToKernel records that the kernel has acks to put on the wire.
-func (o *output) moveToKernel(b boundary) {
+func (o *Output) moveToKernel(b boundary) {
 	o.inKernel += b.n
 	if o.kernel.len() > 0 {
 		if last := o.kernel.last(); last.n+b.n <= kernelMost {
@@ -103,9 +116,9 @@ func (o *output) moveToKernel(b boundary) {
 	o.kernel.push(b)
 }
 
-// transmitted records that the kernel has put on the wire all that it took but the last
+// Transmitted records that the kernel has put on the wire all that it took but the last
 // unsent bytes; it reports whether that is more than was known.
-func (o *output) transmitted(unsent int) bool {
+func (o *Output) Transmitted(unsent int) bool {
 	onWire := o.sent - min(o.sent, uint64(unsent))
 	for o.kernel.len() > 0 && o.kernel.first().end <= onWire {
 		o.inKernel -= o.kernel.first().n
@@ -116,9 +129,10 @@ func (o *output) transmitted(unsent int) bool {
 	return more
 }
 
-// plan fills msgs with the next messages for sendmmsg and returns how many.
-func (o *output) plan(msgs [][]byte) int {
-	if o.len() == 0 {
+// Plan fills msgs with what to send next, a message of sendmmsg each, and returns how many.
+// They are valid until the next call of another method.
+func (o *Output) Plan(msgs [][]byte) int {
+	if o.Len() == 0 {
 		return 0
 	}
 	if o.pack == 0 {
@@ -136,7 +150,7 @@ func (o *output) plan(msgs [][]byte) int {
 }
 
 // reset drops everything: the connection is over, or takes nothing more.
-func (o *output) reset() {
+func (o *Output) reset() {
 	o.buf, o.head, o.sent = o.buf[:0], 0, 0
 	o.boundaries.reset()
 	o.cuts.reset()

@@ -21,12 +21,9 @@ func (t *Tracker) Next() uint64 { return t.win.next }
 // a server need not send again. It is 0 without a session.
 func (t *Tracker) Watermark() uint64 { return t.win.watermark() }
 
-// Unacked is the number of messages of the living session whose ack the kernel has not
-// taken.
-func (t *Tracker) Unacked() int { return t.win.unacked() }
-
-// Lost is the number of acks that could not be sent on this connection, or were destroyed.
-func (t *Tracker) Lost() int { return t.lost }
+// Unacked is the number of messages of the living session whose ack is not on the wire, for
+// all that is known, and of those whose ack was lost on this connection.
+func (t *Tracker) Unacked() int { return t.win.unacked() + t.lost + t.out.inKernel }
 
 // NeedsRedelivery reports whether a message of the living session must be received again
 // before it can be acked.

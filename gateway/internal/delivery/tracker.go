@@ -10,8 +10,8 @@
 //
 // The files, in the order of a message: arrive.go and sequence.go (which number is new),
 // window.go, extents.go, codes.go, bitmap.go (slots), acks.go with a strategy for each ack
-// mode (each.go, ordered.go, cumulative.go), send.go and output.go (bytes, and what they
-// acknowledge), latency.go.
+// mode (each.go, ordered.go, cumulative.go), output.go (bytes, and what they acknowledge). state.go
+// answers questions.
 package delivery
 
 import (
@@ -42,7 +42,7 @@ type Tracker struct {
 
 	seq      sequence
 	win      *window
-	out      output
+	out      Output
 	acks     acks
 	own      strategy    // of cfg.Mode
 	strategy strategy    // own, or stopped
@@ -52,13 +52,17 @@ type Tracker struct {
 	working       int         // messages that are with workers
 	lost          int         // acks of this connection that were not sent, or destroyed
 	reads         queue[read] // that are not acked whole
+	readTo        uint64      // slot behind the last of them
 }
+
+// Output is what is to be sent.
+func (t *Tracker) Output() *Output { return &t.out }
 
 // New makes a Tracker that has no connection.
 func New(cfg Config) *Tracker {
 	t := &Tracker{cfg: cfg, win: newWindow(cfg.InFlight, cfg.FirstSlot)}
 	t.win.extents.low = cfg.Watermark
-	t.out.pack = cfg.Pack
+	t.out.win, t.out.pack = t.win, cfg.Pack
 	t.acks = acks{win: t.win, out: &t.out, rendered: cfg.Rendered, count: cfg.Count}
 	switch cfg.Mode {
 	case Each:
@@ -70,6 +74,7 @@ func New(cfg Config) *Tracker {
 	case None:
 		t.own = &silent{win: t.win}
 	}
+	t.readTo = cfg.FirstSlot
 	t.use(t.own)
 	return t
 }
@@ -146,6 +151,13 @@ func (t *Tracker) StopAcking(destroyed int) {
 	t.win.abandon()
 }
 
+// Discard drops what is to be sent, because the peer takes nothing more before the
+// connection ends, and counts acks that were destroyed.
+func (t *Tracker) Discard(destroyed int) {
+	t.lost += destroyed
+	t.out.reset()
+}
+
 // Done takes n messages that a worker is done with, or a refused one that was given to
 // none; low is the low half of the first one's slot. ack is what was rendered of them,
 // valid until Done returns.
@@ -180,7 +192,15 @@ func (t *Tracker) Flush(now time.Duration, must bool) {
 	}
 }
 
-// Idle reports whether there is nothing to send and no ack is kept back.
-func (t *Tracker) Idle() bool {
-	return t.out.len() == 0 && (t.cum == nil || !t.cum.pending)
+// Finished reports whether every message that can be acked on this connection has been, and
+// all is sent.
+func (t *Tracker) Finished() bool {
+	// Without sessions, messages of earlier connections have nothing to be acked here.
+	worked := t.working == 0 || !t.cfg.Sequenced && !t.ackingStopped && t.win.unacked() == 0
+	return worked && t.idle()
+}
+
+// idle reports whether there is nothing to send and no ack is kept back.
+func (t *Tracker) idle() bool {
+	return t.out.Len() == 0 && (t.cum == nil || !t.cum.pending)
 }
