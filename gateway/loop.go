@@ -127,10 +127,6 @@ func (l *loop) takeReplies(now time.Duration) bool {
 			n++
 			if r := w.Reply(record); r.Count > 0 {
 				l.given[i] -= int(r.Count)
-				if r.Code == worker.Returned {
-					l.returned(r.Place, int(r.Count))
-					continue
-				}
 				l.finished(r.Place, int(r.Count), r.Code, r.Ack, now)
 			}
 		}
@@ -195,21 +191,17 @@ func (l *loop) observe(now time.Duration) {
 	}
 }
 
-// returned takes back messages that a drain has found with a worker and not with its
-// handler. The peer has them in flight and gives them to another client once the
-// connection ends.
-func (l *loop) returned(slot uint32, n int) {
-	l.stats.Dropped.Add(uint64(n))
-	l.stats.returned.Add(uint64(n))
-	l.track.Returned(slot, n)
-}
-
 // finished handles the outcome of n messages, whose first has the slot of which this is the
 // low half; ack is what the worker rendered, valid until
 // finished returns.
 func (l *loop) finished(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	switch code {
 	case worker.OK:
+	case worker.Returned:
+		// A drain found them with a worker and not with its handler. The peer has them in
+		// flight and gives them to another client once the connection ends.
+		l.stats.Dropped.Add(uint64(n))
+		l.stats.returned.Add(uint64(n))
 	case worker.DeadLettered:
 		l.stats.DeadLettered.Add(uint64(n))
 		l.refused.add(code, n)

@@ -160,21 +160,18 @@ func (t *Tracker) Discard(destroyed int) {
 
 // Done takes n messages that a worker is done with, or a refused one that was given to
 // none; low is the low half of the first one's slot. ack is what was rendered of them,
-// valid until Done returns.
+// valid until Done returns. What is worker.Returned was not handled and gets no ack: that
+// goes with protocols without sessions, whose peer gives it to another client.
 func (t *Tracker) Done(low uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	slot := t.win.whole(low)
 	t.working -= n
+	if code == worker.Returned {
+		t.win.finish(slot, n, worker.OK)
+		t.win.resolve(slot, n)
+		return
+	}
 	t.win.finish(slot, n, code)
 	t.strategy.done(slot, n, code, ack, now)
-}
-
-// Returned takes n messages that no handler had and that get no ack. It is for protocols
-// without sessions, whose peer gives them to another client.
-func (t *Tracker) Returned(low uint32, n int) {
-	slot := t.win.whole(low)
-	t.working -= n
-	t.win.finish(slot, n, worker.OK)
-	t.win.resolve(slot, n)
 }
 
 // Due is when Flush must be called at the latest; zero: it need not be.
