@@ -78,7 +78,7 @@ func (in *intake) drop(m *wire.Msg, now time.Duration) {
 	}
 }
 
-// clog notes whether acks that the kernel has and cannot send leave no room. No edge
+// clog records whether acks that the kernel has and cannot send leave no room. No edge
 // tells when it could.
 func (in *intake) clog(clogged bool, now time.Duration) {
 	switch {
@@ -106,16 +106,16 @@ func (in *intake) dispatchOdd(m []wire.Msg, arrival delivery.Arrival, now time.D
 	if arrival != delivery.Again && !in.vacant(&m[0]) {
 		return 0
 	}
-	err := in.judge(m[0].Seq, now, func(late bool) { in.dispatchRun(m, late) })
+	err := in.accept(m[0].Seq, now, func(late bool) { in.dispatchRun(m, late) })
 	if err != nil {
 		in.fail(err)
 	}
 	return 1
 }
 
-// judge accepts a sequence number, counts what is to be counted, and calls take
+// accept accepts a sequence number, counts what is to be counted, and calls take
 // when the message is new.
-func (in *intake) judge(seq uint64, now time.Duration, take func(late bool)) *wire.Error {
+func (in *intake) accept(seq uint64, now time.Duration, take func(late bool)) *wire.Error {
 	l := in.l
 	arrival, gap, err := l.track.Arrive(seq, now)
 	l.missed(gap)
@@ -140,7 +140,7 @@ func (in *intake) vacant(m *wire.Msg) bool {
 
 // refuse gives a message that no worker is to get its slot and its code.
 func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) *wire.Error {
-	return in.judge(m.Seq, now, func(late bool) {
+	return in.accept(m.Seq, now, func(late bool) {
 		slot := in.l.track.Add(m.Seq, 1, late)
 		var ack []byte
 		if in.l.set.traits.RenderAcks {

@@ -38,12 +38,12 @@ type strategy interface {
 	cumulative() *cumulative
 }
 
-// singly is the part of a strategy that keeps nothing back and starts anew with nothing.
-type singly struct{}
+// immediate is embedded by strategies that keep no ack back.
+type immediate struct{}
 
-func (singly) connect()                {}
-func (singly) resolved(time.Duration)  {}
-func (singly) cumulative() *cumulative { return nil }
+func (immediate) connect()                {}
+func (immediate) resolved(time.Duration)  {}
+func (immediate) cumulative() *cumulative { return nil }
 
 // acks encodes acks into the output; the strategies share it.
 type acks struct {

@@ -33,7 +33,7 @@ func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, e
 			"DATA seq %d: numbers end at %d", seq, uint64(MaxSeq))
 	}
 	v := t.seq.accept(seq)
-	gap = t.judged(v, now)
+	gap = t.passed(v, now)
 	switch v.arrival {
 	case Late:
 		if t.cum != nil {
@@ -69,7 +69,7 @@ func (t *Tracker) PassOver(seq uint64, now time.Duration) (gap Range, ok bool) {
 	if seq <= t.seq.expect || seq > MaxSeq {
 		return nothing, false
 	}
-	return t.judged(t.seq.passOver(seq), now), true
+	return t.passed(t.seq.passOver(seq), now), true
 }
 
 // Drop passes over a new message that will not be done and not be acked. last reports
@@ -81,7 +81,7 @@ func (t *Tracker) Drop(seq uint64, now time.Duration) (last bool) {
 		t.cum.block(seq)
 	}
 	if reached := min(seq, t.seq.high); reached > t.seq.expect {
-		t.judged(t.seq.passOver(reached), now)
+		t.passed(t.seq.passOver(reached), now)
 	}
 	return seq >= t.seq.high
 }
@@ -98,9 +98,9 @@ func (t *Tracker) Stretch() bool {
 	return true
 }
 
-// judged resolves the slots of numbers that the server has skipped, and returns those that
+// passed resolves the slots of numbers that the server has skipped, and returns those that
 // are missing.
-func (t *Tracker) judged(v verdict, now time.Duration) (gap Range) {
+func (t *Tracker) passed(v verdict, now time.Duration) (gap Range) {
 	if !v.skipped.Empty() {
 		t.win.skip(v.skipped)
 		t.strategy.resolved(now)

@@ -32,6 +32,9 @@ func (s *cumulative) connect() {
 	s.barrier = noBarrier
 }
 
+// disconnect drops the pending ack: what it covers comes again.
+func (s *cumulative) disconnect() { s.pending = false }
+
 func (s *cumulative) done(slot uint64, n int, code worker.Code, _ []byte, now time.Duration) {
 	s.emitSingle(slot, n, code)
 	s.advance(now)

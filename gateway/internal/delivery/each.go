@@ -8,7 +8,7 @@ import (
 
 // each acks every message as soon as it is done.
 type each struct {
-	singly
+	immediate
 	*acks
 }
 
@@ -26,7 +26,7 @@ func (s *each) repeated(seq uint64, _ time.Duration) { s.emitRepeat(seq) }
 
 // silent acks nothing: a message is resolved when it is done.
 type silent struct {
-	singly
+	immediate
 	win *window
 }
 

@@ -104,7 +104,7 @@ func (t *Tracker) ConnectRestored(conn wire.Conn, first uint64) {
 // on. It returns the numbers that are now missing.
 func (t *Tracker) Resume(conn wire.Conn, first uint64, now time.Duration) (gap Range) {
 	t.connect(conn)
-	return t.judged(t.seq.resume(first), now)
+	return t.passed(t.seq.resume(first), now)
 }
 
 // connect begins a connection on which nothing was received yet.
@@ -124,7 +124,7 @@ func (t *Tracker) Disconnect(destroyed int) (unacked int) {
 	t.lost += destroyed
 	t.EndAcks()
 	if t.cum != nil {
-		t.cum.pending = false
+		t.cum.disconnect()
 	}
 	t.out.reset()
 	t.win.disconnect()
