@@ -78,8 +78,7 @@ func (k *link) connected(r dialResult, now time.Duration) {
 	}
 	k.l.log.Debug("connected", "addr", r.addr)
 	if !begun {
-		k.l.out.buf = k.conn.Open(k.l.out.buf, k.resume(r.host))
-		k.l.out.appended(0, 0)
+		k.l.out.Write(k.conn.Open(k.l.out.AvailableBuffer(), k.resume(r.host)))
 	}
 	k.l.in.more = true // Decode is called once with nothing
 }

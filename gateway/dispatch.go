@@ -3,6 +3,7 @@ package gateway
 import (
 	"time"
 
+	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
@@ -18,29 +19,27 @@ const (
 // the rings are full and some are left.
 func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	l := in.l
-	start := l.win.next
 	msgs := in.cur.Msgs
 	clogged := false
 	for in.next < len(msgs) {
 		m := &msgs[in.next]
-		if !l.set.traits.Sequenced && m.Seq != l.seq.expect {
-			l.seq.restart(m.Seq) // arrival numbers of what makes up one message leave gaps
-		}
-		if l.stop.drained && !l.seq.knows(m.Seq) {
+		arrival := l.track.Classify(m.Seq)
+		if l.stop.drained && arrival != delivery.Again {
 			in.drop(m, now)
 			continue
 		}
 		room := l.room(len(msgs)-in.next, now)
-		if room == 0 && m.Seq > l.seq.expect && m.Seq <= maxSeq {
-			l.session.note(l, l.seq.pass(m.Seq), now)
-			room = l.room(len(msgs)-in.next, now)
+		if room == 0 {
+			if gap, ok := l.track.PassOver(m.Seq, now); ok {
+				l.missed(gap)
+				room, arrival = l.room(len(msgs)-in.next, now), l.track.Classify(m.Seq)
+			}
 		}
-		if room == 0 && !l.seq.knows(m.Seq) {
-			if !in.stuck() {
-				clogged = l.win.room() > 0
+		if room == 0 && arrival != delivery.Again { // what is sent again has its slot
+			if !l.track.Stretch() {
+				clogged = !l.track.Full()
 				break
 			}
-			l.win.stretch()
 			room = 1
 		}
 		n := 1
@@ -49,11 +48,10 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 			if err := in.refuse(m, in.data[m.Off:m.Off+m.Len], now); err != nil {
 				in.fail(err)
 			}
-		case l.seq.inOrder(m.Seq):
+		case arrival == delivery.InOrder:
 			n = in.dispatchRun(msgs[in.next:min(len(msgs), in.next+room)], false)
-			l.seq.took(n)
 		default:
-			n = in.dispatchOdd(msgs[in.next:in.next+1], now)
+			n = in.dispatchOdd(msgs[in.next:in.next+1], arrival, now)
 		}
 		if n == 0 {
 			break
@@ -63,19 +61,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	}
 	in.publish()
 	in.clog(clogged, now)
-	if l.win.next > start {
-		l.note(readBatch{l.win.next, in.readAt})
-	}
-	return l.win.next > start, in.next == len(in.cur.Msgs)
-}
-
-// stuck reports whether the window, being full, can get room only by what comes
-// behind this message: all that is in it is finished and was received on an earlier
-// connection. A server that sends first what was missing, and then again what came
-// after, brings that about.
-func (in *intake) stuck() bool {
-	l := in.l
-	return l.set.traits.Sequenced && l.win.room() == 0 && l.working == 0 && l.out.len() == 0 && !l.ack.owed
+	return l.track.Read(in.readAt), in.next == len(in.cur.Msgs)
 }
 
 // drop passes over a new message while the gateway stops: its workers take no more. It is
@@ -87,19 +73,12 @@ func (in *intake) drop(m *wire.Msg, now time.Duration) {
 	if !l.set.traits.Sequenced {
 		return
 	}
-	// No ACKTO may cover it. Messages before it that were received earlier and did not
-	// come again on this connection need no ack any more.
-	l.ack.bar(m.Seq)
-	if reached := min(m.Seq, l.seq.high); reached > l.seq.expect {
-		l.session.note(l, l.seq.pass(reached), now)
-	}
-	if m.Seq >= l.seq.high {
-		// Nothing behind it was received before.
+	if last := l.track.Drop(m.Seq, now); last {
 		l.link.finish(wire.CloseShuttingDown)
 	}
 }
 
-// clog notes whether acks that the kernel has and cannot send leave no room. No edge
+// clog records whether acks that the kernel has and cannot send leave no room. No edge
 // tells when it could.
 func (in *intake) clog(clogged bool, now time.Duration) {
 	switch {
@@ -123,43 +102,31 @@ func (in *intake) fail(err *wire.Error) {
 }
 
 // dispatchOdd takes a message whose number is not simply the next.
-func (in *intake) dispatchOdd(m []wire.Msg, now time.Duration) int {
-	if !in.l.seq.knows(m[0].Seq) && !in.vacant(&m[0]) {
+func (in *intake) dispatchOdd(m []wire.Msg, arrival delivery.Arrival, now time.Duration) int {
+	if arrival != delivery.Again && !in.vacant(&m[0]) {
 		return 0
 	}
-	err := in.judge(m[0].Seq, now, func(late bool) { in.dispatchRun(m, late) })
+	err := in.accept(m[0].Seq, now, func(late bool) { in.dispatchRun(m, late) })
 	if err != nil {
 		in.fail(err)
 	}
 	return 1
 }
 
-// judge accepts a sequence number, counts what is to be counted, and calls take
-// when the message has not been here before.
-func (in *intake) judge(seq uint64, now time.Duration, take func(late bool)) *wire.Error {
+// accept accepts a sequence number, counts what is to be counted, and calls take
+// when the message is new.
+func (in *intake) accept(seq uint64, now time.Duration, take func(late bool)) *wire.Error {
 	l := in.l
-	if seq > maxSeq {
-		return wire.Errorf(wire.SeqBack, wire.CloseProtocolError, "DATA seq %d: numbers end at %d", seq, uint64(maxSeq))
-	}
-	v := l.seq.accept(seq)
-	l.session.note(l, v, now)
-	switch v.arrival {
-	case late:
-		l.ack.late(seq)
-		take(true)
-	case fresh:
-		take(false)
-	case again:
+	arrival, gap, err := l.track.Arrive(seq, now)
+	l.missed(gap)
+	switch arrival {
+	case delivery.Back:
+	case delivery.Again:
 		l.stats.Duplicates.Add(1)
-		if place, ok := l.win.runs.place(seq, l.win.base, l.win.next); ok {
-			l.ack.received(place, now)
-		} else {
-			l.ack.repeat(seq, now)
-		}
-	case back:
-		return wire.Errorf(wire.SeqBack, wire.CloseProtocolError, "DATA seq %d after seq %d", seq, l.seq.expect-1)
+	default:
+		take(arrival == delivery.Late)
 	}
-	return nil
+	return err
 }
 
 // vacant reports whether the worker that m goes to has room.
@@ -171,15 +138,15 @@ func (in *intake) vacant(m *wire.Msg) bool {
 	return len(slots) > 0
 }
 
-// refuse gives a message that no worker is to get its place and its code.
+// refuse gives a message that no worker is to get its slot and its code.
 func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) *wire.Error {
-	return in.judge(m.Seq, now, func(late bool) {
-		place := in.l.win.add(m.Seq, 1, late)
+	return in.accept(m.Seq, now, func(late bool) {
+		slot := in.l.track.Add(m.Seq, 1, late)
 		var ack []byte
-		if in.l.ack.rendered {
+		if in.l.set.traits.RenderAcks {
 			ack = in.l.set.proto.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
 		}
-		in.l.finished(place, 1, m.Code, ack, now)
+		in.l.finished(uint32(slot), 1, m.Code, ack, now)
 	})
 }
 
@@ -195,7 +162,7 @@ func (in *intake) outside(now time.Duration) bool {
 	if l.room(1, now) == 0 {
 		return false
 	}
-	l.seq.restart(e.Msg.Seq)
+	l.track.Classify(e.Msg.Seq)
 	if e.Msg.Code != worker.OK {
 		err := in.refuse(&e.Msg, in.cur.Data, now)
 		in.cur.Event, in.failed = wire.Event{}, err
@@ -215,8 +182,7 @@ func (in *intake) outside(now time.Duration) bool {
 		return false
 	}
 	in.publish()
-	l.seq.took(1)
-	l.note(readBatch{l.win.next, in.readAt})
+	l.track.Read(in.readAt)
 	in.cur.Event = wire.Event{}
 	return true
 }

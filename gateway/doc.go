@@ -7,12 +7,12 @@
 //	slab
 //	  | Decode               loop             intake.decode, wire.Conn
 //	messages
-//	  | dispatch             loop             intake.dispatch: sequence, window, worker
+//	  | dispatch             loop             intake.dispatch: delivery.Tracker, worker
 //	ring of descriptors      loop -> worker   ring.SPSC, published once a run
 //	  | Handle               worker           worker.Worker.turn, the sink
 //	ring of replies          worker -> loop   ring.Bytes, published once a batch; ring.Bell
-//	  | finished             loop             loop.takeReplies, acker, window
-//	outbuf
+//	  | Done                 loop             loop.takeReplies, delivery.Tracker
+//	delivery.Output
 //	  | sendmmsg             loop             loop.flush
 //	socket                                    the server reads acks
 //
@@ -20,11 +20,12 @@
 // there is to do; when a whole turn finds nothing, the loop blocks in the poller.
 //
 // What holds back: a full descriptor ring or a full window stops dispatch, and so
-// decoding and reading; a slab pool without a free slab stops reading; an outbuf
+// decoding and reading; a slab pool without a free slab stops reading; an output
 // that the peer does not empty stops the taking of replies and the reading, so
 // that the reply rings fill and the workers stop. Nothing is dropped on the way
 // and nobody spins.
 //
-// Sequence, window, acker, outbuf and the protocols do no I/O and read no clock.
+// Package delivery, which decides what is new, done and acked, and the protocols do no I/O
+// and read no clock.
 // System calls stand in the files named _linux.go.
 package gateway

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 )
 
@@ -112,9 +113,9 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 		k.deadline = now
 		return
 	}
-	if e.First > maxSeq {
+	if e.First > delivery.MaxSeq {
 		k.protocolError(wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
-			"WELCOME seq %d: numbers end at %d", e.First, uint64(maxSeq)), now)
+			"WELCOME seq %d: numbers end at %d", e.First, uint64(delivery.MaxSeq)), now)
 		return
 	}
 	// The tick that the protocol asked for was for the login.
@@ -145,11 +146,11 @@ func (k *link) logReady(e wire.Event, now time.Duration) {
 // offered names the ack mode that the server did not offer, if it is ours.
 func (k *link) offered(e wire.Event) string {
 	switch k.l.set.ack {
-	case ackEach, ackOrdered:
+	case delivery.Each, delivery.Ordered:
 		if !e.Each {
 			return "each"
 		}
-	case ackRange:
+	case delivery.Cumulative:
 		if !e.Cumulative {
 			return "range"
 		}

@@ -49,8 +49,7 @@ func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
 		n = in.fillSpread(msgs)
 	}
 	if n > 0 {
-		in.l.win.add(msgs[0].Seq, n, late)
-		in.l.working += n
+		in.l.track.Add(msgs[0].Seq, n, late)
 		in.dispatched += n
 		in.l.stats.Messages.Add(uint64(n))
 		if in.l.set.selector == nil {
@@ -91,11 +90,11 @@ func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
 	return len(msgs)
 }
 
-// commit heads n spans that are filled; the first message gets the offset-th place
-// from the window's next on.
+// commit heads n spans that are filled; the first message gets the offset-th slot
+// from the next on.
 func (in *intake) commit(w *worker.Worker, m *wire.Msg, offset, n int) {
 	w.In().Commit(worker.Desc{
-		Seq: m.Seq, Place: uint32(in.l.win.next) + uint32(offset), Slab: in.slab, Aux: m.Aux,
+		Seq: m.Seq, Place: uint32(in.l.track.Next()) + uint32(offset), Slab: in.slab, Aux: m.Aux,
 	}, n)
 }
 

@@ -123,7 +123,7 @@ func testHotPath(t *testing.T, cfg Config, path hotPath) {
 		if _, err := server.Write(buf); err != nil {
 			t.Fatal(err)
 		}
-		turnUntil(t, l, func() bool { return l.win.base == sent })
+		turnUntil(t, l, func() bool { return l.track.Next() == sent && l.track.InFlight() == 0 })
 		if _, err := server.Read(acks); err != nil {
 			t.Fatal(err)
 		}

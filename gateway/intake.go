@@ -92,7 +92,7 @@ func (l *loop) takeInput(now time.Duration) bool {
 		if read || !l.link.reading() {
 			break
 		}
-		if !in.room() || l.out.len() >= outLimit {
+		if !in.room() || l.out.Len() >= outLimit {
 			l.paused = true
 			return busy
 		}
@@ -134,8 +134,7 @@ func (in *intake) decode() {
 	in.more = err == nil && (c.Full() || c.Event.Kind != wire.EventNone)
 	in.failed = err
 	if len(c.Out) > 0 {
-		in.l.out.buf = append(in.l.out.buf, c.Out...)
-		in.l.out.appended(0, 0)
+		in.l.out.Write(c.Out)
 		c.Out = c.Out[:0]
 	}
 }
@@ -175,7 +174,7 @@ func (in *intake) read(now time.Duration) bool {
 	case err != nil && wouldBlock(err):
 		l.link.readable, in.bulk = false, false
 		return false
-	case err != nil && (!l.ack.muted || l.set.upstream.tls):
+	case err != nil && (!l.track.AckingStopped() || l.set.upstream.tls):
 		l.link.countTLS(err)
 		in.end(false)
 		l.link.lost(now, "receive", err)

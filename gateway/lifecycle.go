@@ -26,7 +26,7 @@ func (l *loop) drain() {
 	}
 	l.stop.deadline = l.world.now() + l.cfg.DrainTimeout
 	l.stop.leaving = true
-	l.log.Info("draining", "in_flight", l.win.span(), "timeout", l.cfg.DrainTimeout)
+	l.log.Info("draining", "in_flight", l.track.InFlight(), "timeout", l.cfg.DrainTimeout)
 }
 
 // abort ends it at once.
@@ -47,11 +47,11 @@ func (l *loop) exit() {
 	l.stop.done = true
 	owed := l.link.owed
 	if l.link.sock != nil {
-		l.out.transmitted(l.link.sock.unsent())
-		owed = l.win.owed() + l.ack.unsent + l.out.held
+		l.out.Transmitted(l.link.sock.unsent())
+		owed = l.track.Unacked()
 	}
 	owed += l.stop.lost
-	unfinished := l.working + len(l.in.cur.Msgs) - l.in.next
+	unfinished := l.track.Working() + len(l.in.cur.Msgs) - l.in.next
 	if unfinished > 0 || owed > 0 {
 		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("%w: %d unfinished, %d acknowledgements not sent",
 			ErrUnfinished, unfinished, owed))
@@ -86,7 +86,7 @@ func (k *link) step(now time.Duration) bool {
 		k.stepFinishing(now)
 	case goodbye:
 		k.checkAlive(now)
-		if k.phase == goodbye && l.out.len() == 0 {
+		if k.phase == goodbye && l.out.Len() == 0 {
 			k.startClose(now)
 		}
 	case lingering:
@@ -107,8 +107,7 @@ func (k *link) askToStop() bool {
 	}
 	if !k.stopping {
 		k.stopping = true
-		k.l.out.buf = peer.AppendStop(k.l.out.buf)
-		k.l.out.appended(0, 0)
+		k.l.out.Write(peer.AppendStop(k.l.out.AvailableBuffer()))
 	}
 	return true
 }
@@ -134,7 +133,7 @@ func (k *link) drainPool() {
 func (k *link) stepOffline(now time.Duration) {
 	switch {
 	case k.l.stop.leaving && !k.awaiting():
-		if k.l.working == 0 {
+		if k.l.track.Working() == 0 {
 			k.l.exit()
 		}
 	case now >= k.redial:
@@ -144,18 +143,16 @@ func (k *link) stepOffline(now time.Duration) {
 
 // ticking reports whether the protocol may still send something of its own, such as a
 // heartbeat; nothing may follow its goodbye.
-func (k *link) ticking() bool { return k.phase != goodbye && !k.l.ack.muted }
+func (k *link) ticking() bool { return k.phase != goodbye && !k.l.track.AckingStopped() }
 
 // checkAlive sends the protocol's heartbeat when it is due, and ends a connection whose
 // peer is dead.
 func (k *link) checkAlive(now time.Duration) {
 	l := k.l
 	if k.ticking() && (k.tick == 0 || now >= k.tick) {
-		before := l.out.len()
-		l.out.buf, k.tick = k.conn.Tick(l.out.buf, now)
-		if l.out.len() > before {
-			l.out.appended(0, 0)
-		}
+		var frames []byte
+		frames, k.tick = k.conn.Tick(l.out.AvailableBuffer(), now)
+		l.out.Write(frames)
 		l.in.more = l.in.more || k.tick != 0 && k.decoding() && !l.paused
 	}
 	idle := l.cfg.IdleTimeout
@@ -183,19 +180,13 @@ func (k *link) stepFinishing(now time.Duration) {
 	if k.phase != finishing {
 		return
 	}
-	// With nothing to acknowledge here, other work is from earlier connections.
-	worked := l.working == 0 || !l.set.traits.Sequenced && !l.ack.muted && l.win.owed() == 0
-	through := worked && !l.in.pending() && l.out.len() == 0 && !l.ack.owed && now >= k.rest
+	through := l.track.Finished() && !l.in.pending() && now >= k.rest
 	if !through && (k.deadline == 0 || now < k.deadline) {
 		return
 	}
 	k.phase, k.deadline = goodbye, 0
-	l.ack.conn = nil
-	before := l.out.len()
-	l.out.buf = k.conn.AppendClose(l.out.buf, k.why)
-	if l.out.len() > before {
-		l.out.appended(0, 0)
-	}
+	l.track.EndAcks()
+	l.out.Write(k.conn.AppendClose(l.out.AvailableBuffer(), k.why))
 }
 
 // nextDue is when the loop must turn at the latest; zero: when something happens.
@@ -215,7 +206,7 @@ func (k *link) nextDue() time.Duration {
 		if k.ticking() {
 			due = earliest(due, k.tick)
 		}
-		due = earliest(due, l.ack.due())
+		due = earliest(due, l.track.Due())
 		if l.in.clogged != 0 {
 			due = earliest(due, l.in.unclogged())
 		}

@@ -124,7 +124,7 @@ func (k *link) finishing() bool { return k.phase == finishing }
 // owing reports whether we have data that the peer has not accepted.
 func (k *link) owing() bool {
 	// With nothing left to send, a goodbye waits to close our sending side.
-	return k.l.out.len() > 0 || k.l.in.clogged != 0 || k.phase == goodbye
+	return k.l.out.Len() > 0 || k.l.in.clogged != 0 || k.phase == goodbye
 }
 
 // deaf reports whether silence says nothing about the server, so that the idle clock is
@@ -132,14 +132,14 @@ func (k *link) owing() bool {
 // If only unsent acks keep us from reading, and there was no edge since the last read, it
 // has sent nothing.
 func (k *link) deaf() bool {
-	return k.l.paused && (k.l.in.clogged == 0 || k.readable) || k.l.win.room() == 0 && k.l.working > 0
+	return k.l.paused && (k.l.in.clogged == 0 || k.readable) || k.l.track.Full() && k.l.track.Working() > 0
 }
 
 // awaiting reports whether a drain needs the server to send again, on this connection
 // or the next, what can be acked only then.
 func (k *link) awaiting() bool {
 	l := k.l
-	return l.stop.deadline != 0 && l.stop.err == nil && l.session.id != "" && l.set.ack != ackNone && l.win.awaits()
+	return l.stop.deadline != 0 && l.stop.err == nil && l.session.id != "" && l.track.NeedsRedelivery()
 }
 
 // endOfStream handles the end of the peer's bytes.
@@ -212,15 +212,15 @@ func (k *link) lost(now time.Duration, doing string, err error) {
 func (k *link) destroyed() int {
 	l := k.l
 	silent := l.set.traits.EOFCloses && !l.set.upstream.tls
-	if l.set.traits.Sequenced || k.phase == goodbye && l.out.len() == 0 && !silent || k.phase == lingering && !silent {
+	if l.set.traits.Sequenced || k.phase == goodbye && l.out.Len() == 0 && !silent || k.phase == lingering && !silent {
 		return 0
 	}
 	unacked := k.sock.unacked()
 	if k.phase == lingering && !k.sendOpen {
 		unacked-- // FIN
 	}
-	l.out.transmitted(max(0, unacked))
-	return l.out.held
+	l.out.Transmitted(max(0, unacked))
+	return l.out.InKernel()
 }
 
 // cannotSend ends a connection that accepts no more acks. If the end of the stream is the
@@ -228,11 +228,10 @@ func (k *link) destroyed() int {
 // read and processed first. A reset after the end of the stream shows as EPIPE.
 func (k *link) cannotSend(now time.Duration, err error) {
 	switch {
-	case k.phase == goodbye && k.peerClosed && k.l.out.marks.len() == 0:
+	case k.phase == goodbye && k.peerClosed && !k.l.out.Acks():
 		// It did not wait for our goodbye, and misses nothing else. Its last bytes may be
 		// unread.
-		k.l.ack.unsent += k.destroyed()
-		k.l.out.reset()
+		k.l.track.Discard(k.destroyed())
 		k.linger(true)
 		return
 	case !k.l.set.traits.EOFCloses || k.phase != open && k.phase != finishing:
@@ -242,7 +241,7 @@ func (k *link) cannotSend(now time.Duration, err error) {
 	k.life.end(now)
 	k.l.log.Warn("acknowledgements cannot be sent any more; reading on", "addr", k.addr, "error", err)
 	k.cut = errors.Is(err, unix.ECONNRESET)
-	k.l.ack.mute(k.destroyed())
+	k.l.track.StopAcking(k.destroyed())
 	k.writable = false
 	k.readable, k.hup = true, true
 }
@@ -251,7 +250,7 @@ func (k *link) cannotSend(now time.Duration, err error) {
 // the acks that are lost with it.
 func (k *link) ended(now time.Duration) {
 	l := k.l
-	l.ack.unsent += k.destroyed()
+	destroyed := k.destroyed()
 	l.world.unwatch(k.sock)
 	k.sock.close()
 	k.sock = nil
@@ -259,15 +258,7 @@ func (k *link) ended(now time.Duration) {
 	k.judge(now)
 	l.stats.Connected.Store(false)
 	l.in.reset()
-	l.ack.disconnect()
-	k.owed = l.win.owed() + l.ack.unsent
-	if l.set.ack == ackNone {
-		k.owed = 0
-	}
-	l.win.disconnect()
-	if !l.set.traits.Sequenced {
-		l.win.forsake()
-	}
+	k.owed = l.track.Disconnect(destroyed)
 	if l.stop.leaving && !k.awaiting() {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/ring"
 	"feedgate/worker"
@@ -30,24 +31,20 @@ type loop struct {
 	workers []*worker.Worker
 	slabs   *slabPool
 
-	win     *window
-	out     outbuf
-	ack     acker
-	seq     sequence
+	track   *delivery.Tracker
+	out     *delivery.Output // track's
 	in      intake
 	link    link
 	session session
 
-	working   int   // messages that are with workers
-	given     []int // with each
-	acksOK    int   // of this turn, yet to be counted
-	latencies fifo[readBatch]
-	stop      stopping
-	lastTurn  time.Duration
-	paused    bool // the last turn did not want to read
-	refused   refusals
-	skipped   skipped
-	short     bool // logMemory has logged that the kernel gives no memory
+	given    []int // messages that are with each worker
+	acksOK   int   // of this turn, yet to be counted
+	stop     stopping
+	lastTurn time.Duration
+	paused   bool // the last turn did not want to read
+	refused  refusals
+	skipped  skipped
+	short    bool // logMemory has logged that the kernel gives no memory
 
 	sends   [maxBatch][]byte
 	scratch [16 << 10]byte // what is read and discarded
@@ -55,28 +52,22 @@ type loop struct {
 	bell ring.Bell // shared: workers ring it
 }
 
-// readBatch is the messages of one read: when it was, and the place behind them.
-type readBatch struct {
-	end  uint64
-	when time.Duration
-}
-
 func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	l := &loop{world: w, cfg: cfg, set: set, log: cfg.Log, stats: stats}
 	l.slabs = newSlabPool(cfg.Memory, cfg.MaxMessage+int64(set.traits.Overhead))
-	l.win = newWindow(set.window)
-	l.out.pack = cfg.FlushPack
-	l.ack = acker{
-		mode: set.ack, rendered: set.traits.RenderAcks, interval: cfg.AckInterval,
-		win: l.win, out: &l.out, sent: l.countAcks,
-	}
+	l.session.restore(l)
+	l.track = delivery.New(delivery.Config{
+		Mode: set.ack, Sequenced: set.traits.Sequenced, Rendered: set.traits.RenderAcks,
+		InFlight: set.window, Interval: cfg.AckInterval, Pack: cfg.FlushPack, Count: l.countAcks,
+		Watermark: l.session.saved.Seq, FirstSlot: set.firstSlot,
+	})
+	l.out = l.track.Output()
 	l.in.init(l)
 	l.link.init(l)
-	l.refused = refusals{ack: &l.ack, codes: make(map[worker.Code]int)}
+	l.refused = refusals{unacked: l.track.TakeSuppressed, codes: make(map[worker.Code]int)}
 	l.skipped = skipped{l: l}
 	l.link.repeats.watch(&l.refused)
 	l.link.repeats.watch(&l.skipped)
-	l.session.restore(l)
 	return l
 }
 
@@ -103,13 +94,13 @@ func (l *loop) turn() bool {
 	busy := l.takeReplies(now)
 	busy = l.takeInput(now) || busy
 	busy = l.takeReplies(now) || busy
-	l.ack.tell(now, l.link.finishing())
+	l.track.Flush(now, l.link.finishing())
 	busy = l.flush(now) || busy
 	l.observe(now)
 	l.logMemory()
 	busy = l.link.step(now) || busy
 	l.publishStats()
-	return busy || l.out.len() > 0 && l.link.writable
+	return busy || l.out.Len() > 0 && l.link.writable
 }
 
 // sleep announces that turn will not be called before the bell rings, an edge comes
@@ -117,10 +108,10 @@ func (l *loop) turn() bool {
 func (l *loop) sleep() bool {
 	// With the peer not reading, replies stay where they are and workers have
 	// nothing to tell; the socket's edge wakes the loop.
-	return l.out.len() >= outLimit || l.bell.Sleep()
+	return l.out.Len() >= outLimit || l.bell.Sleep()
 }
 
-// takeReplies moves replies from the workers' rings to the window and the acks.
+// takeReplies moves replies from the workers' rings to the tracker.
 func (l *loop) takeReplies(now time.Duration) bool {
 	if l.bell.Pending() == 0 {
 		return false
@@ -128,20 +119,15 @@ func (l *loop) takeReplies(now time.Duration) bool {
 	taken := 0
 	for i, w := range l.workers {
 		n := 0
-		for l.out.len() < outLimit {
+		for l.out.Len() < outLimit {
 			record := w.Out().Next()
 			if record == nil {
 				break
 			}
 			n++
 			if r := w.Reply(record); r.Count > 0 {
-				l.working -= int(r.Count)
 				l.given[i] -= int(r.Count)
-				if r.Code == worker.Returned {
-					l.returned(l.win.widen(r.Place), int(r.Count))
-					continue
-				}
-				l.finished(l.win.widen(r.Place), int(r.Count), r.Code, r.Ack, now)
+				l.finished(r.Place, int(r.Count), r.Code, r.Ack, now)
 			}
 		}
 		if n > 0 {
@@ -157,21 +143,20 @@ func (l *loop) takeReplies(now time.Duration) bool {
 }
 
 // room is how many messages more may be given to workers; beyond want it need not be
-// exact. Acks that the kernel has not put on the wire count as in flight still: the
-// reset that a killed process leaves behind destroys them, and what they were for is
-// sent again.
+// exact. It asks the kernel what of the acks that it has is on the wire only if there is
+// less room than that.
 func (l *loop) room(want int, now time.Duration) int {
-	if l.win.room()-l.out.held < want && l.out.held > 0 && l.out.transmitted(l.link.sock.unsent()) {
+	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.link.sock.unsent()) {
 		l.link.wrote = now
 	}
-	return max(0, l.win.room()-l.out.held)
+	return l.track.Room()
 }
 
 // flush sends what there is to send, as far as the kernel takes it.
 func (l *loop) flush(now time.Duration) bool {
 	busy := false
-	for l.out.len() > 0 && l.link.writable {
-		n := l.out.plan(l.sends[:l.cfg.FlushMax])
+	for l.out.Len() > 0 && l.link.writable {
+		n := l.out.Plan(l.sends[:l.cfg.FlushMax])
 		size := 0
 		for _, m := range l.sends[:n] {
 			size += len(m)
@@ -190,7 +175,7 @@ func (l *loop) flush(now time.Duration) bool {
 			if l.in.clogged == 0 {
 				l.link.wrote = now
 			}
-			l.out.took(sent, l.win.settle)
+			l.out.Taken(sent)
 		}
 	}
 	if !l.link.owing() && l.link.phase != lingering {
@@ -199,38 +184,24 @@ func (l *loop) flush(now time.Duration) bool {
 	return busy
 }
 
-// note remembers a read batch, or that more of the last one was dispatched.
-func (l *loop) note(b readBatch) {
-	if l.latencies.len() > 0 && l.latencies.last().when == b.when {
-		l.latencies.last().end = b.end
-		return
-	}
-	l.latencies.push(b)
-}
-
-// observe records the time from read to ack sent for read batches that are
-// through.
+// observe records the time from each read to the last ack of what it brought.
 func (l *loop) observe(now time.Duration) {
-	for l.latencies.len() > 0 && l.latencies.first().end <= l.win.base {
-		l.stats.Latency.observe(now - l.latencies.first().when)
-		l.latencies.pop()
+	for when, ok := l.track.NextAcked(); ok; when, ok = l.track.NextAcked() {
+		l.stats.Latency.observe(now - when)
 	}
 }
 
-// returned takes back messages that a drain has found with a worker and not with its
-// handler. The peer has them in flight and gives them to another client once the
-// connection ends.
-func (l *loop) returned(place uint64, n int) {
-	l.stats.Dropped.Add(uint64(n))
-	l.stats.returned.Add(uint64(n))
-	l.ack.skip(place, n)
-}
-
-// finished handles the outcome of n messages; ack is what the worker rendered, valid until
+// finished handles the outcome of n messages, whose first has the slot of which this is the
+// low half; ack is what the worker rendered, valid until
 // finished returns.
-func (l *loop) finished(place uint64, n int, code worker.Code, ack []byte, now time.Duration) {
+func (l *loop) finished(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	switch code {
 	case worker.OK:
+	case worker.Returned:
+		// A drain found them with a worker and not with its handler. The peer has them in
+		// flight and gives them to another client once the connection ends.
+		l.stats.Dropped.Add(uint64(n))
+		l.stats.returned.Add(uint64(n))
 	case worker.DeadLettered:
 		l.stats.DeadLettered.Add(uint64(n))
 		l.refused.add(code, n)
@@ -240,7 +211,7 @@ func (l *loop) finished(place uint64, n int, code worker.Code, ack []byte, now t
 			l.refused.add(code, n)
 		}
 	}
-	l.ack.finished(place, n, code, ack, now)
+	l.track.Done(slot, n, code, ack, now)
 }
 
 // logMemory logs, once per shortage, that reading waits for memory from the kernel.
@@ -265,8 +236,8 @@ func (l *loop) publishStats() {
 		l.stats.addAcks(uint16(worker.OK), l.acksOK)
 		l.acksOK = 0
 	}
-	l.stats.InFlight.Store(int64(l.win.span()))
-	l.stats.Watermark.Store(l.win.runs.watermark(l.win.base, l.win.next))
+	l.stats.InFlight.Store(int64(l.track.InFlight()))
+	l.stats.Watermark.Store(l.track.Watermark())
 	l.session.save(l)
 	l.stats.Panics.Store(l.pool.Panics())
 }
@@ -276,7 +247,7 @@ func (l *loop) resume(host string) wire.Resume {
 	r := wire.Resume{Client: l.cfg.ClientName, Token: l.cfg.Token.bytes(), Host: host}
 	if l.session.id != "" {
 		r.Session = l.session.id
-		r.Seq = l.win.runs.watermark(l.win.base, l.win.next)
+		r.Seq = l.track.Watermark()
 	}
 	return r
 }

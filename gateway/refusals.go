@@ -11,8 +11,8 @@ import (
 
 // refusals are the messages that were refused and not logged yet. The loop owns it.
 type refusals struct {
-	ack   *acker // counts those of them that got no ack
-	codes map[worker.Code]int
+	unacked func() int // takes the number of those of them that got no ack
+	codes   map[worker.Code]int
 }
 
 func (r *refusals) add(code worker.Code, n int) { r.codes[code] += n }
@@ -27,12 +27,11 @@ func (r *refusals) take() (msg string, args []any) {
 		parts = append(parts, fmt.Sprintf("%d:%d", code, r.codes[code]))
 	}
 	msg, args = "messages refused", []any{"messages", total, "by_code", strings.Join(parts, " ")}
-	if r.ack.suppressed > 0 {
+	if n := r.unacked(); n > 0 {
 		msg += "; --ack-template has no {code}, so no ack is sent for them"
-		args = append(args, "without_ack", r.ack.suppressed)
+		args = append(args, "without_ack", n)
 	}
 	clear(r.codes)
-	r.ack.suppressed = 0
 	return msg, args
 }
 

@@ -64,7 +64,8 @@ func TestRepeats(t *testing.T) {
 	}
 
 	now += time.Hour
-	sum := refusals{ack: new(acker), codes: make(map[worker.Code]int)}
+	suppressed := 0
+	sum := refusals{unacked: func() int { n := suppressed; suppressed = 0; return n }, codes: make(map[worker.Code]int)}
 	r.watch(&sum)
 	sum.add(worker.Refused, 2)
 	sum.add(worker.BadRequest, 1)
@@ -75,7 +76,7 @@ func TestRepeats(t *testing.T) {
 	}
 	lines("")
 	sum.add(worker.Refused, 1)
-	sum.ack.suppressed = 1
+	suppressed = 1
 	r.flush(now + 999*ms)
 	lines("")
 	if r.nextDue() != now+time.Second {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 )
 
@@ -22,7 +23,6 @@ func (s *session) restore(l *loop) {
 		return
 	}
 	s.id, s.restored, s.saved = e.Session, true, e
-	l.win.runs.low = e.Seq
 	l.log.Info("session restored", "session", e.Session, "seq", e.Seq)
 }
 
@@ -34,7 +34,7 @@ func (s *session) save(l *loop) {
 	}
 	var now stateEntry // of a session without a name nothing can be resumed
 	if s.id != "" {
-		now = stateEntry{s.id, l.win.runs.watermark(l.win.base, l.win.next)}
+		now = stateEntry{s.id, l.track.Watermark()}
 	}
 	if now == s.saved {
 		return
@@ -51,48 +51,37 @@ func (s *session) save(l *loop) {
 func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	s.reached = true
 	if !l.set.traits.Sequenced {
-		l.seq.restart(1)
-		l.ack.connect(l.link.conn)
+		l.track.Connect(l.link.conn, 1)
 		return
 	}
 	restored := s.restored
 	s.restored = false
 	if restored && e.Session == s.id {
 		l.log.Info("session of an earlier process resumed", "session", s.id, "first", e.First)
-		// What is sent again is processed again: this process has not finished it, and
-		// of a missing number the state does not tell.
-		l.win.runs.low = min(l.win.runs.low, max(e.First, 1)-1)
-		l.seq.restart(e.First)
-		l.ack.connect(l.link.conn)
+		l.track.ConnectRestored(l.link.conn, e.First)
 		return
 	}
 	if s.id != "" && e.Session == s.id {
-		l.link.repeats.add(now, slog.LevelInfo, "session resumed", "", "session", s.id, "first", e.First, "in_flight", l.win.span())
-		l.ack.connect(l.link.conn)
-		s.note(l, l.seq.resume(e.First), now)
+		l.link.repeats.add(now, slog.LevelInfo, "session resumed", "", "session", s.id, "first", e.First, "in_flight", l.track.InFlight())
+		l.missed(l.track.Resume(l.link.conn, e.First, now))
 		return
 	}
 	if s.id != "" {
 		l.link.repeats.add(now, slog.LevelWarn, "session is new; nothing from before counts as done", "",
-			"old", s.id, "session", e.Session, "first", e.First, "given_up", l.win.owed())
+			"old", s.id, "session", e.Session, "first", e.First, "given_up", l.track.Unacked())
 		if l.stop.leaving {
-			l.stop.lost += l.win.owed()
+			l.stop.lost += l.track.Unacked()
 		}
 	}
 	s.id = e.Session
-	l.win.forsake()
-	l.seq.restart(e.First)
-	l.ack.connect(l.link.conn)
+	l.track.Connect(l.link.conn, e.First)
 	s.save(l)
 }
 
-// note counts and logs what a sequence number gave away.
-func (s *session) note(l *loop, v verdict, now time.Duration) {
-	if !v.gap.empty() {
+// missed counts and logs sequence numbers that are missing, if there are any.
+func (l *loop) missed(gap delivery.Range) {
+	if !gap.Empty() {
 		l.stats.Gaps.Add(1)
-		l.log.Warn("gap in the sequence numbers", "first", v.gap.first, "last", v.gap.last)
-	}
-	if !v.skipped.empty() {
-		l.ack.waive(v.skipped, now)
+		l.log.Warn("gap in the sequence numbers", "first", gap.First, "last", gap.Last)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
@@ -271,17 +272,17 @@ func TestSessionNameIsUTF8(t *testing.T) {
 func TestNumbersEnd(t *testing.T) {
 	feed := newTestFeed(t)
 	r := start(t, testConfig(t, feed.url(), accept))
-	first := feed.login(maxSeq+1, `{"session":"s"}`)
+	first := feed.login(delivery.MaxSeq+1, `{"session":"s"}`)
 	first.expect(fg1.Bye, fg1.CodeProtocolError, 0)
 	first.Close()
-	second := feed.login(maxSeq, `{"session":"s"}`)
-	second.data(maxSeq, "the last that may begin a session")
-	second.data(maxSeq+1, "in order")
+	second := feed.login(delivery.MaxSeq, `{"session":"s"}`)
+	second.data(delivery.MaxSeq, "the last that may begin a session")
+	second.data(delivery.MaxSeq+1, "in order")
 	second.data(1<<64-1, "too far")
 	second.ackSet(2)
 	second.expect(fg1.Bye, fg1.CodeProtocolError, 0)
 	second.Close()
-	third := feed.login(maxSeq+2, `{"session":"s"}`)
+	third := feed.login(delivery.MaxSeq+2, `{"session":"s"}`)
 	third.bye()
 	third.expect(fg1.Bye, fg1.CodeProtocolError, 0)
 	third.Close()

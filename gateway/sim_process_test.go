@@ -79,14 +79,13 @@ func (s *sim) boot() {
 		return
 	}
 	set.proto = simProto{set.proto, s}
+	// Only the low half of a slot goes to the workers: it must survive the carry.
+	set.firstSlot = among[uint64](s.rng, 0, 1<<32-10)
 	p.l = newLoop(&p.cfg, set, new(Stats), p)
 	if plan.smallSlabs {
 		// Of the overhead that the protocol asks for, these servers need little.
 		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, slabMin))
 	}
-	// Only the low half of a place goes to the workers: it must survive the carry.
-	p.l.win.base = among[uint64](s.rng, 0, 1<<32-10)
-	p.l.win.next = p.l.win.base
 	p.l.link.backoff.Draw = s.rng.Int64N
 	p.l.pool, err = worker.NewPool(worker.Config{
 		Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight, Slabs: p.l.slabs.table,
@@ -162,7 +161,7 @@ func (p *simProcess) turn() {
 		l.bell.Wake()
 	}
 	busy := l.turn()
-	p.s.note("turn", l.win.next, l.win.base)
+	p.s.note("turn", l.track.Next(), l.track.Next()-uint64(l.track.InFlight()))
 	clear(p.idle)
 	p.check()
 	switch {
@@ -186,15 +185,15 @@ func (p *simProcess) check() {
 	if l.slabs.used > l.slabs.limit {
 		p.s.failf("%d bytes of read buffers, at most %d are allowed", l.slabs.used, l.slabs.limit)
 	}
-	// What was missing and comes first after a reconnect needs places of its own.
-	if p.last != nil && *p.last != l.win.next {
-		p.s.failf("%d messages come after the handlers were told that none would", l.win.next-*p.last)
+	// What was missing and comes first after a reconnect needs slots of its own.
+	if p.last != nil && *p.last != l.track.Next() {
+		p.s.failf("%d messages come after the handlers were told that none would", l.track.Next()-*p.last)
 	}
 	if p.last == nil && l.stop.drained {
-		p.last = new(l.win.next)
+		p.last = new(l.track.Next())
 	}
 	most := p.cfg.InFlight
-	if n := l.win.span(); n > most && n > most+p.s.book.missed() {
+	if n := l.track.InFlight(); n > most && n > most+p.s.book.missed() {
 		p.s.failf("%d messages in flight, at most %d are allowed", n, most)
 	}
 	if p.s.conn != nil && p.cfg.Ack != "none" && p.dials == 1 {

@@ -44,7 +44,7 @@ func (q *simPeer) complete() bool {
 	}
 	none := c.s.plan.ack == "none"
 	for _, x := range c.ledger.sent {
-		if !x.told && !(none && x.e.done && c.s.proc.l.working == 0) {
+		if !x.told && !(none && x.e.done && c.s.proc.l.track.Working() == 0) {
 			return false
 		}
 	}

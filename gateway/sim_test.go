@@ -132,7 +132,7 @@ func (s *sim) step() {
 	who, worker, ok := s.pick()
 	if !ok {
 		if !s.jump() {
-			s.failf("nothing can move: phase %d, %d in flight, %d bytes to send", s.proc.l.link.phase, s.proc.l.win.span(), s.proc.l.out.len())
+			s.failf("nothing can move: phase %d, %d in flight, %d bytes to send", s.proc.l.link.phase, s.proc.l.track.InFlight(), s.proc.l.out.Len())
 		}
 		return
 	}

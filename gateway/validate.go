@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
@@ -26,19 +27,20 @@ const (
 
 // settings is what Validate makes of a Config.
 type settings struct {
-	upstream upstream
-	proto    wire.Protocol
-	traits   wire.Traits
-	ack      ackMode
-	window   int              // places of the window
-	holdBack bool             // workers hold messages back from their handlers; see worker.Config
-	share    int              // with holdBack, messages that one worker may have; 0: what its ring holds
-	selector *worker.Selector // nil: spread
+	upstream  upstream
+	proto     wire.Protocol
+	traits    wire.Traits
+	ack       delivery.Mode
+	window    int              // slots of the window
+	firstSlot uint64           // of the process; the simulation begins near the carry out of 32 bits
+	holdBack  bool             // workers hold messages back from their handlers; see worker.Config
+	share     int              // with holdBack, messages that one worker may have; 0: what its ring holds
+	selector  *worker.Selector // nil: spread
 }
 
 // render is what workers make acks with, where they do.
 func (s *settings) render() func([]byte, worker.Message, worker.Code) []byte {
-	if !s.traits.RenderAcks || s.ack == ackNone {
+	if !s.traits.RenderAcks || s.ack == delivery.None {
 		return nil
 	}
 	return s.proto.Render
@@ -158,7 +160,7 @@ func (c *Config) checkTimes(f *faultList) {
 	}
 }
 
-func (c *Config) checkAck(t wire.Traits, f *faultList) ackMode {
+func (c *Config) checkAck(t wire.Traits, f *faultList) delivery.Mode {
 	if c.Ack == "" {
 		c.Ack = "none"
 		if t.Acks {
@@ -168,23 +170,23 @@ func (c *Config) checkAck(t wire.Traits, f *faultList) ackMode {
 	mode := c.Ack
 	switch mode {
 	case "none":
-		return ackNone
+		return delivery.None
 	case "each", "ordered":
 		if !t.Acks {
 			f.add("--ack: %s needs a protocol with an ack, or --ack-template", mode)
 		}
 		if mode == "ordered" {
-			return ackOrdered
+			return delivery.Ordered
 		}
-		return ackEach
+		return delivery.Each
 	case "range":
 		if !t.CumulativeAcks {
 			f.add("--ack: range goes with fg:// only")
 		}
-		return ackRange
+		return delivery.Cumulative
 	}
 	f.add("--ack: %q is not one of each, ordered, range, none", mode)
-	return ackNone
+	return delivery.None
 }
 
 func (c *Config) checkDispatch(f *faultList) *worker.Selector {

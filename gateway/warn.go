@@ -3,6 +3,8 @@ package gateway
 import (
 	"net"
 	"strings"
+
+	"feedgate/gateway/internal/delivery"
 )
 
 // warn logs settings that are valid but may not do what their user expects.
@@ -11,7 +13,7 @@ func (g *Gateway) warn() {
 	if c.State != nil && !g.set.traits.Sequenced {
 		c.Log.Warn("--state keeps nothing of this upstream, whose protocol has no sessions")
 	}
-	if c.AckInterval != defaultAckInterval && g.set.ack != ackRange {
+	if c.AckInterval != defaultAckInterval && g.set.ack != delivery.Cumulative {
 		c.Log.Warn("--ack-interval has no effect without --ack range")
 	}
 	if c.RetryMin != defaultRetryMin && c.Retries == 0 && u.kind != "nsq" {

@@ -1,0 +1,90 @@
+package delivery
+
+import "feedgate/worker"
+
+// codes are the codes of done messages, where they are not OK.
+type codes struct {
+	bySlot map[uint64]worker.Code // of slots in the window
+
+	// Of refused messages that have left the window, by sequence number, for the case
+	// that the server sends them again: acks that the kernel has taken can be lost with
+	// the connection. The newest limit are kept.
+	bySeq map[uint64]worker.Code
+	order []uint64 // numbers in bySeq, oldest first
+	limit int
+}
+
+// codesKept is more refusals than socket buffers usually hold as acks.
+const codesKept = 1 << 18
+
+func newCodes(inFlight int) codes {
+	return codes{
+		bySlot: make(map[uint64]worker.Code),
+		bySeq:  make(map[uint64]worker.Code),
+		limit:  max(inFlight, codesKept),
+	}
+}
+
+func (c *codes) set(slot uint64, n int, code worker.Code) {
+	for i := range uint64(n) {
+		c.bySlot[slot+i] = code
+	}
+}
+
+// of is the code of a done slot in the window.
+func (c *codes) of(slot uint64) worker.Code {
+	if len(c.bySlot) == 0 {
+		return worker.OK
+	}
+	return c.bySlot[slot]
+}
+
+// prefix is how many of the n done slots from slot on have the code of the first.
+func (c *codes) prefix(slot uint64, n int) (length int, code worker.Code) {
+	code = c.of(slot)
+	if len(c.bySlot) == 0 {
+		return n, code
+	}
+	for length = 1; length < n && c.of(slot+uint64(length)) == code; length++ {
+	}
+	return length, code
+}
+
+// left is the code of a message that has left the window; ok is false for one that was not
+// refused.
+func (c *codes) left(seq uint64) (code worker.Code, ok bool) {
+	code, ok = c.bySeq[seq]
+	return code, ok
+}
+
+// retire moves the codes of slots that leave the window, from from up to base, to their
+// numbers.
+func (c *codes) retire(from, base uint64, extents *extents) {
+	if len(c.bySlot) == 0 {
+		return
+	}
+	for slot := from; slot < base; slot++ {
+		code, ok := c.bySlot[slot]
+		if !ok {
+			continue
+		}
+		delete(c.bySlot, slot)
+		e, _ := extents.at(slot, 1)
+		if e.abandoned {
+			continue
+		}
+		seq := e.seq + (slot - e.slot)
+		c.bySeq[seq] = code
+		c.order = append(c.order, seq)
+		if len(c.order) > c.limit {
+			delete(c.bySeq, c.order[0])
+			c.order = c.order[1:]
+		}
+	}
+}
+
+// abandon forgets the numbers of a session that is over.
+func (c *codes) abandon() {
+	clear(c.bySeq)
+	c.order = nil
+}

@@ -1,0 +1,202 @@
+package delivery
+
+import (
+	"time"
+
+	"feedgate/worker"
+)
+
+// cumulative sends one ack for all messages up to a number (FG/1's ACKTO), at most
+// interval after the first of them could be acked. Refused messages, and those that filled
+// gaps, have acks of their own.
+type cumulative struct {
+	*acks
+	interval time.Duration // --ack-interval
+
+	edge    uint64        // every slot below is acked, pending, or needs no ack
+	pending bool          // through has moved since the last cumulative ack
+	since   time.Duration // when pending was set
+	through uint64        // number that the next cumulative ack names
+	repeats []Range       // numbers that it covers and that have left the window, in order
+	ackedTo uint64        // slot behind what the last one covered
+	single  int           // messages that were acked by themselves and are yet to be covered
+	barrier uint64        // lowest number received on this connection that will not be done
+}
+
+// noBarrier is above all numbers.
+const noBarrier = 1<<64 - 1
+
+func (s *cumulative) connect() {
+	s.edge, s.ackedTo = s.win.base, s.win.base
+	s.pending, s.single, s.through, s.repeats = false, 0, 0, s.repeats[:0]
+	s.barrier = noBarrier
+}
+
+// disconnect drops the pending ack: what it covers comes again.
+func (s *cumulative) disconnect() { s.pending = false }
+
+func (s *cumulative) done(slot uint64, n int, code worker.Code, _ []byte, now time.Duration) {
+	s.emitSingle(slot, n, code)
+	s.advance(now)
+}
+
+func (s *cumulative) again(slot uint64, now time.Duration) {
+	if s.win.done.has(slot) {
+		s.emitSingle(slot, 1, s.win.codes.of(slot))
+		s.advance(now)
+	}
+}
+
+func (s *cumulative) repeated(seq uint64, now time.Duration) {
+	if _, refused := s.win.codes.left(seq); refused || s.overreaches(seq) {
+		s.emitRepeat(seq)
+		return
+	}
+	if n := len(s.repeats); n > 0 && s.repeats[n-1].Last+1 == seq {
+		s.repeats[n-1].Last = seq
+	} else {
+		s.repeats = append(s.repeats, Range{seq, seq})
+	}
+	s.extend(max(s.through, seq), now)
+}
+
+func (s *cumulative) resolved(now time.Duration) { s.advance(now) }
+
+func (s *cumulative) cumulative() *cumulative { return s }
+
+// advance moves the edge over what is done, up to a message that is not.
+func (s *cumulative) advance(now time.Duration) {
+	s.edge = max(s.edge, s.win.base)
+	for s.conn != nil && s.edge < s.win.next {
+		n, ok := s.reached()
+		if !ok {
+			return
+		}
+		e, k := s.win.extents.at(s.edge, n)
+		switch {
+		case e.abandoned || !s.win.received.has(s.edge):
+			// The server does not want it any more.
+		case e.late:
+			// It has an ack of its own.
+		default:
+			seq := e.seq + (s.edge - e.slot) + uint64(k) - 1
+			if s.overreaches(seq) {
+				s.flush(now, true)
+				s.emitDone(s.edge, k)
+				s.ackedTo = s.edge + uint64(k)
+			} else {
+				s.extend(seq, now)
+			}
+		}
+		s.edge = max(s.edge+uint64(k), s.win.base)
+	}
+}
+
+// reached is how many slots from the edge on are resolved, or are done and received on
+// this connection; false when the first is neither.
+func (s *cumulative) reached() (int, bool) {
+	if s.win.resolved.has(s.edge) {
+		return 1, true
+	}
+	n, done := s.win.done.prefix(s.edge, s.win.next-s.edge)
+	if !done {
+		return 0, false
+	}
+	n, received := s.win.received.prefix(s.edge, n)
+	return int(n), received
+}
+
+// emitSingle appends the acks of those of n done slots that have one of their own: refused
+// ones, and those that came late, below what was covered already.
+func (s *cumulative) emitSingle(slot uint64, n int, code worker.Code) {
+	end := slot + uint64(n)
+	for slot = max(slot, s.win.base); slot < end; {
+		e, k := s.win.extents.at(slot, int(end-slot))
+		n, received := s.win.received.prefix(slot, uint64(k))
+		if received && s.conn != nil && (code != worker.OK || e.late) {
+			s.emitReceived(slot, int(n), nil)
+			s.single += int(n)
+		}
+		slot += n
+	}
+}
+
+// emitDone appends the acks of n done slots one by one, where a cumulative ack would
+// cover a message that is not done. Refused ones have theirs already.
+func (s *cumulative) emitDone(slot uint64, n int) {
+	for n > 0 {
+		k, code := s.win.codes.prefix(slot, n)
+		if code == worker.OK {
+			s.emit(slot, k, nil)
+		}
+		slot += uint64(k)
+		n -= k
+	}
+}
+
+// overreaches reports whether a cumulative ack of seq would cover what is not done.
+func (s *cumulative) overreaches(seq uint64) bool {
+	return s.barrier <= seq || s.win.lateBelow(seq)
+}
+
+// block keeps a message that came and will not be done from being covered.
+func (s *cumulative) block(seq uint64) {
+	s.late(seq)
+	s.barrier = min(s.barrier, seq)
+}
+
+// late prepares for a message that fills a gap: a pending ack that would cover it goes out
+// as single acks.
+func (s *cumulative) late(seq uint64) {
+	if !s.pending || seq > s.through {
+		return
+	}
+	s.pending = false
+	for slot := max(s.ackedTo, s.win.base); slot < s.edge; slot++ {
+		if e, _ := s.win.extents.at(slot, 1); !e.late && !e.abandoned {
+			s.emitDone(slot, 1)
+		}
+	}
+	s.ackedTo = s.edge
+	for _, r := range s.repeats {
+		s.emitLeft(r.First, int(r.Last-r.First+1), worker.OK)
+	}
+	s.repeats = s.repeats[:0]
+}
+
+// extend has the next cumulative ack cover all up to seq.
+func (s *cumulative) extend(seq uint64, now time.Duration) {
+	s.through = seq
+	if !s.pending {
+		s.pending, s.since = true, now
+	}
+}
+
+// due is when the pending ack must go out at the latest; zero when there is none. A
+// window that is half full cannot wait.
+func (s *cumulative) due() time.Duration {
+	if !s.pending || s.conn == nil {
+		return 0
+	}
+	if uint64(s.win.inFlight()) >= s.win.limit/2 {
+		return s.since
+	}
+	return s.since + s.interval
+}
+
+// flush appends the pending ack, if it is due or must go out now.
+func (s *cumulative) flush(now time.Duration, must bool) {
+	if !s.pending || s.conn == nil || !must && now < s.due() {
+		return
+	}
+	s.pending = false
+	from := max(s.ackedTo, s.win.base)
+	s.ackedTo = s.edge
+	s.repeats = s.repeats[:0]
+	s.out.buf = s.conn.AppendAckTo(s.out.buf, s.through)
+	n := int(s.ackedTo - from)
+	s.out.appended(from, n)
+	single := min(n, s.single)
+	s.single -= single
+	s.count(worker.OK, n-single)
+}

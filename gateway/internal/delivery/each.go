@@ -1,0 +1,56 @@
+package delivery
+
+import (
+	"time"
+
+	"feedgate/worker"
+)
+
+// each acks every message as soon as it is done.
+type each struct {
+	immediate
+	*acks
+}
+
+func (s *each) done(slot uint64, n int, _ worker.Code, ack []byte, _ time.Duration) {
+	s.emit(slot, n, ack)
+}
+
+func (s *each) again(slot uint64, _ time.Duration) {
+	if s.win.done.has(slot) {
+		s.emit(slot, 1, nil)
+	}
+}
+
+func (s *each) repeated(seq uint64, _ time.Duration) { s.emitRepeat(seq) }
+
+// silent acks nothing: a message is resolved when it is done.
+type silent struct {
+	immediate
+	win *window
+}
+
+func (s *silent) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Duration) {
+	s.win.resolve(slot, n)
+}
+
+func (s *silent) again(slot uint64, _ time.Duration) {
+	if s.win.done.has(slot) {
+		s.win.resolve(slot, 1)
+	}
+}
+
+func (s *silent) repeated(uint64, time.Duration) {}
+
+// stopped takes the place of another strategy on a connection that takes no acks any more,
+// and counts those that cannot be sent.
+type stopped struct {
+	silent
+	from uint64 // slot of the next message when it stopped: all before are counted
+	lost *int   // Tracker.lost
+}
+
+func (s *stopped) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Duration) {
+	*s.lost += max(0, int(slot+uint64(n)-max(slot, s.from)))
+	s.win.resolve(slot, n)
+}

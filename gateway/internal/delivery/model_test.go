@@ -1,0 +1,245 @@
+package delivery_test
+
+import (
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"feedgate/gateway/internal/delivery"
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/fg1"
+	"feedgate/worker"
+)
+
+// model drives a Tracker by its methods through any schedule of arrivals, completions,
+// partial sends and reconnects, against a server that resumes, and checks what reaches the
+// server.
+type model struct {
+	*rapid.T
+	track     *delivery.Tracker
+	cfg       delivery.Config
+	now       time.Duration
+	stretched int // slots beyond the limit
+
+	// The server's view.
+	online    bool
+	stream    []byte          // what the kernel took and the server has not read
+	first     uint64          // of the session
+	sent      uint64          // highest number ever sent, or passed over
+	seen      uint64          // the gateway knows which numbers below are missing
+	missing   map[uint64]bool // numbers up to it that were never sent
+	acked     map[uint64]bool // on any connection
+	cursor    uint64          // next to send on this connection
+	skips     bool            // on this connection, acked messages are not sent again
+	received  []uint64        // by the gateway, on this connection, in order
+	connAcked map[uint64]bool // on this connection
+	through   uint64          // number of the last cumulative ack on this connection
+
+	// The workers' view.
+	working []uint64               // slots
+	codes   map[uint64]worker.Code // of numbers that are done
+	taken   map[uint64]bool        // numbers that were given to a worker, or refused
+	seqOf   map[uint64]uint64      // slot -> number
+}
+
+func newModel(t *rapid.T) *model {
+	m := &model{
+		T: t, missing: map[uint64]bool{}, acked: map[uint64]bool{}, codes: map[uint64]worker.Code{},
+		taken: map[uint64]bool{}, seqOf: map[uint64]uint64{},
+	}
+	m.cfg = delivery.Config{
+		Mode: rapid.SampledFrom([]delivery.Mode{
+			delivery.Each, delivery.Ordered, delivery.Cumulative, delivery.None,
+		}).Draw(t, "mode"),
+		Sequenced: true,
+		InFlight:  rapid.IntRange(1, 200).Draw(t, "in-flight"),
+		Pack:      rapid.IntRange(0, 3).Draw(t, "pack"),
+		Interval:  100,
+		Count:     func(worker.Code, int) {},
+		FirstSlot: rapid.SampledFrom([]uint64{0, 1<<32 - 100}).Draw(t, "first slot"),
+	}
+	m.track = delivery.New(m.cfg)
+	m.begin(1)
+	return m
+}
+
+// dial makes a connection, on which the server has received and sent nothing.
+func (m *model) dial() wire.Conn {
+	m.online, m.stream = true, m.stream[:0]
+	m.received, m.connAcked, m.through = nil, map[uint64]bool{}, 0
+	return fg1.New(fg1.Config{MaxMessage: 1 << 20, Heartbeat: time.Second}).NewConn()
+}
+
+// begin connects to a server that knows nothing of before.
+func (m *model) begin(first uint64) {
+	m.first, m.sent, m.seen, m.cursor = first, first-1, first-1, first
+	clear(m.missing)
+	m.track.Connect(m.dial(), first)
+}
+
+// resume connects to the session of before: all from the first message without an ack on
+// comes again, or only what is not acked.
+func (m *model) resume(skips bool) {
+	m.skips = skips
+	m.cursor = m.first
+	for m.cursor <= m.sent && (m.acked[m.cursor] || m.missing[m.cursor]) {
+		m.cursor++
+	}
+	m.checkGap(m.track.Resume(m.dial(), m.cursor, m.now))
+	m.seen = max(m.seen, m.cursor)
+}
+
+func (m *model) disconnect() {
+	m.online = false
+	unacked := 0
+	for _, slot := range m.working {
+		if m.seqOf[slot] >= m.first {
+			unacked++
+		}
+	}
+	if got := m.track.Disconnect(0); m.cfg.Mode != delivery.None && got < unacked {
+		m.Fatalf("%d messages without an ack are left, but %d are with workers", got, unacked)
+	}
+}
+
+// arrive sends up to n messages in order, as far as there is room; with fill, missing ones
+// too.
+func (m *model) arrive(n int, fill bool) {
+	for range n {
+		for m.missing[m.cursor] && !fill || m.skips && m.acked[m.cursor] {
+			m.cursor++
+		}
+		if !m.send(m.cursor, worker.OK) {
+			return
+		}
+		m.cursor++
+	}
+}
+
+// send sends a message, which is refused unless code is OK; false when there is no room for
+// it. It goes the way of the gateway's dispatch.
+func (m *model) send(seq uint64, code worker.Code) bool {
+	arrival := m.track.Classify(seq)
+	if m.track.Room() == 0 {
+		if gap, ok := m.track.PassOver(seq, m.now); ok {
+			m.checkGap(gap)
+			m.seen = max(m.seen, seq)
+			arrival = m.track.Classify(seq)
+		}
+	}
+	if m.track.Room() == 0 && arrival != delivery.Again {
+		if !m.track.Stretch() {
+			return false
+		}
+		m.stretched++
+	}
+	m.sent = max(m.sent, seq)
+	late := m.missing[seq] && seq < m.seen
+	delete(m.missing, seq)
+	m.received, m.seen = append(m.received, seq), max(m.seen, seq)
+	if arrival != delivery.InOrder || code != worker.OK {
+		was := arrival
+		var gap delivery.Range
+		var err *wire.Error
+		if arrival, gap, err = m.track.Arrive(seq, m.now); err != nil {
+			m.Fatalf("number %d: %v", seq, err)
+		} else if arrival != was && (was != delivery.InOrder || arrival != delivery.Fresh) {
+			m.Fatalf("number %d: arrival %d after %d", seq, arrival, was)
+		}
+		m.checkGap(gap)
+	}
+	if again := arrival == delivery.Again; again != m.taken[seq] {
+		m.Fatalf("number %d: arrival %d, taken before: %v", seq, arrival, m.taken[seq])
+	} else if again {
+		return true
+	}
+	if late != (arrival == delivery.Late) {
+		m.Fatalf("number %d: arrival %d, missing before: %v", seq, arrival, late)
+	}
+	m.taken[seq] = true
+	delete(m.acked, seq) // an ack for all up to a number does not mean what was never sent
+	slot := m.track.Add(seq, 1, late)
+	m.seqOf[slot] = seq
+	if code != worker.OK {
+		m.codes[seq] = code
+		m.track.Done(uint32(slot), 1, code, nil, m.now)
+		return true
+	}
+	m.working = append(m.working, slot)
+	return true
+}
+
+func (m *model) checkGap(gap delivery.Range) {
+	for seq := gap.First; seq <= gap.Last; seq++ {
+		if !m.missing[seq] {
+			m.Fatalf("number %d is taken for missing", seq)
+		}
+	}
+}
+
+// miss passes over n numbers that were never sent.
+func (m *model) miss(n uint64) {
+	for range n {
+		m.sent++
+		m.missing[m.sent] = true
+	}
+}
+
+// fill sends one of the missing numbers that the gateway has seen passed over.
+func (m *model) fill(at int) {
+	var passed []uint64
+	for seq := range m.missing {
+		if seq < m.cursor && seq < m.seen {
+			passed = append(passed, seq)
+		}
+	}
+	if len(passed) > 0 {
+		slices.Sort(passed)
+		m.send(passed[at%len(passed)], worker.OK)
+	}
+}
+
+// finish completes up to n consecutive slots from any one on.
+func (m *model) finish(at, n int, code worker.Code) {
+	if len(m.working) == 0 {
+		return
+	}
+	at %= len(m.working)
+	end := at + 1
+	for end < len(m.working) && end-at < n && m.working[end] == m.working[end-1]+1 {
+		end++
+	}
+	slot := m.working[at]
+	for _, s := range m.working[at:end] {
+		m.codes[m.seqOf[s]] = code
+	}
+	m.working = slices.Delete(m.working, at, end)
+	m.track.Done(uint32(slot), end-at, code, nil, m.now)
+}
+
+// kernelTakes has the kernel take up to n bytes.
+func (m *model) kernelTakes(n int) {
+	var msgs [4][]byte
+	for k := m.track.Output().Plan(msgs[:]); k > 0 && n > 0; k = m.track.Output().Plan(msgs[:]) {
+		took := 0
+		for _, b := range msgs[:k] {
+			if m.cfg.Pack > 0 && len(b) > m.cfg.Pack*fg1.HeaderSize {
+				m.Fatalf("message of %d bytes with %d acks at most", len(b), m.cfg.Pack)
+			}
+			b = b[:min(len(b), n-took)]
+			m.stream = append(m.stream, b...)
+			took += len(b)
+		}
+		m.track.Output().Taken(took)
+		n -= took
+	}
+}
+
+// serverReads has the server read the whole frames among n bytes of what the kernel took.
+func (m *model) serverReads(n int) {
+	for ; len(m.stream) >= fg1.HeaderSize && n >= fg1.HeaderSize; n -= fg1.HeaderSize {
+		m.serverSees(fg1.ParseHeader(m.stream))
+		m.stream = m.stream[fg1.HeaderSize:]
+	}
+}

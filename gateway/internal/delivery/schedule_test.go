@@ -1,0 +1,65 @@
+package delivery_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"feedgate/worker"
+)
+
+// TestAcksReachTheServer: whatever happens, each message is processed once, acked
+// at most once a connection, never before it is done, and in the end all are.
+func TestAcksReachTheServer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t)
+		whileOnline := func(f func()) func(*rapid.T) {
+			return func(*rapid.T) {
+				if m.online {
+					f()
+				}
+			}
+		}
+		draw := func(least, most int, what string) int { return rapid.IntRange(least, most).Draw(t, what) }
+		t.Repeat(map[string]func(*rapid.T){
+			"arrive": whileOnline(func() { m.arrive(draw(1, 100, "n"), draw(0, 1, "fill") > 0) }),
+			"refuse": whileOnline(func() {
+				if m.cursor > m.sent && m.send(m.cursor, worker.TooLarge) {
+					m.cursor++
+				}
+			}),
+			"miss": whileOnline(func() {
+				if m.cursor > m.sent {
+					m.miss(uint64(draw(1, 5, "n")))
+				}
+			}),
+			"fill": whileOnline(func() { m.fill(draw(0, 100, "which")) }),
+			"finish": func(*rapid.T) {
+				code := worker.OK
+				if draw(0, 9, "fails") == 0 {
+					code = worker.Refused
+				}
+				m.finish(draw(0, 1000, "at"), draw(1, 80, "n"), code)
+			},
+			"send": whileOnline(func() { m.kernelTakes(draw(1, 900, "bytes")) }),
+			"read": whileOnline(func() { m.serverReads(draw(1, 900, "bytes")) }),
+			"wire": whileOnline(func() { m.track.Output().Transmitted(draw(0, 900, "unsent")) }),
+			"time": func(*rapid.T) { m.now += 60; m.track.Flush(m.now, false) },
+			"reconnect": func(*rapid.T) {
+				if m.online {
+					m.disconnect()
+				} else {
+					m.resume(draw(0, 1, "skips") > 0)
+				}
+			},
+			"new session": func(*rapid.T) {
+				if m.online {
+					m.disconnect()
+				}
+				m.begin(m.sent + 1000)
+			},
+			"": m.check,
+		})
+		m.windUp()
+	})
+}

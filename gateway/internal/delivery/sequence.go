@@ -1,0 +1,167 @@
+package delivery
+
+import "slices"
+
+// Arrival is what a sequence number is at the time at which it comes.
+type Arrival uint8
+
+// Arrivals.
+const (
+	InOrder Arrival = iota // the one expected, and new
+	Fresh                  // new, behind numbers that are passed over
+	Late                   // was missing, fills a gap
+	Again                  // sent again: it was received before in this session
+	Back                   // falls back within the connection: a protocol error
+)
+
+// MaxSeq is the highest sequence number that may begin a session or end a gap. Up to
+// 2^64, where numbers would start over, it is centuries of messages.
+const MaxSeq = 1<<64 - 1<<56
+
+// maxGaps is how many gaps are remembered, as docs/protocol.md says.
+const maxGaps = 1024
+
+// Range is the numbers from First up to Last; empty where Last is less.
+type Range struct{ First, Last uint64 }
+
+var (
+	nothing    = Range{1, 0}
+	everything = Range{0, 1<<64 - 1}
+)
+
+// Empty reports whether the range has no numbers.
+func (r Range) Empty() bool { return r.Last < r.First }
+
+// sequence judges the sequence numbers of one session over its connections.
+//
+// Invariant within a connection: expect <= high+1, and every number below high was
+// received in this session or is, or was once, in a gap.
+type sequence struct {
+	expect uint64  // next on this connection
+	high   uint64  // lowest never received
+	gaps   []Range // missing numbers below high, oldest gap first
+}
+
+// verdict is the outcome of a number, or of numbers that are passed over.
+type verdict struct {
+	arrival Arrival
+	gap     Range // numbers that are now missing
+	skipped Range // numbers received before that the server did not send again
+}
+
+// restart begins a session, or a connection of a protocol without sessions.
+func (s *sequence) restart(first uint64) {
+	*s = sequence{expect: first, high: first, gaps: s.gaps[:0]}
+}
+
+// resume begins another connection of the session, which sends from first on.
+func (s *sequence) resume(first uint64) verdict {
+	s.expect = 0
+	return s.passOver(first)
+}
+
+// passOver passes over the numbers before seq, which is to be accepted next.
+func (s *sequence) passOver(seq uint64) verdict {
+	v := s.jump(seq)
+	s.expect = seq
+	return v
+}
+
+// jump passes over the numbers from expect up to seq-1; the caller sets expect.
+func (s *sequence) jump(seq uint64) verdict {
+	v := verdict{gap: nothing, skipped: nothing}
+	if from, to := s.expect, min(seq, s.high); from < to {
+		v.skipped = Range{from, to - 1}
+	}
+	if seq > s.high {
+		v.gap = Range{s.high, seq - 1}
+		s.high = seq
+		s.gaps = append(s.gaps, v.gap)
+		s.trimGaps()
+	}
+	return v
+}
+
+// inOrder reports whether seq is the one expected and new: the case that needs no
+// judging.
+func (s *sequence) inOrder(seq uint64) bool { return seq == s.expect && seq == s.high }
+
+// advance accepts n numbers in order.
+func (s *sequence) advance(n int) {
+	s.expect += uint64(n)
+	s.high = s.expect
+}
+
+// classify is the arrival that accept would find.
+func (s *sequence) classify(seq uint64) Arrival {
+	switch missing := s.gapOf(seq) >= 0; {
+	case s.inOrder(seq):
+		return InOrder
+	case missing:
+		return Late
+	case seq < s.expect:
+		return Back
+	case seq < s.high:
+		return Again
+	}
+	return Fresh
+}
+
+// accept judges the next number of this connection.
+func (s *sequence) accept(seq uint64) verdict {
+	v := verdict{gap: nothing, skipped: nothing}
+	switch {
+	case seq < s.expect:
+		v.arrival = Back
+		if s.fill(seq) {
+			v.arrival = Late
+		}
+		return v
+	case seq > s.expect:
+		v = s.jump(seq)
+	}
+	s.expect = seq + 1
+	switch {
+	case seq >= s.high:
+		s.high = seq + 1
+		v.arrival = Fresh
+	case s.fill(seq):
+		v.arrival = Late
+	default:
+		v.arrival = Again
+	}
+	return v
+}
+
+// gapOf is the index of the gap that seq is in; -1: none.
+func (s *sequence) gapOf(seq uint64) int {
+	return slices.IndexFunc(s.gaps, func(g Range) bool { return seq >= g.First && seq <= g.Last })
+}
+
+// fill takes a number out of the gaps; false when it is in none.
+func (s *sequence) fill(seq uint64) bool {
+	i := s.gapOf(seq)
+	if i < 0 {
+		return false
+	}
+	switch g := &s.gaps[i]; {
+	case g.First == g.Last:
+		s.gaps = slices.Delete(s.gaps, i, i+1)
+	case seq == g.First:
+		g.First++
+	case seq == g.Last:
+		g.Last--
+	default:
+		s.gaps = slices.Insert(s.gaps, i+1, Range{seq + 1, g.Last})
+		s.gaps[i].Last = seq - 1
+		s.trimGaps()
+	}
+	return true
+}
+
+// trimGaps forgets the oldest gap where there are too many; its numbers count as received.
+func (s *sequence) trimGaps() {
+	if len(s.gaps) > maxGaps {
+		s.gaps = slices.Delete(s.gaps, 0, 1)
+	}
+}

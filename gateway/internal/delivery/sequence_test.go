@@ -1,0 +1,37 @@
+package delivery
+
+import "testing"
+
+// TestGaps: a jump is one gap, its numbers may come later, and are then new.
+func TestGaps(t *testing.T) {
+	var s sequence
+	s.restart(10)
+	steps := []struct {
+		seq  uint64
+		want Arrival
+		gap  Range
+	}{
+		{10, Fresh, nothing},
+		{15, Fresh, Range{11, 14}},
+		{12, Late, nothing},
+		{12, Back, nothing},
+		{11, Late, nothing},
+		{10, Back, nothing},
+		{16, Fresh, nothing},
+		{14, Late, nothing},
+		{13, Late, nothing},
+		{13, Back, nothing},
+	}
+	for _, step := range steps {
+		v := s.accept(step.seq)
+		if v.arrival != step.want || v.gap != step.gap {
+			t.Errorf("%d: arrival %d gap %v, want %d %v", step.seq, v.arrival, v.gap, step.want, step.gap)
+		}
+	}
+	for i := range uint64(3000) {
+		s.accept(100 + 2*i)
+	}
+	if len(s.gaps) != maxGaps {
+		t.Errorf("%d gaps remembered, want %d", len(s.gaps), maxGaps)
+	}
+}

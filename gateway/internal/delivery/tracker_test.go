@@ -1,0 +1,310 @@
+package delivery_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/gateway/internal/delivery"
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/fg1"
+	"feedgate/worker"
+)
+
+// tracked is a Tracker with a connection, and the acks that were counted.
+type tracked struct {
+	*testing.T
+	*delivery.Tracker
+	counted int
+}
+
+func newTracked(t *testing.T, cfg delivery.Config) *tracked {
+	d := &tracked{T: t}
+	cfg.Count = func(_ worker.Code, n int) { d.counted += n }
+	if cfg.InFlight == 0 {
+		cfg.InFlight = 100
+	}
+	d.Tracker = delivery.New(cfg)
+	d.Connect(newConn(), 1)
+	return d
+}
+
+func newConn() wire.Conn {
+	return fg1.New(fg1.Config{MaxMessage: 1 << 20, Heartbeat: time.Second}).NewConn()
+}
+
+// add gives slots to numbers in order, or to one that is not.
+func (d *tracked) add(seq uint64, n int) (slot uint32) {
+	d.Helper()
+	late := false
+	if d.Classify(seq) != delivery.InOrder {
+		arrival, _, err := d.Arrive(seq, 0)
+		if err != nil || arrival == delivery.Again {
+			d.Fatalf("number %d: arrival %d, %v", seq, arrival, err)
+		}
+		late = arrival == delivery.Late
+	}
+	return uint32(d.Add(seq, n, late))
+}
+
+func (d *tracked) done(slot uint32, n int) { d.Done(slot, n, worker.OK, nil, 0) }
+
+// wantSent has the kernel take all that is to be sent, and compares it.
+func (d *tracked) wantSent(want ...string) {
+	d.Helper()
+	var sent []string
+	var msgs [1][]byte
+	for d.Output().Plan(msgs[:]) > 0 {
+		b := msgs[0]
+		for ; len(b) >= fg1.HeaderSize; b = b[fg1.HeaderSize:] {
+			h := fg1.ParseHeader(b)
+			sent = append(sent, strings.TrimSpace(map[fg1.Op]string{fg1.Ack: "", fg1.AckTo: "to"}[h.Op]+fmt.Sprintf(" %d", h.Seq)))
+		}
+		if len(b) > 0 {
+			sent = append(sent, string(b))
+		}
+		d.Output().Taken(len(msgs[0]))
+	}
+	if !slices.Equal(sent, want) {
+		d.Errorf("sent %q, want %q", sent, want)
+	}
+}
+
+func (d *tracked) want(what string, got, want any) {
+	d.Helper()
+	if got != want {
+		d.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+// TestStopAcking: what a connection without acks still brings is worked on, and each ack
+// that cannot be sent is counted once.
+func TestStopAcking(t *testing.T) {
+	d := newTracked(t, delivery.Config{})
+	first := d.add(1, 3)
+	d.done(first, 1)
+	d.StopAcking(2) // two more had left the window
+	d.want("stopped", d.AckingStopped(), true)
+	d.want("bytes to send", d.Output().Len(), 0)
+	d.want("acks lost", d.Unacked(), 3+2)
+	next := d.add(4, 1)
+	d.done(first+1, 2)
+	d.want("finished with one at a worker", d.Finished(), false)
+	d.done(next, 1)
+	d.want("finished", d.Finished(), true)
+	d.want("in flight", d.InFlight(), 0)
+	d.want("acks lost with the connection", d.Disconnect(1), 3+2+1+1)
+	d.Connect(newConn(), 1)
+	d.want("acks lost on the next", d.Unacked(), 0)
+	d.done(d.add(1, 1), 1)
+	d.wantSent("1")
+}
+
+// TestReturned: nobody has handled it, so its slot is free and no ack is sent or counted.
+func TestReturned(t *testing.T) {
+	d := newTracked(t, delivery.Config{})
+	d.Done(d.add(1, 2), 2, worker.Returned, nil, 0)
+	d.wantSent()
+	d.want("in flight", d.InFlight(), 0)
+	d.want("with workers", d.Working(), 0)
+	d.want("acks", d.counted, 0)
+}
+
+// TestDisconnectWithoutSessions: acks of a connection that is over are never sent; its
+// slots stay in use until the workers are done.
+func TestDisconnectWithoutSessions(t *testing.T) {
+	d := newTracked(t, delivery.Config{InFlight: 2})
+	old := d.add(1, 2)
+	d.done(old, 1)
+	d.want("without an ack", d.Disconnect(0), 2)
+	d.Connect(newConn(), 1)
+	d.want("room", d.Room(), 1)
+	d.want("finished, of this connection", d.Finished(), true)
+	d.done(old+1, 1)
+	d.want("room", d.Room(), 2)
+	d.wantSent()
+}
+
+// TestRestored: of an earlier process's session only what the server does not send again
+// counts as done.
+func TestRestored(t *testing.T) {
+	d := &tracked{T: t, Tracker: delivery.New(delivery.Config{
+		Sequenced: true, InFlight: 10, Watermark: 5, Count: func(worker.Code, int) {},
+	})}
+	d.want("watermark", d.Watermark(), uint64(5))
+	d.ConnectRestored(newConn(), 4)
+	d.want("watermark", d.Watermark(), uint64(3))
+	slot := d.add(4, 3)
+	d.done(slot+1, 2)
+	d.wantSent("5", "6")
+	d.want("watermark", d.Watermark(), uint64(3))
+	d.done(slot, 1)
+	d.wantSent("4")
+	d.want("watermark", d.Watermark(), uint64(6))
+}
+
+// TestDrop: no cumulative ack covers what is dropped.
+func TestDrop(t *testing.T) {
+	d := newTracked(t, delivery.Config{Mode: delivery.Cumulative, Sequenced: true, Interval: 100})
+	first, fourth := d.add(1, 1), d.add(4, 1)
+	d.done(first, 1)
+	d.done(fourth, 1)
+	d.wantSent() // an ACKTO 4 is pending
+	d.want("last at 2", d.Drop(2, 0), false)
+	d.wantSent("1", "4")
+	d.done(d.add(5, 1), 1)
+	d.Flush(1000, true)
+	d.wantSent("5")
+	d.want("last at 6", d.Drop(6, 0), true)
+}
+
+// TestDropPassesOver: what the server does not send again before a message that is dropped
+// needs no ack.
+func TestDropPassesOver(t *testing.T) {
+	d := newTracked(t, delivery.Config{Sequenced: true})
+	d.done(d.add(1, 2), 2)
+	d.Disconnect(0)
+	d.want("needs redelivery", d.NeedsRedelivery(), true)
+	d.Resume(newConn(), 1, 0)
+	d.Drop(3, 0)
+	d.want("needs redelivery", d.NeedsRedelivery(), false)
+	d.want("in flight", d.InFlight(), 0)
+}
+
+// TestStretch: a full window whose messages the server sends again only behind one that was
+// missing takes that one, but not while a worker may make room.
+func TestStretch(t *testing.T) {
+	const n = 64 // as many as the bitmaps have bits, so they grow
+	d := newTracked(t, delivery.Config{Sequenced: true, InFlight: n})
+	first := d.add(2, 1)
+	d.Add(3, n-1, false)
+	d.Disconnect(0)
+	d.Resume(newConn(), 1, 0)
+	d.want("full", d.Full(), true)
+	d.want("arrival of 1", d.Classify(1), delivery.Late)
+	d.want("stretched with messages at workers", d.Stretch(), false)
+	d.done(first, n)
+	d.want("stretched", d.Stretch(), true)
+	d.done(d.add(1, 1), 1)
+	d.wantSent("1")
+	for seq := uint64(2); seq < n+2; seq++ {
+		d.Arrive(seq, 0)
+	}
+	d.want("acks", d.counted, n+1)
+	d.Output().Taken(d.Output().Len())
+	d.want("in flight", d.InFlight(), 0)
+}
+
+// TestRefusedNumbers: numbers that fall back, or come near to where they would start over.
+func TestRefusedNumbers(t *testing.T) {
+	d := newTracked(t, delivery.Config{Sequenced: true})
+	d.add(1, 5)
+	for seq, want := range map[uint64]string{
+		3: "DATA seq 3 after seq 5 (seq_back)", delivery.MaxSeq + 1: "DATA seq 18374686479671623681: numbers end at 18374686479671623680 (seq_back)",
+	} {
+		if arrival, gap, err := d.Arrive(seq, 0); err == nil || err.Error() != want || arrival != delivery.Back || !gap.Empty() {
+			t.Errorf("%d: arrival %d, gap %v, error %v", seq, arrival, gap, err)
+		}
+	}
+}
+
+// TestArrivalNumbers: without sessions, numbers may leave gaps and begin anew.
+func TestArrivalNumbers(t *testing.T) {
+	d := newTracked(t, delivery.Config{})
+	for _, seq := range []uint64{1, 4, 5, 2} {
+		d.want(fmt.Sprint("arrival of ", seq), d.Classify(seq), delivery.InOrder)
+		d.done(uint32(d.Add(seq, 1, false)), 1)
+	}
+	d.wantSent("1", "4", "5", "2")
+}
+
+// TestRenderedAcks: they go out in order, and one that is empty needs no sending.
+func TestRenderedAcks(t *testing.T) {
+	d := newTracked(t, delivery.Config{Mode: delivery.Ordered, Rendered: true, InFlight: 4})
+	slot := d.add(1, 4)
+	d.Done(slot+2, 1, worker.OK, []byte("c"), 0)
+	d.Done(slot+1, 1, worker.OK, []byte("b"), 0)
+	d.wantSent()
+	d.Done(slot, 1, worker.OK, []byte("a"), 0)
+	d.wantSent("abc")
+	d.Done(slot+3, 1, worker.Refused, nil, 0)
+	d.want("in flight", d.InFlight(), 0)
+	d.want("refused without an ack", d.TakeSuppressed(), 1)
+	d.want("refused without an ack, since", d.TakeSuppressed(), 0)
+}
+
+// TestFrames: a frame of the protocol's own keeps its place among the acks.
+func TestFrames(t *testing.T) {
+	for _, pack := range []int{0, 1} {
+		d := newTracked(t, delivery.Config{Pack: pack})
+		out := d.Output()
+		slot := d.add(1, 2)
+		out.Write(append(out.AvailableBuffer(), "hello"...))
+		d.want("acks to send", out.Acks(), false)
+		d.done(slot, 2)
+		out.Write(nil)
+		d.want("acks to send", out.Acks(), true)
+		d.want("bytes to send", out.Len(), len("hello")+2*fg1.HeaderSize)
+		var msgs [4][]byte
+		d.want("messages", out.Plan(msgs[:]), 1+2*pack)
+		out.Taken(len("hello") + fg1.HeaderSize + 1)
+		// One boundary stands for both acks.
+		d.want("in flight", d.InFlight(), 2)
+		out.Taken(fg1.HeaderSize - 1)
+		d.want("in flight", d.InFlight(), 0)
+		d.want("acks in the kernel", out.InKernel(), 2)
+		d.want("more on the wire", out.Transmitted(0), true)
+		d.want("acks in the kernel", out.InKernel(), 0)
+		d.want("more on the wire", out.Transmitted(0), false)
+		out.Write([]byte("bye"))
+		d.Discard(1)
+		d.want("bytes to send", out.Len(), 0)
+		d.want("acks lost", d.Unacked(), 1)
+	}
+}
+
+// TestDue: a cumulative ack goes out after its interval, or at once when the window is half
+// full.
+func TestDue(t *testing.T) {
+	d := newTracked(t, delivery.Config{Mode: delivery.Cumulative, Sequenced: true, InFlight: 4, Interval: 100})
+	d.Done(d.add(1, 1), 1, worker.OK, nil, 7)
+	d.want("due", d.Due(), time.Duration(107))
+	d.Flush(106, false)
+	d.wantSent()
+	d.want("finished", d.Finished(), false)
+	d.Flush(107, false)
+	d.wantSent("to 1")
+	d.want("due", d.Due(), time.Duration(0))
+	d.Done(d.add(2, 2), 2, worker.OK, nil, 200)
+	d.want("due", d.Due(), time.Duration(200))
+	d.EndAcks()
+	d.Flush(1000, true)
+	d.wantSent()
+}
+
+// TestReads: a read is through when all that it brought is acked.
+func TestReads(t *testing.T) {
+	d := newTracked(t, delivery.Config{})
+	next := func() time.Duration {
+		when, _ := d.NextAcked()
+		return when
+	}
+	d.want("a read without messages", d.Read(1), false)
+	slot := d.add(1, 1)
+	d.want("a read", d.Read(2), true)
+	d.add(2, 1)
+	d.want("more of it", d.Read(2), true)
+	d.add(3, 1)
+	d.Read(3)
+	d.done(slot, 1)
+	d.Output().Taken(d.Output().Len())
+	d.want("acked", next(), time.Duration(0))
+	d.done(slot+1, 2)
+	d.want("acked", next(), time.Duration(0))
+	d.Output().Taken(d.Output().Len())
+	d.want("acked", next(), time.Duration(2))
+	d.want("acked", next(), time.Duration(3))
+	d.want("acked", next(), time.Duration(0))
+}
