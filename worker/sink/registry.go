@@ -87,7 +87,7 @@ func (r Registry) Kind(url string) *Kind {
 func (r Registry) Parse(flag, url string) (Target, error) {
 	t, err := r.parse(url)
 	if err != nil {
-		return Target{}, fmt.Errorf("%s %q: %w: %w", flag, url, ErrURL, err)
+		return Target{}, fmt.Errorf("%s %q: %w: %w", flag, shown(url), ErrURL, err)
 	}
 	return t, nil
 }
@@ -107,7 +107,7 @@ func (r Registry) parse(url string) (Target, error) {
 	}
 	t.Workers = kind.Workers
 	if t.Label == "" {
-		t.Label, _, _ = strings.Cut(url, "?")
+		t.Label, _, _ = strings.Cut(shown(url), "?")
 	}
 	return t, nil
 }
@@ -122,7 +122,7 @@ func (r Registry) Open(url string, cfg Config) (*Sink, error) {
 	}
 	s, err := t.Open(&cfg)
 	if err != nil {
-		return nil, fmt.Errorf("%s %q: %w", cfg.Flag, url, err)
+		return nil, fmt.Errorf("%s %q: %w", cfg.Flag, shown(url), err)
 	}
 	return s, nil
 }

@@ -80,6 +80,20 @@ func (u URL) Server(port uint16, params ...string) (s Server, err error) {
 	return s, nil
 }
 
+// shown is the part of a URL that errors may quote: of a server's not the query, nor what may
+// be a password that does not belong there.
+func shown(url string) string {
+	scheme, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		return url
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = "***" + rest[i:]
+	}
+	return scheme + "://" + rest
+}
+
 // hostPort is host with its port, or with the default one.
 func hostPort(host string, port uint16) (string, error) {
 	name, number, err := net.SplitHostPort(host)
