@@ -46,7 +46,7 @@ func TestServerURLFaults(t *testing.T) {
 		"//a:kafka":           "is not a port",
 		"//a:65536":           "is not a port",
 		"//a:1,a:1":           "a:1 is given twice",
-		"//me:s3cret@a:1":       "must not contain a user",
+		"//me:s3cret@a:1":     "must not contain a user",
 		"//a:1/t#b":           "# has no meaning",
 		"//a:1/t?":            `unknown parameter ""`,
 		"//a:1/t?acks=1":      `unknown parameter "acks" after ?; known are key, linger`,
