@@ -50,8 +50,8 @@ type entry struct {
 
 // Batch is messages that are sent together. The client has it until all are resolved.
 type Batch struct {
-	// ID is different for each batch of the process's sink with other contents: one that is
-	// sent again as a whole keeps it. From 1, numbered per worker.
+	// ID numbers the batches of a worker, from 1. One that is sent again as a whole keeps it;
+	// one without the messages that are done or refused by then gets another.
 	ID uint64
 	// Attempt counts the Sends of a batch, from 1.
 	Attempt int

@@ -72,6 +72,9 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 			const n = 1500
 			for i := range n {
 				r.Send(0, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
+				if i%3 == 2 && i < n/2 {
+					r.Wait(i - 10) // lanes come and go; later they fill up
+				}
 			}
 			r.Wait(n)
 			r.Stop()
@@ -256,5 +259,26 @@ func BenchmarkKit(b *testing.B) {
 			}}
 			sinktest.Benchmark(b, kind, "kit:", 64)
 		})
+	}
+}
+
+// The wait that the server asks for counts, up to ReconnectMax.
+func TestRetryAfter(t *testing.T) {
+	const most = 50 * time.Millisecond
+	var sends []time.Time // the sender's; read once it has ended
+	s := new(server)
+	s.answer = func(_ context.Context, b *Batch) {
+		if sends = append(sends, time.Now()); len(sends) == 1 {
+			b.ResolveAll(Again(time.Hour, errAway))
+			return
+		}
+		s.accept(b, 0, b.Len())
+	}
+	r := sinktest.NewRig(t, open(t, s, Config{}, sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: most}), 1, 64)
+	r.Send(0, []byte("a"))
+	r.Wait(1)
+	r.Stop()
+	if len(sends) != 2 || sends[1].Sub(sends[0]) < most {
+		t.Errorf("sent at %v", sends)
 	}
 }
