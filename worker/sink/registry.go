@@ -159,5 +159,5 @@ func (r Registry) Help() string {
 			sentences = append(sentences, alike+" "+k.Details+".")
 		}
 	}
-	return strings.Join(clauses, "; ") + ". " + strings.Join(sentences, " ")
+	return strings.Join(append([]string{strings.Join(clauses, "; ") + "."}, sentences...), " ")
 }

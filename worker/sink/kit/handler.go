@@ -102,6 +102,11 @@ func (h *handler) Flush() {
 	h.changed.Broadcast()
 }
 
+// Starved implements [worker.Starver]. Messages are completed one by one whatever follows, and
+// those that wait for a fuller batch are sent on Flush: a server that is slow, or away, gets
+// no more of them than it can take in a drain.
+func (h *handler) Starved() bool { return false }
+
 // Drain implements [worker.Handler].
 func (h *handler) Drain() {
 	h.mu.Lock()
@@ -151,15 +156,18 @@ func (h *handler) complete(all []entry, code worker.Code) {
 	h.c.Flush()
 }
 
-// setDown notes why a claim waits to be sent again; nil: it does not.
-func (h *handler) setDown(c *claim, why error) {
+// setDown notes why a claim waits to be sent again, and reports whether it did before; nil:
+// it does not wait.
+func (h *handler) setDown(c *claim, why error) (was bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	_, was = h.down[c]
 	if why == nil {
 		delete(h.down, c)
-		return
+	} else {
+		h.down[c] = why
 	}
-	h.down[c] = why
+	return was
 }
 
 func (h *handler) isDown() error {

@@ -93,7 +93,8 @@ type Config struct {
 type Sink struct {
 	cfg    Config
 	common *sink.Config
-	waits  *sink.Repeats
+
+	waits, resumes *sink.Repeats
 
 	mu       sync.Mutex
 	opened   int
@@ -118,7 +119,8 @@ func New(cfg Config, common *sink.Config) *Sink {
 	cfg.Outstanding = max(cfg.Outstanding, 1)
 	return &Sink{
 		cfg: cfg, common: common, failed: make(chan struct{}),
-		waits: sink.NewRepeats(common.Log, slog.LevelWarn, "the sink's server does not take messages; they wait"),
+		waits:   sink.NewRepeats(common.Log, slog.LevelWarn, "the sink's server does not take messages; they wait"),
+		resumes: sink.NewRepeats(common.Log, slog.LevelInfo, "the sink's server takes messages again"),
 	}
 }
 
@@ -182,6 +184,7 @@ func (s *Sink) Err() error {
 // Close implements [worker.Sink].
 func (s *Sink) Close() error {
 	s.waits.Close()
+	s.resumes.Close()
 	return nil
 }
 

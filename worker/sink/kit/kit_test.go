@@ -156,6 +156,9 @@ func TestSentAgain(t *testing.T) {
 	if r.Refused != 0 || log.Count("the server is away") == 0 {
 		t.Errorf("%d refused, or the fault is not logged", r.Refused)
 	}
+	if n := log.Count("takes messages again"); n != 1 {
+		t.Errorf("its end is logged %d times", n)
+	}
 }
 
 // A batch that is refused as a whole is halved, down to the messages at fault.

@@ -85,7 +85,9 @@ func (h *handler) attempt(c *claim) bool {
 	h.refuse(c)
 	h.mu.Unlock()
 	if retry == nil {
-		h.setDown(c, nil)
+		if h.setDown(c, nil) {
+			h.sink.resumes.Add("attempts", b.Attempt)
+		}
 		return true
 	}
 	c.batches = append(c.batches, retry)
