@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"feedgate/bench/peers"
-	"feedgate/worker/sink"
+	"feedgate/worker/sink/spin"
 )
 
 // SubjectArg is the first argument of a process that runs [SubjectMain] with the
@@ -91,7 +91,7 @@ func ProgramMain(name string, run peers.Func) {
 
 // newWork is what is done with each message, by whichever subject.
 func newWork(d time.Duration, read bool) func(msg []byte) {
-	burn := sink.Burner(d)
+	burn := spin.Burner(d)
 	switch {
 	case read && d > 0:
 		return func(msg []byte) {

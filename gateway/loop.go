@@ -42,6 +42,7 @@ type loop struct {
 	stop     stopping
 	lastTurn time.Duration
 	paused   bool // the last turn did not want to read
+	blocked  bool // what the workers know of that
 	refused  refusals
 	skipped  skipped
 	short    bool // logMemory has logged that the kernel gives no memory
@@ -100,7 +101,21 @@ func (l *loop) turn() bool {
 	l.logMemory()
 	busy = l.link.step(now) || busy
 	l.publishStats()
+	l.reportBlocked()
 	return busy || l.out.Len() > 0 && l.link.writable
+}
+
+// reportBlocked tells the workers whether no message comes until some are completed, so that
+// a sink does not wait for more.
+func (l *loop) reportBlocked() {
+	blocked := l.paused || l.track.Full()
+	if blocked == l.blocked {
+		return
+	}
+	l.blocked = blocked
+	for _, w := range l.workers {
+		w.SetBlocked(blocked)
+	}
 }
 
 // sleep announces that turn will not be called before the bell rings, an edge comes

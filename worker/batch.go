@@ -40,9 +40,9 @@ func (b *Batch) panicked(reason any) { b.s.panicked(reason) }
 // up from 0 without gaps, in the order in which messages were put off.
 type Ticket uint64
 
-// Completer completes what one worker's handler has put off. One goroutine may
-// use it, any but the worker's own while it is in Handle included; completions
-// pass to the worker by a ring of their own.
+// Completer completes what one worker's handler has put off. One goroutine may use it
+// at a time, any but the worker's own while it is in Handle included; completions pass to
+// the worker by a ring of their own.
 type Completer struct {
 	w    *Worker
 	ring *ring.SPSC[completion]

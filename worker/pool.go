@@ -82,6 +82,7 @@ func (w *Worker) openHandlers(cfg *Config) (err error) {
 	if w.main.handler, err = cfg.Sink.Open(&w.main.completer); err != nil {
 		return fmt.Errorf("open the sink for worker %d: %w", w.id, err)
 	}
+	w.flush.handler, _ = w.main.handler.(Flusher)
 	if w.dead == nil {
 		return nil
 	}

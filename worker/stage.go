@@ -34,6 +34,7 @@ func newStage(w *Worker, inFlight int, settled func(run, Code)) *stage {
 // panic or by neglect.
 func (s *stage) handle(r run) {
 	s.batch.run = r
+	s.w.flush.called = false
 	defer func() {
 		if r := recover(); r != nil {
 			s.panicked(r)

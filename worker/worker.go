@@ -64,6 +64,7 @@ type Worker struct {
 	parked   atomic.Bool
 	token    chan struct{} // one for each time that parked was taken away
 	draining atomic.Bool
+	flush    flushing
 	// wantsRoom: it is parked, or about to, until there is room in out.
 	wantsRoom atomic.Bool
 	aside     sync.Map // place -> ack too long for the ring
@@ -100,8 +101,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 // In is the ring of descriptors to this worker, the loop its producer.
 func (w *Worker) In() *Inbox { return w.in }
 
-// Out is the ring of replies from this worker, the loop its consumer. Who has
-// released room in it must call WakeForRoom.
+// Out is the ring of replies, the loop its consumer, which calls WakeForRoom after Release.
 func (w *Worker) Out() *ring.Bytes { return w.out }
 
 // Wake wakes the worker if it is parked. Any goroutine, after it has published
@@ -144,6 +144,7 @@ func (w *Worker) stopping() bool {
 func (w *Worker) run() {
 	for !w.stopping() {
 		if !w.turn() {
+			w.tellFlusher()
 			w.armLook()
 			w.park(w.hasWork)
 		}
@@ -159,7 +160,7 @@ func (w *Worker) ready() bool {
 	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
 		w.retry != nil && (len(w.retry.ready) > 0 || w.retry.waits()) ||
-		w.draining.Load() && w.mayEnd() || w.mayLook()
+		w.draining.Load() && w.mayEnd() || w.mayLook() || w.mayFlush()
 }
 
 // turn does what there is to do now, up to one batch, and publishes once.
@@ -209,7 +210,6 @@ func (w *Worker) takeNew() bool {
 		}
 	}
 	w.took = true
-
 	target := batchTime
 	if w.in.Len() > 4*n {
 		target = behindTime

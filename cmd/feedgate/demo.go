@@ -86,7 +86,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) error {
 
 // demoUpstreams is one gateway whose messages are only counted.
 func demoUpstreams(addr string, log *slog.Logger) (*upstreams, error) {
-	out, err := sink.Open("discard:", sink.Config{Log: log})
+	out, err := sinks.Open("discard:", sink.Config{Log: log})
 	if err != nil {
 		return nil, err
 	}

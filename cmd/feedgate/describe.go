@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"strings"
 
 	"feedgate/gateway"
 )
@@ -31,22 +30,8 @@ func (c *runCmd) describe(log *slog.Logger, planned []gateway.Config) {
 	}
 }
 
-// sinkLabel is the part of a sink's URL that may be logged: of a command only the program,
-// because its arguments and the variables before it may be secrets; of others everything but
-// user information and query.
+// sinkLabel is the part of a sink's URL that may be logged.
 func sinkLabel(url string) string {
-	command, ok := strings.CutPrefix(url, "exec:")
-	if !ok {
-		if strings.Contains(url, "://") {
-			return gateway.Label(url)
-		}
-		url, _, _ = strings.Cut(url, "?")
-		return url
-	}
-	for word := range strings.FieldsSeq(command) {
-		if !strings.Contains(word, "=") {
-			return "exec:" + word
-		}
-	}
-	return "exec:"
+	target, _ := sinks.Parse("--sink", url) // check has found its faults
+	return target.Label
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"feedgate/worker/sink"
 )
 
 // reloadSlow is how long a reload may take before that is logged.
@@ -42,10 +44,10 @@ func (r *reloader) add(name string, reload func() error) {
 	r.parts = append(r.parts, &reloadPart{name, reload, make(chan struct{}, 1)})
 }
 
-// addReopen adds a part if the sink of the flag has a file to reopen.
-func (r *reloader) addReopen(flag string, what any) {
-	if file, ok := what.(interface{ Reopen() error }); ok {
-		r.add(flag, file.Reopen)
+// addReopen adds a part if the sink of the flag, which may be nil, has a file to reopen.
+func (r *reloader) addReopen(flag string, s *sink.Sink) {
+	if s != nil && s.Reopen != nil {
+		r.add(flag, s.Reopen)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"feedgate/gateway/tlstest"
+
+	"feedgate/worker/sink"
 )
 
 // lockedBuffer is a log that is read while it is written.
@@ -64,7 +66,10 @@ func TestHangup(t *testing.T) {
 	defer r.stop()
 	r.add("--tls-ca", certificates.Reload)
 	var reopened atomic.Int32
-	r.addReopen("--sink", reopens{&reopened})
+	r.addReopen("--sink", &sink.Sink{Reopen: func() error {
+		reopened.Add(1)
+		return nil
+	}})
 	r.addReopen("--dead-letter", nil)
 	hung := make(chan struct{})
 	defer close(hung)
@@ -81,14 +86,6 @@ func TestHangup(t *testing.T) {
 		log.await(t, step.said)
 		until(t, "the sink's turn", func() bool { return reopened.Load() == int32(i+1) })
 	}
-}
-
-// reopens is a sink that can.
-type reopens struct{ times *atomic.Int32 }
-
-func (r reopens) Reopen() error {
-	r.times.Add(1)
-	return nil
 }
 
 // TestHangupWithoutFiles: SIGHUP does not end a process that has nothing to reload.

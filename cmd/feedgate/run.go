@@ -8,7 +8,6 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/fleet"
-	"feedgate/worker"
 	"feedgate/worker/sink"
 
 	"github.com/alecthomas/kong"
@@ -33,14 +32,14 @@ var runGroups = []kong.Group{
 type runCmd struct {
 	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls; nsq:///TOPIC/CHANNEL with --nsqlookupd. Further hosts are tried when one cannot be reached, its login fails, or it closes within 1s. Several URLs are several gateways, which share the sink and the admin address."`
 
-	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for stdout:, file: [GOMAXPROCS]."`
+	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for ${streams} [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
 	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
 	Ring       count  `group:"work" placeholder:"N" help:"Entries of each, 2^n; nsq: by --in-flight [8192]."`
 	Sink       string `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
-	DeadLetter string `group:"work" placeholder:"file:PATH" help:"Refused messages go there, acked with code 7."`
+	DeadLetter string `group:"work" placeholder:"${dead_letters}" help:"Refused messages go there, acked with code 7."`
 
 	Ack         string `group:"acks" placeholder:"MODE" help:"each, ordered, range (fg only), none [each or none]."`
 	AckInterval period `group:"acks" placeholder:"D" default:"100ms" help:"Longest that a range ack waits [${default}]."`
@@ -101,9 +100,9 @@ Examples:
     feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --sink file:in.log
     feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
 
-Sinks: one is required, as a feed that is acknowledged does not send its messages again. exec:COMMAND runs one child per worker (u32be length and bytes in, u16be code out); stdout: and file:PATH write each message and LF, or with ?frame=length u32be length and the message, or with ?frame=json a line of JSON; discard: acknowledges and drops each message; spin:500ns burns that much CPU time for each.
+Sinks: one is required, as a feed that is acknowledged does not send its messages again. ` + sinks.Help() + `
 
-Workers: with one, messages reach the sink in arrival order. That is the default for stdout: and file:, which write one stream and gain nothing from more; otherwise it is GOMAXPROCS.
+Workers: with one, messages reach the sink in arrival order. That is the default for ` + sinks.StreamForms() + `, which write one stream and gain nothing from more; otherwise it is GOMAXPROCS.
 
 Framings: line; line:skip-empty; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
 
@@ -237,9 +236,9 @@ func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
 
 // openSink opens a sink for a flag. A fault of the URL is a usage error, one of
 // what it names is not.
-func openSink(flag, url string, cfg sink.Config) (worker.Sink, error) {
+func openSink(flag, url string, cfg sink.Config) (*sink.Sink, error) {
 	cfg.Flag = flag
-	out, err := sink.Open(url, cfg)
+	out, err := sinks.Open(url, cfg)
 	if errors.Is(err, sink.ErrURL) {
 		return nil, usageError{err}
 	}
@@ -261,7 +260,10 @@ func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 	labels := uniqueLabels(c.URL)
 	for i, url := range c.URL {
 		cfg := c.config(url, labels[i], secrets, u.log)
-		cfg.Sink, cfg.DeadLetters, cfg.State = u.sink, u.deadLetters, u.state
+		cfg.Sink, cfg.State = u.sink, u.state
+		if u.deadLetters != nil {
+			cfg.DeadLetters = u.deadLetters
+		}
 		if fleet.Named(url) {
 			f, err := fleet.New(c.fleet(cfg))
 			if err != nil {

@@ -12,7 +12,6 @@ import (
 	"feedgate/gateway"
 	"feedgate/gateway/fleet"
 	"feedgate/worker"
-	"feedgate/worker/sink"
 )
 
 // secrets are the credentials that the gateways of one process share.
@@ -85,22 +84,21 @@ func (c *runCmd) reloadToken(s secrets) error {
 
 // checkSinks finds the faults of --sink and --dead-letter that show without opening them.
 func (c *runCmd) checkSinks() error {
-	var faults []error
+	target, err := sinks.Parse("--sink", c.Sink)
 	if c.Sink == "" {
-		faults = append(faults, errors.New("--sink: missing; it sets where messages go: exec:COMMAND, file:PATH, stdout:, or discard: to acknowledge and drop them"))
-	} else {
-		faults = append(faults, sink.Check("--sink", c.Sink))
+		err = fmt.Errorf("--sink: missing; it sets where messages go: %s", sinks.Forms())
 	}
-	switch {
-	case c.DeadLetter == "":
-	case !strings.HasPrefix(c.DeadLetter, "file:"):
-		faults = append(faults, fmt.Errorf("--dead-letter: %q is not file:PATH", c.DeadLetter))
-	case sink.SameFile(c.Sink, c.DeadLetter):
-		faults = append(faults, errors.New("--dead-letter: names the file of --sink; each needs one of its own"))
-	default:
-		faults = append(faults, sink.Check("--dead-letter", c.DeadLetter))
+	if c.DeadLetter == "" {
+		return err
 	}
-	return errors.Join(faults...)
+	if kind := sinks.Kind(c.DeadLetter); kind == nil || !kind.DeadLetters {
+		return errors.Join(err, fmt.Errorf("--dead-letter: %q is not %s", c.DeadLetter, sinks.DeadLetterForms()))
+	}
+	dead, fault := sinks.Parse("--dead-letter", c.DeadLetter)
+	if target.SameFile(dead) {
+		fault = errors.New("--dead-letter: names the file of --sink; each needs one of its own")
+	}
+	return errors.Join(err, fault)
 }
 
 // at puts an upstream's label in front of each line of err that names no flag.
@@ -117,12 +115,12 @@ func at(label string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// workers is the number of workers, 0 for the gateway's default. With a second worker, a
-// sink that is one stream gains nothing and loses the arrival order.
+// workers is the number of workers: the sink's default if none was given, and 0 for the
+// gateway's.
 func (c *runCmd) workers() int {
-	stream := strings.HasPrefix(c.Sink, "stdout:") || strings.HasPrefix(c.Sink, "file:")
-	if c.Workers == 0 && stream {
-		return 1
+	if c.Workers == 0 {
+		target, _ := sinks.Parse("--sink", c.Sink) // checkSinks reports faults
+		return target.Workers
 	}
 	return int(c.Workers)
 }

@@ -7,15 +7,13 @@ import (
 	"time"
 
 	"feedgate/gateway"
-	"feedgate/worker/sink"
 )
 
 // startSink starts what the sink runs for each worker, if anything, so that a
 // command that cannot work ends the process before any connection is made. A fleet
 // counts as one gateway: how many nsqds it will find is not known yet.
 func (u *upstreams) startSink(ctx context.Context) error {
-	starter, ok := u.sink.(sink.Starter)
-	if !ok {
+	if u.sink.Start == nil {
 		return nil
 	}
 	workers := 0
@@ -25,7 +23,7 @@ func (u *upstreams) startSink(ctx context.Context) error {
 	for _, f := range u.fleets {
 		workers += f.Workers()
 	}
-	return starter.Start(ctx, workers)
+	return u.sink.Start(ctx, workers)
 }
 
 // stopGrace is how long everything has to end once there is no more time: gateways take

@@ -15,7 +15,7 @@ import (
 	"feedgate/gateway"
 	"feedgate/gateway/admin"
 	"feedgate/gateway/fleet"
-	"feedgate/worker"
+	"feedgate/worker/sink"
 )
 
 // adminGrace is how long the admin address has to finish the requests that it is
@@ -27,8 +27,8 @@ type upstreams struct {
 	gateways    []*gateway.Gateway // of the URLs that name their server
 	fleets      []*fleet.Fleet     // of those whose servers are found
 	admin       *admin.Server      // nil: off
-	sink        worker.Sink        // nil: not open yet
-	deadLetters worker.Sink        // nil: none
+	sink        *sink.Sink         // nil: not open yet
+	deadLetters *sink.Sink         // nil: none
 	state       *gateway.State     // nil: none
 	hurry       <-chan struct{}    // closed when there is no more time to end in order; nil: there is
 	watchdog    *watchdog          // nil: none

@@ -10,12 +10,12 @@ import (
 // repeatInterval is the least time between two lines about the same kind of event.
 const repeatInterval = time.Second
 
-// repeats logs an event that may recur quickly: the first at once, then at most one
+// Repeats logs an event that may recur quickly: the first at once, then at most one
 // line per repeatInterval, with the latest event's attributes and, if there was more
 // than one since the line before, their number as "times". So does the gateway's type of
 // this name, which its loop drives; this one has a timer. Any goroutine may use it. No
 // lock is held while a line is written.
-type repeats struct {
+type Repeats struct {
 	log   *slog.Logger
 	level slog.Level
 	text  string
@@ -27,11 +27,13 @@ type repeats struct {
 	closed bool
 }
 
-func newRepeats(log *slog.Logger, level slog.Level, text string) *repeats {
-	return &repeats{log: log, level: level, text: text}
+// NewRepeats makes the log of one kind of event, with its level and text.
+func NewRepeats(log *slog.Logger, level slog.Level, text string) *Repeats {
+	return &Repeats{log: log, level: level, text: text}
 }
 
-func (r *repeats) add(attrs ...any) {
+// Add logs an event with these attributes, now or after the pause.
+func (r *Repeats) Add(attrs ...any) {
 	r.mu.Lock()
 	r.times++
 	r.latest = attrs
@@ -43,7 +45,7 @@ func (r *repeats) add(attrs ...any) {
 }
 
 // resume ends a pause: what has happened meanwhile is logged, and begins another.
-func (r *repeats) resume() {
+func (r *Repeats) resume() {
 	r.mu.Lock()
 	r.pause = nil
 	if r.times == 0 {
@@ -53,7 +55,7 @@ func (r *repeats) resume() {
 	r.writeAndUnlock()
 }
 
-func (r *repeats) writeAndUnlock() {
+func (r *Repeats) writeAndUnlock() {
 	attrs := r.latest
 	if r.times > 1 {
 		attrs = append(attrs, "times", r.times)
@@ -66,8 +68,8 @@ func (r *repeats) writeAndUnlock() {
 	r.log.Log(context.Background(), r.level, r.text, attrs...)
 }
 
-// close ends the pause for good.
-func (r *repeats) close() {
+// Close ends the pause for good.
+func (r *Repeats) Close() {
 	r.mu.Lock()
 	r.closed = true
 	if r.pause != nil {

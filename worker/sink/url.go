@@ -1,86 +1,144 @@
 package sink
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
-
-	"feedgate/worker/durable"
 )
 
-// literal turns a path in a URL into the path meant. A ? begins the query and so
-// must be written %3F in a path, and a % that would begin such an escape %25. All
-// other bytes are themselves, so that paths need no encoding.
+// URL is a sink's URL, cut at the scheme. What follows is of one of three forms, and the
+// sink says of which: opaque, Rest as it is; a path with a query; a server.
+type URL struct {
+	Scheme string
+	Rest   string // behind SCHEME:
+}
+
+// Query holds the parameters of a URL, percent escapes decoded.
+type Query map[string]string
+
+// literal turns a path in a URL into the path meant. A ? begins the query and so must be
+// written %3F in a path, and a % that would begin such an escape %25. All other bytes are
+// themselves, so that paths need no encoding.
 var literal = strings.NewReplacer("%3F", "?", "%3f", "?", "%25", "%")
 
-// parseOutput takes PATH?frame=FRAMING apart, what follows the scheme in the URLs
-// of stdout: and file:.
-func parseOutput(rest string) (path string, f framing, err error) {
-	path, query, asked := strings.Cut(rest, "?")
-	path = literal.Replace(path)
-	if !asked {
-		return path, frameLine, nil
+// Path takes PATH?QUERY apart. The query may have the parameters given, each once.
+func (u URL) Path(params ...string) (path string, q Query, err error) {
+	path, query, asked := strings.Cut(u.Rest, "?")
+	if asked {
+		q, err = parseQuery(query, params)
 	}
-	given := false
+	if err != nil {
+		return "", nil, fmt.Errorf("%w (a ? in a path is written %%3F)", err)
+	}
+	return literal.Replace(path), q, nil
+}
+
+// Server is the parts of //HOST:PORT,HOST:PORT/PATH?QUERY.
+type Server struct {
+	Hosts []string // HOST:PORT each, at least one
+	Path  string   // from the first / on, as written; may be empty
+	Query Query
+}
+
+// Server takes the URL of a server apart. The port is the default for hosts without one; 0:
+// each must have one. The query may have the parameters given, each once.
+func (u URL) Server(port uint16, params ...string) (s Server, err error) {
+	rest, ok := strings.CutPrefix(u.Rest, "//")
+	if !ok {
+		return s, fmt.Errorf("want // and a host behind %s:", u.Scheme)
+	}
+	if strings.Contains(rest, "#") {
+		return s, errors.New("a # has no meaning here; in a name it is written %23")
+	}
+	rest, query, asked := strings.Cut(rest, "?")
+	if asked {
+		if s.Query, err = parseQuery(query, params); err != nil {
+			return s, err
+		}
+	}
+	hosts := rest
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		hosts, s.Path = rest[:i], rest[i:]
+	}
+	if strings.Contains(hosts, "@") {
+		return s, errors.New("a URL must not contain a user or password: any user of the machine can see it")
+	}
+	for host := range strings.SplitSeq(hosts, ",") {
+		h, err := hostPort(host, port)
+		if err != nil {
+			return s, err
+		}
+		if slices.Contains(s.Hosts, h) {
+			return s, fmt.Errorf("%s is given twice", h)
+		}
+		s.Hosts = append(s.Hosts, h)
+	}
+	return s, nil
+}
+
+// shown is the part of a URL that errors may quote: of a server's not the query, nor what may
+// be a password that does not belong there.
+func shown(url string) string {
+	scheme, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		return url
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = "***" + rest[i:]
+	}
+	return scheme + "://" + rest
+}
+
+// hostPort is host with its port, or with the default one.
+func hostPort(host string, port uint16) (string, error) {
+	name, number, err := net.SplitHostPort(host)
+	if err != nil && port != 0 {
+		// No port: a name, or an IPv6 address in brackets.
+		return hostPort(net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(int(port))), 0)
+	}
+	if err != nil || name == "" {
+		return "", fmt.Errorf("%q is not HOST:PORT", host)
+	}
+	if n, err := strconv.ParseUint(number, 10, 16); err != nil || n == 0 {
+		return "", fmt.Errorf("%q is not a port from 1 to 65535, in %q", number, host)
+	}
+	return host, nil
+}
+
+// parseQuery is the one place where parameters are read: each must be one of params and be
+// given once. A parameter without = is empty.
+func parseQuery(query string, params []string) (Query, error) {
+	q := Query{}
 	for pair := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(pair, "=")
-		if key != "frame" {
-			return "", 0, fmt.Errorf("%w: unknown parameter %q after ?; the only one is frame (a ? in a path is written %%3F)", ErrURL, key)
+		if !slices.Contains(params, key) {
+			return nil, fmt.Errorf("unknown parameter %q after ?; %s", key, known(params))
 		}
-		if given {
-			return "", 0, fmt.Errorf("%w: frame is given twice", ErrURL)
+		if _, twice := q[key]; twice {
+			return nil, fmt.Errorf("%s is given twice", key)
 		}
-		given = true
-		var known bool
-		if f, known = framings[value]; !known {
-			return "", 0, fmt.Errorf("%w: frame=%s is not line, length or json", ErrURL, value)
+		// Not QueryUnescape, for which + is a space.
+		decoded, err := url.PathUnescape(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s=%s: a %% begins the two hexadecimal digits of a byte, and itself is written %%25", key, value)
 		}
+		q[key] = decoded
 	}
-	return path, f, nil
+	return q, nil
 }
 
-// SameFile reports whether two URLs are of file: and name one file, by whatever
-// names and links, or would once it exists. Each sink needs a file of its own.
-func SameFile(a, b string) bool {
-	pathA, okA := filePath(a)
-	pathB, okB := filePath(b)
-	if !okA || !okB {
-		return false
+// known lists the parameters that there are.
+func known(params []string) string {
+	switch len(params) {
+	case 0:
+		return "there are none"
+	case 1:
+		return "the only one is " + params[0]
 	}
-	infoA, errA := os.Stat(pathA)
-	infoB, errB := os.Stat(pathB)
-	if errA == nil && errB == nil {
-		return os.SameFile(infoA, infoB)
-	}
-	// Two names of which one exists are not one file.
-	return errA != nil && errB != nil && destination(pathA) == destination(pathB)
-}
-
-// filePath is the path of a URL of file:.
-func filePath(url string) (path string, ok bool) {
-	rest, ok := strings.CutPrefix(url, "file:")
-	if !ok {
-		return "", false
-	}
-	path, _, err := parseOutput(rest)
-	return path, err == nil && path != ""
-}
-
-// destination is where a file that does not exist would be created: path with its
-// symbolic links followed.
-func destination(path string) string {
-	if target, err := durable.Follow(path); err == nil {
-		path = target
-	}
-	dir, name := filepath.Split(path)
-	if real, err := filepath.EvalSymlinks(cmp.Or(dir, ".")); err == nil {
-		dir = real
-	}
-	whole, err := filepath.Abs(filepath.Join(dir, name))
-	if err != nil {
-		return path
-	}
-	return whole
+	return "known are " + strings.Join(params, ", ")
 }

@@ -1,83 +1,105 @@
-package sink
+package sink_test
 
 import (
-	"os"
-	"path/filepath"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
+
+	"feedgate/worker/sink"
 )
 
-// Only ? needs an escape in a path, and % before 3F or 25.
-func TestPathsInURLs(t *testing.T) {
-	dir := t.TempDir()
-	for written, want := range map[string]string{
-		"plain":            "plain",
-		"a b":              "a b",
-		"what%3F":          "what?",
-		"what%3f":          "what?",
-		"50%25":            "50%",
-		"%253F":            "%3F",
-		"%20":              "%20",
-		"100%":             "100%",
-		"%2":               "%2",
-		"a=b&c":            "a=b&c",
-		"q%3Fframe=json":   "q?frame=json",
-		"d?frame=line":     "d",
-		"x%3Fy?frame=json": "x?y",
+func TestServerURLs(t *testing.T) {
+	for _, c := range []struct {
+		rest  string
+		port  uint16
+		hosts string
+		path  string
+		query sink.Query
+	}{
+		{"//a:1", 0, "a:1", "", nil},
+		{"//a:1,b:2/topic", 0, "a:1 b:2", "/topic", nil},
+		{"//a/x/y?linger=5ms", 80, "a:80", "/x/y", sink.Query{"linger": "5ms"}},
+		{"//[::1],[::1]:81/", 80, "[::1]:80 [::1]:81", "/", nil},
+		{"//a:1/{json:topic}%2F?key=json:/a/b%26c&linger=", 0, "a:1", "/{json:topic}%2F", sink.Query{"key": "json:/a/b&c", "linger": ""}},
+		{"//a:1?key=field:1:+", 0, "a:1", "", sink.Query{"key": "field:1:+"}},
 	} {
-		s, err := Open("file:"+filepath.Join(dir, written), Config{})
+		s, err := sink.URL{Scheme: "kafka", Rest: c.rest}.Server(c.port, "key", "linger")
 		if err != nil {
-			t.Errorf("file:%s: %v", written, err)
+			t.Errorf("%s: %v", c.rest, err)
 			continue
 		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		if _, err := os.Stat(filepath.Join(dir, want)); err != nil {
-			t.Errorf("file:%s: %v", written, err)
+		if !slices.Equal(s.Hosts, strings.Fields(c.hosts)) || s.Path != c.path || !maps.Equal(s.Query, c.query) {
+			t.Errorf("%s: %+v", c.rest, s)
 		}
 	}
 }
 
-func TestSameFile(t *testing.T) {
-	dir := t.TempDir()
-	t.Chdir(dir)
-	for _, err := range []error{
-		os.WriteFile("there", nil, 0o600), os.Mkdir("sub", 0o700),
-		os.Link("there", "hard"), os.Symlink("there", "soft"), os.Symlink("sub", "dir"),
-		os.Symlink("nothing", "dangling"), os.Symlink("dir/../nothing", "round"), os.Symlink("loop", "loop"),
+func TestServerURLFaults(t *testing.T) {
+	for rest, want := range map[string]string{
+		"a:1":                 "want // and a host",
+		"//":                  "is not HOST:PORT",
+		"//a":                 "is not HOST:PORT",
+		"//:1":                "is not HOST:PORT",
+		"//a:1,":              "is not HOST:PORT",
+		"//a:0":               "is not a port",
+		"//a:kafka":           "is not a port",
+		"//a:65536":           "is not a port",
+		"//a:1,a:1":           "a:1 is given twice",
+		"//me:s3cret@a:1":     "must not contain a user",
+		"//a:1/t#b":           "# has no meaning",
+		"//a:1/t?":            `unknown parameter ""`,
+		"//a:1/t?acks=1":      `unknown parameter "acks" after ?; known are key, linger`,
+		"//a:1/t?key=a&key=a": "key is given twice",
+		"//a:1/t?key=%g":      "%25",
 	} {
-		if err != nil {
-			t.Fatal(err)
+		_, err := sink.URL{Scheme: "kafka", Rest: rest}.Server(0, "key", "linger")
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v, want %q", rest, err, want)
 		}
 	}
-	for _, c := range []struct {
-		a, b string
-		want bool
-	}{
-		{"file:new", "file:new", true},
-		{"file:new", "file:./new", true},
-		{"file:new", "file:" + dir + "/new", true},
-		{"file:new", "file:new?frame=json", true},
-		{"file:new", "file:sub/new", false},
-		{"file:sub/new", "file:dir/new", true},
-		{"file:there", "file:hard", true},
-		{"file:there", "file:soft?frame=length", true},
-		{"file:there", "file:new", false},
-		{"file:nothing", "file:dangling", true},
-		{"file:nothing", "file:round", true},
-		{"file:nothing", "file:other", false},
-		{"file:loop", "file:loop", true},
-		{"file:loop", "file:new", false},
-		{"file:a%3Fb", "file:a%3fb", true},
-		{"file:", "file:", false},
-		{"stdout:", "stdout:", false},
-		{"stdout:", "file:new", false},
-	} {
-		if got := SameFile(c.a, c.b); got != c.want {
-			t.Errorf("%s and %s: %v", c.a, c.b, got)
+}
+
+func TestHelpIsGenerated(t *testing.T) {
+	help := kinds.Help()
+	for _, want := range []string{"discard: acknowledges", "exec:COMMAND runs", "; file:PATH appends", "stdout:, file:PATH write"} {
+		if strings.Count(help, want) != 1 {
+			t.Errorf("%q is not once in %s", want, help)
 		}
-		if got := SameFile(c.b, c.a); got != c.want {
-			t.Errorf("%s and %s: %v", c.b, c.a, got)
+	}
+	if got := kinds.StreamForms(); got != "stdout:, file:PATH" {
+		t.Errorf("one worker is the default of %s", got)
+	}
+	if got := kinds.DeadLetterForms(); got != "file:PATH" {
+		t.Errorf("dead letters go to %s", got)
+	}
+}
+
+// Only the program of a command may be logged, and never a query.
+func TestLabels(t *testing.T) {
+	for url, want := range map[string]string{
+		"exec:TOKEN=s3cret ./handle --password s3cret": "exec:./handle",
+		"exec:TOKEN=s3cret":                            "exec:",
+		"file:/a?frame=json":                           "file:/a",
+		"stdout:":                                      "stdout:",
+	} {
+		target, err := kinds.Parse("--sink", url)
+		if err != nil || target.Label != want {
+			t.Errorf("%s is logged as %q: %v", url, target.Label, err)
+		}
+	}
+}
+
+// An error quotes the URL, but no secret of it.
+func TestErrorsShowNoSecret(t *testing.T) {
+	server := sink.Kind{Schemes: []string{"kafka"}, Form: "kafka://HOST:PORT", Parse: func(u sink.URL) (sink.Target, error) {
+		_, err := u.Server(0)
+		return sink.Target{}, err
+	}}
+	for _, url := range []string{"kafka://me:s3cret@a:1/t", "kafka://a:1/t?password=s3cret", "kafka://a/b:s3cret@c:1"} {
+		_, err := sink.Registry{server}.Parse("--sink", url)
+		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.HasPrefix(err.Error(), `--sink "kafka://`) {
+			t.Errorf("%s: %v", url, err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"feedgate/gateway"
 	"feedgate/gateway/fleet"
 	"feedgate/worker/sink"
+	"feedgate/worker/sink/file"
 )
 
 // TestFound: the binary finds every nsqd that has the topic.
@@ -113,7 +114,7 @@ type runningFleet struct {
 func startFleet(t *testing.T, l *rig.Ledger, lookupd string, inFlight int) *runningFleet {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	out, err := sink.Open("file:"+l.Path, sink.Config{
+	out, err := sink.Registry{file.Kind}.Open("file:"+l.Path, sink.Config{
 		Flag: "--sink", Log: log, ReconnectMin: 5 * time.Millisecond, ReconnectMax: 100 * time.Millisecond,
 	})
 	if err != nil {

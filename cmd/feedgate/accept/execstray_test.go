@@ -20,10 +20,7 @@ func TestExecStrayByteWhileIdle(t *testing.T) {
 	if err := os.WriteFile(stray, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The child may be ended for the byte before it can create the file.
-	eventually(t, "the stray byte", func() bool {
-		return exists(stray+".done") || strings.Contains(p.stderr.String(), "exec child failed")
-	})
+	p.waitStray(stray)
 	c.send(data(2, "code=1"))
 	if got := c.acks(1); got[2] != 1 {
 		t.Errorf("acks %v, want code 1 for message 2", got)
@@ -48,7 +45,7 @@ func TestExecStrayByteBeforeTheFirstMessage(t *testing.T) {
 	if err := os.WriteFile(stray, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the stray byte", func() bool { return exists(stray + ".done") })
+	p.waitStray(stray)
 	c.send(data(1, "code=1"))
 	if got := c.acks(1); got[1] != 1 {
 		t.Errorf("acks %v, want code 1", got)
@@ -77,4 +74,13 @@ func TestExecByteTooMany(t *testing.T) {
 	}
 	p.stop(c)
 	childrenGone(t, kids)
+}
+
+// waitStray waits until the child has written its stray byte. The gateway may find it and
+// end the child before the child can create the file that reports it.
+func (p *process) waitStray(stray string) {
+	p.t.Helper()
+	eventually(p.t, "the stray byte", func() bool {
+		return exists(stray+".done") || strings.Contains(p.stderr.String(), "exec child failed")
+	})
 }

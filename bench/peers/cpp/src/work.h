@@ -12,7 +12,7 @@
 inline void keep(std::uint64_t v) { asm volatile("" : : "r"(v)); }
 
 // burn multiplies in a chain, each round waiting for the one before, as
-// worker/sink/spin.go does: a round takes the same number of cycles there and here.
+// worker/sink/spin/spin.go does: a round takes the same number of cycles there and here.
 [[gnu::noinline]] inline std::uint64_t burn(std::int64_t rounds) {
   std::uint64_t x = static_cast<std::uint64_t>(rounds);
   for (std::int64_t i = 0; i < rounds; i++) {

@@ -1,0 +1,77 @@
+package sink
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"feedgate/worker/backoff"
+)
+
+// Config is what a process has for its sinks, beyond their URLs. Zero fields mean the
+// documented default.
+type Config struct {
+	// Flag is the flag that the URL came from, for errors; default "--sink".
+	Flag string
+	// Log gets faults and their end, each line with Flag as "flag", never a message's
+	// contents; default slog.Default().
+	Log *slog.Logger
+
+	// Stdout is the standard output to write messages to; default os.Stdout.
+	Stdout io.Writer
+	// Stderr is the standard error of child processes; default os.Stderr.
+	Stderr *os.File
+
+	// ReconnectMin and ReconnectMax bound the wait before the next try after a failure. It
+	// is drawn between ReconnectMin, default 100ms, and a bound that doubles up to
+	// ReconnectMax, default 10s.
+	ReconnectMin, ReconnectMax time.Duration
+
+	// Hurry, when closed, means that there is no more time to end in order. May be nil.
+	Hurry <-chan struct{}
+
+	// CloseTimeout is how long Close waits for a write that nothing can interrupt;
+	// default 500ms.
+	CloseTimeout time.Duration
+}
+
+// WithDefaults is cfg with its defaults filled in. The registry calls it.
+func (cfg Config) WithDefaults() Config {
+	if cfg.Flag == "" {
+		cfg.Flag = "--sink"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	cfg.Log = cfg.Log.With("flag", cfg.Flag)
+	if cfg.Stdout == nil {
+		cfg.Stdout = os.Stdout
+	}
+	if cfg.Stderr == nil {
+		cfg.Stderr = os.Stderr
+	}
+	if cfg.ReconnectMin == 0 {
+		cfg.ReconnectMin = 100 * time.Millisecond
+	}
+	if cfg.ReconnectMax == 0 {
+		cfg.ReconnectMax = 10 * time.Second
+	}
+	if cfg.CloseTimeout == 0 {
+		cfg.CloseTimeout = 500 * time.Millisecond
+	}
+	return cfg
+}
+
+// NewBackoff never waits less than 1 ms, whatever ReconnectMin is.
+func (cfg *Config) NewBackoff() *backoff.Backoff {
+	return backoff.New(max(cfg.ReconnectMin, time.Millisecond), cfg.ReconnectMax)
+}
+
+// Steady is the part of a sink that can always take messages.
+type Steady struct{}
+
+func (Steady) Ready() error            { return nil }
+func (Steady) Failed() <-chan struct{} { return nil }
+func (Steady) Err() error              { return nil }
+func (Steady) Close() error            { return nil }

@@ -1,0 +1,111 @@
+// Package discard has the sink that counts messages and drops them, discard:.
+package discard
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"feedgate/worker"
+	"feedgate/worker/sink"
+)
+
+// Kind is discard:.
+var Kind = sink.Kind{
+	Schemes: []string{"discard"},
+	Form:    "discard:",
+	Help:    "acknowledges and drops each message",
+	Parse: func(u sink.URL) (sink.Target, error) {
+		if u.Rest != "" {
+			return sink.Target{}, errors.New("nothing may follow discard:")
+		}
+		return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
+			return &sink.Sink{Sink: newCounter(cfg.Log)}, nil
+		}}, nil
+	},
+}
+
+// counter is the sink. It counts messages and bytes, and logs
+// the sums when it is closed, if a worker has opened it.
+type counter struct {
+	sink.Steady
+	log *slog.Logger
+
+	mu       sync.Mutex
+	open     map[*discarder]struct{}
+	messages uint64 // of handlers that were closed
+	bytes    uint64
+	opened   bool
+}
+
+// discarder is one worker's handler and its counters, which that worker alone
+// writes, once a batch. They stand between other allocations' cache lines.
+type discarder struct {
+	_        [128]byte
+	messages atomic.Uint64
+	bytes    atomic.Uint64
+	counter  *counter
+	_        [128]byte
+}
+
+func newCounter(log *slog.Logger) *counter {
+	return &counter{log: log, open: make(map[*discarder]struct{})}
+}
+
+// Open implements [worker.Sink].
+func (s *counter) Open(*worker.Completer) (worker.Handler, error) {
+	h := &discarder{counter: s}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[h], s.opened = struct{}{}, true
+	return h, nil
+}
+
+// count is the number of messages discarded so far and the bytes in them. Any
+// goroutine may ask.
+func (s *counter) count() (messages, bytes uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	messages, bytes = s.messages, s.bytes
+	for h := range s.open {
+		messages += h.messages.Load()
+		bytes += h.bytes.Load()
+	}
+	return messages, bytes
+}
+
+// Close implements [worker.Sink].
+func (s *counter) Close() error {
+	messages, bytes := s.count()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened {
+		s.log.Info("discarded", "messages", messages, "bytes", bytes)
+	}
+	return nil
+}
+
+func (h *discarder) Handle(b *worker.Batch) {
+	n, bytes := b.Left(), 0
+	for i := range n {
+		bytes += b.Size(i)
+	}
+	b.Done(n, worker.OK)
+	h.messages.Add(uint64(n))
+	h.bytes.Add(uint64(bytes))
+}
+
+func (h *discarder) Drain() {}
+
+func (h *discarder) Close() error {
+	s := h.counter
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.open[h]; ok {
+		delete(s.open, h)
+		s.messages += h.messages.Load()
+		s.bytes += h.bytes.Load()
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package discard
+
+import (
+	"fmt"
+	"testing"
+
+	"feedgate/worker/sink/sinktest"
+)
+
+func TestDiscardCounts(t *testing.T) {
+	log := new(sinktest.Log)
+	s := newCounter(log.Logger(t))
+	a, b := sinktest.NewRig(t, s, 2, 4096), sinktest.NewRig(t, s, 1, 4096)
+	const n = 3000
+	bytes := 0
+	for i := range n {
+		data := make([]byte, i%50)
+		a.Send(i%2, data)
+		b.Send(0, data)
+		bytes += 2 * len(data)
+	}
+	a.Wait(n)
+	b.Wait(n)
+	check := func() {
+		t.Helper()
+		// A worker counts a batch after it has finished it.
+		sinktest.Eventually(t, "counts", func() bool {
+			m, by := s.count()
+			return m == 2*n && by == uint64(bytes)
+		})
+	}
+	check()
+	a.Stop()
+	check()
+	b.Stop()
+	check()
+	if a.Refused+b.Refused != 0 || s.Ready() != nil || s.Err() != nil {
+		t.Error("discard refused a message or has a fault")
+	}
+	if err := s.Close(); err != nil || log.Count(fmt.Sprintf("messages=%d bytes=%d", 2*n, bytes)) != 1 {
+		t.Errorf("close: %v; the log lacks the sums", err)
+	}
+}
+
+// BenchmarkDiscard is a batch through the whole pool, and must not allocate.
+func BenchmarkDiscard(b *testing.B) { sinktest.Benchmark(b, Kind, "discard:", 64) }

@@ -1,0 +1,428 @@
+package exec
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"feedgate/worker"
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+)
+
+// shortGrace is for children that will not end by themselves.
+const shortGrace = 20 * time.Millisecond
+
+func TestExecAnswersPass(t *testing.T) {
+	for _, mode := range []string{"plain", "bytewise"} {
+		command, ledger := childCommand(t, mode)
+		s := openExec(t, command, defaultGrace, sink.Config{})
+		r := sinktest.NewRig(t, s, 1, 4096)
+		var want []string
+		codes := []int{0, 1, 0, 1000, 8191, 2, 0}
+		for i := range 300 {
+			code := codes[i%7]
+			message := fmt.Sprintf("code %d of %d", code, i)
+			if place := r.Send(0, []byte(message)); place != i {
+				t.Fatal(place)
+			}
+			want = append(want, message)
+		}
+		r.Wait(300)
+		for i := range 300 {
+			if code := r.Code(i); int(code) != codes[i%7] {
+				t.Errorf("message %d: code %d", i, code)
+			}
+		}
+		if err := s.Ready(); err != nil {
+			t.Error(err)
+		}
+		r.Stop()
+		if got := whats(readLedger(t, ledger)); !slices.Equal(got, append(append([]string{"start"}, want...), "eof")) {
+			t.Errorf("%s: the child saw %q", mode, got)
+		}
+	}
+}
+
+func TestExecLargeMessages(t *testing.T) {
+	command, _ := childCommand(t, "plain")
+	s := openExec(t, command, defaultGrace, sink.Config{})
+	a, b := sinktest.NewRig(t, s, 2, 64), sinktest.NewRig(t, s, 1, 64)
+	for i, n := range []int{3 << 20, 0, 1, writeChunk, writeChunk + 1, 1 << 20, 0, 0, 5} {
+		a.Send(i%2, bytes.Repeat([]byte("m"), n))
+		b.Send(0, bytes.Repeat([]byte("n"), n/2))
+	}
+	a.Wait(9)
+	b.Wait(9)
+	if a.Refused+b.Refused != 0 {
+		t.Error("refused")
+	}
+	a.Stop()
+	b.Stop()
+}
+
+// The child is a real shell command, which answers only at the end of its input.
+func TestExecShellAnswersAtTheDrain(t *testing.T) {
+	got := filepath.Join(t.TempDir(), "got")
+	var errs bytes.Buffer
+	errIn, errOut, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := new(sinktest.Log)
+	command := fmt.Sprintf(`cat >'%s'; echo complaint >&2; printf '\000\000\003\350'`, got)
+	s := openExec(t, command, defaultGrace, sink.Config{Stderr: errOut, Log: log.Logger(t)})
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("one"))
+	r.Send(0, []byte("three"))
+	sinktest.Eventually(t, "both messages", func() bool {
+		data, _ := os.ReadFile(got)
+		return string(data) == "\x00\x00\x00\x03one\x00\x00\x00\x05three"
+	})
+	r.None(0)
+	r.Pool.Drain()
+	r.Wait(2)
+	if r.Code(0) != 0 || r.Code(1) != 1000 {
+		t.Errorf("codes %d, %d", r.Code(0), r.Code(1))
+	}
+	r.Stop()
+	errOut.Close()
+	if _, err := io.Copy(&errs, errIn); err != nil || errs.String() != "complaint\n" {
+		t.Errorf("standard error: %q, %v", errs.String(), err)
+	}
+	errIn.Close()
+	if log.Count("failed") != 0 {
+		t.Error("a normal end was logged")
+	}
+}
+
+func TestExecDrain(t *testing.T) {
+	command, ledger := childCommand(t, "at-end")
+	s := openExec(t, command, defaultGrace, sink.Config{})
+	r := sinktest.NewRig(t, s, 1, 8192)
+	const n = 900 // more than any pipe holds, less than may be with a worker
+	for i := range n {
+		r.Send(0, fmt.Appendf(nil, "message %d %s", i, strings.Repeat("x", 100)))
+	}
+	r.None(0)
+	r.Pool.Drain()
+	r.Wait(n)
+	if r.Refused != 0 {
+		t.Errorf("%d refused", r.Refused)
+	}
+	// A retry comes late and gets a child of its own.
+	r.Send(0, []byte("late"))
+	r.Wait(n + 1)
+	r.Send(0, []byte("code 1005"))
+	r.Wait(n + 2)
+	if r.Code(n) != 0 || r.Code(n+1) != 1005 {
+		t.Errorf("codes %d, %d", r.Code(n), r.Code(n+1))
+	}
+	r.Stop()
+	entries := readLedger(t, ledger)
+	if len(entries) < n+6 || countEntries(entries, "start") != countEntries(entries, "eof") {
+		t.Errorf("%d entries, %d starts, %d ends", len(entries), countEntries(entries, "start"), countEntries(entries, "eof"))
+	}
+}
+
+// A child that stays after the end of its input must not hold up a late retry.
+func TestExecDrainWithALingeringChild(t *testing.T) {
+	command, ledger := childCommand(t, "linger")
+	s := openExec(t, command, shortGrace, sink.Config{})
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("early"))
+	r.Wait(1)
+	r.Pool.Drain()
+	sinktest.Eventually(t, "end of input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
+	r.Send(0, []byte("late"))
+	r.Wait(2)
+	r.Stop()
+	if r.Refused != 0 {
+		t.Error("refused")
+	}
+}
+
+func TestExecRestartsInOrder(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	once := filepath.Join(t.TempDir(), "once")
+	log := new(sinktest.Log)
+	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Logger(t)})
+	r := sinktest.NewRig(t, s, 1, 64)
+	messages := []string{"a", "die-once " + once, "b", "c"}
+	for _, m := range messages {
+		r.Send(0, []byte(m))
+	}
+	r.Wait(4)
+	r.Send(0, []byte("d"))
+	r.Wait(5)
+	r.Stop()
+	messages[1] = messages[1][:min(60, len(messages[1]))]
+	want := []string{"start", "a", messages[1], "start", messages[1], "b", "c", "d", "eof"}
+	if got := whats(readLedger(t, ledger)); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if r.Refused != 0 || log.Count("exit status 7") != 1 {
+		t.Errorf("%d refused, or not logged once", r.Refused)
+	}
+}
+
+func TestExecRefusesAtTheThirdDeath(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	s := openExec(t, command, defaultGrace, sink.Config{})
+	r := sinktest.NewRig(t, s, 1, 64)
+	for _, m := range []string{"a", "die", "b", "die", "c"} {
+		r.Send(0, []byte(m))
+	}
+	r.Wait(5)
+	var codes []worker.Code
+	for i := range 5 {
+		codes = append(codes, r.Code(i))
+	}
+	if !slices.Equal(codes, []worker.Code{0, worker.Refused, 0, worker.Refused, 0}) {
+		t.Errorf("codes %d", codes)
+	}
+	r.Stop()
+	if n := countEntries(readLedger(t, ledger), "die"); n != 6 {
+		t.Errorf("%d deaths, want 3 for each", n)
+	}
+}
+
+// Commands that cannot work: Ready says why, and no message is refused for it.
+func TestExecHopelessCommands(t *testing.T) {
+	for _, c := range []struct{ name, command, want string }{
+		{"exits", "exit 3", "exit status 3"},
+		{"exits well", "exit 0", "exit status 0"},
+		{"is missing", "/nonexistent/handler 2>/dev/null", "exit status 127"},
+		{"reads and exits", "head -c 300000 >/dev/null; exit 5", "exit status 5"},
+		{"closes its input", "exec 0<&-; exec sleep 60", "it closed its standard input or output and went on: signal: terminated"},
+		{"closes its output", "exec 1>&-; exec sleep 60", "it closed its standard input or output and went on: signal: terminated"},
+		{"obeys TERM", "trap 'exit 0' TERM; exec 1>&-; while :; do sleep 0.01; done", "it closed its standard input or output and went on: exit status 0"},
+		{"ignores TERM", "trap '' TERM; exec 1>&-; while :; do sleep 1; done", "it closed its standard input or output and went on: signal: killed"},
+		{"prints text", "head -c 4 >/dev/null; echo got; exec sleep 60", "it answered 26479, which is none of"},
+		{"echoes", "exec cat", "it answered "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := openExec(t, c.command, shortGrace, sink.Config{})
+			r := sinktest.NewRig(t, s, 1, 64)
+			// More than the pipe holds, so that a child that does not read is noticed.
+			r.Send(0, bytes.Repeat([]byte("m"), 200<<10))
+			r.Send(0, bytes.Repeat([]byte("m"), 200<<10))
+			h := s.open[0]
+			var failed []*child // distinct children that were there
+			r.WaitFor("several failures", func() bool {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				if h.child != nil && !slices.Contains(failed, h.child) {
+					failed = append(failed, h.child)
+				}
+				return len(failed) > deathLimit+1
+			})
+			r.WaitFor("the reason", func() bool {
+				err := s.Ready()
+				return err != nil && strings.Contains(err.Error(), "1 of 1 children are down: child 1: "+c.want)
+			})
+			r.None(0)
+			r.Stop()
+		})
+	}
+}
+
+func TestExecAnswerWithoutAMessage(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	log := new(sinktest.Log)
+	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Logger(t)})
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("twice"))
+	r.Wait(1)
+	r.WaitFor("the log", func() bool { return log.Count(errUnasked.Error()) == 1 })
+	r.Send(0, []byte("after"))
+	r.Wait(2)
+	r.Stop()
+	if r.Refused != 0 || countEntries(readLedger(t, ledger), "start") != 2 {
+		t.Errorf("%d refused; %q", r.Refused, whats(readLedger(t, ledger)))
+	}
+}
+
+// A child that neither reads nor listens to TERM is killed in the end, though the
+// write to it is blocked, and its messages are neither done nor refused.
+func TestExecCloseKillsADeafChild(t *testing.T) {
+	command, ledger := childCommand(t, "deaf")
+	s := openExec(t, command, shortGrace, sink.Config{})
+	r := sinktest.NewRig(t, s, 2, 64)
+	for i := range 20 {
+		r.Send(i%2, make([]byte, 50<<10))
+	}
+	sinktest.Eventually(t, "two deaf children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+	r.Stop()
+	r.None(0)
+	for _, e := range readLedger(t, ledger) {
+		if !gone(e.pid) {
+			t.Errorf("child %d is still there", e.pid)
+		}
+	}
+}
+
+// gone reports whether a process has ended; reaping an orphan is init's business.
+func gone(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+}
+
+// What a child has started ends with it; what has left its group holds on to its
+// output, and that must not hold up its successor.
+func TestExecChildLeavesProcessesBehind(t *testing.T) {
+	for _, c := range []struct {
+		start string
+		ends  bool
+	}{{"sh", true}, {"setsid sh", false}} {
+		t.Run(c.start, func(t *testing.T) {
+			pids := filepath.Join(t.TempDir(), "pid")
+			// The shell ends once its offspring has noted its own number.
+			command := c.start + ` -c 'echo $$ >"$0"; exec sleep 30' "` + pids + `.$$" & ` +
+				`until [ -s "` + pids + `.$$" ]; do sleep 0.01; done; exit 4`
+			s := openExec(t, command, shortGrace, sink.Config{})
+			r := sinktest.NewRig(t, s, 1, 64)
+			var first int
+			sinktest.Eventually(t, "three generations", func() bool {
+				files, _ := filepath.Glob(pids + ".*")
+				if len(files) > 0 && first == 0 {
+					data, _ := os.ReadFile(files[0])
+					_, _ = fmt.Sscan(string(data), &first)
+				}
+				return len(files) >= 3
+			})
+			if gone(first) != c.ends {
+				t.Errorf("process %d has ended: %v", first, !c.ends)
+			}
+			r.Stop()
+			files, _ := filepath.Glob(pids + ".*")
+			for _, file := range files {
+				data, _ := os.ReadFile(file)
+				var pid int
+				if _, err := fmt.Sscan(string(data), &pid); err == nil && !c.ends {
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
+			}
+		})
+	}
+}
+
+// Children are killed at random moments. Every message is answered once, and no
+// child has ever seen a message before all earlier ones were seen.
+func TestExecSurvivesKills(t *testing.T) {
+	const workers, kills = 2, 16
+	command, ledger := childCommand(t, "plain")
+	s := openExec(t, command, defaultGrace, sink.Config{})
+	r := sinktest.NewRig(t, s, workers, 1<<14)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	sent, answeredAtKill := [workers]int{}, [workers]int{}
+	// kill is told how far the worker has to have come since it was killed last: a
+	// message that has seen three deaths would be refused.
+	kill := func(w, progress int) bool {
+		h := s.open[w]
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if int(h.line.first) < answeredAtKill[w]+progress || h.child == nil {
+			return false
+		}
+		h.child.kill()
+		answeredAtKill[w] = int(h.line.first)
+		return true
+	}
+	for range kills {
+		w := rnd.IntN(workers)
+		for range 100 + rnd.IntN(200) {
+			for to := range workers {
+				r.Send(to, fmt.Appendf(nil, "%d %d", to, sent[to]))
+				sent[to]++
+			}
+		}
+		progress := 1 + rnd.IntN(sent[w]-answeredAtKill[w])
+		r.WaitFor("a child to kill", func() bool { return kill(w, progress) })
+	}
+	r.Wait(sent[0] + sent[1])
+	r.Stop()
+	if r.Refused != 0 {
+		t.Errorf("%d refused", r.Refused)
+	}
+	seen := [workers]int{}
+	for _, e := range readLedger(t, ledger) {
+		var w, i int
+		if n, _ := fmt.Sscan(e.what, &w, &i); n != 2 {
+			continue
+		}
+		if i > seen[w] {
+			t.Fatalf("worker %d: message %d seen before %d", w, i, seen[w])
+		}
+		seen[w] = max(seen[w], i+1)
+	}
+	if seen != sent {
+		t.Errorf("seen %d of %d messages", seen, sent)
+	}
+}
+
+// Without descriptors no child can be started; the sink says so and tries again.
+func TestExecStartFails(t *testing.T) {
+	if !sinktest.Alone() {
+		cmd, output := sinktest.InOwnProcess(t)
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%v\n%s", err, output)
+		}
+		return
+	}
+	var full unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &full); err != nil {
+		t.Fatal(err)
+	}
+	command, _ := childCommand(t, "plain")
+	s := openExec(t, command, defaultGrace, sink.Config{})
+	low := full
+	low.Cur = 0
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("x"))
+	r.WaitFor("the reason", func() bool {
+		err := s.Ready()
+		return err != nil && strings.Contains(err.Error(), "start: ") && strings.Contains(err.Error(), "too many open files")
+	})
+	r.None(0)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &full); err != nil {
+		t.Fatal(err)
+	}
+	r.Wait(1)
+	if r.Code(0) != 0 || s.Ready() != nil {
+		t.Errorf("code %d, %v", r.Code(0), s.Ready())
+	}
+	r.Stop()
+}
+
+// A pool that was never started, or not wholly opened, only closes its handlers.
+func TestExecCloseWithoutStart(t *testing.T) {
+	command, _ := childCommand(t, "plain")
+	s := openExec(t, command, defaultGrace, sink.Config{})
+	pool, err := worker.NewPool(worker.Config{
+		Workers: 2, Ring: 8, InFlight: 8, Slabs: worker.NewSlabs(1, nil), Sink: s,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.Stop(); err != nil {
+		t.Error(err)
+	}
+}

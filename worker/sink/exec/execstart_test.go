@@ -1,0 +1,139 @@
+package exec
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+)
+
+func TestExecStart(t *testing.T) {
+	for _, c := range []struct{ command, want string }{
+		{"exit 3", "--sink: child 1 of 2 ended at once: exit status 3"},
+		{"exit 0", "--sink: child 1 of 2 ended at once: exit status 0"},
+		{"kill -9 $$", "--sink: child 1 of 2 ended at once: signal: killed"},
+		{"/nonexistent/handler 2>/dev/null", "exit status 127 (the command was not found)"},
+		{"/dev/null 2>/dev/null", "exit status 126 (the command cannot be executed)"},
+		{"echo hello; exec sleep 60", "wrote to its standard output before it had a message"},
+	} {
+		s := openExec(t, c.command, defaultGrace, sink.Config{})
+		err := s.Start(t.Context(), 2)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hello") {
+			t.Errorf("%s: %v", c.command, err)
+		}
+	}
+}
+
+// One of several that fails is enough.
+func TestExecStartOfTheLastFails(t *testing.T) {
+	first := filepath.Join(t.TempDir(), "first")
+	s := openExec(t, "mkdir '"+first+"' 2>/dev/null && exec sleep 60; exit 4", defaultGrace, sink.Config{})
+	err := s.Start(t.Context(), 3)
+	if err == nil || !strings.Contains(err.Error(), "exit status 4") {
+		t.Error(err)
+	}
+}
+
+// The children that Start starts are those that get the messages; further handlers
+// start their own.
+func TestExecStartedChildrenAreAdopted(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	s := openExec(t, command, defaultGrace, sink.Config{})
+	if err := s.Start(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	r := sinktest.NewRig(t, s, 3, 64)
+	for w := range 3 {
+		r.Send(w, []byte("m"))
+	}
+	r.Wait(3)
+	r.Stop()
+	pids := map[int]int{}
+	for _, e := range readLedger(t, ledger) {
+		pids[e.pid]++
+	}
+	if n := countEntries(readLedger(t, ledger), "start"); n != 3 || len(pids) != 3 {
+		t.Errorf("%d starts, %v", n, pids)
+	}
+}
+
+// A child that nobody adopts ends with the sink, whatever it ignores.
+func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
+	command, ledger := childCommand(t, "deaf")
+	s := openExec(t, command, time.Hour, sink.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Start(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	sinktest.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+}
+
+// A pool that is stopped with messages unanswered does not wait for children.
+func TestExecStopsAtOnce(t *testing.T) {
+	command, ledger := childCommand(t, "deaf")
+	s := openExec(t, command, time.Hour, sink.Config{})
+	r := sinktest.NewRig(t, s, 2, 64)
+	r.Send(0, []byte("m"))
+	r.Send(1, []byte("m"))
+	sinktest.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+	r.Pool.Drain()
+	start := time.Now()
+	r.Stop()
+	if d := time.Since(start); d > sinktest.Patience/2 {
+		t.Errorf("took %v", d)
+	}
+	r.None(0)
+}
+
+// After a drain a child has the grace period to end, until there is a hurry.
+func TestExecHurry(t *testing.T) {
+	command, ledger := childCommand(t, "linger")
+	hurry := make(chan struct{})
+	s := openExec(t, "trap '' TERM; "+command, time.Hour, sink.Config{Hurry: hurry})
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("m"))
+	r.Wait(1)
+	r.Pool.Drain()
+	sinktest.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.Stop()
+	}()
+	select {
+	case <-stopped:
+		t.Error("the child was not given its grace period")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(hurry)
+	select {
+	case <-stopped:
+	case <-time.After(sinktest.Patience):
+		t.Error("the hurry had no effect")
+		<-stopped // the child's own end
+	}
+}
+
+func TestExecEnvironment(t *testing.T) {
+	t.Setenv("FEEDGATE_WS_HEADER", "Authorization: secret")
+	t.Setenv("SINK_TEST_OTHER", "kept")
+	got := filepath.Join(t.TempDir(), "env")
+	s := openExec(t, "env >'"+got+"'; exec sleep 60", shortGrace, sink.Config{})
+	r := sinktest.NewRig(t, s, 1, 64)
+	var env []byte
+	sinktest.Eventually(t, "the environment", func() bool {
+		env, _ = os.ReadFile(got)
+		return bytes.Contains(env, []byte("SINK_TEST_OTHER=kept\n"))
+	})
+	r.Stop()
+	if bytes.Contains(env, []byte("FEEDGATE_")) {
+		t.Error("a child sees our settings")
+	}
+}

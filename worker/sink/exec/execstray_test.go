@@ -1,0 +1,120 @@
+package exec
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"feedgate/worker"
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+)
+
+// A byte that is written while no message waits for its answer ends the child and completes
+// nothing.
+func TestExecStrayByte(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	stray := filepath.Join(t.TempDir(), "stray")
+	log := new(sinktest.Log)
+	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Logger(t)})
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("stray "+stray))
+	r.Wait(1)
+	if err := os.WriteFile(stray, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.WaitFor("the log", func() bool { return log.Count(errUnasked.Error()) == 1 })
+	r.Send(0, []byte("code 2"))
+	r.Wait(2)
+	if r.Code(1) != worker.BadRequest {
+		t.Errorf("code %d", r.Code(1))
+	}
+	r.Stop()
+	if n := countEntries(readLedger(t, ledger), "start"); n != 2 {
+		t.Errorf("%d children, want 2", n)
+	}
+}
+
+// A byte too many in front of an answer makes another code of it, with the last byte left.
+func TestExecByteTooMany(t *testing.T) {
+	command, ledger := childCommand(t, "plain")
+	s := openExec(t, command, defaultGrace, sink.Config{})
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("a"))
+	r.Wait(1)
+	r.Send(0, []byte("shifted"))
+	r.Wait(2)
+	r.Send(0, []byte("b"))
+	r.Wait(3)
+	if r.Code(1) != worker.Refused || r.Code(2) != worker.OK {
+		t.Errorf("codes %d and %d", r.Code(1), r.Code(2))
+	}
+	r.Stop()
+	if n := countEntries(readLedger(t, ledger), "shifted"); n != deathLimit {
+		t.Errorf("delivered %d times, want %d", n, deathLimit)
+	}
+}
+
+// announced is a mutex that closes waiting when it is unlocked.
+type announced struct {
+	*sync.Mutex
+	waiting chan struct{}
+}
+
+func (m announced) Unlock() {
+	close(m.waiting)
+	m.Mutex.Unlock()
+}
+
+// What a child has written before it has a message, though nobody has read it yet, keeps the
+// message from the child.
+func TestExecByteBeforeAMessage(t *testing.T) {
+	for text, handed := range map[string]bool{"": true, "\n": false, "\x00\x00": false} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := newOutput(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		c := &child{out: out}
+		h := &executor{ctx: context.Background(), child: c, line: queue{items: []queued{{data: []byte("m")}}}}
+		waiting := make(chan struct{})
+		h.changed = sync.NewCond(announced{&h.mu, waiting})
+		next := make(chan []byte, 1)
+		go func() { next <- h.next(c, nil) }()
+		select {
+		case got := <-next:
+			if !handed {
+				t.Errorf("%q: the child got %q", text, got)
+			}
+		case <-waiting:
+			if handed {
+				t.Errorf("%q: the child got nothing", text)
+			}
+			h.mu.Lock()
+			h.child = nil
+			h.changed.Broadcast()
+			h.mu.Unlock()
+			<-next
+		}
+		r.Close()
+		w.Close()
+	}
+}
+
+// The fault names the likely cause.
+func TestExecFaultHints(t *testing.T) {
+	for _, err := range []error{errUnasked, errEarly, errCode(26479)} {
+		if !strings.Contains(err.Error(), "does it print text to its standard output?") {
+			t.Errorf("%v", err)
+		}
+	}
+}

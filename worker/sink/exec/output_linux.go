@@ -1,0 +1,69 @@
+package exec
+
+import (
+	"cmp"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// output is our end of a child's standard output. It counts the bytes that the child has
+// written, read by us or not: before a message is handed over, that count shows whether the
+// child has written what no message asked for. One goroutine reads; any may call the other
+// methods.
+type output struct {
+	*os.File
+	conn syscall.RawConn
+
+	mu   sync.Mutex // held during a read, which does not block
+	seen uint64     // bytes that were read
+}
+
+func newOutput(file *os.File) (*output, error) {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return &output{File: file, conn: conn}, nil
+}
+
+// Read is that of [io.Reader]. It blocks until the read deadline.
+func (p *output) Read(b []byte) (n int, err error) {
+	var fault error
+	err = p.conn.Read(func(fd uintptr) (done bool) {
+		for {
+			n, fault = p.readSome(int(fd), b)
+			switch fault {
+			case unix.EINTR:
+			case unix.EAGAIN:
+				return false
+			default:
+				return true
+			}
+		}
+	})
+	if err = cmp.Or(err, fault); err == nil && n == 0 {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// readSome holds the lock so that no byte is out of the pipe and not counted.
+func (p *output) readSome(fd int, b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, err := unix.Read(fd, b)
+	n = max(n, 0)
+	p.seen += uint64(n)
+	return n, err
+}
+
+// written is the number of bytes that the child has written so far.
+func (p *output) written() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen + uint64(unread(p.conn))
+}

@@ -1,0 +1,3 @@
+package exec
+
+import _ "feedgate/worker/linux_only"

@@ -1,0 +1,124 @@
+package file
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+)
+
+// A new file has the permissions that the umask leaves, and an old one keeps its own.
+func TestFilePermissions(t *testing.T) {
+	if !sinktest.Alone() {
+		cmd, output := sinktest.InOwnProcess(t) // the umask is the process's
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%v\n%s", err, output)
+		}
+		return
+	}
+	unix.Umask(0o027)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "old"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{"new": 0o640, "old": 0o600} {
+		s, err := sink.Registry{Kind}.Open("file:"+filepath.Join(dir, name), sink.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v; want %v", name, info.Mode(), err, want)
+		}
+	}
+}
+
+// A directory that may be written to but not read is no obstacle.
+func TestFileInADirectoryThatCannotBeRead(t *testing.T) {
+	if !sinktest.Alone() {
+		dir := t.TempDir()
+		cmd, output := sinktest.InOwnProcess(t)
+		if os.Getuid() == 0 {
+			// Root may read everything; somebody else tries.
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+			for _, d := range []string{dir, filepath.Dir(dir), filepath.Dir(filepath.Dir(cmd.Path)), filepath.Dir(cmd.Path)} {
+				if err := os.Chmod(d, 0o777); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		cmd.Dir = "/"
+		cmd.Env = append(cmd.Env, "TMPDIR="+dir)
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%v\n%s", err, output)
+		}
+		return
+	}
+	dir := filepath.Join(os.TempDir(), "box")
+	if err := os.Mkdir(dir, 0o300); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadDir(dir); !errors.Is(err, os.ErrPermission) {
+		t.Fatalf("the directory can be read: %v", err)
+	}
+	s := sinktest.Open(t, Kind, "file:"+filepath.Join(dir, "out"), sink.Config{})
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("one"))
+	r.Wait(1)
+	r.Stop()
+	if got := content(t, filepath.Join(dir, "out")); got != "one\n" {
+		t.Errorf("the file holds %q", got)
+	}
+}
+
+// While the path names something that is no file, messages wait, and it is not
+// opened: that alone would show at the other end of a pipe.
+func TestFileIsReplacedBySomethingElse(t *testing.T) {
+	for name, c := range map[string]struct {
+		make func(path string) error
+		want string
+	}{
+		"pipe":      {func(path string) error { return unix.Mkfifo(path, 0o600) }, "not a regular file"},
+		"directory": {func(path string) error { return os.Mkdir(path, 0o700) }, "is a directory"},
+		"device":    {func(path string) error { return os.Symlink(os.DevNull, path) }, "not a regular file"},
+		"loop":      {func(path string) error { return os.Symlink(path, path) }, "too many levels"},
+		"frames": {func(path string) error {
+			return os.WriteFile(path, []byte(framed("a")+framed("b")), 0o600)
+		}, "holds frames"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "out")
+			s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
+			r := sinktest.NewRig(t, s, 1, 64)
+			r.Send(0, []byte("one"))
+			r.Wait(1)
+			if err := errors.Join(os.Rename(path, path+".1"), c.make(path)); err != nil {
+				t.Fatal(err)
+			}
+			r.Send(0, []byte("two"))
+			r.WaitFor("the fault", func() bool {
+				err := s.Ready()
+				return err != nil && strings.Contains(err.Error(), c.want) && strings.Contains(err.Error(), path)
+			})
+			for r.Turn(20 * time.Millisecond) {
+			}
+			r.None(1)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			r.Wait(2)
+			r.Stop()
+			if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "two\n" {
+				t.Errorf("got %q and %q", a, b)
+			}
+		})
+	}
+}

@@ -1,0 +1,249 @@
+package file
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"feedgate/worker/sink/frame"
+)
+
+// When the file is opened, an unfinished record that a killed process or a crash has left at
+// its end is mended. Nothing is deleted: a line gets its LF; a frame, after which no other
+// could be found, is moved to a file of its own.
+
+// walkBuffer is how much of the file is read at once to look through it.
+const walkBuffer = 64 << 10
+
+// manyNULs is how many NUL bytes at the end of a file of frames cause a warning.
+const manyNULs = 64
+
+// maxFrame is the longest message there can be, the limit of --max-message.
+const maxFrame = 1 << 30
+
+// errFraming is in the error of opening a file that was written with another
+// ?frame=.
+var errFraming = errors.New("it was written with another ?frame=, or by something else; move it away or name another file")
+
+// open opens the file and mends its end. After an error there is no file, or one
+// that must be cut back first.
+func (l *recordFile) open() error {
+	f, err := l.disk.open(l.path)
+	if err != nil {
+		return err
+	}
+	l.f, l.cut = f, false
+	if err := l.mend(); err != nil {
+		if !l.cut {
+			l.close()
+		}
+		return fmt.Errorf("%s: %w", l.path, err)
+	}
+	return nil
+}
+
+// mend leaves a file of whole records.
+func (l *recordFile) mend() error {
+	st, err := l.f.state()
+	if err != nil {
+		return err
+	}
+	l.size = st.size
+	report := func() {}
+	switch {
+	case st.size == 0:
+	case l.framing != frame.Length:
+		report, err = l.mendLines()
+	case st != l.whole:
+		report, err = l.mendFrames()
+	}
+	if err != nil {
+		return err
+	}
+	// Even if nothing was mended: an earlier process may not have synced what it wrote or
+	// cut back.
+	if err := l.f.Sync(); err != nil {
+		return err
+	}
+	if st, err = l.f.state(); err != nil {
+		return err
+	}
+	l.size, l.cut = st.size, false
+	report()
+	return nil
+}
+
+// mendLines ends an unfinished last line. cut is true from its write until that is synced.
+// report logs what was done.
+func (l *recordFile) mendLines() (report func(), err error) {
+	report = func() {}
+	framed, err := holdsFrames(l.f, l.size)
+	if err != nil {
+		return report, err
+	}
+	var last [1]byte
+	if _, err := l.f.ReadAt(last[:], l.size-1); err != nil {
+		return report, fmt.Errorf("read the last byte: %w", err)
+	}
+	ended := last[0] == '\n'
+	switch {
+	case framed && ended && l.framing == frame.Line:
+		// Messages can be such that their lines read as frames. Whoever sends them must not
+		// keep us from starting.
+		l.log.Warn("sink file reads as lines and as frames of ?frame=length; it is continued as lines", "path", l.path)
+		return report, nil
+	case framed:
+		return report, fmt.Errorf("holds frames of ?frame=length: %w", errFraming)
+	case ended:
+		return report, nil
+	}
+	l.cut = true
+	if _, err := l.f.Write([]byte{'\n'}); err != nil {
+		return report, fmt.Errorf("end an unfinished last line: %w", err)
+	}
+	end := l.size
+	return func() {
+		l.log.Warn("sink file had an unfinished last line; it was ended with LF and may be incomplete", "path", l.path, "offset", end)
+	}, nil
+}
+
+// mendFrames copies an unfinished last frame to another file and then cuts it off. cut is
+// true from then until that is synced. report logs what was done.
+func (l *recordFile) mendFrames() (report func(), err error) {
+	report = func() {}
+	end, err := l.walk()
+	if err != nil || end == l.size {
+		return report, err
+	}
+	bytes := l.size - end
+	name, err := l.disk.setAside(l.path+".unfinished", l.f, end, l.size)
+	if err != nil {
+		return report, fmt.Errorf("set an unfinished last frame aside: %w", err)
+	}
+	l.size, l.cut = end, true
+	if err := l.f.Truncate(end); err != nil {
+		return report, fmt.Errorf("cut off an unfinished last frame, which %s has: %w", name, err)
+	}
+	return func() {
+		l.log.Warn("sink file had an unfinished last frame; it was moved to a file of its own", "path", l.path, "moved_to", name, "bytes", bytes)
+	}, nil
+}
+
+// walk is the offset after the last whole frame. An error if what follows cannot be the
+// beginning of a frame: in a file of another framing, everything would be "unfinished".
+func (l *recordFile) walk() (end int64, err error) {
+	if l.size > maxFrame {
+		l.log.Info("looking through the frames of the sink's file", "path", l.path, "bytes", l.size)
+	}
+	w := frameWalk{r: l.f, size: l.size}
+	var filled int64 // behind the last frame that is not empty
+	for {
+		more, err := w.next()
+		if err != nil {
+			return 0, fmt.Errorf("look for the last frame: %w", err)
+		}
+		if !more {
+			break
+		}
+		if w.message > 0 {
+			filled = w.end
+		}
+	}
+	if w.foreign() {
+		return 0, fmt.Errorf("there is no frame at byte %d: %w", w.end, errFraming)
+	}
+	// They are left in the file, because empty messages may have been acknowledged.
+	if w.end-filled > manyNULs {
+		l.log.Warn("sink file ends in NUL bytes, which read as empty messages; a crash of the machine can leave such an end",
+			"path", l.path, "offset", filled, "bytes", w.end-filled)
+	}
+	return w.end, nil
+}
+
+// frameWalk goes from frame to frame of frame.Length, reading little more than their
+// headers.
+//
+// Invariant: buf is the bytes of r from at on.
+type frameWalk struct {
+	r    io.ReaderAt
+	size int64
+
+	end     int64 // behind the last whole frame
+	header  []byte
+	message uint32 // length of the last message
+
+	buf []byte
+	at  int64
+}
+
+// next goes over one frame; false when there is no further whole one. header is
+// then what there is of the next one's.
+func (w *frameWalk) next() (bool, error) {
+	if err := w.read(); err != nil {
+		return false, err
+	}
+	if len(w.header) < frame.HeaderSize {
+		return false, nil
+	}
+	n := binary.BigEndian.Uint32(w.header)
+	if int64(n) > w.size-w.end-frame.HeaderSize {
+		return false, nil
+	}
+	w.message = n
+	w.end += frame.HeaderSize + int64(n)
+	return true, nil
+}
+
+// read gets the header at end, or what there is of it.
+func (w *frameWalk) read() error {
+	n := min(frame.HeaderSize, w.size-w.end)
+	if w.end < w.at || w.end+n > w.at+int64(len(w.buf)) {
+		want := min(walkBuffer, w.size-w.end)
+		w.buf = slices.Grow(w.buf[:0], int(want))[:want]
+		w.at = w.end
+		if _, err := w.r.ReadAt(w.buf, w.at); err != nil {
+			return err
+		}
+	}
+	from := w.end - w.at
+	w.header = w.buf[from : from+n]
+	return nil
+}
+
+// foreign reports whether what is behind the last whole frame cannot be the
+// beginning of one: its length field is text, which as a length is 150 MB or more,
+// or is beyond any message's length.
+func (w *frameWalk) foreign() bool {
+	if len(w.header) == 0 {
+		return false
+	}
+	if len(w.header) == frame.HeaderSize && binary.BigEndian.Uint32(w.header) > maxFrame {
+		return true
+	}
+	for _, c := range w.header {
+		if (c < ' ' && c != '\t' && c != '\n' && c != '\r') || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// holdsFrames reports whether a file consists of frames of frame.Length to its last byte, not
+// all of them empty. A file of other records is left at the first length that does not fit,
+// which is the first one if it begins with text.
+func holdsFrames(r io.ReaderAt, size int64) (bool, error) {
+	w := frameWalk{r: r, size: size}
+	filled := false
+	for {
+		more, err := w.next()
+		if err != nil {
+			return false, fmt.Errorf("look for frames: %w", err)
+		}
+		if !more {
+			return filled && w.end == size, nil
+		}
+		filled = filled || w.message > 0
+	}
+}

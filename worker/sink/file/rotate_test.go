@@ -1,0 +1,242 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/frame"
+	"feedgate/worker/sink/sinktest"
+)
+
+func TestFileFollowsRotation(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out")
+	log := new(sinktest.Log)
+	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{Log: log.Logger(t)})
+	r := sinktest.NewRig(t, s, 1, 256)
+	r.Send(0, []byte("one"))
+	r.Wait(1)
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	r.Send(0, []byte("two"))
+	r.Wait(2)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	r.Send(0, []byte("three"))
+	r.Wait(3)
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.Send(0, []byte("four"))
+	r.Wait(4)
+	r.Stop()
+	if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "four\n" {
+		t.Errorf("got %q and %q", a, b)
+	}
+	if log.Count("moved or removed") != 2 {
+		t.Error("not logged")
+	}
+}
+
+// rotations are what others do to the file, each in steps between which the sink
+// may go on. Each step returns what it has read.
+var rotations = map[string][]func(path string) (string, error){
+	"rename, read, remove": {
+		func(path string) (string, error) { return "", os.Rename(path, path+".1") },
+		func(path string) (string, error) { return take(path + ".1") },
+	},
+	"rename, create, read, remove": {
+		func(path string) (string, error) { return "", os.Rename(path, path+".1") },
+		func(path string) (string, error) {
+			return "", os.WriteFile(path, []byte("a header\n"), 0o600)
+		},
+		func(path string) (string, error) { return take(path + ".1") },
+	},
+	"link, unlink, read, remove": {
+		func(path string) (string, error) { return "", os.Link(path, path+".1") },
+		func(path string) (string, error) { return "", os.Remove(path) },
+		func(path string) (string, error) { return take(path + ".1") },
+	},
+	"rename, read, twice": {
+		func(path string) (string, error) { return rename(path, path+".1") },
+		func(path string) (string, error) { return rename(path, path+".2") },
+	},
+	"replaced by a link to a new file": {
+		func(path string) (string, error) {
+			text, err := rename(path, path+".1")
+			return text, errors.Join(err, os.Symlink(path+".new", path))
+		},
+	},
+}
+
+// take reads a file and removes it.
+func take(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	return string(text), errors.Join(err, os.Remove(path))
+}
+
+func rename(path, to string) (string, error) {
+	if err := os.Rename(path, to); errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	return take(to)
+}
+
+// Wherever a rotation's steps fall among the operations of a commit, what is
+// acknowledged was read by the rotation or is in the file.
+func TestFileLosesNothingToARotation(t *testing.T) {
+	for name, steps := range rotations {
+		t.Run(name, func(t *testing.T) {
+			for at := 0; ; at++ {
+				for gap := range 4 {
+					if ops := rotateAt(t, steps, at, gap); ops <= at && gap == 0 {
+						if at < 5 {
+							t.Fatalf("a commit has %d operations only", at)
+						}
+						return
+					}
+				}
+			}
+		})
+	}
+}
+
+// rotateAt commits a message and lets the steps happen before its operation at, and
+// every gap operations after that. It returns how many operations there were.
+func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (ops int) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "out")
+	d := new(faultDisk)
+	cfg := sinktest.Prepare(t, sink.Config{Log: new(sinktest.Log).Quiet()})
+	s, err := newFile(path, frame.Line, cfg, defaultBuffer, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("one"))
+	r.Wait(1)
+	var read strings.Builder
+	step := func() {
+		text, err := steps[0](path)
+		if err != nil {
+			t.Errorf("rotation: %v", err)
+		}
+		read.WriteString(text)
+		steps = steps[1:]
+	}
+	d.set(func(string) error {
+		for len(steps) > 0 && ops >= at && (gap == 0 || (ops-at)%gap == 0) {
+			step()
+			if gap > 0 {
+				break
+			}
+		}
+		ops++
+		return nil
+	})
+	r.Send(0, []byte("two"))
+	r.Wait(2)
+	r.Stop()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for len(steps) > 0 {
+		step()
+	}
+	if _, err := os.Stat(path); err == nil {
+		read.WriteString(content(t, path))
+	}
+	if one, two := strings.Index(read.String(), "one\n"), strings.Index(read.String(), "two\n"); one < 0 || two < one {
+		t.Errorf("rotation at operation %d, steps %d apart: what is left is %q", at, gap, read.String())
+	}
+	return ops
+}
+
+// A file that is emptied during a commit gets the messages again.
+func TestFileIsEmptiedDuringACommit(t *testing.T) {
+	for _, op := range []string{"write", "sync", "names", "state"} {
+		t.Run(op, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "out")
+			d := new(faultDisk)
+			s := fileSinkAt(t, path, sink.Config{}, defaultBuffer, d)
+			r := sinktest.NewRig(t, s, 1, 64)
+			r.Send(0, []byte("one"))
+			r.Wait(1)
+			// The last operation of its kind in the commit, the only one of the others.
+			last := 1
+			if op == "names" || op == "state" {
+				last = 2
+			}
+			n := 0
+			d.set(func(o string) error {
+				if o != op {
+					return nil
+				}
+				if n++; n == last {
+					return os.Truncate(path, 0)
+				}
+				return nil
+			})
+			r.Send(0, []byte("two"))
+			r.Wait(2)
+			r.Stop()
+			if got := content(t, path); got != "two\n" {
+				t.Errorf("the file holds %q", got)
+			}
+		})
+	}
+}
+
+// A file that somebody cut in the middle of a line is mended before it is written to.
+func TestFileIsCutByOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("first"))
+	r.Wait(1)
+	if err := os.Truncate(path, 3); err != nil {
+		t.Fatal(err)
+	}
+	r.Send(0, []byte("second"))
+	r.Wait(2)
+	r.Stop()
+	if got := content(t, path); got != "fir\nsecond\n" {
+		t.Errorf("the file holds %q", got)
+	}
+}
+
+// A file that is moved away again and again counts as a failure in the end, so that
+// the sink reports it and can be closed.
+func TestFileMovesWithoutEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	d := new(faultDisk)
+	s := fileSinkAt(t, path, sink.Config{}, defaultBuffer, d)
+	r := sinktest.NewRig(t, s, 1, 64)
+	n := 0
+	d.set(func(op string) error {
+		if op != "sync" {
+			return nil
+		}
+		n++
+		_, err := rename(path, fmt.Sprint(path, ".", n))
+		return err
+	})
+	r.Send(0, []byte("one"))
+	r.WaitFor("the failure", func() bool { return errors.Is(s.Ready(), errMoving) })
+	r.None(0)
+	d.set(nil)
+	r.Wait(1)
+	r.Stop()
+	if got := content(t, path); got != "one\n" {
+		t.Errorf("the file holds %q", got)
+	}
+}

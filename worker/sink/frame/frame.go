@@ -1,0 +1,123 @@
+// Package frame separates messages that are written one after another, as the sinks that
+// write a stream or a file do.
+package frame
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"feedgate/worker"
+	"feedgate/worker/sink"
+)
+
+// Framing is how messages are separated, ?frame= in a URL. What it makes of one message is a
+// record.
+type Framing uint8
+
+const (
+	Line   Framing = iota // the message and LF
+	Length                // u32be length and the message
+	JSON                  // {"seq":N,"id":"...","data":"..."} and LF
+)
+
+// byName are the values of ?frame=.
+var byName = map[string]Framing{"line": Line, "length": Length, "json": JSON}
+
+// Param is the parameter of a URL that names the framing.
+const Param = "frame"
+
+// Help is for [sink.Kind.Details].
+const Help = "write u32be length and the message with ?frame=length, and a line of JSON with ?frame=json"
+
+// Parse is the framing that a URL asks for; Line if it asks for none.
+func Parse(q sink.Query) (Framing, error) {
+	value, given := q[Param]
+	if !given {
+		return Line, nil
+	}
+	f, known := byName[value]
+	if !known {
+		return Line, fmt.Errorf("frame=%s is not line, length or json", value)
+	}
+	return f, nil
+}
+
+// HeaderSize is the length of the length field of Length.
+const HeaderSize = 4
+
+// Append adds the record of a message to dst.
+func (f Framing) Append(dst []byte, m worker.Message) []byte {
+	switch f {
+	case Length:
+		dst = binary.BigEndian.AppendUint32(dst, uint32(len(m.Data)))
+		return append(dst, m.Data...)
+	case JSON:
+		return appendJSON(dst, m)
+	default:
+		return append(append(dst, m.Data...), '\n')
+	}
+}
+
+// appendJSON adds a message as a line of JSON. A message that is not UTF-8 cannot
+// be a JSON string; it becomes base64 (RFC 4648, section 4) in data64.
+func appendJSON(dst []byte, m worker.Message) []byte {
+	dst = append(dst, `{"seq":`...)
+	dst = strconv.AppendUint(dst, m.Seq, 10)
+	// No protocol reports an identifier yet.
+	dst = append(dst, `,"id":""`...)
+	if utf8.Valid(m.Data) {
+		dst = append(dst, `,"data":"`...)
+		dst = appendEscaped(dst, m.Data)
+	} else {
+		dst = append(dst, `,"data64":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, m.Data)
+	}
+	return append(dst, "\"}\n"...)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendEscaped adds the inside of a JSON string. s is UTF-8. Beyond what RFC 8259,
+// section 7, requires, it escapes what some readers take for the end of a line:
+// U+0085, U+2028 and U+2029.
+func appendEscaped(dst, s []byte) []byte {
+	clean := 0 // s[clean:i] needs no escape
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		r, size := rune(c), 1
+		if c >= utf8.RuneSelf {
+			r, size = utf8.DecodeRune(s[i:])
+			if r != 0x85 && r != 0x2028 && r != 0x2029 {
+				i += size
+				continue
+			}
+		}
+		dst = append(dst, s[clean:i]...)
+		dst = appendEscape(dst, r)
+		i += size
+		clean = i
+	}
+	return append(dst, s[clean:]...)
+}
+
+func appendEscape(dst []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(dst, '\\', byte(r))
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u',
+		hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}

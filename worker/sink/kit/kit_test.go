@@ -1,0 +1,287 @@
+package kit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"feedgate/worker"
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+)
+
+var errAway = errors.New("the server is away")
+
+// Outcomes that come one by one, in any order, from many goroutines.
+func TestOutcomesInAnyOrder(t *testing.T) {
+	var resolving sync.WaitGroup
+	s := &server{answer: func(_ context.Context, b *Batch) {
+		for _, i := range rand.Perm(b.Len()) {
+			resolving.Go(func() { b.Resolve(i, 1, Done()) })
+		}
+	}}
+	r := sinktest.NewRig(t, open(t, s, Config{Outstanding: 4, MaxMessages: 30, Lane: firstByte}, sink.Config{}), 2, 4096)
+	const n = 3000
+	for i := range n {
+		r.Send(i%2, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
+	}
+	r.Wait(n)
+	resolving.Wait()
+	r.Stop()
+	if r.Refused != 0 {
+		t.Errorf("%d refused", r.Refused)
+	}
+}
+
+// Whatever fails, each message is stored once, those of one lane in order.
+func TestLanesKeepTheirOrder(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"one lane":    {MaxMessages: 20},
+		"keys":        {MaxMessages: 20, Outstanding: 3, Lane: firstByte},
+		"one per key": {MaxMessages: 50, Outstanding: 3, Lane: firstByte, MaxPerLane: 1},
+		"few bytes":   {MaxBytes: 30, Outstanding: 2, Lane: firstByte},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := new(server)
+			s.answer = func(_ context.Context, b *Batch) {
+				// A server that stores a beginning of each lane's part, and fails the rest of it.
+				failed := map[uint64]bool{}
+				if rand.IntN(4) == 0 {
+					b.ResolveAll(Again(0, errAway))
+					return
+				}
+				for i := range b.Len() {
+					failed[b.Lane(i)] = failed[b.Lane(i)] || rand.IntN(20) == 0
+					if failed[b.Lane(i)] {
+						b.Resolve(i, 1, Again(time.Microsecond, errAway))
+					} else {
+						s.accept(b, i, 1)
+					}
+				}
+			}
+			log := new(sinktest.Log)
+			r := sinktest.NewRig(t, open(t, s, cfg, sink.Config{
+				Log: log.Quiet(), ReconnectMin: time.Millisecond, ReconnectMax: 2 * time.Millisecond,
+			}), 1, 4096)
+			const n = 1500
+			for i := range n {
+				r.Send(0, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
+				if i%3 == 2 && i < n/2 {
+					r.Wait(i - 10) // lanes come and go; later they fill up
+				}
+			}
+			r.Wait(n)
+			r.Stop()
+			last := map[byte]int{}
+			stored := s.contents()
+			for _, m := range stored {
+				var i int
+				if _, err := fmt.Sscan(m[2:], &i); err != nil {
+					t.Fatal(err)
+				}
+				lane := m[0]
+				if cfg.Lane == nil {
+					lane = 0
+				}
+				if i < last[lane] {
+					t.Fatalf("%q was stored after message %d", m, last[lane])
+				}
+				last[lane] = i
+			}
+			slices.Sort(stored)
+			if len(slices.Compact(stored)) != n || r.Refused != 0 {
+				t.Errorf("%d stored, want %d; %d refused", len(stored), n, r.Refused)
+			}
+		})
+	}
+}
+
+// A batch that is sent again as a whole keeps its number; one without what was stored gets
+// another. Meanwhile the sink is not ready.
+func TestSentAgain(t *testing.T) {
+	type sending struct {
+		id      uint64
+		attempt int
+		first   string
+		n       int
+	}
+	sent, reply := make(chan sending), make(chan func(*Batch))
+	s := &server{answer: func(ctx context.Context, b *Batch) {
+		sent <- sending{b.ID, b.Attempt, string(b.At(0).Data), b.Len()}
+		(<-reply)(b)
+	}}
+	log := new(sinktest.Log)
+	k := open(t, s, Config{}, sink.Config{Log: log.Logger(t), ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
+	r := sinktest.NewRig(t, k, 1, 64)
+	r.Send(0, []byte("0"))
+	<-sent
+	for _, m := range []string{"1", "2", "3"} {
+		r.Send(0, []byte(m))
+	}
+	sinktest.Eventually(t, "the messages", func() bool {
+		h := k.open[0]
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.lanes.byKey[0].queue.len() == 3
+	})
+	reply <- func(b *Batch) { b.ResolveAll(Done()) }
+	again := func(b *Batch) { b.ResolveAll(Again(0, errAway)) }
+	for i, step := range []struct {
+		want  sending
+		reply func(*Batch)
+	}{
+		{sending{2, 1, "1", 3}, again},
+		{sending{2, 2, "1", 3}, again},
+		{sending{2, 3, "1", 3}, func(b *Batch) { b.Resolve(1, 2, Again(time.Hour, nil)); b.Resolve(0, 1, Done()) }},
+		{sending{3, 4, "2", 2}, again},
+		{sending{3, 5, "2", 2}, func(b *Batch) { b.ResolveAll(Done()) }},
+	} {
+		if got := <-sent; got != step.want {
+			t.Errorf("step %d: got %+v, want %+v", i, got, step.want)
+		}
+		if err := k.Ready(); (err != nil) != (i > 0) {
+			t.Errorf("step %d: ready is %v", i, err)
+		}
+		reply <- step.reply
+	}
+	r.Wait(4)
+	sinktest.Eventually(t, "readiness", func() bool { return k.Ready() == nil })
+	r.Stop()
+	if r.Refused != 0 || log.Count("the server is away") == 0 {
+		t.Errorf("%d refused, or the fault is not logged", r.Refused)
+	}
+	if n := log.Count("takes messages again"); n != 1 {
+		t.Errorf("its end is logged %d times", n)
+	}
+}
+
+// A batch that is refused as a whole is halved, down to the messages at fault.
+func TestSplit(t *testing.T) {
+	s := new(server)
+	s.answer = func(_ context.Context, b *Batch) {
+		for i := range b.Len() {
+			if strings.HasPrefix(string(b.At(i).Data), "bad") {
+				b.Split(worker.Refused)
+				return
+			}
+		}
+		s.accept(b, 0, b.Len())
+	}
+	r := sinktest.NewRig(t, open(t, s, Config{}, sink.Config{}), 1, 4096)
+	r.Send(0, []byte("good 0"))
+	r.Wait(1)
+	want := []string{"good 0"}
+	for i := 1; i < 200; i++ {
+		m := fmt.Sprint("good ", i)
+		if i == 50 || i == 51 || i == 199 {
+			m = fmt.Sprint("bad ", i)
+		} else {
+			want = append(want, m)
+		}
+		r.Send(0, []byte(m))
+	}
+	r.Wait(200)
+	if got := s.contents(); !slices.Equal(got, want) || r.Refused != 3 || r.Code(50) != worker.Refused || r.Code(199) != worker.Refused {
+		t.Errorf("%d refused, stored %q", r.Refused, got)
+	}
+	r.Stop()
+}
+
+// Where everything is refused from the start, the settings are at fault, not the messages.
+func TestAllRefusedAtTheStart(t *testing.T) {
+	s := &server{answer: func(_ context.Context, b *Batch) { b.ResolveAll(Refused(worker.BadRequest)) }}
+	k := open(t, s, Config{}, sink.Config{})
+	r := sinktest.NewRig(t, k, 1, 64)
+	r.Send(0, []byte("a"))
+	<-k.Failed()
+	r.None(0)
+	if k.Err() == nil || k.Ready() == nil {
+		t.Error("a sink that has failed reports no fault")
+	}
+	r.Stop()
+}
+
+func TestRefusedBesideAccepted(t *testing.T) {
+	s := new(server)
+	s.answer = func(_ context.Context, b *Batch) {
+		for i := range b.Len() {
+			if string(b.At(i).Data) == "bad" {
+				b.Resolve(i, 1, Refused(worker.BadRequest))
+			} else {
+				s.accept(b, i, 1)
+			}
+		}
+	}
+	k := open(t, s, Config{Linger: time.Hour, MaxMessages: 2}, sink.Config{})
+	r := sinktest.NewRig(t, k, 1, 64)
+	for _, m := range []string{"bad", "good", "bad", "bad"} {
+		r.Send(0, []byte(m))
+	}
+	r.Wait(4)
+	if r.Refused != 3 || r.Code(0) != worker.BadRequest || k.Err() != nil {
+		t.Errorf("%d refused, %v", r.Refused, k.Err())
+	}
+	r.Stop()
+}
+
+// What a client finds out after the end changes nothing.
+func TestClosedBeforeTheOutcome(t *testing.T) {
+	batches := make(chan *Batch, 1)
+	s := &server{answer: func(_ context.Context, b *Batch) { batches <- b }}
+	r := sinktest.NewRig(t, open(t, s, Config{}, sink.Config{}), 1, 64)
+	r.Send(0, []byte("a"))
+	b := <-batches
+	r.Stop()
+	b.ResolveAll(Done())
+	r.None(0)
+	if s.closed != 1 {
+		t.Errorf("the client was closed %d times", s.closed)
+	}
+}
+
+// BenchmarkKit is the cost of the kit beside a server that takes everything at once.
+func BenchmarkKit(b *testing.B) {
+	for name, cfg := range map[string]Config{
+		"one lane":  {},
+		"keys":      {Lane: func(m worker.Message) uint64 { return m.Seq % 1000 }},
+		"unordered": {Unordered: true},
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := &server{answer: func(_ context.Context, batch *Batch) { batch.ResolveAll(Done()) }}
+			kind := sink.Kind{Schemes: []string{"kit"}, Parse: func(sink.URL) (sink.Target, error) {
+				return sink.Target{Open: func(common *sink.Config) (*sink.Sink, error) {
+					cfg.Open = func(int) (Client, error) { return s, nil }
+					return &sink.Sink{Sink: New(cfg, common)}, nil
+				}}, nil
+			}}
+			sinktest.Benchmark(b, kind, "kit:", 64)
+		})
+	}
+}
+
+// The wait that the server asks for counts, up to ReconnectMax.
+func TestRetryAfter(t *testing.T) {
+	const most = 50 * time.Millisecond
+	var sends []time.Time // the sender's; read once it has ended
+	s := new(server)
+	s.answer = func(_ context.Context, b *Batch) {
+		if sends = append(sends, time.Now()); len(sends) == 1 {
+			b.ResolveAll(Again(time.Hour, errAway))
+			return
+		}
+		s.accept(b, 0, b.Len())
+	}
+	r := sinktest.NewRig(t, open(t, s, Config{}, sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: most}), 1, 64)
+	r.Send(0, []byte("a"))
+	r.Wait(1)
+	r.Stop()
+	if len(sends) != 2 || sends[1].Sub(sends[0]) < most {
+		t.Errorf("sent at %v", sends)
+	}
+}

@@ -1,0 +1,101 @@
+package kit
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+)
+
+// Without linger the first message goes at once, and the next batch has all that came
+// meanwhile.
+func TestNothingLingers(t *testing.T) {
+	free := make(chan struct{})
+	s := new(server)
+	s.answer = func(_ context.Context, b *Batch) {
+		<-free
+		s.accept(b, 0, b.Len())
+	}
+	k := open(t, s, Config{}, sink.Config{})
+	r := sinktest.NewRig(t, k, 1, 64)
+	r.Send(0, []byte("a"))
+	sinktest.Eventually(t, "the first batch", func() bool { return len(s.batches()) == 1 })
+	for range 10 {
+		r.Send(0, []byte("b"))
+	}
+	waiting(t, k, 10)
+	close(free)
+	r.Wait(11)
+	r.Stop()
+	if got := s.batches(); !slices.Equal(got, []int{1, 10}) {
+		t.Errorf("batches of %d messages", got)
+	}
+}
+
+// waiting waits until n messages wait in all lanes.
+func waiting(t *testing.T, k *Sink, n int) {
+	t.Helper()
+	h := k.open[0]
+	sinktest.Eventually(t, "messages that wait", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		all := h.lanes.loose.len()
+		for _, l := range h.lanes.byKey {
+			all += l.queue.len()
+		}
+		return all == n
+	})
+}
+
+// With linger, a batch waits to be full, but not when no more can come.
+func TestLinger(t *testing.T) {
+	for name, c := range map[string]struct {
+		linger time.Duration
+		cfg    Config
+		sent   int
+		ends   func(r *sinktest.Rig)
+	}{
+		"full":             {time.Hour, Config{MaxMessages: 5}, 5, func(*sinktest.Rig) {}},
+		"full of bytes":    {time.Hour, Config{MaxBytes: 50}, 5, func(*sinktest.Rig) {}},
+		"unordered":        {time.Hour, Config{MaxMessages: 5, Unordered: true}, 5, func(*sinktest.Rig) {}},
+		"time":             {time.Millisecond, Config{}, 5, func(*sinktest.Rig) {}},
+		"the loop waits":   {time.Hour, Config{}, 5, func(r *sinktest.Rig) { r.Pool.Workers()[0].SetBlocked(true) }},
+		"the ring is full": {time.Hour, Config{MaxMessages: 10_000}, 1024, func(*sinktest.Rig) {}},
+		"the drain":        {time.Hour, Config{}, 5, func(r *sinktest.Rig) { r.Pool.Drain() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.cfg.Linger = c.linger
+			s := new(server)
+			r := sinktest.NewRig(t, open(t, s, c.cfg, sink.Config{}), 1, 4096)
+			for range c.sent {
+				r.Send(0, []byte("0123456789"))
+			}
+			c.ends(r)
+			r.Wait(c.sent)
+			r.Stop()
+			if name != "time" && len(s.batches()) != 1 {
+				t.Errorf("batches of %d messages", s.batches())
+			}
+		})
+	}
+}
+
+// Each time that the gateway waits, not only the first.
+func TestNoLingerWhileBlocked(t *testing.T) {
+	s := new(server)
+	k := open(t, s, Config{Linger: time.Hour}, sink.Config{})
+	r := sinktest.NewRig(t, k, 1, 64)
+	r.Pool.Workers()[0].SetBlocked(true)
+	for i := range 50 {
+		r.Send(0, []byte("a"))
+		r.Wait(i + 1)
+	}
+	r.Pool.Workers()[0].SetBlocked(false)
+	r.Send(0, []byte("a"))
+	waiting(t, k, 1)
+	r.None(50)
+	r.Stop()
+}

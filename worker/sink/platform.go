@@ -1,3 +1,0 @@
-package sink
-
-import _ "feedgate/worker/linux_only"

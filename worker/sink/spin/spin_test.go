@@ -1,0 +1,59 @@
+package spin
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+)
+
+func TestSpinFinishesEveryMessage(t *testing.T) {
+	s := sinktest.Open(t, Kind, "spin:500ns", sink.Config{})
+	r := sinktest.NewRig(t, s, 2, 4096)
+	for i := range 2000 {
+		r.Send(i%2, []byte("x"))
+	}
+	r.Wait(2000)
+	if r.Refused != 0 {
+		t.Errorf("%d refused", r.Refused)
+	}
+	r.Stop()
+}
+
+func TestSpinRoundsFollowTheDuration(t *testing.T) {
+	if roundsFor(0) != 0 {
+		t.Error("nothing to burn takes rounds")
+	}
+	one := roundsFor(500 * time.Nanosecond)
+	if one < 10 {
+		t.Errorf("%d rounds for 500ns: too coarse to be accurate", one)
+	}
+	if ten := roundsFor(5 * time.Microsecond); ten < 10*one-10 || ten > 10*one+10 {
+		t.Errorf("%d rounds for ten times the time of %d", ten, one)
+	}
+}
+
+// BenchmarkSpin500ns is the accuracy of spin: cpu-ns/op against 500. The time by
+// the clock, ns/op, contains what other processes ran meanwhile.
+func BenchmarkSpin500ns(b *testing.B) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	rounds := roundsFor(500 * time.Nanosecond)
+	start := threadTime(b)
+	for b.Loop() {
+		burn(rounds)
+	}
+	b.ReportMetric(float64(threadTime(b)-start)/float64(b.N), "cpu-ns/op")
+}
+
+func threadTime(t testing.TB) time.Duration {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(now.Nano())
+}

@@ -1,0 +1,3 @@
+package stdout
+
+import _ "feedgate/worker/linux_only"

@@ -1,0 +1,231 @@
+// Package stdout has the sink that writes messages to standard output, stdout:.
+//
+// One goroutine writes. Handle waits for its write, or for the pool to stop.
+package stdout
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"feedgate/worker"
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/frame"
+)
+
+// Kind is stdout:. It is one stream: a second worker gains nothing and loses the order of
+// arrival.
+var Kind = sink.Kind{
+	Schemes: []string{"stdout"},
+	Form:    "stdout:",
+	Help:    "writes each message and LF to standard output",
+	Details: frame.Help,
+	Workers: 1,
+	Parse: func(u sink.URL) (sink.Target, error) {
+		path, query, err := u.Path(frame.Param)
+		if err != nil {
+			return sink.Target{}, err
+		}
+		f, err := frame.Parse(query)
+		if err != nil {
+			return sink.Target{}, err
+		}
+		if path != "" {
+			return sink.Target{}, errors.New("nothing but ?frame= may follow stdout:")
+		}
+		return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
+			s, err := newStdout(f, cfg)
+			if err != nil {
+				return nil, err
+			}
+			return &sink.Sink{Sink: s}, nil
+		}}, nil
+	},
+}
+
+// stdoutChunk is where a batch is cut into several writes, between messages, and
+// above which a worker does not keep its buffer.
+const stdoutChunk = 1 << 20
+
+// stdout writes through one goroutine, so that records of different workers stay
+// whole, and so that Handle can leave a write that blocks for ever when the pool
+// stops: a blocked write to standard output cannot be interrupted. Messages are
+// written in the order in which workers hand them over; with one worker, that is
+// the order of arrival.
+//
+// Any write error is final: what a reader has seen of the lines before it is not
+// known, and there is no other place to write to.
+type stdout struct {
+	w       io.Writer
+	cfg     *sink.Config
+	framing frame.Framing
+	split   frame.LFWarning
+	jobs    chan stdoutJob
+	stop    chan struct{}
+	done    chan struct{} // closed when the writer has ended
+	sigpipe chan os.Signal
+
+	fail   sync.Once
+	failed chan struct{}
+	err    error // written before failed is closed
+}
+
+type stdoutJob struct {
+	data    []byte
+	written chan<- error // has room for one
+}
+
+func newStdout(f frame.Framing, cfg *sink.Config) (*stdout, error) {
+	if err := checkStdout(cfg.Stdout); err != nil {
+		return nil, err
+	}
+	s := &stdout{
+		w: cfg.Stdout, cfg: cfg, framing: f,
+		jobs: make(chan stdoutJob), stop: make(chan struct{}), done: make(chan struct{}),
+		sigpipe: make(chan os.Signal, 1), failed: make(chan struct{}),
+	}
+	s.split.Off = f != frame.Line
+	// A write to a broken pipe on descriptor 1 kills a Go program unless it has
+	// asked to be notified. Ignoring the signal instead would pass that on to
+	// every child process.
+	signal.Notify(s.sigpipe, syscall.SIGPIPE)
+	go s.run()
+	return s, nil
+}
+
+func (s *stdout) Open(c *worker.Completer) (worker.Handler, error) {
+	return &printer{sink: s, stopped: c.Stopped(), written: make(chan error, 1)}, nil
+}
+
+func (s *stdout) Ready() error            { return s.Err() }
+func (s *stdout) Failed() <-chan struct{} { return s.failed }
+
+func (s *stdout) Err() error {
+	select {
+	case <-s.failed:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+// Close waits for the writer, but not for ever for one that is blocked.
+func (s *stdout) Close() error {
+	close(s.stop)
+	defer signal.Stop(s.sigpipe)
+	timeout := time.NewTimer(s.cfg.CloseTimeout)
+	defer timeout.Stop()
+	select {
+	case <-s.done:
+		return nil
+	case <-timeout.C:
+		return errors.New("standard output: the last write is blocked: nobody reads")
+	}
+}
+
+func (s *stdout) run() {
+	defer close(s.done)
+	for {
+		select {
+		case <-s.stop:
+			return
+		case job := <-s.jobs:
+			s.split.Give(s.cfg.Log)
+			err := s.write(job.data)
+			if err != nil {
+				s.fail.Do(func() {
+					s.err = fmt.Errorf("standard output: %w", explain(err))
+					close(s.failed)
+				})
+			}
+			job.written <- err
+			if err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *stdout) write(p []byte) error {
+	for len(p) > 0 {
+		n, err := s.w.Write(p)
+		p = p[n:]
+		if errors.Is(err, syscall.EAGAIN) {
+			// Someone who shares the descriptor has made it non-blocking.
+			err = waitWritable(s.w)
+		} else if err == nil && n == 0 {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explain puts in words what a write error means.
+func explain(err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("its reader is gone: %w", err)
+	}
+	return err
+}
+
+// printer is one worker's handler.
+type printer struct {
+	sink    *stdout
+	stopped <-chan struct{} // the pool's
+	written chan error      // the outcome of this worker's job
+	buf     []byte
+}
+
+func (h *printer) Handle(b *worker.Batch) {
+	for b.Left() > 0 {
+		h.buf = h.buf[:0]
+		n := 0
+		for n < b.Left() {
+			m := b.At(n)
+			if n > 0 && len(h.buf)+len(m.Data) >= stdoutChunk {
+				break
+			}
+			h.sink.split.Look(m.Data)
+			h.buf = h.sink.framing.Append(h.buf, m)
+			n++
+		}
+		if !h.print() {
+			b.Later(b.Left())
+			return
+		}
+		b.Done(n, worker.OK)
+		if cap(h.buf) > 2*stdoutChunk {
+			h.buf = nil
+		}
+	}
+}
+
+// print writes the buffer. False when it was not written, or not in time: the
+// buffer is then left to the writer.
+func (h *printer) print() bool {
+	select {
+	case h.sink.jobs <- stdoutJob{h.buf, h.written}:
+	case <-h.sink.failed:
+		return false
+	case <-h.stopped:
+		return false
+	}
+	select {
+	case err := <-h.written:
+		return err == nil
+	case <-h.stopped:
+		h.buf, h.written = nil, nil
+		return false
+	}
+}
+
+func (h *printer) Drain()       {}
+func (h *printer) Close() error { return nil }
