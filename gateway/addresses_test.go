@@ -105,7 +105,7 @@ func TestRounds(t *testing.T) {
 	// it is tried once more.
 	want("A1", "A2 B A1")
 	b.fail(b.names["A1"])
-	// Once all have failed, all are tried anew, from the host after the last one on.
+	// Once all have failed, all are tried again, from the host after the last one on.
 	want("", "B A1 A2")
 	want("", "B A1 A2")
 	want("A1", "B A1")
@@ -121,7 +121,7 @@ func TestRounds(t *testing.T) {
 	want("", "A2 A1 B")
 }
 
-// TestNewAddresses: a name that gets other addresses is looked up anew, and failures stay
+// TestNewAddresses: a name that gets other addresses is looked up again, and failures stay
 // with the addresses that they belong to.
 func TestNewAddresses(t *testing.T) {
 	b := newAddresses([]string{"a:1"})

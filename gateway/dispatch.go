@@ -8,11 +8,11 @@ import (
 	"feedgate/worker"
 )
 
-// While unsent acks leave no room, the kernel is asked again after between clogLeast
-// and clogMost.
+// While unsent acks leave no room, the kernel is asked again after between recheckMin
+// and recheckMax.
 const (
-	clogLeast = 100 * time.Microsecond
-	clogMost  = 250 * time.Millisecond
+	recheckMin = 100 * time.Microsecond
+	recheckMax = 250 * time.Millisecond
 )
 
 // dispatch gives decoded messages to the workers; all is false when the window or
@@ -20,7 +20,7 @@ const (
 func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	l := in.l
 	msgs := in.cur.Msgs
-	clogged := false
+	sendBlocked := false
 	for in.next < len(msgs) {
 		m := &msgs[in.next]
 		arrival := l.track.Classify(m.Seq)
@@ -37,7 +37,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 		}
 		if room == 0 && arrival != delivery.Again { // what is sent again has its slot
 			if !l.track.Stretch() {
-				clogged = !l.track.Full()
+				sendBlocked = !l.track.Full()
 				break
 			}
 			room = 1
@@ -60,7 +60,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 		msgs = in.cur.Msgs
 	}
 	in.publish()
-	in.clog(clogged, now)
+	in.recordBlocked(sendBlocked, now)
 	return l.track.Read(in.readAt), in.next == len(in.cur.Msgs)
 }
 
@@ -78,21 +78,21 @@ func (in *intake) drop(m *wire.Msg, now time.Duration) {
 	}
 }
 
-// clog records whether acks that the kernel has and cannot send leave no room. No edge
+// recordBlocked records whether acks that the kernel has and cannot send leave no room. No edge
 // tells when it could.
-func (in *intake) clog(clogged bool, now time.Duration) {
+func (in *intake) recordBlocked(sendBlocked bool, now time.Duration) {
 	switch {
-	case !clogged:
-		in.clogged = 0
-	case in.clogged == 0:
-		in.clogged = max(1, now)
+	case !sendBlocked:
+		in.sendBlocked = 0
+	case in.sendBlocked == 0:
+		in.sendBlocked = max(1, now)
 	}
 }
 
-// unclogged is when to look again: soon at first, then ever less often.
-func (in *intake) unclogged() time.Duration {
-	since := in.l.lastTurn - in.clogged
-	return in.l.lastTurn + min(max(since/4, clogLeast), clogMost)
+// recheckAt is when to look again: soon at first, then ever less often.
+func (in *intake) recheckAt() time.Duration {
+	since := in.l.lastTurn - in.sendBlocked
+	return in.l.lastTurn + min(max(since/4, recheckMin), recheckMax)
 }
 
 // fail drops what was decoded from here on: the connection ends with err.

@@ -208,7 +208,7 @@ func TestDrainTimeoutOverUnsentAcks(t *testing.T) {
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"s"}`)
 	conn.sendMany(1, 5000)
-	clogs(t, r.g.Stats(), 1000)
+	blocksSending(t, r.g.Stats(), 1000)
 	r.cancel()
 	if err := r.wait(); !errors.Is(err, ErrUnfinished) || strings.Contains(err.Error(), " 0 acknowledgements") {
 		t.Errorf("error %v, want ErrUnfinished and how many acknowledgements", err)

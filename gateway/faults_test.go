@@ -304,8 +304,8 @@ func (c *feedConn) sendMany(first uint64, n int) {
 	c.send(b)
 }
 
-// clogs waits until nothing but acks that are not read keeps a gateway from reading.
-func clogs(t *testing.T, s *Stats, window uint64) {
+// blocksSending waits until nothing but acks that are not read keeps a gateway from reading.
+func blocksSending(t *testing.T, s *Stats, window uint64) {
 	t.Helper()
 	waitFor(t, func() bool { return s.Messages.Load() >= window && s.InFlight.Load() == 0 })
 }
@@ -322,7 +322,7 @@ func TestUnsentAcks(t *testing.T) {
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"s"}`)
 	conn.sendMany(1, messages)
-	clogs(t, r.g.Stats(), window)
+	blocksSending(t, r.g.Stats(), window)
 	if n := r.g.Stats().Messages.Load(); n == messages {
 		t.Errorf("%d messages were taken while no ack was read, with a window of %d", n, window)
 	}
@@ -356,7 +356,7 @@ func TestServerClosesOverUnsentAcks(t *testing.T) {
 	if _, err := c.Write([]byte(strings.Repeat("0123456789\n", messages))); err != nil {
 		t.Fatal(err)
 	}
-	clogs(t, r.g.Stats(), window)
+	blocksSending(t, r.g.Stats(), window)
 	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}

@@ -28,14 +28,14 @@ type intake struct {
 	failed *wire.Error // decoding stopped with it; handled once all messages are dispatched
 	more   bool        // decoding may go on with what is there
 
-	held       bool // there is a slab
-	slab       uint16
-	data       []byte // of the slab
-	filled     int
-	readAt     time.Duration // when the last bytes came
-	bulk       bool          // they were many, and none came since
-	clogged    time.Duration // since when unsent acks in the kernel leave no room; 0: there is room
-	dispatched int           // messages of the slab that were given to workers
+	held        bool // there is a slab
+	slab        uint16
+	data        []byte // of the slab
+	filled      int
+	readAt      time.Duration // when the last bytes came
+	bulk        bool          // they were many, and none came since
+	sendBlocked time.Duration // since when unsent acks in the kernel leave no room; 0: there is room
+	dispatched  int           // messages of the slab that were given to workers
 
 	turnTo int   // worker that is next to get a run
 	dirty  []int // workers with descriptors committed and not published
@@ -51,7 +51,7 @@ func (in *intake) init(l *loop) {
 func (in *intake) reset() {
 	in.dropSlab()
 	in.cur = wire.Input{Msgs: in.cur.Msgs[:0], Out: in.cur.Out[:0]}
-	in.next, in.failed, in.more, in.bulk, in.clogged = 0, nil, false, false, 0
+	in.next, in.failed, in.more, in.bulk, in.sendBlocked = 0, nil, false, false, 0
 }
 
 // pending reports whether received messages or an event may still have to be dispatched.

@@ -160,15 +160,15 @@ func (k *link) checkAlive(now time.Duration) {
 	case k.dead && l.paused && !l.set.traits.EOFCloses:
 		// Reading would show it, but there is no room to read.
 		k.lost(now, "receive", k.sock.fault())
-	case k.dead && l.in.clogged != 0:
+	case k.dead && l.in.sendBlocked != 0:
 		// Sending would show it, but there is nothing to send.
 		k.cannotSend(now, k.sock.fault())
 	case k.phase == login && now >= k.deadline:
 		l.stats.addError(wire.Login)
 		k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", l.cfg.ConnectTimeout))
-	case k.owing() && now-k.wrote >= l.cfg.WriteTimeout:
+	case k.writePending() && now-k.wrote >= l.cfg.WriteTimeout:
 		k.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", l.cfg.WriteTimeout))
-	case k.phase == open && idle != NoTimeout && !k.deaf() && now-k.heard >= idle:
+	case k.phase == open && idle != NoTimeout && !k.idlePaused() && now-k.heard >= idle:
 		k.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", idle))
 	}
 }
@@ -207,16 +207,16 @@ func (k *link) nextDue() time.Duration {
 			due = earliest(due, k.tick)
 		}
 		due = earliest(due, l.track.Due())
-		if l.in.clogged != 0 {
-			due = earliest(due, l.in.unclogged())
+		if l.in.sendBlocked != 0 {
+			due = earliest(due, l.in.recheckAt())
 		}
-		if k.owing() {
+		if k.writePending() {
 			due = earliest(due, k.wrote+l.cfg.WriteTimeout)
 		}
 		if l.short {
 			due = earliest(due, l.lastTurn+slabRetry)
 		}
-		if k.phase == open && l.cfg.IdleTimeout != NoTimeout && !k.deaf() {
+		if k.phase == open && l.cfg.IdleTimeout != NoTimeout && !k.idlePaused() {
 			due = earliest(due, k.heard+l.cfg.IdleTimeout)
 		}
 	case lingering:

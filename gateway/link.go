@@ -121,18 +121,18 @@ func (k *link) reading() bool {
 
 func (k *link) finishing() bool { return k.phase == finishing }
 
-// owing reports whether we have data that the peer has not accepted.
-func (k *link) owing() bool {
+// writePending reports whether we have data that the peer has not accepted.
+func (k *link) writePending() bool {
 	// With nothing left to send, a goodbye waits to close our sending side.
-	return k.l.out.Len() > 0 || k.l.in.clogged != 0 || k.phase == goodbye
+	return k.l.out.Len() > 0 || k.l.in.sendBlocked != 0 || k.phase == goodbye
 }
 
-// deaf reports whether silence says nothing about the server, so that the idle clock is
+// idlePaused reports whether silence says nothing about the server, so that the idle clock is
 // paused: we leave its bytes unread, or it may be waiting for an ack before it sends more.
 // If only unsent acks keep us from reading, and there was no edge since the last read, it
 // has sent nothing.
-func (k *link) deaf() bool {
-	return k.l.paused && (k.l.in.clogged == 0 || k.readable) || k.l.track.Full() && k.l.track.Working() > 0
+func (k *link) idlePaused() bool {
+	return k.l.paused && (k.l.in.sendBlocked == 0 || k.readable) || k.l.track.Full() && k.l.track.Working() > 0
 }
 
 // awaiting reports whether a drain needs the server to send again, on this connection

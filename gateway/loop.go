@@ -87,7 +87,7 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 // turn runs each stage once; false when none had anything to do.
 func (l *loop) turn() bool {
 	now := l.world.now()
-	if l.link.deaf() {
+	if l.link.idlePaused() {
 		l.link.heard += now - l.lastTurn
 	}
 	l.lastTurn = now
@@ -187,13 +187,13 @@ func (l *loop) flush(now time.Duration) bool {
 		}
 		if sent > 0 {
 			busy = true
-			if l.in.clogged == 0 {
+			if l.in.sendBlocked == 0 {
 				l.link.wrote = now
 			}
 			l.out.Taken(sent)
 		}
 	}
-	if !l.link.owing() && l.link.phase != lingering {
+	if !l.link.writePending() && l.link.phase != lingering {
 		l.link.wrote = now
 	}
 	return busy

@@ -33,7 +33,7 @@ type repeat struct {
 type tally interface {
 	// empty reports whether there is nothing to log.
 	empty() bool
-	// take returns the line, a warning, and starts counting anew.
+	// take returns the line, a warning, and starts counting from 0.
 	take() (msg string, args []any)
 }
 

@@ -67,7 +67,7 @@ func OpenState(path string, log *slog.Logger) (*State, error) {
 	default:
 		var f stateFile
 		if err := json.Unmarshal(b, &f); err != nil || f.Version != 1 {
-			return nil, fmt.Errorf("--state: %s is not a state file of this version; move it away to start anew", path)
+			return nil, fmt.Errorf("--state: %s is not a state file of this version; move it away to start without one", path)
 		}
 		for url, e := range f.Upstreams {
 			s.entries[url] = e

@@ -278,7 +278,7 @@ func TestTLSClientCertificate(t *testing.T) {
 }
 
 // encryptedKeys are PEM files of keys that need a passphrase, in the two forms that there are.
-// Their contents are of no account.
+// Their contents do not matter.
 var encryptedKeys = []string{
 	"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGb\n-----END ENCRYPTED PRIVATE KEY-----\n",
 	"-----BEGIN EC PARAMETERS-----\nBggq\n-----END EC PARAMETERS-----\n" +

@@ -210,7 +210,7 @@ func TestRefusedNumbers(t *testing.T) {
 	}
 }
 
-// TestArrivalNumbers: without sessions, numbers may leave gaps and begin anew.
+// TestArrivalNumbers: without sessions, numbers may leave gaps and start over.
 func TestArrivalNumbers(t *testing.T) {
 	d := newTracked(t, delivery.Config{})
 	for _, seq := range []uint64{1, 4, 5, 2} {

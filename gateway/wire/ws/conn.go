@@ -88,7 +88,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 			return err
 		}
 		if !whole {
-			return c.endure(buf, in)
+			return c.checkStalled(buf, in)
 		}
 	}
 }

@@ -53,8 +53,8 @@ func (s *stall) over(p progress) bool {
 	return s.limit > 0 && s.idle >= s.limit
 }
 
-// endure is the end of a Decode that brought no event.
-func (c *conn) endure(buf []byte, in *wire.Input) *wire.Error {
+// checkStalled is the end of a Decode that brought no event.
+func (c *conn) checkStalled(buf []byte, in *wire.Input) *wire.Error {
 	if !c.stall.over(progress{c.fragments, in.Keep - in.Start, len(buf) - in.Scan, c.skip.Left()}) {
 		return nil
 	}

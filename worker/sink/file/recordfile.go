@@ -15,7 +15,7 @@ import (
 //
 // Invariant: while cut is false, the file holds whole records only, but for what
 // others wrote; those of this recordFile were synced. While cut is true, what is
-// beyond size is of no account and must go first.
+// beyond size is garbage and is cut before the next append.
 type recordFile struct {
 	path    string
 	framing frame.Framing
