@@ -13,6 +13,10 @@ import (
 
 	"feedgate/bench/peers"
 	"feedgate/gateway"
+	"feedgate/gateway/wire/fg1"
+	"feedgate/gateway/wire/framed"
+	"feedgate/gateway/wire/nsq"
+	"feedgate/gateway/wire/ws"
 	"feedgate/worker"
 )
 
@@ -98,11 +102,12 @@ func Find(name string) *Subject {
 
 // product is the gateway as feedgate run has it by default.
 func product(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
-	return runGateway(ctx, gateway.Config{URL: "fg://" + addr, Workers: workers}, work)
+	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers}, work)
 }
 
 func productWS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
-	return runGateway(ctx, gateway.Config{URL: "ws://" + addr + "/", Workers: workers, AckTemplate: "A{n}"}, work)
+	protocol := ws.Protocol{Framed: framed.Flags{AckTemplate: "A{n}"}}
+	return runGateway(ctx, gateway.Config{Protocol: protocol, Hosts: []string{addr}, Workers: workers}, work)
 }
 
 func productTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
@@ -110,12 +115,13 @@ func productTLS(ctx context.Context, addr string, workers int, work func(msg []b
 	if err != nil {
 		return peers.Result{}, err
 	}
-	return runGateway(ctx, gateway.Config{URL: "fg+tls://" + addr, Workers: workers, TLS: trusted}, work)
+	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Secure: true, Workers: workers, TLS: trusted}, work)
 }
 
 // productNSQ ends with the connection: nsqd has no goodbye.
 func productNSQ(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
-	gw, err := newGateway(gateway.Config{URL: "nsq://" + addr + "/bench/bench", Workers: workers}, work)
+	protocol := nsq.Protocol{Topic: "bench", Channel: "bench"}
+	gw, err := newGateway(gateway.Config{Protocol: protocol, Hosts: []string{addr}, Workers: workers}, work)
 	if err != nil {
 		return peers.Result{}, err
 	}

@@ -38,7 +38,9 @@ func TestNoSinkWaitsWhileTheWindowIsFull(t *testing.T) {
 				Open: func(int) (kit.Client, error) { return confirming{}, nil }, Linger: time.Hour, MaxMessages: 1000,
 			}, &common)
 			cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), nil)
-			cfg.Frame, cfg.AckTemplate, cfg.InFlight, cfg.Workers, cfg.Sink = "line", `A\n`, c.window, c.workers, out
+			cfg.InFlight, cfg.Workers, cfg.Sink = c.window, c.workers, out
+			setFlag(&cfg, "frame", "line")
+			setFlag(&cfg, "ack-template", `A\n`)
 			if c.memory > 0 {
 				cfg.MaxMessage, cfg.Memory = c.memory/4, c.memory
 			}

@@ -55,7 +55,9 @@ func TestAcksForNobody(t *testing.T) {
 			<-gates[m.Data[0]-'0']
 			return worker.OK
 		})
-		cfg.Frame, cfg.AckTemplate, cfg.Workers = "line", `A{n}\n`, n
+		cfg.Workers = n
+		setFlag(&cfg, "frame", "line")
+		setFlag(&cfg, "ack-template", `A{n}\n`)
 		var log logged
 		cfg.Log = log.logger()
 		r := start(t, cfg)
@@ -90,7 +92,8 @@ func TestCloseIsNotHeldUp(t *testing.T) {
 		}
 		return worker.OK
 	})
-	cfg.Frame, cfg.AckTemplate = "line", `A{n}\n`
+	setFlag(&cfg, "frame", "line")
+	setFlag(&cfg, "ack-template", `A{n}\n`)
 	r := start(t, cfg)
 	c := s.accept()
 	if _, err := io.WriteString(c, "held\n"); err != nil {
@@ -121,7 +124,7 @@ func TestCloseIsNotHeldUp(t *testing.T) {
 func TestHeartbeatBeginsWithLogin(t *testing.T) {
 	s := newStation(t)
 	cfg := testConfig(t, "ws://"+s.ln.Addr().String(), accept)
-	cfg.AckTemplate = "A{n}"
+	setFlag(&cfg, "ack-template", "A{n}")
 	cfg.Heartbeat, cfg.IdleTimeout = 10*time.Millisecond, 24*time.Hour
 	r := start(t, cfg)
 	c := s.accept()
@@ -143,14 +146,15 @@ func TestHeartbeatBeginsWithLogin(t *testing.T) {
 // sending, and what it sent is handled all the same.
 func TestResetIsNoClose(t *testing.T) {
 	for name, set := range map[string]func(*Config){
-		"acks":       func(c *Config) { c.AckTemplate = `A{n}\n` },
-		"heartbeats": func(c *Config) { c.HeartbeatTemplate, c.Heartbeat = `hb\n`, 5*time.Millisecond },
+		"acks":       func(c *Config) { setFlag(c, "ack-template", `A{n}\n`) },
+		"heartbeats": func(c *Config) { c.Heartbeat = 5 * time.Millisecond; setFlag(c, "heartbeat-template", `hb\n`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStation(t)
 			gate := make(chan struct{})
 			cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
-			cfg.Frame, cfg.InFlight, cfg.Workers = "line", 1, 1
+			cfg.InFlight, cfg.Workers = 1, 1
+			setFlag(&cfg, "frame", "line")
 			set(&cfg)
 			r := start(t, cfg)
 			c := s.accept()
@@ -183,8 +187,11 @@ func TestFullWindowIsNotIdle(t *testing.T) {
 	s := newStation(t)
 	gate := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
-	cfg.Frame, cfg.AckTemplate, cfg.InFlight = "line", `A{n}\n`, 1
-	cfg.HeartbeatTemplate, cfg.Heartbeat, cfg.IdleTimeout = "hb\\n", time.Millisecond, 20*time.Millisecond
+	cfg.InFlight = 1
+	setFlag(&cfg, "frame", "line")
+	setFlag(&cfg, "ack-template", `A{n}\n`)
+	cfg.Heartbeat, cfg.IdleTimeout = time.Millisecond, 20*time.Millisecond
+	setFlag(&cfg, "heartbeat-template", "hb\\n")
 	r := start(t, cfg)
 	c := s.accept()
 	if _, err := io.WriteString(c, "a\n"); err != nil {
@@ -213,7 +220,9 @@ func TestLeastMemory(t *testing.T) {
 	for _, most := range []int64{1, 4, 16, 100, 120, 128, 200, 250, 255, 256, 500, 600, 1023} {
 		s := newStation(t)
 		cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), accept)
-		cfg.Frame, cfg.AckTemplate, cfg.MaxMessage, cfg.Memory = "line", "A", most, 4*most
+		cfg.MaxMessage, cfg.Memory = most, 4*most
+		setFlag(&cfg, "frame", "line")
+		setFlag(&cfg, "ack-template", "A")
 		r := start(t, cfg)
 		c := s.accept()
 		const messages = 300

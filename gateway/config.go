@@ -4,13 +4,22 @@ import (
 	"log/slog"
 	"time"
 
+	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
 
 // Config sets a gateway up. Zero fields mean the documented default; Validate
 // fills them in and reports every fault at once, each by the name of its flag.
 type Config struct {
-	// URL is the upstream, SCHEME://HOST:PORT[,HOST:PORT...].
+	// Protocol is what the server speaks, with the settings that only it has.
+	Protocol wire.Protocol
+	// Hosts are the servers, HOST:PORT each, in the order in which they are tried.
+	Hosts []string
+	// Secure: over TLS.
+	Secure bool
+
+	// URL names the upstream in State and by default in logs. Default: the protocol's scheme
+	// and Hosts.
 	URL string
 
 	// Label names the upstream in logs. Default: Label(URL). Gateways of one process have
@@ -20,16 +29,16 @@ type Config struct {
 	Workers  int    // default GOMAXPROCS
 	Dispatch string // "spread" (default) or "key"
 	Key      string // selector: bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B
-	Ring     int    // entries of each ring, a power of two; default 8192, of scheme nsq what InFlight needs
+	Ring     int    // entries of each ring, a power of two; default 8192, or by protocol
 
 	FlushMax  int // messages per sendmmsg, 1 to 32; default 32
 	FlushPack int // acks in one such message at most; 0: as many as lie ready
 
-	Ack         string        // "each", "ordered", "range", "none"; default by protocol
+	Ack         string        // "each", "ordered", "range", "none"; default: the protocol's first
 	AckInterval time.Duration // longest a range ack waits; default 100ms
 
 	MaxMessage int64 // bytes; default 1 MiB; longer ones are skipped and refused
-	InFlight   int   // default 65536; of scheme nsq the RDY count, 2500
+	InFlight   int   // default 65536, or by protocol
 	Memory     int64 // bytes of read buffers in all; default 64 MiB
 
 	Retries  int           // default 0
@@ -40,7 +49,7 @@ type Config struct {
 	DeadLetters worker.Sink
 
 	Heartbeat      time.Duration // default 5s
-	IdleTimeout    time.Duration // default 25s, of scheme tcp without HeartbeatTemplate off; NoTimeout: off
+	IdleTimeout    time.Duration // default 25s, or by protocol; NoTimeout: off
 	ConnectTimeout time.Duration // default 10s
 	WriteTimeout   time.Duration // default 5m
 	ReconnectMin   time.Duration // at least 1ms; default 100ms
@@ -56,27 +65,14 @@ type Config struct {
 	ClientName  string  // default host name
 	Token       *Secret // for the login; nil: none
 
-	// TLS is for the schemes with TLS; default: the system's certificate authorities
-	// and no certificate of our own. Gateways share it.
+	// TLS goes with Secure; default: the system's certificate authorities and no certificate
+	// of our own. Gateways share it.
 	TLS *TLS
 
-	// Of scheme tcp, and but for Frame of ws.
-	Frame             string
-	Hello             string
-	AckTemplate       string
-	HeartbeatTemplate string
-	IgnorePrefix      string
-	Assemble          string // json:ID,COMPLETE,DATA; empty: off
-
-	// Of scheme ws.
-	WSHeaders     []string // "Name: value"
-	WSSubprotocol string
-	WSOrigin      string
-
-	// Ready, of scheme nsq, is the RDY count that the gateway may ask for at the moment, at
-	// least 1, for gateways that share one. It is called on the loop's goroutine. Default:
-	// InFlight.
-	Ready func() int
+	// Credit is the part of InFlight that the gateway may use at the moment, at least 1, for
+	// gateways that share one with a protocol that tells the peer. It is called on the loop's
+	// goroutine. Default: InFlight.
+	Credit func() int
 
 	// Sink takes the messages. It is shared, not closed, by the gateway.
 	Sink worker.Sink
@@ -85,4 +81,4 @@ type Config struct {
 }
 
 // NoTimeout as IdleTimeout turns it off; a zero field means the default.
-const NoTimeout = time.Duration(-1)
+const NoTimeout = wire.NoTimeout

@@ -70,7 +70,7 @@ func (k *link) connected(r dialResult, now time.Duration) {
 	k.life, k.peerClosed, k.sendOpen, k.notify = lifetime{}, false, false, false
 	begun := r.conn != nil
 	if k.conn = r.conn; !begun {
-		k.conn = k.l.set.proto.NewConn()
+		k.conn = k.l.set.codec.NewConn()
 	}
 	if err := k.l.world.watch(r.sock); err != nil {
 		k.lost(now, "watch the socket", err)
@@ -87,7 +87,7 @@ func (k *link) connected(r dialResult, now time.Duration) {
 func (k *link) resume(host string) wire.Resume {
 	r := k.l.resume(host)
 	if k.hop != nil {
-		r.Target = k.hop.target
+		r.Target = k.hop.Target
 	}
 	return r
 }
@@ -95,7 +95,7 @@ func (k *link) resume(host string) wire.Resume {
 // secure reports whether the connection uses TLS.
 func (k *link) secure() bool {
 	if k.hop != nil {
-		return k.hop.tls
+		return k.hop.Secure
 	}
-	return k.l.set.upstream.tls
+	return k.l.cfg.Secure
 }

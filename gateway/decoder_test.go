@@ -9,18 +9,11 @@ import (
 	"feedgate/worker"
 )
 
-// badProto is a protocol whose decoder does something wrong with the first bytes.
-type badProto struct {
-	wire.Protocol
-	wrong func(c wire.Conn, buf []byte, in *wire.Input) *wire.Error
-}
-
+// badConn does something wrong with the first bytes.
 type badConn struct {
 	wire.Conn
 	wrong func(c wire.Conn, buf []byte, in *wire.Input) *wire.Error
 }
-
-func (p badProto) NewConn() wire.Conn { return badConn{p.Protocol.NewConn(), p.wrong} }
 
 func (c badConn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	if len(buf) == 0 || buf[0] != '!' {
@@ -59,12 +52,14 @@ func TestBadDecoder(t *testing.T) {
 				got <- string(m.Data)
 				return worker.OK
 			})
-			cfg.Frame, cfg.Workers = "line", 1
+			cfg.Workers = 1
+			setFlag(&cfg, "frame", "line")
 			g, err := New(cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
-			g.set.proto = badProto{g.set.proto, c.wrong}
+			real := *g.set.codec
+			g.set.codec.NewConn = func() wire.Conn { return badConn{real.NewConn(), c.wrong} }
 			r := startGateway(t, g)
 			conn := s.accept()
 			if _, err := conn.Write([]byte("!")); err != nil {
@@ -103,18 +98,19 @@ func TestIdleTimeoutDefault(t *testing.T) {
 	}{
 		{"tcp://h:1", "", 0, NoTimeout},
 		{"tcp+tls://h:1", "", 0, NoTimeout},
-		{"tcp://h:1", "hb", 0, defaultIdle},
+		{"tcp://h:1", "hb", 0, wire.DefaultIdle},
 		{"tcp://h:1", "", 5, 5},
 		{"tcp://h:1", "hb", NoTimeout, NoTimeout},
-		{"ws://h:1/", "", 0, defaultIdle},
-		{"fg://h:1", "", 0, defaultIdle},
-		{"nsq://h:1/t/c", "", 0, defaultIdle},
+		{"ws://h:1/", "", 0, wire.DefaultIdle},
+		{"fg://h:1", "", 0, wire.DefaultIdle},
+		{"nsq://h:1/t/c", "", 0, wire.DefaultIdle},
 		{"ws://h:1/", "", NoTimeout, NoTimeout},
 	} {
 		cfg := testConfig(t, c.url, accept)
-		cfg.IdleTimeout, cfg.HeartbeatTemplate = c.given, c.heartbeat
+		cfg.IdleTimeout = c.given
 		if c.url[:3] == "tcp" {
-			cfg.Frame = "line"
+			setFlag(&cfg, "heartbeat-template", c.heartbeat)
+			setFlag(&cfg, "frame", "line")
 		}
 		if err := cfg.Validate(); err != nil || cfg.IdleTimeout != c.want {
 			t.Errorf("%s with heartbeat %q: %v, %v; want %v", c.url, c.heartbeat, cfg.IdleTimeout, err, c.want)

@@ -2,12 +2,11 @@ package gateway
 
 import (
 	"log/slog"
-	"math/bits"
 	"os"
-	"runtime"
+	"strings"
 	"time"
 
-	"feedgate/worker"
+	"feedgate/gateway/wire"
 )
 
 const (
@@ -16,13 +15,6 @@ const (
 
 	defaultInFlight = 65536
 	defaultRing     = 8192
-	// defaultReady is the highest RDY count that nsqd allows by default.
-	defaultReady = 2500
-	// defaultNSQRing bounds the default of scheme nsq: half a MiB for each worker.
-	defaultNSQRing = 1 << 16
-	// shareSlack is what a worker may have beyond its share: nsqd may send a little more
-	// than was asked for.
-	shareSlack = 64
 )
 
 func fill[T comparable](field *T, value T) {
@@ -32,38 +24,31 @@ func fill[T comparable](field *T, value T) {
 	}
 }
 
-// fillNSQ fills in what scheme nsq has other defaults of. The rings hold what nsqd lets be
-// in flight, though each message came by itself: one that lies unread cannot be touched. By
-// key, one ring holds it all; else a worker has its share at most, so that one with a
-// message that takes long leaves the others their part.
-func (c *Config) fillNSQ() {
-	fill(&c.Workers, runtime.GOMAXPROCS(0))
-	fill(&c.InFlight, defaultReady)
-	words := worker.MaxWords * c.share()
-	fill(&c.Ring, min(defaultNSQRing, 1<<bits.Len(uint(max(1, words)-1))))
+// fillProtocol fills in what the protocol has other defaults of.
+func (c *Config) fillProtocol() {
+	s := c.protocolSettings()
+	c.Protocol.Defaults(&s)
+	c.Ring, c.InFlight, c.IdleTimeout = s.Ring, s.InFlight, s.IdleTimeout
+	c.MaxMessage, c.Memory, c.RetryMin, c.Heartbeat = s.MaxMessage, s.Memory, s.RetryMin, s.Heartbeat
 }
 
-// share is how many of the messages that nsqd lets be in flight one worker may have.
-func (c *Config) share() int {
-	n := max(0, c.InFlight)
-	if c.Dispatch != "key" {
-		n /= max(1, c.Workers)
+// protocolSettings is what the protocol is told.
+func (c *Config) protocolSettings() wire.Settings {
+	return wire.Settings{
+		Secure: c.Secure, Workers: c.Workers, ByKey: c.Dispatch == "key", Ring: c.Ring,
+		MaxMessage: c.MaxMessage, InFlight: c.InFlight, Memory: c.Memory,
+		RetryMin: c.RetryMin, Heartbeat: c.Heartbeat, IdleTimeout: c.IdleTimeout,
+		ExitOnClose: c.ExitOnClose, Token: c.Token.bytes(), Credit: c.Credit,
 	}
-	return n + shareSlack
 }
 
-// held is how many messages the rings hold whatever the keys and however they come.
-func (c *Config) held() int {
-	n := max(1, c.Ring/worker.MaxWords)
-	if c.Dispatch != "key" {
-		n *= max(1, c.Workers)
-	}
-	return n
+// fillURL names the upstream.
+func (c *Config) fillURL() {
+	fill(&c.URL, c.Protocol.Scheme().SchemeName(c.Secure)+"://"+strings.Join(c.Hosts, ","))
+	fill(&c.Label, Label(c.URL))
 }
 
 func (c *Config) fillDefaults() {
-	fill(&c.Label, Label(c.URL))
-	fill(&c.Workers, runtime.GOMAXPROCS(0))
 	fill(&c.Dispatch, "spread")
 	fill(&c.Ring, defaultRing)
 	fill(&c.FlushMax, 32)
@@ -73,6 +58,7 @@ func (c *Config) fillDefaults() {
 	fill(&c.Memory, 64<<20)
 	fill(&c.RetryMin, defaultRetryMin)
 	fill(&c.Heartbeat, 5*time.Second)
+	fill(&c.IdleTimeout, wire.DefaultIdle)
 	fill(&c.ConnectTimeout, 10*time.Second)
 	fill(&c.WriteTimeout, 5*time.Minute)
 	fill(&c.ReconnectMin, 100*time.Millisecond)

@@ -30,7 +30,7 @@ type dialer struct {
 	attempts int // since a connection was last ready
 
 	// For a protocol whose login begins before the TLS handshake; else nil.
-	proto  wire.Protocol
+	codec  *wire.Codec
 	resume wire.Resume // without Host
 }
 
@@ -200,7 +200,7 @@ func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport strin
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	var conn wire.Conn
-	if d.proto != nil {
+	if d.codec != nil {
 		var err error
 		if conn, err = d.negotiate(ctx, raw, hostport); err != nil {
 			raw.Close()

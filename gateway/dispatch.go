@@ -70,7 +70,7 @@ func (in *intake) drop(m *wire.Msg, now time.Duration) {
 	l := in.l
 	in.next++
 	l.stats.Dropped.Add(1)
-	if !l.set.traits.Sequenced {
+	if !l.set.codec.Sequenced {
 		return
 	}
 	if last := l.track.Drop(m.Seq, now); last {
@@ -143,8 +143,8 @@ func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) *wire.Erro
 	return in.accept(m.Seq, now, func(late bool) {
 		slot := in.l.track.Add(m.Seq, 1, late)
 		var ack []byte
-		if in.l.set.traits.RenderAcks {
-			ack = in.l.set.proto.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
+		if in.l.set.codec.RenderAcks {
+			ack = in.l.set.codec.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
 		}
 		in.l.finished(uint32(slot), 1, m.Code, ack, now)
 	})

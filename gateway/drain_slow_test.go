@@ -26,7 +26,8 @@ func TestDrainWithSlowHandler(t *testing.T) {
 				handled <- struct{}{}
 				return worker.OK
 			})
-			cfg.Frame, cfg.Workers, cfg.DrainTimeout = "line", 2, time.Second
+			cfg.Workers, cfg.DrainTimeout = 2, time.Second
+			setFlag(&cfg, "frame", "line")
 			if cfg.Dispatch = dispatch; dispatch == "key" {
 				cfg.Key = "field:1: "
 			}

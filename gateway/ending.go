@@ -8,7 +8,7 @@ import (
 // startClose ends our sending side: everything is sent. Where the server is to close
 // first (RFC 6455, section 7.1.1), it stays open until the server has.
 func (k *link) startClose(now time.Duration) {
-	if k.l.set.traits.PeerEnds && k.life.ready {
+	if k.l.set.codec.PeerEnds && k.life.ready {
 		k.linger(true)
 		return
 	}

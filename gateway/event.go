@@ -15,7 +15,7 @@ func (k *link) event(e wire.Event, now time.Duration) {
 	switch e.Kind {
 	case wire.EventReady:
 		k.ready(e, now)
-	case wire.EventSecure:
+	case wire.EventStartTLS:
 		k.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "a TLS handshake where none is due"), now)
 	case wire.EventFault:
 		k.fault(e.Fault, now)
@@ -31,7 +31,7 @@ func (k *link) serverCloses(e wire.Event, now time.Duration) {
 		k.refused(e, now)
 	} else {
 		args := []any{"addr", k.addr}
-		if e.Code != 0 || k.l.set.traits.Sequenced { // others may close without a code
+		if e.Code != 0 || k.l.set.codec.Sequenced { // others may close without a code
 			args = append(args, "code", e.Code)
 		}
 		k.repeats.add(now, slog.LevelInfo, "server closes", "", args...)
@@ -81,21 +81,16 @@ func (k *link) turnedAway(err error, now time.Duration) bool {
 	}
 	k.stayOff = retryAfter(fault, time.Now())
 	why := fault.Detail
-	if fault.Location != "" {
-		to, err := k.l.set.upstream.redirected(k.host, fault.Location)
-		switch {
-		case k.hop != nil:
-			err = errSecondRedirect
-		case err == nil:
-			to.from, k.via = k.at, to
-			k.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", k.addr, "to", to.hostport, "tls", to.tls)
-			k.finish(wire.CloseOK)
-			k.deadline = now
-			return true
-		}
-		why += ", " + err.Error()
-	}
-	if fault.Location == "" && fault.Code != wire.CloseBadToken {
+	switch {
+	case fault.Redirect != nil && k.hop == nil:
+		k.via = &redirect{*fault.Redirect, k.at}
+		k.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", k.addr, "to", k.via.HostPort, "tls", k.via.Secure)
+		k.finish(wire.CloseOK)
+		k.deadline = now
+		return true
+	case fault.Redirect != nil:
+		why += ", " + errSecondRedirect.Error()
+	case !fault.Refused && fault.Code != wire.CloseBadToken:
 		return false
 	}
 	k.refuse(fault.Code == wire.CloseBadToken, why, now)
@@ -131,13 +126,13 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 // logReady logs a connection that is ready, with what its protocol reports about it.
 func (k *link) logReady(e wire.Event, now time.Duration) {
 	msg, args := "connected and logged in", []any{"addr", k.addr}
-	if k.l.set.upstream.onlyFramed() {
+	if !k.l.set.codec.Login {
 		msg = "connected"
 	}
 	if e.Session != "" {
 		args = append(args, "session", e.Session)
 	}
-	if k.l.set.traits.Sequenced {
+	if k.l.set.codec.Sequenced {
 		args = append(args, "first", e.First)
 	}
 	k.repeats.add(now, slog.LevelInfo, msg, "", args...)
@@ -146,11 +141,11 @@ func (k *link) logReady(e wire.Event, now time.Duration) {
 // offered names the ack mode that the server did not offer, if it is ours.
 func (k *link) offered(e wire.Event) string {
 	switch k.l.set.ack {
-	case delivery.Each, delivery.Ordered:
+	case wire.AckEach, wire.AckOrdered:
 		if !e.Each {
 			return "each"
 		}
-	case delivery.Cumulative:
+	case wire.AckRange:
 		if !e.Cumulative {
 			return "range"
 		}
@@ -165,12 +160,12 @@ func (k *link) peerCloses(clean bool, now time.Duration) {
 	if clean && k.l.cfg.ExitOnClose && !k.failOver() {
 		// Under TLS, only close_notify makes a close clean (RFC 8446, section 6.1). If the
 		// end of the stream is the protocol's close, it has been read already.
-		k.notify = k.secure() && !k.l.set.traits.EOFCloses
+		k.notify = k.secure() && !k.l.set.codec.EOFCloses
 		k.l.stop.leaving = k.l.stop.leaving || !k.notify
 	}
 	k.finish(wire.CloseOK)
 	k.deadline = 0
-	if grace := k.l.set.traits.CloseGrace; grace > 0 {
+	if grace := k.l.set.codec.CloseGrace; grace > 0 {
 		k.deadline = now + grace
 	}
 }

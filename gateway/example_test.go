@@ -7,6 +7,7 @@ import (
 
 	"feedgate/bench/feed"
 	"feedgate/gateway"
+	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
 
@@ -25,7 +26,8 @@ func Example() {
 	defer server.Close()
 
 	g, err := gateway.New(gateway.Config{
-		URL:         "fg://" + server.Addr().(*net.TCPAddr).String(),
+		Protocol:    fg1.Protocol{},
+		Hosts:       []string{server.Addr().(*net.TCPAddr).String()},
 		Workers:     2,
 		ExitOnClose: true,
 		Sink: worker.Each(func(m worker.Message) worker.Code {

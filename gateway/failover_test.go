@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"feedgate/gateway/wire"
 	"io"
 	"net"
 	"net/netip"
@@ -18,7 +19,8 @@ import (
 func startLink(t *testing.T, hosts string) (*link, *stillWorld) {
 	t.Helper()
 	cfg := testConfig(t, "tcp://"+hosts, accept)
-	cfg.Frame, cfg.ReconnectMin, cfg.ReconnectMax = "line", 100*time.Millisecond, time.Hour
+	cfg.ReconnectMin, cfg.ReconnectMax = 100*time.Millisecond, time.Hour
+	setFlag(&cfg, "frame", "line")
 	set, err := cfg.validate()
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +136,7 @@ func TestFollowToTLS(t *testing.T) {
 			d.tls = c.tls
 			d.addresses.begin()
 			from := target{0, netip.MustParseAddrPort("127.0.0.1:1")}
-			d.via = &redirect{hostport: ln.Addr().String(), tls: true, target: "/", from: from}
+			d.via = &redirect{wire.Redirect{HostPort: ln.Addr().String(), Secure: true, Target: "/"}, from}
 			r := d.dial(t.Context())
 			if r.err == nil {
 				r.sock.close()
@@ -153,7 +155,8 @@ func TestFollowToTLS(t *testing.T) {
 func TestServerThatLasts(t *testing.T) {
 	first, second := newStation(t), newStation(t)
 	cfg := testConfig(t, "tcp://"+first.ln.Addr().String()+","+second.ln.Addr().String(), accept)
-	cfg.Frame, cfg.ExitOnClose = "line", false
+	cfg.ExitOnClose = false
+	setFlag(&cfg, "frame", "line")
 	r := start(t, cfg)
 	lost := func(c *net.TCPConn) {
 		_ = c.SetLinger(0)

@@ -105,7 +105,9 @@ func TestFinishedOffline(t *testing.T) {
 		}
 		return worker.OK
 	})
-	cfg.Ack, cfg.Frame, cfg.AckTemplate, cfg.InFlight = "ordered", "line", `A{n}\n`, 2
+	cfg.Ack, cfg.InFlight = "ordered", 2
+	setFlag(&cfg, "frame", "line")
+	setFlag(&cfg, "ack-template", `A{n}\n`)
 	r := start(t, cfg)
 	accept := func() *net.TCPConn {
 		c, err := ln.Accept()
@@ -255,7 +257,9 @@ func TestServerClosesWithoutReadingAcks(t *testing.T) {
 	}
 	gate := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
-	cfg.Frame, cfg.AckTemplate, cfg.InFlight = "line", `A{n}\n`, 1000
+	cfg.InFlight = 1000
+	setFlag(&cfg, "frame", "line")
+	setFlag(&cfg, "ack-template", `A{n}\n`)
 	r := start(t, cfg)
 	c, err := ln.Accept()
 	if err != nil {
@@ -346,7 +350,9 @@ func TestServerClosesOverUnsentAcks(t *testing.T) {
 	}
 	shrink(t, ln)
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), accept)
-	cfg.Frame, cfg.AckTemplate, cfg.InFlight = "line", `A{n:u64be}{n:u64be}`, window
+	cfg.InFlight = window
+	setFlag(&cfg, "frame", "line")
+	setFlag(&cfg, "ack-template", `A{n:u64be}{n:u64be}`)
 	r := start(t, cfg)
 	c, err := ln.Accept()
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
 
@@ -45,9 +44,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	cfg.Log = cfg.Log.With("upstream", cfg.Label)
 	g := &Gateway{cfg: cfg, set: set, abort: make(chan struct{})}
-	if p, ok := set.proto.(wire.Complainer); ok {
-		g.stats.expect(p.Reasons())
-	}
+	g.stats.expect(cfg.Protocol.Scheme().Reasons)
 	return g, nil
 }
 
@@ -82,7 +79,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.set.window,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
 		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.key(), DeadLetters: g.cfg.DeadLetters,
-		DrainSpan: g.cfg.DrainTimeout / 2, HoldBack: g.set.holdBack,
+		DrainSpan: g.cfg.DrainTimeout / 2, HoldBack: g.set.codec.HoldBack,
 		Bell: &l.bell, Wake: h.wake, Log: g.cfg.Log,
 	})
 	if err != nil {

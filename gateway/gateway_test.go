@@ -25,11 +25,14 @@ func (w logWriter) Write(b []byte) (int, error) {
 }
 
 func testConfig(t testing.TB, url string, f worker.Func) Config {
-	return Config{
-		URL: url, Workers: 2, Sink: worker.Each(f), ExitOnClose: true,
+	t.Helper()
+	cfg := Config{
+		Workers: 2, Sink: worker.Each(f), ExitOnClose: true,
 		ReconnectMin: time.Millisecond, ReconnectMax: 10 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(logWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
+	aim(t, &cfg, url)
+	return cfg
 }
 
 // running is a gateway under test.

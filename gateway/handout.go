@@ -25,7 +25,7 @@ func (in *intake) spread(n int) (int, []uint64) {
 // pool holds back itself, its share of what the peer may have in flight.
 func (l *loop) vacancies(i int) int {
 	switch {
-	case !l.set.holdBack:
+	case !l.set.codec.HoldBack:
 		return l.workers[i].Allowance() - l.given[i]
 	case l.set.share > 0:
 		return l.set.share - l.given[i]

@@ -27,7 +27,7 @@ import (
 func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, net.Conn) {
 	t.Helper()
 	feed := newTestFeed(t)
-	cfg.URL = fmt.Sprintf(cfg.URL, feed.ln.Addr())
+	cfg.Hosts = []string{feed.ln.Addr().String()}
 	set, err := cfg.validate()
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, n
 	h.l = l
 	l.pool, err = worker.NewPool(worker.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: cfg.InFlight, Slabs: l.slabs.table,
-		DrainSpan: cfg.DrainTimeout / 2, HoldBack: set.holdBack,
+		DrainSpan: cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
 		Sink: cfg.Sink, Render: set.render(), Bell: &l.bell, Wake: func() {}, Log: cfg.Log,
 	})
 	if err != nil {
@@ -99,7 +99,7 @@ func turnUntil(t *testing.T, l *loop, done func() bool) {
 
 // hotPath is one of the ways that messages take.
 type hotPath struct {
-	url    string // with %s for HOST:PORT
+	url    string // of another host
 	serve  func(net.Conn) net.Conn
 	batch  func(b []byte, n uint64) []byte
 	set    func(*Config)
@@ -110,7 +110,6 @@ type hotPath struct {
 const hotMessages = 500
 
 func testHotPath(t *testing.T, cfg Config, path hotPath) {
-	cfg.URL = path.url
 	l, server := handLoop(t, cfg, path.serve)
 	sent := uint64(0)
 	buf, acks := make([]byte, 0, 1<<17), make([]byte, 1<<17)
@@ -182,24 +181,24 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		b = binary.BigEndian.AppendUint64(append(append(b, 0, 1), "message:"...), n)
 		return append(b, payload...)
 	}
-	numbered := func(c *Config) { c.AckTemplate = "A{n}" }
+	numbered := func(c *Config) { setFlag(c, "ack-template", "A{n}") }
 	// What crypto/tls allocates for each record that it opens or seals, on both sides:
 	// three of messages and one of acks. It is 4 to 6 a round.
 	const ofTLS = 12
 	for name, path := range map[string]hotPath{
-		"each":          {"fg://%s", welcome, sequenced, func(c *Config) {}, 0},
-		"ordered":       {"fg://%s", welcome, sequenced, func(c *Config) { c.Ack = "ordered" }, 0},
-		"single acks":   {"fg://%s", welcome, sequenced, func(c *Config) { c.FlushPack = 1 }, 0},
-		"by key":        {"fg://%s", welcome, sequenced, func(c *Config) { c.Dispatch, c.Key = "key", "bytes:0:8" }, 0},
-		"lines":         {"tcp://%s", plain, lines, func(c *Config) { c.Frame, c.AckTemplate = "line", `A{n}\n` }, 0},
-		"rendered acks": {"tcp://%s", plain, lines, func(c *Config) { c.Frame, c.AckTemplate = "line", `{bytes:0:8}{code:u16be}` }, 0},
-		"WebSocket":     {"ws://%s", switching, texts, numbered, 0},
-		"text, binary":  {"ws://%s", switching, mixed, numbered, 0},
-		"NSQ":           {"nsq://%s/t/c", subscribing, delivered, func(c *Config) { c.InFlight = 1000 }, 0},
-		"TLS":           {"fg+tls://%s", overTLS, sequenced, trust, ofTLS},
+		"each":          {"fg://host:1", welcome, sequenced, func(c *Config) {}, 0},
+		"ordered":       {"fg://host:1", welcome, sequenced, func(c *Config) { c.Ack = "ordered" }, 0},
+		"single acks":   {"fg://host:1", welcome, sequenced, func(c *Config) { c.FlushPack = 1 }, 0},
+		"by key":        {"fg://host:1", welcome, sequenced, func(c *Config) { c.Dispatch, c.Key = "key", "bytes:0:8" }, 0},
+		"lines":         {"tcp://host:1", plain, lines, func(c *Config) { setFlag(c, "frame", "line"); setFlag(c, "ack-template", `A{n}\n`) }, 0},
+		"rendered acks": {"tcp://host:1", plain, lines, func(c *Config) { setFlag(c, "frame", "line"); setFlag(c, "ack-template", `{bytes:0:8}{code:u16be}`) }, 0},
+		"WebSocket":     {"ws://host:1", switching, texts, numbered, 0},
+		"text, binary":  {"ws://host:1", switching, mixed, numbered, 0},
+		"NSQ":           {"nsq://host:1/t/c", subscribing, delivered, func(c *Config) { c.InFlight = 1000 }, 0},
+		"TLS":           {"fg+tls://host:1", overTLS, sequenced, trust, ofTLS},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := testConfig(t, "", accept)
+			cfg := testConfig(t, path.url, accept)
 			path.set(&cfg)
 			testHotPath(t, cfg, path)
 		})

@@ -174,7 +174,7 @@ func (in *intake) read(now time.Duration) bool {
 	case err != nil && wouldBlock(err):
 		l.link.readable, in.bulk = false, false
 		return false
-	case err != nil && (!l.track.AckingStopped() || l.set.upstream.tls):
+	case err != nil && (!l.track.AckingStopped() || l.cfg.Secure):
 		l.link.countTLS(err)
 		in.end(false)
 		l.link.lost(now, "receive", err)

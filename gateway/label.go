@@ -24,11 +24,3 @@ func Label(url string) string {
 	}
 	return strings.ToLower(scheme) + "://" + hosts + path
 }
-
-// lowerScheme is url with its scheme in lower case.
-func lowerScheme(url string) string {
-	if scheme, rest, found := strings.Cut(url, "://"); found {
-		return strings.ToLower(scheme) + "://" + rest
-	}
-	return url
-}

@@ -19,7 +19,8 @@ func TestCloseBehindFullWorker(t *testing.T) {
 	defer ln.Close()
 	release := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code { <-release; return worker.OK })
-	cfg.Frame, cfg.ExitOnClose, cfg.Workers, cfg.InFlight = "line", true, 1, 4
+	cfg.ExitOnClose, cfg.Workers, cfg.InFlight = true, 1, 4
+	setFlag(&cfg, "frame", "line")
 	var log logged
 	cfg.Log = log.logger()
 	r := start(t, cfg)

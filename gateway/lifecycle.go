@@ -101,13 +101,12 @@ func (k *link) step(now time.Duration) bool {
 // askToStop asks the peer, once, to send no more, if the protocol can; false if it cannot.
 // Messages before the answer are processed: the peer counts them as delivered.
 func (k *link) askToStop() bool {
-	peer, ok := k.conn.(wire.Stopper)
-	if !ok || k.phase != open || k.l.stop.err != nil {
+	if !k.l.set.codec.Stops || k.phase != open || k.l.stop.err != nil {
 		return false
 	}
 	if !k.stopping {
 		k.stopping = true
-		k.l.out.Write(peer.AppendStop(k.l.out.AvailableBuffer()))
+		k.l.out.Write(k.conn.AppendStop(k.l.out.AvailableBuffer()))
 	}
 	return true
 }
@@ -157,7 +156,7 @@ func (k *link) checkAlive(now time.Duration) {
 	}
 	idle := l.cfg.IdleTimeout
 	switch {
-	case k.dead && l.paused && !l.set.traits.EOFCloses:
+	case k.dead && l.paused && !l.set.codec.EOFCloses:
 		// Reading would show it, but there is no room to read.
 		k.lost(now, "receive", k.sock.fault())
 	case k.dead && l.in.sendBlocked != 0:

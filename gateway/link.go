@@ -88,11 +88,11 @@ type link struct {
 
 func (k *link) init(l *loop) {
 	k.l = l
-	k.dialer = newDialer(l.set.upstream.hosts, l.cfg.ConnectTimeout)
+	k.dialer = newDialer(l.cfg.Hosts, l.cfg.ConnectTimeout)
 	k.dialer.limit = l.cfg.ConnectAttempts
-	k.dialer.secure, k.dialer.tls, k.dialer.protocols = l.set.upstream.tls, l.cfg.TLS, l.set.upstream.alpn()
-	if l.set.upstream.tls && l.set.traits.Secures {
-		k.dialer.proto = l.set.proto
+	k.dialer.secure, k.dialer.tls, k.dialer.protocols = l.cfg.Secure, l.cfg.TLS, l.cfg.Protocol.Scheme().ALPN
+	if l.cfg.Secure && l.set.codec.StartTLS {
+		k.dialer.codec = l.set.codec
 	}
 	k.backoff = backoff.New(l.cfg.ReconnectMin, l.cfg.ReconnectMax)
 	k.repeats.log = l.log
@@ -145,7 +145,7 @@ func (k *link) awaiting() bool {
 // endOfStream handles the end of the peer's bytes.
 func (k *link) endOfStream(now time.Duration) {
 	k.readable = false
-	closed := k.l.set.traits.EOFCloses && !k.cut
+	closed := k.l.set.codec.EOFCloses && !k.cut
 	rest := k.l.in.filled - k.l.in.cur.Scan + k.l.in.cur.Keep - k.l.in.cur.Start
 	fault := k.l.in.end(closed)
 	if closed {
@@ -211,8 +211,8 @@ func (k *link) lost(now time.Duration, doing string, err error) {
 // have read all it wanted and reset the rest.
 func (k *link) destroyed() int {
 	l := k.l
-	silent := l.set.traits.EOFCloses && !l.set.upstream.tls
-	if l.set.traits.Sequenced || k.phase == goodbye && l.out.Len() == 0 && !silent || k.phase == lingering && !silent {
+	silent := l.set.codec.EOFCloses && !l.cfg.Secure
+	if l.set.codec.Sequenced || k.phase == goodbye && l.out.Len() == 0 && !silent || k.phase == lingering && !silent {
 		return 0
 	}
 	unacked := k.sock.unacked()
@@ -234,7 +234,7 @@ func (k *link) cannotSend(now time.Duration, err error) {
 		k.l.track.Discard(k.destroyed())
 		k.linger(true)
 		return
-	case !k.l.set.traits.EOFCloses || k.phase != open && k.phase != finishing:
+	case !k.l.set.codec.EOFCloses || k.phase != open && k.phase != finishing:
 		k.lost(now, "send", err)
 		return
 	}
@@ -262,7 +262,7 @@ func (k *link) ended(now time.Duration) {
 	if l.stop.leaving && !k.awaiting() {
 		return
 	}
-	if !l.set.traits.Sequenced {
+	if !l.set.codec.Sequenced {
 		k.owed = 0 // the server will send them again, as new messages
 	}
 	k.redial = now + k.wait()

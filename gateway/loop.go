@@ -55,10 +55,10 @@ type loop struct {
 
 func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	l := &loop{world: w, cfg: cfg, set: set, log: cfg.Log, stats: stats}
-	l.slabs = newSlabPool(cfg.Memory, cfg.MaxMessage+int64(set.traits.Overhead))
+	l.slabs = newSlabPool(cfg.Memory, cfg.MaxMessage+int64(set.codec.Overhead))
 	l.session.restore(l)
 	l.track = delivery.New(delivery.Config{
-		Mode: set.ack, Sequenced: set.traits.Sequenced, Rendered: set.traits.RenderAcks,
+		Mode: set.ack, Sequenced: set.codec.Sequenced, Rendered: set.codec.RenderAcks,
 		InFlight: set.window, Interval: cfg.AckInterval, Pack: cfg.FlushPack, Count: l.countAcks,
 		Watermark: l.session.saved.Seq, FirstSlot: set.firstSlot,
 	})
@@ -222,7 +222,7 @@ func (l *loop) finished(slot uint32, n int, code worker.Code, ack []byte, now ti
 		l.refused.add(code, n)
 	default:
 		l.stats.Refused.Add(uint64(n))
-		if code != worker.TooLarge || l.cfg.Assemble != "" { // the others are logged as skipped
+		if code != worker.TooLarge || l.set.codec.Joins { // the others are logged as skipped
 			l.refused.add(code, n)
 		}
 	}

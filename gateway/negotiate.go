@@ -19,7 +19,7 @@ func (d *dialer) negotiate(ctx context.Context, raw net.Conn, hostport string) (
 	defer context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })()
 	resume := d.resume
 	resume.Host = hostport
-	conn := d.proto.NewConn()
+	conn := d.codec.NewConn()
 	out := conn.Open(nil, resume)
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
 	buf := make([]byte, 4<<10)
@@ -33,7 +33,7 @@ func (d *dialer) negotiate(ctx context.Context, raw net.Conn, hostport string) (
 			return nil, fault
 		}
 		switch {
-		case in.Event.Kind == wire.EventSecure && in.Scan == filled && len(out) == 0:
+		case in.Event.Kind == wire.EventStartTLS && in.Scan == filled && len(out) == 0:
 			return conn, nil
 		case in.Event.Kind == wire.EventClose:
 			return nil, wire.Errorf(wire.Login, in.Event.Code, "the server refuses the login")

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
 
@@ -187,7 +188,8 @@ func TestNSQRefusedBehindWork(t *testing.T) {
 // TestShare: a worker whose message takes long gets its share of what nsqd lets be in
 // flight, and the others the rest.
 func TestShare(t *testing.T) {
-	const messages, share = 6000, 2500/2 + shareSlack
+	const messages = 6000
+	share := int64((&wire.Settings{InFlight: 2500, Workers: 2}).Share())
 	s := newTestNSQD(t)
 	var begun atomic.Bool
 	var others atomic.Int64

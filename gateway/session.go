@@ -19,7 +19,7 @@ type session struct {
 // restore takes up what an earlier process has left in the state file.
 func (s *session) restore(l *loop) {
 	e := l.cfg.State.get(l.cfg.URL)
-	if !l.set.traits.Sequenced || e.Session == "" {
+	if !l.set.codec.Sequenced || e.Session == "" {
 		return
 	}
 	s.id, s.restored, s.saved = e.Session, true, e
@@ -29,7 +29,7 @@ func (s *session) restore(l *loop) {
 // save notes in the state file how far the session has come. A new one is in the file
 // when it returns, so before any of its messages is given to a worker.
 func (s *session) save(l *loop) {
-	if l.cfg.State == nil || !l.set.traits.Sequenced {
+	if l.cfg.State == nil || !l.set.codec.Sequenced {
 		return
 	}
 	var now stateEntry // of a session without a name nothing can be resumed
@@ -50,7 +50,7 @@ func (s *session) save(l *loop) {
 // begin takes the server's word on which session the connection belongs to.
 func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	s.reached = true
-	if !l.set.traits.Sequenced {
+	if !l.set.codec.Sequenced {
 		l.track.Connect(l.link.conn, 1)
 		return
 	}

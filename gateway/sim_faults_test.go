@@ -64,7 +64,7 @@ func (s *sim) replaceFile(b []byte) error {
 		return err
 	}
 	s.file = f.Upstreams
-	s.note("state", s.file[s.proc.cfg.URL].Seq, 0)
+	s.note("state", s.file[simURL].Seq, 0)
 	return nil
 }
 

@@ -213,19 +213,18 @@ func (l *simLedger) settled(x *simSent) bool {
 	return x.acked || !x.late && x.e.seq <= l.ackTo || l.c.s.plan.ack == "none" && x.e.done
 }
 
-// simProto is the real protocol, but that it tells the ledger when a cumulative ack
+// watched is the real protocol, except that it tells the ledger when a cumulative ack
 // is made: only then is it known which late messages it must not cover.
-type simProto struct {
-	wire.Protocol
-	s *sim
+func (s *sim) watched(real *wire.Codec) *wire.Codec {
+	codec := *real
+	codec.NewConn = func() wire.Conn { return simProtoConn{real.NewConn(), s} }
+	return &codec
 }
 
 type simProtoConn struct {
 	wire.Conn
 	s *sim
 }
-
-func (p simProto) NewConn() wire.Conn { return simProtoConn{p.Protocol.NewConn(), p.s} }
 
 func (c simProtoConn) AppendAckTo(dst []byte, seq uint64) []byte {
 	for _, x := range c.s.conn.ledger.sent {

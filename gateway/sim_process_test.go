@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
 
@@ -50,13 +51,16 @@ type simDial struct {
 	fail bool
 }
 
+// simURL is the name of the upstream in the state file.
+const simURL = "fg://sim:1"
+
 // boot starts a process on what the last one has left in the state file.
 func (s *sim) boot() {
 	p := &simProcess{s: s, cases: make(map[*simEntry]*simCase), lanes: make(map[byte]*simLane)}
 	plan := &s.plan
 	p.main, p.dead = simSink{p: p}, simSink{p: p, dead: true}
 	p.cfg = Config{
-		URL: "fg://sim:1", Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight,
+		Protocol: fg1.Protocol{}, Hosts: []string{"sim:1"}, Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight,
 		FlushMax: plan.flushMax, FlushPack: plan.flushPack, Ack: plan.ack, AckInterval: plan.interval,
 		MaxMessage: plan.maxMessage, Memory: 4 * plan.maxMessage, Retries: plan.retries, RetryMin: plan.retryMin,
 		Heartbeat: plan.heartbeat, IdleTimeout: plan.idle, ConnectTimeout: plan.connect, WriteTimeout: plan.write,
@@ -71,14 +75,14 @@ func (s *sim) boot() {
 	}
 	if plan.state {
 		p.cfg.State = &State{entries: maps.Clone(s.file), replace: s.replaceFile}
-		p.saved = s.file[p.cfg.URL]
+		p.saved = s.file[simURL]
 	}
 	set, err := p.cfg.validate()
 	if err != nil {
 		s.failf("configuration: %v", err)
 		return
 	}
-	set.proto = simProto{set.proto, s}
+	set.codec = s.watched(set.codec)
 	// Only the low half of a slot goes to the workers: it must survive the carry.
 	set.firstSlot = among[uint64](s.rng, 0, 1<<32-10)
 	p.l = newLoop(&p.cfg, set, new(Stats), p)
@@ -90,7 +94,7 @@ func (s *sim) boot() {
 	p.l.pool, err = worker.NewPool(worker.Config{
 		Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight, Slabs: p.l.slabs.table,
 		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.key(),
-		DrainSpan: p.cfg.DrainTimeout / 2, HoldBack: set.holdBack,
+		DrainSpan: p.cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
 		DeadLetters: p.cfg.DeadLetters, Bell: &p.l.bell, Wake: func() { p.rung = true },
 		Now: func() time.Time { return time.Unix(0, 0).Add(s.clock) }, Log: s.log,
 	})
@@ -200,7 +204,7 @@ func (p *simProcess) check() {
 		p.checkAgain(p.s.conn.ledger.unsent())
 	}
 	if p.cfg.State != nil {
-		if now := p.cfg.State.get(p.cfg.URL); now != p.saved {
+		if now := p.cfg.State.get(simURL); now != p.saved {
 			p.saved = now
 			if now.Session != "" {
 				p.s.book.checkDone("the state", now.Session, now.Seq)
@@ -232,7 +236,7 @@ func (p *simProcess) checkNamed(x *simSession) {
 	if p.cfg.State == nil || x.id == "" {
 		return
 	}
-	if saved := p.s.book.session(p.s.file[p.cfg.URL].Session); saved == nil || saved.index < x.index {
+	if saved := p.s.book.session(p.s.file[simURL].Session); saved == nil || saved.index < x.index {
 		p.s.failf("a message of session %q is handled, and the state file does not name it", x.id)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/tlstest"
-	"feedgate/worker"
 )
 
 // TestTLSNeedsAScheme: certificates beside a URL without TLS would not be looked at.
@@ -25,9 +24,10 @@ func TestTLSNeedsAScheme(t *testing.T) {
 			"fg://a:1": "fg+tls", "ws://a/": "wss", "nsq://a:1/t/c": "nsq+tls", "tcp://a:1": "tcp+tls",
 			"fg+tls://a:1": "", "wss://a/": "",
 		} {
-			cfg := Config{URL: url, TLS: mustTLS(t, c.files), Sink: worker.Each(accept)}
+			cfg := testConfig(t, url, accept)
+			cfg.TLS = mustTLS(t, c.files)
 			if strings.HasPrefix(url, "tcp") {
-				cfg.Frame = "line"
+				setFlag(&cfg, "frame", "line")
 			}
 			err := cfg.Validate()
 			if twin == "" || c.flags == nil {

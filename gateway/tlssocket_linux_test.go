@@ -28,7 +28,8 @@ func TestTLSClose(t *testing.T) {
 		}
 		var log logged
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
-		cfg.Frame, cfg.AckTemplate = "line", `A{n}\n`
+		setFlag(&cfg, "frame", "line")
+		setFlag(&cfg, "ack-template", `A{n}\n`)
 		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
 		cfg.Log = log.logger()
 		r := start(t, cfg)
@@ -227,7 +228,8 @@ func TestTLSDataWithHandshake(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
-		cfg.Frame, cfg.AckTemplate = "line", `A{n}\n`
+		setFlag(&cfg, "frame", "line")
+		setFlag(&cfg, "ack-template", `A{n}\n`)
 		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
 		r := start(t, cfg)
 		raw, err := ln.Accept()
@@ -263,8 +265,10 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	gate := make(chan struct{})
 	var log logged
 	cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
-	cfg.Frame, cfg.Ack, cfg.InFlight = "line", "none", 8
-	cfg.HeartbeatTemplate, cfg.Heartbeat = `hb\n`, 10*time.Millisecond
+	cfg.Ack, cfg.InFlight = "none", 8
+	setFlag(&cfg, "frame", "line")
+	cfg.Heartbeat = 10 * time.Millisecond
+	setFlag(&cfg, "heartbeat-template", `hb\n`)
 	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
 	cfg.Log = log.logger()
 	r := start(t, cfg)

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"net"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
@@ -27,23 +28,20 @@ const (
 
 // settings is what Validate makes of a Config.
 type settings struct {
-	upstream  upstream
-	proto     wire.Protocol
-	traits    wire.Traits
-	ack       delivery.Mode
+	codec     *wire.Codec
+	ack       wire.AckMode
 	window    int              // slots of the window
 	firstSlot uint64           // of the process; the simulation begins near the carry out of 32 bits
-	holdBack  bool             // workers hold messages back from their handlers; see worker.Config
-	share     int              // with holdBack, messages that one worker may have; 0: what its ring holds
+	share     int              // with Traits.HoldBack, messages that one worker may have; 0: what its ring holds
 	selector  *worker.Selector // nil: spread
 }
 
 // render is what workers make acks with, where they do.
 func (s *settings) render() func([]byte, worker.Message, worker.Code) []byte {
-	if !s.traits.RenderAcks || s.ack == delivery.None {
+	if !s.codec.RenderAcks || s.ack == wire.AckNone {
 		return nil
 	}
-	return s.proto.Render
+	return s.codec.Render
 }
 
 // key is what workers tell the messages of one key by.
@@ -61,47 +59,68 @@ func (c *Config) Validate() error {
 	return err
 }
 
+// ErrNoProtocol is in the error of a Config without a Protocol.
+var ErrNoProtocol = errors.New("upstream: no protocol")
+
 func (c *Config) validate() (settings, error) {
 	var s settings
-	var err error
-	c.URL = lowerScheme(c.URL)
-	s.upstream, err = parseURL(c.URL)
-	if s.upstream.kind == "nsq" {
-		c.fillNSQ()
+	var faults faultList
+	fill(&c.Workers, runtime.GOMAXPROCS(0))
+	if c.Protocol != nil {
+		c.fillURL()
+		c.fillProtocol()
 	}
 	c.fillDefaults()
-	fill(&c.IdleTimeout, s.upstream.idleTimeout(c))
-	var faults faultList
 	c.checkNumbers(&faults)
 	c.checkTimes(&faults)
 	if c.Sink == nil {
 		faults.add("--sink: none")
 	}
-	s.window = s.upstream.window(c)
-	if s.holdBack = s.upstream.kind == "nsq"; s.holdBack && c.Dispatch != "key" {
-		s.share = c.share()
-	}
-	if err != nil {
-		faults.list = append(faults.list, err)
-	} else if s.proto, err = s.upstream.protocol(c); err != nil {
-		faults.list = append(faults.list, err)
+	s.window = c.InFlight
+	if c.Protocol == nil {
+		faults.list = append(faults.list, ErrNoProtocol)
 	} else {
-		s.traits = s.proto.Traits()
-		s.ack = c.checkAck(s.traits, &faults)
+		c.checkUpstream(&faults)
+		c.checkProtocol(&s, &faults)
 	}
 	s.selector = c.checkDispatch(&faults)
-	if !utf8.Valid(c.Token.bytes()) && s.upstream.kind == "fg" {
-		faults.add("--token-file: the secret is not UTF-8, which fg:// sends as JSON")
-	}
-	if c.Token == nil && c.helloHasToken() {
-		faults.add("--hello: {token} needs --token-file")
-	}
 	return s, errors.Join(faults.list...)
 }
 
-// helloHasToken reports whether --hello sends the secret.
-func (c *Config) helloHasToken() bool {
-	return strings.Contains(strings.ReplaceAll(c.Hello, "{{", ""), "{token}")
+// checkUpstream checks where the server is.
+func (c *Config) checkUpstream(f *faultList) {
+	if len(c.Hosts) == 0 {
+		f.add("upstream URL: no host")
+	}
+	for _, hostport := range c.Hosts {
+		host, port, err := net.SplitHostPort(hostport)
+		if err != nil || host == "" || !wire.ValidPort(port) {
+			f.add("upstream URL: %q is not HOST:PORT", hostport)
+		}
+	}
+	if scheme := c.Protocol.Scheme(); !c.Secure {
+		for _, flag := range c.TLS.files.flags() {
+			f.add("%s: %s:// has no TLS; use %s://, or leave it out", flag, scheme.Name, scheme.Secure)
+		}
+	}
+}
+
+// checkProtocol makes the codec, and checks what depends on it.
+func (c *Config) checkProtocol(s *settings, f *faultList) {
+	of := c.protocolSettings()
+	codec, err := c.Protocol.New(of)
+	if err != nil {
+		f.list = append(f.list, err)
+		return
+	}
+	s.codec = codec
+	s.ack = c.checkAck(codec.Traits, f)
+	if codec.Window > 0 {
+		s.window = codec.Window
+	}
+	if codec.HoldBack && !of.ByKey {
+		s.share = of.Share()
+	}
 }
 
 type faultList struct{ list []error }
@@ -160,33 +179,23 @@ func (c *Config) checkTimes(f *faultList) {
 	}
 }
 
-func (c *Config) checkAck(t wire.Traits, f *faultList) delivery.Mode {
-	if c.Ack == "" {
-		c.Ack = "none"
-		if t.Acks {
-			c.Ack = "each"
-		}
+func (c *Config) checkAck(t wire.Traits, f *faultList) wire.AckMode {
+	fill(&c.Ack, t.Acks[0].String())
+	mode, err := wire.ParseAckMode(c.Ack)
+	if err != nil {
+		f.add("--ack: %w", err)
+		return mode
 	}
-	mode := c.Ack
-	switch mode {
-	case "none":
-		return delivery.None
-	case "each", "ordered":
-		if !t.Acks {
-			f.add("--ack: %s needs a protocol with an ack, or --ack-template", mode)
-		}
-		if mode == "ordered" {
-			return delivery.Ordered
-		}
-		return delivery.Each
-	case "range":
-		if !t.CumulativeAcks {
-			f.add("--ack: range goes with fg:// only")
-		}
-		return delivery.Cumulative
+	if slices.Contains(t.Acks, mode) {
+		return mode
 	}
-	f.add("--ack: %q is not one of each, ordered, range, none", mode)
-	return delivery.None
+	var names []string
+	for _, m := range t.Acks {
+		names = append(names, m.String())
+	}
+	of := strings.TrimSuffix(c.Protocol.Scheme().SchemeName(c.Secure)+":// "+t.AckNote, " ")
+	f.add("--ack: %s does not go with %s, which has %s only", mode, of, strings.Join(names, ", "))
+	return mode
 }
 
 func (c *Config) checkDispatch(f *faultList) *worker.Selector {

@@ -4,36 +4,33 @@ import (
 	"net"
 	"strings"
 
-	"feedgate/gateway/internal/delivery"
+	"feedgate/gateway/wire"
 )
 
 // warn logs settings that are valid but may not do what their user expects.
 func (g *Gateway) warn() {
-	c, u := &g.cfg, g.set.upstream
-	if c.State != nil && !g.set.traits.Sequenced {
+	c, traits := &g.cfg, &g.set.codec.Traits
+	if c.State != nil && !traits.Sequenced {
 		c.Log.Warn("--state keeps nothing of this upstream, whose protocol has no sessions")
 	}
-	if c.AckInterval != defaultAckInterval && g.set.ack != delivery.Cumulative {
+	if c.AckInterval != defaultAckInterval && g.set.ack != wire.AckRange {
 		c.Log.Warn("--ack-interval has no effect without --ack range")
 	}
-	if c.RetryMin != defaultRetryMin && c.Retries == 0 && u.kind != "nsq" {
+	if c.RetryMin != defaultRetryMin && c.Retries == 0 && !traits.Requeues {
 		c.Log.Warn("--retry-min has no effect without --retries")
 	}
 	switch {
 	case c.Token == nil:
-	case u.onlyFramed() && !c.helloHasToken():
-		c.Log.Warn("the secret of --token-file is not sent, as --hello has no {token}")
-	case !u.tls && u.leavesHost():
-		c.Log.Warn("the login is sent unencrypted to another machine", "encrypted_scheme", u.secureScheme())
+	case traits.TokenUnsent != "":
+		c.Log.Warn("the secret of --token-file is not sent, " + traits.TokenUnsent)
+	case !c.Secure && leaveHost(c.Hosts):
+		c.Log.Warn("the login is sent unencrypted to another machine", "encrypted_scheme", c.Protocol.Scheme().Secure)
 	}
 }
 
-// onlyFramed reports whether the protocol is but a framing, without a login of its own.
-func (u upstream) onlyFramed() bool { return u.kind == "tcp" || u.kind == "ws" }
-
-// leavesHost reports whether one of the hosts is another machine, as far as its name shows.
-func (u upstream) leavesHost() bool {
-	for _, hostport := range u.hosts {
+// leaveHost reports whether one of the hosts is another machine, as far as its name shows.
+func leaveHost(hosts []string) bool {
+	for _, hostport := range hosts {
 		host, _, err := net.SplitHostPort(hostport)
 		if err != nil {
 			return true

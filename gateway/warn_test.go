@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"feedgate/worker"
 )
 
 // TestWarnings: of settings that may mislead, and of none that do not.
@@ -26,10 +24,18 @@ func TestWarnings(t *testing.T) {
 		{"fg://127.0.0.1:1,feed:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, unencrypted},
 		{"fg+tls://10.0.0.1:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, ""},
 		{"fg://127.0.0.2:1,localhost:1,[::1]:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, ""},
-		{"tcp://10.0.0.1:1", func(c *Config) { c.Frame, c.Token = "line", NewSecret([]byte("s")) }, notSent},
-		{"tcp://10.0.0.1:1", func(c *Config) { c.Frame, c.Hello, c.Token = "line", "{{token}", NewSecret([]byte("s")) }, notSent},
-		{"tcp://10.0.0.1:1", func(c *Config) { c.Frame, c.Hello, c.Token = "line", "{token}", NewSecret([]byte("s")) }, unencrypted},
-		{"tcp://10.0.0.1:1", func(c *Config) { c.Frame, c.State = "line", state }, "--state keeps nothing"},
+		{"tcp://10.0.0.1:1", func(c *Config) { c.Token = NewSecret([]byte("s")); setFlag(c, "frame", "line") }, notSent},
+		{"tcp://10.0.0.1:1", func(c *Config) {
+			c.Token = NewSecret([]byte("s"))
+			setFlag(c, "frame", "line")
+			setFlag(c, "hello", "{{token}")
+		}, notSent},
+		{"tcp://10.0.0.1:1", func(c *Config) {
+			c.Token = NewSecret([]byte("s"))
+			setFlag(c, "frame", "line")
+			setFlag(c, "hello", "{token}")
+		}, unencrypted},
+		{"tcp://10.0.0.1:1", func(c *Config) { c.State = state; setFlag(c, "frame", "line") }, "--state keeps nothing"},
 		{"fg://10.0.0.1:1", func(c *Config) { c.State = state }, ""},
 		{"fg://10.0.0.1:1", func(c *Config) { c.AckInterval = time.Second }, "--ack-interval"},
 		{"fg://10.0.0.1:1", func(c *Config) { c.AckInterval, c.Ack = time.Second, "range" }, ""},
@@ -38,7 +44,8 @@ func TestWarnings(t *testing.T) {
 		{"nsq://127.0.0.1:1/t/c", func(c *Config) { c.RetryMin = time.Second }, ""},
 	} {
 		var log logged
-		cfg := Config{URL: c.url, Sink: worker.Each(accept), Log: log.logger()}
+		cfg := testConfig(t, c.url, accept)
+		cfg.Log = log.logger()
 		c.change(&cfg)
 		g, err := New(cfg)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"feedgate/bench/feed"
 	"feedgate/gateway"
+	"feedgate/gateway/wire/fg1"
 	"feedgate/worker/sink"
 )
 
@@ -91,7 +92,8 @@ func demoUpstreams(addr string, log *slog.Logger) (*upstreams, error) {
 		return nil, err
 	}
 	gw, err := gateway.New(gateway.Config{
-		URL:         "fg://" + addr,
+		Protocol:    fg1.Protocol{},
+		Hosts:       []string{addr},
 		Workers:     demoWorkers,
 		ExitOnClose: true,
 		Sink:        out,

@@ -28,6 +28,14 @@ type cli struct {
 	BenchFeed    benchFeedCmd    `cmd:"" hidden:""`
 }
 
+// newCLI is a command line without values. The protocols' flags are those of run.
+func newCLI() *cli {
+	c := &cli{}
+	c.Run.flags = protocols.NewFlags()
+	c.Run.Plugins = c.Run.flags.Groups()
+	return c
+}
+
 const description = `feedgate reads a feed's messages in bulk, fans them to workers, and acknowledges each once it is done.
 
 Start with "feedgate demo".`
@@ -106,15 +114,15 @@ type commandLine struct {
 
 // parse reads args, and from g.settings what they leave open.
 func parse(args []string, g *globals) (commandLine, error) {
-	line := commandLine{cli: new(cli)}
+	line := commandLine{cli: newCLI()}
 	parser, err := kong.New(line.cli,
 		kong.Name("feedgate"),
 		kong.Description(description),
 		kong.Writers(g.stdout, g.stderr),
 		kong.Exit(func(int) { line.helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.ExplicitGroups(runGroups),
-		kong.Vars{"streams": sinks.StreamForms(), "dead_letters": sinks.DeadLetterForms()},
+		kong.ExplicitGroups(runGroups()),
+		kong.Vars{"urls": protocols.Forms(), "streams": sinks.StreamForms(), "dead_letters": sinks.DeadLetterForms()},
 		kong.Resolvers(g.settings),
 		kong.Bind(g.settings),
 	)

@@ -4,50 +4,59 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"feedgate/gateway"
-	"feedgate/gateway/fleet"
+	"feedgate/gateway/discovery"
+	"feedgate/gateway/wire"
 	"feedgate/worker/sink"
 
 	"github.com/alecthomas/kong"
 )
 
 // runGroups head the flags of run in its help.
-var runGroups = []kong.Group{
-	{Key: "work", Title: "Work:"},
-	{Key: "acks", Title: "Acknowledgements:"},
-	{Key: "limits", Title: "Limits (SIZE is bytes, or KiB, MiB, GiB):"},
-	{Key: "connection", Title: "Connection (D is a duration such as 100ms, 5s, 1m30s):"},
-	{Key: "framing", Title: "Schemes tcp and ws, any framed protocol:"},
-	{Key: "ws", Title: "Scheme ws:"},
-	{Key: "nsq", Title: "Scheme nsq:"},
-	{Key: "tls", Title: "Schemes with TLS (fg+tls, tcp+tls, wss, nsq+tls) only:"},
-	{Key: "process", Title: "Process:"},
+func runGroups() []kong.Group {
+	groups := []kong.Group{
+		{Key: "work", Title: "Work:"},
+		{Key: "acks", Title: "Acknowledgements:"},
+		{Key: "limits", Title: "Limits (SIZE is bytes, or KiB, MiB, GiB):"},
+		{Key: "connection", Title: "Connection (D is a duration such as 100ms, 5s, 1m30s):"},
+	}
+	for _, flags := range protocols.NewFlags().Groups() {
+		if g, ok := flags.(wire.Grouped); ok {
+			key, title := g.Group()
+			groups = append(groups, kong.Group{Key: key, Title: title})
+		}
+	}
+	return append(groups,
+		kong.Group{Key: "tls", Title: "Schemes with TLS (" + strings.Join(protocols.SecureNames(), ", ") + ") only:"},
+		kong.Group{Key: "process", Title: "Process:"},
+	)
 }
 
 // runCmd is the gateway: its flags are the fields of gateway.Config and what the
 // gateways of one process share. A field without a default of its own is left to
 // the gateway, whose default depends on the protocol or the machine.
 type runCmd struct {
-	URL []string `arg:"" optional:"" name:"URL" help:"SCHEME://HOST:PORT[,HOST:PORT...], SCHEME fg, tcp, ws (HOST:PORT/PATH?QUERY), nsq (HOST:PORT/TOPIC/CHANNEL), with TLS fg+tls, tcp+tls, wss, nsq+tls; nsq:///TOPIC/CHANNEL with --nsqlookupd. Further hosts are tried when one cannot be reached, its login fails, or it closes within 1s. Several URLs are several gateways, which share the sink and the admin address."`
+	URL []string `arg:"" optional:"" name:"URL" help:"${urls}. Further hosts are tried when one cannot be reached, its login fails, or it closes within 1s. Several URLs are several gateways, which share the sink and the admin address."`
 
 	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for ${streams} [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
 	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
-	Ring       count  `group:"work" placeholder:"N" help:"Entries of each, 2^n; nsq: by --in-flight [8192]."`
+	Ring       count  `group:"work" placeholder:"N" help:"Entries of each, 2^n [8192, or by protocol]."`
 	Sink       string `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
 	DeadLetter string `group:"work" placeholder:"${dead_letters}" help:"Refused messages go there, acked with code 7."`
 
-	Ack         string `group:"acks" placeholder:"MODE" help:"each, ordered, range (fg only), none [each or none]."`
+	Ack         string `group:"acks" placeholder:"MODE" help:"each, ordered, range, none [by protocol]."`
 	AckInterval period `group:"acks" placeholder:"D" default:"100ms" help:"Longest that a range ack waits [${default}]."`
 	FlushMax    count  `group:"acks" placeholder:"N" default:"32" help:"Sends per sendmmsg call, 1 to 32 [${default}]."`
 	FlushPack   int    `group:"acks" placeholder:"N" default:"0" help:"Acks per send; 0: all that are ready [${default}]."`
 
 	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longer messages are skipped and refused (3) [${default}]."`
-	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read; nsq: RDY, 2500 [65536]."`
+	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read [65536, or by protocol]."`
 	Memory     size  `group:"limits" placeholder:"SIZE" default:"64MiB" help:"Read buffers in all, at least 4 messages [${default}]."`
 
 	Heartbeat       period      `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
@@ -60,18 +69,8 @@ type runCmd struct {
 	ClientName      string      `group:"connection" placeholder:"NAME" help:"Sent at login [host name]."`
 	TokenFile       string      `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
 
-	Frame             string `group:"framing" placeholder:"HOW" help:"tcp: line, delim:, varint, length:, above."`
-	Hello             string `group:"framing" placeholder:"TEMPLATE" help:"Sent on connecting."`
-	AckTemplate       string `group:"framing" placeholder:"TEMPLATE" help:"Sent for each message [nothing]."`
-	HeartbeatTemplate string `group:"framing" placeholder:"TEMPLATE" help:"Sent every --heartbeat [nothing]."`
-	IgnorePrefix      string `group:"framing" placeholder:"BYTES" help:"Such messages are signs of life only."`
-	Assemble          string `group:"framing" placeholder:"SPEC" help:"Joins chunked requests, above."`
-
-	WSHeader      []string `name:"ws-header" group:"ws" sep:"none" placeholder:"'NAME: VALUE'" help:"Sent with the handshake; may be repeated."`
-	WSSubprotocol string   `name:"ws-subprotocol" group:"ws" placeholder:"NAME" help:"Asked for; the server must agree to it."`
-	WSOrigin      string   `name:"ws-origin" group:"ws" placeholder:"ORIGIN" help:"Origin header of the handshake."`
-
-	NSQLookupd []string `name:"nsqlookupd" group:"nsq" placeholder:"ADDR" help:"Where to ask for the servers of nsq:///."`
+	kong.Plugins             // the protocols' flags
+	flags        *wire.Flags // the same, by protocol
 
 	tlsFlags
 
@@ -90,29 +89,15 @@ func (runCmd) Help() string {
 
 Examples:
 
-    feedgate run fg://feed.example:7000 --sink exec:./handle
-    feedgate run fg://a:7000,b:7000 --sink file:in.log --state in.state
-    feedgate run tcp://gps:2000 --frame line --sink stdout: --exit-on-close
-    feedgate run tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}' --sink exec:./handle
-    feedgate run wss://feed.example/stream --ack-template 'A{n}' --ws-subprotocol feed.v1 --sink file:stream.log
-    feedgate run nsq://queue:4150/orders/archive --sink file:orders.log
-    feedgate run nsq:///orders/billing --nsqlookupd a:4161,b:4161 --sink exec:./bill
-    feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --sink file:in.log
-    feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
+` + runExamples() + `
 
 Sinks: one is required, as a feed that is acknowledged does not send its messages again. ` + sinks.Help() + `
 
 Workers: with one, messages reach the sink in arrival order. That is the default for ` + sinks.StreamForms() + `, which write one stream and gain nothing from more; otherwise it is GOMAXPROCS.
 
-Framings: line; line:skip-empty; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big.
-
---idle-timeout is 25s by default, for tcp only with --heartbeat-template; else off.
-
 Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level, json:/A/B by JSON pointer.
 
-Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {token} {{, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
-
-Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.
+` + runProtocolHelp() + `
 
 TLS: 1.2 or later; the server's certificate and name are always verified. With a scheme without TLS its flags are a usage error.
 
@@ -125,6 +110,28 @@ Log: standard error. A reader that is slow, stuck or gone holds nothing up: line
 Defaults are in brackets. Each flag is also a variable, FEEDGATE_IN_FLIGHT for --in-flight, and a key of the --config file; a flag overrides its variable, which overrides the file. FEEDGATE_URL and the key url are the URLs, separated by spaces and a list; a flag that may be repeated is one value per line in its variable and a list in the file.
 
 Exit status: 0 done and drained, 1 failed, 2 usage. One SIGTERM or SIGINT drains; a second one ends the process at once.`
+}
+
+// runExamples is a command line each, indented.
+func runExamples() string {
+	var lines []string
+	for _, s := range protocols {
+		for _, example := range s.Examples {
+			lines = append(lines, "    feedgate run "+example)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// runProtocolHelp is what the protocols' flags say of themselves, a paragraph each.
+func runProtocolHelp() string {
+	var paragraphs []string
+	for _, flags := range protocols.NewFlags().Groups() {
+		if e, ok := flags.(wire.Explained); ok {
+			paragraphs = append(paragraphs, e.Help())
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 // BeforeResolve implements kong's hook: the file must be read before the flags
@@ -255,21 +262,25 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams) sink.Config {
 	}
 }
 
-// addUpstreams makes a gateway, or a fleet of them, for each URL.
+// addUpstreams makes a gateway, or a group of them, for each URL.
 func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 	labels := uniqueLabels(c.URL)
 	for i, url := range c.URL {
-		cfg := c.config(url, labels[i], secrets, u.log)
+		at, err := protocols.Parse(url, c.flags)
+		if err != nil {
+			return usageError{err}
+		}
+		cfg := c.config(at, labels[i], secrets, u.log)
 		cfg.Sink, cfg.State = u.sink, u.state
 		if u.deadLetters != nil {
 			cfg.DeadLetters = u.deadLetters
 		}
-		if fleet.Named(url) {
-			f, err := fleet.New(c.fleet(cfg))
+		if at.Find != nil {
+			group, err := discovery.New(discovery.Config{Gateway: cfg, Find: at.Find})
 			if err != nil {
 				return usageError{err}
 			}
-			u.fleets = append(u.fleets, f)
+			u.groups = append(u.groups, group)
 			continue
 		}
 		gw, err := gateway.New(cfg)

@@ -12,6 +12,12 @@ import (
 	"time"
 
 	"feedgate/gateway"
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/fg1"
+	"feedgate/gateway/wire/framed"
+	"feedgate/gateway/wire/nsq"
+	"feedgate/gateway/wire/tcp"
+	"feedgate/gateway/wire/ws"
 	"feedgate/worker"
 )
 
@@ -48,15 +54,15 @@ var runFlags = []struct {
 	{"connect-attempts", "9", []string{"-1", "x"}, "ConnectAttempts", 9},
 	{"client-name", "me", nil, "ClientName", "me"},
 	{"token-file", "none", []string{"/nonexistent/token"}, "", nil},
-	{"frame", "line", nil, "Frame", "line"},
-	{"hello", "HI", nil, "Hello", "HI"},
-	{"ack-template", "A{n}", nil, "AckTemplate", "A{n}"},
-	{"heartbeat-template", "PING", nil, "HeartbeatTemplate", "PING"},
-	{"ignore-prefix", "PONG", nil, "IgnorePrefix", "PONG"},
-	{"assemble", "json:i,c,d", nil, "Assemble", "json:i,c,d"},
-	{"ws-header", "A: b, c", nil, "WSHeaders", []string{"A: b, c"}},
-	{"ws-subprotocol", "feed", nil, "WSSubprotocol", "feed"},
-	{"ws-origin", "http://a", nil, "WSOrigin", "http://a"},
+	{"frame", "line", nil, "", nil},
+	{"hello", "HI", nil, "", nil},
+	{"ack-template", "A{n}", nil, "", nil},
+	{"heartbeat-template", "PING", nil, "", nil},
+	{"ignore-prefix", "PONG", nil, "", nil},
+	{"assemble", "json:i,c,d", nil, "", nil},
+	{"ws-header", "A: b, c", nil, "", nil},
+	{"ws-subprotocol", "feed", nil, "", nil},
+	{"ws-origin", "http://a", nil, "", nil},
 	{"nsqlookupd", "", []string{"a:1"}, "", nil}, // goes with nsq:///
 	{"tls-ca", "", []string{"missing"}, "", nil},
 	{"tls-cert", "", nil, "", nil},
@@ -96,7 +102,10 @@ func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var args []string
 	token := gateway.NewSecret([]byte("secret"))
-	want := gateway.Config{URL: "fg://a:1", Label: "a", Token: token, Log: log}
+	at := wire.Upstream{URL: "fg://a:1", Scheme: &fg1.Scheme, Hosts: []string{"a:1"}, Secure: true, Protocol: fg1.Protocol{}}
+	want := gateway.Config{
+		URL: at.URL, Hosts: at.Hosts, Secure: true, Protocol: at.Protocol, Label: "a", Token: token, Log: log,
+	}
 	for _, flag := range runFlags {
 		if flag.field != "" {
 			args = append(args, "--"+flag.name+"="+flag.value)
@@ -104,15 +113,57 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	c, _ := mustParseRun(t, args...)
-	if got := c.config("fg://a:1", "a", secrets{token: token}, log); !reflect.DeepEqual(got, want) {
+	if got := c.config(at, "a", secrets{token: token}, log); !reflect.DeepEqual(got, want) {
 		t.Errorf("config\n%+v\nnot\n%+v", got, want)
 	}
 
 	set := reflect.ValueOf(want)
 	for i := range set.NumField() {
 		name := set.Type().Field(i).Name
-		if opened := name == "Sink" || name == "DeadLetters" || name == "State" || name == "TLS" || name == "Ready"; set.Field(i).IsZero() && !opened {
+		if opened := name == "Sink" || name == "DeadLetters" || name == "State" || name == "TLS" || name == "Credit"; set.Field(i).IsZero() && !opened {
 			t.Errorf("no flag sets %s", name)
+		}
+	}
+}
+
+// TestProtocolFlags: the flags of protocols reach them, each its own.
+func TestProtocolFlags(t *testing.T) {
+	c, _ := mustParseRun(t, "--frame=line", "--hello=HI", "--ack-template=A{n}", "--heartbeat-template=PING",
+		"--ignore-prefix=PONG", "--assemble=json:i,c,d", "--ws-header=A: b, c", "--ws-header=D: e",
+		"--ws-subprotocol=feed", "--ws-origin=http://a", "--nsqlookupd=a:1,b:2")
+	shared := framed.Flags{
+		Hello: "HI", AckTemplate: "A{n}", HeartbeatTemplate: "PING", IgnorePrefix: "PONG", Assemble: "json:i,c,d",
+	}
+	for url, want := range map[string]wire.Protocol{
+		"fg://a:1":      fg1.Protocol{},
+		"tcp://a:1":     tcp.Protocol{Flags: tcp.Flags{Frame: "line"}, Framed: shared},
+		"nsq://a:1/t/c": nsq.Protocol{Topic: "t", Channel: "c"},
+		"ws://a/p?q": ws.Protocol{Path: "/p?q", Framed: shared, Flags: ws.Flags{
+			Headers: []string{"A: b, c", "D: e"}, Subprotocol: "feed", Origin: "http://a",
+		}},
+	} {
+		if u, err := protocols.Parse(url, c.flags); err != nil || !reflect.DeepEqual(u.Protocol, want) {
+			t.Errorf("%s: %+v, %v; want %+v", url, u.Protocol, err, want)
+		}
+	}
+	if got := wire.FlagsOf[nsq.LookupFlags](c.flags).Lookupd; !slices.Equal(got, []string{"a:1", "b:2"}) {
+		t.Errorf("--nsqlookupd %q", got)
+	}
+}
+
+// TestFlagsNeedATaker: a flag of some protocols is an error if none of the URLs is of one.
+func TestFlagsNeedATaker(t *testing.T) {
+	for _, c := range []struct{ urls, flag, want string }{
+		{"fg://a:1", "--frame=line", "--frame: goes with tcp://, not with fg://"},
+		{"fg://a:1 fg+tls://b:1", "--hello=x", "--hello: goes with tcp:// and ws://, not with fg://, fg+tls://"},
+		{"fg://a:1 ws://b", "--hello=x", ""},
+		{"nsq://a:1/t/c", "--nsqlookupd=l:1", "--nsqlookupd: goes with nsq:///TOPIC/CHANNEL, a URL without a host"},
+		{"nsq://a:1/t/c nsq:///t/c", "--nsqlookupd=l:1", ""},
+	} {
+		run, _ := mustParseRun(t, append(strings.Fields(c.urls), c.flag)...)
+		_, err := run.checkUpstreams(secrets{})
+		if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
+			t.Errorf("%s %s: %v, want %s", c.urls, c.flag, err, c.want)
 		}
 	}
 }
@@ -120,11 +171,12 @@ func TestConfig(t *testing.T) {
 // TestDefaults sees that the command line's defaults are the gateway's.
 func TestDefaults(t *testing.T) {
 	for _, url := range []string{"fg://a:1", "tcp://a:1"} {
-		c, _ := mustParseRun(t)
-		got, want := c.config(url, "", secrets{}, nil), gateway.Config{URL: url}
-		if strings.HasPrefix(url, "tcp") {
-			got.Frame, want.Frame = "line", "line"
+		c, _ := mustParseRun(t, "--frame=line")
+		u, err := protocols.Parse(url, c.flags)
+		if err != nil {
+			t.Fatal(err)
 		}
+		got, want := c.config(u, "", secrets{}, nil), gateway.Config{Protocol: u.Protocol, Hosts: u.Hosts}
 		for _, cfg := range []*gateway.Config{&got, &want} {
 			cfg.Sink = worker.Each(nil)
 			if err := cfg.Validate(); err != nil {
@@ -137,7 +189,7 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 	c, _ := mustParseRun(t, "--idle-timeout=0")
-	if got := c.config("fg://a:1", "", secrets{}, nil).IdleTimeout; got != gateway.NoTimeout {
+	if got := c.config(wire.Upstream{}, "", secrets{}, nil).IdleTimeout; got != gateway.NoTimeout {
 		t.Errorf("idle timeout 0 is %v", got)
 	}
 }
@@ -199,7 +251,7 @@ func TestBadValuesOfGateway(t *testing.T) {
 	checkUsage(t, "--ws-header", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ws-header=A: b")
 	checkUsage(t, "--assemble", "run", "--sink=discard:", "fg://a:1", stopper, "--assemble=json:a,b,c")
 	checkUsage(t, "--assemble", "run", "--sink=discard:", "ws://a", stopper, "--assemble=json:a")
-	checkUsage(t, "--assemble", "run", "--sink=discard:", "ws://a", stopper, "--assemble=json:a,b,c", "--ack-template=A", "--ack=ordered")
+	checkUsage(t, "--ack: ordered does not go with ws:// with --assemble", "run", "--sink=discard:", "ws://a", stopper, "--assemble=json:a,b,c", "--ack-template=A", "--ack=ordered")
 	checkUsage(t, "--tls-key", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-cert=missing")
 	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-key=missing")
 	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-cert=missing", "--tls-key=missing")
@@ -253,7 +305,7 @@ func TestHelp(t *testing.T) {
 		t.Fatalf("status %d, standard error %q", status, stderr.String())
 	}
 	lines := strings.Split(stdout.String(), "\n")
-	defaults := map[string]string{"workers": "GOMAXPROCS", "in-flight": "65536", "ring": "8192", "ack": "each or none", "client-name": "host name"}
+	defaults := map[string]string{"workers": "GOMAXPROCS", "in-flight": "65536, or by protocol", "ring": "8192, or by protocol", "ack": "by protocol", "client-name": "host name"}
 	c, _ := mustParseRun(t)
 	for _, line := range lines {
 		if len(line) > 80 && !strings.HasPrefix(line, "    feedgate run") {

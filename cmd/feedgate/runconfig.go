@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"feedgate/gateway"
-	"feedgate/gateway/fleet"
+	"feedgate/gateway/discovery"
+	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
 
@@ -43,19 +44,24 @@ func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 // checkUpstreams finds the faults of each URL and of the flags that go with it.
 func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error) {
 	var faults []error
-	finds := false
+	var used []wire.Upstream
 	labels := uniqueLabels(c.URL)
 	for i, url := range c.URL {
-		cfg := c.config(url, labels[i], s, nil)
+		u, err := protocols.Parse(url, c.flags)
+		if u.Scheme != nil {
+			used = append(used, u)
+		}
+		cfg := c.config(u, labels[i], s, nil)
 		cfg.Sink = worker.Each(nil) // the real one is not open yet
-		var err error
-		if fleet.Named(url) {
-			finds = true
-			all := c.fleet(cfg)
-			err = all.Validate()
-			cfg = all.Gateway
+		if err != nil {
+			cfg.Protocol = nil // the other faults are found all the same
+		}
+		if u.Find != nil && err == nil {
+			group := discovery.Config{Gateway: cfg, Find: u.Find}
+			err = group.Validate()
+			cfg = group.Gateway
 		} else {
-			err = cfg.Validate()
+			err = errors.Join(err, cfg.Validate())
 		}
 		faults = append(faults, at(labels[i], err))
 		if c.State != "" && slices.ContainsFunc(planned, func(p gateway.Config) bool { return p.URL == cfg.URL }) {
@@ -63,8 +69,8 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 		}
 		planned = append(planned, cfg)
 	}
-	if len(c.NSQLookupd) > 0 && !finds {
-		faults = append(faults, errors.New("--nsqlookupd: goes with nsq:///TOPIC/CHANNEL, a URL without a host"))
+	if len(used) == len(c.URL) {
+		faults = append(faults, protocols.Unused(c.flags, used)...)
 	}
 	return planned, errors.Join(faults...)
 }
@@ -107,6 +113,9 @@ func at(label string, err error) error {
 		return nil
 	}
 	lines := strings.Split(err.Error(), "\n")
+	if len(lines) > 1 { // the fault of the URL is there, too
+		lines = slices.DeleteFunc(lines, func(line string) bool { return line == gateway.ErrNoProtocol.Error() })
+	}
 	for i, line := range lines {
 		if !strings.HasPrefix(line, "--") {
 			lines[i] = label + ": " + line
@@ -125,11 +134,6 @@ func (c *runCmd) workers() int {
 	return int(c.Workers)
 }
 
-// fleet is the fleet.Config for a URL whose servers are to be found.
-func (c *runCmd) fleet(cfg gateway.Config) fleet.Config {
-	return fleet.Config{Gateway: cfg, Lookupd: c.NSQLookupd}
-}
-
 // uniqueLabels are the labels of all URLs. Those that differ in what a label does not show,
 // such as the query, are told apart by #2 and so on from the second on.
 func uniqueLabels(urls []string) []string {
@@ -145,11 +149,14 @@ func uniqueLabels(urls []string) []string {
 	return all
 }
 
-// config is the gateway.Config for one URL.
-func (c *runCmd) config(url, label string, s secrets, log *slog.Logger) gateway.Config {
+// config is the gateway.Config for one upstream.
+func (c *runCmd) config(u wire.Upstream, label string, s secrets, log *slog.Logger) gateway.Config {
 	return gateway.Config{
-		URL:   url,
-		Label: label,
+		URL:      u.URL,
+		Label:    label,
+		Protocol: u.Protocol,
+		Hosts:    u.Hosts,
+		Secure:   u.Secure,
 
 		Workers:  c.workers(),
 		Dispatch: c.Dispatch,
@@ -182,17 +189,6 @@ func (c *runCmd) config(url, label string, s secrets, log *slog.Logger) gateway.
 		ClientName:  c.ClientName,
 		Token:       s.token,
 		TLS:         s.tls,
-
-		Frame:             c.Frame,
-		Hello:             c.Hello,
-		AckTemplate:       c.AckTemplate,
-		HeartbeatTemplate: c.HeartbeatTemplate,
-		IgnorePrefix:      c.IgnorePrefix,
-		Assemble:          c.Assemble,
-
-		WSHeaders:     c.WSHeader,
-		WSSubprotocol: c.WSSubprotocol,
-		WSOrigin:      c.WSOrigin,
 
 		Log: log,
 	}

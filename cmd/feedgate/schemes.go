@@ -1,6 +1,11 @@
 package main
 
 import (
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/fg1"
+	"feedgate/gateway/wire/nsq"
+	"feedgate/gateway/wire/tcp"
+	"feedgate/gateway/wire/ws"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/discard"
 	"feedgate/worker/sink/exec"
@@ -8,6 +13,14 @@ import (
 	"feedgate/worker/sink/spin"
 	"feedgate/worker/sink/stdout"
 )
+
+// protocols are those that there are, in the order of the help. Nothing else names one.
+var protocols = wire.Registry{
+	&fg1.Scheme,
+	&tcp.Scheme,
+	&ws.Scheme,
+	&nsq.Scheme,
+}
 
 // sinks are the kinds of sinks there are, in the order of the help. Nothing else names one.
 var sinks = sink.Registry{

@@ -11,7 +11,7 @@ import (
 
 // startSink starts what the sink runs for each worker, if anything, so that a
 // command that cannot work ends the process before any connection is made. A fleet
-// counts as one gateway: how many nsqds it will find is not known yet.
+// counts as one gateway: how many servers it will find is not known yet.
 func (u *upstreams) startSink(ctx context.Context) error {
 	if u.sink.Start == nil {
 		return nil
@@ -20,7 +20,7 @@ func (u *upstreams) startSink(ctx context.Context) error {
 	for _, gw := range u.gateways {
 		workers += gw.Workers()
 	}
-	for _, f := range u.fleets {
+	for _, f := range u.groups {
 		workers += f.Workers()
 	}
 	return u.sink.Start(ctx, workers)
@@ -75,7 +75,7 @@ func (u *upstreams) supervise(ctx context.Context, abort <-chan struct{}, ended 
 			for _, gw := range u.gateways {
 				gw.Abort()
 			}
-			for _, f := range u.fleets {
+			for _, f := range u.groups {
 				f.Abort()
 			}
 		case <-hurry:

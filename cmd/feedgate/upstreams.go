@@ -14,7 +14,7 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/admin"
-	"feedgate/gateway/fleet"
+	"feedgate/gateway/discovery"
 	"feedgate/worker/sink"
 )
 
@@ -25,7 +25,7 @@ const adminGrace = 300 * time.Millisecond
 // upstreams are the gateways of one process and what they share.
 type upstreams struct {
 	gateways    []*gateway.Gateway // of the URLs that name their server
-	fleets      []*fleet.Fleet     // of those whose servers are found
+	groups      []*discovery.Group // of those whose servers are found
 	admin       *admin.Server      // nil: off
 	sink        *sink.Sink         // nil: not open yet
 	deadLetters *sink.Sink         // nil: none
@@ -45,12 +45,12 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	if u.admin != nil {
 		go u.serveAdmin()
 	}
-	faults := make([]error, len(u.gateways)+len(u.fleets))
+	faults := make([]error, len(u.gateways)+len(u.groups))
 	var running sync.WaitGroup
 	for i, gw := range u.gateways {
 		running.Go(func() { faults[i] = u.runOne(ctx, gw) })
 	}
-	for i, f := range u.fleets {
+	for i, f := range u.groups {
 		running.Go(func() { faults[len(u.gateways)+i] = logged(f.Run(ctx)) })
 	}
 	ended := make(chan error, 1)
@@ -74,7 +74,7 @@ func (u *upstreams) totals() gateway.Totals {
 	for _, gw := range u.gateways {
 		all = all.Plus(gw.Stats().Totals())
 	}
-	for _, f := range u.fleets {
+	for _, f := range u.groups {
 		all = all.Plus(f.Totals())
 	}
 	return all
@@ -148,7 +148,7 @@ func (u *upstreams) serveAdmin() {
 // current are the gateways that exist now.
 func (u *upstreams) current() []admin.Upstream {
 	gateways := slices.Clone(u.gateways)
-	for _, f := range u.fleets {
+	for _, f := range u.groups {
 		gateways = append(gateways, f.Gateways()...)
 	}
 	var all []admin.Upstream
@@ -158,10 +158,10 @@ func (u *upstreams) current() []admin.Upstream {
 	return all
 }
 
-// found is nil when every fleet has found servers.
+// found is nil when every group has found servers.
 func (u *upstreams) found() error {
 	var faults []error
-	for _, f := range u.fleets {
+	for _, f := range u.groups {
 		faults = append(faults, f.Ready())
 	}
 	return errors.Join(faults...)

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"feedgate/bench/feed"
-	"feedgate/gateway/fleet/fleettest"
+	"feedgate/gateway/wire/nsq/nsqfake"
 )
 
 // TestFleetUsage: URLs without a host and --nsqlookupd go together, and their faults are
@@ -19,9 +19,9 @@ func TestFleetUsage(t *testing.T) {
 		{`--nsqlookupd: "b" is not HOST:PORT`, "nsq:///t/c --nsqlookupd=a:4161,b"},
 		{`--nsqlookupd: "" is not HOST:PORT`, "nsq:///t/c --nsqlookupd=,a:4161"},
 		{"--nsqlookupd: address 1 is not HOST:PORT", "nsq:///t/c --nsqlookupd=ftp://user:s3cret@b"},
-		{"nsq:///t: upstream URL: want nsq:///TOPIC/CHANNEL", "nsq:///t --nsqlookupd=a:4161"},
-		{"nsq:////c: upstream URL: want nsq:///TOPIC/CHANNEL", "nsq:////c --nsqlookupd=a:4161"},
-		{"nsq:///: upstream URL: want nsq:///TOPIC/CHANNEL", "nsq:/// --nsqlookupd=a:4161"},
+		{"nsq:///t: upstream URL: want nsq://HOST:PORT/TOPIC/CHANNEL, or nsq:///TOPIC/CHANNEL with", "nsq:///t --nsqlookupd=a:4161"},
+		{"nsq:////c: upstream URL: want nsq://HOST:PORT/TOPIC/CHANNEL, or nsq:///TOPIC/CHANNEL with", "nsq:////c --nsqlookupd=a:4161"},
+		{"nsq:///: upstream URL: want nsq://HOST:PORT/TOPIC/CHANNEL, or nsq:///TOPIC/CHANNEL with", "nsq:/// --nsqlookupd=a:4161"},
 		{"--ack: range", "nsq:///t/c --nsqlookupd=a:4161 --ack=range"},
 		{"--ring: 3", "nsq:///t/c --nsqlookupd=a:4161 --ring=3"},
 	} {
@@ -35,7 +35,7 @@ func TestFleetUsage(t *testing.T) {
 // shows them all, is ready with them all, and drains them all.
 func TestFleetBesideFeed(t *testing.T) {
 	_, url := serve(t, feed.Config{Rate: 100})
-	lookupd, nsqd := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	lookupd, nsqd := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	lookupd.List(nsqd.Addr())
 	nsqURL := "nsq://" + nsqd.Addr() + "/orders/archive"
 	admin := freeAddr()
@@ -62,7 +62,7 @@ func TestFleetBesideFeed(t *testing.T) {
 
 // TestFleetNotReady: the reason is on the admin address.
 func TestFleetNotReady(t *testing.T) {
-	lookupd := fleettest.StartLookupd(t)
+	lookupd := nsqfake.StartLookupd(t)
 	for want, addr := range map[string]string{
 		"nsq:///t/c: no nsqd has topic t\n":        lookupd.Addr(),
 		"nsq:///t/c: no nsqlookupd has answered\n": freeAddr(),
@@ -83,7 +83,7 @@ func TestFleetNotReady(t *testing.T) {
 // TestFleetStatus: the worst of the gateways' is the process's, and a second signal
 // reaches those of a fleet.
 func TestFleetStatus(t *testing.T) {
-	lookupd, nsqd := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	lookupd, nsqd := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	lookupd.List(nsqd.Addr())
 	nsqd.Mute()
 	p := start(t, "stopping", "run", "--sink=discard:", "nsq:///t/c", "--nsqlookupd", lookupd.Addr(), "--admin=", "--drain-timeout=1h")

@@ -11,54 +11,10 @@ import (
 	"feedgate/worker"
 )
 
-// Protocol is a protocol with its settings. It is immutable and may be shared.
-type Protocol interface {
-	// Traits says what the loop must know before there is a connection.
-	Traits() Traits
-
-	// NewConn starts the state of one connection.
-	NewConn() Conn
-
-	// Render appends the ack of one message, or nothing where the protocol sends
-	// none for that code. It is called on worker goroutines, and on the loop's for a
-	// message that is refused there, and only when Traits.RenderAcks is set.
-	Render(dst []byte, m worker.Message, code worker.Code) []byte
-}
-
-// Complainer is a Protocol that has reasons of Error of its own.
-type Complainer interface {
-	Reasons() []string
-}
-
-// Traits are a protocol's fixed properties.
-type Traits struct {
-	// Sequenced: sequence numbers identify messages from connection to
-	// connection within a session, and rise by one. Otherwise Msg.Seq is the
-	// arrival number on the connection, from 1, and nothing is known again.
-	Sequenced bool
-	// Acks: the protocol, as set up, has a reply for a message.
-	Acks bool
-	// CumulativeAcks: AppendAckTo is there.
-	CumulativeAcks bool
-	// RenderAcks: an ack takes bytes from the message, so the worker renders it
-	// while it has the message. Otherwise the loop makes acks by AppendAcks.
-	RenderAcks bool
-	// Overhead is the most bytes that a frame has beside its message.
-	Overhead int
-	// EOFCloses: end of stream is the protocol's clean close.
-	EOFCloses bool
-	// Secures: over TLS, the handshake comes not first but behind an EventSecure.
-	Secures bool
-	// PeerEnds: after the protocol's close, the peer is to close the connection first.
-	PeerEnds bool
-	// CloseGrace bounds how long work in flight is finished and acked after the peer
-	// has said that it sends no more; zero: as long as it takes.
-	CloseGrace time.Duration
-}
-
 // Conn is the protocol state of one connection, owned by the loop. The loop calls
 // Open first, then Decode with an empty buffer, then the rest in any order.
-// Appending methods append to dst and return it, like append.
+// Appending methods append to dst and return it, like append. A protocol that lacks one takes
+// it from [Base].
 type Conn interface {
 	// Open appends what the client says first.
 	Open(dst []byte, r Resume) []byte
@@ -78,7 +34,7 @@ type Conn interface {
 	// numbers, all with one code. A protocol with Traits.RenderAcks is not asked.
 	AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte
 
-	// AppendAckTo appends one ack for all messages up to seq.
+	// AppendAckTo appends one ack for all messages up to seq. Only asked with AckRange.
 	AppendAckTo(dst []byte, seq uint64) []byte
 
 	// Tick appends what is due at now, such as a heartbeat, and says when it
@@ -89,14 +45,27 @@ type Conn interface {
 
 	// AppendClose appends the protocol's goodbye, or nothing where it has none.
 	AppendClose(dst []byte, why worker.Code) []byte
-}
 
-// Stopper is a Conn that can ask its peer to send no messages any more, and be answered
-// by what becomes an EventClose. The loop asks, once, at the beginning of a drain; what
-// comes before the answer is worked on.
-type Stopper interface {
+	// AppendStop asks the peer to send no messages any more, which it answers by what becomes
+	// an EventClose. The loop asks, once, at the beginning of a drain; what comes before the
+	// answer is worked on. Only asked with Traits.Stops.
 	AppendStop(dst []byte) []byte
 }
+
+// Base is embedded by a Conn for what its protocol does not have.
+type Base struct{}
+
+// AppendAckTo implements [Conn]: there are no acks for several messages.
+func (Base) AppendAckTo(dst []byte, _ uint64) []byte { return dst }
+
+// AppendClose implements [Conn]: the end of the stream is the goodbye.
+func (Base) AppendClose(dst []byte, _ worker.Code) []byte { return dst }
+
+// AppendStop implements [Conn]: the peer cannot be asked.
+func (Base) AppendStop(dst []byte) []byte { return dst }
+
+// Tick implements [Conn]: nothing depends on the time.
+func (Base) Tick(dst []byte, _ time.Duration) ([]byte, time.Duration) { return dst, 0 }
 
 // Resume is what a new connection may take up again.
 type Resume struct {
@@ -123,12 +92,12 @@ type EventKind uint8
 
 // Events.
 const (
-	EventNone    EventKind = iota
-	EventReady             // login is over, messages will come
-	EventClose             // the peer said that it sends no more
-	EventMessage           // a message that does not lie in the buffer
-	EventSecure            // the peer awaits a TLS handshake; nothing received is left
-	EventFault             // a fault or a complaint of the peer that does not end the connection
+	EventNone     EventKind = iota
+	EventReady              // login is over, messages will come
+	EventClose              // the peer said that it sends no more
+	EventMessage            // a message that does not lie in the buffer
+	EventStartTLS           // the peer awaits a TLS handshake; nothing received is left
+	EventFault              // a fault or a complaint of the peer that does not end the connection
 )
 
 // Event is decoded from the stream, in its order.
@@ -196,9 +165,18 @@ type Error struct {
 	// did not say.
 	RetryAfter time.Duration
 	RetryAt    time.Time
-	// Location is where the peer redirects the login, in its own words, which may hold
-	// secrets. Empty: nowhere.
-	Location string
+	// Redirect is where the peer redirects the login; nil: nowhere.
+	Redirect *Redirect
+	// Refused: the login was refused, rather than the protocol violated.
+	Refused bool
+}
+
+// Redirect is where a login is to be tried instead: the same host, perhaps another port,
+// perhaps TLS where there was none.
+type Redirect struct {
+	HostPort string
+	Secure   bool
+	Target   string // request target, for Resume; may hold secrets
 }
 
 func (e *Error) Error() string { return e.Detail + " (" + e.Reason + ")" }

@@ -39,7 +39,7 @@ func backlog(t *testing.T, change func(*gateway.Config), busy int) {
 	var handled atomic.Uint64
 	takes := time.Duration(busy) * 3 * timeout / count
 	cfg := gateway.Config{
-		URL: nsqURL(d.TCP), ClientName: "backlog",
+		Protocol: testProtocol, Hosts: []string{d.TCP}, ClientName: "backlog",
 		Sink: worker.Each(func(worker.Message) worker.Code {
 			time.Sleep(takes)
 			handled.Add(1)

@@ -10,7 +10,9 @@ import (
 	"feedgate/bench/nsq/nsqtest"
 	"feedgate/bench/rig"
 	"feedgate/gateway"
-	"feedgate/gateway/fleet"
+	"feedgate/gateway/discovery"
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/nsq/nsqlookup"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/file"
 )
@@ -120,12 +122,17 @@ func startFleet(t *testing.T, l *rig.Ledger, lookupd string, inFlight int) *runn
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := fleet.New(fleet.Config{
+	lookup := nsqlookup.Config{Addrs: []string{lookupd}, Topic: topic}
+	f, err := discovery.New(discovery.Config{
 		Gateway: gateway.Config{
-			URL: nsqURL(""), Workers: 1, InFlight: inFlight, Sink: out, Log: log,
+			URL: nsqURL(""), Protocol: testProtocol, Workers: 1, InFlight: inFlight, Sink: out, Log: log,
 			ReconnectMin: 5 * time.Millisecond, ReconnectMax: 100 * time.Millisecond,
 		},
-		Lookupd: []string{lookupd}, Interval: 200 * time.Millisecond,
+		Find: func(c wire.FinderConfig) (wire.Finder, error) {
+			lookup.Timeout, lookup.Log = c.Timeout, c.Log
+			return nsqlookup.New(lookup)
+		},
+		Interval: 200 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func TestSinkStalls(t *testing.T) {
 	var stall sync.Once
 	var handled atomic.Int64
 	g, err := gateway.New(gateway.Config{
-		URL: nsqURL(d.TCP), Workers: 2, ClientName: "full", Heartbeat: time.Second, IdleTimeout: gateway.NoTimeout,
+		Protocol: testProtocol, Hosts: []string{d.TCP}, Workers: 2, ClientName: "full", Heartbeat: time.Second, IdleTimeout: gateway.NoTimeout,
 		Sink: worker.Each(func(worker.Message) worker.Code {
 			stall.Do(func() { time.Sleep(4 * time.Second) })
 			handled.Add(1)

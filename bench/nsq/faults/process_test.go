@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"feedgate/bench/rig"
+	"feedgate/gateway/wire/nsq"
 )
 
 // process is a `feedgate run`, and what its stats and /proc say.
@@ -19,6 +20,9 @@ func start(t *testing.T, url string, args ...string) *process {
 	t.Helper()
 	return &process{rig.Start(t, rig.Launch{Admin: true, Args: append([]string{url}, args...)}), t}
 }
+
+// testProtocol is that of the gateways in this process.
+var testProtocol = nsq.Protocol{Topic: topic, Channel: channel}
 
 // nsqURL is the upstream URL of the nsqd, or of the relay, at addr.
 func nsqURL(addr string) string { return "nsq://" + addr + "/" + topic + "/" + channel }

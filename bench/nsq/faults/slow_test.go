@@ -22,7 +22,7 @@ func TestSlow(t *testing.T) {
 	var others atomic.Int64
 	goOn := make(chan struct{})
 	g, err := gateway.New(gateway.Config{
-		URL: nsqURL(d.TCP), Workers: 2, ClientName: "slow",
+		Protocol: testProtocol, Hosts: []string{d.TCP}, Workers: 2, ClientName: "slow",
 		Sink: worker.Each(func(m worker.Message) worker.Code {
 			if n, _ := strconv.Atoi(string(m.Data)); n == slow {
 				begun.Store(true)

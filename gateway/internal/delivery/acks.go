@@ -7,18 +7,7 @@ import (
 	"feedgate/worker"
 )
 
-// Mode is --ack.
-type Mode uint8
-
-// Modes.
-const (
-	Each       Mode = iota // an ack for each message, as it is done
-	Ordered                // an ack for each message, in order of arrival
-	Cumulative             // range: one ack for all messages up to a number
-	None                   // no acks
-)
-
-// strategy turns done messages into acks, as one Mode wants them. A connection has one at
+// strategy turns done messages into acks, as one ack mode wants them. A connection has one at
 // a time.
 type strategy interface {
 	// connect begins a connection on which nothing was received yet.

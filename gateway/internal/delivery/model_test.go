@@ -49,8 +49,8 @@ func newModel(t *rapid.T) *model {
 		taken: map[uint64]bool{}, seqOf: map[uint64]uint64{},
 	}
 	m.cfg = delivery.Config{
-		Mode: rapid.SampledFrom([]delivery.Mode{
-			delivery.Each, delivery.Ordered, delivery.Cumulative, delivery.None,
+		Mode: rapid.SampledFrom([]wire.AckMode{
+			wire.AckEach, wire.AckOrdered, wire.AckRange, wire.AckNone,
 		}).Draw(t, "mode"),
 		Sequenced: true,
 		InFlight:  rapid.IntRange(1, 200).Draw(t, "in-flight"),
@@ -98,7 +98,7 @@ func (m *model) disconnect() {
 			unacked++
 		}
 	}
-	if got := m.track.Disconnect(0); m.cfg.Mode != delivery.None && got < unacked {
+	if got := m.track.Disconnect(0); m.cfg.Mode != wire.AckNone && got < unacked {
 		m.Fatalf("%d messages without an ack are left, but %d are with workers", got, unacked)
 	}
 }

@@ -5,7 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"feedgate/gateway/internal/delivery"
+	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
@@ -24,14 +24,14 @@ func (m *model) serverSees(h fg1.Header) {
 		m.Fatalf("ack of %d before it is done", h.Seq)
 	case worker.Code(h.Code) != code:
 		m.Fatalf("ack of %d with code %d, done with %d", h.Seq, h.Code, code)
-	case m.cfg.Mode == delivery.Ordered && h.Seq != m.received[len(m.connAcked)]:
+	case m.cfg.Mode == wire.AckOrdered && h.Seq != m.received[len(m.connAcked)]:
 		m.Fatalf("ack of %d, but %d is the next that came", h.Seq, m.received[len(m.connAcked)])
 	}
 	m.connAcked[h.Seq], m.acked[h.Seq] = true, true
 }
 
 func (m *model) seesAckTo(through uint64) {
-	if m.cfg.Mode != delivery.Cumulative || through < m.through {
+	if m.cfg.Mode != wire.AckRange || through < m.through {
 		m.Fatalf("ACKTO %d after %d in mode %d", through, m.through, m.cfg.Mode)
 	}
 	m.through = through
@@ -60,7 +60,7 @@ func (m *model) check(*rapid.T) {
 		m.Fatalf("window of %d and %d holds %d", m.cfg.InFlight, m.stretched, n)
 	case n < len(m.working) || m.track.Working() != len(m.working):
 		m.Fatalf("%d slots, %d working, but %d messages are with workers", n, m.track.Working(), len(m.working))
-	case m.cfg.Mode == delivery.None && (m.track.Output().Len() > 0 || m.track.Output().Acks()):
+	case m.cfg.Mode == wire.AckNone && (m.track.Output().Len() > 0 || m.track.Output().Acks()):
 		m.Fatal("acks are to be sent")
 	}
 }
@@ -84,7 +84,7 @@ func (m *model) windUp() {
 		m.track.Output().Transmitted(0)
 	}
 	m.track.Output().Transmitted(0)
-	for seq := m.first; seq <= m.sent && m.cfg.Mode != delivery.None; seq++ {
+	for seq := m.first; seq <= m.sent && m.cfg.Mode != wire.AckNone; seq++ {
 		if !m.acked[seq] && !m.missing[seq] {
 			m.Fatalf("%d of %d was never acked", seq, m.sent)
 		}

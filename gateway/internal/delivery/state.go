@@ -1,5 +1,7 @@
 package delivery
 
+import "feedgate/gateway/wire"
+
 // Room is how many messages more may be given to workers. Acks that the kernel has not put
 // on the wire count as in flight still: the reset that a killed process leaves behind
 // destroys them, and what they were for is sent again.
@@ -28,7 +30,7 @@ func (t *Tracker) Unacked() int { return t.win.unacked() + t.lost + t.out.inKern
 // NeedsRedelivery reports whether a message of the living session must be received again
 // before it can be acked.
 func (t *Tracker) NeedsRedelivery() bool {
-	return t.cfg.Mode != None && t.win.needsRedelivery()
+	return t.cfg.Mode != wire.AckNone && t.win.needsRedelivery()
 }
 
 // AckingStopped reports whether acks cannot be sent on this connection any more: StopAcking.

@@ -23,7 +23,7 @@ import (
 
 // Config is what a Tracker is made with.
 type Config struct {
-	Mode      Mode
+	Mode      wire.AckMode
 	Sequenced bool                             // wire.Traits.Sequenced: numbers outlive the connection
 	Rendered  bool                             // acks come from the workers: wire.Traits.RenderAcks
 	InFlight  int                              // messages in the window at most
@@ -65,13 +65,13 @@ func New(cfg Config) *Tracker {
 	t.out.win, t.out.pack = t.win, cfg.Pack
 	t.acks = acks{win: t.win, out: &t.out, rendered: cfg.Rendered, count: cfg.Count}
 	switch cfg.Mode {
-	case Each:
+	case wire.AckEach:
 		t.own = &each{acks: &t.acks}
-	case Ordered:
+	case wire.AckOrdered:
 		t.own = &ordered{acks: &t.acks}
-	case Cumulative:
+	case wire.AckRange:
 		t.own = &cumulative{acks: &t.acks, interval: cfg.Interval}
-	case None:
+	case wire.AckNone:
 		t.own = &silent{win: t.win}
 	}
 	t.readTo = cfg.FirstSlot
@@ -118,7 +118,7 @@ func (t *Tracker) connect(conn wire.Conn) {
 // arrive. It returns how many messages it leaves without an ack. Those of a session can be
 // acked on its next connection; others are given up.
 func (t *Tracker) Disconnect(destroyed int) (unacked int) {
-	if t.cfg.Mode != None {
+	if t.cfg.Mode != wire.AckNone {
 		unacked = t.win.unacked() + t.lost + destroyed
 	}
 	t.lost += destroyed
@@ -145,7 +145,7 @@ func (t *Tracker) StopAcking(destroyed int) {
 	t.ackingStopped = true
 	t.lost = t.win.unacked() + destroyed
 	t.out.reset()
-	if t.cfg.Mode != None {
+	if t.cfg.Mode != wire.AckNone {
 		t.use(&stopped{silent: silent{win: t.win}, from: t.win.next, lost: &t.lost})
 	}
 	t.win.abandon()

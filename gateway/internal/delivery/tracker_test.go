@@ -147,7 +147,7 @@ func TestRestored(t *testing.T) {
 
 // TestDrop: no cumulative ack covers what is dropped.
 func TestDrop(t *testing.T) {
-	d := newTracked(t, delivery.Config{Mode: delivery.Cumulative, Sequenced: true, Interval: 100})
+	d := newTracked(t, delivery.Config{Mode: wire.AckRange, Sequenced: true, Interval: 100})
 	first, fourth := d.add(1, 1), d.add(4, 1)
 	d.done(first, 1)
 	d.done(fourth, 1)
@@ -222,7 +222,7 @@ func TestArrivalNumbers(t *testing.T) {
 
 // TestRenderedAcks: they go out in order, and one that is empty needs no sending.
 func TestRenderedAcks(t *testing.T) {
-	d := newTracked(t, delivery.Config{Mode: delivery.Ordered, Rendered: true, InFlight: 4})
+	d := newTracked(t, delivery.Config{Mode: wire.AckOrdered, Rendered: true, InFlight: 4})
 	slot := d.add(1, 4)
 	d.Done(slot+2, 1, worker.OK, []byte("c"), 0)
 	d.Done(slot+1, 1, worker.OK, []byte("b"), 0)
@@ -268,7 +268,7 @@ func TestFrames(t *testing.T) {
 // TestDue: a cumulative ack goes out after its interval, or at once when the window is half
 // full.
 func TestDue(t *testing.T) {
-	d := newTracked(t, delivery.Config{Mode: delivery.Cumulative, Sequenced: true, InFlight: 4, Interval: 100})
+	d := newTracked(t, delivery.Config{Mode: wire.AckRange, Sequenced: true, InFlight: 4, Interval: 100})
 	d.Done(d.add(1, 1), 1, worker.OK, nil, 7)
 	d.want("due", d.Due(), time.Duration(107))
 	d.Flush(106, false)

@@ -47,15 +47,15 @@ const (
 	leastPeriod = 10 * time.Millisecond
 )
 
-// New makes a protocol that hands out the whole requests of inner. An error names
+// New makes a codec that hands out the whole requests of inner. An error names
 // the flags at fault, all of them.
-func New(inner wire.Protocol, cfg Config) (wire.Protocol, error) {
+func New(inner *wire.Codec, cfg Config) (*wire.Codec, error) {
 	var faults []error
-	p := &protocol{
-		Protocol: inner, maxMessage: int(cfg.MaxMessage), memory: cfg.Memory,
+	p := &settings{
+		maxMessage: int(cfg.MaxMessage), memory: cfg.Memory,
 		idle: max(cfg.IdleTimeout, 0),
 	}
-	if inner.Traits().Sequenced {
+	if inner.Sequenced {
 		faults = append(faults, errors.New("--assemble: goes with tcp:// and ws:// only; fg:// has parts of its own"))
 	}
 	names, err := parseSpec(cfg.Spec)
@@ -77,7 +77,14 @@ func New(inner wire.Protocol, cfg Config) (wire.Protocol, error) {
 		return nil, fmt.Errorf("--assemble: %w", err)
 	}
 	p.member = append(append([]byte{','}, name...), `:"`...)
-	return p, nil
+	codec := *inner
+	codec.Joins = true
+	codec.NewConn = func() wire.Conn {
+		c := &conn{Conn: inner.NewConn(), p: p, table: newTable(p)}
+		c.watch = c.skimmed
+		return c
+	}
+	return &codec, nil
 }
 
 // The names of the members.
@@ -117,19 +124,11 @@ func parseSpec(spec string) ([][]byte, error) {
 	return parsed, nil
 }
 
-// protocol is the inner one, but for its connections. It is immutable.
-type protocol struct {
-	wire.Protocol
-
+// settings are a parsed Config. It is immutable.
+type settings struct {
 	names      [][]byte
 	member     []byte // begins DATA behind another member: ,"DATA":"
 	maxMessage int
 	memory     int64
 	idle       time.Duration // 0: for ever
-}
-
-func (p *protocol) NewConn() wire.Conn {
-	c := &conn{Conn: p.Protocol.NewConn(), p: p, table: newTable(p)}
-	c.watch = c.skimmed
-	return c
 }

@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func config() Config {
 }
 
 // lines is a protocol of a message a line.
-func lines(t wiretest.T, ack string) wire.Protocol {
+func lines(t wiretest.T, ack string) *wire.Codec {
 	t.Helper()
 	p, err := stream.New(stream.Config{Frame: "line", AckTemplate: ack, MaxMessage: 1 << 20})
 	if err != nil {
@@ -30,7 +31,7 @@ func lines(t wiretest.T, ack string) wire.Protocol {
 	return p
 }
 
-func mustNew(t wiretest.T, inner wire.Protocol, cfg Config) wire.Protocol {
+func mustNew(t wiretest.T, inner *wire.Codec, cfg Config) *wire.Codec {
 	t.Helper()
 	p, err := New(inner, cfg)
 	if err != nil {
@@ -111,8 +112,10 @@ func TestIsTheInnerProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := mustNew(t, inner, config())
-	if p.Traits() != inner.Traits() {
-		t.Errorf("traits %+v, the inner one's are %+v", p.Traits(), inner.Traits())
+	want := inner.Traits
+	want.Joins = true
+	if !reflect.DeepEqual(p.Traits, want) {
+		t.Errorf("traits %+v, want %+v", p.Traits, want)
 	}
 	ack := p.Render(nil, worker.Message{Data: []byte(`{"id":"x"}`)}, worker.TooLarge)
 	if string(ack) != "Ax3" {

@@ -10,7 +10,7 @@ import (
 // requests. It is owned by the loop.
 type conn struct {
 	wire.Conn
-	p     *protocol
+	p     *settings
 	table table
 	rest  rest
 	skim  skim

@@ -119,7 +119,7 @@ func TestInnerProtocols(t *testing.T) {
 			frame(ending, `{"id"`)
 			result.Rest = len(`{"id"`)
 		}
-		p := mustNew(t, mixed{}, cfg)
+		p := mustNew(t, mixed, cfg)
 		plan := wiretest.FromBytes(rapid.SliceOfN(rapid.Byte(), 0, 8).Draw(t, "plan"))
 		wiretest.Compare(t, wiretest.Run(t, p.NewConn(), stream, wiretest.Whole(len(stream))), result)
 		wiretest.Compare(t, wiretest.Run(t, p.NewConn(), stream, plan), result)
@@ -136,7 +136,7 @@ func TestTheEndWaits(t *testing.T) {
 			stream = append(append(stream, message, byte(len(text))), text...)
 		}
 		stream = append(stream, ending, 0)
-		c := mustNew(t, mixed{}, config()).NewConn().(*conn)
+		c := mustNew(t, mixed, config()).NewConn().(*conn)
 		r := wiretest.Run(t, c, stream, wiretest.Whole(len(stream)))
 		if got := told(r); got != `2={"id":1,"end":true,"data":"a"} 3={"id":2,"end":true} ignored 0` {
 			t.Errorf("got %s", got)
@@ -160,7 +160,7 @@ func TestLessRoom(t *testing.T) {
 	for _, text := range []string{`{"id":1}`, `{"id":1,"end":true}`, `{"id":2,"end":true}`, ``, `{"id":3,"end":true}`} {
 		stream = append(append(stream, message, byte(len(text))), text...)
 	}
-	c := mustNew(t, mixed{}, config()).NewConn()
+	c := mustNew(t, mixed, config()).NewConn()
 	c.Open(nil, wire.Resume{})
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 8)}
 	var seqs []uint64
@@ -192,7 +192,7 @@ func TestTheLoopGivesUp(t *testing.T) {
 	for _, text := range []string{`{"id":1,"data":"a"}`, `{"id":1,"end":true}`, `{"id":2,"end":true}`} {
 		stream = append(append(stream, message, byte(len(text))), text...)
 	}
-	c := mustNew(t, mixed{}, config()).NewConn()
+	c := mustNew(t, mixed, config()).NewConn()
 	c.Open(nil, wire.Resume{})
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 8)}
 	for _, kind := range []wire.EventKind{wire.EventReady, wire.EventMessage} {

@@ -9,10 +9,7 @@ import (
 
 // mixed is an inner protocol that does all that a Conn may do. A frame is a kind, the
 // length of its payload in a byte, and the payload.
-type mixed struct{ wire.Protocol }
-
-func (mixed) Traits() wire.Traits { return wire.Traits{} }
-func (mixed) NewConn() wire.Conn  { return &mixedConn{} }
+var mixed = &wire.Codec{NewConn: func() wire.Conn { return &mixedConn{} }}
 
 const (
 	message  = 'm'

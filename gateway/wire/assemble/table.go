@@ -14,7 +14,7 @@ import (
 // Invariant: open.n <= maxOpen, refused.n <= maxRefused, used <= p.memory, and used is
 // the sum of what the open ones hold.
 type table struct {
-	p       *protocol
+	p       *settings
 	byKey   map[string]*request
 	open    queue
 	refused queue
@@ -27,7 +27,7 @@ type table struct {
 	whole []byte // the request that take has joined, or that expire has refused
 }
 
-func newTable(p *protocol) table { return table{p: p, byKey: make(map[string]*request)} }
+func newTable(p *settings) table { return table{p: p, byKey: make(map[string]*request)} }
 
 // outcome is what comes of a message.
 type outcome uint8

@@ -112,7 +112,7 @@ func TestAcksOfTimeouts(t *testing.T) {
 
 // TestTimeoutsHaveAux looks that the inner protocol's note goes with the refusal.
 func TestTimeoutsHaveAux(t *testing.T) {
-	c := mustNew(t, mixed{}, config()).NewConn().(*conn)
+	c := mustNew(t, mixed, config()).NewConn().(*conn)
 	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0}
 	text := `{"id":1}`
 	for range 3 {

@@ -12,6 +12,8 @@ const maxControl = 64 << 10
 
 // conn is one FG/1 connection seen from the gateway.
 type conn struct {
+	wire.Base
+
 	maxMessage uint64
 	heartbeat  time.Duration
 	nextPing   time.Duration

@@ -4,11 +4,41 @@
 package fg1
 
 import (
+	"errors"
 	"time"
+	"unicode/utf8"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
+
+// Scheme names FG/1.
+var Scheme = wire.Scheme{
+	Name: "fg", Secure: "fg+tls",
+	Examples: []string{
+		"fg://feed.example:7000 --sink exec:./handle",
+		"fg://a:7000,b:7000 --sink file:in.log --state in.state",
+		"fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --sink file:in.log",
+		"fg://feed:7000 --dispatch key --key json:user --sink exec:./handle",
+	},
+	Parse: func(string, *wire.Flags) (wire.Protocol, error) { return Protocol{}, nil },
+}
+
+// Protocol is FG/1. It has no settings of its own.
+type Protocol struct{}
+
+// Scheme implements [wire.Protocol].
+func (Protocol) Scheme() *wire.Scheme { return &Scheme }
+
+// Defaults implements [wire.Protocol].
+func (Protocol) Defaults(*wire.Settings) {}
+
+// New implements [wire.Protocol].
+func (Protocol) New(s wire.Settings) (*wire.Codec, error) {
+	if !utf8.Valid(s.Token) {
+		return nil, errors.New("--token-file: the secret is not UTF-8, which fg:// sends as JSON")
+	}
+	return New(Config{MaxMessage: s.MaxMessage, Heartbeat: s.Heartbeat}), nil
+}
 
 // Config sets FG/1 up.
 type Config struct {
@@ -16,19 +46,15 @@ type Config struct {
 	Heartbeat  time.Duration // until WELCOME says otherwise
 }
 
-type protocol struct{ cfg Config }
-
-// New makes the protocol.
-func New(cfg Config) wire.Protocol { return protocol{cfg} }
-
-func (p protocol) Traits() wire.Traits {
-	return wire.Traits{Sequenced: true, Acks: true, CumulativeAcks: true, Overhead: HeaderSize + maxControl}
-}
-
-func (p protocol) NewConn() wire.Conn {
-	return &conn{maxMessage: uint64(p.cfg.MaxMessage), heartbeat: p.cfg.Heartbeat}
-}
-
-func (p protocol) Render(dst []byte, _ worker.Message, _ worker.Code) []byte {
-	panic("fg1: acks are made by AppendAcks")
+// New makes the codec.
+func New(cfg Config) *wire.Codec {
+	return &wire.Codec{
+		Traits: wire.Traits{
+			Sequenced: true, Login: true, Overhead: HeaderSize + maxControl,
+			Acks: []wire.AckMode{wire.AckEach, wire.AckOrdered, wire.AckRange, wire.AckNone},
+		},
+		NewConn: func() wire.Conn {
+			return &conn{maxMessage: uint64(cfg.MaxMessage), heartbeat: cfg.Heartbeat}
+		},
+	}
 }

@@ -93,10 +93,7 @@ func (p *protocol) delay(attempts uint16) time.Duration {
 	return d
 }
 
-// AppendAckTo is not there: Traits.CumulativeAcks is not set.
-func (c *conn) AppendAckTo([]byte, uint64) []byte { panic("nsq: there are no cumulative acks") }
-
-// AppendStop implements [wire.Stopper]: nsqd answers CLOSE_WAIT and sends no message
+// AppendStop implements [wire.Conn]: nsqd answers CLOSE_WAIT and sends no message
 // behind that.
 func (c *conn) AppendStop(dst []byte) []byte {
 	if c.phase != open || c.stopped {
@@ -105,6 +102,3 @@ func (c *conn) AppendStop(dst []byte) []byte {
 	c.stopped, c.said = true, true
 	return append(dst, cmdStop...)
 }
-
-// AppendClose appends nothing: a client takes its leave by closing the connection.
-func (c *conn) AppendClose(dst []byte, _ worker.Code) []byte { return dst }

@@ -2,7 +2,6 @@ package nsq
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -74,7 +73,7 @@ func TestRequeueDelay(t *testing.T) {
 func TestStop(t *testing.T) {
 	early := mustNew(t, testConfig()).NewConn()
 	early.Open(nil, wire.Resume{})
-	if got := early.(wire.Stopper).AppendStop(nil); len(got) != 0 {
+	if got := early.AppendStop(nil); len(got) != 0 {
 		t.Errorf("in the login: %q", got)
 	}
 	c, d := opened(t, testConfig(), identifiedJSON)
@@ -101,23 +100,5 @@ func TestStop(t *testing.T) {
 	}
 	if got := c.AppendStop(nil); len(got) != 0 {
 		t.Errorf("closed by the server: %q", got)
-	}
-}
-
-// TestNotThere looks that what Traits rules out panics.
-func TestNotThere(t *testing.T) {
-	p := mustNew(t, testConfig())
-	for name, call := range map[string]func(){
-		"AppendAckTo": func() { p.NewConn().AppendAckTo(nil, 1) },
-		"Render":      func() { p.Render(nil, worker.Message{}, worker.OK) },
-	} {
-		func() {
-			defer func() {
-				if v, ok := recover().(string); !ok || !strings.HasPrefix(v, "nsq: ") {
-					t.Errorf("%s: %v", name, v)
-				}
-			}()
-			call()
-		}()
 	}
 }

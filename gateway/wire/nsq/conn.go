@@ -23,6 +23,8 @@ const (
 
 // conn is the state of one connection, owned by the loop.
 type conn struct {
+	wire.Base
+
 	p       *protocol
 	phase   phase
 	token   []byte // nil once it is known that it is not wanted; else to mask it

@@ -30,7 +30,7 @@ func testConfig() Config {
 	}
 }
 
-func mustNew(t wiretest.T, cfg Config) wire.Protocol {
+func mustNew(t wiretest.T, cfg Config) *wire.Codec {
 	t.Helper()
 	p, err := New(cfg)
 	if err != nil {
@@ -136,7 +136,7 @@ func describe(e wire.Event) string {
 	switch {
 	case e == wire.Event{Kind: wire.EventReady, First: 1, Each: true}:
 		return "ready"
-	case e == wire.Event{Kind: wire.EventSecure}:
+	case e == wire.Event{Kind: wire.EventStartTLS}:
 		return "secure"
 	case e.Kind == wire.EventClose && e.Fault == nil:
 		return fmt.Sprintf("close %d %v", e.Code, e.Clean)
@@ -149,7 +149,7 @@ func describe(e wire.Event) string {
 }
 
 // run drives a new connection of p, with a token, with stream.
-func run(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
+func run(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
 	t.Helper()
 	d := wiretest.New(t, p.NewConn(), wire.Resume{Client: "me", Token: []byte("s3cret")}, plan)
 	d.Feed(stream)
@@ -189,7 +189,7 @@ func plans(name string, n int) map[string]wiretest.Plan {
 }
 
 // check runs a stream by every plan.
-func check(t *testing.T, p wire.Protocol, stream []byte, want outcome) {
+func check(t *testing.T, p *wire.Codec, stream []byte, want outcome) {
 	t.Helper()
 	text := ""
 	for name, plan := range plans(t.Name(), len(stream)) {

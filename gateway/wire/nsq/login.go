@@ -127,7 +127,7 @@ func (c *conn) identified(said []byte, behind int, in *wire.Input) *wire.Error {
 		return c.errorf(wire.TLS, "%d bytes behind the answer to IDENTIFY, before the TLS that it announces", behind)
 	}
 	c.phase = securing
-	in.Event = wire.Event{Kind: wire.EventSecure}
+	in.Event = wire.Event{Kind: wire.EventStartTLS}
 	return nil
 }
 

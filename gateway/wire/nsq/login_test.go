@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -80,8 +81,8 @@ func TestSecure(t *testing.T) {
 	cfg := testConfig()
 	cfg.Secure = true
 	p := mustNew(t, cfg)
-	if !p.Traits().Secures {
-		t.Error("Traits.Secures is not set")
+	if !p.StartTLS {
+		t.Error("Traits.StartTLS is not set")
 	}
 	const offered = `{"tls_v1":true,"auth_required":true}`
 	for name, c := range map[string]struct {
@@ -266,8 +267,11 @@ func TestNewFaults(t *testing.T) {
 }
 
 func TestTraits(t *testing.T) {
-	want := wire.Traits{Acks: true, Overhead: 8 + 64<<10}
-	if got := mustNew(t, testConfig()).Traits(); got != want {
+	want := wire.Traits{
+		Acks: []wire.AckMode{wire.AckEach}, Login: true, Overhead: 8 + 64<<10,
+		HoldBack: true, Stops: true, Requeues: true,
+	}
+	if got := mustNew(t, testConfig()).Traits; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

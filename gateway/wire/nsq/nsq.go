@@ -12,7 +12,6 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/flags"
-	"feedgate/worker"
 )
 
 // leastHeartbeat is the shortest heartbeat_interval that nsqd takes.
@@ -46,8 +45,8 @@ type Config struct {
 	Secure bool // TLS, negotiated in IDENTIFY
 }
 
-// New makes the protocol. An error names the flags at fault, all of them.
-func New(cfg Config) (wire.Protocol, error) {
+// New makes the codec. An error names the flags at fault, all of them.
+func New(cfg Config) (*wire.Codec, error) {
 	var faults flags.Faults
 	faults.Add("upstream URL", checkName("topic", cfg.Topic))
 	faults.Add("upstream URL", checkName("channel", cfg.Channel))
@@ -64,7 +63,16 @@ func New(cfg Config) (wire.Protocol, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &protocol{cfg: cfg}, nil
+	p := &protocol{cfg: cfg}
+	return &wire.Codec{
+		Traits: wire.Traits{
+			Acks: []wire.AckMode{wire.AckEach}, Login: true, StartTLS: cfg.Secure,
+			// A response is longer than the head of a message.
+			Overhead: headSize + maxReply,
+			HoldBack: true, Stops: true, Requeues: true,
+		},
+		NewConn: func() wire.Conn { return &conn{p: p} },
+	}, nil
 }
 
 // checkName checks the name of a topic or a channel as nsqd does.
@@ -87,22 +95,4 @@ type protocol struct {
 	// modest: a server has refused IDENTIFY, so no output buffer is asked for any more. Set
 	// by one connection for those after it, each on the goroutine that has it.
 	modest atomic.Bool
-}
-
-func (p *protocol) Traits() wire.Traits {
-	return wire.Traits{
-		Acks:    true,
-		Secures: p.cfg.Secure,
-		// A response is longer than the head of a message.
-		Overhead: headSize + maxReply,
-	}
-}
-
-// Reasons implements [wire.Complainer].
-func (p *protocol) Reasons() []string { return Reasons }
-
-func (p *protocol) NewConn() wire.Conn { return &conn{p: p} }
-
-func (p *protocol) Render([]byte, worker.Message, worker.Code) []byte {
-	panic("nsq: acks are made by AppendAcks")
 }

@@ -10,6 +10,8 @@ import (
 
 // conn is the state of one connection, owned by the loop.
 type conn struct {
+	wire.Base
+
 	p      *protocol
 	framer framer
 	ready  bool   // EventReady was given
@@ -148,9 +150,6 @@ func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byt
 	return c.p.ack.AppendRun(dst, seq, n, uint16(code))
 }
 
-// AppendAckTo is not there: Traits.CumulativeAcks is not set.
-func (c *conn) AppendAckTo([]byte, uint64) []byte { panic("stream: there are no cumulative acks") }
-
 // Tick counts the first interval from its first call.
 func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
 	if c.p.heartbeat == nil || c.p.interval == 0 {
@@ -170,6 +169,3 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 	c.armed = true
 	return dst, c.next
 }
-
-// AppendClose appends nothing: the end of the stream is the goodbye.
-func (c *conn) AppendClose(dst []byte, _ worker.Code) []byte { return dst }

@@ -13,7 +13,7 @@ import (
 	"feedgate/worker"
 )
 
-func mustNew(t interface{ Fatal(...any) }, cfg Config) wire.Protocol {
+func mustNew(t interface{ Fatal(...any) }, cfg Config) *wire.Codec {
 	if cfg.MaxMessage == 0 {
 		cfg.MaxMessage = 1 << 20
 	}

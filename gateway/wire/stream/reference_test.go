@@ -135,11 +135,12 @@ func refVarint(b []byte, limit int) (msg []byte, size int, reason string) {
 func compare(t wiretest.T, frame string, c refConfig, stream []byte, plan wiretest.Plan, first refFrame) {
 	t.Helper()
 	for _, lastLine := range []bool{false, true} {
-		p, err := New(Config{Frame: frame, IgnorePrefix: hexEscape(c.ignore), MaxMessage: int64(c.max), LastLine: lastLine})
+		parsed, err := parse(Config{Frame: frame, IgnorePrefix: hexEscape(c.ignore), MaxMessage: int64(c.max), LastLine: lastLine})
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
-		p.(*protocol).longest = uint64(c.longest)
+		parsed.longest = uint64(c.longest)
+		p := parsed.codec()
 		overhead := 10
 		if l, ok := p.NewConn().(*conn).framer.(*lengths); ok {
 			overhead = max(l.strip, l.offset+l.size)
@@ -162,7 +163,7 @@ func compare(t wiretest.T, frame string, c refConfig, stream []byte, plan wirete
 			}
 			want.Err = whole.Err
 		case len(rest) == 0:
-		case lastLine && p.(*protocol).lastLine:
+		case lastLine && parsed.lastLine:
 			c.take(&want, bytes.TrimSuffix(rest, []byte("\r")))
 			want.Rest = 0
 		default:
@@ -176,7 +177,7 @@ func compare(t wiretest.T, frame string, c refConfig, stream []byte, plan wirete
 }
 
 // runToEnd feeds a stream and its end, and returns what the end's fault says.
-func runToEnd(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (r wiretest.Result, end string) {
+func runToEnd(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (r wiretest.Result, end string) {
 	t.Helper()
 	d := wiretest.New(t, p.NewConn(), wire.Resume{}, plan)
 	if d.Feed(stream) != nil {

@@ -40,8 +40,16 @@ type Config struct {
 // maxOverhead is the most bytes that a frame may have beside its message.
 const maxOverhead = 64 << 10
 
-// New makes the protocol. An error names the flags at fault, all of them.
-func New(cfg Config) (wire.Protocol, error) {
+// New makes the codec. An error names the flags at fault, all of them.
+func New(cfg Config) (*wire.Codec, error) {
+	p, err := parse(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return p.codec(), nil
+}
+
+func parse(cfg Config) (*protocol, error) {
 	var faults flags.Faults
 	p := &protocol{interval: cfg.Heartbeat, longest: wire.SkipLimit(cfg.MaxMessage)}
 	faults.CheckMaxMessage(cfg.MaxMessage)
@@ -54,10 +62,7 @@ func New(cfg Config) (wire.Protocol, error) {
 	p.signs = wire.Signs{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
 	p.lastLine = cfg.LastLine && (cfg.Frame == "line" || cfg.Frame == lineSkipEmpty)
 	faults.CheckHeartbeat(cfg.Heartbeat)
-	if err := faults.Err(); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p, faults.Err()
 }
 
 // protocol is immutable.
@@ -73,18 +78,20 @@ type protocol struct {
 	hello, ack, heartbeat *template.Template
 }
 
-func (p *protocol) Traits() wire.Traits {
-	return wire.Traits{
-		Acks:       p.ack != nil,
-		RenderAcks: p.ack != nil && p.ack.NeedsMessage(),
-		Overhead:   p.overhead,
-		EOFCloses:  true,
+func (p *protocol) codec() *wire.Codec {
+	return &wire.Codec{
+		Traits: wire.Traits{
+			RenderAcks: p.ack != nil && p.ack.NeedsMessage(),
+			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack),
+			Overhead:  p.overhead,
+			EOFCloses: true,
+		},
+		NewConn: func() wire.Conn { return &conn{p: p, framer: p.newFramer()} },
+		Render:  p.render,
 	}
 }
 
-func (p *protocol) NewConn() wire.Conn { return &conn{p: p, framer: p.newFramer()} }
-
-func (p *protocol) Render(dst []byte, m worker.Message, code worker.Code) []byte {
+func (p *protocol) render(dst []byte, m worker.Message, code worker.Code) []byte {
 	if !p.acks(code) {
 		return dst
 	}

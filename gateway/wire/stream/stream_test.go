@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -56,11 +57,14 @@ func TestNewFaults(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	for ack, want := range map[string]wire.Traits{
-		"":            {Overhead: len("\r\n"), EOFCloses: true},
-		`A{n}\n`:      {Overhead: len("\r\n"), EOFCloses: true, Acks: true},
-		`{json:id}\n`: {Overhead: len("\r\n"), EOFCloses: true, Acks: true, RenderAcks: true},
+		"":            {Overhead: len("\r\n"), EOFCloses: true, Acks: wire.AcksIf(false)},
+		`A{n}\n`:      {Overhead: len("\r\n"), EOFCloses: true, Acks: wire.AcksIf(true)},
+		`{json:id}\n`: {Overhead: len("\r\n"), EOFCloses: true, Acks: wire.AcksIf(true)},
 	} {
-		if got := mustNew(t, Config{Frame: "line", AckTemplate: ack}).Traits(); got != want {
+		want.AckNote = map[bool]string{true: "without --ack-template"}[ack == ""]
+		p := mustNew(t, Config{Frame: "line", AckTemplate: ack})
+		want.RenderAcks = strings.Contains(ack, "json")
+		if got := p.Traits; !reflect.DeepEqual(got, want) {
 			t.Errorf("ack template %q: %+v, want %+v", ack, got, want)
 		}
 	}
@@ -139,7 +143,7 @@ func TestAcks(t *testing.T) {
 		if got := p.Render([]byte("+"), msg, worker.Refused); string(got) != "+"+c.renderRefused {
 			t.Errorf("%s: refusal rendered %q, want %q", c.template, got, c.renderRefused)
 		}
-		if p.Traits().RenderAcks {
+		if p.RenderAcks {
 			continue
 		}
 		if got := conn.AppendAcks([]byte("+"), 9, 3, worker.OK); string(got) != "+"+c.ok {
@@ -195,7 +199,7 @@ func TestNothingAllocates(t *testing.T) {
 				if err := conn.Decode(stream[:len(stream)-1], &in); err != nil || len(in.Msgs) == 0 {
 					t.Fatal(err)
 				}
-				if p.Traits().RenderAcks {
+				if p.RenderAcks {
 					p.Render(dst, msg, worker.OK)
 				} else {
 					conn.AppendAcks(dst, 1<<40, 100, worker.OK)

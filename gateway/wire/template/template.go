@@ -44,6 +44,14 @@ const (
 	partToken
 )
 
+// AckNote is wire.Traits.AckNote of a protocol with an ack template, or without one.
+func AckNote(ack *Template) string {
+	if ack == nil {
+		return "without --ack-template"
+	}
+	return ""
+}
+
 // NeedsMessage reports whether Append takes bytes from the message.
 func (t *Template) NeedsMessage() bool { return t.message }
 

@@ -86,12 +86,13 @@ var answerCases = []answerCase{
 	{"9110 15.2", "an interim response, then 404", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 x\r\n\r\n", "the server answered 404 Not Found, not 101", ""},
 
 	{"4.1", "redirected", "HTTP/1.1 301 x\r\nLocation: https://example.com/feed\r\n\r\n",
-		"the server answered 301 Moved Permanently, not 101", ""},
+		"the server answered 301 Moved Permanently, not 101, " + errOtherHost.Error(), ""},
 	{"4.1", "redirected, with a query", "HTTP/1.1 302 x\r\nLocation: /login?token=s3cret#s3cret\r\n\r\n",
 		"the server answered 302 Found, not 101", ""},
 	{"4.1", "redirected, with a fragment", "HTTP/1.1 303 x\r\nLocation: /login#s3cret\r\n\r\n",
 		"the server answered 303 See Other, not 101", ""},
-	{"4.1", "redirected, with a user", "HTTP/1.1 307 x\r\nLocation: https://s3cret@example.com/\r\n\r\n", "the server answered 307 Temporary Redirect, not 101", ""},
+	{"4.1", "redirected, with a user", "HTTP/1.1 307 x\r\nLocation: https://s3cret@example.com/\r\n\r\n",
+		"the server answered 307 Temporary Redirect, not 101, " + errNoTarget.Error(), ""},
 	{"4.1", "redirected, not ASCII", "HTTP/1.1 308 x\r\nLocation: /\xe4\r\n\r\n", "the server answered 308 Permanent Redirect, not 101", ""},
 	{"4.1", "redirected, too long", "HTTP/1.1 301 x\r\nLocation: /" + ascii(200) + "\r\n\r\n", "the server answered 301 Moved Permanently, not 101", ""},
 	{"4.1", "redirected to nowhere", "HTTP/1.1 301 x\r\n\r\n", "the server answered 301 Moved Permanently, not 101", ""},
@@ -171,7 +172,7 @@ func TestAnswers(t *testing.T) {
 
 // checkAnswer gives the answer, and a message behind it where it is good, and returns
 // the fault.
-func checkAnswer(t wiretest.T, p wire.Protocol, template string, plan wiretest.Plan) string {
+func checkAnswer(t wiretest.T, p *wire.Codec, template string, plan wiretest.Plan) string {
 	t.Helper()
 	c := p.NewConn()
 	d := wiretest.New(t, c, wire.Resume{Host: "a:1"}, plan)
@@ -251,12 +252,22 @@ func TestRetryAfter(t *testing.T) {
 
 // TestLocation: of the statuses that are redirects to be followed, and of no other.
 func TestLocation(t *testing.T) {
-	for status, want := range map[int]string{301: "/a", 302: "/a", 303: "/a", 307: "/a", 308: "/a", 300: "", 304: "", 200: "", 503: ""} {
+	for status, want := range map[int]bool{301: true, 302: true, 303: true, 307: true, 308: true, 300: false, 304: false, 200: false, 503: false} {
 		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
 		fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\nLocation: /a\r\n\r\n", status))
-		if fault == nil || fault.Location != want {
-			t.Errorf("status %d: %+v, want %q", status, fault, want)
+		to := wire.Redirect{HostPort: "a:1", Target: "/a"}
+		if fault == nil || (fault.Redirect != nil) != want || want && *fault.Redirect != to || fault.Refused {
+			t.Errorf("status %d: %+v, want a redirect: %v", status, fault, want)
 		}
+	}
+}
+
+// TestRefusedRedirect: a redirect that is not followed is a refused login.
+func TestRefusedRedirect(t *testing.T) {
+	d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+	fault := d.Feed([]byte("HTTP/1.1 301 x\r\nLocation: ws://b/\r\n\r\n"))
+	if fault == nil || !fault.Refused || fault.Redirect != nil {
+		t.Errorf("%+v", fault)
 	}
 }
 

@@ -15,8 +15,8 @@ type Config struct {
 	// Path is the request target, "/path?query"; empty: "/".
 	Path string
 
-	// DefaultPort is the scheme's port, which the Host header leaves out: "80", "443".
-	DefaultPort string
+	// Secure: over TLS. The Host header leaves out the scheme's port.
+	Secure bool
 
 	Headers     []string // further headers of the request, "Name: value"
 	Subprotocol string   // asked for; empty: none
@@ -46,12 +46,20 @@ type Config struct {
 	InFlight int
 }
 
-// New makes the protocol. An error names the flags at fault, all of them, and quotes
+// New makes the codec. An error names the flags at fault, all of them, and quotes
 // no value, for that can be a secret.
-func New(cfg Config) (wire.Protocol, error) {
+func New(cfg Config) (*wire.Codec, error) {
+	p, err := parse(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return p.codec(), nil
+}
+
+func parse(cfg Config) (*protocol, error) {
 	var faults flags.Faults
 	p := &protocol{interval: cfg.Heartbeat, limit: int(cfg.MaxMessage), inFlight: max(0, cfg.InFlight), idle: max(0, cfg.IdleTimeout)}
-	p.request = request{path: cfg.Path, defaultPort: cfg.DefaultPort, origin: cfg.Origin, subprotocol: cfg.Subprotocol}
+	p.request = request{path: cfg.Path, secure: cfg.Secure, origin: cfg.Origin, subprotocol: cfg.Subprotocol}
 	if p.request.path == "" {
 		p.request.path = "/"
 	}
@@ -77,10 +85,7 @@ func New(cfg Config) (wire.Protocol, error) {
 	p.longest = wire.SkipLimit(cfg.MaxMessage)
 	faults.CheckHeartbeat(cfg.Heartbeat)
 	faults.CheckMaxMessage(cfg.MaxMessage)
-	if err := faults.Err(); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p, faults.Err()
 }
 
 // inHeader says which of several headers an error is about.

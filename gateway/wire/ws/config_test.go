@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -70,11 +71,15 @@ func TestNewFaults(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	for ack, want := range map[string]wire.Traits{
-		"":       {Overhead: maxHead, PeerEnds: true, CloseGrace: 5 * time.Second},
-		"A{n}":   {Overhead: maxHead, PeerEnds: true, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
-		"{n:u8}": {Overhead: maxHead, PeerEnds: true, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
+		"":       {Acks: wire.AcksIf(false)},
+		"A{n}":   {Acks: wire.AcksIf(true)},
+		"{n:u8}": {Acks: wire.AcksIf(true)},
 	} {
-		if got := mustNew(t, Config{AckTemplate: ack}).Traits(); got != want {
+		want.Overhead, want.PeerEnds, want.CloseGrace = maxHead, true, 5*time.Second
+		want.AckNote = map[bool]string{true: "without --ack-template"}[ack == ""]
+		p := mustNew(t, Config{AckTemplate: ack})
+		want.RenderAcks = ack != ""
+		if got := p.Traits; !reflect.DeepEqual(got, want) {
 			t.Errorf("ack template %q: %+v, want %+v", ack, got, want)
 		}
 	}

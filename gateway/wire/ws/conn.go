@@ -17,11 +17,15 @@ const (
 
 // conn is the state of one connection, owned by the loop.
 type conn struct {
+	wire.Base
+
 	p     *protocol
 	phase phase
 	seq   uint64 // arrival number of the last message
 
 	// The handshake.
+	host     string // HOST:PORT that was asked
+	target   string // request target that was asked for
 	accept   string // the Sec-WebSocket-Accept that is due
 	hello    []byte // rendered; gone once it was sent
 	headUsed int    // bytes of interim responses
@@ -57,7 +61,11 @@ func (c *conn) Open(dst []byte, r wire.Resume) []byte {
 	if c.p.hello != nil {
 		c.hello = c.p.hello.AppendHello([]byte{}, r.Token)
 	}
-	dst, c.accept = c.p.request.append(dst, r.Host, r.Target)
+	c.host, c.target = r.Host, r.Target
+	if c.target == "" {
+		c.target = c.p.request.path
+	}
+	dst, c.accept = c.p.request.append(dst, c.host, c.target)
 	return dst
 }
 
@@ -178,9 +186,6 @@ func (c *conn) advance(in *wire.Input, n int) {
 
 // End finds a connection lost that ends without Close; that is no fault of the protocol.
 func (c *conn) End([]byte, *wire.Input, bool) *wire.Error { return nil }
-
-// AppendAckTo is not there: Traits.CumulativeAcks is not set.
-func (c *conn) AppendAckTo([]byte, uint64) []byte { panic("ws: there are no cumulative acks") }
 
 // Tick appends a ping, and the heartbeat that is asked for, when they are due. The first
 // interval counts from its first call behind the handshake.

@@ -22,13 +22,14 @@ func hexEscape(s string) string {
 // checkReference decodes a stream whole and as planned, and holds both to the reference.
 func checkReference(t wiretest.T, stream, plan []byte, limit uint16, ignore string) {
 	t.Helper()
-	p, err := New(Config{IgnorePrefix: hexEscape(ignore), MaxMessage: 1 + int64(limit)})
+	parsed, err := parse(Config{IgnorePrefix: hexEscape(ignore), MaxMessage: 1 + int64(limit)})
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	most := 1 + int(limit) + maxHead
 	longest := 3 + 2*int(limit)
-	p.(*protocol).longest = uint64(longest)
+	parsed.longest = uint64(longest)
+	p := parsed.codec()
 	want := reference(stream, 1+int(limit), longest, ignore)
 	whole, wholeErr := run(t, p, stream, wiretest.Whole(len(stream)+256).WithLimit(most))
 	if diff := whole.diff(want); diff != "" {

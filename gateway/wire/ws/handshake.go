@@ -16,17 +16,14 @@ import (
 
 // request is the handshake's, but for what differs from connection to connection.
 type request struct {
-	path, defaultPort   string
+	path                string
+	secure              bool
 	origin, subprotocol string // empty: none
 	headers             []header
 }
 
-// append appends the request of RFC 6455 4.1 for the server at hostport, for path unless it
-// is empty, and returns the Sec-WebSocket-Accept that answers it.
+// append appends the request of RFC 6455 4.1 for path on the server at hostport, and returns the Sec-WebSocket-Accept that answers it.
 func (r *request) append(dst []byte, hostport, path string) (out []byte, accept string) {
-	if path == "" {
-		path = r.path
-	}
 	var nonce [16]byte
 	rand.Read(nonce[:]) // never fails
 	key := base64.StdEncoding.EncodeToString(nonce[:])
@@ -73,7 +70,7 @@ func (r *request) host(hostport string) string {
 		host, _, _ = strings.Cut(host, "%")
 		host = "[" + host + "]"
 	}
-	if port == r.defaultPort {
+	if port == schemePort(r.secure) {
 		return host
 	}
 	return host + ":" + port
@@ -153,7 +150,7 @@ func headEnd(b []byte, seen int) int {
 // checkAnswer checks the server's answer as RFC 6455 4.1 asks of a client.
 func (c *conn) checkAnswer(r *http.Response) *wire.Error {
 	if r.StatusCode != http.StatusSwitchingProtocols {
-		return badStatus(r)
+		return c.badStatus(r)
 	}
 	fault := func(format string, args ...any) *wire.Error {
 		return loginFault(wire.CloseProtocolError, "the server's answer: "+format, args...)

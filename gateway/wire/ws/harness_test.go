@@ -19,7 +19,7 @@ import (
 // testLimit is --max-message of the tests that do not say otherwise.
 const testLimit = 1 << 20
 
-func mustNew(t wiretest.T, cfg Config) wire.Protocol {
+func mustNew(t wiretest.T, cfg Config) *wire.Codec {
 	t.Helper()
 	if cfg.MaxMessage == 0 {
 		cfg.MaxMessage = testLimit
@@ -107,7 +107,7 @@ type outcome struct {
 }
 
 // run drives a new connection of p with the answer to its request and stream.
-func run(t wiretest.T, p wire.Protocol, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
+func run(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
 	t.Helper()
 	c := p.NewConn()
 	d := wiretest.New(t, c, wire.Resume{Host: "example.com:80"}, plan)
@@ -229,7 +229,7 @@ func plans(name string, n int) map[string]wiretest.Plan {
 }
 
 // check runs a stream by every plan.
-func check(t *testing.T, p wire.Protocol, stream []byte, want outcome) {
+func check(t *testing.T, p *wire.Codec, stream []byte, want outcome) {
 	t.Helper()
 	text := ""
 	for name, plan := range plans(t.Name(), len(stream)) {

@@ -13,7 +13,7 @@ import (
 func requestTo(host string) wire.Resume { return wire.Resume{Host: host} }
 
 // opened is a connection behind its handshake.
-func opened(t wiretest.T, p wire.Protocol) wire.Conn {
+func opened(t wiretest.T, p *wire.Codec) wire.Conn {
 	t.Helper()
 	c := p.NewConn()
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}

@@ -30,7 +30,7 @@ func parseRequest(t wiretest.T, hello []byte) *http.Request {
 // TestRequest looks at the request as RFC 6455 4.1 lists what it must have.
 func TestRequest(t *testing.T) {
 	c := mustNew(t, Config{
-		Path: "/feed/a%20b?x=1&y=%23", DefaultPort: "80", Origin: "https://example.com", Subprotocol: "v2.feed",
+		Path: "/feed/a%20b?x=1&y=%23", Origin: "https://example.com", Subprotocol: "v2.feed",
 		Headers: []string{"Authorization: Bearer s3cret", "X-A:1", "x-a: \t2 ", "X-Empty:"},
 	}).NewConn()
 	hello := c.Open([]byte("+"), wire.Resume{Host: "feed.example.com:80"})
@@ -92,14 +92,14 @@ func TestHost(t *testing.T) {
 		{"80", "example.com:443", "example.com:443"},
 		{"443", "example.com:443", "example.com"},
 		{"443", "example.com:80", "example.com:80"},
-		{"", "example.com:80", "example.com:80"},
+
 		{"80", "192.0.2.1:80", "192.0.2.1"},
 		{"80", "[2001:db8::1]:80", "[2001:db8::1]"},
 		{"80", "[2001:db8::1]:81", "[2001:db8::1]:81"},
 		{"80", "[fe80::1%eth0]:81", "[fe80::1]:81"},
 		{"80", "example.com", "example.com"},
 	} {
-		r := request{defaultPort: c.port}
+		r := request{secure: c.port == "443"}
 		if got := r.host(c.hostport); got != c.want {
 			t.Errorf("%s with port %q: %s, want %s", c.hostport, c.port, got, c.want)
 		}

@@ -44,7 +44,7 @@ func TestRealServer(t *testing.T) {
 }
 
 // talk acks what comes until the server says Close.
-func talk(sock net.Conn, p wire.Protocol, conn wire.Conn, r wire.Resume) (msgs int, err error) {
+func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Resume) (msgs int, err error) {
 	out := conn.Open(nil, r)
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 64)}
 	buf := make([]byte, 0, 1<<20)

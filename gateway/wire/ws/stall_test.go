@@ -37,7 +37,7 @@ func TestStall(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := &protocol{limit: 1000, longest: 1 << 20, idle: limit}
-			conn := p.NewConn().(*conn)
+			conn := p.newConn().(*conn)
 			conn.phase = open
 			buf := append([]byte(nil), c.begin...)
 			in := wire.Input{Msgs: make([]wire.Msg, 0, 8)}

@@ -13,8 +13,8 @@ import (
 // maxRetryAfter bounds Retry-After, in seconds, so that it fits a time.Duration.
 const maxRetryAfter = 100 * 365 * 24 * 60 * 60
 
-// badStatus is the fault of an answer other than 101, with its Location and Retry-After.
-func badStatus(r *http.Response) *wire.Error {
+// badStatus is the fault of an answer other than 101, with its redirect and Retry-After.
+func (c *conn) badStatus(r *http.Response) *wire.Error {
 	code := wire.CloseBadRequest
 	if r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden {
 		code = wire.CloseBadToken
@@ -29,7 +29,7 @@ func badStatus(r *http.Response) *wire.Error {
 		fault.Detail += "; --ws-header sends credentials, as in --ws-header 'Authorization: Bearer TOKEN'"
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		fault.Location = r.Header.Get("Location")
+		c.redirect(fault, r.Header.Get("Location"))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		fault.RetryAfter, fault.RetryAt = retryAfter(r.Header)
 	}
@@ -53,4 +53,18 @@ func retryAfter(h http.Header) (wait time.Duration, at time.Time) {
 		return 0, at
 	}
 	return max(1, at.Sub(date)), time.Time{}
+}
+
+// redirect adds to fault where the server redirects us, or why that is not followed.
+func (c *conn) redirect(fault *wire.Error, location string) {
+	if location == "" {
+		return
+	}
+	to, err := redirected(c.host, c.target, c.p.request.secure, location)
+	if err != nil {
+		fault.Detail += ", " + err.Error()
+		fault.Refused = true
+		return
+	}
+	fault.Redirect = to
 }

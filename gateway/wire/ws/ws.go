@@ -45,19 +45,23 @@ type protocol struct {
 	beatOp opcode // 0: none is
 }
 
-func (p *protocol) Traits() wire.Traits {
-	return wire.Traits{
-		Acks:       p.ack != nil,
-		RenderAcks: p.rendered(),
-		// Before the first message the head lies in the buffer; later at most a header
-		// beside a message, or a control frame behind an unfinished one.
-		Overhead:   maxHead,
-		CloseGrace: closeGrace,
-		PeerEnds:   true,
+func (p *protocol) codec() *wire.Codec {
+	return &wire.Codec{
+		Traits: wire.Traits{
+			RenderAcks: p.rendered(),
+			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack),
+			// Before the first message the head lies in the buffer; later at most a header
+			// beside a message, or a control frame behind an unfinished one.
+			Overhead:   maxHead,
+			CloseGrace: closeGrace,
+			PeerEnds:   true,
+		},
+		NewConn: p.newConn,
+		Render:  p.render,
 	}
 }
 
-func (p *protocol) NewConn() wire.Conn {
+func (p *protocol) newConn() wire.Conn {
 	return &conn{
 		p: p, kinds: kinds{size: p.inFlight}, stall: stall{limit: p.idle},
 		keys: newKeys(),
@@ -76,8 +80,8 @@ func (p *protocol) acks(code worker.Code) bool {
 	return p.ack != nil && (code == worker.OK || p.ack.HasCode())
 }
 
-// Render appends the ack's frame.
-func (p *protocol) Render(dst []byte, m worker.Message, code worker.Code) []byte {
+// render appends the ack's frame.
+func (p *protocol) render(dst []byte, m worker.Message, code worker.Code) []byte {
 	if !p.acks(code) {
 		return dst
 	}

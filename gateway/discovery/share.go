@@ -1,8 +1,8 @@
-package fleet
+package discovery
 
 import "sync/atomic"
 
-// share divides one RDY count among gateways. Each gets the same, at least 1, for an nsqd
+// share divides one credit among gateways. Each gets the same, at least 1, because a server
 // without any sends nothing; so with more gateways than that there are more in flight.
 type share struct {
 	total int
@@ -11,5 +11,5 @@ type share struct {
 
 func (s *share) among(n int) { s.n.Store(int64(n)) }
 
-// ready is what one gateway gets.
-func (s *share) ready() int { return max(1, s.total/int(max(1, s.n.Load()))) }
+// credit is what one gateway gets.
+func (s *share) credit() int { return max(1, s.total/int(max(1, s.n.Load()))) }

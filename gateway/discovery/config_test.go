@@ -1,44 +1,61 @@
-package fleet
+package discovery
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"feedgate/gateway"
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/fg1"
+	"feedgate/gateway/wire/nsq"
 
 	"pgregory.net/rapid"
 )
+
+// named is a group's configuration for an nsq:/// URL and nsqlookupds.
+func named(t *testing.T, url string, lookupds ...string) Config {
+	t.Helper()
+	registry := wire.Registry{&nsq.Scheme}
+	flags := registry.NewFlags()
+	flags.Groups()[0].(*nsq.LookupFlags).Lookupd = lookupds
+	u, err := registry.Parse(url, flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Config{
+		Gateway: gateway.Config{URL: u.URL, Protocol: u.Protocol, Secure: u.Secure, Sink: done(), Log: slog.New(slog.DiscardHandler)},
+		Find:    u.Find,
+	}
+}
 
 func TestUsage(t *testing.T) {
 	for _, c := range []struct {
 		url, lookupd, want string
 	}{
 		{"nsq:///t/c", "", "--nsqlookupd: nsq:///TOPIC/CHANNEL needs it, to find the servers"},
-		{"nsq+tls:///t/c", "", "--nsqlookupd: nsq+tls:///TOPIC/CHANNEL needs it, to find the servers"},
+		{"nsq+tls:///t/c", "", "--nsqlookupd: nsq:///TOPIC/CHANNEL needs it, to find the servers"},
 		{"nsq:///t/c", "a", `--nsqlookupd: "a" is not`},
-		{"nsq:///t", "a:1", "upstream URL: want nsq:///TOPIC/CHANNEL"},
-		{"nsq:////c", "a:1", "upstream URL: want"},
-		{"nsq:///t/", "a:1", "upstream URL: want"},
-		{"nsq:///", "a:1", "upstream URL: want"},
-		{"nsq:///t/c/d", "a:1", "upstream URL: want"},
-		{"nsq://a:1/t/c", "a:1", "upstream URL: want nsq:///"},
 		{"nsq:///t t/c", "a:1", "upstream URL: "},
 		{"nsq:///t/c", "a:1", ""},
 		{"nsq:///t#ephemeral/c#ephemeral", "a:1", ""},
 	} {
-		cfg := Config{Gateway: gateway.Config{URL: c.url, Sink: done()}}
+		var lookupds []string
 		if c.lookupd != "" {
-			cfg.Lookupd = []string{c.lookupd}
+			lookupds = []string{c.lookupd}
 		}
-		_, err := New(cfg)
+		_, err := New(named(t, c.url, lookupds...))
 		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s, %q: %v", c.url, c.lookupd, err)
 		}
 	}
-	f, err := New(Config{Gateway: gateway.Config{URL: "nsq:///t%23ephemeral/c", Sink: done()}, Lookupd: []string{"a:1"}})
-	if err != nil || f.set.name.topic != "t#ephemeral" || f.share.total != 2500 || f.cfg.Interval != time.Minute {
+	f, err := New(named(t, "nsq:///t%23ephemeral/c", "a:1"))
+	if err != nil || f.share.total != 2500 || f.cfg.Interval != time.Minute || f.set.urlOf("h:1") != "nsq://h:1/t%23ephemeral/c" {
 		t.Errorf("%v, %+v", err, f)
+	}
+	if _, err := New(Config{Gateway: gateway.Config{Protocol: fg1.Protocol{}, Sink: done()}}); err == nil || !strings.Contains(err.Error(), "can be found") {
+		t.Errorf("a protocol whose servers cannot be found: %v", err)
 	}
 }
 
@@ -48,7 +65,7 @@ func TestShare(t *testing.T) {
 		s := share{total: rapid.IntRange(1, 1<<24).Draw(t, "total")}
 		n := rapid.IntRange(0, 2000).Draw(t, "gateways")
 		s.among(n)
-		each, n := s.ready(), max(n, 1)
+		each, n := s.credit(), max(n, 1)
 		if each < 1 || each > 1 && each*n > s.total || (each+1)*n <= s.total {
 			t.Errorf("%d each of %d for %d", each, s.total, n)
 		}
@@ -58,7 +75,8 @@ func TestShare(t *testing.T) {
 // TestLabels: a fleet's own label tells its gateways from those of another fleet.
 func TestLabels(t *testing.T) {
 	for label, want := range map[string]string{"": "nsq:///t/c", "nsq:///t/c#2": "nsq:///t/c#2"} {
-		cfg := Config{Gateway: gateway.Config{URL: "nsq:///t/c", Label: label, Sink: done()}, Lookupd: []string{"a:1"}}
+		cfg := named(t, "nsq:///t/c", "a:1")
+		cfg.Gateway.Label = label
 		if err := cfg.Validate(); err != nil || cfg.Gateway.Label != want {
 			t.Errorf("%q: label %s, %v", label, cfg.Gateway.Label, err)
 		}

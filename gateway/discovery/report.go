@@ -1,4 +1,4 @@
-package fleet
+package discovery
 
 import (
 	"cmp"
@@ -9,9 +9,9 @@ import (
 	"feedgate/gateway"
 )
 
-// Gateways are those of the nsqds that the fleet knows at the moment, in order: those that
+// Gateways are those of the servers that the group knows at the moment, in order: those that
 // run and those that have failed, not those that leave. Any goroutine may ask.
-func (f *Fleet) Gateways() []*gateway.Gateway {
+func (f *Group) Gateways() []*gateway.Gateway {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []*gateway.Gateway
@@ -25,7 +25,7 @@ func (f *Fleet) Gateways() []*gateway.Gateway {
 
 // Totals are what all gateways have done, those that have ended too. Any goroutine may
 // ask.
-func (f *Fleet) Totals() gateway.Totals {
+func (f *Group) Totals() gateway.Totals {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	totals := f.totals
@@ -37,21 +37,21 @@ func (f *Fleet) Totals() gateway.Totals {
 	return totals
 }
 
-// Ready is nil when an nsqlookupd has answered and there is an nsqd, else it says what is
+// Ready is nil when there was an answer and there is a server, else it says what is
 // missing. Whether the gateways are connected their Stats tell. Any goroutine may ask.
-func (f *Fleet) Ready() error {
+func (f *Group) Ready() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.asked {
-		return fmt.Errorf("%s: no nsqlookupd has answered", f.set.label)
+		return fmt.Errorf("%s: no %s has answered", f.set.label, f.set.find.Asks)
 	}
 	if f.count(running)+f.count(failed) == 0 {
-		return fmt.Errorf("%s: no nsqd has topic %s", f.set.label, f.set.name.topic)
+		return fmt.Errorf("%s: %s", f.set.label, f.finder.None())
 	}
 	return nil
 }
 
 // sorted are the members by address. f.mu is held.
-func (f *Fleet) sorted() []*member {
+func (f *Group) sorted() []*member {
 	return slices.SortedFunc(maps.Values(f.members), func(a, b *member) int { return cmp.Compare(a.addr, b.addr) })
 }

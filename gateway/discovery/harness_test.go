@@ -1,4 +1,4 @@
-package fleet
+package discovery
 
 import (
 	"context"
@@ -8,8 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway"
-	"feedgate/gateway/fleet/fleettest"
+	"feedgate/gateway/wire/nsq/nsqfake"
 	"feedgate/worker"
 
 	"go.uber.org/goleak"
@@ -22,26 +21,25 @@ const patience = 20 * time.Second
 
 // run is a fleet that runs until the test ends.
 type run struct {
-	*Fleet
+	*Group
 	t     *testing.T
 	drain context.CancelFunc
 	ended chan error // takes Run's error
 }
 
 // start starts a fleet that polls the nsqlookupds often.
-func start(t *testing.T, sink worker.Sink, change func(*Config), lookupds ...*fleettest.Lookupd) *run {
+func start(t *testing.T, sink worker.Sink, change func(*Config), lookupds ...*nsqfake.Lookupd) *run {
 	t.Helper()
-	cfg := Config{
-		Gateway: gateway.Config{
-			URL: "nsq:///orders/archive", Workers: 1, InFlight: 10, Sink: sink,
-			ReconnectMin: time.Millisecond, ReconnectMax: 10 * time.Millisecond,
-			Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		},
-		Interval: 20 * time.Millisecond,
-	}
+	var addrs []string
 	for _, l := range lookupds {
-		cfg.Lookupd = append(cfg.Lookupd, l.Addr())
+		addrs = append(addrs, l.Addr())
 	}
+	cfg := named(t, "nsq:///orders/archive", addrs...)
+	cfg.Interval = 20 * time.Millisecond
+	gw := &cfg.Gateway
+	gw.Workers, gw.InFlight, gw.Sink = 1, 10, sink
+	gw.ReconnectMin, gw.ReconnectMax = time.Millisecond, 10*time.Millisecond
+	gw.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	change(&cfg)
 	f, err := New(cfg)
 	if err != nil {
@@ -79,7 +77,7 @@ func (r *run) until(what string, cond func() bool) {
 
 // polled waits until l was polled and what it said has been acted on: a poll begins when
 // what the one before it brought was passed on.
-func (r *run) polled(l *fleettest.Lookupd) {
+func (r *run) polled(l *nsqfake.Lookupd) {
 	r.t.Helper()
 	n := l.Polls()
 	r.until("three polls", func() bool { return l.Polls() >= n+3 })

@@ -1,4 +1,4 @@
-package fleet
+package discovery
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"feedgate/gateway"
 )
 
-// member is the last gateway of one nsqd. Its fields are guarded by Fleet.mu, but for
+// member is the last gateway of one server. Its fields are guarded by Group.mu, but for
 // those that never change.
 type member struct {
 	addr   string // HOST:PORT
@@ -28,12 +28,12 @@ const (
 )
 
 // reconcile makes the members those that a poll has found.
-func (f *Fleet) reconcile(ctx context.Context, nsqds []string) {
+func (f *Group) reconcile(ctx context.Context, servers []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = true
-	listed := make(map[string]bool, len(nsqds))
-	for _, addr := range nsqds {
+	listed := make(map[string]bool, len(servers))
+	for _, addr := range servers {
 		listed[addr] = true
 		// One that is still leaving is left to the next poll.
 		if m := f.members[addr]; m == nil || m.state == failed {
@@ -46,7 +46,7 @@ func (f *Fleet) reconcile(ctx context.Context, nsqds []string) {
 		case m.state == failed:
 			delete(f.members, addr)
 		case m.state == running && !m.gw.Stats().Connected.Load():
-			f.set.model.Log.Info("nsqd is gone", "upstream", m.gw.Label())
+			f.set.model.Log.Info(f.set.find.Finds+" is gone", "upstream", m.gw.Label())
 			m.state = leaving
 			m.cancel()
 		}
@@ -54,10 +54,10 @@ func (f *Fleet) reconcile(ctx context.Context, nsqds []string) {
 	f.shareOut()
 }
 
-// settled reports whether there is nothing that another poll may soon change: nsqds were
+// settled reports whether there is nothing that another poll may soon change: servers were
 // found, each has its gateway, and every gateway is connected. One that has failed for good
 // is not tried sooner. Any goroutine may ask.
-func (f *Fleet) settled(found []string) bool {
+func (f *Group) settled(found []string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, addr := range found {
@@ -73,21 +73,21 @@ func (f *Fleet) settled(found []string) bool {
 	return len(found) > 0
 }
 
-// start runs a gateway for an nsqd.
-func (f *Fleet) start(ctx context.Context, addr string) {
+// start runs a gateway for a server.
+func (f *Group) start(ctx context.Context, addr string) {
 	m := &member{addr: addr}
 	cfg := f.set.model
-	cfg.URL = f.set.name.url(addr)
+	cfg.Hosts, cfg.URL = []string{addr}, f.set.urlOf(addr)
 	cfg.Label = gateway.Label(cfg.URL) + f.set.mark
 	var err error
 	if m.gw, err = gateway.New(cfg); err != nil {
-		// Nothing but the host differs from what was checked, and nsqlookup has checked that.
-		panic(fmt.Sprintf("fleet: %v", err))
+		// Nothing but the host differs from what was checked, and the finder has checked that.
+		panic(fmt.Sprintf("discovery: %v", err))
 	}
 	if f.aborted {
 		m.gw.Abort()
 	}
-	cfg.Log.Info("nsqd found", "upstream", cfg.Label)
+	cfg.Log.Info(f.set.find.Finds+" found", "upstream", cfg.Label)
 	f.members[addr] = m
 	ctx, m.cancel = context.WithCancel(ctx)
 	go func() {
@@ -101,7 +101,7 @@ func (f *Fleet) start(ctx context.Context, addr string) {
 }
 
 // memberEnded takes note of the end of m.
-func (f *Fleet) memberEnded(m *member) {
+func (f *Group) memberEnded(m *member) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	log := f.set.model.Log.With("upstream", m.gw.Label())
@@ -113,7 +113,7 @@ func (f *Fleet) memberEnded(m *member) {
 		delete(f.members, m.addr)
 	case m.state == leaving && errors.Is(m.err, gateway.ErrUnfinished):
 		// Whoever has its messages now delivers them again, as after any lost connection.
-		log.Warn("gave up work for an nsqd that is gone", "error", m.err)
+		log.Warn("gave up work for an "+f.set.find.Finds+" that is gone", "error", m.err)
 		delete(f.members, m.addr)
 	default:
 		log.Error("failed", "error", m.err)
@@ -122,11 +122,11 @@ func (f *Fleet) memberEnded(m *member) {
 	f.shareOut()
 }
 
-// shareOut divides the RDY count among those that run. f.mu is held.
-func (f *Fleet) shareOut() { f.share.among(f.count(running)) }
+// shareOut divides the credit among those that run. f.mu is held.
+func (f *Group) shareOut() { f.share.among(f.count(running)) }
 
 // count is how many members are in a state. f.mu is held.
-func (f *Fleet) count(state memberState) int {
+func (f *Group) count(state memberState) int {
 	n := 0
 	for _, m := range f.members {
 		if m.state == state {
@@ -137,22 +137,22 @@ func (f *Fleet) count(state memberState) int {
 }
 
 // running is how many gateways have not ended.
-func (f *Fleet) running() int {
+func (f *Group) running() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.count(running) + f.count(leaving)
 }
 
-// hopeless reports whether there are nsqds, the gateways of all have failed, and none that
+// allFailed reports whether there are servers, the gateways of all have failed, and none that
 // there ever was has logged in: a server that took the secret once may take it again.
-func (f *Fleet) hopeless() bool {
+func (f *Group) allFailed() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return !f.reached && len(f.members) > 0 && f.count(failed) == len(f.members)
 }
 
 // err is what became of the gateways, a line for each that has failed.
-func (f *Fleet) err() error {
+func (f *Group) err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var faults []error

@@ -1,6 +1,6 @@
-// Package fleettest has what a fleet is tested against: an nsqlookupd that lists what the
+// Package nsqfake is what discovery is tested against: an nsqlookupd that lists what the
 // test says, and as much of an nsqd as it takes to log in.
-package fleettest
+package nsqfake
 
 import (
 	"encoding/json"

@@ -1,15 +1,14 @@
-package fleet
+package discovery
 
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"feedgate/gateway"
-	"feedgate/gateway/fleet/fleettest"
+	"feedgate/gateway/wire/nsq/nsqfake"
 	"feedgate/worker"
 )
 
@@ -17,7 +16,7 @@ import (
 // nsqd, and its failure counts until then, or until the nsqd is no longer listed.
 func TestFailedGateway(t *testing.T) {
 	for _, then := range []string{"heals", "goes", "stays"} {
-		l, a, b := fleettest.StartLookupd(t), fleettest.StartNSQD(t), fleettest.StartNSQD(t)
+		l, a, b := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t), nsqfake.StartNSQD(t)
 		l.List(a.Addr())
 		r := start(t, done(), asIs, l)
 		r.until("a connection", func() bool { return a.Ready() == 10 })
@@ -55,7 +54,7 @@ func TestFailedGateway(t *testing.T) {
 
 // TestAllFailed: a fleet without a gateway that could work ends by itself.
 func TestAllFailed(t *testing.T) {
-	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	a.Refuse(true)
 	l.List(a.Addr())
 	r := start(t, done(), func(c *Config) { c.Interval = time.Hour }, l)
@@ -85,7 +84,7 @@ func (s failing) Err() error {
 // for.
 func TestSinkFails(t *testing.T) {
 	for _, connected := range []bool{true, false} {
-		l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+		l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 		sink := failing{done(), make(chan struct{})}
 		r := start(t, sink, asIs, l)
 		if connected {
@@ -103,12 +102,12 @@ func TestSinkFails(t *testing.T) {
 // left by a drain of the whole.
 func TestGoneWithWork(t *testing.T) {
 	for state, fails := range map[memberState]bool{leaving: false, running: true} {
-		f, err := New(Config{Gateway: gateway.Config{URL: "nsq:///t/c", Sink: done(), Log: slog.New(slog.DiscardHandler)}, Lookupd: []string{"a:1"}})
+		f, err := New(named(t, "nsq:///t/c", "a:1"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg := f.set.model
-		cfg.URL = f.set.name.url("b:1")
+		cfg.Hosts = []string{"b:1"}
 		gw, err := gateway.New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -119,7 +118,7 @@ func TestGoneWithWork(t *testing.T) {
 			t.Errorf("state %d: shown is %v", state, shown)
 		}
 		f.memberEnded(m)
-		if err := f.err(); (err != nil) != fails || f.hopeless() != fails {
+		if err := f.err(); (err != nil) != fails || f.allFailed() != fails {
 			t.Errorf("state %d: %v", state, err)
 		}
 	}
@@ -128,7 +127,7 @@ func TestGoneWithWork(t *testing.T) {
 // TestRefusedOnceItWasTaken: an nsqd that logged us in, went, and refuses the secret when it
 // is back, as while its own authority is away, does not end the fleet.
 func TestRefusedOnceItWasTaken(t *testing.T) {
-	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	l.List(a.Addr())
 	r := start(t, done(), asIs, l)
 	r.until("a connection", func() bool { return a.Ready() == 10 })

@@ -1,21 +1,20 @@
-package fleet
+package discovery
 
 import (
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"feedgate/gateway"
-	"feedgate/gateway/fleet/fleettest"
+	"feedgate/gateway/wire/nsq/nsqfake"
 )
 
 // TestComeAndGo: nsqds that one of the nsqlookupds lists get a gateway and their share of
 // the RDY count, and lose both.
 func TestComeAndGo(t *testing.T) {
-	east, west := fleettest.StartLookupd(t), fleettest.StartLookupd(t)
-	a, b := fleettest.StartNSQD(t), fleettest.StartNSQD(t)
+	east, west := nsqfake.StartLookupd(t), nsqfake.StartLookupd(t)
+	a, b := nsqfake.StartNSQD(t), nsqfake.StartNSQD(t)
 	r := start(t, done(), asIs, east, west)
 	r.until("word that there is none", func() bool {
 		err := r.Ready()
@@ -52,7 +51,7 @@ func TestComeAndGo(t *testing.T) {
 // TestKeepsConnected: an nsqlookupd that no longer lists an nsqd ends no connection that
 // stands.
 func TestKeepsConnected(t *testing.T) {
-	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	r := start(t, done(), asIs, l)
 	l.List(a.Addr())
 	r.until("a connection", func() bool { return a.Ready() == 10 })
@@ -74,8 +73,8 @@ func TestKeepsConnected(t *testing.T) {
 // TestFailingLookupd: one that fails takes away neither its own nsqds nor those of others,
 // and keeps none of others.
 func TestFailingLookupd(t *testing.T) {
-	east, west := fleettest.StartLookupd(t), fleettest.StartLookupd(t)
-	a, b := fleettest.StartNSQD(t), fleettest.StartNSQD(t)
+	east, west := nsqfake.StartLookupd(t), nsqfake.StartLookupd(t)
+	a, b := nsqfake.StartNSQD(t), nsqfake.StartNSQD(t)
 	east.List(a.Addr())
 	west.List(b.Addr())
 	r := start(t, done(), asIs, east, west)
@@ -101,7 +100,7 @@ func TestFailingLookupd(t *testing.T) {
 
 // TestAsksSoonerAfterFailure: when none answers the interval does not count.
 func TestAsksSoonerAfterFailure(t *testing.T) {
-	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	l.Fail(true)
 	l.List(a.Addr())
 	r := start(t, done(), func(c *Config) { c.Interval = time.Hour }, l)
@@ -115,7 +114,7 @@ func TestAsksSoonerAfterFailure(t *testing.T) {
 
 // TestAsksSoonerWhileThereIsNone: the interval does not count before the topic is there.
 func TestAsksSoonerWhileThereIsNone(t *testing.T) {
-	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	r := start(t, done(), func(c *Config) { c.Interval = time.Hour }, l)
 	r.until("some polls", func() bool { return l.Polls() > 3 })
 	l.List(a.Addr())
@@ -125,8 +124,8 @@ func TestAsksSoonerWhileThereIsNone(t *testing.T) {
 // TestAsksSoonerAfterLoss: nor does it when an nsqd has gone, be it between two polls, and
 // may be elsewhere. A fleet that is whole keeps to it.
 func TestAsksSoonerAfterLoss(t *testing.T) {
-	l := fleettest.StartLookupd(t)
-	a, b := fleettest.StartNSQD(t), fleettest.StartNSQD(t)
+	l := nsqfake.StartLookupd(t)
+	a, b := nsqfake.StartNSQD(t), nsqfake.StartNSQD(t)
 	l.List(a.Addr())
 	r := start(t, done(), func(c *Config) { c.Interval = time.Hour }, l)
 	r.until("a connection", func() bool { return a.Ready() == 10 })
@@ -155,12 +154,12 @@ func TestSettled(t *testing.T) {
 		{"a:1", leaving, false, false}, // the next poll starts it anew
 		{"b:1", running, true, false},  // b is yet to be started
 	} {
-		f, err := New(Config{Gateway: gateway.Config{URL: "nsq:///t/c", Sink: done(), Log: slog.New(slog.DiscardHandler)}, Lookupd: []string{"l:1"}})
+		f, err := New(named(t, "nsq:///t/c", "l:1"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg := f.set.model
-		cfg.URL = f.set.name.url("a:1")
+		cfg.Hosts = []string{"a:1"}
 		gw, err := gateway.New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -175,7 +174,7 @@ func TestSettled(t *testing.T) {
 
 // TestAbort: it ends a drain that waits for an nsqd.
 func TestAbort(t *testing.T) {
-	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	a.Mute()
 	l.List(a.Addr())
 	r := start(t, done(), func(c *Config) { c.Gateway.DrainTimeout = time.Hour }, l)
@@ -189,7 +188,7 @@ func TestAbort(t *testing.T) {
 
 // TestExitOnClose: an nsqd that closes ends no fleet.
 func TestExitOnClose(t *testing.T) {
-	l, a := fleettest.StartLookupd(t), fleettest.StartNSQD(t)
+	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	l.List(a.Addr())
 	r := start(t, done(), func(c *Config) { c.Gateway.ExitOnClose = true }, l)
 	r.until("a connection", func() bool { return a.Ready() == 10 })

@@ -1,4 +1,4 @@
-package fleet
+package discovery
 
 import (
 	"context"
@@ -11,33 +11,33 @@ import (
 const (
 	// jitter is the part of the interval by which two polls may be closer to each other.
 	jitter = 0.3
-	// glance is how often the members are looked at between two polls.
-	glance = time.Second
+	// pollTick is how often the members are looked at between two polls.
+	pollTick = time.Second
 )
 
-// poll asks the nsqlookupds, at once and then again and again, and passes on what they
-// say, until ctx is cancelled.
-func (f *Fleet) poll(ctx context.Context, found chan<- []string) {
+// poll asks, at once and then again and again, and passes on what was found,
+// until ctx is cancelled.
+func (f *Group) poll(ctx context.Context, found chan<- []string) {
 	retry := backoff.New(f.set.model.ReconnectMin, f.set.model.ReconnectMax)
-	var nsqds []string // as last found
+	var servers []string // as last found
 	for ctx.Err() == nil {
-		err := f.lookup.Poll(ctx, func(all []string) {
-			nsqds = all
+		err := f.finder.Poll(ctx, func(all []string) {
+			servers = all
 			select {
 			case found <- all:
 			case <-ctx.Done():
 			}
 		})
-		f.rest(ctx, retry, func() bool { return err == nil && f.settled(nsqds) }) // Poll logs its faults
+		f.rest(ctx, retry, func() bool { return err == nil && f.settled(servers) }) // Poll logs its faults
 	}
 }
 
 // rest waits until the next poll is due: an interval, or sooner, by the backoff, once the
-// fleet is not settled.
-func (f *Fleet) rest(ctx context.Context, retry *backoff.Backoff, settled func() bool) {
+// group is not settled.
+func (f *Group) rest(ctx context.Context, retry *backoff.Backoff, settled func() bool) {
 	left := time.Duration(float64(f.cfg.Interval) * (1 - jitter*rand.Float64()))
 	for left > 0 {
-		wait := min(left, glance)
+		wait := min(left, pollTick)
 		if settled() {
 			retry.Reset()
 			left -= wait

@@ -1,9 +1,11 @@
-package gateway
+package ws
 
 import (
 	"errors"
 	"strings"
 	"testing"
+
+	"feedgate/gateway/wire"
 )
 
 // TestRedirected: to the same host, by name, and to no less TLS.
@@ -38,15 +40,15 @@ func TestRedirected(t *testing.T) {
 		{url: "ws://h/a", location: "/\x01", fault: errNoTarget},
 		{url: "ws://h/a", location: "/%zz", fault: errNoTarget},
 	} {
-		u, err := parseURL(c.url)
+		u, err := wire.Registry{&Scheme}.Parse(c.url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := u.redirected(u.hosts[0], c.location)
+		r, err := redirected(u.Hosts[0], u.Protocol.(Protocol).Path, u.Secure, c.location)
 		if !errors.Is(err, c.fault) {
 			t.Errorf("%s to %q: error %v, want %v", c.url, c.location, err, c.fault)
 		}
-		if err == nil && (r.hostport != c.hostport || r.target != c.target || r.tls != c.tls) {
+		if err == nil && (r.HostPort != c.hostport || r.Target != c.target || r.Secure != c.tls) {
 			t.Errorf("%s to %q: %+v", c.url, c.location, r)
 		}
 		if err != nil && strings.Contains(err.Error(), "s3cret") {

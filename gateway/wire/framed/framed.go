@@ -1,0 +1,66 @@
+// Package framed is what the protocols share that only frame messages: what the gateway sends
+// is written as templates, and chunked requests may be joined.
+package framed
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/assemble"
+)
+
+// Flags are the settings that they share, and the flags for these.
+type Flags struct {
+	// Hello is a template, sent on connecting.
+	Hello string `name:"hello" group:"framing" placeholder:"TEMPLATE" help:"Sent on connecting."`
+	// AckTemplate is sent for each message.
+	AckTemplate string `name:"ack-template" group:"framing" placeholder:"TEMPLATE" help:"Sent for each message [nothing]."`
+	// HeartbeatTemplate is sent every Settings.Heartbeat.
+	HeartbeatTemplate string `name:"heartbeat-template" group:"framing" placeholder:"TEMPLATE" help:"Sent every --heartbeat [nothing]."`
+	// IgnorePrefix begins messages that are signs of life only.
+	IgnorePrefix string `name:"ignore-prefix" group:"framing" placeholder:"BYTES" help:"Such messages are signs of life only."`
+	// Assemble is json:ID,COMPLETE,DATA, to join chunked requests.
+	Assemble string `name:"assemble" group:"framing" placeholder:"SPEC" help:"Joins chunked requests, above."`
+}
+
+// Group implements [wire.Grouped].
+func (Flags) Group() (key, title string) {
+	return "framing", "Schemes tcp and ws, any framed protocol:"
+}
+
+// Help implements [wire.Explained].
+func (Flags) Help() string {
+	return `Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {token} {{, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
+
+Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.`
+}
+
+// Finish completes a codec whose templates were checked: with how it goes with the token, and
+// with Assemble. Its error has a line for each fault.
+func (f Flags) Finish(codec *wire.Codec, s wire.Settings) (*wire.Codec, error) {
+	sends := strings.Contains(strings.ReplaceAll(f.Hello, "{{", ""), "{token}")
+	switch {
+	case sends && s.Token == nil:
+		return nil, errors.New("--hello: {token} needs --token-file")
+	case !sends:
+		codec.TokenUnsent = "as --hello has no {token}"
+	}
+	if f.Assemble == "" {
+		return codec, nil
+	}
+	idle := s.Idle()
+	if idle == 0 {
+		idle = wire.DefaultIdle
+	}
+	joined, err := assemble.New(codec, assemble.Config{
+		Spec: f.Assemble, MaxMessage: s.MaxMessage, Memory: s.Memory / 2, IdleTimeout: idle,
+	})
+	if err != nil {
+		return nil, err
+	}
+	joined.Acks = slices.DeleteFunc(slices.Clone(joined.Acks), func(m wire.AckMode) bool { return m == wire.AckOrdered })
+	joined.AckNote = "with --assemble"
+	return joined, nil
+}

@@ -1,0 +1,132 @@
+package nsq
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"net/url"
+	"strings"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/nsq/nsqlookup"
+	"feedgate/worker"
+)
+
+// Scheme names NSQ.
+var Scheme = wire.Scheme{
+	Name: "nsq", Secure: "nsq+tls",
+	Target: "/TOPIC/CHANNEL",
+	Examples: []string{
+		"nsq://queue:4150/orders/archive --sink file:orders.log",
+		"nsq:///orders/billing --nsqlookupd a:4161,b:4161 --sink exec:./bill",
+	},
+	Parse: func(target string, _ *wire.Flags) (wire.Protocol, error) {
+		topic, channel, err := parseTarget(target)
+		return Protocol{Topic: topic, Channel: channel}, err
+	},
+	Find:    &wire.Find{Flags: []any{LookupFlags{}}, Asks: "nsqlookupd", Finds: "nsqd", New: newFinder},
+	Reasons: Reasons,
+}
+
+// LookupFlags are those of a URL without a host.
+type LookupFlags struct {
+	Lookupd []string `name:"nsqlookupd" group:"nsq" placeholder:"ADDR" help:"Where to ask for the servers of nsq:///."`
+}
+
+// Group implements [wire.Grouped].
+func (LookupFlags) Group() (key, title string) { return "nsq", "Scheme nsq:" }
+
+// Help implements [wire.Explained].
+func (LookupFlags) Help() string {
+	return `NSQ: --in-flight is the RDY count [2500], for nsq:///TOPIC/CHANNEL that of all servers together, which --nsqlookupd finds; --ring holds it by default.`
+}
+
+func newFinder(target string, flags *wire.Flags, cfg wire.FinderConfig) (wire.Finder, error) {
+	topic, _, err := parseTarget(target)
+	if err != nil {
+		return nil, err
+	}
+	addrs := wire.FlagsOf[LookupFlags](flags).Lookupd
+	if len(addrs) == 0 {
+		return nil, errors.New("--nsqlookupd: nsq:///TOPIC/CHANNEL needs it, to find the servers")
+	}
+	lookup, err := nsqlookup.New(nsqlookup.Config{Addrs: addrs, Topic: topic, Timeout: cfg.Timeout, Log: cfg.Log})
+	if err != nil {
+		return nil, err
+	}
+	return lookup, nil
+}
+
+// parseTarget takes /TOPIC/CHANNEL apart. The # of names that end in #ephemeral may stand as
+// it is.
+func parseTarget(target string) (topic, channel string, err error) {
+	path, ok := strings.CutPrefix(target, "/")
+	names := strings.Split(path, "/")
+	if !ok || len(names) != 2 || names[0] == "" || names[1] == "" {
+		return "", "", errors.New("upstream URL: want nsq://HOST:PORT/TOPIC/CHANNEL, or nsq:///TOPIC/CHANNEL with --nsqlookupd")
+	}
+	for i := range names {
+		if names[i], err = url.PathUnescape(names[i]); err != nil {
+			return "", "", errors.New("upstream URL: topic or channel is not well-formed")
+		}
+	}
+	return names[0], names[1], nil
+}
+
+// Protocol is nsqd's, for a consumer of one topic and channel.
+type Protocol struct{ Topic, Channel string }
+
+// Scheme implements [wire.Protocol].
+func (Protocol) Scheme() *wire.Scheme { return &Scheme }
+
+const (
+	// defaultReady is the highest RDY count that nsqd allows by default.
+	defaultReady = 2500
+	// defaultRingMost bounds the default of --ring: half a MiB for each worker.
+	defaultRingMost = 1 << 16
+	// The window of the loop, which nsqd does not know: one slow message must not hold up the
+	// rest. maxWindow bounds what the names of messages take, 34 bytes for each slot.
+	minWindow, maxWindow = 1 << 16, 1 << 20
+)
+
+// Defaults implements [wire.Protocol]. The rings hold what nsqd may have in flight, though
+// each message came by itself: one that lies unread cannot be touched.
+func (Protocol) Defaults(s *wire.Settings) {
+	if s.InFlight == 0 {
+		s.InFlight = defaultReady
+	}
+	if s.Ring == 0 {
+		words := worker.MaxWords * s.Share()
+		s.Ring = min(defaultRingMost, 1<<bits.Len(uint(max(1, words)-1)))
+	}
+}
+
+// New implements [wire.Protocol].
+func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
+	window := min(max(s.InFlight, minWindow), maxWindow)
+	codec, err := New(Config{
+		Topic: p.Topic, Channel: p.Channel, Secure: s.Secure,
+		MaxMessage: s.MaxMessage, InFlight: window + wire.DecodeBatch,
+		Ready: allowed(s), Memory: s.Memory / 2, Heartbeat: s.Heartbeat, RequeueMin: s.RetryMin,
+	})
+	if s.IdleTimeout != wire.NoTimeout && s.IdleTimeout < 2*s.Heartbeat {
+		err = errors.Join(err, fmt.Errorf("--idle-timeout: %v is under twice --heartbeat %v, at which an nsqd says that it is alive",
+			s.IdleTimeout, s.Heartbeat))
+	}
+	if err != nil {
+		return nil, err
+	}
+	codec.Window = window
+	return codec, nil
+}
+
+// allowed is the RDY count to ask for: not more than the rings hold, as what waits to be read
+// times out.
+func allowed(s wire.Settings) func() int {
+	held := s.Held()
+	if s.Credit != nil {
+		return func() int { return min(s.Credit(), held) }
+	}
+	n := min(s.InFlight, held)
+	return func() int { return n }
+}

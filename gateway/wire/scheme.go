@@ -1,0 +1,91 @@
+package wire
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Scheme is how users name a protocol: by the scheme of a URL, and by flags. Its package
+// exports one; a program lists those that it has in a [Registry] and names them nowhere else.
+type Scheme struct {
+	// Name and Secure are the schemes without and with TLS, without "://". The ports are
+	// their defaults; empty: a URL must have one.
+	Name, Port         string
+	Secure, SecurePort string
+	// ALPN is what the protocol is called in a TLS handshake (RFC 7301); nil: nothing.
+	ALPN []string
+
+	// Target is what follows the hosts of a URL, "/PATH?QUERY"; empty: nothing may.
+	Target string
+	// Examples are the URL and the flags of a command line each, for the help.
+	Examples []string
+
+	// Flags are structs of the zero value, one for each group of flags that the protocol
+	// takes; protocols that take the same flags share one. See [Flags].
+	Flags []any
+	// Parse makes a protocol of what follows the hosts, with its delimiter, and of the flags.
+	// Its error has a line for each fault and quotes nothing of the target, which may hold
+	// secrets.
+	Parse func(target string, flags *Flags) (Protocol, error)
+
+	// Find is for a URL without hosts, whose servers are to be found; nil: a URL has hosts.
+	Find *Find
+
+	// Reasons are those of Error that only this protocol has.
+	Reasons []string
+}
+
+// Find is how the servers of a URL without hosts are found.
+type Find struct {
+	Flags []any  // as in Scheme
+	Asks  string // what is asked, in logs and errors: "nsqlookupd"
+	Finds string // what is found: "nsqd"
+	// New checks target and flags, and makes the finder. Its error has a line for each fault.
+	New func(target string, flags *Flags, cfg FinderConfig) (Finder, error)
+}
+
+// FinderConfig is what a finder has beyond its URL and flags.
+type FinderConfig struct {
+	Timeout time.Duration // of one request
+	Log     *slog.Logger
+}
+
+// Finder finds servers.
+type Finder interface {
+	// Poll asks once and calls found, from its goroutine, with the servers, HOST:PORT each,
+	// that are known so far. It logs its faults; its error is not nil if an answer is missing.
+	Poll(ctx context.Context, found func(hosts []string)) error
+
+	// None says that there is no server, and of what. Any goroutine may ask.
+	None() string
+}
+
+// SchemeName is Name, or with TLS Secure.
+func (s *Scheme) SchemeName(secure bool) string {
+	if secure {
+		return s.Secure
+	}
+	return s.Name
+}
+
+func (s *Scheme) defaultPort(secure bool) string {
+	if secure {
+		return s.SecurePort
+	}
+	return s.Port
+}
+
+// takes reports whether the scheme has a group of flags, and whether it takes them whatever
+// its URL, or only for one without hosts.
+func (s *Scheme) takes(group any) (always, finding bool) {
+	same := func(list []any) bool {
+		for _, g := range list {
+			if groupOf(g) == groupOf(group) {
+				return true
+			}
+		}
+		return false
+	}
+	return same(s.Flags), s.Find != nil && same(s.Find.Flags)
+}

@@ -1,0 +1,162 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Registry is the protocols that a program has, in the order of its help.
+type Registry []*Scheme
+
+// Upstream is what a URL and the flags describe: where the server is, and its protocol.
+type Upstream struct {
+	URL    string // with its scheme in lower case
+	Scheme *Scheme
+	Secure bool     // over TLS
+	Hosts  []string // HOST:PORT, in the order in which they are tried; none: they are to be found
+	Target string   // what follows the hosts, with its delimiter
+
+	Protocol Protocol
+	// Find makes what finds the servers; nil: there are Hosts.
+	Find func(FinderConfig) (Finder, error)
+}
+
+// Parse parses SCHEME://HOST:PORT[,HOST:PORT...], with what the scheme has behind the hosts.
+// Its errors quote only the part at fault, for a URL can hold secrets. The Upstream has its
+// Scheme also with an error, if that is known.
+func (r Registry) Parse(text string, flags *Flags) (u Upstream, err error) {
+	name, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		return u, fmt.Errorf("upstream URL: no scheme; expected SCHEME://HOST:PORT, such as fg://localhost:4150")
+	}
+	if u.Scheme, u.Secure, err = r.find(name); err != nil {
+		return u, err
+	}
+	u.URL = u.Scheme.SchemeName(u.Secure) + "://" + rest
+	hosts := rest
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		hosts, u.Target = rest[:i], rest[i:]
+	}
+	if u.Hosts, err = u.parseHosts(hosts); err != nil {
+		return u, err
+	}
+	if len(u.Hosts) == 0 {
+		u.Find = func(cfg FinderConfig) (Finder, error) { return u.Scheme.Find.New(u.Target, flags, cfg) }
+	}
+	u.Protocol, err = u.Scheme.Parse(u.Target, flags)
+	return u, err
+}
+
+// Forms are the URLs that there are, for the help.
+func (r Registry) Forms() string {
+	var plain []string
+	for _, s := range r {
+		name := s.Name
+		if s.Target != "" {
+			name += " (HOST:PORT" + s.Target + ")"
+		}
+		plain = append(plain, name)
+	}
+	return "SCHEME://HOST:PORT[,HOST:PORT...], SCHEME " + strings.Join(plain, ", ") +
+		", with TLS " + strings.Join(r.SecureNames(), ", ")
+}
+
+// SecureNames are the schemes with TLS.
+func (r Registry) SecureNames() (names []string) {
+	for _, s := range r {
+		names = append(names, s.Secure)
+	}
+	return names
+}
+
+// find finds a scheme in any case (RFC 3986, section 3.1).
+func (r Registry) find(name string) (s *Scheme, secure bool, err error) {
+	var names []string
+	for _, s := range r {
+		for _, secure := range []bool{false, true} {
+			if strings.EqualFold(s.SchemeName(secure), name) {
+				return s, secure, nil
+			}
+			names = append(names, s.SchemeName(secure))
+		}
+	}
+	return nil, false, fmt.Errorf("upstream URL: scheme %q is not one of %s", name, strings.Join(names, ", "))
+}
+
+func (u *Upstream) parseHosts(list string) (hosts []string, err error) {
+	name := u.Scheme.SchemeName(u.Secure)
+	odd := ""
+	switch {
+	case u.Target != "" && u.Scheme.Target == "":
+		odd = u.Target[:1]
+	case strings.Contains(list, "@"):
+		odd = "@"
+	case list == "" && u.Scheme.Find != nil:
+		return nil, nil
+	}
+	if odd != "" {
+		return nil, fmt.Errorf("upstream URL: %s:// takes HOST:PORT only, without %q", name, odd)
+	}
+	if strings.ContainsAny(list, " \t\r\n") {
+		return nil, fmt.Errorf("upstream URL: white space among the hosts; write HOST:PORT,HOST:PORT")
+	}
+	for hostport := range strings.SplitSeq(list, ",") {
+		if hostport, err = checkHost(hostport, u.Scheme.defaultPort(u.Secure)); err != nil {
+			return nil, err
+		}
+		hosts = append(hosts, hostport)
+	}
+	return hosts, nil
+}
+
+func checkHost(hostport, defaultPort string) (string, error) {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil && defaultPort != "" {
+		host, port, err = net.SplitHostPort(hostport + ":" + defaultPort)
+	}
+	if err != nil {
+		return "", fmt.Errorf("upstream URL: %q is not HOST:PORT", hostport)
+	}
+	if host == "" {
+		return "", fmt.Errorf("upstream URL: %q has no host", hostport)
+	}
+	if strings.HasPrefix(hostport, "[") {
+		if host, err = checkIPv6(host); err != nil {
+			return "", fmt.Errorf("upstream URL: %q: %w", hostport, err)
+		}
+	}
+	if !ValidPort(port) {
+		return "", fmt.Errorf("upstream URL: port %q of %q is not 1 to 65535", port, hostport)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// ValidPort reports whether port is a number from 1 to 65535.
+func ValidPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
+// checkIPv6 reads what stands between the brackets of an IPv6 address. Its zone follows
+// "%25" (RFC 6874, section 2), or, as people write it, "%".
+func checkIPv6(host string) (string, error) {
+	addr, zone, zoned := strings.Cut(host, "%")
+	if rest, escaped := strings.CutPrefix(zone, "25"); escaped {
+		var err error
+		if zone, err = url.PathUnescape(rest); err != nil {
+			return "", errors.New("the zone is not well-formed; write [fe80::1%25eth0]:PORT")
+		}
+	}
+	if zoned {
+		addr += "%" + zone
+	}
+	if parsed, err := netip.ParseAddr(addr); err != nil || parsed.Is4() || zoned && parsed.Is4In6() {
+		return "", errors.New("not an IPv6 address, as in [2001:db8::1]:PORT or [fe80::1%25eth0]:PORT")
+	}
+	return addr, nil
+}

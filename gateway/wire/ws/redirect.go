@@ -1,0 +1,54 @@
+package ws
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+
+	"feedgate/gateway/wire"
+)
+
+// Why a redirect is not followed.
+var (
+	errOtherHost = errors.New("a redirect to another host, which is not followed; name that host in the URL if it is trusted")
+	errLessTLS   = errors.New("a redirect to a connection without TLS, which is not followed")
+	errNoTarget  = errors.New("a redirect to what is not the URL of a WebSocket, which is not followed")
+)
+
+// redirected resolves a Location against the request that it answers: to hostport, for
+// target, over TLS or not. Its errors quote nothing, for a Location can hold secrets.
+func redirected(hostport, target string, secure bool, location string) (*wire.Redirect, error) {
+	base := &url.URL{Scheme: Scheme.SchemeName(secure), Host: hostport}
+	if path, err := url.ParseRequestURI(target); err == nil {
+		base.Path, base.RawPath = path.Path, path.RawPath
+	}
+	to, err := base.Parse(location)
+	if err != nil || to.User != nil || to.Opaque != "" {
+		return nil, errNoTarget
+	}
+	r := &wire.Redirect{Target: to.RequestURI()}
+	port := schemePort(false)
+	switch strings.ToLower(to.Scheme) {
+	case "ws", "http":
+	case "wss", "https":
+		r.Secure, port = true, schemePort(true)
+	default:
+		return nil, errNoTarget
+	}
+	if p := to.Port(); p != "" {
+		port = p
+	}
+	host, _, err := net.SplitHostPort(hostport)
+	switch {
+	case err != nil || !strings.EqualFold(to.Hostname(), host):
+		return nil, errOtherHost
+	case secure && !r.Secure:
+		return nil, errLessTLS
+	}
+	if !wire.ValidPort(port) {
+		return nil, errNoTarget
+	}
+	r.HostPort = net.JoinHostPort(host, port)
+	return r, nil
+}
