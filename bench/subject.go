@@ -168,7 +168,7 @@ func limitTLS(ctx context.Context, addr string, workers int, work func(msg []byt
 // gateway32 is the gateway as it was first imagined: up to 32 messages a
 // sendmmsg, one ack in each.
 func gateway32(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
-	return runGateway(ctx, gateway.Config{URL: "fg://" + addr, Workers: workers, FlushMax: 32, FlushPack: 1}, work)
+	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers, FlushMax: 32, FlushPack: 1}, work)
 }
 
 func runGateway(ctx context.Context, cfg gateway.Config, work func(msg []byte)) (peers.Result, error) {
