@@ -26,7 +26,7 @@ func (p protocol) Traits() wire.Traits {
 }
 
 func (p protocol) NewConn() wire.Conn {
-	return &conn{maxMessage: uint64(p.cfg.MaxMessage), heartbeat: p.cfg.Heartbeat}
+	return &conn{maxMessage: uint64(p.cfg.MaxMessage), ping: wire.Heartbeat{Interval: p.cfg.Heartbeat}}
 }
 
 func (p protocol) Render(dst []byte, _ worker.Message, _ worker.Code) []byte {
