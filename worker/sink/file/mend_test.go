@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
@@ -157,14 +158,14 @@ type hugeFile struct {
 	read   int64
 }
 
-const hugeFrame = frame.HeaderSize + maxFrame
+const hugeFrame = frame.HeaderSize + worker.MaxMessage
 
 func (f *hugeFile) ReadAt(p []byte, off int64) (int, error) {
 	clear(p)
 	f.read += int64(len(p))
 	for i := range p {
 		if at := (off + int64(i)) % hugeFrame; at == 0 {
-			p[i] = maxFrame >> 24
+			p[i] = worker.MaxMessage >> 24
 		}
 	}
 	return len(p), nil
