@@ -72,7 +72,7 @@ func TestDurationWithoutGoodbye(t *testing.T) {
 		}
 		var want, acks []byte
 		for n := uint64(1); n <= 10; n++ {
-			want = protocols[protocol](&s.cfg).appendMessage(want, int(n-1), s.Payload(n), []byte("\n"))
+			want = protocols[protocol](&s.cfg).appendMessage(want, int(n-1), s.payload(n), []byte("\n"))
 			acks = append(acks, ackOf[protocol](n)...)
 		}
 		if !bytes.Equal(got, want) {
@@ -104,7 +104,7 @@ func TestDurationInTheMiddle(t *testing.T) {
 			t.Fatalf("%d bytes behind message %d, %v", len(line), n, err)
 		}
 		n++
-		if !bytes.Equal(line[:size], s.Payload(n)) {
+		if !bytes.Equal(line[:size], s.payload(n)) {
 			t.Fatalf("message %d is another", n)
 		}
 		fmt.Fprintf(nc, "A%d\n", n)

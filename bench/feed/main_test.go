@@ -40,6 +40,11 @@ func start(t *testing.T, cfg Config) *Server {
 	return s
 }
 
+// payload is message n of a session, n from 1.
+func (s *Server) payload(n uint64) []byte {
+	return s.source.payloads[(n-1)%uint64(len(s.source.payloads))]
+}
+
 // wait waits for the feed's end.
 func wait(t *testing.T, s *Server) Report {
 	t.Helper()
