@@ -42,3 +42,6 @@ func (r *SPSC[T]) Pop() (v T, ok bool) {
 	r.Release()
 	return v, true
 }
+
+// Cap is the size in bytes, headers and padding included.
+func (r *Bytes) Cap() int { return len(r.buf) }

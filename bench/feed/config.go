@@ -15,7 +15,7 @@ import (
 // Config sets a feed up. Zero fields mean the documented default.
 type Config struct {
 	Listen   string // HOST:PORT; default 127.0.0.1:0, a free port
-	Protocol string // one of Protocols(); default fg
+	Protocol string // fg, line, length or ws; default fg
 
 	// Count is the messages per session; 0: endless, or with Replay every line
 	// once; Endless: endless in any case.

@@ -96,7 +96,7 @@ func TestFileRefusesWhatItCannotOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{path, ErrInUse.Error()},
+		{path, errInUse.Error()},
 		{dir, "is a directory"},
 		{filepath.Join(dir, "pipe"), "not a regular file"},
 		{"/dev/null", "not a regular file"},
