@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"log/slog"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,24 +9,18 @@ import (
 	"go.uber.org/goleak"
 
 	"feedgate/gateway/wire/fg1"
+	"feedgate/internal/testkit"
 	"feedgate/worker"
 )
 
 // Goroutines that libraries start when they are imported are theirs to keep.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-type logWriter struct{ t testing.TB }
-
-func (w logWriter) Write(b []byte) (int, error) {
-	w.t.Log(strings.TrimSpace(string(b)))
-	return len(b), nil
-}
-
 func testConfig(t testing.TB, url string, f worker.Func) Config {
 	return Config{
 		URL: url, Workers: 2, Sink: worker.Each(f), ExitOnClose: true,
 		ReconnectMin: time.Millisecond, ReconnectMax: 10 * time.Millisecond,
-		Log: slog.New(slog.NewTextHandler(logWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: testkit.Logger(t),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/internal/testkit"
 	"feedgate/worker"
 )
 
@@ -20,8 +21,8 @@ func TestCloseBehindFullWorker(t *testing.T) {
 	release := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code { <-release; return worker.OK })
 	cfg.Frame, cfg.ExitOnClose, cfg.Workers, cfg.InFlight = "line", true, 1, 4
-	var log logged
-	cfg.Log = log.logger()
+	var log testkit.Log
+	cfg.Log = log.Logger()
 	r := start(t, cfg)
 	first, err := ln.Accept()
 	if err != nil {
@@ -41,7 +42,7 @@ func TestCloseBehindFullWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	second.Close()
-	waitFor(t, func() bool { return log.has("server closed") })
+	waitFor(t, func() bool { return log.Has("server closed") })
 	close(release)
 	if err := r.wait(); err != nil || r.g.Stats().Messages.Load() != 5 {
 		t.Fatalf("%d messages, want 5; %v", r.g.Stats().Messages.Load(), err)

@@ -5,11 +5,11 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"time"
 
 	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
+	"feedgate/internal/testkit"
 	"feedgate/worker"
 )
 
@@ -167,13 +167,7 @@ func TestRedeliveryIntoFullWindow(t *testing.T) {
 
 func waitFor(t *testing.T, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not come to pass")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testkit.Eventually(t, "what the test waits for", cond)
 }
 
 // TestProtocolErrorFinishesWhatCameBefore: then BYE says why, and the gateway

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"feedgate/gateway/tlstest"
+	"feedgate/internal/testkit"
 	"feedgate/worker"
 )
 
@@ -26,11 +27,11 @@ func TestTLSClose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var log logged
+		var log testkit.Log
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		cfg.Frame, cfg.AckTemplate = "line", `A{n}\n`
 		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
-		cfg.Log = log.logger()
+		cfg.Log = log.Logger()
 		r := start(t, cfg)
 		raw, err := ln.Accept()
 		if err != nil {
@@ -62,7 +63,7 @@ func TestTLSClose(t *testing.T) {
 		if err := raw.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, func() bool { return log.has(errCutShort.Error()) })
+		waitFor(t, func() bool { return log.Has(errCutShort.Error()) })
 		raw.Close()
 		r.cancel()
 		if err := r.wait(); err != nil {
@@ -261,12 +262,12 @@ func TestTLSCutIsNoClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	gate := make(chan struct{})
-	var log logged
+	var log testkit.Log
 	cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
 	cfg.Frame, cfg.Ack, cfg.InFlight = "line", "none", 8
 	cfg.HeartbeatTemplate, cfg.Heartbeat = `hb\n`, 10*time.Millisecond
 	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
-	cfg.Log = log.logger()
+	cfg.Log = log.Logger()
 	r := start(t, cfg)
 	raw, err := ln.Accept()
 	if err != nil {
@@ -280,7 +281,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 8 })
 	_ = raw.(*net.TCPConn).SetLinger(0)
 	raw.Close()
-	waitFor(t, func() bool { return log.has("cannot be sent any more") })
+	waitFor(t, func() bool { return log.Has("cannot be sent any more") })
 	close(gate)
 	waitFor(t, func() bool { return r.g.Stats().Reconnects.Load() > 0 })
 	r.cancel()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/internal/testkit"
 	"feedgate/worker"
 )
 
@@ -37,15 +38,15 @@ func TestWarnings(t *testing.T) {
 		{"fg://10.0.0.1:1", func(c *Config) { c.RetryMin, c.Retries = time.Second, 1 }, ""},
 		{"nsq://127.0.0.1:1/t/c", func(c *Config) { c.RetryMin = time.Second }, ""},
 	} {
-		var log logged
-		cfg := Config{URL: c.url, Sink: worker.Each(accept), Log: log.logger()}
+		var log testkit.Log
+		cfg := Config{URL: c.url, Sink: worker.Each(accept), Log: log.Logger()}
 		c.change(&cfg)
 		g, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		g.warn()
-		text := log.text.String()
+		text := log.String()
 		if c.want == "" && text != "" || !strings.Contains(text, c.want) || text != "" && !strings.Contains(text, "upstream="+c.url) {
 			t.Errorf("%s: the log is %q, want %q", c.url, text, c.want)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
+	"feedgate/internal/testkit"
 )
 
 // lasted checks that a session ended by its time as by its count: every message
@@ -123,7 +124,7 @@ func TestDurationResume(t *testing.T) {
 	c.data(1, 10)
 	c.cut()
 	// The count is cut down where the client is not there.
-	eventually(t, func() bool { return s.Report().Total.Unsent == 0 })
+	testkit.Eventually(t, "the count cut down", func() bool { return s.Report().Total.Unsent == 0 })
 	expect(t, s.Report().Total, Counts{Sent: 10, Missing: 10, Connections: 1})
 	c = login(t, s, c.session, 3)
 	c.data(4, 10)
@@ -145,7 +146,7 @@ func TestDurationResumeLine(t *testing.T) {
 	}
 	_ = nc.(interface{ SetLinger(int) error }).SetLinger(0)
 	_ = nc.Close()
-	eventually(t, func() bool { return s.Report().Total.Unsent == 0 })
+	testkit.Eventually(t, "the count cut down", func() bool { return s.Report().Total.Unsent == 0 })
 	nc = dial(t, s)
 	got, err := io.ReadAll(nc)
 	if err != nil || len(got) != 4*2 {
@@ -171,7 +172,7 @@ func TestDurationAway(t *testing.T) {
 		c.data(1, 1)
 		c.ack(1, 1)
 		c.cut()
-		eventually(t, func() bool { return s.Report().Total.Unsent == 0 })
+		testkit.Eventually(t, "the count cut down", func() bool { return s.Report().Total.Unsent == 0 })
 		connections := 1
 		if back {
 			c = login(t, s, c.session, 1)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
+	"feedgate/internal/testkit"
 )
 
 func TestLine(t *testing.T) {
@@ -76,7 +77,7 @@ func TestLineResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprint(nc, "A1\nA2\nA4\n")
-	eventually(t, func() bool { return s.Report().Total.Acknowledged == 3 })
+	testkit.Eventually(t, "three acks", func() bool { return s.Report().Total.Acknowledged == 3 })
 	_ = nc.Close()
 	nc = dial(t, s)
 	r := bufio.NewReader(nc)

@@ -92,13 +92,3 @@ func wantFaulty(t *testing.T, r Report) {
 		t.Errorf("Err is %v, want ErrAcks", err)
 	}
 }
-
-// eventually waits for a condition that nothing announces.
-func eventually(t *testing.T, ok func() bool) {
-	t.Helper()
-	for begun := time.Now(); !ok(); time.Sleep(time.Millisecond) {
-		if time.Since(begun) > patience {
-			t.Fatal("it did not come to that")
-		}
-	}
-}

@@ -13,6 +13,7 @@ import (
 
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire/fg1"
+	"feedgate/internal/testkit"
 )
 
 // Every protocol is spoken under TLS, of any version, and ends with close_notify:
@@ -201,7 +202,7 @@ func TestTLSCloseNotify(t *testing.T) {
 		}
 		fmt.Fprint(nc, "A1\n")
 		if first == 0 {
-			eventually(t, func() bool { return s.Report().Total.Acknowledged == 1 })
+			testkit.Eventually(t, "the ack", func() bool { return s.Report().Total.Acknowledged == 1 })
 			_ = raw.Close()
 			continue
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/internal/testkit"
 )
 
 // A client's breach ends the connection by a Close that says which; what was
@@ -174,7 +176,7 @@ func TestWSDrain(t *testing.T) {
 		}
 		reports <- r
 	}()
-	eventually(t, s.loop.draining.Load)
+	testkit.Eventually(t, "the drain", s.loop.draining.Load)
 	_, late, err := upgradeWS(t, dial(t, s), handshake())
 	if err != nil || late.StatusCode != 503 {
 		t.Errorf("a client that comes late is answered with %+v, %v", late, err)

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"feedgate/internal/testkit"
 )
 
 const (
@@ -114,10 +116,5 @@ func Form[T any](short, long T) T {
 // Eventually waits until done says so.
 func Eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(Patience); !done(); {
-		if time.Now().After(limit) {
-			t.Fatalf("not within %v: %s", Patience, what)
-		}
-		time.Sleep(Pause)
-	}
+	testkit.Within(t, Patience, what, done)
 }

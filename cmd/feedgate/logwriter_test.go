@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"feedgate/internal/testkit"
 )
 
 // slowReader is an output whose reader reads when it is told to.
@@ -77,7 +79,7 @@ func TestLogWriterDrops(t *testing.T) {
 		t.Errorf("flush took %v behind a stuck reader", waited)
 	}
 	close(out.proceed)
-	until(t, "the note", func() bool { return strings.HasSuffix(out.String(), "\n7 missed\n") })
+	testkit.Eventually(t, "the note", func() bool { return strings.HasSuffix(out.String(), "\n7 missed\n") })
 	w.Write([]byte("last\n"))
 	w.flush()
 	if want := strings.Repeat(string(line), 1+fit) + "7 missed\nlast\n"; out.String() != want {
@@ -96,7 +98,7 @@ func TestLogWriterFails(t *testing.T) {
 	for i := range 3 {
 		fmt.Fprintln(w, i) // behind the note about those before, which fails, too
 		w.flush()
-		until(t, "another line dropped", func() bool { return missed(w) == uint64(i+1) })
+		testkit.Eventually(t, "another line dropped", func() bool { return missed(w) == uint64(i+1) })
 	}
 	out.set(nil)
 	w.Write([]byte("after\n"))

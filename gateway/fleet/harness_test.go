@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/fleet/fleettest"
+	"feedgate/internal/testkit"
 	"feedgate/worker"
 
 	"go.uber.org/goleak"
@@ -35,7 +35,7 @@ func start(t *testing.T, sink worker.Sink, change func(*Config), lookupds ...*fl
 		Gateway: gateway.Config{
 			URL: "nsq:///orders/archive", Workers: 1, InFlight: 10, Sink: sink,
 			ReconnectMin: time.Millisecond, ReconnectMax: 10 * time.Millisecond,
-			Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+			Log: testkit.Logger(t),
 		},
 		Interval: 20 * time.Millisecond,
 	}
@@ -67,14 +67,10 @@ func asIs(*Config) {}
 // done is a sink that is done with everything.
 func done() worker.Sink { return worker.Each(func(worker.Message) worker.Code { return worker.OK }) }
 
-// until asks cond again and again until it is true.
+// until waits until cond is true.
 func (r *run) until(what string, cond func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.t.Fatalf("%s: not within %v", what, patience)
-		}
-	}
+	testkit.Eventually(r.t, what, cond)
 }
 
 // polled waits until l was polled and what it said has been acted on: a poll begins when

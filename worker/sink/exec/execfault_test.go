@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/internal/testkit"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
@@ -17,8 +18,8 @@ import (
 // anything, the message that makes a child print it is refused like one that ends it.
 func TestExecTextIsNoAnswer(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
-	log := new(sinktest.Log)
-	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Logger(t)})
+	log := new(testkit.Log)
+	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
 	r := sinktest.NewRig(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	r.Wait(1)
@@ -161,7 +162,7 @@ func TestExecDrainRefusesAtTheThirdDeath(t *testing.T) {
 	r.Send(0, []byte("a"))
 	r.Wait(1)
 	r.Pool.Drain()
-	sinktest.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
+	testkit.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
 	r.Send(0, []byte("die"))
 	r.Wait(2)
 	if r.Code(1) != worker.Refused {
@@ -187,9 +188,9 @@ func TestExecStarved(t *testing.T) {
 		t.Error("starved without a message")
 	}
 	r.Send(0, []byte("one"))
-	sinktest.Eventually(t, "hunger", func() bool { return starved(s) })
+	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
 	r.Send(0, []byte("two"))
-	sinktest.Eventually(t, "hunger", func() bool { return starved(s) })
+	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
 	r.Pool.Drain()
 	r.Wait(2)
 	r.Stop()
@@ -199,9 +200,9 @@ func TestExecStarved(t *testing.T) {
 	s = openExec(t, command, shortGrace, sink.Config{})
 	r = sinktest.NewRig(t, s, 1, 64)
 	r.Send(0, []byte("one"))
-	sinktest.Eventually(t, "the child", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 1 })
+	testkit.Eventually(t, "the child", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 1 })
 	h := s.open[0]
-	sinktest.Eventually(t, "the write", func() bool {
+	testkit.Eventually(t, "the write", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		return h.child != nil && h.line.framed > 0 && h.child.in.accepted() == h.line.framed

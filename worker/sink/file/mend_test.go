@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/internal/testkit"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
@@ -60,8 +61,8 @@ func TestFileIsMendedWhenOpened(t *testing.T) {
 			if err := os.WriteFile(path, []byte(c.before), 0o640); err != nil {
 				t.Fatal(err)
 			}
-			log := new(sinktest.Log)
-			s := sinktest.Open(t, Kind, "file:"+path+c.query, sink.Config{Log: log.Logger(t)})
+			log := new(testkit.Log)
+			s := sinktest.Open(t, Kind, "file:"+path+c.query, sink.Config{Log: log.Tee(t)})
 			if got := content(t, path); got != c.kept {
 				t.Errorf("the file holds %.100q, want %.100q", got, c.kept)
 			}
@@ -251,7 +252,7 @@ func TestFramesAreLookedThroughOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := new(faultDisk)
-		l := &recordFile{path: path, framing: frame.Length, disk: d, log: new(sinktest.Log).Quiet()}
+		l := &recordFile{path: path, framing: frame.Length, disk: d, log: new(testkit.Log).Logger()}
 		if err := l.open(); err != nil {
 			t.Fatal(err)
 		}
