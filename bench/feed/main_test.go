@@ -60,6 +60,21 @@ func wait(t *testing.T, s *Server) Report {
 	return r
 }
 
+// drain begins the end of a feed, whose report it will send.
+func drain(t *testing.T, s *Server) <-chan Report {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	reports := make(chan Report, 1)
+	go func() {
+		r, err := s.Wait(ctx)
+		if err != nil {
+			t.Error(err)
+		}
+		reports <- r
+	}()
+	return reports
+}
+
 // dial connects; the connection ends with the test at the latest, and no read or
 // write on it takes longer than patience.
 func dial(t *testing.T, s *Server) net.Conn {

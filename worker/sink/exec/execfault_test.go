@@ -89,42 +89,22 @@ func TestExecEarlyAnswer(t *testing.T) {
 
 // A child that has not read a message has not died of it.
 func TestExecDeathsBeforeTheMessage(t *testing.T) {
-	command, ledger := childCommand(t, "plain")
-	broken := filepath.Join(t.TempDir(), "broken")
-	s := openExec(t, "if [ -e '"+broken+"' ]; then exit 3; fi; "+command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
-	r.Send(0, []byte("a"))
-	r.Wait(1)
-	if err := os.WriteFile(broken, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r.Send(0, []byte("die-once "+filepath.Join(t.TempDir(), "once")))
-	h := s.open[0]
-	var gone []*child
-	r.WaitFor("deaths", func() bool {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.child != nil && !slices.Contains(gone, h.child) {
-			gone = append(gone, h.child)
-		}
-		return len(gone) > 3*deathLimit
-	})
-	r.None(1)
-	if err := os.Remove(broken); err != nil {
-		t.Fatal(err)
-	}
-	r.Wait(2)
-	r.Stop()
-	if r.Refused > 0 {
-		t.Errorf("refused; %q", whats(readLedger(t, ledger)))
-	}
+	diesUnread(t, "exit 3", 3*deathLimit, func(*sinktest.Rig) {})
 }
 
 // A child that dies in the drain before it has read a message has not died of it.
 func TestExecDrainCountsWhatWasRead(t *testing.T) {
+	diesUnread(t, "sleep 0.05; exit 3", 2*deathLimit, func(r *sinktest.Rig) { r.Pool.Drain() })
+}
+
+// diesUnread has more children than most do what dies says, before they have read the
+// message that would kill one of them; it is handled by one that comes up. sent is called
+// once the message was sent.
+func diesUnread(t *testing.T, dies string, most int, sent func(*sinktest.Rig)) {
+	t.Helper()
 	command, ledger := childCommand(t, "plain")
 	broken := filepath.Join(t.TempDir(), "broken")
-	s := openExec(t, "if [ -e '"+broken+"' ]; then sleep 0.05; exit 3; fi; "+command, defaultGrace, sink.Config{})
+	s := openExec(t, "if [ -e '"+broken+"' ]; then "+dies+"; fi; "+command, defaultGrace, sink.Config{})
 	r := sinktest.NewRig(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	r.Wait(1)
@@ -132,7 +112,7 @@ func TestExecDrainCountsWhatWasRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Send(0, []byte("die-once "+filepath.Join(t.TempDir(), "once")))
-	r.Pool.Drain()
+	sent(r)
 	h := s.open[0]
 	var gone []*child
 	r.WaitFor("deaths", func() bool {
@@ -141,7 +121,7 @@ func TestExecDrainCountsWhatWasRead(t *testing.T) {
 		if h.child != nil && !slices.Contains(gone, h.child) {
 			gone = append(gone, h.child)
 		}
-		return len(gone) > 2*deathLimit
+		return len(gone) > most
 	})
 	r.None(1)
 	if err := os.Remove(broken); err != nil {
