@@ -14,13 +14,9 @@ import (
 	"feedgate/internal/testkit"
 )
 
-const (
-	// Patience bounds every wait for something that has to happen. It is no measure of
-	// speed: a healthy run never comes near it.
-	Patience = 60 * time.Second
-	// Pause lies between two looks at something.
-	Pause = 5 * time.Millisecond
-)
+// Patience bounds every wait for something that has to happen. It is no measure of speed: a
+// healthy run never comes near it.
+const Patience = 60 * time.Second
 
 // Scratch is a directory for what the tests of a suite share, and others may look into
 // it. It is there while Run runs.

@@ -21,7 +21,7 @@ func Eventually(t testing.TB, what string, done func() bool) {
 // Within is Eventually with a limit of its own.
 func Within(t testing.TB, limit time.Duration, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); !done(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(limit); !done(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %v: %s", limit, what)
 		}
