@@ -34,7 +34,7 @@ type outcome struct {
 	RSSBytes *float64 `json:"rss_bytes,omitempty"`
 }
 
-// SubjectMain is the process of a subject: its name, then what [ClientMain] takes.
+// SubjectMain is the process of a subject: its name, then what [clientMain] takes.
 func SubjectMain(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	if len(args) == 0 {
 		return errors.New("no subject named")
@@ -43,13 +43,13 @@ func SubjectMain(ctx context.Context, args []string, in io.Reader, out io.Writer
 	if s == nil || s.Run == nil {
 		return fmt.Errorf("%q is not a subject that runs here", args[0])
 	}
-	return ClientMain(ctx, s.Run, args[1:], in, out)
+	return clientMain(ctx, s.Run, args[1:], in, out)
 }
 
-// ClientMain is the process of a client: its flags are --addr, --workers, --work-ns and
+// clientMain is the process of a client: its flags are --addr, --workers, --work-ns and
 // --read. Once it has done all that can be done without a feed it says {"ready":true} on
 // out, begins when it gets a line from in, and at its end says what it has done.
-func ClientMain(ctx context.Context, run peers.Func, args []string, in io.Reader, out io.Writer) error {
+func clientMain(ctx context.Context, run peers.Func, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("client", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	addr := flags.String("addr", "", "HOST:PORT of the feed")
@@ -78,12 +78,12 @@ func ClientMain(ctx context.Context, run peers.Func, args []string, in io.Reader
 	})
 }
 
-// ProgramMain is the main function of an executable that is a subject: [ClientMain] with
+// ProgramMain is the main function of an executable that is a subject: [clientMain] with
 // what the process was given, until a signal.
 func ProgramMain(name string, run peers.Func) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := ClientMain(ctx, run, os.Args[1:], os.Stdin, os.Stdout); err != nil {
+	if err := clientMain(ctx, run, os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)
 	}

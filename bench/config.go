@@ -1,11 +1,11 @@
 package bench
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"feedgate/gateway/wire/flags"
 )
 
 // Config is what is to be measured: every subject with every size and number of
@@ -84,12 +84,8 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 func (c *Config) validate() error {
-	var faults []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
+	var faults flags.Faults
+	check := faults.Check
 	for i, name := range c.Subjects {
 		short, _, _ := strings.Cut(name, "@")
 		check(Find(short) != nil, "--subjects: there is no %q; there are %s", short, names())
@@ -117,7 +113,7 @@ func (c *Config) validate() error {
 			check(c.Msgs <= maxQueued, "--msgs: %d is more than the %d that %s can have", c.Msgs, maxQueued, short)
 		}
 	}
-	return errors.Join(faults...)
+	return faults.Err()
 }
 
 // Validate returns every fault in one error, each by the name of its flag.

@@ -32,7 +32,7 @@ type Subject struct {
 	// Run is the client, run in a process of its own.
 	Run peers.Func
 	// Program is the name of an executable beside the harness's own that takes the
-	// flags of [ClientMain] and speaks on its standard streams as that does.
+	// flags of [clientMain] and speaks on its standard streams as that does.
 	Program string
 }
 
@@ -56,7 +56,7 @@ var Subjects = []Subject{
 		Doc: "feedgate with one single ack a message of its sendmmsg: what packing acks is worth"},
 	{Name: "asio", Protocol: "fg", Program: "feedgate-asio",
 		Doc: "C++17, Boost.Asio, boost::lockfree::spsc_queue, one post per ack (make peers): the same idea with a library's loop"},
-	{Name: Product, Protocol: "fg", Default: true, Run: product,
+	{Name: productName, Protocol: "fg", Default: true, Run: product,
 		Doc: "the product, as feedgate run has it"},
 
 	{Name: "ws-gws", Protocol: "ws", Program: "feedgate-gws",
@@ -87,8 +87,8 @@ var Subjects = []Subject{
 		Doc: "inline that acks message 1000 twice"},
 }
 
-// Product is the subject that the others are there for.
-const Product = "feedgate"
+// productName is the subject that the others are there for.
+const productName = "feedgate"
 
 // Find is the subject of that name, or nil.
 func Find(name string) *Subject {

@@ -69,8 +69,8 @@ func (t Threshold) Subject() string { return t.subject }
 func (t Threshold) Crossed(rows []Row) (lines []string) {
 	subject := t.subject
 	for i := range rows {
-		if subject == "" && rows[i].Subject == Product {
-			subject = Product
+		if subject == "" && rows[i].Subject == productName {
+			subject = productName
 		}
 	}
 	meant := 0

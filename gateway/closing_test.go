@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // station is where a gateway connects to, of a test that says every byte itself.
@@ -58,18 +59,18 @@ func TestAcksForNobody(t *testing.T) {
 		cfg.Workers = n
 		setFlag(&cfg, "frame", "line")
 		setFlag(&cfg, "ack-template", `A{n}\n`)
-		var log logged
-		cfg.Log = log.logger()
+		var log testkit.Log
+		cfg.Log = log.Logger()
 		r := start(t, cfg)
 		c := s.accept()
 		if _, err := io.WriteString(c, lines); err != nil {
 			t.Fatal(err)
 		}
 		c.Close()
-		waitFor(t, func() bool { return log.has("server closed") })
+		waitFor(t, func() bool { return log.Has("server closed") })
 		for i := range gates {
 			if i == n-1 && n > 1 {
-				waitFor(t, func() bool { return log.has("cannot be sent any more") })
+				waitFor(t, func() bool { return log.Has("cannot be sent any more") })
 			}
 			close(gates[i])
 			waitFor(t, func() bool { return i > 0 || r.g.Stats().InFlight.Load() < int64(n) })

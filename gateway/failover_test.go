@@ -32,7 +32,7 @@ func startLink(t *testing.T, hosts string) (*link, *stillWorld) {
 }
 
 // stillWorld connects to nothing.
-type stillWorld struct{ world }
+type stillWorld struct{}
 
 func (*stillWorld) now() time.Duration               { return 0 }
 func (*stillWorld) connect(context.Context, *dialer) {}

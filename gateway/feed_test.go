@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -38,7 +37,6 @@ type feedConn struct {
 	r     *bufio.Reader
 	hello helloSeen
 	seq   uint64 // of HELLO
-	mu    sync.Mutex
 }
 
 type helloSeen struct {

@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"log/slog"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,24 +10,18 @@ import (
 
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // Goroutines that libraries start when they are imported are theirs to keep.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
-
-type logWriter struct{ t testing.TB }
-
-func (w logWriter) Write(b []byte) (int, error) {
-	w.t.Log(strings.TrimSpace(string(b)))
-	return len(b), nil
-}
 
 func testConfig(t testing.TB, url string, f worker.Func) Config {
 	t.Helper()
 	cfg := Config{
 		Workers: 2, Sink: worker.Each(f), ExitOnClose: true,
 		ReconnectMin: time.Millisecond, ReconnectMax: 10 * time.Millisecond,
-		Log: slog.New(slog.NewTextHandler(logWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: testkit.Logger(t),
 	}
 	aim(t, &cfg, url)
 	return cfg

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // TestCloseBehindFullWorker: a server that closes while the only worker has all it may
@@ -21,8 +22,8 @@ func TestCloseBehindFullWorker(t *testing.T) {
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code { <-release; return worker.OK })
 	cfg.ExitOnClose, cfg.Workers, cfg.InFlight = true, 1, 4
 	setFlag(&cfg, "frame", "line")
-	var log logged
-	cfg.Log = log.logger()
+	var log testkit.Log
+	cfg.Log = log.Logger()
 	r := start(t, cfg)
 	first, err := ln.Accept()
 	if err != nil {
@@ -42,7 +43,7 @@ func TestCloseBehindFullWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	second.Close()
-	waitFor(t, func() bool { return log.has("server closed") })
+	waitFor(t, func() bool { return log.Has("server closed") })
 	close(release)
 	if err := r.wait(); err != nil || r.g.Stats().Messages.Load() != 5 {
 		t.Fatalf("%d messages, want 5; %v", r.g.Stats().Messages.Load(), err)

@@ -5,12 +5,12 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"time"
 
 	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // counter counts how often each number was handled, and can hold some back.
@@ -167,13 +167,7 @@ func TestRedeliveryIntoFullWindow(t *testing.T) {
 
 func waitFor(t *testing.T, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not come to pass")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testkit.Eventually(t, "what the test waits for", cond)
 }
 
 // TestProtocolErrorFinishesWhatCameBefore: then BYE says why, and the gateway

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker"
 )
 
 // Kinds of what can go wrong.
@@ -98,7 +99,7 @@ func (s *sim) goWrong(kind int) {
 	}
 	switch kind {
 	case simBye:
-		q.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown, fg1.CodeRefused, fg1.CodeBadToken))
+		q.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown, uint16(worker.Refused), fg1.CodeBadToken))
 	case simHalf:
 		if !c.closed {
 			c.down.ending = true

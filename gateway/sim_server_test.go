@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker"
 )
 
 // simPeer is the server's end of one connection.
@@ -213,7 +214,7 @@ func (x *simSent) hear() {
 func (q *simPeer) login(id string, seq uint64) {
 	s := q.c.s
 	if !s.calm && chance(s.rng, s.plan.turnAway) {
-		q.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown, fg1.CodeRefused))
+		q.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown, uint16(worker.Refused)))
 		return
 	}
 	last := s.book.last()

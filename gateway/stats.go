@@ -143,23 +143,23 @@ func (s *Stats) setRings(rings func(yield func(worker int, ring string, depth in
 	s.rings = rings
 }
 
-// LatencyBuckets are the upper bounds of Stats.Latency, in seconds.
-var LatencyBuckets = [...]float64{
+// latencyBuckets are the upper bounds of Stats.Latency, in seconds.
+var latencyBuckets = [...]float64{
 	50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3,
 	100e-3, 200e-3, 500e-3, 1, 2, 5, 10, 30,
 }
 
-// Histogram counts durations in LatencyBuckets, the last counter for what is
+// Histogram counts durations in latencyBuckets, the last counter for what is
 // beyond them.
 type Histogram struct {
-	counts [len(LatencyBuckets) + 1]atomic.Uint64
+	counts [len(latencyBuckets) + 1]atomic.Uint64
 	sum    atomic.Uint64 // bits of a float64 of seconds; one writer
 }
 
 func (h *Histogram) observe(d time.Duration) {
 	s := d.Seconds()
 	i := 0
-	for i < len(LatencyBuckets) && s > LatencyBuckets[i] {
+	for i < len(latencyBuckets) && s > latencyBuckets[i] {
 		i++
 	}
 	h.counts[i].Add(1)
@@ -169,10 +169,10 @@ func (h *Histogram) observe(d time.Duration) {
 // Snapshot returns the number of observations, their sum in seconds, and the
 // cumulative count for each bucket.
 func (h *Histogram) Snapshot() (count uint64, sum float64, buckets map[float64]uint64) {
-	buckets = make(map[float64]uint64, len(LatencyBuckets))
-	for i, bound := range LatencyBuckets {
+	buckets = make(map[float64]uint64, len(latencyBuckets))
+	for i, bound := range latencyBuckets {
 		count += h.counts[i].Load()
 		buckets[bound] = count
 	}
-	return count + h.counts[len(LatencyBuckets)].Load(), math.Float64frombits(h.sum.Load()), buckets
+	return count + h.counts[len(latencyBuckets)].Load(), math.Float64frombits(h.sum.Load()), buckets
 }

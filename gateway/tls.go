@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/flags"
 )
 
 // TLSConfig names the files of the schemes with TLS. There is no way to turn off that
@@ -59,33 +60,33 @@ func (t *TLS) Reload() error {
 		ServerName:                  t.files.ServerName,
 		DynamicRecordSizingDisabled: true,
 	}
-	var faults []error
+	var faults flags.Faults
 	if t.files.CA != "" {
 		pem, err := os.ReadFile(t.files.CA)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("--tls-ca: %w", err))
-		} else if cfg.RootCAs = x509.NewCertPool(); !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			faults = append(faults, fmt.Errorf("--tls-ca: no PEM certificate in %s", t.files.CA))
+			faults.Add("--tls-ca", err)
+		} else {
+			cfg.RootCAs = x509.NewCertPool()
+			faults.Check(cfg.RootCAs.AppendCertsFromPEM(pem), "--tls-ca: no PEM certificate in %s", t.files.CA)
 		}
 	}
 	switch {
 	case t.files.Cert == "" && t.files.Key == "":
 	case t.files.Key == "":
-		faults = append(faults, errors.New("--tls-key: missing; --tls-cert needs it"))
+		faults.Add("--tls-key", errors.New("missing; --tls-cert needs it"))
 	case t.files.Cert == "":
-		faults = append(faults, errors.New("--tls-cert: missing; --tls-key needs it"))
+		faults.Add("--tls-cert", errors.New("missing; --tls-key needs it"))
 	default:
 		pair, err := tls.LoadX509KeyPair(t.files.Cert, t.files.Key)
-		switch {
-		case err != nil && encrypted(t.files.Key):
-			faults = append(faults, fmt.Errorf("--tls-key: the key in %s is encrypted; decrypt it, as with openssl pkey", t.files.Key))
-		case err != nil:
-			faults = append(faults, fmt.Errorf("--tls-cert, --tls-key: %w", err))
+		if err != nil && encrypted(t.files.Key) {
+			faults.Add("--tls-key", fmt.Errorf("the key in %s is encrypted; decrypt it, as with openssl pkey", t.files.Key))
+		} else {
+			faults.Add("--tls-cert, --tls-key", err)
 		}
 		cfg.Certificates = []tls.Certificate{pair}
 	}
-	if len(faults) > 0 {
-		return errors.Join(faults...)
+	if err := faults.Err(); err != nil {
+		return err
 	}
 	t.current.Store(cfg)
 	return nil

@@ -1,11 +1,9 @@
 package gateway
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -16,6 +14,7 @@ import (
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker/testkit"
 )
 
 // terminate puts TLS in front of a plain server and returns its address. The end of a
@@ -98,26 +97,6 @@ func TestTLSEachMessageAckedOnce(t *testing.T) {
 	}
 }
 
-// logged collects a gateway's log.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logged) has(s string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.text.String(), s)
-}
-
-func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
-
 // TestTLSRefuses: each fault is refused, counted, and named in the log.
 func TestTLSRefuses(t *testing.T) {
 	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
@@ -152,20 +131,20 @@ func TestTLSRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			feed := newTestFeed(t)
-			var log logged
+			var log testkit.Log
 			cfg := testConfig(t, "fg+tls://"+terminate(t, feed.ln.Addr().String(), c.server), accept)
 			cfg.TLS = mustTLS(t, c.files)
-			cfg.Log = log.logger()
+			cfg.Log = log.Logger()
 			r := start(t, cfg)
 			defer func() {
 				if t.Failed() {
-					t.Log(log.text.String())
+					t.Log(log.String())
 				}
 			}()
 			waitFor(t, func() bool {
 				n := uint64(0)
 				r.g.Stats().Errors(func(reason string, k uint64) { n += k })
-				return n > 0 && log.has(c.want)
+				return n > 0 && log.Has(c.want)
 			})
 			r.cancel()
 			if err := r.wait(); err != nil {
@@ -183,13 +162,13 @@ func TestTLSRefuses(t *testing.T) {
 // TestTLSNotTLS: a server that speaks no TLS is told so.
 func TestTLSNotTLS(t *testing.T) {
 	feed := newTestFeed(t)
-	var log logged
+	var log testkit.Log
 	cfg := testConfig(t, "fg+tls://"+feed.ln.Addr().String(), accept)
-	cfg.Log = log.logger()
+	cfg.Log = log.Logger()
 	r := start(t, cfg)
 	conn := feed.accept()
 	conn.send([]byte("220 this is not TLS at all\r\n"))
-	waitFor(t, func() bool { return log.has("first record does not look like a TLS handshake") })
+	waitFor(t, func() bool { return log.Has("first record does not look like a TLS handshake") })
 	conn.Close()
 	r.cancel()
 	if err := r.wait(); err != nil {
@@ -200,13 +179,13 @@ func TestTLSNotTLS(t *testing.T) {
 // TestTLSSilence: a server that takes the connection and says nothing.
 func TestTLSSilence(t *testing.T) {
 	s := newStation(t)
-	var log logged
+	var log testkit.Log
 	cfg := testConfig(t, "fg+tls://"+s.ln.Addr().String(), accept)
 	cfg.ConnectTimeout = 50 * time.Millisecond
-	cfg.Log = log.logger()
+	cfg.Log = log.Logger()
 	r := start(t, cfg)
 	s.accept()
-	waitFor(t, func() bool { return log.has("TLS handshake: no answer within --connect-timeout") })
+	waitFor(t, func() bool { return log.Has("TLS handshake: no answer within --connect-timeout") })
 	r.cancel()
 	if err := r.wait(); err != nil {
 		t.Error(err)

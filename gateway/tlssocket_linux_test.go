@@ -16,6 +16,7 @@ import (
 
 	"feedgate/gateway/tlstest"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // TestTLSClose: the end of the stream is a clean close only behind close_notify.
@@ -26,12 +27,12 @@ func TestTLSClose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var log logged
+		var log testkit.Log
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		setFlag(&cfg, "frame", "line")
 		setFlag(&cfg, "ack-template", `A{n}\n`)
 		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
-		cfg.Log = log.logger()
+		cfg.Log = log.Logger()
 		r := start(t, cfg)
 		raw, err := ln.Accept()
 		if err != nil {
@@ -63,7 +64,7 @@ func TestTLSClose(t *testing.T) {
 		if err := raw.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, func() bool { return log.has(errCutShort.Error()) })
+		waitFor(t, func() bool { return log.Has(errCutShort.Error()) })
 		raw.Close()
 		r.cancel()
 		if err := r.wait(); err != nil {
@@ -263,14 +264,14 @@ func TestTLSCutIsNoClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	gate := make(chan struct{})
-	var log logged
+	var log testkit.Log
 	cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
 	cfg.Ack, cfg.InFlight = "none", 8
 	setFlag(&cfg, "frame", "line")
 	cfg.Heartbeat = 10 * time.Millisecond
 	setFlag(&cfg, "heartbeat-template", `hb\n`)
 	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
-	cfg.Log = log.logger()
+	cfg.Log = log.Logger()
 	r := start(t, cfg)
 	raw, err := ln.Accept()
 	if err != nil {
@@ -284,7 +285,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 8 })
 	_ = raw.(*net.TCPConn).SetLinger(0)
 	raw.Close()
-	waitFor(t, func() bool { return log.has("cannot be sent any more") })
+	waitFor(t, func() bool { return log.Has("cannot be sent any more") })
 	close(gate)
 	waitFor(t, func() bool { return r.g.Stats().Reconnects.Load() > 0 })
 	r.cancel()

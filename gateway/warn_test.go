@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/worker/testkit"
 )
 
 // TestWarnings: of settings that may mislead, and of none that do not.
@@ -43,16 +45,16 @@ func TestWarnings(t *testing.T) {
 		{"fg://10.0.0.1:1", func(c *Config) { c.RetryMin, c.Retries = time.Second, 1 }, ""},
 		{"nsq://127.0.0.1:1/t/c", func(c *Config) { c.RetryMin = time.Second }, ""},
 	} {
-		var log logged
+		var log testkit.Log
 		cfg := testConfig(t, c.url, accept)
-		cfg.Log = log.logger()
+		cfg.Log = log.Logger()
 		c.change(&cfg)
 		g, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		g.warn()
-		text := log.text.String()
+		text := log.String()
 		if c.want == "" && text != "" || !strings.Contains(text, c.want) || text != "" && !strings.Contains(text, "upstream="+c.url) {
 			t.Errorf("%s: the log is %q, want %q", c.url, text, c.want)
 		}

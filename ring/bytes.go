@@ -66,9 +66,6 @@ func NewBytes(capacity int) *Bytes {
 	return &Bytes{buf: make([]byte, capacity), mask: uint64(capacity - 1)}
 }
 
-// Cap is the size in bytes, headers and padding included.
-func (r *Bytes) Cap() int { return len(r.buf) }
-
 // MaxRecord is the longest payload that is sure to fit an empty ring wherever
 // its position stands.
 func (r *Bytes) MaxRecord() int { return len(r.buf)/2 - recordHeader }

@@ -75,7 +75,9 @@ func ExampleBell() {
 
 	for i, r := range rings {
 		go func() { // a producer
-			r.Push(i + 1)
+			r.Reserve(1)[0] = i + 1
+			r.Commit(1)
+			r.Publish()
 			if bell.Ring(1) {
 				wake <- struct{}{}
 			}
@@ -85,11 +87,14 @@ func ExampleBell() {
 	sum := 0
 	for left := len(rings); left > 0; { // the consumer
 		for _, r := range rings {
-			if v, ok := r.Pop(); ok {
-				bell.Answer(1)
+			entries := r.Peek()
+			for _, v := range entries {
 				sum += v
-				left--
 			}
+			bell.Answer(len(entries))
+			left -= len(entries)
+			r.Take(len(entries))
+			r.Release()
 		}
 		if left > 0 && bell.Sleep() {
 			<-wake

@@ -102,19 +102,6 @@ func (r *SPSC[T]) Commit(n int) {
 // the store of tail. Producer only.
 func (r *SPSC[T]) Publish() { r.tail.Store(r.next) }
 
-// Push commits and publishes one entry; false when the ring is full. Producer
-// only.
-func (r *SPSC[T]) Push(v T) bool {
-	s := r.Reserve(1)
-	if len(s) == 0 {
-		return false
-	}
-	s[0] = v
-	r.Commit(1)
-	r.Publish()
-	return true
-}
-
 // Peek returns published entries that lie side by side from the consumer's
 // position on; none when the ring is empty. Entries published since the consumer
 // last looked may be missing as long as it has older ones. They stay the
@@ -141,18 +128,6 @@ func (r *SPSC[T]) Take(n int) {
 // Release gives the slots of all taken entries back to the producer: the
 // consumer's reads of them are over before the store of head. Consumer only.
 func (r *SPSC[T]) Release() { r.head.Store(r.taken) }
-
-// Pop takes and releases one entry; false when the ring is empty. Consumer only.
-func (r *SPSC[T]) Pop() (v T, ok bool) {
-	s := r.Peek()
-	if len(s) == 0 {
-		return v, false
-	}
-	v = s[0]
-	r.Take(1)
-	r.Release()
-	return v, true
-}
 
 // Empty reports whether nothing is published beyond what was taken, looking past
 // the cached index. It is the second look of a consumer that is about to sleep.

@@ -24,6 +24,9 @@ const (
 	MaxRun = 1<<9 - 1
 	// MaxSlabs is the most slabs of a table.
 	MaxSlabs = 1 << 15
+	// MaxMessage is the longest message there can be, in bytes, and so the limit of
+	// --max-message: its offset and its length have 32 bits each.
+	MaxMessage = 1 << 30
 	// minInbox holds a run of one message wherever the ring's position stands.
 	minInbox = 8
 )

@@ -397,9 +397,8 @@ func TestDeadLetters(t *testing.T) {
 // drainSink answers only when it is told that nothing more will come.
 type drainSink struct{ Sink }
 type drainHandler struct {
-	c     *Completer
-	first Ticket
-	n     int
+	c *Completer
+	n int
 }
 
 func (drainSink) Open(c *Completer) (Handler, error) { return &drainHandler{c: c}, nil }

@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -84,7 +83,7 @@ func (o *outage) over() {
 	c := one(o.t, o.s.finish())
 	o.g.Stop()
 	settle(o.t, o.file, c)
-	o.t.Log(fmt.Sprintf("%d messages, %d connections, %d processed again", c.Sent, c.Connections, o.file.Again()))
+	o.t.Logf("%d messages, %d connections, %d processed again", c.Sent, c.Connections, o.file.Again())
 	if n := o.file.Again(); n > 0 && !(o.moved && n <= oneCommit) {
 		o.t.Errorf("%d messages are in the file twice", n)
 	}

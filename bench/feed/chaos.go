@@ -2,11 +2,12 @@ package feed
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
+
+	"feedgate/gateway/wire/flags"
 )
 
 // Chaos is misbehaviour on purpose. What happens to a batch is decided when it is
@@ -39,7 +40,7 @@ const chaosBatch = 64
 // Its error names every fault.
 func ParseChaos(spec string) (Chaos, error) {
 	var c Chaos
-	var faults []error
+	var faults flags.Faults
 	if spec == "" {
 		return c, nil
 	}
@@ -63,11 +64,9 @@ func ParseChaos(spec string) (Chaos, error) {
 			err = errors.New("given twice")
 		}
 		seen[key] = true
-		if err != nil {
-			faults = append(faults, fmt.Errorf("--chaos: %s: %w", item, err))
-		}
+		faults.Check(err == nil, "--chaos: %s: %w", item, err)
 	}
-	return c, errors.Join(faults...)
+	return c, faults.Err()
 }
 
 func parseProbability(text string) (float64, error) {

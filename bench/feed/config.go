@@ -2,19 +2,20 @@ package feed
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net"
 	"slices"
 	"time"
+
+	"feedgate/gateway/wire/flags"
 )
 
 // Config sets a feed up. Zero fields mean the documented default.
 type Config struct {
 	Listen   string // HOST:PORT; default 127.0.0.1:0, a free port
-	Protocol string // one of Protocols(); default fg
+	Protocol string // fg, line, length or ws; default fg
 
 	// Count is the messages per session; 0: endless, or with Replay every line
 	// once; Endless: endless in any case.
@@ -110,12 +111,8 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 func (c *Config) validate() error {
-	var faults []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
+	var faults flags.Faults
+	check := faults.Check
 	_, _, err := net.SplitHostPort(c.Listen)
 	check(err == nil, "--listen: %q is not HOST:PORT", c.Listen)
 	_, known := protocols[c.Protocol]
@@ -147,25 +144,20 @@ func (c *Config) validate() error {
 	check(c.IdleTimeout > 0, "--idle-timeout: %v is not longer than 0", c.IdleTimeout)
 	check(c.SessionTimeout > 0, "--session-timeout: %v is not longer than 0", c.SessionTimeout)
 	check(c.DrainTimeout > 0, "--drain-timeout: %v is not longer than 0", c.DrainTimeout)
-	faults = append(faults, c.Chaos.validate()...)
-	return errors.Join(faults...)
+	c.Chaos.check(&faults)
+	return faults.Err()
 }
 
-// validate finds what ParseChaos would not have made.
-func (c *Chaos) validate() []error {
-	var faults []error
+// check finds what ParseChaos would not have made.
+func (c *Chaos) check(faults *flags.Faults) {
 	for _, p := range []float64{c.Reset, c.StallP, c.HalfOpen} {
-		if !(p >= 0 && p <= 1) {
-			faults = append(faults, fmt.Errorf("--chaos: %g is not a probability from 0 to 1", p))
-		}
+		faults.Check(p >= 0 && p <= 1, "--chaos: %g is not a probability from 0 to 1", p)
 	}
-	if c.SplitMin < 0 || c.SplitMax < c.SplitMin || c.SplitMin == 0 && c.SplitMax > 0 {
-		faults = append(faults, fmt.Errorf("--chaos: split=%d-%d is not A-B with 1 <= A <= B", c.SplitMin, c.SplitMax))
-	}
-	if c.Stall < 0 || c.StallP > 0 && c.Stall == 0 {
-		faults = append(faults, fmt.Errorf("--chaos: %v is not a duration to stall", c.Stall))
-	}
-	return faults
+	none := c.SplitMin == 0 && c.SplitMax == 0
+	faults.Check(none || c.SplitMin >= 1 && c.SplitMax >= c.SplitMin,
+		"--chaos: split=%d-%d is not A-B with 1 <= A <= B", c.SplitMin, c.SplitMax)
+	faults.Check(c.Stall > 0 || c.Stall == 0 && !(c.StallP > 0),
+		"--chaos: %v is not a duration to stall", c.Stall)
 }
 
 // source loads or makes the payloads.

@@ -33,4 +33,14 @@
 // Within a session messages are numbered from 1, whatever the protocol. A message
 // is a function of its number, so that nothing is kept for a resend: the stream
 // is a block of rendered messages that repeats.
+//
+// # What it shares with the gateway
+//
+// A feed checks gateways, so it has code of its own for what both ends do: TLS over a
+// socket that does not block, WebSocket's handshake, frames and acks, lines, length
+// prefixes. A mistake in one of the two shows up when they meet.
+//
+// FG/1 is the exception: the layout of its frames is that of package fg1, used by both
+// ends. A mistake there would agree with itself. The independent check of FG/1 is the
+// codec of the acceptance tests, in cmd/feedgate/accept, which import nothing of the module.
 package feed

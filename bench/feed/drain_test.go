@@ -16,17 +16,7 @@ func TestFGDrain(t *testing.T) {
 	c.data(1, 100)
 	c.ack(1, 50)
 	c.data(101, 150)
-
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	reports := make(chan Report, 1)
-	go func() {
-		r, err := s.Wait(ctx)
-		if err != nil {
-			t.Error(err)
-		}
-		reports <- r
-	}()
+	reports := drain(t, s)
 	c.ack(51, 150)
 	code, err := c.ackAll()
 	if err != nil || code != fg1.CodeShuttingDown {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker/testkit"
 )
 
 // lasted checks that a session ended by its time as by its count: every message
@@ -72,7 +73,7 @@ func TestDurationWithoutGoodbye(t *testing.T) {
 		}
 		var want, acks []byte
 		for n := uint64(1); n <= 10; n++ {
-			want = protocols[protocol](&s.cfg).appendMessage(want, int(n-1), s.Payload(n), []byte("\n"))
+			want = protocols[protocol](&s.cfg).appendMessage(want, int(n-1), s.payload(n), []byte("\n"))
 			acks = append(acks, ackOf[protocol](n)...)
 		}
 		if !bytes.Equal(got, want) {
@@ -104,7 +105,7 @@ func TestDurationInTheMiddle(t *testing.T) {
 			t.Fatalf("%d bytes behind message %d, %v", len(line), n, err)
 		}
 		n++
-		if !bytes.Equal(line[:size], s.Payload(n)) {
+		if !bytes.Equal(line[:size], s.payload(n)) {
 			t.Fatalf("message %d is another", n)
 		}
 		fmt.Fprintf(nc, "A%d\n", n)
@@ -123,7 +124,7 @@ func TestDurationResume(t *testing.T) {
 	c.data(1, 10)
 	c.cut()
 	// The count is cut down where the client is not there.
-	eventually(t, func() bool { return s.Report().Total.Unsent == 0 })
+	testkit.Eventually(t, "the count cut down", func() bool { return s.Report().Total.Unsent == 0 })
 	expect(t, s.Report().Total, Counts{Sent: 10, Missing: 10, Connections: 1})
 	c = login(t, s, c.session, 3)
 	c.data(4, 10)
@@ -145,7 +146,7 @@ func TestDurationResumeLine(t *testing.T) {
 	}
 	_ = nc.(interface{ SetLinger(int) error }).SetLinger(0)
 	_ = nc.Close()
-	eventually(t, func() bool { return s.Report().Total.Unsent == 0 })
+	testkit.Eventually(t, "the count cut down", func() bool { return s.Report().Total.Unsent == 0 })
 	nc = dial(t, s)
 	got, err := io.ReadAll(nc)
 	if err != nil || len(got) != 4*2 {
@@ -171,7 +172,7 @@ func TestDurationAway(t *testing.T) {
 		c.data(1, 1)
 		c.ack(1, 1)
 		c.cut()
-		eventually(t, func() bool { return s.Report().Total.Unsent == 0 })
+		testkit.Eventually(t, "the count cut down", func() bool { return s.Report().Total.Unsent == 0 })
 		connections := 1
 		if back {
 			c = login(t, s, c.session, 1)

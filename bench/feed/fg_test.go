@@ -25,7 +25,7 @@ func TestFGEach(t *testing.T) {
 		if f.Seq != seq || f.Flags != 0 || f.Code != 0 {
 			t.Fatalf("message %d is %+v", seq, f.Header)
 		}
-		if len(f.payload) != 100 || !bytes.Equal(f.payload, s.Payload(seq)) {
+		if len(f.payload) != 100 || !bytes.Equal(f.payload, s.payload(seq)) {
 			t.Fatalf("message %d is %q", seq, f.payload)
 		}
 		if seq%1000 == 0 {
@@ -128,7 +128,7 @@ func TestFGParts(t *testing.T) {
 				}
 				whole = append(whole, f.payload...)
 			}
-			if !bytes.Equal(whole, s.Payload(seq)) {
+			if !bytes.Equal(whole, s.payload(seq)) {
 				t.Fatalf("message %d of %d bytes is not its parts", seq, size)
 			}
 		}
@@ -144,7 +144,7 @@ func TestFGLong(t *testing.T) {
 	s := start(t, Config{Count: 5, Size: size})
 	c := login(t, s, "", 0)
 	for seq := uint64(1); seq <= 5; seq++ {
-		if f := c.want(fg1.Data); f.Seq != seq || !bytes.Equal(f.payload, s.Payload(seq)) {
+		if f := c.want(fg1.Data); f.Seq != seq || !bytes.Equal(f.payload, s.payload(seq)) {
 			t.Fatalf("message %d is %+v", seq, f.Header)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker/testkit"
 )
 
 func TestLine(t *testing.T) {
@@ -28,7 +29,7 @@ func TestLine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := append(bytes.Clone(s.Payload(n)), '\n'); !bytes.Equal(line, want) || len(line) != 21 {
+		if want := append(bytes.Clone(s.payload(n)), '\n'); !bytes.Equal(line, want) || len(line) != 21 {
 			t.Fatalf("message %d is %q, want %q", n, line, want)
 		}
 		fmt.Fprintf(nc, "alive\nA%d", n)
@@ -76,14 +77,14 @@ func TestLineResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprint(nc, "A1\nA2\nA4\n")
-	eventually(t, func() bool { return s.Report().Total.Acknowledged == 3 })
+	testkit.Eventually(t, "three acks", func() bool { return s.Report().Total.Acknowledged == 3 })
 	_ = nc.Close()
 	nc = dial(t, s)
 	r := bufio.NewReader(nc)
 	for n := uint64(1); n <= 8; n++ {
 		line, err := r.ReadString('\n')
-		if err != nil || line != string(s.Payload(n+2))+"\n" {
-			t.Fatalf("message %d is %q, %v; want %q", n, line, err, s.Payload(n+2))
+		if err != nil || line != string(s.payload(n+2))+"\n" {
+			t.Fatalf("message %d is %q, %v; want %q", n, line, err, s.payload(n+2))
 		}
 		fmt.Fprintf(nc, "A%d\n", n)
 	}
@@ -108,7 +109,7 @@ func TestLength(t *testing.T) {
 		if _, err := io.ReadFull(r, payload); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(payload, s.Payload(n)) || len(payload) != 33 {
+		if !bytes.Equal(payload, s.payload(n)) || len(payload) != 33 {
 			t.Fatalf("message %d is %q", n, payload)
 		}
 		ack := append([]byte{0, 0, 0, 1, 'h'}, lengthAck(n, uint16(n%2))...)
@@ -154,7 +155,7 @@ func TestReplayFrames(t *testing.T) {
 	c := login(t, s, "", 0)
 	for n := range uint64(20) {
 		f := c.want(fg1.Data)
-		if want := lines[n%6]; f.Seq != n+1 || string(f.payload) != want || string(s.Payload(n+1)) != want {
+		if want := lines[n%6]; f.Seq != n+1 || string(f.payload) != want || string(s.payload(n+1)) != want {
 			t.Fatalf("message %d is %q", f.Seq, f.payload)
 		}
 	}
@@ -176,7 +177,7 @@ func TestReplayLong(t *testing.T) {
 		t.Helper()
 		for seq := from; seq <= to; seq++ {
 			f := c.want(fg1.Data)
-			if f.Seq != seq || !bytes.Equal(f.payload, s.Payload(seq)) {
+			if f.Seq != seq || !bytes.Equal(f.payload, s.payload(seq)) {
 				t.Fatalf("message %d is %d, %q", seq, f.Seq, f.payload)
 			}
 			if seq%5000 == 0 {

@@ -40,6 +40,11 @@ func start(t *testing.T, cfg Config) *Server {
 	return s
 }
 
+// payload is message n of a session, n from 1.
+func (s *Server) payload(n uint64) []byte {
+	return s.source.payloads[(n-1)%uint64(len(s.source.payloads))]
+}
+
 // wait waits for the feed's end.
 func wait(t *testing.T, s *Server) Report {
 	t.Helper()
@@ -53,6 +58,21 @@ func wait(t *testing.T, s *Server) Report {
 		t.Fatalf("the feed did not end; %+v", r)
 	}
 	return r
+}
+
+// drain begins the end of a feed, whose report it will send.
+func drain(t *testing.T, s *Server) <-chan Report {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	reports := make(chan Report, 1)
+	go func() {
+		r, err := s.Wait(ctx)
+		if err != nil {
+			t.Error(err)
+		}
+		reports <- r
+	}()
+	return reports
 }
 
 // dial connects; the connection ends with the test at the latest, and no read or
@@ -85,15 +105,5 @@ func wantFaulty(t *testing.T, r Report) {
 	t.Helper()
 	if err := r.Err(); !errors.Is(err, ErrAcks) {
 		t.Errorf("Err is %v, want ErrAcks", err)
-	}
-}
-
-// eventually waits for a condition that nothing announces.
-func eventually(t *testing.T, ok func() bool) {
-	t.Helper()
-	for begun := time.Now(); !ok(); time.Sleep(time.Millisecond) {
-		if time.Since(begun) > patience {
-			t.Fatal("it did not come to that")
-		}
 	}
 }

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -100,17 +101,10 @@ var protocols = map[string]func(cfg *Config) protocol{
 	"ws":     newWS,
 }
 
-// Protocols are the names of the protocols that a feed can speak.
-func Protocols() []string {
-	var names []string
-	for name := range protocols {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+// protocolNames are those of the protocols that a feed can speak.
+func protocolNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(protocols)), ", ")
 }
-
-func protocolNames() string { return strings.Join(Protocols(), ", ") }
 
 // maxFrame bounds what a client may send in one frame or line, in bytes.
 const maxFrame = 64 << 10

@@ -50,11 +50,6 @@ func New(cfg Config) (*Server, error) {
 	return &Server{cfg: cfg, source: src, stopped: make(chan struct{})}, nil
 }
 
-// Payload is message n of a session, n from 1. It must not be changed.
-func (s *Server) Payload(n uint64) []byte {
-	return s.source.payloads[(n-1)%uint64(len(s.source.payloads))]
-}
-
 // Start listens. It returns once clients can connect; the server runs until
 // Close. It is to be called once.
 func (s *Server) Start() error {

@@ -75,7 +75,7 @@ func TestSlowClient(t *testing.T) {
 // A client from which nothing comes is dropped by the alive clock, wherever it
 // stands.
 func TestIdleTimeout(t *testing.T) {
-	s := start(t, Config{Count: 10, IdleTimeout: 100 * time.Millisecond, SessionTimeout: 50 * time.Millisecond})
+	s := start(t, Config{Count: 10, IdleTimeout: time.Second, SessionTimeout: 500 * time.Millisecond})
 	mute := newFGClient(t, s) // never logs in
 	mute.eof()
 	c := login(t, s, "", 0)

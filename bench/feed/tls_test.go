@@ -13,6 +13,7 @@ import (
 
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker/testkit"
 )
 
 // Every protocol is spoken under TLS, of any version, and ends with close_notify:
@@ -47,7 +48,7 @@ func TestTLS(t *testing.T) {
 				}
 				var acks []byte
 				for n := uint64(1); n <= count; n++ {
-					want := append(bytes.Clone(s.Payload(n)), '\n')
+					want := append(bytes.Clone(s.payload(n)), '\n')
 					if !bytes.HasPrefix(text, want) {
 						t.Fatalf("message %d is not there", n)
 					}
@@ -61,7 +62,7 @@ func TestTLS(t *testing.T) {
 			"length": func(nc net.Conn, s *Server) {
 				for n := uint64(1); n <= count; n++ {
 					b := make([]byte, 4+64)
-					if _, err := io.ReadFull(nc, b); err != nil || binary.BigEndian.Uint32(b) != 64 || !bytes.Equal(b[4:], s.Payload(n)) {
+					if _, err := io.ReadFull(nc, b); err != nil || binary.BigEndian.Uint32(b) != 64 || !bytes.Equal(b[4:], s.payload(n)) {
 						t.Fatalf("message %d is %q, %v", n, b, err)
 					}
 					_, _ = nc.Write(lengthAck(n, 0))
@@ -93,7 +94,7 @@ func TestTLSLong(t *testing.T) {
 	s := start(t, Config{Count: 4, Size: size, Clients: 2, TLS: a.Server()})
 	read := func(c *fgClient) {
 		for seq := uint64(1); seq <= 4; seq++ {
-			if f := c.want(fg1.Data); f.Seq != seq || !bytes.Equal(f.payload, s.Payload(seq)) {
+			if f := c.want(fg1.Data); f.Seq != seq || !bytes.Equal(f.payload, s.payload(seq)) {
 				t.Fatalf("message %d is %+v", seq, f.Header)
 			}
 		}
@@ -201,7 +202,7 @@ func TestTLSCloseNotify(t *testing.T) {
 		}
 		fmt.Fprint(nc, "A1\n")
 		if first == 0 {
-			eventually(t, func() bool { return s.Report().Total.Acknowledged == 1 })
+			testkit.Eventually(t, "the ack", func() bool { return s.Report().Total.Acknowledged == 1 })
 			_ = raw.Close()
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"feedgate/gateway/tlstest"
+	"feedgate/worker/testkit"
 )
 
 // Who is not who the feed wants is turned away, and the feed goes on.
@@ -75,7 +76,7 @@ func TestTLSFailedHandshakes(t *testing.T) {
 	if _, err := io.ReadAll(silent); err != nil {
 		t.Errorf("a silent client gets %v", err)
 	}
-	eventually(t, func() bool { return s.Report().FailedHandshakes == 5 })
+	testkit.Eventually(t, "five failed handshakes", func() bool { return s.Report().FailedHandshakes == 5 })
 	finish(t, dialTLS(t, s, a), "A1\n")
 	expect(t, wait(t, s).Total, Counts{Sent: 1, Acknowledged: 1, Connections: 1})
 }
@@ -119,7 +120,7 @@ func TestTLSCloseDuringHandshake(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, func() bool { return s.loop.tasks.loop() != nil })
+	testkit.Eventually(t, "the loop", func() bool { return s.loop.tasks.loop() != nil })
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}

@@ -37,7 +37,7 @@ func TestWS(t *testing.T) {
 				t.Fatal(err)
 			case f.op == opPong && pongs == 0 && string(f.payload) == "a PING between fragments":
 				pongs++
-			case f.op == opText && f.fin && string(f.payload) == string(s.Payload(seq)):
+			case f.op == opText && f.fin && string(f.payload) == string(s.payload(seq)):
 				seq++
 			default:
 				t.Fatalf("message %d has opcode %d and %d bytes, behind %d PONGs", seq, f.op, len(f.payload), pongs)
@@ -93,7 +93,7 @@ func TestWSFragments(t *testing.T) {
 				t.Fatalf("fragment %d of message %d ends it", frames, seq)
 			}
 			if f.fin {
-				if string(whole) != string(s.Payload(seq)) {
+				if string(whole) != string(s.payload(seq)) {
 					t.Fatalf("message %d is %q", seq, whole)
 				}
 				c.ack(seq, seq)
@@ -113,7 +113,7 @@ func TestWSMostFragments(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Count: 1, Size: 3, Fragment: maxFragments})
 	c := dialWS(t, s)
 	_, payload, frames, err := c.read()
-	if err != nil || frames != maxFragments || string(payload) != string(s.Payload(1)) {
+	if err != nil || frames != maxFragments || string(payload) != string(s.payload(1)) {
 		t.Errorf("%q in %d frames, %v", payload, frames, err)
 	}
 	c.ack(1, 1)

@@ -95,20 +95,15 @@ func TestScanWSAcksTogether(t *testing.T) {
 }
 
 func BenchmarkScanWSAcks(b *testing.B) {
-	var acks []byte
-	for n := range uint64(512) {
-		acks = append(acks, wsAck(12345678+n)...)
-	}
-	acks = append(acks, make([]byte, wsAckDigits)...)
-	for i := 0; i < b.N; i += 512 {
-		for rest := acks; len(rest) > wsAckDigits; {
-			_, _, size := scanWSAcks(rest)
-			rest = rest[size:]
-		}
-	}
+	benchmarkScan(b, func(acks []byte) int { _, _, size := scanWSAcks(acks); return size })
 }
 
 func BenchmarkScanWSAck(b *testing.B) {
+	benchmarkScan(b, func(acks []byte) int { _, size := scanWSAck(acks); return size })
+}
+
+// benchmarkScan counts an ack as a round. scan returns the length of what it has read.
+func benchmarkScan(b *testing.B, scan func(acks []byte) int) {
 	var acks []byte
 	for n := range uint64(512) {
 		acks = append(acks, wsAck(12345678+n)...)
@@ -116,8 +111,7 @@ func BenchmarkScanWSAck(b *testing.B) {
 	acks = append(acks, make([]byte, wsAckDigits)...)
 	for i := 0; i < b.N; i += 512 {
 		for rest := acks; len(rest) > wsAckDigits; {
-			_, size := scanWSAck(rest)
-			rest = rest[size:]
+			rest = rest[scan(rest):]
 		}
 	}
 }

@@ -164,7 +164,7 @@ func (c *wsClient) messages(s *Server, from, to uint64) {
 	c.t.Helper()
 	for seq := from; seq <= to; seq++ {
 		op, payload, _, err := c.read()
-		if err != nil || op != opText || string(payload) != string(s.Payload(seq)) {
+		if err != nil || op != opText || string(payload) != string(s.payload(seq)) {
 			c.t.Fatalf("message %d is %q of type %d, %v", seq, payload, op, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -9,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/worker/testkit"
 )
 
 // A client's breach ends the connection by a Close that says which; what was
@@ -164,17 +165,8 @@ func TestWSDrain(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Window: 100, DrainTimeout: patience})
 	c := dialWS(t, s)
 	c.messages(s, 1, 100)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	reports := make(chan Report, 1)
-	go func() {
-		r, err := s.Wait(ctx)
-		if err != nil {
-			t.Error(err)
-		}
-		reports <- r
-	}()
-	eventually(t, s.loop.draining.Load)
+	reports := drain(t, s)
+	testkit.Eventually(t, "the drain", s.loop.draining.Load)
 	_, late, err := upgradeWS(t, dial(t, s), handshake())
 	if err != nil || late.StatusCode != 503 {
 		t.Errorf("a client that comes late is answered with %+v, %v", late, err)

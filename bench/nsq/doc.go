@@ -15,5 +15,8 @@
 // What the settings of GoNSQTuned bring is lost in the spread: go-nsq writes each FIN by
 // itself, so a message costs either side a system call, whatever lies ready.
 //
+// Inline has its own few lines of nsqd's protocol: a baseline that used the gateway's would
+// not be what a user writes.
+//
 // It is a module of its own, because the product must not depend on NSQ.
 package nsq

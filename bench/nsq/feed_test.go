@@ -29,13 +29,7 @@ func TestEveryMessageIsFinishedOnce(t *testing.T) {
 				each(t, func(t *testing.T, run peers.Func) {
 					s := serve(t, nsq.Config{Count: c.count, Size: c.size})
 					ctx := testContext(t)
-					ended := make(chan error, 1)
-					var report feed.Report
-					go func() {
-						var err error
-						report, err = s.Wait(ctx)
-						ended <- errors.Join(err, s.Close())
-					}()
+					report, ended := ending(ctx, s)
 					var worked, bytes atomic.Uint64
 					res, err := run(ctx, s.Addr().String(), workers, func(msg []byte) {
 						worked.Add(1)
@@ -69,13 +63,7 @@ func TestATimeEndsTheSendingOnly(t *testing.T) {
 		const count = 50_000
 		s := serve(t, nsq.Config{Count: count, Size: 10, Duration: 1})
 		ctx := testContext(t)
-		ended := make(chan error, 1)
-		var report feed.Report
-		go func() {
-			var err error
-			report, err = s.Wait(ctx)
-			ended <- errors.Join(err, s.Close())
-		}()
+		report, ended := ending(ctx, s)
 		res, err := run(ctx, s.Addr().String(), 2, idle)
 		if err := errors.Join(err, <-ended, ctx.Err()); err != nil {
 			t.Fatal(err)
@@ -86,6 +74,18 @@ func TestATimeEndsTheSendingOnly(t *testing.T) {
 			t.Errorf("report %+v of %+v", total, res)
 		}
 	})
+}
+
+// ending waits for the end of s, closes it, and then sends what was wrong; the report is good
+// from then on.
+func ending(ctx context.Context, s *nsq.Server) (*feed.Report, <-chan error) {
+	report, ended := new(feed.Report), make(chan error, 1)
+	go func() {
+		var err error
+		*report, err = s.Wait(ctx)
+		ended <- errors.Join(err, s.Close())
+	}()
+	return report, ended
 }
 
 func TestAServerThatIsNotThereIsAnError(t *testing.T) {

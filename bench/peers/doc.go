@@ -18,4 +18,7 @@
 // All of them log in, acknowledge each message, answer PING, and on BYE finish
 // what they have, say BYE and wait for the server to close. They take messages
 // in one piece of up to 1 MiB, from servers that read acks while they send.
+//
+// Of the gateway they use the layout of FG/1's frames, package fg1, and nothing else. Each
+// reads like a program of its own, so two of them may have some lines in common.
 package peers

@@ -10,15 +10,13 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"feedgate/worker/testkit"
 )
 
-const (
-	// Patience bounds every wait for something that has to happen. It is no measure of
-	// speed: a healthy run never comes near it.
-	Patience = 60 * time.Second
-	// Pause lies between two looks at something.
-	Pause = 5 * time.Millisecond
-)
+// Patience bounds every wait for something that has to happen. It is no measure of speed: a
+// healthy run never comes near it.
+const Patience = 60 * time.Second
 
 // Scratch is a directory for what the tests of a suite share, and others may look into
 // it. It is there while Run runs.
@@ -114,10 +112,5 @@ func Form[T any](short, long T) T {
 // Eventually waits until done says so.
 func Eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(Patience); !done(); {
-		if time.Now().After(limit) {
-			t.Fatalf("not within %v: %s", Patience, what)
-		}
-		time.Sleep(Pause)
-	}
+	testkit.Within(t, Patience, what, done)
 }

@@ -28,13 +28,12 @@ type logWriter struct {
 	wake  chan struct{}
 	wrote chan struct{} // after each write, for flush
 
-	mu      sync.Mutex
-	lines   []logEntry
-	size    int    // bytes of lines
-	busy    bool   // a line is being written
-	missed  uint64 // dropped since the last note
-	dropped uint64 // in all
-	note    func(missed uint64) []byte
+	mu     sync.Mutex
+	lines  []logEntry
+	size   int    // bytes of lines
+	busy   bool   // a line is being written
+	missed uint64 // dropped since the last note
+	note   func(missed uint64) []byte
 }
 
 // logEntry is a line in the queue.
@@ -74,7 +73,6 @@ func (w *logWriter) Write(line []byte) (int, error) {
 	}
 	if !w.queue(logEntry{text: line}) {
 		w.missed++
-		w.dropped++
 	}
 	w.mu.Unlock()
 	signalTo(w.wake)
@@ -107,13 +105,6 @@ func (w *logWriter) setNote(note func(missed uint64) []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.note = note
-}
-
-// Dropped is the number of lines that were not written.
-func (w *logWriter) Dropped() uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.dropped
 }
 
 func (w *logWriter) run() {
@@ -158,7 +149,6 @@ func (w *logWriter) written(e logEntry, failed bool) {
 		w.missed += e.noted
 	case failed:
 		w.missed++
-		w.dropped++
 	}
 }
 

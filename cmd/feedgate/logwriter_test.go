@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"feedgate/worker/testkit"
 )
 
 // slowReader is an output whose reader reads when it is told to.
@@ -46,6 +48,13 @@ func (r *slowReader) String() string {
 	return r.text.String()
 }
 
+// missed is how many lines were dropped and not yet reported.
+func missed(w *logWriter) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.missed
+}
+
 // TestLogWriterDrops: behind a reader that is stuck a bounded number of bytes waits; what
 // is dropped is counted, and once it reads again a line says how many, in its place.
 func TestLogWriterDrops(t *testing.T) {
@@ -61,7 +70,7 @@ func TestLogWriterDrops(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	if got := w.Dropped(); got != more {
+	if got := missed(w); got != more {
 		t.Errorf("%d dropped, want %d", got, more)
 	}
 	start := time.Now()
@@ -70,7 +79,7 @@ func TestLogWriterDrops(t *testing.T) {
 		t.Errorf("flush took %v behind a stuck reader", waited)
 	}
 	close(out.proceed)
-	until(t, "the note", func() bool { return strings.HasSuffix(out.String(), "\n7 missed\n") })
+	testkit.Eventually(t, "the note", func() bool { return strings.HasSuffix(out.String(), "\n7 missed\n") })
 	w.Write([]byte("last\n"))
 	w.flush()
 	if want := strings.Repeat(string(line), 1+fit) + "7 missed\nlast\n"; out.String() != want {
@@ -89,7 +98,7 @@ func TestLogWriterFails(t *testing.T) {
 	for i := range 3 {
 		fmt.Fprintln(w, i) // behind the note about those before, which fails, too
 		w.flush()
-		until(t, "another line dropped", func() bool { return w.Dropped() == uint64(i+1) })
+		testkit.Eventually(t, "another line dropped", func() bool { return missed(w) == uint64(i+1) })
 	}
 	out.set(nil)
 	w.Write([]byte("after\n"))
@@ -114,7 +123,7 @@ func TestLogWriterFlushes(t *testing.T) {
 	}
 	writing.Wait()
 	w.flush()
-	if got := strings.Count(out.String(), "line\n"); got != 800 || w.Dropped() != 0 {
-		t.Errorf("%d lines were written, %d dropped", got, w.Dropped())
+	if got := strings.Count(out.String(), "line\n"); got != 800 || missed(w) != 0 {
+		t.Errorf("%d lines were written, %d dropped", got, missed(w))
 	}
 }

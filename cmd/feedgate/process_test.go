@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/worker/testkit"
 )
 
 // patience is how long a test waits for what should come at once, before it
@@ -142,16 +143,6 @@ func freeAddr() string {
 	return fmt.Sprintf("127.%d.%d.%d:10000", 64+pid>>8%128, pid%256, 1+n%250)
 }
 
-// until asks cond again and again until it is true.
-func until(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %v", what, patience)
-		}
-	}
-}
-
 // get is the body that the admin address answers, "" while it does not.
 func get(url string) (status int, body string) {
 	response, err := http.Get(url)
@@ -236,8 +227,8 @@ func TestDrain(t *testing.T) {
 		_, url := serve(t, feed.Config{Rate: 10000})
 		admin := freeAddr()
 		p := start(t, "\x00", "run", "--sink=discard:", url, "--admin", admin)
-		until(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
-		until(t, "a message", func() bool {
+		testkit.Eventually(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
+		testkit.Eventually(t, "a message", func() bool {
 			_, body := get("http://" + admin + "/metrics")
 			return strings.Contains(body, "feedgate_messages_total{") && !strings.Contains(body, `feedgate_messages_total{upstream="`+url+`"} 0`)
 		})
@@ -255,7 +246,7 @@ func TestReadyFollowsUpstream(t *testing.T) {
 	admin := freeAddr()
 	p := start(t, "\x00", "run", "--sink=discard:", here, gone, "--admin", admin, "--reconnect-max=200ms")
 	want := "upstream " + gone + " is not connected\n"
-	until(t, want, func() bool {
+	testkit.Eventually(t, want, func() bool {
 		status, body := get("http://" + admin + "/ready")
 		return status == 503 && body == want
 	})
@@ -281,7 +272,7 @@ func TestSecondSignal(t *testing.T) {
 	admin := freeAddr()
 	p := start(t, "stopping", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=1h", "--workers=1")
 	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
-	until(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
+	testkit.Eventually(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
 	p.signal(syscall.SIGTERM)
 	p.await("first signal", p.stderr.seen)
 	p.signal(syscall.SIGINT)
@@ -293,7 +284,7 @@ func TestDrainTimeout(t *testing.T) {
 	admin := freeAddr()
 	p := start(t, "\x00", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=50ms", "--workers=1")
 	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
-	until(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
+	testkit.Eventually(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
 	p.signal(syscall.SIGTERM)
 	p.checkUnfinished(url)
 }

@@ -1,44 +1,22 @@
 package main
 
 import (
-	"bytes"
-	"log/slog"
+	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"feedgate/gateway/tlstest"
-
 	"feedgate/worker/sink"
+	"feedgate/worker/testkit"
 )
 
-// lockedBuffer is a log that is read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) await(t *testing.T, text string) {
+// awaitLog waits until the log has a text.
+func awaitLog(t *testing.T, log *testkit.Log, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		b.mu.Lock()
-		found := strings.Contains(b.buf.String(), text)
-		b.mu.Unlock()
-		if found {
-			return
-		}
-	}
-	t.Fatalf("the log does not say %q", text)
+	testkit.Eventually(t, fmt.Sprintf("%q in the log", text), func() bool { return log.Has(text) })
 }
 
 func hangup(t *testing.T) {
@@ -61,8 +39,8 @@ func TestHangup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log lockedBuffer
-	r := newReloader(slog.New(slog.NewTextHandler(&log, nil)), catchSignals([]string{"run"}).hangups)
+	var log testkit.Log
+	r := newReloader(log.Logger(), catchSignals([]string{"run"}).hangups)
 	defer r.stop()
 	r.add("--tls-ca", certificates.Reload)
 	var reopened atomic.Int32
@@ -83,19 +61,19 @@ func TestHangup(t *testing.T) {
 			t.Fatal(err)
 		}
 		hangup(t)
-		log.await(t, step.said)
-		until(t, "the sink's turn", func() bool { return reopened.Load() == int32(i+1) })
+		awaitLog(t, &log, step.said)
+		testkit.Eventually(t, "the sink's turn", func() bool { return reopened.Load() == int32(i+1) })
 	}
 }
 
 // TestHangupWithoutFiles: SIGHUP does not end a process that has nothing to reload.
 func TestHangupWithoutFiles(t *testing.T) {
-	var log lockedBuffer
-	r := newReloader(slog.New(slog.NewTextHandler(&log, nil)), catchSignals([]string{"run"}).hangups)
+	var log testkit.Log
+	r := newReloader(log.Logger(), catchSignals([]string{"run"}).hangups)
 	r.start()
 	defer r.stop()
 	hangup(t)
-	log.await(t, "nothing to reload")
+	awaitLog(t, &log, "nothing to reload")
 }
 
 // TestTokenIsReloaded: a secret that cannot be used leaves the old one in use.

@@ -168,13 +168,13 @@ func TestTextsOfFile(t *testing.T) {
 		"heartbeat-template: |-\n  two\n  lines\n"+
 		"key: field:1:,\n"+
 		"dispatch: !!str key\n")
-	c, _, err := parseRun(t, "--config", path)
+	_, _, err := parseRun(t, "--config", path)
 	if err == nil || !strings.Contains(err.Error(), path+":7: key dispatch: tag") {
 		t.Errorf("error %v", err)
 	}
 	text, _ := os.ReadFile(path)
 	path = file(t, "c.yaml", strings.Replace(string(text), "!!str ", "", 1))
-	c, _ = mustParseRun(t, "--config", path)
+	c, _ := mustParseRun(t, "--config", path)
 	sent := wire.FlagsOf[framed.Flags](c.flags)
 	got := []string{sent.Hello, sent.AckTemplate, sent.HeartbeatTemplate, c.Key, c.Dispatch}
 	want := []string{"LOGIN\n", `A{n}\n`, "two\nlines", "field:1:,", "key"}

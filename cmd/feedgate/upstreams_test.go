@@ -7,6 +7,7 @@ import (
 
 	"feedgate/bench/feed"
 	"feedgate/gateway/wire/nsq/nsqfake"
+	"feedgate/worker/testkit"
 )
 
 // TestFleetUsage: URLs without a host and --nsqlookupd go together, and their faults are
@@ -40,8 +41,8 @@ func TestFleetBesideFeed(t *testing.T) {
 	nsqURL := "nsq://" + nsqd.Addr() + "/orders/archive"
 	admin := freeAddr()
 	p := start(t, "\x00", "run", "--sink=discard:", "nsq:///orders/archive", url, "--nsqlookupd", "http://user:s3cret@"+lookupd.Addr(), "--admin", admin)
-	until(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
-	until(t, "the RDY count", func() bool { return nsqd.Ready() == 2500 })
+	testkit.Eventually(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
+	testkit.Eventually(t, "the RDY count", func() bool { return nsqd.Ready() == 2500 })
 	_, metrics := get("http://" + admin + "/metrics")
 	_, stats := get("http://" + admin + "/stats")
 	for _, u := range []string{url, nsqURL} {
@@ -50,7 +51,7 @@ func TestFleetBesideFeed(t *testing.T) {
 		}
 	}
 	nsqd.Close()
-	until(t, "word of the lost nsqd", func() bool {
+	testkit.Eventually(t, "word of the lost nsqd", func() bool {
 		status, body := get("http://" + admin + "/ready")
 		return status == 503 && body == "upstream "+nsqURL+" is not connected\n"
 	})
@@ -69,7 +70,7 @@ func TestFleetNotReady(t *testing.T) {
 	} {
 		admin := freeAddr()
 		p := start(t, "\x00", "run", "--sink=discard:", "nsq:///t/c", "--nsqlookupd", addr, "--admin", admin)
-		until(t, want, func() bool {
+		testkit.Eventually(t, want, func() bool {
 			status, body := get("http://" + admin + "/ready")
 			return status == 503 && body == want
 		})
@@ -87,7 +88,7 @@ func TestFleetStatus(t *testing.T) {
 	lookupd.List(nsqd.Addr())
 	nsqd.Mute()
 	p := start(t, "stopping", "run", "--sink=discard:", "nsq:///t/c", "--nsqlookupd", lookupd.Addr(), "--admin=", "--drain-timeout=1h")
-	until(t, "a connection", func() bool { return nsqd.Ready() > 0 })
+	testkit.Eventually(t, "a connection", func() bool { return nsqd.Ready() > 0 })
 	p.signal(syscall.SIGTERM)
 	p.await("first signal", p.stderr.seen)
 	p.signal(syscall.SIGTERM)

@@ -90,14 +90,6 @@ const (
 	errorsHelp  = "Faults of the upstream, by reason."
 )
 
-// reasons are the protocol errors that are shown before the first of them, so
-// that a rate over them is right from the start.
-var reasons = []string{
-	wire.BadLength, wire.TooLarge, wire.UnknownOp, wire.UnexpectedOp, wire.BadFlags,
-	wire.SeqBack, wire.Parts, wire.Truncated, wire.BadJSON, wire.BadUTF8,
-	wire.WS, wire.TLS, wire.Login,
-}
-
 // snapshot is one upstream's counters at one time, more or less: each is right,
 // but they are read one after the other while the gateway works on.
 type snapshot struct {
@@ -130,7 +122,8 @@ func read(stats *gateway.Stats) snapshot {
 	for i, c := range counters {
 		s.values[i] = c.read(stats)
 	}
-	for _, reason := range reasons {
+	// Shown before the first of each, so that a rate over them is right from the start.
+	for _, reason := range wire.Reasons() {
 		s.errors[reason] = 0
 	}
 	stats.Acks(func(code uint16, n uint64) { s.acks[code] = n })

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"feedgate/gateway"
+	"feedgate/worker/testkit"
 
 	"go.uber.org/goleak"
 )
@@ -139,7 +139,7 @@ func TestShutdownWithoutServe(t *testing.T) {
 // start runs a server on a free port until the test ends.
 func start(t *testing.T, r Report) *Server {
 	t.Helper()
-	server, err := New(Config{Addr: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	server, err := New(Config{Addr: "127.0.0.1:0", Log: testkit.Logger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package discovery
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"feedgate/gateway/wire/nsq/nsqfake"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 
 	"go.uber.org/goleak"
 )
@@ -39,7 +39,7 @@ func start(t *testing.T, sink worker.Sink, change func(*Config), lookupds ...*ns
 	gw := &cfg.Gateway
 	gw.Workers, gw.InFlight, gw.Sink = 1, 10, sink
 	gw.ReconnectMin, gw.ReconnectMax = time.Millisecond, 10*time.Millisecond
-	gw.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	gw.Log = testkit.Logger(t)
 	change(&cfg)
 	f, err := New(cfg)
 	if err != nil {
@@ -65,14 +65,10 @@ func asIs(*Config) {}
 // done is a sink that is done with everything.
 func done() worker.Sink { return worker.Each(func(worker.Message) worker.Code { return worker.OK }) }
 
-// until asks cond again and again until it is true.
+// until waits until cond is true.
 func (r *run) until(what string, cond func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.t.Fatalf("%s: not within %v", what, patience)
-		}
-	}
+	testkit.Eventually(r.t, what, cond)
 }
 
 // polled waits until l was polled and what it said has been acted on: a poll begins when

@@ -69,9 +69,24 @@ func (in *Input) Check(buf []byte) *Error {
 func (in *Input) Full() bool { return len(in.Msgs) == cap(in.Msgs) }
 
 // Advance moves past n decoded bytes and keeps nothing.
-func (in *Input) Advance(n int) {
-	in.Scan += n
-	in.Start, in.Keep = in.Scan, in.Scan
+func (in *Input) Advance(n int) { in.AdvanceTo(in.Scan + n) }
+
+// AdvanceTo moves to an offset in the buffer, up to which all is decoded, and keeps
+// nothing.
+func (in *Input) AdvanceTo(at int) { in.Start, in.Keep, in.Scan = at, at, at }
+
+// AdvanceJoining moves past n decoded bytes; joining: the message that is being joined
+// stays where it is.
+func (in *Input) AdvanceJoining(n int, joining bool) {
+	if in.Scan += n; !joining {
+		in.AdvanceTo(in.Scan)
+	}
+}
+
+// Discard drops all of buf: what follows the peer's close means nothing.
+func (in *Input) Discard(buf []byte) {
+	in.AdvanceTo(len(buf))
+	in.Need = 0
 }
 
 // Rebase moves the cursors to a buffer that begins with what was kept, followed

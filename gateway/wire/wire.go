@@ -155,6 +155,15 @@ const (
 	Internal = "internal"
 )
 
+// Reasons are those that every protocol shares. Internal, which should never happen, is
+// counted from its first time on only.
+func Reasons() []string {
+	return []string{
+		BadLength, TooLarge, UnknownOp, UnexpectedOp, BadFlags,
+		SeqBack, Parts, Truncated, BadJSON, BadUTF8, WS, TLS, Login,
+	}
+}
+
 // Error is a fault of the peer. Its text names the frame and holds no payload.
 type Error struct {
 	Reason string      // one of the reasons above

@@ -20,6 +20,7 @@ import (
 	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/sink/spin"
 	"feedgate/worker/sink/stdout"
+	"feedgate/worker/testkit"
 )
 
 var kinds = sink.Registry{discard.Kind, spin.Kind, stdout.Kind, file.Kind, exec.Kind}
@@ -186,8 +187,8 @@ func TestSinksFrame(t *testing.T) {
 				if scheme == "file" {
 					url = "file:" + path
 				}
-				log := new(sinktest.Log)
-				s := sinktest.Open(t, *kinds.Kind(url), url+query, sink.Config{Stdout: &out, Log: log.Logger(t)})
+				log := new(testkit.Log)
+				s := sinktest.Open(t, *kinds.Kind(url), url+query, sink.Config{Stdout: &out, Log: log.Tee(t)})
 				r := sinktest.NewRig(t, s, 1, 64)
 				for range 2 {
 					for _, m := range messages {

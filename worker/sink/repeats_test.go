@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"feedgate/worker/sink"
-	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // interval is the least time between two lines.
@@ -15,7 +15,7 @@ const interval = time.Second
 
 func TestRepeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := new(sinktest.Log)
+		log := new(testkit.Log)
 		r := sink.NewRepeats(slog.New(slog.NewTextHandler(log, nil)), slog.LevelWarn, "happened")
 		expect := func(lines int, latest string) {
 			t.Helper()

@@ -43,7 +43,7 @@ func (s *source) run() {
 		select {
 		case <-s.stop:
 			return
-		case <-time.After(rig.Pause):
+		case <-time.After(5 * time.Millisecond):
 		}
 		if c, err := s.d.Channel(topic, channel); err != nil || c.Unfinished() > sourceAhead {
 			continue

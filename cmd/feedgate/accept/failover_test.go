@@ -128,9 +128,7 @@ func TestProxyWithoutBackendOverWebSocket(t *testing.T) {
 			c = acceptWS(t, b, "")
 			c.send(wsFinal|wsText, "one")
 			p.waitMetric(1, "feedgate_messages_total")
-			c.send(wsFinal|wsClose, closeCode(1000))
-			c.closed()
-			c.hangUp()
+			c.leave()
 			p.exit(0)
 		})
 	}

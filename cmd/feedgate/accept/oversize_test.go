@@ -210,9 +210,7 @@ func TestOversizedWebSocketMessages(t *testing.T) {
 	c.expect(wsText, "A4 3")
 	c.send(wsFinal|wsBinary, strings.Repeat("b", 1024))
 	c.expect(wsBinary, "A5 0")
-	c.send(wsFinal|wsClose, closeCode(1000))
-	c.closed()
-	c.hangUp()
+	c.leave()
 	p.exit(0)
 	sink.holds(t, "one", strings.Repeat("b", 1024))
 	if _, messages := p.skippedLogged(); messages != 3 {
@@ -231,9 +229,7 @@ func TestWebSocketMessageOfManyFragments(t *testing.T) {
 	stream = append(stream, bytes.Repeat(wsFrame(wsContinuation, "b"), 65_535)...)
 	c.sendBytes(append(stream, wsFrame(wsFinal|wsContinuation, "c")...))
 	c.expect(wsBinary, "A1")
-	c.send(wsFinal|wsClose, closeCode(1000))
-	c.closed()
-	c.hangUp()
+	c.leave()
 	p.exit(0)
 	sink.holds(t, "a"+strings.Repeat("b", 65_535)+"c")
 }

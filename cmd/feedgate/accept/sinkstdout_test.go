@@ -2,7 +2,6 @@ package accept
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 )
@@ -55,35 +54,4 @@ func encodeAll(frames []frame) []byte {
 		b = f.append(b)
 	}
 	return b
-}
-
-// TestStdoutThatNobodyReads: EPIPE is exit 1, and the messages are not
-// acknowledged as done.
-func TestStdoutThatNobodyReads(t *testing.T) {
-	t.Parallel()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := listenFG(t)
-	p := runWith(t, launch{args: []string{s.url(), "--workers=1", "--sink=stdout:"}, stdout: w})
-	w.Close()
-	c := s.accept()
-	c.welcome(1, "{}")
-	r.Close()
-	c.send(data(1, "nobody reads this"))
-	for {
-		f, err := c.read()
-		if err != nil {
-			break
-		}
-		if f.op == opAck && f.code == 0 {
-			t.Errorf("%v of a message that was not written", f)
-		}
-	}
-	c.close()
-	p.exit(1)
-	if p.stderr.String() == "" {
-		t.Error("nothing on standard error")
-	}
 }

@@ -10,13 +10,14 @@ import (
 
 // stdoutFault runs a gateway with a standard output that takes nothing, sends it a
 // message, and checks that it ends with status 1 and says what is wrong. The message
-// must not be acknowledged as done.
-func stdoutFault(t *testing.T, stdout *os.File, want string) {
+// must not be acknowledged as done. welcomed is called between the login and the message.
+func stdoutFault(t *testing.T, stdout *os.File, want string, welcomed func()) {
 	t.Helper()
 	s := listenFG(t)
 	p := runWith(t, launch{args: []string{s.url(), "--workers=1", "--sink=stdout:"}, stdout: stdout})
 	c := s.accept()
 	c.welcome(1, "{}")
+	welcomed()
 	c.send(data(1, "nobody gets this"))
 	for {
 		f, err := c.read()
@@ -42,7 +43,7 @@ func TestStdoutIsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	stdoutFault(t, full, "no space left on device")
+	stdoutFault(t, full, "no space left on device", func() {})
 }
 
 func TestStdoutHasNoReader(t *testing.T) {
@@ -53,7 +54,18 @@ func TestStdoutHasNoReader(t *testing.T) {
 	}
 	defer w.Close()
 	r.Close()
-	stdoutFault(t, w, "its reader is gone")
+	stdoutFault(t, w, "its reader is gone", func() {})
+}
+
+// TestStdoutThatNobodyReads, from some time on.
+func TestStdoutThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	stdoutFault(t, w, "its reader is gone", func() { r.Close() })
 }
 
 // TestStdoutIsClosed: what is written there would be acknowledged and gone, so the

@@ -26,9 +26,7 @@ func TestWebSocketHandshake(t *testing.T) {
 	if c.request.Host != ln.Addr().String() {
 		t.Errorf("Host: %q", c.request.Host)
 	}
-	c.send(wsFinal|wsClose, closeCode(1000))
-	c.closed()
-	c.hangUp()
+	c.leave()
 	p.exit(0)
 }
 
@@ -102,9 +100,7 @@ func TestWebSocketOtherCloseReconnects(t *testing.T) {
 	// An end of stream without Close is a lost connection.
 	c.hangUp()
 	c = acceptWS(t, ln, "")
-	c.send(wsFinal|wsClose, closeCode(1000))
-	c.closed()
-	c.hangUp()
+	c.leave()
 	p.exit(0)
 }
 
@@ -146,9 +142,7 @@ func TestWebSocketErrors(t *testing.T) {
 				p.protocolErrors(1, c.reason)
 			}
 			p.waitMetric(1, "feedgate_protocol_errors_total")
-			conn.send(wsFinal|wsClose, closeCode(1000))
-			conn.closed()
-			conn.hangUp()
+			conn.leave()
 			p.exit(0)
 		})
 	}

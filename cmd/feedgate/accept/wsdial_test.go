@@ -56,9 +56,7 @@ func TestWebSocketUnauthorized(t *testing.T) {
 			acceptWS(t, ln, "").hangUp()
 			answerWS(t, ln, status(line, ""))
 			c := acceptWS(t, ln, "")
-			c.send(wsFinal|wsClose, closeCode(1000))
-			c.closed()
-			c.hangUp()
+			c.leave()
 			p.exit(0)
 			if n := strings.Count(p.stderr.String(), line); n != 1 {
 				t.Errorf("%d lines of the log have %q", n, line)
@@ -125,9 +123,7 @@ func TestWebSocketRedirect(t *testing.T) {
 	}
 	c.send(wsFinal|wsText, "one")
 	p.waitMetric(1, "feedgate_messages_total")
-	c.send(wsFinal|wsClose, closeCode(1000))
-	c.closed()
-	c.hangUp()
+	c.leave()
 	p.exit(0)
 	if log := p.stderr.String(); strings.Contains(log, "s3cret") || strings.Contains(log, "feed.invalid") {
 		t.Error("the log quotes what can hold a secret")

@@ -157,3 +157,11 @@ func (c *wsConn) hangUp() {
 		c.t.Fatal(err)
 	}
 }
+
+// leave closes in order: the server's Close, the gateway's, and the end.
+func (c *wsConn) leave() {
+	c.t.Helper()
+	c.send(wsFinal|wsClose, closeCode(1000))
+	c.closed()
+	c.hangUp()
+}

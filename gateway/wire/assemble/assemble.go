@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/flags"
 	"feedgate/worker"
 )
 
@@ -41,8 +42,6 @@ const (
 	// maxRefused is how many refused requests are remembered while further parts
 	// of them may come. A part of one that is forgotten begins a new request.
 	maxRefused = 16 * maxOpen
-	// maxMessage keeps a joined request within the 32 bits of wire.Msg.
-	maxMessage = 1 << 30
 	// leastPeriod is the least time between two looks at the timeouts.
 	leastPeriod = 10 * time.Millisecond
 )
@@ -50,27 +49,21 @@ const (
 // New makes a codec that hands out the whole requests of inner. An error names
 // the flags at fault, all of them.
 func New(inner *wire.Codec, cfg Config) (*wire.Codec, error) {
-	var faults []error
+	var faults flags.Faults
 	p := &settings{
 		maxMessage: int(cfg.MaxMessage), memory: cfg.Memory,
 		idle: max(cfg.IdleTimeout, 0),
 	}
 	if inner.Sequenced {
-		faults = append(faults, errors.New("--assemble: goes with tcp:// and ws:// only; fg:// has parts of its own"))
+		faults.Add("--assemble", errors.New("goes with tcp:// and ws:// only; fg:// has parts of its own"))
 	}
 	names, err := parseSpec(cfg.Spec)
-	if err != nil {
-		faults = append(faults, fmt.Errorf("--assemble: %q: %w", cfg.Spec, err))
-	}
+	faults.Check(err == nil, "--assemble: %q: %w", cfg.Spec, err)
 	p.names = names
-	if cfg.MaxMessage < 1 || cfg.MaxMessage > maxMessage {
-		faults = append(faults, fmt.Errorf("--max-message: %d is not from 1 to %d", cfg.MaxMessage, maxMessage))
-	}
-	if cfg.Memory < 1 {
-		faults = append(faults, fmt.Errorf("--memory: --assemble gets %d bytes of it", cfg.Memory))
-	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	faults.CheckMaxMessage(cfg.MaxMessage)
+	faults.Check(cfg.Memory >= 1, "--memory: --assemble gets %d bytes of it", cfg.Memory)
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
 	name, err := json.Marshal(string(names[nameData]))
 	if err != nil {

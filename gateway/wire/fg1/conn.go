@@ -2,9 +2,9 @@ package fg1
 
 import (
 	"encoding/binary"
-	"time"
 
 	"feedgate/gateway/wire"
+	"feedgate/worker"
 )
 
 // maxControl bounds the payload of every frame but DATA, in bytes.
@@ -15,8 +15,7 @@ type conn struct {
 	wire.Base
 
 	maxMessage uint64
-	heartbeat  time.Duration
-	nextPing   time.Duration
+	ping       wire.Heartbeat
 
 	began    bool // a frame came that FG/1 has
 	welcomed bool
@@ -36,7 +35,7 @@ const dataHead = uint32(Data) << 24
 // Decode implements [wire.Conn].
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	if c.closed {
-		in.Start, in.Keep, in.Scan, in.Need = len(buf), len(buf), len(buf), 0
+		in.Discard(buf)
 		return nil
 	}
 	for {
@@ -90,7 +89,7 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 		at += int(length) + 4
 	}
 	in.Msgs = msgs
-	in.Start, in.Keep, in.Scan = at, at, at
+	in.AdvanceTo(at)
 }
 
 // frame decodes the frame that rest begins with, rest being buf from in.Scan on.
@@ -98,7 +97,7 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 func (c *conn) frame(rest, buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	h := ParseHeader(rest)
 	if h.Payload() < 0 {
-		return false, wire.Errorf(wire.BadLength, CodeProtocolError,
+		return false, wire.Errorf(wire.BadLength, wire.CloseProtocolError,
 			"frame op %d seq %d: length %d is under %d", h.Op, h.Seq, h.Length, minLength)
 	}
 	if err := c.checkHeader(h); err != nil {
@@ -120,48 +119,39 @@ func (c *conn) frame(rest, buf []byte, in *wire.Input) (whole bool, err *wire.Er
 	} else {
 		err = c.control(h, payload, in)
 	}
-	c.advance(in, size)
+	in.AdvanceJoining(size, c.joining)
 	return true, err
-}
-
-// advance moves past n decoded bytes, leaving a message that is being joined
-// where it is.
-func (c *conn) advance(in *wire.Input, n int) {
-	in.Scan += n
-	if !c.joining {
-		in.Start, in.Keep = in.Scan, in.Scan
-	}
 }
 
 func (c *conn) checkHeader(h Header) *wire.Error {
 	switch h.Op {
 	case Data:
 		if h.Flags&^More != 0 {
-			return wire.Errorf(wire.BadFlags, CodeProtocolError, "DATA seq %d: unknown flags %#x", h.Seq, h.Flags)
+			return wire.Errorf(wire.BadFlags, wire.CloseProtocolError, "DATA seq %d: unknown flags %#x", h.Seq, h.Flags)
 		}
 		if !c.welcomed {
-			return wire.Errorf(wire.UnexpectedOp, CodeProtocolError, "DATA seq %d before WELCOME", h.Seq)
+			return wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "DATA seq %d before WELCOME", h.Seq)
 		}
 		if (c.joining || c.skip.On()) && h.Seq != c.joinSeq {
-			return wire.Errorf(wire.Parts, CodeProtocolError,
+			return wire.Errorf(wire.Parts, wire.CloseProtocolError,
 				"DATA seq %d while seq %d is unfinished", h.Seq, c.joinSeq)
 		}
 		return nil
 	case Welcome:
 		if c.welcomed {
-			return wire.Errorf(wire.UnexpectedOp, CodeProtocolError, "a second WELCOME")
+			return wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "a second WELCOME")
 		}
 	case Ping, Pong, Bye:
 	case Hello, Ack, AckTo:
-		return wire.Errorf(wire.UnexpectedOp, CodeProtocolError, "op %d from the server, seq %d", h.Op, h.Seq)
+		return wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "op %d from the server, seq %d", h.Op, h.Seq)
 	default:
-		return wire.Errorf(wire.UnknownOp, CodeProtocolError, "op %d, seq %d", h.Op, h.Seq)
+		return wire.Errorf(wire.UnknownOp, wire.CloseProtocolError, "op %d, seq %d", h.Op, h.Seq)
 	}
 	if h.Flags != 0 {
-		return wire.Errorf(wire.BadFlags, CodeProtocolError, "op %d seq %d: unknown flags %#x", h.Op, h.Seq, h.Flags)
+		return wire.Errorf(wire.BadFlags, wire.CloseProtocolError, "op %d seq %d: unknown flags %#x", h.Op, h.Seq, h.Flags)
 	}
 	if h.Payload() > maxControl {
-		return wire.Errorf(wire.TooLarge, CodeTooLarge, "op %d seq %d: payload of %d bytes, at most %d",
+		return wire.Errorf(wire.TooLarge, worker.TooLarge, "op %d seq %d: payload of %d bytes, at most %d",
 			h.Op, h.Seq, h.Payload(), maxControl)
 	}
 	return nil

@@ -165,14 +165,14 @@ func TestByeAmongParts(t *testing.T) {
 		{"of another too large", join(data(1, More, big), data(1, 0, ""), data(2, More, big)),
 			"BYE while DATA seq 2 is unfinished: 101 bytes of it dropped"},
 	} {
-		for _, code := range []worker.Code{CodeOK, CodeProtocolError, CodeShuttingDown} {
+		for _, code := range []worker.Code{wire.CloseOK, wire.CloseProtocolError, wire.CloseShuttingDown} {
 			t.Run(fmt.Sprintf("%s, code %d", c.name, code), func(t *testing.T) {
 				stream := logged(c.frames, frame(Bye, uint16(code), 0, ""))
 				whole := wiretest.Run(t, newTestConn(), stream, wiretest.Whole(len(stream)))
 				e := whole.Events[len(whole.Events)-1].Event
 				fault := e.Fault
 				e.Fault = nil
-				if want := (wire.Event{Kind: wire.EventClose, Code: code, Clean: code != CodeProtocolError}); e != want || whole.Err != nil {
+				if want := (wire.Event{Kind: wire.EventClose, Code: code, Clean: code != wire.CloseProtocolError}); e != want || whole.Err != nil {
 					t.Errorf("%+v %v, want %+v", e, whole.Err, want)
 				}
 				switch {

@@ -38,22 +38,21 @@ func (c *conn) welcome(h Header, payload []byte, in *wire.Input) *wire.Error {
 	var w welcome
 	payload = bytes.TrimPrefix(payload, []byte(wire.BOM))
 	if !utf8.Valid(payload) {
-		return wire.Errorf(wire.BadUTF8, CodeProtocolError, "WELCOME: payload of %d bytes is not UTF-8", len(payload))
+		return wire.Errorf(wire.BadUTF8, wire.CloseProtocolError, "WELCOME: payload of %d bytes is not UTF-8", len(payload))
 	}
 	if len(payload) > 0 {
 		switch err := json.Unmarshal(payload, &w); {
 		case errors.Is(err, errSurrogate):
-			return wire.Errorf(wire.BadUTF8, CodeProtocolError, "WELCOME: session: %v", errSurrogate)
+			return wire.Errorf(wire.BadUTF8, wire.CloseProtocolError, "WELCOME: session: %v", errSurrogate)
 		case err != nil:
-			return wire.Errorf(wire.BadJSON, CodeProtocolError, "WELCOME: payload of %d bytes is not the JSON expected", len(payload))
+			return wire.Errorf(wire.BadJSON, wire.CloseProtocolError, "WELCOME: payload of %d bytes is not the JSON expected", len(payload))
 		}
 	}
 	if w.HeartbeatMS != nil {
 		if *w.HeartbeatMS < 100 || *w.HeartbeatMS > 3_600_000 {
-			return wire.Errorf(wire.Login, CodeProtocolError, "WELCOME: heartbeat_ms %d is not in 100 to 3600000", *w.HeartbeatMS)
+			return wire.Errorf(wire.Login, wire.CloseProtocolError, "WELCOME: heartbeat_ms %d is not in 100 to 3600000", *w.HeartbeatMS)
 		}
-		c.heartbeat = time.Duration(*w.HeartbeatMS) * time.Millisecond
-		c.nextPing = 0
+		c.ping.Interval = time.Duration(*w.HeartbeatMS) * time.Millisecond
 	}
 	c.welcomed = true
 	in.Event = wire.Event{Kind: wire.EventReady, Session: string(w.Session), First: h.Seq, Each: w.Acks == nil}

@@ -20,7 +20,7 @@ func foreign(b []byte) *wire.Error {
 		return nil
 	}
 	if looks := wire.LooksLike(b); looks != "" {
-		return wire.Errorf(wire.Login, CodeProtocolError, "the server does not look like FG/1, its answer looks like %s; see the URL's scheme", looks)
+		return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server does not look like FG/1, its answer looks like %s; see the URL's scheme", looks)
 	}
-	return wire.Errorf(wire.Login, CodeProtocolError, "the server does not look like FG/1; see the URL's scheme")
+	return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server does not look like FG/1; see the URL's scheme")
 }

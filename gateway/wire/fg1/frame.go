@@ -1,6 +1,11 @@
 package fg1
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
 
 // Frame header, big-endian.
 //
@@ -34,16 +39,14 @@ const (
 // More marks a DATA frame that another part of the same message follows.
 const More = 1
 
-// Codes of ACK and BYE.
+// Codes of ACK and BYE, as a frame holds them.
 const (
-	CodeOK            = 0
-	CodeRefused       = 1
-	CodeBadRequest    = 2
-	CodeTooLarge      = 3
-	CodeBadToken      = 4
-	CodeProtocolError = 5
-	CodeShuttingDown  = 6
-	CodeDeadLettered  = 7
+	CodeOK            = uint16(worker.OK)
+	CodeBadRequest    = uint16(worker.BadRequest)
+	CodeTooLarge      = uint16(worker.TooLarge)
+	CodeBadToken      = uint16(wire.CloseBadToken)
+	CodeProtocolError = uint16(wire.CloseProtocolError)
+	CodeShuttingDown  = uint16(wire.CloseShuttingDown)
 )
 
 // Header is a decoded frame header.

@@ -54,7 +54,7 @@ func New(cfg Config) *wire.Codec {
 			Acks: []wire.AckMode{wire.AckEach, wire.AckOrdered, wire.AckRange, wire.AckNone},
 		},
 		NewConn: func() wire.Conn {
-			return &conn{maxMessage: uint64(cfg.MaxMessage), heartbeat: cfg.Heartbeat}
+			return &conn{maxMessage: uint64(cfg.MaxMessage), ping: wire.Heartbeat{Interval: cfg.Heartbeat}}
 		},
 	}
 }

@@ -44,19 +44,17 @@ func (c *conn) AppendAckTo(dst []byte, seq uint64) []byte {
 	return AppendFrame(dst, AckTo, 0, 0, seq, nil)
 }
 
-// Tick appends PING when it is due.
-func (c *conn) Tick(dst []byte, now time.Duration) ([]byte, time.Duration) {
+// Tick appends PING when it is due. The first interval begins behind WELCOME, which may
+// set another.
+func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
 	if !c.welcomed || c.closed {
 		return dst, 0
 	}
-	if c.nextPing == 0 {
-		c.nextPing = now + c.heartbeat
-	}
-	if now >= c.nextPing {
+	due, next := c.ping.Due(now)
+	if due {
 		dst = AppendFrame(dst, Ping, 0, 0, 0, nil)
-		c.nextPing = now + c.heartbeat
 	}
-	return dst, c.nextPing
+	return dst, next
 }
 
 // AppendClose appends BYE.

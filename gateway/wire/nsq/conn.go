@@ -58,7 +58,7 @@ var (
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	if c.phase == closed {
-		in.Start, in.Keep, in.Scan = len(buf), len(buf), len(buf)
+		in.Discard(buf)
 		return nil
 	}
 	for {
@@ -91,7 +91,7 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 		c.weigh(n, at-in.Scan, in)
 	}
 	in.Msgs = in.Msgs[:had+n]
-	in.Start, in.Keep, in.Scan = at, at, at
+	in.AdvanceTo(at)
 }
 
 // frame decodes the frame at in.Scan, which decodePlain has left. False means that it is

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -159,54 +157,26 @@ func run(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (outcom
 	return outcomeOf(t, d.Result), d.Err
 }
 
-// plans are how a stream of n bytes may arrive; name seeds the random ones.
-func plans(name string, n int) map[string]wiretest.Plan {
-	list := map[string]wiretest.Plan{
-		"whole": wiretest.Whole(n),
-		"997":   {Buffer: 4096, Msgs: 3, Steps: []int{997}},
-	}
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	rng := rand.New(rand.NewPCG(h.Sum64(), 1))
-	if n <= 4<<10 {
-		list["1 byte"] = wiretest.Plan{Buffer: n, Msgs: 2, Steps: []int{1}}
-		list["1 byte, moved"] = wiretest.ByteByByte()
-		for cut := range n {
-			list[fmt.Sprint("cut at ", cut)] = wiretest.Plan{Buffer: n, Msgs: 1 + cut%3, Steps: []int{cut, -n}}
-		}
-	}
-	for i := range 5 {
-		b := make([]byte, 8)
-		for k := range b {
-			b[k] = byte(rng.Uint32())
-		}
-		list[fmt.Sprint("random ", i)] = wiretest.FromBytes(b)
-	}
-	for name, plan := range list {
-		list[name] = plan.WithLimit(testWait)
-	}
-	return list
-}
-
 // check runs a stream by every plan.
 func check(t *testing.T, p *wire.Codec, stream []byte, want outcome) {
 	t.Helper()
-	text := ""
-	for name, plan := range plans(t.Name(), len(stream)) {
-		got, err := run(t, p, stream, plan)
-		if !got.equal(want) {
-			t.Fatalf("%s:\ngot  %v\nwant %v\nerror: %v", name, got, want, err)
-		}
-		if err == nil {
-			continue
-		}
-		if text == "" {
-			text = err.Error()
-		}
-		if err.Error() != text {
-			t.Fatalf("%s: error %q, otherwise it is %q", name, err, text)
+	n := len(stream)
+	plans, rng := wiretest.Plans(t.Name(), n)
+	if wiretest.Short(n) {
+		for cut := range n {
+			plans[fmt.Sprint("cut at ", cut)] = wiretest.Plan{Buffer: n, Msgs: 1 + cut%3, Steps: []int{cut, -n}}
 		}
 	}
+	for i := range 5 {
+		plans[fmt.Sprint("random ", i)] = wiretest.Random(rng)
+	}
+	wiretest.Check(t, plans, func(plan wiretest.Plan) (diff string, err *wire.Error) {
+		got, err := run(t, p, stream, plan.WithLimit(testWait))
+		if !got.equal(want) {
+			diff = fmt.Sprintf("\ngot  %v\nwant %v", got, want)
+		}
+		return diff, err
+	})
 }
 
 func (o outcome) equal(want outcome) bool {

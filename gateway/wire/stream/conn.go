@@ -23,8 +23,7 @@ type conn struct {
 	passed uint64 // bytes of it, before in.Scan
 	search bool   // its end must be searched for
 
-	armed bool          // next is set
-	next  time.Duration // when the heartbeat is due
+	heartbeat wire.Heartbeat
 }
 
 func (c *conn) Open(dst []byte, r wire.Resume) []byte {
@@ -61,7 +60,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		c.seq += uint64(kept)
 		c.pos += uint64(p.at - in.Scan)
 		in.Need = p.need
-		in.Start, in.Keep, in.Scan = p.at, p.at, p.at
+		in.AdvanceTo(p.at)
 		switch {
 		case f != nil:
 			return c.errorf(f.reason, worker.BadRequest, "%s", f.detail)
@@ -144,7 +143,7 @@ func (c *conn) lastLine(buf []byte, in *wire.Input) {
 }
 
 func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
-	if !c.p.acks(code) {
+	if !c.p.ack.Acks(code) {
 		return dst
 	}
 	return c.p.ack.AppendRun(dst, seq, n, uint16(code))
@@ -152,20 +151,12 @@ func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byt
 
 // Tick counts the first interval from its first call.
 func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
-	if c.p.heartbeat == nil || c.p.interval == 0 {
+	if c.p.heartbeat == nil {
 		return dst, 0
 	}
-	if c.armed && now < c.next {
-		return dst, c.next
-	}
-	if c.armed {
+	due, next := c.heartbeat.Due(now)
+	if due {
 		dst = c.p.heartbeat.Append(dst, 0, 0, nil)
 	}
-	// From due time to due time, so that late calls do not add up, unless one was
-	// later than a whole interval.
-	if c.next += c.p.interval; !c.armed || c.next <= now {
-		c.next = now + c.p.interval
-	}
-	c.armed = true
-	return dst, c.next
+	return dst, next
 }

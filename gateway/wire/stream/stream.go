@@ -86,20 +86,16 @@ func (p *protocol) codec() *wire.Codec {
 			Overhead:  p.overhead,
 			EOFCloses: true,
 		},
-		NewConn: func() wire.Conn { return &conn{p: p, framer: p.newFramer()} },
-		Render:  p.render,
+		NewConn: func() wire.Conn {
+			return &conn{p: p, framer: p.newFramer(), heartbeat: wire.Heartbeat{Interval: p.interval}}
+		},
+		Render: p.render,
 	}
 }
 
 func (p *protocol) render(dst []byte, m worker.Message, code worker.Code) []byte {
-	if !p.acks(code) {
+	if !p.ack.Acks(code) {
 		return dst
 	}
 	return p.ack.Append(dst, m.Seq, uint16(code), m.Data)
-}
-
-// acks reports whether a message that ends with code is acknowledged: a template
-// that cannot tell a refusal from a success says nothing of refusals.
-func (p *protocol) acks(code worker.Code) bool {
-	return p.ack != nil && (code == worker.OK || p.ack.HasCode())
 }

@@ -68,9 +68,12 @@ func (t *Template) AppendCounting(dst []byte, n uint64, code uint16) (out []byte
 	return appendParts(dst, t.parts[t.run+1:], n, code, nil), first, len(dst) - 1
 }
 
-// HasCode reports whether the template has {code}. One without is not meant for
-// refused messages.
-func (t *Template) HasCode() bool { return t.code }
+// Acks reports whether t, an Ack template, or nil where there are no acks, is sent for a
+// message that ends with code. Without {code} it is not: the peer would take a refusal for
+// a success.
+func (t *Template) Acks(code worker.Code) bool {
+	return t != nil && (code == worker.OK || t.code)
+}
 
 // AppendHello appends a Hello template, with token for {token}, to dst.
 func (t *Template) AppendHello(dst, token []byte) []byte {

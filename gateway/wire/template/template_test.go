@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"feedgate/worker"
 )
 
 func mustParse(t interface{ Fatalf(string, ...any) }, text string, where Where) *Template {
@@ -73,9 +75,13 @@ func TestNeeds(t *testing.T) {
 		`{json:a}{code}`:  {true, true},
 	} {
 		tmpl := mustParse(t, text, Ack)
-		if tmpl.NeedsMessage() != want[0] || tmpl.HasCode() != want[1] {
-			t.Errorf("%s: NeedsMessage %v, HasCode %v", text, tmpl.NeedsMessage(), tmpl.HasCode())
+		if tmpl.NeedsMessage() != want[0] || tmpl.Acks(worker.Refused) != want[1] || !tmpl.Acks(worker.OK) {
+			t.Errorf("%s: NeedsMessage %v, acks refusals %v, acks successes %v",
+				text, tmpl.NeedsMessage(), tmpl.Acks(worker.Refused), tmpl.Acks(worker.OK))
 		}
+	}
+	if (*Template)(nil).Acks(worker.OK) {
+		t.Error("acks without a template")
 	}
 }
 

@@ -1,5 +1,12 @@
 package wiretest
 
+import (
+	"hash/fnv"
+	"math/rand/v2"
+
+	"feedgate/gateway/wire"
+)
+
 // Plan is how a stream reaches a Conn: in which pieces, buffers and batches.
 type Plan struct {
 	// Buffer is the size of a buffer, in bytes. One is larger only when the Conn
@@ -66,4 +73,54 @@ func (p *Plan) next(n int) (piece int, move bool) {
 		return n, false
 	}
 	return min(n, max(step, -step)), step < 0
+}
+
+// Plans are ways in which a stream of n bytes may arrive that suit every protocol: at once,
+// in pieces, and, if it is short, byte by byte. rng is for further ones; name seeds it.
+func Plans(name string, n int) (plans map[string]Plan, rng *rand.Rand) {
+	plans = map[string]Plan{
+		"whole": Whole(n),
+		"997":   {Buffer: 4096, Msgs: 3, Steps: []int{997}},
+	}
+	if Short(n) {
+		plans["1 byte"] = Plan{Buffer: n, Msgs: 2, Steps: []int{1}}
+		plans["1 byte, moved"] = ByteByByte()
+	}
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return plans, rand.New(rand.NewPCG(h.Sum64(), 1))
+}
+
+// Short reports whether a stream of n bytes is short enough for many small steps.
+func Short(n int) bool { return n <= 4<<10 }
+
+// Random is a plan by chance.
+func Random(rng *rand.Rand) Plan {
+	b := make([]byte, 8)
+	for k := range b {
+		b[k] = byte(rng.Uint32())
+	}
+	return FromBytes(b)
+}
+
+// Check runs a stream by every plan. run returns how the outcome differs from the one
+// wanted, and the error, whose text must not depend on the plan.
+func Check(t T, plans map[string]Plan, run func(Plan) (diff string, err *wire.Error)) {
+	t.Helper()
+	text := ""
+	for name, plan := range plans {
+		diff, err := run(plan)
+		if diff != "" {
+			t.Fatalf("%s: %s (error: %v)", name, diff, err)
+		}
+		if err == nil {
+			continue
+		}
+		if text == "" {
+			text = err.Error()
+		}
+		if err.Error() != text {
+			t.Fatalf("%s: error %q, otherwise it is %q", name, err, text)
+		}
+	}
 }

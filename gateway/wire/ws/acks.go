@@ -76,7 +76,7 @@ func (k *kinds) run(seq uint64, n int) (text bool, length int) {
 
 // AppendAcks appends a frame for each ack.
 func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
-	if !c.p.acks(code) {
+	if !c.p.ack.Acks(code) {
 		return dst
 	}
 	for n > 0 {

@@ -53,8 +53,7 @@ type conn struct {
 	goodbye closeCode // of our Close: what a fault or the server's Close asks for; 0: nothing
 	said    bool      // our Close was appended; nothing follows it
 
-	armed bool          // next is set
-	next  time.Duration // when the heartbeat is due
+	heartbeat wire.Heartbeat
 }
 
 func (c *conn) Open(dst []byte, r wire.Resume) []byte {
@@ -75,7 +74,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	case opening:
 		return c.handshake(buf, in)
 	case closed:
-		in.Start, in.Keep, in.Scan = len(buf), len(buf), len(buf)
+		in.Discard(buf)
 		return nil
 	}
 	for {
@@ -130,7 +129,7 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	payload := rest[h.size : h.size+h.payload]
 	if h.op.control() {
 		err = c.control(h.op, payload, in)
-		c.advance(in, h.size+h.payload)
+		in.AdvanceJoining(h.size+h.payload, c.fragments > 0 && !c.skip.On())
 		return true, err
 	}
 	return true, c.fragment(h, payload, buf, in)
@@ -163,7 +162,7 @@ func (c *conn) fragment(h head, payload, buf []byte, in *wire.Input) *wire.Error
 		})
 		c.kinds.note(in.Msgs[len(in.Msgs)-1:], kindSet(c.kind))
 	}
-	in.Start, in.Keep = in.Scan, in.Scan
+	in.Advance(0)
 	return nil
 }
 
@@ -172,15 +171,6 @@ func (c *conn) count(h head) {
 	c.fragments++
 	if h.payload == 0 {
 		c.empty++
-	}
-}
-
-// advance moves past n decoded bytes, leaving a message that is being joined
-// where it is.
-func (c *conn) advance(in *wire.Input, n int) {
-	in.Scan += n
-	if c.fragments == 0 || c.skip.On() {
-		in.Start, in.Keep = in.Scan, in.Scan
 	}
 }
 
@@ -196,23 +186,15 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 
 // beat appends the heartbeat if it is due, and says when the next is; 0: there is none.
 func (c *conn) beat(dst []byte, now time.Duration) (out []byte, next time.Duration) {
-	if c.p.interval == 0 || c.phase != open || c.said {
+	if c.phase != open || c.said {
 		return dst, 0
 	}
-	if c.armed && now < c.next {
-		return dst, c.next
-	}
-	if c.armed {
+	due, next := c.heartbeat.Due(now)
+	if due {
 		dst = appendFrame(dst, opPing, nil)
 		if c.p.beatOp != 0 {
 			dst = appendFrame(dst, c.p.beatOp, c.p.beat)
 		}
 	}
-	// From due time to due time, so that late calls do not add up, unless one was
-	// later than a whole interval.
-	if c.next += c.p.interval; !c.armed || c.next <= now {
-		c.next = now + c.p.interval
-	}
-	c.armed = true
-	return dst, c.next
+	return dst, next
 }

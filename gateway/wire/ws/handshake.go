@@ -98,7 +98,7 @@ func (c *conn) handshake(buf []byte, in *wire.Input) *wire.Error {
 			return loginFault(wire.CloseProtocolError, "the head of the server's answer is not that of an HTTP response")
 		}
 		c.headSeen, c.headUsed = 0, c.headUsed+size
-		c.advance(in, size)
+		in.Advance(size)
 		if !interim(answer.StatusCode) {
 			if err := c.checkAnswer(answer); err != nil {
 				return err

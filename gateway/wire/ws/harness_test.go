@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -196,25 +194,13 @@ func at(list []message, i int) string {
 // plans are how a stream of n bytes may arrive; name seeds the random ones.
 func plans(name string, n int) map[string]wiretest.Plan {
 	n += 256 // the answer
-	list := map[string]wiretest.Plan{
-		"whole": wiretest.Whole(n),
-		"997":   {Buffer: 4096, Msgs: 3, Steps: []int{997}},
-	}
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	rng := rand.New(rand.NewPCG(h.Sum64(), 1))
+	list, rng := wiretest.Plans(name, n)
 	// The answer and the first header come byte by byte, the rest at once.
 	head := slices.Repeat([]int{1}, 150)
 	list["1 byte, then all"] = wiretest.Plan{Buffer: n, Msgs: 2, Steps: append(head, 0)}
-	if n <= 4<<10 {
-		list["1 byte"] = wiretest.Plan{Buffer: n, Msgs: 2, Steps: []int{1}}
-		list["1 byte, moved"] = wiretest.ByteByByte()
+	if wiretest.Short(n) {
 		for i := range 3 {
-			b := make([]byte, 8)
-			for k := range b {
-				b[k] = byte(rng.Uint32())
-			}
-			list[fmt.Sprint("random ", i)] = wiretest.FromBytes(b)
+			list[fmt.Sprint("random ", i)] = wiretest.Random(rng)
 		}
 	}
 	steps := make([]int, 16)
@@ -231,20 +217,8 @@ func plans(name string, n int) map[string]wiretest.Plan {
 // check runs a stream by every plan.
 func check(t *testing.T, p *wire.Codec, stream []byte, want outcome) {
 	t.Helper()
-	text := ""
-	for name, plan := range plans(t.Name(), len(stream)) {
+	wiretest.Check(t, plans(t.Name(), len(stream)), func(plan wiretest.Plan) (diff string, err *wire.Error) {
 		got, err := run(t, p, stream, plan)
-		if diff := got.diff(want); diff != "" {
-			t.Fatalf("%s: %s (error: %v)", name, diff, err)
-		}
-		if err == nil {
-			continue
-		}
-		if text == "" {
-			text = err.Error()
-		}
-		if err.Error() != text {
-			t.Fatalf("%s: error %q, otherwise it is %q", name, err, text)
-		}
-	}
+		return got.diff(want), err
+	})
 }

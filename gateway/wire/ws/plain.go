@@ -33,7 +33,7 @@ func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 	}
 	c.kinds.note(room[:kept], has)
 	in.Msgs = in.Msgs[:had+kept]
-	in.Start, in.Keep, in.Scan = at, at, at
+	in.AdvanceTo(at)
 	return n > 0 && (odd || n == len(room) && kept < n)
 }
 

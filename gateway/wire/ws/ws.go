@@ -64,7 +64,7 @@ func (p *protocol) codec() *wire.Codec {
 func (p *protocol) newConn() wire.Conn {
 	return &conn{
 		p: p, kinds: kinds{size: p.inFlight}, stall: stall{limit: p.idle},
-		keys: newKeys(),
+		keys: newKeys(), heartbeat: wire.Heartbeat{Interval: p.interval},
 	}
 }
 
@@ -74,15 +74,9 @@ func (p *protocol) rendered() bool {
 	return p.ack != nil && (p.ack.NeedsMessage() || p.inFlight == 0)
 }
 
-// acks reports whether a message that ends with code is acknowledged. A template that
-// cannot tell a refusal from a success says nothing of refusals.
-func (p *protocol) acks(code worker.Code) bool {
-	return p.ack != nil && (code == worker.OK || p.ack.HasCode())
-}
-
 // render appends the ack's frame.
 func (p *protocol) render(dst []byte, m worker.Message, code worker.Code) []byte {
-	if !p.acks(code) {
+	if !p.ack.Acks(code) {
 		return dst
 	}
 	start := len(dst)

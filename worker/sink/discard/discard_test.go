@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func TestDiscardCounts(t *testing.T) {
-	log := new(sinktest.Log)
-	s := newCounter(log.Logger(t))
+	log := new(testkit.Log)
+	s := newCounter(log.Tee(t))
 	a, b := sinktest.NewRig(t, s, 2, 4096), sinktest.NewRig(t, s, 1, 4096)
 	const n = 3000
 	bytes := 0
@@ -24,7 +25,7 @@ func TestDiscardCounts(t *testing.T) {
 	check := func() {
 		t.Helper()
 		// A worker counts a batch after it has finished it.
-		sinktest.Eventually(t, "counts", func() bool {
+		testkit.Eventually(t, "counts", func() bool {
 			m, by := s.count()
 			return m == 2*n && by == uint64(bytes)
 		})

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -154,12 +155,7 @@ func (s *execSink) Ready() error {
 func (s *execSink) closed(h *executor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range s.open {
-		if s.open[i] == h {
-			s.open = append(s.open[:i], s.open[i+1:]...)
-			return
-		}
-	}
+	s.open = slices.DeleteFunc(s.open, func(o *executor) bool { return o == h })
 }
 
 // Close ends the children that no handler has adopted.

@@ -18,6 +18,7 @@ import (
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // shortGrace is for children that will not end by themselves.
@@ -79,13 +80,13 @@ func TestExecShellAnswersAtTheDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := new(sinktest.Log)
+	log := new(testkit.Log)
 	command := fmt.Sprintf(`cat >'%s'; echo complaint >&2; printf '\000\000\003\350'`, got)
-	s := openExec(t, command, defaultGrace, sink.Config{Stderr: errOut, Log: log.Logger(t)})
+	s := openExec(t, command, defaultGrace, sink.Config{Stderr: errOut, Log: log.Tee(t)})
 	r := sinktest.NewRig(t, s, 1, 64)
 	r.Send(0, []byte("one"))
 	r.Send(0, []byte("three"))
-	sinktest.Eventually(t, "both messages", func() bool {
+	testkit.Eventually(t, "both messages", func() bool {
 		data, _ := os.ReadFile(got)
 		return string(data) == "\x00\x00\x00\x03one\x00\x00\x00\x05three"
 	})
@@ -143,7 +144,7 @@ func TestExecDrainWithALingeringChild(t *testing.T) {
 	r.Send(0, []byte("early"))
 	r.Wait(1)
 	r.Pool.Drain()
-	sinktest.Eventually(t, "end of input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
+	testkit.Eventually(t, "end of input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
 	r.Send(0, []byte("late"))
 	r.Wait(2)
 	r.Stop()
@@ -155,8 +156,8 @@ func TestExecDrainWithALingeringChild(t *testing.T) {
 func TestExecRestartsInOrder(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	once := filepath.Join(t.TempDir(), "once")
-	log := new(sinktest.Log)
-	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Logger(t)})
+	log := new(testkit.Log)
+	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
 	r := sinktest.NewRig(t, s, 1, 64)
 	messages := []string{"a", "die-once " + once, "b", "c"}
 	for _, m := range messages {
@@ -239,8 +240,8 @@ func TestExecHopelessCommands(t *testing.T) {
 
 func TestExecAnswerWithoutAMessage(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
-	log := new(sinktest.Log)
-	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Logger(t)})
+	log := new(testkit.Log)
+	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
 	r := sinktest.NewRig(t, s, 1, 64)
 	r.Send(0, []byte("twice"))
 	r.Wait(1)
@@ -262,7 +263,7 @@ func TestExecCloseKillsADeafChild(t *testing.T) {
 	for i := range 20 {
 		r.Send(i%2, make([]byte, 50<<10))
 	}
-	sinktest.Eventually(t, "two deaf children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+	testkit.Eventually(t, "two deaf children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
 	r.Stop()
 	r.None(0)
 	for _, e := range readLedger(t, ledger) {
@@ -297,7 +298,7 @@ func TestExecChildLeavesProcessesBehind(t *testing.T) {
 			s := openExec(t, command, shortGrace, sink.Config{})
 			r := sinktest.NewRig(t, s, 1, 64)
 			var first int
-			sinktest.Eventually(t, "three generations", func() bool {
+			testkit.Eventually(t, "three generations", func() bool {
 				files, _ := filepath.Glob(pids + ".*")
 				if len(files) > 0 && first == 0 {
 					data, _ := os.ReadFile(files[0])

@@ -11,14 +11,15 @@ import (
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // Text on standard output completes nothing. Once the command has answered
 // anything, the message that makes a child print it is refused like one that ends it.
 func TestExecTextIsNoAnswer(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
-	log := new(sinktest.Log)
-	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Logger(t)})
+	log := new(testkit.Log)
+	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
 	r := sinktest.NewRig(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	r.Wait(1)
@@ -88,42 +89,22 @@ func TestExecEarlyAnswer(t *testing.T) {
 
 // A child that has not read a message has not died of it.
 func TestExecDeathsBeforeTheMessage(t *testing.T) {
-	command, ledger := childCommand(t, "plain")
-	broken := filepath.Join(t.TempDir(), "broken")
-	s := openExec(t, "if [ -e '"+broken+"' ]; then exit 3; fi; "+command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
-	r.Send(0, []byte("a"))
-	r.Wait(1)
-	if err := os.WriteFile(broken, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r.Send(0, []byte("die-once "+filepath.Join(t.TempDir(), "once")))
-	h := s.open[0]
-	var gone []*child
-	r.WaitFor("deaths", func() bool {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.child != nil && !slices.Contains(gone, h.child) {
-			gone = append(gone, h.child)
-		}
-		return len(gone) > 3*deathLimit
-	})
-	r.None(1)
-	if err := os.Remove(broken); err != nil {
-		t.Fatal(err)
-	}
-	r.Wait(2)
-	r.Stop()
-	if r.Refused > 0 {
-		t.Errorf("refused; %q", whats(readLedger(t, ledger)))
-	}
+	diesUnread(t, "exit 3", 3*deathLimit, func(*sinktest.Rig) {})
 }
 
 // A child that dies in the drain before it has read a message has not died of it.
 func TestExecDrainCountsWhatWasRead(t *testing.T) {
+	diesUnread(t, "sleep 0.05; exit 3", 2*deathLimit, func(r *sinktest.Rig) { r.Pool.Drain() })
+}
+
+// diesUnread has more children than most do what dies says, before they have read the
+// message that would kill one of them; it is handled by one that comes up. sent is called
+// once the message was sent.
+func diesUnread(t *testing.T, dies string, most int, sent func(*sinktest.Rig)) {
+	t.Helper()
 	command, ledger := childCommand(t, "plain")
 	broken := filepath.Join(t.TempDir(), "broken")
-	s := openExec(t, "if [ -e '"+broken+"' ]; then sleep 0.05; exit 3; fi; "+command, defaultGrace, sink.Config{})
+	s := openExec(t, "if [ -e '"+broken+"' ]; then "+dies+"; fi; "+command, defaultGrace, sink.Config{})
 	r := sinktest.NewRig(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	r.Wait(1)
@@ -131,7 +112,7 @@ func TestExecDrainCountsWhatWasRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Send(0, []byte("die-once "+filepath.Join(t.TempDir(), "once")))
-	r.Pool.Drain()
+	sent(r)
 	h := s.open[0]
 	var gone []*child
 	r.WaitFor("deaths", func() bool {
@@ -140,7 +121,7 @@ func TestExecDrainCountsWhatWasRead(t *testing.T) {
 		if h.child != nil && !slices.Contains(gone, h.child) {
 			gone = append(gone, h.child)
 		}
-		return len(gone) > 2*deathLimit
+		return len(gone) > most
 	})
 	r.None(1)
 	if err := os.Remove(broken); err != nil {
@@ -161,7 +142,7 @@ func TestExecDrainRefusesAtTheThirdDeath(t *testing.T) {
 	r.Send(0, []byte("a"))
 	r.Wait(1)
 	r.Pool.Drain()
-	sinktest.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
+	testkit.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
 	r.Send(0, []byte("die"))
 	r.Wait(2)
 	if r.Code(1) != worker.Refused {
@@ -187,9 +168,9 @@ func TestExecStarved(t *testing.T) {
 		t.Error("starved without a message")
 	}
 	r.Send(0, []byte("one"))
-	sinktest.Eventually(t, "hunger", func() bool { return starved(s) })
+	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
 	r.Send(0, []byte("two"))
-	sinktest.Eventually(t, "hunger", func() bool { return starved(s) })
+	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
 	r.Pool.Drain()
 	r.Wait(2)
 	r.Stop()
@@ -199,9 +180,9 @@ func TestExecStarved(t *testing.T) {
 	s = openExec(t, command, shortGrace, sink.Config{})
 	r = sinktest.NewRig(t, s, 1, 64)
 	r.Send(0, []byte("one"))
-	sinktest.Eventually(t, "the child", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 1 })
+	testkit.Eventually(t, "the child", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 1 })
 	h := s.open[0]
-	sinktest.Eventually(t, "the write", func() bool {
+	testkit.Eventually(t, "the write", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		return h.child != nil && h.line.framed > 0 && h.child.in.accepted() == h.line.framed

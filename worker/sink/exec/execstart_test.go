@@ -11,6 +11,7 @@ import (
 
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func TestExecStart(t *testing.T) {
@@ -72,7 +73,7 @@ func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
 	if err := s.Start(ctx, 2); err != nil {
 		t.Fatal(err)
 	}
-	sinktest.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
 }
 
 // A pool that is stopped with messages unanswered does not wait for children.
@@ -82,7 +83,7 @@ func TestExecStopsAtOnce(t *testing.T) {
 	r := sinktest.NewRig(t, s, 2, 64)
 	r.Send(0, []byte("m"))
 	r.Send(1, []byte("m"))
-	sinktest.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
 	r.Pool.Drain()
 	start := time.Now()
 	r.Stop()
@@ -101,7 +102,7 @@ func TestExecHurry(t *testing.T) {
 	r.Send(0, []byte("m"))
 	r.Wait(1)
 	r.Pool.Drain()
-	sinktest.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
+	testkit.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -128,7 +129,7 @@ func TestExecEnvironment(t *testing.T) {
 	s := openExec(t, "env >'"+got+"'; exec sleep 60", shortGrace, sink.Config{})
 	r := sinktest.NewRig(t, s, 1, 64)
 	var env []byte
-	sinktest.Eventually(t, "the environment", func() bool {
+	testkit.Eventually(t, "the environment", func() bool {
 		env, _ = os.ReadFile(got)
 		return bytes.Contains(env, []byte("SINK_TEST_OTHER=kept\n"))
 	})

@@ -11,6 +11,7 @@ import (
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // A byte that is written while no message waits for its answer ends the child and completes
@@ -18,8 +19,8 @@ import (
 func TestExecStrayByte(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	stray := filepath.Join(t.TempDir(), "stray")
-	log := new(sinktest.Log)
-	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Logger(t)})
+	log := new(testkit.Log)
+	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
 	r := sinktest.NewRig(t, s, 1, 64)
 	r.Send(0, []byte("stray "+stray))
 	r.Wait(1)

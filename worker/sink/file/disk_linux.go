@@ -13,8 +13,8 @@ import (
 	"feedgate/worker/durable"
 )
 
-// ErrInUse is in the error of opening a file that something else has locked.
-var ErrInUse = errors.New("in use by another process or another sink; each needs a file of its own")
+// errInUse is in the error of opening a file that something else has locked.
+var errInUse = errors.New("in use by another process or another sink; each needs a file of its own")
 
 // osDisk is the real file system.
 type osDisk struct{}
@@ -93,7 +93,7 @@ func claim(path string, f *os.File) error {
 		case unix.EINTR:
 			continue
 		case unix.EWOULDBLOCK:
-			return fmt.Errorf("%s: %w", path, ErrInUse)
+			return fmt.Errorf("%s: %w", path, errInUse)
 		default:
 			// Some file systems know no locks; that is no reason not to write.
 			return nil

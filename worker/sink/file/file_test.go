@@ -16,6 +16,7 @@ import (
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func fileSinkAt(t testing.TB, path string, cfg sink.Config, buffer int, d disk) *fileSink {
@@ -96,7 +97,7 @@ func TestFileRefusesWhatItCannotOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{path, ErrInUse.Error()},
+		{path, errInUse.Error()},
 		{dir, "is a directory"},
 		{filepath.Join(dir, "pipe"), "not a regular file"},
 		{"/dev/null", "not a regular file"},
@@ -218,8 +219,8 @@ func TestFileWaitsFaultsOut(t *testing.T) {
 		t.Run(bad, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")
 			d := new(faultDisk)
-			log := new(sinktest.Log)
-			s := fileSinkAt(t, path, sink.Config{Log: log.Logger(t)}, defaultBuffer, d)
+			log := new(testkit.Log)
+			s := fileSinkAt(t, path, sink.Config{Log: log.Tee(t)}, defaultBuffer, d)
 			r := sinktest.NewRig(t, s, 2, 256)
 			r.Send(0, []byte("before"))
 			r.Wait(1)
@@ -245,11 +246,11 @@ func TestFileWaitsFaultsOut(t *testing.T) {
 			})
 			r.None(1)
 			if !strings.Contains(bad, "truncate") {
-				sinktest.Eventually(t, "cut back", func() bool { return content(t, path) == want })
+				testkit.Eventually(t, "cut back", func() bool { return content(t, path) == want })
 			}
 			d.set(nil)
 			r.Wait(21)
-			sinktest.Eventually(t, "ready", func() bool { return s.Ready() == nil })
+			testkit.Eventually(t, "ready", func() bool { return s.Ready() == nil })
 			r.Stop()
 			got := content(t, path)
 			for i := range 20 {
@@ -319,8 +320,8 @@ func TestFileLongMessageWaitsAlone(t *testing.T) {
 // it is, and said so.
 func TestFileIsRotatedWithAnUnfinishedEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
-	d, log := new(faultDisk), new(sinktest.Log)
-	s := fileSinkAt(t, path, sink.Config{Log: log.Logger(t)}, defaultBuffer, d)
+	d, log := new(faultDisk), new(testkit.Log)
+	s := fileSinkAt(t, path, sink.Config{Log: log.Tee(t)}, defaultBuffer, d)
 	r := sinktest.NewRig(t, s, 1, 64)
 	d.set(func(op string) error {
 		if op == "names" || op == "state" {
@@ -461,7 +462,7 @@ func fillUp(t *testing.T, path string, limit int, fault error, makeRoom func()) 
 		t.Errorf("%d of %d messages done, %d refused", r.Done, r.Sent(), r.Refused)
 	}
 	// Between two tries the file holds what is done and nothing else.
-	sinktest.Eventually(t, "cut back", func() bool { return strings.Count(content(t, path), "\n")*88 == len(content(t, path)) })
+	testkit.Eventually(t, "cut back", func() bool { return strings.Count(content(t, path), "\n")*88 == len(content(t, path)) })
 	makeRoom()
 	r.Wait(r.Sent())
 	r.Stop()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"feedgate/worker"
 	"feedgate/worker/sink/frame"
 )
 
@@ -19,9 +20,6 @@ const walkBuffer = 64 << 10
 
 // manyNULs is how many NUL bytes at the end of a file of frames cause a warning.
 const manyNULs = 64
-
-// maxFrame is the longest message there can be, the limit of --max-message.
-const maxFrame = 1 << 30
 
 // errFraming is in the error of opening a file that was written with another
 // ?frame=.
@@ -134,7 +132,7 @@ func (l *recordFile) mendFrames() (report func(), err error) {
 // walk is the offset after the last whole frame. An error if what follows cannot be the
 // beginning of a frame: in a file of another framing, everything would be "unfinished".
 func (l *recordFile) walk() (end int64, err error) {
-	if l.size > maxFrame {
+	if l.size > worker.MaxMessage {
 		l.log.Info("looking through the frames of the sink's file", "path", l.path, "bytes", l.size)
 	}
 	w := frameWalk{r: l.f, size: l.size}
@@ -219,7 +217,7 @@ func (w *frameWalk) foreign() bool {
 	if len(w.header) == 0 {
 		return false
 	}
-	if len(w.header) == frame.HeaderSize && binary.BigEndian.Uint32(w.header) > maxFrame {
+	if len(w.header) == frame.HeaderSize && binary.BigEndian.Uint32(w.header) > worker.MaxMessage {
 		return true
 	}
 	for _, c := range w.header {

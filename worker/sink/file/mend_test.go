@@ -10,9 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func framed(message string) string {
@@ -59,8 +61,8 @@ func TestFileIsMendedWhenOpened(t *testing.T) {
 			if err := os.WriteFile(path, []byte(c.before), 0o640); err != nil {
 				t.Fatal(err)
 			}
-			log := new(sinktest.Log)
-			s := sinktest.Open(t, Kind, "file:"+path+c.query, sink.Config{Log: log.Logger(t)})
+			log := new(testkit.Log)
+			s := sinktest.Open(t, Kind, "file:"+path+c.query, sink.Config{Log: log.Tee(t)})
 			if got := content(t, path); got != c.kept {
 				t.Errorf("the file holds %.100q, want %.100q", got, c.kept)
 			}
@@ -157,14 +159,14 @@ type hugeFile struct {
 	read   int64
 }
 
-const hugeFrame = frame.HeaderSize + maxFrame
+const hugeFrame = frame.HeaderSize + worker.MaxMessage
 
 func (f *hugeFile) ReadAt(p []byte, off int64) (int, error) {
 	clear(p)
 	f.read += int64(len(p))
 	for i := range p {
 		if at := (off + int64(i)) % hugeFrame; at == 0 {
-			p[i] = maxFrame >> 24
+			p[i] = worker.MaxMessage >> 24
 		}
 	}
 	return len(p), nil
@@ -250,7 +252,7 @@ func TestFramesAreLookedThroughOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := new(faultDisk)
-		l := &recordFile{path: path, framing: frame.Length, disk: d, log: new(sinktest.Log).Quiet()}
+		l := &recordFile{path: path, framing: frame.Length, disk: d, log: new(testkit.Log).Logger()}
 		if err := l.open(); err != nil {
 			t.Fatal(err)
 		}

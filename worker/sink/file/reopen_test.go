@@ -10,6 +10,7 @@ import (
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func TestReopenLeavesTheOldFile(t *testing.T) {
@@ -144,6 +145,6 @@ func TestReopenAfterAHungDisk(t *testing.T) {
 	if err := s.Reopen(); err != nil {
 		t.Error(err)
 	}
-	sinktest.Eventually(t, "a new file", func() bool { _, err := os.Stat(path); return err == nil })
+	testkit.Eventually(t, "a new file", func() bool { _, err := os.Stat(path); return err == nil })
 	r.Stop()
 }

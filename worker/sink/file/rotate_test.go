@@ -11,13 +11,14 @@ import (
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func TestFileFollowsRotation(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
-	log := new(sinktest.Log)
-	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{Log: log.Logger(t)})
+	log := new(testkit.Log)
+	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{Log: log.Tee(t)})
 	r := sinktest.NewRig(t, s, 1, 256)
 	r.Send(0, []byte("one"))
 	r.Wait(1)
@@ -116,7 +117,7 @@ func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
-	cfg := sinktest.Prepare(t, sink.Config{Log: new(sinktest.Log).Quiet()})
+	cfg := sinktest.Prepare(t, sink.Config{Log: new(testkit.Log).Logger()})
 	s, err := newFile(path, frame.Line, cfg, defaultBuffer, d)
 	if err != nil {
 		t.Fatal(err)

@@ -26,23 +26,25 @@ const (
 // byName are the values of ?frame=.
 var byName = map[string]Framing{"line": Line, "length": Length, "json": JSON}
 
-// Param is the parameter of a URL that names the framing.
-const Param = "frame"
-
 // Help is for [sink.Kind.Details].
 const Help = "write u32be length and the message with ?frame=length, and a line of JSON with ?frame=json"
 
-// Parse is the framing that a URL asks for; Line if it asks for none.
-func Parse(q sink.Query) (Framing, error) {
-	value, given := q[Param]
+// ParseURL takes PATH?frame=FRAMING apart, Line being the default.
+func ParseURL(u sink.URL) (path string, f Framing, err error) {
+	const param = "frame"
+	path, query, err := u.Path(param)
+	if err != nil {
+		return "", Line, err
+	}
+	value, given := query[param]
 	if !given {
-		return Line, nil
+		return path, Line, nil
 	}
 	f, known := byName[value]
 	if !known {
-		return Line, fmt.Errorf("frame=%s is not line, length or json", value)
+		return "", Line, fmt.Errorf("frame=%s is not line, length or json", value)
 	}
-	return f, nil
+	return path, f, nil
 }
 
 // HeaderSize is the length of the length field of Length.

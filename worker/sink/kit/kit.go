@@ -50,6 +50,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -199,12 +200,7 @@ func (s *Sink) noteAccepted() {
 func (s *Sink) forget(h *handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range s.open {
-		if s.open[i] == h {
-			s.open = append(s.open[:i], s.open[i+1:]...)
-			return
-		}
-	}
+	s.open = slices.DeleteFunc(s.open, func(o *handler) bool { return o == h })
 }
 
 // errAllRefused is the failure of a sink whose server has refused all of the first batch.

@@ -14,6 +14,7 @@ import (
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 var errAway = errors.New("the server is away")
@@ -65,9 +66,9 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 					}
 				}
 			}
-			log := new(sinktest.Log)
+			log := new(testkit.Log)
 			r := sinktest.NewRig(t, open(t, s, cfg, sink.Config{
-				Log: log.Quiet(), ReconnectMin: time.Millisecond, ReconnectMax: 2 * time.Millisecond,
+				Log: log.Logger(), ReconnectMin: time.Millisecond, ReconnectMax: 2 * time.Millisecond,
 			}), 1, 4096)
 			const n = 1500
 			for i := range n {
@@ -116,15 +117,15 @@ func TestSentAgain(t *testing.T) {
 		sent <- sending{b.ID, b.Attempt, string(b.At(0).Data), b.Len()}
 		(<-reply)(b)
 	}}
-	log := new(sinktest.Log)
-	k := open(t, s, Config{}, sink.Config{Log: log.Logger(t), ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
+	log := new(testkit.Log)
+	k := open(t, s, Config{}, sink.Config{Log: log.Tee(t), ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
 	r := sinktest.NewRig(t, k, 1, 64)
 	r.Send(0, []byte("0"))
 	<-sent
 	for _, m := range []string{"1", "2", "3"} {
 		r.Send(0, []byte(m))
 	}
-	sinktest.Eventually(t, "the messages", func() bool {
+	testkit.Eventually(t, "the messages", func() bool {
 		h := k.open[0]
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -151,7 +152,7 @@ func TestSentAgain(t *testing.T) {
 		reply <- step.reply
 	}
 	r.Wait(4)
-	sinktest.Eventually(t, "readiness", func() bool { return k.Ready() == nil })
+	testkit.Eventually(t, "readiness", func() bool { return k.Ready() == nil })
 	r.Stop()
 	if r.Refused != 0 || log.Count("the server is away") == 0 {
 		t.Errorf("%d refused, or the fault is not logged", r.Refused)

@@ -8,6 +8,7 @@ import (
 
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // Without linger the first message goes at once, and the next batch has all that came
@@ -22,7 +23,7 @@ func TestNothingLingers(t *testing.T) {
 	k := open(t, s, Config{}, sink.Config{})
 	r := sinktest.NewRig(t, k, 1, 64)
 	r.Send(0, []byte("a"))
-	sinktest.Eventually(t, "the first batch", func() bool { return len(s.batches()) == 1 })
+	testkit.Eventually(t, "the first batch", func() bool { return len(s.batches()) == 1 })
 	for range 10 {
 		r.Send(0, []byte("b"))
 	}
@@ -39,7 +40,7 @@ func TestNothingLingers(t *testing.T) {
 func waiting(t *testing.T, k *Sink, n int) {
 	t.Helper()
 	h := k.open[0]
-	sinktest.Eventually(t, "messages that wait", func() bool {
+	testkit.Eventually(t, "messages that wait", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		all := h.lanes.loose.len()

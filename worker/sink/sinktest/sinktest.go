@@ -3,7 +3,6 @@
 package sinktest
 
 import (
-	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"feedgate/worker/sink"
+	"feedgate/worker/testkit"
 )
 
 // Patience ends a wait for something that will not come.
@@ -42,7 +42,7 @@ func Prepare(t testing.TB, cfg sink.Config) *sink.Config {
 
 func prepare(t testing.TB, cfg sink.Config) sink.Config {
 	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.NewTextHandler(testWriter{t}, nil))
+		cfg.Log = testkit.Logger(t)
 	}
 	if cfg.ReconnectMin == 0 {
 		cfg.ReconnectMin, cfg.ReconnectMax = 2*time.Millisecond, 8*time.Millisecond
@@ -83,14 +83,4 @@ func OpenFiles(t testing.TB) []string {
 		}
 	}
 	return files
-}
-
-// Eventually waits for a condition that nothing announces.
-func Eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(Patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
 }

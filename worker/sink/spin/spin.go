@@ -63,7 +63,7 @@ func (h *spinner) Close() error { return nil }
 // spin: does for a message. It may be called by several goroutines at once.
 func Burner(d time.Duration) func() {
 	rounds := roundsFor(d)
-	return func() { burn(rounds) }
+	return func() { _ = burn(rounds) }
 }
 
 // burn multiplies in a chain, each round waiting for the one before, so that a
@@ -89,7 +89,7 @@ var nsPerRound = sync.OnceValue(func() float64 {
 	best := time.Duration(math.MaxInt64)
 	for range calibrationTries {
 		start := time.Now()
-		burn(calibrationRounds)
+		_ = burn(calibrationRounds)
 		best = min(best, time.Since(start))
 	}
 	return float64(max(best, 1)) / calibrationRounds

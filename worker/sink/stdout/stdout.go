@@ -27,11 +27,7 @@ var Kind = sink.Kind{
 	Details: frame.Help,
 	Workers: 1,
 	Parse: func(u sink.URL) (sink.Target, error) {
-		path, query, err := u.Path(frame.Param)
-		if err != nil {
-			return sink.Target{}, err
-		}
-		f, err := frame.Parse(query)
+		path, f, err := frame.ParseURL(u)
 		if err != nil {
 			return sink.Target{}, err
 		}
