@@ -76,6 +76,17 @@ func (s *Settings) Share() int {
 	return n + shareSlack
 }
 
+// Allowed is how many messages the peer may have in flight, at least 1: for a protocol that
+// tells it so. It is the credit, but not more than the rings hold, because what waits to be
+// read may time out. It may change, and be called on the loop's goroutine only.
+func (s *Settings) Allowed() int {
+	n := s.InFlight
+	if s.Credit != nil {
+		n = s.Credit()
+	}
+	return max(1, min(n, s.Held()))
+}
+
 // Held is how many messages the rings hold, whatever their keys and however they arrive.
 func (s *Settings) Held() int {
 	n := max(1, s.Ring/worker.MaxWords)

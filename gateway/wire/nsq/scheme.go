@@ -107,7 +107,7 @@ func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
 	codec, err := New(Config{
 		Topic: p.Topic, Channel: p.Channel, Secure: s.Secure,
 		MaxMessage: s.MaxMessage, InFlight: window + wire.DecodeBatch,
-		Ready: allowed(s), Memory: s.Memory / 2, Heartbeat: s.Heartbeat, RequeueMin: s.RetryMin,
+		Ready: s.Allowed, Memory: s.Memory / 2, Heartbeat: s.Heartbeat, RequeueMin: s.RetryMin,
 	})
 	if s.IdleTimeout != wire.NoTimeout && s.IdleTimeout < 2*s.Heartbeat {
 		err = errors.Join(err, fmt.Errorf("--idle-timeout: %v is under twice --heartbeat %v, at which an nsqd says that it is alive",
@@ -118,15 +118,4 @@ func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
 	}
 	codec.Window = window
 	return codec, nil
-}
-
-// allowed is the RDY count to ask for: not more than the rings hold, as what waits to be read
-// times out.
-func allowed(s wire.Settings) func() int {
-	held := s.Held()
-	if s.Credit != nil {
-		return func() int { return min(s.Credit(), held) }
-	}
-	n := min(s.InFlight, held)
-	return func() int { return n }
 }

@@ -93,12 +93,12 @@ func TestSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.InFlight != c.wantInFlight || allowed(s)() != c.ready || codec.Window != c.window || s.Ring != c.wantRing {
-			t.Errorf("%+v: in flight %d, RDY %d, window %d, ring %d", c, s.InFlight, allowed(s)(), codec.Window, s.Ring)
+		if s.InFlight != c.wantInFlight || s.Allowed() != c.ready || codec.Window != c.window || s.Ring != c.wantRing {
+			t.Errorf("%+v: in flight %d, RDY %d, window %d, ring %d", c, s.InFlight, s.Allowed(), codec.Window, s.Ring)
 		}
 		s.Credit = func() int { return 5 }
-		if allowed(s)() != 5 {
-			t.Errorf("%+v: RDY %d with a credit of 5", c, allowed(s)())
+		if s.Allowed() != 5 {
+			t.Errorf("%+v: RDY %d with a credit of 5", c, s.Allowed())
 		}
 	}
 }
