@@ -298,7 +298,7 @@ func (p *simProcess) leave(killed bool) {
 		sock.close()
 	}
 	if !killed {
-		p.l.in.dropSlab()
+		p.l.in.dropSlabs()
 		if err := p.l.pool.Stop(); err != nil {
 			p.s.failf("stop the pool: %v", err)
 		}
@@ -309,7 +309,7 @@ func (p *simProcess) leave(killed bool) {
 
 // checkIdle: with nothing in flight all memory is back.
 func (p *simProcess) checkIdle() {
-	p.l.in.dropSlab()
+	p.l.in.dropSlabs()
 	p.l.slabs.collect()
 	free := int64(0)
 	for _, list := range p.l.slabs.free {
