@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
 
@@ -77,6 +78,9 @@ func (s *sim) boot() {
 	if err != nil {
 		s.failf("configuration: %v", err)
 		return
+	}
+	if plan.own > 0 {
+		set.proto = ownProto{set.proto, func(*wire.Msg) bool { return chance(s.own, plan.own) }}
 	}
 	set.proto = simProto{set.proto, s}
 	// Only the low half of a slot goes to the workers: it must survive the carry.

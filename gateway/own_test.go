@@ -1,0 +1,213 @@
+package gateway
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// ownProto is a protocol whose messages lie in Input.Own, if own wants that; it may also
+// refuse them. Nothing is left of them in the buffer.
+type ownProto struct {
+	wire.Protocol
+	own func(m *wire.Msg) bool
+}
+
+type ownConn struct {
+	wire.Conn
+	own func(m *wire.Msg) bool
+}
+
+func (p ownProto) NewConn() wire.Conn { return ownConn{p.Protocol.NewConn(), p.own} }
+
+func (c ownConn) Decode(buf []byte, in *wire.Input) *wire.Error {
+	had := len(in.Msgs)
+	err := c.Conn.Decode(buf, in)
+	for i := had; i < len(in.Msgs); i++ {
+		m := &in.Msgs[i]
+		if m.Code != worker.OK || !c.own(m) {
+			continue
+		}
+		data := buf[m.Off:][:m.Len]
+		m.Own, m.Off = true, uint32(len(in.Own))
+		in.Own = append(in.Own, data...)
+		for j := range data {
+			data[j] = '?'
+		}
+	}
+	return err
+}
+
+// startOwn starts a gateway for lines, of which own says which are own messages.
+func startOwn(t *testing.T, cfg Config, own func(m *wire.Msg) bool) *running {
+	t.Helper()
+	cfg.Frame = "line"
+	g, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.set.proto = ownProto{g.set.proto, own}
+	return startGateway(t, g)
+}
+
+// TestOwnMessages: own messages and others, in any order, come to the handlers whole, once
+// each, and in the order of their keys, and are acked.
+func TestOwnMessages(t *testing.T) {
+	const messages, keys = 20_000, 7
+	for name, own := range map[string]func(m *wire.Msg) bool{
+		"all":       func(m *wire.Msg) bool { return true },
+		"in turn":   func(m *wire.Msg) bool { return m.Seq%2 == 0 },
+		"in runs":   func(m *wire.Msg) bool { return m.Seq/50%3 == 0 },
+		"now, then": func(m *wire.Msg) bool { return m.Seq%911 == 0 },
+	} {
+		for _, dispatch := range []string{"spread", "key"} {
+			t.Run(name+", "+dispatch, func(t *testing.T) {
+				s := newStation(t)
+				var mu sync.Mutex
+				lastOf, seen := [keys]int{}, make([]bool, messages+1)
+				cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(m worker.Message) worker.Code {
+					mu.Lock()
+					defer mu.Unlock()
+					var key, n int
+					if _, err := fmt.Sscanf(string(m.Data), "%d %d", &key, &n); err != nil || string(m.Data) != ownLine(n, keys) {
+						t.Errorf("message %d is %q", m.Seq, m.Data)
+						return worker.OK
+					}
+					if seen[n] || uint64(n) != m.Seq || dispatch == "key" && n < lastOf[key] {
+						t.Errorf("message %d, %d of key %d, behind %d, was seen: %v", m.Seq, n, key, lastOf[key], seen[n])
+					}
+					seen[n], lastOf[key] = true, n
+					return worker.OK
+				})
+				cfg.Workers, cfg.AckTemplate, cfg.MaxMessage, cfg.Memory = 3, `A{n}\n`, 512, 64<<10
+				if cfg.Dispatch = dispatch; dispatch == "key" {
+					cfg.Key = "field:1: "
+				}
+				r := startOwn(t, cfg, own)
+				conn := s.accept()
+				go func() {
+					out := bufio.NewWriter(conn)
+					for n := 1; n <= messages; n++ {
+						fmt.Fprintln(out, ownLine(n, keys))
+					}
+					if err := out.Flush(); err != nil {
+						t.Error(err)
+					}
+					if err := conn.CloseWrite(); err != nil {
+						t.Error(err)
+					}
+				}()
+				acked := make([]bool, messages+1)
+				acks := bufio.NewScanner(conn)
+				for acks.Scan() {
+					var n int
+					if _, err := fmt.Sscanf(acks.Text(), "A%d", &n); err != nil || acked[n] {
+						t.Fatalf("ack %q, %v", acks.Text(), err)
+					}
+					acked[n] = true
+				}
+				if err := r.wait(); err != nil {
+					t.Fatal(err)
+				}
+				for n := 1; n <= messages; n++ {
+					if !seen[n] || !acked[n] {
+						t.Fatalf("message %d: seen %v, acked %v", n, seen[n], acked[n])
+					}
+				}
+			})
+		}
+	}
+}
+
+// ownLine is the n-th message, of one of so many keys, with up to 300 bytes more.
+func ownLine(n, keys int) string {
+	return fmt.Sprintf("%d %d %s", n%keys, n, strings.Repeat(string(rune('a'+n%26)), n*n%300))
+}
+
+// TestOwnRefused: the ack of a refused own message is rendered from its bytes.
+func TestOwnRefused(t *testing.T) {
+	s := newStation(t)
+	var handled atomic.Int64
+	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(m worker.Message) worker.Code {
+		handled.Add(1)
+		return worker.OK
+	})
+	cfg.Workers, cfg.Ack, cfg.AckTemplate = 1, "ordered", `{bytes:0:4}{code}\n`
+	r := startOwn(t, cfg, func(m *wire.Msg) bool {
+		if m.Seq%3 == 0 {
+			m.Code = worker.BadRequest
+		}
+		return m.Seq%2 == 0 || m.Seq%3 == 0
+	})
+	conn := s.accept()
+	var want strings.Builder
+	for n := 1; n <= 900; n++ {
+		code := worker.OK
+		if n%3 == 0 {
+			code = worker.BadRequest
+		}
+		fmt.Fprintf(&want, "%04d%d\n", n, code)
+		if _, err := fmt.Fprintf(conn, "%04d and more\n", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(conn)
+	if err != nil || string(got) != want.String() {
+		t.Errorf("%d bytes of acks, want %d, %v", len(got), want.Len(), err)
+	}
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
+	}
+	if totals := r.g.Stats().Totals(); handled.Load() != 600 || totals.Refused != 300 {
+		t.Errorf("%d handled and %d refused, want 600 and 300", handled.Load(), totals.Refused)
+	}
+}
+
+// TestOwnWithoutMemory: own messages for which there is no slab wait, and go on when workers
+// are done with others, each once.
+func TestOwnWithoutMemory(t *testing.T) {
+	const messages = 50
+	gate, got := make(chan struct{}), make(chan string, 2*messages)
+	cfg := testConfig(t, "tcp://%s", func(m worker.Message) worker.Code {
+		<-gate
+		got <- string(m.Data)
+		return worker.OK
+	})
+	cfg.Frame, cfg.Workers, cfg.MaxMessage, cfg.Memory = "line", 1, 1000, 4<<10
+	l, server := handLoop(t, cfg, func(c net.Conn) net.Conn { return c }, func(p wire.Protocol) wire.Protocol {
+		return ownProto{p, func(m *wire.Msg) bool { return m.Seq%2 == 0 }}
+	})
+	line := func(n int) string { return fmt.Sprintf("%d %s", n, strings.Repeat("x", 10+n%2*900)) }
+	go func() {
+		for n := range messages {
+			if _, err := fmt.Fprintln(server, line(n)); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	in := &l.in
+	turnUntil(t, l, func() bool {
+		return l.paused && in.next < len(in.cur.Msgs) && in.cur.Msgs[in.next].Own && !in.own.held
+	})
+	if n := l.track.Working(); n == 0 || n == messages {
+		t.Errorf("%d messages are with the worker", n)
+	}
+	close(gate)
+	turnUntil(t, l, func() bool { return len(got) == messages && l.track.InFlight() == 0 })
+	for n := range messages {
+		if data := <-got; data != line(n) {
+			t.Fatalf("message %d is %.20q, want %.20q", n, data, line(n))
+		}
+	}
+}
