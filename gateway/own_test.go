@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
@@ -209,5 +210,34 @@ func TestOwnWithoutMemory(t *testing.T) {
 		if data := <-got; data != line(n) {
 			t.Fatalf("message %d is %.20q, want %.20q", n, data, line(n))
 		}
+	}
+}
+
+// TestOwnRun: own messages side by side, and those behind them, are a run each.
+func TestOwnRun(t *testing.T) {
+	gate, entered := make(chan struct{}), make(chan struct{}, 20)
+	cfg := testConfig(t, "tcp://%s", func(m worker.Message) worker.Code {
+		entered <- struct{}{}
+		<-gate
+		return worker.OK
+	})
+	defer close(gate)
+	cfg.Frame, cfg.Workers, cfg.DrainTimeout = "line", 1, time.Minute
+	l, server := handLoop(t, cfg, func(c net.Conn) net.Conn { return c }, func(p wire.Protocol) wire.Protocol {
+		return ownProto{p, func(m *wire.Msg) bool { return m.Seq <= 6 }}
+	})
+	send := func(text string, inAll int) {
+		if _, err := io.WriteString(server, text); err != nil {
+			t.Fatal(err)
+		}
+		turnUntil(t, l, func() bool { return l.track.Working() == inAll })
+	}
+	send("1\n", 1)
+	<-entered
+	before := l.workers[0].In().Len()
+	send("2\n3\n4\n5\n6\n7\n8\n9\n", 9)
+	// A run is two words and one for each message.
+	if words := l.workers[0].In().Len() - before; words != 2+5+2+3 {
+		t.Errorf("%d words in the ring", words)
 	}
 }
