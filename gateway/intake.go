@@ -154,6 +154,7 @@ func (in *intake) check(err *wire.Error) *wire.Error {
 	c := &in.cur
 	in.l.skipped.add(c.Skipped, c.Longest)
 	c.Skipped, c.Longest = 0, 0
+	in.l.slabs.aside = int64(cap(c.Own))
 	if fault := c.Check(in.received()); fault != nil {
 		c.Msgs, c.Event = c.Msgs[:0], wire.Event{}
 		return fault

@@ -1,7 +1,7 @@
 package gateway
 
-// openSlab is the slab that the loop fills, if there is one. The loop owns it; the workers
-// read what was given to them.
+// openSlab is a slab that the loop fills, if it has one, with what one connection has
+// brought. The loop owns it; the workers read what was given to them.
 type openSlab struct {
 	held       bool
 	id         uint16
