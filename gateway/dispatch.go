@@ -45,9 +45,13 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 		n := 1
 		switch {
 		case m.Code != worker.OK:
-			if err := in.refuse(m, in.data[m.Off:m.Off+m.Len], now); err != nil {
+			if err := in.refuse(m, now); err != nil {
 				in.fail(err)
 			}
+		case m.Own && int(m.Len) > l.slabs.frame:
+			in.fail(wire.Errorf(wire.Internal, wire.CloseProtocolError, "decoder's own message of %d bytes", m.Len))
+		case m.Own && arrival != delivery.Again && !in.place():
+			n = 0
 		case arrival == delivery.InOrder:
 			n = in.dispatchRun(msgs[in.next:min(len(msgs), in.next+room)], false)
 		default:
@@ -139,50 +143,14 @@ func (in *intake) vacant(m *wire.Msg) bool {
 }
 
 // refuse gives a message that no worker is to get its slot and its code.
-func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) *wire.Error {
+func (in *intake) refuse(m *wire.Msg, now time.Duration) *wire.Error {
 	return in.accept(m.Seq, now, func(late bool) {
 		slot := in.l.track.Add(m.Seq, 1, late)
 		var ack []byte
 		if in.l.set.codec.RenderAcks {
+			data := in.cur.Bytes(in.slab.data, m)
 			ack = in.l.set.codec.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
 		}
 		in.l.finished(uint32(slot), 1, m.Code, ack, now)
 	})
-}
-
-// outside dispatches a message that does not lie in the slab; false when there is no
-// room for it.
-func (in *intake) outside(now time.Duration) bool {
-	l, e := in.l, &in.cur.Event
-	if l.stop.drained {
-		l.stats.Dropped.Add(1)
-		in.cur.Event = wire.Event{}
-		return true
-	}
-	if l.room(1, now) == 0 {
-		return false
-	}
-	l.track.Classify(e.Msg.Seq)
-	if e.Msg.Code != worker.OK {
-		err := in.refuse(&e.Msg, in.cur.Data, now)
-		in.cur.Event, in.failed = wire.Event{}, err
-		return true
-	}
-	id, ok := l.slabs.take(len(in.cur.Data))
-	if !ok {
-		return false
-	}
-	slab, data, dispatched := in.slab, in.data, in.dispatched
-	in.slab, in.data, in.dispatched = id, l.slabs.table.At(id).Data, 0
-	copy(in.data, in.cur.Data)
-	n := in.dispatchRun([]wire.Msg{e.Msg}, false)
-	l.slabs.letGo(id, in.dispatched)
-	in.slab, in.data, in.dispatched = slab, data, dispatched
-	if n == 0 {
-		return false
-	}
-	in.publish()
-	l.track.Read(in.readAt)
-	in.cur.Event = wire.Event{}
-	return true
 }

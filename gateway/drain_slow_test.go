@@ -4,17 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
+	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
 
 // TestDrainWithSlowHandler: rings that could hold minutes of work do not, whether messages
-// are spread or go by key, and a drain counts what no worker had.
+// are spread or go by key, or lie outside the buffer, and a drain counts what no worker had.
 func TestDrainWithSlowHandler(t *testing.T) {
-	for _, dispatch := range []string{"spread", "key"} {
-		t.Run(dispatch, func(t *testing.T) {
+	for _, c := range []struct{ name, dispatch string }{{"spread", "spread"}, {"key", "key"}, {"own", "spread"}, {"own, key", "key"}} {
+		t.Run(c.name, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -27,11 +29,10 @@ func TestDrainWithSlowHandler(t *testing.T) {
 				return worker.OK
 			})
 			cfg.Workers, cfg.DrainTimeout = 2, time.Second
-			setFlag(&cfg, "frame", "line")
-			if cfg.Dispatch = dispatch; dispatch == "key" {
+			if cfg.Dispatch = c.dispatch; c.dispatch == "key" {
 				cfg.Key = "field:1: "
 			}
-			r := start(t, cfg)
+			r := startOwn(t, cfg, func(m *wire.Msg) bool { return strings.HasPrefix(c.name, "own") && m.Seq%5 > 0 })
 			conn, err := ln.Accept()
 			if err != nil {
 				t.Fatal(err)

@@ -35,13 +35,16 @@ func (l *loop) vacancies(i int) int {
 
 // keyed is the index of the worker that m's key belongs to.
 func (in *intake) keyed(m *wire.Msg) int {
-	h := in.l.set.selector.Hash(in.data[m.Off : m.Off+m.Len])
+	h := in.l.set.selector.Hash(in.lies(m).data[m.Off : m.Off+m.Len])
 	return int((h >> 32) * uint64(len(in.l.workers)) >> 32)
 }
 
 // dispatchRun gives the messages at the head of msgs that have consecutive
-// numbers to workers, as many as go at once, and returns how many.
+// numbers and lie in one slab to workers, as many as go at once, and returns how many.
 func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
+	if msgs[0].Own {
+		msgs = msgs[:min(len(msgs), in.placed-in.next)]
+	}
 	var n int
 	if in.l.set.selector != nil {
 		n = in.fillKeyed(msgs)
@@ -50,7 +53,7 @@ func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
 	}
 	if n > 0 {
 		in.l.track.Add(msgs[0].Seq, n, late)
-		in.dispatched += n
+		in.lies(&msgs[0]).dispatched += n
 		in.l.stats.Messages.Add(uint64(n))
 		if in.l.set.selector == nil {
 			in.publish()
@@ -78,11 +81,11 @@ func (in *intake) fillSpread(msgs []wire.Msg) int {
 
 // fill writes the spans of messages that follow the first of msgs in every way.
 func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
-	seq, aux := msgs[0].Seq, msgs[0].Aux
+	seq, aux, own := msgs[0].Seq, msgs[0].Aux, msgs[0].Own
 	msgs = msgs[:min(len(spans), len(msgs))]
 	for i := range msgs {
 		m := &msgs[i]
-		if m.Seq != seq+uint64(i) || m.Aux != aux || m.Code != worker.OK {
+		if m.Seq != seq+uint64(i) || m.Aux != aux || m.Own != own || m.Code != worker.OK {
 			return i
 		}
 		spans[i] = worker.Span(m.Off, m.Len)
@@ -94,7 +97,7 @@ func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
 // from the next on.
 func (in *intake) commit(w *worker.Worker, m *wire.Msg, offset, n int) {
 	w.In().Commit(worker.Desc{
-		Seq: m.Seq, Place: uint32(in.l.track.Next()) + uint32(offset), Slab: in.slab, Aux: m.Aux,
+		Seq: m.Seq, Place: uint32(in.l.track.Next()) + uint32(offset), Slab: in.lies(m).id, Aux: m.Aux,
 	}, n)
 }
 
@@ -109,11 +112,11 @@ func (in *intake) reserve(i, n int) []uint64 {
 // fillKeyed gives each message to the worker of its key; neighbours with one
 // worker share a run.
 func (in *intake) fillKeyed(msgs []wire.Msg) int {
-	n := 0
+	n, own := 0, msgs[0].Own
 	w := in.keyed(&msgs[0])
-	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Code == worker.OK {
+	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Own == own && msgs[n].Code == worker.OK {
 		same, next := n+1, w
-		for same < len(msgs) && msgs[same].Code == worker.OK {
+		for same < len(msgs) && msgs[same].Own == own && msgs[same].Code == worker.OK {
 			if next = in.keyed(&msgs[same]); next != w || same-n == runLimit {
 				break
 			}

@@ -125,7 +125,7 @@ func (h *host) abandon() {
 	if k.sock != nil {
 		k.sock.close()
 	}
-	h.l.in.dropSlab()
+	h.l.in.dropSlabs()
 }
 
 // close ends posting and closes the poller.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"feedgate/gateway/tlstest"
+	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
@@ -23,14 +24,20 @@ import (
 // handLoop is a loop that the test turns by hand, so that nothing but the path of
 // a message runs between two looks at the allocator.
 //
-// serve takes the server's side of the connection, TLS and login and all.
-func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, net.Conn) {
+// serve takes the server's side of the connection, TLS and login and all. wrap, unless nil,
+// makes another protocol of the configured one.
+func handLoop(
+	t *testing.T, cfg Config, serve func(net.Conn) net.Conn, wrap func(*wire.Codec) *wire.Codec,
+) (*loop, net.Conn) {
 	t.Helper()
 	feed := newTestFeed(t)
 	cfg.Hosts = []string{feed.ln.Addr().String()}
 	set, err := cfg.validate()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if wrap != nil {
+		set.codec = wrap(set.codec)
 	}
 	h, err := newHost()
 	if err != nil {
@@ -104,13 +111,14 @@ type hotPath struct {
 	batch  func(b []byte, n uint64) []byte
 	set    func(*Config)
 	allocs float64 // that hotMessages may cost; they are not of our making
+	wrap   func(*wire.Codec) *wire.Codec
 }
 
 // hotMessages are sent at once.
 const hotMessages = 500
 
 func testHotPath(t *testing.T, cfg Config, path hotPath) {
-	l, server := handLoop(t, cfg, path.serve)
+	l, server := handLoop(t, cfg, path.serve, path.wrap)
 	sent := uint64(0)
 	buf, acks := make([]byte, 0, 1<<17), make([]byte, 1<<17)
 	round := func() {
@@ -181,21 +189,26 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		b = binary.BigEndian.AppendUint64(append(append(b, 0, 1), "message:"...), n)
 		return append(b, payload...)
 	}
+	own := func(p *wire.Codec) *wire.Codec {
+		return withOwn(p, func(m *wire.Msg) bool { return m.Seq%100 < 50 })
+	}
 	numbered := func(c *Config) { setFlag(c, "ack-template", "A{n}") }
 	// What crypto/tls allocates for each record that it opens or seals, on both sides:
 	// three of messages and one of acks. It is 4 to 6 a round.
 	const ofTLS = 12
 	for name, path := range map[string]hotPath{
-		"each":          {"fg://host:1", welcome, sequenced, func(c *Config) {}, 0},
-		"ordered":       {"fg://host:1", welcome, sequenced, func(c *Config) { c.Ack = "ordered" }, 0},
-		"single acks":   {"fg://host:1", welcome, sequenced, func(c *Config) { c.FlushPack = 1 }, 0},
-		"by key":        {"fg://host:1", welcome, sequenced, func(c *Config) { c.Dispatch, c.Key = "key", "bytes:0:8" }, 0},
-		"lines":         {"tcp://host:1", plain, lines, func(c *Config) { setFlag(c, "frame", "line"); setFlag(c, "ack-template", `A{n}\n`) }, 0},
-		"rendered acks": {"tcp://host:1", plain, lines, func(c *Config) { setFlag(c, "frame", "line"); setFlag(c, "ack-template", `{bytes:0:8}{code:u16be}`) }, 0},
-		"WebSocket":     {"ws://host:1", switching, texts, numbered, 0},
-		"text, binary":  {"ws://host:1", switching, mixed, numbered, 0},
-		"NSQ":           {"nsq://host:1/t/c", subscribing, delivered, func(c *Config) { c.InFlight = 1000 }, 0},
-		"TLS":           {"fg+tls://host:1", overTLS, sequenced, trust, ofTLS},
+		"each":          {"fg://host:1", welcome, sequenced, func(c *Config) {}, 0, nil},
+		"ordered":       {"fg://host:1", welcome, sequenced, func(c *Config) { c.Ack = "ordered" }, 0, nil},
+		"single acks":   {"fg://host:1", welcome, sequenced, func(c *Config) { c.FlushPack = 1 }, 0, nil},
+		"by key":        {"fg://host:1", welcome, sequenced, func(c *Config) { c.Dispatch, c.Key = "key", "bytes:0:8" }, 0, nil},
+		"lines":         {"tcp://host:1", plain, lines, func(c *Config) { setFlag(c, "frame", "line"); setFlag(c, "ack-template", `A{n}\n`) }, 0, nil},
+		"rendered acks": {"tcp://host:1", plain, lines, func(c *Config) { setFlag(c, "frame", "line"); setFlag(c, "ack-template", `{bytes:0:8}{code:u16be}`) }, 0, nil},
+		"WebSocket":     {"ws://host:1", switching, texts, numbered, 0, nil},
+		"text, binary":  {"ws://host:1", switching, mixed, numbered, 0, nil},
+		"NSQ":           {"nsq://host:1/t/c", subscribing, delivered, func(c *Config) { c.InFlight = 1000 }, 0, nil},
+		"TLS":           {"fg+tls://host:1", overTLS, sequenced, trust, ofTLS, nil},
+		"own, by key":   {"fg://host:1", welcome, sequenced, func(c *Config) { c.Dispatch, c.Key = "key", "bytes:0:8" }, 0, own},
+		"own":           {"fg://host:1", welcome, sequenced, func(c *Config) {}, 0, own},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig(t, path.url, accept)

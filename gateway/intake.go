@@ -18,24 +18,23 @@ const (
 
 // intake reads the socket into slabs and decodes them.
 //
-// Invariant: bytes of the slab from cur.Scan up to filled were received and not
+// Invariant: bytes of the slab from cur.Scan up to what is filled were received and not
 // decoded; messages from next on in cur.Msgs were decoded and not dispatched.
 type intake struct {
 	l *loop
 
 	cur    wire.Input
 	next   int         // first message of cur.Msgs that was not dispatched
+	placed int         // own messages before it lie in own
 	failed *wire.Error // decoding stopped with it; handled once all messages are dispatched
 	more   bool        // decoding may go on with what is there
 
-	held        bool // there is a slab
-	slab        uint16
-	data        []byte // of the slab
-	filled      int
+	slab openSlab // of what is read
+	own  openSlab // of messages that did not lie in it
+
 	readAt      time.Duration // when the last bytes came
 	bulk        bool          // they were many, and none came since
 	sendBlocked time.Duration // since when unsent acks in the kernel leave no room; 0: there is room
-	dispatched  int           // messages of the slab that were given to workers
 
 	turnTo int   // worker that is next to get a run
 	dirty  []int // workers with descriptors committed and not published
@@ -49,9 +48,15 @@ func (in *intake) init(l *loop) {
 // reset forgets the connection's bytes. Messages that were dispatched keep their
 // slab.
 func (in *intake) reset() {
-	in.dropSlab()
-	in.cur = wire.Input{Msgs: in.cur.Msgs[:0], Out: in.cur.Out[:0]}
-	in.next, in.failed, in.more, in.bulk, in.sendBlocked = 0, nil, false, false, 0
+	in.dropSlabs()
+	in.cur = wire.Input{Out: in.cur.Out[:0], Msgs: in.cur.Msgs, Own: in.cur.Own}
+	in.clear()
+	in.failed, in.more, in.bulk, in.sendBlocked = nil, false, false, 0
+}
+
+// clear empties what one call of the Conn fills.
+func (in *intake) clear() {
+	in.cur.Msgs, in.cur.Own, in.next, in.placed = in.cur.Msgs[:0], in.cur.Own[:0], 0, 0
 }
 
 // pending reports whether received messages or an event may still have to be dispatched.
@@ -59,11 +64,9 @@ func (in *intake) pending() bool {
 	return in.next < len(in.cur.Msgs) || in.more || in.cur.Event.Kind != wire.EventNone
 }
 
-func (in *intake) dropSlab() {
-	if in.held {
-		in.l.slabs.letGo(in.slab, in.dispatched)
-		in.held, in.data, in.filled, in.dispatched = false, nil, 0, 0
-	}
+func (in *intake) dropSlabs() {
+	in.slab.close(in.l.slabs)
+	in.own.close(in.l.slabs)
 }
 
 // takeInput dispatches, decodes, and reads once; false when it could do neither.
@@ -80,10 +83,6 @@ func (l *loop) takeInput(now time.Duration) bool {
 		if in.event(now) {
 			busy = true
 			continue
-		}
-		if in.cur.Event.Kind != wire.EventNone {
-			l.paused = true
-			return busy
 		}
 		if in.more {
 			in.decode()
@@ -104,11 +103,8 @@ func (l *loop) takeInput(now time.Duration) bool {
 }
 
 // event handles the event or fault at which decoding stopped; all messages before it were
-// dispatched. False: there is none, or no room for it yet.
+// dispatched. False: there is none.
 func (in *intake) event(now time.Duration) bool {
-	if in.cur.Event.Kind == wire.EventMessage {
-		return in.outside(now)
-	}
 	if in.cur.Event.Kind != wire.EventNone {
 		e := in.cur.Event
 		in.cur.Event = wire.Event{}
@@ -126,11 +122,10 @@ func (in *intake) event(now time.Duration) bool {
 
 // decode frames what lies in the slab, up to a batch.
 func (in *intake) decode() {
+	in.clear()
 	c := &in.cur
-	c.Msgs, in.next = c.Msgs[:0], 0
-	buf := in.data[:in.filled]
-	err := in.check(in.l.link.conn.Decode(buf, c))
-	in.l.link.life.fed = in.l.link.life.fed || len(c.Msgs) > 0 || c.Event.Kind == wire.EventMessage
+	err := in.check(in.l.link.conn.Decode(in.received(), c))
+	in.l.link.life.fed = in.l.link.life.fed || len(c.Msgs) > 0
 	in.more = err == nil && (c.Full() || c.Event.Kind != wire.EventNone)
 	in.failed = err
 	if len(c.Out) > 0 {
@@ -142,14 +137,16 @@ func (in *intake) decode() {
 // end tells the protocol that the peer's bytes have ended, whole unless after a reset, and
 // counts its error. A last message or an event may then be pending.
 func (in *intake) end(whole bool) *wire.Error {
-	c := &in.cur
-	c.Msgs, in.next = c.Msgs[:0], 0
-	fault := in.check(in.l.link.conn.End(in.data[:in.filled], c, whole))
+	in.clear()
+	fault := in.check(in.l.link.conn.End(in.received(), &in.cur, whole))
 	if fault != nil {
 		in.l.link.count(fault, in.l.lastTurn)
 	}
 	return fault
 }
+
+// received is what was read into the slab so far.
+func (in *intake) received() []byte { return in.slab.data[:in.slab.filled] }
 
 // check returns err, or the fault of a decoder whose cursors make no sense: its messages
 // and event are then dropped.
@@ -157,7 +154,8 @@ func (in *intake) check(err *wire.Error) *wire.Error {
 	c := &in.cur
 	in.l.skipped.add(c.Skipped, c.Longest)
 	c.Skipped, c.Longest = 0, 0
-	if fault := c.Check(in.data[:in.filled]); fault != nil {
+	in.l.slabs.aside = int64(cap(c.Own))
+	if fault := c.Check(in.received()); fault != nil {
 		c.Msgs, c.Event = c.Msgs[:0], wire.Event{}
 		return fault
 	}
@@ -167,7 +165,7 @@ func (in *intake) check(err *wire.Error) *wire.Error {
 // read receives once.
 func (in *intake) read(now time.Duration) bool {
 	l := in.l
-	room := in.data[in.filled:]
+	room := in.slab.data[in.slab.filled:]
 	n, err := l.link.sock.recv(room)
 	l.stats.Reads.Add(1)
 	switch {
@@ -190,7 +188,7 @@ func (in *intake) read(now time.Duration) bool {
 	l.stats.ReadBytes.Add(uint64(n))
 	l.link.heard = now
 	in.readAt = now
-	in.filled += n
+	in.slab.filled += n
 	in.more = true
 	in.bulk = n >= bulkRead
 	return true
@@ -200,54 +198,50 @@ func (in *intake) read(now time.Duration) bool {
 // it must; false when --memory has none to give.
 func (in *intake) room() bool {
 	c := &in.cur
-	if !in.held {
+	if !in.slab.held {
 		return in.fresh(0)
 	}
-	kept, rest := c.Keep-c.Start, in.filled-c.Scan
-	free := len(in.data) - in.filled
+	kept, rest := c.Keep-c.Start, in.slab.filled-c.Scan
+	free := in.slab.free()
 	if kept == 0 && rest == 0 {
-		if in.l.slabs.idle(in.slab, in.dispatched) {
-			in.l.slabs.table.Hold(in.slab, in.dispatched)
-			in.dispatched, in.filled = 0, 0
-			*c = wire.Input{Msgs: c.Msgs, Out: c.Out}
+		if in.slab.rewind(in.l.slabs) {
+			*c = wire.Input{Msgs: c.Msgs, Own: c.Own, Out: c.Out}
 			return true
 		}
 		return free >= readLeast || in.roll(0) || free > 0
 	}
 	need := kept + max(c.Need, rest+1)
-	if free > 0 && c.Scan+max(c.Need, rest+1) <= len(in.data) {
+	if free > 0 && c.Scan+max(c.Need, rest+1) <= len(in.slab.data) {
 		return true
 	}
-	if (c.Need == 0 || kept > 0) && need > len(in.data)/2 {
+	if (c.Need == 0 || kept > 0) && need > len(in.slab.data)/2 {
 		// Of unknown size, or in pieces of which more may come: grow by doubling.
-		need = max(need, min(2*len(in.data), in.l.slabs.frame))
+		need = max(need, min(2*len(in.slab.data), in.l.slabs.frame))
 	}
 	return in.roll(need)
 }
 
-// fresh takes a slab that nothing is moved to.
+// fresh takes a slab that nothing is moved to. Everything decoded has been dispatched.
 func (in *intake) fresh(n int) bool {
-	id, ok := in.l.slabs.take(n)
-	if !ok {
-		return false
+	if in.slab.open(in.l.slabs, n) {
+		return true
 	}
-	in.held, in.slab = true, id
-	in.data = in.l.slabs.table.At(id).Data
-	in.filled, in.dispatched = 0, 0
-	return true
+	// Two slabs are always to be had, not three.
+	in.own.close(in.l.slabs)
+	return in.slab.open(in.l.slabs, n)
 }
 
 // roll moves what is not decoded, or not complete, to another slab of at least n
 // bytes.
 func (in *intake) roll(n int) bool {
 	c := &in.cur
-	old, oldData, oldFilled, dispatched := in.slab, in.data, in.filled, in.dispatched
+	old := in.slab
 	if !in.fresh(n) {
 		return false
 	}
-	at := copy(in.data, oldData[c.Start:c.Keep])
-	in.filled = at + copy(in.data[at:], oldData[c.Scan:oldFilled])
+	at := copy(in.slab.data, old.data[c.Start:c.Keep])
+	in.slab.filled = at + copy(in.slab.data[at:], old.data[c.Scan:old.filled])
 	c.Rebase()
-	in.l.slabs.letGo(old, dispatched)
+	old.close(in.l.slabs)
 	return true
 }

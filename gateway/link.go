@@ -146,7 +146,7 @@ func (k *link) awaiting() bool {
 func (k *link) endOfStream(now time.Duration) {
 	k.readable = false
 	closed := k.l.set.codec.EOFCloses && !k.cut
-	rest := k.l.in.filled - k.l.in.cur.Scan + k.l.in.cur.Keep - k.l.in.cur.Start
+	rest := k.l.in.slab.filled - k.l.in.cur.Scan + k.l.in.cur.Keep - k.l.in.cur.Start
 	fault := k.l.in.end(closed)
 	if closed {
 		k.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", k.addr)

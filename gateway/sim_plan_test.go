@@ -42,6 +42,7 @@ type simPlan struct {
 	gap, hold   int  // percent of numbers that do not exist, that come late
 	parts       int  // percent of messages in parts
 	ping        int  // percent of frames that are preceded by PING
+	own         int  // percent of messages that the decoder takes out of the buffer
 	welcomePing time.Duration
 
 	// The network's.
@@ -80,6 +81,9 @@ func drawPlan(r *rand.Rand) simPlan {
 	p.drawTrouble(r)
 	return p
 }
+
+// drawOwn draws what the other draws do not depend on, so that it changes no other world.
+func (p *simPlan) drawOwn(r *rand.Rand) { p.own = among(r, 0, 0, 0, 30, 100) }
 
 func (p *simPlan) drawServer(r *rand.Rand) {
 	p.later, p.refuse, p.panics = among(r, 0, 20, 60, 100), among(r, 0, 0, 5, 30), among(r, 0, 0, 10)

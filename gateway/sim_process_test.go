@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
@@ -81,6 +82,9 @@ func (s *sim) boot() {
 	if err != nil {
 		s.failf("configuration: %v", err)
 		return
+	}
+	if plan.own > 0 {
+		set.codec = withOwn(set.codec, func(*wire.Msg) bool { return chance(s.own, plan.own) })
 	}
 	set.codec = s.watched(set.codec)
 	// Only the low half of a slot goes to the workers: it must survive the carry.
@@ -302,7 +306,7 @@ func (p *simProcess) leave(killed bool) {
 		sock.close()
 	}
 	if !killed {
-		p.l.in.dropSlab()
+		p.l.in.dropSlabs()
 		if err := p.l.pool.Stop(); err != nil {
 			p.s.failf("stop the pool: %v", err)
 		}
@@ -313,7 +317,7 @@ func (p *simProcess) leave(killed bool) {
 
 // checkIdle: with nothing in flight all memory is back.
 func (p *simProcess) checkIdle() {
-	p.l.in.dropSlab()
+	p.l.in.dropSlabs()
 	p.l.slabs.collect()
 	free := int64(0)
 	for _, list := range p.l.slabs.free {

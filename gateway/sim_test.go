@@ -17,6 +17,7 @@ import (
 // random comes from the seed.
 type sim struct {
 	rng   *rand.Rand
+	own   *rand.Rand // which messages do not lie in the buffer
 	plan  simPlan
 	log   *slog.Logger
 	trace bool
@@ -65,6 +66,8 @@ func runSim(seed uint64, trace bool) (hash uint64, steps int, err error) {
 	s := &sim{rng: rand.New(rand.NewPCG(seed, 0)), trace: trace, log: discardLog(), file: make(map[string]stateEntry), clock: 1}
 	s.hash = 14695981039346656037
 	s.plan = drawPlan(s.rng)
+	s.own = rand.New(rand.NewPCG(seed, 1))
+	s.plan.drawOwn(s.own)
 	s.faults = s.plan.faults
 	s.book.s = s
 	s.book.init()

@@ -31,7 +31,9 @@ type slabPool struct {
 	size  int   // of the usual slab
 	frame int   // the longest, bytes
 	limit int64 // bytes
+	least int64 // of two of the longest slabs, bytes
 	used  int64 // bytes allocated, whether handed out or free
+	aside int64 // bytes of the limit that are used elsewhere: for Input.Own
 
 	failed error // the kernel gave no memory the last time; nil: it did
 
@@ -58,7 +60,7 @@ func newSlabPool(memory, frame int64) *slabPool {
 	memory = max(memory, 2*longest)
 	slots := int(memory/int64(size)) + 1
 	p := &slabPool{
-		size: size, frame: int(frame), limit: memory, free: make(map[int][]uint16),
+		size: size, frame: int(frame), limit: memory, least: 2 * longest, free: make(map[int][]uint16),
 		back: queue.NewRingBuffer(uint64(2 * slots)),
 		ids:  make([]any, slots),
 	}
@@ -127,16 +129,18 @@ func (p *slabPool) take(n int) (uint16, bool) {
 	return id, true
 }
 
-// makeRoom unmaps free slabs of other sizes until size bytes more fit the limit.
+// makeRoom unmaps free slabs of other sizes until size bytes more fit the limit. Two of the
+// longest fit whatever is set aside.
 func (p *slabPool) makeRoom(size int64) bool {
+	limit := max(p.limit-p.aside, p.least)
 	for multiple, list := range p.free {
-		for p.used+size > p.limit && len(list) > 0 {
+		for p.used+size > limit && len(list) > 0 {
 			p.unmap(list[len(list)-1])
 			list = list[:len(list)-1]
 		}
 		p.free[multiple] = list
 	}
-	return p.used+size <= p.limit
+	return p.used+size <= limit
 }
 
 func (p *slabPool) unmap(id uint16) {

@@ -31,8 +31,13 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 				}
 				continue
 			}
+			p.aside = rapid.SampledFrom([]int64{0, 0, memory / 2, 2 * memory}).Draw(t, "aside")
 			n := int(rapid.Int64Range(0, frame).Draw(t, "n"))
+			before := p.used
 			id, ok := p.take(n)
+			if p.used > before && p.used > max(p.limit-p.aside, p.least) {
+				t.Fatalf("%d bytes mapped with %d set aside, limit %d", p.used, p.aside, p.limit)
+			}
 			if !ok {
 				if len(held) < 2 {
 					t.Fatalf("no slab of %d bytes beside %d held, of %d bytes in all", n, len(held), memory)

@@ -18,8 +18,16 @@ type Input struct {
 	// can go on; 0 when the protocol cannot tell.
 	Need int
 
-	// Msgs is filled up to its capacity.
+	// Msgs is filled up to its capacity, in the order of the stream, whether the bytes of a
+	// message lie in the buffer or in Own.
 	Msgs []Msg
+
+	// Own is appended to: the bytes of messages that do not lie in the buffer, such as
+	// joined or decompressed ones, each at most --max-message long. They are good until the
+	// next call of Decode or End, before which the loop empties Msgs and Own. With OwnFull
+	// bytes it is full; only the last message, and what was made of bytes that the call has
+	// decoded, may go beyond.
+	Own []byte
 
 	// Out is appended to: replies that the protocol owes at once, in order.
 	Out []byte
@@ -27,13 +35,6 @@ type Input struct {
 	// Event, unless EventNone, is what decoding stopped behind. The loop resets
 	// it.
 	Event Event
-
-	// Data is the message of an EventMessage, at most --max-message bytes, good until
-	// Decode is called again.
-	Data []byte
-
-	// Ignored counts messages that were signs of life only; the loop does not care.
-	Ignored int
 
 	// Skipped counts messages over --max-message; Longest is the length of the longest, in
 	// bytes. The loop logs and resets both.
@@ -51,22 +52,41 @@ func (in *Input) skim(b []byte) {
 	}
 }
 
+// OwnFull is how many bytes fill Input.Own.
+const OwnFull = 64 << 10
+
+// Bytes is the data of m.
+func (in *Input) Bytes(buf []byte, m *Msg) []byte {
+	if m.Own {
+		buf = in.Own
+	}
+	end := m.Off + m.Len
+	return buf[m.Off:end:end]
+}
+
 // Check reports a fault of the Conn: cursors out of order, or a message that reaches
-// beyond what was decoded. It looks at the last message only; wiretest looks at all.
+// beyond what was decoded. If all lie in the buffer, it looks at the last message only;
+// wiretest looks at all.
 func (in *Input) Check(buf []byte) *Error {
 	if in.Start < 0 || in.Start > in.Keep || in.Keep > in.Scan || in.Scan > len(buf) {
 		return Errorf(Internal, CloseProtocolError, "decoder's cursors %d %d %d in %d bytes", in.Start, in.Keep, in.Scan, len(buf))
 	}
-	if n := len(in.Msgs); n > 0 {
-		if m := &in.Msgs[n-1]; uint64(m.Off)+uint64(m.Len) > uint64(in.Start) {
+	for i := len(in.Msgs) - 1; i >= 0; i-- {
+		m := &in.Msgs[i]
+		switch end := uint64(m.Off) + uint64(m.Len); {
+		case m.Own && end > uint64(len(in.Own)):
+			return Errorf(Internal, CloseProtocolError, "decoder's own message at %d of %d bytes, %d are there", m.Off, m.Len, len(in.Own))
+		case !m.Own && end > uint64(in.Start):
 			return Errorf(Internal, CloseProtocolError, "decoder's message at %d of %d bytes, decoded up to %d", m.Off, m.Len, in.Start)
+		case !m.Own && len(in.Own) == 0:
+			return nil
 		}
 	}
 	return nil
 }
 
 // Full reports whether there is no room for another message.
-func (in *Input) Full() bool { return len(in.Msgs) == cap(in.Msgs) }
+func (in *Input) Full() bool { return len(in.Msgs) == cap(in.Msgs) || len(in.Own) >= OwnFull }
 
 // Advance moves past n decoded bytes and keeps nothing.
 func (in *Input) Advance(n int) { in.AdvanceTo(in.Scan + n) }

@@ -20,9 +20,8 @@ type Conn interface {
 	Open(dst []byte, r Resume) []byte
 
 	// Decode takes buf, the received bytes that are not used up, and advances
-	// in. It stops when buf holds nothing whole any more, when in.Msgs is full,
-	// or behind an event. An error ends the connection; the messages decoded
-	// before it stand.
+	// in. It stops when buf holds nothing whole any more, when in is Full, or behind
+	// an event. An error ends the connection; the messages decoded before it stand.
 	Decode(buf []byte, in *Input) *Error
 
 	// End is called once the peer's bytes have ended and Decode has taken all it could;
@@ -78,12 +77,13 @@ type Resume struct {
 }
 
 // Msg is a framed message, or the refusal of one. Refused, it has data where its ack
-// is rendered from them.
+// is rendered from them. Input.Bytes finds the data.
 type Msg struct {
 	Seq  uint64
-	Off  uint32 // in buf
+	Off  uint32 // in buf, or in Input.Own
 	Len  uint32
 	Aux  uint8       // the protocol's own note, passed on to Render
+	Own  bool        // the data is in Input.Own: it does not lie in buf
 	Code worker.Code // not OK: refused here, no worker gets it
 }
 
@@ -95,7 +95,6 @@ const (
 	EventNone     EventKind = iota
 	EventReady              // login is over, messages will come
 	EventClose              // the peer said that it sends no more
-	EventMessage            // a message that does not lie in the buffer
 	EventStartTLS           // the peer awaits a TLS handshake; nothing received is left
 	EventFault              // a fault or a complaint of the peer that does not end the connection
 )
@@ -117,10 +116,6 @@ type Event struct {
 
 	// Of EventFault; and of an EventClose, where there is more to say of it than its code.
 	Fault *Error
-
-	// Of EventMessage, which goes with protocols that are not Sequenced. The offset
-	// is 0; the bytes are Input.Data.
-	Msg Msg
 }
 
 // BOM may come before a JSON text (RFC 8259, section 8.1).

@@ -7,18 +7,9 @@ import (
 )
 
 // Classify is the arrival of a number that comes next, which stays to be accepted. Without
-// sessions every number is in order: the arrival numbers of what makes up one message leave
-// gaps.
+// sessions every message is new and in order, whatever its number.
 func (t *Tracker) Classify(seq uint64) Arrival {
-	if t.seq.inOrder(seq) {
-		return InOrder
-	}
-	return t.classify(seq)
-}
-
-func (t *Tracker) classify(seq uint64) Arrival {
-	if !t.cfg.Sequenced {
-		t.seq.restart(seq)
+	if !t.cfg.Sequenced || t.seq.inOrder(seq) {
 		return InOrder
 	}
 	return t.seq.classify(seq)
@@ -28,6 +19,9 @@ func (t *Tracker) classify(seq uint64) Arrival {
 // was received before is acked, or will be; one that is Fresh, Late or InOrder is new and
 // needs slots, by Add. gap is the numbers that are now missing.
 func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, err *wire.Error) {
+	if !t.cfg.Sequenced {
+		return InOrder, nothing, nil
+	}
 	if seq > MaxSeq {
 		return Back, nothing, wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
 			"DATA seq %d: numbers end at %d", seq, uint64(MaxSeq))
@@ -55,7 +49,7 @@ func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, e
 // Add gives slots to n new messages with consecutive numbers, and returns the first slot.
 // There must be room. Numbers in order are accepted here, others were by Arrive.
 func (t *Tracker) Add(seq uint64, n int, late bool) (slot uint64) {
-	if t.seq.inOrder(seq) {
+	if t.cfg.Sequenced && t.seq.inOrder(seq) {
 		t.seq.advance(n)
 	}
 	t.working += n
@@ -66,7 +60,7 @@ func (t *Tracker) Add(seq uint64, n int, late bool) (slot uint64) {
 // server does not want the acks of what it does not send again. False: there is nothing to
 // pass over. gap is the numbers that are now missing.
 func (t *Tracker) PassOver(seq uint64, now time.Duration) (gap Range, ok bool) {
-	if seq <= t.seq.expect || seq > MaxSeq {
+	if !t.cfg.Sequenced || seq <= t.seq.expect || seq > MaxSeq {
 		return nothing, false
 	}
 	return t.passed(t.seq.passOver(seq), now), true

@@ -49,7 +49,7 @@ type verdict struct {
 	skipped Range // numbers received before that the server did not send again
 }
 
-// restart begins a session, or a connection of a protocol without sessions.
+// restart begins a session.
 func (s *sequence) restart(first uint64) {
 	*s = sequence{expect: first, high: first, gaps: s.gaps[:0]}
 }

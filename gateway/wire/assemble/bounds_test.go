@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
@@ -16,24 +17,32 @@ type driven struct {
 	conn *conn
 	t    *testing.T
 	seen int // messages
+	fed  int // parts
 }
 
 func drive(t *testing.T, cfg Config) *driven {
 	c := mustNew(t, lines(t, ""), cfg).NewConn().(*conn)
-	return &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64}), c, t, 0}
+	return &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64}), c, t, 0, 0}
 }
 
-// feed feeds one message and returns what came of it.
+// feed feeds one message and returns what came of it: a message, a part of a request that is
+// open now, or one that is ignored.
 func (d *driven) feed(format string, args ...any) string {
 	d.t.Helper()
-	ignored := d.Ignored
 	if err := d.Feed(fmt.Appendf(nil, format+"\n", args...)); err != nil {
 		d.t.Fatal(err)
 	}
 	d.check()
-	r := wiretest.Result{Msgs: d.Msgs[d.seen:], Ignored: d.Ignored - ignored}
+	d.fed++
+	what := told(wiretest.Result{Msgs: d.Msgs[d.seen:]})
 	d.seen = len(d.Msgs)
-	return told(r)
+	switch r := d.conn.table.open.last; {
+	case what != "":
+		return what
+	case r != nil && r.seq == uint64(d.fed):
+		return "kept"
+	}
+	return "ignored"
 }
 
 // want feeds one message and checks what came of it.
@@ -102,25 +111,25 @@ func TestTooManyIDs(t *testing.T) {
 func TestAtTheLimitOfIDs(t *testing.T) {
 	d := drive(t, config())
 	for id := range maxOpen {
-		d.want("ignored 0", `{"id":%d,"data":"a"}`, id)
+		d.want("kept", `{"id":%d,"data":"a"}`, id)
 	}
-	d.want(`1025={"id":5000,"end":true} ignored 0`, `{"id":5000,"end":true}`)
-	d.want(`1026!3 ignored 0`, `{"id":6000}`)
-	d.want(`1027={"id":7,"end":true,"data":"a"} ignored 0`, `{"id":7,"end":true}`)
-	d.want(`ignored 1`, `{"id":6000}`)
-	d.want(`ignored 0`, `{"id":7000}`)
-	d.want(`1030!3 ignored 0`, `{"id":8000}`)
+	d.want(`1025={"id":5000,"end":true}`, `{"id":5000,"end":true}`)
+	d.want(`1026!3`, `{"id":6000}`)
+	d.want(`1027={"id":7,"end":true,"data":"a"}`, `{"id":7,"end":true}`)
+	d.want("ignored", `{"id":6000}`)
+	d.want("kept", `{"id":7000}`)
+	d.want(`1030!3`, `{"id":8000}`)
 }
 
 func TestRefusedHalfWay(t *testing.T) {
 	d := drive(t, config())
-	d.want(`ignored 0`, `{"id":1,"data":"a"}`)
-	d.want(`2!2 ignored 0`, `{"id":1,"data":7}`)
-	d.want(`ignored 1`, `{"id":1,"data":"b"}`)
-	d.want(`ignored 1`, `{"id":1,"data":8}`)
-	d.want(`ignored 1`, `{"id":1,"data":"c","end":true}`)
-	d.want(`ignored 0`, `{"id":1,"data":"d"}`)
-	d.want(`7={"id":1,"data":"de","end":true} ignored 0`, `{"id":1,"data":"e","end":true}`)
+	d.want("kept", `{"id":1,"data":"a"}`)
+	d.want(`2!2`, `{"id":1,"data":7}`)
+	d.want("ignored", `{"id":1,"data":"b"}`)
+	d.want("ignored", `{"id":1,"data":8}`)
+	d.want("ignored", `{"id":1,"data":"c","end":true}`)
+	d.want("kept", `{"id":1,"data":"d"}`)
+	d.want(`7={"id":1,"data":"de","end":true}`, `{"id":1,"data":"e","end":true}`)
 	if n := len(d.conn.table.byKey); n != 0 {
 		t.Errorf("%d requests are left", n)
 	}
@@ -138,15 +147,15 @@ func TestRefusedAreForgotten(t *testing.T) {
 		if err := d.Feed([]byte(text.String())); err != nil {
 			t.Fatal(err)
 		}
-		d.seen = len(d.Msgs)
+		d.seen, d.fed = len(d.Msgs), d.fed+n
 		d.check()
 	}
 	feed(maxRefused, `{"id":%d,"data":0}`)
-	d.want("ignored 1", `{"id":0}`) // now 1 is the longest ago
-	d.want(fmt.Sprintf("%d!2 ignored 0", maxRefused+2), `{"id":"new","data":0}`)
-	d.want("ignored 1", `{"id":0}`)
-	d.want("ignored 1", `{"id":2}`)
-	d.want("ignored 0", `{"id":1,"data":"a"}`)
+	d.want("ignored", `{"id":0}`) // now 1 is the longest ago
+	d.want(fmt.Sprintf("%d!2", maxRefused+2), `{"id":"new","data":0}`)
+	d.want("ignored", `{"id":0}`)
+	d.want("ignored", `{"id":2}`)
+	d.want("kept", `{"id":1,"data":"a"}`)
 	if d.conn.table.open.n != 1 {
 		t.Errorf("%d requests are open", d.conn.table.open.n)
 	}
@@ -157,11 +166,11 @@ func TestEndlessRequest(t *testing.T) {
 	cfg.MaxMessage = 1000
 	d := drive(t, cfg)
 	for range 10 {
-		d.want("ignored 0", `{"id":1,"data":"%s"}`, strings.Repeat("x", 100))
+		d.want("kept", `{"id":1,"data":"%s"}`, strings.Repeat("x", 100))
 	}
-	d.want("11!3 ignored 0", `{"id":1,"data":"y"}`)
+	d.want("11!3", `{"id":1,"data":"y"}`)
 	for range 100 {
-		d.want("ignored 1", `{"id":1,"data":"%s"}`, strings.Repeat("x", 100))
+		d.want("ignored", `{"id":1,"data":"%s"}`, strings.Repeat("x", 100))
 	}
 	if d.conn.table.used != 0 {
 		t.Errorf("%d bytes are held", d.conn.table.used)
@@ -174,20 +183,20 @@ func TestMaxMessage(t *testing.T) {
 	cfg := config()
 	cfg.MaxMessage = int64(len(last) + 2)
 	d := drive(t, cfg)
-	d.want("ignored 0", `{"id":1,"data":"ab"}`)
-	d.want(`2={"id":1,"data":"abcd","end":true} ignored 0`, last)
-	d.want("ignored 0", `{"id":1,"data":"ab!"}`)
-	d.want("4!3 ignored 0", last)
-	d.want(`5=`+last+` ignored 0`, last) // the refused one was complete
+	d.want("kept", `{"id":1,"data":"ab"}`)
+	d.want(`2={"id":1,"data":"abcd","end":true}`, last)
+	d.want("kept", `{"id":1,"data":"ab!"}`)
+	d.want("4!3", last)
+	d.want(`5=`+last+``, last) // the refused one was complete
 
 	const bare = `{"id":1,"end":true}`
 	cfg.MaxMessage = int64(len(bare) + len(`,"data":"ab"`))
 	d = drive(t, cfg)
-	d.want("ignored 0", `{"id":1,"data":"ab"}`)
-	d.want(`2={"id":1,"end":true,"data":"ab"} ignored 0`, bare)
-	d.want("ignored 0", `{"id":1,"data":"abc"}`)
-	d.want("4!3 ignored 0", bare)
-	d.want("5!3 ignored 0", `{"id":1,"end":true,"data":"abcdefgh"}`)
+	d.want("kept", `{"id":1,"data":"ab"}`)
+	d.want(`2={"id":1,"end":true,"data":"ab"}`, bare)
+	d.want("kept", `{"id":1,"data":"abc"}`)
+	d.want("4!3", bare)
+	d.want("5!3", `{"id":1,"end":true,"data":"abcdefgh"}`)
 }
 
 func TestMemory(t *testing.T) {
@@ -196,18 +205,18 @@ func TestMemory(t *testing.T) {
 	cfg.Memory = int64(2*rest + 100)
 	d := drive(t, cfg)
 	data := strings.Repeat("x", 90)
-	d.want("ignored 0", `{"id":1,"data":"%s"}`, data)
-	d.want("ignored 0", `{"id":2,"data":"0123456789"}`)
+	d.want("kept", `{"id":1,"data":"%s"}`, data)
+	d.want("kept", `{"id":2,"data":"0123456789"}`)
 	if d.conn.table.used != cfg.Memory {
 		t.Fatalf("%d bytes are held, want %d", d.conn.table.used, cfg.Memory)
 	}
-	d.want("3!3 ignored 0", `{"id":3}`)
-	d.want("ignored 0", `{"id":1,"data":""}`)
-	d.want("5!3 ignored 0", `{"id":2,"data":"x"}`) // the one whose part does not fit
-	d.want("ignored 0", `{"id":4,"data":"abc"}`)   // has made room
-	d.want("ignored 1", `{"id":2,"data":"abc"}`)
-	d.want(`8={"id":1,"data":"`+data+`","end":true} ignored 0`, `{"id":1,"data":"","end":true}`)
-	d.want(`9={"id":4,"data":"abc","end":true} ignored 0`, `{"id":4,"data":"","end":true}`)
+	d.want("3!3", `{"id":3}`)
+	d.want("kept", `{"id":1,"data":""}`)
+	d.want("5!3", `{"id":2,"data":"x"}`)    // the one whose part does not fit
+	d.want("kept", `{"id":4,"data":"abc"}`) // has made room
+	d.want("ignored", `{"id":2,"data":"abc"}`)
+	d.want(`8={"id":1,"data":"`+data+`","end":true}`, `{"id":1,"data":"","end":true}`)
+	d.want(`9={"id":4,"data":"abc","end":true}`, `{"id":4,"data":"","end":true}`)
 	if d.conn.table.used != 0 {
 		t.Errorf("%d bytes are held", d.conn.table.used)
 	}
@@ -217,8 +226,8 @@ func TestMemory(t *testing.T) {
 func TestShorterParts(t *testing.T) {
 	d := drive(t, config())
 	for id := range 10 {
-		d.want("ignored 0", `{"id":%d,"x":"%s"}`, id, strings.Repeat("x", 50_000))
-		d.want("ignored 0", `{"id":%d}`, id)
+		d.want("kept", `{"id":%d,"x":"%s"}`, id, strings.Repeat("x", 50_000))
+		d.want("kept", `{"id":%d}`, id)
 	}
 	if d.conn.table.used > 200 {
 		t.Errorf("%d bytes are held", d.conn.table.used)
@@ -232,13 +241,13 @@ func TestLongIDs(t *testing.T) {
 	cfg.Memory = 250_000
 	d := drive(t, cfg)
 	long := strings.Repeat("i", 100_000)
-	d.want("ignored 0", `{"id":"%s1","data":"a"}`, long)
-	d.want("ignored 0", `{"id":"%s2","data":"b"}`, long)
-	d.want("3!3 ignored 0", `{"id":"%s3","data":"c"}`, long)
-	d.want("4!2 ignored 0", `{"id":"%s4","data":0}`, long)
-	d.want("ignored 1", `{"id":"%s3"}`, long)
+	d.want("kept", `{"id":"%s1","data":"a"}`, long)
+	d.want("kept", `{"id":"%s2","data":"b"}`, long)
+	d.want("3!3", `{"id":"%s3","data":"c"}`, long)
+	d.want("4!2", `{"id":"%s4","data":0}`, long)
+	d.want("ignored", `{"id":"%s3"}`, long)
 	for id, data := range map[int]string{1: "a", 2: "b"} {
-		if got := d.feed(`{"id":"%s%d","end":true}`, long, id); !strings.HasSuffix(got, `,"data":"`+data+`"} ignored 0`) {
+		if got := d.feed(`{"id":"%s%d","end":true}`, long, id); !strings.HasSuffix(got, `,"data":"`+data+`"}`) {
 			t.Errorf("request %d: %.20s...%s", id, got, got[len(got)-30:])
 		}
 	}
@@ -249,8 +258,8 @@ func TestLongIDs(t *testing.T) {
 func TestTheConnectionEnds(t *testing.T) {
 	open := func() *driven {
 		d := drive(t, config())
-		d.want("ignored 0", `{"id":1,"data":"a"}`)
-		d.want("2!2 ignored 0", `{"id":2,"data":0}`)
+		d.want("kept", `{"id":1,"data":"a"}`)
+		d.want("2!2", `{"id":2,"data":0}`)
 		return d
 	}
 	d := open()
@@ -268,5 +277,56 @@ func TestTheConnectionEnds(t *testing.T) {
 	d.check()
 	if len(d.conn.table.byKey) != 0 {
 		t.Error("requests are left after an error")
+	}
+}
+
+// TestOwnIsBounded: many requests that end at once fill Input.Own and no more, as the driver
+// checks, and all come.
+func TestOwnIsBounded(t *testing.T) {
+	const requests, size = maxOpen, 2000
+	var parts, ends strings.Builder
+	for id := range requests {
+		fmt.Fprintf(&parts, `{"id":%d,"data":"%s"}`+"\n", id, strings.Repeat("x", size))
+		fmt.Fprintf(&ends, `{"id":%d,"end":true}`+"\n", id)
+	}
+	c := mustNew(t, lines(t, ""), config()).NewConn()
+	d := wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 1 << 15, Msgs: 1024})
+	for _, text := range []string{parts.String(), ends.String()} {
+		if err := d.Feed([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range d.Msgs {
+		if m.Code != worker.OK || len(m.Data) < size {
+			t.Fatalf("message %d has code %d and %d bytes", m.Seq, m.Code, len(m.Data))
+		}
+	}
+	if len(d.Msgs) != requests {
+		t.Errorf("%d messages, want %d", len(d.Msgs), requests)
+	}
+}
+
+// TestRefusalsAreBounded: so do requests that all time out at once.
+func TestRefusalsAreBounded(t *testing.T) {
+	d := drive(t, config())
+	for id := range 200 {
+		d.want("kept", `{"id":%d,"data":"%s"}`, id, strings.Repeat("x", 1000))
+	}
+	d.conn.Tick(nil, time.Second)
+	d.conn.Decode(nil, &wire.Input{Msgs: make([]wire.Msg, 0, 1)})
+	d.conn.Tick(nil, time.Minute)
+	in, refused := wire.Input{Msgs: make([]wire.Msg, 0, 500)}, 0
+	for range 10 {
+		in.Msgs, in.Own = in.Msgs[:0], in.Own[:0]
+		if err := d.conn.Decode(nil, &in); err != nil {
+			t.Fatal(err)
+		}
+		refused += len(in.Msgs)
+		if n := len(in.Own); n > wire.OwnFull+1100 {
+			t.Fatalf("%d own bytes", n)
+		}
+	}
+	if refused != 200 {
+		t.Errorf("%d refused, want 200", refused)
 	}
 }

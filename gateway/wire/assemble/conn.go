@@ -12,7 +12,6 @@ type conn struct {
 	wire.Conn
 	p     *settings
 	table table
-	rest  rest
 	skim  skim
 	watch func([]byte) // skimmed
 
@@ -20,106 +19,50 @@ type conn struct {
 	decoded bool          // Decode was called since
 }
 
-// Decode implements [wire.Conn]. A request whose parts have come in several
-// messages goes out as an event, with what the inner Conn has decoded behind it
-// put off.
+// Decode implements [wire.Conn]. What has come is taken before requests are refused because
+// nothing has come of them.
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	c.decoded = true
-	if c.rest.pending {
-		from := in.Scan
-		msgs, err := c.rest.resume(buf, in)
-		if more, err := c.sift(buf, in, batch{msgs, from, true, err}); !more {
-			return err
-		}
-	}
-	for len(in.Msgs) < cap(in.Msgs) {
-		if c.expire(in) {
-			return nil
-		}
-		from, handed := in.Scan, in.Msgs
-		in.Msgs, in.Skim = handed[len(handed):], c.watch
+	for !in.Full() {
+		msgs := c.begin(in, c.table.batch(in))
 		err := c.Conn.Decode(buf, in)
-		msgs := in.Msgs
-		in.Msgs = handed
-		if more, err := c.sift(buf, in, batch{msgs, from, len(msgs) == cap(msgs), err}); !more {
+		more := in.Full()
+		c.sift(buf, in, msgs)
+		switch {
+		case err != nil:
+			c.table.clear()
 			return err
+		case in.Event.Kind != wire.EventNone:
+			return nil
+		case !more:
+			c.table.expire(in)
+			return nil
 		}
 	}
 	return nil
 }
 
-// batch is what one Decode of the inner Conn has brought, beside its event.
-type batch struct {
-	msgs []wire.Msg // may lie behind in.Msgs in one array
-	from int        // in.Scan when it began
-	more bool       // it did not stop for want of bytes
-	err  *wire.Error
+// begin has the inner Conn fill in.Msgs from its end on, with up to n messages, and returns
+// in.Msgs as it was.
+func (c *conn) begin(in *wire.Input, n int) []wire.Msg {
+	msgs := in.Msgs
+	in.Skim = c.watch
+	in.Msgs = msgs[len(msgs):len(msgs):min(cap(msgs), len(msgs)+n)]
+	return msgs
 }
 
-// sift hands on what the inner Conn has decoded. more says that it may have more for
-// this call.
-func (c *conn) sift(buf []byte, in *wire.Input, b batch) (more bool, err *wire.Error) {
-	for i, m := range b.msgs {
-		if len(in.Msgs) == cap(in.Msgs) {
-			c.rest.hold(in, b.msgs[i:], b.from, b.err)
-			return false, nil
-		}
-		end := m.Off + m.Len
-		b.from = max(b.from, int(end))
-		switch c.table.take(&m, buf[m.Off:end]) {
-		case passed:
-			in.Msgs = append(in.Msgs, m)
-		case ignored:
-			in.Ignored++
-		case joined:
-			c.rest.hold(in, b.msgs[i+1:], b.from, b.err)
-			c.emit(in, m)
-			return false, nil
+// sift appends to msgs, and so to in.Msgs, those of the messages that the inner Conn has
+// appended to them that are handed on. A close then drops the requests that are open.
+func (c *conn) sift(buf []byte, in *wire.Input, msgs []wire.Msg) {
+	for _, m := range in.Msgs {
+		if c.table.take(in, &m, in.Bytes(buf, &m)) {
+			msgs = append(msgs, m)
 		}
 	}
-	if in.Event.Kind == wire.EventMessage {
-		b.more = c.siftEvent(in)
-	}
-	switch {
-	case in.Event.Kind == wire.EventClose && in.Event.Fault == nil:
+	in.Msgs = msgs
+	if in.Event.Kind == wire.EventClose && in.Event.Fault == nil {
 		in.Event.Fault = c.drop()
-	case b.err != nil:
-		c.table.clear()
 	}
-	return b.more && b.err == nil && in.Event.Kind == wire.EventNone, b.err
-}
-
-// siftEvent hands on a message of the inner Conn that does not lie in the buffer;
-// true when nothing came of it yet.
-func (c *conn) siftEvent(in *wire.Input) bool {
-	switch c.table.take(&in.Event.Msg, in.Data) {
-	case passed:
-		return false
-	case joined:
-		c.emit(in, in.Event.Msg)
-		return false
-	case ignored:
-		in.Ignored++
-	}
-	in.Event, in.Data = wire.Event{}, nil
-	return true
-}
-
-// expire hands out the refusal of a request that is overdue; false when there is
-// none.
-func (c *conn) expire(in *wire.Input) bool {
-	m, found := c.table.expire()
-	if found {
-		c.emit(in, m)
-	}
-	return found
-}
-
-// emit hands out the table's whole as message m.
-func (c *conn) emit(in *wire.Input, m wire.Msg) {
-	m.Off, m.Len = 0, uint32(len(c.table.whole))
-	in.Event = wire.Event{Kind: wire.EventMessage, Msg: m}
-	in.Data = c.table.whole
 }
 
 // skimmed takes bytes of a message that the inner Conn skips; nil is its end.
@@ -133,14 +76,9 @@ func (c *conn) skimmed(b []byte) {
 
 // End implements [wire.Conn]. A last message may complete a request.
 func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
-	from := in.Scan
-	in.Skim = c.watch
+	msgs := c.begin(in, cap(in.Msgs))
 	fault := c.Conn.End(buf, in, whole)
-	msgs := in.Msgs
-	in.Msgs = msgs[:0]
-	if _, err := c.sift(buf, in, batch{msgs, from, false, nil}); fault == nil {
-		fault = err
-	}
+	c.sift(buf, in, msgs)
 	if open := c.drop(); fault == nil {
 		fault = open
 	}

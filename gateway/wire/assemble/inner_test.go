@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"bytes"
-	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -19,35 +18,27 @@ func restless(t wiretest.T, conn wire.Conn, data []byte, step int) (r wiretest.R
 	var in wire.Input
 	var buf []byte
 	for turn := 0; ; turn++ {
-		in.Msgs, in.Out, in.Event, in.Ignored = make([]wire.Msg, 0, 1+turn%5), nil, wire.Event{}, 0
+		in.Msgs, in.Own, in.Out, in.Event = make([]wire.Msg, 0, 1+turn%5), nil, nil, wire.Event{}
 		start := in.Start
 		r.Err = conn.Decode(buf, &in)
 		if err := in.Check(buf); err != nil {
 			t.Fatalf("%v", err)
 		}
 		for _, m := range in.Msgs {
-			if int(m.Off+m.Len) > in.Start || m.Len > 0 && int(m.Off) < start {
+			if !m.Own && (int(m.Off+m.Len) > in.Start || m.Len > 0 && int(m.Off) < start) {
 				t.Fatalf("message %d lies at %d to %d, the cursor went from %d to %d", m.Seq, m.Off, m.Off+m.Len, start, in.Start)
 			}
-			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(buf[m.Off:][:m.Len])})
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(in.Bytes(buf, &m))})
 		}
-		r.Ignored += in.Ignored
 		r.Out = append(r.Out, in.Out...)
-		switch m := in.Event.Msg; in.Event.Kind {
-		case wire.EventNone:
-		case wire.EventMessage:
-			if int(m.Len) != len(in.Data) || m.Off != 0 {
-				t.Fatalf("message %d lies at %d, has %d bytes, and is said to have %d", m.Seq, m.Off, len(in.Data), m.Len)
-			}
-			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(in.Data)})
-		default:
+		if in.Event.Kind != wire.EventNone {
 			r.Events = append(r.Events, wiretest.Event{Event: in.Event, After: len(r.Msgs)})
 		}
 		for i := range in.Msgs[:cap(in.Msgs)] {
 			in.Msgs[:cap(in.Msgs)][i] = wire.Msg{Seq: 1 << 40} // it is the loop's
 		}
 		r.Rest = in.Keep - in.Start + len(buf) - in.Scan
-		more := len(in.Msgs) == cap(in.Msgs) || in.Event.Kind != wire.EventNone
+		more := in.Full() || in.Event.Kind != wire.EventNone
 		if r.Err != nil || !more && len(data) == 0 {
 			return r
 		}
@@ -105,7 +96,7 @@ func TestInnerProtocols(t *testing.T) {
 			}
 			frame(kind, text)
 		}
-		result.Msgs, result.Ignored = want.msgs, want.ignored
+		result.Msgs = want.msgs
 		switch ending := rapid.SampledFrom([]byte{leaving, fault, fragment}).Draw(t, "ending"); ending {
 		case leaving:
 			result.Events = append(result.Events, wiretest.Event{
@@ -138,7 +129,7 @@ func TestTheEndWaits(t *testing.T) {
 		stream = append(stream, ending, 0)
 		c := mustNew(t, mixed, config()).NewConn().(*conn)
 		r := wiretest.Run(t, c, stream, wiretest.Whole(len(stream)))
-		if got := told(r); got != `2={"id":1,"end":true,"data":"a"} 3={"id":2,"end":true} ignored 0` {
+		if got := told(r); got != `2={"id":1,"end":true,"data":"a"} 3={"id":2,"end":true}` {
 			t.Errorf("got %s", got)
 		}
 		if (r.Err != nil) != (ending == fault) || ending == leaving && (len(r.Events) != 2 || r.Events[1].After != 2) {
@@ -150,59 +141,5 @@ func TestTheEndWaits(t *testing.T) {
 		if len(c.table.byKey) != 0 {
 			t.Errorf("ending %c: %d requests are left", ending, len(c.table.byKey))
 		}
-	}
-}
-
-// TestLessRoom looks that what was put off goes out in as many calls as it takes, an empty
-// message too.
-func TestLessRoom(t *testing.T) {
-	var stream []byte
-	for _, text := range []string{`{"id":1}`, `{"id":1,"end":true}`, `{"id":2,"end":true}`, ``, `{"id":3,"end":true}`} {
-		stream = append(append(stream, message, byte(len(text))), text...)
-	}
-	c := mustNew(t, mixed, config()).NewConn()
-	c.Open(nil, wire.Resume{})
-	in := wire.Input{Msgs: make([]wire.Msg, 0, 8)}
-	var seqs []uint64
-	for range 6 {
-		in.Msgs, in.Event = in.Msgs[:0], wire.Event{}
-		if err := c.Decode(stream, &in); err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range in.Msgs {
-			seqs = append(seqs, m.Seq)
-			if int(m.Off+m.Len) > in.Start {
-				t.Errorf("message %d lies at %d to %d, decoding went to %d", m.Seq, m.Off, m.Off+m.Len, in.Start)
-			}
-		}
-		if in.Event.Kind == wire.EventMessage {
-			seqs = append(seqs, in.Event.Msg.Seq)
-			in.Msgs = make([]wire.Msg, 0, 1)
-		}
-	}
-	if !slices.Equal(seqs, []uint64{2, 3, 4, 5}) || in.Scan != len(stream) {
-		t.Errorf("messages %v, %d of %d bytes", seqs, in.Scan, len(stream))
-	}
-}
-
-// TestTheLoopGivesUp looks that the bytes of what was put off are not looked for when
-// the loop has dropped them.
-func TestTheLoopGivesUp(t *testing.T) {
-	var stream []byte
-	for _, text := range []string{`{"id":1,"data":"a"}`, `{"id":1,"end":true}`, `{"id":2,"end":true}`} {
-		stream = append(append(stream, message, byte(len(text))), text...)
-	}
-	c := mustNew(t, mixed, config()).NewConn()
-	c.Open(nil, wire.Resume{})
-	in := wire.Input{Msgs: make([]wire.Msg, 0, 8)}
-	for _, kind := range []wire.EventKind{wire.EventReady, wire.EventMessage} {
-		in.Event = wire.Event{}
-		if err := c.Decode(stream, &in); err != nil || in.Event.Kind != kind {
-			t.Fatalf("event %d, error %v; want event %d", in.Event.Kind, err, kind)
-		}
-	}
-	in = wire.Input{Msgs: in.Msgs[:0]}
-	if err := c.Decode(nil, &in); err != nil || len(in.Msgs) > 0 || in.Event.Kind != wire.EventNone {
-		t.Errorf("%d messages, event %d, error %v", len(in.Msgs), in.Event.Kind, err)
 	}
 }

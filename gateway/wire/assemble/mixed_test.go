@@ -27,7 +27,6 @@ type mixedConn struct {
 	ready   bool
 	joining bool
 	seq     uint64
-	data    []byte
 }
 
 // errFault is what a frame of kind fault ends the connection with.
@@ -44,7 +43,7 @@ func (c *mixedConn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		in.Event = wire.Event{Kind: wire.EventReady, First: 1, Each: true}
 		return nil
 	}
-	for len(in.Msgs) < cap(in.Msgs) && in.Event.Kind == wire.EventNone {
+	for !in.Full() && in.Event.Kind == wire.EventNone {
 		frame := buf[in.Scan:]
 		if in.Need = 2; len(frame) < 2 {
 			return nil
@@ -95,9 +94,9 @@ func (c *mixedConn) frame(buf []byte, in *wire.Input, kind byte, payload []byte)
 		m.Code = worker.Refused
 		in.Msgs = append(in.Msgs, m)
 	case outside:
-		c.data = append(c.data[:0], payload...)
-		m.Len = uint32(len(payload))
-		in.Event, in.Data = wire.Event{Kind: wire.EventMessage, Msg: m}, c.data
+		m.Own, m.Off, m.Len = true, uint32(len(in.Own)), uint32(len(payload))
+		in.Own = append(in.Own, payload...)
+		in.Msgs = append(in.Msgs, m)
 	default:
 		m.Off, m.Len = uint32(off), uint32(len(payload))
 		in.Msgs = append(in.Msgs, m)

@@ -21,39 +21,41 @@ type table struct {
 	used    int64
 	now     time.Duration
 
-	over []skippedPart // parts over --max-message whose refusal was not taken yet
-
-	key   []byte // of the part that is looked at
-	whole []byte // the request that take has joined, or that expire has refused
+	longest int           // no open request holds more, in bytes
+	over    []skippedPart // parts over --max-message whose refusal was not taken yet
+	key     []byte        // of the part that is looked at
 }
 
 func newTable(p *settings) table { return table{p: p, byKey: make(map[string]*request)} }
 
-// outcome is what comes of a message.
-type outcome uint8
+// batch is how many messages may be taken at once, so that they fill in.Own and no more:
+// each of them may be the last part of the longest request. What comes with these parts
+// themselves is not counted.
+func (t *table) batch(in *wire.Input) int {
+	if t.open.n == 0 {
+		t.longest = 0
+	}
+	most := t.longest + len(t.p.member) + len(`"`)
+	return max(1, (wire.OwnFull-len(in.Own))/most)
+}
 
-const (
-	passed  outcome = iota // it is handed on, refused if m.Code says so
-	kept                   // a part of a request that is open now
-	ignored                // a part of a request that was refused
-	joined                 // the last part; table.whole is the request
-)
-
-// take handles the message m with its data. It may set m.Code.
-func (t *table) take(m *wire.Msg, data []byte) outcome {
+// take handles the message m with its data, and reports whether it is handed on: refused, if
+// m.Code says so, or joined, and then one of in.Own. Otherwise it is a part of an open
+// request, or of a refused one.
+func (t *table) take(in *wire.Input, m *wire.Msg, data []byte) bool {
 	switch {
 	case m.Code == worker.TooLarge && len(t.over) > 0:
 		return t.takeSkipped(m)
 	case m.Code != worker.OK:
-		return passed
+		return true
 	}
 	p, ok := parsePart(data, t.p.names)
 	if !ok {
 		m.Code = worker.BadRequest
-		return passed
+		return true
 	}
 	if len(t.byKey) == 0 && p.complete && !p.unfit && len(data) <= t.p.maxMessage {
-		return passed
+		return true
 	}
 	t.key = p.appendKey(t.key[:0])
 	r := t.byKey[string(t.key)]
@@ -63,7 +65,7 @@ func (t *table) take(m *wire.Msg, data []byte) outcome {
 	case p.unfit:
 		return t.refuse(m, r, p.complete, worker.BadRequest)
 	case p.complete:
-		return t.finish(m, r, &p)
+		return t.finish(in, m, r, &p)
 	}
 	return t.add(m, r, &p)
 }
@@ -86,13 +88,13 @@ func (t *table) skipped(obj []byte) {
 
 // takeSkipped takes the refusal m of the oldest skipped part and refuses its request as a
 // whole, which would pass for complete without that part.
-func (t *table) takeSkipped(m *wire.Msg) outcome {
+func (t *table) takeSkipped(m *wire.Msg) bool {
 	s := t.over[0]
 	if t.over = t.over[1:]; len(t.over) == 0 {
 		t.over = nil
 	}
 	if s.key == "" {
-		return passed
+		return true
 	}
 	t.key = append(t.key[:0], s.key...)
 	r := t.byKey[s.key]
@@ -103,7 +105,7 @@ func (t *table) takeSkipped(m *wire.Msg) outcome {
 }
 
 // add joins a part that is not the last to r; nil: it is the first.
-func (t *table) add(m *wire.Msg, r *request, p *part) outcome {
+func (t *table) add(m *wire.Msg, r *request, p *part) bool {
 	data := p.msg[p.from:p.to]
 	before, size := 0, 0
 	if r != nil {
@@ -125,14 +127,15 @@ func (t *table) add(m *wire.Msg, r *request, p *part) outcome {
 	r.last = append(append(r.last[:0], p.msg[:p.from]...), p.msg[p.to:]...)
 	r.cut, r.size, r.seq, r.aux = p.from, len(data), m.Seq, m.Aux
 	t.used += int64(held - before)
+	t.longest = max(t.longest, held)
 	t.touch(&t.open, r)
-	return kept
+	return false
 }
 
 // finish makes the request of r and its last part; nil: that is all of it. The
 // insides of JSON strings side by side are the inside of one, in which surrogates
 // that two parts have written one half each of become a pair.
-func (t *table) finish(m *wire.Msg, r *request, p *part) outcome {
+func (t *table) finish(in *wire.Input, m *wire.Msg, r *request, p *part) bool {
 	size := len(p.msg)
 	if r != nil {
 		size += len(r.joined)
@@ -144,9 +147,9 @@ func (t *table) finish(m *wire.Msg, r *request, p *part) outcome {
 		return t.refuse(m, r, p.complete, worker.TooLarge)
 	}
 	if r == nil {
-		return passed
+		return true
 	}
-	w := append(slices.Grow(t.whole[:0], size), p.msg[:p.from]...)
+	w := append(slices.Grow(in.Own, size), p.msg[:p.from]...)
 	if !p.has {
 		w = append(w, t.p.member...)
 	}
@@ -154,14 +157,20 @@ func (t *table) finish(m *wire.Msg, r *request, p *part) outcome {
 	if !p.has {
 		w = append(w, '"')
 	}
-	t.whole = append(w, p.msg[p.to:]...)
+	setOwn(in, m, append(w, p.msg[p.to:]...))
 	t.drop(r)
-	return joined
+	return true
+}
+
+// setOwn makes own, which is in.Own with more behind it, in.Own and m what is behind it.
+func setOwn(in *wire.Input, m *wire.Msg, own []byte) {
+	m.Own, m.Off, m.Len = true, uint32(len(in.Own)), uint32(len(own)-len(in.Own))
+	in.Own = own
 }
 
 // refuse refuses a request because of the part m. Unless that is the last one, the
 // request is remembered.
-func (t *table) refuse(m *wire.Msg, r *request, complete bool, code worker.Code) outcome {
+func (t *table) refuse(m *wire.Msg, r *request, complete bool, code worker.Code) bool {
 	m.Code = code
 	switch {
 	case complete && r != nil:
@@ -171,28 +180,30 @@ func (t *table) refuse(m *wire.Msg, r *request, complete bool, code worker.Code)
 	case !complete:
 		t.ignore(r)
 	}
-	return passed
+	return true
 }
 
-// expire refuses an open request that is overdue, if there is one: table.whole is its
-// last part, and the result the message for it.
-func (t *table) expire() (m wire.Msg, found bool) {
+// expire refuses the open requests that are overdue, as long as in is not full: the data of a
+// refusal is the last part.
+func (t *table) expire(in *wire.Input) {
 	if t.p.idle == 0 {
-		return m, false
+		return
 	}
 	for r := t.refused.overdue(t.now, t.p.idle); r != nil; r = t.refused.overdue(t.now, t.p.idle) {
 		t.drop(r)
 	}
-	r := t.open.overdue(t.now, t.p.idle)
-	if r == nil {
-		return m, false
+	for !in.Full() {
+		r := t.open.overdue(t.now, t.p.idle)
+		if r == nil {
+			return
+		}
+		w := append(in.Own, r.last[:r.cut]...)
+		w = append(w, r.joined[len(r.joined)-r.size:]...)
+		m := wire.Msg{Seq: r.seq, Aux: r.aux, Code: worker.TooLarge}
+		setOwn(in, &m, append(w, r.last[r.cut:]...))
+		in.Msgs = append(in.Msgs, m)
+		t.ignore(r)
 	}
-	w := append(t.whole[:0], r.last[:r.cut]...)
-	w = append(w, r.joined[len(r.joined)-r.size:]...)
-	t.whole = append(w, r.last[r.cut:]...)
-	m = wire.Msg{Seq: r.seq, Aux: r.aux, Code: worker.TooLarge}
-	t.ignore(r)
-	return m, true
 }
 
 // insert makes a request of the key.
@@ -235,13 +246,13 @@ func (t *table) clear() {
 }
 
 // ignorePart handles a part of a refused request.
-func (t *table) ignorePart(r *request, complete bool) outcome {
+func (t *table) ignorePart(r *request, complete bool) bool {
 	if complete {
 		t.drop(r)
 	} else {
 		t.touch(&t.refused, r)
 	}
-	return ignored
+	return false
 }
 
 // pass advances the clock by d. Parts that arrived since the last call count from now.

@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -14,21 +15,20 @@ import (
 func (d *driven) turn() (r wiretest.Result) {
 	d.t.Helper()
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
-	for {
-		in.Event, in.Ignored = wire.Event{}, 0
-		if err := d.conn.Decode(nil, &in); err != nil || len(in.Msgs) > 0 {
-			d.t.Fatalf("%d messages of nothing, error %v", len(in.Msgs), err)
+	for more := true; more; more = in.Full() {
+		in.Msgs, in.Own = in.Msgs[:0], in.Own[:0]
+		if err := d.conn.Decode(nil, &in); err != nil || in.Event.Kind != wire.EventNone {
+			d.t.Fatalf("event %d, error %v", in.Event.Kind, err)
 		}
 		d.check()
-		if in.Event.Kind == wire.EventNone {
-			return r
+		for _, m := range in.Msgs {
+			if !m.Own {
+				d.t.Fatalf("message %+v of nothing", m)
+			}
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(in.Bytes(nil, &m))})
 		}
-		m := in.Event.Msg
-		if in.Event.Kind != wire.EventMessage || int(m.Len) != len(in.Data) {
-			d.t.Fatalf("event %+v with %d bytes", in.Event, len(in.Data))
-		}
-		r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: append([]byte{}, in.Data...)})
 	}
+	return r
 }
 
 // pass lets the time go by in steps of a second, from since on, and returns when what
@@ -50,11 +50,11 @@ func (d *driven) pass(since, until time.Duration) map[time.Duration][]wiretest.M
 func TestIdleTimeout(t *testing.T) {
 	d := drive(t, config()) // 8s
 	d.pass(0, 2*time.Second)
-	d.want("ignored 0", `{"id":1,"data":"a"}`)
-	d.want("ignored 0", `{"id":2,"x":["data"],"data":"b\n\ud83d"}`)
-	d.want("ignored 0", ` {"id":"3"} `)
+	d.want("kept", `{"id":1,"data":"a"}`)
+	d.want("kept", `{"id":2,"x":["data"],"data":"b\n\ud83d"}`)
+	d.want("kept", ` {"id":"3"} `)
 	d.pass(3*time.Second, 5*time.Second)
-	d.want("ignored 0", ` {"id":1,"data":"more","y":{}} `) // goes on
+	d.want("kept", ` {"id":1,"data":"more","y":{}} `) // goes on
 	const second = time.Second
 	if got := d.pass(6*second, 10*second); len(got) != 0 {
 		t.Fatalf("refused %v", got)
@@ -75,14 +75,14 @@ func TestIdleTimeout(t *testing.T) {
 	}
 
 	// 2 and 3 were refused at 11s, 1 at 14s: so long they are ignored.
-	d.want("ignored 1", `{"id":2,"data":"c"}`)
-	d.want("ignored 1", `{"id":2,"data":"c","end":true}`)
-	d.want("ignored 1", `{"id":1,"data":"c"}`)
+	d.want("ignored", `{"id":2,"data":"c"}`)
+	d.want("ignored", `{"id":2,"data":"c","end":true}`)
+	d.want("ignored", `{"id":1,"data":"c"}`)
 	d.pass(19*second, 26*second)
-	d.want("ignored 0", `{"id":"3","data":"new"}`) // forgotten
-	d.want("ignored 1", `{"id":1,"data":"c"}`)
+	d.want("kept", `{"id":"3","data":"new"}`) // forgotten
+	d.want("ignored", `{"id":1,"data":"c"}`)
 	d.pass(27*second, 34*second)
-	d.want("ignored 1", `{"id":1,"data":"c"}`)
+	d.want("ignored", `{"id":1,"data":"c"}`)
 	if got := d.pass(35*second, 44*second); len(got) != 1 || len(got[35]) != 1 {
 		t.Fatalf("refused %v", got)
 	}
@@ -96,9 +96,9 @@ func TestIdleTimeout(t *testing.T) {
 func TestAcksOfTimeouts(t *testing.T) {
 	p := mustNew(t, lines(t, "{json:id}/{json:data}/{n}/{code}"), config())
 	c := p.NewConn().(*conn)
-	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0}
-	d.want("ignored 0", `{"id":"a","data":"1"}`)
-	d.want("ignored 0", `{"id":"a","data":"2"}`)
+	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0, 0}
+	d.want("kept", `{"id":"a","data":"1"}`)
+	d.want("kept", `{"id":"a","data":"2"}`)
 	refused := d.pass(time.Second, 9*time.Second)[9]
 	if len(refused) != 1 {
 		t.Fatalf("refused %v", refused)
@@ -113,7 +113,7 @@ func TestAcksOfTimeouts(t *testing.T) {
 // TestTimeoutsHaveAux looks that the inner protocol's note goes with the refusal.
 func TestTimeoutsHaveAux(t *testing.T) {
 	c := mustNew(t, mixed, config()).NewConn().(*conn)
-	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0}
+	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0, 0}
 	text := `{"id":1}`
 	for range 3 {
 		if err := d.Feed(append([]byte{message, byte(len(text))}, text...)); err != nil {
@@ -130,7 +130,7 @@ func TestTimeoutsHaveAux(t *testing.T) {
 // does not look at what came.
 func TestTimeStandsStill(t *testing.T) {
 	d := drive(t, config())
-	d.want("ignored 0", `{"id":1,"data":"a"}`)
+	d.want("kept", `{"id":1,"data":"a"}`)
 	d.pass(0, time.Second)
 	for now := time.Second; now < time.Hour; now += time.Second {
 		d.conn.Tick(nil, now)
@@ -138,7 +138,7 @@ func TestTimeStandsStill(t *testing.T) {
 	if r := d.turn(); len(r.Msgs) > 0 {
 		t.Fatalf("refused %+v", r.Msgs)
 	}
-	d.want(`2={"id":1,"data":"ab","end":true} ignored 0`, `{"id":1,"data":"b","end":true}`)
+	d.want(`2={"id":1,"data":"ab","end":true}`, `{"id":1,"data":"b","end":true}`)
 }
 
 // TestNoTimeout looks that without --idle-timeout nothing is refused for its age.
@@ -146,7 +146,7 @@ func TestNoTimeout(t *testing.T) {
 	cfg := config()
 	cfg.IdleTimeout = 0
 	d := drive(t, cfg)
-	d.want("ignored 0", `{"id":1,"data":"a"}`)
+	d.want("kept", `{"id":1,"data":"a"}`)
 	for now := time.Duration(0); now < 100*time.Hour; now += time.Hour {
 		if _, next := d.conn.Tick(nil, now); next != 0 {
 			t.Fatalf("the next tick is at %v", next)
@@ -155,31 +155,32 @@ func TestNoTimeout(t *testing.T) {
 			t.Fatalf("refused %+v", r.Msgs)
 		}
 	}
-	d.want(`2={"id":1,"data":"ab","end":true} ignored 0`, `{"id":1,"data":"b","end":true}`)
+	d.want(`2={"id":1,"data":"ab","end":true}`, `{"id":1,"data":"b","end":true}`)
 }
 
 // TestWholesBeforeTimeouts looks that a request whose last part was received before a
-// Tick, and put off, is not refused by it.
+// Tick, and not decoded for want of room, is not refused by it.
 func TestWholesBeforeTimeouts(t *testing.T) {
 	d := drive(t, config())
-	d.want("ignored 0", `{"id":1,"data":"a"}`)
-	d.want("ignored 0", `{"id":2,"data":"a"}`)
-	d.want("ignored 0", `{"id":3,"data":"a"}`)
+	d.want("kept", `{"id":1,"data":"a"}`)
+	d.want("kept", `{"id":2,"data":"a"}`)
+	d.want("kept", `{"id":3,"data":"a"}`)
 	d.pass(0, 7*time.Second)
-	in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
+	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
 	text := []byte(`{"id":1,"end":true}` + "\n" + `{"id":2,"end":true}` + "\n")
 	var seqs []uint64
 	for tick := 8 * time.Second; ; tick += time.Second {
-		in.Event = wire.Event{}
+		in.Msgs, in.Own = in.Msgs[:0], in.Own[:0]
 		if err := d.conn.Decode(text, &in); err != nil {
 			t.Fatal(err)
 		}
-		if in.Event.Kind != wire.EventMessage {
+		if len(in.Msgs) == 0 {
 			break
 		}
-		seqs = append(seqs, in.Event.Msg.Seq)
-		if want := worker.Code(0); in.Event.Msg.Code != want && in.Event.Msg.Seq != 3 {
-			t.Errorf("message %d has code %d", in.Event.Msg.Seq, in.Event.Msg.Code)
+		m := in.Msgs[0]
+		seqs = append(seqs, m.Seq)
+		if (m.Code == worker.OK) != (m.Seq != 3) {
+			t.Errorf("message %d has code %d", m.Seq, m.Code)
 		}
 		d.conn.Tick(nil, tick)
 	}

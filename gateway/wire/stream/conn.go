@@ -55,7 +55,6 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		room := in.Msgs[n:cap(in.Msgs)]
 		p, f := c.framer.frames(room, c.seq, buf, in.Scan)
 		kept := c.p.signs.Drop(buf, room[:p.n], c.seq)
-		in.Ignored += p.n - kept
 		in.Msgs = in.Msgs[:n+kept]
 		c.seq += uint64(kept)
 		c.pos += uint64(p.at - in.Scan)
@@ -133,9 +132,7 @@ func (c *conn) lastLine(buf []byte, in *wire.Input) {
 		c.skip.Add(0, uint64(len(line)), 0)
 		c.skip.Pass(buf, in)
 		c.refuse(in)
-	case c.p.signs.Match(line):
-		in.Ignored++
-	default:
+	case !c.p.signs.Match(line):
 		c.seq++
 		in.Msgs = append(in.Msgs, wire.Msg{Seq: c.seq, Off: uint32(at), Len: uint32(len(line))})
 	}

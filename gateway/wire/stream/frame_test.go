@@ -113,8 +113,8 @@ func TestIgnorePrefix(t *testing.T) {
 	for _, m := range r.Msgs {
 		got += fmt.Sprintf("%d=%s ", m.Seq, m.Data)
 	}
-	if got != "1=a 2=PIN 3=b " || r.Ignored != 2 {
-		t.Errorf("got %s and %d ignored", got, r.Ignored)
+	if got != "1=a 2=PIN 3=b " || r.Rest != 0 {
+		t.Errorf("got %s and %d bytes left", got, r.Rest)
 	}
 }
 

@@ -1,8 +1,8 @@
 // Package wiretest drives a wire.Conn with a stream of bytes, as the gateway's loop
 // does, and checks what wire.Conn and wire.Input promise on the way: the order of
 // the cursors, that Decode stops only where it may, that it takes nothing while
-// fewer than Need bytes are there, and that it leaves the bytes of messages alone
-// once it has handed them out.
+// fewer than Need bytes are there, that it leaves the bytes of messages alone once it has
+// handed them out, and that Own is bounded. Own bytes are overwritten before each call.
 package wiretest
 
 import (
@@ -39,7 +39,6 @@ type Result struct {
 	Out     []byte // replies owed at once
 	Msgs    []Message
 	Events  []Event
-	Ignored int
 	Skipped int         // messages over --max-message
 	Longest uint64      // of these, in bytes
 	Err     *wire.Error // of Decode; it was fed nothing after that
@@ -118,7 +117,10 @@ func (d *Driver) End(whole bool) *wire.Error {
 // begin empties what one call of the Conn fills, and returns the Input of before.
 func (d *Driver) begin() wire.Input {
 	before := d.in
-	d.in.Msgs, d.in.Out, d.in.Event, d.in.Ignored = d.msgs[:0], nil, wire.Event{}, 0
+	for own, i := d.in.Own[:cap(d.in.Own)], 0; i < len(own); i++ {
+		own[i] = poison
+	}
+	d.in.Msgs, d.in.Own, d.in.Out, d.in.Event = d.msgs[:0], d.in.Own[:0], nil, wire.Event{}
 	d.in.Skipped, d.in.Longest = 0, 0
 	return before
 }
@@ -162,7 +164,7 @@ func (d *Driver) decode() {
 		d.Err = d.conn.Decode(d.buf[:len(d.buf):len(d.buf)], &d.in)
 		d.check(before)
 		progress := d.in.Start != before.Start || d.in.Keep != before.Keep || d.in.Scan != before.Scan ||
-			len(d.in.Msgs) > 0 || len(d.in.Out) > 0 || d.in.Event.Kind != wire.EventNone || d.in.Ignored > 0
+			len(d.in.Msgs) > 0 || len(d.in.Out) > 0 || d.in.Event.Kind != wire.EventNone
 		short := before.Need - (len(d.buf) - before.Scan)
 		switch {
 		case progress && dry:
@@ -180,7 +182,7 @@ func (d *Driver) decode() {
 			d.checkLimit()
 			return
 		}
-		dry = len(d.in.Msgs) < len(d.msgs) && d.in.Event.Kind == wire.EventNone
+		dry = !d.in.Full() && d.in.Event.Kind == wire.EventNone
 	}
 }
 
@@ -193,8 +195,8 @@ func (d *Driver) checkLimit() {
 	}
 }
 
-// collect copies what one Decode brought. Messages lie between the start before it
-// and the start behind it.
+// collect copies what one Decode brought. Messages in the buffer lie between the start
+// before it and the start behind it, in order.
 func (d *Driver) collect(start int) {
 	d.t.Helper()
 	if cap(d.in.Msgs) != cap(d.msgs) || len(d.in.Msgs) > 0 && &d.in.Msgs[0] != &d.msgs[0] {
@@ -202,7 +204,13 @@ func (d *Driver) collect(start int) {
 	}
 	for _, m := range d.in.Msgs {
 		msg := Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code}
-		if m.Code == worker.OK || m.Len > 0 {
+		switch {
+		case m.Own:
+			if int(m.Off) > wire.OwnFull+len(d.buf) {
+				d.t.Fatalf("message %d lies at %d of Own, which is full with %d bytes", m.Seq, m.Off, wire.OwnFull)
+			}
+			msg.Data = bytes.Clone(d.in.Bytes(nil, &m))
+		case m.Code == worker.OK || m.Len > 0:
 			end := int(m.Off) + int(m.Len)
 			if int(m.Off) < start || end > d.in.Start {
 				d.t.Fatalf("message %d lies at %d to %d, but decoding went from %d to %d", m.Seq, m.Off, end, start, d.in.Start)
@@ -214,14 +222,9 @@ func (d *Driver) collect(start int) {
 		d.Msgs = append(d.Msgs, msg)
 	}
 	d.Out = append(d.Out, d.in.Out...)
-	d.Ignored += d.in.Ignored
 	d.Skipped += d.in.Skipped
 	d.Longest = max(d.Longest, d.in.Longest)
-	switch {
-	case d.in.Event.Kind == wire.EventMessage:
-		m := d.in.Event.Msg
-		d.Msgs = append(d.Msgs, Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(d.in.Data)})
-	case d.in.Event.Kind != wire.EventNone:
+	if d.in.Event.Kind != wire.EventNone {
 		d.Events = append(d.Events, Event{d.in.Event, len(d.Msgs)})
 	}
 	d.Rest = d.in.Keep - d.in.Start + len(d.buf) - d.in.Scan

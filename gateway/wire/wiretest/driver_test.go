@@ -12,8 +12,8 @@ import (
 )
 
 // chunks is a protocol of chunks that are joined in place: a digit, 0 to 9, and so
-// many bytes; a message ends with a chunk of 0. A chunk '!' is answered at once,
-// '?' refuses the message begun, and '.' is the goodbye.
+// many bytes; a message ends with a chunk of 0, or of '=', and is then one of Input.Own. A
+// chunk '!' is answered at once, '?' refuses the message begun, and '.' is the goodbye.
 type chunks struct {
 	wire.Conn
 	ready bool
@@ -36,7 +36,7 @@ func (c *chunks) Decode(buf []byte, in *wire.Input) *wire.Error {
 		in.Event.Kind = wire.EventReady
 		return nil
 	}
-	for len(in.Msgs) < cap(in.Msgs) && in.Scan < len(buf) {
+	for !in.Full() && in.Scan < len(buf) {
 		switch b := buf[in.Scan]; {
 		case b == '!':
 			in.Out = append(in.Out, '!')
@@ -47,6 +47,10 @@ func (c *chunks) Decode(buf []byte, in *wire.Input) *wire.Error {
 			return nil
 		case b == '0':
 			c.emit(in, wire.Msg{Off: uint32(in.Start), Len: uint32(in.Keep - in.Start)})
+		case b == '=':
+			m := wire.Msg{Own: true, Off: uint32(len(in.Own)), Len: uint32(in.Keep - in.Start)}
+			in.Own = append(in.Own, buf[in.Start:in.Keep]...)
+			c.emit(in, m)
 		case b == '?':
 			c.emit(in, wire.Msg{Code: worker.TooLarge})
 		case b >= '1' && b <= '9':
@@ -77,7 +81,7 @@ func (c *chunks) emit(in *wire.Input, m wire.Msg) {
 }
 
 func TestDriver(t *testing.T) {
-	const stream = "3abc!2de04fghi0?!1x?09123456789.0"
+	const stream = "3abc!2de04fghi0?!1x?09123456789.="
 	for name, plan := range map[string]Plan{
 		"whole": Whole(len(stream)), "byte by byte": ByteByByte(), "bytes": FromBytes([]byte{3, 1, 0x82, 1, 0x81}),
 		"small": {Buffer: 1, Steps: []int{0}},
@@ -142,6 +146,22 @@ func (f faulty) Decode(buf []byte, in *wire.Input) *wire.Error {
 	return nil
 }
 
+// TestOwnBytesGo: a Conn that uses own bytes of an earlier call finds others there.
+func TestOwnBytesGo(t *testing.T) {
+	var kept []byte
+	decode := func(buf []byte, in *wire.Input) {
+		for ; in.Scan < len(buf) && !in.Full(); in.Advance(1) {
+			in.Msgs = append(in.Msgs, wire.Msg{Own: true, Off: uint32(len(in.Own)), Len: 1})
+			in.Own = append(in.Own, buf[in.Scan])
+			kept = in.Own
+		}
+	}
+	r := Run(t, faulty{decode: decode}, []byte("ab"), Plan{Buffer: 8, Msgs: 1})
+	if len(r.Msgs) != 2 || string(r.Msgs[0].Data) != "a" || string(r.Msgs[1].Data) != "b" || kept[0] != poison {
+		t.Errorf("messages %+v, and then own bytes %q", r.Msgs, kept)
+	}
+}
+
 func TestDriverFindsFaults(t *testing.T) {
 	advance := func(in *wire.Input, to int) { in.Start, in.Keep, in.Scan = to, to, to }
 	take := func(in *wire.Input, off, n int) {
@@ -152,6 +172,20 @@ func TestDriverFindsFaults(t *testing.T) {
 		"stopped before there was nothing whole left": func(buf []byte, in *wire.Input) {
 			if len(buf) == 3 {
 				advance(in, min(in.Scan+1, len(buf)))
+			}
+		},
+		"decoder's own message at 1 of 2 bytes, 2 are there": func(buf []byte, in *wire.Input) {
+			if in.Scan < len(buf) {
+				in.Own = append(in.Own, "ab"...)
+				in.Msgs = append(in.Msgs, wire.Msg{Own: true, Off: 1, Len: 2}, wire.Msg{Own: true, Len: 2})
+				advance(in, len(buf))
+			}
+		},
+		"of Own, which is full with 65536 bytes": func(buf []byte, in *wire.Input) {
+			for len(buf) == 1 && len(in.Msgs) < 2 {
+				advance(in, 1)
+				in.Msgs = append(in.Msgs, wire.Msg{Own: true, Off: uint32(len(in.Own)), Len: 70_000})
+				in.Own = append(in.Own, make([]byte, 70_000)...)
 			}
 		},
 		"replaced Msgs": func(buf []byte, in *wire.Input) {
@@ -201,7 +235,7 @@ func TestDriverFindsFaults(t *testing.T) {
 
 func TestAnySplitIsTheWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		stream := []byte(rapid.StringOf(rapid.SampledFrom([]rune("0001234!?.ab"))).Draw(t, "stream"))
+		stream := []byte(rapid.StringOf(rapid.SampledFrom([]rune("0001234=!?.ab"))).Draw(t, "stream"))
 		plan := FromBytes(rapid.SliceOf(rapid.Byte()).Draw(t, "plan"))
 		Compare(t, Run(t, &chunks{}, stream, plan), Run(t, &chunks{}, stream, Whole(len(stream))))
 	})

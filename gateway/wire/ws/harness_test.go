@@ -98,7 +98,6 @@ type message struct {
 type outcome struct {
 	msgs    []message
 	pongs   []string
-	ignored int
 	close   string // the server's close, "CODE clean" or "CODE"; empty: none came
 	reason  string // of the fault; empty: there is none
 	goodbye string // payload of our Close
@@ -136,7 +135,6 @@ func outcomeOf(t wiretest.T, c wire.Conn, r wiretest.Result) (o outcome) {
 		}
 		o.pongs = append(o.pongs, f.payload)
 	}
-	o.ignored = r.Ignored
 	ready := wire.Event{Kind: wire.EventReady, First: 1, Each: true}
 	if len(r.Events) == 0 || r.Events[0] != (wiretest.Event{Event: ready}) || len(r.Events) > 2 {
 		t.Fatalf("events %+v", r.Events)
@@ -181,7 +179,7 @@ func (o outcome) diff(want outcome) string {
 }
 
 func (o outcome) ending() string {
-	return fmt.Sprintf("fault %q, close %q, goodbye %q, %d ignored", o.reason, o.close, o.goodbye, o.ignored)
+	return fmt.Sprintf("fault %q, close %q, goodbye %q", o.reason, o.close, o.goodbye)
 }
 
 func at(list []message, i int) string {

@@ -26,7 +26,6 @@ func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 		at = frameStart(&room[n])
 	}
 	kept := c.p.signs.Drop(buf, room[:n], c.seq)
-	in.Ignored += n - kept
 	c.seq += uint64(kept)
 	if kept < framed {
 		has = kindsOf(room[:kept])

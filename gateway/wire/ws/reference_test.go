@@ -64,9 +64,7 @@ func reference(stream []byte, limit, longest int, ignore string) (o outcome) {
 			}
 			if len(open.data) > limit {
 				o.msgs = append(o.msgs, message{open.text, "", true})
-			} else if ignore != "" && strings.HasPrefix(open.data, ignore) {
-				o.ignored++
-			} else {
+			} else if ignore == "" || !strings.HasPrefix(open.data, ignore) {
 				o.msgs = append(o.msgs, message{open.text, open.data, false})
 			}
 			open = nil

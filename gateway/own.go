@@ -1,0 +1,48 @@
+package gateway
+
+import (
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+)
+
+// place copies the own bytes of the next message to a slab, and those of the messages behind
+// it that fit too, so that they can go to a worker as a run. False: memory has no slab now.
+//
+// Invariant: own messages of cur.Msgs from next up to placed lie in the slab own; those
+// from placed on, and refused ones, in cur.Own.
+func (in *intake) place() bool {
+	if in.next < in.placed {
+		return true
+	}
+	s, pool, msgs := &in.own, in.l.slabs, in.cur.Msgs
+	if s.held && s.filled > 0 {
+		s.rewind(pool)
+	}
+	if first := int(msgs[in.next].Len); !s.held || s.free() < first {
+		s.close(pool)
+		if !s.open(pool, first) {
+			return false
+		}
+	}
+	for in.placed = in.next; in.placed < len(msgs); in.placed++ {
+		m := &msgs[in.placed]
+		if !m.Own || m.Code != worker.OK {
+			continue
+		}
+		if s.free() < int(m.Len) {
+			break
+		}
+		at := s.filled
+		s.filled += copy(s.data[at:], in.cur.Bytes(nil, m))
+		m.Off = uint32(at)
+	}
+	return true
+}
+
+// lies is the slab that m, which is not refused, lies in.
+func (in *intake) lies(m *wire.Msg) *openSlab {
+	if m.Own {
+		return &in.own
+	}
+	return &in.slab
+}
