@@ -3,10 +3,10 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
 )
 
@@ -15,7 +15,11 @@ import (
 func TestDrainWithSlowHandler(t *testing.T) {
 	for _, dispatch := range []string{"spread", "key"} {
 		t.Run(dispatch, func(t *testing.T) {
-			ln := testkit.Listen(t)
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
 			handled := make(chan struct{}, 1<<20)
 			cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code {
 				time.Sleep(2 * time.Millisecond) // the work
