@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // station is where a gateway connects to, of a test that says every byte itself.

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"feedgate/gateway/wire/fg1"
-	"feedgate/internal/testkit"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 func (c *counter) seen(seq uint64) bool {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // testFeed is an FG/1 server that a test scripts connection by connection.

@@ -9,8 +9,8 @@ import (
 	"go.uber.org/goleak"
 
 	"feedgate/gateway/wire/fg1"
-	"feedgate/internal/testkit"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // Goroutines that libraries start when they are imported are theirs to keep.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // TestCloseBehindFullWorker: a server that closes while the only worker has all it may

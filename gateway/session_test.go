@@ -9,8 +9,8 @@ import (
 	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
-	"feedgate/internal/testkit"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // counter counts how often each number was handled, and can hold some back.

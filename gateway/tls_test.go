@@ -14,7 +14,7 @@ import (
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // terminate puts TLS in front of a plain server and returns its address. The end of a

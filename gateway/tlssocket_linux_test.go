@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"feedgate/gateway/tlstest"
-	"feedgate/internal/testkit"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // TestTLSClose: the end of the stream is a clean close only behind close_notify.

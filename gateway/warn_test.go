@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // TestWarnings: of settings that may mislead, and of none that do not.

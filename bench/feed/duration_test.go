@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // lasted checks that a session ended by its time as by its count: every message

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // Many clients at once, on one loop, each with its own session.

@@ -13,7 +13,7 @@ import (
 
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire/fg1"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // Every protocol is spoken under TLS, of any version, and ends with close_notify:

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"feedgate/gateway/tlstest"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // Who is not who the feed wants is turned away, and the feed goes on.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // A client's breach ends the connection by a Close that says which; what was

@@ -10,7 +10,7 @@ import (
 	"feedgate/bench/feed"
 	"feedgate/bench/nsq"
 	"feedgate/bench/peers"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // timeless is what of a report does not depend on time.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // Patience bounds every wait for something that has to happen. It is no measure of speed: a

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // slowReader is an output whose reader reads when it is told to.

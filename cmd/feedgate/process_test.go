@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // patience is how long a test waits for what should come at once, before it

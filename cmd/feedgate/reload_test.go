@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"feedgate/gateway/tlstest"
-	"feedgate/internal/testkit"
 	"feedgate/worker/sink"
+	"feedgate/worker/testkit"
 )
 
 // awaitLog waits until the log has a text.

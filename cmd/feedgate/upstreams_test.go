@@ -7,7 +7,7 @@ import (
 
 	"feedgate/bench/feed"
 	"feedgate/gateway/fleet/fleettest"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 )
 
 // TestFleetUsage: URLs without a host and --nsqlookupd go together, and their faults are

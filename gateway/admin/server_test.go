@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"feedgate/gateway"
-	"feedgate/internal/testkit"
+	"feedgate/worker/testkit"
 
 	"go.uber.org/goleak"
 )

@@ -9,8 +9,8 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/fleet/fleettest"
-	"feedgate/internal/testkit"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 
 	"go.uber.org/goleak"
 )

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/discard"
@@ -21,6 +20,7 @@ import (
 	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/sink/spin"
 	"feedgate/worker/sink/stdout"
+	"feedgate/worker/testkit"
 )
 
 var kinds = sink.Registry{discard.Kind, spin.Kind, stdout.Kind, file.Kind, exec.Kind}

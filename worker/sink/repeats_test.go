@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker/sink"
+	"feedgate/worker/testkit"
 )
 
 // interval is the least time between two lines.

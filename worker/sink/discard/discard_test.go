@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func TestDiscardCounts(t *testing.T) {

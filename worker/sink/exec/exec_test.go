@@ -15,10 +15,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // shortGrace is for children that will not end by themselves.

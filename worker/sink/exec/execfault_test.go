@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // Text on standard output completes nothing. Once the command has answered

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func TestExecStart(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"testing"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // A byte that is written while no message waits for its answer ends the child and completes

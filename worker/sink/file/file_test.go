@@ -13,10 +13,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func fileSinkAt(t testing.TB, path string, cfg sink.Config, buffer int, d disk) *fileSink {

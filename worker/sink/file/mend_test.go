@@ -10,11 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func framed(message string) string {

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func TestReopenLeavesTheOldFile(t *testing.T) {

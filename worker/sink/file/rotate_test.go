@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func TestFileFollowsRotation(t *testing.T) {

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 var errAway = errors.New("the server is away")

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // Without linger the first message goes at once, and the next batch has all that came

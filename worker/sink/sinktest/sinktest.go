@@ -11,8 +11,8 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
-	"feedgate/internal/testkit"
 	"feedgate/worker/sink"
+	"feedgate/worker/testkit"
 )
 
 // Patience ends a wait for something that will not come.
