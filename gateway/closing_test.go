@@ -21,11 +21,7 @@ type station struct {
 
 func newStation(t *testing.T) *station {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
+	ln := testkit.Listen(t)
 	return &station{t, ln}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 func (c *counter) seen(seq uint64) bool {
@@ -93,11 +94,7 @@ func TestAcksPassDeadSessions(t *testing.T) {
 
 // TestFinishedOffline: what is finished between two connections leaves the window.
 func TestFinishedOffline(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
+	ln := testkit.Listen(t)
 	gate := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(m worker.Message) worker.Code {
 		if string(m.Data) == "held" {
@@ -251,10 +248,7 @@ func TestNoneOwesNothing(t *testing.T) {
 // TestServerClosesWithoutReadingAcks: all that it has sent is handled, and that the
 // acks could not be sent is a failure.
 func TestServerClosesWithoutReadingAcks(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := testkit.Listen(t)
 	gate := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
 	cfg.InFlight = 1000
@@ -344,10 +338,7 @@ func TestUnsentAcks(t *testing.T) {
 // has all that it sent handled, though its acks cannot be sent.
 func TestServerClosesOverUnsentAcks(t *testing.T) {
 	const window, messages = 1000, 5000
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := testkit.Listen(t)
 	shrink(t, ln)
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), accept)
 	cfg.InFlight = window

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker/testkit"
 )
 
 // testFeed is an FG/1 server that a test scripts connection by connection.
@@ -20,11 +21,7 @@ type testFeed struct {
 
 func newTestFeed(t testing.TB) *testFeed {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
+	ln := testkit.Listen(t)
 	return &testFeed{t, ln}
 }
 

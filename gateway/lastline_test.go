@@ -13,11 +13,7 @@ import (
 // have, from an earlier connection, is not taken leave of before its messages are with the
 // worker. The last of them is completed by the end of the stream.
 func TestCloseBehindFullWorker(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
+	ln := testkit.Listen(t)
 	release := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code { <-release; return worker.OK })
 	cfg.ExitOnClose, cfg.Workers, cfg.InFlight = true, 1, 4

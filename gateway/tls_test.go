@@ -21,10 +21,7 @@ import (
 // direction is passed on as one.
 func terminate(t *testing.T, to string, cfg *tls.Config) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := testkit.Listen(t)
 	var all sync.WaitGroup
 	t.Cleanup(func() {
 		ln.Close()

@@ -23,10 +23,7 @@ import (
 func TestTLSClose(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	for _, clean := range []bool{true, false} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		ln := testkit.Listen(t)
 		var log testkit.Log
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		setFlag(&cfg, "frame", "line")
@@ -105,10 +102,7 @@ func TestTLSSocketKeepsBytes(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	for seed := range uint64(20) {
 		dice := mathrand.New(mathrand.NewPCG(seed, 1))
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		ln := testkit.Listen(t)
 		dialed, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -224,10 +218,7 @@ func (c *corked) Read(b []byte) (int, error) {
 func TestTLSDataWithHandshake(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		ln := testkit.Listen(t)
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		setFlag(&cfg, "frame", "line")
 		setFlag(&cfg, "ack-template", `A{n}\n`)
@@ -259,10 +250,7 @@ func TestTLSDataWithHandshake(t *testing.T) {
 // while there is no room to read.
 func TestTLSCutIsNoClose(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := testkit.Listen(t)
 	gate := make(chan struct{})
 	var log testkit.Log
 	cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })

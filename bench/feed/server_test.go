@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker/testkit"
 )
 
 // Many clients at once, on one loop, each with its own session.
@@ -189,11 +189,7 @@ func TestWaitNobody(t *testing.T) {
 }
 
 func TestListenFaults(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
+	ln := testkit.Listen(t)
 	s, err := New(Config{Listen: ln.Addr().String(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

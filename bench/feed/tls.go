@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"feedgate/gateway/wire/flags"
 )
 
 // TLSFiles makes a [Config.TLS] from files of PEM.
@@ -37,15 +39,12 @@ func (f TLSFiles) certificate(cfg *tls.Config) error {
 	case f.Key == "":
 		return errors.New("--tls-key: missing; --tls-cert needs it")
 	}
-	cert, certErr := os.ReadFile(f.Cert)
-	if certErr != nil {
-		certErr = fmt.Errorf("--tls-cert: %w", certErr)
-	}
-	key, keyErr := os.ReadFile(f.Key)
-	if keyErr != nil {
-		keyErr = fmt.Errorf("--tls-key: %w", keyErr)
-	}
-	if err := errors.Join(certErr, keyErr); err != nil {
+	var faults flags.Faults
+	cert, err := os.ReadFile(f.Cert)
+	faults.Add("--tls-cert", err)
+	key, err := os.ReadFile(f.Key)
+	faults.Add("--tls-key", err)
+	if err := faults.Err(); err != nil {
 		return err
 	}
 	pair, err := tls.X509KeyPair(cert, key)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync/atomic"
 	"testing"
 
 	"feedgate/bench/feed"
 	"feedgate/bench/nsq"
 	"feedgate/bench/peers"
+	"feedgate/worker/testkit"
 )
 
 // timeless is what of a report does not depend on time.
@@ -91,10 +91,7 @@ func ending(ctx context.Context, s *nsq.Server) (*feed.Report, <-chan error) {
 func TestAServerThatIsNotThereIsAnError(t *testing.T) {
 	for name, run := range map[string]peers.Func{"go-nsq": nsq.GoNSQ, "inline": nsq.Inline} {
 		t.Run(name, func(t *testing.T) {
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
+			listener := testkit.Listen(t)
 			addr := listener.Addr().String()
 			if err := listener.Close(); err != nil {
 				t.Fatal(err)

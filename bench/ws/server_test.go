@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"feedgate/worker/testkit"
 )
 
 const (
@@ -33,10 +35,7 @@ type server struct {
 // listen serves one connection and closes it. What serve returns is sent.
 func listen(t *testing.T, serve func(s *server) error) (addr string, served <-chan error) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testkit.Listen(t)
 	ended := make(chan error, 1)
 	go func() {
 		defer l.Close()

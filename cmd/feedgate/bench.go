@@ -11,6 +11,7 @@ import (
 
 	"feedgate/bench"
 	"feedgate/bench/report"
+	"feedgate/gateway/wire/flags"
 )
 
 // exitThreshold is the status when a --fail-if threshold was crossed.
@@ -99,16 +100,16 @@ func (c *benchCmd) Run(ctx context.Context, g *globals) error {
 
 // crossed is the error of thresholds that the rows cross.
 func crossed(thresholds []bench.Threshold, rows []bench.Row) error {
-	var faults []error
+	var faults flags.Faults
 	for _, t := range thresholds {
 		for _, line := range t.Crossed(rows) {
-			faults = append(faults, fmt.Errorf("--fail-if: %s", line))
+			faults.Add("--fail-if", errors.New(line))
 		}
 	}
-	if len(faults) == 0 {
-		return nil
+	if err := faults.Err(); err != nil {
+		return exitError{code: exitThreshold, err: err}
 	}
-	return exitError{code: exitThreshold, err: errors.Join(faults...)}
+	return nil
 }
 
 // config is what the flags say, with every fault in one error.
@@ -122,19 +123,18 @@ func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
 			config.Subjects = append(config.Subjects, strings.TrimSpace(name))
 		}
 	}
-	faults := []error{config.Validate()}
+	var faults flags.Faults
+	faults.Note(config.Validate())
 	var thresholds []bench.Threshold
 	for _, text := range c.FailIf {
 		t, err := bench.ParseThreshold(text)
 		if err == nil && t.Subject() != "" && !config.Measures(t.Subject()) {
 			err = fmt.Errorf("%q: %s is not measured; name it in --subjects", text, t.Subject())
 		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("--fail-if: %w", err))
-		}
+		faults.Add("--fail-if", err)
 		thresholds = append(thresholds, t)
 	}
-	return config, thresholds, errors.Join(faults...)
+	return config, thresholds, faults.Err()
 }
 
 // outFile is the file of --out, or none. It is opened before anything is measured,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/gateway/wire/flags"
 )
 
 // feedCmd is the feed server: its flags are the fields of feed.Config.
@@ -99,22 +100,22 @@ func (c *feedCmd) Run(ctx context.Context, g *globals) error {
 
 // config is what the flags say, with the faults that feed.New cannot see.
 func (c *feedCmd) config(g *globals) (feed.Config, error) {
+	var faults flags.Faults
 	chaos, err := feed.ParseChaos(c.Chaos)
+	faults.Note(err)
 	var token []byte
 	if c.TokenFile != "" {
-		var tokenErr error
-		token, tokenErr = readToken(c.TokenFile)
-		err = errors.Join(err, tokenErr)
+		token, err = readToken(c.TokenFile)
+		faults.Note(err)
 	}
-	certified, tlsErr := feed.TLSFiles{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.TLSClientCA, Max: c.TLSMax}.Load()
-	err = errors.Join(err, tlsErr)
+	certified, err := feed.TLSFiles{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.TLSClientCA, Max: c.TLSMax}.Load()
+	faults.Note(err)
 	var count int64
 	if c.Count != nil {
 		count = *c.Count
+		faults.Check(count >= 0, "--count: %d is less than 0", count)
 		if count == 0 {
 			count = feed.Endless
-		} else if count < 0 {
-			err = errors.Join(err, fmt.Errorf("--count: %d is less than 0", count))
 		}
 	}
 	return feed.Config{
@@ -146,7 +147,7 @@ func (c *feedCmd) config(g *globals) (feed.Config, error) {
 		DrainTimeout:   time.Duration(c.DrainTimeout),
 
 		Log: c.logger(g.stderr),
-	}, err
+	}, faults.Err()
 }
 
 // print reports on standard output.

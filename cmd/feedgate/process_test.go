@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -300,11 +299,7 @@ func (p *process) checkUnfinished(url string) {
 }
 
 func TestAdminInUse(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
+	listener := testkit.Listen(t)
 	in := filepath.Join(t.TempDir(), "in")
 	if err := os.WriteFile(in, []byte("another process is writ"), 0o600); err != nil {
 		t.Fatal(err)

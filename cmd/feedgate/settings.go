@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"feedgate/gateway/wire/flags"
 )
 
 // settings holds the values that the command line leaves open: those of the
@@ -186,15 +188,13 @@ func (s *settings) load(path string, known map[string]bool) error {
 	}
 
 	s.file = make(map[string]setting)
-	var faults []error
+	var faults flags.Faults
 	for entry := body.MapRange(); entry.Next(); {
 		key := entry.Key().GetToken()
 		at := fmt.Sprintf("%s:%d", path, key.Position.Line)
-		if err := s.take(key.Value, at, entry.Value(), known); err != nil {
-			faults = append(faults, fmt.Errorf("--config: %s: %w", at, err))
-		}
+		faults.Add("--config: "+at, s.take(key.Value, at, entry.Value(), known))
 	}
-	return errors.Join(faults...)
+	return faults.Err()
 }
 
 // take takes over one key of the file.
