@@ -15,8 +15,8 @@ const (
 	recheckMax = 250 * time.Millisecond
 )
 
-// dispatch gives decoded messages to the workers; all is false when the window or
-// the rings are full and some are left.
+// dispatch gives decoded messages to the workers; all is false when some are left: the window
+// or the rings are full, or there is no slab for own messages.
 func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	l := in.l
 	msgs := in.cur.Msgs

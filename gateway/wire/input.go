@@ -23,10 +23,10 @@ type Input struct {
 	Msgs []Msg
 
 	// Own is appended to: the bytes of messages that do not lie in the buffer, such as
-	// joined or decompressed ones, each at most --max-message long. They are good until the
+	// joined or decompressed ones, each at most --max-message long. They are valid until the
 	// next call of Decode or End, before which the loop empties Msgs and Own. With OwnFull
-	// bytes it is full; only the last message, and what was made of bytes that the call has
-	// decoded, may go beyond.
+	// bytes it is full: no message may begin later, but for as many bytes as the call has
+	// decoded.
 	Own []byte
 
 	// Out is appended to: replies that the protocol owes at once, in order.

@@ -19,8 +19,8 @@ type conn struct {
 	decoded bool          // Decode was called since
 }
 
-// Decode implements [wire.Conn]. What has come is taken before requests are refused because
-// nothing has come of them.
+// Decode implements [wire.Conn]. Requests are refused as overdue once everything received is
+// decoded.
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	c.decoded = true
 	for !in.Full() {

@@ -1,0 +1,63 @@
+package assemble
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/wiretest"
+	"feedgate/worker"
+)
+
+// TestOwnIsBounded: many requests that end at once fill Input.Own and no more, as the driver
+// checks, and all come.
+func TestOwnIsBounded(t *testing.T) {
+	const requests, size = maxOpen, 2000
+	var parts, ends strings.Builder
+	for id := range requests {
+		fmt.Fprintf(&parts, `{"id":%d,"data":"%s"}`+"\n", id, strings.Repeat("x", size))
+		fmt.Fprintf(&ends, `{"id":%d,"end":true}`+"\n", id)
+	}
+	c := mustNew(t, lines(t, ""), config()).NewConn()
+	d := wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 1 << 15, Msgs: 1024})
+	for _, text := range []string{parts.String(), ends.String()} {
+		if err := d.Feed([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range d.Msgs {
+		if m.Code != worker.OK || len(m.Data) < size {
+			t.Fatalf("message %d has code %d and %d bytes", m.Seq, m.Code, len(m.Data))
+		}
+	}
+	if len(d.Msgs) != requests {
+		t.Errorf("%d messages, want %d", len(d.Msgs), requests)
+	}
+}
+
+// TestRefusalsAreBounded: so do requests that all time out at once.
+func TestRefusalsAreBounded(t *testing.T) {
+	d := drive(t, config())
+	for id := range 200 {
+		d.want("kept", `{"id":%d,"data":"%s"}`, id, strings.Repeat("x", 1000))
+	}
+	d.conn.Tick(nil, time.Second)
+	d.turn()
+	d.conn.Tick(nil, time.Minute)
+	in, refused := wire.Input{Msgs: make([]wire.Msg, 0, 500)}, 0
+	for range 10 {
+		in.Msgs, in.Own = in.Msgs[:0], in.Own[:0]
+		if err := d.conn.Decode(nil, &in); err != nil {
+			t.Fatal(err)
+		}
+		refused += len(in.Msgs)
+		if n := len(in.Own); n > wire.OwnFull+1100 {
+			t.Fatalf("%d own bytes", n)
+		}
+	}
+	if refused != 200 {
+		t.Errorf("%d refused, want 200", refused)
+	}
+}
