@@ -46,14 +46,6 @@ func (s *settings) render() func([]byte, worker.Message, worker.Code) []byte {
 	return s.proto.Render
 }
 
-// key is what workers tell the messages of one key by.
-func (s *settings) key() func(msg []byte) uint64 {
-	if s.selector == nil {
-		return nil
-	}
-	return s.selector.Hash
-}
-
 // Validate fills in the defaults and returns every fault in one error, a line
 // each, by the name of the flag.
 func (c *Config) Validate() error {

@@ -9,6 +9,19 @@ import "feedgate/ring"
 type Batch struct {
 	s   *stage
 	run run // not yet passed to Done or Later
+
+	// Of all messages: they are in one slab.
+	origin *Origin
+	split  func(frame []byte) (head, data []byte)
+
+	texts []text // of those in run, where --output renders them; else nil
+}
+
+// begin gives the batch its messages, not yet rendered.
+func (b *Batch) begin(r run) {
+	b.run, b.texts = r, nil
+	b.origin = b.s.w.origin(r.first.Slab, r.spans[0])
+	b.split = b.origin.split()
 }
 
 // Left is the number of messages not yet passed to Done or Later.
@@ -16,23 +29,49 @@ func (b *Batch) Left() int { return len(b.run.spans) }
 
 // At is the i-th message of those left, from 0.
 func (b *Batch) At(i int) Message {
-	return Message{
-		Data: b.s.w.data(b.run.first.Slab, b.run.spans[i]),
+	frame := b.s.w.data(b.run.first.Slab, b.run.spans[i])
+	m := Message{
+		Data: frame,
 		Seq:  b.run.first.Seq + uint64(i),
 		Aux:  b.run.first.Aux,
+
+		frame: frame, origin: b.origin,
 	}
+	if b.texts != nil {
+		m.Data = b.texts[i].data
+	} else if b.split != nil {
+		_, m.Data = b.split(frame)
+	}
+	return m
 }
 
 // Size is the length of the data of the i-th message of those left, in bytes; it
 // is cheaper to ask than At.
-func (b *Batch) Size(i int) int { return int(uint32(b.run.spans[i])) }
+func (b *Batch) Size(i int) int {
+	if b.texts != nil || b.split != nil {
+		return len(b.At(i).Data)
+	}
+	return int(uint32(b.run.spans[i]))
+}
 
 // Done completes the next n messages with one code.
-func (b *Batch) Done(n int, code Code) { b.s.settled(b.run.cut(n), code) }
+func (b *Batch) Done(n int, code Code) {
+	if b.texts != nil {
+		b.texts = b.texts[n:]
+	}
+	b.s.settled(b.run.cut(n), code)
+}
 
 // Later puts the next n messages off. Their data stay valid until they are
 // completed. They get consecutive tickets, of which it returns the first.
-func (b *Batch) Later(n int) Ticket { return b.s.open.add(b.run.cut(n)) }
+func (b *Batch) Later(n int) Ticket {
+	first := b.s.open.add(b.run.cut(n))
+	if b.texts != nil {
+		b.s.texts.pin(b.texts[:n], first)
+		b.texts = b.texts[n:]
+	}
+	return first
+}
 
 func (b *Batch) panicked(reason any) { b.s.panicked(reason) }
 
@@ -74,4 +113,20 @@ func (c *Completer) Stopped() <-chan struct{} { return c.w.pool.stopped }
 func (c *Completer) Flush() {
 	c.ring.Publish()
 	c.w.Wake()
+}
+
+// origin is that of a message, and of all others in its slab.
+func (w *Worker) origin(slab uint16, at span) *Origin {
+	if slab == copied {
+		return w.retry.copies[at>>32].origin
+	}
+	return w.slabs.slots[slab].Origin
+}
+
+// data is what lies in its slab for a message, or was copied out.
+func (w *Worker) data(slab uint16, at span) []byte {
+	if slab == copied {
+		return w.retry.copies[at>>32].data
+	}
+	return w.slabs.bytes(slab, at)
 }

@@ -27,14 +27,17 @@ func (c Code) ForHandlers() bool {
 
 // Message is one message on its way through a worker.
 type Message struct {
-	// Data is the message without its framing. It belongs to the gateway, is
-	// read-only, and is valid until the message is completed.
+	// Data is the message without its framing, or what --output has made of it. It belongs
+	// to the gateway, is read-only, and is valid until the message is completed.
 	Data []byte
 	// Seq is the feed's number of the message where the protocol has one, else
 	// its arrival number on its connection, from 1.
 	Seq uint64
 	// Aux is what the protocol noted about the message when it was framed.
 	Aux uint8
+
+	frame  []byte  // what lies in the slab for it; nil: Data
+	origin *Origin // nil: it has no metadata
 }
 
 // Desc says where a message is.

@@ -31,8 +31,9 @@ func (w *Worker) flushRun() {
 
 // replyRendered makes one reply with its ack for each message.
 func (w *Worker) replyRendered(r run, code Code) {
+	origin := w.origin(r.first.Slab, r.spans[0])
 	for i, at := range r.spans {
-		m := Message{Data: w.data(r.first.Slab, at), Seq: r.first.Seq + uint64(i), Aux: r.first.Aux}
+		m := origin.Message(w.data(r.first.Slab, at), r.first.Seq+uint64(i), r.first.Aux)
 		w.scratch = w.render(w.scratch[:0], m, code)
 		w.commit(Reply{Place: r.first.Place + uint32(i), Count: 1, Code: code, Ack: w.scratch})
 	}

@@ -20,7 +20,7 @@ type retrier struct {
 	w    *Worker
 	max  int           // tries after the first
 	min  time.Duration // wait before the second try; doubles
-	key  func(msg []byte) uint64
+	key  *Keyer        // nil: order is not by key
 	tick *time.Timer
 
 	copies []*waiting
@@ -33,20 +33,31 @@ type retrier struct {
 
 // waiting is a message that was copied out.
 type waiting struct {
-	desc  Desc
-	data  []byte
-	tries int
-	at    time.Time
+	desc   Desc
+	data   []byte // what lay in the slab for it
+	origin *Origin
+	tries  int
+	at     time.Time
 }
 
 // maxRetryWait bounds the doubling.
 const maxRetryWait = time.Hour
 
 func newRetrier(w *Worker, cfg *Config) *retrier {
-	return &retrier{
-		w: w, max: cfg.Retries, min: cfg.RetryMin, key: cfg.Key,
+	r := &retrier{
+		w: w, max: cfg.Retries, min: cfg.RetryMin,
 		lanes: make(map[uint64][]*waiting),
 	}
+	if cfg.Key != nil {
+		r.key = NewKeyer(cfg.Key)
+	}
+	return r
+}
+
+// hash is the hash of a message's key.
+func (r *retrier) hash(d Desc) uint64 {
+	at := Span(d.Off, d.Len)
+	return r.key.Hash(r.w.origin(d.Slab, at).Message(r.w.data(d.Slab, at), d.Seq, d.Aux))
 }
 
 // admit runs those of a run through the handler that may go now; the others wait.
@@ -66,7 +77,7 @@ func (r *retrier) admit(all run) {
 		if len(all.spans) > 0 {
 			one := all.cut(1)
 			d := one.at(0)
-			k := r.key(r.w.data(d.Slab, one.spans[0]))
+			k := r.hash(d)
 			if lane, busy := r.lanes[k]; busy {
 				r.lanes[k] = append(lane, r.copyOut(d))
 				r.queued++
@@ -81,7 +92,7 @@ func (r *retrier) admit(all run) {
 
 // enter marks a message's key as in hand; false when it is already.
 func (r *retrier) enter(d Desc) bool {
-	k := r.key(r.w.data(d.Slab, Span(d.Off, d.Len)))
+	k := r.hash(d)
 	if _, busy := r.lanes[k]; busy {
 		return false
 	}
@@ -112,7 +123,8 @@ func (r *retrier) copyOut(d Desc) *waiting {
 	if d.Slab == copied {
 		return r.copies[d.Off]
 	}
-	m := &waiting{desc: d, data: bytes.Clone(r.w.data(d.Slab, Span(d.Off, d.Len)))}
+	at := Span(d.Off, d.Len)
+	m := &waiting{desc: d, data: bytes.Clone(r.w.data(d.Slab, at)), origin: r.w.origin(d.Slab, at)}
 	r.w.free(d.Slab, 1)
 	m.desc.Slab = copied
 	if n := len(r.unused); n > 0 {
@@ -140,8 +152,8 @@ func (r *retrier) through(all run) {
 	if r.key == nil {
 		return
 	}
-	for _, at := range all.spans {
-		k := r.key(r.w.data(all.first.Slab, at))
+	for i := range all.spans {
+		k := r.hash(all.at(i))
 		lane := r.lanes[k]
 		if len(lane) == 0 {
 			delete(r.lanes, k)
@@ -157,13 +169,13 @@ func (r *retrier) through(all run) {
 // one.
 func (r *retrier) turn() bool {
 	busy := false
-	for len(r.ready) > 0 {
+	for len(r.ready) > 0 && !r.w.full() {
 		m := r.ready[0]
 		r.ready = r.ready[1:]
 		r.handle(m)
 		busy = true
 	}
-	for r.waits() {
+	for r.waits() && !r.w.full() {
 		r.handle(heap.Pop(&r.due).(*waiting))
 		busy = true
 	}

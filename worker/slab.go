@@ -6,8 +6,8 @@ import (
 )
 
 // Slabs is the table of read buffers that the loop fills and the workers read.
-// Only reference counts are shared; a slot's Data is written by the loop before
-// it publishes the first descriptor that names it, and not again before the
+// Only reference counts are shared; a slot's Data and Origin are written by the loop
+// before it publishes the first descriptor that names it, and not again before the
 // count has come back to zero.
 type Slabs struct {
 	slots []Slab
@@ -16,9 +16,10 @@ type Slabs struct {
 
 // Slab is one read buffer.
 type Slab struct {
-	Data []byte
-	refs atomic.Int32
-	_    [128 - 28]byte // one slab's count off its neighbours' lines
+	Data   []byte
+	Origin *Origin // of the messages in it: a slab is filled by one connection only
+	refs   atomic.Int32
+	_      [128 - 36]byte // one slab's count off its neighbours' lines
 }
 
 // NewSlabs makes a table of n slots, at most MaxSlabs. free is told, by whichever goroutine gave
