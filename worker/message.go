@@ -36,9 +36,20 @@ type Message struct {
 	// Aux is what the protocol noted about the message when it was framed.
 	Aux uint8
 
-	frame  []byte  // what lies in the slab for it; nil: Data
-	origin *Origin // nil: it has no metadata
+	// Where it came from. Little, as messages are passed by value.
+	off    uint32  // of its frame in source's data; noHead: it has no head
+	source *source // nil: it has no metadata
 }
+
+// source is bytes in which the frames of messages lie, and whose they are.
+type source struct {
+	Data     []byte
+	Origin   *Origin // of all messages: they are of one connection
+	rendered bool    // Data are the frame of one message, whose Data --output has made of it
+}
+
+// noHead in Message.off says that there is no head, although the protocol has them.
+const noHead = 1<<32 - 1
 
 // Desc says where a message is.
 type Desc struct {

@@ -18,8 +18,8 @@ type Metadata struct {
 	// AppendID appends what identifies m permanently; nil: nothing does.
 	AppendID func(dst []byte, m Message) []byte
 	// Split cuts what lies in the slab for a message into its head, from which Append takes
-	// values, and its data; nil: all of it is data. What is shorter than a head has none: a
-	// refused message has neither.
+	// values, and its data; nil: all of it is data. The head's own bytes say how long it is,
+	// whatever follows. What is shorter than a head has none: a refused message has neither.
 	Split func(frame []byte) (head, data []byte)
 }
 
@@ -60,13 +60,10 @@ type Origin struct {
 	ID       *Selector // --id: picks the message's id; nil: the protocol reports it
 }
 
-// Message makes a message of what lies in a slab for it. The message refers to frame.
+// Message makes a message of a frame, to which it refers. See also [Slab.Message], which does
+// not allocate.
 func (o *Origin) Message(frame []byte, seq uint64, aux uint8) Message {
-	m := Message{Data: frame, Seq: seq, Aux: aux, frame: frame, origin: o}
-	if split := o.split(); split != nil {
-		_, m.Data = split(frame)
-	}
-	return m
+	return (&source{Data: frame, Origin: o}).message(frame, 0, seq, aux)
 }
 
 // split is the protocol's; nil: frames have no heads.
@@ -77,13 +74,22 @@ func (o *Origin) split() func([]byte) (head, data []byte) {
 	return o.Meta.Split
 }
 
+// origin is what the message has in common with others; nil: nothing.
+func (m Message) origin() *Origin {
+	if m.source == nil {
+		return nil
+	}
+	return m.source.Origin
+}
+
 // AppendMeta appends the value that the protocol reports as name, or nothing if there is
 // none. It allocates only to extend dst.
 func (m Message) AppendMeta(dst []byte, name string) []byte {
-	if m.origin == nil || m.origin.Meta == nil {
+	o := m.origin()
+	if o == nil || o.Meta == nil {
 		return dst
 	}
-	return m.origin.Meta.Append(dst, m, name)
+	return o.Meta.Append(dst, m, name)
 }
 
 // Meta is the value that the protocol reports as name; empty: there is none. It may allocate.
@@ -92,8 +98,8 @@ func (m Message) Meta(name string) string { return string(m.AppendMeta(nil, name
 // AppendID appends what identifies the message permanently: what --id picks, else what the
 // protocol reports, else nothing. It allocates only to extend dst.
 func (m Message) AppendID(dst []byte) []byte {
-	if m.origin != nil && m.origin.ID != nil {
-		return m.origin.ID.AppendFrom(dst, m)
+	if o := m.origin(); o != nil && o.ID != nil {
+		return o.ID.AppendFrom(dst, m)
 	}
 	return m.appendProtocolID(dst)
 }
@@ -101,17 +107,18 @@ func (m Message) AppendID(dst []byte) []byte {
 // AppendRawID is AppendID for templates: a JSON string that --id picks keeps its escapes, as
 // with [Selector.AppendRaw].
 func (m Message) AppendRawID(dst []byte) []byte {
-	if m.origin != nil && m.origin.ID != nil {
-		return m.origin.ID.AppendRawFrom(dst, m)
+	if o := m.origin(); o != nil && o.ID != nil {
+		return o.ID.AppendRawFrom(dst, m)
 	}
 	return m.appendProtocolID(dst)
 }
 
 func (m Message) appendProtocolID(dst []byte) []byte {
-	if m.origin == nil || m.origin.Meta == nil || m.origin.Meta.AppendID == nil {
+	o := m.origin()
+	if o == nil || o.Meta == nil || o.Meta.AppendID == nil {
 		return dst
 	}
-	return m.origin.Meta.AppendID(dst, m)
+	return o.Meta.AppendID(dst, m)
 }
 
 // ID is what AppendID appends. It may allocate.
@@ -120,38 +127,39 @@ func (m Message) ID() string { return string(m.AppendID(nil)) }
 // Received is the data as they were received, also where --output has made Data of them. It is
 // valid as long as Data.
 func (m Message) Received() []byte {
-	if m.frame == nil {
+	if m.source == nil || !m.source.rendered {
 		return m.Data
 	}
-	if split := m.origin.split(); split != nil {
-		_, data := split(m.frame)
+	if split := m.origin().split(); split != nil {
+		_, data := split(m.source.Data)
 		return data
 	}
-	return m.frame
+	return m.source.Data
 }
 
 // Head is what came before the data in the message's frame, for [Metadata]; empty: nothing, or
 // the gateway has left it out.
 func (m Message) Head() []byte {
-	if split := m.origin.split(); split != nil {
-		head, _ := split(m.frame)
-		return head
+	split := m.origin().split()
+	if split == nil || m.off == noHead {
+		return nil
 	}
-	return nil
+	head, _ := split(m.source.Data[m.off:])
+	return head
 }
 
 // Upstream is the label of the upstream that the message came from.
 func (m Message) Upstream() string {
-	if m.origin == nil {
-		return ""
+	if o := m.origin(); o != nil {
+		return o.Upstream
 	}
-	return m.origin.Upstream
+	return ""
 }
 
 // Session is the name of the session that the message came in; empty: the server named none.
 func (m Message) Session() string {
-	if m.origin == nil {
-		return ""
+	if o := m.origin(); o != nil {
+		return o.Session
 	}
-	return m.origin.Session
+	return ""
 }

@@ -31,10 +31,8 @@ func (w *Worker) flushRun() {
 
 // replyRendered makes one reply with its ack for each message.
 func (w *Worker) replyRendered(r run, code Code) {
-	origin := w.origin(r.first.Slab, r.spans[0])
-	for i, at := range r.spans {
-		m := origin.Message(w.data(r.first.Slab, at), r.first.Seq+uint64(i), r.first.Aux)
-		w.scratch = w.render(w.scratch[:0], m, code)
+	for i := range r.spans {
+		w.scratch = w.render(w.scratch[:0], w.message(&r, i), code)
 		w.commit(Reply{Place: r.first.Place + uint32(i), Count: 1, Code: code, Ack: w.scratch})
 	}
 }

@@ -34,8 +34,7 @@ type retrier struct {
 // waiting is a message that was copied out.
 type waiting struct {
 	desc   Desc
-	data   []byte // what lay in the slab for it
-	origin *Origin
+	source // Data is what lay in the slab for it
 	tries  int
 	at     time.Time
 }
@@ -54,11 +53,8 @@ func newRetrier(w *Worker, cfg *Config) *retrier {
 	return r
 }
 
-// hash is the hash of a message's key.
-func (r *retrier) hash(d Desc) uint64 {
-	at := Span(d.Off, d.Len)
-	return r.key.Hash(r.w.origin(d.Slab, at).Message(r.w.data(d.Slab, at), d.Seq, d.Aux))
-}
+// hash is the hash of the key of a run's i-th message.
+func (r *retrier) hash(all *run, i int) uint64 { return r.key.Hash(r.w.message(all, i)) }
 
 // admit runs those of a run through the handler that may go now; the others wait.
 func (r *retrier) admit(all run) {
@@ -68,7 +64,7 @@ func (r *retrier) admit(all run) {
 	}
 	for len(all.spans) > 0 {
 		n := 0
-		for n < len(all.spans) && r.enter(all.at(n)) {
+		for n < len(all.spans) && r.enter(&all, n) {
 			n++
 		}
 		if n > 0 {
@@ -76,10 +72,9 @@ func (r *retrier) admit(all run) {
 		}
 		if len(all.spans) > 0 {
 			one := all.cut(1)
-			d := one.at(0)
-			k := r.hash(d)
+			k := r.hash(&one, 0)
 			if lane, busy := r.lanes[k]; busy {
-				r.lanes[k] = append(lane, r.copyOut(d))
+				r.lanes[k] = append(lane, r.copyOut(one.at(0)))
 				r.queued++
 			} else {
 				// Its key became free while the handler had those before it.
@@ -91,8 +86,8 @@ func (r *retrier) admit(all run) {
 }
 
 // enter marks a message's key as in hand; false when it is already.
-func (r *retrier) enter(d Desc) bool {
-	k := r.hash(d)
+func (r *retrier) enter(all *run, i int) bool {
+	k := r.hash(all, i)
 	if _, busy := r.lanes[k]; busy {
 		return false
 	}
@@ -124,7 +119,7 @@ func (r *retrier) copyOut(d Desc) *waiting {
 		return r.copies[d.Off]
 	}
 	at := Span(d.Off, d.Len)
-	m := &waiting{desc: d, data: bytes.Clone(r.w.data(d.Slab, at)), origin: r.w.origin(d.Slab, at)}
+	m := &waiting{desc: d, source: source{Data: bytes.Clone(r.w.frame(d.Slab, at)), Origin: r.w.source(d.Slab, at).Origin}}
 	r.w.free(d.Slab, 1)
 	m.desc.Slab = copied
 	if n := len(r.unused); n > 0 {
@@ -153,7 +148,7 @@ func (r *retrier) through(all run) {
 		return
 	}
 	for i := range all.spans {
-		k := r.hash(all.at(i))
+		k := r.hash(&all, i)
 		lane := r.lanes[k]
 		if len(lane) == 0 {
 			delete(r.lanes, k)

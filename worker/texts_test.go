@@ -42,23 +42,27 @@ func TestTextsStayUntilCompleted(t *testing.T) {
 				continue
 			}
 			ts.batch = ts.batch[:0]
+			var made [][]byte
 			fill := byte(step + 1)
 			for range rapid.IntRange(1, 8).Draw(t, "messages") {
 				size := rapid.OneOf(rapid.IntRange(0, 200), rapid.IntRange(0, 3*ts.size)).Draw(t, "size")
-				ts.batch = append(ts.batch, ts.place(bytes.Repeat([]byte{fill}, size)))
-				largest = max(largest, size+ts.size)
+				text, _ := ts.place(bytes.Repeat([]byte{fill}, size), source{})
+				made = append(made, text)
+				largest = max(largest, size+2*ts.size)
 			}
-			left := ts.batch
-			for len(left) > 0 {
-				n := rapid.IntRange(1, len(left)).Draw(t, "n")
+			ts.left = ts.batch
+			for len(made) > 0 {
+				n := rapid.IntRange(1, len(made)).Draw(t, "n")
 				if rapid.Bool().Draw(t, "later") {
-					ts.pin(left[:n], next)
-					for i := range n {
-						open[next] = deferred{left[i].data, fill}
+					ts.pin(next, n)
+					for _, text := range made[:n] {
+						open[next] = deferred{text, fill}
 						next++
 					}
+				} else {
+					ts.done(n)
 				}
-				left = left[n:]
+				made = made[n:]
 			}
 			for _, d := range open {
 				check(d)
@@ -76,7 +80,7 @@ func TestTextsStayUntilCompleted(t *testing.T) {
 		if ts.pinnedBytes != 0 || len(ts.pinned) != 0 || ts.full() != (limit == 0) {
 			t.Fatalf("%d bytes are pinned, in %d chunks, with nothing deferred", ts.pinnedBytes, len(ts.pinned))
 		}
-		if ts.freeBytes > max(int(limit), ts.size) {
+		if ts.freeBytes > max(int(limit), 2*ts.size) {
 			t.Fatalf("%d bytes are kept free, the limit is %d", ts.freeBytes, limit)
 		}
 	})
@@ -110,6 +114,9 @@ func TestOutputIsForTheHandler(t *testing.T) {
 				if b.Size(0) != len(m.Data) || "<"+string(m.Received())+">t" != string(m.Data) {
 					t.Errorf("size %d, received %q, data %q", b.Size(0), m.Received(), m.Data)
 				}
+				if m.ID() != string(m.Received()) || m.Meta("topic") != "t" {
+					t.Errorf("id %q, topic %q of %q", m.ID(), m.Meta("topic"), m.Received())
+				}
 				got = append(got, string(m.Data))
 				code := OK
 				if string(m.Received()) == "b" {
@@ -121,7 +128,7 @@ func TestOutputIsForTheHandler(t *testing.T) {
 		DeadLetters: Each(func(m Message) Code { dead = append(dead, string(m.Data)); return OK }),
 		Render:      func(dst []byte, m Message, code Code) []byte { return append(dst, m.Data...) },
 	})
-	l.slabs.At(0).Origin = &Origin{Meta: testMeta}
+	l.slabs.At(0).Origin = &Origin{Meta: testMeta, ID: mustSelect(t, "bytes:0:9")}
 	l.dispatch(0, 0, testFrame(0, "t", "a"), testFrame(0, "t", "b"), testFrame(0, "t", "c"))
 	l.finish()
 	count := map[string]int{}
@@ -288,7 +295,7 @@ func TestOutputAllocatesNothing(t *testing.T) {
 		spans[7] = Span(0, 90<<10)
 		b.begin(run{spans: spans})
 		ts.render(b)
-		ts.pin(b.texts[:50], next)
+		ts.pin(next, 50)
 		ts.endBatch()
 		ts.release(next+20, 30)
 		ts.release(next, 20)
