@@ -160,7 +160,7 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 		return dst, c.next
 	}
 	if c.armed {
-		dst = c.p.heartbeat.Append(dst, 0, 0, nil)
+		dst = c.p.heartbeat.Append(dst, worker.Message{}, 0)
 	}
 	// From due time to due time, so that late calls do not add up, unless one was
 	// later than a whole interval.

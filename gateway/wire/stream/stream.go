@@ -88,7 +88,7 @@ func (p *protocol) Render(dst []byte, m worker.Message, code worker.Code) []byte
 	if !p.acks(code) {
 		return dst
 	}
-	return p.ack.Append(dst, m.Seq, uint16(code), m.Data)
+	return p.ack.Append(dst, m, uint16(code))
 }
 
 // acks reports whether a message that ends with code is acknowledged: a template

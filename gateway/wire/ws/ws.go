@@ -83,7 +83,7 @@ func (p *protocol) Render(dst []byte, m worker.Message, code worker.Code) []byte
 	}
 	start := len(dst)
 	dst = openFrame(dst)
-	dst = p.ack.Append(dst, m.Seq, uint16(code), m.Data)
+	dst = p.ack.Append(dst, m, uint16(code))
 	op := opBinary
 	if m.Aux&auxText != 0 {
 		op = dataOp(dst[start+shortHead:])
