@@ -54,6 +54,9 @@ type Traits struct {
 	// CloseGrace bounds how long work in flight is finished and acked after the peer
 	// has said that it sends no more; zero: as long as it takes.
 	CloseGrace time.Duration
+	// Meta is what the protocol reports about its messages beside their data; nil: nothing.
+	// With Meta.Split, the bytes of a Msg are head and message.
+	Meta *worker.Metadata
 }
 
 // Conn is the protocol state of one connection, owned by the loop. The loop calls

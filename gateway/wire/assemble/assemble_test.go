@@ -10,6 +10,7 @@ import (
 	"feedgate/gateway/wire/fg1"
 	"feedgate/gateway/wire/stream"
 	"feedgate/gateway/wire/wiretest"
+	"feedgate/gateway/wire/ws"
 	"feedgate/worker"
 )
 
@@ -47,6 +48,27 @@ func run(t wiretest.T, cfg Config, plan wiretest.Plan, msgs ...string) wiretest.
 }
 
 // plans are some ways for n bytes to come.
+// TestMetadataIsThatOfTheLastPart: what the inner protocol reports is passed on.
+func TestMetadataIsThatOfTheLastPart(t *testing.T) {
+	inner, err := ws.New(ws.Config{MaxMessage: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := mustNew(t, inner, config()).Traits().Meta
+	if meta == nil || meta != inner.Traits().Meta {
+		t.Fatal("the inner protocol's metadata are lost")
+	}
+	m := wire.Msg{Seq: 1, Aux: 1}
+	c := mustNew(t, inner, config()).NewConn().(*conn)
+	for _, part := range []string{`{"id":1,"done":false,"data":"a"}`, `{"id":1,"done":true,"data":"b"}`} {
+		m.Aux ^= 1
+		c.table.take(&m, []byte(part))
+	}
+	if m.Aux != 1 || m.Code != worker.OK {
+		t.Errorf("the whole has note %d, code %d", m.Aux, m.Code)
+	}
+}
+
 func plans(n int) map[string]wiretest.Plan {
 	return map[string]wiretest.Plan{
 		"whole":         wiretest.Whole(n),

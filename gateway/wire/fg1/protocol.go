@@ -4,6 +4,7 @@
 package fg1
 
 import (
+	"strconv"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -22,7 +23,30 @@ type protocol struct{ cfg Config }
 func New(cfg Config) wire.Protocol { return protocol{cfg} }
 
 func (p protocol) Traits() wire.Traits {
-	return wire.Traits{Sequenced: true, Acks: true, CumulativeAcks: true, Overhead: HeaderSize + maxControl}
+	return wire.Traits{Sequenced: true, Acks: true, CumulativeAcks: true, Overhead: HeaderSize + maxControl, Meta: metadata}
+}
+
+// metadata of a message is its session and its number in it, which identify it if the server
+// names sessions.
+var metadata = &worker.Metadata{
+	Names: []string{"session", "seq"},
+	Append: func(dst []byte, m worker.Message, name string) []byte {
+		switch name {
+		case "session":
+			return append(dst, m.Session()...)
+		case "seq":
+			return strconv.AppendUint(dst, m.Seq, 10)
+		}
+		return dst
+	},
+	AppendID: func(dst []byte, m worker.Message) []byte {
+		session := m.Session()
+		if session == "" {
+			return dst
+		}
+		dst = append(append(dst, session...), '-')
+		return strconv.AppendUint(dst, m.Seq, 10)
+	},
 }
 
 func (p protocol) NewConn() wire.Conn {

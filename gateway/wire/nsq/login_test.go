@@ -266,7 +266,7 @@ func TestNewFaults(t *testing.T) {
 }
 
 func TestTraits(t *testing.T) {
-	want := wire.Traits{Acks: true, Overhead: 8 + 64<<10}
+	want := wire.Traits{Acks: true, Overhead: 8 + 64<<10, Meta: headless}
 	if got := mustNew(t, testConfig()).Traits(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}

@@ -44,6 +44,10 @@ type Config struct {
 	RequeueMin time.Duration
 
 	Secure bool // TLS, negotiated in IDENTIFY
+
+	// Heads: messages keep their heads, from which metadata and ids are taken. Without, they
+	// have none.
+	Heads bool
 }
 
 // New makes the protocol. An error names the flags at fault, all of them.
@@ -95,6 +99,7 @@ func (p *protocol) Traits() wire.Traits {
 		Secures: p.cfg.Secure,
 		// A response is longer than the head of a message.
 		Overhead: headSize + maxReply,
+		Meta:     p.metadata(),
 	}
 }
 

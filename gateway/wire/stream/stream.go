@@ -50,6 +50,7 @@ func New(cfg Config) (wire.Protocol, error) {
 	faults.Add("--frame", err)
 	p.hello = faults.Template("--hello", cfg.Hello, template.Hello)
 	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
+	faults.Metadata("--ack-template", p.ack, "tcp", nil)
 	p.heartbeat = faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat)
 	p.signs = wire.Signs{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
 	p.lastLine = cfg.LastLine && (cfg.Frame == "line" || cfg.Frame == lineSkipEmpty)

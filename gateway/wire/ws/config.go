@@ -70,6 +70,7 @@ func New(cfg Config) (wire.Protocol, error) {
 	}
 	p.hello = faults.Template("--hello", cfg.Hello, template.Hello)
 	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
+	faults.Metadata("--ack-template", p.ack, "ws", metadata)
 	if beat := faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat); beat != nil {
 		p.beat = beat.Append(nil, worker.Message{}, 0)
 		p.beatOp = dataOp(p.beat)

@@ -74,6 +74,7 @@ func TestTraits(t *testing.T) {
 		"A{n}":   {Overhead: maxHead, PeerEnds: true, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
 		"{n:u8}": {Overhead: maxHead, PeerEnds: true, CloseGrace: 5 * time.Second, Acks: true, RenderAcks: true},
 	} {
+		want.Meta = metadata
 		if got := mustNew(t, Config{AckTemplate: ack}).Traits(); got != want {
 			t.Errorf("ack template %q: %+v, want %+v", ack, got, want)
 		}

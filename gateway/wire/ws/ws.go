@@ -54,7 +54,22 @@ func (p *protocol) Traits() wire.Traits {
 		Overhead:   maxHead,
 		CloseGrace: closeGrace,
 		PeerEnds:   true,
+		Meta:       metadata,
 	}
+}
+
+// metadata of a message is its kind.
+var metadata = &worker.Metadata{
+	Names: []string{"kind"},
+	Append: func(dst []byte, m worker.Message, name string) []byte {
+		switch {
+		case name != "kind":
+			return dst
+		case m.Aux&auxText != 0:
+			return append(dst, "text"...)
+		}
+		return append(dst, "binary"...)
+	},
 }
 
 func (p *protocol) NewConn() wire.Conn {
