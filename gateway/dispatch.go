@@ -144,7 +144,7 @@ func (in *intake) refuse(m *wire.Msg, data []byte, now time.Duration) *wire.Erro
 		slot := in.l.track.Add(m.Seq, 1, late)
 		var ack []byte
 		if in.l.set.traits.RenderAcks {
-			ack = in.l.set.proto.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
+			ack = in.l.set.proto.Render(nil, in.l.slabs.origin.Message(data, m.Seq, m.Aux), m.Code)
 		}
 		in.l.finished(uint32(slot), 1, m.Code, ack, now)
 	})

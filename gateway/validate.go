@@ -36,6 +36,7 @@ type settings struct {
 	holdBack  bool             // workers hold messages back from their handlers; see worker.Config
 	share     int              // with holdBack, messages that one worker may have; 0: what its ring holds
 	selector  *worker.Selector // nil: spread
+	id        *worker.Selector // --id; nil: none
 }
 
 // render is what workers make acks with, where they do.
