@@ -41,7 +41,7 @@ func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, n
 	l.pool, err = worker.NewPool(worker.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: cfg.InFlight, Slabs: l.slabs.table,
 		DrainSpan: cfg.DrainTimeout / 2, HoldBack: set.holdBack,
-		Sink: cfg.Sink, Render: set.render(), Bell: &l.bell, Wake: func() {}, Log: cfg.Log,
+		Key: set.selector, Sink: cfg.Sink, Render: set.render(), Output: set.makeOutput(), OutputMemory: 1 << 20, Bell: &l.bell, Wake: func() {}, Log: cfg.Log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,15 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		"WebSocket":     {"ws://%s", switching, texts, numbered, 0},
 		"text, binary":  {"ws://%s", switching, mixed, numbered, 0},
 		"NSQ":           {"nsq://%s/t/c", subscribing, delivered, func(c *Config) { c.InFlight = 1000 }, 0},
-		"TLS":           {"fg+tls://%s", overTLS, sequenced, trust, ofTLS},
+		"NSQ, data":     {"nsq://%s/t/c", subscribing, delivered, func(c *Config) { c.InFlight, c.DataOnly = 1000, true }, 0},
+		"NSQ by id": {"nsq://%s/t/c", subscribing, delivered, func(c *Config) {
+			c.InFlight, c.Dispatch, c.Key = 1000, "key", "meta:id"
+		}, 0},
+		"output": {"fg://%s", welcome, sequenced, func(c *Config) { c.Output = "{id} {meta:seq} {data}" }, 0},
+		"metadata in acks": {"ws://%s", switching, mixed, func(c *Config) {
+			c.AckTemplate, c.ID = "{n} {meta:kind} {id}", "bytes:0:4"
+		}, 0},
+		"TLS": {"fg+tls://%s", overTLS, sequenced, trust, ofTLS},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig(t, "", accept)

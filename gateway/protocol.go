@@ -111,7 +111,7 @@ func (u upstream) framed(c *Config, idle time.Duration) (wire.Protocol, error) {
 		return nsq.New(nsq.Config{
 			Topic: u.topic, Channel: u.channel, Secure: u.tls,
 			MaxMessage: c.MaxMessage, InFlight: u.window(c) + decodeBatch, Ready: c.ready(), Memory: c.Memory / 2,
-			Heartbeat: c.Heartbeat, RequeueMin: c.RetryMin,
+			Heartbeat: c.Heartbeat, RequeueMin: c.RetryMin, Heads: c.readsMeta(),
 		})
 	}
 	return stream.New(stream.Config{

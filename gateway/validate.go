@@ -31,12 +31,11 @@ type settings struct {
 	proto     wire.Protocol
 	traits    wire.Traits
 	ack       delivery.Mode
-	window    int              // slots of the window
-	firstSlot uint64           // of the process; the simulation begins near the carry out of 32 bits
-	holdBack  bool             // workers hold messages back from their handlers; see worker.Config
-	share     int              // with holdBack, messages that one worker may have; 0: what its ring holds
-	selector  *worker.Selector // nil: spread
-	id        *worker.Selector // --id; nil: none
+	window    int    // slots of the window
+	firstSlot uint64 // of the process; the simulation begins near the carry out of 32 bits
+	holdBack  bool   // workers hold messages back from their handlers; see worker.Config
+	share     int    // with holdBack, messages that one worker may have; 0: what its ring holds
+	content
 }
 
 // render is what workers make acks with, where they do.
@@ -83,6 +82,10 @@ func (c *Config) validate() (settings, error) {
 		s.ack = c.checkAck(s.traits, &faults)
 	}
 	s.selector = c.checkDispatch(&faults)
+	s.id, s.output = c.checkContent(&faults)
+	if s.proto != nil {
+		s.checkMeta(s.upstream.scheme, s.traits, &faults)
+	}
 	if !utf8.Valid(c.Token.bytes()) && s.upstream.kind == "fg" {
 		faults.add("--token-file: the secret is not UTF-8, which fg:// sends as JSON")
 	}
@@ -195,7 +198,7 @@ func (c *Config) checkDispatch(f *faultList) *worker.Selector {
 		return nil
 	}
 	if c.Key == "" {
-		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B")
+		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B, meta:NAME")
 		return nil
 	}
 	s, err := worker.ParseSelector(c.Key)
