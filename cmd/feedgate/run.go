@@ -34,9 +34,11 @@ type runCmd struct {
 
 	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for ${streams} [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
-	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
+	Key        string `group:"work" placeholder:"SELECTOR" help:"A bytes:, field:, json: or meta: one, see above."`
+	ID         string `name:"id" group:"work" placeholder:"SELECTOR" help:"Picks {id} of a message [fg, nsq: by protocol]."`
 	Ring       count  `group:"work" placeholder:"N" help:"Entries of each, 2^n; nsq: by --in-flight [8192]."`
 	Sink       string `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
+	Output     string `group:"work" placeholder:"TEMPLATE" help:"What the sink gets of each message [{data}]."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
 	DeadLetter string `group:"work" placeholder:"${dead_letters}" help:"Refused messages go there, acked with code 7."`
@@ -99,6 +101,7 @@ Examples:
     feedgate run nsq:///orders/billing --nsqlookupd a:4161,b:4161 --sink exec:./bill
     feedgate run fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --sink file:in.log
     feedgate run fg://feed:7000 --dispatch key --key json:user --sink exec:./handle
+    feedgate run nsq://queue:4150/orders/archive --output '{id} {meta:attempts} {data}' --sink stdout:
 
 Sinks: one is required, as a feed that is acknowledged does not send its messages again. ` + sinks.Help() + `
 
@@ -108,9 +111,9 @@ Framings: line; line:skip-empty; delim:HEX; varint; length:offset=0,size=4,adjus
 
 --idle-timeout is 25s by default, for tcp only with --heartbeat-template; else off.
 
-Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level, json:/A/B by JSON pointer.
+Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level, json:/A/B by JSON pointer, meta:NAME of what the protocol reports: fg session, seq; nsq id, timestamp, attempts; ws kind.
 
-Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {token} {{, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
+Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {meta:NAME} {id} {token} {{, in --output also {data}, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
 
 Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.
 

@@ -27,6 +27,8 @@ var runFlags = []struct {
 	{"workers", "3", []string{"0", "-1", "x", ""}, "Workers", 3},
 	{"dispatch", "key", nil, "Dispatch", "key"},
 	{"key", "json:user", nil, "Key", "json:user"},
+	{"id", "json:order", nil, "ID", "json:order"},
+	{"output", "{data}", nil, "Output", "{data}"},
 	{"ring", "16", []string{"0", "1e3"}, "Ring", 16},
 	{"sink", "discard:", []string{"", "nothing", "foo:", "discard:x", "spin:x", "file:", "exec:"}, "", nil},
 	{"retries", "5", []string{"x"}, "Retries", 5},
@@ -96,7 +98,7 @@ func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var args []string
 	token := gateway.NewSecret([]byte("secret"))
-	want := gateway.Config{URL: "fg://a:1", Label: "a", Token: token, Log: log}
+	want := gateway.Config{URL: "fg://a:1", Label: "a", Token: token, DataOnly: true, Log: log}
 	for _, flag := range runFlags {
 		if flag.field != "" {
 			args = append(args, "--"+flag.name+"="+flag.value)
@@ -117,11 +119,31 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// TestDataOnly: only a sink that writes ids reads more than data.
+func TestDataOnly(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want bool
+	}{
+		{[]string{"--sink=exec:cat"}, true},
+		{[]string{"--sink=file:a?frame=length"}, true},
+		{[]string{"--sink=file:a?frame=json"}, false},
+		{[]string{"--sink=stdout:?frame=json"}, false},
+		{[]string{"--sink=discard:", "--dead-letter=file:a"}, true},
+		{[]string{"--sink=discard:", "--dead-letter=file:a?frame=json"}, false},
+	} {
+		r, _ := mustParseRun(t, c.args...)
+		if got := r.config("nsq://a:1/t/c", "", secrets{}, nil).DataOnly; got != c.want {
+			t.Errorf("%q: data only: %v", c.args, got)
+		}
+	}
+}
+
 // TestDefaults sees that the command line's defaults are the gateway's.
 func TestDefaults(t *testing.T) {
 	for _, url := range []string{"fg://a:1", "tcp://a:1"} {
 		c, _ := mustParseRun(t)
-		got, want := c.config(url, "", secrets{}, nil), gateway.Config{URL: url}
+		got, want := c.config(url, "", secrets{}, nil), gateway.Config{URL: url, DataOnly: true}
 		if strings.HasPrefix(url, "tcp") {
 			got.Frame, want.Frame = "line", "line"
 		}
