@@ -16,7 +16,7 @@ import (
 // and what is pinned is within bounds that follow from the limit.
 func TestTextsStayUntilCompleted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		limit := rapid.Int64Range(0, 64<<10).Draw(t, "limit")
+		limit := rapid.SampledFrom([]int64{0, 5000, 50_000, 1 << 20}).Draw(t, "limit")
 		ts := newTexts(nil, limit)
 		type deferred struct {
 			text   []byte
