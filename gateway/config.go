@@ -28,7 +28,7 @@ type Config struct {
 
 	Workers  int    // default GOMAXPROCS
 	Dispatch string // "spread" (default) or "key"
-	Key      string // selector: bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B
+	Key      string // selector: bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B, meta:NAME
 	Ring     int    // entries of each ring, a power of two; default 8192, or by protocol
 
 	FlushMax  int // messages per sendmmsg, 1 to 32; default 32
@@ -39,10 +39,21 @@ type Config struct {
 
 	MaxMessage int64 // bytes; default 1 MiB; longer ones are skipped and refused
 	InFlight   int   // default 65536, or by protocol
-	Memory     int64 // bytes of read buffers in all; default 64 MiB
+	Memory     int64 // bytes of read buffers and Output in all; default 64 MiB
 
 	Retries  int           // default 0
 	RetryMin time.Duration // default 100ms
+
+	// ID is the selector that picks a message's id; default: the protocol reports it, or there
+	// is none. See [worker.Message.AppendID].
+	ID string
+	// Output is the template that makes what Sink gets of each message; empty: the message
+	// itself. It takes up to a quarter of Memory. Key, ID, acks and dead letters are of the
+	// message itself.
+	Output string
+	// DataOnly: Sink and DeadLetters read only the data of messages. A protocol may then
+	// leave out what ids and metadata are made of.
+	DataOnly bool
 
 	// DeadLetters takes messages that are refused for good, which are then acked
 	// with code 7; nil: none. It is shared, not closed, by the gateway.

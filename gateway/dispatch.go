@@ -149,7 +149,7 @@ func (in *intake) refuse(m *wire.Msg, now time.Duration) *wire.Error {
 		var ack []byte
 		if in.l.set.codec.RenderAcks {
 			data := in.cur.Bytes(in.slab.data, m)
-			ack = in.l.set.codec.Render(nil, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: data}, m.Code)
+			ack = in.l.set.codec.Render(nil, in.l.slabs.origin.Message(data, m.Seq, m.Aux), m.Code)
 		}
 		in.l.finished(uint32(slot), 1, m.Code, ack, now)
 	})

@@ -78,7 +78,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	l.pool, err = worker.NewPool(worker.Config{
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.set.window,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
-		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.key(), DeadLetters: g.cfg.DeadLetters,
+		Output: g.set.makeOutput(), OutputMemory: g.cfg.outputMemory() / int64(g.cfg.Workers),
+		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.selector, DeadLetters: g.cfg.DeadLetters,
 		DrainSpan: g.cfg.DrainTimeout / 2, HoldBack: g.set.codec.HoldBack,
 		Bell: &l.bell, Wake: h.wake, Log: g.cfg.Log,
 	})

@@ -35,7 +35,13 @@ func (l *loop) vacancies(i int) int {
 
 // keyed is the index of the worker that m's key belongs to.
 func (in *intake) keyed(m *wire.Msg) int {
-	h := in.l.set.selector.Hash(in.lies(m).data[m.Off : m.Off+m.Len])
+	var h uint64
+	slab := in.lies(m)
+	if in.keyer == nil {
+		h = in.l.set.selector.Hash(slab.data[m.Off : m.Off+m.Len])
+	} else {
+		h = in.keyer.Hash(in.l.slabs.table.At(slab.id).Message(worker.Span(m.Off, m.Len), m.Seq, m.Aux))
+	}
 	return int((h >> 32) * uint64(len(in.l.workers)) >> 32)
 }
 

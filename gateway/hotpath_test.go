@@ -48,7 +48,7 @@ func handLoop(
 	l.pool, err = worker.NewPool(worker.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: cfg.InFlight, Slabs: l.slabs.table,
 		DrainSpan: cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
-		Sink: cfg.Sink, Render: set.render(), Bell: &l.bell, Wake: func() {}, Log: cfg.Log,
+		Key: set.selector, Sink: cfg.Sink, Render: set.render(), Output: set.makeOutput(), OutputMemory: 1 << 20, Bell: &l.bell, Wake: func() {}, Log: cfg.Log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -209,6 +209,15 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		"TLS":           {"fg+tls://host:1", overTLS, sequenced, trust, ofTLS, nil},
 		"own, by key":   {"fg://host:1", welcome, sequenced, func(c *Config) { c.Dispatch, c.Key = "key", "bytes:0:8" }, 0, own},
 		"own":           {"fg://host:1", welcome, sequenced, func(c *Config) {}, 0, own},
+		"NSQ, data":     {"nsq://host:1/t/c", subscribing, delivered, func(c *Config) { c.InFlight, c.DataOnly = 1000, true }, 0, nil},
+		"NSQ by id": {"nsq://host:1/t/c", subscribing, delivered, func(c *Config) {
+			c.InFlight, c.Dispatch, c.Key = 1000, "key", "meta:id"
+		}, 0, nil},
+		"output": {"fg://host:1", welcome, sequenced, func(c *Config) { c.Output = "{id} {meta:seq} {data}" }, 0, nil},
+		"metadata in acks": {"ws://host:1", switching, mixed, func(c *Config) {
+			c.ID = "bytes:0:4"
+			setFlag(c, "ack-template", "{n} {meta:kind} {id}")
+		}, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig(t, path.url, accept)

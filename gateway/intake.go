@@ -38,11 +38,26 @@ type intake struct {
 
 	turnTo int   // worker that is next to get a run
 	dirty  []int // workers with descriptors committed and not published
+
+	keyer *worker.Keyer // for keys that are not picked from all that lies in a slab; nil: they are
 }
 
 func (in *intake) init(l *loop) {
 	in.l = l
 	in.cur.Msgs = make([]wire.Msg, 0, decodeBatch)
+	s, meta := l.set.selector, l.set.codec.Meta
+	if s != nil && (s.NeedsMeta() || meta != nil && meta.Split != nil) {
+		in.keyer = worker.NewKeyer(s)
+	}
+}
+
+// setOrigin says what messages have in common from now on. No message of the slab that is
+// being filled is with a worker: it is called when a connection becomes ready.
+func (in *intake) setOrigin(o *worker.Origin) {
+	in.l.slabs.origin = o
+	if in.slab.held {
+		in.l.slabs.table.At(in.slab.id).Origin = o
+	}
 }
 
 // reset forgets the connection's bytes. Messages that were dispatched keep their

@@ -55,7 +55,7 @@ type loop struct {
 
 func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	l := &loop{world: w, cfg: cfg, set: set, log: cfg.Log, stats: stats}
-	l.slabs = newSlabPool(cfg.Memory, cfg.MaxMessage+int64(set.codec.Overhead))
+	l.slabs = newSlabPool(cfg.Memory-cfg.outputMemory(), cfg.MaxMessage+int64(set.codec.Overhead))
 	l.session.restore(l)
 	l.track = delivery.New(delivery.Config{
 		Mode: set.ack, Sequenced: set.codec.Sequenced, Rendered: set.codec.RenderAcks,

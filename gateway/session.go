@@ -6,6 +6,7 @@ import (
 
 	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
+	"feedgate/worker"
 )
 
 // session is what outlives a connection: which session of the server's this is.
@@ -50,6 +51,7 @@ func (s *session) save(l *loop) {
 // begin takes the server's word on which session the connection belongs to.
 func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	s.reached = true
+	l.in.setOrigin(&worker.Origin{Upstream: l.cfg.Label, Session: e.Session, Meta: l.set.codec.Meta, ID: l.set.id})
 	if !l.set.codec.Sequenced {
 		l.track.Connect(l.link.conn, 1)
 		return

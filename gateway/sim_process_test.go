@@ -97,7 +97,7 @@ func (s *sim) boot() {
 	p.l.link.backoff.Draw = s.rng.Int64N
 	p.l.pool, err = worker.NewPool(worker.Config{
 		Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight, Slabs: p.l.slabs.table,
-		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.key(),
+		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.selector,
 		DrainSpan: p.cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
 		DeadLetters: p.cfg.DeadLetters, Bell: &p.l.bell, Wake: func() { p.rung = true },
 		Now: func() time.Time { return time.Unix(0, 0).Add(s.clock) }, Log: s.log,

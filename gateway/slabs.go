@@ -40,6 +40,8 @@ type slabPool struct {
 	free  map[int][]uint16 // by size in multiples of the usual
 	empty []uint16         // table slots without memory
 
+	origin *worker.Origin // of the messages in slabs that are handed out from now on
+
 	back *queue.RingBuffer // ids, from whoever released the last reference
 	ids  []any             // boxed ids: a put allocates nothing
 }
@@ -101,15 +103,24 @@ func (p *slabPool) collect() {
 	}
 }
 
-// take hands out a slab of at least n bytes, with the loop's share of references;
-// false when memory does not allow it now.
+// take hands out a slab of at least n bytes for messages of the present origin, with the
+// loop's share of references; false when memory does not allow it now.
 func (p *slabPool) take(n int) (uint16, bool) {
+	id, ok := p.find(n)
+	if ok {
+		p.table.At(id).Origin = p.origin
+		p.table.Hold(id, slabShare)
+	}
+	return id, ok
+}
+
+// find takes a slab of at least n bytes that is free, or can be had.
+func (p *slabPool) find(n int) (uint16, bool) {
 	p.collect()
 	multiple := (max(n, 1) + p.size - 1) / p.size
 	if list := p.free[multiple]; len(list) > 0 {
 		id := list[len(list)-1]
 		p.free[multiple] = list[:len(list)-1]
-		p.table.Hold(id, slabShare)
 		p.failed = nil // what was short once is not short any more
 		return id, true
 	}
@@ -125,7 +136,6 @@ func (p *slabPool) take(n int) (uint16, bool) {
 	p.empty = p.empty[:len(p.empty)-1]
 	p.table.At(id).Data = data
 	p.used += size
-	p.table.Hold(id, slabShare)
 	return id, true
 }
 

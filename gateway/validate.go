@@ -30,10 +30,10 @@ const (
 type settings struct {
 	codec     *wire.Codec
 	ack       wire.AckMode
-	window    int              // slots of the window
-	firstSlot uint64           // of the process; the simulation begins near the carry out of 32 bits
-	share     int              // with Traits.HoldBack, messages that one worker may have; 0: what its ring holds
-	selector  *worker.Selector // nil: spread
+	window    int    // slots of the window
+	firstSlot uint64 // of the process; the simulation begins near the carry out of 32 bits
+	share     int    // with Traits.HoldBack, messages that one worker may have; 0: what its ring holds
+	content
 }
 
 // render is what workers make acks with, where they do.
@@ -42,14 +42,6 @@ func (s *settings) render() func([]byte, worker.Message, worker.Code) []byte {
 		return nil
 	}
 	return s.codec.Render
-}
-
-// key is what workers tell the messages of one key by.
-func (s *settings) key() func(msg []byte) uint64 {
-	if s.selector == nil {
-		return nil
-	}
-	return s.selector.Hash
 }
 
 // Validate fills in the defaults and returns every fault in one error, a line
@@ -84,6 +76,10 @@ func (c *Config) validate() (settings, error) {
 		c.checkProtocol(&s, &faults)
 	}
 	s.selector = c.checkDispatch(&faults)
+	s.id, s.output = c.checkContent(&faults)
+	if s.codec != nil {
+		s.checkMeta(c.Protocol.Scheme().SchemeName(c.Secure), s.codec.Traits, &faults)
+	}
 	return s, errors.Join(faults.list...)
 }
 
@@ -211,7 +207,7 @@ func (c *Config) checkDispatch(f *faultList) *worker.Selector {
 		return nil
 	}
 	if c.Key == "" {
-		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B")
+		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B, meta:NAME")
 		return nil
 	}
 	s, err := worker.ParseSelector(c.Key)

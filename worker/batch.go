@@ -9,6 +9,26 @@ import "feedgate/ring"
 type Batch struct {
 	s   *stage
 	run run // not yet passed to Done or Later
+
+	source *source   // in which messages lie, where msgs is nil
+	msgs   []Message // of run, where data are not simply what lies in the slab; else nil
+
+	scratch []Message // memory for msgs
+}
+
+// begin gives the batch its messages, as they were received.
+func (b *Batch) begin(r run) {
+	b.run, b.msgs = r, nil
+	w := b.s.w
+	b.source = w.source(r.first.Slab, r.spans[0])
+	if r.first.Slab != copied && b.s.texts == nil && b.source.Origin.split() == nil {
+		return
+	}
+	b.msgs = b.scratch[:0]
+	for i := range r.spans {
+		b.msgs = append(b.msgs, w.message(&r, i))
+	}
+	b.scratch = b.msgs
 }
 
 // Left is the number of messages not yet passed to Done or Later.
@@ -16,23 +36,69 @@ func (b *Batch) Left() int { return len(b.run.spans) }
 
 // At is the i-th message of those left, from 0.
 func (b *Batch) At(i int) Message {
-	return Message{
-		Data: b.s.w.data(b.run.first.Slab, b.run.spans[i]),
-		Seq:  b.run.first.Seq + uint64(i),
-		Aux:  b.run.first.Aux,
+	if b.msgs != nil {
+		return b.msgs[i]
 	}
+	return b.plain(i)
+}
+
+// plain is At where msgs is nil.
+func (b *Batch) plain(i int) Message {
+	at, s := b.run.spans[i], b.source
+	off, end := at>>32, at>>32+at&(1<<32-1)
+	return Message{Data: s.Data[off:end:end], Seq: b.run.first.Seq + uint64(i), Aux: b.run.first.Aux, off: uint32(off), source: s}
 }
 
 // Size is the length of the data of the i-th message of those left, in bytes; it
 // is cheaper to ask than At.
-func (b *Batch) Size(i int) int { return int(uint32(b.run.spans[i])) }
+func (b *Batch) Size(i int) int {
+	if b.msgs != nil {
+		return len(b.msgs[i].Data)
+	}
+	return int(uint32(b.run.spans[i]))
+}
+
+// Bytes is the sum of Size for all messages left.
+func (b *Batch) Bytes() int {
+	sum := 0
+	if b.msgs != nil {
+		for i := range b.msgs {
+			sum += len(b.msgs[i].Data)
+		}
+		return sum
+	}
+	for _, at := range b.run.spans {
+		sum += int(uint32(at))
+	}
+	return sum
+}
 
 // Done completes the next n messages with one code.
-func (b *Batch) Done(n int, code Code) { b.s.settled(b.run.cut(n), code) }
+func (b *Batch) Done(n int, code Code) {
+	b.pass(n)
+	if b.s.texts != nil {
+		b.s.texts.done(n)
+	}
+	b.s.settled(b.run.cut(n), code)
+}
 
 // Later puts the next n messages off. Their data stay valid until they are
 // completed. They get consecutive tickets, of which it returns the first.
-func (b *Batch) Later(n int) Ticket { return b.s.open.add(b.run.cut(n)) }
+func (b *Batch) Later(n int) Ticket {
+	first := b.s.open.add(b.run.cut(n))
+	b.pass(n)
+	if b.s.texts != nil {
+		b.s.texts.pin(first, n)
+	}
+	return first
+}
+
+// pass passes over the next n messages.
+func (b *Batch) pass(n int) {
+	if b.msgs != nil {
+		b.msgs = b.msgs[n:]
+	}
+}
 
 func (b *Batch) panicked(reason any) { b.s.panicked(reason) }
 
@@ -74,4 +140,30 @@ func (c *Completer) Stopped() <-chan struct{} { return c.w.pool.stopped }
 func (c *Completer) Flush() {
 	c.ring.Publish()
 	c.w.Wake()
+}
+
+// message is the i-th of a run, as it was received.
+func (w *Worker) message(r *run, i int) Message {
+	at, seq := r.spans[i], r.first.Seq+uint64(i)
+	if r.first.Slab == copied {
+		c := w.retry.copies[at>>32]
+		return c.message(c.Data, 0, seq, r.first.Aux)
+	}
+	return w.slabs.slots[r.first.Slab].Message(at, seq, r.first.Aux)
+}
+
+// source is where a message's frame lies, and those of all others in its slab.
+func (w *Worker) source(slab uint16, at span) *source {
+	if slab == copied {
+		return &w.retry.copies[at>>32].source
+	}
+	return &w.slabs.slots[slab].source
+}
+
+// frame is what lies in its slab for a message, or was copied out.
+func (w *Worker) frame(slab uint16, at span) []byte {
+	if slab == copied {
+		return w.retry.copies[at>>32].Data
+	}
+	return w.slabs.bytes(slab, at)
 }

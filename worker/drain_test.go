@@ -20,7 +20,7 @@ func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 			})
 			p.w.holdBack = true
 			if retries > 0 {
-				p.w.retry = newRetrier(p.w, &Config{Retries: retries, Key: func([]byte) uint64 { return 7 }})
+				p.w.retry = newRetrier(p.w, &Config{Retries: retries, Key: &Selector{}})
 			}
 			const count = 500
 			for range count {

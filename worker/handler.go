@@ -82,7 +82,13 @@ func (h eachHandler) handleUntilPanic(b *Batch) {
 		}
 	}()
 	for done < b.Left() {
-		code := h.f(b.At(done))
+		// At would copy the message once more than it takes to call f.
+		var code Code
+		if b.msgs == nil {
+			code = h.f(b.plain(done))
+		} else {
+			code = h.f(b.msgs[done])
+		}
 		if code != outcome {
 			if done > 0 {
 				b.Done(done, outcome)

@@ -50,3 +50,22 @@ func (h *hasher) add(c byte) {
 }
 
 func (h *hasher) sum() uint64 { return hashMix(hashMix(h.state, h.word), h.n) }
+
+// Keyer hashes the keys of messages. It belongs to one goroutine.
+type Keyer struct {
+	selector *Selector
+	scratch  []byte
+}
+
+// NewKeyer makes a Keyer for the keys that s picks.
+func NewKeyer(s *Selector) *Keyer { return &Keyer{selector: s} }
+
+// Hash is [Selector.Hash] for a message with its metadata. It does not allocate, but for the
+// longest value so far.
+func (k *Keyer) Hash(m Message) uint64 {
+	if !k.selector.NeedsMeta() {
+		return k.selector.Hash(m.Received())
+	}
+	k.scratch = m.AppendMeta(k.scratch[:0], k.selector.name)
+	return hashBytes(k.scratch)
+}

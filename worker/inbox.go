@@ -82,6 +82,22 @@ func (b *Inbox) Commit(first Desc, n int) {
 // only.
 func (b *Inbox) Publish() { b.ring.Publish() }
 
+// fit is how many of the next messages of a run, at most limit, have up to size bytes in all,
+// but at least one.
+func (b *Inbox) fit(limit, size int) int {
+	if b.left == 0 && !b.header() {
+		return limit
+	}
+	n := 0
+	for _, at := range b.ring.Peek()[:min(b.left, limit)] {
+		if size -= int(uint32(at)); size < 0 && n > 0 {
+			break
+		}
+		n++
+	}
+	return n
+}
+
 // next is the next messages, at most limit of one run; none when the ring is
 // empty. Their spans lie in the ring until release.
 func (b *Inbox) next(limit int) run {

@@ -27,15 +27,29 @@ func (c Code) ForHandlers() bool {
 
 // Message is one message on its way through a worker.
 type Message struct {
-	// Data is the message without its framing. It belongs to the gateway, is
-	// read-only, and is valid until the message is completed.
+	// Data is the message without its framing, or what --output has made of it. It belongs
+	// to the gateway, is read-only, and is valid until the message is completed.
 	Data []byte
 	// Seq is the feed's number of the message where the protocol has one, else
 	// its arrival number on its connection, from 1.
 	Seq uint64
 	// Aux is what the protocol noted about the message when it was framed.
 	Aux uint8
+
+	// Where it came from. Little, as messages are passed by value.
+	off    uint32  // of its frame in source's data; noHead: it has no head
+	source *source // nil: it has no metadata
 }
+
+// source is bytes in which the frames of messages lie, and whose they are.
+type source struct {
+	Data     []byte
+	Origin   *Origin // of all messages: they are of one connection
+	rendered bool    // Data are the frame of one message, whose Data --output has made of it
+}
+
+// noHead in Message.off says that there is no head, although the protocol has them.
+const noHead = 1<<32 - 1
 
 // Desc says where a message is.
 type Desc struct {

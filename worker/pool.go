@@ -12,7 +12,7 @@ import (
 )
 
 // Config sets a pool up. Fields from Render to DeadLetters, Now and Log may be
-// zero.
+// zero, but OutputMemory only without Output.
 type Config struct {
 	Workers  int
 	Ring     int // entries of each ring, a power of two
@@ -25,12 +25,20 @@ type Config struct {
 	// from the message and the loop makes them. Called on worker goroutines.
 	Render func(dst []byte, m Message, code Code) []byte
 
+	// Output makes what the sink's handler gets as a message's data, appending to dst; nil:
+	// it gets the message. Called on worker goroutines. Acks, keys, retries and dead letters
+	// are of the message itself. What was made of deferred messages is kept until they are
+	// completed: up to OutputMemory bytes for each worker, or one message, which then takes
+	// no more messages.
+	Output       func(dst []byte, m Message) []byte
+	OutputMemory int64
+
 	// Retries is how often a message that failed is tried again, RetryMin the
 	// wait before the first of these, doubling. Key, where order is by key, makes
 	// later messages of a key wait behind one that failed.
 	Retries  int
 	RetryMin time.Duration
-	Key      func(msg []byte) uint64
+	Key      *Selector
 	// DeadLetters takes messages that are refused for good; nil: they are only
 	// refused. What it completes is replied to with code DeadLettered.
 	DeadLetters Sink

@@ -327,7 +327,7 @@ func TestRetriesKeepOrderOfKey(t *testing.T) {
 	done := map[byte][]byte{}
 	l := newTestLoop(t, Config{
 		Retries: 5, RetryMin: time.Millisecond,
-		Key: func(b []byte) uint64 { return uint64(b[0]) },
+		Key: mustSelect(t, "bytes:0:1"),
 		Sink: Each(func(m Message) Code {
 			if fails[string(m.Data)] > 0 {
 				fails[string(m.Data)]--

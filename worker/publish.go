@@ -31,9 +31,8 @@ func (w *Worker) flushRun() {
 
 // replyRendered makes one reply with its ack for each message.
 func (w *Worker) replyRendered(r run, code Code) {
-	for i, at := range r.spans {
-		m := Message{Data: w.data(r.first.Slab, at), Seq: r.first.Seq + uint64(i), Aux: r.first.Aux}
-		w.scratch = w.render(w.scratch[:0], m, code)
+	for i := range r.spans {
+		w.scratch = w.render(w.scratch[:0], w.message(&r, i), code)
 		w.commit(Reply{Place: r.first.Place + uint32(i), Count: 1, Code: code, Ack: w.scratch})
 	}
 }

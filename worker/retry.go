@@ -20,7 +20,7 @@ type retrier struct {
 	w    *Worker
 	max  int           // tries after the first
 	min  time.Duration // wait before the second try; doubles
-	key  func(msg []byte) uint64
+	key  *Keyer        // nil: order is not by key
 	tick *time.Timer
 
 	copies []*waiting
@@ -33,21 +33,28 @@ type retrier struct {
 
 // waiting is a message that was copied out.
 type waiting struct {
-	desc  Desc
-	data  []byte
-	tries int
-	at    time.Time
+	desc   Desc
+	source // Data is what lay in the slab for it
+	tries  int
+	at     time.Time
 }
 
 // maxRetryWait bounds the doubling.
 const maxRetryWait = time.Hour
 
 func newRetrier(w *Worker, cfg *Config) *retrier {
-	return &retrier{
-		w: w, max: cfg.Retries, min: cfg.RetryMin, key: cfg.Key,
+	r := &retrier{
+		w: w, max: cfg.Retries, min: cfg.RetryMin,
 		lanes: make(map[uint64][]*waiting),
 	}
+	if cfg.Key != nil {
+		r.key = NewKeyer(cfg.Key)
+	}
+	return r
 }
+
+// hash is the hash of the key of a run's i-th message.
+func (r *retrier) hash(all *run, i int) uint64 { return r.key.Hash(r.w.message(all, i)) }
 
 // admit runs those of a run through the handler that may go now; the others wait.
 func (r *retrier) admit(all run) {
@@ -57,7 +64,7 @@ func (r *retrier) admit(all run) {
 	}
 	for len(all.spans) > 0 {
 		n := 0
-		for n < len(all.spans) && r.enter(all.at(n)) {
+		for n < len(all.spans) && r.enter(&all, n) {
 			n++
 		}
 		if n > 0 {
@@ -65,10 +72,9 @@ func (r *retrier) admit(all run) {
 		}
 		if len(all.spans) > 0 {
 			one := all.cut(1)
-			d := one.at(0)
-			k := r.key(r.w.data(d.Slab, one.spans[0]))
+			k := r.hash(&one, 0)
 			if lane, busy := r.lanes[k]; busy {
-				r.lanes[k] = append(lane, r.copyOut(d))
+				r.lanes[k] = append(lane, r.copyOut(one.at(0)))
 				r.queued++
 			} else {
 				// Its key became free while the handler had those before it.
@@ -80,8 +86,8 @@ func (r *retrier) admit(all run) {
 }
 
 // enter marks a message's key as in hand; false when it is already.
-func (r *retrier) enter(d Desc) bool {
-	k := r.key(r.w.data(d.Slab, Span(d.Off, d.Len)))
+func (r *retrier) enter(all *run, i int) bool {
+	k := r.hash(all, i)
 	if _, busy := r.lanes[k]; busy {
 		return false
 	}
@@ -112,7 +118,8 @@ func (r *retrier) copyOut(d Desc) *waiting {
 	if d.Slab == copied {
 		return r.copies[d.Off]
 	}
-	m := &waiting{desc: d, data: bytes.Clone(r.w.data(d.Slab, Span(d.Off, d.Len)))}
+	at := Span(d.Off, d.Len)
+	m := &waiting{desc: d, source: source{Data: bytes.Clone(r.w.frame(d.Slab, at)), Origin: r.w.source(d.Slab, at).Origin}}
 	r.w.free(d.Slab, 1)
 	m.desc.Slab = copied
 	if n := len(r.unused); n > 0 {
@@ -140,8 +147,8 @@ func (r *retrier) through(all run) {
 	if r.key == nil {
 		return
 	}
-	for _, at := range all.spans {
-		k := r.key(r.w.data(all.first.Slab, at))
+	for i := range all.spans {
+		k := r.hash(&all, i)
 		lane := r.lanes[k]
 		if len(lane) == 0 {
 			delete(r.lanes, k)
@@ -157,13 +164,13 @@ func (r *retrier) through(all run) {
 // one.
 func (r *retrier) turn() bool {
 	busy := false
-	for len(r.ready) > 0 {
+	for len(r.ready) > 0 && !r.w.full() {
 		m := r.ready[0]
 		r.ready = r.ready[1:]
 		r.handle(m)
 		busy = true
 	}
-	for r.waits() {
+	for r.waits() && !r.w.full() {
 		r.handle(heap.Pop(&r.due).(*waiting))
 		busy = true
 	}

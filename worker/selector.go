@@ -17,6 +17,7 @@ import (
 //	field:N:SEP          the N-th, from 1, of the fields that SEP separates
 //	json:NAME            the value of the member NAME of a JSON object
 //	json:/A/B            the value to which the JSON pointer /A/B points (RFC 6901)
+//	meta:NAME            what the protocol reports about the message as NAME
 //
 // SEP, NAME and the pointer may hold the escapes of [Unescape]. A JSON string is
 // decoded, any other JSON value is its text as it is in the message. If a name occurs
@@ -32,6 +33,7 @@ type Selector struct {
 	length int    // bytes: LENGTH
 	text   []byte // field: SEP
 	path   []step // json
+	name   string // meta: NAME
 }
 
 type selectorKind uint8
@@ -40,6 +42,7 @@ const (
 	selectBytes selectorKind = iota + 1
 	selectField
 	selectJSON
+	selectMeta
 )
 
 // ParseSelector reads the text of a selector.
@@ -55,8 +58,13 @@ func ParseSelector(s string) (Selector, error) {
 	case "json":
 		sel.kind = selectJSON
 		sel.path, err = parsePath(rest)
+	case "meta":
+		var name []byte
+		sel.kind = selectMeta
+		name, err = parseText("NAME", rest)
+		sel.name = string(name)
 	default:
-		err = errors.New("want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B")
+		err = errors.New("want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B or meta:NAME")
 	}
 	if err != nil {
 		return Selector{}, fmt.Errorf("selector %q: %w", s, err)
@@ -103,6 +111,13 @@ func parseText(name, s string) ([]byte, error) {
 	return text, nil
 }
 
+// NeedsMeta reports whether the selector picks from the metadata. It then finds nothing in
+// data alone.
+func (s *Selector) NeedsMeta() bool { return s.kind == selectMeta }
+
+// MetaName is the NAME of meta:NAME; empty: it is another selector.
+func (s *Selector) MetaName() string { return s.name }
+
 // Find returns what the selector picks from msg, nil when it finds nothing. The
 // result is a part of msg, except for a JSON string with escapes, which is decoded
 // into memory of its own.
@@ -134,6 +149,24 @@ func (s *Selector) Append(dst, msg []byte) []byte {
 		return appendUnquoted(dst, v)
 	}
 	return append(dst, v...)
+}
+
+// AppendFrom is Append for a message with its metadata. It picks from the data as they were
+// received.
+func (s *Selector) AppendFrom(dst []byte, m Message) []byte {
+	if s.kind == selectMeta {
+		return m.AppendMeta(dst, s.name)
+	}
+	return s.Append(dst, m.Received())
+}
+
+// AppendRawFrom is AppendRaw for a message with its metadata. A value of the metadata is
+// copied as it is.
+func (s *Selector) AppendRawFrom(dst []byte, m Message) []byte {
+	if s.kind == selectMeta {
+		return m.AppendMeta(dst, s.name)
+	}
+	return s.AppendRaw(dst, m.Received())
 }
 
 // Hash is a hash of what the selector picks from msg, the same in every process;

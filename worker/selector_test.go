@@ -122,8 +122,8 @@ func nilText(b []byte) string {
 
 func TestParseSelectorFaults(t *testing.T) {
 	for selector, want := range map[string]string{
-		"":                   "want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B",
-		"key":                "want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME or json:/A/B",
+		"":                   "want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B or meta:NAME",
+		"key":                "want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B or meta:NAME",
 		"bytes":              `OFFSET ""`,
 		"bytes:1":            `LENGTH ""`,
 		"bytes:1:0":          `LENGTH "0"`,

@@ -6,8 +6,8 @@ import (
 )
 
 // Slabs is the table of read buffers that the loop fills and the workers read.
-// Only reference counts are shared; a slot's Data is written by the loop before
-// it publishes the first descriptor that names it, and not again before the
+// Only reference counts are shared; a slot's Data and Origin are written by the loop
+// before it publishes the first descriptor that names it, and not again before the
 // count has come back to zero.
 type Slabs struct {
 	slots []Slab
@@ -16,9 +16,26 @@ type Slabs struct {
 
 // Slab is one read buffer.
 type Slab struct {
-	Data []byte
+	source
 	refs atomic.Int32
-	_    [128 - 28]byte // one slab's count off its neighbours' lines
+	_    [128 - 44]byte // one slab's count off its neighbours' lines
+}
+
+// Message is the message at of the slab. Whoever calls it holds a reference.
+func (s *Slab) Message(at span, seq uint64, aux uint8) Message {
+	off, end := at>>32, at>>32+at&(1<<32-1)
+	return s.message(s.Data[off:end:end], uint32(off), seq, aux)
+}
+
+// message is the one whose frame begins at off.
+func (s *source) message(frame []byte, off uint32, seq uint64, aux uint8) Message {
+	if split := s.Origin.split(); split != nil {
+		var head []byte
+		if head, frame = split(frame); len(head) == 0 {
+			off = noHead
+		}
+	}
+	return Message{Data: frame, Seq: seq, Aux: aux, off: off, source: s}
 }
 
 // NewSlabs makes a table of n slots, at most MaxSlabs. free is told, by whichever goroutine gave

@@ -15,8 +15,9 @@ type stage struct {
 	batch     Batch
 	completer Completer
 	open      openTable
-	drained   bool // the handler has heard Drain
-	scratch   run  // of one completion
+	texts     *texts // what --output makes of messages; nil: the handler gets them as they are
+	drained   bool   // the handler has heard Drain
+	scratch   run    // of one completion
 
 	// settled takes messages that the handler is done with. The spans are good
 	// until it returns.
@@ -33,7 +34,10 @@ func newStage(w *Worker, inFlight int, settled func(run, Code)) *stage {
 // handle runs messages through the handler and refuses what it leaves over, by a
 // panic or by neglect.
 func (s *stage) handle(r run) {
-	s.batch.run = r
+	s.batch.begin(r)
+	if s.texts != nil {
+		s.texts.render(&s.batch)
+	}
 	s.w.flush.called = false
 	defer func() {
 		if r := recover(); r != nil {
@@ -41,6 +45,9 @@ func (s *stage) handle(r run) {
 		}
 		if left := s.batch.Left(); left > 0 {
 			s.batch.Done(left, Refused)
+		}
+		if s.texts != nil {
+			s.texts.endBatch()
 		}
 	}()
 	s.handler.Handle(&s.batch)
@@ -95,6 +102,9 @@ func (s *stage) complete(c completion) {
 	}
 	if len(r.spans) > 0 {
 		s.settled(*r, c.code)
+	}
+	if s.texts != nil {
+		s.texts.release(c.first, int(c.n))
 	}
 }
 

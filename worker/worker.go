@@ -86,6 +86,9 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 		w.now = time.Now
 	}
 	w.main = newStage(w, cfg.InFlight, w.handled)
+	if cfg.Output != nil {
+		w.main.texts = newTexts(cfg.Output, cfg.OutputMemory)
+	}
 	if cfg.DeadLetters != nil {
 		w.dead = newStage(w, cfg.InFlight, w.buried)
 	}
@@ -159,7 +162,7 @@ func (w *Worker) run() {
 func (w *Worker) ready() bool {
 	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
-		w.retry != nil && (len(w.retry.ready) > 0 || w.retry.waits()) ||
+		w.retry != nil && !w.full() && (len(w.retry.ready) > 0 || w.retry.waits()) ||
 		w.draining.Load() && w.mayEnd() || w.mayLook() || w.mayFlush()
 }
 
@@ -191,7 +194,7 @@ func (w *Worker) takeNew() bool {
 	if limit == 0 {
 		return false // completions will make room
 	}
-	r := w.in.next(limit)
+	r := w.next(limit)
 	if len(r.spans) == 0 {
 		return false
 	}
@@ -206,7 +209,7 @@ func (w *Worker) takeNew() bool {
 		}
 		r = run{}
 		if n < limit {
-			r = w.in.next(min(limit-n, w.room()))
+			r = w.next(min(limit-n, w.room()))
 		}
 	}
 	w.took = true
@@ -228,6 +231,8 @@ func (w *Worker) takeNew() bool {
 // handler gets all that is left, for it may finish nothing before.
 func (w *Worker) room() int {
 	switch {
+	case w.full():
+		return 0
 	case !w.draining.Load() && w.holdBack:
 		return max(0, int(min(int64(w.in.Cap()), w.pace.quota))-w.held())
 	case !w.draining.Load():
@@ -289,12 +294,4 @@ func (w *Worker) reply(r run, code Code) {
 	} else {
 		w.free(r.first.Slab, len(r.spans))
 	}
-}
-
-// data is a message's bytes, in its slab or copied out.
-func (w *Worker) data(slab uint16, at span) []byte {
-	if slab == copied {
-		return w.retry.copies[at>>32].data
-	}
-	return w.slabs.bytes(slab, at)
 }

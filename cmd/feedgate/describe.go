@@ -20,6 +20,9 @@ func (c *runCmd) describe(log *slog.Logger, planned []gateway.Config) {
 		if p.Key != "" {
 			attrs = append(attrs, "key", p.Key)
 		}
+		if p.ID != "" {
+			attrs = append(attrs, "id", p.ID)
+		}
 		if c.DeadLetter != "" {
 			attrs = append(attrs, "dead_letter", sinkLabel(c.DeadLetter))
 		}

@@ -43,9 +43,11 @@ type runCmd struct {
 
 	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for ${streams} [GOMAXPROCS]."`
 	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
-	Key        string `group:"work" placeholder:"SELECTOR" help:"bytes:OFFSET:LENGTH, field:N:SEP or json:NAME."`
+	Key        string `group:"work" placeholder:"SELECTOR" help:"A bytes:, field:, json: or meta: one, see above."`
+	ID         string `name:"id" group:"work" placeholder:"SELECTOR" help:"Picks {id} of a message [by protocol]."`
 	Ring       count  `group:"work" placeholder:"N" help:"Entries of each, 2^n [8192, or by protocol]."`
 	Sink       string `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
+	Output     string `group:"work" placeholder:"TEMPLATE" help:"What the sink gets of each message [{data}]."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
 	DeadLetter string `group:"work" placeholder:"${dead_letters}" help:"Refused messages go there, acked with code 7."`
@@ -95,7 +97,9 @@ Sinks: one is required, as a feed that is acknowledged does not send its message
 
 Workers: with one, messages reach the sink in arrival order. That is the default for ` + sinks.StreamForms() + `, which write one stream and gain nothing from more; otherwise it is GOMAXPROCS.
 
-Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level, json:/A/B by JSON pointer.
+Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level, json:/A/B by JSON pointer, meta:NAME of what the protocol reports: ` + protocols.MetaNames() + `.
+
+Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {meta:NAME} {id} {token} {{, in --output also {data}, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
 
 ` + runProtocolHelp() + `
 

@@ -33,6 +33,8 @@ var runFlags = []struct {
 	{"workers", "3", []string{"0", "-1", "x", ""}, "Workers", 3},
 	{"dispatch", "key", nil, "Dispatch", "key"},
 	{"key", "json:user", nil, "Key", "json:user"},
+	{"id", "json:order", nil, "ID", "json:order"},
+	{"output", "{data}", nil, "Output", "{data}"},
 	{"ring", "16", []string{"0", "1e3"}, "Ring", 16},
 	{"sink", "discard:", []string{"", "nothing", "foo:", "discard:x", "spin:x", "file:", "exec:"}, "", nil},
 	{"retries", "5", []string{"x"}, "Retries", 5},
@@ -104,7 +106,7 @@ func TestConfig(t *testing.T) {
 	token := gateway.NewSecret([]byte("secret"))
 	at := wire.Upstream{URL: "fg://a:1", Scheme: &fg1.Scheme, Hosts: []string{"a:1"}, Secure: true, Protocol: fg1.Protocol{}}
 	want := gateway.Config{
-		URL: at.URL, Hosts: at.Hosts, Secure: true, Protocol: at.Protocol, Label: "a", Token: token, Log: log,
+		URL: at.URL, Hosts: at.Hosts, Secure: true, Protocol: at.Protocol, Label: "a", Token: token, DataOnly: true, Log: log,
 	}
 	for _, flag := range runFlags {
 		if flag.field != "" {
@@ -168,6 +170,26 @@ func TestFlagsNeedATaker(t *testing.T) {
 	}
 }
 
+// TestDataOnly: only a sink that writes ids reads more than data.
+func TestDataOnly(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want bool
+	}{
+		{[]string{"--sink=exec:cat"}, true},
+		{[]string{"--sink=file:a?frame=length"}, true},
+		{[]string{"--sink=file:a?frame=json"}, false},
+		{[]string{"--sink=stdout:?frame=json"}, false},
+		{[]string{"--sink=discard:", "--dead-letter=file:a"}, true},
+		{[]string{"--sink=discard:", "--dead-letter=file:a?frame=json"}, false},
+	} {
+		r, _ := mustParseRun(t, c.args...)
+		if got := r.config(wire.Upstream{}, "", secrets{}, nil).DataOnly; got != c.want {
+			t.Errorf("%q: data only: %v", c.args, got)
+		}
+	}
+}
+
 // TestDefaults sees that the command line's defaults are the gateway's.
 func TestDefaults(t *testing.T) {
 	for _, url := range []string{"fg://a:1", "tcp://a:1"} {
@@ -176,7 +198,7 @@ func TestDefaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, want := c.config(u, "", secrets{}, nil), gateway.Config{Protocol: u.Protocol, Hosts: u.Hosts}
+		got, want := c.config(u, "", secrets{}, nil), gateway.Config{Protocol: u.Protocol, Hosts: u.Hosts, DataOnly: true}
 		for _, cfg := range []*gateway.Config{&got, &want} {
 			cfg.Sink = worker.Each(nil)
 			if err := cfg.Validate(); err != nil {

@@ -124,6 +124,13 @@ func at(label string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
+// dataOnly reports whether the sinks read nothing of messages but their data.
+func (c *runCmd) dataOnly() bool {
+	target, _ := sinks.Parse("--sink", c.Sink) // checkSinks reports faults
+	dead, _ := sinks.Parse("--dead-letter", c.DeadLetter)
+	return !target.UsesMeta && !dead.UsesMeta
+}
+
 // workers is the number of workers: the sink's default if none was given, and 0 for the
 // gateway's.
 func (c *runCmd) workers() int {
@@ -161,6 +168,9 @@ func (c *runCmd) config(u wire.Upstream, label string, s secrets, log *slog.Logg
 		Workers:  c.workers(),
 		Dispatch: c.Dispatch,
 		Key:      c.Key,
+		ID:       c.ID,
+		Output:   c.Output,
+		DataOnly: c.dataOnly(),
 		Ring:     int(c.Ring),
 
 		FlushMax:  int(c.FlushMax),

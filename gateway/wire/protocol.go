@@ -38,6 +38,8 @@ type Settings struct {
 	Heartbeat   time.Duration
 	IdleTimeout time.Duration // NoTimeout: off
 	ExitOnClose bool
+	// Heads: somebody asks for metadata, so messages have their heads; see Traits.Meta.
+	Heads bool
 
 	// Token is the login secret at the moment, to be checked and not kept; nil: none.
 	Token []byte
@@ -152,6 +154,10 @@ type Traits struct {
 	// Joins: a message may be joined from several, and so be too large though none of them
 	// was skipped.
 	Joins bool
+
+	// Meta is what the protocol reports about its messages beside their data; nil: nothing.
+	// With Meta.Split, the bytes of a Msg are head and message: only if Settings.Heads.
+	Meta *worker.Metadata
 
 	// EOFCloses: end of stream is the protocol's clean close.
 	EOFCloses bool

@@ -32,6 +32,8 @@ type Scheme struct {
 	// Find is for a URL without hosts, whose servers are to be found; nil: a URL has hosts.
 	Find *Find
 
+	// Meta is the names of the metadata that messages have, as in [worker.Metadata].
+	Meta []string
 	// Reasons are those of Error that only this protocol has.
 	Reasons []string
 }

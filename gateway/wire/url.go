@@ -66,6 +66,17 @@ func (r Registry) Forms() string {
 		", with TLS " + strings.Join(r.SecureNames(), ", ")
 }
 
+// MetaNames lists the metadata of each scheme, for the help.
+func (r Registry) MetaNames() string {
+	var all []string
+	for _, s := range r {
+		if len(s.Meta) > 0 {
+			all = append(all, s.Name+" "+strings.Join(s.Meta, ", "))
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
 // SecureNames are the schemes with TLS.
 func (r Registry) SecureNames() (names []string) {
 	for _, s := range r {

@@ -41,6 +41,9 @@ type Target struct {
 	// File is the path of the file that the sink writes, which no other sink may; empty:
 	// none.
 	File string
+	// UsesMeta: the sink asks messages for their ids or their metadata. A program may have
+	// protocols leave out what nobody asks for.
+	UsesMeta bool
 
 	// Workers is the kind's.
 	Workers int

@@ -47,6 +47,25 @@ func run(t wiretest.T, cfg Config, plan wiretest.Plan, msgs ...string) wiretest.
 	return wiretest.Run(t, mustNew(t, lines(t, ""), cfg).NewConn(), []byte(text), plan)
 }
 
+// TestMetadataIsThatOfTheLastPart: what the inner protocol reports is passed on.
+func TestMetadataIsThatOfTheLastPart(t *testing.T) {
+	real := *mixed
+	inner := &real
+	inner.Meta = &worker.Metadata{Names: []string{"kind"}}
+	if mustNew(t, inner, config()).Meta != inner.Meta {
+		t.Fatal("the inner protocol's metadata are lost")
+	}
+	m := wire.Msg{Seq: 1, Aux: 1}
+	c := mustNew(t, inner, config()).NewConn().(*conn)
+	for _, part := range []string{`{"id":1,"done":false,"data":"a"}`, `{"id":1,"done":true,"data":"b"}`} {
+		m.Aux ^= 1
+		c.table.take(new(wire.Input), &m, []byte(part))
+	}
+	if m.Aux != 1 || m.Code != worker.OK {
+		t.Errorf("the whole has note %d, code %d", m.Aux, m.Code)
+	}
+}
+
 // plans are some ways for n bytes to come.
 func plans(n int) map[string]wiretest.Plan {
 	return map[string]wiretest.Plan{

@@ -5,10 +5,12 @@ package fg1
 
 import (
 	"errors"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"feedgate/gateway/wire"
+	"feedgate/worker"
 )
 
 // Scheme names FG/1.
@@ -20,6 +22,7 @@ var Scheme = wire.Scheme{
 		"fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --sink file:in.log",
 		"fg://feed:7000 --dispatch key --key json:user --sink exec:./handle",
 	},
+	Meta:  metadata.Names,
 	Parse: func(string, *wire.Flags) (wire.Protocol, error) { return Protocol{}, nil },
 }
 
@@ -50,11 +53,34 @@ type Config struct {
 func New(cfg Config) *wire.Codec {
 	return &wire.Codec{
 		Traits: wire.Traits{
-			Sequenced: true, Login: true, Overhead: HeaderSize + maxControl,
+			Sequenced: true, Login: true, Overhead: HeaderSize + maxControl, Meta: metadata,
 			Acks: []wire.AckMode{wire.AckEach, wire.AckOrdered, wire.AckRange, wire.AckNone},
 		},
 		NewConn: func() wire.Conn {
 			return &conn{maxMessage: uint64(cfg.MaxMessage), ping: wire.Heartbeat{Interval: cfg.Heartbeat}}
 		},
 	}
+}
+
+// metadata of a message is its session and its number in it, which identify it if the server
+// names sessions.
+var metadata = &worker.Metadata{
+	Names: []string{"session", "seq"},
+	Append: func(dst []byte, m worker.Message, name string) []byte {
+		switch name {
+		case "session":
+			return append(dst, m.Session()...)
+		case "seq":
+			return strconv.AppendUint(dst, m.Seq, 10)
+		}
+		return dst
+	},
+	AppendID: func(dst []byte, m worker.Message) []byte {
+		session := m.Session()
+		if session == "" {
+			return dst
+		}
+		dst = append(append(dst, session...), '-')
+		return strconv.AppendUint(dst, m.Seq, 10)
+	},
 }

@@ -39,6 +39,17 @@ func (f *Faults) Template(flag, text string, where template.Where) *template.Tem
 	return t
 }
 
+// Metadata checks that messages have all metadata that a flag's template asks for. scheme is
+// that of the protocol's URLs; t may be nil, and so may meta, of a protocol without metadata.
+func (f *Faults) Metadata(flag string, t *template.Template, scheme string, meta *worker.Metadata) {
+	if t == nil {
+		return
+	}
+	for _, name := range t.MetaNames() {
+		f.Add(flag, meta.Check(scheme, name))
+	}
+}
+
 // IgnorePrefix is --ignore-prefix, its escapes taken for what they stand for.
 func (f *Faults) IgnorePrefix(text string) []byte {
 	prefix, err := worker.Unescape(text)

@@ -85,7 +85,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 // to. It stops before the first frame that is anything else, or at fault.
 func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	had := len(in.Msgs)
-	n, at := c.flight.framePlain(buf, in.Scan, uint64(c.p.cfg.MaxMessage), in.Msgs[had:cap(in.Msgs)])
+	n, at := c.flight.framePlain(buf, in.Scan, uint64(c.p.cfg.MaxMessage), c.p.head(), in.Msgs[had:cap(in.Msgs)])
 	c.flight.add(n)
 	if n > 0 {
 		c.weigh(n, at-in.Scan, in)

@@ -40,8 +40,8 @@ func newFlight(inFlight int) flight {
 
 // framePlain fills msgs with the whole messages of at most limit bytes that stand one
 // behind the other from buf[at] on, and says how many there are and where they end.
-// They are yet to be added.
-func (f *flight) framePlain(buf []byte, at int, limit uint64, msgs []wire.Msg) (n, end int) {
+// They are yet to be added. head is how many bytes before its body belong to a message.
+func (f *flight) framePlain(buf []byte, at int, limit uint64, head uint32, msgs []wire.Msg) (n, end int) {
 	seq, mask, ids, attempts := f.newest, f.mask, f.ids, f.attempts
 	for n < len(msgs) {
 		rest := buf[at:]
@@ -56,7 +56,7 @@ func (f *flight) framePlain(buf []byte, at int, limit uint64, msgs []wire.Msg) (
 		seq++
 		ids[seq&mask] = messageID(rest[idAt:])
 		attempts[seq&mask] = binary.BigEndian.Uint16(rest[attemptsAt:])
-		msgs[n] = wire.Msg{Seq: seq, Off: uint32(at + messageHead), Len: uint32(body)}
+		msgs[n] = wire.Msg{Seq: seq, Off: uint32(at+messageHead) - head, Len: uint32(body) + head}
 		at += int(size) + sizeField
 		n++
 	}

@@ -8,7 +8,7 @@ package nsq
 //
 // and of a message:
 //
-//	8-15   timestamp, of no use here
+//	8-15   timestamp, nanoseconds since 1970
 //	16-17  attempts, this one included
 //	18-33  id, 16 hexadecimal digits
 //	34-    body
@@ -18,6 +18,7 @@ const (
 	// leastSize is the size of a frame that has a type and nothing else.
 	leastSize = headSize - sizeField
 
+	timestampAt = 8
 	attemptsAt  = 16
 	idAt        = 18
 	messageHead = idAt + idSize

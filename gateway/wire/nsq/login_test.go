@@ -269,7 +269,7 @@ func TestNewFaults(t *testing.T) {
 func TestTraits(t *testing.T) {
 	want := wire.Traits{
 		Acks: []wire.AckMode{wire.AckEach}, Login: true, Overhead: 8 + 64<<10,
-		HoldBack: true, Stops: true, Requeues: true,
+		HoldBack: true, Stops: true, Requeues: true, Meta: headless,
 	}
 	if got := mustNew(t, testConfig()).Traits; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

@@ -43,6 +43,10 @@ type Config struct {
 	RequeueMin time.Duration
 
 	Secure bool // TLS, negotiated in IDENTIFY
+
+	// Heads: messages keep their heads, from which metadata and ids are taken. Without, they
+	// have none.
+	Heads bool
 }
 
 // New makes the codec. An error names the flags at fault, all of them.
@@ -70,6 +74,7 @@ func New(cfg Config) (*wire.Codec, error) {
 			// A response is longer than the head of a message.
 			Overhead: headSize + maxReply,
 			HoldBack: true, Stops: true, Requeues: true,
+			Meta: p.metadata(),
 		},
 		NewConn: func() wire.Conn { return &conn{p: p} },
 	}, nil

@@ -19,7 +19,9 @@ var Scheme = wire.Scheme{
 	Examples: []string{
 		"nsq://queue:4150/orders/archive --sink file:orders.log",
 		"nsq:///orders/billing --nsqlookupd a:4161,b:4161 --sink exec:./bill",
+		"nsq://queue:4150/orders/archive --output '{id} {meta:attempts} {data}' --sink stdout:",
 	},
+	Meta: names,
 	Parse: func(target string, _ *wire.Flags) (wire.Protocol, error) {
 		topic, channel, err := parseTarget(target)
 		return Protocol{Topic: topic, Channel: channel}, err
@@ -108,6 +110,7 @@ func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
 		Topic: p.Topic, Channel: p.Channel, Secure: s.Secure,
 		MaxMessage: s.MaxMessage, InFlight: window + wire.DecodeBatch,
 		Ready: s.Allowed, Memory: s.Memory / 2, Heartbeat: s.Heartbeat, RequeueMin: s.RetryMin,
+		Heads: s.Heads,
 	})
 	if s.IdleTimeout != wire.NoTimeout && s.IdleTimeout < 2*s.Heartbeat {
 		err = errors.Join(err, fmt.Errorf("--idle-timeout: %v is under twice --heartbeat %v, at which an nsqd says that it is alive",

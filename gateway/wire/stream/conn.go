@@ -153,7 +153,7 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 	}
 	due, next := c.heartbeat.Due(now)
 	if due {
-		dst = c.p.heartbeat.Append(dst, 0, 0, nil)
+		dst = c.p.heartbeat.Append(dst, worker.Message{}, 0)
 	}
 	return dst, next
 }

@@ -58,6 +58,7 @@ func parse(cfg Config) (*protocol, error) {
 	faults.Add("--frame", err)
 	p.hello = faults.Template("--hello", cfg.Hello, template.Hello)
 	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
+	faults.Metadata("--ack-template", p.ack, "tcp", nil)
 	p.heartbeat = faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat)
 	p.signs = wire.Signs{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
 	p.lastLine = cfg.LastLine && (cfg.Frame == "line" || cfg.Frame == lineSkipEmpty)
@@ -97,5 +98,5 @@ func (p *protocol) render(dst []byte, m worker.Message, code worker.Code) []byte
 	if !p.ack.Acks(code) {
 		return dst
 	}
-	return p.ack.Append(dst, m.Seq, uint16(code), m.Data)
+	return p.ack.Append(dst, m, uint16(code))
 }

@@ -210,3 +210,25 @@ func TestNothingAllocates(t *testing.T) {
 		}
 	}
 }
+
+// TestNoMetadata: nothing but what --id picks can be quoted beside the message.
+func TestNoMetadata(t *testing.T) {
+	cfg := Config{Frame: "line", MaxMessage: 100, AckTemplate: `{id}\n`}
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := worker.ParseSelector("field:1:,")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for o, want := range map[*worker.Origin]string{{ID: &id}: "a\n", {}: "\n"} {
+		if got := p.Render(nil, o.Message([]byte("a,b"), 1, 0), worker.OK); string(got) != want || !p.RenderAcks {
+			t.Errorf("ack %q, want %q", got, want)
+		}
+	}
+	cfg.AckTemplate = `{meta:topic}`
+	if _, err := New(cfg); err == nil || err.Error() != "--ack-template: meta:topic: tcp:// has no metadata" {
+		t.Errorf("error %v", err)
+	}
+}

@@ -24,11 +24,14 @@ import (
 //	                        anything
 //	{json:NAME:text}        with a JSON string decoded. A NAME that ends in :text is
 //	                        written with \x3a
+//	{meta:NAME}             what the protocol reports about the message
+//	{id}                    what identifies the message permanently, as [worker.Message.AppendRawID]
 //
-// What a selector picks otherwise is copied as it is: where the server finds the end of an
-// ack by certain bytes, only what cannot hold these may be quoted, or whoever writes
-// messages writes acks.
+// What a selector picks otherwise, a value of the metadata and an id are copied as they are:
+// where the server finds the end of an ack by certain bytes, only what cannot hold these may be
+// quoted, or whoever writes messages writes acks.
 //
+// An Output template has all of these but {code}, and {data}, the message as it was received.
 // In a Hello template {token} is the secret. A Heartbeat template has none.
 func Parse(text string, where Where) (*Template, error) {
 	t := &Template{}
@@ -75,12 +78,15 @@ func Parse(text string, where Where) (*Template, error) {
 
 var (
 	errUnknown = errors.New("unknown; there are {n}, {code}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, " +
-		"{token}, and {{ for a literal {")
+		"{meta:NAME}, {id}, {data}, {token}, and {{ for a literal {")
 	errForm = errors.New("want nothing behind the name, for decimal text, or u8, u16be, u16le, u32be, u32le, " +
 		"u64be or u64le")
-	errTokenArg  = errors.New("want {token}")
-	errHelloOnly = errors.New("only --hello has the token")
-	errAckOnly   = errors.New("only an ack has a message to take it from")
+	errTokenArg   = errors.New("want {token}")
+	errHelloOnly  = errors.New("only --hello has the token")
+	errAckOnly    = errors.New("only an ack has a message to take it from")
+	errNoCode     = errors.New("only an ack has a code")
+	errNoArgument = errors.New("want nothing behind the name")
+	errOutputOnly = errors.New("only --output has the data")
 )
 
 // parsePlaceholder reads the inside of a placeholder.
@@ -99,7 +105,15 @@ func parsePlaceholder(text string, where Where) (p part, err error) {
 		p.kind = partNumber
 	case "code":
 		p.kind = partCode
-	case "bytes", "field", "json":
+	case "id", "data":
+		p.kind = partID
+		if name == "data" {
+			p.kind = partData
+		}
+		if hasArg {
+			err = errNoArgument
+		}
+	case "bytes", "field", "json", "meta":
 		p.kind = partSelector
 		if name == "json" {
 			arg, p.decoded = strings.CutSuffix(arg, ":text")
@@ -109,16 +123,29 @@ func parsePlaceholder(text string, where Where) (p part, err error) {
 	default:
 		err = errUnknown
 	}
-	if p.kind != partSelector && hasArg && err == nil {
+	if (p.kind == partNumber || p.kind == partCode) && hasArg && err == nil {
 		var ok bool
 		if p.form, ok = forms[arg]; !ok {
 			err = errForm
 		}
 	}
-	if err == nil && where != Ack {
-		err = errAckOnly
+	if err == nil {
+		err = p.check(where)
 	}
 	return p, err
+}
+
+// check reports a placeholder that has no meaning in a template for where.
+func (p *part) check(where Where) error {
+	switch {
+	case p.kind == partData && where != Output:
+		return errOutputOnly
+	case p.kind == partCode && where == Output:
+		return errNoCode
+	case where != Ack && where != Output:
+		return errAckOnly
+	}
+	return nil
 }
 
 // classify notes what the parts ask for.
@@ -132,7 +159,9 @@ func (t *Template) classify() {
 			t.run = i
 		case partCode:
 			t.code = true
-		case partSelector:
+		case partID:
+			t.id, t.message = true, true
+		case partSelector, partData:
 			t.message = true
 		}
 	}

@@ -22,7 +22,7 @@ func compareTemplate(t interface{ Fatalf(string, ...any) }, text string, n uint6
 	if err != nil {
 		return
 	}
-	if got := tmpl.Append([]byte("+"), n, code, []byte(msg)); string(got) != "+"+want {
+	if got := tmpl.Append([]byte("+"), worker.Message{Seq: n, Data: []byte(msg)}, code); string(got) != "+"+want {
 		t.Fatalf("%q with %d, %d, %q: got %q, want %q", text, n, code, msg, got, want)
 	}
 	if !tmpl.NeedsMessage() {
@@ -69,6 +69,9 @@ func referencePlaceholder(text string, n uint64, code uint16, msg string) (strin
 		return string(s.Find([]byte(msg))), true
 	} else if err == nil {
 		return string(s.AppendRaw(nil, []byte(msg))), true
+	}
+	if text == "id" {
+		return "", true // of a message that has none
 	}
 	name, format, hasFormat := strings.Cut(text, ":")
 	v := n

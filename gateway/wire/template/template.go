@@ -1,8 +1,12 @@
-// Package template renders what a user wrote for --hello, --ack-template and
-// --heartbeat-template: bytes, escapes and placeholders.
+// Package template renders what a user wrote for --hello, --ack-template,
+// --heartbeat-template and --output: bytes, escapes and placeholders.
 package template
 
-import "feedgate/worker"
+import (
+	"slices"
+
+	"feedgate/worker"
+)
 
 // Where is what a template is for, which decides its placeholders.
 type Where uint8
@@ -10,15 +14,17 @@ type Where uint8
 // Uses of templates.
 const (
 	Hello     Where = iota // {token}
-	Ack                    // {n}, {code} and the selectors
+	Ack                    // {n}, {code}, {id} and the selectors
 	Heartbeat              // none
+	Output                 // {n}, {data}, {id} and the selectors
 )
 
 // Template is a parsed template. It is immutable and may be shared.
 type Template struct {
 	parts   []part
-	message bool // a part is taken from the message
+	message bool // a part is taken from the message or its metadata
 	code    bool // a part is the code
+	id      bool // a part is the id
 
 	// run is the index of the one part that differs between the acks of one code,
 	// {n}; -1 when it is not as simple as that.
@@ -41,6 +47,8 @@ const (
 	partNumber
 	partCode
 	partSelector
+	partID
+	partData
 	partToken
 )
 
@@ -52,8 +60,33 @@ func AckNote(ack *Template) string {
 	return ""
 }
 
-// NeedsMessage reports whether Append takes bytes from the message.
+// NeedsMessage reports whether Append takes anything but the number from the message.
 func (t *Template) NeedsMessage() bool { return t.message }
+
+// MetaNames are the names of metadata that the template asks for.
+func (t *Template) MetaNames() (names []string) {
+	for i := range t.parts {
+		if name := t.parts[i].selector.MetaName(); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// HasID reports whether the template has {id}.
+func (t *Template) HasID() bool { return t.id }
+
+// Quotes is how many parts are taken from the message's data or metadata: as many times the
+// longest of these, beside the template's own text, is the longest that Append makes.
+func (t *Template) Quotes() (n int) {
+	for i := range t.parts {
+		switch t.parts[i].kind {
+		case partSelector, partID, partData:
+			n++
+		}
+	}
+	return n
+}
 
 // AppendCounting is Append for a template of which the next ack differs in one decimal
 // number only, and says where in dst its first and last digit are; otherwise it
@@ -62,10 +95,11 @@ func (t *Template) AppendCounting(dst []byte, n uint64, code uint16) (out []byte
 	if t.run < 0 || t.parts[t.run].form != decimal {
 		return dst, 0, -1
 	}
-	dst = appendParts(dst, t.parts[:t.run], n, code, nil)
+	m := worker.Message{Seq: n}
+	dst = appendParts(dst, t.parts[:t.run], &m, code)
 	first = len(dst)
 	dst = decimal.append(dst, n)
-	return appendParts(dst, t.parts[t.run+1:], n, code, nil), first, len(dst) - 1
+	return appendParts(dst, t.parts[t.run+1:], &m, code), first, len(dst) - 1
 }
 
 // Acks reports whether t, an Ack template, or nil where there are no acks, is sent for a
@@ -87,28 +121,32 @@ func (t *Template) AppendHello(dst, token []byte) []byte {
 	return dst
 }
 
-// Append appends an Ack or Heartbeat template to dst, with the arrival number n,
-// the code and what the selectors pick from msg, which may be nil unless
-// NeedsMessage. It allocates only to extend dst, and keeps nothing of msg.
-func (t *Template) Append(dst []byte, n uint64, code uint16, msg []byte) []byte {
-	return appendParts(dst, t.parts, n, code, msg)
+// Append appends an Ack, Output or Heartbeat template to dst, with the number of m, the code
+// and what the other placeholders take from m, which may be without data and metadata unless
+// NeedsMessage. It allocates only to extend dst, and keeps nothing of m.
+func (t *Template) Append(dst []byte, m worker.Message, code uint16) []byte {
+	return appendParts(dst, t.parts, &m, code)
 }
 
-func appendParts(dst []byte, parts []part, n uint64, code uint16, msg []byte) []byte {
+func appendParts(dst []byte, parts []part, m *worker.Message, code uint16) []byte {
 	for i := range parts {
 		switch p := &parts[i]; p.kind {
 		case partLiteral:
 			dst = append(dst, p.literal...)
 		case partNumber:
-			dst = p.form.append(dst, n)
+			dst = p.form.append(dst, m.Seq)
 		case partCode:
 			dst = p.form.append(dst, uint64(code))
 		case partSelector:
 			if p.decoded {
-				dst = p.selector.Append(dst, msg)
+				dst = p.selector.AppendFrom(dst, *m)
 			} else {
-				dst = p.selector.AppendRaw(dst, msg)
+				dst = p.selector.AppendRawFrom(dst, *m)
 			}
+		case partID:
+			dst = m.AppendRawID(dst)
+		case partData:
+			dst = append(dst, m.Received()...)
 		}
 	}
 	return dst
@@ -120,7 +158,7 @@ func appendParts(dst []byte, parts []part, n uint64, code uint16, msg []byte) []
 func (t *Template) AppendRun(dst []byte, n uint64, count int, code uint16) []byte {
 	if t.run < 0 {
 		for range count {
-			dst = t.Append(dst, n, code, nil)
+			dst = t.Append(dst, worker.Message{Seq: n}, code)
 			n++
 		}
 		return dst
@@ -132,11 +170,12 @@ func (t *Template) AppendRun(dst []byte, n uint64, count int, code uint16) []byt
 	form := t.parts[t.run].form
 	for count > 0 {
 		start := len(dst)
-		dst = appendParts(dst, t.parts[:t.run], n, code, nil)
+		m := worker.Message{Seq: n}
+		dst = appendParts(dst, t.parts[:t.run], &m, code)
 		from := len(dst) - start
 		dst = form.append(dst, n)
 		to := len(dst) - start
-		dst = appendParts(dst, t.parts[t.run+1:], n, code, nil)
+		dst = appendParts(dst, t.parts[t.run+1:], &m, code)
 		end := len(dst)
 
 		same := count

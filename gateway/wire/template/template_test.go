@@ -2,6 +2,7 @@ package template
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,7 +51,7 @@ func TestAppend(t *testing.T) {
 		`{bytes:0:1}{n}{bytes:1:1}`: `{72623859790382856"`,
 	} {
 		tmpl := mustParse(t, text, Ack)
-		if got := tmpl.Append([]byte("+"), n, code, []byte(msg)); string(got) != "+"+want {
+		if got := tmpl.Append([]byte("+"), worker.Message{Seq: n, Data: []byte(msg)}, code); string(got) != "+"+want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
@@ -60,7 +61,7 @@ func TestAppend(t *testing.T) {
 		`{json:text}{json:\x3atext}{json:/k/0:text}`: `1`,
 	} {
 		tmpl := mustParse(t, text, Ack)
-		if got := tmpl.Append(nil, n, code, []byte(msg[:len(msg)-4])); string(got) != want {
+		if got := tmpl.Append(nil, worker.Message{Seq: n, Data: []byte(msg[:len(msg)-4])}, code); string(got) != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
@@ -73,6 +74,8 @@ func TestNeeds(t *testing.T) {
 		`{bytes:0:1}`:     {true, false},
 		`{field:1:,}`:     {true, false},
 		`{json:a}{code}`:  {true, true},
+		`{meta:a}{n}`:     {true, false},
+		`{id}{code}`:      {true, true},
 	} {
 		tmpl := mustParse(t, text, Ack)
 		if tmpl.NeedsMessage() != want[0] || tmpl.Acks(worker.Refused) != want[1] || !tmpl.Acks(worker.OK) {
@@ -94,8 +97,69 @@ func TestHelloAndHeartbeat(t *testing.T) {
 		t.Errorf("without a token got %q", got)
 	}
 	tmpl = mustParse(t, `PING\n`, Heartbeat)
-	if got := tmpl.Append(nil, 0, 0, nil); string(got) != "PING\n" {
+	if got := tmpl.Append(nil, worker.Message{}, 0); string(got) != "PING\n" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// number is the metadata of messages of which n is the number.
+var number = &worker.Metadata{
+	Names: []string{"n", "head"},
+	Append: func(dst []byte, m worker.Message, name string) []byte {
+		switch name {
+		case "n":
+			dst = strconv.AppendUint(dst, m.Seq, 10)
+		case "head":
+			dst = append(dst, m.Head()...)
+		}
+		return dst
+	},
+	AppendID: func(dst []byte, m worker.Message) []byte { return append(dst, m.Session()...) },
+	Split: func(frame []byte) (head, data []byte) {
+		return frame[:min(2, len(frame))], frame[min(2, len(frame)):]
+	},
+}
+
+func TestOutput(t *testing.T) {
+	id, err := worker.ParseSelector("json:k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &worker.Origin{Session: "s", Meta: number}
+	picked := &worker.Origin{Session: "s", Meta: number, ID: &id}
+	const frame = `ab{"k":"x\ny"}`
+	for text, want := range map[string]string{
+		`{data}`:                  `{"k":"x\ny"}`,
+		`{data}{data}`:            `{"k":"x\ny"}{"k":"x\ny"}`,
+		`{n} {n:u16be}\n`:         "7 \x00\x07\n",
+		`{meta:n}-{meta:head}`:    "7-ab",
+		`{meta:other}{meta:\x6e}`: "7",
+		`<{json:k}>`:              `<x\ny>`,
+		`<{json:k:text}>`:         "<x\ny>",
+		`{{{id}}`:                 "{s}",
+		`plain`:                   "plain",
+	} {
+		tmpl := mustParse(t, text, Output)
+		if got := tmpl.Append([]byte("+"), o.Message([]byte(frame), 7, 0), 0); string(got) != "+"+want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+	// An id from JSON is copied as {json:k} is, so that it cannot end an ack.
+	for _, where := range []Where{Ack, Output} {
+		tmpl := mustParse(t, `{id} {meta:n}\n`, where)
+		if got := tmpl.Append(nil, picked.Message([]byte(frame), 7, 0), 0); string(got) != `x\ny 7`+"\n" {
+			t.Errorf("%d: got %q", where, got)
+		}
+		if names := tmpl.MetaNames(); len(names) != 1 || names[0] != "n" || !tmpl.HasID() || tmpl.Quotes() != 2 {
+			t.Errorf("names %q, id %v, quotes %d", names, tmpl.HasID(), tmpl.Quotes())
+		}
+	}
+	if tmpl := mustParse(t, `{n}`, Output); tmpl.NeedsMessage() || tmpl.HasID() || tmpl.Quotes() != 0 || tmpl.MetaNames() != nil {
+		t.Error("{n} needs more than the number")
+	}
+	m := worker.Message{Data: []byte("data"), Seq: 7}
+	if got := mustParse(t, `{data}{id}{meta:n}`, Output).Append(nil, m, 0); string(got) != "data" {
+		t.Errorf("without metadata: %q", got)
 	}
 }
 
@@ -129,6 +193,16 @@ func TestParseFaults(t *testing.T) {
 		{`{field:1:,}`, Heartbeat, "only an ack has a message"},
 		{`{json:a}`, Heartbeat, "only an ack has a message"},
 		{`{n:u8}`, Heartbeat, "only an ack has a message"},
+		{`{id}`, Hello, "only an ack has a message"},
+		{`{meta:a}`, Heartbeat, "only an ack has a message"},
+		{`{meta:}`, Ack, "NAME is missing"},
+		{`{id:a}`, Ack, "want nothing behind the name"},
+		{`{data:a}`, Output, "want nothing behind the name"},
+		{`{data}`, Ack, "only --output has the data"},
+		{`{data}`, Hello, "only --output has the data"},
+		{`{code}`, Output, "only an ack has a code"},
+		{`{code:u8}`, Output, "only an ack has a code"},
+		{`{token}`, Output, "only --hello"},
 	} {
 		_, err := Parse(c.text, c.where)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -151,7 +225,7 @@ func TestAppendRun(t *testing.T) {
 func compareRun(t interface{ Fatalf(string, ...any) }, tmpl *Template, n uint64, count int, code uint16) {
 	want := []byte("+")
 	for i := range count {
-		want = tmpl.Append(want, n+uint64(i), code, nil)
+		want = tmpl.Append(want, worker.Message{Seq: n + uint64(i)}, code)
 	}
 	if got := tmpl.AppendRun([]byte("+"), n, count, code); string(got) != string(want) {
 		t.Fatalf("%d acks from %d: got %q, want %q", count, n, got, want)
@@ -160,10 +234,18 @@ func compareRun(t interface{ Fatalf(string, ...any) }, tmpl *Template, n uint64,
 
 func TestAppendDoesNotAllocate(t *testing.T) {
 	dst, msg := make([]byte, 0, 4096), []byte(`{"id":"\u00e9t\u00e9","n":1}`)
+	slab := worker.NewSlabs(1, func(uint16) {}).At(0)
+	slab.Data, slab.Origin = []byte("ab"+string(msg)), &worker.Origin{Session: "s", Meta: number}
+	output := mustParse(t, `{id} {meta:n} {meta:head} {data}`, Output)
+	if n := testing.AllocsPerRun(100, func() {
+		output.Append(dst, slab.Message(worker.Span(0, uint32(len(slab.Data))), 9, 0), 0)
+	}); n != 0 {
+		t.Errorf("output: %v allocations", n)
+	}
 	for _, text := range []string{`A{n}\n`, `{n:u64be}{code:u16be}`, `{json:id} {bytes:1:3} {field:2:,} {n} {code}`} {
 		tmpl := mustParse(t, text, Ack)
 		if n := testing.AllocsPerRun(100, func() {
-			tmpl.Append(dst, 1<<40, 7, msg)
+			tmpl.Append(dst, worker.Message{Seq: 1 << 40, Data: msg}, 7)
 			tmpl.AppendRun(dst, 95, 100, 7)
 		}); n != 0 {
 			t.Errorf("%s: %v allocations", text, n)
@@ -176,7 +258,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 func TestTemplateAgainstReference(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"a", "é", `\n`, `\\`, `\x7d`, `\x`, `\`, "{{", "{", "}", "{n}", "{code}", "{n:u8}",
 		"{n:u16le}", "{n:u32be}", "{code:u16be}", "{code:u64le}", "{bytes:0:3}", "{field:2:,}", `{field:2:\x2c}`, "{json:a}", "{json:a:text}", "{json:/a:text}",
-		"{json:text}", "{token}", "{x}"})
+		"{json:text}", "{token}", "{x}", "{id}", "{id:x}", "{meta:x}", "{data}"})
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOf(piece).Draw(t, "template"), "")
 		msg := rapid.SampledFrom([]string{"", "a,b,c", `{"a":"\u0062"}`}).Draw(t, "msg")
@@ -191,10 +273,10 @@ func FuzzTemplate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, n uint64, code uint16, msg string) {
 		compareTemplate(t, text, n, code, msg)
-		for _, where := range []Where{Hello, Heartbeat} {
+		for _, where := range []Where{Hello, Heartbeat, Output} {
 			if tmpl, err := Parse(text, where); err == nil {
 				tmpl.AppendHello(nil, []byte(msg))
-				tmpl.Append(nil, n, code, nil)
+				tmpl.Append(nil, worker.Message{Seq: n}, code)
 			}
 		}
 	})

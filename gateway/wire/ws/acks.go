@@ -95,7 +95,7 @@ func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byt
 
 func (c *conn) appendOne(dst []byte, seq uint64, code worker.Code, text bool) []byte {
 	start := len(dst)
-	dst = c.p.ack.Append(openFrame(dst), seq, uint16(code), nil)
+	dst = c.p.ack.Append(openFrame(dst), worker.Message{Seq: seq}, uint16(code))
 	op := opBinary
 	if text {
 		op = dataOp(dst[start+shortHead:])

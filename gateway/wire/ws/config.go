@@ -8,6 +8,7 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/flags"
 	"feedgate/gateway/wire/template"
+	"feedgate/worker"
 )
 
 // Config is the protocol as a user describes it. Empty templates say nothing.
@@ -77,8 +78,9 @@ func parse(cfg Config) (*protocol, error) {
 	}
 	p.hello = faults.Template("--hello", cfg.Hello, template.Hello)
 	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
+	faults.Metadata("--ack-template", p.ack, "ws", metadata)
 	if beat := faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat); beat != nil {
-		p.beat = beat.Append(nil, 0, 0, nil)
+		p.beat = beat.Append(nil, worker.Message{}, 0)
 		p.beatOp = dataOp(p.beat)
 	}
 	p.signs.Prefix = faults.IgnorePrefix(cfg.IgnorePrefix)

@@ -76,6 +76,7 @@ func TestTraits(t *testing.T) {
 		"{n:u8}": {Acks: wire.AcksIf(true)},
 	} {
 		want.Overhead, want.PeerEnds, want.CloseGrace = maxHead, true, 5*time.Second
+		want.Meta = metadata
 		want.AckNote = map[bool]string{true: "without --ack-template"}[ack == ""]
 		p := mustNew(t, Config{AckTemplate: ack})
 		want.RenderAcks = ack != ""

@@ -17,6 +17,7 @@ var Scheme = wire.Scheme{
 	Examples: []string{
 		"wss://feed.example/stream --ack-template 'A{n}' --ws-subprotocol feed.v1 --sink file:stream.log",
 	},
+	Meta:  metadata.Names,
 	Flags: []any{framed.Flags{}, Flags{}},
 	Parse: func(target string, flags *wire.Flags) (wire.Protocol, error) {
 		path, err := requestTarget(target)

@@ -55,10 +55,25 @@ func (p *protocol) codec() *wire.Codec {
 			Overhead:   maxHead,
 			CloseGrace: closeGrace,
 			PeerEnds:   true,
+			Meta:       metadata,
 		},
 		NewConn: p.newConn,
 		Render:  p.render,
 	}
+}
+
+// metadata of a message is its kind.
+var metadata = &worker.Metadata{
+	Names: []string{"kind"},
+	Append: func(dst []byte, m worker.Message, name string) []byte {
+		switch {
+		case name != "kind":
+			return dst
+		case m.Aux&auxText != 0:
+			return append(dst, "text"...)
+		}
+		return append(dst, "binary"...)
+	},
 }
 
 func (p *protocol) newConn() wire.Conn {
@@ -81,7 +96,7 @@ func (p *protocol) render(dst []byte, m worker.Message, code worker.Code) []byte
 	}
 	start := len(dst)
 	dst = openFrame(dst)
-	dst = p.ack.Append(dst, m.Seq, uint16(code), m.Data)
+	dst = p.ack.Append(dst, m, uint16(code))
 	op := opBinary
 	if m.Aux&auxText != 0 {
 		op = dataOp(dst[start+shortHead:])

@@ -87,10 +87,7 @@ func (s *counter) Close() error {
 }
 
 func (h *discarder) Handle(b *worker.Batch) {
-	n, bytes := b.Left(), 0
-	for i := range n {
-		bytes += b.Size(i)
-	}
+	n, bytes := b.Left(), b.Bytes()
 	b.Done(n, worker.OK)
 	h.messages.Add(uint64(n))
 	h.bytes.Add(uint64(bytes))

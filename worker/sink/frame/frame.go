@@ -23,6 +23,10 @@ const (
 	JSON                  // {"seq":N,"id":"...","data":"..."} and LF
 )
 
+// UsesMeta reports whether a record holds more of a message than its data: see
+// [sink.Target].
+func (f Framing) UsesMeta() bool { return f == JSON }
+
 // byName are the values of ?frame=.
 var byName = map[string]Framing{"line": Line, "length": Length, "json": JSON}
 
@@ -68,23 +72,34 @@ func (f Framing) Append(dst []byte, m worker.Message) []byte {
 func appendJSON(dst []byte, m worker.Message) []byte {
 	dst = append(dst, `{"seq":`...)
 	dst = strconv.AppendUint(dst, m.Seq, 10)
-	// No protocol reports an identifier yet.
-	dst = append(dst, `,"id":""`...)
+	dst = append(dst, `,"id":"`...)
+	dst = appendID(dst, m)
 	if utf8.Valid(m.Data) {
-		dst = append(dst, `,"data":"`...)
+		dst = append(dst, `","data":"`...)
 		dst = appendEscaped(dst, m.Data)
 	} else {
-		dst = append(dst, `,"data64":"`...)
+		dst = append(dst, `","data64":"`...)
 		dst = base64.StdEncoding.AppendEncode(dst, m.Data)
 	}
 	return append(dst, "\"}\n"...)
 }
 
+// appendID adds the inside of a JSON string with the message's id. The id is escaped behind
+// where it lies, and takes its place.
+func appendID(dst []byte, m worker.Message) []byte {
+	start := len(dst)
+	dst = m.AppendID(dst)
+	end := len(dst)
+	dst = appendEscaped(dst, dst[start:end])
+	n := copy(dst[start:], dst[end:])
+	return dst[:start+n]
+}
+
 const hexDigits = "0123456789abcdef"
 
-// appendEscaped adds the inside of a JSON string. s is UTF-8. Beyond what RFC 8259,
-// section 7, requires, it escapes what some readers take for the end of a line:
-// U+0085, U+2028 and U+2029.
+// appendEscaped adds the inside of a JSON string. A byte of s that is not UTF-8 becomes
+// U+FFFD. Beyond what RFC 8259, section 7, requires, it escapes what some readers take for the
+// end of a line: U+0085, U+2028 and U+2029.
 func appendEscaped(dst, s []byte) []byte {
 	clean := 0 // s[clean:i] needs no escape
 	for i := 0; i < len(s); {
@@ -96,7 +111,7 @@ func appendEscaped(dst, s []byte) []byte {
 		r, size := rune(c), 1
 		if c >= utf8.RuneSelf {
 			r, size = utf8.DecodeRune(s[i:])
-			if r != 0x85 && r != 0x2028 && r != 0x2029 {
+			if r != 0x85 && r != 0x2028 && r != 0x2029 && (r != utf8.RuneError || size > 1) {
 				i += size
 				continue
 			}

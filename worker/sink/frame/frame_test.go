@@ -25,8 +25,8 @@ type jsonRecord struct {
 // member.
 func (r jsonRecord) message() ([]byte, error) {
 	switch {
-	case r.ID == nil || *r.ID != "":
-		return nil, fmt.Errorf("id is %v", r.ID)
+	case r.ID == nil:
+		return nil, fmt.Errorf("no id")
 	case (r.Data == nil) == (r.Data64 == nil):
 		return nil, fmt.Errorf("want data or data64")
 	case r.Data != nil:
@@ -39,8 +39,28 @@ func (r jsonRecord) message() ([]byte, error) {
 	return b, err
 }
 
+// byPrefix has the first 8 bytes of a message for its id.
+var byPrefix = func() *worker.Origin {
+	s, err := worker.ParseSelector("bytes:0:8")
+	if err != nil {
+		panic(err)
+	}
+	return &worker.Origin{ID: &s}
+}()
+
+// idOf is the id of data by byPrefix as a JSON string can have it.
+func idOf(data []byte) string {
+	s := ""
+	for b := data[:min(8, len(data))]; len(b) > 0; {
+		r, size := utf8.DecodeRune(b)
+		s += string(r) // U+FFFD where it is not UTF-8
+		b = b[size:]
+	}
+	return s
+}
+
 func checkJSON(t interface{ Fatalf(string, ...any) }, seq uint64, data []byte) {
-	line := JSON.Append([]byte("before"), worker.Message{Seq: seq, Data: data})
+	line := JSON.Append([]byte("before"), byPrefix.Message(data, seq, 0))
 	line, ok := bytes.CutPrefix(line, []byte("before"))
 	text, ended := bytes.CutSuffix(line, []byte("\n"))
 	// What any reader may take for the end of a line, too.
@@ -54,8 +74,8 @@ func checkJSON(t interface{ Fatalf(string, ...any) }, seq uint64, data []byte) {
 		t.Fatalf("%q: %v", text, err)
 	}
 	got, err := r.message()
-	if err != nil || r.Seq != seq || !bytes.Equal(got, data) {
-		t.Fatalf("%d %q came back as %d %q from %q: %v", seq, data, r.Seq, got, text, err)
+	if err != nil || r.Seq != seq || !bytes.Equal(got, data) || *r.ID != idOf(data) {
+		t.Fatalf("%d %q came back as %d %q, id %q, from %q: %v", seq, data, r.Seq, got, *r.ID, text, err)
 	}
 }
 
@@ -93,13 +113,17 @@ func TestJSONRecordIsAsDocumented(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+	const want = `{"seq":7,"id":"12345678","data":"123456789"}` + "\n"
+	if got := string(JSON.Append(nil, byPrefix.Message([]byte("123456789"), 7, 0))); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestFramingAllocatesNothing(t *testing.T) {
 	dst := make([]byte, 0, 4096)
 	for _, f := range byName {
 		for _, data := range [][]byte{[]byte("a\n\u2028\u00e9"), []byte("\xff\xfe")} {
-			m := worker.Message{Seq: 5, Data: data}
+			m := byPrefix.Message(data, 5, 0)
 			if n := testing.AllocsPerRun(100, func() { dst = f.Append(dst[:0], m) }); n != 0 {
 				t.Errorf("framing %d allocates %v times a message", f, n)
 			}

@@ -34,7 +34,7 @@ var Kind = sink.Kind{
 		if path != "" {
 			return sink.Target{}, errors.New("nothing but ?frame= may follow stdout:")
 		}
-		return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
+		return sink.Target{UsesMeta: f.UsesMeta(), Open: func(cfg *sink.Config) (*sink.Sink, error) {
 			s, err := newStdout(f, cfg)
 			if err != nil {
 				return nil, err

@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"math"
+
+	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/template"
+	"feedgate/worker"
+)
+
+// content is what of a message its key, its id and the sink are made of.
+type content struct {
+	selector *worker.Selector   // the key; nil: spread
+	id       *worker.Selector   // --id; nil: the protocol's
+	output   *template.Template // what the sink gets; nil: the message
+}
+
+// checkContent parses --id and --output.
+func (c *Config) checkContent(f *faultList) (id *worker.Selector, output *template.Template) {
+	if c.ID != "" {
+		s, err := worker.ParseSelector(c.ID)
+		if err != nil {
+			f.add("--id: %w", err)
+		} else {
+			id = &s
+		}
+	}
+	if c.Output == "" {
+		return id, nil
+	}
+	output, err := template.Parse(c.Output, template.Output)
+	if err != nil {
+		f.add("--output: %w", err)
+		return id, nil
+	}
+	if n := int64(output.Quotes()); n > 1 && n > math.MaxUint32/max(c.MaxMessage, 1) {
+		f.add("--output: it can make more than 4 GiB of a message of --max-message (%d)", c.MaxMessage)
+	}
+	return id, output
+}
+
+// checkMeta reports metadata that the protocol does not have.
+func (s *content) checkMeta(scheme string, t wire.Traits, f *faultList) {
+	check := func(flag, name string) {
+		if err := t.Meta.Check(scheme, name); err != nil {
+			f.add("%s: %w", flag, err)
+		}
+	}
+	if s.selector != nil && s.selector.NeedsMeta() {
+		check("--key", s.selector.MetaName())
+	}
+	if s.id != nil && s.id.NeedsMeta() {
+		check("--id", s.id.MetaName())
+	}
+	if s.output != nil {
+		for _, name := range s.output.MetaNames() {
+			check("--output", name)
+		}
+	}
+}
+
+// readsMeta reports whether anything may ask for metadata or ids: if not, a protocol may leave
+// out what they are made of. Acks that quote them are of protocols that leave out nothing.
+func (c *Config) readsMeta() bool {
+	var s content
+	if key, err := worker.ParseSelector(c.Key); err == nil {
+		s.selector = &key
+	}
+	s.id, s.output = c.checkContent(new(faultList))
+	return !c.DataOnly || s.selector != nil && s.selector.NeedsMeta() || s.id != nil && s.id.NeedsMeta() ||
+		s.output != nil && (s.output.HasID() || len(s.output.MetaNames()) > 0)
+}
+
+// makeOutput is what workers make the sink's messages with; nil: they do not.
+func (s *content) makeOutput() func(dst []byte, m worker.Message) []byte {
+	if s.output == nil {
+		return nil
+	}
+	t := s.output
+	return func(dst []byte, m worker.Message) []byte { return t.Append(dst, m, 0) }
+}
+
+// outputShare is the part of --memory that what --output makes may take up.
+const outputShare = 4
+
+// outputMemory is how many bytes all that --output makes may take up; 0: nothing is made.
+func (c *Config) outputMemory() int64 {
+	if c.Output == "" {
+		return 0
+	}
+	return c.Memory / outputShare
+}

@@ -1,0 +1,191 @@
+package worker
+
+import (
+	"slices"
+	"sort"
+)
+
+// texts holds what --output has made of one worker's messages, for its handler. It is the
+// worker's own.
+//
+// Texts lie in chunks, in the order of the messages. Those of messages that the handler
+// completes at once are gone when Handle returns. A deferred message pins the chunk that its
+// text is in until it is completed. As the tickets of deferred messages count up, those in a
+// chunk are a range of their own.
+type texts struct {
+	output func(dst []byte, m Message) []byte
+	limit  int // bytes that deferred messages may pin
+	size   int // bytes of the usual chunk
+
+	batch   []*chunk // of the texts of the messages that the handler has now
+	left    []*chunk // the end of batch: of those not yet passed to Done or Later
+	used    []*chunk // in which these are, but for cur
+	cur     *chunk   // is being filled; nil: none is
+	pinned  []*chunk // with deferred messages, by ticket; cur may be the last
+	free    []*chunk
+	scratch []byte // the text that is being made
+
+	pinnedBytes, freeBytes int
+}
+
+// chunk is a buffer of texts.
+//
+// Invariant: the deferred messages whose texts are in it have the tickets from first to
+// end-1, and open of them are not completed.
+type chunk struct {
+	buf        []byte
+	sources    []source // of the texts in buf; it never grows
+	first, end Ticket
+	open       int
+}
+
+// A chunk is chunkMax bytes, with little memory less, down to chunkMin, or one longer text. It
+// has room for a text for each textMean of the usual size.
+const (
+	chunkMax = 64 << 10
+	chunkMin = 4 << 10
+	textMean = 64
+	// sourceSize is the size of a source.
+	sourceSize = 40
+)
+
+// bytes is the memory that the chunk takes up.
+func (c *chunk) bytes() int { return cap(c.buf) + sourceSize*cap(c.sources) }
+
+// fits reports whether there is room for a text of n bytes.
+func (c *chunk) fits(n int) bool {
+	return n <= cap(c.buf)-len(c.buf) && len(c.sources) < cap(c.sources)
+}
+
+func newTexts(render func([]byte, Message) []byte, limit int64) *texts {
+	return &texts{
+		output: render, limit: int(limit),
+		size: int(max(chunkMin, min(chunkMax, limit/8))),
+	}
+}
+
+// render makes the texts of a batch, whose messages are as they were received so far.
+func (t *texts) render(b *Batch) {
+	t.batch = t.batch[:0]
+	for i := range b.msgs {
+		m := &b.msgs[i]
+		t.scratch = t.output(t.scratch[:0], *m)
+		frame := b.s.w.frame(b.run.first.Slab, b.run.spans[i])
+		m.Data, m.source = t.place(t.scratch, source{frame, b.source.Origin, true})
+		if m.off != noHead {
+			m.off = 0
+		}
+	}
+	t.left = t.batch
+}
+
+// place copies the text of the batch's next message, whose frame is given, into a chunk with
+// room for it.
+func (t *texts) place(text []byte, frame source) ([]byte, *source) {
+	if t.cur == nil || !t.cur.fits(len(text)) {
+		if t.cur != nil {
+			t.used = append(t.used, t.cur)
+		}
+		t.cur = t.take(len(text))
+	}
+	c := t.cur
+	at := len(c.buf)
+	c.buf = append(c.buf, text...)
+	c.sources = append(c.sources, frame)
+	t.batch = append(t.batch, c)
+	return c.buf[at:len(c.buf):len(c.buf)], &c.sources[len(c.sources)-1]
+}
+
+// take is an empty chunk with room for n bytes. Free ones that are too small are given up.
+func (t *texts) take(n int) *chunk {
+	for k := len(t.free); k > 0; k-- {
+		c := t.free[k-1]
+		t.free = t.free[:k-1]
+		t.freeBytes -= c.bytes()
+		if cap(c.buf) >= n {
+			return c
+		}
+	}
+	n = max(t.size, (n+t.size-1)/t.size*t.size)
+	return &chunk{buf: make([]byte, 0, n), sources: make([]source, 0, t.size/textMean)}
+}
+
+// recycle keeps a chunk for further texts, unless there are enough.
+func (t *texts) recycle(c *chunk) {
+	clear(c.sources) // they keep copies of messages alive
+	c.buf, c.sources = c.buf[:0], c.sources[:0]
+	if c == t.cur {
+		t.cur = nil
+	}
+	if t.pinnedBytes+t.freeBytes+c.bytes() <= max(t.limit, 2*t.size) {
+		t.free = append(t.free, c)
+		t.freeBytes += c.bytes()
+	}
+}
+
+// done passes over the next n texts of the batch: their messages are completed.
+func (t *texts) done(n int) { t.left = t.left[n:] }
+
+// pin keeps the next n texts of the batch: their messages are deferred, with tickets from first
+// on.
+func (t *texts) pin(first Ticket, n int) {
+	for i, c := range t.left[:n] {
+		if c.open == 0 {
+			c.first = first + Ticket(i)
+			t.pinned = append(t.pinned, c)
+			t.pinnedBytes += c.bytes()
+		}
+		c.end = first + Ticket(i) + 1
+		c.open++
+	}
+	t.left = t.left[n:]
+}
+
+// release gives up the texts of n messages with consecutive tickets, which are completed.
+func (t *texts) release(first Ticket, n int) {
+	for n > 0 {
+		i := sort.Search(len(t.pinned), func(i int) bool { return t.pinned[i].end > first })
+		c := t.pinned[i]
+		k := min(n, int(c.end-first))
+		if c.open -= k; c.open == 0 {
+			t.pinned = slices.Delete(t.pinned, i, i+1)
+			t.pinnedBytes -= c.bytes()
+			t.recycle(c)
+		}
+		first += Ticket(k)
+		n -= k
+	}
+}
+
+// endBatch gives up the texts of the batch that are not pinned.
+func (t *texts) endBatch() {
+	clear(t.batch)
+	for _, c := range t.used {
+		if c.open == 0 {
+			t.recycle(c)
+		}
+	}
+	t.used = t.used[:0]
+	if t.cur != nil && t.cur.open == 0 {
+		t.recycle(t.cur)
+	}
+	if cap(t.scratch) > max(t.limit, t.size) {
+		t.scratch = nil
+	}
+}
+
+// full reports whether deferred messages pin all the memory there is. A nil texts is not.
+func (t *texts) full() bool { return t != nil && t.pinnedBytes >= t.limit }
+
+// next is the next messages for the handler, at most limit of one run. Those that --output
+// renders are as many as are rendered before room is asked again.
+func (w *Worker) next(limit int) run {
+	if t := w.main.texts; t != nil {
+		limit = w.in.fit(limit, t.size)
+	}
+	return w.in.next(limit)
+}
+
+// full reports whether what --output has made of deferred messages takes up all the memory
+// there is for it. In a drain there is no such bound, for the reason that room gives.
+func (w *Worker) full() bool { return w.main.texts.full() && !w.draining.Load() }
