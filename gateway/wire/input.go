@@ -18,7 +18,8 @@ type Input struct {
 	// can go on; 0 when the protocol cannot tell.
 	Need int
 
-	// Msgs is filled up to its capacity, in the order of the stream, whether the bytes of a
+	// Msgs is filled up to its capacity, which holds old messages: every field must be set. They
+	// are in the order of the stream, whether the bytes of a
 	// message lie in the buffer or in Own.
 	Msgs []Msg
 

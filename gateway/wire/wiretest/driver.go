@@ -120,6 +120,9 @@ func (d *Driver) begin() wire.Input {
 	for own, i := d.in.Own[:cap(d.in.Own)], 0; i < len(own); i++ {
 		own[i] = poison
 	}
+	for i := range d.msgs {
+		d.msgs[i] = wire.Msg{Seq: poison, Off: poison, Len: poison, Aux: poison, Own: true, Code: poison}
+	}
 	d.in.Msgs, d.in.Own, d.in.Out, d.in.Event = d.msgs[:0], d.in.Own[:0], nil, wire.Event{}
 	d.in.Skipped, d.in.Longest = 0, 0
 	return before

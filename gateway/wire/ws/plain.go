@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // decodePlain frames the run of whole messages of one frame at in.Scan: what nearly
@@ -87,10 +86,7 @@ func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, 
 			odd = w&high != 0
 		}
 		has |= kindSet(first)
-		m := &msgs[i]
-		m.Seq = seq + uint64(i) + 1
-		m.Off, m.Len = uint32(at+head), uint32(size)
-		m.Aux, m.Code = first&auxText, worker.OK
+		msgs[i] = wire.Msg{Seq: seq + uint64(i) + 1, Off: uint32(at + head), Len: uint32(size), Aux: first & auxText}
 		at += head + size
 		if n = i + 1; odd {
 			break
