@@ -188,6 +188,7 @@ func runGateway(ctx context.Context, cfg gateway.Config, work func(msg []byte)) 
 
 func newGateway(cfg gateway.Config, work func(msg []byte)) (*gateway.Gateway, error) {
 	cfg.ClientName = "feedgate"
+	cfg.DataOnly = true
 	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	cfg.Sink = worker.Each(func(m worker.Message) worker.Code {
 		work(m.Data)

@@ -34,19 +34,24 @@ func (b *Batch) begin(r run) {
 // Left is the number of messages not yet passed to Done or Later.
 func (b *Batch) Left() int { return len(b.run.spans) }
 
-// At is the i-th message of those left, from 0.
+// At is the i-th message of those left, from 0. It is small enough to be inlined.
 func (b *Batch) At(i int) Message {
-	if b.msgs != nil {
-		return b.msgs[i]
+	// Where msgs is nil there are no heads, so that off does not matter.
+	m := Message{Seq: b.run.first.Seq + uint64(i), Aux: b.run.first.Aux, source: b.source}
+	if b.msgs == nil {
+		at := b.run.spans[i]
+		m.Data = b.source.Data[at>>32:][:uint32(at):uint32(at)]
+	} else {
+		m.Data, m.off, m.source = b.msgs[i].Data, b.msgs[i].off, b.msgs[i].source
 	}
-	return b.plain(i)
+	return m
 }
 
 // plain is At where msgs is nil.
 func (b *Batch) plain(i int) Message {
 	at, s := b.run.spans[i], b.source
 	off, end := at>>32, at>>32+at&(1<<32-1)
-	return Message{Data: s.Data[off:end:end], Seq: b.run.first.Seq + uint64(i), Aux: b.run.first.Aux, off: uint32(off), source: s}
+	return Message{Data: s.Data[off:end:end], Seq: b.run.first.Seq + uint64(i), Aux: b.run.first.Aux, source: s}
 }
 
 // Size is the length of the data of the i-th message of those left, in bytes; it

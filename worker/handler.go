@@ -82,7 +82,7 @@ func (h eachHandler) handleUntilPanic(b *Batch) {
 		}
 	}()
 	for done < b.Left() {
-		// At would copy the message once more than it takes to call f.
+		// As At, but it spares copies of the message on its way to f: over 10 ns each time.
 		var code Code
 		if b.msgs == nil {
 			code = h.f(b.plain(done))
