@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/flags"
 	"feedgate/gateway/wire/template"
 	"feedgate/worker"
 )
@@ -16,11 +17,11 @@ type content struct {
 }
 
 // checkContent parses --id and --output.
-func (c *Config) checkContent(f *faultList) (id *worker.Selector, output *template.Template) {
+func (c *Config) checkContent(f *flags.Faults) (id *worker.Selector, output *template.Template) {
 	if c.ID != "" {
 		s, err := worker.ParseSelector(c.ID)
 		if err != nil {
-			f.add("--id: %w", err)
+			f.Addf("--id: %w", err)
 		} else {
 			id = &s
 		}
@@ -30,20 +31,20 @@ func (c *Config) checkContent(f *faultList) (id *worker.Selector, output *templa
 	}
 	output, err := template.Parse(c.Output, template.Output)
 	if err != nil {
-		f.add("--output: %w", err)
+		f.Addf("--output: %w", err)
 		return id, nil
 	}
 	if n := int64(output.Quotes()); n > 1 && n > math.MaxUint32/max(c.MaxMessage, 1) {
-		f.add("--output: it can make more than 4 GiB of a message of --max-message (%d)", c.MaxMessage)
+		f.Addf("--output: it can make more than 4 GiB of a message of --max-message (%d)", c.MaxMessage)
 	}
 	return id, output
 }
 
 // checkMeta reports metadata that the protocol does not have.
-func (s *content) checkMeta(scheme string, t wire.Traits, f *faultList) {
+func (s *content) checkMeta(scheme string, t wire.Traits, f *flags.Faults) {
 	check := func(flag, name string) {
 		if err := t.Meta.Check(scheme, name); err != nil {
-			f.add("%s: %w", flag, err)
+			f.Addf("%s: %w", flag, err)
 		}
 	}
 	if s.selector != nil && s.selector.NeedsMeta() {
@@ -59,15 +60,9 @@ func (s *content) checkMeta(scheme string, t wire.Traits, f *faultList) {
 	}
 }
 
-// readsMeta reports whether anything may ask for metadata or ids: if not, a protocol may leave
-// out what they are made of. Acks that quote them are of protocols that leave out nothing.
-func (c *Config) readsMeta() bool {
-	var s content
-	if key, err := worker.ParseSelector(c.Key); err == nil {
-		s.selector = &key
-	}
-	s.id, s.output = c.checkContent(new(faultList))
-	return !c.DataOnly || s.selector != nil && s.selector.NeedsMeta() || s.id != nil && s.id.NeedsMeta() ||
+// readsMeta reports whether keys, ids or the sink's messages are made of metadata.
+func (s *content) readsMeta() bool {
+	return s.selector != nil && s.selector.NeedsMeta() || s.id != nil && s.id.NeedsMeta() ||
 		s.output != nil && (s.output.HasID() || len(s.output.MetaNames()) > 0)
 }
 

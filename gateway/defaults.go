@@ -38,7 +38,7 @@ func (c *Config) protocolSettings() wire.Settings {
 		Secure: c.Secure, Workers: c.Workers, ByKey: c.Dispatch == "key", Ring: c.Ring,
 		MaxMessage: c.MaxMessage, InFlight: c.InFlight, Memory: c.Memory,
 		RetryMin: c.RetryMin, Heartbeat: c.Heartbeat, IdleTimeout: c.IdleTimeout,
-		ExitOnClose: c.ExitOnClose, Heads: c.readsMeta(), Token: c.Token.bytes(), Credit: c.Credit,
+		ExitOnClose: c.ExitOnClose, Token: c.Token.bytes(), Credit: c.Credit,
 	}
 }
 

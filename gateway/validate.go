@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"math/bits"
 	"net"
 	"runtime"
@@ -11,16 +10,16 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
+	"feedgate/gateway/wire/flags"
 	"feedgate/worker"
 )
 
 // Bounds of what a Config may ask for.
 const (
-	maxWorkers    = 1024
-	maxRing       = 1 << 24
-	maxInFlight   = 1 << 24
-	maxMaxMessage = 1 << 30
-	minReconnect  = time.Millisecond
+	maxWorkers   = 1024
+	maxRing      = 1 << 24
+	maxInFlight  = 1 << 24
+	minReconnect = time.Millisecond
 	// maxMemory keeps a read buffer, of which there are worker.MaxSlabs, within the 32
 	// bits of a message's offset.
 	maxMemory = 1 << 45
@@ -56,7 +55,7 @@ var ErrNoProtocol = errors.New("upstream: no protocol")
 
 func (c *Config) validate() (settings, error) {
 	var s settings
-	var faults faultList
+	var faults flags.Faults
 	fill(&c.Workers, runtime.GOMAXPROCS(0))
 	if c.Protocol != nil {
 		c.fillURL()
@@ -66,50 +65,49 @@ func (c *Config) validate() (settings, error) {
 	c.checkNumbers(&faults)
 	c.checkTimes(&faults)
 	if c.Sink == nil {
-		faults.add("--sink: none")
+		faults.Addf("--sink: none")
 	}
 	s.window = c.InFlight
+	s.selector = c.checkDispatch(&faults)
+	s.id, s.output = c.checkContent(&faults)
 	if c.Protocol == nil {
-		faults.list = append(faults.list, ErrNoProtocol)
+		faults.Note(ErrNoProtocol)
 	} else {
 		c.checkUpstream(&faults)
 		c.checkProtocol(&s, &faults)
 	}
-	s.selector = c.checkDispatch(&faults)
-	s.id, s.output = c.checkContent(&faults)
-	if s.codec != nil {
-		s.checkMeta(c.Protocol.Scheme().SchemeName(c.Secure), s.codec.Traits, &faults)
-	}
-	return s, errors.Join(faults.list...)
+	return s, faults.Err()
 }
 
 // checkUpstream checks where the server is.
-func (c *Config) checkUpstream(f *faultList) {
+func (c *Config) checkUpstream(f *flags.Faults) {
 	if len(c.Hosts) == 0 {
-		f.add("upstream URL: no host")
+		f.Addf("upstream URL: no host")
 	}
 	for _, hostport := range c.Hosts {
 		host, port, err := net.SplitHostPort(hostport)
 		if err != nil || host == "" || !wire.ValidPort(port) {
-			f.add("upstream URL: %q is not HOST:PORT", hostport)
+			f.Addf("upstream URL: %q is not HOST:PORT", hostport)
 		}
 	}
 	if scheme := c.Protocol.Scheme(); !c.Secure {
 		for _, flag := range c.TLS.files.flags() {
-			f.add("%s: %s:// has no TLS; use %s://, or leave it out", flag, scheme.Name, scheme.Secure)
+			f.Addf("%s: %s:// has no TLS; use %s://, or leave it out", flag, scheme.Name, scheme.Secure)
 		}
 	}
 }
 
 // checkProtocol makes the codec, and checks what depends on it.
-func (c *Config) checkProtocol(s *settings, f *faultList) {
+func (c *Config) checkProtocol(s *settings, f *flags.Faults) {
 	of := c.protocolSettings()
+	of.Heads = !c.DataOnly || s.readsMeta() // acks quote them only of protocols that leave out nothing
 	codec, err := c.Protocol.New(of)
 	if err != nil {
-		f.list = append(f.list, err)
+		f.Note(err)
 		return
 	}
 	s.codec = codec
+	s.checkMeta(c.Protocol.Scheme().SchemeName(c.Secure), codec.Traits, f)
 	s.ack = c.checkAck(codec.Traits, f)
 	if codec.Window > 0 {
 		s.window = codec.Window
@@ -119,38 +117,32 @@ func (c *Config) checkProtocol(s *settings, f *faultList) {
 	}
 }
 
-type faultList struct{ list []error }
-
-func (f *faultList) add(format string, args ...any) {
-	f.list = append(f.list, fmt.Errorf(format, args...))
-}
-
-func (c *Config) checkNumbers(f *faultList) {
+func (c *Config) checkNumbers(f *flags.Faults) {
 	between := func(name string, v, low, high int64) {
 		if v < low || v > high {
-			f.add("--%s: %d is not in %d to %d", name, v, low, high)
+			f.Addf("--%s: %d is not in %d to %d", name, v, low, high)
 		}
 	}
 	between("workers", int64(c.Workers), 1, maxWorkers)
 	between("ring", int64(c.Ring), 1, maxRing)
 	if bits.OnesCount(uint(c.Ring)) != 1 {
-		f.add("--ring: %d is not a power of two", c.Ring)
+		f.Addf("--ring: %d is not a power of two", c.Ring)
 	}
 	between("flush-max", int64(c.FlushMax), 1, maxBatch)
 	between("flush-pack", int64(c.FlushPack), 0, 1<<20)
-	between("max-message", c.MaxMessage, 1, maxMaxMessage)
+	between("max-message", c.MaxMessage, 1, worker.MaxMessage)
 	between("in-flight", int64(c.InFlight), 1, maxInFlight)
 	between("retries", int64(c.Retries), 0, 1<<20)
 	between("connect-attempts", int64(c.ConnectAttempts), 0, 1<<30)
 	if c.Memory > maxMemory {
-		f.add("--memory: %d bytes is over %d", c.Memory, int64(maxMemory))
+		f.Addf("--memory: %d bytes is over %d", c.Memory, int64(maxMemory))
 	}
 	if c.Memory < 4*c.MaxMessage {
-		f.add("--memory: %d bytes is under 4 times --max-message (%d)", c.Memory, 4*c.MaxMessage)
+		f.Addf("--memory: %d bytes is under 4 times --max-message (%d)", c.Memory, 4*c.MaxMessage)
 	}
 }
 
-func (c *Config) checkTimes(f *faultList) {
+func (c *Config) checkTimes(f *flags.Faults) {
 	for _, t := range []struct {
 		name  string
 		value time.Duration
@@ -161,25 +153,25 @@ func (c *Config) checkTimes(f *faultList) {
 		{"drain-timeout", c.DrainTimeout},
 	} {
 		if t.value <= 0 {
-			f.add("--%s: %v is not positive", t.name, t.value)
+			f.Addf("--%s: %v is not positive", t.name, t.value)
 		}
 	}
 	if c.IdleTimeout < 0 && c.IdleTimeout != NoTimeout {
-		f.add("--idle-timeout: %v is negative", c.IdleTimeout)
+		f.Addf("--idle-timeout: %v is negative", c.IdleTimeout)
 	}
 	if c.ReconnectMin > 0 && c.ReconnectMin < minReconnect {
-		f.add("--reconnect-min: %v is under %v", c.ReconnectMin, minReconnect)
+		f.Addf("--reconnect-min: %v is under %v", c.ReconnectMin, minReconnect)
 	}
 	if c.ReconnectMax < c.ReconnectMin {
-		f.add("--reconnect-max: %v is less than --reconnect-min %v", c.ReconnectMax, c.ReconnectMin)
+		f.Addf("--reconnect-max: %v is less than --reconnect-min %v", c.ReconnectMax, c.ReconnectMin)
 	}
 }
 
-func (c *Config) checkAck(t wire.Traits, f *faultList) wire.AckMode {
+func (c *Config) checkAck(t wire.Traits, f *flags.Faults) wire.AckMode {
 	fill(&c.Ack, t.Acks[0].String())
 	mode, err := wire.ParseAckMode(c.Ack)
 	if err != nil {
-		f.add("--ack: %w", err)
+		f.Addf("--ack: %w", err)
 		return mode
 	}
 	if slices.Contains(t.Acks, mode) {
@@ -190,29 +182,29 @@ func (c *Config) checkAck(t wire.Traits, f *faultList) wire.AckMode {
 		names = append(names, m.String())
 	}
 	of := strings.TrimSuffix(c.Protocol.Scheme().SchemeName(c.Secure)+":// "+t.AckNote, " ")
-	f.add("--ack: %s does not go with %s, which has %s only", mode, of, strings.Join(names, ", "))
+	f.Addf("--ack: %s does not go with %s, which has %s only", mode, of, strings.Join(names, ", "))
 	return mode
 }
 
-func (c *Config) checkDispatch(f *faultList) *worker.Selector {
+func (c *Config) checkDispatch(f *flags.Faults) *worker.Selector {
 	switch c.Dispatch {
 	case "spread":
 		if c.Key != "" {
-			f.add("--key: goes with --dispatch key")
+			f.Addf("--key: goes with --dispatch key")
 		}
 		return nil
 	case "key":
 	default:
-		f.add("--dispatch: %q is not one of spread, key", c.Dispatch)
+		f.Addf("--dispatch: %q is not one of spread, key", c.Dispatch)
 		return nil
 	}
 	if c.Key == "" {
-		f.add("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B, meta:NAME")
+		f.Addf("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B, meta:NAME")
 		return nil
 	}
 	s, err := worker.ParseSelector(c.Key)
 	if err != nil {
-		f.add("--key: %w", err)
+		f.Addf("--key: %w", err)
 		return nil
 	}
 	return &s

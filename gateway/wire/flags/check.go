@@ -15,3 +15,6 @@ func (f *Faults) Note(err error) {
 		f.all = append(f.all, err)
 	}
 }
+
+// Addf adds a fault, whose text begins with the flag.
+func (f *Faults) Addf(format string, args ...any) { f.Note(fmt.Errorf(format, args...)) }

@@ -11,10 +11,6 @@ import (
 	"feedgate/worker"
 )
 
-// MaxMessage is the longest message that --max-message may allow, in bytes. It keeps a
-// frame's length and its position in a buffer within the 32 bits of wire.Msg.
-const MaxMessage = 1 << 30
-
 // Faults gathers what is wrong with flags. The zero value has none.
 type Faults struct{ all []error }
 
@@ -59,8 +55,8 @@ func (f *Faults) IgnorePrefix(text string) []byte {
 
 // CheckMaxMessage checks --max-message, in bytes.
 func (f *Faults) CheckMaxMessage(n int64) {
-	if n < 1 || n > MaxMessage {
-		f.Add("--max-message", fmt.Errorf("%d is not from 1 to %d", n, MaxMessage))
+	if n < 1 || n > worker.MaxMessage {
+		f.Add("--max-message", fmt.Errorf("%d is not from 1 to %d", n, worker.MaxMessage))
 	}
 }
 

@@ -2,6 +2,7 @@ package flags
 
 import (
 	"errors"
+	"feedgate/worker"
 	"testing"
 )
 
@@ -11,7 +12,7 @@ func TestFaults(t *testing.T) {
 	f.Check(true, "--size: %d is odd", 3)
 	f.Note(nil)
 	f.CheckMaxMessage(1)
-	f.CheckMaxMessage(MaxMessage)
+	f.CheckMaxMessage(worker.MaxMessage)
 	f.CheckHeartbeat(0)
 	if err := f.Err(); err != nil {
 		t.Fatalf("%v without a fault", err)
@@ -21,7 +22,7 @@ func TestFaults(t *testing.T) {
 	f.Check(false, "--size: %d is odd", 3)
 	f.Note(errors.New("--path: none"))
 	f.CheckMaxMessage(0)
-	f.CheckMaxMessage(MaxMessage + 1)
+	f.CheckMaxMessage(worker.MaxMessage + 1)
 	f.CheckHeartbeat(-1)
 	err := f.Err()
 	const want = "--name: is taken\n--size: 3 is odd\n--path: none\n--max-message: 0 is not from 1 to 1073741824\n" +

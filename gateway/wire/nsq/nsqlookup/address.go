@@ -1,36 +1,31 @@
 package nsqlookup
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"feedgate/gateway/wire/flags"
 )
 
 // lookupPath is where an nsqlookupd answers.
 const lookupPath = "/lookup"
 
-// CheckAddrs returns every fault of the addresses in one error, a line each. They are
+// parseAddrs returns every fault of the addresses in one error, a line each. They are
 // HOST:PORT of the HTTP side, or http:// and https:// URLs.
-func CheckAddrs(addrs []string) error {
-	_, err := parseAddrs(addrs)
-	return err
-}
-
 func parseAddrs(addrs []string) ([]*url.URL, error) {
 	var all []*url.URL
-	var faults []error
+	var faults flags.Faults
 	for i, addr := range addrs {
 		u, ok := parseAddr(addr)
 		if !ok {
-			faults = append(faults, fmt.Errorf("--nsqlookupd: %s is not HOST:PORT, nor an http:// or https:// URL", quote(addr, i)))
+			faults.Addf("--nsqlookupd: %s is not HOST:PORT, nor an http:// or https:// URL", quote(addr, i))
 			continue
 		}
 		all = append(all, u)
 	}
-	return all, errors.Join(faults...)
+	return all, faults.Err()
 }
 
 // quote names an address; one that may hold a secret by its place only.

@@ -44,14 +44,14 @@ func TestAddresses(t *testing.T) {
 
 // TestAddressFaults: all are named, and no secret is.
 func TestAddressFaults(t *testing.T) {
-	err := CheckAddrs([]string{"a:1", "b", "http://u:s3cret@:1", "ftp://c?s3cret"})
+	_, err := parseAddrs([]string{"a:1", "b", "http://u:s3cret@:1", "ftp://c?s3cret"})
 	want := `--nsqlookupd: "b" is not HOST:PORT, nor an http:// or https:// URL
 --nsqlookupd: address 3 is not HOST:PORT, nor an http:// or https:// URL
 --nsqlookupd: address 4 is not HOST:PORT, nor an http:// or https:// URL`
 	if err == nil || err.Error() != want || strings.Contains(want, "s3cret") {
 		t.Errorf("%v", err)
 	}
-	if err := CheckAddrs([]string{"a:1", "https://b"}); err != nil {
+	if _, err := parseAddrs([]string{"a:1", "https://b"}); err != nil {
 		t.Error(err)
 	}
 }
