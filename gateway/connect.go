@@ -64,7 +64,7 @@ func (k *link) connected(r dialResult, now time.Duration) {
 	k.phase = login
 	k.readable, k.writable, k.hup, k.dead, k.cut = r.sock.more(), true, false, false, false
 	k.heard, k.wrote, k.tick = now, now, 0
-	k.deadline = now + k.l.cfg.ConnectTimeout
+	k.loginBy, k.graceEnds = now+k.l.cfg.ConnectTimeout, 0
 	k.owed, k.stopping, k.rest = 0, false, 0
 	k.at, k.host, k.hop = r.at, r.host, k.dialer.via
 	k.life, k.peerClosed, k.sendOpen, k.notify = lifetime{}, false, false, false

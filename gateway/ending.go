@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// lingerReads bounds the reading in one turn.
+const lingerReads = 64
+
 // startClose ends our sending side: everything is sent. Where the server is to close
 // first (RFC 6455, section 7.1.1), it stays open until the server has.
 func (k *link) startClose(now time.Duration) {
@@ -18,7 +21,7 @@ func (k *link) startClose(now time.Duration) {
 // linger waits for the peer's TCP acks and its close; sendOpen: our sending side is not
 // closed yet.
 func (k *link) linger(sendOpen bool) {
-	k.phase, k.deadline, k.readable, k.sendOpen = lingering, 0, true, sendOpen
+	k.phase, k.lingerEnds, k.readable, k.sendOpen = lingering, 0, true, sendOpen
 }
 
 // closeSend closes our sending side, or leaves it to the next turn.
@@ -58,10 +61,10 @@ func (k *link) stepLingering(now time.Duration) {
 		k.readable = false // closed, but its TCP may yet acknowledge our bytes, or reset
 		break
 	}
-	if k.deadline == 0 && k.sock.unacked() == 0 {
-		k.deadline = now + lingerTime
+	if k.lingerEnds == 0 && k.sock.unacked() == 0 {
+		k.lingerEnds = now + lingerTime
 	}
-	if k.deadline != 0 && now >= k.deadline || k.deadline == 0 && now-k.wrote >= k.l.cfg.WriteTimeout {
+	if k.lingerEnds == 0 && now-k.wrote >= k.l.cfg.WriteTimeout {
 		k.endLinger(now, nil)
 	}
 }

@@ -42,7 +42,7 @@ func (k *link) serverCloses(e wire.Event, now time.Duration) {
 	k.peerCloses(e.Clean, now)
 	switch {
 	case refused:
-		k.deadline = now // there is no work to wait for
+		k.graceEnds = now // there is no work to wait for
 	case k.stopping:
 		k.rest = now + stopRest
 	}
@@ -90,7 +90,7 @@ func (k *link) turnedAway(err error, now time.Duration) bool {
 			to.from, k.via = k.at, to
 			k.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", k.addr, "to", to.hostport, "tls", to.tls)
 			k.finish(wire.CloseOK)
-			k.deadline = now
+			k.graceEnds = now
 			return true
 		}
 		why += ", " + err.Error()
@@ -100,7 +100,7 @@ func (k *link) turnedAway(err error, now time.Duration) bool {
 	}
 	k.refuse(fault.Code == wire.CloseBadToken, why, now)
 	k.finish(fault.Code)
-	k.deadline = now
+	k.graceEnds = now
 	return true
 }
 
@@ -110,7 +110,7 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 		k.refuse(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
 		k.l.in.reset()
 		k.finish(wire.CloseBadRequest)
-		k.deadline = now
+		k.graceEnds = now
 		return
 	}
 	if e.First > delivery.MaxSeq {
@@ -119,7 +119,7 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 		return
 	}
 	// The tick that the protocol asked for was for the login.
-	k.phase, k.deadline, k.tick = open, 0, 0
+	k.phase, k.tick = open, 0
 	k.l.stats.Connected.Store(true)
 	k.l.stats.Logins.Add(1)
 	k.life.begin(now)
@@ -169,9 +169,9 @@ func (k *link) peerCloses(clean bool, now time.Duration) {
 		k.l.stop.leaving = k.l.stop.leaving || !k.notify
 	}
 	k.finish(wire.CloseOK)
-	k.deadline = 0
+	k.graceEnds = 0
 	if grace := k.l.set.traits.CloseGrace; grace > 0 {
-		k.deadline = now + grace
+		k.graceEnds = now + grace
 	}
 }
 

@@ -58,44 +58,87 @@ func (l *loop) exit() {
 	}
 }
 
-// step moves the connection on through its phases; false when it stays.
+// step moves the connection on through its phases; false when it stays. A phase that
+// begins is looked at in the next turn.
 func (k *link) step(now time.Duration) bool {
 	l := k.l
-	if l.stop.leaving {
-		if l.stop.aborted || l.stop.deadline != 0 && now >= l.stop.deadline {
-			l.exit()
-			return true
-		}
+	if l.stop.aborted {
+		l.exit()
+		return true
 	}
-	k.repeats.flush(now)
+	if k.run(loopTimers, now); l.stop.done {
+		return true
+	}
 	was := k.phase
-	switch k.phase {
-	case offline:
-		k.stepOffline(now)
-	case dialing:
-		if l.stop.leaving && !k.awaiting() {
-			k.cancel()
-		}
-	case login, open:
-		if l.stop.leaving && !k.awaiting() && !k.askToStop() {
-			k.finish(wire.CloseShuttingDown)
-			break
-		}
-		k.checkAlive(now)
-	case finishing:
-		k.stepFinishing(now)
-	case goodbye:
-		k.checkAlive(now)
-		if k.phase == goodbye && l.out.Len() == 0 {
-			k.startClose(now)
-		}
-	case lingering:
+	if l.stop.leaving && !k.awaiting() {
+		k.leave()
+	}
+	if k.phase == was && k.phase == lingering {
 		k.stepLingering(now)
+	}
+	if k.phase == was && !k.resetShown(now) {
+		k.run(connTimers, now)
+	}
+	if k.phase == was {
+		k.lookForEnd(now)
 	}
 	if l.stop.leaving {
 		k.drainPool()
 	}
 	return k.phase != was || l.stop.done || k.phase == lingering && k.readable
+}
+
+// leave does what is due because no more is to be read.
+func (k *link) leave() {
+	switch k.phase {
+	case offline:
+		if k.l.track.Working() == 0 {
+			k.l.exit()
+		}
+	case dialing:
+		k.cancel()
+	case login, open:
+		if !k.askToStop() {
+			k.finish(wire.CloseShuttingDown)
+		}
+	}
+}
+
+// resetShown ends a connection whose reset no call will show.
+func (k *link) resetShown(now time.Duration) bool {
+	l := k.l
+	switch {
+	case !k.dead || !in(login, open, finishing, goodbye).has(k.phase):
+		return false
+	case l.paused && !l.set.traits.EOFCloses:
+		// Reading would show it, but there is no room to read.
+		k.lost(now, "receive", k.sock.fault())
+	case l.in.sendBlocked != 0:
+		// Sending would show it, but there is nothing to send.
+		k.cannotSend(now, k.sock.fault())
+	default:
+		return false
+	}
+	return true
+}
+
+// lookForEnd moves on a connection of which everything is acked, or sent.
+func (k *link) lookForEnd(now time.Duration) {
+	l := k.l
+	switch {
+	case k.phase == finishing && l.track.Finished() && !l.in.pending() && k.rest == 0:
+		k.sayGoodbye()
+	case k.phase == goodbye && l.out.Len() == 0:
+		k.startClose(now)
+	}
+}
+
+// sayGoodbye sends the protocol's close, after which no acks may follow.
+func (k *link) sayGoodbye() {
+	l := k.l
+	k.phase = goodbye
+	l.track.EndAcks()
+	l.out.Write(k.conn.AppendClose(l.out.AvailableBuffer(), k.why))
 }
 
 // askToStop asks the peer, once, to send no more, if the protocol can; false if it cannot.
@@ -123,115 +166,9 @@ func (k *link) drainPool() {
 	switch {
 	case l.stop.drained,
 		k.phase == open && k.stopping,
-		k.phase == finishing && !atOnce && (l.in.pending() || l.lastTurn < k.rest):
+		k.phase == finishing && !atOnce && (l.in.pending() || k.rest != 0):
 		return
 	}
 	l.stop.drained = true
 	l.pool.Drain()
-}
-
-func (k *link) stepOffline(now time.Duration) {
-	switch {
-	case k.l.stop.leaving && !k.awaiting():
-		if k.l.track.Working() == 0 {
-			k.l.exit()
-		}
-	case now >= k.redial:
-		k.startDial()
-	}
-}
-
-// ticking reports whether the protocol may still send something of its own, such as a
-// heartbeat; nothing may follow its goodbye.
-func (k *link) ticking() bool { return k.phase != goodbye && !k.l.track.AckingStopped() }
-
-// checkAlive sends the protocol's heartbeat when it is due, and ends a connection whose
-// peer is dead.
-func (k *link) checkAlive(now time.Duration) {
-	l := k.l
-	if k.ticking() && (k.tick == 0 || now >= k.tick) {
-		var frames []byte
-		frames, k.tick = k.conn.Tick(l.out.AvailableBuffer(), now)
-		l.out.Write(frames)
-		l.in.more = l.in.more || k.tick != 0 && k.decoding() && !l.paused
-	}
-	idle := l.cfg.IdleTimeout
-	switch {
-	case k.dead && l.paused && !l.set.traits.EOFCloses:
-		// Reading would show it, but there is no room to read.
-		k.lost(now, "receive", k.sock.fault())
-	case k.dead && l.in.sendBlocked != 0:
-		// Sending would show it, but there is nothing to send.
-		k.cannotSend(now, k.sock.fault())
-	case k.phase == login && now >= k.deadline:
-		l.stats.addError(wire.Login)
-		k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", l.cfg.ConnectTimeout))
-	case k.writePending() && now-k.wrote >= l.cfg.WriteTimeout:
-		k.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", l.cfg.WriteTimeout))
-	case k.phase == open && idle != NoTimeout && !k.idlePaused() && now-k.heard >= idle:
-		k.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", idle))
-	}
-}
-
-// stepFinishing sends the goodbye when everything that was read is acked, or time is up.
-func (k *link) stepFinishing(now time.Duration) {
-	l := k.l
-	k.checkAlive(now)
-	if k.phase != finishing {
-		return
-	}
-	through := l.track.Finished() && !l.in.pending() && now >= k.rest
-	if !through && (k.deadline == 0 || now < k.deadline) {
-		return
-	}
-	k.phase, k.deadline = goodbye, 0
-	l.track.EndAcks()
-	l.out.Write(k.conn.AppendClose(l.out.AvailableBuffer(), k.why))
-}
-
-// nextDue is when the loop must turn at the latest; zero: when something happens.
-func (k *link) nextDue() time.Duration {
-	l := k.l
-	due := earliest(l.stop.deadline, k.repeats.nextDue())
-	switch k.phase {
-	case offline:
-		if !l.stop.leaving || k.awaiting() {
-			due = earliest(due, k.redial)
-		}
-	case login, open, finishing, goodbye:
-		due = earliest(due, k.deadline)
-		if k.phase == finishing && l.lastTurn < k.rest {
-			due = earliest(due, k.rest)
-		}
-		if k.ticking() {
-			due = earliest(due, k.tick)
-		}
-		due = earliest(due, l.track.Due())
-		if l.in.sendBlocked != 0 {
-			due = earliest(due, l.in.recheckAt())
-		}
-		if k.writePending() {
-			due = earliest(due, k.wrote+l.cfg.WriteTimeout)
-		}
-		if l.short {
-			due = earliest(due, l.lastTurn+slabRetry)
-		}
-		if k.phase == open && l.cfg.IdleTimeout != NoTimeout && !k.idlePaused() {
-			due = earliest(due, k.heard+l.cfg.IdleTimeout)
-		}
-	case lingering:
-		due = earliest(due, k.deadline)
-		if k.deadline == 0 {
-			due = earliest(due, l.lastTurn+lingerPoll)
-		}
-	}
-	return due
-}
-
-// earliest is the lesser of two times of which zero is never.
-func earliest(a, b time.Duration) time.Duration {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
 }

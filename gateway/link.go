@@ -28,21 +28,21 @@ const (
 	lingering              // all is sent; the peer's acks of TCP and its close are awaited
 )
 
-const (
-	// errorGrace is how long messages received before a protocol error have to be
-	// finished and acked.
-	errorGrace = time.Second
-	// lingerTime is how long the server has to close after its TCP has
-	// acknowledged all.
-	lingerTime = time.Second
-	// lingerReads bounds the reading in one turn.
-	lingerReads = 64
-	// lingerPoll is how often the socket is asked whether it has.
-	lingerPoll = 20 * time.Millisecond
-	// stopRest is how long messages are awaited after a server has answered that it sends
-	// no more: one of its threads may be about to send one.
-	stopRest = 50 * time.Millisecond
-)
+// phases is a set of them.
+type phases uint16
+
+// anyPhase is the set of all.
+const anyPhase = ^phases(0)
+
+func in(of ...phase) phases {
+	set := phases(0)
+	for _, p := range of {
+		set |= 1 << p
+	}
+	return set
+}
+
+func (set phases) has(p phase) bool { return set&(1<<p) != 0 }
 
 // link is the connection to the upstream, from the dial to the close. The loop owns it.
 type link struct {
@@ -57,14 +57,17 @@ type link struct {
 	dead               bool // reset: nothing can be acked any more
 	cut                bool // by a reset, without the end of the stream before it
 
-	heard    time.Duration // when the last bytes came
-	wrote    time.Duration // when the peer last took bytes, or had none to take
-	deadline time.Duration // of login, finishing, lingering; 0: none
-	tick     time.Duration // when the protocol wants to be asked
-	why      worker.Code   // for the protocol's close
+	heard time.Duration // when the last bytes came
+	wrote time.Duration // when the peer last took bytes, or had none to take
+	tick  time.Duration // when the protocol wants to be asked; 0: it does not matter
+	why   worker.Code   // for the protocol's close
+
+	loginBy    time.Duration // when the login must have succeeded
+	graceEnds  time.Duration // of finishing; 0: it may take as long as it takes
+	lingerEnds time.Duration // of lingering; 0: the peer's TCP has not acknowledged all
 
 	stopping   bool          // the peer was asked to send no more
-	rest       time.Duration // until then messages may follow its answer
+	rest       time.Duration // until then messages may follow its answer; 0: none will
 	peerClosed bool          // the peer sends no more
 	sendOpen   bool          // while lingering: our sending side is not closed yet
 	notify     bool          // close_notify decides whether the close was clean
@@ -96,6 +99,7 @@ func (k *link) init(l *loop) {
 	}
 	k.backoff = backoff.New(l.cfg.ReconnectMin, l.cfg.ReconnectMax)
 	k.repeats.log = l.log
+	k.redial = 1 // at once
 }
 
 // edge notes an event of the poller: reading, or writing, would not block, the peer has
@@ -178,7 +182,7 @@ func (k *link) protocolError(err *wire.Error, now time.Duration) {
 	k.finish(code)
 	k.why = code
 	if k.l.stop.deadline == 0 {
-		k.deadline = now + errorGrace
+		k.graceEnds = now + errorGrace
 	}
 }
 
@@ -193,7 +197,7 @@ func (k *link) count(fault *wire.Error, now time.Duration) worker.Code {
 // finish stops reading; step sends the goodbye once everything that was read is acked.
 func (k *link) finish(why worker.Code) {
 	if k.phase == login || k.phase == open {
-		k.phase, k.why, k.deadline = finishing, why, 0
+		k.phase, k.why, k.graceEnds = finishing, why, 0
 	}
 }
 
