@@ -62,7 +62,7 @@ func (k *link) countTLS(err error) {
 func (k *link) connected(r dialResult, now time.Duration) {
 	k.sock, k.addr = r.sock, r.addr
 	k.phase = login
-	k.readable, k.writable, k.hup, k.dead, k.cut = r.sock.more(), true, false, false, false
+	k.peer = peer{readable: r.sock.more(), writable: true}
 	k.heard, k.wrote, k.tick = now, now, 0
 	k.loginBy, k.graceEnds = now+k.l.cfg.ConnectTimeout, 0
 	k.owed, k.stopping, k.rest = 0, false, 0

@@ -21,14 +21,14 @@ func (k *link) startClose(now time.Duration) {
 // linger waits for the peer's TCP acks and its close; sendOpen: our sending side is not
 // closed yet.
 func (k *link) linger(sendOpen bool) {
-	k.phase, k.lingerEnds, k.readable, k.sendOpen = lingering, 0, true, sendOpen
+	k.phase, k.lingerEnds, k.peer.readable, k.sendOpen = lingering, 0, true, sendOpen
 }
 
 // closeSend closes our sending side, or leaves it to the next turn.
 func (k *link) closeSend(now time.Duration) {
 	err := k.sock.closeSend()
 	if err != nil && wouldBlock(err) {
-		k.writable = false
+		k.peer.writable = false
 		return
 	}
 	switch {
@@ -47,7 +47,7 @@ func (k *link) stepLingering(now time.Duration) {
 	for range lingerReads {
 		n, err := k.sock.recv(k.l.scratch[:])
 		if err != nil && wouldBlock(err) {
-			k.readable = false
+			k.peer.readable = false
 			break
 		}
 		if err == nil && n > 0 {
@@ -58,7 +58,7 @@ func (k *link) stepLingering(now time.Duration) {
 			k.endLinger(now, err)
 			return
 		}
-		k.readable = false // closed, but its TCP may yet acknowledge our bytes, or reset
+		k.peer.readable = false // closed, but its TCP may yet acknowledge our bytes, or reset
 		break
 	}
 	if k.lingerEnds == 0 && k.sock.unacked() == 0 {

@@ -176,7 +176,7 @@ func (h *host) gather() {
 	for end := h.now() + gatherTime; h.now() < end; {
 		runtime.Gosched()
 	}
-	h.l.link.readable = true
+	h.l.link.peer.readable = true
 }
 
 // armTimer sees to it that the loop wakes when the next thing is due. A timer
@@ -199,7 +199,7 @@ func (h *host) armTimer() {
 // onEvent takes an edge of the socket from the poller.
 func (h *host) onEvent(fd int, event netpoll.IOEvent, _ netpoll.IOFlags) error {
 	if fd == h.watched {
-		h.l.link.edge(event&eventReadable != 0, event&eventWritable != 0, event&eventClosed != 0, event&eventDead != 0)
+		h.l.link.peer.edge(event&eventReadable != 0, event&eventWritable != 0, event&eventClosed != 0, event&eventDead != 0)
 	}
 	return h.spin()
 }

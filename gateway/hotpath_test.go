@@ -87,7 +87,7 @@ func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, n
 func turnUntil(t *testing.T, l *loop, done func() bool) {
 	deadline := time.Now().Add(20 * time.Second)
 	for !done() {
-		l.link.readable, l.link.writable = true, true
+		l.link.peer.readable, l.link.peer.writable = true, true
 		if !l.turn() {
 			runtime.Gosched()
 		}

@@ -172,7 +172,7 @@ func (in *intake) read(now time.Duration) bool {
 	l.stats.Reads.Add(1)
 	switch {
 	case err != nil && wouldBlock(err):
-		l.link.readable, in.bulk = false, false
+		l.link.peer.readable, in.bulk = false, false
 		return false
 	case err != nil && (!l.track.AckingStopped() || l.set.upstream.tls):
 		l.link.countTLS(err)
@@ -183,9 +183,9 @@ func (in *intake) read(now time.Duration) bool {
 		l.link.endOfStream(now)
 		return true
 	}
-	if n < len(room) && !l.link.hup && !l.link.sock.more() {
+	if n < len(room) && !l.link.peer.halfClosed && !l.link.sock.more() {
 		// The buffer is drained, and what comes next makes another edge.
-		l.link.readable = false
+		l.link.peer.readable = false
 	}
 	l.stats.ReadBytes.Add(uint64(n))
 	l.link.heard = now

@@ -85,7 +85,7 @@ func (k *link) step(now time.Duration) bool {
 	if l.stop.leaving {
 		k.drainPool()
 	}
-	return k.phase != was || l.stop.done || k.phase == lingering && k.readable
+	return k.phase != was || l.stop.done || k.phase == lingering && k.peer.readable
 }
 
 // leave does what is due because no more is to be read.
@@ -108,7 +108,7 @@ func (k *link) leave() {
 func (k *link) resetShown(now time.Duration) bool {
 	l := k.l
 	switch {
-	case !k.dead || !in(login, open, finishing, goodbye).has(k.phase):
+	case !k.peer.reset || !in(login, open, finishing, goodbye).has(k.phase):
 		return false
 	case l.paused && !l.set.traits.EOFCloses:
 		// Reading would show it, but there is no room to read.

@@ -44,6 +44,23 @@ func in(of ...phase) phases {
 
 func (set phases) has(p phase) bool { return set&(1<<p) != 0 }
 
+// peer is what the poller's edges and the calls have shown of the peer and its kernel.
+type peer struct {
+	readable, writable bool // as the edges left them: the next call may not block
+	halfClosed         bool // it has closed or reset: read to the end
+	reset              bool // both directions are gone: nothing can be acked any more
+	aborted            bool // it was a reset, and not the end of the stream, that came first
+}
+
+// edge records an event of the poller: reading, or writing, would not block, the peer has
+// closed or reset, both directions are gone.
+func (p *peer) edge(readable, writable, halfClosed, reset bool) {
+	p.readable = p.readable || readable
+	p.writable = p.writable || writable
+	p.halfClosed = p.halfClosed || halfClosed
+	p.reset = p.reset || reset
+}
+
 // link is the connection to the upstream, from the dial to the close. The loop owns it.
 type link struct {
 	l     *loop
@@ -52,10 +69,7 @@ type link struct {
 	addr  string
 	conn  wire.Conn
 
-	readable, writable bool // as the poller's edges left them
-	hup                bool // the peer has closed or reset: read to the end
-	dead               bool // reset: nothing can be acked any more
-	cut                bool // by a reset, without the end of the stream before it
+	peer peer
 
 	heard time.Duration // when the last bytes came
 	wrote time.Duration // when the peer last took bytes, or had none to take
@@ -102,15 +116,6 @@ func (k *link) init(l *loop) {
 	k.redial = 1 // at once
 }
 
-// edge notes an event of the poller: reading, or writing, would not block, the peer has
-// closed or reset, both directions are gone.
-func (k *link) edge(readable, writable, hup, dead bool) {
-	k.readable = k.readable || readable
-	k.writable = k.writable || writable
-	k.hup = k.hup || hup
-	k.dead = k.dead || dead
-}
-
 // decoding reports whether received bytes are to be decoded and dispatched.
 func (k *link) decoding() bool { return k.phase == login || k.phase == open || k.phase == finishing }
 
@@ -120,7 +125,7 @@ func (k *link) mayLook() bool { return k.phase == open && k.l.in.bulk && !k.l.pa
 // reading reports whether to read now. A server that was asked to stop is read to the end
 // of the stream, for the messages that it was about to send and for its close.
 func (k *link) reading() bool {
-	return (k.phase == login || k.phase == open || k.phase == finishing && k.stopping) && k.readable
+	return (k.phase == login || k.phase == open || k.phase == finishing && k.stopping) && k.peer.readable
 }
 
 func (k *link) finishing() bool { return k.phase == finishing }
@@ -136,7 +141,7 @@ func (k *link) writePending() bool {
 // If only unsent acks keep us from reading, and there was no edge since the last read, it
 // has sent nothing.
 func (k *link) idlePaused() bool {
-	return k.l.paused && (k.l.in.sendBlocked == 0 || k.readable) || k.l.track.Full() && k.l.track.Working() > 0
+	return k.l.paused && (k.l.in.sendBlocked == 0 || k.peer.readable) || k.l.track.Full() && k.l.track.Working() > 0
 }
 
 // awaiting reports whether a drain needs the server to send again, on this connection
@@ -148,8 +153,8 @@ func (k *link) awaiting() bool {
 
 // endOfStream handles the end of the peer's bytes.
 func (k *link) endOfStream(now time.Duration) {
-	k.readable = false
-	closed := k.l.set.traits.EOFCloses && !k.cut
+	k.peer.readable = false
+	closed := k.l.set.traits.EOFCloses && !k.peer.aborted
 	rest := k.l.in.filled - k.l.in.cur.Scan + k.l.in.cur.Keep - k.l.in.cur.Start
 	fault := k.l.in.end(closed)
 	if closed {
@@ -162,7 +167,7 @@ func (k *link) endOfStream(now time.Duration) {
 		return
 	}
 	err := errors.New("the server closed the connection without a goodbye")
-	if k.cut {
+	if k.peer.aborted {
 		err = unix.ECONNRESET
 	}
 	k.lost(now, "receive", err)
@@ -244,10 +249,10 @@ func (k *link) cannotSend(now time.Duration, err error) {
 	}
 	k.life.end(now)
 	k.l.log.Warn("acknowledgements cannot be sent any more; reading on", "addr", k.addr, "error", err)
-	k.cut = errors.Is(err, unix.ECONNRESET)
+	k.peer.aborted = errors.Is(err, unix.ECONNRESET)
 	k.l.track.StopAcking(k.destroyed())
-	k.writable = false
-	k.readable, k.hup = true, true
+	k.peer.writable = false
+	k.peer.readable, k.peer.halfClosed = true, true
 }
 
 // ended closes the socket and clears up after a connection, however it ended. It counts

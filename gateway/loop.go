@@ -102,7 +102,7 @@ func (l *loop) turn() bool {
 	busy = l.link.step(now) || busy
 	l.publishStats()
 	l.reportBlocked()
-	return busy || l.out.Len() > 0 && l.link.writable
+	return busy || l.out.Len() > 0 && l.link.peer.writable
 }
 
 // reportBlocked tells the workers whether no message comes until some are completed, so that
@@ -170,7 +170,7 @@ func (l *loop) room(want int, now time.Duration) int {
 // flush sends what there is to send, as far as the kernel takes it.
 func (l *loop) flush(now time.Duration) bool {
 	busy := false
-	for l.out.Len() > 0 && l.link.writable {
+	for l.out.Len() > 0 && l.link.peer.writable {
 		n := l.out.Plan(l.sends[:l.cfg.FlushMax])
 		size := 0
 		for _, m := range l.sends[:n] {
@@ -183,7 +183,7 @@ func (l *loop) flush(now time.Duration) bool {
 			return true
 		}
 		if sent < size {
-			l.link.writable = false
+			l.link.peer.writable = false
 		}
 		if sent > 0 {
 			busy = true

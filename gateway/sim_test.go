@@ -184,7 +184,7 @@ func (s *sim) move(who simActor, at int) {
 	case simEdges:
 		e := s.conn.takeEdge()
 		s.note("edge", 0, 0)
-		p.l.link.edge(e.readable, e.writable, e.hup, e.dead)
+		p.l.link.peer.edge(e.readable, e.writable, e.hup, e.dead)
 		p.told()
 	case simDowns:
 		s.conn.deliverDown()
