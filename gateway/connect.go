@@ -19,8 +19,8 @@ type dialResult struct {
 	err  error
 }
 
-func (k *link) startDial() {
-	k.phase = dialing
+// startDial starts the goroutine that dials.
+func (k *conn) startDial(about) {
 	ctx, cancel := context.WithCancel(context.Background())
 	k.cancel = cancel
 	k.dialer.resume = k.l.resume("")
@@ -29,62 +29,71 @@ func (k *link) startDial() {
 }
 
 // dialEnded handles the outcome of the dial.
-func (k *link) dialEnded(r dialResult) {
+func (k *conn) dialEnded(r dialResult) {
 	k.cancel()
 	k.cancel = nil
-	now := k.l.world.now()
-	if r.err != nil {
-		k.countTLS(r.err)
-		if fault := new(wire.Error); errors.As(r.err, &fault) {
-			k.l.stats.addError(fault.Reason)
-		}
-		k.phase = offline
-		k.redial = now + k.backoff.NextBackOff()
-		k.l.stop.leaving = k.l.stop.leaving || k.noOther()
-		if k.l.stop.leaving && !k.awaiting() || k.giveUp(r.err) {
-			return
-		}
-		k.repeats.add(now, slog.LevelError, "cannot connect; will try again", "",
-			"error", r.err, "retry_in", k.redial-now)
-		return
+	if now := k.l.world.now(); r.err != nil {
+		k.on(evDialFailed, about{now: now, err: r.err})
+	} else {
+		k.connected(r, now)
 	}
-	k.connected(r, now)
 }
 
+// dialFailed sets the time of the next dial.
+func (k *conn) dialFailed(x about) {
+	k.countTLS(x.err)
+	if fault := new(wire.Error); errors.As(x.err, &fault) {
+		k.l.stats.addError(fault.Reason)
+	}
+	k.redial = x.now + k.backoff.NextBackOff()
+	k.l.stop.leaving = k.l.stop.leaving || k.noOther()
+	if k.l.stop.leaving && !k.needsResume() || k.giveUp(x.err) {
+		return
+	}
+	k.repeats.add(x.now, slog.LevelError, "cannot connect; will try again", "",
+		"error", x.err, "retry_in", k.redial-x.now)
+}
+
+// cancelDial cancels the dial, which then ends at once.
+func (k *conn) cancelDial(about) { k.cancel() }
+
 // countTLS counts a fault of TLS, if err is one.
-func (k *link) countTLS(err error) {
+func (k *conn) countTLS(err error) {
 	var fault tlsError
 	if errors.As(err, &fault) {
 		k.l.stats.addError(wire.TLS)
 	}
 }
 
-func (k *link) connected(r dialResult, now time.Duration) {
-	k.sock, k.addr = r.sock, r.addr
-	k.phase = login
-	k.peer = peer{readable: r.sock.more(), writable: true}
-	k.heard, k.wrote, k.tick = now, now, 0
-	k.loginBy, k.graceEnds = now+k.l.cfg.ConnectTimeout, 0
-	k.owed, k.stopping, k.rest = 0, false, 0
-	k.at, k.host, k.hop = r.at, r.host, k.dialer.via
-	k.life, k.peerClosed, k.sendOpen, k.notify = lifetime{}, false, false, false
-	begun := r.conn != nil
-	if k.conn = r.conn; !begun {
-		k.conn = k.l.set.proto.NewConn()
-	}
+// connected begins the login, unless the dial has.
+func (k *conn) connected(r dialResult, now time.Duration) {
+	k.on(evDialed, about{now: now, dial: &r})
 	if err := k.l.world.watch(r.sock); err != nil {
 		k.lost(now, "watch the socket", err)
 		return
 	}
 	k.l.log.Debug("connected", "addr", r.addr)
-	if !begun {
+	if r.conn == nil {
 		k.l.out.Write(k.conn.Open(k.l.out.AvailableBuffer(), k.resume(r.host)))
 	}
 	k.l.in.more = true // Decode is called once with nothing
 }
 
+// begin takes the socket: everything that is of one connection starts over.
+func (k *conn) begin(x about) {
+	r := x.dial
+	k.sock, k.addr, k.conn = r.sock, r.addr, r.conn
+	k.at, k.host, k.hop = r.at, r.host, k.dialer.via
+	k.peer = peer{readable: r.sock.more(), writable: true}
+	k.heard, k.wrote, k.tick, k.loginBy = x.now, x.now, 0, x.now+k.l.cfg.ConnectTimeout
+	k.end, k.life, k.owed = termination{}, lifetime{}, 0
+	if k.conn == nil {
+		k.conn = k.l.set.proto.NewConn()
+	}
+}
+
 // resume is what the login on this connection resumes.
-func (k *link) resume(host string) wire.Resume {
+func (k *conn) resume(host string) wire.Resume {
 	r := k.l.resume(host)
 	if k.hop != nil {
 		r.Target = k.hop.target
@@ -93,7 +102,7 @@ func (k *link) resume(host string) wire.Resume {
 }
 
 // secure reports whether the connection uses TLS.
-func (k *link) secure() bool {
+func (k *conn) secure() bool {
 	if k.hop != nil {
 		return k.hop.tls
 	}

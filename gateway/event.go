@@ -11,10 +11,10 @@ import (
 )
 
 // event takes what the protocol has decoded about the connection.
-func (k *link) event(e wire.Event, now time.Duration) {
+func (k *conn) event(e wire.Event, now time.Duration) {
 	switch e.Kind {
 	case wire.EventReady:
-		k.ready(e, now)
+		k.loggedIn(e, now)
 	case wire.EventSecure:
 		k.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "a TLS handshake where none is due"), now)
 	case wire.EventFault:
@@ -25,9 +25,8 @@ func (k *link) event(e wire.Event, now time.Duration) {
 }
 
 // serverCloses handles the protocol's close: the server will send no more.
-func (k *link) serverCloses(e wire.Event, now time.Duration) {
-	refused := k.phase == login
-	if refused {
+func (k *conn) serverCloses(e wire.Event, now time.Duration) {
+	if k.state == login {
 		k.refused(e, now)
 	} else {
 		args := []any{"addr", k.addr}
@@ -39,17 +38,11 @@ func (k *link) serverCloses(e wire.Event, now time.Duration) {
 			_ = k.count(e.Fault, now)
 		}
 	}
-	k.peerCloses(e.Clean, now)
-	switch {
-	case refused:
-		k.graceEnds = now // there is no work to wait for
-	case k.stopping:
-		k.rest = now + stopRest
-	}
+	k.on(evPeerClose, about{now: now, clean: e.Clean})
 }
 
 // refused counts and logs a login that the server refuses.
-func (k *link) refused(e wire.Event, now time.Duration) {
+func (k *conn) refused(e wire.Event, now time.Duration) {
 	why := fmt.Sprintf("the server closes with code %d", e.Code)
 	switch {
 	case e.Fault != nil:
@@ -62,7 +55,7 @@ func (k *link) refused(e wire.Event, now time.Duration) {
 
 // refuse counts and logs a failed login. If a retry would not help (final) and no login ever
 // succeeded, it ends the gateway.
-func (k *link) refuse(final bool, why string, now time.Duration) {
+func (k *conn) refuse(final bool, why string, now time.Duration) {
 	k.l.stats.addError(wire.Login)
 	k.life.fault = fmt.Errorf("%s: %s", k.addr, why)
 	if final && !k.l.session.reached {
@@ -74,7 +67,7 @@ func (k *link) refuse(final bool, why string, now time.Duration) {
 
 // turnedAway handles login faults that ask for more than a retry: a redirect, a refused
 // token. False: err is neither.
-func (k *link) turnedAway(err error, now time.Duration) bool {
+func (k *conn) turnedAway(err error, now time.Duration) bool {
 	var fault *wire.Error
 	if !errors.As(err, &fault) {
 		return false
@@ -89,8 +82,7 @@ func (k *link) turnedAway(err error, now time.Duration) bool {
 		case err == nil:
 			to.from, k.via = k.at, to
 			k.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", k.addr, "to", to.hostport, "tls", to.tls)
-			k.finish(wire.CloseOK)
-			k.graceEnds = now
+			k.on(evRefused, about{now: now, code: wire.CloseOK})
 			return true
 		}
 		why += ", " + err.Error()
@@ -99,18 +91,17 @@ func (k *link) turnedAway(err error, now time.Duration) bool {
 		return false
 	}
 	k.refuse(fault.Code == wire.CloseBadToken, why, now)
-	k.finish(fault.Code)
-	k.graceEnds = now
+	k.on(evRefused, about{now: now, code: fault.Code})
 	return true
 }
 
-func (k *link) ready(e wire.Event, now time.Duration) {
+// loggedIn checks what the server offers.
+func (k *conn) loggedIn(e wire.Event, now time.Duration) {
 	if offered := k.offered(e); offered != "" {
 		k.life.end(now)
 		k.refuse(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
 		k.l.in.reset()
-		k.finish(wire.CloseBadRequest)
-		k.graceEnds = now
+		k.on(evRefused, about{now: now, code: wire.CloseBadRequest})
 		return
 	}
 	if e.First > delivery.MaxSeq {
@@ -118,8 +109,14 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 			"WELCOME seq %d: numbers end at %d", e.First, uint64(delivery.MaxSeq)), now)
 		return
 	}
+	k.on(evReady, about{now: now, ready: &e})
+}
+
+// ready begins or resumes the session.
+func (k *conn) ready(x about) {
+	e, now := *x.ready, x.now
 	// The tick that the protocol asked for was for the login.
-	k.phase, k.tick = open, 0
+	k.tick = 0
 	k.l.stats.Connected.Store(true)
 	k.l.stats.Logins.Add(1)
 	k.life.begin(now)
@@ -129,7 +126,7 @@ func (k *link) ready(e wire.Event, now time.Duration) {
 }
 
 // logReady logs a connection that is ready, with what its protocol reports about it.
-func (k *link) logReady(e wire.Event, now time.Duration) {
+func (k *conn) logReady(e wire.Event, now time.Duration) {
 	msg, args := "connected and logged in", []any{"addr", k.addr}
 	if k.l.set.upstream.onlyFramed() {
 		msg = "connected"
@@ -144,7 +141,7 @@ func (k *link) logReady(e wire.Event, now time.Duration) {
 }
 
 // offered names the ack mode that the server did not offer, if it is ours.
-func (k *link) offered(e wire.Event) string {
+func (k *conn) offered(e wire.Event) string {
 	switch k.l.set.ack {
 	case delivery.Each, delivery.Ordered:
 		if !e.Each {
@@ -158,26 +155,9 @@ func (k *link) offered(e wire.Event) string {
 	return ""
 }
 
-// peerCloses begins our part of the close: the peer sends no more.
-func (k *link) peerCloses(clean bool, now time.Duration) {
-	k.life.end(now)
-	k.peerClosed = true
-	if clean && k.l.cfg.ExitOnClose && !k.failOver() {
-		// Under TLS, only close_notify makes a close clean (RFC 8446, section 6.1). If the
-		// end of the stream is the protocol's close, it has been read already.
-		k.notify = k.secure() && !k.l.set.traits.EOFCloses
-		k.l.stop.leaving = k.l.stop.leaving || !k.notify
-	}
-	k.finish(wire.CloseOK)
-	k.graceEnds = 0
-	if grace := k.l.set.traits.CloseGrace; grace > 0 {
-		k.graceEnds = now + grace
-	}
-}
-
 // fault counts and logs a fault or a complaint of the peer that does not end the
 // connection.
-func (k *link) fault(fault *wire.Error, now time.Duration) {
+func (k *conn) fault(fault *wire.Error, now time.Duration) {
 	k.l.stats.addError(fault.Reason)
 	k.repeats.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", k.addr, "error", fault.Detail)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // startLink makes a loop that is connected to nothing, on a clock of the test's.
-func startLink(t *testing.T, hosts string) (*link, *stillWorld) {
+func startLink(t *testing.T, hosts string) (*conn, *stillWorld) {
 	t.Helper()
 	cfg := testConfig(t, "tcp://"+hosts, accept)
 	cfg.Frame, cfg.ReconnectMin, cfg.ReconnectMax = "line", 100*time.Millisecond, time.Hour

@@ -73,8 +73,9 @@ func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, n
 	if dialed.err != nil {
 		t.Fatal(dialed.err)
 	}
+	l.link.state = dialing
 	l.link.connected(dialed, h.now())
-	turnUntil(t, l, func() bool { return l.link.phase == open })
+	turnUntil(t, l, func() bool { return l.link.state == open })
 	conn := <-served
 	if conn == nil {
 		t.FailNow()

@@ -70,7 +70,7 @@ func (in *intake) dropSlab() {
 func (l *loop) takeInput(now time.Duration) bool {
 	in := &l.in
 	busy, read := false, false
-	for l.link.decoding() {
+	for l.link.is(decodes) {
 		moved, all := in.dispatch(now)
 		busy = busy || moved
 		if !all {
@@ -89,7 +89,7 @@ func (l *loop) takeInput(now time.Duration) bool {
 			in.decode()
 			continue
 		}
-		if read || !l.link.reading() {
+		if read || !(l.link.is(reads) && l.link.peer.readable) {
 			break
 		}
 		if !in.room() || l.out.Len() >= outLimit {

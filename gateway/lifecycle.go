@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"feedgate/gateway/wire"
 )
 
 // stopping is how the loop comes to its end.
@@ -58,9 +56,16 @@ func (l *loop) exit() {
 	}
 }
 
-// step moves the connection on through its phases; false when it stays. A phase that
-// begins is looked at in the next turn.
-func (k *link) step(now time.Duration) bool {
+// endIdle ends the loop when nothing is connected and no worker has a message.
+func (k *conn) endIdle(about) {
+	if k.l.track.Working() == 0 {
+		k.l.exit()
+	}
+}
+
+// step raises the events that no call and no edge brings; false when nothing has come of it.
+// A state that begins is looked at in the next turn.
+func (k *conn) step(now time.Duration) bool {
 	l := k.l
 	if l.stop.aborted {
 		l.exit()
@@ -69,46 +74,30 @@ func (k *link) step(now time.Duration) bool {
 	if k.run(loopTimers, now); l.stop.done {
 		return true
 	}
-	was := k.phase
-	if l.stop.leaving && !k.awaiting() {
-		k.leave()
+	was := k.state
+	if l.stop.leaving && !k.needsResume() {
+		k.on(evDrain, about{now: now})
 	}
-	if k.phase == was && k.phase == lingering {
-		k.stepLingering(now)
+	if k.state == was && k.is(lingers) {
+		k.discard(now)
 	}
-	if k.phase == was && !k.resetShown(now) {
+	if k.state == was && !k.resetShown(now) {
 		k.run(connTimers, now)
 	}
-	if k.phase == was {
+	if k.state == was {
 		k.lookForEnd(now)
 	}
 	if l.stop.leaving {
 		k.drainPool()
 	}
-	return k.phase != was || l.stop.done || k.phase == lingering && k.peer.readable
+	return k.state != was || l.stop.done || k.is(lingers) && k.peer.readable
 }
 
-// leave does what is due because no more is to be read.
-func (k *link) leave() {
-	switch k.phase {
-	case offline:
-		if k.l.track.Working() == 0 {
-			k.l.exit()
-		}
-	case dialing:
-		k.cancel()
-	case login, open:
-		if !k.askToStop() {
-			k.finish(wire.CloseShuttingDown)
-		}
-	}
-}
-
-// resetShown ends a connection whose reset no call will show.
-func (k *link) resetShown(now time.Duration) bool {
+// resetShown handles a reset that no call will show.
+func (k *conn) resetShown(now time.Duration) bool {
 	l := k.l
 	switch {
-	case !k.peer.reset || !in(login, open, finishing, goodbye).has(k.phase):
+	case !k.peer.reset || !k.is(sends):
 		return false
 	case l.paused && !l.set.traits.EOFCloses:
 		// Reading would show it, but there is no room to read.
@@ -123,36 +112,14 @@ func (k *link) resetShown(now time.Duration) bool {
 }
 
 // lookForEnd moves on a connection of which everything is acked, or sent.
-func (k *link) lookForEnd(now time.Duration) {
+func (k *conn) lookForEnd(now time.Duration) {
 	l := k.l
 	switch {
-	case k.phase == finishing && l.track.Finished() && !l.in.pending() && k.rest == 0:
-		k.sayGoodbye()
-	case k.phase == goodbye && l.out.Len() == 0:
-		k.startClose(now)
+	case k.is(finishes) && l.track.Finished() && !l.in.pending() && k.end.rest == 0:
+		k.on(evAllAcked, about{now: now})
+	case k.is(closes) && l.out.Len() == 0:
+		k.closeSend(now)
 	}
-}
-
-// sayGoodbye sends the protocol's close, after which no acks may follow.
-func (k *link) sayGoodbye() {
-	l := k.l
-	k.phase = goodbye
-	l.track.EndAcks()
-	l.out.Write(k.conn.AppendClose(l.out.AvailableBuffer(), k.why))
-}
-
-// askToStop asks the peer, once, to send no more, if the protocol can; false if it cannot.
-// Messages before the answer are processed: the peer counts them as delivered.
-func (k *link) askToStop() bool {
-	peer, ok := k.conn.(wire.Stopper)
-	if !ok || k.phase != open || k.l.stop.err != nil {
-		return false
-	}
-	if !k.stopping {
-		k.stopping = true
-		k.l.out.Write(peer.AppendStop(k.l.out.AvailableBuffer()))
-	}
-	return true
 }
 
 // drainPool tells the handlers, once, that there will be no more messages. After a signal
@@ -160,13 +127,13 @@ func (k *link) askToStop() bool {
 // to stop, it counts messages as delivered until it answers. If the server has closed,
 // everything that it sent is handed out first. A connection that is open during the drain
 // is there for acks alone.
-func (k *link) drainPool() {
+func (k *conn) drainPool() {
 	l := k.l
-	atOnce := l.stop.deadline != 0 && !k.stopping
+	atOnce := l.stop.deadline != 0 && k.state != stopAnswered
 	switch {
 	case l.stop.drained,
-		k.phase == open && k.stopping,
-		k.phase == finishing && !atOnce && (l.in.pending() || k.rest != 0):
+		k.state == stopSent,
+		k.is(finishes) && !atOnce && (l.in.pending() || k.end.rest != 0):
 		return
 	}
 	l.stop.drained = true

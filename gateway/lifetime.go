@@ -35,7 +35,7 @@ func (f *lifetime) settled() bool { return f.ready && f.until-f.from >= settleTi
 // failOver takes a clean close for a failure of the address if it came at once and instead
 // of messages, as from a proxy without a backend, and another address is untried. False: it
 // is a clean close.
-func (k *link) failOver() bool {
+func (k *conn) failOver() bool {
 	if k.life.settled() || k.life.fed || k.l.stop.leaving {
 		return false
 	}
@@ -46,10 +46,10 @@ func (k *link) failOver() bool {
 
 // noOther reports whether the clean close that failOver took for a failure was one after
 // all: since then, no address could be reached.
-func (k *link) noOther() bool { return k.spared && !k.dialer.addresses.untried() }
+func (k *conn) noOther() bool { return k.spared && !k.dialer.addresses.untried() }
 
 // judge records, once a connection has ended, whether its address worked.
-func (k *link) judge(now time.Duration) {
+func (k *conn) judge(now time.Duration) {
 	k.life.end(now)
 	k.spared = k.spared && !k.life.settled() && !k.life.fed
 	switch {
@@ -59,7 +59,7 @@ func (k *link) judge(now time.Duration) {
 	case k.via != nil: // the redirect decides
 	default:
 		k.dialer.addresses.fail(k.at)
-		if !k.life.ready && (!k.l.stop.leaving || k.awaiting()) {
+		if !k.life.ready && (!k.l.stop.leaving || k.needsResume()) {
 			k.giveUp(k.life.fault)
 		}
 	}
@@ -67,7 +67,7 @@ func (k *link) judge(now time.Duration) {
 
 // giveUp ends the gateway when --connect-attempts in a row have failed, the last of them
 // by err.
-func (k *link) giveUp(err error) bool {
+func (k *conn) giveUp(err error) bool {
 	if !k.dialer.exhausted() {
 		return false
 	}
@@ -80,7 +80,7 @@ func (k *link) giveUp(err error) bool {
 
 // wait is how long to wait before the next dial: the backoff's wait or, if the server asked
 // for a longer one, that, up to ReconnectMax.
-func (k *link) wait() time.Duration {
+func (k *conn) wait() time.Duration {
 	asked := k.stayOff
 	k.stayOff = 0
 	if k.via != nil {

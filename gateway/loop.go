@@ -34,7 +34,7 @@ type loop struct {
 	track   *delivery.Tracker
 	out     *delivery.Output // track's
 	in      intake
-	link    link
+	link    conn
 	session session
 
 	given    []int // messages that are with each worker
@@ -95,7 +95,7 @@ func (l *loop) turn() bool {
 	busy := l.takeReplies(now)
 	busy = l.takeInput(now) || busy
 	busy = l.takeReplies(now) || busy
-	l.track.Flush(now, l.link.finishing())
+	l.track.Flush(now, l.link.is(finishes))
 	busy = l.flush(now) || busy
 	l.observe(now)
 	l.logMemory()
@@ -193,7 +193,7 @@ func (l *loop) flush(now time.Duration) bool {
 			l.out.Taken(sent)
 		}
 	}
-	if !l.link.writePending() && l.link.phase != lingering {
+	if !l.link.writePending() && !l.link.is(lingers) {
 		l.link.wrote = now
 	}
 	return busy

@@ -86,7 +86,7 @@ func (s *sim) boot() {
 		// Of the overhead that the protocol asks for, these servers need little.
 		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, slabMin))
 	}
-	p.l.link.backoff.Draw = s.rng.Int64N
+	p.l.link.backoff.Draw, p.l.link.observe = s.rng.Int64N, s.observe
 	p.l.pool, err = worker.NewPool(worker.Config{
 		Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight, Slabs: p.l.slabs.table,
 		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.key(),

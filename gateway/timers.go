@@ -27,115 +27,123 @@ const anyTurn = -1
 // timer is one thing that the loop does, or looks at again, once its time has come.
 type timer struct {
 	name string
-	in   phases                           // where it runs
-	due  func(k *link) time.Duration      // 0: it does not run
-	fire func(k *link, now time.Duration) // nil: a stage of the turn looks whenever the loop turns
+	in   stateSet                         // where it runs
+	due  func(k *conn) time.Duration      // 0: it does not run
+	fire func(k *conn, now time.Duration) // nil: a stage of the turn looks whenever the loop turns
 }
 
 // loopTimers come first in a turn, whatever the connection does.
 var loopTimers = []timer{
-	{"end of the drain", anyPhase,
-		func(k *link) time.Duration { return k.l.stop.deadline },
-		func(k *link, _ time.Duration) { k.l.exit() }},
-	{"log", anyPhase,
-		func(k *link) time.Duration { return k.repeats.nextDue() },
-		func(k *link, now time.Duration) { k.repeats.flush(now) }},
+	{"--drain-timeout", anyState,
+		func(k *conn) time.Duration { return k.l.stop.deadline },
+		func(k *conn, _ time.Duration) { k.l.exit() }},
+	{"repeated log lines", anyState,
+		func(k *conn) time.Duration { return k.repeats.nextDue() },
+		func(k *conn, now time.Duration) { k.repeats.flush(now) }},
 }
 
 // connTimers are the connection's, in the order in which they fire.
 var connTimers = []timer{
 	{"redial", in(offline),
-		func(k *link) time.Duration {
-			if k.l.stop.leaving && !k.awaiting() {
+		func(k *conn) time.Duration {
+			if k.l.stop.leaving && !k.needsResume() {
 				return 0
 			}
 			return k.redial
 		},
-		func(k *link, _ time.Duration) { k.startDial() }},
-	{"heartbeat", in(login, open, finishing), (*link).heartbeatDue, (*link).heartbeat},
-	{"login", in(login),
-		func(k *link) time.Duration { return k.loginBy },
-		func(k *link, now time.Duration) {
+		func(k *conn, now time.Duration) { k.on(evRedial, about{now: now}) }},
+	{"heartbeat", decodes, (*conn).heartbeatDue, (*conn).heartbeat},
+	{"--connect-timeout", in(login),
+		func(k *conn) time.Duration { return k.loginBy },
+		func(k *conn, now time.Duration) {
 			k.l.stats.addError(wire.Login)
 			k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", k.l.cfg.ConnectTimeout))
 		}},
-	{"write", in(login, open, finishing, goodbye),
-		func(k *link) time.Duration {
+	{"--write-timeout", sends,
+		func(k *conn) time.Duration {
 			if !k.writePending() {
 				return 0
 			}
 			return k.wrote + k.l.cfg.WriteTimeout
 		},
-		func(k *link, now time.Duration) {
+		func(k *conn, now time.Duration) {
 			k.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", k.l.cfg.WriteTimeout))
 		}},
-	{"idle", in(open),
-		func(k *link) time.Duration {
+	{"--idle-timeout", receives,
+		func(k *conn) time.Duration {
 			if k.l.cfg.IdleTimeout == NoTimeout || k.idlePaused() {
 				return 0
 			}
 			return k.heard + k.l.cfg.IdleTimeout
 		},
-		func(k *link, now time.Duration) {
+		func(k *conn, now time.Duration) {
 			k.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", k.l.cfg.IdleTimeout))
 		}},
-	{"rest", in(finishing),
-		func(k *link) time.Duration { return k.rest },
-		func(k *link, _ time.Duration) { k.rest = 0 }},
-	{"grace", in(finishing),
-		func(k *link) time.Duration { return k.graceEnds },
-		func(k *link, _ time.Duration) { k.sayGoodbye() }},
-	{"cumulative ack", in(login, open, finishing, goodbye),
-		func(k *link) time.Duration { return k.l.track.Due() }, nil},
-	{"acks in the kernel", in(login, open, finishing, goodbye),
-		func(k *link) time.Duration {
+	{"last messages after a stop", finishes,
+		func(k *conn) time.Duration { return k.end.rest },
+		func(k *conn, _ time.Duration) { k.end.rest = 0 }},
+	{"grace", finishes,
+		func(k *conn) time.Duration { return k.end.grace },
+		func(k *conn, now time.Duration) { k.on(evGraceOver, about{now: now}) }},
+	{"delayed cumulative ack", sends,
+		func(k *conn) time.Duration { return k.l.track.Due() }, nil},
+	{"unsent acks in the kernel", sends,
+		func(k *conn) time.Duration {
 			if k.l.in.sendBlocked == 0 {
 				return 0
 			}
 			return k.l.in.recheckAt()
 		}, nil},
-	{"memory", in(login, open, finishing, goodbye),
-		func(k *link) time.Duration {
+	{"shortage of memory", sends,
+		func(k *conn) time.Duration {
 			if !k.l.short {
 				return 0
 			}
 			return k.l.lastTurn + slabRetry
 		}, nil},
-	{"linger", in(lingering),
-		func(k *link) time.Duration { return k.lingerEnds },
-		func(k *link, now time.Duration) { k.endLinger(now, nil) }},
-	{"linger poll", in(lingering),
-		func(k *link) time.Duration {
-			if k.lingerEnds != 0 {
+	{"linger", lingers,
+		func(k *conn) time.Duration { return k.end.linger },
+		func(k *conn, now time.Duration) { k.on(evLingerOver, about{now: now}) }},
+	{"linger stalled", lingers,
+		func(k *conn) time.Duration {
+			if k.end.linger != 0 || k.l.lastTurn-k.wrote < k.l.cfg.WriteTimeout {
+				return 0
+			}
+			return anyTurn // the poll has woken the loop
+		},
+		func(k *conn, now time.Duration) { k.on(evLingerOver, about{now: now}) }},
+	{"linger poll", lingers,
+		func(k *conn) time.Duration {
+			if k.end.linger != 0 {
 				return 0
 			}
 			return k.l.lastTurn + lingerPoll
 		}, nil},
 }
 
-// run fires what is due, up to the first that ends the phase.
-func (k *link) run(timers []timer, now time.Duration) {
-	was := k.phase
+// run fires what is due, up to the first that ends the state.
+func (k *conn) run(timers []timer, now time.Duration) {
+	was := k.state
 	for i := range timers {
 		t := &timers[i]
-		if t.fire == nil || !t.in.has(k.phase) {
+		if t.fire == nil || !t.in.has(k.state) {
 			continue
 		}
 		if at := t.due(k); at == 0 || now < at {
 			continue
 		}
-		if t.fire(k, now); k.phase != was || k.l.stop.done {
+		if t.fire(k, now); k.state != was || k.l.stop.done {
 			return
 		}
 	}
 }
 
 // nextDue is when the loop must turn at the latest; zero: when something happens.
-func (k *link) nextDue() time.Duration {
+func (k *conn) nextDue() time.Duration {
 	due := time.Duration(0)
 	for _, timers := range [...][]timer{loopTimers, connTimers} {
 		for i := range timers {
-			if t := &timers[i]; t.in.has(k.phase) {
+			if t := &timers[i]; t.in.has(k.state) {
 				due = earliest(due, max(0, t.due(k)))
 			}
 		}
@@ -144,8 +152,8 @@ func (k *link) nextDue() time.Duration {
 }
 
 // heartbeatDue is when the protocol wants to send something of its own, such as a
-// heartbeat. Nothing may follow its goodbye.
-func (k *link) heartbeatDue() time.Duration {
+// heartbeat. Nothing may follow its close.
+func (k *conn) heartbeatDue() time.Duration {
 	switch {
 	case k.l.track.AckingStopped():
 		return 0
@@ -155,7 +163,7 @@ func (k *link) heartbeatDue() time.Duration {
 	return k.tick
 }
 
-func (k *link) heartbeat(now time.Duration) {
+func (k *conn) heartbeat(now time.Duration) {
 	l := k.l
 	var frames []byte
 	frames, k.tick = k.conn.Tick(l.out.AvailableBuffer(), now)
