@@ -42,20 +42,20 @@ type conn struct {
 	state   state
 	observe func(s state, e event, row int) // nil but in tests; row is the table's, -1: there is none
 
-	sock transport // nil: none
-	addr string
-	conn wire.Conn
-	peer peer
-	end  termination
+	sock  transport // nil: none
+	addr  string
+	codec wire.Conn
+	peer  peer
+	end   termination
 
 	heard   time.Duration // when the last bytes came
 	wrote   time.Duration // when the peer last took bytes, or had none to take
 	tick    time.Duration // when the protocol wants to be asked; 0: it does not matter
 	loginBy time.Duration // when the login must have succeeded
 
-	life   lifetime // of the connection
-	spared bool     // failOver took a clean close for a failure of the address
-	owed   int      // acks that the last connection left unsent
+	life    lifetime // of the connection
+	spared  bool     // failOver took a clean close for a failure of the address
+	unacked int      // acks that the last connection left unsent
 
 	at      target        // the address that it is connected to
 	host    string        // HOST:PORT of it, as in the URL
@@ -70,45 +70,45 @@ type conn struct {
 	repeats repeats
 }
 
-func (k *conn) init(l *loop) {
-	k.l = l
-	k.dialer = newDialer(l.set.upstream.hosts, l.cfg.ConnectTimeout)
-	k.dialer.limit = l.cfg.ConnectAttempts
-	k.dialer.secure, k.dialer.tls, k.dialer.protocols = l.set.upstream.tls, l.cfg.TLS, l.set.upstream.alpn()
+func (c *conn) init(l *loop) {
+	c.l = l
+	c.dialer = newDialer(l.set.upstream.hosts, l.cfg.ConnectTimeout)
+	c.dialer.limit = l.cfg.ConnectAttempts
+	c.dialer.secure, c.dialer.tls, c.dialer.protocols = l.set.upstream.tls, l.cfg.TLS, l.set.upstream.alpn()
 	if l.set.upstream.tls && l.set.traits.Secures {
-		k.dialer.proto = l.set.proto
+		c.dialer.proto = l.set.proto
 	}
-	k.backoff = backoff.New(l.cfg.ReconnectMin, l.cfg.ReconnectMax)
-	k.repeats.log = l.log
-	k.redial = 1 // at once
+	c.backoff = backoff.New(l.cfg.ReconnectMin, l.cfg.ReconnectMax)
+	c.repeats.log = l.log
+	c.redial = 1 // at once
 }
 
 // mayLook reports whether the socket is worth a look without an edge.
-func (k *conn) mayLook() bool { return k.is(receives) && k.l.in.bulk && !k.l.paused }
+func (c *conn) mayLook() bool { return c.is(receives) && c.l.in.bulk && !c.l.paused }
 
 // writePending reports whether we have data that the peer has not accepted.
-func (k *conn) writePending() bool {
+func (c *conn) writePending() bool {
 	// With nothing left to send, our close waits to close our sending side.
-	return k.l.out.Len() > 0 || k.l.in.sendBlocked != 0 || k.is(closes)
+	return c.l.out.Len() > 0 || c.l.in.sendBlocked != 0 || c.is(closes)
 }
 
 // idlePaused reports whether silence says nothing about the server, so that the idle clock is
 // paused: we leave its bytes unread, or it may be waiting for an ack before it sends more.
 // If only unsent acks keep us from reading, and there was no edge since the last read, it
 // has sent nothing.
-func (k *conn) idlePaused() bool {
-	return k.l.paused && (k.l.in.sendBlocked == 0 || k.peer.readable) || k.l.track.Full() && k.l.track.Working() > 0
+func (c *conn) idlePaused() bool {
+	return c.l.paused && (c.l.in.sendBlocked == 0 || c.peer.readable) || c.l.track.Full() && c.l.track.Working() > 0
 }
 
 // needsResume reports whether a drain needs the server to send again, on this connection
 // or the next, what can be acked only then.
-func (k *conn) needsResume() bool {
-	l := k.l
+func (c *conn) needsResume() bool {
+	l := c.l
 	return l.stop.deadline != 0 && l.stop.err == nil && l.session.id != "" && l.track.NeedsRedelivery()
 }
 
 // stopper is what asks the peer to send no more; nil: the protocol cannot.
-func (k *conn) stopper() wire.Stopper {
-	peer, _ := k.conn.(wire.Stopper)
+func (c *conn) stopper() wire.Stopper {
+	peer, _ := c.codec.(wire.Stopper)
 	return peer
 }

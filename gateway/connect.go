@@ -20,91 +20,91 @@ type dialResult struct {
 }
 
 // startDial starts the goroutine that dials.
-func (k *conn) startDial(about) {
+func (c *conn) startDial(about) {
 	ctx, cancel := context.WithCancel(context.Background())
-	k.cancel = cancel
-	k.dialer.resume = k.l.resume("")
-	k.dialer.via, k.via = k.via, nil
-	k.l.world.connect(ctx, &k.dialer)
+	c.cancel = cancel
+	c.dialer.resume = c.l.resume("")
+	c.dialer.via, c.via = c.via, nil
+	c.l.world.connect(ctx, &c.dialer)
 }
 
 // dialEnded handles the outcome of the dial.
-func (k *conn) dialEnded(r dialResult) {
-	k.cancel()
-	k.cancel = nil
-	if now := k.l.world.now(); r.err != nil {
-		k.on(evDialFailed, about{now: now, err: r.err})
+func (c *conn) dialEnded(r dialResult) {
+	c.cancel()
+	c.cancel = nil
+	if now := c.l.world.now(); r.err != nil {
+		c.on(evDialFailed, about{now: now, err: r.err})
 	} else {
-		k.connected(r, now)
+		c.connected(r, now)
 	}
 }
 
 // dialFailed sets the time of the next dial.
-func (k *conn) dialFailed(x about) {
-	k.countTLS(x.err)
+func (c *conn) dialFailed(x about) {
+	c.countTLS(x.err)
 	if fault := new(wire.Error); errors.As(x.err, &fault) {
-		k.l.stats.addError(fault.Reason)
+		c.l.stats.addError(fault.Reason)
 	}
-	k.redial = x.now + k.backoff.NextBackOff()
-	k.l.stop.leaving = k.l.stop.leaving || k.noOther()
-	if k.l.stop.leaving && !k.needsResume() || k.giveUp(x.err) {
+	c.redial = x.now + c.backoff.NextBackOff()
+	c.l.stop.leaving = c.l.stop.leaving || c.noOther()
+	if c.l.stop.leaving && !c.needsResume() || c.giveUp(x.err) {
 		return
 	}
-	k.repeats.add(x.now, slog.LevelError, "cannot connect; will try again", "",
-		"error", x.err, "retry_in", k.redial-x.now)
+	c.repeats.add(x.now, slog.LevelError, "cannot connect; will try again", "",
+		"error", x.err, "retry_in", c.redial-x.now)
 }
 
 // cancelDial cancels the dial, which then ends at once.
-func (k *conn) cancelDial(about) { k.cancel() }
+func (c *conn) cancelDial(about) { c.cancel() }
 
 // countTLS counts a fault of TLS, if err is one.
-func (k *conn) countTLS(err error) {
+func (c *conn) countTLS(err error) {
 	var fault tlsError
 	if errors.As(err, &fault) {
-		k.l.stats.addError(wire.TLS)
+		c.l.stats.addError(wire.TLS)
 	}
 }
 
 // connected begins the login, unless the dial has.
-func (k *conn) connected(r dialResult, now time.Duration) {
-	k.on(evDialed, about{now: now, dial: &r})
-	if err := k.l.world.watch(r.sock); err != nil {
-		k.lost(now, "watch the socket", err)
+func (c *conn) connected(r dialResult, now time.Duration) {
+	c.on(evDialed, about{now: now, dial: &r})
+	if err := c.l.world.watch(r.sock); err != nil {
+		c.lost(now, "watch the socket", err)
 		return
 	}
-	k.l.log.Debug("connected", "addr", r.addr)
+	c.l.log.Debug("connected", "addr", r.addr)
 	if r.conn == nil {
-		k.l.out.Write(k.conn.Open(k.l.out.AvailableBuffer(), k.resume(r.host)))
+		c.l.out.Write(c.codec.Open(c.l.out.AvailableBuffer(), c.resume(r.host)))
 	}
-	k.l.in.more = true // Decode is called once with nothing
+	c.l.in.more = true // Decode is called once with nothing
 }
 
 // begin takes the socket: everything that is of one connection starts over.
-func (k *conn) begin(x about) {
+func (c *conn) begin(x about) {
 	r := x.dial
-	k.sock, k.addr, k.conn = r.sock, r.addr, r.conn
-	k.at, k.host, k.hop = r.at, r.host, k.dialer.via
-	k.peer = peer{readable: r.sock.more(), writable: true}
-	k.heard, k.wrote, k.tick, k.loginBy = x.now, x.now, 0, x.now+k.l.cfg.ConnectTimeout
-	k.end, k.life, k.owed = termination{}, lifetime{}, 0
-	if k.conn == nil {
-		k.conn = k.l.set.proto.NewConn()
+	c.sock, c.addr, c.codec = r.sock, r.addr, r.conn
+	c.at, c.host, c.hop = r.at, r.host, c.dialer.via
+	c.peer = peer{readable: r.sock.more(), writable: true}
+	c.heard, c.wrote, c.tick, c.loginBy = x.now, x.now, 0, x.now+c.l.cfg.ConnectTimeout
+	c.end, c.life, c.unacked = termination{}, lifetime{}, 0
+	if c.codec == nil {
+		c.codec = c.l.set.proto.NewConn()
 	}
 }
 
 // resume is what the login on this connection resumes.
-func (k *conn) resume(host string) wire.Resume {
-	r := k.l.resume(host)
-	if k.hop != nil {
-		r.Target = k.hop.target
+func (c *conn) resume(host string) wire.Resume {
+	r := c.l.resume(host)
+	if c.hop != nil {
+		r.Target = c.hop.target
 	}
 	return r
 }
 
 // secure reports whether the connection uses TLS.
-func (k *conn) secure() bool {
-	if k.hop != nil {
-		return k.hop.tls
+func (c *conn) secure() bool {
+	if c.hop != nil {
+		return c.hop.tls
 	}
-	return k.l.set.upstream.tls
+	return c.l.set.upstream.tls
 }

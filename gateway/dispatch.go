@@ -74,7 +74,7 @@ func (in *intake) drop(m *wire.Msg, now time.Duration) {
 		return
 	}
 	if last := l.track.Drop(m.Seq, now); last {
-		l.link.on(evRedelivered, about{now: now})
+		l.conn.on(evRedelivered, about{now: now})
 	}
 }
 

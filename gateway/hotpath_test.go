@@ -69,13 +69,13 @@ func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, n
 		}
 		served <- conn
 	}()
-	dialed := l.link.dialer.dial(t.Context())
+	dialed := l.conn.dialer.dial(t.Context())
 	if dialed.err != nil {
 		t.Fatal(dialed.err)
 	}
-	l.link.state = dialing
-	l.link.connected(dialed, h.now())
-	turnUntil(t, l, func() bool { return l.link.state == open })
+	l.conn.state = dialing
+	l.conn.connected(dialed, h.now())
+	turnUntil(t, l, func() bool { return l.conn.state == open })
 	conn := <-served
 	if conn == nil {
 		t.FailNow()
@@ -88,7 +88,7 @@ func handLoop(t *testing.T, cfg Config, serve func(net.Conn) net.Conn) (*loop, n
 func turnUntil(t *testing.T, l *loop, done func() bool) {
 	deadline := time.Now().Add(20 * time.Second)
 	for !done() {
-		l.link.peer.readable, l.link.peer.writable = true, true
+		l.conn.peer.readable, l.conn.peer.writable = true, true
 		if !l.turn() {
 			runtime.Gosched()
 		}

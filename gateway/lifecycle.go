@@ -43,68 +43,68 @@ func (l *loop) fail(err error) {
 // exit ends the loop. Unfinished messages and unsent acks make it a failure.
 func (l *loop) exit() {
 	l.stop.done = true
-	owed := l.link.owed
-	if l.link.sock != nil {
-		l.out.Transmitted(l.link.sock.unsent())
-		owed = l.track.Unacked()
+	unacked := l.conn.unacked
+	if l.conn.sock != nil {
+		l.out.Transmitted(l.conn.sock.unsent())
+		unacked = l.track.Unacked()
 	}
-	owed += l.stop.lost
+	unacked += l.stop.lost
 	unfinished := l.track.Working() + len(l.in.cur.Msgs) - l.in.next
-	if unfinished > 0 || owed > 0 {
+	if unfinished > 0 || unacked > 0 {
 		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("%w: %d unfinished, %d acknowledgements not sent",
-			ErrUnfinished, unfinished, owed))
+			ErrUnfinished, unfinished, unacked))
 	}
 }
 
 // endIdle ends the loop when nothing is connected and no worker has a message.
-func (k *conn) endIdle(about) {
-	if k.l.track.Working() == 0 {
-		k.l.exit()
+func (c *conn) endIdle(about) {
+	if c.l.track.Working() == 0 {
+		c.l.exit()
 	}
 }
 
 // step raises the events that no call and no edge brings; false when nothing has come of it.
 // A state that begins is looked at in the next turn.
-func (k *conn) step(now time.Duration) bool {
-	l := k.l
+func (c *conn) step(now time.Duration) bool {
+	l := c.l
 	if l.stop.aborted {
 		l.exit()
 		return true
 	}
-	if k.run(loopTimers, now); l.stop.done {
+	if c.run(loopTimers, now); l.stop.done {
 		return true
 	}
-	was := k.state
-	if l.stop.leaving && !k.needsResume() {
-		k.on(evDrain, about{now: now})
+	was := c.state
+	if l.stop.leaving && !c.needsResume() {
+		c.on(evDrain, about{now: now})
 	}
-	if k.state == was && k.is(lingers) {
-		k.discard(now)
+	if c.state == was && c.is(lingers) {
+		c.discard(now)
 	}
-	if k.state == was && !k.resetShown(now) {
-		k.run(connTimers, now)
+	if c.state == was && !c.resetShown(now) {
+		c.run(connTimers, now)
 	}
-	if k.state == was {
-		k.lookForEnd(now)
+	if c.state == was {
+		c.lookForEnd(now)
 	}
 	if l.stop.leaving {
-		k.drainPool()
+		c.drainPool()
 	}
-	return k.state != was || l.stop.done || k.is(lingers) && k.peer.readable
+	return c.state != was || l.stop.done || c.is(lingers) && c.peer.readable
 }
 
 // resetShown handles a reset that no call will show.
-func (k *conn) resetShown(now time.Duration) bool {
-	l := k.l
+func (c *conn) resetShown(now time.Duration) bool {
+	l := c.l
 	switch {
-	case !k.peer.reset || !k.is(sends):
+	case !c.peer.reset || !c.is(sends):
 		return false
 	case l.paused && !l.set.traits.EOFCloses:
 		// Reading would show it, but there is no room to read.
-		k.lost(now, "receive", k.sock.fault())
+		c.lost(now, "receive", c.sock.fault())
 	case l.in.sendBlocked != 0:
 		// Sending would show it, but there is nothing to send.
-		k.cannotSend(now, k.sock.fault())
+		c.cannotSend(now, c.sock.fault())
 	default:
 		return false
 	}
@@ -112,13 +112,13 @@ func (k *conn) resetShown(now time.Duration) bool {
 }
 
 // lookForEnd moves on a connection of which everything is acked, or sent.
-func (k *conn) lookForEnd(now time.Duration) {
-	l := k.l
+func (c *conn) lookForEnd(now time.Duration) {
+	l := c.l
 	switch {
-	case k.is(finishes) && l.track.Finished() && !l.in.pending() && k.end.rest == 0:
-		k.on(evAllAcked, about{now: now})
-	case k.is(closes) && l.out.Len() == 0:
-		k.closeSend(now)
+	case c.is(finishes) && l.track.Finished() && !l.in.pending() && c.end.rest == 0:
+		c.on(evAllAcked, about{now: now})
+	case c.is(closes) && l.out.Len() == 0:
+		c.closeSend(now)
 	}
 }
 
@@ -127,13 +127,13 @@ func (k *conn) lookForEnd(now time.Duration) {
 // to stop, it counts messages as delivered until it answers. If the server has closed,
 // everything that it sent is handed out first. A connection that is open during the drain
 // is there for acks alone.
-func (k *conn) drainPool() {
-	l := k.l
-	atOnce := l.stop.deadline != 0 && k.state != stopAnswered
+func (c *conn) drainPool() {
+	l := c.l
+	atOnce := l.stop.deadline != 0 && c.state != stopAnswered
 	switch {
 	case l.stop.drained,
-		k.state == stopSent,
-		k.is(finishes) && !atOnce && (l.in.pending() || k.end.rest != 0):
+		c.state == stopSent,
+		c.is(finishes) && !atOnce && (l.in.pending() || c.end.rest != 0):
 		return
 	}
 	l.stop.drained = true

@@ -244,7 +244,7 @@ func (s *schedule) peer() {
 		return
 	}
 	fatal := s.fatal
-	if s.l.link.is(in(stopSent, stopAnswered, closeReply)) { // rare, and soon over
+	if s.l.conn.is(in(stopSent, stopAnswered, closeReply)) { // rare, and soon over
 		fatal += 10
 	}
 	if r.IntN(100) < fatal {

@@ -115,7 +115,7 @@ func (s *schedule) begin() {
 		set.ack = among(r, delivery.Each, delivery.Ordered, delivery.Cumulative)
 	}
 	s.l = newLoop(&cfg, set, new(Stats), s)
-	s.l.link.backoff.Draw = r.Int64N
+	s.l.conn.backoff.Draw = r.Int64N
 	s.l.pool, err = worker.NewPool(worker.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: set.window, Slabs: s.l.slabs.table, Sink: cfg.Sink,
 		Bell: &s.l.bell, Wake: func() { s.rung = true }, Log: cfg.Log,
@@ -128,7 +128,7 @@ func (s *schedule) begin() {
 }
 
 func (s *schedule) end() {
-	s.l.link.repeats.end(s.clock)
+	s.l.conn.repeats.end(s.clock)
 	if s.sock != nil && !s.sock.closed {
 		s.sock.close()
 	}
@@ -181,13 +181,13 @@ func (s *schedule) run() {
 			s.wake()
 		}
 		busy := s.l.turn()
-		s.note("%v %v", s.clock, s.l.link.state)
+		s.note("%v %v", s.clock, s.l.conn.state)
 		s.check()
 		if busy || s.l.stop.done {
 			continue
 		}
 		if s.l.sleep() {
-			s.asleep, s.due = true, s.l.link.nextDue()
+			s.asleep, s.due = true, s.l.conn.nextDue()
 			s.note("sleep until %v", s.due)
 		}
 	}
@@ -195,8 +195,8 @@ func (s *schedule) run() {
 
 // check holds the state to what the peer has done.
 func (s *schedule) check() {
-	if s.closed && s.l.in.cur.Event.Kind == wire.EventNone && s.l.link.is(in(open, finishing, closing)) {
-		s.t.Errorf("seed %d, %v: the peer has closed, and the state is %v", s.seed, s.clock, s.l.link.state)
+	if s.closed && s.l.in.cur.Event.Kind == wire.EventNone && s.l.conn.is(in(open, finishing, closing)) {
+		s.t.Errorf("seed %d, %v: the peer has closed, and the state is %v", s.seed, s.clock, s.l.conn.state)
 	}
 }
 
@@ -250,13 +250,13 @@ func (s *schedule) dialed() {
 	s.dialing, s.closed = false, false
 	at := target{host: s.rng.IntN(2), addr: netip.MustParseAddrPort("1.0.0.1:1")}
 	if s.rng.IntN(6) == 0 || s.cancelled.Err() != nil && s.rng.IntN(2) == 0 {
-		s.l.link.dialer.addresses.fail(at)
-		s.l.link.dialer.attempts++
-		s.l.link.dialEnded(dialResult{err: errors.New("refused")})
+		s.l.conn.dialer.addresses.fail(at)
+		s.l.conn.dialer.attempts++
+		s.l.conn.dialEnded(dialResult{err: errors.New("refused")})
 	} else {
-		s.l.link.dialer.attempts++
+		s.l.conn.dialer.attempts++
 		s.sock = &schedSocket{s: s, rng: s.rng, room: s.rng.IntN(s.takes), down: []byte(among(s.rng, "", "r", "r", "r+1m", "f"))}
-		s.l.link.dialEnded(dialResult{sock: s.sock, host: "a:1", addr: "1.0.0.1:1", at: at})
+		s.l.conn.dialEnded(dialResult{sock: s.sock, host: "a:1", addr: "1.0.0.1:1", at: at})
 	}
 	s.wake()
 }
@@ -267,7 +267,7 @@ func (s *schedule) edges() {
 	if c == nil || !c.watched || !(c.readable || c.writable || c.hungUp || c.broken) {
 		return
 	}
-	s.l.link.peer.edge(c.readable, c.writable, c.hungUp, c.broken)
+	s.l.conn.peer.edge(c.readable, c.writable, c.hungUp, c.broken)
 	c.readable, c.writable, c.hungUp, c.broken = false, false, false, false
 	s.wake()
 }

@@ -134,7 +134,7 @@ func (s *sim) step() {
 	who, worker, ok := s.pick()
 	if !ok {
 		if !s.jump() {
-			s.failf("nothing can move: state %v, %d in flight, %d bytes to send", s.proc.l.link.state, s.proc.l.track.InFlight(), s.proc.l.out.Len())
+			s.failf("nothing can move: state %v, %d in flight, %d bytes to send", s.proc.l.conn.state, s.proc.l.track.InFlight(), s.proc.l.out.Len())
 		}
 		return
 	}
@@ -186,7 +186,7 @@ func (s *sim) move(who simActor, at int) {
 	case simEdges:
 		e := s.conn.takeEdge()
 		s.note("edge", 0, 0)
-		p.l.link.peer.edge(e.readable, e.writable, e.hup, e.dead)
+		p.l.conn.peer.edge(e.readable, e.writable, e.hup, e.dead)
 		p.told()
 	case simDowns:
 		s.conn.deliverDown()

@@ -119,13 +119,13 @@ type about struct {
 // guard is a condition of a transition.
 type guard struct {
 	name  string
-	holds func(k *conn) bool
+	holds func(c *conn) bool
 }
 
 var (
-	canStop   = &guard{"the peer can be asked to send no more", func(k *conn) bool { return k.stopper() != nil && k.l.stop.err == nil }}
-	eofCloses = &guard{"the end of the stream is the close", func(k *conn) bool { return k.l.set.traits.EOFCloses }}
-	noAcks    = &guard{"no ack is unsent", func(k *conn) bool { return !k.l.out.Acks() }}
+	canStop   = &guard{"the peer can be asked to send no more", func(c *conn) bool { return c.stopper() != nil && c.l.stop.err == nil }}
+	eofCloses = &guard{"the end of the stream is the close", func(c *conn) bool { return c.l.set.traits.EOFCloses }}
+	noAcks    = &guard{"no ack is unsent", func(c *conn) bool { return !c.l.out.Acks() }}
 )
 
 // transition is a row of the table: in one of the states from, on the event, if the guard
@@ -135,7 +135,7 @@ type transition struct {
 	on   event
 	when *guard                 // nil: always
 	does string                 // in docs/design.md
-	do   func(k *conn, x about) // nil: nothing
+	do   func(c *conn, x about) // nil: nothing
 	to   state
 }
 
@@ -187,31 +187,31 @@ var transitions = [...]transition{
 }
 
 // is reports whether the connection is in one of the states.
-func (k *conn) is(set stateSet) bool { return set.has(k.state) }
+func (c *conn) is(set stateSet) bool { return set.has(c.state) }
 
 // on does what the table says about an event.
-func (k *conn) on(e event, x about) {
-	row := k.find(e)
-	if k.observe != nil {
-		k.observe(k.state, e, row)
+func (c *conn) on(e event, x about) {
+	row := c.find(e)
+	if c.observe != nil {
+		c.observe(c.state, e, row)
 	}
 	if row < 0 {
 		return
 	}
 	t := &transitions[row]
 	if t.do != nil {
-		t.do(k, x)
+		t.do(c, x)
 	}
 	if t.to != same {
-		k.state = t.to
+		c.state = t.to
 	}
 }
 
 // find returns the row of the table for an event now; -1: there is none.
-func (k *conn) find(e event) int {
+func (c *conn) find(e event) int {
 	for i := range transitions {
 		t := &transitions[i]
-		if t.on == e && t.from.has(k.state) && (t.when == nil || t.when.holds(k)) {
+		if t.on == e && t.from.has(c.state) && (t.when == nil || t.when.holds(c)) {
 			return i
 		}
 	}

@@ -143,7 +143,7 @@ func TestTransitionsHappen(t *testing.T) {
 	c := newTransitionLog(t, nil)
 	seed := uint64(0)
 	for ; seed < most && len(c.left) > 0 && !t.Failed(); seed++ {
-		runSchedule(t, seed, func(l *loop) { l.link.observe = c.observe })
+		runSchedule(t, seed, func(l *loop) { l.conn.observe = c.observe })
 	}
 	t.Logf("%d seeds", seed)
 	c.complain(seed)

@@ -28,123 +28,123 @@ const anyTurn = -1
 type timer struct {
 	name string
 	in   stateSet                         // where it runs
-	due  func(k *conn) time.Duration      // 0: it does not run
-	fire func(k *conn, now time.Duration) // nil: a stage of the turn looks whenever the loop turns
+	due  func(c *conn) time.Duration      // 0: it does not run
+	fire func(c *conn, now time.Duration) // nil: a stage of the turn looks whenever the loop turns
 }
 
 // loopTimers come first in a turn, whatever the connection does.
 var loopTimers = []timer{
 	{"--drain-timeout", anyState,
-		func(k *conn) time.Duration { return k.l.stop.deadline },
-		func(k *conn, _ time.Duration) { k.l.exit() }},
+		func(c *conn) time.Duration { return c.l.stop.deadline },
+		func(c *conn, _ time.Duration) { c.l.exit() }},
 	{"repeated log lines", anyState,
-		func(k *conn) time.Duration { return k.repeats.nextDue() },
-		func(k *conn, now time.Duration) { k.repeats.flush(now) }},
+		func(c *conn) time.Duration { return c.repeats.nextDue() },
+		func(c *conn, now time.Duration) { c.repeats.flush(now) }},
 }
 
 // connTimers are the connection's, in the order in which they fire.
 var connTimers = []timer{
 	{"redial", in(offline),
-		func(k *conn) time.Duration {
-			if k.l.stop.leaving && !k.needsResume() {
+		func(c *conn) time.Duration {
+			if c.l.stop.leaving && !c.needsResume() {
 				return 0
 			}
-			return k.redial
+			return c.redial
 		},
-		func(k *conn, now time.Duration) { k.on(evRedial, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evRedial, about{now: now}) }},
 	{"heartbeat", decodes, (*conn).heartbeatDue, (*conn).heartbeat},
 	{"--connect-timeout", in(login),
-		func(k *conn) time.Duration { return k.loginBy },
-		func(k *conn, now time.Duration) {
-			k.l.stats.addError(wire.Login)
-			k.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", k.l.cfg.ConnectTimeout))
+		func(c *conn) time.Duration { return c.loginBy },
+		func(c *conn, now time.Duration) {
+			c.l.stats.addError(wire.Login)
+			c.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", c.l.cfg.ConnectTimeout))
 		}},
 	{"--write-timeout", sends,
-		func(k *conn) time.Duration {
-			if !k.writePending() {
+		func(c *conn) time.Duration {
+			if !c.writePending() {
 				return 0
 			}
-			return k.wrote + k.l.cfg.WriteTimeout
+			return c.wrote + c.l.cfg.WriteTimeout
 		},
-		func(k *conn, now time.Duration) {
-			k.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", k.l.cfg.WriteTimeout))
+		func(c *conn, now time.Duration) {
+			c.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", c.l.cfg.WriteTimeout))
 		}},
 	{"--idle-timeout", receives,
-		func(k *conn) time.Duration {
-			if k.l.cfg.IdleTimeout == NoTimeout || k.idlePaused() {
+		func(c *conn) time.Duration {
+			if c.l.cfg.IdleTimeout == NoTimeout || c.idlePaused() {
 				return 0
 			}
-			return k.heard + k.l.cfg.IdleTimeout
+			return c.heard + c.l.cfg.IdleTimeout
 		},
-		func(k *conn, now time.Duration) {
-			k.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", k.l.cfg.IdleTimeout))
+		func(c *conn, now time.Duration) {
+			c.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", c.l.cfg.IdleTimeout))
 		}},
 	{"last messages after a stop", finishes,
-		func(k *conn) time.Duration { return k.end.rest },
-		func(k *conn, _ time.Duration) { k.end.rest = 0 }},
+		func(c *conn) time.Duration { return c.end.rest },
+		func(c *conn, _ time.Duration) { c.end.rest = 0 }},
 	{"grace", finishes,
-		func(k *conn) time.Duration { return k.end.grace },
-		func(k *conn, now time.Duration) { k.on(evGraceOver, about{now: now}) }},
+		func(c *conn) time.Duration { return c.end.grace },
+		func(c *conn, now time.Duration) { c.on(evGraceOver, about{now: now}) }},
 	{"delayed cumulative ack", sends,
-		func(k *conn) time.Duration { return k.l.track.Due() }, nil},
+		func(c *conn) time.Duration { return c.l.track.Due() }, nil},
 	{"unsent acks in the kernel", sends,
-		func(k *conn) time.Duration {
-			if k.l.in.sendBlocked == 0 {
+		func(c *conn) time.Duration {
+			if c.l.in.sendBlocked == 0 {
 				return 0
 			}
-			return k.l.in.recheckAt()
+			return c.l.in.recheckAt()
 		}, nil},
 	{"shortage of memory", sends,
-		func(k *conn) time.Duration {
-			if !k.l.short {
+		func(c *conn) time.Duration {
+			if !c.l.short {
 				return 0
 			}
-			return k.l.lastTurn + slabRetry
+			return c.l.lastTurn + slabRetry
 		}, nil},
 	{"linger", lingers,
-		func(k *conn) time.Duration { return k.end.linger },
-		func(k *conn, now time.Duration) { k.on(evLingerOver, about{now: now}) }},
+		func(c *conn) time.Duration { return c.end.linger },
+		func(c *conn, now time.Duration) { c.on(evLingerOver, about{now: now}) }},
 	{"linger stalled", lingers,
-		func(k *conn) time.Duration {
-			if k.end.linger != 0 || k.l.lastTurn-k.wrote < k.l.cfg.WriteTimeout {
+		func(c *conn) time.Duration {
+			if c.end.linger != 0 || c.l.lastTurn-c.wrote < c.l.cfg.WriteTimeout {
 				return 0
 			}
-			return anyTurn // the poll has woken the loop
+			return anyTurn // the poll wakes the loop
 		},
-		func(k *conn, now time.Duration) { k.on(evLingerOver, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evLingerOver, about{now: now}) }},
 	{"linger poll", lingers,
-		func(k *conn) time.Duration {
-			if k.end.linger != 0 {
+		func(c *conn) time.Duration {
+			if c.end.linger != 0 {
 				return 0
 			}
-			return k.l.lastTurn + lingerPoll
+			return c.l.lastTurn + lingerPoll
 		}, nil},
 }
 
 // run fires what is due, up to the first that ends the state.
-func (k *conn) run(timers []timer, now time.Duration) {
-	was := k.state
+func (c *conn) run(timers []timer, now time.Duration) {
+	was := c.state
 	for i := range timers {
 		t := &timers[i]
-		if t.fire == nil || !t.in.has(k.state) {
+		if t.fire == nil || !t.in.has(c.state) {
 			continue
 		}
-		if at := t.due(k); at == 0 || now < at {
+		if at := t.due(c); at == 0 || now < at {
 			continue
 		}
-		if t.fire(k, now); k.state != was || k.l.stop.done {
+		if t.fire(c, now); c.state != was || c.l.stop.done {
 			return
 		}
 	}
 }
 
 // nextDue is when the loop must turn at the latest; zero: when something happens.
-func (k *conn) nextDue() time.Duration {
+func (c *conn) nextDue() time.Duration {
 	due := time.Duration(0)
 	for _, timers := range [...][]timer{loopTimers, connTimers} {
 		for i := range timers {
-			if t := &timers[i]; t.in.has(k.state) {
-				due = earliest(due, max(0, t.due(k)))
+			if t := &timers[i]; t.in.has(c.state) {
+				due = earliest(due, max(0, t.due(c)))
 			}
 		}
 	}
@@ -153,22 +153,22 @@ func (k *conn) nextDue() time.Duration {
 
 // heartbeatDue is when the protocol wants to send something of its own, such as a
 // heartbeat. Nothing may follow its close.
-func (k *conn) heartbeatDue() time.Duration {
+func (c *conn) heartbeatDue() time.Duration {
 	switch {
-	case k.l.track.AckingStopped():
+	case c.l.track.AckingStopped():
 		return 0
-	case k.tick == 0:
+	case c.tick == 0:
 		return anyTurn
 	}
-	return k.tick
+	return c.tick
 }
 
-func (k *conn) heartbeat(now time.Duration) {
-	l := k.l
+func (c *conn) heartbeat(now time.Duration) {
+	l := c.l
 	var frames []byte
-	frames, k.tick = k.conn.Tick(l.out.AvailableBuffer(), now)
+	frames, c.tick = c.codec.Tick(l.out.AvailableBuffer(), now)
 	l.out.Write(frames)
-	l.in.more = l.in.more || k.tick != 0 && !l.paused
+	l.in.more = l.in.more || c.tick != 0 && !l.paused
 }
 
 // earliest is the lesser of two times of which zero is never.
