@@ -19,83 +19,92 @@ type dialResult struct {
 	err  error
 }
 
-func (k *link) startDial() {
-	k.phase = dialing
+// startDial starts the goroutine that dials.
+func (c *conn) startDial(about) {
 	ctx, cancel := context.WithCancel(context.Background())
-	k.cancel = cancel
-	k.dialer.resume = k.l.resume("")
-	k.dialer.via, k.via = k.via, nil
-	k.l.world.connect(ctx, &k.dialer)
+	c.cancel = cancel
+	c.dialer.resume = c.l.resume("")
+	c.dialer.via, c.via = c.via, nil
+	c.l.world.connect(ctx, &c.dialer)
 }
 
 // dialEnded handles the outcome of the dial.
-func (k *link) dialEnded(r dialResult) {
-	k.cancel()
-	k.cancel = nil
-	now := k.l.world.now()
-	if r.err != nil {
-		k.countTLS(r.err)
-		if fault := new(wire.Error); errors.As(r.err, &fault) {
-			k.l.stats.addError(fault.Reason)
-		}
-		k.phase = offline
-		k.redial = now + k.backoff.NextBackOff()
-		k.l.stop.leaving = k.l.stop.leaving || k.noOther()
-		if k.l.stop.leaving && !k.awaiting() || k.giveUp(r.err) {
-			return
-		}
-		k.repeats.add(now, slog.LevelError, "cannot connect; will try again", "",
-			"error", r.err, "retry_in", k.redial-now)
+func (c *conn) dialEnded(r dialResult) {
+	c.cancel()
+	c.cancel = nil
+	if now := c.l.world.now(); r.err != nil {
+		c.on(evDialFailed, about{now: now, err: r.err})
+	} else {
+		c.connected(r, now)
+	}
+}
+
+// dialFailed sets the time of the next dial.
+func (c *conn) dialFailed(x about) {
+	c.countTLS(x.err)
+	if fault := new(wire.Error); errors.As(x.err, &fault) {
+		c.l.stats.addError(fault.Reason)
+	}
+	c.redial = x.now + c.backoff.NextBackOff()
+	c.l.stop.leaving = c.l.stop.leaving || c.noOther()
+	if c.l.stop.leaving && !c.needsResume() || c.giveUp(x.err) {
 		return
 	}
-	k.connected(r, now)
+	c.repeats.add(x.now, slog.LevelError, "cannot connect; will try again", "",
+		"error", x.err, "retry_in", c.redial-x.now)
 }
+
+// cancelDial cancels the dial, which then ends at once.
+func (c *conn) cancelDial(about) { c.cancel() }
 
 // countTLS counts a fault of TLS, if err is one.
-func (k *link) countTLS(err error) {
+func (c *conn) countTLS(err error) {
 	var fault tlsError
 	if errors.As(err, &fault) {
-		k.l.stats.addError(wire.TLS)
+		c.l.stats.addError(wire.TLS)
 	}
 }
 
-func (k *link) connected(r dialResult, now time.Duration) {
-	k.sock, k.addr = r.sock, r.addr
-	k.phase = login
-	k.readable, k.writable, k.hup, k.dead, k.cut = r.sock.more(), true, false, false, false
-	k.heard, k.wrote, k.tick = now, now, 0
-	k.deadline = now + k.l.cfg.ConnectTimeout
-	k.owed, k.stopping, k.rest = 0, false, 0
-	k.at, k.host, k.hop = r.at, r.host, k.dialer.via
-	k.life, k.peerClosed, k.sendOpen, k.notify = lifetime{}, false, false, false
-	begun := r.conn != nil
-	if k.conn = r.conn; !begun {
-		k.conn = k.l.set.codec.NewConn()
-	}
-	if err := k.l.world.watch(r.sock); err != nil {
-		k.lost(now, "watch the socket", err)
+// connected begins the login, unless the dial has.
+func (c *conn) connected(r dialResult, now time.Duration) {
+	c.on(evDialed, about{now: now, dial: &r})
+	if err := c.l.world.watch(r.sock); err != nil {
+		c.lost(now, "watch the socket", err)
 		return
 	}
-	k.l.log.Debug("connected", "addr", r.addr)
-	if !begun {
-		k.l.out.Write(k.conn.Open(k.l.out.AvailableBuffer(), k.resume(r.host)))
+	c.l.log.Debug("connected", "addr", r.addr)
+	if r.conn == nil {
+		c.l.out.Write(c.proto.Open(c.l.out.AvailableBuffer(), c.resume(r.host)))
 	}
-	k.l.in.more = true // Decode is called once with nothing
+	c.l.in.more = true // Decode is called once with nothing
+}
+
+// begin takes the socket: everything that is of one connection starts over.
+func (c *conn) begin(x about) {
+	r := x.dial
+	c.sock, c.addr, c.proto = r.sock, r.addr, r.conn
+	c.at, c.host, c.hop = r.at, r.host, c.dialer.via
+	c.peer = peer{readable: r.sock.more(), writable: true}
+	c.heard, c.wrote, c.tick, c.loginBy = x.now, x.now, 0, x.now+c.l.cfg.ConnectTimeout
+	c.end, c.life, c.unacked = termination{}, lifetime{}, 0
+	if c.proto == nil {
+		c.proto = c.l.set.codec.NewConn()
+	}
 }
 
 // resume is what the login on this connection resumes.
-func (k *link) resume(host string) wire.Resume {
-	r := k.l.resume(host)
-	if k.hop != nil {
-		r.Target = k.hop.Target
+func (c *conn) resume(host string) wire.Resume {
+	r := c.l.resume(host)
+	if c.hop != nil {
+		r.Target = c.hop.Target
 	}
 	return r
 }
 
 // secure reports whether the connection uses TLS.
-func (k *link) secure() bool {
-	if k.hop != nil {
-		return k.hop.Secure
+func (c *conn) secure() bool {
+	if c.hop != nil {
+		return c.hop.Secure
 	}
-	return k.l.cfg.Secure
+	return c.l.cfg.Secure
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // dialer connects to an upstream. One goroutine owns it at a time: the loop, and between
-// link.startDial and link.dialEnded the goroutine of the dial.
+// conn.startDial and conn.dialEnded the goroutine of the dial.
 type dialer struct {
 	net       network
 	addresses addresses

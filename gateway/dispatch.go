@@ -78,7 +78,7 @@ func (in *intake) drop(m *wire.Msg, now time.Duration) {
 		return
 	}
 	if last := l.track.Drop(m.Seq, now); last {
-		l.link.finish(wire.CloseShuttingDown)
+		l.conn.on(evRedelivered, about{now: now})
 	}
 }
 

@@ -1,83 +1,129 @@
 package gateway
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
 )
 
-// startClose ends our sending side: everything is sent. Where the server is to close
-// first (RFC 6455, section 7.1.1), it stays open until the server has.
-func (k *link) startClose(now time.Duration) {
-	if k.l.set.codec.PeerEnds && k.life.ready {
-		k.linger(true)
+// lingerReads bounds the reading in one turn.
+const lingerReads = 64
+
+// endOfStream handles the end of the peer's bytes.
+func (c *conn) endOfStream(now time.Duration) {
+	c.peer.readable = false
+	closed := c.l.set.codec.EOFCloses && !c.peer.aborted
+	rest := c.l.in.slab.filled - c.l.in.cur.Scan + c.l.in.cur.Keep - c.l.in.cur.Start
+	fault := c.l.in.end(closed)
+	if closed {
+		c.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
+		c.life.fed = c.life.fed || rest > 0
+		if fault != nil && c.l.cfg.ExitOnClose {
+			c.l.stop.err = errors.Join(c.l.stop.err, fmt.Errorf("--exit-on-close: %s: %w", c.addr, fault))
+		}
+		c.on(evEndOfStream, about{now: now, clean: true})
 		return
 	}
-	k.closeSend(now)
+	err := errors.New("the server closed the connection without a goodbye")
+	if c.peer.aborted {
+		err = unix.ECONNRESET
+	}
+	c.lost(now, "receive", err)
 }
 
-// linger waits for the peer's TCP acks and its close; sendOpen: our sending side is not
-// closed yet.
-func (k *link) linger(sendOpen bool) {
-	k.phase, k.deadline, k.readable, k.sendOpen = lingering, 0, true, sendOpen
-}
-
-// closeSend closes our sending side, or leaves it to the next turn.
-func (k *link) closeSend(now time.Duration) {
-	err := k.sock.closeSend()
-	if err != nil && wouldBlock(err) {
-		k.writable = false
+// protocolError ends the connection because of a fault of the peer. Messages before it
+// are finished within errorGrace, or in a drain by its deadline; bytes after it are not
+// looked at.
+func (c *conn) protocolError(err *wire.Error, now time.Duration) {
+	c.life.end(now)
+	c.l.in.reset()
+	if c.state == login && c.turnedAway(err, now) {
 		return
 	}
-	switch {
+	c.on(evFault, about{now: now, code: c.count(err, now)})
+}
+
+// count counts and logs a fault of the peer, and returns the code for our close.
+func (c *conn) count(fault *wire.Error, now time.Duration) worker.Code {
+	c.l.stats.addError(fault.Reason)
+	c.life.fault = fmt.Errorf("%s: %w", c.addr, fault)
+	c.repeats.add(now, slog.LevelError, "protocol error", fault.Reason, "addr", c.addr, "error", fault.Detail)
+	return fault.Code
+}
+
+// lost ends a connection that has failed.
+func (c *conn) lost(now time.Duration, doing string, err error) {
+	c.on(evLost, about{now: now, doing: doing, err: err})
+}
+
+// cannotSend handles a connection that accepts no more bytes.
+func (c *conn) cannotSend(now time.Duration, err error) {
+	c.on(evSendFault, about{now: now, doing: "send", err: err})
+}
+
+// closeSend closes our sending side, or leaves it to the next turn. Where the server is to
+// close first (RFC 6455, section 7.1.1), it stays open until the server has.
+func (c *conn) closeSend(now time.Duration) {
+	if c.l.set.codec.PeerEnds && c.life.ready {
+		c.on(evAllSent, about{now: now})
+		return
+	}
+	switch err := c.sock.closeSend(); {
 	case err == nil:
-		k.linger(false)
-	case k.peerClosed: // it did not wait for our close; its last bytes may be unread
-		k.linger(true)
+		c.on(evSendClosed, about{now: now})
+	case wouldBlock(err):
+		c.peer.writable = false
 	default:
-		k.lost(now, "close", err)
+		c.on(evShutFault, about{now: now, doing: "close", err: err})
 	}
 }
 
-// stepLingering reads and discards until the server closes: closing a socket with unread
+// discard reads and discards until the server closes: closing a socket with unread
 // bytes resets the connection, which destroys acks that the server has not read.
-func (k *link) stepLingering(now time.Duration) {
+func (c *conn) discard(now time.Duration) {
 	for range lingerReads {
-		n, err := k.sock.recv(k.l.scratch[:])
+		n, err := c.sock.recv(c.l.scratch[:])
 		if err != nil && wouldBlock(err) {
-			k.readable = false
+			c.peer.readable = false
 			break
 		}
 		if err == nil && n > 0 {
 			continue
 		}
-		over := err != nil || k.sock.over() // before destroyed: TCP acks may arrive in between
-		if over || k.destroyed() == 0 {
-			k.endLinger(now, err)
+		over := err != nil || c.sock.over() // before destroyed: TCP acks may arrive in between
+		if over || c.destroyed() == 0 {
+			c.on(evLingerOver, about{now: now, err: err})
 			return
 		}
-		k.readable = false // closed, but its TCP may yet acknowledge our bytes, or reset
+		c.peer.readable = false // closed, but its TCP may yet acknowledge our bytes, or reset
 		break
 	}
-	if k.deadline == 0 && k.sock.unacked() == 0 {
-		k.deadline = now + lingerTime
-	}
-	if k.deadline != 0 && now >= k.deadline || k.deadline == 0 && now-k.wrote >= k.l.cfg.WriteTimeout {
-		k.endLinger(now, nil)
+	if c.end.linger == 0 && c.sock.unacked() == 0 {
+		c.end.linger = now + lingerTime
 	}
 }
 
-// endLinger ends the connection after its goodbye. err, unless nil, is why the peer's
-// stream ended without a close.
-func (k *link) endLinger(now time.Duration, err error) {
-	if k.sendOpen {
-		_ = k.sock.closeSend() // nothing is left that could get lost
+// destroyed is the number of messages whose acks are lost with the connection: the kernel
+// had accepted them, and the peer's TCP has not acknowledged them. It is 0 where the server
+// gets them again on the next connection, and after our close, or close_notify: the peer may
+// have read all it wanted and reset the rest.
+func (c *conn) destroyed() int {
+	l := c.l
+	silent := l.set.codec.EOFCloses && !l.cfg.Secure
+	closeSent := c.is(lingers) || c.is(closes) && l.out.Len() == 0
+	if l.set.codec.Sequenced || closeSent && !silent {
+		return 0
 	}
-	switch {
-	case !k.notify:
-	case err == nil:
-		k.l.stop.leaving = true
-	default:
-		k.repeats.add(now, slog.LevelWarn, "connection lost", "", "addr", k.addr, "doing", "close", "error", err)
+	unacked := c.sock.unacked()
+	if c.state == lingering {
+		unacked-- // FIN
 	}
-	k.ended(now)
+	l.out.Transmitted(max(0, unacked))
+	return l.out.InKernel()
 }

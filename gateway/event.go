@@ -11,45 +11,38 @@ import (
 )
 
 // event takes what the protocol has decoded about the connection.
-func (k *link) event(e wire.Event, now time.Duration) {
+func (c *conn) event(e wire.Event, now time.Duration) {
 	switch e.Kind {
 	case wire.EventReady:
-		k.ready(e, now)
+		c.loggedIn(e, now)
 	case wire.EventStartTLS:
-		k.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "a TLS handshake where none is due"), now)
+		c.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "a TLS handshake where none is due"), now)
 	case wire.EventFault:
-		k.fault(e.Fault, now)
+		c.fault(e.Fault, now)
 	case wire.EventClose:
-		k.serverCloses(e, now)
+		c.serverCloses(e, now)
 	}
 }
 
 // serverCloses handles the protocol's close: the server will send no more.
-func (k *link) serverCloses(e wire.Event, now time.Duration) {
-	refused := k.phase == login
-	if refused {
-		k.refused(e, now)
+func (c *conn) serverCloses(e wire.Event, now time.Duration) {
+	if c.state == login {
+		c.refused(e, now)
 	} else {
-		args := []any{"addr", k.addr}
-		if e.Code != 0 || k.l.set.codec.Sequenced { // others may close without a code
+		args := []any{"addr", c.addr}
+		if e.Code != 0 || c.l.set.codec.Sequenced { // others may close without a code
 			args = append(args, "code", e.Code)
 		}
-		k.repeats.add(now, slog.LevelInfo, "server closes", "", args...)
+		c.repeats.add(now, slog.LevelInfo, "server closes", "", args...)
 		if e.Fault != nil {
-			_ = k.count(e.Fault, now)
+			_ = c.count(e.Fault, now)
 		}
 	}
-	k.peerCloses(e.Clean, now)
-	switch {
-	case refused:
-		k.deadline = now // there is no work to wait for
-	case k.stopping:
-		k.rest = now + stopRest
-	}
+	c.on(evPeerClose, about{now: now, clean: e.Clean})
 }
 
 // refused counts and logs a login that the server refuses.
-func (k *link) refused(e wire.Event, now time.Duration) {
+func (c *conn) refused(e wire.Event, now time.Duration) {
 	why := fmt.Sprintf("the server closes with code %d", e.Code)
 	switch {
 	case e.Fault != nil:
@@ -57,90 +50,94 @@ func (k *link) refused(e wire.Event, now time.Duration) {
 	case e.Code == wire.CloseBadToken:
 		why = "the server refused the token; see --token-file"
 	}
-	k.refuse(e.Code == wire.CloseBadToken, why, now)
+	c.refuse(e.Code == wire.CloseBadToken, why, now)
 }
 
 // refuse counts and logs a failed login. If a retry would not help (final) and no login ever
 // succeeded, it ends the gateway.
-func (k *link) refuse(final bool, why string, now time.Duration) {
-	k.l.stats.addError(wire.Login)
-	k.life.fault = fmt.Errorf("%s: %s", k.addr, why)
-	if final && !k.l.session.reached {
-		k.l.fail(k.life.fault)
+func (c *conn) refuse(final bool, why string, now time.Duration) {
+	c.l.stats.addError(wire.Login)
+	c.life.fault = fmt.Errorf("%s: %s", c.addr, why)
+	if final && !c.l.session.reached {
+		c.l.fail(c.life.fault)
 		return
 	}
-	k.repeats.add(now, slog.LevelError, "login refused", "", "addr", k.addr, "error", why)
+	c.repeats.add(now, slog.LevelError, "login refused", "", "addr", c.addr, "error", why)
 }
 
 // turnedAway handles login faults that ask for more than a retry: a redirect, a refused
 // token. False: err is neither.
-func (k *link) turnedAway(err error, now time.Duration) bool {
+func (c *conn) turnedAway(err error, now time.Duration) bool {
 	var fault *wire.Error
 	if !errors.As(err, &fault) {
 		return false
 	}
-	k.stayOff = retryAfter(fault, time.Now())
+	c.stayOff = retryAfter(fault, time.Now())
 	why := fault.Detail
 	switch {
-	case fault.Redirect != nil && k.hop == nil:
-		k.via = &redirect{*fault.Redirect, k.at}
-		k.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", k.addr, "to", k.via.HostPort, "tls", k.via.Secure)
-		k.finish(wire.CloseOK)
-		k.deadline = now
+	case fault.Redirect != nil && c.hop == nil:
+		c.via = &redirect{*fault.Redirect, c.at}
+		c.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", c.addr, "to", c.via.HostPort, "tls", c.via.Secure)
+		c.on(evRefused, about{now: now, code: wire.CloseOK})
 		return true
 	case fault.Redirect != nil:
 		why += ", " + errSecondRedirect.Error()
 	case !fault.Refused && fault.Code != wire.CloseBadToken:
 		return false
 	}
-	k.refuse(fault.Code == wire.CloseBadToken, why, now)
-	k.finish(fault.Code)
-	k.deadline = now
+	c.refuse(fault.Code == wire.CloseBadToken, why, now)
+	c.on(evRefused, about{now: now, code: fault.Code})
 	return true
 }
 
-func (k *link) ready(e wire.Event, now time.Duration) {
-	if offered := k.offered(e); offered != "" {
-		k.life.end(now)
-		k.refuse(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
-		k.l.in.reset()
-		k.finish(wire.CloseBadRequest)
-		k.deadline = now
+// loggedIn checks what the server offers.
+func (c *conn) loggedIn(e wire.Event, now time.Duration) {
+	if offered := c.offered(e); offered != "" {
+		c.life.end(now)
+		c.refuse(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
+		c.l.in.reset()
+		c.on(evRefused, about{now: now, code: wire.CloseBadRequest})
 		return
 	}
 	if e.First > delivery.MaxSeq {
-		k.protocolError(wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
+		c.protocolError(wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
 			"WELCOME seq %d: numbers end at %d", e.First, uint64(delivery.MaxSeq)), now)
 		return
 	}
+	c.on(evReady, about{now: now, ready: &e})
+}
+
+// ready begins or resumes the session.
+func (c *conn) ready(x about) {
+	e, now := *x.ready, x.now
 	// The tick that the protocol asked for was for the login.
-	k.phase, k.deadline, k.tick = open, 0, 0
-	k.l.stats.Connected.Store(true)
-	k.l.stats.Logins.Add(1)
-	k.life.begin(now)
-	k.dialer.attempts = 0
-	k.logReady(e, now)
-	k.l.session.begin(k.l, e, now)
+	c.tick = 0
+	c.l.stats.Connected.Store(true)
+	c.l.stats.Logins.Add(1)
+	c.life.begin(now)
+	c.dialer.attempts = 0
+	c.logReady(e, now)
+	c.l.session.begin(c.l, e, now)
 }
 
 // logReady logs a connection that is ready, with what its protocol reports about it.
-func (k *link) logReady(e wire.Event, now time.Duration) {
-	msg, args := "connected and logged in", []any{"addr", k.addr}
-	if !k.l.set.codec.Login {
+func (c *conn) logReady(e wire.Event, now time.Duration) {
+	msg, args := "connected and logged in", []any{"addr", c.addr}
+	if !c.l.set.codec.Login {
 		msg = "connected"
 	}
 	if e.Session != "" {
 		args = append(args, "session", e.Session)
 	}
-	if k.l.set.codec.Sequenced {
+	if c.l.set.codec.Sequenced {
 		args = append(args, "first", e.First)
 	}
-	k.repeats.add(now, slog.LevelInfo, msg, "", args...)
+	c.repeats.add(now, slog.LevelInfo, msg, "", args...)
 }
 
 // offered names the ack mode that the server did not offer, if it is ours.
-func (k *link) offered(e wire.Event) string {
-	switch k.l.set.ack {
+func (c *conn) offered(e wire.Event) string {
+	switch c.l.set.ack {
 	case wire.AckEach, wire.AckOrdered:
 		if !e.Each {
 			return "each"
@@ -153,26 +150,9 @@ func (k *link) offered(e wire.Event) string {
 	return ""
 }
 
-// peerCloses begins our part of the close: the peer sends no more.
-func (k *link) peerCloses(clean bool, now time.Duration) {
-	k.life.end(now)
-	k.peerClosed = true
-	if clean && k.l.cfg.ExitOnClose && !k.failOver() {
-		// Under TLS, only close_notify makes a close clean (RFC 8446, section 6.1). If the
-		// end of the stream is the protocol's close, it has been read already.
-		k.notify = k.secure() && !k.l.set.codec.EOFCloses
-		k.l.stop.leaving = k.l.stop.leaving || !k.notify
-	}
-	k.finish(wire.CloseOK)
-	k.deadline = 0
-	if grace := k.l.set.codec.CloseGrace; grace > 0 {
-		k.deadline = now + grace
-	}
-}
-
 // fault counts and logs a fault or a complaint of the peer that does not end the
 // connection.
-func (k *link) fault(fault *wire.Error, now time.Duration) {
-	k.l.stats.addError(fault.Reason)
-	k.repeats.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", k.addr, "error", fault.Detail)
+func (c *conn) fault(fault *wire.Error, now time.Duration) {
+	c.l.stats.addError(fault.Reason)
+	c.repeats.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", c.addr, "error", fault.Detail)
 }

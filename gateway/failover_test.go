@@ -15,8 +15,8 @@ import (
 	"feedgate/worker/backoff"
 )
 
-// startLink makes a loop that is connected to nothing, on a clock of the test's.
-func startLink(t *testing.T, hosts string) (*link, *stillWorld) {
+// startConn makes a loop that is connected to nothing, on a clock of the test's.
+func startConn(t *testing.T, hosts string) (*conn, *stillWorld) {
 	t.Helper()
 	cfg := testConfig(t, "tcp://"+hosts, accept)
 	cfg.ReconnectMin, cfg.ReconnectMax = 100*time.Millisecond, time.Hour
@@ -28,7 +28,7 @@ func startLink(t *testing.T, hosts string) (*link, *stillWorld) {
 	w := &stillWorld{}
 	l := newLoop(&cfg, set, new(Stats), w)
 	t.Cleanup(l.slabs.close)
-	return &l.link, w
+	return &l.conn, w
 }
 
 // stillWorld connects to nothing.
@@ -57,7 +57,7 @@ func TestJudge(t *testing.T) {
 		{"its end not noticed before", true, time.Second, 0, time.Hour, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k, _ := startLink(t, "a:1,b:1")
+			k, _ := startConn(t, "a:1,b:1")
 			k.backoff = backoff.New(100, 10_000)
 			k.backoff.Draw = func(n int64) int64 { return n - 1 }
 			k.backoff.NextBackOff()
@@ -84,7 +84,7 @@ func TestJudge(t *testing.T) {
 
 // TestWait: Retry-After makes the wait longer, never shorter, up to the limit, and once.
 func TestWait(t *testing.T) {
-	k, _ := startLink(t, "a:1")
+	k, _ := startConn(t, "a:1")
 	k.backoff.Draw = func(n int64) int64 { return n - 1 } // the longest
 	for _, c := range []struct{ asked, want time.Duration }{
 		{1, 200 * time.Millisecond}, {1, 400 * time.Millisecond}, {time.Minute, time.Minute},

@@ -67,7 +67,7 @@ func (h *host) now() time.Duration { return time.Since(h.epoch) }
 func (h *host) connect(ctx context.Context, d *dialer) {
 	go func() {
 		h.dials <- d.dial(ctx)
-		h.post(func() { h.l.link.dialEnded(<-h.dials) })
+		h.post(func() { h.l.conn.dialEnded(<-h.dials) })
 	}()
 }
 
@@ -114,16 +114,16 @@ func (h *host) post(f func()) {
 // abandon ends what the loop has left behind, after it has ended: a dial, and the
 // connection.
 func (h *host) abandon() {
-	k := &h.l.link
-	k.repeats.end(h.now())
-	if k.cancel != nil {
-		k.cancel()
+	c := &h.l.conn
+	c.repeats.end(h.now())
+	if c.cancel != nil {
+		c.cancel()
 		if r := <-h.dials; r.err == nil {
 			r.sock.close()
 		}
 	}
-	if k.sock != nil {
-		k.sock.close()
+	if c.sock != nil {
+		c.sock.close()
 	}
 	h.l.in.dropSlabs()
 }
@@ -156,7 +156,7 @@ func (h *host) spin() error {
 			h.nudge.send()
 			return nil
 		}
-		if l.link.mayLook() {
+		if l.conn.mayLook() {
 			h.gather()
 			continue
 		}
@@ -176,14 +176,14 @@ func (h *host) gather() {
 	for end := h.now() + gatherTime; h.now() < end; {
 		runtime.Gosched()
 	}
-	h.l.link.readable = true
+	h.l.conn.peer.readable = true
 }
 
 // armTimer sees to it that the loop wakes when the next thing is due. A timer
 // that stands for earlier is left to fire for nothing: deadlines move on far more
 // often than they pass.
 func (h *host) armTimer() {
-	at := h.l.link.nextDue()
+	at := h.l.conn.nextDue()
 	if at == 0 || h.timerAt != 0 && h.timerAt <= at {
 		return
 	}
@@ -199,7 +199,7 @@ func (h *host) armTimer() {
 // onEvent takes an edge of the socket from the poller.
 func (h *host) onEvent(fd int, event netpoll.IOEvent, _ netpoll.IOFlags) error {
 	if fd == h.watched {
-		h.l.link.edge(event&eventReadable != 0, event&eventWritable != 0, event&eventClosed != 0, event&eventDead != 0)
+		h.l.conn.peer.edge(event&eventReadable != 0, event&eventWritable != 0, event&eventClosed != 0, event&eventDead != 0)
 	}
 	return h.spin()
 }

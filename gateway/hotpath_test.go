@@ -76,12 +76,13 @@ func handLoop(
 		}
 		served <- conn
 	}()
-	dialed := l.link.dialer.dial(t.Context())
+	dialed := l.conn.dialer.dial(t.Context())
 	if dialed.err != nil {
 		t.Fatal(dialed.err)
 	}
-	l.link.connected(dialed, h.now())
-	turnUntil(t, l, func() bool { return l.link.phase == open })
+	l.conn.state = dialing
+	l.conn.connected(dialed, h.now())
+	turnUntil(t, l, func() bool { return l.conn.state == open })
 	conn := <-served
 	if conn == nil {
 		t.FailNow()
@@ -94,7 +95,7 @@ func handLoop(
 func turnUntil(t *testing.T, l *loop, done func() bool) {
 	deadline := time.Now().Add(20 * time.Second)
 	for !done() {
-		l.link.readable, l.link.writable = true, true
+		l.conn.peer.readable, l.conn.peer.writable = true, true
 		if !l.turn() {
 			runtime.Gosched()
 		}

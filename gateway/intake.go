@@ -88,7 +88,7 @@ func (in *intake) dropSlabs() {
 func (l *loop) takeInput(now time.Duration) bool {
 	in := &l.in
 	busy, read := false, false
-	for l.link.decoding() {
+	for l.conn.is(decodes) {
 		moved, all := in.dispatch(now)
 		busy = busy || moved
 		if !all {
@@ -103,7 +103,7 @@ func (l *loop) takeInput(now time.Duration) bool {
 			in.decode()
 			continue
 		}
-		if read || !l.link.reading() {
+		if read || !(l.conn.is(reads) && l.conn.peer.readable) {
 			break
 		}
 		if !in.room() || l.out.Len() >= outLimit {
@@ -123,13 +123,13 @@ func (in *intake) event(now time.Duration) bool {
 	if in.cur.Event.Kind != wire.EventNone {
 		e := in.cur.Event
 		in.cur.Event = wire.Event{}
-		in.l.link.event(e, now)
+		in.l.conn.event(e, now)
 		return true
 	}
 	if in.failed != nil {
 		err := in.failed
 		in.failed, in.more = nil, false
-		in.l.link.protocolError(err, now)
+		in.l.conn.protocolError(err, now)
 		return true
 	}
 	return false
@@ -139,8 +139,8 @@ func (in *intake) event(now time.Duration) bool {
 func (in *intake) decode() {
 	in.clear()
 	c := &in.cur
-	err := in.check(in.l.link.conn.Decode(in.received(), c))
-	in.l.link.life.fed = in.l.link.life.fed || len(c.Msgs) > 0
+	err := in.check(in.l.conn.proto.Decode(in.received(), c))
+	in.l.conn.life.fed = in.l.conn.life.fed || len(c.Msgs) > 0
 	in.more = err == nil && (c.Full() || c.Event.Kind != wire.EventNone)
 	in.failed = err
 	if len(c.Out) > 0 {
@@ -153,9 +153,9 @@ func (in *intake) decode() {
 // counts its error. A last message or an event may then be pending.
 func (in *intake) end(whole bool) *wire.Error {
 	in.clear()
-	fault := in.check(in.l.link.conn.End(in.received(), &in.cur, whole))
+	fault := in.check(in.l.conn.proto.End(in.received(), &in.cur, whole))
 	if fault != nil {
-		in.l.link.count(fault, in.l.lastTurn)
+		in.l.conn.count(fault, in.l.lastTurn)
 	}
 	return fault
 }
@@ -181,27 +181,27 @@ func (in *intake) check(err *wire.Error) *wire.Error {
 func (in *intake) read(now time.Duration) bool {
 	l := in.l
 	room := in.slab.data[in.slab.filled:]
-	n, err := l.link.sock.recv(room)
+	n, err := l.conn.sock.recv(room)
 	l.stats.Reads.Add(1)
 	switch {
 	case err != nil && wouldBlock(err):
-		l.link.readable, in.bulk = false, false
+		l.conn.peer.readable, in.bulk = false, false
 		return false
 	case err != nil && (!l.track.AckingStopped() || l.cfg.Secure):
-		l.link.countTLS(err)
+		l.conn.countTLS(err)
 		in.end(false)
-		l.link.lost(now, "receive", err)
+		l.conn.lost(now, "receive", err)
 		return true
 	case n == 0:
-		l.link.endOfStream(now)
+		l.conn.endOfStream(now)
 		return true
 	}
-	if n < len(room) && !l.link.hup && !l.link.sock.more() {
+	if n < len(room) && !l.conn.peer.halfClosed && !l.conn.sock.more() {
 		// The buffer is drained, and what comes next makes another edge.
-		l.link.readable = false
+		l.conn.peer.readable = false
 	}
 	l.stats.ReadBytes.Add(uint64(n))
-	l.link.heard = now
+	l.conn.heard = now
 	in.readAt = now
 	in.slab.filled += n
 	in.more = true

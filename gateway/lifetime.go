@@ -35,56 +35,56 @@ func (f *lifetime) settled() bool { return f.ready && f.until-f.from >= settleTi
 // failOver takes a clean close for a failure of the address if it came at once and instead
 // of messages, as from a proxy without a backend, and another address is untried. False: it
 // is a clean close.
-func (k *link) failOver() bool {
-	if k.life.settled() || k.life.fed || k.l.stop.leaving {
+func (c *conn) failOver() bool {
+	if c.life.settled() || c.life.fed || c.l.stop.leaving {
 		return false
 	}
-	k.dialer.addresses.fail(k.at)
-	k.spared = k.dialer.addresses.untried()
-	return k.spared
+	c.dialer.addresses.fail(c.at)
+	c.spared = c.dialer.addresses.untried()
+	return c.spared
 }
 
 // noOther reports whether the clean close that failOver took for a failure was one after
 // all: since then, no address could be reached.
-func (k *link) noOther() bool { return k.spared && !k.dialer.addresses.untried() }
+func (c *conn) noOther() bool { return c.spared && !c.dialer.addresses.untried() }
 
 // judge records, once a connection has ended, whether its address worked.
-func (k *link) judge(now time.Duration) {
-	k.life.end(now)
-	k.spared = k.spared && !k.life.settled() && !k.life.fed
+func (c *conn) judge(now time.Duration) {
+	c.life.end(now)
+	c.spared = c.spared && !c.life.settled() && !c.life.fed
 	switch {
-	case k.life.settled():
-		k.dialer.addresses.work(k.at)
-		k.backoff.Reset()
-	case k.via != nil: // the redirect decides
+	case c.life.settled():
+		c.dialer.addresses.work(c.at)
+		c.backoff.Reset()
+	case c.via != nil: // the redirect decides
 	default:
-		k.dialer.addresses.fail(k.at)
-		if !k.life.ready && (!k.l.stop.leaving || k.awaiting()) {
-			k.giveUp(k.life.fault)
+		c.dialer.addresses.fail(c.at)
+		if !c.life.ready && (!c.l.stop.leaving || c.needsResume()) {
+			c.giveUp(c.life.fault)
 		}
 	}
 }
 
 // giveUp ends the gateway when --connect-attempts in a row have failed, the last of them
 // by err.
-func (k *link) giveUp(err error) bool {
-	if !k.dialer.exhausted() {
+func (c *conn) giveUp(err error) bool {
+	if !c.dialer.exhausted() {
 		return false
 	}
 	if err == nil {
 		err = errors.New("the server closed the connection")
 	}
-	k.l.fail(fmt.Errorf("--connect-attempts: %d in a row did not become ready; the last: %w", k.dialer.attempts, err))
+	c.l.fail(fmt.Errorf("--connect-attempts: %d in a row did not become ready; the last: %w", c.dialer.attempts, err))
 	return true
 }
 
 // wait is how long to wait before the next dial: the backoff's wait or, if the server asked
 // for a longer one, that, up to ReconnectMax.
-func (k *link) wait() time.Duration {
-	asked := k.stayOff
-	k.stayOff = 0
-	if k.via != nil {
+func (c *conn) wait() time.Duration {
+	asked := c.stayOff
+	c.stayOff = 0
+	if c.via != nil {
 		return 0
 	}
-	return min(max(asked, k.backoff.NextBackOff()), k.l.cfg.ReconnectMax)
+	return min(max(asked, c.backoff.NextBackOff()), c.l.cfg.ReconnectMax)
 }

@@ -34,7 +34,7 @@ type loop struct {
 	track   *delivery.Tracker
 	out     *delivery.Output // track's
 	in      intake
-	link    link
+	conn    conn
 	session session
 
 	given    []int // messages that are with each worker
@@ -64,11 +64,11 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	})
 	l.out = l.track.Output()
 	l.in.init(l)
-	l.link.init(l)
+	l.conn.init(l)
 	l.refused = refusals{unacked: l.track.TakeSuppressed, codes: make(map[worker.Code]int)}
 	l.skipped = skipped{l: l}
-	l.link.repeats.watch(&l.refused)
-	l.link.repeats.watch(&l.skipped)
+	l.conn.repeats.watch(&l.refused)
+	l.conn.repeats.watch(&l.skipped)
 	return l
 }
 
@@ -87,22 +87,22 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 // turn runs each stage once; false when none had anything to do.
 func (l *loop) turn() bool {
 	now := l.world.now()
-	if l.link.idlePaused() {
-		l.link.heard += now - l.lastTurn
+	if l.conn.idlePaused() {
+		l.conn.heard += now - l.lastTurn
 	}
 	l.lastTurn = now
 
 	busy := l.takeReplies(now)
 	busy = l.takeInput(now) || busy
 	busy = l.takeReplies(now) || busy
-	l.track.Flush(now, l.link.finishing())
+	l.track.Flush(now, l.conn.is(finishes))
 	busy = l.flush(now) || busy
 	l.observe(now)
 	l.logMemory()
-	busy = l.link.step(now) || busy
+	busy = l.conn.step(now) || busy
 	l.publishStats()
 	l.reportBlocked()
-	return busy || l.out.Len() > 0 && l.link.writable
+	return busy || l.out.Len() > 0 && l.conn.peer.writable
 }
 
 // reportBlocked tells the workers whether no message comes until some are completed, so that
@@ -161,8 +161,8 @@ func (l *loop) takeReplies(now time.Duration) bool {
 // exact. It asks the kernel what of the acks that it has is on the wire only if there is
 // less room than that.
 func (l *loop) room(want int, now time.Duration) int {
-	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.link.sock.unsent()) {
-		l.link.wrote = now
+	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.conn.sock.unsent()) {
+		l.conn.wrote = now
 	}
 	return l.track.Room()
 }
@@ -170,31 +170,31 @@ func (l *loop) room(want int, now time.Duration) int {
 // flush sends what there is to send, as far as the kernel takes it.
 func (l *loop) flush(now time.Duration) bool {
 	busy := false
-	for l.out.Len() > 0 && l.link.writable {
+	for l.out.Len() > 0 && l.conn.peer.writable {
 		n := l.out.Plan(l.sends[:l.cfg.FlushMax])
 		size := 0
 		for _, m := range l.sends[:n] {
 			size += len(m)
 		}
-		sent, err := l.link.sock.send(l.sends[:n])
+		sent, err := l.conn.sock.send(l.sends[:n])
 		l.stats.Flushes.Add(1)
 		if err != nil && !wouldBlock(err) {
-			l.link.cannotSend(now, err)
+			l.conn.cannotSend(now, err)
 			return true
 		}
 		if sent < size {
-			l.link.writable = false
+			l.conn.peer.writable = false
 		}
 		if sent > 0 {
 			busy = true
 			if l.in.sendBlocked == 0 {
-				l.link.wrote = now
+				l.conn.wrote = now
 			}
 			l.out.Taken(sent)
 		}
 	}
-	if !l.link.writePending() && l.link.phase != lingering {
-		l.link.wrote = now
+	if !l.conn.writePending() && !l.conn.is(lingers) {
+		l.conn.wrote = now
 	}
 	return busy
 }

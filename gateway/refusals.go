@@ -51,7 +51,7 @@ func (s *skipped) add(messages int, longest uint64) {
 func (s *skipped) empty() bool { return s.messages == 0 }
 
 func (s *skipped) take() (msg string, args []any) {
-	args = []any{"addr", s.l.link.addr, "messages", s.messages, "longest", s.longest, "max_message", s.l.cfg.MaxMessage}
+	args = []any{"addr", s.l.conn.addr, "messages", s.messages, "longest", s.longest, "max_message", s.l.cfg.MaxMessage}
 	s.messages, s.longest = 0, 0
 	return "messages over --max-message skipped and refused with code 3", args
 }

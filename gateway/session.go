@@ -53,30 +53,30 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	s.reached = true
 	l.in.setOrigin(&worker.Origin{Upstream: l.cfg.Label, Session: e.Session, Meta: l.set.codec.Meta, ID: l.set.id})
 	if !l.set.codec.Sequenced {
-		l.track.Connect(l.link.conn, 1)
+		l.track.Connect(l.conn.proto, 1)
 		return
 	}
 	restored := s.restored
 	s.restored = false
 	if restored && e.Session == s.id {
 		l.log.Info("session of an earlier process resumed", "session", s.id, "first", e.First)
-		l.track.ConnectRestored(l.link.conn, e.First)
+		l.track.ConnectRestored(l.conn.proto, e.First)
 		return
 	}
 	if s.id != "" && e.Session == s.id {
-		l.link.repeats.add(now, slog.LevelInfo, "session resumed", "", "session", s.id, "first", e.First, "in_flight", l.track.InFlight())
-		l.missed(l.track.Resume(l.link.conn, e.First, now))
+		l.conn.repeats.add(now, slog.LevelInfo, "session resumed", "", "session", s.id, "first", e.First, "in_flight", l.track.InFlight())
+		l.missed(l.track.Resume(l.conn.proto, e.First, now))
 		return
 	}
 	if s.id != "" {
-		l.link.repeats.add(now, slog.LevelWarn, "session is new; nothing from before counts as done", "",
+		l.conn.repeats.add(now, slog.LevelWarn, "session is new; nothing from before counts as done", "",
 			"old", s.id, "session", e.Session, "first", e.First, "given_up", l.track.Unacked())
 		if l.stop.leaving {
 			l.stop.lost += l.track.Unacked()
 		}
 	}
 	s.id = e.Session
-	l.track.Connect(l.link.conn, e.First)
+	l.track.Connect(l.conn.proto, e.First)
 	s.save(l)
 }
 

@@ -94,7 +94,7 @@ func (s *sim) boot() {
 		// Of the overhead that the protocol asks for, these servers need little.
 		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, slabMin))
 	}
-	p.l.link.backoff.Draw = s.rng.Int64N
+	p.l.conn.backoff.Draw, p.l.conn.observe = s.rng.Int64N, s.observe
 	p.l.pool, err = worker.NewPool(worker.Config{
 		Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight, Slabs: p.l.slabs.table,
 		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.selector,
@@ -154,7 +154,7 @@ func (p *simProcess) runnable() bool {
 func (p *simProcess) run() {
 	if p.mode == simDrowsy {
 		if p.mode = simAwake; p.l.sleep() {
-			p.mode, p.timer = simAsleep, p.l.link.nextDue()
+			p.mode, p.timer = simAsleep, p.l.conn.nextDue()
 			p.s.note("sleep", uint64(p.timer), 0)
 			return
 		}
@@ -289,7 +289,7 @@ func (p *simProcess) endDial() {
 		r = dialResult{sock: &simSocket{socket{fd: c.num, kernel: c}, c}, addr: "sim"}
 	}
 	p.s.note("dialed", uint64(p.s.conns), 0)
-	p.l.link.dialEnded(r)
+	p.l.conn.dialEnded(r)
 	p.told()
 }
 
@@ -298,10 +298,10 @@ func (p *simProcess) endDial() {
 func (p *simProcess) leave(killed bool) {
 	p.leaving = true
 	if p.dial != nil {
-		p.l.link.cancel()
+		p.l.conn.cancel()
 		p.dial = nil
 	}
-	if sock := p.l.link.sock; sock != nil {
+	if sock := p.l.conn.sock; sock != nil {
 		sock.(*simSocket).c.watched = false
 		sock.close()
 	}

@@ -16,11 +16,12 @@ import (
 // single goroutine, between a server and a kernel that are made up. All that is
 // random comes from the seed.
 type sim struct {
-	rng   *rand.Rand
-	own   *rand.Rand // which messages do not lie in the buffer
-	plan  simPlan
-	log   *slog.Logger
-	trace bool
+	rng     *rand.Rand
+	own     *rand.Rand // which messages do not lie in the buffer
+	plan    simPlan
+	log     *slog.Logger
+	trace   bool
+	observe func(state, event, int) // nil: nobody
 
 	clock  time.Duration
 	book   simBook
@@ -62,8 +63,9 @@ const (
 	simQuiet = 300     // steps before which it does not get calm
 )
 
-func runSim(seed uint64, trace bool) (hash uint64, steps int, err error) {
-	s := &sim{rng: rand.New(rand.NewPCG(seed, 0)), trace: trace, log: discardLog(), file: make(map[string]stateEntry), clock: 1}
+// runSim runs a seed; observe, unless nil, is told what happens to its connections.
+func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint64, steps int, err error) {
+	s := &sim{rng: rand.New(rand.NewPCG(seed, 0)), trace: trace, observe: observe, log: discardLog(), file: make(map[string]stateEntry), clock: 1}
 	s.hash = 14695981039346656037
 	s.plan = drawPlan(s.rng)
 	s.own = rand.New(rand.NewPCG(seed, 1))
@@ -135,7 +137,7 @@ func (s *sim) step() {
 	who, worker, ok := s.pick()
 	if !ok {
 		if !s.jump() {
-			s.failf("nothing can move: phase %d, %d in flight, %d bytes to send", s.proc.l.link.phase, s.proc.l.track.InFlight(), s.proc.l.out.Len())
+			s.failf("nothing can move: state %v, %d in flight, %d bytes to send", s.proc.l.conn.state, s.proc.l.track.InFlight(), s.proc.l.out.Len())
 		}
 		return
 	}
@@ -187,7 +189,7 @@ func (s *sim) move(who simActor, at int) {
 	case simEdges:
 		e := s.conn.takeEdge()
 		s.note("edge", 0, 0)
-		p.l.link.edge(e.readable, e.writable, e.hup, e.dead)
+		p.l.conn.peer.edge(e.readable, e.writable, e.hup, e.dead)
 		p.told()
 	case simDowns:
 		s.conn.deliverDown()

@@ -21,7 +21,7 @@ const simReplay = "go test ./gateway -run '^TestSimulation$' -sim.seed=%d -sim.t
 // for what is simulated and what must hold.
 func TestSimulation(t *testing.T) {
 	if *simSeed != 0 {
-		hash, steps, err := runSim(*simSeed, *simTrace)
+		hash, steps, err := runSim(*simSeed, *simTrace, nil)
 		t.Logf("seed %d: %d steps, hash %x", *simSeed, steps, hash)
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +42,7 @@ func TestSimulation(t *testing.T) {
 		running.Go(func() {
 			for i := next.Add(1); i <= int64(seeds) && failed.Load() < 5; i = next.Add(1) {
 				seed := *simFrom + uint64(i) - 1
-				_, steps, err := runSim(seed, *simTrace)
+				_, steps, err := runSim(seed, *simTrace, nil)
 				total.Add(int64(steps))
 				if err != nil {
 					failed.Add(1)
@@ -58,8 +58,8 @@ func TestSimulation(t *testing.T) {
 // TestSimulationRepeats: a seed is worth reporting only if it does the same again.
 func TestSimulationRepeats(t *testing.T) {
 	for seed := range uint64(40) {
-		hash, steps, err := runSim(seed+1, false)
-		again, stepsAgain, errAgain := runSim(seed+1, false)
+		hash, steps, err := runSim(seed+1, false, nil)
+		again, stepsAgain, errAgain := runSim(seed+1, false, nil)
 		if hash != again || steps != stepsAgain || (err == nil) != (errAgain == nil) {
 			t.Errorf("seed %d: %d steps, hash %x, then %d steps, hash %x", seed+1, steps, hash, stepsAgain, again)
 		}

@@ -11,10 +11,10 @@ import (
 type world interface {
 	// now is the time since some moment, from a clock that never goes back.
 	now() time.Duration
-	// connect begins to connect; link.dialEnded is called with what came of it, on
+	// connect begins to connect; conn.dialEnded is called with what came of it, on
 	// the loop's goroutine. It has the dialer until then.
 	connect(ctx context.Context, d *dialer)
-	// watch makes link.edge be told of t's edges, of which the first come at once;
+	// watch makes peer.edge be told of t's edges, of which the first come at once;
 	// unwatch ends that.
 	watch(t transport) error
 	unwatch(t transport)

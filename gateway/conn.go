@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"feedgate/gateway/wire"
+	"feedgate/worker"
+	"feedgate/worker/backoff"
+)
+
+// peer is what the poller's edges and the calls have shown of the peer and its kernel.
+type peer struct {
+	readable, writable bool // as the edges left them: the next call may not block
+	halfClosed         bool // it has closed or reset: read to the end
+	reset              bool // both directions are gone: nothing can be acked any more
+	aborted            bool // it was a reset, and not the end of the stream, that came first
+}
+
+// edge records an event of the poller: reading, or writing, would not block, the peer has
+// closed or reset, both directions are gone.
+func (p *peer) edge(readable, writable, halfClosed, reset bool) {
+	p.readable = p.readable || readable
+	p.writable = p.writable || writable
+	p.halfClosed = p.halfClosed || halfClosed
+	p.reset = p.reset || reset
+}
+
+// termination is how a connection ends, from when its end has begun.
+type termination struct {
+	code   worker.Code   // for the protocol's close
+	grace  time.Duration // when what was read must be acked; 0: it takes as long as it takes
+	rest   time.Duration // until then messages may follow the answer to a stop; 0: none will
+	linger time.Duration // when the peer must have closed; 0: its TCP has not acknowledged all
+	notify bool          // close_notify decides whether the close was clean
+}
+
+// conn is the connection to the upstream, from the dial to the close, and the next ones. What
+// may happen to it is the table in states.go. The loop owns it.
+type conn struct {
+	l       *loop
+	state   state
+	observe func(s state, e event, row int) // nil but in tests; row is the table's, -1: there is none
+
+	sock  transport // nil: none
+	addr  string
+	proto wire.Conn // the protocol's side of it
+	peer  peer
+	end   termination
+
+	heard   time.Duration // when the last bytes came
+	wrote   time.Duration // when the peer last took bytes, or had none to take
+	tick    time.Duration // when the protocol wants to be asked; 0: it does not matter
+	loginBy time.Duration // when the login must have succeeded
+
+	life    lifetime // of the connection
+	spared  bool     // failOver took a clean close for a failure of the address
+	unacked int      // acks that the last connection left unsent
+
+	at      target        // the address that it is connected to
+	host    string        // HOST:PORT of it, as in the URL
+	hop     *redirect     // the redirect that led there; nil: none
+	via     *redirect     // the redirect that the next dial follows; nil: none
+	stayOff time.Duration // Retry-After, before the next dial; 0: none
+
+	dialer  dialer
+	cancel  context.CancelFunc // of the dial in progress; nil: none
+	backoff *backoff.Backoff
+	redial  time.Duration
+	repeats repeats
+}
+
+func (c *conn) init(l *loop) {
+	c.l = l
+	c.dialer = newDialer(l.cfg.Hosts, l.cfg.ConnectTimeout)
+	c.dialer.limit = l.cfg.ConnectAttempts
+	c.dialer.secure, c.dialer.tls, c.dialer.protocols = l.cfg.Secure, l.cfg.TLS, l.cfg.Protocol.Scheme().ALPN
+	if l.cfg.Secure && l.set.codec.StartTLS {
+		c.dialer.codec = l.set.codec
+	}
+	c.backoff = backoff.New(l.cfg.ReconnectMin, l.cfg.ReconnectMax)
+	c.repeats.log = l.log
+	c.redial = 1 // at once
+}
+
+// mayLook reports whether the socket is worth a look without an edge.
+func (c *conn) mayLook() bool { return c.is(receives) && c.l.in.bulk && !c.l.paused }
+
+// writePending reports whether we have data that the peer has not accepted.
+func (c *conn) writePending() bool {
+	// With nothing left to send, our close waits to close our sending side.
+	return c.l.out.Len() > 0 || c.l.in.sendBlocked != 0 || c.is(closes)
+}
+
+// idlePaused reports whether silence says nothing about the server, so that the idle clock is
+// paused: we leave its bytes unread, or it may be waiting for an ack before it sends more.
+// If only unsent acks keep us from reading, and there was no edge since the last read, it
+// has sent nothing.
+func (c *conn) idlePaused() bool {
+	return c.l.paused && (c.l.in.sendBlocked == 0 || c.peer.readable) || c.l.track.Full() && c.l.track.Working() > 0
+}
+
+// needsResume reports whether a drain needs the server to send again, on this connection
+// or the next, what can be acked only then.
+func (c *conn) needsResume() bool {
+	l := c.l
+	return l.stop.deadline != 0 && l.stop.err == nil && l.session.id != "" && l.track.NeedsRedelivery()
+}

@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"fmt"
+	"time"
+
+	"feedgate/gateway/wire"
+)
+
+const (
+	// errorGrace is how long messages received before a protocol error have to be
+	// finished and acked.
+	errorGrace = time.Second
+	// stopRest is how long messages are awaited after a server has answered that it sends
+	// no more: one of its threads may be about to send one.
+	stopRest = 50 * time.Millisecond
+	// lingerTime is how long the server has to close after its TCP has
+	// acknowledged all.
+	lingerTime = time.Second
+	// lingerPoll is how often the socket is asked whether it has.
+	lingerPoll = 20 * time.Millisecond
+)
+
+// anyTurn is due in every turn; the loop is not woken for it.
+const anyTurn = -1
+
+// timer is one thing that the loop does, or looks at again, once its time has come.
+type timer struct {
+	name string
+	in   stateSet                         // where it runs
+	due  func(c *conn) time.Duration      // 0: it does not run
+	fire func(c *conn, now time.Duration) // nil: a stage of the turn looks whenever the loop turns
+}
+
+// loopTimers come first in a turn, whatever the connection does.
+var loopTimers = []timer{
+	{"--drain-timeout", anyState,
+		func(c *conn) time.Duration { return c.l.stop.deadline },
+		func(c *conn, _ time.Duration) { c.l.exit() }},
+	{"repeated log lines", anyState,
+		func(c *conn) time.Duration { return c.repeats.nextDue() },
+		func(c *conn, now time.Duration) { c.repeats.flush(now) }},
+}
+
+// connTimers are the connection's, in the order in which they fire.
+var connTimers = []timer{
+	{"redial", in(offline),
+		func(c *conn) time.Duration {
+			if c.l.stop.leaving && !c.needsResume() {
+				return 0
+			}
+			return c.redial
+		},
+		func(c *conn, now time.Duration) { c.on(evRedial, about{now: now}) }},
+	{"heartbeat", decodes, (*conn).heartbeatDue, (*conn).heartbeat},
+	{"--connect-timeout", in(login),
+		func(c *conn) time.Duration { return c.loginBy },
+		func(c *conn, now time.Duration) {
+			c.l.stats.addError(wire.Login)
+			c.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", c.l.cfg.ConnectTimeout))
+		}},
+	{"--write-timeout", sends,
+		func(c *conn) time.Duration {
+			if !c.writePending() {
+				return 0
+			}
+			return c.wrote + c.l.cfg.WriteTimeout
+		},
+		func(c *conn, now time.Duration) {
+			c.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", c.l.cfg.WriteTimeout))
+		}},
+	{"--idle-timeout", receives,
+		func(c *conn) time.Duration {
+			if c.l.cfg.IdleTimeout == NoTimeout || c.idlePaused() {
+				return 0
+			}
+			return c.heard + c.l.cfg.IdleTimeout
+		},
+		func(c *conn, now time.Duration) {
+			c.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", c.l.cfg.IdleTimeout))
+		}},
+	{"last messages after a stop", finishes,
+		func(c *conn) time.Duration { return c.end.rest },
+		func(c *conn, _ time.Duration) { c.end.rest = 0 }},
+	{"grace", finishes,
+		func(c *conn) time.Duration { return c.end.grace },
+		func(c *conn, now time.Duration) { c.on(evGraceOver, about{now: now}) }},
+	{"delayed cumulative ack", sends,
+		func(c *conn) time.Duration { return c.l.track.Due() }, nil},
+	{"unsent acks in the kernel", sends,
+		func(c *conn) time.Duration {
+			if c.l.in.sendBlocked == 0 {
+				return 0
+			}
+			return c.l.in.recheckAt()
+		}, nil},
+	{"shortage of memory", sends,
+		func(c *conn) time.Duration {
+			if !c.l.short {
+				return 0
+			}
+			return c.l.lastTurn + slabRetry
+		}, nil},
+	{"linger", lingers,
+		func(c *conn) time.Duration { return c.end.linger },
+		func(c *conn, now time.Duration) { c.on(evLingerOver, about{now: now}) }},
+	{"linger stalled", lingers,
+		func(c *conn) time.Duration {
+			if c.end.linger != 0 || c.l.lastTurn-c.wrote < c.l.cfg.WriteTimeout {
+				return 0
+			}
+			return anyTurn // the poll wakes the loop
+		},
+		func(c *conn, now time.Duration) { c.on(evLingerOver, about{now: now}) }},
+	{"linger poll", lingers,
+		func(c *conn) time.Duration {
+			if c.end.linger != 0 {
+				return 0
+			}
+			return c.l.lastTurn + lingerPoll
+		}, nil},
+}
+
+// run fires what is due, up to the first that ends the state.
+func (c *conn) run(timers []timer, now time.Duration) {
+	was := c.state
+	for i := range timers {
+		t := &timers[i]
+		if t.fire == nil || !t.in.has(c.state) {
+			continue
+		}
+		if at := t.due(c); at == 0 || now < at {
+			continue
+		}
+		if t.fire(c, now); c.state != was || c.l.stop.done {
+			return
+		}
+	}
+}
+
+// nextDue is when the loop must turn at the latest; zero: when something happens.
+func (c *conn) nextDue() time.Duration {
+	due := time.Duration(0)
+	for _, timers := range [...][]timer{loopTimers, connTimers} {
+		for i := range timers {
+			if t := &timers[i]; t.in.has(c.state) {
+				due = earliest(due, max(0, t.due(c)))
+			}
+		}
+	}
+	return due
+}
+
+// heartbeatDue is when the protocol wants to send something of its own, such as a
+// heartbeat. Nothing may follow its close.
+func (c *conn) heartbeatDue() time.Duration {
+	switch {
+	case c.l.track.AckingStopped():
+		return 0
+	case c.tick == 0:
+		return anyTurn
+	}
+	return c.tick
+}
+
+func (c *conn) heartbeat(now time.Duration) {
+	l := c.l
+	var frames []byte
+	frames, c.tick = c.proto.Tick(l.out.AvailableBuffer(), now)
+	l.out.Write(frames)
+	l.in.more = l.in.more || c.tick != 0 && !l.paused
+}
+
+// earliest is the lesser of two times of which zero is never.
+func earliest(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
