@@ -60,6 +60,10 @@ type simPlan struct {
 	bias               [simActors]int
 }
 
+// output: messages are rendered for the handlers, as themselves. Those that are deferred are soon
+// as many as there is memory for. Nothing is drawn for it.
+func (p *simPlan) output() bool { return p.messages%3 == 0 }
+
 func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 
 func among[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }

@@ -95,9 +95,14 @@ func (s *sim) boot() {
 		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, slabMin))
 	}
 	p.l.conn.backoff.Draw, p.l.conn.observe = s.rng.Int64N, s.observe
+	var output func([]byte, worker.Message) []byte
+	if plan.output() {
+		output = func(dst []byte, m worker.Message) []byte { return append(dst, m.Received()...) }
+	}
 	p.l.pool, err = worker.NewPool(worker.Config{
 		Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight, Slabs: p.l.slabs.table,
 		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.selector,
+		Output: output, OutputMemory: int64(plan.size),
 		DrainSpan: p.cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
 		DeadLetters: p.cfg.DeadLetters, Bell: &p.l.bell, Wake: func() { p.rung = true },
 		Now: func() time.Time { return time.Unix(0, 0).Add(s.clock) }, Log: s.log,

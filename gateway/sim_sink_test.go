@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"time"
 
 	"feedgate/worker"
@@ -131,6 +132,10 @@ func (h *simHandler) putOff(b *worker.Batch, n int) {
 func (h *simHandler) enter(m worker.Message) *simCase {
 	e, conn, ordinal := h.s.book.read(m.Seq, m.Data)
 	if e == nil {
+		return nil
+	}
+	if m.Session() != e.session.id || e.session.id != "" && m.ID() != fmt.Sprint(e.session.id, "-", m.Seq) {
+		h.s.failf("message %d of session %q has session %q and id %q", m.Seq, e.session.id, m.Session(), m.ID())
 		return nil
 	}
 	p := h.sink.p

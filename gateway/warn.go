@@ -19,12 +19,25 @@ func (g *Gateway) warn() {
 	if c.RetryMin != defaultRetryMin && c.Retries == 0 && !traits.Requeues {
 		c.Log.Warn("--retry-min has no effect without --retries")
 	}
+	g.warnIDs()
 	switch {
 	case c.Token == nil:
 	case traits.TokenUnsent != "":
 		c.Log.Warn("the secret of --token-file is not sent, " + traits.TokenUnsent)
 	case !c.Secure && leaveHost(c.Hosts):
 		c.Log.Warn("the login is sent unencrypted to another machine", "encrypted_scheme", c.Protocol.Scheme().Secure)
+	}
+}
+
+// warnIDs logs ids that nobody reads, and such as are always empty.
+func (g *Gateway) warnIDs() {
+	c, meta := &g.cfg, g.set.codec.Meta
+	quoted := g.set.output != nil && g.set.output.HasID() || g.set.codec.AckIDs
+	switch {
+	case c.ID != "" && c.DataOnly && !quoted:
+		c.Log.Warn("--id has no effect: neither the sink nor a template has ids; see {id} and ?frame=json")
+	case c.ID == "" && quoted && (meta == nil || meta.AppendID == nil):
+		c.Log.Warn("{id} is empty, as this protocol has no ids; see --id")
 	}
 }
 

@@ -31,6 +31,12 @@ func (b *Batch) begin(r run) {
 	b.scratch = b.msgs
 }
 
+// end forgets the messages, whose memory may be gone soon.
+func (b *Batch) end() {
+	clear(b.scratch)
+	b.scratch, b.msgs = b.scratch[:0], nil
+}
+
 // Left is the number of messages not yet passed to Done or Later.
 func (b *Batch) Left() int { return len(b.run.spans) }
 
@@ -87,7 +93,7 @@ func (b *Batch) Done(n int, code Code) {
 	b.s.settled(b.run.cut(n), code)
 }
 
-// Later puts the next n messages off. Their data stay valid until they are
+// Later puts the next n messages off. Their data and metadata stay valid until they are
 // completed. They get consecutive tickets, of which it returns the first.
 func (b *Batch) Later(n int) Ticket {
 	first := b.s.open.add(b.run.cut(n))

@@ -12,7 +12,7 @@ import (
 )
 
 // Config sets a pool up. Fields from Render to DeadLetters, Now and Log may be
-// zero, but OutputMemory only without Output.
+// zero.
 type Config struct {
 	Workers  int
 	Ring     int // entries of each ring, a power of two
@@ -28,8 +28,7 @@ type Config struct {
 	// Output makes what the sink's handler gets as a message's data, appending to dst; nil:
 	// it gets the message. Called on worker goroutines. Acks, keys, retries and dead letters
 	// are of the message itself. What was made of deferred messages is kept until they are
-	// completed: up to OutputMemory bytes for each worker, or one message, which then takes
-	// no more messages.
+	// completed. A worker that keeps OutputMemory bytes or more takes no further messages.
 	Output       func(dst []byte, m Message) []byte
 	OutputMemory int64
 

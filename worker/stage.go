@@ -49,6 +49,7 @@ func (s *stage) handle(r run) {
 		if s.texts != nil {
 			s.texts.endBatch()
 		}
+		s.batch.end()
 	}()
 	s.handler.Handle(&s.batch)
 }

@@ -59,7 +59,7 @@ func (c *chunk) fits(n int) bool {
 
 func newTexts(render func([]byte, Message) []byte, limit int64) *texts {
 	return &texts{
-		output: render, limit: int(limit),
+		output: render, limit: int(max(1, limit)),
 		size: int(max(chunkMin, min(chunkMax, limit/8))),
 	}
 }

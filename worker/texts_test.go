@@ -77,7 +77,7 @@ func TestTextsStayUntilCompleted(t *testing.T) {
 				ts.release(first, 1)
 			}
 		}
-		if ts.pinnedBytes != 0 || len(ts.pinned) != 0 || ts.full() != (limit == 0) {
+		if ts.pinnedBytes != 0 || len(ts.pinned) != 0 || ts.full() {
 			t.Fatalf("%d bytes are pinned, in %d chunks, with nothing deferred", ts.pinnedBytes, len(ts.pinned))
 		}
 		if ts.freeBytes > max(int(limit), 2*ts.size) {

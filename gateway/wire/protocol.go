@@ -130,6 +130,9 @@ type Traits struct {
 	// while it has the message. Otherwise the loop makes acks by Conn.AppendAcks.
 	RenderAcks bool
 
+	// AckIDs: acks quote the messages' ids.
+	AckIDs bool
+
 	// Login: there is a login, of which EventReady is the end.
 	Login bool
 	// TokenUnsent says why the login sends no secret, though there is one; empty: it does.

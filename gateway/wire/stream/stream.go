@@ -84,6 +84,7 @@ func (p *protocol) codec() *wire.Codec {
 		Traits: wire.Traits{
 			RenderAcks: p.ack != nil && p.ack.NeedsMessage(),
 			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack),
+			AckIDs:    p.ack != nil && p.ack.HasID(),
 			Overhead:  p.overhead,
 			EOFCloses: true,
 		},
