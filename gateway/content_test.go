@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -193,3 +194,35 @@ func (h countingHandler) Handle(b *worker.Batch) {
 }
 func (countingHandler) Drain()       {}
 func (countingHandler) Close() error { return nil }
+
+// TestSkippedHasNoMetadata: the ack of a message that was skipped has its number and code;
+// everything else that it would quote is empty.
+func TestSkippedHasNoMetadata(t *testing.T) {
+	s := newStation(t)
+	cfg := testConfig(t, "ws://"+s.ln.Addr().String(), accept)
+	cfg.MaxMessage, cfg.ID = 4, "bytes:0:1"
+	setFlag(&cfg, "ack-template", "{n}/{code}/{meta:kind}/{id}")
+	r := start(t, cfg)
+	conn := s.accept()
+	upgrade(t, conn)
+	for _, text := range []string{"long!", "ok"} {
+		if _, err := conn.Write(append([]byte{0x81, byte(len(text))}, text...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"1/3//", "2/0/text/o"} {
+		frame := make([]byte, 6+len(want))
+		if _, err := io.ReadFull(conn, frame); err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			frame[6+i] ^= frame[2+i%4] // RFC 6455, section 5.3
+		}
+		if got := string(frame[6:]); got != want {
+			t.Errorf("ack %q, want %q", got, want)
+		}
+	}
+	r.g.Abort()
+	r.cancel()
+	<-r.done
+}

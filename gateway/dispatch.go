@@ -142,14 +142,23 @@ func (in *intake) vacant(m *wire.Msg) bool {
 	return len(slots) > 0
 }
 
+// refused is a message that is refused before any worker has it. Of one that was skipped,
+// nothing is known but its number.
+func (in *intake) refused(m *wire.Msg) worker.Message {
+	data := in.cur.Bytes(in.slab.data, m)
+	if m.Code == worker.TooLarge && len(data) == 0 {
+		return worker.Message{Seq: m.Seq, Aux: m.Aux}
+	}
+	return in.l.slabs.origin.Message(data, m.Seq, m.Aux)
+}
+
 // refuse gives a message that no worker is to get its slot and its code.
 func (in *intake) refuse(m *wire.Msg, now time.Duration) *wire.Error {
 	return in.accept(m.Seq, now, func(late bool) {
 		slot := in.l.track.Add(m.Seq, 1, late)
 		var ack []byte
 		if in.l.set.codec.RenderAcks {
-			data := in.cur.Bytes(in.slab.data, m)
-			ack = in.l.set.codec.Render(nil, in.l.slabs.origin.Message(data, m.Seq, m.Aux), m.Code)
+			ack = in.l.set.codec.Render(nil, in.refused(m), m.Code)
 		}
 		in.l.finished(uint32(slot), 1, m.Code, ack, now)
 	})

@@ -57,6 +57,9 @@ func New(inner *wire.Codec, cfg Config) (*wire.Codec, error) {
 	if inner.Sequenced {
 		faults.Add("--assemble", errors.New("goes with tcp:// and ws:// only; fg:// has parts of its own"))
 	}
+	if inner.Meta != nil && inner.Meta.Split != nil {
+		faults.Add("--assemble", errors.New("does not go with a protocol whose messages have heads"))
+	}
 	names, err := parseSpec(cfg.Spec)
 	faults.Check(err == nil, "--assemble: %q: %w", cfg.Spec, err)
 	p.names = names

@@ -113,6 +113,11 @@ func TestNewFaults(t *testing.T) {
 			t.Errorf("%+v: got error %v, want one with %s", cfg, err, want)
 		}
 	}
+	headed := *mixed
+	headed.Meta = &worker.Metadata{Split: func(frame []byte) (head, data []byte) { return nil, frame }}
+	if _, err := New(&headed, config()); err == nil || !strings.Contains(err.Error(), "heads") {
+		t.Errorf("messages with heads: error %v", err)
+	}
 	_, err := New(fg1.New(fg1.Config{MaxMessage: 1 << 20}), Config{})
 	if err == nil || !strings.Contains(err.Error(), "--assemble: goes with tcp:// and ws:// only") ||
 		strings.Count(err.Error(), "\n") != 3 {
