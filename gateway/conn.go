@@ -58,7 +58,6 @@ type conn struct {
 	unacked int      // acks that the last connection left unsent
 
 	at      target        // the address that it is connected to
-	host    string        // HOST:PORT of it, as in the URL
 	hop     *redirect     // the redirect that led there; nil: none
 	via     *redirect     // the redirect that the next dial follows; nil: none
 	stayOff time.Duration // Retry-After, before the next dial; 0: none

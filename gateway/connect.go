@@ -83,7 +83,7 @@ func (c *conn) connected(r dialResult, now time.Duration) {
 func (c *conn) begin(x about) {
 	r := x.dial
 	c.sock, c.addr, c.proto = r.sock, r.addr, r.conn
-	c.at, c.host, c.hop = r.at, r.host, c.dialer.via
+	c.at, c.hop = r.at, c.dialer.via
 	c.peer = peer{readable: r.sock.more(), writable: true}
 	c.heard, c.wrote, c.tick, c.loginBy = x.now, x.now, 0, x.now+c.l.cfg.ConnectTimeout
 	c.end, c.life, c.unacked = termination{}, lifetime{}, 0

@@ -70,7 +70,7 @@ func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
 
 func (in *intake) fillSpread(msgs []wire.Msg) int {
 	share := (len(in.cur.Msgs) + len(in.l.workers) - 1) / len(in.l.workers)
-	i, spans := in.spread(min(len(msgs), max(share, 1), runLimit))
+	i, spans := in.spread(min(len(msgs), max(share, 1), worker.MaxRun))
 	if len(spans) == 0 {
 		return 0
 	}
@@ -123,7 +123,7 @@ func (in *intake) fillKeyed(msgs []wire.Msg) int {
 	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Own == own && msgs[n].Code == worker.OK {
 		same, next := n+1, w
 		for same < len(msgs) && msgs[same].Own == own && msgs[same].Code == worker.OK {
-			if next = in.keyed(&msgs[same]); next != w || same-n == runLimit {
+			if next = in.keyed(&msgs[same]); next != w || same-n == worker.MaxRun {
 				break
 			}
 			same++

@@ -7,14 +7,8 @@ import (
 	"feedgate/worker"
 )
 
-const (
-	// decodeBatch is how many messages are framed before they are dispatched.
-	decodeBatch = 1024
-	// runLimit is the longest run of consecutive messages that one worker gets.
-	runLimit = worker.MaxRun
-	// readLeast is the least room worth a read when a fresh slab can be had.
-	readLeast = 16 << 10
-)
+// readLeast is the least room worth a read when a fresh slab can be had.
+const readLeast = 16 << 10
 
 // intake reads the socket into slabs and decodes them.
 //
@@ -44,7 +38,7 @@ type intake struct {
 
 func (in *intake) init(l *loop) {
 	in.l = l
-	in.cur.Msgs = make([]wire.Msg, 0, decodeBatch)
+	in.cur.Msgs = make([]wire.Msg, 0, wire.DecodeBatch)
 	s, meta := l.set.selector, l.set.codec.Meta
 	if s != nil && (s.NeedsMeta() || meta != nil && meta.Split != nil) {
 		in.keyer = worker.NewKeyer(s)

@@ -46,7 +46,6 @@ func (l layout) check(limit int) error {
 type lengths struct {
 	sized
 	layout
-	max         int    // bytes of a message
 	base        uint64 // two's complement
 	least, span uint64
 
@@ -60,9 +59,9 @@ type lengths struct {
 func newLengths(l layout, limit int) *lengths {
 	least := max(l.offset+l.size, l.strip)
 	f := &lengths{
-		layout: l, max: limit,
-		base:  uint64(l.adjust + l.offset + l.size),
-		least: uint64(least), span: uint64(limit + l.strip - least),
+		layout: l,
+		base:   uint64(l.adjust + l.offset + l.size),
+		least:  uint64(least), span: uint64(limit + l.strip - least),
 		shift: uint(64 - 8*l.size), mask: ^uint64(0),
 	}
 	if l.little {
