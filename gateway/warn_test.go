@@ -47,7 +47,11 @@ func TestWarnings(t *testing.T) {
 		{"fg://10.0.0.1:1", func(c *Config) { c.ID, c.DataOnly = "json:id", true }, "--id has no effect"},
 		{"fg://10.0.0.1:1", func(c *Config) { c.ID = "json:id" }, ""},
 		{"fg://10.0.0.1:1", func(c *Config) { c.ID, c.DataOnly, c.Output = "json:id", true, "{id}" }, ""},
-		{"tcp://10.0.0.1:1", func(c *Config) { c.ID, c.DataOnly = "json:id", true; setFlag(c, "frame", "line"); setFlag(c, "ack-template", "{id}") }, ""},
+		{"tcp://10.0.0.1:1", func(c *Config) {
+			c.ID, c.DataOnly = "json:id", true
+			setFlag(c, "frame", "line")
+			setFlag(c, "ack-template", "{id}")
+		}, ""},
 		{"tcp://10.0.0.1:1", func(c *Config) { setFlag(c, "frame", "line"); setFlag(c, "ack-template", "{id}") }, "{id} is empty"},
 		{"ws://10.0.0.1:1", func(c *Config) { c.Output = "{id}" }, "{id} is empty"},
 		{"fg://10.0.0.1:1", func(c *Config) { c.Output = "{id}" }, ""},
