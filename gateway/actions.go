@@ -13,6 +13,13 @@ import (
 
 // The actions of the table in states.go that end a connection. They run in the old state.
 
+// endIdle ends the loop when nothing is connected and no worker has a message.
+func (c *conn) endIdle(about) {
+	if c.l.track.Working() == 0 {
+		c.l.exit()
+	}
+}
+
 // shutDown begins the end that a drain wants.
 func (c *conn) shutDown(about) { c.end.code = wire.CloseShuttingDown }
 

@@ -82,6 +82,65 @@ func (c *conn) init(l *loop) {
 	c.redial = 1 // at once
 }
 
+// step raises the events that no call and no edge brings; false when nothing has come of it.
+// A state that begins is looked at in the next turn.
+func (c *conn) step(now time.Duration) bool {
+	l := c.l
+	if l.stop.aborted {
+		l.exit()
+		return true
+	}
+	if c.run(loopTimers, now); l.stop.done {
+		return true
+	}
+	was := c.state
+	if l.stop.leaving && !c.needsResume() {
+		c.on(evDrain, about{now: now})
+	}
+	if c.state == was && c.is(lingers) {
+		c.discard(now)
+	}
+	if c.state == was && !c.resetShown(now) {
+		c.run(connTimers, now)
+	}
+	if c.state == was {
+		c.lookForEnd(now)
+	}
+	if l.stop.leaving {
+		c.drainPool()
+	}
+	return c.state != was || l.stop.done || c.is(lingers) && c.peer.readable
+}
+
+// resetShown handles a reset that no call will show.
+func (c *conn) resetShown(now time.Duration) bool {
+	l := c.l
+	switch {
+	case !c.peer.reset || !c.is(sends):
+		return false
+	case l.paused && !l.set.codec.EOFCloses:
+		// Reading would show it, but there is no room to read.
+		c.lost(now, "receive", c.sock.fault())
+	case l.in.sendBlocked != 0:
+		// Sending would show it, but there is nothing to send.
+		c.cannotSend(now, c.sock.fault())
+	default:
+		return false
+	}
+	return true
+}
+
+// lookForEnd moves on a connection of which everything is acked, or sent.
+func (c *conn) lookForEnd(now time.Duration) {
+	l := c.l
+	switch {
+	case c.is(finishes) && l.track.Finished() && !l.in.pending() && c.end.rest == 0:
+		c.on(evAllAcked, about{now: now})
+	case c.is(closes) && l.out.Len() == 0:
+		c.closeSend(now)
+	}
+}
+
 // mayLook reports whether the socket is worth a look without an edge.
 func (c *conn) mayLook() bool { return c.is(receives) && c.l.in.bulk && !c.l.paused }
 

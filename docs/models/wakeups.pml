@@ -1,8 +1,8 @@
 /*
  * The wake-ups between the loop and its workers, and the rings between them:
  * ring/bell.go, ring/spsc.go, worker/worker.go (park, Wake, WakeForRoom),
- * worker/publish.go (commit, ring) and gateway/loop.go, poll.go (takeReplies,
- * sleep). sync/atomic is sequentially consistent, and so is a step here.
+ * worker/publish.go (commit, ring) and gateway/loop.go (takeReplies, sleep).
+ * sync/atomic is sequentially consistent, and so is a step here.
  *
  * The loop gives each of W workers N messages through a ring of CAP slots; a
  * worker takes one or more, writes a reply for each into its reply ring of CAP

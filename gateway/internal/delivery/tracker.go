@@ -10,7 +10,7 @@
 //
 // The files, in the order of a message: arrive.go and sequence.go (which number is new),
 // window.go, extents.go, codes.go, bitmap.go (slots), acks.go with a strategy for each ack
-// mode (each.go, ordered.go, cumulative.go), output.go (bytes, and what they acknowledge). state.go
+// mode (each.go, ordered.go, cumulative.go), output.go (bytes, and what they acknowledge). query.go
 // answers questions.
 package delivery
 
