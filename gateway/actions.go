@@ -11,7 +11,8 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// The actions of the table in states.go that end a connection. They run in the old state.
+// The actions of the table in states.go for the end of a connection. They run in the old
+// state. Those of the dial are in connect.go, and ready, of the login, in login.go.
 
 // endIdle ends the loop when nothing is connected and no worker has a message.
 func (c *conn) endIdle(about) {
@@ -112,8 +113,8 @@ func (c *conn) endLinger(x about) {
 	c.ended(x.now)
 }
 
-// lose ends a connection that has failed.
-func (c *conn) lose(x about) {
+// endFailed ends a connection that has failed, because of x.err, while x.doing.
+func (c *conn) endFailed(x about) {
 	c.life.end(x.now)
 	c.life.fault = fmt.Errorf("%s: %s: %w", c.addr, x.doing, x.err)
 	c.logLost(x.now, x.doing, x.err)

@@ -50,7 +50,7 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 			}
 		case m.Own && int(m.Len) > l.slabs.frame:
 			in.fail(wire.Errorf(wire.Internal, wire.CloseProtocolError, "decoder's own message of %d bytes", m.Len))
-		case m.Own && arrival != delivery.Again && !in.place():
+		case m.Own && arrival != delivery.Again && !in.copyOwn():
 			n = 0
 		case arrival == delivery.InOrder:
 			n = in.dispatchRun(msgs[in.next:min(len(msgs), in.next+room)], false)
@@ -142,9 +142,9 @@ func (in *intake) vacant(m *wire.Msg) bool {
 	return len(slots) > 0
 }
 
-// refused is a message that is refused before any worker has it. Of one that was skipped,
-// nothing is known but its number.
-func (in *intake) refused(m *wire.Msg) worker.Message {
+// refusedMessage is m, which is refused before any worker has it, for its ack. Of one that
+// was skipped, nothing is known but its number.
+func (in *intake) refusedMessage(m *wire.Msg) worker.Message {
 	data := in.cur.Bytes(in.slab.data, m)
 	if m.Code == worker.TooLarge && len(data) == 0 {
 		return worker.Message{Seq: m.Seq, Aux: m.Aux}
@@ -158,7 +158,7 @@ func (in *intake) refuse(m *wire.Msg, now time.Duration) *wire.Error {
 		slot := in.l.track.Add(m.Seq, 1, late)
 		var ack []byte
 		if in.l.set.codec.RenderAcks {
-			ack = in.l.set.codec.Render(nil, in.refused(m), m.Code)
+			ack = in.l.set.codec.Render(nil, in.refusedMessage(m), m.Code)
 		}
 		in.l.finished(uint32(slot), 1, m.Code, ack, now)
 	})

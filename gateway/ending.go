@@ -15,15 +15,17 @@ import (
 // lingerReads bounds the reading in one turn.
 const lingerReads = 64
 
+// What raises the events of a connection's end. What they do is in actions.go.
+
 // endOfStream handles the end of the peer's bytes.
 func (c *conn) endOfStream(now time.Duration) {
 	c.peer.readable = false
 	closed := c.l.set.codec.EOFCloses && !c.peer.aborted
-	rest := c.l.in.slab.filled - c.l.in.cur.Scan + c.l.in.cur.Keep - c.l.in.cur.Start
+	undecoded := c.l.in.slab.filled - c.l.in.cur.Scan + c.l.in.cur.Keep - c.l.in.cur.Start
 	fault := c.l.in.end(closed)
 	if closed {
 		c.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
-		c.life.fed = c.life.fed || rest > 0
+		c.life.fed = c.life.fed || undecoded > 0
 		if fault != nil && c.l.cfg.ExitOnClose {
 			c.l.stop.err = errors.Join(c.l.stop.err, fmt.Errorf("--exit-on-close: %s: %w", c.addr, fault))
 		}
@@ -57,12 +59,12 @@ func (c *conn) count(fault *wire.Error, now time.Duration) worker.Code {
 	return fault.Code
 }
 
-// lost ends a connection that has failed.
+// lost reports that the connection has failed: evLost.
 func (c *conn) lost(now time.Duration, doing string, err error) {
 	c.on(evLost, about{now: now, doing: doing, err: err})
 }
 
-// cannotSend handles a connection that accepts no more bytes.
+// cannotSend reports that the kernel accepts no more bytes: evSendFault.
 func (c *conn) cannotSend(now time.Duration, err error) {
 	c.on(evSendFault, about{now: now, doing: "send", err: err})
 }

@@ -24,7 +24,7 @@ func (c *conn) event(e wire.Event, now time.Duration) {
 // serverCloses handles the protocol's close: the server will send no more.
 func (c *conn) serverCloses(e wire.Event, now time.Duration) {
 	if c.state == login {
-		c.refused(e, now)
+		c.loginRefused(e, now)
 	} else {
 		args := []any{"addr", c.addr}
 		if e.Code != 0 || c.l.set.codec.Sequenced { // others may close without a code

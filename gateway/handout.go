@@ -36,7 +36,7 @@ func (l *loop) vacancies(i int) int {
 // keyed is the index of the worker that m's key belongs to.
 func (in *intake) keyed(m *wire.Msg) int {
 	var h uint64
-	slab := in.lies(m)
+	slab := in.slabOf(m)
 	if in.keyer == nil {
 		h = in.l.set.selector.Hash(slab.data[m.Off : m.Off+m.Len])
 	} else {
@@ -49,7 +49,7 @@ func (in *intake) keyed(m *wire.Msg) int {
 // numbers and lie in one slab to workers, as many as go at once, and returns how many.
 func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
 	if msgs[0].Own {
-		msgs = msgs[:min(len(msgs), in.placed-in.next)]
+		msgs = msgs[:min(len(msgs), in.copied-in.next)]
 	}
 	var n int
 	if in.l.set.selector != nil {
@@ -59,7 +59,7 @@ func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
 	}
 	if n > 0 {
 		in.l.track.Add(msgs[0].Seq, n, late)
-		in.lies(&msgs[0]).dispatched += n
+		in.slabOf(&msgs[0]).dispatched += n
 		in.l.stats.Messages.Add(uint64(n))
 		if in.l.set.selector == nil {
 			in.publish()
@@ -103,7 +103,7 @@ func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
 // from the next on.
 func (in *intake) commit(w *worker.Worker, m *wire.Msg, offset, n int) {
 	w.In().Commit(worker.Desc{
-		Seq: m.Seq, Place: uint32(in.l.track.Next()) + uint32(offset), Slab: in.lies(m).id, Aux: m.Aux,
+		Seq: m.Seq, Place: uint32(in.l.track.Next()) + uint32(offset), Slab: in.slabOf(m).id, Aux: m.Aux,
 	}, n)
 }
 

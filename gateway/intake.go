@@ -19,7 +19,7 @@ type intake struct {
 
 	cur    wire.Input
 	next   int         // first message of cur.Msgs that was not dispatched
-	placed int         // own messages before it lie in own
+	copied int         // own messages of cur.Msgs before it lie in own
 	failed *wire.Error // decoding stopped with it; handled once all messages are dispatched
 	more   bool        // decoding may go on with what is there
 
@@ -65,7 +65,7 @@ func (in *intake) reset() {
 
 // clear empties what one call of the Conn fills.
 func (in *intake) clear() {
-	in.cur.Msgs, in.cur.Own, in.next, in.placed = in.cur.Msgs[:0], in.cur.Own[:0], 0, 0
+	in.cur.Msgs, in.cur.Own, in.next, in.copied = in.cur.Msgs[:0], in.cur.Own[:0], 0, 0
 }
 
 // pending reports whether received messages or an event may still have to be dispatched.

@@ -10,8 +10,8 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// refused counts and logs a login that the server refuses.
-func (c *conn) refused(e wire.Event, now time.Duration) {
+// loginRefused counts and logs a login that the server refuses by its close.
+func (c *conn) loginRefused(e wire.Event, now time.Duration) {
 	why := fmt.Sprintf("the server closes with code %d", e.Code)
 	switch {
 	case e.Fault != nil:
@@ -19,12 +19,12 @@ func (c *conn) refused(e wire.Event, now time.Duration) {
 	case e.Code == wire.CloseBadToken:
 		why = "the server refused the token; see --token-file"
 	}
-	c.refuse(e.Code == wire.CloseBadToken, why, now)
+	c.loginFailed(e.Code == wire.CloseBadToken, why, now)
 }
 
-// refuse counts and logs a failed login. If a retry would not help (final) and no login ever
+// loginFailed counts and logs a failed login. If a retry would not help (final) and no login ever
 // succeeded, it ends the gateway.
-func (c *conn) refuse(final bool, why string, now time.Duration) {
+func (c *conn) loginFailed(final bool, why string, now time.Duration) {
 	c.l.stats.addError(wire.Login)
 	c.life.fault = fmt.Errorf("%s: %s", c.addr, why)
 	if final && !c.l.session.reached {
@@ -54,7 +54,7 @@ func (c *conn) turnedAway(err error, now time.Duration) bool {
 	case !fault.Refused && fault.Code != wire.CloseBadToken:
 		return false
 	}
-	c.refuse(fault.Code == wire.CloseBadToken, why, now)
+	c.loginFailed(fault.Code == wire.CloseBadToken, why, now)
 	c.on(evRefused, about{now: now, code: fault.Code})
 	return true
 }
@@ -63,7 +63,7 @@ func (c *conn) turnedAway(err error, now time.Duration) bool {
 func (c *conn) loggedIn(e wire.Event, now time.Duration) {
 	if offered := c.offered(e); offered != "" {
 		c.life.end(now)
-		c.refuse(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
+		c.loginFailed(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
 		c.l.in.reset()
 		c.on(evRefused, about{now: now, code: wire.CloseBadRequest})
 		return

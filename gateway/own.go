@@ -5,13 +5,14 @@ import (
 	"feedgate/worker"
 )
 
-// place copies the own bytes of the next message to a slab, and those of the messages behind
-// it that fit too, so that they can go to a worker as a run. False: memory has no slab now.
+// copyOwn copies the bytes of the next message, which is an own one, to a slab, and those of the
+// own messages behind it that fit too, so that they can go to a worker as a run. False: memory
+// has no slab now.
 //
-// Invariant: own messages of cur.Msgs from next up to placed lie in the slab own; those
-// from placed on, and refused ones, in cur.Own.
-func (in *intake) place() bool {
-	if in.next < in.placed {
+// Invariant: own messages of cur.Msgs from next up to copied lie in the slab own; those
+// from copied on, and refused ones, in cur.Own.
+func (in *intake) copyOwn() bool {
+	if in.next < in.copied {
 		return true
 	}
 	s, pool, msgs := &in.own, in.l.slabs, in.cur.Msgs
@@ -24,8 +25,8 @@ func (in *intake) place() bool {
 			return false
 		}
 	}
-	for in.placed = in.next; in.placed < len(msgs); in.placed++ {
-		m := &msgs[in.placed]
+	for in.copied = in.next; in.copied < len(msgs); in.copied++ {
+		m := &msgs[in.copied]
 		if !m.Own || m.Code != worker.OK {
 			continue
 		}
@@ -39,8 +40,8 @@ func (in *intake) place() bool {
 	return true
 }
 
-// lies is the slab that m, which is not refused, lies in.
-func (in *intake) lies(m *wire.Msg) *openSlab {
+// slabOf is the slab that m, which is not refused, lies in.
+func (in *intake) slabOf(m *wire.Msg) *openSlab {
 	if m.Own {
 		return &in.own
 	}

@@ -174,13 +174,13 @@ var transitions = [...]transition{
 	{closes, evAllSent, nil, "begin to linger", (*conn).linger, awaitClose},
 	{closes, evSendClosed, nil, "begin to linger", (*conn).linger, lingering},
 	{in(closeReply), evShutFault, nil, "begin to linger: its last bytes may be unread", (*conn).linger, awaitClose},
-	{in(closing), evShutFault, nil, "count destroyed acks, set the time of the next dial", (*conn).lose, offline},
+	{in(closing), evShutFault, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
 	{lingers, evLingerOver, nil, "count destroyed acks, set the time of the next dial", (*conn).endLinger, offline},
 
 	{decodes &^ in(login), evSendFault, eofCloses, "stop acking, read to the end of the stream", (*conn).readOn, same},
 	{in(closeReply), evSendFault, noAcks, "drop the rest of the close, begin to linger", (*conn).dropClose, awaitClose},
-	{sends, evSendFault, nil, "count destroyed acks, set the time of the next dial", (*conn).lose, offline},
-	{sends, evLost, nil, "count destroyed acks, set the time of the next dial", (*conn).lose, offline},
+	{sends, evSendFault, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
+	{sends, evLost, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
 
 	{in(stopSent) | finishes | closes | lingers, evDrain, nil, "", nil, same},
 	{in(finishing, closeWait), evRedelivered, nil, "", nil, same},

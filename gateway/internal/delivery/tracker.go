@@ -44,8 +44,8 @@ type Tracker struct {
 	win      *window
 	out      Output
 	acks     acks
-	own      strategy    // of cfg.Mode
-	strategy strategy    // own, or stopped
+	regular  strategy    // of cfg.Mode
+	strategy strategy    // in use: regular, or stopped
 	cum      *cumulative // strategy's; nil: none
 
 	ackingStopped bool        // StopAcking was called on this connection
@@ -66,16 +66,16 @@ func New(cfg Config) *Tracker {
 	t.acks = acks{win: t.win, out: &t.out, rendered: cfg.Rendered, count: cfg.Count}
 	switch cfg.Mode {
 	case wire.AckEach:
-		t.own = &each{acks: &t.acks}
+		t.regular = &each{acks: &t.acks}
 	case wire.AckOrdered:
-		t.own = &ordered{acks: &t.acks}
+		t.regular = &ordered{acks: &t.acks}
 	case wire.AckRange:
-		t.own = &cumulative{acks: &t.acks, interval: cfg.Interval}
+		t.regular = &cumulative{acks: &t.acks, interval: cfg.Interval}
 	case wire.AckNone:
-		t.own = &silent{win: t.win}
+		t.regular = &silent{win: t.win}
 	}
 	t.readTo = cfg.FirstSlot
-	t.use(t.own)
+	t.use(t.regular)
 	return t
 }
 
@@ -110,7 +110,7 @@ func (t *Tracker) Resume(conn wire.Conn, first uint64, now time.Duration) (gap R
 // connect begins a connection on which nothing was received yet.
 func (t *Tracker) connect(conn wire.Conn) {
 	t.acks.conn, t.lost, t.ackingStopped = conn, 0, false
-	t.use(t.own)
+	t.use(t.regular)
 	t.strategy.connect()
 }
 
