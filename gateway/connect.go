@@ -65,7 +65,8 @@ func (c *conn) countTLS(err error) {
 	}
 }
 
-// connected begins the login, unless the dial has.
+// connected takes a connection that the dial has made, and begins the login, unless the dial
+// has.
 func (c *conn) connected(r dialResult, now time.Duration) {
 	c.on(evDialed, about{now: now, dial: &r})
 	if err := c.l.world.watch(r.sock); err != nil {

@@ -83,7 +83,7 @@ func (in *intake) drop(m *wire.Msg, now time.Duration) {
 }
 
 // recordBlocked records whether acks that the kernel has and cannot send leave no room. No edge
-// tells when it could.
+// shows when it has sent them.
 func (in *intake) recordBlocked(sendBlocked bool, now time.Duration) {
 	switch {
 	case !sendBlocked:

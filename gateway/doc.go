@@ -8,9 +8,9 @@
 //	  | Decode               loop             intake.decode, wire.Conn
 //	messages
 //	  | dispatch             loop             intake.dispatch: delivery.Tracker, worker
-//	ring of descriptors      loop -> worker   ring.SPSC, published once a run
+//	ring of descriptors      loop -> worker   ring.SPSC, published once per run
 //	  | Handle               worker           worker.Worker.turn, the sink
-//	ring of replies          worker -> loop   ring.Bytes, published once a batch; ring.Bell
+//	ring of replies          worker -> loop   ring.Bytes, published once per batch; ring.Bell
 //	  | Done                 loop             loop.takeReplies, delivery.Tracker
 //	delivery.Output
 //	  | sendmmsg             loop             loop.flush
@@ -25,7 +25,11 @@
 // that the reply rings fill and the workers stop. Nothing is dropped on the way
 // and nobody spins.
 //
+// A message that does not lie in the slab, such as one joined from several, is in
+// wire.Input.Own; intake.copyOwn copies it to a slab of its own kind before dispatch.
+//
+// The connection is a table of states and events, states.go, with its timers in timers.go.
+//
 // Package delivery, which decides what is new, done and acked, and the protocols do no I/O
-// and read no clock.
-// System calls stand in the files named _linux.go.
+// and read no clock. System calls are in the files named _linux.go.
 package gateway

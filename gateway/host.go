@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// maxTurns bounds how long the loop goes on without asking the poller, whose
-	// edges tell that the socket is writable again and which runs what was posted.
+	// maxTurns bounds how many turns the loop takes without the poller, whose edges show
+	// that the socket is writable again, and which runs what was posted.
 	maxTurns = 64
 	// gatherTime is how long the loop waits after a read of many bytes, when nothing
 	// is left to do, before it reads again.
@@ -179,9 +179,8 @@ func (h *host) gather() {
 	h.l.conn.peer.readable = true
 }
 
-// armTimer sees to it that the loop wakes when the next thing is due. A timer
-// that stands for earlier is left to fire for nothing: deadlines move on far more
-// often than they pass.
+// armTimer sees to it that the loop wakes when the next thing is due. A timer that is set
+// for earlier is left to fire for nothing: deadlines move on far more often than they pass.
 func (h *host) armTimer() {
 	at := h.l.conn.nextDue()
 	if at == 0 || h.timerAt != 0 && h.timerAt <= at {

@@ -45,7 +45,7 @@ func (in *intake) init(l *loop) {
 	}
 }
 
-// setOrigin says what messages have in common from now on. No message of the slab that is
+// setOrigin sets what messages have in common from now on. No message of the slab that is
 // being filled is with a worker: it is called when a connection becomes ready.
 func (in *intake) setOrigin(o *worker.Origin) {
 	in.l.slabs.origin = o
@@ -143,8 +143,8 @@ func (in *intake) decode() {
 	}
 }
 
-// end tells the protocol that the peer's bytes have ended, whole unless after a reset, and
-// counts its error. A last message or an event may then be pending.
+// end passes the end of the peer's bytes to the protocol, whole unless after a reset, and counts
+// the protocol's error. A last message or an event may then be pending.
 func (in *intake) end(whole bool) *wire.Error {
 	in.clear()
 	fault := in.check(in.l.conn.proto.End(in.received(), &in.cur, whole))

@@ -94,7 +94,7 @@ func (l *loop) turn() bool {
 
 	busy := l.takeReplies(now)
 	busy = l.takeInput(now) || busy
-	busy = l.takeReplies(now) || busy
+	busy = l.takeReplies(now) || busy // what workers have finished since goes out with this flush
 	l.track.Flush(now, l.conn.is(finishes))
 	busy = l.flush(now) || busy
 	l.observe(now)
@@ -105,8 +105,8 @@ func (l *loop) turn() bool {
 	return busy || l.out.Len() > 0 && l.conn.peer.writable
 }
 
-// reportBlocked tells the workers whether no message comes until some are completed, so that
-// a sink does not wait for more.
+// reportBlocked reports to the workers whether no message comes until some are completed, so
+// that a sink does not wait for more.
 func (l *loop) reportBlocked() {
 	blocked := l.paused || l.track.Full()
 	if blocked == l.blocked {
@@ -121,8 +121,8 @@ func (l *loop) reportBlocked() {
 // sleep announces that turn will not be called before the bell rings, an edge comes
 // or something is due; false when there is something to do first.
 func (l *loop) sleep() bool {
-	// With the peer not reading, replies stay where they are and workers have
-	// nothing to tell; the socket's edge wakes the loop.
+	// If the peer does not read, replies stay where they are, and the bell must not wake
+	// the loop; the socket's edge does.
 	return l.out.Len() >= outLimit || l.bell.Sleep()
 }
 
@@ -206,9 +206,8 @@ func (l *loop) observe(now time.Duration) {
 	}
 }
 
-// finished handles the outcome of n messages, whose first has the slot of which this is the
-// low half; ack is what the worker rendered, valid until
-// finished returns.
+// finished handles the outcome of n messages. slot is the low half of the first one's slot;
+// ack is what the worker rendered, valid until finished returns.
 func (l *loop) finished(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	switch code {
 	case worker.OK:

@@ -9,7 +9,7 @@ import (
 	"feedgate/worker"
 )
 
-// session is what outlives a connection: which session of the server's this is.
+// session is the server's session, which outlives a connection.
 type session struct {
 	id       string // as the server named it; empty: cannot be resumed
 	reached  bool   // a login succeeded at least once
@@ -17,7 +17,7 @@ type session struct {
 	saved    stateEntry
 }
 
-// restore takes up what an earlier process has left in the state file.
+// restore resumes the session that an earlier process has left in the state file.
 func (s *session) restore(l *loop) {
 	e := l.cfg.State.get(l.cfg.URL)
 	if !l.set.codec.Sequenced || e.Session == "" {
@@ -27,8 +27,8 @@ func (s *session) restore(l *loop) {
 	l.log.Info("session restored", "session", e.Session, "seq", e.Seq)
 }
 
-// save notes in the state file how far the session has come. A new one is in the file
-// when it returns, so before any of its messages is given to a worker.
+// save records in the state file how far the session has come. A new session is in the file
+// when it returns, and so before any of its messages is given to a worker.
 func (s *session) save(l *loop) {
 	if l.cfg.State == nil || !l.set.codec.Sequenced {
 		return
@@ -48,7 +48,7 @@ func (s *session) save(l *loop) {
 	s.saved = now
 }
 
-// begin takes the server's word on which session the connection belongs to.
+// begin begins or resumes the session that the server has named for the connection.
 func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	s.reached = true
 	l.in.setOrigin(&worker.Origin{Upstream: l.cfg.Label, Session: e.Session, Meta: l.set.codec.Meta, ID: l.set.id})

@@ -7,7 +7,7 @@ import (
 	"feedgate/worker"
 )
 
-// state is where a connection stands.
+// state is what a connection is doing; stateTable explains each.
 type state uint8
 
 const (
@@ -189,7 +189,7 @@ var transitions = [...]transition{
 // is reports whether the connection is in one of the states.
 func (c *conn) is(set stateSet) bool { return set.has(c.state) }
 
-// on does what the table says about an event.
+// on runs the row of the table for an event, if there is one.
 func (c *conn) on(e event, x about) {
 	row := c.find(e)
 	if c.observe != nil {

@@ -8,13 +8,13 @@ import (
 
 // stopping is how the loop comes to its end.
 type stopping struct {
-	leaving  bool          // no more is read; the loop ends when all is finished
-	drained  bool          // the pool has been told
-	deadline time.Duration // 0: none
-	aborted  bool
-	lost     int   // acks that a new session of the server's has made void
-	done     bool  // the loop has ended
-	err      error // why it did, when not well
+	leaving  bool          // the loop is to end, once what was received is finished and acked
+	drained  bool          // drainPool has ended the handlers' input
+	deadline time.Duration // of a drain that the user asked for; 0: there is none
+	aborted  bool          // the loop is to end at once
+	lost     int           // acks that a new session of the server has made void
+	done     bool          // the loop has ended
+	err      error         // why it failed; nil: it has not
 }
 
 // drain begins the end of the gateway that its user asked for.
@@ -27,12 +27,12 @@ func (l *loop) drain() {
 	l.log.Info("draining", "in_flight", l.track.InFlight(), "timeout", l.cfg.DrainTimeout)
 }
 
-// abort ends it at once.
+// abort ends the gateway at once.
 func (l *loop) abort() {
 	l.stop.leaving, l.stop.aborted = true, true
 }
 
-// fail ends it with an error, after the connection has been closed in order.
+// fail ends the gateway with an error, after the connection was closed in order.
 func (l *loop) fail(err error) {
 	if l.stop.err == nil {
 		l.stop.err = err
@@ -56,8 +56,8 @@ func (l *loop) exit() {
 	}
 }
 
-// drainPool tells the handlers, once, that there will be no more messages. After a signal
-// that is at once, and messages that no worker has are dropped; but if the server was asked
+// drainPool ends the handlers' input, once: there will be no more messages. After a signal
+// it does so at once, and messages that no worker has are dropped; but if the server was asked
 // to stop, it counts messages as delivered until it answers. If the server has closed,
 // everything that it sent is handed out first. A connection that is open during the drain
 // is there for acks alone.

@@ -152,7 +152,7 @@ func (c *conn) nextDue() time.Duration {
 }
 
 // heartbeatDue is when the protocol wants to send something of its own, such as a
-// heartbeat. Nothing may follow its close.
+// heartbeat; never on a connection that takes no bytes any more.
 func (c *conn) heartbeatDue() time.Duration {
 	switch {
 	case c.l.track.AckingStopped():

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// world is what the loop has to do with beyond its workers. host is the real one;
-// without it the loop does no I/O, reads no clock, and is all the same from run to
-// run.
+// world is the loop's environment but for its workers: clock, dialing, polling. host is the
+// real one; the simulation has another. With it, one schedule of calls has one outcome. Two
+// things pass it by: a new session is written to the state file at once, and a Retry-After
+// that is a date is compared with the wall clock.
 type world interface {
 	// now is the time since some moment, from a clock that never goes back.
 	now() time.Duration
-	// connect begins to connect; conn.dialEnded is called with what came of it, on
-	// the loop's goroutine. It has the dialer until then.
+	// connect begins to connect; conn.dialEnded is called with the outcome, on the loop's
+	// goroutine. Until then the dialer belongs to connect.
 	connect(ctx context.Context, d *dialer)
-	// watch makes peer.edge be told of t's edges, of which the first come at once;
-	// unwatch ends that.
+	// watch passes t's edges to peer.edge, the first of them at once; unwatch ends that.
 	watch(t transport) error
 	unwatch(t transport)
 }
@@ -26,10 +26,10 @@ type transport interface {
 	// recv reads into b. Zero bytes without an error are the end of the stream.
 	recv(b []byte) (int, error)
 	// more reports, before the first recv and after one that did not fill its buffer,
-	// whether the next may have something to tell though no edge will come.
+	// whether the next may return bytes or an error though no edge will come.
 	more() bool
-	// send sends msgs, at most maxBatch, one behind the other, and returns how many
-	// of their bytes went.
+	// send sends msgs, at most maxBatch, one behind the other, and returns how many of their
+	// bytes the kernel took.
 	send(msgs [][]byte) (int, error)
 	// closeSend ends our sending side. EAGAIN: it is to be called again when the
 	// transport is writable.
@@ -39,9 +39,9 @@ type transport interface {
 	// unacked is how many bytes, the end included, the peer's TCP has not
 	// acknowledged.
 	unacked() int
-	// fault is why the connection was reset, which no call has told yet.
+	// fault is the error of a reset that no call has returned yet.
 	fault() error
-	// over reports whether no more of them will be.
+	// over reports whether TCP is done with the connection: unacked will not change any more.
 	over() bool
 	close()
 }

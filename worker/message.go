@@ -51,10 +51,10 @@ type source struct {
 // noHead in Message.off says that there is no head, although the protocol has them.
 const noHead = 1<<32 - 1
 
-// Desc says where a message is.
+// Desc describes a message that lies in a slab.
 type Desc struct {
 	Seq   uint64 // as in Message
-	Place uint32 // low half of the message's place in the in-flight window
+	Place uint32 // low half of the message's slot in the gateway's in-flight window
 	Off   uint32 // where its data lie in the slab
 	Len   uint32
 	Slab  uint16 // index in Slabs

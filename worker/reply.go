@@ -2,8 +2,8 @@ package worker
 
 import "encoding/binary"
 
-// Reply is what a worker tells the loop: messages are finished, or, with Count 0,
-// that it has made room in its ring without finishing any.
+// Reply is what a worker reports to the loop: messages are finished, or, with Count 0, it
+// has made room in its ring without finishing any.
 //
 // Record layout, little-endian:
 //

@@ -243,8 +243,8 @@ func (w *Worker) room() int {
 	return batchMax
 }
 
-// handled takes what the sink's handler is done with: messages that are done get
-// their reply, those that failed another try, a grave, or a reply that says so.
+// handled takes messages that the sink's handler is done with: those that are done are
+// acked, failed ones are retried, dead-lettered or refused.
 func (w *Worker) handled(r run, code Code) {
 	if !code.ForHandlers() {
 		code = Refused

@@ -4,14 +4,15 @@
 //
 // The words: a message has a sequence number, by which its server names it, and, from when
 // it is given to a worker until it is acked, a slot. Slots count arrivals, so they are
-// dense; numbers have gaps, come late and start over. A slot is done when its worker is
-// done with the message, and resolved when no ack is owed for it on this connection: the
-// kernel has taken the last byte of the ack, or the server does not want it. Both free it.
+// dense; numbers have gaps, come late and start over. Workers know the low half of a slot:
+// Place in worker.Desc and worker.Reply. A slot is done when its worker is done with the
+// message, and resolved when no ack is owed for it on this connection: the kernel has taken
+// the last byte of the ack, or the server does not want it. Both together free it.
 //
 // The files, in the order of a message: arrive.go and sequence.go (which number is new),
 // window.go, extents.go, codes.go, bitmap.go (slots), acks.go with a strategy for each ack
-// mode (each.go, ordered.go, cumulative.go), output.go (bytes, and what they acknowledge). query.go
-// answers questions.
+// mode (each.go, ordered.go, cumulative.go), output.go (bytes, and what they acknowledge).
+// query.go answers questions.
 package delivery
 
 import (
