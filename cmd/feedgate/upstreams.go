@@ -50,8 +50,8 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	for i, gw := range u.gateways {
 		running.Go(func() { faults[i] = u.runOne(ctx, gw) })
 	}
-	for i, f := range u.groups {
-		running.Go(func() { faults[len(u.gateways)+i] = logged(f.Run(ctx)) })
+	for i, g := range u.groups {
+		running.Go(func() { faults[len(u.gateways)+i] = logged(g.Run(ctx)) })
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -74,8 +74,8 @@ func (u *upstreams) totals() gateway.Totals {
 	for _, gw := range u.gateways {
 		all = all.Plus(gw.Stats().Totals())
 	}
-	for _, f := range u.groups {
-		all = all.Plus(f.Totals())
+	for _, g := range u.groups {
+		all = all.Plus(g.Totals())
 	}
 	return all
 }
@@ -148,8 +148,8 @@ func (u *upstreams) serveAdmin() {
 // current are the gateways that exist now.
 func (u *upstreams) current() []admin.Upstream {
 	gateways := slices.Clone(u.gateways)
-	for _, f := range u.groups {
-		gateways = append(gateways, f.Gateways()...)
+	for _, g := range u.groups {
+		gateways = append(gateways, g.Gateways()...)
 	}
 	var all []admin.Upstream
 	for _, gw := range gateways {
@@ -161,8 +161,8 @@ func (u *upstreams) current() []admin.Upstream {
 // found is nil when every group has found servers.
 func (u *upstreams) found() error {
 	var faults []error
-	for _, f := range u.groups {
-		faults = append(faults, f.Ready())
+	for _, g := range u.groups {
+		faults = append(faults, g.Ready())
 	}
 	return errors.Join(faults...)
 }

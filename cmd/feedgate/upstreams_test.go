@@ -81,9 +81,9 @@ func TestFleetNotReady(t *testing.T) {
 	}
 }
 
-// TestFleetStatus: the worst of the gateways' is the process's, and a second signal
-// reaches those of a fleet.
-func TestFleetStatus(t *testing.T) {
+// TestGroupStatus: the worst of the gateways' is the process's, and a second signal
+// reaches those of a group.
+func TestGroupStatus(t *testing.T) {
 	lookupd, nsqd := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	lookupd.List(nsqd.Addr())
 	nsqd.Mute()

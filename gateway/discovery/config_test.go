@@ -72,7 +72,7 @@ func TestShare(t *testing.T) {
 	})
 }
 
-// TestLabels: a fleet's own label tells its gateways from those of another fleet.
+// TestLabels: a group's own label tells its gateways from those of another group.
 func TestLabels(t *testing.T) {
 	for label, want := range map[string]string{"": "nsq:///t/c", "nsq:///t/c#2": "nsq:///t/c#2"} {
 		cfg := named(t, "nsq:///t/c", "a:1")

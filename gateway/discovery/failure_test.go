@@ -52,7 +52,7 @@ func TestFailedGateway(t *testing.T) {
 	}
 }
 
-// TestAllFailed: a fleet without a gateway that could work ends by itself.
+// TestAllFailed: a group without a gateway that could work ends by itself.
 func TestAllFailed(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	a.Refuse(true)
@@ -125,7 +125,7 @@ func TestGoneWithWork(t *testing.T) {
 }
 
 // TestRefusedOnceItWasTaken: an nsqd that logged us in, went, and refuses the secret when it
-// is back, as while its own authority is away, does not end the fleet.
+// is back, as while its own authority is away, does not end the group.
 func TestRefusedOnceItWasTaken(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	l.List(a.Addr())

@@ -122,7 +122,7 @@ func TestAsksSoonerWhileThereIsNone(t *testing.T) {
 }
 
 // TestAsksSoonerAfterLoss: nor does it when an nsqd has gone, be it between two polls, and
-// may be elsewhere. A fleet that is whole keeps to it.
+// may be elsewhere. A group that is whole keeps to it.
 func TestAsksSoonerAfterLoss(t *testing.T) {
 	l := nsqfake.StartLookupd(t)
 	a, b := nsqfake.StartNSQD(t), nsqfake.StartNSQD(t)
@@ -186,7 +186,7 @@ func TestAbort(t *testing.T) {
 	}
 }
 
-// TestExitOnClose: an nsqd that closes ends no fleet.
+// TestExitOnClose: an nsqd that closes ends no group.
 func TestExitOnClose(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	l.List(a.Addr())

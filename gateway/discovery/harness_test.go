@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is how long a test waits for what should come soon, before it calls it a fault.
 const patience = 20 * time.Second
 
-// run is a fleet that runs until the test ends.
+// run is a group that runs until the test ends.
 type run struct {
 	*Group
 	t     *testing.T
@@ -27,7 +27,7 @@ type run struct {
 	ended chan error // takes Run's error
 }
 
-// start starts a fleet that polls the nsqlookupds often.
+// start starts a group that polls the nsqlookupds often.
 func start(t *testing.T, sink worker.Sink, change func(*Config), lookupds ...*nsqfake.Lookupd) *run {
 	t.Helper()
 	var addrs []string
@@ -54,7 +54,7 @@ func start(t *testing.T, sink worker.Sink, change func(*Config), lookupds ...*ns
 		select {
 		case <-r.ended:
 		case <-time.After(patience):
-			t.Error("the fleet does not end")
+			t.Error("the group does not end")
 		}
 	})
 	return r
@@ -87,12 +87,12 @@ func (r *run) end() error {
 		r.ended <- nil
 		return err
 	case <-time.After(patience):
-		r.t.Fatalf("the fleet does not end within %v", patience)
+		r.t.Fatalf("the group does not end within %v", patience)
 		return nil
 	}
 }
 
-// addrs are the nsqds whose gateways the fleet shows.
+// addrs are the nsqds whose gateways the group shows.
 func (r *run) addrs() string {
 	var all []string
 	for _, gw := range r.Gateways() {

@@ -42,16 +42,16 @@ func TestFound(t *testing.T) {
 	g.Stop()
 }
 
-// TestFleet: nsqds come and go under load. RDY is shared among those that there are, and
+// TestGroup: nsqds come and go under load. RDY is shared among those that there are, and
 // nothing is lost.
-func TestFleet(t *testing.T) {
+func TestGroup(t *testing.T) {
 	t.Parallel()
 	const inFlight, apart = 36, 1_000_000
 	lookupd, l := nsqtest.StartLookupd(t), newLedger(t)
 	nsqd := func() *nsqtest.Nsqd { return startNsqd(t, lookupd.Flag(), "--msg-timeout=1s") }
 	first, second, idle := nsqd(), nsqd(), nsqd()
 	lookupd.Await(topic, 3)
-	f := startFleet(t, l, lookupd.HTTP, inFlight)
+	f := startGroup(t, l, lookupd.HTTP, inFlight)
 	sources := []*source{publish(t, first), publishFrom(t, second, apart)}
 	shared(t, inFlight, first, second, idle)
 
@@ -104,8 +104,8 @@ func shared(t *testing.T, inFlight int, nsqds ...*nsqtest.Nsqd) {
 	}
 }
 
-// runningFleet is a fleet in this process, for the sake of its interval.
-type runningFleet struct {
+// runningGroup is a group in this process, for the sake of its interval.
+type runningGroup struct {
 	t      *testing.T
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -113,7 +113,7 @@ type runningFleet struct {
 	once   sync.Once
 }
 
-func startFleet(t *testing.T, l *rig.Ledger, lookupd string, inFlight int) *runningFleet {
+func startGroup(t *testing.T, l *rig.Ledger, lookupd string, inFlight int) *runningGroup {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	out, err := sink.Registry{file.Kind}.Open("file:"+l.Path, sink.Config{
@@ -138,7 +138,7 @@ func startFleet(t *testing.T, l *rig.Ledger, lookupd string, inFlight int) *runn
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &runningFleet{t: t, cancel: cancel, ended: make(chan struct{})}
+	r := &runningGroup{t: t, cancel: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		r.err = f.Run(ctx)
@@ -152,17 +152,17 @@ func startFleet(t *testing.T, l *rig.Ledger, lookupd string, inFlight int) *runn
 	return r
 }
 
-// stop drains the fleet, once.
-func (r *runningFleet) stop() {
+// stop drains the group, once.
+func (r *runningGroup) stop() {
 	r.once.Do(func() {
 		r.cancel()
 		select {
 		case <-r.ended:
 			if r.err != nil {
-				r.t.Errorf("fleet: %v", r.err)
+				r.t.Errorf("group: %v", r.err)
 			}
 		case <-time.After(rig.Patience):
-			r.t.Errorf("a fleet that does not end")
+			r.t.Errorf("a group that does not end")
 		}
 	})
 }
