@@ -12,7 +12,7 @@
 //	  | Handle               worker           worker.Worker.turn, the sink
 //	ring of replies          worker -> loop   ring.Bytes, published once per batch; ring.Bell
 //	  | Done                 loop             loop.takeReplies, delivery.Tracker
-//	delivery.Output
+//	delivery.SendBuffer
 //	  | sendmmsg             loop             loop.flush
 //	socket                                    the server reads acks
 //

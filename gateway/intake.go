@@ -100,7 +100,7 @@ func (l *loop) takeInput(now time.Duration) bool {
 		if read || !(l.conn.is(reads) && l.conn.peer.readable) {
 			break
 		}
-		if !in.room() || l.out.Len() >= outLimit {
+		if !in.makeSpace() || l.out.Len() >= outLimit {
 			l.paused = true
 			return busy
 		}
@@ -203,9 +203,9 @@ func (in *intake) read(now time.Duration) bool {
 	return true
 }
 
-// room makes sure that there is room to read into, moving to another slab when
+// makeSpace makes sure that there is space to read into, moving to another slab when
 // it must; false when --memory has none to give.
-func (in *intake) room() bool {
+func (in *intake) makeSpace() bool {
 	c := &in.cur
 	if !in.slab.held {
 		return in.fresh(0)

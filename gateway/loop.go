@@ -32,7 +32,7 @@ type loop struct {
 	slabs   *slabPool
 
 	track   *delivery.Tracker
-	out     *delivery.Output // track's
+	out     *delivery.SendBuffer // track's
 	in      intake
 	conn    conn
 	session session
@@ -62,7 +62,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 		InFlight: set.window, Interval: cfg.AckInterval, Pack: cfg.FlushPack, Count: l.countAcks,
 		Watermark: l.session.saved.Seq, FirstSlot: set.firstSlot,
 	})
-	l.out = l.track.Output()
+	l.out = l.track.SendBuffer()
 	l.in.init(l)
 	l.conn.init(l)
 	l.refused = refusals{unacked: l.track.TakeSuppressed, codes: make(map[worker.Code]int)}

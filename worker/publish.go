@@ -62,7 +62,8 @@ func (w *Worker) commit(r Reply) {
 	w.records++
 }
 
-func (w *Worker) roomy() bool { return w.stopping() || w.out.Reserve(w.wants) != nil }
+// replyFits reports whether the reply that waits has room now, or need not wait any more.
+func (w *Worker) replyFits() bool { return w.stopping() || w.out.Reserve(w.wants) != nil }
 
 // free gathers references to give back.
 func (w *Worker) free(slab uint16, n int) {

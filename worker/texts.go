@@ -57,9 +57,9 @@ func (c *chunk) fits(n int) bool {
 	return n <= cap(c.buf)-len(c.buf) && len(c.sources) < cap(c.sources)
 }
 
-func newTexts(render func([]byte, Message) []byte, limit int64) *texts {
+func newTexts(output func([]byte, Message) []byte, limit int64) *texts {
 	return &texts{
-		output: render, limit: int(max(1, limit)),
+		output: output, limit: int(max(1, limit)),
 		size: int(max(chunkMin, min(chunkMax, limit/8))),
 	}
 }

@@ -97,7 +97,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	}
 	w.pace.init(cfg.DrainSpan)
 	w.holdBack = cfg.HoldBack
-	w.hasWork, w.hasRoom = w.ready, w.roomy
+	w.hasWork, w.hasRoom = w.ready, w.replyFits
 	return w
 }
 

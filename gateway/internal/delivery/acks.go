@@ -37,7 +37,7 @@ func (immediate) cumulative() *cumulative { return nil }
 // acks encodes acks into the output; the strategies share it.
 type acks struct {
 	win      *window
-	out      *Output
+	out      *SendBuffer
 	conn     wire.Conn // nil: no ack can be sent
 	rendered bool      // acks come from the workers
 	count    func(code worker.Code, n int)

@@ -221,7 +221,7 @@ func (m *model) finish(at, n int, code worker.Code) {
 // kernelTakes has the kernel take up to n bytes.
 func (m *model) kernelTakes(n int) {
 	var msgs [4][]byte
-	for k := m.track.Output().Plan(msgs[:]); k > 0 && n > 0; k = m.track.Output().Plan(msgs[:]) {
+	for k := m.track.SendBuffer().Plan(msgs[:]); k > 0 && n > 0; k = m.track.SendBuffer().Plan(msgs[:]) {
 		took := 0
 		for _, b := range msgs[:k] {
 			if m.cfg.Pack > 0 && len(b) > m.cfg.Pack*fg1.HeaderSize {
@@ -231,7 +231,7 @@ func (m *model) kernelTakes(n int) {
 			m.stream = append(m.stream, b...)
 			took += len(b)
 		}
-		m.track.Output().Taken(took)
+		m.track.SendBuffer().Taken(took)
 		n -= took
 	}
 }

@@ -60,7 +60,7 @@ func (m *model) check(*rapid.T) {
 		m.Fatalf("window of %d and %d holds %d", m.cfg.InFlight, m.stretched, n)
 	case n < len(m.working) || m.track.Working() != len(m.working):
 		m.Fatalf("%d slots, %d working, but %d messages are with workers", n, m.track.Working(), len(m.working))
-	case m.cfg.Mode == wire.AckNone && (m.track.Output().Len() > 0 || m.track.Output().Acks()):
+	case m.cfg.Mode == wire.AckNone && (m.track.SendBuffer().Len() > 0 || m.track.SendBuffer().Acks()):
 		m.Fatal("acks are to be sent")
 	}
 }
@@ -72,7 +72,7 @@ func (m *model) windUp() {
 	}
 	for rounds := 0; m.cursor <= m.sent || !m.track.Finished() || len(m.stream) > 0; rounds++ {
 		if rounds > 100_000 {
-			m.Fatalf("stuck: sent %d, cursor %d, %d in flight, %d unsent", m.sent, m.cursor, m.track.InFlight(), m.track.Output().Len())
+			m.Fatalf("stuck: sent %d, cursor %d, %d in flight, %d unsent", m.sent, m.cursor, m.track.InFlight(), m.track.SendBuffer().Len())
 		}
 		if m.cursor <= m.sent {
 			m.arrive(int(min(50, m.sent+1-m.cursor)), false)
@@ -81,15 +81,15 @@ func (m *model) windUp() {
 		m.track.Flush(m.now, true)
 		m.kernelTakes(1 << 20)
 		m.serverReads(1 << 20)
-		m.track.Output().Transmitted(0)
+		m.track.SendBuffer().Transmitted(0)
 	}
-	m.track.Output().Transmitted(0)
+	m.track.SendBuffer().Transmitted(0)
 	for seq := m.first; seq <= m.sent && m.cfg.Mode != wire.AckNone; seq++ {
 		if !m.acked[seq] && !m.missing[seq] {
 			m.Fatalf("%d of %d was never acked", seq, m.sent)
 		}
 	}
-	if n, working, kernel := m.track.InFlight(), m.track.Working(), m.track.Output().InKernel(); n+working+kernel != 0 {
+	if n, working, kernel := m.track.InFlight(), m.track.Working(), m.track.SendBuffer().InKernel(); n+working+kernel != 0 {
 		m.Fatalf("%d slots in use, %d with workers, %d acks with the kernel are left", n, working, kernel)
 	}
 }

@@ -43,7 +43,7 @@ func TestAcksReachTheServer(t *testing.T) {
 			},
 			"send": whileOnline(func() { m.kernelTakes(draw(1, 900, "bytes")) }),
 			"read": whileOnline(func() { m.serverReads(draw(1, 900, "bytes")) }),
-			"wire": whileOnline(func() { m.track.Output().Transmitted(draw(0, 900, "unsent")) }),
+			"wire": whileOnline(func() { m.track.SendBuffer().Transmitted(draw(0, 900, "unsent")) }),
 			"time": func(*rapid.T) { m.now += 60; m.track.Flush(m.now, false) },
 			"reconnect": func(*rapid.T) {
 				if m.online {

@@ -11,7 +11,7 @@
 //
 // The files, in the order of a message: arrive.go and sequence.go (which number is new),
 // window.go, extents.go, codes.go, bitmap.go (slots), acks.go with a strategy for each ack
-// mode (each.go, ordered.go, cumulative.go), output.go (bytes, and what they acknowledge).
+// mode (each.go, ordered.go, cumulative.go), sendbuffer.go (bytes, and what they acknowledge).
 // query.go answers questions.
 package delivery
 
@@ -43,7 +43,7 @@ type Tracker struct {
 
 	seq      sequence
 	win      *window
-	out      Output
+	out      SendBuffer
 	acks     acks
 	regular  strategy    // of cfg.Mode
 	strategy strategy    // in use: regular, or stopped
@@ -56,8 +56,8 @@ type Tracker struct {
 	readTo        uint64      // slot behind the last of them
 }
 
-// Output is what is to be sent.
-func (t *Tracker) Output() *Output { return &t.out }
+// SendBuffer is what is to be sent.
+func (t *Tracker) SendBuffer() *SendBuffer { return &t.out }
 
 // New makes a Tracker that has no connection.
 func New(cfg Config) *Tracker {

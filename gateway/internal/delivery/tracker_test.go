@@ -56,7 +56,7 @@ func (d *tracked) wantSent(want ...string) {
 	d.Helper()
 	var sent []string
 	var msgs [1][]byte
-	for d.Output().Plan(msgs[:]) > 0 {
+	for d.SendBuffer().Plan(msgs[:]) > 0 {
 		b := msgs[0]
 		for ; len(b) >= fg1.HeaderSize; b = b[fg1.HeaderSize:] {
 			h := fg1.ParseHeader(b)
@@ -65,7 +65,7 @@ func (d *tracked) wantSent(want ...string) {
 		if len(b) > 0 {
 			sent = append(sent, string(b))
 		}
-		d.Output().Taken(len(msgs[0]))
+		d.SendBuffer().Taken(len(msgs[0]))
 	}
 	if !slices.Equal(sent, want) {
 		d.Errorf("sent %q, want %q", sent, want)
@@ -87,7 +87,7 @@ func TestStopAcking(t *testing.T) {
 	d.done(first, 1)
 	d.StopAcking(2) // two more had left the window
 	d.want("stopped", d.AckingStopped(), true)
-	d.want("bytes to send", d.Output().Len(), 0)
+	d.want("bytes to send", d.SendBuffer().Len(), 0)
 	d.want("acks lost", d.Unacked(), 3+2)
 	next := d.add(4, 1)
 	d.done(first+1, 2)
@@ -193,7 +193,7 @@ func TestStretch(t *testing.T) {
 		d.Arrive(seq, 0)
 	}
 	d.want("acks", d.counted, n+1)
-	d.Output().Taken(d.Output().Len())
+	d.SendBuffer().Taken(d.SendBuffer().Len())
 	d.want("in flight", d.InFlight(), 0)
 }
 
@@ -239,7 +239,7 @@ func TestRenderedAcks(t *testing.T) {
 func TestFrames(t *testing.T) {
 	for _, pack := range []int{0, 1} {
 		d := newTracked(t, delivery.Config{Pack: pack})
-		out := d.Output()
+		out := d.SendBuffer()
 		slot := d.add(1, 2)
 		out.Write(append(out.AvailableBuffer(), "hello"...))
 		d.want("acks to send", out.Acks(), false)
@@ -299,11 +299,11 @@ func TestReads(t *testing.T) {
 	d.add(3, 1)
 	d.Read(3)
 	d.done(slot, 1)
-	d.Output().Taken(d.Output().Len())
+	d.SendBuffer().Taken(d.SendBuffer().Len())
 	d.want("acked", next(), time.Duration(0))
 	d.done(slot+1, 2)
 	d.want("acked", next(), time.Duration(0))
-	d.Output().Taken(d.Output().Len())
+	d.SendBuffer().Taken(d.SendBuffer().Len())
 	d.want("acked", next(), time.Duration(2))
 	d.want("acked", next(), time.Duration(3))
 	d.want("acked", next(), time.Duration(0))

@@ -1,11 +1,11 @@
 package delivery
 
-// Output is what is to be sent: acks and the protocol's own frames in one stream
+// SendBuffer is what is to be sent: acks and the protocol's own frames in one stream
 // of bytes, in the order in which they go out. Its owner is the loop.
 //
 // Invariant: buf[head:] was not yet taken by the kernel, and its first byte has
 // offset sent in the connection's stream.
-type Output struct {
+type SendBuffer struct {
 	win *window
 
 	buf  []byte
@@ -38,24 +38,24 @@ const (
 )
 
 // Len is the number of bytes that the kernel has not taken.
-func (o *Output) Len() int { return len(o.buf) - o.head }
+func (o *SendBuffer) Len() int { return len(o.buf) - o.head }
 
 // Acks reports whether there are acks among them.
-func (o *Output) Acks() bool { return o.boundaries.len() > 0 }
+func (o *SendBuffer) Acks() bool { return o.boundaries.len() > 0 }
 
 // InKernel is the number of messages whose acks the kernel has taken and, for all that is
 // known, not put on the wire.
-func (o *Output) InKernel() int { return o.inKernel }
+func (o *SendBuffer) InKernel() int { return o.inKernel }
 
 // end is the offset of the next byte that is appended.
-func (o *Output) end() uint64 { return o.sent + uint64(o.Len()) }
+func (o *SendBuffer) end() uint64 { return o.sent + uint64(o.Len()) }
 
 // AvailableBuffer is an empty buffer for a frame of the protocol's own, to be passed to the
 // Write that follows at once.
-func (o *Output) AvailableBuffer() []byte { return o.buf[len(o.buf):] }
+func (o *SendBuffer) AvailableBuffer() []byte { return o.buf[len(o.buf):] }
 
 // Write appends a frame of the protocol's own, if any. It acks nothing in the window.
-func (o *Output) Write(frame []byte) {
+func (o *SendBuffer) Write(frame []byte) {
 	if len(frame) > 0 {
 		o.buf = append(o.buf, frame...)
 		o.appended(0, 0)
@@ -64,7 +64,7 @@ func (o *Output) Write(frame []byte) {
 
 // appended records that buf has grown by acks of n slots from slot on, or, where n is 0, by
 // a frame that acks nothing in the window.
-func (o *Output) appended(slot uint64, n int) {
+func (o *SendBuffer) appended(slot uint64, n int) {
 	end := o.end()
 	if o.pack > 0 && (o.cuts.len() == 0 || *o.cuts.last() != end) {
 		o.cuts.push(end)
@@ -83,7 +83,7 @@ func (o *Output) appended(slot uint64, n int) {
 
 // Taken records that the kernel has taken the next n bytes. All slots whose acks' last byte
 // was among them are resolved.
-func (o *Output) Taken(n int) {
+func (o *SendBuffer) Taken(n int) {
 	o.head += n
 	o.sent += uint64(n)
 	for o.boundaries.len() > 0 && o.boundaries.first().end <= o.sent {
@@ -105,7 +105,7 @@ func (o *Output) Taken(n int) {
 }
 
 // moveToKernel records that the kernel has acks to put on the wire.
-func (o *Output) moveToKernel(b boundary) {
+func (o *SendBuffer) moveToKernel(b boundary) {
 	o.inKernel += b.n
 	if o.kernel.len() > 0 {
 		if last := o.kernel.last(); last.n+b.n <= kernelMost {
@@ -118,7 +118,7 @@ func (o *Output) moveToKernel(b boundary) {
 
 // Transmitted records that the kernel has put on the wire all that it took but the last
 // unsent bytes; it reports whether that is more than was known.
-func (o *Output) Transmitted(unsent int) bool {
+func (o *SendBuffer) Transmitted(unsent int) bool {
 	onWire := o.sent - min(o.sent, uint64(unsent))
 	for o.kernel.len() > 0 && o.kernel.first().end <= onWire {
 		o.inKernel -= o.kernel.first().n
@@ -131,7 +131,7 @@ func (o *Output) Transmitted(unsent int) bool {
 
 // Plan fills msgs with what to send next, a message of sendmmsg each, and returns how many.
 // They are valid until the next call of another method.
-func (o *Output) Plan(msgs [][]byte) int {
+func (o *SendBuffer) Plan(msgs [][]byte) int {
 	if o.Len() == 0 {
 		return 0
 	}
@@ -150,7 +150,7 @@ func (o *Output) Plan(msgs [][]byte) int {
 }
 
 // reset drops everything: the connection is over, or takes nothing more.
-func (o *Output) reset() {
+func (o *SendBuffer) reset() {
 	o.buf, o.head, o.sent = o.buf[:0], 0, 0
 	o.boundaries.reset()
 	o.cuts.reset()
