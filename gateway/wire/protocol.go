@@ -59,8 +59,8 @@ const DefaultIdle = 25 * time.Second
 // Idle is IdleTimeout as a limit; 0: there is none.
 func (s *Settings) Idle() time.Duration { return max(0, s.IdleTimeout) }
 
-// DecodeBatch is how many messages the loop has decoded before it dispatches them. So the
-// newest decoded may be as far beyond the window.
+// DecodeBatch is how many messages the loop has decoded at most before it dispatches them. So
+// the newest decoded may be as far beyond the window.
 const DecodeBatch = 1024
 
 // shareSlack is what a worker may have beyond its share of the credit: the peer may send a
@@ -78,9 +78,9 @@ func (s *Settings) Share() int {
 	return n + shareSlack
 }
 
-// Allowed is how many messages the peer may have in flight, at least 1: for a protocol that
-// tells it so. It is the credit, but not more than the rings hold, because what waits to be
-// read may time out. It may change, and be called on the loop's goroutine only.
+// Allowed is how many messages a protocol may let its peer have in flight, at least 1. It is the
+// credit, but not more than the rings hold, because what waits to be read may time out. It may
+// change, and may be called on the loop's goroutine only.
 func (s *Settings) Allowed() int {
 	n := s.InFlight
 	if s.Credit != nil {

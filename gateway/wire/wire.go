@@ -1,7 +1,10 @@
-// Package wire says what a protocol is to the gateway's loop: bytes and times
-// come in, messages, replies and decisions go out. A protocol does no I/O, starts
+// Package wire defines what a protocol is to the gateway's loop: bytes and times
+// come in, messages, replies and events go out. A protocol does no I/O, starts
 // no goroutine and reads no clock, so that a test can drive it through any
-// schedule. The loop knows none of them by name.
+// schedule. The loop knows no protocol by name.
+//
+// A Protocol is its settings; a Codec, what is fixed once they are checked; a Conn, the state
+// of one connection. A Scheme is how URLs and flags name a protocol.
 package wire
 
 import (
@@ -16,12 +19,12 @@ import (
 // Appending methods append to dst and return it, like append. A protocol that lacks one takes
 // it from [Base].
 type Conn interface {
-	// Open appends what the client says first.
+	// Open appends what the client sends first.
 	Open(dst []byte, r Resume) []byte
 
 	// Decode takes buf, the received bytes that are not used up, and advances
 	// in. It stops when buf holds nothing whole any more, when in is Full, or behind
-	// an event. An error ends the connection; the messages decoded before it stand.
+	// an event. An error ends the connection; messages decoded before it are processed.
 	Decode(buf []byte, in *Input) *Error
 
 	// End is called once the peer's bytes have ended and Decode has taken all it could;
@@ -30,24 +33,24 @@ type Conn interface {
 	End(buf []byte, in *Input, whole bool) *Error
 
 	// AppendAcks appends the acks of n messages with consecutive sequence
-	// numbers, all with one code. A protocol with Traits.RenderAcks is not asked.
+	// numbers, all with one code. Not called with Traits.RenderAcks.
 	AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte
 
-	// AppendAckTo appends one ack for all messages up to seq. Only asked with AckRange.
+	// AppendAckTo appends one ack for all messages up to seq. Only called with AckRange.
 	AppendAckTo(dst []byte, seq uint64) []byte
 
-	// Tick appends what is due at now, such as a heartbeat, and says when it
-	// wants to be called next; zero: it does not matter. now counts from any fixed
-	// moment. Decode is called after a Tick that asked for the next, though nothing
-	// may have come, for what the passing of time has brought.
+	// Tick appends what is due at now, such as a heartbeat, and returns when it is to be
+	// called next; zero: in every turn of the loop, which is not woken for it. now counts from
+	// any fixed moment. After a Tick that returned a time, Decode is called though nothing may
+	// have come, for what the passing of time has brought.
 	Tick(dst []byte, now time.Duration) (out []byte, next time.Duration)
 
-	// AppendClose appends the protocol's goodbye, or nothing where it has none.
+	// AppendClose appends the protocol's close, or nothing where it has none.
 	AppendClose(dst []byte, why worker.Code) []byte
 
 	// AppendStop asks the peer to send no messages any more, which it answers by what becomes
 	// an EventClose. The loop asks, once, at the beginning of a drain; what comes before the
-	// answer is worked on. Only asked with Traits.Stops.
+	// answer is processed. Only called with Traits.Stops.
 	AppendStop(dst []byte) []byte
 }
 
@@ -57,7 +60,7 @@ type Base struct{}
 // AppendAckTo implements [Conn]: there are no acks for several messages.
 func (Base) AppendAckTo(dst []byte, _ uint64) []byte { return dst }
 
-// AppendClose implements [Conn]: the end of the stream is the goodbye.
+// AppendClose implements [Conn]: the end of the stream is the close.
 func (Base) AppendClose(dst []byte, _ worker.Code) []byte { return dst }
 
 // AppendStop implements [Conn]: the peer cannot be asked.
@@ -66,7 +69,7 @@ func (Base) AppendStop(dst []byte) []byte { return dst }
 // Tick implements [Conn]: nothing depends on the time.
 func (Base) Tick(dst []byte, _ time.Duration) ([]byte, time.Duration) { return dst, 0 }
 
-// Resume is what a new connection may take up again.
+// Resume is what a login sends: who we are, and what the connection may resume.
 type Resume struct {
 	Session string // empty: none
 	Seq     uint64 // last contiguous acknowledged of that session; 0: none
@@ -94,7 +97,7 @@ type EventKind uint8
 const (
 	EventNone     EventKind = iota
 	EventReady              // login is over, messages will come
-	EventClose              // the peer said that it sends no more
+	EventClose              // the peer sends no more: the protocol's close
 	EventStartTLS           // the peer awaits a TLS handshake; nothing received is left
 	EventFault              // a fault or a complaint of the peer that does not end the connection
 )
@@ -114,7 +117,7 @@ type Event struct {
 	// Clean says that the close is one that --exit-on-close counts as such.
 	Clean bool
 
-	// Of EventFault; and of an EventClose, where there is more to say of it than its code.
+	// Of EventFault; and of an EventClose whose code is not all that there is to log.
 	Fault *Error
 }
 
@@ -162,7 +165,7 @@ func Reasons() []string {
 // Error is a fault of the peer. Its text names the frame and holds no payload.
 type Error struct {
 	Reason string      // one of the reasons above
-	Code   worker.Code // for the protocol's goodbye
+	Code   worker.Code // for our close
 	Detail string
 
 	// When a refused login may be tried again: after a while, or at a time. Zero: the peer

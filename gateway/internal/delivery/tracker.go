@@ -135,7 +135,7 @@ func (t *Tracker) Disconnect(destroyed int) (unacked int) {
 	return unacked
 }
 
-// EndAcks sends no more acks on this connection: the protocol's goodbye is next.
+// EndAcks sends no more acks on this connection: the protocol's close is next.
 func (t *Tracker) EndAcks() { t.acks.conn = nil }
 
 // StopAcking goes on with a connection that takes no acks any more: what it still brings
