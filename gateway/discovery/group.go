@@ -115,24 +115,24 @@ func New(cfg Config) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Group{cfg: cfg, set: set, finder: finder, ended: make(chan *member), members: make(map[string]*member)}
-	f.share.total = set.model.InFlight
-	f.set.model.Credit = f.share.credit
-	return f, nil
+	g := &Group{cfg: cfg, set: set, finder: finder, ended: make(chan *member), members: make(map[string]*member)}
+	g.share.total = set.model.InFlight
+	g.set.model.Credit = g.share.credit
+	return g, nil
 }
 
 // URL is the group's as configured.
-func (f *Group) URL() string { return f.set.url }
+func (g *Group) URL() string { return g.set.url }
 
 // Workers is the number of workers of each of its gateways.
-func (f *Group) Workers() int { return f.set.model.Workers }
+func (g *Group) Workers() int { return g.set.model.Workers }
 
 // Abort ends the drains of all gateways at once.
-func (f *Group) Abort() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.aborted = true
-	for _, m := range f.members {
+func (g *Group) Abort() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.aborted = true
+	for _, m := range g.members {
 		m.gw.Abort()
 	}
 }
@@ -140,34 +140,34 @@ func (f *Group) Abort() {
 // Run polls and runs gateways until ctx is cancelled; all are then drained. It ends sooner
 // when the sink fails, or all gateways have. It returns an error for each server whose last
 // gateway has failed; servers that are no longer listed do not count. It may be called once.
-func (f *Group) Run(ctx context.Context) error {
+func (g *Group) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	found := make(chan []string)
 	var polling sync.WaitGroup
-	polling.Go(func() { f.poll(ctx, found) })
-	sink := f.set.model.Sink
+	polling.Go(func() { g.poll(ctx, found) })
+	sink := g.set.model.Sink
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-sink.Failed():
 			cancel()
 		case servers := <-found:
-			f.reconcile(ctx, servers)
-		case m := <-f.ended:
-			if f.memberEnded(m); f.allFailed() {
+			g.reconcile(ctx, servers)
+		case m := <-g.ended:
+			if g.memberEnded(m); g.allFailed() {
 				cancel()
 			}
 		}
 	}
 	polling.Wait()
-	for f.running() > 0 {
-		f.memberEnded(<-f.ended)
+	for g.running() > 0 {
+		g.memberEnded(<-g.ended)
 	}
-	err := f.err()
+	err := g.err()
 	if err == nil && sink.Err() != nil {
-		err = fmt.Errorf("%s: --sink: %w", f.set.label, sink.Err())
-		f.set.model.Log.Error("failed", "upstream", f.set.label, "error", err)
+		err = fmt.Errorf("%s: --sink: %w", g.set.label, sink.Err())
+		g.set.model.Log.Error("failed", "upstream", g.set.label, "error", err)
 	}
 	return err
 }

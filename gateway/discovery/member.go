@@ -28,44 +28,44 @@ const (
 )
 
 // reconcile makes the members those that a poll has found.
-func (f *Group) reconcile(ctx context.Context, servers []string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.asked = true
+func (g *Group) reconcile(ctx context.Context, servers []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asked = true
 	listed := make(map[string]bool, len(servers))
 	for _, addr := range servers {
 		listed[addr] = true
 		// One that is still leaving is left to the next poll.
-		if m := f.members[addr]; m == nil || m.state == failed {
-			f.start(ctx, addr)
+		if m := g.members[addr]; m == nil || m.state == failed {
+			g.start(ctx, addr)
 		}
 	}
-	for addr, m := range f.members {
+	for addr, m := range g.members {
 		switch {
 		case listed[addr]:
 		case m.state == failed:
-			delete(f.members, addr)
+			delete(g.members, addr)
 		case m.state == running && !m.gw.Stats().Connected.Load():
-			f.set.model.Log.Info(f.set.find.Finds+" is gone", "upstream", m.gw.Label())
+			g.set.model.Log.Info(g.set.find.Finds+" is gone", "upstream", m.gw.Label())
 			m.state = leaving
 			m.cancel()
 		}
 	}
-	f.shareOut()
+	g.shareOut()
 }
 
 // settled reports whether there is nothing that another poll may soon change: servers were
 // found, each has its gateway, and every gateway is connected. One that has failed for good
 // is not tried sooner. Any goroutine may ask.
-func (f *Group) settled(found []string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (g *Group) settled(found []string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, addr := range found {
-		if m := f.members[addr]; m == nil || m.state == leaving {
+		if m := g.members[addr]; m == nil || m.state == leaving {
 			return false
 		}
 	}
-	for _, m := range f.members {
+	for _, m := range g.members {
 		if m.state == running && !m.gw.Stats().Connected.Load() {
 			return false
 		}
@@ -74,61 +74,61 @@ func (f *Group) settled(found []string) bool {
 }
 
 // start runs a gateway for a server.
-func (f *Group) start(ctx context.Context, addr string) {
+func (g *Group) start(ctx context.Context, addr string) {
 	m := &member{addr: addr}
-	cfg := f.set.model
-	cfg.Hosts, cfg.URL = []string{addr}, f.set.urlOf(addr)
-	cfg.Label = gateway.Label(cfg.URL) + f.set.mark
+	cfg := g.set.model
+	cfg.Hosts, cfg.URL = []string{addr}, g.set.urlOf(addr)
+	cfg.Label = gateway.Label(cfg.URL) + g.set.mark
 	var err error
 	if m.gw, err = gateway.New(cfg); err != nil {
 		// Nothing but the host differs from what was checked, and the finder has checked that.
 		panic(fmt.Sprintf("discovery: %v", err))
 	}
-	if f.aborted {
+	if g.aborted {
 		m.gw.Abort()
 	}
-	cfg.Log.Info(f.set.find.Finds+" found", "upstream", cfg.Label)
-	f.members[addr] = m
+	cfg.Log.Info(g.set.find.Finds+" found", "upstream", cfg.Label)
+	g.members[addr] = m
 	ctx, m.cancel = context.WithCancel(ctx)
 	go func() {
 		err := m.gw.Run(ctx)
 		m.cancel()
-		f.mu.Lock()
+		g.mu.Lock()
 		m.err = err
-		f.mu.Unlock()
-		f.ended <- m
+		g.mu.Unlock()
+		g.ended <- m
 	}()
 }
 
 // memberEnded takes note of the end of m.
-func (f *Group) memberEnded(m *member) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	log := f.set.model.Log.With("upstream", m.gw.Label())
-	f.reached = f.reached || m.gw.Stats().Logins.Load() > 0
-	f.totals = f.totals.Plus(m.gw.Stats().Totals())
+func (g *Group) memberEnded(m *member) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	log := g.set.model.Log.With("upstream", m.gw.Label())
+	g.reached = g.reached || m.gw.Stats().Logins.Load() > 0
+	g.totals = g.totals.Plus(m.gw.Stats().Totals())
 	switch {
 	case m.err == nil:
 		log.Info("done", m.gw.Stats().Totals().Attrs()...)
-		delete(f.members, m.addr)
+		delete(g.members, m.addr)
 	case m.state == leaving && errors.Is(m.err, gateway.ErrUnfinished):
 		// Whoever has its messages now delivers them again, as after any lost connection.
-		log.Warn("gave up work for an "+f.set.find.Finds+" that is gone", "error", m.err)
-		delete(f.members, m.addr)
+		log.Warn("gave up work for an "+g.set.find.Finds+" that is gone", "error", m.err)
+		delete(g.members, m.addr)
 	default:
 		log.Error("failed", "error", m.err)
 		m.state = failed
 	}
-	f.shareOut()
+	g.shareOut()
 }
 
-// shareOut divides the credit among those that run. f.mu is held.
-func (f *Group) shareOut() { f.share.among(f.count(running)) }
+// shareOut divides the credit among those that run. g.mu is held.
+func (g *Group) shareOut() { g.share.among(g.count(running)) }
 
-// count is how many members are in a state. f.mu is held.
-func (f *Group) count(state memberState) int {
+// count is how many members are in a state. g.mu is held.
+func (g *Group) count(state memberState) int {
 	n := 0
-	for _, m := range f.members {
+	for _, m := range g.members {
 		if m.state == state {
 			n++
 		}
@@ -137,26 +137,26 @@ func (f *Group) count(state memberState) int {
 }
 
 // running is how many gateways have not ended.
-func (f *Group) running() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.count(running) + f.count(leaving)
+func (g *Group) running() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.count(running) + g.count(leaving)
 }
 
 // allFailed reports whether there are servers, the gateways of all have failed, and none that
 // there ever was has logged in: a server that took the secret once may take it again.
-func (f *Group) allFailed() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return !f.reached && len(f.members) > 0 && f.count(failed) == len(f.members)
+func (g *Group) allFailed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.reached && len(g.members) > 0 && g.count(failed) == len(g.members)
 }
 
 // err is what became of the gateways, a line for each that has failed.
-func (f *Group) err() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (g *Group) err() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	var faults []error
-	for _, m := range f.sorted() {
+	for _, m := range g.sorted() {
 		if m.state == failed {
 			faults = append(faults, fmt.Errorf("%s: %w", m.gw.Label(), m.err))
 		}

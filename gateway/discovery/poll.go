@@ -17,25 +17,25 @@ const (
 
 // poll asks, at once and then again and again, and passes on what was found,
 // until ctx is cancelled.
-func (f *Group) poll(ctx context.Context, found chan<- []string) {
-	retry := backoff.New(f.set.model.ReconnectMin, f.set.model.ReconnectMax)
+func (g *Group) poll(ctx context.Context, found chan<- []string) {
+	retry := backoff.New(g.set.model.ReconnectMin, g.set.model.ReconnectMax)
 	var servers []string // as last found
 	for ctx.Err() == nil {
-		err := f.finder.Poll(ctx, func(all []string) {
+		err := g.finder.Poll(ctx, func(all []string) {
 			servers = all
 			select {
 			case found <- all:
 			case <-ctx.Done():
 			}
 		})
-		f.rest(ctx, retry, func() bool { return err == nil && f.settled(servers) }) // Poll logs its faults
+		g.rest(ctx, retry, func() bool { return err == nil && g.settled(servers) }) // Poll logs its faults
 	}
 }
 
 // rest waits until the next poll is due: an interval, or sooner, by the backoff, once the
 // group is not settled.
-func (f *Group) rest(ctx context.Context, retry *backoff.Backoff, settled func() bool) {
-	left := time.Duration(float64(f.cfg.Interval) * (1 - jitter*rand.Float64()))
+func (g *Group) rest(ctx context.Context, retry *backoff.Backoff, settled func() bool) {
+	left := time.Duration(float64(g.cfg.Interval) * (1 - jitter*rand.Float64()))
 	for left > 0 {
 		wait := min(left, pollTick)
 		if settled() {

@@ -11,11 +11,11 @@ import (
 
 // Gateways are those of the servers that the group knows at the moment, in order: those that
 // run and those that have failed, not those that leave. Any goroutine may ask.
-func (f *Group) Gateways() []*gateway.Gateway {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (g *Group) Gateways() []*gateway.Gateway {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	var all []*gateway.Gateway
-	for _, m := range f.sorted() {
+	for _, m := range g.sorted() {
 		if m.state != leaving {
 			all = append(all, m.gw)
 		}
@@ -25,11 +25,11 @@ func (f *Group) Gateways() []*gateway.Gateway {
 
 // Totals are what all gateways have done, those that have ended too. Any goroutine may
 // ask.
-func (f *Group) Totals() gateway.Totals {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	totals := f.totals
-	for _, m := range f.members {
+func (g *Group) Totals() gateway.Totals {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	totals := g.totals
+	for _, m := range g.members {
 		if m.state != failed {
 			totals = totals.Plus(m.gw.Stats().Totals())
 		}
@@ -39,19 +39,19 @@ func (f *Group) Totals() gateway.Totals {
 
 // Ready is nil when there was an answer and there is a server, else it says what is
 // missing. Whether the gateways are connected their Stats tell. Any goroutine may ask.
-func (f *Group) Ready() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.asked {
-		return fmt.Errorf("%s: no %s has answered", f.set.label, f.set.find.Asks)
+func (g *Group) Ready() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.asked {
+		return fmt.Errorf("%s: no %s has answered", g.set.label, g.set.find.Asks)
 	}
-	if f.count(running)+f.count(failed) == 0 {
-		return fmt.Errorf("%s: %s", f.set.label, f.finder.None())
+	if g.count(running)+g.count(failed) == 0 {
+		return fmt.Errorf("%s: %s", g.set.label, g.finder.None())
 	}
 	return nil
 }
 
-// sorted are the members by address. f.mu is held.
-func (f *Group) sorted() []*member {
-	return slices.SortedFunc(maps.Values(f.members), func(a, b *member) int { return cmp.Compare(a.addr, b.addr) })
+// sorted are the members by address. g.mu is held.
+func (g *Group) sorted() []*member {
+	return slices.SortedFunc(maps.Values(g.members), func(a, b *member) int { return cmp.Compare(a.addr, b.addr) })
 }
