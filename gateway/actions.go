@@ -65,7 +65,7 @@ func (c *conn) peerRefuses(x about) {
 // peerStops takes the answer to askToStop.
 func (c *conn) peerStops(x about) {
 	c.peerCloses(x)
-	c.end.rest = x.now + stopRest
+	c.end.moreUntil = x.now + stopRest
 }
 
 // readOn goes on with a connection that accepts no more acks, where the end of the stream is

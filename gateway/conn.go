@@ -28,11 +28,11 @@ func (p *peer) edge(readable, writable, halfClosed, reset bool) {
 
 // termination is how a connection ends, from when its end has begun.
 type termination struct {
-	code   worker.Code   // for the protocol's close
-	grace  time.Duration // when what was read must be acked; 0: it takes as long as it takes
-	rest   time.Duration // until then messages may follow the answer to a stop; 0: none will
-	linger time.Duration // when the peer must have closed; 0: its TCP has not acknowledged all
-	notify bool          // close_notify decides whether the close was clean
+	code      worker.Code   // for the protocol's close
+	grace     time.Duration // when what was read must be acked; 0: it takes as long as it takes
+	moreUntil time.Duration // messages may follow the answer to a stop until then; 0: none will
+	linger    time.Duration // when the peer must have closed; 0: its TCP has not acknowledged all
+	notify    bool          // close_notify decides whether the close was clean
 }
 
 // conn is the connection to the upstream, from the dial to the close, and the next ones. What
@@ -48,14 +48,14 @@ type conn struct {
 	peer  peer
 	end   termination
 
-	heard   time.Duration // when the last bytes came
-	wrote   time.Duration // when the peer last took bytes, or had none to take
-	tick    time.Duration // when the protocol wants to be asked; 0: it does not matter
-	loginBy time.Duration // when the login must have succeeded
+	idleSince time.Duration // when the last bytes came; later by how long the idle clock was paused since
+	wrote     time.Duration // when the peer last took bytes, or had none to take
+	tick      time.Duration // when the protocol wants to be called; 0: in every turn
+	loginBy   time.Duration // when the login must have succeeded
 
-	life    lifetime // of the connection
-	spared  bool     // failOver took a clean close for a failure of the address
-	unacked int      // acks that the last connection left unsent
+	life         lifetime // of the connection
+	closeIgnored bool     // failOver took a clean close for a failure of the address
+	unacked      int      // acks that the last connection left unsent
 
 	at      target        // the address that it is connected to
 	hop     *redirect     // the redirect that led there; nil: none
@@ -134,7 +134,7 @@ func (c *conn) resetShown(now time.Duration) bool {
 func (c *conn) lookForEnd(now time.Duration) {
 	l := c.l
 	switch {
-	case c.is(finishes) && l.track.Finished() && !l.in.pending() && c.end.rest == 0:
+	case c.is(finishes) && l.track.Finished() && !l.in.pending() && c.end.moreUntil == 0:
 		c.on(evAllAcked, about{now: now})
 	case c.is(closes) && l.out.Len() == 0:
 		c.closeSend(now)

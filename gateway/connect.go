@@ -86,7 +86,7 @@ func (c *conn) begin(x about) {
 	c.sock, c.addr, c.proto = r.sock, r.addr, r.conn
 	c.at, c.hop = r.at, c.dialer.via
 	c.peer = peer{readable: r.sock.more(), writable: true}
-	c.heard, c.wrote, c.tick, c.loginBy = x.now, x.now, 0, x.now+c.l.cfg.ConnectTimeout
+	c.idleSince, c.wrote, c.tick, c.loginBy = x.now, x.now, 0, x.now+c.l.cfg.ConnectTimeout
 	c.end, c.life, c.unacked = termination{}, lifetime{}, 0
 	if c.proto == nil {
 		c.proto = c.l.set.codec.NewConn()

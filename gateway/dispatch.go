@@ -17,6 +17,9 @@ const (
 
 // dispatch gives decoded messages to the workers; all is false when some are left: the window
 // or the rings are full, or there is no slab for own messages.
+//
+// The next message is dropped, if a drain has begun; or waits for room; or is refused; or goes to
+// a worker, with all that follow it in every way if it is in order, else by itself.
 func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	l := in.l
 	msgs := in.cur.Msgs

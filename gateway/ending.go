@@ -25,7 +25,7 @@ func (c *conn) endOfStream(now time.Duration) {
 	fault := c.l.in.end(closed)
 	if closed {
 		c.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
-		c.life.fed = c.life.fed || undecoded > 0
+		c.life.received = c.life.received || undecoded > 0
 		if fault != nil && c.l.cfg.ExitOnClose {
 			c.l.stop.err = errors.Join(c.l.stop.err, fmt.Errorf("--exit-on-close: %s: %w", c.addr, fault))
 		}

@@ -134,7 +134,7 @@ func (in *intake) decode() {
 	in.clear()
 	c := &in.cur
 	err := in.check(in.l.conn.proto.Decode(in.received(), c))
-	in.l.conn.life.fed = in.l.conn.life.fed || len(c.Msgs) > 0
+	in.l.conn.life.received = in.l.conn.life.received || len(c.Msgs) > 0
 	in.more = err == nil && (c.Full() || c.Event.Kind != wire.EventNone)
 	in.failed = err
 	if len(c.Out) > 0 {
@@ -195,7 +195,7 @@ func (in *intake) read(now time.Duration) bool {
 		l.conn.peer.readable = false
 	}
 	l.stats.ReadBytes.Add(uint64(n))
-	l.conn.heard = now
+	l.conn.idleSince = now
 	in.readAt = now
 	in.slab.filled += n
 	in.more = true

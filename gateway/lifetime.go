@@ -12,12 +12,12 @@ const settleTime = time.Second
 // lifetime is how long a connection was ready and why it ended. It decides whether its
 // address counts as working. The loop owns it.
 type lifetime struct {
-	ready bool          // the login succeeded
-	over  bool          // its end has begun; until is set
-	from  time.Duration // when it became ready
-	until time.Duration // when its end began
-	fed   bool          // a message was received, or part of one
-	fault error         // why it ended; nil: a clean close, or our own
+	ready    bool          // the login succeeded
+	over     bool          // its end has begun; until is set
+	from     time.Duration // when it became ready
+	until    time.Duration // when its end began
+	received bool          // a message, or part of one
+	fault    error         // why it ended; nil: a clean close, or our own
 }
 
 func (f *lifetime) begin(now time.Duration) { f.ready, f.from = true, now }
@@ -36,22 +36,22 @@ func (f *lifetime) settled() bool { return f.ready && f.until-f.from >= settleTi
 // of messages, as from a proxy without a backend, and another address is untried. False: it
 // is a clean close.
 func (c *conn) failOver() bool {
-	if c.life.settled() || c.life.fed || c.l.stop.leaving {
+	if c.life.settled() || c.life.received || c.l.stop.leaving {
 		return false
 	}
 	c.dialer.addresses.fail(c.at)
-	c.spared = c.dialer.addresses.untried()
-	return c.spared
+	c.closeIgnored = c.dialer.addresses.untried()
+	return c.closeIgnored
 }
 
 // noOther reports whether the clean close that failOver took for a failure was one after
 // all: since then, no address could be reached.
-func (c *conn) noOther() bool { return c.spared && !c.dialer.addresses.untried() }
+func (c *conn) noOther() bool { return c.closeIgnored && !c.dialer.addresses.untried() }
 
 // judge records, once a connection has ended, whether its address worked.
 func (c *conn) judge(now time.Duration) {
 	c.life.end(now)
-	c.spared = c.spared && !c.life.settled() && !c.life.fed
+	c.closeIgnored = c.closeIgnored && !c.life.settled() && !c.life.received
 	switch {
 	case c.life.settled():
 		c.dialer.addresses.work(c.at)

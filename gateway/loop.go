@@ -88,7 +88,7 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 func (l *loop) turn() bool {
 	now := l.world.now()
 	if l.conn.idlePaused() {
-		l.conn.heard += now - l.lastTurn
+		l.conn.idleSince += now - l.lastTurn
 	}
 	l.lastTurn = now
 

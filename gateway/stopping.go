@@ -67,7 +67,7 @@ func (c *conn) drainPool() {
 	switch {
 	case l.stop.drained,
 		c.state == stopSent,
-		c.is(finishes) && !atOnce && (l.in.pending() || c.end.rest != 0):
+		c.is(finishes) && !atOnce && (l.in.pending() || c.end.moreUntil != 0):
 		return
 	}
 	l.stop.drained = true

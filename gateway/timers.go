@@ -74,14 +74,14 @@ var connTimers = []timer{
 			if c.l.cfg.IdleTimeout == NoTimeout || c.idlePaused() {
 				return 0
 			}
-			return c.heard + c.l.cfg.IdleTimeout
+			return c.idleSince + c.l.cfg.IdleTimeout
 		},
 		func(c *conn, now time.Duration) {
 			c.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", c.l.cfg.IdleTimeout))
 		}},
 	{"last messages after a stop", finishes,
-		func(c *conn) time.Duration { return c.end.rest },
-		func(c *conn, _ time.Duration) { c.end.rest = 0 }},
+		func(c *conn) time.Duration { return c.end.moreUntil },
+		func(c *conn, _ time.Duration) { c.end.moreUntil = 0 }},
 	{"grace", finishes,
 		func(c *conn) time.Duration { return c.end.grace },
 		func(c *conn, now time.Duration) { c.on(evGraceOver, about{now: now}) }},
