@@ -90,7 +90,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 		w.main.texts = newTexts(cfg.Output, cfg.OutputMemory)
 	}
 	if cfg.DeadLetters != nil {
-		w.dead = newStage(w, cfg.InFlight, w.buried)
+		w.dead = newStage(w, cfg.InFlight, w.deadLettered)
 	}
 	if cfg.Retries > 0 {
 		w.retry = newRetrier(w, cfg)
@@ -265,8 +265,8 @@ func (w *Worker) handled(r run, code Code) {
 	}
 }
 
-// buried takes dead letters that are on disk.
-func (w *Worker) buried(r run, code Code) {
+// deadLettered takes dead letters that are on disk.
+func (w *Worker) deadLettered(r run, code Code) {
 	if code == OK {
 		code = DeadLettered
 	}
