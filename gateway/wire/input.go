@@ -15,7 +15,7 @@ type Input struct {
 	Start, Keep, Scan int
 
 	// Need is how many bytes from Scan on must lie in one piece before decoding
-	// can go on; 0: that is not known.
+	// can go on; 0 when the protocol cannot tell.
 	Need int
 
 	// Msgs is filled up to its capacity, which holds old messages: every field must be set. They

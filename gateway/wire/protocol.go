@@ -78,9 +78,9 @@ func (s *Settings) Share() int {
 	return n + shareSlack
 }
 
-// Allowed is how many messages a protocol may let its peer have in flight, at least 1. It is the
-// credit, but not more than the rings hold, because what waits to be read may time out. It may
-// change, and may be called on the loop's goroutine only.
+// Allowed is how many messages the peer may have in flight, at least 1: for a protocol that
+// tells it so. It is the credit, but not more than the rings hold, because what waits to be
+// read may time out. It may change, and be called on the loop's goroutine only.
 func (s *Settings) Allowed() int {
 	n := s.InFlight
 	if s.Credit != nil {

@@ -36,16 +36,16 @@ type Conn interface {
 	// numbers, all with one code. Not called with Traits.RenderAcks.
 	AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte
 
-	// AppendAckTo appends one ack for all messages up to seq. Only called with AckRange.
+	// AppendAckTo appends one ack for all messages up to seq. Only asked with AckRange.
 	AppendAckTo(dst []byte, seq uint64) []byte
 
-	// Tick appends what is due at now, such as a heartbeat, and returns when it is to be
-	// called next; zero: in every turn of the loop, which is not woken for it. now counts from
-	// any fixed moment. After a Tick that returned a time, Decode is called though nothing may
-	// have come, for what the passing of time has brought.
+	// Tick appends what is due at now, such as a heartbeat, and says when it
+	// wants to be called next; zero: it does not matter. now counts from any fixed
+	// moment. Decode is called after a Tick that asked for the next, though nothing
+	// may have come, for what the passing of time has brought.
 	Tick(dst []byte, now time.Duration) (out []byte, next time.Duration)
 
-	// AppendClose appends the protocol's close, or nothing where it has none.
+	// AppendClose appends the protocol's goodbye, or nothing where it has none.
 	AppendClose(dst []byte, why worker.Code) []byte
 
 	// AppendStop asks the peer to send no messages any more, which it answers by what becomes
