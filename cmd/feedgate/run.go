@@ -9,7 +9,7 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
-	"feedgate/gateway/wire"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 
 	"github.com/alecthomas/kong"
@@ -24,7 +24,7 @@ func runGroups() []kong.Group {
 		{Key: "connection", Title: "Connection (D is a duration such as 100ms, 5s, 1m30s):"},
 	}
 	for _, flags := range protocols.NewFlags().Groups() {
-		if g, ok := flags.(wire.Grouped); ok {
+		if g, ok := flags.(flagset.Grouped); ok {
 			key, title := g.Group()
 			groups = append(groups, kong.Group{Key: key, Title: title})
 		}
@@ -69,8 +69,8 @@ type runCmd struct {
 	ClientName      string      `group:"connection" placeholder:"NAME" help:"Sent at login [host name]."`
 	TokenFile       string      `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
 
-	kong.Plugins             // the protocols' flags
-	flags        *wire.Flags // the same, by protocol
+	kong.Plugins                // the protocols' flags
+	flags        *flagset.Flags // the same, by protocol
 
 	tlsFlags
 
@@ -127,7 +127,7 @@ func runExamples() string {
 func runProtocolHelp() string {
 	var paragraphs []string
 	for _, flags := range protocols.NewFlags().Groups() {
-		if e, ok := flags.(wire.Explained); ok {
+		if e, ok := flags.(flagset.Explained); ok {
 			paragraphs = append(paragraphs, e.Help())
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"feedgate/gateway/wire/tcp"
 	"feedgate/gateway/wire/ws"
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 )
 
 // runFlags is run with every flag, and what the flag is to gateway.Config; a nil
@@ -146,7 +147,7 @@ func TestProtocolFlags(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", url, u.Protocol, err, want)
 		}
 	}
-	if got := wire.FlagsOf[nsq.LookupFlags](c.flags).Lookupd; !slices.Equal(got, []string{"a:1", "b:2"}) {
+	if got := flagset.Of[nsq.LookupFlags](c.flags).Lookupd; !slices.Equal(got, []string{"a:1", "b:2"}) {
 		t.Errorf("--nsqlookupd %q", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"feedgate/gateway/wire"
+	"feedgate/worker/flagset"
 )
 
 // Scheme names FG/1.
@@ -20,7 +21,7 @@ var Scheme = wire.Scheme{
 		"fg+tls://feed:7443 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --sink file:in.log",
 		"fg://feed:7000 --dispatch key --key json:user --sink exec:./handle",
 	},
-	Parse: func(string, *wire.Flags) (wire.Protocol, error) { return Protocol{}, nil },
+	Parse: func(string, *flagset.Flags) (wire.Protocol, error) { return Protocol{}, nil },
 }
 
 // Protocol is FG/1. It has no settings of its own.

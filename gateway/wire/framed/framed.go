@@ -25,12 +25,12 @@ type Flags struct {
 	Assemble string `name:"assemble" group:"framing" placeholder:"SPEC" help:"Joins chunked requests, above."`
 }
 
-// Group implements [wire.Grouped].
+// Group implements [flagset.Grouped].
 func (Flags) Group() (key, title string) {
 	return "framing", "Schemes tcp and ws, any framed protocol:"
 }
 
-// Help implements [wire.Explained].
+// Help implements [flagset.Explained].
 func (Flags) Help() string {
 	return `Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {token} {{, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
 
