@@ -16,6 +16,7 @@ import (
 
 	"feedgate/gateway/tlstest"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 )
 
 // TestTLSClose: the end of the stream is a clean close only behind close_notify.
@@ -30,7 +31,7 @@ func TestTLSClose(t *testing.T) {
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		setFlag(&cfg, "frame", "line")
 		setFlag(&cfg, "ack-template", `A{n}\n`)
-		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
+		cfg.TLS = mustTLS(t, credential.Files{CA: ca.File})
 		cfg.Log = log.logger()
 		r := start(t, cfg)
 		raw, err := ln.Accept()
@@ -137,7 +138,7 @@ func TestTLSSocketKeepsBytes(t *testing.T) {
 			}
 			got <- b
 		})
-		s, err := secure(t.Context(), dialed.(*net.TCPConn), mustTLS(t, TLSConfig{CA: ca.File}).client("127.0.0.1", nil))
+		s, err := secure(t.Context(), dialed.(*net.TCPConn), mustTLS(t, credential.Files{CA: ca.File}).Client("127.0.0.1", nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +231,7 @@ func TestTLSDataWithHandshake(t *testing.T) {
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		setFlag(&cfg, "frame", "line")
 		setFlag(&cfg, "ack-template", `A{n}\n`)
-		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
+		cfg.TLS = mustTLS(t, credential.Files{CA: ca.File})
 		r := start(t, cfg)
 		raw, err := ln.Accept()
 		if err != nil {
@@ -269,7 +270,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	setFlag(&cfg, "frame", "line")
 	cfg.Heartbeat = 10 * time.Millisecond
 	setFlag(&cfg, "heartbeat-template", `hb\n`)
-	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
+	cfg.TLS = mustTLS(t, credential.Files{CA: ca.File})
 	cfg.Log = log.logger()
 	r := start(t, cfg)
 	raw, err := ln.Accept()

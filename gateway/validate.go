@@ -99,7 +99,7 @@ func (c *Config) checkUpstream(f *faultList) {
 		}
 	}
 	if scheme := c.Protocol.Scheme(); !c.Secure {
-		for _, flag := range c.TLS.files.flags() {
+		for _, flag := range c.TLS.Given() {
 			f.add("%s: %s:// has no TLS; use %s://, or leave it out", flag, scheme.Name, scheme.Secure)
 		}
 	}

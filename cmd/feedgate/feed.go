@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
+	"feedgate/worker/credential"
 )
 
 // feedCmd is the feed server: its flags are the fields of feed.Config.
@@ -103,7 +104,7 @@ func (c *feedCmd) config(g *globals) (feed.Config, error) {
 	var token []byte
 	if c.TokenFile != "" {
 		var tokenErr error
-		token, tokenErr = readToken(c.TokenFile)
+		token, tokenErr = credential.ReadSecret("--token-file", c.TokenFile)
 		err = errors.Join(err, tokenErr)
 	}
 	certified, tlsErr := feed.TLSFiles{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.TLSClientCA, Max: c.TLSMax}.Load()

@@ -19,6 +19,7 @@ import (
 	"feedgate/gateway/wire/tcp"
 	"feedgate/gateway/wire/ws"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
 )
 
@@ -102,7 +103,7 @@ func TestRunFlags(t *testing.T) {
 func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var args []string
-	token := gateway.NewSecret([]byte("secret"))
+	token := credential.NewSecret([]byte("secret"))
 	at := wire.Upstream{URL: "fg://a:1", Scheme: &fg1.Scheme, Hosts: []string{"a:1"}, Secure: true, Protocol: fg1.Protocol{}}
 	want := gateway.Config{
 		URL: at.URL, Hosts: at.Hosts, Secure: true, Protocol: at.Protocol, Label: "a", Token: token, Log: log,

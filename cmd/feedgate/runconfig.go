@@ -13,12 +13,13 @@ import (
 	"feedgate/gateway/discovery"
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 )
 
 // secrets are the credentials that the gateways of one process share.
 type secrets struct {
-	token *gateway.Secret // nil: none
-	tls   *gateway.TLS
+	token *credential.Secret // nil: none
+	tls   *credential.TLS
 }
 
 // check finds the faults of the command line that show before anything is opened. It
@@ -26,9 +27,9 @@ type secrets struct {
 func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	var faults []error
 	if c.TokenFile != "" {
-		token, err := readToken(c.TokenFile)
+		token, err := credential.ReadSecret("--token-file", c.TokenFile)
 		faults = append(faults, err)
-		s.token = gateway.NewSecret(token)
+		s.token = credential.NewSecret(token)
 	}
 	s.tls, err = c.load()
 	faults = append(faults, err)
@@ -77,11 +78,11 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 
 // reloadToken rereads the secret. If the upstreams cannot use it, the old one stays.
 func (c *runCmd) reloadToken(s secrets) error {
-	token, err := readToken(c.TokenFile)
+	token, err := credential.ReadSecret("--token-file", c.TokenFile)
 	if err != nil {
 		return err
 	}
-	if _, err := c.checkUpstreams(secrets{token: gateway.NewSecret(token), tls: s.tls}); err != nil {
+	if _, err := c.checkUpstreams(secrets{token: credential.NewSecret(token), tls: s.tls}); err != nil {
 		return err
 	}
 	s.token.Set(token)
