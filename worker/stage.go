@@ -16,6 +16,7 @@ type stage struct {
 	completer Completer
 	open      openTable
 	drained   bool // the handler has heard Drain
+	flushed   bool // Flush was called since the last Handle
 	scratch   run  // of one completion
 
 	// settled takes messages that the handler is done with. The spans are good
@@ -34,7 +35,7 @@ func newStage(w *Worker, inFlight int, settled func(run, Code)) *stage {
 // panic or by neglect.
 func (s *stage) handle(r run) {
 	s.batch.run = r
-	s.w.flush.called = false
+	s.flushed = false
 	defer func() {
 		if r := recover(); r != nil {
 			s.panicked(r)

@@ -45,6 +45,10 @@ func newHandler(s *Sink, client Client, c *worker.Completer) *handler {
 	h.changed = sync.NewCond(&h.mu)
 	h.accepted.Store(s.accepted)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
+	// Messages are completed one by one whatever follows, and those that wait for a fuller
+	// batch are sent on Flush: a server that is slow, or away, is given no more of them than
+	// it can take in a drain.
+	c.Hooks = worker.Hooks{Flush: h.flushAll, Starved: func() bool { return false }}
 	h.ended.Go(h.watch)
 	for range s.cfg.Outstanding {
 		h.ended.Go(h.send)
@@ -94,18 +98,13 @@ func (h *handler) wake() {
 	h.changed.Broadcast()
 }
 
-// Flush implements [worker.Flusher].
-func (h *handler) Flush() {
+// flushAll is the Flush of [worker.Hooks].
+func (h *handler) flushAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.flush = true
 	h.changed.Broadcast()
 }
-
-// Starved implements [worker.Starver]. Messages are completed one by one whatever follows, and
-// those that wait for a fuller batch are sent on Flush: a server that is slow, or away, gets
-// no more of them than it can take in a drain.
-func (h *handler) Starved() bool { return false }
 
 // Drain implements [worker.Handler].
 func (h *handler) Drain() {

@@ -35,7 +35,7 @@
 //
 // As soon as fewer than Config.Outstanding batches are on their way, with what has
 // accumulated. With Linger, it waits that long for a full one, unless no more can come: the
-// gateway reads nothing, because its window or its memory is full ([worker.Flusher]), or it
+// gateway reads nothing, because its window or its memory is full ([worker.Hooks]), or it
 // drains.
 //
 // # Memory

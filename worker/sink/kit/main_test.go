@@ -79,10 +79,5 @@ func open(t testing.TB, s *server, cfg Config, common sink.Config) *Sink {
 	return k
 }
 
-var (
-	_ worker.Flusher = (*handler)(nil)
-	_ worker.Starver = (*handler)(nil)
-)
-
 // firstByte is a lane for tests.
 func firstByte(m worker.Message) uint64 { return uint64(m.Data[0]) }
