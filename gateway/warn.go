@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"net"
-	"strings"
-
 	"feedgate/gateway/wire"
+	"feedgate/worker/credential"
 )
 
 // warn logs settings that are valid but may not do what their user expects.
@@ -23,22 +21,7 @@ func (g *Gateway) warn() {
 	case c.Token == nil:
 	case traits.TokenUnsent != "":
 		c.Log.Warn("the secret of --token-file is not sent, " + traits.TokenUnsent)
-	case !c.Secure && leaveHost(c.Hosts):
+	case !c.Secure && credential.LeaveHost(c.Hosts):
 		c.Log.Warn("the login is sent unencrypted to another machine", "encrypted_scheme", c.Protocol.Scheme().Secure)
 	}
-}
-
-// leaveHost reports whether one of the hosts is another machine, as far as its name shows.
-func leaveHost(hosts []string) bool {
-	for _, hostport := range hosts {
-		host, _, err := net.SplitHostPort(hostport)
-		if err != nil {
-			return true
-		}
-		address, _, _ := strings.Cut(host, "%")
-		if ip := net.ParseIP(address); !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
-			return true
-		}
-	}
-	return false
 }

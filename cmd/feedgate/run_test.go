@@ -66,6 +66,11 @@ var runFlags = []struct {
 	{"ws-subprotocol", "feed", nil, "", nil},
 	{"ws-origin", "http://a", nil, "", nil},
 	{"nsqlookupd", "", []string{"a:1"}, "", nil}, // goes with nsq:///
+	{"sink-user", "", []string{"me"}, "", nil}, // goes with sinks that are servers
+	{"sink-password-file", "", []string{"secret"}, "", nil},
+	{"sink-ca", "", []string{"ca"}, "", nil},
+	{"sink-cert", "", []string{"cert"}, "", nil},
+	{"sink-key", "", []string{"key"}, "", nil},
 	{"tls-ca", "", []string{"missing"}, "", nil},
 	{"tls-cert", "", nil, "", nil},
 	{"tls-key", "", nil, "", nil},

@@ -14,12 +14,14 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 	"feedgate/worker/credential"
+	"feedgate/worker/sink"
 )
 
-// secrets are the credentials that the gateways of one process share.
+// secrets are the credentials that the gateways of one process share, and those of its sinks.
 type secrets struct {
 	token *credential.Secret // nil: none
 	tls   *credential.TLS
+	sink  sink.Credentials
 }
 
 // check finds the faults of the command line that show before anything is opened. It
@@ -34,7 +36,8 @@ func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	s.tls, err = c.load()
 	faults = append(faults, err)
 	faults = append(faults, checkAddress(c.Admin))
-	faults = append(faults, c.checkSinks())
+	s.sink, err = c.checkSinks()
+	faults = append(faults, err)
 	planned, err = c.checkUpstreams(s)
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return secrets{}, nil, usageError{err}
@@ -89,25 +92,6 @@ func (c *runCmd) reloadToken(s secrets) error {
 	return nil
 }
 
-// checkSinks finds the faults of --sink and --dead-letter that show without opening them.
-func (c *runCmd) checkSinks() error {
-	target, err := sinks.Parse("--sink", c.Sink)
-	if c.Sink == "" {
-		err = fmt.Errorf("--sink: missing; it sets where messages go: %s", sinks.Forms())
-	}
-	if c.DeadLetter == "" {
-		return err
-	}
-	if kind := sinks.Kind(c.DeadLetter); kind == nil || !kind.DeadLetters {
-		return errors.Join(err, fmt.Errorf("--dead-letter: %q is not %s", c.DeadLetter, sinks.DeadLetterForms()))
-	}
-	dead, fault := sinks.Parse("--dead-letter", c.DeadLetter)
-	if target.SameFile(dead) {
-		fault = errors.New("--dead-letter: names the file of --sink; each needs one of its own")
-	}
-	return errors.Join(err, fault)
-}
-
 // at puts an upstream's label in front of each line of err that names no flag.
 func at(label string, err error) error {
 	if err == nil {
@@ -129,7 +113,7 @@ func at(label string, err error) error {
 // gateway's.
 func (c *runCmd) workers() int {
 	if c.Workers == 0 {
-		target, _ := sinks.Parse("--sink", c.Sink) // checkSinks reports faults
+		target, _ := sinks.Parse("--sink", c.Sink, c.sinkFlags) // checkSinks reports faults
 		return target.Workers
 	}
 	return int(c.Workers)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
 )
@@ -57,7 +58,7 @@ func ExampleNew() {
 		Schemes: []string{"post"},
 		Form:    "post://HOST/PATH?linger=D",
 		Help:    "posts each message as a line",
-		Parse: func(u sink.URL) (sink.Target, error) {
+		Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 			server, err := u.Server(80, "linger")
 			if err != nil {
 				return sink.Target{}, err
@@ -80,7 +81,7 @@ func ExampleNew() {
 	}
 	sinks := sink.Registry{kind}
 	fmt.Println(sinks.Help())
-	_, err := sinks.Parse("--sink", "post://a/in?linger=soon")
+	_, err := sinks.Parse("--sink", "post://a/in?linger=soon", nil)
 	fmt.Println(err)
 	// Output:
 	// post://HOST/PATH?linger=D posts each message as a line.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
 )
@@ -254,7 +255,7 @@ func BenchmarkKit(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			s := &server{answer: func(_ context.Context, batch *Batch) { batch.ResolveAll(Done()) }}
-			kind := sink.Kind{Schemes: []string{"kit"}, Parse: func(sink.URL) (sink.Target, error) {
+			kind := sink.Kind{Schemes: []string{"kit"}, Parse: func(sink.URL, *flagset.Flags) (sink.Target, error) {
 				return sink.Target{Open: func(common *sink.Config) (*sink.Sink, error) {
 					cfg.Open = func(int) (Client, error) { return s, nil }
 					return &sink.Sink{Sink: New(cfg, common)}, nil
