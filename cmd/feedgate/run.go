@@ -154,7 +154,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, end *las
 	if err := c.open(u, secrets, g); err != nil {
 		return errors.Join(err, u.close())
 	}
-	if err := u.startSink(ctx); err != nil {
+	if err := u.startSinks(ctx); err != nil {
 		return errors.Join(err, u.close())
 	}
 	end.from(u.totals)
@@ -226,7 +226,9 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams, secrets secrets) sink.Conf
 		Stdout:       g.stdout,
 		ReconnectMin: time.Duration(c.ReconnectMin),
 		ReconnectMax: time.Duration(c.ReconnectMax),
-		Hurry:        u.hurry,
+
+		ConnectTimeout: time.Duration(c.ConnectTimeout),
+		Hurry:          u.hurry,
 	}
 }
 

@@ -66,7 +66,7 @@ var runFlags = []struct {
 	{"ws-subprotocol", "feed", nil, "", nil},
 	{"ws-origin", "http://a", nil, "", nil},
 	{"nsqlookupd", "", []string{"a:1"}, "", nil}, // goes with nsq:///
-	{"sink-user", "", []string{"me"}, "", nil}, // goes with sinks that are servers
+	{"sink-user", "", []string{"me"}, "", nil},   // goes with sinks that are servers
 	{"sink-password-file", "", []string{"secret"}, "", nil},
 	{"sink-ca", "", []string{"ca"}, "", nil},
 	{"sink-cert", "", []string{"cert"}, "", nil},

@@ -35,6 +35,9 @@ type Config struct {
 	// ReconnectMax, default 10s.
 	ReconnectMin, ReconnectMax time.Duration
 
+	// ConnectTimeout bounds one try to connect to a server; default 10s.
+	ConnectTimeout time.Duration
+
 	// Hurry, when closed, means that there is no more time to end in order. May be nil.
 	Hurry <-chan struct{}
 
@@ -66,6 +69,9 @@ func (cfg Config) WithDefaults() Config {
 	}
 	if cfg.ReconnectMax == 0 {
 		cfg.ReconnectMax = 10 * time.Second
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 10 * time.Second
 	}
 	if cfg.CloseTimeout == 0 {
 		cfg.CloseTimeout = 500 * time.Millisecond

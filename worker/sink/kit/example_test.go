@@ -53,7 +53,7 @@ func (p *poster) Close() error {
 }
 
 // A whole sink: a kind with its URL, and a client of the kit.
-func ExampleNew() {
+func ExampleOpen() {
 	kind := sink.Kind{
 		Schemes: []string{"post"},
 		Form:    "post://HOST/PATH?linger=D",
@@ -70,12 +70,12 @@ func ExampleNew() {
 				}
 			}
 			return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
-				return &sink.Sink{Sink: kit.New(kit.Config{
+				return kit.Open(kit.Config{
 					Linger: linger,
-					Open: func(int) (kit.Client, error) {
+					Open: func(*kit.Sink, int) (kit.Client, error) {
 						return &poster{url: "http://" + server.Hosts[0] + server.Path}, nil
 					},
-				}, cfg)}, nil
+				}, cfg), nil
 			}}, nil
 		},
 	}

@@ -18,6 +18,7 @@ import (
 //	Close, or the end of the pool, ends the senders, and gives up what is unresolved.
 type handler struct {
 	sink   *Sink
+	number int // of the worker
 	client Client
 	c      *worker.Completer // under mu
 	ctx    context.Context   // ends when the handler or the pool does
@@ -39,8 +40,8 @@ type handler struct {
 	down     map[*claim]error // what keeps claims from being sent, each in its backoff
 }
 
-func newHandler(s *Sink, client Client, c *worker.Completer) *handler {
-	h := &handler{sink: s, client: client, c: c, down: make(map[*claim]error)}
+func newHandler(s *Sink, number int, client Client, c *worker.Completer) *handler {
+	h := &handler{sink: s, number: number, client: client, c: c, down: make(map[*claim]error)}
 	h.lanes.byKey = make(map[uint64]*lane)
 	h.changed = sync.NewCond(&h.mu)
 	h.accepted.Store(s.accepted)

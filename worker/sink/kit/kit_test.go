@@ -257,8 +257,8 @@ func BenchmarkKit(b *testing.B) {
 			s := &server{answer: func(_ context.Context, batch *Batch) { batch.ResolveAll(Done()) }}
 			kind := sink.Kind{Schemes: []string{"kit"}, Parse: func(sink.URL, *flagset.Flags) (sink.Target, error) {
 				return sink.Target{Open: func(common *sink.Config) (*sink.Sink, error) {
-					cfg.Open = func(int) (Client, error) { return s, nil }
-					return &sink.Sink{Sink: New(cfg, common)}, nil
+					cfg.Open = func(*Sink, int) (Client, error) { return s, nil }
+					return Open(cfg, common), nil
 				}}, nil
 			}}
 			sinktest.Benchmark(b, kind, "kit:", 64)

@@ -69,8 +69,8 @@ func (s *server) batches() []int {
 func open(t testing.TB, s *server, cfg Config, common sink.Config) *Sink {
 	t.Helper()
 	sinktest.VerifyNoLeaks(t)
-	cfg.Open = func(int) (Client, error) { return s, nil }
-	k := New(cfg, sinktest.Prepare(t, common))
+	cfg.Open = func(*Sink, int) (Client, error) { return s, nil }
+	k := newSink(cfg, sinktest.Prepare(t, common))
 	t.Cleanup(func() {
 		if err := k.Close(); err != nil {
 			t.Error(err)

@@ -12,7 +12,7 @@ type claim struct {
 	lanes    []*lane
 	batches  []*Batch  // the last one first
 	refusals []refusal // while nothing was ever accepted
-	tried    int       // messages in all
+	tried    int       // messages that the server was to take
 	wait     *backoff.Backoff
 }
 
@@ -36,7 +36,7 @@ func (h *handler) send() {
 func (h *handler) claim() *claim {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for !h.closed && !h.due() {
+	for !h.closed && (!h.sink.connected.Load() || !h.due()) {
 		h.changed.Wait()
 	}
 	if h.closed {
@@ -74,26 +74,29 @@ func (h *handler) attempt(c *claim) bool {
 	}
 	c.batches = c.batches[:last]
 	h.mu.Lock()
-	if b.split {
-		first, second := b.halves()
-		c.batches = append(c.batches, second, first)
-		h.mu.Unlock()
-		return true
-	}
-	retry, refusals, after, why := b.outcome()
-	c.refusals = append(c.refusals, refusals...)
+	r := b.result()
+	c.refusals = append(c.refusals, r.refusals...)
 	h.refuse(c)
+	for i := range r.unfit {
+		h.complete([]entry{r.unfit[i].entry}, r.unfit[i].code)
+	}
+	c.tried -= len(r.unfit)
+	if len(r.halves) > 0 {
+		first, second := b.halve(r.halves)
+		c.batches = append(c.batches, second, first)
+	}
 	h.mu.Unlock()
+	retry, after, why := r.retry, r.after, r.why
 	if retry == nil {
 		if h.setDown(c, nil) {
-			h.sink.resumes.Add("attempts", b.Attempt)
+			h.sink.log.resumes.Add("attempts", b.Attempt)
 		}
 		return true
 	}
 	c.batches = append(c.batches, retry)
 	wait := max(c.wait.NextBackOff(), min(after, h.sink.common.ReconnectMax))
 	h.setDown(c, why)
-	h.sink.waits.Add("error", why, "messages", retry.Len(), "attempt", b.Attempt, "retry_in", wait)
+	h.sink.log.waits.Add("error", why, "messages", retry.Len(), "attempt", b.Attempt, "retry_in", wait)
 	select {
 	case <-time.After(wait):
 	case <-h.ctx.Done():
@@ -120,7 +123,7 @@ func (h *handler) release(c *claim) {
 	if len(c.refusals) > 0 && h.sink.Accepted() {
 		h.accepted.Store(true)
 	}
-	if len(c.refusals) == c.tried && !h.accepted.Load() {
+	if len(c.refusals) > 0 && len(c.refusals) == c.tried && !h.accepted.Load() {
 		h.sink.Fail(errAllRefused)
 		return
 	}
