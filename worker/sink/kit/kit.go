@@ -16,7 +16,7 @@
 //
 // Denied, and a first batch of which every message is refused, fail the sink if the server has
 // never accepted anything: the process ends with status 1, and nothing is acknowledged. After
-// that, Denied is Again.
+// that, Denied is Again. docs/examples/post is a whole sink.
 //
 // [Batch.Resolve] takes any goroutine, for one message or several, in any order, during Send
 // or after it. For example:
