@@ -22,8 +22,12 @@ type client struct {
 	http             http.Client
 }
 
+// requestTimeout bounds one request: a server that takes it and never answers is away.
+const requestTimeout = 30 * time.Second
+
 func newClient(url, contentType string, cfg *sink.Config) *client {
 	return &client{url: url, contentType: contentType, cfg: cfg, http: http.Client{
+		Timeout:       requestTimeout,
 		Transport:     transport(cfg),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
