@@ -94,7 +94,7 @@ func (b *Batch) begin() {
 // Len is the number of messages.
 func (b *Batch) Len() int { return len(b.entries) }
 
-// At is the i-th message. Its data are valid until it is resolved.
+// At is the i-th message. Its data, and its Lane, are valid until it is resolved.
 func (b *Batch) At(i int) worker.Message { return b.entries[i].m }
 
 // Lane is the lane of the i-th message; 0 without lanes.

@@ -140,7 +140,8 @@ func (h *handler) watch() {
 	h.changed.Broadcast()
 }
 
-// complete completes messages, by runs of consecutive tickets. The lock is held.
+// complete completes messages, by runs of consecutive tickets, and frees lanes of which nothing
+// is left with a sender. The lock is held.
 func (h *handler) complete(all []entry, code worker.Code) {
 	if h.closed {
 		return
@@ -154,6 +155,13 @@ func (h *handler) complete(all []entry, code worker.Code) {
 		i += n
 	}
 	h.c.Flush()
+	ready := false
+	for i := range all {
+		ready = h.lanes.completed(&all[i]) || ready
+	}
+	if ready {
+		h.changed.Broadcast()
+	}
 }
 
 // setDown notes why a claim waits to be sent again, and reports whether it did before; nil:

@@ -103,6 +103,34 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 	}
 }
 
+// A lane is free as soon as all of its messages are done, whatever the others of the batch do.
+func TestOneLaneHoldsUpNoOther(t *testing.T) {
+	s := new(server)
+	slow := make(chan *Batch, 1)
+	s.answer = func(_ context.Context, b *Batch) {
+		for i := range b.Len() {
+			if string(b.At(i).Data) == "slow" {
+				slow <- b
+				continue
+			}
+			s.accept(b, i, 1)
+		}
+	}
+	r := sinktest.NewRig(t, open(t, s, Config{Outstanding: 2, Lane: firstByte, Linger: time.Hour, MaxMessages: 2}, sink.Config{}), 1, 64)
+	for _, m := range []string{"fast", "slow"} {
+		r.Send(0, []byte(m))
+	}
+	r.Wait(1)
+	for i := range 10 {
+		r.Send(0, []byte("fast"))
+		r.Send(0, []byte("fine"))
+		r.Wait(3 + 2*i)
+	}
+	(<-slow).Resolve(1, 1, Done())
+	r.Wait(22)
+	r.Stop()
+}
+
 // A batch that is sent again as a whole keeps its number; one without what was stored gets
 // another. Meanwhile the sink is not ready.
 func TestSentAgain(t *testing.T) {

@@ -6,10 +6,9 @@ import (
 	"feedgate/worker/backoff"
 )
 
-// claim is what a sender has: lanes, and batches of their messages that are sent one after
+// claim is what a sender has: batches of messages, with their lanes, that are sent one after
 // the other. More than one if a batch was split.
 type claim struct {
-	lanes    []*lane
 	batches  []*Batch  // the last one first
 	refusals []refusal // while nothing was ever accepted
 	tried    int       // messages that the server was to take
@@ -42,12 +41,12 @@ func (h *handler) claim() *claim {
 	if h.closed {
 		return nil
 	}
-	all, claimed := h.lanes.take(&h.sink.cfg)
+	all := h.lanes.take(&h.sink.cfg)
 	if h.lanes.waiting > 0 {
 		h.changed.Signal() // another sender may take the rest
 	}
 	return &claim{
-		lanes: claimed, batches: []*Batch{h.newBatch(all)}, tried: len(all),
+		batches: []*Batch{h.newBatch(all)}, tried: len(all),
 		wait: h.sink.common.NewBackoff(),
 	}
 }
@@ -117,7 +116,7 @@ func (h *handler) refuse(c *claim) {
 	c.refusals = c.refusals[:0]
 }
 
-// release ends a claim. If the server refused everything in it, and has never accepted a
+// release ends a claim: what was refused is completed, and with it the lanes are free. If the server refused everything in it, and has never accepted a
 // message, that is not the messages' fault, and none of them is completed.
 func (h *handler) release(c *claim) {
 	if len(c.refusals) > 0 && h.sink.Accepted() {
@@ -130,8 +129,6 @@ func (h *handler) release(c *claim) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.refuse(c)
-	h.lanes.release(c.lanes)
-	h.changed.Broadcast()
 }
 
 // works notes that the server has accepted a message.
