@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -12,7 +15,9 @@ import (
 
 	"feedgate/docs/examples/post"
 	"feedgate/gateway/tlstest"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
+	"feedgate/worker/sink/kit"
 )
 
 // withPost adds a sink that is a server, with a flag of its own, for a test.
@@ -124,5 +129,35 @@ func acceptAll(ln net.Listener) {
 			defer conn.Close()
 			_, _ = conn.Read(make([]byte, 1))
 		}()
+	}
+}
+
+// TestSinkIsDenied: a server that cannot work as the settings want it ends the start with status
+// 1, before a feed is connected, and the fault is named.
+func TestSinkIsDenied(t *testing.T) {
+	before := sinks
+	t.Cleanup(func() { sinks = before })
+	sinks = append(slices.Clone(sinks), sink.Kind{
+		Schemes: []string{"topic"}, Form: "topic:",
+		Parse: func(sink.URL, *flagset.Flags) (sink.Target, error) {
+			return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
+				return kit.Open(kit.Config{
+					Connect: func(context.Context) error { return fmt.Errorf("%w: no such topic", kit.ErrDenied) },
+					Open:    func(*kit.Sink, int) (kit.Client, error) { return nil, errors.New("not used") },
+				}, cfg), nil
+			}}, nil
+		},
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	status := run([]string{"run", "fg://" + ln.Addr().String(), "--sink=topic:", "--admin="}, &stdout, &stderr)
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status != exitFailure || !strings.Contains(stderr.String(), "feedgate: --sink: denied: no such topic\n") || strings.Contains(stderr.String(), "msg=connected") {
+		t.Errorf("status %d, standard error\n%s", status, stderr.String())
 	}
 }
