@@ -18,6 +18,7 @@ import (
 	"feedgate/gateway/wire/nsq"
 	"feedgate/gateway/wire/ws"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 )
 
 // Subject is a client to be measured. Exactly one of Run and Program is set.
@@ -111,7 +112,7 @@ func productWS(ctx context.Context, addr string, workers int, work func(msg []by
 }
 
 func productTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
-	trusted, err := gateway.LoadTLS(gateway.TLSConfig{CA: os.Getenv(caVariable)})
+	trusted, err := credential.LoadTLS(gateway.TLSFlags, credential.Files{CA: os.Getenv(caVariable)})
 	if err != nil {
 		return peers.Result{}, err
 	}

@@ -34,8 +34,8 @@ func TestNoSinkWaitsWhileTheWindowIsFull(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStation(t)
 			common := sink.Config{}.WithDefaults()
-			out := kit.New(kit.Config{
-				Open: func(int) (kit.Client, error) { return confirming{}, nil }, Linger: time.Hour, MaxMessages: 1000,
+			out := kit.Open(kit.Config{
+				Open: func(*kit.Sink, int) (kit.Client, error) { return confirming{}, nil }, Linger: time.Hour, MaxMessages: 1000,
 			}, &common)
 			cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), nil)
 			cfg.InFlight, cfg.Workers, cfg.Sink = c.window, c.workers, out

@@ -6,6 +6,7 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 )
 
 // Config sets a gateway up. Zero fields mean the documented default; Validate
@@ -72,13 +73,13 @@ type Config struct {
 	ConnectAttempts int
 
 	ExitOnClose bool
-	State       *State  // shared, not closed, by the gateway; nil: none
-	ClientName  string  // default host name
-	Token       *Secret // for the login; nil: none
+	State       *State             // shared, not closed, by the gateway; nil: none
+	ClientName  string             // default host name
+	Token       *credential.Secret // for the login; nil: none
 
 	// TLS goes with Secure; default: the system's certificate authorities and no certificate
 	// of our own. Gateways share it.
-	TLS *TLS
+	TLS *credential.TLS
 
 	// Credit is the part of InFlight that the gateway may use at the moment, at least 1, for
 	// gateways that share one with a protocol that tells the peer. It is called on the loop's

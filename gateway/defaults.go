@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
+	"feedgate/worker/credential"
 )
 
 const (
@@ -38,7 +39,7 @@ func (c *Config) protocolSettings() wire.Settings {
 		Secure: c.Secure, Workers: c.Workers, ByKey: c.Dispatch == "key", Ring: c.Ring,
 		MaxMessage: c.MaxMessage, InFlight: c.InFlight, Memory: c.Memory,
 		RetryMin: c.RetryMin, Heartbeat: c.Heartbeat, IdleTimeout: c.IdleTimeout,
-		ExitOnClose: c.ExitOnClose, Token: c.Token.bytes(), Credit: c.Credit,
+		ExitOnClose: c.ExitOnClose, Token: c.Token.Bytes(), Credit: c.Credit,
 	}
 }
 
@@ -65,7 +66,7 @@ func (c *Config) fillDefaults() {
 	fill(&c.ReconnectMax, 10*time.Second)
 	fill(&c.DrainTimeout, 10*time.Second)
 	if c.TLS == nil {
-		c.TLS = systemTLS()
+		c.TLS = credential.SystemTLS(TLSFlags)
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
+	"feedgate/worker/credential"
 )
 
 // dialer connects to an upstream. One goroutine owns it at a time: the loop, and between
@@ -22,7 +23,7 @@ type dialer struct {
 	addresses addresses
 	timeout   time.Duration // for a lookup, for each address, and again for its TLS handshake
 	secure    bool          // with TLS
-	tls       *TLS
+	tls       *credential.TLS
 	protocols []string  // for ALPN, RFC 7301
 	via       *redirect // the redirect that this dial follows; nil: it tries the URL's hosts
 
@@ -213,7 +214,7 @@ func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport strin
 		return nil, nil, err
 	}
 	host, _, _ = strings.Cut(host, "%") // certificates name no zones
-	sock, err := secure(ctx, raw, d.tls.client(host, d.protocols))
+	sock, err := secure(ctx, raw, d.tls.Client(host, d.protocols))
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = tlsError{errNoAnswer}
 	}

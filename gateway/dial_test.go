@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"feedgate/worker/credential"
 )
 
 // doors are listeners on several addresses of this machine with one port.
@@ -160,7 +162,7 @@ func TestDialAfterFailedHandshake(t *testing.T) {
 		}()
 	}
 	d := testDialer(net.JoinHostPort("h", itoa(port)), map[string]string{"h": "127.0.0.1 127.0.0.2"})
-	d.secure, d.tls = true, systemTLS()
+	d.secure, d.tls = true, credential.SystemTLS(TLSFlags)
 	r := d.dial(t.Context())
 	if r.err == nil || !strings.Contains(r.err.Error(), "(127.0.0.1:") || !strings.Contains(r.err.Error(), "(127.0.0.2:") {
 		t.Errorf("error %v, want one of each address", r.err)

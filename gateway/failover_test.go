@@ -13,6 +13,7 @@ import (
 
 	"feedgate/gateway/tlstest"
 	"feedgate/worker/backoff"
+	"feedgate/worker/credential"
 )
 
 // startConn makes a loop that is connected to nothing, on a clock of the test's.
@@ -123,14 +124,14 @@ func TestFollowToTLS(t *testing.T) {
 			c.Close()
 		}
 	}()
-	trusted, err := LoadTLS(TLSConfig{CA: ca.File})
+	trusted, err := credential.LoadTLS(TLSFlags, credential.Files{CA: ca.File})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		tls   *TLS
+		tls   *credential.TLS
 		fault string
-	}{"trusted": {trusted, ""}, "unknown": {systemTLS(), "--tls-ca"}} {
+	}{"trusted": {trusted, ""}, "unknown": {credential.SystemTLS(TLSFlags), "--tls-ca"}} {
 		t.Run(name, func(t *testing.T) {
 			d := newDialer([]string{"127.0.0.1:1"}, 20*time.Second)
 			d.tls = c.tls

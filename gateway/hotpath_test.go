@@ -19,6 +19,7 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 )
 
 // handLoop is a loop that the test turns by hand, so that nothing but the path of
@@ -174,7 +175,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	serverTLS := ca.Server()
 	overTLS := func(conn net.Conn) net.Conn { return welcome(tls.Server(conn, serverTLS)) }
-	trust := func(c *Config) { c.TLS = mustTLS(t, TLSConfig{CA: ca.File}) }
+	trust := func(c *Config) { c.TLS = mustTLS(t, credential.Files{CA: ca.File}) }
 	plain := func(conn net.Conn) net.Conn { return conn }
 	switching := func(conn net.Conn) net.Conn {
 		upgrade(t, conn)

@@ -258,7 +258,7 @@ func (l *loop) publishStats() {
 
 // resume is the session that a new connection may resume.
 func (l *loop) resume(host string) wire.Resume {
-	r := wire.Resume{Client: l.cfg.ClientName, Token: l.cfg.Token.bytes(), Host: host}
+	r := wire.Resume{Client: l.cfg.ClientName, Token: l.cfg.Token.Bytes(), Host: host}
 	if l.session.id != "" {
 		r.Session = l.session.id
 		r.Seq = l.track.Watermark()

@@ -14,6 +14,7 @@ import (
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
+	"feedgate/worker/credential"
 	"feedgate/worker/testkit"
 )
 
@@ -61,9 +62,9 @@ func terminate(t *testing.T, to string, cfg *tls.Config) string {
 	return ln.Addr().String()
 }
 
-func mustTLS(t *testing.T, files TLSConfig) *TLS {
+func mustTLS(t *testing.T, files credential.Files) *credential.TLS {
 	t.Helper()
-	c, err := LoadTLS(files)
+	c, err := credential.LoadTLS(TLSFlags, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func TestTLSEachMessageAckedOnce(t *testing.T) {
 				Certificates: []tls.Certificate{ca.Issue(nil)}, MinVersion: version, MaxVersion: version,
 			})
 			cfg := testConfig(t, "fg+tls://"+at, accept)
-			cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
+			cfg.TLS = mustTLS(t, credential.Files{CA: ca.File})
 			r := start(t, cfg)
 			conn := feed.login(1, `{"session":"s"}`)
 			if err := conn.stream(1, 100_000, 300); err != nil {
@@ -101,30 +102,30 @@ func TestTLSRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		server *tls.Config
-		files  TLSConfig
+		files  credential.Files
 		want   string
 	}{
 		{"wrong host", &tls.Config{Certificates: []tls.Certificate{ca.Issue(tlstest.For("feed.example"))}},
-			TLSConfig{CA: ca.File}, "see --tls-server-name"},
+			credential.Files{CA: ca.File}, "see --tls-server-name"},
 		{"wrong server name", &tls.Config{Certificates: []tls.Certificate{good}},
-			TLSConfig{CA: ca.File, ServerName: "feed.example"}, "see --tls-server-name"},
+			credential.Files{CA: ca.File, ServerName: "feed.example"}, "see --tls-server-name"},
 		{"a common name alone", &tls.Config{Certificates: []tls.Certificate{ca.Issue(func(c *x509.Certificate) {
 			c.Subject.CommonName, c.DNSNames, c.IPAddresses = "127.0.0.1", nil, nil
-		})}}, TLSConfig{CA: ca.File}, "needs a certificate with subject alternative names"},
+		})}}, credential.Files{CA: ca.File}, "needs a certificate with subject alternative names"},
 		{"expired", &tls.Config{Certificates: []tls.Certificate{ca.Issue(func(c *x509.Certificate) {
 			c.NotAfter = time.Now().Add(-time.Minute)
-		})}}, TLSConfig{CA: ca.File}, "certificate has expired"},
-		{"unknown authority", &tls.Config{Certificates: []tls.Certificate{good}}, TLSConfig{CA: other.File}, "see --tls-ca"},
-		{"not the system's", &tls.Config{Certificates: []tls.Certificate{good}}, TLSConfig{}, "see --tls-ca"},
+		})}}, credential.Files{CA: ca.File}, "certificate has expired"},
+		{"unknown authority", &tls.Config{Certificates: []tls.Certificate{good}}, credential.Files{CA: other.File}, "see --tls-ca"},
+		{"not the system's", &tls.Config{Certificates: []tls.Certificate{good}}, credential.Files{}, "see --tls-ca"},
 		{"for clients only", &tls.Config{Certificates: []tls.Certificate{ca.Issue(func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-		})}}, TLSConfig{CA: ca.File}, "incompatible key usage"},
+		})}}, credential.Files{CA: ca.File}, "incompatible key usage"},
 		{"no client certificate, 1.3", &tls.Config{Certificates: []tls.Certificate{good},
-			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}, TLSConfig{CA: ca.File}, "see --tls-cert"},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}, credential.Files{CA: ca.File}, "see --tls-cert"},
 		{"no client certificate, 1.2", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS12,
-			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}, TLSConfig{CA: ca.File}, "see --tls-cert"},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}, credential.Files{CA: ca.File}, "see --tls-cert"},
 		{"TLS 1.1", &tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
-			TLSConfig{CA: ca.File}, "protocol version not supported"},
+			credential.Files{CA: ca.File}, "protocol version not supported"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			feed := newTestFeed(t)
@@ -211,7 +212,7 @@ func TestTLSClientCertificate(t *testing.T) {
 		return ca.Issue(func(c *x509.Certificate) { c.Subject.CommonName = name })
 	}
 	cert, key := ca.Files(named("first"))
-	files := TLSConfig{CA: ca.File, Cert: cert, Key: key}
+	files := credential.Files{CA: ca.File, Cert: cert, Key: key}
 	feed := newTestFeed(t)
 	cfg := testConfig(t, "fg+tls://"+terminate(t, feed.ln.Addr().String(), server), accept)
 	cfg.TLS = mustTLS(t, files)
@@ -250,48 +251,5 @@ func TestTLSClientCertificate(t *testing.T) {
 	third.Close()
 	if err := r.wait(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// encryptedKeys are PEM files of keys that need a passphrase, in the two forms that there are.
-// Their contents do not matter.
-var encryptedKeys = []string{
-	"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGb\n-----END ENCRYPTED PRIVATE KEY-----\n",
-	"-----BEGIN EC PARAMETERS-----\nBggq\n-----END EC PARAMETERS-----\n" +
-		"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIGb\n-----END EC PRIVATE KEY-----\n",
-}
-
-func TestTLSEncryptedKey(t *testing.T) {
-	ca := tlstest.NewAuthority(t)
-	cert, key := ca.Files(ca.Issue(nil))
-	for _, contents := range encryptedKeys {
-		if err := os.WriteFile(key, []byte(contents), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := LoadTLS(TLSConfig{Cert: cert, Key: key})
-		if want := "--tls-key: the key in " + key + " is encrypted"; err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("error %v, want %s", err, want)
-		}
-	}
-}
-
-func TestTLSFilesFaults(t *testing.T) {
-	ca := tlstest.NewAuthority(t)
-	cert, key := ca.Files(ca.Issue(nil))
-	_, stranger := ca.Files(ca.Issue(nil))
-	for _, c := range []struct {
-		files TLSConfig
-		want  string
-	}{
-		{TLSConfig{CA: "missing"}, "--tls-ca"},
-		{TLSConfig{CA: key}, "--tls-ca"},
-		{TLSConfig{Cert: cert}, "--tls-key: missing"},
-		{TLSConfig{Key: key}, "--tls-cert: missing"},
-		{TLSConfig{Cert: cert, Key: stranger}, "--tls-cert, --tls-key"},
-		{TLSConfig{Cert: cert, Key: "missing"}, "--tls-cert, --tls-key"},
-	} {
-		if _, err := LoadTLS(c.files); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: error %v, want one with %q", c.files, err, c.want)
-		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"feedgate/gateway/tlstest"
+	"feedgate/worker/credential"
 )
 
 // TestTLSNeedsAScheme: certificates beside a URL without TLS would not be looked at.
@@ -12,13 +13,13 @@ func TestTLSNeedsAScheme(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	cert, key := ca.Files(ca.Issue(nil))
 	for _, c := range []struct {
-		files TLSConfig
+		files credential.Files
 		flags []string
 	}{
-		{TLSConfig{CA: ca.File}, []string{"--tls-ca"}},
-		{TLSConfig{Cert: cert, Key: key}, []string{"--tls-cert", "--tls-key"}},
-		{TLSConfig{ServerName: "feed.example"}, []string{"--tls-server-name"}},
-		{TLSConfig{}, nil},
+		{credential.Files{CA: ca.File}, []string{"--tls-ca"}},
+		{credential.Files{Cert: cert, Key: key}, []string{"--tls-cert", "--tls-key"}},
+		{credential.Files{ServerName: "feed.example"}, []string{"--tls-server-name"}},
+		{credential.Files{}, nil},
 	} {
 		for url, twin := range map[string]string{
 			"fg://a:1": "fg+tls", "ws://a/": "wss", "nsq://a:1/t/c": "nsq+tls", "tcp://a:1": "tcp+tls",

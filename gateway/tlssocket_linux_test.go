@@ -16,6 +16,7 @@ import (
 
 	"feedgate/gateway/tlstest"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 	"feedgate/worker/testkit"
 )
 
@@ -28,7 +29,7 @@ func TestTLSClose(t *testing.T) {
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		setFlag(&cfg, "frame", "line")
 		setFlag(&cfg, "ack-template", `A{n}\n`)
-		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
+		cfg.TLS = mustTLS(t, credential.Files{CA: ca.File})
 		cfg.Log = log.Logger()
 		r := start(t, cfg)
 		raw, err := ln.Accept()
@@ -132,7 +133,7 @@ func TestTLSSocketKeepsBytes(t *testing.T) {
 			}
 			got <- b
 		})
-		s, err := secure(t.Context(), dialed.(*net.TCPConn), mustTLS(t, TLSConfig{CA: ca.File}).client("127.0.0.1", nil))
+		s, err := secure(t.Context(), dialed.(*net.TCPConn), mustTLS(t, credential.Files{CA: ca.File}).Client("127.0.0.1", nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +223,7 @@ func TestTLSDataWithHandshake(t *testing.T) {
 		cfg := testConfig(t, "tcp+tls://"+ln.Addr().String(), accept)
 		setFlag(&cfg, "frame", "line")
 		setFlag(&cfg, "ack-template", `A{n}\n`)
-		cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
+		cfg.TLS = mustTLS(t, credential.Files{CA: ca.File})
 		r := start(t, cfg)
 		raw, err := ln.Accept()
 		if err != nil {
@@ -258,7 +259,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	setFlag(&cfg, "frame", "line")
 	cfg.Heartbeat = 10 * time.Millisecond
 	setFlag(&cfg, "heartbeat-template", `hb\n`)
-	cfg.TLS = mustTLS(t, TLSConfig{CA: ca.File})
+	cfg.TLS = mustTLS(t, credential.Files{CA: ca.File})
 	cfg.Log = log.Logger()
 	r := start(t, cfg)
 	raw, err := ln.Accept()

@@ -91,7 +91,7 @@ func (c *Config) checkUpstream(f *flags.Faults) {
 		}
 	}
 	if scheme := c.Protocol.Scheme(); !c.Secure {
-		for _, flag := range c.TLS.files.flags() {
+		for _, flag := range c.TLS.Given() {
 			f.Addf("%s: %s:// has no TLS; use %s://, or leave it out", flag, scheme.Name, scheme.Secure)
 		}
 	}

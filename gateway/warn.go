@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"net"
-	"strings"
-
 	"feedgate/gateway/wire"
+	"feedgate/worker/credential"
 )
 
 // warn logs settings that are valid but may not do what their user expects.
@@ -24,7 +22,7 @@ func (g *Gateway) warn() {
 	case c.Token == nil:
 	case traits.TokenUnsent != "":
 		c.Log.Warn("the secret of --token-file is not sent, " + traits.TokenUnsent)
-	case !c.Secure && leaveHost(c.Hosts):
+	case !c.Secure && credential.LeaveHost(c.Hosts):
 		c.Log.Warn("the login is sent unencrypted to another machine", "encrypted_scheme", c.Protocol.Scheme().Secure)
 	}
 }
@@ -39,19 +37,4 @@ func (g *Gateway) warnIDs() {
 	case c.ID == "" && quoted && (meta == nil || meta.AppendID == nil):
 		c.Log.Warn("{id} is empty, as this protocol has no ids; see --id")
 	}
-}
-
-// leaveHost reports whether one of the hosts is another machine, as far as its name shows.
-func leaveHost(hosts []string) bool {
-	for _, hostport := range hosts {
-		host, _, err := net.SplitHostPort(hostport)
-		if err != nil {
-			return true
-		}
-		address, _, _ := strings.Cut(host, "%")
-		if ip := net.ParseIP(address); !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
-			return true
-		}
-	}
-	return false
 }

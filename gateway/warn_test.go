@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/worker/credential"
 	"feedgate/worker/testkit"
 )
 
@@ -22,18 +23,18 @@ func TestWarnings(t *testing.T) {
 		want   string // empty: no warning
 	}{
 		{"fg://10.0.0.1:1", func(*Config) {}, ""},
-		{"fg://10.0.0.1:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, unencrypted},
-		{"fg://127.0.0.1:1,feed:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, unencrypted},
-		{"fg+tls://10.0.0.1:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, ""},
-		{"fg://127.0.0.2:1,localhost:1,[::1]:1", func(c *Config) { c.Token = NewSecret([]byte("s")) }, ""},
-		{"tcp://10.0.0.1:1", func(c *Config) { c.Token = NewSecret([]byte("s")); setFlag(c, "frame", "line") }, notSent},
+		{"fg://10.0.0.1:1", func(c *Config) { c.Token = credential.NewSecret([]byte("s")) }, unencrypted},
+		{"fg://127.0.0.1:1,feed:1", func(c *Config) { c.Token = credential.NewSecret([]byte("s")) }, unencrypted},
+		{"fg+tls://10.0.0.1:1", func(c *Config) { c.Token = credential.NewSecret([]byte("s")) }, ""},
+		{"fg://127.0.0.2:1,localhost:1,[::1]:1", func(c *Config) { c.Token = credential.NewSecret([]byte("s")) }, ""},
+		{"tcp://10.0.0.1:1", func(c *Config) { c.Token = credential.NewSecret([]byte("s")); setFlag(c, "frame", "line") }, notSent},
 		{"tcp://10.0.0.1:1", func(c *Config) {
-			c.Token = NewSecret([]byte("s"))
+			c.Token = credential.NewSecret([]byte("s"))
 			setFlag(c, "frame", "line")
 			setFlag(c, "hello", "{{token}")
 		}, notSent},
 		{"tcp://10.0.0.1:1", func(c *Config) {
-			c.Token = NewSecret([]byte("s"))
+			c.Token = credential.NewSecret([]byte("s"))
 			setFlag(c, "frame", "line")
 			setFlag(c, "hello", "{token}")
 		}, unencrypted},

@@ -121,6 +121,8 @@ type Ticket uint64
 // at a time, any but the worker's own while it is in Handle included; completions pass to
 // the worker by a ring of their own.
 type Completer struct {
+	Hooks Hooks // set by Open, and not changed afterwards
+
 	w    *Worker
 	ring *ring.SPSC[completion]
 }

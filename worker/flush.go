@@ -2,26 +2,16 @@ package worker
 
 import "sync/atomic"
 
-// Flusher is a [Handler] that may wait for more messages before it does anything with those
-// that it has deferred. It must not when none will come until it has completed some.
-type Flusher interface {
-	// Flush is called on the worker's goroutine when the handler has deferred messages and
-	// gets no more before some are completed: it has as many as it may have, or the gateway
-	// has stopped reading. It does not wait. A later Handle cancels it.
-	Flush()
-}
-
-// flushing is what a worker needs to call Flush.
+// flushing is what a worker needs to call the hook Flush of its stages.
 type flushing struct {
-	handler Flusher     // nil: it never waits for more
-	called  bool        // since the last Handle
+	wanted  bool        // a stage has the hook
 	blocked atomic.Bool // the loop has stopped reading
 }
 
 // SetBlocked notes whether the loop has stopped reading until messages are completed. Loop
 // only.
 func (w *Worker) SetBlocked(blocked bool) {
-	if w.flush.handler == nil || w.flush.blocked.Load() == blocked {
+	if !w.flush.wanted || w.flush.blocked.Load() == blocked {
 		return
 	}
 	w.flush.blocked.Store(blocked)
@@ -30,17 +20,23 @@ func (w *Worker) SetBlocked(blocked bool) {
 	}
 }
 
-// tellFlusher calls Flush if it is due and was not called since the last Handle.
-func (w *Worker) tellFlusher() {
-	if w.mayFlush() {
-		w.flush.called = true
-		w.flush.handler.Flush()
+// callFlush calls Flush where it is due and was not called since the stage's last Handle.
+func (w *Worker) callFlush() {
+	for _, s := range [...]*stage{w.main, w.dead} {
+		if w.flushDue(s) {
+			s.flushed = true
+			s.completer.Hooks.Flush()
+		}
 	}
 }
 
-// mayFlush reports, just before parking, whether Flush is due.
+// mayFlush reports, just before parking, whether Flush is due somewhere.
 func (w *Worker) mayFlush() bool {
-	if w.flush.handler == nil || w.flush.called || w.main.open.count == 0 {
+	return w.flushDue(w.main) || w.flushDue(w.dead)
+}
+
+func (w *Worker) flushDue(s *stage) bool {
+	if s == nil || s.completer.Hooks.Flush == nil || s.flushed || s.open.count == 0 {
 		return false
 	}
 	return w.room() == 0 || w.in.empty() && w.flush.blocked.Load()

@@ -29,6 +29,7 @@ func TestFlushWhenNoMoreComes(t *testing.T) {
 	p := newPaced(t, 0, func(*paced) Sink {
 		return gatherSink{open: func(c *Completer) Handler {
 			h = &lingerer{c: c}
+			c.Hooks.Flush = h.Flush
 			return h
 		}}
 	})
@@ -44,8 +45,8 @@ func TestFlushWhenNoMoreComes(t *testing.T) {
 	}
 	step := func(what string, flushes, held int) {
 		t.Helper()
-		p.w.tellFlusher()
-		p.w.tellFlusher() // once is enough
+		p.w.callFlush()
+		p.w.callFlush() // once is enough
 		if h.flushes != flushes || h.n != held {
 			t.Fatalf("%s: %d flushes, %d messages held, want %d and %d", what, h.flushes, h.n, flushes, held)
 		}
@@ -66,4 +67,37 @@ func TestFlushWhenNoMoreComes(t *testing.T) {
 		give(min(1000, p.w.In().Cap()-h.n))
 	}
 	step("as many as fit", 3, 0)
+}
+
+// wrapper is a handler around another, which it does not embed.
+type wrapper struct{ inner Handler }
+
+func (h wrapper) Handle(b *Batch) { h.inner.Handle(b) }
+func (h wrapper) Drain()          { h.inner.Drain() }
+func (h wrapper) Close() error    { return h.inner.Close() }
+
+// TestDeadLettersAreFlushed: a sink of dead letters that waits for more is told, too, that no
+// more comes, though another handler is around its own.
+func TestDeadLettersAreFlushed(t *testing.T) {
+	var h *lingerer
+	p := newPaced(t, 0, func(*paced) Sink { return Each(func(Message) Code { return Refused }) },
+		func(cfg *Config) {
+			cfg.DeadLetters = gatherSink{open: func(c *Completer) Handler {
+				h = &lingerer{c: c}
+				c.Hooks.Flush = h.Flush
+				return wrapper{h}
+			}}
+		})
+	p.w.In().Reserve(1)[0] = Span(0, 8)
+	p.w.In().Commit(Desc{Seq: 1}, 1)
+	p.w.In().Publish()
+	for p.pool.Turn(0) {
+	}
+	if p.w.callFlush(); h.flushes != 0 || h.n != 1 {
+		t.Fatalf("%d flushes, %d messages held while more may come", h.flushes, h.n)
+	}
+	p.w.SetBlocked(true)
+	if p.w.callFlush(); h.flushes != 1 || h.n != 0 {
+		t.Errorf("%d flushes, %d messages held while the loop reads nothing", h.flushes, h.n)
+	}
 }

@@ -29,7 +29,7 @@ type Handler interface {
 // may serve several pools.
 type Sink interface {
 	// Open makes the handler of one worker. c completes what the handler puts
-	// off.
+	// off; Open sets its [Hooks], if the handler has any.
 	Open(c *Completer) (Handler, error)
 
 	// Ready is nil when the sink can take messages, else what is missing. Any

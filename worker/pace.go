@@ -6,15 +6,6 @@ import (
 	"time"
 )
 
-// Starver is a [Handler] that defers messages and knows whether it needs more of them to
-// go on. One that gathers messages before it completes any must get more than its pace so
-// far allows; one that is slow must not. A handler without this method counts as starved
-// if it has completed nothing for a while.
-type Starver interface {
-	// Starved is called on the worker's goroutine, from time to time.
-	Starved() bool
-}
-
 const (
 	// Before its pace is known, a worker may have firstAllowance messages, or more if it
 	// could do them within span at firstEach per message.
@@ -182,7 +173,7 @@ func (w *Worker) widen() bool {
 		p.lookAt = p.since.Add(p.span)
 		return false
 	}
-	if s, asks := w.main.handler.(Starver); asks && now.Sub(p.since) < 2*p.span && !s.Starved() {
+	if starved := w.main.completer.Hooks.Starved; starved != nil && now.Sub(p.since) < 2*p.span && !starved() {
 		return false
 	}
 	p.quota = min(2*p.quota, math.MaxInt32)

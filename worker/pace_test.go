@@ -22,17 +22,21 @@ type paced struct {
 	held  int // given and not replied to
 }
 
-func newPaced(t *testing.T, span time.Duration, sink func(p *paced) Sink) *paced {
+func newPaced(t *testing.T, span time.Duration, sink func(p *paced) Sink, change ...func(*Config)) *paced {
 	t.Helper()
 	p := &paced{t: t, clock: time.Unix(1, 0)}
 	slabs := NewSlabs(1, func(uint16) {})
 	slabs.At(0).Data = make([]byte, 8)
 	slabs.Hold(0, 1<<30)
-	pool, err := NewPool(Config{
+	cfg := Config{
 		Workers: 1, Ring: 8192, InFlight: 1 << 16, Slabs: slabs, Sink: sink(p),
 		DrainSpan: span, Bell: &p.bell, Wake: func() {}, Now: func() time.Time { return p.clock },
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	pool, err := NewPool(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +223,7 @@ func TestSlowHandlerIsNotStarved(t *testing.T) {
 	p := newPaced(t, 5*time.Second, func(*paced) Sink {
 		return gatherSink{open: func(done *Completer) Handler {
 			s = &starver{gatherer{c: done, want: 1 << 30}, false}
+			done.Hooks.Starved = s.starved
 			return s
 		}}
 	})
@@ -236,8 +241,7 @@ func TestSlowHandlerIsNotStarved(t *testing.T) {
 	}
 }
 
-// gatherer defers messages until it has want of them, then completes them all. It is a
-// Starver if busy is not nil.
+// gatherer defers messages until it has want of them, then completes them all.
 type gatherer struct {
 	c      *Completer
 	want   int
@@ -267,7 +271,7 @@ type starver struct {
 	busy bool
 }
 
-func (s *starver) Starved() bool { return !s.busy }
+func (s *starver) starved() bool { return !s.busy }
 
 type gatherSink struct {
 	each
@@ -291,7 +295,7 @@ func TestStarvedHandlerGetsMore(t *testing.T) {
 				return gatherSink{open: func(done *Completer) Handler {
 					s := &starver{gatherer{c: done, want: 2000}, c.busy}
 					if g = &s.gatherer; c.asks {
-						return s
+						done.Hooks.Starved = s.starved
 					}
 					return g
 				}}

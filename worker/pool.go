@@ -89,13 +89,14 @@ func (w *Worker) openHandlers(cfg *Config) (err error) {
 	if w.main.handler, err = cfg.Sink.Open(&w.main.completer); err != nil {
 		return fmt.Errorf("open the sink for worker %d: %w", w.id, err)
 	}
-	w.flush.handler, _ = w.main.handler.(Flusher)
+	w.flush.wanted = w.main.completer.Hooks.Flush != nil
 	if w.dead == nil {
 		return nil
 	}
 	if w.dead.handler, err = cfg.DeadLetters.Open(&w.dead.completer); err != nil {
 		return fmt.Errorf("open the dead letters for worker %d: %w", w.id, err)
 	}
+	w.flush.wanted = w.flush.wanted || w.dead.completer.Hooks.Flush != nil
 	return nil
 }
 

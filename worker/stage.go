@@ -17,6 +17,7 @@ type stage struct {
 	open      openTable
 	texts     *texts // what --output makes of messages; nil: the handler gets them as they are
 	drained   bool   // the handler has heard Drain
+	flushed   bool   // Flush was called since the last Handle
 	scratch   run    // of one completion
 
 	// settled takes messages that the handler is done with. The spans are good
@@ -38,7 +39,7 @@ func (s *stage) handle(r run) {
 	if s.texts != nil {
 		s.texts.render(&s.batch)
 	}
-	s.w.flush.called = false
+	s.flushed = false
 	defer func() {
 		if r := recover(); r != nil {
 			s.panicked(r)

@@ -147,7 +147,7 @@ func (w *Worker) stopping() bool {
 func (w *Worker) run() {
 	for !w.stopping() {
 		if !w.turn() {
-			w.tellFlusher()
+			w.callFlush()
 			w.armLook()
 			w.park(w.hasWork)
 		}

@@ -1,6 +1,9 @@
 package main
 
-import "feedgate/gateway"
+import (
+	"feedgate/gateway"
+	"feedgate/worker/credential"
+)
 
 // tlsFlags are the certificates of the schemes with TLS.
 type tlsFlags struct {
@@ -11,8 +14,8 @@ type tlsFlags struct {
 }
 
 // load reads the files. Its errors name the flags.
-func (f *tlsFlags) load() (*gateway.TLS, error) {
-	return gateway.LoadTLS(gateway.TLSConfig{CA: f.CA, Cert: f.Cert, Key: f.Key, ServerName: f.ServerName})
+func (f *tlsFlags) load() (*credential.TLS, error) {
+	return credential.LoadTLS(gateway.TLSFlags, credential.Files{CA: f.CA, Cert: f.Cert, Key: f.Key, ServerName: f.ServerName})
 }
 
 // files reports whether there are files to read.

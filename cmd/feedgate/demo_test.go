@@ -40,7 +40,7 @@ func (o *output) String() string {
 func TestDemo(t *testing.T) {
 	var stdout bytes.Buffer
 	stderr := newOutput("acked")
-	if status := run([]string{"demo", "--duration=200ms"}, &stdout, stderr); status != exitOK {
+	if status := run([]string{"demo", "--duration=1s"}, &stdout, stderr); status != exitOK {
 		t.Fatalf("status %d, standard error\n%s", status, stderr.String())
 	}
 	for _, want := range []string{

@@ -13,7 +13,7 @@ func (c *runCmd) describe(log *slog.Logger, planned []gateway.Config) {
 	for i := range planned {
 		p := &planned[i]
 		attrs := []any{
-			"version", name, "commit", commit, "upstream", p.Label, "sink", sinkLabel(c.Sink),
+			"version", name, "commit", commit, "upstream", p.Label, "sink", c.sinkLabel(c.Sink),
 			"workers", p.Workers, "dispatch", p.Dispatch, "ack", p.Ack,
 			"ring", p.Ring, "in_flight", p.InFlight, "max_message", p.MaxMessage, "memory", p.Memory,
 		}
@@ -24,17 +24,11 @@ func (c *runCmd) describe(log *slog.Logger, planned []gateway.Config) {
 			attrs = append(attrs, "id", p.ID)
 		}
 		if c.DeadLetter != "" {
-			attrs = append(attrs, "dead_letter", sinkLabel(c.DeadLetter))
+			attrs = append(attrs, "dead_letter", c.sinkLabel(c.DeadLetter))
 		}
 		if c.State != "" {
 			attrs = append(attrs, "state", c.State)
 		}
 		log.Info("starting", attrs...)
 	}
-}
-
-// sinkLabel is the part of a sink's URL that may be logged.
-func sinkLabel(url string) string {
-	target, _ := sinks.Parse("--sink", url) // check has found its faults
-	return target.Label
 }

@@ -9,6 +9,7 @@ import (
 
 	"feedgate/bench/feed"
 	"feedgate/gateway/wire/flags"
+	"feedgate/worker/credential"
 )
 
 // feedCmd is the feed server: its flags are the fields of feed.Config.
@@ -105,7 +106,7 @@ func (c *feedCmd) config(g *globals) (feed.Config, error) {
 	faults.Note(err)
 	var token []byte
 	if c.TokenFile != "" {
-		token, err = readToken(c.TokenFile)
+		token, err = credential.ReadSecret("--token-file", c.TokenFile)
 		faults.Note(err)
 	}
 	certified, err := feed.TLSFiles{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.TLSClientCA, Max: c.TLSMax}.Load()

@@ -28,11 +28,11 @@ type cli struct {
 	BenchFeed    benchFeedCmd    `cmd:"" hidden:""`
 }
 
-// newCLI is a command line without values. The protocols' flags are those of run.
+// newCLI is a command line without values. The flags of protocols and sinks are those of run.
 func newCLI() *cli {
 	c := &cli{}
-	c.Run.flags = protocols.NewFlags()
-	c.Run.Plugins = c.Run.flags.Groups()
+	c.Run.flags, c.Run.sinkFlags = protocols.NewFlags(), sinks.NewFlags()
+	c.Run.OfProtocols, c.Run.OfSinks = c.Run.flags.Groups(), c.Run.sinkFlags.Groups()
 	return c
 }
 

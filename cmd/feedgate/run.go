@@ -9,31 +9,11 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
-	"feedgate/gateway/wire"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 
 	"github.com/alecthomas/kong"
 )
-
-// runGroups head the flags of run in its help.
-func runGroups() []kong.Group {
-	groups := []kong.Group{
-		{Key: "work", Title: "Work:"},
-		{Key: "acks", Title: "Acknowledgements:"},
-		{Key: "limits", Title: "Limits (SIZE is bytes, or KiB, MiB, GiB):"},
-		{Key: "connection", Title: "Connection (D is a duration such as 100ms, 5s, 1m30s):"},
-	}
-	for _, flags := range protocols.NewFlags().Groups() {
-		if g, ok := flags.(wire.Grouped); ok {
-			key, title := g.Group()
-			groups = append(groups, kong.Group{Key: key, Title: title})
-		}
-	}
-	return append(groups,
-		kong.Group{Key: "tls", Title: "Schemes with TLS (" + strings.Join(protocols.SecureNames(), ", ") + ") only:"},
-		kong.Group{Key: "process", Title: "Process:"},
-	)
-}
 
 // runCmd is the gateway: its flags are the fields of gateway.Config and what the
 // gateways of one process share. A field without a default of its own is left to
@@ -71,10 +51,13 @@ type runCmd struct {
 	ClientName      string      `group:"connection" placeholder:"NAME" help:"Sent at login [host name]."`
 	TokenFile       string      `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
 
-	kong.Plugins             // the protocols' flags
-	flags        *wire.Flags // the same, by protocol
+	OfProtocols kong.Plugins   `embed:""`
+	flags       *flagset.Flags // the same, by protocol
 
 	tlsFlags
+
+	OfSinks   kong.Plugins   `embed:""`
+	sinkFlags *flagset.Flags // the same, by kind of sink
 
 	ExitOnClose  bool     `group:"process" help:"Exit 0 once the server has closed and all is acked."`
 	DrainTimeout period   `group:"process" placeholder:"D" default:"10s" help:"After SIGTERM or SIGINT, to finish in [${default}]."`
@@ -101,11 +84,13 @@ Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level
 
 Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {meta:NAME} {id} {token} {{, in --output also {data}, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
 
-` + runProtocolHelp() + `
+` + explained(protocols.NewFlags()) + `
 
 TLS: 1.2 or later; the server's certificate and name are always verified. With a scheme without TLS its flags are a usage error.
 
-SIGHUP rereads certificates and the token file, for new connections, and reopens the files of --sink and --dead-letter.
+` + strings.TrimSpace(sinks.ServerHelp()+"\n\n"+explained(sinks.NewFlags())) + `
+
+SIGHUP rereads certificates, the token file and the password file, for new connections, and reopens the files of --sink and --dead-letter.
 
 Admin address: if the default is in use, a free port is taken, with a warning that names both; if one that was given is in use, the exit status is 1.
 
@@ -114,28 +99,6 @@ Log: standard error. A reader that is slow, stuck or gone holds nothing up: line
 Defaults are in brackets. Each flag is also a variable, FEEDGATE_IN_FLIGHT for --in-flight, and a key of the --config file; a flag overrides its variable, which overrides the file. FEEDGATE_URL and the key url are the URLs, separated by spaces and a list; a flag that may be repeated is one value per line in its variable and a list in the file.
 
 Exit status: 0 done and drained, 1 failed, 2 usage. One SIGTERM or SIGINT drains; a second one ends the process at once.`
-}
-
-// runExamples is a command line each, indented.
-func runExamples() string {
-	var lines []string
-	for _, s := range protocols {
-		for _, example := range s.Examples {
-			lines = append(lines, "    feedgate run "+example)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-// runProtocolHelp is what the protocols' flags say of themselves, a paragraph each.
-func runProtocolHelp() string {
-	var paragraphs []string
-	for _, flags := range protocols.NewFlags().Groups() {
-		if e, ok := flags.(wire.Explained); ok {
-			paragraphs = append(paragraphs, e.Help())
-		}
-	}
-	return strings.Join(paragraphs, "\n\n")
 }
 
 // BeforeResolve implements kong's hook: the file must be read before the flags
@@ -195,7 +158,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, end *las
 	if err := c.open(u, secrets, g); err != nil {
 		return errors.Join(err, u.close())
 	}
-	if err := u.startSink(ctx); err != nil {
+	if err := u.startSinks(ctx); err != nil {
 		return errors.Join(err, u.close())
 	}
 	end.from(u.totals)
@@ -217,6 +180,9 @@ func (c *runCmd) reloader(u *upstreams, secrets secrets, g *globals) *reloader {
 	if c.files() {
 		r.add("--tls-ca, --tls-cert, --tls-key", secrets.tls.Reload)
 	}
+	for _, part := range secrets.sink.Reloads(c.sinkTargets()...) {
+		r.add(part.Flags, part.Do)
+	}
 	r.addReopen("--sink", u.sink)
 	r.addReopen("--dead-letter", u.deadLetters)
 	return r
@@ -229,11 +195,11 @@ func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
 	if u.admin, err = listenAdmin(c.Admin, g.settings.given("admin"), u.log); err != nil {
 		return err
 	}
-	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u)); err != nil {
+	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u, secrets)); err != nil {
 		return err
 	}
 	if c.DeadLetter != "" {
-		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u)); err != nil {
+		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u, secrets)); err != nil {
 			return err
 		}
 	}
@@ -256,13 +222,17 @@ func openSink(flag, url string, cfg sink.Config) (*sink.Sink, error) {
 	return out, err
 }
 
-func (c *runCmd) sinkConfig(g *globals, u *upstreams) sink.Config {
+func (c *runCmd) sinkConfig(g *globals, u *upstreams, secrets secrets) sink.Config {
 	return sink.Config{
+		Flags:        c.sinkFlags,
+		Credentials:  secrets.sink,
 		Log:          u.log,
 		Stdout:       g.stdout,
 		ReconnectMin: time.Duration(c.ReconnectMin),
 		ReconnectMax: time.Duration(c.ReconnectMax),
-		Hurry:        u.hurry,
+
+		ConnectTimeout: time.Duration(c.ConnectTimeout),
+		Hurry:          u.hurry,
 	}
 }
 

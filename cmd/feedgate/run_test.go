@@ -19,6 +19,8 @@ import (
 	"feedgate/gateway/wire/tcp"
 	"feedgate/gateway/wire/ws"
 	"feedgate/worker"
+	"feedgate/worker/credential"
+	"feedgate/worker/flagset"
 )
 
 // runFlags is run with every flag, and what the flag is to gateway.Config; a nil
@@ -66,6 +68,11 @@ var runFlags = []struct {
 	{"ws-subprotocol", "feed", nil, "", nil},
 	{"ws-origin", "http://a", nil, "", nil},
 	{"nsqlookupd", "", []string{"a:1"}, "", nil}, // goes with nsq:///
+	{"sink-user", "", []string{"me"}, "", nil},   // goes with sinks that are servers
+	{"sink-password-file", "", []string{"secret"}, "", nil},
+	{"sink-ca", "", []string{"ca"}, "", nil},
+	{"sink-cert", "", []string{"cert"}, "", nil},
+	{"sink-key", "", []string{"key"}, "", nil},
 	{"tls-ca", "", []string{"missing"}, "", nil},
 	{"tls-cert", "", nil, "", nil},
 	{"tls-key", "", nil, "", nil},
@@ -103,7 +110,7 @@ func TestRunFlags(t *testing.T) {
 func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var args []string
-	token := gateway.NewSecret([]byte("secret"))
+	token := credential.NewSecret([]byte("secret"))
 	at := wire.Upstream{URL: "fg://a:1", Scheme: &fg1.Scheme, Hosts: []string{"a:1"}, Secure: true, Protocol: fg1.Protocol{}}
 	want := gateway.Config{
 		URL: at.URL, Hosts: at.Hosts, Secure: true, Protocol: at.Protocol, Label: "a", Token: token, DataOnly: true, Log: log,
@@ -148,7 +155,7 @@ func TestProtocolFlags(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", url, u.Protocol, err, want)
 		}
 	}
-	if got := wire.FlagsOf[nsq.LookupFlags](c.flags).Lookupd; !slices.Equal(got, []string{"a:1", "b:2"}) {
+	if got := flagset.Of[nsq.LookupFlags](c.flags).Lookupd; !slices.Equal(got, []string{"a:1", "b:2"}) {
 		t.Errorf("--nsqlookupd %q", got)
 	}
 }

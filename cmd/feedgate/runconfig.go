@@ -13,12 +13,15 @@ import (
 	"feedgate/gateway/discovery"
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/credential"
+	"feedgate/worker/sink"
 )
 
-// secrets are the credentials that the gateways of one process share.
+// secrets are the credentials that the gateways of one process share, and those of its sinks.
 type secrets struct {
-	token *gateway.Secret // nil: none
-	tls   *gateway.TLS
+	token *credential.Secret // nil: none
+	tls   *credential.TLS
+	sink  sink.Credentials
 }
 
 // check finds the faults of the command line that show before anything is opened. It
@@ -26,14 +29,15 @@ type secrets struct {
 func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	var faults []error
 	if c.TokenFile != "" {
-		token, err := readToken(c.TokenFile)
+		token, err := credential.ReadSecret("--token-file", c.TokenFile)
 		faults = append(faults, err)
-		s.token = gateway.NewSecret(token)
+		s.token = credential.NewSecret(token)
 	}
 	s.tls, err = c.load()
 	faults = append(faults, err)
 	faults = append(faults, checkAddress(c.Admin))
-	faults = append(faults, c.checkSinks())
+	s.sink, err = c.checkSinks()
+	faults = append(faults, err)
 	planned, err = c.checkUpstreams(s)
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return secrets{}, nil, usageError{err}
@@ -77,34 +81,15 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 
 // reloadToken rereads the secret. If the upstreams cannot use it, the old one stays.
 func (c *runCmd) reloadToken(s secrets) error {
-	token, err := readToken(c.TokenFile)
+	token, err := credential.ReadSecret("--token-file", c.TokenFile)
 	if err != nil {
 		return err
 	}
-	if _, err := c.checkUpstreams(secrets{token: gateway.NewSecret(token), tls: s.tls}); err != nil {
+	if _, err := c.checkUpstreams(secrets{token: credential.NewSecret(token), tls: s.tls}); err != nil {
 		return err
 	}
 	s.token.Set(token)
 	return nil
-}
-
-// checkSinks finds the faults of --sink and --dead-letter that show without opening them.
-func (c *runCmd) checkSinks() error {
-	target, err := sinks.Parse("--sink", c.Sink)
-	if c.Sink == "" {
-		err = fmt.Errorf("--sink: missing; it sets where messages go: %s", sinks.Forms())
-	}
-	if c.DeadLetter == "" {
-		return err
-	}
-	if kind := sinks.Kind(c.DeadLetter); kind == nil || !kind.DeadLetters {
-		return errors.Join(err, fmt.Errorf("--dead-letter: %q is not %s", c.DeadLetter, sinks.DeadLetterForms()))
-	}
-	dead, fault := sinks.Parse("--dead-letter", c.DeadLetter)
-	if target.SameFile(dead) {
-		fault = errors.New("--dead-letter: names the file of --sink; each needs one of its own")
-	}
-	return errors.Join(err, fault)
 }
 
 // at puts an upstream's label in front of each line of err that names no flag.
@@ -126,8 +111,8 @@ func at(label string, err error) error {
 
 // dataOnly reports whether the sinks read nothing of messages but their data.
 func (c *runCmd) dataOnly() bool {
-	target, _ := sinks.Parse("--sink", c.Sink) // checkSinks reports faults
-	dead, _ := sinks.Parse("--dead-letter", c.DeadLetter)
+	target, _ := sinks.Parse("--sink", c.Sink, c.sinkFlags) // checkSinks reports faults
+	dead, _ := sinks.Parse("--dead-letter", c.DeadLetter, c.sinkFlags)
 	return !target.UsesMeta && !dead.UsesMeta
 }
 
@@ -135,7 +120,7 @@ func (c *runCmd) dataOnly() bool {
 // gateway's.
 func (c *runCmd) workers() int {
 	if c.Workers == 0 {
-		target, _ := sinks.Parse("--sink", c.Sink) // checkSinks reports faults
+		target, _ := sinks.Parse("--sink", c.Sink, c.sinkFlags) // checkSinks reports faults
 		return target.Workers
 	}
 	return int(c.Workers)

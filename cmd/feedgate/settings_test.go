@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"feedgate/gateway"
-	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/framed"
 	"feedgate/gateway/wire/nsq"
 	"feedgate/gateway/wire/ws"
+	"feedgate/worker/flagset"
 )
 
 // parseRun parses a command line of run, whose environment is the process's.
@@ -152,7 +152,7 @@ func TestURLsOfFile(t *testing.T) {
 func TestListsOfFile(t *testing.T) {
 	c, _ := mustParseRun(t, "--config", file(t, "c.yaml",
 		"ws-header:\n  - 'A: b, c'\n  - 'D: e'\nnsqlookupd: [a:1, 'b:2']\n"))
-	if got := strings.Join(wire.FlagsOf[ws.Flags](c.flags).Headers, "; ") + "; " + strings.Join(wire.FlagsOf[nsq.LookupFlags](c.flags).Lookupd, "; "); got != "A: b, c; D: e; a:1; b:2" {
+	if got := strings.Join(flagset.Of[ws.Flags](c.flags).Headers, "; ") + "; " + strings.Join(flagset.Of[nsq.LookupFlags](c.flags).Lookupd, "; "); got != "A: b, c; D: e; a:1; b:2" {
 		t.Errorf("lists %q", got)
 	}
 	for _, text := range []string{"ring: [8]\n", "ws-header: [[a]]\n"} {
@@ -175,7 +175,7 @@ func TestTextsOfFile(t *testing.T) {
 	text, _ := os.ReadFile(path)
 	path = file(t, "c.yaml", strings.Replace(string(text), "!!str ", "", 1))
 	c, _ := mustParseRun(t, "--config", path)
-	sent := wire.FlagsOf[framed.Flags](c.flags)
+	sent := flagset.Of[framed.Flags](c.flags)
 	got := []string{sent.Hello, sent.AckTemplate, sent.HeartbeatTemplate, c.Key, c.Dispatch}
 	want := []string{"LOGIN\n", `A{n}\n`, "two\nlines", "field:1:,", "key"}
 	for i := range want {

@@ -7,15 +7,13 @@ import (
 	"time"
 
 	"feedgate/gateway"
+	"feedgate/worker/sink"
 )
 
-// startSink starts what the sink runs for each worker, if anything, so that a
-// command that cannot work ends the process before any connection is made. A fleet
-// counts as one gateway: how many servers it will find is not known yet.
-func (u *upstreams) startSink(ctx context.Context) error {
-	if u.sink.Start == nil {
-		return nil
-	}
+// startSinks starts what the sinks run for each worker, if anything, so that a command that
+// cannot work, or a server that says no, ends the process before any connection is made. A
+// group counts as one gateway: how many servers it will find is not known yet.
+func (u *upstreams) startSinks(ctx context.Context) error {
 	workers := 0
 	for _, gw := range u.gateways {
 		workers += gw.Workers()
@@ -23,7 +21,15 @@ func (u *upstreams) startSink(ctx context.Context) error {
 	for _, f := range u.groups {
 		workers += f.Workers()
 	}
-	return u.sink.Start(ctx, workers)
+	for _, s := range []*sink.Sink{u.sink, u.deadLetters} {
+		if s == nil || s.Start == nil {
+			continue
+		}
+		if err := s.Start(ctx, workers); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stopGrace is how long everything has to end once there is no more time: gateways take

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"feedgate/worker/flagset"
 )
 
 // Scheme is how users name a protocol: by the scheme of a URL, and by flags. Its package
@@ -22,12 +24,12 @@ type Scheme struct {
 	Examples []string
 
 	// Flags are structs of the zero value, one for each group of flags that the protocol
-	// takes; protocols that take the same flags share one. See [Flags].
+	// takes; protocols that take the same flags share one. See [flagset.New].
 	Flags []any
 	// Parse makes a protocol of what follows the hosts, with its delimiter, and of the flags.
 	// Its error has a line for each fault and quotes nothing of the target, which may hold
 	// secrets.
-	Parse func(target string, flags *Flags) (Protocol, error)
+	Parse func(target string, flags *flagset.Flags) (Protocol, error)
 
 	// Find is for a URL without hosts, whose servers are to be found; nil: a URL has hosts.
 	Find *Find
@@ -44,7 +46,7 @@ type Find struct {
 	Asks  string // what is asked, in logs and errors: "nsqlookupd"
 	Finds string // what is found: "nsqd"
 	// New checks target and flags, and makes the finder. Its error has a line for each fault.
-	New func(target string, flags *Flags, cfg FinderConfig) (Finder, error)
+	New func(target string, flags *flagset.Flags, cfg FinderConfig) (Finder, error)
 }
 
 // FinderConfig is what a finder has beyond its URL and flags.
@@ -81,13 +83,5 @@ func (s *Scheme) defaultPort(secure bool) string {
 // takes reports whether the scheme has a group of flags, and whether it takes them whatever
 // its URL, or only for one without hosts.
 func (s *Scheme) takes(group any) (always, finding bool) {
-	same := func(list []any) bool {
-		for _, g := range list {
-			if groupOf(g) == groupOf(group) {
-				return true
-			}
-		}
-		return false
-	}
-	return same(s.Flags), s.Find != nil && same(s.Find.Flags)
+	return flagset.Has(s.Flags, group), s.Find != nil && flagset.Has(s.Find.Flags, group)
 }

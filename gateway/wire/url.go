@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"feedgate/worker/flagset"
 )
 
 // Registry is the protocols that a program has, in the order of its help.
@@ -29,7 +31,7 @@ type Upstream struct {
 // Parse parses SCHEME://HOST:PORT[,HOST:PORT...], with what the scheme has behind the hosts.
 // Its errors quote only the part at fault, for a URL can hold secrets. The Upstream has its
 // Scheme also with an error, if that is known.
-func (r Registry) Parse(text string, flags *Flags) (u Upstream, err error) {
+func (r Registry) Parse(text string, flags *flagset.Flags) (u Upstream, err error) {
 	name, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		return u, fmt.Errorf("upstream URL: no scheme; expected SCHEME://HOST:PORT, such as fg://localhost:4150")

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"feedgate/worker/backoff"
+	"feedgate/worker/credential"
+	"feedgate/worker/flagset"
 )
 
 // Config is what a process has for its sinks, beyond their URLs. Zero fields mean the
@@ -14,6 +16,11 @@ import (
 type Config struct {
 	// Flag is the flag that the URL came from, for errors; default "--sink".
 	Flag string
+	// Flags are the values of the flags that the kinds take; nil: none is given.
+	Flags *flagset.Flags
+	// Credentials are for sinks that are servers. Their faults were found before.
+	Credentials
+
 	// Log gets faults and their end, each line with Flag as "flag", never a message's
 	// contents; default slog.Default().
 	Log *slog.Logger
@@ -27,6 +34,9 @@ type Config struct {
 	// is drawn between ReconnectMin, default 100ms, and a bound that doubles up to
 	// ReconnectMax, default 10s.
 	ReconnectMin, ReconnectMax time.Duration
+
+	// ConnectTimeout bounds one try to connect to a server; default 10s.
+	ConnectTimeout time.Duration
 
 	// Hurry, when closed, means that there is no more time to end in order. May be nil.
 	Hurry <-chan struct{}
@@ -45,6 +55,9 @@ func (cfg Config) WithDefaults() Config {
 		cfg.Log = slog.Default()
 	}
 	cfg.Log = cfg.Log.With("flag", cfg.Flag)
+	if cfg.TLS == nil {
+		cfg.TLS = credential.SystemTLS(tlsFlags)
+	}
 	if cfg.Stdout == nil {
 		cfg.Stdout = os.Stdout
 	}
@@ -56,6 +69,9 @@ func (cfg Config) WithDefaults() Config {
 	}
 	if cfg.ReconnectMax == 0 {
 		cfg.ReconnectMax = 10 * time.Second
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 10 * time.Second
 	}
 	if cfg.CloseTimeout == 0 {
 		cfg.CloseTimeout = 500 * time.Millisecond

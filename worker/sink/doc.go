@@ -1,14 +1,16 @@
 // Package sink is what a sink is and how a program finds the one that a URL names. Each kind
-// of sink is a package below this one, which exports a [Kind]: its URL, its help, its
-// defaults, its faults. A program lists the kinds that it has in a [Registry].
+// of sink is a package below this one, which exports a [Kind]: its URL, its flags, its help,
+// its defaults, its faults. A program lists the kinds that it has in a [Registry].
 //
 // # Adding a sink
 //
-// A Kind's Parse takes the URL apart with one of the methods of [URL], which refuse unknown
-// and repeated parameters, and returns a [Target] with a function that opens the sink. What
-// only some sinks can do, such as opening a file again, is a function in the open [Sink].
-// Package frame has the framings that sinks share, and package sinktest a rig for tests that
-// stands for the gateway.
+// docs/adding-a-sink.md is a guide. A Kind's Parse takes the URL apart with one of the methods
+// of [URL], which refuse unknown and repeated parameters, reads the flags of its groups, and
+// returns a [Target] with a function that opens the sink. What only some sinks can do, such as
+// opening a file again, is a function in the open [Sink]. Sinks that are servers share
+// [ServerFlags] and get [Credentials]. Package kit is for those that complete later, package
+// frame has the framings that sinks share, and package sinktest a rig for tests that stands for
+// the gateway.
 //
 // # Who runs what
 //

@@ -53,7 +53,7 @@ func TestOpenNamesFlagAndFault(t *testing.T) {
 		{"exec:  ", "want a command"},
 	} {
 		_, err := kinds.Open(c.url, sink.Config{})
-		if _, checked := kinds.Parse("--sink", c.url); checked == nil || checked.Error() != err.Error() {
+		if _, checked := kinds.Parse("--sink", c.url, nil); checked == nil || checked.Error() != err.Error() {
 			t.Errorf("%q: Parse finds %v, and Open %v", c.url, checked, err)
 		}
 		if !errors.Is(err, sink.ErrURL) {
@@ -161,8 +161,8 @@ func TestSameFile(t *testing.T) {
 
 func same(a, b string) bool {
 	// A URL with a fault has no file.
-	targetA, _ := kinds.Parse("", a)
-	targetB, _ := kinds.Parse("", b)
+	targetA, _ := kinds.Parse("", a, nil)
+	targetB, _ := kinds.Parse("", b, nil)
 	return targetA.SameFile(targetB)
 }
 

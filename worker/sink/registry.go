@@ -8,13 +8,15 @@ import (
 	"strings"
 
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 )
 
 // Kind is one kind of sink. Its package exports one; a program lists those that it has in
 // a [Registry] and names them nowhere else.
 type Kind struct {
-	// Schemes are what its URLs begin with, without the colon.
-	Schemes []string
+	// Schemes are what its URLs begin with, without the colon. Secure are those over TLS, of
+	// the first of Schemes first.
+	Schemes, Secure []string
 	// Form is its URL, for errors and the help: "file:PATH".
 	Form string
 	// Help completes "FORM ..." in one clause, without a period. Details completes it in a
@@ -27,8 +29,14 @@ type Kind struct {
 	// is durable.
 	DeadLetters bool
 
-	// Parse takes a URL apart, without opening anything. Its error is a fault of the URL.
-	Parse func(u URL) (Target, error)
+	// Flags are structs of the zero value, one for each group of flags that the kind takes:
+	// [ServerFlags], if it is a server, and its own. See [flagset.New].
+	Flags []any
+
+	// Parse takes a URL apart, without opening anything, and reads the flags of its groups.
+	// Its error has a line for each fault: one of a flag begins with its name, others are of
+	// the URL, and quote nothing of it that may be secret.
+	Parse func(u URL, flags *flagset.Flags) (Target, error)
 }
 
 // Target is what a URL names: a sink that is not open yet.
@@ -38,6 +46,11 @@ type Target struct {
 	// Label is the URL without what may be secret, for logs; empty: the URL without its
 	// query.
 	Label string
+	// Hosts are the servers, HOST:PORT each, for a warning if the login is not encrypted.
+	Hosts []string
+	// CheckPassword finds what is wrong with a password, without quoting it; nil: any will
+	// do. It must not keep it.
+	CheckPassword func(password []byte) error
 	// File is the path of the file that the sink writes, which no other sink may; empty:
 	// none.
 	File string
@@ -47,6 +60,9 @@ type Target struct {
 
 	// Workers is the kind's.
 	Workers int
+
+	secure bool   // over TLS
+	twin   string // else what the URL with TLS begins with; empty: there is none
 }
 
 // Sink is an open sink. What only some can do is a function, which is nil in the others:
@@ -65,8 +81,8 @@ type Sink struct {
 	Reopen func() error
 }
 
-// ErrURL is in an error when the URL itself is at fault, which is a usage error, rather
-// than what it names.
+// ErrURL is in an error when the URL itself or a flag is at fault, which is a usage error,
+// rather than what it names.
 var ErrURL = errors.New("not a sink")
 
 // Registry is the kinds of sinks that a program has, in the order of its help.
@@ -76,26 +92,37 @@ type Registry []Kind
 func (r Registry) Kind(url string) *Kind {
 	scheme, _, ok := strings.Cut(url, ":")
 	for i := range r {
-		for _, s := range r[i].Schemes {
-			if ok && s == scheme {
-				return &r[i]
-			}
+		if ok && (slices.Contains(r[i].Schemes, scheme) || slices.Contains(r[i].Secure, scheme)) {
+			return &r[i]
 		}
 	}
 	return nil
 }
 
-// Parse finds the faults of a URL and opens nothing. Its error is an [ErrURL] and names the
-// flag that the URL came from.
-func (r Registry) Parse(flag, url string) (Target, error) {
-	t, err := r.parse(url)
-	if err != nil {
-		return Target{}, fmt.Errorf("%s %q: %w: %w", flag, shown(url), ErrURL, err)
+// Parse finds the faults of a URL and of the flags that its kind takes, and opens nothing. Its
+// error is an [ErrURL], with a line for each fault: it begins with the flag at fault, or with
+// the one that the URL came from.
+func (r Registry) Parse(flag, url string, flags *flagset.Flags) (Target, error) {
+	t, err := r.parse(url, flags)
+	if err == nil {
+		return t, nil
 	}
-	return t, nil
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "--") {
+			lines[i] = fmt.Sprintf("%s %q: %v: %s", flag, shown(url), ErrURL, line)
+		}
+	}
+	return Target{}, usage(strings.Join(lines, "\n"))
 }
 
-func (r Registry) parse(url string) (Target, error) {
+// usage is the text of an error that is an ErrURL.
+type usage string
+
+func (e usage) Error() string        { return string(e) }
+func (e usage) Is(target error) bool { return target == ErrURL }
+
+func (r Registry) parse(url string, flags *flagset.Flags) (Target, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	if !ok {
 		return Target{}, fmt.Errorf("no colon; known are %s", r.Forms())
@@ -104,11 +131,12 @@ func (r Registry) parse(url string) (Target, error) {
 	if kind == nil {
 		return Target{}, fmt.Errorf("unknown scheme; known are %s", r.Forms())
 	}
-	t, err := kind.Parse(URL{Scheme: scheme, Rest: rest})
+	secure := slices.Contains(kind.Secure, scheme)
+	t, err := kind.Parse(URL{Scheme: scheme, Rest: rest, Secure: secure}, flags)
 	if err != nil {
 		return Target{}, err
 	}
-	t.Workers = kind.Workers
+	t.Workers, t.secure, t.twin = kind.Workers, secure, kind.twin(scheme)
 	if t.Label == "" {
 		t.Label, _, _ = strings.Cut(shown(url), "?")
 	}
@@ -119,10 +147,11 @@ func (r Registry) parse(url string) (Target, error) {
 // closes the sink after all pools that use it were stopped.
 func (r Registry) Open(url string, cfg Config) (*Sink, error) {
 	cfg = cfg.WithDefaults()
-	t, err := r.Parse(cfg.Flag, url)
+	t, err := r.Parse(cfg.Flag, url, cfg.Flags)
 	if err != nil {
 		return nil, err
 	}
+	cfg.warnUnencrypted(&t)
 	s, err := t.Open(&cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", cfg.Flag, shown(url), err)

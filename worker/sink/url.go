@@ -14,6 +14,7 @@ import (
 // sink says of which: opaque, Rest as it is; a path with a query; a server.
 type URL struct {
 	Scheme string
+	Secure bool   // the scheme is one of Kind.Secure
 	Rest   string // behind SCHEME:
 }
 

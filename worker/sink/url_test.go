@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 )
 
@@ -83,7 +84,7 @@ func TestLabels(t *testing.T) {
 		"file:/a?frame=json":                           "file:/a",
 		"stdout:":                                      "stdout:",
 	} {
-		target, err := kinds.Parse("--sink", url)
+		target, err := kinds.Parse("--sink", url, nil)
 		if err != nil || target.Label != want {
 			t.Errorf("%s is logged as %q: %v", url, target.Label, err)
 		}
@@ -92,12 +93,12 @@ func TestLabels(t *testing.T) {
 
 // An error quotes the URL, but no secret of it.
 func TestErrorsShowNoSecret(t *testing.T) {
-	server := sink.Kind{Schemes: []string{"kafka"}, Form: "kafka://HOST:PORT", Parse: func(u sink.URL) (sink.Target, error) {
+	server := sink.Kind{Schemes: []string{"kafka"}, Form: "kafka://HOST:PORT", Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 		_, err := u.Server(0)
 		return sink.Target{}, err
 	}}
 	for _, url := range []string{"kafka://me:s3cret@a:1/t", "kafka://a:1/t?password=s3cret", "kafka://a/b:s3cret@c:1"} {
-		_, err := sink.Registry{server}.Parse("--sink", url)
+		_, err := sink.Registry{server}.Parse("--sink", url, nil)
 		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.HasPrefix(err.Error(), `--sink "kafka://`) {
 			t.Errorf("%s: %v", url, err)
 		}

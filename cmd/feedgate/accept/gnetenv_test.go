@@ -25,7 +25,7 @@ func TestGnetVariables(t *testing.T) {
 		if got.status != 0 || got.stderr != "" || !strings.HasPrefix(got.stdout, "feedgate ") {
 			t.Errorf("%q: status %d, standard output %q, standard error %.300q", env, got.status, got.stdout, got.stderr)
 		}
-		demo := command(t, env, "demo", "--duration=100ms")
+		demo := command(t, env, "demo", "--duration=1s")
 		if demo.status != 0 || strings.Contains(demo.stdout+demo.stderr, "gnet") {
 			t.Errorf("%q: demo: status %d, standard output %q, standard error %.300q", env, demo.status, demo.stdout, demo.stderr)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 )
 
 // Scheme names FG/1.
@@ -23,7 +24,7 @@ var Scheme = wire.Scheme{
 		"fg://feed:7000 --dispatch key --key json:user --sink exec:./handle",
 	},
 	Meta:  metadata.Names,
-	Parse: func(string, *wire.Flags) (wire.Protocol, error) { return Protocol{}, nil },
+	Parse: func(string, *flagset.Flags) (wire.Protocol, error) { return Protocol{}, nil },
 }
 
 // Protocol is FG/1. It has no settings of its own.

@@ -25,12 +25,12 @@ type Flags struct {
 	Assemble string `name:"assemble" group:"framing" placeholder:"SPEC" help:"Joins chunked requests, above."`
 }
 
-// Group implements [wire.Grouped].
+// Group implements [flagset.Grouped].
 func (Flags) Group() (key, title string) {
 	return "framing", "Schemes tcp and ws, any framed protocol:"
 }
 
-// Help implements [wire.Explained].
+// Help implements [flagset.Explained].
 func (Flags) Help() string {
 	return `Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.`
 }

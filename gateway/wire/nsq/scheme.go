@@ -10,6 +10,7 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/nsq/nsqlookup"
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 )
 
 // Scheme names NSQ.
@@ -22,7 +23,7 @@ var Scheme = wire.Scheme{
 		"nsq://queue:4150/orders/archive --output '{id} {meta:attempts} {data}' --sink stdout:",
 	},
 	Meta: names,
-	Parse: func(target string, _ *wire.Flags) (wire.Protocol, error) {
+	Parse: func(target string, _ *flagset.Flags) (wire.Protocol, error) {
 		topic, channel, err := parseTarget(target)
 		return Protocol{Topic: topic, Channel: channel}, err
 	},
@@ -35,20 +36,20 @@ type LookupFlags struct {
 	Lookupd []string `name:"nsqlookupd" group:"nsq" placeholder:"ADDR" help:"Where to ask for the servers of nsq:///."`
 }
 
-// Group implements [wire.Grouped].
+// Group implements [flagset.Grouped].
 func (LookupFlags) Group() (key, title string) { return "nsq", "Scheme nsq:" }
 
-// Help implements [wire.Explained].
+// Help implements [flagset.Explained].
 func (LookupFlags) Help() string {
 	return `NSQ: --in-flight is the RDY count [2500], for nsq:///TOPIC/CHANNEL that of all servers together, which --nsqlookupd finds; --ring holds it by default.`
 }
 
-func newFinder(target string, flags *wire.Flags, cfg wire.FinderConfig) (wire.Finder, error) {
+func newFinder(target string, flags *flagset.Flags, cfg wire.FinderConfig) (wire.Finder, error) {
 	topic, _, err := parseTarget(target)
 	if err != nil {
 		return nil, err
 	}
-	addrs := wire.FlagsOf[LookupFlags](flags).Lookupd
+	addrs := flagset.Of[LookupFlags](flags).Lookupd
 	if len(addrs) == 0 {
 		return nil, errors.New("--nsqlookupd: nsq:///TOPIC/CHANNEL needs it, to find the servers")
 	}

@@ -7,6 +7,7 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/framed"
 	"feedgate/gateway/wire/stream"
+	"feedgate/worker/flagset"
 )
 
 // Scheme names it.
@@ -17,8 +18,8 @@ var Scheme = wire.Scheme{
 		"tcp://q:9000 --frame length:size=2 --ack-template '{n:u64be}{code:u16be}' --sink exec:./handle",
 	},
 	Flags: []any{Flags{}, framed.Flags{}},
-	Parse: func(_ string, flags *wire.Flags) (wire.Protocol, error) {
-		return Protocol{wire.FlagsOf[Flags](flags), wire.FlagsOf[framed.Flags](flags)}, nil
+	Parse: func(_ string, flags *flagset.Flags) (wire.Protocol, error) {
+		return Protocol{flagset.Of[Flags](flags), flagset.Of[framed.Flags](flags)}, nil
 	},
 }
 
@@ -28,7 +29,7 @@ type Flags struct {
 	Frame string `name:"frame" group:"framing" placeholder:"HOW" help:"tcp: line, delim:, varint, length:, above."`
 }
 
-// Help implements [wire.Explained].
+// Help implements [flagset.Explained].
 func (Flags) Help() string {
 	return "Framings: line; line:skip-empty; delim:HEX; varint; length:offset=0,size=4,adjust=0,strip=4,order=big. --idle-timeout is off by default for tcp without --heartbeat-template."
 }

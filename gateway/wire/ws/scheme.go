@@ -7,6 +7,7 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/framed"
+	"feedgate/worker/flagset"
 )
 
 // Scheme names WebSocket.
@@ -19,9 +20,9 @@ var Scheme = wire.Scheme{
 	},
 	Meta:  metadata.Names,
 	Flags: []any{framed.Flags{}, Flags{}},
-	Parse: func(target string, flags *wire.Flags) (wire.Protocol, error) {
+	Parse: func(target string, flags *flagset.Flags) (wire.Protocol, error) {
 		path, err := requestTarget(target)
-		return Protocol{path, wire.FlagsOf[Flags](flags), wire.FlagsOf[framed.Flags](flags)}, err
+		return Protocol{path, flagset.Of[Flags](flags), flagset.Of[framed.Flags](flags)}, err
 	},
 }
 
@@ -35,7 +36,7 @@ type Flags struct {
 	Origin string `name:"ws-origin" group:"ws" placeholder:"ORIGIN" help:"Origin header of the handshake."`
 }
 
-// Group implements [wire.Grouped].
+// Group implements [flagset.Grouped].
 func (Flags) Group() (key, title string) { return "ws", "Scheme ws:" }
 
 // requestTarget is the path and query (RFC 9112, section 3.2.1) of what follows the hosts.

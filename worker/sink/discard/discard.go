@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 )
 
@@ -16,7 +17,7 @@ var Kind = sink.Kind{
 	Schemes: []string{"discard"},
 	Form:    "discard:",
 	Help:    "acknowledges and drops each message",
-	Parse: func(u sink.URL) (sink.Target, error) {
+	Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 		if u.Rest != "" {
 			return sink.Target{}, errors.New("nothing may follow discard:")
 		}

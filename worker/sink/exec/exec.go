@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 )
 
@@ -25,7 +26,7 @@ var Kind = sink.Kind{
 	Schemes: []string{"exec"},
 	Form:    "exec:COMMAND",
 	Help:    "runs one child per worker (u32be length and bytes in, u16be code out)",
-	Parse: func(u sink.URL) (sink.Target, error) {
+	Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 		if strings.TrimSpace(u.Rest) == "" {
 			return sink.Target{}, errors.New("want a command for /bin/sh, as in exec:./handle")
 		}

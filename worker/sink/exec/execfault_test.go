@@ -158,7 +158,7 @@ func TestExecStarved(t *testing.T) {
 	starved := func(s *execSink) bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.open[0].Starved()
+		return s.open[0].starved()
 	}
 	// One that answers at the end of its input has read everything.
 	command, _ := childCommand(t, "at-end")

@@ -87,7 +87,7 @@ func TestExecStopsAtOnce(t *testing.T) {
 	r.Pool.Drain()
 	start := time.Now()
 	r.Stop()
-	if d := time.Since(start); d > sinktest.Patience/2 {
+	if d := time.Since(start); d > testkit.Patience/2 {
 		t.Errorf("took %v", d)
 	}
 	r.None(0)
@@ -116,7 +116,7 @@ func TestExecHurry(t *testing.T) {
 	close(hurry)
 	select {
 	case <-stopped:
-	case <-time.After(sinktest.Patience):
+	case <-time.After(testkit.Patience):
 		t.Error("the hurry had no effect")
 		<-stopped // the child's own end
 	}

@@ -61,6 +61,7 @@ func newExecutor(s *execSink, number int, c *worker.Completer, first *child) *ex
 	}
 	h.changed = sync.NewCond(&h.mu)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
+	c.Hooks.Starved = h.starved
 	go func() {
 		defer close(h.kept)
 		h.keep(first)
@@ -87,11 +88,11 @@ func (h *executor) Drain() {
 	h.changed.Broadcast()
 }
 
-// Starved implements [worker.Starver]: it reports whether the child has read every message
-// and not answered all. It may be working on the last one, or may need more before it
+// starved is that of [worker.Hooks]: it reports whether the child has read every message and
+// not answered all. It may be working on the last one, or may need more before it
 // answers, because it buffers its answers or reads ahead. The cost is a lock and at most one
 // system call. Any goroutine may call it.
-func (h *executor) Starved() bool {
+func (h *executor) starved() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.child != nil && !h.eof && h.line.sent > 0 && h.line.unsent() == 0 &&

@@ -27,6 +27,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 )
@@ -40,7 +41,7 @@ var Kind = sink.Kind{
 	Details:     frame.Help,
 	Workers:     1,
 	DeadLetters: true,
-	Parse: func(u sink.URL) (sink.Target, error) {
+	Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 		path, f, err := frame.ParseURL(u)
 		if err != nil {
 			return sink.Target{}, err

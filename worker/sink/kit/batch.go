@@ -3,7 +3,6 @@ package kit
 import (
 	"cmp"
 	"errors"
-	"slices"
 	"time"
 
 	"feedgate/worker"
@@ -24,6 +23,9 @@ const (
 	done
 	again
 	refused
+	unfit
+	denied
+	halve
 )
 
 // errAgain is the reason of an outcome that gives none.
@@ -38,8 +40,16 @@ func Again(after time.Duration, err error) Outcome {
 	return Outcome{kind: again, after: after, err: err}
 }
 
-// Refused: the server will never take the message.
+// Refused: the server will never take the message, because of the message itself.
 func Refused(code worker.Code) Outcome { return Outcome{kind: refused, code: code} }
+
+// Unfit: the message cannot be sent at all, whatever the server: its text is not of the form
+// that the sink needs. Unlike Refused, it says nothing about the settings.
+func Unfit(code worker.Code) Outcome { return Outcome{kind: unfit, code: code} }
+
+// Denied: the server takes no message from this sink, whatever it is. If it has never accepted
+// one, that is a fault of the settings, and the sink fails; else this is Again(0, err).
+func Denied(err error) Outcome { return Outcome{kind: denied, err: err} }
 
 // entry is a message that the handler has deferred.
 type entry struct {
@@ -50,8 +60,9 @@ type entry struct {
 
 // Batch is messages that are sent together. The client has it until all are resolved.
 type Batch struct {
-	// ID numbers the batches of a worker, from 1. One that is sent again as a whole keeps it;
-	// one without the messages that are done or refused by then gets another.
+	// ID numbers the batches of a worker, from 1. A batch that is sent again keeps it, also
+	// without messages that are unfit; what is left of one of which some are done or refused
+	// gets another, as do halves.
 	ID uint64
 	// Attempt counts the Sends of a batch, from 1.
 	Attempt int
@@ -60,26 +71,30 @@ type Batch struct {
 	entries  []entry
 	outcomes []Outcome     // by entry
 	left     int           // not resolved yet
-	split    bool          // Split was called
 	resolved chan struct{} // closed when left is 0
 }
 
+// newBatch makes a batch with a number of its own.
 func (h *handler) newBatch(entries []entry) *Batch {
 	h.batches++
-	return &Batch{ID: h.batches, h: h, entries: entries, outcomes: make([]Outcome, len(entries))}
+	return h.batch(h.batches, entries)
+}
+
+func (h *handler) batch(id uint64, entries []entry) *Batch {
+	return &Batch{ID: id, h: h, entries: entries, outcomes: make([]Outcome, len(entries))}
 }
 
 // begin prepares another attempt.
 func (b *Batch) begin() {
 	b.Attempt++
 	clear(b.outcomes)
-	b.left, b.split, b.resolved = len(b.entries), false, make(chan struct{})
+	b.left, b.resolved = len(b.entries), make(chan struct{})
 }
 
 // Len is the number of messages.
 func (b *Batch) Len() int { return len(b.entries) }
 
-// At is the i-th message. Its data are valid until it is resolved.
+// At is the i-th message. Its data, and its Lane, are valid until it is resolved.
 func (b *Batch) At(i int) worker.Message { return b.entries[i].m }
 
 // Lane is the lane of the i-th message; 0 without lanes.
@@ -93,12 +108,45 @@ func (b *Batch) Lane(i int) uint64 {
 // Resolve sets the outcome of n messages from the i-th on. Any goroutine may call it, in any
 // order, once per message of an attempt. Those that are done are acknowledged at once.
 func (b *Batch) Resolve(i, n int, o Outcome) {
-	h := b.h
-	if o.kind == done {
-		h.works()
+	b.note(o)
+	b.h.mu.Lock()
+	defer b.h.mu.Unlock()
+	b.resolve(i, n, o)
+}
+
+// ResolveAll sets the outcome of all messages that have none yet.
+func (b *Batch) ResolveAll(o Outcome) {
+	b.note(o)
+	b.h.mu.Lock()
+	defer b.h.mu.Unlock()
+	b.resolveRest(o)
+}
+
+// Split resolves what the server refused as a whole because of some of its messages: those that
+// have no outcome yet, and those that are to be sent again, are sent in halves, one after the
+// other, down to the messages that are refused alone, with code.
+func (b *Batch) Split(code worker.Code) {
+	b.h.mu.Lock()
+	defer b.h.mu.Unlock()
+	if b.left == 1 {
+		b.resolveRest(Refused(code))
+		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	b.resolveRest(Outcome{kind: halve})
+}
+
+// note tells the sink what an outcome says about its server.
+func (b *Batch) note(o Outcome) {
+	switch o.kind {
+	case done:
+		b.h.works()
+	case denied:
+		b.h.sink.deny(cmp.Or(o.err, errAgain))
+	}
+}
+
+// resolve is Resolve. The lock is held.
+func (b *Batch) resolve(i, n int, o Outcome) {
 	for k := i; k < i+n; k++ {
 		if b.outcomes[k].kind != pending {
 			panic("kit: message resolved twice")
@@ -106,64 +154,81 @@ func (b *Batch) Resolve(i, n int, o Outcome) {
 		b.outcomes[k] = o
 	}
 	if o.kind == done {
-		h.complete(b.entries[i:i+n], worker.OK)
+		b.h.complete(b.entries[i:i+n], worker.OK)
 	}
 	if b.left -= n; b.left == 0 {
 		close(b.resolved)
 	}
 }
 
-// ResolveAll sets the outcome of all messages.
-func (b *Batch) ResolveAll(o Outcome) { b.Resolve(0, b.Len(), o) }
-
-// Split resolves a batch that the server refused as a whole because of some of its messages:
-// it is sent again in halves, one after the other, down to the messages that are refused
-// alone, with code.
-func (b *Batch) Split(code worker.Code) {
-	if b.Len() == 1 {
-		b.ResolveAll(Refused(code))
-		return
+// resolveRest resolves all that have no outcome, by runs. The lock is held.
+func (b *Batch) resolveRest(o Outcome) {
+	for i := 0; i < len(b.entries); {
+		n := 0
+		for i+n < len(b.entries) && b.outcomes[i+n].kind == pending {
+			n++
+		}
+		if n > 0 {
+			b.resolve(i, n, o)
+		}
+		i += n + 1
 	}
-	b.h.mu.Lock()
-	b.split = true
-	b.h.mu.Unlock()
-	b.ResolveAll(Outcome{kind: again})
 }
 
-// halves are the two batches that b becomes.
-func (b *Batch) halves() (first, second *Batch) {
-	middle := len(b.entries) / 2
-	return b.h.newBatch(b.entries[:middle:middle]), b.h.newBatch(b.entries[middle:])
+// result is what became of the messages of an attempt that were not done.
+type result struct {
+	retry    *Batch // to be sent again; nil: none
+	after    time.Duration
+	why      error
+	halves   []entry   // all that is to be sent again, in halves
+	refusals []refusal // by the server
+	unfit    []refusal
 }
 
-// outcome completes the refused messages of an attempt that has ended, unless nothing was
-// ever accepted, and leaves those that are to be sent again. wait and why are the longest
-// and the first of these.
-func (b *Batch) outcome() (retry *Batch, refusals []refusal, wait time.Duration, why error) {
-	left := slices.Clone(b.entries[:0])
+// result sorts the messages of an attempt that has ended. after and why are the longest wait
+// and the first reason of those that are to be sent again. The lock is held.
+func (b *Batch) result() (r result) {
+	var left []entry
+	halves := false
 	for i, o := range b.outcomes {
-		switch o.kind {
+		switch e := b.entries[i]; o.kind {
 		case refused:
-			refusals = append(refusals, refusal{b.entries[i], o.code})
-		case again:
-			left = append(left, b.entries[i])
-			wait = max(wait, o.after)
-			why = cmp.Or(why, o.err, errAgain)
+			r.refusals = append(r.refusals, refusal{e, o.code})
+		case unfit:
+			r.unfit = append(r.unfit, refusal{e, o.code})
+		case again, denied, halve:
+			left = append(left, e)
+			halves = halves || o.kind == halve
+			r.after = max(r.after, o.after)
+			r.why = cmp.Or(r.why, o.err, errAgain)
 		}
 	}
-	switch len(left) {
-	case 0:
-		return nil, refusals, 0, nil
-	case len(b.entries):
-		return b, refusals, wait, why
+	switch {
+	case len(left) == 0:
+		return r
+	case halves:
+		r.halves = left
+		return r
+	case len(left) == len(b.entries):
+		r.retry = b
+		return r
 	}
-	attempt := b.Attempt
-	retry = b.h.newBatch(left)
-	retry.Attempt = attempt
-	return retry, refusals, wait, why
+	if len(left)+len(r.unfit) == len(b.entries) {
+		r.retry = b.h.batch(b.ID, left) // to the server it is the same batch
+	} else {
+		r.retry = b.h.newBatch(left)
+	}
+	r.retry.Attempt = b.Attempt
+	return r
 }
 
-// refusal is a message that the server refused.
+// halve makes two batches of a part of b.
+func (b *Batch) halve(part []entry) (first, second *Batch) {
+	middle := len(part) / 2
+	return b.h.newBatch(part[:middle:middle]), b.h.newBatch(part[middle:])
+}
+
+// refusal is a message that is refused.
 type refusal struct {
 	entry
 	code worker.Code

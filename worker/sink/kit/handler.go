@@ -18,6 +18,7 @@ import (
 //	Close, or the end of the pool, ends the senders, and gives up what is unresolved.
 type handler struct {
 	sink   *Sink
+	number int // of the worker
 	client Client
 	c      *worker.Completer // under mu
 	ctx    context.Context   // ends when the handler or the pool does
@@ -39,12 +40,16 @@ type handler struct {
 	down     map[*claim]error // what keeps claims from being sent, each in its backoff
 }
 
-func newHandler(s *Sink, client Client, c *worker.Completer) *handler {
-	h := &handler{sink: s, client: client, c: c, down: make(map[*claim]error)}
+func newHandler(s *Sink, number int, client Client, c *worker.Completer) *handler {
+	h := &handler{sink: s, number: number, client: client, c: c, down: make(map[*claim]error)}
 	h.lanes.byKey = make(map[uint64]*lane)
 	h.changed = sync.NewCond(&h.mu)
 	h.accepted.Store(s.accepted)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
+	// Messages are completed one by one whatever follows, and those that wait for a fuller
+	// batch are sent on Flush: a server that is slow, or away, is given no more of them than
+	// it can take in a drain.
+	c.Hooks = worker.Hooks{Flush: h.flushAll, Starved: func() bool { return false }}
 	h.ended.Go(h.watch)
 	for range s.cfg.Outstanding {
 		h.ended.Go(h.send)
@@ -94,18 +99,13 @@ func (h *handler) wake() {
 	h.changed.Broadcast()
 }
 
-// Flush implements [worker.Flusher].
-func (h *handler) Flush() {
+// flushAll is the Flush of [worker.Hooks].
+func (h *handler) flushAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.flush = true
 	h.changed.Broadcast()
 }
-
-// Starved implements [worker.Starver]. Messages are completed one by one whatever follows, and
-// those that wait for a fuller batch are sent on Flush: a server that is slow, or away, gets
-// no more of them than it can take in a drain.
-func (h *handler) Starved() bool { return false }
 
 // Drain implements [worker.Handler].
 func (h *handler) Drain() {
@@ -140,7 +140,8 @@ func (h *handler) watch() {
 	h.changed.Broadcast()
 }
 
-// complete completes messages, by runs of consecutive tickets. The lock is held.
+// complete completes messages, by runs of consecutive tickets, and frees lanes of which nothing
+// is left with a sender. The lock is held.
 func (h *handler) complete(all []entry, code worker.Code) {
 	if h.closed {
 		return
@@ -154,6 +155,13 @@ func (h *handler) complete(all []entry, code worker.Code) {
 		i += n
 	}
 	h.c.Flush()
+	ready := false
+	for i := range all {
+		ready = h.lanes.completed(&all[i]) || ready
+	}
+	if ready {
+		h.changed.Broadcast()
+	}
 }
 
 // setDown notes why a claim waits to be sent again, and reports whether it did before; nil:

@@ -4,13 +4,19 @@
 //
 // # Writing a sink
 //
-// A sink's folder has a [sink.Kind] whose Target opens a [Sink] with [New], and a [Client].
-// New calls Config.Open once for each worker. The client's Send gets one batch after another
+// A sink's folder has a [sink.Kind] whose Target opens a [Sink] with [Open], and a [Client].
+// Config.Open is called once for each worker. The client's Send gets one batch after another
 // and sees to it that each of its messages is resolved, once:
 //
 //	Done()             the server has it: it is acknowledged
 //	Again(after, err)  not now: it is sent again, after the backoff or what the server asks for
 //	Refused(code)      the server will never take it: it is refused, and may be dead-lettered
+//	Unfit(code)        the sink itself cannot send it: it is refused
+//	Denied(err)        the server takes no message from this sink: a fault of the settings
+//
+// Denied, and a first batch of which every message is refused, fail the sink if the server has
+// never accepted anything: the process ends with status 1, and nothing is acknowledged. After
+// that, Denied is Again. docs/examples/post is a whole sink.
 //
 // [Batch.Resolve] takes any goroutine, for one message or several, in any order, during Send
 // or after it. For example:
@@ -21,6 +27,13 @@
 //	           refuses the body, b.Split finds the message that it refuses.
 //	JetStream  Send publishes an atomic batch, or one message of each lane with
 //	           MaxPerLane: 1; the acks call b.Resolve.
+//
+// # Connecting
+//
+// Config.Connect makes the first contact, before any message is sent. A server that cannot be
+// reached is tried again, with backoff, for as long as it takes; an error with [ErrDenied] fails
+// the sink. A connection that a client loses later is reported by [Sink.SetDown], and a message
+// that was not taken by Again: until each of these has ended, the sink is not ready.
 //
 // # Order
 //
@@ -35,15 +48,16 @@
 //
 // As soon as fewer than Config.Outstanding batches are on their way, with what has
 // accumulated. With Linger, it waits that long for a full one, unless no more can come: the
-// gateway reads nothing, because its window or its memory is full ([worker.Flusher]), or it
+// gateway reads nothing, because its window or its memory is full ([worker.Hooks]), or it
 // drains.
 //
 // # Memory
 //
 // Messages are not copied: their data are the gateway's and valid until they are resolved.
 // The kit holds as many as the worker has deferred, which its ring and the gateway's window
-// bound. When the handler is closed, unresolved messages are given up; Client.Close must not
-// return while anything still reads their data.
+// bound. A client that copies them has at most Outstanding batches of MaxBytes, or of one
+// message, for each worker. When the handler is closed, unresolved messages are given up;
+// Client.Close must not return while anything still reads their data.
 package kit
 
 import (
@@ -52,6 +66,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"feedgate/worker"
@@ -71,8 +86,14 @@ type Client interface {
 
 // Config describes a sink. Open is required.
 type Config struct {
-	// Open makes the client of a worker. They are numbered from 0.
-	Open func(worker int) (Client, error)
+	// Open makes the client of a worker, without waiting for the server. They are numbered
+	// from 0.
+	Open func(s *Sink, worker int) (Client, error)
+	// Connect makes the first contact with the server: it returns nil once the server has
+	// confirmed that it can take messages, as far as that can be known without sending one.
+	// An error is ErrDenied, or the server cannot be reached and is tried again. ctx ends
+	// after --connect-timeout. Nil: there is nothing to find out.
+	Connect func(ctx context.Context) error
 
 	// MaxMessages and MaxBytes bound a batch; default 1000 messages, 1 MiB. A longer message
 	// is a batch by itself.
@@ -94,20 +115,33 @@ type Config struct {
 type Sink struct {
 	cfg    Config
 	common *sink.Config
+	log    struct{ waits, resumes, unreachable, lost, back *sink.Repeats }
 
-	waits, resumes *sink.Repeats
+	ctx         context.Context // ends with Close
+	cancel      context.CancelFunc
+	ended       sync.WaitGroup // of the goroutine that connects
+	connectOnce sync.Once
+	tried       chan struct{} // closed when the first contact has succeeded or failed
+	connected   atomic.Bool   // the first contact has succeeded
 
-	mu       sync.Mutex
-	opened   int
-	open     []*handler
-	accepted bool // a server has accepted a message
+	mu          sync.Mutex
+	opened      int
+	open        []*handler
+	accepted    bool          // a server has accepted a message
+	unreachable error         // why there was no first contact
+	down        map[int]error // why clients have no connection, by worker
 
 	failed chan struct{}
 	err    error // set before failed is closed
 }
 
-// New makes a sink. common is what the Target was opened with.
-func New(cfg Config, common *sink.Config) *Sink {
+// Open makes a sink. common is what the Target was opened with.
+func Open(cfg Config, common *sink.Config) *sink.Sink {
+	s := newSink(cfg, common)
+	return &sink.Sink{Sink: s, Start: s.Start}
+}
+
+func newSink(cfg Config, common *sink.Config) *Sink {
 	if cfg.MaxMessages == 0 {
 		cfg.MaxMessages = 1000
 	}
@@ -118,33 +152,49 @@ func New(cfg Config, common *sink.Config) *Sink {
 		cfg.MaxPerLane = cfg.MaxMessages
 	}
 	cfg.Outstanding = max(cfg.Outstanding, 1)
-	return &Sink{
-		cfg: cfg, common: common, failed: make(chan struct{}),
-		waits:   sink.NewRepeats(common.Log, slog.LevelWarn, "the sink's server does not take messages; they wait"),
-		resumes: sink.NewRepeats(common.Log, slog.LevelInfo, "the sink's server takes messages again"),
+	s := &Sink{
+		cfg: cfg, common: common, failed: make(chan struct{}), tried: make(chan struct{}), down: make(map[int]error),
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.log.waits = sink.NewRepeats(common.Log, slog.LevelWarn, "the sink's server does not take messages; they wait")
+	s.log.resumes = sink.NewRepeats(common.Log, slog.LevelInfo, "the sink's server takes messages again")
+	s.log.unreachable = sink.NewRepeats(common.Log, slog.LevelWarn, "the sink's server cannot be reached; messages wait")
+	s.log.lost = sink.NewRepeats(common.Log, slog.LevelWarn, "the connection to the sink's server is lost; messages wait")
+	s.log.back = sink.NewRepeats(common.Log, slog.LevelInfo, "connected to the sink's server again")
+	return s
 }
 
-// Open implements [worker.Sink].
+// Open implements [worker.Sink]. Without Start, it begins to connect.
 func (s *Sink) Open(c *worker.Completer) (worker.Handler, error) {
+	s.connectOnce.Do(s.connect)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	client, err := s.cfg.Open(s.opened)
+	number := s.opened
+	s.opened++
+	s.mu.Unlock()
+	client, err := s.cfg.Open(s, number)
 	if err != nil {
 		return nil, err
 	}
-	s.opened++
-	h := newHandler(s, client, c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := newHandler(s, number, client, c)
 	s.open = append(s.open, h)
 	return h, nil
 }
 
-// Ready implements [worker.Sink]: it is the fault for which messages are being retried.
+// Ready implements [worker.Sink]: it is why the server cannot be reached, or the fault for
+// which messages are being retried.
 func (s *Sink) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return s.err
+	}
+	if s.unreachable != nil {
+		return s.unreachable
+	}
+	for _, err := range s.down {
+		return err
 	}
 	for _, h := range s.open {
 		if err := h.isDown(); err != nil {
@@ -158,6 +208,10 @@ func (s *Sink) Ready() error {
 func (s *Sink) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.fail(err)
+}
+
+func (s *Sink) fail(err error) {
 	if s.err == nil {
 		s.err = err
 		close(s.failed)
@@ -184,9 +238,21 @@ func (s *Sink) Err() error {
 
 // Close implements [worker.Sink].
 func (s *Sink) Close() error {
-	s.waits.Close()
-	s.resumes.Close()
+	s.cancel()
+	s.ended.Wait()
+	for _, r := range []*sink.Repeats{s.log.waits, s.log.resumes, s.log.unreachable, s.log.lost, s.log.back} {
+		r.Close()
+	}
 	return nil
+}
+
+// deny fails the sink if no server has ever accepted a message.
+func (s *Sink) deny(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.accepted {
+		s.fail(err)
+	}
 }
 
 // noteAccepted remembers that a server has accepted a message.
@@ -200,6 +266,7 @@ func (s *Sink) noteAccepted() {
 func (s *Sink) forget(h *handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.down, h.number)
 	s.open = slices.DeleteFunc(s.open, func(o *handler) bool { return o == h })
 }
 

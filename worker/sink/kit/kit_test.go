@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
@@ -37,69 +38,6 @@ func TestOutcomesInAnyOrder(t *testing.T) {
 	r.Stop()
 	if r.Refused != 0 {
 		t.Errorf("%d refused", r.Refused)
-	}
-}
-
-// Whatever fails, each message is stored once, those of one lane in order.
-func TestLanesKeepTheirOrder(t *testing.T) {
-	for name, cfg := range map[string]Config{
-		"one lane":    {MaxMessages: 20},
-		"keys":        {MaxMessages: 20, Outstanding: 3, Lane: firstByte},
-		"one per key": {MaxMessages: 50, Outstanding: 3, Lane: firstByte, MaxPerLane: 1},
-		"few bytes":   {MaxBytes: 30, Outstanding: 2, Lane: firstByte},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := new(server)
-			s.answer = func(_ context.Context, b *Batch) {
-				// A server that stores a beginning of each lane's part, and fails the rest of it.
-				failed := map[uint64]bool{}
-				if rand.IntN(4) == 0 {
-					b.ResolveAll(Again(0, errAway))
-					return
-				}
-				for i := range b.Len() {
-					failed[b.Lane(i)] = failed[b.Lane(i)] || rand.IntN(20) == 0
-					if failed[b.Lane(i)] {
-						b.Resolve(i, 1, Again(time.Microsecond, errAway))
-					} else {
-						s.accept(b, i, 1)
-					}
-				}
-			}
-			log := new(testkit.Log)
-			r := sinktest.NewRig(t, open(t, s, cfg, sink.Config{
-				Log: log.Logger(), ReconnectMin: time.Millisecond, ReconnectMax: 2 * time.Millisecond,
-			}), 1, 4096)
-			const n = 1500
-			for i := range n {
-				r.Send(0, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
-				if i%3 == 2 && i < n/2 {
-					r.Wait(i - 10) // lanes come and go; later they fill up
-				}
-			}
-			r.Wait(n)
-			r.Stop()
-			last := map[byte]int{}
-			stored := s.contents()
-			for _, m := range stored {
-				var i int
-				if _, err := fmt.Sscan(m[2:], &i); err != nil {
-					t.Fatal(err)
-				}
-				lane := m[0]
-				if cfg.Lane == nil {
-					lane = 0
-				}
-				if i < last[lane] {
-					t.Fatalf("%q was stored after message %d", m, last[lane])
-				}
-				last[lane] = i
-			}
-			slices.Sort(stored)
-			if len(slices.Compact(stored)) != n || r.Refused != 0 {
-				t.Errorf("%d stored, want %d; %d refused", len(stored), n, r.Refused)
-			}
-		})
 	}
 }
 
@@ -255,10 +193,10 @@ func BenchmarkKit(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			s := &server{answer: func(_ context.Context, batch *Batch) { batch.ResolveAll(Done()) }}
-			kind := sink.Kind{Schemes: []string{"kit"}, Parse: func(sink.URL) (sink.Target, error) {
+			kind := sink.Kind{Schemes: []string{"kit"}, Parse: func(sink.URL, *flagset.Flags) (sink.Target, error) {
 				return sink.Target{Open: func(common *sink.Config) (*sink.Sink, error) {
-					cfg.Open = func(int) (Client, error) { return s, nil }
-					return &sink.Sink{Sink: New(cfg, common)}, nil
+					cfg.Open = func(*Sink, int) (Client, error) { return s, nil }
+					return Open(cfg, common), nil
 				}}, nil
 			}}
 			sinktest.Benchmark(b, kind, "kit:", 64)

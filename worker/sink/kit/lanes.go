@@ -24,13 +24,14 @@ func (q *queue[T]) drop(n int) {
 }
 
 // lane is messages whose order counts. While a sender has some of them it is claimed, and the
-// others wait.
+// others wait, until all that the sender has are completed.
 //
 // Invariant: a lane is in lanes.ready, once, exactly if it is not claimed and has messages;
 // one that is neither claimed nor has messages is not in lanes.byKey.
 type lane struct {
 	key     uint64
 	claimed bool
+	owed    int // messages that the sender has and that are not completed
 	queue   queue[entry]
 	bytes   int // of the messages in queue
 }
@@ -86,7 +87,7 @@ func (l *lanes) fresh(key uint64) *lane {
 
 // take claims lanes and takes messages of them, in order, as many as the limits allow, but at
 // least one.
-func (l *lanes) take(cfg *Config) (all []entry, claimed []*lane) {
+func (l *lanes) take(cfg *Config) (all []entry) {
 	all = make([]entry, 0, min(l.waiting, cfg.MaxMessages))
 	bytes := 0
 	// fill takes up to limit messages of q, and returns how many and their size.
@@ -117,22 +118,29 @@ func (l *lanes) take(cfg *Config) (all []entry, claimed []*lane) {
 		l.count(-before, -size)
 		at.bytes -= taken
 		at.claimed = true
+		at.owed = n
 		l.ready.drop(1)
-		claimed = append(claimed, at)
 	}
-	return all, claimed
+	return all
 }
 
-// release ends a claim.
-func (l *lanes) release(claimed []*lane) {
-	for _, at := range claimed {
-		at.claimed = false
-		if at.queue.empty() {
-			delete(l.byKey, at.key)
-			l.unused = append(l.unused, at)
-			continue
-		}
-		l.count(at.queue.len(), at.bytes)
-		l.ready.push(at)
+// completed notes that a message is completed. Behind the last one that a sender has of a lane,
+// it ends the claim, and reports whether that made messages ready.
+func (l *lanes) completed(e *entry) (ready bool) {
+	at := e.lane
+	if at == nil {
+		return false
 	}
+	if at.owed--; at.owed > 0 {
+		return false
+	}
+	at.claimed = false
+	if at.queue.empty() {
+		delete(l.byKey, at.key)
+		l.unused = append(l.unused, at)
+		return false
+	}
+	l.count(at.queue.len(), at.bytes)
+	l.ready.push(at)
+	return true
 }

@@ -69,8 +69,8 @@ func (s *server) batches() []int {
 func open(t testing.TB, s *server, cfg Config, common sink.Config) *Sink {
 	t.Helper()
 	sinktest.VerifyNoLeaks(t)
-	cfg.Open = func(int) (Client, error) { return s, nil }
-	k := New(cfg, sinktest.Prepare(t, common))
+	cfg.Open = func(*Sink, int) (Client, error) { return s, nil }
+	k := newSink(cfg, sinktest.Prepare(t, common))
 	t.Cleanup(func() {
 		if err := k.Close(); err != nil {
 			t.Error(err)
@@ -78,11 +78,6 @@ func open(t testing.TB, s *server, cfg Config, common sink.Config) *Sink {
 	})
 	return k
 }
-
-var (
-	_ worker.Flusher = (*handler)(nil)
-	_ worker.Starver = (*handler)(nil)
-)
 
 // firstByte is a lane for tests.
 func firstByte(m worker.Message) uint64 { return uint64(m.Data[0]) }

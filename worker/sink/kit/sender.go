@@ -6,13 +6,12 @@ import (
 	"feedgate/worker/backoff"
 )
 
-// claim is what a sender has: lanes, and batches of their messages that are sent one after
+// claim is what a sender has: batches of messages, with their lanes, that are sent one after
 // the other. More than one if a batch was split.
 type claim struct {
-	lanes    []*lane
 	batches  []*Batch  // the last one first
 	refusals []refusal // while nothing was ever accepted
-	tried    int       // messages in all
+	tried    int       // messages that the server was to take
 	wait     *backoff.Backoff
 }
 
@@ -36,18 +35,18 @@ func (h *handler) send() {
 func (h *handler) claim() *claim {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for !h.closed && !h.due() {
+	for !h.closed && (!h.sink.connected.Load() || !h.due()) {
 		h.changed.Wait()
 	}
 	if h.closed {
 		return nil
 	}
-	all, claimed := h.lanes.take(&h.sink.cfg)
+	all := h.lanes.take(&h.sink.cfg)
 	if h.lanes.waiting > 0 {
 		h.changed.Signal() // another sender may take the rest
 	}
 	return &claim{
-		lanes: claimed, batches: []*Batch{h.newBatch(all)}, tried: len(all),
+		batches: []*Batch{h.newBatch(all)}, tried: len(all),
 		wait: h.sink.common.NewBackoff(),
 	}
 }
@@ -74,26 +73,29 @@ func (h *handler) attempt(c *claim) bool {
 	}
 	c.batches = c.batches[:last]
 	h.mu.Lock()
-	if b.split {
-		first, second := b.halves()
-		c.batches = append(c.batches, second, first)
-		h.mu.Unlock()
-		return true
-	}
-	retry, refusals, after, why := b.outcome()
-	c.refusals = append(c.refusals, refusals...)
+	r := b.result()
+	c.refusals = append(c.refusals, r.refusals...)
 	h.refuse(c)
+	for i := range r.unfit {
+		h.complete([]entry{r.unfit[i].entry}, r.unfit[i].code)
+	}
+	c.tried -= len(r.unfit)
+	if len(r.halves) > 0 {
+		first, second := b.halve(r.halves)
+		c.batches = append(c.batches, second, first)
+	}
 	h.mu.Unlock()
+	retry, after, why := r.retry, r.after, r.why
 	if retry == nil {
 		if h.setDown(c, nil) {
-			h.sink.resumes.Add("attempts", b.Attempt)
+			h.sink.log.resumes.Add("attempts", b.Attempt)
 		}
 		return true
 	}
 	c.batches = append(c.batches, retry)
 	wait := max(c.wait.NextBackOff(), min(after, h.sink.common.ReconnectMax))
 	h.setDown(c, why)
-	h.sink.waits.Add("error", why, "messages", retry.Len(), "attempt", b.Attempt, "retry_in", wait)
+	h.sink.log.waits.Add("error", why, "messages", retry.Len(), "attempt", b.Attempt, "retry_in", wait)
 	select {
 	case <-time.After(wait):
 	case <-h.ctx.Done():
@@ -114,21 +116,19 @@ func (h *handler) refuse(c *claim) {
 	c.refusals = c.refusals[:0]
 }
 
-// release ends a claim. If the server refused everything in it, and has never accepted a
+// release ends a claim: what was refused is completed, and with it the lanes are free. If the server refused everything in it, and has never accepted a
 // message, that is not the messages' fault, and none of them is completed.
 func (h *handler) release(c *claim) {
 	if len(c.refusals) > 0 && h.sink.Accepted() {
 		h.accepted.Store(true)
 	}
-	if len(c.refusals) == c.tried && !h.accepted.Load() {
+	if len(c.refusals) > 0 && len(c.refusals) == c.tried && !h.accepted.Load() {
 		h.sink.Fail(errAllRefused)
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.refuse(c)
-	h.lanes.release(c.lanes)
-	h.changed.Broadcast()
 }
 
 // works notes that the server has accepted a message.

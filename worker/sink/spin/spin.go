@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 )
 
@@ -16,7 +17,7 @@ var Kind = sink.Kind{
 	Schemes: []string{"spin"},
 	Form:    "spin:DURATION",
 	Help:    "burns that much CPU time for each, as in spin:500ns",
-	Parse: func(u sink.URL) (sink.Target, error) {
+	Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 		d, err := time.ParseDuration(u.Rest)
 		if err != nil || d < 0 {
 			return sink.Target{}, errors.New("want a duration of 0 or more, as in spin:500ns")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 )
@@ -26,7 +27,7 @@ var Kind = sink.Kind{
 	Help:    "writes each message and LF to standard output",
 	Details: frame.Help,
 	Workers: 1,
-	Parse: func(u sink.URL) (sink.Target, error) {
+	Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 		path, f, err := frame.ParseURL(u)
 		if err != nil {
 			return sink.Target{}, err

@@ -19,6 +19,7 @@ import (
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // dribble takes a few bytes of each write, and at times refuses to take any.
@@ -133,7 +134,7 @@ func TestStdoutErrorIsFinal(t *testing.T) {
 	r.Send(1, []byte("two"))
 	select {
 	case <-s.Failed():
-	case <-time.After(sinktest.Patience):
+	case <-time.After(testkit.Patience):
 		t.Fatal("not failed")
 	}
 	if !errors.Is(s.Err(), fault) || !errors.Is(s.Ready(), fault) {

@@ -1,0 +1,114 @@
+// Package dir is the sink of the first part of docs/adding-a-sink.md: each message becomes a
+// file of its own. It is an example, and in no registry.
+package dir
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"feedgate/worker"
+	"feedgate/worker/durable"
+	"feedgate/worker/flagset"
+	"feedgate/worker/sink"
+)
+
+// Kind is dir:PATH.
+var Kind = sink.Kind{
+	Schemes: []string{"dir"},
+	Form:    "dir:PATH",
+	Help:    "writes each message to a file of its own",
+	Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
+		path, _, err := u.Path()
+		if err == nil && path == "" {
+			err = errors.New("want a path, as in dir:inbox")
+		}
+		return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
+			if err := os.MkdirAll(path, 0o700); err != nil {
+				return nil, err
+			}
+			return &sink.Sink{Sink: &dirSink{path: path, cfg: cfg}}, nil
+		}}, err
+	},
+}
+
+// dirSink never fails for good and has nothing to close: that is sink.Steady. Of that, it
+// replaces Ready.
+type dirSink struct {
+	sink.Steady
+	path string
+	cfg  *sink.Config
+
+	mu   sync.Mutex
+	down error // why files cannot be written now
+}
+
+// Open implements [worker.Sink]: it makes the handler of one worker.
+func (s *dirSink) Open(c *worker.Completer) (worker.Handler, error) {
+	return &handler{s, c.Stopped()}, nil
+}
+
+// Ready implements [worker.Sink]. Any goroutine may call it.
+func (s *dirSink) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.down
+}
+
+func (s *dirSink) setDown(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = err
+}
+
+// handler is one worker's.
+type handler struct {
+	sink    *dirSink
+	stopped <-chan struct{}
+}
+
+// Handle implements [worker.Handler]. A message is done when its file is durable. If that
+// fails, the disk is at fault and not the message, which is tried until it succeeds or the
+// worker is stopped: what is not done then was not handled, and is not acknowledged.
+func (h *handler) Handle(b *worker.Batch) {
+	for b.Left() > 0 {
+		if !h.write(b.At(0).Data) {
+			b.Later(b.Left()) // and never completed
+			return
+		}
+		b.Done(1, worker.OK)
+	}
+}
+
+// write writes one file, named by its contents: a message that comes again is the same file.
+// False: the worker is stopped.
+func (h *handler) write(data []byte) bool {
+	sum := sha256.Sum256(data)
+	name := filepath.Join(h.sink.path, hex.EncodeToString(sum[:]))
+	wait := h.sink.cfg.NewBackoff()
+	for {
+		err := durable.Replace(name, data, 0o600)
+		if err == nil {
+			h.sink.setDown(nil)
+			return true
+		}
+		h.sink.setDown(fmt.Errorf("dir: %w", err))
+		h.sink.cfg.Log.Warn("cannot write a message; it is tried again", "error", err)
+		select {
+		case <-time.After(wait.NextBackOff()):
+		case <-h.stopped:
+			return false
+		}
+	}
+}
+
+// Drain implements [worker.Handler]. Nothing is put off.
+func (h *handler) Drain() {}
+
+// Close implements [worker.Handler].
+func (h *handler) Close() error { return nil }

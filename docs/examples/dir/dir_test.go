@@ -1,0 +1,64 @@
+package dir
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestFiles(t *testing.T) {
+	dir := t.TempDir() + "/inbox"
+	s := sinktest.Open(t, Kind, "dir:"+dir, sink.Config{})
+	r := sinktest.NewRig(t, s, 2, 64) // two workers, at most 64 messages in flight
+	for i, m := range []string{"a", "b", "a"} {
+		r.Send(i%2, []byte(m))
+	}
+	r.Wait(3)
+	r.Stop()
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 2 || r.Refused != 0 {
+		t.Errorf("%d files, %d refused, %v", len(files), r.Refused, err)
+	}
+}
+
+// TestDiskIsAway: messages wait for a disk, and the sink says so.
+func TestDiskIsAway(t *testing.T) {
+	dir := t.TempDir() + "/inbox"
+	s := sinktest.Open(t, Kind, "dir:"+dir, sink.Config{})
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("a"))
+	testkit.Eventually(t, "not ready", func() bool { return s.Ready() != nil })
+	r.None(0)
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	r.Wait(1)
+	if err := s.Ready(); err != nil || r.Refused != 0 {
+		t.Errorf("%d refused, ready: %v", r.Refused, err)
+	}
+	r.Stop()
+}
+
+// TestStoppedWhileTheDiskIsAway: a message that was not written is not acknowledged.
+func TestStoppedWhileTheDiskIsAway(t *testing.T) {
+	dir := t.TempDir() + "/inbox"
+	s := sinktest.Open(t, Kind, "dir:"+dir, sink.Config{})
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	r := sinktest.NewRig(t, s, 1, 64)
+	r.Send(0, []byte("a"))
+	testkit.Eventually(t, "not ready", func() bool { return s.Ready() != nil })
+	r.Stop()
+	r.None(0)
+}

@@ -1,0 +1,33 @@
+// Package examples checks the guides whose code is in the folders below it.
+package examples
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestGuideQuotesItsFiles: each block of Go code is in the file that the line before it names,
+// so what the guide shows compiles and is tested.
+func TestGuideQuotesItsFiles(t *testing.T) {
+	guide, err := os.ReadFile("../adding-a-sink.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)([^\n]*)\n\n```go\n(.*?\n)```\n").FindAllStringSubmatch(string(guide), -1)
+	if n := strings.Count(string(guide), "```go"); n != len(blocks) || n < 10 {
+		t.Fatalf("%d blocks of Go code, of which %d follow a line", n, len(blocks))
+	}
+	for _, b := range blocks {
+		path := strings.TrimSuffix(strings.TrimPrefix(b[1], "`"), "`:")
+		file, err := os.ReadFile("../../" + path)
+		if err != nil {
+			t.Errorf("the line before a block is not `FILE`: but %q: %v", b[1], err)
+			continue
+		}
+		if !strings.Contains(string(file), b[2]) {
+			t.Errorf("%s does not have\n%s", path, b[2])
+		}
+	}
+}

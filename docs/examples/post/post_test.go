@@ -1,0 +1,212 @@
+package post
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"feedgate/gateway/tlstest"
+	"feedgate/worker"
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// server stores lines, unless status says otherwise.
+type server struct {
+	*httptest.Server
+	status func(user, password, body string) int // nil, or 0: 200
+
+	mu    sync.Mutex
+	lines []string
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	user, password, _ := r.BasicAuth()
+	if s.status != nil {
+		if code := s.status(user, password, string(body)); code != 0 {
+			w.WriteHeader(code)
+			return
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, strings.Fields(string(body))...)
+}
+
+func (s *server) stored() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.lines)
+}
+
+// serve starts a server, and returns its HOST:PORT.
+func serve(t *testing.T, s *server) string {
+	t.Helper()
+	sinktest.VerifyNoLeaks(t)
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+func send(r *sinktest.Rig, messages ...string) {
+	for _, m := range messages {
+		r.Send(0, []byte(m))
+	}
+}
+
+// TestOutcomes: what the server takes is done, in order; what it cannot take now is sent again;
+// what it will never take is refused alone.
+func TestOutcomes(t *testing.T) {
+	busy := true
+	s := &server{}
+	s.status = func(_, _, body string) int {
+		switch {
+		case busy:
+			busy = false
+			return http.StatusServiceUnavailable
+		case strings.Contains(body, "bad"):
+			return http.StatusUnprocessableEntity
+		}
+		return 0
+	}
+	r := sinktest.NewRig(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"/in", sink.Config{}), 1, 64)
+	send(r, "a")
+	r.Wait(1)
+	send(r, "b", "two\nlines", "bad", "c")
+	r.Wait(5)
+	r.Stop()
+	if got := s.stored(); !slices.Equal(got, []string{"a", "b", "c"}) || r.Code(2) != worker.BadRequest || r.Code(3) != worker.Refused {
+		t.Errorf("stored %q; codes %d, %d", got, r.Code(2), r.Code(3))
+	}
+}
+
+// TestDenied: a wrong password is a fault of the settings, and nothing is acknowledged.
+func TestDenied(t *testing.T) {
+	s := &server{status: func(string, string, string) int { return http.StatusUnauthorized }}
+	out := sinktest.Open(t, Kind, "post://"+serve(t, s), sink.Config{})
+	r := sinktest.NewRig(t, out, 1, 64)
+	send(r, "a")
+	<-out.Failed()
+	r.Stop()
+	r.None(0)
+	if err := out.Err(); err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestUnreachable: messages wait for a server, and the sink says so.
+func TestUnreachable(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	out := sinktest.Open(t, Kind, "post://"+addr, sink.Config{})
+	if err := out.Start(t.Context(), 1); err != nil || out.Ready() == nil {
+		t.Errorf("start: %v, ready: %v", err, out.Ready())
+	}
+	r := sinktest.NewRig(t, out, 1, 64)
+	send(r, "a")
+	r.None(0)
+	if ln, err = net.Listen("tcp", addr); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{}
+	web := &http.Server{Handler: s}
+	served := make(chan error)
+	go func() { served <- web.Serve(ln) }()
+	r.Wait(1)
+	r.Stop()
+	if err := errors.Join(out.Ready(), web.Close()); err != nil {
+		t.Error(err)
+	}
+	if <-served; !slices.Equal(s.stored(), []string{"a"}) {
+		t.Errorf("stored %q", s.stored())
+	}
+}
+
+// TestLoginWithTLS: the server is verified, and the login is what the files hold now.
+func TestLoginWithTLS(t *testing.T) {
+	ca := tlstest.NewAuthority(t)
+	file := t.TempDir() + "/password"
+	if err := os.WriteFile(file, []byte("first\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	login, err := sink.ServerFlags{User: "me", PasswordFile: file, CA: ca.File}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logins []string
+	s := &server{status: func(user, password, _ string) int {
+		logins = append(logins, user+":"+password)
+		return 0
+	}}
+	sinktest.VerifyNoLeaks(t)
+	s.Server = httptest.NewUnstartedServer(s)
+	s.TLS = ca.Server()
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	url := "post+tls://" + s.Listener.Addr().String()
+	r := sinktest.NewRig(t, sinktest.Open(t, Kind, url, sink.Config{Credentials: login}), 1, 64)
+	send(r, "a")
+	r.Wait(1)
+	login.Password.Set([]byte("second"))
+	send(r, "b")
+	r.Wait(2)
+	r.Stop()
+	if want := []string{"me:first", "me:second"}; !slices.Equal(logins, want) {
+		t.Errorf("logins %q, want %q", logins, want)
+	}
+	// Without --sink-ca the same server is not trusted.
+	out := sinktest.Open(t, Kind, url, sink.Config{})
+	if err := out.Start(t.Context(), 1); err != nil || out.Ready() == nil || !strings.Contains(out.Ready().Error(), "see --sink-ca") {
+		t.Errorf("start: %v, ready: %v", err, out.Ready())
+	}
+}
+
+func TestFaults(t *testing.T) {
+	flags := sink.Registry{Kind}.NewFlags()
+	for _, group := range flags.Groups() {
+		if f, ok := group.(*Flags); ok {
+			f.Type = "a\nb"
+		}
+	}
+	for url, want := range map[string]string{
+		"post:a":             "want // and a host",
+		"post://a,b/":        "want one host",
+		"post://a?linger=no": "is not a duration",
+		"post://a":           "--post-type: ",
+	} {
+		_, err := sink.Registry{Kind}.Parse("--sink", url, flags)
+		if !errors.Is(err, sink.ErrURL) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", url, err, want)
+		}
+	}
+	if err := checkPassword([]byte("s3cret\n")); err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestLinger: messages wait for more, but not when there will be none.
+func TestLinger(t *testing.T) {
+	s := &server{}
+	r := sinktest.NewRig(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"?linger=1h", sink.Config{ReconnectMax: time.Second}), 1, 64)
+	send(r, "a", "b")
+	r.Pool.Drain()
+	r.Wait(2)
+	r.Stop()
+}

@@ -1,0 +1,87 @@
+package credential
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+)
+
+// Hint says what may help against a fault of TLS, naming the flag to look at; empty: nothing
+// is known. asked: the server asked for a client certificate and there is none.
+func (f Flags) Hint(err error, asked bool) string {
+	var (
+		unknown x509.UnknownAuthorityError
+		name    x509.HostnameError
+		alert   *net.OpError
+		plain   tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &plain):
+		return "the server does not speak TLS; see the URL's scheme"
+	case errors.As(err, &unknown):
+		return "see " + f.CA
+	case errors.As(err, &name) && !hasNames(name.Certificate):
+		return "the server needs a certificate with subject alternative names; a common name is not used"
+	case errors.As(err, &name) && f.ServerName == "":
+		return "the URL must name the server as its certificate does"
+	case errors.As(err, &name):
+		return "see " + f.ServerName
+	case asked && errors.As(err, &alert) && alert.Op == "remote error":
+		return "the server asked for a client certificate, see " + f.Cert
+	}
+	return ""
+}
+
+// hasNames reports whether a certificate has a subject alternative name of a host.
+func hasNames(c *x509.Certificate) bool { return len(c.DNSNames)+len(c.IPAddresses) > 0 }
+
+// Dial makes a connection with TLS, by the files as they are now, to HOST:PORT. It has the
+// form that client libraries take as their dialer. Errors of the handshake and of reading say
+// which flag may help.
+func (t *TLS) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	asked := new(atomic.Bool)
+	cfg := t.Client(host, nil)
+	if len(cfg.Certificates) == 0 {
+		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			asked.Store(true)
+			return new(tls.Certificate), nil
+		}
+	}
+	conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, t.flags.explain(err, asked.Load())
+	}
+	return &dialed{conn, t.flags, asked}, nil
+}
+
+// explain adds the hint.
+func (f Flags) explain(err error, asked bool) error {
+	if hint := f.Hint(err, asked); hint != "" {
+		return fmt.Errorf("%w; %s", err, hint)
+	}
+	return err
+}
+
+// dialed explains the errors of Read, too: under TLS 1.3 a server that misses the client's
+// certificate says so when the handshake is over on the client's side.
+type dialed struct {
+	net.Conn
+	flags Flags
+	asked *atomic.Bool
+}
+
+func (c *dialed) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil && c.asked.Load() {
+		err = c.flags.explain(err, true)
+	}
+	return n, err
+}

@@ -1,0 +1,21 @@
+package credential
+
+import (
+	"net"
+	"strings"
+)
+
+// LeaveHost reports whether one of the hosts is another machine, as far as its name shows.
+func LeaveHost(hosts []string) bool {
+	for _, hostport := range hosts {
+		host, _, err := net.SplitHostPort(hostport)
+		if err != nil {
+			return true
+		}
+		address, _, _ := strings.Cut(host, "%")
+		if ip := net.ParseIP(address); !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,158 @@
+package kit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/worker"
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/sinktest"
+)
+
+// TestDenied: before the server has accepted anything it fails the sink; afterwards the messages
+// wait.
+func TestDenied(t *testing.T) {
+	away := true
+	s := new(server)
+	s.answer = func(_ context.Context, b *Batch) {
+		if away && string(b.At(0).Data) != "first" {
+			away = false
+			b.ResolveAll(Denied(errAway))
+			return
+		}
+		s.accept(b, 0, b.Len())
+	}
+	k := open(t, s, Config{}, sink.Config{})
+	r := sinktest.NewRig(t, k, 1, 64)
+	r.Send(0, []byte("first"))
+	r.Wait(1)
+	r.Send(0, []byte("second"))
+	r.Wait(2)
+	r.Stop()
+	if r.Refused != 0 || k.Err() != nil {
+		t.Errorf("%d refused, %v", r.Refused, k.Err())
+	}
+
+	s = &server{answer: func(_ context.Context, b *Batch) { b.ResolveAll(Denied(errAway)) }}
+	k = open(t, s, Config{}, sink.Config{ReconnectMin: time.Hour, ReconnectMax: time.Hour})
+	r = sinktest.NewRig(t, k, 1, 64)
+	r.Send(0, []byte("first"))
+	<-k.Failed()
+	r.None(0)
+	r.Stop()
+	if !errors.Is(k.Err(), errAway) {
+		t.Errorf("%v", k.Err())
+	}
+}
+
+// TestUnfitFromTheStart: messages that the sink cannot send are refused, and say nothing about
+// the server.
+func TestUnfitFromTheStart(t *testing.T) {
+	s := new(server)
+	s.answer = func(_ context.Context, b *Batch) {
+		for i := range b.Len() {
+			if strings.HasPrefix(string(b.At(i).Data), "unfit") {
+				b.Resolve(i, 1, Unfit(worker.BadRequest))
+			}
+		}
+		b.ResolveAll(Refused(worker.Refused))
+	}
+	k := open(t, s, Config{Linger: time.Hour, MaxMessages: 2}, sink.Config{})
+	r := sinktest.NewRig(t, k, 1, 64)
+	for range 2 {
+		r.Send(0, []byte("unfit"))
+	}
+	r.Wait(2)
+	if r.Refused != 2 || r.Code(0) != worker.BadRequest || k.Err() != nil {
+		t.Errorf("%d refused, %v", r.Refused, k.Err())
+	}
+	// Beside them, all that the server was to take is refused: a fault of the settings.
+	r.Send(0, []byte("unfit"))
+	r.Send(0, []byte("other"))
+	<-k.Failed()
+	r.Wait(3)
+	r.None(3)
+	r.Stop()
+}
+
+// TestUnfitBesideOthers: to the server, a batch without its unfit messages is the same batch
+// when it is sent again, and is split without them.
+func TestUnfitBesideOthers(t *testing.T) {
+	type sending struct {
+		id   uint64
+		text string
+	}
+	var sent []sending // the sender's; read once it has ended
+	s := new(server)
+	s.answer = func(_ context.Context, b *Batch) {
+		text := ""
+		for i := range b.Len() {
+			m := string(b.At(i).Data)
+			if m == "u" {
+				b.Resolve(i, 1, Unfit(worker.BadRequest))
+				continue
+			}
+			text += m
+		}
+		sent = append(sent, sending{b.ID, text})
+		switch len(sent) {
+		case 1:
+			b.ResolveAll(Done())
+		case 2:
+			b.ResolveAll(Again(0, errAway))
+		default:
+			if strings.Contains(text, "x") {
+				b.Split(worker.Refused)
+				return
+			}
+			b.ResolveAll(Done())
+		}
+	}
+	k := open(t, s, Config{Linger: time.Hour, MaxMessages: 5}, sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
+	r := sinktest.NewRig(t, k, 1, 64)
+	for _, m := range []string{"1", "2", "3", "4", "5", "u", "a", "x", "u", "b"} {
+		r.Send(0, []byte(m))
+	}
+	r.Wait(10)
+	r.Stop()
+	want := []sending{{1, "12345"}, {2, "axb"}, {2, "axb"}, {3, "a"}, {4, "xb"}, {5, "x"}, {6, "b"}}
+	if !slices.Equal(sent, want) {
+		t.Errorf("sent %v, want %v", sent, want)
+	}
+	for place, code := range []worker.Code{5: worker.BadRequest, 6: worker.OK, 7: worker.Refused, 8: worker.BadRequest, 9: worker.OK} {
+		if place >= 5 && r.Code(place) != code {
+			t.Errorf("message %d has code %d, want %d", place, r.Code(place), code)
+		}
+	}
+}
+
+// TestSplitKeepsTheOrder: of a lane, messages that are to be sent again and those that are split
+// go on in order.
+func TestSplitKeepsTheOrder(t *testing.T) {
+	tries := 0
+	s := new(server)
+	s.answer = func(_ context.Context, b *Batch) {
+		if tries++; tries == 2 {
+			b.Resolve(2, 1, Again(0, errAway))
+			b.Split(worker.Refused)
+			return
+		}
+		s.accept(b, 0, b.Len())
+	}
+	r := sinktest.NewRig(t, open(t, s, Config{Linger: time.Hour, MaxMessages: 4}, sink.Config{}), 1, 64)
+	var want []string
+	for i := range 8 {
+		m := string(rune('a' + i))
+		want = append(want, m)
+		r.Send(0, []byte(m))
+	}
+	r.Wait(8)
+	r.Stop()
+	if got := s.contents(); !slices.Equal(got, want) {
+		t.Errorf("stored %q, want %q", got, want)
+	}
+}
