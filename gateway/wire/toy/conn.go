@@ -20,12 +20,12 @@ type conn struct {
 	closed bool // the server said goodbye; what follows means nothing
 	skip   wire.Skipper
 
-	// Counts of messages since the login. The number of a message is what received was
-	// with it. It always holds that acked <= received <= granted <= acked + limit.
+	// Numbers of messages, from 1: of the newest received, of the newest for which the server
+	// has credit, and of the newest acked. acked <= received <= granted <= acked + limit.
 	received, granted, acked uint64
 
 	limit int      // most messages that may be granted and not acked
-	ids   []uint64 // id of each message not acked, at its number modulo the length
+	ids   []uint64 // ids of the messages not acked, each at its number modulo the length
 }
 
 // Open implements [wire.Conn].
@@ -34,7 +34,7 @@ func (c *conn) Open(dst []byte, r wire.Resume) []byte {
 	return AppendFrame(dst, Login, append(body, r.Token...)...)
 }
 
-// login begins the work: the server takes at most window messages of credit.
+// login ends the login. The server takes credit for at most window messages.
 func (c *conn) login(window int, in *wire.Input) {
 	c.ready = true
 	c.limit = min(c.limit, window)
@@ -45,24 +45,23 @@ func (c *conn) login(window int, in *wire.Input) {
 
 // AppendAcks implements [wire.Conn].
 func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
-	for range n {
+	for end := seq + uint64(n); seq < end; seq++ {
 		dst = appendAck(dst, *c.id(seq), uint16(code))
-		seq++
 	}
 	c.acked += uint64(n)
 	return c.grant(dst)
 }
 
-// grant gives credit back. It waits until it can give half of all, so that there are few
-// such frames; the server still has the other half, or there will be acks.
+// grant appends credit, once half of all can be given. The server cannot starve meanwhile:
+// it has the other half, or what it sent for that is not acked and another call will come.
 func (c *conn) grant(dst []byte) []byte {
-	total := uint64(min(c.limit, c.settings.Allowed()))
+	all := uint64(min(c.limit, c.settings.Allowed()))
 	given := c.granted - c.acked
-	if c.closed || given+(total+1)/2 > total {
+	if c.closed || given+(all+1)/2 > all {
 		return dst
 	}
-	c.granted += total - given
-	return appendCredit(dst, uint32(total-given))
+	c.granted += all - given
+	return appendCredit(dst, uint32(all-given))
 }
 
 // id is where the id of message seq is kept.
@@ -87,12 +86,12 @@ func (c *conn) AppendClose(dst []byte, _ worker.Code) []byte { return AppendFram
 // of the protocol.
 func (c *conn) End([]byte, *wire.Input, bool) *wire.Error { return nil }
 
-// control handles the body of a frame that is not a message.
+// control handles a frame that is not a message.
 func (c *conn) control(kind byte, body []byte, in *wire.Input) *wire.Error {
 	switch kind {
 	case Accepted:
 		if len(body) != 2 {
-			return wire.Errorf(wire.BadLength, wire.CloseProtocolError, "frame O: a body of %d bytes is not 2", len(body))
+			return wire.Errorf(wire.BadLength, wire.CloseProtocolError, "frame O: body of %d bytes, want 2", len(body))
 		}
 		window := binary.BigEndian.Uint16(body)
 		if window == 0 {
@@ -100,9 +99,8 @@ func (c *conn) control(kind byte, body []byte, in *wire.Input) *wire.Error {
 		}
 		c.login(int(window), in)
 	case Refused:
-		err := wire.Errorf(wire.Login, wire.CloseBadToken, "frame R: the server refused the login")
-		err.Refused = true
-		return err
+		// The body is not quoted, because it may repeat the token.
+		return wire.Errorf(wire.Login, wire.CloseBadToken, "frame R: the server refused the login")
 	case Ping:
 		in.Out = AppendFrame(in.Out, Pong)
 	case Goodbye:

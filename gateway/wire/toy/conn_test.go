@@ -51,6 +51,8 @@ func TestStreams(t *testing.T) {
 	topic := strings.Repeat("t", maxTopic)
 	badTopic := msg(2, "", "x")
 	badTopic[topicOffset] = 2
+	huge := msg(2, "", "")
+	huge[0] = 0xff
 	seven := bytes.Repeat(msg(1, "", ""), 7)
 	credit := appendCredit(nil, 7)
 	for _, c := range []struct {
@@ -81,6 +83,7 @@ func TestStreams(t *testing.T) {
 		{name: "message without an id", stream: accepted(frame(Message, "1")), want: "ready", out: credit, reason: wire.BadLength},
 		{name: "message shorter than its topic", stream: accepted(msg(1, "", ""), badTopic),
 			want: "ready 1:1//", out: credit, reason: wire.BadLength},
+		{name: "too long to skip", stream: accepted(huge), want: "ready", out: credit, reason: wire.TooLarge},
 		{name: "message before login", stream: msg(1, "", ""), reason: wire.UnexpectedOp},
 		{name: "accepted twice", stream: accepted(accepted()), want: "ready", out: credit, reason: wire.UnexpectedOp},
 		{name: "ack from the server", stream: accepted(frame(Ack, "")), want: "ready", out: credit, reason: wire.UnexpectedOp},
@@ -173,27 +176,23 @@ func TestAcks(t *testing.T) {
 	if d.Err != nil || !bytes.Equal(d.Out, appendCredit(nil, 4)) {
 		t.Fatalf("%q, error %v", d.Out, d.Err)
 	}
-	for i, want := range [][]byte{
-		appendAck(nil, 90, 0),
-		join(appendAck(nil, 80, 3), appendCredit(nil, 2)),
-		join(appendAck(appendAck(nil, 70, 0), 60, 0), appendCredit(nil, 2)),
+	for _, step := range []struct {
+		seq  uint64
+		n    int
+		code worker.Code
+		want []byte
+	}{
+		{1, 1, worker.OK, appendAck(nil, 90, 0)},
+		{2, 1, worker.TooLarge, join(appendAck(nil, 80, 3), appendCredit(nil, 2))},
+		{3, 2, worker.OK, join(appendAck(nil, 70, 0), appendAck(nil, 60, 0), appendCredit(nil, 2))},
 	} {
-		var got []byte
-		switch i {
-		case 0:
-			got = c.AppendAcks(nil, 1, 1, worker.OK)
-		case 1:
-			got = c.AppendAcks(nil, 2, 1, worker.TooLarge)
-		case 2:
-			got = c.AppendAcks(nil, 3, 2, worker.OK)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%d: %q, want %q", i, got, want)
+		if got := c.AppendAcks(nil, step.seq, step.n, step.code); !bytes.Equal(got, step.want) {
+			t.Errorf("%d: %q, want %q", step.seq, got, step.want)
 		}
 	}
-	d.Feed(frame(Goodbye, ""))
-	if got := c.AppendAcks(nil, 5, 0, worker.OK); len(got) != 0 {
-		t.Errorf("after goodbye: %q", got)
+	d.Feed(join(msg(50, "", ""), msg(40, "", ""), frame(Goodbye, "")))
+	if got, want := c.AppendAcks(nil, 5, 2, worker.OK), join(appendAck(nil, 50, 0), appendAck(nil, 40, 0)); !bytes.Equal(got, want) {
+		t.Errorf("after goodbye: %q, want %q", got, want)
 	}
 }
 

@@ -33,18 +33,17 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	msgs, at, seq := in.Msgs, in.Scan, c.received
 	for len(msgs) < cap(msgs) && seq < c.granted && len(buf)-at >= messageHead {
 		b := buf[at:]
-		m := parseHeader(b)
-		size := frameSize(b)
-		if b[typeOffset] != Message || m.data < 0 || m.data > c.settings.MaxMessage || int64(len(b)) < size {
+		h, size := parseHeader(b), frameSize(b)
+		if b[typeOffset] != Message || h.data < 0 || h.data > c.settings.MaxMessage || int64(len(b)) < size {
 			break
 		}
 		seq++
-		*c.id(seq) = m.id
-		head := int64(idOffset)
+		*c.id(seq) = h.id
+		skip := int64(idOffset)
 		if !c.settings.Heads {
-			head = messageHead + m.topic
+			skip = messageHead + h.topic
 		}
-		msgs = append(msgs, wire.Msg{Seq: seq, Off: uint32(int64(at) + head), Len: uint32(size - head)})
+		msgs = append(msgs, wire.Msg{Seq: seq, Off: uint32(int64(at) + skip), Len: uint32(size - skip)})
 		at += int(size)
 	}
 	c.received = seq
@@ -52,85 +51,73 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	in.AdvanceTo(at)
 }
 
-// frame decodes the frame at in.Scan that decodePlain has left: one of another type, or a
-// message that is too long, wrong or incomplete. False: more bytes must come first.
+// frame decodes the frame at in.Scan, which decodePlain has left: one of another type, or a
+// message that is incomplete, too long or malformed. False: more bytes must come first.
 func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	b := buf[in.Scan:]
 	if len(b) < frameHead {
 		in.Need = frameHead
 		return false, nil
 	}
-	kind, body := b[typeOffset], frameSize(b)-frameHead
-	if err := c.check(kind, body); err != nil {
-		return false, err
-	}
-	if kind == Message {
-		return c.message(b, buf, in)
-	}
-	if size := frameHead + int(body); len(b) < size {
-		in.Need = size
+	kind, size := b[typeOffset], frameSize(b)
+	switch {
+	case size < frameHead:
+		return false, wire.Errorf(wire.BadLength, wire.CloseProtocolError, "frame of length 0")
+	case !known(kind):
+		return false, wire.Errorf(wire.UnknownOp, wire.CloseProtocolError, "frame of type %#x", kind)
+	case !c.expects(kind):
+		return false, wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "frame %c is not expected here", kind)
+	case kind == Message:
+		return c.message(buf, in)
+	case size > frameHead+maxControl:
+		return false, wire.Errorf(wire.TooLarge, worker.TooLarge, "frame %c of %d bytes", kind, size)
+	case int64(len(b)) < size:
+		in.Need = int(size)
 		return false, nil
 	}
-	in.Advance(frameHead + int(body))
-	return true, c.control(kind, b[frameHead:frameHead+body], in)
+	in.Advance(int(size))
+	return true, c.control(kind, b[frameHead:size], in)
 }
 
-// check checks the head of a frame.
-func (c *conn) check(kind byte, body int64) *wire.Error {
-	known := true
+// expects reports whether the server may send a frame of a known type now.
+func (c *conn) expects(kind byte) bool {
 	switch kind {
 	case Message:
-		known = c.ready
+		return c.ready
 	case Accepted, Refused:
-		known = !c.ready
-	case Ping, Pong, Goodbye:
-	case Login, Ack, Credit:
-		known = false
-	default:
-		return wire.Errorf(wire.UnknownOp, wire.CloseProtocolError, "frame type %#x", kind)
+		return !c.ready
 	}
-	switch {
-	case body < 0:
-		return wire.Errorf(wire.BadLength, wire.CloseProtocolError, "frame of length 0")
-	case !known:
-		return wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "frame %c is not expected here", kind)
-	case kind == Message:
-		return c.checkMessage(body)
-	case body > maxControl:
-		return wire.Errorf(wire.TooLarge, worker.TooLarge, "frame %c: body of %d bytes, at most %d", kind, body, maxControl)
-	}
-	return nil
+	return kind == Ping || kind == Pong || kind == Goodbye
 }
 
-func (c *conn) checkMessage(body int64) *wire.Error {
-	if body < headMin {
-		return wire.Errorf(wire.BadLength, wire.CloseProtocolError, "message %d: body of %d bytes", c.received+1, body)
+// message decodes a message that decodePlain does not take.
+func (c *conn) message(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
+	b, number := buf[in.Scan:], c.received+1
+	if number > c.granted {
+		return false, wire.Errorf(badCredit, wire.CloseProtocolError, "message %d: no credit for it", number)
 	}
-	if c.received == c.granted {
-		return wire.Errorf(badCredit, wire.CloseProtocolError, "message %d: no credit for it", c.received+1)
+	size := frameSize(b)
+	if size < messageHead {
+		return false, wire.Errorf(wire.BadLength, wire.CloseProtocolError, "message %d: frame of %d bytes", number, size)
 	}
-	return nil
-}
-
-// message decodes the message that b, buf from in.Scan on, begins with. It is too long, wrong
-// or incomplete.
-func (c *conn) message(b, buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	if len(b) < messageHead {
 		in.Need = messageHead
 		return false, nil
 	}
-	m := parseHeader(b)
-	if m.data < 0 {
-		return false, wire.Errorf(wire.BadLength, wire.CloseProtocolError, "message %d: topic of %d bytes", c.received+1, m.topic)
-	}
-	if m.data <= c.settings.MaxMessage {
-		in.Need = int(frameSize(b))
+	h := parseHeader(b)
+	switch {
+	case h.data < 0:
+		return false, wire.Errorf(wire.BadLength, wire.CloseProtocolError, "message %d: topic of %d bytes in a frame of %d", number, h.topic, size)
+	case uint64(h.data) > wire.SkipLimit(c.settings.MaxMessage):
+		return false, wire.Errorf(wire.TooLarge, worker.TooLarge, "message %d: %d bytes are too many to skip", number, h.data)
+	case h.data <= c.settings.MaxMessage:
+		in.Need = int(size)
 		return false, nil
 	}
-	c.received++
-	*c.id(c.received) = m.id
+	c.received = number
+	*c.id(number) = h.id
 	c.skip.Begin(buf, in)
-	c.skip.Add(uint64(m.topic), uint64(m.data), 0)
 	in.Advance(messageHead)
+	c.skip.Add(uint64(h.topic), uint64(h.data), 0)
 	return true, nil
 }

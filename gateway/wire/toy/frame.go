@@ -46,6 +46,15 @@ const (
 	Goodbye  = 'Z' // both ways
 )
 
+// known reports whether there are frames of a type.
+func known(kind byte) bool {
+	switch kind {
+	case Login, Accepted, Refused, Message, Ack, Credit, Ping, Pong, Goodbye:
+		return true
+	}
+	return false
+}
+
 // AppendFrame appends a frame.
 func AppendFrame(dst []byte, kind byte, body ...byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(1+len(body)))
@@ -70,7 +79,7 @@ func appendCredit(dst []byte, n uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, Credit), n)
 }
 
-// header is what a message begins with.
+// header is what a message begins with, decoded.
 type header struct {
 	id    uint64
 	topic int64 // length in bytes

@@ -10,61 +10,79 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// reference decodes a whole stream, one frame at a time and with no thought of speed. It
-// describes it as the function describe does, and the error by its reason.
+// reference decodes a whole stream, one frame at a time and without thought of speed. It
+// describes the stream as the function describe does, and an error by its reason.
 func reference(stream []byte) (all, reason string) {
-	var out []string
-	ready, credit, seq := false, 0, 0
-	for len(stream) >= frameHead {
-		kind, rest := stream[4], stream[5:]
-		body := int(binary.BigEndian.Uint32(stream)) - 1
-		from := strings.IndexByte("PQZ", kind) >= 0 || kind == 'M' && ready || (kind == 'O' || kind == 'R') && !ready
-		switch {
-		case strings.IndexByte("LORMACPQZ", kind) < 0:
-			reason = wire.UnknownOp
-		case body < 0:
-			reason = wire.BadLength
-		case !from:
-			reason = wire.UnexpectedOp
-		case kind == 'M' && body < 9:
-			reason = wire.BadLength
-		case kind == 'M' && credit == 0:
-			reason = "toy"
-		case kind == 'M' && len(rest) >= 9 && body < 9+int(rest[8]):
-			reason = wire.BadLength
-		case kind != 'M' && body > maxControl:
-			reason = wire.TooLarge
-		}
-		if reason != "" || len(rest) < body {
+	var r referenceConn
+	for len(stream) >= frameHead && reason == "" && !r.closed {
+		kind, body := stream[4], stream[5:]
+		size := int(binary.BigEndian.Uint32(stream)) - 1
+		if reason = r.check(kind, body, size); len(body) < size {
 			break
 		}
-		rest, stream = rest[:body], rest[body:]
-		switch kind {
-		case 'O':
-			if body != 2 {
-				return strings.Join(out, " "), wire.BadLength
-			}
-			if credit = min(int(binary.BigEndian.Uint16(rest)), testCredit); credit == 0 {
-				return strings.Join(out, " "), "toy"
-			}
-			ready = true
-			out = append(out, "ready")
-		case 'R':
-			return strings.Join(out, " "), wire.Login
-		case 'Z':
-			return strings.Join(append(out, "close"), " "), ""
-		case 'M':
-			credit--
-			seq++
-			topic, data := rest[9:9+int(rest[8])], rest[9+int(rest[8]):]
-			if len(data) > testMax {
-				out = append(out, fmt.Sprintf("%d:code3", seq))
-			} else {
-				out = append(out, fmt.Sprintf("%d:%d/%s/%s", seq, binary.BigEndian.Uint64(rest), topic, data))
-			}
+		if reason == "" {
+			reason = r.frame(kind, body[:size])
+			stream = body[size:]
 		}
 	}
-	return strings.Join(out, " "), reason
+	return strings.Join(r.all, " "), reason
+}
+
+type referenceConn struct {
+	all           []string
+	ready, closed bool
+	credit, seq   int
+}
+
+// check returns what is wrong with a frame that has a body of size bytes, of which those in
+// body have come.
+func (r *referenceConn) check(kind byte, body []byte, size int) (reason string) {
+	switch {
+	case size < 0:
+		return wire.BadLength
+	case !strings.ContainsRune("LORMACPQZ", rune(kind)):
+		return wire.UnknownOp
+	case !r.ready && !strings.ContainsRune("ORPQZ", rune(kind)), r.ready && !strings.ContainsRune("MPQZ", rune(kind)):
+		return wire.UnexpectedOp
+	case kind != 'M' && size > maxControl:
+		return wire.TooLarge
+	case kind == 'M' && r.credit == 0:
+		return "toy"
+	case kind == 'M' && size < 9, kind == 'M' && len(body) >= 9 && size < 9+int(body[8]):
+		return wire.BadLength
+	case kind == 'M' && len(body) >= 9 && size-9-int(body[8]) > 64<<20:
+		return wire.TooLarge
+	}
+	return ""
+}
+
+func (r *referenceConn) frame(kind byte, body []byte) (reason string) {
+	switch kind {
+	case 'O':
+		if len(body) != 2 {
+			return wire.BadLength
+		}
+		if r.credit = min(int(binary.BigEndian.Uint16(body)), testCredit); r.credit == 0 {
+			return "toy"
+		}
+		r.ready = true
+		r.all = append(r.all, "ready")
+	case 'R':
+		return wire.Login
+	case 'Z':
+		r.closed = true
+		r.all = append(r.all, "close")
+	case 'M':
+		r.credit--
+		r.seq++
+		topic, data := body[9:9+int(body[8])], body[9+int(body[8]):]
+		if len(data) > testMax {
+			r.all = append(r.all, fmt.Sprintf("%d:code3", r.seq))
+		} else {
+			r.all = append(r.all, fmt.Sprintf("%d:%d/%s/%s", r.seq, binary.BigEndian.Uint64(body), topic, data))
+		}
+	}
+	return ""
 }
 
 const testCredit = 4
@@ -94,7 +112,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// stream is a feed of n messages, and a connection that has the credit for them.
+// feed makes a stream of n messages, and a connection with credit for them.
 func feed(t testing.TB, heads bool, n int) (*conn, []byte) {
 	c := testCodec(t, heads, n).NewConn().(*conn)
 	c.login(n, new(wire.Input))
@@ -105,7 +123,7 @@ func feed(t testing.TB, heads bool, n int) (*conn, []byte) {
 	return c, stream
 }
 
-// decode decodes a feed from its beginning and acks it.
+// decode decodes a feed and acks its messages.
 func decode(t testing.TB, c *conn, stream []byte, in *wire.Input, out []byte) {
 	in.Start, in.Keep, in.Scan = 0, 0, 0
 	for in.Scan < len(stream) {

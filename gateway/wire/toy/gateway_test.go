@@ -88,6 +88,7 @@ func TestGateway(t *testing.T) {
 	if err := run(t, g); err != nil {
 		t.Error(err)
 	}
+	await(t, "goodbye", func() bool { return server.Report().Goodbyes == 1 })
 	r := server.Report()
 	if r.Fault != nil || r.Connections != 2 || len(r.Codes) != n || r.Credits > n/(limit/2)+3 {
 		t.Errorf("fault %v, %d connections, %d acks, %d frames of credit", r.Fault, r.Connections, len(r.Codes), r.Credits)

@@ -149,13 +149,21 @@ func (p *peer) run(first bool) error {
 			return p.conn.SetLinger(0)
 		}
 		if acked == len(p.cfg.Messages) && !p.cfg.Stay {
-			_, err := p.conn.Write(toy.AppendFrame(nil, toy.Goodbye))
-			return err
+			return p.sayGoodbye()
 		}
 		if err := p.send(); err != nil {
 			return err
 		}
 	}
+}
+
+// sayGoodbye reads on until the client closes the connection.
+func (p *peer) sayGoodbye() error {
+	_, err := p.conn.Write(toy.AppendFrame(nil, toy.Goodbye))
+	for err == nil {
+		err = p.handle()
+	}
+	return err
 }
 
 // send sends as many messages as there is credit for.
