@@ -39,11 +39,11 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 		}
 		seq++
 		*c.id(seq) = h.id
-		skip := int64(idOffset)
+		from := int64(idOffset)
 		if !c.settings.Heads {
-			skip = messageHead + h.topic
+			from = messageHead + h.topic
 		}
-		msgs = append(msgs, wire.Msg{Seq: seq, Off: uint32(int64(at) + skip), Len: uint32(size - skip)})
+		msgs = append(msgs, wire.Msg{Seq: seq, Off: uint32(int64(at) + from), Len: uint32(size - from)})
 		at += int(size)
 	}
 	c.received = seq

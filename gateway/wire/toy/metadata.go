@@ -9,8 +9,8 @@ import (
 
 var metaNames = []string{"topic", "id"}
 
-// metadata lies in the head of each message: id, length of topic, topic. Without heads,
-// nobody asks for it.
+// metadata makes what New needs: values come from the head of a message, which is its id, the
+// length of its topic, and its topic. Without heads, nobody asks for them.
 func metadata(heads bool) *worker.Metadata {
 	md := &worker.Metadata{Names: metaNames, Append: appendMeta, AppendID: appendID}
 	if heads {

@@ -31,7 +31,6 @@ type Config struct {
 	Limit          int    // most that it may give by its own settings
 	ResetAfter     int    // the first connection is reset after so many acks; 0: it is not
 	Overrun        bool   // the first connection gets messages without regard to credit
-	Stay           bool   // no goodbye once all is acked
 }
 
 // Report is what a server has seen.
@@ -122,6 +121,7 @@ type peer struct {
 	sent   int // messages, those of earlier connections included
 	credit int
 	over   bool // credit does not count
+	left   bool // the client said goodbye
 }
 
 // run returns nil, or what the client did wrong.
@@ -144,17 +144,27 @@ func (p *peer) run(first bool) error {
 		if err := p.handle(); err != nil {
 			return err
 		}
-		acked := len(p.Report().Codes)
+		acked, left := p.acked()
+		if left {
+			return nil
+		}
 		if first && p.cfg.ResetAfter > 0 && acked >= p.cfg.ResetAfter {
 			return p.conn.SetLinger(0)
 		}
-		if acked == len(p.cfg.Messages) && !p.cfg.Stay {
+		if acked == len(p.cfg.Messages) {
 			return p.sayGoodbye()
 		}
 		if err := p.send(); err != nil {
 			return err
 		}
 	}
+}
+
+// acked is the number of messages acked. left: the client said goodbye.
+func (p *peer) acked() (n int, left bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.report.Codes), p.left
 }
 
 // sayGoodbye reads on until the client closes the connection.
@@ -206,6 +216,7 @@ func (p *peer) handle() error {
 		_, err = p.conn.Write(toy.AppendFrame(nil, toy.Pong))
 	case toy.Goodbye:
 		r.Goodbyes++
+		p.left = true
 	default:
 		return fmt.Errorf("frame %c from the client", kind)
 	}
