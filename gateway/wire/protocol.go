@@ -136,8 +136,8 @@ type Traits struct {
 	// TokenUnsent says why the login sends no secret, though there is one; empty: it does.
 	TokenUnsent string
 
-	// Overhead is the most bytes that a frame has beside its message. A frame without a
-	// message, such as a ping, is no longer than that.
+	// Overhead is the most bytes that a frame has beside its message, or in all if it has
+	// none, such as a login's answer.
 	Overhead int
 	// Window is how far the newest message may be from the oldest one that is not acked;
 	// 0: InFlight.
