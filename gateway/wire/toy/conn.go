@@ -17,7 +17,7 @@ type conn struct {
 	ping     wire.Heartbeat
 
 	ready  bool // the login was accepted
-	closed bool // the server said goodbye; what follows means nothing
+	closed bool // the server sent its goodbye; what follows means nothing
 	skip   wire.Skipper
 
 	// Numbers of messages, from 1: of the newest received, of the newest for which the server

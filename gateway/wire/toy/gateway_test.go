@@ -130,7 +130,7 @@ func checkSeen(t *testing.T, lines []string, all []toytest.Message, but, again i
 	}
 }
 
-// TestDrain: a gateway that is stopped acks what it has read and says goodbye. Until then it
+// TestDrain: a gateway that is stopped acks what it has read and sends its goodbye. Until then it
 // sends pings.
 func TestDrain(t *testing.T) {
 	server := toytest.Start(t, toytest.Config{Channel: "c", Messages: messages(200_000), Window: 100, Limit: 100})

@@ -103,7 +103,7 @@ func (s *Server) serve(conn *net.TCPConn) {
 	first := s.report.Connections == 1
 	p.sent, p.over = len(s.report.Codes), first && s.cfg.Overrun
 	s.mu.Unlock()
-	if err := p.run(first); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+	if err := p.run(first); err != nil && !errors.Is(err, io.EOF) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.report.Fault == nil {
@@ -121,7 +121,7 @@ type peer struct {
 	sent   int // messages, those of earlier connections included
 	credit int
 	over   bool // credit does not count
-	left   bool // the client said goodbye
+	left   bool // the client sent its goodbye
 }
 
 // run returns nil, or what the client did wrong.
@@ -152,7 +152,7 @@ func (p *peer) run(first bool) error {
 			return p.conn.SetLinger(0)
 		}
 		if acked == len(p.cfg.Messages) {
-			return p.sayGoodbye()
+			return p.goodbye()
 		}
 		if err := p.send(); err != nil {
 			return err
@@ -160,15 +160,15 @@ func (p *peer) run(first bool) error {
 	}
 }
 
-// acked is the number of messages acked. left: the client said goodbye.
+// acked is the number of messages acked. left: the client sent its goodbye.
 func (p *peer) acked() (n int, left bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.report.Codes), p.left
 }
 
-// sayGoodbye reads on until the client closes the connection.
-func (p *peer) sayGoodbye() error {
+// goodbye sends one and reads on until the client closes the connection.
+func (p *peer) goodbye() error {
 	_, err := p.conn.Write(toy.AppendFrame(nil, toy.Goodbye))
 	for err == nil {
 		err = p.handle()
