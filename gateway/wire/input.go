@@ -15,7 +15,8 @@ type Input struct {
 	Start, Keep, Scan int
 
 	// Need is how many bytes from Scan on must lie in one piece before decoding
-	// can go on; 0 when the protocol cannot tell.
+	// can go on; 0 when the protocol cannot tell. The loop leaves it as it is: Decode must
+	// set it to 0 when it no longer holds.
 	Need int
 
 	// Msgs is filled up to its capacity, which holds old messages: every field must be set. They

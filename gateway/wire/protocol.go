@@ -80,7 +80,8 @@ func (s *Settings) Share() int {
 
 // Allowed is how many messages the peer may have in flight, at least 1: for a protocol that
 // tells it so. It is the credit, but not more than the rings hold, because what waits to be
-// read may time out. It may change, and be called on the loop's goroutine only.
+// read may time out. It may change. Only a Conn may call it, not [Protocol.New], because it
+// may be called on the loop's goroutine only.
 func (s *Settings) Allowed() int {
 	n := s.InFlight
 	if s.Credit != nil {
@@ -138,7 +139,8 @@ type Traits struct {
 	// TokenUnsent says why the login sends no secret, though there is one; empty: it does.
 	TokenUnsent string
 
-	// Overhead is the most bytes that a frame has beside its message.
+	// Overhead is the most bytes that a frame has beside its message, or in all if it has
+	// none, such as a login's answer.
 	Overhead int
 	// Window is how far the newest message may be from the oldest one that is not acked;
 	// 0: InFlight.

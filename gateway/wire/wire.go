@@ -39,13 +39,15 @@ type Conn interface {
 	// AppendAckTo appends one ack for all messages up to seq. Only asked with AckRange.
 	AppendAckTo(dst []byte, seq uint64) []byte
 
-	// Tick appends what is due at now, such as a heartbeat, and says when it
-	// wants to be called next; zero: it does not matter. now counts from any fixed
-	// moment. Decode is called after a Tick that asked for the next, though nothing
+	// Tick appends what is due at now, such as a heartbeat, and returns when it is to be
+	// called next; zero: whenever the loop turns, which it does when something happens. It is
+	// also called after EventReady. now counts from any fixed moment. Decode is called after a Tick that asked for the next, though nothing
 	// may have come, for what the passing of time has brought.
 	Tick(dst []byte, now time.Duration) (out []byte, next time.Duration)
 
-	// AppendClose appends the protocol's goodbye, or nothing where it has none.
+	// AppendClose appends the protocol's goodbye, or nothing where it has none. why is
+	// CloseShuttingDown in a drain, CloseOK in answer to the peer's close, else the code of
+	// an Error. Nothing follows it.
 	AppendClose(dst []byte, why worker.Code) []byte
 
 	// AppendStop asks the peer to send no messages any more, which it answers by what becomes
@@ -108,7 +110,7 @@ type Event struct {
 
 	// Of EventReady.
 	Session    string // the session's name; empty: none
-	First      uint64 // sequence number of the first message
+	First      uint64 // with Traits.Sequenced: number of the first message
 	Each       bool   // the peer takes an ack for each message
 	Cumulative bool   // the peer takes cumulative acks
 
@@ -174,7 +176,8 @@ type Error struct {
 	RetryAt    time.Time
 	// Redirect is where the peer redirects the login; nil: nowhere.
 	Redirect *Redirect
-	// Refused: the login was refused, rather than the protocol violated.
+	// Refused: the login was refused, rather than the protocol violated. CloseBadToken
+	// implies it.
 	Refused bool
 }
 
