@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 )
 
 // Config is what is to be measured: every subject with every size and number of
@@ -84,7 +84,7 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 func (c *Config) validate() error {
-	var faults flags.Faults
+	var faults faults.List
 	check := faults.Check
 	for i, name := range c.Subjects {
 		short, _, _ := strings.Cut(name, "@")

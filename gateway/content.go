@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 	"feedgate/gateway/wire/template"
 	"feedgate/worker"
 )
@@ -17,7 +17,7 @@ type content struct {
 }
 
 // checkContent parses --id and --output.
-func (c *Config) checkContent(f *flags.Faults) (id *worker.Selector, output *template.Template) {
+func (c *Config) checkContent(f *faults.List) (id *worker.Selector, output *template.Template) {
 	if c.ID != "" {
 		s, err := worker.ParseSelector(c.ID)
 		if err != nil {
@@ -41,7 +41,7 @@ func (c *Config) checkContent(f *flags.Faults) (id *worker.Selector, output *tem
 }
 
 // checkMeta reports metadata that the protocol does not have.
-func (s *content) checkMeta(scheme string, t wire.Traits, f *flags.Faults) {
+func (s *content) checkMeta(scheme string, t wire.Traits, f *faults.List) {
 	check := func(flag, name string) {
 		if err := t.Meta.Check(scheme, name); err != nil {
 			f.Addf("%s: %w", flag, err)

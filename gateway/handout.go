@@ -103,7 +103,7 @@ func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
 // from the next on.
 func (in *intake) commit(w *worker.Worker, m *wire.Msg, offset, n int) {
 	w.In().Commit(worker.Desc{
-		Seq: m.Seq, Place: uint32(in.l.track.Next()) + uint32(offset), Slab: in.slabOf(m).id, Aux: m.Aux,
+		Seq: m.Seq, Slot: uint32(in.l.track.Next()) + uint32(offset), Slab: in.slabOf(m).id, Aux: m.Aux,
 	}, n)
 }
 

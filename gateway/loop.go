@@ -142,7 +142,7 @@ func (l *loop) takeReplies(now time.Duration) bool {
 			n++
 			if r := w.Reply(record); r.Count > 0 {
 				l.given[i] -= int(r.Count)
-				l.finished(r.Place, int(r.Count), r.Code, r.Ack, now)
+				l.finished(r.Slot, int(r.Count), r.Code, r.Ack, now)
 			}
 		}
 		if n > 0 {

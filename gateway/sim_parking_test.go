@@ -33,7 +33,7 @@ func TestParking(t *testing.T) {
 	deadline := time.Now().Add(20 * time.Second)
 	for i := range rounds {
 		w.In().Reserve(1)[0] = worker.Span(0, 8)
-		w.In().Commit(worker.Desc{Seq: uint64(i), Place: uint32(i)}, 1)
+		w.In().Commit(worker.Desc{Seq: uint64(i), Slot: uint32(i)}, 1)
 		w.In().Publish()
 		w.Wake()
 		for k := 1; w.Out().Next() == nil; k++ {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 	"feedgate/worker"
 )
 
@@ -55,7 +55,7 @@ var ErrNoProtocol = errors.New("upstream: no protocol")
 
 func (c *Config) validate() (settings, error) {
 	var s settings
-	var faults flags.Faults
+	var faults faults.List
 	fill(&c.Workers, runtime.GOMAXPROCS(0))
 	if c.Protocol != nil {
 		c.fillURL()
@@ -80,7 +80,7 @@ func (c *Config) validate() (settings, error) {
 }
 
 // checkUpstream checks where the server is.
-func (c *Config) checkUpstream(f *flags.Faults) {
+func (c *Config) checkUpstream(f *faults.List) {
 	if len(c.Hosts) == 0 {
 		f.Addf("upstream URL: no host")
 	}
@@ -98,7 +98,7 @@ func (c *Config) checkUpstream(f *flags.Faults) {
 }
 
 // checkProtocol makes the codec, and checks what depends on it.
-func (c *Config) checkProtocol(s *settings, f *flags.Faults) {
+func (c *Config) checkProtocol(s *settings, f *faults.List) {
 	of := c.protocolSettings()
 	of.Heads = !c.DataOnly || s.readsMeta() // acks quote them only of protocols that leave out nothing
 	codec, err := c.Protocol.New(of)
@@ -117,7 +117,7 @@ func (c *Config) checkProtocol(s *settings, f *flags.Faults) {
 	}
 }
 
-func (c *Config) checkNumbers(f *flags.Faults) {
+func (c *Config) checkNumbers(f *faults.List) {
 	between := func(name string, v, low, high int64) {
 		if v < low || v > high {
 			f.Addf("--%s: %d is not in %d to %d", name, v, low, high)
@@ -142,7 +142,7 @@ func (c *Config) checkNumbers(f *flags.Faults) {
 	}
 }
 
-func (c *Config) checkTimes(f *flags.Faults) {
+func (c *Config) checkTimes(f *faults.List) {
 	for _, t := range []struct {
 		name  string
 		value time.Duration
@@ -167,7 +167,7 @@ func (c *Config) checkTimes(f *flags.Faults) {
 	}
 }
 
-func (c *Config) checkAck(t wire.Traits, f *flags.Faults) wire.AckMode {
+func (c *Config) checkAck(t wire.Traits, f *faults.List) wire.AckMode {
 	fill(&c.Ack, t.Acks[0].String())
 	mode, err := wire.ParseAckMode(c.Ack)
 	if err != nil {
@@ -186,7 +186,7 @@ func (c *Config) checkAck(t wire.Traits, f *flags.Faults) wire.AckMode {
 	return mode
 }
 
-func (c *Config) checkDispatch(f *flags.Faults) *worker.Selector {
+func (c *Config) checkDispatch(f *faults.List) *worker.Selector {
 	switch c.Dispatch {
 	case "spread":
 		if c.Key != "" {

@@ -25,7 +25,7 @@ func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 			const count = 500
 			for range count {
 				p.w.In().Reserve(1)[0] = Span(0, 8)
-				p.w.In().Commit(Desc{Seq: uint64(p.next), Place: p.next}, 1)
+				p.w.In().Commit(Desc{Seq: uint64(p.next), Slot: p.next}, 1)
 				p.next++
 			}
 			p.w.In().Publish()
@@ -35,10 +35,10 @@ func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 				for b := p.w.Out().Next(); b != nil; b = p.w.Out().Next() {
 					r := p.w.Reply(b)
 					for i := range r.Count {
-						if _, twice := codes[r.Place+i]; twice {
-							t.Fatalf("message %d has two replies", r.Place+i)
+						if _, twice := codes[r.Slot+i]; twice {
+							t.Fatalf("message %d has two replies", r.Slot+i)
 						}
-						codes[r.Place+i] = r.Code
+						codes[r.Slot+i] = r.Code
 					}
 					n++
 				}

@@ -36,7 +36,7 @@ func TestFlushWhenNoMoreComes(t *testing.T) {
 	give := func(n int) {
 		for range n {
 			p.w.In().Reserve(1)[0] = Span(0, 8)
-			p.w.In().Commit(Desc{Seq: uint64(p.next), Place: p.next}, 1)
+			p.w.In().Commit(Desc{Seq: uint64(p.next), Slot: p.next}, 1)
 			p.next++
 		}
 		p.w.In().Publish()

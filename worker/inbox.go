@@ -73,7 +73,7 @@ func (b *Inbox) Reserve(n int) []uint64 {
 // follow first. The worker sees them after Publish. Loop only.
 func (b *Inbox) Commit(first Desc, n int) {
 	head := b.ring.Reserve(runWords)
-	head[0] = uint64(first.Place) | uint64(first.Slab)<<32 | uint64(n)<<47 | uint64(first.Aux)<<56
+	head[0] = uint64(first.Slot) | uint64(first.Slab)<<32 | uint64(n)<<47 | uint64(first.Aux)<<56
 	head[1] = first.Seq
 	b.ring.Commit(runWords + n)
 }
@@ -109,7 +109,7 @@ func (b *Inbox) next(limit int) run {
 	b.ring.Take(n)
 	b.left -= n
 	b.cur.Seq += uint64(n)
-	b.cur.Place += uint32(n)
+	b.cur.Slot += uint32(n)
 	return r
 }
 
@@ -123,7 +123,7 @@ func (b *Inbox) header() bool {
 		return false
 	}
 	w := words[0]
-	b.cur = Desc{Seq: words[1], Place: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Aux: uint8(w >> 56)}
+	b.cur = Desc{Seq: words[1], Slot: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Aux: uint8(w >> 56)}
 	b.left = int(w >> 47 & MaxRun)
 	b.ring.Take(runWords)
 	return true

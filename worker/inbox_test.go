@@ -15,7 +15,7 @@ func TestInboxKeepsEveryBit(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "runs") {
 			want := Desc{
-				Seq: rapid.Uint64().Draw(t, "seq"), Place: rapid.Uint32().Draw(t, "place"),
+				Seq: rapid.Uint64().Draw(t, "seq"), Slot: rapid.Uint32().Draw(t, "place"),
 				Slab: uint16(edge(0, MaxSlabs-1).Draw(t, "slab")), Aux: uint8(edge(0, 255).Draw(t, "aux")),
 			}
 			n := edge(1, MaxRun).Draw(t, "count")

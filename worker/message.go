@@ -53,12 +53,12 @@ const noHead = 1<<32 - 1
 
 // Desc describes a message that lies in a slab.
 type Desc struct {
-	Seq   uint64 // as in Message
-	Place uint32 // low half of the message's slot in the gateway's in-flight window
-	Off   uint32 // where its data lie in the slab
-	Len   uint32
-	Slab  uint16 // index in Slabs
-	Aux   uint8  // as in Message
+	Seq  uint64 // as in Message
+	Slot uint32 // low half of the message's slot in the gateway's in-flight window
+	Off  uint32 // where its data lie in the slab
+	Len  uint32
+	Slab uint16 // index in Slabs
+	Aux  uint8  // as in Message
 }
 
 // run is messages with consecutive numbers and places, in one slab: the first,
@@ -78,7 +78,7 @@ func Span(off, length uint32) uint64 { return uint64(off)<<32 | uint64(length) }
 func (r *run) at(i int) Desc {
 	d := r.first
 	d.Seq += uint64(i)
-	d.Place += uint32(i)
+	d.Slot += uint32(i)
 	d.Off, d.Len = uint32(r.spans[i]>>32), uint32(r.spans[i])
 	return d
 }
@@ -88,6 +88,6 @@ func (r *run) cut(n int) run {
 	head := run{r.first, r.spans[:n]}
 	r.spans = r.spans[n:]
 	r.first.Seq += uint64(n)
-	r.first.Place += uint32(n)
+	r.first.Slot += uint32(n)
 	return head
 }

@@ -57,7 +57,7 @@ func (p *paced) fill() {
 			break
 		}
 		spans[0] = Span(0, 8)
-		p.w.In().Commit(Desc{Seq: uint64(p.next), Place: p.next}, 1)
+		p.w.In().Commit(Desc{Seq: uint64(p.next), Slot: p.next}, 1)
 		p.next++
 		p.held++
 	}

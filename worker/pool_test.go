@@ -84,7 +84,7 @@ func (l *testLoop) dispatch(w int, id uint16, payloads ...[]byte) {
 	l.slabs.Hold(id, len(payloads))
 	off := 0
 	for _, p := range payloads {
-		first := Desc{Seq: uint64(l.next) + 1, Place: l.next, Slab: id}
+		first := Desc{Seq: uint64(l.next) + 1, Slot: l.next, Slab: id}
 		in := l.pool.workers[w].In()
 		l.until(func() bool {
 			spans := in.Reserve(1)
@@ -134,11 +134,11 @@ func (l *testLoop) take() bool {
 			n++
 			r := w.Reply(b)
 			for i := range r.Count {
-				if _, twice := l.replies[r.Place+i]; twice {
-					l.t.Fatalf("place %d replied to twice", r.Place+i)
+				if _, twice := l.replies[r.Slot+i]; twice {
+					l.t.Fatalf("place %d replied to twice", r.Slot+i)
 				}
-				l.replies[r.Place+i] = r.Code
-				l.acks[r.Place+i] = string(r.Ack)
+				l.replies[r.Slot+i] = r.Code
+				l.acks[r.Slot+i] = string(r.Ack)
 			}
 		}
 		w.Out().Release()

@@ -14,12 +14,12 @@ const (
 // extend extends the run of finished messages, or starts another: messages with
 // consecutive places and one code make one reply.
 func (w *Worker) extend(place, n uint32, code Code) {
-	if p := &w.pending; p.Count > 0 && p.Code == code && p.Place+p.Count == place {
+	if p := &w.pending; p.Count > 0 && p.Code == code && p.Slot+p.Count == place {
 		p.Count += n
 		return
 	}
 	w.flushRun()
-	w.pending = Reply{Place: place, Count: n, Code: code}
+	w.pending = Reply{Slot: place, Count: n, Code: code}
 }
 
 func (w *Worker) flushRun() {
@@ -33,7 +33,7 @@ func (w *Worker) flushRun() {
 func (w *Worker) replyRendered(r run, code Code) {
 	for i := range r.spans {
 		w.scratch = w.render(w.scratch[:0], w.message(&r, i), code)
-		w.commit(Reply{Place: r.first.Place + uint32(i), Count: 1, Code: code, Ack: w.scratch})
+		w.commit(Reply{Slot: r.first.Slot + uint32(i), Count: 1, Code: code, Ack: w.scratch})
 	}
 }
 
@@ -42,7 +42,7 @@ func (w *Worker) replyRendered(r run, code Code) {
 func (w *Worker) commit(r Reply) {
 	aside := len(r.Ack) > maxAck
 	if aside {
-		w.aside.Store(r.Place, bytes.Clone(r.Ack))
+		w.aside.Store(r.Slot, bytes.Clone(r.Ack))
 		r.Ack = nil
 	}
 	w.wants = replyHeader + len(r.Ack)

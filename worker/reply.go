@@ -14,7 +14,7 @@ import "encoding/binary"
 //	10-11  1: the ack lies aside, for it is longer than maxAck; else 0
 //	12-    the ack's bytes, where workers render acks; count is then 1
 type Reply struct {
-	Place uint32
+	Slot  uint32
 	Count uint32
 	Code  Code
 	Ack   []byte // of one message; lies in the ring until it is released
@@ -23,7 +23,7 @@ type Reply struct {
 const replyHeader = 12
 
 func (r Reply) put(b []byte, aside bool) {
-	binary.LittleEndian.PutUint32(b[0:], r.Place)
+	binary.LittleEndian.PutUint32(b[0:], r.Slot)
 	binary.LittleEndian.PutUint32(b[4:], r.Count)
 	tail := uint32(r.Code)
 	if aside {
@@ -36,13 +36,13 @@ func (r Reply) put(b []byte, aside bool) {
 // Reply decodes a record of Out. Loop only.
 func (w *Worker) Reply(b []byte) Reply {
 	r := Reply{
-		Place: binary.LittleEndian.Uint32(b[0:]),
+		Slot:  binary.LittleEndian.Uint32(b[0:]),
 		Count: binary.LittleEndian.Uint32(b[4:]),
 		Code:  Code(binary.LittleEndian.Uint16(b[8:])),
 		Ack:   b[replyHeader:],
 	}
 	if binary.LittleEndian.Uint16(b[10:]) != 0 {
-		ack, _ := w.aside.LoadAndDelete(r.Place)
+		ack, _ := w.aside.LoadAndDelete(r.Slot)
 		r.Ack = ack.([]byte)
 	}
 	return r

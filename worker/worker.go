@@ -287,7 +287,7 @@ func (w *Worker) reply(r run, code Code) {
 	if w.render != nil {
 		w.replyRendered(r, code)
 	} else {
-		w.extend(r.first.Place, uint32(len(r.spans)), code)
+		w.extend(r.first.Slot, uint32(len(r.spans)), code)
 	}
 	if r.first.Slab == copied {
 		w.retry.drop(r)

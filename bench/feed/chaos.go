@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 )
 
 // Chaos is misbehaviour on purpose. What happens to a batch is decided when it is
@@ -40,7 +40,7 @@ const chaosBatch = 64
 // Its error names every fault.
 func ParseChaos(spec string) (Chaos, error) {
 	var c Chaos
-	var faults flags.Faults
+	var faults faults.List
 	if spec == "" {
 		return c, nil
 	}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 )
 
 // Config sets a feed up. Zero fields mean the documented default.
@@ -111,7 +111,7 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 func (c *Config) validate() error {
-	var faults flags.Faults
+	var faults faults.List
 	check := faults.Check
 	_, _, err := net.SplitHostPort(c.Listen)
 	check(err == nil, "--listen: %q is not HOST:PORT", c.Listen)
@@ -149,7 +149,7 @@ func (c *Config) validate() error {
 }
 
 // check finds what ParseChaos would not have made.
-func (c *Chaos) check(faults *flags.Faults) {
+func (c *Chaos) check(faults *faults.List) {
 	for _, p := range []float64{c.Reset, c.StallP, c.HalfOpen} {
 		faults.Check(p >= 0 && p <= 1, "--chaos: %g is not a probability from 0 to 1", p)
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 )
 
 // TLSFiles makes a [Config.TLS] from files of PEM.
@@ -39,7 +39,7 @@ func (f TLSFiles) certificate(cfg *tls.Config) error {
 	case f.Key == "":
 		return errors.New("--tls-key: missing; --tls-cert needs it")
 	}
-	var faults flags.Faults
+	var faults faults.List
 	cert, err := os.ReadFile(f.Cert)
 	faults.Add("--tls-cert", err)
 	key, err := os.ReadFile(f.Key)

@@ -11,7 +11,7 @@ import (
 
 	"feedgate/bench"
 	"feedgate/bench/report"
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 )
 
 // exitThreshold is the status when a --fail-if threshold was crossed.
@@ -100,7 +100,7 @@ func (c *benchCmd) Run(ctx context.Context, g *globals) error {
 
 // crossed is the error of thresholds that the rows cross.
 func crossed(thresholds []bench.Threshold, rows []bench.Row) error {
-	var faults flags.Faults
+	var faults faults.List
 	for _, t := range thresholds {
 		for _, line := range t.Crossed(rows) {
 			faults.Add("--fail-if", errors.New(line))
@@ -123,7 +123,7 @@ func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
 			config.Subjects = append(config.Subjects, strings.TrimSpace(name))
 		}
 	}
-	var faults flags.Faults
+	var faults faults.List
 	faults.Note(config.Validate())
 	var thresholds []bench.Threshold
 	for _, text := range c.FailIf {

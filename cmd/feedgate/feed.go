@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"feedgate/bench/feed"
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 	"feedgate/worker/credential"
 )
 
@@ -101,7 +101,7 @@ func (c *feedCmd) Run(ctx context.Context, g *globals) error {
 
 // config is what the flags say, with the faults that feed.New cannot see.
 func (c *feedCmd) config(g *globals) (feed.Config, error) {
-	var faults flags.Faults
+	var faults faults.List
 	chaos, err := feed.ParseChaos(c.Chaos)
 	faults.Note(err)
 	var token []byte

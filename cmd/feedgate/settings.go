@@ -14,7 +14,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 )
 
 // settings holds the values that the command line leaves open: those of the
@@ -188,7 +188,7 @@ func (s *settings) load(path string, known map[string]bool) error {
 	}
 
 	s.file = make(map[string]setting)
-	var faults flags.Faults
+	var faults faults.List
 	for entry := body.MapRange(); entry.Next(); {
 		key := entry.Key().GetToken()
 		at := fmt.Sprintf("%s:%d", path, key.Position.Line)

@@ -5,7 +5,7 @@
 // The words: a message has a sequence number, by which its server names it, and, from when
 // it is given to a worker until it is acked, a slot. Slots count arrivals, so they are
 // dense; numbers have gaps, come late and start over. Workers know the low half of a slot:
-// Place in worker.Desc and worker.Reply. A slot is done when its worker is done with the
+// Slot in worker.Desc and worker.Reply. A slot is done when its worker is done with the
 // message, and resolved when no ack is owed for it on this connection: the kernel has taken
 // the last byte of the ack, or the server does not want it. Both together free it.
 //

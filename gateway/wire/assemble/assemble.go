@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 
 	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 	"feedgate/worker"
 )
 
@@ -49,7 +49,7 @@ const (
 // New makes a codec that hands out the whole requests of inner. An error names
 // the flags at fault, all of them.
 func New(inner *wire.Codec, cfg Config) (*wire.Codec, error) {
-	var faults flags.Faults
+	var faults faults.List
 	p := &settings{
 		maxMessage: int(cfg.MaxMessage), memory: cfg.Memory,
 		idle: max(cfg.IdleTimeout, 0),

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 )
 
 // leastHeartbeat is the shortest heartbeat_interval that nsqd takes.
@@ -51,7 +51,7 @@ type Config struct {
 
 // New makes the codec. An error names the flags at fault, all of them.
 func New(cfg Config) (*wire.Codec, error) {
-	var faults flags.Faults
+	var faults faults.List
 	faults.Add("upstream URL", checkName("topic", cfg.Topic))
 	faults.Add("upstream URL", checkName("channel", cfg.Channel))
 	faults.CheckMaxMessage(cfg.MaxMessage)

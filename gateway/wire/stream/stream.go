@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 	"feedgate/gateway/wire/template"
 	"feedgate/worker"
 )
@@ -50,7 +50,7 @@ func New(cfg Config) (*wire.Codec, error) {
 }
 
 func parse(cfg Config) (*protocol, error) {
-	var faults flags.Faults
+	var faults faults.List
 	p := &protocol{interval: cfg.Heartbeat, longest: wire.SkipLimit(cfg.MaxMessage)}
 	faults.CheckMaxMessage(cfg.MaxMessage)
 	var err error

@@ -14,6 +14,7 @@ import (
 	"feedgate/gateway/wire/toy"
 	"feedgate/gateway/wire/toy/toytest"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 )
 
 // recorder is a sink's handler that keeps all that it gets.
@@ -81,7 +82,7 @@ func TestGateway(t *testing.T) {
 	})
 	seen := new(recorder)
 	g := newGateway(t, server, gateway.Config{
-		Protocol: toy.Protocol{Channel: "orders", Credit: limit}, Token: gateway.NewSecret([]byte("secret")),
+		Protocol: toy.Protocol{Channel: "orders", Credit: limit}, Token: credential.NewSecret([]byte("secret")),
 		Dispatch: "key", Key: "meta:topic", Output: "{id} {meta:topic} {data}", MaxMessage: 100,
 		ExitOnClose: true, Sink: worker.Each(seen.handle),
 	})
@@ -163,7 +164,7 @@ func await(t *testing.T, what string, done func() bool) {
 // TestRefusedLogin: the gateway gives up.
 func TestRefusedLogin(t *testing.T) {
 	server := toytest.Start(t, toytest.Config{Channel: "c", Token: "secret", Window: 1, Limit: 1})
-	g := newGateway(t, server, gateway.Config{Protocol: toy.Protocol{Channel: "c"}, Token: gateway.NewSecret([]byte("another"))})
+	g := newGateway(t, server, gateway.Config{Protocol: toy.Protocol{Channel: "c"}, Token: credential.NewSecret([]byte("another"))})
 	err := run(t, g)
 	if err == nil || errors.Is(err, gateway.ErrUnfinished) || strings.Contains(err.Error(), "another") || faults(g)["login"] != 1 {
 		t.Errorf("error %v, faults %v", err, faults(g))

@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
+	"feedgate/worker/flagset"
 )
 
 // Scheme names TOY/1.
@@ -35,7 +36,7 @@ type Flags struct {
 	Credit int `name:"toy-credit" group:"toy" placeholder:"N" help:"Most messages that may be sent and not acked [100]."`
 }
 
-// Group implements [wire.Grouped].
+// Group implements [flagset.Grouped].
 func (Flags) Group() (key, title string) { return "toy", "Scheme toy:" }
 
 // Protocol is TOY/1 for one channel.
@@ -44,7 +45,7 @@ type Protocol struct {
 	Credit  int // most messages that may be sent and not acked; 0: 100
 }
 
-func parse(target string, f *wire.Flags) (wire.Protocol, error) {
+func parse(target string, f *flagset.Flags) (wire.Protocol, error) {
 	path, _ := strings.CutPrefix(target, "/")
 	channel, err := url.PathUnescape(path)
 	if err != nil {
@@ -53,7 +54,7 @@ func parse(target string, f *wire.Flags) (wire.Protocol, error) {
 	if strings.ContainsAny(path, "?#") {
 		return nil, errors.New("upstream URL: nothing may follow the channel")
 	}
-	return Protocol{Channel: channel, Credit: wire.FlagsOf[Flags](f).Credit}, nil
+	return Protocol{Channel: channel, Credit: flagset.Of[Flags](f).Credit}, nil
 }
 
 // Scheme implements [wire.Protocol].
@@ -64,7 +65,7 @@ func (Protocol) Defaults(*wire.Settings) {}
 
 // New implements [wire.Protocol].
 func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
-	var faults flags.Faults
+	var faults faults.List
 	faults.Check(p.Channel != "", "upstream URL: the channel is missing")
 	faults.Check(!strings.Contains(p.Channel, "\n"), "upstream URL: a channel has no line feed")
 	faults.Check(p.Credit >= 0, "--toy-credit: it must be at least 1")

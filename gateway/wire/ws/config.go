@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 	"feedgate/gateway/wire/template"
 	"feedgate/worker"
 )
@@ -58,7 +58,7 @@ func New(cfg Config) (*wire.Codec, error) {
 }
 
 func parse(cfg Config) (*protocol, error) {
-	var faults flags.Faults
+	var faults faults.List
 	p := &protocol{interval: cfg.Heartbeat, limit: int(cfg.MaxMessage), inFlight: max(0, cfg.InFlight), idle: max(0, cfg.IdleTimeout)}
 	p.request = request{path: cfg.Path, secure: cfg.Secure, origin: cfg.Origin, subprotocol: cfg.Subprotocol}
 	if p.request.path == "" {

@@ -29,7 +29,7 @@ func Benchmark(b *testing.B, kind sink.Kind, url string, size int) {
 		}
 		if n := len(slots); n > 0 {
 			r.slabs.Hold(0, n)
-			w.In().Commit(worker.Desc{Place: uint32(next)}, n)
+			w.In().Commit(worker.Desc{Slot: uint32(next)}, n)
 			w.In().Publish()
 			w.Wake()
 			next += n

@@ -81,7 +81,7 @@ func (r *Rig) Send(to int, data []byte) int {
 		spans = w.In().Reserve(1)
 	}
 	spans[0] = span
-	w.In().Commit(worker.Desc{Seq: uint64(place) + 1, Place: uint32(place)}, 1)
+	w.In().Commit(worker.Desc{Seq: uint64(place) + 1, Slot: uint32(place)}, 1)
 	w.In().Publish()
 	w.Wake()
 	return place
@@ -124,9 +124,9 @@ func (r *Rig) Turn(wait time.Duration) bool {
 func (r *Rig) take(reply worker.Reply) {
 	r.t.Helper()
 	for k := range reply.Count {
-		m := &r.messages[reply.Place+k]
+		m := &r.messages[reply.Slot+k]
 		if m.done {
-			r.t.Fatalf("message %d completed twice", reply.Place+k)
+			r.t.Fatalf("message %d completed twice", reply.Slot+k)
 		}
 		m.done, m.code = true, reply.Code
 		r.Done++

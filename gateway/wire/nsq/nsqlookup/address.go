@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"feedgate/gateway/wire/flags"
+	"feedgate/gateway/wire/faults"
 )
 
 // lookupPath is where an nsqlookupd answers.
@@ -16,7 +16,7 @@ const lookupPath = "/lookup"
 // HOST:PORT of the HTTP side, or http:// and https:// URLs.
 func parseAddrs(addrs []string) ([]*url.URL, error) {
 	var all []*url.URL
-	var faults flags.Faults
+	var faults faults.List
 	for i, addr := range addrs {
 		u, ok := parseAddr(addr)
 		if !ok {

@@ -1,4 +1,4 @@
-package flags
+package faults
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 )
 
 func TestFaults(t *testing.T) {
-	var f Faults
+	var f List
 	f.Add("--size", nil)
 	f.Check(true, "--size: %d is odd", 3)
 	f.Note(nil)
