@@ -70,7 +70,7 @@ func (c *conn) loggedIn(e wire.Event, now time.Duration) {
 	}
 	if e.First > delivery.MaxSeq {
 		c.protocolError(wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
-			"WELCOME seq %d: numbers end at %d", e.First, uint64(delivery.MaxSeq)), now)
+			"first message %d: numbers end at %d", e.First, uint64(delivery.MaxSeq)), now)
 		return
 	}
 	c.on(evReady, about{now: now, ready: &e})

@@ -65,7 +65,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	l.out = l.track.SendBuffer()
 	l.in.init(l)
 	l.conn.init(l)
-	l.refused = refusals{unacked: l.track.TakeSuppressed, codes: make(map[worker.Code]int)}
+	l.refused = refusals{unacked: l.track.TakeSuppressed, why: set.codec.NoRefusals, codes: make(map[worker.Code]int)}
 	l.skipped = skipped{l: l}
 	l.conn.repeats.watch(&l.refused)
 	l.conn.repeats.watch(&l.skipped)

@@ -12,6 +12,7 @@ import (
 // refusals are the messages that were refused and not logged yet. The loop owns it.
 type refusals struct {
 	unacked func() int // takes the number of those of them that got no ack
+	why     string     // Traits.NoRefusals
 	codes   map[worker.Code]int
 }
 
@@ -28,7 +29,7 @@ func (r *refusals) take() (msg string, args []any) {
 	}
 	msg, args = "messages refused", []any{"messages", total, "by_code", strings.Join(parts, " ")}
 	if n := r.unacked(); n > 0 {
-		msg += "; --ack-template has no {code}, so no ack is sent for them"
+		msg += "; " + r.why + ", so no ack is sent for them"
 		args = append(args, "without_ack", n)
 	}
 	clear(r.codes)

@@ -65,7 +65,7 @@ func TestRepeats(t *testing.T) {
 
 	now += time.Hour
 	suppressed := 0
-	sum := refusals{unacked: func() int { n := suppressed; suppressed = 0; return n }, codes: make(map[worker.Code]int)}
+	sum := refusals{why: "--ack-template has no {code}", unacked: func() int { n := suppressed; suppressed = 0; return n }, codes: make(map[worker.Code]int)}
 	r.watch(&sum)
 	sum.add(worker.Refused, 2)
 	sum.add(worker.BadRequest, 1)

@@ -3,10 +3,10 @@ package worker
 import "feedgate/ring"
 
 // Descriptors in the ring from the loop to a worker are 8-byte words. A run of
-// messages with consecutive numbers and places, in one slab, is two words and one
+// messages with consecutive numbers and slots, in one slab, is two words and one
 // for each message:
 //
-//	word 0   bits 0-31  place of the first
+//	word 0   bits 0-31  slot of the first
 //	         bits 32-46 slab, up to MaxSlabs
 //	         bits 47-55 count, 1 to MaxRun, so that the word is not zero
 //	         bits 56-63 aux

@@ -61,7 +61,7 @@ type Desc struct {
 	Aux  uint8  // as in Message
 }
 
-// run is messages with consecutive numbers and places, in one slab: the first,
+// run is messages with consecutive numbers and slots, in one slab: the first,
 // and where each one's data lie.
 type run struct {
 	first Desc // Off and Len are of no meaning

@@ -4,7 +4,7 @@ import "math/bits"
 
 // openTable holds the descriptors of messages that a handler has put off, by
 // ticket. It is the worker's own. The span from the oldest open ticket to the
-// newest is at most the in-flight limit, for the window has a place for each; the
+// newest is at most the in-flight limit, for the window has a slot for each; the
 // table grows towards that and never beyond.
 type openTable struct {
 	descs []Desc // by ticket & (len-1)

@@ -12,14 +12,14 @@ const (
 )
 
 // extend extends the run of finished messages, or starts another: messages with
-// consecutive places and one code make one reply.
-func (w *Worker) extend(place, n uint32, code Code) {
-	if p := &w.pending; p.Count > 0 && p.Code == code && p.Slot+p.Count == place {
+// consecutive slots and one code make one reply.
+func (w *Worker) extend(slot, n uint32, code Code) {
+	if p := &w.pending; p.Count > 0 && p.Code == code && p.Slot+p.Count == slot {
 		p.Count += n
 		return
 	}
 	w.flushRun()
-	w.pending = Reply{Slot: place, Count: n, Code: code}
+	w.pending = Reply{Slot: slot, Count: n, Code: code}
 }
 
 func (w *Worker) flushRun() {

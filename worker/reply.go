@@ -8,8 +8,8 @@ import "encoding/binary"
 // Record layout, little-endian:
 //
 //	bytes  field
-//	0-3    place of the first message
-//	4-7    count of messages with consecutive places
+//	0-3    slot of the first message
+//	4-7    count of messages with consecutive slots
 //	8-9    code of all of them
 //	10-11  1: the ack lies aside, for it is longer than maxAck; else 0
 //	12-    the ack's bytes, where workers render acks; count is then 1

@@ -67,7 +67,7 @@ type Worker struct {
 	flush    flushing
 	// wantsRoom: it is parked, or about to, until there is room in out.
 	wantsRoom atomic.Bool
-	aside     sync.Map // place -> ack too long for the ring
+	aside     sync.Map // slot -> ack too long for the ring
 }
 
 func newWorker(id int, cfg *Config, p *Pool) *Worker {

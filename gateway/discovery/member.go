@@ -113,7 +113,7 @@ func (g *Group) memberEnded(m *member) {
 		delete(g.members, m.addr)
 	case m.state == leaving && errors.Is(m.err, gateway.ErrUnfinished):
 		// Whoever has its messages now delivers them again, as after any lost connection.
-		log.Warn("gave up work for an "+g.set.find.Finds+" that is gone", "error", m.err)
+		log.Warn("gave up work, as the "+g.set.find.Finds+" is gone", "error", m.err)
 		delete(g.members, m.addr)
 	default:
 		log.Error("failed", "error", m.err)

@@ -131,6 +131,9 @@ type Traits struct {
 	// while it has the message. Otherwise the loop makes acks by Conn.AppendAcks.
 	RenderAcks bool
 
+	// NoRefusals says why a refused message gets no ack, as a clause for the log; empty: it
+	// gets one.
+	NoRefusals string
 	// AckIDs: acks quote the messages' ids.
 	AckIDs bool
 

@@ -34,7 +34,7 @@ type Upstream struct {
 func (r Registry) Parse(text string, flags *flagset.Flags) (u Upstream, err error) {
 	name, rest, ok := strings.Cut(text, "://")
 	if !ok {
-		return u, fmt.Errorf("upstream URL: no scheme; expected SCHEME://HOST:PORT, such as fg://localhost:4150")
+		return u, fmt.Errorf("upstream URL: no scheme; expected SCHEME://HOST:PORT, such as %s://localhost:7000", r[0].Name)
 	}
 	if u.Scheme, u.Secure, err = r.find(name); err != nil {
 		return u, err

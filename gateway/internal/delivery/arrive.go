@@ -24,7 +24,7 @@ func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, e
 	}
 	if seq > MaxSeq {
 		return Back, nothing, wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
-			"DATA seq %d: numbers end at %d", seq, uint64(MaxSeq))
+			"message %d: numbers end at %d", seq, uint64(MaxSeq))
 	}
 	v := t.seq.accept(seq)
 	gap = t.passed(v, now)
@@ -41,7 +41,7 @@ func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, e
 			t.strategy.repeated(seq, now)
 		}
 	case Back:
-		err = wire.Errorf(wire.SeqBack, wire.CloseProtocolError, "DATA seq %d after seq %d", seq, t.seq.expect-1)
+		err = wire.Errorf(wire.SeqBack, wire.CloseProtocolError, "message %d after message %d", seq, t.seq.expect-1)
 	}
 	return v.arrival, gap, err
 }

@@ -83,7 +83,7 @@ func (p *protocol) codec() *wire.Codec {
 	return &wire.Codec{
 		Traits: wire.Traits{
 			RenderAcks: p.ack != nil && p.ack.NeedsMessage(),
-			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack),
+			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusals: template.NoRefusals(p.ack),
 			AckIDs:    p.ack != nil && p.ack.HasID(),
 			Overhead:  p.overhead,
 			EOFCloses: true,

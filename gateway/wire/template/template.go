@@ -60,6 +60,14 @@ func AckNote(ack *Template) string {
 	return ""
 }
 
+// NoRefusals is wire.Traits.NoRefusals of a protocol with an ack template, or without one.
+func NoRefusals(ack *Template) string {
+	if ack == nil || ack.code {
+		return ""
+	}
+	return "--ack-template has no {code}"
+}
+
 // NeedsMessage reports whether Append takes anything but the number from the message.
 func (t *Template) NeedsMessage() bool { return t.message }
 

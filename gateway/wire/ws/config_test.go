@@ -77,6 +77,9 @@ func TestTraits(t *testing.T) {
 	} {
 		want.Overhead, want.PeerEnds, want.CloseGrace = maxHead, true, 5*time.Second
 		want.Meta = metadata
+		if ack != "" {
+			want.NoRefusals = "--ack-template has no {code}"
+		}
 		want.AckNote = map[bool]string{true: "without --ack-template"}[ack == ""]
 		p := mustNew(t, Config{AckTemplate: ack})
 		want.RenderAcks = ack != ""

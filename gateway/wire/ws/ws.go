@@ -49,7 +49,7 @@ func (p *protocol) codec() *wire.Codec {
 	return &wire.Codec{
 		Traits: wire.Traits{
 			RenderAcks: p.rendered(),
-			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack),
+			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusals: template.NoRefusals(p.ack),
 			AckIDs: p.ack != nil && p.ack.HasID(),
 			// Before the first message the head lies in the buffer; later at most a header
 			// beside a message, or a control frame behind an unfinished one.
