@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -33,7 +34,10 @@ func UnescapeByte(s string) (b byte, size int, err error) {
 			}
 		}
 	}
-	return 0, 0, fmt.Errorf(`unknown escape %s; there are \n \r \t \0 \\ \xHH`, s[:min(len(s), 2)])
+	if len(s) == 1 {
+		return 0, 0, errors.New(`a backslash at the end begins no escape; a literal one is \\`)
+	}
+	return 0, 0, fmt.Errorf(`unknown escape %s; there are \n \r \t \0 \\ \xHH`, s[:2])
 }
 
 // Unescape returns what s, which may hold escapes, stands for. An error says at

@@ -135,7 +135,7 @@ func TestParseSelectorFaults(t *testing.T) {
 		"field:1:":           "SEP is missing",
 		"field:1":            "SEP is missing",
 		`field:1:\q`:         "unknown escape",
-		`field:1:\`:          "unknown escape",
+		`field:1:\`:          "a backslash at the end",
 		"json":               "NAME is missing",
 		"json:":              "NAME is missing",
 		`json:\x1`:           "unknown escape",

@@ -23,7 +23,9 @@ type texts struct {
 	cur     *chunk   // is being filled; nil: none is
 	pinned  []*chunk // with deferred messages, by ticket; cur may be the last
 	free    []*chunk
+	long    *chunk // without a buffer, for the next long text; nil: there is none
 	scratch []byte // the text that is being made
+	spare   []byte // for the next, when a long chunk has taken scratch
 
 	pinnedBytes, freeBytes int
 }
@@ -37,9 +39,10 @@ type chunk struct {
 	sources    []source // of the texts in buf; it never grows
 	first, end Ticket
 	open       int
+	long       bool // its one text is longer than the usual chunk
 }
 
-// A chunk is chunkMax bytes, with little memory less, down to chunkMin, or one longer text. It
+// The usual chunk is chunkMax bytes, with little memory less, down to chunkMin. It
 // has room for a text for each textMean of the usual size.
 const (
 	chunkMax = 64 << 10
@@ -86,6 +89,9 @@ func (t *texts) place(text []byte, frame source) ([]byte, *source) {
 		if t.cur != nil {
 			t.used = append(t.used, t.cur)
 		}
+		if len(text) > t.size {
+			return t.placeLong(text, frame)
+		}
 		t.cur = t.take(len(text))
 	}
 	c := t.cur
@@ -94,6 +100,20 @@ func (t *texts) place(text []byte, frame source) ([]byte, *source) {
 	c.sources = append(c.sources, frame)
 	t.batch = append(t.batch, c)
 	return c.buf[at:len(c.buf):len(c.buf)], &c.sources[len(c.sources)-1]
+}
+
+// placeLong makes scratch, which holds a text that is longer than the usual chunk, a chunk of
+// its own. It is not copied: one of --max-message may be most of the memory that there is.
+func (t *texts) placeLong(text []byte, frame source) ([]byte, *source) {
+	c := t.long
+	if t.long = nil; c == nil {
+		c = &chunk{sources: make([]source, 0, 1), long: true}
+	}
+	c.buf, t.scratch, t.spare = text, t.spare, nil
+	c.sources = append(c.sources, frame)
+	t.cur = c
+	t.batch = append(t.batch, c)
+	return text[:len(text):len(text)], &c.sources[0]
 }
 
 // take is an empty chunk with room for n bytes. Free ones that are too small are given up.
@@ -106,8 +126,7 @@ func (t *texts) take(n int) *chunk {
 			return c
 		}
 	}
-	n = max(t.size, (n+t.size-1)/t.size*t.size)
-	return &chunk{buf: make([]byte, 0, n), sources: make([]source, 0, t.size/textMean)}
+	return &chunk{buf: make([]byte, 0, t.size), sources: make([]source, 0, t.size/textMean)}
 }
 
 // recycle keeps a chunk for further texts, unless there are enough.
@@ -116,6 +135,13 @@ func (t *texts) recycle(c *chunk) {
 	c.buf, c.sources = c.buf[:0], c.sources[:0]
 	if c == t.cur {
 		t.cur = nil
+	}
+	if c.long {
+		if cap(t.scratch) < cap(c.buf) {
+			t.spare, t.scratch = t.scratch, c.buf
+		}
+		c.buf, t.long = nil, c
+		return
 	}
 	if t.pinnedBytes+t.freeBytes+c.bytes() <= max(t.limit, 2*t.size) {
 		t.free = append(t.free, c)

@@ -308,3 +308,26 @@ func TestOutputAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for %d messages", n, cap(spans))
 	}
 }
+
+// TestLongTextsAreNotCopied: beside the message itself, one of --max-message costs the memory
+// of its text once.
+func TestLongTextsAreNotCopied(t *testing.T) {
+	const long = 4 << 20
+	ts := newTexts(func(dst []byte, m Message) []byte { return append(dst, m.Data...) }, 1<<20)
+	w := &Worker{slabs: NewSlabs(1, func(uint16) {})}
+	w.slabs.At(0).Data = make([]byte, long)
+	b := &Batch{s: &stage{w: w, texts: ts}}
+	for range 3 {
+		b.begin(run{spans: []span{Span(0, long)}})
+		ts.render(b)
+		held := cap(ts.scratch) + cap(ts.spare)
+		for _, c := range append(ts.used, ts.cur) {
+			held += c.bytes()
+		}
+		if data := b.At(0).Data; len(data) != long || held > 3*long/2 {
+			t.Fatalf("a text of %d bytes takes up %d", len(data), held)
+		}
+		ts.done(1)
+		ts.endBatch()
+	}
+}

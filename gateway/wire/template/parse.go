@@ -76,14 +76,20 @@ func Parse(text string, where Where) (*Template, error) {
 	return t, nil
 }
 
+// placeholders are those that there are, for errors.
+var placeholders = map[Where]string{
+	Hello:     "there are {token}, and {{ for a literal {",
+	Heartbeat: "there are none, and {{ for a literal {",
+	Ack:       "there are {n}, {code}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, {meta:NAME}, {id}, and {{ for a literal {",
+	Output:    "there are {data}, {n}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, {meta:NAME}, {id}, and {{ for a literal {",
+}
+
 var (
-	errUnknown = errors.New("unknown; there are {n}, {code}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, " +
-		"{meta:NAME}, {id}, {data}, {token}, and {{ for a literal {")
 	errForm = errors.New("want nothing behind the name, for decimal text, or u8, u16be, u16le, u32be, u32le, " +
 		"u64be or u64le")
 	errTokenArg   = errors.New("want {token}")
 	errHelloOnly  = errors.New("only --hello has the token")
-	errAckOnly    = errors.New("only an ack has a message to take it from")
+	errNoMessage  = errors.New("there is no message to take it from")
 	errNoCode     = errors.New("only an ack has a code")
 	errNoArgument = errors.New("want nothing behind the name")
 	errOutputOnly = errors.New("only --output has the data")
@@ -121,7 +127,7 @@ func parsePlaceholder(text string, where Where) (p part, err error) {
 		}
 		p.selector, err = worker.ParseSelector(text)
 	default:
-		err = errUnknown
+		err = errors.New("unknown; " + placeholders[where])
 	}
 	if (p.kind == partNumber || p.kind == partCode) && hasArg && err == nil {
 		var ok bool
@@ -143,7 +149,7 @@ func (p *part) check(where Where) error {
 	case p.kind == partCode && where == Output:
 		return errNoCode
 	case where != Ack && where != Output:
-		return errAckOnly
+		return errNoMessage
 	}
 	return nil
 }

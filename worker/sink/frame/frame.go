@@ -72,7 +72,6 @@ func (f Framing) Append(dst []byte, m worker.Message) []byte {
 func appendJSON(dst []byte, m worker.Message) []byte {
 	dst = append(dst, `{"seq":`...)
 	dst = strconv.AppendUint(dst, m.Seq, 10)
-	dst = append(dst, `,"id":"`...)
 	dst = appendID(dst, m)
 	if utf8.Valid(m.Data) {
 		dst = append(dst, `","data":"`...)
@@ -84,21 +83,27 @@ func appendJSON(dst []byte, m worker.Message) []byte {
 	return append(dst, "\"}\n"...)
 }
 
-// appendID adds the inside of a JSON string with the message's id. The id is escaped behind
-// where it lies, and takes its place.
+// appendID adds the member with the message's id, up to where its string ends. An id that is
+// not UTF-8 is in id64: another spelling could be that of another id. The member is made behind
+// where the id lies, and takes its place.
 func appendID(dst []byte, m worker.Message) []byte {
 	start := len(dst)
 	dst = m.AppendID(dst)
 	end := len(dst)
-	dst = appendEscaped(dst, dst[start:end])
+	if utf8.Valid(dst[start:end]) {
+		dst = append(dst, `,"id":"`...)
+		dst = appendEscaped(dst, dst[start:end])
+	} else {
+		dst = append(dst, `,"id64":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, dst[start:end])
+	}
 	n := copy(dst[start:], dst[end:])
 	return dst[:start+n]
 }
 
 const hexDigits = "0123456789abcdef"
 
-// appendEscaped adds the inside of a JSON string. A byte of s that is not UTF-8 becomes
-// U+FFFD. Beyond what RFC 8259, section 7, requires, it escapes what some readers take for the
+// appendEscaped adds the inside of a JSON string. s is UTF-8. Beyond what RFC 8259, section 7, requires, it escapes what some readers take for the
 // end of a line: U+0085, U+2028 and U+2029.
 func appendEscaped(dst, s []byte) []byte {
 	clean := 0 // s[clean:i] needs no escape
@@ -111,7 +116,7 @@ func appendEscaped(dst, s []byte) []byte {
 		r, size := rune(c), 1
 		if c >= utf8.RuneSelf {
 			r, size = utf8.DecodeRune(s[i:])
-			if r != 0x85 && r != 0x2028 && r != 0x2029 && (r != utf8.RuneError || size > 1) {
+			if r != 0x85 && r != 0x2028 && r != 0x2029 {
 				i += size
 				continue
 			}

@@ -17,6 +17,7 @@ import (
 type jsonRecord struct {
 	Seq    uint64  `json:"seq"`
 	ID     *string `json:"id"`
+	ID64   *string `json:"id64"`
 	Data   *string `json:"data"`
 	Data64 *string `json:"data64"`
 }
@@ -24,15 +25,20 @@ type jsonRecord struct {
 // message is the data of the record, which must have it once and in the right
 // member.
 func (r jsonRecord) message() ([]byte, error) {
+	return member("data", r.Data, r.Data64)
+}
+
+// id is the same for the id.
+func (r jsonRecord) id() ([]byte, error) { return member("id", r.ID, r.ID64) }
+
+func member(name string, text, encoded *string) ([]byte, error) {
 	switch {
-	case r.ID == nil:
-		return nil, fmt.Errorf("no id")
-	case (r.Data == nil) == (r.Data64 == nil):
-		return nil, fmt.Errorf("want data or data64")
-	case r.Data != nil:
-		return []byte(*r.Data), nil
+	case (text == nil) == (encoded == nil):
+		return nil, fmt.Errorf("want %s or %s64", name, name)
+	case text != nil:
+		return []byte(*text), nil
 	}
-	b, err := base64.StdEncoding.DecodeString(*r.Data64)
+	b, err := base64.StdEncoding.DecodeString(*encoded)
 	if err == nil && utf8.Valid(b) {
 		err = fmt.Errorf("%q needs no base64", b)
 	}
@@ -47,17 +53,6 @@ var byPrefix = func() *worker.Origin {
 	}
 	return &worker.Origin{ID: &s}
 }()
-
-// idOf is the id of data by byPrefix as a JSON string can have it.
-func idOf(data []byte) string {
-	s := ""
-	for b := data[:min(8, len(data))]; len(b) > 0; {
-		r, size := utf8.DecodeRune(b)
-		s += string(r) // U+FFFD where it is not UTF-8
-		b = b[size:]
-	}
-	return s
-}
 
 func checkJSON(t interface{ Fatalf(string, ...any) }, seq uint64, data []byte) {
 	line := JSON.Append([]byte("before"), byPrefix.Message(data, seq, 0))
@@ -74,8 +69,9 @@ func checkJSON(t interface{ Fatalf(string, ...any) }, seq uint64, data []byte) {
 		t.Fatalf("%q: %v", text, err)
 	}
 	got, err := r.message()
-	if err != nil || r.Seq != seq || !bytes.Equal(got, data) || *r.ID != idOf(data) {
-		t.Fatalf("%d %q came back as %d %q, id %q, from %q: %v", seq, data, r.Seq, got, *r.ID, text, err)
+	id, idErr := r.id()
+	if err != nil || idErr != nil || r.Seq != seq || !bytes.Equal(got, data) || !bytes.Equal(id, data[:min(8, len(data))]) {
+		t.Fatalf("%d %q came back as %d %q, id %q, from %q: %v, %v", seq, data, r.Seq, got, id, text, err, idErr)
 	}
 }
 
