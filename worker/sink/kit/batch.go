@@ -35,7 +35,8 @@ var errAgain = errors.New("no reason given")
 func Done() Outcome { return Outcome{kind: done} }
 
 // Again: the message is sent again, after the backoff, or after what the server asks for if
-// that is longer, up to --reconnect-max. The error says why, for the log and /ready.
+// that is longer, up to --reconnect-max. Until then its batch is one of the
+// Config.Outstanding. The error says why, for the log and /ready.
 func Again(after time.Duration, err error) Outcome {
 	return Outcome{kind: again, after: after, err: err}
 }

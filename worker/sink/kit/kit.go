@@ -105,7 +105,8 @@ type Config struct {
 	// Linger is how long to wait for a full batch; 0: not at all.
 	Linger time.Duration
 
-	// Lane is the lane of a message; nil: one lane per worker. Called on workers.
+	// Lane is the lane of a message; nil: one lane per worker. Called on workers' goroutines,
+	// by several at once.
 	Lane func(m worker.Message) uint64
 	// Unordered: order does not matter, and Lane is not used.
 	Unordered bool

@@ -34,7 +34,8 @@ type sent struct {
 
 const rigSlab = 8 << 20
 
-// NewRig starts a pool of workers on a sink, and stops it at the end of the test.
+// NewRig starts a pool of workers on a sink, and stops it at the end of the test. The test must
+// not have more than inFlight messages sent and not completed: Send does not wait for that.
 func NewRig(t testing.TB, s worker.Sink, workers, inFlight int) *Rig {
 	t.Helper()
 	r := &Rig{t: t, wake: make(chan struct{}, 1)}

@@ -1,0 +1,121 @@
+package toylog
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/docs/examples/toylog/toylogtest"
+	"feedgate/worker"
+	"feedgate/worker/sink/sinktest"
+)
+
+// faulty fails as the dice say. What is bad is never stored.
+func faulty(dice *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
+	return func(m toylogtest.Message) toylogtest.Answer {
+		bad := strings.HasSuffix(m.Data, "bad")
+		n := dice.IntN(200)
+		switch {
+		case n < 3:
+			return toylogtest.Reset
+		case n < 6 && !bad:
+			return toylogtest.Lost
+		case n == 6:
+			return toylogtest.Hang
+		case n == 7:
+			time.Sleep(10 * time.Millisecond)
+		case n < 16:
+			return toylogtest.Later
+		}
+		if bad {
+			return toylogtest.Never
+		}
+		return toylogtest.Stored
+	}
+}
+
+// TestFaultRun: whatever the two hosts of a log do, each key is stored in order, nothing is
+// lost, and nothing is acknowledged before it is stored.
+func TestFaultRun(t *testing.T) {
+	const workers, keys, perKey, inFlight = 4, 40, 50, 256
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	l := toylogtest.Log{Answer: faulty(rand.New(rand.NewPCG(seed, 0)))}
+	a, b := l.Listen(t, free), l.Listen(t, free)
+	out := open(t, a.Addr+","+b.Addr, "?batch=16&key=field:1:-", config(50*time.Millisecond))
+	r := sinktest.NewRig(t, out, workers, inFlight)
+
+	checkAcks := func() {
+		t.Helper()
+		if done := r.Done - r.Refused; done > len(distinct(l.Stored())) {
+			t.Fatalf("%d messages are acknowledged, but only %d are stored", done, len(distinct(l.Stored())))
+		}
+	}
+	place := make(map[string]int) // of each message
+	for i := range keys * perKey {
+		switch i % 400 {
+		case 100:
+			a.Close()
+		case 200:
+			b.Close() // now both are away
+			r.WaitFor("not ready", func() bool { return out.Ready() != nil })
+			a = l.Listen(t, a.Addr)
+		case 300:
+			b = l.Listen(t, b.Addr)
+		}
+		r.WaitFor("less in flight", func() bool { return r.Sent()-r.Done < inFlight })
+		checkAcks()
+		key, n, text := i%keys, i/keys, "good"
+		if (key+n)%10 == 9 {
+			text = "bad"
+		}
+		m := fmt.Sprintf("%d-%d-%s", key, n, text)
+		place[m] = r.Send(key%workers, []byte(m))
+	}
+	r.WaitFor("the end", func() bool {
+		checkAcks()
+		return r.Done == len(place)
+	})
+	r.Stop()
+
+	stored := l.Stored()
+	checkOrder(t, stored)
+	done := distinct(stored)
+	for m, i := range place {
+		code := worker.OK
+		if strings.HasSuffix(m, "bad") {
+			code = worker.Refused
+		}
+		if r.Code(i) != code || done[m] != (code == worker.OK) {
+			t.Errorf("%s has code %d, stored: %v", m, r.Code(i), done[m])
+		}
+	}
+	t.Logf("%d stored, %d of them again, in %d batches", len(stored), len(stored)-len(done), len(l.Batches()))
+	a.Close()
+	b.Close()
+}
+
+func distinct(stored []toylogtest.Message) map[string]bool {
+	all := make(map[string]bool)
+	for _, m := range stored {
+		all[m.Data] = true
+	}
+	return all
+}
+
+// checkOrder: nothing is stored behind a later message of its key. What is stored again, as its
+// answer was lost, comes before those as well.
+func checkOrder(t *testing.T, stored []toylogtest.Message) {
+	t.Helper()
+	last := make(map[string]int)
+	for _, m := range stored {
+		n, err := strconv.Atoi(strings.Split(m.Data, "-")[1])
+		if err != nil || n < last[m.Key] {
+			t.Fatalf("%q is stored behind message %d of its key", m.Data, last[m.Key])
+		}
+		last[m.Key] = n
+	}
+}
