@@ -122,7 +122,7 @@ func parse(args []string, g *globals) (commandLine, error) {
 		kong.Exit(func(int) { line.helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.ExplicitGroups(runGroups()),
-		kong.Vars{"urls": protocols.Forms(), "streams": sinks.StreamForms(), "dead_letters": sinks.DeadLetterForms()},
+		kong.Vars{"urls": protocols.Forms(), "streams": sinks.StreamForms()},
 		kong.Resolvers(g.settings),
 		kong.Bind(g.settings),
 	)

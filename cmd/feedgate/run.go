@@ -9,6 +9,7 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
+	"feedgate/worker"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 
@@ -30,7 +31,7 @@ type runCmd struct {
 	Output     string `group:"work" placeholder:"TEMPLATE" help:"What the sink gets of each message [{data}]."`
 	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
 	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
-	DeadLetter string `group:"work" placeholder:"${dead_letters}" help:"Refused messages go there, acked with code 7."`
+	DeadLetter string `group:"work" placeholder:"URL" help:"Refused messages go there, acked with code 7."`
 
 	Ack         string `group:"acks" placeholder:"MODE" help:"each, ordered, range, none [by protocol]."`
 	AckInterval period `group:"acks" placeholder:"D" default:"100ms" help:"Longest that a range ack waits [${default}]."`
@@ -76,7 +77,7 @@ Examples:
 
 ` + runExamples() + `
 
-Sinks: one is required, as a feed that is acknowledged does not send its messages again. ` + sinks.Help() + `
+Sinks: one is required, as a feed that is acknowledged does not send its messages again. ` + sinks.Help() + ` --dead-letter takes ` + sinks.DeadLetterForms() + `.
 
 Workers: with one, messages reach the sink in arrival order. That is the default for ` + sinks.StreamForms() + `, which write one stream and gain nothing from more; otherwise it is GOMAXPROCS.
 
@@ -226,6 +227,7 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams, secrets secrets) sink.Conf
 	return sink.Config{
 		Flags:        c.sinkFlags,
 		Credentials:  secrets.sink,
+		Key:          c.key(),
 		Log:          u.log,
 		Stdout:       g.stdout,
 		ReconnectMin: time.Duration(c.ReconnectMin),
@@ -234,6 +236,18 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams, secrets secrets) sink.Conf
 		ConnectTimeout: time.Duration(c.ConnectTimeout),
 		Hurry:          u.hurry,
 	}
+}
+
+// key is what --key picks, under --dispatch key; nil: nothing.
+func (c *runCmd) key() *worker.Selector {
+	if c.Dispatch != "key" {
+		return nil
+	}
+	s, err := worker.ParseSelector(c.Key)
+	if err != nil {
+		return nil // check has found it
+	}
+	return &s
 }
 
 // addUpstreams makes a gateway, or a group of them, for each URL.

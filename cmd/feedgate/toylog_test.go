@@ -41,7 +41,7 @@ func TestToylog(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	status := run([]string{
 		"run", url, "--exit-on-close", "--admin=", "--workers=3", "--dispatch=key", "--key=field:1:-",
-		"--sink=toylog://" + host.Addr + "/orders?batch=50&key=field:1:-", "--toylog-timeout=1m",
+		"--sink=toylog://" + host.Addr + "/orders?batch=50", "--toylog-timeout=1m",
 		"--sink-user=me", "--sink-password-file=" + file(t, "password", "s3cret\n"),
 	}, &stdout, &stderr)
 	if status != exitOK {

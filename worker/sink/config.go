@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"feedgate/worker"
 	"feedgate/worker/backoff"
 	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
@@ -20,6 +21,10 @@ type Config struct {
 	Flags *flagset.Flags
 	// Credentials are for sinks that are servers. Their faults were found before.
 	Credentials
+
+	// Key is what --key picks, if all messages of a key are with one worker (--dispatch key);
+	// nil: they are not.
+	Key *worker.Selector
 
 	// Log gets faults and their end, each line with Flag as "flag", never a message's
 	// contents; default slog.Default().

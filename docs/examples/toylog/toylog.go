@@ -19,7 +19,7 @@
 //
 // # Order
 //
-// With key=SELECTOR, each key has an order, and a batch has at most one message of a key, since
+// With key=SELECTOR, or else under --dispatch key, each key has an order, and a batch has at most one message of a key, since
 // the server may store the second when it puts the first off. Without, each worker's messages
 // have an order, and are sent one by one.
 package toylog
@@ -28,7 +28,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ var Kind = sink.Kind{
 	Schemes:     []string{"toylog"},
 	Secure:      []string{"toylog+tls"},
 	Form:        "toylog://HOST:PORT/STREAM",
-	Help:        "sends messages to a log server, ?batch=N at once [500] if ?key=SELECTOR names what has an order",
+	Help:        "sends messages to a log server, ?batch=N at once [500] if ?key=SELECTOR or --key names what has an order",
 	DeadLetters: true,
 	Flags:       []any{sink.ServerFlags{}, Flags{}},
 	Parse:       parse,
@@ -86,14 +85,18 @@ func parse(u sink.URL, flags *flagset.Flags) (t sink.Target, err error) {
 		CheckPassword: func(password []byte) error { return checkField(string(password)) },
 		UsesMeta:      key != nil && key.NeedsMeta(), // for meta:NAME
 		Open: func(cfg *sink.Config) (*sink.Sink, error) {
+			by := key
+			if by == nil {
+				by = cfg.Key
+			}
 			servers := newServers(server.Hosts, stream, u.Secure, timeout, cfg)
 			return kit.Open(kit.Config{
 				MaxMessages: batch,
 				MaxPerLane:  1,
-				Lane:        lane(key),
+				Key:         by,
 				Connect:     servers.reach,
 				Open: func(s *kit.Sink, worker int) (kit.Client, error) {
-					return newClient(s, worker, servers, key), nil
+					return newClient(s, worker, servers, by), nil
 				},
 			}, cfg), nil
 		},
@@ -131,16 +134,6 @@ func parseKey(value string) (*worker.Selector, error) {
 		return nil, fmt.Errorf("key: %w", err)
 	}
 	return &key, nil
-}
-
-// lane returns what has an order: a key or, without one, all that a worker has. Messages
-// without a key have an order, too. Keys with the same hash only wait for each other.
-func lane(key *worker.Selector) func(worker.Message) uint64 {
-	if key == nil {
-		return nil
-	}
-	seed := maphash.MakeSeed()
-	return func(m worker.Message) uint64 { return maphash.Bytes(seed, key.AppendFrom(nil, m)) }
 }
 
 // checkField finds out whether s can be part of the line HELLO. It must not quote it.

@@ -30,6 +30,7 @@ type handler struct {
 	mu       sync.Mutex
 	changed  *sync.Cond // of the senders, for the fields below
 	lanes    lanes
+	keyer    *worker.Keyer // of Config.Key; nil: there is none
 	next     worker.Ticket // of the next message
 	batches  uint64        // number of the latest batch
 	flush    bool          // do not linger: nothing more comes before something is done
@@ -43,6 +44,9 @@ type handler struct {
 func newHandler(s *Sink, number int, client Client, c *worker.Completer) *handler {
 	h := &handler{sink: s, number: number, client: client, c: c, down: make(map[*claim]error)}
 	h.lanes.byKey = make(map[uint64]*lane)
+	if s.cfg.Key != nil {
+		h.keyer = worker.NewKeyer(s.cfg.Key)
+	}
 	h.changed = sync.NewCond(&h.mu)
 	h.accepted.Store(s.accepted)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -69,8 +73,12 @@ func (h *handler) Handle(b *worker.Batch) {
 	for i := range n {
 		m := b.At(i)
 		key := uint64(0)
-		if cfg.Lane != nil && !cfg.Unordered {
+		switch {
+		case cfg.Unordered:
+		case cfg.Lane != nil:
 			key = cfg.Lane(m)
+		case h.keyer != nil:
+			key = h.keyer.Hash(m)
 		}
 		h.lanes.add(entry{m: m, ticket: h.next + worker.Ticket(i)}, key, cfg.Unordered)
 	}

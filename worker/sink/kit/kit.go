@@ -105,10 +105,13 @@ type Config struct {
 	// Linger is how long to wait for a full batch; 0: not at all.
 	Linger time.Duration
 
-	// Lane is the lane of a message; nil: one lane per worker. Called on workers' goroutines,
-	// by several at once.
+	// Key picks what makes a message's lane: those with the same key have an order. Often that
+	// of [sink.Config.Key].
+	Key *worker.Selector
+	// Lane is the lane of a message instead, such as its partition. Called on workers'
+	// goroutines, by several at once. Without Key and Lane there is one lane per worker.
 	Lane func(m worker.Message) uint64
-	// Unordered: order does not matter, and Lane is not used.
+	// Unordered: order does not matter, and Key and Lane are not used.
 	Unordered bool
 }
 

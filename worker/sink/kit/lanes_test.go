@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
@@ -18,6 +19,7 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"one lane":    {MaxMessages: 20},
 		"keys":        {MaxMessages: 20, Outstanding: 3, Lane: firstByte},
+		"a selector":  {MaxMessages: 20, Outstanding: 3, Key: selector(t, "bytes:0:1")},
 		"one per key": {MaxMessages: 50, Outstanding: 3, Lane: firstByte, MaxPerLane: 1},
 		"few bytes":   {MaxBytes: 30, Outstanding: 2, Lane: firstByte},
 	} {
@@ -60,7 +62,7 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 					t.Fatal(err)
 				}
 				lane := m[0]
-				if cfg.Lane == nil {
+				if cfg.Lane == nil && cfg.Key == nil {
 					lane = 0
 				}
 				if i < last[lane] {
@@ -102,4 +104,13 @@ func TestOneLaneHoldsUpNoOther(t *testing.T) {
 	(<-slow).Resolve(1, 1, Done())
 	r.Wait(22)
 	r.Stop()
+}
+
+func selector(t *testing.T, text string) *worker.Selector {
+	t.Helper()
+	s, err := worker.ParseSelector(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &s
 }
