@@ -22,8 +22,7 @@
 // What holds back: a full descriptor ring or a full window stops dispatch, and so
 // decoding and reading; a slab pool without a free slab stops reading; an output
 // that the peer does not empty stops the taking of replies and the reading, so
-// that the reply rings fill and the workers stop. Nothing is dropped on the way
-// and nobody spins.
+// that the reply rings fill and the workers stop. Nothing is dropped on the way.
 //
 // A message that does not lie in the slab, such as one joined from several, is in
 // wire.Input.Own; intake.copyOwn copies it to a slab of its own kind before dispatch.
