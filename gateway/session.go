@@ -14,6 +14,7 @@ type session struct {
 	id       string // as the server named it; empty: cannot be resumed
 	reached  bool   // a login succeeded at least once
 	restored bool   // id is of an earlier process, and this one has received nothing
+	secret   bool   // id holds the token: it is in no file
 	saved    stateEntry
 }
 
@@ -34,7 +35,7 @@ func (s *session) save(l *loop) {
 		return
 	}
 	var now stateEntry // of a session without a name nothing can be resumed
-	if s.id != "" {
+	if s.id != "" && !s.secret {
 		now = stateEntry{s.id, l.track.Watermark()}
 	}
 	if now == s.saved {
@@ -76,6 +77,9 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 		}
 	}
 	s.id = e.Session
+	if s.secret = l.set.masks.Hides(s.id); s.secret && l.cfg.State != nil {
+		l.conn.repeats.add(now, slog.LevelWarn, "the session's name holds the secret; --state does not keep it", "")
+	}
 	l.track.Connect(l.conn.proto, e.First)
 	s.save(l)
 }
@@ -84,6 +88,6 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 func (l *loop) missed(gap delivery.Range) {
 	if !gap.Empty() {
 		l.stats.Gaps.Add(1)
-		l.log.Warn("gap in the sequence numbers", "first", gap.First, "last", gap.Last)
+		l.gaps.add(gap)
 	}
 }
