@@ -15,13 +15,19 @@ type session struct {
 	reached  bool   // a login succeeded at least once
 	restored bool   // id is of an earlier process, and this one has received nothing
 	secret   bool   // id holds the token: it is in no file
+	name     string // the upstream's, in the state file
 	saved    stateEntry
 }
 
 // restore resumes the session that an earlier process has left in the state file.
 func (s *session) restore(l *loop) {
-	e := l.cfg.State.get(l.cfg.URL)
-	if !l.set.codec.Sequenced || e.Session == "" {
+	if !l.set.codec.Sequenced {
+		return
+	}
+	name := l.cfg.stateName()
+	s.name = name.String()
+	e := l.cfg.State.claim(name)
+	if e.Session == "" {
 		return
 	}
 	s.id, s.restored, s.saved = e.Session, true, e
@@ -42,9 +48,9 @@ func (s *session) save(l *loop) {
 		return
 	}
 	if now.Session != s.saved.Session && now.Session != "" {
-		l.cfg.State.begin(l.cfg.URL, now)
+		l.cfg.State.begin(s.name, now)
 	} else {
-		l.cfg.State.set(l.cfg.URL, now)
+		l.cfg.State.set(s.name, now)
 	}
 	s.saved = now
 }

@@ -161,7 +161,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
 	defer over()
 	u := &upstreams{log: log, fail: fail, hurry: hurry, watchdog: g.watchdog}
-	if err := c.open(u, secrets, g); err != nil {
+	if err := c.open(u, secrets, planned, g); err != nil {
 		return errors.Join(err, u.close())
 	}
 	if err := u.startSinks(ctx); err != nil {
@@ -194,23 +194,26 @@ func (c *runCmd) reloader(u *upstreams, secrets secrets, g *globals) *reloader {
 	return r
 }
 
-// open fills in u, also when it fails halfway. The admin address comes first: if it was
-// given, a second process that is started by mistake finds it in use before it touches the
+// open fills in u, also when it fails halfway. The admin address and the state come first: a
+// second process that is started by mistake finds one of them in use before it touches the
 // first one's files.
-func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
+func (c *runCmd) open(u *upstreams, secrets secrets, planned []gateway.Config, g *globals) (err error) {
 	if u.admin, err = listenAdmin(c.Admin, g.settings.given("admin"), u.log); err != nil {
 		return err
+	}
+	if c.State != "" {
+		if u.state, err = gateway.OpenState(c.State, u.log); err != nil {
+			return err
+		}
+		if err := u.state.Check(planned); err != nil {
+			return usageError{err}
+		}
 	}
 	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u, secrets)); err != nil {
 		return err
 	}
 	if c.DeadLetter != "" {
 		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u, secrets)); err != nil {
-			return err
-		}
-	}
-	if c.State != "" {
-		if u.state, err = gateway.OpenState(c.State, u.log); err != nil {
 			return err
 		}
 	}

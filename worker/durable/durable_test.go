@@ -141,3 +141,66 @@ func TestDirectoriesThatCannotBeSynced(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLock: a file has one lock, by each of its names, until it is given back.
+func TestLock(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "state"), filepath.Join(dir, "link")
+	if err := os.Symlink("state", link); err != nil {
+		t.Fatal(err)
+	}
+	first, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, link} {
+		if _, err := Lock(name); !errors.Is(err, ErrLocked) {
+			t.Errorf("%s is locked twice: %v", name, err)
+		}
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Lock(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	only(t, dir, "link", "state.lock")
+}
+
+// TestSweep: what Replace leaves when it is killed goes, and nothing else.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	keep := []string{"other.01234567.tmp", "state", "state.0123456.tmp", "state.01234567.tmp.bak",
+		"state.012345678.tmp", "state.0123456x.tmp", "state.89abcdef.tmp", "state.lock", "xstate.01234567.tmp"}
+	for _, name := range append([]string{"state.01234567.tmp", "state.ffffffff.tmp"}, keep...) {
+		err := os.WriteFile(filepath.Join(dir, name), nil, 0o600)
+		if name == "state.89abcdef.tmp" {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, name)), os.Mkdir(filepath.Join(dir, name), 0o700))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Sweep(filepath.Join(dir, "state")); err != nil {
+		t.Fatal(err)
+	}
+	only(t, dir, keep...)
+}
+
+// TestReplaceDevice: a device is no file to be replaced.
+func TestReplaceDevice(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("/dev/full", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(link, []byte("new"), 0o600); err == nil {
+		t.Error("a device was replaced")
+	}
+	if info, err := os.Stat("/dev/full"); err != nil || info.Mode()&fs.ModeCharDevice == 0 {
+		t.Errorf("/dev/full is now %v, %v", info, err)
+	}
+}
