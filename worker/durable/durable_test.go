@@ -191,16 +191,20 @@ func TestSweep(t *testing.T) {
 	only(t, dir, keep...)
 }
 
-// TestReplaceDevice: a device is no file to be replaced.
-func TestReplaceDevice(t *testing.T) {
-	link := filepath.Join(t.TempDir(), "link")
-	if err := os.Symlink("/dev/full", link); err != nil {
+// TestReplaceNoFile: what is no regular file is not replaced, also behind a link.
+func TestReplaceNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Symlink("pipe", link)); err != nil {
 		t.Fatal(err)
 	}
-	if err := Replace(link, []byte("new"), 0o600); err == nil {
-		t.Error("a device was replaced")
+	for _, path := range []string{pipe, link} {
+		if err := Replace(path, []byte("new"), 0o600); err == nil {
+			t.Errorf("%s was replaced", path)
+		}
+		if info, err := os.Stat(pipe); err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
+			t.Fatalf("the pipe is now %v, %v", info, err)
+		}
 	}
-	if info, err := os.Stat("/dev/full"); err != nil || info.Mode()&fs.ModeCharDevice == 0 {
-		t.Errorf("/dev/full is now %v, %v", info, err)
-	}
+	only(t, dir, "link", "pipe")
 }

@@ -84,18 +84,3 @@ func TestStateFileOtherHosts(t *testing.T) {
 		t.Errorf("two upstreams with a host in common: status %d, %s", got.status, got.stderr)
 	}
 }
-
-// TestStateFileIsADevice: a device stays one.
-func TestStateFileIsADevice(t *testing.T) {
-	t.Parallel()
-	s := listenFG(t)
-	for _, device := range []string{"/dev/null", "/dev/full"} {
-		got := command(t, nil, "run", s.url(), "--sink=discard:", "--admin=", "--state="+device)
-		if got.status != 1 || !strings.Contains(got.stderr, "--state: ") {
-			t.Errorf("%s: status %d, %s", device, got.status, got.stderr)
-		}
-		if info, err := os.Stat(device); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-			t.Fatalf("%s is now %v, %v", device, info, err)
-		}
-	}
-}
