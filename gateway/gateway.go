@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -42,7 +43,9 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Log = cfg.Log.With("upstream", cfg.Label)
+	set.masks.Add(cfg.Token)
+	set.masks.Add(set.codec.Secrets...)
+	cfg.Log = slog.New(set.masks.Handler(cfg.Log.Handler())).With("upstream", cfg.Label)
 	g := &Gateway{cfg: cfg, set: set, abort: make(chan struct{})}
 	g.stats.expect(cfg.Protocol.Scheme().Reasons)
 	return g, nil

@@ -45,6 +45,7 @@ type loop struct {
 	blocked  bool // what the workers know of that
 	refused  refusals
 	skipped  skipped
+	gaps     gaps
 	short    bool // logMemory has logged that the kernel gives no memory
 
 	sends   [maxBatch][]byte
@@ -69,6 +70,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	l.skipped = skipped{l: l}
 	l.conn.repeats.watch(&l.refused)
 	l.conn.repeats.watch(&l.skipped)
+	l.conn.repeats.watch(&l.gaps)
 	return l
 }
 

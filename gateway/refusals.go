@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"feedgate/gateway/internal/delivery"
 	"feedgate/worker"
 )
 
@@ -55,4 +56,31 @@ func (s *skipped) take() (msg string, args []any) {
 	args = []any{"addr", s.l.conn.addr, "messages", s.messages, "longest", s.longest, "max_message", s.l.cfg.MaxMessage}
 	s.messages, s.longest = 0, 0
 	return "messages over --max-message skipped and refused with code 3", args
+}
+
+// gaps are the jumps in the sequence numbers that were not logged yet. The loop owns it.
+type gaps struct {
+	n       int
+	missing uint64 // numbers
+	span    delivery.Range
+}
+
+func (g *gaps) add(gap delivery.Range) {
+	if g.n == 0 {
+		g.span.First = gap.First
+	}
+	g.n++
+	g.missing += gap.Last - gap.First + 1
+	g.span.Last = max(g.span.Last, gap.Last)
+}
+
+func (g *gaps) empty() bool { return g.n == 0 }
+
+func (g *gaps) take() (msg string, args []any) {
+	args = []any{"first", g.span.First, "last", g.span.Last, "missing", g.missing}
+	if g.n > 1 {
+		args = append(args, "gaps", g.n)
+	}
+	*g = gaps{}
+	return "gap in the sequence numbers", args
 }

@@ -14,13 +14,20 @@ type session struct {
 	id       string // as the server named it; empty: cannot be resumed
 	reached  bool   // a login succeeded at least once
 	restored bool   // id is of an earlier process, and this one has received nothing
+	secret   bool   // id holds the token: it is in no file
+	name     string // the upstream's, in the state file
 	saved    stateEntry
 }
 
 // restore resumes the session that an earlier process has left in the state file.
 func (s *session) restore(l *loop) {
-	e := l.cfg.State.get(l.cfg.URL)
-	if !l.set.codec.Sequenced || e.Session == "" {
+	if !l.set.codec.Sequenced {
+		return
+	}
+	name := l.cfg.stateName()
+	s.name = name.String()
+	e := l.cfg.State.claim(name)
+	if e.Session == "" {
 		return
 	}
 	s.id, s.restored, s.saved = e.Session, true, e
@@ -34,16 +41,16 @@ func (s *session) save(l *loop) {
 		return
 	}
 	var now stateEntry // of a session without a name nothing can be resumed
-	if s.id != "" {
+	if s.id != "" && !s.secret {
 		now = stateEntry{s.id, l.track.Watermark()}
 	}
 	if now == s.saved {
 		return
 	}
 	if now.Session != s.saved.Session && now.Session != "" {
-		l.cfg.State.begin(l.cfg.URL, now)
+		l.cfg.State.begin(s.name, now)
 	} else {
-		l.cfg.State.set(l.cfg.URL, now)
+		l.cfg.State.set(s.name, now)
 	}
 	s.saved = now
 }
@@ -76,6 +83,9 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 		}
 	}
 	s.id = e.Session
+	if s.secret = l.set.masks.Hides(s.id); s.secret && l.cfg.State != nil {
+		l.conn.repeats.add(now, slog.LevelWarn, "the session's name holds the secret; --state does not keep it", "")
+	}
 	l.track.Connect(l.conn.proto, e.First)
 	s.save(l)
 }
@@ -84,6 +94,6 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 func (l *loop) missed(gap delivery.Range) {
 	if !gap.Empty() {
 		l.stats.Gaps.Add(1)
-		l.log.Warn("gap in the sequence numbers", "first", gap.First, "last", gap.Last)
+		l.gaps.add(gap)
 	}
 }

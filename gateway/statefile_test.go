@@ -91,6 +91,13 @@ func TestStateSurvivesRestart(t *testing.T) {
 	}
 }
 
+// get is what the state says of the upstream of a URL.
+func (s *State) get(url string) stateEntry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entries[url]
+}
+
 func mustState(t *testing.T, path string) *State {
 	t.Helper()
 	s, err := OpenState(path, nil)

@@ -12,6 +12,7 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/faults"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 )
 
 // Bounds of what a Config may ask for.
@@ -29,9 +30,10 @@ const (
 type settings struct {
 	codec     *wire.Codec
 	ack       wire.AckMode
-	window    int    // slots of the window
-	firstSlot uint64 // of the process; the simulation begins near the carry out of 32 bits
-	share     int    // with Traits.HoldBack, messages that one worker may have; 0: what its ring holds
+	window    int               // slots of the window
+	masks     *credential.Masks // of secrets that a peer may repeat
+	firstSlot uint64            // of the process; the simulation begins near the carry out of 32 bits
+	share     int               // with Traits.HoldBack, messages that one worker may have; 0: what its ring holds
 	content
 }
 
@@ -54,7 +56,7 @@ func (c *Config) Validate() error {
 var ErrNoProtocol = errors.New("upstream: no protocol")
 
 func (c *Config) validate() (settings, error) {
-	var s settings
+	s := settings{masks: new(credential.Masks)}
 	var faults faults.List
 	fill(&c.Workers, runtime.GOMAXPROCS(0))
 	if c.Protocol != nil {

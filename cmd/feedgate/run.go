@@ -10,6 +10,7 @@ import (
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 
@@ -108,7 +109,8 @@ func (*runCmd) BeforeResolve(ctx *kong.Context, s *settings) error { return s.lo
 
 // Run runs the gateways until they have drained.
 func (c *runCmd) Run(ctx context.Context, g *globals) error {
-	log := c.logger(g.stderr)
+	var masks credential.Masks
+	log := slog.New(masks.Handler(c.logger(g.stderr).Handler()))
 	end := &lastLines{log: log}
 	g.watchdog.setLast(func(code int, why string) {
 		end.write(func() {
@@ -120,7 +122,7 @@ func (c *runCmd) Run(ctx context.Context, g *globals) error {
 		})
 	})
 	g.watchdog.setStarting(true)
-	err := c.run(ctx, g, log, end)
+	err := c.run(ctx, g, log, &masks, end)
 	end.write(func() { c.explain(g, log, err) })
 	return logged(err)
 }
@@ -136,7 +138,7 @@ func (c *runCmd) explain(g *globals, log *slog.Logger, err error) {
 	}
 }
 
-func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, end *lastLines) error {
+func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *credential.Masks, end *lastLines) error {
 	if len(c.URL) == 0 {
 		c.URL = g.settings.upstreams()
 	}
@@ -149,14 +151,17 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, end *las
 	if err != nil {
 		return err
 	}
+	masks.Add(secrets.token, secrets.sink.Password)
 	c.describe(log, planned)
 	end.from(func() gateway.Totals { return gateway.Totals{} })
 	reportMaxprocs(log)
 	g.settings.warnUnknown(log)
+	ctx, fail := context.WithCancel(ctx)
+	defer fail()
 	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
 	defer over()
-	u := &upstreams{log: log, hurry: hurry, watchdog: g.watchdog}
-	if err := c.open(u, secrets, g); err != nil {
+	u := &upstreams{log: log, fail: fail, hurry: hurry, watchdog: g.watchdog}
+	if err := c.open(u, secrets, planned, g); err != nil {
 		return errors.Join(err, u.close())
 	}
 	if err := u.startSinks(ctx); err != nil {
@@ -189,23 +194,26 @@ func (c *runCmd) reloader(u *upstreams, secrets secrets, g *globals) *reloader {
 	return r
 }
 
-// open fills in u, also when it fails halfway. The admin address comes first: if it was
-// given, a second process that is started by mistake finds it in use before it touches the
+// open fills in u, also when it fails halfway. The admin address and the state come first: a
+// second process that is started by mistake finds one of them in use before it touches the
 // first one's files.
-func (c *runCmd) open(u *upstreams, secrets secrets, g *globals) (err error) {
+func (c *runCmd) open(u *upstreams, secrets secrets, planned []gateway.Config, g *globals) (err error) {
 	if u.admin, err = listenAdmin(c.Admin, g.settings.given("admin"), u.log); err != nil {
 		return err
+	}
+	if c.State != "" {
+		if u.state, err = gateway.OpenState(c.State, u.log); err != nil {
+			return err
+		}
+		if err := u.state.Check(planned); err != nil {
+			return usageError{err}
+		}
 	}
 	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u, secrets)); err != nil {
 		return err
 	}
 	if c.DeadLetter != "" {
 		if u.deadLetters, err = openSink("--dead-letter", c.DeadLetter, c.sinkConfig(g, u, secrets)); err != nil {
-			return err
-		}
-	}
-	if c.State != "" {
-		if u.state, err = gateway.OpenState(c.State, u.log); err != nil {
 			return err
 		}
 	}

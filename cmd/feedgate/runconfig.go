@@ -68,8 +68,8 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 			err = errors.Join(err, cfg.Validate())
 		}
 		faults = append(faults, at(labels[i], err))
-		if c.State != "" && slices.ContainsFunc(planned, func(p gateway.Config) bool { return p.URL == cfg.URL }) {
-			faults = append(faults, fmt.Errorf("--state: keeps one place for each URL, but %s is there twice", gateway.Label(url)))
+		if c.State != "" {
+			faults = append(faults, checkState(planned, cfg))
 		}
 		planned = append(planned, cfg)
 	}
@@ -77,6 +77,18 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 		faults = append(faults, protocols.Unused(c.flags, used)...)
 	}
 	return planned, errors.Join(faults...)
+}
+
+// checkState says which of the others could find the session that cfg's upstream has in the
+// state file.
+func checkState(others []gateway.Config, cfg gateway.Config) error {
+	for _, other := range others {
+		if other.URL == cfg.URL || gateway.SameSession(other, cfg) {
+			return fmt.Errorf("--state: %s and %s could find the same session; it is that of a scheme, a path and one of its hosts",
+				gateway.Label(other.URL), gateway.Label(cfg.URL))
+		}
+	}
+	return nil
 }
 
 // reloadToken rereads the secret. If the upstreams cannot use it, the old one stays.

@@ -32,12 +32,13 @@ type upstreams struct {
 	state       *gateway.State     // nil: none
 	hurry       <-chan struct{}    // closed when there is no more time to end in order; nil: there is
 	watchdog    *watchdog          // nil: none
+	fail        func()             // drains all; nil: one that fails leaves the others alone
 	log         *slog.Logger
 }
 
 // run runs all upstreams until the last has ended: each by itself, or all once ctx is
-// cancelled or abort is closed. One that fails does not end the others. Then it closes what
-// they share. Its error has a line for each fault.
+// cancelled or abort is closed, or one has failed: the process then drains the others, so
+// that whoever supervises it notices. Then it closes what they share. Its error has a line for each fault.
 //
 // What does not end in time is left behind, so that a handler or a disk that hangs cannot
 // keep the process.
@@ -48,10 +49,10 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	faults := make([]error, len(u.gateways)+len(u.groups))
 	var running sync.WaitGroup
 	for i, gw := range u.gateways {
-		running.Go(func() { faults[i] = u.runOne(ctx, gw) })
+		running.Go(func() { faults[i] = u.drainAfter(u.runOne(ctx, gw)) })
 	}
 	for i, g := range u.groups {
-		running.Go(func() { faults[len(u.gateways)+i] = logged(g.Run(ctx)) })
+		running.Go(func() { faults[len(u.gateways)+i] = u.drainAfter(logged(g.Run(ctx))) })
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -59,6 +60,15 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 		ended <- errors.Join(errors.Join(faults...), u.close())
 	}()
 	return u.supervise(ctx, abort, ended)
+}
+
+// drainAfter drains all upstreams if one has failed.
+func (u *upstreams) drainAfter(err error) error {
+	if err != nil && u.fail != nil && len(u.gateways)+len(u.groups) > 1 {
+		u.log.Error("an upstream has failed; all others are drained")
+		u.fail()
+	}
+	return err
 }
 
 // report logs the part of run's error that was not logged yet.

@@ -58,6 +58,7 @@ type Server struct {
 	listener net.Listener
 	log      *slog.Logger
 	http     http.Server
+	crowd    crowd
 }
 
 // New listens on cfg.Addr; requests wait for Serve. Its error, such as an address
@@ -71,7 +72,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{
+	s := &Server{
 		listener: listener,
 		log:      log,
 		http: http.Server{
@@ -82,7 +83,9 @@ func New(cfg Config) (*Server, error) {
 			MaxHeaderBytes:    maxHeaderBytes,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
-	}, nil
+	}
+	s.http.ConnState = s.crowd.track
+	return s, nil
 }
 
 // Addr is the address that the server listens on.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/credential"
 )
 
 // Protocol is a protocol with the settings that only it has, such as a topic or a framing. A
@@ -141,6 +142,10 @@ type Traits struct {
 	Login bool
 	// TokenUnsent says why the login sends no secret, though there is one; empty: it does.
 	TokenUnsent string
+
+	// Secrets are those of the protocol's own settings, which a log must not show though a
+	// peer repeats them.
+	Secrets []*credential.Secret
 
 	// Overhead is the most bytes that a frame has beside its message, or in all if it has
 	// none, such as a login's answer.

@@ -20,17 +20,21 @@ const maxLinks = 40
 // Replace makes contents the contents of the file at path, durably, or after an error leaves
 // it as it was. A symbolic link is followed, also to a file that does not exist yet: its
 // target is replaced. A file that exists keeps its permissions; a new one has mode, less the
-// umask.
+// umask. What is no regular file, such as a device, is an error.
 func Replace(path string, contents []byte, mode fs.FileMode) error {
 	target, err := Follow(path)
 	if err != nil {
 		return err
 	}
+	info, statErr := os.Stat(target)
+	if statErr == nil && !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "replace", Path: target, Err: errors.New("not a regular file")}
+	}
 	f, err := create(target, mode)
 	if err != nil {
 		return err
 	}
-	if info, statErr := os.Stat(target); statErr == nil {
+	if statErr == nil {
 		err = f.Chmod(info.Mode().Perm())
 	}
 	if err == nil {

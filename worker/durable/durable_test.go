@@ -141,3 +141,70 @@ func TestDirectoriesThatCannotBeSynced(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLock: a file has one lock, by each of its names, until it is given back.
+func TestLock(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "state"), filepath.Join(dir, "link")
+	if err := os.Symlink("state", link); err != nil {
+		t.Fatal(err)
+	}
+	first, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, link} {
+		if _, err := Lock(name); !errors.Is(err, ErrLocked) {
+			t.Errorf("%s is locked twice: %v", name, err)
+		}
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Lock(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	only(t, dir, "link", "state.lock")
+}
+
+// TestSweep: what Replace leaves when it is killed goes, and nothing else.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	keep := []string{"other.01234567.tmp", "state", "state.0123456.tmp", "state.01234567.tmp.bak",
+		"state.012345678.tmp", "state.0123456x.tmp", "state.89abcdef.tmp", "state.lock", "xstate.01234567.tmp"}
+	for _, name := range append([]string{"state.01234567.tmp", "state.ffffffff.tmp"}, keep...) {
+		err := os.WriteFile(filepath.Join(dir, name), nil, 0o600)
+		if name == "state.89abcdef.tmp" {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, name)), os.Mkdir(filepath.Join(dir, name), 0o700))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Sweep(filepath.Join(dir, "state")); err != nil {
+		t.Fatal(err)
+	}
+	only(t, dir, keep...)
+}
+
+// TestReplaceNoFile: what is no regular file is not replaced, also behind a link.
+func TestReplaceNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Symlink("pipe", link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, link} {
+		if err := Replace(path, []byte("new"), 0o600); err == nil {
+			t.Errorf("%s was replaced", path)
+		}
+		if info, err := os.Stat(pipe); err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
+			t.Fatalf("the pipe is now %v, %v", info, err)
+		}
+	}
+	only(t, dir, "link", "pipe")
+}

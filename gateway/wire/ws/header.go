@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"feedgate/worker/credential"
 )
 
 // header is one header of the request.
@@ -122,4 +124,16 @@ func equalFold(s, lower string) bool {
 		}
 	}
 	return true
+}
+
+// secrets are the values of headers that are not to be logged, and of credentials (RFC 9110,
+// section 11.4) what follows the scheme.
+func (r *request) secrets() (all []*credential.Secret) {
+	for _, h := range r.headers {
+		all = append(all, credential.NewSecret([]byte(h.value)))
+		if _, token, ok := strings.Cut(h.value, " "); ok {
+			all = append(all, credential.NewSecret([]byte(token)))
+		}
+	}
+	return all
 }

@@ -56,6 +56,7 @@ func (p *protocol) codec() *wire.Codec {
 			Overhead:   maxHead,
 			CloseGrace: closeGrace,
 			PeerEnds:   true,
+			Secrets:    p.request.secrets(),
 			Meta:       metadata,
 		},
 		NewConn: p.newConn,

@@ -1,0 +1,63 @@
+package admin
+
+import (
+	"net"
+	"net/http"
+	"testing"
+)
+
+// closable is a connection that counts its closes.
+type closable struct {
+	net.Conn
+	closes int
+}
+
+func (c *closable) Close() error {
+	c.closes++
+	return nil
+}
+
+// TestCrowd: the connection that waits longest makes room, a busy one only when all are.
+func TestCrowd(t *testing.T) {
+	var c crowd
+	var all []*closable
+	add := func() *closable {
+		conn := new(closable)
+		c.track(conn, http.StateNew)
+		all = append(all, conn)
+		return conn
+	}
+	for range maxConns {
+		add()
+	}
+	c.track(all[0], http.StateActive)
+	c.track(all[1], http.StateActive)
+	c.track(all[1], http.StateIdle) // has waited less than all others
+	add()
+	if all[2].closes != 1 {
+		t.Error("the connection that waits longest did not make room")
+	}
+	c.track(all[2], http.StateClosed)
+	for _, conn := range all[3:] {
+		c.track(conn, http.StateActive)
+	}
+	add()
+	if all[1].closes != 1 {
+		t.Error("the idle connection did not make room for a busy one")
+	}
+	c.track(all[1], http.StateClosed)
+	c.track(all[maxConns+1], http.StateActive)
+	add()
+	if all[0].closes != 1 {
+		t.Error("of busy connections, the oldest did not make room")
+	}
+	c.track(all[3], http.StateClosed)
+	add()
+	closes := 0
+	for _, conn := range all {
+		closes += conn.closes
+	}
+	if closes != 3 || len(c.conns) != maxConns {
+		t.Errorf("%d connections were closed and %d are left, want 3 and %d", closes, len(c.conns), maxConns)
+	}
+}

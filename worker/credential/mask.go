@@ -1,0 +1,103 @@
+package credential
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// leastMasked is the length of the shortest secret that is masked, in bytes: stars for every
+// occurrence of a letter would hide the log and show the secret.
+const leastMasked = 4
+
+// Masks are the secrets that must not be in a log. Several loggers may share them. Any goroutine
+// may call its methods. The zero value has none.
+type Masks struct {
+	mu      sync.RWMutex
+	secrets []*Secret
+}
+
+// Add adds secrets, which may be replaced later; nil ones are none.
+func (m *Masks) Add(secrets ...*Secret) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range secrets {
+		if s != nil {
+			m.secrets = append(m.secrets, s)
+		}
+	}
+}
+
+// Text is s with stars in place of each secret, as it is or as part of a URL.
+func (m *Masks) Text(s string) string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, secret := range m.secrets {
+		plain := string(secret.Bytes())
+		if len(plain) < leastMasked {
+			continue
+		}
+		for _, form := range []string{plain, url.QueryEscape(plain), url.PathEscape(plain)} {
+			s = strings.ReplaceAll(s, form, "***")
+		}
+	}
+	return s
+}
+
+// Hides reports whether s holds a secret.
+func (m *Masks) Hides(s string) bool { return m.Text(s) != s }
+
+// Handler is a handler of logs that passes records on to next without the secrets.
+func (m *Masks) Handler(next slog.Handler) slog.Handler { return maskHandler{next, m} }
+
+type maskHandler struct {
+	slog.Handler
+	masks *Masks
+}
+
+// Handle implements [slog.Handler].
+func (h maskHandler) Handle(ctx context.Context, r slog.Record) error {
+	masked := slog.NewRecord(r.Time, r.Level, h.masks.Text(r.Message), r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		masked.AddAttrs(h.masks.attr(a))
+		return true
+	})
+	return h.Handler.Handle(ctx, masked)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h maskHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	masked := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		masked[i] = h.masks.attr(a)
+	}
+	return maskHandler{h.Handler.WithAttrs(masked), h.masks}
+}
+
+// WithGroup implements [slog.Handler].
+func (h maskHandler) WithGroup(name string) slog.Handler {
+	return maskHandler{h.Handler.WithGroup(name), h.masks}
+}
+
+func (m *Masks) attr(a slog.Attr) slog.Attr {
+	switch a.Value = a.Value.Resolve(); a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(m.Text(a.Value.String()))
+	case slog.KindGroup:
+		group := a.Value.Group()
+		masked := make([]slog.Attr, len(group))
+		for i := range group {
+			masked[i] = m.attr(group[i])
+		}
+		a.Value = slog.GroupValue(masked...)
+	case slog.KindAny:
+		// What is logged of it is its text.
+		if text := fmt.Sprint(a.Value.Any()); m.Hides(text) {
+			a.Value = slog.StringValue(m.Text(text))
+		}
+	}
+	return a
+}

@@ -1,0 +1,75 @@
+package durable
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrLocked: another process has the lock.
+var ErrLocked = errors.New("in use by another process")
+
+// Lock locks the file at path for this process: whoever else locks it gets ErrLocked. A
+// symbolic link is followed, so that a file has one lock by all its names. The lock is on a
+// file of its own, path.lock, which stays behind: if it were removed, two processes could
+// lock two files of that name. Close gives it back, and so does the end of the process.
+func Lock(path string) (*os.File, error) {
+	target, err := Follow(path)
+	if err != nil {
+		return nil, err
+	}
+	name := target + ".lock"
+	// O_NONBLOCK: to open a pipe would wait for its other end.
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close() // nothing was written
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%s is %w", path, ErrLocked)
+		}
+		return nil, &fs.PathError{Op: "lock", Path: name, Err: err}
+	}
+	return f, nil
+}
+
+// Sweep removes what processes that were killed in Replace have left beside path. The caller
+// must have the file's lock, or remove what another process is writing.
+func Sweep(path string) error {
+	target, err := Follow(path)
+	if err != nil {
+		return err
+	}
+	dir, base := filepath.Split(target)
+	entries, err := os.ReadDir(filepath.Clean(dir))
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // a directory that can be written to but not read
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if isTemporary(e.Name(), base) && e.Type().IsRegular() {
+			if err := os.Remove(dir + e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isTemporary says whether name is one that create gives for base.
+func isTemporary(name, base string) bool {
+	middle := len(name) - len(".tmp")
+	if start := middle - 8; start != len(base)+1 || name[:start] != base+"." || name[middle:] != ".tmp" {
+		return false
+	}
+	_, err := hex.DecodeString(name[middle-8 : middle])
+	return err == nil
+}
