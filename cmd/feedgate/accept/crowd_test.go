@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 )
 
 // TestHeldAdminConnections: connections that somebody holds at the admin address take neither
@@ -23,10 +24,14 @@ func TestHeldAdminConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
-		switch i % 3 { // of those that send nothing, the connection is all there is
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		switch i % 8 {
+		case 0: // nothing
 		case 1: // half a request
 			_, err = io.WriteString(conn, request)
-		case 2: // kept alive after an answer
+		default: // kept alive after an answer
 			if _, err = io.WriteString(conn, request+"\r\n"); err == nil {
 				var answer *http.Response
 				if answer, err = http.ReadResponse(bufio.NewReader(conn), nil); err == nil && answer.StatusCode != http.StatusOK {
