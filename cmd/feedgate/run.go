@@ -160,7 +160,10 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	defer fail()
 	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
 	defer over()
-	u := &upstreams{log: log, fail: fail, hurry: hurry, watchdog: g.watchdog}
+	u := &upstreams{log: log, hurry: hurry, watchdog: g.watchdog}
+	if !c.ExitOnClose { // those that end by themselves do so first
+		u.fail = fail
+	}
 	if err := c.open(u, secrets, planned, g); err != nil {
 		return errors.Join(err, u.close())
 	}

@@ -37,9 +37,9 @@ type upstreams struct {
 }
 
 // run runs all upstreams until the last has ended: each by itself, or all once ctx is
-// cancelled or abort is closed, or one has failed: the process then drains the others, so
-// that whoever supervises it notices. Then it closes what they share. Its error has a line for
-// each fault.
+// cancelled or abort is closed, or one has failed: with fail, the process then drains the
+// others, so that whoever supervises it notices. Then it closes what they share. Its error has
+// a line for each fault.
 //
 // What does not end in time is left behind, so that a handler or a disk that hangs cannot
 // keep the process.
