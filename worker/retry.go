@@ -27,6 +27,7 @@ type retrier struct {
 	unused []uint32 // indices in copies
 	due    dueHeap
 	lanes  map[uint64][]*waiting // by key: who waits behind a message in hand
+	inHand map[uint32]uint64     // by slot: the key of a message in hand
 	queued int                   // messages in lanes
 	ready  []*waiting            // at the head of their lane since the last turn
 }
@@ -45,7 +46,7 @@ const maxRetryWait = time.Hour
 func newRetrier(w *Worker, cfg *Config) *retrier {
 	r := &retrier{
 		w: w, max: cfg.Retries, min: cfg.RetryMin,
-		lanes: make(map[uint64][]*waiting),
+		lanes: make(map[uint64][]*waiting), inHand: make(map[uint32]uint64),
 	}
 	if cfg.Key != nil {
 		r.key = NewKeyer(cfg.Key)
@@ -53,7 +54,8 @@ func newRetrier(w *Worker, cfg *Config) *retrier {
 	return r
 }
 
-// hash is the hash of the key of a run's i-th message.
+// hash is the hash of the key of a run's i-th message. It is asked for once: the handler may
+// have changed the data afterwards.
 func (r *retrier) hash(all *run, i int) uint64 { return r.key.Hash(r.w.message(all, i)) }
 
 // admit runs those of a run through the handler that may go now; the others wait.
@@ -63,36 +65,37 @@ func (r *retrier) admit(all run) {
 		return
 	}
 	for len(all.spans) > 0 {
-		n := 0
-		for n < len(all.spans) && r.enter(&all, n) {
+		n, k, free := 0, uint64(0), true
+		for n < len(all.spans) {
+			k = r.hash(&all, n)
+			if _, busy := r.lanes[k]; busy {
+				free = false
+				break
+			}
+			r.enter(k, all.first.Slot+uint32(n))
 			n++
 		}
 		if n > 0 {
 			r.w.main.handle(all.cut(n))
 		}
-		if len(all.spans) > 0 {
-			one := all.cut(1)
-			k := r.hash(&one, 0)
-			if lane, busy := r.lanes[k]; busy {
-				r.lanes[k] = append(lane, r.copyOut(one.at(0)))
-				r.queued++
-			} else {
-				// Its key became free while the handler had those before it.
-				r.lanes[k] = nil
-				r.w.main.handle(one)
-			}
+		if free {
+			return
+		}
+		one := all.cut(1)
+		if lane, busy := r.lanes[k]; busy {
+			r.lanes[k] = append(lane, r.copyOut(one.at(0)))
+			r.queued++
+		} else {
+			// Its key became free while the handler had those before it.
+			r.enter(k, one.first.Slot)
+			r.w.main.handle(one)
 		}
 	}
 }
 
-// enter marks a message's key as in hand; false when it is already.
-func (r *retrier) enter(all *run, i int) bool {
-	k := r.hash(all, i)
-	if _, busy := r.lanes[k]; busy {
-		return false
-	}
-	r.lanes[k] = nil
-	return true
+// enter marks a key as in hand, with the message of a slot.
+func (r *retrier) enter(k uint64, slot uint32) {
+	r.lanes[k], r.inHand[slot] = nil, k
 }
 
 // again schedules another try of the one message of a run; false when it has had
@@ -141,21 +144,22 @@ func (r *retrier) drop(all run) {
 	}
 }
 
-// through lets the next message of a key go. It is called before the data of the
-// messages that are through are given up.
+// through lets the next message of a key go.
 func (r *retrier) through(all run) {
 	if r.key == nil {
 		return
 	}
 	for i := range all.spans {
-		k := r.hash(&all, i)
+		slot := all.first.Slot + uint32(i)
+		k := r.inHand[slot]
+		delete(r.inHand, slot)
 		lane := r.lanes[k]
 		if len(lane) == 0 {
 			delete(r.lanes, k)
 			continue
 		}
 		r.ready = append(r.ready, lane[0])
-		r.lanes[k] = lane[1:]
+		r.lanes[k], r.inHand[lane[0].desc.Slot] = lane[1:], k
 		r.queued--
 	}
 }
