@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,7 +162,7 @@ func TestCloseOfTheOnlyHost(t *testing.T) {
 func TestDeadAddressOfAName(t *testing.T) {
 	t.Parallel()
 	through := withHosts(t, "127.0.0.1 feed.test\n127.0.0.2 feed.test\n")
-	port := swallow(t)
+	port := swallow(t, "127.0.0.1:0")
 	ln, err := net.Listen("tcp", "127.0.0.2:"+port)
 	if err != nil {
 		t.Skipf("the port is in use at another address: %v", err)
@@ -173,16 +174,38 @@ func TestDeadAddressOfAName(t *testing.T) {
 	p.exit(0)
 }
 
-// swallow makes a port of 127.0.0.1 whose backlog is full, so that the kernel drops what
-// asks to connect, and returns it.
-func swallow(t *testing.T) string {
+// TestDeadFirstHost: a reconnect begins with the host that worked, and so it costs nothing
+// that the first one drops what asks to connect.
+func TestDeadFirstHost(t *testing.T) {
+	t.Parallel()
+	first, s := freshAddress(), listenFG(t)
+	p := run(t, "fg://"+first+","+strings.TrimPrefix(s.url(), "fg://"), "--sink=discard:", "--connect-timeout=1h", "--heartbeat=50ms")
+	c := s.accept() // at first, the first one refuses
+	swallow(t, first)
+	for range 3 {
+		c.welcome(1, `{"session":"s"}`)
+		c.pings(25) // for longer than the second that makes a host one that works
+		c.close()
+		c = s.accept()
+	}
+	c.welcome(1, `{"session":"s"}`)
+	p.stop(c)
+}
+
+// swallow listens at an IPv4 address with a full backlog, so that the kernel drops what asks
+// to connect. It returns the port.
+func swallow(t *testing.T, address string) string {
 	t.Helper()
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Close(fd) })
-	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: at.Addr().As4(), Port: int(at.Port())}), syscall.Listen(fd, 0)); err != nil {
 		t.Fatal(err)
 	}
 	name, err := syscall.Getsockname(fd)
@@ -191,7 +214,7 @@ func swallow(t *testing.T) string {
 	}
 	port := strconv.Itoa(name.(*syscall.SockaddrInet4).Port)
 	for {
-		c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, 300*time.Millisecond)
+		c, err := net.DialTimeout("tcp", net.JoinHostPort(at.Addr().String(), port), 300*time.Millisecond)
 		if err != nil {
 			return port
 		}
