@@ -163,7 +163,7 @@ var transitions = [...]transition{
 
 	{in(stopSent, stopAnswered), evPeerClose, nil, "begin the close, but read on for a moment", (*conn).peerStops, stopAnswered},
 	{in(stopSent, stopAnswered), evEndOfStream, nil, "begin the close", (*conn).peerCloses, stopAnswered},
-	{in(finishing, closeWait), evPeerClose, nil, "set the grace anew", (*conn).peerCloses, closeWait},
+	{in(finishing, closeWait), evPeerClose, nil, "restart the grace", (*conn).peerCloses, closeWait},
 	{in(finishing), evFault, nil, "shorten the grace", (*conn).peerFails, finishing},
 	{in(stopAnswered, closeWait), evFault, nil, "shorten the grace", (*conn).peerFails, closeWait},
 	{in(finishing), evAllAcked, nil, "send the protocol's close", (*conn).sendClose, closing},

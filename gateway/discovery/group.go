@@ -81,8 +81,8 @@ func (s *settings) urlOf(hostport string) string {
 //
 // A gateway is started when a server is found. It is ended, by a drain, when the server is no
 // longer listed and not connected; one that is connected is kept, because who is asked may have
-// been started anew and know no servers at first. A gateway that has failed for good is started
-// anew by the next poll that lists its server. When all have failed, or the sink has, so has
+// been started again and know no servers at first. A gateway that has failed for good is started
+// again by the next poll that lists its server. When all have failed, or the sink has, so has
 // the group.
 //
 // New checks the configuration; Run does everything else and ends with all gateways and
