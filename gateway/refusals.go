@@ -67,11 +67,11 @@ type gaps struct {
 
 func (g *gaps) add(gap delivery.Range) {
 	if g.n == 0 {
-		g.span.First = gap.First
+		g.span = gap
 	}
+	g.span.First, g.span.Last = min(g.span.First, gap.First), max(g.span.Last, gap.Last)
 	g.n++
 	g.missing += gap.Last - gap.First + 1
-	g.span.Last = max(g.span.Last, gap.Last)
 }
 
 func (g *gaps) empty() bool { return g.n == 0 }
