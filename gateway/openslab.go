@@ -33,6 +33,7 @@ func (s *openSlab) rewind(p *slabPool) bool {
 	if !p.idle(s.id, s.dispatched) {
 		return false
 	}
+	p.memory.Recycle(s.data[:s.filled])
 	p.table.Hold(s.id, s.dispatched)
 	s.dispatched, s.filled = 0, 0
 	return true

@@ -8,6 +8,7 @@ import (
 	"github.com/Workiva/go-datastructures/queue"
 
 	"feedgate/worker"
+	"feedgate/worker/offheap"
 )
 
 // slabRetry is how long the loop waits before it asks again for memory that the
@@ -27,13 +28,14 @@ const (
 // loop is the only taker; the slab freed last is handed out first, while its
 // lines are still in the cache.
 type slabPool struct {
-	table *worker.Slabs
-	size  int   // of the usual slab
-	frame int   // the longest, bytes
-	limit int64 // bytes
-	least int64 // of two of the longest slabs, bytes
-	used  int64 // bytes allocated, whether handed out or free
-	aside int64 // bytes of the limit that are used elsewhere: for Input.Own
+	table  *worker.Slabs
+	memory offheap.Memory
+	size   int   // of the usual slab
+	frame  int   // the longest, bytes
+	limit  int64 // bytes
+	least  int64 // of two of the longest slabs, bytes
+	used   int64 // bytes allocated, whether handed out or free
+	aside  int64 // bytes of the limit that are used elsewhere: for Input.Own
 
 	failed error // the kernel gave no memory the last time; nil: it did
 
@@ -63,8 +65,9 @@ func newSlabPool(memory, frame int64) *slabPool {
 	slots := int(memory/int64(size)) + 1
 	p := &slabPool{
 		size: size, frame: int(frame), limit: memory, least: 2 * longest, free: make(map[int][]uint16),
-		back: queue.NewRingBuffer(uint64(2 * slots)),
-		ids:  make([]any, slots),
+		memory: offheap.Default,
+		back:   queue.NewRingBuffer(uint64(2 * slots)),
+		ids:    make([]any, slots),
 	}
 	for i := range slots {
 		p.ids[i] = uint16(i)
@@ -98,7 +101,9 @@ func (p *slabPool) collect() {
 			panic(fmt.Sprintf("gateway: slab ring: %v", err))
 		}
 		id := v.(uint16)
-		multiple := len(p.table.At(id).Data) / p.size
+		data := p.table.At(id).Data
+		p.memory.Recycle(data)
+		multiple := len(data) / p.size
 		p.free[multiple] = append(p.free[multiple], id)
 	}
 }
@@ -128,7 +133,7 @@ func (p *slabPool) find(n int) (uint16, bool) {
 	if !p.makeRoom(size) || len(p.empty) == 0 {
 		return 0, false
 	}
-	data, err := mapSlab(int(size))
+	data, err := p.memory.Alloc(int(size))
 	if p.failed = err; err != nil {
 		return 0, false
 	}
@@ -156,7 +161,7 @@ func (p *slabPool) makeRoom(size int64) bool {
 func (p *slabPool) unmap(id uint16) {
 	slab := p.table.At(id)
 	p.used -= int64(len(slab.Data))
-	unmapSlab(slab.Data)
+	p.memory.Free(slab.Data)
 	slab.Data = nil
 	p.empty = append(p.empty, id)
 }
@@ -178,7 +183,7 @@ func (p *slabPool) idle(id uint16, dispatched int) bool {
 func (p *slabPool) close() {
 	for id := range p.table.Len() {
 		if slab := p.table.At(uint16(id)); slab.Data != nil {
-			unmapSlab(slab.Data)
+			p.memory.Free(slab.Data)
 			slab.Data = nil
 		}
 	}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package offheap
+
+// Default is the memory of the product.
+var Default Memory = Kernel{}
