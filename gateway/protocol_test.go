@@ -47,7 +47,11 @@ func setField(v reflect.Value, name, value string) bool {
 		case field.Kind() == reflect.Struct && setField(field, name, value):
 			return true
 		case v.Type().Field(i).Tag.Get("name") == name:
-			field.SetString(value)
+			if field.Kind() == reflect.Slice {
+				field.Set(reflect.ValueOf([]string{value}))
+			} else {
+				field.SetString(value)
+			}
 			return true
 		}
 	}

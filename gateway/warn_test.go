@@ -38,6 +38,11 @@ func TestWarnings(t *testing.T) {
 			setFlag(c, "frame", "line")
 			setFlag(c, "hello", "{token}")
 		}, unencrypted},
+		{"ws://10.0.0.1:1", func(c *Config) { c.Token = credential.NewSecret([]byte("s")) }, "no {token} in --ws-header or --hello"},
+		{"ws://10.0.0.1:1", func(c *Config) {
+			c.Token = credential.NewSecret([]byte("s"))
+			setFlag(c, "ws-header", "Authorization: Bearer {token}")
+		}, unencrypted},
 		{"tcp://10.0.0.1:1", func(c *Config) { c.State = state; setFlag(c, "frame", "line") }, "--state keeps nothing"},
 		{"fg://10.0.0.1:1", func(c *Config) { c.State = state }, ""},
 		{"fg://10.0.0.1:1", func(c *Config) { c.AckInterval = time.Second }, "--ack-interval"},

@@ -147,3 +147,36 @@ func TestWebSocketErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestWebSocketTokenHeader: {token} in a header is the secret, which no line of the log shows.
+func TestWebSocketTokenHeader(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, 0)
+	p := run(t, "ws://"+ln.Addr().String()+"/", "--ws-header=Authorization: Bearer {token}", "--exit-on-close",
+		"--token-file="+tokenFile(t, "s3cret\r\n", 0o600))
+	c := acceptWS(t, ln, "")
+	if got := c.request.Header.Get("Authorization"); got != "Bearer s3cret" {
+		t.Errorf("Authorization: %q", got)
+	}
+	c.leave()
+	p.exit(0)
+	if log := p.stderr.String(); strings.Contains(log, "s3cret") || strings.Contains(log, "is not sent") {
+		t.Errorf("log: %s", log)
+	}
+}
+
+// TestWebSocketTokenHeaderNeedsToken: without a secret, or one that would begin another header,
+// it is a usage error that names the flag.
+func TestWebSocketTokenHeaderNeedsToken(t *testing.T) {
+	header := "--ws-header=Authorization: Bearer {token}"
+	for _, c := range []struct{ want, arg string }{
+		{"--ws-header: {token} needs --token-file", "--workers=1"},
+		{"--token-file: the secret holds a control character", "--token-file=" + tokenFile(t, "a\r\nX: b\n", 0o600)},
+	} {
+		p := run(t, "ws://127.0.0.1:1/", header, c.arg)
+		p.exit(2)
+		if log := p.stderr.String(); !strings.Contains(log, c.want) {
+			t.Errorf("want %q in: %s", c.want, log)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package framed
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -35,15 +36,18 @@ func (Flags) Help() string {
 	return `Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.`
 }
 
-// Finish completes a codec whose templates were checked: with how it goes with the token, and
-// with Assemble. Its error has a line for each fault.
-func (f Flags) Finish(codec *wire.Codec, s wire.Settings) (*wire.Codec, error) {
-	sends := strings.Contains(strings.ReplaceAll(f.Hello, "{{", ""), "{token}")
-	switch {
-	case sends && s.Token == nil:
-		return nil, errors.New("--hello: {token} needs --token-file")
-	case !sends:
-		codec.TokenUnsent = "as --hello has no {token}"
+// Login is a flag of what is sent on connecting.
+type Login struct {
+	Flag     string
+	HasToken bool // the secret of --token-file is part of it
+}
+
+// Finish completes a codec whose templates were checked: with how it goes with the token, which
+// --hello or one of the others may send, and with Assemble. Its error has a line for each fault.
+func (f Flags) Finish(codec *wire.Codec, s wire.Settings, others ...Login) (*wire.Codec, error) {
+	hello := Login{"--hello", strings.Contains(strings.ReplaceAll(f.Hello, "{{", ""), "{token}")}
+	if err := addToken(codec, s.Token != nil, append(others, hello)); err != nil {
+		return nil, err
 	}
 	if f.Assemble == "" {
 		return codec, nil
@@ -61,4 +65,22 @@ func (f Flags) Finish(codec *wire.Codec, s wire.Settings) (*wire.Codec, error) {
 	joined.Acks = slices.DeleteFunc(slices.Clone(joined.Acks), func(m wire.AckMode) bool { return m == wire.AckOrdered })
 	joined.AckNote = "with --assemble"
 	return joined, nil
+}
+
+// addToken notes in the codec whether one of the logins sends the token.
+func addToken(codec *wire.Codec, given bool, logins []Login) error {
+	var faults []error
+	var without []string
+	for _, l := range logins {
+		switch {
+		case !l.HasToken:
+			without = append(without, l.Flag)
+		case !given:
+			faults = append(faults, fmt.Errorf("%s: {token} needs --token-file", l.Flag))
+		}
+	}
+	if len(without) == len(logins) {
+		codec.TokenUnsent = "as there is no {token} in " + strings.Join(without, " or ")
+	}
+	return errors.Join(faults...)
 }

@@ -19,7 +19,7 @@ type Config struct {
 	// Secure: over TLS. The Host header leaves out the scheme's port.
 	Secure bool
 
-	Headers     []string // further headers of the request, "Name: value"
+	Headers     []string // further headers of the request, "Name: value"; {token} is the secret
 	Subprotocol string   // asked for; empty: none
 	Origin      string   // empty: none
 

@@ -64,7 +64,7 @@ func (c *conn) Open(dst []byte, r wire.Resume) []byte {
 	if c.target == "" {
 		c.target = c.p.request.path
 	}
-	dst, c.accept = c.p.request.append(dst, c.host, c.target)
+	dst, c.accept = c.p.request.append(dst, c.host, c.target, r.Token)
 	return dst
 }
 

@@ -22,8 +22,9 @@ type request struct {
 	headers             []header
 }
 
-// append appends the request of RFC 6455 4.1 for path on the server at hostport, and returns the Sec-WebSocket-Accept that answers it.
-func (r *request) append(dst []byte, hostport, path string) (out []byte, accept string) {
+// append appends the request of RFC 6455 4.1 for path on the server at hostport, and returns
+// the Sec-WebSocket-Accept that answers it.
+func (r *request) append(dst []byte, hostport, path string, token []byte) (out []byte, accept string) {
 	var nonce [16]byte
 	rand.Read(nonce[:]) // never fails
 	key := base64.StdEncoding.EncodeToString(nonce[:])
@@ -47,7 +48,7 @@ func (r *request) append(dst []byte, hostport, path string) (out []byte, accept 
 		line("Sec-WebSocket-Protocol: ", r.subprotocol)
 	}
 	for _, h := range r.headers {
-		line(h.name, ": ", h.value)
+		line(h.name, ": ", h.withToken(token))
 	}
 	line()
 	return dst, acceptFor(key)

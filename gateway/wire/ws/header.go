@@ -3,6 +3,7 @@ package ws
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"feedgate/worker/credential"
@@ -52,12 +53,34 @@ func parseHeader(line string) (header, error) {
 		return header{}, fmt.Errorf("%s %s", name, why)
 	}
 	value = strings.Trim(value, " \t")
-	for _, c := range []byte(value) {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return header{}, fmt.Errorf("the value of %s holds a control character", name)
-		}
+	if !isHeaderValue(value) {
+		return header{}, fmt.Errorf("the value of %s holds a control character", name)
 	}
 	return header{name, value}, nil
+}
+
+// isHeaderValue reports whether s is without control characters (RFC 9110 5.5).
+func isHeaderValue(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f })
+}
+
+// tokenMark in the value of a header stands for the secret.
+const tokenMark = "{token}"
+
+func hasTokenHeader(lines []string) bool {
+	return slices.ContainsFunc(lines, func(line string) bool {
+		_, value, _ := strings.Cut(line, ":")
+		return strings.Contains(value, tokenMark)
+	})
+}
+
+// withToken is the value with the token in it. One that was reread and cannot stand in a header
+// is left out: a line break in it would begin another header.
+func (h header) withToken(token []byte) string {
+	if !isHeaderValue(string(token)) {
+		token = nil
+	}
+	return strings.ReplaceAll(h.value, tokenMark, string(token))
 }
 
 // isToken reports whether s is a token of RFC 9110 5.6.2.
@@ -127,9 +150,12 @@ func equalFold(s, lower string) bool {
 }
 
 // secrets are the values of headers that are not to be logged, and of credentials (RFC 9110,
-// section 11.4) what follows the scheme.
+// section 11.4) what follows the scheme. The token is hidden by whoever has it.
 func (r *request) secrets() (all []*credential.Secret) {
 	for _, h := range r.headers {
+		if strings.Contains(h.value, tokenMark) {
+			continue
+		}
 		all = append(all, credential.NewSecret([]byte(h.value)))
 		if _, token, ok := strings.Cut(h.value, " "); ok {
 			all = append(all, credential.NewSecret([]byte(token)))

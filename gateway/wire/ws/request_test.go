@@ -60,6 +60,22 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// TestTokenInHeader: {token} is the secret of this connection, which cannot begin another header.
+func TestTokenInHeader(t *testing.T) {
+	p := mustNew(t, Config{Headers: []string{"Authorization: Bearer {token}", "X-Twice:{token},{token}", "X-B: {tok}"}})
+	for _, c := range []struct{ token, auth, twice string }{
+		{"s3cret", "Bearer s3cret", "s3cret,s3cret"},
+		{"n\u00e9w", "Bearer n\u00e9w", "n\u00e9w,n\u00e9w"},
+		{"a\r\nX-Injected: 1", "Bearer", ","},
+		{"", "Bearer", ","},
+	} {
+		h := requestHeader(t, p.NewConn().Open(nil, wire.Resume{Host: "a:1", Token: []byte(c.token)}))
+		if h.Get("Authorization") != c.auth || h.Get("X-Twice") != c.twice || h.Get("X-B") != "{tok}" || h.Get("X-Injected") != "" {
+			t.Errorf("token %q: %v", c.token, h)
+		}
+	}
+}
+
 func TestRequestIsSmall(t *testing.T) {
 	r := parseRequest(t, mustNew(t, Config{}).NewConn().Open(nil, wire.Resume{Host: "a:1", Client: "me", Session: "x"}))
 	if r.RequestURI != "/" || r.Host != "a:1" || len(r.Header) != 4 {

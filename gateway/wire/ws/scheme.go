@@ -28,8 +28,8 @@ var Scheme = wire.Scheme{
 
 // Flags are the settings of the handshake, and the flags for these.
 type Flags struct {
-	// Headers are further headers of the request, "Name: value".
-	Headers []string `name:"ws-header" group:"ws" sep:"none" placeholder:"'NAME: VALUE'" help:"Sent with the handshake; may be repeated."`
+	// Headers are further headers of the request, "Name: value". {token} is the secret.
+	Headers []string `name:"ws-header" group:"ws" sep:"none" placeholder:"'NAME: VALUE'" help:"Sent with the handshake; {token} is the secret of --token-file. May be repeated."`
 	// Subprotocol is asked for, and the server must agree to it.
 	Subprotocol string `name:"ws-subprotocol" group:"ws" placeholder:"NAME" help:"Asked for; the server must agree to it."`
 	// Origin is the header of that name.
@@ -85,7 +85,11 @@ func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.Framed.Finish(codec, s)
+	login := framed.Login{Flag: "--ws-header", HasToken: hasTokenHeader(p.Headers)}
+	if login.HasToken && !isHeaderValue(string(s.Token)) {
+		return nil, errors.New("--token-file: the secret holds a control character and cannot be in --ws-header")
+	}
+	return p.Framed.Finish(codec, s, login)
 }
 
 // schemePort is the default port, which the Host header leaves out.
