@@ -29,7 +29,7 @@ var Scheme = wire.Scheme{
 // Flags are the settings of the handshake, and the flags for these.
 type Flags struct {
 	// Headers are further headers of the request, "Name: value". {token} is the secret.
-	Headers []string `name:"ws-header" group:"ws" sep:"none" placeholder:"'NAME: VALUE'" help:"Sent with the handshake; {token} is the secret of --token-file. May be repeated."`
+	Headers []string `name:"ws-header" group:"ws" sep:"none" placeholder:"'NAME: VALUE'" help:"Sent with the handshake; {token} is the token. May be repeated."`
 	// Subprotocol is asked for, and the server must agree to it.
 	Subprotocol string `name:"ws-subprotocol" group:"ws" placeholder:"NAME" help:"Asked for; the server must agree to it."`
 	// Origin is the header of that name.
