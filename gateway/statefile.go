@@ -62,14 +62,7 @@ func OpenState(path string, log *slog.Logger) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--state: %w", err)
 	}
-	wake := make(chan struct{}, 1)
-	s.wake = func() {
-		select {
-		case wake <- struct{}{}:
-		default: // it will look anyway
-		}
-	}
-	go s.run(wake)
+	s.start()
 	return s, nil
 }
 

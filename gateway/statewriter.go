@@ -36,6 +36,18 @@ func (s *State) begin(name string, e stateEntry, done func(error)) {
 	s.wake()
 }
 
+// start starts the goroutine that writes.
+func (s *State) start() {
+	wake := make(chan struct{}, 1)
+	s.wake = func() {
+		select {
+		case wake <- struct{}{}:
+		default: // it will look anyway
+		}
+	}
+	go s.run(wake)
+}
+
 // run writes whenever wake asks for it, and else every statePeriod.
 func (s *State) run(wake <-chan struct{}) {
 	defer close(s.done)
