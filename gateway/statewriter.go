@@ -114,14 +114,19 @@ func (s *State) Ready() error {
 	return fmt.Errorf("--state: the disk of %s has hung for %v", s.path, time.Since(s.busy).Round(time.Second))
 }
 
-// Unwritten is nil, or in words that the file is behind the truth.
+// Unwritten is for a process that ends without Close: nil, or in words that the file may be
+// behind.
 func (s *State) Unwritten() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.written == s.version {
-		return nil
+	used := time.Since(s.busy)
+	switch {
+	case !s.busy.IsZero() && used > statePeriod:
+		return fmt.Errorf("--state: %s may be behind: its disk has not answered for %v", s.path, used.Round(time.Millisecond))
+	case s.written != s.version:
+		return fmt.Errorf("--state: %s may be behind", s.path)
 	}
-	return fmt.Errorf("--state: %s is not up to date: its disk did not answer in time", s.path)
+	return nil
 }
 
 // restore sees to it that a file which was removed is written again.
