@@ -118,6 +118,9 @@ func (d *simDrive) end(killed bool) {
 	if entries, version := d.p.cfg.State.snapshot(); entries != nil {
 		d.p.cfg.State.finished(version, s.replaceFile(entries))
 	}
+	if now := d.p.cfg.State.get(simURL); s.file[simURL] != now {
+		s.failf("the process ends and the state file has %v, not %v", s.file[simURL], now)
+	}
 }
 
 // replaceFile writes the state file, and reads it again.
