@@ -77,7 +77,7 @@ func (s *sim) boot() {
 		p.cfg.DeadLetters = &p.dead
 	}
 	if plan.state {
-		p.cfg.State = &State{entries: maps.Clone(s.file), wake: func() { p.drive.wanted = true }}
+		p.cfg.State = &State{entries: maps.Clone(s.file), waiting: make(map[string]stateWaiter), wake: func() { p.drive.wanted = true }}
 		p.saved = s.file[simURL]
 	}
 	set, err := p.cfg.validate()

@@ -35,13 +35,13 @@ type State struct {
 	stop    chan struct{}
 	done    chan struct{}
 
-	mu      sync.Mutex            // not held while the disk is in use
-	entries map[string]stateEntry // by the text of a stateName
-	version uint64                // of entries: each change makes another
-	written uint64                // the version that is in the file
-	waiting []stateWaiter
-	busy    time.Time // since when the disk is in use; zero: it is not
-	hung    bool      // for longer than slowDisk
+	mu      sync.Mutex             // not held while the disk is in use
+	entries map[string]stateEntry  // by the text of a stateName
+	version uint64                 // of entries: each change makes another
+	written uint64                 // the version that is in the file
+	waiting map[string]stateWaiter // by the same name: one, for the newest session
+	busy    time.Time              // since when the disk is in use; zero: it is not
+	hung    bool                   // for longer than slowDisk
 }
 
 type stateEntry struct {
@@ -85,7 +85,7 @@ func openState(path string, log *slog.Logger) (s *State, err error) {
 	s = &State{
 		path: path, lock: lock, log: log, stop: make(chan struct{}), done: make(chan struct{}),
 		replace: func(contents []byte) error { return durable.Replace(path, contents, 0o600) },
-		version: 1,
+		version: 1, waiting: make(map[string]stateWaiter),
 	}
 	if s.entries, err = readState(path); err != nil {
 		return nil, err

@@ -27,11 +27,11 @@ type stateWaiter struct {
 // dies before the next write must not take the session's name with it, for nobody
 // could ask for its messages again. done is called once, from any goroutine, when the file
 // names the session or the write has failed; the next write is then another try. It is not
-// called as long as the disk hangs.
+// called as long as the disk hangs, nor, if the upstream begins another session first, at all.
 func (s *State) begin(name string, e stateEntry, done func(error)) {
 	s.mu.Lock()
 	s.put(name, e)
-	s.waiting = append(s.waiting, stateWaiter{s.version, done})
+	s.waiting[name] = stateWaiter{s.version, done}
 	s.mu.Unlock()
 	s.wake()
 }
@@ -96,8 +96,8 @@ func (s *State) useDisk(do func()) {
 // slow reports that what began then is still not done.
 func (s *State) slow(began time.Time) {
 	s.mu.Lock()
-	s.hung = s.busy.Equal(began)
-	hung := s.hung
+	hung := s.busy.Equal(began)
+	s.hung = s.hung || hung
 	s.mu.Unlock()
 	if hung {
 		s.log.Warn("the disk of --state hangs; messages of new sessions wait for it", "path", s.path, "for", slowDisk)
@@ -176,16 +176,12 @@ func (s *State) finished(version uint64, err error) {
 		s.written = version
 	}
 	var done []func(error)
-	left := s.waiting[:0]
-	for _, w := range s.waiting {
+	for name, w := range s.waiting {
 		if w.version <= version {
 			done = append(done, w.done)
-		} else {
-			left = append(left, w)
+			delete(s.waiting, name)
 		}
 	}
-	clear(s.waiting[len(left):])
-	s.waiting = left
 	s.mu.Unlock()
 	for _, f := range done {
 		f(err)

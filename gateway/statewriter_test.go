@@ -215,15 +215,24 @@ func TestSecretSessionWaitsForNothing(t *testing.T) {
 	}
 }
 
-// TestUseDiskForgets: the report of one use does not outlive it, however late its timer is.
-func TestUseDiskForgets(t *testing.T) {
+// TestLateReport: a timer that is late reports only the use of the disk that it is for.
+func TestLateReport(t *testing.T) {
 	var log testkit.Log
 	s := &State{log: log.Logger()}
-	began := time.Now()
-	s.busy = began
-	s.useDisk(func() { s.slow(began) })
-	s.slow(began)
-	if err := s.Ready(); err != nil || log.Has("hangs") {
+	before := time.Now().Add(-time.Hour)
+	s.useDisk(func() {
+		s.slow(before)
+		if err := s.Ready(); err != nil || log.Has("hangs") {
+			t.Errorf("%v, %s", err, log.String())
+		}
+		s.slow(s.busy)
+		s.slow(before)
+		if s.Ready() == nil || log.Count("hangs") != 1 {
+			t.Errorf("a disk that hangs is not reported once: %s", log.String())
+		}
+	})
+	s.slow(before)
+	if err := s.Ready(); err != nil || !log.Has("answers again") {
 		t.Errorf("%v, %s", err, log.String())
 	}
 }
