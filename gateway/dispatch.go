@@ -16,10 +16,12 @@ const (
 )
 
 // dispatch gives decoded messages to the workers; all is false when some are left: the window
-// or the rings are full, or there is no slab for own messages.
+// or the rings are full, there is no slab for own messages, or the session is not in the state
+// file yet.
 //
-// The next message is dropped, if a drain has begun; or waits for room; or is refused; or goes to
-// a worker, with all that follow it in every way if it is in order, else by itself.
+// The next message is dropped, if a drain has begun; or waits for the state file, or for room; or
+// is refused; or goes to a worker, with all that follow it in every way if it is in order, else by
+// itself.
 func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 	l := in.l
 	msgs := in.cur.Msgs
@@ -30,6 +32,9 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 		if l.stop.drained && arrival != delivery.Again {
 			in.drop(m, now)
 			continue
+		}
+		if l.session.awaited != 0 {
+			break
 		}
 		room := l.room(len(msgs)-in.next, now)
 		if room == 0 {

@@ -39,6 +39,7 @@ func (*stillWorld) now() time.Duration               { return 0 }
 func (*stillWorld) connect(context.Context, *dialer) {}
 func (*stillWorld) watch(transport) error            { return nil }
 func (*stillWorld) unwatch(transport)                {}
+func (*stillWorld) post(func())                      {}
 
 // TestJudge: an address has worked, and the backoff starts over, when its connection was
 // ready for a second; what comes after the end was noticed does not count.

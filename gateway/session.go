@@ -17,6 +17,8 @@ type session struct {
 	secret   bool   // id holds the token: it is in no file
 	name     string // the upstream's, in the state file
 	saved    stateEntry
+	begun    int // sessions that were given to the state file
+	awaited  int // which of them is not in it yet: no worker gets a message before it is; 0: none
 }
 
 // restore resumes the session that an earlier process has left in the state file.
@@ -34,8 +36,8 @@ func (s *session) restore(l *loop) {
 	l.log.Info("session restored", "session", e.Session, "seq", e.Seq)
 }
 
-// save records in the state file how far the session has come. A new session is in the file
-// when it returns, and so before any of its messages is given to a worker.
+// save records in the state file how far the session has come. A new session's messages wait
+// until it is in the file.
 func (s *session) save(l *loop) {
 	if l.cfg.State == nil || !l.set.codec.Sequenced {
 		return
@@ -47,12 +49,36 @@ func (s *session) save(l *loop) {
 	if now == s.saved {
 		return
 	}
-	if now.Session != s.saved.Session && now.Session != "" {
-		l.cfg.State.begin(s.name, now)
-	} else {
-		l.cfg.State.set(s.name, now)
-	}
+	begins := now.Session != s.saved.Session
 	s.saved = now
+	switch {
+	case !begins:
+		l.cfg.State.set(s.name, now)
+	case now.Session == "":
+		s.awaited = 0
+		l.cfg.State.set(s.name, now)
+	default:
+		s.begun++
+		n := s.begun
+		s.awaited = n
+		l.cfg.State.begin(s.name, now, func(err error) {
+			l.world.post(func() { s.recorded(l, n, err) })
+		})
+	}
+}
+
+// recorded ends the wait for the n-th session that was given to the state file. After an
+// error its messages are processed all the same: the file will be written again, and a disk
+// that is full for a day must not stop the feed.
+func (s *session) recorded(l *loop, n int, err error) {
+	if n != s.awaited {
+		return // the server has begun another one since
+	}
+	s.awaited = 0
+	if err != nil {
+		l.conn.repeats.add(l.world.now(), slog.LevelError, "cannot write the new session; will go on trying", "",
+			"session", s.id, "error", err)
+	}
 }
 
 // begin begins or resumes the session that the server has named for the connection.

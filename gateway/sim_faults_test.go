@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/json"
 	"time"
 
 	"feedgate/gateway/wire/fg1"
@@ -25,7 +24,7 @@ const (
 // trouble lets something go wrong now and then, and the state file be written.
 func (s *sim) trouble() {
 	if s.proc.cfg.State != nil && s.rng.IntN(50) == 0 {
-		s.writeState()
+		s.proc.drive.wanted = true
 	}
 	if s.faults == 0 {
 		s.calm = s.calm || s.steps > simQuiet
@@ -50,23 +49,6 @@ func (s *sim) trouble() {
 	s.faults--
 	s.note("fault", uint64(kind), 0)
 	s.goWrong(kind)
-}
-
-func (s *sim) writeState() {
-	if err := s.proc.cfg.State.write(); err != nil {
-		s.failf("state: %v", err)
-	}
-}
-
-// replaceFile is the state file's disk.
-func (s *sim) replaceFile(b []byte) error {
-	var f stateFile
-	if err := json.Unmarshal(b, &f); err != nil {
-		return err
-	}
-	s.file = f.Upstreams
-	s.note("state", s.file[simURL].Seq, 0)
-	return nil
 }
 
 func (s *sim) goWrong(kind int) {

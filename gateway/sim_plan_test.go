@@ -52,6 +52,10 @@ type simPlan struct {
 	partial        int // percent of sends that fall short for no reason
 	dialFails      int
 
+	// The disk's, in percent, but for how long a write takes.
+	diskTakes            time.Duration
+	diskFails, diskHangs int
+
 	// What goes wrong, and how often.
 	faults, faultEvery int
 	faultWeight        [simFaults]int
@@ -119,7 +123,7 @@ func (p *simPlan) drawTrouble(r *rand.Rand) {
 	if p.piece < 100 {
 		p.tick = min(p.tick, 50*time.Microsecond)
 	}
-	for i := range p.bias {
+	for i := range simDisk { // drawDisk has the rest
 		p.bias[i] = among(r, 1, 3, 3, 10)
 	}
 }

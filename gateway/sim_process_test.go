@@ -21,6 +21,7 @@ type simProcess struct {
 	l     *loop
 	main  simSink
 	dead  simSink
+	drive simDrive
 	cases map[*simEntry]*simCase
 	lanes map[byte]*simLane
 
@@ -58,6 +59,7 @@ const simURL = "fg://sim:1"
 // boot starts a process on what the last one has left in the state file.
 func (s *sim) boot() {
 	p := &simProcess{s: s, cases: make(map[*simEntry]*simCase), lanes: make(map[byte]*simLane)}
+	p.drive = simDrive{p: p, excused: -1}
 	plan := &s.plan
 	p.main, p.dead = simSink{p: p}, simSink{p: p, dead: true}
 	p.cfg = Config{
@@ -75,7 +77,7 @@ func (s *sim) boot() {
 		p.cfg.DeadLetters = &p.dead
 	}
 	if plan.state {
-		p.cfg.State = &State{entries: maps.Clone(s.file), replace: s.replaceFile}
+		p.cfg.State = &State{entries: maps.Clone(s.file), waiting: make(map[string]stateWaiter), wake: func() { p.drive.wanted = true }}
 		p.saved = s.file[simURL]
 	}
 	set, err := p.cfg.validate()
@@ -240,16 +242,6 @@ func (p *simProcess) checkAgain(unsent int) {
 	}
 }
 
-// checkNamed: the next process could ask for this session, or for a later one.
-func (p *simProcess) checkNamed(x *simSession) {
-	if p.cfg.State == nil || x.id == "" {
-		return
-	}
-	if saved := p.s.book.session(p.s.file[simURL].Session); saved == nil || saved.index < x.index {
-		p.s.failf("a message of session %q is handled, and the state file does not name it", x.id)
-	}
-}
-
 // work is a worker's turn.
 func (p *simProcess) work(i int) {
 	busy := p.l.pool.Turn(i)
@@ -302,6 +294,7 @@ func (p *simProcess) endDial() {
 // the kernel does.
 func (p *simProcess) leave(killed bool) {
 	p.leaving = true
+	p.drive.end(killed)
 	if p.dial != nil {
 		p.l.conn.cancel()
 		p.dial = nil

@@ -18,6 +18,7 @@ import (
 type sim struct {
 	rng     *rand.Rand
 	own     *rand.Rand // which messages do not lie in the buffer
+	disk    *rand.Rand // what becomes of writes
 	plan    simPlan
 	log     *slog.Logger
 	trace   bool
@@ -55,6 +56,7 @@ const (
 	simDials
 	simComplete
 	simWork
+	simDisk
 	simActors
 )
 
@@ -70,6 +72,8 @@ func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint
 	s.plan = drawPlan(s.rng)
 	s.own = rand.New(rand.NewPCG(seed, 1))
 	s.plan.drawOwn(s.own)
+	s.disk = rand.New(rand.NewPCG(seed, 2))
+	s.plan.drawDisk(s.disk)
 	s.faults = s.plan.faults
 	s.book.s = s
 	s.book.init()
@@ -169,6 +173,8 @@ func (s *sim) pick() (who simActor, at int, ok bool) {
 		offer(simSends, 0, c.peer.sending())
 	}
 	offer(simDials, 0, polling && p.dial != nil && (s.clock >= p.dial.due || p.dial.ctx.Err() != nil))
+	offer(simDisk, 0, p.drive.ready())
+	offer(simDisk, 1, polling && len(p.drive.posted) > 0)
 	for i := range p.idle {
 		offer(simWork, i, !p.idle[i])
 		offer(simComplete, i, s.isDue(p.main.handlers[i].due()))
@@ -212,6 +218,12 @@ func (s *sim) move(who simActor, at int) {
 		p.idle[i] = false
 	case simWork:
 		p.work(at)
+	case simDisk:
+		if at == 0 {
+			p.drive.move()
+		} else {
+			p.drive.tell()
+		}
 	}
 }
 
@@ -229,6 +241,7 @@ func (s *sim) jump() bool {
 	if p.dial != nil {
 		at(p.dial.due)
 	}
+	at(p.drive.due())
 	if c := s.served; c != nil {
 		at(c.peer.stalled)
 		if c.peer.session != nil && !c.peer.bye {
@@ -276,9 +289,6 @@ func (s *sim) exited() {
 		p.checkIdle()
 	case s.final || !errors.Is(err, ErrUnfinished):
 		s.failf("the gateway ends with %w", err)
-	}
-	if p.cfg.State != nil {
-		s.writeState()
 	}
 	p.leave(false)
 	if s.final {

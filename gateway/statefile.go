@@ -15,10 +15,6 @@ import (
 	"feedgate/worker/durable"
 )
 
-// statePeriod is how often a changed state is written. Users are promised that it
-// is at most 1 s old.
-const statePeriod = 500 * time.Millisecond
-
 // maxState bounds the file, in bytes, before it is read.
 const maxState = 16 << 20
 
@@ -28,19 +24,24 @@ const maxState = 16 << 20
 // says is never ahead of the truth: a number is set only once its ack, and those of all
 // before it, were taken by the kernel.
 //
-// OpenState starts a goroutine that writes; Close writes a last time and ends it.
+// OpenState starts a goroutine that writes; Close writes a last time and ends it. No other
+// method waits for the disk.
 type State struct {
 	path    string
 	lock    *os.File
 	replace func(contents []byte) error // the file's, atomically
+	wake    func()                      // has the file written soon; returns at once
 	log     *slog.Logger
 	stop    chan struct{}
 	done    chan struct{}
-	writing sync.Mutex // one writes at a time
 
-	mu      sync.Mutex
-	entries map[string]stateEntry // by the text of a stateName
-	changed bool
+	mu      sync.Mutex             // not held while the disk is in use
+	entries map[string]stateEntry  // by the text of a stateName
+	version uint64                 // of entries: each change makes another
+	written uint64                 // the version that is in the file
+	waiting map[string]stateWaiter // by the same name: one, for the newest session
+	busy    time.Time              // since when the disk is in use; zero: it is not
+	hung    bool                   // for longer than slowDisk
 }
 
 type stateEntry struct {
@@ -61,7 +62,7 @@ func OpenState(path string, log *slog.Logger) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--state: %w", err)
 	}
-	go s.run()
+	s.start()
 	return s, nil
 }
 
@@ -84,12 +85,13 @@ func openState(path string, log *slog.Logger) (s *State, err error) {
 	s = &State{
 		path: path, lock: lock, log: log, stop: make(chan struct{}), done: make(chan struct{}),
 		replace: func(contents []byte) error { return durable.Replace(path, contents, 0o600) },
-		changed: true,
+		version: 1, waiting: make(map[string]stateWaiter),
 	}
 	if s.entries, err = readState(path); err != nil {
 		return nil, err
 	}
-	return s, s.write()
+	s.useDisk(func() { err = s.write() })
+	return s, err
 }
 
 // checkState says why the file at path, if there is one, cannot be a state file.
@@ -176,7 +178,7 @@ func (s *State) claim(n stateName) stateEntry {
 	e := s.entries[stored]
 	if to := n.String(); stored != to {
 		delete(s.entries, stored)
-		s.entries[to], s.changed = e, true
+		s.put(to, e)
 	}
 	return e
 }
@@ -185,85 +187,13 @@ func (s *State) claim(n stateName) stateEntry {
 func (s *State) set(name string, e stateEntry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.put(name, e)
+}
+
+// put changes an entry. The caller has mu.
+func (s *State) put(name string, e stateEntry) {
 	if s.entries[name] != e {
-		s.entries[name], s.changed = e, true
+		s.entries[name] = e
+		s.version++
 	}
-}
-
-// begin notes a new session of an upstream's and writes it at once: a process that
-// dies before the next write must not take the session's name with it, for nobody
-// could ask for its messages again. A failure is logged, and the next write is another
-// try.
-func (s *State) begin(name string, e stateEntry) {
-	s.set(name, e)
-	if err := s.write(); err != nil {
-		s.log.Error("cannot write the new session; will go on trying", "upstream", Label(name), "path", s.path, "session", e.Session, "error", err)
-	}
-}
-
-func (s *State) run() {
-	defer close(s.done)
-	tick := time.NewTicker(statePeriod)
-	defer tick.Stop()
-	failing := false
-	for {
-		select {
-		case <-s.stop:
-			return
-		case <-tick.C:
-		}
-		s.restore()
-		err := s.write()
-		if (err != nil) != failing {
-			failing = err != nil
-			if failing {
-				s.log.Error("cannot write the state; will go on trying", "path", s.path, "error", err)
-			} else {
-				s.log.Info("state is written again", "path", s.path)
-			}
-		}
-	}
-}
-
-// restore sees to it that a file which was removed is written again.
-func (s *State) restore() {
-	if _, err := os.Stat(s.path); err != nil {
-		s.mu.Lock()
-		s.changed = true
-		s.mu.Unlock()
-	}
-}
-
-// write replaces the file if anything has changed since it was written.
-func (s *State) write() error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	s.mu.Lock()
-	if !s.changed {
-		s.mu.Unlock()
-		return nil
-	}
-	b, err := json.MarshalIndent(stateFile{1, s.entries}, "", "  ")
-	s.changed = false
-	s.mu.Unlock()
-	if err == nil {
-		err = s.replace(append(b, '\n'))
-	}
-	if err != nil {
-		s.mu.Lock()
-		s.changed = true
-		s.mu.Unlock()
-	}
-	return err
-}
-
-// Close writes the state a last time and gives back the lock.
-func (s *State) Close() error {
-	close(s.stop)
-	<-s.done
-	s.restore()
-	if err := errors.Join(s.write(), s.lock.Close()); err != nil {
-		return fmt.Errorf("--state: %w", err)
-	}
-	return nil
 }

@@ -6,9 +6,8 @@ import (
 )
 
 // world is the loop's environment but for its workers: clock, dialing, polling. host is the
-// real one; the simulation has another. With it, one schedule of calls has one outcome. Two
-// things pass it by: a new session is written to the state file at once, and a Retry-After
-// that is a date is compared with the wall clock.
+// real one; the simulation has another. With it, one schedule of calls has one outcome, except
+// that a Retry-After that is a date is compared with the wall clock.
 type world interface {
 	// now is the time since some moment, from a clock that never goes back.
 	now() time.Duration
@@ -18,6 +17,8 @@ type world interface {
 	// watch passes t's edges to peer.edge, the first of them at once; unwatch ends that.
 	watch(t transport) error
 	unwatch(t transport)
+	// post calls f on the loop's goroutine, or never when the loop has ended. Any goroutine.
+	post(f func())
 }
 
 // transport is a connected stream that never blocks, of one goroutine. socket is

@@ -101,5 +101,8 @@ func (u *upstreams) left() error {
 		faults = append(faults, fmt.Errorf("%s: %w: %d in flight; a handler, a sink or a disk did not return in time",
 			up.Label, gateway.ErrUnfinished, up.Stats.InFlight.Load()))
 	}
+	if u.state != nil {
+		faults = append(faults, u.state.Unwritten())
+	}
 	return errors.Join(faults...)
 }

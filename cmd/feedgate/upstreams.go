@@ -151,7 +151,11 @@ func logged(err error) error {
 }
 
 func (u *upstreams) serveAdmin() {
-	if err := u.admin.Serve(admin.Report{Upstreams: u.current, Lookup: u.found, Sink: u.ready}); err != nil {
+	report := admin.Report{Upstreams: u.current, Lookup: u.found, Sink: u.ready}
+	if u.state != nil {
+		report.State = u.state.Ready
+	}
+	if err := u.admin.Serve(report); err != nil {
 		u.log.Error("the admin address no longer answers", "error", err)
 	}
 }

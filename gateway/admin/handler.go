@@ -60,6 +60,11 @@ func (r Report) missing() []string {
 			lines = append(lines, fmt.Sprintf("sink: %v", err))
 		}
 	}
+	if r.State != nil {
+		if err := r.State(); err != nil {
+			lines = append(lines, err.Error())
+		}
+	}
 	return lines
 }
 

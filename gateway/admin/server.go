@@ -33,6 +33,10 @@ type Report struct {
 	// Sink returns nil when the sink can take messages, else what is missing.
 	// Without the function the sink is ready.
 	Sink func() error
+
+	// State returns nil unless the disk of the state file hangs. Without the function there
+	// is no such file.
+	State func() error
 }
 
 // Upstream is one gateway: its label, which is shown, and its counters.

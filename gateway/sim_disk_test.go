@@ -1,0 +1,150 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// simDrive is the disk of a process's state file, and the goroutine that writes: a write takes
+// its time, fails, or hangs, and the process may die meanwhile.
+type simDrive struct {
+	p       *simProcess
+	wanted  bool // a write is to begin
+	write   *simWrite
+	posted  []func() // for the loop's goroutine
+	excused int      // sessions up to this index could not be written; -1: none
+}
+
+// simWrite is a write under way.
+type simWrite struct {
+	entries map[string]stateEntry
+	version uint64
+	due     time.Duration
+	fails   bool
+}
+
+// drawDisk draws what the other draws do not depend on, so that it changes no world without a
+// state file.
+func (p *simPlan) drawDisk(r *rand.Rand) {
+	p.diskTakes = among(r, 0, time.Microsecond, time.Millisecond, 300*time.Millisecond)
+	p.diskFails, p.diskHangs = among(r, 0, 0, 20, 80), among(r, 0, 0, 10, 50)
+	p.bias[simDisk] = among(r, 1, 3, 3, 10)
+}
+
+// post implements world.
+func (p *simProcess) post(f func()) { p.drive.posted = append(p.drive.posted, f) }
+
+// ready reports whether a write can begin, or is done.
+func (d *simDrive) ready() bool {
+	if d.write == nil {
+		return d.wanted
+	}
+	return d.p.s.clock >= d.write.due
+}
+
+// due is when the write under way is done; 0: there is none.
+func (d *simDrive) due() time.Duration {
+	if d.write == nil {
+		return 0
+	}
+	return d.write.due
+}
+
+// move begins a write, or ends the one under way.
+func (d *simDrive) move() {
+	s := d.p.s
+	if d.write != nil {
+		d.finish()
+		return
+	}
+	d.wanted = false
+	state := d.p.cfg.State
+	entries, version := state.snapshot()
+	if entries == nil {
+		state.finished(version, nil)
+		return
+	}
+	w := &simWrite{entries: entries, version: version, due: s.clock + s.plan.diskTakes}
+	if !s.calm {
+		w.fails = chance(s.disk, s.plan.diskFails)
+		if chance(s.disk, s.plan.diskHangs) {
+			w.due += among(s.disk, time.Second, 5*time.Second, time.Minute)
+		}
+	}
+	d.write = w
+	s.note("write", version, uint64(w.due))
+}
+
+// finish ends the write under way.
+func (d *simDrive) finish() {
+	s, w := d.p.s, d.write
+	d.write = nil
+	var err error
+	if w.fails {
+		s.note("no write", w.version, 0)
+		err = errors.New("failed by the simulation")
+		if x := s.book.session(w.entries[simURL].Session); x != nil {
+			d.excused = max(d.excused, x.index)
+		}
+	} else {
+		err = s.replaceFile(w.entries)
+	}
+	d.p.cfg.State.finished(w.version, err)
+}
+
+// tell runs what was posted.
+func (d *simDrive) tell() {
+	f := d.posted[0]
+	d.posted = d.posted[1:]
+	f()
+	d.p.told()
+}
+
+// end is the process's: of a write under way the file has nothing, or all. One that was not
+// killed writes a last time.
+func (d *simDrive) end(killed bool) {
+	s := d.p.s
+	if d.p.cfg.State == nil {
+		return
+	}
+	if d.write != nil && s.disk.IntN(2) == 0 {
+		d.finish()
+	}
+	if killed {
+		return
+	}
+	if entries, version := d.p.cfg.State.snapshot(); entries != nil {
+		d.p.cfg.State.finished(version, s.replaceFile(entries))
+	}
+	if now := d.p.cfg.State.get(simURL); s.file[simURL] != now {
+		s.failf("the process ends and the state file has %v, not %v", s.file[simURL], now)
+	}
+}
+
+// replaceFile writes the state file, and reads it again.
+func (s *sim) replaceFile(entries map[string]stateEntry) error {
+	b, err := encodeState(entries)
+	if err != nil {
+		return err
+	}
+	var f stateFile
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	s.file = f.Upstreams
+	s.note("state", s.file[simURL].Seq, 0)
+	return nil
+}
+
+// checkNamed: the next process could ask for this session, or for a later one, unless it could
+// not be written.
+func (p *simProcess) checkNamed(x *simSession) {
+	if p.cfg.State == nil || x.id == "" || x.index <= p.drive.excused {
+		return
+	}
+	if saved := p.s.book.session(p.s.file[simURL].Session); saved == nil || saved.index < x.index {
+		p.s.failf("a message of session %q is handled, and the state file does not name it", x.id)
+	}
+}

@@ -1,0 +1,205 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"time"
+)
+
+const (
+	// statePeriod is how often a changed state is written. Users are promised that it
+	// is at most 1 s old.
+	statePeriod = 500 * time.Millisecond
+	// slowDisk is how long the disk may take until it is reported.
+	slowDisk = 2 * time.Second
+)
+
+// stateWaiter waits for a write of the version, or of a later one.
+type stateWaiter struct {
+	version uint64
+	done    func(error)
+}
+
+// begin notes a new session of an upstream's and has it written at once: a process that
+// dies before the next write must not take the session's name with it, for nobody
+// could ask for its messages again. done is called once, from any goroutine, when the file
+// names the session or the write has failed; the next write is then another try. It is not
+// called as long as the disk hangs, nor, if the upstream begins another session first, at all.
+func (s *State) begin(name string, e stateEntry, done func(error)) {
+	s.mu.Lock()
+	s.put(name, e)
+	s.waiting[name] = stateWaiter{s.version, done}
+	s.mu.Unlock()
+	s.wake()
+}
+
+// start starts the goroutine that writes.
+func (s *State) start() {
+	wake := make(chan struct{}, 1)
+	s.wake = func() {
+		select {
+		case wake <- struct{}{}:
+		default: // it will look anyway
+		}
+	}
+	go s.run(wake)
+}
+
+// run writes whenever wake asks for it, and else every statePeriod.
+func (s *State) run(wake <-chan struct{}) {
+	defer close(s.done)
+	tick := time.NewTicker(statePeriod)
+	defer tick.Stop()
+	failing := false
+	for {
+		var err error
+		select {
+		case <-s.stop:
+			return
+		case <-wake:
+			s.useDisk(func() { err = s.write() })
+		case <-tick.C:
+			s.useDisk(func() { s.restore(); err = s.write() })
+		}
+		if (err != nil) != failing {
+			failing = err != nil
+			if failing {
+				s.log.Error("cannot write the state; will go on trying", "path", s.path, "error", err)
+			} else {
+				s.log.Info("state is written again", "path", s.path)
+			}
+		}
+	}
+}
+
+// useDisk calls do, which may take as long as the disk hangs, and reports it if it does.
+func (s *State) useDisk(do func()) {
+	began := time.Now()
+	s.mu.Lock()
+	s.busy = began
+	s.mu.Unlock()
+	slow := time.AfterFunc(slowDisk, func() { s.slow(began) })
+	do()
+	slow.Stop()
+	s.mu.Lock()
+	hung := s.hung
+	s.busy, s.hung = time.Time{}, false
+	s.mu.Unlock()
+	if hung {
+		s.log.Info("the disk of --state answers again", "path", s.path, "after", time.Since(began).Round(time.Millisecond))
+	}
+}
+
+// slow reports that what began then is still not done.
+func (s *State) slow(began time.Time) {
+	s.mu.Lock()
+	hung := s.busy.Equal(began)
+	s.hung = s.hung || hung
+	s.mu.Unlock()
+	if hung {
+		s.log.Warn("the disk of --state hangs; messages of new sessions wait for it", "path", s.path, "for", slowDisk)
+	}
+}
+
+// Ready is nil, or in words that the disk hangs.
+func (s *State) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.hung {
+		return nil
+	}
+	return fmt.Errorf("--state: the disk of %s has hung for %v", s.path, time.Since(s.busy).Round(time.Second))
+}
+
+// Unwritten is for a process that ends without Close: nil, or in words that the file may be
+// behind.
+func (s *State) Unwritten() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	used := time.Since(s.busy)
+	switch {
+	case !s.busy.IsZero() && used > statePeriod:
+		return fmt.Errorf("--state: %s may be behind: its disk has not answered for %v", s.path, used.Round(time.Millisecond))
+	case s.written != s.version:
+		return fmt.Errorf("--state: %s may be behind", s.path)
+	}
+	return nil
+}
+
+// restore sees to it that a file which was removed is written again.
+func (s *State) restore() {
+	if _, err := os.Stat(s.path); err != nil {
+		s.mu.Lock()
+		s.version++
+		s.mu.Unlock()
+	}
+}
+
+// write replaces the file if anything has changed since it was written.
+func (s *State) write() error {
+	entries, version := s.snapshot()
+	if entries == nil {
+		s.finished(version, nil)
+		return nil
+	}
+	b, err := encodeState(entries)
+	if err == nil {
+		err = s.replace(b)
+	}
+	s.finished(version, err)
+	return err
+}
+
+// snapshot is a copy of the entries, and their version; nil: they are in the file.
+func (s *State) snapshot() (map[string]stateEntry, uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.written == s.version {
+		return nil, s.version
+	}
+	return maps.Clone(s.entries), s.version
+}
+
+func encodeState(entries map[string]stateEntry) ([]byte, error) {
+	b, err := json.MarshalIndent(stateFile{1, entries}, "", "  ")
+	return append(b, '\n'), err
+}
+
+// finished takes the outcome of a write of a version of the entries, and passes it to those
+// who wait for that version or an earlier one.
+func (s *State) finished(version uint64, err error) {
+	s.mu.Lock()
+	if err == nil {
+		s.written = version
+	}
+	var done []func(error)
+	for name, w := range s.waiting {
+		if w.version <= version {
+			done = append(done, w.done)
+			delete(s.waiting, name)
+		}
+	}
+	s.mu.Unlock()
+	for _, f := range done {
+		f(err)
+	}
+}
+
+// Close writes the state a last time and gives back the lock. It takes as long as the disk
+// hangs.
+func (s *State) Close() error {
+	close(s.stop)
+	<-s.done
+	var err error
+	s.useDisk(func() {
+		s.restore()
+		err = errors.Join(s.write(), s.lock.Close())
+	})
+	if err != nil {
+		return fmt.Errorf("--state: %w", err)
+	}
+	return nil
+}
