@@ -134,15 +134,15 @@ func (r *retrier) letGo(slot uint32) {
 }
 
 // turn runs the messages whose time or turn has come through the handler, one by
-// one.
+// one, as far as it may have more.
 func (r *retrier) turn() bool {
 	n := 0
-	for ; n < len(r.ready) && !r.w.full(); n++ {
+	for ; n < len(r.ready) && r.w.vacant(); n++ {
 		r.handle(r.ready[n])
 	}
 	r.ready = slices.Delete(r.ready, 0, n)
 	busy := n > 0
-	for r.waits() && !r.w.full() {
+	for r.waits() && r.w.vacant() {
 		r.handle(r.due.pop().desc)
 		busy = true
 	}

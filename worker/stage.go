@@ -25,10 +25,10 @@ type stage struct {
 	settled func(r run, code Code)
 }
 
-func newStage(w *Worker, inFlight int, settled func(run, Code)) *stage {
+func newStage(w *Worker, settled func(run, Code)) *stage {
 	s := &stage{w: w, settled: settled}
 	s.batch.s = s
-	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](ceilPow2(inFlight))}
+	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](2 * w.in.Cap())}
 	return s
 }
 
