@@ -2,7 +2,6 @@ package worker
 
 import (
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,7 +67,7 @@ type Worker struct {
 	flush    flushing
 	// wantsRoom: it is parked, or about to, until there is room in out.
 	wantsRoom atomic.Bool
-	aside     sync.Map // slot -> ack too long for the ring
+	aside     longAcks
 }
 
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
@@ -86,6 +85,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	if w.now == nil {
 		w.now = time.Now
 	}
+	w.aside.init()
 	w.tickets = cfg.InFlight
 	w.main = newStage(w, w.handled)
 	if cfg.Output != nil {
@@ -106,7 +106,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 // In is the ring of descriptors to this worker, the loop its producer.
 func (w *Worker) In() *Inbox { return w.in }
 
-// Out is the ring of replies, the loop its consumer, which calls WakeForRoom after Release.
+// Out is the ring of replies, the loop its consumer, which calls ReleaseReplies.
 func (w *Worker) Out() *ring.Bytes { return w.out }
 
 // Wake wakes the worker if it is parked. Any goroutine, after it has published
@@ -114,15 +114,6 @@ func (w *Worker) Out() *ring.Bytes { return w.out }
 func (w *Worker) Wake() {
 	if w.parked.Load() && w.parked.CompareAndSwap(true, false) {
 		w.token <- struct{}{}
-	}
-}
-
-// WakeForRoom wakes the worker if it waits for room in Out. Loop only, after it has
-// released some: the worker says that it waits before it looks a last time, and the
-// loop releases before it looks whether the worker waits.
-func (w *Worker) WakeForRoom() {
-	if w.wantsRoom.Load() {
-		w.Wake()
 	}
 }
 
