@@ -140,6 +140,7 @@ func (g *Gateway) shutDown(h *host) error {
 	}
 	err = errors.Join(err, h.close())
 	h.l.slabs.close()
+	h.l.track.Close()
 	return err
 }
 

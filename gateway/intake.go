@@ -100,7 +100,7 @@ func (l *loop) takeInput(now time.Duration) bool {
 		if read || !(l.conn.is(reads) && l.conn.peer.readable) {
 			break
 		}
-		if !in.makeSpace() || l.out.Len() >= outLimit {
+		if l.slabs.full() || !in.makeSpace() || l.out.Len() >= outLimit {
 			l.paused = true
 			return busy
 		}
@@ -163,7 +163,7 @@ func (in *intake) check(err *wire.Error) *wire.Error {
 	c := &in.cur
 	in.l.skipped.add(c.Skipped, c.Longest)
 	c.Skipped, c.Longest = 0, 0
-	in.l.slabs.aside = int64(cap(c.Own))
+	in.l.countAside()
 	if fault := c.Check(in.received()); fault != nil {
 		c.Msgs, c.Event = c.Msgs[:0], wire.Event{}
 		return fault

@@ -14,6 +14,8 @@ const (
 	// outLimit is how many unsent bytes stop the loop from taking replies and
 	// from reading: a peer that does not read holds everything back.
 	outLimit = 256 << 10
+	// ackChunk is the size of the usual chunk of acks that wait, in bytes.
+	ackChunk = 64 << 10
 	// bulkRead is how many bytes of one read are many.
 	bulkRead = 64 << 10
 )
@@ -62,7 +64,9 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 		Mode: set.ack, Sequenced: set.codec.Sequenced, Rendered: set.codec.RenderAcks,
 		InFlight: set.window, Interval: cfg.AckInterval, Pack: cfg.FlushPack, Count: l.countAcks,
 		Watermark: l.session.saved.Seq, FirstSlot: set.firstSlot,
+		SendLimit: outLimit, Memory: l.slabs.memory, AckChunk: min(ackChunk, l.slabs.size),
 	})
+	l.slabs.twice = set.codec.RenderAcks && set.ack == wire.AckOrdered
 	l.out = l.track.SendBuffer()
 	l.in.init(l)
 	l.conn.init(l)
@@ -97,7 +101,10 @@ func (l *loop) turn() bool {
 	busy := l.takeReplies(now)
 	busy = l.takeInput(now) || busy
 	busy = l.takeReplies(now) || busy // what workers have finished since goes out with this flush
-	l.track.Flush(now, l.conn.is(finishes))
+	if l.track.Flush(now, l.conn.is(finishes)) {
+		busy = true
+		l.countAside()
+	}
 	busy = l.flush(now) || busy
 	l.observe(now)
 	l.logMemory()
@@ -148,15 +155,27 @@ func (l *loop) takeReplies(now time.Duration) bool {
 			}
 		}
 		if n > 0 {
-			w.Out().Release()
-			w.WakeForRoom()
+			w.ReleaseReplies()
 			taken += n
+			l.countAside()
 		}
 	}
 	if taken > 0 {
 		l.bell.Answer(taken)
 	}
 	return taken > 0
+}
+
+// countAside counts what --memory bounds beside the slabs.
+func (l *loop) countAside() {
+	own := int64(cap(l.in.cur.Own))
+	if !l.set.codec.RenderAcks {
+		l.slabs.setAside(own, 0)
+		return
+	}
+	waiting, kept := l.track.KeptAcks()
+	long := l.pool.AckBytes()
+	l.slabs.setAside(own+kept+long, waiting+long)
 }
 
 // room is how many messages more may be given to workers; beyond want it need not be

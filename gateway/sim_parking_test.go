@@ -48,8 +48,7 @@ func TestParking(t *testing.T) {
 				return
 			}
 		}
-		w.Out().Release()
-		w.WakeForRoom()
+		w.ReleaseReplies()
 		bell.Answer(1)
 	}
 	if err := pool.Stop(); err != nil {

@@ -35,7 +35,9 @@ type slabPool struct {
 	limit  int64 // bytes
 	least  int64 // of two of the longest slabs, bytes
 	used   int64 // bytes allocated, whether handed out or free
-	aside  int64 // bytes of the limit that are used elsewhere: for Input.Own
+	aside  int64 // bytes of the limit that are used elsewhere: for Input.Own and for acks
+	acks   int64 // bytes of acks that wait
+	twice  bool  // a byte in a slab may become one of an ack that waits, before its slab is free
 
 	failed error // the kernel gave no memory the last time; nil: it did
 
@@ -144,19 +146,45 @@ func (p *slabPool) find(n int) (uint16, bool) {
 	return id, true
 }
 
-// makeRoom unmaps free slabs of other sizes until size bytes more fit the limit. Two of the
-// longest fit whatever is set aside.
+// makeRoom unmaps free slabs until size bytes more fit what slabs may use.
 func (p *slabPool) makeRoom(size int64) bool {
-	limit := max(p.limit-p.aside, p.least)
+	most := p.most()
 	for multiple, list := range p.free {
-		for p.used+size > limit && len(list) > 0 {
+		for p.used+size > most && len(list) > 0 {
 			p.unmap(list[len(list)-1])
 			list = list[:len(list)-1]
 		}
 		p.free[multiple] = list
 	}
-	return p.used+size <= limit
+	return p.used+size <= most
 }
+
+// most is how many bytes slabs may use. Two of the longest fit whatever is set aside.
+func (p *slabPool) most() int64 {
+	left := p.limit - p.aside
+	if p.twice {
+		left /= 2
+	}
+	return max(left, p.least)
+}
+
+// setAside records how many bytes of the limit are used elsewhere, and that acks of them are of
+// acks that wait. Free slabs that there is no room for any more are unmapped at once.
+func (p *slabPool) setAside(bytes, acks int64) {
+	p.aside, p.acks = bytes, acks
+	if p.used > p.most() {
+		p.collect()
+		p.makeRoom(0)
+	}
+}
+
+// full reports whether acks that wait leave no more than two of the longest slabs. Reading then
+// stops although these can be had: what is read would be acks that wait, too.
+//
+// It goes on: an ack waits for one of an older message, or for the peer to read. The older message
+// is with a worker, which needs nothing more from the loop to complete it. Where its handler
+// waits for more messages, it is told that none come (loop.reportBlocked).
+func (p *slabPool) full() bool { return p.acks > 0 && p.acks >= p.limit-p.least }
 
 func (p *slabPool) unmap(id uint16) {
 	slab := p.table.At(id)

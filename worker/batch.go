@@ -20,8 +20,8 @@ type Batch struct {
 func (b *Batch) begin(r run) {
 	b.run, b.msgs = r, nil
 	w := b.s.w
-	b.source = w.source(r.first.Slab, r.spans[0])
-	if r.first.Slab != copied && b.s.texts == nil && b.source.Origin.split() == nil {
+	b.source = &w.slabs.slots[r.first.Slab].source
+	if b.s.texts == nil && b.source.Origin.split() == nil {
 		return
 	}
 	b.msgs = b.scratch[:0]
@@ -157,26 +157,5 @@ func (c *Completer) Flush() {
 
 // message is the i-th of a run, as it was received.
 func (w *Worker) message(r *run, i int) Message {
-	at, seq := r.spans[i], r.first.Seq+uint64(i)
-	if r.first.Slab == copied {
-		c := w.retry.copies[at>>32]
-		return c.message(c.Data, 0, seq, r.first.Aux)
-	}
-	return w.slabs.slots[r.first.Slab].Message(at, seq, r.first.Aux)
-}
-
-// source is where a message's frame lies, and those of all others in its slab.
-func (w *Worker) source(slab uint16, at span) *source {
-	if slab == copied {
-		return &w.retry.copies[at>>32].source
-	}
-	return &w.slabs.slots[slab].source
-}
-
-// frame is what lies in its slab for a message, or was copied out.
-func (w *Worker) frame(slab uint16, at span) []byte {
-	if slab == copied {
-		return w.retry.copies[at>>32].Data
-	}
-	return w.slabs.bytes(slab, at)
+	return w.slabs.slots[r.first.Slab].Message(r.spans[i], r.first.Seq+uint64(i), r.first.Aux)
 }

@@ -1,15 +1,18 @@
 package worker
 
-// endHandler tells the handler, once, that nothing will come any more. What it was not
+// endHandler tells the handlers, once, that nothing will come any more. What the sink's was not
 // given is given back before, where the pool holds back; a message that waits for another
-// try or for its key will still come, unless the handler waits for this to complete any.
+// try or for its key will still come, unless a handler waits for this to complete any.
 func (w *Worker) endHandler() bool {
 	busy := false
 	if w.holdBack {
 		busy = w.giveBack()
 	}
-	if w.in.empty() && (w.retry == nil || w.retry.idle() || w.silent()) {
+	if w.in.empty() && w.mainEnds() {
 		busy = w.main.drain() || busy
+	}
+	if w.in.empty() && w.deadEnds() {
+		busy = w.dead.drain() || busy
 	}
 	return busy
 }
@@ -19,7 +22,21 @@ func (w *Worker) mayEnd() bool {
 	if !w.in.empty() {
 		return w.holdBack
 	}
-	return !w.main.drained && (w.retry == nil || w.retry.idle() || w.silent())
+	return !w.main.drained && w.mainEnds() || w.deadEnds() && !w.dead.drained
+}
+
+// mainEnds reports whether nothing more comes to the sink's handler, once the ring is empty.
+func (w *Worker) mainEnds() bool {
+	return w.retry == nil || w.retry.idle() || w.silent(w.main)
+}
+
+// deadEnds is mainEnds for dead letters, which come from the sink's handler; false if there is
+// no handler of them.
+func (w *Worker) deadEnds() bool {
+	if w.dead == nil {
+		return false
+	}
+	return w.main.drained && w.main.open.count == 0 && (w.retry == nil || w.retry.idle()) || w.silent(w.dead)
 }
 
 // giveBack replies that all messages which no handler had are returned.
@@ -36,8 +53,14 @@ func (w *Worker) giveBack() bool {
 	return busy
 }
 
-// silent reports whether the handler has deferred messages and completed none of them for
+// silent reports whether the stage has deferred messages and the worker has finished none for
 // drainSilence.
-func (w *Worker) silent() bool {
-	return w.main.open.count > 0 && !w.now().Before(w.pace.since.Add(drainSilence))
+func (w *Worker) silent(s *stage) bool {
+	return s.open.count > 0 && !w.now().Before(w.pace.since.Add(drainSilence))
+}
+
+// awaitsSilence reports whether silent may come true for a handler that is not drained.
+func (w *Worker) awaitsSilence() bool {
+	return !w.main.drained && w.main.open.count > 0 ||
+		w.dead != nil && !w.dead.drained && w.dead.open.count > 0
 }

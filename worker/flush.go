@@ -39,5 +39,5 @@ func (w *Worker) flushDue(s *stage) bool {
 	if s == nil || s.completer.Hooks.Flush == nil || s.flushed || s.open.count == 0 {
 		return false
 	}
-	return w.room() == 0 || w.in.empty() && w.flush.blocked.Load()
+	return w.room() == 0 || !w.vacant() || w.in.empty() && w.flush.blocked.Load()
 }

@@ -1,11 +1,10 @@
 package worker
 
-import "math/bits"
-
 // openTable holds the descriptors of messages that a handler has put off, by
 // ticket. It is the worker's own. The span from the oldest open ticket to the
-// newest is at most the in-flight limit, for the window has a slot for each; the
-// table grows towards that and never beyond.
+// newest is at most the in-flight limit and what a drain adds: without retries, for the
+// window has a slot for each; with them, for the worker takes no more (Worker.vacant). The
+// table grows towards that, by 25 bytes for each ticket, and never beyond.
 type openTable struct {
 	descs []Desc // by ticket & (len-1)
 	state []bool // whether the slot is open
@@ -19,7 +18,7 @@ const openTableMin = 1024
 func (t *openTable) add(r run) Ticket {
 	first := t.next
 	for i := range r.spans {
-		if int(t.next-t.low) == len(t.descs) {
+		if t.span() == len(t.descs) {
 			t.grow()
 		}
 		at := int(t.next) & (len(t.descs) - 1)
@@ -40,6 +39,9 @@ func (t *openTable) grow() {
 	t.descs, t.state = descs, state
 }
 
+// span is how many tickets there are from the oldest open one to the newest.
+func (t *openTable) span() int { return int(t.next - t.low) }
+
 // take closes a ticket and returns its descriptor; false when it is not open,
 // which a handler that completes twice brings about.
 func (t *openTable) take(k Ticket) (Desc, bool) {
@@ -58,6 +60,3 @@ func (t *openTable) take(k Ticket) (Desc, bool) {
 	}
 	return d, true
 }
-
-// ceilPow2 is the smallest power of two that is at least n.
-func ceilPow2(n int) int { return 1 << bits.Len(uint(max(n, 1)-1)) }

@@ -153,7 +153,7 @@ func (w *Worker) held() int {
 // allows, so that only a higher quota brings more.
 func (w *Worker) waitsForMore() bool {
 	return w.pace.span > 0 && !w.draining.Load() && int64(w.held()) >= w.pace.quota &&
-		w.main.open.count > 0 && w.main.open.count < w.in.Cap() && w.in.empty() != w.holdBack
+		w.main.open.count > 0 && w.vacant() && w.in.empty() != w.holdBack
 }
 
 // widen doubles the quota of a handler that has been silent for all of span, so that it
@@ -186,7 +186,7 @@ func (w *Worker) armLook() {
 	p := &w.pace
 	at := p.lookAt
 	switch {
-	case w.draining.Load() && !w.main.drained && w.main.open.count > 0:
+	case w.draining.Load() && w.awaitsSilence():
 		at = p.since.Add(drainSilence) // silent
 	case !w.waitsForMore() || at.IsZero():
 		return

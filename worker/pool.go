@@ -140,7 +140,20 @@ func (p *Pool) Stop() error {
 		w.Wake()
 	}
 	p.done.Wait()
+	for _, w := range p.workers {
+		w.aside.close()
+	}
 	return p.closeHandlers()
+}
+
+// AckBytes is the memory, in bytes, of acks on their way to the loop that are too long for the
+// rings.
+func (p *Pool) AckBytes() int64 {
+	sum := int64(0)
+	for _, w := range p.workers {
+		sum += w.aside.bytes.Load()
+	}
+	return sum
 }
 
 func (p *Pool) closeHandlers() error {

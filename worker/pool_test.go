@@ -141,7 +141,7 @@ func (l *testLoop) take() bool {
 				l.acks[r.Slot+i] = string(r.Ack)
 			}
 		}
-		w.Out().Release()
+		w.ReleaseReplies()
 		w.Wake()
 	}
 	if n > 0 {

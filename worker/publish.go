@@ -1,11 +1,7 @@
 package worker
 
-import (
-	"bytes"
-)
-
 // An ack of up to maxAck bytes fits the reply ring whatever its size in entries;
-// a longer one, which quotes much of a long message, goes by the heap.
+// a longer one, which quotes much of a long message, goes aside: see longAcks.
 const (
 	maxAck       = 32 << 10
 	minReplyRing = 4 * maxAck
@@ -40,13 +36,8 @@ func (w *Worker) replyRendered(r run, code Code) {
 // commit writes a reply to the ring, waiting for room: a loop that cannot send
 // leaves replies where they are, and so holds its workers back.
 func (w *Worker) commit(r Reply) {
-	aside := len(r.Ack) > maxAck
-	if aside {
-		w.aside.Store(r.Slot, bytes.Clone(r.Ack))
-		r.Ack = nil
-	}
 	w.wants = replyHeader + len(r.Ack)
-	b := w.out.Reserve(w.wants)
+	b := w.replyRoom()
 	for b == nil {
 		w.ring()
 		if w.stopping() {
@@ -55,15 +46,30 @@ func (w *Worker) commit(r Reply) {
 		w.wantsRoom.Store(true)
 		w.park(w.hasRoom)
 		w.wantsRoom.Store(false)
-		b = w.out.Reserve(w.wants)
+		b = w.replyRoom()
 	}
-	r.put(b, aside)
-	w.out.Commit(w.wants)
+	if r.long() {
+		w.aside.put(r.Ack)
+	}
+	r.put(b)
+	w.out.Commit(len(b))
 	w.records++
 }
 
+// replyRoom is room for the reply that waits, of w.wants bytes with its ack; nil: there is none now.
+func (w *Worker) replyRoom() []byte {
+	n := w.wants
+	if n > replyHeader+maxAck {
+		if w.aside.full() {
+			return nil
+		}
+		n = replyHeader
+	}
+	return w.out.Reserve(n)
+}
+
 // replyFits reports whether the reply that waits has room now, or need not wait any more.
-func (w *Worker) replyFits() bool { return w.stopping() || w.out.Reserve(w.wants) != nil }
+func (w *Worker) replyFits() bool { return w.stopping() || w.replyRoom() != nil }
 
 // free gathers references to give back.
 func (w *Worker) free(slab uint16, n int) {
@@ -88,8 +94,8 @@ func (w *Worker) publish() {
 		w.took = false
 		w.in.release()
 		if w.records == 0 {
-			// Nothing was finished: messages were put off, or copied out. The loop
-			// may be waiting for the room that they left.
+			// Nothing was finished: messages were deferred, or wait in the retrier. The
+			// loop may be waiting for the room that they left.
 			w.commit(Reply{})
 		}
 	}
@@ -100,6 +106,7 @@ func (w *Worker) ring() {
 	if w.records == 0 {
 		return
 	}
+	w.aside.ring.Publish() // before the records that refer to it
 	w.out.Publish()
 	n := w.records
 	w.records = 0

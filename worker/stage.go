@@ -25,10 +25,10 @@ type stage struct {
 	settled func(r run, code Code)
 }
 
-func newStage(w *Worker, inFlight int, settled func(run, Code)) *stage {
+func newStage(w *Worker, settled func(run, Code)) *stage {
 	s := &stage{w: w, settled: settled}
 	s.batch.s = s
-	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](ceilPow2(inFlight))}
+	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](2 * w.in.Cap())}
 	return s
 }
 
@@ -93,7 +93,7 @@ func (s *stage) complete(c completion) {
 		}
 		n := len(r.spans)
 		if n > 0 && (d.Slot != r.first.Slot+uint32(n) || d.Seq != r.first.Seq+uint64(n) ||
-			d.Slab != r.first.Slab || d.Slab == copied || d.Aux != r.first.Aux) {
+			d.Slab != r.first.Slab || d.Aux != r.first.Aux) {
 			s.settled(*r, c.code)
 			n, r.spans = 0, r.spans[:0]
 		}

@@ -73,7 +73,7 @@ func (t *texts) render(b *Batch) {
 	for i := range b.msgs {
 		m := &b.msgs[i]
 		t.scratch = t.output(t.scratch[:0], *m)
-		frame := b.s.w.frame(b.run.first.Slab, b.run.spans[i])
+		frame := b.s.w.slabs.bytes(b.run.first.Slab, b.run.spans[i])
 		m.Data, m.source = t.place(t.scratch, source{frame, b.source.Origin, true})
 		if m.off != noHead {
 			m.off = 0

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +43,7 @@ type Worker struct {
 	main     *stage
 	dead     *stage   // takes dead letters; nil: none
 	retry    *retrier // nil: nothing is tried again
+	tickets  int      // from the oldest open ticket to the newest at most
 	limit    int      // messages in the next batch at most
 	pace     pace
 	holdBack bool  // of Config
@@ -67,7 +67,7 @@ type Worker struct {
 	flush    flushing
 	// wantsRoom: it is parked, or about to, until there is room in out.
 	wantsRoom atomic.Bool
-	aside     sync.Map // slot -> ack too long for the ring
+	aside     longAcks
 }
 
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
@@ -85,12 +85,14 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	if w.now == nil {
 		w.now = time.Now
 	}
-	w.main = newStage(w, cfg.InFlight, w.handled)
+	w.aside.init()
+	w.tickets = cfg.InFlight
+	w.main = newStage(w, w.handled)
 	if cfg.Output != nil {
 		w.main.texts = newTexts(cfg.Output, cfg.OutputMemory)
 	}
 	if cfg.DeadLetters != nil {
-		w.dead = newStage(w, cfg.InFlight, w.deadLettered)
+		w.dead = newStage(w, w.deadLettered)
 	}
 	if cfg.Retries > 0 {
 		w.retry = newRetrier(w, cfg)
@@ -104,7 +106,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 // In is the ring of descriptors to this worker, the loop its producer.
 func (w *Worker) In() *Inbox { return w.in }
 
-// Out is the ring of replies, the loop its consumer, which calls WakeForRoom after Release.
+// Out is the ring of replies, the loop its consumer, which calls ReleaseReplies.
 func (w *Worker) Out() *ring.Bytes { return w.out }
 
 // Wake wakes the worker if it is parked. Any goroutine, after it has published
@@ -112,15 +114,6 @@ func (w *Worker) Out() *ring.Bytes { return w.out }
 func (w *Worker) Wake() {
 	if w.parked.Load() && w.parked.CompareAndSwap(true, false) {
 		w.token <- struct{}{}
-	}
-}
-
-// WakeForRoom wakes the worker if it waits for room in Out. Loop only, after it has
-// released some: the worker says that it waits before it looks a last time, and the
-// loop releases before it looks whether the worker waits.
-func (w *Worker) WakeForRoom() {
-	if w.wantsRoom.Load() {
-		w.Wake()
 	}
 }
 
@@ -162,7 +155,7 @@ func (w *Worker) run() {
 func (w *Worker) ready() bool {
 	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
-		w.retry != nil && !w.full() && (len(w.retry.ready) > 0 || w.retry.waits()) ||
+		w.retry != nil && w.vacant() && (len(w.retry.ready) > 0 || w.retry.waits()) ||
 		w.draining.Load() && w.mayEnd() || w.mayLook() || w.mayFlush()
 }
 
@@ -180,6 +173,7 @@ func (w *Worker) turn() bool {
 	if w.draining.Load() {
 		busy = w.endHandler() || busy
 	}
+	w.checkDeferred()
 	busy = busy || w.widen()
 	if busy {
 		w.keepPace()
@@ -224,23 +218,6 @@ func (w *Worker) takeNew() bool {
 		w.limit = min(batchMax, w.limit*2)
 	}
 	return true
-}
-
-// room is how many messages more may be with the handler. As many may be deferred as fit
-// the ring: a sink that is behind fills it, and the loop passes it over. In a drain the
-// handler gets all that is left, for it may finish nothing before.
-func (w *Worker) room() int {
-	switch {
-	case w.full():
-		return 0
-	case !w.draining.Load() && w.holdBack:
-		return max(0, int(min(int64(w.in.Cap()), w.pace.quota))-w.held())
-	case !w.draining.Load():
-		return max(0, w.in.Cap()-w.main.open.count)
-	case w.holdBack:
-		return 0
-	}
-	return batchMax
 }
 
 // handled takes messages that the sink's handler is done with: those that are done are
@@ -289,9 +266,5 @@ func (w *Worker) reply(r run, code Code) {
 	} else {
 		w.extend(r.first.Slot, uint32(len(r.spans)), code)
 	}
-	if r.first.Slab == copied {
-		w.retry.drop(r)
-	} else {
-		w.free(r.first.Slab, len(r.spans))
-	}
+	w.free(r.first.Slab, len(r.spans))
 }

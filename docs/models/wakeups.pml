@@ -1,6 +1,6 @@
 /*
  * The wake-ups between the loop and its workers, and the rings between them:
- * ring/bell.go, ring/spsc.go, worker/worker.go (park, Wake, WakeForRoom),
+ * ring/bell.go, ring/spsc.go, worker/worker.go (park, Wake), worker/reply.go (ReleaseReplies),
  * worker/publish.go (commit, ring) and gateway/loop.go (takeReplies, sleep).
  * sync/atomic is sequentially consistent, and so is a step here.
  *

@@ -22,6 +22,11 @@ type strategy interface {
 	repeated(seq uint64, now time.Duration)
 	// resolved goes on after slots were resolved without an ack.
 	resolved(now time.Duration)
+	// proceed goes on with acks that are due and for which the output had no room; it reports
+	// whether it has appended any.
+	proceed() bool
+	// full reports whether there may be such acks.
+	full() bool
 
 	// cumulative is the strategy's cumulative acks; nil: it has none.
 	cumulative() *cumulative
@@ -32,6 +37,8 @@ type immediate struct{}
 
 func (immediate) connect()                {}
 func (immediate) resolved(time.Duration)  {}
+func (immediate) proceed() bool           { return false }
+func (immediate) full() bool              { return false }
 func (immediate) cumulative() *cumulative { return nil }
 
 // acks encodes acks into the output; the strategies share it.

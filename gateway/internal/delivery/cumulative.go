@@ -61,6 +61,8 @@ func (s *cumulative) repeated(seq uint64, now time.Duration) {
 }
 
 func (s *cumulative) resolved(now time.Duration) { s.advance(now) }
+func (s *cumulative) proceed() bool              { return false }
+func (s *cumulative) full() bool                 { return false }
 
 func (s *cumulative) cumulative() *cumulative { return s }
 

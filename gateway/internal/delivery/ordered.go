@@ -13,9 +13,19 @@ type ordered struct {
 	queue  queue[ackRange] // what came on this connection and is not acked, in order
 	queued uint64          // every slot below is in the queue, or was in use before this connection
 
-	// Rendered acks that wait for their turn, by slot & (len-1). A window does not grow
-	// where acks are rendered: that goes with protocols without sessions.
-	rendering [][]byte
+	limit   int  // bytes to send at which no more acks are appended; 0: none
+	stopped bool // at limit
+
+	// Rendered acks that wait for their turn. A window does not grow where acks are rendered:
+	// that goes with protocols without sessions.
+	kept *keptAcks
+	now  renderedAck // of the message that is done now; it waits nowhere yet
+}
+
+// renderedAck is a rendered ack of a slot. The zero value is none.
+type renderedAck struct {
+	slot uint64
+	ack  []byte
 }
 
 // ackRange is n slots from at on; where n is negative, -n sequence numbers from at on of
@@ -31,8 +41,12 @@ func (s *ordered) connect() {
 }
 
 func (s *ordered) done(slot uint64, _ int, _ worker.Code, ack []byte, _ time.Duration) {
-	s.keep(slot, ack)
+	s.now = renderedAck{slot, ack}
 	s.emitNext()
+	if s.now.ack != nil && s.conn != nil && s.win.owed(slot) {
+		s.kept.add(slot, ack)
+	}
+	s.now = renderedAck{}
 }
 
 func (s *ordered) again(slot uint64, _ time.Duration) {
@@ -51,24 +65,26 @@ func (s *ordered) resolved(time.Duration) { s.emitNext() }
 
 func (s *ordered) cumulative() *cumulative { return nil }
 
-// keep copies a rendered ack until all before it are sent.
-func (s *ordered) keep(slot uint64, ack []byte) {
-	if !s.rendered {
-		return
+func (s *ordered) proceed() bool {
+	if !s.stopped {
+		return false
 	}
-	if s.rendering == nil {
-		s.rendering = make([][]byte, s.win.done.mask+1)
-	}
-	kept := &s.rendering[slot&uint64(len(s.rendering)-1)]
-	*kept = append((*kept)[:0], ack...)
+	before := s.out.end()
+	s.emitNext()
+	return s.out.end() > before
 }
 
-// kept is the ack that a worker has rendered of a done message, if any.
-func (s *ordered) kept(slot uint64) []byte {
-	if s.rendering == nil {
-		return nil
+func (s *ordered) full() bool { return s.stopped && s.conn != nil }
+
+// emitRendered appends the ack that a worker has rendered of a done message.
+func (s *ordered) emitRendered(slot uint64) {
+	if s.now.ack != nil && s.now.slot == slot {
+		s.emit(slot, 1, s.now.ack)
+		s.now = renderedAck{}
+		return
 	}
-	return s.rendering[slot&uint64(len(s.rendering)-1)]
+	s.emit(slot, 1, s.kept.of(slot))
+	s.kept.drop(slot)
 }
 
 // enqueueNew adds what is new in the window to the queue.
@@ -102,13 +118,19 @@ func (s *ordered) lastQueued() *ackRange {
 	return s.queue.last()
 }
 
-// emitNext appends the acks that are next, up to a message that is not done.
+// emitNext appends the acks that are next, up to a message that is not done, or to the limit: when
+// one message has held up all others, their acks are not all to be in memory twice.
 func (s *ordered) emitNext() {
+	s.stopped = false
 	if s.conn == nil {
 		return
 	}
 	s.enqueueNew()
 	for s.queue.len() > 0 {
+		if s.limit > 0 && s.out.Len() >= s.limit {
+			s.stopped = true
+			return
+		}
 		r := s.queue.first()
 		n := 1
 		switch {
@@ -123,10 +145,12 @@ func (s *ordered) emitNext() {
 			if !done {
 				return
 			}
-			if !s.rendered {
-				n = int(k)
+			if s.rendered {
+				s.emitRendered(r.at)
+			} else {
+				n = min(int(k), boundaryMost)
+				s.emit(r.at, n, nil)
 			}
-			s.emit(r.at, n, s.kept(r.at))
 		}
 		if r.at, r.n = r.at+uint64(n), r.n-n; r.n == 0 {
 			s.queue.pop()

@@ -35,6 +35,9 @@ const (
 	boundaryMost = 1024
 	// kernelMost is the same for acks that the kernel has.
 	kernelMost = 64
+	// bufferKept is the longest buffer that is kept when it is empty, in bytes: a few acks may
+	// be as long as messages.
+	bufferKept = 1 << 20
 )
 
 // Len is the number of bytes that the kernel has not taken.
@@ -98,6 +101,9 @@ func (o *SendBuffer) Taken(n int) {
 	switch {
 	case o.head == len(o.buf):
 		o.buf, o.head = o.buf[:0], 0
+		if cap(o.buf) > bufferKept {
+			o.buf = nil
+		}
 	case o.head > len(o.buf)/2:
 		o.buf = o.buf[:copy(o.buf, o.buf[o.head:])]
 		o.head = 0

@@ -20,6 +20,7 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/offheap"
 )
 
 // Config is what a Tracker is made with.
@@ -31,6 +32,10 @@ type Config struct {
 	Interval  time.Duration                    // of cumulative acks
 	Pack      int                              // acks in one message of sendmmsg at most; 0: no limit
 	Count     func(code worker.Code, acks int) // is called for acks that are appended to the output
+	SendLimit int                              // bytes to send at which acks in order wait; 0: no limit
+
+	Memory   offheap.Memory // for rendered acks that wait for their turn; nil: offheap.Default
+	AckChunk int            // it is used in pieces of so many bytes; 0: 64 KiB
 
 	Watermark uint64 // last number done in the session of an earlier process; 0: there is none
 	FirstSlot uint64 // slot of the first message: tests begin near the carry out of 32 bits
@@ -45,6 +50,7 @@ type Tracker struct {
 	win      *window
 	out      SendBuffer
 	acks     acks
+	kept     keptAcks    // regular's, under AckOrdered
 	regular  strategy    // of cfg.Mode
 	strategy strategy    // in use: regular, or stopped
 	cum      *cumulative // strategy's; nil: none
@@ -65,11 +71,12 @@ func New(cfg Config) *Tracker {
 	t.win.extents.low = cfg.Watermark
 	t.out.win, t.out.pack = t.win, cfg.Pack
 	t.acks = acks{win: t.win, out: &t.out, rendered: cfg.Rendered, count: cfg.Count}
+	t.kept.init(cfg.Memory, cfg.AckChunk, t.win.done.mask+1)
 	switch cfg.Mode {
 	case wire.AckEach:
 		t.regular = &each{acks: &t.acks}
 	case wire.AckOrdered:
-		t.regular = &ordered{acks: &t.acks}
+		t.regular = &ordered{acks: &t.acks, limit: cfg.SendLimit, kept: &t.kept}
 	case wire.AckRange:
 		t.regular = &cumulative{acks: &t.acks, interval: cfg.Interval}
 	case wire.AckNone:
@@ -136,7 +143,10 @@ func (t *Tracker) Disconnect(destroyed int) (unacked int) {
 }
 
 // EndAcks sends no more acks on this connection: the protocol's close is next.
-func (t *Tracker) EndAcks() { t.acks.conn = nil }
+func (t *Tracker) EndAcks() {
+	t.acks.conn = nil
+	t.kept.reset()
+}
 
 // StopAcking goes on with a connection that takes no acks any more: what it still brings
 // is worked on, and what cannot be acked is counted, with acks that were destroyed. It
@@ -183,12 +193,18 @@ func (t *Tracker) Due() time.Duration {
 	return t.cum.due()
 }
 
-// Flush appends a cumulative ack that is due; or one that is pending, if it must go out.
-func (t *Tracker) Flush(now time.Duration, must bool) {
+// Flush appends a cumulative ack that is due, or one that is pending, if it must go out; and acks
+// for which there was no room under Config.SendLimit before. It reports whether it has appended
+// some of these.
+func (t *Tracker) Flush(now time.Duration, must bool) bool {
 	if t.cum != nil {
 		t.cum.flush(now, must)
 	}
+	return t.strategy.proceed()
 }
+
+// Close gives the memory back. Nothing else may be called afterwards.
+func (t *Tracker) Close() { t.kept.free() }
 
 // Finished reports whether every message that can be acked on this connection has been, and
 // all is sent.
@@ -200,5 +216,5 @@ func (t *Tracker) Finished() bool {
 
 // idle reports whether there is nothing to send and no ack is kept back.
 func (t *Tracker) idle() bool {
-	return t.out.Len() == 0 && (t.cum == nil || !t.cum.pending)
+	return t.out.Len() == 0 && (t.cum == nil || !t.cum.pending) && !t.strategy.full()
 }

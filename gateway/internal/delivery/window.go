@@ -93,6 +93,11 @@ func (w *window) finish(slot uint64, n int, code worker.Code) {
 	w.advance()
 }
 
+// owed reports whether a slot, which may be free again, is owed an ack on this connection.
+func (w *window) owed(slot uint64) bool {
+	return slot >= w.base && w.received.has(slot) && !w.resolved.has(slot)
+}
+
 // resolve records that no ack is owed for n slots any more: it was sent, or the peer does
 // not want it. Slots below the base are left out.
 func (w *window) resolve(slot uint64, n int) {

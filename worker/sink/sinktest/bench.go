@@ -39,7 +39,7 @@ func Benchmark(b *testing.B, kind sink.Kind, url string, size int) {
 			done += int(w.Reply(rec).Count)
 			took++
 		}
-		w.Out().Release()
+		w.ReleaseReplies()
 		w.Wake()
 		r.bell.Answer(took)
 		if took == 0 && len(slots) == 0 && r.bell.Sleep() {

@@ -99,7 +99,7 @@ func (r *Rig) Turn(wait time.Duration) bool {
 			n++
 		}
 		if n > 0 {
-			w.Out().Release()
+			w.ReleaseReplies()
 			w.Wake()
 		}
 		took += n

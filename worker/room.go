@@ -1,0 +1,54 @@
+package worker
+
+import "fmt"
+
+// The messages that are deferred at once are at most as many as the ring has words, by the
+// sink's handler and that of dead letters together: a sink that is behind fills its ring, and the
+// loop passes it over. Only a drain adds what is left in the ring, for the handler may complete
+// nothing before. So there are never more than twice as many, which is what the rings of
+// completions have room for.
+//
+// That blocks nothing for good. A handler that completes nothing before Flush is called has it
+// called when it may have no more, see flushDue; one that completes nothing before Drain has it
+// called drainSilence after it has stopped completing, see silent.
+
+// capacity is how many messages the sink's handler may have deferred.
+func (w *Worker) capacity() int {
+	if w.dead != nil {
+		return w.in.Cap() - w.dead.open.count
+	}
+	return w.in.Cap()
+}
+
+// deferred is how many messages are deferred.
+func (w *Worker) deferred() int { return w.main.open.count + w.in.Cap() - w.capacity() }
+
+// vacant reports whether the sink's handler may have another message beside what a drain gives
+// it: a message that was tried before, or has waited for its key.
+func (w *Worker) vacant() bool {
+	return w.main.open.count < w.capacity() && w.main.open.span() < w.tickets && !w.full()
+}
+
+// room is how many messages from the ring the sink's handler may have now.
+func (w *Worker) room() int {
+	if w.full() {
+		return 0
+	}
+	free := w.capacity() - w.main.open.count
+	switch {
+	case w.draining.Load() && w.holdBack:
+		return 0
+	case w.draining.Load():
+		return batchMax
+	case w.holdBack:
+		free = int(min(int64(w.capacity()), w.pace.quota)) - w.held()
+	}
+	return max(0, min(free, w.tickets-w.main.open.span()))
+}
+
+// checkDeferred checks the bound.
+func (w *Worker) checkDeferred() {
+	if n, most := w.deferred(), 2*w.in.Cap(); n > most {
+		panic(fmt.Sprintf("worker: %d messages deferred, at most %d may be", n, most))
+	}
+}
