@@ -58,7 +58,11 @@ func (w *Worker) answer() bool {
 	if !w.asks() {
 		return false
 	}
-	w.answered.held = w.holds(nil)
+	n := w.main.open.count + w.in.Len()
+	if w.dead != nil {
+		n += w.dead.open.count
+	}
+	w.answered.held = w.holds(make([]Held, 0, n))
 	w.answered.ask.Store(w.pool.asked.Load())
 	w.took = true // rings, though nothing may be finished
 	w.publish()
