@@ -65,6 +65,7 @@ func (in *intake) reset() {
 
 // clear empties what one call of the Conn fills.
 func (in *intake) clear() {
+	in.l.slabs.memory.Recycle(in.cur.Own)
 	in.cur.Msgs, in.cur.Own, in.next, in.copied = in.cur.Msgs[:0], in.cur.Own[:0], 0, 0
 }
 

@@ -111,6 +111,7 @@ func (l *loop) turn() bool {
 	busy = l.conn.step(now) || busy
 	l.publishStats()
 	l.reportBlocked()
+	busy = l.slabs.relieve(l.pool, !busy) || busy
 	return busy || l.out.Len() > 0 && l.conn.peer.writable
 }
 

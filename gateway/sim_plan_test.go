@@ -27,6 +27,7 @@ type simPlan struct {
 	later, refuse, tooLarge int
 	panics                  int // in thousand batches
 	wait                    time.Duration
+	straggle                int // percent of what is put off that waits for long
 
 	// The server's.
 	messages    int
@@ -91,7 +92,10 @@ func drawPlan(r *rand.Rand) simPlan {
 }
 
 // drawOwn draws what the other draws do not depend on, so that it changes no other world.
-func (p *simPlan) drawOwn(r *rand.Rand) { p.own = among(r, 0, 0, 0, 30, 100) }
+func (p *simPlan) drawOwn(r *rand.Rand) {
+	p.own = among(r, 0, 0, 0, 30, 100)
+	p.straggle = among(r, 0, 0, 5, 20)
+}
 
 func (p *simPlan) drawServer(r *rand.Rand) {
 	p.later, p.refuse, p.panics = among(r, 0, 20, 60, 100), among(r, 0, 0, 5, 30), among(r, 0, 0, 10)

@@ -16,14 +16,15 @@ import (
 // It is the loop's world and plays the host: it turns the loop when the real host
 // would.
 type simProcess struct {
-	s     *sim
-	cfg   Config
-	l     *loop
-	main  simSink
-	dead  simSink
-	drive simDrive
-	cases map[*simEntry]*simCase
-	lanes map[byte]*simLane
+	s      *sim
+	cfg    Config
+	l      *loop
+	main   simSink
+	dead   simSink
+	memory *simMemory
+	drive  simDrive
+	cases  map[*simEntry]*simCase
+	lanes  map[byte]*simLane
 
 	mode  simMode
 	rung  bool          // the bell has asked to be woken
@@ -96,6 +97,8 @@ func (s *sim) boot() {
 		// Of the overhead that the protocol asks for, these servers need little.
 		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, slabMin))
 	}
+	p.memory = newSimMemory()
+	p.l.slabs.memory = p.memory
 	p.l.conn.backoff.Draw, p.l.conn.observe = s.rng.Int64N, s.observe
 	var output func([]byte, worker.Message) []byte
 	if plan.output() {
@@ -199,6 +202,9 @@ func (p *simProcess) check() {
 	l := p.l
 	if l.slabs.used > l.slabs.limit {
 		p.s.failf("%d bytes of read buffers, at most %d are allowed", l.slabs.used, l.slabs.limit)
+	}
+	if p.memory.used != l.slabs.used {
+		p.s.failf("%d bytes of read buffers are in use, counted as %d", p.memory.used, l.slabs.used)
 	}
 	// What was missing and comes first after a reconnect needs slots of its own.
 	if p.last != nil && *p.last != l.track.Next() {

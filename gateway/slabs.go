@@ -18,6 +18,9 @@ const slabRetry = 100 * time.Millisecond
 const (
 	slabSize = 512 << 10 // of the usual slab, bytes
 	slabMin  = 512
+	// slabSlots is how many slabs the table has room for, for each that fits the limit whole:
+	// there may be more that are thinned.
+	slabSlots = 16
 	// slabShare is the loop's references to the slab that it fills: more than a
 	// slab has messages, so that workers cannot free it before the loop lets go.
 	slabShare = 1 << 30
@@ -34,12 +37,17 @@ type slabPool struct {
 	frame  int   // the longest, bytes
 	limit  int64 // bytes
 	least  int64 // of two of the longest slabs, bytes
-	used   int64 // bytes allocated, whether handed out or free
+	used   int64 // bytes allocated and not given back, whether handed out or free
 	aside  int64 // bytes of the limit that are used elsewhere: for Input.Own and for acks
 	acks   int64 // bytes of acks that wait
 	twice  bool  // a byte in a slab may become one of an ack that waits, before its slab is free
 
 	failed error // the kernel gave no memory the last time; nil: it did
+
+	uses   []slabUse // by id
+	asks   int       // how often the workers were asked which messages are in use
+	asking bool      // they have not all answered
+	wanted int64     // bytes of the slab that there was no room for; 0: none was wanted
 
 	free  map[int][]uint16 // by size in multiples of the usual
 	empty []uint16         // table slots without memory
@@ -64,12 +72,12 @@ func newSlabPool(memory, frame int64) *slabPool {
 	}
 	longest := (max(frame, 1) + int64(size) - 1) / int64(size) * int64(size)
 	memory = max(memory, 2*longest)
-	slots := int(memory/int64(size)) + 1
+	slots := min(slabSlots*int(memory/int64(size))+1, worker.MaxSlabs)
 	p := &slabPool{
 		size: size, frame: int(frame), limit: memory, least: 2 * longest, free: make(map[int][]uint16),
-		memory: offheap.Default,
-		back:   queue.NewRingBuffer(uint64(2 * slots)),
-		ids:    make([]any, slots),
+		memory: offheap.Default, uses: make([]slabUse, slots),
+		back: queue.NewRingBuffer(uint64(2 * slots)),
+		ids:  make([]any, slots),
 	}
 	for i := range slots {
 		p.ids[i] = uint16(i)
@@ -103,8 +111,13 @@ func (p *slabPool) collect() {
 			panic(fmt.Sprintf("gateway: slab ring: %v", err))
 		}
 		id := v.(uint16)
+		if p.uses[id].thinned {
+			p.unmap(id)
+			continue
+		}
 		data := p.table.At(id).Data
 		p.memory.Recycle(data)
+		p.uses[id] = slabUse{counted: len(data)}
 		multiple := len(data) / p.size
 		p.free[multiple] = append(p.free[multiple], id)
 	}
@@ -132,7 +145,11 @@ func (p *slabPool) find(n int) (uint16, bool) {
 		return id, true
 	}
 	size := int64(p.size) * int64(multiple)
-	if !p.makeRoom(size) || len(p.empty) == 0 {
+	if !p.makeRoom(size) {
+		p.wanted = size
+		return 0, false
+	}
+	if len(p.empty) == 0 {
 		return 0, false
 	}
 	data, err := p.memory.Alloc(int(size))
@@ -142,15 +159,17 @@ func (p *slabPool) find(n int) (uint16, bool) {
 	id := p.empty[len(p.empty)-1]
 	p.empty = p.empty[:len(p.empty)-1]
 	p.table.At(id).Data = data
+	p.uses[id].counted = int(size)
 	p.used += size
 	return id, true
 }
 
-// makeRoom unmaps free slabs until size bytes more fit what slabs may use.
+// makeRoom unmaps free slabs until size bytes more fit what slabs may use, and one more slab the
+// table.
 func (p *slabPool) makeRoom(size int64) bool {
 	most := p.most()
 	for multiple, list := range p.free {
-		for p.used+size > most && len(list) > 0 {
+		for (p.used+size > most || len(p.empty) == 0) && len(list) > 0 {
 			p.unmap(list[len(list)-1])
 			list = list[:len(list)-1]
 		}
@@ -188,7 +207,8 @@ func (p *slabPool) full() bool { return p.acks > 0 && p.acks >= p.limit-p.least 
 
 func (p *slabPool) unmap(id uint16) {
 	slab := p.table.At(id)
-	p.used -= int64(len(slab.Data))
+	p.used -= int64(p.uses[id].counted)
+	p.uses[id] = slabUse{}
 	p.memory.Free(slab.Data)
 	slab.Data = nil
 	p.empty = append(p.empty, id)
@@ -197,6 +217,8 @@ func (p *slabPool) unmap(id uint16) {
 // letGo ends the loop's share in a slab of which dispatched messages were given
 // to workers.
 func (p *slabPool) letGo(id uint16, dispatched int) {
+	u := &p.uses[id]
+	u.letGo, u.dispatched, u.asks = true, dispatched, p.asks
 	p.table.Release(id, slabShare-dispatched)
 }
 
@@ -206,11 +228,12 @@ func (p *slabPool) idle(id uint16, dispatched int) bool {
 	return p.table.Refs(id) == slabShare-dispatched
 }
 
-// close unmaps all slabs, after the workers have ended and their handlers were
-// closed: nobody reads a message any more.
+// close unmaps slabs, after the workers have ended and their handlers were closed. Those of
+// messages that were deferred and never completed stay until the process ends: somebody may
+// still read them.
 func (p *slabPool) close() {
 	for id := range p.table.Len() {
-		if slab := p.table.At(uint16(id)); slab.Data != nil {
+		if slab := p.table.At(uint16(id)); slab.Data != nil && p.table.Refs(uint16(id)) == 0 {
 			p.memory.Free(slab.Data)
 			slab.Data = nil
 		}

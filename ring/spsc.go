@@ -115,6 +115,15 @@ func (r *SPSC[T]) Peek() []T {
 	return r.buf[at : at+n : at+n]
 }
 
+// All returns all published entries that were not taken, in two pieces: up to the end of the
+// ring, and from its start on. They stay the consumer's until it releases them. Consumer only.
+func (r *SPSC[T]) All() (first, second []T) {
+	r.tailSeen = r.tail.Load()
+	n, at := r.tailSeen-r.taken, r.taken&r.mask
+	side := min(n, uint64(len(r.buf))-at)
+	return r.buf[at : at+side : at+side], r.buf[: n-side : n-side]
+}
+
 // Take says that the consumer is done with the first n entries of the last Peek,
 // so that the next Peek starts behind them. The producer may reuse their slots
 // after Release. Consumer only.

@@ -177,6 +177,14 @@ func (m *spscModel) Peek(t *rapid.T) {
 	m.taken += n
 }
 
+func (m *spscModel) All(t *rapid.T) {
+	first, second := m.r.All()
+	front := m.at - uint64(len(m.committed)+len(m.published))
+	if want := m.side(len(m.published), front); len(first) != want || !slices.Equal(slices.Concat(first, second), m.published) {
+		t.Fatalf("All: %v and %v, want %d of %v first", first, second, want, m.published)
+	}
+}
+
 func (m *spscModel) Release(*rapid.T) {
 	m.r.Release()
 	m.taken = 0
@@ -206,7 +214,7 @@ func TestSPSCModel(t *testing.T) {
 		m.r.SetIndex(m.at)
 		t.Repeat(map[string]func(*rapid.T){
 			"fill": m.Fill, "publish": m.Publish, "push": m.Push,
-			"peek": m.Peek, "release": m.Release, "pop": m.Pop,
+			"peek": m.Peek, "all": m.All, "release": m.Release, "pop": m.Pop,
 			"": m.check,
 		})
 	})

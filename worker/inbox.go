@@ -122,11 +122,16 @@ func (b *Inbox) header() bool {
 	if len(words) == 0 {
 		return false
 	}
-	w := words[0]
-	b.cur = Desc{Seq: words[1], Slot: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Aux: uint8(w >> 56)}
-	b.left = int(w >> 47 & MaxRun)
+	b.cur, b.left = runHeader(words)
 	b.ring.Take(runWords)
 	return true
+}
+
+// runHeader is the first message of the run that words begin with, and the number of messages.
+func runHeader(words []uint64) (first Desc, n int) {
+	w := words[0]
+	first = Desc{Seq: words[1], Slot: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Aux: uint8(w >> 56)}
+	return first, int(w >> 47 & MaxRun)
 }
 
 // empty is the worker's second look.

@@ -69,7 +69,8 @@ type Pool struct {
 	stopped chan struct{} // closed by Stop
 	done    sync.WaitGroup
 	panics  atomic.Uint64
-	quota   atomic.Int64 // of the worker that has measured its pace last; 0: none has
+	quota   atomic.Int64  // of the worker that has measured its pace last; 0: none has
+	asked   atomic.Uint32 // how often the loop has asked what the workers have
 }
 
 // NewPool makes the workers and opens a handler for each.
@@ -133,7 +134,8 @@ func (p *Pool) Drain() {
 }
 
 // Stop ends the workers, each after the Handle that it is in, closes the handlers
-// and waits for them. A pool that was never started only closes its handlers.
+// and waits for them. A pool that was never started only closes its handlers. Messages that are
+// not finished are replied to no more; those that no handler has deferred give up their data.
 func (p *Pool) Stop() error {
 	close(p.stopped)
 	for _, w := range p.workers {
@@ -143,7 +145,11 @@ func (p *Pool) Stop() error {
 	for _, w := range p.workers {
 		w.aside.close()
 	}
-	return p.closeHandlers()
+	err := p.closeHandlers()
+	for _, w := range p.workers {
+		w.giveUp()
+	}
+	return err
 }
 
 // AckBytes is the memory, in bytes, of acks on their way to the loop that are too long for the

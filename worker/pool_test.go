@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"feedgate/ring"
+	"feedgate/worker/offheap"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,6 +43,8 @@ func newTestLoop(t testing.TB, cfg Config) *testLoop {
 		replies: map[uint32]Code{}, acks: map[uint32]string{},
 	}
 	l.slabs = NewSlabs(4, func(id uint16) {
+		data := l.slabs.At(id).Data
+		offheap.Default.Recycle(data) // who reads it from now on reads poison, and races
 		l.mu.Lock()
 		l.freed[id]++
 		l.mu.Unlock()

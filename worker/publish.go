@@ -73,29 +73,32 @@ func (w *Worker) replyFits() bool { return w.stopping() || w.replyRoom() != nil 
 
 // free gathers references to give back.
 func (w *Worker) free(slab uint16, n int) {
-	if w.freed.slab != slab && w.freed.n > 0 {
-		w.slabs.Release(w.freed.slab, w.freed.n)
-		w.freed.n = 0
+	if w.freed.slab != slab {
+		w.releaseFreed()
 	}
 	w.freed.slab = slab
 	w.freed.n += n
 	w.took = true
 }
 
-// publish hands over everything of this turn: data, then replies, then the room
-// in the ring, and rings once for all.
-func (w *Worker) publish() {
+func (w *Worker) releaseFreed() {
 	if w.freed.n > 0 {
 		w.slabs.Release(w.freed.slab, w.freed.n)
 		w.freed.n = 0
 	}
+}
+
+// publish hands over everything of this turn: data, then replies, then the room
+// in the ring, and rings once for all.
+func (w *Worker) publish() {
+	w.releaseFreed()
 	w.flushRun()
 	if w.took {
 		w.took = false
 		w.in.release()
 		if w.records == 0 {
-			// Nothing was finished: messages were deferred, or wait in the retrier. The
-			// loop may be waiting for the room that they left.
+			// Nothing was finished: messages were deferred, or wait in the retrier, or the loop
+			// has asked which there are. It may be waiting for the room that they left.
 			w.commit(Reply{})
 		}
 	}

@@ -3,6 +3,8 @@ package worker
 import (
 	"slices"
 	"sort"
+
+	"feedgate/worker/offheap"
 )
 
 // texts holds what --output has made of one worker's messages, for its handler. It is the
@@ -131,6 +133,7 @@ func (t *texts) take(n int) *chunk {
 
 // recycle keeps a chunk for further texts, unless there are enough.
 func (t *texts) recycle(c *chunk) {
+	offheap.Default.Recycle(c.buf)
 	clear(c.sources) // they keep copies of messages alive
 	c.buf, c.sources = c.buf[:0], c.sources[:0]
 	if c == t.cur {

@@ -65,6 +65,7 @@ type Worker struct {
 	token    chan struct{} // one for each time that parked was taken away
 	draining atomic.Bool
 	flush    flushing
+	answered answer
 	// wantsRoom: it is parked, or about to, until there is room in out.
 	wantsRoom atomic.Bool
 	aside     longAcks
@@ -156,12 +157,13 @@ func (w *Worker) ready() bool {
 	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
 		w.retry != nil && w.vacant() && (len(w.retry.ready) > 0 || w.retry.waits()) ||
-		w.draining.Load() && w.mayEnd() || w.mayLook() || w.mayFlush()
+		w.draining.Load() && w.mayEnd() || w.mayLook() || w.mayFlush() || w.asks()
 }
 
 // turn does what there is to do now, up to one batch, and publishes once.
 func (w *Worker) turn() bool {
-	busy := w.main.takeCompletions()
+	busy := w.answer()
+	busy = w.main.takeCompletions() || busy
 	w.pace.later = w.pace.done
 	if w.dead != nil {
 		busy = w.dead.takeCompletions() || busy

@@ -21,15 +21,16 @@ type Memory interface {
 	Alloc(n int) ([]byte, error)
 	// Free gives back what Alloc has returned, whole. Nobody may touch it afterwards.
 	Free(b []byte)
-	// Discard gives back the memory of the pages that lie within part, which is part of what
+	// Page is the unit of Discard, in bytes.
+	Page() int
+	// Discard gives back the memory of part: whole pages, counted from the start of what
 	// Alloc has returned. They stay valid to read and to write, but their contents are lost.
 	Discard(part []byte)
 	// Recycle is called before b, which nobody reads any more, is written again.
 	Recycle(b []byte)
 }
 
-// PageSize is the unit in which memory is given back, in bytes.
-var PageSize = os.Getpagesize()
+var pageSize = os.Getpagesize()
 
 // Kernel is anonymous mappings.
 type Kernel struct{}
@@ -50,9 +51,16 @@ func (Kernel) Free(b []byte) {
 	}
 }
 
+// Page is the size of the kernel's pages.
+func (Kernel) Page() int { return pageSize }
+
 // Discard has the kernel take the pages back; what is read from them is zero.
 func (Kernel) Discard(part []byte) {
-	if part = pages(part); len(part) == 0 {
+	// madvise(2) rounds the length up, and would take what follows.
+	if len(part)%pageSize != 0 {
+		panic(fmt.Sprintf("offheap: discard %d bytes, not whole pages", len(part)))
+	}
+	if len(part) == 0 {
 		return
 	}
 	if err := unix.Madvise(part, unix.MADV_DONTNEED); err != nil {
@@ -67,7 +75,9 @@ func (Kernel) Recycle([]byte) {}
 const Poison = 0xdb
 
 // Heap is Go's heap, for tests.
-type Heap struct{}
+type Heap struct {
+	PageSize int // 0: the kernel's
+}
 
 // Alloc makes n bytes.
 func (Heap) Alloc(n int) ([]byte, error) { return make([]byte, n), nil }
@@ -75,8 +85,21 @@ func (Heap) Alloc(n int) ([]byte, error) { return make([]byte, n), nil }
 // Free poisons b.
 func (Heap) Free(b []byte) { poison(b) }
 
+// Page is PageSize.
+func (h Heap) Page() int {
+	if h.PageSize > 0 {
+		return h.PageSize
+	}
+	return pageSize
+}
+
 // Discard poisons the pages.
-func (Heap) Discard(part []byte) { poison(pages(part)) }
+func (h Heap) Discard(part []byte) {
+	if len(part)%h.Page() != 0 {
+		panic(fmt.Sprintf("offheap: discard %d bytes, not whole pages", len(part)))
+	}
+	poison(part)
+}
 
 // Recycle poisons b.
 func (Heap) Recycle(b []byte) { poison(b) }

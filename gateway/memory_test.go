@@ -1,0 +1,253 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"feedgate/gateway/wire/fg1"
+	"feedgate/worker"
+	"feedgate/worker/offheap"
+	"feedgate/worker/sink/sinktest"
+)
+
+// raceBuild says that the tests carry the race detector, which takes memory of its own.
+var raceBuild = offheap.Default == offheap.Memory(offheap.Heap{})
+
+// Messages lie on the heap, where the race detector sees them, and are poisoned when they are
+// given up, also without -race: who reads too late, or gives up too early, reads poison. Pages are
+// small, as the slabs of the simulation are. A test that wants the memory of the product runs in a
+// process of its own.
+func init() {
+	if sinktest.Alone() {
+		offheap.Default = offheap.Kernel{}
+	} else {
+		offheap.Default = offheap.Heap{PageSize: 64}
+	}
+}
+
+// keeper is a sink that defers messages of up to most bytes, and completes the others at once. It
+// completes what it has deferred when the test says so.
+type keeper struct {
+	most     int
+	mu       sync.Mutex
+	kept     []keptMessage
+	finished int
+}
+
+type keptMessage struct {
+	data   []byte
+	seq    uint64
+	ticket worker.Ticket
+	done   *worker.Completer
+}
+
+func (k *keeper) Open(c *worker.Completer) (worker.Handler, error) { return keeperHandler{k, c}, nil }
+func (k *keeper) Ready() error                                     { return nil }
+func (k *keeper) Failed() <-chan struct{}                          { return nil }
+func (k *keeper) Err() error                                       { return nil }
+func (k *keeper) Close() error                                     { return nil }
+
+type keeperHandler struct {
+	k *keeper
+	c *worker.Completer
+}
+
+func (h keeperHandler) Handle(b *worker.Batch) {
+	h.k.mu.Lock()
+	defer h.k.mu.Unlock()
+	for b.Left() > 0 {
+		if m := b.At(0); len(m.Data) <= h.k.most {
+			h.k.kept = append(h.k.kept, keptMessage{m.Data, m.Seq, b.Later(1), h.c})
+		} else {
+			b.Done(1, worker.OK)
+			h.k.finished++
+		}
+	}
+}
+func (h keeperHandler) Drain()       {}
+func (h keeperHandler) Close() error { return nil }
+
+// count is how many messages it has deferred, and how many it has completed.
+func (k *keeper) count() (kept, finished int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.kept), k.finished
+}
+
+// check reads what was deferred: each message is as it was sent.
+func (k *keeper) check(t *testing.T) {
+	t.Helper()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, m := range k.kept {
+		if !bytes.Equal(m.data, keptPayload(m.seq)) {
+			t.Errorf("message %d is %q", m.seq, m.data)
+		}
+	}
+}
+
+// complete completes all that was deferred.
+func (k *keeper) complete() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, m := range k.kept {
+		m.done.Done(m.ticket, 1, worker.OK)
+		m.done.Flush()
+	}
+	k.kept = nil
+}
+
+// keptPayload is a message of 64 bytes.
+func keptPayload(seq uint64) []byte { return fmt.Appendf(nil, "%064d", seq) }
+
+// inKernelMemory runs the test in a process of its own, with the memory of the product.
+func inKernelMemory(t *testing.T, body func(t *testing.T)) {
+	if sinktest.Alone() {
+		body(t)
+		return
+	}
+	cmd, output := sinktest.InOwnProcess(t)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	if !strings.Contains(output.String(), "--- PASS: "+t.Name()) {
+		t.Fatalf("the test did not run:\n%s", output)
+	}
+}
+
+// TestReadingGoesOn: small messages that are deferred for long, one to a slab and more of them
+// than slabs fit --memory, do not stop reading; nor do they take up more memory than that.
+func TestReadingGoesOn(t *testing.T) {
+	inKernelMemory(t, func(t *testing.T) {
+		const small, between, size = 200, 9, 60_000 // more than a slab lies between two
+		feed := newTestFeed(t)
+		k := &keeper{most: 64}
+		cfg := testConfig(t, feed.url(), accept)
+		cfg.Sink = k
+		r := start(t, cfg)
+		conn := feed.login(1, `{"session":"s"}`)
+		before := resident(t)
+		go func() {
+			long := make([]byte, size)
+			for i := range uint64(small) {
+				seq := 1 + i*(1+between)
+				frames := fg1.AppendFrame(nil, fg1.Data, 0, 0, seq, keptPayload(seq))
+				for j := range uint64(between) {
+					frames = fg1.AppendFrame(frames, fg1.Data, 0, 0, seq+1+j, long)
+				}
+				conn.send(frames)
+			}
+			conn.bye()
+		}()
+		for acks := 0; acks < small*between; {
+			switch h, _ := conn.frame(); h.Op {
+			case fg1.Ack:
+				acks++
+			case fg1.Ping:
+			default:
+				t.Fatalf("op %d after %d acks", h.Op, acks)
+			}
+		}
+		if kept, finished := k.count(); kept != small || finished != small*between {
+			t.Errorf("%d messages deferred and %d finished", kept, finished)
+		}
+		grown := resident(t) - before
+		t.Logf("%d MiB more", grown>>20)
+		if !raceBuild && grown > 64<<20+16<<20 {
+			t.Errorf("%d bytes more, with --memory 64MiB", grown)
+		}
+		k.check(t)
+		k.complete()
+		if err := r.wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestDataOutliveTheGateway: a message that was deferred and never completed can be read after its
+// handler was closed and Run has returned, and completing it then does nothing.
+func TestDataOutliveTheGateway(t *testing.T) {
+	inKernelMemory(t, func(t *testing.T) {
+		const n = 100
+		feed := newTestFeed(t)
+		k := &keeper{most: 64}
+		cfg := testConfig(t, feed.url(), accept)
+		cfg.Sink, cfg.DrainTimeout = k, time.Millisecond
+		r := start(t, cfg)
+		conn := feed.login(1, `{"session":"s"}`)
+		for seq := range uint64(n) {
+			conn.data(1+seq, string(keptPayload(1+seq)))
+		}
+		waitFor(t, func() bool { kept, _ := k.count(); return kept == n })
+		reading, stop := make(chan struct{}), make(chan struct{})
+		go func() { // as a sink that is still sending it
+			defer close(reading)
+			for {
+				k.check(t)
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		}()
+		r.cancel()
+		if err := r.wait(); !errors.Is(err, ErrUnfinished) {
+			t.Errorf("Run: %v", err)
+		}
+		close(stop)
+		<-reading
+		k.check(t)
+		k.complete()
+	})
+}
+
+// TestLateReadIsSeen: who reads a message after it was completed reads poison before anything
+// else is received in its place.
+func TestLateReadIsSeen(t *testing.T) {
+	feed := newTestFeed(t)
+	late := make(chan []byte, 2)
+	r := start(t, testConfig(t, feed.url(), func(m worker.Message) worker.Code {
+		late <- m.Data
+		return worker.OK
+	}))
+	conn := feed.login(1, `{"session":"s"}`)
+	conn.data(1, string(keptPayload(1)))
+	conn.expect(fg1.Ack, 0, 1)
+	conn.data(2, string(keptPayload(2))) // the slab was emptied before it was read
+	conn.expect(fg1.Ack, 0, 2)
+	conn.bye()
+	conn.expect(fg1.Bye, 0, 0)
+	conn.Close()
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if data := <-late; !bytes.Equal(data, bytes.Repeat([]byte{offheap.Poison}, len(data))) {
+			t.Errorf("%q", data)
+		}
+	}
+}
+
+// resident is the memory of this process that is not of files, in bytes.
+func resident(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var kib int64
+		if _, err := fmt.Sscanf(line, "RssAnon: %d kB", &kib); err == nil {
+			return kib << 10
+		}
+	}
+	t.Fatal("no RssAnon")
+	return 0
+}

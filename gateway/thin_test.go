@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"feedgate/worker"
+	"feedgate/worker/offheap"
+)
+
+// thinRig is a pool whose messages the test dispatches and finishes itself, as the workers.
+type thinRig struct {
+	t    testing.TB
+	p    *slabPool
+	held []worker.Held // in use
+	asks int
+}
+
+func newThinRig(t testing.TB, memory int64) *thinRig {
+	r := &thinRig{t: t, p: newSlabPool(memory, 1024)}
+	r.p.memory = offheap.Heap{PageSize: 4096}
+	return r
+}
+
+func (r *thinRig) Ask() { r.asks++ }
+
+func (r *thinRig) Held() ([][]worker.Held, bool) { return [][]worker.Held{r.held}, true }
+
+// fill fills a slab with messages of size bytes, of which those that keep says stay in use; false:
+// there is none.
+func (r *thinRig) fill(size int, keep func(i int) bool) bool {
+	id, ok := r.p.take(1)
+	if !ok {
+		return false
+	}
+	data := r.p.table.At(id).Data
+	n, done := len(data)/size, 0
+	for i := range n {
+		if keep(i) {
+			m := worker.Held{Slab: id, Off: uint32(i * size), Len: uint32(size)}
+			copy(data[m.Off:], r.content(m))
+			r.held = append(r.held, m)
+		} else {
+			done++
+		}
+	}
+	r.p.letGo(id, n)
+	r.p.table.Release(id, done)
+	return true
+}
+
+func (r *thinRig) content(m worker.Held) []byte {
+	return bytes.Repeat([]byte{byte(m.Off/64) ^ byte(m.Slab)}, int(m.Len))
+}
+
+// relieve has the pool ask, if it wants to, and thin; it returns what was won, in bytes.
+func (r *thinRig) relieve() int64 {
+	before := r.p.used
+	if !r.p.relieve(r, true) && r.p.asking {
+		r.p.relieve(r, true)
+	}
+	return before - r.p.used
+}
+
+// finish finishes all messages in use but those that keep says.
+func (r *thinRig) finish(keep func(i int) bool) {
+	kept := r.held[:0]
+	for i, m := range r.held {
+		if keep(i) {
+			kept = append(kept, m)
+		} else {
+			r.p.table.Release(m.Slab, 1)
+		}
+	}
+	r.held = kept
+}
+
+// check: what is in use is there, and the pool counts its pages.
+func (r *thinRig) check() {
+	r.t.Helper()
+	used := int64(0)
+	for id, u := range r.p.uses {
+		if int64(u.counted) > int64(len(r.p.table.At(uint16(id)).Data)) {
+			r.t.Fatalf("slab %d counts as %d bytes", id, u.counted)
+		}
+		used += int64(u.counted)
+	}
+	if used != r.p.used || used > r.p.limit {
+		r.t.Fatalf("%d bytes counted, %d in use, limit %d", r.p.used, used, r.p.limit)
+	}
+	for _, m := range r.held {
+		if got := r.p.table.At(m.Slab).Data[m.Off : m.Off+m.Len]; !bytes.Equal(got, r.content(m)) {
+			r.t.Fatalf("message at %d of slab %d is %x", m.Off, m.Slab, got)
+		}
+	}
+}
+
+func none(int) bool { return false }
+
+// TestOneMessagePinsOnePage: with one message in use in each of them, there is room for many times
+// the slabs that fit the limit. When the messages are done, all of it comes back.
+func TestOneMessagePinsOnePage(t *testing.T) {
+	r := newThinRig(t, 8<<20)
+	fit := int(r.p.limit) / r.p.size
+	for slabs := range 10 * fit {
+		if !r.fill(64, func(i int) bool { return i == slabs%100 }) {
+			if r.relieve() == 0 || !r.fill(64, func(i int) bool { return i == slabs%100 }) {
+				t.Fatalf("no slab after %d, %d bytes in use", slabs, r.p.used)
+			}
+		}
+		r.check()
+	}
+	if r.asks < 2 || r.asks > 20 {
+		t.Errorf("asked %d times", r.asks)
+	}
+	r.finish(none)
+	for range fit {
+		if !r.fill(64, none) {
+			t.Fatal("no slab though all is done")
+		}
+	}
+	r.p.collect()
+	r.check()
+	r.p.close()
+}
+
+// TestWorkersBehindAreNotAsked: slabs of which all is in use, and a few that are done but for
+// some, are what slow workers look like.
+func TestWorkersBehindAreNotAsked(t *testing.T) {
+	r := newThinRig(t, 8<<20)
+	for n := 0; r.fill(1024, func(i int) bool { return n > 3 || i > 256 }); n++ {
+	}
+	if won := r.relieve(); r.asks > 0 || won > 0 {
+		t.Errorf("asked %d times, %d bytes won", r.asks, won)
+	}
+}
+
+// TestAskedInVainOnce: where each page has a message in use, the workers are asked once, and again
+// when half of these are done.
+func TestAskedInVainOnce(t *testing.T) {
+	r := newThinRig(t, 8<<20)
+	every := func(i int) bool { return i%50 == 0 }
+	for r.fill(64, every) {
+	}
+	for range 3 {
+		if won := r.relieve(); r.asks != 1 || won > 0 {
+			t.Fatalf("asked %d times, %d bytes won", r.asks, won)
+		}
+		r.fill(64, every)
+	}
+	r.finish(func(i int) bool { return i%3 == 0 })
+	if r.fill(64, every) {
+		t.Fatal("there is a slab, though none is empty")
+	}
+	if won := r.relieve(); r.asks != 2 || won == 0 {
+		t.Errorf("asked %d times, %d bytes won", r.asks, won)
+	}
+	r.check()
+}
+
+// TestThinnedSlabsFillTheTable: when the table is full, reading waits; a slab that comes back ends
+// that, of whatever size.
+func TestThinnedSlabsFillTheTable(t *testing.T) {
+	r := newThinRig(t, 1<<20)
+	r.p.memory = offheap.Heap{PageSize: 64}
+	one := func(i int) bool { return i == 0 }
+	slabs := 0
+	for r.fill(64, one) || r.relieve() > 0 {
+		slabs++
+	}
+	if len(r.p.empty) > 0 && r.p.used < r.p.limit/2 {
+		t.Fatalf("%d slots are empty, %d bytes in use", len(r.p.empty), r.p.used)
+	}
+	r.finish(func(i int) bool { return i > 0 })
+	if !r.fill(64, one) {
+		t.Errorf("no slab though one came back")
+	}
+	r.check()
+}
+
+// BenchmarkThin is what it costs to thin 64 MiB of slabs of 64-byte messages, and what is won, by
+// how many of them are in use.
+func BenchmarkThin(b *testing.B) {
+	for _, share := range []struct {
+		name string
+		of   int
+	}{{"1in7700", 7700}, {"1in500", 500}, {"1in50", 50}} {
+		b.Run(share.name, func(b *testing.B) {
+			for range b.N {
+				b.StopTimer()
+				rnd := rand.New(rand.NewPCG(1, 1))
+				r := newThinRig(b, 64<<20)
+				r.p.memory = offheap.Kernel{}
+				for r.fill(64, func(int) bool { return rnd.IntN(share.of) == 0 }) {
+				}
+				used := r.p.used
+				b.StartTimer()
+				won := r.relieve()
+				b.StopTimer()
+				b.ReportMetric(100*float64(won)/float64(used), "%won")
+				r.finish(none)
+				r.p.collect()
+				r.p.close()
+			}
+		})
+	}
+}
