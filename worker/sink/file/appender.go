@@ -2,15 +2,37 @@ package file
 
 import (
 	"feedgate/worker"
+	"feedgate/worker/offheap"
 	"feedgate/worker/sink/frame"
 )
 
 // group is what one commit makes durable: whole records, and whose messages they
 // are.
+//
+// Its memory is outside of Go's heap, which would take up twice as much, and more while it grows.
+// It is twice as long as limit, so that a record that ends behind it seldom has to be moved;
+// only what is written to costs memory.
 type group struct {
-	data     []byte
-	runs     []run // one a handler at most
+	home     []byte // nil: data is on the heap
+	data     []byte // of home; on the heap if it did not fit
+	runs     []run  // one a handler at most
 	messages int
+}
+
+func newGroup(limit int) (*group, error) {
+	home, err := offheap.Default.Alloc(2 * limit)
+	if err != nil {
+		return nil, err
+	}
+	return &group{home: home, data: home[:0]}, nil
+}
+
+// free gives the memory back; the group stays of use, on the heap.
+func (g *group) free() {
+	if home := g.home; home != nil {
+		*g = group{}
+		offheap.Default.Free(home)
+	}
 }
 
 // run is messages of one handler with consecutive tickets. A handler puts its
@@ -22,13 +44,15 @@ type run struct {
 	n     int
 }
 
-// reset empties a group. One that a long message has blown up starts over.
+// reset empties a group, and gives back what one long record has taken beyond limit.
 func (g *group) reset(limit int) {
 	clear(g.runs)
-	g.data, g.runs, g.messages = g.data[:0], g.runs[:0], 0
-	if cap(g.data) > 2*limit {
-		g.data = nil
+	used := min(len(g.data), len(g.home)) // at most, where the data had to move
+	offheap.Default.Recycle(g.home[:used])
+	if used > limit {
+		offheap.Default.Discard(g.home[limit:])
 	}
+	g.data, g.runs, g.messages = g.home[:0], g.runs[:0], 0
 }
 
 // add appends the record of a message; false when there is no room for it. A group
