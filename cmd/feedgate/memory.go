@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"feedgate/cmd/feedgate/cgroup"
+	"feedgate/gateway"
 )
 
 const (
@@ -13,9 +14,13 @@ const (
 	defaultMemory = 64 << 20
 	// sinkBuffer is what a sink may copy, where no control group sets less.
 	sinkBuffer = 16 << 20
-	// baseMemory is what a process needs beside --memory and the sink's buffer, as a rule
-	// (docs/memory.md).
-	baseMemory = 16 << 20
+	// baseMemory is what a process needs in any case, as a rule (docs/memory.md): code and data,
+	// Go's heap and what is garbage in it, and a TLS session.
+	baseMemory = 12 << 20
+	// ringBytes is what an entry of --ring takes up in each worker, and slotBytes one of
+	// --in-flight.
+	ringBytes = 40
+	slotBytes = 16
 )
 
 // memoryPlan is how the process divides the memory that its control group allows. docs/memory.md
@@ -27,6 +32,7 @@ type memoryPlan struct {
 	given     bool  // each was set by the user
 	buffer    int64 // of each sink
 	err       error // the limit could not be read
+	rings     int64 // of all workers
 }
 
 // planMemory reads the limit and divides it.
@@ -54,8 +60,16 @@ func divideMemory(limit int64, upstreams int, memory, maxMessage int64) memoryPl
 	return p
 }
 
+// addRings adds what the workers of the upstreams need beside messages.
+func (p *memoryPlan) addRings(planned []gateway.Config) {
+	for i := range planned {
+		c := &planned[i]
+		p.rings += int64(c.Workers) * (ringBytes*int64(c.Ring) + slotBytes*int64(c.InFlight))
+	}
+}
+
 // needs is what the process takes up, as a rule.
-func (p memoryPlan) needs() int64 { return p.upstreams*p.each + p.buffer + baseMemory }
+func (p memoryPlan) needs() int64 { return p.upstreams*p.each + p.buffer + p.rings + baseMemory }
 
 // heapLimit is what is left for Go's heap, which the read buffers and those of sinks are not
 // part of. It is at least a quarter of the limit: less would cost time, and save nobody whose
@@ -78,7 +92,7 @@ func (p memoryPlan) apply() (report func(*slog.Logger)) {
 			log.Warn("the memory limit of the control group cannot be read; see --memory", "error", p.err, "memory", p.each)
 		case p.limit == 0:
 		case p.needs() > p.limit:
-			log.Warn("the memory limit of the control group is low for --memory and the number of upstreams; the kernel may kill the process",
+			log.Warn("the memory limit of the control group is low for --memory, --in-flight and the numbers of workers and upstreams; the kernel may kill the process",
 				append(attrs, "needed", p.needs())...)
 		case !p.given && p.each < defaultMemory:
 			log.Info("--memory follows the memory limit of the control group", attrs...)

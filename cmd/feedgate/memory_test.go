@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"math"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
+
+	"feedgate/gateway"
 )
 
 func TestDivideMemory(t *testing.T) {
@@ -28,16 +31,18 @@ func TestDivideMemory(t *testing.T) {
 		{"a quarter", 64 * mib, 1, 0, mib, 16 * mib, 8 * mib, 32 * mib, "--memory follows", slog.LevelInfo},
 		{"a quarter in two", 64 * mib, 2, 0, mib, 8 * mib, 8 * mib, 32 * mib, "--memory follows", slog.LevelInfo},
 		{"a large limit for many", 1024 * mib, 10, 0, mib, 1024 * mib / 40, 16 * mib, 1024*mib - 10*(1024*mib/40) - 144*mib, "--memory follows", slog.LevelInfo},
-		{"four messages at least", 64 * mib, 10, 0, mib, 4 * mib, 8 * mib, 16 * mib, "--memory follows", slog.LevelInfo},
-		{"that do not fit", 64 * mib, 11, 0, mib, 4 * mib, 8 * mib, 16 * mib, "the kernel may kill", slog.LevelWarn},
+		{"four messages at least", 96 * mib, 8, 0, mib, 4 * mib, 12 * mib, 40 * mib, "--memory follows", slog.LevelInfo},
+		{"that do not fit", 64 * mib, 7, 0, mib, 4 * mib, 8 * mib, 20 * mib, "the kernel may kill", slog.LevelWarn},
 		{"a tiny limit", 12 * mib, 1, 0, mib, 4 * mib, 12 * mib / 8, 5 * mib, "the kernel may kill", slog.LevelWarn},
 		{"long messages", 128 * mib, 1, 0, 12 * mib, 48 * mib, 16 * mib, 48 * mib, "--memory follows", slog.LevelInfo},
+		{"a small limit", 40 * mib, 1, 0, mib, 10 * mib, 5 * mib, 20 * mib, "--memory follows", slog.LevelInfo},
 		{"too long for the default anyway", 128 * mib, 1, 0, 32 * mib, 64 * mib, 16 * mib, 32 * mib, "", 0},
 		{"given", 64 * mib, 2, 12 * mib, mib, 12 * mib, 8 * mib, 24 * mib, "", 0},
 		{"given, too much", 64 * mib, 1, 64 * mib, mib, 64 * mib, 8 * mib, 16 * mib, "the kernel may kill", slog.LevelWarn},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := divideMemory(c.limit, c.upstreams, c.memory, c.maxMessage)
+			p.addRings(slices.Repeat([]gateway.Config{{Workers: 2, Ring: 8192, InFlight: 65536}}, c.upstreams))
 			if p.each != c.each || p.buffer != c.buffer {
 				t.Errorf("--memory %d, buffer %d; want %d, %d", p.each, p.buffer, c.each, c.buffer)
 			}

@@ -152,12 +152,13 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	reportMaxprocs := c.Maxprocs.set() // before the gateways, whose workers default to it
 	c.plan = c.planMemory()
 	c.Memory = size(c.plan.each)
-	reportMemory := c.plan.apply()
 
 	secrets, planned, err := c.check()
 	if err != nil {
 		return err
 	}
+	c.plan.addRings(planned)
+	reportMemory := c.plan.apply()
 	masks.Add(secrets.token, secrets.sink.Password)
 	c.describe(log, planned)
 	end.from(func() gateway.Totals { return gateway.Totals{} })
