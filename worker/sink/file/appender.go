@@ -10,24 +10,23 @@ import (
 // are.
 //
 // Its memory is outside of Go's heap, which would take up twice as much, and more while it grows.
-// It is twice as long as limit, so that a record that ends behind it seldom has to be moved;
+// It is a quarter longer than limit, so that a record that ends behind it seldom has to be moved;
 // only what is written to costs memory.
 type group struct {
-	home     []byte // nil: data is on the heap
+	home     []byte // nil: there was no message yet, or no memory
 	data     []byte // of home; on the heap if it did not fit
 	runs     []run  // one a handler at most
 	messages int
 }
 
-func newGroup(limit int) (*group, error) {
-	home, err := offheap.Default.Alloc(2 * limit)
-	if err != nil {
-		return nil, err
+// settle gets the memory. If the kernel gives none, the heap is tried.
+func (g *group) settle(limit int) {
+	if home, err := offheap.Default.Alloc(limit + limit/4 + 1); err == nil {
+		g.home, g.data = home, home[:0]
 	}
-	return &group{home: home, data: home[:0]}, nil
 }
 
-// free gives the memory back; the group stays of use, on the heap.
+// free gives the memory back.
 func (g *group) free() {
 	if home := g.home; home != nil {
 		*g = group{}
@@ -58,6 +57,9 @@ func (g *group) reset(limit int) {
 // add appends the record of a message; false when there is no room for it. A group
 // takes up to limit bytes, or one longer record.
 func (g *group) add(f frame.Framing, m worker.Message, limit int) bool {
+	if g.home == nil && len(g.data) == 0 {
+		g.settle(limit)
+	}
 	before := len(g.data)
 	if before > 0 && before+len(m.Data) > limit {
 		return false

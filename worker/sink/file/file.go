@@ -102,25 +102,14 @@ func newFile(path string, f frame.Framing, cfg *sink.Config, buffer int, d disk)
 		records.close()
 		return nil, err
 	}
-	filling, err := newGroup(buffer)
-	if err != nil {
-		records.close()
-		return nil, err
-	}
-	empty, err := newGroup(buffer)
-	if err != nil {
-		filling.free()
-		records.close()
-		return nil, err
-	}
 	s := &fileSink{
-		cfg: cfg, buffer: buffer, path: path, framing: f, records: records, filling: filling,
+		cfg: cfg, buffer: buffer, path: path, framing: f, records: records, filling: &group{},
 		room: make(chan struct{}), filled: make(chan struct{}, 1), done: make(chan struct{}),
 		reopens: make(chan struct{}, 1),
 	}
 	s.split.Off = f != frame.Line
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	go s.run(empty)
+	go s.run()
 	return s, nil
 }
 
@@ -193,11 +182,12 @@ func (s *fileSink) serveReopen() {
 	close(r.done)
 }
 
-// run is the commit goroutine. g is the group that is not filling.
-func (s *fileSink) run(g *group) {
+// run is the commit goroutine.
+func (s *fileSink) run() {
+	g := &group{}
+	defer func() { s.free(g) }() // last: Close does not wait for it
 	defer close(s.done)
 	defer s.records.close()
-	defer func() { s.free(g) }()
 	for {
 		select {
 		case <-s.filled:
@@ -226,7 +216,7 @@ func (s *fileSink) run(g *group) {
 	}
 }
 
-// free gives back the memory of both groups. What a handler still adds is on the heap, and lost.
+// free gives back the memory of both groups, after the sink was closed.
 func (s *fileSink) free(g *group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

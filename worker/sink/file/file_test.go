@@ -497,12 +497,9 @@ func BenchmarkFile(b *testing.B) {
 // through, and one long record keeps nothing.
 func TestGroupsAreBounded(t *testing.T) {
 	const limit = 1 << 20
-	g, err := newGroup(limit)
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := &group{}
 	defer g.free()
-	for _, size := range []int{100, limit - 1, limit + limit/2, 3 * limit, 100} {
+	for _, size := range []int{100, limit - 1, limit + limit/8, 3 * limit, 100} {
 		data := bytes.Repeat([]byte{'x'}, size)
 		if !g.add(frame.Line, worker.Message{Data: data}, limit) {
 			t.Fatalf("a record of %d bytes finds no room in an empty group", size)
@@ -514,7 +511,7 @@ func TestGroupsAreBounded(t *testing.T) {
 			t.Errorf("a record of %d bytes: outside of the heap %v", size, !fits)
 		}
 		g.reset(limit)
-		if len(g.data) != 0 || cap(g.data) != 2*limit || &g.data[:1][0] != &g.home[0] {
+		if len(g.data) != 0 || cap(g.data) != len(g.home) || &g.data[:1][0] != &g.home[0] {
 			t.Fatalf("after a record of %d bytes: %d, %d", size, len(g.data), cap(g.data))
 		}
 		if _, heap := offheap.Default.(offheap.Heap); !heap {
