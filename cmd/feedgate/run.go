@@ -9,7 +9,6 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
-	"feedgate/worker"
 	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
@@ -257,18 +256,6 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams, secrets secrets) sink.Conf
 		Hurry:          u.hurry,
 		Buffer:         c.plan.buffer,
 	}
-}
-
-// key is what --key picks, under --dispatch key; nil: nothing.
-func (c *runCmd) key() *worker.Selector {
-	if c.Dispatch != "key" {
-		return nil
-	}
-	s, err := worker.ParseSelector(c.Key)
-	if err != nil {
-		return nil // check has found it
-	}
-	return &s
 }
 
 // addUpstreams makes a gateway, or a group of them, for each URL.

@@ -19,8 +19,8 @@ type group struct {
 	messages int
 }
 
-// settle gets the memory. If the kernel gives none, the heap is tried.
-func (g *group) settle(limit int) {
+// alloc gets the memory. If the kernel gives none, the heap is tried.
+func (g *group) alloc(limit int) {
 	if home, err := offheap.Default.Alloc(limit + limit/4 + 1); err == nil {
 		g.home, g.data = home, home[:0]
 	}
@@ -58,7 +58,7 @@ func (g *group) reset(limit int) {
 // takes up to limit bytes, or one longer record.
 func (g *group) add(f frame.Framing, m worker.Message, limit int) bool {
 	if g.home == nil && len(g.data) == 0 {
-		g.settle(limit)
+		g.alloc(limit)
 	}
 	before := len(g.data)
 	if before > 0 && before+len(m.Data) > limit {
