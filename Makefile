@@ -59,7 +59,8 @@ bench-go: ## the benchmarks of the packages, with allocations
 model: ## the wake-ups and the reply ring as models, checked by Spin (apt-get install spin)
 	docs/models/check
 
-chaos: ## every fault in its long form, those of a real nsqd too, about five minutes
+chaos: ## every fault in its long form, those of a real nsqd too, about seven minutes
+	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/accept
 	cd bench/chaos && $(GO) test -count=1 -timeout 30m -v -skip TestSoak .
 	cd bench/nsq && $(GO) test -count=1 -timeout 30m -v ./faults
 

@@ -9,7 +9,6 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
-	"feedgate/worker"
 	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
@@ -41,7 +40,7 @@ type runCmd struct {
 
 	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longer messages are skipped and refused (3) [${default}]."`
 	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read [65536, or by protocol]."`
-	Memory     size  `group:"limits" placeholder:"SIZE" default:"64MiB" help:"Read buffers in all, at least 4 messages [${default}]."`
+	Memory     size  `group:"limits" placeholder:"SIZE" help:"Read buffers, from 4 messages on [64MiB, or by cgroup]."`
 
 	Heartbeat       period      `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
 	IdleTimeout     idleTimeout `group:"connection" placeholder:"D" help:"Dead if silent for this long; 0: off [25s or off]."`
@@ -55,6 +54,8 @@ type runCmd struct {
 
 	OfProtocols kong.Plugins   `embed:""`
 	flags       *flagset.Flags // the same, by protocol
+
+	plan memoryPlan // run makes it
 
 	tlsFlags
 
@@ -87,6 +88,8 @@ Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level
 Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {meta:NAME} {id} {token} {{, in --output also {data}, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
 
 ` + explained(protocols.NewFlags()) + `
+
+Memory: --memory is for each URL. In a control group with a memory limit (the lowest up the tree), its default is a quarter of that, divided by the number of URLs, if that is less than 64MiB, and at least 4 times --max-message. What a gateway needs beside it is in docs/memory.md.
 
 TLS: 1.2 or later; the server's certificate and name are always verified. With a scheme without TLS its flags are a usage error.
 
@@ -146,15 +149,20 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 		return usagef("no URL: name the feed, as in feedgate run fg://HOST:PORT --sink exec:./handle")
 	}
 	reportMaxprocs := c.Maxprocs.set() // before the gateways, whose workers default to it
+	c.plan = c.planMemory()
+	c.Memory = size(c.plan.each)
 
 	secrets, planned, err := c.check()
 	if err != nil {
 		return err
 	}
+	c.plan.addRings(planned)
+	reportMemory := c.plan.apply()
 	masks.Add(secrets.token, secrets.sink.Password)
 	c.describe(log, planned)
 	end.from(func() gateway.Totals { return gateway.Totals{} })
 	reportMaxprocs(log)
+	reportMemory(log)
 	g.settings.warnUnknown(log)
 	ctx, fail := context.WithCancel(ctx)
 	defer fail()
@@ -246,19 +254,8 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams, secrets secrets) sink.Conf
 
 		ConnectTimeout: time.Duration(c.ConnectTimeout),
 		Hurry:          u.hurry,
+		Buffer:         c.plan.buffer,
 	}
-}
-
-// key is what --key picks, under --dispatch key; nil: nothing.
-func (c *runCmd) key() *worker.Selector {
-	if c.Dispatch != "key" {
-		return nil
-	}
-	s, err := worker.ParseSelector(c.Key)
-	if err != nil {
-		return nil // check has found it
-	}
-	return &s
 }
 
 // addUpstreams makes a gateway, or a group of them, for each URL.

@@ -334,7 +334,7 @@ func TestHelp(t *testing.T) {
 		t.Fatalf("status %d, standard error %q", status, stderr.String())
 	}
 	lines := strings.Split(stdout.String(), "\n")
-	defaults := map[string]string{"workers": "GOMAXPROCS", "in-flight": "65536, or by protocol", "ring": "8192, or by protocol", "ack": "by protocol", "client-name": "host name"}
+	defaults := map[string]string{"workers": "GOMAXPROCS", "in-flight": "65536, or by protocol", "ring": "8192, or by protocol", "memory": "64MiB, or by cgroup", "ack": "by protocol", "client-name": "host name"}
 	c, _ := mustParseRun(t)
 	for _, line := range lines {
 		if len(line) > 80 && !strings.HasPrefix(line, "    feedgate run") {

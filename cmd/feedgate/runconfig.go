@@ -138,6 +138,18 @@ func (c *runCmd) workers() int {
 	return int(c.Workers)
 }
 
+// key is what --key picks, under --dispatch key; nil: nothing.
+func (c *runCmd) key() *worker.Selector {
+	if c.Dispatch != "key" {
+		return nil
+	}
+	s, err := worker.ParseSelector(c.Key)
+	if err != nil {
+		return nil // check has found it
+	}
+	return &s
+}
+
 // uniqueLabels are the labels of all URLs. Those that differ in what a label does not show,
 // such as the query, are told apart by #2 and so on from the second on.
 func uniqueLabels(urls []string) []string {

@@ -57,7 +57,7 @@ func TestPrecedence(t *testing.T) {
 			read: func(c *runCmd) any { return c.Ring },
 		},
 		{
-			flag: "memory", def: size(64 << 20), file: size(8 << 30), env: size(9 << 10), line: size(10),
+			flag: "memory", def: size(0), file: size(8 << 30), env: size(9 << 10), line: size(10),
 			fileText: "8GiB", envText: "9KiB", lineArg: "10",
 			read: func(c *runCmd) any { return c.Memory },
 		},

@@ -104,6 +104,9 @@ func (h Heap) Discard(part []byte) {
 // Recycle poisons b.
 func (Heap) Recycle(b []byte) { poison(b) }
 
+// RoundUp is n bytes up to a whole page of m.
+func RoundUp(m Memory, n int) int { return (n + m.Page() - 1) / m.Page() * m.Page() }
+
 var poisoned = bytes.Repeat([]byte{Poison}, 4<<10)
 
 func poison(b []byte) {

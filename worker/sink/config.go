@@ -46,6 +46,10 @@ type Config struct {
 	// Hurry, when closed, means that there is no more time to end in order. May be nil.
 	Hurry <-chan struct{}
 
+	// Buffer is how many bytes a sink may copy together, beside one message that is longer;
+	// default 16 MiB.
+	Buffer int64
+
 	// CloseTimeout is how long Close waits for a write that nothing can interrupt;
 	// default 500ms.
 	CloseTimeout time.Duration
@@ -77,6 +81,9 @@ func (cfg Config) WithDefaults() Config {
 	}
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 10 * time.Second
+	}
+	if cfg.Buffer == 0 {
+		cfg.Buffer = 16 << 20
 	}
 	if cfg.CloseTimeout == 0 {
 		cfg.CloseTimeout = 500 * time.Millisecond

@@ -2,15 +2,36 @@ package file
 
 import (
 	"feedgate/worker"
+	"feedgate/worker/offheap"
 	"feedgate/worker/sink/frame"
 )
 
 // group is what one commit makes durable: whole records, and whose messages they
 // are.
+//
+// Its memory is outside of Go's heap, which would take up twice as much, and more while it grows.
+// It is a quarter longer than limit, so that a record that ends behind it seldom has to be moved;
+// only what is written to costs memory.
 type group struct {
-	data     []byte
-	runs     []run // one a handler at most
+	home     []byte // nil: there was no message yet, or no memory
+	data     []byte // of home; on the heap if it did not fit
+	runs     []run  // one a handler at most
 	messages int
+}
+
+// alloc gets the memory. If the kernel gives none, the heap is tried.
+func (g *group) alloc(limit int) {
+	if home, err := offheap.Default.Alloc(offheap.RoundUp(offheap.Default, limit+limit/4+1)); err == nil {
+		g.home, g.data = home, home[:0]
+	}
+}
+
+// free gives the memory back.
+func (g *group) free() {
+	if home := g.home; home != nil {
+		*g = group{}
+		offheap.Default.Free(home)
+	}
 }
 
 // run is messages of one handler with consecutive tickets. A handler puts its
@@ -22,18 +43,23 @@ type run struct {
 	n     int
 }
 
-// reset empties a group. One that a long message has blown up starts over.
+// reset empties a group, and gives back what one long record has taken beyond limit.
 func (g *group) reset(limit int) {
 	clear(g.runs)
-	g.data, g.runs, g.messages = g.data[:0], g.runs[:0], 0
-	if cap(g.data) > 2*limit {
-		g.data = nil
+	used := min(len(g.data), len(g.home)) // at most, where the data had to move
+	offheap.Default.Recycle(g.home[:used])
+	if used > limit {
+		offheap.Default.Discard(g.home[offheap.RoundUp(offheap.Default, limit):])
 	}
+	g.data, g.runs, g.messages = g.home[:0], g.runs[:0], 0
 }
 
 // add appends the record of a message; false when there is no room for it. A group
 // takes up to limit bytes, or one longer record.
 func (g *group) add(f frame.Framing, m worker.Message, limit int) bool {
+	if g.home == nil && len(g.data) == 0 {
+		g.alloc(limit)
+	}
 	before := len(g.data)
 	if before > 0 && before+len(m.Data) > limit {
 		return false

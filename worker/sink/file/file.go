@@ -50,7 +50,7 @@ var Kind = sink.Kind{
 			return sink.Target{}, errors.New("want a path, as in file:/var/lib/feed.log")
 		}
 		return sink.Target{File: path, UsesMeta: f.UsesMeta(), Open: func(cfg *sink.Config) (*sink.Sink, error) {
-			s, err := newFile(path, f, cfg, defaultBuffer, osDisk{})
+			s, err := newFile(path, f, cfg, max(int(cfg.Buffer/2), 1), osDisk{})
 			if err != nil {
 				return nil, err
 			}
@@ -58,10 +58,6 @@ var Kind = sink.Kind{
 		}}, nil
 	},
 }
-
-// defaultBuffer is how many bytes may wait for the next commit while one is under way. A
-// message longer than that waits alone.
-const defaultBuffer = 8 << 20
 
 // fileSink appends to a file by group commit. Workers copy messages into the
 // group that is filling; the commit goroutine swaps it for an empty one, makes it
@@ -74,8 +70,10 @@ const defaultBuffer = 8 << 20
 //	goroutine behind if the disk does not answer.
 type fileSink struct {
 	sink.Steady
-	cfg     *sink.Config
-	buffer  int // defaultBuffer, but in tests
+	cfg *sink.Config
+	// buffer is how many bytes may wait for the next commit while one is under way. A message
+	// longer than that waits alone.
+	buffer  int
 	path    string
 	framing frame.Framing
 	split   frame.LFWarning
@@ -186,9 +184,10 @@ func (s *fileSink) serveReopen() {
 
 // run is the commit goroutine.
 func (s *fileSink) run() {
+	g := &group{}
+	defer func() { s.free(g) }() // last: Close does not wait for it
 	defer close(s.done)
 	defer s.records.close()
-	g := &group{}
 	for {
 		select {
 		case <-s.filled:
@@ -215,6 +214,14 @@ func (s *fileSink) run() {
 		}
 		g.reset(s.buffer)
 	}
+}
+
+// free gives back the memory of both groups, after the sink was closed.
+func (s *fileSink) free(g *group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g.free()
+	s.filling.free()
 }
 
 // swap takes the group that was filling and puts an empty one in its place.
