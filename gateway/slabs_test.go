@@ -14,6 +14,7 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 		memory := rapid.Int64Range(4, 1<<rapid.IntRange(3, 22).Draw(t, "bits")).Draw(t, "memory")
 		frame := rapid.Int64Range(1, max(1, memory/4)).Draw(t, "frame")
 		p := newSlabPool(memory, frame)
+		p.twice = rapid.Bool().Draw(t, "twice")
 		defer p.close()
 		held := map[uint16]int{} // messages dispatched
 		release := func(id uint16) {
@@ -31,11 +32,16 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 				}
 				continue
 			}
-			p.aside = rapid.SampledFrom([]int64{0, 0, memory / 2, 2 * memory}).Draw(t, "aside")
+			p.setAside(rapid.SampledFrom([]int64{0, 0, memory / 2, 2 * memory}).Draw(t, "aside"), 0)
+			for _, list := range p.free {
+				if p.used > p.most() && len(list) > 0 {
+					t.Fatalf("free slabs stay with %d bytes mapped and %d set aside, limit %d", p.used, p.aside, p.limit)
+				}
+			}
 			n := int(rapid.Int64Range(0, frame).Draw(t, "n"))
 			before := p.used
 			id, ok := p.take(n)
-			if p.used > before && p.used > max(p.limit-p.aside, p.least) {
+			if p.used > before && p.used > p.most() {
 				t.Fatalf("%d bytes mapped with %d set aside, limit %d", p.used, p.aside, p.limit)
 			}
 			if !ok {

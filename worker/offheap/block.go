@@ -19,7 +19,7 @@ func AllocBlock(m Memory, n int) Block {
 // Bytes is the memory.
 func (k Block) Bytes() []byte { return k.b }
 
-// Recycle is called before bytes that nobody reads any more are written again.
+// Recycle is called when nobody reads the bytes any more and they may be written again.
 func (k Block) Recycle() { k.memory.Recycle(k.b) }
 
 // Free gives the memory back. Nobody may touch it afterwards.

@@ -80,7 +80,6 @@ func (k *keptAcks) chunkFor(n int) uint32 {
 	if last := len(k.spare) - 1; last >= 0 {
 		b := k.spare[last]
 		k.spare = k.spare[:last]
-		b.Recycle()
 		k.cur = k.open(b)
 	} else {
 		k.cur = k.open(offheap.AllocBlock(k.memory, k.size))
@@ -135,6 +134,7 @@ func (k *keptAcks) close(number uint32) {
 	c := &k.chunks[number-1]
 	k.waiting -= int64(len(c.Bytes()))
 	if len(c.Bytes()) == k.size && len(k.spare) < ackSpares {
+		c.Recycle()
 		k.spare = append(k.spare, c.Block)
 	} else {
 		c.Free()

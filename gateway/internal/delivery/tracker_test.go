@@ -11,6 +11,7 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
+	"feedgate/worker/offheap"
 )
 
 // tracked is a Tracker with a connection, and the acks that were counted.
@@ -233,6 +234,49 @@ func TestRenderedAcks(t *testing.T) {
 	d.want("in flight", d.InFlight(), 0)
 	d.want("refused without an ack", d.TakeSuppressed(), 1)
 	d.want("refused without an ack, since", d.TakeSuppressed(), 0)
+}
+
+// TestAcksWaitInCountedMemory: acks that wait for their turn are counted until they are appended
+// to the output, of which no more than the limit is made at once; and no longer than the connection
+// lasts.
+func TestAcksWaitInCountedMemory(t *testing.T) {
+	d := newTracked(t, delivery.Config{
+		Mode: wire.AckOrdered, Rendered: true, InFlight: 64, SendLimit: 8, Memory: offheap.Heap{}, AckChunk: 16,
+	})
+	kept := func() int64 { n, _ := d.KeptAcks(); return n }
+	slot := d.add(1, 10)
+	for i := uint32(9); i > 0; i-- {
+		d.Done(slot+i, 1, worker.OK, []byte(fmt.Sprintf("ack%d,", i)), 0)
+	}
+	d.want("nine of 5 bytes wait, three to a chunk", kept(), int64(48))
+	d.Done(slot, 1, worker.OK, []byte("ack0,"), 0)
+	d.wantSent("ack0,ack1,")
+	d.want("some still wait", d.Finished(), false)
+	for i := 2; i < 10; i += 2 {
+		d.want("they go on", d.Flush(0, false), true)
+		d.wantSent(fmt.Sprintf("ack%d,ack%d,", i, i+1))
+	}
+	d.want("none waits", kept(), int64(0))
+	d.want("there are no more", d.Flush(0, false), false)
+	d.want("finished", d.Finished(), true)
+
+	slot = d.add(11, 3)
+	d.Done(slot+1, 1, worker.OK, []byte("b"), 0)
+	d.want("one waits", kept(), int64(16))
+	d.Disconnect(0)
+	d.want("the connection is over", kept(), int64(0))
+	d.Done(slot+2, 1, worker.OK, []byte("c"), 0)
+	d.Connect(newConn(), 1)
+	d.Done(slot, 1, worker.OK, []byte("a"), 0)
+	d.want("no ack of the connection before waits", kept(), int64(0))
+	d.wantSent()
+	slot = d.add(1, 2)
+	d.Done(slot+1, 1, worker.OK, []byte("e"), 0)
+	d.Done(slot, 1, worker.OK, []byte("d"), 0)
+	d.wantSent("de")
+	d.Close()
+	_, all := d.KeptAcks()
+	d.want("all memory is given back", all, int64(0))
 }
 
 // TestFrames: a frame of the protocol's own keeps its place among the acks.
