@@ -28,8 +28,9 @@ test: lint ## vet, gofmt, and all tests under the race detector, in their short 
 	cd bench/ws && $(GO) test -race -short -timeout 5m ./...
 	cd bench/nsq && $(GO) test -race -short -timeout 5m ./...
 
-test-long: lint ## the same, in their long form
+test-long: lint ## the same, in their long form, and the binary's with the race detector in it
 	$(GO) test -race -timeout 30m $(PKG)
+	FEEDGATE_TEST_RACE=1 $(GO) test -short -timeout 30m -count=1 ./cmd/feedgate/accept
 
 lint: ## go vet and gofmt
 	$(GO) vet $(PKG)

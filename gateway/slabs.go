@@ -72,7 +72,7 @@ func newSlabPool(memory, frame int64) *slabPool {
 	}
 	longest := (max(frame, 1) + int64(size) - 1) / int64(size) * int64(size)
 	memory = max(memory, 2*longest)
-	slots := min(slabSlots*int(memory/int64(size))+1, worker.MaxSlabs)
+	slots := min(slabSlots*int(memory/int64(size)), worker.MaxSlabs)
 	p := &slabPool{
 		size: size, frame: int(frame), limit: memory, least: 2 * longest, free: make(map[int][]uint16),
 		memory: offheap.Default, uses: make([]slabUse, slots),

@@ -94,7 +94,7 @@ func (b *Batch) Done(n int, code Code) {
 }
 
 // Later puts the next n messages off. Their data and metadata stay valid until they are
-// completed. They get consecutive tickets, of which it returns the first.
+// completed, also after the handler's Close. They get consecutive tickets, of which it returns the first.
 func (b *Batch) Later(n int) Ticket {
 	first := b.s.open.add(b.run.cut(n))
 	b.pass(n)

@@ -21,7 +21,8 @@ type Handler interface {
 	Drain()
 
 	// Close ends the handler. Messages put off and not completed by then are
-	// given up; completions that still come are ignored.
+	// given up; completions that still come are ignored. The data of those stay valid, for
+	// goroutines that still read them.
 	Close() error
 }
 
