@@ -68,6 +68,7 @@ type Worker struct {
 	// wantsRoom: it is parked, or about to, until there is room in out.
 	wantsRoom atomic.Bool
 	aside     sync.Map // slot -> ack too long for the ring
+	waits     waits
 }
 
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
@@ -183,6 +184,7 @@ func (w *Worker) turn() bool {
 	busy = busy || w.widen()
 	if busy {
 		w.keepPace()
+		w.noteWaits()
 		w.publish()
 	}
 	return busy
