@@ -70,6 +70,7 @@ func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint
 	s.plan = drawPlan(s.rng)
 	s.own = rand.New(rand.NewPCG(seed, 1))
 	s.plan.drawOwn(s.own)
+	s.plan.stall = drawStall(seed)
 	s.faults = s.plan.faults
 	s.book.s = s
 	s.book.init()

@@ -42,7 +42,7 @@ func (s *stage) handle(r run) {
 	}
 	s.flushed = false
 	s.calling = len(r.spans)
-	s.w.noteWaits()
+	s.w.noteCall()
 	defer func() {
 		if r := recover(); r != nil {
 			s.panicked(r)

@@ -9,15 +9,33 @@ type Waits struct {
 	Retry int  // until their next try
 	Key   int  // behind a message of their key
 	Dead  int  // with the handler of dead letters
-	Busy  bool // the worker runs: if for long, a handler is in a call that does not return
+	Busy  bool // the worker is in a turn that has called a handler
 }
 
 // waits is what a worker shows of its messages to the loop. The worker writes a number only
-// when it has changed, so that it costs a worker without retries and dead letters nothing.
-type waits struct{ retry, key, dead atomic.Int32 }
+// when it has changed, and busy twice in a turn, so that it costs next to nothing.
+type waits struct {
+	retry, key, dead atomic.Int32
+	busy             atomic.Bool
+}
 
-// noteWaits shows where the worker's messages are now: before each call of a handler, which
-// may not return, and after each turn.
+// noteCall shows where the worker's messages are now: a handler is about to be called, and may
+// not return.
+func (w *Worker) noteCall() {
+	if !w.waits.busy.Load() {
+		w.waits.busy.Store(true)
+	}
+	w.noteWaits()
+}
+
+// noteEnd is noteCall after a turn.
+func (w *Worker) noteEnd() {
+	if w.waits.busy.Load() {
+		w.waits.busy.Store(false)
+	}
+	w.noteWaits()
+}
+
 func (w *Worker) noteWaits() {
 	if r := w.retry; r != nil {
 		note(&w.waits.retry, len(r.due))
@@ -39,6 +57,6 @@ func note(shown *atomic.Int32, n int) {
 func (w *Worker) Waits() Waits {
 	return Waits{
 		Ring: w.in.Messages(), Retry: int(w.waits.retry.Load()), Key: int(w.waits.key.Load()),
-		Dead: int(w.waits.dead.Load()), Busy: !w.parked.Load(),
+		Dead: int(w.waits.dead.Load()), Busy: w.waits.busy.Load(),
 	}
 }

@@ -184,7 +184,7 @@ func (w *Worker) turn() bool {
 	busy = busy || w.widen()
 	if busy {
 		w.keepPace()
-		w.noteWaits()
+		w.noteEnd()
 		w.publish()
 	}
 	return busy

@@ -60,6 +60,11 @@ type seccompNotifResp struct {
 // runOnDisk starts `feedgate run` on a disk that hangs when it is told to.
 func runOnDisk(t *testing.T, args ...string) (*process, *hungDisk) {
 	t.Helper()
+	return runOnDiskWith(t, launch{args: args})
+}
+
+func runOnDiskWith(t *testing.T, l launch) (*process, *hungDisk) {
+	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -67,10 +72,10 @@ func runOnDisk(t *testing.T, args ...string) (*process, *hungDisk) {
 	theirs := os.NewFile(uintptr(pair[1]), "theirs")
 	defer theirs.Close()
 	d := &hungDisk{t: t, conn: os.NewFile(uintptr(pair[0]), "ours"), hung: make(map[string]bool)}
-	p := runWith(t, launch{
-		args: args, env: []string{hangVariable + "=1"}, through: []string{os.Args[0]},
-		prepare: func(cmd *exec.Cmd) { cmd.ExtraFiles = []*os.File{theirs} },
-	})
+	l.env = append(l.env, hangVariable+"=1")
+	l.through = []string{os.Args[0]}
+	l.prepare = func(cmd *exec.Cmd) { cmd.ExtraFiles = []*os.File{theirs} }
+	p := runWith(t, l)
 	theirs.Close()
 	d.receive()
 	go d.serve(p)
