@@ -29,14 +29,14 @@ var hangs = map[string]func(t *testing.T, drain string) hung{
 		s := listenFG(t)
 		p, d := runOnDisk(t, s.url(), "--drain-timeout="+drain, "--sink=file:"+file)
 		s.sendHung(d, file)
-		return hung{p: p, left: []string{"3 unfinished"}}
+		return hung{p: p, left: []string{"3 unfinished", "waiting: 3 for file:" + file + " (deferred by worker 0)"}}
 	},
 	"the dead letters' disk": func(t *testing.T, drain string) hung {
 		file := filepath.Join(t.TempDir(), "out")
 		s := listenFG(t)
 		p, d := runOnDisk(t, s.url(), "--drain-timeout="+drain, newChildren(t).sink(t), "--dead-letter=file:"+file)
 		s.sendHung(d, file)
-		return hung{p: p, left: []string{"3 unfinished"}}
+		return hung{p: p, left: []string{"3 unfinished", "waiting: 3 for dead letters in file:" + file}}
 	},
 	"the state's disk": func(t *testing.T, drain string) hung {
 		state := filepath.Join(t.TempDir(), "state")
@@ -142,7 +142,7 @@ func fillPipe(t *testing.T, w *os.File) {
 }
 
 // soon bounds what may take a second, on a busy machine.
-const soon = 5 * time.Second
+const soon = 3 * time.Second
 
 // TestStopWhileSomethingHangs: the process ends within a second of the second signal, or of the
 // end of --drain-timeout, whatever hangs, and reports what is left.
