@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -47,5 +48,16 @@ func TestWaitingWords(t *testing.T) {
 		if got := w.words("A", "B"); got != want {
 			t.Errorf("%+v: %q, not %q", w, got, want)
 		}
+	}
+}
+
+func TestStallAfterIsNotNegative(t *testing.T) {
+	c := Config{StallAfter: -time.Second}
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "--stall-after: -1s is negative") {
+		t.Errorf("error %v", err)
+	}
+	c = Config{}
+	if _ = c.Validate(); c.StallAfter != time.Minute {
+		t.Errorf("the default is %v", c.StallAfter)
 	}
 }

@@ -15,6 +15,8 @@ type hung struct {
 	p *process
 	// left is what standard error must hold at the end.
 	left []string
+	// pids are processes that must not be left behind.
+	pids []int
 	// noStderr: nobody reads standard error.
 	noStderr bool
 }
@@ -27,14 +29,14 @@ var hangs = map[string]func(t *testing.T, drain string) hung{
 		s := listenFG(t)
 		p, d := runOnDisk(t, s.url(), "--drain-timeout="+drain, "--sink=file:"+file)
 		s.sendHung(d, file)
-		return hung{p: p, left: []string{"3 unfinished", "waiting: 3 for file:" + file + " (deferred by worker 0)"}}
+		return hung{p: p, left: []string{"3 unfinished", " for file:" + file + " (deferred by worker 0)"}}
 	},
 	"the dead letters' disk": func(t *testing.T, drain string) hung {
 		file := filepath.Join(t.TempDir(), "out")
 		s := listenFG(t)
 		p, d := runOnDisk(t, s.url(), "--drain-timeout="+drain, newChildren(t).sink(t), "--dead-letter=file:"+file)
 		s.sendHung(d, file)
-		return hung{p: p, left: []string{"3 unfinished", "waiting: 3 for dead letters in file:" + file}}
+		return hung{p: p, left: []string{"3 unfinished", " for dead letters in file:" + file}}
 	},
 	"the state's disk": func(t *testing.T, drain string) hung {
 		state := filepath.Join(t.TempDir(), "state")
@@ -51,22 +53,22 @@ var hangs = map[string]func(t *testing.T, drain string) hung{
 		p, _, c := connectFG(t, "{}", "--drain-timeout="+drain, kids.sink(t))
 		c.send(data(1, "code=0"))
 		c.acked(1)
-		if err := syscall.Kill(kids.deliveries(t)[0].pid, syscall.SIGSTOP); err != nil {
+		pid := kids.deliveries(t)[0].pid
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
 		c.sendN(2, 3, "code=0")
 		c.fence(1)
-		return hung{p: p, left: []string{"unfinished"}}
+		return hung{p: p, left: []string{"unfinished"}, pids: []int{pid}}
 	},
 	"a child that ignores TERM": func(t *testing.T, drain string) hung {
 		dir := t.TempDir()
 		p, _, c := connectFG(t, "{}", "--drain-timeout="+drain, "--workers=1",
 			"--sink=exec:"+stubborn(dir, "while :; do sleep 1; done"))
-		readPID(t, dir+"/pid")
-		readPID(t, dir+"/pid2")
+		pids := []int{readPID(t, dir+"/pid"), readPID(t, dir+"/pid2")}
 		c.sendN(1, 3, "m")
 		c.fence(1)
-		return hung{p: p, left: []string{"3 unfinished"}}
+		return hung{p: p, left: []string{"3 unfinished"}, pids: pids}
 	},
 	"standard output": func(t *testing.T, drain string) hung {
 		r, w, err := os.Pipe()
@@ -106,6 +108,7 @@ func (s *fgServer) sendHung(d *hungDisk, file string) {
 	c.welcome(1, "{}")
 	d.hang(file)
 	c.sendN(1, 3, "code=1")
+	c.fence(1)
 	d.waitHung(file)
 }
 
@@ -159,6 +162,9 @@ func (h *hung) ends(t *testing.T) {
 	t.Helper()
 	if status := h.p.status(soon); status != 1 {
 		t.Errorf("status %d, not 1", status)
+	}
+	for _, pid := range h.pids {
+		dead(t, pid)
 	}
 	log := h.p.stderr.String()
 	for _, want := range h.left {
