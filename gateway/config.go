@@ -56,6 +56,13 @@ type Config struct {
 	// leave out what ids and metadata are made of.
 	DataOnly bool
 
+	// StallAfter is how long no message may become done, while some are with workers, before a
+	// warning and Stats.Stalled say where they wait; default 60s; NoTimeout: off.
+	StallAfter time.Duration
+	// SinkLabel and DeadLetterLabel name Sink and DeadLetters there. Default "the sink" and
+	// "their sink".
+	SinkLabel, DeadLetterLabel string
+
 	// DeadLetters takes messages that are refused for good, which are then acked
 	// with code 7; nil: none. It is shared, not closed, by the gateway.
 	DeadLetters worker.Sink
@@ -92,5 +99,5 @@ type Config struct {
 	Log *slog.Logger // default slog.Default()
 }
 
-// NoTimeout as IdleTimeout turns it off; a zero field means the default.
+// NoTimeout as IdleTimeout or StallAfter turns it off; a zero field means the default.
 const NoTimeout = wire.NoTimeout

@@ -65,6 +65,9 @@ func (c *Config) fillDefaults() {
 	fill(&c.ReconnectMin, 100*time.Millisecond)
 	fill(&c.ReconnectMax, 10*time.Second)
 	fill(&c.DrainTimeout, 10*time.Second)
+	fill(&c.StallAfter, time.Minute)
+	fill(&c.SinkLabel, "the sink")
+	fill(&c.DeadLetterLabel, "their sink")
 	if c.TLS == nil {
 		c.TLS = credential.SystemTLS(TLSFlags)
 	}

@@ -48,6 +48,7 @@ type loop struct {
 	refused  refusals
 	skipped  skipped
 	gaps     gaps
+	stall    stall
 	short    bool // logMemory has logged that the kernel gives no memory
 
 	sends   [maxBatch][]byte
@@ -97,6 +98,7 @@ func (l *loop) turn() bool {
 		l.conn.idleSince += now - l.lastTurn
 	}
 	l.lastTurn = now
+	l.stall.watch(l, now)
 
 	busy := l.takeReplies(now)
 	busy = l.takeInput(now) || busy
@@ -152,6 +154,7 @@ func (l *loop) takeReplies(now time.Duration) bool {
 			n++
 			if r := w.Reply(record); r.Count > 0 {
 				l.given[i] -= int(r.Count)
+				l.stall.progress(l, now)
 				l.finished(r.Slot, int(r.Count), r.Code, r.Ack, now)
 			}
 		}

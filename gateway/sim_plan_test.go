@@ -21,7 +21,7 @@ type simPlan struct {
 	state, exitOnClose       bool
 	heartbeat, idle, connect time.Duration
 	write, interval, redial  time.Duration
-	drain                    time.Duration
+	drain, stall             time.Duration
 
 	// The handlers', in percent.
 	later, refuse, tooLarge int

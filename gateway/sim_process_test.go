@@ -38,6 +38,7 @@ type simProcess struct {
 	last    *uint64    // place behind the last message, as the handlers were told; nil: they were not
 	leaving bool       // it ends, or is killed
 	saved   stateEntry // last seen in the state
+	stall   simWait
 }
 
 type simMode uint8
@@ -69,7 +70,7 @@ func (s *sim) boot() {
 		MaxMessage: plan.maxMessage, Memory: 4 * plan.maxMessage, Retries: plan.retries, RetryMin: plan.retryMin,
 		Heartbeat: plan.heartbeat, IdleTimeout: plan.idle, ConnectTimeout: plan.connect, WriteTimeout: plan.write,
 		ReconnectMin: plan.redial, ReconnectMax: 20 * plan.redial, DrainTimeout: plan.drain,
-		ExitOnClose: plan.exitOnClose, ClientName: "sim", Sink: &p.main, Log: s.log,
+		StallAfter: plan.stall, ExitOnClose: plan.exitOnClose, ClientName: "sim", Sink: &p.main, Log: s.log,
 	}
 	if plan.keyed {
 		p.cfg.Dispatch, p.cfg.Key = "key", "bytes:0:1"
@@ -165,6 +166,9 @@ func (p *simProcess) run() {
 	if p.mode == simDrowsy {
 		if p.mode = simAwake; p.l.sleep() {
 			p.mode, p.timer = simAsleep, p.l.conn.nextDue()
+			if at := p.stallDue(); at != 0 && p.stall.words == "" && (p.timer == 0 || p.timer > at) {
+				p.s.failf("it sleeps until %v, and is to report a stall at %v", p.timer, at)
+			}
 			p.s.note("sleep", uint64(p.timer), 0)
 			return
 		}
@@ -178,8 +182,10 @@ func (p *simProcess) turn() {
 		p.mode, p.rung = simAwake, false
 		l.bell.Wake()
 	}
+	p.beforeTurn()
 	busy := l.turn()
 	p.s.note("turn", l.track.Next(), l.track.Next()-uint64(l.track.InFlight()))
+	p.checkStall()
 	clear(p.idle)
 	p.check()
 	switch {

@@ -74,6 +74,7 @@ func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint
 	s.plan.drawOwn(s.own)
 	s.disk = rand.New(rand.NewPCG(seed, 2))
 	s.plan.drawDisk(s.disk)
+	s.plan.stall = drawStall(seed)
 	s.faults = s.plan.faults
 	s.book.s = s
 	s.book.init()

@@ -33,6 +33,8 @@ type Stats struct {
 
 	returned atomic.Uint64 // messages of Messages that no handler had in the end
 
+	stalled atomic.Pointer[string] // where messages wait of which none is done; nil: they do not
+
 	Latency Histogram // read to ack sent, one observation a read batch
 
 	mu     sync.Mutex
@@ -105,6 +107,15 @@ func (s *Stats) expect(reasons []string) {
 	for _, reason := range reasons {
 		s.errors[reason] = 0
 	}
+}
+
+// Stalled is where messages wait, in words, if none became done for Config.StallAfter; else it
+// is empty.
+func (s *Stats) Stalled() string {
+	if words := s.stalled.Load(); words != nil {
+		return *words
+	}
+	return ""
 }
 
 // Acks calls yield with the number of acks sent for each code that there was.

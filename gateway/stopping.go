@@ -51,8 +51,11 @@ func (l *loop) exit() {
 	unacked += l.stop.lost
 	unfinished := l.track.Working() + len(l.in.cur.Msgs) - l.in.next
 	if unfinished > 0 || unacked > 0 {
-		l.stop.err = errors.Join(l.stop.err, fmt.Errorf("%w: %d unfinished, %d acknowledgements not sent",
-			ErrUnfinished, unfinished, unacked))
+		left := fmt.Errorf("%w: %d unfinished, %d acknowledgements not sent", ErrUnfinished, unfinished, unacked)
+		if at := l.waiting(); at.total() > 0 {
+			left = fmt.Errorf("%w; waiting: %s", left, at.words(l.cfg.SinkLabel, l.cfg.DeadLetterLabel))
+		}
+		l.stop.err = errors.Join(l.stop.err, left)
 	}
 }
 

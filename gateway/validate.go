@@ -158,8 +158,13 @@ func (c *Config) checkTimes(f *faults.List) {
 			f.Addf("--%s: %v is not positive", t.name, t.value)
 		}
 	}
-	if c.IdleTimeout < 0 && c.IdleTimeout != NoTimeout {
-		f.Addf("--idle-timeout: %v is negative", c.IdleTimeout)
+	for _, t := range []struct {
+		name  string
+		value time.Duration
+	}{{"idle-timeout", c.IdleTimeout}, {"stall-after", c.StallAfter}} {
+		if t.value < 0 && t.value != NoTimeout {
+			f.Addf("--%s: %v is negative", t.name, t.value)
+		}
 	}
 	if c.ReconnectMin > 0 && c.ReconnectMin < minReconnect {
 		f.Addf("--reconnect-min: %v is under %v", c.ReconnectMin, minReconnect)

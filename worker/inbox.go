@@ -1,6 +1,10 @@
 package worker
 
-import "feedgate/ring"
+import (
+	"sync/atomic"
+
+	"feedgate/ring"
+)
 
 // Descriptors in the ring from the loop to a worker are 8-byte words. A run of
 // messages with consecutive numbers and slots, in one slab, is two words and one
@@ -36,9 +40,16 @@ const (
 type Inbox struct {
 	ring *ring.SPSC[uint64]
 
-	// Worker's: the run that it is in the middle of.
-	cur  Desc
-	left int
+	// Loop's: messages committed so far.
+	committed uint64
+
+	_ [128]byte // two cache lines, as in package ring
+
+	// Worker's: the run that it is in the middle of, and how many messages it has taken so
+	// far, which the loop reads.
+	cur   Desc
+	left  int
+	taken atomic.Uint64
 }
 
 func newInbox(entries int) *Inbox {
@@ -50,6 +61,9 @@ func (b *Inbox) Cap() int { return b.ring.Cap() }
 
 // Len is the number of words that are taken. Any goroutine may ask.
 func (b *Inbox) Len() int { return b.ring.Len() }
+
+// Messages is the number of messages that the worker has not taken. Loop only.
+func (b *Inbox) Messages() int { return int(b.committed - b.taken.Load()) }
 
 // Reserve returns room for the spans of a run of up to n messages, at most
 // MaxRun; none when the ring is full. Loop only.
@@ -76,6 +90,7 @@ func (b *Inbox) Commit(first Desc, n int) {
 	head[0] = uint64(first.Slot) | uint64(first.Slab)<<32 | uint64(n)<<47 | uint64(first.Aux)<<56
 	head[1] = first.Seq
 	b.ring.Commit(runWords + n)
+	b.committed += uint64(n)
 }
 
 // Publish hands what was committed to the worker, who may have to be woken. Loop
@@ -110,6 +125,7 @@ func (b *Inbox) next(limit int) run {
 	b.left -= n
 	b.cur.Seq += uint64(n)
 	b.cur.Slot += uint32(n)
+	b.taken.Store(b.taken.Load() + uint64(n))
 	return r
 }
 

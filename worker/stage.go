@@ -18,6 +18,7 @@ type stage struct {
 	texts     *texts // what --output makes of messages; nil: the handler gets them as they are
 	drained   bool   // the handler has heard Drain
 	flushed   bool   // Flush was called since the last Handle
+	calling   int    // messages of the Handle that it is in
 	scratch   run    // of one completion
 
 	// settled takes messages that the handler is done with. The spans are good
@@ -40,6 +41,8 @@ func (s *stage) handle(r run) {
 		s.texts.render(&s.batch)
 	}
 	s.flushed = false
+	s.calling = len(r.spans)
+	s.w.noteCall()
 	defer func() {
 		if r := recover(); r != nil {
 			s.panicked(r)
@@ -51,6 +54,7 @@ func (s *stage) handle(r run) {
 			s.texts.endBatch()
 		}
 		s.batch.end()
+		s.calling = 0
 	}()
 	s.handler.Handle(&s.batch)
 }

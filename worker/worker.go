@@ -69,6 +69,7 @@ type Worker struct {
 	// wantsRoom: it is parked, or about to, until there is room in out.
 	wantsRoom atomic.Bool
 	aside     longAcks
+	waits     waits
 }
 
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
@@ -179,6 +180,7 @@ func (w *Worker) turn() bool {
 	busy = busy || w.widen()
 	if busy {
 		w.keepPace()
+		w.noteEnd()
 		w.publish()
 	}
 	return busy

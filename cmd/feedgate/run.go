@@ -42,15 +42,15 @@ type runCmd struct {
 	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read [65536, or by protocol]."`
 	Memory     size  `group:"limits" placeholder:"SIZE" help:"Read buffers, from 4 messages on [64MiB, or by cgroup]."`
 
-	Heartbeat       period      `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
-	IdleTimeout     idleTimeout `group:"connection" placeholder:"D" help:"Dead if silent for this long; 0: off [25s or off]."`
-	ConnectTimeout  period      `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
-	WriteTimeout    period      `group:"connection" placeholder:"D" default:"5m" help:"Dead if the peer takes no byte for this long [${default}]."`
-	ReconnectMin    period      `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
-	ReconnectMax    period      `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, its bound doubles up to it [${default}]."`
-	ConnectAttempts int         `group:"connection" placeholder:"N" default:"0" help:"Exit 1 after N in a row fail; 0: no limit [${default}]."`
-	ClientName      string      `group:"connection" placeholder:"NAME" help:"Sent at login [host name]."`
-	TokenFile       string      `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
+	Heartbeat       period     `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
+	IdleTimeout     offTimeout `group:"connection" placeholder:"D" help:"Dead if silent for this long; 0: off [25s or off]."`
+	ConnectTimeout  period     `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
+	WriteTimeout    period     `group:"connection" placeholder:"D" default:"5m" help:"Dead if the peer takes no byte for this long [${default}]."`
+	ReconnectMin    period     `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
+	ReconnectMax    period     `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, its bound doubles up to it [${default}]."`
+	ConnectAttempts int        `group:"connection" placeholder:"N" default:"0" help:"Exit 1 after N in a row fail; 0: no limit [${default}]."`
+	ClientName      string     `group:"connection" placeholder:"NAME" help:"Sent at login [host name]."`
+	TokenFile       string     `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
 
 	OfProtocols kong.Plugins   `embed:""`
 	flags       *flagset.Flags // the same, by protocol
@@ -62,11 +62,12 @@ type runCmd struct {
 	OfSinks   kong.Plugins   `embed:""`
 	sinkFlags *flagset.Flags // the same, by kind of sink
 
-	ExitOnClose  bool     `group:"process" help:"Exit 0 once the server has closed and all is acked."`
-	DrainTimeout period   `group:"process" placeholder:"D" default:"10s" help:"After SIGTERM or SIGINT, to finish in [${default}]."`
-	State        string   `group:"process" placeholder:"FILE" help:"Keeps sessions and last acked seq across restarts."`
-	Admin        string   `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
-	Maxprocs     maxprocs `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime or N [${default}]."`
+	ExitOnClose  bool       `group:"process" help:"Exit 0 once the server has closed and all is acked."`
+	DrainTimeout period     `group:"process" placeholder:"D" default:"10s" help:"After SIGTERM or SIGINT, to finish in [${default}]."`
+	StallAfter   offTimeout `group:"process" placeholder:"D" default:"60s" help:"Warn if no message is done for this long; 0: off [${default}]."`
+	State        string     `group:"process" placeholder:"FILE" help:"Keeps sessions and last acked seq across restarts."`
+	Admin        string     `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
+	Maxprocs     maxprocs   `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime or N [${default}]."`
 	logFlags
 	Config string `group:"process" placeholder:"FILE" help:"YAML; keys are url and the flags' names."`
 }

@@ -203,6 +203,9 @@ func (c *runCmd) config(u wire.Upstream, label string, s secrets, log *slog.Logg
 		ReconnectMax:    time.Duration(c.ReconnectMax),
 		ConnectAttempts: c.ConnectAttempts,
 		DrainTimeout:    time.Duration(c.DrainTimeout),
+		StallAfter:      time.Duration(c.StallAfter),
+		SinkLabel:       c.sinkLabel(c.Sink),
+		DeadLetterLabel: c.sinkLabel(c.DeadLetter),
 
 		ExitOnClose: c.ExitOnClose,
 		ClientName:  c.ClientName,

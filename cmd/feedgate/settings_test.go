@@ -62,7 +62,7 @@ func TestPrecedence(t *testing.T) {
 			read: func(c *runCmd) any { return c.Memory },
 		},
 		{
-			flag: "idle-timeout", def: idleTimeout(0), file: idleTimeout(gateway.NoTimeout), env: idleTimeout(time.Hour), line: idleTimeout(time.Second),
+			flag: "idle-timeout", def: offTimeout(0), file: offTimeout(gateway.NoTimeout), env: offTimeout(time.Hour), line: offTimeout(time.Second),
 			fileText: "0", envText: "1h", lineArg: "1s",
 			read: func(c *runCmd) any { return c.IdleTimeout },
 		},

@@ -70,18 +70,18 @@ func (p *period) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// idleTimeout is gateway.Config.IdleTimeout: its zero value is the default, which depends
-// on the protocol, and 0 as text is never.
-type idleTimeout time.Duration
+// offTimeout is a time of gateway.Config that can be turned off: its zero value is the default,
+// which may depend on the protocol, and 0 as text is off.
+type offTimeout time.Duration
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (t *idleTimeout) UnmarshalText(text []byte) error {
+func (t *offTimeout) UnmarshalText(text []byte) error {
 	var d timeout
 	if err := d.UnmarshalText(text); err != nil {
 		return err
 	}
-	if *t = idleTimeout(d); d == 0 {
-		*t = idleTimeout(gateway.NoTimeout)
+	if *t = offTimeout(d); d == 0 {
+		*t = offTimeout(gateway.NoTimeout)
 	}
 	return nil
 }

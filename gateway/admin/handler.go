@@ -54,6 +54,9 @@ func (r Report) missing() []string {
 		if !upstreams[i].Stats.Connected.Load() {
 			lines = append(lines, fmt.Sprintf("upstream %s is not connected", label))
 		}
+		if where := upstreams[i].Stats.Stalled(); where != "" {
+			lines = append(lines, fmt.Sprintf("upstream %s is stalled: %s", label, where))
+		}
 	}
 	if r.Sink != nil {
 		if err := r.Sink(); err != nil {

@@ -1,239 +1,223 @@
 package accept
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// hungDisk is a file system of one directory, served by the test through /dev/fuse, that can be
-// made to hang. While it hangs no request is read: such ones can still be killed (FUSE waits
-// uninterruptibly only for those that were read), so that the process under test can end.
+// hangVariable makes the test binary hand the system calls of hungCalls to whoever holds the
+// other end of the socket at descriptor 3, and become the command of its arguments.
+const hangVariable = "ACCEPT_HUNG_DISK"
+
+// hungCalls are the system calls that wait for a disk.
+var hungCalls = []uint32{unix.SYS_FSYNC, unix.SYS_FDATASYNC}
+
+// hungDisk is a disk of one process that answers, or does not: its fsync calls wait in the
+// kernel (seccomp, SECCOMP_RET_USER_NOTIF) until the test lets them continue, and only SIGKILL
+// or the end of the process ends them, as on a dead NFS server. It needs no privileges.
 type hungDisk struct {
-	t   *testing.T
-	dev int
-	dir string
+	t    *testing.T
+	conn *os.File // the test's end of the socket
 
-	mu    sync.Mutex
-	free  *sync.Cond
-	hangs bool
-	files map[uint64]*diskFile // by inode
-	names map[string]uint64
-	last  uint64
+	mu     sync.Mutex
+	hung   map[string]bool // what a path contains whose fsync hangs
+	held   []heldCall
+	notify int
 }
 
-type diskFile struct {
-	mode     uint32
-	contents []byte
+type heldCall struct {
+	id   uint64
+	path string
 }
 
-// Of linux/fuse.h.
-const (
-	fuseLookup   = 1
-	fuseForget   = 2
-	fuseGetattr  = 3
-	fuseSetattr  = 4
-	fuseUnlink   = 10
-	fuseRename   = 12
-	fuseOpen     = 14
-	fuseRead     = 15
-	fuseWrite    = 16
-	fuseRelease  = 18
-	fuseFsync    = 20
-	fuseInit     = 26
-	fuseOpendir  = 27
-	fuseReaddir  = 28
-	fuseClosedir = 29
-	fuseCreate   = 35
-	fuseForgets  = 42
-	fuseRename2  = 45
+// seccompNotif and seccompNotifResp are those of linux/seccomp.h.
+type seccompNotif struct {
+	id         uint64
+	pid, flags uint32
+	nr         int32
+	arch       uint32
+	ip         uint64
+	args       [6]uint64
+}
 
-	fuseRoot       = 1
-	fuseSetMode    = 1 << 0
-	fuseSetSize    = 1 << 3
-	fuseHeader     = 40
-	fuseMinorAsked = 31
-)
+type seccompNotifResp struct {
+	id    uint64
+	val   int64
+	err   int32
+	flags uint32
+}
 
-// mountDisk mounts the file system, or returns nil where the machine lets the test do no such
-// thing: only root may, and not in every container.
-func mountDisk(t *testing.T) *hungDisk {
+// runOnDisk starts `feedgate run` on a disk that hangs when it is told to.
+func runOnDisk(t *testing.T, args ...string) (*process, *hungDisk) {
 	t.Helper()
-	dev, err := syscall.Open("/dev/fuse", syscall.O_RDWR|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	return runOnDiskWith(t, launch{args: args})
+}
+
+func runOnDiskWith(t *testing.T, l launch) (*process, *hungDisk) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		t.Logf("NOT MOUNTED: /dev/fuse: %v; TestStateDiskHangs of package gateway stands in for it", err)
-		return nil
-	}
-	d := &hungDisk{t: t, dev: dev, dir: t.TempDir(), files: make(map[uint64]*diskFile), names: make(map[string]uint64), last: fuseRoot}
-	d.free = sync.NewCond(&d.mu)
-	options := fmt.Sprintf("fd=%d,rootmode=40700,user_id=%d,group_id=%d", dev, os.Getuid(), os.Getgid())
-	if err := syscall.Mount("feedgate-test", d.dir, "fuse", syscall.MS_NOSUID|syscall.MS_NODEV, options); err != nil {
-		syscall.Close(dev)
-		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENODEV) {
-			t.Logf("NOT MOUNTED: %v; TestStateDiskHangs of package gateway stands in for it", err)
-			return nil
-		}
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	go func() { defer close(ended); d.serve() }()
-	t.Cleanup(func() {
-		d.letGo()
-		if err := syscall.Unmount(d.dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
+	theirs := os.NewFile(uintptr(pair[1]), "theirs")
+	defer theirs.Close()
+	d := &hungDisk{t: t, conn: os.NewFile(uintptr(pair[0]), "ours"), hung: make(map[string]bool)}
+	l.env = append(l.env, hangVariable+"=1")
+	l.through = []string{os.Args[0]}
+	l.prepare = func(cmd *exec.Cmd) { cmd.ExtraFiles = []*os.File{theirs} }
+	p := runWith(t, l)
+	theirs.Close()
+	if l.hung != "" {
+		d.hang(l.hung)
+	}
+	d.receive()
+	go d.serve(p)
+	return p, d
+}
+
+// receive takes the descriptor on which the system calls come.
+func (d *hungDisk) receive() {
+	d.t.Helper()
+	oob := make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := unix.Recvmsg(int(d.conn.Fd()), make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
+	d.conn.Close()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil || len(messages) != 1 {
+		d.t.Fatalf("the process has no hung disk: %v, %d messages", err, len(messages))
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.notify = fds[0]
+}
+
+// serve lets calls continue, but for those that hang, until the process has ended.
+func (d *hungDisk) serve(p *process) {
+	defer unix.Close(d.notify)
+	for p.running() {
+		poll := []unix.PollFd{{Fd: int32(d.notify), Events: unix.POLLIN}}
+		if n, err := unix.Poll(poll, 50); n <= 0 || err != nil || poll[0].Revents&unix.POLLIN == 0 {
+			continue
 		}
-		<-ended
-		syscall.Close(dev)
-	})
-	return d
-}
-
-// hang keeps every request waiting from the next one on.
-func (d *hungDisk) hang() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.hangs = true
-}
-
-func (d *hungDisk) letGo() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.hangs = false
-	d.free.Broadcast()
-}
-
-// holds is whether a file of the disk holds the text; the disk need not answer.
-func (d *hungDisk) holds(name, text string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	f := d.files[d.names[name]]
-	return f != nil && strings.Contains(string(f.contents), text)
-}
-
-// serve answers the kernel until the file system is unmounted.
-func (d *hungDisk) serve() {
-	buf := make([]byte, 1<<20)
-	for {
-		_, err := unix.Poll([]unix.PollFd{{Fd: int32(d.dev), Events: unix.POLLIN}}, -1)
-		if err != nil && err != unix.EINTR {
-			d.t.Errorf("poll /dev/fuse: %v", err)
-			return
+		var call seccompNotif
+		if err := ioctl(d.notify, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&call)); err != nil {
+			continue // interrupted meanwhile
 		}
+		path, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", call.pid, call.args[0]))
 		d.mu.Lock()
-		for d.hangs {
-			d.free.Wait()
-		}
-		n, err := syscall.Read(d.dev, buf)
-		if err == syscall.ENODEV {
-			d.mu.Unlock()
-			return
-		}
-		if err == nil { // else the process that has asked was killed
-			d.answer(buf[:n])
+		if d.hangs(path) {
+			d.held = append(d.held, heldCall{call.id, path})
+		} else {
+			d.resume(call.id)
 		}
 		d.mu.Unlock()
 	}
 }
 
-// answer answers one request. The caller has mu.
-func (d *hungDisk) answer(request []byte) {
-	u32, u64 := binary.NativeEndian.Uint32, binary.NativeEndian.Uint64
-	op, unique, node, body := u32(request[4:]), u64(request[8:]), u64(request[16:]), request[fuseHeader:]
-	name := func(from int) string { s, _, _ := strings.Cut(string(body[from:]), "\x00"); return s }
-	f := d.files[node]
-	var out []byte
-	errno := syscall.Errno(0)
-	switch op {
-	case fuseForget, fuseForgets:
-		return // has no answer
-	case fuseInit:
-		out = make([]byte, 64)
-		binary.NativeEndian.PutUint32(out[0:], 7)
-		binary.NativeEndian.PutUint32(out[4:], fuseMinorAsked)
-		binary.NativeEndian.PutUint32(out[20:], 1<<17) // the longest write
-	case fuseLookup:
-		if out = d.entry(d.names[name(0)]); out == nil {
-			errno = syscall.ENOENT
+func (d *hungDisk) hangs(path string) bool {
+	for part := range d.hung {
+		if strings.Contains(path, part) {
+			return true
 		}
-	case fuseGetattr:
-		out = append(make([]byte, 16), d.attr(node)...)
-	case fuseSetattr:
-		valid := u32(body)
-		if valid&fuseSetMode != 0 {
-			f.mode = u32(body[68:])
-		}
-		if valid&fuseSetSize != 0 { // O_TRUNC
-			f.contents = f.contents[:min(uint64(len(f.contents)), u64(body[16:]))]
-		}
-		out = append(make([]byte, 16), d.attr(node)...)
-	case fuseCreate:
-		d.last++
-		d.files[d.last] = &diskFile{mode: syscall.S_IFREG | u32(body[4:])&0o777}
-		d.names[name(16)] = d.last
-		out = append(d.entry(d.last), make([]byte, 16)...)
-	case fuseOpen, fuseOpendir:
-		out = make([]byte, 16)
-	case fuseRead:
-		if at := u64(body[8:]); f != nil && at < uint64(len(f.contents)) {
-			out = f.contents[at:min(uint64(len(f.contents)), at+uint64(u32(body[16:])))]
-		}
-	case fuseWrite:
-		at, size := u64(body[8:]), u32(body[16:])
-		f.contents = append(f.contents[:min(uint64(len(f.contents)), at)], body[40:40+size]...)
-		out = binary.NativeEndian.AppendUint64(nil, uint64(size))
-	case fuseUnlink:
-		delete(d.names, name(0))
-	case fuseRename, fuseRename2:
-		from := 8
-		if op == fuseRename2 {
-			from = 16
-		}
-		old := name(from)
-		d.names[name(from+len(old)+1)] = d.names[old]
-		delete(d.names, old)
-	case fuseReaddir, fuseRelease, fuseClosedir, fuseFsync: // an empty directory will do
-	default: // such as FLUSH, which a process that is killed would wait for
-		errno = syscall.ENOSYS
 	}
-	head := make([]byte, 16, 16+len(out))
-	binary.NativeEndian.PutUint32(head, uint32(16+len(out)))
-	binary.NativeEndian.PutUint32(head[4:], uint32(-int32(errno)))
-	binary.NativeEndian.PutUint64(head[8:], unique)
-	if _, err := syscall.Write(d.dev, append(head, out...)); err != nil && err != syscall.ENOENT {
-		d.t.Errorf("answer to FUSE request %d: %v", op, err)
+	return false
+}
+
+// resume has the kernel run a call. The lock is held.
+func (d *hungDisk) resume(id uint64) {
+	answer := seccompNotifResp{id: id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
+	err := ioctl(d.notify, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&answer))
+	if err != nil && !errors.Is(err, unix.ENOENT) { // ENOENT: the process has ended
+		d.t.Errorf("hung disk: %v", err)
 	}
 }
 
-// entry is fuse_entry_out of an inode; nil: there is none.
-func (d *hungDisk) entry(node uint64) []byte {
-	if d.files[node] == nil {
-		return nil
-	}
-	out := make([]byte, 40) // which says that nothing may be cached
-	binary.NativeEndian.PutUint64(out, node)
-	return append(out, d.attr(node)...)
+// hang lets what is synced from now on hang, if its path contains part.
+func (d *hungDisk) hang(part string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hung[part] = true
 }
 
-// attr is fuse_attr of an inode.
-func (d *hungDisk) attr(node uint64) []byte {
-	out := make([]byte, 88)
-	mode, size := uint32(syscall.S_IFDIR|0o700), 0
-	if f := d.files[node]; f != nil {
-		mode, size = f.mode, len(f.contents)
+// waitHung waits until a call hangs for a path that contains part.
+func (d *hungDisk) waitHung(part string) {
+	d.t.Helper()
+	eventually(d.t, "an fsync that hangs", func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, c := range d.held {
+			if strings.Contains(c.path, part) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// release lets everything continue.
+func (d *hungDisk) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.hung)
+	for _, c := range d.held {
+		d.resume(c.id)
 	}
-	binary.NativeEndian.PutUint64(out, node)
-	binary.NativeEndian.PutUint64(out[8:], uint64(size))
-	binary.NativeEndian.PutUint32(out[60:], mode)
-	binary.NativeEndian.PutUint32(out[64:], 1)
-	binary.NativeEndian.PutUint32(out[68:], uint32(os.Getuid()))
-	binary.NativeEndian.PutUint32(out[72:], uint32(os.Getgid()))
-	binary.NativeEndian.PutUint32(out[80:], 4096)
-	return out
+	d.held = nil
+}
+
+func ioctl(fd int, request uint, arg unsafe.Pointer) error {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(arg)); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// becomeHung makes this process the command of its arguments, on a disk that another process
+// answers for.
+func becomeHung() {
+	runtime.LockOSThread()
+	os.Unsetenv(hangVariable)
+	check := func(doing string, err error) {
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "hung disk: %s: %v\n", doing, err)
+			os.Exit(3)
+		}
+	}
+	// The filter sees seccomp_data: the number of the call is its first word. One filter holds
+	// for one architecture, that of this binary.
+	filter := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}}
+	for i, nr := range hungCalls {
+		filter = append(filter, unix.SockFilter{
+			Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: nr, Jt: uint8(len(hungCalls) - i),
+		})
+	}
+	filter = append(filter,
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF})
+	check("no new privileges", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
+		unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+		uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
+		check("seccomp", errno)
+	}
+	check("send", unix.Sendmsg(3, []byte{0}, unix.UnixRights(int(fd)), nil, 0))
+	unix.Close(3)
+	unix.Close(int(fd))
+	check("exec", syscall.Exec(os.Args[1], os.Args[1:], os.Environ()))
 }

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		runChild(log)
 		return
 	}
+	if os.Getenv(hangVariable) != "" {
+		becomeHung()
+	}
 	if os.Getenv(subreaperVariable) != "" {
 		becomeSubreaper()
 	}

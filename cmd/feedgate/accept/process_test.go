@@ -60,6 +60,8 @@ type launch struct {
 	prepare func(*exec.Cmd)
 	// through is a command that runs feedgate, put in front of it.
 	through []string
+	// hung is the path of what hangs from the start, in runOnDiskWith.
+	hung string
 }
 
 // run starts `feedgate run` with an admin address of its own, a sink that counts, and

@@ -12,10 +12,10 @@ import (
 
 // startSession logs a gateway in to a new session while the disk of its state file hangs, and
 // sends a message of it.
-func startSession(d *hungDisk, c *fgConn) {
+func startSession(d *hungDisk, state string, c *fgConn) {
 	c.t.Helper()
 	c.hello()
-	d.hang()
+	d.hang(filepath.Dir(state))
 	c.send(frame{op: opWelcome, seq: 1, payload: []byte(`{"session":"fresh"}`)})
 	c.fence(7)
 	c.send(data(1, "fresh one"), frame{op: opPing, seq: 8})
@@ -30,19 +30,15 @@ func startSession(d *hungDisk, c *fgConn) {
 // message of it.
 func TestStateDiskHangs(t *testing.T) {
 	t.Parallel()
-	d := mountDisk(t)
-	if d == nil {
-		return
-	}
-	out := filepath.Join(t.TempDir(), "out")
+	state, out := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "out")
 	a, b := listenFG(t), listenFG(t)
-	p := run(t, a.url(), b.url(), "--state="+filepath.Join(d.dir, "state"), "--sink=file:"+out, "--heartbeat=100ms")
+	p, d := runOnDisk(t, a.url(), b.url(), "--state="+state, "--sink=file:"+out, "--heartbeat=100ms")
 	known := a.accept()
 	known.welcome(1, `{"session":"known"}`)
 	known.send(data(1, "known"))
 	known.acked(1)
 	fresh := b.accept()
-	startSession(d, fresh)
+	startSession(d, state, fresh)
 
 	eventually(t, "/ready names the state file", func() bool {
 		status, body := p.get("/ready")
@@ -62,13 +58,13 @@ func TestStateDiskHangs(t *testing.T) {
 	if status, _ := p.get("/stats"); status != http.StatusOK {
 		t.Errorf("/stats: %d", status)
 	}
-	if text, err := os.ReadFile(out); err != nil || strings.Contains(string(text), "fresh") || d.holds("state", "fresh") {
+	if text, err := os.ReadFile(out); err != nil || strings.Contains(string(text), "fresh") || holds(t, state, "fresh") {
 		t.Errorf("the sink has a message of a session that is not in the state file: %q, %v", text, err)
 	}
 
-	d.letGo()
+	d.release()
 	fresh.acked(1)
-	if !d.holds("state", "fresh") {
+	if !holds(t, state, "fresh") {
 		t.Error("the session is not in the state file")
 	}
 	eventually(t, "/ready", func() bool { status, _ := p.get("/ready"); return status == http.StatusOK })
@@ -82,14 +78,11 @@ func TestStopWhileTheStateHangs(t *testing.T) {
 	for name, args := range map[string][]string{"first signal": {"--drain-timeout=2s"}, "second signal": {"--drain-timeout=1h"}, "disk answers": {"--drain-timeout=1h"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := mountDisk(t)
-			if d == nil {
-				return
-			}
+			state := filepath.Join(t.TempDir(), "state")
 			s := listenFG(t)
-			p := run(t, append(args, s.url(), "--state="+filepath.Join(d.dir, "state"))...)
+			p, d := runOnDisk(t, append(args, s.url(), "--state="+state)...)
 			c := s.accept()
-			startSession(d, c)
+			startSession(d, state, c)
 			p.signal(syscall.SIGTERM)
 			if before, last := c.untilBye(); len(before) > 0 || last.code != 6 {
 				t.Errorf("%v, then %v", before, last)
@@ -100,14 +93,14 @@ func TestStopWhileTheStateHangs(t *testing.T) {
 			case "second signal":
 				p.signal(syscall.SIGTERM)
 			case "disk answers":
-				d.letGo()
+				d.release()
 				status = 0
 			}
 			p.exit(status)
 			if took := time.Since(began); took > patience/2 {
 				t.Errorf("it took %v", took)
 			}
-			if text := p.stderr.String(); strings.Contains(text, "--state: "+d.dir+"/state may be behind") != (status == 1) || !strings.Contains(text, "dropped=1") {
+			if text := p.stderr.String(); strings.Contains(text, "--state: "+state+" may be behind") != (status == 1) || !strings.Contains(text, "dropped=1") {
 				t.Errorf("status %d:\n%s", status, text)
 			}
 		})
@@ -117,16 +110,23 @@ func TestStopWhileTheStateHangs(t *testing.T) {
 // TestStartWhileTheStateHangs: one signal ends it, as any start.
 func TestStartWhileTheStateHangs(t *testing.T) {
 	t.Parallel()
-	d := mountDisk(t)
-	if d == nil {
-		return
-	}
-	d.hang()
-	p := run(t, "fg://127.0.0.1:1", "--state="+filepath.Join(d.dir, "state"))
+	state := filepath.Join(t.TempDir(), "state")
+	p, d := runOnDiskWith(t, launch{args: []string{"fg://127.0.0.1:1", "--state=" + state}, hung: filepath.Dir(state)})
+	d.waitHung(filepath.Dir(state))
 	p.waitLog("admin address")
 	p.signal(syscall.SIGTERM)
 	p.exit(0)
 	if !strings.Contains(p.stderr.String(), "during the start") {
 		t.Error("the log does not name the start")
 	}
+}
+
+// holds reports whether the file at path has the text in it.
+func holds(t *testing.T, path, text string) bool {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(b), text)
 }
