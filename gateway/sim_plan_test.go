@@ -47,6 +47,7 @@ type simPlan struct {
 
 	// The network's.
 	upCap, downCap int
+	upWindow       int // what the server's kernel takes
 	piece          int // most bytes delivered at once
 	eintr          int // percent of calls
 	partial        int // percent of sends that fall short for no reason
@@ -87,7 +88,13 @@ func drawPlan(r *rand.Rand) simPlan {
 }
 
 // drawOwn draws what the other draws do not depend on, so that it changes no other world.
-func (p *simPlan) drawOwn(r *rand.Rand) { p.own = among(r, 0, 0, 0, 30, 100) }
+func (p *simPlan) drawOwn(r *rand.Rand) {
+	p.own = among(r, 0, 0, 0, 30, 100)
+	p.upWindow = 1 + r.IntN(among(r, 50, p.upCap, 2*p.upCap))
+	if p.piece >= 1000 {
+		p.upWindow += 1000 // a flood takes too long else
+	}
+}
 
 func (p *simPlan) drawServer(r *rand.Rand) {
 	p.later, p.refuse, p.panics = among(r, 0, 20, 60, 100), among(r, 0, 0, 5, 30), among(r, 0, 0, 10)
