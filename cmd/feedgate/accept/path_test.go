@@ -1,8 +1,9 @@
 package accept
 
 import (
+	"crypto/tls"
+	"io"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,43 +12,92 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// pathIdle is --idle-timeout on a path that is cut.
+// pathIdle is --idle-timeout on a path that is cut. --write-timeout is its default, 5m.
 const pathIdle = 3 * time.Second
 
 // TestDeadPath: a path on which packets get lost from one moment on is noticed by
-// --idle-timeout, also while the gateway does not read. --write-timeout is its default, 5m.
+// --idle-timeout, also while the gateway does not read.
 func TestDeadPath(t *testing.T) {
 	t.Parallel()
-	quiet, tls := []string{"--rate=0.01"}, true
 	for _, c := range []struct {
 		name   string
 		sink   string
-		feed   []string
-		tls    bool
-		oneWay bool // only what the gateway sends is lost
+		pause  time.Duration // of the server, after each line; 0: flat out
+		oneWay bool          // only what the gateway sends is lost
 	}{
-		{name: "loaded", sink: "spin:20us"},
-		{name: "loaded, TLS", sink: "spin:20us", tls: tls},
-		{name: "idle", sink: "spin:20us", feed: quiet},
-		{name: "idle, TLS", sink: "spin:20us", feed: quiet, tls: tls},
-		{name: "workers are behind", sink: "spin:50ms"},
-		{name: "one way", sink: "spin:20us", oneWay: true},
+		{name: "loaded", sink: "spin:100us"},
+		{name: "idle", sink: "spin:20us", pause: 500 * time.Millisecond},
+		{name: "workers are behind", sink: "spin:3ms"},
+		{name: "one way", sink: "spin:100us", oneWay: true},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			path := netpath.New(t)
-			p := overPath(t, path, c.tls, c.feed, "--workers=2", "--sink="+c.sink, "--idle-timeout="+pathIdle.String())
-			p.waitLog("logged in")
-			if c.feed == nil {
-				eventually(t, "traffic", func() bool { return path.Packets() > 100 })
+		for _, secure := range []bool{false, true} {
+			name := c.name
+			if secure {
+				name += ", TLS"
 			}
-			time.Sleep(time.Second) // the rings of workers that are behind fill
-			if c.oneWay {
-				noticed(t, p, func() { path.CutFrom(0) })
-			} else {
-				noticed(t, p, path.Cut)
-			}
-		})
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				path := netpath.New(t)
+				p, conn := overPath(t, path, secure, "--sink="+c.sink)
+				go feedLines(conn, c.pause)
+				// Acks are longer than messages, so that those of what the gateway has by then stop
+				// its reading when the path is cut.
+				if n, err := io.CopyN(io.Discard, conn, 2*longAck); err != nil {
+					t.Fatalf("%d bytes of acks, %v", n, err)
+				}
+				go func() { _, _ = io.Copy(io.Discard, conn) }() // to the end of the test
+				time.Sleep(time.Second)                          // workers that are behind have full rings then
+				if c.oneWay {
+					noticed(t, p, func() { path.CutFrom(0) })
+				} else {
+					noticed(t, p, path.Cut)
+				}
+			})
+		}
+	}
+}
+
+const longAck = 500
+
+// overPath runs a gateway at one end of a path that takes lines from a server at the other.
+func overPath(t *testing.T, path *netpath.Path, secure bool, args ...string) (*process, net.Conn) {
+	t.Helper()
+	var ln *net.TCPListener
+	path.Ends[1].Do(func() { ln = listenAt(t, net.JoinHostPort(path.Ends[1].Addr.String(), "0"), 0) })
+	scheme := "tcp://"
+	ca := tlstest.NewAuthority(t)
+	if secure {
+		scheme, args = "tcp+tls://", append(args, "--tls-ca="+ca.File, "--tls-server-name=feed.test")
+	}
+	args = append(args, scheme+ln.Addr().String(), "--frame=line", "--ack-template="+strings.Repeat("A", longAck),
+		"--admin=", "--workers=2", "--idle-timeout="+pathIdle.String())
+	var p *process
+	path.Ends[0].Do(func() { p = run(t, args...) })
+	if !secure {
+		return p, accept(t, ln)
+	}
+	conn, raw, err := acceptTLS(t, ln, &tls.Config{Certificates: []tls.Certificate{ca.Issue(tlstest.For("feed.test"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	return p, conn
+}
+
+// feedLines sends lines of 64 bytes until the connection is closed.
+func feedLines(conn net.Conn, pause time.Duration) {
+	line := strings.Repeat("m", 63) + "\n"
+	lines := []byte(line)
+	if pause == 0 {
+		lines = []byte(strings.Repeat(line, 1000))
+	}
+	for {
+		if _, err := conn.Write(lines); err != nil {
+			return
+		}
+		time.Sleep(pause)
 	}
 }
 
@@ -78,26 +128,7 @@ func noticed(t *testing.T, p *process, cut func()) {
 	began := time.Now()
 	cut()
 	p.waitLog("connection lost", "for --idle-timeout "+pathIdle.String())
-	t.Logf("noticed %.2f s after the cut, with --idle-timeout %v", time.Since(began).Seconds(), pathIdle)
-}
-
-// overPath runs a feed of 64-byte messages at one end of a path, and a gateway at the other.
-func overPath(t *testing.T, path *netpath.Path, secure bool, feedArgs []string, args ...string) *process {
-	t.Helper()
-	address, scheme := net.JoinHostPort(path.Ends[1].Addr.String(), "7000"), "fg://"
-	if secure {
-		ca := tlstest.NewAuthority(t)
-		cert, key := ca.Files(ca.Issue(tlstest.For("feed.test")))
-		feedArgs = append(slices.Clone(feedArgs), "--tls-cert="+cert, "--tls-key="+key)
-		args, scheme = append(args, "--tls-ca="+ca.File, "--tls-server-name=feed.test"), "fg+tls://"
-	}
-	var feed, gateway *process
-	path.Ends[1].Do(func() {
-		feed = start(t, launch{args: append([]string{"feed", "--listen=" + address, "--heartbeat=500ms"}, feedArgs...)})
-	})
-	feed.waitLog("listening on")
-	path.Ends[0].Do(func() { gateway = run(t, append([]string{scheme + address, "--admin="}, args...)...) })
-	return gateway
+	t.Logf("%s: noticed %.2f s after the cut, with --idle-timeout %v", t.Name(), time.Since(began).Seconds(), pathIdle)
 }
 
 // TestPeerThatTakesNoAcks: a server that neither reads nor sends, whose TCP answers the probes of
