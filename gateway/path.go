@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// pathPoll is the longest between two looks at a path on which something is unacknowledged.
-const pathPoll = 500 * time.Millisecond
+const (
+	// pathPoll is the longest between two looks at a path on which something is unacknowledged.
+	pathPoll = 500 * time.Millisecond
+	// pathLeast is longer than a live peer can leave probes unanswered: Linux answers only one in
+	// 500 ms (tcp_invalid_ratelimit), and the one after that is sent within a second.
+	pathLeast = 1500 * time.Millisecond
+)
 
 // pathState is what our TCP knows of the path to the peer's.
 type pathState struct {
@@ -22,10 +27,17 @@ type pathState struct {
 //
 // With nothing unacknowledged it sleeps, and TCP keepalive is awake.
 type pathWatch struct {
-	limit  time.Duration // --idle-timeout; not positive: off
+	limit  time.Duration // --idle-timeout, or pathLeast if that is more; not positive: off
 	next   time.Duration // when to look; 0: when something is sent
 	looked time.Duration // last
 	since  time.Duration // all looks since then have found the same unanswered; 0: the last found nothing
+}
+
+func newPathWatch(idle time.Duration) pathWatch {
+	if idle <= 0 {
+		return pathWatch{}
+	}
+	return pathWatch{limit: max(idle, pathLeast)}
 }
 
 // sent begins the watch, unless it is on.
@@ -62,7 +74,7 @@ func (c *conn) lookAtPath(now time.Duration) {
 	if !c.path.dead(c.sock.path(), now) {
 		return
 	}
-	err := fmt.Errorf("nothing was acknowledged for --idle-timeout %v, though it was sent again", c.path.limit)
+	err := fmt.Errorf("nothing was acknowledged for --idle-timeout %v, though it was sent again", c.l.cfg.IdleTimeout)
 	if c.is(lingers) {
 		c.on(evLingerOver, about{now: now, err: err})
 		return

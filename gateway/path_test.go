@@ -38,7 +38,7 @@ func TestPathWatch(t *testing.T) {
 		"acks are lost, data comes": {func(now time.Duration) pathState { return pathState{true, true, now % (3 * time.Second)} }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := pathWatch{limit: limit}
+			w := newPathWatch(limit)
 			now, looks := time.Duration(1), 0
 			for now < time.Hour {
 				w.sent(now) // something always is, again and again
@@ -64,11 +64,11 @@ func TestPathWatch(t *testing.T) {
 // TestPathWatchSleeps: with nothing unacknowledged there is nothing to look at, nor with
 // --idle-timeout 0.
 func TestPathWatchSleeps(t *testing.T) {
-	w := pathWatch{limit: NoTimeout}
+	w := newPathWatch(NoTimeout)
 	if w.sent(1); w.next != 0 {
 		t.Errorf("a look at %v, though off", w.next)
 	}
-	w.limit = time.Second
+	w = newPathWatch(time.Second)
 	w.sent(1)
 	if due := w.next; due == 0 || w.dead(pathState{}, due) || w.next != 0 {
 		t.Errorf("a look at %v, then at %v", due, w.next)

@@ -56,7 +56,7 @@ func (p *simPath) check() {
 		if p.turns++; p.turns == turns {
 			p.noticed, p.turns = now, 0
 		}
-	case p.noticed > 0 && now >= p.noticed+c.s.plan.idle:
+	case p.noticed > 0 && now >= p.noticed+max(c.s.plan.idle, pathLeast):
 		if p.turns++; p.turns == turns {
 			c.s.failf("connection %d is kept though its path has been cut for %v", c.num, now-p.cut)
 		}
