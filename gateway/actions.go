@@ -95,7 +95,10 @@ func (c *conn) dropClose(x about) {
 }
 
 // linger begins to wait for the peer's TCP acks and its close.
-func (c *conn) linger(about) { c.end.linger, c.peer.readable = 0, true }
+func (c *conn) linger(x about) {
+	c.end.linger, c.peer.readable = 0, true
+	c.path.sent(x.now) // a FIN may have been
+}
 
 // endLinger ends the connection after its close. x.err, unless nil, is why the peer's
 // stream ended without one.

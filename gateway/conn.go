@@ -52,6 +52,7 @@ type conn struct {
 	wrote     time.Duration // when the peer last took bytes, or had none to take
 	tick      time.Duration // when the protocol wants to be called; 0: in every turn
 	loginBy   time.Duration // when the login must have succeeded
+	path      pathWatch
 
 	life         lifetime // of the connection
 	closeIgnored bool     // failOver took a clean close for a failure of the address
@@ -151,11 +152,10 @@ func (c *conn) writePending() bool {
 }
 
 // idlePaused reports whether silence says nothing about the server, so that the idle clock is
-// paused: we leave its bytes unread, or it may be waiting for an ack before it sends more.
-// If only unsent acks keep us from reading, and there was no edge since the last read, it
-// has sent nothing.
+// paused: we would leave its bytes unread, or it may be waiting for an ack before it sends more.
+// Whether the path is dead meanwhile, pathWatch finds out.
 func (c *conn) idlePaused() bool {
-	return c.l.paused && (c.l.in.sendBlocked == 0 || c.peer.readable) || c.l.track.Full() && c.l.track.Working() > 0
+	return c.l.paused || c.l.out.Len() >= outLimit || c.l.track.Full() && c.l.track.Working() > 0
 }
 
 // needsResume reports whether a drain needs the server to send again, on this connection

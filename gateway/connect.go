@@ -88,6 +88,7 @@ func (c *conn) begin(x about) {
 	c.peer = peer{readable: r.sock.more(), writable: true}
 	c.idleSince, c.wrote, c.tick, c.loginBy = x.now, x.now, 0, x.now+c.l.cfg.ConnectTimeout
 	c.end, c.life, c.unacked = termination{}, lifetime{}, 0
+	c.path = newPathWatch(c.l.cfg.IdleTimeout)
 	if c.proto == nil {
 		c.proto = c.l.set.codec.NewConn()
 	}

@@ -334,6 +334,29 @@ func TestUnsentAcks(t *testing.T) {
 	}
 }
 
+// TestPeerThatTakesNoAcksIsNotIdle: a server that reads no acks, and sends nothing either, is kept
+// for longer than --idle-timeout, as its TCP answers the probes of its closed window.
+func TestPeerThatTakesNoAcksIsNotIdle(t *testing.T) {
+	const window, messages = 1000, 5000
+	feed := newTestFeed(t)
+	feed.shrink()
+	cfg := testConfig(t, feed.url(), accept)
+	cfg.InFlight, cfg.Heartbeat, cfg.IdleTimeout = window, time.Hour, 500*time.Millisecond
+	r := start(t, cfg)
+	conn := feed.login(1, `{"session":"s"}`)
+	conn.sendMany(1, messages)
+	blocksSending(t, r.g.Stats(), window)
+	time.Sleep(6 * cfg.IdleTimeout) // that it is kept is what is tested
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	conn.ackSet(messages)
+	conn.bye()
+	conn.expect(fg1.Bye, 0, 0)
+	conn.Close()
+	if err := r.wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestServerClosesOverUnsentAcks: a server that ends its stream where that is the close
 // has all that it sent handled, though its acks cannot be sent.
 func TestServerClosesOverUnsentAcks(t *testing.T) {

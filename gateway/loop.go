@@ -212,6 +212,7 @@ func (l *loop) flush(now time.Duration) bool {
 		}
 		if sent > 0 {
 			busy = true
+			l.conn.path.sent(now)
 			if l.in.sendBlocked == 0 {
 				l.conn.wrote = now
 			}

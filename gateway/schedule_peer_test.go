@@ -222,8 +222,12 @@ func (c *schedSocket) closeSend() error {
 func (c *schedSocket) unsent() int  { return c.held / 2 }
 func (c *schedSocket) unacked() int { return c.held }
 func (c *schedSocket) fault() error { return unix.ECONNRESET }
-func (c *schedSocket) over() bool   { return c.reset || c.eof && c.shut && c.held == 0 }
-func (c *schedSocket) close()       { c.closed = true }
+func (c *schedSocket) path() pathState {
+	return pathState{c.held > 0, c.held > 0 && c.rng.IntN(4) > 0, time.Duration(c.rng.Int64N(int64(20 * time.Second)))}
+}
+
+func (c *schedSocket) over() bool { return c.reset || c.eof && c.shut && c.held == 0 }
+func (c *schedSocket) close()     { c.closed = true }
 
 // peer has the peer, or its TCP, do one thing.
 func (s *schedule) peer() {

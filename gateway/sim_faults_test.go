@@ -71,7 +71,9 @@ func (s *sim) goWrong(kind int) {
 	case simReset:
 		c.kill()
 	case simSilence:
-		c.silent = true
+		if !c.silent {
+			c.silent, c.path.cut = true, s.clock
+		}
 	case simStall:
 		c.peer.stalled = s.clock + among(s.rng, time.Millisecond, time.Second, 20*time.Second)
 	}

@@ -27,6 +27,7 @@ type simConn struct {
 	begun, heard time.Duration // made; when bytes last came to the gateway
 	wrote        time.Duration // when the kernel last took bytes of the gateway's
 	wired        time.Duration // when bytes last went out, or came to an empty queue
+	path         simPath
 
 	ledger simLedger
 	peer   simPeer
@@ -84,10 +85,15 @@ func (c *simConn) deliverDown() {
 	}
 }
 
+// upMovable reports whether the server's kernel would take bytes, or the end.
+func (c *simConn) upMovable() bool {
+	return c.up.movable() && (len(c.up.flight) == 0 || len(c.up.arrived) < c.s.plan.upWindow)
+}
+
 func (c *simConn) deliverUp() {
 	had := len(c.up.arrived)
 	c.wired = c.s.clock
-	c.up.move(1 + c.s.rng.IntN(c.s.plan.piece))
+	c.up.move(min(1+c.s.rng.IntN(c.s.plan.piece), max(0, c.s.plan.upWindow-had)))
 	c.s.note("up", uint64(len(c.up.arrived)-had), uint64(c.num))
 }
 
@@ -237,6 +243,8 @@ func (s *simSocket) unacked() int {
 	return n
 }
 
+func (s *simSocket) path() pathState { return s.c.path.state(s.unacked() > 0) }
+
 func (s *simSocket) fault() error { return unix.ECONNRESET }
 
 func (s *simSocket) over() bool { return s.c.reset || s.c.up.ended && s.c.down.ended }
@@ -270,7 +278,7 @@ func (s *simSocket) close() {
 // checkGivenUp: a gateway that lives gives up a connection only for a reason.
 func (c *simConn) checkGivenUp() {
 	p, now := &c.s.plan, c.s.clock
-	if c.reset || c.silent || c.down.ended || c.ledger.bye || c.s.proc.leaving {
+	if c.reset || c.down.ended || c.silent && now-c.path.cut >= p.idle || c.ledger.bye || c.s.proc.leaving {
 		return
 	}
 	if now-c.begun < p.connect && now-c.heard < p.idle && now-min(c.wrote, c.wired) < p.write {

@@ -48,6 +48,7 @@ type simPlan struct {
 
 	// The network's.
 	upCap, downCap int
+	upWindow       int // what the server's kernel takes
 	piece          int // most bytes delivered at once
 	eintr          int // percent of calls
 	partial        int // percent of sends that fall short for no reason
@@ -95,6 +96,10 @@ func drawPlan(r *rand.Rand) simPlan {
 func (p *simPlan) drawOwn(r *rand.Rand) {
 	p.own = among(r, 0, 0, 0, 30, 100)
 	p.straggle = among(r, 0, 0, 5, 20)
+	p.upWindow = 1 + r.IntN(among(r, 50, p.upCap, 2*p.upCap))
+	if p.piece >= 1000 {
+		p.upWindow += 1000 // a flood takes too long else
+	}
 }
 
 func (p *simPlan) drawServer(r *rand.Rand) {

@@ -223,6 +223,9 @@ func (p *simProcess) check() {
 	if n := l.track.InFlight(); n > most && n > most+p.s.book.missed() {
 		p.s.failf("%d messages in flight, at most %d are allowed", n, most)
 	}
+	if p.s.conn != nil {
+		p.s.conn.path.check()
+	}
 	if p.s.conn != nil && p.cfg.Ack != "none" && p.dials == 1 {
 		p.checkAgain(p.s.conn.ledger.unsent())
 	}

@@ -262,7 +262,7 @@ func (b *simBook) believe(x *simSession, seq uint64) {
 // last one has left, or does not.
 func (s *sim) connected() *simConn {
 	if old := s.served; old != nil {
-		for !old.silent && !old.reset && s.rng.IntN(3) > 0 && old.up.movable() {
+		for !old.silent && !old.reset && s.rng.IntN(3) > 0 && old.upMovable() {
 			old.deliverUp()
 		}
 		old.peer.stalled = 0
@@ -274,6 +274,7 @@ func (s *sim) connected() *simConn {
 	c := &simConn{s: s, num: s.conns, begun: s.clock, heard: s.clock, wrote: s.clock}
 	c.ledger = simLedger{c: c, bySeq: make(map[uint64]*simSent)}
 	c.peer.c = c
+	c.path.init(c)
 	s.conn, s.served = c, c
 	return c
 }

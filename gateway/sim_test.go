@@ -169,7 +169,7 @@ func (s *sim) pick() (who simActor, at int, ok bool) {
 		offer(simRoom, 0, c.noRoom && !c.reset && c.up.held() < s.plan.upCap)
 	}
 	if c := s.served; c != nil {
-		offer(simUps, 0, !c.silent && !c.reset && c.up.movable())
+		offer(simUps, 0, !c.silent && !c.reset && c.upMovable())
 		offer(simReads, 0, c.peer.readable())
 		offer(simSends, 0, c.peer.sending())
 	}

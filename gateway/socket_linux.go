@@ -136,10 +136,12 @@ func (s *socket) fault() error {
 	return unix.Errno(errno)
 }
 
+// stateClosed is TCP_CLOSE, linux/include/net/tcp_states.h.
+const stateClosed = 7
+
 // over reports whether TCP is done with the connection: closed by both in order, or reset.
 // An edge does not tell: it comes as soon as both have closed, with data on its way yet.
 func (s *socket) over() bool {
-	const stateClosed = 7 // TCP_CLOSE, linux/include/net/tcp_states.h
 	info, err := unix.GetsockoptTCPInfo(s.fd, unix.SOL_TCP, unix.TCP_INFO)
 	return err != nil || info.State == stateClosed
 }

@@ -68,6 +68,7 @@ var (
 	finishes = in(stopAnswered, finishing, closeWait) // the close follows once everything is acked
 	closes   = in(closing, closeReply)                // nothing follows our close
 	lingers  = in(awaitClose, lingering)              // reads and discards
+	watches  = sends&^in(login) | lingers             // the path, while bytes are unacknowledged
 	anyState = ^stateSet(0)
 )
 

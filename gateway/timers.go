@@ -82,6 +82,9 @@ var connTimers = []timer{
 		func(c *conn, now time.Duration) {
 			c.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", c.l.cfg.IdleTimeout))
 		}},
+	{"dead path", watches,
+		func(c *conn) time.Duration { return c.path.next },
+		(*conn).lookAtPath},
 	{"last messages after a stop", finishes,
 		func(c *conn) time.Duration { return c.end.moreUntil },
 		func(c *conn, _ time.Duration) { c.end.moreUntil = 0 }},

@@ -40,6 +40,8 @@ type transport interface {
 	// unacked is how many bytes, the end included, the peer's TCP has not
 	// acknowledged.
 	unacked() int
+	// path is what our TCP knows of the path to the peer's. Not for every message.
+	path() pathState
 	// fault is the error of a reset that no call has returned yet.
 	fault() error
 	// over reports whether TCP is done with the connection: unacked will not change any more.

@@ -13,6 +13,11 @@ import (
 // the given size, or the system's where it is 0.
 func listen(t *testing.T, receive int) *net.TCPListener {
 	t.Helper()
+	return listenAt(t, "127.0.0.1:0", receive)
+}
+
+func listenAt(t *testing.T, address string, receive int) *net.TCPListener {
+	t.Helper()
 	config := net.ListenConfig{}
 	if receive > 0 {
 		// Set before listening, so that the window is small from the first
@@ -25,7 +30,7 @@ func listen(t *testing.T, receive int) *net.TCPListener {
 			return errors.Join(err, fault)
 		}
 	}
-	ln, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	ln, err := config.Listen(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

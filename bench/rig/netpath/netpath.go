@@ -1,0 +1,194 @@
+// Package netpath is a network path that a test can cut: two network namespaces with
+// nothing but a TUN device each, and goroutines of the test that carry packets from one
+// device to the other, or drop them. So neither end's kernel hears of the cut.
+//
+// It takes CAP_SYS_ADMIN, CAP_NET_ADMIN and /dev/net/tun.
+package netpath
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// mtu makes packets few: a goroutine carries them one by one.
+const mtu = 16 << 10
+
+// Path is a path between two ends. Any goroutine may use it.
+type Path struct {
+	Ends [2]*End
+
+	cut     [2]atomic.Bool // what the end sends
+	carried atomic.Int64
+	running sync.WaitGroup
+}
+
+// End is a network namespace at one end of a path.
+type End struct {
+	Addr netip.Addr
+
+	t      testing.TB
+	ns     int // descriptor of the namespace
+	device *os.File
+}
+
+// New makes a path, which is there until the test ends. Where the kernel denies it, the test is
+// skipped.
+func New(t testing.TB) *Path {
+	t.Helper()
+	p := new(Path)
+	for i := range p.Ends {
+		e, err := newEnd(t, netip.AddrFrom4([4]byte{10, 77, 0, byte(1 + i)}))
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOENT) {
+			t.Skipf("NOT TESTED: a path between network namespaces takes root and /dev/net/tun: %v", err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Ends[i] = e
+	}
+	p.running.Go(func() { p.carry(0) })
+	p.running.Go(func() { p.carry(1) })
+	t.Cleanup(func() {
+		for _, e := range p.Ends {
+			e.device.Close()
+			unix.Close(e.ns)
+		}
+		p.running.Wait()
+	})
+	return p
+}
+
+// Cut drops every packet from now on.
+func (p *Path) Cut() {
+	p.CutFrom(0)
+	p.CutFrom(1)
+}
+
+// CutFrom drops what an end sends, from now on.
+func (p *Path) CutFrom(end int) { p.cut[end].Store(true) }
+
+// Packets is how many packets have come to the path, also those that it dropped.
+func (p *Path) Packets() int64 { return p.carried.Load() }
+
+func (p *Path) carry(from int) {
+	source, sink := p.Ends[from].device, p.Ends[1-from].device
+	packet := make([]byte, mtu)
+	for {
+		n, err := source.Read(packet)
+		if err != nil {
+			return // closed
+		}
+		if p.carried.Add(1); p.cut[from].Load() {
+			continue
+		}
+		// A packet that the device does not take is lost, as any may be.
+		if _, err := sink.Write(packet[:n]); errors.Is(err, os.ErrClosed) {
+			return
+		}
+	}
+}
+
+// newEnd makes a namespace whose only device but lo has addr, of a network of 256.
+func newEnd(t testing.TB, addr netip.Addr) (*End, error) {
+	e := &End{Addr: addr, t: t}
+	made := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread, of the new namespace, ends with the goroutine
+		made <- e.make()
+	}()
+	return e, <-made
+}
+
+func (e *End) make() error {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("make a network namespace: %w", err)
+	}
+	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open the network namespace: %w", err)
+	}
+	if e.device, err = tun(e.Addr); err != nil {
+		unix.Close(ns)
+		return err
+	}
+	e.ns = ns
+	return nil
+}
+
+// tun makes a device in the namespace of this thread.
+func tun(addr netip.Addr) (*os.File, error) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /dev/net/tun: %w", err)
+	}
+	control, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	defer unix.Close(control)
+	for _, set := range []struct {
+		fd      int
+		request uint
+		name    string
+		value   func(*unix.Ifreq) error
+	}{
+		{fd, unix.TUNSETIFF, "path0", flags(unix.IFF_TUN | unix.IFF_NO_PI)},
+		{control, unix.SIOCSIFADDR, "path0", address(addr)},
+		{control, unix.SIOCSIFNETMASK, "path0", address(netip.AddrFrom4([4]byte{255, 255, 255, 0}))},
+		{control, unix.SIOCSIFMTU, "path0", func(r *unix.Ifreq) error { r.SetUint32(mtu); return nil }},
+		{control, unix.SIOCSIFFLAGS, "path0", flags(unix.IFF_UP)},
+		{control, unix.SIOCSIFFLAGS, "lo", flags(unix.IFF_UP)},
+	} {
+		r, err := unix.NewIfreq(set.name)
+		if err == nil {
+			err = set.value(r)
+		}
+		if err == nil {
+			err = unix.IoctlIfreq(set.fd, set.request, r)
+		}
+		if err != nil {
+			unix.Close(fd)
+			return nil, fmt.Errorf("set up a TUN device, request %#x: %w", set.request, err)
+		}
+	}
+	return os.NewFile(uintptr(fd), "path "+strconv.Quote(addr.String())), nil
+}
+
+func flags(f uint16) func(*unix.Ifreq) error {
+	return func(r *unix.Ifreq) error { r.SetUint16(f); return nil }
+}
+
+func address(a netip.Addr) func(*unix.Ifreq) error {
+	return func(r *unix.Ifreq) error { return r.SetInet4Addr(a.AsSlice()) }
+}
+
+// Do runs f in the namespace: sockets that it opens and processes that it starts are there.
+// Goroutines that it starts are not.
+func (e *End) Do(f func()) {
+	e.t.Helper()
+	runtime.LockOSThread()
+	back, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer unix.Close(back)
+	if err := unix.Setns(e.ns, unix.CLONE_NEWNET); err != nil {
+		e.t.Fatal(err)
+	}
+	f()
+	if err := unix.Setns(back, unix.CLONE_NEWNET); err != nil {
+		e.t.Fatal(err)
+	}
+	// Not deferred: a thread of another namespace must end with its goroutine.
+	runtime.UnlockOSThread()
+}

@@ -1,0 +1,168 @@
+package accept
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"feedgate/bench/rig/netpath"
+	"feedgate/gateway/tlstest"
+)
+
+// pathIdle is --idle-timeout on a path that is cut. --write-timeout is its default, 5m.
+const pathIdle = 3 * time.Second
+
+// TestDeadPath: a path on which packets get lost from one moment on is noticed by
+// --idle-timeout, also while the gateway does not read.
+func TestDeadPath(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		sink   string
+		pause  time.Duration // of the server, after each line; 0: flat out
+		oneWay bool          // only what the gateway sends is lost
+	}{
+		{name: "loaded", sink: "spin:100us"},
+		{name: "idle", sink: "spin:20us", pause: 500 * time.Millisecond},
+		{name: "workers are behind", sink: "spin:3ms"},
+		{name: "one way", sink: "spin:100us", oneWay: true},
+	} {
+		for _, secure := range []bool{false, true} {
+			name := c.name
+			if secure {
+				name += ", TLS"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				path := netpath.New(t)
+				p, conn := overPath(t, path, secure, "--sink="+c.sink)
+				go feedLines(conn, c.pause)
+				// Acks are longer than messages, so that those of what the gateway has by then stop
+				// its reading when the path is cut.
+				if n, err := io.CopyN(io.Discard, conn, 2*longAck); err != nil {
+					t.Fatalf("%d bytes of acks, %v", n, err)
+				}
+				go func() { _, _ = io.Copy(io.Discard, conn) }() // to the end of the test
+				time.Sleep(time.Second)                          // workers that are behind have full rings then
+				if c.oneWay {
+					noticed(t, p, func() { path.CutFrom(0) })
+				} else {
+					noticed(t, p, path.Cut)
+				}
+			})
+		}
+	}
+}
+
+const longAck = 500
+
+// overPath runs a gateway at one end of a path that takes lines from a server at the other.
+func overPath(t *testing.T, path *netpath.Path, secure bool, args ...string) (*process, net.Conn) {
+	t.Helper()
+	var ln *net.TCPListener
+	path.Ends[1].Do(func() { ln = listenAt(t, net.JoinHostPort(path.Ends[1].Addr.String(), "0"), 0) })
+	scheme := "tcp://"
+	ca := tlstest.NewAuthority(t)
+	if secure {
+		scheme, args = "tcp+tls://", append(args, "--tls-ca="+ca.File, "--tls-server-name=feed.test")
+	}
+	args = append(args, scheme+ln.Addr().String(), "--frame=line", "--ack-template="+strings.Repeat("A", longAck),
+		"--admin=", "--workers=2", "--idle-timeout="+pathIdle.String())
+	var p *process
+	path.Ends[0].Do(func() { p = run(t, args...) })
+	if !secure {
+		return p, accept(t, ln)
+	}
+	conn, raw, err := acceptTLS(t, ln, &tls.Config{Certificates: []tls.Certificate{ca.Issue(tlstest.For("feed.test"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	return p, conn
+}
+
+// feedLines sends lines of 64 bytes until the connection is closed.
+func feedLines(conn net.Conn, pause time.Duration) {
+	line := strings.Repeat("m", 63) + "\n"
+	lines := []byte(line)
+	if pause == 0 {
+		lines = []byte(strings.Repeat(line, 1000))
+	}
+	for {
+		if _, err := conn.Write(lines); err != nil {
+			return
+		}
+		time.Sleep(pause)
+	}
+}
+
+// TestDeadPathBehindAClosedWindow: a server reads no acks, and its TCP answers the probes of its
+// closed window, until the path is cut.
+func TestDeadPathBehindAClosedWindow(t *testing.T) {
+	t.Parallel()
+	path := netpath.New(t)
+	s := &fgServer{t: t}
+	path.Ends[1].Do(func() { s.ln = listenAt(t, net.JoinHostPort(path.Ends[1].Addr.String(), "0"), 4<<10) })
+	var p *process
+	path.Ends[0].Do(func() {
+		p = run(t, s.url(), "--admin=", "--in-flight=1024", "--idle-timeout="+pathIdle.String())
+	})
+	c := s.accept()
+	c.welcome(1, "{}")
+	sendMany(t, c, 5000)
+	time.Sleep(2 * pathIdle) // a live peer is kept
+	noticed(t, p, path.Cut)
+}
+
+// noticed cuts the path of a connection, and waits until the gateway has noticed.
+func noticed(t *testing.T, p *process, cut func()) {
+	t.Helper()
+	if strings.Contains(p.stderr.String(), "connection lost") {
+		t.Fatal("the connection is lost before the path is cut")
+	}
+	began := time.Now()
+	cut()
+	p.waitLog("connection lost", "for --idle-timeout "+pathIdle.String())
+	t.Logf("%s: noticed %.2f s after the cut, with --idle-timeout %v", t.Name(), time.Since(began).Seconds(), pathIdle)
+}
+
+// TestPeerThatTakesNoAcks: a server that neither reads nor sends, whose TCP answers the probes of
+// its closed window, is kept for far longer than --idle-timeout, though probes, as they back off,
+// are further apart than that.
+func TestPeerThatTakesNoAcks(t *testing.T) {
+	t.Parallel()
+	const idle, stall, count = time.Second, 14 * time.Second, 5000
+	serve := func(t *testing.T, c *fgConn) {
+		c.welcome(1, "{}")
+		sendMany(t, c, count)
+		// The time is what is tested: another connection, or the end of this one, is a failure.
+		time.Sleep(stall)
+		c.send(bye(0))
+		checkOnce(t, drainAcks(t, c), count)
+		c.close()
+	}
+	args := []string{"--exit-on-close", "--in-flight=1024", "--idle-timeout=" + idle.String(), "--heartbeat=100ms"}
+	t.Run("plain", func(t *testing.T) {
+		t.Parallel()
+		s := &fgServer{t: t, ln: listen(t, 4<<10)}
+		p := run(t, append(args, s.url())...)
+		serve(t, s.accept())
+		p.exit(0)
+	})
+	t.Run("TLS", func(t *testing.T) {
+		t.Parallel()
+		ca, ln := tlstest.NewAuthority(t), listen(t, 4<<10)
+		p := run(t, append(args, "fg+tls://"+ln.Addr().String(), "--tls-ca="+ca.File)...)
+		conn, raw, err := acceptTLS(t, ln, ca.Server())
+		if err != nil {
+			t.Fatal(err)
+		}
+		serve(t, overTLS(t, conn, raw))
+		p.exit(0)
+	})
+}

@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// pathPoll is the longest between two looks at a path on which something is unacknowledged.
+	pathPoll = 500 * time.Millisecond
+	// pathLeast is longer than a live peer can leave probes unanswered: Linux answers only one in
+	// 500 ms (tcp_invalid_ratelimit), and the one after that is sent within a second.
+	pathLeast = 1500 * time.Millisecond
+)
+
+// pathState is what our TCP knows of the path to the peer's.
+type pathState struct {
+	pending    bool          // the peer's TCP has not acknowledged all that was sent
+	unanswered bool          // a retransmission of it, or a window probe, has no answer yet
+	silent     time.Duration // since the peer's TCP last sent an ack, or data that our window let in
+}
+
+// pathWatch finds out that a path is dead on which bytes of ours are unacknowledged, by asking our
+// TCP now and then. A live peer whose window is closed answers every window probe. Probes back
+// off to 120 s, so the time since its last ack shows nothing: what counts is how long a probe
+// has had no answer.
+//
+// With nothing unacknowledged it sleeps, and TCP keepalive is awake.
+type pathWatch struct {
+	limit  time.Duration // --idle-timeout, or pathLeast if that is more; not positive: off
+	next   time.Duration // when to look; 0: when something is sent
+	looked time.Duration // last
+	since  time.Duration // all looks since then have found the same unanswered; 0: the last found nothing
+}
+
+func newPathWatch(idle time.Duration) pathWatch {
+	if idle <= 0 {
+		return pathWatch{}
+	}
+	return pathWatch{limit: max(idle, pathLeast)}
+}
+
+// sent begins the watch, unless it is on.
+func (w *pathWatch) sent(now time.Duration) {
+	if w.next == 0 && w.limit > 0 {
+		w.next = now + w.every()
+	}
+}
+
+func (w *pathWatch) every() time.Duration { return min(w.limit/10, pathPoll) }
+
+// dead reports whether the path with the state s is.
+func (w *pathWatch) dead(s pathState, now time.Duration) bool {
+	before := w.looked
+	w.looked = now
+	switch {
+	case !s.pending:
+		w.next, w.since = 0, 0
+		return false
+	case !s.unanswered:
+		w.next, w.since = now+w.every(), 0
+		return false
+	case w.since == 0, s.silent < now-before:
+		// What was unanswered before has been answered, and this may have been sent only now.
+		w.since = now
+	}
+	left := w.since + w.limit - now
+	w.next = now + min(w.every(), left)
+	return left <= 0
+}
+
+// lookAtPath gives the connection up if its path is dead.
+func (c *conn) lookAtPath(now time.Duration) {
+	if !c.path.dead(c.sock.path(), now) {
+		return
+	}
+	err := fmt.Errorf("nothing was acknowledged for --idle-timeout %v, though it was sent again", c.l.cfg.IdleTimeout)
+	if c.is(lingers) {
+		c.on(evLingerOver, about{now: now, err: err})
+		return
+	}
+	c.lost(now, "send", err)
+}

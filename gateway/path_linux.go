@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func (s *socket) path() pathState {
+	info, err := unix.GetsockoptTCPInfo(s.fd, unix.SOL_TCP, unix.TCP_INFO)
+	if err != nil || info.State == stateClosed {
+		return pathState{} // an edge tells
+	}
+	return pathState{
+		pending:    s.unacked() > 0,
+		unanswered: info.Probes > 0 || sentAgain(info) && info.Last_data_sent < info.Last_ack_recv,
+		silent:     time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond,
+	}
+}
+
+// What of TCP_INFO shows that something has no answer, by linux/net/ipv4/tcp_timer.c and
+// tcp_input.c:
+//
+// tcpi_probes counts window probes (tcp_send_probe0); any ack zeroes it (tcp_ack). Nothing is in
+// flight then, for bytes in flight are their own probes.
+//
+// tcpi_last_ack_recv is the time since any ack that our window let in, an answer to a probe too.
+// tcpi_last_data_sent is the time since data was last sent, or sent again. So bytes in flight that
+// were sent again have an answer if that ack is the later one.
+//
+// Both are in ms, of a clock of up to 10 ms: an answer within that is one, for the sent
+// bytes are then not later. A dead path is not mistaken for it, as the kernel waits for 200 ms
+// at least before it sends again.
+
+// sentAgain reports whether bytes in flight were sent again. tcpi_retransmits counts that since the
+// peer last acknowledged new bytes, but not while it has shrunk its window to 0 behind bytes in
+// flight: tcp_retransmit_timer then only backs off. tcpi_backoff alone shows nothing, for window
+// probes that were answered leave it as it is.
+func sentAgain(info *unix.TCPInfo) bool {
+	return info.Retransmits > 0 || info.Backoff > 0 && info.Unacked > 0
+}

@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"feedgate/bench/rig/netpath"
+	"feedgate/worker/testkit"
+)
+
+// overCut connects a socket over a path that can be cut, to a server with a small window.
+func overCut(t *testing.T) (*socket, *net.TCPConn, *netpath.Path) {
+	t.Helper()
+	path := netpath.New(t)
+	var ln net.Listener
+	var err error
+	path.Ends[1].Do(func() { ln, err = net.Listen("tcp", net.JoinHostPort(path.Ends[1].Addr.String(), "0")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	shrink(t, ln)
+	var conn net.Conn
+	path.Ends[0].Do(func() { conn, err = net.Dial("tcp", ln.Addr().String()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := takeSocket(conn.(*net.TCPConn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSocket(fd)
+	t.Cleanup(func() { s.close(); server.Close() })
+	return s, server.(*net.TCPConn), path
+}
+
+// TestPathOfBytesInFlight: bytes in flight have an answer until the path is cut.
+func TestPathOfBytesInFlight(t *testing.T) {
+	s, server, path := overCut(t)
+	send := func() {
+		t.Helper()
+		if _, err := s.send([][]byte{[]byte("some bytes")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if send(); s.path().unanswered {
+		t.Error("sent for the first time, and unanswered")
+	}
+	testkit.Within(t, 20*time.Second, "an ack", func() bool { return !s.path().pending })
+	path.Cut()
+	send()
+	testkit.Within(t, 20*time.Second, "no answer", func() bool {
+		p := s.path()
+		return p.pending && p.unanswered && p.silent > time.Second
+	})
+	_ = server
+}
+
+// TestPathOfAClosedWindow: probes have answers until the path is cut.
+func TestPathOfAClosedWindow(t *testing.T) {
+	s, _, path := overCut(t)
+	block := make([]byte, 64<<10)
+	for {
+		if _, err := s.send([][]byte{block}); err == unix.EAGAIN {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	testkit.Within(t, 20*time.Second, "an answer to a probe", func() bool {
+		info, err := unix.GetsockoptTCPInfo(s.fd, unix.SOL_TCP, unix.TCP_INFO)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := s.path()
+		return info.Unacked == 0 && info.Backoff > 2 && p.pending && !p.unanswered
+	})
+	path.Cut()
+	testkit.Within(t, 20*time.Second, "no answer", func() bool {
+		p := s.path()
+		return p.pending && p.unanswered && p.silent > 3*time.Second
+	})
+}
+
+// TestPathOfAReset: a connection that was reset is not waited for.
+func TestPathOfAReset(t *testing.T) {
+	s, server, path := overCut(t)
+	path.CutFrom(0)
+	if _, err := s.send([][]byte{[]byte("some bytes")}); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Within(t, 20*time.Second, "no answer", func() bool { return s.path().unanswered })
+	if err := server.SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	testkit.Within(t, 20*time.Second, "the reset", func() bool { return s.path() == pathState{} })
+}
