@@ -68,7 +68,8 @@ func (h eachHandler) Handle(b *Batch) {
 
 // handleUntilPanic costs one deferred call a batch rather than one a message: a
 // panic ends it behind the message that panicked, and Handle goes on from there.
-// Messages with one outcome are completed together.
+// Messages with one outcome are completed together, up to the worker's next look at the
+// clock: slow ones are acknowledged one by one.
 func (h eachHandler) handleUntilPanic(b *Batch) {
 	done, outcome := 0, OK
 	defer func() {
@@ -95,7 +96,10 @@ func (h eachHandler) handleUntilPanic(b *Batch) {
 			}
 			done, outcome = 0, code
 		}
-		done++
+		if done++; done >= b.s.w.progress.stride {
+			b.Done(done, outcome)
+			done = 0
+		}
 	}
 }
 

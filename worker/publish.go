@@ -67,9 +67,8 @@ func (w *Worker) replyFits() bool { return w.stopping() || w.out.Reserve(w.wants
 
 // free gathers references to give back.
 func (w *Worker) free(slab uint16, n int) {
-	if w.freed.slab != slab && w.freed.n > 0 {
-		w.slabs.Release(w.freed.slab, w.freed.n)
-		w.freed.n = 0
+	if w.freed.slab != slab {
+		w.releaseFreed()
 	}
 	w.freed.slab = slab
 	w.freed.n += n
@@ -79,21 +78,33 @@ func (w *Worker) free(slab uint16, n int) {
 // publish hands over everything of this turn: data, then replies, then the room
 // in the ring, and rings once for all.
 func (w *Worker) publish() {
-	if w.freed.n > 0 {
-		w.slabs.Release(w.freed.slab, w.freed.n)
-		w.freed.n = 0
-	}
+	w.releaseFreed()
 	w.flushRun()
 	if w.took {
 		w.took = false
 		w.in.release()
 		if w.records == 0 {
-			// Nothing was finished: messages were put off, or copied out. The loop
-			// may be waiting for the room that they left.
+			// Nothing was finished since the loop was last told: messages were put off, or
+			// copied out. The loop may be waiting for the room that they left.
 			w.commit(Reply{})
 		}
 	}
 	w.ring()
+}
+
+// publishFinished hands over what is finished of the batch in hand. The room in the ring
+// follows at its end, because the spans of its messages lie there.
+func (w *Worker) publishFinished() {
+	w.releaseFreed()
+	w.flushRun()
+	w.ring()
+}
+
+func (w *Worker) releaseFreed() {
+	if w.freed.n > 0 {
+		w.slabs.Release(w.freed.slab, w.freed.n)
+		w.freed.n = 0
+	}
 }
 
 func (w *Worker) ring() {

@@ -9,18 +9,6 @@ import (
 	"feedgate/ring"
 )
 
-// Batches grow and shrink so that one takes about batchTime: a reply waits no
-// longer than that for its batch to end, and a slow handler publishes every
-// message by itself. While four batches more lie in the ring it is behindTime: beside
-// what a message waits there that is little, and each batch may wake the loop, which
-// costs tens of microseconds.
-const (
-	batchTime  = 100 * time.Microsecond
-	behindTime = 800 * time.Microsecond
-	batchMax   = 1024
-	batchMin   = 1
-)
-
 // ReplyBytes is the room in the reply ring for each of its entries: a record
 // without an ack, or with a short one.
 const ReplyBytes = 32
@@ -44,7 +32,9 @@ type Worker struct {
 	main     *stage
 	dead     *stage   // takes dead letters; nil: none
 	retry    *retrier // nil: nothing is tried again
-	limit    int      // messages in the next batch at most
+	length   length   // of the next batch
+	rest     []run    // of a batch, the runs behind the first
+	progress progress
 	pace     pace
 	holdBack bool  // of Config
 	pending  Reply // run of finished messages that is not in the ring yet
@@ -76,7 +66,6 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 		bell: cfg.Bell, wakeLoop: cfg.Wake, now: cfg.Now,
 		in:    newInbox(cfg.Ring),
 		out:   ring.NewBytes(max(cfg.Ring*ReplyBytes, minReplyRing)),
-		limit: 64,
 		token: make(chan struct{}, 1),
 	}
 	if w.log == nil {
@@ -96,6 +85,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 		w.retry = newRetrier(w, cfg)
 	}
 	w.pace.init(cfg.DrainSpan)
+	w.progress.stride = 1
 	w.holdBack = cfg.HoldBack
 	w.hasWork, w.hasRoom = w.ready, w.replyFits
 	return w
@@ -186,61 +176,6 @@ func (w *Worker) turn() bool {
 		w.publish()
 	}
 	return busy
-}
-
-// takeNew runs new messages through the handler, up to a batch.
-func (w *Worker) takeNew() bool {
-	limit := min(w.limit, w.room())
-	if limit == 0 {
-		return false // completions will make room
-	}
-	r := w.next(limit)
-	if len(r.spans) == 0 {
-		return false
-	}
-	start, n := w.now(), 0
-	w.pace.begin(start)
-	for len(r.spans) > 0 {
-		n += len(r.spans)
-		if w.retry != nil {
-			w.retry.admit(r)
-		} else {
-			w.main.handle(r)
-		}
-		r = run{}
-		if n < limit {
-			r = w.next(min(limit-n, w.room()))
-		}
-	}
-	w.took = true
-	target := batchTime
-	if w.in.Len() > 4*n {
-		target = behindTime
-	}
-	switch took := w.now().Sub(start); {
-	case took > target:
-		w.limit = max(batchMin, w.limit/2)
-	case took < target/2 && n == w.limit:
-		w.limit = min(batchMax, w.limit*2)
-	}
-	return true
-}
-
-// room is how many messages more may be with the handler. As many may be deferred as fit
-// the ring: a sink that is behind fills it, and the loop passes it over. In a drain the
-// handler gets all that is left, for it may finish nothing before.
-func (w *Worker) room() int {
-	switch {
-	case w.full():
-		return 0
-	case !w.draining.Load() && w.holdBack:
-		return max(0, int(min(int64(w.in.Cap()), w.pace.quota))-w.held())
-	case !w.draining.Load():
-		return max(0, w.in.Cap()-w.main.open.count)
-	case w.holdBack:
-		return 0
-	}
-	return batchMax
 }
 
 // handled takes messages that the sink's handler is done with: those that are done are

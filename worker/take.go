@@ -1,0 +1,108 @@
+package worker
+
+import (
+	"math"
+	"time"
+)
+
+// gatherMin is how many messages a batch is to have at least, for it to span runs. Longer
+// runs cost less by themselves: their messages lie plainly in one slab.
+const gatherMin = 64
+
+// takeNew runs new messages through the handler, up to a batch.
+func (w *Worker) takeNew() bool {
+	limit := min(w.length.limit(), w.room())
+	if limit == 0 {
+		return false // completions will make room
+	}
+	first, n := w.gather(limit)
+	if n == 0 {
+		return false
+	}
+	start := w.now()
+	w.pace.begin(start)
+	w.progress.begin(start, w.target(limit))
+	for {
+		if w.retry != nil && w.retry.key != nil {
+			w.retry.admit(first)
+		} else {
+			w.main.handle(first, w.rest...)
+		}
+		if n >= limit {
+			break
+		}
+		var more int
+		if first, more = w.gather(min(limit-n, w.room())); more == 0 {
+			break
+		}
+		n += more
+	}
+	w.took = true
+	w.length.note(n, w.now().Sub(start), w.target(n))
+	return true
+}
+
+// target is how long a batch of n messages is to take.
+func (w *Worker) target(n int) time.Duration {
+	if w.in.Len() > 4*n {
+		return behindTime
+	}
+	return batchTime
+}
+
+// gather takes the next messages for one call of the handler, at most limit: of the first
+// run, and of those behind it, in rest, if a handler can gain by having them together.
+func (w *Worker) gather(limit int) (first run, n int) {
+	w.rest = w.rest[:0]
+	size := math.MaxInt
+	if t := w.main.texts; t != nil {
+		size = t.size
+	}
+	first = w.next(limit, &size, 1)
+	n = len(first.spans)
+	if n == 0 || w.length.single || w.retry != nil && w.retry.key != nil {
+		return first, n
+	}
+	if !w.length.slow {
+		limit = min(limit, gatherMin)
+	}
+	for n < limit {
+		r := w.next(limit-n, &size, 0)
+		if len(r.spans) == 0 {
+			break
+		}
+		w.rest = append(w.rest, r)
+		n += len(r.spans)
+	}
+	return first, n
+}
+
+// next is the next messages for the handler, at most limit of one run. Those that --output
+// renders are as many as are rendered before room is asked again, size bytes or so; least are
+// taken in any case.
+func (w *Worker) next(limit int, size *int, least int) run {
+	if w.main.texts != nil {
+		limit = w.in.fit(limit, size, least)
+	}
+	if limit == 0 {
+		return run{}
+	}
+	return w.in.next(limit)
+}
+
+// room is how many messages more may be with the handler. As many may be deferred as fit
+// the ring: a sink that is behind fills it, and the loop passes it over. In a drain the
+// handler gets all that is left, for it may finish nothing before.
+func (w *Worker) room() int {
+	switch {
+	case w.full():
+		return 0
+	case !w.draining.Load() && w.holdBack:
+		return max(0, int(min(int64(w.in.Cap()), w.pace.quota))-w.held())
+	case !w.draining.Load():
+		return max(0, w.in.Cap()-w.main.open.count)
+	case w.holdBack:
+		return 0
+	}
+	return batchMax
+}
