@@ -24,8 +24,8 @@ type Batch struct {
 // is the batch's until the next one.
 func (b *Batch) begin(first run, rest []run) {
 	b.run, b.rest, b.more, b.msgs = first, rest, 0, nil
-	b.source = b.s.w.source(first.first.Slab, first.spans[0])
-	if len(rest) == 0 && first.first.Slab != copied && b.s.texts == nil && b.source.Origin.split() == nil {
+	b.source = &b.s.w.slabs.slots[first.first.Slab].source
+	if len(rest) == 0 && b.s.texts == nil && b.source.Origin.split() == nil {
 		return
 	}
 	b.msgs = b.scratch[:0]
@@ -193,26 +193,5 @@ func (c *Completer) Flush() {
 
 // message is the i-th of a run, as it was received.
 func (w *Worker) message(r *run, i int) Message {
-	at, seq := r.spans[i], r.first.Seq+uint64(i)
-	if r.first.Slab == copied {
-		c := w.retry.copies[at>>32]
-		return c.message(c.Data, 0, seq, r.first.Aux)
-	}
-	return w.slabs.slots[r.first.Slab].Message(at, seq, r.first.Aux)
-}
-
-// source is where a message's frame lies, and those of all others in its slab.
-func (w *Worker) source(slab uint16, at span) *source {
-	if slab == copied {
-		return &w.retry.copies[at>>32].source
-	}
-	return &w.slabs.slots[slab].source
-}
-
-// frame is what lies in its slab for a message, or was copied out.
-func (w *Worker) frame(slab uint16, at span) []byte {
-	if slab == copied {
-		return w.retry.copies[at>>32].Data
-	}
-	return w.slabs.bytes(slab, at)
+	return w.slabs.slots[r.first.Slab].Message(r.spans[i], r.first.Seq+uint64(i), r.first.Aux)
 }

@@ -28,7 +28,8 @@ func (c Code) ForHandlers() bool {
 // Message is one message on its way through a worker.
 type Message struct {
 	// Data is the message without its framing, or what --output has made of it. It belongs
-	// to the gateway, is read-only, and is valid until the message is completed.
+	// to the gateway, is read-only, and is valid until the message is completed. It is not
+	// copied: a handler that changes it and then fails changes it for the next try.
 	Data []byte
 	// Seq is the feed's number of the message where the protocol has one, else
 	// its arrival number on its connection, from 1.

@@ -341,7 +341,7 @@ func TestAllowanceLeavesOutRetries(t *testing.T) {
 	p.w.retry = newRetrier(p.w, &Config{Retries: 1, RetryMin: time.Hour})
 	before := p.w.Allowance()
 	for i := range 5 {
-		p.w.retry.due = append(p.w.retry.due, &waiting{at: p.clock.Add(time.Duration(i) * time.Hour)})
+		p.w.retry.due = append(p.w.retry.due, dueTry{at: time.Duration(i) * time.Hour})
 	}
 	p.w.keepPace()
 	if got := p.w.Allowance(); got != before+5 {

@@ -84,8 +84,8 @@ func (w *Worker) publish() {
 		w.took = false
 		w.in.release()
 		if w.records == 0 {
-			// Nothing was finished since the loop was last told: messages were put off, or
-			// copied out. The loop may be waiting for the room that they left.
+			// Nothing was finished since the loop was last told: messages were deferred, or
+			// wait in the retrier. The loop may be waiting for the room that they left.
 			w.commit(Reply{})
 		}
 	}

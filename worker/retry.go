@@ -1,43 +1,33 @@
 package worker
 
 import (
-	"bytes"
-	"container/heap"
+	"slices"
 	"time"
 )
 
-// copied in Desc.Slab says that the message was copied out of its slab; Off is
-// then its index in retrier.copies.
-const copied = 1<<16 - 1
-
-// retrier holds one worker's messages that wait: for their next try, or, where
-// order is by key, for a message of their key that came before. What waits is
-// copied, so that it does not pin its slab. It is the worker's own.
+// retrier holds one worker's messages that wait: for their next try, or, where order is by key,
+// for a message of their key that came before. They stay in their slabs, whose references it
+// keeps, so --memory bounds them. It is the worker's own.
 //
 // By key at most one message of a key is with the handler: only then can a
 // message that fails still go before those that follow it.
+//
+// Each message that waits costs 24 to 64 bytes here, and one in hand with a key up to 100.
 type retrier struct {
-	w    *Worker
-	max  int           // tries after the first
-	min  time.Duration // wait before the second try; doubles
-	key  *Keyer        // nil: order is not by key
-	tick *time.Timer
+	w     *Worker
+	max   int           // tries after the first
+	min   time.Duration // wait before the second try; doubles
+	key   *Keyer        // nil: order is not by key
+	start time.Time     // times in due are since then
+	tick  *time.Timer
 
-	copies []*waiting
-	unused []uint32 // indices in copies
+	failed map[uint32]int // by slot: tries of a message that have failed, if any
 	due    dueHeap
-	lanes  map[uint64][]*waiting // by key: who waits behind a message in hand
-	inHand map[uint32]uint64     // by slot: the key of a message in hand
-	queued int                   // messages in lanes
-	ready  []*waiting            // at the head of their lane since the last turn
-}
-
-// waiting is a message that was copied out.
-type waiting struct {
-	desc   Desc
-	source // Data is what lay in the slab for it
-	tries  int
-	at     time.Time
+	lanes  map[uint64][]Desc // by key: who waits behind a message in hand
+	inHand map[uint32]uint64 // by slot: the key of a message in hand
+	queued int               // messages in lanes
+	ready  []Desc            // at the head of their lane since the last turn
+	span   [1]span           // of the message that is handled
 }
 
 // maxRetryWait bounds the doubling.
@@ -45,8 +35,8 @@ const maxRetryWait = time.Hour
 
 func newRetrier(w *Worker, cfg *Config) *retrier {
 	r := &retrier{
-		w: w, max: cfg.Retries, min: cfg.RetryMin,
-		lanes: make(map[uint64][]*waiting), inHand: make(map[uint32]uint64),
+		w: w, max: cfg.Retries, min: cfg.RetryMin, start: w.now(), failed: make(map[uint32]int),
+		lanes: make(map[uint64][]Desc), inHand: make(map[uint32]uint64),
 	}
 	if cfg.Key != nil {
 		r.key = NewKeyer(cfg.Key)
@@ -83,7 +73,7 @@ func (r *retrier) admit(all run) {
 		}
 		one := all.cut(1)
 		if lane, busy := r.lanes[k]; busy {
-			r.lanes[k] = append(lane, r.copyOut(one.at(0)))
+			r.lanes[k] = append(lane, one.at(0))
 			r.queued++
 		} else {
 			// Its key became free while the handler had those before it.
@@ -101,81 +91,59 @@ func (r *retrier) enter(k uint64, slot uint32) {
 // again schedules another try of the one message of a run; false when it has had
 // all of them.
 func (r *retrier) again(one run) bool {
-	m := r.copyOut(one.at(0))
-	if m.tries == r.max {
+	tries := r.failed[one.first.Slot]
+	if tries == r.max {
 		return false
 	}
-	wait := min(r.min<<min(m.tries, 40), maxRetryWait)
+	wait := min(r.min<<min(tries, 40), maxRetryWait)
 	if wait < r.min {
 		wait = maxRetryWait // shifted out
 	}
-	m.tries++
-	m.at = r.w.now().Add(wait)
-	heap.Push(&r.due, m)
+	r.failed[one.first.Slot] = tries + 1
+	r.due.push(dueTry{one.at(0), r.now() + wait})
 	r.arm()
 	return true
 }
 
-// copyOut moves a message out of its slab, unless it is out already.
-func (r *retrier) copyOut(d Desc) *waiting {
-	if d.Slab == copied {
-		return r.copies[d.Off]
-	}
-	at := Span(d.Off, d.Len)
-	m := &waiting{desc: d, source: source{Data: bytes.Clone(r.w.frame(d.Slab, at)), Origin: r.w.source(d.Slab, at).Origin}}
-	r.w.free(d.Slab, 1)
-	m.desc.Slab = copied
-	if n := len(r.unused); n > 0 {
-		m.desc.Off = r.unused[n-1]
-		r.unused = r.unused[:n-1]
-		r.copies[m.desc.Off] = m
-	} else {
-		m.desc.Off = uint32(len(r.copies))
-		r.copies = append(r.copies, m)
-	}
-	return m
-}
-
-// drop forgets the copies of messages that are through.
-func (r *retrier) drop(all run) {
-	for _, at := range all.spans {
-		r.copies[at>>32] = nil
-		r.unused = append(r.unused, uint32(at>>32))
-	}
-}
-
-// through lets the next message of a key go.
+// through forgets the tries of messages that are done, and lets the next one of a key go.
 func (r *retrier) through(all run) {
-	if r.key == nil {
+	if r.key == nil && len(r.failed) == 0 {
 		return
 	}
 	for i := range all.spans {
 		slot := all.first.Slot + uint32(i)
-		k := r.inHand[slot]
-		delete(r.inHand, slot)
-		lane := r.lanes[k]
-		if len(lane) == 0 {
-			delete(r.lanes, k)
-			continue
+		delete(r.failed, slot)
+		if r.key != nil {
+			r.letGo(slot)
 		}
-		r.ready = append(r.ready, lane[0])
-		r.lanes[k], r.inHand[lane[0].desc.Slot] = lane[1:], k
-		r.queued--
 	}
+}
+
+// letGo makes the next message of a key ready, as the one of a slot is done.
+func (r *retrier) letGo(slot uint32) {
+	k := r.inHand[slot]
+	delete(r.inHand, slot)
+	lane := r.lanes[k]
+	if len(lane) == 0 {
+		delete(r.lanes, k)
+		return
+	}
+	r.ready = append(r.ready, lane[0])
+	r.lanes[k], r.inHand[lane[0].Slot] = lane[1:], k
+	r.queued--
 }
 
 // turn runs the messages whose time or turn has come through the handler, one by
 // one.
 func (r *retrier) turn() bool {
-	busy := false
-	for len(r.ready) > 0 && !r.w.full() {
-		m := r.ready[0]
-		r.ready = r.ready[1:]
-		r.handle(m)
-		busy = true
+	n := 0
+	for ; n < len(r.ready) && !r.w.full(); n++ {
+		r.handle(r.ready[n])
 	}
+	r.ready = slices.Delete(r.ready, 0, n)
+	busy := n > 0
 	for r.waits() && !r.w.full() {
-		r.handle(heap.Pop(&r.due).(*waiting))
+		r.handle(r.due.pop().desc)
 		busy = true
 	}
 	if busy {
@@ -184,8 +152,33 @@ func (r *retrier) turn() bool {
 	return busy
 }
 
-func (r *retrier) handle(m *waiting) {
-	r.w.main.handle(run{m.desc, []span{Span(m.desc.Off, m.desc.Len)}})
+func (r *retrier) handle(d Desc) { r.w.main.handle(r.run(d)) }
+
+// run is one message as a run; it is good until the next call.
+func (r *retrier) run(d Desc) run {
+	r.span[0] = Span(d.Off, d.Len)
+	return run{d, r.span[:]}
+}
+
+// waiting yields the messages that wait here. They hold a reference to their slab each.
+func (r *retrier) waiting(yield func(Desc) bool) {
+	for _, d := range r.ready {
+		if !yield(d) {
+			return
+		}
+	}
+	for _, t := range r.due {
+		if !yield(t.desc) {
+			return
+		}
+	}
+	for _, lane := range r.lanes {
+		for _, d := range lane {
+			if !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 // idle reports whether no message waits, for its next try or its turn.
@@ -194,23 +187,26 @@ func (r *retrier) idle() bool { return r.queued == 0 && len(r.ready) == 0 && len
 // giveBack replies that the messages in lanes are returned: no handler had them.
 func (r *retrier) giveBack() {
 	for k, lane := range r.lanes {
-		for _, m := range lane {
-			r.w.reply(run{m.desc, []span{Span(m.desc.Off, m.desc.Len)}}, Returned)
+		for _, d := range lane {
+			r.w.reply(r.run(d), Returned)
 		}
 		r.queued -= len(lane)
 		r.lanes[k] = nil
 	}
 }
 
+// now is the time since start.
+func (r *retrier) now() time.Duration { return r.w.now().Sub(r.start) }
+
 // waits reports whether a try is due.
-func (r *retrier) waits() bool { return len(r.due) > 0 && !r.due[0].at.After(r.w.now()) }
+func (r *retrier) waits() bool { return len(r.due) > 0 && r.due[0].at <= r.now() }
 
 // arm sees to it that the worker wakes for the next try.
 func (r *retrier) arm() {
 	if len(r.due) == 0 {
 		return
 	}
-	wait := r.due[0].at.Sub(r.w.now())
+	wait := r.due[0].at - r.now()
 	if r.tick == nil {
 		r.tick = time.AfterFunc(wait, r.w.Wake)
 	} else {
@@ -222,18 +218,4 @@ func (r *retrier) stop() {
 	if r.tick != nil {
 		r.tick.Stop()
 	}
-}
-
-type dueHeap []*waiting
-
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)        { *h = append(*h, x.(*waiting)) }
-func (h *dueHeap) Pop() any {
-	last := len(*h) - 1
-	m := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return m
 }

@@ -93,7 +93,7 @@ func (s *stage) complete(c completion) {
 		}
 		n := len(r.spans)
 		if n > 0 && (d.Slot != r.first.Slot+uint32(n) || d.Seq != r.first.Seq+uint64(n) ||
-			d.Slab != r.first.Slab || d.Slab == copied || d.Aux != r.first.Aux) {
+			d.Slab != r.first.Slab || d.Aux != r.first.Aux) {
 			s.settled(*r, c.code)
 			n, r.spans = 0, r.spans[:0]
 		}

@@ -73,11 +73,11 @@ func (t *texts) begin() { t.batch = t.batch[:0] }
 // render makes the texts of further messages of the batch, those of a run, which are as they
 // were received so far.
 func (t *texts) render(w *Worker, r *run, msgs []Message) {
-	origin := w.source(r.first.Slab, r.spans[0]).Origin
+	origin := w.slabs.slots[r.first.Slab].Origin
 	for i := range msgs {
 		m := &msgs[i]
 		t.scratch = t.output(t.scratch[:0], *m)
-		frame := w.frame(r.first.Slab, r.spans[i])
+		frame := w.slabs.bytes(r.first.Slab, r.spans[i])
 		m.Data, m.source = t.place(t.scratch, source{frame, origin, true})
 		if m.off != noHead {
 			m.off = 0

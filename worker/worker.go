@@ -224,9 +224,5 @@ func (w *Worker) reply(r run, code Code) {
 	} else {
 		w.extend(r.first.Slot, uint32(len(r.spans)), code)
 	}
-	if r.first.Slab == copied {
-		w.retry.drop(r)
-	} else {
-		w.free(r.first.Slab, len(r.spans))
-	}
+	w.free(r.first.Slab, len(r.spans))
 }
