@@ -43,6 +43,7 @@ type simPlan struct {
 	parts       int  // percent of messages in parts
 	ping        int  // percent of frames that are preceded by PING
 	own         int  // percent of messages that the decoder takes out of the buffer
+	slow        int  // percent of calls of a batch's methods before which its handler takes time
 	welcomePing time.Duration
 
 	// The network's.
@@ -88,6 +89,9 @@ func drawPlan(r *rand.Rand) simPlan {
 
 // drawOwn draws what the other draws do not depend on, so that it changes no other world.
 func (p *simPlan) drawOwn(r *rand.Rand) { p.own = among(r, 0, 0, 0, 30, 100) }
+
+// drawSlow is likewise.
+func (p *simPlan) drawSlow(r *rand.Rand) { p.slow = among(r, 0, 0, 0, 5, 50, 100) }
 
 func (p *simPlan) drawServer(r *rand.Rand) {
 	p.later, p.refuse, p.panics = among(r, 0, 20, 60, 100), among(r, 0, 0, 5, 30), among(r, 0, 0, 10)

@@ -18,6 +18,7 @@ import (
 type sim struct {
 	rng     *rand.Rand
 	own     *rand.Rand // which messages do not lie in the buffer
+	slow    *rand.Rand // which handlers take time, and how long
 	plan    simPlan
 	log     *slog.Logger
 	trace   bool
@@ -70,6 +71,8 @@ func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint
 	s.plan = drawPlan(s.rng)
 	s.own = rand.New(rand.NewPCG(seed, 1))
 	s.plan.drawOwn(s.own)
+	s.slow = rand.New(rand.NewPCG(seed, 2))
+	s.plan.drawSlow(s.slow)
 	s.faults = s.plan.faults
 	s.book.s = s
 	s.book.init()

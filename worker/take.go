@@ -23,8 +23,8 @@ func (w *Worker) takeNew() bool {
 	w.pace.begin(start)
 	w.progress.begin(start, w.target(limit))
 	for {
-		if w.retry != nil && w.retry.key != nil {
-			w.retry.admit(first)
+		if w.retry != nil {
+			w.retry.admit(first, w.rest, n)
 		} else {
 			w.main.handle(first, w.rest...)
 		}
@@ -54,13 +54,10 @@ func (w *Worker) target(n int) time.Duration {
 // run, and of those behind it, in rest, if a handler can gain by having them together.
 func (w *Worker) gather(limit int) (first run, n int) {
 	w.rest = w.rest[:0]
-	size := math.MaxInt
-	if t := w.main.texts; t != nil {
-		size = t.size
-	}
+	size := w.batchBytes()
 	first = w.next(limit, &size, 1)
 	n = len(first.spans)
-	if n == 0 || w.length.single || w.retry != nil && w.retry.key != nil {
+	if n == 0 || w.length.single {
 		return first, n
 	}
 	if !w.length.slow {
@@ -77,9 +74,17 @@ func (w *Worker) gather(limit int) (first run, n int) {
 	return first, n
 }
 
-// next is the next messages for the handler, at most limit of one run. Those that --output
-// renders are as many as are rendered before room is asked again, size bytes or so; least are
-// taken in any case.
+// batchBytes is how many bytes of messages a batch is to have: of those that --output renders,
+// as many as are rendered before room is asked again.
+func (w *Worker) batchBytes() int {
+	if t := w.main.texts; t != nil {
+		return t.size
+	}
+	return math.MaxInt
+}
+
+// next is the next messages for the handler, at most limit of one run. Of those that --output
+// renders, they have up to size bytes, but are least at least.
 func (w *Worker) next(limit int, size *int, least int) run {
 	if w.main.texts != nil {
 		limit = w.in.fit(limit, size, least)
@@ -88,6 +93,15 @@ func (w *Worker) next(limit int, size *int, least int) run {
 		return run{}
 	}
 	return w.in.next(limit)
+}
+
+// waitingRoom is how many messages may be with the handler, beside those that are, of those that
+// were tried before or have waited for their key.
+func (w *Worker) waitingRoom() int {
+	if w.full() {
+		return 0
+	}
+	return w.length.limit()
 }
 
 // room is how many messages more may be with the handler. As many may be deferred as fit

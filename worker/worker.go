@@ -152,7 +152,7 @@ func (w *Worker) run() {
 func (w *Worker) ready() bool {
 	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
-		w.retry != nil && !w.full() && (len(w.retry.ready) > 0 || w.retry.waits()) ||
+		w.retry != nil && !w.full() && (!w.retry.ready.empty() || w.retry.waits()) ||
 		w.draining.Load() && w.mayEnd() || w.mayLook() || w.mayFlush()
 }
 
