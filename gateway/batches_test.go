@@ -81,7 +81,7 @@ func TestBatchesGrow(t *testing.T) {
 	for _, c := range []struct {
 		dispatch string
 		retries  int
-	}{{"spread", 0}, {"key", 0}} {
+	}{{"spread", 0}, {"key", 0}, {"key", 1}} {
 		t.Run(fmt.Sprintf("%s, %d retries", c.dispatch, c.retries), func(t *testing.T) {
 			feed := newTestFeed(t)
 			h := &callCost{each: time.Millisecond}
@@ -201,13 +201,17 @@ func TestAckedBeforeTheNext(t *testing.T) {
 
 // BenchmarkCallCost is the rate over a socket, with 2 workers whose calls cost 1 ms at any length.
 func BenchmarkCallCost(b *testing.B) {
-	for _, dispatch := range []string{"spread", "key"} {
-		b.Run(dispatch, func(b *testing.B) {
+	for _, c := range []struct {
+		name, dispatch string
+		retries        int
+	}{{"spread", "spread", 0}, {"key", "key", 0}, {"key, retries", "key", 1}} {
+		b.Run(c.name, func(b *testing.B) {
 			feed := newTestFeed(b)
 			h := &callCost{each: time.Millisecond}
 			cfg := testConfig(b, feed.url(), nil)
 			cfg.Sink = batchSink(h.handle)
-			if cfg.Dispatch = dispatch; dispatch == "key" {
+			cfg.Retries = c.retries
+			if cfg.Dispatch = c.dispatch; c.dispatch == "key" {
 				cfg.Key = "bytes:0:8"
 			}
 			r := start(b, cfg)
