@@ -44,6 +44,7 @@ type simPlan struct {
 	parts       int  // percent of messages in parts
 	ping        int  // percent of frames that are preceded by PING
 	own         int  // percent of messages that the decoder takes out of the buffer
+	slow        int  // percent of calls of a batch's methods before which its handler takes time
 	welcomePing time.Duration
 
 	// The network's.
@@ -101,6 +102,9 @@ func (p *simPlan) drawOwn(r *rand.Rand) {
 		p.upWindow += 1000 // a flood takes too long else
 	}
 }
+
+// drawSlow is likewise.
+func (p *simPlan) drawSlow(r *rand.Rand) { p.slow = among(r, 0, 0, 0, 5, 50, 100) }
 
 func (p *simPlan) drawServer(r *rand.Rand) {
 	p.later, p.refuse, p.panics = among(r, 0, 20, 60, 100), among(r, 0, 0, 5, 30), among(r, 0, 0, 10)

@@ -66,6 +66,9 @@ type simOpen struct {
 func (h *simHandler) Handle(b *worker.Batch) {
 	r, p := h.s.rng, &h.s.plan
 	for b.Left() > 0 && h.s.fault == nil {
+		if chance(h.s.slow, p.slow) {
+			h.s.clock += time.Duration(h.s.slow.Int64N(int64(2 * time.Millisecond)))
+		}
 		if r.IntN(1000) < p.panics {
 			for i := range b.Left() {
 				if c := h.enter(b.At(i)); c != nil {

@@ -15,7 +15,7 @@ type simWait struct {
 
 // drawStall draws what the other draws do not depend on.
 func drawStall(seed uint64) time.Duration {
-	r := rand.New(rand.NewPCG(seed, 2))
+	r := rand.New(rand.NewPCG(seed, 4))
 	return among(r, NoTimeout, time.Millisecond, 20*time.Millisecond, 500*time.Millisecond, 10*time.Second)
 }
 

@@ -19,6 +19,7 @@ type sim struct {
 	rng     *rand.Rand
 	own     *rand.Rand // which messages do not lie in the buffer
 	disk    *rand.Rand // what becomes of writes
+	slow    *rand.Rand // which handlers take time, and how long
 	plan    simPlan
 	log     *slog.Logger
 	trace   bool
@@ -75,6 +76,8 @@ func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint
 	s.disk = rand.New(rand.NewPCG(seed, 2))
 	s.plan.drawDisk(s.disk)
 	s.plan.stall = drawStall(seed)
+	s.slow = rand.New(rand.NewPCG(seed, 3))
+	s.plan.drawSlow(s.slow)
 	s.faults = s.plan.faults
 	s.book.s = s
 	s.book.init()

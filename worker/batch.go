@@ -6,29 +6,46 @@ import "feedgate/ring"
 // handler's way through them: Done and Later each take the next messages, so the
 // batch knows what is left when a handler panics. It is the handler's during
 // Handle only.
+//
+// Invariant: run is empty only if rest is.
 type Batch struct {
-	s   *stage
-	run run // not yet passed to Done or Later
+	s    *stage
+	run  run   // of messages not yet passed to Done or Later, the first
+	rest []run // those behind it
+	more int   // messages in rest
 
 	source *source   // in which messages lie, where msgs is nil
-	msgs   []Message // of run, where data are not simply what lies in the slab; else nil
+	msgs   []Message // all that are left, unless they are one run whose data are simply what lies in the slab; else nil
 
 	scratch []Message // memory for msgs
 }
 
-// begin gives the batch its messages, as they were received.
-func (b *Batch) begin(r run) {
-	b.run, b.msgs = r, nil
-	w := b.s.w
-	b.source = &w.slabs.slots[r.first.Slab].source
-	if b.s.texts == nil && b.source.Origin.split() == nil {
+// begin gives the batch its messages, as they were received, or as --output makes them. rest
+// is the batch's until the next one.
+func (b *Batch) begin(first run, rest []run) {
+	b.run, b.rest, b.more, b.msgs = first, rest, 0, nil
+	b.source = &b.s.w.slabs.slots[first.first.Slab].source
+	if len(rest) == 0 && b.s.texts == nil && b.source.Origin.split() == nil {
 		return
 	}
 	b.msgs = b.scratch[:0]
-	for i := range r.spans {
-		b.msgs = append(b.msgs, w.message(&r, i))
+	b.add(&first)
+	for i := range rest {
+		b.add(&rest[i])
+		b.more += len(rest[i].spans)
 	}
 	b.scratch = b.msgs
+}
+
+// add appends the messages of a run to msgs.
+func (b *Batch) add(r *run) {
+	from := len(b.msgs)
+	for i := range r.spans {
+		b.msgs = append(b.msgs, b.s.w.message(r, i))
+	}
+	if b.s.texts != nil {
+		b.s.texts.render(b.s.w, r, b.msgs[from:])
+	}
 }
 
 // end forgets the messages, whose memory may be gone soon.
@@ -38,22 +55,17 @@ func (b *Batch) end() {
 }
 
 // Left is the number of messages not yet passed to Done or Later.
-func (b *Batch) Left() int { return len(b.run.spans) }
+func (b *Batch) Left() int { return len(b.run.spans) + b.more }
 
 // At is the i-th message of those left, from 0. It is small enough to be inlined.
 func (b *Batch) At(i int) Message {
-	// Where msgs is nil there are no heads, so that off does not matter.
-	m := Message{Seq: b.run.first.Seq + uint64(i), Aux: b.run.first.Aux, source: b.source}
-	if b.msgs == nil {
-		at := b.run.spans[i]
-		m.Data = b.source.Data[at>>32:][:uint32(at):uint32(at)]
-	} else {
-		m.Data, m.off, m.source = b.msgs[i].Data, b.msgs[i].off, b.msgs[i].source
+	if b.msgs != nil {
+		return b.msgs[i]
 	}
-	return m
+	return b.plain(i)
 }
 
-// plain is At where msgs is nil.
+// plain is At where msgs is nil. There are no heads then, so that off does not matter.
 func (b *Batch) plain(i int) Message {
 	at, s := b.run.spans[i], b.source
 	off, end := at>>32, at>>32+at&(1<<32-1)
@@ -84,20 +96,31 @@ func (b *Batch) Bytes() int {
 	return sum
 }
 
-// Done completes the next n messages with one code.
+// Done completes the next n messages with one code. Where messages take long, they are
+// acknowledged now; else at the end of the batch.
 func (b *Batch) Done(n int, code Code) {
 	b.pass(n)
 	if b.s.texts != nil {
 		b.s.texts.done(n)
 	}
-	b.s.settled(b.run.cut(n), code)
+	for left := n; left > 0; {
+		r := b.cut(left)
+		left -= len(r.spans)
+		b.s.settled(r, code)
+	}
+	b.s.w.completed(n)
 }
 
 // Later puts the next n messages off. Their data and metadata stay valid until they are
 // completed, also after the handler's Close. They get consecutive tickets, of which it returns the first.
 func (b *Batch) Later(n int) Ticket {
-	first := b.s.open.add(b.run.cut(n))
 	b.pass(n)
+	first := b.s.open.next
+	for left := n; left > 0; {
+		r := b.cut(left)
+		left -= len(r.spans)
+		b.s.open.add(r)
+	}
 	if b.s.texts != nil {
 		b.s.texts.pin(first, n)
 	}
@@ -106,9 +129,22 @@ func (b *Batch) Later(n int) Ticket {
 
 // pass passes over the next n messages.
 func (b *Batch) pass(n int) {
+	if uint(n) > uint(b.Left()) {
+		panic("worker: more messages completed or put off than the batch has")
+	}
 	if b.msgs != nil {
 		b.msgs = b.msgs[n:]
 	}
+}
+
+// cut takes the next messages off, at most n, of one run.
+func (b *Batch) cut(n int) run {
+	head := b.run.cut(min(n, len(b.run.spans)))
+	if len(b.run.spans) == 0 && b.more > 0 {
+		b.run, b.rest = b.rest[0], b.rest[1:]
+		b.more -= len(b.run.spans)
+	}
+	return head
 }
 
 func (b *Batch) panicked(reason any) { b.s.panicked(reason) }

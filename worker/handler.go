@@ -7,7 +7,8 @@ type Func func(m Message) Code
 // Handler is what one worker runs its messages through. All its methods are
 // called on that worker's goroutine, one at a time.
 type Handler interface {
-	// Handle takes a batch of one or more messages, in order of arrival. It goes
+	// Handle takes a batch of one or more messages, in order of arrival; batches grow as far
+	// as that makes messages take less time each. It goes
 	// through them with [Batch.Done], which completes the next ones, and
 	// [Batch.Later], which puts the next ones off until the [Completer] that the
 	// handler was opened with completes them, in any order. What was passed to
@@ -69,7 +70,8 @@ func (h eachHandler) Handle(b *Batch) {
 
 // handleUntilPanic costs one deferred call a batch rather than one a message: a
 // panic ends it behind the message that panicked, and Handle goes on from there.
-// Messages with one outcome are completed together.
+// Messages with one outcome are completed together, up to the worker's next look at the
+// clock: slow ones are acknowledged one by one.
 func (h eachHandler) handleUntilPanic(b *Batch) {
 	done, outcome := 0, OK
 	defer func() {
@@ -96,7 +98,10 @@ func (h eachHandler) handleUntilPanic(b *Batch) {
 			}
 			done, outcome = 0, code
 		}
-		done++
+		if done++; done >= b.s.w.progress.stride {
+			b.Done(done, outcome)
+			done = 0
+		}
 	}
 }
 

@@ -78,7 +78,7 @@ func TestHeld(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := pool.Workers()[0]
-		w.limit = 1 + rnd.IntN(4) // a batch may be a part of a run
+		w.length.level = rnd.IntN(3) // a batch may be a part of a run
 		for id := range uint16(2) {
 			slabs.At(id).Data = make([]byte, 1<<16)
 		}

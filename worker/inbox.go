@@ -98,16 +98,18 @@ func (b *Inbox) Commit(first Desc, n int) {
 func (b *Inbox) Publish() { b.ring.Publish() }
 
 // fit is how many of the next messages of a run, at most limit, have up to size bytes in all,
-// but at least one.
-func (b *Inbox) fit(limit, size int) int {
+// but at least least, unless the ring is empty. It takes their bytes off size.
+func (b *Inbox) fit(limit int, size *int, least int) int {
 	if b.left == 0 && !b.header() {
-		return limit
+		return 0
 	}
 	n := 0
 	for _, at := range b.ring.Peek()[:min(b.left, limit)] {
-		if size -= int(uint32(at)); size < 0 && n > 0 {
+		length := int(uint32(at))
+		if length > *size && n >= least {
 			break
 		}
+		*size -= length
 		n++
 	}
 	return n

@@ -90,6 +90,8 @@ func (w *Worker) openHandlers(cfg *Config) (err error) {
 	if w.main.handler, err = cfg.Sink.Open(&w.main.completer); err != nil {
 		return fmt.Errorf("open the sink for worker %d: %w", w.id, err)
 	}
+	_, single := w.main.handler.(eachHandler)
+	w.length.init(single)
 	w.flush.wanted = w.main.completer.Hooks.Flush != nil
 	if w.dead == nil {
 		return nil

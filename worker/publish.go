@@ -81,13 +81,6 @@ func (w *Worker) free(slab uint16, n int) {
 	w.took = true
 }
 
-func (w *Worker) releaseFreed() {
-	if w.freed.n > 0 {
-		w.slabs.Release(w.freed.slab, w.freed.n)
-		w.freed.n = 0
-	}
-}
-
 // publish hands over everything of this turn: data, then replies, then the room
 // in the ring, and rings once for all.
 func (w *Worker) publish() {
@@ -97,12 +90,28 @@ func (w *Worker) publish() {
 		w.took = false
 		w.in.release()
 		if w.records == 0 {
-			// Nothing was finished: messages were deferred, or wait in the retrier, or the loop
-			// has asked which there are. It may be waiting for the room that they left.
+			// Nothing was finished since the loop was last told: messages were deferred, or
+			// wait in the retrier, or it has asked which there are. It may be waiting for the
+			// room that they left.
 			w.commit(Reply{})
 		}
 	}
 	w.ring()
+}
+
+// publishFinished hands over what is finished of the batch in hand. The room in the ring
+// follows at its end, because the spans of its messages lie there.
+func (w *Worker) publishFinished() {
+	w.releaseFreed()
+	w.flushRun()
+	w.ring()
+}
+
+func (w *Worker) releaseFreed() {
+	if w.freed.n > 0 {
+		w.slabs.Release(w.freed.slab, w.freed.n)
+		w.freed.n = 0
+	}
 }
 
 func (w *Worker) ring() {

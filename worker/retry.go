@@ -1,9 +1,6 @@
 package worker
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // retrier holds one worker's messages that wait: for their next try, or, where order is by key,
 // for a message of their key that came before. They stay in their slabs, whose references it
@@ -23,11 +20,15 @@ type retrier struct {
 
 	failed map[uint32]int // by slot: tries of a message that have failed, if any
 	due    dueHeap
-	lanes  map[uint64][]Desc // by key: who waits behind a message in hand
+	queues queues            // of lanes and ready
+	lanes  map[uint64]queue  // by key: who waits behind a message in hand
 	inHand map[uint32]uint64 // by slot: the key of a message in hand
 	queued int               // messages in lanes
-	ready  []Desc            // at the head of their lane since the last turn
-	span   [1]span           // of the message that is handled
+	ready  queue             // those that were at the head of their lane
+
+	// The batch that is being made.
+	runs  []run
+	spans []span // of runs that are no part of one in the ring
 }
 
 // maxRetryWait bounds the doubling.
@@ -36,7 +37,7 @@ const maxRetryWait = time.Hour
 func newRetrier(w *Worker, cfg *Config) *retrier {
 	r := &retrier{
 		w: w, max: cfg.Retries, min: cfg.RetryMin, start: w.now(), failed: make(map[uint32]int),
-		lanes: make(map[uint64][]Desc), inHand: make(map[uint32]uint64),
+		lanes: make(map[uint64]queue), inHand: make(map[uint32]uint64),
 	}
 	if cfg.Key != nil {
 		r.key = NewKeyer(cfg.Key)
@@ -48,44 +49,66 @@ func newRetrier(w *Worker, cfg *Config) *retrier {
 // have changed the data afterwards.
 func (r *retrier) hash(all *run, i int) uint64 { return r.key.Hash(r.w.message(all, i)) }
 
-// admit runs those of a run through the handler that may go now; the others wait.
-func (r *retrier) admit(all run) {
+// admit runs those of new messages through the handler that may go now, in one batch; the others
+// wait. Those of them whose turn has come by then follow, up to limit in all.
+func (r *retrier) admit(first run, rest []run, limit int) {
 	if r.key == nil {
-		r.w.main.handle(all)
+		r.w.main.handle(first, rest...)
 		return
 	}
-	for len(all.spans) > 0 {
-		n, k, free := 0, uint64(0), true
-		for n < len(all.spans) {
-			k = r.hash(&all, n)
-			if _, busy := r.lanes[k]; busy {
-				free = false
-				break
-			}
+	r.sort(first)
+	for _, next := range rest {
+		r.sort(next)
+	}
+	for r.handle() && limit > 0 {
+		limit -= r.takeReady(min(limit, r.w.waitingRoom()))
+	}
+}
+
+// sort adds those of a run to the batch whose key is not in hand; the others wait behind it.
+func (r *retrier) sort(all run) {
+	n := 0 // of those at the head of all that go into the batch
+	for n < len(all.spans) {
+		k := r.hash(&all, n)
+		lane, busy := r.lanes[k]
+		if !busy {
 			r.enter(k, all.first.Slot+uint32(n))
 			n++
+			continue
 		}
 		if n > 0 {
-			r.w.main.handle(all.cut(n))
+			r.runs = append(r.runs, all.cut(n))
+			n = 0
 		}
-		if free {
-			return
-		}
-		one := all.cut(1)
-		if lane, busy := r.lanes[k]; busy {
-			r.lanes[k] = append(lane, one.at(0))
-			r.queued++
-		} else {
-			// Its key became free while the handler had those before it.
-			r.enter(k, one.first.Slot)
-			r.w.main.handle(one)
-		}
+		r.queues.push(&lane, all.at(0))
+		r.lanes[k] = lane
+		r.queued++
+		all.cut(1)
 	}
+	if n > 0 {
+		r.runs = append(r.runs, all)
+	}
+}
+
+// add adds a message that has waited to the batch.
+func (r *retrier) add(d Desc) {
+	r.spans = append(r.spans, Span(d.Off, d.Len))
+	r.runs = append(r.runs, run{d, r.spans[len(r.spans)-1:]})
+}
+
+// handle runs the batch through the handler; false if there is none.
+func (r *retrier) handle() bool {
+	if len(r.runs) == 0 {
+		return false
+	}
+	r.w.main.handle(r.runs[0], r.runs[1:]...)
+	r.runs, r.spans = r.runs[:0], r.spans[:0]
+	return true
 }
 
 // enter marks a key as in hand, with the message of a slot.
 func (r *retrier) enter(k uint64, slot uint32) {
-	r.lanes[k], r.inHand[slot] = nil, k
+	r.lanes[k], r.inHand[slot] = queue{}, k
 }
 
 // again schedules another try of the one message of a run; false when it has had
@@ -124,48 +147,55 @@ func (r *retrier) letGo(slot uint32) {
 	k := r.inHand[slot]
 	delete(r.inHand, slot)
 	lane := r.lanes[k]
-	if len(lane) == 0 {
+	if lane.empty() {
 		delete(r.lanes, k)
 		return
 	}
-	r.ready = append(r.ready, lane[0])
-	r.lanes[k], r.inHand[lane[0].Slot] = lane[1:], k
+	next := r.queues.pop(&lane)
+	r.queues.push(&r.ready, next)
+	r.lanes[k], r.inHand[next.Slot] = lane, k
 	r.queued--
 }
 
-// turn runs the messages whose time or turn has come through the handler, one by
-// one, as far as it may have more.
+// turn runs messages whose time or turn has come through the handler, a batch of each.
 func (r *retrier) turn() bool {
-	n := 0
-	for ; n < len(r.ready) && r.w.vacant(); n++ {
-		r.handle(r.ready[n])
+	if r.ready.empty() && !r.waits() {
+		return false
 	}
-	r.ready = slices.Delete(r.ready, 0, n)
-	busy := n > 0
-	for r.waits() && r.w.vacant() {
-		r.handle(r.due.pop().desc)
-		busy = true
-	}
+	r.w.progress.begin(r.w.now(), batchTime)
+	r.takeReady(r.w.waitingRoom())
+	busy := r.handle()
+	r.takeDue(r.w.waitingRoom())
+	busy = r.handle() || busy
 	if busy {
 		r.arm()
 	}
 	return busy
 }
 
-func (r *retrier) handle(d Desc) { r.w.main.handle(r.run(d)) }
+// takeReady adds up to limit of the messages to the batch whose turn it is, and counts them.
+func (r *retrier) takeReady(limit int) (n int) {
+	for size := r.w.batchBytes(); n < limit && !r.ready.empty() && (n == 0 || size > 0); n++ {
+		d := r.queues.pop(&r.ready)
+		r.add(d)
+		size -= int(d.Len)
+	}
+	return n
+}
 
-// run is one message as a run; it is good until the next call.
-func (r *retrier) run(d Desc) run {
-	r.span[0] = Span(d.Off, d.Len)
-	return run{d, r.span[:]}
+// takeDue adds up to limit of the messages to the batch whose next try is due.
+func (r *retrier) takeDue(limit int) {
+	for n, size := 0, r.w.batchBytes(); n < limit && r.waits() && (n == 0 || size > 0); n++ {
+		d := r.due.pop().desc
+		r.add(d)
+		size -= int(d.Len)
+	}
 }
 
 // waiting yields the messages that wait here. They hold a reference to their slab each.
 func (r *retrier) waiting(yield func(Desc) bool) {
-	for _, d := range r.ready {
-		if !yield(d) {
-			return
-		}
+	if !r.queues.all(r.ready, yield) {
+		return
 	}
 	for _, t := range r.due {
 		if !yield(t.desc) {
@@ -173,25 +203,23 @@ func (r *retrier) waiting(yield func(Desc) bool) {
 		}
 	}
 	for _, lane := range r.lanes {
-		for _, d := range lane {
-			if !yield(d) {
-				return
-			}
+		if !r.queues.all(lane, yield) {
+			return
 		}
 	}
 }
 
 // idle reports whether no message waits, for its next try or its turn.
-func (r *retrier) idle() bool { return r.queued == 0 && len(r.ready) == 0 && len(r.due) == 0 }
+func (r *retrier) idle() bool { return r.queued == 0 && r.ready.empty() && len(r.due) == 0 }
 
 // giveBack replies that the messages in lanes are returned: no handler had them.
 func (r *retrier) giveBack() {
 	for k, lane := range r.lanes {
-		for _, d := range lane {
-			r.w.reply(r.run(d), Returned)
+		for ; !lane.empty(); r.queued-- {
+			d := r.queues.pop(&lane)
+			r.w.reply(run{d, []span{Span(d.Off, d.Len)}}, Returned)
 		}
-		r.queued -= len(lane)
-		r.lanes[k] = nil
+		r.lanes[k] = queue{}
 	}
 }
 

@@ -23,11 +23,17 @@ func (w *Worker) capacity() int {
 // deferred is how many messages are deferred.
 func (w *Worker) deferred() int { return w.main.open.count + w.in.Cap() - w.capacity() }
 
-// vacant reports whether the sink's handler may have another message beside what a drain gives
-// it: a message that was tried before, or has waited for its key.
-func (w *Worker) vacant() bool {
-	return w.main.open.count < w.capacity() && w.main.open.span() < w.tickets && !w.full()
+// waitingRoom is how many messages that were tried before, or have waited for their key, the sink's
+// handler may have in a batch now. A drain gives it no more of them.
+func (w *Worker) waitingRoom() int {
+	if w.full() {
+		return 0
+	}
+	return max(0, min(w.length.limit(), w.capacity()-w.main.open.count, w.tickets-w.main.open.span()))
 }
+
+// vacant reports whether it may have one.
+func (w *Worker) vacant() bool { return w.waitingRoom() > 0 }
 
 // room is how many messages from the ring the sink's handler may have now.
 func (w *Worker) room() int {

@@ -33,15 +33,15 @@ func newStage(w *Worker, settled func(run, Code)) *stage {
 	return s
 }
 
-// handle runs messages through the handler and refuses what it leaves over, by a
-// panic or by neglect.
-func (s *stage) handle(r run) {
-	s.batch.begin(r)
+// handle runs messages through the handler, in one batch, and refuses what it leaves
+// over, by a panic or by neglect.
+func (s *stage) handle(first run, rest ...run) {
 	if s.texts != nil {
-		s.texts.render(&s.batch)
+		s.texts.begin()
 	}
+	s.batch.begin(first, rest)
 	s.flushed = false
-	s.calling = len(r.spans)
+	s.calling = s.batch.Left()
 	s.w.noteCall()
 	defer func() {
 		if r := recover(); r != nil {

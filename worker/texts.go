@@ -69,14 +69,18 @@ func newTexts(output func([]byte, Message) []byte, limit int64) *texts {
 	}
 }
 
-// render makes the texts of a batch, whose messages are as they were received so far.
-func (t *texts) render(b *Batch) {
-	t.batch = t.batch[:0]
-	for i := range b.msgs {
-		m := &b.msgs[i]
+// begin starts on another batch.
+func (t *texts) begin() { t.batch = t.batch[:0] }
+
+// render makes the texts of further messages of the batch, those of a run, which are as they
+// were received so far.
+func (t *texts) render(w *Worker, r *run, msgs []Message) {
+	origin := w.slabs.slots[r.first.Slab].Origin
+	for i := range msgs {
+		m := &msgs[i]
 		t.scratch = t.output(t.scratch[:0], *m)
-		frame := b.s.w.slabs.bytes(b.run.first.Slab, b.run.spans[i])
-		m.Data, m.source = t.place(t.scratch, source{frame, b.source.Origin, true})
+		frame := w.slabs.bytes(r.first.Slab, r.spans[i])
+		m.Data, m.source = t.place(t.scratch, source{frame, origin, true})
 		if m.off != noHead {
 			m.off = 0
 		}
@@ -205,15 +209,6 @@ func (t *texts) endBatch() {
 
 // full reports whether deferred messages pin all the memory there is. A nil texts is not.
 func (t *texts) full() bool { return t != nil && t.pinnedBytes >= t.limit }
-
-// next is the next messages for the handler, at most limit of one run. Those that --output
-// renders are as many as are rendered before room is asked again.
-func (w *Worker) next(limit int) run {
-	if t := w.main.texts; t != nil {
-		limit = w.in.fit(limit, t.size)
-	}
-	return w.in.next(limit)
-}
 
 // full reports whether what --output has made of deferred messages takes up all the memory
 // there is for it. In a drain there is no such bound, for the reason that room gives.

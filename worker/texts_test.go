@@ -293,8 +293,8 @@ func TestOutputAllocatesNothing(t *testing.T) {
 			spans = append(spans, Span(i, 1000))
 		}
 		spans[7] = Span(0, 90<<10)
-		b.begin(run{spans: spans})
-		ts.render(b)
+		ts.begin()
+		b.begin(run{spans: spans}, nil)
 		ts.pin(next, 50)
 		ts.endBatch()
 		ts.release(next+20, 30)
@@ -318,8 +318,8 @@ func TestLongTextsAreNotCopied(t *testing.T) {
 	w.slabs.At(0).Data = make([]byte, long)
 	b := &Batch{s: &stage{w: w, texts: ts}}
 	for range 3 {
-		b.begin(run{spans: []span{Span(0, long)}})
-		ts.render(b)
+		ts.begin()
+		b.begin(run{spans: []span{Span(0, long)}}, nil)
 		held := cap(ts.scratch) + cap(ts.spare)
 		for _, c := range append(ts.used, ts.cur) {
 			held += c.bytes()

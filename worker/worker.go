@@ -8,18 +8,6 @@ import (
 	"feedgate/ring"
 )
 
-// Batches grow and shrink so that one takes about batchTime: a reply waits no
-// longer than that for its batch to end, and a slow handler publishes every
-// message by itself. While four batches more lie in the ring it is behindTime: beside
-// what a message waits there that is little, and each batch may wake the loop, which
-// costs tens of microseconds.
-const (
-	batchTime  = 100 * time.Microsecond
-	behindTime = 800 * time.Microsecond
-	batchMax   = 1024
-	batchMin   = 1
-)
-
 // ReplyBytes is the room in the reply ring for each of its entries: a record
 // without an ack, or with a short one.
 const ReplyBytes = 32
@@ -44,7 +32,9 @@ type Worker struct {
 	dead     *stage   // takes dead letters; nil: none
 	retry    *retrier // nil: nothing is tried again
 	tickets  int      // from the oldest open ticket to the newest at most
-	limit    int      // messages in the next batch at most
+	length   length   // of the next batch
+	rest     []run    // of a batch, the runs behind the first
+	progress progress
 	pace     pace
 	holdBack bool  // of Config
 	pending  Reply // run of finished messages that is not in the ring yet
@@ -78,7 +68,6 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 		bell: cfg.Bell, wakeLoop: cfg.Wake, now: cfg.Now,
 		in:    newInbox(cfg.Ring),
 		out:   ring.NewBytes(max(cfg.Ring*ReplyBytes, minReplyRing)),
-		limit: 64,
 		token: make(chan struct{}, 1),
 	}
 	if w.log == nil {
@@ -100,6 +89,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 		w.retry = newRetrier(w, cfg)
 	}
 	w.pace.init(cfg.DrainSpan)
+	w.progress.stride = 1
 	w.holdBack = cfg.HoldBack
 	w.hasWork, w.hasRoom = w.ready, w.replyFits
 	return w
@@ -157,7 +147,7 @@ func (w *Worker) run() {
 func (w *Worker) ready() bool {
 	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
-		w.retry != nil && w.vacant() && (len(w.retry.ready) > 0 || w.retry.waits()) ||
+		w.retry != nil && w.vacant() && (!w.retry.ready.empty() || w.retry.waits()) ||
 		w.draining.Load() && w.mayEnd() || w.mayLook() || w.mayFlush() || w.asks()
 }
 
@@ -184,44 +174,6 @@ func (w *Worker) turn() bool {
 		w.publish()
 	}
 	return busy
-}
-
-// takeNew runs new messages through the handler, up to a batch.
-func (w *Worker) takeNew() bool {
-	limit := min(w.limit, w.room())
-	if limit == 0 {
-		return false // completions will make room
-	}
-	r := w.next(limit)
-	if len(r.spans) == 0 {
-		return false
-	}
-	start, n := w.now(), 0
-	w.pace.begin(start)
-	for len(r.spans) > 0 {
-		n += len(r.spans)
-		if w.retry != nil {
-			w.retry.admit(r)
-		} else {
-			w.main.handle(r)
-		}
-		r = run{}
-		if n < limit {
-			r = w.next(min(limit-n, w.room()))
-		}
-	}
-	w.took = true
-	target := batchTime
-	if w.in.Len() > 4*n {
-		target = behindTime
-	}
-	switch took := w.now().Sub(start); {
-	case took > target:
-		w.limit = max(batchMin, w.limit/2)
-	case took < target/2 && n == w.limit:
-		w.limit = min(batchMax, w.limit*2)
-	}
-	return true
 }
 
 // handled takes messages that the sink's handler is done with: those that are done are

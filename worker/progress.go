@@ -1,0 +1,41 @@
+package worker
+
+import "time"
+
+// A worker looks at the clock after about lookTime of completed messages, but after
+// lookMost of them at the latest: a handler can become slow in the middle of a batch.
+const (
+	lookTime = 25 * time.Microsecond
+	lookMost = 128
+)
+
+// progress is that of the batch in hand. The worker owns it.
+type progress struct {
+	completed int           // messages since the last look at the clock
+	stride    int           // messages from there to the next, 1 at least
+	looked    time.Time     // when it was
+	published time.Time     // when the loop was last told, or the batch began
+	target    time.Duration // how long the loop may have to wait to be told
+}
+
+// begin notes that a batch begins.
+func (p *progress) begin(now time.Time, target time.Duration) {
+	p.completed, p.looked, p.published, p.target = 0, now, now, target
+}
+
+// completed notes that n messages more are done with. What is finished is published if the
+// loop has waited for it as long as a batch is to take.
+func (w *Worker) completed(n int) {
+	p := &w.progress
+	if p.completed += n; p.completed < p.stride {
+		return
+	}
+	now := w.now()
+	each := max(1, now.Sub(p.looked)/time.Duration(p.completed))
+	p.stride = int(max(1, min(lookMost, lookTime/each)))
+	p.completed, p.looked = 0, now
+	if now.Sub(p.published) >= p.target {
+		p.published = now
+		w.publishFinished()
+	}
+}

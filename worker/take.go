@@ -1,0 +1,96 @@
+package worker
+
+import (
+	"math"
+	"time"
+)
+
+// gatherMin is how many messages a batch is to have at least, for it to span runs. Longer
+// runs cost less by themselves: their messages lie plainly in one slab.
+const gatherMin = 64
+
+// takeNew runs new messages through the handler, up to a batch.
+func (w *Worker) takeNew() bool {
+	limit := min(w.length.limit(), w.room())
+	if limit == 0 {
+		return false // completions will make room
+	}
+	first, n := w.gather(limit)
+	if n == 0 {
+		return false
+	}
+	start := w.now()
+	w.pace.begin(start)
+	w.progress.begin(start, w.target(limit))
+	for {
+		if w.retry != nil {
+			w.retry.admit(first, w.rest, n)
+		} else {
+			w.main.handle(first, w.rest...)
+		}
+		if n >= limit {
+			break
+		}
+		var more int
+		if first, more = w.gather(min(limit-n, w.room())); more == 0 {
+			break
+		}
+		n += more
+	}
+	w.took = true
+	w.length.note(n, w.now().Sub(start), w.target(n))
+	return true
+}
+
+// target is how long a batch of n messages is to take.
+func (w *Worker) target(n int) time.Duration {
+	if w.in.Len() > 4*n {
+		return behindTime
+	}
+	return batchTime
+}
+
+// gather takes the next messages for one call of the handler, at most limit: of the first
+// run, and of those behind it, in rest, if a handler can gain by having them together.
+func (w *Worker) gather(limit int) (first run, n int) {
+	w.rest = w.rest[:0]
+	size := w.batchBytes()
+	first = w.next(limit, &size, 1)
+	n = len(first.spans)
+	if n == 0 || w.length.single {
+		return first, n
+	}
+	if !w.length.slow {
+		limit = min(limit, gatherMin)
+	}
+	for n < limit {
+		r := w.next(limit-n, &size, 0)
+		if len(r.spans) == 0 {
+			break
+		}
+		w.rest = append(w.rest, r)
+		n += len(r.spans)
+	}
+	return first, n
+}
+
+// batchBytes is how many bytes of messages a batch is to have: of those that --output renders,
+// as many as are rendered before room is asked again.
+func (w *Worker) batchBytes() int {
+	if t := w.main.texts; t != nil {
+		return t.size
+	}
+	return math.MaxInt
+}
+
+// next is the next messages for the handler, at most limit of one run. Of those that --output
+// renders, they have up to size bytes, but are least at least.
+func (w *Worker) next(limit int, size *int, least int) run {
+	if w.main.texts != nil {
+		limit = w.in.fit(limit, size, least)
+	}
+	if limit == 0 {
+		return run{}
+	}
+	return w.in.next(limit)
+}
