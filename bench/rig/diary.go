@@ -11,6 +11,7 @@ type Diary struct {
 	mu     sync.Mutex
 	text   []byte
 	lines  int
+	bytes  int
 	broken string
 }
 
@@ -24,6 +25,7 @@ func (d *Diary) Write(p []byte) (int, error) {
 	defer d.mu.Unlock()
 	d.text = append(d.text, p...)
 	d.lines += bytes.Count(p, []byte("\n"))
+	d.bytes += len(p)
 	for _, word := range []string{"panic:", "fatal error:", "WARNING: DATA RACE", "SIGXFSZ"} {
 		if d.broken == "" && bytes.Contains(d.text[max(0, len(d.text)-len(p)-32):], []byte(word)) {
 			d.broken = word
@@ -47,6 +49,25 @@ func (d *Diary) Lines() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.lines
+}
+
+// Bytes is how many bytes have been written.
+func (d *Diary) Bytes() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bytes
+}
+
+// Around is the first line kept that has the word; empty: none has.
+func (d *Diary) Around(word string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for line := range bytes.Lines(d.text) {
+		if bytes.Contains(line, []byte(word)) {
+			return string(line)
+		}
+	}
+	return ""
 }
 
 // Tail is what was written last.

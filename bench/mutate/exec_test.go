@@ -1,0 +1,5 @@
+package mutate
+
+const childVariable = "MUTATE_CHILD"
+
+func runChild(string) {}

@@ -1,0 +1,31 @@
+package mutate
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"feedgate/bench/rig"
+)
+
+var (
+	connections = flag.Int("mutate.connections", 0, "connections of mutated bytes of each scheme; 0: 30,000, with -short 200")
+	from        = flag.Int("mutate.from", 0, "number of the first of them")
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		runChild(dir)
+		return
+	}
+	os.Exit(rig.Run(m, "../..", "-race"))
+}
+
+// count is how many connections a test makes that takes one share in so many.
+func count(share int) int {
+	n := *connections
+	if n == 0 {
+		n = rig.Form(200, 30_000)
+	}
+	return max(1, n/share)
+}
