@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"sync"
 )
 
@@ -12,6 +13,7 @@ type Diary struct {
 	text   []byte
 	lines  int
 	bytes  int
+	never  []string
 	broken string
 }
 
@@ -26,7 +28,7 @@ func (d *Diary) Write(p []byte) (int, error) {
 	d.text = append(d.text, p...)
 	d.lines += bytes.Count(p, []byte("\n"))
 	d.bytes += len(p)
-	for _, word := range []string{"panic:", "fatal error:", "WARNING: DATA RACE", "SIGXFSZ"} {
+	for _, word := range slices.Concat(d.never, []string{"panic:", "fatal error:", "WARNING: DATA RACE", "SIGXFSZ"}) {
 		if d.broken == "" && bytes.Contains(d.text[max(0, len(d.text)-len(p)-32):], []byte(word)) {
 			d.broken = word
 		}
@@ -35,6 +37,13 @@ func (d *Diary) Write(p []byte) (int, error) {
 		d.text = append(d.text[:diaryBytes], d.text[len(d.text)-diaryBytes:]...)
 	}
 	return len(p), nil
+}
+
+// Never names words that are a fault from now on, as a panic always is.
+func (d *Diary) Never(words ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.never = append(d.never, words...)
 }
 
 // Holds says that the word has been written.
@@ -56,18 +65,6 @@ func (d *Diary) Bytes() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.bytes
-}
-
-// Around is the first line kept that has the word; empty: none has.
-func (d *Diary) Around(word string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for line := range bytes.Lines(d.text) {
-		if bytes.Contains(line, []byte(word)) {
-			return string(line)
-		}
-	}
-	return ""
 }
 
 // Tail is what was written last.
