@@ -27,6 +27,8 @@ type server struct {
 	seed    uint64
 	total   int64
 
+	messages int // of the last connections
+
 	made      atomic.Int64 // connections of mutated bytes
 	untouched atomic.Int64 // of them, those with nothing mutated
 	acks      atomic.Int64 // on them
@@ -36,12 +38,9 @@ type server struct {
 	last      chan error // of each address, when its last connection is over
 }
 
-// last conversations have so many messages.
-const lastMessages = 1000
-
 func newServer(t *testing.T, d dialect, addresses, total int) *server {
 	s := &server{
-		t: t, d: d, total: int64(total), seed: rig.Dice(t).Uint64(),
+		t: t, d: d, total: int64(total), seed: rig.Dice(t).Uint64(), messages: 1000,
 		first: make(chan error, addresses), last: make(chan error, addresses),
 	}
 	for range addresses {
@@ -93,7 +92,7 @@ func (s *server) serve(l net.Listener) {
 				s.mutated(raw, n+int64(*from))
 				continue
 			}
-			err := s.clean(raw, d, lastMessages)
+			err := s.clean(raw, d, s.messages)
 			if !ended {
 				ended = true
 				s.last <- err

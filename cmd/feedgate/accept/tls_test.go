@@ -136,7 +136,7 @@ func TestHeadWithoutEnd(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	ln := listen(t, 0)
 	p := run(t, "wss://"+ln.Addr().String()+"/", "--sink=discard:", "--tls-ca="+ca.File, "--reconnect-min=1ms", "--reconnect-max=1ms")
-	for range 3 {
+	for range 10 {
 		conn, _, err := acceptTLS(t, ln, ca.Server())
 		if err != nil {
 			t.Fatal(err)
