@@ -87,7 +87,7 @@ func TestExecAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := newServer(t, fg{}, 1, 0)
-	server.messages = rig.Form(60, 1500)
+	server.messages = 30 * count(files)
 	server.start()
 	p := rig.Start(t, rig.Launch{
 		Admin: true,

@@ -10,6 +10,9 @@ import (
 	"feedgate/bench/rig"
 )
 
+// files is the share of the tests that start a process for each mutant.
+const files = 50
+
 // nowhere refuses connections.
 const nowhere = "fg://127.0.0.1:1"
 
@@ -29,7 +32,7 @@ const stateText = `{
 func TestStateFiles(t *testing.T) {
 	t.Parallel()
 	refused := 0
-	total := rig.Form(6, 300)
+	total := count(files)
 	eachMutant(t, total, stateText, func(n int, path string, b []byte) {
 		p := rig.Start(t, rig.Launch{Args: []string{nowhere, "--state=" + path, "--connect-attempts=1"}, Env: []string{"GORACE=halt_on_error=1"}})
 		p.Exit(1)
@@ -72,7 +75,7 @@ exit-on-close: true
 func TestConfigFiles(t *testing.T) {
 	t.Parallel()
 	usage := 0
-	total := rig.Form(6, 300)
+	total := count(files)
 	eachMutant(t, total, configText, func(n int, path string, b []byte) {
 		p := rig.Start(t, rig.Launch{
 			Args: []string{nowhere, "--config=" + path, "--connect-attempts=1", "--reconnect-min=1ms", "--reconnect-max=1ms", "--state="},
@@ -98,9 +101,6 @@ func eachMutant(t *testing.T, total int, text string, try func(n int, path strin
 	t.Helper()
 	seed := rig.Dice(t).Uint64()
 	dir := t.TempDir()
-	if *connections > 0 {
-		total = *connections
-	}
 	for n := *from; n < *from+total; n++ {
 		d := rand.New(rand.NewPCG(seed, uint64(n)))
 		m := talk{b: []byte(text)}

@@ -9,7 +9,8 @@ import (
 )
 
 var (
-	connections = flag.Int("mutate.connections", 0, "connections of mutated bytes of each scheme; 0: 30,000, with -short 200")
+	connections = flag.Int("mutate.connections", 0, "connections of mutated bytes of each scheme; 0: 2,000, with -short 200")
+	plain       = flag.Bool("mutate.plain", false, "the binary without the race detector, whose RSS is to be flat")
 	from        = flag.Int("mutate.from", 0, "number of the first of them")
 )
 
@@ -18,6 +19,10 @@ func TestMain(m *testing.M) {
 		runChild(dir)
 		return
 	}
+	flag.Parse()
+	if *plain {
+		os.Exit(rig.Run(m, "../.."))
+	}
 	os.Exit(rig.Run(m, "../..", "-race"))
 }
 
@@ -25,7 +30,7 @@ func TestMain(m *testing.M) {
 func count(share int) int {
 	n := *connections
 	if n == 0 {
-		n = rig.Form(200, 30_000)
+		n = rig.Form(200, 2000)
 	}
 	return max(1, n/share)
 }
