@@ -20,6 +20,6 @@
 //
 //	CHAOS_SEED=SEED go test ./bench/mutate -run TestSchemes/NAME -mutate.from=N -mutate.connections=1
 //
-// Timing, and what the gateway has from earlier connections, may differ. GOGC and GODEBUG reach
+// -mutate.plain is the binary without the race detector, whose RSS is to be flat. Timing, and what the gateway has from earlier connections, may differ. GOGC and GODEBUG reach
 // the gateway.
 package mutate

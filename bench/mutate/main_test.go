@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	connections = flag.Int("mutate.connections", 0, "connections of mutated bytes of each scheme; 0: 2,000, with -short 200")
+	connections = flag.Int("mutate.connections", 0, "connections of mutated bytes of each scheme; 0: 2,000, with -short 100")
 	plain       = flag.Bool("mutate.plain", false, "the binary without the race detector, whose RSS is to be flat")
 	from        = flag.Int("mutate.from", 0, "number of the first of them")
 )
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 func count(share int) int {
 	n := *connections
 	if n == 0 {
-		n = rig.Form(200, 2000)
+		n = rig.Form(100, 2000)
 	}
 	return max(1, n/share)
 }

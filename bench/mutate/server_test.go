@@ -40,7 +40,7 @@ type server struct {
 
 func newServer(t *testing.T, d dialect, addresses, total int) *server {
 	s := &server{
-		t: t, d: d, total: int64(total), seed: rig.Dice(t).Uint64(), messages: 1000,
+		t: t, d: d, total: int64(total), seed: rig.Dice(t).Uint64(), messages: rig.Form(200, 1000),
 		first: make(chan error, addresses), last: make(chan error, addresses),
 	}
 	for range addresses {
