@@ -11,7 +11,7 @@ LDFLAGS   = $(if $(VERSION),-X main.version=$(VERSION)) $(if $(REVISION),-X main
 CXXFLAGS ?= -O2
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos soak sim mutants interop peers clean
+.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos mutate soak sim mutants interop peers clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,12 @@ chaos: ## every fault in its long form, those of a real nsqd too, about seven mi
 	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/accept
 	cd bench/chaos && $(GO) test -count=1 -timeout 30m -v -skip TestSoak .
 	cd bench/nsq && $(GO) test -count=1 -timeout 30m -v ./faults
+
+CONNECTIONS ?= 30000
+
+mutate: ## CONNECTIONS=30000 of mutated bytes on every scheme, with the race detector and without, half an hour
+	$(GO) test ./bench/mutate -count=1 -timeout 3h -v -mutate.connections=$(CONNECTIONS)
+	$(GO) test ./bench/mutate -count=1 -timeout 3h -v -mutate.connections=$(CONNECTIONS) -mutate.plain
 
 DURATION ?= 10m
 

@@ -44,7 +44,7 @@ func (c *conn) endOfStream(now time.Duration) {
 // looked at.
 func (c *conn) protocolError(err *wire.Error, now time.Duration) {
 	c.life.end(now)
-	c.l.in.reset()
+	c.l.in.abandon()
 	if c.state == login && c.turnedAway(err, now) {
 		return
 	}

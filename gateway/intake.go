@@ -22,6 +22,7 @@ type intake struct {
 	copied int         // own messages of cur.Msgs before it lie in own
 	failed *wire.Error // decoding stopped with it; handled once all messages are dispatched
 	more   bool        // decoding may go on with what is there
+	over   bool        // nothing more of this connection is decoded
 
 	slab openSlab // of what is read
 	own  openSlab // of messages that did not lie in it
@@ -60,7 +61,14 @@ func (in *intake) reset() {
 	in.dropSlabs()
 	in.cur = wire.Input{Out: in.cur.Out[:0], Msgs: in.cur.Msgs, Own: in.cur.Own}
 	in.clear()
-	in.failed, in.more, in.bulk, in.sendBlocked = nil, false, false, 0
+	in.failed, in.more, in.over, in.bulk, in.sendBlocked = nil, false, false, false, 0
+}
+
+// abandon forgets the connection's bytes, and ends decoding: the Conn may still count on what it
+// has not decoded.
+func (in *intake) abandon() {
+	in.reset()
+	in.over = true
 }
 
 // clear empties what one call of the Conn fills.

@@ -64,7 +64,7 @@ func (c *conn) loggedIn(e wire.Event, now time.Duration) {
 	if offered := c.offered(e); offered != "" {
 		c.life.end(now)
 		c.loginFailed(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
-		c.l.in.reset()
+		c.l.in.abandon()
 		c.on(evRefused, about{now: now, code: wire.CloseBadRequest})
 		return
 	}

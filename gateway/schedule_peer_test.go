@@ -28,6 +28,8 @@ type schedConn struct {
 	seq     uint64
 	ready   bool
 	closed  bool // the peer has sent its close: the rest has no meaning
+	failed  bool // Decode returned an error
+	rest    int  // bytes that were not decoded
 	next    time.Duration
 }
 
@@ -38,8 +40,19 @@ func (c *schedConn) Open(dst []byte, r wire.Resume) []byte {
 	return append(dst, 'o')
 }
 
-// Decode implements wire.Conn. A '+' begins a message of two bytes.
+// Decode implements wire.Conn. Decoders rely on that they have ended with their first error, and
+// that what they have not decoded comes again.
 func (c *schedConn) Decode(buf []byte, in *wire.Input) *wire.Error {
+	if left := len(buf) - in.Scan; c.failed || left < c.rest {
+		c.p.s.t.Errorf("Decode with %d bytes, where %d were left, after an error: %t", left, c.rest, c.failed)
+	}
+	fault := c.decode(buf, in)
+	c.failed, c.rest = fault != nil, len(buf)-in.Scan
+	return fault
+}
+
+// decode: a '+' begins a message of two bytes.
+func (c *schedConn) decode(buf []byte, in *wire.Input) *wire.Error {
 	for in.Scan < len(buf) && !in.Full() {
 		b := buf[in.Scan]
 		if c.closed {
@@ -121,6 +134,7 @@ func (c *schedConn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
 	}
 	at := in.Scan
 	in.Advance(left)
+	c.rest = 0
 	return c.take(among(c.p.s.rng, byte('m'), 'm', 'c', 'w'), at, left, in)
 }
 

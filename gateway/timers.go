@@ -174,7 +174,7 @@ func (c *conn) heartbeat(now time.Duration) {
 	var frames []byte
 	frames, c.tick = c.proto.Tick(l.out.AvailableBuffer(), now)
 	l.out.Write(frames)
-	l.in.more = l.in.more || c.tick != 0 && !l.paused
+	l.in.more = l.in.more || c.tick != 0 && !l.paused && !l.in.over
 }
 
 // earliest is the lesser of two times of which zero is never.

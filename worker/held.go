@@ -130,6 +130,12 @@ func (w *Worker) giveUp() {
 	for r := w.in.next(batchMax); len(r.spans) > 0; r = w.in.next(batchMax) {
 		w.giveUpRun(r)
 	}
+	if w.retry != nil {
+		for d := range w.retry.waiting {
+			w.free(d.Slab, 1)
+		}
+		w.retry = nil
+	}
 	w.releaseFreed()
 }
 

@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"sync"
 )
 
@@ -11,6 +12,8 @@ type Diary struct {
 	mu     sync.Mutex
 	text   []byte
 	lines  int
+	bytes  int
+	never  []string
 	broken string
 }
 
@@ -24,7 +27,8 @@ func (d *Diary) Write(p []byte) (int, error) {
 	defer d.mu.Unlock()
 	d.text = append(d.text, p...)
 	d.lines += bytes.Count(p, []byte("\n"))
-	for _, word := range []string{"panic:", "fatal error:", "WARNING: DATA RACE", "SIGXFSZ"} {
+	d.bytes += len(p)
+	for _, word := range slices.Concat(d.never, []string{"panic:", "fatal error:", "WARNING: DATA RACE", "SIGXFSZ"}) {
 		if d.broken == "" && bytes.Contains(d.text[max(0, len(d.text)-len(p)-32):], []byte(word)) {
 			d.broken = word
 		}
@@ -33,6 +37,13 @@ func (d *Diary) Write(p []byte) (int, error) {
 		d.text = append(d.text[:diaryBytes], d.text[len(d.text)-diaryBytes:]...)
 	}
 	return len(p), nil
+}
+
+// Never names words that are a fault from now on, as a panic always is.
+func (d *Diary) Never(words ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.never = append(d.never, words...)
 }
 
 // Holds says that the word has been written.
@@ -47,6 +58,13 @@ func (d *Diary) Lines() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.lines
+}
+
+// Bytes is how many bytes have been written.
+func (d *Diary) Bytes() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bytes
 }
 
 // Tail is what was written last.

@@ -167,16 +167,22 @@ func (p *Process) alive(what string, done func() bool) {
 
 var adminLine = regexp.MustCompile(`admin address".* addr=(\S+)`)
 
-// Get is what the admin address answers to a GET of path.
-func (p *Process) Get(path string) ([]byte, error) {
+// AdminAddr is HOST:PORT of the admin address, once there is one.
+func (p *Process) AdminAddr() string {
 	p.t.Helper()
 	var said [][]byte
 	p.alive("the admin address", func() bool {
 		said = p.Log.find(adminLine)
 		return said != nil
 	})
+	return string(said[1])
+}
+
+// Get is what the admin address answers to a GET of path.
+func (p *Process) Get(path string) ([]byte, error) {
+	p.t.Helper()
 	client := http.Client{Timeout: Patience, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + string(said[1]) + path)
+	answer, err := client.Get("http://" + p.AdminAddr() + path)
 	if err != nil {
 		return nil, err
 	}

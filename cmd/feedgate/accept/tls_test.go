@@ -128,3 +128,27 @@ func TestTLSCleanCloseNeedsCloseNotify(t *testing.T) {
 	}
 	p.exit(0)
 }
+
+// TestHeadWithoutEnd: a server may answer a WebSocket handshake with a head that is too long before
+// it is asked. Nothing of the connection is decoded behind that fault.
+func TestHeadWithoutEnd(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewAuthority(t)
+	ln := listen(t, 0)
+	p := run(t, "wss://"+ln.Addr().String()+"/", "--sink=discard:", "--tls-ca="+ca.File, "--reconnect-min=1ms", "--reconnect-max=1ms")
+	for range 10 {
+		conn, _, err := acceptTLS(t, ln, ca.Server())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nX: "+strings.Repeat("x", 17<<10)); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, conn)
+		conn.Close()
+	}
+	p.waitLog("head of the server's answer is longer")
+	if !p.running() {
+		t.Error("the gateway has ended")
+	}
+}

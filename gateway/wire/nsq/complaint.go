@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"feedgate/gateway/wire"
 )
@@ -90,9 +91,13 @@ func (c *conn) complaint(said []byte, in *wire.Input) *wire.Error {
 	return fault
 }
 
-// quote is what a server said as it may be logged.
+// quote is what a server said as it may be logged: as far as it is text, for with a wrong length
+// the messages behind it are part of it.
 func (c *conn) quote(said []byte) string {
 	const most = 128
+	if at := bytes.IndexFunc(said, unicode.IsControl); at >= 0 {
+		said = said[:at]
+	}
 	said = c.mask(said)
 	return strconv.QuoteToASCII(string(said[:min(len(said), most)]))
 }

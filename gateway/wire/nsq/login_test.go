@@ -193,7 +193,8 @@ func TestFaultsSay(t *testing.T) {
 		// A part of the secret is not what is left at the end.
 		`the server says "` + bodyOf(125) + `***" (nsq)`:             {testConfig(), "s3cret", complaint(bodyOf(125) + "s3cret")},
 		`behind message 0: the server says E_INVALID "" (e_invalid)`: {testConfig(), "", in(complaint("E_INVALID"))},
-		`the server says "what\x00\n\u00e9 now" (nsq)`:               {testConfig(), "", complaint("what\x00\n\u00e9 now")},
+		`the server says "what \u00e9 now" (nsq)`:                    {testConfig(), "", complaint("what \u00e9 now")},
+		`the server says E_INVALID "no" (e_invalid)`:                 {testConfig(), "", complaint("E_INVALID no" + string(message(1, 1, "a payload")))},
 		`the server says "` + bodyOf(128) + `" (nsq)`:                {testConfig(), "", complaint(bodyOf(129))},
 	} {
 		d := wiretest.New(t, mustNew(t, c.cfg).NewConn(), wire.Resume{Token: []byte(c.token)}, wiretest.Whole(200))

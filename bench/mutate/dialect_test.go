@@ -1,0 +1,62 @@
+package mutate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// maxMessage is the gateway's --max-message.
+const maxMessage = 16 << 10
+
+// marker is in every payload, and may be in no log.
+const marker = "mUtAnT"
+
+// dialect is a scheme from the server's side. Any goroutine may use one.
+type dialect interface {
+	// asked reports whether what the gateway sent holds all that a server waits for
+	// before it speaks.
+	asked(got []byte) bool
+	// talk makes a valid conversation of so many messages, the answer to what the gateway
+	// has asked.
+	talk(d *rand.Rand, asked []byte, messages int) talk
+	// judge finds what the gateway acked of what it was sent, each key as often as it was.
+	// Its error is what no gateway may do, whatever it is sent: such as an ack of a message
+	// that was not sent whole, or one more than there are messages.
+	judge(sent, got []byte) (acked map[string]int, err error)
+}
+
+// payload makes one of a message: text, JSON, a sentence of NMEA 0183, or bytes.
+func payload(d *rand.Rand, n int) []byte {
+	long := d.IntN(1 << d.IntN(9))
+	if d.IntN(200) == 0 {
+		long = d.IntN(3 * maxMessage)
+	}
+	fill := strings.Repeat("abcdefgh", long/8+1)[:long]
+	switch d.IntN(4) {
+	case 0:
+		return fmt.Appendf(nil, `{"id":"%d","user":"u%d","data":"%s%s","done":%t}`, n, d.IntN(5), marker, fill, d.IntN(3) > 0)
+	case 1:
+		return fmt.Appendf(nil, "$IIMWV,%03d,R,%05.2f,N,A,%s*%02X", d.IntN(360), d.Float64()*40, marker, d.IntN(256))
+	case 2:
+		return fmt.Appendf(nil, "%s %d %s", marker, n, fill)
+	}
+	if d.IntN(20) == 0 {
+		return nil
+	}
+	return append([]byte(marker), fill...)
+}
+
+// atMost fails unless keys 1 to most were acked at most once each.
+func atMost(acked map[string]int, most int) error {
+	for key, times := range acked {
+		var n int
+		if _, err := fmt.Sscan(key, &n); err != nil || n < 1 || n > most || fmt.Sprint(n) != key {
+			return fmt.Errorf("an ack of message %.40q of %d", key, most)
+		}
+		if times > 1 {
+			return fmt.Errorf("message %s was acked %d times", key, times)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package mutate
+
+import (
+	"crypto/tls"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+)
+
+// maxHeard is how much is kept of what a gateway sends, in bytes. No conversation asks for as
+// much.
+const maxHeard = 8 << 20
+
+// peer is the server's end of a connection. Its reader is a goroutine of its own, the rest
+// is for one goroutine.
+type peer struct {
+	raw  *net.TCPConn
+	conn net.Conn // raw, or TLS over it
+
+	news chan struct{} // something was read
+	done chan struct{} // closed at the end of what is read
+
+	mu  sync.Mutex
+	got []byte
+}
+
+// newPeer begins to read.
+func newPeer(raw *net.TCPConn, conn net.Conn) *peer {
+	p := &peer{raw: raw, conn: conn, news: make(chan struct{}, 1), done: make(chan struct{})}
+	go p.read()
+	return p
+}
+
+func (p *peer) read() {
+	defer close(p.done)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := p.conn.Read(buf)
+		p.mu.Lock()
+		if len(p.got)+n < maxHeard {
+			p.got = append(p.got, buf[:n]...)
+		}
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+		select {
+		case p.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// heard is what was read so far.
+func (p *peer) heard() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]byte(nil), p.got...)
+}
+
+// await waits for bytes that suffice, at most so long. False: they have not come.
+func (p *peer) await(limit time.Duration, suffice func(got []byte) bool) bool {
+	late := time.After(limit)
+	for {
+		if suffice(p.heard()) {
+			return true
+		}
+		select {
+		case <-p.news:
+		case <-p.done:
+			return suffice(p.heard())
+		case <-late:
+			return false
+		}
+	}
+}
+
+// say writes b in random pieces, with a pause here and there. It stops at an error: a gateway that
+// has found a fault closes.
+func (p *peer) say(d *rand.Rand, b []byte) {
+	for pieces := d.IntN(1 << d.IntN(5)); len(b) > 0; pieces-- {
+		n := len(b)
+		if pieces > 0 {
+			n = 1 + d.IntN(n)
+		}
+		if _, err := p.conn.Write(b[:n]); err != nil {
+			return
+		}
+		if b = b[n:]; d.IntN(40) == 0 {
+			time.Sleep(time.Duration(d.IntN(2000)) * time.Microsecond)
+		}
+	}
+}
+
+// finish ends what the server says, and reads to the end.
+func (p *peer) finish() {
+	if secure, ok := p.conn.(*tls.Conn); ok {
+		_ = secure.CloseWrite()
+	}
+	_ = p.raw.CloseWrite()
+	<-p.done // the deadline bounds it
+	_ = p.raw.Close()
+}
+
+// reset ends the connection at once.
+func (p *peer) reset() {
+	_ = p.raw.SetLinger(0)
+	p.close()
+}
+
+// close ends the connection, which is a reset if something is unread.
+func (p *peer) close() {
+	_ = p.raw.Close()
+	<-p.done
+}

@@ -1,0 +1,143 @@
+package mutate
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+)
+
+// hello is what the gateways of tcp are told to say first.
+const hello = "HELLO\n"
+
+// stream is a framing over tcp, with acks that are lines or, with binary, ten bytes.
+type stream struct {
+	binary bool
+	// frame appends a message to a conversation.
+	frame func(t *talk, body []byte)
+	// whole is how many messages end in b, or more.
+	whole func(b []byte) int
+	// clean is what of a payload can be a message of this framing; nil: all of it.
+	clean func(body []byte) []byte
+	// acked reports whether a message gets an ack; nil: each does.
+	acked func(body []byte) bool
+}
+
+func (s stream) asked(got []byte) bool { return len(got) >= len(hello) }
+
+func (s stream) talk(d *rand.Rand, _ []byte, messages int) talk {
+	var t talk
+	for n := range messages {
+		body := payload(d, n)
+		if s.clean != nil {
+			body = s.clean(body)
+		}
+		if s.acked == nil || s.acked(body) {
+			t.keys = append(t.keys, strconv.Itoa(n+1))
+		}
+		s.frame(&t, body)
+	}
+	return t
+}
+
+func (s stream) judge(sent, got []byte) (map[string]int, error) {
+	acked := make(map[string]int)
+	if len(got) < len(hello) {
+		return acked, nil
+	}
+	if string(got[:len(hello)]) != hello {
+		return acked, fmt.Errorf("the hello is %q", got[:len(hello)])
+	}
+	got = got[len(hello):]
+	for len(got) > 0 {
+		if s.binary {
+			if len(got) < 10 {
+				break
+			}
+			acked[strconv.FormatUint(binary.BigEndian.Uint64(got), 10)]++
+			got = got[10:]
+			continue
+		}
+		line, rest, whole := bytes.Cut(got, []byte("\n"))
+		if !whole {
+			break
+		}
+		acked[string(line[bytes.LastIndexByte(line, ' ')+1:])]++
+		got = rest
+	}
+	return acked, atMost(acked, s.whole(sent))
+}
+
+// lines is what ends with sep.
+func lines(sep string) stream {
+	return stream{
+		frame: func(t *talk, body []byte) { t.b = append(append(t.b, body...), sep...) },
+		whole: func(b []byte) int { return bytes.Count(b, []byte(sep)) },
+		clean: func(body []byte) []byte {
+			if body = bytes.ReplaceAll(body, []byte(sep), nil); len(body) == 0 {
+				return []byte("-") // an empty line may be no message
+			}
+			return body
+		},
+	}
+}
+
+// lengths is what follows a length field of size bytes, behind offset others. All up to there
+// and as many more as the field is less by adjust are not the message's.
+func lengths(offset, size, adjust int, little bool) stream {
+	head := offset + size
+	return stream{
+		binary: true,
+		frame: func(t *talk, body []byte) {
+			if size == 1 {
+				body = body[:min(len(body), 200)]
+			}
+			t.b = append(t.b, make([]byte, offset)...)
+			t.put(len(body)-adjust, size, little)
+			t.b = append(t.b, body...)
+		},
+		whole: func(b []byte) (n int) {
+			for len(b) >= head {
+				field := length{offset, size, little}.get(b)
+				total := int64(field) + int64(adjust) + int64(head)
+				if field > 1<<40 || total < int64(head) || total > int64(len(b)) {
+					break
+				}
+				b, n = b[total:], n+1
+			}
+			return n
+		},
+	}
+}
+
+// varints is protobuf's delimited messages.
+var varints = stream{
+	frame: func(t *talk, body []byte) {
+		t.lengths = append(t.lengths, length{at: len(t.b), size: 1})
+		t.b = append(binary.AppendUvarint(t.b, uint64(len(body))), body...)
+	},
+	whole: func(b []byte) (n int) {
+		for {
+			size, k := binary.Uvarint(b)
+			if k <= 0 || size > uint64(len(b)-k) {
+				return n
+			}
+			b, n = b[k+int(size):], n+1
+		}
+	},
+}
+
+// requests are parts of them, a line each, for --assemble=json:id,done,data. Only a last part has
+// an ack.
+var requests = stream{
+	frame: lines("\n").frame,
+	whole: lines("\n").whole,
+	clean: func(body []byte) []byte {
+		if len(body) > 0 && len(body) < maxMessage && body[0] == '{' {
+			return body
+		}
+		return []byte(`{"id":"whole","data":"` + marker + `","done":true}`)
+	},
+	acked: func(body []byte) bool { return bytes.Contains(body, []byte(`"done":true`)) },
+}
