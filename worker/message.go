@@ -29,7 +29,8 @@ func (c Code) ForHandlers() bool {
 type Message struct {
 	// Data is the message without its framing, or what --output has made of it. It belongs
 	// to the gateway, is read-only, and is valid until the message is completed, also after
-	// the handler's Close. What is never completed keeps its memory until the process ends.
+	// the handler's Close. What is not completed by then keeps its pages until the process
+	// ends.
 	Data []byte
 	// Seq is the feed's number of the message where the protocol has one, else
 	// its arrival number on its connection, from 1.
