@@ -115,8 +115,8 @@ func (h *simHandler) putOff(b *worker.Batch, n int) {
 	if h.s.plan.wait > 0 && !h.drained {
 		due += time.Duration(h.s.rng.Int64N(int64(h.s.plan.wait)))
 	}
-	if chance(h.s.own, h.s.plan.straggle) && !h.drained {
-		due += time.Minute
+	if chance(h.s.own, h.s.plan.straggle) && !h.drained && !h.s.calm {
+		due += 10 * time.Second
 	}
 	var opened []simOpen
 	for i := range n {

@@ -149,6 +149,11 @@ func TestAskedInVainOnce(t *testing.T) {
 		}
 		r.fill(64, every)
 	}
+	r.finish(func(i int) bool { return i%5 < 3 })
+	r.fill(64, every)
+	if won := r.relieve(); r.asks != 1 || won > 0 {
+		t.Fatalf("asked %d times with three in five still in use, %d bytes won", r.asks, won)
+	}
 	r.finish(func(i int) bool { return i%3 == 0 })
 	if r.fill(64, every) {
 		t.Fatal("there is a slab, though none is empty")
@@ -177,6 +182,40 @@ func TestThinnedSlabsFillTheTable(t *testing.T) {
 		t.Errorf("no slab though one came back")
 	}
 	r.check()
+
+	r = newThinRig(t, 1<<20)
+	id, ok := r.p.take(2 * r.p.size)
+	if !ok {
+		t.Fatal("no slab of two")
+	}
+	r.p.letGo(id, 0)
+	r.p.empty = nil
+	if _, ok := r.p.take(1); !ok {
+		t.Error("no slab though one of another size is free")
+	}
+	r.check()
+}
+
+// TestEndKeepsPagesOnly: at the end, what was never completed keeps the pages that it lies in, and
+// nothing else is kept.
+func TestEndKeepsPagesOnly(t *testing.T) {
+	r := newThinRig(t, 8<<20)
+	memory := newSimMemory()
+	r.p.memory = memory
+	for n := range 6 {
+		if !r.fill(64, func(i int) bool { return n < 3 && i == 7 }) {
+			t.Fatal("no slab")
+		}
+	}
+	r.p.settle([][]worker.Held{r.held[:1], r.held[1:]})
+	if want := int64(len(r.held) * memory.Page()); len(r.held) != 3 || memory.used != want {
+		t.Errorf("%d bytes are kept for %d messages, want %d", memory.used, len(r.held), want)
+	}
+	for _, m := range r.held {
+		if got := r.p.table.At(m.Slab).Data[m.Off : m.Off+m.Len]; !bytes.Equal(got, r.content(m)) {
+			t.Errorf("message at %d of slab %d is %x", m.Off, m.Slab, got)
+		}
+	}
 }
 
 // TestEndKeepsPagesOnly: at the end, what was never completed keeps the pages that it lies in, and
