@@ -236,3 +236,15 @@ func TestLateReport(t *testing.T) {
 		t.Errorf("%v, %s", err, log.String())
 	}
 }
+
+// TestOlderWriteEnds: its end, which was on its way when the server began another session, does
+// not count for that one.
+func TestOlderWriteEnds(t *testing.T) {
+	s := session{awaited: 2}
+	if s.recorded(nil, 1, nil); s.awaited != 2 {
+		t.Error("the end of an older write ends the wait")
+	}
+	if s.recorded(nil, 2, nil); s.awaited != 0 {
+		t.Error("the end of the write does not end the wait")
+	}
+}
