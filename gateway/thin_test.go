@@ -218,28 +218,6 @@ func TestEndKeepsPagesOnly(t *testing.T) {
 	}
 }
 
-// TestEndKeepsPagesOnly: at the end, what was never completed keeps the pages that it lies in, and
-// nothing else is kept.
-func TestEndKeepsPagesOnly(t *testing.T) {
-	r := newThinRig(t, 8<<20)
-	memory := newSimMemory()
-	r.p.memory = memory
-	for n := range 6 {
-		if !r.fill(64, func(i int) bool { return n < 3 && i == 7 }) {
-			t.Fatal("no slab")
-		}
-	}
-	r.p.settle([][]worker.Held{r.held[:1], r.held[1:]})
-	if want := int64(len(r.held) * memory.Page()); len(r.held) != 3 || memory.used != want {
-		t.Errorf("%d bytes are kept for %d messages, want %d", memory.used, len(r.held), want)
-	}
-	for _, m := range r.held {
-		if got := r.p.table.At(m.Slab).Data[m.Off : m.Off+m.Len]; !bytes.Equal(got, r.content(m)) {
-			t.Errorf("message at %d of slab %d is %x", m.Off, m.Slab, got)
-		}
-	}
-}
-
 // BenchmarkThin is what it costs to thin 64 MiB of slabs of 64-byte messages, and what is won, by
 // how many of them are in use.
 func BenchmarkThin(b *testing.B) {

@@ -100,12 +100,32 @@ func (p *Path) carry(from int) {
 // newEnd makes a namespace whose only device but lo has addr, of a network of 256.
 func newEnd(t testing.TB, addr netip.Addr) (*End, error) {
 	e := &End{Addr: addr, t: t}
-	made := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread, of the new namespace, ends with the goroutine
-		made <- e.make()
+	var err error
+	if awayErr := away(func() { err = e.make() }); awayErr != nil {
+		return nil, awayErr
+	}
+	return e, err
+}
+
+// away runs f, which may change the network namespace of its thread. The thread must come back
+// rather than end: processes that it has started for others may be set to die with it
+// (PR_SET_PDEATHSIG of prctl(2)).
+func away(f func()) error {
+	runtime.LockOSThread()
+	back, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("open the network namespace: %w", err)
+	}
+	defer func() { // also if f ends the test
+		if err := unix.Setns(back, unix.CLONE_NEWNET); err != nil {
+			panic(fmt.Sprintf("netpath: back to the network namespace: %v", err))
+		}
+		unix.Close(back)
+		runtime.UnlockOSThread()
 	}()
-	return e, <-made
+	f()
+	return nil
 }
 
 func (e *End) make() error {
@@ -176,19 +196,13 @@ func address(a netip.Addr) func(*unix.Ifreq) error {
 // Goroutines that it starts are not.
 func (e *End) Do(f func()) {
 	e.t.Helper()
-	runtime.LockOSThread()
-	back, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	err := away(func() {
+		if err := unix.Setns(e.ns, unix.CLONE_NEWNET); err != nil {
+			e.t.Fatal(err)
+		}
+		f()
+	})
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	defer unix.Close(back)
-	if err := unix.Setns(e.ns, unix.CLONE_NEWNET); err != nil {
-		e.t.Fatal(err)
-	}
-	f()
-	if err := unix.Setns(back, unix.CLONE_NEWNET); err != nil {
-		e.t.Fatal(err)
-	}
-	// Not deferred: a thread of another namespace must end with its goroutine.
-	runtime.UnlockOSThread()
 }
