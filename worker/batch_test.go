@@ -101,7 +101,7 @@ func TestBatchesAreCutByRuns(t *testing.T) {
 		p := newPaced(t, 0, func(*paced) Sink {
 			return gatherSink{open: func(done *Completer) Handler { c = done; return batchHandler{handle} }}
 		})
-		p.w.length.level = topLevel
+		p.w.length.level, p.w.costly = topLevel, true
 		p.w.slabs.At(0).Data = make([]byte, 64)
 		for i, n := range sizes {
 			off := len(slots)
@@ -132,7 +132,7 @@ func TestBatchesAreCutByRuns(t *testing.T) {
 // messages behind it.
 func TestTooManyCompleted(t *testing.T) {
 	p := newPaced(t, 0, func(*paced) Sink { return batchSink(func(b *Batch) { b.Done(b.Left()+1, OK) }) })
-	p.w.length.level = topLevel
+	p.w.length.level, p.w.costly = topLevel, true
 	p.give(0, 0, 3)
 	p.give(3, 3, 3)
 	got := map[uint32]Code{}
@@ -162,7 +162,7 @@ func TestRoomFollowsTheBatch(t *testing.T) {
 			}
 		})
 	})
-	p.w.length.level = topLevel
+	p.w.length.level, p.w.costly = topLevel, true
 	p.give(0, 0, 6)
 	if p.pool.Turn(0); replies != 6 || p.w.In().Len() != 0 {
 		t.Errorf("%d replies during the batch, %d words taken at the end", replies, p.w.In().Len())
@@ -188,7 +188,7 @@ func TestKeysShareBatches(t *testing.T) {
 			b.Done(b.Left(), OK)
 		})
 	}, func(cfg *Config) { cfg.Retries, cfg.Key = 1, mustSelect(t, "bytes:0:1") })
-	p.w.length.level = topLevel
+	p.w.length.level, p.w.costly = topLevel, true
 	p.w.slabs.At(0).Data = nil
 	for i := range uint32(keys * each) {
 		p.w.slabs.At(0).Data = append(p.w.slabs.At(0).Data, byte(i%keys), byte(i/keys))

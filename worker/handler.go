@@ -84,24 +84,25 @@ func (h eachHandler) handleUntilPanic(b *Batch) {
 			b.Done(1, Refused)
 		}
 	}()
-	for done < b.Left() {
-		// As At, but it spares copies of the message on its way to f: over 10 ns each time.
-		var code Code
-		if b.msgs == nil {
-			code = h.f(b.plain(done))
-		} else {
-			code = h.f(b.msgs[done])
-		}
-		if code != outcome {
-			if done > 0 {
-				b.Done(done, outcome)
+	for b.Left() > 0 {
+		for end := min(b.Left(), b.s.w.progress.stride); done < end; done++ {
+			// As At, but it spares copies of the message on its way to f: over 10 ns each time.
+			var code Code
+			if b.msgs == nil {
+				code = h.f(b.plain(done))
+			} else {
+				code = h.f(b.msgs[done])
 			}
-			done, outcome = 0, code
+			if code != outcome {
+				if done > 0 {
+					b.Done(done, outcome)
+				}
+				end -= done
+				done, outcome = 0, code
+			}
 		}
-		if done++; done >= b.s.w.progress.stride {
-			b.Done(done, outcome)
-			done = 0
-		}
+		b.Done(done, outcome)
+		done = 0
 	}
 }
 

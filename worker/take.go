@@ -5,9 +5,14 @@ import (
 	"time"
 )
 
-// gatherMin is how many messages a batch is to have at least, for it to span runs. Longer
-// runs cost less by themselves: their messages lie plainly in one slab.
-const gatherMin = 64
+const (
+	// gatherMin is how many messages a batch is to have at least, for it to span runs. Longer
+	// runs cost less by themselves: their messages lie plainly in one slab.
+	gatherMin = 64
+	// gatherWorth is how long calls of the handler must take for it to be worth gathering runs
+	// for one: far longer than that takes.
+	gatherWorth = 2 * time.Microsecond
+)
 
 // takeNew runs new messages through the handler, up to a batch.
 func (w *Worker) takeNew() bool {
@@ -22,7 +27,9 @@ func (w *Worker) takeNew() bool {
 	start := w.now()
 	w.pace.begin(start)
 	w.progress.begin(start, w.target(limit))
+	calls := time.Duration(0)
 	for {
+		calls++
 		if w.retry != nil {
 			w.retry.admit(first, w.rest, n)
 		} else {
@@ -38,7 +45,9 @@ func (w *Worker) takeNew() bool {
 		n += more
 	}
 	w.took = true
-	w.length.note(n, w.now().Sub(start), w.target(n))
+	took := w.now().Sub(start)
+	w.costly = took >= calls*gatherWorth
+	w.length.note(n, took, w.target(n))
 	return true
 }
 
@@ -57,7 +66,7 @@ func (w *Worker) gather(limit int) (first run, n int) {
 	size := w.batchBytes()
 	first = w.next(limit, &size, 1)
 	n = len(first.spans)
-	if n == 0 || w.length.single {
+	if n == 0 || w.length.single || !w.costly {
 		return first, n
 	}
 	if !w.length.slow {

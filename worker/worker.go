@@ -34,6 +34,7 @@ type Worker struct {
 	tickets  int      // from the oldest open ticket to the newest at most
 	length   length   // of the next batch
 	rest     []run    // of a batch, the runs behind the first
+	costly   bool     // the last calls of the handler took gatherWorth each, or longer
 	progress progress
 	pace     pace
 	holdBack bool  // of Config
