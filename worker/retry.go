@@ -25,6 +25,7 @@ type retrier struct {
 	inHand map[uint32]uint64 // by slot: the key of a message in hand
 	queued int               // messages in lanes
 	ready  queue             // those that were at the head of their lane
+	turns  int               // messages in ready
 
 	// The batch that is being made.
 	runs  []run
@@ -153,6 +154,7 @@ func (r *retrier) letGo(slot uint32) {
 	}
 	next := r.queues.pop(&lane)
 	r.queues.push(&r.ready, next)
+	r.turns++
 	r.lanes[k], r.inHand[next.Slot] = lane, k
 	r.queued--
 }
@@ -177,6 +179,7 @@ func (r *retrier) turn() bool {
 func (r *retrier) takeReady(limit int) (n int) {
 	for size := r.w.batchBytes(); n < limit && !r.ready.empty() && (n == 0 || size > 0); n++ {
 		d := r.queues.pop(&r.ready)
+		r.turns--
 		r.add(d)
 		size -= int(d.Len)
 	}

@@ -7,7 +7,7 @@ import "sync/atomic"
 type Waits struct {
 	Ring  int  // in the ring to it
 	Retry int  // until their next try
-	Key   int  // behind a message of their key
+	Key   int  // behind a message of their key, or since its end for room with the handler
 	Dead  int  // with the handler of dead letters
 	Busy  bool // the worker is in a turn that has called a handler
 }
@@ -39,7 +39,7 @@ func (w *Worker) noteEnd() {
 func (w *Worker) noteWaits() {
 	if r := w.retry; r != nil {
 		note(&w.waits.retry, len(r.due))
-		note(&w.waits.key, r.queued)
+		note(&w.waits.key, r.queued+r.turns)
 	}
 	if w.dead != nil {
 		note(&w.waits.dead, w.dead.open.count+w.dead.calling)
