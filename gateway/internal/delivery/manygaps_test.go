@@ -13,9 +13,9 @@ import (
 func TestManyGapsInFlight(t *testing.T) {
 	t.Parallel()
 	const rounds = 1 << 14
-	few, many := skipping(t, 1<<6, rounds), skipping(t, 1<<16, rounds)
+	few, many := skipping(t, 1<<6, rounds), skipping(t, 1<<15, rounds)
 	t.Logf("%d acks: %v with few in flight, %v with many", rounds, few, many)
-	if limit := time.Second + 30*few; many > limit {
+	if limit := time.Second/2 + 20*few; many > limit {
 		t.Errorf("%v with many in flight, %v with few: at most %v wanted", many, few, limit)
 	}
 }
