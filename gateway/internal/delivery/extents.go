@@ -1,5 +1,7 @@
 package delivery
 
+import "sort"
+
 // extent maps the slots from slot on, up to the next extent's, to consecutive sequence
 // numbers from seq on.
 type extent struct {
@@ -10,9 +12,12 @@ type extent struct {
 }
 
 // extents maps the slots of the window to sequence numbers and back. There is one for each
-// break in the numbers, so nearly always one in all.
+// break in the numbers, so nearly always one in all. A server that leaves out every second
+// number makes one for each message in flight, so nothing that is done for each message or ack
+// may take time in proportion to them.
 type extents struct {
-	list []extent // by slot
+	list []extent // by slot; the end of all
+	all  []extent // from the beginning of its memory: what was dropped, and list
 	hint int      // where the last search ended
 	late int      // late extents in list that are not abandoned
 	low  uint64   // last sequence number, in order, below the window; 0: none
@@ -29,7 +34,14 @@ func (e *extents) append(slot, seq uint64, late bool) {
 	if late {
 		e.late++
 	}
-	e.list = append(e.list, extent{slot: slot, seq: seq, late: late})
+	x := extent{slot: slot, seq: seq, late: late}
+	if len(e.list) == cap(e.list) { // it moves, and what is gone stays behind
+		e.list = append(e.list, x)
+		e.all = e.list
+		return
+	}
+	e.list = append(e.list, x)
+	e.all = e.all[:len(e.all)+1]
 }
 
 // abandon marks all extents abandoned; what is appended next starts a new one.
@@ -112,9 +124,18 @@ func (e *extents) dropBelow(base uint64) {
 			e.late--
 		}
 	}
-	if drop > 0 {
-		e.list = append(e.list[:0], e.list[drop:]...)
-		e.hint = 0
+	e.drop(drop)
+}
+
+// drop drops the first n extents. Those left move to the front only when at least as many are
+// gone, so each drop moves one at most, over time.
+func (e *extents) drop(n int) {
+	e.list = e.list[n:]
+	e.hint = max(e.hint-n, 0)
+	if left := len(e.list); n > 0 && left <= len(e.all)-left {
+		copy(e.all, e.list)
+		e.all = e.all[:left]
+		e.list = e.all
 	}
 }
 
@@ -129,13 +150,14 @@ func (e *extents) at(slot uint64, n int) (x *extent, length int) {
 	return x, n
 }
 
+// find finds the extent that holds slot: the one of last time, the next one, or any.
 func (e *extents) find(slot uint64) int {
 	i := min(e.hint, len(e.list)-1)
-	for e.list[i].slot > slot {
-		i--
-	}
-	for i+1 < len(e.list) && e.list[i+1].slot <= slot {
+	if e.list[i].slot <= slot && slot >= e.endOf(i, slot+1) {
 		i++
+	}
+	if e.list[i].slot > slot || slot >= e.endOf(i, slot+1) {
+		i = sort.Search(len(e.list), func(i int) bool { return e.list[i].slot > slot }) - 1
 	}
 	e.hint = i
 	return i
@@ -162,6 +184,9 @@ func (e *extents) slot(seq, base, next uint64) (uint64, bool) {
 // session is below the window: what a server need not send again.
 func (e *extents) watermark(base, next uint64) uint64 {
 	mark := e.low
+	if e.late == 0 {
+		return mark
+	}
 	for i := range e.list {
 		x := &e.list[i]
 		if !x.late || x.abandoned {

@@ -1,6 +1,9 @@
 package delivery
 
-import "slices"
+import (
+	"slices"
+	"sort"
+)
 
 // Arrival is what a sequence number is at the time at which it comes.
 type Arrival uint8
@@ -39,7 +42,7 @@ func (r Range) Empty() bool { return r.Last < r.First }
 type sequence struct {
 	expect uint64  // next on this connection
 	high   uint64  // lowest never received
-	gaps   []Range // missing numbers below high, oldest gap first
+	gaps   []Range // missing numbers below high, ascending
 }
 
 // verdict is the outcome of a number, or of numbers that are passed over.
@@ -135,7 +138,11 @@ func (s *sequence) accept(seq uint64) verdict {
 
 // gapOf is the index of the gap that seq is in; -1: none.
 func (s *sequence) gapOf(seq uint64) int {
-	return slices.IndexFunc(s.gaps, func(g Range) bool { return seq >= g.First && seq <= g.Last })
+	i := sort.Search(len(s.gaps), func(i int) bool { return s.gaps[i].Last >= seq })
+	if i == len(s.gaps) || s.gaps[i].First > seq {
+		return -1
+	}
+	return i
 }
 
 // fill takes a number out of the gaps; false when it is in none.
