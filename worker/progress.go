@@ -14,8 +14,8 @@ type progress struct {
 	completed int           // messages since the last look at the clock
 	stride    int           // messages from there to the next, 1 at least
 	looked    time.Time     // when it was
-	published time.Time     // when the loop was last told, or the batch began
-	target    time.Duration // how long the loop may have to wait to be told
+	published time.Time     // when something was last published, or the batch began
+	target    time.Duration // how long what is finished may wait to be published
 }
 
 // begin notes that a batch begins.
