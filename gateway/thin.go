@@ -55,16 +55,16 @@ func (p *slabPool) relieve(h holders, idle bool) bool {
 func (p *slabPool) worthAsking() bool {
 	want := max(p.wanted, p.limit/4)
 	for id := range p.uses {
-		if want -= p.dead(uint16(id)); want <= 0 {
+		if want -= p.winnable(uint16(id)); want <= 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// dead estimates the bytes of a slab that would be won. Of one that was asked for there are none
+// winnable estimates the bytes of a slab that thinning would win. Of one that was asked for there are none
 // until half of what was in use then is done.
-func (p *slabPool) dead(id uint16) int64 {
+func (p *slabPool) winnable(id uint16) int64 {
 	u := &p.uses[id]
 	if !u.letGo || u.counted <= p.memory.Page() {
 		return 0
@@ -159,9 +159,9 @@ func (s pageSet) discard(page int, data []byte, give func(part []byte)) {
 	}
 }
 
-// settle leaves memory in use only where messages of the lists lie, which no worker will complete
-// any more, and gives back all other.
-func (p *slabPool) settle(lists [][]worker.Held) {
+// closeAround closes the pool, but leaves the pages in use in which messages of the lists lie: no worker
+// will complete them any more, and somebody may still read them.
+func (p *slabPool) closeAround(lists [][]worker.Held) {
 	p.asks++
 	p.thin(lists)
 	p.close()

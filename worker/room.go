@@ -58,7 +58,7 @@ func (w *Worker) room() int {
 
 // checkDeferred checks the bound.
 func (w *Worker) checkDeferred() {
-	if n, most := w.deferred(), 2*w.in.Cap(); n > most {
+	if n, most := w.deferred(), completionsEach*w.in.Cap(); n > most {
 		panic(fmt.Sprintf("worker: %d messages deferred, at most %d may be", n, most))
 	}
 }

@@ -29,7 +29,7 @@ type stage struct {
 func newStage(w *Worker, settled func(run, Code)) *stage {
 	s := &stage{w: w, settled: settled}
 	s.batch.s = s
-	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](2 * w.in.Cap())}
+	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](completionsEach * w.in.Cap())}
 	return s
 }
 
