@@ -21,7 +21,7 @@ type slabUse struct {
 	thinned    bool // some of its pages were given back
 	dispatched int  // messages in it, when it was let go
 	asks       int  // the pool's, when it was let go
-	asked      int  // messages in use when the workers were last asked; 0: they were not
+	inUse      int  // messages in use when the workers were last asked; 0: they were not
 }
 
 // holders are the workers, as far as they are asked.
@@ -70,8 +70,8 @@ func (p *slabPool) winnable(id uint16) int64 {
 		return 0
 	}
 	refs, of := p.table.Refs(id), u.dispatched
-	if u.asked > 0 {
-		if of = u.asked; 2*refs > of {
+	if u.inUse > 0 {
+		if of = u.inUse; 2*refs > of {
 			return 0
 		}
 	}
@@ -94,7 +94,7 @@ func (p *slabPool) thin(lists [][]worker.Held) (won int64) {
 			continue
 		}
 		counted := pages[id].count() * p.memory.Page()
-		p.uses[id].asked = refs
+		p.uses[id].inUse = refs
 		if less := u.counted - counted; less >= max(u.counted/8, 1) {
 			pages[id].discard(p.memory.Page(), p.table.At(uint16(id)).Data, p.memory.Discard)
 			p.uses[id].counted, p.uses[id].thinned = counted, true

@@ -23,9 +23,9 @@ func (p *progress) begin(now time.Time, target time.Duration) {
 	p.completed, p.looked, p.published, p.target = 0, now, now, target
 }
 
-// completed notes that n messages more are done with. What is finished is published if the
+// noteCompleted notes that n messages more were completed. What is finished is published if the
 // loop has waited for it as long as a batch is to take.
-func (w *Worker) completed(n int) {
+func (w *Worker) noteCompleted(n int) {
 	p := &w.progress
 	if p.completed += n; p.completed < p.stride {
 		return

@@ -30,7 +30,7 @@ type retrier struct {
 
 	// The batch that is being made.
 	runs  []run
-	spans []span // of runs that are no part of one in the ring
+	spans []span // of runs of one message, which has waited; the others' lie in the ring
 }
 
 // maxRetryWait bounds the doubling.

@@ -99,7 +99,7 @@ func (p memoryPlan) apply() (report func(*slog.Logger)) {
 			log.Warn("the memory limit of the control group cannot be read; see --memory", "error", p.err, "memory", p.each)
 		case p.limit == 0:
 		case p.needs() > p.limit:
-			log.Warn("the memory limit of the control group is low for --memory, --in-flight and the numbers of workers and upstreams; the kernel may kill the process",
+			log.Warn("the memory limit of the control group is low for --memory, --ring and the numbers of workers and upstreams; the kernel may kill the process",
 				append(attrs, "needed", p.needs())...)
 		case !p.given && p.each < defaultMemory:
 			log.Info("--memory follows the memory limit of the control group", attrs...)
