@@ -23,6 +23,21 @@ func (p *progress) begin(now time.Time, target time.Duration) {
 	p.completed, p.looked, p.published, p.target = 0, now, now, target
 }
 
+// end notes that the batch has ended. One shorter than a stride has not looked at the clock, and the
+// next may be as slow as it was.
+func (p *progress) end(now time.Time) {
+	if p.completed > 0 {
+		p.look(now)
+	}
+}
+
+// look is a look at the clock, after one message at least.
+func (p *progress) look(now time.Time) {
+	each := max(1, now.Sub(p.looked)/time.Duration(p.completed))
+	p.stride = int(max(1, min(lookMost, lookTime/each)))
+	p.completed, p.looked = 0, now
+}
+
 // noteCompleted notes that n messages more were completed. What is finished is published if the
 // loop has waited for it as long as a batch is to take.
 func (w *Worker) noteCompleted(n int) {
@@ -31,9 +46,7 @@ func (w *Worker) noteCompleted(n int) {
 		return
 	}
 	now := w.now()
-	each := max(1, now.Sub(p.looked)/time.Duration(p.completed))
-	p.stride = int(max(1, min(lookMost, lookTime/each)))
-	p.completed, p.looked = 0, now
+	p.look(now)
 	if now.Sub(p.published) >= p.target {
 		p.published = now
 		w.publishFinished()

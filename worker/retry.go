@@ -170,6 +170,7 @@ func (r *retrier) turn() bool {
 	r.takeDue(r.w.retryRoom())
 	busy = r.handle() || busy
 	if busy {
+		r.w.progress.end(r.w.now())
 		r.arm()
 	}
 	return busy

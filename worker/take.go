@@ -45,7 +45,9 @@ func (w *Worker) takeNew() bool {
 		n += more
 	}
 	w.took = true
-	took := w.now().Sub(start)
+	end := w.now()
+	w.progress.end(end)
+	took := end.Sub(start)
 	w.costly = took >= calls*gatherWorth
 	w.length.note(n, took, w.target(n))
 	return true
