@@ -139,7 +139,7 @@ func (g *Gateway) shutDown(h *host) error {
 		return h.close()
 	}
 	err = errors.Join(err, h.close())
-	h.l.slabs.settle(h.l.pool.Left())
+	h.l.slabs.closeAround(h.l.pool.Left())
 	h.l.track.Close()
 	return err
 }

@@ -14,8 +14,6 @@ const (
 	// outLimit is how many unsent bytes stop the loop from taking replies and
 	// from reading: a peer that does not read holds everything back.
 	outLimit = 256 << 10
-	// ackChunk is the size of the usual chunk of acks that wait, in bytes.
-	ackChunk = 64 << 10
 	// bulkRead is how many bytes of one read are many.
 	bulkRead = 64 << 10
 )
@@ -65,7 +63,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 		Mode: set.ack, Sequenced: set.codec.Sequenced, Rendered: set.codec.RenderAcks,
 		InFlight: set.window, Interval: cfg.AckInterval, Pack: cfg.FlushPack, Count: l.countAcks,
 		Watermark: l.session.saved.Seq, FirstSlot: set.firstSlot,
-		SendLimit: outLimit, Memory: l.slabs.memory, AckChunk: min(ackChunk, l.slabs.size),
+		SendLimit: outLimit, Memory: l.slabs.memory, AckChunk: l.slabs.size,
 	})
 	l.slabs.twice = set.codec.RenderAcks && set.ack == wire.AckOrdered
 	l.out = l.track.SendBuffer()

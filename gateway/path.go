@@ -25,7 +25,7 @@ type pathState struct {
 // off to 120 s, so the time since its last ack shows nothing: what counts is how long a probe
 // has had no answer.
 //
-// With nothing unacknowledged it sleeps, and TCP keepalive is awake.
+// With nothing unacknowledged it is off; then TCP keepalive finds a dead path.
 type pathWatch struct {
 	limit  time.Duration // --idle-timeout, or pathLeast if that is more; not positive: off
 	next   time.Duration // when to look; 0: when something is sent

@@ -9,7 +9,7 @@ import (
 func (s *socket) path() pathState {
 	info, err := unix.GetsockoptTCPInfo(s.fd, unix.SOL_TCP, unix.TCP_INFO)
 	if err != nil || info.State == stateClosed {
-		return pathState{} // an edge tells
+		return pathState{} // the poller reports what has happened
 	}
 	return pathState{
 		pending:    s.unacked() > 0,

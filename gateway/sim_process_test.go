@@ -203,60 +203,6 @@ func (p *simProcess) told() {
 	p.mode = simAwake
 }
 
-// check holds the process to its bounds, and its state to the truth.
-func (p *simProcess) check() {
-	l := p.l
-	if l.slabs.used > l.slabs.limit {
-		p.s.failf("%d bytes of read buffers, at most %d are allowed", l.slabs.used, l.slabs.limit)
-	}
-	if p.memory.used != l.slabs.used {
-		p.s.failf("%d bytes of read buffers are in use, counted as %d", p.memory.used, l.slabs.used)
-	}
-	// What was missing and comes first after a reconnect needs slots of its own.
-	if p.last != nil && *p.last != l.track.Next() {
-		p.s.failf("%d messages come after the handlers were told that none would", l.track.Next()-*p.last)
-	}
-	if p.last == nil && l.stop.drained {
-		p.last = new(l.track.Next())
-	}
-	most := p.cfg.InFlight
-	if n := l.track.InFlight(); n > most && n > most+p.s.book.missed() {
-		p.s.failf("%d messages in flight, at most %d are allowed", n, most)
-	}
-	if p.s.conn != nil {
-		p.s.conn.path.check()
-	}
-	if p.s.conn != nil && p.cfg.Ack != "none" && p.dials == 1 {
-		p.checkAgain(p.s.conn.ledger.unsent())
-	}
-	if p.cfg.State != nil {
-		if now := p.cfg.State.get(simURL); now != p.saved {
-			p.saved = now
-			if now.Session != "" {
-				p.s.book.checkDone("the state", now.Session, now.Seq)
-			}
-		}
-	}
-}
-
-// checkAgain bounds what would be processed again after a kill: what is done and has no
-// ack, and what has one that is not on the wire. After a reconnect there may be more:
-// what was on the wire and got lost.
-func (p *simProcess) checkAgain(unsent int) {
-	if unsent == 0 {
-		return
-	}
-	done := 0
-	for e, c := range p.cases {
-		if c.state == simThrough && !e.ackTaken && e.session == p.s.conn.peer.session {
-			done++
-		}
-	}
-	if most := p.cfg.InFlight; done+unsent > most && done+unsent > most+p.s.book.missed() {
-		p.s.failf("%d messages are done and not acked, %d acks are not on the wire, together at most %d are allowed", done, unsent, most)
-	}
-}
-
 // work is a worker's turn.
 func (p *simProcess) work(i int) {
 	busy := p.l.pool.Turn(i)
@@ -326,26 +272,6 @@ func (p *simProcess) leave(killed bool) {
 	}
 	p.l.slabs.close()
 	p.s.proc = nil
-}
-
-// checkIdle: with nothing in flight all memory is back.
-func (p *simProcess) checkIdle() {
-	p.l.in.dropSlabs()
-	p.l.slabs.collect()
-	free := int64(0)
-	for _, list := range p.l.slabs.free {
-		for _, id := range list {
-			free += int64(len(p.l.slabs.table.At(id).Data))
-		}
-	}
-	if free != p.l.slabs.used {
-		p.s.failf("%d bytes of read buffers did not come back", p.l.slabs.used-free)
-	}
-	for _, c := range p.cases {
-		if c.state != simThrough {
-			p.s.failf("the gateway ends well while %d is not done", c.e.seq)
-		}
-	}
 }
 
 func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -1,15 +1,12 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
 	"time"
-
-	"feedgate/gateway/wire/fg1"
 )
 
 // sim is one simulated world: the real loop, real workers and the real socket in a
@@ -267,40 +264,4 @@ func (s *sim) jump() bool {
 	s.clock = due
 	s.note("jump", uint64(due), 0)
 	return true
-}
-
-// finish brings the world to its end once the server has got rid of everything.
-func (s *sim) finish() {
-	c := s.served
-	if !s.calm || c == nil || s.proc.drained || !c.peer.complete() {
-		return
-	}
-	s.note("final", 0, 0)
-	s.final = true
-	if s.plan.exitOnClose {
-		c.peer.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown))
-	} else if s.proc.mode != simDrowsy {
-		s.proc.drain()
-	}
-}
-
-// exited judges the gateway's own end.
-func (s *sim) exited() {
-	p, err := s.proc, s.proc.l.stop.err
-	s.note("exit", 0, 0)
-	switch {
-	case err == nil:
-		p.checkIdle()
-	case s.final || !errors.Is(err, ErrUnfinished):
-		s.failf("the gateway ends with %w", err)
-	}
-	p.leave(false)
-	if s.final {
-		s.over = true
-		for _, m := range s.book.msgs {
-			if !m.processed || !m.acked && s.plan.ack != "none" {
-				s.failf("message %d at the end: processed %v, acknowledged %v", m.id, m.processed, m.acked)
-			}
-		}
-	}
 }

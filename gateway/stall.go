@@ -7,10 +7,10 @@ import (
 )
 
 // stall notices that no message becomes done while some are with workers (--stall-after). A
-// message that is done and whose ack the server does not read is no reason: the clock stands
+// message that is done and whose ack the server does not read is no reason: the clock is paused
 // while unsent acks keep the loop from taking replies. The loop owns it.
 type stall struct {
-	since    time.Duration // when a worker was last done with a message, or had none, or the clock stood
+	since    time.Duration // when a worker was last done with a message, or had none, or the clock was paused
 	reported bool          // since then
 }
 

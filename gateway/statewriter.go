@@ -104,7 +104,7 @@ func (s *State) slow(began time.Time) {
 	}
 }
 
-// Ready is nil, or in words that the disk hangs.
+// Ready returns an error if the disk hangs.
 func (s *State) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,8 +114,7 @@ func (s *State) Ready() error {
 	return fmt.Errorf("--state: the disk of %s has hung for %v", s.path, time.Since(s.busy).Round(time.Second))
 }
 
-// Unwritten is for a process that ends without Close: nil, or in words that the file may be
-// behind.
+// Unwritten returns an error if the file may be behind. It is for a process that ends without Close.
 func (s *State) Unwritten() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,7 +21,7 @@ type slabUse struct {
 	thinned    bool // some of its pages were given back
 	dispatched int  // messages in it, when it was let go
 	asks       int  // the pool's, when it was let go
-	asked      int  // messages in use when the workers were last asked; 0: they were not
+	inUse      int  // messages in use when the workers were last asked; 0: they were not
 }
 
 // holders are the workers, as far as they are asked.
@@ -55,23 +55,23 @@ func (p *slabPool) relieve(h holders, idle bool) bool {
 func (p *slabPool) worthAsking() bool {
 	want := max(p.wanted, p.limit/4)
 	for id := range p.uses {
-		if want -= p.dead(uint16(id)); want <= 0 {
+		if want -= p.winnable(uint16(id)); want <= 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// dead estimates the bytes of a slab that would be won. Of one that was asked for there are none
+// winnable estimates the bytes of a slab that thinning would win. Of one that was asked for there are none
 // until half of what was in use then is done.
-func (p *slabPool) dead(id uint16) int64 {
+func (p *slabPool) winnable(id uint16) int64 {
 	u := &p.uses[id]
 	if !u.letGo || u.counted <= p.memory.Page() {
 		return 0
 	}
 	refs, of := p.table.Refs(id), u.dispatched
-	if u.asked > 0 {
-		if of = u.asked; 2*refs > of {
+	if u.inUse > 0 {
+		if of = u.inUse; 2*refs > of {
 			return 0
 		}
 	}
@@ -94,7 +94,7 @@ func (p *slabPool) thin(lists [][]worker.Held) (won int64) {
 			continue
 		}
 		counted := pages[id].count() * p.memory.Page()
-		p.uses[id].asked = refs
+		p.uses[id].inUse = refs
 		if less := u.counted - counted; less >= max(u.counted/8, 1) {
 			pages[id].discard(p.memory.Page(), p.table.At(uint16(id)).Data, p.memory.Discard)
 			p.uses[id].counted, p.uses[id].thinned = counted, true
@@ -159,9 +159,9 @@ func (s pageSet) discard(page int, data []byte, give func(part []byte)) {
 	}
 }
 
-// settle leaves memory in use only where messages of the lists lie, which no worker will complete
-// any more, and gives back all other.
-func (p *slabPool) settle(lists [][]worker.Held) {
+// closeAround closes the pool, but leaves the pages in use in which messages of the lists lie: no worker
+// will complete them any more, and somebody may still read them.
+func (p *slabPool) closeAround(lists [][]worker.Held) {
 	p.asks++
 	p.thin(lists)
 	p.close()

@@ -207,7 +207,7 @@ func TestEndKeepsPagesOnly(t *testing.T) {
 			t.Fatal("no slab")
 		}
 	}
-	r.p.settle([][]worker.Held{r.held[:1], r.held[1:]})
+	r.p.closeAround([][]worker.Held{r.held[:1], r.held[1:]})
 	if want := int64(len(r.held) * memory.Page()); len(r.held) != 3 || memory.used != want {
 		t.Errorf("%d bytes are kept for %d messages, want %d", memory.used, len(r.held), want)
 	}

@@ -15,7 +15,7 @@ type Batch struct {
 	more int   // messages in rest
 
 	source *source   // in which messages lie, where msgs is nil
-	msgs   []Message // all that are left, unless they are one run whose data are simply what lies in the slab; else nil
+	msgs   []Message // all that are left; nil: they are one run, and their data are what lies in the slab
 
 	scratch []Message // memory for msgs
 }
@@ -106,9 +106,9 @@ func (b *Batch) Done(n int, code Code) {
 	for left := n; left > 0; {
 		r := b.cut(left)
 		left -= len(r.spans)
-		b.s.settled(r, code)
+		b.s.completed(r, code)
 	}
-	b.s.w.completed(n)
+	b.s.w.noteCompleted(n)
 }
 
 // Later puts the next n messages off. Their data and metadata stay valid until they are
@@ -170,8 +170,8 @@ type completion struct {
 }
 
 // Done completes n messages with consecutive tickets, with one code. It never
-// blocks: the ring has room for every message that can be open. The worker hears
-// of it at Flush.
+// blocks: the ring has room for every message that can be open. The worker gets
+// them at Flush.
 func (c *Completer) Done(first Ticket, n int, code Code) {
 	s := c.ring.Reserve(1)
 	if len(s) == 0 {

@@ -169,6 +169,55 @@ func TestRoomFollowsTheBatch(t *testing.T) {
 	}
 }
 
+// TestSlowMessagesInShortBatches: also where no batch is as long as a stride, replies to messages that
+// have become slow are there before the next one is done, from the second batch on.
+func TestSlowMessagesInShortBatches(t *testing.T) {
+	const n = 10
+	for name, sink := range map[string]func(f Func) Sink{
+		"one by one": Each,
+		"in batches": func(f Func) Sink {
+			return batchSink(func(b *Batch) {
+				for b.Left() > 0 {
+					b.Done(1, f(b.At(0)))
+				}
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p *paced
+			each, done, replies := time.Duration(0), 0, 0
+			p = newPaced(t, 0, func(p *paced) Sink {
+				return sink(func(Message) Code {
+					for b := p.w.Out().Next(); b != nil; b = p.w.Out().Next() {
+						replies += int(p.w.Reply(b).Count)
+					}
+					if each > time.Millisecond && replies < done {
+						t.Errorf("%d replies, and %d messages are done", replies, done)
+					}
+					p.clock = p.clock.Add(each)
+					done++
+					return OK
+				})
+			})
+			batch := func(cost time.Duration) {
+				each = cost
+				p.w.length.level = topLevel
+				p.give(uint32(done), 0, n)
+				p.pool.Turn(0)
+			}
+			p.w.slabs.At(0).Data = make([]byte, n)
+			for range 5 {
+				batch(100)
+			}
+			batch(time.Millisecond) // it may be held back
+			batch(5 * time.Millisecond)
+			if done != 7*n {
+				t.Errorf("%d messages are done", done)
+			}
+		})
+	}
+}
+
 // TestKeysShareBatches: with retries by key, a batch has a message of each key, and the next one
 // those that have waited for them.
 func TestKeysShareBatches(t *testing.T) {

@@ -7,8 +7,8 @@ type Func func(m Message) Code
 // Handler is what one worker runs its messages through. All its methods are
 // called on that worker's goroutine, one at a time.
 type Handler interface {
-	// Handle takes a batch of one or more messages, in order of arrival; batches grow as far
-	// as that makes messages take less time each. It goes
+	// Handle takes a batch of one or more messages, in order of arrival; their numbers may
+	// have gaps. Batches grow as far as that makes messages take less time each. Handle goes
 	// through them with [Batch.Done], which completes the next ones, and
 	// [Batch.Later], which puts the next ones off until the [Completer] that the
 	// handler was opened with completes them, in any order. What was passed to
@@ -17,7 +17,7 @@ type Handler interface {
 	// after [Completer.Stopped] was closed.
 	Handle(b *Batch)
 
-	// Drain says that no message will come any more and that what was put off is
+	// Drain announces that no message will come any more and that what was put off is
 	// to be finished. It does not wait. A retry can still bring a message.
 	Drain()
 

@@ -123,7 +123,7 @@ func (b *Inbox) holds(list []Held) []Held {
 func (w *Worker) giveUp() {
 	for _, s := range [...]*stage{w.main, w.dead} {
 		if s != nil {
-			s.settled = func(r run, _ Code) { w.giveUpRun(r) }
+			s.completed = func(r run, _ Code) { w.giveUpRun(r) }
 			s.takeCompletions()
 		}
 	}

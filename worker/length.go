@@ -53,8 +53,8 @@ type length struct {
 	single bool // the handler takes messages one by one: no length makes it faster
 
 	level int
-	trial int                // -1, 0 or 1: what the next batch adds to level
-	means [topLevel + 1]mean // time per message, by level
+	trial int                // what the next batch adds to level: 1, or -1 for half of the length, or 0
+	means [topLevel + 1]mean // nanoseconds per message, by level
 	noise float64            // relative variance of one batch's time per message
 
 	wait, gap int  // batches until the next trial, and from there to the one after it
@@ -80,7 +80,9 @@ func (l *length) init(single bool) { l.single, l.wait, l.gap = single, trialFirs
 // limit is the length of the next batch.
 func (l *length) limit() int { return 1 << (l.level + l.trial) }
 
-// note learns from a batch of n messages, which took so long.
+// note learns from a batch of n messages, which took so long. In this order: a batch that is fast
+// doubles the length; messages that are taken one by one show no more than that; a batch of a power of
+// two adds to what is known; and that decides about the next batch.
 func (l *length) note(n int, took, target time.Duration) {
 	full, trial := n == l.limit(), l.trial
 	l.trial = 0
@@ -97,7 +99,8 @@ func (l *length) note(n int, took, target time.Duration) {
 		}
 		return
 	}
-	// Only powers of two are compared: what there was by chance is seldom there again.
+	// Only powers of two are compared: another length is what there was by chance, and seldom there
+	// again. So a handler for which there are 3 messages each time is known by 1 and by 2.
 	at, each := bits.Len(uint(n))-1, float64(took)/float64(n)
 	if n == 1<<at && l.learn(at, each) {
 		return
@@ -109,7 +112,7 @@ func (l *length) note(n int, took, target time.Duration) {
 	switch {
 	case !full:
 		l.partial(at, over)
-		// The trial is still due. If it had more messages than usual, it has shown something.
+		// The trial is still due, unless it had more messages than usual and they were no faster.
 		if trial > 0 && (n <= 1<<l.level || each < l.means[l.level].value) {
 			l.trial = 1
 		}
@@ -196,7 +199,8 @@ func (l *length) gains(level int, below, certainty float64) bool {
 	return gain > 0 && gain*gain >= certainty*certainty*variance
 }
 
-// tried is for a trial of twice the length, which took each per message.
+// tried is for a trial of twice the length, which took each per message. If that looks faster and
+// is not certain yet, the next trial is soon.
 func (l *length) tried(each float64) {
 	switch {
 	case l.proven():

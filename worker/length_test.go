@@ -155,6 +155,26 @@ func TestLengthWithFewMessages(t *testing.T) {
 	}
 }
 
+// TestLengthFollowsAChangeWithFewMessages: also where no batch is full, messages that have become slow
+// soon come by themselves: whether batches were long because they were fast or because that paid.
+func TestLengthFollowsAChangeWithFewMessages(t *testing.T) {
+	for name, from := range map[string]cost{
+		"1ms a call": perCall(time.Millisecond), "20ms a call": perCall(20 * time.Millisecond),
+		"1us a message": perMessage(time.Microsecond),
+	} {
+		for _, there := range []int{5, 40, 100} {
+			var l length
+			l.init(false)
+			drive(&l, 500, there, from)
+			slow := perMessage(5 * time.Millisecond)
+			drive(&l, 200, there, slow)
+			if got := meanLength(drive(&l, 500, there, slow)); got > 2 {
+				t.Errorf("%d messages there, %s before: batches of %.2f", there, name, got)
+			}
+		}
+	}
+}
+
 // TestTrialsAreNoLongerThanTwice: no batch has more than twice as many messages as one before it,
 // of those that were too long.
 func TestTrialsAreNoLongerThanTwice(t *testing.T) {

@@ -17,8 +17,8 @@ type longAcks struct {
 }
 
 const (
-	// longAcksMost is how many bytes of a worker's long acks wait for the loop at most, and one
-	// ack: about as many as short ones fit its reply ring.
+	// longAcksMost is at how many bytes of long acks that wait for the loop a worker waits with
+	// the next: about as many as a reply ring has.
 	longAcksMost = 8 * maxAck
 	longAcksRing = longAcksMost / maxAck
 )

@@ -1,10 +1,9 @@
 package worker
 
 // openTable holds the descriptors of messages that a handler has put off, by
-// ticket. It is the worker's own. The span from the oldest open ticket to the
-// newest is at most the in-flight limit and what a drain adds: without retries, for the
-// window has a slot for each; with them, for the worker takes no more (Worker.vacant). The
-// table grows towards that, by 25 bytes for each ticket, and never beyond.
+// ticket. It is the worker's own. Where more than the in-flight limit lie from the oldest open
+// ticket to the newest, the worker takes no more (Worker.room, Worker.retryRoom); a drain adds what
+// is left in the ring. The table doubles as far as it must: 25 bytes for each ticket.
 type openTable struct {
 	descs []Desc // by ticket & (len-1)
 	state []bool // whether the slot is open

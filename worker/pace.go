@@ -122,7 +122,7 @@ func (w *Worker) Allowance() int {
 func (w *Worker) keepPace() {
 	p := &w.pace
 	if p.done > 0 {
-		p.update(w.now(), w.held(), w.in.empty() && w.main.open.count == 0)
+		p.update(w.now(), w.admitted(), w.in.empty() && w.main.open.count == 0)
 		w.pool.quota.Store(p.quota)
 	}
 	if p.span == 0 {
@@ -140,8 +140,9 @@ func (w *Worker) keepPace() {
 	}
 }
 
-// held is how many messages are with the handler or behind one of their key.
-func (w *Worker) held() int {
+// admitted is how many messages taken from the ring count against the quota: those that the handler
+// has deferred, and those behind one of their key.
+func (w *Worker) admitted() int {
 	n := w.main.open.count
 	if w.retry != nil {
 		n += w.retry.queued
@@ -152,7 +153,7 @@ func (w *Worker) held() int {
 // waitsForMore reports whether the handler has deferred as many messages as the quota
 // allows, so that only a higher quota brings more.
 func (w *Worker) waitsForMore() bool {
-	return w.pace.span > 0 && !w.draining.Load() && int64(w.held()) >= w.pace.quota &&
+	return w.pace.span > 0 && !w.draining.Load() && int64(w.admitted()) >= w.pace.quota &&
 		w.main.open.count > 0 && w.vacant() && w.in.empty() != w.holdBack
 }
 

@@ -14,8 +14,8 @@ type progress struct {
 	completed int           // messages since the last look at the clock
 	stride    int           // messages from there to the next, 1 at least
 	looked    time.Time     // when it was
-	published time.Time     // when the loop was last told, or the batch began
-	target    time.Duration // how long the loop may have to wait to be told
+	published time.Time     // when something was last published, or the batch began
+	target    time.Duration // how long what is finished may wait to be published
 }
 
 // begin notes that a batch begins.
@@ -23,17 +23,30 @@ func (p *progress) begin(now time.Time, target time.Duration) {
 	p.completed, p.looked, p.published, p.target = 0, now, now, target
 }
 
-// completed notes that n messages more are done with. What is finished is published if the
+// end notes that the batch has ended. One shorter than a stride has not looked at the clock, and the
+// next may be as slow as it was.
+func (p *progress) end(now time.Time) {
+	if p.completed > 0 {
+		p.look(now)
+	}
+}
+
+// look is a look at the clock, after one message at least.
+func (p *progress) look(now time.Time) {
+	each := max(1, now.Sub(p.looked)/time.Duration(p.completed))
+	p.stride = int(max(1, min(lookMost, lookTime/each)))
+	p.completed, p.looked = 0, now
+}
+
+// noteCompleted notes that n messages more were completed. What is finished is published if the
 // loop has waited for it as long as a batch is to take.
-func (w *Worker) completed(n int) {
+func (w *Worker) noteCompleted(n int) {
 	p := &w.progress
 	if p.completed += n; p.completed < p.stride {
 		return
 	}
 	now := w.now()
-	each := max(1, now.Sub(p.looked)/time.Duration(p.completed))
-	p.stride = int(max(1, min(lookMost, lookTime/each)))
-	p.completed, p.looked = 0, now
+	p.look(now)
 	if now.Sub(p.published) >= p.target {
 		p.published = now
 		w.publishFinished()

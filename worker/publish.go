@@ -90,9 +90,9 @@ func (w *Worker) publish() {
 		w.took = false
 		w.in.release()
 		if w.records == 0 {
-			// Nothing was finished since the loop was last told: messages were deferred, or
-			// wait in the retrier, or it has asked which there are. It may be waiting for the
-			// room that they left.
+			// Nothing was finished since the last ring: messages were deferred, or wait in the
+			// retrier, or the loop has asked which there are. It may be waiting for the room
+			// that they left.
 			w.commit(Reply{})
 		}
 	}

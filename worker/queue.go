@@ -34,9 +34,6 @@ func (qs *queues) push(q *queue, d Desc) {
 	q.tail = at
 }
 
-// first is the first of a queue that is not empty.
-func (qs *queues) first(q queue) Desc { return qs.nodes[q.head-1].desc }
-
 // pop takes the first of a queue that is not empty.
 func (qs *queues) pop(q *queue) Desc {
 	at := q.head

@@ -12,30 +12,34 @@ import "fmt"
 // called when it may have no more, see flushDue; one that completes nothing before Drain has it
 // called drainSilence after it has stopped completing, see silent.
 
-// capacity is how many messages the sink's handler may have deferred.
-func (w *Worker) capacity() int {
-	if w.dead != nil {
-		return w.in.Cap() - w.dead.open.count
+// deadDeferred is how many messages the handler of dead letters has deferred.
+func (w *Worker) deadDeferred() int {
+	if w.dead == nil {
+		return 0
 	}
-	return w.in.Cap()
+	return w.dead.open.count
 }
 
 // deferred is how many messages are deferred.
-func (w *Worker) deferred() int { return w.main.open.count + w.in.Cap() - w.capacity() }
+func (w *Worker) deferred() int { return w.main.open.count + w.deadDeferred() }
 
-// waitingRoom is how many messages that were tried before, or have waited for their key, the sink's
-// handler may have in a batch now. A drain gives it no more of them.
-func (w *Worker) waitingRoom() int {
+// capacity is how many messages the sink's handler may have deferred.
+func (w *Worker) capacity() int { return w.in.Cap() - w.deadDeferred() }
+
+// retryRoom is how many messages that were tried before, or have waited for their key, the sink's
+// handler may have in a batch now. The bound holds in a drain, too.
+func (w *Worker) retryRoom() int {
 	if w.full() {
 		return 0
 	}
 	return max(0, min(w.length.limit(), w.capacity()-w.main.open.count, w.tickets-w.main.open.span()))
 }
 
-// vacant reports whether it may have one.
-func (w *Worker) vacant() bool { return w.waitingRoom() > 0 }
+// vacant reports whether it may have such a message.
+func (w *Worker) vacant() bool { return w.retryRoom() > 0 }
 
-// room is how many messages from the ring the sink's handler may have now.
+// room is how many messages from the ring the sink's handler may have now. A drain gives it all, or,
+// where the pool holds back, none.
 func (w *Worker) room() int {
 	if w.full() {
 		return 0
@@ -47,14 +51,14 @@ func (w *Worker) room() int {
 	case w.draining.Load():
 		return batchMax
 	case w.holdBack:
-		free = int(min(int64(w.capacity()), w.pace.quota)) - w.held()
+		free = int(min(int64(w.capacity()), w.pace.quota)) - w.admitted()
 	}
 	return max(0, min(free, w.tickets-w.main.open.span()))
 }
 
 // checkDeferred checks the bound.
 func (w *Worker) checkDeferred() {
-	if n, most := w.deferred(), 2*w.in.Cap(); n > most {
+	if n, most := w.deferred(), completionsEach*w.in.Cap(); n > most {
 		panic(fmt.Sprintf("worker: %d messages deferred, at most %d may be", n, most))
 	}
 }

@@ -16,20 +16,20 @@ type stage struct {
 	completer Completer
 	open      openTable
 	texts     *texts // what --output makes of messages; nil: the handler gets them as they are
-	drained   bool   // the handler has heard Drain
+	drained   bool   // Drain was called
 	flushed   bool   // Flush was called since the last Handle
 	calling   int    // messages of the Handle that it is in
 	scratch   run    // of one completion
 
-	// settled takes messages that the handler is done with. The spans are good
-	// until it returns.
-	settled func(r run, code Code)
+	// completed takes messages that the handler has completed, or left over. The spans are
+	// valid until it returns.
+	completed func(r run, code Code)
 }
 
-func newStage(w *Worker, settled func(run, Code)) *stage {
-	s := &stage{w: w, settled: settled}
+func newStage(w *Worker, completed func(run, Code)) *stage {
+	s := &stage{w: w, completed: completed}
 	s.batch.s = s
-	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](2 * w.in.Cap())}
+	s.completer = Completer{w: w, ring: ring.NewSPSC[completion](completionsEach * w.in.Cap())}
 	return s
 }
 
@@ -66,7 +66,7 @@ func (s *stage) panicked(reason any) {
 		"panic", fmt.Sprintf("%T", reason), "stack", string(debug.Stack()))
 }
 
-// takeCompletions settles what was put off and is now complete.
+// takeCompletions passes on what was put off and is now complete.
 func (s *stage) takeCompletions() bool {
 	busy := false
 	for {
@@ -86,7 +86,7 @@ func (s *stage) takeCompletions() bool {
 	return busy
 }
 
-// complete settles messages with consecutive tickets, by runs.
+// complete passes on messages with consecutive tickets, by runs.
 func (s *stage) complete(c completion) {
 	r := &s.scratch
 	r.spans = r.spans[:0]
@@ -98,7 +98,7 @@ func (s *stage) complete(c completion) {
 		n := len(r.spans)
 		if n > 0 && (d.Slot != r.first.Slot+uint32(n) || d.Seq != r.first.Seq+uint64(n) ||
 			d.Slab != r.first.Slab || d.Aux != r.first.Aux) {
-			s.settled(*r, c.code)
+			s.completed(*r, c.code)
 			n, r.spans = 0, r.spans[:0]
 		}
 		if n == 0 {
@@ -107,7 +107,7 @@ func (s *stage) complete(c completion) {
 		r.spans = append(r.spans, Span(d.Off, d.Len))
 	}
 	if len(r.spans) > 0 {
-		s.settled(*r, c.code)
+		s.completed(*r, c.code)
 	}
 	if s.texts != nil {
 		s.texts.release(c.first, int(c.n))

@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	// gatherMin is how many messages a batch is to have at least, for it to span runs. Longer
-	// runs cost less by themselves: their messages lie plainly in one slab.
+	// gatherMin is up to how many messages runs are gathered for a batch that is fast (length.slow).
+	// Longer runs cost less by themselves: their messages lie plainly in one slab.
 	gatherMin = 64
-	// gatherWorth is how long calls of the handler must take for it to be worth gathering runs
-	// for one: far longer than that takes.
+	// gatherWorth is how long a call of the handler must take for gathering to pay, which takes
+	// far less.
 	gatherWorth = 2 * time.Microsecond
 )
 
@@ -45,7 +45,9 @@ func (w *Worker) takeNew() bool {
 		n += more
 	}
 	w.took = true
-	took := w.now().Sub(start)
+	end := w.now()
+	w.progress.end(end)
+	took := end.Sub(start)
 	w.costly = took >= calls*gatherWorth
 	w.length.note(n, took, w.target(n))
 	return true
@@ -60,7 +62,7 @@ func (w *Worker) target(n int) time.Duration {
 }
 
 // gather takes the next messages for one call of the handler, at most limit: of the first
-// run, and of those behind it, in rest, if a handler can gain by having them together.
+// run, and, in rest, of those behind it, if the handler takes batches and its calls take long.
 func (w *Worker) gather(limit int) (first run, n int) {
 	w.rest = w.rest[:0]
 	size := w.batchBytes()
@@ -84,7 +86,7 @@ func (w *Worker) gather(limit int) (first run, n int) {
 }
 
 // batchBytes is how many bytes of messages a batch is to have: of those that --output renders,
-// as many as are rendered before room is asked again.
+// as many as fit one chunk, for room is asked for before each call only.
 func (w *Worker) batchBytes() int {
 	if t := w.main.texts; t != nil {
 		return t.size
@@ -93,7 +95,7 @@ func (w *Worker) batchBytes() int {
 }
 
 // next is the next messages for the handler, at most limit of one run. Of those that --output
-// renders, they have up to size bytes, but are least at least.
+// renders, they have up to size bytes, unless these are fewer than least messages.
 func (w *Worker) next(limit int, size *int, least int) run {
 	if w.main.texts != nil {
 		limit = w.in.fit(limit, size, least)

@@ -138,7 +138,7 @@ func (t *texts) take(n int) *chunk {
 // recycle keeps a chunk for further texts, unless there are enough.
 func (t *texts) recycle(c *chunk) {
 	offheap.Default.Recycle(c.buf)
-	clear(c.sources) // they keep copies of messages alive
+	clear(c.sources) // they refer to slabs, which may be unmapped, and to Origins
 	c.buf, c.sources = c.buf[:0], c.sources[:0]
 	if c == t.cur {
 		t.cur = nil

@@ -34,7 +34,7 @@ type Worker struct {
 	tickets  int      // from the oldest open ticket to the newest at most
 	length   length   // of the next batch
 	rest     []run    // of a batch, the runs behind the first
-	costly   bool     // the last calls of the handler took gatherWorth each, or longer
+	costly   bool     // each of takeNew's last calls of the handler took gatherWorth or longer, on average
 	progress progress
 	pace     pace
 	holdBack bool  // of Config
@@ -148,7 +148,7 @@ func (w *Worker) run() {
 func (w *Worker) ready() bool {
 	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
-		w.retry != nil && w.vacant() && (!w.retry.ready.empty() || w.retry.waits()) ||
+		w.retry != nil && w.vacant() && (!w.retry.ready.empty() || w.retry.dueNow()) ||
 		w.draining.Load() && w.mayEnd() || w.mayLook() || w.mayFlush() || w.asks()
 }
 
@@ -175,53 +175,4 @@ func (w *Worker) turn() bool {
 		w.publish()
 	}
 	return busy
-}
-
-// handled takes messages that the sink's handler is done with: those that are done are
-// acked, failed ones are retried, dead-lettered or refused.
-func (w *Worker) handled(r run, code Code) {
-	if !code.ForHandlers() {
-		code = Refused
-	}
-	if code == OK || w.retry == nil && w.dead == nil {
-		w.finish(r, code)
-		return
-	}
-	for len(r.spans) > 0 {
-		one := r.cut(1)
-		switch {
-		case w.retry != nil && w.retry.again(one):
-		case w.dead != nil:
-			w.dead.handle(one)
-		default:
-			w.finish(one, code)
-		}
-	}
-}
-
-// deadLettered takes dead letters that are on disk.
-func (w *Worker) deadLettered(r run, code Code) {
-	if code == OK {
-		code = DeadLettered
-	}
-	w.finish(r, code)
-}
-
-// finish replies to messages that are done or refused and gives up their data.
-func (w *Worker) finish(r run, code Code) {
-	w.pace.done += len(r.spans)
-	if w.retry != nil {
-		w.retry.through(r)
-	}
-	w.reply(r, code)
-}
-
-// reply replies to messages and gives up their data.
-func (w *Worker) reply(r run, code Code) {
-	if w.render != nil {
-		w.replyRendered(r, code)
-	} else {
-		w.extend(r.first.Slot, uint32(len(r.spans)), code)
-	}
-	w.free(r.first.Slab, len(r.spans))
 }

@@ -7,6 +7,7 @@ import (
 
 	"feedgate/cmd/feedgate/cgroup"
 	"feedgate/gateway"
+	"feedgate/worker"
 )
 
 const (
@@ -17,10 +18,8 @@ const (
 	// baseMemory is what a process needs in any case, as a rule (docs/memory.md): code and data,
 	// Go's heap and what is garbage in it, and a TLS session.
 	baseMemory = 12 << 20
-	// ringBytes is what an entry of --ring takes up in each worker, and slotBytes one of
-	// --in-flight.
-	ringBytes = 40
-	slotBytes = 16
+	// orderedBytes is what one of --in-flight takes up under --ack ordered, if acks quote messages.
+	orderedBytes = 12
 )
 
 // memoryPlan is how the process divides the memory that its control group allows. docs/memory.md
@@ -32,7 +31,7 @@ type memoryPlan struct {
 	given     bool  // each was set by the user
 	buffer    int64 // of each sink
 	err       error // the limit could not be read
-	rings     int64 // of all workers
+	others    int64 // of all upstreams, beside the bytes of messages
 }
 
 // planMemory reads the limit and divides it.
@@ -60,16 +59,24 @@ func divideMemory(limit int64, upstreams int, memory, maxMessage int64) memoryPl
 	return p
 }
 
-// addRings adds what the workers of the upstreams need beside messages.
-func (p *memoryPlan) addRings(planned []gateway.Config) {
+// addOthers adds what the upstreams need beside the bytes of messages: rings, and what is noted of
+// messages in flight.
+func (p *memoryPlan) addOthers(planned []gateway.Config, deadLetters bool) {
+	entry := int64(worker.EntryBytes)
+	if deadLetters {
+		entry += worker.DeadEntryBytes
+	}
 	for i := range planned {
 		c := &planned[i]
-		p.rings += int64(c.Workers) * (ringBytes*int64(c.Ring) + slotBytes*int64(c.InFlight))
+		p.others += entry * int64(c.Workers) * int64(c.Ring)
+		if c.Ack == "ordered" {
+			p.others += orderedBytes * int64(c.InFlight)
+		}
 	}
 }
 
 // needs is what the process takes up, as a rule.
-func (p memoryPlan) needs() int64 { return p.upstreams*p.each + p.buffer + p.rings + baseMemory }
+func (p memoryPlan) needs() int64 { return p.upstreams*p.each + p.buffer + p.others + baseMemory }
 
 // heapLimit is what is left for Go's heap, which the read buffers and those of sinks are not
 // part of. It is at least a quarter of the limit: less would cost time, and save nobody whose
@@ -92,7 +99,7 @@ func (p memoryPlan) apply() (report func(*slog.Logger)) {
 			log.Warn("the memory limit of the control group cannot be read; see --memory", "error", p.err, "memory", p.each)
 		case p.limit == 0:
 		case p.needs() > p.limit:
-			log.Warn("the memory limit of the control group is low for --memory, --in-flight and the numbers of workers and upstreams; the kernel may kill the process",
+			log.Warn("the memory limit of the control group is low for --memory, --ring and the numbers of workers and upstreams; the kernel may kill the process",
 				append(attrs, "needed", p.needs())...)
 		case !p.given && p.each < defaultMemory:
 			log.Info("--memory follows the memory limit of the control group", attrs...)

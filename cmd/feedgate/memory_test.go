@@ -32,7 +32,7 @@ func TestDivideMemory(t *testing.T) {
 		{"a quarter in two", 64 * mib, 2, 0, mib, 8 * mib, 8 * mib, 32 * mib, "--memory follows", slog.LevelInfo},
 		{"a large limit for many", 1024 * mib, 10, 0, mib, 1024 * mib / 40, 16 * mib, 1024*mib - 10*(1024*mib/40) - 144*mib, "--memory follows", slog.LevelInfo},
 		{"four messages at least", 96 * mib, 8, 0, mib, 4 * mib, 12 * mib, 40 * mib, "--memory follows", slog.LevelInfo},
-		{"that do not fit", 64 * mib, 7, 0, mib, 4 * mib, 8 * mib, 20 * mib, "the kernel may kill", slog.LevelWarn},
+		{"that do not fit", 64 * mib, 9, 0, mib, 4 * mib, 8 * mib, 16 * mib, "the kernel may kill", slog.LevelWarn},
 		{"a tiny limit", 12 * mib, 1, 0, mib, 4 * mib, 12 * mib / 8, 5 * mib, "the kernel may kill", slog.LevelWarn},
 		{"long messages", 128 * mib, 1, 0, 12 * mib, 48 * mib, 16 * mib, 48 * mib, "--memory follows", slog.LevelInfo},
 		{"a small limit", 40 * mib, 1, 0, mib, 10 * mib, 5 * mib, 20 * mib, "--memory follows", slog.LevelInfo},
@@ -42,7 +42,7 @@ func TestDivideMemory(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := divideMemory(c.limit, c.upstreams, c.memory, c.maxMessage)
-			p.addRings(slices.Repeat([]gateway.Config{{Workers: 2, Ring: 8192, InFlight: 65536}}, c.upstreams))
+			p.addOthers(slices.Repeat([]gateway.Config{{Workers: 2, Ring: 8192, InFlight: 65536}}, c.upstreams), false)
 			if p.each != c.each || p.buffer != c.buffer {
 				t.Errorf("--memory %d, buffer %d; want %d, %d", p.each, p.buffer, c.each, c.buffer)
 			}
@@ -59,6 +59,28 @@ func TestDivideMemory(t *testing.T) {
 				t.Errorf("logs %s; want %v, %s", text, c.level, c.says)
 			}
 		})
+	}
+}
+
+// TestWhatIsNeeded: rings count by worker, with dead letters more; slots count where their acks wait.
+func TestWhatIsNeeded(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct {
+		name        string
+		cfg         gateway.Config
+		deadLetters bool
+		others      int64
+	}{
+		{"one worker", gateway.Config{Workers: 1, Ring: 8192, InFlight: mib, Ack: "each"}, false, 8192 * (8 + 32 + 32 + 25)},
+		{"8 workers", gateway.Config{Workers: 8, Ring: 64, InFlight: mib, Ack: "range"}, false, 8 * 64 * (8 + 32 + 32 + 25)},
+		{"dead letters", gateway.Config{Workers: 2, Ring: 1024, InFlight: mib, Ack: "each"}, true, 2 * 1024 * (8 + 32 + 64 + 25)},
+		{"in order", gateway.Config{Workers: 1, Ring: 1024, InFlight: mib, Ack: "ordered"}, false, 1024*(8+32+32+25) + 12*mib},
+	} {
+		p := divideMemory(0, 2, 0, mib)
+		p.addOthers([]gateway.Config{c.cfg, c.cfg}, c.deadLetters)
+		if p.others != 2*c.others || p.needs() != 2*64*mib+16*mib+2*c.others+baseMemory {
+			t.Errorf("%s: %d of %d needed, want %d", c.name, p.others, p.needs(), 2*c.others)
+		}
 	}
 }
 

@@ -157,7 +157,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	if err != nil {
 		return err
 	}
-	c.plan.addRings(planned)
+	c.plan.addOthers(planned, c.DeadLetter != "")
 	reportMemory := c.plan.apply()
 	masks.Add(secrets.token, secrets.sink.Password)
 	c.describe(log, planned)

@@ -8,8 +8,8 @@ import "feedgate/worker/offheap"
 // Invariant: each chunk in use has acks, and waiting is the sum of their sizes.
 type keptAcks struct {
 	memory offheap.Memory
-	size   int // of the usual chunk, bytes
-	slots  uint64
+	size   int    // of the usual chunk, bytes
+	slots  uint64 // of the window, a power of two: those in use differ in their last bits
 
 	refs   []ackRef   // by slot & (slots-1); nil: no ack had to wait so far
 	chunks []ackChunk // by ackRef.chunk-1
@@ -33,21 +33,21 @@ type ackChunk struct {
 }
 
 const (
-	// ackChunkSize is the size of the usual chunk, in bytes.
+	// ackChunkSize is the size of the usual chunk at most, in bytes.
 	ackChunkSize = 64 << 10
 	// ackSpares is how many free chunks are kept.
 	ackSpares = 4
 )
 
-// init sets up for a window whose slots are told apart by their last bits.
-func (k *keptAcks) init(memory offheap.Memory, size int, slots uint64) {
+// init sets up for a window of slots, a power of two, with chunks of up to most bytes; 0: the usual.
+func (k *keptAcks) init(memory offheap.Memory, most int, slots uint64) {
 	if memory == nil {
 		memory = offheap.Default
 	}
-	if size == 0 {
-		size = ackChunkSize
+	k.memory, k.size, k.slots = memory, ackChunkSize, slots
+	if most > 0 {
+		k.size = min(k.size, most)
 	}
-	k.memory, k.size, k.slots = memory, size, slots
 }
 
 // add copies the ack of a slot that has none here.

@@ -35,7 +35,7 @@ type Config struct {
 	SendLimit int                              // bytes to send at which acks in order wait; 0: no limit
 
 	Memory   offheap.Memory // for rendered acks that wait for their turn; nil: offheap.Default
-	AckChunk int            // it is used in pieces of so many bytes; 0: 64 KiB
+	AckChunk int            // it is used in pieces of at most so many bytes; 0: 64 KiB
 
 	Watermark uint64 // last number done in the session of an earlier process; 0: there is none
 	FirstSlot uint64 // slot of the first message: tests begin near the carry out of 32 bits

@@ -142,6 +142,12 @@ func (s *fileSink) Close() error {
 // that is being written, but not for a disk that does not answer: the file is then
 // opened again as soon as it does.
 func (s *fileSink) Reopen() error {
+	closed := fmt.Errorf("%s: the sink is closed", s.path)
+	select {
+	case <-s.done:
+		return closed // also if the timeout is over at once
+	default:
+	}
 	timeout := time.NewTimer(s.cfg.CloseTimeout)
 	defer timeout.Stop()
 	r := s.askReopen()
@@ -149,7 +155,7 @@ func (s *fileSink) Reopen() error {
 	case <-r.done:
 		return r.err
 	case <-s.done:
-		return fmt.Errorf("%s: the sink is closed", s.path)
+		return closed
 	case <-timeout.C:
 		return fmt.Errorf("%s: will be opened again when the write that is under way has ended", s.path)
 	}
