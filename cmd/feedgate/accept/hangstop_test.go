@@ -8,13 +8,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/gateway"
 )
 
 // hung is a gateway with something that hangs.
 type hung struct {
 	p *process
-	// left is what standard error must hold at the end.
+	// left is what standard error must hold at the end, and not what it must not.
 	left []string
+	not  string
 	// pids are processes that must not be left behind.
 	pids []int
 	// noStderr: nobody reads standard error.
@@ -46,7 +49,7 @@ var hangs = map[string]func(t *testing.T, drain string) hung{
 		d.hang(filepath.Dir(state))
 		c.welcome(1, `{"session":"s"}`)
 		d.waitHung(filepath.Dir(state))
-		return hung{p: p, left: []string{"level=ERROR"}}
+		return hung{p: p, left: []string{"level=ERROR", "--state: " + state + " may be behind"}, not: gateway.ErrUnfinished.Error()}
 	},
 	"a child that is stopped": func(t *testing.T, drain string) hung {
 		kids := newChildren(t)
@@ -171,6 +174,9 @@ func (h *hung) ends(t *testing.T) {
 		if !strings.Contains(log, want) {
 			t.Errorf("standard error does not report %q", want)
 		}
+	}
+	if h.not != "" && strings.Contains(log, h.not) {
+		t.Errorf("standard error reports %q", h.not)
 	}
 }
 
