@@ -11,10 +11,12 @@ func (s *socket) path() pathState {
 	if err != nil || info.State == stateClosed {
 		return pathState{} // the poller reports what has happened
 	}
+	unacked := s.unacked()
 	return pathState{
-		pending:    s.unacked() > 0,
-		unanswered: info.Probes > 0 || sentAgain(info) && info.Last_data_sent < info.Last_ack_recv,
-		silent:     time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond,
+		pending: unacked > 0,
+		unanswered: info.Probes > 0 || sentAgain(info) && info.Last_data_sent < info.Last_ack_recv ||
+			unacked == 1 && closeSent(info.State) && info.Retransmits > 0,
+		silent: time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond,
 	}
 }
 
@@ -28,6 +30,9 @@ func (s *socket) path() pathState {
 // tcpi_last_data_sent is the time since data was last sent, or sent again. So bytes in flight that
 // were sent again have an answer if that ack is the later one.
 //
+// A FIN alone is no data: it leaves tcpi_last_data_sent as it is (__tcp_transmit_skb). Its answer
+// acknowledges it.
+//
 // Both are in ms, of a clock of up to 10 ms: an answer within that is one, for the sent
 // bytes are then not later. A dead path is not mistaken for it, as the kernel waits for 200 ms
 // at least before it sends again.
@@ -38,4 +43,10 @@ func (s *socket) path() pathState {
 // probes that were answered leave it as it is.
 func sentAgain(info *unix.TCPInfo) bool {
 	return info.Retransmits > 0 || info.Backoff > 0 && info.Unacked > 0
+}
+
+// closeSent reports whether our FIN is sent and not acknowledged, linux/include/net/tcp_states.h.
+func closeSent(state uint8) bool {
+	const finWait1, lastAck, closing = 4, 9, 11
+	return state == finWait1 || state == lastAck || state == closing
 }

@@ -89,6 +89,20 @@ func TestPathOfAClosedWindow(t *testing.T) {
 	})
 }
 
+// TestPathOfAClose: the end of the stream, with no byte before it, has no answer on a path that is cut.
+func TestPathOfAClose(t *testing.T) {
+	s, server, path := overCut(t)
+	path.Cut()
+	if err := s.closeSend(); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Within(t, 20*time.Second, "no answer", func() bool {
+		p := s.path()
+		return p.pending && p.unanswered && p.silent > time.Second
+	})
+	_ = server
+}
+
 // TestPathOfAReset: a connection that was reset is not waited for.
 func TestPathOfAReset(t *testing.T) {
 	s, server, path := overCut(t)

@@ -74,7 +74,7 @@ var caughtBy = []*regexp.Regexp{
 
 // run tests the product with the bug and says how it was caught; empty: it was not.
 func (m mutant) run(t *testing.T) string {
-	args := []string{"test", "-overlay=" + m.overlay(t), "-vet=off", "-count=1", "-timeout=120s"}
+	args := []string{"test", "-vet=off", "-count=1", "-timeout=120s"}
 	if m.instead == "" {
 		args = append(args, "./gateway", "-run=^TestSimulation$", "-sim.seeds=20000")
 	} else {
@@ -82,6 +82,7 @@ func (m mutant) run(t *testing.T) string {
 	}
 	cmd := exec.Command("go", args...)
 	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+m.overlay(t)) // also of tests that build the binary
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return ""

@@ -15,15 +15,16 @@ import (
 // one by exec.
 var adoptsOrphans = os.Getpid() == 1 || isSubreaper()
 
-// init keeps the main thread for the reaper. The kernel gives orphans to the main
-// thread, and a child that we start belongs to the thread that has started it, which
-// is never the main one, as only the reaper runs there. So wait4 with __WNOTHREAD
-// finds orphans alone, and takes no exit status away from os/exec.
-func init() {
-	if adoptsOrphans {
-		runtime.LockOSThread()
-	}
-}
+// init keeps the main thread for main, which only waits, and reaps.
+//
+// The kernel leaves a signal to the main thread if that has none yet (complete_signal in
+// linux/kernel/signal.c): in a system call that waits for a disk, it would not handle the
+// signal until the disk answers.
+//
+// The kernel gives orphans to the main thread, and a child that we start belongs to the thread
+// that has started it, which is never the main one. So wait4 with __WNOTHREAD finds orphans
+// alone, and takes no exit status away from os/exec.
+func init() { runtime.LockOSThread() }
 
 func isSubreaper() bool {
 	var is int32
@@ -31,16 +32,16 @@ func isSubreaper() bool {
 	return errno == 0 && is != 0
 }
 
-// reapingOrphans runs command and returns its status. Where orphans are our children
+// reapingOrphans runs command on another thread and returns its status. Where orphans are our children
 // it reaps them meanwhile. It must be called by main.
 func reapingOrphans(command func() int) int {
+	status := make(chan int)
+	go func() { status <- command() }()
 	if !adoptsOrphans {
-		return command()
+		return <-status
 	}
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGCHLD)
-	status := make(chan int)
-	go func() { status <- command() }()
 	for {
 		reapOrphans()
 		select {

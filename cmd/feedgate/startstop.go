@@ -94,15 +94,34 @@ func (u *upstreams) supervise(ctx context.Context, abort <-chan struct{}, ended 
 	}
 }
 
-// left is the error of a stop that something has held up.
+// left is the error of a stop that something has held up: what has not ended, and the faults
+// of what has.
 func (u *upstreams) left() error {
-	var faults []error
-	for _, up := range u.current() {
+	faults := []error{u.ending.fault()}
+	for _, gw := range u.unended() {
 		faults = append(faults, fmt.Errorf("%s: %w: %d in flight; a handler, a sink or a disk did not return in time",
-			up.Label, gateway.ErrUnfinished, up.Stats.InFlight.Load()))
+			gw.Label(), gateway.ErrUnfinished, gw.Stats().InFlight.Load()))
 	}
+	faults = append(faults, u.ending.late())
 	if u.state != nil {
 		faults = append(faults, u.state.Unwritten())
 	}
-	return errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	return errors.New("not ended in time")
+}
+
+// unended are the gateways that have not ended.
+func (u *upstreams) unended() []*gateway.Gateway {
+	var all []*gateway.Gateway
+	for i, gw := range u.gateways {
+		if u.ending.runs(i) {
+			all = append(all, gw)
+		}
+	}
+	for _, g := range u.groups {
+		all = append(all, g.Unended()...)
+	}
+	return all
 }

@@ -2,9 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"feedgate/gateway"
+	"feedgate/gateway/wire/fg1"
+	"feedgate/worker"
 )
 
 // TestHurried: it is closed at the second signal, or when the drain has had its time, and
@@ -44,4 +49,37 @@ func TestHurried(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLeft: the error of a stop that is held up names what has not ended, and nothing else.
+func TestLeft(t *testing.T) {
+	u := &upstreams{}
+	for _, label := range []string{"a", "b", "c"} {
+		gw, err := gateway.New(gateway.Config{
+			Protocol: fg1.Protocol{}, Hosts: []string{"h:1"}, Label: label, Workers: 1,
+			Sink: worker.Each(func(worker.Message) worker.Code { return worker.OK }),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.gateways = append(u.gateways, gw)
+	}
+	const inFlight = "messages left unfinished: 0 in flight; a handler, a sink or a disk did not return in time"
+	check := func(want string) {
+		t.Helper()
+		if got := u.left(); got == nil || got.Error() != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+	}
+	u.ending.init(3)
+	u.ending.ended(0, nil)
+	check("b: " + inFlight + "\nc: " + inFlight)
+	u.ending.ended(1, errors.New("b: refused"))
+	check("b: refused\nc: " + inFlight)
+	u.ending.ended(2, nil)
+	check("b: refused")
+	u.ending.ended(1, nil)
+	check("not ended in time")
+	u.ending.close("--sink")
+	check("--sink: not closed in time")
 }

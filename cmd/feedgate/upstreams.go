@@ -33,6 +33,7 @@ type upstreams struct {
 	hurry       <-chan struct{}    // closed when there is no more time to end in order; nil: there is
 	watchdog    *watchdog          // nil: none
 	fail        func()             // drains all; nil: one that fails leaves the others alone
+	ending      ending
 	log         *slog.Logger
 }
 
@@ -47,18 +48,19 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	if u.admin != nil {
 		go u.serveAdmin()
 	}
-	faults := make([]error, len(u.gateways)+len(u.groups))
+	u.ending.init(len(u.gateways) + len(u.groups))
 	var running sync.WaitGroup
 	for i, gw := range u.gateways {
-		running.Go(func() { faults[i] = u.drainAfter(u.runOne(ctx, gw)) })
+		running.Go(func() { u.ending.ended(i, u.drainAfter(u.runOne(ctx, gw))) })
 	}
 	for i, g := range u.groups {
-		running.Go(func() { faults[len(u.gateways)+i] = u.drainAfter(logged(g.Run(ctx))) })
+		running.Go(func() { u.ending.ended(len(u.gateways)+i, u.drainAfter(logged(g.Run(ctx)))) })
 	}
 	ended := make(chan error, 1)
 	go func() {
 		running.Wait()
-		ended <- errors.Join(errors.Join(faults...), u.close())
+		closing := u.close()
+		ended <- errors.Join(u.ending.fault(), closing)
 	}()
 	return u.supervise(ctx, abort, ended)
 }
@@ -94,6 +96,7 @@ func (u *upstreams) totals() gateway.Totals {
 // close closes what the gateways share.
 func (u *upstreams) close() error {
 	if u.admin != nil {
+		u.ending.close("--admin")
 		grace, cancel := context.WithTimeout(context.Background(), adminGrace)
 		defer cancel()
 		if err := u.admin.Shutdown(grace); err != nil {
@@ -102,12 +105,15 @@ func (u *upstreams) close() error {
 	}
 	var faults []error
 	if u.sink != nil {
+		u.ending.close("--sink")
 		faults = append(faults, named("--sink", u.sink.Close()))
 	}
 	if u.deadLetters != nil {
+		u.ending.close("--dead-letter")
 		faults = append(faults, named("--dead-letter", u.deadLetters.Close()))
 	}
 	if u.state != nil {
+		u.ending.close("--state")
 		faults = append(faults, u.state.Close())
 	}
 	return errors.Join(faults...)

@@ -23,6 +23,20 @@ func (g *Group) Gateways() []*gateway.Gateway {
 	return all
 }
 
+// Unended are the gateways that have not ended, also those of servers that leave. Any
+// goroutine may ask.
+func (g *Group) Unended() []*gateway.Gateway {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []*gateway.Gateway
+	for _, m := range g.sorted() {
+		if m.state != failed {
+			all = append(all, m.gw)
+		}
+	}
+	return all
+}
+
 // Totals are what all gateways have done, those that have ended too. Any goroutine may
 // ask.
 func (g *Group) Totals() gateway.Totals {

@@ -19,8 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mtu makes packets few: a goroutine carries them one by one.
-const mtu = 16 << 10
+// mtu is that of most networks. It matters: with larger packets a socket's buffer for what it sends
+// begins far larger (tcp_sndbuf_expand in linux/net/ipv4/tcp_input.c).
+const mtu = 1500
 
 // Path is a path between two ends. Any goroutine may use it.
 type Path struct {
@@ -190,6 +191,20 @@ func flags(f uint16) func(*unix.Ifreq) error {
 
 func address(a netip.Addr) func(*unix.Ifreq) error {
 	return func(r *unix.Ifreq) error { return r.SetInet4Addr(a.AsSlice()) }
+}
+
+// Set sets a value below /proc/sys/net of the namespace, for sockets that are opened later. Where
+// the kernel denies it, the test is skipped.
+func (e *End) Set(name, value string) {
+	e.t.Helper()
+	var err error
+	e.Do(func() { err = os.WriteFile("/proc/sys/net/"+name, []byte(value), 0) })
+	switch {
+	case errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOENT):
+		e.t.Skipf("NOT TESTED: no access to the network namespace's settings: %v", err)
+	case err != nil:
+		e.t.Fatal(err)
+	}
 }
 
 // Do runs f in the namespace: sockets that it opens and processes that it starts are there.

@@ -117,6 +117,9 @@ func (d *hungDisk) serve(p *process) {
 		if err := ioctl(d.notify, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&call)); err != nil {
 			continue // interrupted meanwhile
 		}
+		if int(call.pid) == p.cmd.Process.Pid {
+			d.t.Error("the main thread waits for a disk, and would hold up the first signal")
+		}
 		path, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", call.pid, call.args[0]))
 		d.mu.Lock()
 		if d.hangs(path) {

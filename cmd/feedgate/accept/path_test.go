@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +118,47 @@ func TestDeadPathBehindAClosedWindow(t *testing.T) {
 	sendMany(t, c, 5000)
 	time.Sleep(2 * pathIdle) // a live peer is kept
 	noticed(t, p, path.Cut)
+}
+
+// TestStopOnADeadPath: a drain that has nothing to wait for but the peer's TCP gives it up after
+// --idle-timeout, too, be it the protocol's close or our end of the stream that has no answer.
+func TestStopOnADeadPath(t *testing.T) {
+	t.Parallel()
+	at := func(path *netpath.Path) (ln *net.TCPListener) {
+		path.Ends[1].Do(func() { ln = listenAt(t, net.JoinHostPort(path.Ends[1].Addr.String(), "0"), 0) })
+		return ln
+	}
+	args := []string{"--admin=", "--drain-timeout=1h", "--idle-timeout=" + pathIdle.String()}
+	stop := func(t *testing.T, p *process, path *netpath.Path) {
+		t.Helper()
+		path.Cut()
+		began := time.Now()
+		p.signal(syscall.SIGTERM)
+		p.exit(0)
+		t.Logf("%s: ended %.2f s after the cut, with --idle-timeout %v", t.Name(), time.Since(began).Seconds(), pathIdle)
+	}
+	t.Run("close", func(t *testing.T) {
+		t.Parallel()
+		path := netpath.New(t)
+		s := &fgServer{t: t, ln: at(path)}
+		var p *process
+		path.Ends[0].Do(func() { p = run(t, append(args, s.url())...) })
+		c := s.accept()
+		c.welcome(1, "{}")
+		c.send(data(1, "one"))
+		c.acked(1)
+		stop(t, p, path)
+	})
+	t.Run("end of the stream", func(t *testing.T) { // nothing was ever sent before it
+		t.Parallel()
+		path := netpath.New(t)
+		s := &tcpServer{t: t, ln: at(path)}
+		var p *process
+		path.Ends[0].Do(func() { p = run(t, append(args, s.url(), "--frame=line", "--sink=stdout:")...) })
+		s.accept().send([]byte("one\n"))
+		eventually(t, "the message", func() bool { return p.stdout.String() == "one\n" })
+		stop(t, p, path)
+	})
 }
 
 // noticed cuts the path of a connection, and waits until the gateway has noticed.
