@@ -88,7 +88,7 @@ func TestExecAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := newServer(t, fg{}, 1, 0)
-	server.messages = 30 * count(files)
+	server.messages = max(60, 6*count(files)) // a child takes about five
 	server.start()
 	p := rig.Start(t, rig.Launch{
 		Admin: true,
