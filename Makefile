@@ -67,7 +67,7 @@ chaos: ## every fault in its long form, those of a real nsqd too, about seven mi
 
 CONNECTIONS ?= 30000
 
-mutate: ## CONNECTIONS=30000 of mutated bytes on every scheme, with the race detector and without, half an hour
+mutate: ## CONNECTIONS=30000 of mutated bytes on every scheme, with the race detector and without, a quarter of an hour
 	$(GO) test ./bench/mutate -count=1 -timeout 3h -v -mutate.connections=$(CONNECTIONS)
 	$(GO) test ./bench/mutate -count=1 -timeout 3h -v -mutate.connections=$(CONNECTIONS) -mutate.plain
 

@@ -43,6 +43,7 @@ func runChild(dir string) {
 		}
 		if left == 0 {
 			misbehave(d)
+			left = 1 + d.IntN(8) // a pipeline that stays full does not notice surplus answers
 		}
 		if _, err := in.Discard(int(binary.BigEndian.Uint32(length[:]))); err != nil {
 			return
@@ -87,7 +88,7 @@ func TestExecAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := newServer(t, fg{}, 1, 0)
-	server.messages = 30 * count(files)
+	server.messages = max(60, 6*count(files)) // a child takes about five
 	server.start()
 	p := rig.Start(t, rig.Launch{
 		Admin: true,
@@ -101,7 +102,8 @@ func TestExecAnswers(t *testing.T) {
 	begun := time.Now()
 	over(t, p, "last", server.last)
 	server.stop()
-	late := rest(t, p)
+	// Of a child that is being restarted there are pipes, and goroutines that read them.
+	late := settled(t, p, early.fds+12, early.goroutines+12)
 	log := p.Log.Bytes()
 	children, err := os.ReadDir(dir)
 	if err != nil {
@@ -109,10 +111,6 @@ func TestExecAnswers(t *testing.T) {
 	}
 	t.Logf("%d messages, %d children; %d bytes of log; %v, then %v", server.messages, len(children), log, early, late)
 	p.Stop()
-	// Of a child that is being restarted there are pipes, and goroutines that read them.
-	if late.fds > early.fds+12 || late.goroutines > early.goroutines+12 {
-		t.Errorf("descriptors or goroutines grow: %v, then %v", early, late)
-	}
 	if len(children) < server.messages/20 {
 		t.Errorf("%d children are too few", len(children))
 	}

@@ -48,22 +48,22 @@ func (t *talk) frame(op fg1.Op, flags uint8, seq uint64, payload string) {
 	t.b = fg1.AppendFrame(t.b, op, flags, 0, seq, []byte(payload))
 }
 
-// whole are the numbers of the messages in b that end in it, as far as frames can be told
-// from each other.
-func (fg) whole(b []byte) map[uint64]bool {
-	seqs := make(map[uint64]bool)
+// whole are the numbers of the messages in b that end in it, each with its place in the order of
+// arrival from 1 on, as far as frames can be told from each other.
+func (fg) whole(b []byte) map[uint64]int {
+	places := make(map[uint64]int)
 	for len(b) >= fg1.HeaderSize {
 		h := fg1.ParseHeader(b)
 		size := int64(fg1.HeaderSize) + h.Payload()
 		if h.Payload() < 0 || size > int64(len(b)) {
 			break
 		}
-		if h.Op == fg1.Data && h.Flags&fg1.More == 0 {
-			seqs[h.Seq] = true
+		if h.Op == fg1.Data && h.Flags&fg1.More == 0 && places[h.Seq] == 0 {
+			places[h.Seq] = len(places) + 1
 		}
 		b = b[size:]
 	}
-	return seqs
+	return places
 }
 
 func (f fg) judge(sent, got []byte) (map[string]int, error) {
@@ -83,15 +83,16 @@ func (f fg) judge(sent, got []byte) (map[string]int, error) {
 		switch h.Op {
 		case fg1.Ack:
 			key := strconv.FormatUint(h.Seq, 10)
-			if acked[key]++; !whole[h.Seq] || acked[key] > 1 {
-				return acked, fmt.Errorf("ack %d of message %s, which was sent whole: %t", acked[key], key, whole[h.Seq])
+			if acked[key]++; whole[h.Seq] == 0 || acked[key] > 1 {
+				return acked, fmt.Errorf("ack %d of message %s, which was sent whole: %t", acked[key], key, whole[h.Seq] > 0)
 			}
 		case fg1.AckTo:
-			if !whole[h.Seq] {
+			if whole[h.Seq] == 0 {
 				return acked, fmt.Errorf("a cumulative ack of message %d, which was not sent whole", h.Seq)
 			}
-			for seq := range whole {
-				if key := strconv.FormatUint(seq, 10); seq <= h.Seq && acked[key] == 0 {
+			// Lower numbers that come later fill a gap, and have acks of their own.
+			for seq, place := range whole {
+				if key := strconv.FormatUint(seq, 10); seq <= h.Seq && place <= whole[h.Seq] && acked[key] == 0 {
 					acked[key] = 1
 				}
 			}

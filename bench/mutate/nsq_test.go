@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"unicode"
 )
 
 // nsq is nsqd's protocol V2. With secure, its talk begins behind the TLS handshake.
@@ -59,6 +60,27 @@ func (n nsq) talk(d *rand.Rand, _ []byte, messages int) talk {
 func (t *talk) nsqFrame(kind uint32, body []byte) {
 	t.put(4+len(body), 4, false)
 	t.b = append(binary.BigEndian.AppendUint32(t.b, kind), body...)
+}
+
+// rename takes the marker out of what the gateway may log: the texts of error frames, up to their first
+// control character. A mutation can put a part of a message there, and then it is what the server
+// says; where a length or a type is wrong, a header is before each message.
+func (nsq) rename(b []byte) {
+	for len(b) >= 8 {
+		size := int64(int32(binary.BigEndian.Uint32(b)))
+		if size < 4 {
+			return
+		}
+		end := min(4+size, int64(len(b)))
+		if binary.BigEndian.Uint32(b[4:]) == nsqError {
+			text := b[8:end]
+			if at := bytes.IndexFunc(text, unicode.IsControl); at >= 0 {
+				text = text[:at]
+			}
+			copy(text, bytes.ReplaceAll(text, []byte(marker), bytes.ToLower([]byte(marker))))
+		}
+		b = b[end:]
+	}
 }
 
 // judge: an ID that was sent several times may be acked as often.

@@ -250,5 +250,8 @@ func (s *server) mutant(d *rand.Rand, asked []byte) talk {
 	if d.IntN(50) > 0 { // else it comes in pieces, and to its end as any
 		t.mutate(d, s.d.talk(d, asked, messages(d)).b)
 	}
+	if n, ok := s.d.(nsq); ok {
+		n.rename(t.b)
+	}
 	return t
 }

@@ -97,11 +97,24 @@ func (t *talk) wsFrame(first byte, body []byte) {
 func (ws) whole(b []byte) (n int) {
 	// A head of a status below 200 would come before the answer.
 	for {
-		_, rest, found := bytes.Cut(b, endOfHead)
+		rest, found := behindHead(b)
 		if !found {
 			return n
 		}
 		n, b = max(n, wholeFrames(rest)), rest
+	}
+}
+
+// behindHead is what follows the HTTP head that b begins with. A bare LF ends a line, too (RFC
+// 9112 2.2).
+func behindHead(b []byte) (rest []byte, found bool) {
+	for {
+		if _, b, found = bytes.Cut(b, []byte("\n")); !found {
+			return nil, false
+		}
+		if rest, found = bytes.CutPrefix(bytes.TrimPrefix(b, []byte("\r")), []byte("\n")); found {
+			return rest, true
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ type Diary struct {
 	lines  int
 	bytes  int
 	never  []string
-	broken string
+	broken string // the first word that is a fault, and its line; empty: none
 }
 
 // diaryBytes is how much is kept at least, of the beginning, which has the admin address,
@@ -28,15 +28,23 @@ func (d *Diary) Write(p []byte) (int, error) {
 	d.text = append(d.text, p...)
 	d.lines += bytes.Count(p, []byte("\n"))
 	d.bytes += len(p)
+	from := max(0, len(d.text)-len(p)-32)
 	for _, word := range slices.Concat(d.never, []string{"panic:", "fatal error:", "WARNING: DATA RACE", "SIGXFSZ"}) {
-		if d.broken == "" && bytes.Contains(d.text[max(0, len(d.text)-len(p)-32):], []byte(word)) {
-			d.broken = word
+		if at := bytes.Index(d.text[from:], []byte(word)); d.broken == "" && at >= 0 {
+			d.broken = word + ", in " + string(line(d.text, from+at))
 		}
 	}
 	if len(d.text) > 4*diaryBytes {
 		d.text = append(d.text[:diaryBytes], d.text[len(d.text)-diaryBytes:]...)
 	}
 	return len(p), nil
+}
+
+// line is the line of text that at is in, as far as it has been written.
+func line(text []byte, at int) []byte {
+	begin := bytes.LastIndexByte(text[:at], '\n') + 1
+	whole, _, _ := bytes.Cut(text[begin:], []byte("\n"))
+	return whole
 }
 
 // Never names words that are a fault from now on, as a panic always is.

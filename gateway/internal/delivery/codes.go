@@ -5,6 +5,7 @@ import "feedgate/worker"
 // codes are the codes of done messages, where they are not OK.
 type codes struct {
 	bySlot map[uint64]worker.Code // of slots in the window
+	grown  bool                   // bySlot has had any since it was made
 
 	// Of refused messages that have left the window, by sequence number, for the case
 	// that the server sends them again: acks that the kernel has taken can be lost with
@@ -26,6 +27,7 @@ func newCodes(inFlight int) codes {
 }
 
 func (c *codes) set(slot uint64, n int, code worker.Code) {
+	c.grown = true
 	for i := range uint64(n) {
 		c.bySlot[slot+i] = code
 	}
@@ -83,8 +85,13 @@ func (c *codes) retire(from, base uint64, extents *extents) {
 	}
 }
 
-// abandon forgets the numbers of a session that is over.
+// abandon forgets the numbers of a session that is over, with the memory that many refusals
+// took: a map never shrinks.
 func (c *codes) abandon() {
-	clear(c.bySeq)
-	c.order = nil
+	if len(c.bySeq) > 0 {
+		c.bySeq, c.order = make(map[uint64]worker.Code), nil
+	}
+	if c.grown && len(c.bySlot) == 0 {
+		c.bySlot, c.grown = make(map[uint64]worker.Code), false
+	}
 }

@@ -138,10 +138,10 @@ func (w *window) disconnect() {
 // slots stay in use until their workers are done with them.
 func (w *window) abandon() {
 	w.extents.abandon()
-	w.codes.abandon()
 	if n := w.next - w.base; n > 0 {
 		w.resolve(w.base, int(n))
 	}
+	w.codes.abandon()
 }
 
 // skip resolves the slots of these numbers: the server does not want their acks.

@@ -1,0 +1,87 @@
+package mutate
+
+import (
+	"testing"
+
+	"feedgate/gateway/wire/fg1"
+)
+
+// TestReferenceOfWebSocket: what the suite counts as sent whole begins where a gateway may find
+// the end of a head.
+func TestReferenceOfWebSocket(t *testing.T) {
+	t.Parallel()
+	const frame = "\x82\x01x"
+	for _, c := range []struct {
+		sent string
+		want int
+	}{
+		{"HTTP/1.1 101 x\r\nA: b\r\n\r\n" + frame, 1},
+		{"HTTP/1.1 101 x\nA: b\n\n" + frame, 1},
+		{"HTTP/1.1 101 x\r\nA: b\n\r\n" + frame, 1},
+		{"HTTP/1.1 101 x\r\nA: b\r\n\n" + frame + frame, 2},
+		{"HTTP/1.1 103 x\n\nHTTP/1.1 101 x\r\n\r\n" + frame, 1},
+		{"HTTP/1.1 101 x\r\nA: b\r\n" + frame, 0},
+		{"HTTP/1.1 101 x\r\nA: b\r\r" + frame, 0},
+		{"", 0},
+	} {
+		if got := (ws{}).whole([]byte(c.sent)); got != c.want {
+			t.Errorf("%q has %d messages, want %d", c.sent, got, c.want)
+		}
+	}
+}
+
+// TestTheServersOwnText: a marker leaves the text of an nsqd's error frame, and no other place.
+func TestTheServersOwnText(t *testing.T) {
+	t.Parallel()
+	var got, want talk
+	for _, c := range []struct {
+		kind      uint32
+		was, left string
+	}{
+		{nsqError, "E_FIN_FAILED " + marker + " x", "E_FIN_FAILED mutant x"},
+		{nsqError, "E_FIN_FAILED\x00" + marker, "E_FIN_FAILED\x00" + marker},
+		{nsqMessage, marker, marker},
+		{nsqResponse, marker, marker},
+		{nsqError, marker, "mutant"},
+	} {
+		got.nsqFrame(c.kind, []byte(c.was))
+		want.nsqFrame(c.kind, []byte(c.left))
+	}
+	nsq{}.rename(got.b)
+	if string(got.b) != string(want.b) {
+		t.Errorf("%q, want %q", got.b, want.b)
+	}
+}
+
+// TestReferenceOfGaps: an ACKTO covers what came before its message, and not what fills a gap later.
+func TestReferenceOfGaps(t *testing.T) {
+	t.Parallel()
+	var sent talk
+	sent.frame(fg1.Welcome, 0, 1, "{}")
+	for _, seq := range []uint64{1, 5, 3} {
+		sent.frame(fg1.Data, 0, seq, "x")
+	}
+	for _, c := range []struct {
+		name  string
+		acks  []uint64 // of each
+		wrong bool
+		want  int
+	}{
+		{"nothing else", nil, false, 2},
+		{"what fills the gap", []uint64{3}, false, 3},
+		{"what fills the gap, twice", []uint64{3, 3}, true, 3},
+		{"what the ACKTO covers", []uint64{1}, true, 2},
+		{"what never came", []uint64{4}, true, 3},
+	} {
+		var got talk
+		got.frame(fg1.Hello, 0, 0, "{}")
+		got.frame(fg1.AckTo, 0, 5, "")
+		for _, seq := range c.acks {
+			got.frame(fg1.Ack, 0, seq, "")
+		}
+		acked, err := fg{}.judge(sent.b, got.b)
+		if (err != nil) != c.wrong || len(acked) != c.want {
+			t.Errorf("%s: %d acked, %v", c.name, len(acked), err)
+		}
+	}
+}
