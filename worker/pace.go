@@ -135,8 +135,11 @@ func (w *Worker) keepPace() {
 	if p.each == 0 {
 		allowed = -allowed
 	}
-	if allowed != p.allowed.Load() {
+	if before := p.allowed.Load(); allowed != before {
 		p.allowed.Store(allowed)
+		if max(allowed, -allowed) > max(before, -before) {
+			w.took = true // the loop may wait for this room, though nothing is finished
+		}
 	}
 }
 
