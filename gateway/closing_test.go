@@ -238,3 +238,26 @@ func TestLeastMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestServerThatNeverCloses: nothing shows that its TCP has acknowledged our end of the stream, so it
+// is asked now and then, also without an idle timeout. It has a second to close from then on.
+func TestServerThatNeverCloses(t *testing.T) {
+	s := newStation(t)
+	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { return worker.OK })
+	cfg.IdleTimeout, cfg.DrainTimeout = NoTimeout, time.Hour
+	setFlag(&cfg, "frame", "line")
+	setFlag(&cfg, "ack-template", `A{n}\n`)
+	r := start(t, cfg)
+	c := s.accept()
+	if _, err := io.WriteString(c, "a\n"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return r.g.Stats().Watermark.Load() == 1 })
+	r.cancel()
+	if said, err := io.ReadAll(c); err != nil || string(said) != "A1\n" {
+		t.Errorf("%q, %v", said, err)
+	}
+	if err := r.wait(); err != nil {
+		t.Error(err)
+	}
+}
