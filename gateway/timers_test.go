@@ -1,0 +1,21 @@
+package gateway
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestLingerIsPolled: until the peer's TCP has acknowledged all, it is asked every lingerPoll. With
+// --idle-timeout 0, nothing else wakes the loop for that.
+func TestLingerIsPolled(t *testing.T) {
+	i := slices.IndexFunc(connTimers, func(t timer) bool { return t.name == "linger poll" })
+	c := &conn{l: &loop{lastTurn: time.Minute}}
+	if due := connTimers[i].due(c); due != time.Minute+lingerPoll {
+		t.Errorf("due at %v", due)
+	}
+	c.end.linger = time.Hour
+	if due := connTimers[i].due(c); due != 0 {
+		t.Errorf("due at %v though all is acknowledged", due)
+	}
+}
