@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -169,6 +170,31 @@ func TestLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	only(t, dir, "link", "state.lock")
+}
+
+// TestLockIsAFile: what has the lock's name and is no regular file is not opened.
+func TestLockIsAFile(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, make := range map[string]func(path string) error{
+		"pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"link":      func(path string) error { return os.Symlink(other, path) },
+		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		path := filepath.Join(dir, name)
+		if err := make(path + ".lock"); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := Lock(path); err == nil || !strings.Contains(err.Error(), path+".lock: not a regular file") {
+			t.Errorf("%s: %v", name, err)
+			if f != nil {
+				f.Close()
+			}
+		}
+	}
 }
 
 // TestSweep: what Replace leaves when it is killed goes, and nothing else.

@@ -24,8 +24,11 @@ func Lock(path string) (*os.File, error) {
 		return nil, err
 	}
 	name := target + ".lock"
-	// O_NONBLOCK: to open a pipe would wait for its other end.
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	// To open a pipe may wait for its other end, and to open a device may do anything.
+	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "lock", Path: name, Err: errors.New("not a regular file")}
+	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
