@@ -110,6 +110,9 @@ func TestHeld(t *testing.T) {
 					t.Fatal("answered before its turn")
 				}
 				w.answer()
+				if w.Out().Next() == nil {
+					t.Fatal("the loop does not hear of the answer")
+				}
 				lists, all := pool.Held()
 				if !all {
 					t.Fatal("not answered")

@@ -41,7 +41,9 @@ func TestUnreachableAtTheStart(t *testing.T) {
 	r := sinktest.NewRig(t, k, 2, 64)
 	r.Send(0, []byte("a"))
 	r.Send(1, []byte("b"))
-	c.answers <- errAway
+	for range 4 { // each after a longer wait, in which a sender that did not wait would send
+		c.answers <- errAway
+	}
 	r.None(0)
 	if len(s.batches()) != 0 {
 		t.Error("a message was sent before the first contact")
