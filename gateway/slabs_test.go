@@ -75,6 +75,27 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 	})
 }
 
+// TestAsideUnmapsFreeSlabs: memory that is used elsewhere is not kept in free slabs, too.
+func TestAsideUnmapsFreeSlabs(t *testing.T) {
+	p := newSlabPool(8<<20, 1024)
+	defer p.close()
+	var ids []uint16
+	for range 8 {
+		id, ok := p.take(1)
+		if !ok {
+			t.Fatal("no slab")
+		}
+		ids = append(ids, id)
+	}
+	for _, id := range ids {
+		p.letGo(id, 0)
+	}
+	p.setAside(p.limit-4*int64(p.size), 0)
+	if p.used != 4*int64(p.size) {
+		t.Errorf("%d bytes mapped, room for %d is left", p.used, 4*p.size)
+	}
+}
+
 // TestSlabShortageEnds: memory that the kernel did not give once is not missed for ever: a
 // slab that comes back ends the shortage, or the loop would look for memory ten times a
 // second from then on.
