@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"sync"
@@ -21,6 +20,7 @@ type reloader struct {
 	log    *slog.Logger
 	caught <-chan os.Signal
 	parts  []*reloadPart
+	none   *sink.Repeats // there are no parts
 	ended  chan struct{}
 
 	mu   sync.Mutex
@@ -28,20 +28,31 @@ type reloader struct {
 }
 
 type reloadPart struct {
-	name   string // the flags
 	reload func() error
 	asked  chan struct{} // room for one: those that arrive during a reload are one
+
+	// What is logged, at most once a second each.
+	done, failed, slow *sink.Repeats
 }
 
 // newReloader makes a reloader for the SIGHUPs of caught. Those that arrive before start
 // wait there.
 func newReloader(log *slog.Logger, caught <-chan os.Signal) *reloader {
-	return &reloader{log: log, caught: caught, ended: make(chan struct{})}
+	return &reloader{
+		log: log, caught: caught, ended: make(chan struct{}),
+		none: sink.NewRepeats(log, slog.LevelInfo, "SIGHUP: there is nothing to reload"),
+	}
 }
 
-// add adds a part, before start.
-func (r *reloader) add(name string, reload func() error) {
-	r.parts = append(r.parts, &reloadPart{name, reload, make(chan struct{}, 1)})
+// add adds a part of these flags, before start.
+func (r *reloader) add(flags string, reload func() error) {
+	log := r.log.With("flag", flags)
+	r.parts = append(r.parts, &reloadPart{
+		reload: reload, asked: make(chan struct{}, 1),
+		done:   sink.NewRepeats(log, slog.LevelInfo, "reloaded; new connections and messages use it"),
+		failed: sink.NewRepeats(log, slog.LevelError, "cannot reload; the previous contents stay in use"),
+		slow:   sink.NewRepeats(log, slog.LevelWarn, "a reload takes long; the previous contents stay in use"),
+	})
 }
 
 // addReopen adds a part if the sink of the flag, which may be nil, has a file to reopen.
@@ -69,7 +80,7 @@ func (r *reloader) run() {
 			return
 		}
 		if len(r.parts) == 0 {
-			r.report(slog.LevelInfo, "SIGHUP: there is nothing to reload")
+			r.report(r.none)
 		}
 		for _, part := range r.parts {
 			signalTo(part.asked)
@@ -84,24 +95,22 @@ func (r *reloader) serve(part *reloadPart) {
 		case <-r.ended:
 			return
 		}
-		slow := time.AfterFunc(reloadSlow, func() {
-			r.report(slog.LevelWarn, "a reload takes long; the previous contents stay in use", "flag", part.name)
-		})
+		slow := time.AfterFunc(reloadSlow, func() { r.report(part.slow) })
 		err := part.reload()
 		slow.Stop()
 		if err != nil {
-			r.report(slog.LevelError, "cannot reload; the previous contents stay in use", "flag", part.name, "error", err)
+			r.report(part.failed, "error", err)
 			continue
 		}
-		r.report(slog.LevelInfo, "reloaded; new connections and messages use it", "flag", part.name)
+		r.report(part.done)
 	}
 }
 
-func (r *reloader) report(level slog.Level, msg string, args ...any) {
+func (r *reloader) report(line *sink.Repeats, attrs ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.over {
-		r.log.Log(context.Background(), level, msg, args...)
+		line.Add(attrs...)
 	}
 }
 
@@ -109,8 +118,15 @@ func (r *reloader) report(level slog.Level, msg string, args ...any) {
 func (r *reloader) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.over {
-		r.over = true
-		close(r.ended)
+	if r.over {
+		return
+	}
+	r.over = true
+	close(r.ended)
+	r.none.Close()
+	for _, part := range r.parts {
+		part.done.Close()
+		part.failed.Close()
+		part.slow.Close()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"feedgate/gateway/tlstest"
 	"feedgate/worker/sink"
@@ -99,5 +100,27 @@ func TestTokenIsReloaded(t *testing.T) {
 		if step.fault == "" && err != nil || step.fault != "" && (err == nil || !strings.HasPrefix(err.Error(), "--token-file") || !strings.Contains(err.Error(), step.fault)) {
 			t.Errorf("%q: error %v, want %q", step.contents, err, step.fault)
 		}
+	}
+}
+
+// TestHangupStorm: many SIGHUPs are a line a second, with their count.
+func TestHangupStorm(t *testing.T) {
+	var log testkit.Log
+	caught := make(chan os.Signal)
+	r := newReloader(log.Logger(), caught)
+	var reopened atomic.Int32
+	r.addReopen("--sink", &sink.Sink{Reopen: func() error {
+		reopened.Add(1)
+		return nil
+	}})
+	r.start()
+	began := time.Now()
+	for range 300 {
+		caught <- syscall.SIGHUP
+	}
+	testkit.Eventually(t, "the last reload", func() bool { return len(r.parts[0].asked) == 0 && reopened.Load() > 0 })
+	r.stop()
+	if n, most := log.Count("reloaded"), 2+int(time.Since(began)/time.Second); n == 0 || n > most {
+		t.Errorf("%d lines of %d reloads, at most %d may be: %s", n, reopened.Load(), most, &log)
 	}
 }
