@@ -12,7 +12,7 @@ type simPath struct {
 	// after the round trip. A period that is long is that of a window which has been closed for long.
 	period, trip time.Duration
 
-	owing   time.Duration // the first turn that left bytes unacknowledged on a cut path; 0: there was none
+	unacked time.Duration // the first turn that left bytes unacknowledged on a cut path; 0: there was none
 	noticed time.Duration // the turn by which the loop must have looked at that
 	turns   int
 }
@@ -44,15 +44,15 @@ func (p *simPath) state(pending bool) pathState {
 func (p *simPath) check() {
 	c, now := p.c, p.c.s.clock
 	if !c.silent || !c.s.proc.l.conn.is(watches) || c.s.proc.l.conn.sock.unacked() == 0 {
-		p.owing, p.noticed, p.turns = 0, 0, 0
+		p.unacked, p.noticed, p.turns = 0, 0, 0
 		return
 	}
 	// A turn in which the state changes looks at no timers.
 	const turns = 3
 	switch {
-	case p.owing == 0:
-		p.owing = now
-	case p.noticed == 0 && now >= p.owing+pathPoll:
+	case p.unacked == 0:
+		p.unacked = now
+	case p.noticed == 0 && now >= p.unacked+pathPoll:
 		if p.turns++; p.turns == turns {
 			p.noticed, p.turns = now, 0
 		}

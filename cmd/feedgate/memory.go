@@ -18,7 +18,7 @@ const (
 	// baseMemory is what a process needs in any case, as a rule (docs/memory.md): code and data,
 	// Go's heap and what is garbage in it, and a TLS session.
 	baseMemory = 12 << 20
-	// orderedBytes is what one of --in-flight takes up under --ack ordered, if acks quote messages.
+	// orderedBytes is what one of --in-flight needs under --ack ordered, if acks quote messages.
 	orderedBytes = 12
 )
 
@@ -75,7 +75,7 @@ func (p *memoryPlan) addOthers(planned []gateway.Config, deadLetters bool) {
 	}
 }
 
-// needs is what the process takes up, as a rule.
+// needs is how much memory the process needs, as a rule.
 func (p memoryPlan) needs() int64 { return p.upstreams*p.each + p.buffer + p.others + baseMemory }
 
 // heapLimit is what is left for Go's heap, which the read buffers and those of sinks are not

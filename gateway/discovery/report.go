@@ -11,26 +11,18 @@ import (
 
 // Gateways are those of the servers that the group knows at the moment, in order: those that
 // run and those that have failed, not those that leave. Any goroutine may ask.
-func (g *Group) Gateways() []*gateway.Gateway {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	var all []*gateway.Gateway
-	for _, m := range g.sorted() {
-		if m.state != leaving {
-			all = append(all, m.gw)
-		}
-	}
-	return all
-}
+func (g *Group) Gateways() []*gateway.Gateway { return g.allBut(leaving) }
 
 // Unended are the gateways that have not ended, also those of servers that leave. Any
 // goroutine may ask.
-func (g *Group) Unended() []*gateway.Gateway {
+func (g *Group) Unended() []*gateway.Gateway { return g.allBut(failed) }
+
+func (g *Group) allBut(not memberState) []*gateway.Gateway {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var all []*gateway.Gateway
 	for _, m := range g.sorted() {
-		if m.state != failed {
+		if m.state != not {
 			all = append(all, m.gw)
 		}
 	}
