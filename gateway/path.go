@@ -15,9 +15,19 @@ const (
 
 // pathState is what our TCP knows of the path to the peer's.
 type pathState struct {
-	pending    bool          // the peer's TCP has not acknowledged all that was sent
-	unanswered bool          // a retransmission of it, or a window probe, has no answer yet
-	silent     time.Duration // since the peer's TCP last sent an ack, or data that our window let in
+	pending bool          // the peer's TCP has not acknowledged all that was sent
+	again   bool          // some of it was sent again, or a window probe was sent, since it last accepted some
+	unheard bool          // and our window has let in nothing since then
+	silent  time.Duration // since our window last let in an ack, or data
+	// sendings changes whenever something is sent again.
+	sendings uint64
+	// answers grows with each answer: bytes acknowledged, acks without data, and new data, which the
+	// peer sends as it has acks of ours. It grows with window probes of the peer, too, but these are
+	// not let in.
+	//
+	// What the peer only sends again is no answer, though it may be let in with an ack of its own:
+	// it shows that the peer has none of ours.
+	answers uint64
 }
 
 // pathWatch finds out that a path is dead on which bytes of ours are unacknowledged, by asking our
@@ -27,10 +37,14 @@ type pathState struct {
 //
 // With nothing unacknowledged it is off; then TCP keepalive finds a dead path.
 type pathWatch struct {
-	limit  time.Duration // --idle-timeout, or pathLeast if that is more; not positive: off
-	next   time.Duration // when to look; 0: when something is sent
-	looked time.Duration // last
-	since  time.Duration // all looks since then have found the same unanswered; 0: the last found nothing
+	limit time.Duration // --idle-timeout, or pathLeast if that is more; not positive: off
+	next  time.Duration // when to look; 0: when something is sent
+	since time.Duration // all looks since then have found the same unanswered; 0: the last found nothing
+
+	looked   time.Duration // last
+	sendings uint64        // then
+	answers  uint64        // then
+	before   uint64        // answers at the last look before what sendings counted last
 }
 
 func newPathWatch(idle time.Duration) pathWatch {
@@ -51,16 +65,19 @@ func (w *pathWatch) every() time.Duration { return min(w.limit/10, pathPoll) }
 
 // dead reports whether the path with the state s is.
 func (w *pathWatch) dead(s pathState, now time.Duration) bool {
-	before := w.looked
-	w.looked = now
+	if s.sendings != w.sendings {
+		w.sendings, w.before = s.sendings, w.answers
+	}
+	answered := s.answers != w.answers && s.silent < now-w.looked
+	w.looked, w.answers = now, s.answers
 	switch {
 	case !s.pending:
 		w.next, w.since = 0, 0
 		return false
-	case !s.unanswered:
+	case !s.again, !s.unheard && s.answers != w.before:
 		w.next, w.since = now+w.every(), 0
 		return false
-	case w.since == 0, s.silent < now-before:
+	case w.since == 0, answered:
 		// What was unanswered before has been answered, and this may have been sent only now.
 		w.since = now
 	}

@@ -14,9 +14,12 @@ func (s *socket) path() pathState {
 	unacked := s.unacked()
 	return pathState{
 		pending: unacked > 0,
-		unanswered: info.Probes > 0 || sentAgain(info) && info.Last_data_sent < info.Last_ack_recv ||
+		again:   unacked > 0 && (info.Retransmits > 0 || info.Backoff > 0 || info.Probes > 0),
+		unheard: info.Probes > 0 || sentAgain(info) && info.Last_data_sent < info.Last_ack_recv ||
 			unacked == 1 && closeSent(info.State) && info.Retransmits > 0,
-		silent: time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond,
+		silent:   time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond,
+		sendings: uint64(info.Total_retrans)<<8 | uint64(info.Backoff),
+		answers:  info.Bytes_acked + info.Bytes_received + uint64(info.Segs_in-info.Data_segs_in),
 	}
 }
 
@@ -24,16 +27,23 @@ func (s *socket) path() pathState {
 // tcp_input.c:
 //
 // tcpi_probes counts window probes (tcp_send_probe0); any ack zeroes it (tcp_ack). Nothing is in
-// flight then, for bytes in flight are their own probes.
+// flight then, for bytes in flight are their own probes. tcpi_backoff counts them, too, up to 15.
 //
 // tcpi_last_ack_recv is the time since any ack that our window let in, an answer to a probe too.
 // tcpi_last_data_sent is the time since data was last sent, or sent again. So bytes in flight that
-// were sent again have an answer if that ack is the later one.
+// were sent again have no answer if the data is the later one.
+//
+// The other way round shows nothing. An ack comes with all that the peer sends, also with what it
+// sends again since it has no ack of ours. Our window lets that in if its end is that of all that
+// was received (tcp_sequence); it then counts as an ack, and zeroes tcpi_probes, each time. An
+// answer to what was sent again acknowledges bytes, or is a segment without data (tcp_send_dupack):
+// tcpi_segs_in without tcpi_data_segs_in. That counts window probes of the peer, too, but our window
+// lets none in, and it has nothing in flight then which it could send again.
 //
 // A FIN alone is no data: it leaves tcpi_last_data_sent as it is (__tcp_transmit_skb). Its answer
 // acknowledges it.
 //
-// Both are in ms, of a clock of up to 10 ms: an answer within that is one, for the sent
+// Both times are in ms, of a clock of up to 10 ms: an answer within that is one, for the sent
 // bytes are then not later. A dead path is not mistaken for it, as the kernel waits for 200 ms
 // at least before it sends again.
 

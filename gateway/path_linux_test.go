@@ -50,15 +50,15 @@ func TestPathOfBytesInFlight(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if send(); s.path().unanswered {
-		t.Error("sent for the first time, and unanswered")
+	if send(); s.path().again {
+		t.Error("sent for the first time, and again")
 	}
 	testkit.Within(t, 20*time.Second, "an ack", func() bool { return !s.path().pending })
 	path.Cut()
 	send()
 	testkit.Within(t, 20*time.Second, "no answer", func() bool {
 		p := s.path()
-		return p.pending && p.unanswered && p.silent > time.Second
+		return p.pending && p.again && p.unheard
 	})
 	_ = server
 }
@@ -74,18 +74,42 @@ func TestPathOfAClosedWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	before := s.path().answers
 	testkit.Within(t, 20*time.Second, "an answer to a probe", func() bool {
 		info, err := unix.GetsockoptTCPInfo(s.fd, unix.SOL_TCP, unix.TCP_INFO)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p := s.path()
-		return info.Unacked == 0 && info.Backoff > 2 && p.pending && !p.unanswered
+		return info.Unacked == 0 && info.Backoff > 2 && p.pending && !p.unheard && p.answers > before
 	})
 	path.Cut()
 	testkit.Within(t, 20*time.Second, "no answer", func() bool {
 		p := s.path()
-		return p.pending && p.unanswered && p.silent > 3*time.Second
+		return p.pending && p.again && p.unheard
+	})
+}
+
+// TestPathThatIsHeard: what the peer sends again is no answer, though it is let in.
+func TestPathThatIsHeard(t *testing.T) {
+	s, server, path := overCut(t)
+	path.CutFrom(0)
+	if _, err := server.Write([]byte("some bytes")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.send([][]byte{[]byte("some bytes")}); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Within(t, 20*time.Second, "the bytes", func() bool { return s.path().answers >= 10 })
+	path.Repeat(1, 20*time.Millisecond)
+	testkit.Within(t, 20*time.Second, "the bytes again", func() bool { p := s.path(); return p.again && !p.unheard })
+	before := s.path()
+	testkit.Within(t, 20*time.Second, "more of what was sent", func() bool {
+		p := s.path()
+		if p.answers != before.answers {
+			t.Fatalf("%d answers, then %d", before.answers, p.answers)
+		}
+		return p.again && !p.unheard && p.sendings > before.sendings+256
 	})
 }
 
@@ -98,7 +122,7 @@ func TestPathOfAClose(t *testing.T) {
 	}
 	testkit.Within(t, 20*time.Second, "no answer", func() bool {
 		p := s.path()
-		return p.pending && p.unanswered && p.silent > time.Second
+		return p.pending && p.again && p.unheard
 	})
 	_ = server
 }
@@ -110,7 +134,7 @@ func TestPathOfAReset(t *testing.T) {
 	if _, err := s.send([][]byte{[]byte("some bytes")}); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Within(t, 20*time.Second, "no answer", func() bool { return s.path().unanswered })
+	testkit.Within(t, 20*time.Second, "no answer", func() bool { return s.path().unheard })
 	if err := server.SetLinger(0); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math/bits"
 	"testing"
 	"time"
 )
@@ -9,33 +10,58 @@ import (
 // and a dead one is found by the limit after the first look at it.
 func TestPathWatch(t *testing.T) {
 	const limit, ms = 10 * time.Second, time.Millisecond
-	// probes of a closed window, sent once in a period and answered after a round trip
-	probes := func(period, trip time.Duration) func(time.Duration) pathState {
+	// sent again once in a period, and answered after a round trip
+	live := func(period, trip time.Duration) func(time.Duration) pathState {
 		return func(now time.Duration) pathState {
-			since := now % period
-			if since < trip {
-				return pathState{true, true, since + period - trip}
+			sent := uint64(now/period) + 1
+			if now%period < trip {
+				return pathState{
+					pending: true, again: true, unheard: true, silent: now%period + period - trip,
+					sendings: sent, answers: sent,
+				}
 			}
-			return pathState{true, false, since - trip}
+			return pathState{pending: true, again: true, silent: now%period - trip, sendings: sent, answers: sent + 1}
 		}
 	}
+	// sent again at intervals that double, from a second on, and never answered
+	cut := func(heard func(now time.Duration) bool) func(time.Duration) pathState {
+		return func(now time.Duration) pathState {
+			if now < time.Second {
+				return pathState{pending: true}
+			}
+			s := pathState{pending: true, again: true, unheard: !heard(now), silent: now}
+			if !s.unheard {
+				s.silent = 0
+			}
+			s.sendings = uint64(bits.Len64(uint64(now / time.Second)))
+			return s
+		}
+	}
+	always, never := func(time.Duration) bool { return true }, func(time.Duration) bool { return false }
 	for name, c := range map[string]struct {
 		path func(now time.Duration) pathState
 		dead bool // from its first second on
 	}{
-		"nothing sent":         {func(time.Duration) pathState { return pathState{false, true, time.Hour} }, false},
-		"in flight":            {func(time.Duration) pathState { return pathState{true, false, 0} }, false},
-		"first probes":         {probes(200*ms, 20*ms), false},
-		"long round trip":      {probes(900*ms, 899*ms), false},
-		"one always out":       {probes(900*ms, 900*ms), false},
-		"probes once a minute": {probes(time.Minute, 20*ms), false},
-		"probes every 120 s":   {probes(120*time.Second, 700*ms), false},
-		"answers take 9 s":     {probes(time.Minute, 9*time.Second), false},
-		"no answer":            {func(now time.Duration) pathState { return pathState{true, now >= time.Second, now} }, true},
-		"no answer, was silent": {func(now time.Duration) pathState {
-			return pathState{true, now >= time.Second, now + time.Minute}
+		"nothing sent":         {func(time.Duration) pathState { return pathState{again: true, unheard: true} }, false},
+		"in flight":            {func(time.Duration) pathState { return pathState{pending: true} }, false},
+		"first probes":         {live(200*ms, 20*ms), false},
+		"long round trip":      {live(900*ms, 899*ms), false},
+		"one always out":       {live(900*ms, 900*ms), false},
+		"probes once a minute": {live(time.Minute, 20*ms), false},
+		"probes every 120 s":   {live(120*time.Second, 700*ms), false},
+		"answers take 9 s":     {live(time.Minute, 9*time.Second), false},
+		"acks are lost, new data comes": {func(now time.Duration) pathState {
+			const every = 3 * time.Second
+			return pathState{pending: true, again: true, unheard: true, silent: now % every, answers: uint64(now / every)}
+		}, false},
+		"no answer": {cut(never), true},
+		"the peer sends probes": {func(now time.Duration) pathState {
+			s := cut(never)(now)
+			s.answers = uint64(now / time.Second)
+			return s
 		}, true},
-		"acks are lost, data comes": {func(now time.Duration) pathState { return pathState{true, true, now % (3 * time.Second)} }, false},
+		"the peer sends again":           {cut(always), true},
+		"the peer sends again, at times": {cut(func(now time.Duration) bool { return now/(300*ms)%2 == 0 }), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newPathWatch(limit)

@@ -11,16 +11,20 @@ type simPath struct {
 	// While it lives, something is sent again, or a probe is sent, once in a period, and answered
 	// after the round trip. A period that is long is that of a window which has been closed for long.
 	period, trip time.Duration
+	heard        bool // on the cut path, what the peer sends again comes
 
 	unacked time.Duration // the first turn that left bytes unacknowledged on a cut path; 0: there was none
-	noticed time.Duration // the turn by which the loop must have looked at that
+	look    time.Duration // then there must be a look
+	looks   int           // that there must have been
 	turns   int
+	noticed time.Duration // the turn by which the loop must have found what is unanswered
 }
 
 func (p *simPath) init(c *simConn) {
 	const ms = time.Millisecond
 	p.c, p.period = c, among(c.s.own, 200*ms, 200*ms, 1600*ms, 25*time.Second, 120*time.Second)
 	p.trip = among(c.s.own, 0, 10*ms, 200*ms)
+	p.heard = c.s.own.IntN(2) == 0
 }
 
 // state is the answer to TCP_INFO.
@@ -29,32 +33,55 @@ func (p *simPath) state(pending bool) pathState {
 	if c.reset {
 		return pathState{}
 	}
+	end := c.s.clock
 	if c.silent {
-		return pathState{pending, pending, c.s.clock - p.cut}
+		end = p.cut
 	}
-	silent := (c.s.clock-c.begun)%p.period - p.trip
-	if silent >= 0 {
-		return pathState{pending, false, silent}
+	at := end - c.begun
+	sent := uint64(at/p.period) + 1
+	state := pathState{pending: pending, again: pending, sendings: sent, answers: sent}
+	if state.silent = at%p.period - p.trip; state.silent < 0 {
+		state.answers--
+		state.silent += p.period
+		state.unheard = pending
 	}
-	return pathState{pending, pending, silent + p.period}
+	if c.silent {
+		if state.silent += c.s.clock - p.cut; p.heard {
+			state.silent = 0
+		}
+		state.unheard = pending && !p.heard
+		state.sendings += 1 + uint64((c.s.clock-p.cut)/simResend)
+	}
+	return state
 }
 
+// simResend is how often the gateway's TCP sends again on a cut path.
+const simResend = 200 * time.Millisecond
+
 // check, after a turn: a cut path with unacknowledged bytes is found within --idle-timeout of
-// the first look at it, whatever else the loop waits for.
+// the first looks at it, whatever else the loop waits for.
 func (p *simPath) check() {
 	c, now := p.c, p.c.s.clock
 	if !c.silent || !c.s.proc.l.conn.is(watches) || c.s.proc.l.conn.sock.unacked() == 0 {
-		p.unacked, p.noticed, p.turns = 0, 0, 0
+		p.unacked, p.noticed, p.looks, p.turns = 0, 0, 0, 0
 		return
 	}
 	// A turn in which the state changes looks at no timers.
 	const turns = 3
+	looks := 1
+	if p.heard { // what counts is what was sent again between two of them
+		looks = 3
+	}
 	switch {
 	case p.unacked == 0:
-		p.unacked = now
-	case p.noticed == 0 && now >= p.unacked+pathPoll:
-		if p.turns++; p.turns == turns {
-			p.noticed, p.turns = now, 0
+		p.unacked, p.look = now, now+pathPoll
+	case p.looks < looks && now >= p.look:
+		if p.turns++; p.turns < turns {
+			break
+		}
+		p.turns, p.look = 0, now+pathPoll
+		if p.looks++; p.looks == looks {
+			p.noticed = now
 		}
 	case p.noticed > 0 && now >= p.noticed+max(c.s.plan.idle, pathLeast):
 		if p.turns++; p.turns == turns {

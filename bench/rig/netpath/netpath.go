@@ -11,10 +11,12 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,7 +29,8 @@ const mtu = 1500
 type Path struct {
 	Ends [2]*End
 
-	cut     [2]atomic.Bool // what the end sends
+	cut     [2]atomic.Bool            // what the end sends
+	last    [2]atomic.Pointer[[]byte] // packet that the end sent
 	carried atomic.Int64
 	running sync.WaitGroup
 }
@@ -77,6 +80,26 @@ func (p *Path) Cut() {
 // CutFrom drops what an end sends, from now on.
 func (p *Path) CutFrom(end int) { p.cut[end].Store(true) }
 
+// Repeat carries the last packet of an end again and again, until the test ends: an end whose
+// segment is never acknowledged does so, less often each time.
+func (p *Path) Repeat(end int, every time.Duration) {
+	ticker := time.NewTicker(every)
+	stop := make(chan struct{})
+	p.running.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+				if packet := p.last[end].Load(); packet != nil {
+					_, _ = p.Ends[1-end].device.Write(*packet) // or it is lost
+				}
+			}
+		}
+	})
+	p.Ends[end].t.Cleanup(func() { ticker.Stop(); close(stop) })
+}
+
 // Packets is how many packets have come to the path, also those that it dropped.
 func (p *Path) Packets() int64 { return p.carried.Load() }
 
@@ -91,6 +114,7 @@ func (p *Path) carry(from int) {
 		if p.carried.Add(1); p.cut[from].Load() {
 			continue
 		}
+		p.last[from].Store(new(slices.Clone(packet[:n])))
 		// A packet that the device does not take is lost, as any may be.
 		if _, err := sink.Write(packet[:n]); errors.Is(err, os.ErrClosed) {
 			return

@@ -1,6 +1,7 @@
 package accept
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
@@ -55,6 +56,35 @@ func TestDeadPath(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestDeadPathThatIsHeard: only what the gateway sends is lost, while it does not read. The server's
+// TCP sends a last segment again and again; our TCP lets each in, and the ack that it carries.
+func TestDeadPathThatIsHeard(t *testing.T) {
+	t.Parallel()
+	for _, secure := range []bool{false, true} {
+		t.Run(map[bool]string{false: "plain", true: "TLS"}[secure], func(t *testing.T) {
+			t.Parallel()
+			path := netpath.New(t)
+			p, conn := overPath(t, path, secure, "--sink=spin:100us")
+			line := []byte(strings.Repeat("m", 63) + "\n")
+			// Workers have them for a second, with acks of 10 MB.
+			if _, err := conn.Write(bytes.Repeat(line, 20_000)); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := io.CopyN(io.Discard, conn, 5000*longAck); err != nil {
+				t.Fatalf("%d bytes of acks, %v", n, err)
+			}
+			go func() { _, _ = io.Copy(io.Discard, conn) }() // to the end of the test
+			noticed(t, p, func() {
+				path.CutFrom(0)
+				if _, err := conn.Write(line); err != nil {
+					t.Fatal(err)
+				}
+				path.Repeat(1, 100*time.Millisecond)
+			})
+		})
 	}
 }
 
