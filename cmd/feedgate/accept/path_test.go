@@ -70,13 +70,15 @@ func TestDeadPathThatIsHeard(t *testing.T) {
 			p, conn := overPath(t, path, secure, "--sink=spin:100us")
 			line := []byte(strings.Repeat("m", 63) + "\n")
 			// Workers have them for a second, with acks of 10 MB.
-			if _, err := conn.Write(bytes.Repeat(line, 20_000)); err != nil {
-				t.Fatal(err)
-			}
+			sent := make(chan error, 1)
+			go func() { _, err := conn.Write(bytes.Repeat(line, 20_000)); sent <- err }()
 			if n, err := io.CopyN(io.Discard, conn, 5000*longAck); err != nil {
 				t.Fatalf("%d bytes of acks, %v", n, err)
 			}
 			go func() { _, _ = io.Copy(io.Discard, conn) }() // to the end of the test
+			if err := <-sent; err != nil {
+				t.Fatal(err)
+			}
 			noticed(t, p, func() {
 				path.CutFrom(0)
 				if _, err := conn.Write(line); err != nil {
