@@ -118,7 +118,7 @@ func (s *schedule) begin() {
 	s.l.pool, err = worker.NewPool(worker.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: set.window, Slabs: s.l.slabs.table, Sink: cfg.Sink,
 		Bell: &s.l.bell, Wake: func() { s.rung = true }, Log: cfg.Log,
-		Now: func() time.Time { return time.Unix(0, 0).Add(s.clock) },
+		Now: func() time.Duration { return s.clock },
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -111,7 +111,7 @@ func (s *sim) boot() {
 		Output: output, OutputMemory: int64(plan.size),
 		DrainSpan: p.cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
 		DeadLetters: p.cfg.DeadLetters, Bell: &p.l.bell, Wake: func() { p.rung = true },
-		Now: func() time.Time { return time.Unix(0, 0).Add(s.clock) }, Log: s.log,
+		Now: func() time.Duration { return s.clock }, Log: s.log,
 	})
 	if err != nil {
 		s.failf("pool: %v", err)

@@ -67,9 +67,14 @@ func (b *Batch) At(i int) Message {
 
 // plain is At where msgs is nil. There are no heads then, so that off does not matter.
 func (b *Batch) plain(i int) Message {
-	at, s := b.run.spans[i], b.source
+	return Message{Data: b.data(i), Seq: b.run.first.Seq + uint64(i), Aux: b.run.first.Aux, source: b.source}
+}
+
+// data are those of the i-th message where msgs is nil.
+func (b *Batch) data(i int) []byte {
+	at := b.run.spans[i]
 	off, end := at>>32, at>>32+at&(1<<32-1)
-	return Message{Data: s.Data[off:end:end], Seq: b.run.first.Seq + uint64(i), Aux: b.run.first.Aux, source: s}
+	return b.source.Data[off:end:end]
 }
 
 // Size is the length of the data of the i-th message of those left, in bytes; it

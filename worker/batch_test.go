@@ -16,7 +16,7 @@ func TestBatchesSpanRuns(t *testing.T) {
 		p := newPaced(t, span, func(p *paced) Sink {
 			return batchSink(func(b *Batch) {
 				calls++
-				p.clock = p.clock.Add(time.Millisecond)
+				p.clock += time.Millisecond
 				b.Done(b.Left(), OK)
 			})
 		})
@@ -151,7 +151,7 @@ func TestRoomFollowsTheBatch(t *testing.T) {
 		return batchSink(func(b *Batch) {
 			words := p.w.In().Len()
 			for b.Left() > 0 {
-				p.clock = p.clock.Add(5 * time.Millisecond)
+				p.clock += 5 * time.Millisecond
 				b.Done(1, OK)
 				for p.w.Out().Next() != nil {
 					replies++
@@ -194,7 +194,7 @@ func TestSlowMessagesInShortBatches(t *testing.T) {
 					if each > time.Millisecond && replies < done {
 						t.Errorf("%d replies, and %d messages are done", replies, done)
 					}
-					p.clock = p.clock.Add(each)
+					p.clock += each
 					done++
 					return OK
 				})

@@ -56,7 +56,7 @@ func (w *Worker) giveBack() bool {
 // silent reports whether the stage has deferred messages and the worker has finished none for
 // drainSilence.
 func (w *Worker) silent(s *stage) bool {
-	return s.open.count > 0 && !w.now().Before(w.pace.since.Add(drainSilence))
+	return s.open.count > 0 && w.now() >= w.pace.since+drainSilence
 }
 
 // awaitsSilence reports whether silent may come true for a handler that is not drained.

@@ -5,7 +5,7 @@ import "time"
 // dueTry is a message that waits for its next try.
 type dueTry struct {
 	desc Desc
-	at   time.Duration // when it is due, by retrier.now
+	at   time.Duration // when it is due, by Worker.now
 }
 
 // dueHeap is a binary heap, the earliest first. container/heap would allocate for each message.

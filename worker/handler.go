@@ -85,14 +85,17 @@ func (h eachHandler) handleUntilPanic(b *Batch) {
 		}
 	}()
 	for b.Left() > 0 {
+		var m Message
+		if b.msgs == nil {
+			m = b.plain(0) // of which the others differ in data and number only
+		}
 		for end := min(b.Left(), b.s.w.progress.stride); done < end; done++ {
-			// As At, but it spares copies of the message on its way to f: over 10 ns each time.
-			var code Code
 			if b.msgs == nil {
-				code = h.f(b.plain(done))
+				m.Data, m.Seq = b.data(done), b.run.first.Seq+uint64(done)
 			} else {
-				code = h.f(b.msgs[done])
+				m = b.msgs[done]
 			}
+			code := h.f(m)
 			if code != outcome {
 				if done > 0 {
 					b.Done(done, outcome)

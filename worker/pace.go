@@ -35,14 +35,14 @@ type pace struct {
 	quota int64         // messages that the worker may have
 	done  int           // messages finished after since
 	later int           // those of them that were deferred
-	since time.Time     // when the worker last finished something, or became busy
+	since time.Duration // when the worker last finished something, or became busy
 	idle  bool          // it had nothing to do since then
 
 	each  float64 // nanoseconds per message; 0: unknown
 	total int64   // messages finished so far
 
-	lookAt time.Time   // when to look whether a silent handler is starved; zero: it is not silent
-	timer  *time.Timer // wakes a parked worker at lookAt; nil: it was never needed
+	lookAt time.Duration // when to look whether a silent handler is starved; 0: it is not silent
+	timer  *time.Timer   // wakes a parked worker at lookAt; nil: it was never needed
 
 	// allowed is quota for the loop, plus the messages that wait for a retry. It is negative
 	// while the pace is unknown: then the pool's latest quota counts instead, if larger.
@@ -62,17 +62,17 @@ func (p *pace) init(span time.Duration) {
 func (p *pace) first() int64 { return int64(max(firstAllowance, p.span/firstEach)) }
 
 // begin notes that the worker starts on messages at now.
-func (p *pace) begin(now time.Time) {
+func (p *pace) begin(now time.Duration) {
 	if p.idle {
 		p.idle, p.since = false, now
-		p.lookAt = time.Time{}
+		p.lookAt = 0
 	}
 }
 
 // update adds the messages finished up to now to the estimate; left more are with the
 // handler. idle: no work is left.
-func (p *pace) update(now time.Time, left int, idle bool) {
-	took, done := float64(max(now.Sub(p.since), 1)), float64(p.done)
+func (p *pace) update(now time.Duration, left int, idle bool) {
+	took, done := float64(max(now-p.since, 1)), float64(p.done)
 	weight := 1.0
 	if p.each > 0 {
 		weight = min(1, max(took/paceTime, done/paceMessages))
@@ -83,7 +83,7 @@ func (p *pace) update(now time.Time, left int, idle bool) {
 		able := int64(min(float64(p.span)/p.each, math.MaxInt32))
 		p.quota = max(1, min(max(able, p.batch(took, left)), p.first()+slowStart*p.total))
 	}
-	p.done, p.later, p.since, p.idle, p.lookAt = 0, 0, now, idle, time.Time{}
+	p.done, p.later, p.since, p.idle, p.lookAt = 0, 0, now, idle, 0
 }
 
 // batch is how many messages a handler may have that completes at least half of those it has
@@ -168,16 +168,16 @@ func (w *Worker) widen() bool {
 		return false
 	}
 	now := w.now()
-	if now.Before(p.lookAt) {
+	if now < p.lookAt {
 		return false
 	}
-	first := p.lookAt.IsZero()
-	p.lookAt = now.Add(p.span / starveSteps)
+	first := p.lookAt == 0
+	p.lookAt = now + p.span/starveSteps
 	if first {
-		p.lookAt = p.since.Add(p.span)
+		p.lookAt = p.since + p.span
 		return false
 	}
-	if starved := w.main.completer.Hooks.Starved; starved != nil && now.Sub(p.since) < 2*p.span && !starved() {
+	if starved := w.main.completer.Hooks.Starved; starved != nil && now-p.since < 2*p.span && !starved() {
 		return false
 	}
 	p.quota = min(2*p.quota, math.MaxInt32)
@@ -191,11 +191,11 @@ func (w *Worker) armLook() {
 	at := p.lookAt
 	switch {
 	case w.draining.Load() && w.awaitsSilence():
-		at = p.since.Add(drainSilence) // silent
-	case !w.waitsForMore() || at.IsZero():
+		at = p.since + drainSilence // silent
+	case !w.waitsForMore() || at == 0:
 		return
 	}
-	wait := at.Sub(w.now())
+	wait := at - w.now()
 	if p.timer == nil {
 		p.timer = time.AfterFunc(wait, w.Wake)
 	} else {
@@ -205,5 +205,5 @@ func (w *Worker) armLook() {
 
 // mayLook reports, just before parking, whether widen is due.
 func (w *Worker) mayLook() bool {
-	return w.waitsForMore() && !w.pace.lookAt.IsZero() && !w.now().Before(w.pace.lookAt)
+	return w.waitsForMore() && w.pace.lookAt != 0 && w.now() >= w.pace.lookAt
 }

@@ -17,20 +17,20 @@ type paced struct {
 	pool  *Pool
 	w     *Worker
 	bell  ring.Bell
-	clock time.Time
+	clock time.Duration
 	next  uint32
 	held  int // given and not replied to
 }
 
 func newPaced(t *testing.T, span time.Duration, sink func(p *paced) Sink, change ...func(*Config)) *paced {
 	t.Helper()
-	p := &paced{t: t, clock: time.Unix(1, 0)}
+	p := &paced{t: t, clock: time.Second}
 	slabs := NewSlabs(1, func(uint16) {})
 	slabs.At(0).Data = make([]byte, 8)
 	slabs.Hold(0, 1<<30)
 	cfg := Config{
 		Workers: 1, Ring: 8192, InFlight: 1 << 16, Slabs: slabs, Sink: sink(p),
-		DrainSpan: span, Bell: &p.bell, Wake: func() {}, Now: func() time.Time { return p.clock },
+		DrainSpan: span, Bell: &p.bell, Wake: func() {}, Now: func() time.Duration { return p.clock },
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	for _, f := range change {
@@ -84,7 +84,7 @@ func TestPaceBoundsWhatAWorkerHas(t *testing.T) {
 	for _, each := range []time.Duration{time.Nanosecond, time.Microsecond, 100 * time.Microsecond, 5 * time.Millisecond, 600 * time.Millisecond, 20 * time.Second} {
 		t.Run(each.String(), func(t *testing.T) {
 			p := newPaced(t, span, func(p *paced) Sink {
-				return Each(func(Message) Code { p.clock = p.clock.Add(each); return OK })
+				return Each(func(Message) Code { p.clock += each; return OK })
 			})
 			most := 0
 			for range 3000 {
@@ -114,7 +114,7 @@ func TestPaceBoundsWhatAWorkerHas(t *testing.T) {
 func TestPaceFollows(t *testing.T) {
 	each := 50 * time.Millisecond
 	p := newPaced(t, 5*time.Second, func(p *paced) Sink {
-		return Each(func(Message) Code { p.clock = p.clock.Add(each); return OK })
+		return Each(func(Message) Code { p.clock += each; return OK })
 	})
 	p.fill()
 	p.turn()
@@ -126,7 +126,7 @@ func TestPaceFollows(t *testing.T) {
 		t.Errorf("may have %d messages after 120,000 fast ones", n)
 	}
 	each = 10 * time.Millisecond
-	for until := p.clock.Add(5 * time.Second); p.clock.Before(until); {
+	for until := p.clock + 5*time.Second; p.clock < until; {
 		p.fill()
 		p.turn()
 	}
@@ -156,7 +156,7 @@ func TestPaceIsAnAverage(t *testing.T) {
 			i := 0
 			p := newPaced(t, span, func(p *paced) Sink {
 				return Each(func(Message) Code {
-					p.clock = p.clock.Add(c.takes(i) + time.Microsecond)
+					p.clock += c.takes(i) + time.Microsecond
 					i++
 					return OK
 				})
@@ -198,7 +198,7 @@ func TestPaceOfBatches(t *testing.T) {
 			taken := 0 // of g.n, those that the handler works on
 			turn()
 			for round := range 20 {
-				p.clock = p.clock.Add(c.each)
+				p.clock += c.each
 				if taken > 0 {
 					g.c.Done(g.first, taken, OK)
 					g.c.Flush()
@@ -229,7 +229,7 @@ func TestSlowHandlerIsNotStarved(t *testing.T) {
 	})
 	const each = 700 * time.Millisecond
 	for k := range Ticket(200) {
-		for due := p.clock.Add(each); p.clock.Before(due); p.clock = p.clock.Add(10 * time.Millisecond) {
+		for due := p.clock + each; p.clock < due; p.clock += 10 * time.Millisecond {
 			p.fill()
 			p.turn()
 		}
@@ -301,13 +301,13 @@ func TestStarvedHandlerGetsMore(t *testing.T) {
 				}}
 			})
 			began := p.clock
-			for g.rounds < 3 && p.clock.Sub(began) < time.Hour {
+			for g.rounds < 3 && p.clock-began < time.Hour {
 				p.fill()
 				if !p.turn() {
-					p.clock = p.clock.Add(100 * time.Millisecond)
+					p.clock += 100 * time.Millisecond
 				}
-				if c.busy && p.clock.Sub(began) < span && p.held > firstAllowance {
-					t.Fatalf("%d messages after %v", p.held, p.clock.Sub(began))
+				if c.busy && p.clock-began < span && p.held > firstAllowance {
+					t.Fatalf("%d messages after %v", p.held, p.clock-began)
 				}
 			}
 			if g.rounds < 3 {

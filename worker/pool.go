@@ -54,7 +54,7 @@ type Config struct {
 	Bell *ring.Bell
 	Wake func()
 
-	Now func() time.Time // default time.Now
+	Now func() time.Duration // a clock that never goes back; nil: the machine's
 
 	Log *slog.Logger
 }

@@ -13,27 +13,27 @@ const (
 type progress struct {
 	completed int           // messages since the last look at the clock
 	stride    int           // messages from there to the next, 1 at least
-	looked    time.Time     // when it was
-	published time.Time     // when something was last published, or the batch began
+	looked    time.Duration // when it was
+	published time.Duration // when something was last published, or the batch began
 	target    time.Duration // how long what is finished may wait to be published
 }
 
 // begin notes that a batch begins.
-func (p *progress) begin(now time.Time, target time.Duration) {
+func (p *progress) begin(now, target time.Duration) {
 	p.completed, p.looked, p.published, p.target = 0, now, now, target
 }
 
 // end notes that the batch has ended. One shorter than a stride has not looked at the clock, and the
 // next may be as slow as it was.
-func (p *progress) end(now time.Time) {
+func (p *progress) end(now time.Duration) {
 	if p.completed > 0 {
 		p.look(now)
 	}
 }
 
 // look is a look at the clock, after one message at least.
-func (p *progress) look(now time.Time) {
-	each := max(1, now.Sub(p.looked)/time.Duration(p.completed))
+func (p *progress) look(now time.Duration) {
+	each := max(1, (now-p.looked)/time.Duration(p.completed))
 	p.stride = int(max(1, min(lookMost, lookTime/each)))
 	p.completed, p.looked = 0, now
 }
@@ -47,7 +47,7 @@ func (w *Worker) noteCompleted(n int) {
 	}
 	now := w.now()
 	p.look(now)
-	if now.Sub(p.published) >= p.target {
+	if now-p.published >= p.target {
 		p.published = now
 		w.publishFinished()
 	}

@@ -13,12 +13,11 @@ import "time"
 // its key, 32 bytes. After their lists have grown it is up to twice as much. Each message in hand with
 // a key costs up to 100 bytes.
 type retrier struct {
-	w     *Worker
-	max   int           // tries after the first
-	min   time.Duration // wait before the second try; doubles
-	key   *Keyer        // nil: order is not by key
-	start time.Time     // times in due are since then
-	tick  *time.Timer
+	w    *Worker
+	max  int           // tries after the first
+	min  time.Duration // wait before the second try; doubles
+	key  *Keyer        // nil: order is not by key
+	tick *time.Timer
 
 	failed map[uint32]int // by slot: tries of a message that have failed, if any
 	due    dueHeap
@@ -39,7 +38,7 @@ const maxRetryWait = time.Hour
 
 func newRetrier(w *Worker, cfg *Config) *retrier {
 	r := &retrier{
-		w: w, max: cfg.Retries, min: cfg.RetryMin, start: w.now(), failed: make(map[uint32]int),
+		w: w, max: cfg.Retries, min: cfg.RetryMin, failed: make(map[uint32]int),
 		lanes: make(map[uint64]queue), inHand: make(map[uint32]uint64),
 	}
 	if cfg.Key != nil {
@@ -126,7 +125,7 @@ func (r *retrier) again(one run) bool {
 		wait = maxRetryWait // shifted out
 	}
 	r.failed[one.first.Slot] = tries + 1
-	r.due.push(dueTry{one.at(0), r.now() + wait})
+	r.due.push(dueTry{one.at(0), r.w.now() + wait})
 	r.arm()
 	return true
 }
@@ -229,18 +228,15 @@ func (r *retrier) giveBack() {
 	}
 }
 
-// now is the time since start.
-func (r *retrier) now() time.Duration { return r.w.now().Sub(r.start) }
-
 // dueNow reports whether a try is due.
-func (r *retrier) dueNow() bool { return len(r.due) > 0 && r.due[0].at <= r.now() }
+func (r *retrier) dueNow() bool { return len(r.due) > 0 && r.due[0].at <= r.w.now() }
 
 // arm sees to it that the worker wakes for the next try.
 func (r *retrier) arm() {
 	if len(r.due) == 0 {
 		return
 	}
-	wait := r.due[0].at - r.now()
+	wait := r.due[0].at - r.w.now()
 	if r.tick == nil {
 		r.tick = time.AfterFunc(wait, r.w.Wake)
 	} else {

@@ -68,7 +68,7 @@ func TestWaitingStaysInItsSlab(t *testing.T) {
 		t.Fatalf("%v wait, %d were handled, %d references of %d", waiting, len(at), p.w.slabs.Refs(0), held)
 	}
 	for range 6 { // waits of 1 s and 2 s, for a1 and then for a2
-		p.clock = p.clock.Add(time.Second)
+		p.clock += time.Second
 		turns()
 	}
 	for i := range 3 {
@@ -100,7 +100,7 @@ func TestRetriesAllocateNothing(t *testing.T) {
 		}
 		p.w.In().Publish()
 		for range 2 {
-			p.clock = p.clock.Add(time.Second)
+			p.clock += time.Second
 			for p.pool.Turn(0) {
 			}
 			n := 0

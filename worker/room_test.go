@@ -118,7 +118,7 @@ func testDeferred(t *testing.T, rnd *rand.Rand) {
 			p.w.callFlush()
 		}
 		done -= p.held
-		p.clock = p.clock.Add(time.Duration(rnd.IntN(500)) * time.Millisecond)
+		p.clock += time.Duration(rnd.IntN(500)) * time.Millisecond
 		if n := p.w.deferred(); n > bound {
 			t.Fatalf("%d messages are deferred, at most %d may be", n, bound)
 		}

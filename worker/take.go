@@ -47,7 +47,7 @@ func (w *Worker) takeNew() bool {
 	w.took = true
 	end := w.now()
 	w.progress.end(end)
-	took := end.Sub(start)
+	took := end - start
 	w.costly = took >= calls*gatherWorth
 	w.length.note(n, took, w.target(n))
 	return true

@@ -22,7 +22,7 @@ type Worker struct {
 	log      *slog.Logger
 	bell     *ring.Bell
 	wakeLoop func()
-	now      func() time.Time
+	now      func() time.Duration
 
 	in  *Inbox      // loop -> worker
 	out *ring.Bytes // worker -> loop
@@ -75,7 +75,8 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 		w.log = slog.Default()
 	}
 	if w.now == nil {
-		w.now = time.Now
+		start := time.Now()
+		w.now = func() time.Duration { return time.Since(start) }
 	}
 	w.aside.init()
 	w.tickets = cfg.InFlight
