@@ -16,7 +16,7 @@ import (
 const slabRetry = 100 * time.Millisecond
 
 const (
-	slabSize = 512 << 10 // of the usual slab, bytes
+	slabSize = 1024 << 10 // of the usual slab, bytes
 	slabMin  = 512
 	// slabSlots is how many slabs the table has room for, for each that fits the limit whole:
 	// there may be more that are thinned.

@@ -61,8 +61,9 @@ const DefaultIdle = 25 * time.Second
 func (s *Settings) Idle() time.Duration { return max(0, s.IdleTimeout) }
 
 // DecodeBatch is how many messages the loop has decoded at most before it dispatches them. So
-// the newest decoded may be as far beyond the window.
-const DecodeBatch = 1024
+// the newest decoded may be as far beyond the window. It is the longest run for each of two
+// workers: of a few more, each would get a second run, of one message.
+const DecodeBatch = 2 * worker.MaxRun
 
 // shareSlack is what a worker may have beyond its share of the credit: the peer may send a
 // little more than was asked for.
