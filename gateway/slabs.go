@@ -26,14 +26,14 @@ const (
 	slabShare = 1 << 30
 )
 
-// slabPool hands out read buffers, --memory bytes in all. Sizes are multiples
-// of the usual one. Workers give slabs back through an MPMC ring of which the
+// slabPool hands out read buffers, --memory bytes in all. Longer ones than usual are multiples
+// of half the usual size: a message of --max-message with its head takes little more. Workers give slabs back through an MPMC ring of which the
 // loop is the only taker; the slab freed last is handed out first, while its
 // lines are still in the cache.
 type slabPool struct {
 	table  *worker.Slabs
 	memory offheap.Memory
-	size   int   // of the usual slab
+	size   int   // of the usual slab, bytes; even
 	frame  int   // the longest, bytes
 	limit  int64 // bytes
 	least  int64 // of two of the longest slabs, bytes
@@ -49,7 +49,7 @@ type slabPool struct {
 	asking bool      // they have not all answered
 	wanted int64     // bytes of the slab that there was no room for; 0: none was wanted
 
-	free  map[int][]uint16 // by size in multiples of the usual
+	free  map[int][]uint16 // by size
 	empty []uint16         // table slots without memory
 
 	origin *worker.Origin // of the messages in slabs that are handed out from now on
@@ -70,7 +70,7 @@ func newSlabPool(memory, frame int64) *slabPool {
 	for memory/int64(size) >= worker.MaxSlabs {
 		size *= 2
 	}
-	longest := (max(frame, 1) + int64(size) - 1) / int64(size) * int64(size)
+	longest := int64(slabFor(int(frame), size))
 	memory = max(memory, 2*longest)
 	slots := min(slabSlots*int(memory/int64(size)), worker.MaxSlabs)
 	p := &slabPool{
@@ -85,6 +85,12 @@ func newSlabPool(memory, frame int64) *slabPool {
 	}
 	p.table = worker.NewSlabs(slots, p.giveBack)
 	return p
+}
+
+// slabFor is the size of a slab for n bytes, with usual ones of size.
+func slabFor(n, size int) int {
+	half := size / 2
+	return (max(n, size) + half - 1) / half * half
 }
 
 // giveBack is called by whoever released the last reference. The ring has room
@@ -118,8 +124,7 @@ func (p *slabPool) collect() {
 		data := p.table.At(id).Data
 		p.memory.Recycle(data)
 		p.uses[id] = slabUse{counted: len(data)}
-		multiple := len(data) / p.size
-		p.free[multiple] = append(p.free[multiple], id)
+		p.free[len(data)] = append(p.free[len(data)], id)
 	}
 }
 
@@ -137,30 +142,29 @@ func (p *slabPool) take(n int) (uint16, bool) {
 // find takes a slab of at least n bytes that is free, or can be had.
 func (p *slabPool) find(n int) (uint16, bool) {
 	p.collect()
-	multiple := (max(n, 1) + p.size - 1) / p.size
-	if list := p.free[multiple]; len(list) > 0 {
+	size := slabFor(n, p.size)
+	if list := p.free[size]; len(list) > 0 {
 		id := list[len(list)-1]
-		p.free[multiple] = list[:len(list)-1]
+		p.free[size] = list[:len(list)-1]
 		p.failed = nil // what was short once is not short any more
 		return id, true
 	}
-	size := int64(p.size) * int64(multiple)
-	if !p.makeRoom(size) {
-		p.wanted = size
+	if !p.makeRoom(int64(size)) {
+		p.wanted = int64(size)
 		return 0, false
 	}
 	if len(p.empty) == 0 {
 		return 0, false
 	}
-	data, err := p.memory.Alloc(int(size))
+	data, err := p.memory.Alloc(size)
 	if p.failed = err; err != nil {
 		return 0, false
 	}
 	id := p.empty[len(p.empty)-1]
 	p.empty = p.empty[:len(p.empty)-1]
 	p.table.At(id).Data = data
-	p.uses[id].counted = int(size)
-	p.used += size
+	p.uses[id].counted = size
+	p.used += int64(size)
 	return id, true
 }
 
@@ -168,12 +172,12 @@ func (p *slabPool) find(n int) (uint16, bool) {
 // table.
 func (p *slabPool) makeRoom(size int64) bool {
 	most := p.most()
-	for multiple, list := range p.free {
+	for length, list := range p.free {
 		for (p.used+size > most || len(p.empty) == 0) && len(list) > 0 {
 			p.unmap(list[len(list)-1])
 			list = list[:len(list)-1]
 		}
-		p.free[multiple] = list
+		p.free[length] = list
 	}
 	return p.used+size <= most
 }
