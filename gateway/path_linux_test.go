@@ -113,6 +113,43 @@ func TestPathThatIsHeard(t *testing.T) {
 	})
 }
 
+// TestPathThatBringsAClose: nor is the end of the peer's stream, which has no data. Of ours, either
+// bytes or the end of the stream alone are in flight.
+func TestPathThatBringsAClose(t *testing.T) {
+	for name, send := range map[string]func(*socket) error{
+		"bytes": func(s *socket) error { _, err := s.send([][]byte{[]byte("some bytes")}); return err },
+		"close": (*socket).closeSend,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, server, path := overCut(t)
+			path.CutFrom(0)
+			if err := server.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			testkit.Within(t, 20*time.Second, "the close", func() bool {
+				n, err := s.recv(make([]byte, 1))
+				return n == 0 && err == nil
+			})
+			if err := send(s); err != nil {
+				t.Fatal(err)
+			}
+			path.Repeat(1, 20*time.Millisecond)
+			testkit.Within(t, 20*time.Second, "the close again", func() bool {
+				p := s.path()
+				return p.again && p.silent < 100*time.Millisecond
+			})
+			before := s.path()
+			testkit.Within(t, 20*time.Second, "more of what was sent", func() bool {
+				p := s.path()
+				if p.answers != before.answers {
+					t.Fatalf("%d answers, then %d", before.answers, p.answers)
+				}
+				return p.again && p.sendings > before.sendings+256
+			})
+		})
+	}
+}
+
 // TestPathOfAClose: the end of the stream, with no byte before it, has no answer on a path that is cut.
 func TestPathOfAClose(t *testing.T) {
 	s, server, path := overCut(t)
