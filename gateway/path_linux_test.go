@@ -150,6 +150,31 @@ func TestPathThatBringsAClose(t *testing.T) {
 	}
 }
 
+// TestPathOfAHalfClosedPeer: a segment without data is an answer, if it is no FIN.
+func TestPathOfAHalfClosedPeer(t *testing.T) {
+	s, server, path := overCut(t)
+	send := func() {
+		t.Helper()
+		if _, err := s.send([][]byte{[]byte("some bytes")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := server.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Within(t, 20*time.Second, "the close", func() bool {
+		n, err := s.recv(make([]byte, 1))
+		return n == 0 && err == nil
+	})
+	send()
+	testkit.Within(t, 20*time.Second, "an ack", func() bool { return !s.path().pending })
+	path.CutFrom(0)
+	send()
+	before := s.path().answers
+	path.Repeat(1, 20*time.Millisecond) // the ack
+	testkit.Within(t, 20*time.Second, "acks", func() bool { return s.path().answers > before+3 })
+}
+
 // TestPathOfAClose: the end of the stream, with no byte before it, has no answer on a path that is cut.
 func TestPathOfAClose(t *testing.T) {
 	s, server, path := overCut(t)
