@@ -62,9 +62,9 @@ func TestDeadPath(t *testing.T) {
 	}
 }
 
-// TestDeadPathThatIsHeard: only what the gateway sends is lost, while it does not read. The server's
+// TestDeadPathOfAPeerThatResends: only what the gateway sends is lost, while it does not read. The server's
 // TCP sends a last segment again and again; our TCP lets each in, and the ack that it carries.
-func TestDeadPathThatIsHeard(t *testing.T) {
+func TestDeadPathOfAPeerThatResends(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		t.Run(map[bool]string{false: "plain", true: "TLS"}[secure], func(t *testing.T) {
