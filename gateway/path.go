@@ -16,14 +16,14 @@ const (
 // pathState is what our TCP knows of the path to the peer's.
 type pathState struct {
 	pending bool          // the peer's TCP has not acknowledged all that was sent
-	again   bool          // some of it was sent again, or a window probe was sent, since it last accepted some
-	unheard bool          // and our window has let in nothing since then
+	resent  bool          // some of it was sent again, or a window probe was sent, since the peer last accepted some
+	quiet   bool          // and our window has let in nothing since
 	silent  time.Duration // since our window last let in an ack, or data
-	// sendings changes whenever something is sent again.
-	sendings uint64
-	// answers grows with each answer: bytes acknowledged, acks without data, and new data, which the
-	// peer sends as it has acks of ours. It grows with window probes of the peer, too, but these are
-	// not let in.
+	// resends changes whenever something is sent again.
+	resends uint64
+	// answers changes with each answer: bytes acknowledged, acks without data, and new data, which the
+	// peer cannot go on sending without acks of ours. It changes with window probes of the peer, too,
+	// but these are not let in.
 	//
 	// What the peer only sends again is no answer, though it may be let in with an ack of its own:
 	// it shows that the peer has none of ours.
@@ -41,10 +41,10 @@ type pathWatch struct {
 	next  time.Duration // when to look; 0: when something is sent
 	since time.Duration // all looks since then have found the same unanswered; 0: the last found nothing
 
-	looked   time.Duration // last
-	sendings uint64        // then
-	answers  uint64        // then
-	before   uint64        // answers at the last look before what sendings counted last
+	looked  time.Duration // last
+	resends uint64        // then
+	answers uint64        // then
+	before  uint64        // answers at the last look before the latest resend
 }
 
 func newPathWatch(idle time.Duration) pathWatch {
@@ -65,8 +65,8 @@ func (w *pathWatch) every() time.Duration { return min(w.limit/10, pathPoll) }
 
 // dead reports whether the path with the state s is.
 func (w *pathWatch) dead(s pathState, now time.Duration) bool {
-	if s.sendings != w.sendings {
-		w.sendings, w.before = s.sendings, w.answers
+	if s.resends != w.resends {
+		w.resends, w.before = s.resends, w.answers
 	}
 	answered := s.answers != w.answers && s.silent < now-w.looked
 	w.looked, w.answers = now, s.answers
@@ -74,7 +74,7 @@ func (w *pathWatch) dead(s pathState, now time.Duration) bool {
 	case !s.pending:
 		w.next, w.since = 0, 0
 		return false
-	case !s.again, !s.unheard && s.answers != w.before:
+	case !s.resent, !s.quiet && s.answers != w.before:
 		w.next, w.since = now+w.every(), 0
 		return false
 	case w.since == 0, answered:

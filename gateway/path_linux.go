@@ -14,12 +14,26 @@ func (s *socket) path() pathState {
 	unacked := s.unacked()
 	return pathState{
 		pending: unacked > 0,
-		again:   unacked > 0 && (info.Retransmits > 0 || info.Backoff > 0 || info.Probes > 0),
-		unheard: info.Probes > 0 || sentAgain(info) && info.Last_data_sent < info.Last_ack_recv ||
+		resent:  unacked > 0 && (info.Retransmits > 0 || info.Backoff > 0 || info.Probes > 0),
+		quiet: info.Probes > 0 || sentAgain(info) && info.Last_data_sent < info.Last_ack_recv ||
 			unacked == 1 && closeSent(info.State) && info.Retransmits > 0,
-		silent:   time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond,
-		sendings: uint64(info.Total_retrans)<<8 | uint64(info.Backoff),
-		answers:  info.Bytes_acked + info.Bytes_received + uint64(info.Segs_in-info.Data_segs_in),
+		silent:  time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond,
+		resends: uint64(info.Total_retrans)<<8 | uint64(info.Backoff),
+		answers: answers(info, unacked),
+	}
+}
+
+// answers counts what shows that the peer has segments of ours. The count may jump where the peer
+// accepts bytes or ends its stream.
+func answers(info *unix.TCPInfo, unacked int) uint64 {
+	count := info.Bytes_acked + info.Bytes_received
+	switch {
+	case unacked == 1 && closeSent(info.State):
+		return count // any answer to our FIN acknowledges it
+	case peerClosed(info.State) && info.Unacked > 0:
+		return count + uint64(info.Segs_in-(info.Segs_out-info.Data_segs_out))
+	default:
+		return count + uint64(info.Segs_in-info.Data_segs_in)
 	}
 }
 
@@ -40,6 +54,11 @@ func (s *socket) path() pathState {
 // tcpi_segs_in without tcpi_data_segs_in. That counts window probes of the peer, too, but our window
 // lets none in, and it has nothing in flight then which it could send again.
 //
+// A FIN that the peer sends again is a segment without data, too, and is let in. Our TCP acks each,
+// and with bytes in flight sends nothing else without data. So once the peer has closed, the segments
+// that came less those acks are the answers. With no bytes in flight our window probes have no data
+// either, and the peer's FIN counts as an answer to one.
+//
 // A FIN alone is no data: it leaves tcpi_last_data_sent as it is (__tcp_transmit_skb). Its answer
 // acknowledges it.
 //
@@ -59,4 +78,10 @@ func sentAgain(info *unix.TCPInfo) bool {
 func closeSent(state uint8) bool {
 	const finWait1, lastAck, closing = 4, 9, 11
 	return state == finWait1 || state == lastAck || state == closing
+}
+
+// peerClosed reports whether the peer's FIN has come.
+func peerClosed(state uint8) bool {
+	const closeWait, lastAck, closing = 8, 9, 11
+	return state == closeWait || state == lastAck || state == closing
 }

@@ -50,15 +50,15 @@ func TestPathOfBytesInFlight(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if send(); s.path().again {
-		t.Error("sent for the first time, and again")
+	if send(); s.path().resent {
+		t.Error("sent for the first time, and taken for resent")
 	}
 	testkit.Within(t, 20*time.Second, "an ack", func() bool { return !s.path().pending })
 	path.Cut()
 	send()
 	testkit.Within(t, 20*time.Second, "no answer", func() bool {
 		p := s.path()
-		return p.pending && p.again && p.unheard
+		return p.pending && p.resent && p.quiet
 	})
 	_ = server
 }
@@ -81,17 +81,17 @@ func TestPathOfAClosedWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := s.path()
-		return info.Unacked == 0 && info.Backoff > 2 && p.pending && !p.unheard && p.answers > before
+		return info.Unacked == 0 && info.Backoff > 2 && p.pending && !p.quiet && p.answers > before
 	})
 	path.Cut()
 	testkit.Within(t, 20*time.Second, "no answer", func() bool {
 		p := s.path()
-		return p.pending && p.again && p.unheard
+		return p.pending && p.resent && p.quiet
 	})
 }
 
-// TestPathThatIsHeard: what the peer sends again is no answer, though it is let in.
-func TestPathThatIsHeard(t *testing.T) {
+// TestPathOfAPeerThatResends: what the peer sends again is no answer, though it is let in.
+func TestPathOfAPeerThatResends(t *testing.T) {
 	s, server, path := overCut(t)
 	path.CutFrom(0)
 	if _, err := server.Write([]byte("some bytes")); err != nil {
@@ -102,15 +102,77 @@ func TestPathThatIsHeard(t *testing.T) {
 	}
 	testkit.Within(t, 20*time.Second, "the bytes", func() bool { return s.path().answers >= 10 })
 	path.Repeat(1, 20*time.Millisecond)
-	testkit.Within(t, 20*time.Second, "the bytes again", func() bool { p := s.path(); return p.again && !p.unheard })
+	testkit.Within(t, 20*time.Second, "the bytes again", func() bool { p := s.path(); return p.resent && !p.quiet })
 	before := s.path()
 	testkit.Within(t, 20*time.Second, "more of what was sent", func() bool {
 		p := s.path()
 		if p.answers != before.answers {
 			t.Fatalf("%d answers, then %d", before.answers, p.answers)
 		}
-		return p.again && !p.unheard && p.sendings > before.sendings+256
+		return p.resent && !p.quiet && p.resends > before.resends+256
 	})
+}
+
+// TestPathThatBringsAClose: nor is the end of the peer's stream, which has no data. Of ours, either
+// bytes or the end of the stream alone are in flight.
+func TestPathThatBringsAClose(t *testing.T) {
+	for name, send := range map[string]func(*socket) error{
+		"bytes": func(s *socket) error { _, err := s.send([][]byte{[]byte("some bytes")}); return err },
+		"close": (*socket).closeSend,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, server, path := overCut(t)
+			path.CutFrom(0)
+			if err := server.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			testkit.Within(t, 20*time.Second, "the close", func() bool {
+				n, err := s.recv(make([]byte, 1))
+				return n == 0 && err == nil
+			})
+			if err := send(s); err != nil {
+				t.Fatal(err)
+			}
+			path.Repeat(1, 20*time.Millisecond)
+			testkit.Within(t, 20*time.Second, "the close again", func() bool {
+				p := s.path()
+				return p.resent && p.silent < 100*time.Millisecond
+			})
+			before := s.path()
+			testkit.Within(t, 20*time.Second, "more of what was sent", func() bool {
+				p := s.path()
+				if p.answers != before.answers {
+					t.Fatalf("%d answers, then %d", before.answers, p.answers)
+				}
+				return p.resent && p.resends > before.resends+256
+			})
+		})
+	}
+}
+
+// TestPathOfAHalfClosedPeer: a segment without data is an answer, if it is no FIN.
+func TestPathOfAHalfClosedPeer(t *testing.T) {
+	s, server, path := overCut(t)
+	send := func() {
+		t.Helper()
+		if _, err := s.send([][]byte{[]byte("some bytes")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := server.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Within(t, 20*time.Second, "the close", func() bool {
+		n, err := s.recv(make([]byte, 1))
+		return n == 0 && err == nil
+	})
+	send()
+	testkit.Within(t, 20*time.Second, "an ack", func() bool { return !s.path().pending })
+	path.CutFrom(0)
+	send()
+	before := s.path().answers
+	path.Repeat(1, 20*time.Millisecond) // the ack
+	testkit.Within(t, 20*time.Second, "acks", func() bool { return s.path().answers > before+3 })
 }
 
 // TestPathOfAClose: the end of the stream, with no byte before it, has no answer on a path that is cut.
@@ -122,7 +184,7 @@ func TestPathOfAClose(t *testing.T) {
 	}
 	testkit.Within(t, 20*time.Second, "no answer", func() bool {
 		p := s.path()
-		return p.pending && p.again && p.unheard
+		return p.pending && p.resent && p.quiet
 	})
 	_ = server
 }
@@ -134,7 +196,7 @@ func TestPathOfAReset(t *testing.T) {
 	if _, err := s.send([][]byte{[]byte("some bytes")}); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Within(t, 20*time.Second, "no answer", func() bool { return s.path().unheard })
+	testkit.Within(t, 20*time.Second, "no answer", func() bool { return s.path().quiet })
 	if err := server.SetLinger(0); err != nil {
 		t.Fatal(err)
 	}

@@ -16,24 +16,24 @@ func TestPathWatch(t *testing.T) {
 			sent := uint64(now/period) + 1
 			if now%period < trip {
 				return pathState{
-					pending: true, again: true, unheard: true, silent: now%period + period - trip,
-					sendings: sent, answers: sent,
+					pending: true, resent: true, quiet: true, silent: now%period + period - trip,
+					resends: sent, answers: sent,
 				}
 			}
-			return pathState{pending: true, again: true, silent: now%period - trip, sendings: sent, answers: sent + 1}
+			return pathState{pending: true, resent: true, silent: now%period - trip, resends: sent, answers: sent + 1}
 		}
 	}
 	// sent again at intervals that double, from a second on, and never answered
-	cut := func(heard func(now time.Duration) bool) func(time.Duration) pathState {
+	cut := func(in func(now time.Duration) bool) func(time.Duration) pathState {
 		return func(now time.Duration) pathState {
 			if now < time.Second {
 				return pathState{pending: true}
 			}
-			s := pathState{pending: true, again: true, unheard: !heard(now), silent: now}
-			if !s.unheard {
+			s := pathState{pending: true, resent: true, quiet: !in(now), silent: now}
+			if !s.quiet {
 				s.silent = 0
 			}
-			s.sendings = uint64(bits.Len64(uint64(now / time.Second)))
+			s.resends = uint64(bits.Len64(uint64(now / time.Second)))
 			return s
 		}
 	}
@@ -42,7 +42,7 @@ func TestPathWatch(t *testing.T) {
 		path func(now time.Duration) pathState
 		dead bool // from its first second on
 	}{
-		"nothing sent":         {func(time.Duration) pathState { return pathState{again: true, unheard: true} }, false},
+		"nothing sent":         {func(time.Duration) pathState { return pathState{resent: true, quiet: true} }, false},
 		"in flight":            {func(time.Duration) pathState { return pathState{pending: true} }, false},
 		"first probes":         {live(200*ms, 20*ms), false},
 		"long round trip":      {live(900*ms, 899*ms), false},
@@ -52,7 +52,7 @@ func TestPathWatch(t *testing.T) {
 		"answers take 9 s":     {live(time.Minute, 9*time.Second), false},
 		"acks are lost, new data comes": {func(now time.Duration) pathState {
 			const every = 3 * time.Second
-			return pathState{pending: true, again: true, unheard: true, silent: now % every, answers: uint64(now / every)}
+			return pathState{pending: true, resent: true, quiet: true, silent: now % every, answers: uint64(now / every)}
 		}, false},
 		"no answer": {cut(never), true},
 		"the peer sends probes": {func(now time.Duration) pathState {

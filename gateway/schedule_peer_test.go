@@ -237,11 +237,11 @@ func (c *schedSocket) unsent() int  { return c.held / 2 }
 func (c *schedSocket) unacked() int { return c.held }
 func (c *schedSocket) fault() error { return unix.ECONNRESET }
 func (c *schedSocket) path() pathState {
-	again := c.held > 0 && c.rng.IntN(4) > 0
+	resent := c.held > 0 && c.rng.IntN(4) > 0
 	return pathState{
-		pending: c.held > 0, again: again, unheard: again && c.rng.IntN(2) == 0,
-		silent:   time.Duration(c.rng.Int64N(int64(20 * time.Second))),
-		sendings: c.rng.Uint64N(3), answers: c.rng.Uint64N(2),
+		pending: c.held > 0, resent: resent, quiet: resent && c.rng.IntN(2) == 0,
+		silent:  time.Duration(c.rng.Int64N(int64(20 * time.Second))),
+		resends: c.rng.Uint64N(3), answers: c.rng.Uint64N(2),
 	}
 }
 

@@ -11,7 +11,7 @@ type simPath struct {
 	// While it lives, something is sent again, or a probe is sent, once in a period, and answered
 	// after the round trip. A period that is long is that of a window which has been closed for long.
 	period, trip time.Duration
-	heard        bool // on the cut path, what the peer sends again comes
+	peerResends  bool // on the cut path, what the peer sends again comes
 
 	unacked time.Duration // the first turn that left bytes unacknowledged on a cut path; 0: there was none
 	look    time.Duration // then there must be a look
@@ -24,7 +24,7 @@ func (p *simPath) init(c *simConn) {
 	const ms = time.Millisecond
 	p.c, p.period = c, among(c.s.own, 200*ms, 200*ms, 1600*ms, 25*time.Second, 120*time.Second)
 	p.trip = among(c.s.own, 0, 10*ms, 200*ms)
-	p.heard = c.s.own.IntN(2) == 0
+	p.peerResends = c.s.own.IntN(2) == 0
 }
 
 // state is the answer to TCP_INFO.
@@ -39,18 +39,18 @@ func (p *simPath) state(pending bool) pathState {
 	}
 	at := end - c.begun
 	sent := uint64(at/p.period) + 1
-	state := pathState{pending: pending, again: pending, sendings: sent, answers: sent}
+	state := pathState{pending: pending, resent: pending, resends: sent, answers: sent}
 	if state.silent = at%p.period - p.trip; state.silent < 0 {
 		state.answers--
 		state.silent += p.period
-		state.unheard = pending
+		state.quiet = pending
 	}
 	if c.silent {
-		if state.silent += c.s.clock - p.cut; p.heard {
+		if state.silent += c.s.clock - p.cut; p.peerResends {
 			state.silent = 0
 		}
-		state.unheard = pending && !p.heard
-		state.sendings += 1 + uint64((c.s.clock-p.cut)/simResend)
+		state.quiet = pending && !p.peerResends
+		state.resends += 1 + uint64((c.s.clock-p.cut)/simResend)
 	}
 	return state
 }
@@ -69,7 +69,7 @@ func (p *simPath) check() {
 	// A turn in which the state changes looks at no timers.
 	const turns = 3
 	looks := 1
-	if p.heard { // what counts is what was sent again between two of them
+	if p.peerResends { // what counts is what was sent again between two of them
 		looks = 3
 	}
 	switch {

@@ -3,12 +3,15 @@ package accept
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"feedgate/bench/rig/netpath"
 	"feedgate/gateway/tlstest"
@@ -59,9 +62,9 @@ func TestDeadPath(t *testing.T) {
 	}
 }
 
-// TestDeadPathThatIsHeard: only what the gateway sends is lost, while it does not read. The server's
+// TestDeadPathOfAPeerThatResends: only what the gateway sends is lost, while it does not read. The server's
 // TCP sends a last segment again and again; our TCP lets each in, and the ack that it carries.
-func TestDeadPathThatIsHeard(t *testing.T) {
+func TestDeadPathOfAPeerThatResends(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		t.Run(map[bool]string{false: "plain", true: "TLS"}[secure], func(t *testing.T) {
@@ -88,6 +91,42 @@ func TestDeadPathThatIsHeard(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDeadPathOfAHalfClosedPeer: the same, and the server has closed its sending side. What its TCP
+// sends again is a FIN, which has no data, as an ack.
+func TestDeadPathOfAHalfClosedPeer(t *testing.T) {
+	t.Parallel()
+	path := netpath.New(t)
+	p, conn := overPath(t, path, false, "--sink=spin:20ms")
+	go func() { _, _ = io.Copy(io.Discard, conn) }() // to the end of the test
+	// Workers have them for 10 seconds.
+	if _, err := conn.Write(bytes.Repeat([]byte(strings.Repeat("m", 63)+"\n"), 1000)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "TCP acks for all lines", func() bool { return unackedBytes(t, conn.(*net.TCPConn)) == 0 })
+	noticed(t, p, func() {
+		path.CutFrom(0)
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		path.Repeat(1, 100*time.Millisecond)
+	})
+}
+
+// unackedBytes is how much of what conn was given its peer's TCP has not acknowledged.
+func unackedBytes(t *testing.T, conn *net.TCPConn) (n int) {
+	t.Helper()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fault error
+	err = raw.Control(func(fd uintptr) { n, fault = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	if err := errors.Join(err, fault); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 const longAck = 500
