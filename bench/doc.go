@@ -1,7 +1,7 @@
 // Package bench measures clients of a feed side by side: the gateway, what one
 // would write instead of it, and what the kernel leaves to be had.
 //
-//	harness ----orders----> feed process, one for all:      [feed.Server] a run
+//	harness ----orders----> feed process, one for all:      [feedserver.Server] a run
 //	   |  ^-----reports----'        ^
 //	   |                            | TCP over loopback
 //	   '----go, result----> subject process, one a run:     [Subject].Run

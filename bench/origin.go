@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // FeedArg is the only argument of a process that runs [FeedMain].
@@ -45,7 +45,7 @@ type notice struct {
 
 // served is what the feed has seen of a run.
 type served struct {
-	feed.Counts
+	feedserver.Counts
 	CPUNS    float64   `json:"cpu_ns"`
 	Latency  []float64 `json:"latency"` // us, at percentiles; none without acks
 	GaveUp   bool      `json:"gave_up"` // nothing moved for Order.Patience
@@ -68,9 +68,9 @@ const (
 type Feed interface {
 	Addr() net.Addr
 	// Report is what it has seen so far. Any goroutine may ask.
-	Report() feed.Report
+	Report() feedserver.Report
 	// Wait waits until the run has ended, or ctx has, and returns what it has seen.
-	Wait(ctx context.Context) (feed.Report, error)
+	Wait(ctx context.Context) (feedserver.Report, error)
 	// Close ends the client's connection, if it has not ended.
 	Close() error
 }
@@ -133,7 +133,7 @@ func startFeed(o Order) (Feed, error) {
 			return nil, err
 		}
 	}
-	server, err := feed.New(feed.Config{
+	server, err := feedserver.New(feedserver.Config{
 		Protocol: protocol, TLS: encryption, Size: o.Size, Count: int64(o.Count), Duration: o.Duration, Rate: o.Rate,
 		Heartbeat: silence, IdleTimeout: silence, DrainTimeout: time.Second,
 		Log: slog.New(slog.DiscardHandler),
@@ -153,7 +153,7 @@ func serve(ctx context.Context, server Feed, patience time.Duration, orders <-ch
 	cpu := processCPU()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	var report feed.Report
+	var report feedserver.Report
 	ended := make(chan error, 1)
 	go func() {
 		var err error

@@ -4,12 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // run is a sample of n acks at a rate.
 func run(n uint64, rate float64) sample {
-	return sample{served: served{Counts: feed.Counts{Sent: n, Acknowledged: n, Seconds: 1, MsgsPerS: rate, Connections: 1}}}
+	return sample{served: served{Counts: feedserver.Counts{Sent: n, Acknowledged: n, Seconds: 1, MsgsPerS: rate, Connections: 1}}}
 }
 
 // TestFailedRoundsAreLeftOut sees that neither a subject's figures nor its share of

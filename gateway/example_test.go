@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
@@ -14,7 +14,7 @@ import (
 // A handler of one's own is a function. It is called by all workers at once and
 // says how each message ended.
 func Example() {
-	server, err := feed.New(feed.Config{Count: 1000, Size: 32})
+	server, err := feedserver.New(feedserver.Config{Count: 1000, Size: 32})
 	if err != nil {
 		fmt.Println(err)
 		return

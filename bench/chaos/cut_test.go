@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // TestCutEverywhere: an exchange of three messages over FG/1 is cut at each of its
@@ -89,7 +89,7 @@ func (e *exchange) all(length [2]int64, try func(rig.Cut)) (n int) {
 // passed on that.
 func (e *exchange) run(t *testing.T, c rig.Cut) [2]int64 {
 	t.Helper()
-	source := serve(t, cutMessages, feed.Config{IgnoreHelloSeq: !e.believes})
+	source := serve(t, cutMessages, feedserver.Config{IgnoreHelloSeq: !e.believes})
 	defer source.Close()
 	relay := rig.StartRelay(t, source.address(), rig.Wiring{Cuts: func(connection int) rig.Cut {
 		if connection > 0 {

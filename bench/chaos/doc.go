@@ -1,7 +1,7 @@
 // Package chaos is the fault suite: the real binary between a real feed and real
 // files, and all that can go wrong between them. Its tests are the package.
 //
-//	feed.Server --- toxics --- relay --- feedgate run --- file sink
+//	feedserver.Server --- toxics --- relay --- feedgate run --- file sink
 //	(what is acked)            (acks seen,                (what is durable)
 //	                            exact cuts)
 //

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // digits is how long a message is: its number, with zeros before it.
@@ -47,14 +47,14 @@ func numbers(t *testing.T, n int) string {
 
 // source is a feed of numbered messages.
 type source struct {
-	*feed.Server
+	*feedserver.Server
 	t     *testing.T
 	lines int
 }
 
 // serve starts a feed of up to lines messages a session. With endless it is ended by
 // finish, and it is a fault to get to the end of the numbers before.
-func serve(t *testing.T, lines int, cfg feed.Config) *source {
+func serve(t *testing.T, lines int, cfg feedserver.Config) *source {
 	t.Helper()
 	cfg.Replay = numbers(t, lines)
 	cfg.Log = slog.New(slog.DiscardHandler)
@@ -62,7 +62,7 @@ func serve(t *testing.T, lines int, cfg feed.Config) *source {
 		cfg.SessionTimeout = 10 * rig.Patience
 	}
 	cfg.DrainTimeout = rig.Patience
-	server, err := feed.New(cfg)
+	server, err := feedserver.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func serve(t *testing.T, lines int, cfg feed.Config) *source {
 func (s *source) address() string { return s.Addr().String() }
 
 // finish sends no more, and waits until all that was sent is acked.
-func (s *source) finish() feed.Report {
+func (s *source) finish() feedserver.Report {
 	s.t.Helper()
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -84,7 +84,7 @@ func (s *source) finish() feed.Report {
 }
 
 // end waits until all the numbers are sent and acked.
-func (s *source) end() feed.Report {
+func (s *source) end() feedserver.Report {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), rig.Form(rig.Patience, 10*time.Minute))
 	defer cancel()
@@ -95,7 +95,7 @@ func (s *source) end() feed.Report {
 	return r
 }
 
-func (s *source) wait(ctx context.Context) feed.Report {
+func (s *source) wait(ctx context.Context) feedserver.Report {
 	s.t.Helper()
 	r, err := s.Wait(ctx)
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *source) wait(ctx context.Context) feed.Report {
 }
 
 // one is the only session.
-func one(t *testing.T, r feed.Report) feed.Counts {
+func one(t *testing.T, r feedserver.Report) feedserver.Counts {
 	t.Helper()
 	if len(r.Clients) != 1 {
 		t.Fatalf("%d sessions, want one: %+v", len(r.Clients), r.Clients)

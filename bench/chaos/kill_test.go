@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 const (
@@ -28,7 +28,7 @@ func TestKill(t *testing.T) {
 			k := &killing{
 				t: t, mode: mode, dice: rig.Dice(t), state: filepath.Join(dir, "state"),
 				file:   newLedger(t, filepath.Join(dir, "out")),
-				source: serve(t, rig.Form(400_000, 3_000_000), feed.Config{Count: feed.Endless, Rate: killRate}),
+				source: serve(t, rig.Form(400_000, 3_000_000), feedserver.Config{Count: feedserver.Endless, Rate: killRate}),
 				tap:    &tap{t: t},
 			}
 			k.relay = rig.StartRelay(t, k.source.address(), rig.Wiring{Look: k.tap.look})
@@ -67,7 +67,7 @@ func (k *killing) start() *gateway {
 }
 
 // end is the last gateway, which is left alone.
-func (k *killing) end() (c feed.Counts, lost uint64) {
+func (k *killing) end() (c feedserver.Counts, lost uint64) {
 	k.t.Helper()
 	g, before := k.start(), k.tap.count()
 	// A feed that is told to finish does not wait for who is not connected.

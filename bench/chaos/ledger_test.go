@@ -3,8 +3,8 @@ package chaos
 import (
 	"testing"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 func newLedger(t *testing.T, path string) *rig.Ledger { return rig.NewLedger(t, path, digits) }
@@ -12,7 +12,7 @@ func newLedger(t *testing.T, path string) *rig.Ledger { return rig.NewLedger(t, 
 // settle holds the file against what the feed knows of the session: every message
 // that was sent is there and acked, no other is, and acks came once a connection. It
 // returns how many are lost.
-func settle(t *testing.T, l *rig.Ledger, c feed.Counts) (lost uint64) {
+func settle(t *testing.T, l *rig.Ledger, c feedserver.Counts) (lost uint64) {
 	t.Helper()
 	lost = l.Whole(c.Sent)
 	if c.Missing+c.Unsent+c.Refused+c.Duplicate+c.Unknown+c.Early+c.ProtocolErrors != 0 {

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // outage is a gateway under load from which something is taken that it needs, for a
@@ -34,7 +34,7 @@ const outageRate = 2000
 func startOutage(t *testing.T, dir string, l rig.Launch) *outage {
 	t.Helper()
 	o := &outage{
-		t: t, s: serve(t, 200_000, feed.Config{Count: feed.Endless, Rate: outageRate}), tap: &tap{t: t},
+		t: t, s: serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: outageRate}), tap: &tap{t: t},
 		file: newLedger(t, filepath.Join(dir, "out")),
 	}
 	o.via = rig.StartRelay(t, o.s.address(), rig.Wiring{Look: o.tap.look})

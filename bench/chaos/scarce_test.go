@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 
 	"golang.org/x/sys/unix"
 )
@@ -69,7 +69,7 @@ func TestFewDescriptors(t *testing.T) {
 	t.Parallel()
 	works := 0
 	for n := fewest; n <= 24; n++ {
-		s := serve(t, 100, feed.Config{})
+		s := serve(t, 100, feedserver.Config{})
 		file := newLedger(t, filepath.Join(t.TempDir(), "out"))
 		g := launch(t, rig.Launch{
 			Before: fmt.Sprintf("ulimit -n %d", n),
@@ -102,7 +102,7 @@ func TestNames(t *testing.T) {
 	const nowhere = "no-such-host.invalid:7000"
 	t.Run("second host", func(t *testing.T) {
 		t.Parallel()
-		s := serve(t, 1000, feed.Config{})
+		s := serve(t, 1000, feedserver.Config{})
 		file := newLedger(t, filepath.Join(t.TempDir(), "out"))
 		g := start(t, "fg://"+nowhere+","+s.address(), file.Flag(), "--exit-on-close", "--connect-timeout=2s")
 		g.Exit(0)

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // TestSilence: the server falls silent, its connection stays. The gateway leaves it
@@ -26,7 +26,7 @@ func TestSilence(t *testing.T) {
 
 func silence(t *testing.T, streams []string) {
 	idle := rig.Form(2*time.Second, 10*time.Second)
-	s := serve(t, 200_000, feed.Config{Count: feed.Endless, Rate: 2000, Heartbeat: 500 * time.Millisecond})
+	s := serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: 2000, Heartbeat: 500 * time.Millisecond})
 	tap := &tap{t: t}
 	relay := rig.StartRelay(t, s.address(), rig.Wiring{Look: tap.look})
 	toxics := startToxics(t, relay.Addr())

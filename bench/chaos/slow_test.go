@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 const (
@@ -44,7 +44,7 @@ type slowed struct {
 
 func startSlowed(t *testing.T, messages int, args ...string) *slowed {
 	t.Helper()
-	s := &slowed{t: t, s: serve(t, messages, feed.Config{}), tap: &tap{t: t}, dir: t.TempDir(), file: newLedger(t, "")}
+	s := &slowed{t: t, s: serve(t, messages, feedserver.Config{}), tap: &tap{t: t}, dir: t.TempDir(), file: newLedger(t, "")}
 	relay := rig.StartRelay(t, s.s.address(), rig.Wiring{Look: s.tap.look})
 	self, err := os.Executable()
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 const soakRate = 2000 // messages per second and gateway
@@ -30,8 +30,8 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	lines := int(soakRate*span.Seconds()) + soakRate*60
-	fg := serve(t, lines, feed.Config{Count: feed.Endless, Rate: soakRate, Clients: 4})
-	line := serve(t, lines, feed.Config{Protocol: "line", Count: feed.Endless, Rate: soakRate})
+	fg := serve(t, lines, feedserver.Config{Count: feedserver.Endless, Rate: soakRate, Clients: 4})
+	line := serve(t, lines, feedserver.Config{Protocol: "line", Count: feedserver.Endless, Rate: soakRate})
 	s := &soak{t: t, dice: rig.Dice(t), faults: map[string]int{}}
 	s.add(fg, "each", true, "--ack=each")
 	s.add(fg, "ordered", true, "--ack=ordered")
@@ -40,7 +40,7 @@ func TestSoak(t *testing.T) {
 	s.add(fg, "steady", false, "--ack=each")
 	s.run(span)
 	s.heal()
-	all := map[string]feed.Counts{"line": one(t, line.finish())}
+	all := map[string]feedserver.Counts{"line": one(t, line.finish())}
 	for _, c := range fg.finish().Clients {
 		if _, doubled := all[c.Client]; doubled {
 			t.Errorf("%s has two sessions", c.Client)

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 // when its acks are read again it goes on by itself.
 func TestStall(t *testing.T) {
 	t.Parallel()
-	s := serve(t, rig.Form(400_000, 1_000_000), feed.Config{Window: 1 << 24, IdleTimeout: time.Hour})
+	s := serve(t, rig.Form(400_000, 1_000_000), feedserver.Config{Window: 1 << 24, IdleTimeout: time.Hour})
 	tap := &tap{t: t}
 	relay := rig.StartRelay(t, s.address(), rig.Wiring{Look: tap.look, Small: true})
 	file := newLedger(t, filepath.Join(t.TempDir(), "out"))

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/fg1"
 )
 
@@ -20,7 +20,7 @@ func TestKillUnread(t *testing.T) {
 	k := &killing{
 		t: t, mode: "each", wire: 2 * rig.SmallBuffer / fg1.HeaderSize, state: filepath.Join(dir, "state"), tap: &tap{t: t},
 		file:   newLedger(t, filepath.Join(dir, "out")),
-		source: serve(t, 1_000_000, feed.Config{Count: feed.Endless, Rate: 100_000}),
+		source: serve(t, 1_000_000, feedserver.Config{Count: feedserver.Endless, Rate: 100_000}),
 	}
 	k.relay = rig.StartRelay(t, k.source.address(), rig.Wiring{Look: k.tap.look, Small: true})
 	g := k.start()

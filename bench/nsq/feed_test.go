@@ -7,14 +7,14 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"feedgate/bench/feed"
 	"feedgate/bench/nsq"
 	"feedgate/bench/peers"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/worker/testkit"
 )
 
 // timeless is what of a report does not depend on time.
-func timeless(c feed.Counts) feed.Counts {
+func timeless(c feedserver.Counts) feedserver.Counts {
 	c.Seconds, c.MsgsPerS, c.MBPerS = 0, 0, 0
 	return c
 }
@@ -42,7 +42,7 @@ func TestEveryMessageIsFinishedOnce(t *testing.T) {
 						t.Errorf("result %+v; %d messages of %d bytes were worked on", res, worked.Load(), bytes.Load())
 					}
 					total := report.Total
-					if want := (feed.Counts{Sent: c.count, Acknowledged: c.count, Connections: 1}); timeless(total) != want {
+					if want := (feedserver.Counts{Sent: c.count, Acknowledged: c.count, Connections: 1}); timeless(total) != want {
 						t.Errorf("report %+v, want %+v", total, want)
 					}
 					if total.Seconds <= 0 || total.MsgsPerS <= 0 || total.MBPerS <= 0 {
@@ -69,7 +69,7 @@ func TestATimeEndsTheSendingOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		total := report.Total
-		want := feed.Counts{Sent: total.Sent, Acknowledged: total.Sent, Unsent: count - total.Sent, Connections: 1}
+		want := feedserver.Counts{Sent: total.Sent, Acknowledged: total.Sent, Unsent: count - total.Sent, Connections: 1}
 		if timeless(total) != want || total.Sent == 0 || res.Messages < total.Sent {
 			t.Errorf("report %+v of %+v", total, res)
 		}
@@ -78,8 +78,8 @@ func TestATimeEndsTheSendingOnly(t *testing.T) {
 
 // ending waits for the end of s, closes it, and then sends what was wrong; the report is good
 // from then on.
-func ending(ctx context.Context, s *nsq.Server) (*feed.Report, <-chan error) {
-	report, ended := new(feed.Report), make(chan error, 1)
+func ending(ctx context.Context, s *nsq.Server) (*feedserver.Report, <-chan error) {
+	report, ended := new(feedserver.Report), make(chan error, 1)
 	go func() {
 		var err error
 		*report, err = s.Wait(ctx)

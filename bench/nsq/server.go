@@ -12,7 +12,7 @@ import (
 
 	"github.com/nsqio/nsq/nsqd"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 const (
@@ -96,7 +96,7 @@ func (s *Server) Addr() net.Addr { return s.nsqd.RealTCPAddr() }
 
 // Wait waits until every message is finished, or after Duration every message that was
 // sent, or until ctx is over. Its error says what is wrong and stands in no count.
-func (s *Server) Wait(ctx context.Context) (feed.Report, error) {
+func (s *Server) Wait(ctx context.Context) (feedserver.Report, error) {
 	ticker := time.NewTicker(glance)
 	defer ticker.Stop()
 	paused, quiet := false, false
@@ -133,12 +133,12 @@ func (s *Server) look() tally {
 }
 
 // Report is what was seen up to Wait's last look.
-func (s *Server) Report() feed.Report {
+func (s *Server) Report() feedserver.Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	total := s.tally.counts(s.cfg)
 	total.Duplicate, total.ProtocolErrors = s.errors.counts()
-	return feed.Report{Protocol: "nsq", Total: total}
+	return feedserver.Report{Protocol: "nsq", Total: total}
 }
 
 // Close ends nsqd, which closes its client's connection. It may be called again.

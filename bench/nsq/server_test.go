@@ -16,8 +16,8 @@ import (
 	gonsq "github.com/nsqio/go-nsq"
 
 	"feedgate/bench"
-	"feedgate/bench/feed"
 	"feedgate/bench/nsq"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // consumer is a client that does what it is told. The test's goroutine owns it.
@@ -116,7 +116,7 @@ func TestAHandlerThatFailsIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	failed := uint64(count / 16) // their IDs are hexadecimal
-	want := feed.Counts{Sent: count + failed, Acknowledged: count, Refused: failed, Connections: 1}
+	want := feedserver.Counts{Sent: count + failed, Acknowledged: count, Refused: failed, Connections: 1}
 	if got := timeless(s.Report().Total); got != want {
 		t.Errorf("report %+v, want %+v", got, want)
 	}
@@ -140,7 +140,7 @@ func TestFaultsOfAClientAreReported(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	want := feed.Counts{Sent: 3, Acknowledged: 3, Duplicate: 1, ProtocolErrors: 1, Connections: 1}
+	want := feedserver.Counts{Sent: 3, Acknowledged: 3, Duplicate: 1, ProtocolErrors: 1, Connections: 1}
 	if got := timeless(s.Report().Total); got != want {
 		t.Errorf("report %+v, want %+v", got, want)
 	}
@@ -199,7 +199,7 @@ type notice struct {
 	Addr         string
 	Acknowledged uint64
 	Report       *struct {
-		feed.Counts
+		feedserver.Counts
 		Latency  []float64
 		GaveUp   bool `json:"gave_up"`
 		Failures string
@@ -231,7 +231,7 @@ func TestAClientThatNeverFinishesIsGivenUp(t *testing.T) {
 		n = o.hear(t)
 	}
 	r := n.Report
-	want := feed.Counts{Sent: 3, Acknowledged: 1, Missing: 2, Unsent: 2, Connections: 1}
+	want := feedserver.Counts{Sent: 3, Acknowledged: 1, Missing: 2, Unsent: 2, Connections: 1}
 	if !r.GaveUp || timeless(r.Counts) != want || len(r.Latency) > 0 || r.Failures != "" {
 		t.Errorf("report %+v, want %+v", r, want)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/nsqio/nsq/nsqd"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // tally is what nsqd's statistics have said so far.
@@ -58,8 +58,8 @@ func (t *tally) seconds(now time.Time) float64 {
 	return now.Sub(t.begun).Seconds()
 }
 
-func (t *tally) counts(cfg Config) feed.Counts {
-	c := feed.Counts{
+func (t *tally) counts(cfg Config) feedserver.Counts {
+	c := feedserver.Counts{
 		Sent: t.sent, Acknowledged: t.finished, Refused: t.requeued,
 		Missing: t.sent - min(t.sent, t.finished+t.requeued),
 		Unsent:  cfg.Count - min(cfg.Count, t.sent), Connections: len(t.clients),

@@ -9,22 +9,22 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
-	"feedgate/bench/feed/feedtest"
 	"feedgate/bench/peers"
+	"feedgate/cmd/feedgate/feedserver"
+	"feedgate/cmd/feedgate/feedserver/feedtest"
 )
 
 // startFeed starts the feed that the clients are made for. It sends no PING, and
 // ends with the test.
-func startFeed(t *testing.T, count int64, size int) *feed.Server {
+func startFeed(t *testing.T, count int64, size int) *feedserver.Server {
 	t.Helper()
-	return feedtest.Start(t, feed.Config{
+	return feedtest.Start(t, feedserver.Config{
 		Count: count, Size: size, Heartbeat: time.Hour, SessionTimeout: time.Millisecond,
 	})
 }
 
 // wait waits for the feed's end and returns its report but for times.
-func wait(t *testing.T, s *feed.Server) feed.Counts {
+func wait(t *testing.T, s *feedserver.Server) feedserver.Counts {
 	t.Helper()
 	ctx := testContext(t)
 	r, err := s.Wait(ctx)
@@ -34,7 +34,7 @@ func wait(t *testing.T, s *feed.Server) feed.Counts {
 	return untimed(r)
 }
 
-func untimed(r feed.Report) feed.Counts {
+func untimed(r feedserver.Report) feedserver.Counts {
 	c := r.Total
 	c.Seconds, c.MsgsPerS, c.MBPerS, c.P50US, c.P99US, c.P999US, c.MaxUS = 0, 0, 0, 0, 0, 0, 0
 	return c
@@ -65,7 +65,7 @@ func TestTheFeedFindsEveryAckOnce(t *testing.T) {
 						t.Errorf("%d messages of %d bytes were worked on", worked.Load(), bytes.Load())
 					}
 					n := uint64(c.count)
-					if got, want := wait(t, srv), (feed.Counts{Sent: n, Acknowledged: n, Connections: 1}); got != want {
+					if got, want := wait(t, srv), (feedserver.Counts{Sent: n, Acknowledged: n, Connections: 1}); got != want {
 						t.Errorf("report %+v, want %+v", got, want)
 					}
 					if name := srv.Report().Clients[0].Client; name != s.name {
@@ -120,7 +120,7 @@ func TestTheFeedFindsTheAckThatIsLost(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("client: %v", err)
 	}
-	if got, want := wait(t, srv), (feed.Counts{Sent: count, Acknowledged: count - 1, Missing: 1, Connections: 1}); got != want {
+	if got, want := wait(t, srv), (feedserver.Counts{Sent: count, Acknowledged: count - 1, Missing: 1, Connections: 1}); got != want {
 		t.Errorf("report %+v, want %+v", got, want)
 	}
 }
@@ -131,7 +131,7 @@ func TestTheFeedFindsTheAckThatIsDoubled(t *testing.T) {
 	if _, err := peers.InlineDoubles(testContext(t), srv.Addr().String(), 1, idle); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := wait(t, srv), (feed.Counts{Sent: count, Acknowledged: count, Duplicate: 1, Connections: 1}); got != want {
+	if got, want := wait(t, srv), (feedserver.Counts{Sent: count, Acknowledged: count, Duplicate: 1, Connections: 1}); got != want {
 		t.Errorf("report %+v, want %+v", got, want)
 	}
 }
@@ -152,7 +152,7 @@ func TestInlineSlowTakesAQuarterLonger(t *testing.T) {
 	if took := time.Since(begun); err != nil || took < worked+worked/4 {
 		t.Errorf("%v of work in %v; %v", worked, took, err)
 	}
-	if got, want := wait(t, srv), (feed.Counts{Sent: count, Acknowledged: count, Connections: 1}); got != want {
+	if got, want := wait(t, srv), (feedserver.Counts{Sent: count, Acknowledged: count, Connections: 1}); got != want {
 		t.Errorf("report %+v, want %+v", got, want)
 	}
 }

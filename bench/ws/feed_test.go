@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
-	"feedgate/bench/feed/feedtest"
 	"feedgate/bench/peers"
+	"feedgate/cmd/feedgate/feedserver"
+	"feedgate/cmd/feedgate/feedserver/feedtest"
 )
 
 func TestTheFeedFindsEveryAckOnce(t *testing.T) {
@@ -19,7 +19,7 @@ func TestTheFeedFindsEveryAckOnce(t *testing.T) {
 		for _, workers := range []int{1, 3} {
 			t.Run(fmt.Sprintf("size=%d/fragment=%d/workers=%d", c.size, c.fragment, workers), func(t *testing.T) {
 				each(t, func(t *testing.T, run peers.Func) {
-					srv := feedtest.Start(t, feed.Config{
+					srv := feedtest.Start(t, feedserver.Config{
 						Protocol: "ws", Count: c.count, Size: c.size, Fragment: c.fragment, SessionTimeout: time.Millisecond,
 					})
 					var worked, bytes atomic.Int64
@@ -44,7 +44,7 @@ func TestTheFeedFindsEveryAckOnce(t *testing.T) {
 					}
 					got := r.Total
 					got.Seconds, got.MsgsPerS, got.MBPerS, got.P50US, got.P99US, got.P999US, got.MaxUS = 0, 0, 0, 0, 0, 0, 0
-					if want := (feed.Counts{Sent: n, Acknowledged: n, Connections: 1}); got != want {
+					if want := (feedserver.Counts{Sent: n, Acknowledged: n, Connections: 1}); got != want {
 						t.Errorf("report %+v, want %+v", got, want)
 					}
 				})

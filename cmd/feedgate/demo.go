@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"time"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker/sink"
@@ -38,7 +38,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) error {
 	maxprocs("quota").set()(log)
 	g.settings.warnUnknown(log)
 
-	server, err := feed.New(feed.Config{Log: log})
+	server, err := feedserver.New(feedserver.Config{Log: log})
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func demoUpstreams(addr string, log *slog.Logger) (*upstreams, error) {
 
 // printSummary says what the feed has seen, which is the feed's own check and not
 // the gateway's word for it, and what it took the gateway.
-func printSummary(w io.Writer, seen *feed.Counts, stats *gateway.Stats) {
+func printSummary(w io.Writer, seen *feedserver.Counts, stats *gateway.Stats) {
 	fmt.Fprintf(w, "%s messages in %.1f s: %s messages/s, %.0f MB/s\n",
 		thousands(seen.Acknowledged), seen.Seconds, thousands(uint64(seen.MsgsPerS)), seen.MBPerS)
 	once := "each acknowledged exactly once"

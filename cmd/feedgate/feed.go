@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"time"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/faults"
 	"feedgate/worker/credential"
 )
 
-// feedCmd is the feed server: its flags are the fields of feed.Config.
+// feedCmd is the feed server: its flags are the fields of feedserver.Config.
 type feedCmd struct {
 	Listen   string  `placeholder:"ADDR" default:"127.0.0.1:7000" help:"HOST:PORT; port 0: a free one [${default}]."`
 	Protocol string  `placeholder:"NAME" default:"fg" help:"fg, line, length or ws [${default}]."`
@@ -67,7 +67,7 @@ Acks it takes: fg: ACK and ACKTO; line: A, the message's number on the connectio
 
 With ws any path will do, and the first subprotocol that is asked for is agreed to. A message is a text frame, one that is not UTF-8 a binary one.
 
-` + feed.ChaosHelp + `
+` + feedserver.ChaosHelp + `
 
 Exit status: 0 every ack came once; 1 an ack is missing, doubled or unknown, or a failure; 2 usage.`
 }
@@ -76,7 +76,7 @@ Exit status: 0 every ack came once; 1 an ack is missing, doubled or unknown, or 
 func (c *feedCmd) Run(ctx context.Context, g *globals) error {
 	config, err := c.config(g)
 	g.settings.warnUnknown(config.Log)
-	server, faults := feed.New(config)
+	server, faults := feedserver.New(config)
 	if err := errors.Join(err, faults); err != nil {
 		return usageError{err}
 	}
@@ -99,27 +99,27 @@ func (c *feedCmd) Run(ctx context.Context, g *globals) error {
 	return errors.Join(err, c.print(g, report), report.Err())
 }
 
-// config is what the flags say, with the faults that feed.New cannot see.
-func (c *feedCmd) config(g *globals) (feed.Config, error) {
+// config is what the flags say, with the faults that feedserver.New cannot see.
+func (c *feedCmd) config(g *globals) (feedserver.Config, error) {
 	var faults faults.List
-	chaos, err := feed.ParseChaos(c.Chaos)
+	chaos, err := feedserver.ParseChaos(c.Chaos)
 	faults.Note(err)
 	var token []byte
 	if c.TokenFile != "" {
 		token, err = credential.ReadSecret("--token-file", c.TokenFile)
 		faults.Note(err)
 	}
-	certified, err := feed.TLSFiles{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.TLSClientCA, Max: c.TLSMax}.Load()
+	certified, err := feedserver.TLSFiles{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.TLSClientCA, Max: c.TLSMax}.Load()
 	faults.Note(err)
 	var count int64
 	if c.Count != nil {
 		count = *c.Count
 		faults.Check(count >= 0, "--count: %d is less than 0", count)
 		if count == 0 {
-			count = feed.Endless
+			count = feedserver.Endless
 		}
 	}
-	return feed.Config{
+	return feedserver.Config{
 		Listen:   c.Listen,
 		Protocol: c.Protocol,
 		Count:    count,
@@ -152,7 +152,7 @@ func (c *feedCmd) config(g *globals) (feed.Config, error) {
 }
 
 // print reports on standard output.
-func (c *feedCmd) print(g *globals, report feed.Report) error {
+func (c *feedCmd) print(g *globals, report feedserver.Report) error {
 	if c.JSON {
 		return json.NewEncoder(g.stdout).Encode(report)
 	}

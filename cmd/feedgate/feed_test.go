@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/tlstest"
 )
 
@@ -40,9 +40,9 @@ func TestFeedConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := feed.Config{
+	want := feedserver.Config{
 		Listen: "h:1", Protocol: "line", Count: 2, Duration: 13 * time.Second, Size: 3 << 10, Rate: 0.5, Replay: "f",
-		Clients: 4, Parts: 5, Fragment: 14, Batch: 6, Window: 7, Chaos: feed.Chaos{Reset: 0.25}, Seed: 8,
+		Clients: 4, Parts: 5, Fragment: 14, Batch: 6, Window: 7, Chaos: feedserver.Chaos{Reset: 0.25}, Seed: 8,
 		Token: []byte("s3cret"), Acks: []string{"range"}, IgnoreHelloSeq: true,
 		Heartbeat: 9 * time.Second, IdleTimeout: 10 * time.Second, SessionTimeout: 11 * time.Second, DrainTimeout: 12 * time.Second,
 		Log: slog.Default(),
@@ -61,7 +61,7 @@ func TestFeedConfig(t *testing.T) {
 			t.Errorf("no flag sets %s", set.Type().Field(i).Name)
 		}
 	}
-	for flag, want := range map[string]int64{"--count=0": feed.Endless, "--seed=1": 0} {
+	for flag, want := range map[string]int64{"--count=0": feedserver.Endless, "--seed=1": 0} {
 		if got, err := parseFeed(t, flag).config(&globals{stderr: io.Discard}); err != nil || got.Count != want {
 			t.Errorf("%s: count %d, %v; want %d", flag, got.Count, err, want)
 		}
@@ -135,7 +135,7 @@ func feedProcess(t *testing.T, args ...string) (*process, net.Conn) {
 	return p, nc
 }
 
-func (p *process) feedReport() (r feed.Report) {
+func (p *process) feedReport() (r feedserver.Report) {
 	p.t.Helper()
 	if err := json.Unmarshal([]byte(p.stdout.String()), &r); err != nil {
 		p.t.Errorf("%v in standard output\n%s", err, p.stdout)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway"
 
 	"golang.org/x/term"
@@ -25,7 +25,7 @@ const (
 type liveLine struct {
 	w        io.Writer
 	terminal *os.File // nil: w is none
-	server   *feed.Server
+	server   *feedserver.Server
 	stats    *gateway.Stats
 
 	// Of the goroutine.
@@ -37,7 +37,7 @@ type liveLine struct {
 }
 
 // startLiveLine starts the goroutine that writes; stop ends it.
-func startLiveLine(w io.Writer, server *feed.Server, stats *gateway.Stats) *liveLine {
+func startLiveLine(w io.Writer, server *feedserver.Server, stats *gateway.Stats) *liveLine {
 	l := &liveLine{
 		w: w, server: server, stats: stats,
 		start: time.Now(), previous: time.Now(),

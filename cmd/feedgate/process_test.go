@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/worker/testkit"
 )
 
@@ -104,10 +104,10 @@ func (p *process) signal(s os.Signal) {
 }
 
 // serve starts a feed until the test ends and returns it with its URL.
-func serve(t *testing.T, cfg feed.Config) (*feed.Server, string) {
+func serve(t *testing.T, cfg feedserver.Config) (*feedserver.Server, string) {
 	t.Helper()
 	cfg.Log = slog.New(slog.DiscardHandler)
-	server, err := feed.New(cfg)
+	server, err := feedserver.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func serve(t *testing.T, cfg feed.Config) (*feed.Server, string) {
 }
 
 // finished waits for a feed's end and sees that its acks are as they should be.
-func finished(t *testing.T, server *feed.Server) feed.Counts {
+func finished(t *testing.T, server *feedserver.Server) feedserver.Counts {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -187,8 +187,8 @@ func TestHelpStatus(t *testing.T) {
 // TestExitOnClose runs all that a configuration file says, against feeds that
 // end.
 func TestExitOnClose(t *testing.T) {
-	a, urlA := serve(t, feed.Config{Count: 20000})
-	b, urlB := serve(t, feed.Config{Count: 10000})
+	a, urlA := serve(t, feedserver.Config{Count: 20000})
+	b, urlB := serve(t, feedserver.Config{Count: 10000})
 	in := filepath.Join(t.TempDir(), "in")
 	config := file(t, "c.yaml", fmt.Sprintf("url: [%s, %s]\nexit-on-close: true\nadmin: ''\nworkers: 2\nsink: file:%s\n", urlA, urlB, in))
 	p := start(t, "\x00", "run", "--config", config)
@@ -206,8 +206,8 @@ func TestExitOnClose(t *testing.T) {
 
 // TestWorstStatus has one feed that refuses the token and one that ends well.
 func TestWorstStatus(t *testing.T) {
-	good, goodURL := serve(t, feed.Config{Count: 10000})
-	_, badURL := serve(t, feed.Config{Count: 1, Token: []byte("another")})
+	good, goodURL := serve(t, feedserver.Config{Count: 10000})
+	_, badURL := serve(t, feedserver.Config{Count: 1, Token: []byte("another")})
 	token := file(t, "token", "s3cret\n")
 	p := start(t, "\x00", "run", "--sink=discard:", badURL, goodURL, "--exit-on-close", "--admin=", "--token-file", token, "--log-level=debug")
 	if status := p.status(); status != exitFailure {
@@ -223,7 +223,7 @@ func TestWorstStatus(t *testing.T) {
 
 func TestDrain(t *testing.T) {
 	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		_, url := serve(t, feed.Config{Rate: 10000})
+		_, url := serve(t, feedserver.Config{Rate: 10000})
 		admin := freeAddr()
 		p := start(t, "\x00", "run", "--sink=discard:", url, "--admin", admin)
 		testkit.Eventually(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
@@ -240,7 +240,7 @@ func TestDrain(t *testing.T) {
 
 // TestReadyFollowsUpstream has one upstream that is there and one that is not.
 func TestReadyFollowsUpstream(t *testing.T) {
-	_, here := serve(t, feed.Config{Rate: 100})
+	_, here := serve(t, feedserver.Config{Rate: 100})
 	gone := "fg://" + freeAddr()
 	admin := freeAddr()
 	p := start(t, "\x00", "run", "--sink=discard:", here, gone, "--admin", admin, "--reconnect-max=200ms")
@@ -267,7 +267,7 @@ const mute = "exec:exec tail -f /dev/null"
 
 // TestSecondSignal leaves messages unfinished.
 func TestSecondSignal(t *testing.T) {
-	_, url := serve(t, feed.Config{Count: 10})
+	_, url := serve(t, feedserver.Config{Count: 10})
 	admin := freeAddr()
 	p := start(t, "stopping", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=1h", "--workers=1")
 	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
@@ -279,7 +279,7 @@ func TestSecondSignal(t *testing.T) {
 }
 
 func TestDrainTimeout(t *testing.T) {
-	_, url := serve(t, feed.Config{Count: 10})
+	_, url := serve(t, feedserver.Config{Count: 10})
 	admin := freeAddr()
 	p := start(t, "\x00", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=50ms", "--workers=1")
 	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
@@ -320,7 +320,7 @@ func TestAdminInUse(t *testing.T) {
 // TestJSONLogs sees that nothing but JSON is on standard error, the last error
 // included.
 func TestJSONLogs(t *testing.T) {
-	_, url := serve(t, feed.Config{Count: 1, Token: []byte("another")})
+	_, url := serve(t, feedserver.Config{Count: 1, Token: []byte("another")})
 	p := start(t, "\x00", "run", "--sink=discard:", url, "--admin=", "--log-format=json", "--log-level=debug")
 	if status := p.status(); status != exitFailure {
 		t.Errorf("status %d", status)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/docs/examples/toylog"
 	"feedgate/docs/examples/toylog/toylogtest"
 )
@@ -29,7 +29,7 @@ func TestToylog(t *testing.T) {
 	for i := range messages {
 		fmt.Fprintf(&lines, "%d-%d\n", i%keys, i/keys)
 	}
-	server, url := serve(t, feed.Config{Replay: file(t, "lines", lines.String())})
+	server, url := serve(t, feedserver.Config{Replay: file(t, "lines", lines.String())})
 	n := 0
 	l := toylogtest.Log{Answer: func(toylogtest.Message) toylogtest.Answer {
 		if n++; n%1000 == 0 {
@@ -95,7 +95,7 @@ func TestToylogFaults(t *testing.T) {
 		checkUsage(t, want, append([]string{"run", "fg://a:1", stopper}, flags...)...)
 	}
 
-	_, upstream := serve(t, feed.Config{Count: 10})
+	_, upstream := serve(t, feedserver.Config{Count: 10})
 	var stdout, stderr bytes.Buffer
 	status := run([]string{"run", upstream, "--sink=" + url, "--admin="}, &stdout, &stderr)
 	if status != exitFailure || !strings.Contains(stderr.String(), "no such stream") || strings.Contains(stderr.String(), "msg=connected") {

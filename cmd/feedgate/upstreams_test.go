@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"testing"
 
-	"feedgate/bench/feed"
+	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/nsq/nsqfake"
 	"feedgate/worker/testkit"
 )
@@ -35,7 +35,7 @@ func TestFleetUsage(t *testing.T) {
 // TestFleetBesideFeed: a process with servers that are named and others that are found
 // shows them all, is ready with them all, and drains them all.
 func TestFleetBesideFeed(t *testing.T) {
-	_, url := serve(t, feed.Config{Rate: 100})
+	_, url := serve(t, feedserver.Config{Rate: 100})
 	lookupd, nsqd := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	lookupd.List(nsqd.Addr())
 	nsqURL := "nsq://" + nsqd.Addr() + "/orders/archive"
@@ -97,7 +97,7 @@ func TestGroupStatus(t *testing.T) {
 	}
 
 	nsqd.Refuse(true)
-	good, url := serve(t, feed.Config{Count: 1000})
+	good, url := serve(t, feedserver.Config{Count: 1000})
 	p = start(t, "\x00", "run", "--sink=discard:", "nsq:///t/c", url, "--nsqlookupd", lookupd.Addr(), "--admin=", "--exit-on-close")
 	if status := p.status(); status != exitFailure {
 		t.Errorf("status %d", status)

@@ -14,19 +14,19 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"feedgate/bench/feed"
-	"feedgate/bench/feed/feedtest"
+	"feedgate/cmd/feedgate/feedserver"
+	"feedgate/cmd/feedgate/feedserver/feedtest"
 )
 
 // startFeed makes a feed that ends with the test.
-func startFeed(t *testing.T, cfg feed.Config) *feed.Server {
+func startFeed(t *testing.T, cfg feedserver.Config) *feedserver.Server {
 	t.Helper()
 	built(t, asio) // or nobody would come
 	return feedtest.Start(t, cfg)
 }
 
 // wantAll wants every message acknowledged once, by a client that says so too.
-func wantAll(t *testing.T, s *feed.Server, o outcome, count, size uint64) {
+func wantAll(t *testing.T, s *feedserver.Server, o outcome, count, size uint64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -51,7 +51,7 @@ func TestASIOAcknowledgesAllOnce(t *testing.T) {
 	for size, count := range map[int]int64{1: 20_000, 64: 20_000, 5000: 4_000} {
 		for _, workers := range []int{1, 3} {
 			t.Run(fmt.Sprintf("size=%d/workers=%d", size, workers), func(t *testing.T) {
-				s := startFeed(t, feed.Config{Count: count, Size: size})
+				s := startFeed(t, feedserver.Config{Count: count, Size: size})
 				o := launch(t, s.Addr().String(), workers).succeeds()
 				wantAll(t, s, o, uint64(count), uint64(size))
 			})
@@ -60,18 +60,18 @@ func TestASIOAcknowledgesAllOnce(t *testing.T) {
 }
 
 func TestASIOTakesFramesInPieces(t *testing.T) {
-	s := startFeed(t, feed.Config{Count: 500, Size: 40, Chaos: feed.Chaos{SplitMin: 1, SplitMax: 7}})
+	s := startFeed(t, feedserver.Config{Count: 500, Size: 40, Chaos: feedserver.Chaos{SplitMin: 1, SplitMax: 7}})
 	wantAll(t, s, launch(t, s.Addr().String(), 2).succeeds(), 500, 40)
 }
 
 func TestASIOWithPingsInBetween(t *testing.T) {
-	s := startFeed(t, feed.Config{Count: 500, Rate: 1000, Heartbeat: 100 * time.Millisecond})
+	s := startFeed(t, feedserver.Config{Count: 500, Rate: 1000, Heartbeat: 100 * time.Millisecond})
 	wantAll(t, s, launch(t, s.Addr().String(), 2).succeeds(), 500, 64)
 }
 
 func TestASIOWorks(t *testing.T) {
 	const count, work = 500, 200 * time.Microsecond
-	s := startFeed(t, feed.Config{Count: count, Size: 100})
+	s := startFeed(t, feedserver.Config{Count: count, Size: 100})
 	o := launch(t, s.Addr().String(), 2, "--work-ns", fmt.Sprint(work.Nanoseconds()), "--read").succeeds()
 	wantAll(t, s, o, count, 100)
 	// All else takes some 5 ms. Processors that speed up burn less than they were
@@ -82,7 +82,7 @@ func TestASIOWorks(t *testing.T) {
 }
 
 func TestASIOFailsWhenTheFeedResets(t *testing.T) {
-	s := startFeed(t, feed.Config{Count: 100_000, Batch: 5000, Chaos: feed.Chaos{Reset: 1}})
+	s := startFeed(t, feedserver.Config{Count: 100_000, Batch: 5000, Chaos: feedserver.Chaos{Reset: 1}})
 	launch(t, s.Addr().String(), 2).fails("")
 }
 

@@ -1,0 +1,173 @@
+package feedserver
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"slices"
+	"time"
+
+	"feedgate/gateway/wire/faults"
+)
+
+// Config sets a feed up. Zero fields mean the documented default.
+type Config struct {
+	Listen   string // HOST:PORT; default 127.0.0.1:0, a free port
+	Protocol string // fg, line, length or ws; default fg
+
+	// Count is the messages per session; 0: endless, or with Replay every line
+	// once; Endless: endless in any case.
+	Count int64
+	// Duration is how long after its first connection's beginning a session ends, if
+	// Count does not end it before: no further message is rendered then, and the last
+	// one that was is the last there is. 0: Count alone ends it.
+	Duration time.Duration
+	Size     int     // payload bytes of a synthetic message; default 64
+	Replay   string  // path of a file whose lines are the messages; empty: synthetic
+	Rate     float64 // messages per second and session; 0: flat out
+	Clients  int     // sessions to wait for before the feed may end; default 1
+
+	Parts int // fg: frames a message is sent in, all but the last with MORE; default 1
+	// Fragment is the frames that a message is sent in, for ws. With more than one, a
+	// PING stands between the first two at every 100th message of the stream, the
+	// first one included. Default 1.
+	Fragment int
+
+	Batch  int // most messages rendered and written at once; default 8192, with chaos 64
+	Window int // most unacknowledged messages of a session; default 1<<20
+
+	Chaos Chaos
+	Seed  uint64 // of chaos
+
+	// TLS makes every connection one of TLS; nil: none. It has to have a certificate.
+	// New takes a copy. [TLSFiles] makes one from files.
+	TLS *tls.Config
+
+	Token []byte   // fg: what a client must present; nil: anything
+	Acks  []string // fg: ack modes offered; default each and range
+
+	// IgnoreHelloSeq makes a resumed session start at the first message whose ack
+	// arrived, instead of believing what HELLO says, so that more is sent again.
+	IgnoreHelloSeq bool
+
+	Heartbeat      time.Duration // fg, ws: between PINGs; fg: asked of the client, too; default 5s
+	IdleTimeout    time.Duration // silence after which a client is dead; default 25s
+	SessionTimeout time.Duration // how long a session waits for its client to return; default 30s
+	DrainTimeout   time.Duration // how long Wait waits for acks when its context ends; default 5s
+
+	Log *slog.Logger // default slog.Default()
+}
+
+// Endless as Config.Count never ends a session; Config.Duration still may.
+const Endless = -1
+
+const (
+	defaultBatch  = 8192
+	defaultWindow = 1 << 20
+	maxSize       = 64 << 20
+	maxParts      = 1024
+	maxFragments  = 1 << 17 // enough to go beyond what clients may stand
+)
+
+// withDefaults is c with its zero fields filled in, or every fault in one error,
+// each by the name of its flag.
+func (c Config) withDefaults() (Config, error) {
+	setDefault(&c.Listen, "127.0.0.1:0")
+	setDefault(&c.Protocol, "fg")
+	setDefault(&c.Size, 64)
+	setDefault(&c.Clients, 1)
+	setDefault(&c.Parts, 1)
+	setDefault(&c.Fragment, 1)
+	if c.Chaos.any() {
+		setDefault(&c.Batch, chaosBatch)
+	}
+	setDefault(&c.Batch, defaultBatch)
+	setDefault(&c.Window, defaultWindow)
+	setDefault(&c.Heartbeat, 5*time.Second)
+	setDefault(&c.IdleTimeout, 25*time.Second)
+	setDefault(&c.SessionTimeout, 30*time.Second)
+	setDefault(&c.DrainTimeout, 5*time.Second)
+	setDefault(&c.Log, slog.Default())
+	if c.Acks == nil {
+		c.Acks = []string{"each", "range"}
+	}
+	if err := c.validate(); err != nil {
+		return c, err
+	}
+	if c.TLS != nil {
+		c.TLS = c.TLS.Clone()
+		// Batches are long: whole records from the first on.
+		c.TLS.DynamicRecordSizingDisabled = true
+	}
+	return c, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	if *field == *new(T) {
+		*field = value
+	}
+}
+
+func (c *Config) validate() error {
+	var faults faults.List
+	check := faults.Check
+	_, _, err := net.SplitHostPort(c.Listen)
+	check(err == nil, "--listen: %q is not HOST:PORT", c.Listen)
+	_, known := protocols[c.Protocol]
+	check(known, "--protocol: %q cannot be served, choose one of %s", c.Protocol, protocolNames())
+	check(c.Count >= Endless, "--count: %d is less than 0", c.Count)
+	check(c.Duration >= 0, "--duration: %v is less than 0", c.Duration)
+	check(c.Size >= 1 && c.Size <= maxSize, "--size: %d is not from 1 to %d bytes", c.Size, maxSize)
+	check(c.Rate == 0 || c.Rate >= 1e-6 && c.Rate <= 1e9, "--rate: %g is neither 0 nor from 1e-6 to 1e9 messages per second", c.Rate)
+	check(c.Clients >= 1, "--clients: %d is less than 1", c.Clients)
+	check(c.Parts >= 1 && c.Parts <= maxParts, "--more: %d is not from 1 to %d parts", c.Parts, maxParts)
+	check(c.Fragment >= 1 && c.Fragment <= maxFragments, "--fragment: %d is not from 1 to %d frames", c.Fragment, maxFragments)
+	check(c.Batch >= 1, "--batch: %d is less than 1", c.Batch)
+	check(c.Window >= 1 && c.Window <= math.MaxInt32, "--window: %d is not from 1 to %d messages", c.Window, math.MaxInt32)
+	check(len(c.Acks) > 0, "--acks: no mode is offered, choose each, range or both")
+	for _, mode := range c.Acks {
+		check(mode == "each" || mode == "range", "--acks: %q is neither each nor range", mode)
+	}
+	if c.Protocol != "fg" {
+		check(c.Parts == 1 || c.Protocol != "ws", "--more: only fg has it, choose --fragment for protocol ws")
+		check(c.Parts == 1 || c.Protocol == "ws", "--more: there are no parts in protocol %s, only in fg", c.Protocol)
+		check(c.Token == nil, "--token-file: there is no login in protocol %s, only in fg", c.Protocol)
+		check(slices.Equal(c.Acks, []string{"each", "range"}), "--acks: there is no choice in protocol %s, only in fg", c.Protocol)
+	}
+	check(c.Fragment == 1 || c.Protocol != "fg", "--fragment: only ws has it, choose --more for protocol fg")
+	check(c.Fragment == 1 || c.Protocol == "fg" || c.Protocol == "ws", "--fragment: there are no fragments in protocol %s, only in ws", c.Protocol)
+	check(c.TLS == nil || len(c.TLS.Certificates) > 0 || c.TLS.GetCertificate != nil || c.TLS.GetConfigForClient != nil,
+		"--tls-cert: TLS needs a certificate")
+	check(c.Heartbeat >= 100*time.Millisecond && c.Heartbeat <= time.Hour, "--heartbeat: %v is not from 100ms to 1h", c.Heartbeat)
+	check(c.IdleTimeout > 0, "--idle-timeout: %v is not longer than 0", c.IdleTimeout)
+	check(c.SessionTimeout > 0, "--session-timeout: %v is not longer than 0", c.SessionTimeout)
+	check(c.DrainTimeout > 0, "--drain-timeout: %v is not longer than 0", c.DrainTimeout)
+	c.Chaos.check(&faults)
+	return faults.Err()
+}
+
+// check finds what ParseChaos would not have made.
+func (c *Chaos) check(faults *faults.List) {
+	for _, p := range []float64{c.Reset, c.StallP, c.HalfOpen} {
+		faults.Check(p >= 0 && p <= 1, "--chaos: %g is not a probability from 0 to 1", p)
+	}
+	none := c.SplitMin == 0 && c.SplitMax == 0
+	faults.Check(none || c.SplitMin >= 1 && c.SplitMax >= c.SplitMin,
+		"--chaos: split=%d-%d is not A-B with 1 <= A <= B", c.SplitMin, c.SplitMax)
+	faults.Check(c.Stall > 0 || c.Stall == 0 && !(c.StallP > 0),
+		"--chaos: %v is not a duration to stall", c.Stall)
+}
+
+// source loads or makes the payloads.
+func (c *Config) source() (source, error) {
+	if c.Replay == "" {
+		return synthetic(c.Size, wsHeadSize*c.Fragment), nil
+	}
+	src, err := replay(c.Replay)
+	if err != nil {
+		return src, fmt.Errorf("--replay: %w", err)
+	}
+	return src, nil
+}

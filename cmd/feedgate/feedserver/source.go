@@ -1,0 +1,163 @@
+package feedserver
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+)
+
+const (
+	// blockBytes is how long the block of synthetic messages is about: it stays in
+	// a core's second-level cache beside the kernel's socket buffers.
+	blockBytes = 256 << 10
+	// blockMessages is how many different synthetic messages there are at most.
+	blockMessages = 8192
+	// maxReplay bounds a replayed file, in bytes: offsets are 32 bits wide, framing
+	// included.
+	maxReplay = 1 << 30
+)
+
+// source is the payloads of one cycle: message n has the payload number (n-1)
+// modulo their count.
+type source struct {
+	payloads [][]byte
+	ends     [][]byte // their line ends; nil: LF each
+}
+
+// synthetic makes payloads of size bytes each from printable characters, a few
+// thousand different ones when they are small. framing is about how much longer they
+// are on the wire.
+func synthetic(size, framing int) source {
+	n := min(max(blockBytes/(size+max(framing, 16)), 1), blockMessages)
+	all := make([]byte, 0, n*size)
+	src := source{payloads: make([][]byte, n)}
+	for i := range src.payloads {
+		all = appendPattern(all, uint64(i), size)
+		src.payloads[i] = all[i*size : (i+1)*size : (i+1)*size]
+	}
+	return src
+}
+
+// appendPattern appends payload number i: a xorshift sequence of its own, six
+// bits a character.
+func appendPattern(dst []byte, i uint64, size int) []byte {
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-"
+	x := (i + 1) * 0x9E3779B97F4A7C15
+	for range size {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		dst = append(dst, alphabet[x>>58])
+	}
+	return dst
+}
+
+// replay makes a payload of each line of a file. A last line without an end is
+// given one.
+func replay(path string) (source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return source{}, err
+	}
+	if info.Size() > maxReplay {
+		return source{}, fmt.Errorf("%s is longer than %d bytes", path, maxReplay)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return source{}, err
+	}
+	if len(data) == 0 {
+		return source{}, fmt.Errorf("%s is empty", path)
+	}
+	var src source
+	for line := range bytes.Lines(data) {
+		payload, end := line, []byte("\n")
+		if whole, ok := bytes.CutSuffix(line, end); ok {
+			payload = bytes.TrimSuffix(whole, []byte("\r"))
+			end = line[len(payload):]
+		}
+		src.payloads = append(src.payloads, payload)
+		src.ends = append(src.ends, end)
+	}
+	return src, nil
+}
+
+func (s source) end(i int) []byte {
+	if s.ends == nil {
+		return []byte("\n")
+	}
+	return s.ends[i]
+}
+
+// stream is one cycle of messages as they stand on the wire, their sequence
+// numbers left open. It does not change and is shared by all sessions.
+type stream struct {
+	bytes  []byte
+	ends   []uint32 // offset behind each message
+	stride int      // length of every message; 0: they differ
+}
+
+// newStream renders a source.
+func newStream(src source, proto protocol) (*stream, error) {
+	st := &stream{ends: make([]uint32, len(src.payloads))}
+	for i, payload := range src.payloads {
+		before := len(st.bytes)
+		st.bytes = proto.appendMessage(st.bytes, i, payload, src.end(i))
+		if len(st.bytes) > 2*maxReplay {
+			return nil, errors.New("too long with its framing")
+		}
+		st.ends[i] = uint32(len(st.bytes))
+		switch length := len(st.bytes) - before; {
+		case i == 0:
+			st.stride = length
+		case length != st.stride:
+			st.stride = 0
+		}
+	}
+	return st, nil
+}
+
+// batch is a run of rendered messages on its way to the socket.
+type batch struct {
+	buf      []byte
+	first, n uint64
+
+	// Where the messages end, as in stream; begin is buf's place there.
+	ends   []uint32
+	begin  uint32
+	stride int
+	whole  uint64 // messages that end at the place last asked for, or before
+}
+
+// cut makes b the messages from seq on: n at most and about limit bytes at most,
+// but one at least, and no further than the end of the cycle.
+func (st *stream) cut(b *batch, seq, n uint64, limit int) {
+	i := int((seq - 1) % uint64(len(st.ends)))
+	var begin uint32
+	if i > 0 {
+		begin = st.ends[i-1]
+	}
+	end := i + int(min(n, uint64(len(st.ends)-i)))
+	if int(st.ends[end-1]-begin) > limit {
+		fits := sort.Search(end-i, func(k int) bool { return int(st.ends[i+k]-begin) > limit })
+		end = i + max(fits, 1)
+	}
+	*b = batch{
+		buf: st.bytes[begin:st.ends[end-1]], first: seq, n: uint64(end - i),
+		ends: st.ends[i:end], begin: begin, stride: st.stride,
+	}
+}
+
+// behind is the number of the first message that does not end at offset off or
+// before. off does not fall from call to call.
+func (b *batch) behind(off int) uint64 {
+	if b.stride > 0 {
+		return b.first + uint64(off/b.stride)
+	}
+	for b.whole < b.n && int(b.ends[b.whole]-b.begin) <= off {
+		b.whole++
+	}
+	return b.first + b.whole
+}

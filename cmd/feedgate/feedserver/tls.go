@@ -1,0 +1,85 @@
+package feedserver
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"feedgate/gateway/wire/faults"
+)
+
+// TLSFiles makes a [Config.TLS] from files of PEM.
+type TLSFiles struct {
+	Cert, Key string // paths of the certificate, with its chain, and of its key
+	ClientCA  string // path of the authorities that must have signed a client's certificate; empty: none is asked for
+	Max       string // highest version, 1.1 to 1.3; empty: 1.3
+}
+
+// Load reads the files. It returns nil where no flag was given; its error names
+// every fault by its flag.
+func (f TLSFiles) Load() (*tls.Config, error) {
+	if f == (TLSFiles{}) {
+		return nil, nil
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if err := errors.Join(f.certificate(cfg), f.clientCA(cfg), f.versions(cfg)); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+func (f TLSFiles) certificate(cfg *tls.Config) error {
+	switch {
+	case f.Cert == "" && f.Key == "":
+		return errors.New("--tls-cert: missing; the other flags of TLS need it and --tls-key")
+	case f.Cert == "":
+		return errors.New("--tls-cert: missing; --tls-key needs it")
+	case f.Key == "":
+		return errors.New("--tls-key: missing; --tls-cert needs it")
+	}
+	var faults faults.List
+	cert, err := os.ReadFile(f.Cert)
+	faults.Add("--tls-cert", err)
+	key, err := os.ReadFile(f.Key)
+	faults.Add("--tls-key", err)
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return fmt.Errorf("--tls-cert: %s with --tls-key %s: %w", f.Cert, f.Key, err)
+	}
+	cfg.Certificates = []tls.Certificate{pair}
+	return nil
+}
+
+func (f TLSFiles) clientCA(cfg *tls.Config) error {
+	if f.ClientCA == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(f.ClientCA)
+	if err != nil {
+		return fmt.Errorf("--tls-client-ca: %w", err)
+	}
+	cfg.ClientCAs = x509.NewCertPool()
+	if !cfg.ClientCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("--tls-client-ca: no PEM certificate in %s", f.ClientCA)
+	}
+	cfg.ClientAuth = tls.RequireAndVerifyClientCert
+	return nil
+}
+
+func (f TLSFiles) versions(cfg *tls.Config) error {
+	switch f.Max {
+	case "", "1.3":
+	case "1.2":
+		cfg.MaxVersion = tls.VersionTLS12
+	case "1.1":
+		cfg.MinVersion, cfg.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	default:
+		return fmt.Errorf("--tls-max: %q is none of 1.1, 1.2, 1.3", f.Max)
+	}
+	return nil
+}
