@@ -30,7 +30,7 @@ test: lint ## vet, gofmt, and all tests under the race detector, in their short 
 
 test-long: lint ## the same, in their long form, and the binary's with the race detector in it
 	$(GO) test -race -timeout 30m $(PKG)
-	FEEDGATE_TEST_RACE=1 $(GO) test -short -timeout 30m -count=1 ./cmd/feedgate/accept
+	FEEDGATE_TEST_RACE=1 $(GO) test -short -timeout 30m -count=1 ./cmd/feedgate/e2e
 
 lint: ## go vet and gofmt
 	$(GO) vet $(PKG)
@@ -61,15 +61,15 @@ model: ## the wake-ups and the reply ring as models, checked by Spin (apt-get in
 	docs/models/check
 
 chaos: ## every fault in its long form, those of a real nsqd too, about seven minutes
-	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/accept
+	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/e2e
 	cd bench/chaos && $(GO) test -count=1 -timeout 30m -v -skip TestSoak .
 	cd bench/nsq && $(GO) test -count=1 -timeout 30m -v ./faults
 
 CONNECTIONS ?= 30000
 
 mutate: ## CONNECTIONS=30000 of mutated bytes on every scheme, with the race detector and without, a quarter of an hour
-	$(GO) test ./bench/mutate -count=1 -timeout 3h -v -mutate.connections=$(CONNECTIONS)
-	$(GO) test ./bench/mutate -count=1 -timeout 3h -v -mutate.connections=$(CONNECTIONS) -mutate.plain
+	$(GO) test ./cmd/feedgate/e2e/mutate -count=1 -timeout 3h -v -mutate.connections=$(CONNECTIONS)
+	$(GO) test ./cmd/feedgate/e2e/mutate -count=1 -timeout 3h -v -mutate.connections=$(CONNECTIONS) -mutate.plain
 
 DURATION ?= 10m
 
@@ -87,7 +87,7 @@ PYTHON ?= /usr/bin/python3
 interop: ## against python3-websockets, plain and over TLS (apt-get install python3-websockets)
 	@$(PYTHON) -c 'import websockets' 2>/dev/null || \
 		{ echo 'make interop: there is no websockets for $(PYTHON): apt-get install python3-websockets' >&2; exit 1; }
-	$(GO) test ./bench/interop -count=1 -timeout 5m -v -interop -python $(PYTHON)
+	$(GO) test ./cmd/feedgate/e2e/interop -count=1 -timeout 5m -v -interop -python $(PYTHON)
 
 CXXSRC = bench/peers/cpp/src
 CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)

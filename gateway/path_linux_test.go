@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"feedgate/bench/rig/netpath"
+	"feedgate/cmd/feedgate/e2e/testkit/netpath"
 	"feedgate/worker/testkit"
 )
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
@@ -22,8 +22,8 @@ func TestCutEverywhere(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/believes=%v", mode, believes), func(t *testing.T) {
 				t.Parallel()
 				e := &exchange{mode: mode, believes: believes, dir: t.TempDir()}
-				length := e.run(t, rig.Cut{})
-				jobs := make(chan rig.Cut)
+				length := e.run(t, testkit.Cut{})
+				jobs := make(chan testkit.Cut)
 				var running sync.WaitGroup
 				for range 4 {
 					running.Go(func() {
@@ -32,11 +32,11 @@ func TestCutEverywhere(t *testing.T) {
 						}
 					})
 				}
-				n := e.all(length, func(c rig.Cut) { jobs <- c })
+				n := e.all(length, func(c testkit.Cut) { jobs <- c })
 				close(jobs)
 				running.Wait()
 				t.Logf("%d bytes down and %d up: %d exchanges, %d of them cut; %d connections; lost %d, processed twice %d",
-					length[rig.Down], length[rig.Up], n, e.cuts, e.connections, e.lost, e.twice)
+					length[testkit.Down], length[testkit.Up], n, e.cuts, e.connections, e.lost, e.twice)
 				if e.cuts < n*9/10 {
 					t.Errorf("only %d of %d exchanges were cut", e.cuts, n)
 				}
@@ -61,14 +61,14 @@ type exchange struct {
 
 // all gives try every cut of an exchange of that length, or in the short form every
 // one in stride, and returns their number.
-func (e *exchange) all(length [2]int64, try func(rig.Cut)) (n int) {
-	stride := rig.Form(24, 1)
-	for _, where := range []rig.Direction{rig.Down, rig.Up} {
-		for _, how := range []rig.Ending{rig.Reset, rig.Fin} {
+func (e *exchange) all(length [2]int64, try func(testkit.Cut)) (n int) {
+	stride := testkit.Form(24, 1)
+	for _, where := range []testkit.Direction{testkit.Down, testkit.Up} {
+		for _, how := range []testkit.Ending{testkit.Reset, testkit.Fin} {
 			// In the short form the four kinds of exchange share the bytes out.
 			from := 0
 			if stride > 1 {
-				from = int(how-rig.Reset) * stride / 2
+				from = int(how-testkit.Reset) * stride / 2
 				if e.mode == "range" {
 					from += stride / 4
 				}
@@ -77,7 +77,7 @@ func (e *exchange) all(length [2]int64, try func(rig.Cut)) (n int) {
 				}
 			}
 			for after := int64(from); after < length[where]; after += int64(stride) {
-				try(rig.Cut{How: how, Where: where, After: after})
+				try(testkit.Cut{How: how, Where: where, After: after})
 				n++
 			}
 		}
@@ -87,13 +87,13 @@ func (e *exchange) all(length [2]int64, try func(rig.Cut)) (n int) {
 
 // run is one exchange, whose first connection is cut. It returns the bytes that
 // passed on that.
-func (e *exchange) run(t *testing.T, c rig.Cut) [2]int64 {
+func (e *exchange) run(t *testing.T, c testkit.Cut) [2]int64 {
 	t.Helper()
 	source := serve(t, cutMessages, feedserver.Config{IgnoreHelloSeq: !e.believes})
 	defer source.Close()
-	relay := rig.StartRelay(t, source.address(), rig.Wiring{Cuts: func(connection int) rig.Cut {
+	relay := testkit.StartRelay(t, source.address(), testkit.Wiring{Cuts: func(connection int) testkit.Cut {
 		if connection > 0 {
-			return rig.Cut{}
+			return testkit.Cut{}
 		}
 		return c
 	}})

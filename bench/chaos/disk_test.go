@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // keep gives the sink's file a second name, so that what was done is still known
@@ -60,7 +60,7 @@ func TestDiskFull(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		o := startOutage(t, dir, rig.Launch{})
+		o := startOutage(t, dir, testkit.Launch{})
 		ballast := filepath.Join(dir, "ballast")
 		fill(t, ballast)
 		o.endure("cannot append to the sink's file", "no space left on device")
@@ -71,7 +71,7 @@ func TestDiskFull(t *testing.T) {
 	})
 	t.Run("size limit", func(t *testing.T) {
 		t.Parallel()
-		o := startOutage(t, t.TempDir(), rig.Launch{})
+		o := startOutage(t, t.TempDir(), testkit.Launch{})
 		info, err := os.Stat(o.file.Path)
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +108,7 @@ func TestDirectoryGone(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	o := startOutage(t, dir, rig.Launch{})
+	o := startOutage(t, dir, testkit.Launch{})
 	kept := o.keep()
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ const nobody = 65534
 func TestDirectoryUnwritable(t *testing.T) {
 	t.Parallel()
 	var uid uint32
-	dir, err := os.MkdirTemp(rig.Scratch, "unwritable-")
+	dir, err := os.MkdirTemp(testkit.Scratch, "unwritable-")
 	if err == nil && os.Geteuid() == 0 {
 		uid = nobody
 		err = os.Chown(dir, nobody, nobody)
@@ -139,8 +139,8 @@ func TestDirectoryUnwritable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := startOutage(t, dir, rig.Launch{UID: uid})
-	kept := filepath.Join(rig.Scratch, filepath.Base(dir)+"-kept")
+	o := startOutage(t, dir, testkit.Launch{UID: uid})
+	kept := filepath.Join(testkit.Scratch, filepath.Base(dir)+"-kept")
 	if err := errors.Join(os.Chmod(dir, 0o555), os.Rename(o.file.Path, kept)); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
@@ -34,7 +34,7 @@ func numbers(t *testing.T, n int) string {
 	for i := range n {
 		text = fmt.Appendf(text, "%0*d\n", digits, i+1)
 	}
-	path := filepath.Join(rig.Scratch, fmt.Sprintf("numbers-%d", n))
+	path := filepath.Join(testkit.Scratch, fmt.Sprintf("numbers-%d", n))
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +59,9 @@ func serve(t *testing.T, lines int, cfg feedserver.Config) *source {
 	cfg.Replay = numbers(t, lines)
 	cfg.Log = slog.New(slog.DiscardHandler)
 	if cfg.SessionTimeout == 0 {
-		cfg.SessionTimeout = 10 * rig.Patience
+		cfg.SessionTimeout = 10 * testkit.Patience
 	}
-	cfg.DrainTimeout = rig.Patience
+	cfg.DrainTimeout = testkit.Patience
 	server, err := feedserver.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func (s *source) finish() feedserver.Report {
 // end waits until all the numbers are sent and acked.
 func (s *source) end() feedserver.Report {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), rig.Form(rig.Patience, 10*time.Minute))
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Form(testkit.Patience, 10*time.Minute))
 	defer cancel()
 	r := s.wait(ctx)
 	if ctx.Err() != nil {

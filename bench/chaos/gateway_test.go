@@ -5,23 +5,23 @@ import (
 	"strconv"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // gateway is a `feedgate run`, and what its metrics and /proc say.
 type gateway struct {
-	*rig.Process
+	*testkit.Process
 	t *testing.T
 }
 
 func start(t *testing.T, args ...string) *gateway {
 	t.Helper()
-	return launch(t, rig.Launch{Args: args})
+	return launch(t, testkit.Launch{Args: args})
 }
 
-func launch(t *testing.T, l rig.Launch) *gateway {
+func launch(t *testing.T, l testkit.Launch) *gateway {
 	t.Helper()
-	return &gateway{rig.Start(t, l), t}
+	return &gateway{testkit.Start(t, l), t}
 }
 
 // metric is the sum of a metric over its labels; ok is false when there is none.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
@@ -26,13 +26,13 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			k := &killing{
-				t: t, mode: mode, dice: rig.Dice(t), state: filepath.Join(dir, "state"),
+				t: t, mode: mode, dice: testkit.Dice(t), state: filepath.Join(dir, "state"),
 				file:   newLedger(t, filepath.Join(dir, "out")),
-				source: serve(t, rig.Form(400_000, 3_000_000), feedserver.Config{Count: feedserver.Endless, Rate: killRate}),
+				source: serve(t, testkit.Form(400_000, 3_000_000), feedserver.Config{Count: feedserver.Endless, Rate: killRate}),
 				tap:    &tap{t: t},
 			}
-			k.relay = rig.StartRelay(t, k.source.address(), rig.Wiring{Look: k.tap.look})
-			kills := rig.Form(4, 200)
+			k.relay = testkit.StartRelay(t, k.source.address(), testkit.Wiring{Look: k.tap.look})
+			kills := testkit.Form(4, 200)
 			for range kills {
 				k.life()
 			}
@@ -50,10 +50,10 @@ type killing struct {
 	mode   string
 	dice   *rand.Rand
 	state  string
-	file   *rig.Ledger
+	file   *testkit.Ledger
 	source *source
 	tap    *tap
-	relay  *rig.Relay
+	relay  *testkit.Relay
 
 	again uint64
 	worst uint64 // processed again after one kill
@@ -71,7 +71,7 @@ func (k *killing) end() (c feedserver.Counts, lost uint64) {
 	k.t.Helper()
 	g, before := k.start(), k.tap.count()
 	// A feed that is told to finish does not wait for who is not connected.
-	rig.Eventually(k.t, "acks", func() bool { return k.tap.count() > before })
+	testkit.Eventually(k.t, "acks", func() bool { return k.tap.count() > before })
 	c = one(k.t, k.source.finish())
 	g.Stop()
 	lost = settle(k.t, k.file, c)
@@ -87,7 +87,7 @@ func (k *killing) life() {
 		time.Sleep(time.Duration(k.dice.IntN(40)) * time.Millisecond)
 	} else {
 		enough := before + 1 + uint64(k.dice.IntN(3000))
-		rig.Eventually(k.t, "acks", func() bool { return k.tap.count() >= enough })
+		testkit.Eventually(k.t, "acks", func() bool { return k.tap.count() >= enough })
 		time.Sleep(time.Duration(k.dice.IntN(5000)) * time.Microsecond)
 	}
 	if !g.Running() {

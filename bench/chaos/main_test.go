@@ -6,7 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // raceBuild says that the binary under test carries the race detector, which costs about
@@ -23,5 +23,5 @@ func TestMain(m *testing.M) {
 	if raceBuild {
 		flags = append(flags, "-race")
 	}
-	os.Exit(rig.Run(m, "../..", flags...))
+	os.Exit(testkit.Run(m, "../..", flags...))
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
@@ -15,9 +15,9 @@ type outage struct {
 	t    *testing.T
 	s    *source
 	tap  *tap
-	via  *rig.Relay
+	via  *testkit.Relay
 	g    *gateway
-	file *rig.Ledger
+	file *testkit.Ledger
 	// moved: the file was taken away, perhaps during a commit, whose messages are then
 	// in the next one as well.
 	moved bool
@@ -31,13 +31,13 @@ const oneCommit = outageRate / 2
 const outageRate = 2000
 
 // startOutage starts a gateway that writes to the file out in dir.
-func startOutage(t *testing.T, dir string, l rig.Launch) *outage {
+func startOutage(t *testing.T, dir string, l testkit.Launch) *outage {
 	t.Helper()
 	o := &outage{
 		t: t, s: serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: outageRate}), tap: &tap{t: t},
 		file: newLedger(t, filepath.Join(dir, "out")),
 	}
-	o.via = rig.StartRelay(t, o.s.address(), rig.Wiring{Look: o.tap.look})
+	o.via = testkit.StartRelay(t, o.s.address(), testkit.Wiring{Look: o.tap.look})
 	l.Args = append([]string{"fg://" + o.via.Addr(), o.file.Flag(), "--workers=2",
 		"--reconnect-max=200ms"}, l.Args...)
 	o.g = launch(t, l)
@@ -49,7 +49,7 @@ func startOutage(t *testing.T, dir string, l rig.Launch) *outage {
 func (o *outage) progress() {
 	o.t.Helper()
 	before := o.tap.count()
-	rig.Eventually(o.t, "more acks", func() bool { return o.tap.count() > before+10 })
+	testkit.Eventually(o.t, "more acks", func() bool { return o.tap.count() > before+10 })
 }
 
 // endure waits for the words that say what is missing, and then looks on for a while:
@@ -64,7 +64,7 @@ func (o *outage) endure(words ...string) {
 func endure(t *testing.T, g *gateway) {
 	t.Helper()
 	before, lines := g.mustUsage(), g.Log.Lines()
-	time.Sleep(rig.Form(time.Second, 10*time.Second))
+	time.Sleep(testkit.Form(time.Second, 10*time.Second))
 	after := g.mustUsage()
 	span := after.at.Sub(before.at).Seconds()
 	perSecond := float64(g.Log.Lines()-lines) / span

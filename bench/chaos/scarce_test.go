@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +38,7 @@ func TestNoDescriptors(t *testing.T) {
 	t.Run("connection", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		o := startOutage(t, dir, rig.Launch{Args: []string{"--state=" + filepath.Join(dir, "state")}})
+		o := startOutage(t, dir, testkit.Launch{Args: []string{"--state=" + filepath.Join(dir, "state")}})
 		restore := o.limit(unix.RLIMIT_NOFILE, 3)
 		o.via.Sever()
 		o.endure("cannot connect", "too many open files")
@@ -47,7 +47,7 @@ func TestNoDescriptors(t *testing.T) {
 	})
 	t.Run("sink", func(t *testing.T) {
 		t.Parallel()
-		o := startOutage(t, t.TempDir(), rig.Launch{})
+		o := startOutage(t, t.TempDir(), testkit.Launch{})
 		kept := o.keep()
 		restore := o.limit(unix.RLIMIT_NOFILE, 3)
 		o.removeFile()
@@ -71,12 +71,12 @@ func TestFewDescriptors(t *testing.T) {
 	for n := fewest; n <= 24; n++ {
 		s := serve(t, 100, feedserver.Config{})
 		file := newLedger(t, filepath.Join(t.TempDir(), "out"))
-		g := launch(t, rig.Launch{
+		g := launch(t, testkit.Launch{
 			Before: fmt.Sprintf("ulimit -n %d", n),
 			Args:   []string{"fg://" + s.address(), file.Flag(), "--exit-on-close", "--workers=2"},
 		})
 		var clear bool
-		rig.Eventually(t, "the end, or a clear word", func() bool {
+		testkit.Eventually(t, "the end, or a clear word", func() bool {
 			ended := !g.Running()
 			clear = g.Log.Holds("too many open files")
 			return clear || ended

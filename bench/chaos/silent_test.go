@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
@@ -25,15 +25,15 @@ func TestSilence(t *testing.T) {
 }
 
 func silence(t *testing.T, streams []string) {
-	idle := rig.Form(2*time.Second, 10*time.Second)
+	idle := testkit.Form(2*time.Second, 10*time.Second)
 	s := serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: 2000, Heartbeat: 500 * time.Millisecond})
 	tap := &tap{t: t}
-	relay := rig.StartRelay(t, s.address(), rig.Wiring{Look: tap.look})
+	relay := testkit.StartRelay(t, s.address(), testkit.Wiring{Look: tap.look})
 	toxics := startToxics(t, relay.Addr())
 	file := newLedger(t, filepath.Join(t.TempDir(), "out"))
 	g := start(t, "fg://"+toxics.addr(), file.Flag(), "--workers=2",
 		"--idle-timeout="+idle.String(), "--connect-timeout=1s")
-	rig.Eventually(t, "acks", func() bool { return tap.count() > 100 })
+	testkit.Eventually(t, "acks", func() bool { return tap.count() > 100 })
 	for _, stream := range streams {
 		toxics.add("silent "+stream, "timeout", stream, map[string]int{"timeout": 0})
 	}
@@ -47,7 +47,7 @@ func silence(t *testing.T, streams []string) {
 		toxics.remove("silent " + stream)
 	}
 	back := time.Now()
-	rig.Eventually(t, "acks", func() bool { return tap.count() > before })
+	testkit.Eventually(t, "acks", func() bool { return tap.count() > before })
 	t.Logf("--idle-timeout %v: left after %.2f s; found again %.2f s after it was back", idle, left.Seconds(), time.Since(back).Seconds())
 	// The promise is a second; this machine may be busy with other things.
 	if left < idle-time.Second || left > idle+10*time.Second {

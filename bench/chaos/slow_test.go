@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
@@ -39,18 +39,18 @@ type slowed struct {
 	tap  *tap
 	g    *gateway
 	dir  string
-	file *rig.Ledger // what the children have noted, one after another
+	file *testkit.Ledger // what the children have noted, one after another
 }
 
 func startSlowed(t *testing.T, messages int, args ...string) *slowed {
 	t.Helper()
 	s := &slowed{t: t, s: serve(t, messages, feedserver.Config{}), tap: &tap{t: t}, dir: t.TempDir(), file: newLedger(t, "")}
-	relay := rig.StartRelay(t, s.s.address(), rig.Wiring{Look: s.tap.look})
+	relay := testkit.StartRelay(t, s.s.address(), testkit.Wiring{Look: s.tap.look})
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.g = launch(t, rig.Launch{
+	s.g = launch(t, testkit.Launch{
 		Admin: true, Env: []string{childVariable + "=" + s.dir},
 		Args: append([]string{"fg://" + relay.Addr(), "--sink=exec:exec " + self, "--workers=3", "--exit-on-close",
 			"--ring=" + strconv.Itoa(slowRing), "--in-flight=" + strconv.Itoa(slowWindow)}, args...),
@@ -92,16 +92,16 @@ func (s *slowed) end() uint64 {
 // slowSpread: the others go on until the window is full, and what the slow worker
 // has is little.
 func slowSpread(t *testing.T, mode string) {
-	messages := rig.Form(10_000, 100_000)
+	messages := testkit.Form(10_000, 100_000)
 	s := startSlowed(t, messages, "--ack="+mode)
-	rig.Eventually(t, "a full window", func() bool {
+	testkit.Eventually(t, "a full window", func() bool {
 		span, up := s.g.metric("feedgate_in_flight")
 		return up && span == slowWindow
 	})
 	if mode == "each" {
 		// What the others have is done but for what the slow worker sits on: its
 		// ring, and as much again that its sink has.
-		rig.Eventually(t, "the acks of the others", func() bool { return s.tap.count() >= slowWindow-4*slowRing })
+		testkit.Eventually(t, "the acks of the others", func() bool { return s.tap.count() >= slowWindow-4*slowRing })
 	}
 	slow := s.end()
 	t.Logf("%s: the window of %d was filled; of %d messages the slow worker had %d", mode, slowWindow, messages, slow)
@@ -117,7 +117,7 @@ func slowSpread(t *testing.T, mode string) {
 // worker, and the keys of the other workers do not wait for the slow one until the
 // window is full.
 func slowKey(t *testing.T) {
-	messages := rig.Form(1000, 5000)
+	messages := testkit.Form(1000, 5000)
 	s := startSlowed(t, messages, "--dispatch=key", fmt.Sprintf("--key=bytes:%d:1", digits-1))
 	begun := time.Now()
 	slow := s.end()

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
@@ -22,7 +22,7 @@ func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Parallel()
 	}
-	span := rig.Form(10*time.Second, time.Minute)
+	span := testkit.Form(10*time.Second, time.Minute)
 	if given := os.Getenv("CHAOS_SOAK"); given != "" {
 		var err error
 		if span, err = time.ParseDuration(given); err != nil {
@@ -32,7 +32,7 @@ func TestSoak(t *testing.T) {
 	lines := int(soakRate*span.Seconds()) + soakRate*60
 	fg := serve(t, lines, feedserver.Config{Count: feedserver.Endless, Rate: soakRate, Clients: 4})
 	line := serve(t, lines, feedserver.Config{Protocol: "line", Count: feedserver.Endless, Rate: soakRate})
-	s := &soak{t: t, dice: rig.Dice(t), faults: map[string]int{}}
+	s := &soak{t: t, dice: testkit.Dice(t), faults: map[string]int{}}
 	s.add(fg, "each", true, "--ack=each")
 	s.add(fg, "ordered", true, "--ack=ordered")
 	s.add(fg, "range", true, "--ack=range", "--dispatch=key", "--key=bytes:8:1")
@@ -84,7 +84,7 @@ func (s *soak) add(from *source, name string, mortal bool, args ...string) {
 	if name != "line" {
 		scheme, st.tap = "fg://", &tap{t: s.t}
 	}
-	st.relay = rig.StartRelay(s.t, from.address(), rig.Wiring{Look: st.tap.look})
+	st.relay = testkit.StartRelay(s.t, from.address(), testkit.Wiring{Look: st.tap.look})
 	st.toxics = startToxics(s.t, st.relay.Addr())
 	st.args = append([]string{scheme + st.toxics.addr(), "--client-name=" + name, st.file.Flag(),
 		"--state=" + st.state, "--workers=2", "--in-flight=4000", "--memory=16MiB", "--idle-timeout=2s",

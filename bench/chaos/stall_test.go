@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
@@ -24,17 +24,17 @@ const (
 // when its acks are read again it goes on by itself.
 func TestStall(t *testing.T) {
 	t.Parallel()
-	s := serve(t, rig.Form(400_000, 1_000_000), feedserver.Config{Window: 1 << 24, IdleTimeout: time.Hour})
+	s := serve(t, testkit.Form(400_000, 1_000_000), feedserver.Config{Window: 1 << 24, IdleTimeout: time.Hour})
 	tap := &tap{t: t}
-	relay := rig.StartRelay(t, s.address(), rig.Wiring{Look: tap.look, Small: true})
+	relay := testkit.StartRelay(t, s.address(), testkit.Wiring{Look: tap.look, Small: true})
 	file := newLedger(t, filepath.Join(t.TempDir(), "out"))
-	g := launch(t, rig.Launch{Admin: true, Args: []string{"fg://" + relay.Addr(), file.Flag(),
+	g := launch(t, testkit.Launch{Admin: true, Args: []string{"fg://" + relay.Addr(), file.Flag(),
 		"--memory=16MiB", "--workers=2", "--exit-on-close"}})
-	rig.Eventually(t, "acks", func() bool { return tap.count() > 1000 })
+	testkit.Eventually(t, "acks", func() bool { return tap.count() > 1000 })
 	relay.Hold.Close()
 	handed := stalled(t, g)
 	before, most := g.mustUsage(), int64(0)
-	for end := before.at.Add(rig.Form(3*time.Second, 130*time.Second)); time.Now().Before(end); {
+	for end := before.at.Add(testkit.Form(3*time.Second, 130*time.Second)); time.Now().Before(end); {
 		time.Sleep(100 * time.Millisecond)
 		most = max(most, g.mustUsage().rss)
 	}
@@ -71,7 +71,7 @@ func TestStall(t *testing.T) {
 func stalled(t *testing.T, g *gateway) float64 {
 	t.Helper()
 	last, still := -1.0, 0
-	rig.Eventually(t, "a stall", func() bool {
+	testkit.Eventually(t, "a stall", func() bool {
 		time.Sleep(50 * time.Millisecond)
 		now := g.must("feedgate_messages_total")
 		still++

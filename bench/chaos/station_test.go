@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // station is one gateway of the soak, with what stands between it and its feed and
@@ -18,10 +18,10 @@ type station struct {
 	mortal bool // may be killed and stopped
 	args   []string
 
-	relay  *rig.Relay
+	relay  *testkit.Relay
 	toxics *toxics
 	tap    *tap // nil: not FG/1
-	file   *rig.Ledger
+	file   *testkit.Ledger
 	state  string
 
 	g      *gateway
@@ -33,7 +33,7 @@ type station struct {
 
 func (st *station) start() {
 	st.t.Helper()
-	st.g = launch(st.t, rig.Launch{Args: st.args, Admin: true})
+	st.g = launch(st.t, testkit.Launch{Args: st.args, Admin: true})
 	st.starts++
 }
 
@@ -42,7 +42,7 @@ func (st *station) settled() {
 	st.t.Helper()
 	st.file.Read()
 	before := st.file.Once
-	rig.Eventually(st.t, "work of "+st.name, func() bool {
+	testkit.Eventually(st.t, "work of "+st.name, func() bool {
 		st.file.Read()
 		return st.file.Once > before && (st.tap == nil || readState(st.t, st.state).session != "")
 	})
@@ -126,7 +126,7 @@ func (st *station) kill() string {
 func (st *station) terminate() string {
 	st.t.Helper()
 	st.g.Signal(syscall.SIGTERM)
-	rig.Eventually(st.t, "the end of "+st.name, func() bool { return !st.g.Running() })
+	testkit.Eventually(st.t, "the end of "+st.name, func() bool { return !st.g.Running() })
 	if status := st.g.Status(); status != 0 && status != 1 {
 		st.t.Errorf("%s: exit status %d after SIGTERM", st.name, status)
 	}

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/gateway/wire/fg1"
 )
 
@@ -28,7 +28,7 @@ type stream struct {
 }
 
 // look begins a connection of a relay.
-func (p *tap) look(int) (down, up rig.See) {
+func (p *tap) look(int) (down, up testkit.See) {
 	if p == nil {
 		return nil, nil
 	}
@@ -99,7 +99,7 @@ func (p *tap) disorder() uint64 {
 
 // unfounded is how many numbers have been acked that l does not hold, and the first
 // of them.
-func (p *tap) unfounded(l *rig.Ledger) (n, first uint64) {
+func (p *tap) unfounded(l *testkit.Ledger) (n, first uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for seq, acked := range p.acked {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/fg1"
 )
@@ -18,17 +18,17 @@ func TestKillUnread(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	k := &killing{
-		t: t, mode: "each", wire: 2 * rig.SmallBuffer / fg1.HeaderSize, state: filepath.Join(dir, "state"), tap: &tap{t: t},
+		t: t, mode: "each", wire: 2 * testkit.SmallBuffer / fg1.HeaderSize, state: filepath.Join(dir, "state"), tap: &tap{t: t},
 		file:   newLedger(t, filepath.Join(dir, "out")),
 		source: serve(t, 1_000_000, feedserver.Config{Count: feedserver.Endless, Rate: 100_000}),
 	}
-	k.relay = rig.StartRelay(t, k.source.address(), rig.Wiring{Look: k.tap.look, Small: true})
+	k.relay = testkit.StartRelay(t, k.source.address(), testkit.Wiring{Look: k.tap.look, Small: true})
 	g := k.start()
-	rig.Eventually(t, "acks", func() bool { return k.tap.count() > 0 })
+	testkit.Eventually(t, "acks", func() bool { return k.tap.count() > 0 })
 	k.relay.Hold.Close()
 	k.file.Read()
 	from, last, grew := k.file.Once, k.file.Once, time.Now()
-	rig.Eventually(t, "unread acks, or a stall", func() bool {
+	testkit.Eventually(t, "unread acks, or a stall", func() bool {
 		k.file.Read()
 		if k.file.Once > last {
 			last, grew = k.file.Once, time.Now()

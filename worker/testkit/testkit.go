@@ -1,5 +1,5 @@
 // Package testkit has what the tests of many packages share: waiting for what nothing
-// announces, and a log to look into. Only tests import it, and not those of cmd/feedgate/accept,
+// announces, and a log to look into. Only tests import it, and not those of cmd/feedgate/e2e,
 // which import nothing of the module.
 package testkit
 

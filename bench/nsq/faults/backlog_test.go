@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/gateway"
 	"feedgate/worker"
 )
@@ -33,7 +33,7 @@ func TestBacklog(t *testing.T) {
 
 func backlog(t *testing.T, change func(*gateway.Config), busy int) {
 	const timeout, count = 1800 * time.Millisecond, 3000 // more than the RDY count
-	rounds := rig.Form[uint64](1, 3)
+	rounds := testkit.Form[uint64](1, 3)
 	d := startNsqd(t, "--msg-timeout="+timeout.String())
 	publishAll(t, d, 1, rounds*count, digits)
 	var handled atomic.Uint64

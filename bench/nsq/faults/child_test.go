@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // childVariable names the directory of an exec sink's children, which are the test binary:
@@ -31,7 +31,7 @@ type script struct {
 }
 
 // children prepares an exec sink, and returns its flag and the ledger of what they got.
-func children(t *testing.T, s script) (flag string, got *rig.Ledger) {
+func children(t *testing.T, s script) (flag string, got *testkit.Ledger) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -42,7 +42,7 @@ func children(t *testing.T, s script) (flag string, got *rig.Ledger) {
 	if err := os.WriteFile(filepath.Join(dir, scriptFile), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got = rig.NewLedger(t, filepath.Join(dir, journalFile), 0)
+	got = testkit.NewLedger(t, filepath.Join(dir, journalFile), 0)
 	return fmt.Sprintf("--sink=exec:exec env %s='%s' '%s'", childVariable, dir, self), got
 }
 

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // TestComplaints: what an nsqd finds wrong is counted by its code. It ends the connection;
@@ -36,7 +36,7 @@ func complains(t *testing.T, reason string, least uint64, change rewrite) {
 	const count = 2000
 	d, l := startNsqd(t, "--msg-timeout=1s"), newLedger(t)
 	publishAll(t, d, 1, count, digits)
-	r := rig.StartRelay(t, d.TCP, rig.Wiring{Look: func(connection int) (down, up rig.See) {
+	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: func(connection int) (down, up testkit.See) {
 		if connection > 0 {
 			return nil, nil
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"feedgate/bench/nsq/nsqtest"
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
 	"feedgate/gateway/wire"
@@ -21,7 +21,7 @@ import (
 func TestFound(t *testing.T) {
 	t.Parallel()
 	const nsqds = 3
-	count := rig.Form[uint64](10_000, 100_000)
+	count := testkit.Form[uint64](10_000, 100_000)
 	lookupd, l := nsqtest.StartLookupd(t), newLedger(t)
 	var all []*nsqtest.Nsqd
 	for i := range uint64(nsqds) {
@@ -59,7 +59,7 @@ func TestGroup(t *testing.T) {
 	sources = append(sources, publishFrom(t, third, 2*apart))
 	shared(t, inFlight, first, second, third, idle)
 
-	for range rig.Form(1, 5) {
+	for range testkit.Form(1, 5) {
 		idle.Kill() // it has nothing to lose
 		shared(t, inFlight, first, second, third)
 		first.Stop()
@@ -113,7 +113,7 @@ type runningGroup struct {
 	once   sync.Once
 }
 
-func startGroup(t *testing.T, l *rig.Ledger, lookupd string, inFlight int) *runningGroup {
+func startGroup(t *testing.T, l *testkit.Ledger, lookupd string, inFlight int) *runningGroup {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	out, err := sink.Registry{file.Kind}.Open("file:"+l.Path, sink.Config{
@@ -161,7 +161,7 @@ func (r *runningGroup) stop() {
 			if r.err != nil {
 				r.t.Errorf("group: %v", r.err)
 			}
-		case <-time.After(rig.Patience):
+		case <-time.After(testkit.Patience):
 			r.t.Errorf("a group that does not end")
 		}
 	})

@@ -5,24 +5,24 @@ import (
 	"time"
 
 	"feedgate/bench/nsq/nsqtest"
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // TestKill: kill -9 at random moments under load, and at once started again with the same
 // file. What was FINished is in the file when the process is dead.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	rng, l, seen := rig.Dice(t), newLedger(t), newTap(t)
+	rng, l, seen := testkit.Dice(t), newLedger(t), newTap(t)
 	d := startNsqd(t, "--msg-timeout=1s")
-	r := rig.StartRelay(t, d.TCP, rig.Wiring{Look: seen.look})
+	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: seen.look})
 	s := publish(t, d)
 	begin := func() *process {
 		return start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--in-flight=300")
 	}
-	kills := rig.Form(5, 60)
+	kills := testkit.Form(5, 60)
 	for range kills {
 		g, enough := begin(), seen.count()+1+uint64(rng.IntN(3000))
-		rig.Eventually(t, "FINs", func() bool { return seen.count() >= enough })
+		testkit.Eventually(t, "FINs", func() bool { return seen.count() >= enough })
 		time.Sleep(time.Duration(rng.IntN(30_000)) * time.Microsecond)
 		if !g.Running() {
 			t.Fatal("the gateway ended by itself")
@@ -44,10 +44,10 @@ func TestKill(t *testing.T) {
 // TestDrain: SIGTERM under load leaves nothing in flight, and nothing comes again.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	rng, l := rig.Dice(t), newLedger(t)
+	rng, l := testkit.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=60s")
 	s := publish(t, d)
-	for range rig.Form(4, 40) {
+	for range testkit.Form(4, 40) {
 		g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
 		enough := uint64(1 + rng.IntN(3000))
 		g.until("messages", func(s stats) bool { return s.Messages >= enough })

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // TestLarge: messages over --max-message are skipped and requeued, with a growing delay and
@@ -15,7 +15,7 @@ func TestLarge(t *testing.T) {
 	const large, count = 3, 3000
 	d := startNsqd(t, "--max-msg-size=33554432", "--max-body-size=67108864")
 	l, seen := newLedger(t), newTap(t)
-	r := rig.StartRelay(t, d.TCP, rig.Wiring{Look: seen.look})
+	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: seen.look})
 	big := bytes.Repeat([]byte("7"), 20<<20)
 	for i := range uint64(large) {
 		publishAll(t, d, i*count/large+1, (i+1)*count/large, digits)
@@ -24,8 +24,8 @@ func TestLarge(t *testing.T) {
 		}
 	}
 	g := start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--max-message=1MiB", "--memory=8MiB", "--retry-min=100ms")
-	attempts := rig.Form(3, 6)
-	rig.Eventually(t, "large messages requeued again and again", func() bool {
+	attempts := testkit.Form(3, 6)
+	testkit.Eventually(t, "large messages requeued again and again", func() bool {
 		all := seen.delays()
 		return len(all) == large && !slices.ContainsFunc(all, func(d []uint64) bool { return len(d) < attempts })
 	})
@@ -37,7 +37,7 @@ func TestLarge(t *testing.T) {
 			}
 		}
 	}
-	rig.Eventually(t, "the small ones", func() bool { l.Read(); return l.Once >= count })
+	testkit.Eventually(t, "the small ones", func() bool { l.Read(); return l.Once >= count })
 	l.Whole(count)
 	s := g.stats()
 	if s.Acks["3"] < uint64(large*attempts) || s.Reconnects+s.faults() != 0 {

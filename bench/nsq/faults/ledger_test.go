@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // digits is how long a numbered message is, unless a test says otherwise.
@@ -14,6 +14,6 @@ const digits = 12
 // numbered is message n, of size bytes: its number, with zeros in front.
 func numbered(n uint64, size int) []byte { return fmt.Appendf(nil, "%0*d", size, n) }
 
-func newLedger(t *testing.T) *rig.Ledger {
-	return rig.NewLedger(t, filepath.Join(t.TempDir(), "out"), 0)
+func newLedger(t *testing.T) *testkit.Ledger {
+	return testkit.NewLedger(t, filepath.Join(t.TempDir(), "out"), 0)
 }

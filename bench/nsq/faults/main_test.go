@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 const topic, channel = "faults", "archive"
@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 		runChild(dir)
 		return
 	}
-	status := rig.Run(m, "../../..")
+	status := testkit.Run(m, "../../..")
 	if err := goleak.Find(); status == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		status = 1

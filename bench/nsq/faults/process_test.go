@@ -6,19 +6,19 @@ import (
 	"strings"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/gateway/wire/nsq"
 )
 
 // process is a `feedgate run`, and what its stats and /proc say.
 type process struct {
-	*rig.Process
+	*testkit.Process
 	t *testing.T
 }
 
 func start(t *testing.T, url string, args ...string) *process {
 	t.Helper()
-	return &process{rig.Start(t, rig.Launch{Admin: true, Args: append([]string{url}, args...)}), t}
+	return &process{testkit.Start(t, testkit.Launch{Admin: true, Args: append([]string{url}, args...)}), t}
 }
 
 // testProtocol is that of the gateways in this process.

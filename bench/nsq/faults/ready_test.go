@@ -4,13 +4,13 @@ import (
 	"testing"
 
 	"feedgate/bench/nsq/nsqtest"
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // TestReady: RDY is no more than nsqd allows.
 func TestReady(t *testing.T) {
 	t.Parallel()
-	count := rig.Form[uint64](5000, 50_000)
+	count := testkit.Form[uint64](5000, 50_000)
 	d, l := startNsqd(t, "--max-rdy-count=10"), newLedger(t)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--in-flight=2500")
 	await(t, d, "RDY 10", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 && c.Clients[0].Ready == 10 })
@@ -37,13 +37,13 @@ func TestPaused(t *testing.T) {
 	const count, heartbeats = 1000, 4
 	d, l, seen := startNsqd(t), newLedger(t), newTap(t)
 	d.PauseChannel(topic, channel)
-	r := rig.StartRelay(t, d.TCP, rig.Wiring{Look: seen.look})
+	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: seen.look})
 	g := start(t, nsqURL(r.Addr()), l.Flag(), "--heartbeat=1s", "--idle-timeout=5s")
 	c := await(t, d, "a client", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 && c.Clients[0].Ready > 0 })
 	addr := c.Clients[0].Addr
 	publishAll(t, d, 1, count, digits)
 	before := seen.heartbeats()
-	rig.Eventually(t, "heartbeats answered", func() bool { return seen.heartbeats() >= before+heartbeats })
+	testkit.Eventually(t, "heartbeats answered", func() bool { return seen.heartbeats() >= before+heartbeats })
 	if c = look(t, d); c.Depth != count || len(c.Clients) != 1 || c.Clients[0].Addr != addr {
 		t.Errorf("paused: %+v", c)
 	}

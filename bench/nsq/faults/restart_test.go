@@ -4,25 +4,25 @@ import (
 	"testing"
 
 	"feedgate/bench/nsq/nsqtest"
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // moreThan waits until the file has so many more messages.
-func moreThan(t *testing.T, l *rig.Ledger, more uint64) {
+func moreThan(t *testing.T, l *testkit.Ledger, more uint64) {
 	t.Helper()
 	l.Read()
 	enough := l.Once + more
-	rig.Eventually(t, "messages in the file", func() bool { l.Read(); return l.Once >= enough })
+	testkit.Eventually(t, "messages in the file", func() bool { l.Read(); return l.Once >= enough })
 }
 
 // TestNsqdStopped: nsqd ends in order under load and starts again on its data.
 func TestNsqdStopped(t *testing.T) {
 	t.Parallel()
-	rng, l := rig.Dice(t), newLedger(t)
+	rng, l := testkit.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s")
 	s := publish(t, d)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--in-flight=500")
-	stops := rig.Form(3, 25)
+	stops := testkit.Form(3, 25)
 	for range stops {
 		moreThan(t, l, uint64(1+rng.IntN(2000)))
 		d.Stop()
@@ -54,11 +54,11 @@ func reconnected(t *testing.T, g *process, n int) {
 func TestNsqdKilled(t *testing.T) {
 	t.Parallel()
 	const inFlight = 200
-	rng, l := rig.Dice(t), newLedger(t)
+	rng, l := testkit.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s", "--mem-queue-size=0", "--sync-every=1")
 	s := publish(t, d)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--in-flight=200")
-	kills := rig.Form(3, 25)
+	kills := testkit.Form(3, 25)
 	for range kills {
 		moreThan(t, l, uint64(1+rng.IntN(500)))
 		d.Kill()
@@ -78,31 +78,31 @@ func TestNsqdKilled(t *testing.T) {
 }
 
 // resets is a reset behind so many bytes of a direction.
-func resets(where rig.Direction, after int64) rig.Cut {
-	return rig.Cut{How: rig.Reset, Where: where, After: after}
+func resets(where testkit.Direction, after int64) testkit.Cut {
+	return testkit.Cut{How: testkit.Reset, Where: where, After: after}
 }
 
 // TestReset: connections are reset in the middle of a frame or a command.
 func TestReset(t *testing.T) {
 	t.Parallel()
-	rng, l := rig.Dice(t), newLedger(t)
+	rng, l := testkit.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s")
-	cuts := rig.Form(8, 60)
-	r := rig.StartRelay(t, d.TCP, rig.Wiring{Cuts: func(connection int) rig.Cut {
+	cuts := testkit.Form(8, 60)
+	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Cuts: func(connection int) testkit.Cut {
 		// What is said before the first message has been is cut too, now and then.
 		switch {
 		case connection >= cuts:
-			return rig.Cut{}
+			return testkit.Cut{}
 		case connection%4 == 3:
-			return resets(rig.Up, 1+rng.Int64N(300))
+			return resets(testkit.Up, 1+rng.Int64N(300))
 		case connection%2 == 0:
-			return resets(rig.Down, 400+rng.Int64N(100_000))
+			return resets(testkit.Down, 400+rng.Int64N(100_000))
 		}
-		return resets(rig.Up, 300+rng.Int64N(40_000))
+		return resets(testkit.Up, 300+rng.Int64N(40_000))
 	}})
 	s := publish(t, d)
 	g := start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--in-flight=500")
-	rig.Eventually(t, "every cut", func() bool { _, n := r.Made(); return n == cuts })
+	testkit.Eventually(t, "every cut", func() bool { _, n := r.Made(); return n == cuts })
 	moreThan(t, l, 1)
 	last := s.finish()
 	settled(t, d, l, last)

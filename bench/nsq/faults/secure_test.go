@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/gateway/tlstest"
 )
 
@@ -122,11 +122,11 @@ func TestTLS(t *testing.T) {
 
 // overTLS runs through a volume, resets, and a drain.
 func overTLS(t *testing.T, server, client []string) {
-	count := rig.Form[uint64](20_000, 200_000)
+	count := testkit.Form[uint64](20_000, 200_000)
 	d, l := startNsqd(t, append(server, "--msg-timeout=2s")...), newLedger(t)
-	r := rig.StartRelay(t, d.TCP, rig.Wiring{Cuts: func(connection int) rig.Cut {
-		return []rig.Cut{
-			resets(rig.Down, 100_000), resets(rig.Up, 50_000), resets(rig.Down, 1500), {},
+	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Cuts: func(connection int) testkit.Cut {
+		return []testkit.Cut{
+			resets(testkit.Down, 100_000), resets(testkit.Up, 50_000), resets(testkit.Down, 1500), {},
 		}[min(connection, 3)]
 	}})
 	publishAll(t, d, 1, count, 64)

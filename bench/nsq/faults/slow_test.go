@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/gateway"
 	"feedgate/worker"
 )
@@ -39,7 +39,7 @@ func TestSlow(t *testing.T) {
 	ctx, drain := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
-	rig.Eventually(t, "the others", func() bool { return others.Load() >= meanwhile })
+	testkit.Eventually(t, "the others", func() bool { return others.Load() >= meanwhile })
 	if c := look(t, d); c.InFlight == 0 {
 		t.Errorf("channel %+v", c)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"feedgate/bench/nsq/nsqtest"
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 const (
@@ -105,7 +105,7 @@ func look(t *testing.T, d *nsqtest.Nsqd) nsqtest.Channel {
 // await waits until done says so of the channel, and returns it.
 func await(t *testing.T, d *nsqtest.Nsqd, what string, done func(nsqtest.Channel) bool) (c nsqtest.Channel) {
 	t.Helper()
-	rig.Eventually(t, what, func() bool { c = look(t, d); return done(c) })
+	testkit.Eventually(t, what, func() bool { c = look(t, d); return done(c) })
 	return c
 }
 
@@ -117,10 +117,10 @@ func finished(t *testing.T, d *nsqtest.Nsqd, n uint64) nsqtest.Channel {
 
 // settled waits until every number up to last is in the file and nsqd has nothing left. It
 // does not count nsqd's messages: those begin anew with its process.
-func settled(t *testing.T, d *nsqtest.Nsqd, l *rig.Ledger, last uint64) {
+func settled(t *testing.T, d *nsqtest.Nsqd, l *testkit.Ledger, last uint64) {
 	t.Helper()
 	await(t, d, "nothing left", func(c nsqtest.Channel) bool { return c.Unfinished() == 0 })
-	rig.Eventually(t, "every message in the file", func() bool {
+	testkit.Eventually(t, "every message in the file", func() bool {
 		lost, _ := l.Missing(last)
 		return lost == 0 || t.Failed()
 	})

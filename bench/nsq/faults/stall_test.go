@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"feedgate/bench/nsq/nsqtest"
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // TestNsqdStalled: an nsqd stands still, with its connections open, and goes on.
@@ -36,7 +36,7 @@ func TestGatewayStalled(t *testing.T) {
 	d, l := startNsqd(t, "--msg-timeout=1s"), newLedger(t)
 	s := publish(t, d)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--heartbeat=1s")
-	for range rig.Form(1, 5) {
+	for range testkit.Form(1, 5) {
 		moreThan(t, l, 1000)
 		g.Signal(syscall.SIGSTOP)
 		await(t, d, "a client that was given up", func(c nsqtest.Channel) bool { return len(c.Clients) == 0 })
@@ -45,7 +45,7 @@ func TestGatewayStalled(t *testing.T) {
 	}
 	moreThan(t, l, 1000)
 	settled(t, d, l, s.finish())
-	reconnected(t, g, rig.Form(1, 5))
+	reconnected(t, g, testkit.Form(1, 5))
 	g.Stop()
 }
 
@@ -57,7 +57,7 @@ func TestDeleted(t *testing.T) {
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
 	publishAll(t, d, 1, count, digits)
 	finished(t, d, count)
-	n := rig.Form(2, 20)
+	n := testkit.Form(2, 20)
 	for i := range uint64(n) {
 		before := g.stats().Reconnects
 		d.DeleteChannel(topic, channel)

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // stats are what /stats says of the gateway's upstream.
@@ -52,6 +52,6 @@ func (g *process) stats() stats {
 // until waits until done says so of the stats, and returns them.
 func (g *process) until(what string, done func(stats) bool) (s stats) {
 	g.t.Helper()
-	rig.Eventually(g.t, what, func() bool { s = g.stats(); return done(s) })
+	testkit.Eventually(g.t, what, func() bool { s = g.stats(); return done(s) })
 	return s
 }

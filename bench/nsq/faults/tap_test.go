@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // tap takes note of what passes a relay in the clear. Any goroutine may ask.
@@ -39,7 +39,7 @@ type stream struct {
 }
 
 // look begins a connection of a relay.
-func (t *tap) look(int) (down, up rig.See) {
+func (t *tap) look(int) (down, up testkit.See) {
 	s := &stream{t: t, body: make(map[string]uint64)}
 	return func(b []byte) []byte { s.down(b); return b }, func(b []byte) []byte { s.up(b); return b }
 }
@@ -137,7 +137,7 @@ func (t *tap) count() uint64 {
 }
 
 // unfounded is how many messages were FINished and are not in a file that was read.
-func (t *tap) unfounded(l *rig.Ledger) (n, first uint64) {
+func (t *tap) unfounded(l *testkit.Ledger) (n, first uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for number := range t.finished {

@@ -4,13 +4,13 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // TestTouch: handlers take three times nsqd's timeout, and every message comes once.
 func TestTouch(t *testing.T) {
 	t.Parallel()
-	count := rig.Form[uint64](6, 40)
+	count := testkit.Form[uint64](6, 40)
 	flag, got := children(t, script{first: 3 * time.Second})
 	d := startNsqd(t, "--msg-timeout=1s")
 	publishAll(t, d, 1, count, digits)

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"feedgate/bench/nsq/nsqtest"
-	"feedgate/bench/rig"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // ample keeps a test's messages out of nsqd's queue on disk.
@@ -17,7 +17,7 @@ const ample = "--mem-queue-size=4000000"
 // TestVolume: many messages, each once, and nothing comes again.
 func TestVolume(t *testing.T) {
 	t.Parallel()
-	count, size := rig.Form[uint64](100_000, 2_000_000), 64
+	count, size := testkit.Form[uint64](100_000, 2_000_000), 64
 	d, l := startNsqd(t, ample), newLedger(t)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
 	publishAll(t, d, 1, count, size)
@@ -49,10 +49,10 @@ func untroubled(t *testing.T, c nsqtest.Channel) {
 func TestKeyed(t *testing.T) {
 	t.Parallel()
 	const keys = 37
-	count := rig.Form(50_000, 500_000)
+	count := testkit.Form(50_000, 500_000)
 	d, l := startNsqd(t, ample), newLedger(t)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=4", "--dispatch=key", "--key=field:1:,")
-	rng := rig.Dice(t)
+	rng := testkit.Dice(t)
 	var next [keys]int
 	var bodies [][]byte
 	for range count {

@@ -42,5 +42,5 @@
 //
 // FG/1 is the exception: the layout of its frames is that of package fg1, used by both
 // ends. A mistake there would agree with itself. The independent check of FG/1 is the
-// codec of the acceptance tests, in cmd/feedgate/accept, which import nothing of the module.
+// codec of the acceptance tests, in cmd/feedgate/e2e, which import nothing of the module.
 package feedserver

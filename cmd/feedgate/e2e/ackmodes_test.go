@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestAckEachIsTheDefault(t *testing.T) {
+	t.Parallel()
+	kids, door := newChildren(t), newGate(t)
+	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=4", "--dispatch=key", "--key=field:1: ", kids.sink(t))
+	c.send(data(1, "stuck "+door.wait()))
+	eventually(t, "the child waits", func() bool { return len(kids.deliveries(t)) == 1 })
+	for seq := uint64(2); seq <= 40; seq++ {
+		c.send(data(seq, fmt.Sprintf("key%d", seq)))
+	}
+	// As soon as it is done, whatever stands before it.
+	early := c.acks(1)
+	if _, stuck := early[1]; stuck {
+		t.Fatal("ack of a message that is still being worked on")
+	}
+	door.open(t)
+	all := c.acks(39)
+	for seq := range early {
+		if _, doubled := all[seq]; doubled {
+			t.Errorf("seq %d acknowledged twice", seq)
+		}
+	}
+	c.finish(0, 0)
+	p.exit(0)
+}
+
+func TestAckOrdered(t *testing.T) {
+	t.Parallel()
+	kids, door := newChildren(t), newGate(t)
+	p, _, c := connectFG(t, "{}", "--ack=ordered", "--exit-on-close", "--workers=4", "--dispatch=key", "--key=field:1: ", kids.sink(t))
+	c.send(data(1, "first"), data(2, "stuck "+door.wait()))
+	c.acked(1)
+	const last = 200
+	for seq := uint64(3); seq <= last; seq++ {
+		c.send(data(seq, fmt.Sprintf("key%d code=%d", seq, seq%3*1000)))
+	}
+	eventually(t, "later messages are done", func() bool { return len(kids.deliveries(t)) > last/4 })
+	if before := c.fence(5); len(before) > 0 {
+		t.Errorf("out of order: %v", before)
+	}
+	door.open(t)
+	for seq := uint64(2); seq <= last; seq++ {
+		code := uint16(0)
+		if seq > 2 {
+			code = uint16(seq % 3 * 1000)
+		}
+		if f := c.next(); f.op != opAck || f.seq != seq || f.code != code {
+			t.Fatalf("got %v, want ACK %d with code %d", f, seq, code)
+		}
+	}
+	c.finish(0, 0)
+	p.exit(0)
+}
+
+func TestAckRange(t *testing.T) {
+	t.Parallel()
+	p, _, c := connectFG(t, `{"acks":["each","range"]}`, "--ack=range", "--ack-interval=20ms", "--exit-on-close", "--workers=2")
+	const last = 50_000
+	frames := make([]frame, last)
+	for i := range frames {
+		frames[i] = data(uint64(i+1), "message")
+	}
+	c.send(frames...)
+	n := ackedTo(c, 0, last)
+	t.Logf("%d ACKTO for %d messages", n, last)
+	// A single message must not wait for more of them.
+	c.send(data(last+1, "alone"))
+	ackedTo(c, last, last+1)
+	c.finish(6, 0)
+	p.exit(0)
+}
+
+// ackedTo reads ACKTOs, each beyond the one before, up to last, and returns how
+// many there were.
+func ackedTo(c *fgConn, before, last uint64) (n int) {
+	c.t.Helper()
+	for ; before < last; n++ {
+		f := c.next()
+		if f.op != opAckTo || f.seq <= before || f.seq > last || f.code != 0 {
+			c.t.Fatalf("got %v after ACKTO %d", f, before)
+		}
+		before = f.seq
+	}
+	return n
+}
+
+// TestAckRangeCoversOnlyWhatIsDone: a refused message has its own ACK before the
+// ACKTO that covers it, and one in work is covered by none.
+func TestAckRangeCoversOnlyWhatIsDone(t *testing.T) {
+	t.Parallel()
+	kids, door := newChildren(t), newGate(t)
+	p, _, c := connectFG(t, `{"acks":["range"]}`, "--ack=range", "--ack-interval=10ms", "--exit-on-close", "--workers=2", kids.sink(t))
+	c.send(data(1, "fine"), data(2, "code=1001"), data(3, "fine"))
+	ackedTo(c, refused(c, 0, 2, 1001), 3)
+	c.send(data(4, "fine"), data(5, door.wait()))
+	ackedTo(c, 3, 4)
+	c.send(data(6, "fine"), data(7, "code=1002"))
+	told := false
+	for _, f := range c.fence(1) {
+		if told || f.op != opAck || f.seq != 7 || f.code != 1002 {
+			t.Fatalf("behind a message still being worked on: %v", f)
+		}
+		told = true
+	}
+	door.open(t)
+	covered := uint64(4)
+	if !told {
+		covered = refused(c, covered, 7, 1002)
+	}
+	ackedTo(c, covered, 7)
+	c.finish(0, 0)
+	p.exit(0)
+}
+
+// refused reads up to the ACK that refuses seq, and returns the number that the
+// last ACKTO up to there covered; none may cover seq.
+func refused(c *fgConn, covered, seq uint64, code uint16) uint64 {
+	c.t.Helper()
+	for {
+		f := c.next()
+		switch {
+		case f.op == opAck && f.seq == seq && f.code == code:
+			return covered
+		case f.op == opAckTo && f.seq > covered && f.seq < seq:
+			covered = f.seq
+		default:
+			c.t.Fatalf("got %v before the ACK of %d, after ACKTO %d", f, seq, covered)
+		}
+	}
+}
+
+func TestAckNone(t *testing.T) {
+	t.Parallel()
+	sink := newFileSink(t)
+	p, _, c := connectFG(t, `{"acks":[]}`, "--ack=none", "--exit-on-close", "--workers=1", sink.flag())
+	c.send(data(1, "one"), data(2, "two"), data(3, "three"))
+	c.finish(0, 0)
+	p.exit(0)
+	sink.holds(t, "one", "two", "three")
+}
+
+func TestAckModeNotOffered(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ mode, welcome string }{
+		"range without acks":      {"range", `{}`},
+		"range, each alone":       {"range", `{"acks":["each"]}`},
+		"each, range alone":       {"each", `{"acks":["range"]}`},
+		"ordered, range alone":    {"ordered", `{"acks":["range"]}`},
+		"each, nothing is taken":  {"each", `{"acks":[]}`},
+		"range, unknown mode too": {"range", `{"acks":["each","batch"]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _, conn := connectFG(t, c.welcome, "--ack="+c.mode)
+			if before, last := conn.untilBye(); len(before) > 0 || last.code != 2 {
+				t.Errorf("%v, then %v; want BYE with code 2", before, last)
+			}
+			conn.close()
+			p.exit(1)
+			p.waitLog("--ack")
+		})
+	}
+}

@@ -1,0 +1,127 @@
+package e2e
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// ackLog reads a connection to its end and remembers what was acknowledged. Any
+// goroutine may look.
+type ackLog struct {
+	mu    sync.Mutex
+	codes map[uint64]uint16
+	ended chan error
+}
+
+func readAcks(c *fgConn) *ackLog {
+	l := &ackLog{codes: map[uint64]uint16{}, ended: make(chan error, 1)}
+	in := bufio.NewReaderSize(c.in, 64<<10)
+	go func() {
+		for {
+			f, err := readFrame(in)
+			if err != nil {
+				if errors.Is(err, io.EOF) {
+					err = nil
+				}
+				l.ended <- err
+				return
+			}
+			if f.op == opAck {
+				l.mu.Lock()
+				l.codes[f.seq] = f.code
+				l.mu.Unlock()
+			}
+		}
+	}()
+	return l
+}
+
+func (l *ackLog) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.codes)
+}
+
+// TestDrainWithSlowChildren: under a feed that sends as fast as it can, children that
+// take 5 ms for a message have no more than they can finish: SIGTERM ends with status 0,
+// with every message that a child was given acknowledged and the rest counted.
+func TestDrainWithSlowChildren(t *testing.T) {
+	t.Parallel()
+	kids := newChildren(t)
+	p, _, c := connectFG(t, `{"session":"slow"}`, "--workers=2", kids.sink(t))
+	if err := c.SetDeadline(time.Now().Add(volumePatience)); err != nil {
+		t.Fatal(err)
+	}
+	s := &sender{done: make(chan error, 1)}
+	go s.run(c, "nap=5ms")
+	acks := readAcks(c)
+	// The pace is known, and the gateway has stopped reading.
+	eventually(t, "300 messages are done", func() bool { return acks.count() >= 300 })
+	stalled(t, s)
+	p.signal(syscall.SIGTERM)
+	if status := p.status(patience); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	s.stop.Store(true)
+	if err := <-acks.ended; err != nil {
+		t.Errorf("reading acks: %v", err)
+	}
+	c.close()
+	<-s.done // the gateway has left; how the sender ends does not matter
+	given := kids.deliveries(t)
+	if len(given) != acks.count() {
+		t.Errorf("%d messages were given to children, %d acknowledged", len(given), acks.count())
+	}
+	last := lastLine(p.stderr.String())
+	for key, want := range map[string]int{"messages": len(given), "acked": len(given), "refused": 0, "dead_lettered": 0, "duplicates": 0} {
+		if got := attribute(t, last, key); got != want {
+			t.Errorf("%s=%d in the last line, want %d: %s", key, got, want, last)
+		}
+	}
+	if attribute(t, last, "dropped") == 0 {
+		t.Errorf("nothing dropped, which this test is about: %s", last)
+	}
+}
+
+// TestSecondSignalWithStuckReader: nobody reads standard output; a second signal ends the
+// process within a second.
+func TestSecondSignalWithStuckReader(t *testing.T) {
+	t.Parallel()
+	unread, stuck, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	s := listenFG(t)
+	p := runWith(t, launch{args: []string{s.url(), "--sink=stdout:", "--workers=2", "--drain-timeout=1h"}, stdout: stuck})
+	stuck.Close()
+	c := s.accept()
+	c.welcome(1, "{}")
+	if err := c.SetDeadline(time.Now().Add(volumePatience)); err != nil {
+		t.Fatal(err)
+	}
+	snd := &sender{done: make(chan error, 1)}
+	go snd.run(c, strings.Repeat("m", 1000))
+	stalled(t, snd)
+	p.signal(syscall.SIGTERM)
+	p.waitLog("stopping")
+	began := time.Now()
+	p.signal(syscall.SIGTERM)
+	p.exit(1)
+	if took := time.Since(began); took > 1500*time.Millisecond {
+		t.Errorf("the second signal took %v, want 1s at most", took)
+	}
+	snd.stop.Store(true)
+	c.close()
+	<-snd.done
+	if !left.MatchString(p.stderr.String()) {
+		t.Error("standard error does not say what was left")
+	}
+}

@@ -1,0 +1,86 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestExecStrayByteWhileIdle: one byte that a child writes while it has no message does not
+// become a part of later answers, even if a message comes immediately after it.
+func TestExecStrayByteWhileIdle(t *testing.T) {
+	t.Parallel()
+	kids := newChildren(t)
+	stray := filepath.Join(t.TempDir(), "stray")
+	p, _, c := connectFG(t, "{}", "--workers=1", kids.sink(t))
+	c.send(data(1, "stray="+stray))
+	c.acked(1)
+	first := kids.deliveries(t)[0].pid
+	if err := os.WriteFile(stray, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.waitStray(stray)
+	c.send(data(2, "code=1"))
+	if got := c.acks(1); got[2] != 1 {
+		t.Errorf("acks %v, want code 1 for message 2", got)
+	}
+	c.send(data(3, "code=2"))
+	if got := c.acks(1); got[3] != 2 {
+		t.Errorf("acks %v, want code 2 for message 3", got)
+	}
+	gone(t, first)
+	p.waitLog("exec child failed", "does it print text to its standard output?")
+	p.stop(c)
+	childrenGone(t, kids)
+}
+
+// TestExecStrayByteBeforeTheFirstMessage, and after the check at the start.
+func TestExecStrayByteBeforeTheFirstMessage(t *testing.T) {
+	t.Parallel()
+	kids := newChildren(t)
+	stray := filepath.Join(t.TempDir(), "stray")
+	once := "if [ ! -e '" + stray + ".done' ]; then while [ ! -e '" + stray + "' ]; do sleep 0.01; done; : >'" + stray + ".done'; echo; fi; "
+	p, _, c := connectFG(t, "{}", "--workers=1", strings.Replace(kids.sink(t), "exec:", "exec:"+once, 1))
+	if err := os.WriteFile(stray, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.waitStray(stray)
+	c.send(data(1, "code=1"))
+	if got := c.acks(1); got[1] != 1 {
+		t.Errorf("acks %v, want code 1", got)
+	}
+	p.waitLog("exec child failed", "does it print text to its standard output?")
+	p.stop(c)
+	childrenGone(t, kids)
+}
+
+// TestExecByteTooMany: an answer of three bytes is none. The message is that of a child that
+// dies on it.
+func TestExecByteTooMany(t *testing.T) {
+	t.Parallel()
+	kids := newChildren(t)
+	p, _, c := connectFG(t, "{}", "--workers=1", kids.sink(t))
+	c.send(data(1, "one"))
+	c.acked(1)
+	c.send(data(2, "print= code=0"))
+	if got := c.acks(1); got[2] != 1 {
+		t.Errorf("acks %v, want code 1 for message 2", got)
+	}
+	c.send(data(3, "three"))
+	c.acked(3)
+	if n := kids.times(t, "print= code=0"); n != 3 {
+		t.Errorf("delivered %d times, want 3", n)
+	}
+	p.stop(c)
+	childrenGone(t, kids)
+}
+
+// waitStray waits until the child has written its stray byte. The gateway may find it and
+// end the child before the child can create the file that reports it.
+func (p *process) waitStray(stray string) {
+	p.t.Helper()
+	eventually(p.t, "the stray byte", func() bool {
+		return exists(stray+".done") || strings.Contains(p.stderr.String(), "exec child failed")
+	})
+}

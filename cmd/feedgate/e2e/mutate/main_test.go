@@ -1,0 +1,36 @@
+package mutate
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
+)
+
+var (
+	connections = flag.Int("mutate.connections", 0, "connections of mutated bytes of each scheme; 0: 2,000, with -short 100")
+	plain       = flag.Bool("mutate.plain", false, "the binary without the race detector, whose RSS is to be flat")
+	from        = flag.Int("mutate.from", 0, "number of the first of them")
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		runChild(dir)
+		return
+	}
+	flag.Parse()
+	if *plain {
+		os.Exit(testkit.Run(m, "../../../.."))
+	}
+	os.Exit(testkit.Run(m, "../../../..", "-race"))
+}
+
+// count is how many connections a test makes that takes one share in so many.
+func count(share int) int {
+	n := *connections
+	if n == 0 {
+		n = testkit.Form(100, 2000)
+	}
+	return max(1, n/share)
+}

@@ -1,0 +1,277 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait for something that has to happen. It is no
+// measure of speed: a healthy run never comes near it.
+const patience = 20 * time.Second
+
+// process is a feedgate started by a test. The test owns it; it is killed with
+// its children when the test ends.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stdout *output
+	stderr *output
+	admin  string
+	exited chan struct{}
+}
+
+// output collects what a process writes; any goroutine may read it.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// launch is how a process is started, where the arguments are not all.
+type launch struct {
+	args []string
+	env  []string
+	// sink: env or a file of settings names one; else it is discard: unless args name another.
+	sink bool
+	// stdout and stderr take the place of the collected output; the test closes them.
+	stdout, stderr *os.File
+	// prepare changes how the process is started.
+	prepare func(*exec.Cmd)
+	// through is a command that runs feedgate, put in front of it.
+	through []string
+	// hung is the path of what hangs from the start, in runOnDiskWith.
+	hung string
+}
+
+// run starts `feedgate run` with an admin address of its own, a sink that counts, and
+// retries that suit a test. Later flags override these.
+func run(t *testing.T, args ...string) *process {
+	t.Helper()
+	return runWith(t, launch{args: args})
+}
+
+func runWith(t *testing.T, l launch) *process {
+	t.Helper()
+	admin := freshAddress()
+	before := []string{"run", "--admin=" + admin, "--reconnect-min=10ms", "--reconnect-max=50ms"}
+	if !l.sink {
+		before = append(before, "--sink=discard:")
+	}
+	l.args = append(before, l.args...)
+	p := start(t, l)
+	p.admin = admin
+	return p
+}
+
+func start(t *testing.T, l launch) *process {
+	t.Helper()
+	p := &process{t: t, stdout: &output{}, stderr: &output{}, exited: make(chan struct{})}
+	whole := append(append(l.through, underTest(t)), l.args...)
+	p.cmd = exec.Command(whole[0], whole[1:]...)
+	p.cmd.Env = append(cleanEnvironment(), l.env...)
+	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
+	if l.stdout != nil {
+		p.cmd.Stdout = l.stdout
+	}
+	if l.stderr != nil {
+		p.cmd.Stderr = l.stderr
+	}
+	// A group of its own, so that the children of an exec sink die with it.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.WaitDelay = time.Second
+	if l.prepare != nil {
+		l.prepare(p.cmd)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.exited)
+		// The exit status is read from ProcessState; an error says no more.
+		_ = p.cmd.Wait()
+	}()
+	mine, _ := started.LoadOrStore(t, &[]*process{})
+	all := mine.(*[]*process)
+	*all = append(*all, p)
+	t.Cleanup(func() { started.Delete(t); p.discard() })
+	return p
+}
+
+// started holds the processes of each test, *testing.T to *[]*process; a test
+// starts them from one goroutine.
+var started sync.Map
+
+// allEnded says that no process of the test runs any more, so that there is
+// nothing left to wait for.
+func allEnded(t *testing.T) bool {
+	mine, any := started.Load(t)
+	if !any {
+		return false
+	}
+	for _, p := range *mine.(*[]*process) {
+		if p.running() {
+			return false
+		}
+	}
+	return true
+}
+
+// cleanEnvironment is the environment without anything that feedgate reads.
+func cleanEnvironment() []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "FEEDGATE_") && !strings.HasPrefix(v, "GOMAXPROCS=") {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+// discard ends the process, if nothing else has, and looks at what it left on
+// standard error.
+func (p *process) discard() {
+	// The group may outlive its leader, where an exec child was left behind.
+	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		p.t.Errorf("killing the group: %v", err)
+	}
+	<-p.exited
+	for _, crash := range []string{"panic:", "fatal error:", "WARNING: DATA RACE"} {
+		if strings.Contains(p.stderr.String(), crash) {
+			p.t.Errorf("standard error tells of %q", crash)
+		}
+	}
+	if p.t.Failed() {
+		p.t.Logf("command: %q\nstandard error:\n%s", p.cmd.Args, tail(p.stderr.String()))
+	}
+}
+
+func tail(text string) string {
+	if len(text) > 6000 {
+		return "..." + text[len(text)-6000:]
+	}
+	return text
+}
+
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatalf("signal %v: %v", s, err)
+	}
+}
+
+// running says that the process has not ended.
+func (p *process) running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// exit waits for the end of the process and checks its status.
+func (p *process) exit(want int) {
+	p.t.Helper()
+	if got := p.status(patience); got != want {
+		p.t.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// status waits for the end of the process and returns its status.
+func (p *process) status(limit time.Duration) int {
+	p.t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(limit):
+		p.t.Fatalf("still running after %v", limit)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// stop ends a gateway by SIGTERM; every connection named is read to its end and
+// closed, as a server does that notices.
+func (p *process) stop(conns ...*fgConn) {
+	p.t.Helper()
+	p.signal(syscall.SIGTERM)
+	for _, c := range conns {
+		c.leave()
+	}
+	p.exit(0)
+}
+
+// waitLog waits until standard error holds every one of the words.
+func (p *process) waitLog(words ...string) {
+	p.t.Helper()
+	for _, word := range words {
+		eventually(p.t, fmt.Sprintf("%q on standard error", word), func() bool {
+			return strings.Contains(p.stderr.String(), word)
+		})
+	}
+}
+
+// outcome is how a short command ended.
+type outcome struct {
+	status         int
+	stdout, stderr string
+}
+
+// command runs feedgate to its end; one that does not end in time is killed and
+// has status -1.
+func command(t *testing.T, env []string, args ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, underTest(t), args...)
+	cmd.Env = append(cleanEnvironment(), env...)
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%q: %v", args, err)
+	}
+	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+var addresses atomic.Uint32
+
+// freshAddress is a loopback address that nothing else uses, in this test
+// process or in one beside it: all of 127/8 is local, and each call takes
+// another host of it. Port 0 is out, as the command does not say what it got.
+func freshAddress() string {
+	n := addresses.Add(1)
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d:%d", 64+pid>>8%128, pid%256, 1+n%250, 20000+n/250)
+}
+
+// eventually waits until done says so.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(patience); !done(); {
+		if time.Now().After(limit) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}

@@ -1,0 +1,47 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestURLBehindFlags: the error shows where URLs go. It does not quote the URL, which can
+// hold a secret.
+func TestURLBehindFlags(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"run", "ws://a:1", "--sink=discard:", "ws://b:2?token=s3cret"}, "feedgate run URL1 URL2 --FLAG"},
+		{[]string{"report", "a.json", "--html=x", "s3cret"}, "feedgate report FILE1 FILE2 --FLAG"},
+	} {
+		got := command(t, nil, c.args...)
+		if got.status != 2 || !strings.Contains(got.stderr, c.want) || strings.Contains(got.stderr, "s3cret") {
+			t.Errorf("%q: status %d, %q; want 2 and %q", c.args, got.status, got.stderr, c.want)
+		}
+	}
+	if got := command(t, nil, "frobnicate"); got.status != 2 || !strings.Contains(got.stderr, "unexpected argument frobnicate") {
+		t.Errorf("status %d, %q", got.status, got.stderr)
+	}
+}
+
+// TestDiscardSumsOfASinkThatRan: no sum is logged if another fault keeps the gateway from
+// starting.
+func TestDiscardSumsOfASinkThatRan(t *testing.T) {
+	t.Parallel()
+	sink := newFileSink(t)
+	p, _, c := connectFG(t, "{}", "--workers=1", sink.flag())
+	got := command(t, nil, "run", "fg://127.0.0.1:1", "--admin=", "--sink=discard:", "--dead-letter=file:"+sink.path)
+	if got.status != 1 || !strings.Contains(got.stderr, "in use") || strings.Contains(got.stderr, "discarded") {
+		t.Errorf("status %d, %q; want 1 and no sums", got.status, got.stderr)
+	}
+	p.stop(c)
+
+	p, _, c = connectFG(t, "{}", "--exit-on-close", "--sink=discard:")
+	c.finish(0, 0)
+	p.exit(0)
+	if !strings.Contains(p.stderr.String(), "msg=discarded") {
+		t.Error("the sums of a sink that ran are not logged")
+	}
+}
