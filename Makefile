@@ -10,6 +10,8 @@ REVISION ?= $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/d
 LDFLAGS   = $(if $(VERSION),-X main.version=$(VERSION)) $(if $(REVISION),-X main.revision=$(REVISION))
 CXXFLAGS ?= -O2
 
+FAULTS = cmd/feedgate/e2e/faults
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-long lint fuzz bench bench-go model chaos mutate soak sim mutants interop peers clean
 
@@ -24,7 +26,7 @@ demo: build ## build it and see it work, ten seconds
 
 test: lint ## vet, gofmt, and all tests under the race detector, in their short form
 	$(GO) test -race -short -timeout 5m $(PKG)
-	cd bench/chaos && $(GO) test -race -short -timeout 5m ./...
+	cd $(FAULTS) && $(GO) test -race -short -timeout 5m ./...
 	cd bench/ws && $(GO) test -race -short -timeout 5m ./...
 	cd bench/nsq && $(GO) test -race -short -timeout 5m ./...
 
@@ -34,7 +36,7 @@ test-long: lint ## the same, in their long form, and the binary's with the race 
 
 lint: ## go vet and gofmt
 	$(GO) vet $(PKG)
-	cd bench/chaos && $(GO) vet ./...
+	cd $(FAULTS) && $(GO) vet ./...
 	cd bench/ws && $(GO) vet ./...
 	cd bench/nsq && $(GO) vet ./...
 	@unformatted=$$(gofmt -l .); \
@@ -62,8 +64,7 @@ model: ## the wake-ups and the reply ring as models, checked by Spin (apt-get in
 
 chaos: ## every fault in its long form, those of a real nsqd too, about seven minutes
 	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/e2e
-	cd bench/chaos && $(GO) test -count=1 -timeout 30m -v -skip TestSoak .
-	cd bench/nsq && $(GO) test -count=1 -timeout 30m -v ./faults
+	cd $(FAULTS) && $(GO) test -count=1 -timeout 30m -v -p 1 -skip TestSoak ./feed ./nsq
 
 CONNECTIONS ?= 30000
 
@@ -74,7 +75,7 @@ mutate: ## CONNECTIONS=30000 of mutated bytes on every scheme, with the race det
 DURATION ?= 10m
 
 soak: ## five gateways and a fault a second, for DURATION=10m
-	cd bench/chaos && CHAOS_SOAK=$(DURATION) $(GO) test -count=1 -timeout 0 -v -run TestSoak .
+	cd $(FAULTS) && CHAOS_SOAK=$(DURATION) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./feed
 
 sim: ## SEEDS=100000 simulated worlds of the gateway from FROM=1 on, on all cores
 	$(GO) test ./gateway -run '^TestSimulation$$' -count=1 -timeout 2h -v -sim.seeds=$(SEEDS) -sim.from=$(FROM)

@@ -1,0 +1,157 @@
+package feed
+
+import (
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
+)
+
+// station is one gateway of the soak, with what stands between it and its feed and
+// what it leaves behind. The test's goroutine owns it.
+type station struct {
+	t      *testing.T
+	dice   *rand.Rand
+	name   string
+	mortal bool // may be killed and stopped
+	args   []string
+
+	relay  *testkit.Relay
+	toxics *toxics
+	tap    *tap // nil: not FG/1
+	file   *testkit.Ledger
+	state  string
+
+	g      *gateway
+	starts int
+
+	heal  func() // ends the present fault; nil: there is none
+	until time.Time
+}
+
+func (st *station) start() {
+	st.t.Helper()
+	st.g = launch(st.t, testkit.Launch{Args: st.args, Admin: true})
+	st.starts++
+}
+
+// settled waits until the gateway does its work, and its session is in the state file.
+func (st *station) settled() {
+	st.t.Helper()
+	st.file.Read()
+	before := st.file.Once
+	testkit.Eventually(st.t, "work of "+st.name, func() bool {
+		st.file.Read()
+		return st.file.Once > before && (st.tap == nil || readState(st.t, st.state).session != "")
+	})
+}
+
+func (st *station) recover() {
+	st.t.Helper()
+	st.heal()
+	st.heal = nil
+}
+
+// strike does something to a healthy station, and returns what.
+func (st *station) strike() string {
+	st.t.Helper()
+	most, strikes := 6, []func() string{st.reset, st.stall, st.silence, st.slice, st.throttle, st.delay, st.kill, st.terminate}
+	if st.mortal {
+		most = len(strikes)
+	}
+	st.heal = func() {}
+	st.until = time.Now().Add(time.Duration(200+st.dice.IntN(2800)) * time.Millisecond)
+	return strikes[st.dice.IntN(most)]()
+}
+
+// toxic adds a toxic in both directions until the station is healed.
+func (st *station) toxic(kind string, attributes map[string]int) string {
+	st.t.Helper()
+	streams := []string{"upstream", "downstream"}
+	for _, stream := range streams {
+		st.toxics.add(kind+" "+stream, kind, stream, attributes)
+	}
+	st.heal = func() {
+		for _, stream := range streams {
+			st.toxics.remove(kind + " " + stream)
+		}
+	}
+	return kind
+}
+
+// reset resets the connection, at once or when toxiproxy sees the next bytes, and
+// those that follow it.
+func (st *station) reset() string {
+	if st.dice.IntN(2) == 0 {
+		st.relay.Sever()
+		return "reset"
+	}
+	return st.toxic("reset_peer", map[string]int{"timeout": st.dice.IntN(20)})
+}
+
+func (st *station) stall() string {
+	st.relay.Hold.Close()
+	st.heal = st.relay.Hold.Open
+	return "stall"
+}
+
+// silence lasts longer than --idle-timeout, or not.
+func (st *station) silence() string { return st.toxic("timeout", map[string]int{"timeout": 0}) }
+
+func (st *station) slice() string {
+	return st.toxic("slicer", map[string]int{"average_size": 64, "size_variation": 32, "delay": 50})
+}
+
+func (st *station) throttle() string {
+	return st.toxic("bandwidth", map[string]int{"rate": 10 + st.dice.IntN(50)})
+}
+
+func (st *station) delay() string {
+	return st.toxic("latency", map[string]int{"latency": 20 + st.dice.IntN(200), "jitter": 20})
+}
+
+// kill is kill -9 and another start at once. What was acked by then is in the file.
+func (st *station) kill() string {
+	st.t.Helper()
+	st.g.Kill()
+	st.account()
+	st.start()
+	return "kill"
+}
+
+// terminate is SIGTERM. That something was left is the status 1, and no fault: the
+// feed sends it again.
+func (st *station) terminate() string {
+	st.t.Helper()
+	st.g.Signal(syscall.SIGTERM)
+	testkit.Eventually(st.t, "the end of "+st.name, func() bool { return !st.g.Running() })
+	if status := st.g.Status(); status != 0 && status != 1 {
+		st.t.Errorf("%s: exit status %d after SIGTERM", st.name, status)
+	}
+	st.account()
+	st.start()
+	return "terminate"
+}
+
+// bypass goes on without the toxics, for the end: a feed of lines ends by closing its
+// sending side and reading on, and toxiproxy then closes both ways.
+func (st *station) bypass() {
+	st.t.Helper()
+	st.args[0] = "tcp://" + st.relay.Addr()
+	st.terminate()
+}
+
+// account compares what was acked with what is durable, while no gateway runs.
+func (st *station) account() {
+	st.t.Helper()
+	st.relay.Drained()
+	st.file.Read()
+	if st.tap == nil {
+		return
+	}
+	if n, first := st.tap.unfounded(st.file); n > 0 {
+		st.t.Errorf("%s: ACKED BEFORE DURABLE: %d messages, the first is %d", st.name, n, first)
+	}
+}

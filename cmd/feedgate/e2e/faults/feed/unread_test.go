@@ -1,0 +1,44 @@
+package feed
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
+	"feedgate/cmd/feedgate/feedserver"
+	"feedgate/gateway/wire/fg1"
+)
+
+// TestKillUnread: kill -9 while the server does not read acks. Those in the gateway's
+// socket are gone with it, and what they were for is sent again: not more than the
+// window in all, and what the server's TCP drops of a full buffer though it was on the
+// wire.
+func TestKillUnread(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	k := &killing{
+		t: t, mode: "each", wire: 2 * testkit.SmallBuffer / fg1.HeaderSize, state: filepath.Join(dir, "state"), tap: &tap{t: t},
+		file:   newLedger(t, filepath.Join(dir, "out")),
+		source: serve(t, 1_000_000, feedserver.Config{Count: feedserver.Endless, Rate: 100_000}),
+	}
+	k.relay = testkit.StartRelay(t, k.source.address(), testkit.Wiring{Look: k.tap.look, Small: true})
+	g := k.start()
+	testkit.Eventually(t, "acks", func() bool { return k.tap.count() > 0 })
+	k.relay.Hold.Close()
+	k.file.Read()
+	from, last, grew := k.file.Once, k.file.Once, time.Now()
+	testkit.Eventually(t, "unread acks, or a stall", func() bool {
+		k.file.Read()
+		if k.file.Once > last {
+			last, grew = k.file.Once, time.Now()
+		}
+		return k.file.Once > from+20_000 || time.Since(grew) > 100*time.Millisecond
+	})
+	g.Kill()
+	k.relay.Hold.Open()
+	k.account()
+	c, lost := k.end()
+	t.Logf("killed %d messages after the last ack was read: %d messages, %d lost, %d processed again (--in-flight %d)",
+		last-from, c.Sent, lost, k.worst, killWindow)
+}

@@ -1,0 +1,88 @@
+package nsq
+
+import (
+	"testing"
+	"time"
+
+	"feedgate/cmd/feedgate/e2e/faults/nsqtest"
+	"feedgate/cmd/feedgate/e2e/testkit"
+)
+
+// TestKill: kill -9 at random moments under load, and at once started again with the same
+// file. What was FINished is in the file when the process is dead.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	rng, l, seen := testkit.Dice(t), newLedger(t), newTap(t)
+	d := startNsqd(t, "--msg-timeout=1s")
+	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: seen.look})
+	s := publish(t, d)
+	begin := func() *process {
+		return start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--in-flight=300")
+	}
+	kills := testkit.Form(5, 60)
+	for range kills {
+		g, enough := begin(), seen.count()+1+uint64(rng.IntN(3000))
+		testkit.Eventually(t, "FINs", func() bool { return seen.count() >= enough })
+		time.Sleep(time.Duration(rng.IntN(30_000)) * time.Microsecond)
+		if !g.Running() {
+			t.Fatal("the gateway ended by itself")
+		}
+		g.Kill()
+		r.Drained()
+		l.Read()
+		if n, first := seen.unfounded(l); n > 0 {
+			t.Errorf("ACKED BEFORE DURABLE: %d messages, one is %d", n, first)
+		}
+	}
+	last := s.finish()
+	g := begin()
+	settled(t, d, l, last)
+	g.Stop()
+	t.Logf("%d kills: %d messages, %d processed again", kills, last, l.Again())
+}
+
+// TestDrain: SIGTERM under load leaves nothing in flight, and nothing comes again.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	rng, l := testkit.Dice(t), newLedger(t)
+	d := startNsqd(t, "--msg-timeout=60s")
+	s := publish(t, d)
+	for range testkit.Form(4, 40) {
+		g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
+		enough := uint64(1 + rng.IntN(3000))
+		g.until("messages", func(s stats) bool { return s.Messages >= enough })
+		g.Stop()
+		c := look(t, d)
+		untroubled(t, c)
+		if c.InFlight != 0 || c.Deferred != 0 {
+			t.Errorf("behind a drain: %d in flight, %d put off", c.InFlight, c.Deferred)
+		}
+	}
+	last := s.finish()
+	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
+	settled(t, d, l, last)
+	untroubled(t, look(t, d))
+	if l.Lines != last {
+		t.Errorf("%d lines of %d messages", l.Lines, last)
+	}
+	g.Stop()
+}
+
+// TestDrainSlow: a drain waits for handlers, and for no more than what was delivered.
+func TestDrainSlow(t *testing.T) {
+	t.Parallel()
+	const inFlight, count = 8, 40
+	flag, got := children(t, script{first: 300 * time.Millisecond})
+	d := startNsqd(t)
+	publishAll(t, d, 1, count, digits)
+	g := start(t, nsqURL(d.TCP), flag, "--workers=2", "--in-flight=8")
+	await(t, d, "messages in flight", func(c nsqtest.Channel) bool { return c.InFlight == inFlight })
+	g.Stop()
+	c := look(t, d)
+	untroubled(t, c)
+	got.Read()
+	if c.InFlight != 0 || uint64(c.Depth) != count-got.Lines || got.Lines != got.Once {
+		t.Errorf("%d in flight, %d queued, %d messages were with a child, %d of them different",
+			c.InFlight, c.Depth, got.Lines, got.Once)
+	}
+}

@@ -1,0 +1,74 @@
+package nsq
+
+import (
+	"testing"
+	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
+)
+
+// TestTouch: handlers take three times nsqd's timeout, and every message comes once.
+func TestTouch(t *testing.T) {
+	t.Parallel()
+	count := testkit.Form[uint64](6, 40)
+	flag, got := children(t, script{first: 3 * time.Second})
+	d := startNsqd(t, "--msg-timeout=1s")
+	publishAll(t, d, 1, count, digits)
+	// Of those in flight some wait behind others: they are touched as well.
+	g := start(t, nsqURL(d.TCP), flag, "--workers=4", "--in-flight=6")
+	c := finished(t, d, count)
+	untroubled(t, c)
+	got.Whole(count)
+	if got.Lines != count {
+		t.Errorf("%d messages were delivered %d times", count, got.Lines)
+	}
+	s := g.until("all acks counted", func(s stats) bool { return s.Acks["0"] == count })
+	if s.Reconnects+s.faults() != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	g.Stop()
+}
+
+// TestTimedOut: a handler takes longer than nsqd's --max-msg-timeout, against which no TOUCH
+// helps. The message comes again and is quick; that its first answer is late ends nothing.
+func TestTimedOut(t *testing.T) {
+	t.Parallel()
+	for _, late := range []struct {
+		name   string
+		code   uint16
+		reason string
+	}{{"FIN", 0, "e_fin_failed"}, {"REQ", 1234, "e_req_failed"}} {
+		t.Run(late.name, func(t *testing.T) {
+			t.Parallel()
+			timedOut(t, late.code, late.reason)
+		})
+	}
+}
+
+func timedOut(t *testing.T, code uint16, reason string) {
+	// nsqd looks for timeouts of a new channel for the first time after 5 s.
+	flag, got := children(t, script{first: 8 * time.Second, code: code})
+	d := startNsqd(t, "--msg-timeout=1s", "--max-msg-timeout=2s")
+	publishAll(t, d, 1, 1, digits)
+	// What comes again goes to another worker.
+	g := start(t, nsqURL(d.TCP), flag, "--workers=2")
+	c := finished(t, d, 1)
+	addr := c.Clients[0].Addr
+	s := g.until("a late answer counted", func(s stats) bool { return s.Errors[reason] > 0 })
+	if got.Whole(1); c.TimedOut != 1 || got.Lines != 2 || s.Errors[reason] != 1 {
+		t.Errorf("%d timed out, %d deliveries, stats %+v", c.TimedOut, got.Lines, s)
+	}
+	// The connection is still of use.
+	const more = 100
+	for range more {
+		publishAll(t, d, 1, 1, digits)
+	}
+	c = finished(t, d, 1+more)
+	if len(c.Clients) != 1 || c.Clients[0].Addr != addr {
+		t.Errorf("clients %+v, want the one at %s", c.Clients, addr)
+	}
+	if s = g.stats(); s.Reconnects != 0 || s.faults(reason) != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	g.Stop()
+}
