@@ -12,6 +12,7 @@ import (
 	"feedgate/bench"
 	"feedgate/bench/report"
 	"feedgate/gateway/wire/faults"
+	"feedgate/internal/cli"
 )
 
 // exitThreshold is the status when a --fail-if threshold was crossed.
@@ -19,17 +20,17 @@ const exitThreshold = 99
 
 // benchCmd is the benchmark harness: its flags are the fields of bench.Config.
 type benchCmd struct {
-	Subjects string   `placeholder:"LIST" help:"Who is measured, with commas, see above [those marked *]."`
-	Size     sizes    `placeholder:"LIST" default:"64" help:"Bytes of payload, 1 to 1048576 [${default}]."`
-	Workers  counts   `placeholder:"LIST" default:"2" help:"Workers of each subject that has any [${default}]."`
-	Msgs     uint64   `placeholder:"N" help:"Messages a run, instead of --duration."`
-	Duration period   `placeholder:"D" help:"Length of a run [2s]."`
-	Rate     float64  `placeholder:"N" default:"0" help:"Messages a second; 0: flat out [${default}]."`
-	Work     timeout  `placeholder:"D" default:"0" help:"Processor time burnt for each message by its worker [${default}]."`
-	Read     bool     `help:"The worker reads every byte of a message, too."`
-	Rounds   count    `placeholder:"N" default:"5" help:"Timed runs of each subject [${default}]."`
-	Out      string   `placeholder:"FILE" help:"JSON of everything, for feedgate report."`
-	FailIf   []string `sep:"none" placeholder:"[SUBJECT:]EXPR" help:"Exit 99 if so, such as p99_us>2000; repeatable."`
+	Subjects string      `placeholder:"LIST" help:"Who is measured, with commas, see above [those marked *]."`
+	Size     sizes       `placeholder:"LIST" default:"64" help:"Bytes of payload, 1 to 1048576 [${default}]."`
+	Workers  counts      `placeholder:"LIST" default:"2" help:"Workers of each subject that has any [${default}]."`
+	Msgs     uint64      `placeholder:"N" help:"Messages a run, instead of --duration."`
+	Duration cli.Period  `placeholder:"D" help:"Length of a run [2s]."`
+	Rate     float64     `placeholder:"N" default:"0" help:"Messages a second; 0: flat out [${default}]."`
+	Work     cli.Timeout `placeholder:"D" default:"0" help:"Processor time burnt for each message by its worker [${default}]."`
+	Read     bool        `help:"The worker reads every byte of a message, too."`
+	Rounds   cli.Count   `placeholder:"N" default:"5" help:"Timed runs of each subject [${default}]."`
+	Out      string      `placeholder:"FILE" help:"JSON of everything, for feedgate report."`
+	FailIf   []string    `sep:"none" placeholder:"[SUBJECT:]EXPR" help:"Exit 99 if so, such as p99_us>2000; repeatable."`
 }
 
 // Help is the part of bench's help before the flags.
@@ -69,7 +70,7 @@ func (c *benchCmd) Run(ctx context.Context, g *globals) error {
 	g.settings.printUnknown(g.stderr)
 	config, thresholds, err := c.config()
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	if config.Self, err = os.Executable(); err != nil {
 		return err
@@ -107,7 +108,7 @@ func crossed(thresholds []bench.Threshold, rows []bench.Row) error {
 		}
 	}
 	if err := faults.Err(); err != nil {
-		return exitError{code: exitThreshold, err: err}
+		return cli.ExitError{Code: exitThreshold, Err: err}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"feedgate/bench"
+	"feedgate/internal/cli"
 )
 
 // benched runs the built command's bench.
@@ -28,16 +29,16 @@ func TestBenchExitStatus(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"--subjects=inline,inline-doubles --msgs=2000 --rounds=1", exitFailure, "acknowledged exactly once"},
-		{"--subjects=inline,inline-doubles --msgs=2000 --rounds=1 --fail-if msgs>1", exitFailure, "acknowledged exactly once"},
+		{"--subjects=inline,inline-doubles --msgs=2000 --rounds=1", cli.ExitFailure, "acknowledged exactly once"},
+		{"--subjects=inline,inline-doubles --msgs=2000 --rounds=1 --fail-if msgs>1", cli.ExitFailure, "acknowledged exactly once"},
 		{"--subjects=inline --msgs=2000 --rounds=1 --fail-if msgs>1", exitThreshold, "--fail-if: msgs>1: inline, 64 bytes, 2 workers: msgs is 2000"},
-		{"--subjects=inline --msgs=2000 --rounds=1 --fail-if feedgate:msgs>1", exitUsage, "--fail-if: \"feedgate:msgs>1\": feedgate is not measured"},
-		{"--subjects=inline --msgs=1 --duration=1s", exitUsage, "--duration: does not go with --msgs"},
-		{"--workers=2,x", exitUsage, "--workers"},
-		{"--msgs=18446744073709551615", exitUsage, "--msgs"},
-		{"--rate=1e-300", exitUsage, "--rate"},
-		{"--size=64,0", exitUsage, "--size"},
-		{"--subjects=inline --msgs=1 --out=/nonexistent/file", exitFailure, "--out: open /nonexistent/file"},
+		{"--subjects=inline --msgs=2000 --rounds=1 --fail-if feedgate:msgs>1", cli.ExitUsage, "--fail-if: \"feedgate:msgs>1\": feedgate is not measured"},
+		{"--subjects=inline --msgs=1 --duration=1s", cli.ExitUsage, "--duration: does not go with --msgs"},
+		{"--workers=2,x", cli.ExitUsage, "--workers"},
+		{"--msgs=18446744073709551615", cli.ExitUsage, "--msgs"},
+		{"--rate=1e-300", cli.ExitUsage, "--rate"},
+		{"--size=64,0", cli.ExitUsage, "--size"},
+		{"--subjects=inline --msgs=1 --out=/nonexistent/file", cli.ExitFailure, "--out: open /nonexistent/file"},
 	} {
 		if status, _, stderr := benched(strings.Fields(c.args)...); status != c.status || !strings.Contains(stderr, c.says) {
 			t.Errorf("%s: status %d, standard error\n%s", c.args, status, stderr)
@@ -60,13 +61,13 @@ func TestBenchKeepsAnOldFile(t *testing.T) {
 		}
 		return text
 	}
-	if status, _, stderr := benched("--subjects=asio@/nonexistent/feedgate", "--msgs=1", "--out", path); status != exitFailure {
+	if status, _, stderr := benched("--subjects=asio@/nonexistent/feedgate", "--msgs=1", "--out", path); status != cli.ExitFailure {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	if !bytes.Equal(content(), old) {
 		t.Error("a run that measured nothing has overwritten the file")
 	}
-	if status, _, stderr := benched("--subjects=inline", "--msgs=1000", "--rounds=1", "--out", path); status != exitOK {
+	if status, _, stderr := benched("--subjects=inline", "--msgs=1000", "--rounds=1", "--out", path); status != cli.ExitOK {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	if text := content(); !bytes.HasPrefix(text, []byte("{")) || bytes.Contains(text, []byte("old ")) {
@@ -77,7 +78,7 @@ func TestBenchKeepsAnOldFile(t *testing.T) {
 // TestBenchLeavesNoEmptyFile sees that a run that measured nothing leaves nothing.
 func TestBenchLeavesNoEmptyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.json")
-	if status, _, stderr := benched("--subjects=asio@/nonexistent/feedgate", "--msgs=1", "--out", path); status != exitFailure {
+	if status, _, stderr := benched("--subjects=asio@/nonexistent/feedgate", "--msgs=1", "--out", path); status != cli.ExitFailure {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -105,7 +106,7 @@ func TestBenchFileOutlivesItsReader(t *testing.T) {
 
 func TestBenchWritesToAPipe(t *testing.T) {
 	status, stdout, stderr := benched("--subjects=inline", "--msgs=1000", "--rounds=1", "--out=/dev/stdout")
-	if status != exitOK || !strings.Contains(stdout, `"meta"`) {
+	if status != cli.ExitOK || !strings.Contains(stdout, `"meta"`) {
 		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}
 }

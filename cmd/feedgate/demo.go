@@ -11,12 +11,13 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway"
 	"feedgate/gateway/wire/fg1"
+	"feedgate/internal/cli"
 	"feedgate/worker/sink"
 )
 
 // demoCmd is a feed and a gateway in one process, connected over loopback.
 type demoCmd struct {
-	Duration period `placeholder:"D" default:"10s" help:"How long the feed sends [${default}]."`
+	Duration cli.Period `placeholder:"D" default:"10s" help:"How long the feed sends [${default}]."`
 }
 
 // Help is the part of demo's help before the flags.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"feedgate/internal/cli"
 )
 
 // output is a writer that says when a text was written to it.
@@ -40,7 +42,7 @@ func (o *output) String() string {
 func TestDemo(t *testing.T) {
 	var stdout bytes.Buffer
 	stderr := newOutput("acked")
-	if status := run([]string{"demo", "--duration=1s"}, &stdout, stderr); status != exitOK {
+	if status := run([]string{"demo", "--duration=1s"}, &stdout, stderr); status != cli.ExitOK {
 		t.Fatalf("status %d, standard error\n%s", status, stderr.String())
 	}
 	for _, want := range []string{
@@ -65,7 +67,7 @@ func TestDemoStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		demo := demoCmd{Duration: period(time.Hour)}
+		demo := demoCmd{Duration: cli.Period(time.Hour)}
 		ended <- demo.Run(ctx, &globals{stdout: &stdout, stderr: stderr})
 	}()
 	<-stderr.seen

@@ -9,23 +9,24 @@ import (
 
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/faults"
+	"feedgate/internal/cli"
 	"feedgate/worker/credential"
 )
 
 // feedCmd is the feed server: its flags are the fields of feedserver.Config.
 type feedCmd struct {
-	Listen   string  `placeholder:"ADDR" default:"127.0.0.1:7000" help:"HOST:PORT; port 0: a free one [${default}]."`
-	Protocol string  `placeholder:"NAME" default:"fg" help:"fg, line, length or ws [${default}]."`
-	Count    *int64  `placeholder:"N" help:"Messages per session; 0: endless [endless, or each line of --replay once]."`
-	Duration timeout `placeholder:"D" default:"0" help:"A session ends so long after it began, or at --count if that is sooner; 0: at --count only [${default}]."`
-	Size     size    `placeholder:"BYTES" default:"64" help:"Payload of a synthetic message [${default}]."`
-	Rate     float64 `placeholder:"N" default:"0" help:"Messages per second and session; 0: flat out [${default}]."`
-	Replay   string  `placeholder:"FILE" help:"Its lines are the messages; line sends them with their line ends."`
-	Clients  count   `placeholder:"N" default:"1" help:"Sessions to wait for before it may end [${default}]."`
-	More     count   `placeholder:"N" default:"1" help:"fg: frames a message is sent in [${default}]."`
-	Fragment count   `placeholder:"N" default:"1" help:"ws: frames a message is sent in; from 2 on, every 100th message has a PING within [${default}]."`
-	Batch    count   `placeholder:"N" help:"Most messages written at once [8192, 64 under --chaos]."`
-	Window   count   `placeholder:"N" default:"1048576" help:"Most unacked messages of a session [${default}]."`
+	Listen   string      `placeholder:"ADDR" default:"127.0.0.1:7000" help:"HOST:PORT; port 0: a free one [${default}]."`
+	Protocol string      `placeholder:"NAME" default:"fg" help:"fg, line, length or ws [${default}]."`
+	Count    *int64      `placeholder:"N" help:"Messages per session; 0: endless [endless, or each line of --replay once]."`
+	Duration cli.Timeout `placeholder:"D" default:"0" help:"A session ends so long after it began, or at --count if that is sooner; 0: at --count only [${default}]."`
+	Size     cli.Size    `placeholder:"BYTES" default:"64" help:"Payload of a synthetic message [${default}]."`
+	Rate     float64     `placeholder:"N" default:"0" help:"Messages per second and session; 0: flat out [${default}]."`
+	Replay   string      `placeholder:"FILE" help:"Its lines are the messages; line sends them with their line ends."`
+	Clients  cli.Count   `placeholder:"N" default:"1" help:"Sessions to wait for before it may end [${default}]."`
+	More     cli.Count   `placeholder:"N" default:"1" help:"fg: frames a message is sent in [${default}]."`
+	Fragment cli.Count   `placeholder:"N" default:"1" help:"ws: frames a message is sent in; from 2 on, every 100th message has a PING within [${default}]."`
+	Batch    cli.Count   `placeholder:"N" help:"Most messages written at once [8192, 64 under --chaos]."`
+	Window   cli.Count   `placeholder:"N" default:"1048576" help:"Most unacked messages of a session [${default}]."`
 
 	Chaos string `placeholder:"SPEC" help:"Misbehave on purpose, see above."`
 	Seed  uint64 `placeholder:"N" default:"1" help:"Of the dice of --chaos [${default}]."`
@@ -39,10 +40,10 @@ type feedCmd struct {
 	TLSClientCA string `name:"tls-client-ca" placeholder:"FILE" help:"Demand a client certificate that one of these authorities has signed."`
 	TLSMax      string `name:"tls-max" placeholder:"VERSION" help:"Highest version, 1.1, 1.2 or 1.3, for trying clients; the lowest is 1.2, with 1.1 it is 1.0 [1.3]."`
 
-	Heartbeat      period `placeholder:"D" default:"5s" help:"fg, ws: between PINGs; fg: asked of clients, too [${default}]."`
-	IdleTimeout    period `placeholder:"D" default:"25s" help:"Nothing received: the client is dead [${default}]."`
-	SessionTimeout period `placeholder:"D" default:"30s" help:"A session waits so long for its client [${default}]."`
-	DrainTimeout   period `placeholder:"D" default:"5s" help:"After SIGTERM or SIGINT, for acks to come [${default}]."`
+	Heartbeat      cli.Period `placeholder:"D" default:"5s" help:"fg, ws: between PINGs; fg: asked of clients, too [${default}]."`
+	IdleTimeout    cli.Period `placeholder:"D" default:"25s" help:"Nothing received: the client is dead [${default}]."`
+	SessionTimeout cli.Period `placeholder:"D" default:"30s" help:"A session waits so long for its client [${default}]."`
+	DrainTimeout   cli.Period `placeholder:"D" default:"5s" help:"After SIGTERM or SIGINT, for acks to come [${default}]."`
 
 	JSON bool `name:"json" help:"Report as one JSON object."`
 	logFlags
@@ -78,7 +79,7 @@ func (c *feedCmd) Run(ctx context.Context, g *globals) error {
 	g.settings.warnUnknown(config.Log)
 	server, faults := feedserver.New(config)
 	if err := errors.Join(err, faults); err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	if err := server.Start(); err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/tlstest"
+	"feedgate/internal/cli"
 )
 
 func parseFeed(t *testing.T, args ...string) *feedCmd {
@@ -24,7 +25,7 @@ func parseFeed(t *testing.T, args ...string) *feedCmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &line.cli.Feed
+	return &line.commands.Feed
 }
 
 // TestFeedConfig gives every flag a value of its own and sees where it ends up.
@@ -78,7 +79,7 @@ func TestFeedUsage(t *testing.T) {
 		{"--listen=x", "--protocol=tcp", "--chaos=x,y", "--count=-1", "--acks=all"},
 	} {
 		var stderr strings.Builder
-		if status := run(append([]string{"feed"}, args...), io.Discard, &stderr); status != exitUsage {
+		if status := run(append([]string{"feed"}, args...), io.Discard, &stderr); status != cli.ExitUsage {
 			t.Errorf("%q: status %d", args, status)
 		}
 		for _, arg := range args {
@@ -107,7 +108,7 @@ func TestFeedHints(t *testing.T) {
 		"--protocol: \"tcp\" cannot be served, choose one of fg,": {"--protocol=tcp"},
 	} {
 		var stderr strings.Builder
-		if status := run(append([]string{"feed"}, args...), io.Discard, &stderr); status != exitUsage || !strings.Contains(stderr.String(), "feedgate: "+want) {
+		if status := run(append([]string{"feed"}, args...), io.Discard, &stderr); status != cli.ExitUsage || !strings.Contains(stderr.String(), "feedgate: "+want) {
 			t.Errorf("%q: status %d, standard error\n%s", args, status, stderr.String())
 		}
 	}
@@ -145,7 +146,7 @@ func (p *process) feedReport() (r feedserver.Report) {
 
 // TestFeedStatus acknowledges all messages but one, or all.
 func TestFeedStatus(t *testing.T) {
-	for missing, want := range []int{exitOK, exitFailure} {
+	for missing, want := range []int{cli.ExitOK, cli.ExitFailure} {
 		p, nc := feedProcess(t, "--count=100")
 		if _, err := io.Copy(io.Discard, nc); err != nil {
 			t.Fatal(err)
@@ -177,7 +178,7 @@ func TestFeedDuration(t *testing.T) {
 		fmt.Fprintf(nc, "A%d\n", got)
 	}
 	nc.Close()
-	if status := p.status(); status != exitOK {
+	if status := p.status(); status != cli.ExitOK {
 		t.Errorf("status %d", status)
 	}
 	if r := p.feedReport(); got == 0 || r.Total.Sent != got || r.Total.Acknowledged != got || r.Total.Unsent != 0 {
@@ -196,7 +197,7 @@ func TestFeedSignal(t *testing.T) {
 		}
 	}
 	nc.Close()
-	if status := p.status(); status != exitOK {
+	if status := p.status(); status != cli.ExitOK {
 		t.Errorf("status %d", status)
 	}
 	if r := p.feedReport(); r.Total.Sent < 10 || r.Total.Missing != 0 {
@@ -213,7 +214,7 @@ func TestFeedSecondSignal(t *testing.T) {
 	for lines.Scan() { // the first signal has been heard
 	}
 	p.signal(syscall.SIGTERM)
-	if status := p.status(); status != exitFailure {
+	if status := p.status(); status != cli.ExitFailure {
 		t.Errorf("status %d", status)
 	}
 	if r := p.feedReport(); r.Total.Missing == 0 {

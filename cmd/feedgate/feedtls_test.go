@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"feedgate/gateway/tlstest"
+	"feedgate/internal/cli"
 )
 
 // TestFeedTLS serves a client that shows a certificate.
@@ -25,7 +26,7 @@ func TestFeedTLS(t *testing.T) {
 	}
 	fmt.Fprint(secure, "A1\n")
 	secure.Close()
-	if status := p.status(); status != exitOK {
+	if status := p.status(); status != cli.ExitOK {
 		t.Errorf("status %d", status)
 	}
 	if r := p.feedReport(); r.Total.Acknowledged != 1 {
@@ -58,7 +59,7 @@ func TestFeedWS(t *testing.T) {
 		t.Errorf("goodbye is % x, %v", got[:n], err)
 	}
 	nc.Write([]byte{0x88, 0x80, 0, 0, 0, 0})
-	if status := p.status(); status != exitOK {
+	if status := p.status(); status != cli.ExitOK {
 		t.Errorf("status %d", status)
 	}
 	if r := p.feedReport(); r.Protocol != "ws" || r.Total.Acknowledged != 1 {

@@ -8,12 +8,9 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-	"unicode/utf8"
-)
 
-// maxLogLine bounds a line, in bytes. A pipe accepts up to PIPE_BUF as a whole, even if
-// others write to it too.
-const maxLogLine = 4 << 10
+	"feedgate/internal/cli"
+)
 
 // logFlags are the flags of a command that logs.
 type logFlags struct {
@@ -62,32 +59,20 @@ func shorten(v slog.Value, limit int) slog.Value {
 	case slog.KindDuration:
 		return slog.StringValue(v.Duration().String())
 	case slog.KindString:
-		return slog.StringValue(cut(v.String(), limit))
+		return slog.StringValue(cli.Cut(v.String(), limit))
 	case slog.KindAny:
 		if _, level := v.Any().(slog.Level); limit > 0 && !level {
-			return slog.StringValue(cut(fmt.Sprint(v.Any()), limit))
+			return slog.StringValue(cli.Cut(fmt.Sprint(v.Any()), limit))
 		}
 	}
 	return v
-}
-
-// cut is s, or if limit is not 0 its first limit bytes and how many follow.
-func cut(s string, limit int) string {
-	if limit == 0 || len(s) <= limit {
-		return s
-	}
-	end := limit
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return fmt.Sprintf("%s... (%d more bytes)", s[:end], len(s)-end)
 }
 
 // valueLimits, in bytes, are tried in turn until a line is short enough; 0 is no limit. An
 // escaped byte takes up to six, and a gateway's lines have fewer than a dozen values.
 var valueLimits = [...]int{0, 1024, 256, 32}
 
-// lineHandler writes a record as one line of at most maxLogLine bytes, with one Write.
+// lineHandler writes a record as one line of at most cli.MaxLine bytes, with one Write.
 type lineHandler struct {
 	forms [len(valueLimits)]slog.Handler // each writes to line.buf
 	bare  slog.Handler                   // without the attributes of WithAttrs
@@ -128,11 +113,11 @@ func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 		if err := write(form, r); err != nil {
 			return err
 		}
-		if buf.Len() <= maxLogLine {
+		if buf.Len() <= cli.MaxLine {
 			break
 		}
 	}
-	if buf.Len() > maxLogLine {
+	if buf.Len() > cli.MaxLine {
 		if err := write(h.bare, slog.NewRecord(r.Time, r.Level, r.Message, r.PC)); err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/internal/cli"
 )
 
 func TestLogger(t *testing.T) {
@@ -58,7 +60,7 @@ func TestLongLines(t *testing.T) {
 		}
 		for i, want := range []string{"short", "1s", "upstream", "many"} {
 			quotes := strings.Count(lines[i], `"`) - strings.Count(lines[i], `\"`)
-			if len(lines[i]) > maxLogLine || !strings.Contains(lines[i], want) || quotes%2 != 0 {
+			if len(lines[i]) > cli.MaxLine || !strings.Contains(lines[i], want) || quotes%2 != 0 {
 				t.Errorf("%s: %d bytes, want %q: %.200s", format, len(lines[i]), want, lines[i])
 			}
 			if format == "json" && !json.Valid([]byte(lines[i])) {

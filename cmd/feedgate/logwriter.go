@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -52,17 +49,6 @@ func newLogWriter(out io.Writer) *logWriter {
 	}
 	go w.run()
 	return w
-}
-
-// stderrFile is standard error under another descriptor. A write to a broken pipe under
-// descriptor 2 kills a Go program; under any other it is an error, and no signal needs to be
-// caught or ignored, which children would inherit.
-func stderrFile() io.Writer {
-	fd, err := unix.FcntlInt(uintptr(unix.Stderr), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		return io.Discard // closed
-	}
-	return os.NewFile(uintptr(fd), "stderr")
 }
 
 // Write queues a copy of line. It never blocks and never fails.

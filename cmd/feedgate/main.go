@@ -12,11 +12,13 @@ import (
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
+
+	"feedgate/internal/cli"
 )
 
-// cli is the command line. Every command is a struct of its flags with a method
+// commands is the command line. Every command is a struct of its flags with a method
 // Run(context.Context, *globals) error.
-type cli struct {
+type commands struct {
 	Run     runCmd     `cmd:"" help:"Connect to feeds, hand their messages on, acknowledge them."`
 	Demo    demoCmd    `cmd:"" help:"See it work: an embedded feed, a gateway, ten seconds, no set-up."`
 	Feed    feedCmd    `cmd:"" help:"Serve a feed, synthetic or replayed, and check every ack."`
@@ -28,9 +30,9 @@ type cli struct {
 	BenchFeed    benchFeedCmd    `cmd:"" hidden:""`
 }
 
-// newCLI is a command line without values. The flags of protocols and sinks are those of run.
-func newCLI() *cli {
-	c := &cli{}
+// newCommands is a command line without values. The flags of protocols and sinks are those of run.
+func newCommands() *commands {
+	c := &commands{}
 	c.Run.flags, c.Run.sinkFlags = protocols.NewFlags(), sinks.NewFlags()
 	c.Run.OfProtocols, c.Run.OfSinks = c.Run.flags.Groups(), c.Run.sinkFlags.Groups()
 	return c
@@ -61,7 +63,7 @@ type globals struct {
 func main() {
 	caught := catchSignals(os.Args[1:])
 	os.Exit(reapingOrphans(func() int {
-		stderr := newLogWriter(stderrFile())
+		stderr := newLogWriter(cli.Stderr())
 		defer stderr.flush()
 		return execute(caught, os.Args[1:], os.Stdout, stderr)
 	}))
@@ -89,7 +91,7 @@ func execute(caught *signals, args []string, stdout, stderr io.Writer) int {
 	line, err := parse(args, g)
 	w.setStarting(false)
 	if line.helped {
-		return exitOK
+		return cli.ExitOK
 	}
 	help := "feedgate"
 	if line.context != nil && line.context.Selected() != nil {
@@ -100,22 +102,22 @@ func execute(caught *signals, args []string, stdout, stderr io.Writer) int {
 		err = line.context.Run(g)
 	}
 	if err != nil {
-		printError(stderr, err, g.settings.origin, help)
+		printError(stderr, err, g, help)
 	}
-	return exitStatus(err)
+	return cli.Status(err)
 }
 
 // commandLine is what parse made of the arguments.
 type commandLine struct {
-	cli     *cli
-	context *kong.Context // after an error as far as it goes, or nil
-	helped  bool          // help was asked for and printed
+	commands *commands
+	context  *kong.Context // after an error as far as it goes, or nil
+	helped   bool          // help was asked for and printed
 }
 
 // parse reads args, and from g.settings what they leave open.
 func parse(args []string, g *globals) (commandLine, error) {
-	line := commandLine{cli: newCLI()}
-	parser, err := kong.New(line.cli,
+	line := commandLine{commands: newCommands()}
+	parser, err := kong.New(line.commands,
 		kong.Name("feedgate"),
 		kong.Description(description),
 		kong.Writers(g.stdout, g.stderr),
@@ -127,7 +129,7 @@ func parse(args []string, g *globals) (commandLine, error) {
 		kong.Bind(g.settings),
 	)
 	if err != nil {
-		panic(err) // a fault in the tags of cli
+		panic(err) // a fault in the tags of commands
 	}
 	g.settings.know(parser.Model)
 	line.context, err = parser.Parse(args)

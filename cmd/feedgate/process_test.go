@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"feedgate/cmd/feedgate/feedserver"
+	"feedgate/internal/cli"
 	"feedgate/worker/testkit"
 )
 
@@ -166,7 +167,7 @@ func TestVersion(t *testing.T) {
 
 func TestUsageStatus(t *testing.T) {
 	p := start(t, "\x00", "run", "--sink=discard:", "--ring=1000", "fg://a:1")
-	if status := p.status(); status != exitUsage {
+	if status := p.status(); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
 	const want = "feedgate: --ring: 1000 is not a power of two\nfeedgate: see feedgate run --help\n"
@@ -210,7 +211,7 @@ func TestWorstStatus(t *testing.T) {
 	_, badURL := serve(t, feedserver.Config{Count: 1, Token: []byte("another")})
 	token := file(t, "token", "s3cret\n")
 	p := start(t, "\x00", "run", "--sink=discard:", badURL, goodURL, "--exit-on-close", "--admin=", "--token-file", token, "--log-level=debug")
-	if status := p.status(); status != exitFailure {
+	if status := p.status(); status != cli.ExitFailure {
 		t.Errorf("status %d", status)
 	}
 	if n := finished(t, good).Acknowledged; n != 10000 {
@@ -290,7 +291,7 @@ func TestDrainTimeout(t *testing.T) {
 
 func (p *process) checkUnfinished(url string) {
 	p.t.Helper()
-	if status := p.status(); status != exitFailure {
+	if status := p.status(); status != cli.ExitFailure {
 		p.t.Errorf("status %d", status)
 	}
 	if want := "upstream=" + url + ` error="messages left unfinished: 10 `; strings.Count(p.stderr.String(), want) != 1 {
@@ -305,7 +306,7 @@ func TestAdminInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := start(t, "\x00", "run", "fg://127.0.0.1:1", "--admin", listener.Addr().String(), "--sink=file:"+in)
-	if status := p.status(); status != exitFailure {
+	if status := p.status(); status != cli.ExitFailure {
 		t.Errorf("status %d", status)
 	}
 	text := p.stderr.String()
@@ -322,7 +323,7 @@ func TestAdminInUse(t *testing.T) {
 func TestJSONLogs(t *testing.T) {
 	_, url := serve(t, feedserver.Config{Count: 1, Token: []byte("another")})
 	p := start(t, "\x00", "run", "--sink=discard:", url, "--admin=", "--log-format=json", "--log-level=debug")
-	if status := p.status(); status != exitFailure {
+	if status := p.status(); status != cli.ExitFailure {
 		t.Errorf("status %d", status)
 	}
 	lines := bufio.NewScanner(strings.NewReader(p.stderr.String()))
@@ -339,7 +340,7 @@ func TestJSONLogs(t *testing.T) {
 
 func TestSinkFault(t *testing.T) {
 	p := start(t, "\x00", "run", "fg://127.0.0.1:1", "--admin=", "--sink=file:/nonexistent/in")
-	if status := p.status(); status != exitFailure {
+	if status := p.status(); status != cli.ExitFailure {
 		t.Errorf("status %d", status)
 	}
 	if text := p.stderr.String(); !strings.Contains(text, "\nfeedgate: --sink \"file:/nonexistent/in\": ") {

@@ -11,6 +11,7 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/toy"
 	"feedgate/gateway/wire/toy/toytest"
+	"feedgate/internal/cli"
 )
 
 // withToy adds a protocol that the product does not have, for the time of a test. It is the
@@ -38,7 +39,7 @@ func TestProtocolIsOneLine(t *testing.T) {
 		"--exit-on-close", "--admin=", "--maxprocs=runtime",
 	}, &stdout, &stderr)
 	text, err := os.ReadFile(in)
-	if want := "70 a one\n60 b two\n50 a three\n"; status != exitOK || string(text) != want || err != nil {
+	if want := "70 a one\n60 b two\n50 a three\n"; status != cli.ExitOK || string(text) != want || err != nil {
 		t.Errorf("status %d, %q, %v; standard error\n%s", status, text, err, stderr.String())
 	}
 	if r := server.Report(); r.Fault != nil || !slices.Equal(r.Codes, []uint16{0, 0, 0}) {
@@ -50,7 +51,7 @@ func TestProtocolIsOneLine(t *testing.T) {
 	checkUsage(t, "toy://a: upstream URL: the channel is missing", "run", "--sink=discard:", "toy://a", stopper)
 
 	stdout.Reset()
-	if status := run([]string{"run", "--help"}, &stdout, &stderr); status != exitOK {
+	if status := run([]string{"run", "--help"}, &stdout, &stderr); status != cli.ExitOK {
 		t.Errorf("status %d", status)
 	}
 	for _, want := range []string{"(HOST:PORT/CHANNEL)", "toy+tls", "Scheme toy:", "--toy-credit=N", "topic, id"} {
@@ -67,7 +68,7 @@ func TestProductHasNoToy(t *testing.T) {
 		t.Error("the product lists toy")
 	}
 	p := start(t, "\x00", "run", "--sink=discard:", "toy://a/c")
-	if status := p.status(); status != exitUsage {
+	if status := p.status(); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"feedgate/bench/report"
+	"feedgate/internal/cli"
 	"feedgate/worker/durable"
 )
 
@@ -41,7 +42,7 @@ func (c *reportCmd) Run(_ context.Context, g *globals) error {
 		faults = append(faults, err)
 		sources = append(sources, source)
 		if c.HTML != "" && sameFile(path, c.HTML) {
-			return usagef("--html: %s is one of the files to report on; name another", c.HTML)
+			return cli.Usagef("--html: %s is one of the files to report on; name another", c.HTML)
 		}
 	}
 	if err := errors.Join(faults...); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"feedgate/bench"
+	"feedgate/internal/cli"
 )
 
 // results is a file of bench with one rate, in the directory dir.
@@ -38,7 +39,7 @@ func TestReport(t *testing.T) {
 		{[]string{before, after}, "+50.0%"},
 	} {
 		var stdout, stderr strings.Builder
-		if status := run(append([]string{"report"}, c.args...), &stdout, &stderr); status != exitOK || stderr.String() != "" {
+		if status := run(append([]string{"report"}, c.args...), &stdout, &stderr); status != cli.ExitOK || stderr.String() != "" {
 			t.Errorf("status %d, standard error\n%s", status, stderr.String())
 		}
 		if !strings.HasPrefix(stdout.String(), c.args[0]) && !strings.HasPrefix(stdout.String(), "#1: "+c.args[0]) || !strings.Contains(stdout.String(), c.want) {
@@ -63,12 +64,12 @@ func TestReportStatus(t *testing.T) {
 		status int
 		want   []string
 	}{
-		{nil, exitUsage, []string{"FILE", "see feedgate report --help"}},
-		{[]string{good, "--htm=x"}, exitUsage, []string{"--htm"}},
-		{[]string{good, "--html", good}, exitUsage, []string{"feedgate: --html: " + good}},
-		{[]string{good, "--html", link}, exitUsage, []string{"feedgate: --html: " + link}},
-		{[]string{filepath.Join(dir, "not"), good, foreign, broken}, exitFailure, []string{filepath.Join(dir, "not") + ": no such file", "feedgate: " + foreign + ": ", "feedgate: " + broken + ": "}},
-		{[]string{dir}, exitFailure, []string{dir}},
+		{nil, cli.ExitUsage, []string{"FILE", "see feedgate report --help"}},
+		{[]string{good, "--htm=x"}, cli.ExitUsage, []string{"--htm"}},
+		{[]string{good, "--html", good}, cli.ExitUsage, []string{"feedgate: --html: " + good}},
+		{[]string{good, "--html", link}, cli.ExitUsage, []string{"feedgate: --html: " + link}},
+		{[]string{filepath.Join(dir, "not"), good, foreign, broken}, cli.ExitFailure, []string{filepath.Join(dir, "not") + ": no such file", "feedgate: " + foreign + ": ", "feedgate: " + broken + ": "}},
+		{[]string{dir}, cli.ExitFailure, []string{dir}},
 	} {
 		var stdout, stderr strings.Builder
 		if status := run(append([]string{"report"}, c.args...), &stdout, &stderr); status != c.status {
@@ -83,7 +84,7 @@ func TestReportStatus(t *testing.T) {
 			t.Errorf("%q: standard output\n%s", c.args, stdout.String())
 		}
 	}
-	if status := run([]string{"report", good}, io.Discard, io.Discard); status != exitOK {
+	if status := run([]string{"report", good}, io.Discard, io.Discard); status != cli.ExitOK {
 		t.Error("a file to report on was changed")
 	}
 }
@@ -99,7 +100,7 @@ func TestReportPage(t *testing.T) {
 	}
 	for _, to := range []string{page, link, page} {
 		var stderr strings.Builder
-		if status := run([]string{"report", good, "--html", to}, io.Discard, &stderr); status != exitOK || stderr.String() != "" {
+		if status := run([]string{"report", good, "--html", to}, io.Discard, &stderr); status != cli.ExitOK || stderr.String() != "" {
 			t.Fatalf("status %d, %s", status, stderr.String())
 		}
 		text, err := os.ReadFile(page)
@@ -116,7 +117,7 @@ func TestReportPage(t *testing.T) {
 	for _, to := range []string{filepath.Join(dir, "none", "page.html"), dir} {
 		var stdout, stderr strings.Builder
 		status := run([]string{"report", good, "--html", to}, &stdout, &stderr)
-		if status != exitFailure || !strings.HasPrefix(stderr.String(), "feedgate: --html: ") || !strings.Contains(stderr.String(), to) {
+		if status != cli.ExitFailure || !strings.HasPrefix(stderr.String(), "feedgate: --html: ") || !strings.Contains(stderr.String(), to) {
 			t.Errorf("%s: status %d, %s", to, status, stderr.String())
 		}
 		if !strings.Contains(stdout.String(), "M msg/s") {
@@ -135,7 +136,7 @@ func TestReportPage(t *testing.T) {
 func TestReportToPipe(t *testing.T) {
 	good := results(t, t.TempDir(), "good.json", 1e6)
 	p := start(t, "\x00", "report", good, "--html=/dev/stdout")
-	if status := p.status(); status != exitOK {
+	if status := p.status(); status != cli.ExitOK {
 		t.Errorf("status %d", status)
 	}
 	if text := p.stdout.String(); !strings.Contains(text, "M msg/s") || !strings.HasSuffix(text, "</html>\n") {

@@ -9,6 +9,7 @@ import (
 
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
+	"feedgate/internal/cli"
 	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
@@ -22,32 +23,32 @@ import (
 type runCmd struct {
 	URL []string `arg:"" optional:"" name:"URL" help:"${urls}. Further hosts are tried when one cannot be reached, its login fails, or it closes within 1s. Several URLs are several gateways, which share the sink and the admin address."`
 
-	Workers    count  `group:"work" placeholder:"N" help:"Number; 1 for ${streams} [GOMAXPROCS]."`
-	Dispatch   string `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
-	Key        string `group:"work" placeholder:"SELECTOR" help:"A bytes:, field:, json: or meta: one, see above."`
-	ID         string `name:"id" group:"work" placeholder:"SELECTOR" help:"Picks {id} of a message [by protocol]."`
-	Ring       count  `group:"work" placeholder:"N" help:"Entries of each, 2^n [8192, or by protocol]."`
-	Sink       string `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
-	Output     string `group:"work" placeholder:"TEMPLATE" help:"What the sink gets of each message [{data}]."`
-	Retries    int    `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
-	RetryMin   period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
-	DeadLetter string `group:"work" placeholder:"URL" help:"Refused messages go there, acked with code 7."`
+	Workers    cli.Count  `group:"work" placeholder:"N" help:"Number; 1 for ${streams} [GOMAXPROCS]."`
+	Dispatch   string     `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
+	Key        string     `group:"work" placeholder:"SELECTOR" help:"A bytes:, field:, json: or meta: one, see above."`
+	ID         string     `name:"id" group:"work" placeholder:"SELECTOR" help:"Picks {id} of a message [by protocol]."`
+	Ring       cli.Count  `group:"work" placeholder:"N" help:"Entries of each, 2^n [8192, or by protocol]."`
+	Sink       string     `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
+	Output     string     `group:"work" placeholder:"TEMPLATE" help:"What the sink gets of each message [{data}]."`
+	Retries    int        `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
+	RetryMin   cli.Period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
+	DeadLetter string     `group:"work" placeholder:"URL" help:"Refused messages go there, acked with code 7."`
 
-	Ack         string `group:"acks" placeholder:"MODE" help:"each, ordered, range, none [by protocol]."`
-	AckInterval period `group:"acks" placeholder:"D" default:"100ms" help:"Longest that a range ack waits [${default}]."`
-	FlushMax    count  `group:"acks" placeholder:"N" default:"32" help:"Sends per sendmmsg call, 1 to 32 [${default}]."`
-	FlushPack   int    `group:"acks" placeholder:"N" default:"0" help:"Acks per send; 0: all that are ready [${default}]."`
+	Ack         string     `group:"acks" placeholder:"MODE" help:"each, ordered, range, none [by protocol]."`
+	AckInterval cli.Period `group:"acks" placeholder:"D" default:"100ms" help:"Longest that a range ack waits [${default}]."`
+	FlushMax    cli.Count  `group:"acks" placeholder:"N" default:"32" help:"Sends per sendmmsg call, 1 to 32 [${default}]."`
+	FlushPack   int        `group:"acks" placeholder:"N" default:"0" help:"Acks per send; 0: all that are ready [${default}]."`
 
-	MaxMessage size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longer messages are skipped and refused (3) [${default}]."`
-	InFlight   count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read [65536, or by protocol]."`
-	Memory     size  `group:"limits" placeholder:"SIZE" help:"Read buffers, from 4 messages on [64MiB, or by cgroup]."`
+	MaxMessage cli.Size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longer messages are skipped and refused (3) [${default}]."`
+	InFlight   cli.Count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read [65536, or by protocol]."`
+	Memory     cli.Size  `group:"limits" placeholder:"SIZE" help:"Read buffers, from 4 messages on [64MiB, or by cgroup]."`
 
-	Heartbeat       period     `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
+	Heartbeat       cli.Period `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
 	IdleTimeout     offTimeout `group:"connection" placeholder:"D" help:"Dead if silent for this long; 0: off [25s or off]."`
-	ConnectTimeout  period     `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
-	WriteTimeout    period     `group:"connection" placeholder:"D" default:"5m" help:"Dead if the peer takes no byte for this long [${default}]."`
-	ReconnectMin    period     `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
-	ReconnectMax    period     `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, its bound doubles up to it [${default}]."`
+	ConnectTimeout  cli.Period `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
+	WriteTimeout    cli.Period `group:"connection" placeholder:"D" default:"5m" help:"Dead if the peer takes no byte for this long [${default}]."`
+	ReconnectMin    cli.Period `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
+	ReconnectMax    cli.Period `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, its bound doubles up to it [${default}]."`
 	ConnectAttempts int        `group:"connection" placeholder:"N" default:"0" help:"Exit 1 after N in a row fail; 0: no limit [${default}]."`
 	ClientName      string     `group:"connection" placeholder:"NAME" help:"Sent at login [host name]."`
 	TokenFile       string     `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
@@ -63,7 +64,7 @@ type runCmd struct {
 	sinkFlags *flagset.Flags // the same, by kind of sink
 
 	ExitOnClose  bool       `group:"process" help:"Exit 0 once the server has closed and all is acked."`
-	DrainTimeout period     `group:"process" placeholder:"D" default:"10s" help:"After SIGTERM or SIGINT, to finish in [${default}]."`
+	DrainTimeout cli.Period `group:"process" placeholder:"D" default:"10s" help:"After SIGTERM or SIGINT, to finish in [${default}]."`
 	StallAfter   offTimeout `group:"process" placeholder:"D" default:"60s" help:"Warn if no message is done for this long; 0: off [${default}]."`
 	State        string     `group:"process" placeholder:"FILE" help:"Keeps sessions and last acked seq across restarts."`
 	Admin        string     `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
@@ -118,7 +119,7 @@ func (c *runCmd) Run(ctx context.Context, g *globals) error {
 	end := &lastLines{log: log}
 	g.watchdog.setLast(func(code int, why string) {
 		end.write(func() {
-			if code == exitOK {
+			if code == cli.ExitOK {
 				log.Warn(why)
 				return
 			}
@@ -135,8 +136,8 @@ func (c *runCmd) Run(ctx context.Context, g *globals) error {
 // faults of usage.
 func (c *runCmd) explain(g *globals, log *slog.Logger, err error) {
 	switch {
-	case c.LogFormat != "json" || isUsage(err):
-		printError(g.stderr, err, g.settings.origin, "feedgate run")
+	case c.LogFormat != "json" || cli.IsUsage(err):
+		printError(g.stderr, err, g, "feedgate run")
 	case unlogged(err) != nil:
 		log.Error("failed", "error", unlogged(err))
 	}
@@ -147,11 +148,11 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 		c.URL = g.settings.upstreams()
 	}
 	if len(c.URL) == 0 {
-		return usagef("no URL: name the feed, as in feedgate run fg://HOST:PORT --sink exec:./handle")
+		return cli.Usagef("no URL: name the feed, as in feedgate run fg://HOST:PORT --sink exec:./handle")
 	}
 	reportMaxprocs := c.Maxprocs.set() // before the gateways, whose workers default to it
 	c.plan = c.planMemory()
-	c.Memory = size(c.plan.each)
+	c.Memory = cli.Size(c.plan.each)
 
 	secrets, planned, err := c.check()
 	if err != nil {
@@ -218,7 +219,7 @@ func (c *runCmd) open(u *upstreams, secrets secrets, planned []gateway.Config, g
 			return err
 		}
 		if err := u.state.Check(planned); err != nil {
-			return usageError{err}
+			return cli.Usage(err)
 		}
 	}
 	if u.sink, err = openSink("--sink", c.Sink, c.sinkConfig(g, u, secrets)); err != nil {
@@ -238,7 +239,7 @@ func openSink(flag, url string, cfg sink.Config) (*sink.Sink, error) {
 	cfg.Flag = flag
 	out, err := sinks.Open(url, cfg)
 	if errors.Is(err, sink.ErrURL) {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	return out, err
 }
@@ -265,7 +266,7 @@ func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 	for i, url := range c.URL {
 		at, err := protocols.Parse(url, c.flags)
 		if err != nil {
-			return usageError{err}
+			return cli.Usage(err)
 		}
 		cfg := c.config(at, labels[i], secrets, u.log)
 		cfg.Sink, cfg.State = u.sink, u.state
@@ -275,14 +276,14 @@ func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 		if at.Find != nil {
 			group, err := discovery.New(discovery.Config{Gateway: cfg, Find: at.Find})
 			if err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			u.groups = append(u.groups, group)
 			continue
 		}
 		gw, err := gateway.New(cfg)
 		if err != nil {
-			return usageError{err}
+			return cli.Usage(err)
 		}
 		u.gateways = append(u.gateways, gw)
 	}

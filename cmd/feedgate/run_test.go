@@ -18,6 +18,7 @@ import (
 	"feedgate/gateway/wire/nsq"
 	"feedgate/gateway/wire/tcp"
 	"feedgate/gateway/wire/ws"
+	"feedgate/internal/cli"
 	"feedgate/worker"
 	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
@@ -315,7 +316,7 @@ func TestOtherUsage(t *testing.T) {
 func checkUsage(t *testing.T, want string, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if status := run(args, &stdout, &stderr); status != exitUsage {
+	if status := run(args, &stdout, &stderr); status != cli.ExitUsage {
 		t.Errorf("%q: status %d", args, status)
 	}
 	text := regexp.MustCompile(`(?m)^time=.*\n`).ReplaceAllString(stderr.String(), "") // the log
@@ -331,7 +332,7 @@ func checkUsage(t *testing.T, want string, args ...string) string {
 func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	t.Setenv("COLUMNS", "80")
-	if status := run([]string{"run", "--help"}, &stdout, &stderr); status != exitOK || stderr.Len() > 0 {
+	if status := run([]string{"run", "--help"}, &stdout, &stderr); status != cli.ExitOK || stderr.Len() > 0 {
 		t.Fatalf("status %d, standard error %q", status, stderr.String())
 	}
 	lines := strings.Split(stdout.String(), "\n")

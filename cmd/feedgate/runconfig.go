@@ -12,6 +12,7 @@ import (
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
 	"feedgate/gateway/wire"
+	"feedgate/internal/cli"
 	"feedgate/worker"
 	"feedgate/worker/credential"
 	"feedgate/worker/sink"
@@ -40,7 +41,7 @@ func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	faults = append(faults, err)
 	planned, err = c.checkUpstreams(s)
 	if err := errors.Join(append(faults, err)...); err != nil {
-		return secrets{}, nil, usageError{err}
+		return secrets{}, nil, cli.Usage(err)
 	}
 	return s, planned, nil
 }

@@ -15,18 +15,20 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"feedgate/gateway/wire/faults"
+	"feedgate/internal/cli"
 )
 
 // settings holds the values that the command line leaves open: those of the
 // environment and, behind them, those of a configuration file. All of them are
 // text, read by the same parsers as the command line's.
 type settings struct {
+	cli.Environment
+
 	file map[string]setting // by flag name
 	urls []string           // of the file's key url
 
-	origins   map[string]string // by flag name, what set it instead of the command line
-	defaulted map[string]bool   // by flag name: nothing has set it
-	known     map[string]bool   // variables that some command has a flag for
+	defaulted map[string]bool // by flag name: nothing has set it
+	known     map[string]bool // variables that some command has a flag for
 }
 
 // setting is a value in the configuration file.
@@ -37,19 +39,11 @@ type setting struct {
 }
 
 func newSettings() *settings {
-	return &settings{origins: make(map[string]string), defaulted: make(map[string]bool)}
+	return &settings{defaulted: make(map[string]bool)}
 }
-
-// envPrefix begins the names of all our variables.
-const envPrefix = "FEEDGATE_"
 
 // urlVariable holds the URLs, separated by white space.
-const urlVariable = envPrefix + "URL"
-
-// envName is the environment variable of a flag.
-func envName(flag string) string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
+const urlVariable = cli.EnvPrefix + "URL"
 
 // Resolve implements [kong.Resolver]. It is asked only for flags that are not on
 // the command line. A variable that is set, even to nothing, counts.
@@ -57,15 +51,11 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	if flag.Name == "help" {
 		return nil, nil
 	}
-	if text, ok := os.LookupEnv(envName(flag.Name)); ok {
-		s.origins[flag.Name] = envName(flag.Name)
-		if lines := nonEmptyLines(text); flag.IsSlice() && len(lines) > 1 {
-			return lines, nil
-		}
-		return text, nil
+	if value, ok := s.Lookup(flag); ok {
+		return value, nil
 	}
 	if value, ok := s.file[flag.Name]; ok {
-		s.origins[flag.Name] = value.at
+		s.SetOrigin(flag.Name, value.at)
 		if value.list != nil {
 			return value.list, nil
 		}
@@ -73,16 +63,6 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	}
 	s.defaulted[flag.Name] = true
 	return nil, nil
-}
-
-// nonEmptyLines are the values of a flag that may be repeated.
-func nonEmptyLines(text string) (lines []any) {
-	for line := range strings.SplitSeq(text, "\n") {
-		if line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return lines
 }
 
 // given reports whether the command line, a variable or the file has set a flag.
@@ -101,7 +81,7 @@ func (s *settings) know(app *kong.Application) {
 	s.known = map[string]bool{urlVariable: true}
 	for _, command := range app.Leaves(false) {
 		for _, flag := range command.Flags {
-			s.known[envName(flag.Name)] = true
+			s.known[cli.EnvName(flag.Name)] = true
 		}
 	}
 }
@@ -111,7 +91,7 @@ func (s *settings) unknown() []string {
 	var names []string
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if strings.HasPrefix(name, envPrefix) && !s.known[name] {
+		if strings.HasPrefix(name, cli.EnvPrefix) && !s.known[name] {
 			names = append(names, name)
 		}
 	}
@@ -133,18 +113,11 @@ func (s *settings) warnUnknown(log *slog.Logger) {
 	}
 }
 
-// Validate implements [kong.Resolver].
-func (s *settings) Validate(*kong.Application) error { return nil }
-
-// origin says what set a flag: a variable, or a file and line. It is empty for
-// the command line and for defaults.
-func (s *settings) origin(flag string) string { return s.origins[flag] }
-
 // loadFor loads the file that the flag --config of ctx's command names, or the
 // flag's variable. The file's keys are the names of that command's other flags,
 // and url.
 func (s *settings) loadFor(ctx *kong.Context) error {
-	path := os.Getenv(envName("config"))
+	path := os.Getenv(cli.EnvName("config"))
 	for _, element := range ctx.Path {
 		if element.Flag != nil && element.Flag.Name == "config" {
 			path = ctx.Value(element).String()

@@ -13,6 +13,7 @@ import (
 	"feedgate/gateway/wire/framed"
 	"feedgate/gateway/wire/nsq"
 	"feedgate/gateway/wire/ws"
+	"feedgate/internal/cli"
 	"feedgate/worker/flagset"
 )
 
@@ -21,7 +22,7 @@ func parseRun(t *testing.T, args ...string) (*runCmd, *globals, error) {
 	t.Helper()
 	g := &globals{stdout: io.Discard, stderr: io.Discard, settings: newSettings()}
 	line, err := parse(append([]string{"run"}, args...), g)
-	return &line.cli.Run, g, err
+	return &line.commands.Run, g, err
 }
 
 // mustParseRun is parseRun of a command line without faults.
@@ -52,12 +53,12 @@ func TestPrecedence(t *testing.T) {
 		read                       func(*runCmd) any
 	}{
 		{
-			flag: "ring", def: count(0), file: count(16), env: count(32), line: count(64),
+			flag: "ring", def: cli.Count(0), file: cli.Count(16), env: cli.Count(32), line: cli.Count(64),
 			fileText: "16", envText: "32", lineArg: "64",
 			read: func(c *runCmd) any { return c.Ring },
 		},
 		{
-			flag: "memory", def: size(0), file: size(8 << 30), env: size(9 << 10), line: size(10),
+			flag: "memory", def: cli.Size(0), file: cli.Size(8 << 30), env: cli.Size(9 << 10), line: cli.Size(10),
 			fileText: "8GiB", envText: "9KiB", lineArg: "10",
 			read: func(c *runCmd) any { return c.Memory },
 		},
@@ -82,7 +83,7 @@ func TestPrecedence(t *testing.T) {
 			read: func(c *runCmd) any { return c.LogLevel },
 		},
 		{
-			flag: "in-flight", def: count(0), file: count(1), env: count(2), line: count(3),
+			flag: "in-flight", def: cli.Count(0), file: cli.Count(1), env: cli.Count(2), line: cli.Count(3),
 			fileText: "1", envText: "2", lineArg: "3",
 			read: func(c *runCmd) any { return c.InFlight },
 		},
@@ -99,7 +100,7 @@ func TestPrecedence(t *testing.T) {
 				if got := c.read(cmd); got != want {
 					t.Errorf("%s: %v, not %v", what, got, want)
 				}
-				if got := g.settings.origin(c.flag); got != origin {
+				if got := g.settings.Origin(c.flag); got != origin {
 					t.Errorf("%s: set by %q, not %q", what, got, origin)
 				}
 			}
@@ -108,16 +109,16 @@ func TestPrecedence(t *testing.T) {
 			check("default", c.def, "")
 			check("file", c.file, path+":2", config)
 			check("line over file", c.line, "", config, flag)
-			t.Setenv(envName(c.flag), c.envText)
-			check("env", c.env, envName(c.flag))
-			check("env over file", c.env, envName(c.flag), config)
+			t.Setenv(cli.EnvName(c.flag), c.envText)
+			check("env", c.env, cli.EnvName(c.flag))
+			check("env over file", c.env, cli.EnvName(c.flag), config)
 			check("line over all", c.line, "", config, flag)
 		})
 	}
 }
 
 func TestEnvName(t *testing.T) {
-	if got := envName("in-flight"); got != "FEEDGATE_IN_FLIGHT" {
+	if got := cli.EnvName("in-flight"); got != "FEEDGATE_IN_FLIGHT" {
 		t.Error(got)
 	}
 }
@@ -213,7 +214,7 @@ func TestFaultsOfFile(t *testing.T) {
 	} {
 		path := file(t, "c.yaml", c.text)
 		var stdout, stderr bytes.Buffer
-		if status := run([]string{"run", "--sink=discard:", "fg://a:1", "--config", path}, &stdout, &stderr); status != exitUsage {
+		if status := run([]string{"run", "--sink=discard:", "fg://a:1", "--config", path}, &stdout, &stderr); status != cli.ExitUsage {
 			t.Errorf("%q: status %d", c.text, status)
 		}
 		for _, want := range append(c.wants, "\nfeedgate: see feedgate run --help\n") {
@@ -230,7 +231,7 @@ func TestFaultsOfFile(t *testing.T) {
 func TestUnreadableFile(t *testing.T) {
 	for _, path := range []string{filepath.Join(t.TempDir(), "none"), t.TempDir()} {
 		_, _, err := parseRun(t, "--config", path)
-		if err == nil || !strings.HasPrefix(err.Error(), "--config: ") || !strings.Contains(err.Error(), path) || !isUsage(err) {
+		if err == nil || !strings.HasPrefix(err.Error(), "--config: ") || !strings.Contains(err.Error(), path) || !cli.IsUsage(err) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -247,7 +248,7 @@ func TestEmptyFile(t *testing.T) {
 func TestBadVariables(t *testing.T) {
 	t.Setenv("FEEDGATE_MEMORY", "64MB")
 	var stdout, stderr bytes.Buffer
-	if status := run([]string{"run", "--sink=discard:", "fg://a:1"}, &stdout, &stderr); status != exitUsage {
+	if status := run([]string{"run", "--sink=discard:", "fg://a:1"}, &stdout, &stderr); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
 	const want = `feedgate: --memory: "64MB" is not a size; write bytes, or KiB, MiB, GiB as in 64MiB (set by FEEDGATE_MEMORY)` + "\n"

@@ -14,6 +14,7 @@ import (
 
 	"feedgate/docs/examples/post"
 	"feedgate/gateway/tlstest"
+	"feedgate/internal/cli"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
@@ -53,7 +54,7 @@ func TestSinkFlags(t *testing.T) {
 	}
 
 	var stdout, stderr bytes.Buffer
-	if status := run([]string{"run", "--help"}, &stdout, &stderr); status != exitOK {
+	if status := run([]string{"run", "--help"}, &stdout, &stderr); status != cli.ExitOK {
 		t.Fatalf("status %d", status)
 	}
 	for _, want := range []string{"\nFor sinks that are servers (post):\n  --sink-user", "\nSink post:\n  --post-type", "TLS is 1.2 or later, and always verified"} {
@@ -157,7 +158,7 @@ func TestSinkIsDenied(t *testing.T) {
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if status != exitFailure || !strings.Contains(stderr.String(), "feedgate: --sink: denied: no such topic\n") || strings.Contains(stderr.String(), "msg=connected") {
+	if status != cli.ExitFailure || !strings.Contains(stderr.String(), "feedgate: --sink: denied: no such topic\n") || strings.Contains(stderr.String(), "msg=connected") {
 		t.Errorf("status %d, standard error\n%s", status, stderr.String())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/docs/examples/toylog"
 	"feedgate/docs/examples/toylog/toylogtest"
+	"feedgate/internal/cli"
 )
 
 // withToylog adds the sink of a guide's reader for a test: its folder, and this line.
@@ -44,7 +45,7 @@ func TestToylog(t *testing.T) {
 		"--sink=toylog://" + host.Addr + "/orders?batch=50", "--toylog-timeout=1m",
 		"--sink-user=me", "--sink-password-file=" + file(t, "password", "s3cret\n"),
 	}, &stdout, &stderr)
-	if status != exitOK {
+	if status != cli.ExitOK {
 		t.Fatalf("status %d, standard error\n%s", status, stderr.String())
 	}
 	if c := finished(t, server); c.Acknowledged != messages || c.Refused != 0 {
@@ -81,7 +82,7 @@ func TestToylogFaults(t *testing.T) {
 
 	withToylog(t)
 	var help, none bytes.Buffer
-	if status := run([]string{"run", "--help"}, &help, &none); status != exitOK || !strings.Contains(help.String(), "\nSink toylog:\n  --toylog-timeout=D") {
+	if status := run([]string{"run", "--help"}, &help, &none); status != cli.ExitOK || !strings.Contains(help.String(), "\nSink toylog:\n  --toylog-timeout=D") {
 		t.Errorf("status %d, standard output\n%s", status, help.String())
 	}
 	for want, flags := range map[string][]string{
@@ -98,7 +99,7 @@ func TestToylogFaults(t *testing.T) {
 	_, upstream := serve(t, feedserver.Config{Count: 10})
 	var stdout, stderr bytes.Buffer
 	status := run([]string{"run", upstream, "--sink=" + url, "--admin="}, &stdout, &stderr)
-	if status != exitFailure || !strings.Contains(stderr.String(), "no such stream") || strings.Contains(stderr.String(), "msg=connected") {
+	if status != cli.ExitFailure || !strings.Contains(stderr.String(), "no such stream") || strings.Contains(stderr.String(), "msg=connected") {
 		t.Errorf("status %d, standard error\n%s", status, stderr.String())
 	}
 }

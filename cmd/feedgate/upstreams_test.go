@@ -7,6 +7,7 @@ import (
 
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/nsq/nsqfake"
+	"feedgate/internal/cli"
 	"feedgate/worker/testkit"
 )
 
@@ -56,7 +57,7 @@ func TestFleetBesideFeed(t *testing.T) {
 		return status == 503 && body == "upstream "+nsqURL+" is not connected\n"
 	})
 	p.signal(syscall.SIGTERM)
-	if status := p.status(); status != exitOK || strings.Contains(p.stderr.String(), "s3cret") {
+	if status := p.status(); status != cli.ExitOK || strings.Contains(p.stderr.String(), "s3cret") {
 		t.Errorf("status %d", status)
 	}
 }
@@ -75,7 +76,7 @@ func TestFleetNotReady(t *testing.T) {
 			return status == 503 && body == want
 		})
 		p.signal(syscall.SIGTERM)
-		if status := p.status(); status != exitOK {
+		if status := p.status(); status != cli.ExitOK {
 			t.Errorf("status %d", status)
 		}
 	}
@@ -92,14 +93,14 @@ func TestGroupStatus(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	p.await("first signal", p.stderr.seen)
 	p.signal(syscall.SIGTERM)
-	if status := p.status(); status != exitOK { // there was nothing in flight
+	if status := p.status(); status != cli.ExitOK { // there was nothing in flight
 		t.Errorf("status %d", status)
 	}
 
 	nsqd.Refuse(true)
 	good, url := serve(t, feedserver.Config{Count: 1000})
 	p = start(t, "\x00", "run", "--sink=discard:", "nsq:///t/c", url, "--nsqlookupd", lookupd.Addr(), "--admin=", "--exit-on-close")
-	if status := p.status(); status != exitFailure {
+	if status := p.status(); status != cli.ExitFailure {
 		t.Errorf("status %d", status)
 	}
 	if n := finished(t, good).Acknowledged; n != 1000 {

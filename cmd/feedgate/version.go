@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"runtime/debug"
+
+	"feedgate/internal/cli"
 )
 
 // version and revision, the commit, are set by the linker; see Makefile.
@@ -20,31 +21,5 @@ func (versionCmd) Run(_ context.Context, g *globals) error {
 	return err
 }
 
-// buildVersion is the version and the commit that the binary was built from, as
-// far as the build recorded them.
-func buildVersion() (name, commit string) {
-	name, commit = version, revision
-	if commit == "" {
-		commit = "unknown"
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return name, commit
-	}
-	if name == "" {
-		name = info.Main.Version
-	}
-	modified := false
-	for _, setting := range info.Settings {
-		switch setting.Key {
-		case "vcs.revision":
-			commit = setting.Value
-		case "vcs.modified":
-			modified = setting.Value == "true"
-		}
-	}
-	if modified {
-		commit += " (modified)"
-	}
-	return name, commit
-}
+// buildVersion is the version and the commit that the binary was built from.
+func buildVersion() (name, commit string) { return cli.Version(version, revision) }

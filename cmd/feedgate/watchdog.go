@@ -3,6 +3,8 @@ package main
 import (
 	"sync"
 	"time"
+
+	"feedgate/internal/cli"
 )
 
 const (
@@ -86,9 +88,9 @@ func (w *watchdog) stop() {
 
 func (w *watchdog) endStart() {
 	w.mu.Lock()
-	due, code := w.starting, exitOK
+	due, code := w.starting, cli.ExitOK
 	if w.hurried {
-		code = exitFailure
+		code = cli.ExitFailure
 	}
 	w.mu.Unlock()
 	if due {
@@ -97,7 +99,7 @@ func (w *watchdog) endStart() {
 }
 
 func (w *watchdog) endHurry() {
-	w.end(exitFailure, "ended at once: a handler, a sink or a file did not return in time")
+	w.end(cli.ExitFailure, "ended at once: a handler, a sink or a file did not return in time")
 }
 
 // end ends the process, once, unless the watch is over.

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"feedgate/internal/cli"
 )
 
 // TestWatchdog: what ends the process although its command does not return, and when.
@@ -14,14 +16,14 @@ func TestWatchdog(t *testing.T) {
 		code  int
 	}{
 		"nothing":                {do: func(*watchdog) {}},
-		"a signal at the start":  {func(w *watchdog) { w.signalled() }, startGrace, exitOK},
-		"two at the start":       {func(w *watchdog) { w.signalled(); w.hurry() }, startGrace, exitFailure},
+		"a signal at the start":  {func(w *watchdog) { w.signalled() }, startGrace, cli.ExitOK},
+		"two at the start":       {func(w *watchdog) { w.signalled(); w.hurry() }, startGrace, cli.ExitFailure},
 		"a signal":               {do: func(w *watchdog) { w.setStarting(false); w.signalled() }},
 		"a start that ends":      {do: func(w *watchdog) { w.signalled(); w.setStarting(false) }},
-		"a signal between":       {func(w *watchdog) { w.setStarting(false); w.signalled(); w.setStarting(true) }, startGrace, exitOK},
-		"two":                    {func(w *watchdog) { w.setStarting(false); w.signalled(); w.hurry() }, hurryGrace, exitFailure},
+		"a signal between":       {func(w *watchdog) { w.setStarting(false); w.signalled(); w.setStarting(true) }, startGrace, cli.ExitOK},
+		"two":                    {func(w *watchdog) { w.setStarting(false); w.signalled(); w.hurry() }, hurryGrace, cli.ExitFailure},
 		"two, and it has ended":  {do: func(w *watchdog) { w.setStarting(false); w.signalled(); w.hurry(); w.stop() }},
-		"the end of a drain":     {func(w *watchdog) { w.setStarting(false); w.hurry(); w.hurry() }, hurryGrace, exitFailure},
+		"the end of a drain":     {func(w *watchdog) { w.setStarting(false); w.hurry(); w.hurry() }, hurryGrace, cli.ExitFailure},
 		"one, and it has ended":  {do: func(w *watchdog) { w.signalled(); w.stop() }},
 		"two while it is ending": {do: func(w *watchdog) { w.stop(); w.signalled(); w.hurry() }},
 	} {

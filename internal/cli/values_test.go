@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"math"
@@ -6,7 +6,7 @@ import (
 )
 
 func TestSize(t *testing.T) {
-	for text, want := range map[string]size{
+	for text, want := range map[string]Size{
 		"1":                   1,
 		"1048576":             1 << 20,
 		"1KiB":                1 << 10,
@@ -15,7 +15,7 @@ func TestSize(t *testing.T) {
 		"9223372036854775807": math.MaxInt64,
 		"8589934591GiB":       8589934591 << 30,
 	} {
-		var got size
+		var got Size
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
 			t.Errorf("%s: %d, %v", text, got, err)
 		}
@@ -24,7 +24,7 @@ func TestSize(t *testing.T) {
 		"", "0", "0GiB", "-1", "+1", "1.5MiB", "1kb", "1MB", "1M", "1 MiB", " 1", "MiB", "1KiBKiB", "0x10", "1_000",
 		"9223372036854775808", "8589934592GiB", "9007199254740992KiB",
 	} {
-		var got size
+		var got Size
 		if err := got.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q: %d", text, got)
 		}

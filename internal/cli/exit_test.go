@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -16,13 +16,13 @@ func TestExitStatus(t *testing.T) {
 		{nil, 0},
 		{fault, 1},
 		{fmt.Errorf("wrapped: %w", fault), 1},
-		{usageError{fault}, 2},
-		{usagef("--ring: %d", 3), 2},
-		{errors.Join(fault, usageError{fault}), 2},
-		{exitError{code: 99, err: fault}, 99},
-		{fmt.Errorf("wrapped: %w", exitError{code: 99}), 99},
+		{Usage(fault), 2},
+		{Usagef("--ring: %d", 3), 2},
+		{errors.Join(fault, Usage(fault)), 2},
+		{ExitError{Code: 99, Err: fault}, 99},
+		{fmt.Errorf("wrapped: %w", ExitError{Code: 99}), 99},
 	} {
-		if got := exitStatus(c.err); got != c.want {
+		if got := Status(c.err); got != c.want {
 			t.Errorf("%v: %d, not %d", c.err, got, c.want)
 		}
 	}
@@ -38,17 +38,16 @@ func TestPrintError(t *testing.T) {
 		{fault, "feedgate: fg://a:1: broken pipe\n"},
 		{errors.Join(fault, nil, fault), "feedgate: fg://a:1: broken pipe\n"},
 		{
-			usageError{errors.Join(errors.New("--ring: x"), errors.New("--memory: y"), errors.New("--ring: x"))},
+			Usage(errors.Join(errors.New("--ring: x"), errors.New("--memory: y"), errors.New("--ring: x"))),
 			"feedgate: --ring: x (set by FEEDGATE_RING)\nfeedgate: --memory: y\nfeedgate: see feedgate run --help\n",
 		},
-		{usagef("--ring=3"), "feedgate: --ring=3 (set by FEEDGATE_RING)\nfeedgate: see feedgate run --help\n"},
-		{exitError{code: 1}, ""},
-		{loggedError{fault}, ""},
-		{errors.Join(loggedError{fault}, errors.New("--sink: gone")), "feedgate: --sink: gone\n"},
-		{exitError{code: 1, err: fault}, "feedgate: fg://a:1: broken pipe\n"},
+		{Usagef("--ring=3"), "feedgate: --ring=3 (set by FEEDGATE_RING)\nfeedgate: see feedgate run --help\n"},
+		{ExitError{Code: 1}, ""},
+		{nil, ""},
+		{ExitError{Code: 1, Err: fault}, "feedgate: fg://a:1: broken pipe\n"},
 	} {
 		var out strings.Builder
-		printError(&out, c.err, origin, "feedgate run")
+		PrintError(&out, c.err, origin, "feedgate run")
 		if out.String() != c.want {
 			t.Errorf("%v: %q, not %q", c.err, out.String(), c.want)
 		}

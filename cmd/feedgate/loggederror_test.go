@@ -1,0 +1,25 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// TestLoggedErrorsAreNotPrinted: what was logged is not printed again, beside another or alone.
+func TestLoggedErrorsAreNotPrinted(t *testing.T) {
+	logged := loggedError{errors.New("fg://a:1: broken pipe")}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{logged, ""},
+		{errors.Join(logged, errors.New("--sink: gone")), "feedgate: --sink: gone\n"},
+	} {
+		var out strings.Builder
+		printError(&out, c.err, &globals{settings: newSettings()}, "feedgate run")
+		if out.String() != c.want {
+			t.Errorf("%v: %q, not %q", c.err, out.String(), c.want)
+		}
+	}
+}

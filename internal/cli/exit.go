@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses. A status that belongs to one command alone, such as that of a
+// crossed threshold, is an [ExitError] of that command.
+const (
+	ExitOK      = 0
+	ExitFailure = 1
+	ExitUsage   = 2
+)
+
+// usageError is a fault of the command line, the environment or the configuration file.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// Usage makes err, whose every line begins with the flag or address at fault, a usage
+// error: it ends the process with [ExitUsage] and a pointer to the help.
+func Usage(err error) error { return usageError{err} }
+
+// Usagef makes a usage error.
+func Usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// ExitError ends the process with status Code. Err may be nil when everything
+// was said already.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e ExitError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit status %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
+func (e ExitError) Unwrap() error { return e.Err }
+
+// Status is the process's exit status for what a command returned.
+func Status(err error) int {
+	var exit ExitError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &exit):
+		return exit.Code
+	case IsUsage(err):
+		return ExitUsage
+	default:
+		return ExitFailure
+	}
+}
+
+// IsUsage reports whether err is a fault of the command line, the environment or a file of
+// settings.
+func IsUsage(err error) bool {
+	var usage usageError
+	var parse *kong.ParseError
+	return errors.As(err, &usage) || errors.As(err, &parse)
+}
+
+// maxErrorLine leaves room in a line of MaxLine for the text around an error, in bytes.
+const maxErrorLine = MaxLine - 64
+
+// PrintError writes err to w, each line once. origin is where the
+// value of a flag came from, if not from the command line; help is the command whose help
+// a usage error points to.
+func PrintError(w io.Writer, err error, origin func(flag string) string, help string) {
+	var exit ExitError
+	if errors.As(err, &exit) && exit.Err == nil {
+		return
+	}
+	if err == nil {
+		return
+	}
+	seen := make(map[string]bool)
+	for line := range strings.SplitSeq(errorText(err), "\n") {
+		if line == "" || seen[line] {
+			continue
+		}
+		seen[line] = true
+		if from := origin(flagAtFault(line)); from != "" {
+			line += " (set by " + from + ")"
+		}
+		fmt.Fprintf(w, "feedgate: %s\n", Cut(line, maxErrorLine))
+	}
+	if IsUsage(err) {
+		fmt.Fprintf(w, "feedgate: see %s --help\n", help)
+	}
+}
+
+// errorText is the text of err. If arguments are on both sides of the flags, which kong does
+// not accept, it shows where they go, and does not quote them: a URL can hold secrets.
+func errorText(err error) string {
+	var parse *kong.ParseError
+	text := err.Error()
+	if !errors.As(err, &parse) || !strings.HasPrefix(text, "unexpected argument ") {
+		return text
+	}
+	command := parse.Context.Selected()
+	if command == nil || len(command.Positional) == 0 {
+		return text
+	}
+	name := command.Positional[0].Name
+	return fmt.Sprintf("unexpected argument after the flags: put all %[2]ss together in front of them, as in feedgate %[1]s %[2]s1 %[2]s2 --FLAG ...",
+		command.Name, name)
+}
+
+// flagAtFault is the name of the flag that an error text begins with, or "".
+func flagAtFault(line string) string {
+	name, found := strings.CutPrefix(line, "--")
+	if !found {
+		return ""
+	}
+	end := strings.IndexAny(name, ": =")
+	if end < 0 {
+		return name
+	}
+	return name[:end]
+}
