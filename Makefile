@@ -13,13 +13,14 @@ CXXFLAGS ?= -O2
 FAULTS = cmd/feedgate/e2e/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos mutate soak sim mutants interop peers clean
+.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos mutate soak sim mutants interop baselines clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-build: ## bin/feedgate
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/feedgate ./cmd/feedgate
+build: ## bin/feedgate and bin/feedgate-bench, statically linked
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/feedgate ./cmd/feedgate
+	CGO_ENABLED=0 $(GO) build -C bench -trimpath -ldflags '$(LDFLAGS)' -o ../bin/feedgate-bench ./cmd/feedgate-bench
 
 demo: build ## build it and see it work, ten seconds
 	bin/feedgate demo
@@ -27,18 +28,18 @@ demo: build ## build it and see it work, ten seconds
 test: lint ## vet, gofmt, and all tests under the race detector, in their short form
 	$(GO) test -race -short -timeout 5m $(PKG)
 	cd $(FAULTS) && $(GO) test -race -short -timeout 5m ./...
-	cd bench/ws && $(GO) test -race -short -timeout 5m ./...
-	cd bench/nsq && $(GO) test -race -short -timeout 5m ./...
+	cd bench && $(GO) test -race -short -timeout 5m ./...
 
 test-long: lint ## the same, in their long form, and the binary's with the race detector in it
 	$(GO) test -race -timeout 30m $(PKG)
+	cd bench && $(GO) test -race -timeout 30m ./...
 	FEEDGATE_TEST_RACE=1 $(GO) test -short -timeout 30m -count=1 ./cmd/feedgate/e2e
+	cd bench && FEEDGATE_TEST_RACE=1 $(GO) test -short -timeout 30m -count=1 ./cmd/feedgate-bench
 
 lint: ## go vet and gofmt
 	$(GO) vet $(PKG)
 	cd $(FAULTS) && $(GO) vet ./...
-	cd bench/ws && $(GO) vet ./...
-	cd bench/nsq && $(GO) vet ./...
+	cd bench && $(GO) vet ./...
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then \
 		printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted" >&2; exit 1; \
@@ -90,17 +91,15 @@ interop: ## against python3-websockets, plain and over TLS (apt-get install pyth
 		{ echo 'make interop: there is no websockets for $(PYTHON): apt-get install python3-websockets' >&2; exit 1; }
 	$(GO) test ./cmd/feedgate/e2e/interop -count=1 -timeout 5m -v -interop -python $(PYTHON)
 
-CXXSRC = bench/peers/cpp/src
+CXXSRC = bench/baselines/cpp/src
 CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)
 
-peers: ## the subjects of bench that are programs: WebSocket and NSQ clients, nsqd, and C++ with Debian's libboost-dev
-	cd bench/ws && $(GO) build -trimpath -o ../../bin/ ./cmd/...
-	cd bench/nsq && $(GO) build -trimpath -o ../../bin/ ./cmd/...
+baselines: ## the baselines of bench that are programs of their own, in C++, with Debian's libboost-dev
 	@command -v $(CXX) >/dev/null || \
-		{ echo 'make peers: there is no $(CXX): apt-get install g++ libboost-dev' >&2; exit 1; }
+		{ echo 'make baselines: there is no $(CXX): apt-get install g++ libboost-dev' >&2; exit 1; }
 	@printf '#if !__has_include(<boost/asio.hpp>) || !__has_include(<boost/lockfree/spsc_queue.hpp>)\n#error\n#endif\n' | \
 		$(CXX) -std=c++17 -E -x c++ -o /dev/null - 2>/dev/null || \
-		{ echo 'make peers: there are no Boost headers: apt-get install libboost-dev' >&2; exit 1; }
+		{ echo 'make baselines: there are no Boost headers: apt-get install libboost-dev' >&2; exit 1; }
 	@mkdir -p bin
 	$(CXXBUILD) -o bin/feedgate-asio $(CXXSRC)/asio.cc $(CXXSRC)/client.cc
 	$(CXXBUILD) -o bin/feedgate-spsc $(CXXSRC)/spsc.cc

@@ -9,15 +9,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/metrics"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"feedgate/bench/peers"
+	"feedgate/bench/baselines"
 	"feedgate/worker/sink/spin"
 )
 
@@ -49,7 +47,7 @@ func SubjectMain(ctx context.Context, args []string, in io.Reader, out io.Writer
 // clientMain is the process of a client: its flags are --addr, --workers, --work-ns and
 // --read. Once it has done all that can be done without a feed it says {"ready":true} on
 // out, begins when it gets a line from in, and at its end says what it has done.
-func clientMain(ctx context.Context, run peers.Func, args []string, in io.Reader, out io.Writer) error {
+func clientMain(ctx context.Context, run baselines.Func, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("client", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	addr := flags.String("addr", "", "HOST:PORT of the feed")
@@ -76,17 +74,6 @@ func clientMain(ctx context.Context, run peers.Func, args []string, in io.Reader
 	return json.NewEncoder(out).Encode(outcome{
 		Messages: res.Messages, Allocs: &allocs, CPUNS: &cpu, RSSBytes: residentPeak(),
 	})
-}
-
-// ProgramMain is the main function of an executable that is a subject: [clientMain] with
-// what the process was given, until a signal.
-func ProgramMain(name string, run peers.Func) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := clientMain(ctx, run, os.Args[1:], os.Stdin, os.Stdout); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-		os.Exit(1)
-	}
 }
 
 // newWork is what is done with each message, by whichever subject.

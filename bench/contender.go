@@ -35,20 +35,17 @@ func (c *contender) executable() string {
 	return c.self
 }
 
-// absent says why a contender cannot be run, or nothing. self is the harness's own
-// executable.
-func (c *contender) absent(self string) string {
-	for _, path := range []string{c.executable(), originArgs(c.Protocol, self)[0]} {
-		_, err := os.Stat(path)
-		switch {
-		case err == nil:
-		case path == c.self || path == self:
-			return fmt.Sprintf("%s LEFT OUT: %v", c.label, err)
-		default:
-			return fmt.Sprintf("%s LEFT OUT: %v; make peers builds it", c.label, err)
-		}
+// absent says why a contender cannot be run, or nothing.
+func (c *contender) absent() string {
+	_, err := os.Stat(c.executable())
+	switch {
+	case err == nil:
+		return ""
+	case c.Program == "":
+		return fmt.Sprintf("%s LEFT OUT: %v", c.label, err)
+	default:
+		return fmt.Sprintf("%s LEFT OUT: %v; make baselines builds it", c.label, err)
 	}
-	return ""
 }
 
 // command is the contender's command line.

@@ -6,8 +6,7 @@
 //	   |                            | TCP over loopback
 //	   '----go, result----> subject process, one a run:     [Subject].Run
 //
-// The feed of NSQ is another process, of a program beside the harness's own: nsqd, which
-// has all messages before its client comes. Nobody measures latency there.
+// The feed of NSQ is another process: nsqd, which has all messages before its client comes. Nobody measures latency there.
 //
 // Every subject is a process of its own. They run in turn, round after round, the
 // first of a round moving on by one, so that what the machine has to give at a time

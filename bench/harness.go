@@ -19,7 +19,7 @@ const warmUp = time.Second
 // harness is one run of Run.
 type harness struct {
 	cfg   Config
-	feeds map[string]origin // by executable
+	feeds map[string]origin // by [originArg]
 	watch *watch
 	notes []string
 	// Of subjects over TLS: the feed's certificate, and the file that they trust.
@@ -100,7 +100,7 @@ const nearlyAll = 0.99
 func (h *harness) present() (all []contender) {
 	for _, label := range h.cfg.Subjects {
 		c := newContender(label, h.cfg.Self)
-		if why := c.absent(h.cfg.Self); why != "" {
+		if why := c.absent(); why != "" {
 			h.notes = append(h.notes, why)
 			continue
 		}

@@ -18,6 +18,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == bench.FeedArg:
 		child = bench.FeedMain
+	case len(os.Args) > 1 && os.Args[1] == bench.NsqdArg:
+		child = bench.NsqdMain
 	case len(os.Args) > 1 && os.Args[1] == bench.SubjectArg:
 		child = func(ctx context.Context, in io.Reader, out io.Writer) error {
 			return bench.SubjectMain(ctx, os.Args[2:], in, out)

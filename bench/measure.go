@@ -23,7 +23,7 @@ const grace = 10 * time.Second
 // measure runs a subject once. Its error ends the harness; what is wrong with the
 // subject is the sample's fault.
 func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) (sample, error) {
-	what := Order{
+	what := order{
 		Protocol: c.Protocol, Size: l.size, Rate: h.cfg.Rate,
 		Count: h.cfg.Msgs, Duration: h.cfg.Duration, Patience: h.cfg.Patience,
 	}
@@ -33,7 +33,7 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 	if warm && (what.Duration == 0 || what.Duration > warmUp) {
 		what.Duration = warmUp
 	}
-	feed := h.feeds[originArgs(c.Protocol, h.cfg.Self)[0]]
+	feed := h.feeds[originArg(c.Protocol)]
 	addr, err := feed.serve(ctx, what)
 	if err != nil {
 		return sample{}, err
@@ -45,7 +45,7 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 		sm, err := h.client(running, c.command(&h.cfg, l, addr), warm)
 		if err != nil {
 			sm.fault = strings.ReplaceAll(err.Error(), "\n", ": ")
-			_ = feed.say(Order{Stop: true}) // if it has gone, report finds out
+			_ = feed.say(order{Stop: true}) // if it has gone, report finds out
 		}
 		ended <- sm
 	}()

@@ -12,15 +12,20 @@ import (
 	"strings"
 	"time"
 
+	"feedgate/bench/baselines/nsq"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
-// FeedArg is the only argument of a process that runs [FeedMain].
-const FeedArg = "bench-feed"
+const (
+	// FeedArg is the only argument of a process that runs [FeedMain].
+	FeedArg = "bench-feed"
+	// NsqdArg is the only argument of a process that runs [NsqdMain].
+	NsqdArg = "bench-nsqd"
+)
 
-// Order is a line to the feed's process: what to serve to the one client of the
+// order is a line to the feed's process: what to serve to the one client of the
 // next run, or to end the run that is under way.
-type Order struct {
+type order struct {
 	Protocol string        `json:"protocol,omitempty"`
 	Size     int           `json:"size,omitempty"`
 	Count    uint64        `json:"count,omitempty"`    // 0: as many as Duration allows
@@ -48,7 +53,7 @@ type served struct {
 	feedserver.Counts
 	CPUNS    float64   `json:"cpu_ns"`
 	Latency  []float64 `json:"latency"` // us, at percentiles; none without acks
-	GaveUp   bool      `json:"gave_up"` // nothing moved for Order.Patience
+	GaveUp   bool      `json:"gave_up"` // nothing moved for order.Patience
 	Failures string    `json:"failures,omitempty"`
 }
 
@@ -64,8 +69,8 @@ const (
 	silence = maxRun
 )
 
-// Feed serves one run to one client. It listens before it is given an order's address.
-type Feed interface {
+// source serves one run to one client. It listens before it is given an order's address.
+type source interface {
 	Addr() net.Addr
 	// Report is what it has seen so far. Any goroutine may ask.
 	Report() feedserver.Report
@@ -78,17 +83,22 @@ type Feed interface {
 // FeedMain is the process of the feed: it serves one run an order, one after the
 // other, until in ends.
 func FeedMain(ctx context.Context, in io.Reader, out io.Writer) error {
-	return OriginMain(ctx, startFeed, in, out)
+	return originMain(ctx, startFeed, in, out)
 }
 
-// OriginMain is the process of what start makes a feed of, as [FeedMain] is.
-func OriginMain(ctx context.Context, start func(Order) (Feed, error), in io.Reader, out io.Writer) error {
-	orders := make(chan Order)
+// NsqdMain is [FeedMain] for clients of NSQ: an nsqd, filled anew for each run.
+func NsqdMain(ctx context.Context, in io.Reader, out io.Writer) error {
+	return originMain(ctx, startNsqd, in, out)
+}
+
+// originMain is the process of what start makes a source of.
+func originMain(ctx context.Context, start func(order) (source, error), in io.Reader, out io.Writer) error {
+	orders := make(chan order)
 	failed := make(chan error, 1)
 	go func() {
 		defer close(orders)
 		for scanner := bufio.NewScanner(in); scanner.Scan(); {
-			var o Order
+			var o order
 			if err := json.Unmarshal(scanner.Bytes(), &o); err != nil {
 				failed <- fmt.Errorf("order: %w", err)
 				return
@@ -124,7 +134,7 @@ func OriginMain(ctx context.Context, start func(Order) (Feed, error), in io.Read
 }
 
 // startFeed starts a feed server.
-func startFeed(o Order) (Feed, error) {
+func startFeed(o order) (source, error) {
 	protocol, over := strings.CutSuffix(o.Protocol, secured)
 	var encryption *tls.Config
 	if over {
@@ -144,8 +154,12 @@ func startFeed(o Order) (Feed, error) {
 	return server, server.Start()
 }
 
+func startNsqd(o order) (source, error) {
+	return nsq.New(nsq.Config{Count: o.Count, Size: o.Size, Duration: o.Duration})
+}
+
 // serve serves one run.
-func serve(ctx context.Context, server Feed, patience time.Duration, orders <-chan Order, out *json.Encoder) error {
+func serve(ctx context.Context, server source, patience time.Duration, orders <-chan order, out *json.Encoder) error {
 	defer server.Close()
 	if err := out.Encode(notice{Addr: server.Addr().String()}); err != nil {
 		return err
@@ -175,7 +189,7 @@ func serve(ctx context.Context, server Feed, patience time.Duration, orders <-ch
 
 // attend tells how the run goes until it has ended, and stops it when it is told
 // to or nothing moves.
-func attend(server Feed, patience time.Duration, orders <-chan Order, stop func(), ended <-chan error, out *json.Encoder) (gaveUp bool, err error) {
+func attend(server source, patience time.Duration, orders <-chan order, stop func(), ended <-chan error, out *json.Encoder) (gaveUp bool, err error) {
 	ticker := time.NewTicker(noticePeriod)
 	defer ticker.Stop()
 	moved, at := uint64(0), time.Now()

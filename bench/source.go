@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -12,16 +11,13 @@ import (
 // origin is the harness's hold on a feed's process.
 type origin struct{ *process }
 
-// programs are the executables, beside the harness's own, that serve what [FeedMain]
-// does not, by protocol.
-var programs = map[string]string{queued: "feedgate-nsqd"}
-
-// originArgs is the command line of the process that serves a protocol.
-func originArgs(protocol, self string) []string {
-	if program, other := programs[protocol]; other {
-		return []string{filepath.Join(filepath.Dir(self), program)}
+// originArg is the argument of the process that serves a protocol. All runs of NSQ have one
+// of their own: what nsqd leaves in memory is in nobody else's way.
+func originArg(protocol string) string {
+	if protocol == queued {
+		return NsqdArg
 	}
-	return []string{self, FeedArg}
+	return FeedArg
 }
 
 // preparing is how long a feed may take until its client can come: one that has its
@@ -40,21 +36,21 @@ func (h *harness) startOrigins(ctx context.Context, contenders []contender) (end
 		}
 	}
 	for _, c := range contenders {
-		args := originArgs(c.Protocol, h.cfg.Self)
-		if _, runs := h.feeds[args[0]]; runs {
+		arg := originArg(c.Protocol)
+		if _, runs := h.feeds[arg]; runs {
 			continue
 		}
-		p, err := start(ctx, args)
+		p, err := start(ctx, []string{h.cfg.Self, arg})
 		if err != nil {
 			return end, fmt.Errorf("feed: %w", err)
 		}
-		h.feeds[args[0]] = origin{p}
+		h.feeds[arg] = origin{p}
 	}
 	return end, nil
 }
 
 // serve makes the feed ready for a run.
-func (o origin) serve(ctx context.Context, what Order) (addr string, err error) {
+func (o origin) serve(ctx context.Context, what order) (addr string, err error) {
 	if err := o.say(what); err != nil {
 		return "", o.gone(err)
 	}

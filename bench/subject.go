@@ -11,12 +11,14 @@ import (
 	"os"
 	"time"
 
-	"feedgate/bench/peers"
+	"feedgate/bench/baselines"
+	"feedgate/bench/baselines/nsq"
+	"feedgate/bench/baselines/ws"
 	"feedgate/gateway"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/gateway/wire/framed"
-	"feedgate/gateway/wire/nsq"
-	"feedgate/gateway/wire/ws"
+	wirensq "feedgate/gateway/wire/nsq"
+	wirews "feedgate/gateway/wire/ws"
 	"feedgate/worker"
 	"feedgate/worker/credential"
 )
@@ -31,7 +33,7 @@ type Subject struct {
 	Control bool
 
 	// Run is the client, run in a process of its own.
-	Run peers.Func
+	Run baselines.Func
 	// Program is the name of an executable beside the harness's own that takes the
 	// flags of [clientMain] and speaks on its standard streams as that does.
 	Program string
@@ -39,31 +41,31 @@ type Subject struct {
 
 // Subjects are all that there are, in the order of a table.
 var Subjects = []Subject{
-	{Name: "limit", Protocol: "fg", Default: true, Run: peers.Limit,
+	{Name: "limit", Protocol: "fg", Default: true, Run: baselines.Limit,
 		Doc: "bulk receive, no parsing, all acks in bulk: what the kernel and the feed leave to be had"},
-	{Name: "inline", Protocol: "fg", Default: true, Run: peers.Inline,
+	{Name: "inline", Protocol: "fg", Default: true, Run: baselines.Inline,
 		Doc: "one goroutine parses and acks in place, one send a read: the price of having workers at all"},
-	{Name: "naive", Protocol: "fg", Default: true, Run: peers.Naive,
+	{Name: "naive", Protocol: "fg", Default: true, Run: baselines.Naive,
 		Doc: "one goroutine per worker on one channel, one write per ack: the first thing one writes"},
-	{Name: "channels", Protocol: "fg", Default: true, Run: peers.Channels,
+	{Name: "channels", Protocol: "fg", Default: true, Run: baselines.Channels,
 		Doc: "bufio, a channel a worker, a writer that gathers acks: what an experienced Go programmer writes"},
-	{Name: "batches", Protocol: "fg", Default: true, Run: peers.Batches,
+	{Name: "batches", Protocol: "fg", Default: true, Run: baselines.Batches,
 		Doc: "one channel send per read, acks over messages, writev: what one writes after profiling that"},
-	{Name: "gnet-async", Protocol: "fg", Run: peers.GnetAsync,
+	{Name: "gnet-async", Protocol: "fg", Run: baselines.GnetAsync,
 		Doc: "a gnet client, a channel a worker, AsyncWrite an ack: gnet as its examples use it"},
-	{Name: "gnet-loop", Protocol: "fg", Default: true, Run: peers.GnetLoop,
+	{Name: "gnet-loop", Protocol: "fg", Default: true, Run: baselines.GnetLoop,
 		Doc: "a gnet client that does all work on its loop: what gnet can do without workers"},
 	{Name: "seed-32", Protocol: "fg", Default: true, Run: gateway32,
 		Doc: "feedgate with one single ack a message of its sendmmsg: what packing acks is worth"},
 	{Name: "asio", Protocol: "fg", Program: "feedgate-asio",
-		Doc: "C++17, Boost.Asio, boost::lockfree::spsc_queue, one post per ack (make peers): the same idea with a library's loop"},
+		Doc: "C++17, Boost.Asio, boost::lockfree::spsc_queue, one post per ack (make baselines): the same idea with a library's loop"},
 	{Name: productName, Protocol: "fg", Default: true, Run: product,
 		Doc: "the product, as feedgate run has it"},
 
-	{Name: "ws-gws", Protocol: "ws", Program: "feedgate-gws",
-		Doc: "WebSocket: a gws client, a channel a worker (make peers)"},
-	{Name: "ws-coder", Protocol: "ws", Program: "feedgate-coder",
-		Doc: "WebSocket: a coder/websocket client, a channel a worker (make peers)"},
+	{Name: "ws-gws", Protocol: "ws", Run: ws.GWS,
+		Doc: "WebSocket: a gws client, a channel a worker"},
+	{Name: "ws-coder", Protocol: "ws", Run: ws.Coder,
+		Doc: "WebSocket: a coder/websocket client, a channel a worker"},
 	{Name: "ws-feedgate", Protocol: "ws", Run: productWS,
 		Doc: "WebSocket: the product, acks A{n}"},
 	{Name: "tls-limit", Protocol: "fg+tls", Run: limitTLS,
@@ -71,20 +73,20 @@ var Subjects = []Subject{
 	{Name: "tls-feedgate", Protocol: "fg+tls", Run: productTLS,
 		Doc: "TLS: the product"},
 
-	{Name: "nsq-go-nsq", Protocol: queued, Program: "feedgate-go-nsq",
-		Doc: "NSQ: a go-nsq consumer with a handler a worker, 2500 in flight (make peers)"},
-	{Name: "nsq-go-nsq-tuned", Protocol: queued, Program: "feedgate-go-nsq-tuned",
-		Doc: "NSQ: the same with nsqd's largest output buffer and GOGC=800: what go-nsq's settings can do (make peers)"},
-	{Name: "nsq-inline", Protocol: queued, Program: "feedgate-nsq-inline",
-		Doc: "NSQ: one goroutine parses and finishes in place, one send a read (make peers)"},
+	{Name: "nsq-go-nsq", Protocol: queued, Run: nsq.GoNSQ,
+		Doc: "NSQ: a go-nsq consumer with a handler a worker, 2500 in flight"},
+	{Name: "nsq-go-nsq-tuned", Protocol: queued, Run: nsq.GoNSQTuned,
+		Doc: "NSQ: the same with nsqd's largest output buffer and GOGC=800: what go-nsq's settings can do"},
+	{Name: "nsq-inline", Protocol: queued, Run: nsq.Inline,
+		Doc: "NSQ: one goroutine parses and finishes in place, one send a read"},
 	{Name: "nsq-feedgate", Protocol: queued, Run: productNSQ,
 		Doc: "NSQ: the product"},
 
-	{Name: "inline-slow", Protocol: "fg", Control: true, Run: peers.InlineSlow,
+	{Name: "inline-slow", Protocol: "fg", Control: true, Run: baselines.InlineSlow,
 		Doc: "inline that takes a quarter longer, so that its rate falls by a fifth where it is what limits"},
-	{Name: "inline-loses", Protocol: "fg", Control: true, Run: peers.InlineLoses,
+	{Name: "inline-loses", Protocol: "fg", Control: true, Run: baselines.InlineLoses,
 		Doc: "inline that leaves out the ack of message 1000"},
-	{Name: "inline-doubles", Protocol: "fg", Control: true, Run: peers.InlineDoubles,
+	{Name: "inline-doubles", Protocol: "fg", Control: true, Run: baselines.InlineDoubles,
 		Doc: "inline that acks message 1000 twice"},
 }
 
@@ -102,29 +104,29 @@ func Find(name string) *Subject {
 }
 
 // product is the gateway as feedgate run has it by default.
-func product(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+func product(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers}, work)
 }
 
-func productWS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
-	protocol := ws.Protocol{Framed: framed.Flags{AckTemplate: "A{n}"}}
+func productWS(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
+	protocol := wirews.Protocol{Framed: framed.Flags{AckTemplate: "A{n}"}}
 	return runGateway(ctx, gateway.Config{Protocol: protocol, Hosts: []string{addr}, Workers: workers}, work)
 }
 
-func productTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+func productTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	trusted, err := credential.LoadTLS(gateway.TLSFlags, credential.Files{CA: os.Getenv(caVariable)})
 	if err != nil {
-		return peers.Result{}, err
+		return baselines.Result{}, err
 	}
 	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Secure: true, Workers: workers, TLS: trusted}, work)
 }
 
 // productNSQ ends with the connection: nsqd has no goodbye.
-func productNSQ(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
-	protocol := nsq.Protocol{Topic: "bench", Channel: "bench"}
+func productNSQ(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
+	protocol := wirensq.Protocol{Topic: "bench", Channel: "bench"}
 	gw, err := newGateway(gateway.Config{Protocol: protocol, Hosts: []string{addr}, Workers: workers}, work)
 	if err != nil {
-		return peers.Result{}, err
+		return baselines.Result{}, err
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -139,9 +141,9 @@ func productNSQ(ctx context.Context, addr string, workers int, work func(msg []b
 				err = ctx.Err()
 			}
 			if err != nil {
-				return peers.Result{}, fmt.Errorf("gateway: %w", err)
+				return baselines.Result{}, fmt.Errorf("gateway: %w", err)
 			}
-			return peers.Result{Messages: gw.Stats().Messages.Load()}, nil
+			return baselines.Result{Messages: gw.Stats().Messages.Load()}, nil
 		case <-ticker.C:
 			if gw.Stats().Reconnects.Load() > 0 {
 				stop()
@@ -154,37 +156,37 @@ func productNSQ(ctx context.Context, addr string, workers int, work func(msg []b
 // tells it.
 const glance = 10 * time.Millisecond
 
-func limitTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+func limitTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	ca, err := os.ReadFile(os.Getenv(caVariable))
 	if err != nil {
-		return peers.Result{}, err
+		return baselines.Result{}, err
 	}
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM(ca) {
-		return peers.Result{}, errors.New("no certificate to trust")
+		return baselines.Result{}, errors.New("no certificate to trust")
 	}
-	return peers.LimitTLS(&tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12})(ctx, addr, workers, work)
+	return baselines.LimitTLS(&tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12})(ctx, addr, workers, work)
 }
 
 // gateway32 is the gateway as it was first imagined: up to 32 messages a
 // sendmmsg, one ack in each.
-func gateway32(ctx context.Context, addr string, workers int, work func(msg []byte)) (peers.Result, error) {
+func gateway32(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers, FlushMax: 32, FlushPack: 1}, work)
 }
 
-func runGateway(ctx context.Context, cfg gateway.Config, work func(msg []byte)) (peers.Result, error) {
+func runGateway(ctx context.Context, cfg gateway.Config, work func(msg []byte)) (baselines.Result, error) {
 	cfg.ExitOnClose = true
 	gw, err := newGateway(cfg, work)
 	if err != nil {
-		return peers.Result{}, err
+		return baselines.Result{}, err
 	}
 	if err := gw.Run(ctx); err != nil {
-		return peers.Result{}, fmt.Errorf("gateway: %w", err)
+		return baselines.Result{}, fmt.Errorf("gateway: %w", err)
 	}
 	if ctx.Err() != nil {
-		return peers.Result{}, errors.Join(ctx.Err(), errors.New("gateway: ended before the feed did"))
+		return baselines.Result{}, errors.Join(ctx.Err(), errors.New("gateway: ended before the feed did"))
 	}
-	return peers.Result{Messages: gw.Stats().Messages.Load()}, nil
+	return baselines.Result{Messages: gw.Stats().Messages.Load()}, nil
 }
 
 func newGateway(cfg gateway.Config, work func(msg []byte)) (*gateway.Gateway, error) {

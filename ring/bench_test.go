@@ -14,7 +14,7 @@ import (
 // Both sides give their processor away when they find the queue full or empty,
 // as a gateway on few cores must.
 //
-//	make peers # for boost
+//	make baselines # for boost
 //	go test -run '^$' -bench . -count 5 ./ring
 
 // word entries are no more than a number, line entries carry 64 bytes of payload.

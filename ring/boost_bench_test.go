@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// boostProgram is bench/peers/cpp's, which does in C++ what the benchmarks here do.
+// boostProgram is bench/baselines/cpp's, which does in C++ what the benchmarks here do.
 const boostProgram = "../bin/feedgate-spsc"
 
 // benchBoost has boost::lockfree::spsc_queue measured by a program, which times
 // itself. What it allocates nobody sees.
 func benchBoost(b *testing.B) {
 	if _, err := os.Stat(boostProgram); err != nil {
-		why := fmt.Sprintf("NOT MEASURED: boost::lockfree::spsc_queue: %v; make peers builds it", err)
+		why := fmt.Sprintf("NOT MEASURED: boost::lockfree::spsc_queue: %v; make baselines builds it", err)
 		b.Run("boost", func(b *testing.B) {
 			fmt.Fprintln(os.Stderr, why) // Skip alone says it under -v only
 			b.Skip(why)

@@ -1,187 +1,87 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
-	"strings"
-	"time"
+	"os/exec"
+	"path/filepath"
+	"syscall"
 
-	"feedgate/bench"
-	"feedgate/bench/report"
-	"feedgate/gateway/wire/faults"
 	"feedgate/internal/cli"
 )
 
-// exitThreshold is the status when a --fail-if threshold was crossed.
-const exitThreshold = 99
+// benchProgram is the program of the commands bench and report. It has the subjects, the
+// plots and the fonts, which do not belong into this one.
+const benchProgram = "feedgate-bench"
 
-// benchCmd is the benchmark harness: its flags are the fields of bench.Config.
+// benchRuns reports whether a command is benchProgram's.
+func benchRuns(command string) bool { return command == "bench" || command == "report" }
+
+// benchCmd is a command of benchProgram, in the help only: main never parses its arguments.
 type benchCmd struct {
-	Subjects string      `placeholder:"LIST" help:"Who is measured, with commas, see above [those marked *]."`
-	Size     sizes       `placeholder:"LIST" default:"64" help:"Bytes of payload, 1 to 1048576 [${default}]."`
-	Workers  counts      `placeholder:"LIST" default:"2" help:"Workers of each subject that has any [${default}]."`
-	Msgs     uint64      `placeholder:"N" help:"Messages a run, instead of --duration."`
-	Duration cli.Period  `placeholder:"D" help:"Length of a run [2s]."`
-	Rate     float64     `placeholder:"N" default:"0" help:"Messages a second; 0: flat out [${default}]."`
-	Work     cli.Timeout `placeholder:"D" default:"0" help:"Processor time burnt for each message by its worker [${default}]."`
-	Read     bool        `help:"The worker reads every byte of a message, too."`
-	Rounds   cli.Count   `placeholder:"N" default:"5" help:"Timed runs of each subject [${default}]."`
-	Out      string      `placeholder:"FILE" help:"JSON of everything, for feedgate report."`
-	FailIf   []string    `sep:"none" placeholder:"[SUBJECT:]EXPR" help:"Exit 99 if so, such as p99_us>2000; repeatable."`
+	Args []string `arg:"" optional:"" passthrough:""`
 }
 
-// Help is the part of bench's help before the flags.
+// Help is the command's help where this program prints it.
 func (benchCmd) Help() string {
-	var b strings.Builder
-	b.WriteString(`One feed process serves all subjects. Each is a process of its own, and they run in turn, round after round, after a round that is not timed. What is printed and kept are medians and their spread: the interval that holds the true median with a confidence of 95%, the least and the most with fewer than 6 rounds.
-
-Examples:
-
-    feedgate bench
-    feedgate bench --subjects limit,channels,feedgate --size 64,1024 --workers 1,2,4 --out now.json
-    feedgate bench --rate 100000 --duration 10s --fail-if 'p99_us>2000'
-    feedgate bench --msgs 20000000 --work 200ns --rounds 9 --fail-if 'of_limit<0.4'
-    feedgate bench --subjects limit,feedgate,feedgate@/tmp/feedgate.old    two builds side by side
-
-Subjects, * measured by default:
-
-`)
-	for _, s := range bench.Subjects {
-		mark := " "
-		if s.Default {
-			mark = "*"
-		}
-		fmt.Fprintf(&b, "    %-15s%s %s\n", s.Name, mark, s.Doc)
-	}
-	b.WriteString(`
-A threshold is a figure of a result row, one of < <= > >= == != and a number. Without a subject it is meant for feedgate's rows, or for all when feedgate is not measured. A figure that is not known crosses it, and so does a subject that is left out.
-
-System calls are counted by a tracepoint of the kernel, for which root's rights are needed; else they are not known.
-
-Exit status: 0; 1 a subject failed, or lost an ack or sent one twice; 2 usage; 99 a --fail-if threshold was crossed.`)
-	return b.String()
+	return `It is a program of its own, ` + benchProgram + `, in the directory of feedgate or in the PATH, and has its own --help.`
 }
 
-// Run measures and prints the table.
-func (c *benchCmd) Run(ctx context.Context, g *globals) error {
-	g.settings.printUnknown(g.stderr)
-	config, thresholds, err := c.config()
+// Run is reached if main did not see the command, as behind a "--".
+func (benchCmd) Run() error {
+	return cli.Usagef("bench and report are the first argument, as in feedgate bench --help")
+}
+
+// becomeBench replaces this process with benchProgram, so that streams, signals and the exit
+// status are that program's. It returns only if it cannot, with the exit status.
+func becomeBench(args []string, stderr io.Writer) int {
+	warnOfVariables(stderr)
+	path, err := findBench()
+	if err == nil {
+		err = fmt.Errorf("%s: %w", path, syscall.Exec(path, append([]string{benchProgram}, args...), os.Environ()))
+	}
+	cli.PrintError(stderr, fmt.Errorf("%s: %w", args[0], err), func(string) string { return "" }, "")
+	return cli.ExitFailure
+}
+
+// findBench finds benchProgram beside this program, or in the PATH.
+func findBench() (string, error) {
+	self, err := os.Executable()
 	if err != nil {
-		return cli.Usage(err)
+		return "", err
 	}
-	if config.Self, err = os.Executable(); err != nil {
-		return err
+	beside := filepath.Join(filepath.Dir(self), benchProgram)
+	if _, err := os.Stat(beside); err == nil {
+		return beside, nil
 	}
-	out, err := c.open()
-	if err != nil {
-		return err
+	if path, err := exec.LookPath(benchProgram); err == nil {
+		return path, nil
 	}
-	observe, end := bench.NewProgress(g.screen())
-	file, err := bench.Run(ctx, config, observe)
-	end()
-	if file == nil || len(file.Rows) == 0 {
-		return errors.Join(err, out.discard())
-	}
-	file.Meta.Command = append([]string{"feedgate"}, os.Args[1:]...)
-	_, file.Meta.Commit = buildVersion()
-	// The file comes first: a reader of the table that has gone ends the process.
-	err = errors.Join(err, out.write(file))
-	for _, note := range file.Meta.Notes {
-		fmt.Fprintf(g.stderr, "feedgate: %s\n", note)
-	}
-	err = errors.Join(err, report.WriteTable(g.stdout, file.Rows))
-	if err != nil {
-		return err
-	}
-	return crossed(thresholds, file.Rows)
+	return "", fmt.Errorf("%[1]s is neither in %[2]s nor in the PATH; in feedgate's source, make build builds it in bin/, and\ngo build -C bench -o %[3]s ./cmd/%[1]s where feedgate looks for it",
+		benchProgram, filepath.Dir(self), beside)
 }
 
-// crossed is the error of thresholds that the rows cross.
-func crossed(thresholds []bench.Threshold, rows []bench.Row) error {
-	var faults faults.List
-	for _, t := range thresholds {
-		for _, line := range t.Crossed(rows) {
-			faults.Add("--fail-if", errors.New(line))
-		}
+// warnOfVariables prints the variables with our prefix that no flag has.
+func warnOfVariables(w io.Writer) {
+	g := &globals{stdout: io.Discard, stderr: io.Discard, settings: newSettings()}
+	if _, err := parse(nil, g); err != nil { // no command, which is an error; the flags are known
+		g.settings.printUnknown(w)
 	}
-	if err := faults.Err(); err != nil {
-		return cli.ExitError{Code: exitThreshold, Err: err}
-	}
-	return nil
 }
 
-// config is what the flags say, with every fault in one error.
-func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
-	config := bench.Config{
-		Sizes: ints(c.Size), Workers: ints(c.Workers), Msgs: c.Msgs, Duration: time.Duration(c.Duration),
-		Rate: c.Rate, Work: time.Duration(c.Work), Read: c.Read, Rounds: int(c.Rounds),
-	}
-	if c.Subjects != "" {
-		for name := range strings.SplitSeq(c.Subjects, ",") {
-			config.Subjects = append(config.Subjects, strings.TrimSpace(name))
-		}
-	}
-	var faults faults.List
-	faults.Note(config.Validate())
-	var thresholds []bench.Threshold
-	for _, text := range c.FailIf {
-		t, err := bench.ParseThreshold(text)
-		if err == nil && t.Subject() != "" && !config.Measures(t.Subject()) {
-			err = fmt.Errorf("%q: %s is not measured; name it in --subjects", text, t.Subject())
-		}
-		faults.Add("--fail-if", err)
-		thresholds = append(thresholds, t)
-	}
-	return config, thresholds, faults.Err()
+// benchSubjectCmd answers a feedgate-bench that was told to measure feedgate@PATH.
+type benchSubjectCmd struct {
+	Args []string `arg:"" optional:"" passthrough:""`
 }
 
-// outFile is the file of --out, or none. It is opened before anything is measured,
-// and its old content stands until there is a new one.
-type outFile struct {
-	*os.File
-	created bool // by this run
+// Run reports what to name instead.
+func (benchSubjectCmd) Run() error {
+	return cli.Usage(errors.New("feedgate has no subjects of bench: after the @, name the " + benchProgram + " of the same build"))
 }
 
-func (c *benchCmd) open() (outFile, error) {
-	if c.Out == "" {
-		return outFile{}, nil
-	}
-	f, err := os.OpenFile(c.Out, os.O_WRONLY, 0)
-	created := errors.Is(err, fs.ErrNotExist)
-	if created {
-		f, err = os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE, 0o666)
-	}
-	if err != nil {
-		return outFile{}, fmt.Errorf("--out: %w", err)
-	}
-	return outFile{f, created}, nil
-}
-
-func (o outFile) write(file *bench.File) error {
-	if o.File == nil {
-		return nil
-	}
-	err := o.Truncate(0)
-	if info, statErr := o.Stat(); statErr == nil && !info.Mode().IsRegular() {
-		err = nil // a pipe or a terminal
-	}
-	if err = errors.Join(err, file.Encode(o.File), o.File.Close()); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	return nil
-}
-
-// discard leaves things as they were before.
-func (o outFile) discard() error {
-	if o.File == nil {
-		return nil
-	}
-	err := o.Close()
-	if o.created {
-		err = errors.Join(err, os.Remove(o.Name()))
-	}
-	return err
+// benchFlags are the flags of benchProgram. Their variables are known.
+var benchFlags = []string{
+	"subjects", "size", "workers", "msgs", "duration", "rate", "work", "read", "rounds", "out", "fail-if", "html",
 }

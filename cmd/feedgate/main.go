@@ -23,11 +23,10 @@ type commands struct {
 	Demo    demoCmd    `cmd:"" help:"See it work: an embedded feed, a gateway, ten seconds, no set-up."`
 	Feed    feedCmd    `cmd:"" help:"Serve a feed, synthetic or replayed, and check every ack."`
 	Bench   benchCmd   `cmd:"" help:"Measure it beside what one would write instead."`
-	Report  reportCmd  `cmd:"" help:"Tables and plots of what bench has measured."`
+	Report  benchCmd   `cmd:"" help:"Tables and plots of what bench has measured."`
 	Version versionCmd `cmd:"" help:"Print version, Go version and commit."`
 
 	BenchSubject benchSubjectCmd `cmd:"" hidden:""`
-	BenchFeed    benchFeedCmd    `cmd:"" hidden:""`
 }
 
 // newCommands is a command line without values. The flags of protocols and sinks are those of run.
@@ -61,6 +60,9 @@ type globals struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && benchRuns(os.Args[1]) {
+		os.Exit(becomeBench(os.Args[1:], cli.Stderr()))
+	}
 	caught := catchSignals(os.Args[1:])
 	os.Exit(reapingOrphans(func() int {
 		stderr := newLogWriter(cli.Stderr())

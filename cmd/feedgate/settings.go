@@ -84,6 +84,9 @@ func (s *settings) know(app *kong.Application) {
 			s.known[cli.EnvName(flag.Name)] = true
 		}
 	}
+	for _, flag := range benchFlags {
+		s.known[cli.EnvName(flag)] = true
+	}
 }
 
 // unknown are the variables with our prefix that no flag has.

@@ -14,7 +14,6 @@ func TestURLBehindFlags(t *testing.T) {
 		want string
 	}{
 		{[]string{"run", "ws://a:1", "--sink=discard:", "ws://b:2?token=s3cret"}, "feedgate run URL1 URL2 --FLAG"},
-		{[]string{"report", "a.json", "--html=x", "s3cret"}, "feedgate report FILE1 FILE2 --FLAG"},
 	} {
 		got := command(t, nil, c.args...)
 		if got.status != 2 || !strings.Contains(got.stderr, c.want) || strings.Contains(got.stderr, "s3cret") {

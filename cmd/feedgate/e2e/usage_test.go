@@ -102,12 +102,8 @@ var wrongUse = []struct{ line, names string }{
 	{"run tcp://127.0.0.1:1 --frame=line --assemble=json:id", "--assemble"},
 	{"run tcp://127.0.0.1:1 --frame=line --ack-template=A --ack=ordered --assemble=json:id,complete,data", "--assemble"},
 	{"run ws://127.0.0.1:1/ --ws-header=nocolon", "--ws-header"},
-	{"report", "file"},
 	{"feed --listen=127.0.0.1:0 --protocol=carrier-pigeon", "--protocol"},
 	{"feed --listen=127.0.0.1:0 --chaos=maybe", "--chaos"},
-	{"bench --subjects=nothing", "--subjects"},
-	{"bench --size=many", "--size"},
-	{"bench --fail-if=slow", "--fail-if"},
 }
 
 // TestWrongUse: exit status 2, the fault named on standard error, nothing on

@@ -1,0 +1,124 @@
+package baselines
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"feedgate/gateway/wire/fg1"
+)
+
+// GnetAsync is a gnet client as gnet's examples have it: the loop copies each
+// message and passes it over a channel to one of the workers in turn, and they
+// hand each ack to AsyncWrite.
+//
+// A full channel blocks the loop, so that no more is read. AsyncWrite does not
+// block, and so the workers go on. What they leave in its queue is bounded all the
+// same: the loop empties the queue after each call of OnTraffic, so that there are
+// never more acks in it than messages in one read, in the channels and with the
+// workers.
+//
+// gnet's write(2) an ack is four fifths of its time; to gather acks first would be
+// Channels. gnet closes at the end of the stream, so the server may not close its
+// sending side before it has its acks.
+func GnetAsync(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
+	return session(ctx, addr, "gnet-async", func(c *net.TCPConn, _ uint64, res *Result) error {
+		g := &gnetAsync{gnetStream: newGnetStream(res), lanes: newLanes(workers)}
+		return g.serve(c, g, func(gc gnet.Conn) error {
+			var running sync.WaitGroup
+			for _, l := range g.lanes {
+				running.Go(func() { g.worker(gc, l.queue, work) })
+			}
+			<-g.ended
+			for _, l := range g.lanes {
+				close(l.queue)
+			}
+			running.Wait()
+			return g.settled(gc)
+		})
+	})
+}
+
+type gnetAsync struct {
+	gnetStream
+	lanes []*lane
+	turn  int
+}
+
+// OnTraffic implements [gnet.EventHandler].
+func (g *gnetAsync) OnTraffic(c gnet.Conn) gnet.Action {
+	g.settle(c, maxUnsent)
+	if err := g.take(c, g.parse); err != nil {
+		g.end(err)
+		return gnet.Close
+	}
+	return gnet.None
+}
+
+// parse returns what is left behind the last whole frame.
+func (g *gnetAsync) parse(c gnet.Conn, b []byte) (rest []byte, err error) {
+	for !g.over {
+		if seq, n := dataFrame(b); n > 0 {
+			g.pass(seq, b[fg1.HeaderSize:n])
+			g.res.Messages++
+			g.res.Bytes += uint64(n - fg1.HeaderSize)
+			b = b[n:]
+			continue
+		}
+		h, n, err := otherFrame(b)
+		if n == 0 {
+			return b, err
+		}
+		switch h.Op {
+		case fg1.Ping:
+			_, _ = c.Write(fg1.AppendFrame(nil, fg1.Pong, 0, fg1.CodeOK, h.Seq, nil)) // OnClose is told of an error
+		case fg1.Bye:
+			err := byeError(h)
+			g.end(err)
+			return nil, err
+		}
+		b = b[n:]
+	}
+	return nil, nil
+}
+
+// pass passes a copy of a message to the next worker.
+func (g *gnetAsync) pass(seq uint64, msg []byte) {
+	l := g.lanes[g.turn]
+	if g.turn++; g.turn == len(g.lanes) {
+		g.turn = 0
+	}
+	b := l.buf()
+	*b = append(*b, msg...)
+	l.queue <- message{seq, *b}
+}
+
+// worker makes its acks in blocks, which the garbage collector takes back when gnet
+// is done with the last of them.
+func (g *gnetAsync) worker(c gnet.Conn, queue <-chan message, work func([]byte)) {
+	var block []byte
+	written := g.written
+	for m := range queue {
+		work(m.data)
+		if len(block) == 0 {
+			block = make([]byte, channelDepth*fg1.HeaderSize)
+		}
+		ack := block[:fg1.HeaderSize]
+		block = block[fg1.HeaderSize:]
+		fg1.PutHeader(ack, fg1.Ack, 0, fg1.CodeOK, m.seq, 0)
+		if err := c.AsyncWrite(ack, written); err != nil {
+			panic("baselines: gnet's loop ended before the workers: " + err.Error())
+		}
+	}
+}
+
+// written is called on the loop when an ack was written, or queued behind others,
+// or could not be.
+func (g *gnetAsync) written(_ gnet.Conn, err error) error {
+	if err != nil && g.err == nil {
+		g.err = err
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"feedgate/bench"
+	"feedgate/bench/report"
+	"feedgate/gateway/wire/faults"
+	"feedgate/internal/cli"
+)
+
+// exitThreshold is the status when a --fail-if threshold was crossed.
+const exitThreshold = 99
+
+// benchCmd is the benchmark harness: its flags are the fields of bench.Config.
+type benchCmd struct {
+	Subjects string      `placeholder:"LIST" help:"Who is measured, with commas, see above [those marked *]."`
+	Size     sizes       `placeholder:"LIST" default:"64" help:"Bytes of payload, 1 to 1048576 [${default}]."`
+	Workers  counts      `placeholder:"LIST" default:"2" help:"Workers of each subject that has any [${default}]."`
+	Msgs     uint64      `placeholder:"N" help:"Messages a run, instead of --duration."`
+	Duration cli.Period  `placeholder:"D" help:"Length of a run [2s]."`
+	Rate     float64     `placeholder:"N" default:"0" help:"Messages a second; 0: flat out [${default}]."`
+	Work     cli.Timeout `placeholder:"D" default:"0" help:"Processor time burnt for each message by its worker [${default}]."`
+	Read     bool        `help:"The worker reads every byte of a message, too."`
+	Rounds   cli.Count   `placeholder:"N" default:"5" help:"Timed runs of each subject [${default}]."`
+	Out      string      `placeholder:"FILE" help:"JSON of everything, for feedgate report."`
+	FailIf   []string    `sep:"none" placeholder:"[SUBJECT:]EXPR" help:"Exit 99 if so, such as p99_us>2000; repeatable."`
+}
+
+// Help is the part of bench's help before the flags.
+func (benchCmd) Help() string {
+	var b strings.Builder
+	b.WriteString(`One feed process serves all subjects. Each is a process of its own, and they run in turn, round after round, after a round that is not timed. What is printed and kept are medians and their spread: the interval that holds the true median with a confidence of 95%, the least and the most with fewer than 6 rounds.
+
+Examples:
+
+    feedgate bench
+    feedgate bench --subjects limit,channels,feedgate --size 64,1024 --workers 1,2,4 --out now.json
+    feedgate bench --rate 100000 --duration 10s --fail-if 'p99_us>2000'
+    feedgate bench --msgs 20000000 --work 200ns --rounds 9 --fail-if 'of_limit<0.4'
+    feedgate bench --subjects limit,feedgate,feedgate@/tmp/feedgate.old    two builds side by side
+
+Subjects, * measured by default:
+
+`)
+	for _, s := range bench.Subjects {
+		mark := " "
+		if s.Default {
+			mark = "*"
+		}
+		fmt.Fprintf(&b, "    %-15s%s %s\n", s.Name, mark, s.Doc)
+	}
+	b.WriteString(`
+A threshold is a figure of a result row, one of < <= > >= == != and a number. Without a subject it is meant for feedgate's rows, or for all when feedgate is not measured. A figure that is not known crosses it, and so does a subject that is left out.
+
+System calls are counted by a tracepoint of the kernel, for which root's rights are needed; else they are not known.
+
+Exit status: 0; 1 a subject failed, or lost an ack or sent one twice; 2 usage; 99 a --fail-if threshold was crossed.`)
+	return b.String()
+}
+
+// Run measures and prints the table.
+func (c *benchCmd) Run(ctx context.Context, g *globals) error {
+	config, thresholds, err := c.config()
+	if err != nil {
+		return cli.Usage(err)
+	}
+	if config.Self, err = os.Executable(); err != nil {
+		return err
+	}
+	out, err := c.open()
+	if err != nil {
+		return err
+	}
+	observe, end := bench.NewProgress(g.screen())
+	file, err := bench.Run(ctx, config, observe)
+	end()
+	if file == nil || len(file.Rows) == 0 {
+		return errors.Join(err, out.discard())
+	}
+	file.Meta.Command = append([]string{"feedgate"}, os.Args[1:]...)
+	_, file.Meta.Commit = cli.Version(version, revision)
+	// The file comes first: a reader of the table that has gone ends the process.
+	err = errors.Join(err, out.write(file))
+	for _, note := range file.Meta.Notes {
+		fmt.Fprintf(g.stderr, "feedgate: %s\n", note)
+	}
+	err = errors.Join(err, report.WriteTable(g.stdout, file.Rows))
+	if err != nil {
+		return err
+	}
+	return crossed(thresholds, file.Rows)
+}
+
+// crossed is the error of thresholds that the rows cross.
+func crossed(thresholds []bench.Threshold, rows []bench.Row) error {
+	var faults faults.List
+	for _, t := range thresholds {
+		for _, line := range t.Crossed(rows) {
+			faults.Add("--fail-if", errors.New(line))
+		}
+	}
+	if err := faults.Err(); err != nil {
+		return cli.ExitError{Code: exitThreshold, Err: err}
+	}
+	return nil
+}
+
+// config is what the flags say, with every fault in one error.
+func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
+	config := bench.Config{
+		Sizes: ints(c.Size), Workers: ints(c.Workers), Msgs: c.Msgs, Duration: time.Duration(c.Duration),
+		Rate: c.Rate, Work: time.Duration(c.Work), Read: c.Read, Rounds: int(c.Rounds),
+	}
+	if c.Subjects != "" {
+		for name := range strings.SplitSeq(c.Subjects, ",") {
+			config.Subjects = append(config.Subjects, strings.TrimSpace(name))
+		}
+	}
+	var faults faults.List
+	faults.Note(config.Validate())
+	var thresholds []bench.Threshold
+	for _, text := range c.FailIf {
+		t, err := bench.ParseThreshold(text)
+		if err == nil && t.Subject() != "" && !config.Measures(t.Subject()) {
+			err = fmt.Errorf("%q: %s is not measured; name it in --subjects", text, t.Subject())
+		}
+		faults.Add("--fail-if", err)
+		thresholds = append(thresholds, t)
+	}
+	return config, thresholds, faults.Err()
+}
+
+// outFile is the file of --out, or none. It is opened before anything is measured,
+// and its old content stands until there is a new one.
+type outFile struct {
+	*os.File
+	created bool // by this run
+}
+
+func (c *benchCmd) open() (outFile, error) {
+	if c.Out == "" {
+		return outFile{}, nil
+	}
+	f, err := os.OpenFile(c.Out, os.O_WRONLY, 0)
+	created := errors.Is(err, fs.ErrNotExist)
+	if created {
+		f, err = os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE, 0o666)
+	}
+	if err != nil {
+		return outFile{}, fmt.Errorf("--out: %w", err)
+	}
+	return outFile{f, created}, nil
+}
+
+func (o outFile) write(file *bench.File) error {
+	if o.File == nil {
+		return nil
+	}
+	err := o.Truncate(0)
+	if info, statErr := o.Stat(); statErr == nil && !info.Mode().IsRegular() {
+		err = nil // a pipe or a terminal
+	}
+	if err = errors.Join(err, file.Encode(o.File), o.File.Close()); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return nil
+}
+
+// discard leaves things as they were before.
+func (o outFile) discard() error {
+	if o.File == nil {
+		return nil
+	}
+	err := o.Close()
+	if o.created {
+		err = errors.Join(err, os.Remove(o.Name()))
+	}
+	return err
+}

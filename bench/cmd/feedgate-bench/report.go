@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"feedgate/bench/report"
+	"feedgate/internal/cli"
+	"feedgate/worker/durable"
+)
+
+// reportCmd makes results of bench readable.
+type reportCmd struct {
+	Files []string `arg:"" name:"FILE" help:"What bench --out has written. Several are compared with the first."`
+	HTML  string   `name:"html" placeholder:"FILE" help:"Write a page of tables and charts there, too."`
+}
+
+// Help is the part of report's help before the flags.
+func (reportCmd) Help() string {
+	return `Of one file it prints where it was measured and a table for each load: medians and spreads, and under it the order of the subjects and which of their differences exceed the spread. Of several it prints how each differs from the first, figure by figure. The page of --html is one file that loads nothing.
+
+Examples:
+
+    feedgate report results.json
+    feedgate report before.json after.json
+    feedgate report results.json --html results.html
+
+Exit status: 0; 1 a file cannot be read, or is none of bench's, or the page cannot be written; 2 usage.`
+}
+
+// Run prints the report, and writes the page.
+func (c *reportCmd) Run(_ context.Context, g *globals) error {
+	var sources []report.Source
+	var faults []error
+	for _, path := range c.Files {
+		source, err := report.Load(path)
+		faults = append(faults, err)
+		sources = append(sources, source)
+		if c.HTML != "" && sameFile(path, c.HTML) {
+			return cli.Usagef("--html: %s is one of the files to report on; name another", c.HTML)
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	err := report.WriteText(g.stdout, sources)
+	if c.HTML == "" {
+		return err
+	}
+	var page bytes.Buffer
+	pageErr := report.WriteHTML(&page, sources)
+	if pageErr == nil {
+		pageErr = putFile(c.HTML, page.Bytes())
+	}
+	if pageErr != nil {
+		pageErr = fmt.Errorf("--html: %w", pageErr)
+	}
+	return errors.Join(err, pageErr)
+}
+
+// sameFile says whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
+
+// putFile makes b the content of the file at path, whole or not at all: after a failure the
+// file is what it was. What is no regular file, such as a pipe, is written to.
+func putFile(path string, b []byte) error {
+	const mode = fs.FileMode(0o666)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(path, b, mode)
+	}
+	return durable.Replace(path, b, mode)
+}
