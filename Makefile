@@ -9,6 +9,7 @@ VERSION  ?= $(shell git describe --tags --dirty 2>/dev/null)
 REVISION ?= $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null)
 LDFLAGS   = $(if $(VERSION),-X main.version=$(VERSION)) $(if $(REVISION),-X main.revision=$(REVISION))
 CXXFLAGS ?= -O2
+BIN      ?= bin
 
 FAULTS = cmd/feedgate/e2e/faults
 
@@ -19,8 +20,8 @@ help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 build: ## bin/feedgate and bin/feedgate-bench, statically linked
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/feedgate ./cmd/feedgate
-	CGO_ENABLED=0 $(GO) build -C bench -trimpath -ldflags '$(LDFLAGS)' -o ../bin/feedgate-bench ./cmd/feedgate-bench
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/feedgate ./cmd/feedgate
+	CGO_ENABLED=0 $(GO) build -C bench -trimpath -ldflags '$(LDFLAGS)' -o $(abspath $(BIN))/feedgate-bench ./cmd/feedgate-bench
 
 demo: build ## build it and see it work, ten seconds
 	bin/feedgate demo
@@ -46,13 +47,13 @@ lint: ## go vet and gofmt
 	fi
 
 fuzz: ## every fuzz target for FUZZTIME=60s
-	@set -eu; for pkg in $$($(GO) list $(PKG)); do \
+	@set -eu; for module in . bench; do cd $(CURDIR)/$$module; for pkg in $$($(GO) list $(PKG)); do \
 		targets=$$($(GO) test -list '^Fuzz' "$$pkg"); \
 		for target in $$(printf '%s\n' "$$targets" | grep '^Fuzz' || true); do \
 			echo "$$pkg $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$pkg"; \
 		done; \
-	done
+	done; done
 
 bench: build ## the harness: feedgate beside what one would write instead; BENCHFLAGS='--size 64,1024'
 	bin/feedgate bench $(BENCHFLAGS)

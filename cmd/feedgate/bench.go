@@ -59,8 +59,9 @@ func findBench() (string, error) {
 	if path, err := exec.LookPath(benchProgram); err == nil {
 		return path, nil
 	}
-	return "", fmt.Errorf("%[1]s is neither in %[2]s nor in the PATH; in feedgate's source, make build builds it in bin/, and\ngo build -C bench -o %[3]s ./cmd/%[1]s where feedgate looks for it",
-		benchProgram, filepath.Dir(self), beside)
+	return "", fmt.Errorf(`there is no %[1]s in %[2]s or in the PATH
+to build it, in the source of feedgate: make build
+or, to have it there: go build -C bench -o %[3]s ./cmd/%[1]s`, benchProgram, filepath.Dir(self), beside)
 }
 
 // warnOfVariables prints the variables with our prefix that no flag has.

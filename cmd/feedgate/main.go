@@ -24,7 +24,7 @@ type commands struct {
 	Feed    feedCmd    `cmd:"" help:"Serve a feed, synthetic or replayed, and check every ack."`
 	Bench   benchCmd   `cmd:"" help:"Measure it beside what one would write instead."`
 	Report  benchCmd   `cmd:"" help:"Tables and plots of what bench has measured."`
-	Version versionCmd `cmd:"" help:"Print version, Go version and commit."`
+	Version versionCmd `cmd:"" help:"Print version, Go version and commit; --version does, too."`
 
 	BenchSubject benchSubjectCmd `cmd:"" hidden:""`
 }
@@ -134,7 +134,7 @@ func parse(args []string, g *globals) (commandLine, error) {
 		panic(err) // a fault in the tags of commands
 	}
 	g.settings.know(parser.Model)
-	line.context, err = parser.Parse(args)
+	line.context, err = parser.Parse(cli.WithVersion(args))
 	var fault *kong.ParseError
 	if errors.As(err, &fault) {
 		line.context = fault.Context

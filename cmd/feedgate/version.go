@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 
 	"feedgate/internal/cli"
 )
@@ -15,10 +13,7 @@ type versionCmd struct{}
 
 // Run prints version, Go version and commit.
 func (versionCmd) Run(_ context.Context, g *globals) error {
-	name, commit := buildVersion()
-	_, err := fmt.Fprintf(g.stdout, "feedgate %s\ngo %s %s/%s\ncommit %s\n",
-		name, runtime.Version(), runtime.GOOS, runtime.GOARCH, commit)
-	return err
+	return cli.WriteVersion(g.stdout, "feedgate", version, revision)
 }
 
 // buildVersion is the version and the commit that the binary was built from.

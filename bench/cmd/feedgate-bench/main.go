@@ -20,16 +20,14 @@ import (
 // commands is the command line. Every command is a struct of its flags with a method
 // Run(context.Context, *globals) error. Help and errors name feedgate, by which users run it.
 type commands struct {
-	Bench  benchCmd  `cmd:"" help:"Measure feedgate beside what one would write instead."`
-	Report reportCmd `cmd:"" help:"Tables and plots of what bench has measured."`
+	Bench   benchCmd   `cmd:"" help:"Measure feedgate beside what one would write instead."`
+	Report  reportCmd  `cmd:"" help:"Tables and plots of what bench has measured."`
+	Version versionCmd `cmd:"" help:"Print version, Go version and commit; --version does, too."`
 
 	BenchSubject benchSubjectCmd `cmd:"" hidden:""`
 	BenchFeed    benchFeedCmd    `cmd:"" hidden:""`
 	BenchNsqd    benchNsqdCmd    `cmd:"" hidden:""`
 }
-
-// version and revision, the commit, are set by the linker; see Makefile.
-var version, revision string
 
 // globals is what every command is given beside its flags.
 type globals struct {
@@ -83,7 +81,7 @@ func execute(ctx context.Context, args []string, g *globals) int {
 	if err != nil {
 		panic(err) // a fault in the tags of commands
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(cli.WithVersion(args))
 	if helped {
 		return cli.ExitOK
 	}
