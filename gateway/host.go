@@ -11,6 +11,9 @@ import (
 	errorx "github.com/panjf2000/gnet/v2/pkg/errors"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/queue"
+
+	_ "feedgate/internal/gnetlog" // gnet's poller logs what it also returns
+	_ "feedgate/worker/linux_only"
 )
 
 const (

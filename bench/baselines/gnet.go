@@ -8,6 +8,8 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
+
+	"feedgate/internal/gnetlog"
 )
 
 // maxUnsent is how many bytes gnet may hold that the socket did not take. gnet sets
@@ -36,7 +38,7 @@ func newGnetStream(res *Result) gnetStream {
 // meanwhile; when that returns, gnet is stopped. gnet gets a descriptor of its own
 // and c stays open: gnet cannot close its sending side alone.
 func (s *gnetStream) serve(c *net.TCPConn, h gnet.EventHandler, beside func(gnet.Conn) error) error {
-	client, err := gnet.NewClient(h, gnet.WithReadBufferCap(readSize), gnet.WithLogger(noLog{}))
+	client, err := gnet.NewClient(h, gnet.WithReadBufferCap(readSize), gnet.WithLogger(gnetlog.None{}))
 	if err != nil {
 		return err
 	}
@@ -124,13 +126,3 @@ func (s *gnetStream) settled(c gnet.Conn) error {
 	}
 	return err
 }
-
-// noLog drops gnet's log. It writes to standard output if left alone, and what it
-// has to say of errors a client is told as well.
-type noLog struct{}
-
-func (noLog) Debugf(string, ...any) {}
-func (noLog) Infof(string, ...any)  {}
-func (noLog) Warnf(string, ...any)  {}
-func (noLog) Errorf(string, ...any) {}
-func (noLog) Fatalf(string, ...any) {}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,8 +64,56 @@ func TestGnetIsInitialisedAfterItsEnvironmentIsHidden(t *testing.T) {
 	for i, m := range order {
 		at[m[1]] = i + 1
 	}
-	ours, theirs := at["feedgate/gateway/internal/gnetenv"], at["github.com/panjf2000/gnet/v2/pkg/logging"]
+	ours, theirs := at["feedgate/internal/gnetenv"], at["github.com/panjf2000/gnet/v2/pkg/logging"]
 	if ours == 0 || theirs == 0 || ours > theirs {
 		t.Errorf("gnetenv is %d. and gnet's logger %d. of the packages initialised", ours, theirs)
+	}
+	quiet, keeper := at["feedgate/internal/gnetlog"], at["github.com/panjf2000/gnet/v2/pkg/pool/goroutine"]
+	if quiet == 0 || keeper == 0 || quiet < theirs || quiet > keeper {
+		t.Errorf("gnetlog is %d., gnet's logger %d., and what keeps the logger %d. of the packages initialised", quiet, theirs, keeper)
+	}
+}
+
+// TestGnetIsSilent: what gnet logs, all of which it has to log at level -1, reaches neither
+// stream of the feed, whose engine it is, nor of run, whose poller it is.
+func TestGnetIsSilent(t *testing.T) {
+	t.Parallel()
+	env := []string{"GNET_LOGGING_LEVEL=-1"}
+	addr := freshAddress()
+	feed := start(t, launch{env: env, args: []string{"feed", "--listen=" + addr, "--protocol=line", "--count=1000", "--log-level=debug"}})
+	feed.waitLog("listening on")
+	p := runWith(t, launch{env: env, sink: true, args: []string{"tcp://" + addr, "--frame=line", `--ack-template=A{n}\n`,
+		"--sink=stdout:", "--exit-on-close", "--log-level=debug"}})
+	p.exit(0)
+	feed.exit(0)
+	if lines := strings.Count(p.stdout.String(), "\n"); lines != 1000 {
+		t.Errorf("%d lines of 1000", lines)
+	}
+	for _, text := range []string{p.stdout.String(), p.stderr.String(), feed.stdout.String(), feed.stderr.String()} {
+		if strings.Contains(text, "gnet") || strings.Contains(text, "event-loop") || strings.Contains(text, "logging level") {
+			t.Errorf("gnet has logged:\n%.2000s", text)
+		}
+	}
+}
+
+// TestGnetErrorsEndTheFeed: why its engine has ended, which gnet only logs, the feed reports.
+func TestGnetErrorsEndTheFeed(t *testing.T) {
+	t.Parallel()
+	addr := freshAddress()
+	feed := start(t, launch{
+		through: []string{"sh", "-c", `ulimit -n 24; exec "$0" "$@"`},
+		args:    []string{"feed", "--listen=" + addr, "--protocol=line"},
+	})
+	feed.waitLog("listening on")
+	for range 24 {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			break // it has ended
+		}
+		defer c.Close()
+	}
+	feed.exit(1)
+	if text := feed.stderr.String(); !strings.Contains(text, "\nfeedgate: Accept() failed due to error: too many open files\n") || strings.Contains(text, "level=ERROR") {
+		t.Errorf("standard error\n%s", text)
 	}
 }

@@ -1,10 +1,10 @@
 package feedserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -67,9 +67,11 @@ func (s *Server) Start() error {
 		defer close(s.stopped)
 		// One loop: sessions move from connection to connection, and a feed on more
 		// than one core would take the other from what it feeds.
+		logged := &gnetErrors{}
 		s.err = gnet.Run(l, "tcp://"+s.cfg.Listen,
 			gnet.WithNumEventLoop(1), gnet.WithReuseAddr(true), gnet.WithReadBufferCap(readBytes),
-			gnet.WithLogger(gnetLog{s.cfg.Log}))
+			gnet.WithLogger(logged))
+		s.err = cmp.Or(logged.err(), s.err) // what is logged is the cause of what is returned
 	}()
 	select {
 	case s.engine = <-l.booted:
@@ -80,6 +82,7 @@ func (s *Server) Start() error {
 	s.loop = l
 	if err != nil {
 		_ = s.Close()
+		err = cmp.Or(s.err, err)
 		return fmt.Errorf("--listen: %s: %w", s.cfg.Listen, err)
 	}
 	return nil
@@ -191,13 +194,3 @@ func (s *Server) Close() error {
 	<-s.stopped
 	return nil
 }
-
-// gnetLog passes gnet's log on. What gnet calls information is of use only to
-// those who debug it.
-type gnetLog struct{ log *slog.Logger }
-
-func (g gnetLog) Debugf(format string, args ...any) { g.log.Debug(fmt.Sprintf(format, args...)) }
-func (g gnetLog) Infof(format string, args ...any)  { g.log.Debug(fmt.Sprintf(format, args...)) }
-func (g gnetLog) Warnf(format string, args ...any)  { g.log.Debug(fmt.Sprintf(format, args...)) }
-func (g gnetLog) Errorf(format string, args ...any) { g.log.Error(fmt.Sprintf(format, args...)) }
-func (g gnetLog) Fatalf(format string, args ...any) { g.log.Error(fmt.Sprintf(format, args...)) }
