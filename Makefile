@@ -10,6 +10,7 @@ REVISION ?= $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/d
 LDFLAGS   = $(if $(VERSION),-X main.version=$(VERSION)) $(if $(REVISION),-X main.revision=$(REVISION))
 CXXFLAGS ?= -O2
 BIN      ?= bin
+BUILD     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/feedgate ./cmd/feedgate
 
 FAULTS = cmd/feedgate/e2e/faults
 
@@ -20,11 +21,12 @@ help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 build: ## bin/feedgate and bin/feedgate-bench, statically linked
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/feedgate ./cmd/feedgate
+	$(BUILD)
 	CGO_ENABLED=0 $(GO) build -C bench -trimpath -ldflags '$(LDFLAGS)' -o $(abspath $(BIN))/feedgate-bench ./cmd/feedgate-bench
 
-demo: build ## build it and see it work, ten seconds
-	bin/feedgate demo
+demo: ## build it and see it work, ten seconds
+	$(BUILD)
+	$(BIN)/feedgate demo
 
 test: lint ## vet, gofmt, and all tests under the race detector, in their short form
 	$(GO) test -race -short -timeout 5m $(PKG)
@@ -56,7 +58,7 @@ fuzz: ## every fuzz target for FUZZTIME=60s
 	done; done
 
 bench: build ## the harness: feedgate beside what one would write instead; BENCHFLAGS='--size 64,1024'
-	bin/feedgate bench $(BENCHFLAGS)
+	$(BIN)/feedgate bench $(BENCHFLAGS)
 
 bench-go: ## the benchmarks of the packages, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)

@@ -44,7 +44,9 @@ Examples:
     feedgate bench --subjects limit,channels,feedgate --size 64,1024 --workers 1,2,4 --out now.json
     feedgate bench --rate 100000 --duration 10s --fail-if 'p99_us>2000'
     feedgate bench --msgs 20000000 --work 200ns --rounds 9 --fail-if 'of_limit<0.4'
-    feedgate bench --subjects limit,feedgate,feedgate@/tmp/feedgate.old    two builds side by side
+    feedgate bench --subjects limit,feedgate,feedgate@/tmp/old/feedgate-bench    two builds side by side
+
+SUBJECT@PATH is the subject of another build: PATH is its feedgate-bench, or a feedgate that still has the subjects itself.
 
 Subjects, * measured by default:
 
