@@ -69,8 +69,8 @@ const (
 	silence = maxRun
 )
 
-// source serves one run to one client. It listens before it is given an order's address.
-type source interface {
+// feedServer serves one run to one client. It listens before it is given an order's address.
+type feedServer interface {
 	Addr() net.Addr
 	// Report is what it has seen so far. Any goroutine may ask.
 	Report() feedserver.Report
@@ -91,8 +91,8 @@ func NsqdMain(ctx context.Context, in io.Reader, out io.Writer) error {
 	return originMain(ctx, startNsqd, in, out)
 }
 
-// originMain is the process of what start makes a source of.
-func originMain(ctx context.Context, start func(order) (source, error), in io.Reader, out io.Writer) error {
+// originMain is the process of what start makes a server for.
+func originMain(ctx context.Context, start func(order) (feedServer, error), in io.Reader, out io.Writer) error {
 	orders := make(chan order)
 	failed := make(chan error, 1)
 	go func() {
@@ -134,7 +134,7 @@ func originMain(ctx context.Context, start func(order) (source, error), in io.Re
 }
 
 // startFeed starts a feed server.
-func startFeed(o order) (source, error) {
+func startFeed(o order) (feedServer, error) {
 	protocol, over := strings.CutSuffix(o.Protocol, secured)
 	var encryption *tls.Config
 	if over {
@@ -154,12 +154,12 @@ func startFeed(o order) (source, error) {
 	return server, server.Start()
 }
 
-func startNsqd(o order) (source, error) {
+func startNsqd(o order) (feedServer, error) {
 	return nsq.New(nsq.Config{Count: o.Count, Size: o.Size, Duration: o.Duration})
 }
 
 // serve serves one run.
-func serve(ctx context.Context, server source, patience time.Duration, orders <-chan order, out *json.Encoder) error {
+func serve(ctx context.Context, server feedServer, patience time.Duration, orders <-chan order, out *json.Encoder) error {
 	defer server.Close()
 	if err := out.Encode(notice{Addr: server.Addr().String()}); err != nil {
 		return err
@@ -189,7 +189,7 @@ func serve(ctx context.Context, server source, patience time.Duration, orders <-
 
 // attend tells how the run goes until it has ended, and stops it when it is told
 // to or nothing moves.
-func attend(server source, patience time.Duration, orders <-chan order, stop func(), ended <-chan error, out *json.Encoder) (gaveUp bool, err error) {
+func attend(server feedServer, patience time.Duration, orders <-chan order, stop func(), ended <-chan error, out *json.Encoder) (gaveUp bool, err error) {
 	ticker := time.NewTicker(noticePeriod)
 	defer ticker.Stop()
 	moved, at := uint64(0), time.Now()
