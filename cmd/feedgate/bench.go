@@ -13,7 +13,7 @@ import (
 )
 
 // benchProgram is the program of the commands bench and report. It has the subjects, the
-// plots and the fonts, which do not belong into this one.
+// plots and the fonts, which this program does without.
 const benchProgram = "feedgate-bench"
 
 // benchRuns reports whether a command is benchProgram's.

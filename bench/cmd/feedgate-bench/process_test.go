@@ -12,6 +12,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alecthomas/kong"
+
+	"feedgate/internal/cli"
 )
 
 // patience bounds every wait. It is no measure of speed.
@@ -107,5 +111,22 @@ func TestVariables(t *testing.T) {
 	if done.status != 2 || !strings.Contains(done.stderr, "(set by FEEDGATE_SIZE)") || !strings.Contains(done.stderr, "feedgate: FEEDGATE_FOO: ignored") ||
 		strings.Contains(done.stderr, "s3cret") || strings.Contains(done.stderr, "FEEDGATE_SINK") {
 		t.Errorf("%+v", done)
+	}
+}
+
+// TestFeedgateKnowsAllVariables: it warns of none that a flag of these commands has.
+func TestFeedgateKnowsAllVariables(t *testing.T) {
+	parser, err := kong.New(&commands{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var env []string
+	for _, leaf := range parser.Model.Leaves(true) {
+		for _, flag := range leaf.Flags {
+			env = append(env, cli.EnvName(flag.Name)+"=?")
+		}
+	}
+	if done := command(t, env, "bench"); len(env) < 12 || done.status != 2 || strings.Contains(done.stderr, "ignored") {
+		t.Errorf("%d variables; %+v", len(env), done)
 	}
 }
