@@ -105,6 +105,19 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+func TestHelpAndVersion(t *testing.T) {
+	for line, want := range map[string]string{"bench --help": "--fail-if", "report --help": "--html"} {
+		done := command(t, nil, strings.Fields(line)...)
+		if done.status != 0 || !strings.HasPrefix(done.stdout, "Usage: feedgate ") || !strings.Contains(done.stdout, want) || done.stderr != "" {
+			t.Errorf("%s: %+v", line, done)
+		}
+	}
+	var stdout, stderr strings.Builder
+	if status := run([]string{"--version"}, &stdout, &stderr); status != 0 || !strings.HasPrefix(stdout.String(), "feedgate-bench ") || stderr.String() != "" {
+		t.Errorf("status %d, %q, %q", status, stdout.String(), stderr.String())
+	}
+}
+
 // TestVariables: flags have variables, which errors name; one that no flag has is named, too.
 func TestVariables(t *testing.T) {
 	done := command(t, []string{"FEEDGATE_SIZE=many", "FEEDGATE_FOO=s3cret", "FEEDGATE_SINK=x"}, "bench")

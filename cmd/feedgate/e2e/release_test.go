@@ -97,7 +97,7 @@ func runInEmptyRoot(t *testing.T, path string) {
 	}
 	for _, c := range []struct{ args, want string }{
 		{"--version", "feedgate "},
-		{"demo --duration=100ms", "each acknowledged exactly once"},
+		{"demo --duration=2s", "each acknowledged exactly once"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "/feedgate", strings.Fields(c.args)...)
 		cmd.Dir, cmd.Env = "/", []string{}

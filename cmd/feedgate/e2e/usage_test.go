@@ -139,7 +139,7 @@ func TestHelpAndVersion(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ line, holds string }{
 		{"--help", "run"}, {"run --help", "--ack-template"}, {"feed --help", "half-open"},
-		{"bench --help", "--fail-if"}, {"report --help", "--html"}, {"version", "go1."},
+		{"--help", "bench"}, {"--help bench", "feedgate-bench"}, {"version", "go1."}, {"--version", "go1."},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			t.Parallel()
