@@ -56,13 +56,18 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// command runs feedgate with variables in addition to the test's own.
+// command runs feedgate with variables, which take the place of those that the test has for it.
 func command(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, feedgate, args...)
-	cmd.Env = append(os.Environ(), env...)
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, cli.EnvPrefix) {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
