@@ -47,6 +47,11 @@ func testMain(m *testing.M) int {
 			return 1
 		}
 	}
+	// Under the race detector every process sleeps for a second at its end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
 }
 
