@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"feedgate/gateway"
+	"feedgate/gateway/internal/throttle"
 	"feedgate/gateway/wire"
 )
 
@@ -90,7 +91,8 @@ func (s *settings) urlOf(hostport string) string {
 type Group struct {
 	cfg    Config
 	set    settings
-	finder wire.Finder // of the poll's goroutine
+	log    *throttle.Handler // in front of the log of all: servers may come and go many times a second
+	finder wire.Finder       // of the poll's goroutine
 	share  share
 	ended  chan *member // each once, from its own goroutine to Run's
 
@@ -109,13 +111,15 @@ func New(cfg Config) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	log := throttle.New(set.model.Log.Handler())
+	set.model.Log = slog.New(log)
 	finder, err := cfg.Find(wire.FinderConfig{
 		Timeout: set.model.ConnectTimeout, Log: set.model.Log.With("upstream", set.label),
 	})
 	if err != nil {
 		return nil, err
 	}
-	g := &Group{cfg: cfg, set: set, finder: finder, ended: make(chan *member), members: make(map[string]*member)}
+	g := &Group{cfg: cfg, set: set, log: log, finder: finder, ended: make(chan *member), members: make(map[string]*member)}
 	g.share.total = set.model.InFlight
 	g.set.model.Credit = g.share.credit
 	return g, nil
@@ -143,6 +147,7 @@ func (g *Group) Abort() {
 func (g *Group) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer g.log.End()
 	found := make(chan []string)
 	var polling sync.WaitGroup
 	polling.Go(func() { g.poll(ctx, found) })

@@ -15,7 +15,7 @@ import (
 // reading is what a process uses, the least of several looks.
 type reading struct {
 	rss        int64 // bytes
-	heap       int64 // bytes, with what the next collection will free
+	heap       int64 // bytes, at which the next collection begins: twice what the last one has left
 	fds        int
 	goroutines int
 }
@@ -26,7 +26,7 @@ func (r reading) String() string {
 
 var (
 	goroutinesLine = regexp.MustCompile(`(?m)^go_goroutines (\S+)$`)
-	heapLine       = regexp.MustCompile(`(?m)^go_memstats_heap_alloc_bytes (\S+)$`)
+	heapLine       = regexp.MustCompile(`(?m)^go_memstats_next_gc_bytes (\S+)$`)
 )
 
 // look reads /proc and the admin address.
