@@ -12,7 +12,7 @@ import (
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/queue"
 
-	_ "feedgate/internal/gnetlog" // gnet's poller logs what it also returns
+	_ "feedgate/gateway/gnetlog" // gnet's poller logs what it also returns
 	_ "feedgate/worker/linux_only"
 )
 

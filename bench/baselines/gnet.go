@@ -9,7 +9,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
-	"feedgate/internal/gnetlog"
+	"feedgate/gateway/gnetlog"
 )
 
 // maxUnsent is how many bytes gnet may hold that the socket did not take. gnet sets

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // benchProgram is the program of the commands bench and report. It has the subjects, the

@@ -8,10 +8,10 @@ import (
 	"log/slog"
 	"time"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway"
 	"feedgate/gateway/wire/fg1"
-	"feedgate/internal/cli"
 	"feedgate/worker/sink"
 )
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // output is a writer that says when a text was written to it.

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/faults"
-	"feedgate/internal/cli"
 	"feedgate/worker/credential"
 )
 

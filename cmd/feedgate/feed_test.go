@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/tlstest"
-	"feedgate/internal/cli"
 )
 
 func parseFeed(t *testing.T, args ...string) *feedCmd {

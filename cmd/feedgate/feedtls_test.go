@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"testing"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway/tlstest"
-	"feedgate/internal/cli"
 )
 
 // TestFeedTLS serves a client that shows a certificate.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // loggedError is an error that was logged when it happened, and is not printed again.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // logFlags are the flags of a command that logs.

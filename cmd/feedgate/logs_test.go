@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 func TestLogger(t *testing.T) {

@@ -3,8 +3,8 @@ package main
 import (
 	"time"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway"
-	"feedgate/internal/cli"
 )
 
 // offTimeout is a time of gateway.Config that can be turned off: its zero value is the default,

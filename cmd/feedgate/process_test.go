@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/cmd/feedgate/feedserver"
-	"feedgate/internal/cli"
 	"feedgate/worker/testkit"
 )
 

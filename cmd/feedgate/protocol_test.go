@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/toy"
 	"feedgate/gateway/wire/toy/toytest"
-	"feedgate/internal/cli"
 )
 
 // withToy adds a protocol that the product does not have, for the time of a test. It is the

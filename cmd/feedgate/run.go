@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
-	"feedgate/internal/cli"
 	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"

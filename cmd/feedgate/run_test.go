@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
@@ -18,7 +19,6 @@ import (
 	"feedgate/gateway/wire/nsq"
 	"feedgate/gateway/wire/tcp"
 	"feedgate/gateway/wire/ws"
-	"feedgate/internal/cli"
 	"feedgate/worker"
 	"feedgate/worker/credential"
 	"feedgate/worker/flagset"

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
 	"feedgate/gateway/wire"
-	"feedgate/internal/cli"
 	"feedgate/worker"
 	"feedgate/worker/credential"
 	"feedgate/worker/sink"

@@ -14,8 +14,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway/wire/faults"
-	"feedgate/internal/cli"
 )
 
 // settings holds the values that the command line leaves open: those of the

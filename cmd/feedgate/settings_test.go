@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway"
 	"feedgate/gateway/wire/framed"
 	"feedgate/gateway/wire/nsq"
 	"feedgate/gateway/wire/ws"
-	"feedgate/internal/cli"
 	"feedgate/worker/flagset"
 )
 

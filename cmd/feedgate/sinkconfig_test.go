@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/docs/examples/post"
 	"feedgate/gateway/tlstest"
-	"feedgate/internal/cli"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/docs/examples/toylog"
 	"feedgate/docs/examples/toylog/toylogtest"
-	"feedgate/internal/cli"
 )
 
 // withToylog adds the sink of a guide's reader for a test: its folder, and this line.

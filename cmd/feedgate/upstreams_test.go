@@ -5,9 +5,9 @@ import (
 	"syscall"
 	"testing"
 
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/nsq/nsqfake"
-	"feedgate/internal/cli"
 	"feedgate/worker/testkit"
 )
 

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // version and revision, the commit, are set by the linker; see Makefile.

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // TestWatchdog: what ends the process although its command does not return, and when.

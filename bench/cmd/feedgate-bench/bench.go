@@ -11,8 +11,8 @@ import (
 
 	"feedgate/bench"
 	"feedgate/bench/report"
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway/wire/faults"
-	"feedgate/internal/cli"
 )
 
 // exitThreshold is the status when a --fail-if threshold was crossed.

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"feedgate/bench"
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // benched runs bench.

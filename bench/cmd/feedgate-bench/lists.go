@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // sizes is a list of sizes, with commas.

@@ -14,7 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // commands is the command line. Every command is a struct of its flags with a method

@@ -15,7 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // patience bounds every wait. It is no measure of speed.

@@ -9,7 +9,7 @@ import (
 	"os"
 
 	"feedgate/bench/report"
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 	"feedgate/worker/durable"
 )
 

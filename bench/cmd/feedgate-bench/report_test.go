@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"feedgate/bench"
-	"feedgate/internal/cli"
+	"feedgate/cmd/feedgate/cli"
 )
 
 // results is a file of bench with one rate, in the directory dir.

@@ -1,6 +1,6 @@
 package main
 
-import "feedgate/internal/cli"
+import "feedgate/cmd/feedgate/cli"
 
 // version and revision, the commit, are set by the linker; see Makefile.
 var version, revision string

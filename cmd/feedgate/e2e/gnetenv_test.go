@@ -64,11 +64,11 @@ func TestGnetIsInitialisedAfterItsEnvironmentIsHidden(t *testing.T) {
 	for i, m := range order {
 		at[m[1]] = i + 1
 	}
-	ours, theirs := at["feedgate/internal/gnetenv"], at["github.com/panjf2000/gnet/v2/pkg/logging"]
+	ours, theirs := at["feedgate/gateway/gnetlog/internal/gnetenv"], at["github.com/panjf2000/gnet/v2/pkg/logging"]
 	if ours == 0 || theirs == 0 || ours > theirs {
 		t.Errorf("gnetenv is %d. and gnet's logger %d. of the packages initialised", ours, theirs)
 	}
-	quiet, keeper := at["feedgate/internal/gnetlog"], at["github.com/panjf2000/gnet/v2/pkg/pool/goroutine"]
+	quiet, keeper := at["feedgate/gateway/gnetlog"], at["github.com/panjf2000/gnet/v2/pkg/pool/goroutine"]
 	if quiet == 0 || keeper == 0 || quiet < theirs || quiet > keeper {
 		t.Errorf("gnetlog is %d., gnet's logger %d., and what keeps the logger %d. of the packages initialised", quiet, theirs, keeper)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"sync"
 
-	"feedgate/internal/gnetlog"
+	"feedgate/gateway/gnetlog"
 )
 
 // gnetErrors is a [logging.Logger] that writes nothing and keeps the first error: why its

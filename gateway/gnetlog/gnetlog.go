@@ -7,7 +7,7 @@
 package gnetlog
 
 import (
-	"feedgate/internal/gnetenv"
+	"feedgate/gateway/gnetlog/internal/gnetenv"
 
 	"github.com/panjf2000/gnet/v2/pkg/logging"
 )
