@@ -86,7 +86,7 @@ func FeedMain(ctx context.Context, in io.Reader, out io.Writer) error {
 	return originMain(ctx, startFeed, in, out)
 }
 
-// NsqdMain is [FeedMain] for clients of NSQ: an nsqd, filled anew for each run.
+// NsqdMain is [FeedMain] for clients of NSQ: for each run, an empty nsqd is started and filled.
 func NsqdMain(ctx context.Context, in io.Reader, out io.Writer) error {
 	return originMain(ctx, startNsqd, in, out)
 }
