@@ -53,7 +53,7 @@ var hangs = map[string]func(t *testing.T, drain string) hung{
 	},
 	"a child that is stopped": func(t *testing.T, drain string) hung {
 		kids := newChildren(t)
-		p, _, c := connectFG(t, "{}", "--drain-timeout="+drain, kids.sink(t))
+		p, _, c := connectFG(t, "{}", "--drain-timeout="+drain, "--workers=1", kids.sink(t))
 		c.send(data(1, "code=0"))
 		c.acked(1)
 		pid := kids.deliveries(t)[0].pid
@@ -62,7 +62,7 @@ var hangs = map[string]func(t *testing.T, drain string) hung{
 		}
 		c.sendN(2, 3, "code=0")
 		c.fence(1)
-		return hung{p: p, left: []string{"unfinished"}, pids: []int{pid}}
+		return hung{p: p, left: []string{"3 unfinished"}, pids: []int{pid}}
 	},
 	"a child that ignores TERM": func(t *testing.T, drain string) hung {
 		dir := t.TempDir()
