@@ -193,9 +193,9 @@ func newGateway(cfg gateway.Config, work func(msg []byte)) (*gateway.Gateway, er
 	cfg.ClientName = "feedgate"
 	cfg.DataOnly = true
 	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	cfg.Sink = worker.Each(func(m worker.Message) worker.Code {
+	cfg.Sink = worker.Each(func(_ context.Context, m worker.Message) error {
 		work(m.Data)
-		return worker.OK
+		return nil
 	})
 	return gateway.New(cfg)
 }

@@ -7,24 +7,26 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/worker/testkit"
+
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
 
 // batchSink is a sink of one function for whole batches, which all workers call at once.
-type batchSink func(b *worker.Batch)
+type batchSink func(b worker.Batch)
 
-func (s batchSink) Open(*worker.Completer) (worker.Handler, error) { return batchHandler{s}, nil }
-func (batchSink) Ready() error                                     { return nil }
-func (batchSink) Failed() <-chan struct{}                          { return nil }
-func (batchSink) Err() error                                       { return nil }
-func (batchSink) Close() error                                     { return nil }
+func (s batchSink) Open(worker.Completer) (worker.Handler, error) { return batchHandler{s}, nil }
+func (batchSink) Ready() error                                    { return nil }
+func (batchSink) Failed() <-chan struct{}                         { return nil }
+func (batchSink) Err() error                                      { return nil }
+func (batchSink) Close() error                                    { return nil }
 
 type batchHandler struct{ handle batchSink }
 
-func (h batchHandler) Handle(b *worker.Batch) { h.handle(b) }
-func (batchHandler) Drain()                   {}
-func (batchHandler) Close() error             { return nil }
+func (h batchHandler) Handle(b worker.Batch) { h.handle(b) }
+func (batchHandler) Drain()                  {}
+func (batchHandler) Close() error            { return nil }
 
 // callCost is a handler that takes so long for a call, whatever it is given.
 type callCost struct {
@@ -32,11 +34,11 @@ type callCost struct {
 	calls, messages atomic.Int64
 }
 
-func (c *callCost) handle(b *worker.Batch) {
+func (c *callCost) handle(b worker.Batch) {
 	time.Sleep(c.each) // the work
 	c.calls.Add(1)
-	c.messages.Add(int64(b.Left()))
-	b.Done(b.Left(), worker.OK)
+	c.messages.Add(int64(b.Len()))
+	b.Done(b.Len(), worker.OK)
 }
 
 // streamNumbers sends n messages that begin with their number modulo keys, and waits until
@@ -114,8 +116,8 @@ func TestSlowMessagesStayFew(t *testing.T) {
 	var calls, longest atomic.Int64
 	cfg := testConfig(t, feed.url(), nil)
 	cfg.Workers = 1
-	cfg.Sink = batchSink(func(b *worker.Batch) {
-		n := b.Left()
+	cfg.Sink = batchSink(func(b worker.Batch) {
+		n := b.Len()
 		time.Sleep(time.Duration(n) * 20 * time.Millisecond) // the work
 		calls.Add(1)
 		longest.Store(max(longest.Load(), int64(n)))
@@ -142,15 +144,15 @@ func TestAckedBeforeTheNext(t *testing.T) {
 	const fast, slow = 20_000, 200
 	for name, sink := range map[string]func(handle func(seq uint64)) worker.Sink{
 		"in batches": func(handle func(uint64)) worker.Sink {
-			return batchSink(func(b *worker.Batch) {
-				for b.Left() > 0 {
+			return batchSink(func(b worker.Batch) {
+				for b.Len() > 0 {
 					handle(b.At(0).Seq)
 					b.Done(1, worker.OK)
 				}
 			})
 		},
 		"one by one": func(handle func(uint64)) worker.Sink {
-			return worker.Each(func(m worker.Message) worker.Code { handle(m.Seq); return worker.OK })
+			return testkit.ByCode(func(m worker.Message) worker.Code { handle(m.Seq); return worker.OK })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package gateway
 import (
 	"math"
 
+	"feedgate/worker/selector"
+
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/faults"
 	"feedgate/gateway/wire/template"
@@ -11,15 +13,15 @@ import (
 
 // content is what of a message its key, its id and the sink are made of.
 type content struct {
-	selector *worker.Selector   // the key; nil: spread
-	id       *worker.Selector   // --id; nil: the protocol's
+	selector *selector.Selector // the key; nil: spread
+	id       *selector.Selector // --id; nil: the protocol's
 	output   *template.Template // what the sink gets; nil: the message
 }
 
 // checkContent parses --id and --output.
-func (c *Config) checkContent(f *faults.List) (id *worker.Selector, output *template.Template) {
+func (c *Config) checkContent(f *faults.List) (id *selector.Selector, output *template.Template) {
 	if c.ID != "" {
-		s, err := worker.ParseSelector(c.ID)
+		s, err := selector.Parse(c.ID)
 		if err != nil {
 			f.Addf("--id: %w", err)
 		} else {
@@ -84,4 +86,12 @@ func (c *Config) outputMemory() int64 {
 		return 0
 	}
 	return c.Memory / outputShare
+}
+
+// picker picks the ids of messages; nil: the protocol reports them.
+func (s *content) picker() worker.Picker {
+	if s.id == nil {
+		return nil // not a nil selector in the interface
+	}
+	return s.id
 }

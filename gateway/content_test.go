@@ -175,7 +175,7 @@ type countingSink struct {
 	opened int
 }
 
-func (s *countingSink) Open(*worker.Completer) (worker.Handler, error) {
+func (s *countingSink) Open(worker.Completer) (worker.Handler, error) {
 	n := s.opened
 	s.opened++
 	return countingHandler{s, n}, nil
@@ -186,11 +186,11 @@ type countingHandler struct {
 	n int
 }
 
-func (h countingHandler) Handle(b *worker.Batch) {
-	for i := range b.Left() {
+func (h countingHandler) Handle(b worker.Batch) {
+	for i := range b.Len() {
 		h.s.seen(h.n, b.At(i))
 	}
-	b.Done(b.Left(), worker.OK)
+	b.Done(b.Len(), worker.OK)
 }
 func (countingHandler) Drain()       {}
 func (countingHandler) Close() error { return nil }

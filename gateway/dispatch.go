@@ -155,7 +155,7 @@ func (in *intake) vacant(m *wire.Msg) bool {
 func (in *intake) refusedMessage(m *wire.Msg) worker.Message {
 	data := in.cur.Bytes(in.slab.data, m)
 	if m.Code == worker.TooLarge && len(data) == 0 {
-		return worker.Message{Seq: m.Seq, Aux: m.Aux}
+		return worker.Message{Seq: m.Seq, Tag: m.Aux}
 	}
 	return in.l.slabs.origin.Message(data, m.Seq, m.Aux)
 }

@@ -9,7 +9,7 @@
 //	messages
 //	  | dispatch             loop             intake.dispatch: delivery.Tracker, worker
 //	ring of descriptors      loop -> worker   ring.SPSC, published once per run
-//	  | Handle               worker           worker.Worker.turn, the sink
+//	  | Handle               worker           pool.Worker.turn, the sink
 //	ring of replies          worker -> loop   ring.Bytes, published once per batch; ring.Bell
 //	  | Done                 loop             loop.takeReplies, delivery.Tracker
 //	delivery.SendBuffer

@@ -30,11 +30,11 @@ func Example() {
 		Hosts:       []string{server.Addr().(*net.TCPAddr).String()},
 		Workers:     2,
 		ExitOnClose: true,
-		Sink: worker.Each(func(m worker.Message) worker.Code {
+		Sink: worker.Each(func(_ context.Context, m worker.Message) error {
 			if len(m.Data) != 32 {
-				return worker.Refused // acked, with this code
+				return worker.Refuse(worker.BadRequest) // acked with this code
 			}
-			return worker.OK // acked as done
+			return nil // acked as done
 		}),
 	})
 	if err != nil {

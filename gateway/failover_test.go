@@ -3,13 +3,14 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
-	"feedgate/gateway/wire"
 	"io"
 	"net"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/gateway/wire"
 
 	"feedgate/gateway/tlstest"
 	"feedgate/worker/backoff"

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"feedgate/worker"
+	"feedgate/gateway/internal/pool"
 )
 
 // ErrUnfinished is in the error of Run when it ended with messages unfinished or
@@ -78,7 +78,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	l := newLoop(&g.cfg, g.set, &g.stats, h)
 	h.l = l
-	l.pool, err = worker.NewPool(worker.Config{
+	l.pool, err = pool.New(pool.Config{
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.set.window,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
 		Output: g.set.makeOutput(), OutputMemory: g.cfg.outputMemory() / int64(g.cfg.Workers),

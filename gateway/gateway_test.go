@@ -16,10 +16,10 @@ import (
 // Goroutines that libraries start when they are imported are theirs to keep.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-func testConfig(t testing.TB, url string, f worker.Func) Config {
+func testConfig(t testing.TB, url string, f func(worker.Message) worker.Code) Config {
 	t.Helper()
 	cfg := Config{
-		Workers: 2, Sink: worker.Each(f), ExitOnClose: true,
+		Workers: 2, Sink: testkit.ByCode(f), ExitOnClose: true,
 		ReconnectMin: time.Millisecond, ReconnectMax: 10 * time.Millisecond,
 		Log: testkit.Logger(t),
 	}

@@ -3,6 +3,8 @@ package gateway
 import (
 	"math"
 
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
@@ -40,7 +42,7 @@ func (in *intake) keyed(m *wire.Msg) int {
 	if in.keyer == nil {
 		h = in.l.set.selector.Hash(slab.data[m.Off : m.Off+m.Len])
 	} else {
-		h = in.keyer.Hash(in.l.slabs.table.At(slab.id).Message(worker.Span(m.Off, m.Len), m.Seq, m.Aux))
+		h = in.keyer.Hash(in.l.slabs.table.At(slab.id).Message(pool.Span(m.Off, m.Len), m.Seq, m.Aux))
 	}
 	return int((h >> 32) * uint64(len(in.l.workers)) >> 32)
 }
@@ -70,7 +72,7 @@ func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
 
 func (in *intake) fillSpread(msgs []wire.Msg) int {
 	share := (len(in.cur.Msgs) + len(in.l.workers) - 1) / len(in.l.workers)
-	i, spans := in.spread(min(len(msgs), max(share, 1), worker.MaxRun))
+	i, spans := in.spread(min(len(msgs), max(share, 1), pool.MaxRun))
 	if len(spans) == 0 {
 		return 0
 	}
@@ -94,16 +96,16 @@ func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
 		if m.Seq != seq+uint64(i) || m.Aux != aux || m.Own != own || m.Code != worker.OK {
 			return i
 		}
-		spans[i] = worker.Span(m.Off, m.Len)
+		spans[i] = pool.Span(m.Off, m.Len)
 	}
 	return len(msgs)
 }
 
 // commit heads n spans that are filled; the first message gets the offset-th slot
 // from the next on.
-func (in *intake) commit(w *worker.Worker, m *wire.Msg, offset, n int) {
-	w.In().Commit(worker.Desc{
-		Seq: m.Seq, Slot: uint32(in.l.track.Next()) + uint32(offset), Slab: in.slabOf(m).id, Aux: m.Aux,
+func (in *intake) commit(w *pool.Worker, m *wire.Msg, offset, n int) {
+	w.In().Commit(pool.Desc{
+		Seq: m.Seq, Slot: uint32(in.l.track.Next()) + uint32(offset), Slab: in.slabOf(m).id, Tag: m.Aux,
 	}, n)
 }
 
@@ -123,7 +125,7 @@ func (in *intake) fillKeyed(msgs []wire.Msg) int {
 	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Own == own && msgs[n].Code == worker.OK {
 		same, next := n+1, w
 		for same < len(msgs) && msgs[same].Own == own && msgs[same].Code == worker.OK {
-			if next = in.keyed(&msgs[same]); next != w || same-n == worker.MaxRun {
+			if next = in.keyed(&msgs[same]); next != w || same-n == pool.MaxRun {
 				break
 			}
 			same++

@@ -15,10 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
-	"feedgate/worker"
 	"feedgate/worker/credential"
 )
 
@@ -46,7 +47,7 @@ func handLoop(
 	}
 	l := newLoop(&cfg, set, new(Stats), h)
 	h.l = l
-	l.pool, err = worker.NewPool(worker.Config{
+	l.pool, err = pool.New(pool.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: cfg.InFlight, Slabs: l.slabs.table,
 		DrainSpan: cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
 		Key: set.selector, Sink: cfg.Sink, Render: set.render(), Output: set.makeOutput(), OutputMemory: 1 << 20, Bell: &l.bell, Wake: func() {}, Log: cfg.Log,

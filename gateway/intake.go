@@ -3,6 +3,8 @@ package gateway
 import (
 	"time"
 
+	"feedgate/worker/selector"
+
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
@@ -34,7 +36,7 @@ type intake struct {
 	turnTo int   // worker that is next to get a run
 	dirty  []int // workers with descriptors committed and not published
 
-	keyer *worker.Keyer // for keys that are not picked from all that lies in a slab; nil: they are
+	keyer *selector.Keyer // for keys that are not picked from all that lies in a slab; nil: they are
 }
 
 func (in *intake) init(l *loop) {
@@ -42,7 +44,7 @@ func (in *intake) init(l *loop) {
 	in.cur.Msgs = make([]wire.Msg, 0, wire.DecodeBatch)
 	s, meta := l.set.selector, l.set.codec.Meta
 	if s != nil && (s.NeedsMeta() || meta != nil && meta.Split != nil) {
-		in.keyer = worker.NewKeyer(s)
+		in.keyer = selector.NewKeyer(s)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"time"
 
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/ring"
@@ -27,8 +29,8 @@ type loop struct {
 	log   *slog.Logger
 	stats *Stats
 
-	pool    *worker.Pool
-	workers []*worker.Worker
+	pool    *pool.Pool
+	workers []*pool.Worker
 	slabs   *slabPool
 
 	track   *delivery.Tracker
@@ -78,14 +80,14 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 }
 
 // engage sets the workers that get the messages.
-func (l *loop) engage(workers []*worker.Worker) {
+func (l *loop) engage(workers []*pool.Worker) {
 	l.workers, l.given = workers, make([]int, len(workers))
 }
 
 func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 	for i, w := range l.workers {
 		yield(i, "in", w.In().Len())
-		yield(i, "out", w.Out().Len()/worker.ReplyBytes)
+		yield(i, "out", w.Out().Len()/pool.ReplyBytes)
 	}
 }
 
@@ -235,7 +237,7 @@ func (l *loop) observe(now time.Duration) {
 func (l *loop) finished(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	switch code {
 	case worker.OK:
-	case worker.Returned:
+	case pool.Returned:
 		// A drain found them with a worker and not with its handler. The peer has them in
 		// flight and gives them to another client once the connection ends.
 		l.stats.Dropped.Add(uint64(n))

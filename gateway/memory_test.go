@@ -43,27 +43,27 @@ type keeper struct {
 type keptMessage struct {
 	data   []byte
 	seq    uint64
-	ticket worker.Ticket
-	done   *worker.Completer
+	ticket worker.ID
+	done   worker.Completer
 }
 
-func (k *keeper) Open(c *worker.Completer) (worker.Handler, error) { return keeperHandler{k, c}, nil }
-func (k *keeper) Ready() error                                     { return nil }
-func (k *keeper) Failed() <-chan struct{}                          { return nil }
-func (k *keeper) Err() error                                       { return nil }
-func (k *keeper) Close() error                                     { return nil }
+func (k *keeper) Open(c worker.Completer) (worker.Handler, error) { return keeperHandler{k, c}, nil }
+func (k *keeper) Ready() error                                    { return nil }
+func (k *keeper) Failed() <-chan struct{}                         { return nil }
+func (k *keeper) Err() error                                      { return nil }
+func (k *keeper) Close() error                                    { return nil }
 
 type keeperHandler struct {
 	k *keeper
-	c *worker.Completer
+	c worker.Completer
 }
 
-func (h keeperHandler) Handle(b *worker.Batch) {
+func (h keeperHandler) Handle(b worker.Batch) {
 	h.k.mu.Lock()
 	defer h.k.mu.Unlock()
-	for b.Left() > 0 {
+	for b.Len() > 0 {
 		if m := b.At(0); len(m.Data) <= h.k.most {
-			h.k.kept = append(h.k.kept, keptMessage{m.Data, m.Seq, b.Later(1), h.c})
+			h.k.kept = append(h.k.kept, keptMessage{m.Data, m.Seq, b.Defer(1), h.c})
 		} else {
 			b.Done(1, worker.OK)
 			h.k.finished++

@@ -12,6 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/worker/testkit"
+
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
@@ -85,7 +89,7 @@ func runSchedule(t *testing.T, seed uint64, prepare func(*loop)) []byte {
 func (s *schedule) begin() {
 	r := s.rng
 	cfg := testConfig(s.t, "ws://a:1,b:1", nil)
-	cfg.Sink = worker.Each(func(m worker.Message) worker.Code {
+	cfg.Sink = testkit.ByCode(func(m worker.Message) worker.Code {
 		return among(s.rng, worker.OK, worker.OK, worker.Refused)
 	})
 	cfg.Log = slog.New(slog.NewTextHandler(&s.trail, &slog.HandlerOptions{
@@ -115,7 +119,7 @@ func (s *schedule) begin() {
 	}
 	s.l = newLoop(&cfg, set, new(Stats), s)
 	s.l.conn.backoff.Draw = r.Int64N
-	s.l.pool, err = worker.NewPool(worker.Config{
+	s.l.pool, err = pool.New(pool.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: set.window, Slabs: s.l.slabs.table, Sink: cfg.Sink,
 		Bell: &s.l.bell, Wake: func() { s.rung = true }, Log: cfg.Log,
 		Now: func() time.Duration { return s.clock },

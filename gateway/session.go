@@ -84,7 +84,7 @@ func (s *session) recorded(l *loop, n int, err error) {
 // begin begins or resumes the session that the server has named for the connection.
 func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	s.reached = true
-	l.in.setOrigin(&worker.Origin{Upstream: l.cfg.Label, Session: e.Session, Meta: l.set.codec.Meta, ID: l.set.id})
+	l.in.setOrigin(&worker.Origin{Upstream: l.cfg.Label, Session: e.Session, Meta: l.set.codec.Meta, ID: l.set.picker()})
 	if !l.set.codec.Sequenced {
 		l.track.Connect(l.conn.proto, 1)
 		return

@@ -5,8 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/worker/testkit"
+
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/ring"
-	"feedgate/worker"
 )
 
 // TestParking is for what the simulation leaves out: real workers that go to sleep.
@@ -17,23 +20,23 @@ func TestParking(t *testing.T) {
 	if testing.Short() {
 		rounds = 50_000
 	}
-	slabs := worker.NewSlabs(1, func(uint16) {})
+	slabs := pool.NewSlabs(1, func(uint16) {})
 	slabs.At(0).Data = make([]byte, 8)
 	slabs.Hold(0, slabShare)
 	var bell ring.Bell
-	pool, err := worker.NewPool(worker.Config{
-		Workers: 1, Ring: 64, InFlight: 64, Slabs: slabs, Sink: worker.Each(accept),
+	p, err := pool.New(pool.Config{
+		Workers: 1, Ring: 64, InFlight: 64, Slabs: slabs, Sink: testkit.ByCode(accept),
 		Bell: &bell, Wake: func() {}, Log: discardLog(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool.Start()
-	w := pool.Workers()[0]
+	p.Start()
+	w := p.Workers()[0]
 	for i := range rounds {
 		var deadline time.Time // of this round: the machine may be busy
-		w.In().Reserve(1)[0] = worker.Span(0, 8)
-		w.In().Commit(worker.Desc{Seq: uint64(i), Slot: uint32(i)}, 1)
+		w.In().Reserve(1)[0] = pool.Span(0, 8)
+		w.In().Commit(pool.Desc{Seq: uint64(i), Slot: uint32(i)}, 1)
 		w.In().Publish()
 		w.Wake()
 		for k := 1; w.Out().Next() == nil; k++ {
@@ -45,7 +48,7 @@ func TestParking(t *testing.T) {
 			}
 			if k%(1<<16) == 0 && time.Now().After(deadline) {
 				t.Errorf("the worker sleeps on message %d", i)
-				if err := pool.Stop(); err != nil {
+				if err := p.Stop(); err != nil {
 					t.Error(err)
 				}
 				return
@@ -54,7 +57,7 @@ func TestParking(t *testing.T) {
 		w.ReleaseReplies()
 		bell.Answer(1)
 	}
-	if err := pool.Stop(); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Error(err)
 	}
 }

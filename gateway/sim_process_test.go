@@ -7,6 +7,8 @@ import (
 	"maps"
 	"time"
 
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
@@ -105,7 +107,7 @@ func (s *sim) boot() {
 	if plan.output() {
 		output = func(dst []byte, m worker.Message) []byte { return append(dst, m.Received()...) }
 	}
-	p.l.pool, err = worker.NewPool(worker.Config{
+	p.l.pool, err = pool.New(pool.Config{
 		Workers: plan.workers, Ring: plan.ring, InFlight: plan.inFlight, Slabs: p.l.slabs.table,
 		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.selector,
 		Output: output, OutputMemory: int64(plan.size),

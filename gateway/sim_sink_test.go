@@ -30,7 +30,7 @@ type simSink struct {
 	handlers []*simHandler
 }
 
-func (k *simSink) Open(c *worker.Completer) (worker.Handler, error) {
+func (k *simSink) Open(c worker.Completer) (worker.Handler, error) {
 	h := &simHandler{sink: k, s: k.p.s, done: c, worker: len(k.handlers)}
 	k.handlers = append(k.handlers, h)
 	return h, nil
@@ -45,7 +45,7 @@ func (k *simSink) Close() error            { return nil }
 type simHandler struct {
 	sink   *simSink
 	s      *sim
-	done   *worker.Completer
+	done   worker.Completer
 	worker int
 
 	open    []simOpen
@@ -56,21 +56,21 @@ type simHandler struct {
 }
 
 type simOpen struct {
-	ticket worker.Ticket
+	ticket worker.ID
 	c      *simCase
 	data   []byte
 	due    time.Duration
 }
 
 // Handle implements worker.Handler.
-func (h *simHandler) Handle(b *worker.Batch) {
+func (h *simHandler) Handle(b worker.Batch) {
 	r, p := h.s.rng, &h.s.plan
-	for b.Left() > 0 && h.s.fault == nil {
+	for b.Len() > 0 && h.s.fault == nil {
 		if chance(h.s.slow, p.slow) {
 			h.s.clock += time.Duration(h.s.slow.Int64N(int64(2 * time.Millisecond)))
 		}
 		if r.IntN(1000) < p.panics {
-			for i := range b.Left() {
+			for i := range b.Len() {
 				if c := h.enter(b.At(i)); c != nil {
 					h.ended(c, worker.Refused)
 				}
@@ -81,15 +81,15 @@ func (h *simHandler) Handle(b *worker.Batch) {
 			panic("sim")
 		}
 		if chance(r, p.later) {
-			h.putOff(b, 1+r.IntN(min(b.Left(), 4)))
+			h.putOff(b, 1+r.IntN(min(b.Len(), 4)))
 			continue
 		}
-		h.finish(b, 1+r.IntN(min(b.Left(), 8)))
+		h.finish(b, 1+r.IntN(min(b.Len(), 8)))
 	}
 }
 
 // finish completes up to n messages that have one outcome.
-func (h *simHandler) finish(b *worker.Batch, n int) {
+func (h *simHandler) finish(b worker.Batch, n int) {
 	outcome := worker.OK
 	for i := range n {
 		c := h.enter(b.At(i))
@@ -110,7 +110,7 @@ func (h *simHandler) finish(b *worker.Batch, n int) {
 	b.Done(n, outcome)
 }
 
-func (h *simHandler) putOff(b *worker.Batch, n int) {
+func (h *simHandler) putOff(b worker.Batch, n int) {
 	due := h.s.clock
 	if h.s.plan.wait > 0 && !h.drained {
 		due += time.Duration(h.s.rng.Int64N(int64(h.s.plan.wait)))
@@ -127,9 +127,9 @@ func (h *simHandler) putOff(b *worker.Batch, n int) {
 		}
 		opened = append(opened, simOpen{c: c, data: m.Data, due: due})
 	}
-	first := b.Later(n)
+	first := b.Defer(n)
 	for i := range opened {
-		opened[i].ticket = first + worker.Ticket(i)
+		opened[i].ticket = first + worker.ID(i)
 	}
 	h.open = append(h.open, opened...)
 }
@@ -253,7 +253,7 @@ func (h *simHandler) complete() {
 		}
 		at := due[r.IntN(len(due))]
 		n := 1
-		for at+n < len(h.open) && h.open[at+n].ticket == h.open[at].ticket+worker.Ticket(n) &&
+		for at+n < len(h.open) && h.open[at+n].ticket == h.open[at].ticket+worker.ID(n) &&
 			h.outcome(h.open[at+n].c) == h.outcome(h.open[at].c) && h.open[at+n].due <= h.s.clock && r.IntN(3) > 0 {
 			n++
 		}

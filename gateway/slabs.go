@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"time"
 
+	"feedgate/gateway/internal/pool"
+
 	"github.com/Workiva/go-datastructures/queue"
 
 	"feedgate/worker"
@@ -31,7 +33,7 @@ const (
 // loop is the only taker; the slab freed last is handed out first, while its
 // lines are still in the cache.
 type slabPool struct {
-	table  *worker.Slabs
+	table  *pool.Slabs
 	memory offheap.Memory
 	size   int   // of the usual slab, bytes; even
 	frame  int   // the longest, bytes
@@ -67,12 +69,12 @@ func newSlabPool(memory, frame int64) *slabPool {
 	for size > slabMin && int64(size)*16 > memory {
 		size /= 2
 	}
-	for memory/int64(size) >= worker.MaxSlabs {
+	for memory/int64(size) >= pool.MaxSlabs {
 		size *= 2
 	}
 	longest := int64(slabFor(int(frame), size))
 	memory = max(memory, 2*longest)
-	slots := min(slabSlots*int(memory/int64(size)), worker.MaxSlabs)
+	slots := min(slabSlots*int(memory/int64(size)), pool.MaxSlabs)
 	p := &slabPool{
 		size: size, frame: int(frame), limit: memory, least: 2 * longest, free: make(map[int][]uint16),
 		memory: offheap.Default, uses: make([]slabUse, slots),
@@ -83,7 +85,7 @@ func newSlabPool(memory, frame int64) *slabPool {
 		p.ids[i] = uint16(i)
 		p.empty = append(p.empty, uint16(slots-1-i))
 	}
-	p.table = worker.NewSlabs(slots, p.giveBack)
+	p.table = pool.NewSlabs(slots, p.giveBack)
 	return p
 }
 

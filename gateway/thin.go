@@ -3,7 +3,7 @@ package gateway
 import (
 	"math/bits"
 
-	"feedgate/worker"
+	"feedgate/gateway/internal/pool"
 )
 
 // A slab that the loop has let go of is in use as long as one message in it is. When memory is
@@ -27,7 +27,7 @@ type slabUse struct {
 // holders are the workers, as far as they are asked.
 type holders interface {
 	Ask()
-	Held() (lists [][]worker.Held, all bool)
+	Held() (lists [][]pool.Held, all bool)
 }
 
 // relieve makes room if a slab was wanted and not to be had; true when it has. The loop calls it
@@ -83,7 +83,7 @@ func (p *slabPool) winnable(id uint16) int64 {
 
 // thin gives back the pages of slabs that hold no message of the lists, which are what the workers
 // had after the pool asked last, and returns how many bytes that were.
-func (p *slabPool) thin(lists [][]worker.Held) (won int64) {
+func (p *slabPool) thin(lists [][]pool.Held) (won int64) {
 	if p.size/2%p.memory.Page() != 0 { // all sizes are multiples of half the usual
 		return 0
 	}
@@ -107,7 +107,7 @@ func (p *slabPool) thin(lists [][]worker.Held) (won int64) {
 
 // pagesInUse is, for each slab that was let go before the pool asked last, which of its pages hold
 // a message of the lists.
-func (p *slabPool) pagesInUse(lists [][]worker.Held) []pageSet {
+func (p *slabPool) pagesInUse(lists [][]pool.Held) []pageSet {
 	page := p.memory.Page()
 	sets := make([]pageSet, len(p.uses))
 	for id, u := range p.uses {
@@ -161,7 +161,7 @@ func (s pageSet) discard(page int, data []byte, give func(part []byte)) {
 
 // closeAround closes the pool, but leaves the pages in use in which messages of the lists lie: no worker
 // will complete them any more, and somebody may still read them.
-func (p *slabPool) closeAround(lists [][]worker.Held) {
+func (p *slabPool) closeAround(lists [][]pool.Held) {
 	p.asks++
 	p.thin(lists)
 	p.close()

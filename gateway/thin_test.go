@@ -5,7 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"feedgate/worker"
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/worker/offheap"
 )
 
@@ -13,7 +14,7 @@ import (
 type thinRig struct {
 	t    testing.TB
 	p    *slabPool
-	held []worker.Held // in use
+	held []pool.Held // in use
 	asks int
 }
 
@@ -25,7 +26,7 @@ func newThinRig(t testing.TB, memory int64) *thinRig {
 
 func (r *thinRig) Ask() { r.asks++ }
 
-func (r *thinRig) Held() ([][]worker.Held, bool) { return [][]worker.Held{r.held}, true }
+func (r *thinRig) Held() ([][]pool.Held, bool) { return [][]pool.Held{r.held}, true }
 
 // fill fills a slab with messages of size bytes, of which those that keep says stay in use; false:
 // there is none.
@@ -38,7 +39,7 @@ func (r *thinRig) fill(size int, keep func(i int) bool) bool {
 	n, done := len(data)/size, 0
 	for i := range n {
 		if keep(i) {
-			m := worker.Held{Slab: id, Off: uint32(i * size), Len: uint32(size)}
+			m := pool.Held{Slab: id, Off: uint32(i * size), Len: uint32(size)}
 			copy(data[m.Off:], r.content(m))
 			r.held = append(r.held, m)
 		} else {
@@ -50,7 +51,7 @@ func (r *thinRig) fill(size int, keep func(i int) bool) bool {
 	return true
 }
 
-func (r *thinRig) content(m worker.Held) []byte {
+func (r *thinRig) content(m pool.Held) []byte {
 	return bytes.Repeat([]byte{byte(m.Off/64) ^ byte(m.Slab)}, int(m.Len))
 }
 
@@ -207,7 +208,7 @@ func TestEndKeepsPagesOnly(t *testing.T) {
 			t.Fatal("no slab")
 		}
 	}
-	r.p.closeAround([][]worker.Held{r.held[:1], r.held[1:]})
+	r.p.closeAround([][]pool.Held{r.held[:1], r.held[1:]})
 	if want := int64(len(r.held) * memory.Page()); len(r.held) != 3 || memory.used != want {
 		t.Errorf("%d bytes are kept for %d messages, want %d", memory.used, len(r.held), want)
 	}

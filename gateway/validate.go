@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"feedgate/worker/selector"
+
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/faults"
 	"feedgate/worker"
@@ -21,7 +23,7 @@ const (
 	maxRing      = 1 << 24
 	maxInFlight  = 1 << 24
 	minReconnect = time.Millisecond
-	// maxMemory keeps a read buffer, of which there are worker.MaxSlabs, within the 32
+	// maxMemory keeps a read buffer, of which there are pool.MaxSlabs, within the 32
 	// bits of a message's offset.
 	maxMemory = 1 << 45
 )
@@ -193,7 +195,7 @@ func (c *Config) checkAck(t wire.Traits, f *faults.List) wire.AckMode {
 	return mode
 }
 
-func (c *Config) checkDispatch(f *faults.List) *worker.Selector {
+func (c *Config) checkDispatch(f *faults.List) *selector.Selector {
 	switch c.Dispatch {
 	case "spread":
 		if c.Key != "" {
@@ -209,7 +211,7 @@ func (c *Config) checkDispatch(f *faults.List) *worker.Selector {
 		f.Addf("--key: --dispatch key needs one of bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B, meta:NAME")
 		return nil
 	}
-	s, err := worker.ParseSelector(c.Key)
+	s, err := selector.Parse(c.Key)
 	if err != nil {
 		f.Addf("--key: %w", err)
 		return nil

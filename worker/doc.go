@@ -1,12 +1,14 @@
-// Package worker runs messages through handlers. A [Pool] has N workers, each a
-// goroutine with a ring of descriptors from the gateway's loop and a ring of
-// replies back to it, and each with a [Handler] of its own.
+// Package worker is for programs that process messages: it defines what a gateway's workers call.
 //
-// A message belongs to its worker from the moment it is taken from the ring until
-// its reply is published: handled, put off and completed later, tried again,
-// refused. The loop sees only replies.
+//   - [Each] makes a sink of a function that gets one message at a time.
+//   - [Batches] makes one of a function that gets many.
+//   - [Sink] is for everything else: handlers with state, and messages that are resolved later, by
+//     another goroutine, in any order.
 //
-// To plug in your own processing write a [Func] and pass [Each] of it as the
-// sink, or implement [Sink] to handle messages in batches and to complete them
-// later, from another goroutine and in any order.
+// A gateway runs several workers. Each is one goroutine with a [Handler] of its own; messages reach
+// it in order of arrival, under --dispatch key all messages of a key. A message is acknowledged
+// after it has been resolved, never before.
+//
+// Package feedgate/gateway/handlertest runs handlers in unit tests. Package feedgate/worker/sink
+// finds sinks by URL, and feedgate/worker/sink/kit is for sinks that are servers.
 package worker

@@ -1,45 +1,23 @@
 package worker
 
-// Func handles one message and returns OK, or the code with which the message is
-// refused. A panic refuses the message with code Refused and is counted.
-type Func func(m Message) Code
+import (
+	"context"
+	"time"
+)
 
-// Handler is what one worker runs its messages through. All its methods are
-// called on that worker's goroutine, one at a time.
-type Handler interface {
-	// Handle takes a batch of one or more messages, in order of arrival; their numbers may
-	// have gaps. Batches grow as far as that makes messages take less time each. Handle goes
-	// through them with [Batch.Done], which completes the next ones, and
-	// [Batch.Later], which puts the next ones off until the [Completer] that the
-	// handler was opened with completes them, in any order. What was passed to
-	// neither when Handle returns or panics is refused with code Refused. Handle
-	// may block; its worker's further messages then wait. It must return soon
-	// after [Completer.Stopped] was closed.
-	Handle(b *Batch)
-
-	// Drain announces that no message will come any more and that what was put off is
-	// to be finished. It does not wait. A retry can still bring a message.
-	Drain()
-
-	// Close ends the handler. Messages put off and not completed by then are
-	// given up; completions that still come are ignored. The data of those stay valid, for
-	// goroutines that still read them.
-	Close() error
-}
-
-// Sink makes the handlers of a pool's workers and owns what they share. One sink
-// may serve several pools.
+// Sink makes the handlers of a gateway's workers and owns what they share. One sink may serve
+// several gateways.
 type Sink interface {
-	// Open makes the handler of one worker. c completes what the handler puts
-	// off; Open sets its [Hooks], if the handler has any.
-	Open(c *Completer) (Handler, error)
+	// Open makes the handler of one worker. c resolves the messages that the handler defers;
+	// Open sets its hooks, if the handler has any.
+	Open(c Completer) (Handler, error)
 
-	// Ready is nil when the sink can take messages, else what is missing. Any
-	// goroutine may ask.
+	// Ready is nil while the sink can take messages, else it names what is missing. Any
+	// goroutine may call it.
 	Ready() error
 
-	// Failed is closed, after which Err says why, when the sink can never take
-	// messages again and the process should end with status 1.
+	// Failed is closed once the sink can never take messages again: gateways end, and Err is
+	// the reason. A nil channel: it never fails.
 	Failed() <-chan struct{}
 	// Err is nil until Failed is closed.
 	Err() error
@@ -48,66 +26,88 @@ type Sink interface {
 	Close() error
 }
 
-// Each makes a sink of a function that handles one message at a time. All workers
-// call f, at the same time; it must be safe for that.
-func Each(f Func) Sink { return each{f} }
+// Handler processes the messages of one worker. All its methods are called on that worker's
+// goroutine, one at a time.
+type Handler interface {
+	// Handle gets a batch of one or more messages, in order of arrival, and resolves or defers
+	// each of them. Batches grow as long as that lowers the time per message. What is neither
+	// resolved nor deferred when Handle returns or panics is refused with code [Refused].
+	// Handle may block; further messages of its worker then wait. It must return soon after
+	// [Completer.Context] has ended.
+	Handle(b Batch)
 
-type each struct{ f Func }
+	// Drain announces that no further message will arrive and that deferred ones are to be
+	// resolved. It must not wait for that. A retry can still bring a message.
+	Drain()
 
-func (e each) Open(*Completer) (Handler, error) { return eachHandler(e), nil }
-func (e each) Ready() error                     { return nil }
-func (e each) Failed() <-chan struct{}          { return nil }
-func (e each) Err() error                       { return nil }
-func (e each) Close() error                     { return nil }
-
-type eachHandler struct{ f Func }
-
-func (h eachHandler) Handle(b *Batch) {
-	for b.Left() > 0 {
-		h.handleUntilPanic(b)
-	}
+	// Close ends the handler. Messages deferred and not resolved by then are abandoned, and
+	// later completions are ignored; their data stay valid, for goroutines that still read
+	// them.
+	Close() error
 }
 
-// handleUntilPanic costs one deferred call a batch rather than one a message: a
-// panic ends it behind the message that panicked, and Handle goes on from there.
-// Messages with one outcome are completed together, up to the worker's next look at the
-// clock: slow ones are acknowledged one by one.
-func (h eachHandler) handleUntilPanic(b *Batch) {
-	done, outcome := 0, OK
-	defer func() {
-		r := recover()
-		if done > 0 {
-			b.Done(done, outcome)
-		}
-		if r != nil {
-			b.panicked(r)
-			b.Done(1, Refused)
-		}
-	}()
-	for b.Left() > 0 {
-		var m Message
-		if b.msgs == nil {
-			m = b.plain(0) // of which the others differ in data and number only
-		}
-		for end := min(b.Left(), b.s.w.progress.stride); done < end; done++ {
-			if b.msgs == nil {
-				m.Data, m.Seq = b.data(done), b.run.first.Seq+uint64(done)
-			} else {
-				m = b.msgs[done]
-			}
-			code := h.f(m)
-			if code != outcome {
-				if done > 0 {
-					b.Done(done, outcome)
-				}
-				end -= done
-				done, outcome = 0, code
-			}
-		}
-		b.Done(done, outcome)
-		done = 0
-	}
+// Batch is the messages of one call of Handle. It is valid during that call only. Its methods take
+// the messages that are left in order: Done, Again and Defer each take the next ones.
+type Batch interface {
+	Len() int         // messages left
+	At(i int) Message // the i-th message left, from 0
+	Size(i int) int   // bytes of its data; cheaper than At
+	Bytes() int       // the sum of Size for all messages left
+
+	// Done resolves the next n messages with one code: OK, or why they are refused.
+	Done(n int, code Code)
+	// Again asks for the next n messages once more after this time, see [Again].
+	Again(n int, after time.Duration)
+	// Defer defers the next n messages until the handler's [Completer] resolves them, in any
+	// order. They get consecutive IDs, of which it returns the first.
+	Defer(n int) ID
+	// Each resolves every message left by what f returns for it. A panic of f refuses that
+	// message only.
+	Each(f Func)
 }
 
-func (h eachHandler) Drain()       {}
-func (h eachHandler) Close() error { return nil }
+// ID identifies a deferred message of one worker. IDs count up from 0 without gaps, in the order
+// of deferral.
+type ID uint64
+
+// Completer resolves the messages that one worker's handler has deferred. One goroutine may use it
+// at a time, also while the worker is in Handle.
+type Completer interface {
+	// Done resolves n messages with consecutive IDs, with one code. It never blocks. The worker
+	// learns of it at the next Flush.
+	Done(first ID, n int, code Code)
+	// Again asks for n messages with consecutive IDs once more after this time. They then get
+	// new IDs if they are deferred again.
+	Again(first ID, n int, after time.Duration)
+	// Flush passes the completions so far to the worker and wakes it.
+	Flush()
+	// Context ends when the gateway stops its workers: Handle and whatever works on deferred
+	// messages must then return.
+	Context() context.Context
+	// Panicked counts and logs a panic that the handler has recovered from. The reason, which may
+	// quote a message, is not logged, only its type.
+	Panicked(reason any)
+	// SetHooks sets the hooks of the handler. Only Open may call it.
+	SetHooks(h Hooks)
+}
+
+// Hooks are what only some handlers can do. They belong to the [Completer], so that a sink or a
+// handler that wraps another one cannot lose them. All are called on the worker's goroutine; nil
+// functions are not.
+type Hooks struct {
+	// Flush is for a handler that may wait for more messages before it processes deferred ones.
+	// It is called when no more will arrive until some are resolved: the handler has as many
+	// as it may have, or the gateway has stopped reading. It must not wait. The next Handle
+	// cancels it.
+	Flush func()
+
+	// Starved is for a handler that defers messages and knows whether it needs more of them to
+	// go on: one that gathers messages before it resolves any needs more than its pace so far
+	// allows; one that is slow does not. Without Starved, a handler counts as starved if it has
+	// resolved nothing for a while.
+	Starved func() bool
+
+	// Again: the handler asks for messages again. Under order by key, its worker then hands it
+	// at most one message of each key at a time.
+	Again bool
+}

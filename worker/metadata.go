@@ -57,13 +57,15 @@ type Origin struct {
 	Upstream string    // label of the upstream
 	Session  string    // as the server named it; empty: it did not
 	Meta     *Metadata // nil: the protocol has none
-	ID       *Selector // --id: picks the message's id; nil: the protocol reports it
+	ID       Picker    // --id: picks the message's id; nil: the protocol reports it
 }
 
-// Message makes a message of a frame, to which it refers. See also [Slab.Message], which does
-// not allocate.
-func (o *Origin) Message(frame []byte, seq uint64, aux uint8) Message {
-	return (&source{Data: frame, Origin: o}).message(frame, 0, seq, aux)
+// Picker picks a part of a message, as a [feedgate/worker/selector.Selector] does.
+type Picker interface {
+	// AppendFrom appends the part, a JSON string decoded.
+	AppendFrom(dst []byte, m Message) []byte
+	// AppendRawFrom appends the part, a JSON string with its escapes.
+	AppendRawFrom(dst []byte, m Message) []byte
 }
 
 // split is the protocol's; nil: frames have no heads.
@@ -72,14 +74,6 @@ func (o *Origin) split() func([]byte) (head, data []byte) {
 		return nil
 	}
 	return o.Meta.Split
-}
-
-// origin is what the message has in common with others; nil: nothing.
-func (m Message) origin() *Origin {
-	if m.source == nil {
-		return nil
-	}
-	return m.source.Origin
 }
 
 // AppendMeta appends the value that the protocol reports as name, or nothing if there is
@@ -105,7 +99,7 @@ func (m Message) AppendID(dst []byte) []byte {
 }
 
 // AppendRawID is AppendID for templates: a JSON string that --id picks keeps its escapes, as
-// with [Selector.AppendRaw].
+// with [Picker].AppendRawFrom.
 func (m Message) AppendRawID(dst []byte) []byte {
 	if o := m.origin(); o != nil && o.ID != nil {
 		return o.ID.AppendRawFrom(dst, m)
@@ -123,43 +117,3 @@ func (m Message) appendProtocolID(dst []byte) []byte {
 
 // ID is what AppendID appends. It may allocate.
 func (m Message) ID() string { return string(m.AppendID(nil)) }
-
-// Received is the data as they were received, also where --output has made Data of them. It is
-// valid as long as Data.
-func (m Message) Received() []byte {
-	if m.source == nil || !m.source.rendered {
-		return m.Data
-	}
-	if split := m.origin().split(); split != nil {
-		_, data := split(m.source.Data)
-		return data
-	}
-	return m.source.Data
-}
-
-// Head is what came before the data in the message's frame, for [Metadata]; empty: nothing, or
-// the gateway has left it out.
-func (m Message) Head() []byte {
-	split := m.origin().split()
-	if split == nil || m.off == noHead {
-		return nil
-	}
-	head, _ := split(m.source.Data[m.off:])
-	return head
-}
-
-// Upstream is the label of the upstream that the message came from.
-func (m Message) Upstream() string {
-	if o := m.origin(); o != nil {
-		return o.Upstream
-	}
-	return ""
-}
-
-// Session is the name of the session that the message came in; empty: the server named none.
-func (m Message) Session() string {
-	if o := m.origin(); o != nil {
-		return o.Session
-	}
-	return ""
-}

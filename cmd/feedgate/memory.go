@@ -7,7 +7,6 @@ import (
 
 	"feedgate/cmd/feedgate/cgroup"
 	"feedgate/gateway"
-	"feedgate/worker"
 )
 
 const (
@@ -18,8 +17,6 @@ const (
 	// baseMemory is what a process needs in any case, as a rule (docs/memory.md): code and data,
 	// Go's heap and what is garbage in it, and a TLS session.
 	baseMemory = 12 << 20
-	// orderedBytes is what one of --in-flight needs under --ack ordered, if acks quote messages.
-	orderedBytes = 12
 )
 
 // memoryPlan is how the process divides the memory that its control group allows. docs/memory.md
@@ -62,16 +59,8 @@ func divideMemory(limit int64, upstreams int, memory, maxMessage int64) memoryPl
 // addOthers adds what the upstreams need beside the bytes of messages: rings, and what is noted of
 // messages in flight.
 func (p *memoryPlan) addOthers(planned []gateway.Config, deadLetters bool) {
-	entry := int64(worker.EntryBytes)
-	if deadLetters {
-		entry += worker.DeadEntryBytes
-	}
 	for i := range planned {
-		c := &planned[i]
-		p.others += entry * int64(c.Workers) * int64(c.Ring)
-		if c.Ack == "ordered" {
-			p.others += orderedBytes * int64(c.InFlight)
-		}
+		p.others += planned[i].Overhead(deadLetters)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"feedgate/worker/selector"
+
 	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway"
 	"feedgate/gateway/discovery"
@@ -140,11 +142,11 @@ func (c *runCmd) workers() int {
 }
 
 // key is what --key picks, under --dispatch key; nil: nothing.
-func (c *runCmd) key() *worker.Selector {
+func (c *runCmd) key() *selector.Selector {
 	if c.Dispatch != "key" {
 		return nil
 	}
-	s, err := worker.ParseSelector(c.Key)
+	s, err := selector.Parse(c.Key)
 	if err != nil {
 		return nil // check has found it
 	}

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"feedgate/worker/testkit"
+
 	"feedgate/gateway"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
@@ -57,7 +59,7 @@ func TestLeft(t *testing.T) {
 	for _, label := range []string{"a", "b", "c"} {
 		gw, err := gateway.New(gateway.Config{
 			Protocol: fg1.Protocol{}, Hosts: []string{"h:1"}, Label: label, Workers: 1,
-			Sink: worker.Each(func(worker.Message) worker.Code { return worker.OK }),
+			Sink: testkit.ByCode(func(worker.Message) worker.Code { return worker.OK }),
 		})
 		if err != nil {
 			t.Fatal(err)

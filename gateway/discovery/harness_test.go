@@ -63,7 +63,7 @@ func start(t *testing.T, sink worker.Sink, change func(*Config), lookupds ...*ns
 func asIs(*Config) {}
 
 // done is a sink that is done with everything.
-func done() worker.Sink { return worker.Each(func(worker.Message) worker.Code { return worker.OK }) }
+func done() worker.Sink { return testkit.ByCode(func(worker.Message) worker.Code { return worker.OK }) }
 
 // until waits until cond is true.
 func (r *run) until(what string, cond func() bool) {

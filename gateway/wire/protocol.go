@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/worker"
 	"feedgate/worker/credential"
 )
@@ -63,7 +65,7 @@ func (s *Settings) Idle() time.Duration { return max(0, s.IdleTimeout) }
 // DecodeBatch is how many messages the loop has decoded at most before it dispatches them. So
 // the newest decoded may be as far beyond the window. It is the longest run for each of two
 // workers: of a few more, each would get a second run, of one message.
-const DecodeBatch = 2 * worker.MaxRun
+const DecodeBatch = 2 * pool.MaxRun
 
 // shareSlack is what a worker may have beyond its share of the credit: the peer may send a
 // little more than was asked for.
@@ -94,7 +96,7 @@ func (s *Settings) Allowed() int {
 
 // Held is how many messages the rings hold, whatever their keys and however they arrive.
 func (s *Settings) Held() int {
-	n := max(1, s.Ring/worker.MaxWords)
+	n := max(1, s.Ring/pool.MaxWords)
 	if !s.ByKey {
 		n *= max(1, s.Workers)
 	}

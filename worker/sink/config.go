@@ -6,7 +6,8 @@ import (
 	"os"
 	"time"
 
-	"feedgate/worker"
+	"feedgate/worker/selector"
+
 	"feedgate/worker/backoff"
 	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
@@ -24,7 +25,7 @@ type Config struct {
 
 	// Key is what --key picks, if all messages of a key are with one worker (--dispatch key);
 	// nil: they are not.
-	Key *worker.Selector
+	Key *selector.Selector
 
 	// Log gets faults and their end, each line with Flag as "flag", never a message's
 	// contents; default slog.Default().

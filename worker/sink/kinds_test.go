@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/discard"
@@ -189,7 +191,7 @@ func TestSinksFrame(t *testing.T) {
 				}
 				log := new(testkit.Log)
 				s := sinktest.Open(t, *kinds.Kind(url), url+query, sink.Config{Stdout: &out, Log: log.Tee(t)})
-				r := sinktest.NewRig(t, s, 1, 64)
+				r := handlertest.Start(t, s, 1, 64)
 				for range 2 {
 					for _, m := range messages {
 						r.Send(0, []byte(m))

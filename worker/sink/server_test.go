@@ -22,7 +22,7 @@ type opened struct {
 	cfg    *sink.Config
 }
 
-func (opened) Open(*worker.Completer) (worker.Handler, error) { return nil, errors.New("not used") }
+func (opened) Open(worker.Completer) (worker.Handler, error) { return nil, errors.New("not used") }
 
 // secret writes a file with a password.
 func secret(t *testing.T, text string) string {

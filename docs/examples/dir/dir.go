@@ -49,8 +49,8 @@ type dirSink struct {
 }
 
 // Open implements [worker.Sink]: it makes the handler of one worker.
-func (s *dirSink) Open(c *worker.Completer) (worker.Handler, error) {
-	return &handler{s, c.Stopped()}, nil
+func (s *dirSink) Open(c worker.Completer) (worker.Handler, error) {
+	return &handler{s, c.Context().Done()}, nil
 }
 
 // Ready implements [worker.Sink]. Any goroutine may call it.
@@ -75,10 +75,10 @@ type handler struct {
 // Handle implements [worker.Handler]. A message is done when its file is durable. If that
 // fails, the disk is at fault and not the message, which is tried until it succeeds or the
 // worker is stopped: what is not done then was not handled, and is not acknowledged.
-func (h *handler) Handle(b *worker.Batch) {
-	for b.Left() > 0 {
+func (h *handler) Handle(b worker.Batch) {
+	for b.Len() > 0 {
 		if !h.write(b.At(0).Data) {
-			b.Later(b.Left()) // and never completed
+			b.Defer(b.Len()) // and never completed
 			return
 		}
 		b.Done(1, worker.OK)

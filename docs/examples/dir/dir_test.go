@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"feedgate/gateway/handlertest"
+
 	"go.uber.org/goleak"
 
 	"feedgate/worker/sink"
@@ -16,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestFiles(t *testing.T) {
 	dir := t.TempDir() + "/inbox"
 	s := sinktest.Open(t, Kind, "dir:"+dir, sink.Config{})
-	r := sinktest.NewRig(t, s, 2, 64) // two workers, at most 64 messages in flight
+	r := handlertest.Start(t, s, 2, 64) // two workers, at most 64 messages in flight
 	for i, m := range []string{"a", "b", "a"} {
 		r.Send(i%2, []byte(m))
 	}
@@ -35,7 +37,7 @@ func TestDiskIsAway(t *testing.T) {
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Fatal(err)
 	}
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	testkit.Eventually(t, "not ready", func() bool { return s.Ready() != nil })
 	r.None(0)
@@ -56,7 +58,7 @@ func TestStoppedWhileTheDiskIsAway(t *testing.T) {
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	testkit.Eventually(t, "not ready", func() bool { return s.Ready() != nil })
 	r.Stop()

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"feedgate/gateway/handlertest"
+
 	"go.uber.org/goleak"
 
 	"feedgate/worker"
@@ -87,7 +89,7 @@ func (s *server) end() {
 // TestLines: whatever the server does, each message is stored, in order, or refused by itself.
 func TestLines(t *testing.T) {
 	s := listen(t, "127.0.0.1:0")
-	r := sinktest.NewRig(t, sinktest.Open(t, Kind, "line://"+s.ln.Addr().String(), sink.Config{}), 1, 256)
+	r := handlertest.Start(t, sinktest.Open(t, Kind, "line://"+s.ln.Addr().String(), sink.Config{}), 1, 256)
 	var want []string
 	for i := range 100 {
 		m := fmt.Sprint("good ", i)
@@ -121,7 +123,7 @@ func TestAway(t *testing.T) {
 	addr := s.ln.Addr().String()
 	s.end()
 	out := sinktest.Open(t, Kind, "line://"+addr+",127.0.0.1:1", sink.Config{})
-	r := sinktest.NewRig(t, out, 1, 64)
+	r := handlertest.Start(t, out, 1, 64)
 	r.Send(0, []byte("a"))
 	testkit.Eventually(t, "not ready", func() bool { return out.Ready() != nil })
 	r.None(0)

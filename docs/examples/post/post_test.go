@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"go.uber.org/goleak"
 
 	"feedgate/gateway/tlstest"
@@ -61,7 +63,7 @@ func serve(t *testing.T, s *server) string {
 	return s.Listener.Addr().String()
 }
 
-func send(r *sinktest.Rig, messages ...string) {
+func send(r *handlertest.Gateway, messages ...string) {
 	for _, m := range messages {
 		r.Send(0, []byte(m))
 	}
@@ -82,7 +84,7 @@ func TestOutcomes(t *testing.T) {
 		}
 		return 0
 	}
-	r := sinktest.NewRig(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"/in", sink.Config{}), 1, 64)
+	r := handlertest.Start(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"/in", sink.Config{}), 1, 64)
 	send(r, "a")
 	r.Wait(1)
 	send(r, "b", "two\nlines", "bad", "c")
@@ -97,7 +99,7 @@ func TestOutcomes(t *testing.T) {
 func TestDenied(t *testing.T) {
 	s := &server{status: func(string, string, string) int { return http.StatusUnauthorized }}
 	out := sinktest.Open(t, Kind, "post://"+serve(t, s), sink.Config{})
-	r := sinktest.NewRig(t, out, 1, 64)
+	r := handlertest.Start(t, out, 1, 64)
 	send(r, "a")
 	<-out.Failed()
 	r.Stop()
@@ -119,7 +121,7 @@ func TestUnreachable(t *testing.T) {
 	if err := out.Start(t.Context(), 1); err != nil || out.Ready() == nil {
 		t.Errorf("start: %v, ready: %v", err, out.Ready())
 	}
-	r := sinktest.NewRig(t, out, 1, 64)
+	r := handlertest.Start(t, out, 1, 64)
 	send(r, "a")
 	r.None(0)
 	if ln, err = net.Listen("tcp", addr); err != nil {
@@ -161,7 +163,7 @@ func TestLoginWithTLS(t *testing.T) {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	url := "post+tls://" + s.Listener.Addr().String()
-	r := sinktest.NewRig(t, sinktest.Open(t, Kind, url, sink.Config{Credentials: login}), 1, 64)
+	r := handlertest.Start(t, sinktest.Open(t, Kind, url, sink.Config{Credentials: login}), 1, 64)
 	send(r, "a")
 	r.Wait(1)
 	login.Password.Set([]byte("second"))
@@ -204,9 +206,9 @@ func TestFaults(t *testing.T) {
 // TestLinger: messages wait for more, but not when there will be none.
 func TestLinger(t *testing.T) {
 	s := &server{}
-	r := sinktest.NewRig(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"?linger=1h", sink.Config{ReconnectMax: time.Second}), 1, 64)
+	r := handlertest.Start(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"?linger=1h", sink.Config{ReconnectMax: time.Second}), 1, 64)
 	send(r, "a", "b")
-	r.Pool.Drain()
+	r.Drain()
 	r.Wait(2)
 	r.Stop()
 }

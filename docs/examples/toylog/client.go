@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"feedgate/worker/selector"
+
 	"feedgate/worker"
 	"feedgate/worker/sink/kit"
 )
@@ -18,7 +20,7 @@ var errLater = errors.New("the server cannot take messages now")
 // Between two batches, the connection belongs to the goroutine of [client.keep].
 type client struct {
 	servers *servers
-	key     *worker.Selector // nil: none
+	key     *selector.Selector // nil: none
 	sink    *kit.Sink
 	worker  int
 
@@ -27,7 +29,7 @@ type client struct {
 	scratch []byte // a message's header
 }
 
-func newClient(s *kit.Sink, worker int, servers *servers, key *worker.Selector) *client {
+func newClient(s *kit.Sink, worker int, servers *servers, key *selector.Selector) *client {
 	c := &client{servers: servers, key: key, sink: s, worker: worker}
 	c.idle()
 	return c

@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/docs/examples/toylog/toylogtest"
 	"feedgate/worker"
-	"feedgate/worker/sink/sinktest"
 )
 
 // faulty fails as the dice say. What is bad is never stored.
@@ -46,7 +47,7 @@ func TestFaultRun(t *testing.T) {
 	l := toylogtest.Log{Answer: faulty(rand.New(rand.NewPCG(seed, 0)))}
 	a, b := l.Listen(t, free), l.Listen(t, free)
 	out := open(t, a.Addr+","+b.Addr, "?batch=16&key=field:1:-", config(50*time.Millisecond))
-	r := sinktest.NewRig(t, out, workers, inFlight)
+	r := handlertest.Start(t, out, workers, inFlight)
 
 	checkAcks := func() {
 		t.Helper()

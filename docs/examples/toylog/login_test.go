@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/docs/examples/toylog/toylogtest"
 	"feedgate/gateway/tlstest"
 	"feedgate/worker/sink"
@@ -49,7 +51,7 @@ func TestDeniedLater(t *testing.T) {
 		return toylogtest.Stored
 	}
 	h := l.Listen(t, free)
-	r := sinktest.NewRig(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
+	r := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
 	send(r, "a")
 	r.Wait(1)
 	send(r, "b")
@@ -80,7 +82,7 @@ func TestBusy(t *testing.T) {
 	if err := out.Ready(); err == nil || !strings.Contains(err.Error(), "asks to wait for") || !strings.Contains(err.Error(), "none of the protocol") {
 		t.Errorf("ready: %v", err)
 	}
-	r := sinktest.NewRig(t, out, 1, 64)
+	r := handlertest.Start(t, out, 1, 64)
 	send(r, "a")
 	r.Wait(1)
 	r.Stop()
@@ -121,7 +123,7 @@ func TestLoginWithTLS(t *testing.T) {
 	h := l.Serve(t, tls.NewListener(ln, ca.Server()))
 	url := "toylog+tls://" + h.Addr + "/orders"
 	out := sinktest.Open(t, Kind, url, sink.Config{Credentials: login})
-	r := sinktest.NewRig(t, out, 1, 64)
+	r := handlertest.Start(t, out, 1, 64)
 	send(r, "a")
 	r.Wait(1)
 	login.Password.Set([]byte("second"))

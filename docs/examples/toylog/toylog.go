@@ -32,7 +32,8 @@ import (
 	"strings"
 	"time"
 
-	"feedgate/worker"
+	"feedgate/worker/selector"
+
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
@@ -125,11 +126,11 @@ func parseBatch(value string) (int, error) {
 }
 
 // parseKey returns nil if there is no key.
-func parseKey(value string) (*worker.Selector, error) {
+func parseKey(value string) (*selector.Selector, error) {
 	if value == "" {
 		return nil, nil
 	}
-	key, err := worker.ParseSelector(value)
+	key, err := selector.Parse(value)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}

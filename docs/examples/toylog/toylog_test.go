@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"go.uber.org/goleak"
 
 	"feedgate/docs/examples/toylog/toylogtest"
@@ -39,7 +41,7 @@ func config(timeout time.Duration) sink.Config {
 	return sink.Config{Flags: flags}
 }
 
-func send(r *sinktest.Rig, messages ...string) {
+func send(r *handlertest.Gateway, messages ...string) {
 	for _, m := range messages {
 		r.Send(0, []byte(m))
 	}
@@ -56,7 +58,7 @@ func stored(l *toylogtest.Log) (all []string) {
 func TestOrder(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
-	r := sinktest.NewRig(t, open(t, h.Addr, "?batch=7&key=field:1:-", sink.Config{}), 3, 1024)
+	r := handlertest.Start(t, open(t, h.Addr, "?batch=7&key=field:1:-", sink.Config{}), 3, 1024)
 	for i := range 600 {
 		key := i % 30
 		r.Send(key%3, fmt.Appendf(nil, "%d-%d", key, i/30))
@@ -96,7 +98,7 @@ func TestOutcomes(t *testing.T) {
 		return toylogtest.Lost
 	}}
 	h := l.Listen(t, free)
-	r := sinktest.NewRig(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
+	r := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
 	send(r, "a", "bad", "b", "c", "d", "e", "")
 	r.Wait(7)
 	r.Stop()
@@ -111,7 +113,7 @@ func TestTimeout(t *testing.T) {
 	hangs := toylogtest.Log{Answer: func(toylogtest.Message) toylogtest.Answer { return toylogtest.Hang }}
 	a, b := hangs.Listen(t, free), works.Listen(t, free)
 	out := open(t, a.Addr+","+b.Addr, "", config(20*time.Millisecond))
-	r := sinktest.NewRig(t, out, 1, 64)
+	r := handlertest.Start(t, out, 1, 64)
 	send(r, "a")
 	r.Wait(1)
 	r.Stop()
@@ -130,7 +132,7 @@ func TestAway(t *testing.T) {
 	if err := out.Start(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	r := sinktest.NewRig(t, out, 1, 64)
+	r := handlertest.Start(t, out, 1, 64)
 	notReady := func() bool { return out.Ready() != nil && strings.Contains(out.Ready().Error(), h.Addr) }
 	ready := func() bool { return out.Ready() == nil }
 	send(r, "a")
@@ -162,10 +164,10 @@ func TestAway(t *testing.T) {
 func TestStop(t *testing.T) {
 	l := toylogtest.Log{Answer: func(toylogtest.Message) toylogtest.Answer { return toylogtest.Hang }}
 	h := l.Listen(t, free)
-	r := sinktest.NewRig(t, open(t, h.Addr, "", config(time.Hour)), 1, 64)
+	r := handlertest.Start(t, open(t, h.Addr, "", config(time.Hour)), 1, 64)
 	send(r, "a", "b")
 	testkit.Eventually(t, "a batch", func() bool { return len(l.Batches()) > 0 })
-	r.Pool.Drain()
+	r.Drain()
 	began := time.Now()
 	r.Stop()
 	r.None(0)
@@ -178,9 +180,9 @@ func TestStop(t *testing.T) {
 func TestDrain(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
-	r := sinktest.NewRig(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
+	r := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
 	send(r, "a", "b", "c")
-	r.Pool.Drain()
+	r.Drain()
 	r.Wait(3)
 	r.Stop()
 	if got := stored(&l); len(got) != 3 {

@@ -5,7 +5,7 @@
 // The words: a message has a sequence number, by which its server names it, and, from when
 // it is given to a worker until it is acked, a slot. Slots count arrivals, so they are
 // dense; numbers have gaps, come late and start over. Workers know the low half of a slot:
-// Slot in worker.Desc and worker.Reply. A slot is done when its worker is done with the
+// Slot in pool.Desc and pool.Reply. A slot is done when its worker is done with the
 // message, and resolved when no ack is owed for it on this connection: the kernel has taken
 // the last byte of the ack, or the server does not want it. Both together free it.
 //
@@ -17,6 +17,8 @@ package delivery
 
 import (
 	"time"
+
+	"feedgate/gateway/internal/pool"
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
@@ -171,12 +173,12 @@ func (t *Tracker) Discard(destroyed int) {
 
 // Done takes n messages that a worker is done with, or a refused one that was given to
 // none; low is the low half of the first one's slot. ack is what was rendered of them,
-// valid until Done returns. What is worker.Returned was not handled and gets no ack: that
+// valid until Done returns. What is pool.Returned was not handled and gets no ack: that
 // goes with protocols without sessions, whose peer gives it to another client.
 func (t *Tracker) Done(low uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	slot := t.win.whole(low)
 	t.working -= n
-	if code == worker.Returned {
+	if code == pool.Returned {
 		t.win.finish(slot, n, worker.OK)
 		t.win.resolve(slot, n)
 		return

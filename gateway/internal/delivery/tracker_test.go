@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/gateway/internal/delivery"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
@@ -106,7 +108,7 @@ func TestStopAcking(t *testing.T) {
 // TestReturned: nobody has handled it, so its slot is free and no ack is sent or counted.
 func TestReturned(t *testing.T) {
 	d := newTracked(t, delivery.Config{})
-	d.Done(d.add(1, 2), 2, worker.Returned, nil, 0)
+	d.Done(d.add(1, 2), 2, pool.Returned, nil, 0)
 	d.wantSent()
 	d.want("in flight", d.InFlight(), 0)
 	d.want("with workers", d.Working(), 0)

@@ -12,15 +12,16 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"feedgate/worker/selector"
+
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/faults"
-	"feedgate/worker"
 )
 
 // Config is what requests look like, and what they may take up.
 type Config struct {
 	// Spec is json:ID,COMPLETE,DATA with the names of three top-level members.
-	// They may hold the escapes of worker.Unescape, \x2c for a comma.
+	// They may hold the escapes of selector.Unescape, \x2c for a comma.
 	Spec string
 
 	// MaxMessage bounds a joined request, in bytes; 1 to 1 GiB.
@@ -101,7 +102,7 @@ func parseSpec(spec string) ([][]byte, error) {
 	}
 	parsed := make([][]byte, names)
 	for i, field := range fields {
-		name, err := worker.Unescape(field)
+		name, err := selector.Unescape(field)
 		switch {
 		case err != nil:
 			return nil, err

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 
-	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
 // part is what a message says of the request that it is a part of.
 type part struct {
 	msg      []byte
-	id       worker.JSONValue
+	id       selector.JSONValue
 	complete bool
 	unfit    bool // COMPLETE is no boolean, or DATA no string
 
@@ -23,8 +23,8 @@ type part struct {
 // parsePart reads a message; false when it is not a JSON object or has no ID that is
 // a scalar. null is none, and neither a boolean nor a string.
 func parsePart(msg []byte, fields [][]byte) (part, bool) {
-	var values [names]worker.JSONValue
-	if !worker.FindMembers(msg, fields, values[:]) {
+	var values [names]selector.JSONValue
+	if !selector.FindMembers(msg, fields, values[:]) {
 		return part{}, false
 	}
 	p := part{msg: msg, id: values[nameID]}
@@ -52,7 +52,7 @@ func parsePart(msg []byte, fields [][]byte) (part, bool) {
 }
 
 // at is the byte that v begins with; 0 when there is no v.
-func at(msg []byte, v worker.JSONValue) byte {
+func at(msg []byte, v selector.JSONValue) byte {
 	if v.End == 0 {
 		return 0
 	}

@@ -104,7 +104,7 @@ func TestAcksOfTimeouts(t *testing.T) {
 		t.Fatalf("refused %v", refused)
 	}
 	m := refused[0]
-	ack := p.Render(nil, worker.Message{Data: m.Data, Seq: m.Seq, Aux: m.Aux}, m.Code)
+	ack := p.Render(nil, worker.Message{Data: m.Data, Seq: m.Seq, Tag: m.Aux}, m.Code)
 	if string(ack) != "a/2/2/3" {
 		t.Errorf("ack %s", ack)
 	}

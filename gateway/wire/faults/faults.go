@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"feedgate/worker/selector"
+
 	"feedgate/gateway/wire/template"
 	"feedgate/worker"
 )
@@ -65,7 +67,7 @@ func (f *List) Metadata(flag string, t *template.Template, scheme string, meta *
 
 // IgnorePrefix is --ignore-prefix, its escapes taken for what they stand for.
 func (f *List) IgnorePrefix(text string) []byte {
-	prefix, err := worker.Unescape(text)
+	prefix, err := selector.Unescape(text)
 	f.Add("--ignore-prefix", err)
 	return prefix
 }

@@ -2,8 +2,9 @@ package faults
 
 import (
 	"errors"
-	"feedgate/worker"
 	"testing"
+
+	"feedgate/worker"
 )
 
 func TestFaults(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
 	"feedgate/worker"
@@ -99,11 +101,11 @@ func FuzzMetadata(f *testing.F) {
 func TestMetadataAllocatesNothing(t *testing.T) {
 	p := mustNew(t, withHeads())
 	r := wiretest.Run(t, p.NewConn(), cat(answers(), message(1, 1, "one")), wiretest.Whole(1<<12))
-	slab := worker.NewSlabs(1, func(uint16) {}).At(0)
+	slab := pool.NewSlabs(1, func(uint16) {}).At(0)
 	slab.Data, slab.Origin = r.Msgs[0].Data, &worker.Origin{Meta: p.Meta}
 	dst := make([]byte, 0, 256)
 	if n := testing.AllocsPerRun(100, func() {
-		m := slab.Message(worker.Span(0, uint32(len(slab.Data))), 1, 0)
+		m := slab.Message(pool.Span(0, uint32(len(slab.Data))), 1, 0)
 		dst = m.AppendID(dst[:0])
 		for _, name := range names {
 			dst = m.AppendMeta(dst, name)

@@ -7,9 +7,10 @@ import (
 	"net/url"
 	"strings"
 
+	"feedgate/gateway/internal/pool"
+
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/nsq/nsqlookup"
-	"feedgate/worker"
 	"feedgate/worker/flagset"
 )
 
@@ -99,7 +100,7 @@ func (Protocol) Defaults(s *wire.Settings) {
 		s.InFlight = defaultReady
 	}
 	if s.Ring == 0 {
-		words := worker.MaxWords * s.Share()
+		words := pool.MaxWords * s.Share()
 		s.Ring = min(defaultRingMost, 1<<bits.Len(uint(max(1, words)-1)))
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/worker/selector"
+
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
 	"feedgate/worker"
@@ -221,7 +223,7 @@ func TestNoMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := worker.ParseSelector("field:1:,")
+	id, err := selector.Parse("field:1:,")
 	if err != nil {
 		t.Fatal(err)
 	}

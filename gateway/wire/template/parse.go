@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
 // Parse reads a template that is used as where. An error names the fault and the
@@ -20,7 +20,7 @@ import (
 //	                        u32 or u64 followed by be or le
 //	{bytes:OFFSET:LENGTH}
 //	{field:N:SEP}
-//	{json:NAME} {json:/A/B} what [worker.Selector.AppendRaw] picks from the message, if
+//	{json:NAME} {json:/A/B} what [selector.Selector.AppendRaw] picks from the message, if
 //	                        anything
 //	{json:NAME:text}        with a JSON string decoded. A NAME that ends in :text is
 //	                        written with \x3a
@@ -45,7 +45,7 @@ func Parse(text string, where Where) (*Template, error) {
 	for i := 0; i < len(text); {
 		switch rest := text[i:]; {
 		case rest[0] == '\\':
-			c, size, err := worker.UnescapeByte(rest)
+			c, size, err := selector.UnescapeByte(rest)
 			if err != nil {
 				return nil, fmt.Errorf("byte %d: %w", i+1, err)
 			}
@@ -125,7 +125,7 @@ func parsePlaceholder(text string, where Where) (p part, err error) {
 			arg, p.decoded = strings.CutSuffix(arg, ":text")
 			text = name + ":" + arg
 		}
-		p.selector, err = worker.ParseSelector(text)
+		p.selector, err = selector.Parse(text)
 	default:
 		err = errors.New("unknown; " + placeholders[where])
 	}

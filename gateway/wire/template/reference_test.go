@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
 var token = regexp.MustCompile(`(?s)^(\\[nrt0\\]|\\x[0-9a-fA-F]{2}|\{\{|\{[^}]*\}|[^\\{])`)
@@ -60,12 +61,12 @@ func reference(text string, n uint64, code uint16, msg string) (out string, ok b
 }
 
 func referencePlaceholder(text string, n uint64, code uint16, msg string) (string, bool) {
-	selector, decoded := text, true
+	sel, decoded := text, true
 	if strings.HasPrefix(text, "json:") {
 		m := regexp.MustCompile(`(?s)^json:(.*?)(:text)?$`).FindStringSubmatch(text)
-		selector, decoded = "json:"+m[1], m[2] != ""
+		sel, decoded = "json:"+m[1], m[2] != ""
 	}
-	if s, err := worker.ParseSelector(selector); err == nil && decoded {
+	if s, err := selector.Parse(sel); err == nil && decoded {
 		return string(s.Find([]byte(msg))), true
 	} else if err == nil {
 		return string(s.AppendRaw(nil, []byte(msg))), true

@@ -5,6 +5,8 @@ package template
 import (
 	"slices"
 
+	"feedgate/worker/selector"
+
 	"feedgate/worker"
 )
 
@@ -34,10 +36,10 @@ type Template struct {
 // part is one piece of what is rendered.
 type part struct {
 	kind     partKind
-	form     form            // of a number
-	literal  []byte          // of partLiteral
-	selector worker.Selector // of partSelector
-	decoded  bool            // partSelector: a JSON string is decoded
+	form     form              // of a number
+	literal  []byte            // of partLiteral
+	selector selector.Selector // of partSelector
+	decoded  bool              // partSelector: a JSON string is decoded
 }
 
 type partKind uint8

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/gateway/internal/pool"
+	"feedgate/worker/selector"
+
 	"pgregory.net/rapid"
 
 	"feedgate/worker"
@@ -121,7 +124,7 @@ var number = &worker.Metadata{
 }
 
 func TestOutput(t *testing.T) {
-	id, err := worker.ParseSelector("json:k")
+	id, err := selector.Parse("json:k")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,11 +237,11 @@ func compareRun(t interface{ Fatalf(string, ...any) }, tmpl *Template, n uint64,
 
 func TestAppendDoesNotAllocate(t *testing.T) {
 	dst, msg := make([]byte, 0, 4096), []byte(`{"id":"\u00e9t\u00e9","n":1}`)
-	slab := worker.NewSlabs(1, func(uint16) {}).At(0)
+	slab := pool.NewSlabs(1, func(uint16) {}).At(0)
 	slab.Data, slab.Origin = []byte("ab"+string(msg)), &worker.Origin{Session: "s", Meta: number}
 	output := mustParse(t, `{id} {meta:n} {meta:head} {data}`, Output)
 	if n := testing.AllocsPerRun(100, func() {
-		output.Append(dst, slab.Message(worker.Span(0, uint32(len(slab.Data))), 9, 0), 0)
+		output.Append(dst, slab.Message(pool.Span(0, uint32(len(slab.Data))), 9, 0), 0)
 	}); n != 0 {
 		t.Errorf("output: %v allocations", n)
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/worker/testkit"
+
 	"feedgate/gateway"
 	"feedgate/gateway/wire/toy"
 	"feedgate/gateway/wire/toy/toytest"
@@ -41,7 +43,7 @@ func newGateway(t *testing.T, s *toytest.Server, cfg gateway.Config) *gateway.Ga
 	cfg.ReconnectMin = time.Millisecond
 	cfg.Log = slog.New(slog.DiscardHandler)
 	if cfg.Sink == nil {
-		cfg.Sink = worker.Each(new(recorder).handle)
+		cfg.Sink = testkit.ByCode(new(recorder).handle)
 	}
 	g, err := gateway.New(cfg)
 	if err != nil {
@@ -84,7 +86,7 @@ func TestGateway(t *testing.T) {
 	g := newGateway(t, server, gateway.Config{
 		Protocol: toy.Protocol{Channel: "orders", Credit: limit}, Token: credential.NewSecret([]byte("secret")),
 		Dispatch: "key", Key: "meta:topic", Output: "{id} {meta:topic} {data}", MaxMessage: 100,
-		ExitOnClose: true, Sink: worker.Each(seen.handle),
+		ExitOnClose: true, Sink: testkit.ByCode(seen.handle),
 	})
 	if err := run(t, g); err != nil {
 		t.Error(err)

@@ -68,7 +68,7 @@ func checkAcks(t *rapid.T, p *wire.Codec, c wire.Conn, aux map[uint64]uint8, fro
 	got := c.AppendAcks([]byte("before"), from, n, code)
 	var want []byte
 	for seq := from; seq < from+uint64(n); seq++ {
-		want = p.Render(want, worker.Message{Seq: seq, Aux: aux[seq]}, code)
+		want = p.Render(want, worker.Message{Seq: seq, Tag: aux[seq]}, code)
 	}
 	if string(got[:6]) != "before" {
 		t.Fatalf("it begins with %q", got[:6])

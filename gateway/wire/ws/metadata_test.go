@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/worker/selector"
+
 	"feedgate/worker"
 )
 
@@ -14,7 +16,7 @@ func TestMetadata(t *testing.T) {
 	if !p.RenderAcks {
 		t.Fatal("workers do not render the acks")
 	}
-	id, err := worker.ParseSelector("bytes:0:1")
+	id, err := selector.Parse("bytes:0:1")
 	if err != nil {
 		t.Fatal(err)
 	}

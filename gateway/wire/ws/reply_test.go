@@ -112,7 +112,7 @@ func TestRender(t *testing.T) {
 		p := mustNew(t, Config{AckTemplate: c.template})
 		m := worker.Message{Seq: 9, Data: []byte("\u00e9x")}
 		if c.text {
-			m.Aux = auxText
+			m.Tag = auxText
 		}
 		for code, want := range map[worker.Code]string{worker.OK: c.ok, worker.Refused: c.refused} {
 			got := p.Render([]byte("+"), m, code)
@@ -126,7 +126,7 @@ func TestRender(t *testing.T) {
 	if got := mustNew(t, Config{}).Render([]byte("+"), worker.Message{}, worker.OK); string(got) != "+" {
 		t.Errorf("without a template: %q", got)
 	}
-	empty := mustNew(t, Config{AckTemplate: "{json:id}"}).Render(nil, worker.Message{Aux: auxText}, worker.OK)
+	empty := mustNew(t, Config{AckTemplate: "{json:id}"}).Render(nil, worker.Message{Tag: auxText}, worker.OK)
 	if frames := clientFrames(t, empty); len(frames) != 1 || frames[0].op != opText || frames[0].payload != "" {
 		t.Errorf("an ack that finds nothing: %+v", frames)
 	}
@@ -253,7 +253,7 @@ func TestNothingAllocates(t *testing.T) {
 		t.Errorf("Decode: %v allocations", n)
 	}
 	dst := make([]byte, 0, 4096)
-	m := worker.Message{Seq: 1 << 40, Aux: auxText, Data: []byte(`{"id":"x"}`)}
+	m := worker.Message{Seq: 1 << 40, Tag: auxText, Data: []byte(`{"id":"x"}`)}
 	if n := testing.AllocsPerRun(100, func() { p.Render(dst, m, worker.OK) }); n != 0 {
 		t.Errorf("Render: %v allocations", n)
 	}

@@ -57,7 +57,7 @@ func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Resume) (msgs int
 			out = append(out, in.Out...)
 			for _, m := range in.Msgs {
 				msgs++
-				out = p.Render(out, worker.Message{Seq: m.Seq, Aux: m.Aux, Data: buf[m.Off : m.Off+m.Len]}, worker.OK)
+				out = p.Render(out, worker.Message{Seq: m.Seq, Tag: m.Aux, Data: buf[m.Off : m.Off+m.Len]}, worker.OK)
 			}
 			more = len(in.Msgs) == cap(in.Msgs) || in.Event.Kind == wire.EventReady
 		}

@@ -71,7 +71,7 @@ var metadata = &worker.Metadata{
 		switch {
 		case name != "kind":
 			return dst
-		case m.Aux&auxText != 0:
+		case m.Tag&auxText != 0:
 			return append(dst, "text"...)
 		}
 		return append(dst, "binary"...)
@@ -100,7 +100,7 @@ func (p *protocol) render(dst []byte, m worker.Message, code worker.Code) []byte
 	dst = openFrame(dst)
 	dst = p.ack.Append(dst, m, uint16(code))
 	op := opBinary
-	if m.Aux&auxText != 0 {
+	if m.Tag&auxText != 0 {
 		op = dataOp(dst[start+shortHead:])
 	}
 	return sealFrame(dst, start, op)

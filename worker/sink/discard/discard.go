@@ -55,7 +55,7 @@ func newCounter(log *slog.Logger) *counter {
 }
 
 // Open implements [worker.Sink].
-func (s *counter) Open(*worker.Completer) (worker.Handler, error) {
+func (s *counter) Open(worker.Completer) (worker.Handler, error) {
 	h := &discarder{counter: s}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,8 +87,8 @@ func (s *counter) Close() error {
 	return nil
 }
 
-func (h *discarder) Handle(b *worker.Batch) {
-	n, bytes := b.Left(), b.Bytes()
+func (h *discarder) Handle(b worker.Batch) {
+	n, bytes := b.Len(), b.Bytes()
 	b.Done(n, worker.OK)
 	h.messages.Add(uint64(n))
 	h.bytes.Add(uint64(bytes))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
 )
@@ -11,7 +13,7 @@ import (
 func TestDiscardCounts(t *testing.T) {
 	log := new(testkit.Log)
 	s := newCounter(log.Tee(t))
-	a, b := sinktest.NewRig(t, s, 2, 4096), sinktest.NewRig(t, s, 1, 4096)
+	a, b := handlertest.Start(t, s, 2, 4096), handlertest.Start(t, s, 1, 4096)
 	const n = 3000
 	bytes := 0
 	for i := range n {

@@ -120,7 +120,7 @@ func (s *execSink) startChild() (*child, error) {
 }
 
 // Open makes a handler, which adopts a child that Start has started.
-func (s *execSink) Open(c *worker.Completer) (worker.Handler, error) {
+func (s *execSink) Open(c worker.Completer) (worker.Handler, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opened++

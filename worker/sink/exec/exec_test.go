@@ -2,6 +2,7 @@ package exec
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/gateway/handlertest"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +31,7 @@ func TestExecAnswersPass(t *testing.T) {
 	for _, mode := range []string{"plain", "bytewise"} {
 		command, ledger := childCommand(t, mode)
 		s := openExec(t, command, defaultGrace, sink.Config{})
-		r := sinktest.NewRig(t, s, 1, 4096)
+		r := handlertest.Start(t, s, 1, 4096)
 		var want []string
 		codes := []int{0, 1, 0, 1000, 8191, 2, 0}
 		for i := range 300 {
@@ -58,7 +61,7 @@ func TestExecAnswersPass(t *testing.T) {
 func TestExecLargeMessages(t *testing.T) {
 	command, _ := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	a, b := sinktest.NewRig(t, s, 2, 64), sinktest.NewRig(t, s, 1, 64)
+	a, b := handlertest.Start(t, s, 2, 64), handlertest.Start(t, s, 1, 64)
 	for i, n := range []int{3 << 20, 0, 1, writeChunk, writeChunk + 1, 1 << 20, 0, 0, 5} {
 		a.Send(i%2, bytes.Repeat([]byte("m"), n))
 		b.Send(0, bytes.Repeat([]byte("n"), n/2))
@@ -83,7 +86,7 @@ func TestExecShellAnswersAtTheDrain(t *testing.T) {
 	log := new(testkit.Log)
 	command := fmt.Sprintf(`cat >'%s'; echo complaint >&2; printf '\000\000\003\350'`, got)
 	s := openExec(t, command, defaultGrace, sink.Config{Stderr: errOut, Log: log.Tee(t)})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("one"))
 	r.Send(0, []byte("three"))
 	testkit.Eventually(t, "both messages", func() bool {
@@ -91,7 +94,7 @@ func TestExecShellAnswersAtTheDrain(t *testing.T) {
 		return string(data) == "\x00\x00\x00\x03one\x00\x00\x00\x05three"
 	})
 	r.None(0)
-	r.Pool.Drain()
+	r.Drain()
 	r.Wait(2)
 	if r.Code(0) != 0 || r.Code(1) != 1000 {
 		t.Errorf("codes %d, %d", r.Code(0), r.Code(1))
@@ -110,13 +113,13 @@ func TestExecShellAnswersAtTheDrain(t *testing.T) {
 func TestExecDrain(t *testing.T) {
 	command, ledger := childCommand(t, "at-end")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 8192)
+	r := handlertest.Start(t, s, 1, 8192)
 	const n = 900 // more than any pipe holds, less than may be with a worker
 	for i := range n {
 		r.Send(0, fmt.Appendf(nil, "message %d %s", i, strings.Repeat("x", 100)))
 	}
 	r.None(0)
-	r.Pool.Drain()
+	r.Drain()
 	r.Wait(n)
 	if r.Refused != 0 {
 		t.Errorf("%d refused", r.Refused)
@@ -140,10 +143,10 @@ func TestExecDrain(t *testing.T) {
 func TestExecDrainWithALingeringChild(t *testing.T) {
 	command, ledger := childCommand(t, "linger")
 	s := openExec(t, command, shortGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("early"))
 	r.Wait(1)
-	r.Pool.Drain()
+	r.Drain()
 	testkit.Eventually(t, "end of input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
 	r.Send(0, []byte("late"))
 	r.Wait(2)
@@ -158,7 +161,7 @@ func TestExecRestartsInOrder(t *testing.T) {
 	once := filepath.Join(t.TempDir(), "once")
 	log := new(testkit.Log)
 	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	messages := []string{"a", "die-once " + once, "b", "c"}
 	for _, m := range messages {
 		r.Send(0, []byte(m))
@@ -180,7 +183,7 @@ func TestExecRestartsInOrder(t *testing.T) {
 func TestExecRefusesAtTheThirdDeath(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	for _, m := range []string{"a", "die", "b", "die", "c"} {
 		r.Send(0, []byte(m))
 	}
@@ -214,7 +217,7 @@ func TestExecHopelessCommands(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := openExec(t, c.command, shortGrace, sink.Config{})
-			r := sinktest.NewRig(t, s, 1, 64)
+			r := handlertest.Start(t, s, 1, 64)
 			// More than the pipe holds, so that a child that does not read is noticed.
 			r.Send(0, bytes.Repeat([]byte("m"), 200<<10))
 			r.Send(0, bytes.Repeat([]byte("m"), 200<<10))
@@ -242,7 +245,7 @@ func TestExecAnswerWithoutAMessage(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	log := new(testkit.Log)
 	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("twice"))
 	r.Wait(1)
 	r.WaitFor("the log", func() bool { return log.Count(errUnasked.Error()) == 1 })
@@ -259,7 +262,7 @@ func TestExecAnswerWithoutAMessage(t *testing.T) {
 func TestExecCloseKillsADeafChild(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, shortGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 2, 64)
+	r := handlertest.Start(t, s, 2, 64)
 	for i := range 20 {
 		r.Send(i%2, make([]byte, 50<<10))
 	}
@@ -296,7 +299,7 @@ func TestExecChildLeavesProcessesBehind(t *testing.T) {
 			command := c.start + ` -c 'echo $$ >"$0"; exec sleep 30' "` + pids + `.$$" & ` +
 				`until [ -s "` + pids + `.$$" ]; do sleep 0.01; done; exit 4`
 			s := openExec(t, command, shortGrace, sink.Config{})
-			r := sinktest.NewRig(t, s, 1, 64)
+			r := handlertest.Start(t, s, 1, 64)
 			var first int
 			testkit.Eventually(t, "three generations", func() bool {
 				files, _ := filepath.Glob(pids + ".*")
@@ -328,7 +331,7 @@ func TestExecSurvivesKills(t *testing.T) {
 	const workers, kills = 2, 16
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, workers, 1<<14)
+	r := handlertest.Start(t, s, workers, 1<<14)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	sent, answeredAtKill := [workers]int{}, [workers]int{}
 	// kill is told how far the worker has to have come since it was killed last: a
@@ -396,7 +399,7 @@ func TestExecStartFails(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
 		t.Fatal(err)
 	}
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("x"))
 	r.WaitFor("the reason", func() bool {
 		err := s.Ready()
@@ -413,17 +416,23 @@ func TestExecStartFails(t *testing.T) {
 	r.Stop()
 }
 
-// A pool that was never started, or not wholly opened, only closes its handlers.
+// unused is the completer of a handler that is never given a message.
+type unused struct{ worker.Completer }
+
+func (unused) Context() context.Context { return context.Background() }
+func (unused) SetHooks(worker.Hooks)    {}
+
+// A handler that is never given a message ends.
 func TestExecCloseWithoutStart(t *testing.T) {
 	command, _ := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	pool, err := worker.NewPool(worker.Config{
-		Workers: 2, Ring: 8, InFlight: 8, Slabs: worker.NewSlabs(1, nil), Sink: s,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pool.Stop(); err != nil {
-		t.Error(err)
+	for range 2 {
+		h, err := s.Open(unused{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker"
 	"feedgate/worker/sink"
-	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
 )
 
@@ -20,7 +21,7 @@ func TestExecTextIsNoAnswer(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	log := new(testkit.Log)
 	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	r.Wait(1)
 	r.Send(0, []byte("text"))
@@ -45,7 +46,7 @@ func TestExecCodesThatNoChildMayAnswer(t *testing.T) {
 		}
 		command, _ := childCommand(t, "plain")
 		s := openExec(t, command, defaultGrace, sink.Config{})
-		r := sinktest.NewRig(t, s, 1, 64)
+		r := handlertest.Start(t, s, 1, 64)
 		r.Send(0, []byte("a"))
 		r.Wait(1)
 		r.Send(0, fmt.Appendf(nil, "code %d", code))
@@ -62,7 +63,7 @@ func TestExecCodesThatNoChildMayAnswer(t *testing.T) {
 // code.
 func TestExecEcho(t *testing.T) {
 	s := openExec(t, "exec cat", defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("one"))
 	r.Send(0, []byte("two"))
 	r.WaitFor("the fault", func() bool {
@@ -77,7 +78,7 @@ func TestExecEcho(t *testing.T) {
 func TestExecEarlyAnswer(t *testing.T) {
 	command, _ := childCommand(t, "early")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, make([]byte, 3<<20))
 	r.WaitFor("the fault", func() bool {
 		err := s.Ready()
@@ -89,23 +90,23 @@ func TestExecEarlyAnswer(t *testing.T) {
 
 // A child that has not read a message has not died of it.
 func TestExecDeathsBeforeTheMessage(t *testing.T) {
-	diesUnread(t, "exit 3", 3*deathLimit, func(*sinktest.Rig) {})
+	diesUnread(t, "exit 3", 3*deathLimit, func(*handlertest.Gateway) {})
 }
 
 // A child that dies in the drain before it has read a message has not died of it.
 func TestExecDrainCountsWhatWasRead(t *testing.T) {
-	diesUnread(t, "sleep 0.05; exit 3", 2*deathLimit, func(r *sinktest.Rig) { r.Pool.Drain() })
+	diesUnread(t, "sleep 0.05; exit 3", 2*deathLimit, func(r *handlertest.Gateway) { r.Drain() })
 }
 
 // diesUnread has more children than most do what dies says, before they have read the
 // message that would kill one of them; it is handled by one that comes up. sent is called
 // once the message was sent.
-func diesUnread(t *testing.T, dies string, most int, sent func(*sinktest.Rig)) {
+func diesUnread(t *testing.T, dies string, most int, sent func(*handlertest.Gateway)) {
 	t.Helper()
 	command, ledger := childCommand(t, "plain")
 	broken := filepath.Join(t.TempDir(), "broken")
 	s := openExec(t, "if [ -e '"+broken+"' ]; then "+dies+"; fi; "+command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	r.Wait(1)
 	if err := os.WriteFile(broken, nil, 0o600); err != nil {
@@ -138,10 +139,10 @@ func diesUnread(t *testing.T, dies string, most int, sent func(*sinktest.Rig)) {
 func TestExecDrainRefusesAtTheThirdDeath(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	r.Wait(1)
-	r.Pool.Drain()
+	r.Drain()
 	testkit.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
 	r.Send(0, []byte("die"))
 	r.Wait(2)
@@ -163,7 +164,7 @@ func TestExecStarved(t *testing.T) {
 	// One that answers at the end of its input has read everything.
 	command, _ := childCommand(t, "at-end")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	if starved(s) {
 		t.Error("starved without a message")
 	}
@@ -171,14 +172,14 @@ func TestExecStarved(t *testing.T) {
 	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
 	r.Send(0, []byte("two"))
 	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
-	r.Pool.Drain()
+	r.Drain()
 	r.Wait(2)
 	r.Stop()
 
 	// One that does not read is not starved.
 	command, ledger := childCommand(t, "deaf")
 	s = openExec(t, command, shortGrace, sink.Config{})
-	r = sinktest.NewRig(t, s, 1, 64)
+	r = handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("one"))
 	testkit.Eventually(t, "the child", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 1 })
 	h := s.open[0]

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker/sink"
-	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
 )
 
@@ -49,7 +50,7 @@ func TestExecStartedChildrenAreAdopted(t *testing.T) {
 	if err := s.Start(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	r := sinktest.NewRig(t, s, 3, 64)
+	r := handlertest.Start(t, s, 3, 64)
 	for w := range 3 {
 		r.Send(w, []byte("m"))
 	}
@@ -80,11 +81,11 @@ func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
 func TestExecStopsAtOnce(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, time.Hour, sink.Config{})
-	r := sinktest.NewRig(t, s, 2, 64)
+	r := handlertest.Start(t, s, 2, 64)
 	r.Send(0, []byte("m"))
 	r.Send(1, []byte("m"))
 	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
-	r.Pool.Drain()
+	r.Drain()
 	start := time.Now()
 	r.Stop()
 	if d := time.Since(start); d > testkit.Patience/2 {
@@ -98,10 +99,10 @@ func TestExecHurry(t *testing.T) {
 	command, ledger := childCommand(t, "linger")
 	hurry := make(chan struct{})
 	s := openExec(t, "trap '' TERM; "+command, time.Hour, sink.Config{Hurry: hurry})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("m"))
 	r.Wait(1)
-	r.Pool.Drain()
+	r.Drain()
 	testkit.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
 	stopped := make(chan struct{})
 	go func() {
@@ -127,7 +128,7 @@ func TestExecEnvironment(t *testing.T) {
 	t.Setenv("SINK_TEST_OTHER", "kept")
 	got := filepath.Join(t.TempDir(), "env")
 	s := openExec(t, "env >'"+got+"'; exec sleep 60", shortGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	var env []byte
 	testkit.Eventually(t, "the environment", func() bool {
 		env, _ = os.ReadFile(got)

@@ -8,9 +8,10 @@ import (
 	"sync"
 	"testing"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker"
 	"feedgate/worker/sink"
-	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
 )
 
@@ -21,7 +22,7 @@ func TestExecStrayByte(t *testing.T) {
 	stray := filepath.Join(t.TempDir(), "stray")
 	log := new(testkit.Log)
 	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("stray "+stray))
 	r.Wait(1)
 	if err := os.WriteFile(stray, nil, 0o600); err != nil {
@@ -43,7 +44,7 @@ func TestExecStrayByte(t *testing.T) {
 func TestExecByteTooMany(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("a"))
 	r.Wait(1)
 	r.Send(0, []byte("shifted"))

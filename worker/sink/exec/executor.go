@@ -37,8 +37,8 @@ const steadyTime = time.Second
 type executor struct {
 	sink   *execSink
 	number int
-	c      *worker.Completer // the keeper's
-	ctx    context.Context   // ends when the handler or the pool does
+	c      worker.Completer // the keeper's
+	ctx    context.Context  // ends when the handler or the pool does
 	cancel context.CancelFunc
 	hurry  chan struct{} // closed by the watcher when children must end at once
 	kept   chan struct{} // closed when the keeper has ended
@@ -54,14 +54,14 @@ type executor struct {
 }
 
 // newExecutor makes a handler. first is its first child, or nil.
-func newExecutor(s *execSink, number int, c *worker.Completer, first *child) *executor {
+func newExecutor(s *execSink, number int, c worker.Completer, first *child) *executor {
 	h := &executor{
 		sink: s, number: number, c: c,
 		hurry: make(chan struct{}), kept: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.changed = sync.NewCond(&h.mu)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	c.Hooks.Starved = h.starved
+	c.SetHooks(worker.Hooks{Starved: h.starved})
 	go func() {
 		defer close(h.kept)
 		h.keep(first)
@@ -74,7 +74,7 @@ func newExecutor(s *execSink, number int, c *worker.Completer, first *child) *ex
 	return h
 }
 
-func (h *executor) Handle(b *worker.Batch) {
+func (h *executor) Handle(b worker.Batch) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.line.push(b)
@@ -123,7 +123,7 @@ func (h *executor) isDown() error {
 // another, but a pool stops all of its children at once.
 func (h *executor) watch() {
 	select {
-	case <-h.c.Stopped():
+	case <-h.c.Context().Done():
 		h.cancel()
 	case <-h.ctx.Done():
 	}

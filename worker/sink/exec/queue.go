@@ -15,12 +15,12 @@ import (
 // Invariant: sent <= len(); offset <= framed.
 type queue struct {
 	items  []queued
-	head   int           // index of the first in line
-	first  worker.Ticket // ticket of the first in line
-	sent   int           // how many from the first in line on were framed for the present child
-	offset uint64        // where the frame of the first in line begins in its stream
-	framed uint64        // length of its stream so far
-	deaths int           // how many children have died on the first in line
+	head   int       // index of the first in line
+	first  worker.ID // ticket of the first in line
+	sent   int       // how many from the first in line on were framed for the present child
+	offset uint64    // where the frame of the first in line begins in its stream
+	framed uint64    // length of its stream so far
+	deaths int       // how many children have died on the first in line
 
 	answered uint64 // how many messages the present child has answered
 }
@@ -42,13 +42,13 @@ func (q *queue) unsent() int { return q.len() - q.sent }
 func (q *queue) at(i int) queued { return q.items[q.head+i] }
 
 // push appends the batch's messages and defers them.
-func (q *queue) push(b *worker.Batch) {
-	n := b.Left()
+func (q *queue) push(b worker.Batch) {
+	n := b.Len()
 	for i := range n {
 		m := b.At(i)
 		q.items = append(q.items, queued{m.Data, m.Seq})
 	}
-	if first := b.Later(n); q.first+worker.Ticket(q.len()-n) != first {
+	if first := b.Defer(n); q.first+worker.ID(q.len()-n) != first {
 		panic("sink: tickets are not consecutive")
 	}
 }
@@ -60,7 +60,7 @@ func (q *queue) drop(n int) {
 	}
 	clear(q.items[q.head : q.head+n])
 	q.head += n
-	q.first += worker.Ticket(n)
+	q.first += worker.ID(n)
 	q.answered += uint64(min(n, q.sent))
 	q.sent -= min(n, q.sent)
 	q.deaths = 0

@@ -39,7 +39,7 @@ func (g *group) free() {
 // are one run.
 type run struct {
 	h     *appender
-	first worker.Ticket
+	first worker.ID
 	n     int
 }
 
@@ -75,14 +75,14 @@ func (g *group) add(f frame.Framing, m worker.Message, limit int) bool {
 // appender is one worker's handler.
 type appender struct {
 	sink *fileSink
-	c    *worker.Completer
+	c    worker.Completer
 	run  int // index of this handler's run in the group that it last added to
 }
 
-func (h *appender) Handle(b *worker.Batch) {
-	for b.Left() > 0 {
+func (h *appender) Handle(b worker.Batch) {
+	for b.Len() > 0 {
 		if !h.fill(b) {
-			b.Later(b.Left())
+			b.Defer(b.Len())
 			return
 		}
 	}
@@ -90,7 +90,7 @@ func (h *appender) Handle(b *worker.Batch) {
 
 // fill waits for room and puts off as many messages as there is room for; false
 // when there will be none.
-func (h *appender) fill(b *worker.Batch) bool {
+func (h *appender) fill(b worker.Batch) bool {
 	s := h.sink
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +100,7 @@ func (h *appender) fill(b *worker.Batch) bool {
 		stopped := false
 		select {
 		case <-room:
-		case <-h.c.Stopped():
+		case <-h.c.Context().Done():
 			stopped = true
 		case <-s.ctx.Done():
 			stopped = true
@@ -115,10 +115,10 @@ func (h *appender) fill(b *worker.Batch) bool {
 
 // fillNow puts off as many messages as there is room for; false when there is none
 // for the first. The caller holds the sink's lock.
-func (h *appender) fillNow(b *worker.Batch) bool {
+func (h *appender) fillNow(b worker.Batch) bool {
 	s := h.sink
 	n := 0
-	for n < b.Left() {
+	for n < b.Len() {
 		m := b.At(n)
 		if !s.filling.add(s.framing, m, s.buffer) {
 			break
@@ -131,7 +131,7 @@ func (h *appender) fillNow(b *worker.Batch) bool {
 	}
 	// The tickets are drawn before the lock is given up: the commit goroutine must
 	// not complete one that does not exist yet.
-	h.note(b.Later(n), n)
+	h.note(b.Defer(n), n)
 	select {
 	case s.filled <- struct{}{}:
 	default:
@@ -140,7 +140,7 @@ func (h *appender) fillNow(b *worker.Batch) bool {
 }
 
 // note adds messages to this handler's run in the group that is filling.
-func (h *appender) note(first worker.Ticket, n int) {
+func (h *appender) note(first worker.ID, n int) {
 	g := h.sink.filling
 	g.messages += n
 	if h.run < len(g.runs) && g.runs[h.run].h == h {

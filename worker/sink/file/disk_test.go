@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"golang.org/x/sys/unix"
 
 	"feedgate/worker/sink"
@@ -70,7 +72,7 @@ func TestFileInADirectoryThatCannotBeRead(t *testing.T) {
 		t.Fatalf("the directory can be read: %v", err)
 	}
 	s := sinktest.Open(t, Kind, "file:"+filepath.Join(dir, "out"), sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("one"))
 	r.Wait(1)
 	r.Stop()
@@ -97,7 +99,7 @@ func TestFileIsReplacedBySomethingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")
 			s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-			r := sinktest.NewRig(t, s, 1, 64)
+			r := handlertest.Start(t, s, 1, 64)
 			r.Send(0, []byte("one"))
 			r.Wait(1)
 			if err := errors.Join(os.Rename(path, path+".1"), c.make(path)); err != nil {

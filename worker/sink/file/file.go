@@ -113,7 +113,7 @@ func newFile(path string, f frame.Framing, cfg *sink.Config, buffer int, d disk)
 	return s, nil
 }
 
-func (s *fileSink) Open(c *worker.Completer) (worker.Handler, error) {
+func (s *fileSink) Open(c worker.Completer) (worker.Handler, error) {
 	return &appender{sink: s, c: c}, nil
 }
 

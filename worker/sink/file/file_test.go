@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"golang.org/x/sys/unix"
 
 	"feedgate/worker/sink"
@@ -49,12 +51,12 @@ func content(t testing.TB, path string) string {
 func TestFileAppendsLinesOfAllWorkersAndPools(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := fileSinkAt(t, path, sink.Config{}, 2000, osDisk{})
-	a, b := sinktest.NewRig(t, s, 2, 4096), sinktest.NewRig(t, s, 2, 4096)
+	a, b := handlertest.Start(t, s, 2, 4096), handlertest.Start(t, s, 2, 4096)
 	const each = 700
 	want := map[string]int{}
 	for i := range each {
 		for w := range 2 {
-			for name, r := range map[string]*sinktest.Rig{"a": a, "b": b} {
+			for name, r := range map[string]*handlertest.Gateway{"a": a, "b": b} {
 				line := fmt.Sprintf("%s%d %d%s", name, w, i, strings.Repeat("x", i%30))
 				want[line]++
 				r.Send(w, []byte(line))
@@ -224,7 +226,7 @@ func TestFileWaitsFaultsOut(t *testing.T) {
 			d := new(faultDisk)
 			log := new(testkit.Log)
 			s := fileSinkAt(t, path, sink.Config{Log: log.Tee(t)}, defaultBuffer, d)
-			r := sinktest.NewRig(t, s, 2, 256)
+			r := handlertest.Start(t, s, 2, 256)
 			r.Send(0, []byte("before"))
 			r.Wait(1)
 			if s.Ready() != nil {
@@ -280,7 +282,7 @@ func TestFileFullBufferHoldsTheWorkerUntilTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
 	s := fileSinkAt(t, path, sink.Config{}, 100, d)
-	r := sinktest.NewRig(t, s, 2, 256)
+	r := handlertest.Start(t, s, 2, 256)
 	d.set(func(op string) error { return errFault })
 	for i := range 60 {
 		r.Send(i%2, []byte("0123456789"))
@@ -291,7 +293,7 @@ func TestFileFullBufferHoldsTheWorkerUntilTheEnd(t *testing.T) {
 		return len(s.filling.data)
 	}
 	r.WaitFor("a full buffer", func() bool { return s.Ready() != nil && buffered() == 99 })
-	other := sinktest.NewRig(t, s, 1, 16)
+	other := handlertest.Start(t, s, 1, 16)
 	other.Send(0, make([]byte, 200))
 	r.Stop()
 	r.None(0)
@@ -306,7 +308,7 @@ func TestFileFullBufferHoldsTheWorkerUntilTheEnd(t *testing.T) {
 func TestFileLongMessageWaitsAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := fileSinkAt(t, path, sink.Config{}, 100, new(faultDisk))
-	r := sinktest.NewRig(t, s, 1, 256)
+	r := handlertest.Start(t, s, 1, 256)
 	total := 0
 	for _, n := range []int{10, 5000, 20, 99, 100, 101, 0, 5000} {
 		r.Send(0, make([]byte, n))
@@ -325,7 +327,7 @@ func TestFileIsRotatedWithAnUnfinishedEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d, log := new(faultDisk), new(testkit.Log)
 	s := fileSinkAt(t, path, sink.Config{Log: log.Tee(t)}, defaultBuffer, d)
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	d.set(func(op string) error {
 		if op == "names" || op == "state" {
 			return nil
@@ -357,7 +359,7 @@ func TestFileWaitsForItsDirectory(t *testing.T) {
 	}
 	path := filepath.Join(dir, "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 256)
+	r := handlertest.Start(t, s, 1, 256)
 	r.Send(0, []byte("one"))
 	r.Wait(1)
 	if err := os.RemoveAll(dir); err != nil {
@@ -451,7 +453,7 @@ func TestFileOnAFullDisk(t *testing.T) {
 // fillUp writes to a file that can hold limit bytes until makeRoom is called.
 func fillUp(t *testing.T, path string, limit int, fault error, makeRoom func()) {
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := sinktest.NewRig(t, s, 2, 4096)
+	r := handlertest.Start(t, s, 2, 4096)
 	total := 0
 	for i := 0; total < limit*3/2; i++ {
 		line := fmt.Appendf(nil, "%06d %s", i, strings.Repeat("z", 80))

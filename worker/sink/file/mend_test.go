@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
@@ -73,7 +75,7 @@ func TestFileIsMendedWhenOpened(t *testing.T) {
 			if n := log.Count("level=WARN"); (n == 1) != (c.warning != "") || log.Count(c.warning) < n || n > 1 {
 				t.Errorf("%d warnings, want of %q", n, c.warning)
 			}
-			r := sinktest.NewRig(t, s, 1, 64)
+			r := handlertest.Start(t, s, 1, 64)
 			r.Send(0, []byte("new"))
 			r.Wait(1)
 			r.Stop()

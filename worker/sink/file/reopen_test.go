@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
@@ -16,7 +18,7 @@ import (
 func TestReopenLeavesTheOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("one"))
 	r.Wait(1)
 	if err := s.Reopen(); err != nil {
@@ -46,7 +48,7 @@ func TestReopenLeavesTheOldFile(t *testing.T) {
 func TestReopenFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("one"))
 	r.Wait(1)
 	if err := errors.Join(os.Rename(path, path+".1"), os.Mkdir(path, 0o700)); err != nil {
@@ -84,7 +86,7 @@ func TestHungDisk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := sinktest.NewRig(t, s, 1, 64)
+			r := handlertest.Start(t, s, 1, 64)
 			hung, answer := make(chan struct{}, 100), make(chan struct{})
 			d.set(func(o string) error {
 				if o == op {
@@ -122,7 +124,7 @@ func TestReopenAfterAHungDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
 	s := fileSinkAt(t, path, sink.Config{CloseTimeout: 100e6}, defaultBuffer, d)
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	hung, answer := make(chan struct{}, 100), make(chan struct{})
 	d.set(func(op string) error {
 		if op == "sync" {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
@@ -19,7 +21,7 @@ func TestFileFollowsRotation(t *testing.T) {
 	path := filepath.Join(dir, "out")
 	log := new(testkit.Log)
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{Log: log.Tee(t)})
-	r := sinktest.NewRig(t, s, 1, 256)
+	r := handlertest.Start(t, s, 1, 256)
 	r.Send(0, []byte("one"))
 	r.Wait(1)
 	if err := os.Rename(path, path+".1"); err != nil {
@@ -122,7 +124,7 @@ func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("one"))
 	r.Wait(1)
 	var read strings.Builder
@@ -169,7 +171,7 @@ func TestFileIsEmptiedDuringACommit(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")
 			d := new(faultDisk)
 			s := fileSinkAt(t, path, sink.Config{}, defaultBuffer, d)
-			r := sinktest.NewRig(t, s, 1, 64)
+			r := handlertest.Start(t, s, 1, 64)
 			r.Send(0, []byte("one"))
 			r.Wait(1)
 			// The last operation of its kind in the commit, the only one of the others.
@@ -201,7 +203,7 @@ func TestFileIsEmptiedDuringACommit(t *testing.T) {
 func TestFileIsCutByOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	r.Send(0, []byte("first"))
 	r.Wait(1)
 	if err := os.Truncate(path, 3); err != nil {
@@ -221,7 +223,7 @@ func TestFileMovesWithoutEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
 	s := fileSinkAt(t, path, sink.Config{}, defaultBuffer, d)
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	n := 0
 	d.set(func(op string) error {
 		if op != "sync" {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"feedgate/worker/selector"
+
 	"pgregory.net/rapid"
 
 	"feedgate/worker"
@@ -47,7 +49,7 @@ func member(name string, text, encoded *string) ([]byte, error) {
 
 // byPrefix has the first 8 bytes of a message for its id.
 var byPrefix = func() *worker.Origin {
-	s, err := worker.ParseSelector("bytes:0:8")
+	s, err := selector.Parse("bytes:0:8")
 	if err != nil {
 		panic(err)
 	}

@@ -55,7 +55,7 @@ func Denied(err error) Outcome { return Outcome{kind: denied, err: err} }
 // entry is a message that the handler has deferred.
 type entry struct {
 	m      worker.Message
-	ticket worker.Ticket
+	ticket worker.ID
 	lane   *lane // nil: unordered
 }
 

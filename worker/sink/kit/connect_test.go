@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker/sink"
-	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
 )
 
@@ -38,7 +39,7 @@ func TestUnreachableAtTheStart(t *testing.T) {
 	if err := <-started; err != nil || !errors.Is(k.Ready(), errAway) {
 		t.Errorf("start: %v; ready: %v", err, k.Ready())
 	}
-	r := sinktest.NewRig(t, k, 2, 64)
+	r := handlertest.Start(t, k, 2, 64)
 	r.Send(0, []byte("a"))
 	r.Send(1, []byte("b"))
 	for range 4 { // each after a longer wait, in which a sender that did not wait would send
@@ -103,7 +104,7 @@ func TestStartIsEnded(t *testing.T) {
 func TestLostConnection(t *testing.T) {
 	log := new(testkit.Log)
 	k := open(t, new(server), Config{}, sink.Config{Log: log.Logger()})
-	r := sinktest.NewRig(t, k, 2, 64)
+	r := handlertest.Start(t, k, 2, 64)
 	if k.Ready() != nil {
 		t.Errorf("ready: %v", k.Ready())
 	}

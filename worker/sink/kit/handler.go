@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"feedgate/worker/selector"
+
 	"feedgate/worker"
 )
 
@@ -20,8 +22,8 @@ type handler struct {
 	sink   *Sink
 	number int // of the worker
 	client Client
-	c      *worker.Completer // under mu
-	ctx    context.Context   // ends when the handler or the pool does
+	c      worker.Completer // under mu
+	ctx    context.Context  // ends when the handler or the pool does
 	cancel context.CancelFunc
 	ended  sync.WaitGroup // of the senders and the watcher
 
@@ -30,22 +32,22 @@ type handler struct {
 	mu       sync.Mutex
 	changed  *sync.Cond // of the senders, for the fields below
 	lanes    lanes
-	keyer    *worker.Keyer // of Config.Key; nil: there is none
-	next     worker.Ticket // of the next message
-	batches  uint64        // number of the latest batch
-	flush    bool          // do not linger: nothing more comes before something is done
-	draining bool          // likewise, ever
-	lingers  time.Time     // when the oldest message that waits has waited long enough
+	keyer    *selector.Keyer // of Config.Key; nil: there is none
+	next     worker.ID       // of the next message
+	batches  uint64          // number of the latest batch
+	flush    bool            // do not linger: nothing more comes before something is done
+	draining bool            // likewise, ever
+	lingers  time.Time       // when the oldest message that waits has waited long enough
 	timer    *time.Timer
 	closed   bool
 	down     map[*claim]error // what keeps claims from being sent, each in its backoff
 }
 
-func newHandler(s *Sink, number int, client Client, c *worker.Completer) *handler {
+func newHandler(s *Sink, number int, client Client, c worker.Completer) *handler {
 	h := &handler{sink: s, number: number, client: client, c: c, down: make(map[*claim]error)}
 	h.lanes.byKey = make(map[uint64]*lane)
 	if s.cfg.Key != nil {
-		h.keyer = worker.NewKeyer(s.cfg.Key)
+		h.keyer = selector.NewKeyer(s.cfg.Key)
 	}
 	h.changed = sync.NewCond(&h.mu)
 	h.accepted.Store(s.accepted)
@@ -53,7 +55,7 @@ func newHandler(s *Sink, number int, client Client, c *worker.Completer) *handle
 	// Messages are completed one by one whatever follows, and those that wait for a fuller
 	// batch are sent on Flush: a server that is slow, or away, is given no more of them than
 	// it can take in a drain.
-	c.Hooks = worker.Hooks{Flush: h.flushAll, Starved: func() bool { return false }}
+	c.SetHooks(worker.Hooks{Flush: h.flushAll, Starved: func() bool { return false }})
 	h.ended.Go(h.watch)
 	for range s.cfg.Outstanding {
 		h.ended.Go(h.send)
@@ -62,14 +64,14 @@ func newHandler(s *Sink, number int, client Client, c *worker.Completer) *handle
 }
 
 // Handle implements [worker.Handler].
-func (h *handler) Handle(b *worker.Batch) {
+func (h *handler) Handle(b worker.Batch) {
 	cfg := &h.sink.cfg
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.lanes.waiting == 0 && cfg.Linger > 0 {
 		h.linger()
 	}
-	n := b.Left()
+	n := b.Len()
 	for i := range n {
 		m := b.At(i)
 		key := uint64(0)
@@ -80,12 +82,12 @@ func (h *handler) Handle(b *worker.Batch) {
 		case h.keyer != nil:
 			key = h.keyer.Hash(m)
 		}
-		h.lanes.add(entry{m: m, ticket: h.next + worker.Ticket(i)}, key, cfg.Unordered)
+		h.lanes.add(entry{m: m, ticket: h.next + worker.ID(i)}, key, cfg.Unordered)
 	}
-	if b.Later(n) != h.next {
+	if b.Defer(n) != h.next {
 		panic("kit: tickets are not consecutive")
 	}
-	h.next += worker.Ticket(n)
+	h.next += worker.ID(n)
 	h.flush = false
 	h.changed.Broadcast()
 }
@@ -135,7 +137,7 @@ func (h *handler) Close() error {
 // watch ends the senders when the handler or its pool ends.
 func (h *handler) watch() {
 	select {
-	case <-h.c.Stopped():
+	case <-h.c.Context().Done():
 		h.cancel()
 	case <-h.ctx.Done():
 	}
@@ -156,7 +158,7 @@ func (h *handler) complete(all []entry, code worker.Code) {
 	}
 	for i := 0; i < len(all); {
 		n := 1
-		for i+n < len(all) && all[i+n].ticket == all[i].ticket+worker.Ticket(n) {
+		for i+n < len(all) && all[i+n].ticket == all[i].ticket+worker.ID(n) {
 			n++
 		}
 		h.c.Done(all[i].ticket, n, code)

@@ -69,6 +69,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"feedgate/worker/selector"
+
 	"feedgate/worker"
 	"feedgate/worker/sink"
 )
@@ -107,7 +109,7 @@ type Config struct {
 
 	// Key picks what makes a message's lane: those with the same key have an order. Often that
 	// of [sink.Config.Key].
-	Key *worker.Selector
+	Key *selector.Selector
 	// Lane is the lane of a message instead, such as its partition. Called on workers'
 	// goroutines, by several at once. Without Key and Lane there is one lane per worker.
 	Lane func(m worker.Message) uint64
@@ -169,7 +171,7 @@ func newSink(cfg Config, common *sink.Config) *Sink {
 }
 
 // Open implements [worker.Sink]. Without Start, it begins to connect.
-func (s *Sink) Open(c *worker.Completer) (worker.Handler, error) {
+func (s *Sink) Open(c worker.Completer) (worker.Handler, error) {
 	s.connectOnce.Do(s.connect)
 	s.mu.Lock()
 	number := s.opened

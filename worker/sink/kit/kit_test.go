@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
@@ -28,7 +30,7 @@ func TestOutcomesInAnyOrder(t *testing.T) {
 			resolving.Go(func() { b.Resolve(i, 1, Done()) })
 		}
 	}}
-	r := sinktest.NewRig(t, open(t, s, Config{Outstanding: 4, MaxMessages: 30, Lane: firstByte}, sink.Config{}), 2, 4096)
+	r := handlertest.Start(t, open(t, s, Config{Outstanding: 4, MaxMessages: 30, Lane: firstByte}, sink.Config{}), 2, 4096)
 	const n = 3000
 	for i := range n {
 		r.Send(i%2, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
@@ -57,7 +59,7 @@ func TestSentAgain(t *testing.T) {
 	}}
 	log := new(testkit.Log)
 	k := open(t, s, Config{}, sink.Config{Log: log.Tee(t), ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
-	r := sinktest.NewRig(t, k, 1, 64)
+	r := handlertest.Start(t, k, 1, 64)
 	r.Send(0, []byte("0"))
 	<-sent
 	for _, m := range []string{"1", "2", "3"} {
@@ -112,7 +114,7 @@ func TestSplit(t *testing.T) {
 		}
 		s.accept(b, 0, b.Len())
 	}
-	r := sinktest.NewRig(t, open(t, s, Config{}, sink.Config{}), 1, 4096)
+	r := handlertest.Start(t, open(t, s, Config{}, sink.Config{}), 1, 4096)
 	r.Send(0, []byte("good 0"))
 	r.Wait(1)
 	want := []string{"good 0"}
@@ -136,7 +138,7 @@ func TestSplit(t *testing.T) {
 func TestAllRefusedAtTheStart(t *testing.T) {
 	s := &server{answer: func(_ context.Context, b *Batch) { b.ResolveAll(Refused(worker.BadRequest)) }}
 	k := open(t, s, Config{}, sink.Config{})
-	r := sinktest.NewRig(t, k, 1, 64)
+	r := handlertest.Start(t, k, 1, 64)
 	r.Send(0, []byte("a"))
 	<-k.Failed()
 	r.None(0)
@@ -158,7 +160,7 @@ func TestRefusedBesideAccepted(t *testing.T) {
 		}
 	}
 	k := open(t, s, Config{Linger: time.Hour, MaxMessages: 2}, sink.Config{})
-	r := sinktest.NewRig(t, k, 1, 64)
+	r := handlertest.Start(t, k, 1, 64)
 	for _, m := range []string{"bad", "good", "bad", "bad"} {
 		r.Send(0, []byte(m))
 	}
@@ -173,7 +175,7 @@ func TestRefusedBesideAccepted(t *testing.T) {
 func TestClosedBeforeTheOutcome(t *testing.T) {
 	batches := make(chan *Batch, 1)
 	s := &server{answer: func(_ context.Context, b *Batch) { batches <- b }}
-	r := sinktest.NewRig(t, open(t, s, Config{}, sink.Config{}), 1, 64)
+	r := handlertest.Start(t, open(t, s, Config{}, sink.Config{}), 1, 64)
 	r.Send(0, []byte("a"))
 	b := <-batches
 	r.Stop()
@@ -216,7 +218,7 @@ func TestRetryAfter(t *testing.T) {
 		}
 		s.accept(b, 0, b.Len())
 	}
-	r := sinktest.NewRig(t, open(t, s, Config{}, sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: most}), 1, 64)
+	r := handlertest.Start(t, open(t, s, Config{}, sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: most}), 1, 64)
 	r.Send(0, []byte("a"))
 	r.Wait(1)
 	r.Stop()

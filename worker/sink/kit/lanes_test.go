@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker"
+	"feedgate/gateway/handlertest"
+
+	"feedgate/worker/selector"
 	"feedgate/worker/sink"
-	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
 )
 
@@ -19,7 +20,7 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"one lane":    {MaxMessages: 20},
 		"keys":        {MaxMessages: 20, Outstanding: 3, Lane: firstByte},
-		"a selector":  {MaxMessages: 20, Outstanding: 3, Key: selector(t, "bytes:0:1")},
+		"a selector":  {MaxMessages: 20, Outstanding: 3, Key: mustSelect(t, "bytes:0:1")},
 		"one per key": {MaxMessages: 50, Outstanding: 3, Lane: firstByte, MaxPerLane: 1},
 		"few bytes":   {MaxBytes: 30, Outstanding: 2, Lane: firstByte},
 	} {
@@ -42,7 +43,7 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 				}
 			}
 			log := new(testkit.Log)
-			r := sinktest.NewRig(t, open(t, s, cfg, sink.Config{
+			r := handlertest.Start(t, open(t, s, cfg, sink.Config{
 				Log: log.Logger(), ReconnectMin: time.Millisecond, ReconnectMax: 2 * time.Millisecond,
 			}), 1, 4096)
 			const n = 1500
@@ -91,7 +92,7 @@ func TestOneLaneHoldsUpNoOther(t *testing.T) {
 			s.accept(b, i, 1)
 		}
 	}
-	r := sinktest.NewRig(t, open(t, s, Config{Outstanding: 2, Lane: firstByte, Linger: time.Hour, MaxMessages: 2}, sink.Config{}), 1, 64)
+	r := handlertest.Start(t, open(t, s, Config{Outstanding: 2, Lane: firstByte, Linger: time.Hour, MaxMessages: 2}, sink.Config{}), 1, 64)
 	for _, m := range []string{"fast", "slow"} {
 		r.Send(0, []byte(m))
 	}
@@ -106,9 +107,9 @@ func TestOneLaneHoldsUpNoOther(t *testing.T) {
 	r.Stop()
 }
 
-func selector(t *testing.T, text string) *worker.Selector {
+func mustSelect(t *testing.T, text string) *selector.Selector {
 	t.Helper()
-	s, err := worker.ParseSelector(text)
+	s, err := selector.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}

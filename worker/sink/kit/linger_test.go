@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker/sink"
-	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
 )
 
@@ -21,7 +22,7 @@ func TestNothingLingers(t *testing.T) {
 		s.accept(b, 0, b.Len())
 	}
 	k := open(t, s, Config{}, sink.Config{})
-	r := sinktest.NewRig(t, k, 1, 64)
+	r := handlertest.Start(t, k, 1, 64)
 	r.Send(0, []byte("a"))
 	testkit.Eventually(t, "the first batch", func() bool { return len(s.batches()) == 1 })
 	for range 10 {
@@ -57,20 +58,20 @@ func TestLinger(t *testing.T) {
 		linger time.Duration
 		cfg    Config
 		sent   int
-		ends   func(r *sinktest.Rig)
+		ends   func(r *handlertest.Gateway)
 	}{
-		"full":             {time.Hour, Config{MaxMessages: 5}, 5, func(*sinktest.Rig) {}},
-		"full of bytes":    {time.Hour, Config{MaxBytes: 50}, 5, func(*sinktest.Rig) {}},
-		"unordered":        {time.Hour, Config{MaxMessages: 5, Unordered: true}, 5, func(*sinktest.Rig) {}},
-		"time":             {time.Millisecond, Config{}, 5, func(*sinktest.Rig) {}},
-		"the loop waits":   {time.Hour, Config{}, 5, func(r *sinktest.Rig) { r.Pool.Workers()[0].SetBlocked(true) }},
-		"the ring is full": {time.Hour, Config{MaxMessages: 10_000}, 1024, func(*sinktest.Rig) {}},
-		"the drain":        {time.Hour, Config{}, 5, func(r *sinktest.Rig) { r.Pool.Drain() }},
+		"full":             {time.Hour, Config{MaxMessages: 5}, 5, func(*handlertest.Gateway) {}},
+		"full of bytes":    {time.Hour, Config{MaxBytes: 50}, 5, func(*handlertest.Gateway) {}},
+		"unordered":        {time.Hour, Config{MaxMessages: 5, Unordered: true}, 5, func(*handlertest.Gateway) {}},
+		"time":             {time.Millisecond, Config{}, 5, func(*handlertest.Gateway) {}},
+		"the loop waits":   {time.Hour, Config{}, 5, func(r *handlertest.Gateway) { r.Block(0, true) }},
+		"the ring is full": {time.Hour, Config{MaxMessages: 10_000}, 1024, func(*handlertest.Gateway) {}},
+		"the drain":        {time.Hour, Config{}, 5, func(r *handlertest.Gateway) { r.Drain() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.cfg.Linger = c.linger
 			s := new(server)
-			r := sinktest.NewRig(t, open(t, s, c.cfg, sink.Config{}), 1, 4096)
+			r := handlertest.Start(t, open(t, s, c.cfg, sink.Config{}), 1, 4096)
 			for range c.sent {
 				r.Send(0, []byte("0123456789"))
 			}
@@ -88,13 +89,13 @@ func TestLinger(t *testing.T) {
 func TestNoLingerWhileBlocked(t *testing.T) {
 	s := new(server)
 	k := open(t, s, Config{Linger: time.Hour}, sink.Config{})
-	r := sinktest.NewRig(t, k, 1, 64)
-	r.Pool.Workers()[0].SetBlocked(true)
+	r := handlertest.Start(t, k, 1, 64)
+	r.Block(0, true)
 	for i := range 50 {
 		r.Send(0, []byte("a"))
 		r.Wait(i + 1)
 	}
-	r.Pool.Workers()[0].SetBlocked(false)
+	r.Block(0, false)
 	r.Send(0, []byte("a"))
 	waiting(t, k, 1)
 	r.None(50)

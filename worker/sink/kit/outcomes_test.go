@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"feedgate/worker"
 	"feedgate/worker/sink"
-	"feedgate/worker/sink/sinktest"
 )
 
 // TestDenied: before the server has accepted anything it fails the sink; afterwards the messages
@@ -27,7 +28,7 @@ func TestDenied(t *testing.T) {
 		s.accept(b, 0, b.Len())
 	}
 	k := open(t, s, Config{}, sink.Config{})
-	r := sinktest.NewRig(t, k, 1, 64)
+	r := handlertest.Start(t, k, 1, 64)
 	r.Send(0, []byte("first"))
 	r.Wait(1)
 	r.Send(0, []byte("second"))
@@ -39,7 +40,7 @@ func TestDenied(t *testing.T) {
 
 	s = &server{answer: func(_ context.Context, b *Batch) { b.ResolveAll(Denied(errAway)) }}
 	k = open(t, s, Config{}, sink.Config{ReconnectMin: time.Hour, ReconnectMax: time.Hour})
-	r = sinktest.NewRig(t, k, 1, 64)
+	r = handlertest.Start(t, k, 1, 64)
 	r.Send(0, []byte("first"))
 	<-k.Failed()
 	r.None(0)
@@ -62,7 +63,7 @@ func TestUnfitFromTheStart(t *testing.T) {
 		b.ResolveAll(Refused(worker.Refused))
 	}
 	k := open(t, s, Config{Linger: time.Hour, MaxMessages: 2}, sink.Config{})
-	r := sinktest.NewRig(t, k, 1, 64)
+	r := handlertest.Start(t, k, 1, 64)
 	for range 2 {
 		r.Send(0, []byte("unfit"))
 	}
@@ -113,7 +114,7 @@ func TestUnfitBesideOthers(t *testing.T) {
 		}
 	}
 	k := open(t, s, Config{Linger: time.Hour, MaxMessages: 5}, sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
-	r := sinktest.NewRig(t, k, 1, 64)
+	r := handlertest.Start(t, k, 1, 64)
 	for _, m := range []string{"1", "2", "3", "4", "5", "u", "a", "x", "u", "b"} {
 		r.Send(0, []byte(m))
 	}
@@ -143,7 +144,7 @@ func TestSplitKeepsTheOrder(t *testing.T) {
 		}
 		s.accept(b, 0, b.Len())
 	}
-	r := sinktest.NewRig(t, open(t, s, Config{Linger: time.Hour, MaxMessages: 4}, sink.Config{}), 1, 64)
+	r := handlertest.Start(t, open(t, s, Config{Linger: time.Hour, MaxMessages: 4}, sink.Config{}), 1, 64)
 	var want []string
 	for i := range 8 {
 		m := string(rune('a' + i))

@@ -1,8 +1,9 @@
-// Package sinktest is for the tests of sinks: a rig that stands for the gateway, and checks
-// that nothing is left behind.
+// Package sinktest is for the tests of sinks that a URL names. It checks that they leave nothing
+// behind. Package handlertest gives them messages.
 package sinktest
 
 import (
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -11,12 +12,10 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
-
-// Patience ends a wait for something that will not come.
-const Patience = 10 * time.Second
 
 // Open opens a sink, and closes it at the end of the test, after its pools.
 func Open(t testing.TB, kind sink.Kind, url string, cfg sink.Config) *sink.Sink {
@@ -84,4 +83,13 @@ func OpenFiles(t testing.TB) []string {
 		}
 	}
 	return files
+}
+
+// Benchmark runs b.N messages of size bytes through one worker.
+func Benchmark(b *testing.B, kind sink.Kind, url string, size int) {
+	s, err := sink.Registry{kind}.Open(url, sink.Config{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	handlertest.Benchmark(b, s, size)
 }

@@ -40,7 +40,7 @@ type spin struct {
 
 func newSpin(d time.Duration) *spin { return &spin{rounds: roundsFor(d)} }
 
-func (s *spin) Open(*worker.Completer) (worker.Handler, error) {
+func (s *spin) Open(worker.Completer) (worker.Handler, error) {
 	return &spinner{rounds: s.rounds}, nil
 }
 
@@ -49,8 +49,8 @@ type spinner struct {
 	result uint64 // keeps the loop from being optimised away
 }
 
-func (h *spinner) Handle(b *worker.Batch) {
-	n := b.Left()
+func (h *spinner) Handle(b worker.Batch) {
+	n := b.Len()
 	for range n {
 		h.result += burn(h.rounds)
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"golang.org/x/sys/unix"
 
 	"feedgate/worker/sink"
@@ -13,7 +15,7 @@ import (
 
 func TestSpinFinishesEveryMessage(t *testing.T) {
 	s := sinktest.Open(t, Kind, "spin:500ns", sink.Config{})
-	r := sinktest.NewRig(t, s, 2, 4096)
+	r := handlertest.Start(t, s, 2, 4096)
 	for i := range 2000 {
 		r.Send(i%2, []byte("x"))
 	}

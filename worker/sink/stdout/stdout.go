@@ -95,8 +95,8 @@ func newStdout(f frame.Framing, cfg *sink.Config) (*stdout, error) {
 	return s, nil
 }
 
-func (s *stdout) Open(c *worker.Completer) (worker.Handler, error) {
-	return &printer{sink: s, stopped: c.Stopped(), written: make(chan error, 1)}, nil
+func (s *stdout) Open(c worker.Completer) (worker.Handler, error) {
+	return &printer{sink: s, stopped: c.Context().Done(), written: make(chan error, 1)}, nil
 }
 
 func (s *stdout) Ready() error            { return s.Err() }
@@ -181,11 +181,11 @@ type printer struct {
 	buf     []byte
 }
 
-func (h *printer) Handle(b *worker.Batch) {
-	for b.Left() > 0 {
+func (h *printer) Handle(b worker.Batch) {
+	for b.Len() > 0 {
 		h.buf = h.buf[:0]
 		n := 0
-		for n < b.Left() {
+		for n < b.Len() {
 			m := b.At(n)
 			if n > 0 && len(h.buf)+len(m.Data) >= stdoutChunk {
 				break
@@ -195,7 +195,7 @@ func (h *printer) Handle(b *worker.Batch) {
 			n++
 		}
 		if !h.print() {
-			b.Later(b.Left())
+			b.Defer(b.Len())
 			return
 		}
 		b.Done(n, worker.OK)

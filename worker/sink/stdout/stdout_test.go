@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/gateway/handlertest"
+
 	"golang.org/x/sys/unix"
 
 	"feedgate/worker"
@@ -42,7 +44,7 @@ func TestStdoutWritesWholeLinesInOrder(t *testing.T) {
 	out := new(dribble)
 	s := sinktest.Open(t, Kind, "stdout:", sink.Config{Stdout: out})
 	const workers, each = 3, 500
-	r := sinktest.NewRig(t, s, workers, 4096)
+	r := handlertest.Start(t, s, workers, 4096)
 	for i := range each {
 		for w := range workers {
 			r.Send(w, fmt.Appendf(nil, "%d %d %s", w, i, strings.Repeat("x", i%40)))
@@ -71,7 +73,7 @@ func TestStdoutWritesWholeLinesInOrder(t *testing.T) {
 func TestStdoutCutsLargeBatches(t *testing.T) {
 	var out bytes.Buffer // written by one goroutine; read when that has ended
 	s := sinktest.Open(t, Kind, "stdout:", sink.Config{Stdout: &out})
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	want := 0
 	for i, size := range []int{3 * stdoutChunk, 0, 10, stdoutChunk, stdoutChunk - 1, 1} {
 		r.Send(0, bytes.Repeat([]byte{byte('a' + i)}, size))
@@ -102,7 +104,7 @@ func TestStdoutWaitsForANonBlockingPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	r := sinktest.NewRig(t, s, 1, 64)
+	r := handlertest.Start(t, s, 1, 64)
 	const size = 300 << 10 // more than the pipe holds
 	for range 4 {
 		r.Send(0, bytes.Repeat([]byte("y"), size))
@@ -126,7 +128,7 @@ func (f failing) Write(p []byte) (int, error) { return len(p) / 2, f.err }
 func TestStdoutErrorIsFinal(t *testing.T) {
 	fault := errors.New("the tape is torn")
 	s := sinktest.Open(t, Kind, "stdout:", sink.Config{Stdout: failing{fault}})
-	r := sinktest.NewRig(t, s, 2, 64)
+	r := handlertest.Start(t, s, 2, 64)
 	if s.Ready() != nil || s.Err() != nil {
 		t.Error("not ready at the start")
 	}
@@ -153,7 +155,7 @@ func TestStdoutBlockedWriteIsLeftBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := sinktest.NewRig(t, s, 2, 64)
+	r := handlertest.Start(t, s, 2, 64)
 	r.Send(0, []byte("one"))
 	r.Send(1, []byte("two"))
 	if _, err := in.Read(make([]byte, 1)); err != nil {
@@ -176,7 +178,7 @@ func TestStdoutBrokenPipeDoesNotKill(t *testing.T) {
 		if err != nil {
 			panic(err)
 		}
-		r := sinktest.NewRig(t, s, 1, 64)
+		r := handlertest.Start(t, s, 1, 64)
 		r.Send(0, []byte("hello"))
 		<-s.Failed()
 		if !errors.Is(s.Err(), syscall.EPIPE) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	workerkit "feedgate/worker/testkit"
+
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/gateway"
 	"feedgate/worker"
@@ -40,7 +42,7 @@ func backlog(t *testing.T, change func(*gateway.Config), busy int) {
 	takes := time.Duration(busy) * 3 * timeout / count
 	cfg := gateway.Config{
 		Protocol: testProtocol, Hosts: []string{d.TCP}, ClientName: "backlog",
-		Sink: worker.Each(func(worker.Message) worker.Code {
+		Sink: workerkit.ByCode(func(worker.Message) worker.Code {
 			time.Sleep(takes)
 			handled.Add(1)
 			return worker.OK

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	workerkit "feedgate/worker/testkit"
+
 	"feedgate/gateway"
 	"feedgate/worker"
 )
@@ -23,7 +25,7 @@ func TestSinkStalls(t *testing.T) {
 	var handled atomic.Int64
 	g, err := gateway.New(gateway.Config{
 		Protocol: testProtocol, Hosts: []string{d.TCP}, Workers: 2, ClientName: "full", Heartbeat: time.Second, IdleTimeout: gateway.NoTimeout,
-		Sink: worker.Each(func(worker.Message) worker.Code {
+		Sink: workerkit.ByCode(func(worker.Message) worker.Code {
 			stall.Do(func() { time.Sleep(4 * time.Second) })
 			handled.Add(1)
 			return worker.OK

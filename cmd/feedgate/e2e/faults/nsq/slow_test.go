@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	workerkit "feedgate/worker/testkit"
+
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/gateway"
 	"feedgate/worker"
@@ -23,7 +25,7 @@ func TestSlow(t *testing.T) {
 	goOn := make(chan struct{})
 	g, err := gateway.New(gateway.Config{
 		Protocol: testProtocol, Hosts: []string{d.TCP}, Workers: 2, ClientName: "slow",
-		Sink: worker.Each(func(m worker.Message) worker.Code {
+		Sink: workerkit.ByCode(func(m worker.Message) worker.Code {
 			if n, _ := strconv.Atoi(string(m.Data)); n == slow {
 				begun.Store(true)
 				<-goOn

@@ -1,0 +1,232 @@
+package pool
+
+import (
+	"time"
+
+	"feedgate/worker"
+)
+
+// batch implements [worker.Batch]: it tracks the handler's progress through the messages of one
+// call, so that those left are known when the handler panics.
+//
+// Invariant: run is empty only if rest is.
+type batch struct {
+	s    *handlerState
+	run  run   // of the messages left, the first ones
+	rest []run // the others
+	more int   // messages in rest
+
+	buffer *worker.Buffer   // of the messages, where msgs is nil
+	msgs   []worker.Message // all that are left; nil: they are one run, and their data are what lies in the slab
+
+	scratch []worker.Message // memory for msgs
+}
+
+// begin gives the batch its messages, as received or as --output renders them. rest is the
+// batch's until the next begin.
+func (b *batch) begin(first run, rest []run) {
+	b.run, b.rest, b.more, b.msgs = first, rest, 0, nil
+	b.buffer = &b.s.w.slabs.slots[first.first.Slab].Buffer
+	if len(rest) == 0 && b.s.rendered == nil && !hasHeads(b.buffer.Origin) {
+		return
+	}
+	b.msgs = b.scratch[:0]
+	b.add(&first)
+	for i := range rest {
+		b.add(&rest[i])
+		b.more += len(rest[i].spans)
+	}
+	b.scratch = b.msgs
+}
+
+// hasHeads reports whether messages have heads before their data.
+func hasHeads(o *worker.Origin) bool { return o != nil && o.Meta != nil && o.Meta.Split != nil }
+
+// add appends the messages of a run to msgs.
+func (b *batch) add(r *run) {
+	from := len(b.msgs)
+	for i := range r.spans {
+		b.msgs = append(b.msgs, b.s.w.message(r, i))
+	}
+	if b.s.rendered != nil {
+		b.s.rendered.render(b.s.w, r, b.msgs[from:])
+	}
+}
+
+// end drops the messages, whose memory may be freed soon.
+func (b *batch) end() {
+	clear(b.scratch)
+	b.scratch, b.msgs = b.scratch[:0], nil
+}
+
+// Len implements [worker.Batch].
+func (b *batch) Len() int { return len(b.run.spans) + b.more }
+
+// At implements [worker.Batch].
+func (b *batch) At(i int) worker.Message {
+	if b.msgs != nil {
+		return b.msgs[i]
+	}
+	at := b.run.spans[i]
+	return b.buffer.Message(uint32(at>>32), uint32(at), b.run.first.Seq+uint64(i), b.run.first.Tag)
+}
+
+// data are those of the i-th message where msgs is nil.
+func (b *batch) data(i int) []byte {
+	at := b.run.spans[i]
+	off, end := at>>32, at>>32+at&(1<<32-1)
+	return b.buffer.Data[off:end:end]
+}
+
+// Size implements [worker.Batch].
+func (b *batch) Size(i int) int {
+	if b.msgs != nil {
+		return len(b.msgs[i].Data)
+	}
+	return int(uint32(b.run.spans[i]))
+}
+
+// Bytes implements [worker.Batch].
+func (b *batch) Bytes() int {
+	sum := 0
+	if b.msgs != nil {
+		for i := range b.msgs {
+			sum += len(b.msgs[i].Data)
+		}
+		return sum
+	}
+	for _, at := range b.run.spans {
+		sum += int(uint32(at))
+	}
+	return sum
+}
+
+// Done implements [worker.Batch]. Where messages take long, they are acknowledged now; else at the
+// end of the batch.
+func (b *batch) Done(n int, code worker.Code) {
+	b.pass(n)
+	if b.s.rendered != nil {
+		b.s.rendered.done(n)
+	}
+	for left := n; left > 0; {
+		r := b.cut(left)
+		left -= len(r.spans)
+		b.s.completed(r, code)
+	}
+	b.s.w.noteCompleted(n)
+}
+
+// Again implements [worker.Batch].
+func (b *batch) Again(n int, after time.Duration) {
+	b.pass(n)
+	if b.s.rendered != nil {
+		b.s.rendered.done(n)
+	}
+	for left := n; left > 0; {
+		r := b.cut(left)
+		left -= len(r.spans)
+		b.s.again(r, after)
+	}
+	b.s.w.noteCompleted(n)
+}
+
+// Defer implements [worker.Batch].
+func (b *batch) Defer(n int) worker.ID {
+	b.pass(n)
+	first := b.s.pending.next
+	for left := n; left > 0; {
+		r := b.cut(left)
+		left -= len(r.spans)
+		b.s.pending.add(r)
+	}
+	if b.s.rendered != nil {
+		b.s.rendered.pin(first, n)
+	}
+	return first
+}
+
+// Each implements [worker.Batch].
+func (b *batch) Each(f worker.Func) {
+	if w := b.s.w; b.s == w.main {
+		w.length.single = true // no batch makes it faster
+	}
+	for b.Len() > 0 {
+		b.eachUntilPanic(f)
+	}
+}
+
+// eachUntilPanic costs one deferred call per batch rather than one per message: a panic ends it
+// after the message that panicked, and Each resumes from there. Messages with one outcome are
+// completed together, up to the worker's next look at the clock: slow ones are acknowledged one by
+// one.
+func (b *batch) eachUntilPanic(f worker.Func) {
+	done, outcome := 0, worker.OK // of messages whose completion is due
+	defer func() {
+		r := recover()
+		if done > 0 {
+			b.Done(done, outcome)
+		}
+		if r != nil {
+			b.s.panicked(r)
+			b.Done(1, worker.Refused)
+		}
+	}()
+	ctx := b.s.w.pool.ctx
+	for b.Len() > 0 {
+		var m worker.Message
+		if b.msgs == nil {
+			m = b.At(0) // the others differ in data and number only
+		}
+		for end := min(b.Len(), b.s.w.progress.stride); done < end; done++ {
+			if b.msgs == nil {
+				m.Data, m.Seq = b.data(done), b.run.first.Seq+uint64(done)
+			} else {
+				m = b.msgs[done]
+			}
+			code, after := worker.OK, time.Duration(0)
+			if err := f(ctx, m); err != nil {
+				code, after = worker.Outcome(err)
+			}
+			if code == outcome && after == 0 {
+				continue
+			}
+			if done > 0 {
+				b.Done(done, outcome)
+			}
+			end -= done
+			done, outcome = 0, code
+			if after > 0 {
+				b.Again(1, after)
+				end--
+				done = -1 // counts up to 0 before the next message
+			}
+		}
+		b.Done(done, outcome)
+		done = 0
+	}
+}
+
+// pass passes over the next n messages.
+func (b *batch) pass(n int) {
+	if uint(n) > uint(b.Len()) {
+		panic("worker: more messages resolved or deferred than the batch has")
+	}
+	if b.msgs != nil {
+		b.msgs = b.msgs[n:]
+	}
+}
+
+// cut takes the next messages off, at most n, of one run.
+func (b *batch) cut(n int) run {
+	head := b.run.cut(min(n, len(b.run.spans)))
+	if len(b.run.spans) == 0 && b.more > 0 {
+		b.run, b.rest = b.rest[0], b.rest[1:]
+		b.more -= len(b.run.spans)
+	}
+	return head
+}
+
+// message is the i-th of a run, as received.
+func (w *Worker) message(r *run, i int) worker.Message {
+	return w.slabs.slots[r.first.Slab].Message(r.spans[i], r.first.Seq+uint64(i), r.first.Tag)
+}

@@ -1,0 +1,69 @@
+package pool
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"feedgate/ring"
+	"feedgate/worker"
+)
+
+// completer implements [worker.Completer]: completions pass to the worker by a ring of their own.
+type completer struct {
+	hooks worker.Hooks // set while the handler is opened
+
+	s    *handlerState
+	ring *ring.SPSC[completion]
+}
+
+// completion is the outcome of n deferred messages with consecutive IDs; or, with code codeAgain, of
+// one that is asked for again after n milliseconds.
+type completion struct {
+	first worker.ID
+	n     uint32
+	code  worker.Code
+}
+
+// codeAgain is no outcome of a message.
+const codeAgain = Returned
+
+// Done implements [worker.Completer]. The ring has room for every message that can be pending.
+func (c *completer) Done(first worker.ID, n int, code worker.Code) {
+	if !code.ForHandlers() {
+		code = worker.Refused
+	}
+	c.put(completion{first, uint32(n), code})
+}
+
+// Again implements [worker.Completer].
+func (c *completer) Again(first worker.ID, n int, after time.Duration) {
+	ms := uint32(max(1, min(after.Milliseconds(), math.MaxUint32)))
+	for i := range n {
+		c.put(completion{first + worker.ID(i), ms, codeAgain})
+	}
+}
+
+func (c *completer) put(done completion) {
+	s := c.ring.Reserve(1)
+	if len(s) == 0 {
+		panic("worker: more completions than deferred messages")
+	}
+	s[0] = done
+	c.ring.Commit(1)
+}
+
+// Flush implements [worker.Completer].
+func (c *completer) Flush() {
+	c.ring.Publish()
+	c.s.w.Wake()
+}
+
+// Context implements [worker.Completer].
+func (c *completer) Context() context.Context { return c.s.w.pool.ctx }
+
+// Panicked implements [worker.Completer].
+func (c *completer) Panicked(reason any) { c.s.panicked(reason) }
+
+// SetHooks implements [worker.Completer].
+func (c *completer) SetHooks(h worker.Hooks) { c.hooks = h }

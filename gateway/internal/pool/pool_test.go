@@ -1,0 +1,457 @@
+package pool
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"feedgate/ring"
+	"feedgate/worker"
+	"feedgate/worker/offheap"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// byCode is worker.Each of a function that returns codes.
+func byCode(f func(m worker.Message) worker.Code) worker.Sink {
+	return worker.Each(func(_ context.Context, m worker.Message) error {
+		if code := f(m); code != worker.OK {
+			return worker.Refuse(code)
+		}
+		return nil
+	})
+}
+
+// testLoop stands in for the gateway's loop: it fills slabs, dispatches, and
+// takes replies.
+type testLoop struct {
+	t     testing.TB
+	pool  *Pool
+	slabs *Slabs
+	bell  ring.Bell
+	woken chan struct{}
+	next  uint32 // place
+
+	mu      sync.Mutex
+	freed   map[uint16]int
+	replies map[uint32]worker.Code
+	acks    map[uint32]string
+}
+
+func newTestLoop(t testing.TB, cfg Config) *testLoop {
+	t.Helper()
+	l := &testLoop{
+		t: t, woken: make(chan struct{}, 1), freed: map[uint16]int{},
+		replies: map[uint32]worker.Code{}, acks: map[uint32]string{},
+	}
+	l.slabs = NewSlabs(4, func(id uint16) {
+		data := l.slabs.At(id).Data
+		offheap.Default.Recycle(data) // who reads it from now on reads poison, and races
+		l.mu.Lock()
+		l.freed[id]++
+		l.mu.Unlock()
+	})
+	cfg.Workers = max(cfg.Workers, 1)
+	cfg.Ring, cfg.InFlight, cfg.Slabs, cfg.Bell = 64, 1<<16, l.slabs, &l.bell
+	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	cfg.Wake = func() {
+		select {
+		case l.woken <- struct{}{}:
+		default:
+		}
+	}
+	pool, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.pool = pool
+	pool.Start()
+	t.Cleanup(func() {
+		if err := pool.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// dispatch gives payloads to worker w, all in slab id, waiting for room.
+func (l *testLoop) dispatch(w int, id uint16, payloads ...[]byte) {
+	l.t.Helper()
+	var data []byte
+	for _, p := range payloads {
+		data = append(data, p...)
+	}
+	slab := l.slabs.At(id)
+	if l.slabs.Refs(id) != 0 {
+		l.t.Fatal("slab is in use")
+	}
+	slab.Data = data
+	l.slabs.Hold(id, len(payloads))
+	off := 0
+	for _, p := range payloads {
+		first := Desc{Seq: uint64(l.next) + 1, Slot: l.next, Slab: id}
+		in := l.pool.workers[w].In()
+		l.until(func() bool {
+			spans := in.Reserve(1)
+			if len(spans) == 0 {
+				return false
+			}
+			spans[0] = Span(uint32(off), uint32(len(p)))
+			in.Commit(first, 1)
+			in.Publish()
+			return true
+		})
+		l.pool.workers[w].Wake()
+		off += len(p)
+		l.next++
+	}
+}
+
+// until takes replies until done, sleeping on the bell between.
+func (l *testLoop) until(done func() bool) {
+	l.t.Helper()
+	timeout := time.After(20 * time.Second)
+	for !done() {
+		if l.take() {
+			continue
+		}
+		if !l.bell.Sleep() {
+			runtime.Gosched()
+			continue
+		}
+		if done() {
+			l.bell.Wake()
+			return
+		}
+		select {
+		case <-l.woken:
+		case <-timeout:
+			l.t.Fatalf("no reply any more; %d so far, open %d, in %d, drained %v", len(l.replies), l.pool.workers[1].main.pending.count, l.pool.workers[1].in.Len(), l.pool.workers[1].main.drained)
+		}
+		l.bell.Wake()
+	}
+}
+
+func (l *testLoop) take() bool {
+	n := 0
+	for _, w := range l.pool.workers {
+		for b := w.Out().Next(); b != nil; b = w.Out().Next() {
+			n++
+			r := w.Reply(b)
+			for i := range r.Count {
+				if _, twice := l.replies[r.Slot+i]; twice {
+					l.t.Fatalf("place %d replied to twice", r.Slot+i)
+				}
+				l.replies[r.Slot+i] = r.Code
+				l.acks[r.Slot+i] = string(r.Ack)
+			}
+		}
+		w.ReleaseReplies()
+		w.Wake()
+	}
+	if n > 0 {
+		l.bell.Answer(n)
+	}
+	return n > 0
+}
+
+func (l *testLoop) finish() {
+	l.t.Helper()
+	l.until(func() bool { return len(l.replies) == int(l.next) })
+}
+
+func (l *testLoop) wantFreed(ids ...uint16) {
+	l.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		if l.freed[id] != 1 || l.slabs.Refs(id) != 0 {
+			l.t.Errorf("slab %d freed %d times, %d references left", id, l.freed[id], l.slabs.Refs(id))
+		}
+	}
+}
+
+func numbered(n int) [][]byte {
+	var out [][]byte
+	for i := range n {
+		out = append(out, binary.BigEndian.AppendUint32(nil, uint32(i)))
+	}
+	return out
+}
+
+func TestEveryMessageRepliedOnce(t *testing.T) {
+	l := newTestLoop(t, Config{Workers: 2, Sink: byCode(func(m worker.Message) worker.Code {
+		if n := binary.BigEndian.Uint32(m.Data); n%7 == 0 {
+			return worker.CodeHandler + worker.Code(n%3)
+		}
+		return worker.OK
+	})})
+	l.dispatch(0, 0, numbered(5000)...)
+	l.dispatch(1, 1, numbered(5000)...)
+	l.finish()
+	for place, code := range l.replies {
+		want, n := worker.OK, place%5000
+		if n%7 == 0 {
+			want = worker.CodeHandler + worker.Code(n%3)
+		}
+		if code != want {
+			t.Fatalf("place %d: code %d, want %d", place, code, want)
+		}
+	}
+	l.wantFreed(0, 1)
+}
+
+func TestPanicRefusesOneMessage(t *testing.T) {
+	l := newTestLoop(t, Config{Sink: byCode(func(m worker.Message) worker.Code {
+		if binary.BigEndian.Uint32(m.Data)%10 == 3 {
+			panic("no")
+		}
+		return worker.OK
+	})})
+	l.dispatch(0, 0, numbered(100)...)
+	l.finish()
+	for place, code := range l.replies {
+		want := worker.OK
+		if place%10 == 3 {
+			want = worker.Refused
+		}
+		if code != want {
+			t.Errorf("place %d: code %d, want %d", place, code, want)
+		}
+	}
+	if got := l.pool.Panics(); got != 10 {
+		t.Errorf("%d panics counted, want 10", got)
+	}
+	l.wantFreed(0)
+}
+
+func TestAcksAreRendered(t *testing.T) {
+	long := make([]byte, maxAck+1)
+	l := newTestLoop(t, Config{
+		Sink:   byCode(func(worker.Message) worker.Code { return worker.OK }),
+		Render: func(dst []byte, m worker.Message, code worker.Code) []byte { return append(dst, m.Data...) },
+	})
+	l.dispatch(0, 0, []byte("one"), nil, long, []byte("four"))
+	l.finish()
+	for place, want := range []string{"one", "", string(long), "four"} {
+		if got := l.acks[uint32(place)]; got != want {
+			t.Errorf("place %d: ack of %d bytes, want %d", place, len(got), len(want))
+		}
+	}
+	l.wantFreed(0)
+}
+
+// laterSink puts everything off and completes it on a goroutine of its own, in
+// random order.
+type laterSink struct {
+	worker.Sink
+	work sync.WaitGroup
+}
+
+type laterHandler struct {
+	s   *laterSink
+	c   worker.Completer
+	ids chan worker.ID
+}
+
+func (s *laterSink) Open(c worker.Completer) (worker.Handler, error) {
+	h := &laterHandler{s, c, make(chan worker.ID, 1<<16)}
+	s.work.Go(func() {
+		var held []worker.ID
+		rnd := rand.New(rand.NewPCG(1, 2))
+		for k := range h.ids {
+			if held = append(held, k); len(held) < 50 && len(h.ids) > 0 {
+				continue
+			}
+			rnd.Shuffle(len(held), func(i, j int) { held[i], held[j] = held[j], held[i] })
+			for _, k := range held {
+				c.Done(k, 1, worker.OK)
+			}
+			c.Flush()
+			held = held[:0]
+		}
+	})
+	return h, nil
+}
+
+func (h *laterHandler) Handle(b worker.Batch) {
+	if b.At(0).Seq%3 == 0 {
+		b.Done(1, worker.OK) // some at once
+	}
+	n := b.Len()
+	first := b.Defer(n)
+	for i := range n {
+		h.ids <- first + worker.ID(i)
+	}
+}
+func (h *laterHandler) Drain()       {}
+func (h *laterHandler) Close() error { close(h.ids); return nil }
+
+func TestCompletedLaterInAnyOrder(t *testing.T) {
+	sink := &laterSink{Sink: worker.Each(nil)}
+	l := newTestLoop(t, Config{Workers: 2, Sink: sink})
+	l.dispatch(0, 0, numbered(20_000)...)
+	l.dispatch(1, 1, numbered(20_000)...)
+	l.finish()
+	l.wantFreed(0, 1)
+}
+
+func TestRetries(t *testing.T) {
+	tries := map[uint32]int{}
+	l := newTestLoop(t, Config{Retries: 2, RetryMin: time.Millisecond, Sink: byCode(func(m worker.Message) worker.Code {
+		n := binary.BigEndian.Uint32(m.Data)
+		tries[n]++
+		if n%5 == 0 || n%5 == 1 && tries[n] < 3 {
+			return worker.CodeHandler
+		}
+		return worker.OK
+	})})
+	l.dispatch(0, 0, numbered(200)...)
+	l.finish()
+	for place, code := range l.replies {
+		want, wantTries := worker.OK, 1
+		switch place % 5 {
+		case 0:
+			want, wantTries = worker.CodeHandler, 3
+		case 1:
+			wantTries = 3
+		}
+		if code != want || tries[place] != wantTries {
+			t.Errorf("place %d: code %d after %d tries, want %d after %d", place, code, tries[place], want, wantTries)
+		}
+	}
+	l.wantFreed(0)
+}
+
+// TestRetriesKeepOrderOfKey: later messages of a key wait behind one that fails,
+// and those of other keys do not.
+func TestRetriesKeepOrderOfKey(t *testing.T) {
+	const keys, each = 7, 40
+	rnd := rand.New(rand.NewPCG(3, 4))
+	fails := map[string]int{}
+	done := map[byte][]byte{}
+	l := newTestLoop(t, Config{
+		Retries: 5, RetryMin: time.Millisecond,
+		Key: mustSelect(t, "bytes:0:1"),
+		Sink: byCode(func(m worker.Message) worker.Code {
+			if fails[string(m.Data)] > 0 {
+				fails[string(m.Data)]--
+				return worker.Refused
+			}
+			done[m.Data[0]] = append(done[m.Data[0]], m.Data[1])
+			return worker.OK
+		}),
+	})
+	var payloads [][]byte
+	for i := range keys * each {
+		p := []byte{byte(i % keys), byte(i / keys)}
+		payloads = append(payloads, p)
+		if rnd.IntN(4) == 0 {
+			fails[string(p)] = 1 + rnd.IntN(3)
+		}
+	}
+	l.dispatch(0, 0, payloads...)
+	l.finish()
+	for key, order := range done {
+		if len(order) != each || !slices.IsSorted(order) {
+			t.Errorf("key %d handled in order %v", key, order)
+		}
+	}
+	for place, code := range l.replies {
+		if code != worker.OK {
+			t.Errorf("place %d refused with %d", place, code)
+		}
+	}
+	l.wantFreed(0)
+}
+
+func TestDeadLetters(t *testing.T) {
+	var mu sync.Mutex
+	var buried []string
+	graves := byCode(func(m worker.Message) worker.Code {
+		mu.Lock()
+		defer mu.Unlock()
+		buried = append(buried, string(m.Data))
+		return worker.OK
+	})
+	l := newTestLoop(t, Config{
+		Retries: 1, RetryMin: time.Millisecond, DeadLetters: graves,
+		Sink: byCode(func(m worker.Message) worker.Code {
+			if m.Data[0] == 'x' {
+				return worker.Refused
+			}
+			return worker.OK
+		}),
+	})
+	l.dispatch(0, 0, []byte("a"), []byte("x1"), []byte("b"), []byte("x2"))
+	l.finish()
+	mu.Lock()
+	defer mu.Unlock()
+	slices.Sort(buried)
+	if got := fmt.Sprint(buried); got != "[x1 x2]" {
+		t.Errorf("dead letters %v", got)
+	}
+	for place, want := range []worker.Code{worker.OK, worker.DeadLettered, worker.OK, worker.DeadLettered} {
+		if got := l.replies[uint32(place)]; got != want {
+			t.Errorf("place %d: code %d, want %d", place, got, want)
+		}
+	}
+	l.wantFreed(0)
+}
+
+// drainSink answers only when it is told that nothing more will come.
+type drainSink struct{ worker.Sink }
+type drainHandler struct {
+	c worker.Completer
+	n int
+}
+
+func (drainSink) Open(c worker.Completer) (worker.Handler, error) { return &drainHandler{c: c}, nil }
+func (h *drainHandler) Handle(b worker.Batch)                     { h.n += b.Len(); b.Defer(b.Len()) }
+func (h *drainHandler) Drain()                                    { h.c.Done(0, h.n, worker.OK); h.c.Flush() }
+func (h *drainHandler) Close() error                              { return nil }
+
+func TestDrainReachesHandlersBehindTheLastMessage(t *testing.T) {
+	l := newTestLoop(t, Config{Workers: 2, Sink: drainSink{worker.Each(nil)}})
+	l.dispatch(0, 0, numbered(50)...)
+	l.dispatch(1, 1, numbered(70)...)
+	l.pool.Drain()
+	l.finish()
+	l.wantFreed(0, 1)
+}
+
+func TestFailedOpenClosesWhatWasOpened(t *testing.T) {
+	sink := &failingSink{Sink: worker.Each(nil)}
+	_, err := New(Config{
+		Workers: 3, Ring: 2, InFlight: 2, Slabs: NewSlabs(1, nil), Sink: sink, Bell: new(ring.Bell),
+	})
+	if err == nil || sink.opened != 2 || sink.closed != 2 {
+		t.Fatalf("opened %d, closed %d, error %v", sink.opened, sink.closed, err)
+	}
+}
+
+type failingSink struct {
+	worker.Sink
+	opened, closed int
+}
+
+func (s *failingSink) Open(worker.Completer) (worker.Handler, error) {
+	if s.opened == 2 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	s.opened++
+	return s, nil
+}
+func (s *failingSink) Handle(worker.Batch) {}
+func (s *failingSink) Drain()              {}
+func (s *failingSink) Close() error        { s.closed++; return nil }

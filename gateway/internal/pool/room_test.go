@@ -1,0 +1,136 @@
+package pool
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"feedgate/worker"
+)
+
+// hoarder defers messages, and completes them one by one, in random order: some at any time,
+// or none before it is flushed, or none before it is drained; or all but the first one.
+type hoarder struct {
+	rnd     *rand.Rand
+	c       worker.Completer
+	until   string // "any", "flush", "drain", "keep"
+	drained bool
+	fails   int // percent
+	atOnce  int // percent of batches of which it completes a part in Handle
+	has     []worker.ID
+}
+
+func newHoarder(rnd *rand.Rand) *hoarder {
+	until := []string{"any", "flush", "drain", "keep"}
+	return &hoarder{rnd: rnd, until: until[rnd.IntN(len(until))], fails: rnd.IntN(101), atOnce: rnd.IntN(2) * rnd.IntN(100)}
+}
+
+func (h *hoarder) open(c worker.Completer) worker.Handler {
+	h.c = c
+	if h.until == "flush" {
+		c.SetHooks(worker.Hooks{Flush: h.all})
+	}
+	return h
+}
+
+func (h *hoarder) Handle(b worker.Batch) {
+	if h.rnd.IntN(100) < h.atOnce {
+		b.Done(h.rnd.IntN(b.Len()+1), h.code())
+	}
+	n := b.Len()
+	if n == 0 {
+		return
+	}
+	first := b.Defer(n)
+	for i := range n {
+		h.has = append(h.has, first+worker.ID(i))
+	}
+	if h.drained {
+		h.all()
+	}
+}
+
+func (h *hoarder) Drain()       { h.drained = true; h.all() }
+func (h *hoarder) Close() error { return nil }
+
+func (h *hoarder) all() { h.some(len(h.has)) }
+
+func (h *hoarder) some(n int) {
+	h.rnd.Shuffle(len(h.has), func(i, j int) { h.has[i], h.has[j] = h.has[j], h.has[i] })
+	var kept []worker.ID
+	for _, k := range h.has[:n] {
+		if k == 0 && h.until == "keep" && !h.drained {
+			kept = append(kept, k)
+			continue
+		}
+		h.c.Done(k, 1, h.code())
+	}
+	h.has = append(kept, h.has[n:]...)
+	h.c.Flush()
+}
+
+func (h *hoarder) code() worker.Code {
+	if h.rnd.IntN(100) < h.fails {
+		return worker.Refused
+	}
+	return worker.OK
+}
+
+// TestDeferredAreBounded: whatever the handlers wait for, no more messages are deferred than a
+// ring holds, in a drain twice as many, and all come to an end.
+func TestDeferredAreBounded(t *testing.T) {
+	for seed := range uint64(1000) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { testDeferred(t, rand.New(rand.NewPCG(seed, 1))) })
+	}
+}
+
+func testDeferred(t *testing.T, rnd *rand.Rand) {
+	sink, dead := newHoarder(rnd), newHoarder(rnd)
+	p := newPaced(t, 0, func(*paced) worker.Sink { return gatherSink{open: sink.open} }, func(cfg *Config) {
+		cfg.Ring, cfg.Retries, cfg.RetryMin = 8, rnd.IntN(3), time.Second
+		cfg.InFlight = 8 + rnd.IntN(30)
+		if rnd.IntN(3) > 0 {
+			cfg.DeadLetters = gatherSink{open: dead.open}
+		}
+		if rnd.IntN(2) == 0 {
+			cfg.Key = mustSelect(t, "bytes:0:1")
+		}
+	})
+	p.w.slabs.At(0).Data = []byte("abcdefgh")
+	total, drainAt, bound := 20+rnd.IntN(100), rnd.IntN(500), p.w.In().Cap()
+	given, done := 0, 0
+	for step := 0; step < drainAt || done < given; step++ {
+		if step == 100000 {
+			t.Fatalf("%d of %d are done; the sink's handler has %d (%s, drained %v), that of dead letters %d (%s, drained %v)",
+				done, given, len(sink.has), sink.until, sink.drained, len(dead.has), dead.until, dead.drained)
+		}
+		if step == drainAt {
+			p.pool.Drain()
+			bound += p.w.In().Len()
+		}
+		for step < drainAt && given < total && given-done < p.w.tickets && len(p.w.In().Reserve(1)) > 0 && rnd.IntN(4) > 0 {
+			p.w.In().Reserve(1)[0] = Span(uint32(rnd.IntN(8)), 1)
+			p.w.In().Commit(Desc{Seq: uint64(given), Slot: uint32(given)}, 1)
+			given++
+		}
+		p.w.In().Publish()
+		p.held = 0
+		if !p.turn() {
+			p.w.callFlush()
+		}
+		done -= p.held
+		p.clock += time.Duration(rnd.IntN(500)) * time.Millisecond
+		if n := p.w.deferred(); n > bound {
+			t.Fatalf("%d messages are deferred, at most %d may be", n, bound)
+		}
+		if n := p.w.main.pending.span(); n > p.w.tickets+bound {
+			t.Fatalf("%d tickets from the oldest to the newest, at most %d may be", n, p.w.tickets)
+		}
+		for _, h := range []*hoarder{sink, dead} {
+			if h.c != nil && (h.until == "any" || h.until == "keep") && rnd.IntN(3) == 0 {
+				h.some(rnd.IntN(len(h.has) + 1))
+			}
+		}
+	}
+}

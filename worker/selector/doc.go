@@ -1,0 +1,2 @@
+// Package selector picks parts of messages: keys, ids, and the values of templates.
+package selector
