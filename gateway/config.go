@@ -10,7 +10,7 @@ import (
 )
 
 // Config sets a gateway up. Zero fields mean the documented default; Validate
-// fills them in and reports every fault at once, each by the name of its flag.
+// fills them in and reports every fault at once, each as a [FieldError].
 type Config struct {
 	// Protocol is what the server speaks, with the settings that only it has.
 	Protocol wire.Protocol

@@ -44,7 +44,7 @@ func TestContentFaults(t *testing.T) {
 		cfg := testConfig(t, c.url, accept)
 		c.change(&cfg)
 		got := ""
-		if err := cfg.Validate(); err != nil {
+		if err := ByFlag(cfg.Validate()); err != nil {
 			got = err.Error()
 		}
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {

@@ -27,7 +27,8 @@ func (c *conn) endOfStream(now time.Duration) {
 		c.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
 		c.life.received = c.life.received || undecoded > 0
 		if fault != nil && c.l.cfg.ExitOnClose {
-			c.l.stop.err = errors.Join(c.l.stop.err, fmt.Errorf("--exit-on-close: %s: %w", c.addr, fault))
+			err := fmt.Errorf("--exit-on-close: %s: %w", c.addr, fault)
+			c.l.stop.err = errors.Join(c.l.stop.err, newFieldError(err, ErrTruncated))
 		}
 		c.on(evEndOfStream, about{now: now, clean: true})
 		return

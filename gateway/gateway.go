@@ -11,10 +11,6 @@ import (
 	"feedgate/gateway/internal/pool"
 )
 
-// ErrUnfinished is in the error of Run when it ended with messages unfinished or
-// acks unsent.
-var ErrUnfinished = errors.New("messages left unfinished")
-
 // How long handlers have to return and to be closed once the pool is stopped: when all
 // is done, and when there is no more time. The first leaves a child of exec: twice its
 // grace period of 2 s.
@@ -36,12 +32,12 @@ type Gateway struct {
 	once  sync.Once
 }
 
-// New validates cfg and makes a gateway; no connection is made yet. Its error is
-// a usage error.
+// New validates cfg and makes a gateway; no connection is made yet. Its error is [ErrConfig]: a
+// [FieldError] for each fault.
 func New(cfg Config) (*Gateway, error) {
 	set, err := cfg.validate()
 	if err != nil {
-		return nil, err
+		return nil, fieldErrors(err)
 	}
 	set.masks.Add(cfg.Token)
 	set.masks.Add(set.codec.Secrets...)
@@ -116,7 +112,7 @@ func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
 			h.post(h.l.drain)
 		case <-failed:
 			failed = nil
-			h.post(func() { h.l.fail(fmt.Errorf("--sink: %w", g.cfg.Sink.Err())); h.l.abort() })
+			h.post(func() { h.l.fail(newFieldError(fmt.Errorf("--sink: %w", g.cfg.Sink.Err()), ErrSink)); h.l.abort() })
 		case <-abort:
 			abort = nil
 			h.post(h.l.abort)

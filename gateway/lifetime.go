@@ -74,7 +74,8 @@ func (c *conn) giveUp(err error) bool {
 	if err == nil {
 		err = errors.New("the server closed the connection")
 	}
-	c.l.fail(fmt.Errorf("--connect-attempts: %d in a row did not become ready; the last: %w", c.dialer.attempts, err))
+	err = fmt.Errorf("--connect-attempts: %d in a row did not become ready; the last: %w", c.dialer.attempts, err)
+	c.l.fail(newFieldError(err, ErrConnect))
 	return true
 }
 

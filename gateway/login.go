@@ -28,7 +28,7 @@ func (c *conn) loginFailed(final bool, why string, now time.Duration) {
 	c.l.stats.addError(wire.Login)
 	c.life.fault = fmt.Errorf("%s: %s", c.addr, why)
 	if final && !c.l.session.reached {
-		c.l.fail(c.life.fault)
+		c.l.fail(loginError{c.life.fault})
 		return
 	}
 	c.repeats.add(now, slog.LevelError, "login refused", "", "addr", c.addr, "error", why)
@@ -118,3 +118,9 @@ func (c *conn) offered(e wire.Event) string {
 	}
 	return ""
 }
+
+// loginError is why a login was refused for good.
+type loginError struct{ error }
+
+func (e loginError) Unwrap() error        { return e.error }
+func (e loginError) Is(target error) bool { return target == ErrLogin }

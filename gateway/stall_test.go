@@ -53,7 +53,7 @@ func TestWaitingWords(t *testing.T) {
 
 func TestStallAfterIsNotNegative(t *testing.T) {
 	c := Config{StallAfter: -time.Second}
-	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "--stall-after: -1s is negative") {
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "StallAfter: -1s is negative") {
 		t.Errorf("error %v", err)
 	}
 	c = Config{}

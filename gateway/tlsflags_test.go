@@ -30,7 +30,7 @@ func TestTLSNeedsAScheme(t *testing.T) {
 			if strings.HasPrefix(url, "tcp") {
 				setFlag(&cfg, "frame", "line")
 			}
-			err := cfg.Validate()
+			err := ByFlag(cfg.Validate())
 			if twin == "" || c.flags == nil {
 				if err != nil {
 					t.Errorf("%s, %+v: %v", url, c.files, err)

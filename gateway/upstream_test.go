@@ -72,8 +72,8 @@ func TestAckModes(t *testing.T) {
 // TestNoUpstream: a program's mistakes have an error each.
 func TestNoUpstream(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"no protocol":        func(c *Config) { c.Protocol = nil },
-		"no host":            func(c *Config) { c.Hosts = nil },
+		"Protocol: none":     func(c *Config) { c.Protocol = nil },
+		"Hosts: no host":     func(c *Config) { c.Hosts = nil },
 		"is not HOST:PORT":   func(c *Config) { c.Hosts = []string{"h"} },
 		`"h:0" is not HOST:`: func(c *Config) { c.Hosts = []string{"h:1", "h:0"} },
 	} {
@@ -94,7 +94,7 @@ func TestReconnectBounds(t *testing.T) {
 	for min, fault := range map[time.Duration]bool{0: false, time.Millisecond: false, time.Millisecond - 1: true, 1: true, -1: true} {
 		cfg := testConfig(t, "fg://h:1", accept)
 		cfg.ReconnectMin, cfg.ReconnectMax = min, time.Second
-		if err := cfg.Validate(); (err != nil) != fault || fault && !strings.Contains(err.Error(), "--reconnect-min") {
+		if err := cfg.Validate(); (err != nil) != fault || fault && !strings.Contains(err.Error(), "ReconnectMin") {
 			t.Errorf("%v: error %v", min, err)
 		}
 	}

@@ -47,15 +47,14 @@ func (s *settings) render() func([]byte, worker.Message, worker.Code) []byte {
 	return s.codec.Render
 }
 
-// Validate fills in the defaults and returns every fault in one error, a line
-// each, by the name of the flag.
+// Validate fills in the defaults and returns every fault: a [FieldError] each, joined.
 func (c *Config) Validate() error {
 	_, err := c.validate()
-	return err
+	return fieldErrors(err)
 }
 
-// ErrNoProtocol is in the error of a Config without a Protocol.
-var ErrNoProtocol = errors.New("upstream: no protocol")
+// ErrNoProtocol: Config has no Protocol.
+var ErrNoProtocol = errors.New("Protocol: none")
 
 func (c *Config) validate() (settings, error) {
 	s := settings{masks: new(credential.Masks)}

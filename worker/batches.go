@@ -53,6 +53,7 @@ type batcher struct {
 	oldest time.Time // when the first of queue arrived
 	next   ID        // of the first of queue
 	now    bool      // no more arrive until some are resolved
+	drains bool      // no more arrive, but for those asked for again
 }
 
 func (h *batcher) Handle(b Batch) {
@@ -65,7 +66,7 @@ func (h *batcher) Handle(b Batch) {
 		h.queue = append(h.queue, b.At(i))
 	}
 	b.Defer(n)
-	h.now = false
+	h.now = h.drains
 	h.mu.Unlock()
 	h.changed()
 }
@@ -85,7 +86,12 @@ func (h *batcher) hurry() {
 	h.changed()
 }
 
-func (h *batcher) Drain() { h.hurry() }
+func (h *batcher) Drain() {
+	h.mu.Lock()
+	h.now, h.drains = true, true
+	h.mu.Unlock()
+	h.changed()
+}
 
 func (h *batcher) Close() error {
 	h.cancel()

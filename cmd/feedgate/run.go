@@ -276,14 +276,14 @@ func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 		if at.Find != nil {
 			group, err := discovery.New(discovery.Config{Gateway: cfg, Find: at.Find})
 			if err != nil {
-				return cli.Usage(err)
+				return cli.Usage(gateway.ByFlag(err))
 			}
 			u.groups = append(u.groups, group)
 			continue
 		}
 		gw, err := gateway.New(cfg)
 		if err != nil {
-			return cli.Usage(err)
+			return cli.Usage(gateway.ByFlag(err))
 		}
 		u.gateways = append(u.gateways, gw)
 	}

@@ -65,10 +65,10 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 		}
 		if u.Find != nil && err == nil {
 			group := discovery.Config{Gateway: cfg, Find: u.Find}
-			err = group.Validate()
+			err = gateway.ByFlag(group.Validate())
 			cfg = group.Gateway
 		} else {
-			err = errors.Join(err, cfg.Validate())
+			err = errors.Join(err, gateway.ByFlag(cfg.Validate()))
 		}
 		faults = append(faults, at(labels[i], err))
 		if c.State != "" {

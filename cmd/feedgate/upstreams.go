@@ -54,7 +54,7 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 		running.Go(func() { u.ending.ended(i, u.drainAfter(u.runOne(ctx, gw))) })
 	}
 	for i, g := range u.groups {
-		running.Go(func() { u.ending.ended(len(u.gateways)+i, u.drainAfter(logged(g.Run(ctx)))) })
+		running.Go(func() { u.ending.ended(len(u.gateways)+i, u.drainAfter(logged(gateway.ByFlag(g.Run(ctx))))) })
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -139,7 +139,7 @@ func named(flag string, err error) error {
 // runOne runs one gateway. Its error names the upstream.
 func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
 	label := gw.Label()
-	err := gw.Run(ctx)
+	err := gateway.ByFlag(gw.Run(ctx))
 	if err == nil {
 		u.log.Info("done", append([]any{"upstream", label}, gw.Stats().Totals().Attrs()...)...)
 		return nil

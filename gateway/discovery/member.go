@@ -113,10 +113,10 @@ func (g *Group) memberEnded(m *member) {
 		delete(g.members, m.addr)
 	case m.state == leaving && errors.Is(m.err, gateway.ErrUnfinished):
 		// Whoever has its messages now delivers them again, as after any lost connection.
-		log.Warn("gave up work, as the "+g.set.find.Finds+" is gone", "error", m.err)
+		log.Warn("gave up work, as the "+g.set.find.Finds+" is gone", "error", gateway.ByFlag(m.err))
 		delete(g.members, m.addr)
 	default:
-		log.Error("failed", "error", m.err)
+		log.Error("failed", "error", gateway.ByFlag(m.err))
 		m.state = failed
 	}
 	g.shareOut()
@@ -158,7 +158,7 @@ func (g *Group) err() error {
 	var faults []error
 	for _, m := range g.sorted() {
 		if m.state == failed {
-			faults = append(faults, fmt.Errorf("%s: %w", m.gw.Label(), m.err))
+			faults = append(faults, fmt.Errorf("%s: %w", m.gw.Label(), gateway.ByFlag(m.err)))
 		}
 	}
 	return errors.Join(faults...)
