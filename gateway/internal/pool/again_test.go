@@ -1,0 +1,130 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"feedgate/worker"
+)
+
+// TestAgainKeepsOrderOfKey: later messages of a key wait behind one that the handler asks for again,
+// however often it does, with --retries or without, and failures between; those of other keys do not
+// wait.
+func TestAgainKeepsOrderOfKey(t *testing.T) {
+	const keys, each = 7, 40
+	for name, c := range map[string]struct {
+		retries int
+		sink    func(f worker.Func) worker.Sink
+	}{
+		"function":               {0, worker.Each},
+		"function, with retries": {3, worker.Each},
+		"batches":                {0, inBatches(0)},
+		"batches that wait":      {0, inBatches(time.Millisecond)},
+		"batches, with retries":  {3, inBatches(0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(3, 4))
+			again, fails := map[string]int{}, map[string]int{}
+			var mu sync.Mutex
+			done := map[byte][]byte{}
+			l := newTestLoop(t, Config{
+				Retries: c.retries, RetryMin: time.Millisecond, Key: mustSelect(t, "bytes:0:1"),
+				Sink: c.sink(func(_ context.Context, m worker.Message) error {
+					mu.Lock()
+					defer mu.Unlock()
+					switch p := string(m.Data); {
+					case again[p] > 0:
+						again[p]--
+						return worker.Again(time.Duration(1+rnd.IntN(3)) * time.Millisecond)
+					case fails[p] > 0:
+						fails[p]--
+						return errors.New("failed")
+					}
+					done[m.Data[0]] = append(done[m.Data[0]], m.Data[1])
+					return nil
+				}),
+			})
+			var payloads [][]byte
+			for i := range keys * each {
+				p := []byte{byte(i % keys), byte(i / keys)}
+				payloads = append(payloads, p)
+				if rnd.IntN(4) == 0 {
+					again[string(p)] = 1 + rnd.IntN(9)
+				}
+				if c.retries > 0 && rnd.IntN(8) == 0 {
+					fails[string(p)] = 1 + rnd.IntN(c.retries)
+				}
+			}
+			l.dispatch(0, 0, payloads...)
+			l.finish()
+			for key, order := range done {
+				if len(order) != each || !slices.IsSorted(order) {
+					t.Errorf("key %d handled in order %v", key, order)
+				}
+			}
+			for place, code := range l.replies {
+				if code != worker.OK {
+					t.Errorf("place %d refused with %d", place, code)
+				}
+			}
+			l.wantFreed(0)
+		})
+	}
+}
+
+// inBatches makes a sink of batches of a function.
+func inBatches(wait time.Duration) func(f worker.Func) worker.Sink {
+	return func(f worker.Func) worker.Sink {
+		return worker.Batches(16, wait, func(ctx context.Context, msgs []worker.Message) []error {
+			errs := make([]error, len(msgs))
+			for i, m := range msgs {
+				errs[i] = f(ctx, m)
+			}
+			return errs
+		})
+	}
+}
+
+// TestAgainIsNoTry: a message that the handler asks for again has all its tries left, and one that has
+// used them up is refused.
+func TestAgainIsNoTry(t *testing.T) {
+	calls := 0
+	l := newTestLoop(t, Config{
+		Retries: 2, RetryMin: time.Millisecond,
+		Sink: worker.Each(func(context.Context, worker.Message) error {
+			if calls++; calls%2 == 1 {
+				return worker.Again(0)
+			}
+			return worker.Refuse(worker.CodeHandler)
+		}),
+	})
+	l.dispatch(0, 0, []byte("m"))
+	l.finish()
+	if calls != 6 || l.replies[0] != worker.CodeHandler {
+		t.Errorf("%d calls, code %d", calls, l.replies[0])
+	}
+	l.wantFreed(0)
+}
+
+// TestAgainIsGivenUp: a message that waits when the pool stops gives up its data.
+func TestAgainIsGivenUp(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	l := newTestLoop(t, Config{Sink: worker.Each(func(context.Context, worker.Message) error {
+		asked <- struct{}{}
+		return worker.Again(time.Hour)
+	})})
+	l.dispatch(0, 0, []byte("m"))
+	<-asked
+	l.until(func() bool { return l.pool.workers[0].Waits().Retry == 1 })
+	if err := l.pool.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if l.slabs.Refs(0) != 0 {
+		t.Errorf("%d references are left", l.slabs.Refs(0))
+	}
+}
