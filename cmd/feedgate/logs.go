@@ -14,8 +14,8 @@ import (
 
 // logFlags are the flags of a command that logs.
 type logFlags struct {
-	LogFormat string `group:"process" placeholder:"FORMAT" enum:"text,json" default:"text" help:"Of the logs on stderr: text or json [${default}]."`
-	LogLevel  string `group:"process" placeholder:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"From debug, info, warn or error on [${default}]."`
+	LogFormat string `group:"log" placeholder:"FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json [${default}]."`
+	LogLevel  string `group:"log" placeholder:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"Lowest level: debug, info, warn or error [${default}]."`
 }
 
 // logger makes the logger that the flags ask for.
