@@ -135,7 +135,7 @@ func parse(args []string, g *globals) (commandLine, error) {
 		panic(err) // a fault in the tags of commands
 	}
 	parser.Model.HelpFlag.Help = "Show this help."
-	g.settings.know(parser.Model)
+	g.settings.setKnown(parser.Model)
 	line.context, err = parser.Parse(cli.WithVersion(args))
 	var fault *kong.ParseError
 	if errors.As(err, &fault) {

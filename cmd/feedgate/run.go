@@ -110,8 +110,8 @@ Settings: a flag can also be set by its environment variable, FEEDGATE_IN_FLIGHT
 Exit status: 0: done and drained; 1: failed; 2: usage error.`
 }
 
-// BeforeResolve implements kong's hook: the file must be read before the flags
-// that the command line leaves open are looked up.
+// BeforeResolve is called by kong before it looks up flags that are not on the command line. It reads
+// the --config file.
 func (*runCmd) BeforeResolve(ctx *kong.Context, s *settings) error { return s.loadFor(ctx) }
 
 // Run runs the gateways until they have drained.
@@ -130,13 +130,13 @@ func (c *runCmd) Run(ctx context.Context, g *globals) error {
 	})
 	g.watchdog.setStarting(true)
 	err := c.run(ctx, g, log, &masks, end)
-	end.write(func() { c.explain(g, log, err) })
+	end.write(func() { c.logStartError(g, log, err) })
 	return logged(err)
 }
 
-// explain writes why the start failed. A reader of JSON lines gets no other line, but for
-// faults of usage.
-func (c *runCmd) explain(g *globals, log *slog.Logger, err error) {
+// logStartError prints or logs the error of a failed start. With --log-format json it is a JSON line,
+// unless it is a usage error.
+func (c *runCmd) logStartError(g *globals, log *slog.Logger, err error) {
 	switch {
 	case c.LogFormat != "json" || cli.IsUsage(err):
 		printError(g.stderr, err, g, "feedgate run")
@@ -145,35 +145,36 @@ func (c *runCmd) explain(g *globals, log *slog.Logger, err error) {
 	}
 }
 
+// run is Run, except for the last lines of the log after an error.
 func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *credential.Masks, end *lastLines) error {
 	if len(c.URL) == 0 {
 		c.URL = g.settings.upstreams()
 	}
 	if len(c.URL) == 0 {
-		return cli.Usagef("no URL: name the feed, as in feedgate run fg://HOST:PORT --sink exec:./handle")
+		return cli.Usagef("no URL: name the feed server, as in feedgate run fg://HOST:PORT --sink exec:./handle")
 	}
-	reportMaxprocs := c.Maxprocs.set() // before the gateways, whose workers default to it
+	reportMaxprocs := c.Maxprocs.set() // before the gateways: GOMAXPROCS is their default of --workers
 	c.plan = c.planMemory()
-	c.Memory = cli.Size(c.plan.each)
+	c.Memory = cli.Size(c.plan.memory)
 
 	secrets, planned, err := c.check()
 	if err != nil {
 		return err
 	}
-	c.plan.addOthers(planned, c.DeadLetter != "")
+	c.plan.addOverhead(planned, c.DeadLetter != "")
 	reportMemory := c.plan.apply()
 	masks.Add(secrets.token, secrets.sink.Password)
 	c.describe(log, planned)
-	end.from(func() gateway.Totals { return gateway.Totals{} })
+	end.setTotals(func() gateway.Totals { return gateway.Totals{} })
 	reportMaxprocs(log)
 	reportMemory(log)
 	g.settings.warnUnknown(log)
 	ctx, fail := context.WithCancel(ctx)
 	defer fail()
-	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
-	defer over()
+	hurry, release := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
+	defer release()
 	u := &upstreams{log: log, hurry: hurry, watchdog: g.watchdog}
-	if !c.ExitOnClose { // those that end by themselves do so first
+	if !c.ExitOnClose { // with it, the other upstreams run until they end by themselves
 		u.fail = fail
 	}
 	if err := c.open(u, secrets, planned, g); err != nil {
@@ -182,7 +183,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	if err := u.startSinks(ctx); err != nil {
 		return errors.Join(err, u.close())
 	}
-	end.from(u.totals)
+	end.setTotals(u.totals)
 	g.watchdog.setStarting(false)
 	r := c.reloader(u, secrets, g)
 	r.start()
@@ -192,7 +193,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	return err
 }
 
-// reloader has a part for everything that SIGHUP reloads.
+// reloader returns the reloader of this process's secrets, certificates and files.
 func (c *runCmd) reloader(u *upstreams, secrets secrets, g *globals) *reloader {
 	r := newReloader(u.log, g.hangups)
 	if c.TokenFile != "" {
@@ -209,9 +210,8 @@ func (c *runCmd) reloader(u *upstreams, secrets secrets, g *globals) *reloader {
 	return r
 }
 
-// open fills in u, also when it fails halfway. The admin address and the state come first: a
-// second process that is started by mistake finds one of them in use before it touches the
-// first one's files.
+// open fills in u; after an error, as far as it got. It opens the admin address and the state file
+// first: a second process started by mistake then fails before it touches the files of the first.
 func (c *runCmd) open(u *upstreams, secrets secrets, planned []gateway.Config, g *globals) (err error) {
 	if u.admin, err = listenAdmin(c.Admin, g.settings.given("admin"), u.log); err != nil {
 		return err
@@ -235,8 +235,7 @@ func (c *runCmd) open(u *upstreams, secrets secrets, planned []gateway.Config, g
 	return c.addUpstreams(u, secrets)
 }
 
-// openSink opens a sink for a flag. A fault of the URL is a usage error, one of
-// what it names is not.
+// openSink opens the sink of a flag. Its error is a usage error if the URL is at fault.
 func openSink(flag, url string, cfg sink.Config) (*sink.Sink, error) {
 	cfg.Flag = flag
 	out, err := sinks.Open(url, cfg)
@@ -262,7 +261,7 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams, secrets secrets) sink.Conf
 	}
 }
 
-// addUpstreams makes a gateway, or a group of them, for each URL.
+// addUpstreams creates a gateway, or a discovery group, for each URL.
 func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 	labels := uniqueLabels(c.URL)
 	for i, url := range c.URL {
