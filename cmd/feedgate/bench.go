@@ -12,30 +12,30 @@ import (
 	"feedgate/cmd/feedgate/cli"
 )
 
-// benchProgram is the program of the commands bench and report. It has the subjects, the
-// plots and the fonts, which this program does without.
+// benchProgram is the binary that runs the commands bench and report. It contains the benchmark
+// subjects, plots and fonts, so that feedgate need not.
 const benchProgram = "feedgate-bench"
 
-// benchRuns reports whether a command is benchProgram's.
+// benchRuns reports whether benchProgram runs a command.
 func benchRuns(command string) bool { return command == "bench" || command == "report" }
 
-// benchCmd is a command of benchProgram, in the help only: main never parses its arguments.
+// benchCmd lists a command of benchProgram in the help. main never parses its arguments.
 type benchCmd struct {
 	Args []string `arg:"" optional:"" passthrough:""`
 }
 
-// Help is the command's help where this program prints it.
+// Help is the help of feedgate --help bench; benchProgram prints that of feedgate bench --help.
 func (benchCmd) Help() string {
-	return `It is a program of its own, ` + benchProgram + `, in the directory of feedgate or in the PATH, and has its own --help.`
+	return `This command runs ` + benchProgram + `, a separate program, from the directory of feedgate or the PATH. For its flags: feedgate bench --help, or feedgate report --help.`
 }
 
-// Run is reached if main did not see the command, as behind a "--".
+// Run is called if the command is not the first argument, as after "--".
 func (benchCmd) Run() error {
-	return cli.Usagef("bench and report are the first argument, as in feedgate bench --help")
+	return cli.Usagef("bench and report must be the first argument, as in feedgate bench --help")
 }
 
-// becomeBench replaces this process with benchProgram, so that streams, signals and the exit
-// status are that program's. It returns only if it cannot, with the exit status.
+// becomeBench replaces this process with benchProgram, which inherits its streams, signals and
+// process ID. It returns only on failure, with the exit status.
 func becomeBench(args []string, stderr io.Writer) int {
 	warnOfVariables(stderr)
 	path, err := findBench()
@@ -46,7 +46,7 @@ func becomeBench(args []string, stderr io.Writer) int {
 	return cli.ExitFailure
 }
 
-// findBench finds benchProgram beside this program, or in the PATH.
+// findBench returns the path of benchProgram, in the directory of this program or in the PATH.
 func findBench() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -59,30 +59,30 @@ func findBench() (string, error) {
 	if path, err := exec.LookPath(benchProgram); err == nil {
 		return path, nil
 	}
-	return "", fmt.Errorf(`there is no %[1]s in %[2]s or in the PATH
-to build it, in the source of feedgate: make build
-or, to have it there: go build -C bench -o %[3]s ./cmd/%[1]s`, benchProgram, filepath.Dir(self), beside)
+	return "", fmt.Errorf(`%[1]s is neither in %[2]s nor in the PATH
+to build it, run this in the source of feedgate: make build
+or, to put it there: go build -C bench -o %[3]s ./cmd/%[1]s`, benchProgram, filepath.Dir(self), beside)
 }
 
-// warnOfVariables prints the variables with our prefix that no flag has.
+// warnOfVariables prints the names of environment variables with our prefix that set no flag.
 func warnOfVariables(w io.Writer) {
 	g := &globals{stdout: io.Discard, stderr: io.Discard, settings: newSettings()}
-	if _, err := parse(nil, g); err != nil { // no command, which is an error; the flags are known
+	if _, err := parse(nil, g); err != nil { // always: no command; but the flags are known then
 		g.settings.printUnknown(w)
 	}
 }
 
-// benchSubjectCmd answers a feedgate-bench that was told to measure feedgate@PATH.
+// benchSubjectCmd is started by feedgate-bench for a subject feedgate@PATH if PATH is this program.
 type benchSubjectCmd struct {
 	Args []string `arg:"" optional:"" passthrough:""`
 }
 
-// Run reports what to name instead.
+// Run returns an error that shows the right PATH.
 func (benchSubjectCmd) Run() error {
-	return cli.Usage(errors.New("feedgate has no subjects of bench: after the @, name the " + benchProgram + " of the same build"))
+	return cli.Usage(errors.New("this is feedgate, which cannot be measured alone: after the @, name the " + benchProgram + " of the same build"))
 }
 
-// benchFlags are the flags of benchProgram. Their variables are known.
+// benchFlags are the flags of benchProgram. Its environment variables are no unknown ones.
 var benchFlags = []string{
 	"subjects", "size", "workers", "msgs", "duration", "rate", "work", "read", "rounds", "out", "fail-if", "html",
 }

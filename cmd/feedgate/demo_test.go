@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"regexp"
 	"strings"
 	"sync"
@@ -12,22 +13,22 @@ import (
 	"feedgate/cmd/feedgate/cli"
 )
 
-// output is a writer that says when a text was written to it.
+// output is a buffer that closes seen once it contains the text want. Any goroutine may use it.
 type output struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	waiting string
-	seen    chan struct{}
+	mu   sync.Mutex
+	text bytes.Buffer
+	want string
+	seen chan struct{}
 }
 
-func newOutput(waitFor string) *output { return &output{waiting: waitFor, seen: make(chan struct{})} }
+func newOutput(want string) *output { return &output{want: want, seen: make(chan struct{})} }
 
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	before := strings.Contains(o.text.String(), o.waiting)
+	before := strings.Contains(o.text.String(), o.want)
 	o.text.Write(b)
-	if !before && strings.Contains(o.text.String(), o.waiting) {
+	if !before && strings.Contains(o.text.String(), o.want) {
 		close(o.seen)
 	}
 	return len(b), nil
@@ -47,20 +48,31 @@ func TestDemo(t *testing.T) {
 	}
 	for _, want := range []string{
 		`(?m)^[0-9,]{3,} messages in \d\.\d s: [0-9,]{3,} messages/s, \d+ MB/s$`,
-		`(?m)^each acknowledged exactly once: 0 missing, 0 duplicate, 0 unknown, `,
-		`(?m)^system calls a message: 0\.\d+ reads, 0\.\d+ flushes; `,
-		`(?m)^What to try next:\n  feedgate feed `,
+		`(?m)^each acknowledged exactly once: 0 missing, 0 duplicate, 0 unknown acks, `,
+		`(?m)^ack latency at full speed: p50 \d+\.\d\d ms, p99 `,
+		`(?m)^system calls of the gateway: one recv per [0-9,]+ messages, one sendmmsg per [0-9,]+ acks, `,
+		`(?m)^What to try next:\n  \S+ feed `,
 	} {
 		if !regexp.MustCompile(want).MatchString(stdout.String()) {
 			t.Errorf("no %s in\n%s", want, stdout.String())
 		}
 	}
 	if strings.Contains(stderr.String(), "level=") {
-		t.Errorf("it has complaints:\n%s", stderr.String())
+		t.Errorf("it logs warnings:\n%s", stderr.String())
 	}
 }
 
-// TestDemoStopped stops a demo long before its time.
+// TestDemoNext: the command line accepts what the demo proposes.
+func TestDemoNext(t *testing.T) {
+	for _, c := range demoNext {
+		g := &globals{stdout: io.Discard, stderr: io.Discard, settings: newSettings()}
+		if _, err := parse(strings.Fields(c.args), g); err != nil {
+			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+}
+
+// TestDemoStopped ends a demo early.
 func TestDemoStopped(t *testing.T) {
 	var stdout bytes.Buffer
 	stderr := newOutput("acked")

@@ -6,8 +6,7 @@ import (
 	"feedgate/gateway"
 )
 
-// describe logs what is going to run, one line per upstream, without anything that may be a
-// secret.
+// describe logs the first line of each upstream: its settings, without those that may be secret.
 func (c *runCmd) describe(log *slog.Logger, planned []gateway.Config) {
 	name, commit := buildVersion()
 	for i := range planned {

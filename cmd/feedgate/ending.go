@@ -7,55 +7,56 @@ import (
 	"sync"
 )
 
-// ending is how far the end of the upstreams has come. Any goroutine may call its methods.
+// ending records which upstreams have ended, and what is being closed after them. Any goroutine
+// may call its methods.
 type ending struct {
 	mu      sync.Mutex
 	running []bool  // by upstream
-	faults  []error // of those that have ended
-	closing string  // the flag of what is being closed; empty: nothing yet
+	errs    []error // by upstream; nil: it runs, or ended without an error
+	closing string  // flag of the sink, state or server that is being closed; empty: none yet
 }
 
-// init is called before any other method: all of the upstreams run.
+// init marks all upstreams as running. It must be called before any other method.
 func (e *ending) init(upstreams int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.running, e.faults = slices.Repeat([]bool{true}, upstreams), make([]error, upstreams)
+	e.running, e.errs = slices.Repeat([]bool{true}, upstreams), make([]error, upstreams)
 }
 
 // ended records that an upstream has ended.
 func (e *ending) ended(upstream int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.running[upstream], e.faults[upstream] = false, err
+	e.running[upstream], e.errs[upstream] = false, err
 }
 
-// runs reports whether an upstream has not ended yet.
+// runs reports whether an upstream has not ended.
 func (e *ending) runs(upstream int) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.running[upstream]
 }
 
-// fault joins the faults of all upstreams that have ended.
-func (e *ending) fault() error {
+// err joins the errors of all upstreams that have ended.
+func (e *ending) err() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return errors.Join(e.faults...)
+	return errors.Join(e.errs...)
 }
 
-// close records that what a flag stands for is being closed.
-func (e *ending) close(flag string) {
+// startClosing records that the sink, state or server of a flag is being closed.
+func (e *ending) startClosing(flag string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closing = flag
 }
 
-// late is nil, or in words what is being closed and has not returned in time.
-func (e *ending) late() error {
+// unclosed returns an error that names the flag of what is being closed; nil: nothing is.
+func (e *ending) unclosed() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing == "" {
 		return nil
 	}
-	return fmt.Errorf("%s: not closed in time", e.closing)
+	return fmt.Errorf("%s: did not close in time", e.closing)
 }

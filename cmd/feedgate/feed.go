@@ -11,47 +11,62 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/faults"
 	"feedgate/worker/credential"
+
+	"github.com/alecthomas/kong"
 )
 
-// feedCmd is the feed server: its flags are the fields of feedserver.Config.
+// feedCmd is the feed server. Its flags set the fields of feedserver.Config.
 type feedCmd struct {
-	Listen   string      `placeholder:"ADDR" default:"127.0.0.1:7000" help:"HOST:PORT; port 0: a free one [${default}]."`
-	Protocol string      `placeholder:"NAME" default:"fg" help:"fg, line, length or ws [${default}]."`
-	Count    *int64      `placeholder:"N" help:"Messages per session; 0: endless [endless, or each line of --replay once]."`
-	Duration cli.Timeout `placeholder:"D" default:"0" help:"A session ends so long after it began, or at --count if that is sooner; 0: at --count only [${default}]."`
-	Size     cli.Size    `placeholder:"BYTES" default:"64" help:"Payload of a synthetic message [${default}]."`
-	Rate     float64     `placeholder:"N" default:"0" help:"Messages per second and session; 0: flat out [${default}]."`
-	Replay   string      `placeholder:"FILE" help:"Its lines are the messages; line sends them with their line ends."`
-	Clients  cli.Count   `placeholder:"N" default:"1" help:"Sessions to wait for before it may end [${default}]."`
-	More     cli.Count   `placeholder:"N" default:"1" help:"fg: frames a message is sent in [${default}]."`
-	Fragment cli.Count   `placeholder:"N" default:"1" help:"ws: frames a message is sent in; from 2 on, every 100th message has a PING within [${default}]."`
-	Batch    cli.Count   `placeholder:"N" help:"Most messages written at once [8192, 64 under --chaos]."`
-	Window   cli.Count   `placeholder:"N" default:"1048576" help:"Most unacked messages of a session [${default}]."`
+	Listen   string    `group:"feed" placeholder:"ADDR" default:"127.0.0.1:7000" help:"HOST:PORT; port 0: any free port [${default}]."`
+	Protocol string    `group:"feed" placeholder:"NAME" default:"fg" help:"fg, line, length or ws [${default}]."`
+	Clients  cli.Count `group:"feed" placeholder:"N" default:"1" help:"Sessions to await before ending [${default}]."`
+	JSON     bool      `group:"feed" name:"json" help:"Print the report as one JSON object."`
 
-	Chaos string `placeholder:"SPEC" help:"Misbehave on purpose, see above."`
-	Seed  uint64 `placeholder:"N" default:"1" help:"Of the dice of --chaos [${default}]."`
+	Count    *int64      `group:"feed-messages" placeholder:"N" help:"Messages per session; 0: endless [endless, or each line of --replay once]."`
+	Duration cli.Timeout `group:"feed-messages" placeholder:"D" default:"0" help:"Limit for the length of a session; 0: --count alone ends it [${default}]."`
+	Size     cli.Size    `group:"feed-messages" placeholder:"BYTES" default:"64" help:"Payload size of synthetic messages [${default}]."`
+	Rate     float64     `group:"feed-messages" placeholder:"N" default:"0" help:"Messages per second and session; 0: at full speed [${default}]."`
+	Replay   string      `group:"feed-messages" placeholder:"FILE" help:"Sends the lines of a file; --protocol line keeps their line ends."`
+	More     cli.Count   `group:"feed-messages" placeholder:"N" default:"1" help:"fg: frames per message [${default}]."`
+	Fragment cli.Count   `group:"feed-messages" placeholder:"N" default:"1" help:"ws: frames per message; from 2 on, every 100th message has a PING between its frames [${default}]."`
+	Batch    cli.Count   `group:"feed-messages" placeholder:"N" help:"Messages per write, at most [8192, or 64 with --chaos]."`
+	Window   cli.Count   `group:"feed-messages" placeholder:"N" default:"1048576" help:"Unacked messages per session, at most [${default}]."`
 
-	TokenFile      string   `placeholder:"FILE" help:"fg: secret that a client must present; others must not have access to it."`
-	Acks           []string `placeholder:"MODES" default:"each,range" help:"fg: ack modes offered [${default}]."`
-	IgnoreHelloSeq bool     `help:"fg: resume from the first ack that did not arrive, whatever HELLO says."`
+	Chaos          string `group:"feed-faults" placeholder:"SPEC" help:"Injects faults, see above."`
+	Seed           uint64 `group:"feed-faults" placeholder:"N" default:"1" help:"Seed of the random choices of --chaos [${default}]."`
+	IgnoreHelloSeq bool   `group:"feed-faults" help:"fg: ignores the seq of HELLO when it resumes a session; only acks received here count."`
 
-	TLSCert     string `name:"tls-cert" placeholder:"FILE" help:"Serve TLS, with this certificate and its chain."`
-	TLSKey      string `name:"tls-key" placeholder:"FILE" help:"Its key."`
-	TLSClientCA string `name:"tls-client-ca" placeholder:"FILE" help:"Demand a client certificate that one of these authorities has signed."`
-	TLSMax      string `name:"tls-max" placeholder:"VERSION" help:"Highest version, 1.1, 1.2 or 1.3, for trying clients; the lowest is 1.2, with 1.1 it is 1.0 [1.3]."`
+	TokenFile string   `group:"feed-login" placeholder:"FILE" help:"Secret that clients must present; must not be readable by others."`
+	Acks      []string `group:"feed-login" placeholder:"MODES" default:"each,range" help:"Ack modes to offer [${default}]."`
 
-	Heartbeat      cli.Period `placeholder:"D" default:"5s" help:"fg, ws: between PINGs; fg: asked of clients, too [${default}]."`
-	IdleTimeout    cli.Period `placeholder:"D" default:"25s" help:"Nothing received: the client is dead [${default}]."`
-	SessionTimeout cli.Period `placeholder:"D" default:"30s" help:"A session waits so long for its client [${default}]."`
-	DrainTimeout   cli.Period `placeholder:"D" default:"5s" help:"After SIGTERM or SIGINT, for acks to come [${default}]."`
+	TLSCert     string `group:"feed-tls" name:"tls-cert" placeholder:"FILE" help:"Serves TLS with this certificate and its chain, PEM."`
+	TLSKey      string `group:"feed-tls" name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert, PEM."`
+	TLSClientCA string `group:"feed-tls" name:"tls-client-ca" placeholder:"FILE" help:"Requires client certificates signed by one of these authorities, PEM."`
+	TLSMax      string `group:"feed-tls" name:"tls-max" placeholder:"VERSION" help:"Highest version: 1.1, 1.2 or 1.3. The lowest is 1.2, but 1.0 if this is 1.1 [1.3]."`
 
-	JSON bool `name:"json" help:"Report as one JSON object."`
+	Heartbeat      cli.Period `group:"feed-times" placeholder:"D" default:"5s" help:"fg, ws: interval of PINGs; fg: also asked of clients [${default}]."`
+	IdleTimeout    cli.Period `group:"feed-times" placeholder:"D" default:"25s" help:"Longest silence of a client [${default}]."`
+	SessionTimeout cli.Period `group:"feed-times" placeholder:"D" default:"30s" help:"How long a session waits for its client to return [${default}]."`
+	DrainTimeout   cli.Period `group:"feed-times" placeholder:"D" default:"5s" help:"How long to wait for acks after SIGTERM or SIGINT [${default}]."`
+
 	logFlags
+}
+
+// feedGroups are the groups of feed's flags, with their headings in the help.
+func feedGroups() []kong.Group {
+	return []kong.Group{
+		{Key: "feed", Title: "Feed:"},
+		{Key: "feed-messages", Title: "Messages:"},
+		{Key: "feed-faults", Title: "Faults:"},
+		{Key: "feed-login", Title: "Login and acks (fg only):"},
+		{Key: "feed-tls", Title: "TLS:"},
+		{Key: "feed-times", Title: "Timeouts (D is a duration such as 100ms, 5s, 1m30s):"},
+	}
 }
 
 // Help is the part of feed's help before the flags.
 func (feedCmd) Help() string {
-	return `The address it listens on is the line "listening on HOST:PORT" on stderr. With --count or --duration it ends when --clients sessions have come and all of them are acknowledged, and without at SIGTERM or SIGINT; then it reports on stdout what became of each client's messages.
+	return `With --count, --duration or --replay, the feed ends once --clients sessions have begun and all sessions are over: every message is acknowledged, or the client has been away for --session-timeout. Otherwise it runs until SIGTERM or SIGINT. At the end, standard output has a table of each client's messages and acks. The log is on standard error, after the line "listening on HOST:PORT".
 
 Examples:
 
@@ -62,18 +77,23 @@ Examples:
     feedgate feed --protocol ws --fragment 3 --rate 1000
     feedgate feed --tls-cert feed.pem --tls-key feed.key --tls-client-ca clients.pem
 
-A lost connection is no lost session: an fg client names its session when it comes back, with line, length and ws the next client goes on with it. All start at the first message that is not acknowledged.
+Sessions: a session survives the loss of its connection. An fg client names its session when it reconnects; with line, length and ws, the next client continues the session that lost its connection first. It resumes at the first unacknowledged message.
 
-Acks it takes: fg: ACK and ACKTO; line: A, the message's number on the connection, LF; length: u32be 10, u64be number, u16be code; ws: a message of A and the number.
+Acks by protocol, {n} being the message's number on its connection, from 1:
 
-With ws any path will do, and the first subprotocol that is asked for is agreed to. A message is a text frame, one that is not UTF-8 a binary one.
+    fg        ACK or ACKTO
+    line      A{n} and LF
+    length    u32be 10, u64be {n}, u16be code
+    ws        a message A{n}
+
+With ws, any path is served, and the first subprotocol that the client offers is accepted. Messages are text frames, or binary frames where they are not UTF-8.
 
 ` + feedserver.ChaosHelp + `
 
-Exit status: 0 every ack came once; 1 an ack is missing, doubled or unknown, or a failure; 2 usage.`
+Exit status: 0: every message was acknowledged exactly once; 1: an ack is missing, doubled or unknown, or the feed failed; 2: usage error.`
 }
 
-// Run serves until all is acknowledged or a signal comes.
+// Run serves until every message is acknowledged or a signal arrives.
 func (c *feedCmd) Run(ctx context.Context, g *globals) error {
 	config, err := c.config(g)
 	g.settings.warnUnknown(config.Log)
@@ -100,7 +120,7 @@ func (c *feedCmd) Run(ctx context.Context, g *globals) error {
 	return errors.Join(err, c.print(g, report), report.Err())
 }
 
-// config is what the flags say, with the faults that feedserver.New cannot see.
+// config converts the flags. Its error has those faults that feedserver.New cannot find.
 func (c *feedCmd) config(g *globals) (feedserver.Config, error) {
 	var faults faults.List
 	chaos, err := feedserver.ParseChaos(c.Chaos)
@@ -152,7 +172,7 @@ func (c *feedCmd) config(g *globals) (feedserver.Config, error) {
 	}, faults.Err()
 }
 
-// print reports on standard output.
+// print writes the report to standard output.
 func (c *feedCmd) print(g *globals, report feedserver.Report) error {
 	if c.JSON {
 		return json.NewEncoder(g.stdout).Encode(report)

@@ -7,8 +7,8 @@ import (
 	"feedgate/gateway"
 )
 
-// lastLines writes the end of run's log, once: why it ended, if not in order, and from the
-// line "starting" on the totals. Main's goroutine writes it, or the watchdog's.
+// lastLines writes the last lines of run's log, once: the error, if any, and the totals, if
+// "starting" was logged. Either main's goroutine or the watchdog writes them.
 type lastLines struct {
 	log  *slog.Logger
 	once sync.Once
@@ -17,17 +17,17 @@ type lastLines struct {
 	totals func() gateway.Totals // nil: "starting" was not logged
 }
 
-// from sets what returns the totals.
-func (l *lastLines) from(totals func() gateway.Totals) {
+// setTotals sets the function that returns the totals.
+func (l *lastLines) setTotals(totals func() gateway.Totals) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.totals = totals
 }
 
-// write calls why, which logs why run ended, and logs the totals.
-func (l *lastLines) write(why func()) {
+// write calls logError, which logs the error if there is one, and logs the totals.
+func (l *lastLines) write(logError func()) {
 	l.once.Do(func() {
-		why()
+		logError()
 		l.mu.Lock()
 		totals := l.totals
 		l.mu.Unlock()

@@ -14,21 +14,20 @@ import (
 	"golang.org/x/term"
 )
 
-// How often the live line is written: over itself on a terminal, else a line of
-// its own each time.
+// Intervals of the live line. On a terminal it overwrites itself; elsewhere each is a new line.
 const (
 	livePeriod  = 250 * time.Millisecond
 	plainPeriod = time.Second
 )
 
-// liveLine writes how a demo goes until it is stopped.
+// liveLine prints the progress of a demo until it is stopped.
 type liveLine struct {
 	w        io.Writer
-	terminal *os.File // nil: w is none
+	terminal *os.File // w, if it is a terminal, else nil
 	server   *feedserver.Server
 	stats    *gateway.Stats
 
-	// Of the goroutine.
+	// Owned by the goroutine.
 	start    time.Time
 	previous time.Time
 	acked    uint64 // at previous
@@ -36,7 +35,7 @@ type liveLine struct {
 	stopping, stopped chan struct{}
 }
 
-// startLiveLine starts the goroutine that writes; stop ends it.
+// startLiveLine starts the goroutine, which runs until stop.
 func startLiveLine(w io.Writer, server *feedserver.Server, stats *gateway.Stats) *liveLine {
 	l := &liveLine{
 		w: w, server: server, stats: stats,
@@ -50,7 +49,7 @@ func startLiveLine(w io.Writer, server *feedserver.Server, stats *gateway.Stats)
 	return l
 }
 
-// stop returns when nothing more is written.
+// stop ends the goroutine and waits for its end.
 func (l *liveLine) stop() {
 	close(l.stopping)
 	<-l.stopped
@@ -78,12 +77,12 @@ func (l *liveLine) run() {
 }
 
 func (l *liveLine) text(now time.Time) string {
-	seen := l.server.Report().Total
-	rate := float64(seen.Acknowledged-l.acked) / now.Sub(l.previous).Seconds()
-	l.previous, l.acked = now, seen.Acknowledged
+	total := l.server.Report().Total
+	rate := float64(total.Acknowledged-l.acked) / now.Sub(l.previous).Seconds()
+	l.previous, l.acked = now, total.Acknowledged
 	return fmt.Sprintf("%5.1fs %12s msg/s %8s in flight %14s acked  p99 %s",
 		now.Sub(l.start).Seconds(), thousands(uint64(rate)), thousands(uint64(max(l.stats.InFlight.Load(), 0))),
-		thousands(seen.Acknowledged), milliseconds(seen.P99US))
+		thousands(total.Acknowledged), milliseconds(total.P99US))
 }
 
 func (l *liveLine) write(text string) {
@@ -91,14 +90,14 @@ func (l *liveLine) write(text string) {
 		fmt.Fprintln(l.w, text)
 		return
 	}
-	// A line that wraps cannot be written over.
+	// A line that wraps could not be overwritten.
 	if width, _, err := term.GetSize(int(l.terminal.Fd())); err == nil && len(text) >= width {
 		text = text[:max(width-1, 0)]
 	}
 	fmt.Fprint(l.w, "\r"+text+"\x1b[K")
 }
 
-// thousands is n with a comma after each group of three digits.
+// thousands formats n with commas between groups of three digits.
 func thousands(n uint64) string {
 	digits := strconv.FormatUint(n, 10)
 	var b strings.Builder
@@ -111,5 +110,5 @@ func thousands(n uint64) string {
 	return b.String()
 }
 
-// milliseconds is a number of microseconds for people.
+// milliseconds formats a number of microseconds.
 func milliseconds(us float64) string { return fmt.Sprintf("%.2f ms", us/1e3) }

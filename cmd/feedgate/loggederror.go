@@ -7,27 +7,27 @@ import (
 	"feedgate/cmd/feedgate/cli"
 )
 
-// loggedError is an error that was logged when it happened, and is not printed again.
+// loggedError marks an error that was logged when it happened, so that it is not printed again.
 type loggedError struct{ error }
 
 func (e loggedError) Unwrap() error { return e.error }
 
-// unlogged is err without the errors that were logged; nil if all were.
+// unlogged returns err without its logged errors; nil if all were logged.
 func unlogged(err error) error {
 	switch e := err.(type) {
 	case loggedError:
 		return nil
 	case interface{ Unwrap() []error }:
-		var left []error
+		var rest []error
 		for _, one := range e.Unwrap() {
-			left = append(left, unlogged(one))
+			rest = append(rest, unlogged(one))
 		}
-		return errors.Join(left...)
+		return errors.Join(rest...)
 	}
 	return err
 }
 
-// printError is [cli.PrintError] of what was not logged.
+// printError prints the part of err that was not logged, as [cli.PrintError] does.
 func printError(w io.Writer, err error, g *globals, help string) {
 	cli.PrintError(w, unlogged(err), g.settings.Origin, help)
 }

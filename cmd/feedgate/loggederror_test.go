@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestLoggedErrorsAreNotPrinted: what was logged is not printed again, beside another or alone.
+// TestLoggedErrorsAreNotPrinted: a logged error is not printed again, alone or joined with another.
 func TestLoggedErrorsAreNotPrinted(t *testing.T) {
 	logged := loggedError{errors.New("fg://a:1: broken pipe")}
 	for _, c := range []struct {

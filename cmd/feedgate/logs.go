@@ -12,23 +12,23 @@ import (
 	"feedgate/cmd/feedgate/cli"
 )
 
-// logFlags are the flags of a command that logs.
+// logFlags are the flags of commands with a log.
 type logFlags struct {
-	LogFormat string `group:"process" placeholder:"FORMAT" enum:"text,json" default:"text" help:"Of the logs on stderr: text or json [${default}]."`
-	LogLevel  string `group:"process" placeholder:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"From debug, info, warn or error on [${default}]."`
+	LogFormat string `group:"log" placeholder:"FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json [${default}]."`
+	LogLevel  string `group:"log" placeholder:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"Lowest level: debug, info, warn or error [${default}]."`
 }
 
-// logger makes the logger that the flags ask for.
+// logger returns a logger in the format and at the level of the flags.
 func (f logFlags) logger(w io.Writer) *slog.Logger {
 	if w, ok := w.(*logWriter); ok {
-		w.setNote(f.note)
+		w.setDropReport(f.dropReport)
 	}
-	return slog.New(newLineHandler(w, f.form))
+	return slog.New(newLineHandler(w, f.handler))
 }
 
-// form makes a handler whose values and message have at most limit bytes; 0: any number.
-// Durations are texts such as 1.5s in JSON, too.
-func (f logFlags) form(w io.Writer, limit int) slog.Handler {
+// handler returns a handler that cuts each value and message to limit bytes; 0: no limit. It
+// formats durations as in 1.5s, in JSON too.
+func (f logFlags) handler(w io.Writer, limit int) slog.Handler {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		panic(err) // the enum of LogLevel lists slog's names
@@ -42,18 +42,18 @@ func (f logFlags) form(w io.Writer, limit int) slog.Handler {
 	return slog.NewTextHandler(w, options)
 }
 
-// note is the log line that reports dropped lines.
-func (f logFlags) note(missed uint64) []byte {
+// dropReport is a log line that reports the number of dropped lines.
+func (f logFlags) dropReport(dropped uint64) []byte {
 	var b bytes.Buffer
 	r := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines dropped: standard error was not read", 0)
-	r.AddAttrs(slog.Uint64("dropped", missed))
-	if err := f.form(&b, 0).Handle(context.Background(), r); err != nil {
-		panic(err) // a buffer takes everything
+	r.AddAttrs(slog.Uint64("dropped", dropped))
+	if err := f.handler(&b, 0).Handle(context.Background(), r); err != nil {
+		panic(err) // writes to a buffer do not fail
 	}
 	return b.Bytes()
 }
 
-// shorten is v with at most limit bytes of text, if there is a limit.
+// shorten cuts the text of v to limit bytes; 0: no limit.
 func shorten(v slog.Value, limit int) slog.Value {
 	switch v.Kind() {
 	case slog.KindDuration:
@@ -68,36 +68,37 @@ func shorten(v slog.Value, limit int) slog.Value {
 	return v
 }
 
-// valueLimits, in bytes, are tried in turn until a line is short enough; 0 is no limit. An
-// escaped byte takes up to six, and a gateway's lines have fewer than a dozen values.
+// valueLimits are the limits for each value of a line, in bytes, tried in turn until the line is
+// short enough; 0: no limit. Escaping makes up to six bytes of one, and a line has fewer than a
+// dozen values.
 var valueLimits = [...]int{0, 1024, 256, 32}
 
 // lineHandler writes a record as one line of at most cli.MaxLine bytes, with one Write.
 type lineHandler struct {
-	forms [len(valueLimits)]slog.Handler // each writes to line.buf
-	bare  slog.Handler                   // without the attributes of WithAttrs
-	line  *logLine
+	handlers [len(valueLimits)]slog.Handler // by value limit; each writes to line.buf
+	bare     slog.Handler                   // the last one, without the attributes of WithAttrs
+	line     *logLine
 }
 
-// logLine is the state that all handlers of one logger share.
+// logLine is the state that all handlers derived from one logger share.
 type logLine struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 	out io.Writer
 }
 
-func newLineHandler(w io.Writer, form func(w io.Writer, limit int) slog.Handler) *lineHandler {
+func newLineHandler(w io.Writer, newHandler func(w io.Writer, limit int) slog.Handler) *lineHandler {
 	h := &lineHandler{line: &logLine{out: w}}
 	for i, limit := range valueLimits {
-		h.forms[i] = form(&h.line.buf, limit)
+		h.handlers[i] = newHandler(&h.line.buf, limit)
 	}
-	h.bare = h.forms[len(h.forms)-1]
+	h.bare = h.handlers[len(h.handlers)-1]
 	return h
 }
 
 // Enabled implements [slog.Handler].
 func (h *lineHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return h.forms[0].Enabled(ctx, level)
+	return h.handlers[0].Enabled(ctx, level)
 }
 
 // Handle implements [slog.Handler].
@@ -105,12 +106,12 @@ func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 	h.line.mu.Lock()
 	defer h.line.mu.Unlock()
 	buf := &h.line.buf
-	write := func(form slog.Handler, r slog.Record) error {
+	write := func(handler slog.Handler, r slog.Record) error {
 		buf.Reset()
-		return form.Handle(ctx, r)
+		return handler.Handle(ctx, r)
 	}
-	for _, form := range h.forms {
-		if err := write(form, r); err != nil {
+	for _, handler := range h.handlers {
+		if err := write(handler, r); err != nil {
 			return err
 		}
 		if buf.Len() <= cli.MaxLine {
@@ -128,18 +129,18 @@ func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements [slog.Handler].
 func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return h.with(func(form slog.Handler) slog.Handler { return form.WithAttrs(attrs) })
+	return h.with(func(handler slog.Handler) slog.Handler { return handler.WithAttrs(attrs) })
 }
 
 // WithGroup implements [slog.Handler].
 func (h *lineHandler) WithGroup(name string) slog.Handler {
-	return h.with(func(form slog.Handler) slog.Handler { return form.WithGroup(name) })
+	return h.with(func(handler slog.Handler) slog.Handler { return handler.WithGroup(name) })
 }
 
 func (h *lineHandler) with(change func(slog.Handler) slog.Handler) slog.Handler {
 	c := *h
-	for i, form := range h.forms {
-		c.forms[i] = change(form)
+	for i, handler := range h.handlers {
+		c.handlers[i] = change(handler)
 	}
 	return &c
 }

@@ -40,7 +40,7 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// TestLongLines: a line is at most maxLogLine bytes and well-formed, whatever the values.
+// TestLongLines: a line has at most cli.MaxLine bytes and is well-formed, whatever its values.
 func TestLongLines(t *testing.T) {
 	long := strings.Repeat("\x00\"ü\n", 3000)
 	for _, format := range []string{"text", "json"} {
@@ -67,13 +67,13 @@ func TestLongLines(t *testing.T) {
 				t.Errorf("not JSON: %.200s", lines[i])
 			}
 			if i < 3 && !strings.Contains(lines[i], " more bytes)") {
-				t.Errorf("%s: no mark of what is missing in %.200s", format, lines[i])
+				t.Errorf("%s: the cut is not marked in %.200s", format, lines[i])
 			}
 		}
 	}
 }
 
-// TestDurations are texts in both formats.
+// TestDurations: durations are texts in both formats.
 func TestDurations(t *testing.T) {
 	for format, want := range map[string]string{"text": "a=1.5s", "json": `"a":"1.5s"`} {
 		var out bytes.Buffer

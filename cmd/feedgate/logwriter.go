@@ -9,42 +9,42 @@ import (
 )
 
 const (
-	// logQueue is how many bytes may wait for a slow reader of standard error.
+	// logQueue limits the bytes that wait for a slow reader of standard error.
 	logQueue = 256 << 10
-	// flush gives up after flushStuck without progress, and after flushTotal in all.
+	// flush gives up after flushStuck without a completed write, and after flushTotal in all.
 	flushStuck = 200 * time.Millisecond
 	flushTotal = 300 * time.Millisecond
 )
 
-// logWriter writes standard error without waiting for its reader. Write queues a line and
-// returns at once; a goroutine writes it. Lines that find the queue full, or cannot be
-// written, are dropped; once writing works again, a line reports how many. Any goroutine may
+// logWriter writes to standard error without waiting for its reader. Write queues a line and
+// returns at once; a goroutine writes it. A line is dropped if the queue is full or writing it
+// fails. Once writing succeeds again, a line reports the number of dropped ones. Any goroutine may
 // call its methods.
 type logWriter struct {
-	out   io.Writer // the goroutine's
-	wake  chan struct{}
-	wrote chan struct{} // after each write, for flush
+	out   io.Writer     // used by the goroutine alone
+	wake  chan struct{} // wakes the goroutine
+	wrote chan struct{} // wakes flush after each write
 
-	mu     sync.Mutex
-	lines  []logEntry
-	size   int    // bytes of lines
-	busy   bool   // a line is being written
-	missed uint64 // dropped since the last note
-	note   func(missed uint64) []byte
+	mu         sync.Mutex
+	lines      []logEntry // the queue
+	size       int        // of lines, in bytes
+	busy       bool       // a line is being written
+	dropped    uint64     // not yet reported
+	dropReport func(dropped uint64) []byte
 }
 
 // logEntry is a line in the queue.
 type logEntry struct {
-	text  []byte
-	noted uint64 // how many dropped lines it reports; 0: it is an ordinary line
+	text     []byte
+	reported uint64 // number of dropped lines that it reports; 0: an ordinary line
 }
 
-// newLogWriter starts the goroutine, which lives as long as the process.
+// newLogWriter starts the goroutine, which runs until the process ends.
 func newLogWriter(out io.Writer) *logWriter {
 	w := &logWriter{
 		out: out, wake: make(chan struct{}, 1), wrote: make(chan struct{}, 1),
-		note: func(missed uint64) []byte {
-			return fmt.Appendf(nil, "feedgate: %d lines dropped: standard error was not read\n", missed)
+		dropReport: func(dropped uint64) []byte {
+			return fmt.Appendf(nil, "feedgate: %d lines dropped: standard error was not read\n", dropped)
 		},
 	}
 	go w.run()
@@ -54,18 +54,18 @@ func newLogWriter(out io.Writer) *logWriter {
 // Write queues a copy of line. It never blocks and never fails.
 func (w *logWriter) Write(line []byte) (int, error) {
 	w.mu.Lock()
-	if w.missed > 0 {
-		w.queueNote(len(line))
+	if w.dropped > 0 {
+		w.queueReport(len(line))
 	}
 	if !w.queue(logEntry{text: line}) {
-		w.missed++
+		w.dropped++
 	}
 	w.mu.Unlock()
 	signalTo(w.wake)
 	return len(line), nil
 }
 
-// queue appends e, with a copy of its text, if there is room. mu is held.
+// queue appends e with a copy of its text; false if the queue is full. The caller holds mu.
 func (w *logWriter) queue(e logEntry) bool {
 	if w.size+len(e.text) > logQueue {
 		return false
@@ -76,21 +76,21 @@ func (w *logWriter) queue(e logEntry) bool {
 	return true
 }
 
-// queueNote appends the line about dropped lines, if it and the following bytes have room.
-// mu is held.
-func (w *logWriter) queueNote(following int) {
-	text := w.note(w.missed)
+// queueReport appends the report of dropped lines if the queue has room for it and for a following
+// line of that many bytes. The caller holds mu.
+func (w *logWriter) queueReport(following int) {
+	text := w.dropReport(w.dropped)
 	if w.size+len(text)+following <= logQueue {
-		w.queue(logEntry{text, w.missed})
-		w.missed = 0
+		w.queue(logEntry{text, w.dropped})
+		w.dropped = 0
 	}
 }
 
-// setNote sets how the number of dropped lines is written.
-func (w *logWriter) setNote(note func(missed uint64) []byte) {
+// setDropReport sets the function that formats the report of dropped lines.
+func (w *logWriter) setDropReport(report func(dropped uint64) []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.note = note
+	w.dropReport = report
 }
 
 func (w *logWriter) run() {
@@ -105,13 +105,13 @@ func (w *logWriter) run() {
 	}
 }
 
-// next takes the first line; after the last one, the line about dropped lines. While
-// writing fails, that one waits for the next line, which is the next try.
+// next removes the first line from the queue. Once the queue is empty, it returns the report of
+// dropped lines, if there are any. After a failed write, the report waits for the next line.
 func (w *logWriter) next(failing bool) (e logEntry, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.lines) == 0 && w.missed > 0 && !failing {
-		w.queueNote(0)
+	if len(w.lines) == 0 && w.dropped > 0 && !failing {
+		w.queueReport(0)
 	}
 	if len(w.lines) == 0 {
 		return logEntry{}, false
@@ -124,24 +124,24 @@ func (w *logWriter) next(failing bool) (e logEntry, ok bool) {
 	return e, true
 }
 
-// written records the outcome of writing e. The dropped lines that a failed e reported are
+// written records the outcome of writing e. If e is a report and failed, its dropped lines are
 // reported again.
 func (w *logWriter) written(e logEntry, failed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy = false
 	switch {
-	case failed && e.noted > 0:
-		w.missed += e.noted
+	case failed && e.reported > 0:
+		w.dropped += e.reported
 	case failed:
-		w.missed++
+		w.dropped++
 	}
 }
 
-// flush waits until everything is written, at most flushTotal.
+// flush waits until all lines are written, for at most flushTotal.
 func (w *logWriter) flush() { w.flushFor(flushTotal) }
 
-// flushFor waits until everything is written, at most for limit.
+// flushFor waits until all lines are written, for at most limit.
 func (w *logWriter) flushFor(limit time.Duration) {
 	total := time.NewTimer(limit)
 	defer total.Stop()
@@ -162,7 +162,7 @@ func (w *logWriter) idle() bool {
 	return len(w.lines) == 0 && !w.busy
 }
 
-// signalTo leaves a token in a channel that has room for one.
+// signalTo puts a token into a channel of capacity 1, unless it holds one.
 func signalTo(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -12,13 +12,13 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// slowReader is an output whose reader reads when it is told to.
+// slowReader is an output whose reader reads nothing until proceed is closed.
 type slowReader struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
 	fail    error
-	arrived chan struct{} // a token for each Write that waits
-	proceed chan struct{} // closed: it is read
+	arrived chan struct{} // gets a token when a Write begins to wait
+	proceed chan struct{} // closed by the test to end the waits
 }
 
 func newSlowReader() *slowReader {
@@ -48,29 +48,29 @@ func (r *slowReader) String() string {
 	return r.text.String()
 }
 
-// missed is how many lines were dropped and not yet reported.
-func missed(w *logWriter) uint64 {
+// dropped is the number of dropped lines that are not yet reported.
+func dropped(w *logWriter) uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.missed
+	return w.dropped
 }
 
-// TestLogWriterDrops: behind a reader that is stuck a bounded number of bytes waits; what
-// is dropped is counted, and once it reads again a line says how many, in its place.
+// TestLogWriterDrops: while the reader is stuck, the queue is bounded and further lines are
+// dropped. Once it reads again, a line in their place reports how many.
 func TestLogWriterDrops(t *testing.T) {
 	out := newSlowReader()
 	w := newLogWriter(out)
-	w.setNote(func(missed uint64) []byte { return fmt.Appendf(nil, "%d missed\n", missed) })
+	w.setDropReport(func(dropped uint64) []byte { return fmt.Appendf(nil, "%d dropped\n", dropped) })
 	line := []byte(strings.Repeat("x", 1023) + "\n")
 	w.Write(line)
-	<-out.arrived // that one is out of the queue
+	<-out.arrived // it has left the queue
 	const fit, more = logQueue / 1024, 7
 	for range fit + more {
 		if n, err := w.Write(line); n != len(line) || err != nil {
 			t.Fatal(n, err)
 		}
 	}
-	if got := missed(w); got != more {
+	if got := dropped(w); got != more {
 		t.Errorf("%d dropped, want %d", got, more)
 	}
 	start := time.Now()
@@ -79,15 +79,15 @@ func TestLogWriterDrops(t *testing.T) {
 		t.Errorf("flush took %v behind a stuck reader", waited)
 	}
 	close(out.proceed)
-	testkit.Eventually(t, "the note", func() bool { return strings.HasSuffix(out.String(), "\n7 missed\n") })
+	testkit.Eventually(t, "the report", func() bool { return strings.HasSuffix(out.String(), "\n7 dropped\n") })
 	w.Write([]byte("last\n"))
 	w.flush()
-	if want := strings.Repeat(string(line), 1+fit) + "7 missed\nlast\n"; out.String() != want {
+	if want := strings.Repeat(string(line), 1+fit) + "7 dropped\nlast\n"; out.String() != want {
 		t.Errorf("%d bytes were written, want %d", len(out.String()), len(want))
 	}
 }
 
-// TestLogWriterFails: a reader that has gone, or a full disk, costs lines and nothing else.
+// TestLogWriterFails: if the reader is gone or a disk is full, lines are dropped and reported later.
 func TestLogWriterFails(t *testing.T) {
 	out := newSlowReader()
 	close(out.proceed)
@@ -96,9 +96,9 @@ func TestLogWriterFails(t *testing.T) {
 	w.flush()
 	out.set(errors.New("no space left on device"))
 	for i := range 3 {
-		fmt.Fprintln(w, i) // behind the note about those before, which fails, too
+		fmt.Fprintln(w, i) // follows a report, which fails too
 		w.flush()
-		testkit.Eventually(t, "another line dropped", func() bool { return missed(w) == uint64(i+1) })
+		testkit.Eventually(t, "another line dropped", func() bool { return dropped(w) == uint64(i+1) })
 	}
 	out.set(nil)
 	w.Write([]byte("after\n"))
@@ -108,7 +108,7 @@ func TestLogWriterFails(t *testing.T) {
 	}
 }
 
-// TestLogWriterFlushes all that is queued, to whoever reads.
+// TestLogWriterFlushes: flush writes all lines that several goroutines have queued.
 func TestLogWriterFlushes(t *testing.T) {
 	out := newSlowReader()
 	close(out.proceed)
@@ -123,7 +123,7 @@ func TestLogWriterFlushes(t *testing.T) {
 	}
 	writing.Wait()
 	w.flush()
-	if got := strings.Count(out.String(), "line\n"); got != 800 || missed(w) != 0 {
-		t.Errorf("%d lines were written, %d dropped", got, missed(w))
+	if got := strings.Count(out.String(), "line\n"); got != 800 || dropped(w) != 0 {
+		t.Errorf("%d lines were written, %d dropped", got, dropped(w))
 	}
 }

@@ -1,5 +1,5 @@
-// Command feedgate connects out to a feed server, fans its messages to workers
-// and sends their acknowledgements back in batches.
+// Command feedgate connects to a feed server, distributes its messages to workers and sends
+// their acknowledgements back in batches.
 package main
 
 import (
@@ -16,20 +16,20 @@ import (
 	"feedgate/cmd/feedgate/cli"
 )
 
-// commands is the command line. Every command is a struct of its flags with a method
+// commands are the commands of the command line. Each is a struct of its flags with a method
 // Run(context.Context, *globals) error.
 type commands struct {
-	Run     runCmd     `cmd:"" help:"Connect to feeds, hand their messages on, acknowledge them."`
-	Demo    demoCmd    `cmd:"" help:"See it work: an embedded feed, a gateway, ten seconds, no set-up."`
-	Feed    feedCmd    `cmd:"" help:"Serve a feed, synthetic or replayed, and check every ack."`
-	Bench   benchCmd   `cmd:"" help:"Measure it beside what one would write instead."`
-	Report  benchCmd   `cmd:"" help:"Tables and plots of what bench has measured."`
-	Version versionCmd `cmd:"" help:"Print version, Go version and commit; --version does, too."`
+	Run     runCmd     `cmd:"" help:"Connect to feed servers, process and acknowledge their messages."`
+	Demo    demoCmd    `cmd:"" help:"See it work: an embedded feed and a gateway, 10 s, no setup."`
+	Feed    feedCmd    `cmd:"" help:"Serve a test feed, synthetic or replayed, and check every ack."`
+	Bench   benchCmd   `cmd:"" help:"Compare the speed of feedgate with hand-written programs."`
+	Report  benchCmd   `cmd:"" help:"Print tables and plots of bench results."`
+	Version versionCmd `cmd:"" help:"Print the version, Go version and commit, as does --version."`
 
 	BenchSubject benchSubjectCmd `cmd:"" hidden:""`
 }
 
-// newCommands is a command line without values. The flags of protocols and sinks are those of run.
+// newCommands returns a command line without values. run has the flags of protocols and sinks.
 func newCommands() *commands {
 	c := &commands{}
 	c.Run.flags, c.Run.sinkFlags = protocols.NewFlags(), sinks.NewFlags()
@@ -37,24 +37,25 @@ func newCommands() *commands {
 	return c
 }
 
-const description = `feedgate reads a feed's messages in bulk, fans them to workers, and acknowledges each once it is done.
+const description = `feedgate connects to a feed server, reads its messages in bulk, distributes them to workers and acknowledges each one once it is done.
 
 Start with "feedgate demo".`
 
-// globals is what every command is given beside its flags.
+// globals is the state that all commands share.
 type globals struct {
 	stdout io.Writer // data
-	stderr io.Writer // everything else; a logWriter, but in tests
+	stderr io.Writer // everything else; a logWriter, except in tests
 
-	// terminal is standard error if it is a terminal, for what writes over itself.
+	// terminal is standard error if that is a terminal, else nil. The live line overwrites itself
+	// there.
 	terminal *os.File
 
 	// abort is closed at the second SIGINT or SIGTERM; the first cancels the
 	// command's context.
 	abort <-chan struct{}
 
-	hangups  <-chan os.Signal // SIGHUP, of run
-	watchdog *watchdog        // nil: none, in tests
+	hangups  <-chan os.Signal // SIGHUP; only run receives it
+	watchdog *watchdog        // nil in some tests
 
 	settings *settings
 }
@@ -71,10 +72,10 @@ func main() {
 	}))
 }
 
-// lastFlush is how long the watchdog waits for the reader of its last line.
+// lastFlush is how long the watchdog waits until its last line is written.
 const lastFlush = 50 * time.Millisecond
 
-// execute is main with its surroundings as arguments. It returns the exit status.
+// execute is main without global state, so that tests can call it. It returns the exit status.
 func execute(caught *signals, args []string, stdout, stderr io.Writer) int {
 	w := newWatchdog(func(code int) {
 		if log, ok := stderr.(*logWriter); ok {
@@ -109,14 +110,14 @@ func execute(caught *signals, args []string, stdout, stderr io.Writer) int {
 	return cli.Status(err)
 }
 
-// commandLine is what parse made of the arguments.
+// commandLine is a parsed command line.
 type commandLine struct {
 	commands *commands
-	context  *kong.Context // after an error as far as it goes, or nil
-	helped   bool          // help was asked for and printed
+	context  *kong.Context // after an error, the part before it, or nil
+	helped   bool          // the help was printed, as args requested
 }
 
-// parse reads args, and from g.settings what they leave open.
+// parse parses args. It takes flags that are not in args from g.settings.
 func parse(args []string, g *globals) (commandLine, error) {
 	line := commandLine{commands: newCommands()}
 	parser, err := kong.New(line.commands,
@@ -125,7 +126,7 @@ func parse(args []string, g *globals) (commandLine, error) {
 		kong.Writers(g.stdout, g.stderr),
 		kong.Exit(func(int) { line.helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.ExplicitGroups(runGroups()),
+		kong.ExplicitGroups(append(runGroups(), feedGroups()...)),
 		kong.Vars{"urls": protocols.Forms(), "streams": sinks.StreamForms()},
 		kong.Resolvers(g.settings),
 		kong.Bind(g.settings),
@@ -133,7 +134,8 @@ func parse(args []string, g *globals) (commandLine, error) {
 	if err != nil {
 		panic(err) // a fault in the tags of commands
 	}
-	g.settings.know(parser.Model)
+	parser.Model.HelpFlag.Help = "Show this help."
+	g.settings.setKnown(parser.Model)
 	line.context, err = parser.Parse(cli.WithVersion(args))
 	var fault *kong.ParseError
 	if errors.As(err, &fault) {
@@ -142,7 +144,7 @@ func parse(args []string, g *globals) (commandLine, error) {
 	return line, err
 }
 
-// screen is where progress is shown.
+// screen returns the writer for progress.
 func (g *globals) screen() io.Writer {
 	if g.terminal != nil {
 		return g.terminal

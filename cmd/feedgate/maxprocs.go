@@ -9,8 +9,8 @@ import (
 	automaxprocs "go.uber.org/automaxprocs/maxprocs"
 )
 
-// maxprocs is how GOMAXPROCS is set: from the CPU quota, rounded down, by Go's
-// runtime, or to a number.
+// maxprocs selects GOMAXPROCS: "quota" is the CPU quota of the control group, rounded down,
+// "runtime" is Go's own choice, else it is a number.
 type maxprocs string
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -19,15 +19,15 @@ func (m *maxprocs) UnmarshalText(text []byte) error {
 	case "quota", "runtime":
 	default:
 		if n, err := strconv.Atoi(s); err != nil || n < 1 {
-			return fmt.Errorf("%q is none of quota, runtime and a number from 1", s)
+			return fmt.Errorf("%q is not quota, runtime or a number of at least 1", s)
 		}
 	}
 	*m = maxprocs(text)
 	return nil
 }
 
-// set sets GOMAXPROCS. report logs the outcome, later, because another line is the first of
-// the log. If the quota cannot be read, the runtime's value is kept.
+// set sets GOMAXPROCS. If the quota cannot be read, Go's own choice stays. report logs the outcome;
+// it is called after "starting" is logged.
 func (m maxprocs) set() (report func(*slog.Logger)) {
 	report = func(*slog.Logger) {}
 	switch m {
@@ -41,13 +41,13 @@ func (m maxprocs) set() (report func(*slog.Logger)) {
 				log.Debug(line)
 			}
 			if err != nil {
-				log.Warn("the CPU quota cannot be read", "error", err, "gomaxprocs", runtime.GOMAXPROCS(0))
+				log.Warn("cannot read the CPU quota", "error", err, "gomaxprocs", runtime.GOMAXPROCS(0))
 			}
 		}
 	default:
 		n, err := strconv.Atoi(string(m))
 		if err != nil {
-			panic(err) // UnmarshalText lets only numbers through
+			panic(err) // UnmarshalText has checked it
 		}
 		runtime.GOMAXPROCS(n)
 	}

@@ -25,8 +25,7 @@ func TestMaxprocs(t *testing.T) {
 	if out.Len() > 0 {
 		t.Errorf("it logs %s", out.String())
 	}
-	// What the quota is depends on where the test runs; what becomes of it is
-	// logged in any case.
+	// The quota depends on the machine; its outcome is always logged.
 	maxprocs("quota").set()(log)
 	if !strings.Contains(out.String(), "GOMAXPROCS") {
 		t.Errorf("quota logs %q", out.String())

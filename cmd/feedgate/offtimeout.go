@@ -7,8 +7,8 @@ import (
 	"feedgate/gateway"
 )
 
-// offTimeout is a time of gateway.Config that can be turned off: its zero value is the default,
-// which may depend on the protocol, and 0 as text is off.
+// offTimeout is a timeout that can be turned off. Its text 0 is gateway.NoTimeout, because the zero
+// value means the gateway's default.
 type offTimeout time.Duration
 
 // UnmarshalText implements [encoding.TextUnmarshaler].

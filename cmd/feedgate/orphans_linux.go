@@ -10,20 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adoptsOrphans reports whether the kernel makes orphaned processes our children: it does
-// for process 1 of a container, and for a child subreaper, such as a process that replaced
-// one by exec.
+// adoptsOrphans reports whether the kernel makes orphaned processes our children: if we are process
+// 1 of a container or a child subreaper, which a process stays across exec.
 var adoptsOrphans = os.Getpid() == 1 || isSubreaper()
 
-// init keeps the main thread for main, which only waits, and reaps.
+// init reserves the main thread for main, which only waits and reaps.
 //
-// The kernel leaves a signal to the main thread if that has none yet (complete_signal in
-// linux/kernel/signal.c): in a system call that waits for a disk, it would not handle the
-// signal until the disk answers.
+// The kernel prefers the main thread for a signal (complete_signal in linux/kernel/signal.c). If that
+// thread were in a system call that waits for a disk, the signal would be handled only after the
+// disk answers.
 //
-// The kernel gives orphans to the main thread, and a child that we start belongs to the thread
-// that has started it, which is never the main one. So wait4 with __WNOTHREAD finds orphans
-// alone, and takes no exit status away from os/exec.
+// Orphans become children of the main thread. Our own children belong to the thread that started
+// them, which is never the main one. So wait4 with __WNOTHREAD on the main thread reaps orphans
+// only, and os/exec keeps its exit statuses.
 func init() { runtime.LockOSThread() }
 
 func isSubreaper() bool {
@@ -32,8 +31,8 @@ func isSubreaper() bool {
 	return errno == 0 && is != 0
 }
 
-// reapingOrphans runs command on another thread and returns its status. Where orphans are our children
-// it reaps them meanwhile. It must be called by main.
+// reapingOrphans runs command on another thread and returns its exit status. Meanwhile it reaps
+// orphans, if they are our children. Only main may call it.
 func reapingOrphans(command func() int) int {
 	status := make(chan int)
 	go func() { status <- command() }()
@@ -52,13 +51,12 @@ func reapingOrphans(command func() int) int {
 	}
 }
 
-// reapOrphans reaps the orphans that have ended. Signals for several that ended at
-// the same time may be one.
+// reapOrphans reaps all orphans that have ended. One SIGCHLD may stand for several.
 func reapOrphans() {
 	for {
 		pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WNOTHREAD, nil)
 		if err != unix.EINTR && pid <= 0 {
-			return // none, or none that has ended
+			return // no orphan, or none has ended
 		}
 	}
 }

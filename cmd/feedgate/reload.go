@@ -9,60 +9,59 @@ import (
 	"feedgate/worker/sink"
 )
 
-// reloadSlow is how long a reload may take before that is logged.
+// reloadSlow is the time after which a reload is logged as slow.
 const reloadSlow = 2 * time.Second
 
 // reloader rereads certificates and secrets and reopens files at each SIGHUP. If a part
-// fails, its previous contents stay in use. Each part has a goroutine, so that one whose
-// file blocks, such as a FIFO or a file of a dead server, holds up neither the others nor
-// the end of the process.
+// fails, its previous contents stay in use. Each part has a goroutine: if its file blocks, such as
+// a FIFO or a file on a dead server, the other parts and the end of the process do not wait.
 type reloader struct {
-	log    *slog.Logger
-	caught <-chan os.Signal
-	parts  []*reloadPart
-	none   *sink.Repeats // there are no parts
-	ended  chan struct{}
+	log     *slog.Logger
+	hangups <-chan os.Signal
+	parts   []*reloadPart
+	nothing *sink.Repeats // logged if there are no parts
+	ended   chan struct{} // closed by stop
 
-	mu   sync.Mutex
-	over bool // nothing is logged any more
+	mu      sync.Mutex
+	stopped bool // nothing is logged any more
 }
 
+// reloadPart is a secret, a set of certificates or a file.
 type reloadPart struct {
-	reload func() error
-	asked  chan struct{} // room for one: those that arrive during a reload are one
+	reload    func() error
+	requested chan struct{} // capacity 1: requests during a reload become one
 
-	// What is logged, at most once a second each.
+	// Log lines, each at most once per second.
 	done, failed, slow *sink.Repeats
 }
 
-// newReloader makes a reloader for the SIGHUPs of caught. Those that arrive before start
-// wait there.
-func newReloader(log *slog.Logger, caught <-chan os.Signal) *reloader {
+// newReloader returns a reloader for the SIGHUPs of a channel, which keeps one until start.
+func newReloader(log *slog.Logger, hangups <-chan os.Signal) *reloader {
 	return &reloader{
-		log: log, caught: caught, ended: make(chan struct{}),
-		none: sink.NewRepeats(log, slog.LevelInfo, "SIGHUP: there is nothing to reload"),
+		log: log, hangups: hangups, ended: make(chan struct{}),
+		nothing: sink.NewRepeats(log, slog.LevelInfo, "SIGHUP: nothing to reload"),
 	}
 }
 
-// add adds a part of these flags, before start.
+// add adds a part, which its log lines name by its flags. It must be called before start.
 func (r *reloader) add(flags string, reload func() error) {
 	log := r.log.With("flag", flags)
 	r.parts = append(r.parts, &reloadPart{
-		reload: reload, asked: make(chan struct{}, 1),
-		done:   sink.NewRepeats(log, slog.LevelInfo, "reloaded; new connections and messages use it"),
+		reload: reload, requested: make(chan struct{}, 1),
+		done:   sink.NewRepeats(log, slog.LevelInfo, "reloaded, for new connections and messages"),
 		failed: sink.NewRepeats(log, slog.LevelError, "cannot reload; the previous contents stay in use"),
-		slow:   sink.NewRepeats(log, slog.LevelWarn, "a reload takes long; the previous contents stay in use"),
+		slow:   sink.NewRepeats(log, slog.LevelWarn, "reload is slow; the previous contents stay in use meanwhile"),
 	})
 }
 
-// addReopen adds a part if the sink of the flag, which may be nil, has a file to reopen.
+// addReopen adds a part if s, the sink of the flag, can be reopened. s may be nil.
 func (r *reloader) addReopen(flag string, s *sink.Sink) {
 	if s != nil && s.Reopen != nil {
 		r.add(flag, s.Reopen)
 	}
 }
 
-// start starts the goroutines, which stop ends.
+// start starts the goroutines, which run until stop.
 func (r *reloader) start() {
 	for _, part := range r.parts {
 		go r.serve(part)
@@ -70,28 +69,28 @@ func (r *reloader) start() {
 	go r.run()
 }
 
-// run asks all parts at each SIGHUP. With nothing to reload it logs that, instead of letting
-// the signal end the process.
+// run requests a reload of all parts at each SIGHUP. If there are no parts, it logs that.
 func (r *reloader) run() {
 	for {
 		select {
-		case <-r.caught:
+		case <-r.hangups:
 		case <-r.ended:
 			return
 		}
 		if len(r.parts) == 0 {
-			r.report(r.none)
+			r.report(r.nothing)
 		}
 		for _, part := range r.parts {
-			signalTo(part.asked)
+			signalTo(part.requested)
 		}
 	}
 }
 
+// serve reloads a part at each request.
 func (r *reloader) serve(part *reloadPart) {
 	for {
 		select {
-		case <-part.asked:
+		case <-part.requested:
 		case <-r.ended:
 			return
 		}
@@ -106,24 +105,25 @@ func (r *reloader) serve(part *reloadPart) {
 	}
 }
 
+// report logs a line, unless the reloader is stopped.
 func (r *reloader) report(line *sink.Repeats, attrs ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.over {
+	if !r.stopped {
 		line.Add(attrs...)
 	}
 }
 
-// stop ends the reloads, and their lines in the log. It does not wait for one that hangs.
+// stop ends the goroutines and logs nothing from then on. It does not wait for a reload that hangs.
 func (r *reloader) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.over {
+	if r.stopped {
 		return
 	}
-	r.over = true
+	r.stopped = true
 	close(r.ended)
-	r.none.Close()
+	r.nothing.Close()
 	for _, part := range r.parts {
 		part.done.Close()
 		part.failed.Close()

@@ -14,7 +14,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// awaitLog waits until the log has a text.
+// awaitLog waits until the log contains a text.
 func awaitLog(t *testing.T, log *testkit.Log, text string) {
 	t.Helper()
 	testkit.Eventually(t, fmt.Sprintf("%q in the log", text), func() bool { return log.Has(text) })
@@ -27,8 +27,7 @@ func hangup(t *testing.T) {
 	}
 }
 
-// TestHangup: SIGHUP reloads every part, and a part that fails does not keep the others
-// from it.
+// TestHangup: SIGHUP reloads every part, even if another one fails or hangs.
 func TestHangup(t *testing.T) {
 	path := tlstest.NewAuthority(t).File
 	ca, err := os.ReadFile(path)
@@ -56,14 +55,14 @@ func TestHangup(t *testing.T) {
 	r.start()
 	for i, step := range []struct {
 		contents []byte
-		said     string
+		logged   string
 	}{{[]byte("no certificate"), "no PEM certificate"}, {ca, "flag=--tls-ca"}} {
 		if err := os.WriteFile(path, step.contents, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		hangup(t)
-		awaitLog(t, &log, step.said)
-		testkit.Eventually(t, "the sink's turn", func() bool { return reopened.Load() == int32(i+1) })
+		awaitLog(t, &log, step.logged)
+		testkit.Eventually(t, "reopening the sink", func() bool { return reopened.Load() == int32(i+1) })
 	}
 }
 
@@ -77,7 +76,7 @@ func TestHangupWithoutFiles(t *testing.T) {
 	awaitLog(t, &log, "nothing to reload")
 }
 
-// TestTokenIsReloaded: a secret that cannot be used leaves the old one in use.
+// TestTokenIsReloaded: if the new secret is invalid, the old one stays in use.
 func TestTokenIsReloaded(t *testing.T) {
 	path := file(t, "token", "first")
 	c, _ := mustParseRun(t, "fg://a:1", "--sink=discard:", "--token-file="+path)
@@ -103,11 +102,11 @@ func TestTokenIsReloaded(t *testing.T) {
 	}
 }
 
-// TestHangupStorm: many SIGHUPs are a line a second, with their count.
+// TestHangupStorm: many SIGHUPs are logged in one line per second, with their number.
 func TestHangupStorm(t *testing.T) {
 	var log testkit.Log
-	caught := make(chan os.Signal)
-	r := newReloader(log.Logger(), caught)
+	hangups := make(chan os.Signal)
+	r := newReloader(log.Logger(), hangups)
 	var reopened atomic.Int32
 	r.addReopen("--sink", &sink.Sink{Reopen: func() error {
 		reopened.Add(1)
@@ -116,9 +115,9 @@ func TestHangupStorm(t *testing.T) {
 	r.start()
 	began := time.Now()
 	for range 300 {
-		caught <- syscall.SIGHUP
+		hangups <- syscall.SIGHUP
 	}
-	testkit.Eventually(t, "the last reload", func() bool { return len(r.parts[0].asked) == 0 && reopened.Load() > 0 })
+	testkit.Eventually(t, "the last reload", func() bool { return len(r.parts[0].requested) == 0 && reopened.Load() > 0 })
 	r.stop()
 	if n, most := log.Count("reloaded"), 2+int(time.Since(began)/time.Second); n == 0 || n > most {
 		t.Errorf("%d lines of %d reloads, at most %d may be: %s", n, reopened.Load(), most, &log)

@@ -17,99 +17,101 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// runCmd is the gateway: its flags are the fields of gateway.Config and what the
-// gateways of one process share. A field without a default of its own is left to
-// the gateway, whose default depends on the protocol or the machine.
+// runCmd runs gateways. Its flags set the fields of gateway.Config and what the gateways of one
+// process share. A flag without a default here leaves the field zero: the gateway's own default
+// depends on the protocol or the machine.
 type runCmd struct {
-	URL []string `arg:"" optional:"" name:"URL" help:"${urls}. Further hosts are tried when one cannot be reached, its login fails, or it closes within 1s. Several URLs are several gateways, which share the sink and the admin address."`
+	URL []string `arg:"" optional:"" name:"URL" help:"${urls}. The next host is tried if one cannot be reached, its login fails, or it closes the connection within 1s. Each URL has a gateway of its own; all share the sink and the admin address."`
 
-	Workers    cli.Count  `group:"work" placeholder:"N" help:"Number; 1 for ${streams} [GOMAXPROCS]."`
-	Dispatch   string     `group:"work" placeholder:"HOW" default:"spread" help:"spread: to workers in turn; key: by key [${default}]."`
-	Key        string     `group:"work" placeholder:"SELECTOR" help:"A bytes:, field:, json: or meta: one, see above."`
-	ID         string     `name:"id" group:"work" placeholder:"SELECTOR" help:"Picks {id} of a message [by protocol]."`
-	Ring       cli.Count  `group:"work" placeholder:"N" help:"Entries of each, 2^n [8192, or by protocol]."`
-	Sink       string     `group:"work" placeholder:"URL" help:"Where messages go, see above; required."`
-	Output     string     `group:"work" placeholder:"TEMPLATE" help:"What the sink gets of each message [{data}]."`
-	Retries    int        `group:"work" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
-	RetryMin   cli.Period `group:"work" placeholder:"D" default:"100ms" help:"Wait before the first, doubling after it [${default}]."`
-	DeadLetter string     `group:"work" placeholder:"URL" help:"Refused messages go there, acked with code 7."`
+	Sink       string     `group:"messages" placeholder:"URL" help:"Where messages go, see Sinks above; required."`
+	Output     string     `group:"messages" placeholder:"TEMPLATE" help:"What the sink gets of each message [{data}]."`
+	ID         string     `name:"id" group:"messages" placeholder:"SELECTOR" help:"Selects the {id} of a message [by protocol]."`
+	Retries    int        `group:"messages" placeholder:"N" default:"0" help:"Retries before a message is refused [${default}]."`
+	RetryMin   cli.Period `group:"messages" placeholder:"D" default:"100ms" help:"Delay of the first retry, then doubling [${default}]."`
+	DeadLetter string     `group:"messages" placeholder:"URL" help:"Stores refused messages, acked with code 7."`
 
-	Ack         string     `group:"acks" placeholder:"MODE" help:"each, ordered, range, none [by protocol]."`
-	AckInterval cli.Period `group:"acks" placeholder:"D" default:"100ms" help:"Longest that a range ack waits [${default}]."`
-	FlushMax    cli.Count  `group:"acks" placeholder:"N" default:"32" help:"Sends per sendmmsg call, 1 to 32 [${default}]."`
-	FlushPack   int        `group:"acks" placeholder:"N" default:"0" help:"Acks per send; 0: all that are ready [${default}]."`
+	Workers  cli.Count `group:"workers" placeholder:"N" help:"Number; 1 for ${streams} [GOMAXPROCS]."`
+	Dispatch string    `group:"workers" placeholder:"HOW" default:"spread" help:"spread: in turn; key: by the message's key [${default}]."`
+	Key      string    `group:"workers" placeholder:"SELECTOR" help:"Selects the key, see Selectors above."`
+	Ring     cli.Count `group:"workers" placeholder:"N" help:"Entries per ring, a power of 2 [8192, or by protocol]."`
 
-	MaxMessage cli.Size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longer messages are skipped and refused (3) [${default}]."`
-	InFlight   cli.Count `group:"limits" placeholder:"N" help:"Oldest unacked to newest read [65536, or by protocol]."`
-	Memory     cli.Size  `group:"limits" placeholder:"SIZE" help:"Read buffers, from 4 messages on [64MiB, or by cgroup]."`
+	Ack         string     `group:"acks" placeholder:"MODE" help:"each, ordered, range or none [by protocol]."`
+	AckInterval cli.Period `group:"acks" placeholder:"D" default:"100ms" help:"Longest delay of a range ack [${default}]."`
+	FlushMax    cli.Count  `group:"acks" placeholder:"N" default:"32" help:"Buffers per sendmmsg call, 1 to 32 [${default}]."`
+	FlushPack   int        `group:"acks" placeholder:"N" default:"0" help:"Acks per buffer; 0: all that are ready [${default}]."`
 
-	Heartbeat       cli.Period `group:"connection" placeholder:"D" default:"5s" help:"Interval of the signs of life it sends [${default}]."`
-	IdleTimeout     offTimeout `group:"connection" placeholder:"D" help:"Dead if silent for this long; 0: off [25s or off]."`
+	MaxMessage cli.Size  `group:"limits" placeholder:"SIZE" default:"1MiB" help:"Longer messages are refused with code 3 [${default}]."`
+	InFlight   cli.Count `group:"limits" placeholder:"N" help:"Messages in flight, at most [65536, or by protocol]."`
+	Memory     cli.Size  `group:"limits" placeholder:"SIZE" help:"Read buffers, at most [64MiB, or by cgroup]."`
+
+	Heartbeat       cli.Period `group:"connection" placeholder:"D" default:"5s" help:"How often to send a sign of life [${default}]."`
+	IdleTimeout     offTimeout `group:"connection" placeholder:"D" help:"Longest silence of the server; 0: off [25s or off]."`
 	ConnectTimeout  cli.Period `group:"connection" placeholder:"D" default:"10s" help:"For connecting, and again for the login [${default}]."`
-	WriteTimeout    cli.Period `group:"connection" placeholder:"D" default:"5m" help:"Dead if the peer takes no byte for this long [${default}]."`
-	ReconnectMin    cli.Period `group:"connection" placeholder:"D" default:"100ms" help:"Shortest wait before a dial, from 1ms on [${default}]."`
-	ReconnectMax    cli.Period `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, its bound doubles up to it [${default}]."`
-	ConnectAttempts int        `group:"connection" placeholder:"N" default:"0" help:"Exit 1 after N in a row fail; 0: no limit [${default}]."`
+	WriteTimeout    cli.Period `group:"connection" placeholder:"D" default:"5m" help:"Longest time without a byte accepted [${default}]."`
+	ReconnectMin    cli.Period `group:"connection" placeholder:"D" default:"100ms" help:"Shortest reconnect delay, at least 1ms [${default}]."`
+	ReconnectMax    cli.Period `group:"connection" placeholder:"D" default:"10s" help:"Longest; random, doubling up to this [${default}]."`
+	ConnectAttempts int        `group:"connection" placeholder:"N" default:"0" help:"Exit 1 after N failures in a row; 0: off [${default}]."`
 	ClientName      string     `group:"connection" placeholder:"NAME" help:"Sent at login [host name]."`
-	TokenFile       string     `group:"connection" placeholder:"FILE" help:"Login secret; no access for others; see SIGHUP."`
+	TokenFile       string     `group:"connection" placeholder:"FILE" help:"Login secret; must not be readable by others."`
 
 	OfProtocols kong.Plugins   `embed:""`
 	flags       *flagset.Flags // the same, by protocol
 
-	plan memoryPlan // run makes it
+	plan memoryPlan // set by run
 
 	tlsFlags
 
 	OfSinks   kong.Plugins   `embed:""`
 	sinkFlags *flagset.Flags // the same, by kind of sink
 
-	ExitOnClose  bool       `group:"process" help:"Exit 0 once the server has closed and all is acked."`
-	DrainTimeout cli.Period `group:"process" placeholder:"D" default:"10s" help:"After SIGTERM or SIGINT, to finish in [${default}]."`
-	StallAfter   offTimeout `group:"process" placeholder:"D" default:"60s" help:"Warn if no message is done for this long; 0: off [${default}]."`
-	State        string     `group:"process" placeholder:"FILE" help:"Keeps sessions and last acked seq across restarts."`
-	Admin        string     `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
-	Maxprocs     maxprocs   `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime or N [${default}]."`
+	ExitOnClose  bool       `group:"stop" help:"Exit 0 once the server has closed and all is acked."`
+	DrainTimeout cli.Period `group:"stop" placeholder:"D" default:"10s" help:"Limit for the drain after SIGTERM or SIGINT [${default}]."`
+	State        string     `group:"stop" placeholder:"FILE" help:"Keeps sessions and last acked seq across restarts."`
+
+	Config     string     `group:"process" placeholder:"FILE" help:"YAML file of settings, see Settings above."`
+	Admin      string     `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
+	StallAfter offTimeout `group:"process" placeholder:"D" default:"60s" help:"Warn if no message is done for this long; 0: off [${default}]."`
+	Maxprocs   maxprocs   `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime (Go's) or N [${default}]."`
 	logFlags
-	Config string `group:"process" placeholder:"FILE" help:"YAML; keys are url and the flags' names."`
 }
 
 // Help is the part of run's help before the flags.
 func (runCmd) Help() string {
-	return `A message is acknowledged once the sink has reported it done. After a lost connection the gateway reconnects, and nothing that the server sends again is lost.
+	return `A message is acknowledged once the sink reports it done. If the connection is lost, the gateway reconnects, and the server can send every unacknowledged message again.
 
 Examples:
 
 ` + runExamples() + `
 
-Sinks: one is required, as a feed that is acknowledged does not send its messages again. ` + sinks.Help() + ` --dead-letter takes ` + sinks.DeadLetterForms() + `.
+Sinks: --sink is required, because a server does not send acknowledged messages again. ` + sinks.Help() + ` --dead-letter takes ` + sinks.DeadLetterForms() + `.
 
-Workers: with one, messages reach the sink in arrival order. That is the default for ` + sinks.StreamForms() + `, which write one stream and gain nothing from more; otherwise it is GOMAXPROCS.
+Workers: with one, messages reach the sink in arrival order. That is the default for sinks that write a single stream (` + sinks.StreamForms() + `); for others it is GOMAXPROCS. With --dispatch spread, runs of consecutive messages go to the workers in turn, skipping any whose ring is full. With --dispatch key, all messages with one key go to one worker, in order.
 
-Selectors: bytes:OFFSET:LENGTH, field:N:SEP (from 1), json:NAME of the top level, json:/A/B by JSON pointer, meta:NAME of what the protocol reports: ` + protocols.MetaNames() + `.
+Selectors: bytes:OFFSET:LENGTH; field:N:SEP, where N counts from 1; json:NAME, a top-level member; json:/A/B, a JSON pointer; meta:NAME, what the protocol reports about a message: ` + protocols.MetaNames() + `.
 
-Templates: bytes with \n \r \t \0 \\ \xHH and {n} {code} {bytes:OFFSET:LENGTH} {field:N:SEP} {json:NAME} {json:/A/B} {meta:NAME} {id} {token} {{, in --output also {data}, numbers also as {n:u64be} and the like. A JSON string is copied as it is in the message, escapes and all; {json:NAME:text} decodes it.
+Templates: bytes, the escapes \n \r \t \0 \\ \xHH, and placeholders: {n} (arrival number on the connection), {code}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, {meta:NAME}, {id}, {token} and, in --output, {data}. {{ is a literal brace. Numbers are decimal, or binary as in {n:u64be} and {code:u16be}. {json:NAME} copies a string with its escapes; {json:NAME:text} decodes it.
 
 ` + explained(protocols.NewFlags()) + `
 
-Memory: --memory is for each URL. In a control group with a memory limit (the lowest up the tree), its default is a quarter of that, divided by the number of URLs, if that is less than 64MiB, and at least 4 times --max-message. What a gateway needs beside it is in docs/memory.md.
+Limits: reading stops while the span from the oldest unacknowledged to the newest read message is --in-flight, or while read buffers fill --memory, which is at least 4 times --max-message. In a control group, the default of --memory is a quarter of the lowest memory limit up the tree, divided by the number of URLs, but at least 4 times --max-message and at most 64MiB. docs/memory.md lists what a gateway needs beyond it.
 
-TLS: 1.2 or later; the server's certificate and name are always verified. With a scheme without TLS its flags are a usage error.
+TLS: version 1.2 or later; the server's certificate and name are always verified. TLS flags without a TLS scheme are a usage error.
 
 ` + strings.TrimSpace(sinks.ServerHelp()+"\n\n"+explained(sinks.NewFlags())) + `
 
-SIGHUP rereads certificates, the token file and the password file, for new connections, and reopens the files of --sink and --dead-letter.
+Signals: the first SIGTERM or SIGINT drains: messages that workers have are finished and acknowledged, the others are left to the server. A second one ends the process at once. SIGHUP rereads certificates, the token file and the password file, for new connections, and reopens the files of --sink and --dead-letter.
 
-Admin address: if the default is in use, a free port is taken, with a warning that names both; if one that was given is in use, the exit status is 1.
+Admin address: if --admin is not given and its default is in use, the gateway listens on a free port and logs a warning that names both. If a given address is in use, it exits with status 1.
 
-Log: standard error. A reader that is slow, stuck or gone holds nothing up: lines are dropped and counted.
+Log: on standard error. If its reader is slow, stuck or gone, lines are dropped and counted; the gateway never waits for it.
 
-Defaults are in brackets. Each flag is also a variable, FEEDGATE_IN_FLIGHT for --in-flight, and a key of the --config file; a flag overrides its variable, which overrides the file. FEEDGATE_URL and the key url are the URLs, separated by spaces and a list; a flag that may be repeated is one value per line in its variable and a list in the file.
+Settings: a flag can also be set by its environment variable, FEEDGATE_IN_FLIGHT for --in-flight, or by its key in the --config file, in-flight. The command line overrides the variable, which overrides the file, which overrides the default, shown in brackets. URLs are in FEEDGATE_URL, separated by spaces, or in the list url of the file. A repeatable flag has one value per line in its variable, and a list in the file.
 
-Exit status: 0 done and drained, 1 failed, 2 usage. One SIGTERM or SIGINT drains; a second one ends the process at once.`
+Exit status: 0: done and drained; 1: failed; 2: usage error.`
 }
 
-// BeforeResolve implements kong's hook: the file must be read before the flags
-// that the command line leaves open are looked up.
+// BeforeResolve is called by kong before it looks up flags that are not on the command line. It reads
+// the --config file.
 func (*runCmd) BeforeResolve(ctx *kong.Context, s *settings) error { return s.loadFor(ctx) }
 
 // Run runs the gateways until they have drained.
@@ -128,13 +130,13 @@ func (c *runCmd) Run(ctx context.Context, g *globals) error {
 	})
 	g.watchdog.setStarting(true)
 	err := c.run(ctx, g, log, &masks, end)
-	end.write(func() { c.explain(g, log, err) })
+	end.write(func() { c.logStartError(g, log, err) })
 	return logged(err)
 }
 
-// explain writes why the start failed. A reader of JSON lines gets no other line, but for
-// faults of usage.
-func (c *runCmd) explain(g *globals, log *slog.Logger, err error) {
+// logStartError prints or logs the error of a failed start. With --log-format json it is a JSON line,
+// unless it is a usage error.
+func (c *runCmd) logStartError(g *globals, log *slog.Logger, err error) {
 	switch {
 	case c.LogFormat != "json" || cli.IsUsage(err):
 		printError(g.stderr, err, g, "feedgate run")
@@ -143,35 +145,36 @@ func (c *runCmd) explain(g *globals, log *slog.Logger, err error) {
 	}
 }
 
+// run is Run, except for the last lines of the log after an error.
 func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *credential.Masks, end *lastLines) error {
 	if len(c.URL) == 0 {
 		c.URL = g.settings.upstreams()
 	}
 	if len(c.URL) == 0 {
-		return cli.Usagef("no URL: name the feed, as in feedgate run fg://HOST:PORT --sink exec:./handle")
+		return cli.Usagef("no URL: name the feed server, as in feedgate run fg://HOST:PORT --sink exec:./handle")
 	}
-	reportMaxprocs := c.Maxprocs.set() // before the gateways, whose workers default to it
+	reportMaxprocs := c.Maxprocs.set() // before the gateways: GOMAXPROCS is their default of --workers
 	c.plan = c.planMemory()
-	c.Memory = cli.Size(c.plan.each)
+	c.Memory = cli.Size(c.plan.memory)
 
 	secrets, planned, err := c.check()
 	if err != nil {
 		return err
 	}
-	c.plan.addOthers(planned, c.DeadLetter != "")
+	c.plan.addOverhead(planned, c.DeadLetter != "")
 	reportMemory := c.plan.apply()
 	masks.Add(secrets.token, secrets.sink.Password)
 	c.describe(log, planned)
-	end.from(func() gateway.Totals { return gateway.Totals{} })
+	end.setTotals(func() gateway.Totals { return gateway.Totals{} })
 	reportMaxprocs(log)
 	reportMemory(log)
 	g.settings.warnUnknown(log)
 	ctx, fail := context.WithCancel(ctx)
 	defer fail()
-	hurry, over := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
-	defer over()
+	hurry, release := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
+	defer release()
 	u := &upstreams{log: log, hurry: hurry, watchdog: g.watchdog}
-	if !c.ExitOnClose { // those that end by themselves do so first
+	if !c.ExitOnClose { // with it, the other upstreams run until they end by themselves
 		u.fail = fail
 	}
 	if err := c.open(u, secrets, planned, g); err != nil {
@@ -180,7 +183,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	if err := u.startSinks(ctx); err != nil {
 		return errors.Join(err, u.close())
 	}
-	end.from(u.totals)
+	end.setTotals(u.totals)
 	g.watchdog.setStarting(false)
 	r := c.reloader(u, secrets, g)
 	r.start()
@@ -190,7 +193,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	return err
 }
 
-// reloader has a part for everything that SIGHUP reloads.
+// reloader returns the reloader of this process's secrets, certificates and files.
 func (c *runCmd) reloader(u *upstreams, secrets secrets, g *globals) *reloader {
 	r := newReloader(u.log, g.hangups)
 	if c.TokenFile != "" {
@@ -207,9 +210,8 @@ func (c *runCmd) reloader(u *upstreams, secrets secrets, g *globals) *reloader {
 	return r
 }
 
-// open fills in u, also when it fails halfway. The admin address and the state come first: a
-// second process that is started by mistake finds one of them in use before it touches the
-// first one's files.
+// open fills in u; after an error, as far as it got. It opens the admin address and the state file
+// first: a second process started by mistake then fails before it touches the files of the first.
 func (c *runCmd) open(u *upstreams, secrets secrets, planned []gateway.Config, g *globals) (err error) {
 	if u.admin, err = listenAdmin(c.Admin, g.settings.given("admin"), u.log); err != nil {
 		return err
@@ -233,8 +235,7 @@ func (c *runCmd) open(u *upstreams, secrets secrets, planned []gateway.Config, g
 	return c.addUpstreams(u, secrets)
 }
 
-// openSink opens a sink for a flag. A fault of the URL is a usage error, one of
-// what it names is not.
+// openSink opens the sink of a flag. Its error is a usage error if the URL is at fault.
 func openSink(flag, url string, cfg sink.Config) (*sink.Sink, error) {
 	cfg.Flag = flag
 	out, err := sinks.Open(url, cfg)
@@ -260,7 +261,7 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams, secrets secrets) sink.Conf
 	}
 }
 
-// addUpstreams makes a gateway, or a group of them, for each URL.
+// addUpstreams creates a gateway, or a discovery group, for each URL.
 func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 	labels := uniqueLabels(c.URL)
 	for i, url := range c.URL {

@@ -20,15 +20,15 @@ import (
 	"feedgate/worker/sink"
 )
 
-// secrets are the credentials that the gateways of one process share, and those of its sinks.
+// secrets are the credentials of the gateways, which share them, and of the sinks.
 type secrets struct {
 	token *credential.Secret // nil: none
 	tls   *credential.TLS
 	sink  sink.Credentials
 }
 
-// check finds the faults of the command line that show before anything is opened. It
-// returns the secrets, and the configurations that would run, defaults included.
+// check validates the settings without opening anything but credential files. It returns the secrets
+// and the configuration of each upstream, defaults included. Its error has a line for each fault.
 func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	var faults []error
 	if c.TokenFile != "" {
@@ -48,7 +48,7 @@ func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {
 	return s, planned, nil
 }
 
-// checkUpstreams finds the faults of each URL and of the flags that go with it.
+// checkUpstreams validates each URL with its flags.
 func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error) {
 	var faults []error
 	var used []wire.Upstream
@@ -59,9 +59,9 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 			used = append(used, u)
 		}
 		cfg := c.config(u, labels[i], s, nil)
-		cfg.Sink = worker.Each(nil) // the real one is not open yet
+		cfg.Sink = worker.Each(nil) // a placeholder: the sink is not open yet
 		if err != nil {
-			cfg.Protocol = nil // the other faults are found all the same
+			cfg.Protocol = nil // Validate still finds the other faults
 		}
 		if u.Find != nil && err == nil {
 			group := discovery.Config{Gateway: cfg, Find: u.Find}
@@ -70,7 +70,7 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 		} else {
 			err = errors.Join(err, gateway.ByFlag(cfg.Validate()))
 		}
-		faults = append(faults, at(labels[i], err))
+		faults = append(faults, labelled(labels[i], err))
 		if c.State != "" {
 			faults = append(faults, checkState(planned, cfg))
 		}
@@ -82,19 +82,18 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 	return planned, errors.Join(faults...)
 }
 
-// checkState says which of the others could find the session that cfg's upstream has in the
-// state file.
+// checkState returns an error if cfg could find the session of one of the others in the state file.
 func checkState(others []gateway.Config, cfg gateway.Config) error {
 	for _, other := range others {
 		if other.URL == cfg.URL || gateway.SameSession(other, cfg) {
-			return fmt.Errorf("--state: %s and %s could find the same session; it is that of a scheme, a path and one of its hosts",
+			return fmt.Errorf("--state: %s and %s would share a session, which is found by scheme, path and any one of the hosts",
 				gateway.Label(other.URL), gateway.Label(cfg.URL))
 		}
 	}
 	return nil
 }
 
-// reloadToken rereads the secret. If the upstreams cannot use it, the old one stays.
+// reloadToken rereads the token. On an error, the old one stays in use.
 func (c *runCmd) reloadToken(s secrets) error {
 	token, err := credential.ReadSecret("--token-file", c.TokenFile)
 	if err != nil {
@@ -107,13 +106,13 @@ func (c *runCmd) reloadToken(s secrets) error {
 	return nil
 }
 
-// at puts an upstream's label in front of each line of err that names no flag.
-func at(label string, err error) error {
+// labelled prefixes an upstream's label to each line of err that does not name a flag.
+func labelled(label string, err error) error {
 	if err == nil {
 		return nil
 	}
 	lines := strings.Split(err.Error(), "\n")
-	if len(lines) > 1 { // the fault of the URL is there, too
+	if len(lines) > 1 { // another line has the reason
 		lines = slices.DeleteFunc(lines, func(line string) bool { return line == gateway.ErrNoProtocol.Error() })
 	}
 	for i, line := range lines {
@@ -124,15 +123,14 @@ func at(label string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// dataOnly reports whether the sinks read nothing of messages but their data.
+// dataOnly reports whether the sinks use the data of messages only, not their metadata.
 func (c *runCmd) dataOnly() bool {
 	target, _ := sinks.Parse("--sink", c.Sink, c.sinkFlags) // checkSinks reports faults
 	dead, _ := sinks.Parse("--dead-letter", c.DeadLetter, c.sinkFlags)
 	return !target.UsesMeta && !dead.UsesMeta
 }
 
-// workers is the number of workers: the sink's default if none was given, and 0 for the
-// gateway's.
+// workers is the number of workers: --workers, else the sink's default; 0: the gateway's default.
 func (c *runCmd) workers() int {
 	if c.Workers == 0 {
 		target, _ := sinks.Parse("--sink", c.Sink, c.sinkFlags) // checkSinks reports faults
@@ -141,20 +139,20 @@ func (c *runCmd) workers() int {
 	return int(c.Workers)
 }
 
-// key is what --key picks, under --dispatch key; nil: nothing.
+// key is the selector of --key under --dispatch key, else nil.
 func (c *runCmd) key() *selector.Selector {
 	if c.Dispatch != "key" {
 		return nil
 	}
 	s, err := selector.Parse(c.Key)
 	if err != nil {
-		return nil // check has found it
+		return nil // check reports it
 	}
 	return &s
 }
 
-// uniqueLabels are the labels of all URLs. Those that differ in what a label does not show,
-// such as the query, are told apart by #2 and so on from the second on.
+// uniqueLabels are the labels of all URLs. If several URLs have the same label, because they differ
+// only in a part that labels omit, the second gets the suffix #2, and so on.
 func uniqueLabels(urls []string) []string {
 	all := make([]string, len(urls))
 	times := make(map[string]int)
@@ -168,7 +166,7 @@ func uniqueLabels(urls []string) []string {
 	return all
 }
 
-// config is the gateway.Config for one upstream.
+// config is the configuration of one upstream's gateway.
 func (c *runCmd) config(u wire.Upstream, label string, s secrets, log *slog.Logger) gateway.Config {
 	return gateway.Config{
 		URL:      u.URL,

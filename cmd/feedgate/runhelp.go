@@ -9,24 +9,26 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// runGroups head the flags of run in its help.
+// runGroups are the groups of run's flags, with their headings in the help. They are printed in
+// the order of the flags in runCmd.
 func runGroups() []kong.Group {
 	groups := []kong.Group{
-		{Key: "work", Title: "Work:"},
+		{Key: "messages", Title: "Sink:"},
+		{Key: "workers", Title: "Workers:"},
 		{Key: "acks", Title: "Acknowledgements:"},
-		{Key: "limits", Title: "Limits (SIZE is bytes, or KiB, MiB, GiB):"},
+		{Key: "limits", Title: "Limits per URL (SIZE is bytes, or KiB, MiB, GiB):"},
 		{Key: "connection", Title: "Connection (D is a duration such as 100ms, 5s, 1m30s):"},
+		{Key: "tls", Title: "TLS (schemes " + strings.Join(protocols.SecureNames(), ", ") + " only):"},
+		{Key: sink.ServerGroup, Title: sinks.ServerTitle()},
+		{Key: "stop", Title: "Stopping and restarting:"},
+		{Key: "process", Title: "Process:"},
+		{Key: "log", Title: "Log:"},
 	}
 	groups = append(groups, headings(protocols.NewFlags())...)
-	groups = append(groups,
-		kong.Group{Key: "tls", Title: "Schemes with TLS (" + strings.Join(protocols.SecureNames(), ", ") + ") only:"},
-		kong.Group{Key: sink.ServerGroup, Title: sinks.ServerTitle()},
-	)
-	groups = append(groups, headings(sinks.NewFlags())...)
-	return append(groups, kong.Group{Key: "process", Title: "Process:"})
+	return append(groups, headings(sinks.NewFlags())...)
 }
 
-// headings are those of groups of flags that have one.
+// headings returns the groups that flags of protocols or sinks declare.
 func headings(flags *flagset.Flags) (groups []kong.Group) {
 	for _, f := range flags.Groups() {
 		if g, ok := f.(flagset.Grouped); ok {
@@ -37,7 +39,7 @@ func headings(flags *flagset.Flags) (groups []kong.Group) {
 	return groups
 }
 
-// runExamples is a command line each, indented.
+// runExamples returns the example command lines of all protocols, indented.
 func runExamples() string {
 	var lines []string
 	for _, s := range protocols {
@@ -48,7 +50,7 @@ func runExamples() string {
 	return strings.Join(lines, "\n")
 }
 
-// explained is what groups of flags say of themselves, a paragraph each.
+// explained returns the help texts of groups of flags, a paragraph each.
 func explained(flags *flagset.Flags) string {
 	var paragraphs []string
 	for _, f := range flags.Groups() {

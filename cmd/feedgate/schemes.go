@@ -14,7 +14,7 @@ import (
 	"feedgate/worker/sink/stdout"
 )
 
-// protocols are those that there are, in the order of the help. Nothing else names one.
+// protocols are all protocols, in the order of the help. No other code of the product names one.
 var protocols = wire.Registry{
 	&fg1.Scheme,
 	&tcp.Scheme,
@@ -22,7 +22,7 @@ var protocols = wire.Registry{
 	&nsq.Scheme,
 }
 
-// sinks are the kinds of sinks there are, in the order of the help. Nothing else names one.
+// sinks are all kinds of sinks, in the order of the help. No other code of the product names one.
 var sinks = sink.Registry{
 	exec.Kind,
 	filesink.Kind,

@@ -18,23 +18,22 @@ import (
 	"feedgate/gateway/wire/faults"
 )
 
-// settings holds the values that the command line leaves open: those of the
-// environment and, behind them, those of a configuration file. All of them are
-// text, read by the same parsers as the command line's.
+// settings looks up flags that are not on the command line: first in the environment, then in the
+// configuration file. Values are texts, parsed like those of the command line.
 type settings struct {
 	cli.Environment
 
-	file map[string]setting // by flag name
-	urls []string           // of the file's key url
+	file map[string]setting // of the configuration file, by flag name
+	urls []string           // of its key url
 
-	defaulted map[string]bool // by flag name: nothing has set it
-	known     map[string]bool // variables that some command has a flag for
+	defaulted map[string]bool // flags that have their default
+	known     map[string]bool // environment variables of all commands' flags
 }
 
 // setting is a value in the configuration file.
 type setting struct {
 	text string
-	list []any  // of strings, where the file has a list; then there is no text
+	list []any  // strings; nil: the value is text
 	at   string // FILE:LINE
 }
 
@@ -42,11 +41,11 @@ func newSettings() *settings {
 	return &settings{defaulted: make(map[string]bool)}
 }
 
-// urlVariable holds the URLs, separated by white space.
+// urlVariable is the environment variable of the URLs, separated by white space.
 const urlVariable = cli.EnvPrefix + "URL"
 
-// Resolve implements [kong.Resolver]. It is asked only for flags that are not on
-// the command line. A variable that is set, even to nothing, counts.
+// Resolve implements [kong.Resolver]. kong calls it only for flags that are not on the command line.
+// An empty environment variable counts as set.
 func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if flag.Name == "help" {
 		return nil, nil
@@ -65,10 +64,10 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	return nil, nil
 }
 
-// given reports whether the command line, a variable or the file has set a flag.
+// given reports whether the command line, the environment or the file sets a flag.
 func (s *settings) given(flag string) bool { return !s.defaulted[flag] }
 
-// upstreams are the URLs where the command line has none.
+// upstreams are the URLs for a command line without any.
 func (s *settings) upstreams() []string {
 	if text, ok := os.LookupEnv(urlVariable); ok {
 		return strings.Fields(text)
@@ -76,8 +75,8 @@ func (s *settings) upstreams() []string {
 	return s.urls
 }
 
-// know registers the variables of all commands' flags.
-func (s *settings) know(app *kong.Application) {
+// setKnown sets the known environment variables: those of all commands' flags.
+func (s *settings) setKnown(app *kong.Application) {
 	s.known = map[string]bool{urlVariable: true}
 	for _, command := range app.Leaves(false) {
 		for _, flag := range command.Flags {
@@ -89,7 +88,7 @@ func (s *settings) know(app *kong.Application) {
 	}
 }
 
-// unknown are the variables with our prefix that no flag has.
+// unknown are the environment variables that have our prefix but set no flag.
 func (s *settings) unknown() []string {
 	var names []string
 	for _, v := range os.Environ() {
@@ -102,23 +101,22 @@ func (s *settings) unknown() []string {
 	return names
 }
 
-// printUnknown is warnUnknown for a command without a log.
+// printUnknown warns of unknown environment variables where there is no log.
 func (s *settings) printUnknown(w io.Writer) {
 	if names := s.unknown(); len(names) > 0 {
-		fmt.Fprintf(w, "feedgate: %s: ignored, no flag has such a variable\n", strings.Join(names, " "))
+		fmt.Fprintf(w, "feedgate: %s: ignored: no flag of this name\n", strings.Join(names, " "))
 	}
 }
 
-// warnUnknown logs those names; their values may be secrets.
+// warnUnknown logs the names of unknown environment variables, not their values, which may be secrets.
 func (s *settings) warnUnknown(log *slog.Logger) {
 	if names := s.unknown(); len(names) > 0 {
-		log.Warn("variables ignored: no flag has them", "variables", strings.Join(names, " "))
+		log.Warn("environment variables ignored: no flags of these names", "variables", strings.Join(names, " "))
 	}
 }
 
-// loadFor loads the file that the flag --config of ctx's command names, or the
-// flag's variable. The file's keys are the names of that command's other flags,
-// and url.
+// loadFor loads the configuration file, if --config or its environment variable names one. Its keys
+// are url and the names of the other flags of ctx's command.
 func (s *settings) loadFor(ctx *kong.Context) error {
 	path := os.Getenv(cli.EnvName("config"))
 	for _, element := range ctx.Path {
@@ -137,8 +135,8 @@ func (s *settings) loadFor(ctx *kong.Context) error {
 	return s.load(path, known)
 }
 
-// load reads a file. known says of each flag, by its name, whether it takes many values.
-// Its error has a line for each fault.
+// load reads a file. Its keys must be in known, which is true for repeatable flags. The error has a
+// line for each fault.
 func (s *settings) load(path string, known map[string]bool) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -168,13 +166,13 @@ func (s *settings) load(path string, known map[string]bool) error {
 	for entry := body.MapRange(); entry.Next(); {
 		key := entry.Key().GetToken()
 		at := fmt.Sprintf("%s:%d", path, key.Position.Line)
-		faults.Add("--config: "+at, s.take(key.Value, at, entry.Value(), known))
+		faults.Add("--config: "+at, s.set(key.Value, at, entry.Value(), known))
 	}
 	return faults.Err()
 }
 
-// take takes over one key of the file.
-func (s *settings) take(key, at string, value ast.Node, known map[string]bool) error {
+// set sets one key of the file.
+func (s *settings) set(key, at string, value ast.Node, known map[string]bool) error {
 	if key == "url" {
 		urls, err := scalars(value)
 		if err != nil {
@@ -183,11 +181,11 @@ func (s *settings) take(key, at string, value ast.Node, known map[string]bool) e
 		s.urls = urls
 		return nil
 	}
-	many, ok := known[key]
+	repeatable, ok := known[key]
 	if !ok {
-		return fmt.Errorf("unknown key %q; keys are url and the names of the flags, without hyphens in front", key)
+		return fmt.Errorf("unknown key %q; keys are url and the names of flags without the leading --", key)
 	}
-	if _, list := value.(*ast.SequenceNode); list && many {
+	if _, list := value.(*ast.SequenceNode); list && repeatable {
 		texts, err := scalars(value)
 		if err != nil {
 			return fmt.Errorf("key %s: %w", key, err)
@@ -207,7 +205,7 @@ func (s *settings) take(key, at string, value ast.Node, known map[string]bool) e
 	return nil
 }
 
-// scalars is a list of values, or one as a list.
+// scalars returns the values of a list, or a single value as a list.
 func scalars(node ast.Node) ([]string, error) {
 	list, ok := node.(*ast.SequenceNode)
 	if !ok {
@@ -225,8 +223,8 @@ func scalars(node ast.Node) ([]string, error) {
 	return all, nil
 }
 
-// scalar is one value as it is written, so that YAML's view of types does not
-// turn a name like 007 or no into something else.
+// scalar returns a value as it is written. YAML's types would turn a name such as 007 or no into a
+// number or a boolean.
 func scalar(node ast.Node) (string, error) {
 	switch node := node.(type) {
 	case *ast.StringNode:
@@ -236,8 +234,8 @@ func scalar(node ast.Node) (string, error) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		return node.GetToken().Value, nil
 	case *ast.NullNode:
-		return "", errors.New(`no value; write "" for an empty one`)
+		return "", errors.New(`no value; write "" for an empty text`)
 	default:
-		return "", fmt.Errorf("%s where one plain value is wanted", strings.ToLower(node.Type().String()))
+		return "", fmt.Errorf("%s instead of a single value", strings.ToLower(node.Type().String()))
 	}
 }

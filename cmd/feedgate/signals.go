@@ -7,15 +7,15 @@ import (
 	"syscall"
 )
 
-// signals are the signals that the process has asked for. They wait in its channels, so
-// that none which arrives while the command line is read, or earlier, is lost or ends it.
+// signals are the channels of the signals that the process catches. They are buffered: a signal that
+// arrives before the command line is parsed is neither lost, nor does it end the process.
 type signals struct {
 	stops   chan os.Signal // SIGINT, SIGTERM
-	hangups chan os.Signal // SIGHUP, of run; several that wait are one reload
+	hangups chan os.Signal // SIGHUP, for run only; several before a reload become one
 }
 
-// catchSignals asks for the signals that the command of args knows. main calls it first.
-// Commands other than run end with their terminal.
+// catchSignals catches the signals that the command of args handles. main calls it first. Only run
+// handles SIGHUP; other commands end with their terminal.
 func catchSignals(args []string) *signals {
 	s := &signals{stops: make(chan os.Signal, 2), hangups: make(chan os.Signal, 1)}
 	if len(args) > 0 && args[0] == "run" {
@@ -25,8 +25,8 @@ func catchSignals(args []string) *signals {
 	return s
 }
 
-// watch returns a context that the first SIGINT or SIGTERM cancels and a channel that the
-// second closes. Both go to w, too. A third has its usual effect.
+// watch returns a context that the first SIGINT or SIGTERM cancels, and a channel that the second one
+// closes; both are passed on to w. A third one ends the process. stop releases the resources.
 func (s *signals) watch(w *watchdog) (ctx context.Context, abort <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	second := make(chan struct{})
@@ -34,7 +34,7 @@ func (s *signals) watch(w *watchdog) (ctx context.Context, abort <-chan struct{}
 	go func() {
 		select {
 		case <-s.stops:
-			w.signalled()
+			w.firstSignal()
 			cancel()
 		case <-stopped:
 			return

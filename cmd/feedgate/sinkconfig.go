@@ -8,12 +8,12 @@ import (
 	"feedgate/worker/sink"
 )
 
-// checkSinks finds the faults of --sink, --dead-letter and the flags that go with them that show
-// without opening anything, and reads the credentials.
+// checkSinks validates --sink, --dead-letter and the flags of sinks without opening a sink, and reads
+// the credentials.
 func (c *runCmd) checkSinks() (sink.Credentials, error) {
 	target, err := sinks.Parse("--sink", c.Sink, c.sinkFlags)
 	if c.Sink == "" {
-		err = fmt.Errorf("--sink: missing; it sets where messages go: %s", sinks.Forms())
+		err = fmt.Errorf("--sink: missing; choose where messages go: %s", sinks.Forms())
 	}
 	faults := []error{err}
 	if c.DeadLetter != "" {
@@ -21,7 +21,7 @@ func (c *runCmd) checkSinks() (sink.Credentials, error) {
 	}
 	unused := sinks.Unused(c.sinkFlags, c.sinkURLs()...)
 	if faults = append(faults, unused...); len(unused) > 0 {
-		return sink.Credentials{}, errors.Join(faults...) // files that nothing needs are not read
+		return sink.Credentials{}, errors.Join(faults...) // without reading files of unused flags
 	}
 	credentials, err := flagset.Of[sink.ServerFlags](c.sinkFlags).Load()
 	if faults = append(faults, err); err == nil {
@@ -30,19 +30,19 @@ func (c *runCmd) checkSinks() (sink.Credentials, error) {
 	return credentials, errors.Join(faults...)
 }
 
-// checkDeadLetter finds the faults of --dead-letter beside a sink.
-func (c *runCmd) checkDeadLetter(beside sink.Target) error {
+// checkDeadLetter validates --dead-letter; target is that of --sink.
+func (c *runCmd) checkDeadLetter(target sink.Target) error {
 	if kind := sinks.Kind(c.DeadLetter); kind == nil || !kind.DeadLetters {
 		return fmt.Errorf("--dead-letter: %q is not %s", c.DeadLetter, sinks.DeadLetterForms())
 	}
 	dead, err := sinks.Parse("--dead-letter", c.DeadLetter, c.sinkFlags)
-	if beside.SameFile(dead) {
-		err = errors.New("--dead-letter: names the file of --sink; each needs one of its own")
+	if target.SameFile(dead) {
+		err = errors.New("--dead-letter: the same file as --sink; choose another one")
 	}
 	return err
 }
 
-// sinkURLs are those of the sinks in use.
+// sinkURLs are the URLs of the sinks in use.
 func (c *runCmd) sinkURLs() []string {
 	urls := []string{c.Sink}
 	if c.DeadLetter != "" {
@@ -51,7 +51,7 @@ func (c *runCmd) sinkURLs() []string {
 	return urls
 }
 
-// sinkTargets are those of the sinks in use, without those that have a fault.
+// sinkTargets are the targets of the sinks in use, except those with a fault.
 func (c *runCmd) sinkTargets() (targets []sink.Target) {
 	for _, url := range c.sinkURLs() {
 		if t, err := sinks.Parse("", url, c.sinkFlags); err == nil {
@@ -61,8 +61,8 @@ func (c *runCmd) sinkTargets() (targets []sink.Target) {
 	return targets
 }
 
-// sinkLabel is the part of a sink's URL that may be logged.
+// sinkLabel is a sink's URL without the parts that may be secret.
 func (c *runCmd) sinkLabel(url string) string {
-	target, _ := sinks.Parse("", url, c.sinkFlags) // check has found its faults
+	target, _ := sinks.Parse("", url, c.sinkFlags) // checkSinks reports faults
 	return target.Label
 }

@@ -10,16 +10,16 @@ import (
 	"feedgate/worker/sink"
 )
 
-// startSinks starts what the sinks run for each worker, if anything, so that a command that
-// cannot work, or a server that says no, ends the process before any connection is made. A
-// group counts as one gateway: how many servers it will find is not known yet.
+// startSinks starts the sinks that have something to start, such as a child per worker. So a command
+// that fails or a server that refuses ends the process before any upstream is connected. A
+// discovery group counts as one gateway: the number of its servers is not known yet.
 func (u *upstreams) startSinks(ctx context.Context) error {
 	workers := 0
 	for _, gw := range u.gateways {
 		workers += gw.Workers()
 	}
-	for _, f := range u.groups {
-		workers += f.Workers()
+	for _, g := range u.groups {
+		workers += g.Workers()
 	}
 	for _, s := range []*sink.Sink{u.sink, u.deadLetters} {
 		if s == nil || s.Start == nil {
@@ -32,16 +32,15 @@ func (u *upstreams) startSinks(ctx context.Context) error {
 	return nil
 }
 
-// stopGrace is how long everything has to end once there is no more time: gateways take
-// 400 ms to leave their workers behind, then sinks up to sink.Config.CloseTimeout for a
-// write that hangs. What has not ended by then is left behind. With the last lines of the
-// log, the process is gone within a second.
+// stopGrace is the time from hurry until supervise returns, whatever has not ended. Gateways abandon
+// workers that hang after 400 ms, then sinks wait up to sink.Config.CloseTimeout for a write that
+// hangs. With the last lines of the log, the process ends within a second.
 const stopGrace = 600 * time.Millisecond
 
-// hurried returns a channel that is closed when there is no more time to end in order:
-// when abort is closed, at the second signal, or drain after the first, which ends ctx.
-// The caller calls over when it no longer needs it.
-func hurried(ctx context.Context, abort <-chan struct{}, drain time.Duration) (hurry <-chan struct{}, over func()) {
+// hurried returns a channel that is closed when the time for an orderly end is over: when abort is
+// closed (the second signal), or a time of drain after ctx ends (the first). release releases its
+// resources.
+func hurried(ctx context.Context, abort <-chan struct{}, drain time.Duration) (hurry <-chan struct{}, release func()) {
 	due, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		stopping := ctx.Done()
@@ -63,8 +62,8 @@ func hurried(ctx context.Context, abort <-chan struct{}, drain time.Duration) (h
 	return due, func() { close(done) }
 }
 
-// supervise returns the error of all upstreams once they have ended, or that of left,
-// stopGrace after u.hurry.
+// supervise waits until all upstreams have ended and returns their error. From u.hurry on it waits
+// for stopGrace only, then it returns unfinished's error.
 func (u *upstreams) supervise(ctx context.Context, abort <-chan struct{}, ended <-chan error) error {
 	done, hurry := ctx.Done(), u.hurry
 	var late <-chan time.Time
@@ -74,46 +73,46 @@ func (u *upstreams) supervise(ctx context.Context, abort <-chan struct{}, ended 
 			return err
 		case <-done:
 			done = nil
-			u.log.Info("stopping; a second signal ends it at once")
+			u.log.Info("stopping; a second signal ends the process at once")
 		case <-abort:
 			abort, done = nil, nil
 			u.log.Warn("stopping at once")
 			for _, gw := range u.gateways {
 				gw.Abort()
 			}
-			for _, f := range u.groups {
-				f.Abort()
+			for _, g := range u.groups {
+				g.Abort()
 			}
 		case <-hurry:
 			hurry = nil
 			u.watchdog.hurry()
 			late = time.After(stopGrace)
 		case <-late:
-			return u.left()
+			return u.unfinished()
 		}
 	}
 }
 
-// left is the error of a stop that something has held up: what has not ended, and the faults
-// of what has.
-func (u *upstreams) left() error {
-	faults := []error{u.ending.fault()}
-	for _, gw := range u.unended() {
+// unfinished returns the error of a stop that did not finish in time: what has not ended, and the
+// errors of what has.
+func (u *upstreams) unfinished() error {
+	faults := []error{u.ending.err()}
+	for _, gw := range u.running() {
 		faults = append(faults, fmt.Errorf("%s: %w: %d in flight; a handler, a sink or a disk did not return in time",
 			gw.Label(), gateway.ErrUnfinished, gw.Stats().InFlight.Load()))
 	}
-	faults = append(faults, u.ending.late())
+	faults = append(faults, u.ending.unclosed())
 	if u.state != nil {
 		faults = append(faults, u.state.Unwritten())
 	}
 	if err := errors.Join(faults...); err != nil {
 		return err
 	}
-	return errors.New("not ended in time")
+	return errors.New("did not end in time")
 }
 
-// unended are the gateways that have not ended.
-func (u *upstreams) unended() []*gateway.Gateway {
+// running are the gateways that have not ended.
+func (u *upstreams) running() []*gateway.Gateway {
 	var all []*gateway.Gateway
 	for i, gw := range u.gateways {
 		if u.ending.runs(i) {

@@ -14,13 +14,13 @@ import (
 	"feedgate/worker"
 )
 
-// TestHurried: it is closed at the second signal, or when the drain has had its time, and
-// by nothing else.
+// TestHurried: the channel is closed at the second signal or at the end of the drain's time, and at no
+// other event.
 func TestHurried(t *testing.T) {
 	const drain = 10 * time.Second
 	for name, c := range map[string]struct {
 		stop, abort bool
-		after       time.Duration // from the stop on; 0: it is not closed
+		after       time.Duration // from the start; 0: never closed
 	}{
 		"running":       {},
 		"first signal":  {stop: true, after: drain},
@@ -31,8 +31,8 @@ func TestHurried(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			abort := make(chan struct{})
-			hurry, over := hurried(ctx, abort, drain)
-			defer over()
+			hurry, release := hurried(ctx, abort, drain)
+			defer release()
 			began := time.Now()
 			if c.stop {
 				cancel()
@@ -53,8 +53,9 @@ func TestHurried(t *testing.T) {
 	}
 }
 
-// TestLeft: the error of a stop that is held up names what has not ended, and nothing else.
-func TestLeft(t *testing.T) {
+// TestUnfinished: the error of a stop that is held up names everything that has not ended, and nothing
+// else.
+func TestUnfinished(t *testing.T) {
 	u := &upstreams{}
 	for _, label := range []string{"a", "b", "c"} {
 		gw, err := gateway.New(gateway.Config{
@@ -69,7 +70,7 @@ func TestLeft(t *testing.T) {
 	const inFlight = "messages left unfinished: 0 in flight; a handler, a sink or a disk did not return in time"
 	check := func(want string) {
 		t.Helper()
-		if got := u.left(); got == nil || got.Error() != want {
+		if got := u.unfinished(); got == nil || got.Error() != want {
 			t.Errorf("got %v, want %s", got, want)
 		}
 	}
@@ -81,7 +82,7 @@ func TestLeft(t *testing.T) {
 	u.ending.ended(2, nil)
 	check("b: refused")
 	u.ending.ended(1, nil)
-	check("not ended in time")
-	u.ending.close("--sink")
-	check("--sink: not closed in time")
+	check("did not end in time")
+	u.ending.startClosing("--sink")
+	check("--sink: did not close in time")
 }

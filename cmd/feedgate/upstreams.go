@@ -18,32 +18,29 @@ import (
 	"feedgate/worker/sink"
 )
 
-// adminGrace is how long the admin address has to finish the requests that it is
-// answering.
+// adminGrace is how long the admin server may take to answer its last requests.
 const adminGrace = 300 * time.Millisecond
 
-// upstreams are the gateways of one process and what they share.
+// upstreams are all gateways of the process, and the sinks, state and admin server that they share.
 type upstreams struct {
-	gateways    []*gateway.Gateway // of the URLs that name their server
-	groups      []*discovery.Group // of those whose servers are found
+	gateways    []*gateway.Gateway // for URLs that name their servers
+	groups      []*discovery.Group // for URLs whose servers are discovered
 	admin       *admin.Server      // nil: off
 	sink        *sink.Sink         // nil: not open yet
 	deadLetters *sink.Sink         // nil: none
 	state       *gateway.State     // nil: none
-	hurry       <-chan struct{}    // closed when there is no more time to end in order; nil: there is
+	hurry       <-chan struct{}    // closed when the time for an orderly end is over; nil: never
 	watchdog    *watchdog          // nil: none
-	fail        func()             // drains all; nil: one that fails leaves the others alone
+	fail        func()             // drains all after one has failed; nil: the others go on
 	ending      ending
 	log         *slog.Logger
 }
 
-// run runs all upstreams until the last has ended: each by itself, or all once ctx is
-// cancelled or abort is closed, or one has failed: with fail, the process then drains the
-// others, so that whoever supervises it notices. Then it closes what they share. Its error has
-// a line for each fault.
+// run runs all upstreams until the last one has ended, then closes what they share. It drains them
+// when ctx ends and aborts them when abort is closed. If one fails and fail is set, it drains the
+// others, so that the process ends and its supervisor notices. Its error has a line for each fault.
 //
-// What does not end in time is left behind, so that a handler or a disk that hangs cannot
-// keep the process.
+// It abandons what does not end in time, such as a handler or a disk that hangs.
 func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	if u.admin != nil {
 		go u.serveAdmin()
@@ -60,15 +57,16 @@ func (u *upstreams) run(ctx context.Context, abort <-chan struct{}) error {
 	go func() {
 		running.Wait()
 		closing := u.close()
-		ended <- errors.Join(u.ending.fault(), closing)
+		ended <- errors.Join(u.ending.err(), closing)
 	}()
 	return u.supervise(ctx, abort, ended)
 }
 
-// drainAfter drains all upstreams if one has failed.
+// drainAfter returns err, the error of an upstream that has ended, and drains the others if it is not
+// nil.
 func (u *upstreams) drainAfter(err error) error {
 	if err != nil && u.fail != nil && len(u.gateways)+len(u.groups) > 1 {
-		u.log.Error("an upstream has failed; all others are drained")
+		u.log.Error("an upstream failed; draining the others")
 		u.fail()
 	}
 	return err
@@ -76,12 +74,12 @@ func (u *upstreams) drainAfter(err error) error {
 
 // report logs the part of run's error that was not logged yet.
 func (u *upstreams) report(err error) {
-	if left := unlogged(err); left != nil {
-		u.log.Error("failed", "error", left)
+	if err := unlogged(err); err != nil {
+		u.log.Error("failed", "error", err)
 	}
 }
 
-// totals are the sums over all upstreams.
+// totals are the sums of all upstreams.
 func (u *upstreams) totals() gateway.Totals {
 	var all gateway.Totals
 	for _, gw := range u.gateways {
@@ -93,33 +91,33 @@ func (u *upstreams) totals() gateway.Totals {
 	return all
 }
 
-// close closes what the gateways share.
+// close closes what the upstreams share.
 func (u *upstreams) close() error {
 	if u.admin != nil {
-		u.ending.close("--admin")
+		u.ending.startClosing("--admin")
 		grace, cancel := context.WithTimeout(context.Background(), adminGrace)
 		defer cancel()
 		if err := u.admin.Shutdown(grace); err != nil {
-			u.log.Debug("admin address closed with requests under way", "error", err)
+			u.log.Debug("admin address closed with requests in progress", "error", err)
 		}
 	}
 	var faults []error
 	if u.sink != nil {
-		u.ending.close("--sink")
+		u.ending.startClosing("--sink")
 		faults = append(faults, named("--sink", u.sink.Close()))
 	}
 	if u.deadLetters != nil {
-		u.ending.close("--dead-letter")
+		u.ending.startClosing("--dead-letter")
 		faults = append(faults, named("--dead-letter", u.deadLetters.Close()))
 	}
 	if u.state != nil {
-		u.ending.close("--state")
+		u.ending.startClosing("--state")
 		faults = append(faults, u.state.Close())
 	}
 	return errors.Join(faults...)
 }
 
-// ready is nil when the sinks accept messages, else the reason why not.
+// ready returns why the sinks do not accept messages; nil: they do.
 func (u *upstreams) ready() error {
 	err := u.sink.Ready()
 	if u.deadLetters != nil {
@@ -128,7 +126,7 @@ func (u *upstreams) ready() error {
 	return err
 }
 
-// named puts the flag at fault in front of err; nil stays nil.
+// named prefixes the flag at fault to err; nil stays nil.
 func named(flag string, err error) error {
 	if err == nil {
 		return nil
@@ -156,17 +154,18 @@ func logged(err error) error {
 	return loggedError{err}
 }
 
+// serveAdmin serves the admin address until it is closed.
 func (u *upstreams) serveAdmin() {
 	report := admin.Report{Upstreams: u.current, Lookup: u.found, Sink: u.ready}
 	if u.state != nil {
 		report.State = u.state.Ready
 	}
 	if err := u.admin.Serve(report); err != nil {
-		u.log.Error("the admin address no longer answers", "error", err)
+		u.log.Error("the admin address failed", "error", err)
 	}
 }
 
-// current are the gateways that exist now.
+// current are all gateways, including those that the groups have at this moment.
 func (u *upstreams) current() []admin.Upstream {
 	gateways := slices.Clone(u.gateways)
 	for _, g := range u.groups {
@@ -179,7 +178,7 @@ func (u *upstreams) current() []admin.Upstream {
 	return all
 }
 
-// found is nil when every group has found servers.
+// found returns which groups have no servers; nil: all have some.
 func (u *upstreams) found() error {
 	var faults []error
 	for _, g := range u.groups {
@@ -188,28 +187,28 @@ func (u *upstreams) found() error {
 	return errors.Join(faults...)
 }
 
-// listenAdmin opens the admin address, or returns nil when addr is empty. If the address is
-// in use and was not given, but is the default, a free port of its host will do.
+// listenAdmin opens the admin address; with an empty addr it returns nil. If addr is in use and is the
+// default, not given by the user, it listens on a free port of the same host.
 func listenAdmin(addr string, given bool, log *slog.Logger) (*admin.Server, error) {
 	if addr == "" {
 		return nil, nil
 	}
 	server, err := admin.New(admin.Config{Addr: addr, Log: log})
 	if errors.Is(err, syscall.EADDRINUSE) && !given {
-		host, _, _ := net.SplitHostPort(addr) // checkAddress has seen it
+		host, _, _ := net.SplitHostPort(addr) // checkAddress has checked it
 		if server, err = admin.New(admin.Config{Addr: net.JoinHostPort(host, "0"), Log: log}); err == nil {
-			log.Warn("the default admin address is in use; another port was taken; see --admin", "in_use", addr, "addr", server.Addr().String())
+			log.Warn("the default admin address is in use; listening on a free port; see --admin", "in_use", addr, "addr", server.Addr().String())
 			return server, nil
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf(`--admin: %w; choose another address, or --admin "" for none`, err)
+		return nil, fmt.Errorf(`--admin: %w; choose another address, or none with --admin ""`, err)
 	}
 	log.Info("admin address", "addr", server.Addr().String())
 	return server, nil
 }
 
-// checkAddress is the fault in the form of an admin address, if any.
+// checkAddress validates the form of an admin address.
 func checkAddress(addr string) error {
 	if addr == "" {
 		return nil

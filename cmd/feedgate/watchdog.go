@@ -8,34 +8,34 @@ import (
 )
 
 const (
-	// startGrace is how long a start has to notice the first signal by itself.
+	// startGrace is the time for a starting command to end by itself after the first signal.
 	startGrace = 300 * time.Millisecond
-	// hurryGrace is how long everything has to end after the second signal, or once the
-	// time for a drain is over. stopGrace and flushTotal fit into it.
+	// hurryGrace is the time for the process to end by itself after the second signal, or after the
+	// time of a drain is over. It is stopGrace plus flushTotal.
 	hurryGrace = 900 * time.Millisecond
 )
 
-// watchdog ends a process that does not end by itself in time, as when a read of a file on
-// a dead server or of a FIFO without a writer does not return. It is its own goroutine, and
-// calls nothing that such a read can hold up. Any goroutine may call its methods; a nil
-// watchdog does nothing.
+// watchdog ends the process if it does not end by itself in time, for example because a read from a
+// file on a dead server, or from a FIFO without a writer, does not return. It runs on timers and
+// calls nothing that such a read blocks. Any goroutine may call its methods; those that run needs do
+// nothing on a nil watchdog.
 type watchdog struct {
 	exit func(code int) // ends the process
 
 	mu       sync.Mutex
-	starting bool // nothing has been received that a drain would have to finish
-	stopping bool // after the first signal
-	hurried  bool
-	off      bool                       // the command has returned, or the process is being ended
+	starting bool                       // no message has been received: there is nothing to drain
+	stopping bool                       // the first signal has arrived
+	hurried  bool                       // hurry was called
+	off      bool                       // the command has returned, or the watchdog ends the process
 	last     func(code int, why string) // writes the last lines
 }
 
-// newWatchdog makes one for a process that has just been started.
+// newWatchdog returns the watchdog of a process that is starting.
 func newWatchdog(exit func(code int), last func(code int, why string)) *watchdog {
 	return &watchdog{exit: exit, starting: true, last: last}
 }
 
-// setLast replaces what writes the last line.
+// setLast replaces the function that writes the last lines.
 func (w *watchdog) setLast(last func(code int, why string)) {
 	if w == nil {
 		return
@@ -45,7 +45,7 @@ func (w *watchdog) setLast(last func(code int, why string)) {
 	w.last = last
 }
 
-// setStarting sets whether the first signal ends the process even if the command does not.
+// setStarting sets whether the process is starting: then startGrace begins at the first signal.
 func (w *watchdog) setStarting(starting bool) {
 	if w == nil {
 		return
@@ -58,15 +58,15 @@ func (w *watchdog) setStarting(starting bool) {
 	}
 }
 
-// signalled is the first signal.
-func (w *watchdog) signalled() {
+// firstSignal records the first signal.
+func (w *watchdog) firstSignal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stopping = true
 	time.AfterFunc(startGrace, w.endStart)
 }
 
-// hurry is the second signal, or the end of the time for a drain.
+// hurry records the second signal, or the end of the time for a drain. hurryGrace begins.
 func (w *watchdog) hurry() {
 	if w == nil {
 		return
@@ -79,13 +79,14 @@ func (w *watchdog) hurry() {
 	}
 }
 
-// stop ends the watch: the command has returned.
+// stop turns the watchdog off, because the command has returned.
 func (w *watchdog) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.off = true
 }
 
+// endStart ends the process if it is still starting.
 func (w *watchdog) endStart() {
 	w.mu.Lock()
 	due, code := w.starting, cli.ExitOK
@@ -94,7 +95,7 @@ func (w *watchdog) endStart() {
 	}
 	w.mu.Unlock()
 	if due {
-		w.end(code, "stopped by a signal during the start, which a file, a name server or a program holds up")
+		w.end(code, "stopped by a signal during the start, which waited for a file, a name server or a program")
 	}
 }
 
@@ -102,7 +103,7 @@ func (w *watchdog) endHurry() {
 	w.end(cli.ExitFailure, "ended at once: a handler, a sink or a file did not return in time")
 }
 
-// end ends the process, once, unless the watch is over.
+// end writes the last lines and ends the process, unless the watchdog is off.
 func (w *watchdog) end(code int, why string) {
 	w.mu.Lock()
 	due, last := !w.off, w.last

@@ -8,7 +8,7 @@ import (
 	"feedgate/cmd/feedgate/cli"
 )
 
-// TestWatchdog: what ends the process although its command does not return, and when.
+// TestWatchdog: which events end a process whose command does not return, and when.
 func TestWatchdog(t *testing.T) {
 	for name, c := range map[string]struct {
 		do    func(w *watchdog)
@@ -16,16 +16,16 @@ func TestWatchdog(t *testing.T) {
 		code  int
 	}{
 		"nothing":                {do: func(*watchdog) {}},
-		"a signal at the start":  {func(w *watchdog) { w.signalled() }, startGrace, cli.ExitOK},
-		"two at the start":       {func(w *watchdog) { w.signalled(); w.hurry() }, startGrace, cli.ExitFailure},
-		"a signal":               {do: func(w *watchdog) { w.setStarting(false); w.signalled() }},
-		"a start that ends":      {do: func(w *watchdog) { w.signalled(); w.setStarting(false) }},
-		"a signal between":       {func(w *watchdog) { w.setStarting(false); w.signalled(); w.setStarting(true) }, startGrace, cli.ExitOK},
-		"two":                    {func(w *watchdog) { w.setStarting(false); w.signalled(); w.hurry() }, hurryGrace, cli.ExitFailure},
-		"two, and it has ended":  {do: func(w *watchdog) { w.setStarting(false); w.signalled(); w.hurry(); w.stop() }},
+		"a signal at the start":  {func(w *watchdog) { w.firstSignal() }, startGrace, cli.ExitOK},
+		"two at the start":       {func(w *watchdog) { w.firstSignal(); w.hurry() }, startGrace, cli.ExitFailure},
+		"a signal":               {do: func(w *watchdog) { w.setStarting(false); w.firstSignal() }},
+		"a start that ends":      {do: func(w *watchdog) { w.firstSignal(); w.setStarting(false) }},
+		"a signal between":       {func(w *watchdog) { w.setStarting(false); w.firstSignal(); w.setStarting(true) }, startGrace, cli.ExitOK},
+		"two":                    {func(w *watchdog) { w.setStarting(false); w.firstSignal(); w.hurry() }, hurryGrace, cli.ExitFailure},
+		"two, and it has ended":  {do: func(w *watchdog) { w.setStarting(false); w.firstSignal(); w.hurry(); w.stop() }},
 		"the end of a drain":     {func(w *watchdog) { w.setStarting(false); w.hurry(); w.hurry() }, hurryGrace, cli.ExitFailure},
-		"one, and it has ended":  {do: func(w *watchdog) { w.signalled(); w.stop() }},
-		"two while it is ending": {do: func(w *watchdog) { w.stop(); w.signalled(); w.hurry() }},
+		"one, and it has ended":  {do: func(w *watchdog) { w.firstSignal(); w.stop() }},
+		"two while it is ending": {do: func(w *watchdog) { w.stop(); w.firstSignal(); w.hurry() }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()

@@ -79,7 +79,7 @@ func TestBenchProgramIsMissing(t *testing.T) {
 	for _, args := range [][]string{{"bench"}, {"bench", "--help"}, {"report", "x.json"}} {
 		got := placedCommand(t, feedgate, t.TempDir(), "", args...)
 		build := "go build -C bench -o " + filepath.Dir(feedgate) + "/feedgate-bench ./cmd/feedgate-bench\n"
-		if got.status != 1 || got.stdout != "" || !strings.HasPrefix(got.stderr, "feedgate: "+args[0]+": there is no feedgate-bench in "+filepath.Dir(feedgate)) ||
+		if got.status != 1 || got.stdout != "" || !strings.HasPrefix(got.stderr, "feedgate: "+args[0]+": feedgate-bench is neither in "+filepath.Dir(feedgate)) ||
 			!strings.Contains(got.stderr, "make build\n") || !strings.Contains(got.stderr, build) {
 			t.Errorf("%q: %+v", args, got)
 		}
@@ -120,7 +120,7 @@ func TestBenchProgramGetsSignals(t *testing.T) {
 func TestBenchSubjectInTheProduct(t *testing.T) {
 	t.Parallel()
 	got := command(t, nil, "bench-subject", "feedgate", "--addr", "127.0.0.1:1")
-	if got.status != 2 || got.stdout != "" || !strings.HasPrefix(got.stderr, "feedgate: feedgate has no subjects of bench: after the @, name the feedgate-bench") {
+	if got.status != 2 || got.stdout != "" || !strings.HasPrefix(got.stderr, "feedgate: this is feedgate, which cannot be measured alone: after the @, name the feedgate-bench") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -55,7 +55,7 @@ func TestStopWhileAReloadHangs(t *testing.T) {
 			fifo(t, token)
 			p.signal(syscall.SIGHUP)
 			writer(t, token) // so the reload waits for what is written
-			p.waitLog("flag=--sink", "a reload takes long", "flag=--token-file")
+			p.waitLog("flag=--sink", "reload is slow", "flag=--token-file")
 			if status == 0 {
 				p.stop(c)
 				return
@@ -109,7 +109,7 @@ func TestHangupWhileStarting(t *testing.T) {
 	w.Close()
 	c := s.accept()
 	c.welcome(1, "{}")
-	p.waitLog("logged in", "SIGHUP: there is nothing to reload")
+	p.waitLog("logged in", "SIGHUP: nothing to reload")
 	p.stop(c)
 }
 

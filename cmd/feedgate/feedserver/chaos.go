@@ -22,15 +22,15 @@ type Chaos struct {
 	HalfOpen           float64 // probability per batch of going silent instead, for good
 }
 
-// ChaosHelp is the syntax of ParseChaos for a user.
-const ChaosHelp = `A chaos SPEC is a list with commas of:
+// ChaosHelp describes the syntax of ParseChaos in the help of feed.
+const ChaosHelp = `The SPEC of --chaos is a list, separated by commas, of:
 
-    reset=P       with probability P per batch of messages, reset the connection (TCP RST) somewhere in it
-    split=A-B     write in pieces of A to B bytes, each a segment of its own
-    stall=D@P     with probability P per batch, send nothing for the duration D
-    half-open=P   with probability P per batch, go silent for good without closing; what arrives then is ignored
+    reset=P        reset the connection (TCP RST) within the batch
+    split=A-B      write pieces of A to B bytes, one TCP segment each
+    stall=D@P      pause for D before the batch
+    half-open=P    send nothing from then on, ignore input, never close
 
-A batch is 64 messages at most under chaos, see --batch.`
+P is the probability of the fault for each batch of messages. With --chaos, a batch has at most 64 messages unless --batch is given.`
 
 // chaosBatch is the most messages of a batch when there is chaos, so that
 // probabilities per batch take effect on short runs too.
