@@ -15,7 +15,7 @@ BUILD     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/
 FAULTS = cmd/feedgate/e2e/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos mutate soak sim mutants interop baselines clean
+.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos mutate soak sim mutants interop baselines rename clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -106,6 +106,29 @@ baselines: ## the baselines of bench that are programs of their own, in C++, wit
 	@mkdir -p bin
 	$(CXXBUILD) -o bin/feedgate-asio $(CXXSRC)/asio.cc $(CXXSRC)/client.cc
 	$(CXXBUILD) -o bin/feedgate-spsc $(CXXSRC)/spsc.cc
+
+# The path that the modules have now, so that rename works again.
+OLDMODULE = $(shell sed -n 's/^module //p' go.mod)
+
+rename: ## MODULE=example.com/you/feedgate: give all three modules an importable path
+	@part='[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*'; \
+	if ! printf %s "$$MODULE" | tr '\n' ' ' | LC_ALL=C grep -Eqx "[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)+(/$$part)+" || \
+		printf '%s\n' "$$MODULE" | LC_ALL=C grep -Eq '/(v[0-9]+$$|vendor(/|$$))'; then \
+		echo "make rename: MODULE='$$MODULE' is no module path: give a host and a path, without a version, as in MODULE=example.com/you/feedgate" >&2; \
+		exit 2; \
+	fi; \
+	set -eu; \
+	old=$$(printf '%s\n' '$(OLDMODULE)' | sed 's/[.]/\\./g'); \
+	find . -name go.mod -exec sed -i -E \
+		-e "s#^(module |replace |\t)$$old( |/|\$$)#\1$$MODULE\2#" {} +; \
+	quoted="([\"\`])$$old/((ring|worker|gateway|cmd|bench|docs)[/\"\`]|[\"\`])"; \
+	files=$$(grep -rlE --include='*.go' --include='*.md' "$$quoted" .); \
+	sed -i -E "s#$$quoted#\1$$MODULE/\2#g" $$files; \
+	gofmt -w $$(printf '%s\n' $$files | grep '\.go$$'); \
+	echo "The module's path is now $$MODULE."; \
+	if [ "$$(printf '%s\n' "$$MODULE/" github.com/panjf2000/ | LC_ALL=C sort | head -n 1)" != "$$MODULE/" ]; then \
+		echo "It sorts after github.com/panjf2000/gnet, before which ours must be initialised, so TestGnetIsInitialisedAfterItsEnvironmentIsHidden fails: see docs/decisions/0008-gnet-reads-no-environment.md." >&2; \
+	fi
 
 clean: ## remove what was built
 	rm -rf bin
