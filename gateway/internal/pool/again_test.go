@@ -128,3 +128,30 @@ func TestAgainIsGivenUp(t *testing.T) {
 		t.Errorf("%d references are left", l.slabs.Refs(0))
 	}
 }
+
+// TestAgainReleasesOutput: what --output made of a deferred message is given up when the handler asks
+// for the message again, and made anew for its next try.
+func TestAgainReleasesOutput(t *testing.T) {
+	var mu sync.Mutex
+	var seen []string
+	l := newTestLoop(t, Config{
+		Output:       func(dst []byte, m worker.Message) []byte { return append(append(dst, "<"...), m.Data...) },
+		OutputMemory: 1, // so that one deferred message stops the worker
+		Sink: worker.Batches(1, 0, func(_ context.Context, msgs []worker.Message) []error {
+			mu.Lock()
+			defer mu.Unlock()
+			if seen = append(seen, string(msgs[0].Data)); len(seen) == 1 {
+				return []error{worker.Again(0)}
+			}
+			return nil
+		}),
+	})
+	l.dispatch(0, 0, []byte("a"), []byte("b"))
+	l.finish()
+	if slices.Sort(seen); !slices.Equal(seen, []string{"<a", "<a", "<b"}) {
+		t.Errorf("the handler got %q", seen)
+	}
+	if n := l.pool.workers[0].main.rendered.pinnedBytes; n != 0 {
+		t.Errorf("%d bytes are kept", n)
+	}
+}
