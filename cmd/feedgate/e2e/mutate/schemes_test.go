@@ -99,7 +99,7 @@ func (s *subject) flags(t *testing.T, server *server) []string {
 	dir := t.TempDir()
 	files := strings.NewReplacer("STATE", filepath.Join(dir, "state"), "FILE", filepath.Join(dir, "file"))
 	args := strings.Fields(files.Replace(s.args))
-	args = append([]string{"--reconnect-min=1ms", "--reconnect-max=1ms", "--connect-timeout=2s", "--workers=2", "--memory=4MiB", "--max-message=16KiB",
+	args = append([]string{"--reconnect-min=1ms", "--reconnect-max=1ms", "--connect-timeout=20s", "--workers=2", "--memory=4MiB", "--max-message=16KiB",
 		"--drain-timeout=30s"}, args...)
 	if strings.Contains(s.scheme, "tls") || s.scheme == "wss" {
 		authority := tlstest.NewAuthority(t)
