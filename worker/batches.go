@@ -13,7 +13,8 @@ import (
 // with wait, those that arrive until the oldest has waited that long, or no more can arrive.
 //
 // f returns nil if all messages are done, else an error for each of them, as a [Func] does; any
-// other number of errors, and a panic, refuse them all. ctx ends when the gateway stops its
+// other number of errors, and a panic, refuse them all. Under order by key, a call has at most one
+// message of each key, so that those behind one that is asked for again can wait. ctx ends when the gateway stops its
 // workers: f must then return. msgs and their data are valid until f returns.
 func Batches(most int, wait time.Duration, f func(ctx context.Context, msgs []Message) []error) Sink {
 	return &batches{most: max(1, most), wait: wait, f: f}

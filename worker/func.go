@@ -14,14 +14,11 @@ func Each(f Func) Sink { return each{f} }
 
 type each struct{ f Func }
 
-func (e each) Open(c Completer) (Handler, error) {
-	c.SetHooks(Hooks{Again: true})
-	return eachHandler(e), nil
-}
-func (e each) Ready() error            { return nil }
-func (e each) Failed() <-chan struct{} { return nil }
-func (e each) Err() error              { return nil }
-func (e each) Close() error            { return nil }
+func (e each) Open(Completer) (Handler, error) { return eachHandler(e), nil }
+func (e each) Ready() error                    { return nil }
+func (e each) Failed() <-chan struct{}         { return nil }
+func (e each) Err() error                      { return nil }
+func (e each) Close() error                    { return nil }
 
 type eachHandler struct{ f Func }
 

@@ -107,7 +107,9 @@ type Hooks struct {
 	// resolved nothing for a while.
 	Starved func() bool
 
-	// Again: the handler asks for messages again. Under order by key, its worker then hands it
-	// at most one message of each key at a time.
+	// Again is for a handler that takes several messages before it resolves the first, and asks
+	// for messages again: under order by key, it gets at most one message of each key at a
+	// time. Without Again, messages of a key that it took before it asked for an earlier one
+	// again overtake that.
 	Again bool
 }

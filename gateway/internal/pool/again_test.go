@@ -22,6 +22,7 @@ func TestAgainKeepsOrderOfKey(t *testing.T) {
 		sink    func(f worker.Func) worker.Sink
 	}{
 		"function":               {0, worker.Each},
+		"function that wraps":    {0, inTwos},
 		"function, with retries": {3, worker.Each},
 		"batches":                {0, inBatches(0)},
 		"batches that wait":      {0, inBatches(time.Millisecond)},
@@ -88,6 +89,25 @@ func inBatches(wait time.Duration) func(f worker.Func) worker.Sink {
 			return errs
 		})
 	}
+}
+
+// inTwos is a handler that resolves half of its messages itself.
+func inTwos(f worker.Func) worker.Sink { return twos{worker.Each(f), f} }
+
+type twos struct {
+	worker.Sink
+	f worker.Func
+}
+
+func (s twos) Open(worker.Completer) (worker.Handler, error) {
+	return batchHandler{func(b worker.Batch) {
+		if code, after := worker.Outcome(s.f(context.Background(), b.At(0))); after > 0 {
+			b.Again(1, after)
+		} else {
+			b.Done(1, code)
+		}
+		b.Each(s.f)
+	}}, nil
 }
 
 // TestAgainIsNoTry: a message that the handler asks for again has all its tries left, and one that has

@@ -177,7 +177,14 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 		if b.msgs == nil {
 			m = b.At(0) // the others differ in data and number only
 		}
-		for end := min(b.Len(), b.s.w.progress.stride); done < end; done++ {
+		end := min(b.Len(), b.s.w.progress.stride)
+		if r := b.s.w.retry; r != nil && r.lazy && r.sorts() && b.s == b.s.w.main {
+			if r.waits(b) {
+				continue
+			}
+			end = 1
+		}
+		for ; done < end; done++ {
 			if b.msgs == nil {
 				m.Data, m.Seq = b.data(done), b.run.first.Seq+uint64(done)
 			} else {
@@ -197,13 +204,21 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 			done, outcome = 0, code
 			if after > 0 {
 				b.Again(1, after)
-				end--
-				done = -1 // counts up to 0 before the next message
+				done, end = -1, 0 // those that follow may have to wait for their key
 			}
 		}
 		b.Done(done, outcome)
 		done = 0
 	}
+}
+
+// skip takes the next message off, which the handler does not get now.
+func (b *batch) skip() run {
+	b.pass(1)
+	if b.s.rendered != nil {
+		b.s.rendered.done(1)
+	}
+	return b.cut(1)
 }
 
 // pass passes over the next n messages.

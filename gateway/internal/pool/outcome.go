@@ -32,10 +32,11 @@ func (w *Worker) handled(r run, code worker.Code) {
 // a try.
 func (w *Worker) again(r run, after time.Duration) {
 	if w.retry == nil {
-		w.retry = newRetrier(w, &Config{}) // order is not by key, else there is one
+		w.retry = newRetrier(w, &Config{Key: w.key})
+		w.retry.lazy = true
 	}
 	for len(r.spans) > 0 {
-		w.retry.after(r.cut(1), after)
+		w.retry.askedAgain(r.cut(1), after)
 	}
 }
 

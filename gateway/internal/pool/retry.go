@@ -21,6 +21,7 @@ type retrier struct {
 	max  int             // tries after the first
 	min  time.Duration   // wait before the second try; doubles
 	key  *selector.Keyer // nil: order is not by key
+	lazy bool            // only keys with a message that waits for its next try are in lanes and inHand
 	tick *time.Timer
 
 	failed map[uint32]int // by slot: tries of a message that have failed, if any
@@ -58,7 +59,7 @@ func (r *retrier) hash(all *run, i int) uint64 { return r.key.Hash(r.w.message(a
 // admit runs those of new messages through the handler that may go now, in one batch; the others
 // wait. Those of them whose turn has come by then follow, up to limit in all.
 func (r *retrier) admit(first run, rest []run, limit int) {
-	if r.key == nil {
+	if !r.sorts() {
 		r.w.main.handle(first, rest...)
 		return
 	}
@@ -78,7 +79,9 @@ func (r *retrier) sort(all run) {
 		k := r.hash(&all, n)
 		lane, busy := r.lanes[k]
 		if !busy {
-			r.enter(k, all.first.Slot+uint32(n))
+			if !r.lazy {
+				r.enter(k, all.first.Slot+uint32(n))
+			}
 			n++
 			continue
 		}
@@ -86,14 +89,34 @@ func (r *retrier) sort(all run) {
 			r.runs = append(r.runs, all.cut(n))
 			n = 0
 		}
-		r.queues.push(&lane, all.at(0))
-		r.lanes[k] = lane
-		r.queued++
-		all.cut(1)
+		r.wait(k, lane, all.cut(1))
 	}
 	if n > 0 {
 		r.runs = append(r.runs, all)
 	}
+}
+
+// sorts reports whether messages may have to wait for their key.
+func (r *retrier) sorts() bool { return r.key != nil && (!r.lazy || len(r.lanes) > 0) }
+
+// wait puts the one message of a run behind those that wait for its key.
+func (r *retrier) wait(k uint64, lane queue, one run) {
+	r.queues.push(&lane, one.at(0))
+	r.lanes[k] = lane
+	r.queued++
+}
+
+// waits puts the next message of a batch behind those that wait for its key, if there are any.
+func (r *retrier) waits(b *batch) bool {
+	if _, first := r.inHand[b.run.first.Slot]; first {
+		return false // the others wait for this one
+	}
+	k := r.hash(&b.run, 0)
+	lane, busy := r.lanes[k]
+	if busy {
+		r.wait(k, lane, b.skip())
+	}
+	return busy
 }
 
 // add adds a message that has waited to the batch.
@@ -133,6 +156,19 @@ func (r *retrier) again(one run) bool {
 	return true
 }
 
+// askedAgain schedules another try of the one message of a run, which the handler has asked for.
+func (r *retrier) askedAgain(one run, wait time.Duration) {
+	if _, entered := r.inHand[one.first.Slot]; r.key != nil && !entered {
+		k := r.hash(&one, 0)
+		if lane, busy := r.lanes[k]; busy {
+			r.wait(k, lane, one)
+			return
+		}
+		r.enter(k, one.first.Slot)
+	}
+	r.after(one, wait)
+}
+
 // after schedules another try of the one message of a run.
 func (r *retrier) after(one run, wait time.Duration) {
 	r.due.push(dueTry{one.at(0), r.w.now() + wait})
@@ -141,7 +177,7 @@ func (r *retrier) after(one run, wait time.Duration) {
 
 // through forgets the tries of messages that are done, and lets the next one of a key go.
 func (r *retrier) through(all run) {
-	if r.key == nil && len(r.failed) == 0 {
+	if len(r.inHand) == 0 && len(r.failed) == 0 {
 		return
 	}
 	for i := range all.spans {
@@ -155,7 +191,10 @@ func (r *retrier) through(all run) {
 
 // letGo makes the next message of a key ready, as the one of a slot is done.
 func (r *retrier) letGo(slot uint32) {
-	k := r.inHand[slot]
+	k, entered := r.inHand[slot]
+	if !entered {
+		return
+	}
 	delete(r.inHand, slot)
 	lane := r.lanes[k]
 	if lane.empty() {

@@ -7,6 +7,7 @@ import (
 
 	"feedgate/ring"
 	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
 // ReplyBytes is the room in the reply ring for each of its entries: a record
@@ -38,8 +39,9 @@ type Worker struct {
 	costly   bool          // each of takeNew's last calls of the handler took gatherWorth or longer, on average
 	progress progress
 	pace     pace
-	holdBack bool  // of Config
-	finished Reply // run of finished messages that is not in the ring yet
+	holdBack bool               // of Config
+	key      *selector.Selector // of Config
+	finished Reply              // run of finished messages that is not in the ring yet
 	freed    struct {
 		slab uint16
 		n    int
@@ -81,6 +83,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	}
 	w.aside.init()
 	w.tickets = cfg.InFlight
+	w.key = cfg.Key
 	w.main = newHandlerState(w, w.handled, w.again)
 	if cfg.Output != nil {
 		w.main.rendered = newRendered(cfg.Output, cfg.OutputMemory)
