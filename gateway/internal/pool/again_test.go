@@ -61,8 +61,13 @@ func TestAgainKeepsOrderOfKey(t *testing.T) {
 					fails[string(p)] = 1 + rnd.IntN(c.retries)
 				}
 			}
-			l.dispatch(0, 0, payloads...)
+			const half = keys * each / 2
+			l.dispatch(0, 0, payloads[:half]...)
 			l.finish()
+			for rest := payloads[half:]; len(rest) > 0; {
+				rest = l.dispatchRun(0, 1, rest...)
+				l.finish()
+			}
 			for key, order := range done {
 				if len(order) != each || !slices.IsSorted(order) {
 					t.Errorf("key %d handled in order %v", key, order)

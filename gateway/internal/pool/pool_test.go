@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -115,6 +116,27 @@ func (l *testLoop) dispatch(w int, id uint16, payloads ...[]byte) {
 		off += len(p)
 		l.next++
 	}
+}
+
+// dispatchRun gives payloads to worker w as one run, as many of the first as there is room for, and
+// returns the others.
+func (l *testLoop) dispatchRun(w int, id uint16, payloads ...[]byte) [][]byte {
+	l.t.Helper()
+	in := l.pool.workers[w].In()
+	spans := in.Reserve(len(payloads))
+	payloads, rest := payloads[:len(spans)], payloads[len(spans):]
+	l.slabs.At(id).Data = bytes.Join(payloads, nil)
+	l.slabs.Hold(id, len(payloads))
+	off := 0
+	for i, p := range payloads {
+		spans[i] = Span(uint32(off), uint32(len(p)))
+		off += len(p)
+	}
+	in.Commit(Desc{Seq: uint64(l.next) + 1, Slot: l.next, Slab: id}, len(payloads))
+	in.Publish()
+	l.next += uint32(len(payloads))
+	l.pool.workers[w].Wake()
+	return rest
 }
 
 // until takes replies until done, sleeping on the bell between.
