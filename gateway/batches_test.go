@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"sync/atomic"
@@ -39,6 +40,14 @@ func (c *callCost) handle(b worker.Batch) {
 	c.calls.Add(1)
 	c.messages.Add(int64(b.Len()))
 	b.Done(b.Len(), worker.OK)
+}
+
+// call is the same for worker.Batches.
+func (c *callCost) call(_ context.Context, msgs []worker.Message) []error {
+	time.Sleep(c.each) // the work
+	c.calls.Add(1)
+	c.messages.Add(int64(len(msgs)))
+	return nil
 }
 
 // streamNumbers sends n messages that begin with their number modulo keys, and waits until
@@ -83,12 +92,16 @@ func TestBatchesGrow(t *testing.T) {
 	for _, c := range []struct {
 		dispatch string
 		retries  int
-	}{{"spread", 0}, {"key", 0}, {"key", 1}} {
-		t.Run(fmt.Sprintf("%s, %d retries", c.dispatch, c.retries), func(t *testing.T) {
+		function bool // of worker.Batches
+	}{{"spread", 0, false}, {"key", 0, false}, {"key", 1, false}, {"spread", 0, true}, {"key", 0, true}} {
+		t.Run(fmt.Sprintf("%s, %d retries, function %v", c.dispatch, c.retries, c.function), func(t *testing.T) {
 			feed := newTestFeed(t)
 			h := &callCost{each: time.Millisecond}
 			cfg := testConfig(t, feed.url(), nil)
 			cfg.Sink, cfg.Retries = batchSink(h.handle), c.retries
+			if c.function {
+				cfg.Sink = worker.Batches(10_000, 0, h.call)
+			}
 			if cfg.Dispatch = c.dispatch; c.dispatch == "key" {
 				cfg.Key = "bytes:0:8"
 			}
@@ -206,12 +219,17 @@ func BenchmarkCallCost(b *testing.B) {
 	for _, c := range []struct {
 		name, dispatch string
 		retries        int
-	}{{"spread", "spread", 0}, {"key", "key", 0}, {"key, retries", "key", 1}} {
+		function       bool // of worker.Batches
+	}{{"spread", "spread", 0, false}, {"key", "key", 0, false}, {"key, retries", "key", 1, false},
+		{"function, spread", "spread", 0, true}, {"function, key", "key", 0, true}} {
 		b.Run(c.name, func(b *testing.B) {
 			feed := newTestFeed(b)
 			h := &callCost{each: time.Millisecond}
 			cfg := testConfig(b, feed.url(), nil)
 			cfg.Sink = batchSink(h.handle)
+			if c.function {
+				cfg.Sink = worker.Batches(10_000, 0, h.call)
+			}
 			cfg.Retries = c.retries
 			if cfg.Dispatch = c.dispatch; c.dispatch == "key" {
 				cfg.Key = "bytes:0:8"
