@@ -47,8 +47,8 @@ func TestChaosSeed(t *testing.T) {
 	fates := func(seed, ordinal uint64, c Chaos) (resets []bool) {
 		s := newSession("", ordinal, 0, &Config{Seed: seed})
 		for range 1000 {
-			resets = append(resets, c.roll(s.batchDice).reset)
-			c.piece(100, s.splitDice)
+			resets = append(resets, c.draw(s.batchRNG).reset)
+			c.piece(100, s.splitRNG)
 		}
 		return resets
 	}
@@ -59,12 +59,12 @@ func TestChaosSeed(t *testing.T) {
 	if reflect.DeepEqual(plain, fates(2, 1, Chaos{Reset: 0.3})) || reflect.DeepEqual(plain, fates(1, 2, Chaos{Reset: 0.3})) {
 		t.Error("another seed or session decides the same")
 	}
-	dice := rand.New(rand.NewPCG(1, 1))
+	rng := rand.New(rand.NewPCG(1, 1))
 	seen := make(map[int]bool)
 	for range 1000 {
 		c := Chaos{SplitMin: 2, SplitMax: 4}
-		seen[c.piece(100, dice)] = true
-		if c.piece(1, dice) != 1 {
+		seen[c.piece(100, rng)] = true
+		if c.piece(1, rng) != 1 {
 			t.Fatal("a piece is longer than what there is")
 		}
 	}

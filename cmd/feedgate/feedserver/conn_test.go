@@ -25,17 +25,17 @@ func TestRatePace(t *testing.T) {
 	send := func(at time.Duration, want uint64) {
 		t.Helper()
 		l.now = at
-		n := c.room()
+		n := c.sendable()
 		if n != want {
 			t.Errorf("at %v there is room for %d, want %d", at, n, want)
 		}
 		c.next += n
-		s.led.hand(c.next)
+		s.led.markSent(c.next)
 	}
 	send(pace, 101)
 	send(pace+10*time.Microsecond, 0)
-	if c.resume != 2*pace {
-		t.Errorf("goes on at %v", c.resume)
+	if c.nextPump != 2*pace {
+		t.Errorf("goes on at %v", c.nextPump)
 	}
 	// A batch that was late does not put the next one off.
 	send(2*pace+60*time.Microsecond, 160)
@@ -44,18 +44,18 @@ func TestRatePace(t *testing.T) {
 	// The window cuts a batch short; when it opens, nothing is waited for.
 	send(10*pace, 199)
 	s.ack(1, 300, 0, 1)
-	s.settle(1)
+	s.endRead(1)
 	send(10*pace+10*time.Microsecond, 300)
 	// What falls due later than the grid's next point goes out when it is due.
 	s.lat.period = float64(pace) * 2.5
 	s.last = c.next + 10
 	s.lat.epoch = 20*pace - time.Duration(float64(c.next-1)*s.lat.period)
 	s.ack(1, c.next-1, 0, 1)
-	s.settle(1)
+	s.endRead(1)
 	send(20*pace, 1)
 	send(21*pace, 0)
-	if c.resume != 22*pace+pace/2 {
-		t.Errorf("goes on at %v", c.resume)
+	if c.nextPump != 22*pace+pace/2 {
+		t.Errorf("goes on at %v", c.nextPump)
 	}
 	send(22*pace+pace/2, 1)
 }

@@ -233,7 +233,7 @@ func TestSessionExpire(t *testing.T) {
 	c := &conn{ses: s}
 	c.next = s.attach(c, 5)
 	c.next = 101
-	s.hand(51, 6)
+	s.markSent(51, 6)
 	s.ack(1, 20, 0, 7)
 	if s.expire(14) || s.last != 1000 {
 		t.Errorf("ends at %d before its time", s.last)
@@ -244,7 +244,7 @@ func TestSessionExpire(t *testing.T) {
 	if s.expire(16) || s.last != 100 {
 		t.Errorf("ends twice, at %d", s.last)
 	}
-	s.hand(61, 17)
+	s.markSent(61, 17)
 	s.detach(18)
 	if s.last != 60 {
 		t.Errorf("ends at %d, not with what was sent", s.last)
@@ -253,7 +253,7 @@ func TestSessionExpire(t *testing.T) {
 	if s.expire(20) || c.next != 21 || s.last != 60 {
 		t.Errorf("goes on from %d to %d", c.next, s.last)
 	}
-	s.hand(61, 21)
+	s.markSent(61, 21)
 	s.ack(21, 40, 0, 22)
 	if !s.complete() {
 		t.Errorf("%d of %d acknowledged", s.acknowledged, s.last)

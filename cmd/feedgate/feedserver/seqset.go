@@ -2,53 +2,52 @@ package feedserver
 
 import "math/bits"
 
-// bitRing is a set of sequence numbers within a window that only moves up. Its
-// user keeps the window no longer than room and clears what leaves it, so that
-// every number has a bit of its own.
-type bitRing struct {
+// seqSet is a set of sequence numbers within a window. A number's bit depends only on its low digits:
+// the caller keeps the window no longer than span and clears the numbers that leave it.
+type seqSet struct {
 	words []uint64 // a power of two of them
 }
 
-// minRing is the first size of a ring, in words.
-const minRing = 64
+// minSetWords is the initial size of a set, in words.
+const minSetWords = 64
 
-// room is the longest window.
-func (r *bitRing) room() uint64 { return uint64(len(r.words)) * 64 }
+// span is the longest window for which there is room.
+func (s *seqSet) span() uint64 { return uint64(len(s.words)) * 64 }
 
-// fit makes room for the window [from, to).
-func (r *bitRing) fit(from, to uint64) {
-	size := max(len(r.words), minRing)
+// grow makes room for the window [from, to).
+func (s *seqSet) grow(from, to uint64) {
+	size := max(len(s.words), minSetWords)
 	for uint64(size)*64 < to-from {
 		size *= 2
 	}
-	if size == len(r.words) {
+	if size == len(s.words) {
 		return
 	}
-	old := *r
-	r.words = make([]uint64, size)
-	for seq := from; seq < from+old.room(); seq++ {
+	old := *s
+	s.words = make([]uint64, size)
+	for seq := from; seq < from+old.span(); seq++ {
 		if old.has(seq) {
-			r.add(seq, 1)
+			s.add(seq, 1)
 		}
 	}
 }
 
-func (r *bitRing) at(seq uint64) (word *uint64, bit uint64) {
-	i := seq & (r.room() - 1)
-	return &r.words[i/64], i % 64
+// locate returns the word and bit of seq.
+func (s *seqSet) locate(seq uint64) (word *uint64, bit uint64) {
+	i := seq & (s.span() - 1)
+	return &s.words[i/64], i % 64
 }
 
-// has says whether seq is in the set.
-func (r *bitRing) has(seq uint64) bool {
-	word, bit := r.at(seq)
+// has reports whether seq is in the set.
+func (s *seqSet) has(seq uint64) bool {
+	word, bit := s.locate(seq)
 	return *word>>bit&1 != 0
 }
 
-// add puts n numbers from seq on into the set and returns how many of them are
-// new there.
-func (r *bitRing) add(seq, n uint64) (fresh uint64) {
+// add adds the n numbers from seq on and returns how many of them are new.
+func (s *seqSet) add(seq, n uint64) (fresh uint64) {
 	for n > 0 {
-		word, bit := r.at(seq)
+		word, bit := s.locate(seq)
 		k := min(64-bit, n)
 		mask := ^uint64(0) >> (64 - k) << bit
 		fresh += k - uint64(bits.OnesCount64(*word&mask))
@@ -58,21 +57,21 @@ func (r *bitRing) add(seq, n uint64) (fresh uint64) {
 	return fresh
 }
 
-// clear takes [from, to) out of the set.
-func (r *bitRing) clear(from, to uint64) {
+// clear removes [from, to).
+func (s *seqSet) clear(from, to uint64) {
 	for from < to {
-		word, bit := r.at(from)
+		word, bit := s.locate(from)
 		k := min(64-bit, to-from)
 		*word &^= ^uint64(0) >> (64 - k) << bit
 		from += k
 	}
 }
 
-// pass takes the unbroken run of members from seq on out of the set, up to limit
-// at most, and returns the first number behind it.
-func (r *bitRing) pass(seq, limit uint64) uint64 {
+// clearLeading removes the consecutive members that begin at seq, up to limit, and returns the number
+// after the last one.
+func (s *seqSet) clearLeading(seq, limit uint64) uint64 {
 	for seq < limit {
-		word, bit := r.at(seq)
+		word, bit := s.locate(seq)
 		ones := uint64(bits.TrailingZeros64(^(*word >> bit)))
 		k := min(ones, 64-bit, limit-seq)
 		if k == 0 {
