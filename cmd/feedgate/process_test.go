@@ -23,8 +23,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// patience is how long a test waits for what should come at once, before it
-// calls it a fault.
+// patience is how long a test waits for an event that should happen at once.
 const patience = 20 * time.Second
 
 // binary is the built command.
@@ -48,19 +47,18 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// process is the command running.
+// process is a running feedgate.
 type process struct {
 	t              *testing.T
 	cmd            *exec.Cmd
 	stdout, stderr *output
-	ended          chan struct{} // closed when it has
+	ended          chan struct{} // closed when it has ended
 }
 
-// start starts the command. seen is a text on standard error that the test may
-// want to wait for.
-func start(t *testing.T, seen string, args ...string) *process {
+// start starts feedgate. stderr.seen of the process is closed when standard error contains want.
+func start(t *testing.T, want string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(binary, args...), stdout: newOutput("\x00"), stderr: newOutput(seen), ended: make(chan struct{})}
+	p := &process{t: t, cmd: exec.Command(binary, args...), stdout: newOutput("\x00"), stderr: newOutput(want), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	p.cmd.WaitDelay = patience // for a child of its own that holds its standard error
 	if err := p.cmd.Start(); err != nil {
@@ -80,17 +78,17 @@ func start(t *testing.T, seen string, args ...string) *process {
 	return p
 }
 
-// await waits for a channel to be closed.
-func (p *process) await(what string, c <-chan struct{}) {
+// await waits until a channel is closed. event names it in the error.
+func (p *process) await(event string, c <-chan struct{}) {
 	p.t.Helper()
 	select {
 	case <-c:
 	case <-time.After(patience):
-		p.t.Fatalf("%s: not within %v", what, patience)
+		p.t.Fatalf("%s: not within %v", event, patience)
 	}
 }
 
-// status waits for the end and returns the exit status, -1 for a signal.
+// status waits for the end of the process and returns the exit status; -1 if a signal ended it.
 func (p *process) status() int {
 	p.t.Helper()
 	p.await("end of the process", p.ended)
@@ -104,7 +102,7 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// serve starts a feed until the test ends and returns it with its URL.
+// serve starts a feed, which is closed when the test ends. It returns the feed and its URL.
 func serve(t *testing.T, cfg feedserver.Config) (*feedserver.Server, string) {
 	t.Helper()
 	cfg.Log = slog.New(slog.DiscardHandler)
@@ -119,8 +117,8 @@ func serve(t *testing.T, cfg feedserver.Config) (*feedserver.Server, string) {
 	return server, "fg://" + server.Addr().String()
 }
 
-// finished waits for a feed's end and sees that its acks are as they should be.
-func finished(t *testing.T, server *feedserver.Server) feedserver.Counts {
+// result waits for the end of a feed, checks its acks and returns the counts.
+func result(t *testing.T, server *feedserver.Server) feedserver.Counts {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -136,14 +134,14 @@ func finished(t *testing.T, server *feedserver.Server) feedserver.Counts {
 
 var freeAddrs atomic.Uint32
 
-// freeAddr is an address that nobody listens on: all of 127/8 is local, each test process
-// has hosts of its own there, and the port is none that the kernel gives away.
+// freeAddr returns an address on which nobody listens. All of 127/8 is local, each test process uses
+// its own hosts there, and the port is outside the kernel's range of ephemeral ports.
 func freeAddr() string {
 	n, pid := freeAddrs.Add(1), os.Getpid()
 	return fmt.Sprintf("127.%d.%d.%d:10000", 64+pid>>8%128, pid%256, 1+n%250)
 }
 
-// get is the body that the admin address answers, "" while it does not.
+// get fetches a page of the admin address; status 0: there was no response.
 func get(url string) (status int, body string) {
 	response, err := http.Get(url)
 	if err != nil {
@@ -185,8 +183,8 @@ func TestHelpStatus(t *testing.T) {
 	}
 }
 
-// TestExitOnClose runs all that a configuration file says, against feeds that
-// end.
+// TestExitOnClose: with the settings of a configuration file, the process ends once both of its feeds
+// have ended.
 func TestExitOnClose(t *testing.T) {
 	a, urlA := serve(t, feedserver.Config{Count: 20000})
 	b, urlB := serve(t, feedserver.Config{Count: 10000})
@@ -196,7 +194,7 @@ func TestExitOnClose(t *testing.T) {
 	if status := p.status(); status != 0 {
 		t.Errorf("status %d", status)
 	}
-	if n := finished(t, a).Acknowledged + finished(t, b).Acknowledged; n != 30000 {
+	if n := result(t, a).Acknowledged + result(t, b).Acknowledged; n != 30000 {
 		t.Errorf("%d acknowledged", n)
 	}
 	text, err := os.ReadFile(in)
@@ -205,7 +203,8 @@ func TestExitOnClose(t *testing.T) {
 	}
 }
 
-// TestWorstStatus has one feed that refuses the token and one that ends well.
+// TestWorstStatus: the exit status is 1 if one of two upstreams fails, here because its feed refuses the
+// token.
 func TestWorstStatus(t *testing.T) {
 	good, goodURL := serve(t, feedserver.Config{Count: 10000})
 	_, badURL := serve(t, feedserver.Config{Count: 1, Token: []byte("another")})
@@ -214,11 +213,11 @@ func TestWorstStatus(t *testing.T) {
 	if status := p.status(); status != cli.ExitFailure {
 		t.Errorf("status %d", status)
 	}
-	if n := finished(t, good).Acknowledged; n != 10000 {
+	if n := result(t, good).Acknowledged; n != 10000 {
 		t.Errorf("%d acknowledged", n)
 	}
 	if text := p.stderr.String(); !strings.Contains(text, "level=ERROR msg=failed upstream="+badURL+" ") || strings.Contains(text, "s3cret") {
-		t.Error("standard error does not say which URL, or tells the secret")
+		t.Error("standard error does not name the URL, or contains the secret")
 	}
 }
 
@@ -239,7 +238,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestReadyFollowsUpstream has one upstream that is there and one that is not.
+// TestReadyFollowsUpstream: the process is not ready if one of two upstreams is not connected.
 func TestReadyFollowsUpstream(t *testing.T) {
 	_, here := serve(t, feedserver.Config{Rate: 100})
 	gone := "fg://" + freeAddr()
@@ -263,14 +262,14 @@ func TestReadyFollowsUpstream(t *testing.T) {
 	}
 }
 
-// mute is a sink that never answers, nor ends by itself.
-const mute = "exec:exec tail -f /dev/null"
+// stuckSink has a child that neither answers nor ends by itself.
+const stuckSink = "exec:exec tail -f /dev/null"
 
-// TestSecondSignal leaves messages unfinished.
+// TestSecondSignal: the second signal ends the process with messages unfinished.
 func TestSecondSignal(t *testing.T) {
 	_, url := serve(t, feedserver.Config{Count: 10})
 	admin := freeAddr()
-	p := start(t, "stopping", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=1h", "--workers=1")
+	p := start(t, "stopping", "run", url, "--admin", admin, "--sink", stuckSink, "--drain-timeout=1h", "--workers=1")
 	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
 	testkit.Eventually(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
 	p.signal(syscall.SIGTERM)
@@ -282,7 +281,7 @@ func TestSecondSignal(t *testing.T) {
 func TestDrainTimeout(t *testing.T) {
 	_, url := serve(t, feedserver.Config{Count: 10})
 	admin := freeAddr()
-	p := start(t, "\x00", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=50ms", "--workers=1")
+	p := start(t, "\x00", "run", url, "--admin", admin, "--sink", stuckSink, "--drain-timeout=50ms", "--workers=1")
 	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
 	testkit.Eventually(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
 	p.signal(syscall.SIGTERM)
@@ -314,12 +313,11 @@ func TestAdminInUse(t *testing.T) {
 		t.Errorf("standard error\n%s", text)
 	}
 	if left, _ := os.ReadFile(in); string(left) != "another process is writ" {
-		t.Errorf("it has touched the file: %q", left)
+		t.Errorf("the file was changed: %q", left)
 	}
 }
 
-// TestJSONLogs sees that nothing but JSON is on standard error, the last error
-// included.
+// TestJSONLogs: with --log-format json, every line on standard error is JSON, the last error included.
 func TestJSONLogs(t *testing.T) {
 	_, url := serve(t, feedserver.Config{Count: 1, Token: []byte("another")})
 	p := start(t, "\x00", "run", "--sink=discard:", url, "--admin=", "--log-format=json", "--log-level=debug")
@@ -334,7 +332,7 @@ func TestJSONLogs(t *testing.T) {
 		}
 	}
 	if n == 0 {
-		t.Error("nothing is logged")
+		t.Error("nothing was logged")
 	}
 }
 

@@ -24,12 +24,11 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// runFlags is run with every flag, and what the flag is to gateway.Config; a nil
-// field is one that the gateway does not see. The values differ from the
-// defaults and from each other, so that no two fields can be mixed up.
+// runFlags are all flags of run, with the field of gateway.Config that each one sets; "": none. The
+// values differ from the defaults and from each other, so that a test finds fields that are mixed up.
 var runFlags = []struct {
 	name, value string
-	bad         []string // values that the command line itself refuses
+	bad         []string // values that the command line refuses
 	field       string
 	want        any
 }{
@@ -89,7 +88,7 @@ var runFlags = []struct {
 	{"config", "", []string{"/nonexistent/config"}, "", nil},
 }
 
-// TestRunFlags sees that run has the flags of the contract and no others.
+// TestRunFlags: run has exactly these flags.
 func TestRunFlags(t *testing.T) {
 	line, err := parse([]string{"run"}, &globals{stdout: io.Discard, stderr: io.Discard, settings: newSettings()})
 	if err != nil {
@@ -109,6 +108,7 @@ func TestRunFlags(t *testing.T) {
 	}
 }
 
+// TestConfig: every flag sets its field of gateway.Config.
 func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var args []string
@@ -137,7 +137,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestProtocolFlags: the flags of protocols reach them, each its own.
+// TestProtocolFlags: each protocol receives its own flags.
 func TestProtocolFlags(t *testing.T) {
 	c, _ := mustParseRun(t, "--frame=line", "--hello=HI", "--ack-template=A{n}", "--heartbeat-template=PING",
 		"--ignore-prefix=PONG", "--assemble=json:i,c,d", "--ws-header=A: b, c", "--ws-header=D: e",
@@ -162,7 +162,7 @@ func TestProtocolFlags(t *testing.T) {
 	}
 }
 
-// TestFlagsNeedATaker: a flag of some protocols is an error if none of the URLs is of one.
+// TestFlagsNeedATaker: a flag is an error if no URL's protocol uses it.
 func TestFlagsNeedATaker(t *testing.T) {
 	for _, c := range []struct{ urls, flag, want string }{
 		{"fg://a:1", "--frame=line", "--frame: goes with tcp://, not with fg://"},
@@ -179,7 +179,7 @@ func TestFlagsNeedATaker(t *testing.T) {
 	}
 }
 
-// TestDataOnly: only a sink that writes ids reads more than data.
+// TestDataOnly: only sinks that write ids use metadata.
 func TestDataOnly(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -199,7 +199,7 @@ func TestDataOnly(t *testing.T) {
 	}
 }
 
-// TestDefaults sees that the command line's defaults are the gateway's.
+// TestDefaults: the defaults of the command line are those of the gateway.
 func TestDefaults(t *testing.T) {
 	for _, url := range []string{"fg://a:1", "tcp://a:1"} {
 		c, _ := mustParseRun(t, "--frame=line")
@@ -213,7 +213,7 @@ func TestDefaults(t *testing.T) {
 			if err := cfg.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			cfg.TLS = nil // made anew each time
+			cfg.TLS = nil // a new value each time
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("config\n%+v\nnot\n%+v", got, want)
@@ -225,25 +225,25 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestBadValues sees that a value that makes no sense ends with status 2 and an
-// error that begins with the flag.
+// TestBadValues: an invalid value ends the process with status 2 and an error that begins with the
+// flag.
 func TestBadValues(t *testing.T) {
 	for _, flag := range runFlags {
 		for _, value := range flag.bad {
 			args := []string{"run", "--sink=discard:", "fg://a:1", stopper, "--" + flag.name + "=" + value}
 			if flag.name == "sink" {
-				args[3] = "--admin=" // a sink is looked at after the admin address
+				args[3] = "--admin=" // the sink is opened after the admin address
 			}
 			checkUsage(t, "--"+flag.name, args...)
 		}
 	}
 }
 
-// stopper ends a run that gets as far as listening, with status 1: the address
-// is one of those set aside for documentation.
+// stopper ends a run with status 1 when it listens on the admin address, which is one of those reserved
+// for documentation.
 const stopper = "--admin=192.0.2.1:1"
 
-// TestBadValuesOfGateway does the same for what the gateway refuses.
+// TestBadValuesOfGateway is TestBadValues for values that the gateway refuses.
 func TestBadValuesOfGateway(t *testing.T) {
 	for flag, values := range map[string][]string{
 		"ring":               {"1000", "3"},
@@ -289,11 +289,11 @@ func TestBadValuesOfGateway(t *testing.T) {
 	checkUsage(t, "--dead-letter", "run", "--sink=discard:", "fg://a:1", stopper, "--sink=file:a", "--dead-letter=file:a")
 	checkUsage(t, "--state", "run", "--sink=discard:", "fg://a:1", "fg://b:1", "fg://a:1", stopper, "--state=s")
 	checkUsage(t, "fg://a:1: ", "run", "--sink=discard:", "fg://u:s3cret@a:1?s3cret", stopper)
-	// All faults at once, a flag's once however many gateways there are.
+	// All faults are printed, each once, even if two gateways have it.
 	stderr := checkUsage(t, "", "run", "--sink=discard:", "fg://a:1", "fg://b:1", "--admin=x", "--ring=3", "--flush-max=99")
 	for _, flag := range []string{"feedgate: --admin:", "feedgate: --ring:", "feedgate: --flush-max:"} {
 		if strings.Count(stderr, flag) != 1 {
-			t.Errorf("not once %q in\n%s", flag, stderr)
+			t.Errorf("%q is not once in\n%s", flag, stderr)
 		}
 	}
 }
@@ -312,7 +312,8 @@ func TestOtherUsage(t *testing.T) {
 	}
 }
 
-// checkUsage runs a command line, whose error must begin with want, and returns it.
+// checkUsage runs a command line that must end with a usage error that begins with want. It returns
+// standard error without the log.
 func checkUsage(t *testing.T, want string, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -327,8 +328,7 @@ func checkUsage(t *testing.T, want string, args ...string) string {
 	return text
 }
 
-// TestHelp sees that every flag has one line, within 80 columns, that says its
-// default.
+// TestHelp: the help fits into 80 columns and has one line for each flag, with its default.
 func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	t.Setenv("COLUMNS", "80")
@@ -348,7 +348,7 @@ func TestHelp(t *testing.T) {
 			return regexp.MustCompile(`^  --` + flag.name + `[ =].*\.$`).MatchString(line)
 		})
 		if i < 0 {
-			t.Errorf("no line of its own for --%s", flag.name)
+			t.Errorf("--%s does not have a line of its own", flag.name)
 			continue
 		}
 		want, ok := defaults[flag.name]
@@ -358,7 +358,7 @@ func TestHelp(t *testing.T) {
 			want = field.String()
 		}
 		if want != "" && !strings.HasSuffix(lines[i], " ["+want+"].") {
-			t.Errorf("default %s is not in %s", want, lines[i])
+			t.Errorf("the default %s is not in %s", want, lines[i])
 		}
 	}
 }
