@@ -28,7 +28,7 @@ func parseFeed(t *testing.T, args ...string) *feedCmd {
 	return &line.commands.Feed
 }
 
-// TestFeedConfig gives every flag a value of its own and sees where it ends up.
+// TestFeedConfig: every flag sets its field, checked with a different value for each.
 func TestFeedConfig(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	cert, key := ca.Files(ca.Issue(nil))
@@ -69,7 +69,7 @@ func TestFeedConfig(t *testing.T) {
 	}
 }
 
-// TestFeedUsage sees that every fault ends with status 2, and is said once.
+// TestFeedUsage: every fault is printed once, and the exit status is 2.
 func TestFeedUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"--protocol=tcp"}, {"--count=-1"}, {"--chaos=reset=2"}, {"--replay=/nonexistent/log"}, {"--rate=x"}, {"--size=0"}, {"--duration=-1s"},
@@ -94,18 +94,18 @@ func TestFeedUsage(t *testing.T) {
 	}
 }
 
-// TestFeedHints sees that a flag of another protocol names the one that it has, and
-// that TLS takes both of its flags.
+// TestFeedHints: the error of a flag of another protocol names the right flag, and that of an
+// incomplete set of TLS flags the missing one.
 func TestFeedHints(t *testing.T) {
 	for want, args := range map[string][]string{
-		"--fragment: only ws has it, choose --more":               {"--fragment=2"},
-		"--more: only fg has it, choose --fragment":               {"--more=2", "--protocol=ws"},
-		"--tls-key: missing; --tls-cert needs it":                 {"--tls-cert=x"},
-		"--tls-cert: missing; --tls-key needs it":                 {"--tls-key=x"},
-		"--tls-cert: missing; the other flags of TLS need it":     {"--tls-client-ca=x"},
-		"--tls-max: \"1.0\" is none of 1.1, 1.2, 1.3":             {"--tls-max=1.0"},
-		"--tls-client-ca: open /nonexistent/ca: no such file":     {"--tls-client-ca=/nonexistent/ca"},
-		"--protocol: \"tcp\" cannot be served, choose one of fg,": {"--protocol=tcp"},
+		"--fragment: for ws only; use --more":                 {"--fragment=2"},
+		"--more: for fg only; use --fragment":                 {"--more=2", "--protocol=ws"},
+		"--tls-key: missing; --tls-cert needs it":             {"--tls-cert=x"},
+		"--tls-cert: missing; --tls-key needs it":             {"--tls-key=x"},
+		"--tls-cert: missing; the other --tls- flags need it": {"--tls-client-ca=x"},
+		"--tls-max: \"1.0\" is not 1.1, 1.2 or 1.3":           {"--tls-max=1.0"},
+		"--tls-client-ca: open /nonexistent/ca: no such file": {"--tls-client-ca=/nonexistent/ca"},
+		"--protocol: \"tcp\" is unknown; choose one of fg,":   {"--protocol=tcp"},
 	} {
 		var stderr strings.Builder
 		if status := run(append([]string{"feed"}, args...), io.Discard, &stderr); status != cli.ExitUsage || !strings.Contains(stderr.String(), "feedgate: "+want) {
@@ -114,7 +114,7 @@ func TestFeedHints(t *testing.T) {
 	}
 }
 
-// feedProcess starts a feed of lines and connects to it.
+// feedProcess starts a feed with --protocol line and connects to it.
 func feedProcess(t *testing.T, args ...string) (*process, net.Conn) {
 	t.Helper()
 	args = append([]string{"feed", "--listen=127.0.0.1:0", "--protocol=line", "--json"}, args...)
@@ -144,7 +144,7 @@ func (p *process) feedReport() (r feedserver.Report) {
 	return r
 }
 
-// TestFeedStatus acknowledges all messages but one, or all.
+// TestFeedStatus: the exit status depends on whether all messages are acknowledged.
 func TestFeedStatus(t *testing.T) {
 	for missing, want := range []int{cli.ExitOK, cli.ExitFailure} {
 		p, nc := feedProcess(t, "--count=100")
@@ -162,13 +162,13 @@ func TestFeedStatus(t *testing.T) {
 		if len(r.Clients) != 1 || r.Total.Sent != 100 || r.Total.Missing != uint64(missing) {
 			t.Errorf("report %+v", r)
 		}
-		if said := strings.Contains(p.stderr.String(), "feedgate: acks are not as they should be: 1 missing"); said != (missing > 0) {
+		if printed := strings.Contains(p.stderr.String(), "feedgate: wrong acks: 1 missing"); printed != (missing > 0) {
 			t.Errorf("standard error\n%s", p.stderr)
 		}
 	}
 }
 
-// TestFeedDuration ends an endless feed by the clock.
+// TestFeedDuration: --duration ends an endless feed.
 func TestFeedDuration(t *testing.T) {
 	p, nc := feedProcess(t, "--rate=1000", "--duration=50ms", "--count=0")
 	lines := bufio.NewScanner(nc)
@@ -186,7 +186,7 @@ func TestFeedDuration(t *testing.T) {
 	}
 }
 
-// TestFeedSignal ends an endless feed.
+// TestFeedSignal: SIGTERM ends an endless feed, which waits for its acks.
 func TestFeedSignal(t *testing.T) {
 	p, nc := feedProcess(t, "--rate=1000")
 	lines := bufio.NewScanner(nc)
@@ -205,13 +205,13 @@ func TestFeedSignal(t *testing.T) {
 	}
 }
 
-// TestFeedSecondSignal does not wait for acks.
+// TestFeedSecondSignal: after the second signal, the feed does not wait for acks.
 func TestFeedSecondSignal(t *testing.T) {
 	p, nc := feedProcess(t, "--rate=1000", "--drain-timeout=1h")
 	lines := bufio.NewScanner(nc)
 	lines.Scan()
 	p.signal(syscall.SIGTERM)
-	for lines.Scan() { // the first signal has been heard
+	for lines.Scan() { // ends with the stream, after the first signal
 	}
 	p.signal(syscall.SIGTERM)
 	if status := p.status(); status != cli.ExitFailure {

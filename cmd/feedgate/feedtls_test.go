@@ -13,7 +13,7 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// TestFeedTLS serves a client that shows a certificate.
+// TestFeedTLS: the feed serves a client with the required certificate.
 func TestFeedTLS(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	cert, key := ca.Files(ca.Issue(nil))
@@ -34,7 +34,7 @@ func TestFeedTLS(t *testing.T) {
 	}
 }
 
-// TestFeedWS serves a WebSocket client a message in two frames.
+// TestFeedWS: the feed sends a WebSocket client a message in two frames, with a PING between them.
 func TestFeedWS(t *testing.T) {
 	p, nc := feedProcess(t, "--protocol=ws", "--count=1", "--size=4", "--fragment=2")
 	fmt.Fprint(nc, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
@@ -56,7 +56,7 @@ func TestFeedWS(t *testing.T) {
 	}
 	nc.Write([]byte{0x81, 0x82, 0, 0, 0, 0, 'A', '1'})
 	if n, err := io.ReadFull(r, got[:4]); err != nil || !bytes.Equal(got[:n], []byte{0x88, 2, 3, 232}) {
-		t.Errorf("goodbye is % x, %v", got[:n], err)
+		t.Errorf("Close is % x, %v", got[:n], err)
 	}
 	nc.Write([]byte{0x88, 0x80, 0, 0, 0, 0})
 	if status := p.status(); status != cli.ExitOK {

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,19 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
-	"feedgate/cmd/feedgate/cli"
 	"feedgate/cmd/feedgate/feedserver"
-	"feedgate/worker/testkit"
 )
 
-// patience is how long a test waits for what should come at once, before it
-// calls it a fault.
+// patience is how long a test waits for an event that should happen at once.
 const patience = 20 * time.Second
 
 // binary is the built command.
@@ -48,19 +40,18 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// process is the command running.
+// process is a running feedgate.
 type process struct {
 	t              *testing.T
 	cmd            *exec.Cmd
 	stdout, stderr *output
-	ended          chan struct{} // closed when it has
+	ended          chan struct{} // closed when it has ended
 }
 
-// start starts the command. seen is a text on standard error that the test may
-// want to wait for.
-func start(t *testing.T, seen string, args ...string) *process {
+// start starts feedgate. stderr.seen of the process is closed when standard error contains want.
+func start(t *testing.T, want string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(binary, args...), stdout: newOutput("\x00"), stderr: newOutput(seen), ended: make(chan struct{})}
+	p := &process{t: t, cmd: exec.Command(binary, args...), stdout: newOutput("\x00"), stderr: newOutput(want), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	p.cmd.WaitDelay = patience // for a child of its own that holds its standard error
 	if err := p.cmd.Start(); err != nil {
@@ -80,17 +71,17 @@ func start(t *testing.T, seen string, args ...string) *process {
 	return p
 }
 
-// await waits for a channel to be closed.
-func (p *process) await(what string, c <-chan struct{}) {
+// await waits until a channel is closed. event names it in the error.
+func (p *process) await(event string, c <-chan struct{}) {
 	p.t.Helper()
 	select {
 	case <-c:
 	case <-time.After(patience):
-		p.t.Fatalf("%s: not within %v", what, patience)
+		p.t.Fatalf("%s: not within %v", event, patience)
 	}
 }
 
-// status waits for the end and returns the exit status, -1 for a signal.
+// status waits for the end of the process and returns the exit status; -1 if a signal ended it.
 func (p *process) status() int {
 	p.t.Helper()
 	p.await("end of the process", p.ended)
@@ -104,7 +95,7 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// serve starts a feed until the test ends and returns it with its URL.
+// serve starts a feed, which is closed when the test ends. It returns the feed and its URL.
 func serve(t *testing.T, cfg feedserver.Config) (*feedserver.Server, string) {
 	t.Helper()
 	cfg.Log = slog.New(slog.DiscardHandler)
@@ -119,8 +110,8 @@ func serve(t *testing.T, cfg feedserver.Config) (*feedserver.Server, string) {
 	return server, "fg://" + server.Addr().String()
 }
 
-// finished waits for a feed's end and sees that its acks are as they should be.
-func finished(t *testing.T, server *feedserver.Server) feedserver.Counts {
+// result waits for the end of a feed, checks its acks and returns the counts.
+func result(t *testing.T, server *feedserver.Server) feedserver.Counts {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -136,14 +127,14 @@ func finished(t *testing.T, server *feedserver.Server) feedserver.Counts {
 
 var freeAddrs atomic.Uint32
 
-// freeAddr is an address that nobody listens on: all of 127/8 is local, each test process
-// has hosts of its own there, and the port is none that the kernel gives away.
+// freeAddr returns an address on which nobody listens. All of 127/8 is local, each test process uses
+// its own hosts there, and the port is outside the kernel's range of ephemeral ports.
 func freeAddr() string {
 	n, pid := freeAddrs.Add(1), os.Getpid()
 	return fmt.Sprintf("127.%d.%d.%d:10000", 64+pid>>8%128, pid%256, 1+n%250)
 }
 
-// get is the body that the admin address answers, "" while it does not.
+// get fetches a page of the admin address; status 0: there was no response.
 func get(url string) (status int, body string) {
 	response, err := http.Get(url)
 	if err != nil {
@@ -152,198 +143,4 @@ func get(url string) (status int, body string) {
 	defer response.Body.Close()
 	all, _ := io.ReadAll(response.Body)
 	return response.StatusCode, string(all)
-}
-
-func TestVersion(t *testing.T) {
-	p := start(t, "\x00", "version")
-	if status := p.status(); status != 0 {
-		t.Errorf("status %d", status)
-	}
-	lines := strings.Split(p.stdout.String(), "\n")
-	if len(lines) != 4 || lines[0] != "feedgate v1.2.3" || !strings.HasPrefix(lines[1], "go go1.") || !strings.HasPrefix(lines[2], "commit ") {
-		t.Errorf("standard output\n%s", p.stdout)
-	}
-}
-
-func TestUsageStatus(t *testing.T) {
-	p := start(t, "\x00", "run", "--sink=discard:", "--ring=1000", "fg://a:1")
-	if status := p.status(); status != cli.ExitUsage {
-		t.Errorf("status %d", status)
-	}
-	const want = "feedgate: --ring: 1000 is not a power of two\nfeedgate: see feedgate run --help\n"
-	if got := p.stderr.String(); got != want {
-		t.Errorf("standard error\n%s", got)
-	}
-}
-
-func TestHelpStatus(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"demo", "--help"}, {"version", "--help"}} {
-		p := start(t, "\x00", args...)
-		if status := p.status(); status != 0 || p.stderr.String() != "" || !strings.HasPrefix(p.stdout.String(), "Usage: feedgate") {
-			t.Errorf("%q: status %d, standard output\n%s", args, status, p.stdout)
-		}
-	}
-}
-
-// TestExitOnClose runs all that a configuration file says, against feeds that
-// end.
-func TestExitOnClose(t *testing.T) {
-	a, urlA := serve(t, feedserver.Config{Count: 20000})
-	b, urlB := serve(t, feedserver.Config{Count: 10000})
-	in := filepath.Join(t.TempDir(), "in")
-	config := file(t, "c.yaml", fmt.Sprintf("url: [%s, %s]\nexit-on-close: true\nadmin: ''\nworkers: 2\nsink: file:%s\n", urlA, urlB, in))
-	p := start(t, "\x00", "run", "--config", config)
-	if status := p.status(); status != 0 {
-		t.Errorf("status %d", status)
-	}
-	if n := finished(t, a).Acknowledged + finished(t, b).Acknowledged; n != 30000 {
-		t.Errorf("%d acknowledged", n)
-	}
-	text, err := os.ReadFile(in)
-	if err != nil || bytes.Count(text, []byte("\n")) != 30000 {
-		t.Errorf("%d lines, %v", bytes.Count(text, []byte("\n")), err)
-	}
-}
-
-// TestWorstStatus has one feed that refuses the token and one that ends well.
-func TestWorstStatus(t *testing.T) {
-	good, goodURL := serve(t, feedserver.Config{Count: 10000})
-	_, badURL := serve(t, feedserver.Config{Count: 1, Token: []byte("another")})
-	token := file(t, "token", "s3cret\n")
-	p := start(t, "\x00", "run", "--sink=discard:", badURL, goodURL, "--exit-on-close", "--admin=", "--token-file", token, "--log-level=debug")
-	if status := p.status(); status != cli.ExitFailure {
-		t.Errorf("status %d", status)
-	}
-	if n := finished(t, good).Acknowledged; n != 10000 {
-		t.Errorf("%d acknowledged", n)
-	}
-	if text := p.stderr.String(); !strings.Contains(text, "level=ERROR msg=failed upstream="+badURL+" ") || strings.Contains(text, "s3cret") {
-		t.Error("standard error does not say which URL, or tells the secret")
-	}
-}
-
-func TestDrain(t *testing.T) {
-	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		_, url := serve(t, feedserver.Config{Rate: 10000})
-		admin := freeAddr()
-		p := start(t, "\x00", "run", "--sink=discard:", url, "--admin", admin)
-		testkit.Eventually(t, "ready", func() bool { status, _ := get("http://" + admin + "/ready"); return status == 200 })
-		testkit.Eventually(t, "a message", func() bool {
-			_, body := get("http://" + admin + "/metrics")
-			return strings.Contains(body, "feedgate_messages_total{") && !strings.Contains(body, `feedgate_messages_total{upstream="`+url+`"} 0`)
-		})
-		p.signal(s)
-		if status := p.status(); status != 0 {
-			t.Errorf("%v: status %d", s, status)
-		}
-	}
-}
-
-// TestReadyFollowsUpstream has one upstream that is there and one that is not.
-func TestReadyFollowsUpstream(t *testing.T) {
-	_, here := serve(t, feedserver.Config{Rate: 100})
-	gone := "fg://" + freeAddr()
-	admin := freeAddr()
-	p := start(t, "\x00", "run", "--sink=discard:", here, gone, "--admin", admin, "--reconnect-max=200ms")
-	want := "upstream " + gone + " is not connected\n"
-	testkit.Eventually(t, want, func() bool {
-		status, body := get("http://" + admin + "/ready")
-		return status == 503 && body == want
-	})
-	_, body := get("http://" + admin + "/stats")
-	var stats struct {
-		Upstreams map[string]map[string]any
-	}
-	if err := json.Unmarshal([]byte(body), &stats); err != nil || stats.Upstreams[here]["feedgate_connected"] != 1.0 || stats.Upstreams[gone]["feedgate_connected"] != 0.0 {
-		t.Errorf("%v in %s", err, body)
-	}
-	p.signal(syscall.SIGTERM)
-	if status := p.status(); status != 0 {
-		t.Errorf("status %d", status)
-	}
-}
-
-// mute is a sink that never answers, nor ends by itself.
-const mute = "exec:exec tail -f /dev/null"
-
-// TestSecondSignal leaves messages unfinished.
-func TestSecondSignal(t *testing.T) {
-	_, url := serve(t, feedserver.Config{Count: 10})
-	admin := freeAddr()
-	p := start(t, "stopping", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=1h", "--workers=1")
-	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
-	testkit.Eventually(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
-	p.signal(syscall.SIGTERM)
-	p.await("first signal", p.stderr.seen)
-	p.signal(syscall.SIGINT)
-	p.checkUnfinished(url)
-}
-
-func TestDrainTimeout(t *testing.T) {
-	_, url := serve(t, feedserver.Config{Count: 10})
-	admin := freeAddr()
-	p := start(t, "\x00", "run", url, "--admin", admin, "--sink", mute, "--drain-timeout=50ms", "--workers=1")
-	inFlight := `feedgate_in_flight{upstream="` + url + `"} 10`
-	testkit.Eventually(t, inFlight, func() bool { _, body := get("http://" + admin + "/metrics"); return strings.Contains(body, inFlight) })
-	p.signal(syscall.SIGTERM)
-	p.checkUnfinished(url)
-}
-
-func (p *process) checkUnfinished(url string) {
-	p.t.Helper()
-	if status := p.status(); status != cli.ExitFailure {
-		p.t.Errorf("status %d", status)
-	}
-	if want := "upstream=" + url + ` error="messages left unfinished: 10 `; strings.Count(p.stderr.String(), want) != 1 {
-		p.t.Errorf("not once %q on standard error", want)
-	}
-}
-
-func TestAdminInUse(t *testing.T) {
-	listener := testkit.Listen(t)
-	in := filepath.Join(t.TempDir(), "in")
-	if err := os.WriteFile(in, []byte("another process is writ"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := start(t, "\x00", "run", "fg://127.0.0.1:1", "--admin", listener.Addr().String(), "--sink=file:"+in)
-	if status := p.status(); status != cli.ExitFailure {
-		t.Errorf("status %d", status)
-	}
-	text := p.stderr.String()
-	if !strings.Contains(text, "feedgate: --admin: ") || !strings.Contains(text, "in use") || !strings.Contains(text, "choose another") {
-		t.Errorf("standard error\n%s", text)
-	}
-	if left, _ := os.ReadFile(in); string(left) != "another process is writ" {
-		t.Errorf("it has touched the file: %q", left)
-	}
-}
-
-// TestJSONLogs sees that nothing but JSON is on standard error, the last error
-// included.
-func TestJSONLogs(t *testing.T) {
-	_, url := serve(t, feedserver.Config{Count: 1, Token: []byte("another")})
-	p := start(t, "\x00", "run", "--sink=discard:", url, "--admin=", "--log-format=json", "--log-level=debug")
-	if status := p.status(); status != cli.ExitFailure {
-		t.Errorf("status %d", status)
-	}
-	lines := bufio.NewScanner(strings.NewReader(p.stderr.String()))
-	n := 0
-	for ; lines.Scan(); n++ {
-		if !json.Valid(lines.Bytes()) {
-			t.Errorf("not JSON: %s", lines.Text())
-		}
-	}
-	if n == 0 {
-		t.Error("nothing is logged")
-	}
-}
-
-func TestSinkFault(t *testing.T) {
-	p := start(t, "\x00", "run", "fg://127.0.0.1:1", "--admin=", "--sink=file:/nonexistent/in")
-	if status := p.status(); status != cli.ExitFailure {
-		t.Errorf("status %d", status)
-	}
-	if text := p.stderr.String(); !strings.Contains(text, "\nfeedgate: --sink \"file:/nonexistent/in\": ") {
-		t.Errorf("standard error\n%s", text)
-	}
 }

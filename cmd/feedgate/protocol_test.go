@@ -14,16 +14,16 @@ import (
 	"feedgate/gateway/wire/toy/toytest"
 )
 
-// withToy adds a protocol that the product does not have, for the time of a test. It is the
-// one line that docs/adding-a-protocol.md has at its end.
+// withToy adds the protocol toy to the registry for a test: the last step of
+// docs/adding-a-protocol.md.
 func withToy(t *testing.T) {
 	product := protocols
 	t.Cleanup(func() { protocols = product })
 	protocols = append(slices.Clone(product), &toy.Scheme)
 }
 
-// TestProtocolIsOneLine: with one line, a protocol has its URLs, flags, variables, metadata
-// and a place in the help.
+// TestProtocolIsOneLine: one line in the registry adds a protocol's URLs, flags, environment variables,
+// metadata and help.
 func TestProtocolIsOneLine(t *testing.T) {
 	withToy(t)
 	t.Setenv("FEEDGATE_TOY_CREDIT", "2")
@@ -61,7 +61,7 @@ func TestProtocolIsOneLine(t *testing.T) {
 	}
 }
 
-// TestProductHasNoToy: an example is no part of the product.
+// TestProductHasNoToy: the product does not contain the example.
 func TestProductHasNoToy(t *testing.T) {
 	isToy := func(s *wire.Scheme) bool { return s == &toy.Scheme }
 	if slices.ContainsFunc(protocols, isToy) {

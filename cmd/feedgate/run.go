@@ -99,7 +99,7 @@ TLS: version 1.2 or later; the server's certificate and name are always verified
 
 ` + strings.TrimSpace(sinks.ServerHelp()+"\n\n"+explained(sinks.NewFlags())) + `
 
-Signals: the first SIGTERM or SIGINT drains: messages that workers have are finished and acknowledged, the others are left to the server. A second one ends the process at once. SIGHUP rereads certificates, the token file and the password file, for new connections, and reopens the files of --sink and --dead-letter.
+Signals: the first SIGTERM or SIGINT drains: messages that workers have are finished and acknowledged, within --drain-timeout; those that no worker has yet are dropped without an ack. A second one ends the process at once. SIGHUP rereads certificates, the token file and the password file, for new connections, and reopens the files of --sink and --dead-letter.
 
 Admin address: if --admin is not given and its default is in use, the gateway listens on a free port and logs a warning that names both. If a given address is in use, it exits with status 1.
 

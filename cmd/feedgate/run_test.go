@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
@@ -24,12 +21,11 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// runFlags is run with every flag, and what the flag is to gateway.Config; a nil
-// field is one that the gateway does not see. The values differ from the
-// defaults and from each other, so that no two fields can be mixed up.
+// runFlags are all flags of run, with the field of gateway.Config that each one sets; "": none. The
+// values differ from the defaults and from each other, so that a test finds fields that are mixed up.
 var runFlags = []struct {
 	name, value string
-	bad         []string // values that the command line itself refuses
+	bad         []string // values that the command line refuses
 	field       string
 	want        any
 }{
@@ -89,7 +85,7 @@ var runFlags = []struct {
 	{"config", "", []string{"/nonexistent/config"}, "", nil},
 }
 
-// TestRunFlags sees that run has the flags of the contract and no others.
+// TestRunFlags: run has exactly these flags.
 func TestRunFlags(t *testing.T) {
 	line, err := parse([]string{"run"}, &globals{stdout: io.Discard, stderr: io.Discard, settings: newSettings()})
 	if err != nil {
@@ -109,6 +105,7 @@ func TestRunFlags(t *testing.T) {
 	}
 }
 
+// TestConfig: every flag sets its field of gateway.Config.
 func TestConfig(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var args []string
@@ -137,7 +134,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestProtocolFlags: the flags of protocols reach them, each its own.
+// TestProtocolFlags: each protocol receives its own flags.
 func TestProtocolFlags(t *testing.T) {
 	c, _ := mustParseRun(t, "--frame=line", "--hello=HI", "--ack-template=A{n}", "--heartbeat-template=PING",
 		"--ignore-prefix=PONG", "--assemble=json:i,c,d", "--ws-header=A: b, c", "--ws-header=D: e",
@@ -162,7 +159,7 @@ func TestProtocolFlags(t *testing.T) {
 	}
 }
 
-// TestFlagsNeedATaker: a flag of some protocols is an error if none of the URLs is of one.
+// TestFlagsNeedATaker: a flag is an error if no URL's protocol uses it.
 func TestFlagsNeedATaker(t *testing.T) {
 	for _, c := range []struct{ urls, flag, want string }{
 		{"fg://a:1", "--frame=line", "--frame: goes with tcp://, not with fg://"},
@@ -179,7 +176,7 @@ func TestFlagsNeedATaker(t *testing.T) {
 	}
 }
 
-// TestDataOnly: only a sink that writes ids reads more than data.
+// TestDataOnly: only sinks that write ids use metadata.
 func TestDataOnly(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -199,7 +196,7 @@ func TestDataOnly(t *testing.T) {
 	}
 }
 
-// TestDefaults sees that the command line's defaults are the gateway's.
+// TestDefaults: the defaults of the command line are those of the gateway.
 func TestDefaults(t *testing.T) {
 	for _, url := range []string{"fg://a:1", "tcp://a:1"} {
 		c, _ := mustParseRun(t, "--frame=line")
@@ -213,7 +210,7 @@ func TestDefaults(t *testing.T) {
 			if err := cfg.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			cfg.TLS = nil // made anew each time
+			cfg.TLS = nil // a new value each time
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("config\n%+v\nnot\n%+v", got, want)
@@ -222,143 +219,5 @@ func TestDefaults(t *testing.T) {
 	c, _ := mustParseRun(t, "--idle-timeout=0")
 	if got := c.config(wire.Upstream{}, "", secrets{}, nil).IdleTimeout; got != gateway.NoTimeout {
 		t.Errorf("idle timeout 0 is %v", got)
-	}
-}
-
-// TestBadValues sees that a value that makes no sense ends with status 2 and an
-// error that begins with the flag.
-func TestBadValues(t *testing.T) {
-	for _, flag := range runFlags {
-		for _, value := range flag.bad {
-			args := []string{"run", "--sink=discard:", "fg://a:1", stopper, "--" + flag.name + "=" + value}
-			if flag.name == "sink" {
-				args[3] = "--admin=" // a sink is looked at after the admin address
-			}
-			checkUsage(t, "--"+flag.name, args...)
-		}
-	}
-}
-
-// stopper ends a run that gets as far as listening, with status 1: the address
-// is one of those set aside for documentation.
-const stopper = "--admin=192.0.2.1:1"
-
-// TestBadValuesOfGateway does the same for what the gateway refuses.
-func TestBadValuesOfGateway(t *testing.T) {
-	for flag, values := range map[string][]string{
-		"ring":               {"1000", "3"},
-		"flush-max":          {"33"},
-		"flush-pack":         {"-1"},
-		"retries":            {"-1"},
-		"dispatch":           {"random", "key"},
-		"ack":                {"never", "ordered2"},
-		"memory":             {"1KiB"},
-		"frame":              {"line"}, // of tcp only
-		"ack-template":       {"A{n}"},
-		"hello":              {"HI"},
-		"heartbeat-template": {"PING"},
-		"ignore-prefix":      {"PONG"},
-	} {
-		for _, value := range values {
-			at := "--" + flag
-			if value == "key" {
-				at = "--key"
-			}
-			checkUsage(t, at, "run", "--sink=discard:", "fg://a:1", stopper, "--"+flag+"="+value)
-		}
-	}
-	checkUsage(t, "--key", "run", "--sink=discard:", "fg://a:1", stopper, "--dispatch=key", "--key=colour")
-	checkUsage(t, "--frame", "run", "--sink=discard:", "tcp://a:1", stopper)
-	checkUsage(t, "--frame", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=xml")
-	checkUsage(t, "--ack-template", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ack-template={nothing}")
-	checkUsage(t, "--ack", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ack=range")
-	checkUsage(t, "--ack", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ack=ordered")
-	for _, url := range []string{"nsq://a:1", "nsq://a:1/t", "ws://a:0/", "wss://", "fg+tls://a", "http://a:1", "a:1", "fg://a", "fg://:1", "fg://a:x", "fg://a:1,b"} {
-		checkUsage(t, url+": ", "run", "--sink=discard:", url, stopper)
-	}
-	checkUsage(t, "ws://a/: ", "run", "--sink=discard:", "ws://a/#b", stopper)
-	checkUsage(t, "--frame", "run", "--sink=discard:", "ws://a", stopper, "--frame=line")
-	checkUsage(t, "--ws-header", "run", "--sink=discard:", "ws://a", stopper, "--ws-header=Host: b")
-	checkUsage(t, "--ws-header", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ws-header=A: b")
-	checkUsage(t, "--assemble", "run", "--sink=discard:", "fg://a:1", stopper, "--assemble=json:a,b,c")
-	checkUsage(t, "--assemble", "run", "--sink=discard:", "ws://a", stopper, "--assemble=json:a")
-	checkUsage(t, "--ack: ordered does not go with ws:// with --assemble", "run", "--sink=discard:", "ws://a", stopper, "--assemble=json:a,b,c", "--ack-template=A", "--ack=ordered")
-	checkUsage(t, "--tls-key", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-cert=missing")
-	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-key=missing")
-	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-cert=missing", "--tls-key=missing")
-	checkUsage(t, "--dead-letter", "run", "--sink=discard:", "fg://a:1", stopper, "--sink=file:a", "--dead-letter=file:a")
-	checkUsage(t, "--state", "run", "--sink=discard:", "fg://a:1", "fg://b:1", "fg://a:1", stopper, "--state=s")
-	checkUsage(t, "fg://a:1: ", "run", "--sink=discard:", "fg://u:s3cret@a:1?s3cret", stopper)
-	// All faults at once, a flag's once however many gateways there are.
-	stderr := checkUsage(t, "", "run", "--sink=discard:", "fg://a:1", "fg://b:1", "--admin=x", "--ring=3", "--flush-max=99")
-	for _, flag := range []string{"feedgate: --admin:", "feedgate: --ring:", "feedgate: --flush-max:"} {
-		if strings.Count(stderr, flag) != 1 {
-			t.Errorf("not once %q in\n%s", flag, stderr)
-		}
-	}
-}
-
-func TestOtherUsage(t *testing.T) {
-	for want, args := range map[string][]string{
-		"expected one of":             {},
-		"unexpected argument":         {"rnu"},
-		"unknown flag --rign":         {"run", "--rign=8", "fg://a:1"},
-		"no URL":                      {"run"},
-		"--ring":                      {"run", "--sink=discard:", "fg://a:1", "--ring"},
-		"unknown flag --chaos":        {"run", "--sink=discard:", "fg://a:1", "--chaos=x"},
-		"unknown flag --tls-insecure": {"run", "--sink=discard:", "fg://a:1", "--tls-insecure"},
-	} {
-		checkUsage(t, want, args...)
-	}
-}
-
-// checkUsage runs a command line, whose error must begin with want, and returns it.
-func checkUsage(t *testing.T, want string, args ...string) string {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	if status := run(args, &stdout, &stderr); status != cli.ExitUsage {
-		t.Errorf("%q: status %d", args, status)
-	}
-	text := regexp.MustCompile(`(?m)^time=.*\n`).ReplaceAllString(stderr.String(), "") // the log
-	help := regexp.MustCompile(`(?m)^feedgate: see feedgate( [a-z]+)? --help$`)
-	if !strings.HasPrefix(text, "feedgate: "+want) || !help.MatchString(text) || stdout.Len() > 0 {
-		t.Errorf("%q: standard output %q, standard error\n%s", args, stdout.String(), text)
-	}
-	return text
-}
-
-// TestHelp sees that every flag has one line, within 80 columns, that says its
-// default.
-func TestHelp(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	t.Setenv("COLUMNS", "80")
-	if status := run([]string{"run", "--help"}, &stdout, &stderr); status != cli.ExitOK || stderr.Len() > 0 {
-		t.Fatalf("status %d, standard error %q", status, stderr.String())
-	}
-	lines := strings.Split(stdout.String(), "\n")
-	defaults := map[string]string{"workers": "GOMAXPROCS", "in-flight": "65536, or by protocol", "ring": "8192, or by protocol", "memory": "64MiB, or by cgroup", "ack": "by protocol", "client-name": "host name"}
-	c, _ := mustParseRun(t)
-	for _, line := range lines {
-		if len(line) > 80 && !strings.HasPrefix(line, "    feedgate run") {
-			t.Errorf("longer than 80: %s", line)
-		}
-	}
-	for _, flag := range runFlags {
-		i := slices.IndexFunc(lines, func(line string) bool {
-			return regexp.MustCompile(`^  --` + flag.name + `[ =].*\.$`).MatchString(line)
-		})
-		if i < 0 {
-			t.Errorf("no line of its own for --%s", flag.name)
-			continue
-		}
-		want, ok := defaults[flag.name]
-		if field := reflect.ValueOf(c).Elem().FieldByNameFunc(func(name string) bool {
-			return strings.EqualFold(name, strings.ReplaceAll(flag.name, "-", ""))
-		}); !ok && field.Kind() == reflect.String {
-			want = field.String()
-		}
-		if want != "" && !strings.HasSuffix(lines[i], " ["+want+"].") {
-			t.Errorf("default %s is not in %s", want, lines[i])
-		}
 	}
 }

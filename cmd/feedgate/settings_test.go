@@ -17,7 +17,7 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// parseRun parses a command line of run, whose environment is the process's.
+// parseRun parses a command line of run, with the environment of this process.
 func parseRun(t *testing.T, args ...string) (*runCmd, *globals, error) {
 	t.Helper()
 	g := &globals{stdout: io.Discard, stderr: io.Discard, settings: newSettings()}
@@ -25,7 +25,7 @@ func parseRun(t *testing.T, args ...string) (*runCmd, *globals, error) {
 	return &line.commands.Run, g, err
 }
 
-// mustParseRun is parseRun of a command line without faults.
+// mustParseRun is parseRun for a valid command line.
 func mustParseRun(t *testing.T, args ...string) (*runCmd, *globals) {
 	t.Helper()
 	c, g, err := parseRun(t, args...)
@@ -35,7 +35,7 @@ func mustParseRun(t *testing.T, args ...string) (*runCmd, *globals) {
 	return c, g
 }
 
-// file writes a file into a directory of the test's own.
+// file writes a file into a new directory and returns its path.
 func file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -149,7 +149,7 @@ func TestURLsOfFile(t *testing.T) {
 	}
 }
 
-// TestListsOfFile: flags that may be repeated are lists in the file.
+// TestListsOfFile: repeatable flags are lists in the file.
 func TestListsOfFile(t *testing.T) {
 	c, _ := mustParseRun(t, "--config", file(t, "c.yaml",
 		"ws-header:\n  - 'A: b, c'\n  - 'D: e'\nnsqlookupd: [a:1, 'b:2']\n"))
@@ -186,7 +186,8 @@ func TestTextsOfFile(t *testing.T) {
 	}
 }
 
-// TestFaultsOfFile sees that faults end with status 2 and name file and line.
+// TestFaultsOfFile: a fault in the file ends the process with status 2 and an error that names file and
+// line.
 func TestFaultsOfFile(t *testing.T) {
 	for _, c := range []struct {
 		text  string
@@ -255,7 +256,7 @@ func TestBadVariables(t *testing.T) {
 	if !strings.HasPrefix(stderr.String(), want) {
 		t.Errorf("%s", stderr.String())
 	}
-	// A variable that the command line overrides need not make sense.
+	// A variable that the command line overrides need not be valid.
 	if c, _ := mustParseRun(t, "--memory", "1MiB"); c.Memory != 1<<20 {
 		t.Errorf("memory %d", c.Memory)
 	}
@@ -276,7 +277,7 @@ func FuzzConfigFile(f *testing.F) {
 		if err := s.load(path, known); err == nil {
 			for key := range s.file {
 				if _, ok := known[key]; !ok {
-					t.Errorf("took unknown key %q", key)
+					t.Errorf("unknown key %q was accepted", key)
 				}
 			}
 		}

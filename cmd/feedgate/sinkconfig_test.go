@@ -21,7 +21,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// withPost adds a sink that is a server, with a flag of its own, for a test.
+// withPost adds a sink that is a server and has a flag of its own, for a test.
 func withPost(t *testing.T) {
 	t.Helper()
 	before := sinks
@@ -29,7 +29,7 @@ func withPost(t *testing.T) {
 	t.Cleanup(func() { sinks = before })
 }
 
-// TestSinkFlags: a line in the registry brings the flags, their group and their faults.
+// TestSinkFlags: one line in the registry adds a sink's flags, their group in the help and their faults.
 func TestSinkFlags(t *testing.T) {
 	withPost(t)
 	secret := file(t, "password", "s3cret\x00")
@@ -64,8 +64,8 @@ func TestSinkFlags(t *testing.T) {
 	}
 }
 
-// TestSinkCredentials: they reach the sink's configuration from the environment, the file and
-// the command line, and SIGHUP reads them again.
+// TestSinkCredentials: a sink's configuration has the credentials that the environment, the file and
+// the command line name, and SIGHUP rereads them.
 func TestSinkCredentials(t *testing.T) {
 	withPost(t)
 	right, wrong := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
@@ -133,8 +133,8 @@ func acceptAll(ln net.Listener) {
 	}
 }
 
-// TestSinkIsDenied: a server that cannot work as the settings want it ends the start with status
-// 1, before a feed is connected, and the fault is named.
+// TestSinkIsDenied: if the sink's server refuses the settings, the process ends with status 1 and names
+// the fault, before an upstream is connected.
 func TestSinkIsDenied(t *testing.T) {
 	before := sinks
 	t.Cleanup(func() { sinks = before })

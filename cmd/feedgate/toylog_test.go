@@ -13,7 +13,7 @@ import (
 	"feedgate/docs/examples/toylog/toylogtest"
 )
 
-// withToylog adds the sink of a guide's reader for a test: its folder, and this line.
+// withToylog adds the sink toylog to the registry for a test: the last step of docs/adding-a-sink.md.
 func withToylog(t *testing.T) {
 	t.Helper()
 	before := sinks
@@ -21,8 +21,8 @@ func withToylog(t *testing.T) {
 	t.Cleanup(func() { sinks = before })
 }
 
-// TestToylog: with one line in the registry, messages of a feed reach the sink's server, each
-// key in order, and are acknowledged.
+// TestToylog: with one line in the registry, the messages of a feed are stored on the sink's server, in
+// order by key, and acknowledged.
 func TestToylog(t *testing.T) {
 	withToylog(t)
 	const messages, keys = 5000, 20
@@ -48,7 +48,7 @@ func TestToylog(t *testing.T) {
 	if status != cli.ExitOK {
 		t.Fatalf("status %d, standard error\n%s", status, stderr.String())
 	}
-	if c := finished(t, server); c.Acknowledged != messages || c.Refused != 0 {
+	if c := result(t, server); c.Acknowledged != messages || c.Refused != 0 {
 		t.Errorf("%d acknowledged, %d refused", c.Acknowledged, c.Refused)
 	}
 	next := make(map[string]int)
@@ -72,8 +72,8 @@ func TestToylog(t *testing.T) {
 	}
 }
 
-// TestToylogFaults: the faults of its URL, its flags and its server end the process with the
-// status of the contract.
+// TestToylogFaults: faults of its URL and flags end the process with status 2, those of its server with
+// status 1.
 func TestToylogFaults(t *testing.T) {
 	l := toylogtest.Log{Login: func(string, string, string) string { return "DENIED no such stream" }}
 	host := l.Listen(t, "127.0.0.1:0")

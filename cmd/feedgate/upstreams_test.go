@@ -11,9 +11,8 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// TestFleetUsage: URLs without a host and --nsqlookupd go together, and their faults are
-// those of the flag.
-func TestFleetUsage(t *testing.T) {
+// TestGroupUsage: a URL without a host requires --nsqlookupd, and the flag requires such a URL.
+func TestGroupUsage(t *testing.T) {
 	for _, c := range []struct{ want, args string }{
 		{"--nsqlookupd: nsq:///TOPIC/CHANNEL needs it", "nsq:///t/c"},
 		{"--nsqlookupd: goes with nsq:///TOPIC/CHANNEL", "fg://a:1 --nsqlookupd=b:4161"},
@@ -28,14 +27,14 @@ func TestFleetUsage(t *testing.T) {
 		{"--ring: 3", "nsq:///t/c --nsqlookupd=a:4161 --ring=3"},
 	} {
 		if stderr := checkUsage(t, c.want, append([]string{"run", stopper, "--sink=discard:"}, strings.Fields(c.args)...)...); strings.Contains(stderr, "s3cret") {
-			t.Errorf("%s tells the secret", c.args)
+			t.Errorf("%s: the error contains the secret", c.args)
 		}
 	}
 }
 
-// TestFleetBesideFeed: a process with servers that are named and others that are found
-// shows them all, is ready with them all, and drains them all.
-func TestFleetBesideFeed(t *testing.T) {
+// TestGroupBesideFeed: a process with a named server and a discovered one shows both, is ready when both
+// are connected, and drains both.
+func TestGroupBesideFeed(t *testing.T) {
 	_, url := serve(t, feedserver.Config{Rate: 100})
 	lookupd, nsqd := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	lookupd.List(nsqd.Addr())
@@ -52,7 +51,7 @@ func TestFleetBesideFeed(t *testing.T) {
 		}
 	}
 	nsqd.Close()
-	testkit.Eventually(t, "word of the lost nsqd", func() bool {
+	testkit.Eventually(t, "503 for the lost nsqd", func() bool {
 		status, body := get("http://" + admin + "/ready")
 		return status == 503 && body == "upstream "+nsqURL+" is not connected\n"
 	})
@@ -62,8 +61,8 @@ func TestFleetBesideFeed(t *testing.T) {
 	}
 }
 
-// TestFleetNotReady: the reason is on the admin address.
-func TestFleetNotReady(t *testing.T) {
+// TestGroupNotReady: /ready shows the reason.
+func TestGroupNotReady(t *testing.T) {
 	lookupd := nsqfake.StartLookupd(t)
 	for want, addr := range map[string]string{
 		"nsq:///t/c: no nsqd has topic t\n":        lookupd.Addr(),
@@ -82,8 +81,8 @@ func TestFleetNotReady(t *testing.T) {
 	}
 }
 
-// TestGroupStatus: the worst of the gateways' is the process's, and a second signal
-// reaches those of a group.
+// TestGroupStatus: the exit status is the worst of all gateways', and a second signal ends those of a
+// group.
 func TestGroupStatus(t *testing.T) {
 	lookupd, nsqd := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	lookupd.List(nsqd.Addr())
@@ -103,7 +102,7 @@ func TestGroupStatus(t *testing.T) {
 	if status := p.status(); status != cli.ExitFailure {
 		t.Errorf("status %d", status)
 	}
-	if n := finished(t, good).Acknowledged; n != 1000 {
+	if n := result(t, good).Acknowledged; n != 1000 {
 		t.Errorf("%d acknowledged", n)
 	}
 	if want := "level=ERROR msg=failed upstream=nsq://" + nsqd.Addr() + "/t/c "; !strings.Contains(p.stderr.String(), want) {

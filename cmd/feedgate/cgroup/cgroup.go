@@ -1,9 +1,8 @@
-// Package cgroup reads the memory limit of the control groups that the process is in, of version
-// 1 and 2, in a container or not.
+// Package cgroup reads the memory limit of the process's control groups, version 1 and 2, inside and
+// outside of containers.
 //
-// It is ours because github.com/KimMachineGun/automemlimit v0.7.5, which also walks up the tree,
-// fails on a colon in a path (cri-containerd has them), knows no memory.high, and cannot be tested
-// with trees of files.
+// github.com/KimMachineGun/automemlimit v0.7.5 also walks up the tree, but it fails on a colon in a
+// path (cri-containerd has them), ignores memory.high, and cannot be tested with trees of files.
 package cgroup
 
 import (
@@ -18,23 +17,22 @@ import (
 	"strings"
 )
 
-// MemoryLimit is the lowest memory limit of the process's control group and of those above it,
-// as far as they can be seen, in bytes; 0: there is none.
+// MemoryLimit returns the lowest memory limit, in bytes, of the process's control group and its
+// visible ancestors; 0: no limit.
 //
-// In version 2, memory.high counts as well as memory.max. Above it, the kernel does not kill, but
-// slows a process down until it hardly runs.
+// In version 2, memory.high counts as well as memory.max: above it, the kernel does not kill a
+// process, but slows it down until it hardly runs.
 func MemoryLimit() (int64, error) { return memoryLimit(os.DirFS("/")) }
 
-// hierarchy is one of the trees of control groups, of those that can limit memory.
+// hierarchy is a tree of control groups that can limit memory.
 type hierarchy struct {
 	fsType string
-	path   string // of the process's group, from the root of its cgroup namespace
-	// limits are the files with a limit in each directory, and stat those with it behind a name.
-	limits []string
-	stat   string // a line of memory.stat; empty: none
+	path   string   // of the process's group, from the root of its cgroup namespace
+	limits []string // files of a directory that contain a limit
+	stat   string   // key of a limit in memory.stat; empty: none
 }
 
-// memoryLimit is MemoryLimit with the root directory as root.
+// memoryLimit is MemoryLimit in a file system, so that tests can provide one.
 func memoryLimit(root fs.FS) (int64, error) {
 	hierarchies, err := findHierarchies(root)
 	if err != nil {
@@ -60,11 +58,12 @@ func memoryLimit(root fs.FS) (int64, error) {
 	return lowest, nil
 }
 
-// unlimited is at most what version 1 has for "no limit": the largest number of whole pages.
+// unlimited is a lower bound of the number by which version 1 means no limit: the largest multiple of
+// the page size in 63 bits.
 const unlimited = 1 << 60
 
-// findHierarchies reads /proc/self/cgroup (cgroups(7)): lines of ID:CONTROLLERS:PATH. Where
-// there are no control groups, there is no such file.
+// findHierarchies reads /proc/self/cgroup (cgroups(7)): lines of ID:CONTROLLERS:PATH. The file is
+// missing if the kernel has no control groups.
 func findHierarchies(root fs.FS) (all []hierarchy, err error) {
 	text, err := fs.ReadFile(root, "proc/self/cgroup")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,7 +81,7 @@ func findHierarchies(root fs.FS) (all []hierarchy, err error) {
 		case fields[0] == "0" && fields[1] == "":
 			all = append(all, hierarchy{fsType: "cgroup2", path: fields[2], limits: []string{"memory.max", "memory.high"}})
 		case slices.Contains(strings.Split(fields[1], ","), "memory"):
-			// The line of memory.stat has the limits of groups that cannot be seen, too.
+			// hierarchical_memory_limit includes the limits of invisible ancestors.
 			all = append(all, hierarchy{fsType: "cgroup", path: fields[2],
 				limits: []string{"memory.limit_in_bytes"}, stat: "hierarchical_memory_limit"})
 		}
@@ -90,15 +89,15 @@ func findHierarchies(root fs.FS) (all []hierarchy, err error) {
 	return all, nil
 }
 
-// mount is where a part of a hierarchy can be seen.
+// mount makes a part of a hierarchy visible.
 type mount struct {
 	fsType string
 	root   string // the group at point, from the root of the cgroup namespace
-	point  string
+	point  string // the directory
 }
 
-// findMounts reads /proc/self/mountinfo (proc(5)): ID PARENT DEV ROOT POINT OPTIONS TAG... - TYPE
-// SOURCE SUPEROPTIONS, and picks what can limit memory.
+// findMounts reads /proc/self/mountinfo (proc(5)), lines of ID PARENT DEV ROOT POINT OPTIONS TAG... -
+// TYPE SOURCE SUPEROPTIONS, and returns the mounts of control groups that can limit memory.
 func findMounts(root fs.FS) (all []mount, err error) {
 	text, err := fs.ReadFile(root, "proc/self/mountinfo")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,50 +108,52 @@ func findMounts(root fs.FS) (all []mount, err error) {
 	}
 	for line := range strings.Lines(string(text)) {
 		before, after, _ := strings.Cut(line, " - ")
-		where, what := strings.Fields(before), strings.Fields(after)
-		if len(where) < 6 || len(what) < 1 {
+		mounted, source := strings.Fields(before), strings.Fields(after)
+		if len(mounted) < 6 || len(source) < 1 {
 			return nil, fmt.Errorf("/proc/self/mountinfo: unknown line %q", line)
 		}
-		options := strings.Split(what[len(what)-1], ",")
-		if what[0] == "cgroup2" || what[0] == "cgroup" && slices.Contains(options, "memory") {
-			all = append(all, mount{what[0], unescape.Replace(where[3]), unescape.Replace(where[4])})
+		options := strings.Split(source[len(source)-1], ",")
+		if source[0] == "cgroup2" || source[0] == "cgroup" && slices.Contains(options, "memory") {
+			all = append(all, mount{source[0], unescape.Replace(mounted[3]), unescape.Replace(mounted[4])})
 		}
 	}
 	return all, nil
 }
 
-// unescape undoes the kernel's mangle_path.
+// unescape reverses the escapes of the kernel's mangle_path.
 var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
-// visible are the mounts below which the process's group can be seen. Where there is none, as
-// for who has joined or left a namespace, all mounts have a part of the way up at least.
+// visible returns the mounts that contain the process's group. If none does, as for a process that
+// has joined or left a namespace, it returns all mounts of the hierarchy, which contain at least some
+// of the ancestors.
 func (h *hierarchy) visible(mounts []mount) []mount {
-	var own, all []mount
+	var containing, all []mount
 	for _, m := range mounts {
 		if m.fsType != h.fsType {
 			continue
 		}
 		all = append(all, m)
 		if _, ok := h.below(m); ok {
-			own = append(own, m)
+			containing = append(containing, m)
 		}
 	}
-	if len(own) > 0 {
-		return own
+	if len(containing) > 0 {
+		return containing
 	}
 	return all
 }
 
-// below is the way from the mount's root to the group, "." where they are the same.
+// below returns the path from the mount's root to the process's group, "." if they are the same; false
+// if the group is not below that root.
 func (h *hierarchy) below(m mount) (string, bool) {
 	rest, ok := strings.CutPrefix(path.Clean(h.path)+"/", strings.TrimSuffix(path.Clean(m.root), "/")+"/")
 	if strings.HasPrefix(h.path, "/..") || strings.HasPrefix(m.root, "/..") {
-		ok = false // outside of the namespace
+		ok = false // outside the namespace
 	}
 	return path.Clean(rest), ok
 }
 
-// lowest is the lowest limit from the group up to the mount point.
+// lowest returns the lowest limit from the process's group up to the mount point.
 func (h *hierarchy) lowest(root fs.FS, m mount) (int64, error) {
 	point := strings.TrimPrefix(path.Clean(m.point), "/")
 	dir := point
@@ -173,11 +174,11 @@ func (h *hierarchy) lowest(root fs.FS, m mount) (int64, error) {
 	}
 }
 
-// limit is the lowest limit in one directory. A root group has none of the files, and nor has a
-// group without the memory controller.
+// limit returns the lowest limit of the group in one directory. The root group and groups without the
+// memory controller have none of the files.
 func (h *hierarchy) limit(root fs.FS, dir string) (int64, error) {
 	lowest := int64(math.MaxInt64)
-	read := func(name, number string) error {
+	apply := func(name, number string) error {
 		number = strings.TrimSpace(number)
 		if number == "max" {
 			return nil
@@ -192,7 +193,7 @@ func (h *hierarchy) limit(root fs.FS, dir string) (int64, error) {
 	for _, name := range h.limits {
 		text, err := fs.ReadFile(root, path.Join(dir, name))
 		if err == nil {
-			err = read(name, string(text))
+			err = apply(name, string(text))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return 0, err
@@ -207,7 +208,7 @@ func (h *hierarchy) limit(root fs.FS, dir string) (int64, error) {
 	}
 	for line := range strings.Lines(string(text)) {
 		if number, ok := strings.CutPrefix(line, h.stat+" "); ok {
-			if err := read("memory.stat", number); err != nil {
+			if err := apply("memory.stat", number); err != nil {
 				return 0, err
 			}
 		}

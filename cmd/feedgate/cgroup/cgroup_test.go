@@ -8,7 +8,7 @@ import (
 	"testing/fstest"
 )
 
-// Mounts as the kernel lists them.
+// Lines of mountinfo.
 const (
 	root   = "23 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
 	v2     = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -90,7 +90,7 @@ func TestMemoryLimitWithoutProc(t *testing.T) {
 	}
 }
 
-// TestMemoryLimitUnreadable: what is not understood is an error with the file's name.
+// TestMemoryLimitUnreadable: a file with unknown contents is an error that names it.
 func TestMemoryLimitUnreadable(t *testing.T) {
 	for name, change := range map[string]string{
 		"proc/self/cgroup":                   "nonsense\n",
@@ -111,7 +111,7 @@ func TestMemoryLimitUnreadable(t *testing.T) {
 	}
 }
 
-// TestMemoryLimitHere: on this machine it can be read.
+// TestMemoryLimitHere: the limit of this process can be read.
 func TestMemoryLimitHere(t *testing.T) {
 	limit, err := MemoryLimit()
 	if err != nil || limit < 0 {

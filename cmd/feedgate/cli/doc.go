@@ -1,4 +1,3 @@
-// Package cli is what the command lines of feedgate and feedgate-bench share: values of
-// flags, flags set by the environment, exit statuses, errors as users see them, and the
-// version.
+// Package cli has the code that the commands feedgate and feedgate-bench share: types of flags,
+// environment variables of flags, exit statuses, printed errors, and the version.
 package cli

@@ -7,18 +7,18 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// EnvPrefix begins the names of all our variables.
+// EnvPrefix is the prefix of all environment variables of feedgate.
 const EnvPrefix = "FEEDGATE_"
 
-// EnvName is the environment variable of a flag.
+// EnvName is the name of a flag's environment variable.
 func EnvName(flag string) string {
 	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// Environment is a [kong.Resolver] of flags whose variables are set, even to nothing. Kong
-// asks it only for flags that are not on the command line.
+// Environment is a [kong.Resolver] that sets flags from environment variables, which may be empty.
+// kong calls it only for flags that are not on the command line.
 type Environment struct {
-	origins map[string]string // by flag name, what has set it
+	origins map[string]string // by flag name
 }
 
 // Resolve implements [kong.Resolver].
@@ -30,8 +30,8 @@ func (e *Environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 // Validate implements [kong.Resolver].
 func (e *Environment) Validate(*kong.Application) error { return nil }
 
-// Lookup is the value of a flag's variable, if that is set: a text, or a list of texts for
-// a repeatable flag whose variable has several lines.
+// Lookup returns the value of a flag's environment variable, if that is set: a string, or for a
+// repeatable flag whose variable has several lines, a list of strings.
 func (e *Environment) Lookup(flag *kong.Flag) (value any, set bool) {
 	text, set := os.LookupEnv(EnvName(flag.Name))
 	if !set || flag.Name == "help" {
@@ -44,7 +44,7 @@ func (e *Environment) Lookup(flag *kong.Flag) (value any, set bool) {
 	return text, true
 }
 
-// SetOrigin notes what has set a flag: a variable, or a file and line.
+// SetOrigin records where the value of a flag comes from: a variable, or a file and line.
 func (e *Environment) SetOrigin(flag, origin string) {
 	if e.origins == nil {
 		e.origins = make(map[string]string)
@@ -52,10 +52,10 @@ func (e *Environment) SetOrigin(flag, origin string) {
 	e.origins[flag] = origin
 }
 
-// Origin is what has set a flag. It is empty for the command line and for defaults.
+// Origin is where the value of a flag comes from; "" for the command line and for defaults.
 func (e *Environment) Origin(flag string) string { return e.origins[flag] }
 
-// nonEmptyLines are the values of a flag that may be repeated.
+// nonEmptyLines splits the value of a repeatable flag.
 func nonEmptyLines(text string) (lines []any) {
 	for line := range strings.SplitSeq(text, "\n") {
 		if line != "" {

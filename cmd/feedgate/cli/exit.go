@@ -9,30 +9,29 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Exit statuses. A status that belongs to one command alone, such as that of a
-// crossed threshold, is an [ExitError] of that command.
+// Exit statuses of all commands. A status of a single command, such as that of a crossed threshold,
+// is an [ExitError].
 const (
 	ExitOK      = 0
 	ExitFailure = 1
 	ExitUsage   = 2
 )
 
-// usageError is a fault of the command line, the environment or the configuration file.
+// usageError is an error in the command line, the environment or the configuration file.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// Usage makes err, whose every line begins with the flag or address at fault, a usage
-// error: it ends the process with [ExitUsage] and a pointer to the help.
+// Usage marks err as a usage error: the process prints it with a reference to the help, and exits
+// with [ExitUsage]. Each line of err must begin with the flag or address at fault.
 func Usage(err error) error { return usageError{err} }
 
-// Usagef makes a usage error.
+// Usagef returns a usage error, formatted as by [fmt.Errorf].
 func Usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
-// ExitError ends the process with status Code. Err may be nil when everything
-// was said already.
+// ExitError ends the process with status Code. Err is nil if the command has printed all errors.
 type ExitError struct {
 	Code int
 	Err  error
@@ -47,7 +46,7 @@ func (e ExitError) Error() string {
 
 func (e ExitError) Unwrap() error { return e.Err }
 
-// Status is the process's exit status for what a command returned.
+// Status is the exit status for the error of a command.
 func Status(err error) int {
 	var exit ExitError
 	switch {
@@ -62,20 +61,18 @@ func Status(err error) int {
 	}
 }
 
-// IsUsage reports whether err is a fault of the command line, the environment or a file of
-// settings.
+// IsUsage reports whether err is a usage error.
 func IsUsage(err error) bool {
 	var usage usageError
 	var parse *kong.ParseError
 	return errors.As(err, &usage) || errors.As(err, &parse)
 }
 
-// maxErrorLine leaves room in a line of MaxLine for the text around an error, in bytes.
+// maxErrorLine is MaxLine less room for the text around an error line, in bytes.
 const maxErrorLine = MaxLine - 64
 
-// PrintError writes err to w, each line once. origin is where the
-// value of a flag came from, if not from the command line; help is the command whose help
-// a usage error points to.
+// PrintError writes err to w, each distinct line once. origin returns where the value of a flag comes
+// from; "": the command line or a default. help is the command whose help a usage error refers to.
 func PrintError(w io.Writer, err error, origin func(flag string) string, help string) {
 	var exit ExitError
 	if errors.As(err, &exit) && exit.Err == nil {
@@ -100,8 +97,8 @@ func PrintError(w io.Writer, err error, origin func(flag string) string, help st
 	}
 }
 
-// errorText is the text of err. If arguments are on both sides of the flags, which kong does
-// not accept, it shows where they go, and does not quote them: a URL can hold secrets.
+// errorText is the text of err. kong rejects arguments on both sides of the flags; the text then shows
+// where they belong, without quoting them, because a URL may contain secrets.
 func errorText(err error) string {
 	var parse *kong.ParseError
 	text := err.Error()
@@ -113,11 +110,11 @@ func errorText(err error) string {
 		return text
 	}
 	name := command.Positional[0].Name
-	return fmt.Sprintf("unexpected argument after the flags: put all %[2]ss together in front of them, as in feedgate %[1]s %[2]s1 %[2]s2 --FLAG ...",
+	return fmt.Sprintf("unexpected argument after the flags: put all %[2]ss in front of them, as in feedgate %[1]s %[2]s1 %[2]s2 --FLAG ...",
 		command.Name, name)
 }
 
-// flagAtFault is the name of the flag that an error text begins with, or "".
+// flagAtFault is the name of the flag that an error line begins with, or "".
 func flagAtFault(line string) string {
 	name, found := strings.CutPrefix(line, "--")
 	if !found {

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MaxLine bounds a line on standard error, in bytes. A pipe accepts up to PIPE_BUF as a
-// whole, even if others write to it too.
+// MaxLine is the longest line on standard error, in bytes: PIPE_BUF. Writes to a pipe up to this length
+// are atomic, so lines of several processes do not mix.
 const MaxLine = 4 << 10
 
-// Cut is s, or if limit is not 0 its first limit bytes and how many follow.
+// Cut shortens s to limit bytes and appends the number of bytes that it has removed; 0: no limit.
 func Cut(s string, limit int) string {
 	if limit == 0 || len(s) <= limit {
 		return s
@@ -25,9 +25,9 @@ func Cut(s string, limit int) string {
 	return fmt.Sprintf("%s... (%d more bytes)", s[:end], len(s)-end)
 }
 
-// Stderr is standard error under another descriptor. A write to a broken pipe under
-// descriptor 2 kills a Go program; under any other it is an error, and no signal needs to be
-// caught or ignored, which children would inherit.
+// Stderr is a duplicate of standard error. Go ends the process if a write to descriptor 2 fails with
+// EPIPE; with another descriptor, the write returns an error. SIGPIPE could be ignored instead, but
+// children would inherit that.
 func Stderr() io.Writer {
 	fd, err := unix.FcntlInt(uintptr(unix.Stderr), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {

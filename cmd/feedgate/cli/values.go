@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Size is a number of bytes, at least 1. It is written as such or with one of
-// the units KiB, MiB, GiB.
+// Size is a number of bytes, at least 1. Its text is a number, with or without one of the units KiB,
+// MiB, GiB.
 type Size int64
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -32,8 +32,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Count is a whole number, at least 1. Its zero value stands for a flag that was
-// not given.
+// Count is a whole number, at least 1. Its zero value is a flag that was not given.
 type Count int
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -49,8 +48,8 @@ func (c *Count) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Period is a duration longer than 0. The gateway's own zero is "the default",
-// which a user who writes 0 does not mean.
+// Period is a duration longer than 0. Users cannot write 0, because the gateway takes 0 for "the
+// default".
 type Period time.Duration
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -66,7 +65,7 @@ func (p *Period) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Timeout is a duration, 0 for never.
+// Timeout is a duration; 0: never.
 type Timeout time.Duration
 
 // UnmarshalText implements [encoding.TextUnmarshaler].

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// WriteVersion writes what a program's command version prints.
+// WriteVersion writes the output of a program's command version.
 func WriteVersion(w io.Writer, program, version, revision string) error {
 	name, commit := Version(version, revision)
 	_, err := fmt.Fprintf(w, "%s %s\ngo %s %s/%s\ncommit %s\n",
@@ -16,8 +16,8 @@ func WriteVersion(w io.Writer, program, version, revision string) error {
 	return err
 }
 
-// WithVersion is args in which --version alone is the command version. It is no flag, which
-// would have a variable.
+// WithVersion replaces --version as the only argument by the command version. A flag would also have
+// an environment variable.
 func WithVersion(args []string) []string {
 	if slices.Equal(args, []string{"--version"}) {
 		return []string{"version"}
@@ -25,8 +25,9 @@ func WithVersion(args []string) []string {
 	return args
 }
 
-// Version is the version and the commit that the binary was built from: those that the
-// linker has set, or what the build recorded.
+// Version returns the version and commit of the binary. version and revision are those that the linker
+// has set, or empty. The module's version replaces an empty version; the commit in the build
+// information, if it has one, replaces revision.
 func Version(version, revision string) (name, commit string) {
 	name, commit = version, revision
 	if commit == "" {

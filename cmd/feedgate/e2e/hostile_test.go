@@ -89,7 +89,7 @@ func TestOneThatFailsDrainsTheOthers(t *testing.T) {
 	refused.leave()
 	c.leave()
 	p.exit(1)
-	if text := p.stderr.String(); !strings.Contains(text, "an upstream has failed") {
+	if text := p.stderr.String(); !strings.Contains(text, "an upstream failed") {
 		t.Errorf("the log is\n%s", text)
 	}
 }

@@ -10,16 +10,15 @@ import (
 	"feedgate/gateway/wire/faults"
 )
 
-// Chaos is misbehaviour on purpose. What happens to a batch is decided when it is
-// rendered, by dice that depend on Config.Seed and the session's place in the
-// order of arrival only, so that a run repeats as far as timing allows: batches
-// are the same ones as long as neither rate nor window cuts them.
+// Chaos injects faults. The faults of a batch are drawn when it is rendered. They depend only on
+// Config.Seed and on how many sessions began before, so they repeat if the batches do, which rate and
+// window may change.
 type Chaos struct {
-	Reset              float64 // probability per batch of a TCP reset somewhere in it
-	SplitMin, SplitMax int     // bytes per write; 0: not split
-	Stall              time.Duration
-	StallP             float64 // probability per batch of a pause of Stall before it
-	HalfOpen           float64 // probability per batch of going silent instead, for good
+	Reset              float64       // probability per batch of a TCP reset within it
+	SplitMin, SplitMax int           // bytes per write; 0: no limit
+	Stall              time.Duration // length of a pause
+	StallP             float64       // probability per batch of a pause before it
+	HalfOpen           float64       // probability per batch of sending nothing from then on, without closing
 }
 
 // ChaosHelp describes the syntax of ParseChaos in the help of feed.
@@ -32,12 +31,12 @@ const ChaosHelp = `The SPEC of --chaos is a list, separated by commas, of:
 
 P is the probability of the fault for each batch of messages. With --chaos, a batch has at most 64 messages unless --batch is given.`
 
-// chaosBatch is the most messages of a batch when there is chaos, so that
-// probabilities per batch take effect on short runs too.
+// chaosBatch is the default of Config.Batch with Chaos: in short runs, too, there are enough batches for
+// their probabilities.
 const chaosBatch = 64
 
-// ParseChaos reads a list like reset=0.01,split=1-7,stall=2s@0.001,half-open=0.001.
-// Its error names every fault.
+// ParseChaos parses a list such as reset=0.01,split=1-7,stall=2s@0.001,half-open=0.001. Its error has
+// a line for each fault.
 func ParseChaos(spec string) (Chaos, error) {
 	var c Chaos
 	var faults faults.List
@@ -58,7 +57,7 @@ func ParseChaos(spec string) (Chaos, error) {
 		case "stall":
 			c.Stall, c.StallP, err = parseStall(value)
 		default:
-			err = errors.New("unknown; there are reset=P, split=A-B, stall=D@P, half-open=P")
+			err = errors.New("unknown; use reset=P, split=A-B, stall=D@P or half-open=P")
 		}
 		if err == nil && seen[key] {
 			err = errors.New("given twice")
@@ -91,34 +90,34 @@ func parseStall(text string) (time.Duration, float64, error) {
 	length, chance, _ := strings.Cut(text, "@")
 	d, err := time.ParseDuration(length)
 	if err != nil || d <= 0 {
-		return 0, 0, errors.New("not D@P with a duration D, such as 2s@0.001")
+		return 0, 0, errors.New("not D@P with a duration D, as in 2s@0.001")
 	}
 	p, err := parseProbability(chance)
 	return d, p, err
 }
 
-// any says whether there is chaos at all.
+// any reports whether any fault is set.
 func (c *Chaos) any() bool { return *c != Chaos{} }
 
-// mishap is what happens to one batch.
-type mishap struct {
+// batchFaults are the faults of one batch.
+type batchFaults struct {
 	stall    bool
 	reset    bool
-	at       float64 // of the reset, as a part of the batch
+	resetAt  float64 // place of the reset, from 0, the batch's begin, to 1, its end
 	halfOpen bool
 }
 
-// roll decides about a batch. It throws the dice as often whatever comes of it,
-// so that one kind of chaos does not shift another's.
-func (c *Chaos) roll(dice *rand.Rand) mishap {
-	stall, reset, at, halfOpen := dice.Float64(), dice.Float64(), dice.Float64(), dice.Float64()
-	return mishap{stall: stall < c.StallP, reset: reset < c.Reset, at: at, halfOpen: halfOpen < c.HalfOpen}
+// draw draws the faults of a batch. It always takes four random numbers, so that one kind of fault
+// does not affect another kind.
+func (c *Chaos) draw(rng *rand.Rand) batchFaults {
+	stall, reset, resetAt, halfOpen := rng.Float64(), rng.Float64(), rng.Float64(), rng.Float64()
+	return batchFaults{stall: stall < c.StallP, reset: reset < c.Reset, resetAt: resetAt, halfOpen: halfOpen < c.HalfOpen}
 }
 
-// piece is the length of the next write out of n bytes.
-func (c *Chaos) piece(n int, dice *rand.Rand) int {
+// piece returns the length of the next write when n bytes are left.
+func (c *Chaos) piece(n int, rng *rand.Rand) int {
 	if c.SplitMax == 0 {
 		return n
 	}
-	return min(n, c.SplitMin+dice.IntN(c.SplitMax-c.SplitMin+1))
+	return min(n, c.SplitMin+rng.IntN(c.SplitMax-c.SplitMin+1))
 }

@@ -38,34 +38,34 @@ func TestParseChaos(t *testing.T) {
 		}
 	}
 	if _, err := ParseChaos("reset=x,split=y"); strings.Count(fmt.Sprint(err), "--chaos: ") != 2 {
-		t.Errorf("two faults make %q", err)
+		t.Errorf("two faults: %q", err)
 	}
 }
 
-// The same seed decides the same, whatever else is asked for.
+// TestChaosSeed: the same seed draws the same faults of one kind, whatever other kinds are set.
 func TestChaosSeed(t *testing.T) {
-	fates := func(seed, ordinal uint64, c Chaos) (resets []bool) {
+	resetsOf := func(seed, ordinal uint64, c Chaos) (resets []bool) {
 		s := newSession("", ordinal, 0, &Config{Seed: seed})
 		for range 1000 {
-			resets = append(resets, c.roll(s.batchDice).reset)
-			c.piece(100, s.splitDice)
+			resets = append(resets, c.draw(s.batchRNG).reset)
+			c.piece(100, s.splitRNG)
 		}
 		return resets
 	}
-	plain := fates(1, 1, Chaos{Reset: 0.3})
-	if !reflect.DeepEqual(plain, fates(1, 1, Chaos{Reset: 0.3, HalfOpen: 0.5, Stall: 1, StallP: 0.5, SplitMin: 1, SplitMax: 9})) {
-		t.Error("other chaos shifts the resets")
+	plain := resetsOf(1, 1, Chaos{Reset: 0.3})
+	if !reflect.DeepEqual(plain, resetsOf(1, 1, Chaos{Reset: 0.3, HalfOpen: 0.5, Stall: 1, StallP: 0.5, SplitMin: 1, SplitMax: 9})) {
+		t.Error("other faults change the resets")
 	}
-	if reflect.DeepEqual(plain, fates(2, 1, Chaos{Reset: 0.3})) || reflect.DeepEqual(plain, fates(1, 2, Chaos{Reset: 0.3})) {
-		t.Error("another seed or session decides the same")
+	if reflect.DeepEqual(plain, resetsOf(2, 1, Chaos{Reset: 0.3})) || reflect.DeepEqual(plain, resetsOf(1, 2, Chaos{Reset: 0.3})) {
+		t.Error("another seed or session draws the same faults")
 	}
-	dice := rand.New(rand.NewPCG(1, 1))
+	rng := rand.New(rand.NewPCG(1, 1))
 	seen := make(map[int]bool)
 	for range 1000 {
 		c := Chaos{SplitMin: 2, SplitMax: 4}
-		seen[c.piece(100, dice)] = true
-		if c.piece(1, dice) != 1 {
-			t.Fatal("a piece is longer than what there is")
+		seen[c.piece(100, rng)] = true
+		if c.piece(1, rng) != 1 {
+			t.Fatal("a piece is longer than the rest")
 		}
 	}
 	if !reflect.DeepEqual(seen, map[int]bool{2: true, 3: true, 4: true}) {
@@ -73,8 +73,8 @@ func TestChaosSeed(t *testing.T) {
 	}
 }
 
-// stubborn comes back until it has the goodbye. It gives a silent server up after
-// a while, and returns how its connections ended.
+// stubborn reconnects until it receives BYE, and acknowledges every message. It gives up a
+// connection after silence of that length. It returns how its connections ended.
 func stubborn(t *testing.T, s *Server, patienceWithSilence time.Duration) (resets, timeouts int) {
 	t.Helper()
 	var session string
@@ -102,8 +102,8 @@ func stubborn(t *testing.T, s *Server, patienceWithSilence time.Duration) (reset
 		c.cut()
 		switch {
 		case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			// A reset is told once: when it was the ack that heard of it, reading ends
-			// as if the stream had.
+			// Only one call returns a reset. If that was writing the ack, reading returns the end of
+			// the stream.
 			resets++
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			timeouts++
@@ -111,7 +111,7 @@ func stubborn(t *testing.T, s *Server, patienceWithSilence time.Duration) (reset
 			t.Fatalf("connection ended with %v", err)
 		}
 	}
-	t.Fatal("the session does not come to its end")
+	t.Fatal("the session did not end")
 	return
 }
 
@@ -139,7 +139,7 @@ func TestChaosHalfOpen(t *testing.T) {
 	}
 }
 
-// Everything at once, split into the smallest pieces.
+// TestChaosAll: with all faults at once and short writes, every message is acknowledged.
 func TestChaosAll(t *testing.T) {
 	spec := "reset=0.05,split=1-7,stall=20ms@0.1,half-open=0.05"
 	chaos, err := ParseChaos(spec)
@@ -154,16 +154,16 @@ func TestChaosAll(t *testing.T) {
 	}
 }
 
-// Without resume, the next connection goes on where acks are missing.
+// TestChaosLine: without a login, the next connection resumes at the first missing ack.
 func TestChaosLine(t *testing.T) {
 	s := start(t, Config{Protocol: "line", Count: 1000, Size: 10, Chaos: Chaos{Reset: 0.2, SplitMin: 1, SplitMax: 50}, Seed: 9})
 	for begun := time.Now(); ; {
 		if time.Since(begun) > patience {
-			t.Fatal("the session does not come to its end")
+			t.Fatal("the session did not end")
 		}
 		nc, err := net.Dial("tcp", s.Addr().String())
 		if err != nil {
-			continue // reset before it was there
+			continue // reset during the handshake of TCP
 		}
 		_ = nc.SetDeadline(time.Now().Add(patience))
 		r := bufio.NewReader(nc)

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// resumeAt makes tick pump at t.
-func (c *conn) resumeAt(t time.Duration) {
-	c.resume = t
+// pumpAt makes tick call pump at t.
+func (c *conn) pumpAt(t time.Duration) {
+	c.nextPump = t
 	c.l.wakeAt(t)
 }
 
-// tick does what is due and returns when something will be again; never is
-// [math.MaxInt64].
+// tick performs what is due by the clock and returns the next time at which something is;
+// [math.MaxInt64]: never.
 func (c *conn) tick() (next time.Duration) {
 	now := c.l.now
 	switch {
@@ -30,7 +30,7 @@ func (c *conn) tick() (next time.Duration) {
 	}
 	next = c.lastRead + c.l.cfg.IdleTimeout
 	if now >= next {
-		c.l.log.Warn("nothing was received for too long, dropping", "client", c.name(), "timeout", c.l.cfg.IdleTimeout)
+		c.l.log.Warn("idle timeout, closing the connection", "client", c.name(), "timeout", c.l.cfg.IdleTimeout)
 		c.kill()
 		return math.MaxInt64
 	}
@@ -53,11 +53,11 @@ func (c *conn) tick() (next time.Duration) {
 			next = min(next, s.ends)
 		}
 	}
-	if c.resume > 0 && now >= c.resume {
+	if c.nextPump > 0 && now >= c.nextPump {
 		c.pump()
 	}
-	if c.resume > 0 {
-		next = min(next, c.resume)
+	if c.nextPump > 0 {
+		next = min(next, c.nextPump)
 	}
 	return next
 }

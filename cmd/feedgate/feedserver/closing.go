@@ -8,42 +8,41 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// linger is how long a client may take to close after the feed has said goodbye
-// and closed its sending side.
+// linger is how long a client may take to close after the feed has begun to close.
 const linger = 5 * time.Second
 
-// conclude takes the steps of ending that are due once everything was written.
-// It returns true when there is more to write.
-func (c *conn) conclude() bool {
+// endIfDone takes the next step of the connection's end, if it is due. It must be called when
+// everything is written. It returns true if there is more to write.
+func (c *conn) endIfDone() bool {
 	switch {
 	case c.silent || c.killed:
 	case c.state == stateClosing:
-		if c.l.traits.answered && !c.peerDone && !c.deaf {
+		if c.l.traits.byeReply && !c.peerEnded && !c.discarding {
 			return false
 		}
 		return c.shutdown()
 	case c.state == stateLogin:
 	case c.ses.complete():
-		c.leave(fg1.CodeOK)
+		c.sendBye(fg1.CodeOK)
 		return true
-	case c.peerDone:
-		if c.l.traits.answered {
-			c.leave(fg1.CodeOK)
+	case c.peerEnded:
+		if c.l.traits.byeReply {
+			c.sendBye(fg1.CodeOK)
 		} else {
 			c.close()
 		}
 		return true
 	case c.drained() && c.ses.led.base == c.next:
-		c.leave(fg1.CodeShuttingDown)
+		c.sendBye(fg1.CodeShuttingDown)
 		return true
-	case !c.l.traits.goodbye && (c.next > c.ses.last || c.drained()):
+	case !c.l.traits.bye && (c.next > c.ses.last || c.drained()):
 		return c.shutdown()
 	}
 	return false
 }
 
-// leave says goodbye, if it was not said yet, and closes.
-func (c *conn) leave(code uint16) {
+// sendBye appends the protocol's end frame and begins to close, unless that has begun.
+func (c *conn) sendBye(code uint16) {
 	if c.state == stateClosing {
 		return
 	}
@@ -51,16 +50,15 @@ func (c *conn) leave(code uint16) {
 	c.close()
 }
 
-// close begins the end: what was said is written, the sending side closed, and
-// then read on until the peer closes, so that no reset overtakes the last bytes.
+// close begins to close: the rest is written, the sending side is closed, and input is read until the
+// peer closes. A close with unread input would reset the connection and destroy the last bytes.
 func (c *conn) close() {
 	c.state = stateClosing
 	c.deadline = c.l.now + linger
 	c.l.wakeAt(c.deadline)
 }
 
-// shutdown closes the sending side. It returns true when there is something to
-// write before.
+// shutdown closes the sending side. It returns true if a close_notify must be written first.
 func (c *conn) shutdown() (more bool) {
 	if c.shut {
 		return false
@@ -75,15 +73,15 @@ func (c *conn) shutdown() (more bool) {
 	return false
 }
 
-// reset closes with a TCP reset, which destroys what is on its way.
+// reset closes the connection with a TCP reset, which destroys data in transit.
 func (c *conn) reset() {
 	c.l.log.Debug("chaos: resetting", "client", c.name())
 	_ = c.g.SetLinger(0)
 	c.kill()
 }
 
-// kill closes the socket, at the latest when gnet's call has returned. The conn
-// must not be used after it.
+// kill closes the socket, within a call from gnet when that returns. The conn must not be used
+// afterwards.
 func (c *conn) kill() {
 	if c.killed {
 		return
@@ -94,11 +92,11 @@ func (c *conn) kill() {
 	}
 }
 
-// fail ends the connection for the client's fault.
+// fail ends the connection because of a fault of the client.
 func (c *conn) fail(err error) {
 	var f *fault
 	if !errors.As(err, &f) {
-		panic(err) // codecs return nothing else
+		panic(err) // codecs return no other errors
 	}
 	if c.ses == nil {
 		c.l.log.Warn("login refused", "client", c.name(), "code", f.code, "error", err)
@@ -107,27 +105,26 @@ func (c *conn) fail(err error) {
 		c.l.log.Warn("protocol error", "client", c.name(), "code", f.code, "error", err)
 		c.ses.protocolErrors++
 	}
-	c.deaf = true
+	c.discarding = true
 	if c.off == 0 {
-		c.withdraw() // nothing follows a goodbye
+		c.dropUnsent() // no message may follow the end frame
 	}
-	c.leave(f.code)
+	c.sendBye(f.code)
 }
 
-// withdraw drops what of the batch was not sent.
-func (c *conn) withdraw() { c.batch.buf, c.resetAt = c.batch.buf[:c.off], -1 }
+// dropUnsent drops the unsent part of the batch.
+func (c *conn) dropUnsent() { c.batch.buf, c.resetAt = c.batch.buf[:c.off], -1 }
 
-// lost says whether a connection's end leaves its session open for the client to
-// come back. err is why the connection ended.
-func (c *conn) lost(err error) bool {
+// resumable reports whether the session waits for its client after the connection has ended with err.
+func (c *conn) resumable(err error) bool {
 	switch {
 	case c.ses.complete() || c.l.draining.Load():
 		return false
-	case c.l.traits.goodbye:
+	case c.l.traits.bye:
 		return true
 	default:
-		// Having got everything, a client that closes has made its last ack. One
-		// that was cut off has not.
+		// A client that closes in order after it has received everything sends no more acks. One
+		// whose connection broke may still send some.
 		return !(c.shut && errors.Is(err, io.EOF))
 	}
 }

@@ -8,8 +8,7 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// The context's end is the end of an endless feed: what was sent is acknowledged
-// first, and the goodbye says why.
+// TestFGDrain: when the context ends, an endless feed waits for the acks and sends BYE with code 6.
 func TestFGDrain(t *testing.T) {
 	s := start(t, Config{Window: 100, DrainTimeout: patience})
 	c := login(t, s, "", 0)
@@ -29,7 +28,7 @@ func TestFGDrain(t *testing.T) {
 	}
 }
 
-// A client that acknowledges nothing holds the end up for the drain timeout only.
+// TestFGDrainTimeout: a drain waits for missing acks no longer than DrainTimeout.
 func TestFGDrainTimeout(t *testing.T) {
 	s := start(t, Config{Window: 100, DrainTimeout: 50 * time.Millisecond})
 	c := login(t, s, "", 0)
@@ -44,7 +43,7 @@ func TestFGDrainTimeout(t *testing.T) {
 	wantFaulty(t, r)
 }
 
-// While a session is open, Report says how far it has come.
+// TestFGReport: Report shows the counts of an open session.
 func TestFGReport(t *testing.T) {
 	s := start(t, Config{Window: 10})
 	if r := s.Report(); len(r.Clients) != 0 || r.Total != (Counts{}) {

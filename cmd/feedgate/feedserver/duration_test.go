@@ -12,8 +12,8 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// lasted checks that a session ended by its time as by its count: every message
-// sent, every one acknowledged. It returns how many there were.
+// lasted checks that a session that ended by Duration is complete: every message is sent and
+// acknowledged. It returns the number of messages.
 func lasted(t *testing.T, r Report, connections int) uint64 {
 	t.Helper()
 	n := r.Total.Sent
@@ -24,8 +24,8 @@ func lasted(t *testing.T, r Report, connections int) uint64 {
 	return n
 }
 
-// Endless or with a count that is far away, flat out or at a rate, each session
-// ends by itself and the goodbye says that all is well.
+// TestDuration: Duration ends sessions that are endless or have a high count, with and without a
+// rate, by BYE with code 0.
 func TestDuration(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"flat out": {},
@@ -51,7 +51,7 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// The count ends a session that comes to it before its time.
+// TestDurationAfterCount: the count ends a session that reaches it before Duration is over.
 func TestDurationAfterCount(t *testing.T) {
 	s := start(t, Config{Count: 7, Duration: time.Hour})
 	c := login(t, s, "", 0)
@@ -61,9 +61,9 @@ func TestDurationAfterCount(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 7, Acknowledged: 7, Connections: 1})
 }
 
-// Without a goodbye, the stream ends behind the last whole message, though the
-// window is full and nothing is acknowledged; acks are still taken.
-func TestDurationWithoutGoodbye(t *testing.T) {
+// TestDurationWithoutBye: without an end frame, the stream ends after the last whole message, even
+// if the window is full. Acks still count.
+func TestDurationWithoutBye(t *testing.T) {
 	for _, protocol := range []string{"line", "length"} {
 		s := start(t, Config{Protocol: protocol, Window: 10, Size: 3, Duration: 50 * time.Millisecond})
 		nc := dial(t, s)
@@ -89,7 +89,7 @@ func TestDurationWithoutGoodbye(t *testing.T) {
 	}
 }
 
-// What was begun when a slow client's time is up arrives whole.
+// TestDurationInTheMiddle: a message that is partly sent at the end of Duration is completed.
 func TestDurationInTheMiddle(t *testing.T) {
 	const size = 3 << 20
 	s := start(t, Config{Protocol: "line", Size: size, Duration: 50 * time.Millisecond})
@@ -102,11 +102,11 @@ func TestDurationInTheMiddle(t *testing.T) {
 			break
 		}
 		if err != nil {
-			t.Fatalf("%d bytes behind message %d, %v", len(line), n, err)
+			t.Fatalf("%d bytes after message %d, %v", len(line), n, err)
 		}
 		n++
 		if !bytes.Equal(line[:size], s.payload(n)) {
-			t.Fatalf("message %d is another", n)
+			t.Fatalf("message %d has another payload", n)
 		}
 		fmt.Fprintf(nc, "A%d\n", n)
 	}
@@ -116,15 +116,15 @@ func TestDurationInTheMiddle(t *testing.T) {
 	}
 }
 
-// A client that comes back when its time is up gets what it owes acks for, and
-// nothing else.
+// TestDurationResume: a client that reconnects after the end of Duration gets its unacknowledged
+// messages only.
 func TestDurationResume(t *testing.T) {
 	s := start(t, Config{Count: 1000, Window: 10, Duration: 50 * time.Millisecond})
 	c := login(t, s, "", 0)
 	c.data(1, 10)
 	c.cut()
-	// The count is cut down where the client is not there.
-	testkit.Eventually(t, "the count cut down", func() bool { return s.Report().Total.Unsent == 0 })
+	// The count is lowered while the client is away.
+	testkit.Eventually(t, "the lower count", func() bool { return s.Report().Total.Unsent == 0 })
 	expect(t, s.Report().Total, Counts{Sent: 10, Missing: 10, Connections: 1})
 	c = login(t, s, c.session, 3)
 	c.data(4, 10)
@@ -137,7 +137,7 @@ func TestDurationResume(t *testing.T) {
 	lasted(t, r, 2)
 }
 
-// So does the next one where sessions have no names.
+// TestDurationResumeLine is TestDurationResume for a protocol without session names.
 func TestDurationResumeLine(t *testing.T) {
 	s := start(t, Config{Protocol: "line", Count: 1000, Window: 4, Size: 1, Duration: 50 * time.Millisecond})
 	nc := dial(t, s)
@@ -146,7 +146,7 @@ func TestDurationResumeLine(t *testing.T) {
 	}
 	_ = nc.(interface{ SetLinger(int) error }).SetLinger(0)
 	_ = nc.Close()
-	testkit.Eventually(t, "the count cut down", func() bool { return s.Report().Total.Unsent == 0 })
+	testkit.Eventually(t, "the lower count", func() bool { return s.Report().Total.Unsent == 0 })
 	nc = dial(t, s)
 	got, err := io.ReadAll(nc)
 	if err != nil || len(got) != 4*2 {
@@ -159,8 +159,8 @@ func TestDurationResumeLine(t *testing.T) {
 	}
 }
 
-// A session whose client owes nothing when its time is up, while it is away, has
-// its goodbye still to come; if it stays away, nothing is wrong.
+// TestDurationAway: if Duration ends while a client is away that has acknowledged everything, it
+// gets BYE when it reconnects. If it stays away, that is no error.
 func TestDurationAway(t *testing.T) {
 	for _, back := range []bool{true, false} {
 		cfg := Config{Count: 1000, Rate: 1e-3, Duration: 50 * time.Millisecond}
@@ -172,7 +172,7 @@ func TestDurationAway(t *testing.T) {
 		c.data(1, 1)
 		c.ack(1, 1)
 		c.cut()
-		testkit.Eventually(t, "the count cut down", func() bool { return s.Report().Total.Unsent == 0 })
+		testkit.Eventually(t, "the lower count", func() bool { return s.Report().Total.Unsent == 0 })
 		connections := 1
 		if back {
 			c = login(t, s, c.session, 1)
@@ -185,7 +185,7 @@ func TestDurationAway(t *testing.T) {
 	}
 }
 
-// A session that is over before anything could be sent is complete.
+// TestDurationNothingSent: a session that ends before a message is sent is complete.
 func TestDurationNothingSent(t *testing.T) {
 	for _, protocol := range []string{"fg", "line"} {
 		s := start(t, Config{Protocol: protocol, Duration: 50 * time.Millisecond, Chaos: Chaos{Stall: time.Hour, StallP: 1}})
@@ -203,12 +203,12 @@ func TestDurationNothingSent(t *testing.T) {
 			t.Errorf("%d messages", n)
 		}
 		if _, ok := r.LatencyAt(50); ok {
-			t.Error("there is a latency without an ack")
+			t.Error("latency without an ack")
 		}
 	}
 }
 
-// Whatever happens to the connections.
+// TestDurationChaos: Duration ends a session also under Chaos.
 func TestDurationChaos(t *testing.T) {
 	chaos, err := ParseChaos("reset=0.05,split=1-70,stall=20ms@0.05,half-open=0.02")
 	if err != nil {
@@ -222,38 +222,37 @@ func TestDurationChaos(t *testing.T) {
 	}
 }
 
-// Time runs from the first connection's beginning. When it is up, the last message
-// is the last one rendered, and once the connection is lost the last one that was
-// sent whole.
+// TestSessionExpire: Duration counts from the first connection. At its end, the last message is the
+// last rendered one, and after the connection is lost, the last one sent completely.
 func TestSessionExpire(t *testing.T) {
 	s := newSession("", 1, 1000, &Config{Duration: 10, Rate: 1})
 	if s.expire(1 << 40) {
-		t.Error("expires before its first connection")
+		t.Error("the session expires before its first connection")
 	}
 	c := &conn{ses: s}
 	c.next = s.attach(c, 5)
 	c.next = 101
-	s.hand(51, 6)
+	s.markSent(51, 6)
 	s.ack(1, 20, 0, 7)
 	if s.expire(14) || s.last != 1000 {
-		t.Errorf("ends at %d before its time", s.last)
+		t.Errorf("the session ends at %d before Duration is over", s.last)
 	}
 	if !s.expire(15) || s.last != 100 {
-		t.Errorf("ends at %d, not with what was rendered", s.last)
+		t.Errorf("the last message is %d, not the last rendered one", s.last)
 	}
 	if s.expire(16) || s.last != 100 {
-		t.Errorf("ends twice, at %d", s.last)
+		t.Errorf("the session ends twice, at %d", s.last)
 	}
-	s.hand(61, 17)
+	s.markSent(61, 17)
 	s.detach(18)
 	if s.last != 60 {
-		t.Errorf("ends at %d, not with what was sent", s.last)
+		t.Errorf("the last message is %d, not the last one sent", s.last)
 	}
 	c.next = s.attach(c, 19)
 	if s.expire(20) || c.next != 21 || s.last != 60 {
-		t.Errorf("goes on from %d to %d", c.next, s.last)
+		t.Errorf("the next connection starts at %d, and the last message is %d", c.next, s.last)
 	}
-	s.hand(61, 21)
+	s.markSent(61, 21)
 	s.ack(21, 40, 0, 22)
 	if !s.complete() {
 		t.Errorf("%d of %d acknowledged", s.acknowledged, s.last)

@@ -13,7 +13,7 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// ackOf renders an ack for message n in each protocol.
+// ackOf renders the ack for message n, by protocol.
 var ackOf = map[string]func(n uint64) []byte{
 	"fg":     func(n uint64) []byte { return fg1.AppendFrame(nil, fg1.Ack, 0, 0, n, nil) },
 	"line":   func(n uint64) []byte { return fmt.Appendf(nil, "A%d\n", n) },
@@ -26,8 +26,8 @@ func lengthAck(n uint64, code uint16) []byte {
 	return binary.BigEndian.AppendUint16(b, code)
 }
 
-// faultyClient gets the first 5 of 10 messages, sends the acks given first, then
-// acknowledges everything but skip.
+// faultyClient receives 5 of 10 messages, sends the acks first, and then acknowledges all messages
+// but skip.
 func faultyClient(t *testing.T, protocol string, s *Server, first []uint64, skip uint64) Report {
 	t.Helper()
 	size := int64(s.cfg.Size) + int64(len(protocols[protocol](&s.cfg).appendMessage(nil, 0, nil, []byte("\n"))))
@@ -65,7 +65,7 @@ func faultyClient(t *testing.T, protocol string, s *Server, first []uint64, skip
 	if _, err := nc.Write(acks); err != nil {
 		t.Fatal(err)
 	}
-	// The window moves up to the message that is skipped.
+	// The window moves up to the skipped message.
 	for n := uint64(6); n <= 10 && (skip == 0 || n < skip+5); n++ {
 		read(1)
 		if _, err := nc.Write(ackOf[protocol](n)); err != nil {
@@ -105,7 +105,7 @@ func TestAckFaults(t *testing.T) {
 	}
 }
 
-// The faults of range acks: one that repeats, goes back, or runs ahead.
+// TestRangeAckFaults: range acks that repeat, decrease, or are ahead of the messages are counted.
 func TestRangeAckFaults(t *testing.T) {
 	s := start(t, Config{Count: 10, Window: 5})
 	c := login(t, s, "", 0)
@@ -122,7 +122,7 @@ func TestRangeAckFaults(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 10, Acknowledged: 10, Unknown: 2, Early: 1, Duplicate: 3, Connections: 1})
 }
 
-// An ack that comes again after the last one still counts as doubled.
+// TestDoubledAtTheEnd: a repeated ack after the last one counts as a duplicate.
 func TestDoubledAtTheEnd(t *testing.T) {
 	s := start(t, Config{Count: 2})
 	c := login(t, s, "", 0)
@@ -130,15 +130,15 @@ func TestDoubledAtTheEnd(t *testing.T) {
 	c.ack(1, 2)
 	c.want(fg1.Bye)
 	c.ack(2, 2)
-	c.sendFrame(fg1.Ping, 0, 1) // unanswered: the goodbye was the last word
+	c.sendFrame(fg1.Ping, 0, 1) // unanswered, because BYE was sent
 	c.sendFrame(fg1.Bye, 0, 0)
 	_ = c.nc.(*net.TCPConn).CloseWrite()
 	c.eof()
 	expect(t, wait(t, s).Total, Counts{Sent: 2, Acknowledged: 2, Duplicate: 1, Connections: 1})
 }
 
-// No more than the window is sent, and no memory goes beyond it: the client's
-// PONG is the next thing it gets.
+// TestWindow: no more messages than Window are sent without acks; the next frame is the client's
+// PONG.
 func TestWindow(t *testing.T) {
 	s := start(t, Config{Window: 1000, Batch: 300})
 	c := login(t, s, "", 0)

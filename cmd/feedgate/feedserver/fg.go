@@ -7,9 +7,9 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// fgProtocol is FG/1, the server's side.
+// fgProtocol is the server's side of FG/1.
 type fgProtocol struct {
-	parts       int // frames a message is sent in
+	parts       int // frames per message
 	heartbeatMS int64
 	acks        []string
 }
@@ -19,7 +19,7 @@ func newFG(cfg *Config) protocol {
 }
 
 func (*fgProtocol) traits() traits {
-	return traits{login: true, named: true, pings: true, goodbye: true}
+	return traits{login: true, named: true, pings: true, bye: true}
 }
 
 func (p *fgProtocol) newCodec() codec { return &fgCodec{proto: p} }
@@ -34,38 +34,37 @@ func (p *fgProtocol) appendMessage(dst []byte, _ int, payload, _ []byte) []byte 
 	return fg1.AppendFrame(dst, fg1.Data, 0, 0, 0, payload)
 }
 
-// fgCodec is one FG/1 connection.
+// fgCodec is the protocol state of an FG/1 connection.
 type fgCodec struct {
 	proto    *fgProtocol
 	tail     tail
 	loggedIn bool
 
-	// block is the connection's own copy of the messages, whose sequence numbers
-	// change from batch to batch; whole says that it holds the whole stream.
+	// block is the connection's copy of rendered messages, because their sequence numbers change from
+	// batch to batch. It contains the whole stream if whole is set, else the last batch.
 	block []byte
 	whole bool
 }
 
-// half is the first half of a frame's header, all but its number, in one load:
-// decoding field by field costs several times as much, and acks are what the
-// feed reads most. number is the other half.
-func half(b []byte) uint64   { return binary.BigEndian.Uint64(b) }
-func number(b []byte) uint64 { return binary.BigEndian.Uint64(b[8:]) }
+// headerWord returns the first 8 bytes of a header, all fields but seq, and seqOf the other 8. Comparing
+// a word costs a fraction of decoding each field, and most frames that the feed reads are acks.
+func headerWord(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
+func seqOf(b []byte) uint64      { return binary.BigEndian.Uint64(b[8:]) }
 
-// doneHalf is half of an ACK with code 0.
-var doneHalf = half(fg1.AppendFrame(nil, fg1.Ack, 0, fg1.CodeOK, 0, nil))
+// ackWord is the headerWord of an ACK with code 0.
+var ackWord = headerWord(fg1.AppendFrame(nil, fg1.Ack, 0, fg1.CodeOK, 0, nil))
 
-// scanAcks finds how many acks with code 0 and consecutive numbers b begins with,
-// and the first one's number.
+// scanAcks returns how many ACKs with code 0 and consecutive numbers b begins with, and the first
+// number.
 func scanAcks(b []byte) (seq, n uint64) {
-	if len(b) < fg1.HeaderSize || half(b) != doneHalf {
+	if len(b) < fg1.HeaderSize || headerWord(b) != ackWord {
 		return 0, 0
 	}
-	seq = number(b)
+	seq = seqOf(b)
 	for {
 		n++
 		b = b[fg1.HeaderSize:]
-		if len(b) < fg1.HeaderSize || half(b) != doneHalf || number(b) != seq+n {
+		if len(b) < fg1.HeaderSize || headerWord(b) != ackWord || seqOf(b) != seq+n {
 			return seq, n
 		}
 	}
@@ -100,7 +99,7 @@ func (c *fgCodec) read(b []byte, r receiver) error {
 	return nil
 }
 
-// frame takes a whole frame.
+// frame handles a whole frame.
 func (c *fgCodec) frame(h fg1.Header, payload []byte, r receiver) error {
 	if h.Flags != 0 {
 		return faultf(fg1.CodeProtocolError, "frame of op %d with flags %#x", h.Op, h.Flags)
@@ -130,7 +129,7 @@ func (c *fgCodec) frame(h fg1.Header, payload []byte, r receiver) error {
 	return nil
 }
 
-// hello takes the login.
+// hello handles the login.
 func (c *fgCodec) hello(h fg1.Header, payload []byte, r receiver) error {
 	var in struct {
 		Version int    `json:"version"`
@@ -139,7 +138,7 @@ func (c *fgCodec) hello(h fg1.Header, payload []byte, r receiver) error {
 		Token   string `json:"token"`
 	}
 	if err := json.Unmarshal(payload, &in); err != nil {
-		return faultf(fg1.CodeBadRequest, "HELLO's payload of %d bytes is not its JSON", len(payload))
+		return faultf(fg1.CodeBadRequest, "HELLO with a payload of %d bytes that is not valid JSON", len(payload))
 	}
 	if in.Version != 1 {
 		return faultf(fg1.CodeBadRequest, "HELLO with version %d, want 1", in.Version)

@@ -63,8 +63,7 @@ func TestFGByeWaitsForAcks(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 3, Acknowledged: 3, Connections: 1})
 }
 
-// Acks that fill the feed's read buffer to the last byte, and nothing behind
-// them.
+// TestFGFullReads: acks that fill the feed's read buffer to the last byte are all read.
 func TestFGFullReads(t *testing.T) {
 	const count = 4 * readBytes / fg1.HeaderSize
 	s := start(t, Config{Count: count, Size: 1})
@@ -88,7 +87,7 @@ func TestFGRange(t *testing.T) {
 	r := wait(t, s)
 	expect(t, r.Total, Counts{Sent: 100, Acknowledged: 100, Refused: 2, Connections: 1})
 	if err := r.Err(); err != nil {
-		t.Errorf("refusals are acks too: %v", err)
+		t.Errorf("refusals must count as acks: %v", err)
 	}
 }
 
@@ -129,7 +128,7 @@ func TestFGParts(t *testing.T) {
 				whole = append(whole, f.payload...)
 			}
 			if !bytes.Equal(whole, s.payload(seq)) {
-				t.Fatalf("message %d of %d bytes is not its parts", seq, size)
+				t.Fatalf("message %d of %d bytes differs from its parts", seq, size)
 			}
 		}
 		c.ack(1, 3)
@@ -138,7 +137,7 @@ func TestFGParts(t *testing.T) {
 	}
 }
 
-// Messages longer than a batch and than any socket buffer.
+// TestFGLong: messages longer than a batch and than the socket buffers arrive.
 func TestFGLong(t *testing.T) {
 	const size = 5 << 20
 	s := start(t, Config{Count: 5, Size: size})
@@ -212,7 +211,7 @@ func TestFGProtocolErrors(t *testing.T) {
 			t.Errorf("%s: BYE with code %d", name, f.Code)
 		}
 		c.eof()
-		// What was acknowledged before stands.
+		// Earlier acks count.
 		c = login(t, s, c.session, 0)
 		c.data(2, 2)
 		c.ack(2, 2)
@@ -221,7 +220,7 @@ func TestFGProtocolErrors(t *testing.T) {
 	}
 }
 
-// A client that says goodbye is sent nothing more and may come back.
+// TestFGClientBye: a client that sends BYE gets no further message, and can resume its session.
 func TestFGClientBye(t *testing.T) {
 	s := start(t, Config{Count: 50, Window: 10})
 	c := login(t, s, "", 0)

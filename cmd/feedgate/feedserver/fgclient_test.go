@@ -11,7 +11,7 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// fgClient is a client of FG/1 that does what a test tells it to.
+// fgClient is an FG/1 client that a test controls.
 type fgClient struct {
 	t  *testing.T
 	nc net.Conn
@@ -22,7 +22,7 @@ type fgClient struct {
 	welcome map[string]any
 }
 
-// frame is what a client reads.
+// frame is a received frame.
 type frame struct {
 	fg1.Header
 	payload []byte
@@ -63,7 +63,7 @@ func (c *fgClient) hello(seq uint64, payload string) {
 	c.send(fg1.AppendFrame(nil, fg1.Hello, 0, 0, seq, []byte(payload)))
 }
 
-// send writes; what the server makes of it is seen by reading.
+// send writes b. It ignores errors, because a test sees them when it reads.
 func (c *fgClient) send(b []byte) { _, _ = c.nc.Write(b) }
 
 func (c *fgClient) sendFrame(op fg1.Op, code uint16, seq uint64) {
@@ -91,7 +91,7 @@ func (c *fgClient) readAny() (frame, error) {
 	return f, err
 }
 
-// read reads a frame that is no PING; those are answered.
+// read returns the next frame that is not a PING, and answers PINGs.
 func (c *fgClient) read() (frame, error) {
 	for {
 		f, err := c.readAny()
@@ -102,7 +102,7 @@ func (c *fgClient) read() (frame, error) {
 	}
 }
 
-// ackAll acknowledges every message as it comes, until BYE, and returns its code.
+// ackAll acknowledges every message until BYE, and returns its code.
 func (c *fgClient) ackAll() (uint16, error) {
 	for {
 		f, err := c.read()
@@ -120,7 +120,7 @@ func (c *fgClient) ackAll() (uint16, error) {
 	}
 }
 
-// want reads a frame, which must be of one op.
+// want reads a frame, which must have this op.
 func (c *fgClient) want(op fg1.Op) frame {
 	c.t.Helper()
 	f, err := c.read()
@@ -143,8 +143,8 @@ func (c *fgClient) data(from, to uint64) {
 	}
 }
 
-// sync makes sure that the server has read everything that was sent, and that
-// it sends nothing before the answer.
+// sync waits until the server has read everything that was sent. The server must not send anything
+// before its answer.
 func (c *fgClient) sync() {
 	c.t.Helper()
 	c.sendFrame(fg1.Ping, 0, 77)
@@ -153,7 +153,7 @@ func (c *fgClient) sync() {
 	}
 }
 
-// end takes the server's goodbye and closes.
+// end reads the server's BYE and closes.
 func (c *fgClient) end(code uint16) {
 	c.t.Helper()
 	if f := c.want(fg1.Bye); f.Code != code {
@@ -172,5 +172,5 @@ func (c *fgClient) eof() {
 	_ = c.nc.Close()
 }
 
-// cut closes without a word.
+// cut closes the connection without BYE.
 func (c *fgClient) cut() { _ = c.nc.Close() }

@@ -7,8 +7,8 @@ import (
 	"feedgate/gateway/gnetlog"
 )
 
-// gnetErrors is a [logging.Logger] that writes nothing and keeps the first error: why its
-// engine has ended, gnet only logs. Any goroutine may call its methods.
+// gnetErrors is a [logging.Logger] that keeps the first error and writes nothing. gnet only logs why its
+// engine has ended. Any goroutine may call its methods.
 type gnetErrors struct {
 	gnetlog.None
 
@@ -16,7 +16,7 @@ type gnetErrors struct {
 	first error
 }
 
-// Errorf keeps the error.
+// Errorf keeps the error if it is the first one.
 func (g *gnetErrors) Errorf(format string, args ...any) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -25,7 +25,7 @@ func (g *gnetErrors) Errorf(format string, args ...any) {
 	}
 }
 
-// err is the first error, or nil.
+// err returns the first error, or nil.
 func (g *gnetErrors) err() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -8,54 +8,51 @@ import (
 )
 
 const (
-	// minLatency and maxLatency bound what the histogram tells apart; longer ones
-	// count as the longest.
+	// minLatency and maxLatency are the range of the histogram. Longer latencies count as maxLatency.
 	minLatency = 100 * time.Nanosecond
 	maxLatency = time.Hour
 	// latencyDigits are the histogram's significant decimal digits.
 	latencyDigits = 3
-	// dueStep is how far apart two due times may lie to be recorded as one.
+	// dueStep is the longest interval of due times that are recorded as one latency.
 	dueStep = 2 * time.Microsecond
 )
 
-// latency measures the time from sending to acknowledgement. Flat out, messages
-// are stamped by the batch, and a resend is stamped anew. At a rate nothing is
-// stamped: the time counts from when a message was due, also across
-// connections. Memory is bounded by the unacknowledged batches.
+// latency measures the time from sending a message to its ack. Without a rate, each batch gets a stamp,
+// as does each resend. With a rate, the time counts from when the message was due, even if it was
+// resent on another connection. Memory is proportional to the number of unacknowledged batches.
 type latency struct {
 	hist *hdrhistogram.Histogram // in nanoseconds; nil before the first ack
 
-	// At a rate.
+	// With a rate:
 	epoch  time.Duration // when message 1 was due
-	period float64       // nanoseconds between messages; 0: flat out
+	period float64       // nanoseconds between messages; 0: no rate
 
-	// Flat out: stamps[head:] are those of the connection's batches that are not
-	// acknowledged yet, in the order of their numbers; current is the one of the
-	// last ack, with run acks that are not recorded yet.
+	// Without a rate: stamps[head:] are the stamps of the connection's unacknowledged batches, by
+	// number. current is the index of the last ack's stamp.
 	stamps        []stamp
 	head, current int
-	run           uint64
+	unrecorded    uint64 // acks of the stamp current that are not recorded yet
 }
 
-// stamp is the sending time of the messages from first up to the next stamp.
+// stamp is the sending time of the messages from first to the one before the next stamp.
 type stamp struct {
 	first uint64
 	at    time.Duration
 }
 
-// due is when message seq is to be sent.
+// due returns when message seq is due.
 func (t *latency) due(seq uint64) time.Duration {
 	return t.epoch + time.Duration(float64(seq-1)*t.period)
 }
 
-// dueBy is the last message that is due at now.
+// dueBy returns the last message that is due at now.
 func (t *latency) dueBy(now time.Duration) uint64 {
 	return uint64(float64(now-t.epoch)/t.period) + 1
 }
 
-// reconnect forgets the stamps of an earlier connection.
+// reconnect drops the stamps of an earlier connection.
 func (t *latency) reconnect() {
-	t.stamps, t.head, t.current, t.run = t.stamps[:0], 0, 0, 0
+	t.stamps, t.head, t.current, t.unrecorded = t.stamps[:0], 0, 0, 0
 }
 
 // sent stamps the messages from first on.
@@ -65,7 +62,7 @@ func (t *latency) sent(first uint64, now time.Duration) {
 	}
 }
 
-// acked records n acks from seq on that arrived at now.
+// acked adds the acks of n messages from seq on, which arrived at now.
 func (t *latency) acked(seq, n uint64, now time.Duration) {
 	if t.period > 0 {
 		for step := max(1, uint64(float64(dueStep)/t.period)); n > 0; {
@@ -78,12 +75,12 @@ func (t *latency) acked(seq, n uint64, now time.Duration) {
 	for n > 0 {
 		end := t.find(seq, now)
 		k := min(n, end-seq)
-		t.run += k
+		t.unrecorded += k
 		seq, n = seq+k, n-k
 	}
 }
 
-// find makes the stamp of seq the current one and returns the number behind it.
+// find makes the stamp of seq current and returns the first number of the next stamp.
 func (t *latency) find(seq uint64, now time.Duration) (end uint64) {
 	i := t.current
 	if t.stamps[i].first > seq || i+1 < len(t.stamps) && t.stamps[i+1].first <= seq {
@@ -98,15 +95,15 @@ func (t *latency) find(seq uint64, now time.Duration) (end uint64) {
 	return ^uint64(0)
 }
 
-// flush records the acks that acked has gathered; now is when they arrived.
+// flush records the unrecorded acks, which arrived at now.
 func (t *latency) flush(now time.Duration) {
-	if t.run > 0 {
-		t.record(now-t.stamps[t.current].at, t.run)
-		t.run = 0
+	if t.unrecorded > 0 {
+		t.record(now-t.stamps[t.current].at, t.unrecorded)
+		t.unrecorded = 0
 	}
 }
 
-// forget drops the stamps of messages below base. Nothing may be gathered.
+// forget drops the stamps of messages below base. flush must have been called.
 func (t *latency) forget(base uint64) {
 	for t.head+1 < len(t.stamps) && t.stamps[t.head+1].first <= base {
 		t.head++
@@ -119,14 +116,16 @@ func (t *latency) forget(base uint64) {
 	t.current = max(t.current, t.head)
 }
 
+// record records n latencies of d.
 func (t *latency) record(d time.Duration, n uint64) {
 	if t.hist == nil {
 		t.hist = newHistogram()
 	}
-	// It refuses nothing between 0 and its highest value.
+	// The only error is a value outside of its range.
 	_ = t.hist.RecordValues(int64(min(max(d, 0), maxLatency)), int64(n))
 }
 
+// newHistogram returns an empty histogram of nanoseconds.
 func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(int64(minLatency), int64(maxLatency), latencyDigits)
 }

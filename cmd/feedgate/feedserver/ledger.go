@@ -1,84 +1,81 @@
 package feedserver
 
-// ledger checks the acks of one connection. Its numbers stand so:
+// ledger checks the acks of one connection:
 //
-//	start <= base <= handed
+//	start <= base <= sentEnd
 //
-// What lies in [start, base) was acknowledged on this connection; of [base,
-// handed) the members of seen were. handed is the first number whose last byte
-// was not yet handed to the socket.
+// Messages in [start, base) are acknowledged on this connection, as are those of [base, sentEnd) that
+// are in seen.
 type ledger struct {
-	start, base, handed uint64
-	upTo                uint64 // highest cumulative ack
-	seen                bitRing
+	start, base uint64
+	sentEnd     uint64 // the first message whose last byte the socket has not accepted
+	upTo        uint64 // highest cumulative ack
+	seen        seqSet
 }
 
-// verdict is what a run of acks turned out to be. Those in [from, from+n) name
-// messages that this connection can still have acknowledged; the rest name none.
-type verdict struct {
+// ackClasses are the numbers of acks by class. The acks of [from, from+n) are for messages that were
+// sent and not acknowledged before base; some may be duplicates.
+type ackClasses struct {
 	from, n   uint64
 	duplicate uint64 // acknowledged on this connection before
-	early     uint64 // will be a message, but its last byte was not sent yet
-	unknown   uint64 // is no message of this connection
+	early     uint64 // the message's last byte was not sent yet
+	unknown   uint64 // the connection has no such message
 }
 
 // open starts over for a connection whose first message is first.
 func (l *ledger) open(first uint64) {
-	l.seen.clear(l.base, l.handed)
-	l.start, l.base, l.handed, l.upTo = first, first, first, 0
+	l.seen.clear(l.base, l.sentEnd)
+	l.start, l.base, l.sentEnd, l.upTo = first, first, first, 0
 }
 
-// awaits says whether acks for n numbers from seq on all name messages that this
-// connection can still have acknowledged, as nearly all do.
-func (l *ledger) awaits(seq, n uint64) bool {
+// pending reports whether all n messages from seq on are in [base, sentEnd), the usual case.
+func (l *ledger) pending(seq, n uint64) bool {
 	end := seq + n
-	return l.base <= seq && seq < end && end <= l.handed
+	return l.base <= seq && seq < end && end <= l.sentEnd
 }
 
-// judge sorts acks for n numbers from seq on; last is the last message there will
-// be.
-func (l *ledger) judge(seq, n, last uint64) (v verdict) {
+// classify classifies acks for n messages from seq on. last is the last message of the session.
+func (l *ledger) classify(seq, n, last uint64) (a ackClasses) {
 	end := seq + n
 	if end < seq {
-		return verdict{unknown: n}
+		return ackClasses{unknown: n}
 	}
-	// below takes what lies below limit.
+	// below removes the acks below limit and returns their number.
 	below := func(limit uint64) uint64 {
 		k := max(min(end, limit), seq) - seq
 		seq += k
 		return k
 	}
-	v.unknown = below(l.start)
-	v.duplicate = below(l.base)
-	v.from = seq
-	v.n = below(l.handed)
-	v.early = below(last + 1)
-	v.unknown += end - seq
-	return v
+	a.unknown = below(l.start)
+	a.duplicate = below(l.base)
+	a.from = seq
+	a.n = below(l.sentEnd)
+	a.early = below(last + 1)
+	a.unknown += end - seq
+	return a
 }
 
-// judgeTo sorts an ack for all numbers up to seq, some of which may have one of
-// their own already.
-func (l *ledger) judgeTo(seq, last uint64) (v verdict) {
+// classifyTo classifies an ack for all messages up to seq, some of which may be acknowledged already.
+func (l *ledger) classifyTo(seq, last uint64) (a ackClasses) {
 	switch {
 	case seq > last || seq < l.start:
-		v.unknown = 1
-	case seq >= l.handed:
-		v.early = 1
+		a.unknown = 1
+	case seq >= l.sentEnd:
+		a.early = 1
 	case seq <= l.upTo:
-		v.duplicate = 1
+		a.duplicate = 1
 	default:
 		l.upTo = seq
-		v.from, v.n = l.base, max(seq+1, l.base)-l.base
+		a.from, a.n = l.base, max(seq+1, l.base)-l.base
 	}
-	return v
+	return a
 }
 
-// advance moves base behind the unbroken run of acknowledged numbers.
-func (l *ledger) advance() { l.base = l.seen.pass(l.base, l.handed) }
+// advance moves base to the first unacknowledged message.
+func (l *ledger) advance() { l.base = l.seen.clearLeading(l.base, l.sentEnd) }
 
-// hand notes that everything below seq was handed to the socket.
-func (l *ledger) hand(seq uint64) {
-	l.seen.fit(l.base, seq)
-	l.handed = seq
+// markSent records that the socket has accepted all messages below seq.
+func (l *ledger) markSent(seq uint64) {
+	l.seen.grow(l.base, seq)
+	l.sentEnd = seq
 }

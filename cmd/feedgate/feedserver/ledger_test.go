@@ -8,18 +8,18 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A bit ring is a set, as long as its window fits.
-func TestBitRing(t *testing.T) {
+// TestSeqSet compares a seqSet with a map, for random operations within its window.
+func TestSeqSet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var r bitRing
+		var s seqSet
 		set := make(map[uint64]bool)
 		base := rapid.Uint64Range(1, 1<<40).Draw(t, "base")
 		top := base
-		r.fit(base, top)
+		s.grow(base, top)
 		t.Repeat(map[string]func(*rapid.T){
 			"extend": func(t *rapid.T) {
 				top += rapid.Uint64Range(0, 3000).Draw(t, "n")
-				r.fit(base, top)
+				s.grow(base, top)
 			},
 			"add": func(t *rapid.T) {
 				seq := rapid.Uint64Range(base, top).Draw(t, "seq")
@@ -31,19 +31,19 @@ func TestBitRing(t *testing.T) {
 					}
 					set[i] = true
 				}
-				if got := r.add(seq, n); got != fresh {
+				if got := s.add(seq, n); got != fresh {
 					t.Fatalf("add %d+%d: %d fresh, want %d", seq, n, got, fresh)
 				}
 			},
-			"pass": func(t *rapid.T) {
+			"clear leading": func(t *rapid.T) {
 				limit := rapid.Uint64Range(base, top).Draw(t, "limit")
 				want := base
 				for want < limit && set[want] {
 					delete(set, want)
 					want++
 				}
-				if got := r.pass(base, limit); got != want {
-					t.Fatalf("pass from %d: %d, want %d", base, got, want)
+				if got := s.clearLeading(base, limit); got != want {
+					t.Fatalf("clearLeading from %d: %d, want %d", base, got, want)
 				}
 				base = want
 			},
@@ -52,12 +52,12 @@ func TestBitRing(t *testing.T) {
 				for i := base; i < to; i++ {
 					delete(set, i)
 				}
-				r.clear(base, to)
+				s.clear(base, to)
 				base = to
 			},
 			"": func(t *rapid.T) {
 				for _, seq := range []uint64{base, (base + top) / 2, top - 1} {
-					if seq >= base && seq < top && r.has(seq) != set[seq] {
+					if seq >= base && seq < top && s.has(seq) != set[seq] {
 						t.Fatalf("has %d is %v", seq, !set[seq])
 					}
 				}
@@ -66,10 +66,10 @@ func TestBitRing(t *testing.T) {
 	})
 }
 
-// sessionModel is a session by plain sets.
+// sessionModel is a model of a session and its ledger with maps as sets.
 type sessionModel struct {
 	everAcked, ackedHere              map[uint64]bool
-	start, handed, high, last         uint64
+	start, sentEnd, everSentEnd, last uint64
 	duplicate, early, unknown, resent uint64
 }
 
@@ -80,14 +80,14 @@ func (m *sessionModel) connect() {
 	for m.everAcked[m.start] {
 		m.start++
 	}
-	m.handed = m.start
+	m.sentEnd = m.start
 }
 
 func (m *sessionModel) ack(seq uint64) {
 	switch {
 	case seq < m.start || seq > m.last:
 		m.unknown++
-	case seq >= m.handed:
+	case seq >= m.sentEnd:
 		m.early++
 	case m.ackedHere[seq]:
 		m.duplicate++
@@ -96,13 +96,12 @@ func (m *sessionModel) ack(seq uint64) {
 	}
 }
 
-// A session counts as plain sets do, over any schedule of sends, acks and lost
-// connections.
+// TestSessionModel compares a session with sessionModel, for random sends, acks and reconnects.
 func TestSessionModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const count = 600
 		s := newSession("", 1, count, &Config{})
-		m := sessionModel{everAcked: map[uint64]bool{}, last: count, high: 1}
+		m := sessionModel{everAcked: map[uint64]bool{}, last: count, everSentEnd: 1}
 		connect := func() {
 			m.connect()
 			if next := s.attach(nil, 0); next != m.start {
@@ -112,12 +111,12 @@ func TestSessionModel(t *testing.T) {
 		connect()
 		t.Repeat(map[string]func(*rapid.T){
 			"send": func(t *rapid.T) {
-				n := rapid.Uint64Range(0, min(count+1-m.handed, 80)).Draw(t, "n")
-				s.lat.sent(m.handed, 1)
-				s.hand(m.handed+n, 1)
-				m.resent += min(max(m.high, m.handed), m.handed+n) - m.handed
-				m.handed += n
-				m.high = max(m.high, m.handed)
+				n := rapid.Uint64Range(0, min(count+1-m.sentEnd, 80)).Draw(t, "n")
+				s.lat.sent(m.sentEnd, 1)
+				s.markSent(m.sentEnd+n, 1)
+				m.resent += min(max(m.everSentEnd, m.sentEnd), m.sentEnd+n) - m.sentEnd
+				m.sentEnd += n
+				m.everSentEnd = max(m.everSentEnd, m.sentEnd)
 			},
 			"ack": func(t *rapid.T) {
 				seq := rapid.Uint64Range(0, count+5).Draw(t, "seq")
@@ -128,12 +127,12 @@ func TestSessionModel(t *testing.T) {
 				}
 			},
 			"reconnect": func(t *rapid.T) {
-				s.settle(2)
+				s.endRead(2)
 				s.detach(3)
-				if rapid.Bool().Draw(t, "recall") {
-					seq := rapid.Uint64Range(0, m.high).Draw(t, "seq")
-					if got := s.recall(seq); got != (seq < m.high) {
-						t.Fatalf("recall %d of %d is %v", seq, m.high, got)
+				if rapid.Bool().Draw(t, "HELLO") {
+					seq := rapid.Uint64Range(0, m.everSentEnd).Draw(t, "seq")
+					if got := s.applyHello(seq); got != (seq < m.everSentEnd) {
+						t.Fatalf("HELLO with %d of %d is %v", seq, m.everSentEnd, got)
 					} else if got {
 						for i := uint64(1); i <= seq; i++ {
 							m.everAcked[i] = true
@@ -142,9 +141,9 @@ func TestSessionModel(t *testing.T) {
 				}
 				connect()
 			},
-			"settle": func(t *rapid.T) { s.settle(2) },
+			"end read": func(t *rapid.T) { s.endRead(2) },
 			"": func(t *rapid.T) {
-				if s.acknowledged != uint64(len(m.everAcked)) || s.sent() != m.high-1 ||
+				if s.acknowledged != uint64(len(m.everAcked)) || s.sent() != m.everSentEnd-1 ||
 					s.duplicate != m.duplicate || s.early != m.early || s.unknown != m.unknown || s.resent != m.resent {
 					t.Fatalf("session %+v\nmodel %+v with %d acknowledged", s, m, len(m.everAcked))
 				}
@@ -153,30 +152,30 @@ func TestSessionModel(t *testing.T) {
 	})
 }
 
-// Numbers at the end of their range wrap nowhere.
+// TestLedgerExtremes: numbers at the end of their range do not overflow.
 func TestLedgerExtremes(t *testing.T) {
 	var l ledger
 	l.open(5)
-	l.hand(10)
+	l.markSent(10)
 	for _, seq := range []uint64{0, 4, 11, math.MaxUint64} {
-		if v := l.judge(seq, 1, 10); v != (verdict{from: v.from, unknown: 1}) {
-			t.Errorf("ack of %d is %+v", seq, v)
+		if a := l.classify(seq, 1, 10); a != (ackClasses{from: a.from, unknown: 1}) {
+			t.Errorf("ack of %d is %+v", seq, a)
 		}
 	}
-	if v := l.judge(math.MaxUint64, 2, 10); v != (verdict{unknown: 2}) {
-		t.Errorf("acks that wrap are %+v", v)
+	if a := l.classify(math.MaxUint64, 2, 10); a != (ackClasses{unknown: 2}) {
+		t.Errorf("acks that wrap are %+v", a)
 	}
-	if v := l.judge(10, 1, math.MaxUint64-1); v.early != 1 {
-		t.Errorf("early ack is %+v", v)
+	if a := l.classify(10, 1, math.MaxUint64-1); a.early != 1 {
+		t.Errorf("early ack is %+v", a)
 	}
-	if v := l.judge(math.MaxUint64-1, 1, math.MaxUint64-1); v.early != 1 {
-		t.Errorf("early ack of the last is %+v", v)
+	if a := l.classify(math.MaxUint64-1, 1, math.MaxUint64-1); a.early != 1 {
+		t.Errorf("early ack of the last is %+v", a)
 	}
 }
 
-// Acks are measured from the sending of their batch, in whatever order they come,
-// and what is measured does not grow.
-func TestLatencyFlatOut(t *testing.T) {
+// TestLatencyOfBatches: without a rate, latency counts from the sending of the batch, in any order of
+// acks, and the memory for it does not grow.
+func TestLatencyOfBatches(t *testing.T) {
 	var l latency
 	const batch = 10
 	for i := range uint64(1000) {
@@ -202,7 +201,7 @@ func TestLatencyFlatOut(t *testing.T) {
 	}
 }
 
-// At a rate, they are measured from when the message was due.
+// TestLatencyDue: at a rate, latency counts from when the message was due.
 func TestLatencyDue(t *testing.T) {
 	l := latency{epoch: time.Second, period: float64(time.Millisecond)}
 	if l.due(1) != time.Second || l.due(11) != time.Second+10*time.Millisecond {
@@ -214,7 +213,7 @@ func TestLatencyDue(t *testing.T) {
 		}
 	}
 	l.acked(1, 5, time.Second+10*time.Millisecond) // 10 ms to 6 ms
-	l.acked(6, 1, 0)                               // before its time: not negative
+	l.acked(6, 1, 0)                               // before it is due: counts as 0
 	if l.hist.TotalCount() != 6 || l.hist.Min() > 100 || time.Duration(l.hist.Max()).Round(100*time.Microsecond) != 10*time.Millisecond {
 		t.Errorf("%d measurements from %d to %d", l.hist.TotalCount(), l.hist.Min(), l.hist.Max())
 	}

@@ -6,15 +6,15 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// Frames of the length protocol, big-endian, both ways:
+// Frames of the length protocol, big-endian:
 //
 //	bytes  field
-//	0-3    length of what follows
-//	4-     a message; or from the client an ack:
-//	4-11   the message's number on the connection, from 1
-//	12-13  code
+//	0-3    length of the rest
+//	4-     from the server: a message
+//	4-11   from the client: the message's number on the connection, from 1
+//	12-13  from the client: code
 //
-// Frames of another length than an ack's are signs of life, as in lineProtocol.
+// Frames of a client with another length are signs of life, as in lineProtocol.
 const (
 	lengthSize = 4
 	ackSize    = lengthSize + 10
@@ -23,7 +23,7 @@ const (
 func ackNumber(b []byte) uint64 { return binary.BigEndian.Uint64(b[4:]) }
 func ackCode(b []byte) uint16   { return binary.BigEndian.Uint16(b[12:]) }
 
-// lengthProtocol sends messages with their length in front.
+// lengthProtocol sends messages with a length prefix.
 type lengthProtocol struct{}
 
 func newLength(*Config) protocol { return lengthProtocol{} }
@@ -36,7 +36,7 @@ func (lengthProtocol) appendMessage(dst []byte, _ int, payload, _ []byte) []byte
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(payload))), payload...)
 }
 
-// lengthCodec is one connection of length-prefixed frames.
+// lengthCodec is the protocol state of a connection with length-prefixed frames.
 type lengthCodec struct {
 	numbered
 	tail tail
@@ -44,7 +44,7 @@ type lengthCodec struct {
 
 func (c *lengthCodec) read(b []byte, r receiver) error {
 	b = c.tail.join(b)
-	var acks run
+	var acks ackRun
 	for len(b) >= lengthSize {
 		size := int64(binary.BigEndian.Uint32(b))
 		if size > maxFrame {

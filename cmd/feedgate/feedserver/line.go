@@ -7,9 +7,9 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// lineProtocol sends a message and LF, and takes `A{n}\n` for an ack, n being the
-// message's number on the connection, from 1. Lines that do not begin with A are
-// signs of life: a hello or a heartbeat of the client's own making.
+// lineProtocol sends each message with its line end. An ack is `A{n}\n`, where n is the message's number
+// on the connection, from 1. Lines that do not begin with A are signs of life, such as a hello or a
+// heartbeat.
 type lineProtocol struct{}
 
 func newLine(*Config) protocol { return lineProtocol{} }
@@ -22,14 +22,14 @@ func (lineProtocol) appendMessage(dst []byte, _ int, payload, end []byte) []byte
 	return append(append(dst, payload...), end...)
 }
 
-// numbered is what protocols share whose acks count the messages of a connection
-// and that have no frames but messages and acks.
+// numbered implements parts of codec for protocols whose acks number the messages of a connection. Its
+// append methods are for those without frames other than messages and acks.
 type numbered struct{ first uint64 }
 
 func (c *numbered) start(first uint64) { c.first = first }
 
-// seq is the sequence number of the connection's n'th message. Numbers that no
-// message can have become one that the ledger does not know.
+// seq returns the sequence number of the connection's n'th message; 0, which the ledger counts as
+// unknown, for a number that no message can have.
 func (c *numbered) seq(n uint64) uint64 {
 	if n == 0 || n > math.MaxUint64-c.first {
 		return 0
@@ -43,7 +43,7 @@ func (*numbered) appendWelcome(dst []byte, _ welcome) []byte { return dst }
 func (*numbered) appendPing(dst []byte, _ uint64) []byte     { return dst }
 func (*numbered) appendBye(dst []byte, _ uint16) []byte      { return dst }
 
-// lineCodec is one connection of lines.
+// lineCodec is the protocol state of a connection with lines.
 type lineCodec struct {
 	numbered
 	tail tail
@@ -51,7 +51,7 @@ type lineCodec struct {
 
 func (c *lineCodec) read(b []byte, r receiver) error {
 	b = c.tail.join(b)
-	var acks run
+	var acks ackRun
 	for {
 		n, size := scanAck(b)
 		if size == 0 {
@@ -76,10 +76,9 @@ func (c *lineCodec) read(b []byte, r receiver) error {
 	return nil
 }
 
-// scanAck reads an ack at the beginning of b. size is its length, 0 when there is
-// none.
+// scanAck parses the ack that b begins with. size is its length; 0: none.
 func scanAck(b []byte) (n uint64, size int) {
-	const digits = 19 // as many as never overflow
+	const digits = 19 // the most that cannot overflow
 	if len(b) < 3 || b[0] != 'A' {
 		return 0, 0
 	}

@@ -46,7 +46,8 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// The sending side is closed after the last message; acks are still taken.
+// TestLineAcksAfterEnd: the feed closes its sending side after the last message, and still reads
+// acks.
 func TestLineAcksAfterEnd(t *testing.T) {
 	s := start(t, Config{Protocol: "line", Count: 3})
 	nc := dial(t, s)
@@ -68,8 +69,8 @@ func TestLineTooLong(t *testing.T) {
 	expect(t, r.Total, Counts{Sent: 1, Missing: 1, Connections: 1, ProtocolErrors: 1})
 }
 
-// A connection that is lost before everything was sent is no end: the next one
-// goes on, and its acks count from 1.
+// TestLineResume: if a connection is lost before all messages are sent, the next one continues, and
+// its acks count from 1.
 func TestLineResume(t *testing.T) {
 	s := start(t, Config{Protocol: "line", Count: 10, Window: 5, Size: 3})
 	nc := dial(t, s)
@@ -123,7 +124,7 @@ func TestLength(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: count, Acknowledged: count, Refused: count / 2, Connections: 1})
 }
 
-// writeFile makes a file to replay.
+// writeFile creates a file to replay and returns its path.
 func writeFile(t *testing.T, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "feed.log")
@@ -135,7 +136,7 @@ func writeFile(t *testing.T, content string) string {
 
 const replayed = "$GPGGA,1*7A\r\nsecond\n\r\n\nlone\rCR\nlast, without an end"
 
-// As lines, a file goes out as it is, a last line end added.
+// TestReplayLine: with line, a file is sent as it is, with a line end added at its end.
 func TestReplayLine(t *testing.T) {
 	s := start(t, Config{Protocol: "line", Replay: writeFile(t, replayed)})
 	nc := dial(t, s)
@@ -148,7 +149,8 @@ func TestReplayLine(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 6, Acknowledged: 6, Connections: 1})
 }
 
-// In frames, the line ends go; with a higher count the file starts over.
+// TestReplayFrames: in frames, lines have no line ends. With a count above the number of lines, the
+// file repeats.
 func TestReplayFrames(t *testing.T) {
 	lines := []string{"$GPGGA,1*7A", "second", "", "", "lone\rCR", "last, without an end"}
 	s := start(t, Config{Replay: writeFile(t, replayed), Count: 20, Parts: 1})
@@ -164,8 +166,8 @@ func TestReplayFrames(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 20, Acknowledged: 20, Connections: 1})
 }
 
-// A replay longer than a batch, with messages of all lengths, arrives whole, also
-// from a place in the middle.
+// TestReplayLong: a file longer than a batch, with lines of many lengths, arrives complete, also
+// when a session resumes in the middle.
 func TestReplayLong(t *testing.T) {
 	var content strings.Builder
 	for n := range 30_000 {

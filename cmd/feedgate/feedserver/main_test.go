@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience bounds every wait of a test.
+// patience is the limit for every wait of a test.
 const patience = 15 * time.Second
 
 func TestMain(m *testing.M) {
@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
-// start makes a feed that ends with the test.
+// start starts a feed, which is closed when the test ends.
 func start(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	if cfg.Log == nil {
@@ -40,12 +40,12 @@ func start(t *testing.T, cfg Config) *Server {
 	return s
 }
 
-// payload is message n of a session, n from 1.
+// payload returns the payload of message n of a session, from 1.
 func (s *Server) payload(n uint64) []byte {
 	return s.source.payloads[(n-1)%uint64(len(s.source.payloads))]
 }
 
-// wait waits for the feed's end.
+// wait waits for the end of a feed and returns its report.
 func wait(t *testing.T, s *Server) Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -60,7 +60,7 @@ func wait(t *testing.T, s *Server) Report {
 	return r
 }
 
-// drain begins the end of a feed, whose report it will send.
+// drain begins a drain of a feed. The channel gets the report.
 func drain(t *testing.T, s *Server) <-chan Report {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -75,8 +75,8 @@ func drain(t *testing.T, s *Server) <-chan Report {
 	return reports
 }
 
-// dial connects; the connection ends with the test at the latest, and no read or
-// write on it takes longer than patience.
+// dial connects to a feed. The connection is closed when the test ends, and its reads and writes
+// fail after patience.
 func dial(t *testing.T, s *Server) net.Conn {
 	t.Helper()
 	nc, err := net.Dial("tcp", s.Addr().String())
@@ -90,7 +90,7 @@ func dial(t *testing.T, s *Server) net.Conn {
 	return nc
 }
 
-// expect compares a report's counts with those wanted, times aside.
+// expect compares counts, except rates and latencies.
 func expect(t *testing.T, got Counts, want Counts) {
 	t.Helper()
 	got.Seconds, got.MsgsPerS, got.MBPerS = 0, 0, 0
@@ -100,7 +100,7 @@ func expect(t *testing.T, got Counts, want Counts) {
 	}
 }
 
-// wantFaulty checks that the report is found wrong.
+// wantFaulty checks that the report has wrong acks.
 func wantFaulty(t *testing.T, r Report) {
 	t.Helper()
 	if err := r.Err(); !errors.Is(err, ErrAcks) {

@@ -7,50 +7,48 @@ import (
 	"strings"
 )
 
-// protocol is a wire format as a server speaks it.
+// protocol is the server's side of a wire format.
 type protocol interface {
 	traits() traits
 
-	// appendMessage appends a message as it stands on the wire, its sequence
-	// number, where it has one, left open. i is its place in the stream, from 0; end
-	// is the line end for protocols of lines.
+	// appendMessage appends the frames of a message, with an arbitrary sequence number if the protocol
+	// has one. i is its index in the stream, from 0. end is its line end, for protocols with lines.
 	appendMessage(dst []byte, i int, payload, end []byte) []byte
 
-	// newCodec starts the state of one connection.
+	// newCodec returns the state of a new connection.
 	newCodec() codec
 }
 
 // traits are a protocol's fixed properties.
 type traits struct {
-	// login: a client has to say something before it is sent anything.
+	// login: a client must send a login before it receives messages.
 	login bool
-	// named: at login, clients name the session they go on with. Otherwise they
-	// are given the one that lost its connection longest ago, or a new one.
+	// named: at login, clients name the session that they resume. Otherwise a client gets the session
+	// that was suspended first, or a new one.
 	named bool
-	// pings: a client answers PINGs, and so is never silent for long. Otherwise it
-	// may be, as long as it owes no ack.
+	// pings: a client answers PINGs, so silence means that it is dead. Otherwise it may be silent while
+	// it has acknowledged everything.
 	pings bool
-	// goodbye: the end is said by a frame, after the last ack. Otherwise it is the
-	// end of the stream, right after the last message.
-	goodbye bool
-	// answered: a goodbye is answered with one, the feed's own as well, and only
-	// then is the sending side closed.
-	answered bool
+	// bye: the protocol has an end frame (BYE, Close), sent after the last ack. Otherwise the end is
+	// that of the stream, right after the last message.
+	bye bool
+	// byeReply: each side answers the other's end frame with one, and the sending side is closed only
+	// then.
+	byeReply bool
 }
 
-// codec is the protocol state of one connection. Appending methods append to dst
-// and return it, like append; where a protocol has no such frame they append
-// nothing.
+// codec is the protocol state of one connection. Append methods append a frame to dst, like append, or
+// nothing if the protocol has no such frame.
 type codec interface {
-	// read takes all of b, keeps what is not whole yet, and tells r what it means.
-	// A *fault ends the connection.
+	// read consumes all of b, keeps an unfinished frame, and reports whole ones to r. A *fault ends the
+	// connection.
 	read(b []byte, r receiver) error
 
-	// start says the number of the connection's first message.
+	// start sets the number of the connection's first message.
 	start(first uint64)
 
-	// render makes b the messages of st from seq on, as stream.cut does. The bytes
-	// are valid until the next call.
+	// render sets b to the messages of st from seq on, as stream.cut does. The bytes are valid until the
+	// next call.
 	render(b *batch, st *stream, seq, n uint64, limit int)
 
 	appendWelcome(dst []byte, w welcome) []byte
@@ -58,32 +56,32 @@ type codec interface {
 	appendBye(dst []byte, code uint16) []byte
 }
 
-// receiver is told what a codec reads. login comes first where there is one; its
-// error is to be returned by the codec.
+// receiver handles the frames that a codec reads. If the protocol has a login, the codec calls login
+// first, and returns its error.
 type receiver interface {
 	login(h hello) error
-	acks(seq, n uint64, code uint16) // n acks from seq on, with one code
+	acks(seq, n uint64, code uint16) // of n messages from seq on
 	acksTo(seq uint64)
 	reply(frame func(dst []byte) []byte)
 	bye(code uint16)
 }
 
-// hello is what a client says on logging in.
+// hello is a client's login.
 type hello struct {
 	client, session string
 	seq             uint64 // last contiguous acknowledged; 0: none
 	token           string
 }
 
-// welcome is the answer.
+// welcome is the answer to a hello.
 type welcome struct {
 	session string
 	first   uint64
 }
 
-// fault is a client's breach of the protocol.
+// fault is a protocol violation by a client.
 type fault struct {
-	code uint16 // for the goodbye
+	code uint16 // of the end frame
 	text string
 }
 
@@ -93,7 +91,7 @@ func faultf(code uint16, format string, args ...any) error {
 	return &fault{code, fmt.Sprintf(format, args...)}
 }
 
-// protocols makes each protocol by its name.
+// protocols are the constructors of all protocols, by name.
 var protocols = map[string]func(cfg *Config) protocol{
 	"fg":     newFG,
 	"line":   newLine,
@@ -101,18 +99,18 @@ var protocols = map[string]func(cfg *Config) protocol{
 	"ws":     newWS,
 }
 
-// protocolNames are those of the protocols that a feed can speak.
+// protocolNames lists the names of all protocols.
 func protocolNames() string {
 	return strings.Join(slices.Sorted(maps.Keys(protocols)), ", ")
 }
 
-// maxFrame bounds what a client may send in one frame or line, in bytes.
+// maxFrame is the longest frame or line of a client, in bytes.
 const maxFrame = 64 << 10
 
-// tail keeps the bytes of an unfinished frame from one read to the next.
+// tail keeps an unfinished frame until the next read.
 type tail struct{ kept []byte }
 
-// join is what was kept with b behind it.
+// join returns the kept bytes followed by b.
 func (t *tail) join(b []byte) []byte {
 	if len(t.kept) == 0 {
 		return b
@@ -121,26 +119,26 @@ func (t *tail) join(b []byte) []byte {
 	return t.kept
 }
 
-// keep keeps rest, which may be the end of what join returned.
+// keep replaces the kept bytes by rest, which may be part of the result of join.
 func (t *tail) keep(rest []byte) { t.kept = append(t.kept[:0], rest...) }
 
-// run gathers acks of consecutive numbers, so that their receiver is told once
-// for many.
-type run struct {
+// ackRun collects acks of consecutive messages with one code, to report them to the receiver in one
+// call.
+type ackRun struct {
 	seq, n uint64
 	code   uint16
 }
 
-func (a *run) add(seq, n uint64, code uint16, r receiver) {
+func (a *ackRun) add(seq, n uint64, code uint16, r receiver) {
 	if seq == a.seq+a.n && code == a.code && a.n > 0 {
 		a.n += n
 		return
 	}
 	a.flush(r)
-	*a = run{seq, n, code}
+	*a = ackRun{seq, n, code}
 }
 
-func (a *run) flush(r receiver) {
+func (a *ackRun) flush(r receiver) {
 	if a.n > 0 {
 		r.acks(a.seq, a.n, a.code)
 		a.n = 0

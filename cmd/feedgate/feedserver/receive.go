@@ -7,40 +7,40 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// receive takes bytes that have arrived.
+// receive handles received bytes.
 func (c *conn) receive(b []byte) {
 	c.lastRead = c.l.now
-	if c.deaf || c.silent {
+	if c.discarding || c.silent {
 		return
 	}
 	full := len(b) == readBytes
-	var end error // of what TLS has for us
+	var end error // of the TLS stream
 	if c.sec != nil {
-		b, end = c.sec.open(b)
+		b, end = c.sec.decrypt(b)
 	}
 	err := c.codec.read(b, c)
 	if c.ses != nil {
-		c.ses.settle(c.l.now)
+		c.ses.endRead(c.l.now)
 	}
 	if err != nil {
 		c.fail(err)
 	}
 	if end != nil && end != io.EOF {
-		c.insecure(end)
+		c.failTLS(end)
 	}
-	if len(c.replies) > maxReplies || c.sec != nil && c.sec.wire.owed() > maxSealed {
-		c.l.log.Warn("client does not read what it asks for, dropping", "client", c.name())
+	if len(c.replies) > maxReplies || c.sec != nil && c.sec.wire.buffered() > maxSealed {
+		c.l.log.Warn("client does not read its replies; closing the connection", "client", c.name())
 		c.kill()
 	}
-	// A full buffer means that more is waiting, and acks go before messages: they
-	// would be found older with every message sent.
+	// A full buffer means that more is waiting. Acks are read before messages are sent, so that sending
+	// does not add to their latency.
 	if full && end == nil {
-		c.l.later(c)
+		c.l.yield(c)
 		return
 	}
 	c.pump()
 	if end == io.EOF {
-		c.hangUp()
+		c.replyCloseNotify()
 	}
 }
 
@@ -61,23 +61,23 @@ func (c *conn) login(h hello) error {
 	if s == nil {
 		s = l.newSession()
 	} else if s.conn != nil {
-		l.log.Info("client is back before its connection was lost", "client", h.client, "session", s.id)
+		l.log.Info("client reconnected before its old connection ended", "client", h.client, "session", s.id)
 		old := s.conn
-		l.lose(old)
+		l.suspend(old)
 		old.kill()
 	}
-	if h.session == s.id && !l.cfg.IgnoreHelloSeq && !s.recall(h.seq) {
-		return faultf(fg1.CodeBadRequest, "HELLO says that %d was acknowledged, which was never sent", h.seq)
+	if h.session == s.id && !l.cfg.IgnoreHelloSeq && !s.applyHello(h.seq) {
+		return faultf(fg1.CodeBadRequest, "HELLO with seq %d, which was never sent", h.seq)
 	}
 	s.client = h.client
 	c.begin(s)
 	return nil
 }
 
-// begin starts or goes on with a session.
+// begin begins or resumes a session.
 func (c *conn) begin(s *session) {
 	l := c.l
-	l.found(s)
+	l.resume(s)
 	c.ses, c.state = s, stateRunning
 	c.next = s.attach(c, l.now)
 	c.resetAt = -1
@@ -89,11 +89,10 @@ func (c *conn) begin(s *session) {
 	}
 	l.wakeAt(l.now + l.cfg.IdleTimeout)
 	l.wakeAt(s.ends)
-	l.log.Info("session begins", "client", c.name(), "session", s.id, "connection", s.connections, "from", c.next)
+	l.log.Info("session started", "client", c.name(), "session", s.id, "connection", s.connections, "from", c.next)
 }
 
-// acks implements receiver. A client that has no session yet has nothing to
-// acknowledge.
+// acks implements receiver. Acks without a session are ignored.
 func (c *conn) acks(seq, n uint64, code uint16) {
 	if c.ses != nil {
 		c.ses.ack(seq, n, code, c.l.now)
@@ -107,7 +106,7 @@ func (c *conn) acksTo(seq uint64) {
 	}
 }
 
-// reply implements receiver. Nothing follows a goodbye.
+// reply implements receiver. No reply follows an end frame.
 func (c *conn) reply(frame func(dst []byte) []byte) {
 	if c.state != stateClosing {
 		c.replies = frame(c.replies)
@@ -116,6 +115,6 @@ func (c *conn) reply(frame func(dst []byte) []byte) {
 
 // bye implements receiver.
 func (c *conn) bye(code uint16) {
-	c.l.log.Info("client says goodbye", "client", c.name(), "code", code)
-	c.peerDone = true
+	c.l.log.Info("client ends the session", "client", c.name(), "code", code)
+	c.peerEnded = true
 }

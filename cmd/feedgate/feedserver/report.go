@@ -10,60 +10,60 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Counts is what became of messages. Each message counts once, however often it
-// was sent; acks count as they come.
+// Counts are numbers of messages and of acks. A message that was sent several times counts once; every
+// ack counts.
 type Counts struct {
-	Sent         uint64 `json:"sent"`         // handed to a socket whole
-	Acknowledged uint64 `json:"acknowledged"` // with whatever code
-	Missing      uint64 `json:"missing"`      // sent and not acknowledged (yet)
-	Duplicate    uint64 `json:"duplicate"`    // acks beyond the first on one connection
-	Refused      uint64 `json:"refused"`      // acknowledged with a code other than 0
-	Early        uint64 `json:"early"`        // acks before the message's last byte was sent; not counted otherwise
-	Unknown      uint64 `json:"unknown"`      // acks that name no message of the connection
-	Unsent       uint64 `json:"unsent"`       // of the count, never sent
-	Resent       uint64 `json:"resent"`       // sendings beyond a message's first
+	Sent         uint64 `json:"sent"`         // messages of which the socket has accepted the last byte
+	Acknowledged uint64 `json:"acknowledged"` // messages acknowledged with any code
+	Missing      uint64 `json:"missing"`      // messages sent and not acknowledged (yet)
+	Duplicate    uint64 `json:"duplicate"`    // acks that repeat one on the same connection
+	Refused      uint64 `json:"refused"`      // messages acknowledged with a code other than 0
+	Early        uint64 `json:"early"`        // acks before the message's last byte was sent; in no other count
+	Unknown      uint64 `json:"unknown"`      // acks for no message of the connection
+	Unsent       uint64 `json:"unsent"`       // messages of Config.Count that were never sent
+	Resent       uint64 `json:"resent"`       // times that a message was sent again
 
 	Connections    int    `json:"connections"`
 	ProtocolErrors uint64 `json:"protocol_errors"`
 
-	// Seconds run from the first message's sending to the last ack; rates are acks
-	// and sent bytes, framing included, over that time.
+	// Seconds is the time from sending the first message to the last ack. The rates are those of
+	// acknowledged messages and of sent bytes, framing included, in that time.
 	Seconds  float64 `json:"seconds"`
 	MsgsPerS float64 `json:"msgs_per_s"`
 	MBPerS   float64 `json:"mb_per_s"`
 
-	// Ack latencies in microseconds, from sending (at a rate: from when the message
-	// was due) to the ack's arrival; 0 when there was none.
+	// Ack latencies in microseconds, from sending a message (under Config.Rate: from when it was due) to
+	// the arrival of its ack; 0 without acks.
 	P50US  float64 `json:"p50_us"`
 	P99US  float64 `json:"p99_us"`
 	P999US float64 `json:"p999_us"`
 	MaxUS  float64 `json:"max_us"`
 }
 
-// ClientReport is one session.
+// ClientReport is the report of one session.
 type ClientReport struct {
-	Client  string `json:"client"`  // name it gave on logging in, or its address
-	Session string `json:"session"` // name of the session; empty where there are none
+	Client  string `json:"client"`  // its name at login, or its address
+	Session string `json:"session"` // the session's name; empty if the protocol has none
 	Counts
 }
 
-// Report is a whole run.
+// Report is the report of a feed.
 type Report struct {
 	Protocol string         `json:"protocol"`
 	Clients  []ClientReport `json:"clients"` // in order of arrival
 	Total    Counts         `json:"total"`
 
-	// RejectedLogins are connections that got no session.
+	// RejectedLogins is the number of connections whose login failed.
 	RejectedLogins uint64 `json:"rejected_logins"`
-	// FailedHandshakes are those that TLS did not even let that far.
+	// FailedHandshakes is the number of connections whose TLS handshake failed.
 	FailedHandshakes uint64 `json:"failed_handshakes"`
 
 	hist *hdrhistogram.Histogram // of all clients, in nanoseconds; nil: no ack
 }
 
-// LatencyAt is a percentile of all clients' ack latencies, from 0, the least, to
-// 100, the greatest; they are told apart to three digits. ok is false when there
-// was no ack. A report that was read from JSON knows of none.
+// LatencyAt returns a percentile, from 0 (the minimum) to 100 (the maximum), of all clients' ack
+// latencies, to three significant digits. ok is false without acks, and for a report decoded from
+// JSON.
 func (r *Report) LatencyAt(percentile float64) (d time.Duration, ok bool) {
 	if r.hist == nil {
 		return 0, false
@@ -71,11 +71,11 @@ func (r *Report) LatencyAt(percentile float64) (d time.Duration, ok bool) {
 	return time.Duration(r.hist.ValueAtPercentile(percentile)), true
 }
 
-// ErrAcks is what is wrong with acks: some are missing, doubled or unknown.
-var ErrAcks = errors.New("acks are not as they should be")
+// ErrAcks means that acks are missing, doubled or unknown, or messages were never sent.
+var ErrAcks = errors.New("wrong acks")
 
-// Err is nil when every message of every count was sent and every ack came once.
-// Otherwise it wraps ErrAcks.
+// Err returns nil if every message was sent and acknowledged exactly once on each connection, else an
+// error that wraps ErrAcks.
 func (r *Report) Err() error {
 	t := &r.Total
 	if t.Missing+t.Duplicate+t.Unknown+t.Unsent == 0 {
@@ -85,7 +85,7 @@ func (r *Report) Err() error {
 		ErrAcks, t.Missing, t.Duplicate, t.Unknown, t.Unsent)
 }
 
-// WriteTable writes the report as a table, a row a client and one for the total.
+// WriteTable writes the report as a table with one row per client and one for the total.
 func (r *Report) WriteTable(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "client\tsent\tacknowledged\tmissing\tduplicate\trefused\tearly\tunknown\tmsgs/s\tp50 us\tp99 us\tp99.9 us\t")
@@ -106,14 +106,14 @@ func (r *Report) WriteTable(w io.Writer) error {
 	return table.Flush()
 }
 
-// tally sums sessions up.
+// tally sums up sessions.
 type tally struct {
 	begin, end time.Duration
 	bytes      uint64
 	hist       *hdrhistogram.Histogram
 }
 
-// counts is the report of one session; t takes it up as well.
+// counts returns the counts of a session and adds it to t.
 func (s *session) counts(t *tally, endless bool) Counts {
 	c := Counts{
 		Sent: s.sent(), Acknowledged: s.acknowledged, Missing: s.sent() - s.acknowledged,
@@ -139,7 +139,7 @@ func (s *session) counts(t *tally, endless bool) Counts {
 	return c
 }
 
-// fill sets what follows from times.
+// fill sets the rates and latencies of c.
 func (t *tally) fill(c *Counts) {
 	if t.end > t.begin {
 		c.Seconds = (t.end - t.begin).Seconds()
@@ -156,7 +156,7 @@ func (t *tally) fill(c *Counts) {
 	c.MaxUS = us(t.hist.Max())
 }
 
-// add sums what can be summed.
+// add adds the numbers of o, but not its rates and latencies.
 func (c *Counts) add(o *Counts) {
 	c.Sent += o.Sent
 	c.Acknowledged += o.Acknowledged
@@ -171,7 +171,7 @@ func (c *Counts) add(o *Counts) {
 	c.ProtocolErrors += o.ProtocolErrors
 }
 
-// report is the state of things.
+// report returns the present report.
 func (l *loop) report() Report {
 	r := Report{Protocol: l.cfg.Protocol, Clients: []ClientReport{}, RejectedLogins: l.rejected,
 		FailedHandshakes: l.failedHandshakes}

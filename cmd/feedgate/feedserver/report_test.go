@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Percentiles are of all clients together, and those that the total shows are the
-// same.
+// TestLatencyAt: percentiles are those of all clients together, and equal those of the total.
 func TestLatencyAt(t *testing.T) {
 	for _, rate := range []float64{0, 10_000} {
 		s := start(t, Config{Count: 500, Clients: 2, Rate: rate})
@@ -22,7 +21,7 @@ func TestLatencyAt(t *testing.T) {
 		for percentile, want := range map[float64]float64{50: r.Total.P50US, 99: r.Total.P99US, 99.9: r.Total.P999US, 100: r.Total.MaxUS} {
 			got, ok := r.LatencyAt(percentile)
 			if !ok || float64(got)/1e3 != want {
-				t.Errorf("at %v%%: %v, %v; the total says %v us", percentile, got, ok, want)
+				t.Errorf("at %v%%: %v, %v; the total has %v us", percentile, got, ok, want)
 			}
 		}
 		least, _ := r.LatencyAt(0)
@@ -35,7 +34,7 @@ func TestLatencyAt(t *testing.T) {
 			before = d
 		}
 		if most := max(r.Clients[0].MaxUS, r.Clients[1].MaxUS); r.Total.MaxUS != most || most == 0 {
-			t.Errorf("the most of all is %v us, of one client %v us", r.Total.MaxUS, most)
+			t.Errorf("the maximum of the total is %v us, that of the clients %v us", r.Total.MaxUS, most)
 		}
 
 		text, err := json.Marshal(r)
@@ -52,7 +51,7 @@ func TestLatencyAt(t *testing.T) {
 	}
 }
 
-// Without an ack there is no latency, though messages were sent.
+// TestLatencyAtNoAck: without acks, there is no latency.
 func TestLatencyAtNoAck(t *testing.T) {
 	s := start(t, Config{Window: 10})
 	c := login(t, s, "", 0)

@@ -7,8 +7,8 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// A session goes on with the first message whose ack is missing, and sends what
-// was acknowledged behind it once more; those acks are no doubles.
+// TestResume: a session resumes at the first message without an ack. Later messages are resent even
+// if they were acknowledged, and their new acks are not duplicates.
 func TestResume(t *testing.T) {
 	s := start(t, Config{Count: 20, Window: 10})
 	c := login(t, s, "", 0)
@@ -35,7 +35,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// HELLO's seq is as good as an ACKTO, as far as it goes.
+// TestResumeHelloSeq: HELLO's seq counts as an ACKTO.
 func TestResumeHelloSeq(t *testing.T) {
 	for name, test := range map[string]struct {
 		ignore bool
@@ -53,7 +53,7 @@ func TestResumeHelloSeq(t *testing.T) {
 
 		c = login(t, s, c.session, 7)
 		if c.first != test.first {
-			t.Errorf("%s: goes on with %d, want %d", name, c.first, test.first)
+			t.Errorf("%s: resumes at %d, want %d", name, c.first, test.first)
 		}
 		c.data(test.first, 10)
 		c.ack(test.first, 10)
@@ -62,7 +62,7 @@ func TestResumeHelloSeq(t *testing.T) {
 	}
 }
 
-// A client cannot have acknowledged what was never sent.
+// TestResumeHelloSeqTooHigh: HELLO with a seq that was never sent is refused.
 func TestResumeHelloSeqTooHigh(t *testing.T) {
 	s := start(t, Config{Count: 10, Window: 5})
 	c := login(t, s, "", 0)
@@ -81,7 +81,8 @@ func TestResumeHelloSeqTooHigh(t *testing.T) {
 	wait(t, s)
 }
 
-// A range ack covers what is sent again, whatever an earlier connection had of it.
+// TestResumeRange: a range ack covers resent messages, whether or not they were acknowledged
+// before.
 func TestResumeRange(t *testing.T) {
 	s := start(t, Config{Count: 30, Window: 20})
 	c := login(t, s, "", 0)
@@ -103,7 +104,7 @@ func TestResumeRange(t *testing.T) {
 	expect(t, r.Total, Counts{Sent: 30, Acknowledged: 30, Resent: 19, Connections: 2})
 }
 
-// A name that the feed does not know starts a new session.
+// TestResumeUnknown: an unknown session name starts a new session.
 func TestResumeUnknown(t *testing.T) {
 	s := start(t, Config{Count: 2})
 	c := login(t, s, "of-another-feed", 1000)
@@ -116,8 +117,8 @@ func TestResumeUnknown(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 2, Acknowledged: 2, Connections: 1})
 }
 
-// A client that is back before the feed has seen its old connection end takes
-// the session over.
+// TestResumeTakesOver: a client that reconnects before the end of its old connection is read
+// resumes its session.
 func TestResumeTakesOver(t *testing.T) {
 	s := start(t, Config{Count: 4})
 	old := login(t, s, "", 0)
@@ -126,7 +127,7 @@ func TestResumeTakesOver(t *testing.T) {
 	old.sync()
 	c := login(t, s, old.session, 0)
 	if c.first != 3 {
-		t.Errorf("goes on with %d, want 3", c.first)
+		t.Errorf("resumes at %d, want 3", c.first)
 	}
 	if f, err := old.read(); err == nil {
 		t.Errorf("the old connection got %+v", f.Header)
@@ -137,7 +138,7 @@ func TestResumeTakesOver(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 4, Acknowledged: 4, Resent: 2, Connections: 2})
 }
 
-// A client that missed the goodbye gets it when it comes back.
+// TestResumeComplete: a client that missed BYE gets it when it reconnects.
 func TestResumeComplete(t *testing.T) {
 	s := start(t, Config{Count: 2, Clients: 2})
 	c := login(t, s, "", 0)
@@ -147,7 +148,7 @@ func TestResumeComplete(t *testing.T) {
 	c.cut()
 	c = login(t, s, c.session, 2)
 	if c.first != 3 {
-		t.Errorf("goes on with %d, want 3", c.first)
+		t.Errorf("resumes at %d, want 3", c.first)
 	}
 	c.end(fg1.CodeOK)
 	c = login(t, s, "", 0)
@@ -158,7 +159,7 @@ func TestResumeComplete(t *testing.T) {
 	expect(t, r.Total, Counts{Sent: 4, Acknowledged: 4, Connections: 3})
 }
 
-// A client that does not come back leaves its session with acks missing.
+// TestSessionTimeout: the session of a client that does not return ends with missing acks.
 func TestSessionTimeout(t *testing.T) {
 	s := start(t, Config{Count: 10, Window: 5, SessionTimeout: 50 * time.Millisecond})
 	c := login(t, s, "", 0)

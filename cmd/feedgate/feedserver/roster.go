@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// admit gives a session to a client of a protocol without names: the one that
-// lost its connection longest ago, or a new one. A client that reconnects can be
-// here before its old connection's end was read; then it waits for that.
+// admit gives a session to a client of a protocol without session names: the one that was suspended
+// first, or a new one. A client may reconnect before the end of its old connection is read; then it
+// waits for that.
 func (l *loop) admit(c *conn) {
 	if l.draining.Load() {
 		c.kill()
@@ -20,8 +20,8 @@ func (l *loop) admit(c *conn) {
 		}
 	}
 	var s *session
-	if len(l.lost) > 0 {
-		s = l.lost[0]
+	if len(l.suspended) > 0 {
+		s = l.suspended[0]
 	} else {
 		s = l.newSession()
 	}
@@ -30,9 +30,9 @@ func (l *loop) admit(c *conn) {
 	c.pump()
 }
 
-// admitWaiting tries again with those that had to wait.
+// admitWaiting calls admit again for the clients that wait.
 func (l *loop) admitWaiting() {
-	l.look()
+	l.updateNow()
 	waiting := l.waiting
 	l.waiting = nil
 	for _, c := range waiting {
@@ -42,12 +42,12 @@ func (l *loop) admitWaiting() {
 	}
 }
 
-// newSession makes a session for a client that brings none.
+// newSession creates a session and registers it.
 func (l *loop) newSession() *session {
 	ordinal := uint64(len(l.sessions)) + 1
 	var id string
 	if l.traits.named {
-		id = fmt.Sprintf("%s-%d", l.run, ordinal)
+		id = fmt.Sprintf("%s-%d", l.runID, ordinal)
 	}
 	s := newSession(id, ordinal, l.count(), l.cfg)
 	l.sessions = append(l.sessions, s)
@@ -57,7 +57,7 @@ func (l *loop) newSession() *session {
 	return s
 }
 
-// count is the messages of a session, 0 for endless.
+// count is the number of messages per session; 0: endless.
 func (l *loop) count() uint64 {
 	switch {
 	case l.cfg.Count > 0:
@@ -69,34 +69,34 @@ func (l *loop) count() uint64 {
 	}
 }
 
-// lose takes a connection's session away, to wait for its client.
-func (l *loop) lose(c *conn) {
+// suspend detaches a connection's session, which then waits for its client.
+func (l *loop) suspend(c *conn) {
 	s := c.ses
 	c.ses = nil
 	s.detach(l.now)
-	l.lost = append(l.lost, s)
+	l.suspended = append(l.suspended, s)
 	l.wakeAt(l.now + l.cfg.SessionTimeout)
 }
 
-// found ends a session's wait, if it was waiting.
-func (l *loop) found(s *session) {
-	l.lost = slices.DeleteFunc(l.lost, func(o *session) bool { return o == s })
+// resume removes a session from those that wait for their client, if it is one.
+func (l *loop) resume(s *session) {
+	l.suspended = slices.DeleteFunc(l.suspended, func(o *session) bool { return o == s })
 }
 
-// finish ends a session: it is not waited for any more.
-func (l *loop) finish(s *session) {
-	s.finished = true
-	l.log.Info("session is over", "client", s.client, "session", s.id,
+// endSession ends a session: the feed does not wait for it any more.
+func (l *loop) endSession(s *session) {
+	s.over = true
+	l.log.Info("session ended", "client", s.client, "session", s.id,
 		"sent", s.sent(), "acknowledged", s.acknowledged, "duplicate", s.duplicate, "unknown", s.unknown)
 	l.checkDone()
 }
 
-// checkDone ends the run when all sessions have come and are over. Draining, only
-// those that have a connection are waited for.
+// checkDone closes done if enough sessions have begun and all are over. In a drain, only sessions with a
+// connection count.
 func (l *loop) checkDone() {
 	over := len(l.sessions) >= l.cfg.Clients || l.draining.Load()
 	for _, s := range l.sessions {
-		over = over && (s.finished || l.draining.Load() && s.conn == nil)
+		over = over && (s.over || l.draining.Load() && s.conn == nil)
 	}
 	if !over {
 		return

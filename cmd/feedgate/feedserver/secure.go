@@ -9,57 +9,56 @@ import (
 )
 
 const (
-	// recordBytes is the most that a record of TLS holds.
+	// recordBytes is the most plaintext of a TLS record.
 	recordBytes = 16 << 10
-	// sealBytes is how much is sealed at once, in records that are full, before it
-	// goes to the socket: it stays in a core's cache.
+	// sealBytes is the plaintext that is encrypted, in full records, before it is written to the socket.
+	// It fits into a core's cache.
 	sealBytes = 4 * recordBytes
-	// maxSealed bounds, like maxReplies, what a client that does not read can make the
-	// feed owe it: what was sealed, and answers that TLS gives by itself.
+	// maxSealed limits, like maxReplies, the bytes buffered for a client that does not read: encrypted
+	// ones, and TLS's own replies.
 	maxSealed = sealBytes + maxReplies
 )
 
-// secure is the TLS of a connection. The handshake, one blocking call, has a
-// goroutine of its own, to which the loop only carries bytes. Then the goroutine
-// ends, and conn is the loop's: it opens what has arrived and seals what goes to
-// the socket, without waiting.
-type secure struct {
+// tlsConn is the TLS of a connection. The handshake is one blocking call on a goroutine of its own; the
+// loop only copies bytes to and from it. After it, the goroutine ends and the loop owns tls, which
+// then decrypts and encrypts without blocking.
+type tlsConn struct {
 	c    *conn
 	tls  *tls.Conn
 	wire *transport
 
-	up        bool // the handshake is over, and went well
-	broken    bool // it failed, or what came after it
+	up        bool // the handshake has succeeded
+	broken    bool // the handshake or a record after it was invalid
 	notified  bool // close_notify was sent
 	peerEnded bool // close_notify was received
 }
 
-// secure begins the handshake.
-func (c *conn) secure() {
+// startTLS begins the handshake.
+func (c *conn) startTLS() {
 	l := c.l
 	wire := newTransport(c.g.LocalAddr(), c.g.RemoteAddr(), func() {
-		l.tasks.run(func() {
-			l.look()
+		l.tasks.post(func() {
+			l.updateNow()
 			c.pump()
 		})
 	})
-	s := &secure{c: c, tls: tls.Server(wire, l.cfg.TLS), wire: wire}
+	s := &tlsConn{c: c, tls: tls.Server(wire, l.cfg.TLS), wire: wire}
 	c.sec = s
 	l.handshakes.Go(func() {
 		err := s.tls.Handshake()
-		l.tasks.run(func() { c.secured(err) })
+		l.tasks.post(func() { c.handshakeDone(err) })
 	})
 }
 
-// secured takes the connection over from the handshake.
-func (c *conn) secured(err error) {
-	c.l.look()
+// handshakeDone continues the connection on the loop after the handshake has ended with err.
+func (c *conn) handshakeDone(err error) {
+	c.l.updateNow()
 	if c.killed {
 		return
 	}
-	c.sec.wire.settle()
+	c.sec.wire.stopBlocking()
 	if err != nil {
-		c.insecure(err)
+		c.failTLS(err)
 		c.pump()
 		return
 	}
@@ -68,13 +67,12 @@ func (c *conn) secured(err error) {
 		c.l.admit(c)
 	}
 	if !c.killed {
-		c.receive(nil) // what came along with the handshake's end
+		c.receive(nil) // the bytes received after the handshake's last
 	}
 }
 
-// insecure ends the connection for a fault of TLS. It says no goodbye: an alert is
-// on its way already.
-func (c *conn) insecure(err error) {
+// failTLS ends the connection after an error of TLS, without an end frame: crypto/tls has sent an alert.
+func (c *conn) failTLS(err error) {
 	switch {
 	case !c.sec.up:
 		c.l.log.Warn("TLS handshake failed", "client", c.name(), "error", err)
@@ -86,15 +84,15 @@ func (c *conn) insecure(err error) {
 		c.l.log.Warn("TLS failed", "client", c.name(), "error", err)
 		c.ses.protocolErrors++
 	}
-	c.sec.broken, c.deaf = true, true
+	c.sec.broken, c.discarding = true, true
 	c.replies = nil
-	c.withdraw()
+	c.dropUnsent()
 	c.close()
 }
 
-// unsecure ends TLS with the connection, and returns err as it is to be understood:
-// the end of the stream is [io.EOF] only where the client has said so.
-func (c *conn) unsecure(err error) error {
+// closeTLS releases the TLS of a connection that has ended with err. It returns err, but an end of the
+// stream is [io.EOF] only after close_notify, else [io.ErrUnexpectedEOF].
+func (c *conn) closeTLS(err error) error {
 	s := c.sec
 	_ = s.wire.Close()
 	switch {
@@ -109,9 +107,9 @@ func (c *conn) unsecure(err error) error {
 	return err
 }
 
-// open takes what has arrived and returns what it says, valid until the next call
-// for any connection. err, if any, is behind that: [io.EOF] for close_notify.
-func (s *secure) open(b []byte) (plain []byte, err error) {
+// decrypt returns the plaintext of received bytes, valid until the next call for any connection. err is
+// what follows the plaintext: [io.EOF] for close_notify.
+func (s *tlsConn) decrypt(b []byte) (plain []byte, err error) {
 	s.wire.feed(b)
 	if !s.up {
 		return nil, nil
@@ -125,14 +123,14 @@ func (s *secure) open(b []byte) (plain []byte, err error) {
 		plain = plain[:len(plain)+n]
 	}
 	l.plain = plain
-	if errors.Is(err, os.ErrDeadlineExceeded) { // that was all
+	if errors.Is(err, os.ErrDeadlineExceeded) { // the transport is empty
 		err = nil
 	}
 	return plain, err
 }
 
-// write is [writeSocket] with TLS between.
-func (s *secure) write(p []byte) (n int, full bool, err error) {
+// write is [writeSocket] through TLS.
+func (s *tlsConn) write(p []byte) (n int, full bool, err error) {
 	for n < len(p) && !full {
 		k := min(len(p)-n, sealBytes)
 		if _, err := s.tls.Write(p[n : n+k]); err != nil {
@@ -146,25 +144,25 @@ func (s *secure) write(p []byte) (n int, full bool, err error) {
 	return n, full, nil
 }
 
-// flush writes what is sealed, in pieces where chaos wants that.
-func (s *secure) flush() (full bool, err error) {
+// flush writes the encrypted bytes to the socket, split if Chaos says so.
+func (s *tlsConn) flush() (full bool, err error) {
 	return s.wire.flush(func(p []byte) (int, bool, error) {
 		return writeSocket(s.c.fd, p[:s.c.piece(len(p))])
 	})
 }
 
-// notify sends close_notify. It returns false when there is nothing to send.
-func (s *secure) notify() bool {
+// notify queues close_notify; false if TLS is not up or has sent it.
+func (s *tlsConn) notify() bool {
 	if s.notified || s.broken || !s.up {
 		return false
 	}
 	s.notified = true
-	_ = s.tls.CloseWrite() // the transport takes everything
+	_ = s.tls.CloseWrite() // the transport accepts everything
 	return true
 }
 
-// hangUp answers a client's close_notify and closes.
-func (c *conn) hangUp() {
+// replyCloseNotify answers a client's close_notify and closes the socket.
+func (c *conn) replyCloseNotify() {
 	c.sec.peerEnded = true
 	if !c.killed && c.sec.notify() {
 		_, _ = c.sec.flush()

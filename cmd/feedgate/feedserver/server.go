@@ -13,9 +13,8 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-// Server is a feed. New makes it, Start makes it listen and serve, Wait waits for
-// its end and reports, Close stops it and waits until nothing of it runs. Its
-// methods may be called from any goroutine.
+// Server is a feed. New creates it, Start makes it listen and serve, Wait waits for its end and returns
+// its report, Close stops it and waits for its goroutines. Any goroutine may call its methods.
 type Server struct {
 	cfg    Config
 	source source
@@ -24,20 +23,18 @@ type Server struct {
 	engine  gnet.Engine
 	addr    net.Addr
 	stopped chan struct{} // closed when the engine has ended
-	err     error         // why, once stopped is closed
+	err     error         // of the engine; valid once stopped is closed
 	closing sync.Once
 }
 
 var (
-	// ErrNotStarted is returned by methods that need Start to have been called.
+	// ErrNotStarted is returned by methods that may only be called after Start.
 	ErrNotStarted = errors.New("the feed was not started")
-	// ErrStopped is returned by Wait when the feed was closed, or its engine failed,
-	// before it was over.
+	// ErrStopped is returned by Wait if the feed was closed, or its engine failed, before its end.
 	ErrStopped = errors.New("the feed was stopped")
 )
 
-// New makes a feed. Its error names every fault of cfg by the flag that sets the
-// field.
+// New creates a feed. Its error has a line for each fault of cfg, which names the flag of the field.
 func New(cfg Config) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -50,8 +47,8 @@ func New(cfg Config) (*Server, error) {
 	return &Server{cfg: cfg, source: src, stopped: make(chan struct{})}, nil
 }
 
-// Start listens. It returns once clients can connect; the server runs until
-// Close. It is to be called once.
+// Start listens and returns once clients can connect. The server runs until Close. Start must be called
+// only once.
 func (s *Server) Start() error {
 	proto := protocols[s.cfg.Protocol](&s.cfg)
 	st, err := newStream(s.source, proto)
@@ -65,13 +62,13 @@ func (s *Server) Start() error {
 	l := newLoop(&s.cfg, proto, st, w)
 	go func() {
 		defer close(s.stopped)
-		// One loop: sessions move from connection to connection, and a feed on more
-		// than one core would take the other from what it feeds.
+		// One loop, because sessions move between connections, and because a feed on several cores would
+		// take them from its clients.
 		logged := &gnetErrors{}
 		s.err = gnet.Run(l, "tcp://"+s.cfg.Listen,
 			gnet.WithNumEventLoop(1), gnet.WithReuseAddr(true), gnet.WithReadBufferCap(readBytes),
 			gnet.WithLogger(logged))
-		s.err = cmp.Or(logged.err(), s.err) // what is logged is the cause of what is returned
+		s.err = cmp.Or(logged.err(), s.err) // the logged error is the cause of the returned one
 	}()
 	select {
 	case s.engine = <-l.booted:
@@ -91,7 +88,7 @@ func (s *Server) Start() error {
 // readBytes is how much of the acks is read at once.
 const readBytes = 128 << 10
 
-// boundAddr is the address that the engine listens on.
+// boundAddr returns the address on which the engine listens.
 func boundAddr(engine gnet.Engine) (net.Addr, error) {
 	fd, err := engine.Dup()
 	if err != nil {
@@ -107,15 +104,14 @@ func boundAddr(engine gnet.Engine) (net.Addr, error) {
 	return ln.Addr(), nil
 }
 
-// Addr is the address that the feed listens on; nil before Start.
+// Addr is the address on which the feed listens; nil before Start.
 func (s *Server) Addr() net.Addr { return s.addr }
 
-// Wait returns the report once Config.Clients sessions have come and every one is
-// over: all of its messages acknowledged, or its client gone for good. When ctx
-// ends before, the feed sends no more, gives what was sent up to
-// Config.DrainTimeout to be acknowledged, says goodbye to its clients, and Wait
-// returns the report as of then. Acks that are not as they should be are no
-// error; ask [Report.Err].
+// Wait waits until Config.Clients sessions have begun and all sessions are over, and returns the report.
+// A session is over when all its messages are acknowledged, or its client has been away for
+// Config.SessionTimeout. When ctx ends, the feed drains: it sends no new messages, waits up to
+// Config.DrainTimeout for acks, and ends the connections. Wrong acks are not an error of Wait, but of
+// [Report.Err].
 func (s *Server) Wait(ctx context.Context) (Report, error) {
 	if s.loop == nil {
 		return Report{}, ErrNotStarted
@@ -138,9 +134,10 @@ func (s *Server) Wait(ctx context.Context) (Report, error) {
 	return s.Report(), err
 }
 
+// drain sends no new messages and waits for acks, at most for Config.DrainTimeout.
 func (s *Server) drain() {
 	s.loop.draining.Store(true)
-	if !s.loop.tasks.run(s.loop.drain) {
+	if !s.loop.tasks.post(s.loop.drain) {
 		return
 	}
 	timeout := time.NewTimer(s.cfg.DrainTimeout)
@@ -152,8 +149,7 @@ func (s *Server) drain() {
 	}
 }
 
-// Report is the state of things; what is on its way to being acknowledged counts
-// as missing.
+// Report returns the present report. Sent messages that are not acknowledged yet count as missing.
 func (s *Server) Report() Report {
 	none := Report{Protocol: s.cfg.Protocol, Clients: []ClientReport{}}
 	if s.loop == nil {
@@ -161,7 +157,7 @@ func (s *Server) Report() Report {
 	}
 	answer := make(chan Report, 1)
 	switch {
-	case s.loop.tasks.run(func() { answer <- s.loop.report() }):
+	case s.loop.tasks.post(func() { answer <- s.loop.report() }):
 		select {
 		case r := <-answer:
 			return r
@@ -169,21 +165,20 @@ func (s *Server) Report() Report {
 		}
 	case s.loop.tasks.isClosed():
 		<-s.stopped
-	default: // no client has come yet
+	default: // no client has connected yet
 		return none
 	}
-	return s.loop.report() // the loop is over
+	return s.loop.report() // the loop has ended
 }
 
-// Close stops the feed at once: open connections are cut.
+// Close stops the feed at once and closes its connections.
 func (s *Server) Close() error {
 	if s.loop == nil {
 		return ErrNotStarted
 	}
 	s.closing.Do(func() {
 		s.loop.tasks.close()
-		// A context that has ended makes Stop give the signal and not poll for its
-		// effect.
+		// With an ended context, Stop only sends the signal, and does not poll for its effect.
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = s.engine.Stop(ctx)

@@ -17,7 +17,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// Many clients at once, on one loop, each with its own session.
+// TestManyClients: many clients at once each have their own session.
 func TestManyClients(t *testing.T) {
 	const clients, count = 50, 2000
 	s := start(t, Config{Count: count, Clients: clients, Size: 32})
@@ -48,8 +48,8 @@ func TestManyClients(t *testing.T) {
 	}
 }
 
-// A client that does not read gets no more than its TCP window, and holds nobody
-// up.
+// TestSlowClient: a client that does not read gets no more than its TCP window, and does not delay
+// others.
 func TestSlowClient(t *testing.T) {
 	const count = 5000
 	s := start(t, Config{Count: count, Size: 4000, Clients: 2})
@@ -61,7 +61,7 @@ func TestSlowClient(t *testing.T) {
 	}
 	fast.end(fg1.CodeOK)
 	if r := s.Report(); r.Clients[0].Acknowledged != 0 || r.Clients[0].Unsent == 0 {
-		t.Errorf("the slow client has got %+v", r.Clients[0])
+		t.Errorf("the slow client has received %+v", r.Clients[0])
 	}
 	if code, err := slow.ackAll(); err != nil || code != 0 {
 		t.Errorf("BYE with code %d, %v", code, err)
@@ -72,8 +72,7 @@ func TestSlowClient(t *testing.T) {
 	}
 }
 
-// A client from which nothing comes is dropped by the alive clock, wherever it
-// stands.
+// TestIdleTimeout: a silent client is disconnected, in every state of its connection.
 func TestIdleTimeout(t *testing.T) {
 	s := start(t, Config{Count: 10, IdleTimeout: time.Second, SessionTimeout: 500 * time.Millisecond})
 	mute := newFGClient(t, s) // never logs in
@@ -86,7 +85,8 @@ func TestIdleTimeout(t *testing.T) {
 	expect(t, r.Total, Counts{Sent: 10, Acknowledged: 9, Missing: 1, Connections: 1})
 }
 
-// Where there are no heartbeats, a client that owes nothing may be silent.
+// TestIdleTimeoutLine: without heartbeats, a client may be silent while it has acknowledged
+// everything.
 func TestIdleTimeoutLine(t *testing.T) {
 	s := start(t, Config{Protocol: "line", Count: 4, Rate: 10, IdleTimeout: 40 * time.Millisecond, SessionTimeout: 20 * time.Millisecond})
 	nc := dial(t, s)
@@ -97,14 +97,14 @@ func TestIdleTimeoutLine(t *testing.T) {
 		}
 		fmt.Fprintf(nc, "A%d\n", n)
 	}
-	// Owing the fourth, it is dropped.
+	// It is disconnected, because the fourth ack is missing.
 	if _, err := r.ReadBytes('\n'); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, wait(t, s).Total, Counts{Sent: 4, Acknowledged: 3, Missing: 1, Connections: 1})
 }
 
-// At a rate, messages come when they are due, one by one or in bursts.
+// TestRate: with a rate, messages are sent when they are due, one by one or in batches.
 func TestRate(t *testing.T) {
 	for _, rate := range []float64{200, 1e6} {
 		s := start(t, Config{Count: 20, Rate: rate})
@@ -121,7 +121,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// A feed can be stopped at any time.
+// TestClose: a feed can be closed at any time.
 func TestClose(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	s, err := New(Config{Log: log})
@@ -164,14 +164,14 @@ func TestClose(t *testing.T) {
 		t.Errorf("Wait returns %v", err)
 	}
 	if _, err := c.ackAll(); err == nil {
-		t.Error("the client was said goodbye to")
+		t.Error("the client received BYE")
 	}
 	if r := s.Report(); len(r.Clients) != 1 || r.Total.Sent == 0 {
 		t.Errorf("report after Close is %+v", r)
 	}
 }
 
-// Waiting for clients that do not come ends with the context.
+// TestWaitNobody: the end of the context ends Wait for clients that never connect.
 func TestWaitNobody(t *testing.T) {
 	s := start(t, Config{Count: 1, DrainTimeout: patience})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -180,7 +180,7 @@ func TestWaitNobody(t *testing.T) {
 	if err != nil || len(r.Clients) != 0 || r.Clients == nil {
 		t.Errorf("%+v, %v", r, err)
 	}
-	// From now on nobody is let in.
+	// From now on no client is admitted.
 	c := newFGClient(t, s)
 	c.hello(0, `{"version":1}`)
 	if f := c.want(fg1.Bye); f.Code != fg1.CodeShuttingDown {
@@ -195,11 +195,11 @@ func TestListenFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Start(); err == nil || !strings.Contains(err.Error(), ln.Addr().String()) {
-		t.Errorf("listening where another does: %v", err)
+		t.Errorf("listening on an address in use: %v", err)
 	}
 }
 
-// Every fault is named, by its flag.
+// TestConfigFaults: the error names the flag of every fault.
 func TestConfigFaults(t *testing.T) {
 	_, err := New(Config{
 		Listen: "nowhere", Protocol: "tcp", Fragment: -1, TLS: &tls.Config{}, Count: -2, Duration: -1, Size: -1, Rate: -1, Clients: -1, Parts: 2000, Batch: -1,
@@ -209,7 +209,7 @@ func TestConfigFaults(t *testing.T) {
 	for _, flag := range []string{"listen", "protocol", "count", "duration", "size", "rate", "clients", "more", "fragment", "tls-cert", "batch", "window",
 		"acks", "token-file", "heartbeat", "idle-timeout", "session-timeout", "drain-timeout", "chaos"} {
 		if !strings.Contains(fmt.Sprint(err), "--"+flag+": ") {
-			t.Errorf("no fault of --%s in\n%v", flag, err)
+			t.Errorf("--%s is not named in\n%v", flag, err)
 		}
 	}
 	if !strings.Contains(err.Error(), "fg, length, line, ws") {
@@ -222,7 +222,7 @@ func TestConfigFaults(t *testing.T) {
 	}
 }
 
-// The names and units that others read.
+// TestReportJSON: other programs rely on the names and units of a report.
 func TestReportJSON(t *testing.T) {
 	r := Report{Protocol: "fg", Clients: []ClientReport{{Client: "c", Session: "s", Counts: Counts{Sent: 3, P50US: 1.5}}}}
 	got, err := json.Marshal(r)

@@ -6,29 +6,30 @@ import (
 	"time"
 )
 
-// session is the messages for one client and what became of them, from connection
-// to connection. It is owned by the loop.
+// session is the sequence of messages for one client, across connections. It is owned by the loop.
 //
-//	first <= ledger.base, ledger.handed <= high
+//	first <= ledger.base, ledger.sentEnd <= sentEnd
 //
-// Below first everything was acknowledged, on whichever connection; of [first,
-// resendEnd) the members of done were, on earlier connections than this one.
+// All messages below first are acknowledged. Those of [first, resendEnd) that are in done were
+// acknowledged on earlier connections.
 type session struct {
 	id     string
 	client string
-	last   uint64 // number of the last message there will be
+	last   uint64 // the last message of the session
 
 	duration time.Duration // Config.Duration
-	ends     time.Duration // when that is over; [math.MaxInt64]: never, or no connection yet
+	ends     time.Duration // when duration is over; [math.MaxInt64]: never, or not connected yet
 
-	conn     *conn // nil: between connections, or over
-	lostAt   time.Duration
-	finished bool // nothing more is expected
+	conn        *conn // nil: suspended, or over
+	suspendedAt time.Duration
+	over        bool // the feed does not wait for it any more
 
-	first, resendEnd, high uint64
-	done                   bitRing
-	led                    ledger
-	lat                    latency
+	first     uint64 // the first message to send on the next connection
+	resendEnd uint64 // the messages below it were sent on an earlier connection
+	sentEnd   uint64 // the first message that was never sent
+	done      seqSet
+	led       ledger
+	lat       latency
 
 	begun                     bool // a message was sent
 	firstSent, lastAck        time.Duration
@@ -38,16 +39,16 @@ type session struct {
 	duplicate, early, unknown uint64
 	protocolErrors            uint64
 
-	batchDice, splitDice *rand.Rand
+	batchRNG, splitRNG *rand.Rand // of chaos
 }
 
-// newSession makes the ordinal'th session. count 0 is endless.
+// newSession returns the ordinal'th session of a feed; count 0: endless.
 func newSession(id string, ordinal, count uint64, cfg *Config) *session {
 	s := &session{
 		id: id, last: count, duration: cfg.Duration, ends: math.MaxInt64,
-		first: 1, resendEnd: 1, high: 1,
-		batchDice: rand.New(rand.NewPCG(cfg.Seed, ordinal<<1)),
-		splitDice: rand.New(rand.NewPCG(cfg.Seed, ordinal<<1|1)),
+		first: 1, resendEnd: 1, sentEnd: 1,
+		batchRNG: rand.New(rand.NewPCG(cfg.Seed, ordinal<<1)),
+		splitRNG: rand.New(rand.NewPCG(cfg.Seed, ordinal<<1|1)),
 	}
 	if count == 0 {
 		s.last = math.MaxUint64 - 1
@@ -58,13 +59,13 @@ func newSession(id string, ordinal, count uint64, cfg *Config) *session {
 	return s
 }
 
-// complete says whether every message was acknowledged.
+// complete reports whether every message is acknowledged.
 func (s *session) complete() bool { return s.acknowledged == s.last }
 
-// sent is the number of messages that were handed to a socket at least once.
-func (s *session) sent() uint64 { return s.high - 1 }
+// sent is the number of messages that were sent at least once.
+func (s *session) sent() uint64 { return s.sentEnd - 1 }
 
-// attach begins a connection. It returns the first number to be sent.
+// attach begins a connection and returns the first message to send.
 func (s *session) attach(c *conn, now time.Duration) uint64 {
 	if s.connections == 0 {
 		s.lat.epoch = now
@@ -74,16 +75,15 @@ func (s *session) attach(c *conn, now time.Duration) uint64 {
 	}
 	s.conn = c
 	s.connections++
-	s.finished = false
-	s.resendEnd = s.high
+	s.over = false
+	s.resendEnd = s.sentEnd
 	s.led.open(s.first)
 	s.lat.reconnect()
 	return s.first
 }
 
-// expire ends the session where it stands once its time is up: behind what was
-// rendered, and between connections behind what was handed to a socket. It returns
-// true when fewer messages are to come for it.
+// expire lowers last once the session's duration is over: to the last rendered message, or while it is
+// suspended, to the last sent one. It returns true if last changes.
 func (s *session) expire(now time.Duration) (fewer bool) {
 	if now < s.ends {
 		return false
@@ -97,74 +97,73 @@ func (s *session) expire(now time.Duration) (fewer bool) {
 	return fewer
 }
 
-// detach ends the connection and keeps what it acknowledged.
+// detach ends the connection and keeps the acks that it has received.
 func (s *session) detach(now time.Duration) {
 	l := &s.led
 	l.advance()
-	s.conn, s.lostAt = nil, now
-	s.done.clear(s.first, min(l.base, s.first+s.done.room()))
-	s.done.fit(l.base, s.high)
-	for seq := l.base; seq < l.handed; seq++ {
+	s.conn, s.suspendedAt = nil, now
+	s.done.clear(s.first, min(l.base, s.first+s.done.span()))
+	s.done.grow(l.base, s.sentEnd)
+	for seq := l.base; seq < l.sentEnd; seq++ {
 		if l.seen.has(seq) {
 			s.done.add(seq, 1)
 		}
 	}
-	s.first = s.done.pass(l.base, s.high)
+	s.first = s.done.clearLeading(l.base, s.sentEnd)
 	s.expire(now)
 }
 
-// recall takes what a client says on logging in to have acknowledged: everything
-// up to seq. It returns false when that was never sent. The session is between
-// connections.
-func (s *session) recall(seq uint64) bool {
-	if seq >= s.high {
+// applyHello marks all messages up to seq as acknowledged, as the client's HELLO says; false if seq was
+// never sent. The session must be suspended.
+func (s *session) applyHello(seq uint64) bool {
+	if seq >= s.sentEnd {
 		return false
 	}
 	for ; s.first <= seq; s.first++ {
 		s.acknowledged += s.done.add(s.first, 1)
 		s.done.clear(s.first, s.first+1)
 	}
-	s.first = s.done.pass(s.first, s.high)
+	s.first = s.done.clearLeading(s.first, s.sentEnd)
 	return true
 }
 
-// hand notes that everything below seq was handed to the socket.
-func (s *session) hand(seq uint64, now time.Duration) {
-	if seq == s.led.handed {
+// markSent records that the socket has accepted all messages below seq.
+func (s *session) markSent(seq uint64, now time.Duration) {
+	if seq == s.led.sentEnd {
 		return
 	}
 	if !s.begun {
 		s.begun, s.firstSent = true, now
 	}
-	if s.led.handed < s.resendEnd {
-		s.resent += min(seq, s.resendEnd) - s.led.handed
+	if s.led.sentEnd < s.resendEnd {
+		s.resent += min(seq, s.resendEnd) - s.led.sentEnd
 	}
-	s.led.hand(seq)
-	s.high = max(s.high, seq)
+	s.led.markSent(seq)
+	s.sentEnd = max(s.sentEnd, seq)
 }
 
-// ack takes n acks from seq on.
+// ack handles acks of n messages from seq on.
 func (s *session) ack(seq, n uint64, code uint16, now time.Duration) {
-	if s.led.awaits(seq, n) {
-		s.duplicate += n - s.mark(seq, n, code, now)
+	if s.led.pending(seq, n) {
+		s.duplicate += n - s.record(seq, n, code, now)
 		return
 	}
-	v := s.led.judge(seq, n, s.last)
-	v.duplicate += v.n - s.mark(v.from, v.n, code, now)
-	s.count(v)
+	a := s.led.classify(seq, n, s.last)
+	a.duplicate += a.n - s.record(a.from, a.n, code, now)
+	s.count(a)
 }
 
-// ackTo takes an ack for everything up to seq.
+// ackTo handles an ack of all messages up to seq.
 func (s *session) ackTo(seq uint64, now time.Duration) {
-	v := s.led.judgeTo(seq, s.last)
-	s.mark(v.from, v.n, 0, now)
-	s.count(v)
+	a := s.led.classifyTo(seq, s.last)
+	s.record(a.from, a.n, 0, now)
+	s.count(a)
 }
 
-// mark enters acks that the ledger awaits. It returns how many are the first on
-// this connection.
-func (s *session) mark(seq, n uint64, code uint16, now time.Duration) (fresh uint64) {
-	var again uint64 // of the fresh, acknowledged on an earlier connection too
+// record records acks of n sent messages from seq on, and returns how many of them are new on this
+// connection.
+func (s *session) record(seq, n uint64, code uint16, now time.Duration) (fresh uint64) {
+	var again uint64 // of the fresh ones, those acknowledged on an earlier connection too
 	for i := seq; i < min(seq+n, s.resendEnd); i++ {
 		if s.done.has(i) && !s.led.seen.has(i) {
 			again++
@@ -183,14 +182,15 @@ func (s *session) mark(seq, n uint64, code uint16, now time.Duration) (fresh uin
 	return fresh
 }
 
-func (s *session) count(v verdict) {
-	s.duplicate += v.duplicate
-	s.early += v.early
-	s.unknown += v.unknown
+// count adds the acks that acknowledge nothing.
+func (s *session) count(a ackClasses) {
+	s.duplicate += a.duplicate
+	s.early += a.early
+	s.unknown += a.unknown
 }
 
-// settle ends the acks of one read.
-func (s *session) settle(now time.Duration) {
+// endRead completes the acks of one read.
+func (s *session) endRead(now time.Duration) {
 	s.led.advance()
 	s.lat.flush(now)
 	s.lat.forget(s.led.base)

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeSocket writes p. full says that the socket did not take all of it; an edge
-// for writing will follow.
+// writeSocket writes p. If the socket does not accept all of it, full is true, and epoll reports when
+// it is writable.
 func writeSocket(fd int, p []byte) (n int, full bool, err error) {
 	for {
 		n, err = unix.Write(fd, p)
@@ -23,7 +23,7 @@ func writeSocket(fd int, p []byte) (n int, full bool, err error) {
 	}
 }
 
-// shutdownSocket ends the sending side.
+// shutdownSocket closes the sending side.
 func shutdownSocket(fd int) error {
 	return os.NewSyscallError("shutdown", unix.Shutdown(fd, unix.SHUT_WR))
 }
@@ -38,7 +38,7 @@ const (
 	tcpClosing   = 11
 )
 
-// peerHasClosed says whether reading from a socket will come to an end.
+// peerHasClosed reports whether the input of a socket has an end.
 func peerHasClosed(fd int) bool {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {

@@ -9,26 +9,24 @@ import (
 )
 
 const (
-	// blockBytes is how long the block of synthetic messages is about: it stays in
-	// a core's second-level cache beside the kernel's socket buffers.
+	// blockBytes is the approximate length of all synthetic messages. They fit into a core's
+	// second-level cache beside the kernel's socket buffers.
 	blockBytes = 256 << 10
-	// blockMessages is how many different synthetic messages there are at most.
+	// blockMessages is the largest number of different synthetic messages.
 	blockMessages = 8192
-	// maxReplay bounds a replayed file, in bytes: offsets are 32 bits wide, framing
-	// included.
+	// maxReplay is the longest file to replay, in bytes. With its framing, its offsets must fit into 32
+	// bits.
 	maxReplay = 1 << 30
 )
 
-// source is the payloads of one cycle: message n has the payload number (n-1)
-// modulo their count.
+// source is one cycle of payloads. Message n has payload (n-1) modulo their number.
 type source struct {
 	payloads [][]byte
 	ends     [][]byte // their line ends; nil: LF each
 }
 
-// synthetic makes payloads of size bytes each from printable characters, a few
-// thousand different ones when they are small. framing is about how much longer they
-// are on the wire.
+// synthetic generates payloads of size bytes each from printable characters, with a framing of about
+// that many bytes.
 func synthetic(size, framing int) source {
 	n := min(max(blockBytes/(size+max(framing, 16)), 1), blockMessages)
 	all := make([]byte, 0, n*size)
@@ -40,8 +38,7 @@ func synthetic(size, framing int) source {
 	return src
 }
 
-// appendPattern appends payload number i: a xorshift sequence of its own, six
-// bits a character.
+// appendPattern appends payload i: the output of a xorshift generator, six bits per character.
 func appendPattern(dst []byte, i uint64, size int) []byte {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-"
 	x := (i + 1) * 0x9E3779B97F4A7C15
@@ -54,8 +51,7 @@ func appendPattern(dst []byte, i uint64, size int) []byte {
 	return dst
 }
 
-// replay makes a payload of each line of a file. A last line without an end is
-// given one.
+// replay returns the lines of a file as payloads. A last line without a line end gets one.
 func replay(path string) (source, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -84,6 +80,7 @@ func replay(path string) (source, error) {
 	return src, nil
 }
 
+// end is the line end of payload i.
 func (s source) end(i int) []byte {
 	if s.ends == nil {
 		return []byte("\n")
@@ -91,11 +88,11 @@ func (s source) end(i int) []byte {
 	return s.ends[i]
 }
 
-// stream is one cycle of messages as they stand on the wire, their sequence
-// numbers left open. It does not change and is shared by all sessions.
+// stream is one cycle of rendered messages with arbitrary sequence numbers. All sessions share it; it
+// does not change.
 type stream struct {
 	bytes  []byte
-	ends   []uint32 // offset behind each message
+	ends   []uint32 // end of each message, as an offset in bytes
 	stride int      // length of every message; 0: they differ
 }
 
@@ -106,7 +103,7 @@ func newStream(src source, proto protocol) (*stream, error) {
 		before := len(st.bytes)
 		st.bytes = proto.appendMessage(st.bytes, i, payload, src.end(i))
 		if len(st.bytes) > 2*maxReplay {
-			return nil, errors.New("too long with its framing")
+			return nil, errors.New("the file is too long with its framing")
 		}
 		st.ends[i] = uint32(len(st.bytes))
 		switch length := len(st.bytes) - before; {
@@ -119,20 +116,19 @@ func newStream(src source, proto protocol) (*stream, error) {
 	return st, nil
 }
 
-// batch is a run of rendered messages on its way to the socket.
+// batch are consecutive rendered messages.
 type batch struct {
 	buf      []byte
 	first, n uint64
 
-	// Where the messages end, as in stream; begin is buf's place there.
-	ends   []uint32
-	begin  uint32
-	stride int
-	whole  uint64 // messages that end at the place last asked for, or before
+	ends   []uint32 // of the messages, as offsets in the stream
+	begin  uint32   // offset of buf in the stream
+	stride int      // as in stream
+	whole  uint64   // messages that end at or before the off of the last firstAfter
 }
 
-// cut makes b the messages from seq on: n at most and about limit bytes at most,
-// but one at least, and no further than the end of the cycle.
+// cut sets b to the messages from seq on: at most n, at most limit bytes, but at least one, and none
+// beyond the end of the cycle.
 func (st *stream) cut(b *batch, seq, n uint64, limit int) {
 	i := int((seq - 1) % uint64(len(st.ends)))
 	var begin uint32
@@ -150,9 +146,9 @@ func (st *stream) cut(b *batch, seq, n uint64, limit int) {
 	}
 }
 
-// behind is the number of the first message that does not end at offset off or
-// before. off does not fall from call to call.
-func (b *batch) behind(off int) uint64 {
+// firstAfter returns the number of the first message that ends after offset off of buf. off must not
+// decrease between calls.
+func (b *batch) firstAfter(off int) uint64 {
 	if b.stride > 0 {
 		return b.first + uint64(off/b.stride)
 	}

@@ -7,16 +7,15 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-// tasks hands functions to the gnet loop from any goroutine. After close it hands
-// over none: gnet would wake a loop that is gone by a descriptor that may be
-// another's by then.
+// tasks posts functions to the gnet loop. After close it posts none: gnet would wake the ended loop
+// through a descriptor that may have been reused. Any goroutine may call its methods.
 type tasks struct {
 	mu     sync.Mutex
 	el     gnet.EventLoop // nil before the first connection
 	closed bool
 }
 
-// bind says which loop it is. It returns true the first time.
+// bind sets the loop. It returns true the first time.
 func (t *tasks) bind(el gnet.EventLoop) (first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -25,15 +24,15 @@ func (t *tasks) bind(el gnet.EventLoop) (first bool) {
 	return first
 }
 
-// loop is the loop; there has been a connection.
+// loop returns the loop; nil before the first connection.
 func (t *tasks) loop() gnet.EventLoop {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.el
 }
 
-// run makes the loop call f. It returns false when there is no loop.
-func (t *tasks) run(f func()) bool {
+// post makes the loop call f; false if there is no loop.
+func (t *tasks) post(f func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.el == nil || t.closed {

@@ -10,15 +10,15 @@ import (
 	"feedgate/gateway/wire/faults"
 )
 
-// TLSFiles makes a [Config.TLS] from files of PEM.
+// TLSFiles names the PEM files of a [Config.TLS].
 type TLSFiles struct {
-	Cert, Key string // paths of the certificate, with its chain, and of its key
-	ClientCA  string // path of the authorities that must have signed a client's certificate; empty: none is asked for
-	Max       string // highest version, 1.1 to 1.3; empty: 1.3
+	Cert, Key string // paths of the certificate, with its chain, and of its private key
+	ClientCA  string // path of the authorities for required client certificates; empty: none are required
+	Max       string // highest version: 1.1, 1.2 or 1.3; empty: 1.3
 }
 
-// Load reads the files. It returns nil where no flag was given; its error names
-// every fault by its flag.
+// Load reads the files. It returns nil if f is empty. Its error has a line for each fault, which names
+// the flag.
 func (f TLSFiles) Load() (*tls.Config, error) {
 	if f == (TLSFiles{}) {
 		return nil, nil
@@ -33,7 +33,7 @@ func (f TLSFiles) Load() (*tls.Config, error) {
 func (f TLSFiles) certificate(cfg *tls.Config) error {
 	switch {
 	case f.Cert == "" && f.Key == "":
-		return errors.New("--tls-cert: missing; the other flags of TLS need it and --tls-key")
+		return errors.New("--tls-cert: missing; the other --tls- flags need it and --tls-key")
 	case f.Cert == "":
 		return errors.New("--tls-cert: missing; --tls-key needs it")
 	case f.Key == "":
@@ -79,7 +79,7 @@ func (f TLSFiles) versions(cfg *tls.Config) error {
 	case "1.1":
 		cfg.MinVersion, cfg.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	default:
-		return fmt.Errorf("--tls-max: %q is none of 1.1, 1.2, 1.3", f.Max)
+		return fmt.Errorf("--tls-max: %q is not 1.1, 1.2 or 1.3", f.Max)
 	}
 	return nil
 }

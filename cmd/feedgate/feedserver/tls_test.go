@@ -16,8 +16,8 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// Every protocol is spoken under TLS, of any version, and ends with close_notify:
-// crypto/tls reports the end of a stream without it as unexpected.
+// TestTLS: every protocol works over TLS of any version, and ends with close_notify. Without it,
+// crypto/tls would return io.ErrUnexpectedEOF.
 func TestTLS(t *testing.T) {
 	const count = 3000
 	a := tlstest.NewAuthority(t)
@@ -50,7 +50,7 @@ func TestTLS(t *testing.T) {
 				for n := uint64(1); n <= count; n++ {
 					want := append(bytes.Clone(s.payload(n)), '\n')
 					if !bytes.HasPrefix(text, want) {
-						t.Fatalf("message %d is not there", n)
+						t.Fatalf("message %d is missing", n)
 					}
 					text, acks = text[len(want):], fmt.Appendf(acks, "A%d\n", n)
 				}
@@ -87,7 +87,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// More than socket buffers hold, to a client that is slow and one that is not.
+// TestTLSLong: more data than the socket buffers hold reaches a slow and a fast client.
 func TestTLSLong(t *testing.T) {
 	const size = 5 << 20
 	a := tlstest.NewAuthority(t)
@@ -115,8 +115,8 @@ func TestTLSLong(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 8, Acknowledged: 8, Connections: 2})
 }
 
-// finish reads to close_notify, sends the last acks, and closes: unread bytes would
-// make that a reset, which overtakes acks.
+// finish reads to close_notify, sends the last acks and closes. With unread input, closing would
+// reset the connection and destroy the acks.
 func finish(t *testing.T, nc net.Conn, acks string) {
 	t.Helper()
 	if _, err := io.Copy(io.Discard, nc); err != nil {
@@ -126,7 +126,7 @@ func finish(t *testing.T, nc net.Conn, acks string) {
 	_ = nc.Close()
 }
 
-// trickle is a network that takes one byte at a time.
+// trickle is a connection that transfers one byte at a time.
 type trickle struct{ net.Conn }
 
 func (c trickle) Write(p []byte) (int, error) {
@@ -138,7 +138,7 @@ func (c trickle) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Handshake and records come in single bytes, one message a record.
+// TestTLSInPieces: the handshake and records can arrive byte by byte, with one message per record.
 func TestTLSInPieces(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	chaos := Chaos{SplitMin: 1, SplitMax: 5}
@@ -155,14 +155,14 @@ func TestTLSInPieces(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 20, Acknowledged: 20, Connections: 1})
 }
 
-// Resets under TLS lose no message; nor does a stream that ends without
+// TestTLSChaos: no message is lost over TLS by resets, or by an end of the stream without
 // close_notify.
 func TestTLSChaos(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	s := start(t, Config{Protocol: "line", Count: 500, Size: 10, TLS: a.Server(), Chaos: Chaos{Reset: 0.2, SplitMin: 1, SplitMax: 50}, Seed: 9})
 	for begun := time.Now(); ; {
 		if time.Since(begun) > patience {
-			t.Fatal("the session does not come to its end")
+			t.Fatal("the session did not end")
 		}
 		raw, err := net.Dial("tcp", s.Addr().String())
 		if err != nil {
@@ -188,8 +188,8 @@ func TestTLSChaos(t *testing.T) {
 	}
 }
 
-// A client that has got everything and closes has made its last ack, but only if it
-// says so: where the stream just ends, it was cut off.
+// TestTLSCloseNotify: a session is over if the client closes with close_notify after it has
+// received everything. Without close_notify, the client can still resume it.
 func TestTLSCloseNotify(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	s := start(t, Config{Protocol: "line", Count: 3, Size: 1, TLS: a.Server()})
@@ -217,8 +217,8 @@ func TestTLSCloseNotify(t *testing.T) {
 	expect(t, r.Total, Counts{Sent: 3, Acknowledged: 2, Missing: 1, Resent: 2, Connections: 2})
 }
 
-// close_notify is answered with one before the end of the messages, too, and the
-// client may come back.
+// TestTLSCloseNotifyEarly: close_notify before the last message is answered with one, and the
+// client can resume.
 func TestTLSCloseNotifyEarly(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	s := start(t, Config{Protocol: "line", Count: 3, Size: 1, Window: 1, TLS: a.Server()})

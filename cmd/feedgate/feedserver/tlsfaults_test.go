@@ -14,7 +14,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// Who is not who the feed wants is turned away, and the feed goes on.
+// TestTLSClientCA: a client without a certificate of the right authority is refused.
 func TestTLSClientCA(t *testing.T) {
 	a, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	cert, key := a.Files(a.Issue(nil))
@@ -49,7 +49,7 @@ func TestTLSClientCA(t *testing.T) {
 	}
 }
 
-// A handshake that comes to nothing is counted and forgotten, however it ends.
+// TestTLSFailedHandshakes: every kind of failed handshake is counted and leaves no session.
 func TestTLSFailedHandshakes(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	s := start(t, Config{Protocol: "line", Count: 1, TLS: a.Server(), IdleTimeout: 300 * time.Millisecond})
@@ -81,7 +81,8 @@ func TestTLSFailedHandshakes(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 1, Acknowledged: 1, Connections: 1})
 }
 
-// Records that are none end the connection as the client's fault, by an alert.
+// TestTLSBadRecord: an invalid record ends the connection with an alert and counts as a protocol
+// error.
 func TestTLSBadRecord(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	s := start(t, Config{Protocol: "line", Count: 10, Size: 1, Window: 2, TLS: a.Server()})
@@ -93,7 +94,7 @@ func TestTLSBadRecord(t *testing.T) {
 	fmt.Fprint(nc, "A1\n")
 	_, _ = raw.Write([]byte{23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20})
 	if _, err := io.ReadAll(nc); !strings.Contains(fmt.Sprint(err), "remote error: tls: bad record MAC") {
-		t.Errorf("the client was told %v", err)
+		t.Errorf("the client gets %v", err)
 	}
 	_ = nc.Close()
 	nc = dialTLS(t, s, a)
@@ -110,7 +111,7 @@ func TestTLSBadRecord(t *testing.T) {
 	}
 }
 
-// A feed that is closed during handshakes leaves none of them behind.
+// TestTLSCloseDuringHandshake: Close ends handshakes in progress.
 func TestTLSCloseDuringHandshake(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	s := start(t, Config{TLS: a.Server()})

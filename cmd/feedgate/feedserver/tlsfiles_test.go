@@ -10,7 +10,7 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// Flags that make no TLS are named; versions are as asked for.
+// TestTLSFiles: errors name the flag at fault. Without flags, there is no TLS.
 func TestTLSFiles(t *testing.T) {
 	a, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	cert, key := a.Files(a.Issue(nil))
@@ -35,11 +35,11 @@ func TestTLSFiles(t *testing.T) {
 		}
 	}
 	if cfg, err := (TLSFiles{}).Load(); cfg != nil || err != nil {
-		t.Errorf("no flag makes %v, %v", cfg, err)
+		t.Errorf("without flags: %v, %v", cfg, err)
 	}
 }
 
-// The highest version can be held down, to try clients.
+// TestTLSMax: clients get the highest version that Max allows.
 func TestTLSMax(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	cert, key := a.Files(a.Issue(nil))

@@ -9,20 +9,19 @@ import (
 	"time"
 )
 
-// transport is what a [tls.Conn] takes for its network: a buffer each way, filled
-// and emptied by the loop. During the handshake, Read waits; later it returns an
-// error that crypto/tls takes for a passing one, and goes on behind it, even in the
-// middle of a record. Any goroutine may call its methods.
+// transport is the network connection of a [tls.Conn]: one buffer for each direction, which the loop
+// fills and empties. During the handshake, Read blocks. Later it returns a timeout error, after which
+// crypto/tls continues, even within a record. Any goroutine may call its methods.
 type transport struct {
 	local, remote net.Addr
 
-	mu      sync.Mutex
-	changed sync.Cond
-	in      bytes.Buffer // received, not read yet
-	out     bytes.Buffer // written, not taken by the socket yet
-	settled bool         // Read does not wait
-	closed  bool
-	wake    func() // tells the loop of output, until settled
+	mu          sync.Mutex
+	changed     sync.Cond
+	in          bytes.Buffer // received, not read yet
+	out         bytes.Buffer // written, not accepted by the socket yet
+	nonblocking bool         // Read does not block
+	closed      bool
+	wake        func() // makes the loop flush; called until nonblocking
 }
 
 func newTransport(local, remote net.Addr, wake func()) *transport {
@@ -35,7 +34,7 @@ func newTransport(local, remote net.Addr, wake func()) *transport {
 func (t *transport) Read(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.in.Len() == 0 && !t.closed && !t.settled {
+	for t.in.Len() == 0 && !t.closed && !t.nonblocking {
 		t.changed.Wait()
 	}
 	switch {
@@ -48,19 +47,19 @@ func (t *transport) Read(p []byte) (int, error) {
 	}
 }
 
-// Write implements [net.Conn]. It takes everything.
+// Write implements [net.Conn]. It accepts everything.
 func (t *transport) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	t.out.Write(p)
-	settled := t.settled
+	nonblocking := t.nonblocking
 	t.mu.Unlock()
-	if !settled {
+	if !nonblocking {
 		t.wake()
 	}
 	return len(p), nil
 }
 
-// feed gives Read something to read.
+// feed appends received bytes for Read.
 func (t *transport) feed(b []byte) {
 	t.mu.Lock()
 	t.in.Write(b)
@@ -68,10 +67,10 @@ func (t *transport) feed(b []byte) {
 	t.mu.Unlock()
 }
 
-// settle ends the time in which Read waits.
-func (t *transport) settle() {
+// stopBlocking ends the time in which Read blocks.
+func (t *transport) stopBlocking() {
 	t.mu.Lock()
-	t.settled = true
+	t.nonblocking = true
 	t.changed.Signal()
 	t.mu.Unlock()
 }
@@ -85,7 +84,7 @@ func (t *transport) Close() error {
 	return nil
 }
 
-// flush has write take the output, until that says that it is full.
+// flush passes the output to write until write reports that it is full.
 func (t *transport) flush(write func(p []byte) (n int, full bool, err error)) (full bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -97,8 +96,8 @@ func (t *transport) flush(write func(p []byte) (n int, full bool, err error)) (f
 	return full, err
 }
 
-// owed is how many bytes flush has still to write.
-func (t *transport) owed() int {
+// buffered is the number of bytes that flush has not written yet.
+func (t *transport) buffered() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.out.Len()
@@ -110,7 +109,7 @@ func (t *transport) LocalAddr() net.Addr { return t.local }
 // RemoteAddr implements [net.Conn].
 func (t *transport) RemoteAddr() net.Addr { return t.remote }
 
-// Deadlines are the loop's business: [conn.tick] knows of those that matter.
+// Deadlines have no effect: [conn.tick] checks those of a connection.
 
 // SetDeadline implements [net.Conn].
 func (t *transport) SetDeadline(time.Time) error { return nil }

@@ -14,21 +14,19 @@ import (
 )
 
 const (
-	// maxHead bounds the client's handshake, in bytes.
+	// maxHead is the longest handshake of a client, in bytes.
 	maxHead = 16 << 10
-	// wsGUID is what the key is hashed with (RFC 6455, section 1.3).
+	// wsGUID is hashed with the key (RFC 6455, section 1.3).
 	wsGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 )
 
-// upgrade is what the answer to a WebSocket client's handshake says (RFC 6455,
-// section 4.2.2).
+// upgrade has the fields of the answer to a WebSocket client's handshake (RFC 6455, section 4.2.2).
 type upgrade struct {
-	accept      string
-	subprotocol string // the first one asked for; empty: none was
+	accept      string // Sec-WebSocket-Accept
+	subprotocol string // the first one that the client offers; empty: none
 }
 
-// cutHead is the head that b begins with, its empty line included; nil when it is
-// not whole yet.
+// cutHead returns the HTTP head that b begins with, including its empty line; nil if it is not complete.
 func cutHead(b []byte) ([]byte, error) {
 	end := []byte("\r\n\r\n")
 	head, _, found := bytes.Cut(b[:min(len(b), maxHead)], end)
@@ -41,8 +39,7 @@ func cutHead(b []byte) ([]byte, error) {
 	return nil, nil
 }
 
-// parseUpgrade reads a client's handshake. Its *fault has the status to be answered
-// as its code.
+// parseUpgrade parses a client's handshake. The code of its *fault is the HTTP status of the answer.
 func parseUpgrade(head []byte) (upgrade, error) {
 	req, err := http.ReadRequest(bufio.NewReaderSize(bytes.NewReader(head), len(head)))
 	if err != nil {
@@ -73,7 +70,7 @@ func parseUpgrade(head []byte) (upgrade, error) {
 	return u, nil
 }
 
-// listed is the elements of a header that is a list with commas.
+// listed returns the elements of a header that is a comma-separated list.
 func listed(h http.Header, name string) (elements []string) {
 	for _, line := range h.Values(name) {
 		for element := range strings.SplitSeq(line, ",") {
@@ -89,7 +86,7 @@ func isFold(want string) func(string) bool {
 	return func(s string) bool { return strings.EqualFold(s, want) }
 }
 
-// appendAccepted appends the answer to a good handshake.
+// appendAccepted appends the answer to a valid handshake.
 func (u *upgrade) appendAccepted(dst []byte) []byte {
 	dst = fmt.Appendf(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n", u.accept)
 	if u.subprotocol != "" {
@@ -98,8 +95,7 @@ func (u *upgrade) appendAccepted(dst []byte) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// appendRefused appends the answer to a handshake that comes to nothing. code is a
-// status, or one of a goodbye.
+// appendRefused appends the answer to a refused handshake. code is an HTTP status or a code of FG/1.
 func appendRefused(dst []byte, code uint16) []byte {
 	status := int(code)
 	switch {

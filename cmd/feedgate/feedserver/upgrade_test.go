@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Every path is as good as another, and the first subprotocol is agreed to.
+// TestUpgrade: any path is accepted, with the first subprotocol offered.
 func TestUpgrade(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Count: 1, Clients: 100})
 	for name, test := range map[string]struct {
@@ -33,7 +33,7 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// A handshake may come in pieces, and with frames behind it already.
+// TestUpgradeInPieces: a handshake may arrive in pieces, followed by frames.
 func TestUpgradeInPieces(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Count: 1})
 	nc := dial(t, s)
@@ -56,14 +56,14 @@ func TestUpgradeInPieces(t *testing.T) {
 		pong = pong || f.op == opPong && string(f.payload) == "early"
 	}
 	if !pong {
-		t.Error("a PING behind the handshake is not answered")
+		t.Error("a PING after the handshake is not answered")
 	}
 	c.ack(1, 1)
 	c.end(closeNormal)
 	wait(t, s)
 }
 
-// What is no handshake is refused, and leaves nothing behind.
+// TestUpgradeRefused: invalid handshakes are refused and leave no session.
 func TestUpgradeRefused(t *testing.T) {
 	tests := map[string]struct {
 		request string
@@ -94,7 +94,7 @@ func TestUpgradeRefused(t *testing.T) {
 			continue
 		}
 		if test.status == 426 && (res.Header.Get("Sec-WebSocket-Version") != "13" || res.Header.Get("Upgrade") != "websocket") {
-			t.Errorf("%s: answer does not say what is spoken: %v", name, res.Header)
+			t.Errorf("%s: the answer does not name the supported version: %v", name, res.Header)
 		}
 		c.eof()
 	}

@@ -11,27 +11,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watch tells the loop what gnet does not: that a socket has become writable, that
-// a time has come, and that the loop has looked at its sockets again, which it
-// does not do between a task and another one that the task asks for.
+// watch wakes the loop for events that gnet does not report: a socket has become writable, the timer
+// has expired, or the loop has polled its sockets again. (gnet does not poll between a task and
+// another one that this task posts.)
 //
-// It is an epoll instance of its own with the same sockets, edge-triggered and
-// for writing only; the kernel reports an edge after a write that a socket did
-// not take whole, once a third of its buffer is free again, so there is nothing
-// to re-arm. The timer is a timerfd: Go's own timers come up to a millisecond
-// late in a process that is asleep.
+// It is a second epoll instance with the same sockets, edge-triggered and for writing only. After a
+// partial write, the kernel reports an edge once a third of the socket's buffer is free, so nothing
+// has to be re-armed. The timer is a timerfd, because Go's timers fire up to a millisecond late in a
+// process that sleeps.
 //
-// newWatch starts its goroutine, stop ends it; stop comes after the end of the
-// loop, which calls the other methods.
+// newWatch starts the goroutine and stop ends it, after the loop has ended. The loop calls the other
+// methods.
 type watch struct {
 	poller *netpoll.Poller
-	timer  int
-	ended  chan struct{}
+	timer  int           // descriptor of the timerfd
+	ended  chan struct{} // closed when the goroutine has ended
 
 	mu       sync.Mutex
-	wake     func() // makes the loop call take soon
-	woken    bool   // and take was not called yet
-	writable []int
+	wake     func() // makes the loop call events
+	woken    bool   // wake was called, and events not yet
+	writable []int  // descriptors
 	timeUp   bool
 }
 
@@ -43,7 +42,7 @@ func newWatch() (*watch, error) {
 	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		_ = poller.Close()
-		return nil, fmt.Errorf("making a timer: %w", err)
+		return nil, fmt.Errorf("creating a timer: %w", err)
 	}
 	if err := poller.AddRead(&netpoll.PollAttachment{FD: timer}, true); err != nil {
 		_ = poller.Close()
@@ -55,19 +54,18 @@ func newWatch() (*watch, error) {
 	return w, nil
 }
 
-// run passes events on until stop.
+// run delivers events until stop.
 func (w *watch) run() {
 	defer close(w.ended)
-	// It ends with the error that stop hands it; any other leaves the feed to its
-	// timeouts.
+	// Polling ends with the error of stop. After any other error, only timeouts end connections.
 	_ = w.poller.Polling(func(fd int, _ netpoll.IOEvent, _ netpoll.IOFlags) error {
-		w.pass(fd)
+		w.deliver(fd)
 		return nil
 	})
 }
 
-// pass passes an event on.
-func (w *watch) pass(fd int) {
+// deliver records an event and wakes the loop.
+func (w *watch) deliver(fd int) {
 	w.mu.Lock()
 	switch fd {
 	case noSocket:
@@ -87,18 +85,18 @@ func (w *watch) pass(fd int) {
 	}
 }
 
-// noSocket stands for an event that is about no socket.
+// noSocket is the descriptor of an event without a socket.
 const noSocket = -1
 
-// nudge makes the loop call take after its next look at its sockets.
-func (w *watch) nudge() error {
+// requestWake makes the loop call events after it has polled its sockets.
+func (w *watch) requestWake() error {
 	return w.poller.Trigger(queue.HighPriority, func(any) error {
-		w.pass(noSocket)
+		w.deliver(noSocket)
 		return nil
 	}, nil)
 }
 
-// bind says how the loop is woken. No socket is watched before.
+// bind sets the function that wakes the loop. It must be called before add.
 func (w *watch) bind(wake func()) {
 	w.mu.Lock()
 	w.wake = wake
@@ -110,15 +108,15 @@ func (w *watch) add(fd int) error {
 	return w.poller.AddWrite(&netpoll.PollAttachment{FD: fd}, true)
 }
 
-// setTimer makes the time come in d, instead of whenever was set before.
+// setTimer sets the timer to expire after d.
 func (w *watch) setTimer(d time.Duration) error {
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(d, 1)))}
 	return unix.TimerfdSettime(w.timer, 0, &spec, nil)
 }
 
-// take appends to fds the sockets that have become writable. A number may stand
-// for a socket that was closed since, or for another that has got it.
-func (w *watch) take(fds []int) (writable []int, timeUp bool) {
+// events appends to fds the sockets that have become writable, and returns whether the timer has
+// expired. A descriptor may be closed or reused by now.
+func (w *watch) events(fds []int) (writable []int, timeUp bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	fds = append(fds, w.writable...)
@@ -127,7 +125,7 @@ func (w *watch) take(fds []int) (writable []int, timeUp bool) {
 	return fds, timeUp
 }
 
-// stop ends the goroutine and waits for that.
+// stop ends the goroutine and waits for its end.
 func (w *watch) stop() {
 	_ = w.poller.Trigger(queue.HighPriority, func(any) error { return errorx.ErrEngineShutdown }, nil)
 	<-w.ended

@@ -8,24 +8,22 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// wsProtocol is WebSocket (RFC 6455), the server's side. A message is a text frame,
-// or a binary one where it is not UTF-8. The client's message `A{n}` is an ack, n
-// being the message's number on the connection, from 1; its messages that do not
-// begin with A are signs of life, as in lineProtocol.
+// wsProtocol is the server's side of WebSocket (RFC 6455). A message is a text frame, or a binary frame
+// if it is not UTF-8. An ack is a message `A{n}`, where n is the message's number on the connection,
+// from 1. Messages of a client that do not begin with A are signs of life, as in lineProtocol.
 type wsProtocol struct {
-	fragments int // frames a message is sent in
+	fragments int // frames per message
 }
 
 func newWS(cfg *Config) protocol { return &wsProtocol{fragments: cfg.Fragment} }
 
 func (*wsProtocol) traits() traits {
-	return traits{login: true, pings: true, goodbye: true, answered: true}
+	return traits{login: true, pings: true, bye: true, byeReply: true}
 }
 
 func (*wsProtocol) newCodec() codec { return &wsCodec{} }
 
-// pingEvery is how many fragmented messages apart a PING stands between two
-// fragments.
+// pingEvery is the interval, in fragmented messages, of those with a PING after their first fragment.
 const pingEvery = 100
 
 func (p *wsProtocol) appendMessage(dst []byte, i int, payload, _ []byte) []byte {
@@ -45,21 +43,21 @@ func (p *wsProtocol) appendMessage(dst []byte, i int, payload, _ []byte) []byte 
 	return appendWSFrame(dst, wsFin|op, payload)
 }
 
-// wsCodec is one WebSocket connection.
+// wsCodec is the protocol state of a WebSocket connection.
 type wsCodec struct {
 	numbered
 	tail tail
 
 	up       upgrade
 	asked    bool // the client's handshake was read
-	welcomed bool // and answered
+	welcomed bool // the handshake was answered
 
-	op      byte   // of the message that has begun; opContinuation: none
-	message []byte // unmasked, as far as it has come; also scratch
+	op      byte   // of the unfinished message; opContinuation: none
+	message []byte // the unfinished message, unmasked
 
 	closed     bool   // Close was sent
 	peerClosed bool   // Close was received
-	peerCode   uint16 // with this code; 0: without
+	peerCode   uint16 // code of the received Close; 0: none
 }
 
 func (c *wsCodec) read(b []byte, r receiver) error {
@@ -82,15 +80,15 @@ func (c *wsCodec) read(b []byte, r receiver) error {
 		}
 		b = b[len(head):]
 	}
-	var acks run
+	var acks ackRun
 	rest, err := c.frames(b, &acks, r)
 	acks.flush(r)
 	c.tail.keep(rest)
 	return err
 }
 
-// frames takes all whole frames of b and returns what is behind them.
-func (c *wsCodec) frames(b []byte, acks *run, r receiver) (rest []byte, err error) {
+// frames handles all whole frames of b and returns the rest.
+func (c *wsCodec) frames(b []byte, acks *ackRun, r receiver) (rest []byte, err error) {
 	for !c.peerClosed {
 		if n, count, size := scanWSAcks(b); size > 0 && c.op == opContinuation {
 			acks.add(c.seq(n), count, 0, r)
@@ -112,8 +110,8 @@ func (c *wsCodec) frames(b []byte, acks *run, r receiver) (rest []byte, err erro
 	return nil, nil
 }
 
-// frame takes a whole frame, its payload still masked.
-func (c *wsCodec) frame(h *wsHead, payload []byte, acks *run, r receiver) error {
+// frame handles a whole frame, whose payload is still masked.
+func (c *wsCodec) frame(h *wsHead, payload []byte, acks *ackRun, r receiver) error {
 	if h.op >= opClose {
 		var whole [wsMaxControl]byte
 		n := copy(whole[:], payload)
@@ -146,8 +144,7 @@ func (c *wsCodec) frame(h *wsHead, payload []byte, acks *run, r receiver) error 
 	return nil
 }
 
-// ackedBy is the number that a message beginning with A acknowledges, 0 when it is
-// none.
+// ackedBy returns the number in a message that begins with A; 0 if it is not an ack.
 func ackedBy(message []byte) uint64 {
 	for _, d := range message[1:] {
 		if d < '0' || d > '9' {
@@ -161,7 +158,7 @@ func ackedBy(message []byte) uint64 {
 	return n
 }
 
-// control takes a control frame.
+// control handles a control frame.
 func (c *wsCodec) control(op byte, payload []byte, r receiver) error {
 	switch op {
 	case opPing:
@@ -169,7 +166,7 @@ func (c *wsCodec) control(op byte, payload []byte, r receiver) error {
 	case opClose:
 		code, ok := parseClose(payload)
 		if !ok {
-			return faultf(closeProtocolError, "Close with what no client may say")
+			return faultf(closeProtocolError, "Close with an invalid code or reason")
 		}
 		c.peerClosed, c.peerCode = true, code
 		r.bye(code)
@@ -177,8 +174,8 @@ func (c *wsCodec) control(op byte, payload []byte, r receiver) error {
 	return nil
 }
 
-// parseClose reads the payload of a Close; code 0 is none. RFC 6455, sections 5.5.1
-// and 7.4, with the codes that were registered since.
+// parseClose parses the payload of a Close (RFC 6455, sections 5.5.1 and 7.4, and codes registered
+// later); code 0: none.
 func parseClose(payload []byte) (code uint16, ok bool) {
 	if len(payload) == 0 {
 		return 0, true
@@ -202,8 +199,8 @@ func (c *wsCodec) appendPing(dst []byte, seq uint64) []byte {
 	return appendWSFrame(dst, wsFin|opPing, strconv.AppendUint(nil, seq, 10))
 }
 
-// appendBye ends the connection, and answers a Close with its own code. Before the
-// handshake is answered, it refuses that.
+// appendBye appends a Close, with the client's code if it answers a Close. If the handshake is not
+// answered yet, it refuses it.
 func (c *wsCodec) appendBye(dst []byte, code uint16) []byte {
 	switch {
 	case !c.welcomed:

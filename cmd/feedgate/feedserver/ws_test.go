@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Messages of every width of a frame's length arrive, and acks are taken in every
-// form: many in one write, byte by byte, in fragments, as binary frames.
+// TestWS: messages with every width of the length arrive, and acks are read in every form: many in
+// one write, byte by byte, fragmented, binary.
 func TestWS(t *testing.T) {
 	for _, size := range []int{1, 125, 126, 65535, 65536} {
 		const count = 60
@@ -40,7 +40,7 @@ func TestWS(t *testing.T) {
 			case f.op == opText && f.fin && string(f.payload) == string(s.payload(seq)):
 				seq++
 			default:
-				t.Fatalf("message %d has opcode %d and %d bytes, behind %d PONGs", seq, f.op, len(f.payload), pongs)
+				t.Fatalf("message %d has opcode %d and %d bytes, after %d PONGs", seq, f.op, len(f.payload), pongs)
 			}
 		}
 		c.ack(24, count)
@@ -53,7 +53,7 @@ func TestWS(t *testing.T) {
 	}
 }
 
-// More acks than a read takes, none of them where the last read ended.
+// TestWSManyAcks: more acks than one read returns are all read, although reads end within frames.
 func TestWSManyAcks(t *testing.T) {
 	const count = 20_000
 	s := start(t, Config{Protocol: "ws", Count: count, Size: 1})
@@ -64,8 +64,7 @@ func TestWSManyAcks(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: count, Acknowledged: count, Connections: 1})
 }
 
-// Fragments are put together to the message, whatever their number, with PINGs
-// between.
+// TestWSFragments: fragments, whatever their number, join to the message, with PINGs between them.
 func TestWSFragments(t *testing.T) {
 	for fragments, size := range map[int]int{2: 9, 3: 1, 7: 100, 50: 20, 4: 300_000} {
 		count := uint64(min(210, 3_000_000/size))
@@ -80,7 +79,7 @@ func TestWSFragments(t *testing.T) {
 			}
 			if f.op == opPing {
 				if pings++; frames != 1 || !f.fin {
-					t.Fatalf("PING behind fragment %d of message %d", frames, seq)
+					t.Fatalf("PING after fragment %d of message %d", frames, seq)
 				}
 				continue
 			}
@@ -108,7 +107,7 @@ func TestWSFragments(t *testing.T) {
 	}
 }
 
-// Limits of clients can be tried: no more of a synthetic stream is rendered than fits.
+// TestWSMostFragments: a message can be sent in the largest number of fragments.
 func TestWSMostFragments(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Count: 1, Size: 3, Fragment: maxFragments})
 	c := dialWS(t, s)
@@ -121,7 +120,7 @@ func TestWSMostFragments(t *testing.T) {
 	wait(t, s)
 }
 
-// What is no text goes as binary, and its ack may come so.
+// TestWSReplayBinary: a message that is not UTF-8 is a binary frame, as its ack may be.
 func TestWSReplayBinary(t *testing.T) {
 	lines := []string{"text", "gr\u00fc\u00df", "latin-1 \xfc", "", "last"}
 	s := start(t, Config{Protocol: "ws", Replay: writeFile(t, strings.Join(lines, "\r\n"))})
@@ -141,7 +140,7 @@ func TestWSReplayBinary(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 5, Acknowledged: 5, Connections: 1})
 }
 
-// Acks that name nothing are counted as such, and doubled ones after the Close.
+// TestWSOddAcks: acks for no message count as unknown, and repeated acks after Close as duplicates.
 func TestWSOddAcks(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Count: 3})
 	c := dialWS(t, s)
@@ -158,7 +157,7 @@ func TestWSOddAcks(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 3, Acknowledged: 3, Unknown: 7, Duplicate: 1, Connections: 1})
 }
 
-// PINGs come by the clock, and keep their numbers.
+// TestWSPings: PINGs are sent at the interval of Heartbeat, numbered from 1.
 func TestWSPings(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Count: 1, Heartbeat: 100 * time.Millisecond})
 	c := dialWS(t, s)

@@ -6,15 +6,14 @@ import (
 )
 
 const (
-	wsAckDigits = 16 // the most that scanWSAck reads
+	wsAckDigits = 16 // the most that scanWSAck parses
 	wsAckDigit  = 2 + wsKeySize + 1
 	zeros       = 0x3030303030303030
 )
 
-// scanWSAck reads an ack of at most wsAckDigits digits at the beginning of b, in one
-// frame and with some bytes behind it, as nearly all are. size is the frame's length,
-// 0 when there is none. Acks are what the feed reads most: the digits are unmasked,
-// checked and added up eight at once.
+// scanWSAck parses the ack that b begins with, if it has at most wsAckDigits digits, is one frame and
+// more bytes follow, as is usual. size is the frame's length; 0: no such ack. Most frames that the
+// feed reads are acks, so it handles eight digits at a time.
 func scanWSAck(b []byte) (n uint64, size int) {
 	if len(b) < wsAckDigit+wsAckDigits {
 		return 0, 0
@@ -23,7 +22,7 @@ func scanWSAck(b []byte) (n uint64, size int) {
 	if b[0] != wsFin|opText && b[0] != wsFin|opBinary || digits < 1 || digits > wsAckDigits || b[6]^b[2] != 'A' {
 		return 0, 0
 	}
-	// The key as it falls on the digits, from the second payload byte on.
+	// The key, rotated for the digits, which begin at the second byte of the payload.
 	half := bits.RotateLeft32(binary.LittleEndian.Uint32(b[2:]), -8)
 	key := uint64(half)<<32 | uint64(half)
 	low := binary.LittleEndian.Uint64(b[wsAckDigit:]) ^ key
@@ -47,17 +46,16 @@ func scanWSAck(b []byte) (n uint64, size int) {
 
 var powers = [...]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 
-// areDigits says whether the eight bytes of x are decimal digits: their upper halves
-// are 3, and stay so when 6 is added.
+// areDigits reports whether the eight bytes of x are decimal digits: their upper halves are 3, and
+// remain so when 6 is added.
 func areDigits(x uint64) bool {
 	const upper = 0xf0f0f0f0f0f0f0f0
 	return x&upper == zeros && (x+0x0606060606060606)&upper == zeros
 }
 
-// scanWSAcks reads acks that scanWSAck would read and whose numbers count up from the
-// first one's, n being that and count how many they are; size is their length together.
-// What the next ack must be is known, so that it is compared and not read, until more
-// than its last digit changes.
+// scanWSAcks parses acks as scanWSAck does, as long as their numbers increase by 1. n is the first
+// number, count the number of acks and size their total length. While only the last digit changes, it
+// compares the next ack with the expected bytes, which is faster than parsing.
 func scanWSAcks(b []byte) (n, count uint64, size int) {
 	const words = wsHeadSize + wsKeySize + 8 + 8
 	n, frame := scanWSAck(b)
@@ -87,8 +85,8 @@ func scanWSAcks(b []byte) (n, count uint64, size int) {
 	return n, count, size
 }
 
-// unmaskedWords are the first 16 bytes of a frame's payload, with what lies behind a
-// shorter one.
+// unmaskedWords returns the first 16 bytes after a frame's head and key, unmasked. Bytes after the end
+// of a shorter payload are arbitrary.
 func unmaskedWords(f *[wsHeadSize + wsKeySize + 8 + 8]byte) (low, high uint64) {
 	key := uint64(binary.LittleEndian.Uint32(f[wsHeadSize:]))
 	key |= key << 32
@@ -96,13 +94,13 @@ func unmaskedWords(f *[wsHeadSize + wsKeySize + 8 + 8]byte) (low, high uint64) {
 		binary.LittleEndian.Uint64(f[wsHeadSize+wsKeySize+8:]) ^ key
 }
 
-// eightDigits is the number that eight digits are, the first in the lowest byte:
-// neighbours are added up to numbers of two, four, then eight digits.
+// eightDigits returns the number with these eight digits, the first one in the lowest byte. It combines
+// neighbours to numbers of two, four, then eight digits.
 func eightDigits(x uint64) uint64 {
 	const (
 		pairs = 0x000000ff000000ff // every second pair of digits
-		odd   = 1e2 + 1e6*(1<<32)  // what these count for
-		even  = 1 + 1e4*(1<<32)    // and the others
+		odd   = 1e2 + 1e6*(1<<32)  // factors of these pairs
+		even  = 1 + 1e4*(1<<32)    // factors of the others
 	)
 	x -= zeros
 	x = x*10 + x>>8

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The way of most acks finds the same number as the other, or leaves it to that.
+// TestScanWSAck: scanWSAck parses the right number or nothing.
 func TestScanWSAck(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		digits := rapid.SliceOfN(rapid.ByteRange('0', '9'), 1, 20).Draw(t, "digits")
@@ -22,17 +22,17 @@ func TestScanWSAck(t *testing.T) {
 		n, size := scanWSAck(append(slices.Clone(frame), behind...))
 		switch {
 		case size == 0 && !spoilt && len(digits) <= wsAckDigits && len(behind) >= wsAckDigits:
-			t.Fatalf("%q is left", text)
+			t.Fatalf("%q was not parsed", text)
 		case size != 0 && (size != len(frame) || text[0] != 'A' || n != ackedBy(text)):
 			t.Fatalf("%q is %d in %d bytes", text, n, size)
 		case size != 0 && slices.ContainsFunc(text[1:], func(d byte) bool { return d < '0' || d > '9' }):
-			t.Fatalf("%q is taken for %d", text, n)
+			t.Fatalf("%q is parsed as %d", text, n)
 		}
 	})
 }
 
-// Acks that count up, and where something else comes between, are the same as read one
-// by one.
+// TestScanWSAcks: scanWSAcks returns the same acks as scanWSAck one by one, also if other frames
+// are between them.
 func TestScanWSAcks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Uint64Max(1e17).Draw(t, "n") >> rapid.IntRange(0, 56).Draw(t, "shift")
@@ -51,7 +51,7 @@ func TestScanWSAcks(t *testing.T) {
 			n, count, size := scanWSAcks(b)
 			if size == 0 {
 				if _, size := scanWSAck(b); size > 0 {
-					t.Fatalf("an ack of %d bytes is left", size)
+					t.Fatalf("an ack of %d bytes was not parsed", size)
 				}
 				h, ok, err := parseWSHead(b)
 				if !ok || err != nil || len(b) < h.end {
@@ -81,7 +81,7 @@ func TestScanWSAcks(t *testing.T) {
 	})
 }
 
-// Acks that count up are taken together, as far as only the last digit changes.
+// TestScanWSAcksTogether: one call returns all consecutive acks that differ in the last digit only.
 func TestScanWSAcksTogether(t *testing.T) {
 	for _, first := range []uint64{1, 10, 12_340, 1_234_560, 12_345_670, 123_456_789_012_340} {
 		var b []byte
@@ -102,7 +102,8 @@ func BenchmarkScanWSAck(b *testing.B) {
 	benchmarkScan(b, func(acks []byte) int { _, size := scanWSAck(acks); return size })
 }
 
-// benchmarkScan counts an ack as a round. scan returns the length of what it has read.
+// benchmarkScan runs scan over many acks; an iteration is one ack. scan returns the length of those
+// that it has parsed.
 func benchmarkScan(b *testing.B, scan func(acks []byte) int) {
 	var acks []byte
 	for n := range uint64(512) {

@@ -18,7 +18,7 @@ const (
 	wsTestAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
 
-// wsClient is a WebSocket client that does what a test tells it to.
+// wsClient is a WebSocket client that a test controls.
 type wsClient struct {
 	t    *testing.T
 	nc   net.Conn
@@ -26,21 +26,21 @@ type wsClient struct {
 	mask uint32 // of the next frame
 }
 
-// wsFrame is what a client reads.
+// wsFrame is a received frame.
 type wsFrame struct {
 	fin     bool
 	op      byte
 	payload []byte
 }
 
-// handshake is a good one, with replacements.
+// handshake returns a valid handshake with replacements.
 func handshake(oldnew ...string) string {
 	return strings.NewReplacer(oldnew...).Replace("GET /feed?x=1 HTTP/1.1\r\nHost: feed.test\r\nUpgrade: websocket\r\n" +
 		"Connection: keep-alive, Upgrade\r\nOrigin: http://elsewhere.test\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + wsTestKey + "\r\n\r\n")
 }
 
-// upgradeWS makes a WebSocket of a connection.
+// upgradeWS performs a handshake on a connection.
 func upgradeWS(t *testing.T, nc net.Conn, request string) (*wsClient, *http.Response, error) {
 	c := &wsClient{t: t, nc: nc, r: bufio.NewReader(nc), mask: 0x01020304}
 	if _, err := io.WriteString(nc, request); err != nil {
@@ -50,7 +50,7 @@ func upgradeWS(t *testing.T, nc net.Conn, request string) (*wsClient, *http.Resp
 	return c, res, err
 }
 
-// dialWS connects and has the handshake accepted.
+// dialWS connects and performs a handshake.
 func dialWS(t *testing.T, s *Server) *wsClient {
 	t.Helper()
 	c, res, err := upgradeWS(t, dial(t, s), handshake())
@@ -87,13 +87,13 @@ func wsAck(n uint64) []byte {
 	return wsMasked(0x81, fmt.Appendf(nil, "A%d", n), uint32(n)*0x9E3779B1)
 }
 
-// frame renders a frame with a mask of its own.
+// frame renders a frame with the next mask.
 func (c *wsClient) frame(b0 byte, payload string) []byte {
 	c.mask = c.mask*0x9E3779B1 + 1
 	return wsMasked(b0, []byte(payload), c.mask)
 }
 
-// send writes; what the server makes of it is seen by reading.
+// send writes b. It ignores errors, because a test sees them when it reads.
 func (c *wsClient) send(b ...byte) { _, _ = c.nc.Write(b) }
 
 // ack acknowledges the messages [from, to] of the connection in one write.
@@ -130,12 +130,12 @@ func (c *wsClient) readAny() (f wsFrame, err error) {
 	return f, err
 }
 
-// errClosed is Close having come instead of a message.
+// errClosed means that Close was received instead of a message.
 type errClosed struct{ code uint16 }
 
 func (e errClosed) Error() string { return fmt.Sprintf("Close with code %d", e.code) }
 
-// read reads a message; PINGs are answered. It returns how many frames it came in.
+// read returns the next message and its number of frames, and answers PINGs.
 func (c *wsClient) read() (op byte, payload []byte, frames int, err error) {
 	for {
 		f, err := c.readAny()
@@ -177,8 +177,8 @@ func closeCode(payload []byte) uint16 {
 	return binary.BigEndian.Uint16(payload)
 }
 
-// sync makes sure that the server has read everything that was sent, and that it
-// sends nothing before the answer.
+// sync waits until the server has read everything that was sent. The server must not send anything
+// before its answer.
 func (c *wsClient) sync() {
 	c.t.Helper()
 	c.send(c.frame(0x80|opPing, "sync")...)
@@ -196,7 +196,7 @@ func (c *wsClient) wantClose(code uint16) {
 	}
 }
 
-// end takes the server's Close and answers it; then the server closes.
+// end reads the server's Close and answers it, after which the server closes the connection.
 func (c *wsClient) end(code uint16) {
 	c.t.Helper()
 	c.wantClose(code)

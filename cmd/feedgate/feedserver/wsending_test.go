@@ -12,8 +12,8 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// A client's breach ends the connection by a Close that says which; what was
-// acknowledged before stands, and the next client goes on behind it.
+// TestWSFaults: a client's fault ends the connection with a Close that has the right code. Earlier
+// acks count, and the next client resumes after them.
 func TestWSFaults(t *testing.T) {
 	masked := func(b0 byte, payload string) []byte { return wsMasked(b0, []byte(payload), 0x7f00ff01) }
 	unmasked := func(b []byte) []byte { return append([]byte{b[0], b[1] &^ 0x80}, b[6:]...) }
@@ -57,8 +57,8 @@ func TestWSFaults(t *testing.T) {
 	}
 }
 
-// A client's Close is answered with its code, behind the message it came into; then
-// the client may come back.
+// TestWSClientClose: a client's Close is answered with its code, after the message in progress. The
+// client can resume.
 func TestWSClientClose(t *testing.T) {
 	for _, payload := range []string{"", "\x03\xe9", "\x0f\xa0because"} {
 		s := start(t, Config{Protocol: "ws", Count: 30, Window: 10, Fragment: 2})
@@ -93,8 +93,8 @@ func TestWSClientClose(t *testing.T) {
 	}
 }
 
-// A connection that is reset is no end: the next client goes on where acks are
-// missing, counting from 1.
+// TestWSResume: after a reset, the next client resumes at the first missing ack, with numbers from
+// 1.
 func TestWSResume(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Count: 20, Window: 10})
 	c := dialWS(t, s)
@@ -116,14 +116,14 @@ func TestWSResume(t *testing.T) {
 	expect(t, r.Total, Counts{Sent: 20, Acknowledged: 20, Resent: 10, Connections: 2})
 }
 
-// stubbornWS comes back until it has the Close, acknowledging every message, and
-// gives a silent server up after a while. It returns how often it connected.
+// stubbornWS reconnects until it receives Close, and acknowledges every message. It gives up a
+// connection after silence of that length. It returns its number of connections.
 func stubbornWS(t *testing.T, s *Server, patienceWithSilence time.Duration) (connections int) {
 	t.Helper()
 	for begun := time.Now(); time.Since(begun) < patience; {
 		nc, err := net.Dial("tcp", s.Addr().String())
 		if err != nil {
-			continue // reset before it was there
+			continue // reset during the handshake of TCP
 		}
 		_ = nc.SetDeadline(time.Now().Add(patienceWithSilence))
 		connections++
@@ -143,7 +143,7 @@ func stubbornWS(t *testing.T, s *Server, patienceWithSilence time.Duration) (con
 			return connections
 		}
 	}
-	t.Fatal("the session does not come to its end")
+	t.Fatal("the session did not end")
 	return
 }
 
@@ -160,7 +160,7 @@ func TestWSChaos(t *testing.T) {
 	}
 }
 
-// The end of an endless feed waits for acks and says that the server goes away.
+// TestWSDrain: a drain of an endless feed waits for acks and ends with Close 1001.
 func TestWSDrain(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Window: 100, DrainTimeout: patience})
 	c := dialWS(t, s)
@@ -169,7 +169,7 @@ func TestWSDrain(t *testing.T) {
 	testkit.Eventually(t, "the drain", s.loop.draining.Load)
 	_, late, err := upgradeWS(t, dial(t, s), handshake())
 	if err != nil || late.StatusCode != 503 {
-		t.Errorf("a client that comes late is answered with %+v, %v", late, err)
+		t.Errorf("a late client is answered with %+v, %v", late, err)
 	}
 	c.ack(1, 100)
 	c.end(closeGoingAway)
@@ -178,7 +178,7 @@ func TestWSDrain(t *testing.T) {
 	}
 }
 
-// A client that asks for PONGs and does not read them is dropped.
+// TestWSReplyFlood: a client that sends PINGs and does not read the PONGs is disconnected.
 func TestWSReplyFlood(t *testing.T) {
 	s := start(t, Config{Protocol: "ws", Count: 10, SessionTimeout: 50 * time.Millisecond})
 	c := dialWS(t, s)
@@ -194,8 +194,8 @@ func TestWSReplyFlood(t *testing.T) {
 	expect(t, wait(t, s).Total, Counts{Sent: 10, Missing: 10, Connections: 1})
 }
 
-// A client that has said its Close late, in the middle of what cannot be sent, gets
-// the rest of that first.
+// TestWSCloseInTheMiddle: a client that sends Close while a message is partly sent gets the rest of
+// the message first.
 func TestWSCloseInTheMiddle(t *testing.T) {
 	const size = 3 << 20
 	s := start(t, Config{Protocol: "ws", Count: 5, Size: size, SessionTimeout: 50 * time.Millisecond})

@@ -6,9 +6,9 @@ import "encoding/binary"
 //
 //	bytes  field
 //	0      FIN, three reserved bits, opcode in four
-//	1      MASK, length in seven bits; 126: it is in the next 2 bytes, 127: in 8
-//	then   masking key of 4 bytes, with MASK
-//	then   payload; with MASK byte i is XORed with byte i%4 of the key
+//	1      MASK, length in seven bits; 126: the next 2 bytes have it, 127: the next 8
+//	then   if MASK, the masking key of 4 bytes
+//	then   payload; if MASK, byte i is XORed with byte i%4 of the key
 const (
 	wsFin      = 0x80
 	wsReserved = 0x70
@@ -19,12 +19,12 @@ const (
 	wsLength16 = 126
 	wsLength64 = 127
 
-	wsHeadSize   = 2 // the least, of a server's frame
+	wsHeadSize   = 2 // of a short frame, without the key
 	wsKeySize    = 4
-	wsMaxControl = 125 // payload of a control frame
+	wsMaxControl = 125 // longest payload of a control frame
 )
 
-// Opcodes. From opClose on they are those of control frames.
+// Opcodes. Those from opClose on are control frames.
 const (
 	opContinuation = 0
 	opText         = 1
@@ -43,8 +43,8 @@ const (
 	closeTooBig        = 1009
 )
 
-// appendWSFrame appends a frame as servers send them, unmasked. op has wsFin set
-// unless more frames of the message follow.
+// appendWSFrame appends an unmasked frame, as servers send them. op includes wsFin unless more frames of
+// the message follow.
 func appendWSFrame(dst []byte, op byte, payload []byte) []byte {
 	switch n := len(payload); {
 	case n < wsLength16:
@@ -57,7 +57,7 @@ func appendWSFrame(dst []byte, op byte, payload []byte) []byte {
 	return append(dst, payload...)
 }
 
-// appendWSClose appends a Close. code 0 is none.
+// appendWSClose appends a Close; code 0: without a code.
 func appendWSClose(dst []byte, code uint16) []byte {
 	if code == 0 {
 		return appendWSFrame(dst, wsFin|opClose, nil)
@@ -65,17 +65,17 @@ func appendWSClose(dst []byte, code uint16) []byte {
 	return appendWSFrame(dst, wsFin|opClose, binary.BigEndian.AppendUint16(nil, code))
 }
 
-// wsHead is what stands before a client's payload.
+// wsHead is the head of a client's frame.
 type wsHead struct {
 	fin  bool
 	op   byte
 	key  [wsKeySize]byte
-	size int // of the head itself
-	end  int // of the frame
+	size int // length of the head
+	end  int // length of the frame
 }
 
-// parseWSHead reads the head that b begins with. ok is false when b ends before the
-// head does. A *fault says what clients must not send.
+// parseWSHead parses the head that b begins with. ok is false if the head is not complete. A *fault
+// means that the client may not send such a frame.
 func parseWSHead(b []byte) (h wsHead, ok bool, err error) {
 	if len(b) < 2 {
 		return h, false, nil
@@ -84,7 +84,7 @@ func parseWSHead(b []byte) (h wsHead, ok bool, err error) {
 	length := uint64(b[1] & wsLength)
 	switch {
 	case b[0]&wsReserved != 0:
-		return h, false, faultf(closeProtocolError, "frame with reserved bits, and no extension was agreed on")
+		return h, false, faultf(closeProtocolError, "frame with reserved bits, without an extension")
 	case b[1]&wsMask == 0:
 		return h, false, faultf(closeProtocolError, "frame without a mask")
 	case h.op > opBinary && h.op < opClose || h.op > opPong:
@@ -93,7 +93,7 @@ func parseWSHead(b []byte) (h wsHead, ok bool, err error) {
 		return h, false, faultf(closeProtocolError, "control frame in fragments or longer than %d bytes", wsMaxControl)
 	}
 	h.size = 2
-	least := uint64(0) // that is put into so many bytes
+	least := uint64(0) // the shortest payload for this form of the length
 	switch length {
 	case wsLength16:
 		if h.size, least = 4, wsLength16; len(b) >= h.size {
@@ -109,7 +109,7 @@ func parseWSHead(b []byte) (h wsHead, ok bool, err error) {
 	case len(b) < h.size:
 		return h, false, nil
 	case length < least:
-		return h, false, faultf(closeProtocolError, "frame of %d bytes with the length in %d bytes", length, h.size-wsKeySize-2)
+		return h, false, faultf(closeProtocolError, "frame of %d bytes whose length takes %d bytes", length, h.size-wsKeySize-2)
 	case length > maxFrame:
 		return h, false, faultf(closeTooBig, "frame of %d bytes", length)
 	}
@@ -118,7 +118,7 @@ func parseWSHead(b []byte) (h wsHead, ok bool, err error) {
 	return h, true, nil
 }
 
-// unmask applies the key to a whole payload.
+// unmask unmasks a whole payload.
 func (h *wsHead) unmask(b []byte) {
 	for i := range b {
 		b[i] ^= h.key[i%wsKeySize]

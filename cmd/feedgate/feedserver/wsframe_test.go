@@ -9,47 +9,46 @@ import (
 	"pgregory.net/rapid"
 )
 
-// heard is what a codec has told its receiver.
-type heard struct {
+// received records the calls of a codec to its receiver.
+type received struct {
 	acked   []uint64
 	replies []byte
 	byes    []uint16
 }
 
-func (h *heard) login(hello) error { return nil }
-func (h *heard) acksTo(uint64)     { panic("no protocol of acks one by one has it") }
-func (h *heard) bye(code uint16)   { h.byes = append(h.byes, code) }
-func (h *heard) acks(seq, n uint64, code uint16) {
+func (r *received) login(hello) error { return nil }
+func (r *received) acksTo(uint64)     { panic("WebSocket has no cumulative acks") }
+func (r *received) bye(code uint16)   { r.byes = append(r.byes, code) }
+func (r *received) acks(seq, n uint64, code uint16) {
 	if code != 0 {
 		panic("acks of WebSocket have no code")
 	}
 	for ; n > 0; n-- {
-		h.acked = append(h.acked, seq)
+		r.acked = append(r.acked, seq)
 		seq++
 	}
 }
-func (h *heard) reply(frame func([]byte) []byte) { h.replies = frame(h.replies) }
+func (r *received) reply(frame func([]byte) []byte) { r.replies = frame(r.replies) }
 
-// hear has a new codec, its handshake behind it, read b in pieces of the sizes
-// given, in turn.
-func hear(b []byte, sizes ...int) (h heard, err error) {
+// readIn lets a new codec, after its handshake, read b in pieces of the given sizes, in turn.
+func readIn(b []byte, sizes ...int) (r received, err error) {
 	c := &wsCodec{asked: true}
 	c.start(1)
 	b = slices.Clone(b)
 	for i := 0; len(b) > 0 && err == nil; i++ {
 		k := min(len(b), sizes[i%len(sizes)])
-		err = c.read(b[:k], &h)
-		clear(b[:k]) // the buffer is another's again
+		err = c.read(b[:k], &r)
+		clear(b[:k]) // the codec must not keep the buffer
 		b = b[k:]
 	}
-	return h, err
+	return r, err
 }
 
-// Wherever the stream is cut, it says the same, and it says what was put in.
+// TestWSSplit: the codec reports the frames of a stream, however it is split into reads.
 func TestWSSplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var stream []byte
-		var want heard
+		var want received
 		for range rapid.IntRange(1, 40).Draw(t, "frames") {
 			mask := rapid.Uint32().Draw(t, "mask")
 			n := rapid.Uint64Range(1, 1<<62).Draw(t, "n") >> rapid.IntRange(0, 61).Draw(t, "shift")
@@ -80,7 +79,7 @@ func TestWSSplit(t *testing.T) {
 		}
 		sizes := rapid.SliceOfN(rapid.IntRange(1, 64), 1, 8).Draw(t, "sizes")
 		for _, sizes := range [][]int{sizes, {1}, {len(stream)}} {
-			got, err := hear(stream, sizes...)
+			got, err := readIn(stream, sizes...)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Fatalf("in pieces of %v: %+v, %v\nwant %+v", sizes, got, err, want)
 			}
@@ -88,7 +87,8 @@ func TestWSSplit(t *testing.T) {
 	})
 }
 
-// Whatever comes, it is read to the same effect in one piece and in single bytes.
+// FuzzWSFrames: the codec reports the same for any input, whether it is read at once or byte by
+// byte.
 func FuzzWSFrames(f *testing.F) {
 	f.Add(wsAck(12345678))
 	f.Add(append(wsAck(1), wsMasked(0x89, []byte("ping"), 99)...))
@@ -99,8 +99,8 @@ func FuzzWSFrames(f *testing.F) {
 		if len(b) == 0 {
 			return
 		}
-		whole, err := hear(b, len(b))
-		bytewise, err1 := hear(b, 1)
+		whole, err := readIn(b, len(b))
+		bytewise, err1 := readIn(b, 1)
 		if !reflect.DeepEqual(whole, bytewise) || fmt.Sprint(err) != fmt.Sprint(err1) {
 			t.Errorf("%+v, %v; byte by byte %+v, %v", whole, err, bytewise, err1)
 		}
@@ -109,13 +109,13 @@ func FuzzWSFrames(f *testing.F) {
 
 // counter counts acks.
 type counter struct {
-	heard
+	received
 	n uint64
 }
 
 func (c *counter) acks(_, n uint64, _ uint16) { c.n += n }
 
-// Neither way of an ack allocates, nor does a message on its way out.
+// TestWSAllocs: neither reading an ack nor rendering a message allocates.
 func TestWSAllocs(t *testing.T) {
 	var many []byte
 	for n := range uint64(1000) {

@@ -1,4 +1,4 @@
-// Package feedtest runs feeds for the tests of other packages.
+// Package feedtest starts feeds for the tests of other packages.
 package feedtest
 
 import (
@@ -8,7 +8,7 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 )
 
-// Start starts a silent feed that ends with the test.
+// Start starts a feed without a log, which is closed when the test ends.
 func Start(t *testing.T, cfg feedserver.Config) *feedserver.Server {
 	t.Helper()
 	cfg.Log = slog.New(slog.DiscardHandler)
