@@ -121,9 +121,9 @@ rename: ## MODULE=example.com/you/feedgate: give all three modules an importable
 	old=$$(printf '%s\n' '$(OLDMODULE)' | sed 's/[.]/\\./g'); \
 	find . -name go.mod -exec sed -i -E \
 		-e "s#^(module |replace |\t)$$old( |/|\$$)#\1$$MODULE\2#" {} +; \
-	quoted="([\"\`])$$old/((ring|worker|gateway|cmd|bench|docs)[/\"\`]|[\"\`])"; \
-	files=$$(grep -rlE --include='*.go' --include='*.md' "$$quoted" .); \
-	sed -i -E "s#$$quoted#\1$$MODULE/\2#g" $$files; \
+	name="(^|[^[:alnum:]_./-])$$old/((ring|worker|gateway|cmd|bench|docs)\b|[\"\`])"; \
+	files=$$(grep -rlE --include='*.go' --include='*.md' "$$name" .); \
+	sed -i -E "s#$$name#\1$$MODULE/\2#g" $$files; \
 	gofmt -w $$(printf '%s\n' $$files | grep '\.go$$'); \
 	echo "The module's path is now $$MODULE."; \
 	if [ "$$(printf '%s\n' "$$MODULE/" github.com/panjf2000/ | LC_ALL=C sort | head -n 1)" != "$$MODULE/" ]; then \
