@@ -25,7 +25,7 @@
 // that the reply rings fill and the workers stop. Nothing is dropped on the way.
 //
 // A message that does not lie in the slab, such as one joined from several, is in
-// wire.Input.Own; intake.copyOwn copies it to a slab of its own kind before dispatch.
+// wire.Input.Side; intake.copyOwn copies it to a slab of its own kind before dispatch.
 //
 // The connection is a table of states and events, states.go, with its timers in timers.go.
 //

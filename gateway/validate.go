@@ -115,7 +115,7 @@ func (c *Config) checkProtocol(s *settings, f *faults.List) {
 		s.window = codec.Window
 	}
 	if codec.HoldBack && !of.ByKey {
-		s.share = of.Share()
+		s.share = of.WorkerShare()
 	}
 }
 

@@ -61,8 +61,8 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 		if err != nil {
 			cfg.Protocol = nil // the other faults are found all the same
 		}
-		if u.Find != nil && err == nil {
-			group := discovery.Config{Gateway: cfg, Find: u.Find}
+		if u.Discover != nil && err == nil {
+			group := discovery.Config{Gateway: cfg, Discover: u.Discover}
 			err = group.Validate()
 			cfg = group.Gateway
 		} else {

@@ -25,8 +25,8 @@ func named(t *testing.T, url string, lookupds ...string) Config {
 		t.Fatal(err)
 	}
 	return Config{
-		Gateway: gateway.Config{URL: u.URL, Protocol: u.Protocol, Secure: u.Secure, Sink: done(), Log: slog.New(slog.DiscardHandler)},
-		Find:    u.Find,
+		Gateway:  gateway.Config{URL: u.URL, Protocol: u.Protocol, Secure: u.Secure, Sink: done(), Log: slog.New(slog.DiscardHandler)},
+		Discover: u.Discover,
 	}
 }
 

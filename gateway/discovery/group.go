@@ -24,8 +24,8 @@ type Config struct {
 	// nothing: a server that closes does not end a group.
 	Gateway gateway.Config
 
-	// Find makes what finds the servers.
-	Find func(wire.FinderConfig) (wire.Finder, error)
+	// Discover makes what finds the servers.
+	Discover func(wire.DiscoveryConfig) (wire.Discoverer, error)
 
 	// Interval is the longest time between two polls; up to 30% less, so that many processes
 	// do not ask at the same time. While there is no server, or one is not connected, it is at
@@ -41,24 +41,24 @@ func (c *Config) Validate() error {
 
 // settings is what Validate makes of a Config.
 type settings struct {
-	model gateway.Config // with its defaults filled in, but for Hosts, URL and Label
-	url   string         // of the group
-	label string         // of the group
-	mark  string         // what tells it from another group's of the same name, such as #2
-	find  *wire.Find     // of the protocol
+	model gateway.Config  // with its defaults filled in, but for Hosts, URL and Label
+	url   string          // of the group
+	label string          // of the group
+	mark  string          // what tells it from another group's of the same name, such as #2
+	find  *wire.Discovery // of the protocol
 }
 
 // anyHost stands for the servers that are yet to be found.
 const anyHost = "server:1"
 
 func (c *Config) validate() (settings, error) {
-	if c.Gateway.Protocol == nil || c.Gateway.Protocol.Scheme().Find == nil || c.Find == nil {
+	if c.Gateway.Protocol == nil || c.Gateway.Protocol.Scheme().Discovery == nil || c.Discover == nil {
 		return settings{}, errors.New("upstream URL: no protocol whose servers can be found")
 	}
 	if c.Interval == 0 {
 		c.Interval = time.Minute
 	}
-	s := settings{model: c.Gateway, url: c.Gateway.URL, label: c.Gateway.Label, find: c.Gateway.Protocol.Scheme().Find}
+	s := settings{model: c.Gateway, url: c.Gateway.URL, label: c.Gateway.Label, find: c.Gateway.Protocol.Scheme().Discovery}
 	short := gateway.Label(s.url)
 	if s.label == "" {
 		s.label = short
@@ -67,7 +67,7 @@ func (c *Config) validate() (settings, error) {
 	s.model.ExitOnClose = false
 	s.model.Hosts = []string{anyHost}
 	err := s.model.Validate()
-	_, fault := c.Find(wire.FinderConfig{Timeout: s.model.ConnectTimeout, Log: slog.New(slog.DiscardHandler)})
+	_, fault := c.Discover(wire.DiscoveryConfig{Timeout: s.model.ConnectTimeout, Log: slog.New(slog.DiscardHandler)})
 	c.Gateway = s.model
 	c.Gateway.Hosts, c.Gateway.URL, c.Gateway.Label = nil, s.url, s.label
 	return s, errors.Join(err, fault)
@@ -92,7 +92,7 @@ type Group struct {
 	cfg    Config
 	set    settings
 	log    *throttle.Handler // in front of the log of all: servers may come and go many times a second
-	finder wire.Finder       // of the poll's goroutine
+	finder wire.Discoverer   // of the poll's goroutine
 	share  share
 	ended  chan *member // each once, from its own goroutine to Run's
 
@@ -113,7 +113,7 @@ func New(cfg Config) (*Group, error) {
 	}
 	log := throttle.New(set.model.Log.Handler())
 	set.model.Log = slog.New(log)
-	finder, err := cfg.Find(wire.FinderConfig{
+	finder, err := cfg.Discover(wire.DiscoveryConfig{
 		Timeout: set.model.ConnectTimeout, Log: set.model.Log.With("upstream", set.label),
 	})
 	if err != nil {

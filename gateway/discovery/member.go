@@ -46,7 +46,7 @@ func (g *Group) reconcile(ctx context.Context, servers []string) {
 		case m.state == failed:
 			delete(g.members, addr)
 		case m.state == running && !m.gw.Stats().Connected.Load():
-			g.set.model.Log.Info(g.set.find.Finds+" is gone", "upstream", m.gw.Label())
+			g.set.model.Log.Info(g.set.find.Server+" is gone", "upstream", m.gw.Label())
 			m.state = leaving
 			m.cancel()
 		}
@@ -87,7 +87,7 @@ func (g *Group) start(ctx context.Context, addr string) {
 	if g.aborted {
 		m.gw.Abort()
 	}
-	cfg.Log.Info(g.set.find.Finds+" found", "upstream", cfg.Label)
+	cfg.Log.Info(g.set.find.Server+" found", "upstream", cfg.Label)
 	g.members[addr] = m
 	ctx, m.cancel = context.WithCancel(ctx)
 	go func() {
@@ -113,7 +113,7 @@ func (g *Group) memberEnded(m *member) {
 		delete(g.members, m.addr)
 	case m.state == leaving && errors.Is(m.err, gateway.ErrUnfinished):
 		// Whoever has its messages now delivers them again, as after any lost connection.
-		log.Warn("gave up work, as the "+g.set.find.Finds+" is gone", "error", m.err)
+		log.Warn("gave up work, as the "+g.set.find.Server+" is gone", "error", m.err)
 		delete(g.members, m.addr)
 	default:
 		log.Error("failed", "error", m.err)

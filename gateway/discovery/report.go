@@ -49,10 +49,10 @@ func (g *Group) Ready() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.asked {
-		return fmt.Errorf("%s: no %s has answered", g.set.label, g.set.find.Asks)
+		return fmt.Errorf("%s: no %s has answered", g.set.label, g.set.find.Source)
 	}
 	if g.count(running)+g.count(failed) == 0 {
-		return fmt.Errorf("%s: %s", g.set.label, g.finder.None())
+		return fmt.Errorf("%s: %s", g.set.label, g.finder.NoServers())
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ func (r Registry) NewFlags() *flagset.Flags {
 	var groups []any
 	for _, s := range r {
 		groups = append(groups, s.Flags...)
-		if s.Find != nil {
-			groups = append(groups, s.Find.Flags...)
+		if s.Discovery != nil {
+			groups = append(groups, s.Discovery.Flags...)
 		}
 	}
 	return flagset.New(groups...)

@@ -24,12 +24,12 @@ type Input struct {
 	// message lie in the buffer or in Own.
 	Msgs []Msg
 
-	// Own is appended to: the bytes of messages that do not lie in the buffer, such as
+	// Side is appended to: the bytes of messages that do not lie in the buffer, such as
 	// joined or decompressed ones, each at most --max-message long. They are valid until the
-	// next call of Decode or End, before which the loop empties Msgs and Own. With OwnFull
+	// next call of Decode or End, before which the loop empties Msgs and Side. With SideFull
 	// bytes it is full: no message may begin later, but for as many bytes as the call has
 	// decoded.
-	Own []byte
+	Side []byte
 
 	// Out is appended to: replies that the protocol owes at once, in order.
 	Out []byte
@@ -54,13 +54,13 @@ func (in *Input) skim(b []byte) {
 	}
 }
 
-// OwnFull is how many bytes fill Input.Own.
-const OwnFull = 64 << 10
+// SideFull is how many bytes fill Input.Side.
+const SideFull = 64 << 10
 
 // Bytes is the data of m.
 func (in *Input) Bytes(buf []byte, m *Msg) []byte {
-	if m.Own {
-		buf = in.Own
+	if m.Side {
+		buf = in.Side
 	}
 	end := m.Off + m.Len
 	return buf[m.Off:end:end]
@@ -76,11 +76,11 @@ func (in *Input) Check(buf []byte) *Error {
 	for i := len(in.Msgs) - 1; i >= 0; i-- {
 		m := &in.Msgs[i]
 		switch end := uint64(m.Off) + uint64(m.Len); {
-		case m.Own && end > uint64(len(in.Own)):
-			return Errorf(Internal, CloseProtocolError, "decoder's own message at %d of %d bytes, %d are there", m.Off, m.Len, len(in.Own))
-		case !m.Own && end > uint64(in.Start):
+		case m.Side && end > uint64(len(in.Side)):
+			return Errorf(Internal, CloseProtocolError, "decoder's own message at %d of %d bytes, %d are there", m.Off, m.Len, len(in.Side))
+		case !m.Side && end > uint64(in.Start):
 			return Errorf(Internal, CloseProtocolError, "decoder's message at %d of %d bytes, decoded up to %d", m.Off, m.Len, in.Start)
-		case !m.Own && len(in.Own) == 0:
+		case !m.Side && len(in.Side) == 0:
 			return nil
 		}
 	}
@@ -88,7 +88,7 @@ func (in *Input) Check(buf []byte) *Error {
 }
 
 // Full reports whether there is no room for another message.
-func (in *Input) Full() bool { return len(in.Msgs) == cap(in.Msgs) || len(in.Own) >= OwnFull }
+func (in *Input) Full() bool { return len(in.Msgs) == cap(in.Msgs) || len(in.Side) >= SideFull }
 
 // Advance moves past n decoded bytes and keeps nothing.
 func (in *Input) Advance(n int) { in.AdvanceTo(in.Scan + n) }
@@ -118,21 +118,21 @@ func (in *Input) Rebase() {
 	in.Start, in.Keep, in.Scan = 0, kept, kept
 }
 
-// Signs are the messages that are signs of life only. Messages over --max-message never
+// IgnoreFilter are the messages that are signs of life only. Messages over --max-message never
 // count as such, because they are not stored.
-type Signs struct {
+type IgnoreFilter struct {
 	Prefix []byte // messages with this prefix; empty: none
 	Empty  bool   // messages without a byte
 }
 
 // Match reports whether msg is one of them.
-func (s *Signs) Match(msg []byte) bool {
+func (s *IgnoreFilter) Match(msg []byte) bool {
 	return s.Empty && len(msg) == 0 || len(s.Prefix) > 0 && bytes.HasPrefix(msg, s.Prefix)
 }
 
 // Drop removes signs of life from msgs, whose bytes are in buf, and returns how many
 // messages are left. They are numbered from seq+1 on, unless s is empty.
-func (s *Signs) Drop(buf []byte, msgs []Msg, seq uint64) int {
+func (s *IgnoreFilter) Drop(buf []byte, msgs []Msg, seq uint64) int {
 	if len(s.Prefix) == 0 && !s.Empty {
 		return len(msgs)
 	}

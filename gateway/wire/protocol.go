@@ -69,10 +69,10 @@ const DecodeBatch = 2 * worker.MaxRun
 // little more than was asked for.
 const shareSlack = 64
 
-// Share is how many of the messages that the peer may have in flight one worker may have. By
+// WorkerShare is how many of the messages that the peer may have in flight one worker may have. By
 // key, one worker may need all; else one with a message that takes long leaves the others
 // their part.
-func (s *Settings) Share() int {
+func (s *Settings) WorkerShare() int {
 	n := max(0, s.InFlight)
 	if !s.ByKey {
 		n /= max(1, s.Workers)
@@ -89,11 +89,11 @@ func (s *Settings) Allowed() int {
 	if s.Credit != nil {
 		n = s.Credit()
 	}
-	return max(1, min(n, s.Held()))
+	return max(1, min(n, s.RingCapacity()))
 }
 
-// Held is how many messages the rings hold, whatever their keys and however they arrive.
-func (s *Settings) Held() int {
+// RingCapacity is how many messages the rings hold, whatever their keys and however they arrive.
+func (s *Settings) RingCapacity() int {
 	n := max(1, s.Ring/worker.MaxWords)
 	if !s.ByKey {
 		n *= max(1, s.Workers)
@@ -133,11 +133,11 @@ type Traits struct {
 	// while it has the message. Otherwise the loop makes acks by Conn.AppendAcks.
 	RenderAcks bool
 
-	// NoRefusals says why a refused message gets no ack, as a clause for the log; empty: it
+	// NoRefusalAck says why a refused message gets no ack, as a clause for the log; empty: it
 	// gets one.
-	NoRefusals string
-	// AckIDs: acks quote the messages' ids.
-	AckIDs bool
+	NoRefusalAck string
+	// AcksQuoteID: acks quote the messages' ids.
+	AcksQuoteID bool
 
 	// Login: there is a login, of which EventReady is the end.
 	Login bool
@@ -160,8 +160,8 @@ type Traits struct {
 	// Settings.Share, hand only so much to their handlers as these can finish in a drain,
 	// and return the rest.
 	HoldBack bool
-	// Stops: Conn.AppendStop is there.
-	Stops bool
+	// CanStop: Conn.AppendStop is there.
+	CanStop bool
 	// Requeues: RetryMin is the delay with which the peer sends refused messages again.
 	Requeues bool
 
@@ -173,12 +173,12 @@ type Traits struct {
 	// With Meta.Split, the bytes of a Msg are head and message: only if Settings.Heads.
 	Meta *worker.Metadata
 
-	// EOFCloses: end of stream is the protocol's clean close.
-	EOFCloses bool
+	// EOFIsClose: end of stream is the protocol's clean close.
+	EOFIsClose bool
 	// StartTLS: over TLS, the handshake comes not first but behind an EventStartTLS.
 	StartTLS bool
-	// PeerEnds: after the protocol's close, the peer is to close the connection first.
-	PeerEnds bool
+	// PeerClosesFirst: after the protocol's close, the peer is to close the connection first.
+	PeerClosesFirst bool
 	// CloseGrace bounds how long work in flight is finished and acked after the peer
 	// has said that it sends no more; zero: as long as it takes.
 	CloseGrace time.Duration

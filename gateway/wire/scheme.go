@@ -31,8 +31,8 @@ type Scheme struct {
 	// secrets.
 	Parse func(target string, flags *flagset.Flags) (Protocol, error)
 
-	// Find is for a URL without hosts, whose servers are to be found; nil: a URL has hosts.
-	Find *Find
+	// Discovery is for a URL without hosts, whose servers are to be found; nil: a URL has hosts.
+	Discovery *Discovery
 
 	// Meta is the names of the metadata that messages have, as in [worker.Metadata].
 	Meta []string
@@ -40,29 +40,29 @@ type Scheme struct {
 	Reasons []string
 }
 
-// Find is how the servers of a URL without hosts are found.
-type Find struct {
-	Flags []any  // as in Scheme
-	Asks  string // what is asked, in logs and errors: "nsqlookupd"
-	Finds string // what is found: "nsqd"
+// Discovery is how the servers of a URL without hosts are found.
+type Discovery struct {
+	Flags  []any  // as in Scheme
+	Source string // what is asked, in logs and errors: "nsqlookupd"
+	Server string // what is found: "nsqd"
 	// New checks target and flags, and makes the finder. Its error has a line for each fault.
-	New func(target string, flags *flagset.Flags, cfg FinderConfig) (Finder, error)
+	New func(target string, flags *flagset.Flags, cfg DiscoveryConfig) (Discoverer, error)
 }
 
-// FinderConfig is what a finder has beyond its URL and flags.
-type FinderConfig struct {
+// DiscoveryConfig is what a finder has beyond its URL and flags.
+type DiscoveryConfig struct {
 	Timeout time.Duration // of one request
 	Log     *slog.Logger
 }
 
-// Finder finds servers.
-type Finder interface {
+// Discoverer finds servers.
+type Discoverer interface {
 	// Poll asks once and calls found, from its goroutine, with the servers, HOST:PORT each,
 	// that are known so far. It logs its faults; its error is not nil if an answer is missing.
 	Poll(ctx context.Context, found func(hosts []string)) error
 
-	// None says that there is no server, and of what. Any goroutine may ask.
-	None() string
+	// NoServers says that there is no server, and of what. Any goroutine may ask.
+	NoServers() string
 }
 
 // SchemeName is Name, or with TLS Secure.
@@ -83,5 +83,5 @@ func (s *Scheme) defaultPort(secure bool) string {
 // takes reports whether the scheme has a group of flags, and whether it takes them whatever
 // its URL, or only for one without hosts.
 func (s *Scheme) takes(group any) (always, finding bool) {
-	return flagset.Has(s.Flags, group), s.Find != nil && flagset.Has(s.Find.Flags, group)
+	return flagset.Has(s.Flags, group), s.Discovery != nil && flagset.Has(s.Discovery.Flags, group)
 }

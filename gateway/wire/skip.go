@@ -23,14 +23,14 @@ const skipLeast = 64 << 20
 // protocol error: only a new connection can be trusted to find the next message.
 func SkipLimit(maxMessage int64) uint64 { return max(skipLeast, 16*uint64(max(0, maxMessage))) }
 
-// On reports whether a message is being skipped.
-func (s *Skipper) On() bool { return s.on }
+// Active reports whether a message is being skipped.
+func (s *Skipper) Active() bool { return s.on }
 
-// Passing reports whether the next byte belongs to a piece.
-func (s *Skipper) Passing() bool { return s.piece }
+// InPiece reports whether the next byte belongs to a piece.
+func (s *Skipper) InPiece() bool { return s.piece }
 
-// Left is how many bytes of the piece are still to come.
-func (s *Skipper) Left() uint64 { return s.lead + s.body + s.trail }
+// Remaining is how many bytes of the piece are still to come.
+func (s *Skipper) Remaining() uint64 { return s.lead + s.body + s.trail }
 
 // Begin begins to skip a message, dropping what was joined of it.
 func (s *Skipper) Begin(buf []byte, in *Input) {
@@ -51,8 +51,8 @@ func (s *Skipper) Add(lead, size, trail uint64) {
 	s.Size += size
 }
 
-// Here returns the bytes of the message that are in buf; there must be no lead.
-func (s *Skipper) Here(buf []byte, in *Input) []byte {
+// Available returns the bytes of the message that are in buf; there must be no lead.
+func (s *Skipper) Available(buf []byte, in *Input) []byte {
 	rest := buf[in.Scan:]
 	return rest[:min(s.body, uint64(len(rest)))]
 }
@@ -65,12 +65,12 @@ func (s *Skipper) Pass(buf []byte, in *Input) bool {
 		in.Advance(int(n))
 	}
 	drop(&s.lead)
-	if b := s.Here(buf, in); len(b) > 0 {
+	if b := s.Available(buf, in); len(b) > 0 {
 		in.skim(b)
 	}
 	drop(&s.body)
 	drop(&s.trail)
-	s.piece = s.Left() > 0
+	s.piece = s.Remaining() > 0
 	in.Need = 0
 	return !s.piece
 }

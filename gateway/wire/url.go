@@ -24,8 +24,8 @@ type Upstream struct {
 	Target string   // what follows the hosts, with its delimiter
 
 	Protocol Protocol
-	// Find makes what finds the servers; nil: there are Hosts.
-	Find func(FinderConfig) (Finder, error)
+	// Discover makes what finds the servers; nil: there are Hosts.
+	Discover func(DiscoveryConfig) (Discoverer, error)
 }
 
 // Parse parses SCHEME://HOST:PORT[,HOST:PORT...], with what the scheme has behind the hosts.
@@ -48,7 +48,7 @@ func (r Registry) Parse(text string, flags *flagset.Flags) (u Upstream, err erro
 		return u, err
 	}
 	if len(u.Hosts) == 0 {
-		u.Find = func(cfg FinderConfig) (Finder, error) { return u.Scheme.Find.New(u.Target, flags, cfg) }
+		u.Discover = func(cfg DiscoveryConfig) (Discoverer, error) { return u.Scheme.Discovery.New(u.Target, flags, cfg) }
 	}
 	u.Protocol, err = u.Scheme.Parse(u.Target, flags)
 	return u, err
@@ -109,7 +109,7 @@ func (u *Upstream) parseHosts(list string) (hosts []string, err error) {
 		odd = u.Target[:1]
 	case strings.Contains(list, "@"):
 		odd = "@"
-	case list == "" && u.Scheme.Find != nil:
+	case list == "" && u.Scheme.Discovery != nil:
 		return nil, nil
 	}
 	if odd != "" {

@@ -55,14 +55,14 @@ func TestMetadataIsThatOfTheLastPart(t *testing.T) {
 	if mustNew(t, inner, config()).Meta != inner.Meta {
 		t.Fatal("the inner protocol's metadata are lost")
 	}
-	m := wire.Msg{Seq: 1, Aux: 1}
+	m := wire.Msg{Seq: 1, Tag: 1}
 	c := mustNew(t, inner, config()).NewConn().(*conn)
 	for _, part := range []string{`{"id":1,"done":false,"data":"a"}`, `{"id":1,"done":true,"data":"b"}`} {
-		m.Aux ^= 1
+		m.Tag ^= 1
 		c.table.take(new(wire.Input), &m, []byte(part))
 	}
-	if m.Aux != 1 || m.Code != worker.OK {
-		t.Errorf("the whole has note %d, code %d", m.Aux, m.Code)
+	if m.Tag != 1 || m.Code != worker.OK {
+		t.Errorf("the whole has note %d, code %d", m.Tag, m.Code)
 	}
 }
 
@@ -145,7 +145,7 @@ func TestIsTheInnerProtocol(t *testing.T) {
 		t.Errorf("ack %q", ack)
 	}
 	c := p.NewConn()
-	if hello := c.Open(nil, wire.Resume{Token: []byte("s")}); string(hello) != "HI s" {
+	if hello := c.AppendHello(nil, wire.Hello{Token: []byte("s")}); string(hello) != "HI s" {
 		t.Errorf("hello %q", hello)
 	}
 	if err := c.End([]byte(`{"i`), &wire.Input{Msgs: make([]wire.Msg, 0, 1)}, true); err == nil {

@@ -21,7 +21,7 @@ type driven struct {
 
 func drive(t *testing.T, cfg Config) *driven {
 	c := mustNew(t, lines(t, ""), cfg).NewConn().(*conn)
-	return &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64}), c, t, 0, 0}
+	return &driven{wiretest.New(t, c, wire.Hello{}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64}), c, t, 0, 0}
 }
 
 // feed feeds one message and returns what came of it: a message, a part of a request that is

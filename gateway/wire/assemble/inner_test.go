@@ -14,21 +14,21 @@ import (
 // restless decodes data as the gateway's loop may: it moves to another buffer after
 // every single Decode, and asks for a different number of messages each time.
 func restless(t wiretest.T, conn wire.Conn, data []byte, step int) (r wiretest.Result) {
-	conn.Open(nil, wire.Resume{})
+	conn.AppendHello(nil, wire.Hello{})
 	var in wire.Input
 	var buf []byte
 	for turn := 0; ; turn++ {
-		in.Msgs, in.Own, in.Out, in.Event = make([]wire.Msg, 0, 1+turn%5), nil, nil, wire.Event{}
+		in.Msgs, in.Side, in.Out, in.Event = make([]wire.Msg, 0, 1+turn%5), nil, nil, wire.Event{}
 		start := in.Start
 		r.Err = conn.Decode(buf, &in)
 		if err := in.Check(buf); err != nil {
 			t.Fatalf("%v", err)
 		}
 		for _, m := range in.Msgs {
-			if !m.Own && (int(m.Off+m.Len) > in.Start || m.Len > 0 && int(m.Off) < start) {
+			if !m.Side && (int(m.Off+m.Len) > in.Start || m.Len > 0 && int(m.Off) < start) {
 				t.Fatalf("message %d lies at %d to %d, the cursor went from %d to %d", m.Seq, m.Off, m.Off+m.Len, start, in.Start)
 			}
-			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(in.Bytes(buf, &m))})
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Tag, Code: m.Code, Data: bytes.Clone(in.Bytes(buf, &m))})
 		}
 		r.Out = append(r.Out, in.Out...)
 		if in.Event.Kind != wire.EventNone {

@@ -30,9 +30,9 @@ type mixedConn struct {
 }
 
 // errFault is what a frame of kind fault ends the connection with.
-var errFault = wire.Errorf(wire.UnknownOp, worker.BadRequest, "fault")
+var errFault = wire.Errorf(wire.UnknownOp, wire.CloseBadRequest, "fault")
 
-func (c *mixedConn) Open(dst []byte, _ wire.Resume) []byte { return dst }
+func (c *mixedConn) AppendHello(dst []byte, _ wire.Hello) []byte { return dst }
 
 func (c *mixedConn) Tick(dst []byte, _ time.Duration) ([]byte, time.Duration) { return dst, 0 }
 
@@ -88,14 +88,14 @@ func (c *mixedConn) frame(buf []byte, in *wire.Input, kind byte, payload []byte)
 		c.joining, off, payload = false, in.Start, buf[in.Start:in.Keep]
 	}
 	c.seq++
-	m := wire.Msg{Seq: c.seq, Aux: uint8(c.seq % 7)}
+	m := wire.Msg{Seq: c.seq, Tag: uint8(c.seq % 7)}
 	switch kind {
 	case refusal:
 		m.Code = worker.Refused
 		in.Msgs = append(in.Msgs, m)
 	case outside:
-		m.Own, m.Off, m.Len = true, uint32(len(in.Own)), uint32(len(payload))
-		in.Own = append(in.Own, payload...)
+		m.Side, m.Off, m.Len = true, uint32(len(in.Side)), uint32(len(payload))
+		in.Side = append(in.Side, payload...)
 		in.Msgs = append(in.Msgs, m)
 	default:
 		m.Off, m.Len = uint32(off), uint32(len(payload))

@@ -11,7 +11,7 @@ import (
 	"feedgate/worker"
 )
 
-// TestOwnIsBounded: many requests that end at once fill Input.Own and no more, as the driver
+// TestOwnIsBounded: many requests that end at once fill Input.Side and no more, as the driver
 // checks, and all come.
 func TestOwnIsBounded(t *testing.T) {
 	const requests, size = maxOpen, 2000
@@ -21,7 +21,7 @@ func TestOwnIsBounded(t *testing.T) {
 		fmt.Fprintf(&ends, `{"id":%d,"end":true}`+"\n", id)
 	}
 	c := mustNew(t, lines(t, ""), config()).NewConn()
-	d := wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 1 << 15, Msgs: 1024})
+	d := wiretest.New(t, c, wire.Hello{}, wiretest.Plan{Buffer: 1 << 15, Msgs: 1024})
 	for _, text := range []string{parts.String(), ends.String()} {
 		if err := d.Feed([]byte(text)); err != nil {
 			t.Fatal(err)
@@ -48,12 +48,12 @@ func TestRefusalsAreBounded(t *testing.T) {
 	d.conn.Tick(nil, time.Minute)
 	in, refused := wire.Input{Msgs: make([]wire.Msg, 0, 500)}, 0
 	for range 10 {
-		in.Msgs, in.Own = in.Msgs[:0], in.Own[:0]
+		in.Msgs, in.Side = in.Msgs[:0], in.Side[:0]
 		if err := d.conn.Decode(nil, &in); err != nil {
 			t.Fatal(err)
 		}
 		refused += len(in.Msgs)
-		if n := len(in.Own); n > wire.OwnFull+1100 {
+		if n := len(in.Side); n > wire.SideFull+1100 {
 			t.Fatalf("%d own bytes", n)
 		}
 	}

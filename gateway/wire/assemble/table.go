@@ -36,7 +36,7 @@ func (t *table) batch(in *wire.Input) int {
 		t.longest = 0
 	}
 	most := t.longest + len(t.p.member) + len(`"`)
-	return max(1, (wire.OwnFull-len(in.Own))/most)
+	return max(1, (wire.SideFull-len(in.Side))/most)
 }
 
 // take handles the message m with its data, and reports whether it is handed on: refused, if
@@ -125,7 +125,7 @@ func (t *table) add(m *wire.Msg, r *request, p *part) bool {
 		r.last = nil // more than may go uncounted
 	}
 	r.last = append(append(r.last[:0], p.msg[:p.from]...), p.msg[p.to:]...)
-	r.cut, r.size, r.seq, r.aux = p.from, len(data), m.Seq, m.Aux
+	r.cut, r.size, r.seq, r.aux = p.from, len(data), m.Seq, m.Tag
 	t.used += int64(held - before)
 	t.longest = max(t.longest, held)
 	t.touch(&t.open, r)
@@ -149,7 +149,7 @@ func (t *table) finish(in *wire.Input, m *wire.Msg, r *request, p *part) bool {
 	if r == nil {
 		return true
 	}
-	w := append(slices.Grow(in.Own, size), p.msg[:p.from]...)
+	w := append(slices.Grow(in.Side, size), p.msg[:p.from]...)
 	if !p.has {
 		w = append(w, t.p.member...)
 	}
@@ -164,8 +164,8 @@ func (t *table) finish(in *wire.Input, m *wire.Msg, r *request, p *part) bool {
 
 // setOwn makes own, which is in.Own with more behind it, in.Own and m what is behind it.
 func setOwn(in *wire.Input, m *wire.Msg, own []byte) {
-	m.Own, m.Off, m.Len = true, uint32(len(in.Own)), uint32(len(own)-len(in.Own))
-	in.Own = own
+	m.Side, m.Off, m.Len = true, uint32(len(in.Side)), uint32(len(own)-len(in.Side))
+	in.Side = own
 }
 
 // refuse refuses a request because of the part m. Unless that is the last one, the
@@ -197,9 +197,9 @@ func (t *table) expire(in *wire.Input) {
 		if r == nil {
 			return
 		}
-		w := append(in.Own, r.last[:r.cut]...)
+		w := append(in.Side, r.last[:r.cut]...)
 		w = append(w, r.joined[len(r.joined)-r.size:]...)
-		m := wire.Msg{Seq: r.seq, Aux: r.aux, Code: worker.TooLarge}
+		m := wire.Msg{Seq: r.seq, Tag: r.aux, Code: worker.TooLarge}
 		setOwn(in, &m, append(w, r.last[r.cut:]...))
 		in.Msgs = append(in.Msgs, m)
 		t.ignore(r)

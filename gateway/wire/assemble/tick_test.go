@@ -16,16 +16,16 @@ func (d *driven) turn() (r wiretest.Result) {
 	d.t.Helper()
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
 	for more := true; more; more = in.Full() {
-		in.Msgs, in.Own = in.Msgs[:0], in.Own[:0]
+		in.Msgs, in.Side = in.Msgs[:0], in.Side[:0]
 		if err := d.conn.Decode(nil, &in); err != nil || in.Event.Kind != wire.EventNone {
 			d.t.Fatalf("event %d, error %v", in.Event.Kind, err)
 		}
 		d.check()
 		for _, m := range in.Msgs {
-			if !m.Own {
+			if !m.Side {
 				d.t.Fatalf("message %+v of nothing", m)
 			}
-			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(in.Bytes(nil, &m))})
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Tag, Code: m.Code, Data: bytes.Clone(in.Bytes(nil, &m))})
 		}
 	}
 	return r
@@ -96,7 +96,7 @@ func TestIdleTimeout(t *testing.T) {
 func TestAcksOfTimeouts(t *testing.T) {
 	p := mustNew(t, lines(t, "{json:id}/{json:data}/{n}/{code}"), config())
 	c := p.NewConn().(*conn)
-	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0, 0}
+	d := &driven{wiretest.New(t, c, wire.Hello{}, wiretest.Whole(1<<10)), c, t, 0, 0}
 	d.want("kept", `{"id":"a","data":"1"}`)
 	d.want("kept", `{"id":"a","data":"2"}`)
 	refused := d.pass(time.Second, 9*time.Second)[9]
@@ -113,7 +113,7 @@ func TestAcksOfTimeouts(t *testing.T) {
 // TestTimeoutsHaveAux looks that the inner protocol's note goes with the refusal.
 func TestTimeoutsHaveAux(t *testing.T) {
 	c := mustNew(t, mixed, config()).NewConn().(*conn)
-	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0, 0}
+	d := &driven{wiretest.New(t, c, wire.Hello{}, wiretest.Whole(1<<10)), c, t, 0, 0}
 	text := `{"id":1}`
 	for range 3 {
 		if err := d.Feed(append([]byte{message, byte(len(text))}, text...)); err != nil {
@@ -170,7 +170,7 @@ func TestWholesBeforeTimeouts(t *testing.T) {
 	text := []byte(`{"id":1,"end":true}` + "\n" + `{"id":2,"end":true}` + "\n")
 	var seqs []uint64
 	for tick := 8 * time.Second; ; tick += time.Second {
-		in.Msgs, in.Own = in.Msgs[:0], in.Own[:0]
+		in.Msgs, in.Side = in.Msgs[:0], in.Side[:0]
 		if err := d.conn.Decode(text, &in); err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // maxControl bounds the payload of every frame but DATA, in bytes.
@@ -39,13 +38,13 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		return nil
 	}
 	for {
-		if c.skip.Passing() {
+		if c.skip.InPiece() {
 			if in.Full() || !c.skip.Pass(buf, in) {
 				return nil
 			}
 			c.endSkip(in)
 		}
-		if c.welcomed && !c.joining && !c.skip.On() {
+		if c.welcomed && !c.joining && !c.skip.Active() {
 			c.decodePlain(buf, in)
 		}
 		if in.Full() {
@@ -132,7 +131,7 @@ func (c *conn) checkHeader(h Header) *wire.Error {
 		if !c.welcomed {
 			return wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "DATA seq %d before WELCOME", h.Seq)
 		}
-		if (c.joining || c.skip.On()) && h.Seq != c.joinSeq {
+		if (c.joining || c.skip.Active()) && h.Seq != c.joinSeq {
 			return wire.Errorf(wire.Parts, wire.CloseProtocolError,
 				"DATA seq %d while seq %d is unfinished", h.Seq, c.joinSeq)
 		}
@@ -151,14 +150,14 @@ func (c *conn) checkHeader(h Header) *wire.Error {
 		return wire.Errorf(wire.BadFlags, wire.CloseProtocolError, "op %d seq %d: unknown flags %#x", h.Op, h.Seq, h.Flags)
 	}
 	if h.Payload() > maxControl {
-		return wire.Errorf(wire.TooLarge, worker.TooLarge, "op %d seq %d: payload of %d bytes, at most %d",
+		return wire.Errorf(wire.TooLarge, wire.CloseTooLarge, "op %d seq %d: payload of %d bytes, at most %d",
 			h.Op, h.Seq, h.Payload(), maxControl)
 	}
 	return nil
 }
 
 func (c *conn) tooLarge(h Header, in *wire.Input) bool {
-	return c.skip.On() || c.joined(in)+uint64(h.Payload()) > c.maxMessage
+	return c.skip.Active() || c.joined(in)+uint64(h.Payload()) > c.maxMessage
 }
 
 // joined is how many bytes of a message that is being joined have come.
@@ -171,7 +170,7 @@ func (c *conn) joined(in *wire.Input) uint64 {
 
 // startSkip skips a DATA frame, and gives up what was joined before it.
 func (c *conn) startSkip(h Header, buf []byte, in *wire.Input) {
-	if !c.skip.On() {
+	if !c.skip.Active() {
 		c.skip.Begin(buf, in)
 	}
 	c.skip.Add(0, uint64(h.Payload()), 0)
@@ -210,7 +209,7 @@ func (c *conn) part(h Header, payload, buf []byte, in *wire.Input) {
 func (c *conn) drop(in *wire.Input) *wire.Error {
 	n := c.joined(in)
 	switch {
-	case c.skip.On():
+	case c.skip.Active():
 		n = c.skip.Size
 	case !c.joining:
 		return nil

@@ -165,7 +165,7 @@ func TestByeAmongParts(t *testing.T) {
 		{"of another too large", join(data(1, More, big), data(1, 0, ""), data(2, More, big)),
 			"BYE while DATA seq 2 is unfinished: 101 bytes of it dropped"},
 	} {
-		for _, code := range []worker.Code{wire.CloseOK, wire.CloseProtocolError, wire.CloseShuttingDown} {
+		for _, code := range []wire.CloseCode{wire.CloseOK, wire.CloseProtocolError, wire.CloseShuttingDown} {
 			t.Run(fmt.Sprintf("%s, code %d", c.name, code), func(t *testing.T) {
 				stream := logged(c.frames, frame(Bye, uint16(code), 0, ""))
 				whole := wiretest.Run(t, newTestConn(), stream, wiretest.Whole(len(stream)))
@@ -201,7 +201,7 @@ func TestByeAmongParts(t *testing.T) {
 
 func TestHelloAndReplies(t *testing.T) {
 	c := newTestConn()
-	got := c.Open(nil, wire.Resume{Session: "s", Seq: 41, Client: "me", Token: []byte("secret")})
+	got := c.AppendHello(nil, wire.Hello{Session: "s", Seq: 41, Client: "me", Token: []byte("secret")})
 	want := frame(Hello, 0, 41, `{"version":1,"client":"me","session":"s","token":"secret"}`)
 	if !bytes.Equal(got, want) {
 		t.Errorf("HELLO %q, want %q", got, want)

@@ -19,7 +19,7 @@ func foreign(b []byte) *wire.Error {
 	if length >= minLength && length <= minLength+maxControl || length > minLength && known && flags&^More == 0 {
 		return nil
 	}
-	if looks := wire.LooksLike(b); looks != "" {
+	if looks := wire.DetectProtocol(b); looks != "" {
 		return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server does not look like FG/1, its answer looks like %s; see the URL's scheme", looks)
 	}
 	return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server does not look like FG/1; see the URL's scheme")

@@ -17,8 +17,8 @@ type hello struct {
 	Token   string `json:"token"`
 }
 
-// Open appends HELLO.
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+// AppendHello appends HELLO.
+func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
 	payload, err := json.Marshal(hello{1, r.Client, r.Session, string(r.Token)})
 	if err != nil {
 		panic(err) // strings and a number always encode
@@ -58,6 +58,6 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 }
 
 // AppendClose appends BYE.
-func (c *conn) AppendClose(dst []byte, why worker.Code) []byte {
+func (c *conn) AppendClose(dst []byte, why wire.CloseCode) []byte {
 	return AppendFrame(dst, Bye, 0, uint16(why), 0, nil)
 }

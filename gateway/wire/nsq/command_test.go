@@ -72,7 +72,7 @@ func TestRequeueDelay(t *testing.T) {
 // TestStop stops once, when there is something to stop.
 func TestStop(t *testing.T) {
 	early := mustNew(t, testConfig()).NewConn()
-	early.Open(nil, wire.Resume{})
+	early.AppendHello(nil, wire.Hello{})
 	if got := early.AppendStop(nil); len(got) != 0 {
 		t.Errorf("in the login: %q", got)
 	}

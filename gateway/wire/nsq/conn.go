@@ -62,7 +62,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		return nil
 	}
 	for {
-		if c.skip.On() {
+		if c.skip.Active() {
 			if in.Full() || !c.skip.Pass(buf, in) {
 				return nil
 			}

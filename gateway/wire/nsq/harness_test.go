@@ -149,7 +149,7 @@ func describe(e wire.Event) string {
 // run drives a new connection of p, with a token, with stream.
 func run(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
 	t.Helper()
-	d := wiretest.New(t, p.NewConn(), wire.Resume{Client: "me", Token: []byte("s3cret")}, plan)
+	d := wiretest.New(t, p.NewConn(), wire.Hello{Client: "me", Token: []byte("s3cret")}, plan)
 	d.Feed(stream)
 	if err := d.End(true); err != nil {
 		t.Fatalf("the end is a fault: %v", err)
@@ -187,7 +187,7 @@ func (o outcome) equal(want outcome) bool {
 func opened(t wiretest.T, cfg Config, identified string) (*conn, *wiretest.Driver) {
 	t.Helper()
 	c := mustNew(t, cfg).NewConn().(*conn)
-	d := wiretest.New(t, c, wire.Resume{Client: "me"}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64})
+	d := wiretest.New(t, c, wire.Hello{Client: "me"}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64})
 	if err := d.Feed(cat(response(identified), response("OK"))); err != nil || c.phase != open {
 		t.Fatalf("phase %d: %v", c.phase, err)
 	}

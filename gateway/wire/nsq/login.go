@@ -54,8 +54,8 @@ type identified struct {
 	AuthRequired  bool  `json:"auth_required"`
 }
 
-// Open appends the magic and IDENTIFY.
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+// AppendHello appends the magic and IDENTIFY.
+func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
 	c.token = bytes.Clone(r.Token)
 	say := identify{
 		ClientID: r.Client, Hostname: r.Client, UserAgent: "feedgate", FeatureNegotiation: true,

@@ -18,7 +18,7 @@ func TestIdentify(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		cfg := testConfig()
 		cfg.Secure = secure
-		said := mustNew(t, cfg).NewConn().Open([]byte("before"), wire.Resume{Client: `a "b"`, Host: "c:1", Token: []byte("s3cret")})
+		said := mustNew(t, cfg).NewConn().AppendHello([]byte("before"), wire.Hello{Client: `a "b"`, Host: "c:1", Token: []byte("s3cret")})
 		rest, found := bytes.CutPrefix(said, []byte("before  V2IDENTIFY\n"))
 		if !found || len(rest) < 4 || int(binary.BigEndian.Uint32(rest)) != len(rest)-4 {
 			t.Fatalf("%q", said)
@@ -50,7 +50,7 @@ func TestIdentify(t *testing.T) {
 func TestIdentifyWithoutHeartbeat(t *testing.T) {
 	cfg := testConfig()
 	cfg.Heartbeat = 0
-	if said := mustNew(t, cfg).NewConn().Open(nil, wire.Resume{}); bytes.Contains(said, []byte("heartbeat")) {
+	if said := mustNew(t, cfg).NewConn().AppendHello(nil, wire.Hello{}); bytes.Contains(said, []byte("heartbeat")) {
 		t.Errorf("%q", said)
 	}
 }
@@ -65,7 +65,7 @@ func TestServerSays(t *testing.T) {
 			2500, 1 << 40 * time.Millisecond, 1 << 40 * time.Millisecond, 5 * time.Second, false},
 	} {
 		c := mustNew(t, testConfig()).NewConn().(*conn)
-		d := wiretest.New(t, c, wire.Resume{Token: []byte("s3cret")}, wiretest.ByteByByte())
+		d := wiretest.New(t, c, wire.Hello{Token: []byte("s3cret")}, wiretest.ByteByByte())
 		token := c.token
 		if err := d.Feed(response(text)); err != nil || c.server != want {
 			t.Errorf("%s: %+v %v, want %+v", text, c.server, err, want)
@@ -102,7 +102,7 @@ func TestSecure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, plan := range []wiretest.Plan{wiretest.Whole(200), wiretest.ByteByByte(), wiretest.FromBytes([]byte{7, 1, 3, 0x85})} {
-				d := wiretest.New(t, p.NewConn(), wire.Resume{Token: []byte("s3cret")}, plan)
+				d := wiretest.New(t, p.NewConn(), wire.Hello{Token: []byte("s3cret")}, plan)
 				if d.Feed(c.plain) == nil && d.Rest == 0 {
 					d.Feed(c.secured)
 				}
@@ -124,7 +124,7 @@ func TestSecure(t *testing.T) {
 // TestSecretIsMissing: a server that asks for one ends the login for good, and is told
 // nothing.
 func TestSecretIsMissing(t *testing.T) {
-	d := wiretest.New(t, mustNew(t, testConfig()).NewConn(), wire.Resume{}, wiretest.Whole(200))
+	d := wiretest.New(t, mustNew(t, testConfig()).NewConn(), wire.Hello{}, wiretest.Whole(200))
 	d.Feed(response(`{"auth_required":true}`))
 	if len(d.Events) != 1 {
 		t.Fatalf("events %v, error %v", d.Events, d.Err)
@@ -141,14 +141,14 @@ func TestModest(t *testing.T) {
 	p := mustNew(t, testConfig())
 	conn := p.NewConn()
 	const named = "output_buffer"
-	if said := string(conn.Open(nil, wire.Resume{})); strings.Count(said, named) != 2 {
+	if said := string(conn.AppendHello(nil, wire.Hello{})); strings.Count(said, named) != 2 {
 		t.Fatalf("%q", said)
 	}
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
 	if err := conn.Decode(complaint("E_BAD_BODY IDENTIFY output buffer size (65536) is invalid"), &in); err == nil {
 		t.Error("no error")
 	}
-	if said := string(p.NewConn().Open(nil, wire.Resume{})); strings.Contains(said, named) {
+	if said := string(p.NewConn().AppendHello(nil, wire.Hello{})); strings.Contains(said, named) {
 		t.Errorf("%q", said)
 	}
 }
@@ -197,7 +197,7 @@ func TestFaultsSay(t *testing.T) {
 		`the server says E_INVALID "no" (e_invalid)`:                 {testConfig(), "", complaint("E_INVALID no" + string(message(1, 1, "a payload")))},
 		`the server says "` + bodyOf(128) + `" (nsq)`:                {testConfig(), "", complaint(bodyOf(129))},
 	} {
-		d := wiretest.New(t, mustNew(t, c.cfg).NewConn(), wire.Resume{Token: []byte(c.token)}, wiretest.Whole(200))
+		d := wiretest.New(t, mustNew(t, c.cfg).NewConn(), wire.Hello{Token: []byte(c.token)}, wiretest.Whole(200))
 		d.Feed(c.stream)
 		if d.Err == nil || !strings.HasPrefix(d.Err.Error(), want) || strings.Contains(d.Err.Error(), "s3cret") {
 			t.Errorf("got  %v\nwant %s", d.Err, want)
@@ -270,7 +270,7 @@ func TestNewFaults(t *testing.T) {
 func TestTraits(t *testing.T) {
 	want := wire.Traits{
 		Acks: []wire.AckMode{wire.AckEach}, Login: true, Overhead: 8 + 64<<10,
-		HoldBack: true, Stops: true, Requeues: true, Meta: headless,
+		HoldBack: true, CanStop: true, Requeues: true, Meta: headless,
 	}
 	if got := mustNew(t, testConfig()).Traits; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

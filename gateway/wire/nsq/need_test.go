@@ -29,7 +29,7 @@ func TestNeed(t *testing.T) {
 	} {
 		p := mustNew(t, testConfig())
 		conn := p.NewConn()
-		conn.Open(nil, wire.Resume{})
+		conn.AppendHello(nil, wire.Hello{})
 		stream := in(c.behind)
 		in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
 		for range 2 { // the first stops behind the login

@@ -73,7 +73,7 @@ func New(cfg Config) (*wire.Codec, error) {
 			Acks: []wire.AckMode{wire.AckEach}, Login: true, StartTLS: cfg.Secure,
 			// A response is longer than the head of a message.
 			Overhead: headSize + maxReply,
-			HoldBack: true, Stops: true, Requeues: true,
+			HoldBack: true, CanStop: true, Requeues: true,
 			Meta: p.metadata(),
 		},
 		NewConn: func() wire.Conn { return &conn{p: p} },

@@ -27,8 +27,8 @@ var Scheme = wire.Scheme{
 		topic, channel, err := parseTarget(target)
 		return Protocol{Topic: topic, Channel: channel}, err
 	},
-	Find:    &wire.Find{Flags: []any{LookupFlags{}}, Asks: "nsqlookupd", Finds: "nsqd", New: newFinder},
-	Reasons: Reasons,
+	Discovery: &wire.Discovery{Flags: []any{LookupFlags{}}, Source: "nsqlookupd", Server: "nsqd", New: newFinder},
+	Reasons:   Reasons,
 }
 
 // LookupFlags are those of a URL without a host.
@@ -44,7 +44,7 @@ func (LookupFlags) Help() string {
 	return `NSQ: --in-flight is the RDY count [2500], for nsq:///TOPIC/CHANNEL that of all servers together, which --nsqlookupd finds; --ring holds it by default.`
 }
 
-func newFinder(target string, flags *flagset.Flags, cfg wire.FinderConfig) (wire.Finder, error) {
+func newFinder(target string, flags *flagset.Flags, cfg wire.DiscoveryConfig) (wire.Discoverer, error) {
 	topic, _, err := parseTarget(target)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (Protocol) Defaults(s *wire.Settings) {
 		s.InFlight = defaultReady
 	}
 	if s.Ring == 0 {
-		words := worker.MaxWords * s.Share()
+		words := worker.MaxWords * s.WorkerShare()
 		s.Ring = min(defaultRingMost, 1<<bits.Len(uint(max(1, words)-1)))
 	}
 }

@@ -45,11 +45,11 @@ func TestFind(t *testing.T) {
 	if err != nil || len(u.Hosts) > 0 || u.Protocol != (Protocol{Topic: "t", Channel: "c"}) {
 		t.Fatalf("%+v, %v", u, err)
 	}
-	if _, err := Scheme.Find.New(u.Target, flags, wire.FinderConfig{}); err == nil || !strings.HasPrefix(err.Error(), "--nsqlookupd: ") {
+	if _, err := Scheme.Discovery.New(u.Target, flags, wire.DiscoveryConfig{}); err == nil || !strings.HasPrefix(err.Error(), "--nsqlookupd: ") {
 		t.Errorf("error %v", err)
 	}
 	flags.Groups()[0].(*LookupFlags).Lookupd = []string{"l:1"}
-	if f, err := Scheme.Find.New(u.Target, flags, wire.FinderConfig{}); err != nil || f == nil {
+	if f, err := Scheme.Discovery.New(u.Target, flags, wire.DiscoveryConfig{}); err != nil || f == nil {
 		t.Errorf("finder %v, error %v", f, err)
 	}
 	if faults := registry.Unused(flags, []wire.Upstream{u}); faults != nil {

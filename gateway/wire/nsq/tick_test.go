@@ -26,7 +26,7 @@ func until(c *conn, from, to time.Duration) (said []string, at []time.Duration) 
 
 func TestNoTickInLogin(t *testing.T) {
 	c := mustNew(t, testConfig()).NewConn()
-	c.Open(nil, wire.Resume{})
+	c.AppendHello(nil, wire.Hello{})
 	if out, next := c.Tick(nil, time.Hour); len(out) != 0 || next != 0 {
 		t.Errorf("%q, next %v", out, next)
 	}

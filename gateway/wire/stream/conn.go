@@ -26,7 +26,7 @@ type conn struct {
 	heartbeat wire.Heartbeat
 }
 
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
 	if c.p.hello == nil {
 		return dst
 	}
@@ -43,7 +43,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		return nil
 	}
 	for {
-		if c.skip.On() {
+		if c.skip.Active() {
 			if in.Full() {
 				return nil
 			}
@@ -62,7 +62,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		in.AdvanceTo(p.at)
 		switch {
 		case f != nil:
-			return c.errorf(f.reason, worker.BadRequest, "%s", f.detail)
+			return c.errorf(f.reason, wire.CloseBadRequest, "%s", f.detail)
 		case p.over:
 			c.skip.Begin(buf, in)
 			if c.search = p.size == 0; !c.search {
@@ -85,7 +85,7 @@ func (c *conn) passOver(buf []byte, in *wire.Input) (through bool, err *wire.Err
 		c.skip.Add(0, uint64(size), uint64(n-size))
 	}
 	if c.skip.Size > c.p.longest {
-		return false, c.errorf(wire.TooLarge, worker.TooLarge,
+		return false, c.errorf(wire.TooLarge, wire.CloseTooLarge,
 			"it is longer than %d bytes, up to which messages over --max-message are skipped", c.p.longest)
 	}
 	before := in.Scan
@@ -107,7 +107,7 @@ func (c *conn) refuse(in *wire.Input) {
 }
 
 // errorf makes an Error that names the current frame.
-func (c *conn) errorf(reason string, code worker.Code, format string, args ...any) *wire.Error {
+func (c *conn) errorf(reason string, code wire.CloseCode, format string, args ...any) *wire.Error {
 	return wire.Errorf(reason, code, "message %d at byte %d: "+format, append([]any{c.seq + 1, c.pos}, args...)...)
 }
 
@@ -120,7 +120,7 @@ func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
 		c.lastLine(buf, in)
 		return nil
 	}
-	return c.errorf(wire.Truncated, worker.BadRequest, "the stream ended after %d bytes of it", rest)
+	return c.errorf(wire.Truncated, wire.CloseBadRequest, "the stream ended after %d bytes of it", rest)
 }
 
 // lastLine turns a last line without LF into a message.
@@ -128,7 +128,7 @@ func (c *conn) lastLine(buf []byte, in *wire.Input) {
 	line := bytes.TrimSuffix(buf[in.Scan:], []byte("\r"))
 	at := in.Scan
 	switch {
-	case c.skip.On():
+	case c.skip.Active():
 		c.skip.Add(0, uint64(len(line)), 0)
 		c.skip.Pass(buf, in)
 		c.refuse(in)

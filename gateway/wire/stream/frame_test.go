@@ -93,7 +93,7 @@ func TestFrames(t *testing.T) {
 			}
 			if fault := r.Err; fault != nil {
 				got += fault.Reason + " " + fault.Detail
-				if (fault.Code == worker.TooLarge) != (fault.Reason == wire.TooLarge) {
+				if (fault.Code == wire.CloseTooLarge) != (fault.Reason == wire.TooLarge) {
 					t.Errorf("%s: code %d for %s", c.frame, fault.Code, fault.Reason)
 				}
 			} else {
@@ -152,7 +152,7 @@ func TestLongMessageIsScannedOnce(t *testing.T) {
 	message := bytes.Repeat([]byte("\r"), size)
 	for _, frame := range []string{"line", "delim:0a", "delim:0d0d0d0d0d0d0d0a"} {
 		c := mustNew(t, Config{Frame: frame}).NewConn().(*conn)
-		d := wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 64 << 10, Msgs: 4, Steps: []int{1, 7, 64}})
+		d := wiretest.New(t, c, wire.Hello{}, wiretest.Plan{Buffer: 64 << 10, Msgs: 4, Steps: []int{1, 7, 64}})
 		for i := 0; i < size; i += 64 {
 			if err := d.Feed(message[i : i+64]); err != nil {
 				t.Fatal(err)

@@ -178,7 +178,7 @@ func compare(t wiretest.T, frame string, c refConfig, stream []byte, plan wirete
 // runToEnd feeds a stream and its end, and returns what the end's fault says.
 func runToEnd(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (r wiretest.Result, end string) {
 	t.Helper()
-	d := wiretest.New(t, p.NewConn(), wire.Resume{}, plan)
+	d := wiretest.New(t, p.NewConn(), wire.Hello{}, plan)
 	if d.Feed(stream) != nil {
 		return d.Result, ""
 	}

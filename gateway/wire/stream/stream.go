@@ -60,7 +60,7 @@ func parse(cfg Config) (*protocol, error) {
 	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
 	faults.Metadata("--ack-template", p.ack, "tcp", nil)
 	p.heartbeat = faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat)
-	p.signs = wire.Signs{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
+	p.signs = wire.IgnoreFilter{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
 	p.lastLine = cfg.LastLine && (cfg.Frame == "line" || cfg.Frame == lineSkipEmpty)
 	faults.CheckHeartbeat(cfg.Heartbeat)
 	return p, faults.Err()
@@ -72,7 +72,7 @@ type protocol struct {
 	overhead  int
 	longest   uint64 // bytes of a message that is skipped
 	lastLine  bool   // as in Config, and the framing is one of lines
-	signs     wire.Signs
+	signs     wire.IgnoreFilter
 	interval  time.Duration
 
 	// Nil where there is none.
@@ -83,10 +83,10 @@ func (p *protocol) codec() *wire.Codec {
 	return &wire.Codec{
 		Traits: wire.Traits{
 			RenderAcks: p.ack != nil && p.ack.NeedsMessage(),
-			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusals: template.NoRefusals(p.ack),
-			AckIDs:    p.ack != nil && p.ack.HasID(),
-			Overhead:  p.overhead,
-			EOFCloses: true,
+			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusalAck: template.NoRefusalAck(p.ack),
+			AcksQuoteID: p.ack != nil && p.ack.HasID(),
+			Overhead:    p.overhead,
+			EOFIsClose:  true,
 		},
 		NewConn: func() wire.Conn {
 			return &conn{p: p, framer: p.newFramer(), heartbeat: wire.Heartbeat{Interval: p.interval}}

@@ -57,12 +57,12 @@ func TestNewFaults(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	for ack, want := range map[string]wire.Traits{
-		"":            {Overhead: len("\r\n"), EOFCloses: true, Acks: wire.AcksIf(false)},
-		`A{n}\n`:      {Overhead: len("\r\n"), EOFCloses: true, Acks: wire.AcksIf(true)},
-		`{json:id}\n`: {Overhead: len("\r\n"), EOFCloses: true, Acks: wire.AcksIf(true)},
+		"":            {Overhead: len("\r\n"), EOFIsClose: true, Acks: wire.AcksIf(false)},
+		`A{n}\n`:      {Overhead: len("\r\n"), EOFIsClose: true, Acks: wire.AcksIf(true)},
+		`{json:id}\n`: {Overhead: len("\r\n"), EOFIsClose: true, Acks: wire.AcksIf(true)},
 	} {
 		if strings.HasPrefix(ack, "A") || strings.HasPrefix(ack, "{") {
-			want.NoRefusals = "--ack-template has no {code}"
+			want.NoRefusalAck = "--ack-template has no {code}"
 		}
 		want.AckNote = map[bool]string{true: "without --ack-template"}[ack == ""]
 		p := mustNew(t, Config{Frame: "line", AckTemplate: ack})
@@ -76,7 +76,7 @@ func TestTraits(t *testing.T) {
 // TestOpening looks that the hello comes first and readiness before any message.
 func TestOpening(t *testing.T) {
 	conn := mustNew(t, Config{Frame: "line", Hello: `LOGIN {token}\n`}).NewConn()
-	d := wiretest.New(t, conn, wire.Resume{Client: "me", Token: []byte("s3cret")}, wiretest.Whole(64))
+	d := wiretest.New(t, conn, wire.Hello{Client: "me", Token: []byte("s3cret")}, wiretest.Whole(64))
 	if err := d.Feed([]byte("a\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -84,13 +84,13 @@ func TestOpening(t *testing.T) {
 	if string(d.Hello) != "LOGIN s3cret\n" || len(d.Events) != 1 || d.Events[0] != want || len(d.Msgs) != 1 {
 		t.Errorf("hello %q, events %+v, %d messages", d.Hello, d.Events, len(d.Msgs))
 	}
-	if out := mustNew(t, Config{Frame: "line"}).NewConn().Open(nil, wire.Resume{}); out != nil {
+	if out := mustNew(t, Config{Frame: "line"}).NewConn().AppendHello(nil, wire.Hello{}); out != nil {
 		t.Errorf("without --hello it says %q", out)
 	}
 }
 
 func TestEnd(t *testing.T) {
-	d := wiretest.New(t, mustNew(t, Config{Frame: "line"}).NewConn(), wire.Resume{}, wiretest.Whole(64))
+	d := wiretest.New(t, mustNew(t, Config{Frame: "line"}).NewConn(), wire.Hello{}, wiretest.Whole(64))
 	if err := d.Feed([]byte("a\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestEndWithinALine(t *testing.T) {
 		{"line", true, false, 1}, {"line", false, true, 1}, {"delim:0a", true, true, 1},
 	} {
 		p := mustNew(t, Config{Frame: c.frame, LastLine: c.lastLine})
-		d := wiretest.New(t, p.NewConn(), wire.Resume{}, wiretest.Whole(64))
+		d := wiretest.New(t, p.NewConn(), wire.Hello{}, wiretest.Whole(64))
 		if err := d.Feed([]byte("a\nb")); err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ func TestAcks(t *testing.T) {
 		if got := conn.AppendAcks([]byte("+"), 9, 3, worker.Refused); string(got) != "+"+c.refused {
 			t.Errorf("%s: refusals %q, want %q", c.template, got, c.refused)
 		}
-		if got := conn.AppendClose([]byte("+"), worker.OK); string(got) != "+" {
+		if got := conn.AppendClose([]byte("+"), wire.CloseOK); string(got) != "+" {
 			t.Errorf("%s: goodbye %q", c.template, got)
 		}
 	}

@@ -60,8 +60,8 @@ func AckNote(ack *Template) string {
 	return ""
 }
 
-// NoRefusals is wire.Traits.NoRefusals of a protocol with an ack template, or without one.
-func NoRefusals(ack *Template) string {
+// NoRefusalAck is wire.Traits.NoRefusalAck of a protocol with an ack template, or without one.
+func NoRefusalAck(ack *Template) string {
 	if ack == nil || ack.code {
 		return ""
 	}

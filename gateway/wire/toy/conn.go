@@ -28,8 +28,8 @@ type conn struct {
 	ids   []uint64 // ids of the messages not acked, each at its number modulo the length
 }
 
-// Open implements [wire.Conn].
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+// AppendHello implements [wire.Conn].
+func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
 	body := append([]byte(c.channel), '\n')
 	return AppendFrame(dst, Login, append(body, r.Token...)...)
 }
@@ -80,7 +80,7 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 }
 
 // AppendClose implements [wire.Conn].
-func (c *conn) AppendClose(dst []byte, _ worker.Code) []byte { return AppendFrame(dst, Goodbye) }
+func (c *conn) AppendClose(dst []byte, _ wire.CloseCode) []byte { return AppendFrame(dst, Goodbye) }
 
 // End implements [wire.Conn]. Without a goodbye the connection is lost, which is no fault
 // of the protocol.

@@ -160,7 +160,7 @@ func TestMetadata(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	c := testCodec(t, false, 0).NewConn()
-	if got, want := c.Open(nil, wire.Resume{Token: []byte("secret")}), frame(Login, "c\nsecret"); !bytes.Equal(got, want) {
+	if got, want := c.AppendHello(nil, wire.Hello{Token: []byte("secret")}), frame(Login, "c\nsecret"); !bytes.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got, want := c.AppendClose(nil, wire.CloseShuttingDown), frame(Goodbye, ""); !bytes.Equal(got, want) {
@@ -171,7 +171,7 @@ func TestOpen(t *testing.T) {
 // TestAcks: acks quote the ids, refused messages too, and credit comes back by halves.
 func TestAcks(t *testing.T) {
 	c := testCodec(t, false, 4).NewConn()
-	d := wiretest.New(t, c, wire.Resume{}, wiretest.ByteByByte())
+	d := wiretest.New(t, c, wire.Hello{}, wiretest.ByteByByte())
 	d.Feed(accepted(msg(90, "", "a"), msg(80, "", strings.Repeat("b", testMax+1)), msg(70, "", "c"), msg(60, "", "d")))
 	if d.Err != nil || !bytes.Equal(d.Out, appendCredit(nil, 4)) {
 		t.Fatalf("%q, error %v", d.Out, d.Err)
@@ -206,7 +206,7 @@ func TestSharedCredit(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := codec.NewConn()
-	d := wiretest.New(t, c, wire.Resume{}, wiretest.ByteByByte())
+	d := wiretest.New(t, c, wire.Hello{}, wiretest.ByteByByte())
 	d.Feed(accepted(bytes.Repeat(msg(1, "", ""), 3)))
 	if want := appendCredit(nil, 3); !bytes.Equal(d.Out, want) {
 		t.Fatalf("%q, want %q", d.Out, want)

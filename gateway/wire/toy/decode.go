@@ -2,14 +2,13 @@ package toy
 
 import (
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // Decode implements [wire.Conn].
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	for !c.closed {
-		if c.skip.On() {
+		if c.skip.Active() {
 			if in.Full() || !c.skip.Pass(buf, in) {
 				return nil
 			}
@@ -70,7 +69,7 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	case kind == Message:
 		return c.message(buf, in)
 	case size > frameHead+maxControl:
-		return false, wire.Errorf(wire.TooLarge, worker.TooLarge, "frame %c of %d bytes", kind, size)
+		return false, wire.Errorf(wire.TooLarge, wire.CloseTooLarge, "frame %c of %d bytes", kind, size)
 	case int64(len(b)) < size:
 		in.Need = int(size)
 		return false, nil
@@ -109,7 +108,7 @@ func (c *conn) message(buf []byte, in *wire.Input) (whole bool, err *wire.Error)
 	case h.data < 0:
 		return false, wire.Errorf(wire.BadLength, wire.CloseProtocolError, "message %d: topic of %d bytes in a frame of %d", number, h.topic, size)
 	case uint64(h.data) > wire.SkipLimit(c.settings.MaxMessage):
-		return false, wire.Errorf(wire.TooLarge, worker.TooLarge, "message %d: %d bytes are too many to skip", number, h.data)
+		return false, wire.Errorf(wire.TooLarge, wire.CloseTooLarge, "message %d: %d bytes are too many to skip", number, h.data)
 	case h.data <= c.settings.MaxMessage:
 		in.Need = int(size)
 		return false, nil

@@ -68,11 +68,11 @@ type held struct {
 }
 
 // New opens conn with r and decodes the empty buffer.
-func New(t T, conn wire.Conn, r wire.Resume, plan Plan) *Driver {
+func New(t T, conn wire.Conn, r wire.Hello, plan Plan) *Driver {
 	t.Helper()
 	d := &Driver{t: t, conn: conn, plan: plan, msgs: make([]wire.Msg, max(plan.Msgs, 1))}
 	d.buf = make([]byte, 0, plan.Buffer)
-	d.Hello = conn.Open(nil, r)
+	d.Hello = conn.AppendHello(nil, r)
 	d.decode()
 	return d
 }
@@ -80,7 +80,7 @@ func New(t T, conn wire.Conn, r wire.Resume, plan Plan) *Driver {
 // Run drives conn with the whole of data in one go.
 func Run(t T, conn wire.Conn, data []byte, plan Plan) Result {
 	t.Helper()
-	d := New(t, conn, wire.Resume{}, plan)
+	d := New(t, conn, wire.Hello{}, plan)
 	d.Feed(data)
 	d.checkHeld()
 	return d.Result
@@ -117,13 +117,13 @@ func (d *Driver) End(whole bool) *wire.Error {
 // begin empties what one call of the Conn fills, and returns the Input of before.
 func (d *Driver) begin() wire.Input {
 	before := d.in
-	for own, i := d.in.Own[:cap(d.in.Own)], 0; i < len(own); i++ {
+	for own, i := d.in.Side[:cap(d.in.Side)], 0; i < len(own); i++ {
 		own[i] = poison
 	}
 	for i := range d.msgs {
-		d.msgs[i] = wire.Msg{Seq: poison, Off: poison, Len: poison, Aux: poison, Own: true, Code: poison}
+		d.msgs[i] = wire.Msg{Seq: poison, Off: poison, Len: poison, Tag: poison, Side: true, Code: poison}
 	}
-	d.in.Msgs, d.in.Own, d.in.Out, d.in.Event = d.msgs[:0], d.in.Own[:0], nil, wire.Event{}
+	d.in.Msgs, d.in.Side, d.in.Out, d.in.Event = d.msgs[:0], d.in.Side[:0], nil, wire.Event{}
 	d.in.Skipped, d.in.Longest = 0, 0
 	return before
 }
@@ -206,11 +206,11 @@ func (d *Driver) collect(start int) {
 		d.t.Fatalf("Decode replaced Msgs instead of filling it")
 	}
 	for _, m := range d.in.Msgs {
-		msg := Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code}
+		msg := Message{Seq: m.Seq, Aux: m.Tag, Code: m.Code}
 		switch {
-		case m.Own:
-			if int(m.Off) > wire.OwnFull+len(d.buf) {
-				d.t.Fatalf("message %d lies at %d of Own, which is full with %d bytes", m.Seq, m.Off, wire.OwnFull)
+		case m.Side:
+			if int(m.Off) > wire.SideFull+len(d.buf) {
+				d.t.Fatalf("message %d lies at %d of Own, which is full with %d bytes", m.Seq, m.Off, wire.SideFull)
 			}
 			msg.Data = bytes.Clone(d.in.Bytes(nil, &m))
 		case m.Code == worker.OK || m.Len > 0:

@@ -47,7 +47,7 @@ func (k *kinds) note(msgs []wire.Msg, has kindSet) {
 	for i := range msgs {
 		word, bit := &k.text[msgs[i].Seq>>6&uint64(len(k.text)-1)], uint64(1)<<(msgs[i].Seq&63)
 		*word &^= bit
-		if msgs[i].Aux&auxText != 0 {
+		if msgs[i].Tag&auxText != 0 {
 			*word |= bit
 		}
 	}
@@ -56,7 +56,7 @@ func (k *kinds) note(msgs []wire.Msg, has kindSet) {
 // kindsOf is the kinds of messages.
 func kindsOf(msgs []wire.Msg) (has kindSet) {
 	for i := range msgs {
-		if msgs[i].Aux&auxText != 0 {
+		if msgs[i].Tag&auxText != 0 {
 			has |= textOnly
 		} else {
 			has |= binaryOnly

@@ -61,7 +61,7 @@ func decodeOne(t *rapid.T, c wire.Conn, seq uint64, kind int) uint8 {
 	if err := c.Decode(frames, &in); err != nil || len(in.Msgs) != 1 || in.Msgs[0].Seq != seq {
 		t.Fatalf("%v, messages %+v", err, in.Msgs)
 	}
-	return in.Msgs[0].Aux
+	return in.Msgs[0].Tag
 }
 
 func checkAcks(t *rapid.T, p *wire.Codec, c wire.Conn, aux map[uint64]uint8, from uint64, n int, code worker.Code) {

@@ -8,7 +8,6 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
-	"feedgate/worker"
 )
 
 // good are the header lines of a good answer; ACCEPT stands for what fits the key.
@@ -175,7 +174,7 @@ func TestAnswers(t *testing.T) {
 func checkAnswer(t wiretest.T, p *wire.Codec, template string, plan wiretest.Plan) string {
 	t.Helper()
 	c := p.NewConn()
-	d := wiretest.New(t, c, wire.Resume{Host: "a:1"}, plan)
+	d := wiretest.New(t, c, wire.Hello{Host: "a:1"}, plan)
 	accept := acceptFor(requestHeader(t, d.Hello).Get("Sec-WebSocket-Key"))
 	fault := d.Feed(append([]byte(strings.ReplaceAll(template, "ACCEPT", accept)), text("hello")...))
 	if fault == nil {
@@ -201,7 +200,7 @@ func checkAnswer(t wiretest.T, p *wire.Codec, template string, plan wiretest.Pla
 func TestAnswerAtEverySplit(t *testing.T) {
 	p := mustNew(t, Config{})
 	stream := cat(text("\u20ac"), ping("p"))
-	n := len(answer(t, p.NewConn().Open(nil, wire.Resume{Host: "a:1"}))) + len(stream)
+	n := len(answer(t, p.NewConn().AppendHello(nil, wire.Hello{Host: "a:1"}))) + len(stream)
 	for cut := 1; cut < n; cut++ {
 		for _, piece := range []int{cut, -cut} {
 			t.Run(fmt.Sprint(piece), func(t *testing.T) {
@@ -239,7 +238,7 @@ func TestRetryAfter(t *testing.T) {
 		{500, "Retry-After: 120\r\n", 0, time.Time{}},
 		{401, "Retry-After: 120\r\n", 0, time.Time{}},
 	} {
-		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Hello{Host: "a:1"}, wiretest.Whole(256))
 		fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n%s\r\n", c.status, c.headers))
 		if fault == nil {
 			t.Fatalf("status %d: no error", c.status)
@@ -253,7 +252,7 @@ func TestRetryAfter(t *testing.T) {
 // TestLocation: of the statuses that are redirects to be followed, and of no other.
 func TestLocation(t *testing.T) {
 	for status, want := range map[int]bool{301: true, 302: true, 303: true, 307: true, 308: true, 300: false, 304: false, 200: false, 503: false} {
-		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Hello{Host: "a:1"}, wiretest.Whole(256))
 		fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\nLocation: /a\r\n\r\n", status))
 		to := wire.Redirect{HostPort: "a:1", Target: "/a"}
 		if fault == nil || (fault.Redirect != nil) != want || want && *fault.Redirect != to || fault.Refused {
@@ -264,7 +263,7 @@ func TestLocation(t *testing.T) {
 
 // TestRefusedRedirect: a redirect that is not followed is a refused login.
 func TestRefusedRedirect(t *testing.T) {
-	d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+	d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Hello{Host: "a:1"}, wiretest.Whole(256))
 	fault := d.Feed([]byte("HTTP/1.1 301 x\r\nLocation: ws://b/\r\n\r\n"))
 	if fault == nil || !fault.Refused || fault.Redirect != nil {
 		t.Errorf("%+v", fault)
@@ -274,17 +273,17 @@ func TestRefusedRedirect(t *testing.T) {
 // TestRequestForTarget: after a redirect, the request is for what the server named.
 func TestRequestForTarget(t *testing.T) {
 	c := mustNew(t, Config{Path: "/old"}).NewConn()
-	if r := parseRequest(t, c.Open(nil, wire.Resume{Host: "a:1", Target: "/new?x"})); r.RequestURI != "/new?x" {
+	if r := parseRequest(t, c.AppendHello(nil, wire.Hello{Host: "a:1", Target: "/new?x"})); r.RequestURI != "/new?x" {
 		t.Errorf("request for %s", r.RequestURI)
 	}
 }
 
 // TestLoginCodes: a server that says that it does not know us is told apart.
 func TestLoginCodes(t *testing.T) {
-	for status, want := range map[int]worker.Code{
+	for status, want := range map[int]wire.CloseCode{
 		401: wire.CloseBadToken, 403: wire.CloseBadToken, 404: wire.CloseBadRequest, 200: wire.CloseBadRequest,
 	} {
-		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Hello{Host: "a:1"}, wiretest.Whole(256))
 		if fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n\r\n", status)); fault == nil || fault.Code != want {
 			t.Errorf("status %d: %v, want code %d", status, fault, want)
 		}

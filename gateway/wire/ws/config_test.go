@@ -75,10 +75,10 @@ func TestTraits(t *testing.T) {
 		"A{n}":   {Acks: wire.AcksIf(true)},
 		"{n:u8}": {Acks: wire.AcksIf(true)},
 	} {
-		want.Overhead, want.PeerEnds, want.CloseGrace = maxHead, true, 5*time.Second
+		want.Overhead, want.PeerClosesFirst, want.CloseGrace = maxHead, true, 5*time.Second
 		want.Meta = metadata
 		if ack != "" {
-			want.NoRefusals = "--ack-template has no {code}"
+			want.NoRefusalAck = "--ack-template has no {code}"
 		}
 		want.AckNote = map[bool]string{true: "without --ack-template"}[ack == ""]
 		p := mustNew(t, Config{AckTemplate: ack})

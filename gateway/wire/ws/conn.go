@@ -50,13 +50,13 @@ type conn struct {
 
 	stall stall
 
-	goodbye closeCode // of our Close: what a fault or the server's Close asks for; 0: nothing
-	said    bool      // our Close was appended; nothing follows it
+	goodbye statusCode // of our Close: what a fault or the server's Close asks for; 0: nothing
+	said    bool       // our Close was appended; nothing follows it
 
 	heartbeat wire.Heartbeat
 }
 
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
 	if c.p.hello != nil {
 		c.hello = c.p.hello.AppendHello([]byte{}, r.Token)
 	}
@@ -86,7 +86,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		}
 		var whole bool
 		var err *wire.Error
-		if c.skip.Passing() {
+		if c.skip.InPiece() {
 			whole, err = c.passOver(buf, in)
 		} else {
 			whole, err = c.frame(buf, in)
@@ -129,7 +129,7 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	payload := rest[h.size : h.size+h.payload]
 	if h.op.control() {
 		err = c.control(h.op, payload, in)
-		in.AdvanceJoining(h.size+h.payload, c.fragments > 0 && !c.skip.On())
+		in.AdvanceJoining(h.size+h.payload, c.fragments > 0 && !c.skip.Active())
 		return true, err
 	}
 	return true, c.fragment(h, payload, buf, in)
@@ -156,7 +156,7 @@ func (c *conn) fragment(h head, payload, buf []byte, in *wire.Input) *wire.Error
 	if !c.p.signs.Match(buf[in.Start:in.Keep]) {
 		c.seq++
 		in.Msgs = append(in.Msgs, wire.Msg{
-			Seq: c.seq, Off: uint32(in.Start), Len: uint32(in.Keep - in.Start), Aux: c.kind.aux(),
+			Seq: c.seq, Off: uint32(in.Start), Len: uint32(in.Keep - in.Start), Tag: c.kind.aux(),
 		})
 		c.kinds.note(in.Msgs[len(in.Msgs)-1:], kindSet(c.kind))
 	}

@@ -5,25 +5,24 @@ import (
 	"unicode/utf8"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
-// closeCode is a status code of a Close frame (RFC 6455 7.4.1).
-type closeCode uint16
+// statusCode is a status code of a Close frame (RFC 6455 7.4.1).
+type statusCode uint16
 
 const (
-	codeNormal    closeCode = 1000
-	codeGoingAway closeCode = 1001
-	codeProtocol  closeCode = 1002
-	codeNoStatus  closeCode = 1005 // never on the wire: there was none
-	codeNotUTF8   closeCode = 1007
-	codePolicy    closeCode = 1008 // what no other code says
-	codeTooBig    closeCode = 1009
+	codeNormal    statusCode = 1000
+	codeGoingAway statusCode = 1001
+	codeProtocol  statusCode = 1002
+	codeNoStatus  statusCode = 1005 // never on the wire: there was none
+	codeNotUTF8   statusCode = 1007
+	codePolicy    statusCode = 1008 // what no other code says
+	codeTooBig    statusCode = 1009
 )
 
 // received reports whether a peer may send the code (RFC 6455 7.4, and IANA's registry for
 // 1012 to 1014).
-func (c closeCode) received() bool {
+func (c statusCode) received() bool {
 	switch {
 	case c >= 1000 && c <= 1003, c >= 1007 && c <= 1014:
 		return true
@@ -51,7 +50,7 @@ func (c *conn) close(payload []byte, in *wire.Input) *wire.Error {
 	case len(payload) == 1:
 		return c.fail(codeProtocol, "Close with half a code")
 	case len(payload) > 1:
-		code = closeCode(binary.BigEndian.Uint16(payload))
+		code = statusCode(binary.BigEndian.Uint16(payload))
 		if !code.received() {
 			return c.fail(codeProtocol, "Close with code %d", code)
 		}
@@ -65,14 +64,14 @@ func (c *conn) close(payload []byte, in *wire.Input) *wire.Error {
 		Clean: code == codeNormal || code == codeGoingAway || code == codeNoStatus,
 	}
 	if code != codeNoStatus {
-		in.Event.Code = worker.Code(code)
+		in.Event.Code = wire.CloseCode(code)
 	}
 	return nil
 }
 
 // AppendClose appends Close, once, when the handshake is over: what the server said
 // back to it, or what a fault asks for, or else why.
-func (c *conn) AppendClose(dst []byte, why worker.Code) []byte {
+func (c *conn) AppendClose(dst []byte, why wire.CloseCode) []byte {
 	if c.phase == opening || c.said {
 		return dst
 	}
@@ -88,7 +87,7 @@ func (c *conn) AppendClose(dst []byte, why worker.Code) []byte {
 }
 
 // translate is the code for why we close, as FG/1 numbers it.
-func translate(why worker.Code) closeCode {
+func translate(why wire.CloseCode) statusCode {
 	switch why {
 	case wire.CloseOK:
 		return codeNormal
@@ -96,7 +95,7 @@ func translate(why worker.Code) closeCode {
 		return codeGoingAway
 	case wire.CloseBadRequest, wire.CloseProtocolError:
 		return codeProtocol
-	case worker.TooLarge:
+	case wire.CloseTooLarge:
 		return codeTooBig
 	}
 	return codePolicy

@@ -41,7 +41,7 @@ const (
 
 func (op opcode) control() bool { return op&0x8 != 0 }
 
-// aux is wire.Msg.Aux of a message of the kind.
+// aux is wire.Msg.Tag of a message of the kind.
 func (op opcode) aux() uint8 { return uint8(op) & auxText }
 
 // appendFrame appends an unfragmented frame with a copy of payload.

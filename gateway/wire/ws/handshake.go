@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // request is the handshake's, but for what differs from connection to connection.
@@ -119,7 +118,7 @@ func (c *conn) handshake(buf []byte, in *wire.Input) *wire.Error {
 
 // foreign is the fault of an answer that begins with b.
 func foreign(b []byte) *wire.Error {
-	if wire.LooksLike(b) == "TLS" {
+	if wire.DetectProtocol(b) == "TLS" {
 		return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server's answer is TLS, not HTTP; see the URL's scheme, wss")
 	}
 	return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server's answer is not HTTP")
@@ -184,6 +183,6 @@ func (c *conn) checkAnswer(r *http.Response) *wire.Error {
 	return nil
 }
 
-func loginFault(code worker.Code, format string, args ...any) *wire.Error {
+func loginFault(code wire.CloseCode, format string, args ...any) *wire.Error {
 	return wire.Errorf(wire.Login, code, format, args...)
 }

@@ -107,7 +107,7 @@ type outcome struct {
 func run(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
 	t.Helper()
 	c := p.NewConn()
-	d := wiretest.New(t, c, wire.Resume{Host: "example.com:80"}, plan)
+	d := wiretest.New(t, c, wire.Hello{Host: "example.com:80"}, plan)
 	d.Feed(append(answer(t, d.Hello), stream...))
 	if err := d.End(true); err != nil {
 		t.Fatalf("the end is a fault: %v", err)

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // head is a decoded frame header.
@@ -80,12 +79,12 @@ func (c *conn) checkFirst(first byte, h head) *wire.Error {
 
 // fail makes the fault that ends the connection, about the message behind the last, and
 // keeps its code for the goodbye.
-func (c *conn) fail(code closeCode, format string, args ...any) *wire.Error {
+func (c *conn) fail(code statusCode, format string, args ...any) *wire.Error {
 	c.goodbye = code
 	reason, why := wire.WS, wire.CloseProtocolError
 	switch code {
 	case codeTooBig:
-		reason, why = wire.TooLarge, worker.TooLarge
+		reason, why = wire.TooLarge, wire.CloseTooLarge
 	case codeNotUTF8:
 		reason, why = wire.BadUTF8, wire.CloseBadRequest
 	}

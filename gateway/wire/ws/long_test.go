@@ -10,14 +10,14 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-func requestTo(host string) wire.Resume { return wire.Resume{Host: host} }
+func requestTo(host string) wire.Hello { return wire.Hello{Host: host} }
 
 // opened is a connection behind its handshake.
 func opened(t wiretest.T, p *wire.Codec) wire.Conn {
 	t.Helper()
 	c := p.NewConn()
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
-	if err := c.Decode(answer(t, c.Open(nil, requestTo("a:1"))), &in); err != nil || in.Event.Kind != wire.EventReady {
+	if err := c.Decode(answer(t, c.AppendHello(nil, requestTo("a:1"))), &in); err != nil || in.Event.Kind != wire.EventReady {
 		t.Fatalf("%v, event %+v", err, in.Event)
 	}
 	return c
@@ -69,7 +69,7 @@ func byteByByte(t *testing.T, c wire.Conn, m message) {
 		t.Fatalf("%v, %d messages", err, len(in.Msgs))
 	}
 	got := in.Msgs[0]
-	if string(stream[got.Off:got.Off+got.Len]) != m.data || got.Seq != 1 || got.Aux == auxText != m.text {
+	if string(stream[got.Off:got.Off+got.Len]) != m.data || got.Seq != 1 || got.Tag == auxText != m.text {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -20,7 +20,7 @@ func TestOversizedAtEverySplit(t *testing.T) {
 	)
 	want := gets(asText("one"), overText(), asBin(bytesOf(limit)), overBin(), overText(), overBin(), asText(euro+euro+"ab"), asBin("two")).and("p", "q")
 	p := mustNew(t, Config{MaxMessage: limit})
-	head := len(answer(t, wiretest.New(t, p.NewConn(), wire.Resume{Host: "example.com:80"}, wiretest.Whole(1)).Hello))
+	head := len(answer(t, wiretest.New(t, p.NewConn(), wire.Hello{Host: "example.com:80"}, wiretest.Whole(1)).Hello))
 	for cut := range head + len(stream) {
 		for name, plan := range map[string]wiretest.Plan{
 			"in place": {Buffer: head + len(stream), Msgs: 1 + cut%3, Steps: []int{cut + 1, head + len(stream)}},

@@ -86,7 +86,7 @@ func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, 
 			odd = w&high != 0
 		}
 		has |= kindSet(first)
-		msgs[i] = wire.Msg{Seq: seq + uint64(i) + 1, Off: uint32(at + head), Len: uint32(size), Aux: first & auxText}
+		msgs[i] = wire.Msg{Seq: seq + uint64(i) + 1, Off: uint32(at + head), Len: uint32(size), Tag: first & auxText}
 		at += head + size
 		if n = i + 1; odd {
 			break

@@ -53,7 +53,7 @@ func TestOpening(t *testing.T) {
 	} {
 		ws := mustNew(t, Config{Hello: c.hello}).NewConn().(*conn)
 		token := []byte(c.token)
-		d := wiretest.New(t, ws, wire.Resume{Host: "a:1", Token: token}, wiretest.Plan{Buffer: 512, Msgs: 4, Steps: []int{7}})
+		d := wiretest.New(t, ws, wire.Hello{Host: "a:1", Token: token}, wiretest.Plan{Buffer: 512, Msgs: 4, Steps: []int{7}})
 		if bytes.Contains(d.Hello, []byte("LOGIN")) || c.token != "" && bytes.Contains(d.Hello, token) {
 			t.Errorf("%s: the request has it: %q", c.hello, d.Hello)
 		}
@@ -189,9 +189,9 @@ func same(a, b []clientFrame) bool {
 // it.
 func TestGoodbye(t *testing.T) {
 	p := mustNew(t, Config{Heartbeat: time.Second})
-	for why, want := range map[worker.Code]uint16{
+	for why, want := range map[wire.CloseCode]uint16{
 		wire.CloseOK: 1000, wire.CloseShuttingDown: 1001, wire.CloseBadRequest: 1002, wire.CloseProtocolError: 1002,
-		worker.TooLarge: 1009, wire.CloseBadToken: 1008, 4711: 1008,
+		wire.CloseTooLarge: 1009, wire.CloseBadToken: 1008, 4711: 1008,
 	} {
 		conn := opened(t, p)
 		conn.Tick(nil, 0)

@@ -55,7 +55,7 @@ func (s *stall) over(p progress) bool {
 
 // checkStalled is the end of a Decode that brought no event.
 func (c *conn) checkStalled(buf []byte, in *wire.Input) *wire.Error {
-	if !c.stall.over(progress{c.fragments, in.Keep - in.Start, len(buf) - in.Scan, c.skip.Left()}) {
+	if !c.stall.over(progress{c.fragments, in.Keep - in.Start, len(buf) - in.Scan, c.skip.Remaining()}) {
 		return nil
 	}
 	return c.fail(codePolicy, "nothing was added to it for --idle-timeout %v", c.stall.limit)

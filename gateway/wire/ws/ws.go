@@ -24,14 +24,14 @@ const (
 	closeGrace = 5 * time.Second
 )
 
-// auxText, as wire.Msg.Aux, says that the message came as text. It is the bit in which
+// auxText, as wire.Msg.Tag, says that the message came as text. It is the bit in which
 // the opcodes of text and binary differ.
 const auxText = 1
 
 // protocol is immutable.
 type protocol struct {
 	request  request
-	signs    wire.Signs
+	signs    wire.IgnoreFilter
 	interval time.Duration
 	limit    int    // bytes of a message
 	longest  uint64 // bytes of a message that is skipped
@@ -49,15 +49,15 @@ func (p *protocol) codec() *wire.Codec {
 	return &wire.Codec{
 		Traits: wire.Traits{
 			RenderAcks: p.rendered(),
-			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusals: template.NoRefusals(p.ack),
-			AckIDs: p.ack != nil && p.ack.HasID(),
+			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusalAck: template.NoRefusalAck(p.ack),
+			AcksQuoteID: p.ack != nil && p.ack.HasID(),
 			// Before the first message the head lies in the buffer; later at most a header
 			// beside a message, or a control frame behind an unfinished one.
-			Overhead:   maxHead,
-			CloseGrace: closeGrace,
-			PeerEnds:   true,
-			Secrets:    p.request.secrets(),
-			Meta:       metadata,
+			Overhead:        maxHead,
+			CloseGrace:      closeGrace,
+			PeerClosesFirst: true,
+			Secrets:         p.request.secrets(),
+			Meta:            metadata,
 		},
 		NewConn: p.newConn,
 		Render:  p.render,

@@ -80,8 +80,8 @@ func New(cfg Config) (*Lookup, error) {
 	return l, nil
 }
 
-// None says that no nsqd has the topic.
-func (l *Lookup) None() string { return "no nsqd has topic " + l.topic }
+// NoServers says that no nsqd has the topic.
+func (l *Lookup) NoServers() string { return "no nsqd has topic " + l.topic }
 
 // reply is what came of asking one nsqlookupd.
 type reply struct {

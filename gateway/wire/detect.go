@@ -1,8 +1,8 @@
 package wire
 
-// LooksLike names the protocol that a peer's first bytes look like, for errors, which must not
+// DetectProtocol names the protocol that a peer's first bytes look like, for errors, which must not
 // quote the bytes. Empty: none that it knows.
-func LooksLike(b []byte) string {
+func DetectProtocol(b []byte) string {
 	begins := func(s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
 	switch {
 	// A record's type, alert or handshake, then the major version: RFC 8446, section 5.1.
