@@ -176,7 +176,7 @@ func TestDriverFindsFaults(t *testing.T) {
 				advance(in, min(in.Scan+1, len(buf)))
 			}
 		},
-		"decoder's own message at 1 of 2 bytes, 2 are there": func(buf []byte, in *wire.Input) {
+		"decoder's message at 1 of 2 bytes, beyond the 2 of its side buffer": func(buf []byte, in *wire.Input) {
 			if in.Scan < len(buf) {
 				in.Side = append(in.Side, "ab"...)
 				in.Msgs = append(in.Msgs, wire.Msg{Side: true, Off: 1, Len: 2}, wire.Msg{Side: true, Len: 2})
@@ -205,7 +205,7 @@ func TestDriverFindsFaults(t *testing.T) {
 				advance(in, 1)
 			}
 		},
-		"decoder's message at 0 of 2 bytes, decoded up to 1": func(buf []byte, in *wire.Input) {
+		"decoder's message at 0 of 2 bytes, beyond the 1 decoded": func(buf []byte, in *wire.Input) {
 			if len(buf) == 2 {
 				take(in, 0, 2)
 				advance(in, 1)
