@@ -18,12 +18,12 @@ type hello struct {
 }
 
 // AppendHello appends HELLO.
-func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
-	payload, err := json.Marshal(hello{1, r.Client, r.Session, string(r.Token)})
+func (c *conn) AppendHello(dst []byte, h wire.Hello) []byte {
+	payload, err := json.Marshal(hello{1, h.Client, h.Session, string(h.Token)})
 	if err != nil {
 		panic(err) // strings and a number always encode
 	}
-	return AppendFrame(dst, Hello, 0, 0, r.Seq, payload)
+	return AppendFrame(dst, Hello, 0, 0, h.Seq, payload)
 }
 
 // AppendAcks appends ACK frames.
@@ -44,8 +44,8 @@ func (c *conn) AppendAckTo(dst []byte, seq uint64) []byte {
 	return AppendFrame(dst, AckTo, 0, 0, seq, nil)
 }
 
-// Tick appends PING when it is due. The first interval begins behind WELCOME, which may
-// set another.
+// Tick appends PING when it is due. The first interval begins after WELCOME, which may set the
+// interval.
 func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
 	if !c.welcomed || c.closed {
 		return dst, 0

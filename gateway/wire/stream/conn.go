@@ -8,20 +8,20 @@ import (
 	"feedgate/worker"
 )
 
-// conn is the state of one connection, owned by the loop.
+// conn is the state of one connection. It belongs to the loop.
 type conn struct {
 	wire.Base
 
 	p      *protocol
 	framer framer
-	ready  bool   // EventReady was given
+	ready  bool   // EventReady was returned
 	seq    uint64 // arrival number of the last message
-	pos    uint64 // bytes of the stream before the current frame, the first that is not complete
+	pos    uint64 // bytes of the stream before the current frame, the first incomplete one
 
-	// The frame that is being skipped.
+	// The frame being skipped.
 	skip   wire.Skipper
 	passed uint64 // bytes of it, before in.Scan
-	search bool   // its end must be searched for
+	search bool   // its length is unknown: the framer searches for its end
 
 	heartbeat wire.Heartbeat
 }
@@ -33,8 +33,7 @@ func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
 	return c.p.hello.AppendHello(dst, r.Token)
 }
 
-// Decode keeps Start, Keep and Scan together, at the first byte of the first frame
-// that is not whole.
+// Decode keeps Start, Keep and Scan together, at the first byte of the first incomplete frame.
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	if !c.ready {
@@ -47,14 +46,14 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 			if in.Full() {
 				return nil
 			}
-			if through, err := c.passOver(buf, in); err != nil || !through {
+			if through, err := c.passBytes(buf, in); err != nil || !through {
 				return err
 			}
 		}
 		n := len(in.Msgs)
-		room := in.Msgs[n:cap(in.Msgs)]
-		p, f := c.framer.frames(room, c.seq, buf, in.Scan)
-		kept := c.p.signs.Drop(buf, room[:p.n], c.seq)
+		free := in.Msgs[n:cap(in.Msgs)]
+		p, f := c.framer.frames(free, c.seq, buf, in.Scan)
+		kept := c.p.signs.Drop(buf, free[:p.n], c.seq)
 		in.Msgs = in.Msgs[:n+kept]
 		c.seq += uint64(kept)
 		c.pos += uint64(p.at - in.Scan)
@@ -68,16 +67,16 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 			if c.search = p.size == 0; !c.search {
 				c.skip.Add(uint64(p.lead), p.size, 0)
 			}
-		case kept == p.n || p.n < len(room):
+		case kept == p.n || p.n < len(free):
 			return nil
 		}
-		// Signs of life made room that the framer did not have.
+		// Ignored messages have made room in Msgs: continue.
 	}
 }
 
-// passOver drops the bytes in buf of the frame that is being skipped, and refuses the message
-// at its end. False: more is to come.
-func (c *conn) passOver(buf []byte, in *wire.Input) (through bool, err *wire.Error) {
+// passBytes drops the bytes in buf of the frame being skipped, and refuses the message at its
+// end. It returns false if the frame continues.
+func (c *conn) passBytes(buf []byte, in *wire.Input) (through bool, err *wire.Error) {
 	found := true
 	if c.search {
 		var n, size int
@@ -86,7 +85,7 @@ func (c *conn) passOver(buf []byte, in *wire.Input) (through bool, err *wire.Err
 	}
 	if c.skip.Size > c.p.longest {
 		return false, c.errorf(wire.TooLarge, wire.CloseTooLarge,
-			"it is longer than %d bytes, up to which messages over --max-message are skipped", c.p.longest)
+			"it is longer than %d bytes, the limit up to which messages over --max-message are skipped", c.p.longest)
 	}
 	before := in.Scan
 	whole := c.skip.Pass(buf, in)
@@ -123,7 +122,7 @@ func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
 	return c.errorf(wire.Truncated, wire.CloseBadRequest, "the stream ended after %d bytes of it", rest)
 }
 
-// lastLine turns a last line without LF into a message.
+// lastLine makes a message of a last line without LF.
 func (c *conn) lastLine(buf []byte, in *wire.Input) {
 	line := bytes.TrimSuffix(buf[in.Scan:], []byte("\r"))
 	at := in.Scan
@@ -146,7 +145,7 @@ func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byt
 	return c.p.ack.AppendRun(dst, seq, n, uint16(code))
 }
 
-// Tick counts the first interval from its first call.
+// Tick appends the heartbeat when it is due. The first interval begins with the first call.
 func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
 	if c.p.heartbeat == nil {
 		return dst, 0

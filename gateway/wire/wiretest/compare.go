@@ -6,7 +6,7 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// Compare fails t unless two results say the same, errors by their text.
+// Compare fails t unless two results are equal. Errors are compared by their text.
 func Compare(t T, got, want Result) {
 	t.Helper()
 	for i := range min(len(got.Msgs), len(want.Msgs)) {

@@ -11,9 +11,9 @@ import (
 	"feedgate/worker"
 )
 
-// chunks is a protocol of chunks that are joined in place: a digit, 0 to 9, and so
-// many bytes; a message ends with a chunk of 0, or of '=', and is then one of Input.Side. A
-// chunk '!' is answered at once, '?' refuses the message begun, and '.' is the goodbye.
+// chunks is a protocol whose messages are chunks joined in place. A chunk is a digit, 0 to 9, and
+// as many bytes. A chunk of 0 ends a message; '=' also ends one, and puts it in Input.Side. '!'
+// is answered at once, '?' refuses the message begun, '.' is the close.
 type chunks struct {
 	wire.Conn
 	ready bool
@@ -126,7 +126,7 @@ func TestDriverEnds(t *testing.T) {
 	}
 }
 
-// recorder takes down the first fault that the driver finds.
+// recorder records the first fault that the driver finds.
 type recorder struct{ text string }
 
 func (*recorder) Helper() {}
@@ -148,8 +148,8 @@ func (f faulty) Decode(buf []byte, in *wire.Input) *wire.Error {
 	return nil
 }
 
-// TestOwnBytesGo: a Conn that uses own bytes of an earlier call finds others there.
-func TestOwnBytesGo(t *testing.T) {
+// TestSideIsPoisoned: the bytes in Side of an earlier call are overwritten.
+func TestSideIsPoisoned(t *testing.T) {
 	var kept []byte
 	decode := func(buf []byte, in *wire.Input) {
 		for ; in.Scan < len(buf) && !in.Full(); in.Advance(1) {
@@ -160,7 +160,7 @@ func TestOwnBytesGo(t *testing.T) {
 	}
 	r := Run(t, faulty{decode: decode}, []byte("ab"), Plan{Buffer: 8, Msgs: 1})
 	if len(r.Msgs) != 2 || string(r.Msgs[0].Data) != "a" || string(r.Msgs[1].Data) != "b" || kept[0] != poison {
-		t.Errorf("messages %+v, and then own bytes %q", r.Msgs, kept)
+		t.Errorf("messages %+v, and then side bytes %q", r.Msgs, kept)
 	}
 }
 
@@ -170,8 +170,8 @@ func TestDriverFindsFaults(t *testing.T) {
 		in.Msgs = append(in.Msgs, wire.Msg{Off: uint32(off), Len: uint32(n)})
 	}
 	for want, decode := range map[string]func([]byte, *wire.Input){
-		"waits for 9 bytes in one piece, the limit is 8": func(buf []byte, in *wire.Input) { in.Need = 9 },
-		"stopped before there was nothing whole left": func(buf []byte, in *wire.Input) {
+		"waits for 9 contiguous bytes, the limit is 8": func(buf []byte, in *wire.Input) { in.Need = 9 },
+		"stopped although a complete frame was left": func(buf []byte, in *wire.Input) {
 			if len(buf) == 3 {
 				advance(in, min(in.Scan+1, len(buf)))
 			}
@@ -183,7 +183,7 @@ func TestDriverFindsFaults(t *testing.T) {
 				advance(in, len(buf))
 			}
 		},
-		"of Own, which is full with 65536 bytes": func(buf []byte, in *wire.Input) {
+		"of Side, which is full at 65536 bytes": func(buf []byte, in *wire.Input) {
 			for len(buf) == 1 && len(in.Msgs) < 2 {
 				advance(in, 1)
 				in.Msgs = append(in.Msgs, wire.Msg{Side: true, Off: uint32(len(in.Side)), Len: 70_000})
@@ -200,7 +200,7 @@ func TestDriverFindsFaults(t *testing.T) {
 				advance(in, len(buf))
 			}
 		},
-		"went on 2 bytes short of the 4": func(buf []byte, in *wire.Input) {
+		"progress with 2 bytes missing of the 4": func(buf []byte, in *wire.Input) {
 			if in.Need = 4; len(buf) == 2 {
 				advance(in, 1)
 			}
@@ -211,7 +211,7 @@ func TestDriverFindsFaults(t *testing.T) {
 				advance(in, 1)
 			}
 		},
-		`a message was "ab" when it was handed out and "xb" later`: func(buf []byte, in *wire.Input) {
+		`a message was "ab" when it was returned and "xb" later`: func(buf []byte, in *wire.Input) {
 			if len(buf) == 2 && in.Scan == 0 {
 				take(in, 0, 2)
 				advance(in, 2)

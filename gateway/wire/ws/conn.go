@@ -87,7 +87,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		var whole bool
 		var err *wire.Error
 		if c.skip.InPiece() {
-			whole, err = c.passOver(buf, in)
+			whole, err = c.passBytes(buf, in)
 		} else {
 			whole, err = c.frame(buf, in)
 		}

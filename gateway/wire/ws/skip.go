@@ -24,10 +24,10 @@ func (c *conn) startSkip(h head, buf []byte, in *wire.Input) *wire.Error {
 	return nil
 }
 
-// passOver drops the bytes in buf of the frame that is being skipped, and refuses the message
+// passBytes drops the bytes in buf of the frame that is being skipped, and refuses the message
 // after its last frame. False: more of this frame is to come. Text is checked all the same
 // (RFC 6455, section 8.1).
-func (c *conn) passOver(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
+func (c *conn) passBytes(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	if c.kind == opText && !c.text.add(c.skip.Available(buf, in)) {
 		return false, c.fail(codeNotUTF8, "text is not UTF-8")
 	}
