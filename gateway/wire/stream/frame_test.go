@@ -118,7 +118,7 @@ func TestIgnorePrefix(t *testing.T) {
 	}
 }
 
-// TestNeed looks that Need tells the size of a frame as soon as it is known.
+// TestNeed: Need is the size of a frame as soon as it is known.
 func TestNeed(t *testing.T) {
 	for _, c := range []struct {
 		frame, stream string
@@ -145,8 +145,8 @@ func TestNeed(t *testing.T) {
 	}
 }
 
-// TestLongMessageIsScannedOnce feeds messages of 1 MiB in small pieces and looks,
-// after each piece, that all that was looked at is remembered.
+// TestLongMessageIsScannedOnce feeds messages of 1 MiB in small pieces and checks, after each
+// piece, that the framer remembers how far it has searched.
 func TestLongMessageIsScannedOnce(t *testing.T) {
 	const size = 1 << 20
 	message := bytes.Repeat([]byte("\r"), size)
@@ -180,8 +180,8 @@ func TestLongMessageIsScannedOnce(t *testing.T) {
 	}
 }
 
-// TestNoRoomForgetsNothing: asked without room for a message, a framer still knows
-// how far it has looked.
+// TestNoRoomForgetsNothing: called without room for a message, a framer still remembers how far
+// it has searched.
 func TestNoRoomForgetsNothing(t *testing.T) {
 	for _, frame := range []string{"line", "delim:0d0a"} {
 		c := mustNew(t, Config{Frame: frame}).NewConn().(*conn)

@@ -11,15 +11,15 @@ import (
 	"feedgate/worker"
 )
 
-// refConfig is a framing as the reference decoders take it.
+// refConfig is a framing for the reference decoders.
 type refConfig struct {
 	max, longest int
 	ignore       string
 	skipEmpty    bool
 }
 
-// refFrame is the first frame of b: its message and its length in the stream, 0
-// when it is not whole. reason is why it is a protocol error.
+// refFrame is the first frame of b: its message and its length in the stream; 0 if it is
+// incomplete. reason is why it is a protocol error.
 type refFrame func(b []byte, limit int) (msg []byte, size int, reason string)
 
 // reference decodes a stream frame by frame.

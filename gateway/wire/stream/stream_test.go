@@ -73,7 +73,7 @@ func TestTraits(t *testing.T) {
 	}
 }
 
-// TestOpening looks that the hello comes first and readiness before any message.
+// TestOpening: the hello is sent first, and EventReady precedes every message.
 func TestOpening(t *testing.T) {
 	conn := mustNew(t, Config{Frame: "line", Hello: `LOGIN {token}\n`}).NewConn()
 	d := wiretest.New(t, conn, wire.Hello{Client: "me", Token: []byte("s3cret")}, wiretest.Whole(64))
@@ -106,8 +106,8 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// TestEndWithinALine: only a clean end makes a message of what is left, and only where
-// that is asked for and the frames are lines.
+// TestEndWithinALine: the bytes left at the end become a message only after a clean end, only
+// with LastLine, and only with a line framing.
 func TestEndWithinALine(t *testing.T) {
 	for _, c := range []struct {
 		frame           string
