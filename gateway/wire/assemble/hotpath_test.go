@@ -31,8 +31,8 @@ func decodeAll(t testing.TB, open, size int, text []byte) func() {
 	}
 }
 
-// TestPassingThroughAllocatesNothing holds requests of one part to that, among others
-// that are open too.
+// TestPassingThroughAllocatesNothing: a request of one part allocates nothing, even while others
+// are open.
 func TestPassingThroughAllocatesNothing(t *testing.T) {
 	text := []byte(strings.Repeat(`{"id":"r\u00e9quest-1","data":"a\nb","end":true}`+"\n", 100))
 	for _, open := range []int{0, 100} {
@@ -55,8 +55,8 @@ func BenchmarkPassingThrough(b *testing.B) {
 	}
 }
 
-// BenchmarkJoining joins requests of two parts, while none of the open ones fills Input.Side,
-// and while one does, so that messages are taken one by one.
+// BenchmarkJoining joins requests of two parts: while no open request fills Input.Side, and while
+// one does, so that messages are decoded one by one.
 func BenchmarkJoining(b *testing.B) {
 	var text []byte
 	for id := range 100 {

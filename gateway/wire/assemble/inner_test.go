@@ -55,8 +55,8 @@ func restless(t wiretest.T, conn wire.Conn, data []byte, step int) (r wiretest.R
 	}
 }
 
-// TestInnerProtocols compares with the model what comes of all that an inner protocol
-// may do, decoded in three ways.
+// TestInnerProtocols compares everything an inner protocol may do, decoded in three ways, with
+// the model.
 func TestInnerProtocols(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := config()
@@ -118,8 +118,8 @@ func TestInnerProtocols(t *testing.T) {
 	})
 }
 
-// TestTheEndWaits looks that a close, and an error, come behind the messages that were
-// decoded with them.
+// TestTheEndWaits checks that a close, or an error, is returned after the messages that were
+// decoded with it.
 func TestTheEndWaits(t *testing.T) {
 	for _, ending := range []byte{leaving, fault} {
 		var stream []byte
@@ -129,7 +129,7 @@ func TestTheEndWaits(t *testing.T) {
 		stream = append(stream, ending, 0)
 		c := mustNew(t, mixed, config()).NewConn().(*conn)
 		r := wiretest.Run(t, c, stream, wiretest.Whole(len(stream)))
-		if got := told(r); got != `2={"id":1,"end":true,"data":"a"} 3={"id":2,"end":true}` {
+		if got := summary(r); got != `2={"id":1,"end":true,"data":"a"} 3={"id":2,"end":true}` {
 			t.Errorf("got %s", got)
 		}
 		if (r.Err != nil) != (ending == fault) || ending == leaving && (len(r.Events) != 2 || r.Events[1].After != 2) {

@@ -22,6 +22,8 @@ const (
 	fault    = 'x' // an error
 )
 
+// mixed is an inner protocol that does everything a Conn may do. A frame is a kind, the length of
+// its payload in one byte, and the payload.
 type mixedConn struct {
 	wire.Conn
 	ready   bool

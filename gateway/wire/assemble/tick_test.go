@@ -91,8 +91,8 @@ func TestIdleTimeout(t *testing.T) {
 	}
 }
 
-// TestAcksOfTimeouts looks that the ack of a request that timed out is made of its
-// last part.
+// TestAcksOfTimeouts checks that the ack of a request that timed out is rendered from its last
+// part.
 func TestAcksOfTimeouts(t *testing.T) {
 	p := mustNew(t, lines(t, "{json:id}/{json:data}/{n}/{code}"), config())
 	c := p.NewConn().(*conn)
@@ -110,8 +110,8 @@ func TestAcksOfTimeouts(t *testing.T) {
 	}
 }
 
-// TestTimeoutsHaveAux looks that the inner protocol's note goes with the refusal.
-func TestTimeoutsHaveAux(t *testing.T) {
+// TestTimeoutsHaveTag checks that a refusal has the inner protocol's tag.
+func TestTimeoutsHaveTag(t *testing.T) {
 	c := mustNew(t, mixed, config()).NewConn().(*conn)
 	d := &driven{wiretest.New(t, c, wire.Hello{}, wiretest.Whole(1<<10)), c, t, 0, 0}
 	text := `{"id":1}`
@@ -126,9 +126,8 @@ func TestTimeoutsHaveAux(t *testing.T) {
 	}
 }
 
-// TestTimeStandsStill looks that requests do not time out while it is the loop that
-// does not look at what came.
-func TestTimeStandsStill(t *testing.T) {
+// TestClockIsPaused checks that requests do not time out while the loop does not decode.
+func TestClockIsPaused(t *testing.T) {
 	d := drive(t, config())
 	d.want("kept", `{"id":1,"data":"a"}`)
 	d.pass(0, time.Second)
@@ -141,7 +140,7 @@ func TestTimeStandsStill(t *testing.T) {
 	d.want(`2={"id":1,"data":"ab","end":true}`, `{"id":1,"data":"b","end":true}`)
 }
 
-// TestNoTimeout looks that without --idle-timeout nothing is refused for its age.
+// TestNoTimeout checks that without --idle-timeout nothing is refused for its age.
 func TestNoTimeout(t *testing.T) {
 	cfg := config()
 	cfg.IdleTimeout = 0
@@ -158,9 +157,9 @@ func TestNoTimeout(t *testing.T) {
 	d.want(`2={"id":1,"data":"ab","end":true}`, `{"id":1,"data":"b","end":true}`)
 }
 
-// TestWholesBeforeTimeouts looks that a request whose last part was received before a
-// Tick, and not decoded for want of room, is not refused by it.
-func TestWholesBeforeTimeouts(t *testing.T) {
+// TestCompletedBeforeTimeouts checks that a request whose last part was received before a Tick,
+// and not decoded for lack of room, is not refused.
+func TestCompletedBeforeTimeouts(t *testing.T) {
 	d := drive(t, config())
 	d.want("kept", `{"id":1,"data":"a"}`)
 	d.want("kept", `{"id":2,"data":"a"}`)

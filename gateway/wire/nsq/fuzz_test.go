@@ -43,7 +43,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzLogin looks that a login says the same however it comes.
+// FuzzLogin checks that a login says the same however it comes.
 func FuzzLogin(f *testing.F) {
 	for _, c := range loginCases {
 		f.Add(c.in, []byte{60, 2, 3, 0x81, 9})

@@ -205,7 +205,7 @@ func TestFaultsSay(t *testing.T) {
 	}
 }
 
-// TestReasons looks that what the metrics show is all that there is.
+// TestReasons checks that what the metrics show is all that there is.
 func TestReasons(t *testing.T) {
 	seen := map[string]bool{}
 	for _, reason := range Reasons {

@@ -9,7 +9,7 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// nsqd is what a server knows of one subscriber, in a time of its own. It looks that each
+// nsqd is what a server knows of one subscriber, in a time of its own. It checks that each
 // command is one that it takes, and that none is missing.
 type nsqd struct {
 	t                   wiretest.T

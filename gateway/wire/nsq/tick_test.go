@@ -47,7 +47,7 @@ func TestPeriod(t *testing.T) {
 	}
 }
 
-// TestEarlyTick looks that a call before the time that was asked for does nothing.
+// TestEarlyTick checks that a call before the time that was asked for does nothing.
 func TestEarlyTick(t *testing.T) {
 	count := 100
 	cfg := testConfig()

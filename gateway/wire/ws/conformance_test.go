@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestFaultsNameTheMessage looks that an error says which message is at fault, and holds
+// TestFaultsNameTheMessage checks that an error says which message is at fault, and holds
 // none of its bytes.
 func TestFaultsNameTheMessage(t *testing.T) {
 	p := mustNew(t, Config{})

@@ -62,7 +62,7 @@ func checkReferenceOf(t *testing.T, stream, plan []byte, limit uint16, ignore st
 	checkReference(t, stream, plan, limit, ignore)
 }
 
-// FuzzAnswer looks that an answer says the same however it comes, and that none but one
+// FuzzAnswer checks that an answer says the same however it comes, and that none but one
 // with the key's Sec-WebSocket-Accept is good.
 func FuzzAnswer(f *testing.F) {
 	for _, c := range answerCases {

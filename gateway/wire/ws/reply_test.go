@@ -38,7 +38,7 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// TestOpening looks that the hello is the first frame, goes out with readiness, and is
+// TestOpening checks that the hello is the first frame, goes out with readiness, and is
 // forgotten.
 func TestOpening(t *testing.T) {
 	for _, c := range []struct {

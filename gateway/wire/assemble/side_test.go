@@ -11,9 +11,9 @@ import (
 	"feedgate/worker"
 )
 
-// TestOwnIsBounded: many requests that end at once fill Input.Side and no more, as the driver
-// checks, and all come.
-func TestOwnIsBounded(t *testing.T) {
+// TestSideIsBounded: many requests that end at once fill Input.Side only to its limit, as the
+// driver checks, and all are returned.
+func TestSideIsBounded(t *testing.T) {
 	const requests, size = maxOpen, 2000
 	var parts, ends strings.Builder
 	for id := range requests {
@@ -37,7 +37,7 @@ func TestOwnIsBounded(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreBounded: so do requests that all time out at once.
+// TestRefusalsAreBounded: so are requests that all time out at once.
 func TestRefusalsAreBounded(t *testing.T) {
 	d := drive(t, config())
 	for id := range 200 {
