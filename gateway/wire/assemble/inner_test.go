@@ -28,7 +28,7 @@ func restless(t wiretest.T, conn wire.Conn, data []byte, step int) (r wiretest.R
 			if !m.Side && (int(m.Off+m.Len) > in.Start || m.Len > 0 && int(m.Off) < start) {
 				t.Fatalf("message %d lies at %d to %d, the cursor went from %d to %d", m.Seq, m.Off, m.Off+m.Len, start, in.Start)
 			}
-			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Tag, Code: m.Code, Data: bytes.Clone(in.Bytes(buf, &m))})
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Tag: m.Tag, Code: m.Code, Data: bytes.Clone(in.Bytes(buf, &m))})
 		}
 		r.Out = append(r.Out, in.Out...)
 		if in.Event.Kind != wire.EventNone {
@@ -77,7 +77,7 @@ func TestInnerProtocols(t *testing.T) {
 				continue
 			}
 			want.seq++
-			as := wiretest.Message{Seq: want.seq, Aux: uint8(want.seq % 7)}
+			as := wiretest.Message{Seq: want.seq, Tag: uint8(want.seq % 7)}
 			if kind == refusal {
 				frame(kind, "")
 				as.Code = worker.Refused

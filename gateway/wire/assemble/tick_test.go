@@ -25,7 +25,7 @@ func (d *driven) turn() (r wiretest.Result) {
 			if !m.Side {
 				d.t.Fatalf("message %+v of nothing", m)
 			}
-			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Tag, Code: m.Code, Data: bytes.Clone(in.Bytes(nil, &m))})
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Tag: m.Tag, Code: m.Code, Data: bytes.Clone(in.Bytes(nil, &m))})
 		}
 	}
 	return r
@@ -104,7 +104,7 @@ func TestAcksOfTimeouts(t *testing.T) {
 		t.Fatalf("refused %v", refused)
 	}
 	m := refused[0]
-	ack := p.Render(nil, worker.Message{Data: m.Data, Seq: m.Seq, Aux: m.Aux}, m.Code)
+	ack := p.Render(nil, worker.Message{Data: m.Data, Seq: m.Seq, Aux: m.Tag}, m.Code)
 	if string(ack) != "a/2/2/3" {
 		t.Errorf("ack %s", ack)
 	}
@@ -121,7 +121,7 @@ func TestTimeoutsHaveTag(t *testing.T) {
 		}
 	}
 	refused := d.pass(time.Second, 9*time.Second)[9]
-	if len(refused) != 1 || refused[0].Seq != 3 || refused[0].Aux != 3 {
+	if len(refused) != 1 || refused[0].Seq != 3 || refused[0].Tag != 3 {
 		t.Errorf("refused %+v", refused)
 	}
 }

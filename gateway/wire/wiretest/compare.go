@@ -11,7 +11,7 @@ func Compare(t T, got, want Result) {
 	t.Helper()
 	for i := range min(len(got.Msgs), len(want.Msgs)) {
 		g, w := got.Msgs[i], want.Msgs[i]
-		if g.Seq != w.Seq || g.Aux != w.Aux || g.Code != w.Code || !bytes.Equal(g.Data, w.Data) {
+		if g.Seq != w.Seq || g.Tag != w.Tag || g.Code != w.Code || !bytes.Equal(g.Data, w.Data) {
 			t.Fatalf("message %d is %+v, want %+v", i, g, w)
 		}
 	}

@@ -22,7 +22,7 @@ type T interface {
 type Message struct {
 	Seq  uint64
 	Data []byte // nil when refused
-	Aux  uint8
+	Tag  uint8
 	Code worker.Code
 }
 
@@ -204,7 +204,7 @@ func (d *Driver) collect(start int) {
 		d.t.Fatalf("Decode replaced Msgs instead of filling it")
 	}
 	for _, m := range d.in.Msgs {
-		msg := Message{Seq: m.Seq, Aux: m.Tag, Code: m.Code}
+		msg := Message{Seq: m.Seq, Tag: m.Tag, Code: m.Code}
 		switch {
 		case m.Side:
 			if int(m.Off) > wire.SideFull+len(d.buf) {

@@ -118,10 +118,10 @@ func run(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (outcom
 func outcomeOf(t wiretest.T, c wire.Conn, r wiretest.Result) (o outcome) {
 	t.Helper()
 	for i, m := range r.Msgs {
-		if m.Seq != uint64(i+1) || m.Code != 0 && m.Code != worker.TooLarge || m.Aux > 1 {
-			t.Fatalf("message %d has number %d, code %d, note %d", i+1, m.Seq, m.Code, m.Aux)
+		if m.Seq != uint64(i+1) || m.Code != 0 && m.Code != worker.TooLarge || m.Tag > 1 {
+			t.Fatalf("message %d has number %d, code %d, note %d", i+1, m.Seq, m.Code, m.Tag)
 		}
-		o.msgs = append(o.msgs, message{m.Aux == 1, string(m.Data), m.Code != 0})
+		o.msgs = append(o.msgs, message{m.Tag == 1, string(m.Data), m.Code != 0})
 		if m.Code != 0 {
 			r.Skipped--
 		}

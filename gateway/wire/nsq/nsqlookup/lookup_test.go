@@ -94,9 +94,9 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
-// TestListsStand: a server's list is replaced by its next one only, and faults are logged
-// when they begin and end.
-func TestListsStand(t *testing.T) {
+// TestListsAreKept: a server's list is replaced only by its next one, and faults are logged when
+// they begin and end.
+func TestListsAreKept(t *testing.T) {
 	var a, b script
 	a.lists("x", "y")
 	b.lists("y", "z")
@@ -155,7 +155,7 @@ func TestLongAnswer(t *testing.T) {
 	}
 }
 
-// TestTooMany: what one process cannot bear is left out, always the same.
+// TestTooMany: nsqds over the limit are left out, always the same ones.
 func TestTooMany(t *testing.T) {
 	var hosts []string
 	for i := range MaxServers + 1 {
@@ -176,7 +176,7 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
-// TestRedirect: an nsqlookupd does not redirect, and its secrets go nowhere else.
+// TestRedirect: redirects are not followed, so secrets are sent nowhere else.
 func TestRedirect(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/lookup" {
