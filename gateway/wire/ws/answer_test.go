@@ -13,7 +13,7 @@ import (
 // good are the header lines of a good answer; ACCEPT stands for what fits the key.
 const good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
 
-// swap is the good answer with one line in place of another.
+// swap returns the good answer with one line replaced.
 func swap(line, by string) string { return strings.Replace(good, line+"\r\n", by, 1) + "\r\n" }
 
 func swapStatus(by string) string  { return swap("HTTP/1.1 101 Switching Protocols", by) }
@@ -22,15 +22,15 @@ func swapConn(by string) string    { return swap("Connection: Upgrade", by) }
 func swapAccept(by string) string  { return swap("Sec-WebSocket-Accept: ACCEPT", by) }
 func with(lines string) string     { return good + lines + "\r\n" }
 
-// padded is the good answer, n bytes long in all.
+// padded returns the good answer padded to n bytes.
 func padded(n int) string {
 	const name = "X-Padding: "
 	accept := len(acceptFor("")) - len("ACCEPT")
 	return with(name + strings.Repeat("x", n-len(good)-accept-len(name)-4) + "\r\n")
 }
 
-// answerCase is an answer of the server and what is wrong with it; empty: nothing. rfc is
-// as in frameCase, "9110" and "9112" being those RFCs.
+// answerCase is an answer of the server and its fault; empty: none. rfc is as in frameCase, with
+// "9110" and "9112" for those RFCs.
 type answerCase struct {
 	rfc, name, answer, fault string
 	subprotocol              string // that is asked for
@@ -42,12 +42,12 @@ const (
 	notHead      = "the head of the server's answer is not that of an HTTP response"
 	tooLong      = "the head of the server's answer is longer than 16384 bytes"
 	badUpgrade   = "the server's answer: Upgrade is not websocket"
-	badConn      = "the server's answer: Connection is without Upgrade"
-	badAccept    = "the server's answer: Sec-WebSocket-Accept does not fit the key that was sent"
-	badExtension = "the server's answer: Sec-WebSocket-Extensions selects one, and none was offered"
-	badProtocol  = "the server's answer: Sec-WebSocket-Protocol selects one, and none was asked for; see --ws-subprotocol"
-	noProtocol   = "the server's answer: Sec-WebSocket-Protocol is missing; --ws-subprotocol asks for feed"
-	notProtocol  = "the server's answer: Sec-WebSocket-Protocol is not feed, which --ws-subprotocol asks for"
+	badConn      = "the server's answer: Connection has no Upgrade"
+	badAccept    = "the server's answer: Sec-WebSocket-Accept does not match the key"
+	badExtension = "the server's answer: Sec-WebSocket-Extensions selects one, but none was offered"
+	badProtocol  = "the server's answer: Sec-WebSocket-Protocol selects one, but none was requested; see --ws-subprotocol"
+	noProtocol   = "the server's answer: Sec-WebSocket-Protocol is missing; --ws-subprotocol requests feed"
+	notProtocol  = "the server's answer: Sec-WebSocket-Protocol is not feed, as --ws-subprotocol requests"
 )
 
 var answerCases = []answerCase{
@@ -195,8 +195,8 @@ func checkAnswer(t wiretest.T, p *wire.Codec, template string, plan wiretest.Pla
 	return fault.Detail
 }
 
-// TestAnswerAtEverySplit cuts a good answer, with a text and a ping in the same
-// segment, in two at each byte.
+// TestAnswerAtEverySplit splits a good answer, with a text and a ping in the same segment, at
+// each byte.
 func TestAnswerAtEverySplit(t *testing.T) {
 	p := mustNew(t, Config{})
 	stream := cat(text("\u20ac"), ping("p"))
@@ -249,7 +249,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestLocation: of the statuses that are redirects to be followed, and of no other.
+// TestLocation: only statuses that are redirects are followed.
 func TestLocation(t *testing.T) {
 	for status, want := range map[int]bool{301: true, 302: true, 303: true, 307: true, 308: true, 300: false, 304: false, 200: false, 503: false} {
 		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Hello{Host: "a:1"}, wiretest.Whole(256))
@@ -270,7 +270,7 @@ func TestRefusedRedirect(t *testing.T) {
 	}
 }
 
-// TestRequestForTarget: after a redirect, the request is for what the server named.
+// TestRequestForTarget: after a redirect, the request is for the target that the server named.
 func TestRequestForTarget(t *testing.T) {
 	c := mustNew(t, Config{Path: "/old"}).NewConn()
 	if r := parseRequest(t, c.AppendHello(nil, wire.Hello{Host: "a:1", Target: "/new?x"})); r.RequestURI != "/new?x" {
@@ -278,7 +278,7 @@ func TestRequestForTarget(t *testing.T) {
 	}
 }
 
-// TestLoginCodes: a server that says that it does not know us is told apart.
+// TestLoginCodes: a server's refusal of our credentials has a code of its own.
 func TestLoginCodes(t *testing.T) {
 	for status, want := range map[int]wire.CloseCode{
 		401: wire.CloseBadToken, 403: wire.CloseBadToken, 404: wire.CloseBadRequest, 200: wire.CloseBadRequest,

@@ -52,8 +52,8 @@ type clientFrame struct {
 	payload string
 }
 
-// clientFrames takes what a client sent apart, byte by byte, and checks what RFC 6455 5
-// asks of it.
+// clientFrames parses what a client sent, byte by byte, and checks the requirements of RFC 6455
+// 5.
 func clientFrames(t wiretest.T, b []byte) (frames []clientFrame) {
 	t.Helper()
 	take := func(n uint64) []byte {
@@ -94,7 +94,7 @@ type message struct {
 	over bool // over --max-message: refused, without its data
 }
 
-// outcome is what came of a stream behind the handshake.
+// outcome is the result of a stream after the handshake.
 type outcome struct {
 	msgs    []message
 	pongs   []string

@@ -8,8 +8,8 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// TestOversizedAtEverySplit: two reads, cut at every byte, bring the same as one read, and
-// no piece of an oversized message is waited for.
+// TestOversizedAtEverySplit: two reads, split at every byte, have the same result as one read,
+// and the decoder never waits for a piece of an oversized message.
 func TestOversizedAtEverySplit(t *testing.T) {
 	const limit = 8
 	euro := "\xe2\x82\xac"
@@ -36,8 +36,8 @@ func TestOversizedAtEverySplit(t *testing.T) {
 	}
 }
 
-// TestOversizedNeedsNoBuffer: behind the header of a frame that is too long, nothing is
-// waited for in one piece.
+// TestOversizedNeedsNoBuffer: after the header of an oversized frame, the decoder waits for no
+// contiguous bytes.
 func TestOversizedNeedsNoBuffer(t *testing.T) {
 	for name, stream := range map[string][]byte{
 		"a frame":    bin(bytesOf(testLimit + 1)),

@@ -13,7 +13,7 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// parseRequest reads what Open said as a server does.
+// parseRequest parses the hello as a server does.
 func parseRequest(t wiretest.T, hello []byte) *http.Request {
 	t.Helper()
 	r := bufio.NewReader(bytes.NewReader(hello))
@@ -27,7 +27,7 @@ func parseRequest(t wiretest.T, hello []byte) *http.Request {
 	return req
 }
 
-// TestRequest looks at the request as RFC 6455 4.1 lists what it must have.
+// TestRequest checks the request against the requirements of RFC 6455 4.1.
 func TestRequest(t *testing.T) {
 	c := mustNew(t, Config{
 		Path: "/feed/a%20b?x=1&y=%23", Origin: "https://example.com", Subprotocol: "v2.feed",

@@ -14,8 +14,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestRealServer goes through a connection to net/http: the handshake, messages and acks,
-// a ping, Close both ways.
+// TestRealServer runs a connection against net/http: the handshake, messages and acks, a ping,
+// Close both ways.
 func TestRealServer(t *testing.T) {
 	const messages = 1000
 	served := make(chan error, 1)
@@ -43,7 +43,7 @@ func TestRealServer(t *testing.T) {
 	}
 }
 
-// talk acks what comes until the server says Close.
+// talk acks messages until the server sends Close.
 func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Hello) (msgs int, err error) {
 	out := conn.AppendHello(nil, r)
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 64)}
