@@ -157,7 +157,7 @@ func logged(err error) error {
 }
 
 func (u *upstreams) serveAdmin() {
-	report := admin.Report{Upstreams: u.current, Lookup: u.found, Sink: u.ready}
+	report := admin.Report{Upstreams: u.current, Discovery: u.found, Sink: u.ready}
 	if u.state != nil {
 		report.State = u.state.Ready
 	}

@@ -28,8 +28,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestFlappingIsOneLineASecond: an nsqd that is listed and then not, and an nsqlookupd that answers
-// and then does not, many times a second, cause a line of each kind a second.
+// TestFlappingIsOneLineASecond: an nsqd that is listed and removed, and an nsqlookupd that
+// answers and fails, many times a second, cause one line of each kind per second.
 func TestFlappingIsOneLineASecond(t *testing.T) {
 	l := nsqfake.StartLookupd(t)
 	const away = "127.0.0.1:1" // what is connected is kept, so nothing listens there

@@ -27,7 +27,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	return nil
 }
 
-// decodePlain decodes the run of whole messages at in.Scan, which is nearly all of a feed.
+// decodePlain decodes the run of complete messages at in.Scan, which is nearly all of a feed.
 func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	msgs, at, seq := in.Msgs, in.Scan, c.received
 	for len(msgs) < cap(msgs) && seq < c.granted && len(buf)-at >= messageHead {
@@ -50,8 +50,8 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	in.AdvanceTo(at)
 }
 
-// frame decodes the frame at in.Scan, which decodePlain has left: one of another type, or a
-// message that is incomplete, too long or malformed. False: more bytes must come first.
+// frame decodes the frame at in.Scan that decodePlain has left: one of another type, or a message
+// that is incomplete, too long or malformed. It returns false if the frame is incomplete.
 func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	b := buf[in.Scan:]
 	if len(b) < frameHead {
@@ -89,7 +89,7 @@ func (c *conn) expects(kind byte) bool {
 	return kind == Ping || kind == Pong || kind == Goodbye
 }
 
-// message decodes a message that decodePlain does not take.
+// message decodes a message that decodePlain leaves.
 func (c *conn) message(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	b, number := buf[in.Scan:], c.received+1
 	if number > c.granted {
