@@ -54,7 +54,7 @@ func New(inner *wire.Codec, cfg Config) (*wire.Codec, error) {
 		idle: max(cfg.IdleTimeout, 0),
 	}
 	if inner.Sequenced {
-		faults.Add("--assemble", errors.New("goes with tcp:// and ws:// only; fg:// has parts of its own"))
+		faults.Add("--assemble", errors.New("goes with tcp:// and ws:// only; fg:// has its own parts"))
 	}
 	if inner.Meta != nil && inner.Meta.Split != nil {
 		faults.Add("--assemble", errors.New("does not go with a protocol whose messages have heads"))
@@ -82,7 +82,7 @@ func New(inner *wire.Codec, cfg Config) (*wire.Codec, error) {
 	return &codec, nil
 }
 
-// The names of the members.
+// Indices of the members.
 const (
 	nameID = iota
 	nameComplete
@@ -122,7 +122,7 @@ func parseSpec(spec string) ([][]byte, error) {
 // settings is a parsed Config. It is immutable.
 type settings struct {
 	names      [][]byte
-	member     []byte // begins DATA behind another member: ,"DATA":"
+	member     []byte // begins DATA after another member: ,"DATA":"
 	maxMessage int
 	memory     int64
 	idle       time.Duration // 0: no limit

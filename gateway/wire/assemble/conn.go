@@ -96,7 +96,7 @@ func (c *conn) dropOpen() *wire.Error {
 }
 
 func unfinished(n int) *wire.Error {
-	return wire.Errorf(wire.Truncated, wire.CloseOK, "requests of which not all parts have come (--assemble): %d", n)
+	return wire.Errorf(wire.Truncated, wire.CloseOK, "incomplete requests dropped (--assemble): %d", n)
 }
 
 // Tick implements [wire.Conn]. The clock of requests is paused while the loop does not decode,

@@ -23,7 +23,7 @@ type table struct {
 
 	longest      int           // no open request has more memory, in bytes
 	skippedParts []skippedPart // parts over --max-message whose refusal was not taken yet
-	key          []byte        // of the part that is looked at
+	key          []byte        // of the current part
 }
 
 func newTable(p *settings) table { return table{p: p, byKey: make(map[string]*request)} }

@@ -81,7 +81,7 @@ func addToken(codec *wire.Codec, given bool, logins []Login) error {
 		}
 	}
 	if len(without) == len(logins) {
-		codec.TokenUnsent = "as there is no {token} in " + strings.Join(without, " or ")
+		codec.TokenUnsent = "because there is no {token} in " + strings.Join(without, " or ")
 	}
 	return errors.Join(faults...)
 }
