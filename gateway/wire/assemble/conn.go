@@ -74,9 +74,9 @@ func (c *conn) skimmed(b []byte) {
 }
 
 // End implements [wire.Conn]. A last message may complete a request.
-func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
+func (c *conn) End(buf []byte, in *wire.Input, clean bool) *wire.Error {
 	msgs := c.begin(in, cap(in.Msgs))
-	fault := c.Conn.End(buf, in, whole)
+	fault := c.Conn.End(buf, in, clean)
 	c.filter(buf, in, msgs)
 	if open := c.dropOpen(); fault == nil {
 		fault = open

@@ -110,12 +110,12 @@ func (c *conn) errorf(reason string, code wire.CloseCode, format string, args ..
 	return wire.Errorf(reason, code, "message %d at byte %d: "+format, append([]any{c.seq + 1, c.pos}, args...)...)
 }
 
-func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
+func (c *conn) End(buf []byte, in *wire.Input, clean bool) *wire.Error {
 	rest := c.passed + uint64(len(buf)-in.Scan)
 	if rest == 0 {
 		return nil
 	}
-	if whole && c.p.lastLine {
+	if clean && c.p.lastLine {
 		c.lastLine(buf, in)
 		return nil
 	}
