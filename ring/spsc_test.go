@@ -161,7 +161,7 @@ func (m *spscModel) Peek(t *rapid.T) {
 		t.Fatalf("Empty() = %v with %d published", m.r.Empty(), len(m.published))
 	}
 	s := m.r.Peek()
-	// Where the consumer stands follows from where the producer does.
+	// The consumer's position follows from the producer's.
 	front := m.at - uint64(len(m.committed)+len(m.published))
 	most := m.side(len(m.published), front)
 	if len(s) > most || (len(s) == 0) != (most == 0) || (fresh && len(s) != most) {

@@ -55,7 +55,7 @@ func fake(label string) source {
 	return source{label, func() snapshot { return s }}
 }
 
-// fixed are those that neither come nor go.
+// fixed is a list of upstreams that does not change.
 func fixed[T any](all ...T) func() []T { return func() []T { return all } }
 
 func TestCollectorLints(t *testing.T) {
@@ -76,7 +76,7 @@ func TestFirstScrape(t *testing.T) {
 	for name, want := range specified {
 		family, ok := families[name]
 		if !ok {
-			// Rings are there once a gateway has made them.
+			// Rings exist once a gateway has made them.
 			if name != "feedgate_ring_depth" {
 				t.Errorf("%s is missing", name)
 			}
@@ -168,8 +168,7 @@ feedgate_ack_latency_seconds_count{upstream="fg://a:1"} 10
 	}
 }
 
-// family is what a scrape says of one metric: a set of labels for each series,
-// and its value if it is a counter.
+// family is one metric of a scrape: a set of labels per series, and the value of a counter.
 type family struct {
 	kind   string
 	labels []map[string]string

@@ -34,8 +34,7 @@ func TestFailedGateway(t *testing.T) {
 			l.List(a.Addr())
 			r.until("its end", func() bool { return r.addrs() == a.Addr() })
 		case "stays":
-			// While it tries it has not failed, so no further try is made and the last
-			// one's end waited for.
+			// While it is connecting it has not failed, so it is not restarted.
 			l.Fail(true)
 			r.polled(l)
 			r.until("a failure", func() bool {

@@ -59,7 +59,7 @@ func TestSkipLimit(t *testing.T) {
 	}
 }
 
-// TestCheck: what a decoder does wrong is a fault that ends its connection, no panic.
+// TestCheck: a bug of a decoder is a fault that ends its connection, not a panic.
 func TestCheck(t *testing.T) {
 	buf := make([]byte, 10)
 	msg := func(off, n uint32) []Msg { return []Msg{{Off: off, Len: n}} }

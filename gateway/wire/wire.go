@@ -101,7 +101,7 @@ type Hello struct {
 	Session string // empty: none
 	Seq     uint64 // last contiguous acknowledged number of that session; 0: none
 	Client  string // --client-name
-	Host    string // HOST:PORT that was dialed
+	Host    string // HOST:PORT of the URL that was dialed
 	Token   []byte // login secret; nil: none. Only the Conn may keep it. It must not be logged.
 	Target  string // request target of a redirect; empty: the URL's own
 }

@@ -24,8 +24,8 @@ func drive(t *testing.T, cfg Config) *driven {
 	return &driven{wiretest.New(t, c, wire.Hello{}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64}), c, t, 0, 0}
 }
 
-// feed feeds one message and returns what came of it: a message, a part of a request that is
-// open now, or one that is ignored.
+// feed feeds one message and returns what it was taken for: a message, a part of a request that is
+// now open, or an ignored part.
 func (d *driven) feed(format string, args ...any) string {
 	d.t.Helper()
 	if err := d.Feed(fmt.Appendf(nil, format+"\n", args...)); err != nil {
@@ -44,7 +44,7 @@ func (d *driven) feed(format string, args ...any) string {
 	return "ignored"
 }
 
-// want feeds one message and checks what came of it.
+// want feeds one message and checks the result of feed.
 func (d *driven) want(want, format string, args ...any) {
 	d.t.Helper()
 	if got := d.feed(format, args...); got != want {

@@ -31,7 +31,7 @@ type mixedConn struct {
 	seq     uint64
 }
 
-// errFault is what a frame of kind fault ends the connection with.
+// errFault is the error of a frame of kind fault.
 var errFault = wire.Errorf(wire.UnknownOp, wire.CloseBadRequest, "fault")
 
 func (c *mixedConn) AppendHello(dst []byte, _ wire.Hello) []byte { return dst }

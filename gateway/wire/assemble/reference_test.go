@@ -190,7 +190,7 @@ func (m *model) unfinished() *wire.Error {
 	return unfinished(len(m.open))
 }
 
-// result is what a driver says when all went well.
+// result is the driver's result if there is no fault.
 func (m *model) result() wiretest.Result {
 	return wiretest.Result{
 		Msgs:   m.msgs,

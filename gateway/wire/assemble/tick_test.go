@@ -10,8 +10,7 @@ import (
 	"feedgate/worker"
 )
 
-// turn is what the loop does after a Tick: decode, though nothing may have come, until
-// there is nothing more.
+// turn decodes as the loop does after a Tick: even if no bytes have arrived, until nothing is left.
 func (d *driven) turn() (r wiretest.Result) {
 	d.t.Helper()
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
@@ -31,8 +30,7 @@ func (d *driven) turn() (r wiretest.Result) {
 	return r
 }
 
-// pass lets the time go by in steps of a second, from since on, and returns when what
-// was refused.
+// pass advances the time in steps of a second, from since on, and returns what was refused when.
 func (d *driven) pass(since, until time.Duration) map[time.Duration][]wiretest.Message {
 	d.t.Helper()
 	refused := map[time.Duration][]wiretest.Message{}

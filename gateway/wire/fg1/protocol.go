@@ -1,5 +1,5 @@
-// Package fg1 is the native protocol, FG/1, from the gateway's side, and its frame layout for
-// both sides. docs/protocol.md describes it for authors of feed servers.
+// Package fg1 implements the gateway's side of the native protocol, FG/1, and has its frame
+// layout for both sides. docs/protocol.md describes it for authors of feed servers.
 package fg1
 
 import (

@@ -81,7 +81,7 @@ var complaintCases = []streamCase{
 	{"TLS required behind the login", in(errorFrame("E_INVALID cannot FIN in current state (TLS required)")), ready().failing("e_invalid")},
 }
 
-// after is an outcome with one event more before all others.
+// after returns an outcome with one more event before all others.
 func (o outcome) after(event string) outcome {
 	o.trace = append([]string{event}, o.trace...)
 	return o

@@ -74,7 +74,7 @@ const loginSaid = "SUB topic channel\nRDY 100\n"
 // outcome is the result of a stream.
 type outcome struct {
 	trace  []string // messages and events, in order
-	said   string   // what was answered at once
+	said   string   // immediate replies
 	reason string   // of the fault; empty: there is none
 }
 

@@ -31,7 +31,7 @@ func TestNeed(t *testing.T) {
 		conn.AppendHello(nil, wire.Hello{})
 		stream := in(c.behind)
 		in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
-		for range 2 { // the first stops behind the login
+		for range 2 { // the first stops after the login
 			if in.Event = (wire.Event{}); conn.Decode(stream, &in) != nil {
 				t.Fatal(name)
 			}

@@ -1,4 +1,4 @@
-// Package nsq is a consumer of nsqd's TCP protocol V2 (NSQ TCP protocol spec,
+// Package nsq implements a consumer of nsqd's TCP protocol V2 (NSQ TCP protocol spec,
 // https://nsq.io/clients/tcp_protocol_spec.html). A message is identified by its arrival number
 // on the connection; its nsqd id is kept until it is acked.
 package nsq

@@ -58,7 +58,7 @@ func (s *nsqd) pass(to time.Duration) {
 	}
 }
 
-// take takes what the client said.
+// take handles the client's commands.
 func (s *nsqd) take(said []byte) {
 	s.t.Helper()
 	for len(said) > 0 {

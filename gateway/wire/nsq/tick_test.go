@@ -12,7 +12,7 @@ import (
 
 const ms = time.Millisecond
 
-// until ticks when it is asked for, up to a time, and returns what was said and when.
+// until calls Tick whenever it is due, up to a time, and returns the commands sent and when.
 func until(c *conn, from, to time.Duration) (said []string, at []time.Duration) {
 	for now := from; now <= to; {
 		out, next := c.Tick(nil, now)

@@ -53,7 +53,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		n := len(in.Msgs)
 		free := in.Msgs[n:cap(in.Msgs)]
 		p, f := c.framer.frames(free, c.seq, buf, in.Scan)
-		kept := c.p.signs.Drop(buf, free[:p.n], c.seq)
+		kept := c.p.ignore.Drop(buf, free[:p.n], c.seq)
 		in.Msgs = in.Msgs[:n+kept]
 		c.seq += uint64(kept)
 		c.pos += uint64(p.at - in.Scan)
@@ -131,7 +131,7 @@ func (c *conn) lastLine(buf []byte, in *wire.Input) {
 		c.skip.Add(0, uint64(len(line)), 0)
 		c.skip.Pass(buf, in)
 		c.refuse(in)
-	case !c.p.signs.Match(line):
+	case !c.p.ignore.Match(line):
 		c.seq++
 		in.Msgs = append(in.Msgs, wire.Msg{Seq: c.seq, Off: uint32(at), Len: uint32(len(line))})
 	}

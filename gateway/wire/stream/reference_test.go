@@ -130,7 +130,7 @@ func refVarint(b []byte, limit int) (msg []byte, size int, reason string) {
 	return nil, 0, ""
 }
 
-// compare decodes a stream whole and as planned, and holds both to the reference.
+// compare decodes a stream whole and as planned, and compares both with the reference.
 func compare(t wiretest.T, frame string, c refConfig, stream []byte, plan wiretest.Plan, first refFrame) {
 	t.Helper()
 	for _, lastLine := range []bool{false, true} {
@@ -175,7 +175,7 @@ func compare(t wiretest.T, frame string, c refConfig, stream []byte, plan wirete
 	}
 }
 
-// runToEnd feeds a stream and its end, and returns what the end's fault says.
+// runToEnd feeds a stream and its end, and returns the text of the end's fault.
 func runToEnd(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (r wiretest.Result, end string) {
 	t.Helper()
 	d := wiretest.New(t, p.NewConn(), wire.Hello{}, plan)

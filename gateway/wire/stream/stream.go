@@ -1,6 +1,6 @@
-// Package stream is any protocol over TCP that is a stream of framed messages (--frame). What the
-// gateway sends is described by templates. Only its arrival number on the connection identifies a
-// message.
+// Package stream implements any protocol over TCP that is a stream of framed messages (--frame).
+// Templates describe what the gateway sends. Nothing identifies a message but its arrival number
+// on the connection.
 package stream
 
 import (
@@ -60,7 +60,7 @@ func parse(cfg Config) (*protocol, error) {
 	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
 	faults.Metadata("--ack-template", p.ack, "tcp", nil)
 	p.heartbeat = faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat)
-	p.signs = wire.IgnoreFilter{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
+	p.ignore = wire.IgnoreFilter{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
 	p.lastLine = cfg.LastLine && (cfg.Frame == "line" || cfg.Frame == lineSkipEmpty)
 	faults.CheckHeartbeat(cfg.Heartbeat)
 	return p, faults.Err()
@@ -72,7 +72,7 @@ type protocol struct {
 	overhead  int
 	longest   uint64 // length up to which messages are skipped, in bytes
 	lastLine  bool   // as in Config; false unless the framing is one of lines
-	signs     wire.IgnoreFilter
+	ignore    wire.IgnoreFilter
 	interval  time.Duration
 
 	// Nil if not configured.

@@ -1,4 +1,4 @@
-// Package tcp is the scheme tcp: any protocol that is a stream of framed messages.
+// Package tcp implements the scheme tcp: any protocol that is a stream of framed messages.
 package tcp
 
 import (

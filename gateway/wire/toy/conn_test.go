@@ -45,7 +45,7 @@ func plans(n int) []wiretest.Plan {
 	return plans
 }
 
-// TestStreams: what comes of a stream, however it arrives.
+// TestStreams: what a stream is decoded to, however it arrives.
 func TestStreams(t *testing.T) {
 	big, full := strings.Repeat("b", testMax+1), strings.Repeat("f", testMax)
 	topic := strings.Repeat("t", maxTopic)
@@ -130,7 +130,7 @@ func describe(r wiretest.Result) string {
 	return strings.Join(all, " ")
 }
 
-// TestWithoutHeads: if nobody asks for metadata, only the data are handed out.
+// TestWithoutHeads: if metadata is not used, only the data is returned.
 func TestWithoutHeads(t *testing.T) {
 	codec := testCodec(t, false, 0)
 	r := wiretest.Run(t, codec.NewConn(), accepted(msg(9, "topic", "data")), wiretest.ByteByByte())
@@ -168,7 +168,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestAcks: acks quote the ids, refused messages too, and credit comes back by halves.
+// TestAcks: acks quote the ids, also of refused messages, and credit is returned by halves.
 func TestAcks(t *testing.T) {
 	c := testCodec(t, false, 4).NewConn()
 	d := wiretest.New(t, c, wire.Hello{}, wiretest.ByteByByte())
@@ -196,7 +196,7 @@ func TestAcks(t *testing.T) {
 	}
 }
 
-// TestSharedCredit: credit follows what the gateway may have at the moment.
+// TestSharedCredit: credit follows the gateway's current limit.
 func TestSharedCredit(t *testing.T) {
 	allowed := 3
 	codec, err := Protocol{Channel: "c"}.New(wire.Settings{

@@ -10,7 +10,7 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// good are the header lines of a good answer; ACCEPT stands for what fits the key.
+// good are the header lines of a good answer; ACCEPT stands for the Sec-WebSocket-Accept of the key.
 const good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
 
 // swap returns the good answer with one line replaced.
@@ -169,8 +169,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// checkAnswer gives the answer, and a message behind it where it is good, and returns
-// the fault.
+// checkAnswer feeds the answer, and a message after a good one, and returns the fault.
 func checkAnswer(t wiretest.T, p *wire.Codec, template string, plan wiretest.Plan) string {
 	t.Helper()
 	c := p.NewConn()
@@ -213,7 +212,7 @@ func TestAnswerAtEverySplit(t *testing.T) {
 	}
 }
 
-// TestRetryAfter: RFC 9110, section 10.2.3, with the statuses that it goes with here.
+// TestRetryAfter: RFC 9110, section 10.2.3, for the statuses that use it.
 func TestRetryAfter(t *testing.T) {
 	const date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 	at := time.Date(1994, 11, 6, 8, 49, 50, 0, time.UTC)

@@ -81,7 +81,7 @@ func parse(cfg Config) (*protocol, error) {
 		p.beat = beat.Append(nil, worker.Message{}, 0)
 		p.beatOp = dataOp(p.beat)
 	}
-	p.signs.Prefix = faults.IgnorePrefix(cfg.IgnorePrefix)
+	p.ignore.Prefix = faults.IgnorePrefix(cfg.IgnorePrefix)
 	p.longest = wire.SkipLimit(cfg.MaxMessage)
 	faults.CheckHeartbeat(cfg.Heartbeat)
 	faults.CheckMaxMessage(cfg.MaxMessage)

@@ -153,7 +153,7 @@ func (c *conn) fragment(h head, payload, buf []byte, in *wire.Input) *wire.Error
 		return c.fail(codeNotUTF8, "text ends within a UTF-8 sequence")
 	}
 	c.fragments, c.empty = 0, 0
-	if !c.p.signs.Match(buf[in.Start:in.Keep]) {
+	if !c.p.ignore.Match(buf[in.Start:in.Keep]) {
 		c.seq++
 		in.Msgs = append(in.Msgs, wire.Msg{
 			Seq: c.seq, Off: uint32(in.Start), Len: uint32(in.Keep - in.Start), Tag: c.kind.tag(),

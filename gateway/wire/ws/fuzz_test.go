@@ -19,7 +19,7 @@ func hexEscape(s string) string {
 	return b.String()
 }
 
-// checkReference decodes a stream whole and as planned, and holds both to the reference.
+// checkReference decodes a stream whole and as planned, and compares both with the reference.
 func checkReference(t wiretest.T, stream, plan []byte, limit uint16, ignore string) {
 	t.Helper()
 	parsed, err := parse(Config{IgnorePrefix: hexEscape(ignore), MaxMessage: 1 + int64(limit)})

@@ -87,7 +87,7 @@ func clientFrames(t wiretest.T, b []byte) (frames []clientFrame) {
 	return frames
 }
 
-// message is what is expected of one message.
+// message is an expected message.
 type message struct {
 	text bool
 	data string
@@ -161,7 +161,7 @@ func outcomeOf(t wiretest.T, c wire.Conn, r wiretest.Result) (o outcome) {
 	return o
 }
 
-// diff says where two outcomes differ, without long payloads.
+// diff describes how two outcomes differ, without long payloads.
 func (o outcome) diff(want outcome) string {
 	for i := range max(len(o.msgs), len(want.msgs)) {
 		if i >= len(o.msgs) || i >= len(want.msgs) || o.msgs[i] != want.msgs[i] {
@@ -193,7 +193,7 @@ func at(list []message, i int) string {
 func plans(name string, n int) map[string]wiretest.Plan {
 	n += 256 // the answer
 	list, rng := wiretest.Plans(name, n)
-	// The answer and the first header come byte by byte, the rest at once.
+	// The answer and the first header arrive byte by byte, the rest at once.
 	head := slices.Repeat([]int{1}, 150)
 	list["1 byte, then all"] = wiretest.Plan{Buffer: n, Msgs: 2, Steps: append(head, 0)}
 	if wiretest.Short(n) {

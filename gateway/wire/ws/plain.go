@@ -23,7 +23,7 @@ func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 		n, odd = n-1, false
 		at = frameStart(&room[n])
 	}
-	kept := c.p.signs.Drop(buf, room[:n], c.seq)
+	kept := c.p.ignore.Drop(buf, room[:n], c.seq)
 	c.seq += uint64(kept)
 	if kept < framed {
 		has = kindsOf(room[:kept])

@@ -15,7 +15,7 @@ func TestStall(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		begin []byte
-		step  []byte // comes each second
+		step  []byte // arrives each second
 		deaf  bool   // Decode is not called
 		after int    // seconds; 0: never
 	}{

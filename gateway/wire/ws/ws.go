@@ -1,6 +1,6 @@
-// Package ws is the WebSocket protocol (RFC 6455), client side. A message is a WebSocket message.
-// What the gateway sends is described by templates. No extension is offered. Only its arrival
-// number on the connection identifies a message.
+// Package ws implements the client side of the WebSocket protocol (RFC 6455). A message is a
+// WebSocket message; templates describe what the gateway sends. No extension is offered. Nothing
+// identifies a message but its arrival number on the connection.
 package ws
 
 import (
@@ -31,7 +31,7 @@ const textTag = 1
 // protocol is immutable.
 type protocol struct {
 	request  request
-	signs    wire.IgnoreFilter
+	ignore   wire.IgnoreFilter
 	interval time.Duration
 	limit    int    // longest message, in bytes
 	longest  uint64 // length up to which messages are skipped, in bytes

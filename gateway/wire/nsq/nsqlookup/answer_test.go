@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// answers are what has been seen of nsqlookupds, or might be.
+// answers are answers that nsqlookupds have given, or might give.
 var answers = []struct {
 	name   string
 	status int

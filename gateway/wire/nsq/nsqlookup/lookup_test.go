@@ -29,7 +29,7 @@ func serve(t *testing.T, f http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// script is what a server answers with at the time.
+// script is a server's current answer.
 type script struct{ now atomic.Pointer[scripted] }
 
 type scripted struct {
@@ -63,8 +63,7 @@ func lookup(t *testing.T, log *bytes.Buffer, addrs ...string) *Lookup {
 	return l
 }
 
-// polls polls and checks what is passed on at last; want "-" is an error, with nothing
-// passed on.
+// polls polls and checks the last list reported; want "-" is an error without a list.
 func polls(t *testing.T, l *Lookup, want string) {
 	t.Helper()
 	var lists []string
