@@ -284,21 +284,3 @@ func TestNames(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
-
-// TestRefusalsHaveData checks that the ack of a refused message can be rendered.
-func TestRefusalsHaveData(t *testing.T) {
-	cfg := config()
-	cfg.MaxMessage = 40
-	msgs := []string{`x`, `{"id":1,"data":9}`, `{"id":2,"data":"` + strings.Repeat("a", 41) + `"}`}
-	for how, plan := range plans(100) {
-		r := run(t, cfg, plan, msgs...)
-		if got := summary(r); got != "1!2 2!2 3!3" {
-			t.Fatalf("%s: got %s", how, got)
-		}
-		for i, m := range r.Msgs {
-			if string(m.Data) != msgs[i] {
-				t.Errorf("%s: message %d has %q", how, i, m.Data)
-			}
-		}
-	}
-}
