@@ -47,7 +47,7 @@ func (c *conn) peerCloses(x about) {
 	if x.clean && c.l.cfg.ExitOnClose && !c.failOver() {
 		// Under TLS, only close_notify makes a close clean (RFC 8446, section 6.1). If the
 		// end of the stream is the protocol's close, it has been read already.
-		c.end.notify = c.secure() && !c.l.set.codec.EOFCloses
+		c.end.notify = c.secure() && !c.l.set.codec.EOFIsClose
 		c.l.stop.leaving = c.l.stop.leaving || !c.end.notify
 	}
 	c.end.grace = 0

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 	"feedgate/worker/backoff"
 )
 
@@ -28,11 +27,11 @@ func (p *peer) edge(readable, writable, halfClosed, reset bool) {
 
 // termination is how a connection ends, from when its end has begun.
 type termination struct {
-	code      worker.Code   // for the protocol's close
-	grace     time.Duration // when what was read must be acked; 0: it takes as long as it takes
-	moreUntil time.Duration // messages may follow the answer to a stop until then; 0: none will
-	linger    time.Duration // when the peer must have closed; 0: its TCP has not acknowledged all
-	notify    bool          // close_notify decides whether the close was clean
+	code      wire.CloseCode // for the protocol's close
+	grace     time.Duration  // when what was read must be acked; 0: it takes as long as it takes
+	moreUntil time.Duration  // messages may follow the answer to a stop until then; 0: none will
+	linger    time.Duration  // when the peer must have closed; 0: its TCP has not acknowledged all
+	notify    bool           // close_notify decides whether the close was clean
 }
 
 // conn is the connection to the upstream, from the dial to the close, and the next ones. What
@@ -119,7 +118,7 @@ func (c *conn) resetShown(now time.Duration) bool {
 	switch {
 	case !c.peer.reset || !c.is(sends):
 		return false
-	case l.paused && !l.set.codec.EOFCloses:
+	case l.paused && !l.set.codec.EOFIsClose:
 		// Reading would show it, but there is no room to read.
 		c.lost(now, "receive", c.sock.fault())
 	case l.in.sendBlocked != 0:

@@ -75,7 +75,7 @@ func (c *conn) connected(r dialResult, now time.Duration) {
 	}
 	c.l.log.Debug("connected", "addr", r.addr)
 	if r.conn == nil {
-		c.l.out.Write(c.proto.Open(c.l.out.AvailableBuffer(), c.resume(r.host)))
+		c.l.out.Write(c.proto.AppendHello(c.l.out.AvailableBuffer(), c.resume(r.host)))
 	}
 	c.l.in.more = true // Decode is called once with nothing
 }
@@ -95,7 +95,7 @@ func (c *conn) begin(x about) {
 }
 
 // resume is what the login on this connection resumes.
-func (c *conn) resume(host string) wire.Resume {
+func (c *conn) resume(host string) wire.Hello {
 	r := c.l.resume(host)
 	if c.hop != nil {
 		r.Target = c.hop.Target

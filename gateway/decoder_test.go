@@ -45,17 +45,17 @@ func TestBadDecoder(t *testing.T) {
 			return nil
 		}, wire.Internal},
 		"an own message that is not there": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
-			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Own: true, Len: 1})
+			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Side: true, Len: 1})
 			return nil
 		}, wire.Internal},
 		"an own message beyond the others": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
-			in.Own = append(in.Own, "own"...)
-			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Own: true, Off: 2, Len: 2}, wire.Msg{Seq: 2, Own: true, Len: 2}, wire.Msg{Seq: 3})
+			in.Side = append(in.Side, "own"...)
+			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Side: true, Off: 2, Len: 2}, wire.Msg{Seq: 2, Side: true, Len: 2}, wire.Msg{Seq: 3})
 			return nil
 		}, wire.Internal},
 		"an own message over --max-message": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
-			in.Own = append(in.Own, make([]byte, 1<<21)...)
-			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Own: true, Len: 1 << 21})
+			in.Side = append(in.Side, make([]byte, 1<<21)...)
+			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Side: true, Len: 1 << 21})
 			in.Advance(len(buf))
 			return nil
 		}, wire.Internal},

@@ -32,7 +32,7 @@ type dialer struct {
 
 	// For a protocol whose login begins before the TLS handshake; else nil.
 	codec  *wire.Codec
-	resume wire.Resume // without Host
+	resume wire.Hello // without Host
 }
 
 func newDialer(hostports []string, timeout time.Duration) dialer {

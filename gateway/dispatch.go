@@ -56,9 +56,9 @@ func (in *intake) dispatch(now time.Duration) (moved, all bool) {
 			if err := in.refuse(m, now); err != nil {
 				in.fail(err)
 			}
-		case m.Own && int(m.Len) > l.slabs.frame:
+		case m.Side && int(m.Len) > l.slabs.frame:
 			in.fail(wire.Errorf(wire.Internal, wire.CloseProtocolError, "decoder's own message of %d bytes", m.Len))
-		case m.Own && arrival != delivery.Again && !in.copyOwn():
+		case m.Side && arrival != delivery.Again && !in.copyOwn():
 			n = 0
 		case arrival == delivery.InOrder:
 			n = in.dispatchRun(msgs[in.next:min(len(msgs), in.next+room)], false)
@@ -155,9 +155,9 @@ func (in *intake) vacant(m *wire.Msg) bool {
 func (in *intake) refusedMessage(m *wire.Msg) worker.Message {
 	data := in.cur.Bytes(in.slab.data, m)
 	if m.Code == worker.TooLarge && len(data) == 0 {
-		return worker.Message{Seq: m.Seq, Tag: m.Aux}
+		return worker.Message{Seq: m.Seq, Tag: m.Tag}
 	}
-	return in.l.slabs.origin.Message(data, m.Seq, m.Aux)
+	return in.l.slabs.origin.Message(data, m.Seq, m.Tag)
 }
 
 // refuse gives a message that no worker is to get its slot and its code.

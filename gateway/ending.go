@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // lingerReads bounds the reading in one turn.
@@ -20,7 +19,7 @@ const lingerReads = 64
 // endOfStream handles the end of the peer's bytes.
 func (c *conn) endOfStream(now time.Duration) {
 	c.peer.readable = false
-	closed := c.l.set.codec.EOFCloses && !c.peer.aborted
+	closed := c.l.set.codec.EOFIsClose && !c.peer.aborted
 	undecoded := c.l.in.slab.filled - c.l.in.cur.Scan + c.l.in.cur.Keep - c.l.in.cur.Start
 	fault := c.l.in.end(closed)
 	if closed {
@@ -53,7 +52,7 @@ func (c *conn) protocolError(err *wire.Error, now time.Duration) {
 }
 
 // count counts and logs a fault of the peer, and returns the code for our close.
-func (c *conn) count(fault *wire.Error, now time.Duration) worker.Code {
+func (c *conn) count(fault *wire.Error, now time.Duration) wire.CloseCode {
 	c.l.stats.addError(fault.Reason)
 	c.life.fault = fmt.Errorf("%s: %w", c.addr, fault)
 	c.repeats.add(now, slog.LevelError, "protocol error", fault.Reason, "addr", c.addr, "error", fault.Detail)
@@ -73,7 +72,7 @@ func (c *conn) cannotSend(now time.Duration, err error) {
 // closeSend closes our sending side, or leaves it to the next turn. Where the server is to
 // close first (RFC 6455, section 7.1.1), it stays open until the server has.
 func (c *conn) closeSend(now time.Duration) {
-	if c.l.set.codec.PeerEnds && c.life.ready {
+	if c.l.set.codec.PeerClosesFirst && c.life.ready {
 		c.on(evAllSent, about{now: now})
 		return
 	}
@@ -118,7 +117,7 @@ func (c *conn) discard(now time.Duration) {
 // have read all it wanted and reset the rest.
 func (c *conn) destroyed() int {
 	l := c.l
-	silent := l.set.codec.EOFCloses && !l.cfg.Secure
+	silent := l.set.codec.EOFIsClose && !l.cfg.Secure
 	closeSent := c.is(lingers) || c.is(closes) && l.out.Len() == 0
 	if l.set.codec.Sequenced || closeSent && !silent {
 		return 0

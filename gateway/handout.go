@@ -42,7 +42,7 @@ func (in *intake) keyed(m *wire.Msg) int {
 	if in.keyer == nil {
 		h = in.l.set.selector.Hash(slab.data[m.Off : m.Off+m.Len])
 	} else {
-		h = in.keyer.Hash(in.l.slabs.table.At(slab.id).Message(pool.Span(m.Off, m.Len), m.Seq, m.Aux))
+		h = in.keyer.Hash(in.l.slabs.table.At(slab.id).Message(pool.Span(m.Off, m.Len), m.Seq, m.Tag))
 	}
 	return int((h >> 32) * uint64(len(in.l.workers)) >> 32)
 }
@@ -50,7 +50,7 @@ func (in *intake) keyed(m *wire.Msg) int {
 // dispatchRun gives the messages at the head of msgs that have consecutive
 // numbers and lie in one slab to workers, as many as go at once, and returns how many.
 func (in *intake) dispatchRun(msgs []wire.Msg, late bool) int {
-	if msgs[0].Own {
+	if msgs[0].Side {
 		msgs = msgs[:min(len(msgs), in.copied-in.next)]
 	}
 	var n int
@@ -89,11 +89,11 @@ func (in *intake) fillSpread(msgs []wire.Msg) int {
 
 // fill writes the spans of messages that follow the first of msgs in every way.
 func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
-	seq, aux, own := msgs[0].Seq, msgs[0].Aux, msgs[0].Own
+	seq, aux, own := msgs[0].Seq, msgs[0].Tag, msgs[0].Side
 	msgs = msgs[:min(len(spans), len(msgs))]
 	for i := range msgs {
 		m := &msgs[i]
-		if m.Seq != seq+uint64(i) || m.Aux != aux || m.Own != own || m.Code != worker.OK {
+		if m.Seq != seq+uint64(i) || m.Tag != aux || m.Side != own || m.Code != worker.OK {
 			return i
 		}
 		spans[i] = pool.Span(m.Off, m.Len)
@@ -105,7 +105,7 @@ func (in *intake) fill(spans []uint64, msgs []wire.Msg) int {
 // from the next on.
 func (in *intake) commit(w *pool.Worker, m *wire.Msg, offset, n int) {
 	w.In().Commit(pool.Desc{
-		Seq: m.Seq, Slot: uint32(in.l.track.Next()) + uint32(offset), Slab: in.slabOf(m).id, Tag: m.Aux,
+		Seq: m.Seq, Slot: uint32(in.l.track.Next()) + uint32(offset), Slab: in.slabOf(m).id, Tag: m.Tag,
 	}, n)
 }
 
@@ -120,11 +120,11 @@ func (in *intake) reserve(i, n int) []uint64 {
 // fillKeyed gives each message to the worker of its key; neighbours with one
 // worker share a run.
 func (in *intake) fillKeyed(msgs []wire.Msg) int {
-	n, own := 0, msgs[0].Own
+	n, own := 0, msgs[0].Side
 	w := in.keyed(&msgs[0])
-	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Own == own && msgs[n].Code == worker.OK {
+	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Side == own && msgs[n].Code == worker.OK {
 		same, next := n+1, w
-		for same < len(msgs) && msgs[same].Own == own && msgs[same].Code == worker.OK {
+		for same < len(msgs) && msgs[same].Side == own && msgs[same].Code == worker.OK {
 			if next = in.keyed(&msgs[same]); next != w || same-n == pool.MaxRun {
 				break
 			}

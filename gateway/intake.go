@@ -61,7 +61,7 @@ func (in *intake) setOrigin(o *worker.Origin) {
 // slab.
 func (in *intake) reset() {
 	in.dropSlabs()
-	in.cur = wire.Input{Out: in.cur.Out[:0], Msgs: in.cur.Msgs, Own: in.cur.Own}
+	in.cur = wire.Input{Out: in.cur.Out[:0], Msgs: in.cur.Msgs, Side: in.cur.Side}
 	in.clear()
 	in.failed, in.more, in.over, in.bulk, in.sendBlocked = nil, false, false, false, 0
 }
@@ -75,8 +75,8 @@ func (in *intake) abandon() {
 
 // clear empties what one call of the Conn fills.
 func (in *intake) clear() {
-	in.l.slabs.memory.Recycle(in.cur.Own)
-	in.cur.Msgs, in.cur.Own, in.next, in.copied = in.cur.Msgs[:0], in.cur.Own[:0], 0, 0
+	in.l.slabs.memory.Recycle(in.cur.Side)
+	in.cur.Msgs, in.cur.Side, in.next, in.copied = in.cur.Msgs[:0], in.cur.Side[:0], 0, 0
 }
 
 // pending reports whether received messages or an event may still have to be dispatched.
@@ -225,7 +225,7 @@ func (in *intake) makeSpace() bool {
 	free := in.slab.free()
 	if kept == 0 && rest == 0 {
 		if in.slab.rewind(in.l.slabs) {
-			*c = wire.Input{Msgs: c.Msgs, Own: c.Own, Out: c.Out}
+			*c = wire.Input{Msgs: c.Msgs, Side: c.Side, Out: c.Out}
 			return true
 		}
 		return free >= readLeast || in.roll(0) || free > 0

@@ -71,7 +71,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	l.out = l.track.SendBuffer()
 	l.in.init(l)
 	l.conn.init(l)
-	l.refused = refusals{unacked: l.track.TakeSuppressed, why: set.codec.NoRefusals, codes: make(map[worker.Code]int)}
+	l.refused = refusals{unacked: l.track.TakeSuppressed, why: set.codec.NoRefusalAck, codes: make(map[worker.Code]int)}
 	l.skipped = skipped{l: l}
 	l.conn.repeats.watch(&l.refused)
 	l.conn.repeats.watch(&l.skipped)
@@ -172,7 +172,7 @@ func (l *loop) takeReplies(now time.Duration) bool {
 
 // countAside counts what --memory bounds beside the slabs.
 func (l *loop) countAside() {
-	own := int64(cap(l.in.cur.Own))
+	own := int64(cap(l.in.cur.Side))
 	if !l.set.codec.RenderAcks {
 		l.slabs.setAside(own, 0)
 		return
@@ -283,8 +283,8 @@ func (l *loop) publishStats() {
 }
 
 // resume is the session that a new connection may resume.
-func (l *loop) resume(host string) wire.Resume {
-	r := wire.Resume{Client: l.cfg.ClientName, Token: l.cfg.Token.Bytes(), Host: host}
+func (l *loop) resume(host string) wire.Hello {
+	r := wire.Hello{Client: l.cfg.ClientName, Token: l.cfg.Token.Bytes(), Host: host}
 	if l.session.id != "" {
 		r.Session = l.session.id
 		r.Seq = l.track.Watermark()

@@ -20,7 +20,7 @@ func (d *dialer) negotiate(ctx context.Context, raw net.Conn, hostport string) (
 	resume := d.resume
 	resume.Host = hostport
 	conn := d.codec.NewConn()
-	out := conn.Open(nil, resume)
+	out := conn.AppendHello(nil, resume)
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
 	buf := make([]byte, 4<<10)
 	for filled := 0; ; {

@@ -189,7 +189,7 @@ func TestNSQRefusedBehindWork(t *testing.T) {
 // flight, and the others the rest.
 func TestShare(t *testing.T) {
 	const messages = 6000
-	share := int64((&wire.Settings{InFlight: 2500, Workers: 2}).Share())
+	share := int64((&wire.Settings{InFlight: 2500, Workers: 2}).WorkerShare())
 	s := newTestNSQD(t)
 	var begun atomic.Bool
 	var others atomic.Int64

@@ -10,7 +10,7 @@ import (
 // has no slab now.
 //
 // Invariant: own messages of cur.Msgs from next up to copied lie in the slab own; those
-// from copied on, and refused ones, in cur.Own.
+// from copied on, and refused ones, in cur.Side.
 func (in *intake) copyOwn() bool {
 	if in.next < in.copied {
 		return true
@@ -27,7 +27,7 @@ func (in *intake) copyOwn() bool {
 	}
 	for in.copied = in.next; in.copied < len(msgs); in.copied++ {
 		m := &msgs[in.copied]
-		if !m.Own || m.Code != worker.OK {
+		if !m.Side || m.Code != worker.OK {
 			continue
 		}
 		if s.free() < int(m.Len) {
@@ -42,7 +42,7 @@ func (in *intake) copyOwn() bool {
 
 // slabOf is the slab that m, which is not refused, lies in.
 func (in *intake) slabOf(m *wire.Msg) *openSlab {
-	if m.Own {
+	if m.Side {
 		return &in.own
 	}
 	return &in.slab

@@ -15,7 +15,7 @@ import (
 	"feedgate/worker"
 )
 
-// withOwn is a protocol whose messages lie in Input.Own, if own wants that; it may also
+// withOwn is a protocol whose messages lie in Input.Side, if own wants that; it may also
 // refuse them. Nothing is left of them in the buffer.
 func withOwn(real *wire.Codec, own func(m *wire.Msg) bool) *wire.Codec {
 	codec := *real
@@ -37,8 +37,8 @@ func (c ownConn) Decode(buf []byte, in *wire.Input) *wire.Error {
 			continue
 		}
 		data := buf[m.Off:][:m.Len]
-		m.Own, m.Off = true, uint32(len(in.Own))
-		in.Own = append(in.Own, data...)
+		m.Side, m.Off = true, uint32(len(in.Side))
+		in.Side = append(in.Side, data...)
 		for j := range data {
 			data[j] = '?'
 		}
@@ -209,7 +209,7 @@ func TestOwnWithoutMemory(t *testing.T) {
 	send(text.String())
 	in := &l.in
 	turnUntil(t, l, func() bool {
-		return l.paused && in.next < len(in.cur.Msgs) && in.cur.Msgs[in.next].Own && !in.own.held
+		return l.paused && in.next < len(in.cur.Msgs) && in.cur.Msgs[in.next].Side && !in.own.held
 	})
 	if l.turn() || len(got) > 0 {
 		t.Errorf("%d messages came", len(got))

@@ -13,7 +13,7 @@ import (
 // refusals are the messages that were refused and not logged yet. The loop owns it.
 type refusals struct {
 	unacked func() int // takes the number of those of them that got no ack
-	why     string     // Traits.NoRefusals
+	why     string     // Traits.NoRefusalAck
 	codes   map[worker.Code]int
 }
 

@@ -24,7 +24,7 @@ func (p *schedProto) codec() *wire.Codec {
 // schedConn is its state of one connection.
 type schedConn struct {
 	p       *schedProto
-	resumed wire.Resume
+	resumed wire.Hello
 	seq     uint64
 	ready   bool
 	closed  bool // the peer has sent its close: the rest has no meaning
@@ -35,7 +35,7 @@ type schedConn struct {
 
 func (*schedConn) AppendStop(dst []byte) []byte { return append(dst, 's') }
 
-func (c *schedConn) Open(dst []byte, r wire.Resume) []byte {
+func (c *schedConn) AppendHello(dst []byte, r wire.Hello) []byte {
 	c.resumed = r
 	return append(dst, 'o')
 }
@@ -78,7 +78,7 @@ func (c *schedConn) decode(buf []byte, in *wire.Input) *wire.Error {
 }
 
 func (c *schedConn) take(b byte, at, n int, in *wire.Input) *wire.Error {
-	refused := func(detail string, code worker.Code) *wire.Error {
+	refused := func(detail string, code wire.CloseCode) *wire.Error {
 		return &wire.Error{Reason: wire.BadFlags, Code: code, Detail: detail, RetryAfter: time.Millisecond}
 	}
 	switch {
@@ -159,8 +159,8 @@ func (c *schedConn) Tick(dst []byte, now time.Duration) ([]byte, time.Duration) 
 	return dst, c.next
 }
 
-func (c *schedConn) AppendClose(dst []byte, _ worker.Code) []byte {
-	if c.p.traits.EOFCloses {
+func (c *schedConn) AppendClose(dst []byte, _ wire.CloseCode) []byte {
+	if c.p.traits.EOFIsClose {
 		return dst
 	}
 	return append(dst, 'q')

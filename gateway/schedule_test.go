@@ -107,11 +107,11 @@ func (s *schedule) begin() {
 	}
 	p := &schedProto{s: s}
 	p.traits = wire.Traits{
-		Sequenced: r.IntN(4) == 0, EOFCloses: r.IntN(2) == 0,
-		PeerEnds: r.IntN(2) == 0, CloseGrace: among(r, 0, 0, time.Second), Overhead: 16,
+		Sequenced: r.IntN(4) == 0, EOFIsClose: r.IntN(2) == 0,
+		PeerClosesFirst: r.IntN(2) == 0, CloseGrace: among(r, 0, 0, time.Second), Overhead: 16,
 	}
 	s.takes = among(r, 1, 5, 40, 40)
-	p.traits.Stops = !p.traits.Sequenced && r.IntN(2) == 0
+	p.traits.CanStop = !p.traits.Sequenced && r.IntN(2) == 0
 	s.forgets, s.heartbeat, s.fatal = r.IntN(3) == 0, among(r, 0, 700*time.Millisecond), among(r, 1, 5, 20)
 	set.codec, cfg.Secure = p.codec(), r.IntN(3) == 0
 	if set.ack = wire.AckEach; p.traits.Sequenced {

@@ -99,7 +99,7 @@ func (l *simLedger) taken(b []byte) {
 			l.pings = l.pings[1:]
 		case fg1.Bye:
 			l.bye = true
-			l.tookBye(worker.Code(h.Code))
+			l.tookBye(wire.CloseCode(h.Code))
 		default:
 			s.failf("op %d from the gateway, seq %d", h.Op, h.Seq)
 		}
@@ -183,7 +183,7 @@ func (l *simLedger) tookAckTo(seq uint64) {
 
 // tookBye: nothing that was read is left behind, but after a fault of the server. A drain
 // drops what no worker has, and counts it.
-func (l *simLedger) tookBye(why worker.Code) {
+func (l *simLedger) tookBye(why wire.CloseCode) {
 	s := l.c.s
 	if l.c.peer.garbage {
 		return

@@ -40,7 +40,7 @@ type slabPool struct {
 	limit  int64 // bytes
 	least  int64 // of two of the longest slabs, bytes
 	used   int64 // bytes allocated and not given back, whether handed out or free
-	aside  int64 // bytes of the limit that are used elsewhere: for Input.Own and for acks
+	aside  int64 // bytes of the limit that are used elsewhere: for Input.Side and for acks
 	acks   int64 // bytes of acks that wait
 	twice  bool  // a byte in a slab may become one of an ack that waits, before its slab is free
 

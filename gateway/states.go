@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // state is what a connection is doing; stateTable explains each.
@@ -109,10 +108,10 @@ func (e event) String() string { return eventTable[e] }
 // about is what is known of an event; which fields are set depends on it.
 type about struct {
 	now   time.Duration
-	code  worker.Code // for the protocol's close
-	doing string      // what failed
-	err   error       // why
-	clean bool        // the peer's close is one that --exit-on-close counts
+	code  wire.CloseCode // for the protocol's close
+	doing string         // what failed
+	err   error          // why
+	clean bool           // the peer's close is one that --exit-on-close counts
 	dial  *dialResult
 	ready *wire.Event
 }
@@ -124,8 +123,8 @@ type guard struct {
 }
 
 var (
-	canStop   = &guard{"the peer can be asked to send no more", func(c *conn) bool { return c.l.set.codec.Stops && c.l.stop.err == nil }}
-	eofCloses = &guard{"the end of the stream is the close", func(c *conn) bool { return c.l.set.codec.EOFCloses }}
+	canStop   = &guard{"the peer can be asked to send no more", func(c *conn) bool { return c.l.set.codec.CanStop && c.l.stop.err == nil }}
+	eofCloses = &guard{"the end of the stream is the close", func(c *conn) bool { return c.l.set.codec.EOFIsClose }}
 	noAcks    = &guard{"no ack is unsent", func(c *conn) bool { return !c.l.out.Acks() }}
 )
 

@@ -43,7 +43,7 @@ func asTLS(err error, asked bool) error {
 func tlsHint(err error, asked bool) string {
 	var plain tls.RecordHeaderError
 	if errors.As(err, &plain) {
-		if looks := wire.LooksLike(plain.RecordHeader[:]); looks != "" {
+		if looks := wire.DetectProtocol(plain.RecordHeader[:]); looks != "" {
 			return "the server does not speak TLS, its answer looks like " + looks + "; see the URL's scheme"
 		}
 	}

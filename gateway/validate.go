@@ -74,7 +74,7 @@ func (c *Config) validate() (settings, error) {
 	s.selector = c.checkDispatch(&faults)
 	s.id, s.output = c.checkContent(&faults)
 	if c.Protocol == nil {
-		faults.Note(ErrNoProtocol)
+		faults.AddErr(ErrNoProtocol)
 	} else {
 		c.checkUpstream(&faults)
 		c.checkProtocol(&s, &faults)
@@ -106,7 +106,7 @@ func (c *Config) checkProtocol(s *settings, f *faults.List) {
 	of.Heads = !c.DataOnly || s.readsMeta() // acks quote them only of protocols that leave out nothing
 	codec, err := c.Protocol.New(of)
 	if err != nil {
-		f.Note(err)
+		f.AddErr(err)
 		return
 	}
 	s.codec = codec
@@ -116,7 +116,7 @@ func (c *Config) checkProtocol(s *settings, f *faults.List) {
 		s.window = codec.Window
 	}
 	if codec.HoldBack && !of.ByKey {
-		s.share = of.Share()
+		s.share = of.WorkerShare()
 	}
 }
 

@@ -30,7 +30,7 @@ func (g *Gateway) warn() {
 // warnIDs logs ids that nobody reads, and such as are always empty.
 func (g *Gateway) warnIDs() {
 	c, meta := &g.cfg, g.set.codec.Meta
-	quoted := g.set.output != nil && g.set.output.HasID() || g.set.codec.AckIDs
+	quoted := g.set.output != nil && g.set.output.HasID() || g.set.codec.AcksQuoteID
 	switch {
 	case c.ID != "" && c.DataOnly && !quoted:
 		c.Log.Warn("--id has no effect: neither the sink nor a template has ids; see {id} and ?frame=json")

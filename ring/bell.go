@@ -2,47 +2,45 @@ package ring
 
 import "sync/atomic"
 
-// Bell counts what many producers have published for one consumer, and tells
-// exactly one of them to wake it when it sleeps. One word holds the count and
-// the sleeping bit, so a ring and a sleep cannot miss each other: whichever
-// comes second in the word's modification order sees the other.
+// Bell is an eventcount for many producers and one consumer. It counts published entries, and
+// makes exactly one producer wake the consumer if it sleeps. The count and the sleep bit are one
+// word, so that Ring and Sleep cannot miss each other: the later of the two sees the earlier.
 //
 //	producer: publish; if bell.Ring(n) { wake the consumer }
-//	consumer: take k records; bell.Answer(k); ...; if bell.Sleep() { block; bell.Wake() }
+//	consumer: take k entries; bell.Answer(k); ...; if bell.Sleep() { block; bell.Wake() }
 //
-// A ring while the consumer is awake costs one atomic add and no system call,
-// and of many rings while it sleeps only the one that leaves zero wakes it.
+// While the consumer is awake, Ring costs one atomic add and no system call. While it sleeps,
+// only the Ring that raises the count from 0 wakes it.
 //
-// A consumer may take what is published but not yet rung; the count is then
-// below what lies in the rings, even negative, until that ring comes. Should the
-// consumer sleep meanwhile on a zero that hides another producer's record, the
-// ring to come finds it asleep and wakes it: nothing is lost, and nothing waits
-// longer than that producer takes from its Publish to its Ring. Who cannot have
-// even that rings first and publishes next, before it wakes anyone: the count is
-// then never below what lies in the rings.
+// A consumer may take entries that are published before their Ring. The count is then lower than
+// the number of entries in the rings, or even negative, until that Ring. If the consumer
+// meanwhile sleeps because the count is 0, although another producer's entry is counted, the
+// missing Ring wakes it: nothing is lost, and nothing waits longer than a producer takes from
+// Publish to Ring. A producer that must avoid even that calls Ring first, then publishes, and
+// only then wakes anyone: the count is then never too low.
 type Bell struct {
 	_     [cacheLine]byte
-	state atomic.Int64 // twice the count of what was rung and not yet answered | asleep
+	state atomic.Int64 // 2*count, plus asleep if the consumer sleeps
 	_     [cacheLine]byte
 }
 
-// asleep lies below the count, where a negative count does not reach it.
+// asleep is the lowest bit, which a negative count does not change.
 const asleep = 1
 
-// Ring adds n, which must be positive, to the count. True tells the caller to
-// wake the consumer. Any producer.
+// Ring adds n, which must be positive, to the count. If it returns true, the caller must wake the
+// consumer. Any producer.
 func (b *Bell) Ring(n int) (wake bool) { return b.state.Add(2*int64(n)) == 2*int64(n)+asleep }
 
-// Pending is the count. Any goroutine.
+// Pending returns the count. Any goroutine.
 func (b *Bell) Pending() int { return int(b.state.Load() >> 1) }
 
-// Answer takes n off the count, after what it counted was taken. Consumer only,
-// and not between Sleep and Wake.
+// Answer subtracts n from the count, after n entries have been taken. Consumer only, and not
+// between Sleep and Wake.
 func (b *Bell) Answer(n int) { b.state.Add(-2 * int64(n)) }
 
-// Sleep announces that the consumer is going to block; false, and nothing
-// announced, when the count is not zero. Consumer only.
+// Sleep announces that the consumer will block. It returns false, and announces nothing, if the
+// count is not 0. Consumer only.
 func (b *Bell) Sleep() bool { return b.state.CompareAndSwap(0, asleep) }
 
-// Wake withdraws Sleep; without one it does nothing. Consumer only.
+// Wake withdraws Sleep, if that returned true; otherwise it does nothing. Consumer only.
 func (b *Bell) Wake() { b.state.And(^asleep) }

@@ -10,8 +10,7 @@ import (
 	"feedgate/ring"
 )
 
-// sleeper is one consumer of several rings that blocks on a channel when its bell
-// says that nothing is pending.
+// sleeper is one consumer of several rings that blocks on a channel when nothing is pending.
 type sleeper struct {
 	bell  ring.Bell
 	rings []*ring.SPSC[int]
@@ -22,8 +21,6 @@ type sleeper struct {
 	wakes  atomic.Int64
 }
 
-// produce passes items entries on in random batches. The order of publish and
-// ring is one of the two that Bell allows.
 func (s *sleeper) produce(id, items int, ringFirst bool) {
 	rnd, wait := rand.New(rand.NewPCG(uint64(id), 5)), newStopwatch()
 	r := s.rings[id]
@@ -59,7 +56,7 @@ func (s *sleeper) produce(id, items int, ringFirst bool) {
 	}
 }
 
-// consume takes all entries of all rings and sleeps in between.
+// consume takes all entries of all rings, and sleeps when there are none.
 func (s *sleeper) consume(t *testing.T, items int) {
 	next, left, wait := make([]int, len(s.rings)), items*len(s.rings), newStopwatch()
 	for left > 0 {

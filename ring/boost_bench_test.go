@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// boostProgram is bench/baselines/cpp's, which does in C++ what the benchmarks here do.
+// boostProgram is a program of bench/baselines/cpp that runs these benchmarks in C++.
 const boostProgram = "../bin/feedgate-spsc"
 
-// benchBoost has boost::lockfree::spsc_queue measured by a program, which times
-// itself. What it allocates nobody sees.
+// benchBoost measures boost::lockfree::spsc_queue in that program, which times itself. Its
+// allocations are not counted.
 func benchBoost(b *testing.B) {
 	if _, err := os.Stat(boostProgram); err != nil {
 		why := fmt.Sprintf("NOT MEASURED: boost::lockfree::spsc_queue: %v; make baselines builds it", err)

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// Record layout in a Bytes ring. Records start at multiples of recordAlign, and
-// a record never wraps: what does not fit before the end of the ring starts over
-// at its beginning, behind a pad record that fills the rest.
+// Layout of a record. Records start at multiples of recordAlign and never wrap: a record that
+// does not fit before the end of the ring starts at its beginning, and a pad record fills the
+// rest.
 //
 //	bytes  field
 //	0-7    length of the payload, little-endian, or recordPad
@@ -19,46 +19,45 @@ const (
 	recordPad    = 1<<64 - 1
 )
 
-// Bytes is a bounded ring of byte records with one producer goroutine and one
-// consumer goroutine. A record's payload lies in one piece, so that it can be
-// read, or given to the kernel, from where it lies.
+// Bytes is a bounded ring of byte records with one producer goroutine and one consumer goroutine.
+// The payload of a record is contiguous, so it can be read in place, or passed to the kernel.
 //
-// Invariant: headSeen <= head <= taken <= tailSeen <= tail <= next <= headSeen+cap,
-// in wrapping arithmetic, and all are multiples of recordAlign.
+// Invariant, in wrapping arithmetic: headSeen <= head <= taken <= tailSeen <= tail <= next <=
+// headSeen+cap. All are multiples of recordAlign.
 type Bytes struct {
 	_ [cacheLine]byte
 
-	// Nobody's: never written after NewBytes.
+	// Immutable after NewBytes.
 	buf  []byte
 	mask uint64
 
 	_ [cacheLine]byte
 
-	// Producer's, published to the consumer: records below it are whole.
+	// Written by the producer: records below it are complete.
 	tail atomic.Uint64
 
 	_ [cacheLine]byte
 
-	// Producer's own.
-	next     uint64 // written so far, published or not
-	headSeen uint64 // last value of head that the producer loaded
-	reserved uint64 // size of the record last reserved and not committed, else 0
+	// Producer only.
+	next     uint64 // bytes below it are written, published or not
+	headSeen uint64 // cached head
+	reserved uint64 // size of the reserved record; 0: none
 
 	_ [cacheLine]byte
 
-	// Consumer's, published to the producer: bytes below it are free again.
+	// Written by the consumer: bytes below it are free.
 	head atomic.Uint64
 
 	_ [cacheLine]byte
 
-	// Consumer's own.
-	taken    uint64 // taken so far, released or not
-	tailSeen uint64 // last value of tail that the consumer loaded
+	// Consumer only.
+	taken    uint64 // bytes below it are taken, released or not
+	tailSeen uint64 // cached tail
 
 	_ [cacheLine]byte
 }
 
-// NewBytes makes a ring of capacity bytes, a power of two of at least 64.
+// NewBytes makes a ring of capacity bytes; capacity must be a power of two of at least 64.
 func NewBytes(capacity int) *Bytes {
 	if capacity < 64 || capacity&(capacity-1) != 0 {
 		panic(fmt.Sprintf("ring: capacity %d is not a power of two of at least 64", capacity))
@@ -66,13 +65,13 @@ func NewBytes(capacity int) *Bytes {
 	return &Bytes{buf: make([]byte, capacity), mask: uint64(capacity - 1)}
 }
 
-// MaxRecord is the longest payload that is sure to fit an empty ring wherever
-// its position stands.
+// MaxRecord returns the longest payload that is certain to fit into an empty ring, at any
+// position.
 func (r *Bytes) MaxRecord() int { return len(r.buf)/2 - recordHeader }
 
-// Len is the number of published bytes, headers and padding included, that were
-// not yet released. Any goroutine may ask; the answer may be out of date when it
-// arrives, as with [SPSC.Len].
+// Len returns the number of bytes, headers and padding included, that are published and not
+// released. Any goroutine may call it; the result may be out of date on return, as with
+// [SPSC.Len].
 func (r *Bytes) Len() int {
 	head := r.head.Load()
 	return int(min(r.tail.Load()-head, uint64(len(r.buf))))
@@ -82,9 +81,8 @@ func recordSize(payload int) uint64 {
 	return (recordHeader + uint64(payload) + recordAlign - 1) &^ (recordAlign - 1)
 }
 
-// Reserve returns room for a payload of n bytes, or nil when there is none now.
-// n must be at most MaxRecord. Of several calls without a Commit between them
-// the last counts. Producer only.
+// Reserve returns space for a payload of n bytes, at most MaxRecord, or nil if the ring has none
+// now. Another Reserve before Commit replaces it. Producer only.
 func (r *Bytes) Reserve(n int) []byte {
 	if n < 0 || n > r.MaxRecord() {
 		panic(fmt.Sprintf("ring: record of %d bytes, at most %d fit", n, r.MaxRecord()))
@@ -111,8 +109,8 @@ func (r *Bytes) Reserve(n int) []byte {
 	return r.buf[at+recordHeader : at+recordHeader+uint64(n) : at+size]
 }
 
-// Commit says that a record of n bytes, at most what was reserved, is written.
-// The consumer sees it after Publish. Producer only.
+// Commit marks a record of n bytes as written, at most as many as were reserved. The consumer
+// sees it after Publish. Producer only.
 func (r *Bytes) Commit(n int) {
 	size := recordSize(n)
 	if n < 0 || size > r.reserved {
@@ -123,12 +121,11 @@ func (r *Bytes) Commit(n int) {
 	r.reserved = 0
 }
 
-// Publish hands all committed records to the consumer: their contents pass with
-// the store of tail. Producer only.
+// Publish makes all committed records visible to the consumer. Producer only.
 func (r *Bytes) Publish() { r.tail.Store(r.next) }
 
-// Next takes the next record and returns its payload, or nil when none is
-// published. The bytes stay the consumer's until Release. Consumer only.
+// Next takes the next record and returns its payload, or nil if no record is published. The
+// consumer may read it until Release. Consumer only.
 func (r *Bytes) Next() []byte {
 	for {
 		if r.taken == r.tailSeen {
@@ -148,6 +145,5 @@ func (r *Bytes) Next() []byte {
 	}
 }
 
-// Release gives the room of all taken records back to the producer: the
-// consumer's reads of them are over before the store of head. Consumer only.
+// Release returns the space of all taken records to the producer. Consumer only.
 func (r *Bytes) Release() { r.head.Store(r.taken) }

@@ -9,8 +9,8 @@ import (
 	"feedgate/ring"
 )
 
-// benchBytes gives the byte ring as much memory as the other queues have in their
-// entries. Its records are 8 bytes longer, so it holds fewer of them.
+// benchBytes gives the byte ring as much memory as the entries of the other queues. Its records
+// are 8 bytes longer, so it holds fewer.
 func benchBytes(b *testing.B) {
 	for _, size := range []int{8, 64} {
 		for _, q := range []struct {
@@ -26,8 +26,7 @@ func benchBytes(b *testing.B) {
 	}
 }
 
-// throughputBytes publishes and releases batch records of size bytes at a time, or
-// as many as there are.
+// throughputBytes publishes and releases up to batch records of size bytes at a time.
 func throughputBytes(b *testing.B, capacity, size, batch int) {
 	r := ring.NewBytes(capacity)
 	b.ResetTimer()
@@ -60,7 +59,7 @@ func throughputBytes(b *testing.B, capacity, size, batch int) {
 	}
 }
 
-// fillBytes commits records from number i on, most at most, and returns how many.
+// fillBytes commits at most most records, from number i on, and returns how many.
 func fillBytes(r *ring.Bytes, i, size, most int) (n int) {
 	for ; n < most; n++ {
 		p := r.Reserve(size)
@@ -75,7 +74,7 @@ func fillBytes(r *ring.Bytes, i, size, most int) (n int) {
 	return n
 }
 
-// totalBytes takes most records at most and sums their words.
+// totalBytes takes at most most records and sums their words.
 func totalBytes(r *ring.Bytes, most int) (n int, sum uint64) {
 	for ; n < most; n++ {
 		p := r.Next()

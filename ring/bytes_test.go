@@ -95,8 +95,7 @@ func TestBytesLastReserveCounts(t *testing.T) {
 	}
 }
 
-// An uncommitted Reserve may leave padding behind; what the doc of MaxRecord
-// promises must hold all the same.
+// An uncommitted Reserve may leave padding; MaxRecord must be correct nevertheless.
 func TestBytesMaxRecordFitsWhereverTheRingStands(t *testing.T) {
 	for step := range 25 {
 		r := ring.NewBytes(64)

@@ -95,14 +95,13 @@ func TestSPSCPanicsWhenMisused(t *testing.T) {
 	mustPanic(t, "Take(-1)", func() { r.Take(-1) })
 }
 
-// startIndex draws where a ring's indices begin: often so that they pass 2^64
-// within a run.
+// startIndex draws the initial indices of a ring, often such that they pass 2^64 during the test.
 func startIndex(t *rapid.T, align uint64) uint64 {
 	below := rapid.Uint64Range(0, 200).Draw(t, "below the wrap") * align
 	return rapid.SampledFrom([]uint64{0, -below, 1<<63 - below}).Draw(t, "start index")
 }
 
-// spscModel compares a ring with three slices. No index is masked in it.
+// spscModel compares a ring with three slices. It masks no index.
 type spscModel struct {
 	r         *ring.SPSC[int]
 	at        uint64 // position of the producer
@@ -162,7 +161,7 @@ func (m *spscModel) Peek(t *rapid.T) {
 		t.Fatalf("Empty() = %v with %d published", m.r.Empty(), len(m.published))
 	}
 	s := m.r.Peek()
-	// Where the consumer stands follows from where the producer does.
+	// The consumer's position follows from the producer's.
 	front := m.at - uint64(len(m.committed)+len(m.published))
 	most := m.side(len(m.published), front)
 	if len(s) > most || (len(s) == 0) != (most == 0) || (fresh && len(s) != most) {

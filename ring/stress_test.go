@@ -13,12 +13,10 @@ import (
 	"feedgate/ring"
 )
 
-// deadline bounds every wait in these tests; reaching it means that something was
-// lost.
+// deadline limits every wait in these tests; reaching it means that something was lost.
 const deadline = 20 * time.Second
 
-// stopwatch gives its processor away and panics past the deadline, which ends a
-// test that waits for something lost, with all stacks.
+// stopwatch yields the processor, and panics with all stacks after the deadline.
 type stopwatch struct {
 	end   time.Time
 	spins int
@@ -33,11 +31,10 @@ func (w *stopwatch) pause(what string) {
 	runtime.Gosched()
 }
 
-// nearWrap starts a ring so that its indices pass 2^64 within the first
-// thousands of entries.
+// nearWrap is an initial index that passes 2^64 within the first thousands of entries.
 const nearWrap = 1<<64 - 4096
 
-// entry carries a check on itself, so that a torn or stale one shows.
+// entry carries a checksum, so that a torn or stale entry is detected.
 type entry struct {
 	seq, check uint64
 	pad        [2]uint32
@@ -65,7 +62,7 @@ func TestSPSCStressExactlyOnce(t *testing.T) {
 	}
 }
 
-// produceEntries mixes single pushes, batches, and several commits to a publish.
+// produceEntries mixes single pushes, batches, and several commits per publish.
 func produceEntries(r *ring.SPSC[entry], items, batch int) {
 	rnd, wait := rand.New(rand.NewPCG(1, uint64(items))), newStopwatch()
 	for seq := 0; seq < items; {

@@ -124,14 +124,14 @@ func (c *feedCmd) Run(ctx context.Context, g *globals) error {
 func (c *feedCmd) config(g *globals) (feedserver.Config, error) {
 	var faults faults.List
 	chaos, err := feedserver.ParseChaos(c.Chaos)
-	faults.Note(err)
+	faults.AddErr(err)
 	var token []byte
 	if c.TokenFile != "" {
 		token, err = credential.ReadSecret("--token-file", c.TokenFile)
-		faults.Note(err)
+		faults.AddErr(err)
 	}
 	certified, err := feedserver.TLSFiles{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.TLSClientCA, Max: c.TLSMax}.Load()
-	faults.Note(err)
+	faults.AddErr(err)
 	var count int64
 	if c.Count != nil {
 		count = *c.Count

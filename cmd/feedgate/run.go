@@ -274,8 +274,8 @@ func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 		if u.deadLetters != nil {
 			cfg.DeadLetters = u.deadLetters
 		}
-		if at.Find != nil {
-			group, err := discovery.New(discovery.Config{Gateway: cfg, Find: at.Find})
+		if at.Discover != nil {
+			group, err := discovery.New(discovery.Config{Gateway: cfg, Discover: at.Discover})
 			if err != nil {
 				return cli.Usage(gateway.ByFlag(err))
 			}

@@ -63,8 +63,8 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 		if err != nil {
 			cfg.Protocol = nil // Validate still finds the other faults
 		}
-		if u.Find != nil && err == nil {
-			group := discovery.Config{Gateway: cfg, Find: u.Find}
+		if u.Discover != nil && err == nil {
+			group := discovery.Config{Gateway: cfg, Discover: u.Discover}
 			err = gateway.ByFlag(group.Validate())
 			cfg = group.Gateway
 		} else {

@@ -156,7 +156,7 @@ func logged(err error) error {
 
 // serveAdmin serves the admin address until it is closed.
 func (u *upstreams) serveAdmin() {
-	report := admin.Report{Upstreams: u.current, Lookup: u.found, Sink: u.ready}
+	report := admin.Report{Upstreams: u.current, Discovery: u.found, Sink: u.ready}
 	if u.state != nil {
 		report.State = u.state.Ready
 	}

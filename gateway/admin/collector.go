@@ -7,25 +7,25 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// collector gives Prometheus the upstreams' counters. The gateways keep them as
-// plain atomics, which cost the loop nothing to speak of, and metrics are made
-// only when someone asks. It implements [prometheus.Collector].
+// collector exports the upstreams' counters to Prometheus. The gateways keep them as plain
+// atomics, which cost the loop next to nothing; metrics are made only when scraped. It implements
+// [prometheus.Collector].
 type collector struct {
 	upstreams func() []source
-	counters  []*prometheus.Desc // by index of counters
+	counters  []*prometheus.Desc // in the order of the list counters
 	acks      *prometheus.Desc
 	ring      *prometheus.Desc
 	latency   *prometheus.Desc
 	errors    *prometheus.Desc
 }
 
-// source is where an upstream's counters come from.
+// source is where an upstream's counters are read.
 type source struct {
 	label string
 	read  func() snapshot
 }
 
-// sources are the upstreams' counters under their labels.
+// sources returns the sources of the upstreams, with unique labels.
 func sources(upstreams []Upstream) []source {
 	all := make([]source, len(upstreams))
 	for i, label := range labels(upstreams) {
@@ -93,7 +93,7 @@ func (c *collector) collect(out chan<- prometheus.Metric, label string, s snapsh
 	out <- prometheus.MustNewConstHistogram(c.latency, s.latency.count, s.latency.sum, s.latency.buckets, label)
 }
 
-// newRegistry holds the upstreams' metrics and those of the process.
+// newRegistry makes a registry with the metrics of the upstreams and of the process.
 func newRegistry(upstreams func() []source) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(

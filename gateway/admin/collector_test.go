@@ -55,7 +55,7 @@ func fake(label string) source {
 	return source{label, func() snapshot { return s }}
 }
 
-// fixed are those that neither come nor go.
+// fixed is a list of upstreams that does not change.
 func fixed[T any](all ...T) func() []T { return func() []T { return all } }
 
 func TestCollectorLints(t *testing.T) {
@@ -68,7 +68,7 @@ func TestCollectorLints(t *testing.T) {
 	}
 }
 
-// TestFirstScrape scrapes an upstream that nothing has happened to.
+// TestFirstScrape scrapes an upstream without events.
 func TestFirstScrape(t *testing.T) {
 	server := start(t, Report{Upstreams: fixed(Upstream{Label: "fg://a:1", Stats: new(gateway.Stats)})})
 	families := scrape(t, server)
@@ -76,7 +76,7 @@ func TestFirstScrape(t *testing.T) {
 	for name, want := range specified {
 		family, ok := families[name]
 		if !ok {
-			// Rings are there once a gateway has made them.
+			// Rings exist once a gateway has made them.
 			if name != "feedgate_ring_depth" {
 				t.Errorf("%s is missing", name)
 			}
@@ -141,18 +141,18 @@ func TestCollector(t *testing.T) {
 	}
 
 	const expected = `
-# HELP feedgate_acks_total Acknowledgements sent, by code: 0 is done, others say why a message was refused.
+# HELP feedgate_acks_total Acknowledgements sent, by code: 0 means done, others say why a message was refused.
 # TYPE feedgate_acks_total counter
 feedgate_acks_total{code="0",upstream="fg://a:1"} 1000
 feedgate_acks_total{code="1",upstream="fg://a:1"} 1001
 feedgate_acks_total{code="1234",upstream="fg://a:1"} 1002
-# HELP feedgate_ring_depth Entries that lie in a worker's rings: in to the worker, out back from it.
+# HELP feedgate_ring_depth Entries in a worker's rings: in to the worker, out back from it.
 # TYPE feedgate_ring_depth gauge
 feedgate_ring_depth{ring="in",upstream="fg://a:1",worker="0"} 30
 feedgate_ring_depth{ring="out",upstream="fg://a:1",worker="0"} 31
 feedgate_ring_depth{ring="in",upstream="fg://a:1",worker="1"} 32
 feedgate_ring_depth{ring="out",upstream="fg://a:1",worker="1"} 33
-# HELP feedgate_ack_latency_seconds From read to ack sent, one observation a read batch.
+# HELP feedgate_ack_latency_seconds Time from read to ack sent, one observation per read batch.
 # TYPE feedgate_ack_latency_seconds histogram
 feedgate_ack_latency_seconds_bucket{upstream="fg://a:1",le="0.001"} 4
 feedgate_ack_latency_seconds_bucket{upstream="fg://a:1",le="0.01"} 9
@@ -168,8 +168,7 @@ feedgate_ack_latency_seconds_count{upstream="fg://a:1"} 10
 	}
 }
 
-// family is what a scrape says of one metric: a set of labels for each series,
-// and its value if it is a counter.
+// family is one metric of a scrape: a set of labels per series, and the value of a counter.
 type family struct {
 	kind   string
 	labels []map[string]string

@@ -5,17 +5,17 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// counter is a metric that is one number an upstream.
+// counter is a metric with one number per upstream.
 type counter struct {
 	name, help string
-	gauge      bool // it can fall
+	gauge      bool // it can decrease
 	read       func(*gateway.Stats) uint64
 }
 
 var counters = []counter{
 	{
 		name: "feedgate_messages_total",
-		help: "Messages handed to workers, without duplicates.",
+		help: "Messages handed to workers, excluding duplicates.",
 		read: func(s *gateway.Stats) uint64 { return s.Messages.Load() },
 	},
 	{
@@ -25,7 +25,7 @@ var counters = []counter{
 	},
 	{
 		name:  "feedgate_in_flight",
-		help:  "Span from the oldest message not yet acknowledged to the newest read.",
+		help:  "Span from the oldest unacknowledged message to the newest read.",
 		gauge: true,
 		read:  func(s *gateway.Stats) uint64 { return uint64(max(s.InFlight.Load(), 0)) },
 	},
@@ -42,12 +42,12 @@ var counters = []counter{
 	},
 	{
 		name: "feedgate_gaps_total",
-		help: "Times that the upstream's sequence numbers jumped ahead.",
+		help: "Jumps in the upstream's sequence numbers.",
 		read: func(s *gateway.Stats) uint64 { return s.Gaps.Load() },
 	},
 	{
 		name: "feedgate_reconnects_total",
-		help: "Connections lost or ended and tried again.",
+		help: "Reconnects after a connection was lost or ended.",
 		read: func(s *gateway.Stats) uint64 { return s.Reconnects.Load() },
 	},
 	{
@@ -73,7 +73,7 @@ var counters = []counter{
 	},
 	{
 		name: "feedgate_wakeups_total",
-		help: "Times that a worker woke the loop.",
+		help: "Wake-ups of the loop by workers.",
 		read: func(s *gateway.Stats) uint64 { return s.Wakeups.Load() },
 	},
 }
@@ -81,19 +81,19 @@ var counters = []counter{
 // Metrics of an upstream that are more than one number.
 const (
 	acksName    = "feedgate_acks_total"
-	acksHelp    = "Acknowledgements sent, by code: 0 is done, others say why a message was refused."
+	acksHelp    = "Acknowledgements sent, by code: 0 means done, others say why a message was refused."
 	ringName    = "feedgate_ring_depth"
-	ringHelp    = "Entries that lie in a worker's rings: in to the worker, out back from it."
+	ringHelp    = "Entries in a worker's rings: in to the worker, out back from it."
 	latencyName = "feedgate_ack_latency_seconds"
-	latencyHelp = "From read to ack sent, one observation a read batch."
+	latencyHelp = "Time from read to ack sent, one observation per read batch."
 	errorsName  = "feedgate_protocol_errors_total"
 	errorsHelp  = "Faults of the upstream, by reason."
 )
 
-// snapshot is one upstream's counters at one time, more or less: each is right,
-// but they are read one after the other while the gateway works on.
+// snapshot is one upstream's counters at roughly one time: they are read one after the other
+// while the gateway continues.
 type snapshot struct {
-	values  []uint64 // of counters, by index
+	values  []uint64 // in the order of the list counters
 	acks    map[uint16]uint64
 	errors  map[string]uint64
 	rings   []ringDepth
@@ -106,7 +106,7 @@ type ringDepth struct {
 	depth  int
 }
 
-// latency is a histogram: buckets count cumulatively up to their bound, seconds.
+// latency is a histogram. buckets counts cumulatively up to each bound, in seconds.
 type latency struct {
 	count   uint64
 	sum     float64
@@ -122,7 +122,7 @@ func read(stats *gateway.Stats) snapshot {
 	for i, c := range counters {
 		s.values[i] = c.read(stats)
 	}
-	// Shown before the first of each, so that a rate over them is right from the start.
+	// Exported as 0 before the first of each, so that rates are right from the start.
 	for _, reason := range wire.Reasons() {
 		s.errors[reason] = 0
 	}

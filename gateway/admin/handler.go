@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// newHandler answers GET and HEAD on the four paths, and lists them on the root.
+// newHandler answers GET and HEAD on the four paths, and lists them at the root.
 func newHandler(r Report, log *slog.Logger) http.Handler {
 	upstreams := func() []source { return sources(r.upstreams()) }
 	mux := http.NewServeMux()
@@ -41,11 +41,11 @@ func newHandler(r Report, log *slog.Logger) http.Handler {
 	return mux
 }
 
-// missing says what keeps the process from being ready, a line each.
+// missing returns what keeps the process from being ready, one line each.
 func (r Report) missing() []string {
 	var lines []string
-	if r.Lookup != nil {
-		if err := r.Lookup(); err != nil {
+	if r.Discovery != nil {
+		if err := r.Discovery(); err != nil {
 			lines = strings.Split(err.Error(), "\n")
 		}
 	}
@@ -71,7 +71,7 @@ func (r Report) missing() []string {
 	return lines
 }
 
-// upstreams are the gateways that there are at the moment.
+// upstreams returns the current gateways.
 func (r Report) upstreams() []Upstream {
 	if r.Upstreams == nil {
 		return nil

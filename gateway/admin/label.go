@@ -2,9 +2,9 @@ package admin
 
 import "strconv"
 
-// labels are the labels of all upstreams. A gateway that was found may have that of one that
-// was given; from the second on they are told apart by #2 and so on, in their order, since a
-// series must be one gateway's.
+// labels returns the labels of all upstreams. A gateway found by discovery may have the label of
+// a configured one. Repeated labels get #2 and so on, in order, because each series must belong
+// to one gateway.
 func labels(upstreams []Upstream) []string {
 	all := make([]string, len(upstreams))
 	times := make(map[string]int)

@@ -1,5 +1,5 @@
-// Package admin answers the admin address: whether the process lives and is
-// ready, and the gateways' counters, for Prometheus and as JSON.
+// Package admin serves the admin address: whether the process is alive and ready, and the
+// gateways' counters, for Prometheus and as JSON.
 package admin
 
 import (
@@ -13,33 +13,31 @@ import (
 	"feedgate/gateway"
 )
 
-// Config sets a server up.
+// Config configures a server.
 type Config struct {
 	Addr string       // HOST:PORT to listen on
 	Log  *slog.Logger // default slog.Default
 }
 
-// Report is what a server answers about. Its functions are called on any goroutine.
+// Report is what a server reports. Any goroutine may call its functions.
 type Report struct {
-	// Upstreams are the gateways that there are, asked for at each request. Those that
-	// come and go take their series with them: counters of one that has ended are shown no
-	// more, and those of its successor begin at zero.
+	// Upstreams returns the current gateways; it is called for each request. The series of a
+	// gateway end with it, and those of its successor begin at 0.
 	Upstreams func() []Upstream
 
-	// Lookup returns nil when it is known where all upstreams are, else what is missing, a
-	// line each. Without the function it is known.
-	Lookup func() error
+	// Discovery returns nil if all upstreams are found, else an error with one line per fault.
+	// nil: there is nothing to find.
+	Discovery func() error
 
-	// Sink returns nil when the sink can take messages, else what is missing.
-	// Without the function the sink is ready.
+	// Sink returns nil if the sink can accept messages, else what is missing. nil: the sink is
+	// always ready.
 	Sink func() error
 
-	// State returns nil unless the disk of the state file hangs. Without the function there
-	// is no such file.
+	// State returns nil unless the disk of the state file hangs. nil: there is no state file.
 	State func() error
 }
 
-// Upstream is one gateway: its label, which is shown, and its counters.
+// Upstream is the label and the counters of a gateway.
 type Upstream struct {
 	Label string
 	Stats *gateway.Stats
@@ -47,26 +45,26 @@ type Upstream struct {
 
 // Bounds of one request. A scrape is small and answered from memory.
 const (
+	// Limits of one request. A scrape is small and answered from memory.
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 10 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 16 << 10
 )
 
-// Server answers the admin address. [New] starts to listen, Serve answers on its
-// caller's goroutine until Shutdown, which any goroutine may call, once. The two
-// are apart so that a process can find out that the address is in use before it
-// opens anything, a sink's file for one, that the process which holds the address
-// may be using.
+// Server serves the admin address. [New] starts to listen; Serve answers requests on its caller's
+// goroutine until Shutdown, which any goroutine may call once. They are separate so that a
+// process learns that the address is in use before it opens anything that the process using the
+// address may have open, such as a sink's file.
 type Server struct {
-	listener net.Listener
-	log      *slog.Logger
-	http     http.Server
-	crowd    crowd
+	listener  net.Listener
+	log       *slog.Logger
+	http      http.Server
+	connLimit connLimit
 }
 
-// New listens on cfg.Addr; requests wait for Serve. Its error, such as an address
-// in use, is that of [net.Listen].
+// New listens on cfg.Addr; requests wait for Serve. Its error, such as an address in use, is that
+// of [net.Listen].
 func New(cfg Config) (*Server, error) {
 	log := cfg.Log
 	if log == nil {
@@ -88,14 +86,14 @@ func New(cfg Config) (*Server, error) {
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
 	}
-	s.http.ConnState = s.crowd.track
+	s.http.ConnState = s.connLimit.track
 	return s, nil
 }
 
-// Addr is the address that the server listens on.
+// Addr returns the address on which the server listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Serve answers requests about r until Shutdown; it then returns nil.
+// Serve answers requests with r until Shutdown, and then returns nil.
 func (s *Server) Serve(r Report) error {
 	s.http.Handler = newHandler(r, s.log)
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -104,8 +102,8 @@ func (s *Server) Serve(r Report) error {
 	return nil
 }
 
-// Shutdown stops listening and waits for the requests that are being answered;
-// when ctx ends first their connections are closed.
+// Shutdown stops listening and waits for requests in progress. If ctx ends first, it closes their
+// connections.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {

@@ -50,9 +50,8 @@ func TestReady(t *testing.T) {
 	check(200, "ready\n")
 }
 
-// TestComeAndGo: an upstream is there from the request on that finds it in the list, and
-// gone with it.
-func TestComeAndGo(t *testing.T) {
+// TestUpstreamsChange: an upstream is reported as long as it is in the list.
+func TestUpstreamsChange(t *testing.T) {
 	var upstreams atomic.Pointer[[]Upstream]
 	set := func(all ...Upstream) { upstreams.Store(&all) }
 	var missing atomic.Pointer[error]
@@ -61,7 +60,7 @@ func TestComeAndGo(t *testing.T) {
 	lookup(errors.New("nsq:///t/c: no nsqd has topic t\nnsq:///u/c: no nsqlookupd has answered"))
 	server := start(t, Report{
 		Upstreams: func() []Upstream { return *upstreams.Load() },
-		Lookup:    func() error { return *missing.Load() },
+		Discovery: func() error { return *missing.Load() },
 	})
 	check := func(ready string, labels ...string) {
 		t.Helper()

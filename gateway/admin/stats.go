@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// document is what /stats answers:
+// document is the answer of /stats:
 //
 //	{"upstreams": {URL: {
 //	    "feedgate_messages_total": 12,              and the like
@@ -17,8 +17,8 @@ import (
 //	        "p50": 0.0001, "p99": 0.002, "p999": 0.002, "buckets": {"0.0001": 2, ...}}
 //	}}}
 //
-// URL is the upstream's label. Quantiles are estimates from the buckets, null
-// before the first observation; buckets count cumulatively.
+// URL is the upstream's label. Quantiles are estimated from the buckets; they are null before the
+// first observation. Buckets count cumulatively.
 type document struct {
 	Upstreams map[string]map[string]any `json:"upstreams"`
 }
@@ -31,7 +31,7 @@ func newDocument(upstreams []source) document {
 	return d
 }
 
-// metrics are a snapshot's values by the names of the metrics.
+// metrics returns the values by the names of the metrics.
 func (s snapshot) metrics() map[string]any {
 	all := make(map[string]any)
 	for i, value := range s.values {
@@ -67,10 +67,9 @@ func (l latency) metrics() map[string]any {
 	}
 }
 
-// quantile estimates the q-quantile in seconds the way that Prometheus's
-// histogram_quantile does: by a straight line within the bucket that it falls
-// into, and the highest bound for what lies beyond that. Without observations it
-// is nil.
+// quantile estimates the q-quantile in seconds as Prometheus's histogram_quantile does: by linear
+// interpolation within its bucket; beyond the last bucket, it is the highest bound. It is nil
+// without observations.
 func (l latency) quantile(q float64) any {
 	if l.count == 0 {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"feedgate/gateway"
 )
 
-// TestStatsCounters sees that each field of the gateway's counters comes out
-// under its own name.
+// TestStatsCounters checks that each field of the gateway's counters is exported under its own
+// name.
 func TestStatsCounters(t *testing.T) {
 	var stats gateway.Stats
 	stats.Messages.Store(1)

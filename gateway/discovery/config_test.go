@@ -25,8 +25,8 @@ func named(t *testing.T, url string, lookupds ...string) Config {
 		t.Fatal(err)
 	}
 	return Config{
-		Gateway: gateway.Config{URL: u.URL, Protocol: u.Protocol, Secure: u.Secure, Sink: done(), Log: slog.New(slog.DiscardHandler)},
-		Find:    u.Find,
+		Gateway:  gateway.Config{URL: u.URL, Protocol: u.Protocol, Secure: u.Secure, Sink: done(), Log: slog.New(slog.DiscardHandler)},
+		Discover: u.Discover,
 	}
 }
 
@@ -51,7 +51,7 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	f, err := New(named(t, "nsq:///t%23ephemeral/c", "a:1"))
-	if err != nil || f.share.total != 2500 || f.cfg.Interval != time.Minute || f.set.urlOf("h:1") != "nsq://h:1/t%23ephemeral/c" {
+	if err != nil || f.share.total != 2500 || f.cfg.Interval != time.Minute || f.settings.urlOf("h:1") != "nsq://h:1/t%23ephemeral/c" {
 		t.Errorf("%v, %+v", err, f)
 	}
 	if _, err := New(Config{Gateway: gateway.Config{Protocol: fg1.Protocol{}, Sink: done()}}); err == nil || !strings.Contains(err.Error(), "can be found") {
@@ -59,12 +59,12 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestShare: equal shares, as large as can be, and never none.
+// TestShare: shares are equal, as large as possible, and never 0.
 func TestShare(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := share{total: rapid.IntRange(1, 1<<24).Draw(t, "total")}
 		n := rapid.IntRange(0, 2000).Draw(t, "gateways")
-		s.among(n)
+		s.divide(n)
 		each, n := s.credit(), max(n, 1)
 		if each < 1 || each > 1 && each*n > s.total || (each+1)*n <= s.total {
 			t.Errorf("%d each of %d for %d", each, s.total, n)
@@ -72,7 +72,7 @@ func TestShare(t *testing.T) {
 	})
 }
 
-// TestLabels: a group's own label tells its gateways from those of another group.
+// TestLabels: a group's own label distinguishes its gateways from those of another group.
 func TestLabels(t *testing.T) {
 	for label, want := range map[string]string{"": "nsq:///t/c", "nsq:///t/c#2": "nsq:///t/c#2"} {
 		cfg := named(t, "nsq:///t/c", "a:1")
@@ -81,8 +81,8 @@ func TestLabels(t *testing.T) {
 			t.Errorf("%q: label %s, %v", label, cfg.Gateway.Label, err)
 		}
 		f, err := New(cfg)
-		if err != nil || "nsq:///t/c"+f.set.mark != want || !strings.HasPrefix(f.Ready().Error(), want+": ") {
-			t.Errorf("%q: mark %q, %v", label, f.set.mark, err)
+		if err != nil || "nsq:///t/c"+f.settings.suffix != want || !strings.HasPrefix(f.Ready().Error(), want+": ") {
+			t.Errorf("%q: mark %q, %v", label, f.settings.suffix, err)
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestFailedGateway: one that fails for good is started anew by a poll that lists its
-// nsqd, and its failure counts until then, or until the nsqd is no longer listed.
+// TestFailedGateway: a permanently failed gateway is restarted by a poll that lists its nsqd. Its
+// failure counts until then, or until the nsqd is no longer listed.
 func TestFailedGateway(t *testing.T) {
 	for _, then := range []string{"heals", "goes", "stays"} {
 		l, a, b := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t), nsqfake.StartNSQD(t)
@@ -34,8 +34,7 @@ func TestFailedGateway(t *testing.T) {
 			l.List(a.Addr())
 			r.until("its end", func() bool { return r.addrs() == a.Addr() })
 		case "stays":
-			// While it tries it has not failed, so no further try is made and the last
-			// one's end waited for.
+			// While it is connecting it has not failed, so it is not restarted.
 			l.Fail(true)
 			r.polled(l)
 			r.until("a failure", func() bool {
@@ -52,7 +51,7 @@ func TestFailedGateway(t *testing.T) {
 	}
 }
 
-// TestAllFailed: a group without a gateway that could work ends by itself.
+// TestAllFailed: a group whose gateways have all failed ends.
 func TestAllFailed(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	a.Refuse(true)
@@ -80,8 +79,7 @@ func (s failing) Err() error {
 	}
 }
 
-// TestSinkFails: without a sink no gateway is started again and again, nor is any waited
-// for.
+// TestSinkFails: if the sink fails, no gateway is restarted or waited for.
 func TestSinkFails(t *testing.T) {
 	for _, connected := range []bool{true, false} {
 		l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
@@ -98,15 +96,15 @@ func TestSinkFails(t *testing.T) {
 	}
 }
 
-// TestGoneWithWork: work that is left for an nsqd that is gone is no failure, unlike that
-// left by a drain of the whole.
-func TestGoneWithWork(t *testing.T) {
+// TestRemovedWithWork: messages left unfinished for a removed nsqd are no failure, unlike those
+// left by a drain of the group.
+func TestRemovedWithWork(t *testing.T) {
 	for state, fails := range map[memberState]bool{leaving: false, running: true} {
 		f, err := New(named(t, "nsq:///t/c", "a:1"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg := f.set.model
+		cfg := f.settings.base
 		cfg.Hosts = []string{"b:1"}
 		gw, err := gateway.New(cfg)
 		if err != nil {
@@ -124,9 +122,9 @@ func TestGoneWithWork(t *testing.T) {
 	}
 }
 
-// TestRefusedOnceItWasTaken: an nsqd that logged us in, went, and refuses the secret when it
-// is back, as while its own authority is away, does not end the group.
-func TestRefusedOnceItWasTaken(t *testing.T) {
+// TestRefusedAfterLogin: an nsqd that accepted our login once, restarts, and then refuses the
+// secret, for example because its authority is down, does not end the group.
+func TestRefusedAfterLogin(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	l.List(a.Addr())
 	r := start(t, done(), asIs, l)

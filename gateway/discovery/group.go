@@ -1,5 +1,5 @@
-// Package discovery runs a gateway for each server of an upstream whose servers are found, and
-// found to be gone, by asking again and again.
+// Package discovery runs a gateway for each server of an upstream whose servers are found by
+// polling a directory.
 package discovery
 
 import (
@@ -16,122 +16,122 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// Config sets a group up.
+// Config configures a group.
 type Config struct {
-	// Gateway is what the gateways have in common. Its URL names the group, SCHEME:///TARGET,
-	// and Label is the group's; it has no Hosts. InFlight is the credit of all of them
-	// together. Workers, Memory and the rest are each gateway's own. ExitOnClose means
-	// nothing: a server that closes does not end a group.
+	// Gateway is what the gateways have in common. Its URL, SCHEME:///TARGET, and its Label are
+	// the group's; it has no Hosts. InFlight is shared by all gateways. Workers, Memory and the
+	// rest apply to each gateway. ExitOnClose has no effect: a server that closes does not end a
+	// group.
 	Gateway gateway.Config
 
-	// Find makes what finds the servers.
-	Find func(wire.FinderConfig) (wire.Finder, error)
+	// Discover makes the Discoverer, which polls the directory.
+	Discover func(wire.DiscoveryConfig) (wire.Discoverer, error)
 
-	// Interval is the longest time between two polls; up to 30% less, so that many processes
-	// do not ask at the same time. While there is no server, or one is not connected, it is at
-	// most ReconnectMax. Default 60s.
+	// Interval is the longest time between two polls; it varies by up to 30%, so that many
+	// processes do not poll at the same time. While there is no server, or one is not connected,
+	// it is at most ReconnectMax. Default 60s.
 	Interval time.Duration
 }
 
-// Validate fills in the defaults and returns every fault in one error, a line each, by the name of the flag.
+// Validate fills in the defaults and returns all faults as one error, one line each, which begins
+// with the flag.
 func (c *Config) Validate() error {
 	_, err := c.validate()
 	return err
 }
 
-// settings is what Validate makes of a Config.
+// settings is the result of validating a Config.
 type settings struct {
-	model gateway.Config // with its defaults filled in, but for Hosts, URL and Label
-	url   string         // of the group
-	label string         // of the group
-	mark  string         // what tells it from another group's of the same name, such as #2
-	find  *wire.Find     // of the protocol
+	base      gateway.Config  // with defaults; Hosts, URL and Label differ per gateway
+	url       string          // of the group
+	label     string          // of the group
+	suffix    string          // distinguishes labels of groups with the same URL: "#2"
+	discovery *wire.Discovery // of the protocol
 }
 
-// anyHost stands for the servers that are yet to be found.
-const anyHost = "server:1"
+// placeholderHost stands for the servers, which are not known yet.
+const placeholderHost = "server:1"
 
 func (c *Config) validate() (settings, error) {
-	if c.Gateway.Protocol == nil || c.Gateway.Protocol.Scheme().Find == nil || c.Find == nil {
+	if c.Gateway.Protocol == nil || c.Gateway.Protocol.Scheme().Discovery == nil || c.Discover == nil {
 		return settings{}, errors.New("upstream URL: no protocol whose servers can be found")
 	}
 	if c.Interval == 0 {
 		c.Interval = time.Minute
 	}
-	s := settings{model: c.Gateway, url: c.Gateway.URL, label: c.Gateway.Label, find: c.Gateway.Protocol.Scheme().Find}
+	s := settings{base: c.Gateway, url: c.Gateway.URL, label: c.Gateway.Label, discovery: c.Gateway.Protocol.Scheme().Discovery}
 	short := gateway.Label(s.url)
 	if s.label == "" {
 		s.label = short
 	}
-	s.mark = strings.TrimPrefix(s.label, short)
-	s.model.ExitOnClose = false
-	s.model.Hosts = []string{anyHost}
-	err := s.model.Validate()
-	_, fault := c.Find(wire.FinderConfig{Timeout: s.model.ConnectTimeout, Log: slog.New(slog.DiscardHandler)})
-	c.Gateway = s.model
+	s.suffix = strings.TrimPrefix(s.label, short)
+	s.base.ExitOnClose = false
+	s.base.Hosts = []string{placeholderHost}
+	err := s.base.Validate()
+	_, fault := c.Discover(wire.DiscoveryConfig{Timeout: s.base.ConnectTimeout, Log: slog.New(slog.DiscardHandler)})
+	c.Gateway = s.base
 	c.Gateway.Hosts, c.Gateway.URL, c.Gateway.Label = nil, s.url, s.label
 	return s, errors.Join(err, fault)
 }
 
-// urlOf is the URL of one server.
+// urlOf returns the URL of one server.
 func (s *settings) urlOf(hostport string) string {
 	return strings.Replace(s.url, "://", "://"+hostport, 1)
 }
 
-// Group is an upstream without a host, and the gateways of the servers that it has.
+// Group is an upstream without a host, and the gateways of its servers.
 //
-// A gateway is started when a server is found. It is ended, by a drain, when the server is no
-// longer listed and not connected; one that is connected is kept, because who is asked may have
-// been started again and know no servers at first. A gateway that has failed for good is started
-// again by the next poll that lists its server. When all have failed, or the sink has, so has
-// the group.
+// A gateway is started when a server is found. It is drained when the server is no longer listed
+// and not connected. One that is connected is kept, because a restarted directory may know no
+// servers at first. A gateway that has failed permanently is restarted by the next poll that
+// lists its server. When all gateways have failed, or the sink has, the group has failed.
 //
-// New checks the configuration; Run does everything else and ends with all gateways and
-// goroutines stopped.
+// New checks the configuration; Run does everything else, and returns when all gateways and
+// goroutines have stopped.
 type Group struct {
-	cfg    Config
-	set    settings
-	log    *throttle.Handler // in front of the log of all: servers may come and go many times a second
-	finder wire.Finder       // of the poll's goroutine
-	share  share
-	ended  chan *member // each once, from its own goroutine to Run's
+	cfg        Config
+	settings   settings
+	log        *throttle.Handler // of all gateways: servers may appear and disappear many times a second
+	discoverer wire.Discoverer   // used by the polling goroutine
+	share      share
+	ended      chan *member // each member once, from its own goroutine to Run's
 
-	mu      sync.Mutex         // Run's goroutine writes, any reads
-	members map[string]*member // by HOST:PORT
-	asked   bool               // there was an answer
-	reached bool               // a gateway that has ended had logged in
-	aborted bool
-	totals  gateway.Totals // of gateways that have ended
+	mu           sync.Mutex         // Run's goroutine writes, any reads
+	members      map[string]*member // by HOST:PORT
+	answered     bool               // the directory has answered
+	everLoggedIn bool               // a gateway that has ended was logged in before
+	aborted      bool
+	totals       gateway.Totals // of gateways that have ended
 }
 
-// New validates cfg and makes a group; nothing is asked or connected yet. Its error is a
-// usage error.
+// New validates cfg and makes a group; nothing is polled or connected yet. Its error is a usage
+// error.
 func New(cfg Config) (*Group, error) {
-	set, err := cfg.validate()
+	settings, err := cfg.validate()
 	if err != nil {
 		return nil, err
 	}
-	log := throttle.New(set.model.Log.Handler())
-	set.model.Log = slog.New(log)
-	finder, err := cfg.Find(wire.FinderConfig{
-		Timeout: set.model.ConnectTimeout, Log: set.model.Log.With("upstream", set.label),
+	log := throttle.New(settings.base.Log.Handler())
+	settings.base.Log = slog.New(log)
+	discoverer, err := cfg.Discover(wire.DiscoveryConfig{
+		Timeout: settings.base.ConnectTimeout, Log: settings.base.Log.With("upstream", settings.label),
 	})
 	if err != nil {
 		return nil, err
 	}
-	g := &Group{cfg: cfg, set: set, log: log, finder: finder, ended: make(chan *member), members: make(map[string]*member)}
-	g.share.total = set.model.InFlight
-	g.set.model.Credit = g.share.credit
+	g := &Group{cfg: cfg, settings: settings, log: log, discoverer: discoverer, ended: make(chan *member), members: make(map[string]*member)}
+	g.share.total = settings.base.InFlight
+	g.settings.base.Credit = g.share.credit
 	return g, nil
 }
 
-// URL is the group's as configured.
-func (g *Group) URL() string { return g.set.url }
+// URL returns the configured URL.
+func (g *Group) URL() string { return g.settings.url }
 
-// Workers is the number of workers of each of its gateways.
-func (g *Group) Workers() int { return g.set.model.Workers }
+// Workers returns the number of workers of each gateway.
+func (g *Group) Workers() int { return g.settings.base.Workers }
 
-// Abort ends the drains of all gateways at once.
+// Abort ends the drains of all gateways immediately.
 func (g *Group) Abort() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -141,9 +141,9 @@ func (g *Group) Abort() {
 	}
 }
 
-// Run polls and runs gateways until ctx is cancelled; all are then drained. It ends sooner
-// when the sink fails, or all gateways have. It returns an error for each server whose last
-// gateway has failed; servers that are no longer listed do not count. It may be called once.
+// Run polls and runs gateways until ctx is cancelled, and then drains them all. It ends earlier
+// if the sink or all gateways fail. It returns an error for each server whose last gateway has
+// failed; servers that are no longer listed do not count. Call it once.
 func (g *Group) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -151,7 +151,7 @@ func (g *Group) Run(ctx context.Context) error {
 	found := make(chan []string)
 	var polling sync.WaitGroup
 	polling.Go(func() { g.poll(ctx, found) })
-	sink := g.set.model.Sink
+	sink := g.settings.base.Sink
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -171,8 +171,8 @@ func (g *Group) Run(ctx context.Context) error {
 	}
 	err := g.err()
 	if err == nil && sink.Err() != nil {
-		err = fmt.Errorf("%s: --sink: %w", g.set.label, sink.Err())
-		g.set.model.Log.Error("failed", "upstream", g.set.label, "error", err)
+		err = fmt.Errorf("%s: --sink: %w", g.settings.label, sink.Err())
+		g.settings.base.Log.Error("failed", "upstream", g.settings.label, "error", err)
 	}
 	return err
 }

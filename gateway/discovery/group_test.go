@@ -10,9 +10,9 @@ import (
 	"feedgate/gateway/wire/nsq/nsqfake"
 )
 
-// TestComeAndGo: nsqds that one of the nsqlookupds lists get a gateway and their share of
-// the RDY count, and lose both.
-func TestComeAndGo(t *testing.T) {
+// TestServersChange: nsqds that one of the nsqlookupds lists get a gateway and their share of the
+// RDY count, and lose both.
+func TestServersChange(t *testing.T) {
 	east, west := nsqfake.StartLookupd(t), nsqfake.StartLookupd(t)
 	a, b := nsqfake.StartNSQD(t), nsqfake.StartNSQD(t)
 	r := start(t, done(), asIs, east, west)
@@ -48,8 +48,8 @@ func TestComeAndGo(t *testing.T) {
 	}
 }
 
-// TestKeepsConnected: an nsqlookupd that no longer lists an nsqd ends no connection that
-// stands.
+// TestKeepsConnected: an open connection is kept although the nsqlookupd no longer lists its
+// nsqd.
 func TestKeepsConnected(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	r := start(t, done(), asIs, l)
@@ -70,7 +70,7 @@ func TestKeepsConnected(t *testing.T) {
 	r.until("another", func() bool { return a.Ready() == 10 })
 }
 
-// TestFailingLookupd: one that fails takes away neither its own nsqds nor those of others,
+// TestFailingLookupd: an nsqlookupd that fails removes neither its own nsqds nor those of others,
 // and keeps none of others.
 func TestFailingLookupd(t *testing.T) {
 	east, west := nsqfake.StartLookupd(t), nsqfake.StartLookupd(t)
@@ -98,8 +98,8 @@ func TestFailingLookupd(t *testing.T) {
 	r.until("the end of a", func() bool { return r.addrs() == "" })
 }
 
-// TestAsksSoonerAfterFailure: when none answers the interval does not count.
-func TestAsksSoonerAfterFailure(t *testing.T) {
+// TestPollsSoonerAfterFailure: the interval does not apply while no nsqlookupd answers.
+func TestPollsSoonerAfterFailure(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	l.Fail(true)
 	l.List(a.Addr())
@@ -112,8 +112,8 @@ func TestAsksSoonerAfterFailure(t *testing.T) {
 	r.until("a connection", func() bool { return a.Ready() == 10 })
 }
 
-// TestAsksSoonerWhileThereIsNone: the interval does not count before the topic is there.
-func TestAsksSoonerWhileThereIsNone(t *testing.T) {
+// TestPollsSoonerWithoutServers: nor before the topic exists.
+func TestPollsSoonerWithoutServers(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	r := start(t, done(), func(c *Config) { c.Interval = time.Hour }, l)
 	r.until("some polls", func() bool { return l.Polls() > 3 })
@@ -121,9 +121,9 @@ func TestAsksSoonerWhileThereIsNone(t *testing.T) {
 	r.until("a connection", func() bool { return a.Ready() == 10 })
 }
 
-// TestAsksSoonerAfterLoss: nor does it when an nsqd has gone, be it between two polls, and
-// may be elsewhere. A group that is whole keeps to it.
-func TestAsksSoonerAfterLoss(t *testing.T) {
+// TestPollsSoonerAfterLoss: nor after an nsqd has disappeared, even between two polls, because it
+// may have moved. A stable group keeps to the interval.
+func TestPollsSoonerAfterLoss(t *testing.T) {
 	l := nsqfake.StartLookupd(t)
 	a, b := nsqfake.StartNSQD(t), nsqfake.StartNSQD(t)
 	l.List(a.Addr())
@@ -139,8 +139,8 @@ func TestAsksSoonerAfterLoss(t *testing.T) {
 	r.until("b in its place", func() bool { return b.Ready() == 10 && r.addrs() == b.Addr() })
 }
 
-// TestSettled looks at what lets the next poll wait.
-func TestSettled(t *testing.T) {
+// TestStable: the conditions under which the next poll can wait.
+func TestStable(t *testing.T) {
 	for _, c := range []struct {
 		found string
 		state memberState
@@ -158,7 +158,7 @@ func TestSettled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg := f.set.model
+		cfg := f.settings.base
 		cfg.Hosts = []string{"a:1"}
 		gw, err := gateway.New(cfg)
 		if err != nil {
@@ -166,13 +166,13 @@ func TestSettled(t *testing.T) {
 		}
 		gw.Stats().Connected.Store(c.up)
 		f.members["a:1"] = &member{addr: "a:1", gw: gw, state: c.state}
-		if got := f.settled(strings.Fields(c.found)); got != c.want {
+		if got := f.stable(strings.Fields(c.found)); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }
 
-// TestAbort: it ends a drain that waits for an nsqd.
+// TestAbort ends a drain that waits for an nsqd.
 func TestAbort(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	a.Mute()
@@ -186,7 +186,7 @@ func TestAbort(t *testing.T) {
 	}
 }
 
-// TestExitOnClose: an nsqd that closes ends no group.
+// TestExitOnClose: an nsqd that closes does not end the group.
 func TestExitOnClose(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	l.List(a.Addr())

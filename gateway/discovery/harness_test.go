@@ -16,8 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what should come soon, before it calls it a fault.
-const patience = 20 * time.Second
+// timeout is how long a test waits before it fails.
+const timeout = 20 * time.Second
 
 // run is a group that runs until the test ends.
 type run struct {
@@ -53,7 +53,7 @@ func start(t *testing.T, sink worker.Sink, change func(*Config), lookupds ...*ns
 		f.Abort()
 		select {
 		case <-r.ended:
-		case <-time.After(patience):
+		case <-time.After(timeout):
 			t.Error("the group does not end")
 		}
 	})
@@ -62,7 +62,7 @@ func start(t *testing.T, sink worker.Sink, change func(*Config), lookupds ...*ns
 
 func asIs(*Config) {}
 
-// done is a sink that is done with everything.
+// done is a sink that completes every message.
 func done() worker.Sink { return testkit.ByCode(func(worker.Message) worker.Code { return worker.OK }) }
 
 // until waits until cond is true.
@@ -71,8 +71,8 @@ func (r *run) until(what string, cond func() bool) {
 	testkit.Eventually(r.t, what, cond)
 }
 
-// polled waits until l was polled and what it said has been acted on: a poll begins when
-// what the one before it brought was passed on.
+// polled waits until l was polled and the group has acted on the result: a poll begins when the
+// result of the previous one has been delivered.
 func (r *run) polled(l *nsqfake.Lookupd) {
 	r.t.Helper()
 	n := l.Polls()
@@ -86,13 +86,13 @@ func (r *run) end() error {
 	case err := <-r.ended:
 		r.ended <- nil
 		return err
-	case <-time.After(patience):
-		r.t.Fatalf("the group does not end within %v", patience)
+	case <-time.After(timeout):
+		r.t.Fatalf("the group does not end within %v", timeout)
 		return nil
 	}
 }
 
-// addrs are the nsqds whose gateways the group shows.
+// addrs returns the nsqds whose gateways the group reports.
 func (r *run) addrs() string {
 	var all []string
 	for _, gw := range r.Gateways() {

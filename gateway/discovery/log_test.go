@@ -11,7 +11,7 @@ import (
 	"feedgate/gateway/wire/nsq/nsqfake"
 )
 
-// lines counts lines by what they are about, but for numbers and times. Any goroutine may write.
+// lines counts lines by message and upstream. Any goroutine may write.
 type lines struct {
 	mu    sync.Mutex
 	kinds map[string]int
@@ -28,11 +28,11 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestFlappingIsOneLineASecond: an nsqd that is listed and then not, and an nsqlookupd that answers
-// and then does not, many times a second, cause a line of each kind a second.
+// TestFlappingIsOneLineASecond: an nsqd that is listed and removed, and an nsqlookupd that
+// answers and fails, many times a second, cause one line of each kind per second.
 func TestFlappingIsOneLineASecond(t *testing.T) {
 	l := nsqfake.StartLookupd(t)
-	const away = "127.0.0.1:1" // what is connected is kept, so nothing listens there
+	const away = "127.0.0.1:1" // nothing listens here, because a connected server would be kept
 	log := &lines{kinds: make(map[string]int)}
 	began := time.Now()
 	r := start(t, done(), func(c *Config) {
@@ -55,7 +55,7 @@ func TestFlappingIsOneLineASecond(t *testing.T) {
 	}
 	most := 2 + int(time.Since(began)/time.Second)
 	for about, n := range log.kinds {
-		if n > most+1 { // what is left is logged at the end
+		if n > most+1 { // pending lines are logged at the end
 			t.Errorf("%d lines in %v: %s", n, time.Since(began), about)
 		}
 	}

@@ -8,15 +8,14 @@ import (
 	"feedgate/gateway"
 )
 
-// member is the last gateway of one server. Its fields are guarded by Group.mu, but for
-// those that never change.
+// member is the current or last gateway of one server. Group.mu guards the fields that change.
 type member struct {
 	addr   string // HOST:PORT
 	gw     *gateway.Gateway
 	cancel context.CancelFunc // drains it
 
 	state memberState
-	err   error // of Run; with failed
+	err   error // of Run, if failed
 }
 
 type memberState uint8
@@ -24,18 +23,18 @@ type memberState uint8
 const (
 	running memberState = iota
 	leaving             // no longer listed; it drains
-	failed              // for good
+	failed              // permanently
 )
 
-// reconcile makes the members those that a poll has found.
+// reconcile adapts the members to the servers that a poll has found.
 func (g *Group) reconcile(ctx context.Context, servers []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.asked = true
+	g.answered = true
 	listed := make(map[string]bool, len(servers))
 	for _, addr := range servers {
 		listed[addr] = true
-		// One that is still leaving is left to the next poll.
+		// The next poll handles one that is still leaving.
 		if m := g.members[addr]; m == nil || m.state == failed {
 			g.start(ctx, addr)
 		}
@@ -46,18 +45,17 @@ func (g *Group) reconcile(ctx context.Context, servers []string) {
 		case m.state == failed:
 			delete(g.members, addr)
 		case m.state == running && !m.gw.Stats().Connected.Load():
-			g.set.model.Log.Info(g.set.find.Finds+" is gone", "upstream", m.gw.Label())
+			g.settings.base.Log.Info(g.settings.discovery.Server+" removed", "upstream", m.gw.Label())
 			m.state = leaving
 			m.cancel()
 		}
 	}
-	g.shareOut()
+	g.updateShares()
 }
 
-// settled reports whether there is nothing that another poll may soon change: servers were
-// found, each has its gateway, and every gateway is connected. One that has failed for good
-// is not tried sooner. Any goroutine may ask.
-func (g *Group) settled(found []string) bool {
+// stable reports whether no poll is needed soon: servers were found, each has its gateway, and
+// every gateway is connected or has failed permanently. Any goroutine may call it.
+func (g *Group) stable(found []string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, addr := range found {
@@ -76,18 +74,18 @@ func (g *Group) settled(found []string) bool {
 // start runs a gateway for a server.
 func (g *Group) start(ctx context.Context, addr string) {
 	m := &member{addr: addr}
-	cfg := g.set.model
-	cfg.Hosts, cfg.URL = []string{addr}, g.set.urlOf(addr)
-	cfg.Label = gateway.Label(cfg.URL) + g.set.mark
+	cfg := g.settings.base
+	cfg.Hosts, cfg.URL = []string{addr}, g.settings.urlOf(addr)
+	cfg.Label = gateway.Label(cfg.URL) + g.settings.suffix
 	var err error
 	if m.gw, err = gateway.New(cfg); err != nil {
-		// Nothing but the host differs from what was checked, and the finder has checked that.
+		// Only the host differs from the checked settings, and the Discoverer has checked it.
 		panic(fmt.Sprintf("discovery: %v", err))
 	}
 	if g.aborted {
 		m.gw.Abort()
 	}
-	cfg.Log.Info(g.set.find.Finds+" found", "upstream", cfg.Label)
+	cfg.Log.Info(g.settings.discovery.Server+" found", "upstream", cfg.Label)
 	g.members[addr] = m
 	ctx, m.cancel = context.WithCancel(ctx)
 	go func() {
@@ -100,32 +98,32 @@ func (g *Group) start(ctx context.Context, addr string) {
 	}()
 }
 
-// memberEnded takes note of the end of m.
+// memberEnded handles the end of m.
 func (g *Group) memberEnded(m *member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	log := g.set.model.Log.With("upstream", m.gw.Label())
-	g.reached = g.reached || m.gw.Stats().Logins.Load() > 0
+	log := g.settings.base.Log.With("upstream", m.gw.Label())
+	g.everLoggedIn = g.everLoggedIn || m.gw.Stats().Logins.Load() > 0
 	g.totals = g.totals.Plus(m.gw.Stats().Totals())
 	switch {
 	case m.err == nil:
 		log.Info("done", m.gw.Stats().Totals().Attrs()...)
 		delete(g.members, m.addr)
 	case m.state == leaving && errors.Is(m.err, gateway.ErrUnfinished):
-		// Whoever has its messages now delivers them again, as after any lost connection.
-		log.Warn("gave up work, as the "+g.set.find.Finds+" is gone", "error", gateway.ByFlag(m.err))
+		// Its messages are redelivered, as after any lost connection.
+		log.Warn(g.settings.discovery.Server+" removed with messages unfinished", "error", gateway.ByFlag(m.err))
 		delete(g.members, m.addr)
 	default:
 		log.Error("failed", "error", gateway.ByFlag(m.err))
 		m.state = failed
 	}
-	g.shareOut()
+	g.updateShares()
 }
 
-// shareOut divides the credit among those that run. g.mu is held.
-func (g *Group) shareOut() { g.share.among(g.count(running)) }
+// updateShares divides the credit among the running gateways. g.mu must be held.
+func (g *Group) updateShares() { g.share.divide(g.count(running)) }
 
-// count is how many members are in a state. g.mu is held.
+// count returns the number of members in a state. g.mu must be held.
 func (g *Group) count(state memberState) int {
 	n := 0
 	for _, m := range g.members {
@@ -136,22 +134,22 @@ func (g *Group) count(state memberState) int {
 	return n
 }
 
-// running is how many gateways have not ended.
+// running returns the number of gateways that have not ended.
 func (g *Group) running() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.count(running) + g.count(leaving)
 }
 
-// allFailed reports whether there are servers, the gateways of all have failed, and none that
-// there ever was has logged in: a server that took the secret once may take it again.
+// allFailed reports whether every gateway has failed and none has ever logged in. A server that
+// accepted the secret once may accept it again.
 func (g *Group) allFailed() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.reached && len(g.members) > 0 && g.count(failed) == len(g.members)
+	return !g.everLoggedIn && len(g.members) > 0 && g.count(failed) == len(g.members)
 }
 
-// err is what became of the gateways, a line for each that has failed.
+// err returns an error for each gateway that has failed.
 func (g *Group) err() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

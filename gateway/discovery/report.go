@@ -9,12 +9,12 @@ import (
 	"feedgate/gateway"
 )
 
-// Gateways are those of the servers that the group knows at the moment, in order: those that
-// run and those that have failed, not those that leave. Any goroutine may ask.
+// Gateways returns the gateways of the servers that the group currently knows, by address:
+// running and failed ones, not leaving ones. Any goroutine may call it.
 func (g *Group) Gateways() []*gateway.Gateway { return g.allBut(leaving) }
 
-// Unended are the gateways that have not ended, also those of servers that leave. Any
-// goroutine may ask.
+// Unended returns the gateways that have not ended, including those that are leaving. Any
+// goroutine may call it.
 func (g *Group) Unended() []*gateway.Gateway { return g.allBut(failed) }
 
 func (g *Group) allBut(not memberState) []*gateway.Gateway {
@@ -29,8 +29,8 @@ func (g *Group) allBut(not memberState) []*gateway.Gateway {
 	return all
 }
 
-// Totals are what all gateways have done, those that have ended too. Any goroutine may
-// ask.
+// Totals returns the totals of all gateways, including those that have ended. Any goroutine may
+// call it.
 func (g *Group) Totals() gateway.Totals {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -43,21 +43,22 @@ func (g *Group) Totals() gateway.Totals {
 	return totals
 }
 
-// Ready is nil when there was an answer and there is a server, else it says what is
-// missing. Whether the gateways are connected their Stats tell. Any goroutine may ask.
+// Ready returns nil once the directory has answered and there is a server, and otherwise an error
+// with what is missing. Whether the gateways are connected is in their Stats. Any goroutine may
+// call it.
 func (g *Group) Ready() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.asked {
-		return fmt.Errorf("%s: no %s has answered", g.set.label, g.set.find.Asks)
+	if !g.answered {
+		return fmt.Errorf("%s: no %s has answered", g.settings.label, g.settings.discovery.Source)
 	}
 	if g.count(running)+g.count(failed) == 0 {
-		return fmt.Errorf("%s: %s", g.set.label, g.finder.None())
+		return fmt.Errorf("%s: %s", g.settings.label, g.discoverer.NoServers())
 	}
 	return nil
 }
 
-// sorted are the members by address. g.mu is held.
+// sorted returns the members by address. g.mu must be held.
 func (g *Group) sorted() []*member {
 	return slices.SortedFunc(maps.Values(g.members), func(a, b *member) int { return cmp.Compare(a.addr, b.addr) })
 }

@@ -1,9 +1,10 @@
 // Package gnetlog makes gnet's logger write nothing. By default it writes to standard output,
-// where data goes, and its own faults to standard error. What imports gnet imports this.
+// which is for data, and its own faults to standard error. Every package that imports gnet
+// imports this one.
 //
-// It is initialised as soon as gnet's logger is, so before the packages of gnet that keep the
-// logger which they find: "feedgate/" sorts before "github.com/", see package gnetenv. See
-// decision 8.
+// It is initialised directly after gnet's logger, before the packages of gnet that keep the
+// logger they find, because "feedgate/" sorts before "github.com/"; see package gnetenv and
+// docs/decisions/0008.
 package gnetlog
 
 import (

@@ -43,7 +43,7 @@ func logEverything() {
 	goroutine.DefaultWorkerPool.Release()
 }
 
-// TestNothingIsWritten to standard output, standard error or a file, whatever the environment.
+// TestNothingIsWritten to standard output, standard error or a file, whatever the environment is.
 func TestNothingIsWritten(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package tlstest makes the certificates of tests: a private authority, what it signs,
+// Package tlstest makes certificates for tests: a private authority, the certificates it signs,
 // and their files. Only tests import it.
 package tlstest
 
@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Authority is a private CA. It lasts as long as the test that it was made for, and is
-// used by that test's goroutine and those of its subtests.
+// Authority is a private CA. It is valid until its test ends, and may be used on the goroutines
+// of that test and its subtests.
 type Authority struct {
 	File string // path of its certificate, as PEM
 
@@ -44,8 +44,8 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Issue signs a certificate for a server at 127.0.0.1 that does for a client too. change
-// has the last word on what it says; nil changes nothing.
+// Issue signs a certificate for 127.0.0.1, valid for servers and clients. change, unless nil,
+// changes the template first.
 func (a *Authority) Issue(change func(*x509.Certificate)) tls.Certificate {
 	a.t.Helper()
 	template := valid("test")
@@ -59,7 +59,7 @@ func (a *Authority) Issue(change func(*x509.Certificate)) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// For changes a certificate to be for a host of that name, and for no address.
+// For returns a change to a certificate for a host name, without addresses.
 func For(host string) func(*x509.Certificate) {
 	return func(c *x509.Certificate) {
 		c.Subject.CommonName = host
@@ -67,7 +67,7 @@ func For(host string) func(*x509.Certificate) {
 	}
 }
 
-// Files writes a certificate and its key as PEM, each time to new files.
+// Files writes a certificate and its key as PEM, to new files at each call.
 func (a *Authority) Files(pair tls.Certificate) (cert, key string) {
 	a.t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
@@ -81,27 +81,27 @@ func (a *Authority) Files(pair tls.Certificate) (cert, key string) {
 	return cert, key
 }
 
-// Pool trusts the authority alone.
+// Pool returns a pool with this authority only.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool
 }
 
-// Server is the configuration of a server at 127.0.0.1, with a certificate of its own.
+// Server returns the configuration of a server at 127.0.0.1, with a new certificate.
 func (a *Authority) Server() *tls.Config {
 	a.t.Helper()
 	return &tls.Config{Certificates: []tls.Certificate{a.Issue(nil)}}
 }
 
-// Client is the configuration of a client that trusts [Authority.Server]. It leaves the
-// version to the server, and shows no certificate.
+// Client returns the configuration of a client that trusts [Authority.Server]. It accepts any TLS
+// version and has no certificate.
 func (a *Authority) Client() *tls.Config {
 	return &tls.Config{RootCAs: a.Pool(), ServerName: "127.0.0.1", MinVersion: tls.VersionTLS10}
 }
 
-// valid is the template of a certificate for as long as a test may take. Without a
-// serial number in it, each certificate gets one by chance.
+// valid returns the template of a certificate that is valid for the duration of a test. It has no
+// serial number, so each certificate gets a random one.
 func valid(name string) *x509.Certificate {
 	return &x509.Certificate{
 		Subject:   pkix.Name{CommonName: name},
@@ -109,8 +109,7 @@ func valid(name string) *x509.Certificate {
 	}
 }
 
-// sign makes a certificate and its key. The authority's own is the first, and signs
-// itself.
+// sign makes a certificate and its key. The first is the authority's own, which signs itself.
 func (a *Authority) sign(template *x509.Certificate) (der []byte, key *ecdsa.PrivateKey) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -6,19 +6,19 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// NewFlags is the flags of all protocols, unset.
+// NewFlags returns the flags of all protocols, unset.
 func (r Registry) NewFlags() *flagset.Flags {
 	var groups []any
 	for _, s := range r {
 		groups = append(groups, s.Flags...)
-		if s.Find != nil {
-			groups = append(groups, s.Find.Flags...)
+		if s.Discovery != nil {
+			groups = append(groups, s.Discovery.Flags...)
 		}
 	}
 	return flagset.New(groups...)
 }
 
-// Unused returns an error for each flag that is set and that none of the upstreams takes.
+// Unused returns an error for each flag that is set although none of the upstreams takes it.
 func (r Registry) Unused(flags *flagset.Flags, used []Upstream) []error {
 	return flags.Unused(
 		func(group any) bool {
@@ -28,18 +28,18 @@ func (r Registry) Unused(flags *flagset.Flags, used []Upstream) []error {
 }
 
 func (u *Upstream) takes(group any) bool {
-	always, finding := u.Scheme.takes(group)
-	return always || finding && len(u.Hosts) == 0
+	always, discovery := u.Scheme.takes(group)
+	return always || discovery && len(u.Hosts) == 0
 }
 
-// takers names the schemes that take a group of flags, and those in use, which do not.
+// takers names the schemes that take a group of flags, and the schemes in use, which do not.
 func (r Registry) takers(group any, used []Upstream) string {
 	var takers, others []string
 	for _, s := range r {
-		switch always, finding := s.takes(group); {
+		switch always, discovery := s.takes(group); {
 		case always:
 			takers = append(takers, s.Name+"://")
-		case finding:
+		case discovery:
 			return s.Name + "://" + s.Target + ", a URL without a host"
 		}
 	}

@@ -2,7 +2,7 @@ package wire
 
 import "time"
 
-// Heartbeat is the clock of what a Conn sends at an interval, such as a ping.
+// Heartbeat schedules what a Conn sends at an interval, such as a ping.
 type Heartbeat struct {
 	Interval time.Duration // 0: nothing is sent
 
@@ -10,7 +10,7 @@ type Heartbeat struct {
 	next  time.Duration // when it is due
 }
 
-// Due reports whether one is due at now, and when to ask again; zero: never. The first
+// Due reports whether a heartbeat is due at now, and when to call it next; 0: never. The first
 // interval begins with the first call.
 func (h *Heartbeat) Due(now time.Duration) (due bool, next time.Duration) {
 	if h.Interval == 0 {
@@ -20,8 +20,8 @@ func (h *Heartbeat) Due(now time.Duration) (due bool, next time.Duration) {
 		return false, h.next
 	}
 	due, h.armed = h.armed, true
-	// From due time to due time, so that late calls do not add up, unless one was
-	// later than a whole interval.
+	// From one due time to the next, so that late calls do not add up, unless a call was late by
+	// more than an interval.
 	if h.next += h.Interval; !due || h.next <= now {
 		h.next = now + h.Interval
 	}

@@ -12,69 +12,68 @@ import (
 )
 
 // Protocol is a protocol with the settings that only it has, such as a topic or a framing. A
-// program writes it down; the command line makes it from a URL and flags, see [Scheme]. It is
+// program sets its fields; the command line makes it from a URL and flags, see [Scheme]. It is
 // immutable and may be shared.
 type Protocol interface {
-	// Scheme is how users name the protocol.
+	// Scheme returns how users name the protocol.
 	Scheme() *Scheme
 
-	// Defaults fills in the zero fields of s that have a default of their own with this
-	// protocol.
+	// Defaults sets the zero fields of s for which this protocol has a default of its own.
 	Defaults(s *Settings)
 
-	// New checks the settings and makes the codec for them. Its error has a line for each
-	// fault, by the name of the flag.
+	// New checks the settings and makes the codec. Its error has one line per fault, which begins
+	// with the flag.
 	New(s Settings) (*Codec, error)
 }
 
-// Settings are those of the gateway that protocols depend on. For Defaults, a zero field is
-// one that its user left open; for New, all are filled in.
+// Settings are the settings of the gateway that protocols depend on. In Defaults, the user has
+// not set a field that is zero; in New, all fields are filled in.
 type Settings struct {
 	Secure      bool // over TLS
 	Workers     int
-	ByKey       bool // --dispatch key
-	Ring        int  // entries of each worker's ring
-	MaxMessage  int64
-	InFlight    int
-	Memory      int64
+	ByKey       bool  // --dispatch key
+	Ring        int   // entries of each worker's ring
+	MaxMessage  int64 // bytes
+	InFlight    int   // messages
+	Memory      int64 // bytes
 	RetryMin    time.Duration
 	Heartbeat   time.Duration
 	IdleTimeout time.Duration // NoTimeout: off
 	ExitOnClose bool
-	// Heads: somebody asks for metadata, so messages have their heads; see Traits.Meta.
+	// Heads is set if metadata is used, so that messages need their heads; see Traits.Meta.
 	Heads bool
 
-	// Token is the login secret at the moment, to be checked and not kept; nil: none.
+	// Token is the current login secret, for New to check and not to keep; nil: none.
 	Token []byte
 
-	// Credit is the part of InFlight that this gateway may use now, at least 1, if several
-	// gateways share it; nil: all. It may be called on the loop's goroutine only.
+	// Credit returns the part of InFlight that this gateway may use now, at least 1, if several
+	// gateways share it; nil: all of it. Only the loop's goroutine may call it.
 	Credit func() int
 }
 
-// NoTimeout as IdleTimeout turns it off; a zero field means the default.
+// NoTimeout turns IdleTimeout off. A zero field means the default.
 const NoTimeout = time.Duration(-1)
 
-// DefaultIdle is the default of --idle-timeout where the server can be expected to send
-// something now and then.
+// DefaultIdle is the default of --idle-timeout for protocols in which the server can be expected
+// to send something now and then.
 const DefaultIdle = 25 * time.Second
 
-// Idle is IdleTimeout as a limit; 0: there is none.
+// Idle returns IdleTimeout as a limit; 0: none.
 func (s *Settings) Idle() time.Duration { return max(0, s.IdleTimeout) }
 
-// DecodeBatch is how many messages the loop has decoded at most before it dispatches them. So
-// the newest decoded may be as far beyond the window. It is the longest run for each of two
-// workers: of a few more, each would get a second run, of one message.
+// DecodeBatch is the most messages that the loop decodes before it dispatches them, so the newest
+// decoded message may be this far beyond the window. It is one longest run for each of two
+// workers; with a few more messages, each worker would get a second run of one message.
 const DecodeBatch = 2 * pool.MaxRun
 
-// shareSlack is what a worker may have beyond its share of the credit: the peer may send a
-// little more than was asked for.
+// shareSlack is how many messages a worker may have beyond its share of the credit, because the
+// peer may send a little more than it was asked for.
 const shareSlack = 64
 
-// Share is how many of the messages that the peer may have in flight one worker may have. By
-// key, one worker may need all; else one with a message that takes long leaves the others
-// their part.
-func (s *Settings) Share() int {
+// WorkerShare returns how many of the peer's in-flight messages one worker may have. With
+// --dispatch key, one worker may need all of them. Otherwise each has its part, so that a worker
+// with a slow message leaves the others theirs.
+func (s *Settings) WorkerShare() int {
 	n := max(0, s.InFlight)
 	if !s.ByKey {
 		n /= max(1, s.Workers)
@@ -82,20 +81,21 @@ func (s *Settings) Share() int {
 	return n + shareSlack
 }
 
-// Allowed is how many messages the peer may have in flight, at least 1: for a protocol that
-// tells it so. It is the credit, but not more than the rings hold, because what waits to be
-// read may time out. It may change. Only a Conn may call it, not [Protocol.New], because it
-// may be called on the loop's goroutine only.
+// Allowed returns how many messages the peer may have in flight, at least 1, for a protocol that
+// grants the peer credit. It is the smaller of the credit and RingCapacity, because a message
+// that is not read in time may time out at the peer. It may change. Only the loop's goroutine may
+// call it: a Conn, not [Protocol.New].
 func (s *Settings) Allowed() int {
 	n := s.InFlight
 	if s.Credit != nil {
 		n = s.Credit()
 	}
-	return max(1, min(n, s.Held()))
+	return max(1, min(n, s.RingCapacity()))
 }
 
-// Held is how many messages the rings hold, whatever their keys and however they arrive.
-func (s *Settings) Held() int {
+// RingCapacity returns how many messages the rings can always hold, whatever their keys and
+// however they arrive.
+func (s *Settings) RingCapacity() int {
 	n := max(1, s.Ring/pool.MaxWords)
 	if !s.ByKey {
 		n *= max(1, s.Workers)
@@ -103,97 +103,97 @@ func (s *Settings) Held() int {
 	return n
 }
 
-// Codec is what the loop runs: what is fixed about a protocol as it is set up, and how
-// connections are made. What only some protocols can do is a value here, or a method of Conn
-// that Traits switch on; so whoever wraps a Codec copies the struct, embeds the Conn, and keeps
-// everything that it does not replace.
+// Codec is a protocol as the loop uses it. Whatever only some protocols can do is a field of
+// Traits, or a method of Conn that a field of Traits enables. So a wrapper that copies the struct
+// and embeds the Conn keeps everything that it does not replace.
 type Codec struct {
 	Traits
 
-	// NewConn starts the state of one connection.
+	// NewConn makes the state of a connection.
 	NewConn func() Conn
 
-	// Render appends the ack of one message, or nothing if the protocol has none for that
-	// code. With Traits.RenderAcks it is called on the workers' goroutines, which have the
-	// message, and on the loop's for a message that is refused there; else it may be nil.
+	// Render appends the ack of one message, or nothing if the protocol has no ack for that code.
+	// It is used with Traits.RenderAcks and may otherwise be nil. Workers call it while they have
+	// the message; the loop calls it for a message that the loop refuses.
 	Render func(dst []byte, m worker.Message, code worker.Code) []byte
 }
 
-// Traits are the fixed properties of a protocol as it is set up.
+// Traits are the fixed properties of a protocol with its settings.
 type Traits struct {
-	// Sequenced: sequence numbers identify messages from connection to
-	// connection within a session, and rise by one. Otherwise Msg.Seq is the
-	// arrival number on the connection, from 1, and nothing is known again.
+	// Sequenced means that numbers identify messages across the connections of a session, and
+	// increase by one. Otherwise Msg.Seq is the arrival number on the connection, from 1, and
+	// redelivered messages are not recognised.
 	Sequenced bool
 
-	// Acks are the ack modes that go with it, at least one; the first is the default.
+	// Acks are the ack modes that the protocol allows, at least one. The first is the default.
 	Acks []AckMode
-	// AckNote says why others do not, as a clause for an error: "with --assemble".
+	// AckNote is why it does not allow the others, as a clause for an error: "with --assemble".
 	AckNote string
 
-	// RenderAcks: an ack takes bytes from the message, so the worker renders it
-	// while it has the message. Otherwise the loop makes acks by Conn.AppendAcks.
+	// RenderAcks means that acks quote their messages. Workers then make them with Codec.Render;
+	// otherwise the loop makes them with Conn.AppendAcks.
 	RenderAcks bool
 
-	// NoRefusals says why a refused message gets no ack, as a clause for the log; empty: it
-	// gets one.
-	NoRefusals string
-	// AckIDs: acks quote the messages' ids.
-	AckIDs bool
+	// NoRefusalAck is why a refused message gets no ack, as a clause for the log; empty: it gets
+	// one.
+	NoRefusalAck string
+	// AcksQuoteID means that acks quote the ids of messages.
+	AcksQuoteID bool
 
-	// Login: there is a login, of which EventReady is the end.
+	// Login means that the protocol has a login, which EventReady ends.
 	Login bool
-	// TokenUnsent says why the login sends no secret, though there is one; empty: it does.
+	// TokenUnsent is why the login does not send the secret; empty: it does.
 	TokenUnsent string
 
-	// Secrets are those of the protocol's own settings, which a log must not show though a
+	// Secrets are the secrets among the protocol's own settings. The log masks them, even where a
 	// peer repeats them.
 	Secrets []*credential.Secret
 
-	// Overhead is the most bytes that a frame has beside its message, or in all if it has
-	// none, such as a login's answer.
+	// Overhead is the most bytes that a frame has beside its message. A frame without a message,
+	// such as the answer to a login, has at most this many in all.
 	Overhead int
-	// Window is how far the newest message may be from the oldest one that is not acked;
-	// 0: InFlight.
+	// Window is the largest span from the oldest unacknowledged message to the newest; 0:
+	// InFlight.
 	Window int
 
-	// HoldBack: the peer counts what is in flight, and what is not acked when the
-	// connection ends it gives to another client. So workers may have all of it, each its
-	// Settings.Share, hand only so much to their handlers as these can finish in a drain,
-	// and return the rest.
+	// HoldBack means that the peer counts messages in flight and, when the connection ends,
+	// redelivers the unacknowledged ones to other clients. Workers then accept all of them, each
+	// its Settings.WorkerShare, hand to their handlers only as many as these can finish in a
+	// drain, and return the others.
 	HoldBack bool
-	// Stops: Conn.AppendStop is there.
-	Stops bool
-	// Requeues: RetryMin is the delay with which the peer sends refused messages again.
+	// CanStop enables Conn.AppendStop.
+	CanStop bool
+	// Requeues means that the peer redelivers refused messages, after a delay of RetryMin.
 	Requeues bool
 
-	// Joins: a message may be joined from several, and so be too large though none of them
-	// was skipped.
+	// Joins means that a message may be joined from several, and so be too large although none of
+	// these was skipped.
 	Joins bool
 
-	// Meta is what the protocol reports about its messages beside their data; nil: nothing.
-	// With Meta.Split, the bytes of a Msg are head and message: only if Settings.Heads.
+	// Meta is what the protocol reports about a message beside its data; nil: nothing. With
+	// Meta.Split, which requires Settings.Heads, the bytes of a Msg are its head and its data.
 	Meta *worker.Metadata
 
-	// EOFCloses: end of stream is the protocol's clean close.
-	EOFCloses bool
-	// StartTLS: over TLS, the handshake comes not first but behind an EventStartTLS.
+	// EOFIsClose means that the end of the stream is the protocol's clean close.
+	EOFIsClose bool
+	// StartTLS means that the TLS handshake does not come first, but after an EventStartTLS.
 	StartTLS bool
-	// PeerEnds: after the protocol's close, the peer is to close the connection first.
-	PeerEnds bool
-	// CloseGrace bounds how long work in flight is finished and acked after the peer
-	// has said that it sends no more; zero: as long as it takes.
+	// PeerClosesFirst means that, after the protocol's close, the peer is expected to close the
+	// connection before we do.
+	PeerClosesFirst bool
+	// CloseGrace limits how long work in flight may be finished and acknowledged after the peer's
+	// close; 0: no limit.
 	CloseGrace time.Duration
 }
 
-// AckMode is --ack.
+// AckMode is a value of --ack.
 type AckMode uint8
 
 // Ack modes.
 const (
-	AckEach    AckMode = iota // an ack for each message, as it is done
-	AckOrdered                // an ack for each message, in order of arrival
-	AckRange                  // one ack for all messages up to a number: Conn.AppendAckTo
+	AckEach    AckMode = iota // an ack for each message, as soon as it is done
+	AckOrdered                // an ack for each message, in arrival order
+	AckRange                  // cumulative: one ack for all messages up to a number
 	AckNone                   // no acks
 )
 
@@ -201,7 +201,7 @@ var ackModes = [...]string{AckEach: "each", AckOrdered: "ordered", AckRange: "ra
 
 func (m AckMode) String() string { return ackModes[m] }
 
-// ParseAckMode reads the name of a mode.
+// ParseAckMode parses the name of a mode.
 func ParseAckMode(name string) (AckMode, error) {
 	for m, n := range ackModes {
 		if n == name {
@@ -211,9 +211,9 @@ func ParseAckMode(name string) (AckMode, error) {
 	return 0, fmt.Errorf("%q is not one of %s", name, strings.Join(ackModes[:], ", "))
 }
 
-// AcksIf is Traits.Acks of a protocol whose messages have acks of their own, or have none.
-func AcksIf(some bool) []AckMode {
-	if !some {
+// AcksIf returns Traits.Acks for a protocol with an ack per message, or without acks.
+func AcksIf(acked bool) []AckMode {
+	if !acked {
 		return []AckMode{AckNone}
 	}
 	return []AckMode{AckEach, AckOrdered, AckNone}

@@ -8,64 +8,66 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// Scheme is how users name a protocol: by the scheme of a URL, and by flags. Its package
-// exports one; a program lists those that it has in a [Registry] and names them nowhere else.
+// Scheme is how users name a protocol: by the scheme of a URL, and by flags. The protocol's
+// package exports one; a program lists it in a [Registry] and names it nowhere else.
 type Scheme struct {
-	// Name and Secure are the schemes without and with TLS, without "://". The ports are
-	// their defaults; empty: a URL must have one.
+	// Name and Secure are the URL schemes without and with TLS, without "://". Port and
+	// SecurePort are their default ports; empty: a URL must have a port.
 	Name, Port         string
 	Secure, SecurePort string
-	// ALPN is what the protocol is called in a TLS handshake (RFC 7301); nil: nothing.
+	// ALPN are the protocol's names in a TLS handshake (RFC 7301); nil: none.
 	ALPN []string
 
-	// Target is what follows the hosts of a URL, "/PATH?QUERY"; empty: nothing may.
+	// Target is the form of what follows the hosts of a URL, such as "/PATH?QUERY"; empty:
+	// nothing may follow.
 	Target string
-	// Examples are the URL and the flags of a command line each, for the help.
+	// Examples are URLs with flags, as on a command line, for the help.
 	Examples []string
 
-	// Flags are structs of the zero value, one for each group of flags that the protocol
-	// takes; protocols that take the same flags share one. See [flagset.New].
+	// Flags are the groups of flags that the protocol takes, each a zero struct value. Protocols
+	// with the same flags share one. See [flagset.New].
 	Flags []any
-	// Parse makes a protocol of what follows the hosts, with its delimiter, and of the flags.
-	// Its error has a line for each fault and quotes nothing of the target, which may hold
-	// secrets.
+	// Parse makes a protocol from the flags and from target, which is what follows the hosts of a
+	// URL, including its delimiter. Its error has one line per fault and never quotes the target,
+	// which may contain secrets.
 	Parse func(target string, flags *flagset.Flags) (Protocol, error)
 
-	// Find is for a URL without hosts, whose servers are to be found; nil: a URL has hosts.
-	Find *Find
+	// Discovery is for URLs without hosts, whose servers must be found; nil: a URL has hosts.
+	Discovery *Discovery
 
-	// Meta is the names of the metadata that messages have, as in [worker.Metadata].
+	// Meta are the names of the metadata of messages, as in [worker.Metadata].
 	Meta []string
-	// Reasons are those of Error that only this protocol has.
+	// Reasons are the values of Error.Reason that only this protocol has.
 	Reasons []string
 }
 
-// Find is how the servers of a URL without hosts are found.
-type Find struct {
-	Flags []any  // as in Scheme
-	Asks  string // what is asked, in logs and errors: "nsqlookupd"
-	Finds string // what is found: "nsqd"
-	// New checks target and flags, and makes the finder. Its error has a line for each fault.
-	New func(target string, flags *flagset.Flags, cfg FinderConfig) (Finder, error)
+// Discovery is how the servers of a URL without hosts are found: by asking a directory.
+type Discovery struct {
+	Flags  []any  // as in Scheme
+	Source string // the kind of directory, for logs and errors: "nsqlookupd"
+	Server string // the kind of server: "nsqd"
+	// New checks target and flags and makes the Discoverer. Its error has one line per fault.
+	New func(target string, flags *flagset.Flags, cfg DiscoveryConfig) (Discoverer, error)
 }
 
-// FinderConfig is what a finder has beyond its URL and flags.
-type FinderConfig struct {
-	Timeout time.Duration // of one request
+// DiscoveryConfig is what a Discoverer needs besides its URL and flags.
+type DiscoveryConfig struct {
+	Timeout time.Duration // for one request
 	Log     *slog.Logger
 }
 
-// Finder finds servers.
-type Finder interface {
-	// Poll asks once and calls found, from its goroutine, with the servers, HOST:PORT each,
-	// that are known so far. It logs its faults; its error is not nil if an answer is missing.
+// Discoverer finds the servers of an upstream.
+type Discoverer interface {
+	// Poll asks the directory once. It calls found, on its own goroutine, with the servers known
+	// so far, each HOST:PORT. It logs faults; it returns an error if an answer is missing.
 	Poll(ctx context.Context, found func(hosts []string)) error
 
-	// None says that there is no server, and of what. Any goroutine may ask.
-	None() string
+	// NoServers returns the error text for an upstream without servers. Any goroutine may call
+	// it.
+	NoServers() string
 }
 
-// SchemeName is Name, or with TLS Secure.
+// SchemeName returns Secure or Name.
 func (s *Scheme) SchemeName(secure bool) string {
 	if secure {
 		return s.Secure
@@ -80,8 +82,8 @@ func (s *Scheme) defaultPort(secure bool) string {
 	return s.Port
 }
 
-// takes reports whether the scheme has a group of flags, and whether it takes them whatever
-// its URL, or only for one without hosts.
-func (s *Scheme) takes(group any) (always, finding bool) {
-	return flagset.Has(s.Flags, group), s.Find != nil && flagset.Has(s.Find.Flags, group)
+// takes reports whether the scheme takes a group of flags: with every URL, or only with a URL
+// without hosts.
+func (s *Scheme) takes(group any) (always, discovery bool) {
+	return flagset.Has(s.Flags, group), s.Discovery != nil && flagset.Has(s.Discovery.Flags, group)
 }

@@ -2,47 +2,50 @@ package wire
 
 import "feedgate/worker"
 
-// Skipper skips a message over --max-message as its bytes arrive, without a buffer, and
-// refuses it after its last byte. The message has one or more pieces; the Conn decodes the
-// bytes between them, such as headers and control frames. The zero Skipper skips nothing.
+// Skipper skips a message over --max-message as its bytes arrive, without storing them, and
+// refuses it after the last byte. The message has one or more pieces; the Conn decodes the bytes
+// between them, such as headers and control frames. The zero Skipper is not active.
+//
+// Call Begin at the head of the message, and Add for each piece. Then, in every Decode, call Pass
+// until it returns true, and End once the last piece has been passed.
 type Skipper struct {
-	// Size is the length of the pieces announced so far, in bytes.
+	// Size is the length of the pieces added so far, in bytes.
 	Size uint64
 
-	on    bool
-	piece bool   // a piece was announced and its end has not been reached
-	lead  uint64 // bytes of it still to come: before those of the message,
-	body  uint64 // of the message,
-	trail uint64 // and after them
+	active bool
+	piece  bool   // a piece was added and its end has not been reached
+	lead   uint64 // its remaining bytes: before those of the message,
+	body   uint64 // of the message,
+	trail  uint64 // and after them
 }
 
-// skipLeast is the least value of SkipLimit, in bytes.
-const skipLeast = 64 << 20
+// skipMin is the least value of SkipLimit, in bytes.
+const skipMin = 64 << 20
 
-// SkipLimit is the length in bytes up to which messages are skipped. A longer one is a
-// protocol error: only a new connection can be trusted to find the next message.
-func SkipLimit(maxMessage int64) uint64 { return max(skipLeast, 16*uint64(max(0, maxMessage))) }
+// SkipLimit returns the length in bytes up to which messages are skipped. A longer one is a
+// protocol error: after such a length, only a new connection can be trusted to find the next
+// message.
+func SkipLimit(maxMessage int64) uint64 { return max(skipMin, 16*uint64(max(0, maxMessage))) }
 
-// On reports whether a message is being skipped.
-func (s *Skipper) On() bool { return s.on }
+// Active reports whether a message is being skipped.
+func (s *Skipper) Active() bool { return s.active }
 
-// Passing reports whether the next byte belongs to a piece.
-func (s *Skipper) Passing() bool { return s.piece }
+// InPiece reports whether the next byte belongs to a piece.
+func (s *Skipper) InPiece() bool { return s.piece }
 
-// Left is how many bytes of the piece are still to come.
-func (s *Skipper) Left() uint64 { return s.lead + s.body + s.trail }
+// Remaining returns how many bytes of the piece have not arrived yet.
+func (s *Skipper) Remaining() uint64 { return s.lead + s.body + s.trail }
 
-// Begin begins to skip a message, dropping what was joined of it.
+// Begin begins to skip a message. It drops the parts joined so far.
 func (s *Skipper) Begin(buf []byte, in *Input) {
-	*s = Skipper{on: true, Size: uint64(in.Keep - in.Start)}
+	*s = Skipper{active: true, Size: uint64(in.Keep - in.Start)}
 	if s.Size > 0 {
 		in.skim(buf[in.Start:in.Keep])
 	}
 	in.Advance(0)
 }
 
-// Add announces a piece of the stream: size bytes of the message, with lead bytes before
-// them and trail behind.
+// Add adds a piece: size bytes of the message, with lead bytes before and trail bytes after them.
 func (s *Skipper) Add(lead, size, trail uint64) {
 	s.piece = true
 	s.lead += lead
@@ -51,13 +54,13 @@ func (s *Skipper) Add(lead, size, trail uint64) {
 	s.Size += size
 }
 
-// Here returns the bytes of the message that are in buf; there must be no lead.
-func (s *Skipper) Here(buf []byte, in *Input) []byte {
+// Available returns the bytes of the message that are in buf. The piece must have no lead.
+func (s *Skipper) Available(buf []byte, in *Input) []byte {
 	rest := buf[in.Scan:]
 	return rest[:min(s.body, uint64(len(rest)))]
 }
 
-// Pass drops the bytes of the piece that are in buf. False: more are to come.
+// Pass drops the bytes of the piece that are in buf, and reports whether the piece has ended.
 func (s *Skipper) Pass(buf []byte, in *Input) bool {
 	drop := func(left *uint64) {
 		n := min(*left, uint64(len(buf)-in.Scan))
@@ -65,17 +68,17 @@ func (s *Skipper) Pass(buf []byte, in *Input) bool {
 		in.Advance(int(n))
 	}
 	drop(&s.lead)
-	if b := s.Here(buf, in); len(b) > 0 {
+	if b := s.Available(buf, in); len(b) > 0 {
 		in.skim(b)
 	}
 	drop(&s.body)
 	drop(&s.trail)
-	s.piece = s.Left() > 0
+	s.piece = s.Remaining() > 0
 	in.Need = 0
 	return !s.piece
 }
 
-// End refuses the message as m. There must be room in in.Msgs.
+// End refuses the message as m. in.Msgs must have room.
 func (s *Skipper) End(in *Input, m Msg) {
 	m.Code = worker.TooLarge
 	in.Msgs = append(in.Msgs, m)

@@ -23,7 +23,7 @@ func TestSkipper(t *testing.T) {
 		}
 		var s Skipper
 		s.Begin([]byte("."+joined+"."), &in)
-		if in.Start != in.Scan || in.Keep != in.Scan || !s.On() || s.Passing() || s.Size != uint64(len(joined)) {
+		if in.Start != in.Scan || in.Keep != in.Scan || !s.Active() || s.InPiece() || s.Size != uint64(len(joined)) {
 			t.Fatalf("begun: %+v, %+v", in, s)
 		}
 		at := 0
@@ -41,11 +41,11 @@ func TestSkipper(t *testing.T) {
 		pass()
 		s.Add(0, uint64(len("<second>")), 2)
 		pass()
-		s.End(&in, Msg{Seq: 7, Aux: 1})
+		s.End(&in, Msg{Seq: 7, Tag: 1})
 		if stream[at:] != "rest" || skimmed.String() != joined+"<first><second>" || ends != 1 {
 			t.Errorf("buffers of %d: left %q, skimmed %q, %d ends", size, stream[at:], skimmed.String(), ends)
 		}
-		if in.Msgs[0] != (Msg{Seq: 7, Aux: 1, Code: worker.TooLarge}) || in.Skipped != 1 || in.Longest != 21 || s != (Skipper{}) {
+		if in.Msgs[0] != (Msg{Seq: 7, Tag: 1, Code: worker.TooLarge}) || in.Skipped != 1 || in.Longest != 21 || s != (Skipper{}) {
 			t.Errorf("buffers of %d: %+v, %+v", size, in, s)
 		}
 	}
@@ -59,7 +59,7 @@ func TestSkipLimit(t *testing.T) {
 	}
 }
 
-// TestCheck: what a decoder does wrong is a fault that ends its connection, no panic.
+// TestCheck: a bug of a decoder is a fault that ends its connection, not a panic.
 func TestCheck(t *testing.T) {
 	buf := make([]byte, 10)
 	msg := func(off, n uint32) []Msg { return []Msg{{Off: off, Len: n}} }

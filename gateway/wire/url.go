@@ -12,25 +12,25 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// Registry is the protocols that a program has, in the order of its help.
+// Registry lists the protocols of a program, in the order of its help.
 type Registry []*Scheme
 
-// Upstream is what a URL and the flags describe: where the server is, and its protocol.
+// Upstream is what a URL and the flags describe: servers and a protocol.
 type Upstream struct {
 	URL    string // with its scheme in lower case
 	Scheme *Scheme
 	Secure bool     // over TLS
-	Hosts  []string // HOST:PORT, in the order in which they are tried; none: they are to be found
-	Target string   // what follows the hosts, with its delimiter
+	Hosts  []string // HOST:PORT, in the order in which they are tried; none: see Discover
+	Target string   // what follows the hosts, including its delimiter
 
 	Protocol Protocol
-	// Find makes what finds the servers; nil: there are Hosts.
-	Find func(FinderConfig) (Finder, error)
+	// Discover makes the Discoverer of a URL without hosts; nil: there are Hosts.
+	Discover func(DiscoveryConfig) (Discoverer, error)
 }
 
-// Parse parses SCHEME://HOST:PORT[,HOST:PORT...], with what the scheme has behind the hosts.
-// Its errors quote only the part at fault, for a URL can hold secrets. The Upstream has its
-// Scheme also with an error, if that is known.
+// Parse parses SCHEME://HOST:PORT[,HOST:PORT...] and whatever the scheme allows after the hosts.
+// Its errors quote only the part at fault, because a URL may contain secrets. The Upstream has
+// its Scheme even with an error, if the scheme is known.
 func (r Registry) Parse(text string, flags *flagset.Flags) (u Upstream, err error) {
 	name, rest, ok := strings.Cut(text, "://")
 	if !ok {
@@ -48,13 +48,13 @@ func (r Registry) Parse(text string, flags *flagset.Flags) (u Upstream, err erro
 		return u, err
 	}
 	if len(u.Hosts) == 0 {
-		u.Find = func(cfg FinderConfig) (Finder, error) { return u.Scheme.Find.New(u.Target, flags, cfg) }
+		u.Discover = func(cfg DiscoveryConfig) (Discoverer, error) { return u.Scheme.Discovery.New(u.Target, flags, cfg) }
 	}
 	u.Protocol, err = u.Scheme.Parse(u.Target, flags)
 	return u, err
 }
 
-// Forms are the URLs that there are, for the help.
+// Forms returns the forms of URLs, for the help.
 func (r Registry) Forms() string {
 	var plain []string
 	for _, s := range r {
@@ -68,7 +68,7 @@ func (r Registry) Forms() string {
 		", with TLS " + strings.Join(r.SecureNames(), ", ")
 }
 
-// MetaNames lists the metadata of each scheme, for the help.
+// MetaNames returns the metadata of each scheme, for the help.
 func (r Registry) MetaNames() string {
 	var all []string
 	for _, s := range r {
@@ -79,7 +79,7 @@ func (r Registry) MetaNames() string {
 	return strings.Join(all, "; ")
 }
 
-// SecureNames are the schemes with TLS.
+// SecureNames returns the URL schemes with TLS.
 func (r Registry) SecureNames() (names []string) {
 	for _, s := range r {
 		names = append(names, s.Secure)
@@ -87,7 +87,7 @@ func (r Registry) SecureNames() (names []string) {
 	return names
 }
 
-// find finds a scheme in any case (RFC 3986, section 3.1).
+// find finds a scheme regardless of case (RFC 3986, section 3.1).
 func (r Registry) find(name string) (s *Scheme, secure bool, err error) {
 	var names []string
 	for _, s := range r {
@@ -109,7 +109,7 @@ func (u *Upstream) parseHosts(list string) (hosts []string, err error) {
 		odd = u.Target[:1]
 	case strings.Contains(list, "@"):
 		odd = "@"
-	case list == "" && u.Scheme.Find != nil:
+	case list == "" && u.Scheme.Discovery != nil:
 		return nil, nil
 	}
 	if odd != "" {
@@ -155,8 +155,8 @@ func ValidPort(port string) bool {
 	return err == nil && n > 0
 }
 
-// checkIPv6 reads what stands between the brackets of an IPv6 address. Its zone follows
-// "%25" (RFC 6874, section 2), or, as people write it, "%".
+// checkIPv6 checks the text between the brackets of an IPv6 address. Its zone follows "%25" (RFC
+// 6874, section 2) or, as people write it, "%".
 func checkIPv6(host string) (string, error) {
 	addr, zone, zoned := strings.Cut(host, "%")
 	if rest, escaped := strings.CutPrefix(zone, "25"); escaped {

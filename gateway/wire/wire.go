@@ -1,197 +1,152 @@
-// Package wire defines what a protocol is to the gateway's loop: bytes and times
-// come in, messages, replies and events go out. A protocol does no I/O, starts
-// no goroutine and reads no clock, so that a test can drive it through any
-// schedule. The loop knows no protocol by name.
+// Package wire is the interface between the gateway and its protocols.
 //
-// A Protocol is its settings; a Codec, what is fixed once they are checked; a Conn, the state
-// of one connection. A Scheme is how URLs and flags name a protocol.
+// A protocol is a decoder and an encoder. It is given received bytes and the time, and returns
+// messages, events and bytes to send. It opens no socket, starts no goroutine and reads no
+// clock; the gateway's loop does that. So a test can drive a protocol through any schedule, and
+// the loop knows no protocol by name.
+//
+// # Parts of a protocol
+//
+//   - A [Scheme] names the protocol in URLs, flags and help texts. A program lists its schemes
+//     in a [Registry].
+//   - A [Protocol] holds the settings that only this protocol has, such as a topic.
+//   - A [Codec] is a protocol whose settings have been checked: [Traits], its fixed properties,
+//     and a function that makes a Conn.
+//   - A [Conn] is the state of one connection. It embeds [Base] for the methods that most
+//     protocols do not need.
+//
+// # Life of a connection
+//
+// The loop connects, sends what AppendHello returns, and calls Decode with an [Input] whenever
+// bytes have arrived. An [EventReady] ends the login. From then on Decode returns messages, and
+// the loop calls AppendAcks when acks are due and Tick when a time is reached. The connection
+// ends in one of four ways: the peer closes it ([EventClose]), the stream ends (End), Decode
+// returns an [Error], or the gateway drains. The loop finishes and acknowledges what the workers
+// have and then sends what AppendClose returns.
+//
+// # Goroutines
+//
+// One goroutine at a time calls the methods of a Conn: the loop's, or, with Traits.StartTLS, the
+// dialing one until the TLS handshake. Codec.Render is the exception; see Traits.RenderAcks.
+//
+// docs/adding-a-protocol.md is the guide, package toy its example, package wiretest the test kit.
 package wire
 
 import (
-	"fmt"
 	"time"
 
 	"feedgate/worker"
 )
 
-// Conn is the protocol state of one connection, owned by the loop. The loop calls
-// Open first, then Decode with an empty buffer, then the rest in any order.
-// Appending methods append to dst and return it, like append. A protocol that lacks one takes
-// it from [Base].
+// Conn is the protocol state of one connection. The loop calls AppendHello, then Decode with an
+// empty buffer, then any method in any order. A method that appends to dst returns the extended
+// slice, like append.
 type Conn interface {
-	// Open appends what the client sends first.
-	Open(dst []byte, r Resume) []byte
+	// AppendHello appends the first bytes that the client sends.
+	AppendHello(dst []byte, h Hello) []byte
 
-	// Decode takes buf, the received bytes that are not used up, and advances
-	// in. It stops when buf holds nothing whole any more, when in is Full, or behind
-	// an event. An error ends the connection; messages decoded before it are processed.
+	// Decode decodes buf, the received bytes that have not been used up, and advances in. It
+	// stops when buf holds no further complete frame, when in is full, or after an event. An
+	// error ends the connection; the messages decoded before it are processed.
 	Decode(buf []byte, in *Input) *Error
 
-	// End is called once the peer's bytes have ended and Decode has taken all it could;
-	// whole is false after a reset. buf and in are as for Decode: End may add a last
-	// message or an event, if the end of the stream completes one. An error is counted.
-	End(buf []byte, in *Input, whole bool) *Error
+	// End is called once, after the stream has ended and Decode has made its last progress.
+	// clean is false if the connection was reset. buf and in are as for Decode. End may add a
+	// last message or an event that the end of the stream completes. An error is counted.
+	End(buf []byte, in *Input, clean bool) *Error
 
-	// AppendAcks appends the acks of n messages with consecutive sequence
-	// numbers, all with one code. Not called with Traits.RenderAcks.
+	// AppendAcks appends the acks of n messages with consecutive numbers, from seq on, that
+	// share one outcome. It is not called with Traits.RenderAcks.
 	AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte
 
-	// AppendAckTo appends one ack for all messages up to seq. Only asked with AckRange.
+	// AppendAckTo appends one ack for all messages up to seq. It is called only with AckRange.
 	AppendAckTo(dst []byte, seq uint64) []byte
 
-	// Tick appends what is due at now, such as a heartbeat, and returns when it is to be
-	// called next; zero: whenever the loop turns, which it does when something happens. It is
-	// also called after EventReady. now counts from any fixed moment. Decode is called after a Tick that asked for the next, though nothing
-	// may have come, for what the passing of time has brought.
+	// Tick appends what is due at now, such as a heartbeat, and returns the time at which to
+	// call it next. 0 means whenever the loop runs anyway, which it does when something
+	// happens. now counts from an arbitrary fixed moment. Tick is also called after EventReady.
+	// After a Tick that returned a time, Decode is called even if no bytes have arrived, so
+	// that it can report timeouts.
 	Tick(dst []byte, now time.Duration) (out []byte, next time.Duration)
 
-	// AppendClose appends the protocol's goodbye, or nothing where it has none. why is
-	// CloseShuttingDown in a drain, CloseOK in answer to the peer's close, else the code of
-	// an Error. Nothing follows it.
-	AppendClose(dst []byte, why worker.Code) []byte
+	// AppendClose appends the protocol's close, or nothing if it has none. Nothing is sent
+	// after it. why is CloseShuttingDown in a drain, CloseOK in answer to the peer's close, and
+	// otherwise the code of the Error that ends the connection.
+	AppendClose(dst []byte, why CloseCode) []byte
 
-	// AppendStop asks the peer to send no messages any more, which it answers by what becomes
-	// an EventClose. The loop asks, once, at the beginning of a drain; what comes before the
-	// answer is processed. Only called with Traits.Stops.
+	// AppendStop asks the peer to send no more messages. The peer's answer becomes an
+	// EventClose; messages before it are processed. AppendStop is called once, when a drain
+	// begins, and only with Traits.CanStop.
 	AppendStop(dst []byte) []byte
 }
 
-// Base is embedded by a Conn for what its protocol does not have.
+// Base has the methods of a Conn for what its protocol lacks. Embed it.
 type Base struct{}
 
-// AppendAckTo implements [Conn]: there are no acks for several messages.
+// AppendAckTo implements [Conn] for a protocol without cumulative acks.
 func (Base) AppendAckTo(dst []byte, _ uint64) []byte { return dst }
 
-// AppendClose implements [Conn]: the end of the stream is the close.
-func (Base) AppendClose(dst []byte, _ worker.Code) []byte { return dst }
+// AppendClose implements [Conn] for a protocol that closes by ending the stream.
+func (Base) AppendClose(dst []byte, _ CloseCode) []byte { return dst }
 
-// AppendStop implements [Conn]: the peer cannot be asked.
+// AppendStop implements [Conn] for a protocol in which the peer cannot be asked to stop.
 func (Base) AppendStop(dst []byte) []byte { return dst }
 
-// Tick implements [Conn]: nothing depends on the time.
+// Tick implements [Conn] for a protocol without timers.
 func (Base) Tick(dst []byte, _ time.Duration) ([]byte, time.Duration) { return dst, 0 }
 
-// Resume is what a login sends: who we are, and what the connection may resume.
-type Resume struct {
+// Hello is what the first bytes of a connection may contain: who we are, and the session to
+// resume.
+type Hello struct {
 	Session string // empty: none
-	Seq     uint64 // last contiguous acknowledged of that session; 0: none
+	Seq     uint64 // last contiguous acknowledged number of that session; 0: none
 	Client  string // --client-name
-	Host    string // HOST:PORT of the upstream URL that is connected
-	Token   []byte // secret; nil: none. Kept by nobody but a Conn, not logged.
+	Host    string // HOST:PORT of the URL that was dialed
+	Token   []byte // login secret; nil: none. Only the Conn may keep it. It must not be logged.
 	Target  string // request target of a redirect; empty: the URL's own
 }
 
-// Msg is a framed message, or the refusal of one. Refused, it has data where its ack
-// is rendered from them. Input.Bytes finds the data.
+// Msg is a decoded message, or the refusal of one. Input.Bytes returns its data. A refusal has
+// data only where the ack is rendered from it.
 type Msg struct {
 	Seq  uint64
-	Off  uint32 // in buf, or in Input.Own
+	Off  uint32 // start of the data in buf, or in Input.Side
 	Len  uint32
-	Aux  uint8       // the protocol's own note, passed on to Render
-	Own  bool        // the data is in Input.Own: it does not lie in buf
-	Code worker.Code // not OK: refused here, no worker gets it
+	Tag  uint8       // free for the protocol to use; handed to Codec.Render and Metadata
+	Side bool        // the data is in Input.Side, not in buf
+	Code worker.Code // other than OK: the message is refused and reaches no worker
 }
 
-// EventKind is what happened to the connection as a whole.
+// EventKind is the kind of an [Event].
 type EventKind uint8
 
 // Events.
 const (
 	EventNone     EventKind = iota
-	EventReady              // login is over, messages will come
-	EventClose              // the peer sends no more: the protocol's close
-	EventStartTLS           // the peer awaits a TLS handshake; nothing received is left
-	EventFault              // a fault or a complaint of the peer that does not end the connection
+	EventReady              // the login has succeeded; messages may follow
+	EventClose              // the protocol's close: the peer sends no more messages
+	EventStartTLS           // the peer awaits a TLS handshake; all received bytes are decoded
+	EventFault              // a fault, or an error that the peer reports; the connection continues
 )
 
-// Event is decoded from the stream, in its order.
+// Event is a change of the connection as a whole. It has its place in the stream, as messages do.
 type Event struct {
 	Kind EventKind
 
-	// Of EventReady.
-	Session    string // the session's name; empty: none
-	First      uint64 // with Traits.Sequenced: number of the first message
-	Each       bool   // the peer takes an ack for each message
-	Cumulative bool   // the peer takes cumulative acks
+	// For EventReady.
+	Session    string // name of the session; empty: none
+	First      uint64 // number of the first message, with Traits.Sequenced
+	Each       bool   // the peer accepts an ack per message
+	Cumulative bool   // the peer accepts cumulative acks
 
-	// Of EventClose.
-	Code worker.Code // why
-	// Clean says that the close is one that --exit-on-close counts as such.
-	Clean bool
+	// For EventClose.
+	Code  CloseCode // reason, as the peer numbers it
+	Clean bool      // --exit-on-close counts it as a clean close
 
-	// Of EventFault; and of an EventClose whose code is not all that there is to log.
+	// Fault is what to log for EventFault, and for an EventClose that has more to log than
+	// its code; else nil.
 	Fault *Error
 }
 
-// BOM may come before a JSON text (RFC 8259, section 8.1).
+// BOM may precede a JSON text (RFC 8259, section 8.1).
 const BOM = "\ufeff"
-
-// Why a connection is closed, as FG/1 numbers it; a protocol with codes of its own
-// translates.
-const (
-	CloseOK            worker.Code = 0
-	CloseBadRequest    worker.Code = 2
-	CloseBadToken      worker.Code = 4
-	CloseProtocolError worker.Code = 5
-	CloseShuttingDown  worker.Code = 6
-)
-
-// Reasons of protocol errors, as they are counted.
-const (
-	BadLength    = "bad_length"
-	TooLarge     = "too_large"
-	UnknownOp    = "unknown_op"
-	UnexpectedOp = "unexpected_op"
-	BadFlags     = "bad_flags"
-	SeqBack      = "seq_back"
-	Parts        = "parts"
-	Truncated    = "truncated"
-	BadJSON      = "bad_json"
-	BadUTF8      = "bad_utf8"
-	WS           = "ws"
-	TLS          = "tls"
-	Login        = "login"
-	// Internal is a fault of a decoder of ours, not of the peer.
-	Internal = "internal"
-)
-
-// Reasons are those that every protocol shares. Internal, which should never happen, is
-// counted from its first time on only.
-func Reasons() []string {
-	return []string{
-		BadLength, TooLarge, UnknownOp, UnexpectedOp, BadFlags,
-		SeqBack, Parts, Truncated, BadJSON, BadUTF8, WS, TLS, Login,
-	}
-}
-
-// Error is a fault of the peer. Its text names the frame and holds no payload.
-type Error struct {
-	Reason string      // one of the reasons above
-	Code   worker.Code // for our close
-	Detail string
-
-	// When a refused login may be tried again: after a while, or at a time. Zero: the peer
-	// did not say.
-	RetryAfter time.Duration
-	RetryAt    time.Time
-	// Redirect is where the peer redirects the login; nil: nowhere.
-	Redirect *Redirect
-	// Refused: the login was refused, rather than the protocol violated. CloseBadToken
-	// implies it.
-	Refused bool
-}
-
-// Redirect is where a login is to be tried instead: the same host, perhaps another port,
-// perhaps TLS where there was none.
-type Redirect struct {
-	HostPort string
-	Secure   bool
-	Target   string // request target, for Resume; may hold secrets
-}
-
-func (e *Error) Error() string { return e.Detail + " (" + e.Reason + ")" }
-
-// Errorf makes an Error.
-func Errorf(reason string, code worker.Code, format string, args ...any) *Error {
-	return &Error{Reason: reason, Code: code, Detail: fmt.Sprintf(format, args...)}
-}

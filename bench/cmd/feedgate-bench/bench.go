@@ -126,7 +126,7 @@ func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
 		}
 	}
 	var faults faults.List
-	faults.Note(config.Validate())
+	faults.AddErr(config.Validate())
 	var thresholds []bench.Threshold
 	for _, text := range c.FailIf {
 		t, err := bench.ParseThreshold(text)

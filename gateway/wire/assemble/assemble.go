@@ -1,7 +1,6 @@
-// Package assemble joins the parts of chunked requests (--assemble), which come as
-// messages of another protocol: JSON objects with an ID, of which the last says that
-// the request is complete. It stands between that protocol and the loop, which sees
-// whole requests only.
+// Package assemble joins the parts of chunked requests (--assemble). They arrive as messages of
+// another protocol: JSON objects with an ID, the last of which marks the request complete. A Conn
+// of this package wraps one of that protocol, so the loop sees complete requests only.
 package assemble
 
 import (
@@ -18,37 +17,37 @@ import (
 	"feedgate/gateway/wire/faults"
 )
 
-// Config is what requests look like, and what they may take up.
+// Config describes requests and limits them.
 type Config struct {
-	// Spec is json:ID,COMPLETE,DATA with the names of three top-level members.
-	// They may hold the escapes of selector.Unescape, \x2c for a comma.
+	// Spec is json:ID,COMPLETE,DATA with the names of three top-level members. They may have the
+	// escapes of selector.Unescape, such as \x2c for a comma.
 	Spec string
 
-	// MaxMessage bounds a joined request, in bytes; 1 to 1 GiB.
+	// MaxMessage is the longest joined request, in bytes; 1 to 1 GiB.
 	MaxMessage int64
 
-	// Memory bounds what the open requests of a connection hold together, in bytes:
-	// their joined data as it stands in JSON, their IDs, and the last part of each
-	// without its data. Not counted is what their slices have in reserve.
+	// Memory limits what the open requests of a connection hold together, in bytes: their joined
+	// data as JSON, their IDs, and the last part of each without its data. Spare capacity of
+	// their slices is not counted.
 	Memory int64
 
-	// IdleTimeout is how long a request waits for its next part, or up to a quarter
-	// longer. 0, or negative: for ever.
+	// IdleTimeout is how long a request waits for its next part; it may be up to a quarter
+	// longer. 0 or negative: no limit.
 	IdleTimeout time.Duration
 }
 
 const (
-	// maxOpen is how many requests of a connection may be open.
+	// maxOpen is the most open requests of a connection.
 	maxOpen = 1024
-	// maxRefused is how many refused requests are remembered while further parts
-	// of them may come. A part of one that is forgotten begins a new request.
+	// maxRefused is how many refused requests are remembered while more of their parts may
+	// arrive. A part of a forgotten one begins a new request.
 	maxRefused = 16 * maxOpen
-	// leastPeriod is the least time between two looks at the timeouts.
-	leastPeriod = 10 * time.Millisecond
+	// minPeriod is the shortest interval at which timeouts are checked.
+	minPeriod = 10 * time.Millisecond
 )
 
-// New makes a codec that hands out the whole requests of inner. An error names
-// the flags at fault, all of them.
+// New makes a codec that returns the complete requests of inner. Its error has one line per
+// fault, which begins with the flag.
 func New(inner *wire.Codec, cfg Config) (*wire.Codec, error) {
 	var faults faults.List
 	p := &settings{
@@ -56,7 +55,7 @@ func New(inner *wire.Codec, cfg Config) (*wire.Codec, error) {
 		idle: max(cfg.IdleTimeout, 0),
 	}
 	if inner.Sequenced {
-		faults.Add("--assemble", errors.New("goes with tcp:// and ws:// only; fg:// has parts of its own"))
+		faults.Add("--assemble", errors.New("goes with tcp:// and ws:// only; fg:// has its own parts"))
 	}
 	if inner.Meta != nil && inner.Meta.Split != nil {
 		faults.Add("--assemble", errors.New("does not go with a protocol whose messages have heads"))
@@ -84,7 +83,7 @@ func New(inner *wire.Codec, cfg Config) (*wire.Codec, error) {
 	return &codec, nil
 }
 
-// The names of the members.
+// Indices of the members.
 const (
 	nameID = iota
 	nameComplete
@@ -121,11 +120,11 @@ func parseSpec(spec string) ([][]byte, error) {
 	return parsed, nil
 }
 
-// settings are a parsed Config. It is immutable.
+// settings is a parsed Config. It is immutable.
 type settings struct {
 	names      [][]byte
-	member     []byte // begins DATA behind another member: ,"DATA":"
+	member     []byte // begins DATA after another member: ,"DATA":"
 	maxMessage int
 	memory     int64
-	idle       time.Duration // 0: for ever
+	idle       time.Duration // 0: no limit
 }

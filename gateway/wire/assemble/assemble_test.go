@@ -16,7 +16,7 @@ import (
 
 const spec = "json:id,end,data"
 
-// config is one with bounds that do not matter.
+// config returns a Config whose limits do not matter.
 func config() Config {
 	return Config{Spec: spec, MaxMessage: 1 << 20, Memory: 32 << 20, IdleTimeout: 8 * time.Second}
 }
@@ -40,7 +40,7 @@ func mustNew(t wiretest.T, inner *wire.Codec, cfg Config) *wire.Codec {
 	return p
 }
 
-// run drives the messages, a line each, through.
+// run decodes the messages, one per line.
 func run(t wiretest.T, cfg Config, plan wiretest.Plan, msgs ...string) wiretest.Result {
 	t.Helper()
 	text := strings.Join(msgs, "\n") + "\n"
@@ -55,18 +55,18 @@ func TestMetadataIsThatOfTheLastPart(t *testing.T) {
 	if mustNew(t, inner, config()).Meta != inner.Meta {
 		t.Fatal("the inner protocol's metadata are lost")
 	}
-	m := wire.Msg{Seq: 1, Aux: 1}
+	m := wire.Msg{Seq: 1, Tag: 1}
 	c := mustNew(t, inner, config()).NewConn().(*conn)
 	for _, part := range []string{`{"id":1,"done":false,"data":"a"}`, `{"id":1,"done":true,"data":"b"}`} {
-		m.Aux ^= 1
-		c.table.take(new(wire.Input), &m, []byte(part))
+		m.Tag ^= 1
+		c.table.handle(new(wire.Input), &m, []byte(part))
 	}
-	if m.Aux != 1 || m.Code != worker.OK {
-		t.Errorf("the whole has note %d, code %d", m.Aux, m.Code)
+	if m.Tag != 1 || m.Code != worker.OK {
+		t.Errorf("the whole has note %d, code %d", m.Tag, m.Code)
 	}
 }
 
-// plans are some ways for n bytes to come.
+// plans returns several ways in which n bytes may arrive.
 func plans(n int) map[string]wiretest.Plan {
 	return map[string]wiretest.Plan{
 		"whole":         wiretest.Whole(n),
@@ -77,9 +77,9 @@ func plans(n int) map[string]wiretest.Plan {
 	}
 }
 
-// told writes results down, a word a message: number, code unless it is OK, data
-// unless it was refused.
-func told(r wiretest.Result) string {
+// summary formats results, one word per message: number, code unless it is OK, data unless it was
+// refused.
+func summary(r wiretest.Result) string {
 	var b strings.Builder
 	for _, m := range r.Msgs {
 		if m.Code != worker.OK {
@@ -125,7 +125,7 @@ func TestNewFaults(t *testing.T) {
 	}
 }
 
-// TestIsTheInnerProtocol looks that all but the messages is left to the inner one.
+// TestIsTheInnerProtocol checks that everything but messages is left to the inner protocol.
 func TestIsTheInnerProtocol(t *testing.T) {
 	inner, err := stream.New(stream.Config{
 		Frame: "line", Hello: "HI {token}", AckTemplate: "A{json:id}{code}", HeartbeatTemplate: "H",
@@ -145,7 +145,7 @@ func TestIsTheInnerProtocol(t *testing.T) {
 		t.Errorf("ack %q", ack)
 	}
 	c := p.NewConn()
-	if hello := c.Open(nil, wire.Resume{Token: []byte("s")}); string(hello) != "HI s" {
+	if hello := c.AppendHello(nil, wire.Hello{Token: []byte("s")}); string(hello) != "HI s" {
 		t.Errorf("hello %q", hello)
 	}
 	if err := c.End([]byte(`{"i`), &wire.Input{Msgs: make([]wire.Msg, 0, 1)}, true); err == nil {
@@ -268,37 +268,19 @@ func TestCases(t *testing.T) {
 		},
 	} {
 		for how, plan := range plans(len(strings.Join(c.msgs, "\n")) + 1) {
-			if got := told(run(t, config(), plan, c.msgs...)); got != c.want {
+			if got := summary(run(t, config(), plan, c.msgs...)); got != c.want {
 				t.Errorf("%s, %s:\ngot  %s\nwant %s", name, how, got, c.want)
 			}
 		}
 	}
 }
 
-// TestNames looks at names that a JSON text must escape, or the flag.
+// TestNames: names that must be escaped in JSON, or in the flag.
 func TestNames(t *testing.T) {
 	cfg := config()
 	cfg.Spec = `json:i\x2cd,e\nd,d"\\é`
-	got := told(run(t, cfg, wiretest.Whole(200), `{"i,d":1,"d\"\\é":"a"}`, `{"i,d":1,"e\nd":true}`))
+	got := summary(run(t, cfg, wiretest.Whole(200), `{"i,d":1,"d\"\\é":"a"}`, `{"i,d":1,"e\nd":true}`))
 	if want := `2={"i,d":1,"e\nd":true,"d\"\\é":"a"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-// TestRefusalsHaveData looks that an ack can be made of a refused message.
-func TestRefusalsHaveData(t *testing.T) {
-	cfg := config()
-	cfg.MaxMessage = 40
-	msgs := []string{`x`, `{"id":1,"data":9}`, `{"id":2,"data":"` + strings.Repeat("a", 41) + `"}`}
-	for how, plan := range plans(100) {
-		r := run(t, cfg, plan, msgs...)
-		if got := told(r); got != "1!2 2!2 3!3" {
-			t.Fatalf("%s: got %s", how, got)
-		}
-		for i, m := range r.Msgs {
-			if string(m.Data) != msgs[i] {
-				t.Errorf("%s: message %d has %q", how, i, m.Data)
-			}
-		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"feedgate/worker"
 )
 
-// driven is a Conn that the test can look into.
+// driven is a Conn whose table the test can inspect.
 type driven struct {
 	*wiretest.Driver
 	conn *conn
@@ -21,11 +21,11 @@ type driven struct {
 
 func drive(t *testing.T, cfg Config) *driven {
 	c := mustNew(t, lines(t, ""), cfg).NewConn().(*conn)
-	return &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64}), c, t, 0, 0}
+	return &driven{wiretest.New(t, c, wire.Hello{}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64}), c, t, 0, 0}
 }
 
-// feed feeds one message and returns what came of it: a message, a part of a request that is
-// open now, or one that is ignored.
+// feed feeds one message and returns what it was taken for: a message, a part of a request that is
+// now open, or an ignored part.
 func (d *driven) feed(format string, args ...any) string {
 	d.t.Helper()
 	if err := d.Feed(fmt.Appendf(nil, format+"\n", args...)); err != nil {
@@ -33,7 +33,7 @@ func (d *driven) feed(format string, args ...any) string {
 	}
 	d.check()
 	d.fed++
-	what := told(wiretest.Result{Msgs: d.Msgs[d.seen:]})
+	what := summary(wiretest.Result{Msgs: d.Msgs[d.seen:]})
 	d.seen = len(d.Msgs)
 	switch r := d.conn.table.open.last; {
 	case what != "":
@@ -44,7 +44,7 @@ func (d *driven) feed(format string, args ...any) string {
 	return "ignored"
 }
 
-// want feeds one message and checks what came of it.
+// want feeds one message and checks the result of feed.
 func (d *driven) want(want, format string, args ...any) {
 	d.t.Helper()
 	if got := d.feed(format, args...); got != want {
@@ -64,12 +64,12 @@ func (d *driven) check() {
 		}
 		count[r.queue]++
 		if !r.refused {
-			held += int64(r.held())
-			if reserve := cap(r.joined) + cap(r.last) - len(r.joined) - len(r.last); reserve > r.held()+64 {
-				d.t.Fatalf("%d bytes of reserve beside %d", reserve, r.held())
+			held += int64(r.memory())
+			if reserve := cap(r.joined) + cap(r.last) - len(r.joined) - len(r.last); reserve > r.memory()+64 {
+				d.t.Fatalf("%d bytes of reserve beside %d", reserve, r.memory())
 			}
-		} else if r.held() > 1+maxKey {
-			d.t.Fatalf("a refused request holds %d bytes", r.held())
+		} else if r.memory() > 1+maxKey {
+			d.t.Fatalf("a refused request holds %d bytes", r.memory())
 		}
 	}
 	if held != tab.used || held > tab.p.memory || count[&tab.open] != tab.open.n || count[&tab.refused] != tab.refused.n ||
@@ -105,8 +105,8 @@ func TestTooManyIDs(t *testing.T) {
 	}
 }
 
-// TestAtTheLimitOfIDs looks that a request of one part needs no room, and that a
-// finished one makes some.
+// TestAtTheLimitOfIDs checks that a request of one part needs no free ID, and that a finished
+// request frees one.
 func TestAtTheLimitOfIDs(t *testing.T) {
 	d := drive(t, config())
 	for id := range maxOpen {
@@ -134,8 +134,8 @@ func TestRefusedHalfWay(t *testing.T) {
 	}
 }
 
-// TestRefusedAreForgotten fills the memory for refused requests and looks that the
-// one whose last part came first is forgotten.
+// TestRefusedAreForgotten exceeds maxRefused and checks that the request with the oldest last
+// part is forgotten.
 func TestRefusedAreForgotten(t *testing.T) {
 	d := drive(t, config())
 	feed := func(n int, format string) {
@@ -176,7 +176,7 @@ func TestEndlessRequest(t *testing.T) {
 	}
 }
 
-// TestMaxMessage takes requests to the byte.
+// TestMaxMessage tests the limit to the byte.
 func TestMaxMessage(t *testing.T) {
 	const last = `{"id":1,"data":"cd","end":true}`
 	cfg := config()
@@ -221,7 +221,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestShorterParts looks that a request does not hold on to the memory of a long part.
+// TestShorterParts checks that a request does not retain the memory of a long part.
 func TestShorterParts(t *testing.T) {
 	d := drive(t, config())
 	for id := range 10 {
@@ -233,8 +233,8 @@ func TestShorterParts(t *testing.T) {
 	}
 }
 
-// TestLongIDs looks that refused requests hold little of their IDs, which are told
-// apart by all of their bytes.
+// TestLongIDs checks that refused requests hold little of their IDs, and that all bytes of an ID
+// count.
 func TestLongIDs(t *testing.T) {
 	cfg := config()
 	cfg.Memory = 250_000
@@ -252,8 +252,7 @@ func TestLongIDs(t *testing.T) {
 	}
 }
 
-// TestTheConnectionEnds looks that nothing is kept of requests that can no longer
-// become whole.
+// TestTheConnectionEnds checks that nothing is kept of requests that can no longer be completed.
 func TestTheConnectionEnds(t *testing.T) {
 	open := func() *driven {
 		d := drive(t, config())

@@ -6,8 +6,7 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// conn takes the messages of an inner Conn and hands on those that are whole
-// requests. It is owned by the loop.
+// conn takes the messages of an inner Conn and returns complete requests. It belongs to the loop.
 type conn struct {
 	wire.Conn
 	p     *settings
@@ -15,11 +14,11 @@ type conn struct {
 	skim  skim
 	watch func([]byte) // skimmed
 
-	ticked  time.Duration // the last Tick
-	decoded bool          // Decode was called since
+	ticked  time.Duration // time of the last Tick
+	decoded bool          // Decode has been called since
 }
 
-// Decode implements [wire.Conn]. Requests are refused as overdue once everything received is
+// Decode implements [wire.Conn]. Overdue requests are refused once all received bytes are
 // decoded.
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	c.decoded = true
@@ -27,7 +26,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		msgs := c.begin(in, c.table.batch(in))
 		err := c.Conn.Decode(buf, in)
 		more := in.Full()
-		c.sift(buf, in, msgs)
+		c.filter(buf, in, msgs)
 		switch {
 		case err != nil:
 			c.table.clear()
@@ -42,8 +41,8 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	return nil
 }
 
-// begin has the inner Conn fill in.Msgs from its end on, with up to n messages, and returns
-// in.Msgs as it was.
+// begin makes the inner Conn append to the end of in.Msgs, up to n messages, and returns in.Msgs
+// as it was.
 func (c *conn) begin(in *wire.Input, n int) []wire.Msg {
 	msgs := in.Msgs
 	in.Skim = c.watch
@@ -51,21 +50,21 @@ func (c *conn) begin(in *wire.Input, n int) []wire.Msg {
 	return msgs
 }
 
-// sift appends to msgs, and so to in.Msgs, those of the messages that the inner Conn has
-// appended to them that are handed on. A close then drops the requests that are open.
-func (c *conn) sift(buf []byte, in *wire.Input, msgs []wire.Msg) {
+// filter appends those of the inner Conn's messages that are complete requests, or refusals, to
+// msgs and so to in.Msgs. If the peer closes, it drops the open requests.
+func (c *conn) filter(buf []byte, in *wire.Input, msgs []wire.Msg) {
 	for _, m := range in.Msgs {
-		if c.table.take(in, &m, in.Bytes(buf, &m)) {
+		if c.table.handle(in, &m, in.Bytes(buf, &m)) {
 			msgs = append(msgs, m)
 		}
 	}
 	in.Msgs = msgs
 	if in.Event.Kind == wire.EventClose && in.Event.Fault == nil {
-		in.Event.Fault = c.drop()
+		in.Event.Fault = c.dropOpen()
 	}
 }
 
-// skimmed takes bytes of a message that the inner Conn skips; nil is its end.
+// skimmed handles bytes of a message that the inner Conn skips; nil is its end.
 func (c *conn) skimmed(b []byte) {
 	if b != nil {
 		c.skim.add(b)
@@ -75,19 +74,19 @@ func (c *conn) skimmed(b []byte) {
 }
 
 // End implements [wire.Conn]. A last message may complete a request.
-func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
+func (c *conn) End(buf []byte, in *wire.Input, clean bool) *wire.Error {
 	msgs := c.begin(in, cap(in.Msgs))
-	fault := c.Conn.End(buf, in, whole)
-	c.sift(buf, in, msgs)
-	if open := c.drop(); fault == nil {
+	fault := c.Conn.End(buf, in, clean)
+	c.filter(buf, in, msgs)
+	if open := c.dropOpen(); fault == nil {
 		fault = open
 	}
 	return fault
 }
 
-// drop drops the requests that are open, as no more parts will come; nil: there are
-// none.
-func (c *conn) drop() *wire.Error {
+// dropOpen drops the open requests, because no more parts will arrive. It returns nil if there
+// are none.
+func (c *conn) dropOpen() *wire.Error {
 	n := c.table.open.n
 	c.table.clear()
 	if n == 0 {
@@ -97,11 +96,11 @@ func (c *conn) drop() *wire.Error {
 }
 
 func unfinished(n int) *wire.Error {
-	return wire.Errorf(wire.Truncated, wire.CloseOK, "requests of which not all parts have come (--assemble): %d", n)
+	return wire.Errorf(wire.Truncated, wire.CloseOK, "incomplete requests dropped (--assemble): %d", n)
 }
 
-// Tick implements [wire.Conn]. The time of requests stands still while the loop does
-// not decode: then it is not the peer that keeps them waiting.
+// Tick implements [wire.Conn]. The clock of requests is paused while the loop does not decode,
+// because then the delay is not the peer's.
 func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
 	out, next = c.Conn.Tick(dst, now)
 	if c.p.idle == 0 {
@@ -111,7 +110,7 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 		c.table.pass(now - c.ticked)
 	}
 	c.ticked, c.decoded = now, false
-	if due := now + max(c.p.idle/8, leastPeriod); next == 0 || due < next {
+	if due := now + max(c.p.idle/8, minPeriod); next == 0 || due < next {
 		next = due
 	}
 	return out, next

@@ -11,10 +11,10 @@ import (
 // function that decodes text on it.
 func decodeAll(t testing.TB, open, size int, text []byte) func() {
 	c := mustNew(t, lines(t, ""), config()).NewConn()
-	c.Open(nil, wire.Resume{})
+	c.AppendHello(nil, wire.Hello{})
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1024)}
 	decode := func(text []byte) {
-		in = wire.Input{Msgs: in.Msgs[:0], Own: in.Own[:0]}
+		in = wire.Input{Msgs: in.Msgs[:0], Side: in.Side[:0]}
 		if err := c.Decode(text, &in); err != nil {
 			t.Fatal(err)
 		}
@@ -31,8 +31,8 @@ func decodeAll(t testing.TB, open, size int, text []byte) func() {
 	}
 }
 
-// TestPassingThroughAllocatesNothing holds requests of one part to that, among others
-// that are open too.
+// TestPassingThroughAllocatesNothing: a request of one part allocates nothing, even while others
+// are open.
 func TestPassingThroughAllocatesNothing(t *testing.T) {
 	text := []byte(strings.Repeat(`{"id":"r\u00e9quest-1","data":"a\nb","end":true}`+"\n", 100))
 	for _, open := range []int{0, 100} {
@@ -55,15 +55,15 @@ func BenchmarkPassingThrough(b *testing.B) {
 	}
 }
 
-// BenchmarkJoining joins requests of two parts, while none of the open ones fills Input.Own,
-// and while one does, so that messages are taken one by one.
+// BenchmarkJoining joins requests of two parts: while no open request fills Input.Side, and while
+// one does, so that messages are decoded one by one.
 func BenchmarkJoining(b *testing.B) {
 	var text []byte
 	for id := range 100 {
 		text = append(text, chunk{ID: id, Data: strings.Repeat("x", 64)}.String()+"\n"...)
 		text = append(text, chunk{ID: id, Data: strings.Repeat("y", 64), End: true}.String()+"\n"...)
 	}
-	for name, size := range map[string]int{"short": 1, "a long one open": wire.OwnFull} {
+	for name, size := range map[string]int{"short": 1, "a long one open": wire.SideFull} {
 		b.Run(name, func(b *testing.B) {
 			decode := decodeAll(b, 1, size, text)
 			b.SetBytes(int64(len(text)))

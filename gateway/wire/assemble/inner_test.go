@@ -14,21 +14,21 @@ import (
 // restless decodes data as the gateway's loop may: it moves to another buffer after
 // every single Decode, and asks for a different number of messages each time.
 func restless(t wiretest.T, conn wire.Conn, data []byte, step int) (r wiretest.Result) {
-	conn.Open(nil, wire.Resume{})
+	conn.AppendHello(nil, wire.Hello{})
 	var in wire.Input
 	var buf []byte
 	for turn := 0; ; turn++ {
-		in.Msgs, in.Own, in.Out, in.Event = make([]wire.Msg, 0, 1+turn%5), nil, nil, wire.Event{}
+		in.Msgs, in.Side, in.Out, in.Event = make([]wire.Msg, 0, 1+turn%5), nil, nil, wire.Event{}
 		start := in.Start
 		r.Err = conn.Decode(buf, &in)
 		if err := in.Check(buf); err != nil {
 			t.Fatalf("%v", err)
 		}
 		for _, m := range in.Msgs {
-			if !m.Own && (int(m.Off+m.Len) > in.Start || m.Len > 0 && int(m.Off) < start) {
+			if !m.Side && (int(m.Off+m.Len) > in.Start || m.Len > 0 && int(m.Off) < start) {
 				t.Fatalf("message %d lies at %d to %d, the cursor went from %d to %d", m.Seq, m.Off, m.Off+m.Len, start, in.Start)
 			}
-			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(in.Bytes(buf, &m))})
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Tag: m.Tag, Code: m.Code, Data: bytes.Clone(in.Bytes(buf, &m))})
 		}
 		r.Out = append(r.Out, in.Out...)
 		if in.Event.Kind != wire.EventNone {
@@ -55,8 +55,8 @@ func restless(t wiretest.T, conn wire.Conn, data []byte, step int) (r wiretest.R
 	}
 }
 
-// TestInnerProtocols compares with the model what comes of all that an inner protocol
-// may do, decoded in three ways.
+// TestInnerProtocols compares everything an inner protocol may do, decoded in three ways, with
+// the model.
 func TestInnerProtocols(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := config()
@@ -77,7 +77,7 @@ func TestInnerProtocols(t *testing.T) {
 				continue
 			}
 			want.seq++
-			as := wiretest.Message{Seq: want.seq, Aux: uint8(want.seq % 7)}
+			as := wiretest.Message{Seq: want.seq, Tag: uint8(want.seq % 7)}
 			if kind == refusal {
 				frame(kind, "")
 				as.Code = worker.Refused
@@ -118,8 +118,8 @@ func TestInnerProtocols(t *testing.T) {
 	})
 }
 
-// TestTheEndWaits looks that a close, and an error, come behind the messages that were
-// decoded with them.
+// TestTheEndWaits checks that a close, or an error, is returned after the messages that were
+// decoded with it.
 func TestTheEndWaits(t *testing.T) {
 	for _, ending := range []byte{leaving, fault} {
 		var stream []byte
@@ -129,7 +129,7 @@ func TestTheEndWaits(t *testing.T) {
 		stream = append(stream, ending, 0)
 		c := mustNew(t, mixed, config()).NewConn().(*conn)
 		r := wiretest.Run(t, c, stream, wiretest.Whole(len(stream)))
-		if got := told(r); got != `2={"id":1,"end":true,"data":"a"} 3={"id":2,"end":true}` {
+		if got := summary(r); got != `2={"id":1,"end":true,"data":"a"} 3={"id":2,"end":true}` {
 			t.Errorf("got %s", got)
 		}
 		if (r.Err != nil) != (ending == fault) || ending == leaving && (len(r.Events) != 2 || r.Events[1].After != 2) {

@@ -22,6 +22,8 @@ const (
 	fault    = 'x' // an error
 )
 
+// mixed is an inner protocol that does everything a Conn may do. A frame is a kind, the length of
+// its payload in one byte, and the payload.
 type mixedConn struct {
 	wire.Conn
 	ready   bool
@@ -29,10 +31,10 @@ type mixedConn struct {
 	seq     uint64
 }
 
-// errFault is what a frame of kind fault ends the connection with.
-var errFault = wire.Errorf(wire.UnknownOp, worker.BadRequest, "fault")
+// errFault is the error of a frame of kind fault.
+var errFault = wire.Errorf(wire.UnknownOp, wire.CloseBadRequest, "fault")
 
-func (c *mixedConn) Open(dst []byte, _ wire.Resume) []byte { return dst }
+func (c *mixedConn) AppendHello(dst []byte, _ wire.Hello) []byte { return dst }
 
 func (c *mixedConn) Tick(dst []byte, _ time.Duration) ([]byte, time.Duration) { return dst, 0 }
 
@@ -88,14 +90,14 @@ func (c *mixedConn) frame(buf []byte, in *wire.Input, kind byte, payload []byte)
 		c.joining, off, payload = false, in.Start, buf[in.Start:in.Keep]
 	}
 	c.seq++
-	m := wire.Msg{Seq: c.seq, Aux: uint8(c.seq % 7)}
+	m := wire.Msg{Seq: c.seq, Tag: uint8(c.seq % 7)}
 	switch kind {
 	case refusal:
 		m.Code = worker.Refused
 		in.Msgs = append(in.Msgs, m)
 	case outside:
-		m.Own, m.Off, m.Len = true, uint32(len(in.Own)), uint32(len(payload))
-		in.Own = append(in.Own, payload...)
+		m.Side, m.Off, m.Len = true, uint32(len(in.Side)), uint32(len(payload))
+		in.Side = append(in.Side, payload...)
 		in.Msgs = append(in.Msgs, m)
 	default:
 		m.Off, m.Len = uint32(off), uint32(len(payload))

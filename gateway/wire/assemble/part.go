@@ -7,21 +7,21 @@ import (
 	"feedgate/worker/selector"
 )
 
-// part is what a message says of the request that it is a part of.
+// part is a message parsed as a part of a request.
 type part struct {
 	msg      []byte
 	id       selector.JSONValue
 	complete bool
-	unfit    bool // COMPLETE is no boolean, or DATA no string
+	unfit    bool // COMPLETE is not a boolean, or DATA not a string
 
-	// msg[from:to] is the inside of DATA, escapes and all. Without DATA it is
-	// empty, before the object's last brace, and has is false.
+	// msg[from:to] is the content of the DATA string, still escaped. Without DATA it is empty,
+	// before the object's closing brace, and has is false.
 	from, to int
 	has      bool
 }
 
-// parsePart reads a message; false when it is not a JSON object or has no ID that is
-// a scalar. null is none, and neither a boolean nor a string.
+// parsePart parses a message. It returns false unless that is a JSON object with a scalar ID.
+// null counts as absent, and is neither a boolean nor a string.
 func parsePart(msg []byte, fields [][]byte) (part, bool) {
 	var values [names]selector.JSONValue
 	if !selector.FindMembers(msg, fields, values[:]) {
@@ -51,7 +51,7 @@ func parsePart(msg []byte, fields [][]byte) (part, bool) {
 	return p, true
 }
 
-// at is the byte that v begins with; 0 when there is no v.
+// at returns the first byte of v; 0 if v is absent.
 func at(msg []byte, v selector.JSONValue) byte {
 	if v.End == 0 {
 		return 0
@@ -59,13 +59,13 @@ func at(msg []byte, v selector.JSONValue) byte {
 	return msg[v.Start]
 }
 
-// maxKey is the longest ID that is kept as it is.
+// maxKey is the longest ID that is kept unhashed, in bytes.
 const maxKey = 64
 
-// appendKey appends what tells the request's ID from all others: a string decoded,
-// behind a quote, which no other scalar begins with; another scalar as it stands. Of
-// a long one it is the SHA-256, behind a byte that no scalar begins with, so that
-// neither open nor refused requests hold more of it.
+// appendKey appends a key that is unique to the request's ID. For a string it is the decoded
+// string after a quote, with which no other scalar begins; for another scalar, its text. For a
+// long ID it is the SHA-256 after a 0 byte, with which no scalar begins, so that neither open nor
+// refused requests hold long IDs.
 func (p *part) appendKey(dst []byte) []byte {
 	n := len(dst)
 	if at(p.msg, p.id) == '"' {

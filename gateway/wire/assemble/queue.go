@@ -2,22 +2,22 @@ package assemble
 
 import "time"
 
-// request is one of which parts have come and more may come.
+// request is a request of which parts have arrived and more may follow.
 //
-// The last part's message is last[:cut], the last size bytes of joined, last[cut:].
+// The message of the last part is last[:cut], the last size bytes of joined, last[cut:].
 type request struct {
 	key string
 
-	// Of an open one.
-	joined    []byte // the DATA of all parts, as it stands in JSON
+	// For an open request.
+	joined    []byte // the DATA of all parts, still escaped
 	last      []byte // the last part without its DATA
 	cut, size int
 	seq       uint64 // of the last part, as in wire.Msg
-	aux       uint8
+	tag       uint8
 
-	refused bool // all that comes of it is ignored
+	refused bool // its further parts are ignored
 
-	// When its last part came, as of the Tick behind that.
+	// Time of the first Tick after its last part.
 	stamp   time.Duration
 	stamped bool
 
@@ -25,17 +25,17 @@ type request struct {
 	prev, next *request
 }
 
-// held is what it takes of the memory for open requests, in bytes.
-func (r *request) held() int { return len(r.key) + len(r.joined) + len(r.last) }
+// memory returns the request's share of Config.Memory, in bytes.
+func (r *request) memory() int { return len(r.key) + len(r.joined) + len(r.last) }
 
-// queue is requests in order of their last parts, the longest ago first. Those that
-// are not stamped are at its end.
+// queue holds requests in the order of their last parts, oldest first. Requests without a stamp
+// are at its end.
 type queue struct {
 	first, last *request
 	n           int
 }
 
-// push takes r out of the queue that it is in and puts it at the end of q.
+// push moves r from its queue to the end of q.
 func (q *queue) push(r *request) {
 	r.leave()
 	r.queue, r.prev = q, q.last
@@ -67,14 +67,14 @@ func (r *request) leave() {
 	q.n--
 }
 
-// stamp stamps the requests whose last part has come since it was called before.
+// stamp stamps the requests whose last part has arrived since the previous call.
 func (q *queue) stamp(now time.Duration) {
 	for r := q.last; r != nil && !r.stamped; r = r.prev {
 		r.stamp, r.stamped = now, true
 	}
 }
 
-// overdue is the first request if its last part came idle ago or longer, else nil.
+// overdue returns the first request if its last part arrived idle ago or longer, else nil.
 func (q *queue) overdue(now, idle time.Duration) *request {
 	if r := q.first; r != nil && r.stamped && now-r.stamp >= idle {
 		return r

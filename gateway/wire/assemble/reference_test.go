@@ -10,8 +10,8 @@ import (
 	"feedgate/worker"
 )
 
-// model is the requests of one connection as encoding/json reads them, without
-// timeouts, in the plainest way.
+// model holds the requests of one connection, parsed with encoding/json, without timeouts, in the
+// simplest way.
 type model struct {
 	cfg     Config
 	inner   int // the longest message of the inner protocol; 0: there is no bound
@@ -165,14 +165,14 @@ func (m *model) message(as wiretest.Message, msg string) {
 			next.joined = r.joined + p.inside
 		}
 		m.open[p.key] = next
-		if int64(len(next.joined)) > m.cfg.MaxMessage || m.held() > m.cfg.Memory || len(m.open) > maxOpen {
+		if int64(len(next.joined)) > m.cfg.MaxMessage || m.memory() > m.cfg.Memory || len(m.open) > maxOpen {
 			refuse(worker.TooLarge)
 		}
 	}
 }
 
 // held is what the open requests hold, in bytes.
-func (m *model) held() (n int64) {
+func (m *model) memory() (n int64) {
 	for key, r := range m.open {
 		if len(key) > maxKey {
 			key = key[:1+32] // a digest and its mark
@@ -190,7 +190,7 @@ func (m *model) unfinished() *wire.Error {
 	return unfinished(len(m.open))
 }
 
-// result is what a driver says when all went well.
+// result is the driver's result if there is no fault.
 func (m *model) result() wiretest.Result {
 	return wiretest.Result{
 		Msgs:   m.msgs,

@@ -28,8 +28,8 @@ func (c chunk) String() string {
 	return string(text)
 }
 
-// checkWhole checks that the messages are each request once, its data those of its
-// parts joined, with the number and the rest of the last one.
+// checkWhole checks that the messages are each request once: the joined data of its parts, with
+// the number and the other members of the last one.
 func checkWhole(t wiretest.T, sent []chunk, got []wiretest.Message) {
 	t.Helper()
 	joined := map[int]string{}
@@ -138,8 +138,7 @@ var pieces = rapid.OneOf(
 	}),
 )
 
-// TestIsTheModel compares with the model, in bounds so narrow that they are reached
-// all the time.
+// TestIsTheModel compares with the model, with limits so low that they are reached all the time.
 func TestIsTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := config()

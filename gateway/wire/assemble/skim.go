@@ -3,18 +3,18 @@ package assemble
 import "bytes"
 
 const (
-	// maxItem is the longest name or value that is kept of a skipped part, in bytes.
+	// maxItem is the longest name or value of a skipped part that is kept, in bytes.
 	maxItem = 1 << 10
-	// maxSkimmed is the most that is kept of one part, in bytes.
+	// maxSkimmed is the most bytes kept of one part.
 	maxSkimmed = 16 << 10
 )
 
 // skim keeps the short names and values of a part that is skipped because it is over
-// --max-message, so that its request can be found and refused. It replaces long names by ""
-// and long values by null. It checks no syntax, because the result is parsed.
+// --max-message, so that its request can be found and refused. It replaces long names by "" and
+// long values by null. It checks no syntax, because the result is parsed.
 type skim struct {
 	out   []byte // the object so far
-	over  bool   // it was too long to be kept
+	over  bool   // out has become too long
 	depth int    // of objects and arrays
 
 	quoted, escaped bool // in a string; after a backslash in it
@@ -25,7 +25,7 @@ type skim struct {
 	long  bool
 }
 
-// add takes the next bytes of the object.
+// add adds the next bytes of the object.
 func (s *skim) add(b []byte) {
 	for len(b) > 0 && !s.over {
 		if s.quoted && s.long && !s.escaped {
@@ -76,7 +76,7 @@ func (s *skim) step(c byte) {
 	}
 }
 
-// mark adds a byte that separates names and values at depth 1, which ends an item.
+// mark adds a byte that ends a name or value at depth 1.
 func (s *skim) mark(c byte, value bool) {
 	if s.long {
 		s.out = s.out[:s.item]
@@ -90,8 +90,7 @@ func (s *skim) mark(c byte, value bool) {
 	s.item, s.value, s.long = len(s.out), value, false
 }
 
-// end returns what was kept, valid until the next add, and starts over with another
-// message.
+// end returns what was kept, valid until the next add, and prepares for the next message.
 func (s *skim) end() []byte {
 	out := s.out
 	if s.over {

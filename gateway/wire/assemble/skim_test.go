@@ -12,7 +12,7 @@ import (
 	"feedgate/worker"
 )
 
-// TestSkim: of a long object, what can name its request is kept.
+// TestSkim: of a long object, whatever can identify its request is kept.
 func TestSkim(t *testing.T) {
 	long := strings.Repeat("x", maxItem+1)
 	for _, c := range []struct{ obj, want string }{
@@ -41,8 +41,7 @@ func TestSkim(t *testing.T) {
 	}
 }
 
-// TestSkippedParts compares with the model what comes of parts that are too long for the
-// inner protocol.
+// TestSkippedParts compares parts that are too long for the inner protocol with the model.
 func TestSkippedParts(t *testing.T) {
 	for _, frame := range []string{"line", "delim:3b0a"} {
 		rapid.Check(t, func(t *rapid.T) {
@@ -84,7 +83,7 @@ var longPieces = rapid.Custom(func(t *rapid.T) string {
 	return "{" + strings.Join(rapid.Permutation(members).Draw(t, "order"), ",") + "}"
 })
 
-// TestSkippedPartCodes: one that belongs to no request is refused alone.
+// TestSkippedPartCodes: a part that belongs to no request is refused alone.
 func TestSkippedPartCodes(t *testing.T) {
 	inner, err := stream.New(stream.Config{Frame: "line", MaxMessage: 40})
 	if err != nil {

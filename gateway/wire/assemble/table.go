@@ -8,11 +8,11 @@ import (
 	"feedgate/worker"
 )
 
-// table is the requests of one connection that are open, and those of which the
-// parts are ignored. It belongs to a conn.
+// table holds the requests of one connection: the open ones, and the refused ones, whose parts
+// are ignored. It belongs to a conn.
 //
-// Invariant: open.n <= maxOpen, refused.n <= maxRefused, used <= p.memory, and used is
-// the sum of what the open ones hold.
+// Invariant: open.n <= maxOpen, refused.n <= maxRefused, used <= p.memory, and used is the sum of
+// the memory of the open ones.
 type table struct {
 	p       *settings
 	byKey   map[string]*request
@@ -21,31 +21,31 @@ type table struct {
 	used    int64
 	now     time.Duration
 
-	longest int           // no open request holds more, in bytes
-	over    []skippedPart // parts over --max-message whose refusal was not taken yet
-	key     []byte        // of the part that is looked at
+	longest      int           // no open request has more memory, in bytes
+	skippedParts []skippedPart // parts over --max-message whose refusal was not taken yet
+	key          []byte        // of the current part
 }
 
 func newTable(p *settings) table { return table{p: p, byKey: make(map[string]*request)} }
 
-// batch is how many messages may be taken at once, so that they fill in.Own and no more:
-// each of them may be the last part of the longest request. What comes with these parts
-// themselves is not counted.
+// batch returns how many messages may be decoded at once without filling in.Side by more than the
+// bytes decoded: each of them may be the last part of the longest request. The data of these
+// parts is not counted.
 func (t *table) batch(in *wire.Input) int {
 	if t.open.n == 0 {
 		t.longest = 0
 	}
 	most := t.longest + len(t.p.member) + len(`"`)
-	return max(1, (wire.OwnFull-len(in.Own))/most)
+	return max(1, (wire.SideFull-len(in.Side))/most)
 }
 
-// take handles the message m with its data, and reports whether it is handed on: refused, if
-// m.Code says so, or joined, and then one of in.Own. Otherwise it is a part of an open
-// request, or of a refused one.
-func (t *table) take(in *wire.Input, m *wire.Msg, data []byte) bool {
+// handle handles the message m with its data. It returns true if m is returned to the loop: as a
+// refusal, with m.Code, or as a complete request, alone or joined in in.Side. Otherwise m is a
+// part of an open or a refused request.
+func (t *table) handle(in *wire.Input, m *wire.Msg, data []byte) bool {
 	switch {
-	case m.Code == worker.TooLarge && len(t.over) > 0:
-		return t.takeSkipped(m)
+	case m.Code == worker.TooLarge && len(t.skippedParts) > 0:
+		return t.handleSkipped(m)
 	case m.Code != worker.OK:
 		return true
 	}
@@ -76,22 +76,22 @@ type skippedPart struct {
 	complete bool
 }
 
-// skipped records a part that was skipped; obj is what skim kept of it.
+// skipped records a skipped part; obj is what skim kept of it.
 func (t *table) skipped(obj []byte) {
 	var s skippedPart
 	if p, ok := parsePart(obj, t.p.names); ok {
 		t.key = p.appendKey(t.key[:0])
 		s = skippedPart{string(t.key), p.complete}
 	}
-	t.over = append(t.over, s)
+	t.skippedParts = append(t.skippedParts, s)
 }
 
-// takeSkipped takes the refusal m of the oldest skipped part and refuses its request as a
-// whole, which would pass for complete without that part.
-func (t *table) takeSkipped(m *wire.Msg) bool {
-	s := t.over[0]
-	if t.over = t.over[1:]; len(t.over) == 0 {
-		t.over = nil
+// handleSkipped handles m, the refusal of the oldest skipped part. It refuses the whole request,
+// which would seem complete without that part.
+func (t *table) handleSkipped(m *wire.Msg) bool {
+	s := t.skippedParts[0]
+	if t.skippedParts = t.skippedParts[1:]; len(t.skippedParts) == 0 {
+		t.skippedParts = nil
 	}
 	if s.key == "" {
 		return true
@@ -104,12 +104,12 @@ func (t *table) takeSkipped(m *wire.Msg) bool {
 	return t.refuse(m, r, s.complete, worker.TooLarge)
 }
 
-// add joins a part that is not the last to r; nil: it is the first.
+// add adds a part, other than the last, to r; nil: it is the first part.
 func (t *table) add(m *wire.Msg, r *request, p *part) bool {
 	data := p.msg[p.from:p.to]
 	before, size := 0, 0
 	if r != nil {
-		before, size = r.held(), len(r.joined)
+		before, size = r.memory(), len(r.joined)
 	}
 	size += len(data)
 	frame := len(p.msg) - len(data)
@@ -122,19 +122,19 @@ func (t *table) add(m *wire.Msg, r *request, p *part) bool {
 	}
 	r.joined = append(r.joined, data...)
 	if cap(r.last) > 2*frame {
-		r.last = nil // more than may go uncounted
+		r.last = nil // its spare capacity, which is not counted, is too large
 	}
 	r.last = append(append(r.last[:0], p.msg[:p.from]...), p.msg[p.to:]...)
-	r.cut, r.size, r.seq, r.aux = p.from, len(data), m.Seq, m.Aux
+	r.cut, r.size, r.seq, r.tag = p.from, len(data), m.Seq, m.Tag
 	t.used += int64(held - before)
 	t.longest = max(t.longest, held)
 	t.touch(&t.open, r)
 	return false
 }
 
-// finish makes the request of r and its last part; nil: that is all of it. The
-// insides of JSON strings side by side are the inside of one, in which surrogates
-// that two parts have written one half each of become a pair.
+// finish makes one message of r and its last part; nil: the last part is the whole request.
+// Concatenating the contents of JSON strings is valid, and makes a pair of two surrogates that
+// two parts have split.
 func (t *table) finish(in *wire.Input, m *wire.Msg, r *request, p *part) bool {
 	size := len(p.msg)
 	if r != nil {
@@ -149,7 +149,7 @@ func (t *table) finish(in *wire.Input, m *wire.Msg, r *request, p *part) bool {
 	if r == nil {
 		return true
 	}
-	w := append(slices.Grow(in.Own, size), p.msg[:p.from]...)
+	w := append(slices.Grow(in.Side, size), p.msg[:p.from]...)
 	if !p.has {
 		w = append(w, t.p.member...)
 	}
@@ -157,19 +157,19 @@ func (t *table) finish(in *wire.Input, m *wire.Msg, r *request, p *part) bool {
 	if !p.has {
 		w = append(w, '"')
 	}
-	setOwn(in, m, append(w, p.msg[p.to:]...))
+	setSide(in, m, append(w, p.msg[p.to:]...))
 	t.drop(r)
 	return true
 }
 
-// setOwn makes own, which is in.Own with more behind it, in.Own and m what is behind it.
-func setOwn(in *wire.Input, m *wire.Msg, own []byte) {
-	m.Own, m.Off, m.Len = true, uint32(len(in.Own)), uint32(len(own)-len(in.Own))
-	in.Own = own
+// setSide sets in.Side to side, which extends it, and m to the extension.
+func setSide(in *wire.Input, m *wire.Msg, side []byte) {
+	m.Side, m.Off, m.Len = true, uint32(len(in.Side)), uint32(len(side)-len(in.Side))
+	in.Side = side
 }
 
-// refuse refuses a request because of the part m. Unless that is the last one, the
-// request is remembered.
+// refuse refuses a request because of its part m. It remembers the request unless m is the last
+// part.
 func (t *table) refuse(m *wire.Msg, r *request, complete bool, code worker.Code) bool {
 	m.Code = code
 	switch {
@@ -183,8 +183,7 @@ func (t *table) refuse(m *wire.Msg, r *request, complete bool, code worker.Code)
 	return true
 }
 
-// expire refuses the open requests that are overdue, as long as in is not full: the data of a
-// refusal is the last part.
+// expire refuses the overdue requests while in has room. The data of a refusal is the last part.
 func (t *table) expire(in *wire.Input) {
 	if t.p.idle == 0 {
 		return
@@ -197,26 +196,26 @@ func (t *table) expire(in *wire.Input) {
 		if r == nil {
 			return
 		}
-		w := append(in.Own, r.last[:r.cut]...)
+		w := append(in.Side, r.last[:r.cut]...)
 		w = append(w, r.joined[len(r.joined)-r.size:]...)
-		m := wire.Msg{Seq: r.seq, Aux: r.aux, Code: worker.TooLarge}
-		setOwn(in, &m, append(w, r.last[r.cut:]...))
+		m := wire.Msg{Seq: r.seq, Tag: r.tag, Code: worker.TooLarge}
+		setSide(in, &m, append(w, r.last[r.cut:]...))
 		in.Msgs = append(in.Msgs, m)
 		t.ignore(r)
 	}
 }
 
-// insert makes a request of the key.
+// insert adds a request under t.key.
 func (t *table) insert() *request {
 	r := &request{key: string(t.key)}
 	t.byKey[r.key] = r
 	return r
 }
 
-// ignore makes r one whose parts are ignored.
+// ignore makes r a refused request, whose parts are ignored.
 func (t *table) ignore(r *request) {
 	if r.queue == &t.open {
-		t.used -= int64(r.held())
+		t.used -= int64(r.memory())
 	}
 	*r = request{key: r.key, refused: true, queue: r.queue, prev: r.prev, next: r.next}
 	if t.refused.n == maxRefused {
@@ -225,7 +224,7 @@ func (t *table) ignore(r *request) {
 	t.touch(&t.refused, r)
 }
 
-// touch notes that a part of r has come, which is in q, or is put there.
+// touch records that a part of r has arrived, and moves r to the end of q.
 func (t *table) touch(q *queue, r *request) {
 	r.stamped = false
 	q.push(r)
@@ -233,13 +232,13 @@ func (t *table) touch(q *queue, r *request) {
 
 func (t *table) drop(r *request) {
 	if r.queue == &t.open {
-		t.used -= int64(r.held())
+		t.used -= int64(r.memory())
 	}
 	r.leave()
 	delete(t.byKey, r.key)
 }
 
-// clear drops all: the connection brings no more parts.
+// clear drops all requests: the connection will deliver no more parts.
 func (t *table) clear() {
 	clear(t.byKey)
 	t.open, t.refused, t.used = queue{}, queue{}, 0
@@ -255,7 +254,8 @@ func (t *table) ignorePart(r *request, complete bool) bool {
 	return false
 }
 
-// pass advances the clock by d. Parts that arrived since the last call count from now.
+// pass advances the clock by d. Parts that have arrived since the previous call are stamped with
+// the new time.
 func (t *table) pass(d time.Duration) {
 	t.now += d
 	t.open.stamp(t.now)

@@ -10,29 +10,27 @@ import (
 	"feedgate/worker"
 )
 
-// turn is what the loop does after a Tick: decode, though nothing may have come, until
-// there is nothing more.
+// turn decodes as the loop does after a Tick: even if no bytes have arrived, until nothing is left.
 func (d *driven) turn() (r wiretest.Result) {
 	d.t.Helper()
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
 	for more := true; more; more = in.Full() {
-		in.Msgs, in.Own = in.Msgs[:0], in.Own[:0]
+		in.Msgs, in.Side = in.Msgs[:0], in.Side[:0]
 		if err := d.conn.Decode(nil, &in); err != nil || in.Event.Kind != wire.EventNone {
 			d.t.Fatalf("event %d, error %v", in.Event.Kind, err)
 		}
 		d.check()
 		for _, m := range in.Msgs {
-			if !m.Own {
+			if !m.Side {
 				d.t.Fatalf("message %+v of nothing", m)
 			}
-			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code, Data: bytes.Clone(in.Bytes(nil, &m))})
+			r.Msgs = append(r.Msgs, wiretest.Message{Seq: m.Seq, Tag: m.Tag, Code: m.Code, Data: bytes.Clone(in.Bytes(nil, &m))})
 		}
 	}
 	return r
 }
 
-// pass lets the time go by in steps of a second, from since on, and returns when what
-// was refused.
+// pass advances the time in steps of a second, from since on, and returns what was refused when.
 func (d *driven) pass(since, until time.Duration) map[time.Duration][]wiretest.Message {
 	d.t.Helper()
 	refused := map[time.Duration][]wiretest.Message{}
@@ -91,12 +89,12 @@ func TestIdleTimeout(t *testing.T) {
 	}
 }
 
-// TestAcksOfTimeouts looks that the ack of a request that timed out is made of its
-// last part.
+// TestAcksOfTimeouts checks that the ack of a request that timed out is rendered from its last
+// part.
 func TestAcksOfTimeouts(t *testing.T) {
 	p := mustNew(t, lines(t, "{json:id}/{json:data}/{n}/{code}"), config())
 	c := p.NewConn().(*conn)
-	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0, 0}
+	d := &driven{wiretest.New(t, c, wire.Hello{}, wiretest.Whole(1<<10)), c, t, 0, 0}
 	d.want("kept", `{"id":"a","data":"1"}`)
 	d.want("kept", `{"id":"a","data":"2"}`)
 	refused := d.pass(time.Second, 9*time.Second)[9]
@@ -104,16 +102,16 @@ func TestAcksOfTimeouts(t *testing.T) {
 		t.Fatalf("refused %v", refused)
 	}
 	m := refused[0]
-	ack := p.Render(nil, worker.Message{Data: m.Data, Seq: m.Seq, Tag: m.Aux}, m.Code)
+	ack := p.Render(nil, worker.Message{Data: m.Data, Seq: m.Seq, Tag: m.Tag}, m.Code)
 	if string(ack) != "a/2/2/3" {
 		t.Errorf("ack %s", ack)
 	}
 }
 
-// TestTimeoutsHaveAux looks that the inner protocol's note goes with the refusal.
-func TestTimeoutsHaveAux(t *testing.T) {
+// TestTimeoutsHaveTag checks that a refusal has the inner protocol's tag.
+func TestTimeoutsHaveTag(t *testing.T) {
 	c := mustNew(t, mixed, config()).NewConn().(*conn)
-	d := &driven{wiretest.New(t, c, wire.Resume{}, wiretest.Whole(1<<10)), c, t, 0, 0}
+	d := &driven{wiretest.New(t, c, wire.Hello{}, wiretest.Whole(1<<10)), c, t, 0, 0}
 	text := `{"id":1}`
 	for range 3 {
 		if err := d.Feed(append([]byte{message, byte(len(text))}, text...)); err != nil {
@@ -121,14 +119,13 @@ func TestTimeoutsHaveAux(t *testing.T) {
 		}
 	}
 	refused := d.pass(time.Second, 9*time.Second)[9]
-	if len(refused) != 1 || refused[0].Seq != 3 || refused[0].Aux != 3 {
+	if len(refused) != 1 || refused[0].Seq != 3 || refused[0].Tag != 3 {
 		t.Errorf("refused %+v", refused)
 	}
 }
 
-// TestTimeStandsStill looks that requests do not time out while it is the loop that
-// does not look at what came.
-func TestTimeStandsStill(t *testing.T) {
+// TestClockIsPaused checks that requests do not time out while the loop does not decode.
+func TestClockIsPaused(t *testing.T) {
 	d := drive(t, config())
 	d.want("kept", `{"id":1,"data":"a"}`)
 	d.pass(0, time.Second)
@@ -141,7 +138,7 @@ func TestTimeStandsStill(t *testing.T) {
 	d.want(`2={"id":1,"data":"ab","end":true}`, `{"id":1,"data":"b","end":true}`)
 }
 
-// TestNoTimeout looks that without --idle-timeout nothing is refused for its age.
+// TestNoTimeout checks that without --idle-timeout nothing is refused for its age.
 func TestNoTimeout(t *testing.T) {
 	cfg := config()
 	cfg.IdleTimeout = 0
@@ -158,9 +155,9 @@ func TestNoTimeout(t *testing.T) {
 	d.want(`2={"id":1,"data":"ab","end":true}`, `{"id":1,"data":"b","end":true}`)
 }
 
-// TestWholesBeforeTimeouts looks that a request whose last part was received before a
-// Tick, and not decoded for want of room, is not refused by it.
-func TestWholesBeforeTimeouts(t *testing.T) {
+// TestCompletedBeforeTimeouts checks that a request whose last part was received before a Tick,
+// and not decoded for lack of room, is not refused.
+func TestCompletedBeforeTimeouts(t *testing.T) {
 	d := drive(t, config())
 	d.want("kept", `{"id":1,"data":"a"}`)
 	d.want("kept", `{"id":2,"data":"a"}`)
@@ -170,7 +167,7 @@ func TestWholesBeforeTimeouts(t *testing.T) {
 	text := []byte(`{"id":1,"end":true}` + "\n" + `{"id":2,"end":true}` + "\n")
 	var seqs []uint64
 	for tick := 8 * time.Second; ; tick += time.Second {
-		in.Msgs, in.Own = in.Msgs[:0], in.Own[:0]
+		in.Msgs, in.Side = in.Msgs[:0], in.Side[:0]
 		if err := d.conn.Decode(text, &in); err != nil {
 			t.Fatal(err)
 		}

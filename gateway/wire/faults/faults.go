@@ -1,5 +1,5 @@
-// Package faults collects what is wrong with settings, so that all of it is in one error, a
-// line each that begins with the flag.
+// Package faults collects the faults of settings into one error, one line per fault, which begins
+// with the flag.
 package faults
 
 import (
@@ -13,38 +13,38 @@ import (
 	"feedgate/worker"
 )
 
-// List is what is wrong with settings. The zero value is empty.
+// List is a list of faults. The zero value is empty.
 type List struct{ all []error }
 
-// Add notes an error, unless nil, about a flag. The error must quote no value, for that
-// can be a secret.
+// Add adds err, unless nil, as a fault of a flag. Its text must not quote the value, which may be
+// a secret.
 func (f *List) Add(flag string, err error) {
 	if err != nil {
 		f.all = append(f.all, fmt.Errorf("%s: %w", flag, err))
 	}
 }
 
-// Check notes a fault unless ok. Its text begins with the flag.
+// Check adds a fault unless ok. Its text begins with the flag.
 func (f *List) Check(ok bool, format string, args ...any) {
 	if !ok {
-		f.Note(fmt.Errorf(format, args...))
+		f.AddErr(fmt.Errorf(format, args...))
 	}
 }
 
-// Note notes an error, unless nil, that names its flag itself.
-func (f *List) Note(err error) {
+// AddErr adds err, unless nil, whose text names its flag itself.
+func (f *List) AddErr(err error) {
 	if err != nil {
 		f.all = append(f.all, err)
 	}
 }
 
-// Addf adds a fault, whose text begins with the flag.
-func (f *List) Addf(format string, args ...any) { f.Note(fmt.Errorf(format, args...)) }
+// Addf adds a fault. Its text begins with the flag.
+func (f *List) Addf(format string, args ...any) { f.AddErr(fmt.Errorf(format, args...)) }
 
-// Err is all that was noted, in order; nil when that is nothing.
+// Err returns all faults in order as one error; nil if there are none.
 func (f *List) Err() error { return errors.Join(f.all...) }
 
-// Template parses a flag's template; nil for an empty one.
+// Template parses a flag's template; it returns nil for an empty one.
 func (f *List) Template(flag, text string, where template.Where) *template.Template {
 	if text == "" {
 		return nil
@@ -54,8 +54,8 @@ func (f *List) Template(flag, text string, where template.Where) *template.Templ
 	return t
 }
 
-// Metadata checks that messages have all metadata that a flag's template asks for. scheme is
-// that of the protocol's URLs; t may be nil, and so may meta, of a protocol without metadata.
+// Metadata checks that the protocol has all metadata that a flag's template uses. scheme is the
+// scheme of its URLs. t may be nil; meta is nil for a protocol without metadata.
 func (f *List) Metadata(flag string, t *template.Template, scheme string, meta *worker.Metadata) {
 	if t == nil {
 		return
@@ -65,7 +65,7 @@ func (f *List) Metadata(flag string, t *template.Template, scheme string, meta *
 	}
 }
 
-// IgnorePrefix is --ignore-prefix, its escapes taken for what they stand for.
+// IgnorePrefix returns the value of --ignore-prefix with its escapes decoded.
 func (f *List) IgnorePrefix(text string) []byte {
 	prefix, err := selector.Unescape(text)
 	f.Add("--ignore-prefix", err)

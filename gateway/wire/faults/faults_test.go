@@ -11,7 +11,7 @@ func TestFaults(t *testing.T) {
 	var f List
 	f.Add("--size", nil)
 	f.Check(true, "--size: %d is odd", 3)
-	f.Note(nil)
+	f.AddErr(nil)
 	f.CheckMaxMessage(1)
 	f.CheckMaxMessage(worker.MaxMessage)
 	f.CheckHeartbeat(0)
@@ -21,7 +21,7 @@ func TestFaults(t *testing.T) {
 	cause := errors.New("is taken")
 	f.Add("--name", cause)
 	f.Check(false, "--size: %d is odd", 3)
-	f.Note(errors.New("--path: none"))
+	f.AddErr(errors.New("--path: none"))
 	f.CheckMaxMessage(0)
 	f.CheckMaxMessage(worker.MaxMessage + 1)
 	f.CheckHeartbeat(-1)

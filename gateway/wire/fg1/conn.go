@@ -4,32 +4,31 @@ import (
 	"encoding/binary"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
-// maxControl bounds the payload of every frame but DATA, in bytes.
+// maxControl is the longest payload of every frame but DATA, in bytes.
 const maxControl = 64 << 10
 
-// conn is one FG/1 connection seen from the gateway.
+// conn is the gateway's side of one FG/1 connection.
 type conn struct {
 	wire.Base
 
 	maxMessage uint64
 	ping       wire.Heartbeat
 
-	began    bool // a frame came that FG/1 has
+	began    bool // the first header was valid FG/1
 	welcomed bool
-	closed   bool // the server said BYE; nothing behind it counts
+	closed   bool // the server sent BYE; later bytes have no meaning
 
-	// The message that is being joined from parts, between in.Start and in.Keep.
+	// The message whose parts are being joined, between in.Start and in.Keep.
 	joining  bool
 	joinSeq  uint64
 	skip     wire.Skipper
-	skipMore bool // parts follow the one that is being skipped
+	skipMore bool // more parts follow the one being skipped
 }
 
-// dataHead is the low half of a header's first eight bytes for DATA without
-// flags and code.
+// dataHead is the low half of the first eight header bytes of a DATA frame without flags and
+// code.
 const dataHead = uint32(Data) << 24
 
 // Decode implements [wire.Conn].
@@ -39,13 +38,13 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		return nil
 	}
 	for {
-		if c.skip.Passing() {
+		if c.skip.InPiece() {
 			if in.Full() || !c.skip.Pass(buf, in) {
 				return nil
 			}
 			c.endSkip(in)
 		}
-		if c.welcomed && !c.joining && !c.skip.On() {
+		if c.welcomed && !c.joining && !c.skip.Active() {
 			c.decodePlain(buf, in)
 		}
 		if in.Full() {
@@ -53,7 +52,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		}
 		rest := buf[in.Scan:]
 		if !c.began {
-			if err := foreign(rest); err != nil {
+			if err := notFG1(rest); err != nil {
 				return err
 			}
 		}
@@ -69,8 +68,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	}
 }
 
-// decodePlain frames the run of whole one-part messages at in.Scan: what nearly
-// every byte of a feed belongs to.
+// decodePlain decodes the run of complete, single-part messages at in.Scan: nearly all of a feed.
 func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	msgs, at := in.Msgs, in.Scan
 	for len(msgs) < cap(msgs) && len(buf)-at >= HeaderSize {
@@ -92,8 +90,8 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	in.AdvanceTo(at)
 }
 
-// frame decodes the frame that rest begins with, rest being buf from in.Scan on.
-// False means that it is not whole yet.
+// frame decodes the frame at the beginning of rest, which is buf from in.Scan on. It returns
+// false if the frame is incomplete.
 func (c *conn) frame(rest, buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	h := ParseHeader(rest)
 	if h.Payload() < 0 {
@@ -132,7 +130,7 @@ func (c *conn) checkHeader(h Header) *wire.Error {
 		if !c.welcomed {
 			return wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "DATA seq %d before WELCOME", h.Seq)
 		}
-		if (c.joining || c.skip.On()) && h.Seq != c.joinSeq {
+		if (c.joining || c.skip.Active()) && h.Seq != c.joinSeq {
 			return wire.Errorf(wire.Parts, wire.CloseProtocolError,
 				"DATA seq %d while seq %d is unfinished", h.Seq, c.joinSeq)
 		}
@@ -151,17 +149,17 @@ func (c *conn) checkHeader(h Header) *wire.Error {
 		return wire.Errorf(wire.BadFlags, wire.CloseProtocolError, "op %d seq %d: unknown flags %#x", h.Op, h.Seq, h.Flags)
 	}
 	if h.Payload() > maxControl {
-		return wire.Errorf(wire.TooLarge, worker.TooLarge, "op %d seq %d: payload of %d bytes, at most %d",
+		return wire.Errorf(wire.TooLarge, wire.CloseTooLarge, "op %d seq %d: payload of %d bytes, at most %d",
 			h.Op, h.Seq, h.Payload(), maxControl)
 	}
 	return nil
 }
 
 func (c *conn) tooLarge(h Header, in *wire.Input) bool {
-	return c.skip.On() || c.joined(in)+uint64(h.Payload()) > c.maxMessage
+	return c.skip.Active() || c.joined(in)+uint64(h.Payload()) > c.maxMessage
 }
 
-// joined is how many bytes of a message that is being joined have come.
+// joined returns how many bytes of the message being joined have arrived.
 func (c *conn) joined(in *wire.Input) uint64 {
 	if !c.joining {
 		return 0
@@ -169,9 +167,9 @@ func (c *conn) joined(in *wire.Input) uint64 {
 	return uint64(in.Keep - in.Start)
 }
 
-// startSkip skips a DATA frame, and gives up what was joined before it.
+// startSkip skips a DATA frame, and drops the parts joined before it.
 func (c *conn) startSkip(h Header, buf []byte, in *wire.Input) {
-	if !c.skip.On() {
+	if !c.skip.Active() {
 		c.skip.Begin(buf, in)
 	}
 	c.skip.Add(0, uint64(h.Payload()), 0)
@@ -180,7 +178,7 @@ func (c *conn) startSkip(h Header, buf []byte, in *wire.Input) {
 	in.Advance(HeaderSize)
 }
 
-// endSkip refuses the message once its last byte has come.
+// endSkip refuses the message after its last part.
 func (c *conn) endSkip(in *wire.Input) {
 	if c.skipMore {
 		return
@@ -188,9 +186,8 @@ func (c *conn) endSkip(in *wire.Input) {
 	c.skip.End(in, wire.Msg{Seq: c.joinSeq})
 }
 
-// part takes a DATA frame that decodePlain does not: one of several parts, or
-// one with a code. Parts are joined in place, each moved down to the end of the
-// one before it.
+// part decodes a DATA frame that decodePlain leaves: one of several parts, or one with a code.
+// Parts are joined in place: each is moved down to the end of the one before.
 func (c *conn) part(h Header, payload, buf []byte, in *wire.Input) {
 	if !c.joining {
 		c.joining, c.joinSeq = true, h.Seq
@@ -205,12 +202,12 @@ func (c *conn) part(h Header, payload, buf []byte, in *wire.Input) {
 	in.Msgs = append(in.Msgs, wire.Msg{Seq: h.Seq, Off: uint32(in.Start), Len: uint32(in.Keep - in.Start)})
 }
 
-// drop drops the message that is unfinished, as no more of its parts will come; nil:
-// there is none.
+// drop drops the unfinished message, because no more parts will arrive. It returns nil if there
+// is none.
 func (c *conn) drop(in *wire.Input) *wire.Error {
 	n := c.joined(in)
 	switch {
-	case c.skip.On():
+	case c.skip.Active():
 		n = c.skip.Size
 	case !c.joining:
 		return nil
@@ -220,6 +217,6 @@ func (c *conn) drop(in *wire.Input) *wire.Error {
 		"BYE while DATA seq %d is unfinished: %d bytes of it dropped", c.joinSeq, n)
 }
 
-// End implements [wire.Conn]: without BYE the connection is lost, and it is no
-// fault of the protocol.
+// End implements [wire.Conn]. Without BYE the connection is lost, which is no fault of the
+// protocol.
 func (c *conn) End([]byte, *wire.Input, bool) *wire.Error { return nil }

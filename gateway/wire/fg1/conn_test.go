@@ -28,8 +28,8 @@ func frame(op Op, code uint16, seq uint64, payload string) []byte {
 
 func join(frames ...[]byte) []byte { return bytes.Join(frames, nil) }
 
-// logged is a stream behind a WELCOME.
-func logged(frames ...[]byte) []byte { return join(frame(Welcome, 0, 1, ""), join(frames...)) }
+// loggedIn returns a stream that follows a WELCOME.
+func loggedIn(frames ...[]byte) []byte { return join(frame(Welcome, 0, 1, ""), join(frames...)) }
 
 type message struct {
 	seq  uint64
@@ -37,7 +37,7 @@ type message struct {
 	code worker.Code
 }
 
-// TestStreams: what comes of a stream, however it is cut.
+// TestStreams: what a stream is decoded to, however it arrives.
 func TestStreams(t *testing.T) {
 	big := strings.Repeat("b", testMax+1)
 	full := strings.Repeat("f", testMax)
@@ -50,36 +50,36 @@ func TestStreams(t *testing.T) {
 		out    []byte
 		reason string
 	}{
-		{name: "messages", stream: logged(data(1, 0, "a"), data(2, 0, ""), data(3, 0, full)),
+		{name: "messages", stream: loggedIn(data(1, 0, "a"), data(2, 0, ""), data(3, 0, full)),
 			msgs: []message{{1, "a", 0}, {2, "", 0}, {3, full, 0}}},
-		{name: "code in DATA is of no meaning", stream: logged(frame(Data, 9, 1, "a")), msgs: []message{{1, "a", 0}}},
-		{name: "parts", stream: logged(data(1, More, "ab"), data(1, More, ""), data(1, 0, "c"), data(2, 0, "d")),
+		{name: "code in DATA is of no meaning", stream: loggedIn(frame(Data, 9, 1, "a")), msgs: []message{{1, "a", 0}}},
+		{name: "parts", stream: loggedIn(data(1, More, "ab"), data(1, More, ""), data(1, 0, "c"), data(2, 0, "d")),
 			msgs: []message{{1, "abc", 0}, {2, "d", 0}}},
-		{name: "PING between parts", stream: logged(data(1, More, "ab"), frame(Ping, 0, 7, ""), data(1, 0, "c")),
+		{name: "PING between parts", stream: loggedIn(data(1, More, "ab"), frame(Ping, 0, 7, ""), data(1, 0, "c")),
 			msgs: []message{{1, "abc", 0}}, out: frame(Pong, 0, 7, "")},
-		{name: "PING before WELCOME", stream: join(frame(Ping, 0, 7, ""), logged(data(1, 0, "a"))),
+		{name: "PING before WELCOME", stream: join(frame(Ping, 0, 7, ""), loggedIn(data(1, 0, "a"))),
 			msgs: []message{{1, "a", 0}}, out: frame(Pong, 0, 7, "")},
-		{name: "PONG", stream: logged(frame(Pong, 0, 7, ""), data(1, 0, "a")), msgs: []message{{1, "a", 0}}},
-		{name: "too large", stream: logged(data(1, 0, big), data(2, 0, "x")),
+		{name: "PONG", stream: loggedIn(frame(Pong, 0, 7, ""), data(1, 0, "a")), msgs: []message{{1, "a", 0}}},
+		{name: "too large", stream: loggedIn(data(1, 0, big), data(2, 0, "x")),
 			msgs: []message{{1, "", worker.TooLarge}, {2, "x", 0}}},
-		{name: "too large by its parts", stream: logged(data(1, More, full), data(1, More, "b"), frame(Ping, 0, 3, ""),
+		{name: "too large by its parts", stream: loggedIn(data(1, More, full), data(1, More, "b"), frame(Ping, 0, 3, ""),
 			data(1, More, big), data(1, 0, ""), data(2, 0, "x")),
 			msgs: []message{{1, "", worker.TooLarge}, {2, "x", 0}}, out: frame(Pong, 0, 3, "")},
-		{name: "nothing behind BYE counts", stream: logged(data(1, 0, "a"), frame(Bye, 0, 0, ""), data(2, 0, "b"), []byte("junk")),
+		{name: "nothing behind BYE counts", stream: loggedIn(data(1, 0, "a"), frame(Bye, 0, 0, ""), data(2, 0, "b"), []byte("junk")),
 			msgs: []message{{1, "a", 0}}},
 
-		{name: "length under 12", stream: logged(data(1, 0, "a"), badLength), msgs: []message{{1, "a", 0}}, reason: wire.BadLength},
-		{name: "unknown op", stream: logged(data(1, 0, "a"), frame(9, 0, 1, "")), msgs: []message{{1, "a", 0}}, reason: wire.UnknownOp},
-		{name: "ACK from the server", stream: logged(frame(Ack, 0, 1, "")), reason: wire.UnexpectedOp},
-		{name: "ACKTO from the server", stream: logged(frame(AckTo, 0, 1, "")), reason: wire.UnexpectedOp},
+		{name: "length under 12", stream: loggedIn(data(1, 0, "a"), badLength), msgs: []message{{1, "a", 0}}, reason: wire.BadLength},
+		{name: "unknown op", stream: loggedIn(data(1, 0, "a"), frame(9, 0, 1, "")), msgs: []message{{1, "a", 0}}, reason: wire.UnknownOp},
+		{name: "ACK from the server", stream: loggedIn(frame(Ack, 0, 1, "")), reason: wire.UnexpectedOp},
+		{name: "ACKTO from the server", stream: loggedIn(frame(AckTo, 0, 1, "")), reason: wire.UnexpectedOp},
 		{name: "HELLO from the server", stream: frame(Hello, 0, 1, ""), reason: wire.UnexpectedOp},
 		{name: "DATA before WELCOME", stream: data(1, 0, "a"), reason: wire.UnexpectedOp},
-		{name: "a second WELCOME", stream: logged(frame(Welcome, 0, 1, "")), reason: wire.UnexpectedOp},
-		{name: "unknown flags on DATA", stream: logged(data(1, 2, "a")), reason: wire.BadFlags},
-		{name: "flags on PING", stream: logged(AppendFrame(nil, Ping, 1, 0, 0, nil)), reason: wire.BadFlags},
-		{name: "another message among parts", stream: logged(data(1, More, "a"), data(2, 0, "b")), reason: wire.Parts},
-		{name: "another message among parts too large", stream: logged(data(1, More, big), data(2, 0, "b")), reason: wire.Parts},
-		{name: "PING too large", stream: logged(frame(Ping, 0, 0, strings.Repeat("p", maxControl+1))), reason: wire.TooLarge},
+		{name: "a second WELCOME", stream: loggedIn(frame(Welcome, 0, 1, "")), reason: wire.UnexpectedOp},
+		{name: "unknown flags on DATA", stream: loggedIn(data(1, 2, "a")), reason: wire.BadFlags},
+		{name: "flags on PING", stream: loggedIn(AppendFrame(nil, Ping, 1, 0, 0, nil)), reason: wire.BadFlags},
+		{name: "another message among parts", stream: loggedIn(data(1, More, "a"), data(2, 0, "b")), reason: wire.Parts},
+		{name: "another message among parts too large", stream: loggedIn(data(1, More, big), data(2, 0, "b")), reason: wire.Parts},
+		{name: "PING too large", stream: loggedIn(frame(Ping, 0, 0, strings.Repeat("p", maxControl+1))), reason: wire.TooLarge},
 		{name: "WELCOME is no JSON", stream: frame(Welcome, 0, 1, "{"), reason: wire.BadJSON},
 		{name: "WELCOME of other types", stream: frame(Welcome, 0, 1, `{"acks":1}`), reason: wire.BadJSON},
 		{name: "WELCOME is no UTF-8", stream: frame(Welcome, 0, 1, "{\"session\":\"\xff\"}"), reason: wire.BadUTF8},
@@ -145,8 +145,8 @@ func TestWelcome(t *testing.T) {
 	}
 }
 
-// TestByeAmongParts: a message that BYE leaves unfinished is told with the close, which
-// stays what it was, and is let go.
+// TestByeAmongParts: a message left unfinished by BYE is reported with the close and dropped; the
+// close itself is unchanged.
 func TestByeAmongParts(t *testing.T) {
 	big := strings.Repeat("b", testMax+1)
 	for _, c := range []struct {
@@ -165,9 +165,9 @@ func TestByeAmongParts(t *testing.T) {
 		{"of another too large", join(data(1, More, big), data(1, 0, ""), data(2, More, big)),
 			"BYE while DATA seq 2 is unfinished: 101 bytes of it dropped"},
 	} {
-		for _, code := range []worker.Code{wire.CloseOK, wire.CloseProtocolError, wire.CloseShuttingDown} {
+		for _, code := range []wire.CloseCode{wire.CloseOK, wire.CloseProtocolError, wire.CloseShuttingDown} {
 			t.Run(fmt.Sprintf("%s, code %d", c.name, code), func(t *testing.T) {
-				stream := logged(c.frames, frame(Bye, uint16(code), 0, ""))
+				stream := loggedIn(c.frames, frame(Bye, uint16(code), 0, ""))
 				whole := wiretest.Run(t, newTestConn(), stream, wiretest.Whole(len(stream)))
 				e := whole.Events[len(whole.Events)-1].Event
 				fault := e.Fault
@@ -186,7 +186,7 @@ func TestByeAmongParts(t *testing.T) {
 		}
 	}
 
-	conn, stream := newTestConn(), logged(data(1, More, "ab"), frame(Bye, 0, 0, ""))
+	conn, stream := newTestConn(), loggedIn(data(1, More, "ab"), frame(Bye, 0, 0, ""))
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
 	for in.Event.Kind != wire.EventClose {
 		in.Event = wire.Event{}
@@ -201,7 +201,7 @@ func TestByeAmongParts(t *testing.T) {
 
 func TestHelloAndReplies(t *testing.T) {
 	c := newTestConn()
-	got := c.Open(nil, wire.Resume{Session: "s", Seq: 41, Client: "me", Token: []byte("secret")})
+	got := c.AppendHello(nil, wire.Hello{Session: "s", Seq: 41, Client: "me", Token: []byte("secret")})
 	want := frame(Hello, 0, 41, `{"version":1,"client":"me","session":"s","token":"secret"}`)
 	if !bytes.Equal(got, want) {
 		t.Errorf("HELLO %q, want %q", got, want)
@@ -238,13 +238,13 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-// FuzzDecode: a stream gives the same however it is cut, and no cut makes the
-// decoder wait for more than a frame.
+// FuzzDecode: the result does not depend on how a stream arrives, and the decoder never waits for
+// more than one frame.
 func FuzzDecode(f *testing.F) {
-	f.Add(logged(data(1, 0, "a"), data(2, More, "b"), frame(Ping, 0, 1, ""), data(2, 0, "c"), frame(Bye, 0, 0, "")), []byte{1, 2, 3})
-	f.Add(logged(data(1, 0, strings.Repeat("x", testMax+1)), data(2, 0, "y")), []byte{200, 1})
-	f.Add(logged(data(1, More, strings.Repeat("x", testMax)), data(1, More, "z"), data(1, 0, "")), []byte{0, 0, 9})
-	f.Add(logged(data(1, More, "ab"), frame(Bye, 0, 0, "")), []byte{20, 3})
+	f.Add(loggedIn(data(1, 0, "a"), data(2, More, "b"), frame(Ping, 0, 1, ""), data(2, 0, "c"), frame(Bye, 0, 0, "")), []byte{1, 2, 3})
+	f.Add(loggedIn(data(1, 0, strings.Repeat("x", testMax+1)), data(2, 0, "y")), []byte{200, 1})
+	f.Add(loggedIn(data(1, More, strings.Repeat("x", testMax)), data(1, More, "z"), data(1, 0, "")), []byte{0, 0, 9})
+	f.Add(loggedIn(data(1, More, "ab"), frame(Bye, 0, 0, "")), []byte{20, 3})
 	f.Add(frame(Welcome, 0, 1, `{"session":"s","heartbeat_ms":200,"acks":["range"]}`), []byte{})
 	f.Fuzz(func(t *testing.T, stream, cuts []byte) {
 		whole := wiretest.Run(t, newTestConn(), stream, wiretest.Whole(len(stream)))

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 type welcome struct {
@@ -24,7 +23,7 @@ func (c *conn) control(h Header, payload []byte, in *wire.Input) *wire.Error {
 	case Bye:
 		c.closed = true
 		in.Event = wire.Event{
-			Kind: wire.EventClose, Code: worker.Code(h.Code),
+			Kind: wire.EventClose, Code: wire.CloseCode(h.Code),
 			Clean: h.Code == CodeOK || h.Code == CodeShuttingDown,
 			Fault: c.drop(in),
 		}

@@ -7,10 +7,10 @@ import (
 	"feedgate/worker"
 )
 
-// Frame header, big-endian.
+// Header of a frame, big-endian:
 //
 //	bytes  field
-//	0-3    length of all that follows this field: 12 + payload length
+//	0-3    length of everything after this field: 12 + payload length
 //	4      op
 //	5      flags: bit 0 MORE, other bits 0
 //	6-7    code
@@ -21,7 +21,7 @@ const (
 	minLength = HeaderSize - 4
 )
 
-// Op is a frame's kind.
+// Op is the kind of a frame.
 type Op uint8
 
 // Ops.
@@ -36,10 +36,10 @@ const (
 	Bye     Op = 10
 )
 
-// More marks a DATA frame that another part of the same message follows.
+// More is the flag of a DATA frame that is followed by another part of the same message.
 const More = 1
 
-// Codes of ACK and BYE, as a frame holds them.
+// Codes of ACK and BYE, as in a frame.
 const (
 	CodeOK            = uint16(worker.OK)
 	CodeBadRequest    = uint16(worker.BadRequest)
@@ -49,16 +49,16 @@ const (
 	CodeShuttingDown  = uint16(wire.CloseShuttingDown)
 )
 
-// Header is a decoded frame header.
+// Header is a decoded header.
 type Header struct {
-	Length uint32 // as on the wire
+	Length uint32 // of everything after the length field
 	Op     Op
 	Flags  uint8
 	Code   uint16
 	Seq    uint64
 }
 
-// Payload is the payload's length in bytes; negative when Length is too small.
+// Payload returns the payload's length in bytes; negative if Length is too small.
 func (h Header) Payload() int64 { return int64(h.Length) - minLength }
 
 // ParseHeader decodes the first HeaderSize bytes of b.
@@ -73,13 +73,13 @@ func ParseHeader(b []byte) Header {
 	}
 }
 
-// PutHeader encodes the header of a frame with a payload of n bytes to b.
+// PutHeader encodes the header of a frame with a payload of n bytes into b.
 func PutHeader(b []byte, op Op, flags uint8, code uint16, seq uint64, n int) {
 	binary.BigEndian.PutUint64(b[0:], uint64(minLength+n)<<32|uint64(op)<<24|uint64(flags)<<16|uint64(code))
 	binary.BigEndian.PutUint64(b[8:], seq)
 }
 
-// AppendFrame appends a whole frame.
+// AppendFrame appends a complete frame.
 func AppendFrame(dst []byte, op Op, flags uint8, code uint16, seq uint64, payload []byte) []byte {
 	var h [HeaderSize]byte
 	PutHeader(h[:], op, flags, code, seq, len(payload))

@@ -7,11 +7,11 @@ import (
 	"unicode/utf16"
 )
 
-// errSurrogate is half a character, which no UTF-8 can say.
+// errSurrogate is the fault of half a UTF-16 pair, which UTF-8 cannot encode.
 var errSurrogate = errors.New("an escaped surrogate without its other half")
 
-// name is a JSON string that must come back to the server as it was. Package json makes
-// U+FFFD of what it cannot decode, so that two names would become one.
+// name is a JSON string that must be returned to the server unchanged. Package json replaces what
+// it cannot decode by U+FFFD, so that two names could become one.
 type name string
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -25,8 +25,8 @@ func (n *name) UnmarshalJSON(literal []byte) error {
 	return nil
 }
 
-// loneSurrogate reports whether a valid JSON literal has an escaped surrogate that is
-// not one of a pair.
+// loneSurrogate reports whether a valid JSON literal contains an escaped surrogate without its
+// other half.
 func loneSurrogate(literal []byte) bool {
 	for i := 0; i < len(literal); i++ {
 		if literal[i] != '\\' {
@@ -34,7 +34,7 @@ func loneSurrogate(literal []byte) bool {
 		}
 		r, ok := escaped(literal[i:])
 		if !ok {
-			i++ // what is escaped may be a backslash
+			i++ // the escaped character may be a backslash
 			continue
 		}
 		i += escapeSize - 1
@@ -53,7 +53,7 @@ func loneSurrogate(literal []byte) bool {
 // escapeSize is the length of \uXXXX.
 const escapeSize = 6
 
-// escaped decodes the \uXXXX that b begins with; false when it does not.
+// escaped decodes the \uXXXX at the beginning of b, if there is one.
 func escaped(b []byte) (rune, bool) {
 	if len(b) < escapeSize || b[0] != '\\' || b[1] != 'u' {
 		return 0, false

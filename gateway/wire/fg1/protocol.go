@@ -1,6 +1,5 @@
-// Package fg1 is the native protocol, FG/1, from the gateway's side, and its
-// frame layout for both sides. docs/protocol.md describes it for people who
-// write a feed server.
+// Package fg1 implements the gateway's side of the native protocol, FG/1, and has its frame
+// layout for both sides. docs/protocol.md describes it for authors of feed servers.
 package fg1
 
 import (
@@ -44,10 +43,10 @@ func (Protocol) New(s wire.Settings) (*wire.Codec, error) {
 	return New(Config{MaxMessage: s.MaxMessage, Heartbeat: s.Heartbeat}), nil
 }
 
-// Config sets FG/1 up.
+// Config configures FG/1.
 type Config struct {
 	MaxMessage int64         // bytes
-	Heartbeat  time.Duration // until WELCOME says otherwise
+	Heartbeat  time.Duration // interval of PING, unless WELCOME sets another
 }
 
 // New makes the codec.
@@ -63,8 +62,8 @@ func New(cfg Config) *wire.Codec {
 	}
 }
 
-// metadata of a message is its session and its number in it, which identify it if the server
-// names sessions.
+// metadata of a message is its session and its number in the session. Together they are its id,
+// if the server names its sessions.
 var metadata = &worker.Metadata{
 	Names: []string{"session", "seq"},
 	Append: func(dst []byte, m worker.Message, name string) []byte {

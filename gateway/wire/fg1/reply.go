@@ -17,13 +17,13 @@ type hello struct {
 	Token   string `json:"token"`
 }
 
-// Open appends HELLO.
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
-	payload, err := json.Marshal(hello{1, r.Client, r.Session, string(r.Token)})
+// AppendHello appends HELLO.
+func (c *conn) AppendHello(dst []byte, h wire.Hello) []byte {
+	payload, err := json.Marshal(hello{1, h.Client, h.Session, string(h.Token)})
 	if err != nil {
 		panic(err) // strings and a number always encode
 	}
-	return AppendFrame(dst, Hello, 0, 0, r.Seq, payload)
+	return AppendFrame(dst, Hello, 0, 0, h.Seq, payload)
 }
 
 // AppendAcks appends ACK frames.
@@ -44,8 +44,8 @@ func (c *conn) AppendAckTo(dst []byte, seq uint64) []byte {
 	return AppendFrame(dst, AckTo, 0, 0, seq, nil)
 }
 
-// Tick appends PING when it is due. The first interval begins behind WELCOME, which may
-// set another.
+// Tick appends PING when it is due. The first interval begins after WELCOME, which may set the
+// interval.
 func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
 	if !c.welcomed || c.closed {
 		return dst, 0
@@ -58,6 +58,6 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 }
 
 // AppendClose appends BYE.
-func (c *conn) AppendClose(dst []byte, why worker.Code) []byte {
+func (c *conn) AppendClose(dst []byte, why wire.CloseCode) []byte {
 	return AppendFrame(dst, Bye, 0, uint16(why), 0, nil)
 }

@@ -1,5 +1,5 @@
-// Package framed is what the protocols share that only frame messages: what the gateway sends
-// is written as templates, and chunked requests may be joined.
+// Package framed holds the settings that tcp and ws share, as protocols that only frame messages:
+// the gateway sends what templates describe, and chunked requests may be joined.
 package framed
 
 import (
@@ -12,7 +12,7 @@ import (
 	"feedgate/gateway/wire/assemble"
 )
 
-// Flags are the settings that they share, and the flags for these.
+// Flags are these settings, and the flags for them.
 type Flags struct {
 	// Hello is a template, sent on connecting.
 	Hello string `name:"hello" group:"framing" placeholder:"TEMPLATE" help:"Sent on connecting."`
@@ -20,9 +20,9 @@ type Flags struct {
 	AckTemplate string `name:"ack-template" group:"framing" placeholder:"TEMPLATE" help:"Sent for each message [nothing]."`
 	// HeartbeatTemplate is sent every Settings.Heartbeat.
 	HeartbeatTemplate string `name:"heartbeat-template" group:"framing" placeholder:"TEMPLATE" help:"Sent every --heartbeat [nothing]."`
-	// IgnorePrefix begins messages that are signs of life only.
+	// IgnorePrefix is the prefix of messages that are signs of life only.
 	IgnorePrefix string `name:"ignore-prefix" group:"framing" placeholder:"BYTES" help:"Such messages are signs of life only."`
-	// Assemble is json:ID,COMPLETE,DATA, to join chunked requests.
+	// Assemble is json:ID,COMPLETE,DATA: it joins chunked requests.
 	Assemble string `name:"assemble" group:"framing" placeholder:"SPEC" help:"Joins chunked requests, above."`
 }
 
@@ -36,14 +36,15 @@ func (Flags) Help() string {
 	return `Chunked requests: with --assemble json:ID,COMPLETE,DATA messages are JSON objects; those with the same ID are parts of one, their DATA strings are joined until one has COMPLETE true, and the sink gets that one, once, with all of the DATA.`
 }
 
-// Login is a flag of what is sent on connecting.
+// Login is a flag that is sent on connecting.
 type Login struct {
 	Flag     string
-	HasToken bool // the secret of --token-file is part of it
+	HasToken bool // it contains the secret of --token-file
 }
 
-// Finish completes a codec whose templates were checked: with how it goes with the token, which
-// --hello or one of the others may send, and with Assemble. Its error has a line for each fault.
+// Finish completes a codec whose templates have been checked: it records whether the token is
+// sent, by --hello or one of the others, and wraps the codec for Assemble. Its error has one line
+// per fault.
 func (f Flags) Finish(codec *wire.Codec, s wire.Settings, others ...Login) (*wire.Codec, error) {
 	hello := Login{"--hello", strings.Contains(strings.ReplaceAll(f.Hello, "{{", ""), "{token}")}
 	if err := addToken(codec, s.Token != nil, append(others, hello)); err != nil {
@@ -67,7 +68,7 @@ func (f Flags) Finish(codec *wire.Codec, s wire.Settings, others ...Login) (*wir
 	return joined, nil
 }
 
-// addToken notes in the codec whether one of the logins sends the token.
+// addToken records in the codec whether one of the logins sends the token.
 func addToken(codec *wire.Codec, given bool, logins []Login) error {
 	var faults []error
 	var without []string
@@ -80,7 +81,7 @@ func addToken(codec *wire.Codec, given bool, logins []Login) error {
 		}
 	}
 	if len(without) == len(logins) {
-		codec.TokenUnsent = "as there is no {token} in " + strings.Join(without, " or ")
+		codec.TokenUnsent = "because there is no {token} in " + strings.Join(without, " or ")
 	}
 	return errors.Join(faults...)
 }

@@ -9,7 +9,7 @@ import (
 	"feedgate/worker"
 )
 
-// What a consumer says, each command up to its end or its first parameter.
+// Commands of a consumer, each up to its end or its first parameter.
 const (
 	magic       = "  V2"
 	cmdIdentify = "IDENTIFY\n"
@@ -23,17 +23,17 @@ const (
 	cmdStop     = "CLS\n"
 )
 
-// requeueMax is the longest that a refused message stays away. nsqd's own bound,
-// --max-req-timeout, is an hour unless it is set.
+// requeueMax is the longest delay of a REQ. nsqd's own limit, --max-req-timeout, is an hour by
+// default.
 const requeueMax = 15 * time.Minute
 
 const (
 	finSize = len(cmdFin) + idSize + 1
-	// requeueSize is the most bytes of a REQ: with a delay of six digits.
+	// requeueSize is the longest REQ, in bytes: with a delay of six digits.
 	requeueSize = len(cmdRequeue) + idSize + 1 + 6 + 1
 )
 
-// appendBody appends what follows a command that has a body.
+// appendBody appends the body of a command, behind its length.
 func appendBody(dst, body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(body))), body...)
 }
@@ -46,10 +46,10 @@ func appendTouch(dst []byte, id *messageID) []byte {
 	return append(append(append(dst, cmdTouch...), id[:]...), '\n')
 }
 
-// AppendAcks appends FIN for what is done or has been put away, and else REQ.
+// AppendAcks appends FIN for messages that are done or dead-lettered, and REQ for others.
 func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
-	c.said = true
-	c.flight.settle(seq, n)
+	c.sent = true
+	c.flight.resolve(seq, n)
 	if code == worker.OK || code == worker.DeadLettered {
 		return c.appendFins(dst, seq, n)
 	}
@@ -84,7 +84,7 @@ func (c *conn) appendRequeues(dst []byte, seq uint64, n int) []byte {
 	return dst
 }
 
-// delay is how long a message stays away that was refused at that attempt.
+// delay returns how long to requeue a message refused at the given attempt.
 func (p *protocol) delay(attempts uint16) time.Duration {
 	d := min(p.cfg.RequeueMin, requeueMax)
 	for ; attempts > 1 && d > 0 && d < requeueMax; attempts-- {
@@ -93,12 +93,11 @@ func (p *protocol) delay(attempts uint16) time.Duration {
 	return d
 }
 
-// AppendStop implements [wire.Conn]: nsqd answers CLOSE_WAIT and sends no message
-// behind that.
+// AppendStop implements [wire.Conn]. nsqd answers CLOSE_WAIT, after which it sends no messages.
 func (c *conn) AppendStop(dst []byte) []byte {
 	if c.phase != open || c.stopped {
 		return dst
 	}
-	c.stopped, c.said = true, true
+	c.stopped, c.sent = true, true
 	return append(dst, cmdStop...)
 }

@@ -69,10 +69,10 @@ func TestRequeueDelay(t *testing.T) {
 	}
 }
 
-// TestStop stops once, when there is something to stop.
+// TestStop: CLS is sent once, and only when there is a subscription to stop.
 func TestStop(t *testing.T) {
 	early := mustNew(t, testConfig()).NewConn()
-	early.Open(nil, wire.Resume{})
+	early.AppendHello(nil, wire.Hello{})
 	if got := early.AppendStop(nil); len(got) != 0 {
 		t.Errorf("in the login: %q", got)
 	}
@@ -93,7 +93,7 @@ func TestStop(t *testing.T) {
 		t.Errorf("goodbye %q", got)
 	}
 
-	// CLS behind CLOSE_WAIT is E_INVALID.
+	// CLS after CLOSE_WAIT is E_INVALID.
 	c, d = opened(t, testConfig(), identifiedJSON)
 	if err := d.Feed(response("CLOSE_WAIT")); err != nil {
 		t.Fatal(err)

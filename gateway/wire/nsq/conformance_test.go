@@ -6,8 +6,7 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// streamCase is a stream from the first byte on and what must come of it, however it
-// arrives.
+// streamCase is a stream from the first byte on and its expected result, however it arrives.
 type streamCase struct {
 	name string
 	in   []byte
@@ -42,7 +41,7 @@ var replyCases = []streamCase{
 		outcome{trace: []string{"ready"}, said: "NOP\nSUB topic channel\nNOP\nRDY 100\n"}},
 	{"heartbeat behind too large", in(get(1, bodyOf(2000)), response("_heartbeat_")), ready("too large").saying("NOP\n")},
 	{"close", in(get(1, "a"), response("CLOSE_WAIT")), ready("message a", "close 0 false")},
-	{"behind the close", in(response("CLOSE_WAIT"), get(1, "a"), response("_heartbeat_"), complaint("E_FIN_FAILED x"), get(2, bodyOf(2000))),
+	{"behind the close", in(response("CLOSE_WAIT"), get(1, "a"), response("_heartbeat_"), errorFrame("E_FIN_FAILED x"), get(2, bodyOf(2000))),
 		ready("close 0 false", "message a", "fault e_fin_failed", "too large").saying("NOP\n")},
 	{"a second close", in(response("CLOSE_WAIT"), response("CLOSE_WAIT")), ready("close 0 false").failing(wire.UnexpectedOp)},
 	{"OK out of place", in(get(1, "a"), response("OK")), ready("message a").failing(wire.UnexpectedOp)},
@@ -66,23 +65,23 @@ var frameCases = []streamCase{
 }
 
 var complaintCases = []streamCase{
-	{"FIN failed", in(complaint("E_FIN_FAILED FIN 0123 failed ID not in flight"), get(1, "a")), ready("fault e_fin_failed", "message a")},
-	{"several", in(get(1, "a"), complaint("E_FIN_FAILED x"), complaint("E_REQ_FAILED x"), complaint("E_TOUCH_FAILED"),
-		response("_heartbeat_"), complaint("E_TOUCH_FAILED x"), get(2, "b")),
+	{"FIN failed", in(errorFrame("E_FIN_FAILED FIN 0123 failed ID not in flight"), get(1, "a")), ready("fault e_fin_failed", "message a")},
+	{"several", in(get(1, "a"), errorFrame("E_FIN_FAILED x"), errorFrame("E_REQ_FAILED x"), errorFrame("E_TOUCH_FAILED"),
+		response("_heartbeat_"), errorFrame("E_TOUCH_FAILED x"), get(2, "b")),
 		ready("message a", "fault e_fin_failed", "fault e_req_failed", "fault e_touch_failed", "fault e_touch_failed", "message b").saying("NOP\n")},
-	{"FIN failed in the login", cat(complaint("E_FIN_FAILED x"), answers()), ready().after("fault e_fin_failed")},
-	{"invalid", in(get(1, "a"), complaint("E_INVALID RDY count 1 out of range")), ready("message a").failing("e_invalid")},
-	{"bare code", in(complaint("E_INVALID")), ready().failing("e_invalid")},
-	{"a consumer gets no such code", in(complaint("E_MPUB_FAILED x")), ready().failing("nsq")},
-	{"nsq is no code", in(complaint("nsq x")), ready().failing("nsq")},
-	{"code in small letters", in(complaint("e_invalid x")), ready().failing("nsq")},
-	{"longer code", in(complaint("E_INVALIDX x")), ready().failing("nsq")},
-	{"empty", in(complaint("")), ready().failing("nsq")},
-	{"token refused behind the login", in(complaint("E_AUTH_FAILED x")), ready().failing("e_auth_failed")},
-	{"TLS required behind the login", in(complaint("E_INVALID cannot FIN in current state (TLS required)")), ready().failing("e_invalid")},
+	{"FIN failed in the login", cat(errorFrame("E_FIN_FAILED x"), answers()), ready().after("fault e_fin_failed")},
+	{"invalid", in(get(1, "a"), errorFrame("E_INVALID RDY count 1 out of range")), ready("message a").failing("e_invalid")},
+	{"bare code", in(errorFrame("E_INVALID")), ready().failing("e_invalid")},
+	{"a consumer gets no such code", in(errorFrame("E_MPUB_FAILED x")), ready().failing("nsq")},
+	{"nsq is no code", in(errorFrame("nsq x")), ready().failing("nsq")},
+	{"code in small letters", in(errorFrame("e_invalid x")), ready().failing("nsq")},
+	{"longer code", in(errorFrame("E_INVALIDX x")), ready().failing("nsq")},
+	{"empty", in(errorFrame("")), ready().failing("nsq")},
+	{"token refused behind the login", in(errorFrame("E_AUTH_FAILED x")), ready().failing("e_auth_failed")},
+	{"TLS required behind the login", in(errorFrame("E_INVALID cannot FIN in current state (TLS required)")), ready().failing("e_invalid")},
 }
 
-// after is an outcome with one event more before all others.
+// after returns an outcome with one more event before all others.
 func (o outcome) after(event string) outcome {
 	o.trace = append([]string{event}, o.trace...)
 	return o
@@ -98,21 +97,21 @@ var loginCases = []streamCase{
 	{"numbers that make no sense", cat(response(`{"max_rdy_count":-1,"msg_timeout":-5,"max_msg_timeout":0}`), response("OK")), ready()},
 	{"with a secret", cat(response(`{"auth_required":true}`), response(`{"identity":"me","permission_count":1}`), response("OK")),
 		outcome{trace: []string{"ready"}, said: "AUTH\n\x00\x00\x00\x06s3cret" + loginSaid}},
-	{"the secret refused", cat(response(`{"auth_required":true}`), complaint("E_AUTH_FAILED AUTH failed"), response("OK"), head(0, 9)),
+	{"the secret refused", cat(response(`{"auth_required":true}`), errorFrame("E_AUTH_FAILED AUTH failed"), response("OK"), head(0, 9)),
 		outcome{trace: []string{"close 4 false e_auth_failed"}, said: "AUTH\n\x00\x00\x00\x06s3cret"}},
-	{"the secret allows nothing", cat(response(`{"auth_required":true}`), complaint("E_UNAUTHORIZED AUTH no authorizations found")),
+	{"the secret allows nothing", cat(response(`{"auth_required":true}`), errorFrame("E_UNAUTHORIZED AUTH no authorizations found")),
 		outcome{trace: []string{"close 4 false e_unauthorized"}, said: "AUTH\n\x00\x00\x00\x06s3cret"}},
-	{"the secret allows not this", cat(response(`{"auth_required":true}`), response("{}"), complaint("E_UNAUTHORIZED AUTH failed for SUB")),
+	{"the secret allows not this", cat(response(`{"auth_required":true}`), response("{}"), errorFrame("E_UNAUTHORIZED AUTH failed for SUB")),
 		outcome{trace: []string{"close 4 false e_unauthorized"}, said: "AUTH\n\x00\x00\x00\x06s3cretSUB topic channel\n"}},
-	{"the secret comes too late", cat(response("OK"), complaint("E_AUTH_FIRST AUTH required before SUB")),
+	{"the secret comes too late", cat(response("OK"), errorFrame("E_AUTH_FIRST AUTH required before SUB")),
 		outcome{said: "SUB topic channel\n", reason: "e_auth_first"}},
 	{"the answer to AUTH is no JSON", cat(response(`{"auth_required":true}`), response(`{"identity`)),
 		outcome{said: "AUTH\n\x00\x00\x00\x06s3cret", reason: wire.BadJSON}},
-	{"IDENTIFY refused", complaint("E_BAD_BODY IDENTIFY heartbeat interval (70000) is invalid"), outcome{reason: "e_bad_body"}},
-	{"the protocol refused", complaint("E_BAD_PROTOCOL"), outcome{reason: "e_bad_protocol"}},
-	{"SUB refused", cat(response(identifiedJSON), complaint("E_BAD_TOPIC SUB topic name is not valid")),
+	{"IDENTIFY refused", errorFrame("E_BAD_BODY IDENTIFY heartbeat interval (70000) is invalid"), outcome{reason: "e_bad_body"}},
+	{"the protocol refused", errorFrame("E_BAD_PROTOCOL"), outcome{reason: "e_bad_protocol"}},
+	{"SUB refused", cat(response(identifiedJSON), errorFrame("E_BAD_TOPIC SUB topic name is not valid")),
 		outcome{said: "SUB topic channel\n", reason: "e_bad_topic"}},
-	{"TLS is asked for", cat(response(identifiedJSON), complaint("E_INVALID cannot SUB in current state (TLS required)")),
+	{"TLS is asked for", cat(response(identifiedJSON), errorFrame("E_INVALID cannot SUB in current state (TLS required)")),
 		outcome{said: "SUB topic channel\n", reason: wire.TLS}},
 	{"no JSON", response(`{"max_rdy_count":2500`), outcome{reason: wire.BadJSON}},
 	{"JSON of other types", response(`{"max_rdy_count":"2500"}`), outcome{reason: wire.BadJSON}},

@@ -8,43 +8,43 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// phase is where a connection stands; it goes down the list.
+// phase is the state of a connection. It only moves down this list.
 type phase uint8
 
 const (
-	identifying phase = iota // IDENTIFY is not answered
-	securing                 // the handshake of TLS, and the OK behind it
-	authorizing              // AUTH is not answered
-	subscribing              // SUB is not answered
+	identifying phase = iota // IDENTIFY is unanswered
+	startingTLS              // the TLS handshake, and the OK after it
+	authorizing              // AUTH is unanswered
+	subscribing              // SUB is unanswered
 	open
-	closing // the server said CLOSE_WAIT
-	closed  // the login is refused; nothing behind that counts
+	closing // the server has sent CLOSE_WAIT
+	closed  // the login was refused; later bytes have no meaning
 )
 
-// conn is the state of one connection, owned by the loop.
+// conn is the state of one connection. It belongs to the loop.
 type conn struct {
 	wire.Base
 
 	p       *protocol
 	phase   phase
-	token   []byte // nil once it is known that it is not wanted; else to mask it
+	token   []byte // to send and to mask; nil if the server does not require it
 	server  server
 	flight  flight
-	stopped bool // CLS was said
+	stopped bool // CLS was sent
 
 	skip         wire.Skipper
 	skipID       messageID
 	skipAttempts uint16
 
-	said  bool          // something was, since the last Tick
-	quiet time.Duration // when a Tick last found that something was
-	ready int64         // the last RDY
-	mean  int64         // bytes of a message with its head, on average; 0: none has come
+	sent     bool          // a command was sent since the last Tick
+	lastSent time.Duration // the last Tick that found a command sent
+	ready    int64         // the last RDY count
+	mean     int64         // average length of a message with its head, in bytes; 0: none yet
 
-	seen  bool          // there was a Tick
-	last  time.Duration // of the last Tick
-	armed bool          // next is set
-	next  time.Duration // when Tick is due
+	ticked bool          // Tick has been called
+	last   time.Duration // time of the last Tick
+	armed  bool          // next is set
+	next   time.Duration // when Tick is due
 }
 
 // Responses other than JSON.
@@ -54,7 +54,7 @@ var (
 	closeWait = []byte("CLOSE_WAIT")
 )
 
-// Decode keeps Start, Keep and Scan together, at the first byte that is not decoded.
+// Decode keeps Start, Keep and Scan together, at the first undecoded byte.
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	if c.phase == closed {
@@ -62,7 +62,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		return nil
 	}
 	for {
-		if c.skip.On() {
+		if c.skip.Active() {
 			if in.Full() || !c.skip.Pass(buf, in) {
 				return nil
 			}
@@ -81,27 +81,27 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	}
 }
 
-// decodePlain takes the run of whole messages at in.Scan: what nearly every byte belongs
-// to. It stops before the first frame that is anything else, or at fault.
+// decodePlain decodes the run of complete messages at in.Scan: nearly all of a feed. It stops
+// before any other frame, and before a fault.
 func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	had := len(in.Msgs)
 	n, at := c.flight.framePlain(buf, in.Scan, uint64(c.p.cfg.MaxMessage), c.p.head(), in.Msgs[had:cap(in.Msgs)])
 	c.flight.add(n)
 	if n > 0 {
-		c.weigh(n, at-in.Scan, in)
+		c.updateMean(n, at-in.Scan, in)
 	}
 	in.Msgs = in.Msgs[:had+n]
 	in.AdvanceTo(at)
 }
 
-// frame decodes the frame at in.Scan, which decodePlain has left. False means that it is
-// not whole yet.
+// frame decodes the frame at in.Scan that decodePlain has left. It returns false if the frame is
+// incomplete.
 func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	rest := buf[in.Scan:]
-	size := leastSize
+	size := minSize
 	if len(rest) >= sizeField {
-		if size = int(int32(binary.BigEndian.Uint32(rest))); size < leastSize {
-			return false, c.errorf(wire.BadLength, "a frame of size %d, the least is %d", size, leastSize)
+		if size = int(int32(binary.BigEndian.Uint32(rest))); size < minSize {
+			return false, c.errorf(wire.BadLength, "a frame of size %d, the least is %d", size, minSize)
 		}
 	}
 	if len(rest) < headSize {
@@ -112,18 +112,18 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	case frameMessage:
 		return c.message(rest, size, in)
 	case frameResponse, frameError:
-		if said := size - leastSize; said > maxReply {
-			return false, c.errorf(wire.TooLarge, "a reply of %d bytes, at most %d", said, maxReply)
+		if n := size - minSize; n > maxReply {
+			return false, c.errorf(wire.TooLarge, "a reply of %d bytes, at most %d", n, maxReply)
 		}
 		if len(rest)-sizeField < size {
 			in.Need = sizeField + size
 			return false, nil
 		}
 		in.Advance(sizeField + size)
-		if said := rest[headSize : sizeField+size]; kind == frameError {
-			err = c.complaint(said, in)
+		if body := rest[headSize : sizeField+size]; kind == frameError {
+			err = c.errorFrame(body, in)
 		} else {
-			err = c.response(said, len(buf)-in.Scan, in)
+			err = c.response(body, len(buf)-in.Scan, in)
 		}
 		return true, err
 	default:
@@ -131,14 +131,14 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	}
 }
 
-// message deals with the message that rest begins with: too large, at fault, or not whole.
+// message handles the message at the beginning of rest: too large, invalid, or incomplete.
 func (c *conn) message(rest []byte, size int, in *wire.Input) (whole bool, err *wire.Error) {
 	switch {
-	case size < leastMessage:
-		return false, c.errorf(wire.BadLength, "a message of size %d, the least is %d", size, leastMessage)
+	case size < minMessage:
+		return false, c.errorf(wire.BadLength, "a message of size %d, the least is %d", size, minMessage)
 	case c.phase < open:
-		return false, c.errorf(wire.UnexpectedOp, "a message before the login is over")
-	case int64(size-leastMessage) <= c.p.cfg.MaxMessage:
+		return false, c.errorf(wire.UnexpectedOp, "a message before the end of the login")
+	case int64(size-minMessage) <= c.p.cfg.MaxMessage:
 		in.Need = sizeField + size
 		return false, nil
 	case len(rest) < messageHead:
@@ -149,53 +149,53 @@ func (c *conn) message(rest []byte, size int, in *wire.Input) (whole bool, err *
 	c.skipAttempts = binary.BigEndian.Uint16(rest[attemptsAt:])
 	in.Advance(messageHead)
 	c.skip.Begin(nil, in)
-	c.skip.Add(0, uint64(size-leastMessage), 0)
+	c.skip.Add(0, uint64(size-minMessage), 0)
 	return true, nil
 }
 
-// endSkip refuses the message that was skipped.
+// endSkip refuses the skipped message.
 func (c *conn) endSkip(in *wire.Input) {
-	c.flight.note(c.skipID, c.skipAttempts)
+	c.flight.setNext(c.skipID, c.skipAttempts)
 	c.flight.add(1)
 	c.skip.End(in, wire.Msg{Seq: c.flight.newest})
 }
 
-// response takes a response; behind more bytes lie in the buffer.
-func (c *conn) response(said []byte, behind int, in *wire.Input) *wire.Error {
+// response handles a response, which is followed by after more bytes in the buffer.
+func (c *conn) response(body []byte, after int, in *wire.Input) *wire.Error {
 	switch {
-	case bytes.Equal(said, heartbeat):
-		// Where nsqd waits for TLS, it would take a NOP for the handshake.
+	case bytes.Equal(body, heartbeat):
+		// An nsqd that expects a TLS handshake would take a NOP for it.
 		if c.phase != identifying || !c.p.cfg.Secure {
-			c.say(in, cmdNop)
+			c.send(in, cmdNop)
 		}
 		return nil
 	case c.phase < open:
-		return c.login(said, behind, in)
-	case c.phase == open && bytes.Equal(said, closeWait):
-		// What nsqd's other goroutine had in hand may still come.
+		return c.login(body, after, in)
+	case c.phase == open && bytes.Equal(body, closeWait):
+		// A message that nsqd's other goroutine is sending may still arrive.
 		c.phase = closing
 		in.Event = wire.Event{Kind: wire.EventClose, Code: wire.CloseOK, Clean: c.stopped}
 		return nil
 	}
-	return c.errorf(wire.UnexpectedOp, "a response of %d bytes that was not asked for", len(said))
+	return c.errorf(wire.UnexpectedOp, "an unexpected response of %d bytes", len(body))
 }
 
-// say appends a whole command to what is owed at once.
-func (c *conn) say(in *wire.Input, parts ...string) {
+// send appends a command to the bytes to send at once.
+func (c *conn) send(in *wire.Input, parts ...string) {
 	for _, s := range parts {
 		in.Out = append(in.Out, s...)
 	}
-	c.said = true
+	c.sent = true
 }
 
-// errorf is a fault in a frame; it says where that is.
+// errorf makes a fault, and names its place in the stream.
 func (c *conn) errorf(reason, format string, args ...any) *wire.Error {
 	if c.phase >= open {
-		format = "behind message %d: " + format
+		format = "after message %d: " + format
 		args = append([]any{c.flight.newest}, args...)
 	}
 	return wire.Errorf(reason, wire.CloseProtocolError, format, args...)
 }
 
-// End finds a connection lost; that is no fault of the protocol.
+// End implements [wire.Conn]. The connection is lost, which is no fault of the protocol.
 func (c *conn) End([]byte, *wire.Input, bool) *wire.Error { return nil }

@@ -8,26 +8,26 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// flight is what is kept of the messages that are decoded and not acked.
+// flight holds the ids of the messages in flight: decoded and not acked.
 //
-// Invariant: every unsettled number is above newest-size, so that a number's place in a
-// ring of size is its own. The size is that of Config.InFlight, which the loop keeps to.
+// Invariant: every pending number is above newest-size, so that a number's slot in a ring of that
+// size is its own. The size follows Config.InFlight, which the loop respects.
 type flight struct {
 	mask     uint64 // size-1
 	ids      []messageID
 	attempts []uint16
-	pending  []uint64 // a bit a message: it is not settled
+	pending  []uint64 // one bit per message: it is not acked
 
 	newest  uint64 // number of the last message
-	grouped uint64 // the last that is in a group
+	grouped uint64 // the last number in a group
 	groups  []group
 }
 
 // group is the messages that arrived between two calls of Tick.
 type group struct {
 	first, last uint64
-	arrived     time.Duration // of the Tick before
-	fresh       time.Duration // arrived, or when they were last touched
+	arrived     time.Duration // time of the Tick before they arrived
+	fresh       time.Duration // time of the last TOUCH, or arrived
 }
 
 func newFlight(inFlight int) flight {
@@ -38,9 +38,9 @@ func newFlight(inFlight int) flight {
 	}
 }
 
-// framePlain fills msgs with the whole messages of at most limit bytes that stand one
-// behind the other from buf[at] on, and says how many there are and where they end.
-// They are yet to be added. head is how many bytes before its body belong to a message.
+// framePlain fills msgs with the complete consecutive messages of at most limit bytes from
+// buf[at] on, and returns their number and where they end. The caller adds them. head is how many
+// bytes before its body belong to a message.
 func (f *flight) framePlain(buf []byte, at int, limit uint64, head uint32, msgs []wire.Msg) (n, end int) {
 	seq, mask, ids, attempts := f.newest, f.mask, f.ids, f.attempts
 	for n < len(msgs) {
@@ -49,7 +49,7 @@ func (f *flight) framePlain(buf []byte, at int, limit uint64, head uint32, msgs 
 			break
 		}
 		size := uint64(binary.BigEndian.Uint32(rest))
-		body := size - leastMessage
+		body := size - minMessage
 		if binary.BigEndian.Uint32(rest[sizeField:]) != frameMessage || body > limit || size+sizeField > uint64(len(rest)) {
 			break
 		}
@@ -63,13 +63,13 @@ func (f *flight) framePlain(buf []byte, at int, limit uint64, head uint32, msgs 
 	return n, at
 }
 
-// note keeps what the message that is next to be added is called.
-func (f *flight) note(id messageID, attempts uint16) {
+// setNext stores the id and attempts of the next message to be added.
+func (f *flight) setNext(id messageID, attempts uint16) {
 	at := (f.newest + 1) & f.mask
 	f.ids[at], f.attempts[at] = id, attempts
 }
 
-// add takes the next n messages, which are noted.
+// add adds the next n messages, whose ids are stored.
 func (f *flight) add(n int) {
 	for seq, last := f.newest+1, f.newest+uint64(n); seq <= last; {
 		word, set, k := f.word(seq, last)
@@ -79,8 +79,8 @@ func (f *flight) add(n int) {
 	f.newest += uint64(n)
 }
 
-// settle forgets n messages from seq on, but for what their acks are made of.
-func (f *flight) settle(seq uint64, n int) {
+// resolve marks n messages from seq on as acked. Their ids stay until they are overwritten.
+func (f *flight) resolve(seq uint64, n int) {
 	for last := seq + uint64(n) - 1; seq <= last; {
 		word, set, k := f.word(seq, last)
 		*word &^= set
@@ -88,16 +88,16 @@ func (f *flight) settle(seq uint64, n int) {
 	}
 }
 
-// word is where the bits of messages seq to last begin, and the first k of these, which
-// are those in one word.
+// word returns the word that holds the bit of message seq, and the bits in it of the first k
+// messages from seq to last.
 func (f *flight) word(seq, last uint64) (word *uint64, set, k uint64) {
 	at := seq & f.mask
 	k = min(last-seq+1, 64-at&63)
 	return &f.pending[at>>6], ^uint64(0) >> (64 - k) << (at & 63), k
 }
 
-// unsettled is the first message from seq to last that is not settled; 0: all are.
-func (f *flight) unsettled(seq, last uint64) uint64 {
+// firstPending returns the first message from seq to last that is not acked; 0: none.
+func (f *flight) firstPending(seq, last uint64) uint64 {
 	if size := f.mask + 1; f.newest >= size {
 		seq = max(seq, f.newest-size+1)
 	}
@@ -114,25 +114,25 @@ func (f *flight) unsettled(seq, last uint64) uint64 {
 	return 0
 }
 
-// gather makes a group of what was added since the last.
-func (f *flight) gather(arrived time.Duration) {
+// addGroup makes a group of the messages added since the last group.
+func (f *flight) addGroup(arrived time.Duration) {
 	if f.newest > f.grouped {
 		f.groups = append(f.groups, group{f.grouped + 1, f.newest, arrived, arrived})
 		f.grouped = f.newest
 	}
 }
 
-// touch appends TOUCH for what is not settled a time of half after it arrived or was
-// last touched. What arrived longest ago is left: nsqd will not wait longer for that.
+// touch appends TOUCH for pending messages that arrived, or were last touched, at least half ago.
+// It drops groups that arrived longest ago or longer, for which nsqd does not extend the timeout.
 func (f *flight) touch(dst []byte, now, half, longest time.Duration) []byte {
 	kept := f.groups[:0]
 	for _, g := range f.groups {
 		if now-g.fresh >= half {
-			g.first = f.unsettled(g.first, g.last)
+			g.first = f.firstPending(g.first, g.last)
 			if g.first == 0 || now-g.arrived >= longest {
 				continue
 			}
-			for seq := g.first; seq != 0; seq = f.unsettled(seq+1, g.last) {
+			for seq := g.first; seq != 0; seq = f.firstPending(seq+1, g.last) {
 				dst = appendTouch(dst, &f.ids[seq&f.mask])
 			}
 			g.fresh = now

@@ -15,15 +15,15 @@ package nsq
 const (
 	sizeField = 4
 	headSize  = 8
-	// leastSize is the size of a frame that has a type and nothing else.
-	leastSize = headSize - sizeField
+	// minSize is the size of a frame with a type and nothing else.
+	minSize = headSize - sizeField
 
 	timestampAt = 8
 	attemptsAt  = 16
 	idAt        = 18
 	messageHead = idAt + idSize
-	// leastMessage is the size of a message without a body.
-	leastMessage = messageHead - sizeField
+	// minMessage is the size of a message without a body.
+	minMessage = messageHead - sizeField
 
 	idSize = 16
 )
@@ -35,8 +35,8 @@ const (
 	frameMessage  = 2
 )
 
-// maxReply bounds what a response or an error says, in bytes.
+// maxReply is the longest text of a response or an error, in bytes.
 const maxReply = 64 << 10
 
-// messageID is what nsqd calls a message.
+// messageID is nsqd's id of a message.
 type messageID [idSize]byte

@@ -9,8 +9,8 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// checkReference decodes what follows a login whole and as planned, and holds both to the
-// reference.
+// checkReference decodes a stream after the login, whole and as planned, and compares both with
+// the reference.
 func checkReference(t wiretest.T, behind, plan []byte, limit int) {
 	t.Helper()
 	cfg := testConfig()
@@ -43,7 +43,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzLogin looks that a login says the same however it comes.
+// FuzzLogin checks that the result of a login does not depend on how it arrives.
 func FuzzLogin(f *testing.F) {
 	for _, c := range loginCases {
 		f.Add(c.in, []byte{60, 2, 3, 0x81, 9})
@@ -58,7 +58,7 @@ func FuzzLogin(f *testing.F) {
 	})
 }
 
-// TestReferenceProperty draws streams of frames, most of them good.
+// TestReferenceProperty draws streams of frames, most of them valid.
 func TestReferenceProperty(t *testing.T) {
 	text := rapid.SampledFrom([]string{
 		"_heartbeat_", "_heartbeat_", "_heartbeat_", "CLOSE_WAIT", "OK", "", "E_FIN_FAILED x", "E_REQ_FAILED", "E_TOUCH_FAILED ",
@@ -70,7 +70,7 @@ func TestReferenceProperty(t *testing.T) {
 		case 0:
 			b = response(text.Draw(t, "response"))
 		case 1:
-			b = complaint(rapid.SampledFrom([]string{"E_FIN_FAILED x", "E_REQ_FAILED x", "E_TOUCH_FAILED", text.Draw(t, "error")}).Draw(t, "error"))
+			b = errorFrame(rapid.SampledFrom([]string{"E_FIN_FAILED x", "E_REQ_FAILED x", "E_TOUCH_FAILED", text.Draw(t, "error")}).Draw(t, "error"))
 		case 2:
 			b = response("_heartbeat_")
 		default:

@@ -16,11 +16,11 @@ import (
 
 const (
 	testLimit = 1000 // --max-message
-	// testWait is the most bytes that a connection may wait for in one piece.
+	// testWait is the most contiguous bytes that a connection may wait for.
 	testWait = headSize + maxReply
 )
 
-// testConfig is a consumer of topic/channel that asks for 100 messages.
+// testConfig is a consumer of topic/channel with a RDY count of 100.
 func testConfig() Config {
 	return Config{
 		Topic: "topic", Channel: "channel", MaxMessage: testLimit, InFlight: 100, Ready: func() int { return 100 },
@@ -45,18 +45,18 @@ func frame(kind uint32, data string) []byte {
 	return append(binary.BigEndian.AppendUint32(b, kind), data...)
 }
 
-// head is a frame's first 8 bytes, whatever follows.
+// head returns a frame's first 8 bytes.
 func head(size int32, kind uint32) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(size)), kind)
 }
 
-func response(text string) []byte  { return frame(0, text) }
-func complaint(text string) []byte { return frame(1, text) }
+func response(text string) []byte   { return frame(0, text) }
+func errorFrame(text string) []byte { return frame(1, text) }
 
-// idOf is what the server calls its n-th message.
+// idOf returns the server's id of its n-th message.
 func idOf(n int) string { return fmt.Sprintf("%016x", n) }
 
-// message is the n-th message, at some attempt.
+// message returns the n-th message, at some attempt.
 func message(n, attempts int, body string) []byte {
 	b := binary.BigEndian.AppendUint64(nil, 1234567890)
 	b = binary.BigEndian.AppendUint16(b, uint16(attempts))
@@ -71,10 +71,10 @@ func answers() []byte { return cat(response(identifiedJSON), response("OK")) }
 
 const loginSaid = "SUB topic channel\nRDY 100\n"
 
-// outcome is what came of a stream.
+// outcome is the result of a stream.
 type outcome struct {
 	trace  []string // messages and events, in order
-	said   string   // what was answered at once
+	said   string   // immediate replies
 	reason string   // of the fault; empty: there is none
 }
 
@@ -82,7 +82,7 @@ func (o outcome) String() string {
 	return fmt.Sprintf("%.2000q said %q fault %q", o.trace, o.said, o.reason)
 }
 
-// ready is the outcome of a login, and of what trace has behind it.
+// ready returns the outcome of a login, followed by trace.
 func ready(trace ...string) outcome {
 	return outcome{trace: append([]string{"ready"}, trace...), said: loginSaid}
 }
@@ -110,8 +110,8 @@ func outcomeOf(t wiretest.T, r wiretest.Result) (o outcome) {
 		}
 		m := r.Msgs[i]
 		switch {
-		case m.Seq != uint64(i+1) || m.Aux != 0:
-			t.Fatalf("message %d has number %d, note %d", i+1, m.Seq, m.Aux)
+		case m.Seq != uint64(i+1) || m.Tag != 0:
+			t.Fatalf("message %d has number %d, note %d", i+1, m.Seq, m.Tag)
 		case m.Code == worker.TooLarge:
 			o.trace = append(o.trace, "too large")
 		case m.Code == worker.OK:
@@ -149,7 +149,7 @@ func describe(e wire.Event) string {
 // run drives a new connection of p, with a token, with stream.
 func run(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
 	t.Helper()
-	d := wiretest.New(t, p.NewConn(), wire.Resume{Client: "me", Token: []byte("s3cret")}, plan)
+	d := wiretest.New(t, p.NewConn(), wire.Hello{Client: "me", Token: []byte("s3cret")}, plan)
 	d.Feed(stream)
 	if err := d.End(true); err != nil {
 		t.Fatalf("the end is a fault: %v", err)
@@ -183,11 +183,11 @@ func (o outcome) equal(want outcome) bool {
 	return slices.Equal(o.trace, want.trace) && o.said == want.said && o.reason == want.reason
 }
 
-// opened is a connection behind its login.
+// opened returns a connection after its login.
 func opened(t wiretest.T, cfg Config, identified string) (*conn, *wiretest.Driver) {
 	t.Helper()
 	c := mustNew(t, cfg).NewConn().(*conn)
-	d := wiretest.New(t, c, wire.Resume{Client: "me"}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64})
+	d := wiretest.New(t, c, wire.Hello{Client: "me"}, wiretest.Plan{Buffer: 1 << 16, Msgs: 64})
 	if err := d.Feed(cat(response(identified), response("OK"))); err != nil || c.phase != open {
 		t.Fatalf("phase %d: %v", c.phase, err)
 	}

@@ -18,7 +18,7 @@ func turn(t testing.TB, n, size, run int) (decode, ack func()) {
 		t.Fatal(err)
 	}
 	c := p.NewConn().(*conn)
-	c.Open(nil, wire.Resume{})
+	c.AppendHello(nil, wire.Hello{})
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1024)}
 	step := func(buf []byte) (msgs int) {
 		in.Start, in.Keep, in.Scan = 0, 0, 0

@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// outputBuffer is how many bytes nsqd gathers before it writes: the most that it
-	// allows by default. Its own choice, 16 KiB, makes four times as many reads.
+	// outputBuffer is how many bytes nsqd buffers before it writes: the most that it allows by
+	// default. Its own default, 16 KiB, causes four times as many reads.
 	outputBuffer = 64 << 10
-	// outputDelay is the longest, in milliseconds, that a message waits for more to be
-	// gathered: the least that nsqd allows by default. Its own choice is 250.
+	// outputDelay is the longest time, in milliseconds, that a message stays in that buffer: the
+	// least that nsqd allows by default. Its own default is 250.
 	outputDelay = 25
 )
 
-// server is what a server says of itself, with nsqd's defaults where it says nothing.
+// server is what a server reports of itself; nsqd's defaults where it reports nothing.
 type server struct {
 	maxReady   int64         // highest RDY
-	timeout    time.Duration // a message comes again so long after it was sent or touched
-	maxTimeout time.Duration // and so long after it was sent, touched or not
-	heartbeat  time.Duration // as was asked for
-	auth       bool          // AUTH is asked for
+	timeout    time.Duration // a message is redelivered this long after it was sent or touched
+	maxTimeout time.Duration // and this long after it was sent, touched or not
+	heartbeat  time.Duration // as requested
+	auth       bool          // AUTH is required
 }
 
 const (
@@ -54,58 +54,58 @@ type identified struct {
 	AuthRequired  bool  `json:"auth_required"`
 }
 
-// Open appends the magic and IDENTIFY.
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+// AppendHello appends the magic and IDENTIFY.
+func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
 	c.token = bytes.Clone(r.Token)
-	say := identify{
+	params := identify{
 		ClientID: r.Client, Hostname: r.Client, UserAgent: "feedgate", FeatureNegotiation: true,
 		HeartbeatInterval: c.p.cfg.Heartbeat.Milliseconds(),
 		OutputBufferSize:  outputBuffer, OutputBufferTimeout: outputDelay,
 		TLS: c.p.cfg.Secure,
 	}
-	if c.p.modest.Load() {
-		say.OutputBufferSize, say.OutputBufferTimeout = 0, 0
+	if c.p.plainIdentify.Load() {
+		params.OutputBufferSize, params.OutputBufferTimeout = 0, 0
 	}
-	body, err := json.Marshal(say)
+	body, err := json.Marshal(params)
 	if err != nil {
 		panic(err) // strings, numbers and booleans always encode
 	}
 	return appendBody(append(append(dst, magic...), cmdIdentify...), body)
 }
 
-// login takes a response before the login is over; behind more bytes lie in the buffer.
-func (c *conn) login(said []byte, behind int, in *wire.Input) *wire.Error {
-	said = bytes.TrimPrefix(said, []byte(wire.BOM))
+// login handles a response during the login, which is followed by after more bytes in the buffer.
+func (c *conn) login(body []byte, after int, in *wire.Input) *wire.Error {
+	body = bytes.TrimPrefix(body, []byte(wire.BOM))
 	switch c.phase {
 	case identifying:
-		return c.identified(said, behind, in)
+		return c.identified(body, after, in)
 	case authorizing:
-		if !json.Valid(said) {
-			return c.badJSON("AUTH", said)
+		if !json.Valid(body) {
+			return c.badJSON("AUTH", body)
 		}
 		c.subscribe(in)
 		return nil
 	}
-	if !bytes.Equal(said, okay) {
-		return c.errorf(wire.UnexpectedOp, "a response of %d bytes in the login, where OK is due", len(said))
+	if !bytes.Equal(body, okay) {
+		return c.errorf(wire.UnexpectedOp, "a response of %d bytes during login, expected OK", len(body))
 	}
-	if c.phase == securing {
+	if c.phase == startingTLS {
 		return c.authorize(in)
 	}
 	c.subscribed(in)
 	return nil
 }
 
-func (c *conn) badJSON(command string, said []byte) *wire.Error {
-	return c.errorf(wire.BadJSON, "the answer to %s: %d bytes that are not the JSON expected", command, len(said))
+func (c *conn) badJSON(command string, body []byte) *wire.Error {
+	return c.errorf(wire.BadJSON, "the answer to %s: %d bytes that are not the expected JSON", command, len(body))
 }
 
-// identified takes the answer to IDENTIFY: JSON, or OK from a server that is older than
-// the negotiation of features.
-func (c *conn) identified(said []byte, behind int, in *wire.Input) *wire.Error {
+// identified handles the answer to IDENTIFY: JSON, or OK from a server that is too old to
+// negotiate features.
+func (c *conn) identified(body []byte, after int, in *wire.Input) *wire.Error {
 	var a identified
-	if !bytes.Equal(said, okay) && json.Unmarshal(said, &a) != nil {
-		return c.badJSON("IDENTIFY", said)
+	if !bytes.Equal(body, okay) && json.Unmarshal(body, &a) != nil {
+		return c.badJSON("IDENTIFY", body)
 	}
 	c.server = server{
 		maxReady: defaultMaxReady,
@@ -123,16 +123,16 @@ func (c *conn) identified(said []byte, behind int, in *wire.Input) *wire.Error {
 		return c.authorize(in)
 	case !a.TLS:
 		return c.errorf(wire.TLS, "the server does not offer TLS; see nsqd's --tls-cert")
-	case behind > 0:
-		return c.errorf(wire.TLS, "%d bytes behind the answer to IDENTIFY, before the TLS that it announces", behind)
+	case after > 0:
+		return c.errorf(wire.TLS, "%d bytes between the answer to IDENTIFY and the TLS handshake", after)
 	}
-	c.phase = securing
+	c.phase = startingTLS
 	in.Event = wire.Event{Kind: wire.EventStartTLS}
 	return nil
 }
 
-// millis is a server's time, bounded so that sums of it do not overflow, or otherwise
-// where it says none.
+// millis converts a server's time, bounded so that sums do not overflow. It returns otherwise if
+// the server gives none.
 func millis(ms int64, otherwise time.Duration) time.Duration {
 	const most = 1 << 40
 	if ms <= 0 {
@@ -141,8 +141,8 @@ func millis(ms int64, otherwise time.Duration) time.Duration {
 	return time.Duration(min(ms, most)) * time.Millisecond
 }
 
-// authorize says AUTH where the server asked for it, and else goes on to SUB. A server that
-// does not know the secret cannot repeat it.
+// authorize sends AUTH if the server requires it, and otherwise continues with SUB. In that case
+// it drops the secret: a server that does not know it cannot repeat it.
 func (c *conn) authorize(in *wire.Input) *wire.Error {
 	switch {
 	case !c.server.auth:
@@ -153,11 +153,11 @@ func (c *conn) authorize(in *wire.Input) *wire.Error {
 		c.phase = closed
 		in.Event = wire.Event{
 			Kind: wire.EventClose, Code: wire.CloseBadToken,
-			Fault: c.errorf(wire.Login, "the server asks for a secret; see --token-file"),
+			Fault: c.errorf(wire.Login, "the server requires a secret; see --token-file"),
 		}
 	default:
 		c.phase = authorizing
-		c.say(in, cmdAuth)
+		c.send(in, cmdAuth)
 		in.Out = appendBody(in.Out, c.token)
 	}
 	return nil
@@ -165,14 +165,14 @@ func (c *conn) authorize(in *wire.Input) *wire.Error {
 
 func (c *conn) subscribe(in *wire.Input) {
 	c.phase = subscribing
-	c.say(in, cmdSub, c.p.cfg.Topic, " ", c.p.cfg.Channel, "\n")
+	c.send(in, cmdSub, c.p.cfg.Topic, " ", c.p.cfg.Channel, "\n")
 }
 
 // subscribed ends the login.
 func (c *conn) subscribed(in *wire.Input) {
 	c.phase = open
 	c.flight = newFlight(c.p.cfg.InFlight)
-	c.ready = c.wanted()
+	c.ready = c.wantedReady()
 	in.Out = appendReady(in.Out, c.ready)
 	in.Event = wire.Event{Kind: wire.EventReady, First: 1, Each: true}
 }

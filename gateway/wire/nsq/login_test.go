@@ -13,12 +13,12 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// TestIdentify reads what is said first as a server does.
+// TestIdentify parses the hello as a server does.
 func TestIdentify(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		cfg := testConfig()
 		cfg.Secure = secure
-		said := mustNew(t, cfg).NewConn().Open([]byte("before"), wire.Resume{Client: `a "b"`, Host: "c:1", Token: []byte("s3cret")})
+		said := mustNew(t, cfg).NewConn().AppendHello([]byte("before"), wire.Hello{Client: `a "b"`, Host: "c:1", Token: []byte("s3cret")})
 		rest, found := bytes.CutPrefix(said, []byte("before  V2IDENTIFY\n"))
 		if !found || len(rest) < 4 || int(binary.BigEndian.Uint32(rest)) != len(rest)-4 {
 			t.Fatalf("%q", said)
@@ -50,13 +50,13 @@ func TestIdentify(t *testing.T) {
 func TestIdentifyWithoutHeartbeat(t *testing.T) {
 	cfg := testConfig()
 	cfg.Heartbeat = 0
-	if said := mustNew(t, cfg).NewConn().Open(nil, wire.Resume{}); bytes.Contains(said, []byte("heartbeat")) {
+	if said := mustNew(t, cfg).NewConn().AppendHello(nil, wire.Hello{}); bytes.Contains(said, []byte("heartbeat")) {
 		t.Errorf("%q", said)
 	}
 }
 
-// TestServerSays looks at what is taken from the answer to IDENTIFY.
-func TestServerSays(t *testing.T) {
+// TestServerSettings: what is read from the answer to IDENTIFY.
+func TestServerSettings(t *testing.T) {
 	for text, want := range map[string]server{
 		`OK`: {2500, time.Minute, 15 * time.Minute, 5 * time.Second, false},
 		`{"max_rdy_count":3,"msg_timeout":1500,"max_msg_timeout":20000,"auth_required":true,"later":[1]}`: {
@@ -65,7 +65,7 @@ func TestServerSays(t *testing.T) {
 			2500, 1 << 40 * time.Millisecond, 1 << 40 * time.Millisecond, 5 * time.Second, false},
 	} {
 		c := mustNew(t, testConfig()).NewConn().(*conn)
-		d := wiretest.New(t, c, wire.Resume{Token: []byte("s3cret")}, wiretest.ByteByByte())
+		d := wiretest.New(t, c, wire.Hello{Token: []byte("s3cret")}, wiretest.ByteByByte())
 		token := c.token
 		if err := d.Feed(response(text)); err != nil || c.server != want {
 			t.Errorf("%s: %+v %v, want %+v", text, c.server, err, want)
@@ -76,7 +76,7 @@ func TestServerSays(t *testing.T) {
 	}
 }
 
-// TestSecure logs in over TLS, which the loop takes up behind the event.
+// TestSecure logs in over TLS, which begins after the event.
 func TestSecure(t *testing.T) {
 	cfg := testConfig()
 	cfg.Secure = true
@@ -98,11 +98,11 @@ func TestSecure(t *testing.T) {
 		"a message":         {response(offered), get(1, "a"), outcome{trace: []string{"secure"}, reason: wire.UnexpectedOp}},
 		"it is not offered": {response(`{"tls_v1":false}`), nil, outcome{reason: wire.TLS}},
 		"an old server":     {response("OK"), nil, outcome{reason: wire.TLS}},
-		"it is refused":     {response(offered), complaint("E_IDENTIFY_FAILED x"), outcome{trace: []string{"secure"}, reason: "e_identify_failed"}},
+		"it is refused":     {response(offered), errorFrame("E_IDENTIFY_FAILED x"), outcome{trace: []string{"secure"}, reason: "e_identify_failed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, plan := range []wiretest.Plan{wiretest.Whole(200), wiretest.ByteByByte(), wiretest.FromBytes([]byte{7, 1, 3, 0x85})} {
-				d := wiretest.New(t, p.NewConn(), wire.Resume{Token: []byte("s3cret")}, plan)
+				d := wiretest.New(t, p.NewConn(), wire.Hello{Token: []byte("s3cret")}, plan)
 				if d.Feed(c.plain) == nil && d.Rest == 0 {
 					d.Feed(c.secured)
 				}
@@ -112,7 +112,7 @@ func TestSecure(t *testing.T) {
 			}
 		})
 	}
-	// What came in the clear is not taken for what came over TLS.
+	// Bytes in the clear are not taken for bytes received over TLS.
 	for _, behind := range []string{"x", "\x00\x00\x00\x06\x00\x00\x00\x00OK"} {
 		got, err := run(t, p, cat(response(offered), []byte(behind)), wiretest.Whole(200))
 		if want := (outcome{reason: wire.TLS}); !got.equal(want) {
@@ -121,10 +121,10 @@ func TestSecure(t *testing.T) {
 	}
 }
 
-// TestSecretIsMissing: a server that asks for one ends the login for good, and is told
-// nothing.
+// TestSecretIsMissing: a server that requires a secret ends the login permanently, and is sent
+// none.
 func TestSecretIsMissing(t *testing.T) {
-	d := wiretest.New(t, mustNew(t, testConfig()).NewConn(), wire.Resume{}, wiretest.Whole(200))
+	d := wiretest.New(t, mustNew(t, testConfig()).NewConn(), wire.Hello{}, wiretest.Whole(200))
 	d.Feed(response(`{"auth_required":true}`))
 	if len(d.Events) != 1 {
 		t.Fatalf("events %v, error %v", d.Events, d.Err)
@@ -135,26 +135,26 @@ func TestSecretIsMissing(t *testing.T) {
 	}
 }
 
-// TestModest: a server that refuses IDENTIFY is asked for no output buffer by the
-// connections that follow.
-func TestModest(t *testing.T) {
+// TestPlainIdentify: after a server has rejected IDENTIFY, later connections request no output
+// buffer.
+func TestPlainIdentify(t *testing.T) {
 	p := mustNew(t, testConfig())
 	conn := p.NewConn()
 	const named = "output_buffer"
-	if said := string(conn.Open(nil, wire.Resume{})); strings.Count(said, named) != 2 {
+	if said := string(conn.AppendHello(nil, wire.Hello{})); strings.Count(said, named) != 2 {
 		t.Fatalf("%q", said)
 	}
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
-	if err := conn.Decode(complaint("E_BAD_BODY IDENTIFY output buffer size (65536) is invalid"), &in); err == nil {
+	if err := conn.Decode(errorFrame("E_BAD_BODY IDENTIFY output buffer size (65536) is invalid"), &in); err == nil {
 		t.Error("no error")
 	}
-	if said := string(p.NewConn().Open(nil, wire.Resume{})); strings.Contains(said, named) {
+	if said := string(p.NewConn().AppendHello(nil, wire.Hello{})); strings.Contains(said, named) {
 		t.Errorf("%q", said)
 	}
 }
 
-// TestFaultsSay looks what errors say, and that they hold neither a message nor a secret.
-func TestFaultsSay(t *testing.T) {
+// TestFaultTexts: the texts of errors, which contain neither a message nor a secret.
+func TestFaultTexts(t *testing.T) {
 	secure := testConfig()
 	secure.Secure = true
 	auth := response(`{"auth_required":true}`)
@@ -163,41 +163,41 @@ func TestFaultsSay(t *testing.T) {
 		token  string
 		stream []byte
 	}{
-		"a frame of size 3, the least is 4 (bad_length)":                          {testConfig(), "", head(3, 0)},
-		"behind message 1: a frame of size -1, the least is 4 (bad_length)":       {testConfig(), "", in(get(1, "s3cret"), head(-1, 0))},
-		"behind message 1: a message of size 29, the least is 30 (bad_length)":    {testConfig(), "", in(get(1, "s3cret"), head(29, 2))},
-		"behind message 0: a frame of type 7 (unknown_op)":                        {testConfig(), "", in(frame(7, "s3cret"))},
-		"a message before the login is over (unexpected_op)":                      {testConfig(), "", get(1, "s3cret")},
-		"behind message 0: a response of 6 bytes that was not asked for":          {testConfig(), "", in(response("s3cret"))},
-		"behind message 0: a reply of 65537 bytes, at most 65536 (too_large)":     {testConfig(), "", in(head(65541, 0))},
-		"a response of 6 bytes in the login, where OK is due (unexpected_op)":     {testConfig(), "", cat(response("{}"), response("s3cret"))},
-		"the answer to IDENTIFY: 6 bytes that are not the JSON expected":          {testConfig(), "", response("s3cret")},
-		"the answer to AUTH: 6 bytes that are not the JSON expected (bad_json)":   {testConfig(), "s3cret", cat(auth, response("s3cret"))},
-		"the server does not offer TLS; see nsqd's --tls-cert (tls)":              {secure, "", response("{}")},
-		"1 bytes behind the answer to IDENTIFY, before the TLS that it announces": {secure, "", cat(response(`{"tls_v1":true}`), []byte("x"))},
-		"the server takes no clients without TLS; use nsq+tls:// (tls)": {testConfig(), "",
-			cat(response("{}"), complaint("E_INVALID cannot SUB in current state (TLS required)"))},
-		`the server says E_BAD_TOPIC "SUB topic name \"t\" is not valid" (e_bad_topic)`: {testConfig(), "",
-			complaint(`E_BAD_TOPIC SUB topic name "t" is not valid`)},
-		`the server says E_BAD_BODY "IDENTIFY heartbeat interval (1) is invalid"; see --heartbeat (e_bad_body)`: {testConfig(), "",
-			complaint("E_BAD_BODY IDENTIFY heartbeat interval (1) is invalid")},
-		`the server says E_BAD_BODY "IDENTIFY output buffer size (1) is invalid" (e_bad_body)`: {testConfig(), "",
-			complaint("E_BAD_BODY IDENTIFY output buffer size (1) is invalid")},
-		`the server says E_BAD_BODY "AUTH heartbeat" (e_bad_body)`: {testConfig(), "", cat(response("{}"), complaint("E_BAD_BODY AUTH heartbeat"))},
-		`the server says E_INVALID "*** is not ***" (e_invalid)`:   {testConfig(), "s3cret", complaint("E_INVALID s3cret is not s3cret")},
-		`the server says "*** is it" (nsq)`:                        {testConfig(), "s3cret", complaint("s3cret is it")},
-		`the server says "?secret=***&x" (nsq)`:                    {testConfig(), "a s3cret/", complaint("?secret=a+s3cret%2F&x")},
-		`the server says E_AUTH_ERROR "AUTH ***" (e_auth_error)`:   {testConfig(), "s3cret", cat(auth, complaint("E_AUTH_ERROR AUTH s3cret"))},
-		`behind message 0: the server says E_UNAUTHORIZED "***" (e_unauthorized)`: {testConfig(), "s3cret",
-			cat(auth, response("{}"), response("OK"), complaint("E_UNAUTHORIZED s3cret"))},
-		// A part of the secret is not what is left at the end.
-		`the server says "` + bodyOf(125) + `***" (nsq)`:             {testConfig(), "s3cret", complaint(bodyOf(125) + "s3cret")},
-		`behind message 0: the server says E_INVALID "" (e_invalid)`: {testConfig(), "", in(complaint("E_INVALID"))},
-		`the server says "what \u00e9 now" (nsq)`:                    {testConfig(), "", complaint("what \u00e9 now")},
-		`the server says E_INVALID "no" (e_invalid)`:                 {testConfig(), "", complaint("E_INVALID no" + string(message(1, 1, "a payload")))},
-		`the server says "` + bodyOf(128) + `" (nsq)`:                {testConfig(), "", complaint(bodyOf(129))},
+		"a frame of size 3, the least is 4 (bad_length)":                        {testConfig(), "", head(3, 0)},
+		"after message 1: a frame of size -1, the least is 4 (bad_length)":      {testConfig(), "", in(get(1, "s3cret"), head(-1, 0))},
+		"after message 1: a message of size 29, the least is 30 (bad_length)":   {testConfig(), "", in(get(1, "s3cret"), head(29, 2))},
+		"after message 0: a frame of type 7 (unknown_op)":                       {testConfig(), "", in(frame(7, "s3cret"))},
+		"a message before the end of the login (unexpected_op)":                 {testConfig(), "", get(1, "s3cret")},
+		"after message 0: an unexpected response of 6 bytes":                    {testConfig(), "", in(response("s3cret"))},
+		"after message 0: a reply of 65537 bytes, at most 65536 (too_large)":    {testConfig(), "", in(head(65541, 0))},
+		"a response of 6 bytes during login, expected OK (unexpected_op)":       {testConfig(), "", cat(response("{}"), response("s3cret"))},
+		"the answer to IDENTIFY: 6 bytes that are not the expected JSON":        {testConfig(), "", response("s3cret")},
+		"the answer to AUTH: 6 bytes that are not the expected JSON (bad_json)": {testConfig(), "s3cret", cat(auth, response("s3cret"))},
+		"the server does not offer TLS; see nsqd's --tls-cert (tls)":            {secure, "", response("{}")},
+		"1 bytes between the answer to IDENTIFY and the TLS handshake":          {secure, "", cat(response(`{"tls_v1":true}`), []byte("x"))},
+		"the server accepts only clients with TLS; use nsq+tls:// (tls)": {testConfig(), "",
+			cat(response("{}"), errorFrame("E_INVALID cannot SUB in current state (TLS required)"))},
+		`server error E_BAD_TOPIC "SUB topic name \"t\" is not valid" (e_bad_topic)`: {testConfig(), "",
+			errorFrame(`E_BAD_TOPIC SUB topic name "t" is not valid`)},
+		`server error E_BAD_BODY "IDENTIFY heartbeat interval (1) is invalid"; see --heartbeat (e_bad_body)`: {testConfig(), "",
+			errorFrame("E_BAD_BODY IDENTIFY heartbeat interval (1) is invalid")},
+		`server error E_BAD_BODY "IDENTIFY output buffer size (1) is invalid" (e_bad_body)`: {testConfig(), "",
+			errorFrame("E_BAD_BODY IDENTIFY output buffer size (1) is invalid")},
+		`server error E_BAD_BODY "AUTH heartbeat" (e_bad_body)`: {testConfig(), "", cat(response("{}"), errorFrame("E_BAD_BODY AUTH heartbeat"))},
+		`server error E_INVALID "*** is not ***" (e_invalid)`:   {testConfig(), "s3cret", errorFrame("E_INVALID s3cret is not s3cret")},
+		`server error "*** is it" (nsq)`:                        {testConfig(), "s3cret", errorFrame("s3cret is it")},
+		`server error "?secret=***&x" (nsq)`:                    {testConfig(), "a s3cret/", errorFrame("?secret=a+s3cret%2F&x")},
+		`server error E_AUTH_ERROR "AUTH ***" (e_auth_error)`:   {testConfig(), "s3cret", cat(auth, errorFrame("E_AUTH_ERROR AUTH s3cret"))},
+		`after message 0: server error E_UNAUTHORIZED "***" (e_unauthorized)`: {testConfig(), "s3cret",
+			cat(auth, response("{}"), response("OK"), errorFrame("E_UNAUTHORIZED s3cret"))},
+		// The limit does not leave a part of the secret at the end.
+		`server error "` + bodyOf(125) + `***" (nsq)`:            {testConfig(), "s3cret", errorFrame(bodyOf(125) + "s3cret")},
+		`after message 0: server error E_INVALID "" (e_invalid)`: {testConfig(), "", in(errorFrame("E_INVALID"))},
+		`server error "what \u00e9 now" (nsq)`:                   {testConfig(), "", errorFrame("what \u00e9 now")},
+		`server error E_INVALID "no" (e_invalid)`:                {testConfig(), "", errorFrame("E_INVALID no" + string(message(1, 1, "a payload")))},
+		`server error "` + bodyOf(128) + `" (nsq)`:               {testConfig(), "", errorFrame(bodyOf(129))},
 	} {
-		d := wiretest.New(t, mustNew(t, c.cfg).NewConn(), wire.Resume{Token: []byte(c.token)}, wiretest.Whole(200))
+		d := wiretest.New(t, mustNew(t, c.cfg).NewConn(), wire.Hello{Token: []byte(c.token)}, wiretest.Whole(200))
 		d.Feed(c.stream)
 		if d.Err == nil || !strings.HasPrefix(d.Err.Error(), want) || strings.Contains(d.Err.Error(), "s3cret") {
 			t.Errorf("got  %v\nwant %s", d.Err, want)
@@ -205,7 +205,7 @@ func TestFaultsSay(t *testing.T) {
 	}
 }
 
-// TestReasons looks that what the metrics show is all that there is.
+// TestReasons checks that the metrics show all reasons.
 func TestReasons(t *testing.T) {
 	seen := map[string]bool{}
 	for _, reason := range Reasons {
@@ -213,7 +213,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("reason %q", reason)
 		}
 		seen[reason] = true
-		_, fault := run(t, mustNew(t, testConfig()), complaint(strings.ToUpper(reason)+" x"), wiretest.Whole(100))
+		_, fault := run(t, mustNew(t, testConfig()), errorFrame(strings.ToUpper(reason)+" x"), wiretest.Whole(100))
 		if fault != nil && fault.Reason != reason {
 			t.Errorf("%s has reason %q", reason, fault.Reason)
 		}
@@ -229,7 +229,7 @@ func TestNewFaults(t *testing.T) {
 		change(&cfg)
 		return cfg
 	}
-	const topic, channel = "upstream URL: the topic is not 1 to 64 of", "upstream URL: the channel is not 1 to 64 of"
+	const topic, channel = "upstream URL: the topic must be 1 to 64 letters", "upstream URL: the channel must be 1 to 64 letters"
 	for _, c := range []struct {
 		want string // empty: there is none
 		cfg  Config
@@ -251,9 +251,9 @@ func TestNewFaults(t *testing.T) {
 		{channel, set(func(c *Config) { c.Channel = "a/b" })},
 		{"--max-message: 0 is not", set(func(c *Config) { c.MaxMessage = 0 })},
 		{"--max-message: 1073741825 is not", set(func(c *Config) { c.MaxMessage = 1<<30 + 1 })},
-		{"--in-flight: 0 is under 1", set(func(c *Config) { c.InFlight = 0 })},
-		{"--heartbeat: 999ms is under the 1s that nsqd takes", set(func(c *Config) { c.Heartbeat = 999 * time.Millisecond })},
-		{"--heartbeat: -1s is under", set(func(c *Config) { c.Heartbeat = -time.Second })},
+		{"--in-flight: 0 is less than 1", set(func(c *Config) { c.InFlight = 0 })},
+		{"--heartbeat: 999ms is less than the 1s that nsqd requires", set(func(c *Config) { c.Heartbeat = 999 * time.Millisecond })},
+		{"--heartbeat: -1s is less than", set(func(c *Config) { c.Heartbeat = -time.Second })},
 		{"--retry-min: -1s is negative", set(func(c *Config) { c.RequeueMin = -time.Second })},
 		{topic, Config{}},
 	} {
@@ -270,7 +270,7 @@ func TestNewFaults(t *testing.T) {
 func TestTraits(t *testing.T) {
 	want := wire.Traits{
 		Acks: []wire.AckMode{wire.AckEach}, Login: true, Overhead: 8 + 64<<10,
-		HoldBack: true, Stops: true, Requeues: true, Meta: headless,
+		HoldBack: true, CanStop: true, Requeues: true, Meta: headless,
 	}
 	if got := mustNew(t, testConfig()).Traits; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

@@ -7,12 +7,12 @@ import (
 	"feedgate/worker"
 )
 
-// With Config.Heads, a message's bytes begin with the rest of its frame's head, metaSize bytes
-// from timestampAt on.
+// metaSize is the length of a message's head with Config.Heads: the rest of its frame's head from
+// timestampAt on, in bytes.
 const metaSize = messageHead - timestampAt
 
-// metadata of a message is what nsqd has sent with it. Its id identifies it permanently: nsqd
-// sends it again under the same one.
+// metadata returns what nsqd sends about a message. The id identifies it permanently: nsqd
+// redelivers it under the same one.
 func (p *protocol) metadata() *worker.Metadata {
 	if !p.cfg.Heads {
 		return headless
@@ -20,7 +20,7 @@ func (p *protocol) metadata() *worker.Metadata {
 	return headed
 }
 
-// head is how many bytes before its body belong to a message.
+// head returns how many bytes before its body belong to a message.
 func (p *protocol) head() uint32 {
 	if !p.cfg.Heads {
 		return 0
@@ -42,7 +42,7 @@ var headed = &worker.Metadata{
 	},
 }
 
-// headless is for messages without heads, about which nobody asks.
+// headless is the metadata of messages without heads, which nobody reads.
 var headless = &worker.Metadata{
 	Names:  names,
 	Append: func(dst []byte, _ worker.Message, _ string) []byte { return dst },

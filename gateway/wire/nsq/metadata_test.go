@@ -14,20 +14,19 @@ import (
 	"feedgate/worker"
 )
 
-// withHeads is testConfig where metadata is asked for.
+// withHeads is testConfig with metadata in use.
 func withHeads() Config {
 	cfg := testConfig()
 	cfg.Heads = true
 	return cfg
 }
 
-// metaOf is a message of p as a worker has it.
+// metaOf returns a message of p as a worker has it.
 func metaOf(p *wire.Codec, m wiretest.Message) worker.Message {
-	return (&worker.Origin{Meta: p.Meta}).Message(m.Data, m.Seq, m.Aux)
+	return (&worker.Origin{Meta: p.Meta}).Message(m.Data, m.Seq, m.Tag)
 }
 
-// TestMetadata: with heads, messages are what they are without, and have what nsqd says of
-// them, however they arrive.
+// TestMetadata: heads do not change messages, and hold nsqd's metadata, however they arrive.
 func TestMetadata(t *testing.T) {
 	body := bodyOf(testLimit)
 	stream := cat(answers(), message(1, 1, "one"), response("_heartbeat_"), message(2, 65535, ""), message(3, 7, body),
@@ -60,8 +59,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestMetadataNames: the names are the same where heads are left out, and the values are
-// nothing.
+// TestMetadataNames: without heads, the names are the same and the values are empty.
 func TestMetadataNames(t *testing.T) {
 	for _, cfg := range []Config{testConfig(), withHeads()} {
 		p := mustNew(t, cfg)
@@ -76,7 +74,7 @@ func TestMetadataNames(t *testing.T) {
 	}
 }
 
-// FuzzMetadata compares metadata with what stands in the frame.
+// FuzzMetadata compares metadata with the frame.
 func FuzzMetadata(f *testing.F) {
 	f.Add(uint64(1), uint16(1), strings.Repeat("0", idSize), "body")
 	f.Add(uint64(1<<63), uint16(65535), "\n\x00\xff{\"'\\,;:.<>[]", "")

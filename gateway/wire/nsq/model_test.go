@@ -11,7 +11,7 @@ import (
 	"feedgate/worker"
 )
 
-// play is a connection and the server that it talks to.
+// play is a connection and its server.
 type play struct {
 	t    *rapid.T
 	c    *conn
@@ -43,7 +43,7 @@ func newPlay(t *rapid.T) *play {
 		heartbeat: cfg.Heartbeat, requeueMin: cfg.RequeueMin, ready: 100, flight: map[string]*sent{},
 	}
 	p.c, p.d = opened(t, cfg, fmt.Sprintf(`{"msg_timeout":%d,"max_msg_timeout":%d}`, timeout, longest))
-	// Late by this much, nothing that is promised may break.
+	// With a delay up to this, all guarantees must hold.
 	p.late = p.c.period() / 2
 	p.s.coarse = p.c.period() + p.late
 	p.s.now = time.Duration(rapid.IntRange(0, 1000).Draw(t, "start")) * ms
@@ -64,7 +64,7 @@ func (p *play) tick() {
 	}
 }
 
-// pass moves time on, with a Tick whenever one is due.
+// pass advances the clock, with a Tick whenever one is due.
 func (p *play) pass() {
 	hundredths := rapid.SampledFrom([]int{1, 5, 20, 60, 300}).Draw(p.t, "pass")
 	for to := p.s.now + p.s.timeout/100*time.Duration(hundredths); p.s.now < to; {
@@ -78,7 +78,7 @@ func (p *play) pass() {
 	}
 }
 
-// feed gives the client bytes and takes what it says at once.
+// feed feeds the client and takes its immediate replies.
 func (p *play) feed(b []byte) {
 	before := len(p.d.Out)
 	if err := p.d.Feed(b); err != nil {
@@ -87,8 +87,7 @@ func (p *play) feed(b []byte) {
 	p.s.take(p.d.Out[before:])
 }
 
-// deliver sends messages, as far as the loop would decode them: new ones, and such as were
-// requeued.
+// deliver sends new and requeued messages, as far as the loop would decode them.
 func (p *play) deliver() {
 	var stream []byte
 	before := len(p.d.Msgs)
@@ -159,9 +158,8 @@ func (p *play) ack() {
 	}
 }
 
-// TestAgainstModel has a connection and a model of nsqd talk, in any order: each message is
-// answered for by its own name, none that is being worked on times out, and none is touched
-// needlessly or when it was acked.
+// TestAgainstModel runs a connection against a model of nsqd, in any order: each message is acked
+// by its own id, no message in work times out, and none is touched needlessly or after its ack.
 func TestAgainstModel(t *testing.T) {
 	touches := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -178,7 +176,7 @@ func TestAgainstModel(t *testing.T) {
 			},
 			"complaint": func(t *rapid.T) {
 				before := len(p.d.Events)
-				p.feed(complaint(rapid.SampledFrom([]string{"E_FIN_FAILED x", "E_REQ_FAILED x", "E_TOUCH_FAILED x"}).Draw(t, "error")))
+				p.feed(errorFrame(rapid.SampledFrom([]string{"E_FIN_FAILED x", "E_REQ_FAILED x", "E_TOUCH_FAILED x"}).Draw(t, "error")))
 				if len(p.d.Events) != before+1 {
 					t.Fatalf("%d events", len(p.d.Events)-before)
 				}

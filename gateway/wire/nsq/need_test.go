@@ -6,8 +6,7 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// TestNeed looks at what is asked for in one piece: never more of a message than will be
-// handed out.
+// TestNeed: a connection never waits for more contiguous bytes of a message than it will return.
 func TestNeed(t *testing.T) {
 	large := get(1, bodyOf(testLimit+1))
 	for name, c := range map[string]struct {
@@ -25,14 +24,14 @@ func TestNeed(t *testing.T) {
 		"too large, all but a byte":   {large[:len(large)-1], 0},
 		"too large, and nothing more": {large, 8},
 		"a response":                  {response("_heartbeat_")[:8], 19},
-		"an error":                    {complaint("E_FIN_FAILED x")[:8], 22},
+		"an error":                    {errorFrame("E_FIN_FAILED x")[:8], 22},
 	} {
 		p := mustNew(t, testConfig())
 		conn := p.NewConn()
-		conn.Open(nil, wire.Resume{})
+		conn.AppendHello(nil, wire.Hello{})
 		stream := in(c.behind)
 		in := wire.Input{Msgs: make([]wire.Msg, 0, 4)}
-		for range 2 { // the first stops behind the login
+		for range 2 { // the first stops after the login
 			if in.Event = (wire.Event{}); conn.Decode(stream, &in) != nil {
 				t.Fatal(name)
 			}

@@ -9,8 +9,8 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// nsqd is what a server knows of one subscriber, in a time of its own. It looks that each
-// command is one that it takes, and that none is missing.
+// nsqd models a server with one subscriber and a clock of its own. It checks that each command is
+// valid and that none is missing.
 type nsqd struct {
 	t                   wiretest.T
 	timeout, maxTimeout time.Duration
@@ -43,7 +43,7 @@ func (s *nsqd) deliver(n, attempts int, body string) []byte {
 	return message(n, attempts, body)
 }
 
-// pass moves time on. No message times out before max_msg_timeout, and the client is not
+// pass advances the clock. No message times out before max_msg_timeout, and the client is not
 // taken for dead.
 func (s *nsqd) pass(to time.Duration) {
 	s.t.Helper()
@@ -58,7 +58,7 @@ func (s *nsqd) pass(to time.Duration) {
 	}
 }
 
-// take takes what the client said.
+// take handles the client's commands.
 func (s *nsqd) take(said []byte) {
 	s.t.Helper()
 	for len(said) > 0 {

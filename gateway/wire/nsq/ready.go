@@ -2,11 +2,11 @@ package nsq
 
 import "feedgate/gateway/wire"
 
-// meanOver is how many messages the average length is of, more or less.
+// meanOver is roughly how many messages the average length covers.
 const meanOver = 64
 
-// wanted is the RDY count to ask for.
-func (c *conn) wanted() int64 {
+// wantedReady returns the RDY count to request.
+func (c *conn) wantedReady() int64 {
 	n := min(int64(c.p.cfg.Ready()), c.server.maxReady)
 	if c.mean > 0 && c.p.cfg.Memory > 0 {
 		n = min(n, c.p.cfg.Memory/c.mean)
@@ -14,35 +14,35 @@ func (c *conn) wanted() int64 {
 	return max(1, n)
 }
 
-// weigh takes the length of the next n messages, and asks for fewer at once where they
-// are much longer than those before: nsqd sends on meanwhile.
-func (c *conn) weigh(n, bytes int, in *wire.Input) {
+// updateMean updates the average length with n messages of bytes in all. If they are much longer
+// than those before, it lowers RDY at once, because nsqd keeps sending.
+func (c *conn) updateMean(n, bytes int, in *wire.Input) {
 	mean := int64(bytes / n)
 	if c.mean > 0 {
 		mean = c.mean + (mean-c.mean)*int64(min(n, meanOver))/meanOver
 	}
 	c.mean = mean
-	if c.phase == open && !c.stopped && c.wanted() < c.ready-c.ready/8 {
-		in.Out = c.adjust(in.Out)
+	if c.phase == open && !c.stopped && c.wantedReady() < c.ready-c.ready/8 {
+		in.Out = c.updateReady(in.Out)
 	}
 }
 
-// adjust appends RDY where another count is wanted. Of the average length only what
-// changes it by an eighth counts, or it would be said again and again.
-func (c *conn) adjust(dst []byte) []byte {
+// updateReady appends RDY if the count has changed. If the average length limits the count,
+// changes of less than an eighth are ignored; otherwise RDY would be sent again and again.
+func (c *conn) updateReady(dst []byte) []byte {
 	if c.phase != open || c.stopped {
 		return dst
 	}
-	n := c.wanted()
+	n := c.wantedReady()
 	near := n > c.ready-c.ready/8 && n < c.ready+c.ready/8
-	if n == c.ready || near && c.bound() {
+	if n == c.ready || near && c.memoryBound() {
 		return dst
 	}
-	c.ready, c.said = n, true
+	c.ready, c.sent = n, true
 	return appendReady(dst, n)
 }
 
-// bound reports whether the length of messages bounds what is wanted.
-func (c *conn) bound() bool {
+// memoryBound reports whether the length of messages limits the RDY count.
+func (c *conn) memoryBound() bool {
 	return c.mean > 0 && c.p.cfg.Memory > 0 && c.p.cfg.Memory/c.mean < min(int64(c.p.cfg.Ready()), c.server.maxReady)
 }

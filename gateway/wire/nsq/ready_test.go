@@ -8,8 +8,8 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// TestMemoryBoundsReady: where messages are long fewer are asked for, at once; where they
-// are short again, at the next Ticks.
+// TestMemoryBoundsReady: RDY is lowered at once when messages are long, and raised again at the
+// next Ticks when they are short.
 func TestMemoryBoundsReady(t *testing.T) {
 	cfg := testConfig()
 	cfg.MaxMessage, cfg.Memory = 1<<20, 200_000

@@ -8,7 +8,7 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// reference decodes what follows a login, all of it at once and in the plainest way.
+// reference decodes a stream after the login, all at once and in the simplest way.
 func reference(stream []byte, limit int) (o outcome) {
 	o = ready()
 	closing := false

@@ -28,11 +28,11 @@ var Scheme = wire.Scheme{
 		topic, channel, err := parseTarget(target)
 		return Protocol{Topic: topic, Channel: channel}, err
 	},
-	Find:    &wire.Find{Flags: []any{LookupFlags{}}, Asks: "nsqlookupd", Finds: "nsqd", New: newFinder},
-	Reasons: Reasons,
+	Discovery: &wire.Discovery{Flags: []any{LookupFlags{}}, Source: "nsqlookupd", Server: "nsqd", New: newFinder},
+	Reasons:   Reasons,
 }
 
-// LookupFlags are those of a URL without a host.
+// LookupFlags are the flags of a URL without a host.
 type LookupFlags struct {
 	Lookupd []string `name:"nsqlookupd" group:"nsq" placeholder:"ADDR" help:"Where to ask for the servers of nsq:///."`
 }
@@ -45,7 +45,7 @@ func (LookupFlags) Help() string {
 	return `NSQ: --in-flight is the RDY count [2500], for nsq:///TOPIC/CHANNEL that of all servers together, which --nsqlookupd finds; --ring holds it by default.`
 }
 
-func newFinder(target string, flags *flagset.Flags, cfg wire.FinderConfig) (wire.Finder, error) {
+func newFinder(target string, flags *flagset.Flags, cfg wire.DiscoveryConfig) (wire.Discoverer, error) {
 	topic, _, err := parseTarget(target)
 	if err != nil {
 		return nil, err
@@ -61,8 +61,7 @@ func newFinder(target string, flags *flagset.Flags, cfg wire.FinderConfig) (wire
 	return lookup, nil
 }
 
-// parseTarget takes /TOPIC/CHANNEL apart. The # of names that end in #ephemeral may stand as
-// it is.
+// parseTarget parses /TOPIC/CHANNEL. The # of names that end in #ephemeral may be unescaped.
 func parseTarget(target string) (topic, channel string, err error) {
 	path, ok := strings.CutPrefix(target, "/")
 	names := strings.Split(path, "/")
@@ -77,7 +76,7 @@ func parseTarget(target string) (topic, channel string, err error) {
 	return names[0], names[1], nil
 }
 
-// Protocol is nsqd's, for a consumer of one topic and channel.
+// Protocol is a consumer of one topic and channel.
 type Protocol struct{ Topic, Channel string }
 
 // Scheme implements [wire.Protocol].
@@ -86,22 +85,22 @@ func (Protocol) Scheme() *wire.Scheme { return &Scheme }
 const (
 	// defaultReady is the highest RDY count that nsqd allows by default.
 	defaultReady = 2500
-	// defaultRingMost bounds the default of --ring: half a MiB for each worker.
-	defaultRingMost = 1 << 16
-	// The window of the loop, which nsqd does not know: one slow message must not hold up the
-	// rest. maxWindow bounds what the names of messages take, 34 bytes for each slot.
+	// defaultRingMax is the highest default of --ring: half a MiB per worker.
+	defaultRingMax = 1 << 16
+	// The loop's window, which nsqd does not know: one slow message must not hold up the rest.
+	// maxWindow limits the memory for ids, 34 bytes per slot.
 	minWindow, maxWindow = 1 << 16, 1 << 20
 )
 
-// Defaults implements [wire.Protocol]. The rings hold what nsqd may have in flight, though
-// each message came by itself: one that lies unread cannot be touched.
+// Defaults implements [wire.Protocol]. The rings hold all messages that nsqd may have in flight,
+// even if each arrives alone: a message that is not read cannot be touched.
 func (Protocol) Defaults(s *wire.Settings) {
 	if s.InFlight == 0 {
 		s.InFlight = defaultReady
 	}
 	if s.Ring == 0 {
-		words := pool.MaxWords * s.Share()
-		s.Ring = min(defaultRingMost, 1<<bits.Len(uint(max(1, words)-1)))
+		words := pool.MaxWords * s.WorkerShare()
+		s.Ring = min(defaultRingMax, 1<<bits.Len(uint(max(1, words)-1)))
 	}
 }
 
@@ -115,7 +114,7 @@ func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
 		Heads: s.Heads,
 	})
 	if s.IdleTimeout != wire.NoTimeout && s.IdleTimeout < 2*s.Heartbeat {
-		err = errors.Join(err, fmt.Errorf("--idle-timeout: %v is under twice --heartbeat %v, at which an nsqd says that it is alive",
+		err = errors.Join(err, fmt.Errorf("--idle-timeout: %v is less than twice --heartbeat, %v, the interval at which nsqd signals that it is alive",
 			s.IdleTimeout, s.Heartbeat))
 	}
 	if err != nil {

@@ -37,19 +37,19 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// TestFind: a URL without a host needs something to ask.
-func TestFind(t *testing.T) {
+// TestDiscovery: a URL without a host needs an nsqlookupd.
+func TestDiscovery(t *testing.T) {
 	registry := wire.Registry{&Scheme}
 	flags := registry.NewFlags()
 	u, err := registry.Parse("nsq:///t/c", flags)
 	if err != nil || len(u.Hosts) > 0 || u.Protocol != (Protocol{Topic: "t", Channel: "c"}) {
 		t.Fatalf("%+v, %v", u, err)
 	}
-	if _, err := Scheme.Find.New(u.Target, flags, wire.FinderConfig{}); err == nil || !strings.HasPrefix(err.Error(), "--nsqlookupd: ") {
+	if _, err := Scheme.Discovery.New(u.Target, flags, wire.DiscoveryConfig{}); err == nil || !strings.HasPrefix(err.Error(), "--nsqlookupd: ") {
 		t.Errorf("error %v", err)
 	}
 	flags.Groups()[0].(*LookupFlags).Lookupd = []string{"l:1"}
-	if f, err := Scheme.Find.New(u.Target, flags, wire.FinderConfig{}); err != nil || f == nil {
+	if f, err := Scheme.Discovery.New(u.Target, flags, wire.DiscoveryConfig{}); err != nil || f == nil {
 		t.Errorf("finder %v, error %v", f, err)
 	}
 	if faults := registry.Unused(flags, []wire.Upstream{u}); faults != nil {
@@ -69,8 +69,8 @@ func settings() wire.Settings {
 	}
 }
 
-// TestSettings: the RDY count has a default of its own, the window is no less than other
-// schemes have it, and rings hold what may come, or less may come.
+// TestSettings: the RDY count has its own default, the window is no smaller than with other
+// schemes, and the rings hold whatever may be in flight, or RDY is lower.
 func TestSettings(t *testing.T) {
 	for _, c := range []struct {
 		byKey                                 bool
@@ -103,13 +103,13 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestBadSettings: each is named.
+// TestBadSettings: each fault is named.
 func TestBadSettings(t *testing.T) {
 	for flag, change := range map[string]func(*Protocol, *wire.Settings){
-		"--idle-timeout": func(_ *Protocol, s *wire.Settings) { s.Heartbeat = 13 * time.Second },
-		"--heartbeat":    func(_ *Protocol, s *wire.Settings) { s.Heartbeat = time.Millisecond },
-		"the topic is":   func(p *Protocol, _ *wire.Settings) { p.Topic = "a b" },
-		"the channel is": func(p *Protocol, _ *wire.Settings) { p.Channel = strings.Repeat("c", 65) },
+		"--idle-timeout":      func(_ *Protocol, s *wire.Settings) { s.Heartbeat = 13 * time.Second },
+		"--heartbeat":         func(_ *Protocol, s *wire.Settings) { s.Heartbeat = time.Millisecond },
+		"the topic must be":   func(p *Protocol, _ *wire.Settings) { p.Topic = "a b" },
+		"the channel must be": func(p *Protocol, _ *wire.Settings) { p.Channel = strings.Repeat("c", 65) },
 	} {
 		p, s := Protocol{Topic: "t", Channel: "c"}, settings()
 		p.Defaults(&s)

@@ -12,7 +12,7 @@ import (
 
 const ms = time.Millisecond
 
-// until ticks when it is asked for, up to a time, and returns what was said and when.
+// until calls Tick whenever it is due, up to a time, and returns the commands sent and when.
 func until(c *conn, from, to time.Duration) (said []string, at []time.Duration) {
 	for now := from; now <= to; {
 		out, next := c.Tick(nil, now)
@@ -26,7 +26,7 @@ func until(c *conn, from, to time.Duration) (said []string, at []time.Duration) 
 
 func TestNoTickInLogin(t *testing.T) {
 	c := mustNew(t, testConfig()).NewConn()
-	c.Open(nil, wire.Resume{})
+	c.AppendHello(nil, wire.Hello{})
 	if out, next := c.Tick(nil, time.Hour); len(out) != 0 || next != 0 {
 		t.Errorf("%q, next %v", out, next)
 	}
@@ -47,7 +47,7 @@ func TestPeriod(t *testing.T) {
 	}
 }
 
-// TestEarlyTick looks that a call before the time that was asked for does nothing.
+// TestEarlyTick checks that a call before the returned time does nothing.
 func TestEarlyTick(t *testing.T) {
 	count := 100
 	cfg := testConfig()
@@ -69,7 +69,7 @@ func TestEarlyTick(t *testing.T) {
 	}
 }
 
-// TestTouch keeps messages until max_msg_timeout.
+// TestTouch: messages are touched until max_msg_timeout.
 func TestTouch(t *testing.T) {
 	cfg := testConfig()
 	cfg.Heartbeat = time.Hour
@@ -90,7 +90,7 @@ func TestTouch(t *testing.T) {
 	feed(t, d, 4, 4)
 	c.AppendAcks(nil, 1, 1, worker.Refused)
 	said, at = until(c, 3200*ms, time.Minute)
-	// 4 came behind the Tick at 3 s, and 3 behind that at 0.
+	// 4 arrived after the Tick at 3 s, and 3 after the one at 0.
 	want := []string{touch(3), touch(4), touch(3), touch(4), touch(3), touch(4), touch(4)}
 	times := []time.Duration{4 * time.Second, 5 * time.Second, 6 * time.Second, 7 * time.Second, 8 * time.Second, 9 * time.Second, 11 * time.Second}
 	if !slices.Equal(said, want) {
@@ -106,7 +106,7 @@ func TestTouch(t *testing.T) {
 	}
 }
 
-// TestTouchOverTheRing has one message that lasts while the ring goes round.
+// TestTouchOverTheRing has one slow message while the ring wraps around.
 func TestTouchOverTheRing(t *testing.T) {
 	cfg := testConfig()
 	cfg.Heartbeat = time.Hour
@@ -124,7 +124,7 @@ func TestTouchOverTheRing(t *testing.T) {
 	}
 }
 
-// TestReady says RDY as often as another count is wanted, and not behind a stop.
+// TestReady: RDY is sent whenever the count changes, and not after CLS.
 func TestReady(t *testing.T) {
 	count := 0
 	cfg := testConfig()
@@ -165,8 +165,8 @@ func TestReady(t *testing.T) {
 	tick(3, "")
 }
 
-// TestNop keeps nsqd from taking us for dead while nothing is read, and says no more
-// than is needed while heartbeats are answered.
+// TestNop: NOP keeps nsqd from closing the connection while nothing is read. While heartbeats are
+// answered, no more than needed is sent.
 func TestNop(t *testing.T) {
 	c, d := opened(t, testConfig(), identifiedJSON)
 	said, at := until(c, 0, 31*time.Second)
@@ -192,7 +192,7 @@ func TestNop(t *testing.T) {
 		}
 		now += 3 * time.Second
 	}
-	// Behind a stop it goes on, for what is in flight may take long.
+	// It continues after CLS, because messages in flight may take long.
 	c.AppendStop(nil)
 	if err := d.Feed(response("CLOSE_WAIT")); err != nil {
 		t.Fatal(err)

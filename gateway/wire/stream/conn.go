@@ -8,33 +8,32 @@ import (
 	"feedgate/worker"
 )
 
-// conn is the state of one connection, owned by the loop.
+// conn is the state of one connection. It belongs to the loop.
 type conn struct {
 	wire.Base
 
 	p      *protocol
 	framer framer
-	ready  bool   // EventReady was given
+	ready  bool   // EventReady was returned
 	seq    uint64 // arrival number of the last message
-	pos    uint64 // bytes of the stream before the current frame, the first that is not complete
+	pos    uint64 // bytes of the stream before the current frame, the first incomplete one
 
-	// The frame that is being skipped.
+	// The frame being skipped.
 	skip   wire.Skipper
 	passed uint64 // bytes of it, before in.Scan
-	search bool   // its end must be searched for
+	search bool   // its length is unknown: the framer searches for its end
 
 	heartbeat wire.Heartbeat
 }
 
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
 	if c.p.hello == nil {
 		return dst
 	}
 	return c.p.hello.AppendHello(dst, r.Token)
 }
 
-// Decode keeps Start, Keep and Scan together, at the first byte of the first frame
-// that is not whole.
+// Decode keeps Start, Keep and Scan together, at the first byte of the first incomplete frame.
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	if !c.ready {
@@ -43,18 +42,18 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		return nil
 	}
 	for {
-		if c.skip.On() {
+		if c.skip.Active() {
 			if in.Full() {
 				return nil
 			}
-			if through, err := c.passOver(buf, in); err != nil || !through {
+			if through, err := c.passBytes(buf, in); err != nil || !through {
 				return err
 			}
 		}
 		n := len(in.Msgs)
-		room := in.Msgs[n:cap(in.Msgs)]
-		p, f := c.framer.frames(room, c.seq, buf, in.Scan)
-		kept := c.p.signs.Drop(buf, room[:p.n], c.seq)
+		free := in.Msgs[n:cap(in.Msgs)]
+		p, f := c.framer.frames(free, c.seq, buf, in.Scan)
+		kept := c.p.ignore.Drop(buf, free[:p.n], c.seq)
 		in.Msgs = in.Msgs[:n+kept]
 		c.seq += uint64(kept)
 		c.pos += uint64(p.at - in.Scan)
@@ -62,22 +61,22 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		in.AdvanceTo(p.at)
 		switch {
 		case f != nil:
-			return c.errorf(f.reason, worker.BadRequest, "%s", f.detail)
+			return c.errorf(f.reason, wire.CloseBadRequest, "%s", f.detail)
 		case p.over:
 			c.skip.Begin(buf, in)
 			if c.search = p.size == 0; !c.search {
 				c.skip.Add(uint64(p.lead), p.size, 0)
 			}
-		case kept == p.n || p.n < len(room):
+		case kept == p.n || p.n < len(free):
 			return nil
 		}
-		// Signs of life made room that the framer did not have.
+		// Ignored messages have made room in Msgs: continue.
 	}
 }
 
-// passOver drops the bytes in buf of the frame that is being skipped, and refuses the message
-// at its end. False: more is to come.
-func (c *conn) passOver(buf []byte, in *wire.Input) (through bool, err *wire.Error) {
+// passBytes drops the bytes in buf of the frame being skipped, and refuses the message at its
+// end. It returns false if the frame continues.
+func (c *conn) passBytes(buf []byte, in *wire.Input) (through bool, err *wire.Error) {
 	found := true
 	if c.search {
 		var n, size int
@@ -85,8 +84,8 @@ func (c *conn) passOver(buf []byte, in *wire.Input) (through bool, err *wire.Err
 		c.skip.Add(0, uint64(size), uint64(n-size))
 	}
 	if c.skip.Size > c.p.longest {
-		return false, c.errorf(wire.TooLarge, worker.TooLarge,
-			"it is longer than %d bytes, up to which messages over --max-message are skipped", c.p.longest)
+		return false, c.errorf(wire.TooLarge, wire.CloseTooLarge,
+			"it is longer than %d bytes, the limit up to which messages over --max-message are skipped", c.p.longest)
 	}
 	before := in.Scan
 	whole := c.skip.Pass(buf, in)
@@ -107,32 +106,32 @@ func (c *conn) refuse(in *wire.Input) {
 }
 
 // errorf makes an Error that names the current frame.
-func (c *conn) errorf(reason string, code worker.Code, format string, args ...any) *wire.Error {
+func (c *conn) errorf(reason string, code wire.CloseCode, format string, args ...any) *wire.Error {
 	return wire.Errorf(reason, code, "message %d at byte %d: "+format, append([]any{c.seq + 1, c.pos}, args...)...)
 }
 
-func (c *conn) End(buf []byte, in *wire.Input, whole bool) *wire.Error {
+func (c *conn) End(buf []byte, in *wire.Input, clean bool) *wire.Error {
 	rest := c.passed + uint64(len(buf)-in.Scan)
 	if rest == 0 {
 		return nil
 	}
-	if whole && c.p.lastLine {
+	if clean && c.p.lastLine {
 		c.lastLine(buf, in)
 		return nil
 	}
-	return c.errorf(wire.Truncated, worker.BadRequest, "the stream ended after %d bytes of it", rest)
+	return c.errorf(wire.Truncated, wire.CloseBadRequest, "the stream ended after %d bytes of it", rest)
 }
 
-// lastLine turns a last line without LF into a message.
+// lastLine makes a message of a last line without LF.
 func (c *conn) lastLine(buf []byte, in *wire.Input) {
 	line := bytes.TrimSuffix(buf[in.Scan:], []byte("\r"))
 	at := in.Scan
 	switch {
-	case c.skip.On():
+	case c.skip.Active():
 		c.skip.Add(0, uint64(len(line)), 0)
 		c.skip.Pass(buf, in)
 		c.refuse(in)
-	case !c.p.signs.Match(line):
+	case !c.p.ignore.Match(line):
 		c.seq++
 		in.Msgs = append(in.Msgs, wire.Msg{Seq: c.seq, Off: uint32(at), Len: uint32(len(line))})
 	}
@@ -146,7 +145,7 @@ func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byt
 	return c.p.ack.AppendRun(dst, seq, n, uint16(code))
 }
 
-// Tick counts the first interval from its first call.
+// Tick appends the heartbeat when it is due. The first interval begins with the first call.
 func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
 	if c.p.heartbeat == nil {
 		return dst, 0

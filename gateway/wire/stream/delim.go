@@ -6,11 +6,11 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// delimited frames messages that end with a sequence of bytes.
+// delimited frames messages that end with a delimiter.
 type delimited struct {
-	max   int // bytes of a message
+	max   int // longest message, in bytes
 	delim []byte
-	seen  int // bytes from the frame's first on at which no delimiter begins
+	seen  int // leading bytes of the frame at which no delimiter begins
 }
 
 func (f *delimited) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault) {
@@ -37,7 +37,7 @@ func (f *delimited) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (pro
 	return progress{n: len(msgs), at: at}, nil
 }
 
-// end leaves at the end of b what may be the beginning of the delimiter.
+// end leaves the bytes at the end of b that may begin a delimiter.
 func (f *delimited) end(b []byte) (n, size int, found bool) {
 	if i := bytes.Index(b, f.delim); i >= 0 {
 		return i + len(f.delim), i, true

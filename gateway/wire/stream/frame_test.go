@@ -67,15 +67,15 @@ func TestFrames(t *testing.T) {
 		{"length:offset=2,size=1,adjust=1,strip=0", 9, "TT\x02abcTT\x00d", `"TT\x02abc" "TT\x00d" 0`},
 		{"length:offset=1,size=2,strip=1,order=big", 9, "T\x00\x01a", `"\x00\x01a" 0`},
 		{"length:size=1,strip=3", 9, "\x02ab\x01a", `"" bad_length message 2 at byte 3: length field 1 makes a frame of 2 bytes, the least is 3`},
-		{"length:size=8", 3, "\xff\xff\xff\xff\xff\xff\xff\xff", `bad_length message 1 at byte 0: length field 18446744073709551615 makes a frame longer than 64 bits can say`},
-		{"length:size=8,adjust=100", 200, "\xff\xff\xff\xff\xff\xff\xff\xff", `bad_length message 1 at byte 0: length field 18446744073709551615 makes a frame longer than 64 bits can say`},
-		{"length:size=8,adjust=-8", 3, "\xff\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it is longer than 67108864 bytes, up to which messages over --max-message are skipped`},
-		{"length:size=8", 3, "\x7f\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it is longer than 67108864 bytes, up to which messages over --max-message are skipped`},
+		{"length:size=8", 3, "\xff\xff\xff\xff\xff\xff\xff\xff", `bad_length message 1 at byte 0: length field 18446744073709551615 makes a frame length of more than 64 bits`},
+		{"length:size=8,adjust=100", 200, "\xff\xff\xff\xff\xff\xff\xff\xff", `bad_length message 1 at byte 0: length field 18446744073709551615 makes a frame length of more than 64 bits`},
+		{"length:size=8,adjust=-8", 3, "\xff\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it is longer than 67108864 bytes, the limit up to which messages over --max-message are skipped`},
+		{"length:size=8", 3, "\x7f\xff\xff\xff\xff\xff\xff\xff", `too_large message 1 at byte 0: it is longer than 67108864 bytes, the limit up to which messages over --max-message are skipped`},
 
 		{"varint", 300, "\x00\x02ab\x82\x00ab\x80", `"" "ab" "ab" 1`},
 		{"varint", 300, "\xac\x02" + strings.Repeat("x", 300) + "\xad\x02" + strings.Repeat("y", 301) + "\x01z",
 			fmt.Sprintf(`%q ! "z" 0`, strings.Repeat("x", 300))},
-		{"varint", 300, varintMax, `too_large message 1 at byte 0: it is longer than 67108864 bytes, up to which messages over --max-message are skipped`},
+		{"varint", 300, varintMax, `too_large message 1 at byte 0: it is longer than 67108864 bytes, the limit up to which messages over --max-message are skipped`},
 		{"varint", 300, varintMax[:9] + "\x02", `bad_length message 1 at byte 0: its length varint has more than 64 bits`},
 		{"varint", 300, varintMax[:9] + "\x81", `bad_length message 1 at byte 0: its length varint has more than 64 bits`},
 		{"varint", 300, varintMax[:9], `9`},
@@ -93,7 +93,7 @@ func TestFrames(t *testing.T) {
 			}
 			if fault := r.Err; fault != nil {
 				got += fault.Reason + " " + fault.Detail
-				if (fault.Code == worker.TooLarge) != (fault.Reason == wire.TooLarge) {
+				if (fault.Code == wire.CloseTooLarge) != (fault.Reason == wire.TooLarge) {
 					t.Errorf("%s: code %d for %s", c.frame, fault.Code, fault.Reason)
 				}
 			} else {
@@ -118,7 +118,7 @@ func TestIgnorePrefix(t *testing.T) {
 	}
 }
 
-// TestNeed looks that Need tells the size of a frame as soon as it is known.
+// TestNeed: Need is the size of a frame as soon as it is known.
 func TestNeed(t *testing.T) {
 	for _, c := range []struct {
 		frame, stream string
@@ -145,14 +145,14 @@ func TestNeed(t *testing.T) {
 	}
 }
 
-// TestLongMessageIsScannedOnce feeds messages of 1 MiB in small pieces and looks,
-// after each piece, that all that was looked at is remembered.
+// TestLongMessageIsScannedOnce feeds messages of 1 MiB in small pieces and checks, after each
+// piece, that the framer remembers how far it has searched.
 func TestLongMessageIsScannedOnce(t *testing.T) {
 	const size = 1 << 20
 	message := bytes.Repeat([]byte("\r"), size)
 	for _, frame := range []string{"line", "delim:0a", "delim:0d0d0d0d0d0d0d0a"} {
 		c := mustNew(t, Config{Frame: frame}).NewConn().(*conn)
-		d := wiretest.New(t, c, wire.Resume{}, wiretest.Plan{Buffer: 64 << 10, Msgs: 4, Steps: []int{1, 7, 64}})
+		d := wiretest.New(t, c, wire.Hello{}, wiretest.Plan{Buffer: 64 << 10, Msgs: 4, Steps: []int{1, 7, 64}})
 		for i := 0; i < size; i += 64 {
 			if err := d.Feed(message[i : i+64]); err != nil {
 				t.Fatal(err)
@@ -180,8 +180,8 @@ func TestLongMessageIsScannedOnce(t *testing.T) {
 	}
 }
 
-// TestNoRoomForgetsNothing: asked without room for a message, a framer still knows
-// how far it has looked.
+// TestNoRoomForgetsNothing: called without room for a message, a framer still remembers how far
+// it has searched.
 func TestNoRoomForgetsNothing(t *testing.T) {
 	for _, frame := range []string{"line", "delim:0d0a"} {
 		c := mustNew(t, Config{Frame: frame}).NewConn().(*conn)

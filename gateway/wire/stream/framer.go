@@ -6,43 +6,43 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// framer finds the frames in the bytes of one connection. What it remembers of a
-// frame that is not whole counts from that frame's first byte, so that moving the
-// bytes to another buffer does not touch it.
+// framer finds the frames in the bytes of one connection. What it remembers of an incomplete
+// frame is relative to the frame's first byte, so that moving the bytes to another buffer does
+// not matter.
 type framer interface {
-	// frames notes the messages of the frames that begin at buf[at], one behind
-	// the other, in msgs, with the numbers from seq+1 on, as far as they are whole
-	// and there is room. A fault is one of the frame behind them.
+	// frames fills msgs with the messages of the frames from buf[at] on, as far as these are
+	// complete and msgs has room. It numbers them from seq+1 on. A fault is one of the frame
+	// after them.
 	frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault)
 
-	// end looks for the end of an oversized frame of which frames did not know the
-	// length; b begins within it. n bytes of b belong to the frame, size of these to its
-	// message, and found says that the frame ends there.
+	// end looks for the end of an oversized frame whose length frames could not determine. b
+	// begins within it. n bytes of b belong to the frame, size of these to its message; found
+	// means that the frame ends there.
 	end(b []byte) (n, size int, found bool)
 }
 
-// progress is how far a framer came.
+// progress is the result of a call of frames.
 type progress struct {
-	n    int // messages noted
-	at   int // where in the buffer the next frame begins
+	n    int // messages returned
+	at   int // offset of the next frame
 	need int // as in wire.Input
 
-	// over: the frame at at is over the limit. It has lead bytes and then size of its
-	// message; size is 0 where end must find it.
+	// over means that the message of the next frame is too long. The frame has lead bytes before
+	// it, and its length is size; 0 if end must find it.
 	over bool
 	lead int
 	size uint64
 }
 
-// sized is for framers that know the length of every frame.
+// sized is embedded by framers that know the length of every frame.
 type sized struct{}
 
 func (sized) end([]byte) (n, size int, found bool) { panic("stream: the length of the frame is known") }
 
-// fault is what is wrong with a frame.
+// fault is a fault of a frame.
 type fault struct {
 	reason string // of wire.Error
-	detail string // what comes behind the frame's name
+	detail string // follows the frame's name
 }
 
 func badLength(format string, args ...any) *fault {

@@ -54,7 +54,7 @@ func drawStream(t *rapid.T, piece *rapid.Generator[string]) []byte {
 	return stream
 }
 
-// drawLimit draws a limit, most often one that messages go over.
+// drawLimit draws a limit that messages often exceed.
 func drawLimit(t *rapid.T) byte {
 	return rapid.OneOf(rapid.ByteMax(12), rapid.Byte()).Draw(t, "max")
 }

@@ -8,31 +8,31 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// layout is where a frame's length stands and what it means:
+// layout is the position and the meaning of a frame's length field:
 //
 //	bytes                   field
 //	0 - offset-1            header
 //	offset - offset+size-1  length field, unsigned
 //	then                    the rest
 //
-// The whole frame is length field + adjust + offset + size bytes long; its message
-// begins at strip.
+// The length of the whole frame is length field + adjust + offset + size. Its message begins at
+// strip.
 type layout struct {
 	offset, size, adjust, strip int
 	little                      bool
 }
 
-// maxAdjust bounds adjust either way.
+// maxAdjust bounds adjust in either direction.
 const maxAdjust = 1 << 31
 
-// check checks the relations between the fields and the longest message. A frame
-// with that one is not more than maxOverhead longer.
+// check checks how the fields fit each other and the longest message, whose frame is at most
+// maxOverhead longer.
 func (l layout) check(limit int) error {
 	switch header := l.offset + l.size; {
 	case l.size != 1 && l.size != 2 && l.size != 3 && l.size != 4 && l.size != 8:
 		return errors.New("size is not 1, 2, 3, 4 or 8")
 	case header > maxOverhead:
-		return errors.New("the length field ends behind the first 64 KiB")
+		return errors.New("the length field ends after the first 64 KiB")
 	case l.strip > maxOverhead:
 		return errors.New("strip is over 64 KiB")
 	case header-l.strip > limit:
@@ -41,17 +41,16 @@ func (l layout) check(limit int) error {
 	return nil
 }
 
-// lengths frames messages that carry their length. A frame is
-// least <= length field + base <= least+span bytes long.
+// lengths frames messages behind a length field. least <= length field + base <= least+span holds
+// for the length of every frame.
 type lengths struct {
 	sized
 	layout
 	base        uint64 // two's complement
 	least, span uint64
 
-	// The length field is the 8 bytes at offset, of which the first size count:
-	// big-endian, it is what is left after a shift to the right; little-endian, what
-	// is left under a mask.
+	// The length field is in the first size bytes of the 8 bytes at offset. These are read as one
+	// word; a shift to the right isolates a big-endian field, a mask a little-endian one.
 	shift uint
 	mask  uint64
 }
@@ -79,9 +78,9 @@ func (f *lengths) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progr
 		}
 		field := f.field(rest)
 		frame := field + f.base
-		// A field that is small enough for this does not overflow the sum.
+		// A field small enough for this cannot overflow the sum.
 		if frame-f.least > f.span || field>>62 != 0 {
-			return f.odd(field, k, at)
+			return f.unusual(field, k, at)
 		}
 		if frame > uint64(len(rest)) {
 			return progress{n: k, at: at, need: int(frame)}, nil
@@ -93,7 +92,7 @@ func (f *lengths) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progr
 	return progress{n: len(msgs), at: at}, nil
 }
 
-// field is the length field of the frame that begins b.
+// field returns the length field of the frame at the beginning of b.
 func (f *lengths) field(b []byte) uint64 {
 	var v uint64
 	if b = b[f.offset:]; len(b) >= 8 {
@@ -109,14 +108,14 @@ func (f *lengths) field(b []byte) uint64 {
 	return v >> (f.shift & 63) & f.mask
 }
 
-// odd is for the k-th frame, at at, with a length field that is at fault or makes the
-// frame longer than the limit. Its arithmetic does not wrap.
-func (f *lengths) odd(field uint64, k, at int) (progress, *fault) {
+// unusual handles the k-th frame, at offset at, whose length field is invalid or makes the frame
+// longer than the limit. Its arithmetic does not wrap around.
+func (f *lengths) unusual(field uint64, k, at int) (progress, *fault) {
 	p := progress{n: k, at: at}
 	base := f.adjust + f.offset + f.size
 	frame, carry := bits.Add64(field, uint64(max(base, 0)), 0)
 	if carry != 0 {
-		return p, badLength("length field %d makes a frame longer than 64 bits can say", field)
+		return p, badLength("length field %d makes a frame length of more than 64 bits", field)
 	}
 	if base < 0 {
 		if field < uint64(-base) {

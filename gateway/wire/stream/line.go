@@ -6,10 +6,10 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// lines frames messages that end with LF. One CR before it belongs to the end.
+// lines frames messages that end with LF, or CR LF.
 type lines struct {
-	max  int // bytes of a message
-	seen int // bytes from the frame's first on that hold no LF
+	max  int // longest message, in bytes
+	seen int // leading bytes of the frame without LF
 }
 
 func (f *lines) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault) {
@@ -39,7 +39,7 @@ func (f *lines) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progres
 	return progress{n: len(msgs), at: at}, nil
 }
 
-// end leaves a CR at the end of b for the next call, as LF may follow.
+// end leaves a CR at the end of b for the next call, because LF may follow.
 func (f *lines) end(b []byte) (n, size int, found bool) {
 	n = len(b)
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {

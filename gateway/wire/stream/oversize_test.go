@@ -9,8 +9,8 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// TestOversizedAtEverySplit: two reads, cut at every byte, and a byte per read, bring the
-// same as one read, and no piece of an oversized message is waited for.
+// TestOversizedAtEverySplit: two reads, split at every byte, and one read per byte have the same
+// result as one read. The decoder never waits for a piece of an oversized message.
 func TestOversizedAtEverySplit(t *testing.T) {
 	const limit = 4
 	messages := []string{"ab", "abcde", "", "abcd", "abcd\r", "aa\raa\raa\r", "abcdefghijklmnopqrstuvwxyz", "c"}

@@ -9,14 +9,13 @@ import (
 	"strings"
 )
 
-// lineSkipEmpty is line, with empty lines as signs of life.
+// lineSkipEmpty is line, except that empty lines are signs of life only.
 const lineSkipEmpty = "line:skip-empty"
 
 var errFrame = errors.New("want line, line:skip-empty, delim:HEX, length:KEY=VALUE,... or varint")
 
-// parseFrame reads the text of --frame and returns what makes the framer of a
-// connection, for messages of at most limit bytes, and how many bytes a frame has
-// beside its message at most.
+// parseFrame parses --frame. It returns a function that makes the framer of a connection, for
+// messages of at most limit bytes, and the most bytes that a frame has beside its message.
 func parseFrame(text string, limit int) (newFramer func() framer, overhead int, err error) {
 	kind, arg, hasArg := strings.Cut(text, ":")
 	switch {
@@ -45,8 +44,8 @@ func parseFrame(text string, limit int) (newFramer func() framer, overhead int, 
 	return nil, 0, fmt.Errorf("%q: %w", text, errFrame)
 }
 
-// parseLayout reads the keys of a length frame, each of which may be left out. The
-// default of strip is offset + size: the message is what follows the length field.
+// parseLayout parses the keys of a length frame, all optional. The default of strip is offset +
+// size: the message is what follows the length field.
 func parseLayout(text string) (layout, error) {
 	l := layout{size: 4, strip: -1}
 	seen := map[string]bool{}
@@ -84,12 +83,12 @@ func (l *layout) set(key, value string) error {
 		target, least = &l.adjust, -maxAdjust
 	case "order":
 		if value != "big" && value != "little" {
-			return fmt.Errorf("order %q is not big or little", value)
+			return fmt.Errorf("order %q is neither big nor little", value)
 		}
 		l.little = value == "little"
 		return nil
 	default:
-		return fmt.Errorf("unknown key %q; there are offset, size, adjust, strip and order", key)
+		return fmt.Errorf("unknown key %q; the keys are offset, size, adjust, strip and order", key)
 	}
 	v, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || v < int64(least) || v > maxAdjust {

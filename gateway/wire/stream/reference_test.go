@@ -11,15 +11,15 @@ import (
 	"feedgate/worker"
 )
 
-// refConfig is a framing as the reference decoders take it.
+// refConfig is a framing for the reference decoders.
 type refConfig struct {
 	max, longest int
 	ignore       string
 	skipEmpty    bool
 }
 
-// refFrame is the first frame of b: its message and its length in the stream, 0
-// when it is not whole. reason is why it is a protocol error.
+// refFrame is the first frame of b: its message and its length in the stream; 0 if it is
+// incomplete. reason is why it is a protocol error.
 type refFrame func(b []byte, limit int) (msg []byte, size int, reason string)
 
 // reference decodes a stream frame by frame.
@@ -130,7 +130,7 @@ func refVarint(b []byte, limit int) (msg []byte, size int, reason string) {
 	return nil, 0, ""
 }
 
-// compare decodes a stream whole and as planned, and holds both to the reference.
+// compare decodes a stream whole and as planned, and compares both with the reference.
 func compare(t wiretest.T, frame string, c refConfig, stream []byte, plan wiretest.Plan, first refFrame) {
 	t.Helper()
 	for _, lastLine := range []bool{false, true} {
@@ -175,10 +175,10 @@ func compare(t wiretest.T, frame string, c refConfig, stream []byte, plan wirete
 	}
 }
 
-// runToEnd feeds a stream and its end, and returns what the end's fault says.
+// runToEnd feeds a stream and its end, and returns the text of the end's fault.
 func runToEnd(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (r wiretest.Result, end string) {
 	t.Helper()
-	d := wiretest.New(t, p.NewConn(), wire.Resume{}, plan)
+	d := wiretest.New(t, p.NewConn(), wire.Hello{}, plan)
 	if d.Feed(stream) != nil {
 		return d.Result, ""
 	}

@@ -1,6 +1,6 @@
-// Package stream is any protocol over TCP that is a stream of framed messages
-// (--frame), with what the gateway says written as templates. Nothing in it
-// identifies a message but its arrival number on its connection.
+// Package stream implements any protocol over TCP that is a stream of framed messages (--frame).
+// Templates describe what the gateway sends. Nothing identifies a message but its arrival number
+// on the connection.
 package stream
 
 import (
@@ -12,35 +12,35 @@ import (
 	"feedgate/worker"
 )
 
-// Config is a protocol as a user describes it. Empty templates say nothing.
+// Config is a protocol as the user describes it. For an empty template, nothing is sent.
 type Config struct {
 	// Frame is how messages are framed: line, line:skip-empty, delim:HEX,
 	// length:KEY=VALUE,..., varint.
 	Frame string
 
-	// LastLine: with a line framing, what a clean end of the stream leaves without LF is
-	// a message. Otherwise it is truncated.
+	// LastLine means that, with a line framing, the bytes that a clean end of the stream leaves
+	// without LF are a message. Otherwise they are counted as truncated.
 	LastLine bool
 
 	Hello             string // template, sent on connecting
 	AckTemplate       string // template, sent for each message
 	HeartbeatTemplate string // template, sent every Heartbeat
 
-	// IgnorePrefix, with the escapes of a template, begins messages that are
-	// signs of life only. Empty: there are none.
+	// IgnorePrefix is the prefix of messages that are signs of life only, with the escapes of a
+	// template. Empty: none.
 	IgnorePrefix string
 
 	Heartbeat time.Duration // 0: no heartbeat is sent
 
-	// MaxMessage is 1 to 1 GiB, in bytes. A longer message is skipped and refused, one
-	// over wire.SkipLimit ends the connection.
+	// MaxMessage is 1 to 1 GiB, in bytes. A longer message is skipped and refused; one longer
+	// than wire.SkipLimit ends the connection.
 	MaxMessage int64
 }
 
 // maxOverhead is the most bytes that a frame may have beside its message.
 const maxOverhead = 64 << 10
 
-// New makes the codec. An error names the flags at fault, all of them.
+// New makes the codec. Its error has one line per fault, which begins with the flag.
 func New(cfg Config) (*wire.Codec, error) {
 	p, err := parse(cfg)
 	if err != nil {
@@ -60,7 +60,7 @@ func parse(cfg Config) (*protocol, error) {
 	p.ack = faults.Template("--ack-template", cfg.AckTemplate, template.Ack)
 	faults.Metadata("--ack-template", p.ack, "tcp", nil)
 	p.heartbeat = faults.Template("--heartbeat-template", cfg.HeartbeatTemplate, template.Heartbeat)
-	p.signs = wire.Signs{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
+	p.ignore = wire.IgnoreFilter{Prefix: faults.IgnorePrefix(cfg.IgnorePrefix), Empty: cfg.Frame == lineSkipEmpty}
 	p.lastLine = cfg.LastLine && (cfg.Frame == "line" || cfg.Frame == lineSkipEmpty)
 	faults.CheckHeartbeat(cfg.Heartbeat)
 	return p, faults.Err()
@@ -70,12 +70,12 @@ func parse(cfg Config) (*protocol, error) {
 type protocol struct {
 	newFramer func() framer
 	overhead  int
-	longest   uint64 // bytes of a message that is skipped
-	lastLine  bool   // as in Config, and the framing is one of lines
-	signs     wire.Signs
+	longest   uint64 // length up to which messages are skipped, in bytes
+	lastLine  bool   // as in Config; false unless the framing is one of lines
+	ignore    wire.IgnoreFilter
 	interval  time.Duration
 
-	// Nil where there is none.
+	// Nil if not configured.
 	hello, ack, heartbeat *template.Template
 }
 
@@ -83,10 +83,10 @@ func (p *protocol) codec() *wire.Codec {
 	return &wire.Codec{
 		Traits: wire.Traits{
 			RenderAcks: p.ack != nil && p.ack.NeedsMessage(),
-			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusals: template.NoRefusals(p.ack),
-			AckIDs:    p.ack != nil && p.ack.HasID(),
-			Overhead:  p.overhead,
-			EOFCloses: true,
+			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusalAck: template.NoRefusalAck(p.ack),
+			AcksQuoteID: p.ack != nil && p.ack.HasID(),
+			Overhead:    p.overhead,
+			EOFIsClose:  true,
 		},
 		NewConn: func() wire.Conn {
 			return &conn{p: p, framer: p.newFramer(), heartbeat: wire.Heartbeat{Interval: p.interval}}

@@ -29,11 +29,11 @@ func TestNewFaults(t *testing.T) {
 		`--frame: "length:size": "size" is not KEY=VALUE`:              {Frame: "length:size"},
 		`"length:size=4,size=4": size is given twice`:                  {Frame: "length:size=4,size=4"},
 		`"length:width=4": unknown key "width"`:                        {Frame: "length:width=4"},
-		`"length:order=middle": order "middle" is not`:                 {Frame: "length:order=middle"},
+		`"length:order=middle": order "middle" is neither`:             {Frame: "length:order=middle"},
 		`"length:offset=-1": offset "-1" is not a number from 0`:       {Frame: "length:offset=-1"},
 		`"length:strip=-1": strip "-1" is not a number from 0`:         {Frame: "length:strip=-1"},
 		`"length:adjust=-2147483649": adjust`:                          {Frame: "length:adjust=-2147483649"},
-		`"length:offset=65536": the length field ends behind`:          {Frame: "length:offset=65536"},
+		`"length:offset=65536": the length field ends after`:           {Frame: "length:offset=65536"},
 		`"length:strip=65537": strip is over`:                          {Frame: "length:strip=65537"},
 		`"length:offset=2000,strip=0": a frame that is all header`:     {Frame: "length:offset=2000,strip=0"},
 		`--hello: byte 1: placeholder {n}`:                             {Frame: "line", Hello: "{n}"},
@@ -59,12 +59,12 @@ func TestNewFaults(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	for ack, want := range map[string]wire.Traits{
-		"":            {Overhead: len("\r\n"), EOFCloses: true, Acks: wire.AcksIf(false)},
-		`A{n}\n`:      {Overhead: len("\r\n"), EOFCloses: true, Acks: wire.AcksIf(true)},
-		`{json:id}\n`: {Overhead: len("\r\n"), EOFCloses: true, Acks: wire.AcksIf(true)},
+		"":            {Overhead: len("\r\n"), EOFIsClose: true, Acks: wire.AcksIf(false)},
+		`A{n}\n`:      {Overhead: len("\r\n"), EOFIsClose: true, Acks: wire.AcksIf(true)},
+		`{json:id}\n`: {Overhead: len("\r\n"), EOFIsClose: true, Acks: wire.AcksIf(true)},
 	} {
 		if strings.HasPrefix(ack, "A") || strings.HasPrefix(ack, "{") {
-			want.NoRefusals = "--ack-template has no {code}"
+			want.NoRefusalAck = "--ack-template has no {code}"
 		}
 		want.AckNote = map[bool]string{true: "without --ack-template"}[ack == ""]
 		p := mustNew(t, Config{Frame: "line", AckTemplate: ack})
@@ -75,10 +75,10 @@ func TestTraits(t *testing.T) {
 	}
 }
 
-// TestOpening looks that the hello comes first and readiness before any message.
+// TestOpening: the hello is sent first, and EventReady precedes every message.
 func TestOpening(t *testing.T) {
 	conn := mustNew(t, Config{Frame: "line", Hello: `LOGIN {token}\n`}).NewConn()
-	d := wiretest.New(t, conn, wire.Resume{Client: "me", Token: []byte("s3cret")}, wiretest.Whole(64))
+	d := wiretest.New(t, conn, wire.Hello{Client: "me", Token: []byte("s3cret")}, wiretest.Whole(64))
 	if err := d.Feed([]byte("a\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -86,13 +86,13 @@ func TestOpening(t *testing.T) {
 	if string(d.Hello) != "LOGIN s3cret\n" || len(d.Events) != 1 || d.Events[0] != want || len(d.Msgs) != 1 {
 		t.Errorf("hello %q, events %+v, %d messages", d.Hello, d.Events, len(d.Msgs))
 	}
-	if out := mustNew(t, Config{Frame: "line"}).NewConn().Open(nil, wire.Resume{}); out != nil {
+	if out := mustNew(t, Config{Frame: "line"}).NewConn().AppendHello(nil, wire.Hello{}); out != nil {
 		t.Errorf("without --hello it says %q", out)
 	}
 }
 
 func TestEnd(t *testing.T) {
-	d := wiretest.New(t, mustNew(t, Config{Frame: "line"}).NewConn(), wire.Resume{}, wiretest.Whole(64))
+	d := wiretest.New(t, mustNew(t, Config{Frame: "line"}).NewConn(), wire.Hello{}, wiretest.Whole(64))
 	if err := d.Feed([]byte("a\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -108,8 +108,8 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// TestEndWithinALine: only a clean end makes a message of what is left, and only where
-// that is asked for and the frames are lines.
+// TestEndWithinALine: the bytes left at the end become a message only after a clean end, only
+// with LastLine, and only with a line framing.
 func TestEndWithinALine(t *testing.T) {
 	for _, c := range []struct {
 		frame           string
@@ -120,7 +120,7 @@ func TestEndWithinALine(t *testing.T) {
 		{"line", true, false, 1}, {"line", false, true, 1}, {"delim:0a", true, true, 1},
 	} {
 		p := mustNew(t, Config{Frame: c.frame, LastLine: c.lastLine})
-		d := wiretest.New(t, p.NewConn(), wire.Resume{}, wiretest.Whole(64))
+		d := wiretest.New(t, p.NewConn(), wire.Hello{}, wiretest.Whole(64))
 		if err := d.Feed([]byte("a\nb")); err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +157,7 @@ func TestAcks(t *testing.T) {
 		if got := conn.AppendAcks([]byte("+"), 9, 3, worker.Refused); string(got) != "+"+c.refused {
 			t.Errorf("%s: refusals %q, want %q", c.template, got, c.refused)
 		}
-		if got := conn.AppendClose([]byte("+"), worker.OK); string(got) != "+" {
+		if got := conn.AppendClose([]byte("+"), wire.CloseOK); string(got) != "+" {
 			t.Errorf("%s: goodbye %q", c.template, got)
 		}
 	}

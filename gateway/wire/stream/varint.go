@@ -6,12 +6,12 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// varints frames messages behind their length as a protobuf varint: groups of
-// seven bits, the lowest first, the high bit set on all bytes but the last. A
-// length may be written with more groups than it needs, as protobuf allows.
+// varints frames messages behind their length as a protobuf varint: groups of seven bits, lowest
+// first, with the high bit set in all bytes but the last. As protobuf allows, a length may have
+// more groups than it needs.
 type varints struct {
 	sized
-	max int // bytes of a message
+	max int // longest message, in bytes
 }
 
 func (f *varints) frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault) {

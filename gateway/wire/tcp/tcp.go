@@ -1,4 +1,4 @@
-// Package tcp is scheme tcp: any protocol that is a stream of framed messages.
+// Package tcp implements the scheme tcp: any protocol that is a stream of framed messages.
 package tcp
 
 import (
@@ -10,7 +10,7 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// Scheme names it.
+// Scheme names the protocol.
 var Scheme = wire.Scheme{
 	Name: "tcp", Secure: "tcp+tls",
 	Examples: []string{
@@ -23,9 +23,9 @@ var Scheme = wire.Scheme{
 	},
 }
 
-// Flags are the settings of the framing, and the flags for these.
+// Flags are the settings of the framing, and the flags for them.
 type Flags struct {
-	// Frame is how messages are framed, as in [stream.Config].
+	// Frame is how messages are framed; see [stream.Config].
 	Frame string `name:"frame" group:"framing" placeholder:"HOW" help:"tcp: line, delim:, varint, length:, above."`
 }
 
@@ -43,8 +43,8 @@ type Protocol struct {
 // Scheme implements [wire.Protocol].
 func (Protocol) Scheme() *wire.Scheme { return &Scheme }
 
-// Defaults implements [wire.Protocol]. Silence means nothing unless there is a heartbeat that
-// the server may answer.
+// Defaults implements [wire.Protocol]. Silence means nothing without a heartbeat that the server
+// may answer, so the idle timeout is then off.
 func (p Protocol) Defaults(s *wire.Settings) {
 	if s.IdleTimeout == 0 && p.Framed.HeartbeatTemplate == "" {
 		s.IdleTimeout = wire.NoTimeout

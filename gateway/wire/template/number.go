@@ -5,8 +5,7 @@ import (
 	"strconv"
 )
 
-// form is how a number is written: as decimal text, or in binary with a width and
-// a byte order.
+// form is how a number is written: as decimal text, or in binary with a width and a byte order.
 type form uint8
 
 const (
@@ -20,7 +19,7 @@ const (
 	u64le
 )
 
-// forms are the names of the forms; one byte has no order.
+// forms are the forms by name. A single byte has no byte order.
 var forms = map[string]form{
 	"u8": u8, "u8be": u8, "u8le": u8,
 	"u16be": u16be, "u16le": u16le,

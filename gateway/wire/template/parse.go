@@ -8,31 +8,32 @@ import (
 	"feedgate/worker/selector"
 )
 
-// Parse reads a template that is used as where. An error names the fault and the
-// byte of text, from 1, at which it begins.
+// Parse parses a template for the use where. Its error names the fault and the byte of text, from
+// 1, at which it begins.
 //
-// A { begins a placeholder, which ends at the next }; {{ is a literal {, and a }
-// outside a placeholder is literal. Inside one the bytes of SEP and NAME may be
-// written as escapes, so that \x7d stands for a } there. In an Ack template:
+// A { begins a placeholder, which ends at the next }; {{ is a literal {, and a } outside a
+// placeholder is literal. Inside a placeholder, the bytes of SEP and NAME may be escaped: \x7d is
+// a }. An Ack template has:
 //
 //	{n} {code}              the arrival number and the code, as decimal text
 //	{n:FORM} {code:FORM}    in binary, wrapped to its width; FORM is u8, or u16,
 //	                        u32 or u64 followed by be or le
 //	{bytes:OFFSET:LENGTH}
 //	{field:N:SEP}
-//	{json:NAME} {json:/A/B} what [selector.Selector.AppendRaw] picks from the message, if
-//	                        anything
-//	{json:NAME:text}        with a JSON string decoded. A NAME that ends in :text is
-//	                        written with \x3a
+//	{json:NAME} {json:/A/B} what [selector.Selector.AppendRaw] selects from the message;
+//	                        nothing if it finds nothing
+//	{json:NAME:text}        the same with a JSON string decoded. A NAME that ends in :text
+//	                        is written with \x3a
 //	{meta:NAME}             what the protocol reports about the message
-//	{id}                    what identifies the message permanently, as [worker.Message.AppendRawID]
+//	{id}                    what identifies the message permanently, as
+//	                        [worker.Message.AppendRawID]
 //
-// What a selector picks otherwise, a value of the metadata and an id are copied as they are:
-// where the server finds the end of an ack by certain bytes, only what cannot hold these may be
-// quoted, or whoever writes messages writes acks.
+// Selected bytes, metadata and ids are copied as they are. If the server finds the end of an ack
+// by certain bytes, quote only what cannot contain them; otherwise whoever writes messages can
+// write acks.
 //
-// An Output template has all of these but {code}, and {data}, the message as it was received.
-// In a Hello template {token} is the secret. A Heartbeat template has none.
+// An Output template has all of these except {code}, and {data}, the message as it was received.
+// A Hello template has {token}, the secret. A Heartbeat template has no placeholder.
 func Parse(text string, where Where) (*Template, error) {
 	t := &Template{}
 	var literal []byte
@@ -76,26 +77,26 @@ func Parse(text string, where Where) (*Template, error) {
 	return t, nil
 }
 
-// placeholders are those that there are, for errors.
+// placeholders are the placeholders of each use, for errors.
 var placeholders = map[Where]string{
-	Hello:     "there are {token}, and {{ for a literal {",
-	Heartbeat: "there are none, and {{ for a literal {",
-	Ack:       "there are {n}, {code}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, {meta:NAME}, {id}, and {{ for a literal {",
-	Output:    "there are {data}, {n}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, {meta:NAME}, {id}, and {{ for a literal {",
+	Hello:     "use {token}, or {{ for a literal {",
+	Heartbeat: "a heartbeat has none; {{ is a literal {",
+	Ack:       "use {n}, {code}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, {meta:NAME}, {id}, or {{ for a literal {",
+	Output:    "use {data}, {n}, {bytes:OFFSET:LENGTH}, {field:N:SEP}, {json:NAME}, {json:/A/B}, {meta:NAME}, {id}, or {{ for a literal {",
 }
 
 var (
-	errForm = errors.New("want nothing behind the name, for decimal text, or u8, u16be, u16le, u32be, u32le, " +
+	errForm = errors.New("want nothing after the name, for decimal text, or u8, u16be, u16le, u32be, u32le, " +
 		"u64be or u64le")
 	errTokenArg   = errors.New("want {token}")
 	errHelloOnly  = errors.New("only --hello has the token")
-	errNoMessage  = errors.New("there is no message to take it from")
+	errNoMessage  = errors.New("no message to take it from")
 	errNoCode     = errors.New("only an ack has a code")
-	errNoArgument = errors.New("want nothing behind the name")
+	errNoArgument = errors.New("want nothing after the name")
 	errOutputOnly = errors.New("only --output has the data")
 )
 
-// parsePlaceholder reads the inside of a placeholder.
+// parsePlaceholder parses the text between the braces.
 func parsePlaceholder(text string, where Where) (p part, err error) {
 	name, arg, hasArg := strings.Cut(text, ":")
 	switch name {
@@ -141,7 +142,7 @@ func parsePlaceholder(text string, where Where) (p part, err error) {
 	return p, err
 }
 
-// check reports a placeholder that has no meaning in a template for where.
+// check returns an error if the placeholder has no meaning in a template for where.
 func (p *part) check(where Where) error {
 	switch {
 	case p.kind == partData && where != Output:
@@ -154,7 +155,7 @@ func (p *part) check(where Where) error {
 	return nil
 }
 
-// classify notes what the parts ask for.
+// classify records what the parts need.
 func (t *Template) classify() {
 	t.run = -1
 	numbers := 0

@@ -1,5 +1,5 @@
-// Package template renders what a user wrote for --hello, --ack-template,
-// --heartbeat-template and --output: bytes, escapes and placeholders.
+// Package template renders the templates of --hello, --ack-template, --heartbeat-template and
+// --output: bytes with escapes and placeholders.
 package template
 
 import (
@@ -10,7 +10,7 @@ import (
 	"feedgate/worker"
 )
 
-// Where is what a template is for, which decides its placeholders.
+// Where is the use of a template. It decides which placeholders there are.
 type Where uint8
 
 // Uses of templates.
@@ -28,12 +28,12 @@ type Template struct {
 	code    bool // a part is the code
 	id      bool // a part is the id
 
-	// run is the index of the one part that differs between the acks of one code,
-	// {n}; -1 when it is not as simple as that.
+	// run is the index of the {n} part, if it is the only part that differs between acks with one
+	// code; otherwise -1.
 	run int
 }
 
-// part is one piece of what is rendered.
+// part is a literal or a placeholder.
 type part struct {
 	kind     partKind
 	form     form              // of a number
@@ -54,7 +54,7 @@ const (
 	partToken
 )
 
-// AckNote is wire.Traits.AckNote of a protocol with an ack template, or without one.
+// AckNote returns wire.Traits.AckNote for a protocol with this ack template; nil: without.
 func AckNote(ack *Template) string {
 	if ack == nil {
 		return "without --ack-template"
@@ -62,18 +62,19 @@ func AckNote(ack *Template) string {
 	return ""
 }
 
-// NoRefusals is wire.Traits.NoRefusals of a protocol with an ack template, or without one.
-func NoRefusals(ack *Template) string {
+// NoRefusalAck returns wire.Traits.NoRefusalAck for a protocol with this ack template; nil:
+// without.
+func NoRefusalAck(ack *Template) string {
 	if ack == nil || ack.code {
 		return ""
 	}
 	return "--ack-template has no {code}"
 }
 
-// NeedsMessage reports whether Append takes anything but the number from the message.
+// NeedsMessage reports whether Append uses more of the message than its number.
 func (t *Template) NeedsMessage() bool { return t.message }
 
-// MetaNames are the names of metadata that the template asks for.
+// MetaNames returns the names of the metadata in the template.
 func (t *Template) MetaNames() (names []string) {
 	for i := range t.parts {
 		if name := t.parts[i].selector.MetaName(); name != "" && !slices.Contains(names, name) {
@@ -86,8 +87,8 @@ func (t *Template) MetaNames() (names []string) {
 // HasID reports whether the template has {id}.
 func (t *Template) HasID() bool { return t.id }
 
-// Quotes is how many parts are taken from the message's data or metadata: as many times the
-// longest of these, beside the template's own text, is the longest that Append makes.
+// Quotes returns how many parts are taken from the message's data or metadata. The longest result
+// of Append is the template's own text plus this many times the longest of these.
 func (t *Template) Quotes() (n int) {
 	for i := range t.parts {
 		switch t.parts[i].kind {
@@ -98,9 +99,9 @@ func (t *Template) Quotes() (n int) {
 	return n
 }
 
-// AppendCounting is Append for a template of which the next ack differs in one decimal
-// number only, and says where in dst its first and last digit are; otherwise it
-// appends nothing and last is less than first.
+// AppendCounting is Append for a template in which consecutive acks differ only in one decimal
+// number. first and last are the offsets in out of its first and last digit. For any other
+// template, it appends nothing, and last is less than first.
 func (t *Template) AppendCounting(dst []byte, n uint64, code uint16) (out []byte, first, last int) {
 	if t.run < 0 || t.parts[t.run].form != decimal {
 		return dst, 0, -1
@@ -112,14 +113,13 @@ func (t *Template) AppendCounting(dst []byte, n uint64, code uint16) (out []byte
 	return appendParts(dst, t.parts[t.run+1:], &m, code), first, len(dst) - 1
 }
 
-// Acks reports whether t, an Ack template, or nil where there are no acks, is sent for a
-// message that ends with code. Without {code} it is not: the peer would take a refusal for
-// a success.
+// Acks reports whether t, an Ack template, is sent for a message with this code. Without {code}
+// it is not sent for a refusal, which the peer would take for a success. t may be nil: no acks.
 func (t *Template) Acks(code worker.Code) bool {
 	return t != nil && (code == worker.OK || t.code)
 }
 
-// AppendHello appends a Hello template, with token for {token}, to dst.
+// AppendHello appends a Hello template, with token for {token}.
 func (t *Template) AppendHello(dst, token []byte) []byte {
 	for i := range t.parts {
 		if p := &t.parts[i]; p.kind == partToken {
@@ -131,9 +131,8 @@ func (t *Template) AppendHello(dst, token []byte) []byte {
 	return dst
 }
 
-// Append appends an Ack, Output or Heartbeat template to dst, with the number of m, the code
-// and what the other placeholders take from m, which may be without data and metadata unless
-// NeedsMessage. It allocates only to extend dst, and keeps nothing of m.
+// Append appends an Ack, Output or Heartbeat template for message m and a code. m may lack data
+// and metadata unless NeedsMessage. Append allocates only to extend dst, and keeps nothing of m.
 func (t *Template) Append(dst []byte, m worker.Message, code uint16) []byte {
 	return appendParts(dst, t.parts, &m, code)
 }
@@ -162,9 +161,9 @@ func appendParts(dst []byte, parts []part, m *worker.Message, code uint16) []byt
 	return dst
 }
 
-// AppendRun appends an Ack template count times, for the arrival numbers from n on,
-// all with one code. n does not wrap. It is for templates that do not need the
-// message; others get nothing for their selectors.
+// AppendRun appends an Ack template count times, for the arrival numbers from n on, with one
+// code. n must not wrap around. The template must not need the message: selectors would find
+// nothing.
 func (t *Template) AppendRun(dst []byte, n uint64, count int, code uint16) []byte {
 	if t.run < 0 {
 		for range count {
@@ -173,10 +172,10 @@ func (t *Template) AppendRun(dst []byte, n uint64, count int, code uint16) []byt
 		}
 		return dst
 	}
-	// The acks of a run differ in their number alone, those of a decade in its last
-	// digit. So one is rendered and the others are copied from it and changed:
-	// from it rather than from the one before, whose last change the processor
-	// would still be storing when the copy loads it.
+	// The acks of a run differ only in their number, and within a decade only in its last digit.
+	// So one is rendered, and the others are copied from it and patched. The copy is made from
+	// the first ack, not from the one before, whose patch the processor would still be storing
+	// when the copy loads it.
 	form := t.parts[t.run].form
 	for count > 0 {
 		start := len(dst)

@@ -17,24 +17,24 @@ type conn struct {
 	ping     wire.Heartbeat
 
 	ready  bool // the login was accepted
-	closed bool // the server sent its goodbye; what follows means nothing
+	closed bool // the server sent its goodbye; later bytes have no meaning
 	skip   wire.Skipper
 
-	// Numbers of messages, from 1: of the newest received, of the newest for which the server
-	// has credit, and of the newest acked. acked <= received <= granted <= acked + limit.
+	// Numbers of messages, from 1: the newest received, the newest for which the server has
+	// credit, and the newest acked. acked <= received <= granted <= acked + limit.
 	received, granted, acked uint64
 
-	limit int      // most messages that may be granted and not acked
-	ids   []uint64 // ids of the messages not acked, each at its number modulo the length
+	limit int      // most messages granted and not acked
+	ids   []uint64 // ids of unacknowledged messages, each at its number modulo the length
 }
 
-// Open implements [wire.Conn].
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+// AppendHello implements [wire.Conn].
+func (c *conn) AppendHello(dst []byte, h wire.Hello) []byte {
 	body := append([]byte(c.channel), '\n')
-	return AppendFrame(dst, Login, append(body, r.Token...)...)
+	return AppendFrame(dst, Login, append(body, h.Token...)...)
 }
 
-// login ends the login. The server takes credit for at most window messages.
+// login ends the login. The server accepts credit for at most window messages.
 func (c *conn) login(window int, in *wire.Input) {
 	c.ready = true
 	c.limit = min(c.limit, window)
@@ -52,8 +52,8 @@ func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byt
 	return c.grant(dst)
 }
 
-// grant appends credit, once half of all can be given. The server cannot starve meanwhile:
-// it has the other half, or what it sent for that is not acked and another call will come.
+// grant appends credit once at least half of it can be given. The server cannot run out
+// meanwhile: it has the other half, or has sent messages for it whose acks will call grant again.
 func (c *conn) grant(dst []byte) []byte {
 	all := uint64(min(c.limit, c.settings.Allowed()))
 	given := c.granted - c.acked
@@ -64,7 +64,7 @@ func (c *conn) grant(dst []byte) []byte {
 	return appendCredit(dst, uint32(all-given))
 }
 
-// id is where the id of message seq is kept.
+// id returns the slot for the id of message seq.
 func (c *conn) id(seq uint64) *uint64 { return &c.ids[seq&uint64(len(c.ids)-1)] }
 
 // Tick implements [wire.Conn].
@@ -80,10 +80,10 @@ func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Durati
 }
 
 // AppendClose implements [wire.Conn].
-func (c *conn) AppendClose(dst []byte, _ worker.Code) []byte { return AppendFrame(dst, Goodbye) }
+func (c *conn) AppendClose(dst []byte, _ wire.CloseCode) []byte { return AppendFrame(dst, Goodbye) }
 
-// End implements [wire.Conn]. Without a goodbye the connection is lost, which is no fault
-// of the protocol.
+// End implements [wire.Conn]. Without a goodbye the connection is lost, which is no fault of the
+// protocol.
 func (c *conn) End([]byte, *wire.Input, bool) *wire.Error { return nil }
 
 // control handles a frame that is not a message.

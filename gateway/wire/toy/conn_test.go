@@ -45,7 +45,7 @@ func plans(n int) []wiretest.Plan {
 	return plans
 }
 
-// TestStreams: what comes of a stream, however it arrives.
+// TestStreams: what a stream is decoded to, however it arrives.
 func TestStreams(t *testing.T) {
 	big, full := strings.Repeat("b", testMax+1), strings.Repeat("f", testMax)
 	topic := strings.Repeat("t", maxTopic)
@@ -130,7 +130,7 @@ func describe(r wiretest.Result) string {
 	return strings.Join(all, " ")
 }
 
-// TestWithoutHeads: if nobody asks for metadata, only the data are handed out.
+// TestWithoutHeads: if metadata is not used, only the data is returned.
 func TestWithoutHeads(t *testing.T) {
 	codec := testCodec(t, false, 0)
 	r := wiretest.Run(t, codec.NewConn(), accepted(msg(9, "topic", "data")), wiretest.ByteByByte())
@@ -160,7 +160,7 @@ func TestMetadata(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	c := testCodec(t, false, 0).NewConn()
-	if got, want := c.Open(nil, wire.Resume{Token: []byte("secret")}), frame(Login, "c\nsecret"); !bytes.Equal(got, want) {
+	if got, want := c.AppendHello(nil, wire.Hello{Token: []byte("secret")}), frame(Login, "c\nsecret"); !bytes.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got, want := c.AppendClose(nil, wire.CloseShuttingDown), frame(Goodbye, ""); !bytes.Equal(got, want) {
@@ -168,10 +168,10 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestAcks: acks quote the ids, refused messages too, and credit comes back by halves.
+// TestAcks: acks quote the ids, also of refused messages, and credit is returned by halves.
 func TestAcks(t *testing.T) {
 	c := testCodec(t, false, 4).NewConn()
-	d := wiretest.New(t, c, wire.Resume{}, wiretest.ByteByByte())
+	d := wiretest.New(t, c, wire.Hello{}, wiretest.ByteByByte())
 	d.Feed(accepted(msg(90, "", "a"), msg(80, "", strings.Repeat("b", testMax+1)), msg(70, "", "c"), msg(60, "", "d")))
 	if d.Err != nil || !bytes.Equal(d.Out, appendCredit(nil, 4)) {
 		t.Fatalf("%q, error %v", d.Out, d.Err)
@@ -196,7 +196,7 @@ func TestAcks(t *testing.T) {
 	}
 }
 
-// TestSharedCredit: credit follows what the gateway may have at the moment.
+// TestSharedCredit: credit follows the gateway's current limit.
 func TestSharedCredit(t *testing.T) {
 	allowed := 3
 	codec, err := Protocol{Channel: "c"}.New(wire.Settings{
@@ -206,7 +206,7 @@ func TestSharedCredit(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := codec.NewConn()
-	d := wiretest.New(t, c, wire.Resume{}, wiretest.ByteByByte())
+	d := wiretest.New(t, c, wire.Hello{}, wiretest.ByteByByte())
 	d.Feed(accepted(bytes.Repeat(msg(1, "", ""), 3)))
 	if want := appendCredit(nil, 3); !bytes.Equal(d.Out, want) {
 		t.Fatalf("%q, want %q", d.Out, want)

@@ -2,14 +2,13 @@ package toy
 
 import (
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // Decode implements [wire.Conn].
 func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	in.Need = 0
 	for !c.closed {
-		if c.skip.On() {
+		if c.skip.Active() {
 			if in.Full() || !c.skip.Pass(buf, in) {
 				return nil
 			}
@@ -28,7 +27,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	return nil
 }
 
-// decodePlain decodes the run of whole messages at in.Scan, which is nearly all of a feed.
+// decodePlain decodes the run of complete messages at in.Scan, which is nearly all of a feed.
 func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	msgs, at, seq := in.Msgs, in.Scan, c.received
 	for len(msgs) < cap(msgs) && seq < c.granted && len(buf)-at >= messageHead {
@@ -51,8 +50,8 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	in.AdvanceTo(at)
 }
 
-// frame decodes the frame at in.Scan, which decodePlain has left: one of another type, or a
-// message that is incomplete, too long or malformed. False: more bytes must come first.
+// frame decodes the frame at in.Scan that decodePlain has left: one of another type, or a message
+// that is incomplete, too long or malformed. It returns false if the frame is incomplete.
 func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	b := buf[in.Scan:]
 	if len(b) < frameHead {
@@ -70,7 +69,7 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	case kind == Message:
 		return c.message(buf, in)
 	case size > frameHead+maxControl:
-		return false, wire.Errorf(wire.TooLarge, worker.TooLarge, "frame %c of %d bytes", kind, size)
+		return false, wire.Errorf(wire.TooLarge, wire.CloseTooLarge, "frame %c of %d bytes", kind, size)
 	case int64(len(b)) < size:
 		in.Need = int(size)
 		return false, nil
@@ -90,7 +89,7 @@ func (c *conn) expects(kind byte) bool {
 	return kind == Ping || kind == Pong || kind == Goodbye
 }
 
-// message decodes a message that decodePlain does not take.
+// message decodes a message that decodePlain leaves.
 func (c *conn) message(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	b, number := buf[in.Scan:], c.received+1
 	if number > c.granted {
@@ -109,7 +108,7 @@ func (c *conn) message(buf []byte, in *wire.Input) (whole bool, err *wire.Error)
 	case h.data < 0:
 		return false, wire.Errorf(wire.BadLength, wire.CloseProtocolError, "message %d: topic of %d bytes in a frame of %d", number, h.topic, size)
 	case uint64(h.data) > wire.SkipLimit(c.settings.MaxMessage):
-		return false, wire.Errorf(wire.TooLarge, worker.TooLarge, "message %d: %d bytes are too many to skip", number, h.data)
+		return false, wire.Errorf(wire.TooLarge, wire.CloseTooLarge, "message %d: %d bytes are too many to skip", number, h.data)
 	case h.data <= c.settings.MaxMessage:
 		in.Need = int(size)
 		return false, nil

@@ -26,7 +26,7 @@ const (
 	messageHead = topicOffset + 1
 	maxTopic    = 255
 
-	// maxControl bounds the body of every frame but a message, in bytes.
+	// maxControl is the longest body of every frame but a message, in bytes.
 	maxControl = 1 << 10
 
 	ackSize    = frameHead + 8 + 2
@@ -36,17 +36,17 @@ const (
 // Types of frames.
 const (
 	Login    = 'L' // from the client: channel, line feed, token
-	Accepted = 'O' // u16: the most messages that the client may give credit for
+	Accepted = 'O' // u16: the most messages that the client may grant
 	Refused  = 'R' // text
 	Message  = 'M' // u64 id, u8 length of topic, topic, data
 	Ack      = 'A' // from the client: u64 id, u16 code
-	Credit   = 'C' // from the client: u32: so many more messages may be sent
+	Credit   = 'C' // from the client: u32: number of additional messages that may be sent
 	Ping     = 'P' // both ways
 	Pong     = 'Q' // both ways
 	Goodbye  = 'Z' // both ways
 )
 
-// known reports whether there are frames of a type.
+// known reports whether kind is a type of frame.
 func known(kind byte) bool {
 	switch kind {
 	case Login, Accepted, Refused, Message, Ack, Credit, Ping, Pong, Goodbye:
@@ -79,7 +79,7 @@ func appendCredit(dst []byte, n uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, Credit), n)
 }
 
-// header is what a message begins with, decoded.
+// header is the decoded beginning of a message.
 type header struct {
 	id    uint64
 	topic int64 // length in bytes
@@ -96,5 +96,5 @@ func parseHeader(b []byte) header {
 	}
 }
 
-// frameSize is the length of the frame that b begins with, in bytes.
+// frameSize returns the length of the frame at the beginning of b, in bytes.
 func frameSize(b []byte) int64 { return lengthSize + int64(binary.BigEndian.Uint32(b)) }

@@ -10,7 +10,7 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// reference decodes a whole stream, one frame at a time and without thought of speed. It
+// reference decodes a whole stream, one frame at a time and regardless of speed. It
 // describes the stream as the function describe does, and an error by its reason.
 func reference(stream []byte) (all, reason string) {
 	var r referenceConn
@@ -34,8 +34,7 @@ type referenceConn struct {
 	credit, seq   int
 }
 
-// check returns what is wrong with a frame that has a body of size bytes, of which those in
-// body have come.
+// check returns the fault of a frame with a body of size bytes, of which body has arrived.
 func (r *referenceConn) check(kind byte, body []byte, size int) (reason string) {
 	switch {
 	case size < 0:
@@ -87,7 +86,7 @@ func (r *referenceConn) frame(kind byte, body []byte) (reason string) {
 
 const testCredit = 4
 
-// FuzzDecode: any stream, arriving in any way, gives what the reference decoder finds.
+// FuzzDecode: any stream, however it arrives, has the result of the reference decoder.
 func FuzzDecode(f *testing.F) {
 	big := strings.Repeat("b", testMax+1)
 	for _, stream := range [][]byte{

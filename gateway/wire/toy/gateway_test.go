@@ -19,7 +19,7 @@ import (
 	"feedgate/worker/credential"
 )
 
-// recorder is a sink's handler that keeps all that it gets.
+// recorder is a sink's handler that records its messages.
 type recorder struct {
 	mu    sync.Mutex
 	lines []string
@@ -63,7 +63,7 @@ func run(t *testing.T, g *gateway.Gateway) error {
 	return err
 }
 
-// messages are n messages of 7 topics, with ids that do not count up.
+// messages returns n messages of 7 topics, with ids that are not consecutive.
 func messages(n int) []toytest.Message {
 	all := make([]toytest.Message, n)
 	for i := range all {

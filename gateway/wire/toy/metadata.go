@@ -9,8 +9,8 @@ import (
 
 var metaNames = []string{"topic", "id"}
 
-// metadata makes what New needs: values come from the head of a message, which is its id, the
-// length of its topic, and its topic. Without heads, nobody asks for them.
+// metadata returns Traits.Meta. Values come from the head of a message: its id, the length of its
+// topic, and its topic. Without heads, nobody reads them.
 func metadata(heads bool) *worker.Metadata {
 	md := &worker.Metadata{Names: metaNames, Append: appendMeta, AppendID: appendID}
 	if heads {

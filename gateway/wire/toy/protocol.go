@@ -1,6 +1,5 @@
-// Package toy is TOY/1, a protocol with a login, ordered acks, credit and
-// metadata, and the example of docs/adding-a-protocol.md. It is complete and
-// tested, but no program lists it.
+// Package toy is TOY/1, a protocol with a login, ordered acks, credit and metadata. It is the
+// example of docs/adding-a-protocol.md: complete and tested, but in no program's list.
 package toy
 
 import (
@@ -25,7 +24,7 @@ var Scheme = wire.Scheme{
 	Meta:     metaNames,
 }
 
-// badCredit is the reason of errors that concern credit.
+// badCredit is the reason of errors about credit.
 const badCredit = "toy"
 
 // defaultCredit is the default of --toy-credit.

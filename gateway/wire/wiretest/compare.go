@@ -6,12 +6,12 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// Compare fails t unless two results say the same, errors by their text.
+// Compare fails t unless two results are equal. Errors are compared by their text.
 func Compare(t T, got, want Result) {
 	t.Helper()
 	for i := range min(len(got.Msgs), len(want.Msgs)) {
 		g, w := got.Msgs[i], want.Msgs[i]
-		if g.Seq != w.Seq || g.Aux != w.Aux || g.Code != w.Code || !bytes.Equal(g.Data, w.Data) {
+		if g.Seq != w.Seq || g.Tag != w.Tag || g.Code != w.Code || !bytes.Equal(g.Data, w.Data) {
 			t.Fatalf("message %d is %+v, want %+v", i, g, w)
 		}
 	}

@@ -1,8 +1,8 @@
-// Package wiretest drives a wire.Conn with a stream of bytes, as the gateway's loop
-// does, and checks what wire.Conn and wire.Input promise on the way: the order of
-// the cursors, that Decode stops only where it may, that it takes nothing while
-// fewer than Need bytes are there, that it leaves the bytes of messages alone once it has
-// handed them out, and that Own is bounded. Own bytes are overwritten before each call.
+// Package wiretest drives a wire.Conn with a stream of bytes, as the gateway's loop does, and
+// checks the contract of wire.Conn and wire.Input on the way: the order of the cursors, that
+// Decode stops only where it may, that it makes no progress on fewer than Need bytes, that it
+// leaves the bytes of messages alone once it has returned them, and that Side is bounded. The
+// bytes of Side are overwritten before each call.
 package wiretest
 
 import (
@@ -12,8 +12,7 @@ import (
 	"feedgate/worker"
 )
 
-// T is what the driver reports faults of the Conn to: a *testing.T, *testing.F or
-// *rapid.T.
+// T reports faults of the Conn: a *testing.T, *testing.F or *rapid.T.
 type T interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -23,70 +22,70 @@ type T interface {
 type Message struct {
 	Seq  uint64
 	Data []byte // nil when refused
-	Aux  uint8
+	Tag  uint8
 	Code worker.Code
 }
 
-// Event is an event and the number of messages that came before it.
+// Event is an event and the number of messages before it.
 type Event struct {
 	wire.Event
 	After int
 }
 
-// Result is what came of a stream so far.
+// Result is what a stream has been decoded to so far.
 type Result struct {
-	Hello   []byte // what Open appended
-	Out     []byte // replies owed at once
+	Hello   []byte // what AppendHello appended
+	Out     []byte // replies due at once
 	Msgs    []Message
 	Events  []Event
 	Skipped int         // messages over --max-message
-	Longest uint64      // of these, in bytes
-	Err     *wire.Error // of Decode; it was fed nothing after that
-	Rest    int         // bytes that no message took
+	Longest uint64      // length of the longest of these, in bytes
+	Err     *wire.Error // of Decode, after which it is fed no more
+	Rest    int         // bytes left over
 }
 
-// poison fills the buffers that the Conn has no business in any more.
+// poison fills buffers that the Conn must no longer use.
 const poison = 0xdb
 
-// Driver feeds one Conn. It is used by one goroutine.
+// Driver feeds one Conn. Only one goroutine may use it.
 type Driver struct {
 	Result
 
-	t    T
-	conn wire.Conn
-	plan Plan
-	buf  []byte // received, in a buffer of cap(buf) bytes
-	in   wire.Input
-	msgs []wire.Msg
-	held []held // messages in buf
+	t        T
+	conn     wire.Conn
+	plan     Plan
+	buf      []byte // received, in a buffer of cap(buf) bytes
+	in       wire.Input
+	msgs     []wire.Msg
+	returned []returned // messages in buf
 }
 
-// held is a message that lies in the buffer and the copy of it.
-type held struct {
+// returned is a message that lies in the buffer, and a copy of it.
+type returned struct {
 	off  uint32
 	data []byte
 }
 
-// New opens conn with r and decodes the empty buffer.
-func New(t T, conn wire.Conn, r wire.Resume, plan Plan) *Driver {
+// New starts conn with h and decodes the empty buffer.
+func New(t T, conn wire.Conn, h wire.Hello, plan Plan) *Driver {
 	t.Helper()
 	d := &Driver{t: t, conn: conn, plan: plan, msgs: make([]wire.Msg, max(plan.Msgs, 1))}
 	d.buf = make([]byte, 0, plan.Buffer)
-	d.Hello = conn.Open(nil, r)
+	d.Hello = conn.AppendHello(nil, h)
 	d.decode()
 	return d
 }
 
-// Run drives conn with the whole of data in one go.
+// Run drives conn with all of data.
 func Run(t T, conn wire.Conn, data []byte, plan Plan) Result {
 	t.Helper()
-	d := New(t, conn, wire.Resume{}, plan)
+	d := New(t, conn, wire.Hello{}, plan)
 	d.Feed(data)
-	d.checkHeld()
+	d.checkReturned()
 	return d.Result
 }
 
-// Feed feeds data in the pieces of the plan. It returns Err.
+// Feed feeds data in the pieces of the plan and returns Err.
 func (d *Driver) Feed(data []byte) *wire.Error {
 	d.t.Helper()
 	for len(data) > 0 && d.Err == nil {
@@ -102,33 +101,32 @@ func (d *Driver) Feed(data []byte) *wire.Error {
 	return d.Err
 }
 
-// End tells the Conn that the peer has closed its sending side, or reset the connection,
-// and returns the fault that it finds.
-func (d *Driver) End(whole bool) *wire.Error {
+// End ends the stream, cleanly or by a reset, and returns the fault that the Conn finds.
+func (d *Driver) End(clean bool) *wire.Error {
 	d.t.Helper()
 	before := d.begin()
-	fault := d.conn.End(d.buf[:len(d.buf):len(d.buf)], &d.in, whole)
+	fault := d.conn.End(d.buf[:len(d.buf):len(d.buf)], &d.in, clean)
 	d.check(before)
 	d.collect(before.Start)
-	d.checkHeld()
+	d.checkReturned()
 	return fault
 }
 
-// begin empties what one call of the Conn fills, and returns the Input of before.
+// begin empties what a call of the Conn fills, and returns the Input from before.
 func (d *Driver) begin() wire.Input {
 	before := d.in
-	for own, i := d.in.Own[:cap(d.in.Own)], 0; i < len(own); i++ {
+	for own, i := d.in.Side[:cap(d.in.Side)], 0; i < len(own); i++ {
 		own[i] = poison
 	}
 	for i := range d.msgs {
-		d.msgs[i] = wire.Msg{Seq: poison, Off: poison, Len: poison, Aux: poison, Own: true, Code: poison}
+		d.msgs[i] = wire.Msg{Seq: poison, Off: poison, Len: poison, Tag: poison, Side: true, Code: poison}
 	}
-	d.in.Msgs, d.in.Own, d.in.Out, d.in.Event = d.msgs[:0], d.in.Own[:0], nil, wire.Event{}
+	d.in.Msgs, d.in.Side, d.in.Out, d.in.Event = d.msgs[:0], d.in.Side[:0], nil, wire.Event{}
 	d.in.Skipped, d.in.Longest = 0, 0
 	return before
 }
 
-// check checks where a call has left the cursors.
+// check checks the cursors after a call.
 func (d *Driver) check(before wire.Input) {
 	d.t.Helper()
 	if err := d.in.Check(d.buf); err != nil {
@@ -140,11 +138,11 @@ func (d *Driver) check(before wire.Input) {
 	}
 }
 
-// move goes on in another buffer, with room for what the Conn waits for.
+// move continues in another buffer, with room for what the Conn needs.
 func (d *Driver) move() {
 	d.t.Helper()
-	d.checkHeld()
-	d.held = d.held[:0]
+	d.checkReturned()
+	d.returned = d.returned[:0]
 	kept, rest := d.in.Keep-d.in.Start, len(d.buf)-d.in.Scan
 	old := d.buf
 	d.buf = make([]byte, 0, max(d.plan.Buffer, kept+d.in.Need, 2*(kept+rest), 1))
@@ -159,7 +157,7 @@ func (d *Driver) move() {
 	}
 }
 
-// decode decodes until nothing whole is left.
+// decode decodes until no complete frame is left.
 func (d *Driver) decode() {
 	d.t.Helper()
 	for dry := false; ; {
@@ -171,9 +169,9 @@ func (d *Driver) decode() {
 		short := before.Need - (len(d.buf) - before.Scan)
 		switch {
 		case progress && dry:
-			d.t.Fatalf("Decode stopped before there was nothing whole left")
+			d.t.Fatalf("Decode stopped although a complete frame was left")
 		case progress && short > 0:
-			d.t.Fatalf("Decode went on %d bytes short of the %d that it needed", short, before.Need)
+			d.t.Fatalf("Decode made progress with %d bytes missing of the %d that it needs", short, before.Need)
 		case d.in.Need < 0:
 			d.t.Fatalf("Need is %d", d.in.Need)
 		}
@@ -189,28 +187,28 @@ func (d *Driver) decode() {
 	}
 }
 
-// checkLimit checks how many bytes the Conn waits to have in one piece.
+// checkLimit checks how many contiguous bytes the Conn waits for.
 func (d *Driver) checkLimit() {
 	d.t.Helper()
 	wants := d.in.Keep - d.in.Start + max(d.in.Need, len(d.buf)-d.in.Scan+1)
 	if d.plan.Limit > 0 && wants > d.plan.Limit {
-		d.t.Fatalf("Conn waits for %d bytes in one piece, the limit is %d", wants, d.plan.Limit)
+		d.t.Fatalf("Conn waits for %d contiguous bytes, the limit is %d", wants, d.plan.Limit)
 	}
 }
 
-// collect copies what one Decode brought. Messages in the buffer lie between the start
-// before it and the start behind it, in order.
+// collect copies the results of one call. Messages in the buffer lie between Start before the
+// call and Start after it, in order.
 func (d *Driver) collect(start int) {
 	d.t.Helper()
 	if cap(d.in.Msgs) != cap(d.msgs) || len(d.in.Msgs) > 0 && &d.in.Msgs[0] != &d.msgs[0] {
 		d.t.Fatalf("Decode replaced Msgs instead of filling it")
 	}
 	for _, m := range d.in.Msgs {
-		msg := Message{Seq: m.Seq, Aux: m.Aux, Code: m.Code}
+		msg := Message{Seq: m.Seq, Tag: m.Tag, Code: m.Code}
 		switch {
-		case m.Own:
-			if int(m.Off) > wire.OwnFull+len(d.buf) {
-				d.t.Fatalf("message %d lies at %d of Own, which is full with %d bytes", m.Seq, m.Off, wire.OwnFull)
+		case m.Side:
+			if int(m.Off) > wire.SideFull+len(d.buf) {
+				d.t.Fatalf("message %d lies at %d of Side, which is full at %d bytes", m.Seq, m.Off, wire.SideFull)
 			}
 			msg.Data = bytes.Clone(d.in.Bytes(nil, &m))
 		case m.Code == worker.OK || m.Len > 0:
@@ -219,7 +217,7 @@ func (d *Driver) collect(start int) {
 				d.t.Fatalf("message %d lies at %d to %d, but decoding went from %d to %d", m.Seq, m.Off, end, start, d.in.Start)
 			}
 			msg.Data = bytes.Clone(d.buf[m.Off:end])
-			d.held = append(d.held, held{m.Off, msg.Data})
+			d.returned = append(d.returned, returned{m.Off, msg.Data})
 			start = end
 		}
 		d.Msgs = append(d.Msgs, msg)
@@ -233,12 +231,12 @@ func (d *Driver) collect(start int) {
 	d.Rest = d.in.Keep - d.in.Start + len(d.buf) - d.in.Scan
 }
 
-// checkHeld checks that the messages in the buffer are as they were handed out.
-func (d *Driver) checkHeld() {
+// checkReturned checks that the messages in the buffer have not changed.
+func (d *Driver) checkReturned() {
 	d.t.Helper()
-	for _, h := range d.held {
+	for _, h := range d.returned {
 		if got := d.buf[h.off:][:len(h.data)]; !bytes.Equal(got, h.data) {
-			d.t.Fatalf("a message was %q when it was handed out and %q later", h.data, got)
+			d.t.Fatalf("a message was %q when it was returned and %q later", h.data, got)
 		}
 	}
 }

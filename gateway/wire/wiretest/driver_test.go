@@ -11,20 +11,22 @@ import (
 	"feedgate/worker"
 )
 
-// chunks is a protocol of chunks that are joined in place: a digit, 0 to 9, and so
-// many bytes; a message ends with a chunk of 0, or of '=', and is then one of Input.Own. A
-// chunk '!' is answered at once, '?' refuses the message begun, and '.' is the goodbye.
+// chunks is a protocol whose messages are chunks joined in place. A chunk is a digit, 0 to 9, and
+// as many bytes. A chunk of 0 ends a message; '=' also ends one, and puts it in Input.Side. '!'
+// is answered at once, '?' refuses the message begun, '.' is the close.
 type chunks struct {
 	wire.Conn
 	ready bool
 	seq   uint64
 }
 
-func (c *chunks) Open(dst []byte, r wire.Resume) []byte { return append(dst, "hello"+r.Client...) }
+func (c *chunks) AppendHello(dst []byte, r wire.Hello) []byte {
+	return append(dst, "hello"+r.Client...)
+}
 
 func (c *chunks) End(buf []byte, in *wire.Input, _ bool) *wire.Error {
 	if rest := in.Keep - in.Start + len(buf) - in.Scan; rest > 0 {
-		return wire.Errorf(wire.Truncated, worker.BadRequest, "%d bytes", rest)
+		return wire.Errorf(wire.Truncated, wire.CloseBadRequest, "%d bytes", rest)
 	}
 	return nil
 }
@@ -48,8 +50,8 @@ func (c *chunks) Decode(buf []byte, in *wire.Input) *wire.Error {
 		case b == '0':
 			c.emit(in, wire.Msg{Off: uint32(in.Start), Len: uint32(in.Keep - in.Start)})
 		case b == '=':
-			m := wire.Msg{Own: true, Off: uint32(len(in.Own)), Len: uint32(in.Keep - in.Start)}
-			in.Own = append(in.Own, buf[in.Start:in.Keep]...)
+			m := wire.Msg{Side: true, Off: uint32(len(in.Side)), Len: uint32(in.Keep - in.Start)}
+			in.Side = append(in.Side, buf[in.Start:in.Keep]...)
 			c.emit(in, m)
 		case b == '?':
 			c.emit(in, wire.Msg{Code: worker.TooLarge})
@@ -66,7 +68,7 @@ func (c *chunks) Decode(buf []byte, in *wire.Input) *wire.Error {
 			in.Keep += n
 			in.Scan += 1 + n
 		default:
-			return wire.Errorf(wire.UnknownOp, worker.BadRequest, "no chunk")
+			return wire.Errorf(wire.UnknownOp, wire.CloseBadRequest, "no chunk")
 		}
 	}
 	return nil
@@ -87,7 +89,7 @@ func TestDriver(t *testing.T) {
 		"small": {Buffer: 1, Steps: []int{0}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := New(t, &chunks{}, wire.Resume{Client: "me"}, plan)
+			d := New(t, &chunks{}, wire.Hello{Client: "me"}, plan)
 			if err := d.Feed([]byte(stream)); err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +114,7 @@ func TestDriver(t *testing.T) {
 }
 
 func TestDriverEnds(t *testing.T) {
-	d := New(t, &chunks{}, wire.Resume{}, ByteByByte())
+	d := New(t, &chunks{}, wire.Hello{}, ByteByByte())
 	if err := d.Feed([]byte("2ab3c")); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +126,7 @@ func TestDriverEnds(t *testing.T) {
 	}
 }
 
-// recorder takes down the first fault that the driver finds.
+// recorder records the first fault that the driver finds.
 type recorder struct{ text string }
 
 func (*recorder) Helper() {}
@@ -139,26 +141,26 @@ type faulty struct {
 	decode func(buf []byte, in *wire.Input)
 }
 
-func (faulty) Open(dst []byte, _ wire.Resume) []byte { return dst }
+func (faulty) AppendHello(dst []byte, _ wire.Hello) []byte { return dst }
 
 func (f faulty) Decode(buf []byte, in *wire.Input) *wire.Error {
 	f.decode(buf, in)
 	return nil
 }
 
-// TestOwnBytesGo: a Conn that uses own bytes of an earlier call finds others there.
-func TestOwnBytesGo(t *testing.T) {
+// TestSideIsPoisoned: the bytes in Side of an earlier call are overwritten.
+func TestSideIsPoisoned(t *testing.T) {
 	var kept []byte
 	decode := func(buf []byte, in *wire.Input) {
 		for ; in.Scan < len(buf) && !in.Full(); in.Advance(1) {
-			in.Msgs = append(in.Msgs, wire.Msg{Own: true, Off: uint32(len(in.Own)), Len: 1})
-			in.Own = append(in.Own, buf[in.Scan])
-			kept = in.Own
+			in.Msgs = append(in.Msgs, wire.Msg{Side: true, Off: uint32(len(in.Side)), Len: 1})
+			in.Side = append(in.Side, buf[in.Scan])
+			kept = in.Side
 		}
 	}
 	r := Run(t, faulty{decode: decode}, []byte("ab"), Plan{Buffer: 8, Msgs: 1})
 	if len(r.Msgs) != 2 || string(r.Msgs[0].Data) != "a" || string(r.Msgs[1].Data) != "b" || kept[0] != poison {
-		t.Errorf("messages %+v, and then own bytes %q", r.Msgs, kept)
+		t.Errorf("messages %+v, and then side bytes %q", r.Msgs, kept)
 	}
 }
 
@@ -168,24 +170,24 @@ func TestDriverFindsFaults(t *testing.T) {
 		in.Msgs = append(in.Msgs, wire.Msg{Off: uint32(off), Len: uint32(n)})
 	}
 	for want, decode := range map[string]func([]byte, *wire.Input){
-		"waits for 9 bytes in one piece, the limit is 8": func(buf []byte, in *wire.Input) { in.Need = 9 },
-		"stopped before there was nothing whole left": func(buf []byte, in *wire.Input) {
+		"waits for 9 contiguous bytes, the limit is 8": func(buf []byte, in *wire.Input) { in.Need = 9 },
+		"stopped although a complete frame was left": func(buf []byte, in *wire.Input) {
 			if len(buf) == 3 {
 				advance(in, min(in.Scan+1, len(buf)))
 			}
 		},
-		"decoder's own message at 1 of 2 bytes, 2 are there": func(buf []byte, in *wire.Input) {
+		"decoder's message at 1 of 2 bytes, beyond the 2 of its side buffer": func(buf []byte, in *wire.Input) {
 			if in.Scan < len(buf) {
-				in.Own = append(in.Own, "ab"...)
-				in.Msgs = append(in.Msgs, wire.Msg{Own: true, Off: 1, Len: 2}, wire.Msg{Own: true, Len: 2})
+				in.Side = append(in.Side, "ab"...)
+				in.Msgs = append(in.Msgs, wire.Msg{Side: true, Off: 1, Len: 2}, wire.Msg{Side: true, Len: 2})
 				advance(in, len(buf))
 			}
 		},
-		"of Own, which is full with 65536 bytes": func(buf []byte, in *wire.Input) {
+		"of Side, which is full at 65536 bytes": func(buf []byte, in *wire.Input) {
 			for len(buf) == 1 && len(in.Msgs) < 2 {
 				advance(in, 1)
-				in.Msgs = append(in.Msgs, wire.Msg{Own: true, Off: uint32(len(in.Own)), Len: 70_000})
-				in.Own = append(in.Own, make([]byte, 70_000)...)
+				in.Msgs = append(in.Msgs, wire.Msg{Side: true, Off: uint32(len(in.Side)), Len: 70_000})
+				in.Side = append(in.Side, make([]byte, 70_000)...)
 			}
 		},
 		"replaced Msgs": func(buf []byte, in *wire.Input) {
@@ -198,18 +200,18 @@ func TestDriverFindsFaults(t *testing.T) {
 				advance(in, len(buf))
 			}
 		},
-		"went on 2 bytes short of the 4": func(buf []byte, in *wire.Input) {
+		"progress with 2 bytes missing of the 4": func(buf []byte, in *wire.Input) {
 			if in.Need = 4; len(buf) == 2 {
 				advance(in, 1)
 			}
 		},
-		"decoder's message at 0 of 2 bytes, decoded up to 1": func(buf []byte, in *wire.Input) {
+		"decoder's message at 0 of 2 bytes, beyond the 1 decoded": func(buf []byte, in *wire.Input) {
 			if len(buf) == 2 {
 				take(in, 0, 2)
 				advance(in, 1)
 			}
 		},
-		`a message was "ab" when it was handed out and "xb" later`: func(buf []byte, in *wire.Input) {
+		`a message was "ab" when it was returned and "xb" later`: func(buf []byte, in *wire.Input) {
 			if len(buf) == 2 && in.Scan == 0 {
 				take(in, 0, 2)
 				advance(in, 2)

@@ -9,32 +9,31 @@ import (
 
 // Plan is how a stream reaches a Conn: in which pieces, buffers and batches.
 type Plan struct {
-	// Buffer is the size of a buffer, in bytes. One is larger only when the Conn
-	// waits for more in one piece.
+	// Buffer is the size of a buffer, in bytes. A buffer is larger only if the Conn waits for
+	// more contiguous bytes.
 	Buffer int
 
-	// Limit is the most bytes that the Conn may wait for in one piece; 0: any.
+	// Limit is the most contiguous bytes that the Conn may wait for; 0: no limit.
 	Limit int
 
-	// Msgs is how many messages one Decode may hand out; 0: 1.
+	// Msgs is the most messages that one Decode may return; 0: 1.
 	Msgs int
 
-	// Steps are the reads, over and over: each brings at most so many bytes, and
-	// a negative one so many after a move to another buffer. Empty, or 0: all
-	// that there is.
+	// Steps are the sizes of the reads, repeated: each is at most this many bytes; if negative,
+	// after a move to another buffer. Empty, or 0: all remaining bytes.
 	Steps []int
 
 	at int // in Steps
 }
 
-// Whole is the plan of one read.
+// Whole returns the plan of one read of n bytes.
 func Whole(n int) Plan { return Plan{Buffer: n, Msgs: n + 1} }
 
-// ByteByByte is the plan of one read a byte, each into another buffer.
+// ByteByByte returns the plan of one read per byte, each into another buffer.
 func ByteByByte() Plan { return Plan{Msgs: 1, Steps: []int{-1}} }
 
-// FromBytes makes a plan of any bytes, as a fuzzer invents them. Buffers are
-// small, so that a stream is moved often.
+// FromBytes makes a plan from arbitrary bytes, such as a fuzzer's. Buffers are small, so that the
+// stream is moved often.
 func FromBytes(b []byte) Plan {
 	p := Plan{Buffer: 64, Msgs: 4}
 	if len(b) > 0 {
@@ -56,13 +55,13 @@ func FromBytes(b []byte) Plan {
 	return p
 }
 
-// WithLimit is the plan with a Limit.
+// WithLimit returns the plan with a Limit.
 func (p Plan) WithLimit(n int) Plan {
 	p.Limit = n
 	return p
 }
 
-// next is the next read, of at most n bytes.
+// next returns the size of the next read, of at most n bytes.
 func (p *Plan) next(n int) (piece int, move bool) {
 	if len(p.Steps) == 0 {
 		return n, false
@@ -75,8 +74,8 @@ func (p *Plan) next(n int) (piece int, move bool) {
 	return min(n, max(step, -step)), step < 0
 }
 
-// Plans are ways in which a stream of n bytes may arrive that suit every protocol: at once,
-// in pieces, and, if it is short, byte by byte. rng is for further ones; name seeds it.
+// Plans returns plans for a stream of n bytes that suit every protocol: all at once, in pieces,
+// and, if it is short, byte by byte. rng is for further ones; name seeds it.
 func Plans(name string, n int) (plans map[string]Plan, rng *rand.Rand) {
 	plans = map[string]Plan{
 		"whole": Whole(n),
@@ -91,10 +90,10 @@ func Plans(name string, n int) (plans map[string]Plan, rng *rand.Rand) {
 	return plans, rand.New(rand.NewPCG(h.Sum64(), 1))
 }
 
-// Short reports whether a stream of n bytes is short enough for many small steps.
+// Short reports whether a stream of n bytes is short enough for many small reads.
 func Short(n int) bool { return n <= 4<<10 }
 
-// Random is a plan by chance.
+// Random returns a random plan.
 func Random(rng *rand.Rand) Plan {
 	b := make([]byte, 8)
 	for k := range b {
@@ -103,8 +102,8 @@ func Random(rng *rand.Rand) Plan {
 	return FromBytes(b)
 }
 
-// Check runs a stream by every plan. run returns how the outcome differs from the one
-// wanted, and the error, whose text must not depend on the plan.
+// Check runs a stream by every plan. run returns the difference from the expected outcome, and
+// the error, whose text must not depend on the plan.
 func Check(t T, plans map[string]Plan, run func(Plan) (diff string, err *wire.Error)) {
 	t.Helper()
 	text := ""

@@ -9,15 +9,15 @@ import (
 	"feedgate/worker"
 )
 
-// kinds remembers which messages in flight came as text: an ack is of the same kind.
-// Most feeds send one kind only; until both have come nothing is kept of any message.
+// kinds remembers which messages in flight arrived as text: an ack has the kind of its message.
+// Most feeds use only one kind; until both have been seen, nothing is stored per message.
 type kinds struct {
-	seen kindSet
-	size int      // messages that may be in flight
-	text []uint64 // once both were seen: a bit a message, by arrival number
+	seen     kindSet
+	size     int      // most messages in flight
+	textBits []uint64 // once both have been seen: one bit per message, by arrival number
 }
 
-// kindSet is a set of data opcodes, which have a bit each.
+// kindSet is a set of data opcodes, one bit each.
 type kindSet uint8
 
 const (
@@ -26,8 +26,8 @@ const (
 	both       = textOnly | binaryOnly
 )
 
-// note takes messages in order of arrival, of the kinds in has and no other.
-func (k *kinds) note(msgs []wire.Msg, has kindSet) {
+// record adds messages in arrival order; has is the set of their kinds.
+func (k *kinds) record(msgs []wire.Msg, has kindSet) {
 	if len(msgs) == 0 {
 		return
 	}
@@ -35,28 +35,28 @@ func (k *kinds) note(msgs []wire.Msg, has kindSet) {
 		k.seen |= has
 		return
 	}
-	if k.text == nil {
-		k.text = make([]uint64, 1<<bits.Len(uint(k.size-1)>>6))
+	if k.textBits == nil {
+		k.textBits = make([]uint64, 1<<bits.Len(uint(k.size-1)>>6))
 		if k.seen == textOnly {
-			for i := range k.text {
-				k.text[i] = 1<<64 - 1
+			for i := range k.textBits {
+				k.textBits[i] = 1<<64 - 1
 			}
 		}
 	}
 	k.seen = both
 	for i := range msgs {
-		word, bit := &k.text[msgs[i].Seq>>6&uint64(len(k.text)-1)], uint64(1)<<(msgs[i].Seq&63)
+		word, bit := &k.textBits[msgs[i].Seq>>6&uint64(len(k.textBits)-1)], uint64(1)<<(msgs[i].Seq&63)
 		*word &^= bit
-		if msgs[i].Aux&auxText != 0 {
+		if msgs[i].Tag&textTag != 0 {
 			*word |= bit
 		}
 	}
 }
 
-// kindsOf is the kinds of messages.
+// kindsOf returns the kinds of messages.
 func kindsOf(msgs []wire.Msg) (has kindSet) {
 	for i := range msgs {
-		if msgs[i].Aux&auxText != 0 {
+		if msgs[i].Tag&textTag != 0 {
 			has |= textOnly
 		} else {
 			has |= binaryOnly
@@ -65,13 +65,13 @@ func kindsOf(msgs []wire.Msg) (has kindSet) {
 	return has
 }
 
-// run is the kind of message seq, and how many from it on, at most n, are of that kind
-// for certain.
-func (k *kinds) run(seq uint64, n int) (text bool, length int) {
+// at returns the kind of message seq, and for how many messages from it on, at most n, that kind
+// is certain.
+func (k *kinds) at(seq uint64, n int) (text bool, length int) {
 	if k.seen != both {
 		return k.seen == textOnly, n
 	}
-	return k.text[seq>>6&uint64(len(k.text)-1)]>>(seq&63)&1 != 0, 1
+	return k.textBits[seq>>6&uint64(len(k.textBits)-1)]>>(seq&63)&1 != 0, 1
 }
 
 // AppendAcks appends a frame for each ack.
@@ -80,7 +80,7 @@ func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byt
 		return dst
 	}
 	for n > 0 {
-		text, k := c.kinds.run(seq, n)
+		text, k := c.kinds.at(seq, n)
 		var done int
 		if dst, done = c.appendCounting(dst, seq, k, code, text); done == 0 {
 			for ; done < k; done++ {
@@ -103,20 +103,19 @@ func (c *conn) appendOne(dst []byte, seq uint64, code worker.Code, text bool) []
 	return sealFrame(dst, start, op)
 }
 
-// counted is how many bytes an ack may have to be made by appendCounting.
-const counted = 16
+// maxCounting is the longest ack that appendCounting makes, in bytes.
+const maxCounting = 16
 
-// appendCounting appends frames of acks that are short and differ in a decimal number
-// alone, and returns how many: from one to the next a digit changes, and two words are
-// masked.
+// appendCounting appends frames of acks that are short and differ only in a decimal number, and
+// returns how many. From one to the next a digit changes, and two words are masked.
 func (c *conn) appendCounting(dst []byte, seq uint64, n int, code worker.Code, text bool) ([]byte, int) {
 	b, first, last := c.p.ack.AppendCounting(c.scratch[:0], seq, uint16(code))
 	c.scratch = b
 	size := len(b)
-	if last < first || size > counted {
+	if last < first || size > maxCounting {
 		return dst, 0
 	}
-	var payload [counted]byte
+	var payload [maxCounting]byte
 	copy(payload[:], b)
 	op := opBinary
 	if text {
@@ -128,7 +127,7 @@ func (c *conn) appendCounting(dst []byte, seq uint64, n int, code worker.Code, t
 		run.stepLo, run.stepHi = 0, 1<<(8*(last-8))
 	}
 	at, end := len(dst), len(dst)+n*run.frame
-	dst = slices.Grow(dst, end-at+counted)[:end+counted]
+	dst = slices.Grow(dst, end-at+maxCounting)[:end+maxCounting]
 	for at < end {
 		run.lo, run.hi = binary.LittleEndian.Uint64(payload[:]), binary.LittleEndian.Uint64(payload[8:])
 		left := int('9'-payload[last]) + 1
@@ -148,21 +147,20 @@ func (c *conn) appendCounting(dst []byte, seq uint64, n int, code worker.Code, t
 	return dst[:at], n - (end-at)/run.frame
 }
 
-// countingRun is frames whose payloads, of up to two words, differ in one byte alone, by
-// one from each to the next. The byte is changed in the words: one that was just stored
-// makes the processor wait when its word is loaded.
+// countingRun is a run of frames whose payloads, of up to two words, differ only in one byte,
+// which increases by one. It is increased in the words: if it were just stored, the processor
+// would have to wait when loading its word.
 type countingRun struct {
-	frame          int    // bytes of one, with its header
-	head           uint64 // what its masking key follows
-	lo, hi         uint64 // the first one's payload
+	frame          int    // length of a frame in bytes
+	head           uint64 // the header, which the masking key follows
+	lo, hi         uint64 // payload of the first frame
 	stepLo, stepHi uint64
 }
 
-// put puts a frame for each of keys into dst, which has counted bytes more than they
-// take.
+// put writes a frame for each of keys to dst, which must have maxCounting spare bytes.
 func (r *countingRun) put(dst, keys []byte) {
 	frame, head, lo, hi, stepLo, stepHi := r.frame, r.head, r.lo, r.hi, r.stepLo, r.stepHi
-	for len(keys) >= keySize && len(dst) >= shortHead+counted {
+	for len(keys) >= keySize && len(dst) >= shortHead+maxCounting {
 		key := uint64(binary.LittleEndian.Uint32(keys))
 		key |= key << 32
 		binary.LittleEndian.PutUint64(dst, key<<16|head)
@@ -173,7 +171,7 @@ func (r *countingRun) put(dst, keys []byte) {
 	}
 }
 
-// carry counts on by one in decimal; false when that takes a digit more.
+// carry increments a decimal number. It returns false if that takes one more digit.
 func carry(digits []byte) bool {
 	for d := len(digits) - 1; d >= 0; d-- {
 		if digits[d] < '9' {

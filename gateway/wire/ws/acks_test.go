@@ -10,9 +10,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestAcksAreAsRendered: the acks that the connection makes of numbers are those that
-// workers would render, for any mixture of kinds and any runs, in and out of order,
-// within the numbers that may be in flight.
+// TestAcksAreAsRendered: the acks that the connection makes from numbers equal those that workers
+// would render, for any mixture of kinds and any runs of numbers in flight, in any order.
 func TestAcksAreAsRendered(t *testing.T) {
 	templates := []string{"A{n}", "{n}", "ack {n} is {code}.", "a longer ack of message {n}", "{n:u16be}{code:u8}", "{n}{n}", "ok", `\xff{n}`}
 	rapid.Check(t, func(t *rapid.T) {
@@ -46,7 +45,7 @@ func TestAcksAreAsRendered(t *testing.T) {
 	})
 }
 
-// decodeOne decodes message seq, of a kind that is mostly text, and returns its note.
+// decodeOne decodes message seq, mostly text, and returns its tag.
 func decodeOne(t *rapid.T, c wire.Conn, seq uint64, kind int) uint8 {
 	frames := text("a")
 	switch kind {
@@ -61,7 +60,7 @@ func decodeOne(t *rapid.T, c wire.Conn, seq uint64, kind int) uint8 {
 	if err := c.Decode(frames, &in); err != nil || len(in.Msgs) != 1 || in.Msgs[0].Seq != seq {
 		t.Fatalf("%v, messages %+v", err, in.Msgs)
 	}
-	return in.Msgs[0].Aux
+	return in.Msgs[0].Tag
 }
 
 func checkAcks(t *rapid.T, p *wire.Codec, c wire.Conn, aux map[uint64]uint8, from uint64, n int, code worker.Code) {
@@ -78,8 +77,8 @@ func checkAcks(t *rapid.T, p *wire.Codec, c wire.Conn, aux map[uint64]uint8, fro
 	}
 }
 
-// TestWhoRendersAcks: workers, where an ack takes something from the message, or nothing
-// bounds the messages whose kind is to be known.
+// TestWhoRendersAcks: workers render acks that quote the message, and all acks if the number of
+// messages whose kind must be known is unlimited.
 func TestWhoRendersAcks(t *testing.T) {
 	for _, c := range []struct {
 		cfg    Config
@@ -99,7 +98,7 @@ func TestWhoRendersAcks(t *testing.T) {
 	}
 }
 
-// TestKeysOfAcksAreFresh: RFC 6455 5.3, for the acks that are made in bulk.
+// TestKeysOfAcksAreFresh: RFC 6455 5.3, for acks that are made in bulk.
 func TestKeysOfAcksAreFresh(t *testing.T) {
 	for _, template := range []string{"A{n}", "a longer ack of message {n}"} {
 		c := opened(t, mustNew(t, Config{AckTemplate: template, InFlight: 1000}))
@@ -122,7 +121,7 @@ func decodeAll(t *testing.T, c wire.Conn, stream []byte) {
 	}
 }
 
-// TestAcksAllocateNothing once there is room for them.
+// TestAcksAllocateNothing, once their buffer has grown.
 func TestAcksAllocateNothing(t *testing.T) {
 	for _, template := range []string{"A{n}", "a longer ack of message {n}", "{n:u64be}{code:u16be}"} {
 		c := opened(t, mustNew(t, Config{AckTemplate: template, InFlight: 1000}))
@@ -134,9 +133,9 @@ func TestAcksAllocateNothing(t *testing.T) {
 	}
 }
 
-// TestKindsOfWhatIsNotTaken: frames that make no message, ignored or at fault, do not
-// change of which kind the acks of others are.
-func TestKindsOfWhatIsNotTaken(t *testing.T) {
+// TestKindsOfIgnoredFrames: frames that make no message, because they are ignored or at fault, do
+// not change the kind of other messages' acks.
+func TestKindsOfIgnoredFrames(t *testing.T) {
 	for _, c := range []struct {
 		name, ignore string
 		reads        [][]byte

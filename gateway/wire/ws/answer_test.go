@@ -8,13 +8,12 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
-	"feedgate/worker"
 )
 
-// good are the header lines of a good answer; ACCEPT stands for what fits the key.
+// good are the header lines of a good answer; ACCEPT stands for the Sec-WebSocket-Accept of the key.
 const good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
 
-// swap is the good answer with one line in place of another.
+// swap returns the good answer with one line replaced.
 func swap(line, by string) string { return strings.Replace(good, line+"\r\n", by, 1) + "\r\n" }
 
 func swapStatus(by string) string  { return swap("HTTP/1.1 101 Switching Protocols", by) }
@@ -23,15 +22,15 @@ func swapConn(by string) string    { return swap("Connection: Upgrade", by) }
 func swapAccept(by string) string  { return swap("Sec-WebSocket-Accept: ACCEPT", by) }
 func with(lines string) string     { return good + lines + "\r\n" }
 
-// padded is the good answer, n bytes long in all.
+// padded returns the good answer padded to n bytes.
 func padded(n int) string {
 	const name = "X-Padding: "
 	accept := len(acceptFor("")) - len("ACCEPT")
 	return with(name + strings.Repeat("x", n-len(good)-accept-len(name)-4) + "\r\n")
 }
 
-// answerCase is an answer of the server and what is wrong with it; empty: nothing. rfc is
-// as in frameCase, "9110" and "9112" being those RFCs.
+// answerCase is an answer of the server and its fault; empty: none. rfc is as in frameCase, with
+// "9110" and "9112" for those RFCs.
 type answerCase struct {
 	rfc, name, answer, fault string
 	subprotocol              string // that is asked for
@@ -43,12 +42,12 @@ const (
 	notHead      = "the head of the server's answer is not that of an HTTP response"
 	tooLong      = "the head of the server's answer is longer than 16384 bytes"
 	badUpgrade   = "the server's answer: Upgrade is not websocket"
-	badConn      = "the server's answer: Connection is without Upgrade"
-	badAccept    = "the server's answer: Sec-WebSocket-Accept does not fit the key that was sent"
-	badExtension = "the server's answer: Sec-WebSocket-Extensions selects one, and none was offered"
-	badProtocol  = "the server's answer: Sec-WebSocket-Protocol selects one, and none was asked for; see --ws-subprotocol"
-	noProtocol   = "the server's answer: Sec-WebSocket-Protocol is missing; --ws-subprotocol asks for feed"
-	notProtocol  = "the server's answer: Sec-WebSocket-Protocol is not feed, which --ws-subprotocol asks for"
+	badConn      = "the server's answer: Connection has no Upgrade"
+	badAccept    = "the server's answer: Sec-WebSocket-Accept does not match the key"
+	badExtension = "the server's answer: Sec-WebSocket-Extensions selects one, but none was offered"
+	badProtocol  = "the server's answer: Sec-WebSocket-Protocol selects one, but none was requested; see --ws-subprotocol"
+	noProtocol   = "the server's answer: Sec-WebSocket-Protocol is missing; --ws-subprotocol requests feed"
+	notProtocol  = "the server's answer: Sec-WebSocket-Protocol is not feed, as --ws-subprotocol requests"
 )
 
 var answerCases = []answerCase{
@@ -170,12 +169,11 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// checkAnswer gives the answer, and a message behind it where it is good, and returns
-// the fault.
+// checkAnswer feeds the answer, and a message after a good one, and returns the fault.
 func checkAnswer(t wiretest.T, p *wire.Codec, template string, plan wiretest.Plan) string {
 	t.Helper()
 	c := p.NewConn()
-	d := wiretest.New(t, c, wire.Resume{Host: "a:1"}, plan)
+	d := wiretest.New(t, c, wire.Hello{Host: "a:1"}, plan)
 	accept := acceptFor(requestHeader(t, d.Hello).Get("Sec-WebSocket-Key"))
 	fault := d.Feed(append([]byte(strings.ReplaceAll(template, "ACCEPT", accept)), text("hello")...))
 	if fault == nil {
@@ -196,12 +194,12 @@ func checkAnswer(t wiretest.T, p *wire.Codec, template string, plan wiretest.Pla
 	return fault.Detail
 }
 
-// TestAnswerAtEverySplit cuts a good answer, with a text and a ping in the same
-// segment, in two at each byte.
+// TestAnswerAtEverySplit splits a good answer, with a text and a ping in the same segment, at
+// each byte.
 func TestAnswerAtEverySplit(t *testing.T) {
 	p := mustNew(t, Config{})
 	stream := cat(text("\u20ac"), ping("p"))
-	n := len(answer(t, p.NewConn().Open(nil, wire.Resume{Host: "a:1"}))) + len(stream)
+	n := len(answer(t, p.NewConn().AppendHello(nil, wire.Hello{Host: "a:1"}))) + len(stream)
 	for cut := 1; cut < n; cut++ {
 		for _, piece := range []int{cut, -cut} {
 			t.Run(fmt.Sprint(piece), func(t *testing.T) {
@@ -214,7 +212,7 @@ func TestAnswerAtEverySplit(t *testing.T) {
 	}
 }
 
-// TestRetryAfter: RFC 9110, section 10.2.3, with the statuses that it goes with here.
+// TestRetryAfter: RFC 9110, section 10.2.3, for the statuses that use it.
 func TestRetryAfter(t *testing.T) {
 	const date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 	at := time.Date(1994, 11, 6, 8, 49, 50, 0, time.UTC)
@@ -239,7 +237,7 @@ func TestRetryAfter(t *testing.T) {
 		{500, "Retry-After: 120\r\n", 0, time.Time{}},
 		{401, "Retry-After: 120\r\n", 0, time.Time{}},
 	} {
-		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Hello{Host: "a:1"}, wiretest.Whole(256))
 		fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n%s\r\n", c.status, c.headers))
 		if fault == nil {
 			t.Fatalf("status %d: no error", c.status)
@@ -250,10 +248,10 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestLocation: of the statuses that are redirects to be followed, and of no other.
+// TestLocation: only statuses that are redirects are followed.
 func TestLocation(t *testing.T) {
 	for status, want := range map[int]bool{301: true, 302: true, 303: true, 307: true, 308: true, 300: false, 304: false, 200: false, 503: false} {
-		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Hello{Host: "a:1"}, wiretest.Whole(256))
 		fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\nLocation: /a\r\n\r\n", status))
 		to := wire.Redirect{HostPort: "a:1", Target: "/a"}
 		if fault == nil || (fault.Redirect != nil) != want || want && *fault.Redirect != to || fault.Refused {
@@ -264,27 +262,27 @@ func TestLocation(t *testing.T) {
 
 // TestRefusedRedirect: a redirect that is not followed is a refused login.
 func TestRefusedRedirect(t *testing.T) {
-	d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+	d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Hello{Host: "a:1"}, wiretest.Whole(256))
 	fault := d.Feed([]byte("HTTP/1.1 301 x\r\nLocation: ws://b/\r\n\r\n"))
 	if fault == nil || !fault.Refused || fault.Redirect != nil {
 		t.Errorf("%+v", fault)
 	}
 }
 
-// TestRequestForTarget: after a redirect, the request is for what the server named.
+// TestRequestForTarget: after a redirect, the request is for the target that the server named.
 func TestRequestForTarget(t *testing.T) {
 	c := mustNew(t, Config{Path: "/old"}).NewConn()
-	if r := parseRequest(t, c.Open(nil, wire.Resume{Host: "a:1", Target: "/new?x"})); r.RequestURI != "/new?x" {
+	if r := parseRequest(t, c.AppendHello(nil, wire.Hello{Host: "a:1", Target: "/new?x"})); r.RequestURI != "/new?x" {
 		t.Errorf("request for %s", r.RequestURI)
 	}
 }
 
-// TestLoginCodes: a server that says that it does not know us is told apart.
+// TestLoginCodes: a server's refusal of our credentials has a code of its own.
 func TestLoginCodes(t *testing.T) {
-	for status, want := range map[int]worker.Code{
+	for status, want := range map[int]wire.CloseCode{
 		401: wire.CloseBadToken, 403: wire.CloseBadToken, 404: wire.CloseBadRequest, 200: wire.CloseBadRequest,
 	} {
-		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Resume{Host: "a:1"}, wiretest.Whole(256))
+		d := wiretest.New(t, mustNew(t, Config{}).NewConn(), wire.Hello{Host: "a:1"}, wiretest.Whole(256))
 		if fault := d.Feed(fmt.Appendf(nil, "HTTP/1.1 %d x\r\n\r\n", status)); fault == nil || fault.Code != want {
 			t.Errorf("status %d: %v, want code %d", status, fault, want)
 		}

@@ -57,7 +57,7 @@ func BenchmarkRender(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			m := worker.Message{Seq: 123456789, Tag: auxText, Data: []byte(`{"id":4711,"text":"hello"}`)}
+			m := worker.Message{Seq: 123456789, Tag: textTag, Data: []byte(`{"id":4711,"text":"hello"}`)}
 			dst := make([]byte, 0, 256)
 			b.ReportAllocs()
 			for b.Loop() {

@@ -57,7 +57,7 @@ var closeCases = []frameCase{
 	{"5.5.1", "close 1011 behind a message", cat(text("a"), closing(code(1011)+"oops")), unclean(1011, asText("a"))},
 	{"5.5.1", "close without a code behind a message", cat(text("a"), closing("")), noCode(asText("a"))},
 
-	// Nothing behind it counts.
+	// Bytes after it have no meaning.
 	{"5.5.1", "close, then a text", cat(closing(code(1000)), text("a")), clean(1000)},
 	{"5.5.1", "close, then a binary message", cat(closing(code(1000)), bin("a")), clean(1000)},
 	{"5.5.1", "close, then a ping", cat(closing(code(1000)), ping("p")), clean(1000)},

@@ -36,7 +36,7 @@ var fragmentCases = []frameCase{
 	{"5.4", "a ping between empty fragments", cat(textOn(""), ping("p"), last("")), pongs([]string{"p"}, asText(""))},
 	{"5.4", "a ping between an unfinished message and its end", cat(text("x"), binOn("a"), ping("p"), more("b")), pongs([]string{"p"}, asText("x"))},
 
-	// Continuations of nothing.
+	// Continuations without a message.
 	{"5.4", "a last fragment of nothing", last("a"), bad1002()},
 	{"5.4", "an empty last fragment of nothing", last(""), bad1002()},
 	{"5.4", "a fragment between of nothing", more("a"), bad1002()},

@@ -93,7 +93,7 @@ var headCases = []frameCase{
 	{"5.1", "mask bit with an 8-byte length", raw(0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0), bad1002()},
 	{"5.1", "masked text behind good ones", cat(text("a"), bin("b"), masked(0x81, "c"), text("d")), bad1002(asText("a"), asBin("b"))},
 
-	// What is not whole.
+	// Incomplete headers.
 	{"5.2", "a header of one byte is no fault yet", raw(0x81), gets()},
 	{"5.2", "a header of one byte at fault is none yet", raw(0xf1), gets()},
 	{"5.2", "nothing at all", raw(), gets()},

@@ -58,7 +58,7 @@ var lengthCases = []frameCase{
 	{"5.6", "300 empty binary messages", times(300, bin("")), gets(slices.Repeat([]message{asBin("")}, 300)...)},
 	{"5.6", "text and binary in turn", times(100, text("a"), bin("b")), gets(slices.Repeat([]message{asText("a"), asBin("b")}, 100)...)},
 
-	// The fewest bytes must be used.
+	// The shortest form must be used.
 	{"5.2", "text of 0 bytes with a 2-byte length", long(0x81, 2, ascii(0)), bad1002()},
 	{"5.2", "binary of 0 bytes with a 2-byte length", long(0x82, 2, ascii(0)), bad1002()},
 	{"5.2", "text of 1 bytes with a 2-byte length", long(0x81, 2, ascii(1)), bad1002()},
@@ -92,7 +92,7 @@ var lengthCases = []frameCase{
 	{"5.2", "too long an 8-byte length is known before the payload", announced(0x82, 65535), bad1002()},
 	{"5.2", "too long a length behind good messages", cat(text("a"), bin("b"), long(0x81, 2, "c")), bad1002(asText("a"), asBin("b"))},
 
-	// Lengths that nobody can mean, known from the header alone.
+	// Impossible lengths, known from the header alone.
 	{"5.2", "text of 2^63 bytes", announced(0x81, 1<<63), bad1002()},
 	{"5.2", "binary of 2^63 bytes", announced(0x82, 1<<63), bad1002()},
 	{"5.2", "text of 2^63+1 bytes", announced(0x81, 1<<63+1), bad1002()},

@@ -30,7 +30,7 @@ var textCases = []frameCase{
 	{"8.1", "U+100000", text("\xf4\x80\x80\x80"), gets(asText("\xf4\x80\x80\x80"))},
 	{"8.1", "U+10FFFF", text("\xf4\x8f\xbf\xbf"), gets(asText("\xf4\x8f\xbf\xbf"))},
 
-	// What is none.
+	// Invalid sequences.
 	{"8.1", "U+110000", text("\xf4\x90\x80\x80"), bad1007()},
 	{"8.1", "U+13FFFF", text("\xf4\xbf\xbf\xbf"), bad1007()},
 	{"8.1", "U+140000", text("\xf5\x80\x80\x80"), bad1007()},
@@ -69,7 +69,7 @@ var textCases = []frameCase{
 	{"8.1", "F0 and a letter", text("\xf0a"), bad1007()},
 	{"8.1", "a continuation byte too many", text("\xe2\x82\xac\x80"), bad1007()},
 
-	// What ends too early.
+	// Sequences that end too early.
 	{"8.1", "ends with C2", text("ab\xc2"), bad1007()},
 	{"8.1", "ends with DF", text("ab\xdf"), bad1007()},
 	{"8.1", "ends with E0", text("ab\xe0"), bad1007()},
@@ -83,7 +83,7 @@ var textCases = []frameCase{
 	{"8.1", "ends with F4 8F", text("ab\xf4\x8f"), bad1007()},
 	{"8.1", "ends with F4 8F BF", text("ab\xf4\x8f\xbf"), bad1007()},
 
-	// Where it stands.
+	// Its position.
 	{"8.1", "fault in the first of 100 bytes", text("\xff" + ascii(99)), bad1007()},
 	{"8.1", "fault in the last of 100 bytes", text(ascii(99) + "\xff"), bad1007()},
 	{"8.1", "fault in byte 8 of 64", text(ascii(7) + "\x80" + ascii(56)), bad1007()},
@@ -117,7 +117,7 @@ var textCases = []frameCase{
 	{"8.1", "a fault is known before the ping behind it", cat(textOn("a\xff"), ping("p")), bad1007()},
 	{"8.1", "a good text behind one in fragments", cat(textOn("\xe2"), last("\x82\xac"), text("a")), gets(asText("\u20ac"), asText("a"))},
 
-	// As bytes arrive: the frame is not whole.
+	// As bytes arrive: the frame is incomplete.
 	{"8.1", "a fault in the first of 100 bytes, one there", text("\xff" + ascii(99))[:3], bad1007()},
 	{"8.1", "a surrogate is known by its second byte", text("\xed\xa0\x80")[:4], bad1007()},
 	{"8.1", "an overlong sequence is known by its second byte", text("\xf0\x8f\xbf\xbf")[:4], bad1007()},

@@ -11,44 +11,42 @@ import (
 	"feedgate/worker"
 )
 
-// Config is the protocol as a user describes it. Empty templates say nothing.
+// Config is the protocol as the user describes it. For an empty template, nothing is sent.
 type Config struct {
 	// Path is the request target, "/path?query"; empty: "/".
 	Path string
 
-	// Secure: over TLS. The Host header leaves out the scheme's port.
+	// Secure means over TLS. The Host header leaves out the scheme's default port.
 	Secure bool
 
 	Headers     []string // further headers of the request, "Name: value"; {token} is the secret
-	Subprotocol string   // asked for; empty: none
+	Subprotocol string   // requested subprotocol; empty: none
 	Origin      string   // empty: none
 
 	Hello             string // template, sent as a message on connecting
 	AckTemplate       string // template, sent as a message for each message
 	HeartbeatTemplate string // template, sent as a message every Heartbeat
 
-	// IgnorePrefix, with the escapes of a template, begins messages that are
-	// signs of life only. Empty: there are none.
+	// IgnorePrefix is the prefix of messages that are signs of life only, with the escapes of a
+	// template. Empty: none.
 	IgnorePrefix string
 
-	Heartbeat time.Duration // how often a ping is sent; 0: never
+	Heartbeat time.Duration // interval of pings; 0: none
 
-	// MaxMessage is 1 to 1 GiB, in bytes. A longer message is skipped and refused, one
-	// over wire.SkipLimit ends the connection with 1009.
+	// MaxMessage is 1 to 1 GiB, in bytes. A longer message is skipped and refused; one longer
+	// than wire.SkipLimit ends the connection with 1009.
 	MaxMessage int64
 
-	// IdleTimeout bounds how long nothing may be added to a message that has begun; 0:
-	// there is no bound.
+	// IdleTimeout is the longest time without progress on an unfinished message; 0: no limit.
 	IdleTimeout time.Duration
 
-	// InFlight is the most arrival numbers between the oldest message that is not
-	// acked and the newest decoded. With 0 there is no such bound, and acks are
-	// rendered by the workers.
+	// InFlight is the largest span from the oldest unacknowledged message to the newest decoded
+	// one. With 0 there is no such limit, and workers render the acks.
 	InFlight int
 }
 
-// New makes the codec. An error names the flags at fault, all of them, and quotes
-// no value, for that can be a secret.
+// New makes the codec. Its error has one line per fault, which begins with the flag and quotes no
+// value, because that may be a secret.
 func New(cfg Config) (*wire.Codec, error) {
 	p, err := parse(cfg)
 	if err != nil {
@@ -71,7 +69,7 @@ func parse(cfg Config) (*protocol, error) {
 		p.request.headers = append(p.request.headers, h)
 	}
 	if cfg.Subprotocol != "" && !isToken(cfg.Subprotocol) {
-		faults.Add("--ws-subprotocol", errors.New("is not one name of letters, digits and !#$%&'*+-.^_`|~"))
+		faults.Add("--ws-subprotocol", errors.New("must be one name of letters, digits and !#$%&'*+-.^_`|~"))
 	}
 	if cfg.Origin != "" && !isVisible(cfg.Origin) {
 		faults.Add("--ws-origin", errors.New("has a byte that is not visible ASCII; want one such as https://example.com"))
@@ -83,14 +81,14 @@ func parse(cfg Config) (*protocol, error) {
 		p.beat = beat.Append(nil, worker.Message{}, 0)
 		p.beatOp = dataOp(p.beat)
 	}
-	p.signs.Prefix = faults.IgnorePrefix(cfg.IgnorePrefix)
+	p.ignore.Prefix = faults.IgnorePrefix(cfg.IgnorePrefix)
 	p.longest = wire.SkipLimit(cfg.MaxMessage)
 	faults.CheckHeartbeat(cfg.Heartbeat)
 	faults.CheckMaxMessage(cfg.MaxMessage)
 	return p, faults.Err()
 }
 
-// inHeader says which of several headers an error is about.
+// inHeader adds the position of a header to its error.
 func inHeader(i int, err error) error {
 	if err == nil {
 		return nil

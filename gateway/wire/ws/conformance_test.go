@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// frameCase is a stream behind the handshake and what must come of it, however it
-// arrives. rfc is the section of RFC 6455 that it tests, unless it names another.
+// frameCase is a stream after the handshake and its expected result, however it arrives. rfc is
+// the section of RFC 6455 under test, unless it names another RFC.
 type frameCase struct {
 	rfc, name string
 	in        []byte
@@ -34,8 +34,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestFaultsNameTheMessage looks that an error says which message is at fault, and holds
-// none of its bytes.
+// TestFaultsNameTheMessage checks that an error names the message at fault and quotes none of its
+// bytes.
 func TestFaultsNameTheMessage(t *testing.T) {
 	p := mustNew(t, Config{})
 	const secret = "s3cret"
@@ -47,10 +47,10 @@ func TestFaultsNameTheMessage(t *testing.T) {
 		"message 1: a masked frame from the server (ws)":                                              masked(0x81, secret),
 		"message 1: control frame 0x9 in fragments (ws)":                                              frame(0x09, secret),
 		"message 1: control frame 0xa of more than 125 bytes (ws)":                                    frame(0x8a, strings.Repeat(secret, 25)),
-		"message 2: a continuation of no message (ws)":                                                cat(text("a"), last(secret)),
+		"message 2: a continuation without a message (ws)":                                            cat(text("a"), last(secret)),
 		"message 1: another message while this one is unfinished (ws)":                                cat(textOn("a"), text(secret)),
-		"message 1: length 6 in 2 bytes, not the fewest (ws)":                                         long(0x81, 2, secret),
-		"message 1: length 6 in 8 bytes, not the fewest (ws)":                                         long(0x81, 8, secret),
+		"message 1: length 6 in 2 bytes, not the shortest form (ws)":                                  long(0x81, 2, secret),
+		"message 1: length 6 in 8 bytes, not the shortest form (ws)":                                  long(0x81, 8, secret),
 		"message 1: length with the highest bit set (ws)":                                             announced(0x82, 1<<63),
 		"message 1: it has 67108865 bytes; up to 67108864 are skipped, see --max-message (too_large)": announced(0x82, 64<<20+1),
 		"message 1: it has 67108870 bytes; up to 67108864 are skipped, see --max-message (too_large)": cat(textOn(secret),

@@ -6,16 +6,16 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// phase is where a connection stands; it goes down the list.
+// phase is the state of a connection. It only moves down this list.
 type phase uint8
 
 const (
-	opening phase = iota // the answer to the request is not whole
+	opening phase = iota // the answer to the request is incomplete
 	open
-	closed // the server said Close; nothing behind it counts, nor an unfinished message
+	closed // the server sent Close; later bytes and unfinished messages have no meaning
 )
 
-// conn is the state of one connection, owned by the loop.
+// conn is the state of one connection. It belongs to the loop.
 type conn struct {
 	wire.Base
 
@@ -24,24 +24,24 @@ type conn struct {
 	seq   uint64 // arrival number of the last message
 
 	// The handshake.
-	host     string // HOST:PORT that was asked
-	target   string // request target that was asked for
-	accept   string // the Sec-WebSocket-Accept that is due
-	hello    []byte // rendered; gone once it was sent
-	headUsed int    // bytes of interim responses
-	headSeen int    // bytes from in.Scan on that hold no end of a head
+	host         string // HOST:PORT of the request
+	target       string // request target
+	accept       string // the expected Sec-WebSocket-Accept
+	hello        []byte // rendered; nil once it was sent
+	headUsed     int    // bytes of interim responses
+	headSearched int    // bytes from in.Scan on that contain no end of a head
 
-	// The message that is being joined, between in.Start and in.Keep.
+	// The message being joined, between in.Start and in.Keep.
 	fragments int    // frames of it; 0: there is none
 	empty     int    // of these, frames without payload
 	kind      opcode // text or binary
 
-	// The message that is being skipped.
+	// The message being skipped.
 	skip    wire.Skipper
-	skipFin bool // the frame that is being skipped is its last
+	skipFin bool // the frame being skipped is its last
 
-	// The frame at in.Scan, as far as it is there.
-	checked int // bytes of its payload that text has seen
+	// The frame at in.Scan, as far as it has arrived.
+	checked int // bytes of its payload that text has checked
 	text    utf8Check
 
 	kinds   kinds
@@ -50,13 +50,13 @@ type conn struct {
 
 	stall stall
 
-	goodbye closeCode // of our Close: what a fault or the server's Close asks for; 0: nothing
-	said    bool      // our Close was appended; nothing follows it
+	closeCode statusCode // for our Close: from a fault or the server's Close; 0: neither
+	closeSent bool       // our Close was appended; nothing may follow it
 
 	heartbeat wire.Heartbeat
 }
 
-func (c *conn) Open(dst []byte, r wire.Resume) []byte {
+func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
 	if c.p.hello != nil {
 		c.hello = c.p.hello.AppendHello([]byte{}, r.Token)
 	}
@@ -86,8 +86,8 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		}
 		var whole bool
 		var err *wire.Error
-		if c.skip.Passing() {
-			whole, err = c.passOver(buf, in)
+		if c.skip.InPiece() {
+			whole, err = c.passBytes(buf, in)
 		} else {
 			whole, err = c.frame(buf, in)
 		}
@@ -100,7 +100,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	}
 }
 
-// frame decodes the frame at in.Scan. False means that it is not whole yet.
+// frame decodes the frame at in.Scan. It returns false if the frame is incomplete.
 func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	rest := buf[in.Scan:]
 	h, need, err := c.parseHead(rest)
@@ -129,14 +129,14 @@ func (c *conn) frame(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
 	payload := rest[h.size : h.size+h.payload]
 	if h.op.control() {
 		err = c.control(h.op, payload, in)
-		in.AdvanceJoining(h.size+h.payload, c.fragments > 0 && !c.skip.On())
+		in.AdvanceJoining(h.size+h.payload, c.fragments > 0 && !c.skip.Active())
 		return true, err
 	}
 	return true, c.fragment(h, payload, buf, in)
 }
 
-// fragment takes a data frame: the whole of a message, or a fragment. Fragments are joined
-// in place, each moved down to the end of the one before it.
+// fragment decodes a data frame: a whole message, or a fragment. Fragments are joined in place:
+// each is moved down to the end of the one before.
 func (c *conn) fragment(h head, payload, buf []byte, in *wire.Input) *wire.Error {
 	if c.fragments == 0 {
 		in.Start = in.Scan + h.size
@@ -153,18 +153,18 @@ func (c *conn) fragment(h head, payload, buf []byte, in *wire.Input) *wire.Error
 		return c.fail(codeNotUTF8, "text ends within a UTF-8 sequence")
 	}
 	c.fragments, c.empty = 0, 0
-	if !c.p.signs.Match(buf[in.Start:in.Keep]) {
+	if !c.p.ignore.Match(buf[in.Start:in.Keep]) {
 		c.seq++
 		in.Msgs = append(in.Msgs, wire.Msg{
-			Seq: c.seq, Off: uint32(in.Start), Len: uint32(in.Keep - in.Start), Aux: c.kind.aux(),
+			Seq: c.seq, Off: uint32(in.Start), Len: uint32(in.Keep - in.Start), Tag: c.kind.tag(),
 		})
-		c.kinds.note(in.Msgs[len(in.Msgs)-1:], kindSet(c.kind))
+		c.kinds.record(in.Msgs[len(in.Msgs)-1:], kindSet(c.kind))
 	}
 	in.Advance(0)
 	return nil
 }
 
-// count counts a frame of the message that is being received.
+// count counts a frame of the message being received.
 func (c *conn) count(h head) {
 	c.fragments++
 	if h.payload == 0 {
@@ -172,19 +172,20 @@ func (c *conn) count(h head) {
 	}
 }
 
-// End finds a connection lost that ends without Close; that is no fault of the protocol.
+// End implements [wire.Conn]. Without Close the connection is lost, which is no fault of the
+// protocol.
 func (c *conn) End([]byte, *wire.Input, bool) *wire.Error { return nil }
 
-// Tick appends a ping, and the heartbeat that is asked for, when they are due. The first
-// interval counts from its first call behind the handshake.
+// Tick appends a ping, and the configured heartbeat, when they are due. The first interval begins
+// with the first call after the handshake.
 func (c *conn) Tick(dst []byte, now time.Duration) (out []byte, next time.Duration) {
 	dst, next = c.beat(dst, now)
 	return dst, c.stall.tick(now, next)
 }
 
-// beat appends the heartbeat if it is due, and says when the next is; 0: there is none.
+// beat appends the heartbeat if it is due, and returns when the next is due; 0: never.
 func (c *conn) beat(dst []byte, now time.Duration) (out []byte, next time.Duration) {
-	if c.phase != open || c.said {
+	if c.phase != open || c.closeSent {
 		return dst, 0
 	}
 	due, next := c.heartbeat.Due(now)

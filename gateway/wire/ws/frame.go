@@ -22,7 +22,7 @@ const (
 	length16 = 126
 	length64 = 127
 
-	// shortHead is the length of a client's header before a payload of up to 125 bytes.
+	// shortHead is the length of a client's header for a payload of up to 125 bytes.
 	shortHead = 2 + 4
 	// maxControl is the longest payload of a control frame (RFC 6455 5.5).
 	maxControl = 125
@@ -41,8 +41,8 @@ const (
 
 func (op opcode) control() bool { return op&0x8 != 0 }
 
-// aux is wire.Msg.Aux of a message of the kind.
-func (op opcode) aux() uint8 { return uint8(op) & auxText }
+// tag returns wire.Msg.Tag for a message of this kind.
+func (op opcode) tag() uint8 { return uint8(op) & textTag }
 
 // appendFrame appends an unfragmented frame with a copy of payload.
 func appendFrame(dst []byte, op opcode, payload []byte) []byte {
@@ -50,18 +50,17 @@ func appendFrame(dst []byte, op opcode, payload []byte) []byte {
 	return sealFrame(append(openFrame(dst), payload...), start, op)
 }
 
-// openFrame appends room for the header of a frame whose payload is appended next.
+// openFrame appends space for the header of a frame whose payload is appended next.
 func openFrame(dst []byte) []byte {
 	var head [shortHead]byte
 	return append(dst, head[:]...)
 }
 
-// sealFrame makes a frame of what was appended since openFrame was called at start.
+// sealFrame completes the frame that openFrame began at start.
 //
-// The masking key is fresh for each frame. It comes from the generator of
-// math/rand/v2's functions, ChaCha8 seeded by the operating system, which is the
-// strong source of entropy that RFC 6455 5.3 and 10.3 ask for: who sees some keys
-// cannot tell the next.
+// The masking key is new for each frame. It comes from the generator of math/rand/v2's functions,
+// ChaCha8 seeded by the operating system, which is the strong source of entropy that RFC 6455 5.3
+// and 10.3 require: some keys do not reveal the next.
 func sealFrame(dst []byte, start int, op opcode) []byte {
 	n := len(dst) - start - shortHead
 	head := shortHead
@@ -94,7 +93,7 @@ func sealFrame(dst []byte, start int, op opcode) []byte {
 	return dst
 }
 
-// mask masks b, or unmasks it, with key's bytes from the lowest on (RFC 6455 5.3).
+// mask masks or unmasks b with the key's bytes, lowest first (RFC 6455 5.3).
 func mask(b []byte, key uint32) {
 	wide := uint64(key)<<32 | uint64(key)
 	for ; len(b) >= 8; b = b[8:] {

@@ -37,7 +37,7 @@ func header64(first byte, n uint64, size int) []byte {
 	return binary.BigEndian.AppendUint64([]byte{first, 127}, n)
 }
 
-// long is a frame with its length in size bytes, be they too many.
+// long is a frame with its length in size bytes, even if a shorter form exists.
 func long(first byte, size int, payload string) []byte {
 	return append(header64(first, uint64(len(payload)), size), payload...)
 }
@@ -101,7 +101,7 @@ func (o outcome) and(pongs ...string) outcome {
 	return o
 }
 
-// bad1002, bad1007 and bad1009 are faults behind some messages.
+// bad1002, bad1007 and bad1009 are faults after some messages.
 func bad1002(msgs ...message) outcome {
 	return outcome{msgs: msgs, reason: wire.WS, goodbye: code(1002)}
 }

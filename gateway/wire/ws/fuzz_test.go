@@ -19,7 +19,7 @@ func hexEscape(s string) string {
 	return b.String()
 }
 
-// checkReference decodes a stream whole and as planned, and holds both to the reference.
+// checkReference decodes a stream whole and as planned, and compares both with the reference.
 func checkReference(t wiretest.T, stream, plan []byte, limit uint16, ignore string) {
 	t.Helper()
 	parsed, err := parse(Config{IgnorePrefix: hexEscape(ignore), MaxMessage: 1 + int64(limit)})
@@ -62,8 +62,8 @@ func checkReferenceOf(t *testing.T, stream, plan []byte, limit uint16, ignore st
 	checkReference(t, stream, plan, limit, ignore)
 }
 
-// FuzzAnswer looks that an answer says the same however it comes, and that none but one
-// with the key's Sec-WebSocket-Accept is good.
+// FuzzAnswer checks that the result of an answer does not depend on how it arrives, and that only
+// one with the expected Sec-WebSocket-Accept is good.
 func FuzzAnswer(f *testing.F) {
 	for _, c := range answerCases {
 		if len(c.answer) < 1000 {
@@ -87,7 +87,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// TestReferenceProperty draws streams of frames, most of them good.
+// TestReferenceProperty draws streams of frames, most of them valid.
 func TestReferenceProperty(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"", "a", "\u00e9", "\xe2\x82", "\xac", "\xe2", "\xf0\x9f\x98\x80", "\xff", "#bc", ascii(130)})
 	first := rapid.SampledFrom([]byte{
@@ -109,8 +109,8 @@ func TestReferenceProperty(t *testing.T) {
 	})
 }
 
-// TestAnySplitIsTheSame sends messages, in fragments cut anywhere and with pings between,
-// and wants them back however they arrive.
+// TestAnySplitIsTheSame sends messages, fragmented anywhere and with pings between, and expects
+// them back however they arrive.
 func TestAnySplitIsTheSame(t *testing.T) {
 	p := mustNew(t, Config{})
 	rapid.Check(t, func(t *rapid.T) {

@@ -11,10 +11,9 @@ import (
 	"strings"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
-// request is the handshake's, but for what differs from connection to connection.
+// request is the part of the handshake request that is the same for all connections.
 type request struct {
 	path                string
 	secure              bool
@@ -22,8 +21,8 @@ type request struct {
 	headers             []header
 }
 
-// append appends the request of RFC 6455 4.1 for path on the server at hostport, and returns
-// the Sec-WebSocket-Accept that answers it.
+// append appends the request of RFC 6455 4.1 for path to the server at hostport, and returns the
+// expected Sec-WebSocket-Accept.
 func (r *request) append(dst []byte, hostport, path string, token []byte) (out []byte, accept string) {
 	var nonce [16]byte
 	rand.Read(nonce[:]) // never fails
@@ -54,14 +53,14 @@ func (r *request) append(dst []byte, hostport, path string, token []byte) (out [
 	return dst, acceptFor(key)
 }
 
-// acceptFor is the server's answer to a key (RFC 6455 4.2.2, step 5.4).
+// acceptFor returns the server's answer to a key (RFC 6455 4.2.2, step 5.4).
 func acceptFor(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// host is hostport as the Host header has it: without the scheme's own port, and without
-// the zone of an address, which means nothing elsewhere (RFC 6874 4).
+// host returns hostport for the Host header: without the scheme's default port, and without the
+// zone of an address, which has no meaning elsewhere (RFC 6874 4).
 func (r *request) host(hostport string) string {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -77,28 +76,28 @@ func (r *request) host(hostport string) string {
 	return host + ":" + port
 }
 
-// handshake takes the server's answer to the request once its head is whole.
+// handshake handles the server's answer to the request once its head is complete.
 func (c *conn) handshake(buf []byte, in *wire.Input) *wire.Error {
 	const start = "HTTP/"
 	for {
 		rest := buf[in.Scan:]
 		if n := min(len(rest), len(start)); string(rest[:n]) != start[:n] {
-			return foreign(rest)
+			return errNotHTTP(rest)
 		}
 		room := rest[:min(len(rest), maxHead-c.headUsed)]
-		size := headEnd(room, c.headSeen)
+		size := headEnd(room, c.headSearched)
 		if size == 0 {
-			if c.headSeen = len(room); c.headUsed+len(room) == maxHead {
+			if c.headSearched = len(room); c.headUsed+len(room) == maxHead {
 				return loginFault(wire.CloseProtocolError, "the head of the server's answer is longer than %d bytes", maxHead)
 			}
 			return nil
 		}
 		answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(rest[:size])), nil)
 		if err != nil {
-			// Its text can quote the answer.
+			// The error may quote the answer.
 			return loginFault(wire.CloseProtocolError, "the head of the server's answer is not that of an HTTP response")
 		}
-		c.headSeen, c.headUsed = 0, c.headUsed+size
+		c.headSearched, c.headUsed = 0, c.headUsed+size
 		in.Advance(size)
 		if !interim(answer.StatusCode) {
 			if err := c.checkAnswer(answer); err != nil {
@@ -117,24 +116,23 @@ func (c *conn) handshake(buf []byte, in *wire.Input) *wire.Error {
 	return nil
 }
 
-// foreign is the fault of an answer that begins with b.
-func foreign(b []byte) *wire.Error {
-	if wire.LooksLike(b) == "TLS" {
+// errNotHTTP returns the fault of an answer that begins with b and is not HTTP.
+func errNotHTTP(b []byte) *wire.Error {
+	if wire.DetectProtocol(b) == "TLS" {
 		return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server's answer is TLS, not HTTP; see the URL's scheme, wss")
 	}
 	return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server's answer is not HTTP")
 }
 
-// interim reports whether another response follows the one with this status (RFC 9110
-// 15.2).
+// interim reports whether another response follows one with this status (RFC 9110 15.2).
 func interim(status int) bool {
 	return status/100 == 1 && status != http.StatusSwitchingProtocols
 }
 
-// headEnd is the length of the HTTP head that b begins with, or 0 when its end is not
-// there; seen bytes were searched before. A bare LF ends a line as well (RFC 9112 2.2).
-func headEnd(b []byte, seen int) int {
-	for at := max(seen-2, 0); ; {
+// headEnd returns the length of the HTTP head at the beginning of b; 0 if it is incomplete. The
+// first searched bytes contain no end. A bare LF ends a line as well (RFC 9112 2.2).
+func headEnd(b []byte, searched int) int {
+	for at := max(searched-2, 0); ; {
 		i := bytes.IndexByte(b[at:], '\n')
 		if i < 0 {
 			return 0
@@ -148,7 +146,7 @@ func headEnd(b []byte, seen int) int {
 	}
 }
 
-// checkAnswer checks the server's answer as RFC 6455 4.1 asks of a client.
+// checkAnswer checks the server's answer as RFC 6455 4.1 requires of a client.
 func (c *conn) checkAnswer(r *http.Response) *wire.Error {
 	if r.StatusCode != http.StatusSwitchingProtocols {
 		return c.badStatus(r)
@@ -164,26 +162,26 @@ func (c *conn) checkAnswer(r *http.Response) *wire.Error {
 		return fault("Upgrade is not websocket")
 	}
 	if !hasToken(get("Connection"), "upgrade") {
-		return fault("Connection is without Upgrade")
+		return fault("Connection has no Upgrade")
 	}
 	if v := get("Sec-WebSocket-Accept"); len(v) != 1 || v[0] != c.accept {
-		return fault("Sec-WebSocket-Accept does not fit the key that was sent")
+		return fault("Sec-WebSocket-Accept does not match the key")
 	}
 	if strings.Trim(strings.Join(get("Sec-WebSocket-Extensions"), ""), ", \t") != "" {
-		return fault("Sec-WebSocket-Extensions selects one, and none was offered")
+		return fault("Sec-WebSocket-Extensions selects one, but none was offered")
 	}
 	asked := c.p.request.subprotocol
 	switch v := get("Sec-WebSocket-Protocol"); {
 	case asked == "" && len(v) > 0:
-		return fault("Sec-WebSocket-Protocol selects one, and none was asked for; see --ws-subprotocol")
+		return fault("Sec-WebSocket-Protocol selects one, but none was requested; see --ws-subprotocol")
 	case asked != "" && len(v) == 0:
-		return fault("Sec-WebSocket-Protocol is missing; --ws-subprotocol asks for %s", asked)
+		return fault("Sec-WebSocket-Protocol is missing; --ws-subprotocol requests %s", asked)
 	case asked != "" && (len(v) != 1 || v[0] != asked):
-		return fault("Sec-WebSocket-Protocol is not %s, which --ws-subprotocol asks for", asked)
+		return fault("Sec-WebSocket-Protocol is not %s, as --ws-subprotocol requests", asked)
 	}
 	return nil
 }
 
-func loginFault(code worker.Code, format string, args ...any) *wire.Error {
+func loginFault(code wire.CloseCode, format string, args ...any) *wire.Error {
 	return wire.Errorf(wire.Login, code, format, args...)
 }

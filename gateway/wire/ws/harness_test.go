@@ -52,8 +52,8 @@ type clientFrame struct {
 	payload string
 }
 
-// clientFrames takes what a client sent apart, byte by byte, and checks what RFC 6455 5
-// asks of it.
+// clientFrames parses what a client sent, byte by byte, and checks the requirements of RFC 6455
+// 5.
 func clientFrames(t wiretest.T, b []byte) (frames []clientFrame) {
 	t.Helper()
 	take := func(n uint64) []byte {
@@ -87,14 +87,14 @@ func clientFrames(t wiretest.T, b []byte) (frames []clientFrame) {
 	return frames
 }
 
-// message is what is expected of one message.
+// message is an expected message.
 type message struct {
 	text bool
 	data string
 	over bool // over --max-message: refused, without its data
 }
 
-// outcome is what came of a stream behind the handshake.
+// outcome is the result of a stream after the handshake.
 type outcome struct {
 	msgs    []message
 	pongs   []string
@@ -107,7 +107,7 @@ type outcome struct {
 func run(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (outcome, *wire.Error) {
 	t.Helper()
 	c := p.NewConn()
-	d := wiretest.New(t, c, wire.Resume{Host: "example.com:80"}, plan)
+	d := wiretest.New(t, c, wire.Hello{Host: "example.com:80"}, plan)
 	d.Feed(append(answer(t, d.Hello), stream...))
 	if err := d.End(true); err != nil {
 		t.Fatalf("the end is a fault: %v", err)
@@ -118,10 +118,10 @@ func run(t wiretest.T, p *wire.Codec, stream []byte, plan wiretest.Plan) (outcom
 func outcomeOf(t wiretest.T, c wire.Conn, r wiretest.Result) (o outcome) {
 	t.Helper()
 	for i, m := range r.Msgs {
-		if m.Seq != uint64(i+1) || m.Code != 0 && m.Code != worker.TooLarge || m.Aux > 1 {
-			t.Fatalf("message %d has number %d, code %d, note %d", i+1, m.Seq, m.Code, m.Aux)
+		if m.Seq != uint64(i+1) || m.Code != 0 && m.Code != worker.TooLarge || m.Tag > 1 {
+			t.Fatalf("message %d has number %d, code %d, note %d", i+1, m.Seq, m.Code, m.Tag)
 		}
-		o.msgs = append(o.msgs, message{m.Aux == 1, string(m.Data), m.Code != 0})
+		o.msgs = append(o.msgs, message{m.Tag == 1, string(m.Data), m.Code != 0})
 		if m.Code != 0 {
 			r.Skipped--
 		}
@@ -161,7 +161,7 @@ func outcomeOf(t wiretest.T, c wire.Conn, r wiretest.Result) (o outcome) {
 	return o
 }
 
-// diff says where two outcomes differ, without long payloads.
+// diff describes how two outcomes differ, without long payloads.
 func (o outcome) diff(want outcome) string {
 	for i := range max(len(o.msgs), len(want.msgs)) {
 		if i >= len(o.msgs) || i >= len(want.msgs) || o.msgs[i] != want.msgs[i] {
@@ -193,7 +193,7 @@ func at(list []message, i int) string {
 func plans(name string, n int) map[string]wiretest.Plan {
 	n += 256 // the answer
 	list, rng := wiretest.Plans(name, n)
-	// The answer and the first header come byte by byte, the rest at once.
+	// The answer and the first header arrive byte by byte, the rest at once.
 	head := slices.Repeat([]int{1}, 150)
 	list["1 byte, then all"] = wiretest.Plan{Buffer: n, Msgs: 2, Steps: append(head, 0)}
 	if wiretest.Short(n) {

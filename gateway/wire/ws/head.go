@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 
 	"feedgate/gateway/wire"
-	"feedgate/worker"
 )
 
 // head is a decoded frame header.
@@ -15,11 +14,11 @@ type head struct {
 	payload int // bytes
 }
 
-// parseHead decodes and checks the header that b begins with. need, unless 0, is how
-// many bytes of b it takes to go on.
+// parseHead decodes and checks the header at the beginning of b. need, if not 0, is how many
+// bytes of b it requires.
 //
-// Faults are those of the first two bytes first, so that what is wrong with a frame does
-// not depend on how it arrives.
+// Faults in the first two bytes are found first, so that the fault of a frame does not depend on
+// how it arrives.
 func (c *conn) parseHead(b []byte) (h head, need int, err *wire.Error) {
 	if len(b) < 2 {
 		return head{}, 2, nil
@@ -44,14 +43,14 @@ func (c *conn) parseHead(b []byte) (h head, need int, err *wire.Error) {
 			return h, h.size, nil
 		}
 		if n = uint64(binary.BigEndian.Uint16(b[2:])); n < length16 {
-			return h, 0, c.fail(codeProtocol, "length %d in 2 bytes, not the fewest", n)
+			return h, 0, c.fail(codeProtocol, "length %d in 2 bytes, not the shortest form", n)
 		}
 	case length64:
 		if h.size += 8; len(b) < h.size {
 			return h, h.size, nil
 		}
 		if n = binary.BigEndian.Uint64(b[2:]); n <= 0xffff {
-			return h, 0, c.fail(codeProtocol, "length %d in 8 bytes, not the fewest", n)
+			return h, 0, c.fail(codeProtocol, "length %d in 8 bytes, not the shortest form", n)
 		}
 		if n>>63 != 0 {
 			return h, 0, c.fail(codeProtocol, "length with the highest bit set")
@@ -61,7 +60,7 @@ func (c *conn) parseHead(b []byte) (h head, need int, err *wire.Error) {
 	return h, 0, nil
 }
 
-// checkFirst checks a frame's first byte.
+// checkFirst checks the first byte of a frame.
 func (c *conn) checkFirst(first byte, h head) *wire.Error {
 	switch {
 	case first&rsvBits != 0:
@@ -71,21 +70,21 @@ func (c *conn) checkFirst(first byte, h head) *wire.Error {
 	case h.op.control() && !h.fin:
 		return c.fail(codeProtocol, "control frame %#x in fragments", byte(h.op))
 	case h.op == opContinuation && c.fragments == 0:
-		return c.fail(codeProtocol, "a continuation of no message")
+		return c.fail(codeProtocol, "a continuation without a message")
 	case !h.op.control() && h.op != opContinuation && c.fragments > 0:
 		return c.fail(codeProtocol, "another message while this one is unfinished")
 	}
 	return nil
 }
 
-// fail makes the fault that ends the connection, about the message behind the last, and
-// keeps its code for the goodbye.
-func (c *conn) fail(code closeCode, format string, args ...any) *wire.Error {
-	c.goodbye = code
+// fail makes the fault that ends the connection, names the message after the last one, and keeps
+// the status code for our Close.
+func (c *conn) fail(code statusCode, format string, args ...any) *wire.Error {
+	c.closeCode = code
 	reason, why := wire.WS, wire.CloseProtocolError
 	switch code {
 	case codeTooBig:
-		reason, why = wire.TooLarge, worker.TooLarge
+		reason, why = wire.TooLarge, wire.CloseTooLarge
 	case codeNotUTF8:
 		reason, why = wire.BadUTF8, wire.CloseBadRequest
 	}

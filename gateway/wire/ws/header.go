@@ -9,12 +9,12 @@ import (
 	"feedgate/worker/credential"
 )
 
-// header is one header of the request.
+// header is a header of the request.
 type header struct{ name, value string }
 
-// owned are the names that the handshake, or HTTP's own framing, sets itself or must
-// do without. So are all that begin with Sec-WebSocket-.
-var owned = map[string]string{
+// reserved are the names that the handshake or HTTP's framing sets, or must not have, with the
+// reason. So are all that begin with Sec-WebSocket-.
+var reserved = map[string]string{
 	"host":                   "is the upstream's address",
 	"origin":                 "is set by --ws-origin",
 	"sec-websocket-protocol": "is set by --ws-subprotocol",
@@ -31,11 +31,11 @@ var owned = map[string]string{
 
 var (
 	errHeaderShape = errors.New("is not 'Name: value'")
-	errHeaderName  = errors.New("its name is not of letters, digits and !#$%&'*+-.^_`|~")
+	errHeaderName  = errors.New("its name may only have letters, digits and !#$%&'*+-.^_`|~")
 )
 
-// parseHeader reads 'Name: value'. Its errors quote a name that is one, for anything else
-// can hold a secret.
+// parseHeader parses 'Name: value'. Its errors quote only valid names, because anything else may
+// contain a secret.
 func parseHeader(line string) (header, error) {
 	name, value, ok := strings.Cut(line, ":")
 	if !ok {
@@ -45,10 +45,10 @@ func parseHeader(line string) (header, error) {
 		return header{}, errHeaderName
 	}
 	lower := strings.ToLower(name)
-	why, isOwned := owned[lower]
-	if isOwned || strings.HasPrefix(lower, "sec-websocket-") {
+	why, isReserved := reserved[lower]
+	if isReserved || strings.HasPrefix(lower, "sec-websocket-") {
 		if why == "" {
-			why = "is the handshake's own"
+			why = "is reserved for the handshake"
 		}
 		return header{}, fmt.Errorf("%s %s", name, why)
 	}
@@ -59,12 +59,12 @@ func parseHeader(line string) (header, error) {
 	return header{name, value}, nil
 }
 
-// isHeaderValue reports whether s is without control characters (RFC 9110 5.5).
+// isHeaderValue reports whether s has no control characters (RFC 9110 5.5).
 func isHeaderValue(s string) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f })
 }
 
-// tokenMark in the value of a header stands for the secret.
+// tokenMark in the value of a header is replaced by the secret.
 const tokenMark = "{token}"
 
 func hasTokenHeader(lines []string) bool {
@@ -74,7 +74,7 @@ func hasTokenHeader(lines []string) bool {
 	})
 }
 
-// withToken is the value with the token in it. One that was reread and cannot stand in a header
+// withToken returns the value with the token. A token that was reread and cannot be in a header
 // is left out: a line break in it would begin another header.
 func (h header) withToken(token []byte) string {
 	if !isHeaderValue(string(token)) {
@@ -105,7 +105,7 @@ func isVisible(s string) bool {
 	return true
 }
 
-// checkPath checks a request target (RFC 6455 3: no fragment). It can hold a secret.
+// checkPath checks a request target (RFC 6455 3: no fragment). It may contain a secret.
 func checkPath(s string) error {
 	switch {
 	case s[0] != '/':
@@ -118,8 +118,7 @@ func checkPath(s string) error {
 	return nil
 }
 
-// hasToken reports whether one of the comma-separated lists has the token, without
-// regard to ASCII case.
+// hasToken reports whether one of the comma-separated lists has the token, ignoring ASCII case.
 func hasToken(lists []string, token string) bool {
 	for _, list := range lists {
 		for item := range strings.SplitSeq(list, ",") {
@@ -131,8 +130,7 @@ func hasToken(lists []string, token string) bool {
 	return false
 }
 
-// equalFold compares without regard to ASCII case. strings.EqualFold would take a
-// Kelvin sign for a k.
+// equalFold compares ignoring ASCII case. strings.EqualFold would take a Kelvin sign for a k.
 func equalFold(s, lower string) bool {
 	if len(s) != len(lower) {
 		return false
@@ -149,8 +147,8 @@ func equalFold(s, lower string) bool {
 	return true
 }
 
-// secrets are the values of headers that are not to be logged, and of credentials (RFC 9110,
-// section 11.4) what follows the scheme. The token is hidden by whoever has it.
+// secrets returns the values of headers that must not be logged, and for credentials (RFC 9110,
+// section 11.4) what follows the scheme. The token is masked elsewhere.
 func (r *request) secrets() (all []*credential.Secret) {
 	for _, h := range r.headers {
 		if strings.Contains(h.value, tokenMark) {

@@ -6,10 +6,10 @@ import (
 	"crypto/rand"
 )
 
-// keys are the masking keys of one connection's acks, a fresh one for each frame: AES in
-// counter mode under a key of the operating system's, which is the strong source of
-// entropy that RFC 6455 5.3 and 10.3 ask for. It makes many at once: for one at a time
-// they would be the dearest part of an ack.
+// keys makes the masking keys of one connection's acks, a new one for each frame: AES in counter
+// mode under a key from the operating system, which is the strong source of entropy that RFC 6455
+// 5.3 and 10.3 require. It makes many at once; one at a time, they would dominate the cost of an
+// ack.
 type keys struct {
 	stream cipher.Stream
 	made   []byte
@@ -31,7 +31,7 @@ func newKeys() keys {
 	return keys{stream: cipher.NewCTR(block, seed[16:])}
 }
 
-// take returns from one to n keys, keySize bytes each, good until it is called again.
+// take returns one to n keys of keySize bytes each, valid until the next call.
 func (k *keys) take(n int) []byte {
 	if k.next == len(k.made) {
 		k.make()

@@ -10,14 +10,14 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-func requestTo(host string) wire.Resume { return wire.Resume{Host: host} }
+func requestTo(host string) wire.Hello { return wire.Hello{Host: host} }
 
-// opened is a connection behind its handshake.
+// opened returns a connection after its handshake.
 func opened(t wiretest.T, p *wire.Codec) wire.Conn {
 	t.Helper()
 	c := p.NewConn()
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
-	if err := c.Decode(answer(t, c.Open(nil, requestTo("a:1"))), &in); err != nil || in.Event.Kind != wire.EventReady {
+	if err := c.Decode(answer(t, c.AppendHello(nil, requestTo("a:1"))), &in); err != nil || in.Event.Kind != wire.EventReady {
 		t.Fatalf("%v, event %+v", err, in.Event)
 	}
 	return c
@@ -26,8 +26,8 @@ func opened(t wiretest.T, p *wire.Codec) wire.Conn {
 // longest is the size of the messages that test how time grows with size.
 const longest = 16 << 20
 
-// TestLongMessages: a byte is looked at a bounded number of times, in however many pieces
-// a message comes. Otherwise this does not end.
+// TestLongMessages: each byte is examined a bounded number of times, in however many pieces a
+// message arrives. Otherwise this test does not end.
 func TestLongMessages(t *testing.T) {
 	p := mustNew(t, Config{MaxMessage: longest})
 	beyond := strings.Repeat("\u20ac", longest/3) + "a"
@@ -69,13 +69,13 @@ func byteByByte(t *testing.T, c wire.Conn, m message) {
 		t.Fatalf("%v, %d messages", err, len(in.Msgs))
 	}
 	got := in.Msgs[0]
-	if string(stream[got.Off:got.Off+got.Len]) != m.data || got.Seq != 1 || got.Aux == auxText != m.text {
+	if string(stream[got.Off:got.Off+got.Len]) != m.data || got.Seq != 1 || got.Tag == textTag != m.text {
 		t.Errorf("got %+v", got)
 	}
 }
 
-// TestLongMessageInFragments joins 16 MiB of fragments of 257 bytes, a sequence across
-// every border, in the bounds of a message's fragments.
+// TestLongMessageInFragments joins 16 MiB of fragments of 257 bytes, with a UTF-8 sequence across
+// every border, within the limit for fragments.
 func TestLongMessageInFragments(t *testing.T) {
 	p := mustNew(t, Config{MaxMessage: longest})
 	data := strings.Repeat("\u20ac", longest/3) + "a"

@@ -9,8 +9,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestMetadata: an ack can say whether its message came as text. What it cannot say is an error
-// that lists what it can.
+// TestMetadata: an ack can quote the kind of its message. An unknown name is an error that lists
+// the known ones.
 func TestMetadata(t *testing.T) {
 	p := mustNew(t, Config{AckTemplate: `{n} {meta:kind} {id}`})
 	if !p.RenderAcks {
@@ -21,10 +21,10 @@ func TestMetadata(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := &worker.Origin{Meta: p.Meta, ID: &id}
-	for aux, want := range map[uint8]string{auxText: "7 text d", 0: "7 binary d"} {
+	for aux, want := range map[uint8]string{textTag: "7 text d", 0: "7 binary d"} {
 		m := o.Message([]byte("data"), 7, aux)
 		frames := clientFrames(t, p.Render(nil, m, worker.OK))
-		if len(frames) != 1 || frames[0].payload != want || (frames[0].op == opText) != (aux == auxText) {
+		if len(frames) != 1 || frames[0].payload != want || (frames[0].op == opText) != (aux == textTag) {
 			t.Errorf("ack %+v, want %q", frames, want)
 		}
 		if m.Meta("topic") != "" || (&worker.Origin{Meta: p.Meta}).Message(nil, 7, aux).ID() != "" {

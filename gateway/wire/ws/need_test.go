@@ -7,8 +7,7 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// TestNeed looks at how many bytes, from the first that is not decoded on, it asks for in
-// one piece.
+// TestNeed: how many contiguous bytes, from the first undecoded one, the decoder waits for.
 func TestNeed(t *testing.T) {
 	p := mustNew(t, Config{})
 	for name, c := range map[string]struct {

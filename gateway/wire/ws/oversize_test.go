@@ -8,8 +8,8 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// TestOversizedAtEverySplit: two reads, cut at every byte, bring the same as one read, and
-// no piece of an oversized message is waited for.
+// TestOversizedAtEverySplit: two reads, split at every byte, have the same result as one read,
+// and the decoder never waits for a piece of an oversized message.
 func TestOversizedAtEverySplit(t *testing.T) {
 	const limit = 8
 	euro := "\xe2\x82\xac"
@@ -20,7 +20,7 @@ func TestOversizedAtEverySplit(t *testing.T) {
 	)
 	want := gets(asText("one"), overText(), asBin(bytesOf(limit)), overBin(), overText(), overBin(), asText(euro+euro+"ab"), asBin("two")).and("p", "q")
 	p := mustNew(t, Config{MaxMessage: limit})
-	head := len(answer(t, wiretest.New(t, p.NewConn(), wire.Resume{Host: "example.com:80"}, wiretest.Whole(1)).Hello))
+	head := len(answer(t, wiretest.New(t, p.NewConn(), wire.Hello{Host: "example.com:80"}, wiretest.Whole(1)).Hello))
 	for cut := range head + len(stream) {
 		for name, plan := range map[string]wiretest.Plan{
 			"in place": {Buffer: head + len(stream), Msgs: 1 + cut%3, Steps: []int{cut + 1, head + len(stream)}},
@@ -36,8 +36,8 @@ func TestOversizedAtEverySplit(t *testing.T) {
 	}
 }
 
-// TestOversizedNeedsNoBuffer: behind the header of a frame that is too long, nothing is
-// waited for in one piece.
+// TestOversizedNeedsNoBuffer: after the header of an oversized frame, the decoder waits for no
+// contiguous bytes.
 func TestOversizedNeedsNoBuffer(t *testing.T) {
 	for name, stream := range map[string][]byte{
 		"a frame":    bin(bytesOf(testLimit + 1)),

@@ -6,15 +6,14 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// decodePlain frames the run of whole messages of one frame at in.Scan: what nearly
-// every byte of a feed belongs to. It stops before the first frame that is anything
-// else, or at fault.
+// decodePlain decodes the run of complete single-frame messages at in.Scan: nearly all of a feed.
+// It stops before any other frame, and before a fault.
 func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 	for c.decodeChunk(buf, in) {
 	}
 }
 
-// decodeChunk reports whether there may be another.
+// decodeChunk decodes at most one batch, and reports whether there may be more.
 func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 	had := len(in.Msgs)
 	room := in.Msgs[had:cap(in.Msgs)]
@@ -24,22 +23,22 @@ func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 		n, odd = n-1, false
 		at = frameStart(&room[n])
 	}
-	kept := c.p.signs.Drop(buf, room[:n], c.seq)
+	kept := c.p.ignore.Drop(buf, room[:n], c.seq)
 	c.seq += uint64(kept)
 	if kept < framed {
 		has = kindsOf(room[:kept])
 	}
-	c.kinds.note(room[:kept], has)
+	c.kinds.record(room[:kept], has)
 	in.Msgs = in.Msgs[:had+kept]
 	in.AdvanceTo(at)
 	return n > 0 && (odd || n == len(room) && kept < n)
 }
 
-// framePlain fills msgs with messages of one short frame from buf[at] on and says how
-// many, of which kinds, and where it stopped. The last may be odd: a text that is not
-// ASCII and is yet to be checked; the others are valid. It calls no function, which would
-// spill its registers, and its inner loops do not depend on the exact length, which would
-// mispredict.
+// framePlain fills msgs with messages of one short frame each from buf[at] on. It returns how
+// many, their kinds, and where it stopped. odd means that the last is text that is not ASCII and
+// must still be checked; the others are valid. framePlain calls no function, which would spill
+// its registers, and the trip counts of its inner loops do not depend on the exact length, which
+// would mispredict.
 func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, has kindSet, end int, odd bool) {
 	const high = 0x8080808080808080
 	for i := range msgs {
@@ -86,7 +85,7 @@ func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, 
 			odd = w&high != 0
 		}
 		has |= kindSet(first)
-		msgs[i] = wire.Msg{Seq: seq + uint64(i) + 1, Off: uint32(at + head), Len: uint32(size), Aux: first & auxText}
+		msgs[i] = wire.Msg{Seq: seq + uint64(i) + 1, Off: uint32(at + head), Len: uint32(size), Tag: first & textTag}
 		at += head + size
 		if n = i + 1; odd {
 			break
@@ -95,7 +94,7 @@ func framePlain(buf []byte, at, limit int, seq uint64, msgs []wire.Msg) (n int, 
 	return n, has & both, at, odd
 }
 
-// frameStart is where the frame of a message that decodePlain has framed begins.
+// frameStart returns the offset of the frame of a message from framePlain.
 func frameStart(m *wire.Msg) int {
 	if m.Len < length16 {
 		return int(m.Off) - 2

@@ -13,11 +13,11 @@ import (
 var (
 	errOtherHost = errors.New("a redirect to another host, which is not followed; name that host in the URL if it is trusted")
 	errLessTLS   = errors.New("a redirect to a connection without TLS, which is not followed")
-	errNoTarget  = errors.New("a redirect to what is not the URL of a WebSocket, which is not followed")
+	errNoTarget  = errors.New("a redirect that is not to a WebSocket URL, which is not followed")
 )
 
-// redirected resolves a Location against the request that it answers: to hostport, for
-// target, over TLS or not. Its errors quote nothing, for a Location can hold secrets.
+// redirected resolves a Location against the request to target at hostport, over TLS or not. Its
+// errors quote nothing, because a Location may contain secrets.
 func redirected(hostport, target string, secure bool, location string) (*wire.Redirect, error) {
 	base := &url.URL{Scheme: Scheme.SchemeName(secure), Host: hostport}
 	if path, err := url.ParseRequestURI(target); err == nil {

@@ -8,7 +8,7 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// TestRedirected: to the same host, by name, and to no less TLS.
+// TestRedirected: redirects are followed to the same host, by name, and not away from TLS.
 func TestRedirected(t *testing.T) {
 	for _, c := range []struct {
 		url, location    string

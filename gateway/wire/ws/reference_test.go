@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// refMessage is a message of which not all fragments have come.
+// refMessage is a message whose fragments have not all arrived.
 type refMessage struct {
 	text  bool
 	data  string
 	empty int // fragments
 }
 
-// reference decodes a stream behind the handshake frame by frame, in the words of
-// RFC 6455 and without regard to time.
+// reference decodes a stream after the handshake frame by frame, in the words of RFC 6455 and
+// regardless of speed.
 //
-// Messages over limit are refused, and end the connection over longest.
+// Messages over limit are refused; over longest, they end the connection.
 func reference(stream []byte, limit, longest int, ignore string) (o outcome) {
 	o.goodbye = code(1000)
 	var open *refMessage
@@ -79,7 +79,7 @@ type refHead struct {
 	size    int    // of the whole frame
 }
 
-// refFrame is the first frame of b, or nothing while its header is not there.
+// refFrame is the first frame of b, or nothing while its header is incomplete.
 func refFrame(b []byte, longest int, open *refMessage) (f *refHead, whole bool, bad *outcome) {
 	fault := func(o outcome) (*refHead, bool, *outcome) { return nil, false, &o }
 	if len(b) < 2 {

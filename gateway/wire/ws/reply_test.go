@@ -11,7 +11,7 @@ import (
 	"feedgate/worker"
 )
 
-// TestSealFrame looks at frames of each form of length, behind what was there.
+// TestSealFrame: frames with each form of length, appended to other bytes.
 func TestSealFrame(t *testing.T) {
 	for _, n := range []int{0, 1, 7, 8, 9, 124, 125, 126, 127, 65535, 65536, 1 << 20} {
 		payload := bytesOf(n)
@@ -38,8 +38,8 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// TestOpening looks that the hello is the first frame, goes out with readiness, and is
-// forgotten.
+// TestOpening checks that the hello is the first frame, is sent with EventReady, and is cleared
+// from memory.
 func TestOpening(t *testing.T) {
 	for _, c := range []struct {
 		hello, token string
@@ -53,7 +53,7 @@ func TestOpening(t *testing.T) {
 	} {
 		ws := mustNew(t, Config{Hello: c.hello}).NewConn().(*conn)
 		token := []byte(c.token)
-		d := wiretest.New(t, ws, wire.Resume{Host: "a:1", Token: token}, wiretest.Plan{Buffer: 512, Msgs: 4, Steps: []int{7}})
+		d := wiretest.New(t, ws, wire.Hello{Host: "a:1", Token: token}, wiretest.Plan{Buffer: 512, Msgs: 4, Steps: []int{7}})
 		if bytes.Contains(d.Hello, []byte("LOGIN")) || c.token != "" && bytes.Contains(d.Hello, token) {
 			t.Errorf("%s: the request has it: %q", c.hello, d.Hello)
 		}
@@ -82,7 +82,7 @@ func TestOpening(t *testing.T) {
 	}
 }
 
-// TestIgnored: signs of life are not counted in {n}, whichever way they come.
+// TestIgnored: signs of life are not counted in {n}, however they arrive.
 func TestIgnored(t *testing.T) {
 	p := mustNew(t, Config{IgnorePrefix: `PI\x4eG`})
 	stream := cat(text("PING"), text("a"), bin("PING 1"), bin("PIN"), textOn("P"), ping("p"), last("ING"), textOn("PING"),
@@ -112,7 +112,7 @@ func TestRender(t *testing.T) {
 		p := mustNew(t, Config{AckTemplate: c.template})
 		m := worker.Message{Seq: 9, Data: []byte("\u00e9x")}
 		if c.text {
-			m.Tag = auxText
+			m.Tag = textTag
 		}
 		for code, want := range map[worker.Code]string{worker.OK: c.ok, worker.Refused: c.refused} {
 			got := p.Render([]byte("+"), m, code)
@@ -126,7 +126,7 @@ func TestRender(t *testing.T) {
 	if got := mustNew(t, Config{}).Render([]byte("+"), worker.Message{}, worker.OK); string(got) != "+" {
 		t.Errorf("without a template: %q", got)
 	}
-	empty := mustNew(t, Config{AckTemplate: "{json:id}"}).Render(nil, worker.Message{Tag: auxText}, worker.OK)
+	empty := mustNew(t, Config{AckTemplate: "{json:id}"}).Render(nil, worker.Message{Tag: textTag}, worker.OK)
 	if frames := clientFrames(t, empty); len(frames) != 1 || frames[0].op != opText || frames[0].payload != "" {
 		t.Errorf("an ack that finds nothing: %+v", frames)
 	}
@@ -185,13 +185,12 @@ func same(a, b []clientFrame) bool {
 	return len(a) == len(b)
 }
 
-// TestGoodbye looks at our Close where the server has said none, and that nothing follows
-// it.
-func TestGoodbye(t *testing.T) {
+// TestClose: our Close if the server has sent none, and nothing after it.
+func TestClose(t *testing.T) {
 	p := mustNew(t, Config{Heartbeat: time.Second})
-	for why, want := range map[worker.Code]uint16{
+	for why, want := range map[wire.CloseCode]uint16{
 		wire.CloseOK: 1000, wire.CloseShuttingDown: 1001, wire.CloseBadRequest: 1002, wire.CloseProtocolError: 1002,
-		worker.TooLarge: 1009, wire.CloseBadToken: 1008, 4711: 1008,
+		wire.CloseTooLarge: 1009, wire.CloseBadToken: 1008, 4711: 1008,
 	} {
 		conn := opened(t, p)
 		conn.Tick(nil, 0)
@@ -213,9 +212,9 @@ func TestGoodbye(t *testing.T) {
 	}
 }
 
-// TestGoodbyeAnswersClose: the server's code goes back whyever we close, and nothing else
-// is said on our own.
-func TestGoodbyeAnswersClose(t *testing.T) {
+// TestCloseAnswersClose: the server's code is returned, whatever our reason, and nothing else is
+// sent.
+func TestCloseAnswersClose(t *testing.T) {
 	for body, want := range map[string]string{"": "", code(1000) + "bye": code(1000), code(4711): code(4711)} {
 		conn := opened(t, mustNew(t, Config{Heartbeat: time.Second}))
 		in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
@@ -253,7 +252,7 @@ func TestNothingAllocates(t *testing.T) {
 		t.Errorf("Decode: %v allocations", n)
 	}
 	dst := make([]byte, 0, 4096)
-	m := worker.Message{Seq: 1 << 40, Tag: auxText, Data: []byte(`{"id":"x"}`)}
+	m := worker.Message{Seq: 1 << 40, Tag: textTag, Data: []byte(`{"id":"x"}`)}
 	if n := testing.AllocsPerRun(100, func() { p.Render(dst, m, worker.OK) }); n != 0 {
 		t.Errorf("Render: %v allocations", n)
 	}

@@ -13,7 +13,7 @@ import (
 	"feedgate/gateway/wire/wiretest"
 )
 
-// parseRequest reads what Open said as a server does.
+// parseRequest parses the hello as a server does.
 func parseRequest(t wiretest.T, hello []byte) *http.Request {
 	t.Helper()
 	r := bufio.NewReader(bytes.NewReader(hello))
@@ -27,13 +27,13 @@ func parseRequest(t wiretest.T, hello []byte) *http.Request {
 	return req
 }
 
-// TestRequest looks at the request as RFC 6455 4.1 lists what it must have.
+// TestRequest checks the request against the requirements of RFC 6455 4.1.
 func TestRequest(t *testing.T) {
 	c := mustNew(t, Config{
 		Path: "/feed/a%20b?x=1&y=%23", Origin: "https://example.com", Subprotocol: "v2.feed",
 		Headers: []string{"Authorization: Bearer s3cret", "X-A:1", "x-a: \t2 ", "X-Empty:"},
 	}).NewConn()
-	hello := c.Open([]byte("+"), wire.Resume{Host: "feed.example.com:80"})
+	hello := c.AppendHello([]byte("+"), wire.Hello{Host: "feed.example.com:80"})
 	if hello[0] != '+' {
 		t.Fatal("Open does not append")
 	}
@@ -69,7 +69,7 @@ func TestTokenInHeader(t *testing.T) {
 		{"a\r\nX-Injected: 1", "Bearer", ","},
 		{"", "Bearer", ","},
 	} {
-		h := requestHeader(t, p.NewConn().Open(nil, wire.Resume{Host: "a:1", Token: []byte(c.token)}))
+		h := requestHeader(t, p.NewConn().AppendHello(nil, wire.Hello{Host: "a:1", Token: []byte(c.token)}))
 		if h.Get("Authorization") != c.auth || h.Get("X-Twice") != c.twice || h.Get("X-B") != "{tok}" || h.Get("X-Injected") != "" {
 			t.Errorf("token %q: %v", c.token, h)
 		}
@@ -77,7 +77,7 @@ func TestTokenInHeader(t *testing.T) {
 }
 
 func TestRequestIsSmall(t *testing.T) {
-	r := parseRequest(t, mustNew(t, Config{}).NewConn().Open(nil, wire.Resume{Host: "a:1", Client: "me", Session: "x"}))
+	r := parseRequest(t, mustNew(t, Config{}).NewConn().AppendHello(nil, wire.Hello{Host: "a:1", Client: "me", Session: "x"}))
 	if r.RequestURI != "/" || r.Host != "a:1" || len(r.Header) != 4 {
 		t.Errorf("%s of %s with %v", r.RequestURI, r.Host, r.Header)
 	}
@@ -87,7 +87,7 @@ func TestRequestIsSmall(t *testing.T) {
 func TestKeysAreFresh(t *testing.T) {
 	p, keys := mustNew(t, Config{}), map[string]bool{}
 	for range 100 {
-		keys[requestHeader(t, p.NewConn().Open(nil, wire.Resume{Host: "a:1"})).Get("Sec-WebSocket-Key")] = true
+		keys[requestHeader(t, p.NewConn().AppendHello(nil, wire.Hello{Host: "a:1"})).Get("Sec-WebSocket-Key")] = true
 	}
 	if len(keys) != 100 {
 		t.Errorf("%d keys for 100 connections", len(keys))

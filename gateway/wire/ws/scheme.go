@@ -26,20 +26,20 @@ var Scheme = wire.Scheme{
 	},
 }
 
-// Flags are the settings of the handshake, and the flags for these.
+// Flags are the settings of the handshake, and the flags for them.
 type Flags struct {
-	// Headers are further headers of the request, "Name: value". {token} is the secret.
+	// Headers are additional headers of the request, "Name: value". {token} is the secret.
 	Headers []string `name:"ws-header" group:"ws" sep:"none" placeholder:"'NAME: VALUE'" help:"Sent with the handshake; {token} is the token. May be repeated."`
-	// Subprotocol is asked for, and the server must agree to it.
+	// Subprotocol is requested, and the server must agree to it.
 	Subprotocol string `name:"ws-subprotocol" group:"ws" placeholder:"NAME" help:"Asked for; the server must agree to it."`
-	// Origin is the header of that name.
+	// Origin is the Origin header.
 	Origin string `name:"ws-origin" group:"ws" placeholder:"ORIGIN" help:"Origin header of the handshake."`
 }
 
 // Group implements [flagset.Grouped].
 func (Flags) Group() (key, title string) { return "ws", "Scheme ws:" }
 
-// requestTarget is the path and query (RFC 9112, section 3.2.1) of what follows the hosts.
+// requestTarget returns the path and query (RFC 9112, section 3.2.1) of what follows the hosts.
 func requestTarget(target string) (string, error) {
 	switch {
 	case target == "":
@@ -56,7 +56,7 @@ func requestTarget(target string) (string, error) {
 	return parsed.RequestURI(), nil
 }
 
-// Protocol is WebSocket, with what the gateway sends written as templates.
+// Protocol is WebSocket. What the gateway sends is described by templates.
 type Protocol struct {
 	Path string // request target, "/path?query"; empty: "/"
 	Flags
@@ -92,7 +92,7 @@ func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
 	return p.Framed.Finish(codec, s, login)
 }
 
-// schemePort is the default port, which the Host header leaves out.
+// schemePort returns the default port, which the Host header leaves out.
 func schemePort(secure bool) string {
 	if secure {
 		return Scheme.SecurePort

@@ -14,8 +14,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestRealServer goes through a connection to net/http: the handshake, messages and acks,
-// a ping, Close both ways.
+// TestRealServer runs a connection against net/http: the handshake, messages and acks, a ping,
+// Close both ways.
 func TestRealServer(t *testing.T) {
 	const messages = 1000
 	served := make(chan error, 1)
@@ -31,7 +31,7 @@ func TestRealServer(t *testing.T) {
 	}
 	defer sock.Close()
 	conn := p.NewConn()
-	got, err := talk(sock, p, conn, wire.Resume{Host: host, Token: []byte("s3cret")})
+	got, err := talk(sock, p, conn, wire.Hello{Host: host, Token: []byte("s3cret")})
 	if err != nil || got != messages {
 		t.Fatalf("%d messages, %v", got, err)
 	}
@@ -43,9 +43,9 @@ func TestRealServer(t *testing.T) {
 	}
 }
 
-// talk acks what comes until the server says Close.
-func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Resume) (msgs int, err error) {
-	out := conn.Open(nil, r)
+// talk acks messages until the server sends Close.
+func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Hello) (msgs int, err error) {
+	out := conn.AppendHello(nil, r)
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 64)}
 	buf := make([]byte, 0, 1<<20)
 	for {
@@ -57,7 +57,7 @@ func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Resume) (msgs int
 			out = append(out, in.Out...)
 			for _, m := range in.Msgs {
 				msgs++
-				out = p.Render(out, worker.Message{Seq: m.Seq, Tag: m.Aux, Data: buf[m.Off : m.Off+m.Len]}, worker.OK)
+				out = p.Render(out, worker.Message{Seq: m.Seq, Tag: m.Tag, Data: buf[m.Off : m.Off+m.Len]}, worker.OK)
 			}
 			more = len(in.Msgs) == cap(in.Msgs) || in.Event.Kind == wire.EventReady
 		}

@@ -5,13 +5,13 @@ import "feedgate/gateway/wire"
 // tooLarge reports whether the data frame with header h makes its message longer than
 // --max-message.
 func (c *conn) tooLarge(h head, in *wire.Input) bool {
-	return c.skip.On() || uint64(in.Keep-in.Start)+uint64(h.payload) > uint64(c.p.limit)
+	return c.skip.Active() || uint64(in.Keep-in.Start)+uint64(h.payload) > uint64(c.p.limit)
 }
 
-// startSkip starts to skip a data frame, and drops the fragments that were joined before it.
-// Control frames between fragments are handled as usual.
+// startSkip starts to skip a data frame, and drops the fragments joined before it. Control frames
+// between fragments are handled as usual.
 func (c *conn) startSkip(h head, buf []byte, in *wire.Input) *wire.Error {
-	if !c.skip.On() {
+	if !c.skip.Active() {
 		c.skip.Begin(buf, in)
 	}
 	c.skip.Add(0, uint64(h.payload), 0)
@@ -24,11 +24,11 @@ func (c *conn) startSkip(h head, buf []byte, in *wire.Input) *wire.Error {
 	return nil
 }
 
-// passOver drops the bytes in buf of the frame that is being skipped, and refuses the message
-// after its last frame. False: more of this frame is to come. Text is checked all the same
-// (RFC 6455, section 8.1).
-func (c *conn) passOver(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
-	if c.kind == opText && !c.text.add(c.skip.Here(buf, in)) {
+// passBytes drops the bytes in buf of the frame being skipped, and refuses the message after its
+// last frame. It returns false if the frame continues. Text is checked nevertheless (RFC 6455,
+// section 8.1).
+func (c *conn) passBytes(buf []byte, in *wire.Input) (whole bool, err *wire.Error) {
+	if c.kind == opText && !c.text.add(c.skip.Available(buf, in)) {
 		return false, c.fail(codeNotUTF8, "text is not UTF-8")
 	}
 	if !c.skip.Pass(buf, in) {
@@ -42,7 +42,7 @@ func (c *conn) passOver(buf []byte, in *wire.Input) (whole bool, err *wire.Error
 	}
 	c.fragments, c.empty = 0, 0
 	c.seq++
-	c.skip.End(in, wire.Msg{Seq: c.seq, Aux: c.kind.aux()})
-	c.kinds.note(in.Msgs[len(in.Msgs)-1:], kindSet(c.kind))
+	c.skip.End(in, wire.Msg{Seq: c.seq, Tag: c.kind.tag()})
+	c.kinds.record(in.Msgs[len(in.Msgs)-1:], kindSet(c.kind))
 	return true, nil
 }

@@ -6,30 +6,29 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// stall watches a message that has begun: one to which nothing is added for too
-// long will not be finished. Control frames add nothing, so a server that goes on with
-// pings does not keep it.
+// stall watches an unfinished message: without progress for too long, it will not be finished.
+// Control frames are not progress, so a server that only sends pings does not keep it alive.
 //
-// Time passes from Tick to Tick, as far as Decode is called after each: while the
-// loop does not read, nothing can be added.
+// Time passes from Tick to Tick, if Decode is called after each: while the loop does not read,
+// there can be no progress.
 type stall struct {
-	limit time.Duration // 0: for ever
-	now   time.Duration // of the last Tick
-	seen  time.Duration // now when Decode was last called
-	idle  time.Duration // since something was added
-	mark  progress
+	limit time.Duration // 0: no limit
+	now   time.Duration // time of the last Tick
+	seen  time.Duration // now at the last Decode
+	idle  time.Duration // time without progress
+	last  progress
 }
 
-// progress differs when something was added to a message.
+// progress changes whenever bytes of a message arrive.
 type progress struct {
 	fragments, joined, rest int
 	skip                    uint64
 }
 
-// period is how often a Tick is needed.
+// period returns the interval of Tick.
 func (s *stall) period() time.Duration { return max(s.limit/8, time.Millisecond) }
 
-// tick takes the time and says when it wants the next one, given when others do.
+// tick sets the time and returns when to call it next; next is when others need a Tick.
 func (s *stall) tick(now, next time.Duration) time.Duration {
 	if s.limit == 0 {
 		return next
@@ -41,22 +40,23 @@ func (s *stall) tick(now, next time.Duration) time.Duration {
 	return next
 }
 
-// over reports whether the time is up.
+// over reports whether the limit is exceeded.
 func (s *stall) over(p progress) bool {
 	passed := min(s.now-s.seen, 2*s.period())
 	s.seen = s.now
-	if p != s.mark || p == (progress{}) {
-		s.mark, s.idle = p, 0
+	if p != s.last || p == (progress{}) {
+		s.last, s.idle = p, 0
 		return false
 	}
 	s.idle += passed
 	return s.limit > 0 && s.idle >= s.limit
 }
 
-// checkStalled is the end of a Decode that brought no event.
+// checkStalled fails a message that has made no progress for too long. It is called at the end of
+// a Decode without an event.
 func (c *conn) checkStalled(buf []byte, in *wire.Input) *wire.Error {
-	if !c.stall.over(progress{c.fragments, in.Keep - in.Start, len(buf) - in.Scan, c.skip.Left()}) {
+	if !c.stall.over(progress{c.fragments, in.Keep - in.Start, len(buf) - in.Scan, c.skip.Remaining()}) {
 		return nil
 	}
-	return c.fail(codePolicy, "nothing was added to it for --idle-timeout %v", c.stall.limit)
+	return c.fail(codePolicy, "no progress for --idle-timeout %v", c.stall.limit)
 }

@@ -7,15 +7,15 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// TestStall: a message to which nothing is added for the timeout ends the connection
-// with 1008, pongs or not; one that grows does not, nor one that is not read.
+// TestStall: a message without progress for the timeout ends the connection with 1008, pongs or
+// not. One that grows does not, and neither does one that is not read.
 func TestStall(t *testing.T) {
 	const limit = 8 * time.Second
 	pong := []byte{0x8a, 0}
 	for _, c := range []struct {
 		name  string
 		begin []byte
-		step  []byte // comes each second
+		step  []byte // arrives each second
 		deaf  bool   // Decode is not called
 		after int    // seconds; 0: never
 	}{
@@ -55,8 +55,8 @@ func TestStall(t *testing.T) {
 					t.Fatalf("after %d s: %v", second, err)
 				}
 				if err != nil {
-					if conn.goodbye != codePolicy {
-						t.Errorf("close code %d", conn.goodbye)
+					if conn.closeCode != codePolicy {
+						t.Errorf("close code %d", conn.closeCode)
 					}
 					return
 				}

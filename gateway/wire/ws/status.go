@@ -10,10 +10,10 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// maxRetryAfter bounds Retry-After, in seconds, so that it fits a time.Duration.
+// maxRetryAfter limits Retry-After, in seconds, so that it fits a time.Duration.
 const maxRetryAfter = 100 * 365 * 24 * 60 * 60
 
-// badStatus is the fault of an answer other than 101, with its redirect and Retry-After.
+// badStatus returns the fault of an answer other than 101, with its redirect and Retry-After.
 func (c *conn) badStatus(r *http.Response) *wire.Error {
 	code := wire.CloseBadRequest
 	if r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden {
@@ -36,9 +36,9 @@ func (c *conn) badStatus(r *http.Response) *wire.Error {
 	return fault
 }
 
-// retryAfter reads Retry-After (RFC 9110, section 10.2.3): a number of seconds, or a date. A
-// date counts from the answer's Date, in case the clocks differ; without one it is returned
-// as it is.
+// retryAfter parses Retry-After (RFC 9110, section 10.2.3): a number of seconds, or a date. A
+// date is relative to the answer's Date, in case the clocks differ; without one, it is returned
+// unchanged.
 func retryAfter(h http.Header) (wait time.Duration, at time.Time) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if n, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
@@ -55,7 +55,7 @@ func retryAfter(h http.Header) (wait time.Duration, at time.Time) {
 	return max(1, at.Sub(date)), time.Time{}
 }
 
-// redirect adds to fault where the server redirects us, or why that is not followed.
+// redirect adds to fault where the server redirects us, or why we do not follow.
 func (c *conn) redirect(fault *wire.Error, location string) {
 	if location == "" {
 		return

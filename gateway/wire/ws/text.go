@@ -5,13 +5,13 @@ import (
 	"unicode/utf8"
 )
 
-// utf8Check checks a text that comes in pieces. The zero value stands before the first.
+// utf8Check checks a text that arrives in pieces. The zero value is the state before the first.
 type utf8Check struct {
 	missing uint8 // bytes of the sequence at the end of the last piece
 	lo, hi  uint8 // bounds of the next of them
 }
 
-// add checks the next piece; false as soon as the text cannot become valid any more.
+// add checks the next piece. It returns false as soon as the text cannot become valid.
 func (c *utf8Check) add(p []byte) bool {
 	p, ok := c.resume(p)
 	if !ok || len(p) == 0 {
@@ -31,7 +31,7 @@ func (c *utf8Check) add(p []byte) bool {
 // whole reports whether the text may end here.
 func (c *utf8Check) whole() bool { return c.missing == 0 }
 
-// resume takes the bytes that are missing off p.
+// resume checks the missing bytes at the beginning of p.
 func (c *utf8Check) resume(p []byte) (rest []byte, ok bool) {
 	for c.missing > 0 && len(p) > 0 {
 		if p[0] < c.lo || p[0] > c.hi {
@@ -59,7 +59,7 @@ func (c *utf8Check) begin(lead byte) {
 	}
 }
 
-// sequence is the length of the sequence that lead begins, 1 where it begins none.
+// sequence returns the length of the sequence that lead begins; 1 if it begins none.
 func sequence(lead byte) int {
 	switch {
 	case lead >= 0xf0 && lead <= 0xf4:
@@ -72,7 +72,7 @@ func sequence(lead byte) int {
 	return 1
 }
 
-// unfinished is how many bytes at the end of p belong to a sequence that is longer.
+// unfinished returns how many bytes at the end of p belong to an incomplete sequence.
 func unfinished(p []byte) int {
 	for n := 1; n <= min(3, len(p)); n++ {
 		switch b := p[len(p)-n]; {
@@ -88,7 +88,7 @@ func unfinished(p []byte) int {
 	return 0
 }
 
-// validText is utf8.Valid, in less time where the text is ASCII.
+// validText is utf8.Valid, but faster for ASCII.
 func validText(p []byte) bool {
 	const high = 0x8080808080808080
 	b := p
@@ -102,7 +102,7 @@ func validText(p []byte) bool {
 	if len(p) < 8 {
 		return utf8.Valid(b)
 	}
-	// The last word may reach back into what was looked at.
+	// The last word may overlap with checked bytes.
 	w := binary.LittleEndian.Uint64(p[len(p)-8:])
 	for t := b; len(t) >= 8; t = t[8:] {
 		w |= binary.LittleEndian.Uint64(t)

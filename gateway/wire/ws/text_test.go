@@ -17,7 +17,7 @@ func mayBegin(p []byte) bool {
 	return false
 }
 
-// TestEverySequence holds the check to the standard library: all sequences of up to four
+// TestEverySequence compares the check with the standard library: all sequences of up to four
 // bytes, one on each side of each border of RFC 3629 4, byte by byte and at once.
 func TestEverySequence(t *testing.T) {
 	borders := []byte{0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec,
@@ -45,7 +45,7 @@ func TestEverySequence(t *testing.T) {
 	try(make([]byte, 0, 4), utf8Check{})
 }
 
-// TestValidTextOfAnyLength looks for a bad byte at each place of texts of each length.
+// TestValidTextOfAnyLength tests an invalid byte at each position of texts of each length.
 func TestValidTextOfAnyLength(t *testing.T) {
 	for n := range 140 {
 		p := []byte(ascii(n))

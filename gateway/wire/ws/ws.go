@@ -1,6 +1,6 @@
-// Package ws is the WebSocket protocol (RFC 6455) from the client's side. A message is
-// a WebSocket message; what the gateway says is written as templates. No extension is
-// offered. Nothing identifies a message but its arrival number on its connection.
+// Package ws implements the client side of the WebSocket protocol (RFC 6455). A message is a
+// WebSocket message; templates describe what the gateway sends. No extension is offered. Nothing
+// identifies a message but its arrival number on the connection.
 package ws
 
 import (
@@ -13,51 +13,51 @@ import (
 )
 
 const (
-	// maxHead bounds what the server says before its first frame, in bytes.
+	// maxHead limits the head of the server's answer, in bytes.
 	maxHead = 16 << 10
 
-	// maxEmpty bounds the empty frames of one message. Others are bounded by their bytes.
+	// maxEmpty limits the empty frames of one message. Other frames are limited by their bytes.
 	maxEmpty = 1 << 16
 
-	// closeGrace is how long work in flight has to be finished and acked before the
-	// server's Close is answered.
+	// closeGrace is how long work in flight may be finished and acknowledged before the server's
+	// Close is answered.
 	closeGrace = 5 * time.Second
 )
 
-// auxText, as wire.Msg.Aux, says that the message came as text. It is the bit in which
-// the opcodes of text and binary differ.
-const auxText = 1
+// textTag, in wire.Msg.Tag, means that the message arrived as text. It is the bit in which the
+// opcodes of text and binary differ.
+const textTag = 1
 
 // protocol is immutable.
 type protocol struct {
 	request  request
-	signs    wire.Signs
+	ignore   wire.IgnoreFilter
 	interval time.Duration
-	limit    int    // bytes of a message
-	longest  uint64 // bytes of a message that is skipped
+	limit    int    // longest message, in bytes
+	longest  uint64 // length up to which messages are skipped, in bytes
 	idle     time.Duration
 	inFlight int // as in Config
 
-	// Nil where there is none.
+	// Nil if not configured.
 	hello, ack *template.Template
 
-	beat   []byte // payload of the heartbeat that is sent beside the ping
-	beatOp opcode // 0: none is
+	beat   []byte // payload of the heartbeat that is sent with the ping
+	beatOp opcode // 0: no such heartbeat
 }
 
 func (p *protocol) codec() *wire.Codec {
 	return &wire.Codec{
 		Traits: wire.Traits{
-			RenderAcks: p.rendered(),
-			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusals: template.NoRefusals(p.ack),
-			AckIDs: p.ack != nil && p.ack.HasID(),
+			RenderAcks: p.rendersAcks(),
+			Acks:       wire.AcksIf(p.ack != nil), AckNote: template.AckNote(p.ack), NoRefusalAck: template.NoRefusalAck(p.ack),
+			AcksQuoteID: p.ack != nil && p.ack.HasID(),
 			// Before the first message the head lies in the buffer; later at most a header
 			// beside a message, or a control frame behind an unfinished one.
-			Overhead:   maxHead,
-			CloseGrace: closeGrace,
-			PeerEnds:   true,
-			Secrets:    p.request.secrets(),
-			Meta:       metadata,
+			Overhead:        maxHead,
+			CloseGrace:      closeGrace,
+			PeerClosesFirst: true,
+			Secrets:         p.request.secrets(),
+			Meta:            metadata,
 		},
 		NewConn: p.newConn,
 		Render:  p.render,
@@ -71,7 +71,7 @@ var metadata = &worker.Metadata{
 		switch {
 		case name != "kind":
 			return dst
-		case m.Tag&auxText != 0:
+		case m.Tag&textTag != 0:
 			return append(dst, "text"...)
 		}
 		return append(dst, "binary"...)
@@ -85,13 +85,13 @@ func (p *protocol) newConn() wire.Conn {
 	}
 }
 
-// rendered reports whether workers render the acks: where these take something from the
-// message, or the connection cannot know the kinds of all messages in flight.
-func (p *protocol) rendered() bool {
+// rendersAcks reports whether workers render the acks: because these quote the message, or
+// because the connection cannot know the kinds of all messages in flight.
+func (p *protocol) rendersAcks() bool {
 	return p.ack != nil && (p.ack.NeedsMessage() || p.inFlight == 0)
 }
 
-// render appends the ack's frame.
+// render appends the frame of an ack.
 func (p *protocol) render(dst []byte, m worker.Message, code worker.Code) []byte {
 	if !p.ack.Acks(code) {
 		return dst
@@ -100,13 +100,13 @@ func (p *protocol) render(dst []byte, m worker.Message, code worker.Code) []byte
 	dst = openFrame(dst)
 	dst = p.ack.Append(dst, m, uint16(code))
 	op := opBinary
-	if m.Tag&auxText != 0 {
+	if m.Tag&textTag != 0 {
 		op = dataOp(dst[start+shortHead:])
 	}
 	return sealFrame(dst, start, op)
 }
 
-// dataOp is what payload may be sent as: text only where it is UTF-8 (RFC 6455 5.6).
+// dataOp returns the opcode for payload: text only if it is UTF-8 (RFC 6455 5.6).
 func dataOp(payload []byte) opcode {
 	if utf8.Valid(payload) {
 		return opText

@@ -1,17 +1,17 @@
-// Package gnetenv keeps the environment from gnet's logger, which reads it as it is
-// initialised: a level that is not a number panics, a file is created, and without one it
-// logs to standard output, where data goes.
+// Package gnetenv hides the environment from gnet's logger. When that is initialised, it reads
+// variables: a level that is not a number panics, a file is created, and without one it logs to
+// standard output, which is for data.
 //
-// It works by the order of initialisation. Since Go 1.21 packages are initialised in the
-// order of their import paths, each as soon as its imports are. This one imports only os,
-// as gnet's logger does among others, and "feedgate/" sorts before "github.com/".
+// This depends on the order of initialisation. Since Go 1.21, packages are initialised in the
+// order of their import paths, each as soon as its imports are. This package imports only os,
+// which gnet's logger imports too, and "feedgate/" sorts before "github.com/".
 package gnetenv
 
 import "os"
 
 const prefix = "GNET_"
 
-// hidden are the variables that were removed, "NAME=VALUE".
+// hidden are the removed variables, "NAME=VALUE".
 var hidden = hide()
 
 func hide() []string {
@@ -26,8 +26,8 @@ func hide() []string {
 	return all
 }
 
-// Restore puts the variables back, for the children of this process. It is called by a
-// package that imports gnet, so after gnet is initialised.
+// Restore restores the variables, for the children of this process. A package that imports gnet
+// calls it, and so after gnet is initialised.
 func Restore() {
 	for _, v := range hidden {
 		name, value := cut(v)
@@ -36,7 +36,8 @@ func Restore() {
 	hidden = nil
 }
 
-// cut is strings.Cut at the equals sign, without an import that would delay this package.
+// cut is strings.Cut at the equals sign, without an import that would delay the initialisation of
+// this package.
 func cut(v string) (name, value string) {
 	for i := range len(v) {
 		if v[i] == '=' {

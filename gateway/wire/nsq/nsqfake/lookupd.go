@@ -1,5 +1,5 @@
-// Package nsqfake is what discovery is tested against: an nsqlookupd that lists what the
-// test says, and as much of an nsqd as it takes to log in.
+// Package nsqfake has fakes for tests of discovery: an nsqlookupd whose list the test sets, and
+// an nsqd that is just complete enough to log in to.
 package nsqfake
 
 import (
@@ -13,8 +13,7 @@ import (
 	"testing"
 )
 
-// Lookupd is an nsqlookupd. At first it knows no topic. Its methods may be called on any
-// goroutine.
+// Lookupd is an nsqlookupd, which knows no topic at first. Any goroutine may call its methods.
 type Lookupd struct {
 	server *httptest.Server
 
@@ -24,7 +23,7 @@ type Lookupd struct {
 	polls int
 }
 
-// StartLookupd starts one until the test ends.
+// StartLookupd starts one. It stops when the test ends.
 func StartLookupd(t testing.TB) *Lookupd {
 	l := new(Lookupd)
 	l.server = httptest.NewServer(http.HandlerFunc(l.answer))
@@ -32,24 +31,24 @@ func StartLookupd(t testing.TB) *Lookupd {
 	return l
 }
 
-// Addr is HOST:PORT.
+// Addr returns HOST:PORT.
 func (l *Lookupd) Addr() string { return strings.TrimPrefix(l.server.URL, "http://") }
 
-// List makes nsqds, HOST:PORT, those that have every topic.
+// List sets the nsqds, each HOST:PORT, that have every topic.
 func (l *Lookupd) List(nsqds ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.nsqds = nsqds
 }
 
-// Fail makes it answer with status 500, or no longer.
+// Fail makes it answer with status 500, or stop doing so.
 func (l *Lookupd) Fail(fails bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fails = fails
 }
 
-// Polls is how often it has begun to answer.
+// Polls returns how many requests it has begun to answer.
 func (l *Lookupd) Polls() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,8 +72,8 @@ func (l *Lookupd) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Answer is what an nsqlookupd of nsq 1.0 and later says when nsqds, HOST:PORT, have the
-// topic.
+// Answer returns the answer of an nsqlookupd of nsq 1.0 or later if nsqds, each HOST:PORT, have
+// the topic.
 func Answer(nsqds ...string) []byte {
 	producers := []map[string]any{}
 	for _, addr := range nsqds {

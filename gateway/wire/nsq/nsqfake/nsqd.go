@@ -18,8 +18,8 @@ const (
 	frameError    = 1
 )
 
-// NSQD lets clients log in and notes what they say. It has no messages. Its methods may be
-// called on any goroutine.
+// NSQD lets clients log in and records their commands. It has no messages. Any goroutine may call
+// its methods.
 type NSQD struct {
 	addr    string
 	serving sync.WaitGroup
@@ -32,7 +32,7 @@ type NSQD struct {
 	mute     bool
 }
 
-// StartNSQD starts one until the test ends.
+// StartNSQD starts one. It stops when the test ends.
 func StartNSQD(t testing.TB) *NSQD {
 	t.Helper()
 	s := &NSQD{addr: "127.0.0.1:0", conns: make(map[net.Conn]int)}
@@ -43,7 +43,7 @@ func StartNSQD(t testing.TB) *NSQD {
 	return s
 }
 
-// Open listens, again where it did before.
+// Open listens, at the same address as before.
 func (s *NSQD) Open() error {
 	listener, err := net.Listen("tcp", s.addr)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *NSQD) Open() error {
 	return nil
 }
 
-// Close cuts all connections and takes no more.
+// Close closes all connections and the listener.
 func (s *NSQD) Close() {
 	s.mu.Lock()
 	if s.listener != nil {
@@ -70,24 +70,24 @@ func (s *NSQD) Close() {
 	s.serving.Wait()
 }
 
-// Addr is HOST:PORT.
+// Addr returns HOST:PORT.
 func (s *NSQD) Addr() string { return s.addr }
 
-// Refuse makes it answer SUB with E_UNAUTHORIZED, or no longer.
+// Refuse makes it answer SUB with E_UNAUTHORIZED, or stop doing so.
 func (s *NSQD) Refuse(refuses bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refuses = refuses
 }
 
-// Mute makes it leave CLS without an answer.
+// Mute makes it leave CLS unanswered.
 func (s *NSQD) Mute() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mute = true
 }
 
-// Ready are the RDY counts of its connections in all.
+// Ready returns the sum of the RDY counts of its connections.
 func (s *NSQD) Ready() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +98,7 @@ func (s *NSQD) Ready() int {
 	return sum
 }
 
-// Subscriptions are those that clients have asked for, "TOPIC CHANNEL" each.
+// Subscriptions returns the SUB commands so far, each "TOPIC CHANNEL".
 func (s *NSQD) Subscriptions() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,7 +113,7 @@ func (s *NSQD) accept(listener net.Listener) {
 		}
 		s.mu.Lock()
 		if s.listener != listener {
-			conn.Close() // Close has come in between
+			conn.Close() // Close was called meanwhile
 		} else {
 			s.conns[conn] = 0
 			s.serving.Go(func() { s.serve(conn) })
@@ -154,7 +154,7 @@ func (s *NSQD) serve(conn net.Conn) {
 	}
 }
 
-// answer is what a command is answered with, nothing for most.
+// answer returns the answer to a command; for most commands, none.
 func (s *NSQD) answer(conn net.Conn, words []string) (kind uint32, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +181,7 @@ func (s *NSQD) answer(conn net.Conn, words []string) (kind uint32, text string) 
 	return 0, ""
 }
 
-// skipBody reads a command's body, behind its length.
+// skipBody reads a command's body, which follows its length.
 func skipBody(r io.Reader) error {
 	var size [4]byte
 	if _, err := io.ReadFull(r, size[:]); err != nil {

@@ -9,11 +9,11 @@ import (
 	"feedgate/gateway/wire/faults"
 )
 
-// lookupPath is where an nsqlookupd answers.
+// lookupPath is the path of the lookup at an nsqlookupd.
 const lookupPath = "/lookup"
 
-// parseAddrs returns every fault of the addresses in one error, a line each. They are
-// HOST:PORT of the HTTP side, or http:// and https:// URLs.
+// parseAddrs parses the addresses, each HOST:PORT of the HTTP side, or an http:// or https://
+// URL. Its error has one line per fault.
 func parseAddrs(addrs []string) ([]*url.URL, error) {
 	var all []*url.URL
 	var faults faults.List
@@ -28,7 +28,7 @@ func parseAddrs(addrs []string) ([]*url.URL, error) {
 	return all, faults.Err()
 }
 
-// quote names an address; one that may hold a secret by its place only.
+// quote names an address; one that may contain a secret, by its position only.
 func quote(addr string, i int) string {
 	if strings.ContainsAny(addr, "@?#") {
 		return "address " + strconv.Itoa(i+1)
@@ -36,7 +36,7 @@ func quote(addr string, i int) string {
 	return strconv.Quote(addr)
 }
 
-// parseAddr makes a URL of an address, its path that of the lookup.
+// parseAddr makes the URL of the lookup from an address.
 func parseAddr(addr string) (u *url.URL, ok bool) {
 	bare := !strings.Contains(addr, "://")
 	if bare {

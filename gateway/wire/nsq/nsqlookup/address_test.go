@@ -42,7 +42,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestAddressFaults: all are named, and no secret is.
+// TestAddressFaults: every fault is named, and no secret is quoted.
 func TestAddressFaults(t *testing.T) {
 	_, err := parseAddrs([]string{"a:1", "b", "http://u:s3cret@:1", "ftp://c?s3cret"})
 	want := `--nsqlookupd: "b" is not HOST:PORT, nor an http:// or https:// URL

@@ -15,11 +15,11 @@ import (
 // maxAnswer is the longest answer that is read, in bytes. A producer takes about 170.
 const maxAnswer = 1 << 20
 
-// topicNotFound is what an nsqlookupd says with status 404 of a topic that no nsqd has.
+// topicNotFound is an nsqlookupd's message, with status 404, for a topic that no nsqd has.
 const topicNotFound = "TOPIC_NOT_FOUND"
 
-// answer is what an nsqlookupd says, in either form: bare since nsq 1.0, in an envelope
-// before. Of a fault the text is there, under one of two names.
+// answer is an nsqlookupd's answer in either form: bare since nsq 1.0, in an envelope before. The
+// text of an error has one of two names.
 type answer struct {
 	Producers json.RawMessage `json:"producers"`
 	Message   string          `json:"message"`
@@ -31,14 +31,14 @@ type answer struct {
 	} `json:"data"`
 }
 
-// producer is what matters of an nsqd that has the topic.
+// producer is an nsqd that has the topic.
 type producer struct {
 	Host string `json:"broadcast_address"`
 	Port int    `json:"tcp_port"`
 }
 
-// readAnswer reads the nsqds, HOST:PORT, off an answer. Those that nobody could connect to
-// are left out and counted. Its errors quote nothing of the body.
+// readAnswer reads the nsqds, each HOST:PORT, from an answer. It leaves out invalid addresses and
+// counts them. Its errors quote nothing of the body.
 func readAnswer(r *http.Response) (nsqds []string, bad int, err error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer+1))
 	if err != nil {
@@ -82,8 +82,8 @@ func parseAnswer(status int, body []byte) (nsqds []string, bad int, err error) {
 	return nsqds, bad, nil
 }
 
-// dialable reports whether p is an address. It becomes part of a URL, so a host must be
-// made of nothing but what host names and IP addresses are made of.
+// dialable reports whether p is a valid address. The host becomes part of a URL, so it must
+// consist of the characters of host names and IP addresses.
 func (p producer) dialable() bool {
 	if p.Port < 1 || p.Port > 65535 {
 		return false

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// answers are what has been seen of nsqlookupds, or might be.
+// answers are answers that nsqlookupds have given, or might give.
 var answers = []struct {
 	name   string
 	status int
@@ -50,7 +50,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// FuzzAnswer: what comes of an answer is a list of HOST:PORT that can be part of a URL.
+// FuzzAnswer: every answer results in a list of HOST:PORT that can be part of a URL.
 func FuzzAnswer(f *testing.F) {
 	for _, c := range answers {
 		f.Add(c.status, []byte(c.body))

@@ -14,41 +14,41 @@ import (
 	"time"
 )
 
-// MaxServers is how many nsqds are taken at most: each costs a gateway.
+// MaxServers is the most nsqds that are used: each needs a gateway.
 const MaxServers = 1024
 
-// Config sets a Lookup up.
+// Config configures a Lookup.
 type Config struct {
-	Addrs   []string // of nsqlookupds, at least one; HOST:PORT or http:// or https:// URLs
+	Addrs   []string // of nsqlookupds, at least one; each HOST:PORT or an http:// or https:// URL
 	Topic   string
-	Timeout time.Duration // of one question, from connecting to the answer's last byte
+	Timeout time.Duration // of one request, from connecting to the answer's last byte
 	Log     *slog.Logger
 }
 
-// Lookup asks nsqlookupds. It is used by one goroutine at a time, and holds nothing open
-// between two polls.
+// Lookup asks nsqlookupds. Only one goroutine at a time may use it. It holds nothing open between
+// polls.
 type Lookup struct {
 	topic   string
 	timeout time.Duration
 	client  http.Client
 	servers []*server
-	last    []string // passed on
-	known   int      // nsqds of the last poll; -1: there was none
+	last    []string // nsqds last reported
+	known   int      // number of nsqds at the last poll; -1: no poll yet
 	log     *slog.Logger
 }
 
-// server is one nsqlookupd. Its list stands until it answers with another: one that fails
-// takes none of its nsqds away, and neither does it keep those of others.
+// server is one nsqlookupd. Its list is valid until its next answer: if it fails, none of its
+// nsqds is dropped, and those of other servers are unaffected.
 type server struct {
 	url   string
-	label string // without what may be a secret
+	label string // without parts that may be secret
 	nsqds []string
 
 	failing bool
-	bad     int // producers of its last answer that are no address
+	bad     int // invalid addresses in its last answer
 }
 
-// New makes a Lookup; nothing is asked yet. Its error is a usage error.
+// New makes a Lookup; it asks nothing yet. Its error is a usage error.
 func New(cfg Config) (*Lookup, error) {
 	addrs, err := parseAddrs(cfg.Addrs)
 	if err != nil {
@@ -60,8 +60,8 @@ func New(cfg Config) (*Lookup, error) {
 		known:   -1,
 		log:     cfg.Log,
 		client: http.Client{
-			// Polls are far apart, so a connection is not kept. As nsqds are connected to
-			// without a proxy, so are those that know them.
+			// Polls are far apart, so connections are not kept. Like nsqds, nsqlookupds
+			// are connected to without a proxy.
 			Transport: &http.Transport{
 				DialContext:            (&net.Dialer{}).DialContext,
 				DisableKeepAlives:      true,
@@ -80,23 +80,22 @@ func New(cfg Config) (*Lookup, error) {
 	return l, nil
 }
 
-// None says that no nsqd has the topic.
-func (l *Lookup) None() string { return "no nsqd has topic " + l.topic }
+// NoServers implements wire.Discoverer.
+func (l *Lookup) NoServers() string { return "no nsqd has topic " + l.topic }
 
-// reply is what came of asking one nsqlookupd.
+// reply is the result of asking one nsqlookupd.
 type reply struct {
-	from  int // place among the servers
+	from  int // index of the server
 	nsqds []string
 	bad   int
 	err   error
 }
 
-// Poll asks all nsqlookupds at once and passes on the nsqds that any of them lists,
-// HOST:PORT, in order, each once: as answers come, whenever that has changed, and at the end
-// of a poll in which it has not, if any has answered. One that does not answer, or has yet
-// to, lists what it listed when it last did. found is called on Poll's goroutine and may
-// keep the list, not change it. The error says that none answered. Faults are logged when
-// they begin and end.
+// Poll asks all nsqlookupds at once. It calls found, on its own goroutine, with the nsqds that
+// any of them lists, each HOST:PORT once, sorted: whenever an answer changes the list, and at the
+// end of a poll in which any has answered if none did. For an nsqlookupd that has not answered,
+// its last list counts. found may keep the list but not change it. Poll returns an error if none
+// answered. It logs faults when they begin and end.
 func (l *Lookup) Poll(ctx context.Context, found func(nsqds []string)) error {
 	replies := make(chan reply, len(l.servers))
 	for i, s := range l.servers {
@@ -106,14 +105,14 @@ func (l *Lookup) Poll(ctx context.Context, found func(nsqds []string)) error {
 		}()
 	}
 	faults := make([]error, len(l.servers))
-	count, passedOn := -1, false
+	count, reported := -1, false
 	for range l.servers {
 		r := <-replies
 		if ctx.Err() != nil {
-			continue // a cancelled question is no fault of who was asked
+			continue // a cancelled request is no fault of the server
 		}
 		s := l.servers[r.from]
-		l.note(s, r)
+		l.record(s, r)
 		if r.err != nil {
 			faults[r.from] = fmt.Errorf("ask nsqlookupd %s: %w", s.label, r.err)
 			continue
@@ -122,7 +121,7 @@ func (l *Lookup) Poll(ctx context.Context, found func(nsqds []string)) error {
 		count = len(all)
 		if all = all[:min(count, MaxServers)]; !slices.Equal(all, l.last) {
 			found(all)
-			l.last, passedOn = all, true
+			l.last, reported = all, true
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -131,8 +130,8 @@ func (l *Lookup) Poll(ctx context.Context, found func(nsqds []string)) error {
 	if count < 0 {
 		return errors.Join(faults...)
 	}
-	l.noteCount(count) // of all: one that has yet to answer may have more
-	if !passedOn {
+	l.logCount(count) // at the end, because later answers may add more
+	if !reported {
 		found(l.last)
 	}
 	return nil
@@ -154,7 +153,7 @@ func (l *Lookup) ask(ctx context.Context, address string) (nsqds []string, bad i
 	return readAnswer(response)
 }
 
-// withoutURL takes the URL, which can hold a secret, out of an error.
+// withoutURL removes the URL, which may contain a secret, from an error.
 func withoutURL(err error) error {
 	var full *url.Error
 	if errors.As(err, &full) {
@@ -163,11 +162,11 @@ func withoutURL(err error) error {
 	return err
 }
 
-// note keeps what a server replied and logs what has changed.
-func (l *Lookup) note(s *server, r reply) {
+// record stores a server's reply and logs changes.
+func (l *Lookup) record(s *server, r reply) {
 	failing := r.err != nil
 	if failing && !s.failing {
-		l.log.Error("nsqlookupd does not answer; will go on asking, and with the nsqds that it named", "nsqlookupd", s.label,
+		l.log.Error("nsqlookupd does not answer; will ask again, and keep the nsqds that it has listed", "nsqlookupd", s.label,
 			"topic", l.topic, "error", r.err)
 	}
 	if !failing && s.failing {
@@ -178,25 +177,25 @@ func (l *Lookup) note(s *server, r reply) {
 		return
 	}
 	if r.bad > 0 && r.bad != s.bad {
-		l.log.Warn("nsqlookupd lists nsqds without an address that can be connected to; left out", "nsqlookupd", s.label,
+		l.log.Warn("nsqlookupd lists nsqds with an invalid address; ignored", "nsqlookupd", s.label,
 			"topic", l.topic, "count", r.bad)
 	}
 	s.nsqds, s.bad = r.nsqds, r.bad
 }
 
-// noteCount logs numbers of nsqds that a user must know of.
-func (l *Lookup) noteCount(n int) {
+// logCount logs if no nsqd has the topic, or too many have.
+func (l *Lookup) logCount(n int) {
 	switch {
 	case n == l.known:
 	case n == 0:
-		l.log.Warn("no nsqd has the topic; will go on asking", "topic", l.topic)
+		l.log.Warn("no nsqd has the topic; will ask again", "topic", l.topic)
 	case n > MaxServers:
-		l.log.Error("too many nsqds; the rest is left out", "topic", l.topic, "count", n, "taken", MaxServers)
+		l.log.Error("too many nsqds; the rest are ignored", "topic", l.topic, "count", n, "used", MaxServers)
 	}
 	l.known = n
 }
 
-// merged is what the servers list.
+// merged returns the nsqds that the servers list.
 func (l *Lookup) merged() []string {
 	var lists [][]string
 	for _, s := range l.servers {
@@ -205,7 +204,7 @@ func (l *Lookup) merged() []string {
 	return merge(lists)
 }
 
-// merge is what any list holds, in order, each once.
+// merge returns the elements of all lists, sorted, each once.
 func merge(lists [][]string) []string {
 	all := slices.Concat(lists...)
 	slices.Sort(all)

@@ -29,7 +29,7 @@ func serve(t *testing.T, f http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// script is what a server answers with at the time.
+// script is a server's current answer.
 type script struct{ now atomic.Pointer[scripted] }
 
 type scripted struct {
@@ -63,8 +63,7 @@ func lookup(t *testing.T, log *bytes.Buffer, addrs ...string) *Lookup {
 	return l
 }
 
-// polls polls and checks what is passed on at last; want "-" is an error, with nothing
-// passed on.
+// polls polls and checks the last list reported; want "-" is an error without a list.
 func polls(t *testing.T, l *Lookup, want string) {
 	t.Helper()
 	var lists []string
@@ -94,9 +93,9 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
-// TestListsStand: a server's list is replaced by its next one only, and faults are logged
-// when they begin and end.
-func TestListsStand(t *testing.T) {
+// TestListsAreKept: a server's list is replaced only by its next one, and faults are logged when
+// they begin and end.
+func TestListsAreKept(t *testing.T) {
 	var a, b script
 	a.lists("x", "y")
 	b.lists("y", "z")
@@ -155,7 +154,7 @@ func TestLongAnswer(t *testing.T) {
 	}
 }
 
-// TestTooMany: what one process cannot bear is left out, always the same.
+// TestTooMany: nsqds over the limit are left out, always the same ones.
 func TestTooMany(t *testing.T) {
 	var hosts []string
 	for i := range MaxServers + 1 {
@@ -176,7 +175,7 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
-// TestRedirect: an nsqlookupd does not redirect, and its secrets go nowhere else.
+// TestRedirect: redirects are not followed, so secrets are sent nowhere else.
 func TestRedirect(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/lookup" {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// TestSilence: a server that does not answer is given up, and waited for no longer than
-// its caller wants.
+// TestSilence: a server that does not answer is given up, after no longer than the caller wants
+// to wait.
 func TestSilence(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -41,8 +41,8 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestSlowServer: what one answers is passed on while another has yet to, each list once.
-// Until it answers, the slow one's last list stands.
+// TestSlowServer: answers are reported while another is awaited, each list once. Until it
+// answers, the slow server's last list is valid.
 func TestSlowServer(t *testing.T) {
 	var quick, slow script
 	release := make(chan struct{})
@@ -87,7 +87,8 @@ func TestSlowServer(t *testing.T) {
 	}
 }
 
-// TestSlowFirstAnswer: that there is no nsqd is said only once all have answered, or could.
+// TestSlowFirstAnswer: an empty list is reported only once all servers have answered or timed
+// out.
 func TestSlowFirstAnswer(t *testing.T) {
 	var quick script
 	quick.lists()

@@ -1,4 +1,4 @@
-// Package toytest is a TOY/1 server for tests. It checks all that the client does.
+// Package toytest is a TOY/1 server for tests. It checks everything that the client does.
 package toytest
 
 import (
@@ -23,28 +23,28 @@ type Message struct {
 	Topic, Data string
 }
 
-// Config sets a server up.
+// Config configures a server.
 type Config struct {
 	Channel, Token string
 	Messages       []Message
-	Window         uint16 // most messages that the client may give credit for
-	Limit          int    // most that it may give by its own settings
-	ResetAfter     int    // the first connection is reset after so many acks; 0: it is not
-	Overrun        bool   // the first connection gets messages without regard to credit
+	Window         uint16 // most messages that the client may grant
+	Limit          int    // most messages that its own settings let it grant
+	ResetAfter     int    // acks after which the first connection is reset; 0: never
+	Overrun        bool   // on the first connection, messages are sent without credit
 }
 
-// Report is what a server has seen.
+// Report is what a server has observed.
 type Report struct {
 	Connections int
-	Codes       []uint16 // of the acks, by message
+	Codes       []uint16 // of acks, in the order of messages
 	Credits     int      // frames
 	Pings       int
 	Goodbyes    int   // of the client
-	Fault       error // what the client did wrong first
+	Fault       error // the client's first fault
 }
 
-// Server is a server that serves one connection at a time. A connection begins with the first
-// message that is not acked.
+// Server serves one connection at a time. A connection begins with the first unacknowledged
+// message.
 type Server struct {
 	cfg      Config
 	listener net.Listener
@@ -53,7 +53,7 @@ type Server struct {
 	report Report
 }
 
-// Start starts a server, which ends with the test.
+// Start starts a server. It stops when the test ends.
 func Start(t testing.TB, cfg Config) *Server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,10 +79,10 @@ func Start(t testing.TB, cfg Config) *Server {
 	return s
 }
 
-// Addr is the server's HOST:PORT.
+// Addr returns the server's HOST:PORT.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Report is what the server has seen so far.
+// Report returns the observations so far.
 func (s *Server) Report() Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,17 +91,17 @@ func (s *Server) Report() Report {
 	return r
 }
 
-// patience bounds a connection's life.
-const patience = 30 * time.Second
+// connTimeout limits the life of a connection.
+const connTimeout = 30 * time.Second
 
 func (s *Server) serve(conn *net.TCPConn) {
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(connTimeout))
 	p := &peer{Server: s, conn: conn, in: bufio.NewReader(conn)}
 	s.mu.Lock()
 	s.report.Connections++
 	first := s.report.Connections == 1
-	p.sent, p.over = len(s.report.Codes), first && s.cfg.Overrun
+	p.sent, p.overrun = len(s.report.Codes), first && s.cfg.Overrun
 	s.mu.Unlock()
 	if err := p.run(first); err != nil && !errors.Is(err, io.EOF) {
 		s.mu.Lock()
@@ -118,13 +118,13 @@ type peer struct {
 	conn *net.TCPConn
 	in   *bufio.Reader
 
-	sent   int // messages, those of earlier connections included
-	credit int
-	over   bool // credit does not count
-	left   bool // the client sent its goodbye
+	sent    int // messages, including those of earlier connections
+	credit  int
+	overrun bool // as in Config
+	left    bool // the client sent its goodbye
 }
 
-// run returns nil, or what the client did wrong.
+// run serves the connection. It returns the client's fault, or nil.
 func (p *peer) run(first bool) error {
 	kind, body, err := p.read()
 	if err != nil {
@@ -160,14 +160,14 @@ func (p *peer) run(first bool) error {
 	}
 }
 
-// acked is the number of messages acked. left: the client sent its goodbye.
+// acked returns the number of messages acked, and whether the client has sent its goodbye.
 func (p *peer) acked() (n int, left bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.report.Codes), p.left
 }
 
-// goodbye sends one and reads on until the client closes the connection.
+// goodbye sends a goodbye and reads until the client closes the connection.
 func (p *peer) goodbye() error {
 	_, err := p.conn.Write(toy.AppendFrame(nil, toy.Goodbye))
 	for err == nil {
@@ -176,10 +176,10 @@ func (p *peer) goodbye() error {
 	return err
 }
 
-// send sends as many messages as there is credit for.
+// send sends as many messages as the credit allows.
 func (p *peer) send() error {
 	var out []byte
-	for p.sent < len(p.cfg.Messages) && (p.credit > 0 || p.over) {
+	for p.sent < len(p.cfg.Messages) && (p.credit > 0 || p.overrun) {
 		m := p.cfg.Messages[p.sent]
 		out = toy.AppendMessage(out, m.ID, m.Topic, m.Data)
 		p.sent++

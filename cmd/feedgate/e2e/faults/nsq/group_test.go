@@ -128,7 +128,7 @@ func startGroup(t *testing.T, l *testkit.Ledger, lookupd string, inFlight int) *
 			URL: nsqURL(""), Protocol: testProtocol, Workers: 1, InFlight: inFlight, Sink: out, Log: log,
 			ReconnectMin: 5 * time.Millisecond, ReconnectMax: 100 * time.Millisecond,
 		},
-		Find: func(c wire.FinderConfig) (wire.Finder, error) {
+		Discover: func(c wire.DiscoveryConfig) (wire.Discoverer, error) {
 			lookup.Timeout, lookup.Log = c.Timeout, c.Log
 			return nsqlookup.New(lookup)
 		},

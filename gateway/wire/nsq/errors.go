@@ -39,7 +39,7 @@ var codes = []string{
 // otherReason is the reason of an error with a code that is not among codes.
 const otherReason = "nsq"
 
-// Reasons are those of wire.Error that only this package has.
+// Reasons are the values of wire.Error.Reason that only this package has.
 var Reasons = reasons()
 
 func reasons() []string {
@@ -50,22 +50,22 @@ func reasons() []string {
 	return list
 }
 
-// tlsRequired ends what nsqd's --tls-required answers to a command other than IDENTIFY.
-// Its code is E_INVALID, as that of much else.
+// tlsRequired is the suffix of an nsqd's error with --tls-required, in answer to a command other
+// than IDENTIFY. Its code, E_INVALID, has many other causes.
 const tlsRequired = "(TLS required)"
 
-// complaint takes an error frame: a code, a space, and a text for people.
-func (c *conn) complaint(said []byte, in *wire.Input) *wire.Error {
-	fault := c.errorf(otherReason, "the server says %s", c.quote(said))
-	code, text, _ := bytes.Cut(said, []byte(" "))
+// errorFrame handles an error frame: a code, a space, and a text for people.
+func (c *conn) errorFrame(body []byte, in *wire.Input) *wire.Error {
+	fault := c.errorf(otherReason, "server error %s", c.quote(body))
+	code, text, _ := bytes.Cut(body, []byte(" "))
 	known := slices.Index(codes, string(code))
 	if known >= 0 {
-		fault = c.errorf(strings.ToLower(codes[known]), "the server says %s %s", codes[known], c.quote(text))
+		fault = c.errorf(strings.ToLower(codes[known]), "server error %s %s", codes[known], c.quote(text))
 	}
 	login := c.phase < open
 	switch string(code) {
 	case codeFinFailed, codeReqFailed, codeTouchFailed:
-		// The message has timed out and comes again; the connection goes on.
+		// The message has timed out and is redelivered; the connection continues.
 		in.Event = wire.Event{Kind: wire.EventFault, Fault: fault}
 		return nil
 	case codeAuthFailed, codeUnauthorized:
@@ -76,40 +76,40 @@ func (c *conn) complaint(said []byte, in *wire.Input) *wire.Error {
 			return nil
 		}
 	case codeBadBody:
-		// The server's bounds of an output buffer may be narrower than the defaults.
+		// The server's limits for output buffers may be lower than the defaults.
 		if c.phase == identifying {
-			c.p.modest.Store(true)
+			c.p.plainIdentify.Store(true)
 			if bytes.Contains(text, []byte("heartbeat")) {
 				fault.Detail += "; see --heartbeat"
 			}
 		}
 	case codeInvalid:
 		if login && bytes.HasSuffix(text, []byte(tlsRequired)) {
-			return c.errorf(wire.TLS, "the server takes no clients without TLS; use nsq+tls://")
+			return c.errorf(wire.TLS, "the server accepts only clients with TLS; use nsq+tls://")
 		}
 	}
 	return fault
 }
 
-// quote is what a server said as it may be logged: as far as it is text, for with a wrong length
-// the messages behind it are part of it.
-func (c *conn) quote(said []byte) string {
+// quote formats a server's text for the log. It ends at the first control byte, because with a
+// wrong length the messages after it would be part of it.
+func (c *conn) quote(body []byte) string {
 	const most = 128
-	if at := bytes.IndexFunc(said, unicode.IsControl); at >= 0 {
-		said = said[:at]
+	if at := bytes.IndexFunc(body, unicode.IsControl); at >= 0 {
+		body = body[:at]
 	}
-	said = c.mask(said)
-	return strconv.QuoteToASCII(string(said[:min(len(said), most)]))
+	body = c.mask(body)
+	return strconv.QuoteToASCII(string(body[:min(len(body), most)]))
 }
 
-// mask puts stars where a server repeats the secret, be it as part of the URL that it asked
-// its own authority by.
-func (c *conn) mask(said []byte) []byte {
+// mask replaces the secret by stars where a server repeats it, also as part of the URL at which
+// the server checked it.
+func (c *conn) mask(body []byte) []byte {
 	if len(c.token) == 0 {
-		return said
+		return body
 	}
 	for _, secret := range [][]byte{c.token, []byte(url.QueryEscape(string(c.token)))} {
-		said = bytes.ReplaceAll(said, secret, []byte("***"))
+		body = bytes.ReplaceAll(body, secret, []byte("***"))
 	}
-	return said
+	return body
 }

@@ -6,11 +6,11 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// foreign is the fault if the server's first bytes cannot be FG/1. It needs less than a
-// header, because a server of another protocol may send no more. Frames before WELCOME have a
-// payload of at most maxControl bytes, so a greater length with an unknown op, or with
-// unknown flags, is not a frame; neither is a length that is too short for a header.
-func foreign(b []byte) *wire.Error {
+// notFG1 returns a fault if the server's first bytes cannot be FG/1. It needs fewer bytes than a
+// header, because a server of another protocol may send no more. Before WELCOME, payloads are at
+// most maxControl bytes long. So a longer length with an unknown op or unknown flags is no FG/1
+// frame; neither is a length too short for a header.
+func notFG1(b []byte) *wire.Error {
 	if len(b) < 6 {
 		return nil
 	}
@@ -19,7 +19,7 @@ func foreign(b []byte) *wire.Error {
 	if length >= minLength && length <= minLength+maxControl || length > minLength && known && flags&^More == 0 {
 		return nil
 	}
-	if looks := wire.LooksLike(b); looks != "" {
+	if looks := wire.DetectProtocol(b); looks != "" {
 		return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server does not look like FG/1, its answer looks like %s; see the URL's scheme", looks)
 	}
 	return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server does not look like FG/1; see the URL's scheme")

@@ -17,9 +17,10 @@ func (c *closable) Close() error {
 	return nil
 }
 
-// TestCrowd: the connection that waits longest makes room, a busy one only when all are.
-func TestCrowd(t *testing.T) {
-	var c crowd
+// TestConnLimit: the connection that has waited longest is closed; a busy one only if all are
+// busy.
+func TestConnLimit(t *testing.T) {
+	var c connLimit
 	var all []*closable
 	add := func() *closable {
 		conn := new(closable)

@@ -2,7 +2,7 @@ package wire
 
 import "testing"
 
-func TestLooksLike(t *testing.T) {
+func TestDetectProtocol(t *testing.T) {
 	for said, want := range map[string]string{
 		"":                             "",
 		"\x15\x03\x01\x00\x02\x02\x46": "TLS",
@@ -17,7 +17,7 @@ func TestLooksLike(t *testing.T) {
 		"\x00\x00\x00\x0c\x02\x00":     "",
 		"caf\xc3\xa9 au lait":          "",
 	} {
-		if got := LooksLike([]byte(said)); got != want {
+		if got := DetectProtocol([]byte(said)); got != want {
 			t.Errorf("%q looks like %q, want %q", said, got, want)
 		}
 	}
