@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // placed is a copy of the binary under test, alone in a directory.
@@ -42,7 +44,7 @@ func install(t *testing.T, path string, cmd *exec.Cmd) {
 func placedCommand(t *testing.T, feedgate, dir, stdin string, args ...string) outcome {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), feedgate, args...)
-	cmd.Env = append(cleanEnvironment(), "PATH="+dir+":"+os.Getenv("PATH"))
+	cmd.Env = append(testkit.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr

@@ -133,11 +133,11 @@ func chaosWrite(conn *fgConn, first, last uint64, lasts bool, random *rand.Rand)
 // there are enough, or to the end of the stream on a connection that lasts.
 func (c *chaos) readAcks(conn *fgConn, first, last uint64, enough int, lasts bool) {
 	c.t.Helper()
-	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		c.t.Fatal(err)
-	}
 	in, here, covered := bufio.NewReader(conn.in), map[uint64]bool{}, first-1
 	for lasts || len(here) < enough {
+		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			c.t.Fatal(err)
+		}
 		f, err := readFrame(in)
 		switch {
 		case errors.Is(err, io.EOF) && lasts && len(here) == enough:

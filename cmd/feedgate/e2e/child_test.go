@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // runChild is an exec sink's child. It logs every message with its process
@@ -59,7 +61,7 @@ func obey(message string) []byte {
 		case "code":
 			code, _ = strconv.Atoi(value)
 		case "wait":
-			waitFor(value)
+			testkit.AwaitFile(value)
 		case "nap":
 			d, _ := time.ParseDuration(value)
 			time.Sleep(d)
@@ -73,7 +75,7 @@ func obey(message string) []byte {
 			answer = append(answer, value+"\n"...)
 		case "stray":
 			go func() {
-				waitFor(value)
+				testkit.AwaitFile(value)
 				if _, err := os.Stdout.Write([]byte("\n")); err == nil {
 					_ = os.WriteFile(value+".done", nil, 0o600)
 				}
@@ -89,18 +91,6 @@ func obey(message string) []byte {
 		answer = binary.BigEndian.AppendUint16(answer, uint16(code))
 	}
 	return answer
-}
-
-// waitFor returns once the file is there. A child whose gateway has gone ends
-// instead, so that none stays behind.
-func waitFor(path string) {
-	parent := os.Getppid()
-	for !exists(path) {
-		if os.Getppid() != parent {
-			os.Exit(0)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
 }
 
 func exists(path string) bool {

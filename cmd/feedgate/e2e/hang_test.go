@@ -82,9 +82,11 @@ func TestSignalsWhileTheStartHangs(t *testing.T) {
 				fifo(t, path)
 				p := run(t, "fg+tls://127.0.0.1:1", "--sink=discard:", "--"+flag+"="+path)
 				writer(t, path)
+				suspend(t, p.cmd.Process.Pid) // so that it gets both signals at once
 				for _, s := range signals {
 					p.signal(s)
 				}
+				p.signal(syscall.SIGCONT)
 				p.exit(status)
 				if !strings.Contains(lastLine(p.stderr.String()), "during the start") {
 					t.Error("the last line does not name the start")

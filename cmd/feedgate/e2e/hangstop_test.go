@@ -57,9 +57,7 @@ var hangs = map[string]func(t *testing.T, drain string) hung{
 		c.send(data(1, "code=0"))
 		c.acked(1)
 		pid := kids.deliveries(t)[0].pid
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		suspend(t, pid)
 		c.sendN(2, 3, "code=0")
 		c.fence(1)
 		return hung{p: p, left: []string{"3 unfinished"}, pids: []int{pid}}

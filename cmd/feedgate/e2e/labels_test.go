@@ -39,6 +39,7 @@ func TestLabelsDiffer(t *testing.T) {
 	for range want {
 		answerWS(t, ln, status("401 Unauthorized", ""))
 	}
+	eventually(t, "all refusals in the log", func() bool { return len(labelsOf(p, "login refused")) == len(want) })
 	p.stop()
 	if got := labelsOf(p, "login refused"); !slices.Equal(got, want) {
 		t.Errorf("login refused: labels %q", got)

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // pipe is a pipe in blocking mode, as a shell makes it. The test closes it.
@@ -142,7 +144,7 @@ func TestLogIsClosed(t *testing.T) {
 	file := newFileSink(t)
 	cmd := exec.Command("/bin/sh", "-c", `exec "$0" "$@" 2>&-`, underTest(t),
 		"run", s.url(), file.flag(), "--admin=", "--exit-on-close", "--log-level=debug")
-	cmd.Env = cleanEnvironment()
+	cmd.Env = testkit.Environ()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

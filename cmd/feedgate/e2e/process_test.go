@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // patience bounds every wait for something that has to happen. It is no
@@ -89,7 +90,7 @@ func start(t *testing.T, l launch) *process {
 	p := &process{t: t, stdout: &output{}, stderr: &output{}, exited: make(chan struct{})}
 	whole := append(append(l.through, underTest(t)), l.args...)
 	p.cmd = exec.Command(whole[0], whole[1:]...)
-	p.cmd.Env = append(cleanEnvironment(), l.env...)
+	p.cmd.Env = append(testkit.Environ(), l.env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if l.stdout != nil {
 		p.cmd.Stdout = l.stdout
@@ -135,17 +136,6 @@ func allEnded(t *testing.T) bool {
 		}
 	}
 	return true
-}
-
-// cleanEnvironment is the environment without anything that feedgate reads.
-func cleanEnvironment() []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "FEEDGATE_") && !strings.HasPrefix(v, "GOMAXPROCS=") {
-			env = append(env, v)
-		}
-	}
-	return env
 }
 
 // discard ends the process, if nothing else has, and looks at what it left on
@@ -236,22 +226,11 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// command runs feedgate to its end; one that does not end in time is killed and
-// has status -1.
+// command runs feedgate to its end. After patience it is killed, and its status is -1.
 func command(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, underTest(t), args...)
-	cmd.Env = append(cleanEnvironment(), env...)
-	cmd.WaitDelay = time.Second
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%q: %v", args, err)
-	}
-	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	status, stdout, stderr := testkit.Command(t, patience, env, underTest(t), args...)
+	return outcome{status, stdout, stderr}
 }
 
 var addresses atomic.Uint32

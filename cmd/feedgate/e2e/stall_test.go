@@ -54,12 +54,14 @@ func (p *process) goesOn() {
 	})
 }
 
-// sendN sends messages from first on, n of them, with one text.
+// sendN sends n messages of the same text, numbered from first, in one write.
 func (c *fgConn) sendN(first uint64, n int, text string) {
 	c.t.Helper()
+	var frames []frame
 	for i := range n {
-		c.send(data(first+uint64(i), text))
+		frames = append(frames, data(first+uint64(i), text))
 	}
+	c.send(frames...)
 }
 
 // TestStallOnAHungDisk: the disk of the sink's file, or of the dead letters, does not answer.
@@ -129,9 +131,7 @@ func TestStallOfAChild(t *testing.T) {
 	c.send(data(4, "code=0 c"))
 	c.acked(4)
 	p.goesOn()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	suspend(t, pid)
 	for i := range 100 {
 		c.send(data(uint64(5+i), fmt.Sprint("code=0 k", i)))
 	}
@@ -188,8 +188,7 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// TestNoStall: a server that does not read its acks stalls nothing, whose messages are done; nor
-// does a stall with --stall-after 0.
+// TestNoStall: with --stall-after=0 no stall is reported.
 func TestNoStall(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)

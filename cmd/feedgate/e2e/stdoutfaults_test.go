@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // stdoutFault runs a gateway with a standard output that takes nothing, sends it a
@@ -80,7 +82,7 @@ func TestStdoutIsClosed(t *testing.T) {
 	for redirection, want := range map[string]string{">&-": "is closed", "<>/dev/null >&0": "is closed", "1<" + path: "for reading only"} {
 		command := underTest(t) + " run " + s.url() + " --admin= --exit-on-close --sink=stdout: " + redirection
 		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", "exec "+command)
-		cmd.Env = cleanEnvironment()
+		cmd.Env = testkit.Environ()
 		var stderr output
 		cmd.Stderr = &stderr
 		ended := make(chan struct{})

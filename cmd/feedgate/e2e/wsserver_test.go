@@ -38,11 +38,11 @@ type wsConn struct {
 func acceptWS(t *testing.T, ln *net.TCPListener, subprotocol string) *wsConn {
 	t.Helper()
 	conn := accept(t, ln)
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	c := &wsConn{Conn: conn, t: t, in: bufio.NewReader(conn)}
+	err := conn.SetReadDeadline(time.Now().Add(patience))
+	if err != nil {
 		t.Fatal(err)
 	}
-	c := &wsConn{Conn: conn, t: t, in: bufio.NewReader(conn)}
-	var err error
 	if c.request, err = http.ReadRequest(c.in); err != nil {
 		t.Fatalf("handshake: %v", err)
 	}
@@ -62,6 +62,9 @@ func acceptWS(t *testing.T, ln *net.TCPListener, subprotocol string) *wsConn {
 
 func (c *wsConn) sendBytes(b []byte) {
 	c.t.Helper()
+	if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		c.t.Fatal(err)
+	}
 	if _, err := c.Write(b); err != nil {
 		c.t.Fatalf("server write: %v", err)
 	}
@@ -94,6 +97,9 @@ func closeCode(code uint16) string {
 
 // readFrame reads one frame of the gateway's, which must be whole and masked.
 func (c *wsConn) readFrame() (op byte, payload string, err error) {
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return 0, "", err
+	}
 	var head [2]byte
 	if _, err := io.ReadFull(c.in, head[:]); err != nil {
 		return 0, "", err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"strconv"
 	"testing"
@@ -96,20 +97,29 @@ func (l *Ledger) Again() uint64 { return l.Lines - l.Once }
 // Rename goes on with another file, from its beginning.
 func (l *Ledger) Rename(path string) { l.Path, l.offset, l.tail = path, 0, nil }
 
-// Missing reads on, and counts those of the numbers 1 to last that are not there.
-func (l *Ledger) Missing(last uint64) (lost, first uint64) {
-	l.t.Helper()
-	l.Read()
-	for n := uint64(1); n <= last; n++ {
+// Lacking returns how many of the numbers were not read, and the first of those.
+func (l *Ledger) Lacking(numbers iter.Seq[uint64]) (count, first uint64) {
+	for n := range numbers {
 		if l.Times(n) > 0 {
 			continue
 		}
-		if lost == 0 {
+		if count == 0 {
 			first = n
 		}
-		lost++
+		count++
 	}
-	return lost, first
+	return count, first
+}
+
+// Missing reads on, and returns how many of the numbers 1 to last are not in the file, and the
+// first of those.
+func (l *Ledger) Missing(last uint64) (count, first uint64) {
+	l.t.Helper()
+	l.Read()
+	return l.Lacking(func(yield func(uint64) bool) {
+		for n := uint64(1); n <= last && yield(n); n++ {
+		}
+	})
 }
 
 // Whole checks that the numbers 1 to last are there, and no other. It returns how many

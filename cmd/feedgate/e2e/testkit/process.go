@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -46,7 +45,7 @@ func Start(t testing.TB, l Launch) *Process {
 	if l.Before != "" {
 		p.cmd = exec.Command("/bin/sh", append([]string{"-c", l.Before + ` && exec "$0" "$@"`, executable}, args...)...)
 	}
-	p.cmd.Env = append(cleanEnvironment(), l.Env...)
+	p.cmd.Env = append(Environ(), l.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.Log, p.Log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if l.UID != 0 {
@@ -63,17 +62,6 @@ func Start(t testing.TB, l Launch) *Process {
 	}()
 	t.Cleanup(p.discard)
 	return p
-}
-
-// cleanEnvironment is the environment without anything that feedgate reads.
-func cleanEnvironment() []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "FEEDGATE_") && !strings.HasPrefix(v, "GOMAXPROCS=") {
-			env = append(env, v)
-		}
-	}
-	return env
 }
 
 // discard ends the process, if nothing else has, and looks at what it has left on

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // childVariable names the directory of an exec sink's children. If it is set, the test
@@ -48,7 +50,7 @@ func child(dir string) error {
 	}
 	defer journal.Close()
 	if work == slowWork {
-		awaitFile(filepath.Join(dir, goFile))
+		testkit.AwaitFile(filepath.Join(dir, goFile))
 	}
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	message := make([]byte, digits+1)
@@ -79,20 +81,6 @@ func child(dir string) error {
 		if _, err := out.Write([]byte{0, 0}); err != nil {
 			return err
 		}
-	}
-}
-
-// awaitFile waits for a file. It ends a child whose gateway has ended.
-func awaitFile(path string) {
-	parent := os.Getppid()
-	for {
-		if _, err := os.Stat(path); err == nil {
-			return
-		}
-		if os.Getppid() != parent {
-			os.Exit(0)
-		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 

@@ -97,18 +97,15 @@ func (p *tap) disorder() uint64 {
 	return p.falls
 }
 
-// unfounded is how many numbers have been acked that l does not hold, and the first
-// of them.
+// unfounded returns how many acked numbers are not in l, and the first of them.
 func (p *tap) unfounded(l *testkit.Ledger) (n, first uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for seq, acked := range p.acked {
-		if acked && l.Times(uint64(seq)) == 0 {
-			if n == 0 {
-				first = uint64(seq)
+	return l.Lacking(func(yield func(uint64) bool) {
+		for seq, acked := range p.acked {
+			if acked && !yield(uint64(seq)) {
+				return
 			}
-			n++
 		}
-	}
-	return n, first
+	})
 }

@@ -71,8 +71,8 @@ func TestDrain(t *testing.T) {
 // TestDrainSlow: a drain waits for handlers, and for no more than what was delivered.
 func TestDrainSlow(t *testing.T) {
 	t.Parallel()
-	const inFlight, count = 8, 40
-	flag, got := children(t, script{first: 300 * time.Millisecond})
+	const inFlight, count = 8, 400 // a minute's work, so 8 stay in flight
+	flag, got := children(t, script{takes: 300 * time.Millisecond})
 	d := startNsqd(t)
 	publishAll(t, d, 1, count, digits)
 	g := start(t, nsqURL(d.TCP), flag, "--workers=2", "--in-flight=8")
