@@ -34,7 +34,7 @@ func TestAdminRequests(t *testing.T) {
 		Admin: true, Env: []string{"GORACE=halt_on_error=1"},
 		Args: []string{"fg://" + server.listeners[0].Addr().String(), "--workers=2", "--reconnect-min=1ms", "--reconnect-max=1s", "--max-message=16KiB"},
 	})
-	p.Log.Never(marker, "panicked")
+	p.Log.Forbid(marker, "panicked")
 	over(t, p, "first", server.first)
 	over(t, p, "last", server.last)
 	start := rest(t, p)

@@ -96,7 +96,7 @@ func TestExecAnswers(t *testing.T) {
 			"--reconnect-max=1ms", "--max-message=16KiB", "--memory=4MiB", "--drain-timeout=30s"},
 		Env: []string{"GORACE=halt_on_error=1", childVariable + "=" + dir, seedVariable + "=" + fmt.Sprint(server.seed)},
 	})
-	p.Log.Never(marker, "panicked")
+	p.Log.Forbid(marker, "panicked")
 	over(t, p, "first", server.first)
 	early := rest(t, p)
 	begun := time.Now()

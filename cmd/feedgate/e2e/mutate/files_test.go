@@ -36,7 +36,7 @@ func TestStateFiles(t *testing.T) {
 	eachMutant(t, total, stateText, func(n int, path string, b []byte) {
 		p := testkit.Start(t, testkit.Launch{Args: []string{nowhere, "--state=" + path, "--connect-attempts=1"}, Env: []string{"GORACE=halt_on_error=1"}})
 		p.Exit(1)
-		if !p.Log.Holds("--state") {
+		if !p.Log.Has("--state") {
 			return
 		}
 		refused++

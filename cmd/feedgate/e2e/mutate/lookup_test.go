@@ -105,7 +105,7 @@ func TestLookups(t *testing.T) {
 		Args: []string{"nsq:///topic/channel", "--nsqlookupd=" + strings.Join(addrs, ","), "--workers=1", "--reconnect-min=1ms",
 			"--reconnect-max=1ms", "--max-message=16KiB", "--memory=1MiB", "--drain-timeout=30s"},
 	})
-	p.Log.Never(marker, "panicked")
+	p.Log.Forbid(marker, "panicked")
 	early, late := watch(t, p, total, made.Load)
 	over(t, p, "first", server.first)
 	over(t, p, "last", server.last)

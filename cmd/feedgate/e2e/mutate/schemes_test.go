@@ -72,7 +72,7 @@ func (s *subject) test(t *testing.T) {
 	server.start()
 	begun := time.Now()
 	p := testkit.Start(t, testkit.Launch{Args: args, Admin: true, Env: []string{"GORACE=halt_on_error=1"}})
-	p.Log.Never(marker, "panicked")
+	p.Log.Forbid(marker, "panicked")
 	for range gateways {
 		over(t, p, "first", server.first)
 	}

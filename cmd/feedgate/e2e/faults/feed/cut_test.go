@@ -91,7 +91,7 @@ func (e *exchange) run(t *testing.T, c testkit.Cut) [2]int64 {
 	t.Helper()
 	source := serve(t, cutMessages, feedserver.Config{IgnoreHelloSeq: !e.believes})
 	defer source.Close()
-	relay := testkit.StartRelay(t, source.address(), testkit.Wiring{Cuts: func(connection int) testkit.Cut {
+	relay := testkit.StartRelay(t, source.address(), testkit.RelayOptions{Cuts: func(connection int) testkit.Cut {
 		if connection > 0 {
 			return testkit.Cut{}
 		}
@@ -106,19 +106,19 @@ func (e *exchange) run(t *testing.T, c testkit.Cut) [2]int64 {
 	g.Exit(0)
 	// The feed says goodbye, and so the gateway exits, once it has every ack.
 	sessions := source.Report().Clients
-	if len(sessions) > 2 || len(sessions) > 1 && g.Log.Holds("session="+sessions[0].Session) {
+	if len(sessions) > 2 || len(sessions) > 1 && g.Log.Has("session="+sessions[0].Session) {
 		t.Errorf("cut %+v: the session was known and not resumed: %+v", c, sessions)
 	}
-	lost, twice := settle(t, file, sessions[len(sessions)-1].Counts), file.Again()
+	lost, twice := settle(t, file, sessions[len(sessions)-1].Counts), file.Duplicates()
 	if lost+twice > 0 {
 		t.Errorf("cut %+v: %d messages lost, %d processed twice by one process; it said\n%s", c, lost, twice, g.Log.Tail())
 	}
-	connections, cuts := relay.Made()
+	connections, cuts := relay.Counts()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lost += lost
 	e.twice += twice
 	e.cuts += cuts
 	e.connections += connections
-	return relay.Passed(0)
+	return relay.Transferred(0)
 }

@@ -34,9 +34,9 @@ func (o *outage) joined(kept string) {
 	o.t.Helper()
 	o.moved = true
 	path := o.file.Path
-	o.file.Rename(kept)
+	o.file.Follow(kept)
 	o.file.Read()
-	o.file.Rename(path)
+	o.file.Follow(path)
 }
 
 // TestDiskFull: the sink's file system is full for a while. It is a small one of the

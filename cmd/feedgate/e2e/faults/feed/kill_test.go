@@ -31,14 +31,14 @@ func TestKill(t *testing.T) {
 				source: serve(t, testkit.Form(400_000, 3_000_000), feedserver.Config{Count: feedserver.Endless, Rate: killRate}),
 				tap:    &tap{t: t},
 			}
-			k.relay = testkit.StartRelay(t, k.source.address(), testkit.Wiring{Look: k.tap.look})
+			k.relay = testkit.StartRelay(t, k.source.address(), testkit.RelayOptions{Observe: k.tap.look})
 			kills := testkit.Form(4, 200)
 			for range kills {
 				k.life()
 			}
 			c, lost := k.end()
 			t.Logf("%d kills: %d messages, %d lost, %d acked before durable, %d processed again, %d at most after one kill (--in-flight %d)",
-				kills, c.Sent, lost, k.early, k.file.Again(), k.worst, killWindow)
+				kills, c.Sent, lost, k.early, k.file.Duplicates(), k.worst, killWindow)
 		})
 	}
 }
@@ -100,7 +100,7 @@ func (k *killing) life() {
 // account compares what was acked with what is durable, while no gateway runs.
 func (k *killing) account() {
 	k.t.Helper()
-	k.relay.Drained()
+	k.relay.WaitClosed()
 	k.file.Read()
 	if n, first := k.tap.unfounded(k.file); n > 0 {
 		k.early += n
@@ -115,8 +115,8 @@ func (k *killing) account() {
 // bound checks how much was processed again since it was called last.
 func (k *killing) bound() {
 	k.t.Helper()
-	n := k.file.Again() - k.again
-	k.again, k.worst = k.file.Again(), max(k.worst, n)
+	n := k.file.Duplicates() - k.again
+	k.again, k.worst = k.file.Duplicates(), max(k.worst, n)
 	if n > killWindow+k.wire {
 		k.t.Errorf("%d messages were processed again after one kill, more than --in-flight %d", n, killWindow)
 	}
@@ -125,7 +125,7 @@ func (k *killing) bound() {
 // contiguous is the number up to which all are in the file.
 func (k *killing) contiguous() uint64 {
 	n := uint64(0)
-	for k.file.Times(n+1) > 0 {
+	for k.file.Count(n+1) > 0 {
 		n++
 	}
 	return n

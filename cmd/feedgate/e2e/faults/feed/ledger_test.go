@@ -14,7 +14,7 @@ func newLedger(t *testing.T, path string) *testkit.Ledger { return testkit.NewLe
 // returns how many are lost.
 func settle(t *testing.T, l *testkit.Ledger, c feedserver.Counts) (lost uint64) {
 	t.Helper()
-	lost = l.Whole(c.Sent)
+	lost = l.CheckComplete(c.Sent)
 	if c.Missing+c.Unsent+c.Refused+c.Duplicate+c.Unknown+c.Early+c.ProtocolErrors != 0 {
 		t.Errorf("the feed has %d acks missing, %d messages unsent, %d refused, %d acks doubled, %d unknown, %d early, %d protocol errors",
 			c.Missing, c.Unsent, c.Refused, c.Duplicate, c.Unknown, c.Early, c.ProtocolErrors)

@@ -37,7 +37,7 @@ func startOutage(t *testing.T, dir string, l testkit.Launch) *outage {
 		t: t, s: serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: outageRate}), tap: &tap{t: t},
 		file: newLedger(t, filepath.Join(dir, "out")),
 	}
-	o.via = testkit.StartRelay(t, o.s.address(), testkit.Wiring{Look: o.tap.look})
+	o.via = testkit.StartRelay(t, o.s.address(), testkit.RelayOptions{Observe: o.tap.look})
 	l.Args = append([]string{"fg://" + o.via.Addr(), o.file.Flag(), "--workers=2",
 		"--in-flight=" + strconv.Itoa(outageWindow), "--reconnect-max=200ms"}, l.Args...)
 	o.g = launch(t, l)
@@ -56,7 +56,7 @@ func (o *outage) progress() {
 // gateway neither spins nor floods its log.
 func (o *outage) endure(words ...string) {
 	o.t.Helper()
-	o.g.Says(words...)
+	o.g.WaitLog(words...)
 	endure(o.t, o.g)
 }
 
@@ -83,8 +83,8 @@ func (o *outage) over() {
 	c := one(o.t, o.s.finish())
 	o.g.Stop()
 	settle(o.t, o.file, c)
-	o.t.Logf("%d messages, %d connections, %d processed again", c.Sent, c.Connections, o.file.Again())
-	if n := o.file.Again(); n > 0 && !(o.moved && n <= outageWindow) {
+	o.t.Logf("%d messages, %d connections, %d processed again", c.Sent, c.Connections, o.file.Duplicates())
+	if n := o.file.Duplicates(); n > 0 && !(o.moved && n <= outageWindow) {
 		o.t.Errorf("%d messages are in the file twice", n)
 	}
 }

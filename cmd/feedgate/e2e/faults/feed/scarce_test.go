@@ -40,7 +40,7 @@ func TestNoDescriptors(t *testing.T) {
 		dir := t.TempDir()
 		o := startOutage(t, dir, testkit.Launch{Args: []string{"--state=" + filepath.Join(dir, "state")}})
 		restore := o.limit(unix.RLIMIT_NOFILE, 3)
-		o.via.Sever()
+		o.via.Reset()
 		o.endure("cannot connect", "too many open files")
 		restore()
 		o.over()
@@ -78,7 +78,7 @@ func TestFewDescriptors(t *testing.T) {
 		var clear bool
 		testkit.Eventually(t, "the end, or a clear word", func() bool {
 			ended := !g.Running()
-			clear = g.Log.Holds("too many open files")
+			clear = g.Log.Has("too many open files")
 			return clear || ended
 		})
 		if clear {
@@ -111,7 +111,7 @@ func TestNames(t *testing.T) {
 	t.Run("no host", func(t *testing.T) {
 		t.Parallel()
 		g := start(t, "fg://"+nowhere, "--connect-timeout=2s", "--reconnect-max=200ms")
-		g.Says("cannot connect; will try again", "look up "+nowhere)
+		g.WaitLog("cannot connect; will try again", "look up "+nowhere)
 		endure(t, g)
 		g.Stop()
 	})

@@ -28,7 +28,7 @@ func silence(t *testing.T, streams []string) {
 	idle := testkit.Form(2*time.Second, 10*time.Second)
 	s := serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: 2000, Heartbeat: 500 * time.Millisecond})
 	tap := &tap{t: t}
-	relay := testkit.StartRelay(t, s.address(), testkit.Wiring{Look: tap.look})
+	relay := testkit.StartRelay(t, s.address(), testkit.RelayOptions{Observe: tap.look})
 	toxics := startToxics(t, relay.Addr())
 	file := newLedger(t, filepath.Join(t.TempDir(), "out"))
 	g := start(t, "fg://"+toxics.addr(), file.Flag(), "--workers=2",
@@ -38,10 +38,10 @@ func silence(t *testing.T, streams []string) {
 		toxics.add("silent "+stream, "timeout", stream, map[string]int{"timeout": 0})
 	}
 	fell := time.Now()
-	g.Says("nothing came for --idle-timeout")
+	g.WaitLog("nothing came for --idle-timeout")
 	left := time.Since(fell)
 	// Meanwhile the gateway connects, and gets no answer to its login.
-	g.Says("no answer within --connect-timeout")
+	g.WaitLog("no answer within --connect-timeout")
 	before := tap.count()
 	for _, stream := range streams {
 		toxics.remove("silent " + stream)
@@ -55,7 +55,7 @@ func silence(t *testing.T, streams []string) {
 	}
 	settle(t, file, one(t, s.finish()))
 	g.Stop()
-	if n := file.Again(); n > 0 {
+	if n := file.Duplicates(); n > 0 {
 		t.Errorf("%d messages were processed twice by one process", n)
 	}
 }

@@ -46,7 +46,7 @@ type slowed struct {
 func startSlowed(t *testing.T, messages int, args ...string) *slowed {
 	t.Helper()
 	s := &slowed{t: t, s: serve(t, messages, feedserver.Config{}), tap: &tap{t: t}, dir: t.TempDir(), file: newLedger(t, "")}
-	relay := testkit.StartRelay(t, s.s.address(), testkit.Wiring{Look: s.tap.look})
+	relay := testkit.StartRelay(t, s.s.address(), testkit.RelayOptions{Observe: s.tap.look})
 	self, err := os.Executable()
 	if err == nil {
 		err = os.Mkdir(filepath.Join(s.dir, journals), 0o755)
@@ -87,7 +87,7 @@ func (s *slowed) end() uint64 {
 	s.g.Exit(0)
 	slow := uint64(0)
 	for _, path := range s.children() {
-		s.file.Rename(path)
+		s.file.Follow(path)
 		before := s.file.Lines
 		s.file.Read()
 		if filepath.Base(path) == slowJournal {
@@ -95,7 +95,7 @@ func (s *slowed) end() uint64 {
 		}
 	}
 	settle(s.t, s.file, one(s.t, s.s.end()))
-	if n := s.file.Again(); n > 0 {
+	if n := s.file.Duplicates(); n > 0 {
 		s.t.Errorf("%d messages were processed twice", n)
 	}
 	return slow

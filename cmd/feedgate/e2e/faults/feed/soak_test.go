@@ -51,7 +51,7 @@ func TestSoak(t *testing.T) {
 		st.g.Stop()
 		c := all[st.name]
 		settle(t, st.file, c)
-		t.Logf("%-8s %8d messages, %4d connections, %4d starts, %6d processed again", st.name, c.Sent, c.Connections, st.starts, st.file.Again())
+		t.Logf("%-8s %8d messages, %4d connections, %4d starts, %6d processed again", st.name, c.Sent, c.Connections, st.starts, st.file.Duplicates())
 	}
 	t.Logf("faults in %v: %v", span, s.faults)
 	s.flat()
@@ -84,7 +84,7 @@ func (s *soak) add(from *source, name string, mortal bool, args ...string) {
 	if name != "line" {
 		scheme, st.tap = "fg://", &tap{t: s.t}
 	}
-	st.relay = testkit.StartRelay(s.t, from.address(), testkit.Wiring{Look: st.tap.look})
+	st.relay = testkit.StartRelay(s.t, from.address(), testkit.RelayOptions{Observe: st.tap.look})
 	st.toxics = startToxics(s.t, st.relay.Addr())
 	st.args = append([]string{scheme + st.toxics.addr(), "--client-name=" + name, st.file.Flag(),
 		"--state=" + st.state, "--workers=2", "--in-flight=4000", "--memory=16MiB", "--idle-timeout=2s",

@@ -26,12 +26,12 @@ func TestStall(t *testing.T) {
 	t.Parallel()
 	s := serve(t, testkit.Form(400_000, 1_000_000), feedserver.Config{Window: 1 << 24, IdleTimeout: time.Hour})
 	tap := &tap{t: t}
-	relay := testkit.StartRelay(t, s.address(), testkit.Wiring{Look: tap.look, Small: true})
+	relay := testkit.StartRelay(t, s.address(), testkit.RelayOptions{Observe: tap.look, Small: true})
 	file := newLedger(t, filepath.Join(t.TempDir(), "out"))
 	g := launch(t, testkit.Launch{Admin: true, Args: []string{"fg://" + relay.Addr(), file.Flag(),
 		"--memory=16MiB", "--workers=2", "--exit-on-close"}})
 	testkit.Eventually(t, "acks", func() bool { return tap.count() > 1000 })
-	relay.Hold.Close()
+	relay.UpGate.Close()
 	handed := stalled(t, g)
 	before, most := g.mustUsage(), int64(0)
 	for end := before.at.Add(testkit.Form(3*time.Second, 130*time.Second)); time.Now().Before(end); {
@@ -55,13 +55,13 @@ func TestStall(t *testing.T) {
 	if !testing.Short() && after.load(before) > 0.05 {
 		t.Errorf("%.1f%% of a core while there was nothing to do", 100*after.load(before))
 	}
-	relay.Hold.Open()
+	relay.UpGate.Open()
 	g.Exit(0)
 	settle(t, file, one(t, s.end()))
-	if n := file.Again(); n > 0 {
+	if n := file.Duplicates(); n > 0 {
 		t.Errorf("%d messages were processed twice", n)
 	}
-	if connections, _ := relay.Made(); connections != 1 {
+	if connections, _ := relay.Counts(); connections != 1 {
 		t.Errorf("%d connections, want the one", connections)
 	}
 }

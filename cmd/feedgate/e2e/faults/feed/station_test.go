@@ -41,10 +41,10 @@ func (st *station) start() {
 func (st *station) settled() {
 	st.t.Helper()
 	st.file.Read()
-	before := st.file.Once
+	before := st.file.Distinct
 	testkit.Eventually(st.t, "work of "+st.name, func() bool {
 		st.file.Read()
-		return st.file.Once > before && (st.tap == nil || readState(st.t, st.state).session != "")
+		return st.file.Distinct > before && (st.tap == nil || readState(st.t, st.state).session != "")
 	})
 }
 
@@ -85,15 +85,15 @@ func (st *station) toxic(kind string, attributes map[string]int) string {
 // those that follow it.
 func (st *station) reset() string {
 	if st.dice.IntN(2) == 0 {
-		st.relay.Sever()
+		st.relay.Reset()
 		return "reset"
 	}
 	return st.toxic("reset_peer", map[string]int{"timeout": st.dice.IntN(20)})
 }
 
 func (st *station) stall() string {
-	st.relay.Hold.Close()
-	st.heal = st.relay.Hold.Open
+	st.relay.UpGate.Close()
+	st.heal = st.relay.UpGate.Open
 	return "stall"
 }
 
@@ -146,7 +146,7 @@ func (st *station) bypass() {
 // account compares what was acked with what is durable, while no gateway runs.
 func (st *station) account() {
 	st.t.Helper()
-	st.relay.Drained()
+	st.relay.WaitClosed()
 	st.file.Read()
 	if st.tap == nil {
 		return

@@ -28,7 +28,7 @@ type stream struct {
 }
 
 // look begins a connection of a relay.
-func (p *tap) look(int) (down, up testkit.See) {
+func (p *tap) look(int) (down, up testkit.Filter) {
 	if p == nil {
 		return nil, nil
 	}

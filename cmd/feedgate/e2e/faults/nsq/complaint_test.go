@@ -36,7 +36,7 @@ func complains(t *testing.T, reason string, least uint64, change rewrite) {
 	const count = 2000
 	d, l := startNsqd(t, "--msg-timeout=1s"), newLedger(t)
 	publishAll(t, d, 1, count, digits)
-	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: func(connection int) (down, up testkit.See) {
+	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Observe: func(connection int) (down, up testkit.Filter) {
 		if connection > 0 {
 			return nil, nil
 		}
@@ -44,9 +44,9 @@ func complains(t *testing.T, reason string, least uint64, change rewrite) {
 	}})
 	g := start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2")
 	finished(t, d, count)
-	l.Whole(count)
+	l.CheckComplete(count)
 	s := g.until("a connection", func(s stats) bool { return s.Connected == 1 })
-	connections, _ := r.Made()
+	connections, _ := r.Counts()
 	if n := s.Errors[reason]; n < least || n > 1 || s.Reconnects != 1 || connections != 2 || s.faults(reason, "e_fin_failed", "e_touch_failed") != 0 {
 		t.Errorf("%d connections, stats %+v", connections, s)
 	}

@@ -38,7 +38,7 @@ func TestFound(t *testing.T) {
 			t.Errorf("clients %+v, want one with RDY %d", c.Clients, 100/nsqds)
 		}
 	}
-	l.Whole(nsqds * count)
+	l.CheckComplete(nsqds * count)
 	g.Stop()
 }
 
@@ -82,7 +82,7 @@ func TestGroup(t *testing.T) {
 		await(t, s.d, "nothing left", func(c nsqtest.Channel) bool { return c.Unfinished() == 0 })
 		l.Read()
 		for n := s.base + 1; n <= s.base+last; n++ {
-			if l.Times(n) == 0 {
+			if l.Count(n) == 0 {
 				t.Fatalf("LOST: message %d of the nsqd whose first is %d", n-s.base, s.base+1)
 			}
 		}

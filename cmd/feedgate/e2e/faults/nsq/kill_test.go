@@ -14,7 +14,7 @@ func TestKill(t *testing.T) {
 	t.Parallel()
 	rng, l, seen := testkit.Dice(t), newLedger(t), newTap(t)
 	d := startNsqd(t, "--msg-timeout=1s")
-	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: seen.look})
+	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Observe: seen.look})
 	s := publish(t, d)
 	begin := func() *process {
 		return start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--in-flight=300")
@@ -28,7 +28,7 @@ func TestKill(t *testing.T) {
 			t.Fatal("the gateway ended by itself")
 		}
 		g.Kill()
-		r.Drained()
+		r.WaitClosed()
 		l.Read()
 		if n, first := seen.unfounded(l); n > 0 {
 			t.Errorf("ACKED BEFORE DURABLE: %d messages, one is %d", n, first)
@@ -38,7 +38,7 @@ func TestKill(t *testing.T) {
 	g := begin()
 	settled(t, d, l, last)
 	g.Stop()
-	t.Logf("%d kills: %d messages, %d processed again", kills, last, l.Again())
+	t.Logf("%d kills: %d messages, %d processed again", kills, last, l.Duplicates())
 }
 
 // TestDrain: SIGTERM under load leaves nothing in flight, and nothing comes again.
@@ -81,8 +81,8 @@ func TestDrainSlow(t *testing.T) {
 	c := look(t, d)
 	untroubled(t, c)
 	got.Read()
-	if c.InFlight != 0 || uint64(c.Depth) != count-got.Lines || got.Lines != got.Once {
+	if c.InFlight != 0 || uint64(c.Depth) != count-got.Lines || got.Lines != got.Distinct {
 		t.Errorf("%d in flight, %d queued, %d messages were with a child, %d of them different",
-			c.InFlight, c.Depth, got.Lines, got.Once)
+			c.InFlight, c.Depth, got.Lines, got.Distinct)
 	}
 }

@@ -15,7 +15,7 @@ func TestLarge(t *testing.T) {
 	const large, count = 3, 3000
 	d := startNsqd(t, "--max-msg-size=33554432", "--max-body-size=67108864")
 	l, seen := newLedger(t), newTap(t)
-	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: seen.look})
+	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Observe: seen.look})
 	big := bytes.Repeat([]byte("7"), 20<<20)
 	for i := range uint64(large) {
 		publishAll(t, d, i*count/large+1, (i+1)*count/large, digits)
@@ -37,8 +37,8 @@ func TestLarge(t *testing.T) {
 			}
 		}
 	}
-	testkit.Eventually(t, "the small ones", func() bool { l.Read(); return l.Once >= count })
-	l.Whole(count)
+	testkit.Eventually(t, "the small ones", func() bool { l.Read(); return l.Distinct >= count })
+	l.CheckComplete(count)
 	s := g.stats()
 	if s.Acks["3"] < uint64(large*attempts) || s.Reconnects+s.faults() != 0 {
 		t.Errorf("stats %+v", s)

@@ -24,7 +24,7 @@ func TestReady(t *testing.T) {
 	if most > 10 || c.Clients[0].Ready != 10 {
 		t.Errorf("%d in flight, RDY %d", most, c.Clients[0].Ready)
 	}
-	l.Whole(count)
+	l.CheckComplete(count)
 	if s := g.stats(); s.Reconnects+s.faults() != 0 {
 		t.Errorf("stats %+v", s)
 	}
@@ -37,7 +37,7 @@ func TestPaused(t *testing.T) {
 	const count, heartbeats = 1000, 4
 	d, l, seen := startNsqd(t), newLedger(t), newTap(t)
 	d.PauseChannel(topic, channel)
-	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: seen.look})
+	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Observe: seen.look})
 	g := start(t, nsqURL(r.Addr()), l.Flag(), "--heartbeat=1s", "--idle-timeout=5s")
 	c := await(t, d, "a client", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 && c.Clients[0].Ready > 0 })
 	addr := c.Clients[0].Addr
@@ -52,7 +52,7 @@ func TestPaused(t *testing.T) {
 	}
 	d.UnpauseChannel(topic, channel)
 	untroubled(t, finished(t, d, count))
-	l.Whole(count)
+	l.CheckComplete(count)
 	if s := g.stats(); s.Reconnects+s.faults() != 0 {
 		t.Errorf("stats %+v", s)
 	}

@@ -11,8 +11,8 @@ import (
 func moreThan(t *testing.T, l *testkit.Ledger, more uint64) {
 	t.Helper()
 	l.Read()
-	enough := l.Once + more
-	testkit.Eventually(t, "messages in the file", func() bool { l.Read(); return l.Once >= enough })
+	enough := l.Distinct + more
+	testkit.Eventually(t, "messages in the file", func() bool { l.Read(); return l.Distinct >= enough })
 }
 
 // TestNsqdStopped: nsqd ends in order under load and starts again on its data.
@@ -33,7 +33,7 @@ func TestNsqdStopped(t *testing.T) {
 	settled(t, d, l, last)
 	reconnected(t, g, stops)
 	g.Stop()
-	t.Logf("%d stops: %d messages, %d processed again", stops, last, l.Again())
+	t.Logf("%d stops: %d messages, %d processed again", stops, last, l.Duplicates())
 }
 
 // reconnected checks that n connections were lost and taken up, and nothing was at fault.
@@ -74,7 +74,7 @@ func TestNsqdKilled(t *testing.T) {
 	if most := uint64(kills * (inFlight + 8)); lost > most {
 		t.Errorf("%d of %d messages are not in the file; nsqd can have lost %d", lost, last, most)
 	}
-	t.Logf("%d kills: %d messages, nsqd lost %d, %d processed again", kills, last, lost, l.Again())
+	t.Logf("%d kills: %d messages, nsqd lost %d, %d processed again", kills, last, lost, l.Duplicates())
 }
 
 // resets is a reset behind so many bytes of a direction.
@@ -88,7 +88,7 @@ func TestReset(t *testing.T) {
 	rng, l := testkit.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s")
 	cuts := testkit.Form(8, 60)
-	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Cuts: func(connection int) testkit.Cut {
+	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Cuts: func(connection int) testkit.Cut {
 		// What is said before the first message has been is cut too, now and then.
 		switch {
 		case connection >= cuts:
@@ -102,11 +102,11 @@ func TestReset(t *testing.T) {
 	}})
 	s := publish(t, d)
 	g := start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--in-flight=500")
-	testkit.Eventually(t, "every cut", func() bool { _, n := r.Made(); return n == cuts })
+	testkit.Eventually(t, "every cut", func() bool { _, n := r.Counts(); return n == cuts })
 	moreThan(t, l, 1)
 	last := s.finish()
 	settled(t, d, l, last)
 	reconnected(t, g, cuts)
 	g.Stop()
-	t.Logf("%d resets: %d messages, %d processed again", cuts, last, l.Again())
+	t.Logf("%d resets: %d messages, %d processed again", cuts, last, l.Duplicates())
 }

@@ -39,13 +39,13 @@ func TestAuth(t *testing.T) {
 	for _, wrong := range []string{"wrong", "nothing", other} {
 		g := start(t, nsqURL(d.TCP), tokenFlag(t, wrong))
 		g.Exit(1)
-		if !g.Log.Holds("--token-file") || g.Log.Holds("="+wrong) || g.Log.Holds(other) {
+		if !g.Log.Has("--token-file") || g.Log.Has("="+wrong) || g.Log.Has(other) {
 			t.Errorf("with the secret %q it says %s", wrong, g.Log.Tail())
 		}
 	}
 	g := start(t, nsqURL(d.TCP))
 	g.Exit(1)
-	if !g.Log.Holds("--token-file") {
+	if !g.Log.Has("--token-file") {
 		t.Errorf("without a secret it says %s", g.Log.Tail())
 	}
 	g = start(t, nsqURL(d.TCP), l.Flag(), tokenFlag(t, secret))
@@ -53,9 +53,9 @@ func TestAuth(t *testing.T) {
 	if len(c.Clients) != 1 || !c.Clients[0].Authed {
 		t.Errorf("clients %+v", c.Clients)
 	}
-	l.Whole(count)
+	l.CheckComplete(count)
 	g.Stop()
-	if g.Log.Holds(secret) {
+	if g.Log.Has(secret) {
 		t.Error("the secret is in the log")
 	}
 }
@@ -103,14 +103,14 @@ func TestTLS(t *testing.T) {
 		d := startNsqd(t, append(server, "--tls-required=tcp-https")...)
 		g := start(t, nsqURL(d.TCP))
 		g.until("a fault", func(s stats) bool { return s.Errors["tls"] > 0 && s.faults("tls") == 0 })
-		g.Says("nsq+tls://")
+		g.WaitLog("nsq+tls://")
 	})
 	t.Run("not offered", func(t *testing.T) {
 		t.Parallel()
 		d := startNsqd(t)
 		g := start(t, secureURL(d.TCP), client...)
 		g.until("a fault", func(s stats) bool { return s.Errors["tls"] > 0 && s.faults("tls") == 0 })
-		g.Says("--tls-cert")
+		g.WaitLog("--tls-cert")
 	})
 	t.Run("not trusted", func(t *testing.T) {
 		t.Parallel()
@@ -124,7 +124,7 @@ func TestTLS(t *testing.T) {
 func overTLS(t *testing.T, server, client []string) {
 	count := testkit.Form[uint64](20_000, 200_000)
 	d, l := startNsqd(t, append(server, "--msg-timeout=2s")...), newLedger(t)
-	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Cuts: func(connection int) testkit.Cut {
+	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Cuts: func(connection int) testkit.Cut {
 		return []testkit.Cut{
 			resets(testkit.Down, 100_000), resets(testkit.Up, 50_000), resets(testkit.Down, 1500), {},
 		}[min(connection, 3)]
@@ -135,10 +135,10 @@ func overTLS(t *testing.T, server, client []string) {
 	if len(c.Clients) != 1 || !c.Clients[0].TLS {
 		t.Errorf("clients %+v", c.Clients)
 	}
-	l.Whole(count)
+	l.CheckComplete(count)
 	// The last cut may be within the handshake, which is before there is a connection.
 	s := g.stats()
-	if n, _ := r.Made(); n != 4 || s.Reconnects < 2 || s.Connected != 1 {
+	if n, _ := r.Counts(); n != 4 || s.Reconnects < 2 || s.Connected != 1 {
 		t.Errorf("%d connections, stats %+v", n, s)
 	}
 	g.Stop()

@@ -124,5 +124,5 @@ func settled(t *testing.T, d *nsqtest.Nsqd, l *testkit.Ledger, last uint64) {
 		lost, _ := l.Missing(last)
 		return lost == 0 || t.Failed()
 	})
-	l.Whole(last)
+	l.CheckComplete(last)
 }

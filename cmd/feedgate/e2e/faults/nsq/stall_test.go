@@ -66,7 +66,7 @@ func TestDeleted(t *testing.T) {
 		publishAll(t, d, (i+1)*count+1, (i+2)*count, digits)
 		finished(t, d, count)
 	}
-	l.Whole(uint64(n+1) * count)
+	l.CheckComplete(uint64(n+1) * count)
 	reconnected(t, g, n)
 	g.Stop()
 }

@@ -40,7 +40,7 @@ type stream struct {
 }
 
 // look begins a connection of a relay.
-func (t *tap) look(int) (down, up testkit.See) {
+func (t *tap) look(int) (down, up testkit.Filter) {
 	s := &stream{t: t, body: make(map[string]uint64)}
 	return func(b []byte) []byte { s.down(b); return b }, func(b []byte) []byte { s.up(b); return b }
 }

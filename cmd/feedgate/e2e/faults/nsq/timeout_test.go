@@ -18,7 +18,7 @@ func TestTouch(t *testing.T) {
 	g := start(t, nsqURL(d.TCP), flag, "--workers=4", "--in-flight=6")
 	c := finished(t, d, count)
 	untroubled(t, c)
-	got.Whole(count)
+	got.CheckComplete(count)
 	if got.Lines != count {
 		t.Errorf("%d messages were delivered %d times", count, got.Lines)
 	}
@@ -57,7 +57,7 @@ func timedOut(t *testing.T, code uint16, reason string) {
 	addr := c.Clients[0].Addr
 	release(t, got)
 	s := g.until("a late answer counted", func(s stats) bool { return s.Errors[reason] > 0 })
-	if got.Whole(1); c.TimedOut != 1 || got.Lines != 2 || s.Errors[reason] != 1 {
+	if got.CheckComplete(1); c.TimedOut != 1 || got.Lines != 2 || s.Errors[reason] != 1 {
 		t.Errorf("%d timed out, %d deliveries, stats %+v", c.TimedOut, got.Lines, s)
 	}
 	// The connection still works.

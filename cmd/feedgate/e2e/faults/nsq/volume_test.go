@@ -26,7 +26,7 @@ func TestVolume(t *testing.T) {
 	if len(c.Clients) != 1 || c.Clients[0].Finished != count {
 		t.Errorf("clients %+v, want one that has finished %d", c.Clients, count)
 	}
-	l.Whole(count)
+	l.CheckComplete(count)
 	if l.Lines != count {
 		t.Errorf("%d lines of %d messages", l.Lines, count)
 	}
