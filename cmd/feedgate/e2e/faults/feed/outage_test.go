@@ -37,7 +37,7 @@ func startOutage(t *testing.T, dir string, l testkit.Launch) *outage {
 		t: t, s: serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: outageRate}), tap: &tap{t: t},
 		file: newLedger(t, filepath.Join(dir, "out")),
 	}
-	o.via = testkit.StartRelay(t, o.s.address(), testkit.RelayOptions{Observe: o.tap.look})
+	o.via = testkit.StartRelay(t, o.s.address(), testkit.RelayOptions{Observe: o.tap.observe})
 	l.Args = append([]string{"fg://" + o.via.Addr(), o.file.Flag(), "--workers=2",
 		"--in-flight=" + strconv.Itoa(outageWindow), "--reconnect-max=200ms"}, l.Args...)
 	o.g = launch(t, l)
@@ -80,9 +80,9 @@ func endure(t *testing.T, g *gateway) {
 func (o *outage) over() {
 	o.t.Helper()
 	o.progress()
-	c := one(o.t, o.s.finish())
+	c := onlySession(o.t, o.s.finish())
 	o.g.Stop()
-	settle(o.t, o.file, c)
+	checkSession(o.t, o.file, c)
 	o.t.Logf("%d messages, %d connections, %d processed again", c.Sent, c.Connections, o.file.Duplicates())
 	if n := o.file.Duplicates(); n > 0 && !(o.moved && n <= outageWindow) {
 		o.t.Errorf("%d messages are in the file twice", n)

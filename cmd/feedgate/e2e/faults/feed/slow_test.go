@@ -46,7 +46,7 @@ type slowed struct {
 func startSlowed(t *testing.T, messages int, args ...string) *slowed {
 	t.Helper()
 	s := &slowed{t: t, s: serve(t, messages, feedserver.Config{}), tap: &tap{t: t}, dir: t.TempDir(), file: newLedger(t, "")}
-	relay := testkit.StartRelay(t, s.s.address(), testkit.RelayOptions{Observe: s.tap.look})
+	relay := testkit.StartRelay(t, s.s.address(), testkit.RelayOptions{Observe: s.tap.observe})
 	self, err := os.Executable()
 	if err == nil {
 		err = os.Mkdir(filepath.Join(s.dir, journals), 0o755)
@@ -94,7 +94,7 @@ func (s *slowed) end() uint64 {
 			slow = s.file.Lines - before
 		}
 	}
-	settle(s.t, s.file, one(s.t, s.s.end()))
+	checkSession(s.t, s.file, onlySession(s.t, s.s.end()))
 	if n := s.file.Duplicates(); n > 0 {
 		s.t.Errorf("%d messages were processed twice", n)
 	}

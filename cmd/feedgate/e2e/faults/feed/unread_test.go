@@ -10,10 +10,9 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// TestKillUnread: kill -9 while the server does not read acks. Those in the gateway's
-// socket are gone with it, and what they were for is sent again: not more than the
-// window in all, and what the server's TCP drops of a full buffer though it was on the
-// wire.
+// TestKillUnread: the gateway is killed while the server reads no acks. The acks in its socket are
+// lost, so their messages are sent again: at most the window, and those whose acks the server's TCP
+// received and dropped because its buffer was full.
 func TestKillUnread(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -22,7 +21,7 @@ func TestKillUnread(t *testing.T) {
 		file:   newLedger(t, filepath.Join(dir, "out")),
 		source: serve(t, 1_000_000, feedserver.Config{Count: feedserver.Endless, Rate: 100_000}),
 	}
-	k.relay = testkit.StartRelay(t, k.source.address(), testkit.RelayOptions{Observe: k.tap.look, Small: true})
+	k.relay = testkit.StartRelay(t, k.source.address(), testkit.RelayOptions{Observe: k.tap.observe, Small: true})
 	g := k.start()
 	testkit.Eventually(t, "acks", func() bool { return k.tap.count() > 0 })
 	k.relay.UpGate.Close()

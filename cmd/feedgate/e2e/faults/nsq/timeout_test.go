@@ -16,8 +16,8 @@ func TestTouch(t *testing.T) {
 	publishAll(t, d, 1, count, digits)
 	// With 6 in flight and 4 workers, two wait behind others. They are touched as well.
 	g := start(t, nsqURL(d.TCP), flag, "--workers=4", "--in-flight=6")
-	c := finished(t, d, count)
-	untroubled(t, c)
+	c := awaitFinished(t, d, count)
+	checkDeliveredOnce(t, c)
 	got.CheckComplete(count)
 	if got.Lines != count {
 		t.Errorf("%d messages were delivered %d times", count, got.Lines)
@@ -53,7 +53,7 @@ func timedOut(t *testing.T, code uint16, reason string) {
 	// The other worker gets the second delivery. nsqd first looks for timeouts of a new
 	// channel after 5 s.
 	g := start(t, nsqURL(d.TCP), flag, "--workers=2")
-	c := finished(t, d, 1)
+	c := awaitFinished(t, d, 1)
 	addr := c.Clients[0].Addr
 	release(t, got)
 	s := g.until("a late answer counted", func(s stats) bool { return s.Errors[reason] > 0 })
@@ -65,7 +65,7 @@ func timedOut(t *testing.T, code uint16, reason string) {
 	for range more {
 		publishAll(t, d, 1, 1, digits)
 	}
-	c = finished(t, d, 1+more)
+	c = awaitFinished(t, d, 1+more)
 	if len(c.Clients) != 1 || c.Clients[0].Addr != addr {
 		t.Errorf("clients %+v, want the one at %s", c.Clients, addr)
 	}
