@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A child that ignores TERM, and the process that it has started, which does too,
-// write their numbers to pid and pid2; the child then does the rest of the command.
+// stubborn returns a command whose process, and another one that it starts, ignore TERM. They write their
+// process IDs to pid2 and pid. The command ends with rest.
 func stubborn(dir, rest string) string {
 	return `trap "" TERM; (trap "" TERM; while :; do sleep 1; done) & echo $! >` + dir + `/pid2; echo $$ >` + dir + `/pid; ` + rest
 }
@@ -27,13 +27,13 @@ func readPID(t *testing.T, path string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It may be in a group of its own, where the end of the test would miss it.
+	// If it has its own process group, process.discard does not kill it.
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	return pid
 }
 
-// dead checks that a process has ended; one whose parent has ended may be a zombie
-// until whoever inherited it looks.
+// dead checks that a process has ended. If its parent has, too, it may be a zombie until the process that
+// inherited it waits for it.
 func dead(t *testing.T, pid int) {
 	t.Helper()
 	eventually(t, "process "+strconv.Itoa(pid)+" has ended", func() bool {
@@ -68,8 +68,8 @@ func suspend(t *testing.T, pid int) {
 // lingerTime is how long children that ignore TERM live on after a drain.
 const lingerTime = 4 * time.Second
 
-// TestSecondSignalWithStubbornChildren: a second signal ends everything within 1 s,
-// whether the first left something to wait for or not.
+// TestSecondSignalWithStubbornChildren: a second signal ends everything within 1 s, whether the drain
+// waits for messages or not.
 func TestSecondSignalWithStubbornChildren(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -123,8 +123,8 @@ func TestSecondSignalWithStubbornChildren(t *testing.T) {
 	}
 }
 
-// TestDrainTimeoutBoundsLingeringChildren: everything is answered, so the status is
-// 0, but the child goes on; with --drain-timeout its time is over.
+// TestDrainTimeoutBoundsLingeringChildren: the child has answered every message, so the status is 0, but it
+// does not end on its own. It is killed after --drain-timeout.
 func TestDrainTimeoutBoundsLingeringChildren(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -145,8 +145,8 @@ func TestDrainTimeoutBoundsLingeringChildren(t *testing.T) {
 	}
 }
 
-// TestDrainLetsChildrenFinish: after its last answer a child has time for what it
-// does at the end of its input.
+// TestDrainLetsChildrenFinish: after its last answer, a child has time to finish its work at the end of its
+// input.
 func TestDrainLetsChildrenFinish(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

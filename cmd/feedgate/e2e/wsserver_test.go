@@ -70,8 +70,8 @@ func (c *wsConn) sendBytes(b []byte) {
 	}
 }
 
-// wsFrame is a server's frame, which is not masked; op includes wsFinal where it
-// is the last of its message.
+// wsFrame encodes a server's frame, which is not masked. op includes wsFinal in the last frame of a
+// message.
 func wsFrame(op byte, payload string) []byte {
 	b := []byte{op}
 	switch n := len(payload); {
@@ -90,12 +90,12 @@ func (c *wsConn) send(op byte, payload string) {
 	c.sendBytes(wsFrame(op, payload))
 }
 
-// closeCode is a Close frame's payload.
+// closeCode returns the payload of a Close frame.
 func closeCode(code uint16) string {
 	return string(binary.BigEndian.AppendUint16(nil, code))
 }
 
-// readFrame reads one frame of the gateway's, which must be whole and masked.
+// readFrame reads one frame of the gateway, which must be masked and unfragmented.
 func (c *wsConn) readFrame() (op byte, payload string, err error) {
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return 0, "", err
@@ -135,8 +135,7 @@ func (c *wsConn) expect(op byte, payload string) {
 	}
 }
 
-// closed reads up to the gateway's Close and returns its code, or 0 where it has
-// none.
+// closed reads up to the gateway's Close and returns its code, or 0 if it has none.
 func (c *wsConn) closed() uint16 {
 	c.t.Helper()
 	for {
@@ -155,8 +154,7 @@ func (c *wsConn) closed() uint16 {
 	}
 }
 
-// hangUp closes as a server does after both Close frames: it is the one that
-// closes first.
+// hangUp closes the connection, as a server does first, after both Close frames.
 func (c *wsConn) hangUp() {
 	c.t.Helper()
 	if err := c.Close(); err != nil {
@@ -164,7 +162,7 @@ func (c *wsConn) hangUp() {
 	}
 }
 
-// leave closes in order: the server's Close, the gateway's, and the end.
+// leave does the closing handshake: the server's Close, the gateway's Close, end of stream.
 func (c *wsConn) leave() {
 	c.t.Helper()
 	c.send(wsFinal|wsClose, closeCode(1000))
