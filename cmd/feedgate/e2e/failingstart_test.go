@@ -2,9 +2,10 @@ package e2e
 
 import "testing"
 
-// TestRetriesDoNotDelayOthersAtTheStart: messages that wait for a retry do not count towards the number that
-// a worker may have before its pace is known, so later messages are not delayed. In an earlier version the
-// loop was not woken: a worker got four messages whenever something else woke it.
+// TestRetriesDoNotDelayOthersAtTheStart: messages that wait for a retry do not count towards the
+// number that a worker may have before its pace is known, so later messages are not delayed. In an
+// earlier version the loop was not woken: a worker got four messages whenever something else woke
+// it.
 func TestRetriesDoNotDelayOthersAtTheStart(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)

@@ -80,8 +80,8 @@ func serveLines(t *testing.T, ln net.Listener) {
 	}
 }
 
-// TestFailoverFromAnImmediateClose: if a host closes at once, like a proxy without a backend, that is not the
-// end of the feed while there is another host.
+// TestFailoverFromAnImmediateClose: if a host closes at once, like a proxy without a backend, that
+// is not the end of the feed while there is another host.
 func TestFailoverFromAnImmediateClose(t *testing.T) {
 	t.Parallel()
 	a := newCloser(t, "127.0.0.1:0", nil)

@@ -21,8 +21,8 @@ var unfinished = map[string]struct {
 	"part of a long frame": {"?frame=length", framed("old") + framed(strings.Repeat("u", 300_000))[:200_000], framed("old"), framed(strings.Repeat("u", 300_000))[:200_000]},
 }
 
-// TestUnfinishedRecordIsKept: opening a file deletes nothing. What is set aside or completed is so before the
-// first message arrives.
+// TestUnfinishedRecordIsKept: opening a file deletes nothing. What is set aside or completed is so
+// before the first message arrives.
 func TestUnfinishedRecordIsKept(t *testing.T) {
 	t.Parallel()
 	for name, c := range unfinished {
@@ -88,8 +88,8 @@ func TestFileOfAnotherFramingIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestFileIsUsedOnce: a file that another process uses is status 1, for either flag. Two flags of one command
-// line with the same file are status 2, even under different names.
+// TestFileIsUsedOnce: a file that another process uses is status 1, for either flag. Two flags of
+// one command line with the same file are status 2, even under different names.
 func TestFileIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)

@@ -51,8 +51,8 @@ func TestForeignProtocolIsDetected(t *testing.T) {
 	}
 }
 
-// TestAckModeNoLongerOfferedIsRetried: after a successful login, a server that does not offer the ack mode is
-// a temporary fault.
+// TestAckModeNoLongerOfferedIsRetried: after a successful login, a server that does not offer the
+// ack mode is a temporary fault.
 func TestAckModeNoLongerOfferedIsRetried(t *testing.T) {
 	t.Parallel()
 	p, s, c := connectFG(t, `{"session":"a","acks":["each","range"]}`, "--ack=range", "--sink=discard:")

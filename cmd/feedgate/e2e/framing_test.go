@@ -27,8 +27,8 @@ func lengthField(n uint64, size int, order binary.ByteOrder) []byte {
 	return field[:size]
 }
 
-// lengthFrame returns an encoder of frames: header, length field, message. The length field is the length of
-// the message minus adjust.
+// lengthFrame returns an encoder of frames: header, length field, message. The length field is the
+// length of the message minus adjust.
 func lengthFrame(header string, size, adjust int, order binary.ByteOrder) func(string) []byte {
 	return func(message string) []byte {
 		b := []byte(header)
@@ -135,7 +135,8 @@ func TestLongestMessageIsAllowed(t *testing.T) {
 	}
 }
 
-// TestFramingErrorsReconnect: each ends the connection, is counted by its reason, and the gateway reconnects.
+// TestFramingErrorsReconnect: each ends the connection, is counted by its reason, and the gateway
+// reconnects.
 func TestFramingErrorsReconnect(t *testing.T) {
 	t.Parallel()
 	const length8 = "length:offset=0,size=8,adjust=0,strip=8,order=big"
@@ -178,8 +179,8 @@ func TestFramingErrorsReconnect(t *testing.T) {
 	}
 }
 
-// TestTruncatedTailIsAnError: an unfinished frame at the end of the stream is counted, its length is logged,
-// and the exit status is 1, because the feed is incomplete.
+// TestTruncatedTailIsAnError: an unfinished frame at the end of the stream is counted, its length
+// is logged, and the exit status is 1, because the feed is incomplete.
 func TestTruncatedTailIsAnError(t *testing.T) {
 	t.Parallel()
 	tail := strings.Repeat("t", 7919)

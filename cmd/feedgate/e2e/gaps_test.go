@@ -55,8 +55,8 @@ func TestGapBeforeTheFirstMessage(t *testing.T) {
 	p.exit(0)
 }
 
-// TestGapInOtherAckModes: an ACKTO covers missing numbers, which count as done. Ordered acks are in order of
-// arrival.
+// TestGapInOtherAckModes: an ACKTO covers missing numbers, which count as done. Ordered acks are in
+// order of arrival.
 func TestGapInOtherAckModes(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, `{"acks":["each","range"]}`, "--ack=range", "--ack-interval=10ms", "--exit-on-close")

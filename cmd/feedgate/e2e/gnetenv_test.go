@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestGnetVariablesHaveNoEffect: settings of gnet's logger in the environment neither end feedgate nor make it
-// write anything.
+// TestGnetVariablesHaveNoEffect: settings of gnet's logger in the environment neither end feedgate
+// nor make it write anything.
 func TestGnetVariablesHaveNoEffect(t *testing.T) {
 	t.Parallel()
 	log := filepath.Join(t.TempDir(), "gnet.log")

@@ -70,8 +70,8 @@ func TestStopWhileAReloadHangs(t *testing.T) {
 	}
 }
 
-// TestSignalsWhileTheStartHangs: one signal ends the start with status 0, because nothing has been received;
-// two signals end it with status 1.
+// TestSignalsWhileTheStartHangs: one signal ends the start with status 0, because nothing has been
+// received; two signals end it with status 1.
 func TestSignalsWhileTheStartHangs(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"config", "token-file", "tls-ca"} {

@@ -136,8 +136,8 @@ const notInTime = "did not return in time"
 // soon bounds, on a busy machine, a wait that should take a second at most.
 const soon = 10 * time.Second
 
-// TestStopWhileSomethingHangs: whatever hangs, the process ends within a second of the second signal or of the
-// end of --drain-timeout, and reports what is unfinished.
+// TestStopWhileSomethingHangs: whatever hangs, the process ends within a second of the second
+// signal or of the end of --drain-timeout, and reports what is unfinished.
 func TestStopWhileSomethingHangs(t *testing.T) {
 	t.Parallel()
 	for what, start := range hangs {

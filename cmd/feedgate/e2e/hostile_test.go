@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestSecretIsNotLogged: even if the server's session name contains the token, neither the log nor the state
-// file has it.
+// TestSecretIsNotLogged: even if the server's session name contains the token, neither the log nor
+// the state file has it.
 func TestSecretIsNotLogged(t *testing.T) {
 	t.Parallel()
 	const secret = "t0p-s3cret"
@@ -45,8 +45,8 @@ func TestSecretIsNotLogged(t *testing.T) {
 	}
 }
 
-// TestGapsAreSummedUp: a server that skips every second number causes few log lines, which have the range of
-// missing numbers.
+// TestGapsAreSummedUp: a server that skips every second number causes few log lines, which have the
+// range of missing numbers.
 func TestGapsAreSummedUp(t *testing.T) {
 	t.Parallel()
 	const messages = 20_000

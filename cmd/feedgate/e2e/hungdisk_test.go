@@ -23,8 +23,8 @@ const hangVariable = "ACCEPT_HUNG_DISK"
 var hungCalls = []uint32{unix.SYS_FSYNC, unix.SYS_FDATASYNC}
 
 // hungDisk controls the disk of one process: fsync calls wait in the kernel (seccomp,
-// SECCOMP_RET_USER_NOTIF) until the test resumes them. As with a dead NFS server, only SIGKILL or the end of
-// the process interrupts them. It requires no privileges.
+// SECCOMP_RET_USER_NOTIF) until the test resumes them. As with a dead NFS server, only SIGKILL or
+// the end of the process interrupts them. It requires no privileges.
 type hungDisk struct {
 	t    *testing.T
 	conn *os.File // the test's end of the socket
@@ -189,8 +189,8 @@ func ioctl(fd int, request uint, arg unsafe.Pointer) error {
 	return nil
 }
 
-// becomeHung installs the seccomp filter, passes its descriptor to the test, and executes the command in the
-// arguments.
+// becomeHung installs the seccomp filter, passes its descriptor to the test, and executes the
+// command in the arguments.
 func becomeHung() {
 	runtime.LockOSThread()
 	os.Unsetenv(hangVariable)

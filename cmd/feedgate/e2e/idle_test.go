@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestSilentTCPFeedIsKept: over tcp, a feed may be silent for longer than 25 s, the default --idle-timeout of
-// other schemes.
+// TestSilentTCPFeedIsKept: over tcp, a feed may be silent for longer than 25 s, the default
+// --idle-timeout of other schemes.
 func TestSilentTCPFeedIsKept(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)

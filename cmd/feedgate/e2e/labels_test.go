@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestLabelsAreUnique: upstreams that differ only in their query have different labels, the same in log, errors,
-// metrics and /stats.
+// TestLabelsAreUnique: upstreams that differ only in their query have different labels, the same in
+// log, errors, metrics and /stats.
 func TestLabelsAreUnique(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)

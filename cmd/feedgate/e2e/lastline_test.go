@@ -70,8 +70,8 @@ func TestLastLineMayCompleteARequest(t *testing.T) {
 	}
 }
 
-// TestUnfinishedLineIsTruncated: after a reset, and without --exit-on-close after any close, an unfinished line
-// is no message.
+// TestUnfinishedLineIsTruncated: after a reset, and without --exit-on-close after any close, an
+// unfinished line is no message.
 func TestUnfinishedLineIsTruncated(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{"reset": {"--exit-on-close"}, "close": nil} {

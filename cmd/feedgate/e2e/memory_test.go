@@ -44,9 +44,9 @@ func settledPeak(t *testing.T, pid int) float64 {
 	return last
 }
 
-// TestMemoryIsBounded: the server sends messages of 64 KiB as fast as it can, and none is finished. The gateway
-// uses --memory and 40 MiB at most if all fail and wait for a retry, if acks that quote them wait for the ack of
-// the oldest, and if the server reads no such acks.
+// TestMemoryIsBounded: the server sends messages of 64 KiB as fast as it can, and none is finished.
+// The gateway uses --memory and 40 MiB at most if all fail and wait for a retry, if acks that quote
+// them wait for the ack of the oldest, and if the server reads no such acks.
 func TestMemoryIsBounded(t *testing.T) {
 	if raceBuild {
 		t.Skip("the race detector uses too much memory")
@@ -78,8 +78,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// floodLong sends messages of 64 KiB, the first of which differs from the others, until a write blocks for 2 s or
-// their size exceeds any bound. It returns their number.
+// floodLong sends messages of 64 KiB, the first of which differs from the others, until a write
+// blocks for 2 s or their size exceeds any bound. It returns their number.
 func floodLong(t *testing.T, c *net.TCPConn) int {
 	t.Helper()
 	message := append(bytes.Repeat([]byte{'m'}, 64<<10-1), '\n')

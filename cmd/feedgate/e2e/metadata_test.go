@@ -69,8 +69,8 @@ func TestKeysMayBeMetadata(t *testing.T) {
 	}
 }
 
-// TestIDsInAcks: {id} is the value of --id; a JSON string stays escaped, so it cannot end an ack. {meta:kind} is
-// the type of a WebSocket message.
+// TestIDsInAcks: {id} is the value of --id; a JSON string stays escaped, so it cannot end an ack.
+// {meta:kind} is the type of a WebSocket message.
 func TestIDsInAcks(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ id, template, messages, want string }{
@@ -106,7 +106,8 @@ func TestIDsInAcks(t *testing.T) {
 	p.exit(0)
 }
 
-// TestIDsInFiles: without --id, the ID of an FG/1 message is its session and number, or empty without a session.
+// TestIDsInFiles: without --id, the ID of an FG/1 message is its session and number, or empty
+// without a session.
 func TestIDsInFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -166,8 +166,8 @@ func TestNSQAuth(t *testing.T) {
 	}
 }
 
-// TestNSQErrors: errors reported by nsqd are counted by their code. A stale FIN is harmless; other errors end the
-// connection, and the gateway reconnects.
+// TestNSQErrors: errors reported by nsqd are counted by their code. A stale FIN is harmless; other
+// errors end the connection, and the gateway reconnects.
 func TestNSQErrors(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)

@@ -44,8 +44,8 @@ func asSubreaper(cmd *exec.Cmd) {
 	cmd.Path, cmd.Err = exec.LookPath(os.Args[0])
 }
 
-// TestOrphansAreReaped: orphans become children of feedgate if it is process 1 or a subreaper. It still gets the
-// exit statuses of its own children.
+// TestOrphansAreReaped: orphans become children of feedgate if it is process 1 or a subreaper. It
+// still gets the exit statuses of its own children.
 func TestOrphansAreReaped(t *testing.T) {
 	t.Parallel()
 	for name, as := range map[string]func(*exec.Cmd){"process 1": asProcess1, "subreaper": asSubreaper} {

@@ -31,8 +31,8 @@ func (p *process) skippedLogged() (lines, messages int) {
 	return lines, messages
 }
 
-// TestOversizedMessagesAreSkipped: in every framing, a message over --max-message is skipped, refused with code 3
-// and logged. The connection stays open.
+// TestOversizedMessagesAreSkipped: in every framing, a message over --max-message is skipped,
+// refused with code 3 and logged. The connection stays open.
 func TestOversizedMessagesAreSkipped(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"line LF", "line CRLF", "delim of 1", "delim of 3", "delim of 8", "length 3 little",
@@ -186,8 +186,8 @@ func TestOversizedLogIsLimited(t *testing.T) {
 	p.stop()
 }
 
-// TestOversizedWebSocketMessagesAreSkipped: in one frame or in fragments, with a ping in between. The refusal has
-// the type of the message.
+// TestOversizedWebSocketMessagesAreSkipped: in one frame or in fragments, with a ping in between.
+// The refusal has the type of the message.
 func TestOversizedWebSocketMessagesAreSkipped(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
@@ -233,7 +233,8 @@ func TestWebSocketFragmentsAreUnlimited(t *testing.T) {
 	sink.holds(t, "a"+strings.Repeat("b", 65_535)+"c")
 }
 
-// TestOversizedPartRefusesItsRequest: a request with a skipped part is incomplete. Other requests are unaffected.
+// TestOversizedPartRefusesItsRequest: a request with a skipped part is incomplete. Other requests
+// are unaffected.
 func TestOversizedPartRefusesItsRequest(t *testing.T) {
 	t.Parallel()
 	frames := map[string]func(string) []byte{

@@ -20,8 +20,8 @@ import (
 // pathIdle is --idle-timeout on a path that is cut. --write-timeout is its default, 5m.
 const pathIdle = 3 * time.Second
 
-// TestDeadPath: if a path loses all packets, the connection ends after --idle-timeout, even while the gateway does
-// not read.
+// TestDeadPath: if a path loses all packets, the connection ends after --idle-timeout, even while
+// the gateway does not read.
 func TestDeadPath(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -62,8 +62,9 @@ func TestDeadPath(t *testing.T) {
 	}
 }
 
-// TestDeadPathOfAPeerThatResends: only the gateway's packets are lost, while it does not read. The server's TCP
-// retransmits a last segment, which the gateway's TCP accepts, with the ack that it carries.
+// TestDeadPathOfAPeerThatResends: only the gateway's packets are lost, while it does not read. The
+// server's TCP retransmits a last segment, which the gateway's TCP accepts, with the ack that it
+// carries.
 func TestDeadPathOfAPeerThatResends(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
@@ -93,8 +94,8 @@ func TestDeadPathOfAPeerThatResends(t *testing.T) {
 	}
 }
 
-// TestDeadPathOfAHalfClosedPeer: the same, but the server has closed its sending side. Its TCP retransmits a FIN,
-// which, like an ack, has no data.
+// TestDeadPathOfAHalfClosedPeer: the same, but the server has closed its sending side. Its TCP
+// retransmits a FIN, which, like an ack, has no data.
 func TestDeadPathOfAHalfClosedPeer(t *testing.T) {
 	t.Parallel()
 	path := netpath.New(t)
@@ -174,8 +175,8 @@ func feedLines(conn net.Conn, pause time.Duration) {
 	}
 }
 
-// TestDeadPathBehindAClosedWindow: the server reads no acks, and its TCP answers window probes until the path is
-// cut.
+// TestDeadPathBehindAClosedWindow: the server reads no acks, and its TCP answers window probes
+// until the path is cut.
 func TestDeadPathBehindAClosedWindow(t *testing.T) {
 	t.Parallel()
 	path := netpath.New(t)
@@ -192,8 +193,8 @@ func TestDeadPathBehindAClosedWindow(t *testing.T) {
 	noticed(t, p, path.Cut)
 }
 
-// TestStopOnADeadPath: a drain that only waits for the peer's TCP ends after --idle-timeout as well, whether the
-// protocol's close or the end of the gateway's stream is unanswered.
+// TestStopOnADeadPath: a drain that only waits for the peer's TCP ends after --idle-timeout as
+// well, whether the protocol's close or the end of the gateway's stream is unanswered.
 func TestStopOnADeadPath(t *testing.T) {
 	t.Parallel()
 	at := func(path *netpath.Path) (ln *net.TCPListener) {
@@ -245,8 +246,9 @@ func noticed(t *testing.T, p *process, cut func()) {
 	t.Logf("%s: ended %.2f s after the cut, with --idle-timeout %v", t.Name(), time.Since(began).Seconds(), pathIdle)
 }
 
-// TestPeerThatTakesNoAcks: the server neither reads nor sends, but its TCP answers window probes. The connection is
-// kept for far longer than --idle-timeout, although the intervals between probes grow beyond that.
+// TestPeerThatTakesNoAcks: the server neither reads nor sends, but its TCP answers window probes.
+// The connection is kept for far longer than --idle-timeout, although the intervals between probes
+// grow beyond that.
 func TestPeerThatTakesNoAcks(t *testing.T) {
 	t.Parallel()
 	const idle, stall, count = time.Second, 14 * time.Second, 5000

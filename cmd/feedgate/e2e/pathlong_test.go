@@ -10,8 +10,8 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// TestDeadPathWithDefaults: a path is cut under load, or with hardly any, with the defaults of both sides. The
-// connection ends within 2 s of the 25 s of --idle-timeout.
+// TestDeadPathWithDefaults: a path is cut under load, or with hardly any, with the defaults of both
+// sides. The connection ends within 2 s of the 25 s of --idle-timeout.
 func TestDeadPathWithDefaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute; make test-long runs it, TestDeadPathUnderLoad has 3 s instead of 25")
@@ -26,7 +26,8 @@ func TestDeadPathUnderLoad(t *testing.T) {
 	deadPathFG(t, map[string]string{"loaded": "0"}, pathIdle, "--idle-timeout="+pathIdle.String())
 }
 
-// deadPathFG cuts paths between gateways and feeds of 64-byte messages over FG/1, at each rate, with and without TLS.
+// deadPathFG cuts paths between gateways and feeds of 64-byte messages over FG/1, at each rate,
+// with and without TLS.
 func deadPathFG(t *testing.T, rates map[string]string, idle time.Duration, more ...string) {
 	for name, rate := range rates {
 		for _, secure := range []bool{false, true} {

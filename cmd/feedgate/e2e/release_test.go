@@ -50,8 +50,8 @@ func TestReleasedBinariesAreStatic(t *testing.T) {
 	t.Run("empty root", func(t *testing.T) { runInEmptyRoot(t, feedgate) })
 }
 
-// checkStatic checks that the binary loads neither an interpreter nor libraries, and has symbols, for profiles and
-// kernel traces.
+// checkStatic checks that the binary loads neither an interpreter nor libraries, and has symbols,
+// for profiles and kernel traces.
 func checkStatic(t *testing.T, path string) {
 	t.Helper()
 	file, err := elf.Open(path)

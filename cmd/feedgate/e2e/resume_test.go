@@ -70,8 +70,8 @@ func TestRefusedIsFinished(t *testing.T) {
 	}
 }
 
-// TestResumeAfterAnUnfinishedMessage: HELLO has the last contiguous number. Later messages that are done are not
-// processed again.
+// TestResumeAfterAnUnfinishedMessage: HELLO has the last contiguous number. Later messages that are
+// done are not processed again.
 func TestResumeAfterAnUnfinishedMessage(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
