@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"feedgate/cmd/feedgate/cli"
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
 // patience bounds every wait. It is no measure of speed.
@@ -61,26 +60,11 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// command runs feedgate with variables, which take the place of those that the test has for it.
+// command runs feedgate to its end.
 func command(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, feedgate, args...)
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, cli.EnvPrefix) {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	cmd.Env = append(cmd.Env, env...)
-	cmd.WaitDelay = time.Second
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%q: %v", args, err)
-	}
-	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	status, stdout, stderr := testkit.Command(t, patience, env, feedgate, args...)
+	return outcome{status, stdout, stderr}
 }
 
 // run runs a command as main does.

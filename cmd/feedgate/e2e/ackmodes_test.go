@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAckEachIsTheDefault(t *testing.T) {
+func TestDefaultAckModeIsEach(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=4", "--dispatch=key", "--key=field:1: ", kids.sink(t))
@@ -14,10 +14,10 @@ func TestAckEachIsTheDefault(t *testing.T) {
 	for seq := uint64(2); seq <= 40; seq++ {
 		c.send(data(seq, fmt.Sprintf("key%d", seq)))
 	}
-	// As soon as it is done, whatever stands before it.
+	// Each is acked as soon as it is done, although message 1 is not.
 	early := c.acks(1)
 	if _, stuck := early[1]; stuck {
-		t.Fatal("ack of a message that is still being worked on")
+		t.Fatal("ack of a message that is not done")
 	}
 	door.open(t)
 	all := c.acks(39)
@@ -30,7 +30,7 @@ func TestAckEachIsTheDefault(t *testing.T) {
 	p.exit(0)
 }
 
-func TestAckOrdered(t *testing.T) {
+func TestOrderedAcksAreInOrder(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
 	p, _, c := connectFG(t, "{}", "--ack=ordered", "--exit-on-close", "--workers=4", "--dispatch=key", "--key=field:1: ", kids.sink(t))
@@ -58,7 +58,7 @@ func TestAckOrdered(t *testing.T) {
 	p.exit(0)
 }
 
-func TestAckRange(t *testing.T) {
+func TestRangeAcksAreCumulative(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, `{"acks":["each","range"]}`, "--ack=range", "--ack-interval=20ms", "--exit-on-close", "--workers=2")
 	const last = 50_000
@@ -69,15 +69,14 @@ func TestAckRange(t *testing.T) {
 	c.send(frames...)
 	n := ackedTo(c, 0, last)
 	t.Logf("%d ACKTO for %d messages", n, last)
-	// A single message must not wait for more of them.
+	// A single message does not wait for others.
 	c.send(data(last+1, "alone"))
 	ackedTo(c, last, last+1)
 	c.finish(6, 0)
 	p.exit(0)
 }
 
-// ackedTo reads ACKTOs, each beyond the one before, up to last, and returns how
-// many there were.
+// ackedTo reads ACKTOs with rising numbers, up to last, and returns how many there were.
 func ackedTo(c *fgConn, before, last uint64) (n int) {
 	c.t.Helper()
 	for ; before < last; n++ {
@@ -90,9 +89,9 @@ func ackedTo(c *fgConn, before, last uint64) (n int) {
 	return n
 }
 
-// TestAckRangeCoversOnlyWhatIsDone: a refused message has its own ACK before the
-// ACKTO that covers it, and one in work is covered by none.
-func TestAckRangeCoversOnlyWhatIsDone(t *testing.T) {
+// TestRangeAcksCoverOnlyFinishedMessages: a refused message gets its own ACK before the ACKTO that
+// covers it, and no ACKTO covers a message in progress.
+func TestRangeAcksCoverOnlyFinishedMessages(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
 	p, _, c := connectFG(t, `{"acks":["range"]}`, "--ack=range", "--ack-interval=10ms", "--exit-on-close", "--workers=2", kids.sink(t))
@@ -101,16 +100,16 @@ func TestAckRangeCoversOnlyWhatIsDone(t *testing.T) {
 	c.send(data(4, "fine"), data(5, door.wait()))
 	ackedTo(c, 3, 4)
 	c.send(data(6, "fine"), data(7, "code=1002"))
-	told := false
+	refusedEarly := false
 	for _, f := range c.fence(1) {
-		if told || f.op != opAck || f.seq != 7 || f.code != 1002 {
-			t.Fatalf("behind a message still being worked on: %v", f)
+		if refusedEarly || f.op != opAck || f.seq != 7 || f.code != 1002 {
+			t.Fatalf("after a message that is not done: %v", f)
 		}
-		told = true
+		refusedEarly = true
 	}
 	door.open(t)
 	covered := uint64(4)
-	if !told {
+	if !refusedEarly {
 		covered = refused(c, covered, 7, 1002)
 	}
 	ackedTo(c, covered, 7)
@@ -118,8 +117,8 @@ func TestAckRangeCoversOnlyWhatIsDone(t *testing.T) {
 	p.exit(0)
 }
 
-// refused reads up to the ACK that refuses seq, and returns the number that the
-// last ACKTO up to there covered; none may cover seq.
+// refused reads up to the ACK that refuses seq, and returns the number covered by the last ACKTO
+// before it, which must be below seq.
 func refused(c *fgConn, covered, seq uint64, code uint16) uint64 {
 	c.t.Helper()
 	for {
@@ -135,7 +134,7 @@ func refused(c *fgConn, covered, seq uint64, code uint16) uint64 {
 	}
 }
 
-func TestAckNone(t *testing.T) {
+func TestAckNoneSendsNoAcks(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	p, _, c := connectFG(t, `{"acks":[]}`, "--ack=none", "--exit-on-close", "--workers=1", sink.flag())
@@ -145,14 +144,14 @@ func TestAckNone(t *testing.T) {
 	sink.holds(t, "one", "two", "three")
 }
 
-func TestAckModeNotOffered(t *testing.T) {
+func TestUnofferedAckModeEndsTheGateway(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ mode, welcome string }{
 		"range without acks":      {"range", `{}`},
-		"range, each alone":       {"range", `{"acks":["each"]}`},
-		"each, range alone":       {"each", `{"acks":["range"]}`},
-		"ordered, range alone":    {"ordered", `{"acks":["range"]}`},
-		"each, nothing is taken":  {"each", `{"acks":[]}`},
+		"range, only each":        {"range", `{"acks":["each"]}`},
+		"each, only range":        {"each", `{"acks":["range"]}`},
+		"ordered, only range":     {"ordered", `{"acks":["range"]}`},
+		"each, none":              {"each", `{"acks":[]}`},
 		"range, unknown mode too": {"range", `{"acks":["each","batch"]}`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAdminPingAndReady(t *testing.T) {
+func TestReadyReportsTheConnection(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	p := run(t, s.url())
@@ -43,8 +43,8 @@ func TestAdminPingAndReady(t *testing.T) {
 	p.stop(c)
 }
 
-// metricNames are those of the contract; the value is the count after the
-// messages of TestMetrics, or -1 where it is not fixed.
+// metricNames are the metrics of the contract, with their values after TestMetrics, or -1 if the value
+// is not defined.
 var metricNames = map[string]float64{
 	"feedgate_messages_total":            3,
 	"feedgate_read_bytes_total":          -1,
@@ -107,7 +107,7 @@ func TestMetrics(t *testing.T) {
 	p.stop(c)
 }
 
-func TestStatsAreTheMetrics(t *testing.T) {
+func TestStatsHaveTheMetrics(t *testing.T) {
 	t.Parallel()
 	p, s, c := connectFG(t, "{}")
 	c.send(data(1, "one"), data(2, "two"))
@@ -131,7 +131,7 @@ func TestStatsAreTheMetrics(t *testing.T) {
 	p.stop(c)
 }
 
-func TestAdminAddressInUse(t *testing.T) {
+func TestAdminAddressInUseIsAnError(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -144,7 +144,7 @@ func TestAdminAddressInUse(t *testing.T) {
 	}
 }
 
-func TestAdminOff(t *testing.T) {
+func TestEmptyAdminAddressDisablesIt(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	p := run(t, s.url(), "--admin=")

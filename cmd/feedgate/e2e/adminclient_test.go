@@ -8,13 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
-// adminClient gives up soon, so that a hung admin address fails its test.
-var adminClient = &http.Client{Timeout: 5 * time.Second}
+// adminClient has a timeout, so that a hung admin address fails its test.
+var adminClient = &http.Client{Timeout: patience}
 
-// get fetches a page of the admin address; status 0 says that it is not up.
+// get fetches a page of the admin address. Status 0 means that there is no response.
 func (p *process) get(path string) (status int, body string) {
 	response, err := adminClient.Get("http://" + p.admin + path)
 	if err != nil {
@@ -57,8 +56,8 @@ func (p *process) scrape() []sample {
 	return all
 }
 
-// parseSample takes a line of the text format, without escapes in label values:
-// no name or URL of these tests needs them.
+// parseSample parses a line of the text format, without escapes in label values, which no name or URL
+// of these tests needs.
 func parseSample(t *testing.T, line string) sample {
 	t.Helper()
 	s := sample{labels: map[string]string{}}
@@ -85,8 +84,8 @@ func parseSample(t *testing.T, line string) sample {
 	return s
 }
 
-// metric sums the samples of a name that carry all the labels, given as name and
-// value in turn. A sample that is not there counts 0.
+// metric returns the sum of the samples of a metric that have all the labels, given as alternating
+// names and values. It is 0 if there are none.
 func (p *process) metric(name string, labels ...string) float64 {
 	p.t.Helper()
 	sum := 0.0
@@ -105,7 +104,7 @@ next:
 	return sum
 }
 
-// waitMetric waits until the metric has the value.
+// waitMetric waits until the metric has the value want.
 func (p *process) waitMetric(want float64, name string, labels ...string) {
 	p.t.Helper()
 	eventually(p.t, fmt.Sprintf("%s%v is %v", name, labels, want), func() bool {
@@ -113,7 +112,7 @@ func (p *process) waitMetric(want float64, name string, labels ...string) {
 	})
 }
 
-// protocolErrors waits until the reason has been counted so often.
+// protocolErrors waits until want protocol errors have been counted for the reason.
 func (p *process) protocolErrors(want float64, reason string) {
 	p.t.Helper()
 	p.waitMetric(want, "feedgate_protocol_errors_total", "reason", reason)

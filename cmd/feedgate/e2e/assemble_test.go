@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// assembled are the messages of a file sink, each a JSON object.
+// assembled returns the messages of a file sink, each a JSON object.
 func assembled(t *testing.T, sink fileSink) []map[string]any {
 	t.Helper()
 	var all []map[string]any
@@ -20,8 +20,8 @@ func assembled(t *testing.T, sink fileSink) []map[string]any {
 	return all
 }
 
-// TestAssemble: parts of several requests in turn, each joined in order of
-// arrival, with one ack made from its last part.
+// TestAssemble: parts of interleaved requests are joined in order of arrival. Each request has one
+// ack, made from its last part.
 func TestAssemble(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
@@ -54,9 +54,9 @@ func TestAssemble(t *testing.T) {
 	}
 }
 
-// TestAssembleRefuses what is no part (2) and what grows too long (3); further
-// parts of the latter are ignored until it is complete.
-func TestAssembleRefuses(t *testing.T) {
+// TestAssembleRefusesNonPartsAndLongRequests: a message that is no part gets code 2, a request that
+// becomes too long code 3. Further parts of such a request are ignored until its last one.
+func TestAssembleRefusesNonPartsAndLongRequests(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	s := listenTCP(t)

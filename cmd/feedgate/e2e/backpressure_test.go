@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// resident is the process's resident memory in MiB.
+// resident returns the process's resident memory in MiB.
 func resident(t *testing.T, pid int) float64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -32,7 +32,7 @@ func resident(t *testing.T, pid int) float64 {
 	return 0
 }
 
-// raceFactor is how much more memory the race detector may take.
+// raceFactor is how much more memory the race detector may use.
 func raceFactor() float64 {
 	if raceBuild {
 		return 10
@@ -40,7 +40,7 @@ func raceFactor() float64 {
 	return 1
 }
 
-// sender sends messages until it is told to stop, then BYE.
+// sender sends messages until stop is set, then BYE.
 type sender struct {
 	sent atomic.Uint64
 	stop atomic.Bool
@@ -65,9 +65,9 @@ func (s *sender) run(c *fgConn, message string) {
 	s.done <- err
 }
 
-// TestServerThatReadsNoAcks: the gateway stops reading, keeps its memory bounded
-// and the connection alive, and goes on when the server does.
-func TestServerThatReadsNoAcks(t *testing.T) {
+// TestUnreadAcksStopReading: while the server reads no acks, the gateway stops reading, stays within its
+// memory and keeps the connection. It resumes when the server reads again.
+func TestUnreadAcksStopReading(t *testing.T) {
 	t.Parallel()
 	p, c := smallWindow(t, "--exit-on-close", "--in-flight=4096", "--memory=8MiB", "--max-message=64KiB",
 		"--heartbeat=200ms", "--idle-timeout=2s", "--write-timeout=1m")
@@ -78,7 +78,7 @@ func TestServerThatReadsNoAcks(t *testing.T) {
 	go s.run(c, strings.Repeat("m", 64))
 	stalled(t, s)
 	t.Logf("stopped reading after %d messages; resident %.1f MiB", s.sent.Load(), resident(t, p.cmd.Process.Pid))
-	// Well beyond --idle-timeout, which stands still while it does not read.
+	// Longer than --idle-timeout, which is paused while the gateway does not read.
 	for range 35 {
 		time.Sleep(100 * time.Millisecond)
 		if now := resident(t, p.cmd.Process.Pid); now > 100*raceFactor() {
@@ -95,7 +95,7 @@ func TestServerThatReadsNoAcks(t *testing.T) {
 	p.exit(0)
 }
 
-// stalled waits until the sender has not got on for a second.
+// stalled waits until the sender has made no progress for a second.
 func stalled(t *testing.T, s *sender) {
 	t.Helper()
 	last, since := uint64(0), time.Now()
@@ -130,9 +130,9 @@ func drainAcks(t *testing.T, c *fgConn) map[uint64]int {
 	}
 }
 
-// TestInFlightIsALimit: with the oldest message stuck, no more are taken than the
-// span allows, and all go on when it is done.
-func TestInFlightIsALimit(t *testing.T) {
+// TestInFlightLimitsTheWindow: while the oldest message is not done, the gateway takes no more messages
+// than --in-flight, and resumes when it is done.
+func TestInFlightLimitsTheWindow(t *testing.T) {
 	t.Parallel()
 	const limit, count = 16, 1000
 	kids, door := newChildren(t), newGate(t)
@@ -152,7 +152,7 @@ func TestInFlightIsALimit(t *testing.T) {
 		}
 	}
 	if n := p.metric("feedgate_messages_total"); n != limit {
-		t.Errorf("%v messages taken behind a stuck one", n)
+		t.Errorf("%v messages taken while the first is not done", n)
 	}
 	door.open(t)
 	got := c.acks(count)
@@ -163,16 +163,16 @@ func TestInFlightIsALimit(t *testing.T) {
 	p.exit(0)
 }
 
-// TestIdleGateway measures what a connected gateway without work takes.
-func TestIdleGateway(t *testing.T) {
+// TestIdleGatewayUsesLittleMemory also logs its CPU time.
+func TestIdleGatewayUsesLittleMemory(t *testing.T) {
 	p, _, c := connectFG(t, "{}", "--workers=2")
 	for seq := uint64(1); seq <= 2000; seq++ {
 		c.send(data(seq, "warm"))
 	}
 	c.acks(2000)
-	before, began := processorTime(t, p.cmd.Process.Pid), time.Now()
+	before, began := cpuTime(t, p.cmd.Process.Pid), time.Now()
 	time.Sleep(3 * time.Second)
-	used := processorTime(t, p.cmd.Process.Pid) - before
+	used := cpuTime(t, p.cmd.Process.Pid) - before
 	memory := resident(t, p.cmd.Process.Pid)
 	t.Logf("idle: %.2f %% of a core, resident %.1f MiB", 100*used.Seconds()/time.Since(began).Seconds(), memory)
 	if memory > 40*raceFactor() {
@@ -183,14 +183,14 @@ func TestIdleGateway(t *testing.T) {
 	p.exit(0)
 }
 
-// processorTime is what the process has used, from /proc in ticks of 10 ms.
-func processorTime(t *testing.T, pid int) time.Duration {
+// cpuTime returns the CPU time of the process, from /proc, in ticks of 10 ms.
+func cpuTime(t *testing.T, pid int) time.Duration {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The fields after the command in parentheses start with the third.
+	// Field 3 follows the command in parentheses; see proc_pid_stat(5).
 	_, rest, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(rest)
 	ticks := time.Duration(0)

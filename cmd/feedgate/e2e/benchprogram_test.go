@@ -10,18 +10,20 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// placed is a copy of the binary under test, alone in a directory.
-func placed(t *testing.T) string {
+// copyAlone copies the binary under test to an empty directory.
+func copyAlone(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "feedgate")
 	install(t, path, exec.Command("install", underTest(t), path))
 	return path
 }
 
-// plantBench makes a feedgate-bench, a script, in a directory.
-func plantBench(t *testing.T, dir, script string) {
+// installBench installs a script as feedgate-bench in a directory.
+func installBench(t *testing.T, dir, script string) {
 	t.Helper()
 	path := filepath.Join(dir, "feedgate-bench")
 	cmd := exec.Command("install", "/dev/stdin", path)
@@ -29,41 +31,41 @@ func plantBench(t *testing.T, dir, script string) {
 	install(t, path, cmd)
 }
 
-// install makes an executable in another process. A file that this one had open for writing
-// could not be run while a child of another test, just forked, has it open still.
+// install creates an executable from another process. If this process wrote it, a child just forked by
+// another test might still have it open for writing, and exec would fail (ETXTBSY).
 func install(t *testing.T, path string, cmd *exec.Cmd) {
 	t.Helper()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("making %s: %v\n%s", path, err, out)
+		t.Fatalf("creating %s: %v\n%s", path, err, out)
 	}
 }
 
-// placedCommand runs a copy of feedgate with dir in front of the PATH.
-func placedCommand(t *testing.T, feedgate, dir, stdin string, args ...string) outcome {
+// commandWithPath runs a copy of feedgate with dir first in PATH.
+func commandWithPath(t *testing.T, feedgate, dir, stdin string, args ...string) outcome {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), feedgate, args...)
-	cmd.Env = append(cleanEnvironment(), "PATH="+dir+":"+os.Getenv("PATH"))
+	cmd.Env = append(testkit.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
-	_ = cmd.Run() // the status tells
+	_ = cmd.Run() // ProcessState has the status
 	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// TestBenchProgramIsFound beside feedgate, or else in the PATH; arguments, streams and the exit
-// status pass through.
+// TestBenchProgramIsFound: in feedgate's directory, or else in PATH. Arguments, standard streams and the
+// exit status are passed on.
 func TestBenchProgramIsFound(t *testing.T) {
 	t.Parallel()
 	const script = `echo "$0 $*"; cat; echo oops >&2; exit 99`
 	for _, name := range []string{"bench", "report"} {
-		feedgate, path := placed(t), t.TempDir()
-		plantBench(t, path, script)
+		feedgate, path := copyAlone(t), t.TempDir()
+		installBench(t, path, script)
 		args := []string{name, "--help", "a b"}
 		for _, dir := range []string{path, filepath.Dir(feedgate)} {
 			if dir != path {
-				plantBench(t, dir, script)
+				installBench(t, dir, script)
 			}
-			got := placedCommand(t, feedgate, path, "in", args...)
+			got := commandWithPath(t, feedgate, path, "in", args...)
 			want := outcome{99, fmt.Sprintf("%s/feedgate-bench %s\nin", dir, strings.Join(args, " ")), "oops\n"}
 			if got != want {
 				t.Errorf("%s, expected of %s: %+v, not %+v", name, dir, got, want)
@@ -72,12 +74,12 @@ func TestBenchProgramIsFound(t *testing.T) {
 	}
 }
 
-// TestBenchProgramIsMissing: what to do is printed.
-func TestBenchProgramIsMissing(t *testing.T) {
+// TestMissingBenchProgramIsExplained: the error shows how to build it.
+func TestMissingBenchProgramIsExplained(t *testing.T) {
 	t.Parallel()
-	feedgate := placed(t)
+	feedgate := copyAlone(t)
 	for _, args := range [][]string{{"bench"}, {"bench", "--help"}, {"report", "x.json"}} {
-		got := placedCommand(t, feedgate, t.TempDir(), "", args...)
+		got := commandWithPath(t, feedgate, t.TempDir(), "", args...)
 		build := "go build -C bench -o " + filepath.Dir(feedgate) + "/feedgate-bench ./cmd/feedgate-bench\n"
 		if got.status != 1 || got.stdout != "" || !strings.HasPrefix(got.stderr, "feedgate: "+args[0]+": feedgate-bench is neither in "+filepath.Dir(feedgate)) ||
 			!strings.Contains(got.stderr, "make build\n") || !strings.Contains(got.stderr, build) {
@@ -87,16 +89,16 @@ func TestBenchProgramIsMissing(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(filepath.Dir(feedgate), "feedgate-bench"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if got := placedCommand(t, feedgate, "/", "", "bench"); got.status != 1 || !strings.Contains(got.stderr, "feedgate-bench: permission denied") {
-		t.Errorf("a directory of that name: %+v", got)
+	if got := commandWithPath(t, feedgate, "/", "", "bench"); got.status != 1 || !strings.Contains(got.stderr, "feedgate-bench: permission denied") {
+		t.Errorf("a directory named feedgate-bench: %+v", got)
 	}
 }
 
-// TestBenchProgramGetsSignals: it is the process that feedgate was.
+// TestBenchProgramGetsSignals: it replaces feedgate in its process.
 func TestBenchProgramGetsSignals(t *testing.T) {
 	t.Parallel()
-	feedgate := placed(t)
-	plantBench(t, filepath.Dir(feedgate), `trap 'exit 3' TERM; echo $$; while :; do sleep 0.05; done`)
+	feedgate := copyAlone(t)
+	installBench(t, filepath.Dir(feedgate), `trap 'exit 3' TERM; echo $$; while :; do sleep 0.05; done`)
 	cmd := exec.Command(feedgate, "bench")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	stdout := &output{}
@@ -109,15 +111,15 @@ func TestBenchProgramGetsSignals(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // the status tells
+	_ = cmd.Wait() // ProcessState has the status
 	if status := cmd.ProcessState.ExitCode(); status != 3 {
 		t.Errorf("status %d, not the program's 3", status)
 	}
 }
 
-// TestBenchSubjectInTheProduct: where bench is told to measure feedgate@PATH with the product's
-// binary at PATH, the fault shows what to name.
-func TestBenchSubjectInTheProduct(t *testing.T) {
+// TestSubjectOfTheProductIsExplained: if bench is to measure feedgate@PATH and PATH is the product's
+// binary, the error shows which binary to name.
+func TestSubjectOfTheProductIsExplained(t *testing.T) {
 	t.Parallel()
 	got := command(t, nil, "bench-subject", "feedgate", "--addr", "127.0.0.1:1")
 	if got.status != 2 || got.stdout != "" || !strings.HasPrefix(got.stderr, "feedgate: this is feedgate, which cannot be measured alone: after the @, name the feedgate-bench") {

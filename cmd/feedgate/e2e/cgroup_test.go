@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// memoryGroup is a control group with a memory limit, made by a test below its own, which is
-// therefore no freer than before.
+// memoryGroup is a control group with a memory limit. It is a child of the test's own group, so the
+// limits of that hold as well.
 type memoryGroup struct {
 	t       *testing.T
 	dir     string
 	version int
 }
 
-// newMemoryGroup makes one for processes that this test starts after it.
+// newMemoryGroup makes a group for processes that the test starts later.
 func newMemoryGroup(t *testing.T, limit int) *memoryGroup {
 	t.Helper()
 	var faults []error
@@ -30,11 +30,11 @@ func newMemoryGroup(t *testing.T, limit int) *memoryGroup {
 		}
 		faults = append(faults, err)
 	}
-	t.Skipf("no control group with a memory limit can be made here, which takes root or a delegated one: %v", errors.Join(faults...))
+	t.Skipf("NOT TESTED: a control group with a memory limit requires root or a delegated group: %v", errors.Join(faults...))
 	return nil
 }
 
-// memoryParents are directories in which a group can be made, perhaps.
+// memoryParents returns directories that may permit a new group.
 func memoryParents(t *testing.T) (all []string) {
 	t.Helper()
 	groups, err := os.ReadFile("/proc/self/cgroup")
@@ -48,8 +48,8 @@ func memoryParents(t *testing.T) (all []string) {
 		case fields[1] == "memory":
 			all = append(all, filepath.Join("/sys/fs/cgroup/memory", fields[2]))
 		case fields[1] == "":
-			// Version 2: a group with processes has no children with limits, unless it is the root,
-			// but the one above it may have.
+			// Version 2: except for the root, a group with processes has no children with limits. Its
+			// parent may have.
 			own := filepath.Join("/sys/fs/cgroup", fields[2])
 			all = append(all, own, filepath.Dir(own))
 		}
@@ -68,19 +68,18 @@ func makeMemoryGroup(t *testing.T, parent string, limit int) (*memoryGroup, erro
 	if _, err := os.Stat(filepath.Join(dir, file)); err != nil {
 		file, g.version = "memory.max", 2
 	}
-	// Not created where it is missing: this is no ordinary directory.
 	err = set(filepath.Join(dir, file), limit)
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
-	for _, swap := range []string{"memory.swap.max", "memory.memsw.limit_in_bytes"} { // not on every machine
+	for _, swap := range []string{"memory.swap.max", "memory.memsw.limit_in_bytes"} { // may not exist
 		if g.version == 2 {
 			limit = 0
 		}
 		_ = set(filepath.Join(dir, swap), limit)
 	}
 	t.Cleanup(func() {
-		// The last process has ended, but not long ago.
+		// The kernel may not have removed the last process yet.
 		eventually(t, "the control group is empty", func() bool {
 			err := os.Remove(dir)
 			if err != nil && !errors.Is(err, syscall.EBUSY) {
@@ -101,12 +100,12 @@ func set(path string, n int) error {
 	return errors.Join(err, f.Close())
 }
 
-// through starts a process in the group.
+// through returns a command that runs another one in the group; see launch.
 func (g *memoryGroup) through() []string {
 	return []string{"sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, g.dir}
 }
 
-// kills is how many processes the kernel has killed for want of memory.
+// kills returns how many processes the kernel's OOM killer has killed.
 func (g *memoryGroup) kills() int {
 	g.t.Helper()
 	file := map[int]string{1: "memory.oom_control", 2: "memory.events"}[g.version]

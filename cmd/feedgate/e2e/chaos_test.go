@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// TestLostConnectionsLoseNothing: a server whose connections break at random
-// resumes its session each time, from where it knows or a little earlier. In the
-// end each message has been processed once.
-func TestLostConnectionsLoseNothing(t *testing.T) {
+// TestLostConnectionsLoseNoMessages: a server whose connections break at random resumes its session each
+// time, from HELLO's number or a little before. At the end each message has been processed once.
+func TestLostConnectionsLoseNoMessages(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"each", "ordered", "range"} {
 		t.Run(mode, func(t *testing.T) {
@@ -41,27 +40,25 @@ func TestLostConnectionsLoseNothing(t *testing.T) {
 
 const (
 	chaosCount  = 5000
-	chaosBreaks = 40 // connections that break; the next one lasts
+	chaosBreaks = 40 // connections that break; the next one does not
 )
 
 func chaosMessage(seq uint64) string { return fmt.Sprintf("message %d", seq) }
 
-// chaos is a server's view of the session. The test's goroutine owns it; while a
-// connection lasts, its writer has what it was given.
+// chaos is a server's view of the session. The test's goroutine owns it.
 type chaos struct {
-	t      *testing.T
-	mode   string
-	random *rand.Rand
-	// done says of which messages an ack has been seen; all below low are.
-	done     []bool
-	low      uint64
+	t        *testing.T
+	mode     string
+	random   *rand.Rand
+	done     []bool // acked, by number
+	low      uint64 // all up to it are done
 	sent     uint64 // the highest number ever sent
 	again    int
 	finished bool
 }
 
-// serve is one connection: what has not been acknowledged is sent again, and
-// some more, until the connection breaks, or all is done on one that lasts.
+// serve is one connection: it sends unacked messages again, and new ones, until the connection breaks.
+// If it lasts, it sends them all.
 func (c *chaos) serve(conn *fgConn, lasts bool) {
 	c.t.Helper()
 	for c.low+1 <= chaosCount && c.done[c.low+1] {
@@ -69,11 +66,11 @@ func (c *chaos) serve(conn *fgConn, lasts bool) {
 	}
 	seq, _ := conn.hello()
 	if seq > c.sent {
-		c.t.Fatalf("HELLO seq %d, and no more than %d were sent", seq, c.sent)
+		c.t.Fatalf("HELLO seq %d, but only %d messages were sent", seq, c.sent)
 	}
 	first := c.low + 1
 	if seq >= first && c.random.IntN(2) == 0 {
-		first = seq + 1 // as if HELLO were an ACKTO
+		first = seq + 1 // HELLO treated as an ACKTO
 	}
 	first -= min(first-1, uint64(c.random.IntN(20)))
 	last := uint64(chaosCount)
@@ -101,8 +98,7 @@ func (c *chaos) serve(conn *fgConn, lasts bool) {
 	c.finished = lasts
 }
 
-// chaosWrite sends the messages in pieces of any size, some in parts and with
-// PINGs between.
+// chaosWrite sends the messages in writes of random size, some messages in parts, with PINGs in between.
 func chaosWrite(conn *fgConn, first, last uint64, lasts bool, random *rand.Rand) error {
 	var stream []byte
 	for seq := first; seq <= last; seq++ {
@@ -129,15 +125,15 @@ func chaosWrite(conn *fgConn, first, last uint64, lasts bool, random *rand.Rand)
 	return nil
 }
 
-// readAcks reads acks of messages of this connection, each at most once, until
-// there are enough, or to the end of the stream on a connection that lasts.
+// readAcks reads enough acks, or, on a connection that lasts, all up to the end of the stream. Each must
+// be of a message of this connection, and no message may be acked twice.
 func (c *chaos) readAcks(conn *fgConn, first, last uint64, enough int, lasts bool) {
 	c.t.Helper()
-	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		c.t.Fatal(err)
-	}
 	in, here, covered := bufio.NewReader(conn.in), map[uint64]bool{}, first-1
 	for lasts || len(here) < enough {
+		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			c.t.Fatal(err)
+		}
 		f, err := readFrame(in)
 		switch {
 		case errors.Is(err, io.EOF) && lasts && len(here) == enough:
@@ -146,7 +142,7 @@ func (c *chaos) readAcks(conn *fgConn, first, last uint64, enough int, lasts boo
 			c.t.Fatalf("after %d of %d acks: %v", len(here), enough, err)
 		case f.op == opPing || f.op == opPong || f.op == opBye && lasts:
 		case f.code != 0 || f.seq < first || f.seq > last || here[f.seq]:
-			c.t.Fatalf("%v on a connection that brought %d to %d", f, first, last)
+			c.t.Fatalf("%v on a connection with messages %d to %d", f, first, last)
 		case f.op == opAck && c.mode == "ordered" && f.seq != covered+1:
 			c.t.Fatalf("%v after %d", f, covered)
 		case f.op == opAck && c.mode != "range":

@@ -12,21 +12,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// runChild is an exec sink's child. It logs every message with its process
-// number, then obeys the words of the message:
+// runChild is an exec sink's child. It logs every message with its process ID, then executes the words
+// of the message:
 //
-//	code=N    answers with code N rather than 0
-//	wait=PATH answers once PATH exists
-//	nap=D     answers after D
-//	die       ends at once, without an answer
-//	extra     answers twice
-//	say=TEXT  writes TEXT to its standard error
+//	code=N     answers with code N instead of 0
+//	wait=PATH  answers once PATH exists
+//	nap=D      answers after D
+//	die        ends at once, without an answer
+//	extra      answers twice
+//	say=TEXT   writes TEXT to its standard error
 //	print=TEXT writes TEXT and LF to its standard output before the answer
-//	orphan    leaves a process behind that ends soon
-//	stray=PATH writes one LF to its standard output as soon as PATH exists, and then
-//	          creates PATH.done
+//	orphan     leaves behind a process that ends soon
+//	stray=PATH writes one LF to its standard output as soon as PATH exists, and then creates
+//	           PATH.done
 func runChild(log string) {
 	in := bufio.NewReader(os.Stdin)
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -59,7 +61,7 @@ func obey(message string) []byte {
 		case "code":
 			code, _ = strconv.Atoi(value)
 		case "wait":
-			waitFor(value)
+			testkit.AwaitFile(value)
 		case "nap":
 			d, _ := time.ParseDuration(value)
 			time.Sleep(d)
@@ -73,7 +75,7 @@ func obey(message string) []byte {
 			answer = append(answer, value+"\n"...)
 		case "stray":
 			go func() {
-				waitFor(value)
+				testkit.AwaitFile(value)
 				if _, err := os.Stdout.Write([]byte("\n")); err == nil {
 					_ = os.WriteFile(value+".done", nil, 0o600)
 				}
@@ -91,24 +93,12 @@ func obey(message string) []byte {
 	return answer
 }
 
-// waitFor returns once the file is there. A child whose gateway has gone ends
-// instead, so that none stays behind.
-func waitFor(path string) {
-	parent := os.Getppid()
-	for !exists(path) {
-		if os.Getppid() != parent {
-			os.Exit(0)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
 
-// children is the exec sink made of runChild, and what its children logged.
+// children is an exec sink whose children execute runChild.
 type children struct {
 	log string
 }
@@ -117,7 +107,7 @@ func newChildren(t *testing.T) children {
 	return children{log: filepath.Join(t.TempDir(), "children.log")}
 }
 
-// sink is the flag that runs them.
+// sink returns the --sink flag.
 func (c children) sink(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -127,14 +117,14 @@ func (c children) sink(t *testing.T) string {
 	return fmt.Sprintf("--sink=exec:%s='%s' exec '%s'", childVariable, c.log, self)
 }
 
-// delivery is one message that one child was given.
+// delivery is one message received by one child.
 type delivery struct {
 	pid     int
 	message string
 }
 
-// deliveries are the messages the children were given so far, in the order in
-// which they logged them; a line still being written is left out.
+// deliveries returns the messages that the children have received, in the order of their log. It
+// leaves out an unfinished line.
 func (c children) deliveries(t *testing.T) []delivery {
 	t.Helper()
 	text, err := os.ReadFile(c.log)
@@ -156,7 +146,7 @@ func (c children) deliveries(t *testing.T) []delivery {
 	return all
 }
 
-// times is how often the children were given message.
+// times returns how often the children have received message.
 func (c children) times(t *testing.T, message string) int {
 	t.Helper()
 	n := 0
@@ -168,16 +158,17 @@ func (c children) times(t *testing.T, message string) int {
 	return n
 }
 
-// gate holds back a child that was told to wait for it.
+// gate makes a child wait.
 type gate struct {
 	path string
 }
 
-// newGate makes a closed gate.
+// newGate returns a closed gate.
 func newGate(t *testing.T) gate {
 	return gate{path: filepath.Join(t.TempDir(), "open")}
 }
 
+// wait returns the word that makes a child wait until the gate is open.
 func (g gate) wait() string { return "wait=" + g.path }
 
 func (g gate) open(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestCleanCloseCodes(t *testing.T) {
+func TestByeWithCode0Or6IsClean(t *testing.T) {
 	t.Parallel()
 	for name, code := range map[string]uint16{"0": 0, "6": 6} {
 		t.Run(name, func(t *testing.T) {
@@ -23,8 +23,8 @@ func TestCleanCloseCodes(t *testing.T) {
 	}
 }
 
-// TestOtherByeIsNoCleanClose: work in flight is acknowledged, then it reconnects.
-func TestOtherByeIsNoCleanClose(t *testing.T) {
+// TestOtherByeReconnects: after messages in flight are acked.
+func TestOtherByeReconnects(t *testing.T) {
 	t.Parallel()
 	p, s, c := connectFG(t, `{"session":"odd"}`, "--exit-on-close")
 	c.send(data(1, "one"), data(2, "two"))
@@ -47,8 +47,7 @@ func TestCleanCloseWithoutExitReconnects(t *testing.T) {
 	p.stop(c)
 }
 
-// TestHalfClosedServerGetsAllAcks: BYE, end of stream, and only then is the work
-// finished.
+// TestHalfClosedServerGetsAllAcks: the messages are finished after BYE and the end of the stream.
 func TestHalfClosedServerGetsAllAcks(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
@@ -69,23 +68,22 @@ func TestHalfClosedServerGetsAllAcks(t *testing.T) {
 	p.exit(0)
 }
 
-// TestAcksThatCannotBeSent: the server said goodbye and vanished before the work
-// was done.
-func TestAcksThatCannotBeSent(t *testing.T) {
+// TestUnsentAcksAreAnError: the server sends BYE and resets the connection before a message is done.
+func TestUnsentAcksAreAnError(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", kids.sink(t))
 	c.send(data(1, "one "+door.wait()), bye(0))
 	eventually(t, "the child waits", func() bool { return len(kids.deliveries(t)) == 1 })
-	// BYE came in the segment that brought the message, so it has been read, and
-	// the reset cannot discard it.
+	// BYE was in the same segment as the message, so the gateway has read it, and the reset
+	// cannot discard it.
 	c.reset()
 	door.open(t)
 	p.exit(1)
 }
 
-// slowly reads acks up to BYE and the end of the stream in small pieces with
-// pauses, and returns how often each message was acknowledged.
+// slowly reads acks up to BYE and the end of the stream, in small pieces with pauses, and returns
+// how often each message was acked.
 func slowly(t *testing.T, c *fgConn) map[uint64]int {
 	t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(volumePatience)); err != nil {
@@ -110,7 +108,7 @@ func slowly(t *testing.T, c *fgConn) map[uint64]int {
 	}
 }
 
-// lazyReader is a peer that takes little at a time.
+// lazyReader reads slowly and little at a time.
 type lazyReader struct {
 	r io.Reader
 }
@@ -130,19 +128,18 @@ func smallWindow(t *testing.T, args ...string) (*process, *fgConn) {
 	return p, c
 }
 
-// TestSlowReaderGetsEveryAck: acks that wait in the gateway's kernel are still
-// delivered, in order, before the end of the stream.
+// TestSlowReaderGetsEveryAck: acks in the gateway's send buffer are delivered before the end of the stream.
 func TestSlowReaderGetsEveryAck(t *testing.T) {
 	t.Parallel()
 	p, c := smallWindow(t, "--exit-on-close")
 	const count = 60_000
 	sendMany(t, c, count)
 	c.send(bye(0))
-	// The peer's TCP has not taken the acks, so the gateway has to wait, beyond
-	// the second that it waits for a peer that has.
+	// The peer's TCP has not accepted the acks, so the gateway has to wait longer than the second that
+	// it otherwise waits for the peer's close.
 	time.Sleep(2500 * time.Millisecond)
 	if !p.running() {
-		t.Error("the gateway ended while its acks were still on their way")
+		t.Error("the gateway ended while its acks were undelivered")
 	}
 	checkOnce(t, slowly(t, c), count)
 	c.close()
@@ -160,7 +157,7 @@ func sendMany(t *testing.T, c *fgConn, count uint64) {
 	}
 }
 
-// checkOnce checks that seqs 1 to count were acknowledged once, and no other.
+// checkOnce checks that the seqs 1 to count were acked once, and no other.
 func checkOnce(t *testing.T, acks map[uint64]int, count uint64) {
 	t.Helper()
 	for seq := uint64(1); seq <= count; seq++ {
@@ -173,10 +170,10 @@ func checkOnce(t *testing.T, acks map[uint64]int, count uint64) {
 	}
 }
 
-// TestDrainUnderLoadIsNoReset: at a signal the server is still sending, so that
-// the gateway's receive buffer is never empty; closing it so would send a reset
-// that destroys acks on their way.
-func TestDrainUnderLoadIsNoReset(t *testing.T) {
+// TestDrainUnderLoadSendsNoReset: the server keeps sending during the drain, so the gateway's
+// receive buffer is never empty. Closing the socket then would send a reset, and the peer would
+// lose acks.
+func TestDrainUnderLoadSendsNoReset(t *testing.T) {
 	t.Parallel()
 	p, c := smallWindow(t)
 	const floor = 20_000
@@ -195,19 +192,19 @@ func TestDrainUnderLoadIsNoReset(t *testing.T) {
 			}
 		}
 	}()
-	// Unblocks the writer where the gateway has stopped reading for good.
+	// Unblocks the writer after the gateway has stopped reading.
 	t.Cleanup(func() { close(stop); c.Close(); <-stopped })
 	p.signal(syscall.SIGTERM)
 	acks := slowly(t, c)
-	// Whatever was taken before the signal is acknowledged once, without holes.
+	// Every message taken before the signal is acked once, without gaps.
 	checkOnce(t, acks, uint64(len(acks)))
 	t.Logf("%d messages were taken before the drain", len(acks))
 	c.close()
 	p.exit(0)
 }
 
-// TestServerThatNeverCloses changes no exit status and holds up nothing.
-func TestServerThatNeverCloses(t *testing.T) {
+// TestServerNeedNotClose: the gateway exits with status 0 all the same.
+func TestServerNeedNotClose(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*process, *fgConn){
 		"clean close": func(_ *process, c *fgConn) { c.send(bye(0)) },

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestPrecedence: a flag beats its environment variable, which beats the file,
-// which beats the default. HELLO tells the client name that won.
+// TestPrecedence: a flag overrides its environment variable, which overrides the configuration file. HELLO
+// has the resulting client name.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	file := configFile(t, "client-name: from-file\n")
@@ -35,9 +35,8 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestConfigFileTakesEveryKind of value: sizes, durations, switches, numbers and
-// texts.
-func TestConfigFileTakesEveryKind(t *testing.T) {
+// TestConfigFileHasEveryTypeOfValue: sizes, durations, booleans, numbers and strings.
+func TestConfigFileHasEveryTypeOfValue(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	config := configFile(t, strings.Join([]string{
@@ -58,7 +57,7 @@ func TestConfigFileTakesEveryKind(t *testing.T) {
 	sink.holds(t, "fits")
 }
 
-func TestEnvironmentTakesEveryKind(t *testing.T) {
+func TestEnvironmentHasEveryTypeOfValue(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	s := listenTCP(t)

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// deadAddress is one where nothing listens, so that connecting is refused.
+// deadAddress returns an address on which nothing listens, so that connections are refused.
 func deadAddress() string { return freshAddress() }
 
-func TestServerThatNeverAnswersHello(t *testing.T) {
+func TestUnansweredHelloTimesOut(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	p := run(t, s.url(), "--connect-timeout=1s")
@@ -27,15 +27,14 @@ func TestServerThatNeverAnswersHello(t *testing.T) {
 	p.stop(c)
 }
 
-func TestUnreachableServer(t *testing.T) {
+func TestUnreachableServerIsRetried(t *testing.T) {
 	t.Parallel()
 	address := deadAddress()
 	p := run(t, "fg://"+address)
 	p.waitLog(address)
 	if status, _ := p.get("/ready"); p.running() && status == 200 {
-		t.Error("/ready says 200 without a server")
+		t.Error("/ready is 200 without a server")
 	}
-	// It keeps trying until there is one.
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +46,7 @@ func TestUnreachableServer(t *testing.T) {
 	p.stop(c)
 }
 
-func TestUnreachableServerUntilSignal(t *testing.T) {
+func TestSignalEndsARetryingGateway(t *testing.T) {
 	t.Parallel()
 	address := deadAddress()
 	p := run(t, "fg://"+address, "--exit-on-close", "--reconnect-min=1h", "--reconnect-max=1h")
@@ -56,7 +55,7 @@ func TestUnreachableServerUntilSignal(t *testing.T) {
 	p.exit(0)
 }
 
-func TestUnknownHostName(t *testing.T) {
+func TestUnknownHostNameIsRetried(t *testing.T) {
 	t.Parallel()
 	p := run(t, "fg://feed.invalid:4000")
 	p.waitLog("feed.invalid")
@@ -64,9 +63,8 @@ func TestUnknownHostName(t *testing.T) {
 	p.exit(0)
 }
 
-// TestEveryAddressOfAName is tried: a host table may name ::1 first, where
-// nothing listens.
-func TestEveryAddressOfAName(t *testing.T) {
+// TestEveryAddressOfANameIsTried: localhost may have ::1 first, on which nothing listens.
+func TestEveryAddressOfANameIsTried(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	_, port, err := net.SplitHostPort(s.ln.Addr().String())
@@ -103,9 +101,8 @@ func TestFailoverToTheNextHost(t *testing.T) {
 	}
 }
 
-// TestSeveralUpstreams: each URL is a gateway of its own, sharing the sink; the
-// worst exit status counts.
-func TestSeveralUpstreams(t *testing.T) {
+// TestSeveralUpstreamsShareTheSink: each URL has its own gateway.
+func TestSeveralUpstreamsShareTheSink(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	first, second := listenFG(t), listenFG(t)

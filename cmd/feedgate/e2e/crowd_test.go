@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestHeldAdminConnections: connections that somebody holds at the admin address take neither
-// the descriptors that a reconnect needs nor the answers to others.
-func TestHeldAdminConnections(t *testing.T) {
+// TestOpenAdminConnectionsBlockNothing: open connections to the admin address neither use up the
+// descriptors that a reconnect needs nor prevent other requests.
+func TestOpenAdminConnectionsBlockNothing(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	p := runWith(t, launch{args: []string{s.url()}, through: []string{"sh", "-c", `ulimit -n 256; exec "$0" "$@"`}})

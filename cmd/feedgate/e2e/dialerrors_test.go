@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestDialErrorNamesTheAddressOnce, and not what Go calls the operation.
+// TestDialErrorNamesTheAddressOnce: and without Go's "dial tcp".
 func TestDialErrorNamesTheAddressOnce(t *testing.T) {
 	t.Parallel()
 	dead := deadAddress()
@@ -40,8 +40,8 @@ func TestDialErrorNamesTheAddressOnce(t *testing.T) {
 	p.waitLog("connect to localhost:"+port+" (127.0.0.1:"+port+"): connection refused", "connect to localhost:")
 }
 
-// TestBracketsAreForIPv6 addresses, which have a zone if they name one.
-func TestBracketsAreForIPv6(t *testing.T) {
+// TestBracketsRequireIPv6: other hosts in brackets are an error, and so is an empty zone.
+func TestBracketsRequireIPv6(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"fg://[127.0.0.1]:4", "fg://[localhost]:4", "fg://[fe80::1%25]:4", "tcp://a:1,[127.0.0.1]:4", "ws://[127.0.0.1]/x"} {
 		got := command(t, nil, "run", url, "--sink=discard:", "--admin=", "--frame=line", "--connect-attempts=1")
@@ -51,8 +51,8 @@ func TestBracketsAreForIPv6(t *testing.T) {
 	}
 }
 
-// TestSchemeInCapitals: RFC 3986, section 3.1.
-func TestSchemeInCapitals(t *testing.T) {
+// TestSchemeIsCaseInsensitive: RFC 3986, section 3.1.
+func TestSchemeIsCaseInsensitive(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	address := strings.TrimPrefix(s.url(), "fg://")

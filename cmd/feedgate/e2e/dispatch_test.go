@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestDispatchKey: the messages of one key go to one worker, in order.
-func TestDispatchKey(t *testing.T) {
+// TestMessagesOfAKeyStayInOrder: and with one worker.
+func TestMessagesOfAKeyStayInOrder(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		key    string
@@ -38,8 +38,8 @@ func TestDispatchKey(t *testing.T) {
 	}
 }
 
-// checkKeys checks that every key's messages came to one child, in the order in
-// which they were sent, and that more than one child had work.
+// checkKeys checks that one child got all messages of a key, in the order in which they were sent, and
+// that more than one child got messages.
 func checkKeys(t *testing.T, got []delivery, sent map[string][]string) {
 	t.Helper()
 	keyOf := map[string]string{}
@@ -66,7 +66,7 @@ func checkKeys(t *testing.T, got []delivery, sent map[string][]string) {
 		}
 	}
 	if len(workers) < 2 {
-		t.Errorf("%d workers had work", len(workers))
+		t.Errorf("%d workers got messages", len(workers))
 	}
 }
 
@@ -75,7 +75,7 @@ func TestDispatchSpreadUsesAllWorkers(t *testing.T) {
 	const count, workers = 4000, 4
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", fmt.Sprint("--workers=", workers), kids.sink(t))
-	// In many reads, however large one may be.
+	// Sent one after another, so that the gateway needs many reads.
 	for first := uint64(1); first <= count; first += 100 {
 		var frames []frame
 		for seq := first; seq < first+100; seq++ {
@@ -91,15 +91,14 @@ func TestDispatchSpreadUsesAllWorkers(t *testing.T) {
 		share[d.pid]++
 	}
 	if len(share) != workers {
-		t.Errorf("%d of %d workers had work", len(share), workers)
+		t.Errorf("%d of %d workers got messages", len(share), workers)
 	}
 	t.Logf("messages by worker: %v", share)
 }
 
-// TestSpreadPassesOverFullRing: one worker that is stuck holds up only what is in
-// its ring and in its sink. The messages are large, so that the pipe to a child
-// holds few of them.
-func TestSpreadPassesOverFullRing(t *testing.T) {
+// TestSpreadSkipsAFullRing: a stuck worker delays only the messages in its ring and its sink. The
+// messages are large, so the pipe to its child holds few of them.
+func TestSpreadSkipsAFullRing(t *testing.T) {
 	t.Parallel()
 	const count, held = 2000, 500
 	kids, door := newChildren(t), newGate(t)
@@ -112,16 +111,15 @@ func TestSpreadPassesOverFullRing(t *testing.T) {
 	}
 	free := c.acks(count - held)
 	if _, early := free[1]; early {
-		t.Fatal("ack of a message that is still being worked on")
+		t.Fatal("ack of a message that is not done")
 	}
 	door.open(t)
 	c.finish(0, held)
 	p.exit(0)
 }
 
-// TestKeyWaitsBehindRetry: later messages of a key wait behind one that is tried
-// again; other keys do not.
-func TestKeyWaitsBehindRetry(t *testing.T) {
+// TestKeyWaitsForARetry: messages wait for the retry of an earlier message of their key. Other keys do not.
+func TestKeyWaitsForARetry(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", "--dispatch=key", "--key=field:1: ",

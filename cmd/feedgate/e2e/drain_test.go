@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestDrainFinishesWhatIsInFlight(t *testing.T) {
+func TestDrainFinishesMessagesInFlight(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]os.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
@@ -23,7 +23,7 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 			eventually(t, "the child waits", func() bool { return len(kids.deliveries(t)) == 1 })
 			c.fence(1)
 			p.signal(signal)
-			// A head start for the signal, no more: the rest holds either way.
+			// Usually long enough for the drain to begin. The test passes either way.
 			time.Sleep(100 * time.Millisecond)
 			door.open(t)
 			if codes := c.acks(3); codes[1] != 0 || codes[2] != 0 || codes[3] != 1500 {
@@ -39,10 +39,10 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
-// left is how the gateway may say what it did not finish.
+// left matches how the gateway may report unfinished messages.
 var left = regexp.MustCompile(`(?i)left|unfinished|unacknowledged|not acknowledged|in.flight|pending`)
 
-func TestDrainTimeout(t *testing.T) {
+func TestDrainTimeoutEndsTheDrain(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--workers=1", "--drain-timeout=100ms", kids.sink(t))
@@ -53,12 +53,12 @@ func TestDrainTimeout(t *testing.T) {
 	c.leave()
 	p.exit(1)
 	if log := p.stderr.String(); !left.MatchString(log) || !strings.Contains(log, "2") {
-		t.Error("standard error does not say what was left")
+		t.Error("standard error does not report unfinished messages")
 	}
 	childrenGone(t, kids)
 }
 
-func TestSecondSignal(t *testing.T) {
+func TestSecondSignalEndsTheDrain(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--workers=1", "--drain-timeout=1h", kids.sink(t))
@@ -69,12 +69,12 @@ func TestSecondSignal(t *testing.T) {
 	c.leave()
 	p.exit(1)
 	if !left.MatchString(p.stderr.String()) {
-		t.Error("standard error does not say what was left")
+		t.Error("standard error does not report unfinished messages")
 	}
 	childrenGone(t, kids)
 }
 
-// childrenGone checks that no child of an exec sink outlives the gateway.
+// childrenGone checks that no child of an exec sink is left.
 func childrenGone(t *testing.T, kids children) {
 	t.Helper()
 	for _, d := range kids.deliveries(t) {
@@ -89,8 +89,8 @@ func gone(t *testing.T, pid int) {
 	})
 }
 
-// TestDrainKillsChildThatIgnoresAll: closed input, then TERM, then KILL.
-func TestDrainKillsChildThatIgnoresAll(t *testing.T) {
+// TestDrainKillsAStubbornChild: it ignores the end of its input and TERM, and so gets KILL.
+func TestDrainKillsAStubbornChild(t *testing.T) {
 	t.Parallel()
 	number := filepath.Join(t.TempDir(), "pid")
 	script := `trap "" TERM; echo $$ > ` + number + `; for i in 1 2 3 4 5 6; do sleep 10; done`
@@ -107,19 +107,18 @@ func TestDrainKillsChildThatIgnoresAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It may be in a group of its own, where the end of the test would miss it.
+	// If it has its own process group, process.discard does not kill it.
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	p.signal(syscall.SIGTERM)
 	c.leave()
-	// Nothing was in flight, so whether a child had to be killed decides nothing
-	// about the status that this contract would fix.
+	// The contract does not define the exit status if a child had to be killed with nothing in
+	// flight.
 	p.status(patience)
 	gone(t, pid)
 }
 
-// TestSignalWhileNotConnected: nothing is in flight, so there is nothing to wait
-// for.
-func TestSignalWhileNotConnected(t *testing.T) {
+// TestSignalDuringLogin: nothing is in flight, so the gateway ends at once.
+func TestSignalDuringLogin(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	p := run(t, s.url(), "--connect-timeout=1h")

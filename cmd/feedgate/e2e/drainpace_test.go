@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// ackLog reads a connection to its end and remembers what was acknowledged. Any
-// goroutine may look.
+// ackLog reads a connection to its end and records its acks. Any goroutine may call its methods.
 type ackLog struct {
 	mu    sync.Mutex
 	codes map[uint64]uint16
@@ -49,10 +48,10 @@ func (l *ackLog) count() int {
 	return len(l.codes)
 }
 
-// TestDrainWithSlowChildren: under a feed that sends as fast as it can, children that
-// take 5 ms for a message have no more than they can finish: SIGTERM ends with status 0,
-// with every message that a child was given acknowledged and the rest counted.
-func TestDrainWithSlowChildren(t *testing.T) {
+// TestSlowChildrenFinishInTime: the feed sends as fast as it can, and children take 5 ms per message. They
+// get no more messages than they can finish in a drain: it ends with status 0, every message that a child
+// has received is acked, and the others are counted as dropped.
+func TestSlowChildrenFinishInTime(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, `{"session":"slow"}`, "--workers=2", kids.sink(t))
@@ -62,7 +61,7 @@ func TestDrainWithSlowChildren(t *testing.T) {
 	s := &sender{done: make(chan error, 1)}
 	go s.run(c, "nap=5ms")
 	acks := readAcks(c)
-	// The pace is known, and the gateway has stopped reading.
+	// By then the gateway knows the pace, and has stopped reading.
 	eventually(t, "300 messages are done", func() bool { return acks.count() >= 300 })
 	stalled(t, s)
 	p.signal(syscall.SIGTERM)
@@ -74,10 +73,10 @@ func TestDrainWithSlowChildren(t *testing.T) {
 		t.Errorf("reading acks: %v", err)
 	}
 	c.close()
-	<-s.done // the gateway has left; how the sender ends does not matter
+	<-s.done // the gateway has ended, so the sender's error does not matter
 	given := kids.deliveries(t)
 	if len(given) != acks.count() {
-		t.Errorf("%d messages were given to children, %d acknowledged", len(given), acks.count())
+		t.Errorf("children received %d messages, %d were acked", len(given), acks.count())
 	}
 	last := lastLine(p.stderr.String())
 	for key, want := range map[string]int{"messages": len(given), "acked": len(given), "refused": 0, "dead_lettered": 0, "duplicates": 0} {
@@ -86,13 +85,13 @@ func TestDrainWithSlowChildren(t *testing.T) {
 		}
 	}
 	if attribute(t, last, "dropped") == 0 {
-		t.Errorf("nothing dropped, which this test is about: %s", last)
+		t.Errorf("nothing dropped, so nothing was tested: %s", last)
 	}
 }
 
-// TestSecondSignalWithStuckReader: nobody reads standard output; a second signal ends the
-// process within a second.
-func TestSecondSignalWithStuckReader(t *testing.T) {
+// TestSecondSignalWithUnreadStdout: nobody reads standard output. A second signal ends the
+// process within a second, on a machine that is not busy.
+func TestSecondSignalWithUnreadStdout(t *testing.T) {
 	t.Parallel()
 	unread, stuck, err := os.Pipe()
 	if err != nil {
@@ -112,16 +111,14 @@ func TestSecondSignalWithStuckReader(t *testing.T) {
 	stalled(t, snd)
 	p.signal(syscall.SIGTERM)
 	p.waitLog("stopping")
-	began := time.Now()
 	p.signal(syscall.SIGTERM)
-	p.exit(1)
-	if took := time.Since(began); took > 1500*time.Millisecond {
-		t.Errorf("the second signal took %v, want 1s at most", took)
+	if status := p.status(soon); status != 1 {
+		t.Errorf("exit status %d, want 1", status)
 	}
 	snd.stop.Store(true)
 	c.close()
 	<-snd.done
 	if !left.MatchString(p.stderr.String()) {
-		t.Error("standard error does not say what was left")
+		t.Error("standard error does not report unfinished messages")
 	}
 }

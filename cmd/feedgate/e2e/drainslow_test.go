@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// TestNSQDrainWithSlowChildren: nsqd has delivered many more messages than slow children
-// can do before the end. What they were given is finished; the rest nsqd gives to another
+// TestNSQDrainFinishesWhatChildrenHave: nsqd has delivered many more messages than slow children can
+// process during the drain. Those that the children have are finished. nsqd delivers the others to another
 // client.
-func TestNSQDrainWithSlowChildren(t *testing.T) {
+func TestNSQDrainFinishesWhatChildrenHave(t *testing.T) {
 	t.Parallel()
 	kids, ln := newChildren(t), listen(t, 0)
 	p := run(t, "nsq://"+ln.Addr().String()+"/t/c", "--workers=2", "--drain-timeout=4s", kids.sink(t))
@@ -61,7 +61,7 @@ func TestNSQDrainWithSlowChildren(t *testing.T) {
 	slices.Sort(given)
 	slices.Sort(finished)
 	if !slices.Equal(given, finished) {
-		t.Errorf("%d messages were given to children, %d finished", len(given), len(finished))
+		t.Errorf("children received %d messages, %d were finished", len(given), len(finished))
 	}
 	last := lastLine(p.stderr.String())
 	if messages, dropped := attribute(t, last, "messages"), attribute(t, last, "dropped"); messages != len(given) || dropped != count-len(given) {
@@ -69,7 +69,7 @@ func TestNSQDrainWithSlowChildren(t *testing.T) {
 	}
 }
 
-// answerFirst is a child that answers a message before it works on it.
+// answerFirst is a child that answers a message before it processes it.
 const answerFirst = `#!/bin/sh
 while dd bs=4 count=1 of=/dev/null 2>/dev/null iflag=fullblock && dd bs=1 count=1 2>/dev/null | grep -q .; do
 	printf '\000\000'
@@ -77,8 +77,8 @@ while dd bs=4 count=1 of=/dev/null 2>/dev/null iflag=fullblock && dd bs=1 count=
 done
 `
 
-// TestDrainWithChildrenThatAnswerFirst: the first answers say nothing of the pace.
-func TestDrainWithChildrenThatAnswerFirst(t *testing.T) {
+// TestDrainWithEarlyAnswers: the first answers of a child do not show its pace.
+func TestDrainWithEarlyAnswers(t *testing.T) {
 	t.Parallel()
 	script := filepath.Join(t.TempDir(), "child")
 	if err := os.WriteFile(script, []byte(answerFirst), 0o700); err != nil {
@@ -99,9 +99,9 @@ func TestDrainWithChildrenThatAnswerFirst(t *testing.T) {
 	<-s.done
 }
 
-// TestCloseWithKeysAndRetries: at the end, a child keeps its input until the messages that
-// wait behind others of their key have come; so there is one child, not one per message.
-func TestCloseWithKeysAndRetries(t *testing.T) {
+// TestOneChildForKeysAndRetries: at the end of the feed, a child's input stays open until it has received
+// the messages that wait for others of their key. So there is one child, not one per message.
+func TestOneChildForKeysAndRetries(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	ln := listen(t, 0)

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// refusesToStart checks that run ends with status 1, without a connection to any
-// of the upstreams, and says why.
+// refusesToStart checks that run exits with status 1 before it connects to an upstream, and logs why.
 func refusesToStart(t *testing.T, sink string, want ...string) {
 	t.Helper()
 	a, b := listen(t, 0), listen(t, 0)
@@ -27,13 +26,12 @@ func refusesToStart(t *testing.T, sink string, want ...string) {
 	}
 	for _, ln := range []*net.TCPListener{a, b} {
 		if connected(t, ln) {
-			t.Error("it connected nevertheless")
+			t.Error("the gateway has connected")
 		}
 	}
 }
 
-// connected reports whether a connection was made to ln by a process that has
-// ended: it is in the backlog.
+// connected reports whether a process that has ended had connected to ln: the connection is in its backlog.
 func connected(t *testing.T, ln *net.TCPListener) bool {
 	t.Helper()
 	if err := ln.SetDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
@@ -48,7 +46,7 @@ func connected(t *testing.T, ln *net.TCPListener) bool {
 	return err == nil
 }
 
-func TestExecCommandThatCannotRun(t *testing.T) {
+func TestBrokenExecCommandEndsTheStart(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ command, want string }{
 		"not found":      {"./typo", "status 127"},
@@ -64,8 +62,8 @@ func TestExecCommandThatCannotRun(t *testing.T) {
 	}
 }
 
-// TestExecCommandThatCannotRunForANamedTopic: nsqds are not even looked for.
-func TestExecCommandThatCannotRunForANamedTopic(t *testing.T) {
+// TestBrokenExecCommandPreventsDiscovery: nsqlookupd gets no request.
+func TestBrokenExecCommandPreventsDiscovery(t *testing.T) {
 	t.Parallel()
 	lookupd := listen(t, 0)
 	got := command(t, nil, "run", "nsq:///orders/archive", "--nsqlookupd="+lookupd.Addr().String(), "--admin=", "--sink=exec:exit 3")
@@ -74,15 +72,15 @@ func TestExecCommandThatCannotRunForANamedTopic(t *testing.T) {
 	}
 }
 
-// TestExecOneChildCannotRun: of the children of two upstreams with two workers one
-// ends, and none is left.
-func TestExecOneChildCannotRun(t *testing.T) {
+// TestOneBrokenChildEndsTheStart: one of the four children of two upstreams with two workers ends, and
+// none is left.
+func TestOneBrokenChildEndsTheStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	// Each child takes a number that is free; the fourth finds none and ends.
+	// Each child takes a free number. The fourth finds none and ends.
 	refusesToStart(t, `for i in 1 2 3; do mkdir `+dir+`/$i 2>/dev/null && { echo $$ >`+dir+`/pid$i; exec sleep 60; }; done; exit 9`, "status 9")
 	pids, err := filepath.Glob(dir + "/pid*")
-	// The one that ends can take others with it before they have written their number.
+	// Others may be killed before they have written their process ID.
 	if err != nil || len(pids) == 0 {
 		t.Fatalf("%q, %v; want children that ran", pids, err)
 	}
@@ -91,9 +89,9 @@ func TestExecOneChildCannotRun(t *testing.T) {
 	}
 }
 
-// TestExecStartsNoChildTwice: the children that are looked at before the first
-// connection are those that get the messages.
-func TestExecStartsNoChildTwice(t *testing.T) {
+// TestCheckedChildrenGetTheMessages: the children that are started and checked before the first
+// connection are not replaced.
+func TestCheckedChildrenGetTheMessages(t *testing.T) {
 	t.Parallel()
 	starts := filepath.Join(t.TempDir(), "starts")
 	kids := newChildren(t)
@@ -110,9 +108,9 @@ func TestExecStartsNoChildTwice(t *testing.T) {
 	}
 }
 
-// TestExecNeverAnswered: a command whose children end without a single answer,
-// though later than the start, refuses nothing.
-func TestExecNeverAnswered(t *testing.T) {
+// TestChildrenThatNeverAnsweredRefuseNothing: their children pass the check at the start and end later,
+// without a single answer. The fault is the command's, not a message's.
+func TestChildrenThatNeverAnsweredRefuseNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	starts := filepath.Join(dir, "starts")
@@ -127,14 +125,14 @@ func TestExecNeverAnswered(t *testing.T) {
 	}
 	p.waitLog("exit status 3")
 	p.signal(syscall.SIGTERM)
-	p.signal(syscall.SIGINT) // two of a kind may count as one
+	p.signal(syscall.SIGINT) // another signal: two pending SIGTERMs would be one
 	c.leave()
 	p.exit(1)
 }
 
-// TestExecTextIsNoAnswer: what a child prints before its answer is not taken for
-// codes, and the log has the number, not the text.
-func TestExecTextIsNoAnswer(t *testing.T) {
+// TestPrintedTextIsNoAnswer: text that a child prints before its answer is not taken for a code. The log
+// has it as a number, not as text.
+func TestPrintedTextIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", kids.sink(t))
@@ -152,8 +150,8 @@ func TestExecTextIsNoAnswer(t *testing.T) {
 	}
 }
 
-// TestExecEcho: a child that only echoes its input acknowledges nothing.
-func TestExecEcho(t *testing.T) {
+// TestEchoIsNoAnswer: a child that only echoes its input acks nothing.
+func TestEchoIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, "{}", "--workers=1", "--sink=exec:cat")
 	c.send(data(1, "one"), data(2, "two"))
@@ -162,13 +160,13 @@ func TestExecEcho(t *testing.T) {
 		t.Errorf("got %v, want no ack", before)
 	}
 	p.signal(syscall.SIGTERM)
-	p.signal(syscall.SIGINT) // two of a kind may count as one
+	p.signal(syscall.SIGINT) // another signal: two pending SIGTERMs would be one
 	c.leave()
 	p.exit(1)
 }
 
-// TestExecAnswersThatNoChildMayGive are faults of the child: 7 acknowledges nothing.
-func TestExecAnswersThatNoChildMayGive(t *testing.T) {
+// TestReservedCodesAreFaultsOfTheChild: such an answer acks nothing.
+func TestReservedCodesAreFaultsOfTheChild(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"3", "7", "77", "999", "8192", "65535"} {
 		t.Run(code, func(t *testing.T) {
@@ -191,8 +189,8 @@ func TestExecAnswersThatNoChildMayGive(t *testing.T) {
 	}
 }
 
-// TestExecSeesNoSettings: some are secrets.
-func TestExecSeesNoSettings(t *testing.T) {
+// TestChildrenSeeNoSettings: some settings are secret.
+func TestChildrenSeeNoSettings(t *testing.T) {
 	t.Parallel()
 	got := filepath.Join(t.TempDir(), "env")
 	s := listenFG(t)
@@ -208,7 +206,7 @@ func TestExecSeesNoSettings(t *testing.T) {
 		return strings.Contains(string(env), "OTHER=kept\n")
 	})
 	if strings.Contains(string(env), "FEEDGATE_") {
-		t.Errorf("a child sees settings of feedgate:\n%s", env)
+		t.Errorf("a child has settings of feedgate:\n%s", env)
 	}
 	p.stop(c)
 }

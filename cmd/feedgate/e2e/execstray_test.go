@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestExecStrayByteWhileIdle: one byte that a child writes while it has no message does not
-// become a part of later answers, even if a message comes immediately after it.
-func TestExecStrayByteWhileIdle(t *testing.T) {
+// TestStrayByteOfAnIdleChild: a byte that a child writes while it has no message does not become part of
+// a later answer, even if a message follows immediately.
+func TestStrayByteOfAnIdleChild(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	stray := filepath.Join(t.TempDir(), "stray")
@@ -35,8 +35,8 @@ func TestExecStrayByteWhileIdle(t *testing.T) {
 	childrenGone(t, kids)
 }
 
-// TestExecStrayByteBeforeTheFirstMessage, and after the check at the start.
-func TestExecStrayByteBeforeTheFirstMessage(t *testing.T) {
+// TestStrayByteBeforeTheFirstMessage: the byte is written after the check at the start.
+func TestStrayByteBeforeTheFirstMessage(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	stray := filepath.Join(t.TempDir(), "stray")
@@ -55,9 +55,8 @@ func TestExecStrayByteBeforeTheFirstMessage(t *testing.T) {
 	childrenGone(t, kids)
 }
 
-// TestExecByteTooMany: an answer of three bytes is none. The message is that of a child that
-// dies on it.
-func TestExecByteTooMany(t *testing.T) {
+// TestAnswerOfThreeBytesIsACrash: the message is refused as if its child had died three times.
+func TestAnswerOfThreeBytesIsACrash(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--workers=1", kids.sink(t))
@@ -76,8 +75,8 @@ func TestExecByteTooMany(t *testing.T) {
 	childrenGone(t, kids)
 }
 
-// waitStray waits until the child has written its stray byte. The gateway may find it and
-// end the child before the child can create the file that reports it.
+// waitStray waits until the child has written its stray byte. The gateway may detect it and end the child
+// before the child creates its file.
 func (p *process) waitStray(stray string) {
 	p.t.Helper()
 	eventually(p.t, "the stray byte", func() bool {

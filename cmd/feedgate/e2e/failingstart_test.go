@@ -2,10 +2,11 @@ package e2e
 
 import "testing"
 
-// TestManyFailAtTheStart: messages that wait for another try do not count against what a worker
-// may have before its pace is known, so those behind them get their turn at once. The loop was not
-// told of that room: a worker got four messages each time that something else woke the loop.
-func TestManyFailAtTheStart(t *testing.T) {
+// TestRetriesDoNotDelayOthersAtTheStart: messages that wait for a retry do not count towards the
+// number that a worker may have before its pace is known, so later messages are not delayed. In an
+// earlier version the loop was not woken: a worker got four messages whenever something else woke
+// it.
+func TestRetriesDoNotDelayOthersAtTheStart(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	_, _, c := connectFG(t, "{}", "--workers=1", "--retries=1", "--retry-min=1h", "--heartbeat=1h", kids.sink(t))

@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// closer accepts every connection, lets answer do something with it, and closes: a proxy
-// without a backend.
+// closer accepts every connection, calls answer with it, and closes it, like a proxy without a backend.
 type closer struct {
 	net.Listener
 	accepted atomic.Int64
@@ -47,7 +46,7 @@ func newCloser(t *testing.T, address string, answer func(net.Conn)) *closer {
 	return c
 }
 
-// withHosts runs feedgate with a host table of its own. It takes a mount namespace.
+// withHosts returns a command that runs feedgate with its own /etc/hosts, in a mount namespace; see launch.
 func withHosts(t *testing.T, table string) []string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "hosts")
@@ -56,7 +55,7 @@ func withHosts(t *testing.T, table string) []string {
 	}
 	through := []string{"unshare", "--user", "--map-root-user", "--mount", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, file}
 	if out, err := exec.Command(through[0], append(through[1:], "true")...).CombinedOutput(); err != nil {
-		t.Skipf("no host table of its own for a process here: %v %s", err, out)
+		t.Skipf("NOT TESTED: a process with its own /etc/hosts requires namespaces: %v %s", err, out)
 	}
 	return through
 }
@@ -70,20 +69,20 @@ func portOf(t *testing.T, ln net.Listener) string {
 	return port
 }
 
-// serveLines waits for the gateway, sends it lines and reads their acks.
+// serveLines accepts the gateway's connection, sends lines and reads their acks.
 func serveLines(t *testing.T, ln net.Listener) {
 	t.Helper()
 	c := &tcpConn{TCPConn: accept(t, ln.(*net.TCPListener)), t: t}
 	c.send([]byte("one\ntwo\n"))
 	c.expect("A1\nA2\n")
 	if rest := c.rest(); rest != "" {
-		t.Errorf("%q behind the acks", rest)
+		t.Errorf("%q after the acks", rest)
 	}
 }
 
-// TestProxyWithoutBackend accepts and closes at once: that is no end of the feed while
-// there is another host.
-func TestProxyWithoutBackend(t *testing.T) {
+// TestFailoverFromAnImmediateClose: if a host closes at once, like a proxy without a backend, that
+// is not the end of the feed while there is another host.
+func TestFailoverFromAnImmediateClose(t *testing.T) {
 	t.Parallel()
 	a := newCloser(t, "127.0.0.1:0", nil)
 	b := listen(t, 0)
@@ -96,8 +95,8 @@ func TestProxyWithoutBackend(t *testing.T) {
 	}
 }
 
-// TestProxyWithoutBackendInOneName: the second address of the name is tried.
-func TestProxyWithoutBackendInOneName(t *testing.T) {
+// TestFailoverToAnotherAddress: if the first address of a name closes at once, the second is tried.
+func TestFailoverToAnotherAddress(t *testing.T) {
 	t.Parallel()
 	through := withHosts(t, "127.0.0.1 feed.test\n127.0.0.2 feed.test\n")
 	a := newCloser(t, "127.0.0.1:0", nil)
@@ -112,8 +111,8 @@ func TestProxyWithoutBackendInOneName(t *testing.T) {
 	p.exit(0)
 }
 
-// TestProxyWithoutBackendOverWebSocket answers the handshake, and closes.
-func TestProxyWithoutBackendOverWebSocket(t *testing.T) {
+// TestFailoverFromAnImmediateCloseOverWebSocket: the first host answers the handshake, and closes.
+func TestFailoverFromAnImmediateCloseOverWebSocket(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string][]byte{"with Close": wsFrame(wsFinal|wsClose, closeCode(1000)), "without": nil} {
 		t.Run(name, func(t *testing.T) {
@@ -135,8 +134,8 @@ func TestProxyWithoutBackendOverWebSocket(t *testing.T) {
 	}
 }
 
-// TestEveryHostClosesAtOnce: once no host is untried, that is an ordinary clean close.
-func TestEveryHostClosesAtOnce(t *testing.T) {
+// TestImmediateCloseByEveryHostIsClean: once every host has been tried, it is a clean close.
+func TestImmediateCloseByEveryHostIsClean(t *testing.T) {
 	t.Parallel()
 	a, b := newCloser(t, "127.0.0.1:0", nil), newCloser(t, "127.0.0.1:0", nil)
 	p := run(t, "tcp://"+a.Addr().String()+","+b.Addr().String(), "--frame=line", "--sink=discard:", "--exit-on-close")
@@ -146,9 +145,8 @@ func TestEveryHostClosesAtOnce(t *testing.T) {
 	}
 }
 
-// TestCloseOfTheOnlyHost: a server that serves once, and had nothing, has closed cleanly
-// when the other host turns out to be dead.
-func TestCloseOfTheOnlyHost(t *testing.T) {
+// TestImmediateCloseByTheOnlyLiveHostIsClean: the other host refuses connections.
+func TestImmediateCloseByTheOnlyLiveHostIsClean(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)
 	p := run(t, "tcp://"+ln.Addr().String()+","+deadAddress(), "--frame=line", "--sink=discard:", "--exit-on-close")
@@ -158,8 +156,9 @@ func TestCloseOfTheOnlyHost(t *testing.T) {
 	p.exit(0)
 }
 
-// TestDeadAddressOfAName costs a moment, not the connect timeout.
-func TestDeadAddressOfAName(t *testing.T) {
+// TestDeadAddressDelaysNoConnect: if one address of a name drops connections, the next is tried before the
+// connect timeout.
+func TestDeadAddressDelaysNoConnect(t *testing.T) {
 	t.Parallel()
 	through := withHosts(t, "127.0.0.1 feed.test\n127.0.0.2 feed.test\n")
 	port := swallow(t, "127.0.0.1:0")
@@ -174,17 +173,16 @@ func TestDeadAddressOfAName(t *testing.T) {
 	p.exit(0)
 }
 
-// TestDeadFirstHost: a reconnect begins with the host that worked, and so it costs nothing
-// that the first one drops what asks to connect.
-func TestDeadFirstHost(t *testing.T) {
+// TestReconnectBeginsWithTheLastHost: so a first host that drops connections delays no reconnect.
+func TestReconnectBeginsWithTheLastHost(t *testing.T) {
 	t.Parallel()
 	first, s := freshAddress(), listenFG(t)
 	p := run(t, "fg://"+first+","+strings.TrimPrefix(s.url(), "fg://"), "--sink=discard:", "--connect-timeout=1h", "--heartbeat=50ms")
-	c := s.accept() // at first, the first one refuses
+	c := s.accept() // the first host still refuses connections
 	swallow(t, first)
 	for range 3 {
 		c.welcome(1, `{"session":"s"}`)
-		c.pings(25) // for longer than the second that makes a host one that works
+		c.pings(25) // longer than a second, after which a host counts as working
 		c.close()
 		c = s.accept()
 	}
@@ -192,8 +190,8 @@ func TestDeadFirstHost(t *testing.T) {
 	p.stop(c)
 }
 
-// swallow listens at an IPv4 address with a full backlog, so that the kernel drops what asks
-// to connect. It returns the port.
+// swallow listens on an IPv4 address with a full backlog, so that the kernel drops connection requests. It
+// returns the port.
 func swallow(t *testing.T, address string) string {
 	t.Helper()
 	at, err := netip.ParseAddrPort(address)
@@ -222,15 +220,14 @@ func swallow(t *testing.T, address string) string {
 	}
 }
 
-// TestLineAndClose: a server that sends one line and closes is not dialled ever again as
-// fast as it can.
-func TestLineAndClose(t *testing.T) {
+// TestShortConnectionsBackOff: a server that sends one line and closes is dialed with growing waits.
+func TestShortConnectionsBackOff(t *testing.T) {
 	t.Parallel()
 	a := newCloser(t, "127.0.0.1:0", func(c net.Conn) { fmt.Fprint(c, "one\n") })
 	p := run(t, "tcp://"+a.Addr().String(), "--frame=line", "--sink=discard:", "--reconnect-min=10ms", "--reconnect-max=1h")
-	eventually(t, "the gateway comes back", func() bool { return a.accepted.Load() > 5 })
-	time.Sleep(2 * time.Second) // what is bounded is how often it comes in this time
-	// Waits whose bound doubles from 20 ms on: after ten, the bound is over ten seconds.
+	eventually(t, "several connections", func() bool { return a.accepted.Load() > 5 })
+	time.Sleep(2 * time.Second) // the number of connections in this time is bounded
+	// The bound of the waits doubles from 20 ms on. After ten waits it is over ten seconds.
 	if n := a.accepted.Load(); n > 40 {
 		t.Errorf("%d connections within seconds", n)
 	}
@@ -246,8 +243,9 @@ func TestReconnectMinIsBounded(t *testing.T) {
 	}
 }
 
-// TestConnectAttempts: so many in a row, of one host each, that do not become ready.
-func TestConnectAttempts(t *testing.T) {
+// TestConnectAttemptsLimitFailures: connections that never become ready, each to one host, count as failed
+// attempts.
+func TestConnectAttemptsLimitFailures(t *testing.T) {
 	t.Parallel()
 	none := func(net.Conn) {}
 	for attempts, want := range map[int64][2]int64{1: {1, 0}, 2: {1, 1}, 5: {3, 2}} {
@@ -273,7 +271,7 @@ func TestConnectAttempts(t *testing.T) {
 	}
 }
 
-// TestConnectAttemptsStartOver with a connection that was ready.
+// TestConnectAttemptsStartOver: a connection that becomes ready resets the count.
 func TestConnectAttemptsStartOver(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)

@@ -18,10 +18,10 @@ const (
 
 	flagMore = 1
 
-	// headerRest is what the length field of a frame without payload says.
+	// headerRest is the length field of a frame without payload.
 	headerRest = 12
 	frameBytes = 4 + headerRest
-	// maxReply bounds what the gateway may send in one frame.
+	// maxReply is the longest payload that the gateway may send.
 	maxReply = 64 << 10
 )
 
@@ -43,12 +43,12 @@ func (f frame) String() string {
 	return fmt.Sprintf("%s flags=%d code=%d seq=%d payload=%.60q", name, f.flags, f.code, f.seq, f.payload)
 }
 
-// append adds the frame's bytes to b.
+// append appends the frame's bytes to b.
 func (f frame) append(b []byte) []byte {
 	return append(appendHeader(b, uint32(headerRest+len(f.payload)), f), f.payload...)
 }
 
-// appendHeader adds f's header with any length field.
+// appendHeader appends f's header with any length field.
 func appendHeader(b []byte, length uint32, f frame) []byte {
 	b = binary.BigEndian.AppendUint32(b, length)
 	b = append(b, f.op, f.flags)
@@ -56,8 +56,8 @@ func appendHeader(b []byte, length uint32, f frame) []byte {
 	return binary.BigEndian.AppendUint64(b, f.seq)
 }
 
-// readFrame reads what a gateway may send: all flags 0, no large payload. At
-// the end of the stream between two frames the error is io.EOF itself.
+// readFrame reads a frame that a gateway may send: flags 0, no large payload. If the stream ends
+// before a frame, the error is io.EOF itself.
 func readFrame(r io.Reader) (frame, error) {
 	var h [frameBytes]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {
@@ -78,12 +78,12 @@ func readFrame(r io.Reader) (frame, error) {
 	return f, nil
 }
 
-// data is DATA with a whole message.
+// data is a DATA frame with a whole message.
 func data(seq uint64, message string) frame {
 	return frame{op: opData, seq: seq, payload: []byte(message)}
 }
 
-// part is DATA with a part that others follow.
+// part is a DATA frame with a part of a message, but not the last one.
 func part(seq uint64, message string) frame {
 	return frame{op: opData, flags: flagMore, seq: seq, payload: []byte(message)}
 }

@@ -29,7 +29,7 @@ func (s *fgServer) accept() *fgConn {
 	return &fgConn{t: s.t, Conn: conn, tcp: conn, in: bufio.NewReader(conn)}
 }
 
-// hello is HELLO's payload.
+// hello is the payload of HELLO.
 type hello struct {
 	Version int     `json:"version"`
 	Client  string  `json:"client"`
@@ -40,7 +40,7 @@ type hello struct {
 // fgConn is one connection of the gateway, driven by the test's goroutine.
 type fgConn struct {
 	net.Conn
-	tcp *net.TCPConn // what carries Conn
+	tcp *net.TCPConn // Conn itself, or the connection below TLS
 	t   *testing.T
 	in  *bufio.Reader
 }
@@ -64,7 +64,7 @@ func (c *fgConn) sendBytes(b []byte) {
 	}
 }
 
-// buffered takes what was read from the socket and not yet looked at.
+// buffered returns and consumes the bytes read from the socket but not decoded yet.
 func (c *fgConn) buffered() []byte {
 	c.t.Helper()
 	b := make([]byte, c.in.Buffered())
@@ -83,8 +83,7 @@ func (c *fgConn) read() (frame, error) {
 	return readFrame(c.in)
 }
 
-// next returns the next frame that is no PING; those are answered, and do not
-// make it wait longer.
+// next returns the next frame other than PING. It answers PINGs, which do not extend its deadline.
 func (c *fgConn) next() frame {
 	c.t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -102,14 +101,13 @@ func (c *fgConn) next() frame {
 	}
 }
 
-// pong answers a PING. It may come too late for a gateway that is closing, which
-// is no fault.
+// pong answers a PING. Errors are ignored: the gateway may be closing.
 func (c *fgConn) pong(seq uint64) {
 	_ = c.SetWriteDeadline(time.Now().Add(patience))
 	_, _ = c.Write(frame{op: opPong, seq: seq}.append(nil))
 }
 
-// hello reads the first frame and what it says.
+// hello reads HELLO and returns its number and payload.
 func (c *fgConn) hello() (uint64, hello) {
 	c.t.Helper()
 	f, err := c.read()
@@ -137,14 +135,14 @@ func (c *fgConn) welcome(seq uint64, payload string) (uint64, hello) {
 	return last, h
 }
 
-// acks reads n acks, in any order, and returns their codes by seq. A doubled one
-// or any other frame is a failure.
+// acks reads n ACKs, in any order, and returns their codes by seq. A repeated ACK or another frame
+// fails the test.
 func (c *fgConn) acks(n int) map[uint64]uint16 {
 	c.t.Helper()
 	codes := make(map[uint64]uint16, n)
 	defer func() {
 		if len(codes) < n {
-			c.t.Logf("%d of %d acks came", len(codes), n)
+			c.t.Logf("received %d of %d acks", len(codes), n)
 		}
 	}()
 	for len(codes) < n {
@@ -160,7 +158,7 @@ func (c *fgConn) acks(n int) map[uint64]uint16 {
 	return codes
 }
 
-// acked reads one ack of code 0 for each of the numbers, in any order.
+// acked reads one ACK with code 0 for each of the numbers, in any order.
 func (c *fgConn) acked(seqs ...uint64) {
 	c.t.Helper()
 	codes := c.acks(len(seqs))
@@ -171,8 +169,8 @@ func (c *fgConn) acked(seqs ...uint64) {
 	}
 }
 
-// fence waits until all that was sent has been read by the gateway, which the
-// answer to a PING says. The frames that came before it are returned.
+// fence sends PING and waits for PONG: the gateway has then read everything sent before. It returns
+// the frames received before the PONG.
 func (c *fgConn) fence(seq uint64) []frame {
 	c.t.Helper()
 	c.send(frame{op: opPing, seq: seq})
@@ -186,8 +184,8 @@ func (c *fgConn) fence(seq uint64) []frame {
 	}
 }
 
-// untilBye reads up to the gateway's BYE and the end of its stream, and returns
-// the frames before it and the BYE.
+// untilBye reads up to the gateway's BYE and the end of its stream. It returns the frames before BYE,
+// and BYE.
 func (c *fgConn) untilBye() ([]frame, frame) {
 	c.t.Helper()
 	var before []frame
@@ -201,7 +199,7 @@ func (c *fgConn) untilBye() ([]frame, frame) {
 	}
 }
 
-// end checks that the gateway's stream ends here, in order.
+// end checks that the gateway's stream ends here, without a reset.
 func (c *fgConn) end() {
 	c.t.Helper()
 	if f, err := c.read(); !errors.Is(err, io.EOF) {
@@ -209,8 +207,8 @@ func (c *fgConn) end() {
 	}
 }
 
-// finish says BYE with the code, expects the gateway's own and its end of stream
-// with nothing but n acks before, and closes.
+// finish sends BYE with the code, expects n ACKs, the gateway's BYE and its end of stream, and
+// closes.
 func (c *fgConn) finish(code uint16, n int) {
 	c.t.Helper()
 	c.send(bye(code))
@@ -222,7 +220,7 @@ func (c *fgConn) finish(code uint16, n int) {
 	c.close()
 }
 
-// leave reads all that comes, whatever it is, and closes.
+// leave reads and ignores everything up to the end of the stream, and closes.
 func (c *fgConn) leave() {
 	c.t.Helper()
 	for {
@@ -240,7 +238,7 @@ func (c *fgConn) close() {
 	}
 }
 
-// reset closes so that the gateway sees a reset rather than an end of stream.
+// reset closes the connection by a TCP reset.
 func (c *fgConn) reset() {
 	c.t.Helper()
 	if err := c.tcp.SetLinger(0); err != nil {
@@ -249,7 +247,7 @@ func (c *fgConn) reset() {
 	c.close()
 }
 
-// connectFG starts a gateway with a server, and welcomes it from seq 1 on.
+// connectFG starts a server and a gateway connected to it. WELCOME has seq 1.
 func connectFG(t *testing.T, welcome string, args ...string) (*process, *fgServer, *fgConn) {
 	t.Helper()
 	s := listenFG(t)

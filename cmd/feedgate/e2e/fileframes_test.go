@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// framed is what ?frame=length makes of messages.
+// framed encodes messages as ?frame=length.
 func framed(messages ...string) string {
 	var b []byte
 	for _, m := range messages {
@@ -20,7 +20,7 @@ func framed(messages ...string) string {
 	return string(b)
 }
 
-// record is a line of ?frame=json.
+// record is one line of ?frame=json.
 type record struct {
 	Seq    uint64  `json:"seq"`
 	ID     *string `json:"id"`
@@ -28,8 +28,7 @@ type record struct {
 	Data64 *string `json:"data64"`
 }
 
-// checkRecords checks that text is one line of JSON for each message, numbered from
-// first on.
+// checkRecords checks that text has one line of JSON per message, numbered from first.
 func checkRecords(t *testing.T, text string, first uint64, messages ...string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
@@ -58,10 +57,10 @@ func checkRecords(t *testing.T, text string, first uint64, messages ...string) {
 	}
 }
 
-// framedMessages are messages that one framing or another could confuse.
+// framedMessages are messages that could be ambiguous in one of the framings.
 var framedMessages = []string{"plain", "two\nlines", "", `"quoted\"`, "\x00\x01\x1f\x7f", "\u2028\u2029\u0085", "\xff\xfe", "\u00e9\U0001F600"}
 
-// TestSinkFramings: both sinks keep messages apart whatever they contain.
+// TestSinkFramings: both sinks write every framing correctly. Only frame=line is ambiguous, and warns.
 func TestSinkFramings(t *testing.T) {
 	t.Parallel()
 	for _, frame := range []string{"line", "length", "json"} {
@@ -108,9 +107,9 @@ func TestSinkFramings(t *testing.T) {
 	}
 }
 
-// TestFramingNumbersByArrival: without a number of the feed's, seq is the arrival
-// number on the connection.
-func TestFramingNumbersByArrival(t *testing.T) {
+// TestRecordsAreNumberedByArrival: if the protocol has no numbers, seq is the arrival number on the
+// connection.
+func TestRecordsAreNumberedByArrival(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
 	p := run(t, s.url(), "--frame=line", "--exit-on-close", "--workers=1", "--sink=stdout:?frame=json")
@@ -121,7 +120,7 @@ func TestFramingNumbersByArrival(t *testing.T) {
 	checkRecords(t, p.stdout.String(), 1, "a", "b", "c")
 }
 
-// TestDeadLettersAreFramed: refused messages keep their bounds and their numbers.
+// TestDeadLettersAreFramed: dead letters have their boundaries and numbers.
 func TestDeadLettersAreFramed(t *testing.T) {
 	t.Parallel()
 	messages := []string{"code=1 first", "code=1 second\nline", "code=1"}
@@ -155,8 +154,8 @@ func TestDeadLettersAreFramed(t *testing.T) {
 	}
 }
 
-// TestDeadLetterWithLF is warned of once, by the name of its own flag.
-func TestDeadLetterWithLF(t *testing.T) {
+// TestDeadLetterWithLFWarnsOnce: and names --dead-letter.
+func TestDeadLetterWithLFWarnsOnce(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "refused")
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", newChildren(t).sink(t), "--dead-letter=file:"+path)
@@ -168,12 +167,12 @@ func TestDeadLetterWithLF(t *testing.T) {
 	p.exit(0)
 	log := p.stderr.String()
 	if strings.Count(log, "contains LF") != 1 || !strings.Contains(log, "flag=--dead-letter") {
-		t.Error("not warned of once, by the name of the flag")
+		t.Error("not one warning that names the flag")
 	}
 }
 
-// TestSinkURLFaults are usage errors that name the flag.
-func TestSinkURLFaults(t *testing.T) {
+// TestSinkURLFaultsAreUsageErrors: they name the flag.
+func TestSinkURLFaultsAreUsageErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for i, query := range []string{"frame=xml", "frame", "frame=", "frames=json", "frame=json&sync=1", "frame=json&frame=json", "frame=json&frame=line", ""} {
@@ -192,12 +191,12 @@ func TestSinkURLFaults(t *testing.T) {
 		}
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
-		t.Errorf("files were made: %v, %v", files, err)
+		t.Errorf("files were created: %v, %v", files, err)
 	}
 }
 
-// TestPathWithAQuestionMark is written with an escape.
-func TestPathWithAQuestionMark(t *testing.T) {
+// TestSinkPathsHaveEscapes: %3F is a question mark.
+func TestSinkPathsHaveEscapes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", "--sink=file:"+dir+"/50% %25 what%3F?frame=length")

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// unfinished are files as a killed process, or another program, leaves them.
+// unfinished are files whose last record is unfinished, as a killed process or another program leaves them.
 var unfinished = map[string]struct {
 	query, before, kept, aside string
 }{
@@ -21,8 +21,8 @@ var unfinished = map[string]struct {
 	"part of a long frame": {"?frame=length", framed("old") + framed(strings.Repeat("u", 300_000))[:200_000], framed("old"), framed(strings.Repeat("u", 300_000))[:200_000]},
 }
 
-// TestUnfinishedRecordIsKept, before a message has arrived and afterwards: opening a
-// file deletes nothing.
+// TestUnfinishedRecordIsKept: opening a file deletes nothing. What is set aside or completed is so
+// before the first message arrives.
 func TestUnfinishedRecordIsKept(t *testing.T) {
 	t.Parallel()
 	for name, c := range unfinished {
@@ -66,8 +66,8 @@ func TestUnfinishedRecordIsKept(t *testing.T) {
 	}
 }
 
-// TestFileOfAnotherFraming is left as it is, with status 1.
-func TestFileOfAnotherFraming(t *testing.T) {
+// TestFileOfAnotherFramingIsLeftAlone: with exit status 1.
+func TestFileOfAnotherFramingIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	for query, before := range map[string]string{
 		"?frame=length": "a line\nanother\n",
@@ -88,9 +88,9 @@ func TestFileOfAnotherFraming(t *testing.T) {
 	}
 }
 
-// TestFileInUse is status 1, whichever flag names it; two flags of one command line
-// that name one file are status 2, whatever name each uses.
-func TestFileInUse(t *testing.T) {
+// TestFileIsUsedOnce: a file that another process uses is status 1, for either flag. Two flags of
+// one command line with the same file are status 2, even under different names.
+func TestFileIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	p, _, c := connectFG(t, "{}", "--workers=1", sink.flag())
@@ -119,8 +119,8 @@ func TestFileInUse(t *testing.T) {
 	}
 }
 
-// TestFileThatIsNone: what is no regular file is refused before it is opened.
-func TestFileThatIsNone(t *testing.T) {
+// TestOnlyRegularFiles: anything else is refused before it is opened.
+func TestOnlyRegularFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := syscall.Mkfifo(dir+"/pipe", 0o600); err != nil {
@@ -134,8 +134,8 @@ func TestFileThatIsNone(t *testing.T) {
 	}
 }
 
-// TestMessagesLikeFrames: whoever sends messages cannot keep the gateway from starting again.
-func TestMessagesLikeFrames(t *testing.T) {
+// TestMessagesThatLookLikeFrames: a sender of messages cannot prevent a restart of the gateway.
+func TestMessagesThatLookLikeFrames(t *testing.T) {
 	t.Parallel()
 	for _, messages := range [][]string{
 		{framed("ab") + "x"},
@@ -160,8 +160,8 @@ func TestMessagesLikeFrames(t *testing.T) {
 	}
 }
 
-// TestNULsBehindFrames are kept, with a warning: they may be empty messages.
-func TestNULsBehindFrames(t *testing.T) {
+// TestNULsAfterFramesAreKept: with a warning, because they may be empty messages.
+func TestNULsAfterFramesAreKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "out")
 	before := framed("a") + strings.Repeat("\x00", 4096)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// fileSink is a file sink of the test's own.
+// fileSink is the test's own file sink.
 type fileSink struct {
 	path string
 }
@@ -26,7 +26,7 @@ func (f fileSink) text(t *testing.T) string {
 	return string(text)
 }
 
-// holds checks the whole of the file, where one worker made its order certain.
+// holds checks the whole file. Its order is defined only with one worker.
 func (f fileSink) holds(t *testing.T, lines ...string) {
 	t.Helper()
 	want := ""

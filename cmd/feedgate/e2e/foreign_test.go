@@ -11,16 +11,15 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// TestForeignServer: a server of another protocol is called that, before it has sent as
-// much as a frame's header.
-func TestForeignServer(t *testing.T) {
+// TestForeignProtocolIsDetected: even before the server has sent as much as a frame's header.
+func TestForeignProtocolIsDetected(t *testing.T) {
 	t.Parallel()
-	const alert = "\x15\x03\x01\x00\x02\x02\x46" // protocol_version, as OpenSSL answers what is not TLS
-	say := func(text string) func(net.Conn) {
+	const alert = "\x15\x03\x01\x00\x02\x02\x46" // protocol_version, OpenSSL's response to plaintext
+	send := func(text string) func(net.Conn) {
 		return func(c net.Conn) {
 			_ = c.SetDeadline(time.Now().Add(patience))
 			_, _ = fmt.Fprint(c, text)
-			_, _ = c.Read(make([]byte, 1<<10)) // what the gateway says first
+			_, _ = c.Read(make([]byte, 1<<10)) // the gateway's login
 		}
 	}
 	for name, c := range map[string]struct {
@@ -29,20 +28,20 @@ func TestForeignServer(t *testing.T) {
 		words  []string
 		reason string
 	}{
-		"fg at a line server": {"fg", say("220 hi\r\n"), []string{"does not look like FG/1", "text"}, "login"},
-		"fg at an HTTP server": {"fg", say("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
+		"fg at a line server": {"fg", send("220 hi\r\n"), []string{"does not look like FG/1", "text"}, "login"},
+		"fg at an HTTP server": {"fg", send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
 			[]string{"does not look like FG/1", "HTTP"}, "login"},
-		"fg at a TLS server":        {"fg", say(alert), []string{"does not look like FG/1", "TLS"}, "login"},
-		"ws at a TLS alert":         {"ws", say(alert), []string{"is TLS, not HTTP", "wss"}, "login"},
-		"fg+tls at a line server":   {"fg+tls", say("220 hi\r\n"), []string{"does not speak TLS", "text"}, "tls"},
-		"wss at a plaintext server": {"wss", say("HTTP/1.1 400 Bad Request\r\n\r\n"), []string{"does not speak TLS", "HTTP"}, "tls"},
+		"fg at a TLS server":        {"fg", send(alert), []string{"does not look like FG/1", "TLS"}, "login"},
+		"ws at a TLS alert":         {"ws", send(alert), []string{"is TLS, not HTTP", "wss"}, "login"},
+		"fg+tls at a line server":   {"fg+tls", send("220 hi\r\n"), []string{"does not speak TLS", "text"}, "tls"},
+		"wss at a plaintext server": {"wss", send("HTTP/1.1 400 Bad Request\r\n\r\n"), []string{"does not speak TLS", "HTTP"}, "tls"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newCloser(t, "127.0.0.1:0", c.answer)
 			p := run(t, c.scheme+"://"+s.Addr().String(), "--sink=discard:")
 			p.waitLog(c.words...)
-			eventually(t, "it is counted", func() bool { return p.metric("feedgate_protocol_errors_total", "reason", c.reason) > 0 })
+			eventually(t, "the protocol error is counted", func() bool { return p.metric("feedgate_protocol_errors_total", "reason", c.reason) > 0 })
 			if n := p.metric("feedgate_protocol_errors_total", "reason", "unknown_op"); n > 0 {
 				t.Errorf("%v times unknown_op", n)
 			}
@@ -52,9 +51,9 @@ func TestForeignServer(t *testing.T) {
 	}
 }
 
-// TestAckModeOfferedOnce: once a connection got further, a server that does not offer the
-// ack mode is a passing fault.
-func TestAckModeOfferedOnce(t *testing.T) {
+// TestAckModeNoLongerOfferedIsRetried: after a successful login, a server that does not offer the
+// ack mode is a temporary fault.
+func TestAckModeNoLongerOfferedIsRetried(t *testing.T) {
 	t.Parallel()
 	p, s, c := connectFG(t, `{"session":"a","acks":["each","range"]}`, "--ack=range", "--sink=discard:")
 	c.close()
@@ -70,8 +69,8 @@ func TestAckModeOfferedOnce(t *testing.T) {
 	p.stop(c)
 }
 
-// TestAckModeNeverOffered ends the gateway.
-func TestAckModeNeverOffered(t *testing.T) {
+// TestAckModeNeverOfferedEndsTheGateway: at the first login.
+func TestAckModeNeverOfferedEndsTheGateway(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, `{"session":"a"}`, "--ack=range", "--sink=discard:")
 	if _, last := c.untilBye(); last.code != 2 {
@@ -81,9 +80,8 @@ func TestAckModeNeverOffered(t *testing.T) {
 	p.exit(1)
 }
 
-// TestGoodbyeNeedsCloseNotify: under TLS, BYE and Close are a clean close only with
-// close_notify behind them.
-func TestGoodbyeNeedsCloseNotify(t *testing.T) {
+// TestByeRequiresCloseNotify: over TLS, BYE is a clean close only if close_notify follows.
+func TestByeRequiresCloseNotify(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	config := ca.Server()
@@ -112,9 +110,8 @@ func TestGoodbyeNeedsCloseNotify(t *testing.T) {
 	p.waitLog("close_notify")
 }
 
-// TestGoodbyeAndGone: a server that does not wait for our goodbye has closed cleanly, and
-// lost nothing.
-func TestGoodbyeAndGone(t *testing.T) {
+// TestServerNeedNotWaitForBye: a server that closes right after its own BYE has closed cleanly.
+func TestServerNeedNotWaitForBye(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	config := ca.Server()
@@ -149,25 +146,24 @@ func TestGoodbyeAndGone(t *testing.T) {
 	}
 }
 
-// TestConnectionFailuresAreCounted: what repeats is logged at once, then once a second
-// with its count.
-func TestConnectionFailuresAreCounted(t *testing.T) {
+// TestRepeatedFailuresAreSummedUp: the first failure is logged at once, repetitions once per second with
+// their number.
+func TestRepeatedFailuresAreSummedUp(t *testing.T) {
 	t.Parallel()
+	begun := time.Now()
 	p := run(t, "fg://"+deadAddress(), "--sink=discard:", "--reconnect-min=1ms", "--reconnect-max=5ms")
-	p.waitLog("cannot connect")
-	first := time.Now()
-	p.waitLog("times=")
+	p.waitLog("cannot connect", "times=")
 	p.signal(syscall.SIGTERM)
 	p.exit(0)
 	log := p.stderr.String()
-	// The first line, one a second, and the rest at the end.
-	if n, most := strings.Count(log, "cannot connect"), 3+int(time.Since(first)/time.Second); n > most {
-		t.Errorf("%d lines, at most %d are due", n, most)
+	// The first line, one per second, and the rest at the end.
+	if n, most := strings.Count(log, "cannot connect"), 3+int(time.Since(begun)/time.Second); n > most {
+		t.Errorf("%d lines, want %d at most", n, most)
 	}
 }
 
-// TestIPv6Zone in a URL.
-func TestIPv6Zone(t *testing.T) {
+// TestIPv6ZoneInAURL: with or without an escaped percent sign.
+func TestIPv6ZoneInAURL(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {

@@ -8,16 +8,15 @@ import (
 	"testing"
 )
 
-// framing is one --frame, and how a server writes its messages.
+// framing is one --frame, and the server's encoding of messages.
 type framing struct {
 	flag   string
 	encode func(message string) []byte
-	// kept is what of the frame is the message; nil where it is the message
-	// as it was given.
+	// kept returns the message as the gateway decodes it; nil: unchanged.
 	kept func(message string) string
 }
 
-// lengthField writes n as a length field.
+// lengthField encodes n as a length field.
 func lengthField(n uint64, size int, order binary.ByteOrder) []byte {
 	field := make([]byte, 8)
 	if order == binary.BigEndian {
@@ -28,8 +27,8 @@ func lengthField(n uint64, size int, order binary.ByteOrder) []byte {
 	return field[:size]
 }
 
-// lengthFrame is a frame with a header before the length field, whose value is
-// the message's length less adjust.
+// lengthFrame returns an encoder of frames: header, length field, message. The length field is the
+// length of the message minus adjust.
 func lengthFrame(header string, size, adjust int, order binary.ByteOrder) func(string) []byte {
 	return func(message string) []byte {
 		b := []byte(header)
@@ -80,7 +79,7 @@ var framings = map[string]framing{
 		encode: func(m string) []byte { return append(binary.AppendUvarint(nil, uint64(len(m))), m...) }},
 }
 
-// TestFramings sends the same messages in each framing, in small pieces.
+// TestFramings: the same messages arrive in each framing, sent in small pieces.
 func TestFramings(t *testing.T) {
 	t.Parallel()
 	for name, f := range framings {
@@ -112,9 +111,8 @@ func TestFramings(t *testing.T) {
 	}
 }
 
-// TestLongestMessage: --max-message itself is allowed, and does not count what
-// the framing drops.
-func TestLongestMessage(t *testing.T) {
+// TestLongestMessageIsAllowed: --max-message does not count bytes that the framing removes.
+func TestLongestMessageIsAllowed(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"line LF", "line CRLF", "delim of 8", "length 4", "varint"} {
 		t.Run(name, func(t *testing.T) {
@@ -137,9 +135,9 @@ func TestLongestMessage(t *testing.T) {
 	}
 }
 
-// TestFramingErrors: each ends the connection and is counted by its reason, and
-// the gateway connects again. What came before is acknowledged or sent again.
-func TestFramingErrors(t *testing.T) {
+// TestFramingErrorsReconnect: each ends the connection, is counted by its reason, and the gateway
+// reconnects.
+func TestFramingErrorsReconnect(t *testing.T) {
 	t.Parallel()
 	const length8 = "length:offset=0,size=8,adjust=0,strip=8,order=big"
 	for name, c := range map[string]struct {
@@ -181,9 +179,9 @@ func TestFramingErrors(t *testing.T) {
 	}
 }
 
-// TestTruncatedTail: what is left of a frame is counted, its length is logged, and the
-// status is 1, as the feed was not complete.
-func TestTruncatedTail(t *testing.T) {
+// TestTruncatedTailIsAnError: an unfinished frame at the end of the stream is counted, its length
+// is logged, and the exit status is 1, because the feed is incomplete.
+func TestTruncatedTailIsAnError(t *testing.T) {
 	t.Parallel()
 	tail := strings.Repeat("t", 7919)
 	for name, c := range map[string]struct{ frame, stream string }{
@@ -203,8 +201,8 @@ func TestTruncatedTail(t *testing.T) {
 	}
 }
 
-// TestMessagesBeforeAFramingError: what was whole is acknowledged.
-func TestMessagesBeforeAFramingError(t *testing.T) {
+// TestMessagesBeforeAFramingErrorAreProcessed: the sink has every complete message.
+func TestMessagesBeforeAFramingErrorAreProcessed(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	s := listenTCP(t)

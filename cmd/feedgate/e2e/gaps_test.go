@@ -18,7 +18,7 @@ func TestGapIsCountedAndLogged(t *testing.T) {
 	p.waitMetric(1, "feedgate_gaps_total")
 	p.waitLog("700003")
 	if log := p.stderr.String(); !strings.Contains(log, "700777") && !strings.Contains(log, "700778") {
-		t.Errorf("the log does not say where the gap ends")
+		t.Errorf("the log does not have the end of the gap")
 	}
 	// The missing numbers count as done.
 	c.close()
@@ -30,7 +30,7 @@ func TestGapIsCountedAndLogged(t *testing.T) {
 	sink.holds(t, "a", "b", "c", "d")
 }
 
-func TestMissingSeqMayComeLater(t *testing.T) {
+func TestMissingSeqMayArriveLater(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", sink.flag())
@@ -42,7 +42,7 @@ func TestMissingSeqMayComeLater(t *testing.T) {
 	sink.holds(t, "1", "5", "3", "6", "2", "4", "7")
 }
 
-// TestGapBeforeTheFirstMessage: numbers rise from the one that WELCOME named.
+// TestGapBeforeTheFirstMessage: the first expected number is WELCOME's.
 func TestGapBeforeTheFirstMessage(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, "{}", "--exit-on-close")
@@ -55,8 +55,8 @@ func TestGapBeforeTheFirstMessage(t *testing.T) {
 	p.exit(0)
 }
 
-// TestGapInOtherAckModes: a range covers the missing numbers, which count as
-// done; an ordered ack is in order of arrival.
+// TestGapInOtherAckModes: an ACKTO covers missing numbers, which count as done. Ordered acks are in
+// order of arrival.
 func TestGapInOtherAckModes(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, `{"acks":["each","range"]}`, "--ack=range", "--ack-interval=10ms", "--exit-on-close")
@@ -78,7 +78,7 @@ func TestGapInOtherAckModes(t *testing.T) {
 	p.exit(0)
 }
 
-// TestGapIsFilledOnce: a missing number that has come is missing no more.
+// TestGapIsFilledOnce: a second message with the missing number is an error.
 func TestGapIsFilledOnce(t *testing.T) {
 	t.Parallel()
 	p, s, c := connectFG(t, "{}")
@@ -95,13 +95,13 @@ func TestGapIsFilledOnce(t *testing.T) {
 	p.stop(c)
 }
 
-// TestLastGapsAreRemembered: the last 1,024 gaps are, older ones are not.
+// TestLastGapsAreRemembered: the last 1,024 of them.
 func TestLastGapsAreRemembered(t *testing.T) {
 	t.Parallel()
 	const gaps, remembered = 1100, 1024
 	for name, c := range map[string]struct {
-		seq    uint64
-		missed bool
+		seq        uint64
+		remembered bool
 	}{
 		"last": {2 * gaps, true}, "oldest remembered": {2 * (gaps - remembered + 1), true},
 		"newest forgotten": {2 * (gaps - remembered), false}, "first": {2, false},
@@ -119,7 +119,7 @@ func TestLastGapsAreRemembered(t *testing.T) {
 			conn.acked(seqs...)
 			p.waitMetric(gaps, "feedgate_gaps_total")
 			conn.send(data(c.seq, "even"))
-			if c.missed {
+			if c.remembered {
 				conn.acked(c.seq)
 				p.stop(conn)
 				return

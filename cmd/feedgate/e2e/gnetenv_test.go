@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestGnetVariables: what the environment sets for gnet's logger neither ends feedgate nor
-// makes it write anything, anywhere.
-func TestGnetVariables(t *testing.T) {
+// TestGnetVariablesHaveNoEffect: settings of gnet's logger in the environment neither end feedgate
+// nor make it write anything.
+func TestGnetVariablesHaveNoEffect(t *testing.T) {
 	t.Parallel()
 	log := filepath.Join(t.TempDir(), "gnet.log")
 	for _, env := range [][]string{
@@ -36,7 +36,7 @@ func TestGnetVariables(t *testing.T) {
 	}
 }
 
-// TestGnetVariablesReachChildren as the user set them.
+// TestGnetVariablesReachChildren: unchanged.
 func TestGnetVariablesReachChildren(t *testing.T) {
 	t.Parallel()
 	seen := filepath.Join(t.TempDir(), "seen")
@@ -50,12 +50,12 @@ func TestGnetVariablesReachChildren(t *testing.T) {
 	c.acks(1)
 	p.stop(c)
 	if text, err := os.ReadFile(seen); err != nil || string(text) != "a=b c\n" {
-		t.Errorf("the child saw %q, %v", text, err)
+		t.Errorf("the child has %q, %v", text, err)
 	}
 }
 
-// TestGnetIsInitialisedAfterItsEnvironmentIsHidden: by Go's order of initialisation, which
-// a new import of the package that hides it, or a new module path, would change.
+// TestGnetIsInitialisedAfterItsEnvironmentIsHidden: this depends on Go's order of package initialization,
+// which a new import in gnetenv, or a new module path, could change.
 func TestGnetIsInitialisedAfterItsEnvironmentIsHidden(t *testing.T) {
 	t.Parallel()
 	trace := command(t, []string{"GODEBUG=inittrace=1"}, "version").stderr
@@ -66,16 +66,16 @@ func TestGnetIsInitialisedAfterItsEnvironmentIsHidden(t *testing.T) {
 	}
 	ours, theirs := at["feedgate/gateway/gnetlog/internal/gnetenv"], at["github.com/panjf2000/gnet/v2/pkg/logging"]
 	if ours == 0 || theirs == 0 || ours > theirs {
-		t.Errorf("gnetenv is %d. and gnet's logger %d. of the packages initialised", ours, theirs)
+		t.Errorf("gnetenv is initialized as number %d, gnet's logger as number %d", ours, theirs)
 	}
 	quiet, keeper := at["feedgate/gateway/gnetlog"], at["github.com/panjf2000/gnet/v2/pkg/pool/goroutine"]
 	if quiet == 0 || keeper == 0 || quiet < theirs || quiet > keeper {
-		t.Errorf("gnetlog is %d., gnet's logger %d., and what keeps the logger %d. of the packages initialised", quiet, theirs, keeper)
+		t.Errorf("gnetlog is initialized as number %d, gnet's logger as number %d, its user pool/goroutine as number %d", quiet, theirs, keeper)
 	}
 }
 
-// TestGnetIsSilent: what gnet logs, all of which it has to log at level -1, reaches neither
-// stream of the feed, whose engine it is, nor of run, whose poller it is.
+// TestGnetIsSilent: gnet is the engine of feed and the poller of run. At level -1 it logs everything, and
+// nothing of that reaches standard output or standard error.
 func TestGnetIsSilent(t *testing.T) {
 	t.Parallel()
 	env := []string{"GNET_LOGGING_LEVEL=-1"}
@@ -96,7 +96,7 @@ func TestGnetIsSilent(t *testing.T) {
 	}
 }
 
-// TestGnetErrorsEndTheFeed: why its engine has ended, which gnet only logs, the feed reports.
+// TestGnetErrorsEndTheFeed: the feed reports why its engine has ended, which gnet only logs.
 func TestGnetErrorsEndTheFeed(t *testing.T) {
 	t.Parallel()
 	addr := freshAddress()

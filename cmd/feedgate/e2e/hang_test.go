@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// fifo makes a FIFO, which blocks whoever reads it until somebody writes.
+// fifo creates a FIFO, which blocks readers until somebody writes to it.
 func fifo(t *testing.T, path string) {
 	t.Helper()
 	_ = os.Remove(path)
@@ -20,7 +20,7 @@ func fifo(t *testing.T, path string) {
 	}
 }
 
-// writer waits until somebody reads the FIFO, and returns its writing end.
+// writer waits until the FIFO has a reader, and returns its write end.
 func writer(t *testing.T, path string) *os.File {
 	t.Helper()
 	var end *os.File
@@ -38,8 +38,8 @@ func writer(t *testing.T, path string) *os.File {
 	return end
 }
 
-// TestStopWhileAReloadHangs: a file that blocks is reported, and holds up neither the other
-// files nor the end of the process.
+// TestStopWhileAReloadHangs: a blocking file is logged, and delays neither other files nor the end of the
+// process.
 func TestStopWhileAReloadHangs(t *testing.T) {
 	t.Parallel()
 	for status, name := range []string{"drain", "at once"} {
@@ -54,7 +54,7 @@ func TestStopWhileAReloadHangs(t *testing.T) {
 			p.waitLog("logged in")
 			fifo(t, token)
 			p.signal(syscall.SIGHUP)
-			writer(t, token) // so the reload waits for what is written
+			writer(t, token) // never written to, so the reload hangs
 			p.waitLog("flag=--sink", "reload is slow", "flag=--token-file")
 			if status == 0 {
 				p.stop(c)
@@ -62,7 +62,7 @@ func TestStopWhileAReloadHangs(t *testing.T) {
 			}
 			c.send(frame{op: opData, seq: 1, payload: []byte("one")})
 			c.acked(1)
-			p.signal(syscall.SIGTERM) // the server does not close, and the drain waits for it
+			p.signal(syscall.SIGTERM) // the drain waits for the server to close
 			p.waitLog("stopping; a second")
 			p.signal(syscall.SIGINT)
 			p.status(patience)
@@ -70,8 +70,8 @@ func TestStopWhileAReloadHangs(t *testing.T) {
 	}
 }
 
-// TestSignalsWhileTheStartHangs: one signal ends a start, with status 0 as nothing was
-// received, two end it with status 1.
+// TestSignalsWhileTheStartHangs: one signal ends the start with status 0, because nothing has been
+// received; two signals end it with status 1.
 func TestSignalsWhileTheStartHangs(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"config", "token-file", "tls-ca"} {
@@ -82,9 +82,11 @@ func TestSignalsWhileTheStartHangs(t *testing.T) {
 				fifo(t, path)
 				p := run(t, "fg+tls://127.0.0.1:1", "--sink=discard:", "--"+flag+"="+path)
 				writer(t, path)
+				suspend(t, p.cmd.Process.Pid) // so that it gets both signals at once
 				for _, s := range signals {
 					p.signal(s)
 				}
+				p.signal(syscall.SIGCONT)
 				p.exit(status)
 				if !strings.Contains(lastLine(p.stderr.String()), "during the start") {
 					t.Error("the last line does not name the start")
@@ -94,8 +96,8 @@ func TestSignalsWhileTheStartHangs(t *testing.T) {
 	}
 }
 
-// TestHangupWhileStarting is harmless: the process has not read its settings yet.
-func TestHangupWhileStarting(t *testing.T) {
+// TestHangupDuringTheStartIsHarmless: before the configuration is read.
+func TestHangupDuringTheStartIsHarmless(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	path := filepath.Join(t.TempDir(), "c.yaml")
@@ -113,8 +115,8 @@ func TestHangupWhileStarting(t *testing.T) {
 	p.stop(c)
 }
 
-// TestTokenFromPipe: --token-file can be a pipe, as in --token-file <(pass show feed).
-func TestTokenFromPipe(t *testing.T) {
+// TestTokenFileMayBeAPipe: as in --token-file <(pass show feed).
+func TestTokenFileMayBeAPipe(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -137,8 +139,8 @@ func TestTokenFromPipe(t *testing.T) {
 	p.stop(c)
 }
 
-// TestLastLineOfAFailedStart: once the log has begun, it has its last line.
-func TestLastLineOfAFailedStart(t *testing.T) {
+// TestFailedStartLogsTheLastLine: like every run whose log has begun.
+func TestFailedStartLogsTheLastLine(t *testing.T) {
 	t.Parallel()
 	for format, want := range map[string]string{
 		"text": "level=INFO msg=stopped messages=0 acked=0 refused=0 dead_lettered=0 duplicates=0 dropped=0",

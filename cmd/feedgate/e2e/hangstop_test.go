@@ -12,20 +12,19 @@ import (
 	"feedgate/gateway"
 )
 
-// hung is a gateway with something that hangs.
+// hung is a gateway while something hangs.
 type hung struct {
 	p *process
-	// left is what standard error must hold at the end, and not what it must not.
+	// left are texts that standard error must have at the end, not one that it must not have.
 	left []string
 	not  string
-	// pids are processes that must not be left behind.
+	// pids are processes that must end.
 	pids []int
-	// noStderr: nobody reads standard error.
+	// noStderr is set if nobody reads standard error.
 	noStderr bool
 }
 
-// hangs are the things that can hang, each with messages that wait for it. drain is what
-// --drain-timeout is.
+// hangs makes each kind of thing hang while messages wait for it. drain is --drain-timeout.
 var hangs = map[string]func(t *testing.T, drain string) hung{
 	"the sink's disk": func(t *testing.T, drain string) hung {
 		file := filepath.Join(t.TempDir(), "out")
@@ -57,9 +56,7 @@ var hangs = map[string]func(t *testing.T, drain string) hung{
 		c.send(data(1, "code=0"))
 		c.acked(1)
 		pid := kids.deliveries(t)[0].pid
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		suspend(t, pid)
 		c.sendN(2, 3, "code=0")
 		c.fence(1)
 		return hung{p: p, left: []string{"3 unfinished"}, pids: []int{pid}}
@@ -104,7 +101,7 @@ var hangs = map[string]func(t *testing.T, drain string) hung{
 	},
 }
 
-// sendHung welcomes a gateway and sends it 3 messages, once the disk hangs.
+// sendHung accepts a gateway, makes the disk hang and sends 3 messages.
 func (s *fgServer) sendHung(d *hungDisk, file string) {
 	s.t.Helper()
 	c := s.accept()
@@ -115,7 +112,7 @@ func (s *fgServer) sendHung(d *hungDisk, file string) {
 	d.waitHung(file)
 }
 
-// fillPipe leaves no room in a pipe.
+// fillPipe fills a pipe to the last byte.
 func fillPipe(t *testing.T, w *os.File) {
 	t.Helper()
 	fd := int(w.Fd()) // blocking from now on
@@ -132,15 +129,15 @@ func fillPipe(t *testing.T, w *os.File) {
 	}
 }
 
-// notInTime is in what the process reports, and in what its watchdog does, if a gateway has not ended
-// by itself in time: on a busy machine they may be first.
+// notInTime is in the error if a gateway has not ended in time. On a busy machine that may be reported
+// instead of the unfinished messages.
 const notInTime = "did not return in time"
 
-// soon bounds what may take a second, on a busy machine.
+// soon bounds, on a busy machine, a wait that should take a second at most.
 const soon = 10 * time.Second
 
-// TestStopWhileSomethingHangs: the process ends within a second of the second signal, or of the
-// end of --drain-timeout, whatever hangs, and reports what is left.
+// TestStopWhileSomethingHangs: whatever hangs, the process ends within a second of the second
+// signal or of the end of --drain-timeout, and reports what is unfinished.
 func TestStopWhileSomethingHangs(t *testing.T) {
 	t.Parallel()
 	for what, start := range hangs {
@@ -151,7 +148,7 @@ func TestStopWhileSomethingHangs(t *testing.T) {
 			if !h.noStderr {
 				h.p.waitLog("stopping; a second")
 			}
-			h.p.signal(syscall.SIGTERM) // not SIGINT: two that wait would be one
+			h.p.signal(syscall.SIGTERM) // two pending SIGINTs would be one
 			h.ends(t)
 		})
 		t.Run(what+", the end of the drain", func(t *testing.T) {
@@ -173,7 +170,7 @@ func (h *hung) ends(t *testing.T) {
 	}
 	log := h.p.stderr.String()
 	if strings.Contains(log, notInTime) {
-		t.Log("the machine is too busy for the gateway to report what is left")
+		t.Log("the machine is too busy for the gateway to report what is unfinished")
 		return
 	}
 	for _, want := range h.left {
@@ -186,7 +183,7 @@ func (h *hung) ends(t *testing.T) {
 	}
 }
 
-// TestStopWhileAnAdminClientHangs: a request that never ends holds up no drain.
+// TestStopWhileAnAdminClientHangs: an unfinished request does not delay a drain.
 func TestStopWhileAnAdminClientHangs(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, "{}", "--drain-timeout=1h")

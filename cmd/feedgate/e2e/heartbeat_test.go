@@ -17,22 +17,22 @@ func (c *fgConn) pings(n int) {
 	}
 }
 
-func TestHeartbeatFlag(t *testing.T) {
+func TestHeartbeatFlagSetsThePingInterval(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, "{}", "--heartbeat=50ms")
 	c.pings(3)
 	p.stop(c)
 }
 
-func TestHeartbeatFromWelcome(t *testing.T) {
+func TestWelcomeSetsThePingInterval(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, `{"heartbeat_ms":100}`, "--heartbeat=1h")
 	c.pings(3)
 	p.stop(c)
 }
 
-// TestPongWhileSinkIsStuck: the answer to PING waits for no worker.
-func TestPongWhileSinkIsStuck(t *testing.T) {
+// TestPongDoesNotWaitForTheSink: PING is answered while the sink is stuck.
+func TestPongDoesNotWaitForTheSink(t *testing.T) {
 	t.Parallel()
 	for name, sink := range map[string]string{"exec": "exec:sleep 60", "spin": "spin:1h"} {
 		t.Run(name, func(t *testing.T) {
@@ -53,8 +53,8 @@ func TestPongWhileSinkIsStuck(t *testing.T) {
 	}
 }
 
-// TestPongBesidesData: PONGs keep their numbers between messages and acks.
-func TestPongBesidesData(t *testing.T) {
+// TestPongsStayInOrder: between messages and acks.
+func TestPongsStayInOrder(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, "{}", "--exit-on-close")
 	const rounds = 500
@@ -76,7 +76,7 @@ func TestPongBesidesData(t *testing.T) {
 	p.exit(0)
 }
 
-// TestIdleTimeoutReconnects: a server that says nothing at all is left.
+// TestIdleTimeoutReconnects: the server sends nothing at all.
 func TestIdleTimeoutReconnects(t *testing.T) {
 	t.Parallel()
 	p, s, c := connectFG(t, `{"session":"idle"}`, "--heartbeat=1h", "--idle-timeout=1s")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestSecretIsNotLogged: a server may name the session after the token. Neither the log nor the
-// state file has it.
+// TestSecretIsNotLogged: even if the server's session name contains the token, neither the log nor
+// the state file has it.
 func TestSecretIsNotLogged(t *testing.T) {
 	t.Parallel()
 	const secret = "t0p-s3cret"
@@ -45,8 +45,8 @@ func TestSecretIsNotLogged(t *testing.T) {
 	}
 }
 
-// TestGapsAreSummedUp: a server that skips every second number makes few lines, which say how
-// much is missing.
+// TestGapsAreSummedUp: a server that skips every second number causes few log lines, which have the
+// range of missing numbers.
 func TestGapsAreSummedUp(t *testing.T) {
 	t.Parallel()
 	const messages = 20_000
@@ -70,9 +70,8 @@ func TestGapsAreSummedUp(t *testing.T) {
 	}
 }
 
-// TestOneThatFailsDrainsTheOthers: a process that goes on without one of its upstreams would go
-// unnoticed by whoever supervises it.
-func TestOneThatFailsDrainsTheOthers(t *testing.T) {
+// TestFailedUpstreamDrainsTheOthers: otherwise a supervisor would not notice that an upstream is gone.
+func TestFailedUpstreamDrainsTheOthers(t *testing.T) {
 	t.Parallel()
 	good, bad := listenFG(t), listenFG(t)
 	p := run(t, good.url(), bad.url(), "--sink=discard:")
@@ -84,7 +83,7 @@ func TestOneThatFailsDrainsTheOthers(t *testing.T) {
 	refused.hello()
 	refused.send(bye(4))
 	if _, last := c.untilBye(); last.code != 6 {
-		t.Errorf("the other upstream is left with code %d", last.code)
+		t.Errorf("the other upstream gets BYE with code %d", last.code)
 	}
 	refused.leave()
 	c.leave()

@@ -15,22 +15,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hangVariable makes the test binary hand the system calls of hungCalls to whoever holds the
-// other end of the socket at descriptor 3, and become the command of its arguments.
+// hangVariable makes the test binary pass a seccomp descriptor for the system calls of hungCalls over the
+// socket at descriptor 3, and then execute the command in its arguments.
 const hangVariable = "ACCEPT_HUNG_DISK"
 
 // hungCalls are the system calls that wait for a disk.
 var hungCalls = []uint32{unix.SYS_FSYNC, unix.SYS_FDATASYNC}
 
-// hungDisk is a disk of one process that answers, or does not: its fsync calls wait in the
-// kernel (seccomp, SECCOMP_RET_USER_NOTIF) until the test lets them continue, and only SIGKILL
-// or the end of the process ends them, as on a dead NFS server. It needs no privileges.
+// hungDisk controls the disk of one process: fsync calls wait in the kernel (seccomp,
+// SECCOMP_RET_USER_NOTIF) until the test resumes them. As with a dead NFS server, only SIGKILL or
+// the end of the process interrupts them. It requires no privileges.
 type hungDisk struct {
 	t    *testing.T
 	conn *os.File // the test's end of the socket
 
 	mu     sync.Mutex
-	hung   map[string]bool // what a path contains whose fsync hangs
+	hung   map[string]bool // fsync of paths that contain a key hangs
 	held   []heldCall
 	notify int
 }
@@ -40,7 +40,7 @@ type heldCall struct {
 	path string
 }
 
-// seccompNotif and seccompNotifResp are those of linux/seccomp.h.
+// seccompNotif and seccompNotifResp are structs of linux/seccomp.h.
 type seccompNotif struct {
 	id         uint64
 	pid, flags uint32
@@ -57,7 +57,7 @@ type seccompNotifResp struct {
 	flags uint32
 }
 
-// runOnDisk starts `feedgate run` on a disk that hangs when it is told to.
+// runOnDisk starts `feedgate run` with a hungDisk.
 func runOnDisk(t *testing.T, args ...string) (*process, *hungDisk) {
 	t.Helper()
 	return runOnDiskWith(t, launch{args: args})
@@ -85,7 +85,7 @@ func runOnDiskWith(t *testing.T, l launch) (*process, *hungDisk) {
 	return p, d
 }
 
-// receive takes the descriptor on which the system calls come.
+// receive receives the descriptor that notifies of the system calls.
 func (d *hungDisk) receive() {
 	d.t.Helper()
 	oob := make([]byte, unix.CmsgSpace(4))
@@ -105,7 +105,7 @@ func (d *hungDisk) receive() {
 	d.notify = fds[0]
 }
 
-// serve lets calls continue, but for those that hang, until the process has ended.
+// serve resumes every call that is not to hang, until the process has ended.
 func (d *hungDisk) serve(p *process) {
 	defer unix.Close(d.notify)
 	for p.running() {
@@ -115,10 +115,10 @@ func (d *hungDisk) serve(p *process) {
 		}
 		var call seccompNotif
 		if err := ioctl(d.notify, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&call)); err != nil {
-			continue // interrupted meanwhile
+			continue // the call was interrupted
 		}
 		if int(call.pid) == p.cmd.Process.Pid {
-			d.t.Error("the main thread waits for a disk, and would hold up the first signal")
+			d.t.Error("the main thread waits for a disk, which would delay the first signal")
 		}
 		path, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", call.pid, call.args[0]))
 		d.mu.Lock()
@@ -140,7 +140,7 @@ func (d *hungDisk) hangs(path string) bool {
 	return false
 }
 
-// resume has the kernel run a call. The lock is held.
+// resume lets the kernel execute a call. The lock is held.
 func (d *hungDisk) resume(id uint64) {
 	answer := seccompNotifResp{id: id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
 	err := ioctl(d.notify, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&answer))
@@ -149,14 +149,14 @@ func (d *hungDisk) resume(id uint64) {
 	}
 }
 
-// hang lets what is synced from now on hang, if its path contains part.
+// hang makes fsync hang from now on for paths that contain part.
 func (d *hungDisk) hang(part string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hung[part] = true
 }
 
-// waitHung waits until a call hangs for a path that contains part.
+// waitHung waits until an fsync of a path that contains part hangs.
 func (d *hungDisk) waitHung(part string) {
 	d.t.Helper()
 	eventually(d.t, "an fsync that hangs", func() bool {
@@ -171,7 +171,7 @@ func (d *hungDisk) waitHung(part string) {
 	})
 }
 
-// release lets everything continue.
+// release resumes all calls.
 func (d *hungDisk) release() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -189,8 +189,8 @@ func ioctl(fd int, request uint, arg unsafe.Pointer) error {
 	return nil
 }
 
-// becomeHung makes this process the command of its arguments, on a disk that another process
-// answers for.
+// becomeHung installs the seccomp filter, passes its descriptor to the test, and executes the
+// command in the arguments.
 func becomeHung() {
 	runtime.LockOSThread()
 	os.Unsetenv(hangVariable)
@@ -200,8 +200,8 @@ func becomeHung() {
 			os.Exit(3)
 		}
 	}
-	// The filter sees seccomp_data: the number of the call is its first word. One filter holds
-	// for one architecture, that of this binary.
+	// The first word of seccomp_data is the number of the call. The filter is for the architecture of
+	// this binary only.
 	filter := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}}
 	for i, nr := range hungCalls {
 		filter = append(filter, unix.SockFilter{

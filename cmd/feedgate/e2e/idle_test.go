@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// TestQuietFeedIsKept: over tcp, a feed may be silent for longer than the 25 s that other
-// schemes allow.
-func TestQuietFeedIsKept(t *testing.T) {
+// TestSilentTCPFeedIsKept: over tcp, a feed may be silent for longer than 25 s, the default
+// --idle-timeout of other schemes.
+func TestSilentTCPFeedIsKept(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
 	p := run(t, s.url(), "--frame=line", `--ack-template=A{n}\n`, "--sink=discard:")
 	c := s.accept()
 	c.send([]byte("one\n"))
 	c.expect("A1\n")
-	// The silence itself is what is tested: it ends when the connection does.
+	// The read would end early if the gateway closed the connection.
 	if err := c.SetReadDeadline(time.Now().Add(26 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestQuietFeedIsKept(t *testing.T) {
 	p.stop()
 }
 
-// TestIdleTimeoutOverTCP: given, it applies; and empty lines are signs of life.
+// TestIdleTimeoutOverTCP: if set, it applies. Empty lines restart it, even if they are skipped.
 func TestIdleTimeoutOverTCP(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
@@ -40,14 +40,14 @@ func TestIdleTimeoutOverTCP(t *testing.T) {
 		c.send([]byte("\r\n"))
 	}
 	if n := p.metric("feedgate_reconnects_total"); n != 0 {
-		t.Fatalf("%v reconnects while empty lines come", n)
+		t.Fatalf("%v reconnects while empty lines arrive", n)
 	}
 	if got := c.untilEnd(); got != "" {
 		t.Errorf("the gateway sent %q", got)
 	}
 	s.accept().close()
 	if n := p.metric("feedgate_messages_total"); n != 0 {
-		t.Errorf("%v messages, want none of the empty lines", n)
+		t.Errorf("%v messages, want no empty lines", n)
 	}
 	p.stop()
 }

@@ -7,9 +7,8 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// TestTLSFlagsNeedTLS: with a scheme that has none they would be ignored, and the connection
-// made in plaintext.
-func TestTLSFlagsNeedTLS(t *testing.T) {
+// TestTLSFlagsRequireTLS: with a plaintext scheme they would be ignored, so they are a usage error.
+func TestTLSFlagsRequireTLS(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	address := strings.TrimPrefix(s.url(), "fg://")
@@ -24,7 +23,7 @@ func TestTLSFlagsNeedTLS(t *testing.T) {
 	} {
 		p := start(t, launch{args: append([]string{"run", "--sink=discard:", "--admin="}, strings.Fields(c.line)...)})
 		go func() {
-			// The build that ignored them connects here.
+			// A version that ignores them connects here.
 			if conn, err := s.ln.Accept(); err == nil {
 				conn.Close()
 				_ = p.cmd.Process.Kill()

@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// TestLastLine: what a clean end of the stream leaves without LF is a message. Of a file
-// whose last line has no end nothing is lost.
-func TestLastLine(t *testing.T) {
+// TestLastLineNeedsNoLF: at a clean end of the stream, an unfinished line is a message.
+func TestLastLineNeedsNoLF(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 2000)
 	for name, c := range map[string]struct {
@@ -20,7 +19,7 @@ func TestLastLine(t *testing.T) {
 		"nothing":              {"line", "", "", nil},
 		"CR but no LF":         {"line", "one\r\ntwo\r", "A1 0\nA2 0\n", []string{"one", "two"}},
 		"over --max-message":   {"line", "one\n" + long, "A1 0\nA2 3\n", []string{"one"}},
-		"a sign of life":       {"line", "one\n#two", "A1 0\n", []string{"one"}},
+		"an ignored prefix":    {"line", "one\n#two", "A1 0\n", []string{"one"}},
 		"empty lines":          {"line", "one\n\n\r\n", "A1 0\nA2 0\nA3 0\n", []string{"one", "", ""}},
 		"empty lines, skipped": {"line:skip-empty", "\n\none\n\r\n\r\ntwo\n\nthree", "A1 0\nA2 0\nA3 0\n", []string{"one", "two", "three"}},
 		"a lone CR, skipped":   {"line:skip-empty", "one\n\r", "A1 0\n", []string{"one"}},
@@ -39,22 +38,22 @@ func TestLastLine(t *testing.T) {
 			p.exit(0)
 			sink.holds(t, c.kept...)
 			if strings.Contains(p.stderr.String(), "truncated") {
-				t.Error("something is called truncated")
+				t.Error("the log has truncated")
 			}
 		})
 	}
 }
 
-// TestLastPart: the last line can be the last part of a request.
-func TestLastPart(t *testing.T) {
+// TestLastLineMayCompleteARequest: an incomplete request at the end is an error.
+func TestLastLineMayCompleteARequest(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		stream, acks string
 		status       int
 	}{
 		"completes a request": {`{"id":1,"data":"a"}` + "\n" + `{"id":1,"data":"b","complete":true}`, "1:0\n", 0},
-		"leaves one open":     {`{"id":1,"data":"a"}` + "\n" + `{"id":2,"complete":true}`, "2:0\n", 1},
-		"leaves itself open":  {`{"id":1,"complete":true}` + "\n" + `{"id":2,"data":"a"}`, "1:0\n", 1},
+		"after an incomplete": {`{"id":1,"data":"a"}` + "\n" + `{"id":2,"complete":true}`, "2:0\n", 1},
+		"is incomplete":       {`{"id":1,"complete":true}` + "\n" + `{"id":2,"data":"a"}`, "1:0\n", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,9 +70,9 @@ func TestLastPart(t *testing.T) {
 	}
 }
 
-// TestCutLine: a reset is no end of a feed, and without --exit-on-close no end is one:
-// what is left of a line is truncated.
-func TestCutLine(t *testing.T) {
+// TestUnfinishedLineIsTruncated: after a reset, and without --exit-on-close after any close, an
+// unfinished line is no message.
+func TestUnfinishedLineIsTruncated(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{"reset": {"--exit-on-close"}, "close": nil} {
 		t.Run(name, func(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// listen opens a loopback listener; its connections have a receive buffer of
-// the given size, or the system's where it is 0.
+// listen listens on a loopback port. Its connections have a receive buffer of the given size, or the
+// system's default if it is 0.
 func listen(t *testing.T, receive int) *net.TCPListener {
 	t.Helper()
 	return listenAt(t, "127.0.0.1:0", receive)
@@ -20,8 +20,7 @@ func listenAt(t *testing.T, address string, receive int) *net.TCPListener {
 	t.Helper()
 	config := net.ListenConfig{}
 	if receive > 0 {
-		// Set before listening, so that the window is small from the first
-		// segment on.
+		// Set before listening, so that the window is small from the first segment.
 		config.Control = func(_, _ string, raw syscall.RawConn) error {
 			var fault error
 			err := raw.Control(func(fd uintptr) {
@@ -38,7 +37,7 @@ func listenAt(t *testing.T, address string, receive int) *net.TCPListener {
 	return ln.(*net.TCPListener)
 }
 
-// accept waits for the next connection; it is closed when the test ends.
+// accept waits for the next connection, which is closed when the test ends.
 func accept(t *testing.T, ln *net.TCPListener) *net.TCPConn {
 	t.Helper()
 	for limit := time.Now().Add(patience); ; {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestHelloContents(t *testing.T) {
+func TestHelloHasClientSessionAndToken(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	p := run(t, s.url(), "--client-name=reader-7", "--token-file="+tokenFile(t, "s3cret\n", 0o600))
@@ -20,7 +20,7 @@ func TestHelloContents(t *testing.T) {
 	p.stop(c)
 }
 
-func TestHelloClientIsHostName(t *testing.T) {
+func TestDefaultClientNameIsTheHostName(t *testing.T) {
 	t.Parallel()
 	host, err := os.Hostname()
 	if err != nil {
@@ -35,7 +35,7 @@ func TestHelloClientIsHostName(t *testing.T) {
 	p.stop(c)
 }
 
-// tokenFile writes a secret with the mode, whatever the umask.
+// tokenFile writes a secret to a file with the mode, regardless of the umask.
 func tokenFile(t *testing.T, secret string, mode os.FileMode) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "token")
@@ -48,7 +48,7 @@ func tokenFile(t *testing.T, secret string, mode os.FileMode) string {
 	return path
 }
 
-func TestTokenFileDropsOneNewline(t *testing.T) {
+func TestOneNewlineOfTheTokenFileIsDropped(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, token string }{
 		"none": {"abc", "abc"}, "one": {"abc\n", "abc"}, "two": {"abc\n\n", "abc\n"},
@@ -56,7 +56,7 @@ func TestTokenFileDropsOneNewline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := listenFG(t)
-			// Group-readable is allowed: only mode & 0o007 counts.
+			// Group-readable is allowed; only mode & 0o007 is checked.
 			p := run(t, s.url(), "--token-file="+tokenFile(t, c.text, 0o640))
 			conn := s.accept()
 			if _, h := conn.welcome(1, "{}"); h.Token != c.token {
@@ -67,7 +67,7 @@ func TestTokenFileDropsOneNewline(t *testing.T) {
 	}
 }
 
-func TestTokenFileRefused(t *testing.T) {
+func TestBadTokenFileIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, path := range map[string]string{
 		"readable by others":   tokenFile(t, "s3cret", 0o644),
@@ -82,13 +82,13 @@ func TestTokenFileRefused(t *testing.T) {
 				t.Errorf("exit status %d, want 1 or 2", got.status)
 			}
 			if !strings.Contains(got.stderr, "token-file") || strings.Contains(got.stderr, "s3cret") {
-				t.Errorf("standard error %q must name token-file and not tell the secret", got.stderr)
+				t.Errorf("standard error %q must name token-file and not the secret", got.stderr)
 			}
 		})
 	}
 }
 
-func TestTokenRefusedByServer(t *testing.T) {
+func TestRefusedTokenEndsTheGateway(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	p := run(t, s.url(), "--log-level=debug", "--token-file="+tokenFile(t, "s3cret", 0o600))
@@ -98,13 +98,12 @@ func TestTokenRefusedByServer(t *testing.T) {
 	c.leave()
 	p.exit(1)
 	if strings.Contains(p.stderr.String(), "s3cret") {
-		t.Fatal("the log tells the secret")
+		t.Fatal("the log has the secret")
 	}
 }
 
-// TestTokenRefusedLater: once a connection got further, BYE 4 is a passing
-// fault of the server.
-func TestTokenRefusedLater(t *testing.T) {
+// TestTokenRefusedLaterIsRetried: after a successful login, BYE 4 is a temporary fault of the server.
+func TestTokenRefusedLaterIsRetried(t *testing.T) {
 	t.Parallel()
 	p, s, c := connectFG(t, `{"session":"a"}`)
 	c.send(data(1, "one"))
@@ -119,7 +118,7 @@ func TestTokenRefusedLater(t *testing.T) {
 	p.stop(c)
 }
 
-func TestWelcomeWithoutFields(t *testing.T) {
+func TestWelcomeNeedsNoFields(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, `{}`, "--exit-on-close")
 	c.send(data(1, "one"), data(2, "two"))
@@ -139,11 +138,11 @@ func TestWelcomeSeqNeedNotBeOne(t *testing.T) {
 	c.finish(0, 0)
 	p.exit(0)
 	if n := strings.Count(p.stderr.String(), "gap"); n > 0 {
-		t.Error("the first number that the server announced is taken for a gap")
+		t.Error("WELCOME's number is logged as a gap")
 	}
 }
 
-func TestLoginFaults(t *testing.T) {
+func TestLoginFaultsAreCountedAndRetried(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer  frame

@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-// lastLine is the last line of a log.
+// lastLine returns the last line of a log.
 func lastLine(log string) string {
 	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
 	return lines[len(lines)-1]
 }
 
-// attribute is a number in a line of the text log.
+// attribute returns the number with that key in a line of the text log.
 func attribute(t *testing.T, line, key string) int {
 	t.Helper()
 	for word := range strings.FieldsSeq(line) {

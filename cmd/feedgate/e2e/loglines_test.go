@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// maxLogLine is the longest line of the log, with its LF.
+// maxLogLine is the maximum length of a log line, with its LF.
 const maxLogLine = 4096
 
-// TestLogLinesAreShort, however long what a peer says, and well-formed.
-func TestLogLinesAreShort(t *testing.T) {
+// TestLogLinesAreBounded: and well-formed, however long the texts of a peer are.
+func TestLogLinesAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
 		session := strings.Repeat(`"quoted" ü `, 4000)
@@ -33,8 +33,8 @@ func TestLogLinesAreShort(t *testing.T) {
 	}
 }
 
-// TestLogDurations are texts in JSON, too.
-func TestLogDurations(t *testing.T) {
+// TestLogDurationsAreStrings: in JSON, too.
+func TestLogDurationsAreStrings(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, "{}", "--sink=discard:", "--log-format=json", "--drain-timeout=90s")
 	p.stop(c)
@@ -43,7 +43,7 @@ func TestLogDurations(t *testing.T) {
 	}
 }
 
-// TestFailureIsLoggedOnce, under the key "error", and names its upstream.
+// TestFailureIsLoggedOnce: with its upstream, under the key "error".
 func TestFailureIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
@@ -69,7 +69,7 @@ func TestFailureIsLoggedOnce(t *testing.T) {
 			}
 		}
 		if failed != 1 || lines == 0 {
-			t.Errorf("%s: the failure is there %d times in\n%s", format, failed, p.stderr)
+			t.Errorf("%s: the failure is logged %d times in\n%s", format, failed, p.stderr)
 		}
 	}
 }

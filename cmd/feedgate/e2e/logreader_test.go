@@ -8,9 +8,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// pipe is a pipe in blocking mode, as a shell makes it. The test closes it.
+// pipe makes a pipe in blocking mode, like a shell does. It is closed when the test ends.
 func pipe(t *testing.T) (read, write *os.File) {
 	t.Helper()
 	var fds [2]int
@@ -22,28 +24,7 @@ func pipe(t *testing.T) (read, write *os.File) {
 	return read, write
 }
 
-// fill leaves no room in a pipe, not for a byte.
-func fill(t *testing.T, write *os.File) {
-	t.Helper()
-	fd := int(write.Fd())
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		t.Fatal(err)
-	}
-	for _, size := range []int{4096, 1} {
-		for full := false; !full; {
-			_, err := syscall.Write(fd, make([]byte, size))
-			if err != nil && err != syscall.EAGAIN {
-				t.Fatal(err)
-			}
-			full = err != nil
-		}
-	}
-	if err := syscall.SetNonblock(fd, false); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// gaps are messages each of which leaves a line in the log.
+// gaps returns messages that cause one log line each.
 func gaps(count int) []frame {
 	var all []frame
 	for i := range count {
@@ -52,8 +33,8 @@ func gaps(count int) []frame {
 	return all
 }
 
-// TestLogReaderGoesAway: the log goes on without one, and so does everything else.
-func TestLogReaderGoesAway(t *testing.T) {
+// TestLogReaderMayClose: the gateway continues without it.
+func TestLogReaderMayClose(t *testing.T) {
 	t.Parallel()
 	read, write := pipe(t)
 	s := listenFG(t)
@@ -72,12 +53,12 @@ func TestLogReaderGoesAway(t *testing.T) {
 	p.stop(c)
 }
 
-// TestLogIsNotRead: a pipe that takes no byte holds up neither messages nor the end.
-func TestLogIsNotRead(t *testing.T) {
+// TestUnreadLogBlocksNothing: a full pipe delays neither messages nor the end of the process.
+func TestUnreadLogBlocksNothing(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
 		_, write := pipe(t)
-		fill(t, write)
+		fillPipe(t, write)
 		s := listenFG(t)
 		p := runWith(t, launch{args: []string{s.url(), "--sink=discard:", "--log-format=" + format}, stderr: write})
 		c := s.accept()
@@ -88,11 +69,11 @@ func TestLogIsNotRead(t *testing.T) {
 	}
 }
 
-// TestLogIsReadLate: once there is a reader again, it gets whole lines.
-func TestLogIsReadLate(t *testing.T) {
+// TestLateLogReaderGetsWholeLines: the pipe was full before.
+func TestLateLogReaderGetsWholeLines(t *testing.T) {
 	t.Parallel()
 	read, write := pipe(t)
-	fill(t, write)
+	fillPipe(t, write)
 	s := listenFG(t)
 	p := runWith(t, launch{args: []string{s.url(), "--sink=discard:"}, stderr: write})
 	write.Close()
@@ -121,11 +102,11 @@ func TestLogIsReadLate(t *testing.T) {
 	}
 }
 
-// TestErrorsAreNotRead: nor do the lines about a fault hold up the end.
-func TestErrorsAreNotRead(t *testing.T) {
+// TestUnreadErrorsBlockNothing: a full pipe does not delay the end of a process that reports an error.
+func TestUnreadErrorsBlockNothing(t *testing.T) {
 	t.Parallel()
 	_, write := pipe(t)
-	fill(t, write)
+	fillPipe(t, write)
 	for status, args := range map[int][]string{
 		2: {"run", "fg://127.0.0.1:1", "--sink=discard:", "--admin=", "--ring=3"},
 		1: {"run", "fg://127.0.0.1:1", "--sink=file:/nonexistent/file", "--admin="},
@@ -135,14 +116,14 @@ func TestErrorsAreNotRead(t *testing.T) {
 	}
 }
 
-// TestLogIsClosed: 2>&- is no reason to fail, and nothing of ours takes its descriptor.
-func TestLogIsClosed(t *testing.T) {
+// TestStderrMayBeClosed: with 2>&- the gateway works, and no other file gets descriptor 2.
+func TestStderrMayBeClosed(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	file := newFileSink(t)
 	cmd := exec.Command("/bin/sh", "-c", `exec "$0" "$@" 2>&-`, underTest(t),
 		"run", s.url(), file.flag(), "--admin=", "--exit-on-close", "--log-level=debug")
-	cmd.Env = cleanEnvironment()
+	cmd.Env = testkit.Environ()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -166,9 +147,8 @@ func TestLogIsClosed(t *testing.T) {
 	file.holds(t, "one", "two")
 }
 
-// TestChildrenHaveSIGPIPE: what feedgate does about its own broken pipes is not passed on.
-// A shell's pipeline relies on the signal.
-func TestChildrenHaveSIGPIPE(t *testing.T) {
+// TestChildrenGetSIGPIPE: they do not inherit that feedgate ignores it. Pipelines of a shell rely on it.
+func TestChildrenGetSIGPIPE(t *testing.T) {
 	t.Parallel()
 	seen := filepath.Join(t.TempDir(), "seen")
 	kids := newChildren(t)

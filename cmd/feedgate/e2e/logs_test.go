@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestLogIsJSON: every line on standard error is an object.
-func TestLogIsJSON(t *testing.T) {
+// TestJSONLogHasOnlyObjects: one per line of standard error.
+func TestJSONLogHasOnlyObjects(t *testing.T) {
 	t.Parallel()
 	p, s, c := connectFG(t, `{"session":"log"}`, "--log-format=json", "--log-level=debug")
 	c.send(data(1, "one"), data(9, "nine"), frame{op: 99})
@@ -30,8 +30,8 @@ func TestLogIsJSON(t *testing.T) {
 	}
 }
 
-// TestLogTellsNoPayload, whatever goes wrong with it.
-func TestLogTellsNoPayload(t *testing.T) {
+// TestLogHasNoPayload: whatever fails.
+func TestLogHasNoPayload(t *testing.T) {
 	t.Parallel()
 	const payload = "confidential-payload"
 	kids := newChildren(t)
@@ -52,11 +52,11 @@ func TestLogTellsNoPayload(t *testing.T) {
 	c.welcome(6, `{"session":"log"}`)
 	p.stop(c)
 	if strings.Contains(p.stderr.String(), payload) {
-		t.Error("the log tells a payload")
+		t.Error("the log has a payload")
 	}
 }
 
-func TestLogTellsNoPayloadOfFramedProtocols(t *testing.T) {
+func TestLogHasNoPayloadOfFramedProtocols(t *testing.T) {
 	t.Parallel()
 	const payload = "confidential-payload"
 	s := listenTCP(t)
@@ -68,6 +68,6 @@ func TestLogTellsNoPayloadOfFramedProtocols(t *testing.T) {
 	p.stop()
 	c.close()
 	if strings.Contains(p.stderr.String(), payload) {
-		t.Error("the log tells a payload")
+		t.Error("the log has a payload")
 	}
 }

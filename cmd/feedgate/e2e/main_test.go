@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// childVariable names the log of an exec sink's child. The test binary is that
-// child when the variable is set, so that the tests need no other program.
+// childVariable names the log of an exec sink's children. If it is set, the test binary is such a
+// child, so the tests need no other program.
 const childVariable = "ACCEPT_CHILD_LOG"
 
 // executable is the feedgate under test.
 var executable string
 
-// raceBuild says that the binary carries the race detector, which costs about
-// ten times the processor and several times the memory.
+// raceBuild is set if the binary under test has the race detector, which takes about ten times the CPU
+// time and several times the memory.
 var raceBuild = os.Getenv(raceVariable) == "1"
 
 const raceVariable = "FEEDGATE_TEST_RACE"
@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
-// binaryVariable names a feedgate to test instead of one built from this tree, such
-// as an earlier release: a test for a bug must fail on the build that has it.
+// binaryVariable names a feedgate to test instead of one built from this tree, such as an earlier
+// release: the test of a bug fix must fail on a binary without the fix.
 const binaryVariable = "FEEDGATE_TEST_BINARY"
 
 func runTests(m *testing.M) int {
@@ -65,8 +65,8 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// moreParallel lets more tests run at once than there are processors, since
-// nearly all of them wait for a peer, unless -parallel was given.
+// moreParallel runs more tests at once than there are processors, because nearly all of them wait for
+// a peer. -parallel overrides it.
 func moreParallel() {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })

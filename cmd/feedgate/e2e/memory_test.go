@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// peak is the most memory that the process has had resident, in MiB.
+// peak returns the peak resident memory of the process in MiB.
 func peak(t *testing.T, pid int) float64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -31,7 +31,7 @@ func peak(t *testing.T, pid int) float64 {
 	return float64(kib) / 1024
 }
 
-// settledPeak is peak once it has not risen for 3 s.
+// settledPeak returns peak once it has not risen for 3 s.
 func settledPeak(t *testing.T, pid int) float64 {
 	t.Helper()
 	last, since := 0.0, time.Now()
@@ -44,22 +44,22 @@ func settledPeak(t *testing.T, pid int) float64 {
 	return last
 }
 
-// TestMemoryIsBounded: messages of 64 KiB as fast as they can be sent, of which none is finished,
-// take no more memory than --memory and 40 MiB: where all fail and wait for another try, where
-// acks that quote them wait for that of the oldest, and where the server reads no such acks.
+// TestMemoryIsBounded: the server sends messages of 64 KiB as fast as it can, and none is finished.
+// The gateway uses --memory and 40 MiB at most if all fail and wait for a retry, if acks that quote
+// them wait for the ack of the oldest, and if the server reads no such acks.
 func TestMemoryIsBounded(t *testing.T) {
 	if raceBuild {
-		t.Skip("the race detector's memory is not the product's")
+		t.Skip("the race detector uses too much memory")
 	}
 	const memory = 32 // MiB
 	for name, flags := range map[string][]string{
 		// The child answers 1000 to each message.
 		"all fail": {"--workers=1", "--retries=5", "--retry-min=10m",
 			`--sink=exec:exec perl -e 'binmode STDIN; while (read(STDIN, $h, 4) == 4) { read(STDIN, $d, unpack("N", $h)); syswrite(STDOUT, "\x03\xe8") }'`},
-		// The first of two children answers nothing; the other does.
+		// The first of two children never answers.
 		"the oldest waits": {"--workers=2", "--ack=ordered", "--ack-template={bytes:0:65536}",
 			`--sink=exec:exec perl -e 'binmode STDIN; while (read(STDIN, $h, 4) == 4) { read(STDIN, $d, unpack("N", $h)); sleep 600 if substr($d, 0, 1) eq "F"; syswrite(STDOUT, "\0\0") }'`},
-		// The only child takes its time for the first one, and then answers all at once.
+		// The child answers the first message after 4 s, and the others at once.
 		"acks are not read": {"--workers=1", "--ack=each", "--ack-template={bytes:0:65536}",
 			`--sink=exec:exec perl -e 'binmode STDIN; while (read(STDIN, $h, 4) == 4) { read(STDIN, $d, unpack("N", $h)); sleep 4 if substr($d, 0, 1) eq "F"; syswrite(STDOUT, "\0\0") }'`},
 	} {
@@ -70,7 +70,7 @@ func TestMemoryIsBounded(t *testing.T) {
 				"--drain-timeout=40m", "--write-timeout=10m"}, flags...)...)
 			sent := floodLong(t, s.accept().TCPConn)
 			got := settledPeak(t, p.cmd.Process.Pid)
-			t.Logf("%d messages sent, %.1f MiB resident at most", sent, got)
+			t.Logf("%d messages sent, peak %.1f MiB resident", sent, got)
 			if got > memory+40 {
 				t.Errorf("%.1f MiB resident with --memory=%dMiB", got, memory)
 			}
@@ -78,8 +78,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// floodLong sends messages of 64 KiB, the first of them another than the rest, until none is taken for
-// 2 s or there are more than any bound allows. It returns their number.
+// floodLong sends messages of 64 KiB, the first of which differs from the others, until a write
+// blocks for 2 s or their size exceeds any bound. It returns their number.
 func floodLong(t *testing.T, c *net.TCPConn) int {
 	t.Helper()
 	message := append(bytes.Repeat([]byte{'m'}, 64<<10-1), '\n')

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestOutputOfNSQ: a child gets what --output makes of a message, at every try; a dead letter
-// is the message, with its id.
-func TestOutputOfNSQ(t *testing.T) {
+// TestRetriesHaveTheOutput: a child gets the output of --output at every try. A dead letter is the original
+// message, with its ID.
+func TestRetriesHaveTheOutput(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)
 	kids, dead := newChildren(t), filepath.Join(t.TempDir(), "dead")
@@ -42,8 +42,8 @@ func TestOutputOfNSQ(t *testing.T) {
 	p.exit(0)
 }
 
-// TestKeyByMetadata: messages with one value are with one child.
-func TestKeyByMetadata(t *testing.T) {
+// TestKeysMayBeMetadata: one child gets all messages with the same value.
+func TestKeysMayBeMetadata(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)
 	kids := newChildren(t)
@@ -59,7 +59,7 @@ func TestKeyByMetadata(t *testing.T) {
 	pids, children := map[string]int{}, map[int]bool{}
 	for _, d := range kids.deliveries(t) {
 		if pid := pids[d.message]; pid != 0 && pid != d.pid {
-			t.Fatalf("%q was with children %d and %d", d.message, pid, d.pid)
+			t.Fatalf("children %d and %d got %q", pid, d.pid, d.message)
 		}
 		pids[d.message] = d.pid
 		children[d.pid] = true
@@ -69,8 +69,8 @@ func TestKeyByMetadata(t *testing.T) {
 	}
 }
 
-// TestIDsInAcks: {id} is what --id picks, which cannot end an ack where it is a JSON string;
-// {meta:kind} is how a message came.
+// TestIDsInAcks: {id} is the value of --id; a JSON string stays escaped, so it cannot end an ack.
+// {meta:kind} is the type of a WebSocket message.
 func TestIDsInAcks(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ id, template, messages, want string }{
@@ -106,7 +106,8 @@ func TestIDsInAcks(t *testing.T) {
 	p.exit(0)
 }
 
-// TestIDsInFiles: FG/1's id is the session and the number in it, if the server named a session.
+// TestIDsInFiles: without --id, the ID of an FG/1 message is its session and number, or empty
+// without a session.
 func TestIDsInFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -116,7 +117,7 @@ func TestIDsInFiles(t *testing.T) {
 		"session":    {`{"session":"s\"\u2028"}`, "", `{"seq":1,"id":"s\"\u2028-1","data":"k=v"}`},
 		"no session": {`{}`, "", `{"seq":1,"id":"","data":"k=v"}`},
 		"chosen":     {`{"session":"s"}`, "--id=field:2:=", `{"seq":1,"id":"v","data":"k=v"}`},
-		"by meta":    {`{"session":"s"}`, "--id=meta:session", `{"seq":1,"id":"s","data":"k=v"}`},
+		"metadata":   {`{"session":"s"}`, "--id=meta:session", `{"seq":1,"id":"s","data":"k=v"}`},
 		"output":     {`{"session":"s"}`, `--output={{"k":"{field:2:=}"}`, `{"seq":1,"id":"s-1","data":"{\"k\":\"v\"}"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,9 +137,8 @@ func TestIDsInFiles(t *testing.T) {
 	}
 }
 
-// TestOutputOfManyMessages: with little memory, and a sink that completes later, each message is
-// written as the template has it, in order.
-func TestOutputOfManyMessages(t *testing.T) {
+// TestOutputKeepsTheOrder: of many messages, with little memory, for sinks that complete messages later.
+func TestOutputKeepsTheOrder(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{"file", "stdout", "exec"} {
 		t.Run(target, func(t *testing.T) {
@@ -181,8 +181,8 @@ func TestOutputOfManyMessages(t *testing.T) {
 	}
 }
 
-// TestMetadataFaults: what a protocol does not report is a usage error that says what it does.
-func TestMetadataFaults(t *testing.T) {
+// TestUnknownMetadataIsAUsageError: the error lists the metadata of the protocol.
+func TestUnknownMetadataIsAUsageError(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		args []string
@@ -204,7 +204,7 @@ func TestMetadataFaults(t *testing.T) {
 	}
 }
 
-// TestOutputFromEnvironmentAndFile: --output and --id in their other forms.
+// TestOutputFromEnvironmentAndFile: --output and --id can be set there as well.
 func TestOutputFromEnvironmentAndFile(t *testing.T) {
 	t.Parallel()
 	for name, l := range map[string]launch{

@@ -12,13 +12,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
-// recordedSentences is how many sentences the recorded feed has; the last one is
-// not terminated.
+// recordedSentences is the number of sentences of the recorded feed. The last one has no CR LF.
 const recordedSentences = 116_000
 
-// recording is the recorded feed: CR LF after every sentence but the last.
+// recording returns the recorded feed: CR LF after every sentence except the last.
 func recording(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(root, "..", "shared", "data", "nmea-plaka.log")
@@ -29,7 +29,7 @@ func recording(t *testing.T) []byte {
 	case !errors.Is(err, fs.ErrNotExist):
 		t.Fatal(err)
 	}
-	t.Logf("THE RECORDED FEED %s IS ABSENT: generated sentences take its place", path)
+	t.Logf("NO RECORDED FEED %s: using generated sentences", path)
 	var b bytes.Buffer
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range recordedSentences {
@@ -41,13 +41,13 @@ func recording(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// sentences is what a line framer must make of the text: whole lines alone.
+// sentences returns the complete lines of the text.
 func sentences(text []byte) []string {
 	lines := strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
 	return lines[:len(lines)-1]
 }
 
-func TestRecordedFeedAsItStands(t *testing.T) {
+func TestRecordedFeedEndsTruncated(t *testing.T) {
 	text := recording(t)
 	sink := newFileSink(t)
 	s := listenTCP(t)
@@ -67,7 +67,7 @@ func TestRecordedFeedAsItStands(t *testing.T) {
 	}
 }
 
-func TestRecordedFeedEnded(t *testing.T) {
+func TestRecordedFeedKeepsTheOrder(t *testing.T) {
 	text := append(recording(t), "\r\n"...)
 	sink := newFileSink(t)
 	s := listenTCP(t)
@@ -81,20 +81,22 @@ func TestRecordedFeedEnded(t *testing.T) {
 		t.Errorf("the file does not hold exactly the sentences, in order")
 	}
 	if strings.Contains(p.stderr.String(), "truncated") {
-		t.Error("a whole feed is called truncated")
+		t.Error("a complete feed is logged as truncated")
 	}
 }
 
-// replay sends the text in pieces of random size, ends the stream, and returns
-// all that came back.
+// replay sends the text in pieces of random size, ends the stream, and returns all acks.
 func replay(t *testing.T, c *tcpConn, text []byte) string {
 	t.Helper()
 	random := seeded(t)
 	got := make(chan string, 1)
+	if err := c.SetReadDeadline(time.Now().Add(volumePatience)); err != nil {
+		t.Fatal(err)
+	}
 	go func() {
 		var all bytes.Buffer
-		// An error shows as acks that are missing.
-		_, _ = all.ReadFrom(c.timed())
+		// An error shows as missing acks.
+		_, _ = all.ReadFrom(c.TCPConn)
 		got <- all.String()
 	}()
 	c.sendPieces(text, 1500, random)
@@ -127,7 +129,7 @@ func checkLineAcks(t *testing.T, acks string, count int) {
 	}
 }
 
-// sameLines says that the text consists of the lines, in any order.
+// sameLines reports whether the text consists of the lines, in any order.
 func sameLines(text string, want []string) bool {
 	got := strings.Split(text, "\n")
 	if got[len(got)-1] != "" {

@@ -20,13 +20,13 @@ const (
 	nsqMessage  = 2
 )
 
-// nsqConn is one connection of the gateway to an nsqd that the test plays.
+// nsqConn is one connection of the gateway to an nsqd simulated by the test.
 type nsqConn struct {
 	*tcpConn
 	in *bufio.Reader
 }
 
-// nsqIdentity is what of IDENTIFY the contract speaks of.
+// nsqIdentity has the fields of IDENTIFY that the contract defines.
 type nsqIdentity struct {
 	ClientID          string `json:"client_id"`
 	HeartbeatInterval int    `json:"heartbeat_interval"`
@@ -34,7 +34,7 @@ type nsqIdentity struct {
 	TLS               bool   `json:"tls_v1"`
 }
 
-// acceptNSQ takes a connection up to IDENTIFY, and answers that.
+// acceptNSQ accepts a connection, reads IDENTIFY and answers it.
 func acceptNSQ(t *testing.T, ln *net.TCPListener, answer string) (*nsqConn, nsqIdentity) {
 	t.Helper()
 	c := &nsqConn{tcpConn: &tcpConn{TCPConn: accept(t, ln), t: t}}
@@ -49,7 +49,7 @@ func acceptNSQ(t *testing.T, ln *net.TCPListener, answer string) (*nsqConn, nsqI
 	return c, id
 }
 
-// subscribed takes SUB and answers it, and RDY.
+// subscribed reads SUB, answers it, and reads RDY.
 func (c *nsqConn) subscribed(topic, channel string, ready int) {
 	c.t.Helper()
 	c.command("SUB " + topic + " " + channel)
@@ -64,10 +64,10 @@ func (c *nsqConn) frame(kind uint32, data string) {
 	c.send(append(b, data...))
 }
 
-// nsqID is the ID of message n.
+// nsqID returns the ID of message n.
 func nsqID(n int) string { return fmt.Sprintf("%016x", n) }
 
-// message delivers message n for the attempts-th time.
+// message delivers message n with an attempt count.
 func (c *nsqConn) message(n int, attempts uint16, body string) {
 	c.t.Helper()
 	head := binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixNano()))
@@ -91,7 +91,7 @@ func (c *nsqConn) expectBytes(want string) {
 	}
 }
 
-// next is the gateway's next command.
+// next returns the gateway's next command.
 func (c *nsqConn) next() string {
 	c.t.Helper()
 	c.deadline()
@@ -109,7 +109,7 @@ func (c *nsqConn) command(want string) {
 	}
 }
 
-// commands reads as many commands as are wanted, in any order.
+// commands reads the wanted commands, in any order.
 func (c *nsqConn) commands(want ...string) {
 	c.t.Helper()
 	due := map[string]bool{}
@@ -125,7 +125,7 @@ func (c *nsqConn) commands(want ...string) {
 	}
 }
 
-// body reads what follows a command that has one.
+// body reads the body of a command: IDENTIFY or AUTH.
 func (c *nsqConn) body() []byte {
 	c.t.Helper()
 	c.deadline()
@@ -140,8 +140,7 @@ func (c *nsqConn) body() []byte {
 	return body
 }
 
-// leaves reads to the end of what the gateway sends, which is nothing any more, and
-// closes.
+// leaves expects the end of the gateway's stream, and closes.
 func (c *nsqConn) leaves() {
 	c.t.Helper()
 	c.deadline()

@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// subreaperVariable makes the test binary a process that takes orphans in, and that
-// its arguments then replace.
+// subreaperVariable makes the test binary a subreaper, which then executes the command in its arguments.
 const subreaperVariable = "ACCEPT_SUBREAPER"
 
 // prSetChildSubreaper is PR_SET_CHILD_SUBREAPER of prctl(2).
@@ -29,7 +28,7 @@ func becomeSubreaper() {
 	os.Exit(2)
 }
 
-// asProcess1 starts the process as process 1 of a namespace of its own.
+// asProcess1 starts the process as process 1 of its own PID namespace.
 func asProcess1(cmd *exec.Cmd) {
 	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWPID
 	if uid := os.Geteuid(); uid != 0 {
@@ -38,15 +37,15 @@ func asProcess1(cmd *exec.Cmd) {
 	}
 }
 
-// asSubreaper starts the process as one that takes orphans in.
+// asSubreaper starts the process as a subreaper.
 func asSubreaper(cmd *exec.Cmd) {
 	cmd.Env = append(cmd.Env, subreaperVariable+"=1")
 	cmd.Args = append([]string{os.Args[0], cmd.Path}, cmd.Args[1:]...)
 	cmd.Path, cmd.Err = exec.LookPath(os.Args[0])
 }
 
-// TestOrphansAreReaped where they become children of feedgate; the exit statuses of
-// its own children still arrive.
+// TestOrphansAreReaped: orphans become children of feedgate if it is process 1 or a subreaper. It
+// still gets the exit statuses of its own children.
 func TestOrphansAreReaped(t *testing.T) {
 	t.Parallel()
 	for name, as := range map[string]func(*exec.Cmd){"process 1": asProcess1, "subreaper": asSubreaper} {
@@ -84,7 +83,7 @@ func TestOrphansAreReaped(t *testing.T) {
 	}
 }
 
-// childrenOf are the processes whose parent is pid, zombies included.
+// childrenOf returns the processes whose parent is pid, including zombies.
 func childrenOf(t *testing.T, pid int) []string {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")

@@ -13,13 +13,12 @@ import (
 	"time"
 )
 
-// oversize are flags under which 1 KiB is the longest message, and memory is far too
-// small for a longer one to be stored.
+// oversize are flags that allow messages of 1 KiB, with far too little memory to store a longer one.
 var oversize = []string{"--max-message=1KiB", "--memory=64KiB", "--workers=1", "--ack=ordered", "--exit-on-close"}
 
 var skippedLine = regexp.MustCompile(`level=WARN msg="messages over --max-message skipped[^\n]* messages=(\d+)`)
 
-// skippedLogged is how many lines report skipped messages, and how many messages.
+// skippedLogged returns how many log lines report skipped messages, and how many messages they report.
 func (p *process) skippedLogged() (lines, messages int) {
 	p.t.Helper()
 	for _, m := range skippedLine.FindAllStringSubmatch(p.stderr.String(), -1) {
@@ -32,9 +31,9 @@ func (p *process) skippedLogged() (lines, messages int) {
 	return lines, messages
 }
 
-// TestOversizedMessages: in every framing, a message over --max-message is skipped,
-// refused with code 3 and logged, and the connection goes on.
-func TestOversizedMessages(t *testing.T) {
+// TestOversizedMessagesAreSkipped: in every framing, a message over --max-message is skipped,
+// refused with code 3 and logged. The connection stays open.
+func TestOversizedMessagesAreSkipped(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"line LF", "line CRLF", "delim of 1", "delim of 3", "delim of 8", "length 3 little",
 		"length 4", "length 8 little", "length counts itself", "header is kept", "varint"} {
@@ -86,7 +85,7 @@ func TestOversizedMessages(t *testing.T) {
 	}
 }
 
-// TestOversizedMessageNeedsNoBuffer: its length is beyond all memory that there is.
+// TestOversizedMessageNeedsNoBuffer: it is longer than --memory.
 func TestOversizedMessageNeedsNoBuffer(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"line LF", "delim of 8", "length 4", "varint"} {
@@ -106,8 +105,8 @@ func TestOversizedMessageNeedsNoBuffer(t *testing.T) {
 	}
 }
 
-// TestLineBeyondSkipLimit: at 64 MiB without an end it is no message of this protocol.
-func TestLineBeyondSkipLimit(t *testing.T) {
+// TestSkippingIsLimited: more than 64 MiB without an LF are a protocol error.
+func TestSkippingIsLimited(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
 	p := run(t, append([]string{s.url(), "--frame=line", `--ack-template=A{n} {code}\n`, "--sink=discard:"}, oversize...)...)
@@ -116,7 +115,7 @@ func TestLineBeyondSkipLimit(t *testing.T) {
 	for range 64 {
 		c.send(piece)
 	}
-	// The connection is open still: this is not too much.
+	// 64 MiB are still allowed.
 	c.send([]byte("\none\n"))
 	c.expect("A1 3\nA2 0\n")
 	for range 64 {
@@ -132,7 +131,7 @@ func TestLineBeyondSkipLimit(t *testing.T) {
 	p.exit(0)
 }
 
-// TestOversizedAckQuotesNothing: {n} and {code} are there, the rest is empty.
+// TestOversizedAckQuotesNothing: it has {n} and {code}, and other placeholders are empty.
 func TestOversizedAckQuotesNothing(t *testing.T) {
 	t.Parallel()
 	for _, dispatch := range []string{"--dispatch=spread", "--dispatch=key"} {
@@ -155,8 +154,8 @@ func TestOversizedAckQuotesNothing(t *testing.T) {
 	}
 }
 
-// TestOversizedWithoutCode: no ack could show the refusal, so none is sent.
-func TestOversizedWithoutCode(t *testing.T) {
+// TestOversizedWithoutCodeGetsNoAck: an ack without {code} could not show the refusal.
+func TestOversizedWithoutCodeGetsNoAck(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
 	p := run(t, append([]string{s.url(), "--frame=line", `--ack-template=A{n}\n`, "--sink=discard:"}, oversize...)...)
@@ -168,7 +167,7 @@ func TestOversizedWithoutCode(t *testing.T) {
 	p.exit(0)
 }
 
-// TestOversizedLogIsLimited: a line per second at most, and all are counted.
+// TestOversizedLogIsLimited: one line per second at most, which together report every message.
 func TestOversizedLogIsLimited(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
@@ -176,7 +175,7 @@ func TestOversizedLogIsLimited(t *testing.T) {
 	p := run(t, append([]string{s.url(), "--frame=line", "--ack=none", "--sink=discard:"}, oversize[:3]...)...)
 	c := s.accept()
 	c.send([]byte(strings.Repeat(strings.Repeat("x", 1100)+"\n", 3000)))
-	eventually(t, "all are logged", func() bool {
+	eventually(t, "every message is reported", func() bool {
 		_, messages := p.skippedLogged()
 		return messages == 3000
 	})
@@ -187,9 +186,9 @@ func TestOversizedLogIsLimited(t *testing.T) {
 	p.stop()
 }
 
-// TestOversizedWebSocketMessages in one frame and in fragments, with a ping between. The
-// refusal has the kind of the message.
-func TestOversizedWebSocketMessages(t *testing.T) {
+// TestOversizedWebSocketMessagesAreSkipped: in one frame or in fragments, with a ping in between.
+// The refusal has the type of the message.
+func TestOversizedWebSocketMessagesAreSkipped(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	ln := listen(t, 0)
@@ -218,8 +217,8 @@ func TestOversizedWebSocketMessages(t *testing.T) {
 	}
 }
 
-// TestWebSocketMessageOfManyFragments: only empty ones are limited in number.
-func TestWebSocketMessageOfManyFragments(t *testing.T) {
+// TestWebSocketFragmentsAreUnlimited: except empty ones.
+func TestWebSocketFragmentsAreUnlimited(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	ln := listen(t, 0)
@@ -234,9 +233,9 @@ func TestWebSocketMessageOfManyFragments(t *testing.T) {
 	sink.holds(t, "a"+strings.Repeat("b", 65_535)+"c")
 }
 
-// TestOversizedPart: a request of which a part was skipped must not pass for whole.
-// Others are not touched.
-func TestOversizedPart(t *testing.T) {
+// TestOversizedPartRefusesItsRequest: a request with a skipped part is incomplete. Other requests
+// are unaffected.
+func TestOversizedPartRefusesItsRequest(t *testing.T) {
 	t.Parallel()
 	frames := map[string]func(string) []byte{
 		"line":          func(m string) []byte { return []byte(m + "\n") },

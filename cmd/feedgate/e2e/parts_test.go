@@ -25,8 +25,8 @@ func TestPartsAreJoined(t *testing.T) {
 	sink.holds(t, "whole", "abcdefghi", "last")
 }
 
-// TestManyParts joins one byte a part, and the longest message allowed.
-func TestManyParts(t *testing.T) {
+// TestManyPartsAreJoined: parts of one byte, and parts of the longest message allowed.
+func TestManyPartsAreJoined(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", sink.flag())
@@ -67,9 +67,8 @@ func TestUnfinishedPartsAreDiscarded(t *testing.T) {
 	sink.holds(t, "one", "whole")
 }
 
-// TestOversizeIsRefused: too long a message is refused, in one frame or in parts,
-// and everything around it goes on.
-func TestOversizeIsRefused(t *testing.T) {
+// TestOversizedFGMessagesAreRefused: in one frame or in parts. Other messages are processed.
+func TestOversizedFGMessagesAreRefused(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", "--max-message=1KiB", "--memory=64KiB", sink.flag())
@@ -80,7 +79,7 @@ func TestOversizeIsRefused(t *testing.T) {
 		data(3, exact),
 		part(4, strings.Repeat("x", 1000)), part(4, strings.Repeat("x", 24)), data(4, "x"),
 		part(5, exact[:1000]), frame{op: opPing, seq: 5}, data(5, exact[1000:]),
-		// Larger than all the memory the gateway may use.
+		// Larger than --memory.
 		data(6, strings.Repeat("x", 4<<20)),
 		part(7, strings.Repeat("x", 2000)), part(7, "x"), data(7, "x"),
 		data(8, "after"),

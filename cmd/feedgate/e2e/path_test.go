@@ -20,19 +20,19 @@ import (
 // pathIdle is --idle-timeout on a path that is cut. --write-timeout is its default, 5m.
 const pathIdle = 3 * time.Second
 
-// TestDeadPath: a path on which packets get lost from one moment on is noticed by
-// --idle-timeout, also while the gateway does not read.
+// TestDeadPath: if a path loses all packets, the connection ends after --idle-timeout, even while
+// the gateway does not read.
 func TestDeadPath(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		sink   string
-		pause  time.Duration // of the server, after each line; 0: flat out
+		pause  time.Duration // of the server, after each line; 0: it sends as fast as it can
 		oneWay bool          // only what the gateway sends is lost
 	}{
 		{name: "loaded", sink: "spin:100us"},
 		{name: "idle", sink: "spin:20us", pause: 500 * time.Millisecond},
-		{name: "workers are behind", sink: "spin:3ms"},
+		{name: "full rings", sink: "spin:3ms"},
 		{name: "one way", sink: "spin:100us", oneWay: true},
 	} {
 		for _, secure := range []bool{false, true} {
@@ -45,13 +45,13 @@ func TestDeadPath(t *testing.T) {
 				path := netpath.New(t)
 				p, conn := overPath(t, path, secure, "--sink="+c.sink)
 				go feedLines(conn, c.pause)
-				// Acks are longer than messages, so that those of what the gateway has by then stop
-				// its reading when the path is cut.
+				// Acks are longer than messages, so that after the cut the unsent acks stop the
+				// gateway's reading.
 				if n, err := io.CopyN(io.Discard, conn, 2*longAck); err != nil {
 					t.Fatalf("%d bytes of acks, %v", n, err)
 				}
 				go func() { _, _ = io.Copy(io.Discard, conn) }() // to the end of the test
-				time.Sleep(time.Second)                          // workers that are behind have full rings then
+				time.Sleep(time.Second)                          // until the rings of slow workers are full
 				if c.oneWay {
 					noticed(t, p, func() { path.CutFrom(0) })
 				} else {
@@ -62,8 +62,9 @@ func TestDeadPath(t *testing.T) {
 	}
 }
 
-// TestDeadPathOfAPeerThatResends: only what the gateway sends is lost, while it does not read. The server's
-// TCP sends a last segment again and again; our TCP lets each in, and the ack that it carries.
+// TestDeadPathOfAPeerThatResends: only the gateway's packets are lost, while it does not read. The
+// server's TCP retransmits a last segment, which the gateway's TCP accepts, with the ack that it
+// carries.
 func TestDeadPathOfAPeerThatResends(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
@@ -72,7 +73,7 @@ func TestDeadPathOfAPeerThatResends(t *testing.T) {
 			path := netpath.New(t)
 			p, conn := overPath(t, path, secure, "--sink=spin:100us")
 			line := []byte(strings.Repeat("m", 63) + "\n")
-			// Workers have them for a second, with acks of 10 MB.
+			// One second of work, with 10 MB of acks.
 			sent := make(chan error, 1)
 			go func() { _, err := conn.Write(bytes.Repeat(line, 20_000)); sent <- err }()
 			if n, err := io.CopyN(io.Discard, conn, 5000*longAck); err != nil {
@@ -93,18 +94,18 @@ func TestDeadPathOfAPeerThatResends(t *testing.T) {
 	}
 }
 
-// TestDeadPathOfAHalfClosedPeer: the same, and the server has closed its sending side. What its TCP
-// sends again is a FIN, which has no data, as an ack.
+// TestDeadPathOfAHalfClosedPeer: the same, but the server has closed its sending side. Its TCP
+// retransmits a FIN, which, like an ack, has no data.
 func TestDeadPathOfAHalfClosedPeer(t *testing.T) {
 	t.Parallel()
 	path := netpath.New(t)
 	p, conn := overPath(t, path, false, "--sink=spin:20ms")
 	go func() { _, _ = io.Copy(io.Discard, conn) }() // to the end of the test
-	// Workers have them for 10 seconds.
+	// Ten seconds of work.
 	if _, err := conn.Write(bytes.Repeat([]byte(strings.Repeat("m", 63)+"\n"), 1000)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "TCP acks for all lines", func() bool { return unackedBytes(t, conn.(*net.TCPConn)) == 0 })
+	eventually(t, "TCP acks of all lines", func() bool { return unackedBytes(t, conn.(*net.TCPConn)) == 0 })
 	noticed(t, p, func() {
 		path.CutFrom(0)
 		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
@@ -114,7 +115,7 @@ func TestDeadPathOfAHalfClosedPeer(t *testing.T) {
 	})
 }
 
-// unackedBytes is how much of what conn was given its peer's TCP has not acknowledged.
+// unackedBytes returns how many bytes written to conn the peer's TCP has not acknowledged.
 func unackedBytes(t *testing.T, conn *net.TCPConn) (n int) {
 	t.Helper()
 	raw, err := conn.SyscallConn()
@@ -131,7 +132,8 @@ func unackedBytes(t *testing.T, conn *net.TCPConn) (n int) {
 
 const longAck = 500
 
-// overPath runs a gateway at one end of a path that takes lines from a server at the other.
+// overPath connects a gateway at one end of a path to a line server at the other. It returns the server's
+// connection.
 func overPath(t *testing.T, path *netpath.Path, secure bool, args ...string) (*process, net.Conn) {
 	t.Helper()
 	var ln *net.TCPListener
@@ -173,8 +175,8 @@ func feedLines(conn net.Conn, pause time.Duration) {
 	}
 }
 
-// TestDeadPathBehindAClosedWindow: a server reads no acks, and its TCP answers the probes of its
-// closed window, until the path is cut.
+// TestDeadPathBehindAClosedWindow: the server reads no acks, and its TCP answers window probes
+// until the path is cut.
 func TestDeadPathBehindAClosedWindow(t *testing.T) {
 	t.Parallel()
 	path := netpath.New(t)
@@ -187,12 +189,12 @@ func TestDeadPathBehindAClosedWindow(t *testing.T) {
 	c := s.accept()
 	c.welcome(1, "{}")
 	sendMany(t, c, 5000)
-	time.Sleep(2 * pathIdle) // a live peer is kept
+	time.Sleep(2 * pathIdle) // the connection to a live peer is kept
 	noticed(t, p, path.Cut)
 }
 
-// TestStopOnADeadPath: a drain that has nothing to wait for but the peer's TCP gives it up after
-// --idle-timeout, too, be it the protocol's close or our end of the stream that has no answer.
+// TestStopOnADeadPath: a drain that only waits for the peer's TCP ends after --idle-timeout as
+// well, whether the protocol's close or the end of the gateway's stream is unanswered.
 func TestStopOnADeadPath(t *testing.T) {
 	t.Parallel()
 	at := func(path *netpath.Path) (ln *net.TCPListener) {
@@ -220,7 +222,7 @@ func TestStopOnADeadPath(t *testing.T) {
 		c.acked(1)
 		stop(t, p, path)
 	})
-	t.Run("end of the stream", func(t *testing.T) { // nothing was ever sent before it
+	t.Run("end of the stream", func(t *testing.T) { // the gateway has sent nothing before
 		t.Parallel()
 		path := netpath.New(t)
 		s := &tcpServer{t: t, ln: at(path)}
@@ -232,7 +234,7 @@ func TestStopOnADeadPath(t *testing.T) {
 	})
 }
 
-// noticed cuts the path of a connection, and waits until the gateway has noticed.
+// noticed cuts the path of a connection, and waits until the gateway ends the connection.
 func noticed(t *testing.T, p *process, cut func()) {
 	t.Helper()
 	if strings.Contains(p.stderr.String(), "connection lost") {
@@ -241,19 +243,19 @@ func noticed(t *testing.T, p *process, cut func()) {
 	began := time.Now()
 	cut()
 	p.waitLog("connection lost", "for --idle-timeout "+pathIdle.String())
-	t.Logf("%s: noticed %.2f s after the cut, with --idle-timeout %v", t.Name(), time.Since(began).Seconds(), pathIdle)
+	t.Logf("%s: ended %.2f s after the cut, with --idle-timeout %v", t.Name(), time.Since(began).Seconds(), pathIdle)
 }
 
-// TestPeerThatTakesNoAcks: a server that neither reads nor sends, whose TCP answers the probes of
-// its closed window, is kept for far longer than --idle-timeout, though probes, as they back off,
-// are further apart than that.
+// TestPeerThatTakesNoAcks: the server neither reads nor sends, but its TCP answers window probes.
+// The connection is kept for far longer than --idle-timeout, although the intervals between probes
+// grow beyond that.
 func TestPeerThatTakesNoAcks(t *testing.T) {
 	t.Parallel()
 	const idle, stall, count = time.Second, 14 * time.Second, 5000
 	serve := func(t *testing.T, c *fgConn) {
 		c.welcome(1, "{}")
 		sendMany(t, c, count)
-		// The time is what is tested: another connection, or the end of this one, is a failure.
+		// If the gateway ended the connection in this time, the rest would fail.
 		time.Sleep(stall)
 		c.send(bye(0))
 		checkOnce(t, drainAcks(t, c), count)

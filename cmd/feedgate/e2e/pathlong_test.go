@@ -10,8 +10,8 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// TestDeadPathWithDefaults: a path that is cut under load, or with hardly any, and the defaults
-// of both sides: given up within 2 s of the 25 s of --idle-timeout.
+// TestDeadPathWithDefaults: a path is cut under load, or with hardly any, with the defaults of both
+// sides. The connection ends within 2 s of the 25 s of --idle-timeout.
 func TestDeadPathWithDefaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute; make test-long runs it, TestDeadPathUnderLoad has 3 s instead of 25")
@@ -20,14 +20,14 @@ func TestDeadPathWithDefaults(t *testing.T) {
 	deadPathFG(t, map[string]string{"loaded": "0", "idle": "0.01"}, 25*time.Second)
 }
 
-// TestDeadPathUnderLoad: the same with a shorter --idle-timeout, under load.
+// TestDeadPathUnderLoad: the same under load, with a shorter --idle-timeout.
 func TestDeadPathUnderLoad(t *testing.T) {
 	t.Parallel()
 	deadPathFG(t, map[string]string{"loaded": "0"}, pathIdle, "--idle-timeout="+pathIdle.String())
 }
 
-// deadPathFG cuts paths between gateways and feeds of 64-byte messages over FG/1, at each rate, with
-// and without TLS.
+// deadPathFG cuts paths between gateways and feeds of 64-byte messages over FG/1, at each rate,
+// with and without TLS.
 func deadPathFG(t *testing.T, rates map[string]string, idle time.Duration, more ...string) {
 	for name, rate := range rates {
 		for _, secure := range []bool{false, true} {
@@ -37,8 +37,8 @@ func deadPathFG(t *testing.T, rates map[string]string, idle time.Duration, more 
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				path := netpath.New(t)
-				// What a longer path would have them grow to: messages whose acks are more than what the
-				// gateway and its TCP have room for are at its end when the path is cut.
+				// A large receive buffer, as on a longer path: it then has messages whose acks exceed the
+				// buffers of the gateway and its TCP.
 				path.Ends[0].Set("ipv4/tcp_rmem", "4096 4194304 33554432")
 				address := net.JoinHostPort(path.Ends[1].Addr.String(), "7000")
 				serve := []string{"feed", "--listen=" + address, "--rate=" + rate, "--heartbeat=1s"}
@@ -56,14 +56,13 @@ func deadPathFG(t *testing.T, rates map[string]string, idle time.Duration, more 
 				path.Ends[0].Do(func() { p = run(t, append(args, url)...) })
 				p.waitLog("logged in")
 				time.Sleep(2 * time.Second) // until buffers are full
-				givenUp(t, p, path, idle, "for --idle-timeout "+idle.String())
+				endsAfterCut(t, p, path, idle, "for --idle-timeout "+idle.String())
 			})
 		}
 	}
 }
 
-// TestHostGone: without --idle-timeout, and with nothing of the gateway's on its way, TCP keepalive
-// shows that the host is gone.
+// TestHostGone: without --idle-timeout, and with no unacknowledged data, TCP keepalive ends the connection.
 func TestHostGone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 45 s; make test-long runs it")
@@ -77,11 +76,11 @@ func TestHostGone(t *testing.T) {
 	c := s.accept()
 	c.send([]byte("one\n"))
 	c.expect("A1\n")
-	givenUp(t, p, path, 45*time.Second, "connection timed out")
+	endsAfterCut(t, p, path, 45*time.Second, "connection timed out")
 }
 
-// givenUp cuts a path and waits until the gateway has given its connection up.
-func givenUp(t *testing.T, p *process, path *netpath.Path, limit time.Duration, why string) {
+// endsAfterCut cuts a path and waits until the gateway ends its connection.
+func endsAfterCut(t *testing.T, p *process, path *netpath.Path, limit time.Duration, why string) {
 	t.Helper()
 	if strings.Contains(p.stderr.String(), "connection lost") {
 		t.Fatal("the connection is lost before the path is cut")
@@ -94,6 +93,6 @@ func givenUp(t *testing.T, p *process, path *netpath.Path, limit time.Duration, 
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Logf("%s: given up %.2f s after the cut, promised for %v", t.Name(), time.Since(cut).Seconds(), limit)
+	t.Logf("%s: ended %.2f s after the cut, documented bound %v", t.Name(), time.Since(cut).Seconds(), limit)
 	p.waitLog(why)
 }

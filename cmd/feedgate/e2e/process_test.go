@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,14 +12,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// patience bounds every wait for something that has to happen. It is no
-// measure of speed: a healthy run never comes near it.
+// patience bounds every wait for something that must happen. It does not measure speed: a healthy
+// run stays far below it.
 const patience = 20 * time.Second
 
-// process is a feedgate started by a test. The test owns it; it is killed with
-// its children when the test ends.
+// process is a feedgate started by a test, which owns it. It is killed with its children when the test
+// ends.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -48,24 +49,24 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// launch is how a process is started, where the arguments are not all.
+// launch has the options of a process.
 type launch struct {
 	args []string
 	env  []string
-	// sink: env or a file of settings names one; else it is discard: unless args name another.
+	// sink is set if env or a configuration file sets --sink. Otherwise it is discard: by default.
 	sink bool
-	// stdout and stderr take the place of the collected output; the test closes them.
+	// stdout and stderr replace the collected output. The test closes them.
 	stdout, stderr *os.File
-	// prepare changes how the process is started.
+	// prepare changes the command before it is started.
 	prepare func(*exec.Cmd)
-	// through is a command that runs feedgate, put in front of it.
+	// through is a command that runs the command line appended to it.
 	through []string
-	// hung is the path of what hangs from the start, in runOnDiskWith.
+	// hung is a path whose fsync hangs from the start, in runOnDiskWith.
 	hung string
 }
 
-// run starts `feedgate run` with an admin address of its own, a sink that counts, and
-// retries that suit a test. Later flags override these.
+// run starts `feedgate run` with its own admin address, sink discard: and a short backoff. args
+// override these.
 func run(t *testing.T, args ...string) *process {
 	t.Helper()
 	return runWith(t, launch{args: args})
@@ -89,7 +90,7 @@ func start(t *testing.T, l launch) *process {
 	p := &process{t: t, stdout: &output{}, stderr: &output{}, exited: make(chan struct{})}
 	whole := append(append(l.through, underTest(t)), l.args...)
 	p.cmd = exec.Command(whole[0], whole[1:]...)
-	p.cmd.Env = append(cleanEnvironment(), l.env...)
+	p.cmd.Env = append(testkit.Environ(), l.env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if l.stdout != nil {
 		p.cmd.Stdout = l.stdout
@@ -97,7 +98,7 @@ func start(t *testing.T, l launch) *process {
 	if l.stderr != nil {
 		p.cmd.Stderr = l.stderr
 	}
-	// A group of its own, so that the children of an exec sink die with it.
+	// In its own process group, so that the children of an exec sink are killed with it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p.cmd.WaitDelay = time.Second
 	if l.prepare != nil {
@@ -108,7 +109,7 @@ func start(t *testing.T, l launch) *process {
 	}
 	go func() {
 		defer close(p.exited)
-		// The exit status is read from ProcessState; an error says no more.
+		// ProcessState has the status; the error adds nothing.
 		_ = p.cmd.Wait()
 	}()
 	mine, _ := started.LoadOrStore(t, &[]*process{})
@@ -118,12 +119,11 @@ func start(t *testing.T, l launch) *process {
 	return p
 }
 
-// started holds the processes of each test, *testing.T to *[]*process; a test
-// starts them from one goroutine.
+// started has the processes of each test: *testing.T to *[]*process. One goroutine of a test starts
+// them.
 var started sync.Map
 
-// allEnded says that no process of the test runs any more, so that there is
-// nothing left to wait for.
+// allEnded reports whether every process of the test has ended, so that waiting is pointless.
 func allEnded(t *testing.T) bool {
 	mine, any := started.Load(t)
 	if !any {
@@ -137,19 +137,7 @@ func allEnded(t *testing.T) bool {
 	return true
 }
 
-// cleanEnvironment is the environment without anything that feedgate reads.
-func cleanEnvironment() []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "FEEDGATE_") && !strings.HasPrefix(v, "GOMAXPROCS=") {
-			env = append(env, v)
-		}
-	}
-	return env
-}
-
-// discard ends the process, if nothing else has, and looks at what it left on
-// standard error.
+// discard kills the process, if it has not ended, and checks standard error for crashes.
 func (p *process) discard() {
 	// The group may outlive its leader, where an exec child was left behind.
 	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -158,7 +146,7 @@ func (p *process) discard() {
 	<-p.exited
 	for _, crash := range []string{"panic:", "fatal error:", "WARNING: DATA RACE"} {
 		if strings.Contains(p.stderr.String(), crash) {
-			p.t.Errorf("standard error tells of %q", crash)
+			p.t.Errorf("standard error has %q", crash)
 		}
 	}
 	if p.t.Failed() {
@@ -180,7 +168,7 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// running says that the process has not ended.
+// running reports whether the process has not ended.
 func (p *process) running() bool {
 	select {
 	case <-p.exited:
@@ -190,7 +178,7 @@ func (p *process) running() bool {
 	}
 }
 
-// exit waits for the end of the process and checks its status.
+// exit waits for the end of the process and checks its exit status.
 func (p *process) exit(want int) {
 	p.t.Helper()
 	if got := p.status(patience); got != want {
@@ -198,7 +186,7 @@ func (p *process) exit(want int) {
 	}
 }
 
-// status waits for the end of the process and returns its status.
+// status waits for the end of the process and returns its exit status.
 func (p *process) status(limit time.Duration) int {
 	p.t.Helper()
 	select {
@@ -209,8 +197,8 @@ func (p *process) status(limit time.Duration) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// stop ends a gateway by SIGTERM; every connection named is read to its end and
-// closed, as a server does that notices.
+// stop sends SIGTERM and expects status 0. It reads the connections to their end and closes them, as
+// a server does.
 func (p *process) stop(conns ...*fgConn) {
 	p.t.Helper()
 	p.signal(syscall.SIGTERM)
@@ -220,7 +208,7 @@ func (p *process) stop(conns ...*fgConn) {
 	p.exit(0)
 }
 
-// waitLog waits until standard error holds every one of the words.
+// waitLog waits until standard error has each of the words.
 func (p *process) waitLog(words ...string) {
 	p.t.Helper()
 	for _, word := range words {
@@ -230,42 +218,31 @@ func (p *process) waitLog(words ...string) {
 	}
 }
 
-// outcome is how a short command ended.
+// outcome is the result of a short command.
 type outcome struct {
 	status         int
 	stdout, stderr string
 }
 
-// command runs feedgate to its end; one that does not end in time is killed and
-// has status -1.
+// command runs feedgate to its end. After patience it is killed, and its status is -1.
 func command(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, underTest(t), args...)
-	cmd.Env = append(cleanEnvironment(), env...)
-	cmd.WaitDelay = time.Second
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%q: %v", args, err)
-	}
-	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	status, stdout, stderr := testkit.Command(t, patience, env, underTest(t), args...)
+	return outcome{status, stdout, stderr}
 }
 
 var addresses atomic.Uint32
 
-// freshAddress is a loopback address that nothing else uses, in this test
-// process or in one beside it: all of 127/8 is local, and each call takes
-// another host of it. Port 0 is out, as the command does not say what it got.
+// freshAddress returns a loopback address that nothing else uses, neither in this test process nor in
+// another one: all of 127/8 is local, and each call takes another host. Port 0 would not do, because
+// the command does not report the port that it gets.
 func freshAddress() string {
 	n := addresses.Add(1)
 	pid := os.Getpid()
 	return fmt.Sprintf("127.%d.%d.%d:%d", 64+pid>>8%128, pid%256, 1+n%250, 20000+n/250)
 }
 
-// eventually waits until done says so.
+// eventually waits until done returns true. what names that in the error.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(patience); !done(); {

@@ -6,14 +6,13 @@ import (
 	"testing"
 )
 
-// nested is an object with that many arrays in each other.
+// nested returns an object with that many nested arrays.
 func nested(arrays int) string {
 	return `{"id":` + strings.Repeat("[", arrays) + strings.Repeat("]", arrays) + "}"
 }
 
-// TestAckForgery: whoever writes a message cannot make two acks of one by what an ack
-// quotes as JSON.
-func TestAckForgery(t *testing.T) {
+// TestQuotedJSONCannotForgeAcks: a value quoted in an ack cannot end it and begin another one.
+func TestQuotedJSONCannotForgeAcks(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ frame, template, message, want string }{
 		"LF as an escape":    {"line", `OK {json:id}\n`, `{"id":"7\nOK 8"}`, `OK 7\nOK 8` + "\n"},

@@ -12,13 +12,13 @@ import (
 	"testing"
 )
 
-// maxBinary is how long the product's binary may be, in bytes.
+// maxBinary is the maximum size of the product's binary in bytes.
 const maxBinary = 24 << 20
 
-// foreignModules are of plots, fonts, PDF, and of subjects of bench and servers of tests.
+// foreignModules match modules for plots, fonts and PDF, of bench's subjects and of test servers.
 var foreignModules = regexp.MustCompile(`plot|font|freetype|x/image|x/text|pdf|latex|svg|sbinet|websocket|gws|nsq|toxiproxy`)
 
-// released are the binaries that make build makes.
+// released returns the binaries built by make build.
 func released(t *testing.T) (feedgate, bench string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -26,7 +26,7 @@ func released(t *testing.T) (feedgate, bench string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("make", "-C", root, "build", "BIN="+dir)
-	for _, v := range os.Environ() { // those of a make that runs the tests
+	for _, v := range os.Environ() { // without the variables of a make that runs the tests
 		if !strings.HasPrefix(v, "MAKE") && !strings.HasPrefix(v, "MFLAGS=") {
 			cmd.Env = append(cmd.Env, v)
 		}
@@ -37,8 +37,8 @@ func released(t *testing.T) (feedgate, bench string) {
 	return filepath.Join(dir, "feedgate"), filepath.Join(dir, "feedgate-bench")
 }
 
-// TestReleasedBinaries: the product contains the product alone, and needs no file to run.
-func TestReleasedBinaries(t *testing.T) {
+// TestReleasedBinariesAreStatic: and small. feedgate has no modules of bench, and runs in an empty root.
+func TestReleasedBinariesAreStatic(t *testing.T) {
 	t.Parallel()
 	feedgate, bench := released(t)
 	checkStatic(t, feedgate)
@@ -50,8 +50,8 @@ func TestReleasedBinaries(t *testing.T) {
 	t.Run("empty root", func(t *testing.T) { runInEmptyRoot(t, feedgate) })
 }
 
-// checkStatic sees that neither an interpreter nor a library is loaded, and that symbols are
-// kept, for profiles and traces of the kernel.
+// checkStatic checks that the binary loads neither an interpreter nor libraries, and has symbols,
+// for profiles and kernel traces.
 func checkStatic(t *testing.T, path string) {
 	t.Helper()
 	file, err := elf.Open(path)
@@ -69,7 +69,7 @@ func checkStatic(t *testing.T, path string) {
 	}
 }
 
-// checkModules sees what go version -m lists.
+// checkModules checks the modules that go version -m lists.
 func checkModules(t *testing.T, path string) {
 	t.Helper()
 	info, err := buildinfo.ReadFile(path)
@@ -86,10 +86,10 @@ func checkModules(t *testing.T, path string) {
 	}
 }
 
-// runInEmptyRoot runs the binary where no other file is.
+// runInEmptyRoot runs the binary in a root directory without other files.
 func runInEmptyRoot(t *testing.T, path string) {
 	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED: that feedgate runs in an empty root: chroot takes root")
+		t.Skip("NOT TESTED: feedgate in an empty root: chroot requires root")
 	}
 	empty := t.TempDir()
 	if err := os.Rename(path, filepath.Join(empty, "feedgate")); err != nil {

@@ -11,7 +11,7 @@ func TestLostConnectionIsResumed(t *testing.T) {
 	p, s, c := connectFG(t, `{"session":"first"}`, "--exit-on-close")
 	c.send(data(1, "a"), data(2, "b"), data(3, "c"))
 	c.acked(1, 2, 3)
-	// An end of stream without BYE is no clean close.
+	// The end of the stream without BYE is no clean close,
 	c.close()
 	c = s.accept()
 	if seq, h := c.welcome(4, `{"session":"first"}`); seq != 3 || *h.Session != "first" {
@@ -19,7 +19,7 @@ func TestLostConnectionIsResumed(t *testing.T) {
 	}
 	c.send(data(4, "d"))
 	c.acked(4)
-	// So is a reset.
+	// and neither is a reset.
 	c.reset()
 	c = s.accept()
 	if seq, _ := c.welcome(5, `{"session":"first"}`); seq != 4 {
@@ -30,8 +30,7 @@ func TestLostConnectionIsResumed(t *testing.T) {
 	p.exit(0)
 }
 
-// TestRedeliveryIsAckedNotProcessed: the server that lost acks sends again what
-// the gateway has finished.
+// TestRedeliveryIsAckedNotProcessed: the server has lost acks and sends finished messages again.
 func TestRedeliveryIsAckedNotProcessed(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
@@ -51,7 +50,7 @@ func TestRedeliveryIsAckedNotProcessed(t *testing.T) {
 	sink.holds(t, "1", "2", "33", "4", "5", "6")
 }
 
-// TestRefusedIsFinished: a refused message is finished, and refused again.
+// TestRefusedIsFinished: a refused message is not processed again, but refused again.
 func TestRefusedIsFinished(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
@@ -71,9 +70,9 @@ func TestRefusedIsFinished(t *testing.T) {
 	}
 }
 
-// TestResumeBehindStuckMessage: HELLO names the last contiguous number, however
-// many after it are done, and those are not processed again.
-func TestResumeBehindStuckMessage(t *testing.T) {
+// TestResumeAfterAnUnfinishedMessage: HELLO has the last contiguous number. Later messages that are
+// done are not processed again.
+func TestResumeAfterAnUnfinishedMessage(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
 	p, s, c := connectFG(t, `{"session":"hole"}`, "--workers=4", "--dispatch=key", "--key=field:1: ", kids.sink(t))
@@ -91,10 +90,10 @@ func TestResumeBehindStuckMessage(t *testing.T) {
 	for seq := uint64(4); seq <= last; seq++ {
 		c.send(data(seq, text(seq)))
 	}
-	// Of 37 keys over 4 workers some go to another than the one that waits.
+	// Of 37 keys, some belong to another of the 4 workers.
 	finished := c.acks(1)
 	if _, early := finished[3]; early {
-		t.Fatal("ack of a message that is still being worked on")
+		t.Fatal("ack of a message that is not done")
 	}
 	c.reset()
 	c = s.accept()
@@ -107,7 +106,7 @@ func TestResumeBehindStuckMessage(t *testing.T) {
 	early := c.fence(1)
 	for _, f := range early {
 		if f.op != opAck || f.seq == 3 {
-			t.Fatalf("%v while message 3 is still being worked on", f)
+			t.Fatalf("%v while message 3 is not done", f)
 		}
 	}
 	door.open(t)
@@ -120,12 +119,12 @@ func TestResumeBehindStuckMessage(t *testing.T) {
 	p.stop(c)
 	for seq := range finished {
 		if n := kids.times(t, text(seq)); n != 1 {
-			t.Errorf("seq %d was acknowledged, then processed again: %d times in all", seq, n)
+			t.Errorf("seq %d was acknowledged, but processed %d times", seq, n)
 		}
 	}
 }
 
-func TestNewSessionStartsAnew(t *testing.T) {
+func TestNewSessionStartsOver(t *testing.T) {
 	t.Parallel()
 	for name, second := range map[string]string{"another": `{"session":"new"}`, "none": `{}`} {
 		t.Run(name, func(t *testing.T) {
@@ -152,9 +151,8 @@ func TestNewSessionStartsAnew(t *testing.T) {
 	}
 }
 
-// TestLateCompletionOfOldSession: what an old session left behind in a worker is
-// not acknowledged on the new one.
-func TestLateCompletionOfOldSession(t *testing.T) {
+// TestOldSessionIsNotAckedOnANewOne: when a worker finishes a message of the old session.
+func TestOldSessionIsNotAckedOnANewOne(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
 	p, s, c := connectFG(t, `{"session":"old"}`, "--workers=1", kids.sink(t))
@@ -175,9 +173,8 @@ func TestLateCompletionOfOldSession(t *testing.T) {
 	p.stop(c)
 }
 
-// TestUnackedIsSentOnNextConnection: an ack that could not be sent is made up for
-// when the message comes again.
-func TestUnackedIsSentOnNextConnection(t *testing.T) {
+// TestLostAckIsSentOnRedelivery: an ack that could not be sent is sent when the message is delivered again.
+func TestLostAckIsSentOnRedelivery(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
 	p, s, c := connectFG(t, `{"session":"slow"}`, "--workers=1", kids.sink(t))
@@ -189,7 +186,7 @@ func TestUnackedIsSentOnNextConnection(t *testing.T) {
 		t.Errorf("HELLO seq %d, want 0", seq)
 	}
 	door.open(t)
-	// Nothing may be acknowledged that this connection has not brought.
+	// The message has not been sent on this connection yet, so it must not be acked.
 	if before := c.fence(1); len(before) > 0 {
 		t.Errorf("before any message: %v", before)
 	}
@@ -198,7 +195,7 @@ func TestUnackedIsSentOnNextConnection(t *testing.T) {
 	p.stop(c)
 }
 
-// TestRangeIsResumed: what ACKTO covered comes again and is covered again.
+// TestRangeIsResumed: messages covered by an ACKTO are delivered again and covered again.
 func TestRangeIsResumed(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestRetryAfterKeepsTheBackoff: a server that asks for no wait does not turn it off.
+// TestRetryAfterKeepsTheBackoff: Retry-After: 0 does not disable it.
 func TestRetryAfterKeepsTheBackoff(t *testing.T) {
 	t.Parallel()
 	for name, headers := range map[string]string{
@@ -18,7 +18,7 @@ func TestRetryAfterKeepsTheBackoff(t *testing.T) {
 			p := run(t, "ws://"+ln.Addr().String()+"/", "--sink=discard:", "--reconnect-max=2s")
 			_, first := answerWS(t, ln, status("429 Too Many Requests", headers))
 			var last time.Time
-			for range 13 { // the last six waits are drawn from 10 ms to 2 s
+			for range 13 { // the last six waits are random, from 10 ms to 2 s
 				_, last = answerWS(t, ln, status("429 Too Many Requests", headers))
 			}
 			if took := last.Sub(first); took < time.Second {
@@ -30,15 +30,15 @@ func TestRetryAfterKeepsTheBackoff(t *testing.T) {
 	}
 }
 
-// TestRetryAfterOfAnyLength: a number without end is a long wait, not none.
-func TestRetryAfterOfAnyLength(t *testing.T) {
+// TestHugeRetryAfterIsALongWait: even if it overflows.
+func TestHugeRetryAfterIsALongWait(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)
 	p := run(t, "ws://"+ln.Addr().String()+"/", "--sink=discard:", "--reconnect-max=2s")
 	_, sent := answerWS(t, ln, status("503 Service Unavailable", "Retry-After: 99999999999999999999999\r\n"))
 	acceptWS(t, ln, "").hangUp()
 	if waited := time.Since(sent); waited < 2*time.Second {
-		t.Errorf("it came back after %v", waited)
+		t.Errorf("reconnected after %v", waited)
 	}
 	p.signal(syscall.SIGTERM)
 	p.exit(0)

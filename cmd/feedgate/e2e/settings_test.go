@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// TestURLsOfTheEnvironment: FEEDGATE_URL is a list separated by spaces. The command line
-// overrides it, and it overrides the file.
-func TestURLsOfTheEnvironment(t *testing.T) {
+// TestURLsInTheEnvironment: FEEDGATE_URL is a space-separated list. The command line overrides it,
+// and it overrides the configuration file.
+func TestURLsInTheEnvironment(t *testing.T) {
 	t.Parallel()
 	nowhere := "fg://127.0.0.1:1"
 	a, b := listenFG(t), listenFG(t)
@@ -58,9 +58,9 @@ func TestRepeatedFlagsInTheEnvironment(t *testing.T) {
 	p.exit(0)
 }
 
-// TestUnknownVariables are warned of by name; their values may be secrets. Those of other
-// commands are known.
-func TestUnknownVariables(t *testing.T) {
+// TestUnknownVariablesCauseAWarning: with their names but not their values, which may be secret.
+// Variables of other commands are known.
+func TestUnknownVariablesCauseAWarning(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
 		p := runWith(t, launch{args: []string{"fg://127.0.0.1:1", "--log-format=" + format},
@@ -68,17 +68,17 @@ func TestUnknownVariables(t *testing.T) {
 		p.waitLog("FEEDGATE_SERVICE_HOST FEEDGATE_WROKERS")
 		p.stop()
 		if text := p.stderr.String(); strings.Contains(text, "s3cret") || strings.Contains(text, "CHAOS") || strings.Contains(text, "ROUNDS") || strings.Contains(text, "CLIENT") {
-			t.Errorf("too much is said in\n%s", text)
+			t.Errorf("a value, or a known variable, is in\n%s", text)
 		}
 	}
 }
 
-// TestAdminDefaultInUse: if the default address is in use, a free port will do; an address
-// that was given is given.
+// TestAdminDefaultInUse: if the default address is in use, the gateway takes a free port. If an
+// address that was set is in use, that is an error.
 func TestAdminDefaultInUse(t *testing.T) {
 	t.Parallel()
 	const address = "127.0.0.1:4190"
-	// A test beside this one, or another process, may have it; in use is all that matters.
+	// If this fails, another process uses the address, which is just as good.
 	if ln, err := net.Listen("tcp", address); err == nil {
 		defer ln.Close()
 	}
@@ -107,8 +107,8 @@ func TestAdminDefaultInUse(t *testing.T) {
 	}
 }
 
-// TestFirstLine of the log describes what is running, without a secret.
-func TestFirstLine(t *testing.T) {
+// TestFirstLogLineHasTheSettings: without secrets.
+func TestFirstLogLineHasTheSettings(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	url := strings.Replace(s.url(), "fg://", "ws://", 1) + "/feed?key=s3cret"
@@ -135,12 +135,12 @@ func TestFirstLine(t *testing.T) {
 		t.Error("no version")
 	}
 	if strings.Contains(p.stderr.String(), "s3cret") {
-		t.Errorf("the log tells the secret:\n%s", p.stderr)
+		t.Errorf("the log has the secret:\n%s", p.stderr)
 	}
 }
 
-// TestLinesNameTheirUpstream, whatever happens to it.
-func TestLinesNameTheirUpstream(t *testing.T) {
+// TestLogLinesNameTheirUpstream: once each.
+func TestLogLinesNameTheirUpstream(t *testing.T) {
 	t.Parallel()
 	servers := []*fgServer{listenFG(t), listenFG(t)}
 	p := run(t, servers[0].url(), servers[1].url(), "--log-format=json", "--log-level=debug")
@@ -172,18 +172,17 @@ func TestLinesNameTheirUpstream(t *testing.T) {
 		}
 		of[entry["upstream"]]++
 		if entry["upstream"] == nil && (entry["addr"] != p.admin && entry["addr"] != nil || entry["session"] != nil) {
-			t.Errorf("which upstream? %s", line)
+			t.Errorf("no upstream: %s", line)
 		}
 	}
 	for _, s := range servers {
 		if of[s.url()] < 8 {
-			t.Errorf("%d lines of %s", of[s.url()], s.url())
+			t.Errorf("%d lines with upstream %s", of[s.url()], s.url())
 		}
 	}
 }
 
-// TestHangupReloadsTheToken: the next login has the new one; one that cannot be used changes
-// nothing.
+// TestHangupReloadsTheToken: the next login has the new token. An unusable token changes nothing.
 func TestHangupReloadsTheToken(t *testing.T) {
 	t.Parallel()
 	path := tokenFile(t, "s3cret-1\r\n", 0o600)
@@ -212,6 +211,6 @@ func TestHangupReloadsTheToken(t *testing.T) {
 	}
 	p.stop(c)
 	if strings.Contains(p.stderr.String(), "s3cret") {
-		t.Error("the log tells the secret")
+		t.Error("the log has the secret")
 	}
 }

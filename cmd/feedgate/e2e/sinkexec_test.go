@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestExecAnswersCodes: a child's answer is the ack's code.
-func TestExecAnswersCodes(t *testing.T) {
+// TestChildAnswersAreAckCodes: one long-lived child gets all messages in order.
+func TestChildAnswersAreAckCodes(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", kids.sink(t))
@@ -24,7 +24,6 @@ func TestExecAnswersCodes(t *testing.T) {
 	}
 	c.finish(0, 0)
 	p.exit(0)
-	// One long-lived child, messages in order.
 	got := kids.deliveries(t)
 	for i, d := range got {
 		if d.pid != got[0].pid || d.message != string(frames[i].payload) {
@@ -33,7 +32,7 @@ func TestExecAnswersCodes(t *testing.T) {
 	}
 }
 
-// handlerCode is the i-th of the codes that a child may answer, in turn.
+// handlerCode returns one of the codes that a child may answer.
 func handlerCode(i int) int {
 	if i %= 10; i < 3 {
 		return i
@@ -41,7 +40,7 @@ func handlerCode(i int) int {
 	return 1000 + i*799
 }
 
-func TestExecStandardErrorIsPassedOn(t *testing.T) {
+func TestChildStderrIsPassedOn(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", kids.sink(t))
@@ -52,9 +51,9 @@ func TestExecStandardErrorIsPassedOn(t *testing.T) {
 	p.exit(0)
 }
 
-// TestExecChildIsRestarted and gets the messages it left unanswered; the one that
-// was first in line at three deaths is refused.
-func TestExecChildIsRestarted(t *testing.T) {
+// TestCrashedChildIsRestarted: its successor gets the unanswered messages. A message on which the
+// child crashed three times is refused.
+func TestCrashedChildIsRestarted(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", kids.sink(t))
@@ -73,15 +72,15 @@ func TestExecChildIsRestarted(t *testing.T) {
 		pids[d.pid] = true
 	}
 	if n := kids.times(t, "die poison"); n != 3 || len(pids) != 4 {
-		t.Errorf("the deadly message was delivered %d times, to %d children in all; want 3 and 4", n, len(pids))
+		t.Errorf("the fatal message was delivered %d times, and there were %d children; want 3 and 4", n, len(pids))
 	}
 	if n := kids.times(t, "before"); n != 1 {
 		t.Errorf("an answered message was delivered %d times", n)
 	}
 }
 
-// TestExecAnswerWithoutMessage ends the child; its successor goes on.
-func TestExecAnswerWithoutMessage(t *testing.T) {
+// TestSurplusAnswerEndsTheChild: its successor gets the next messages.
+func TestSurplusAnswerEndsTheChild(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--workers=1", kids.sink(t))
@@ -92,13 +91,13 @@ func TestExecAnswerWithoutMessage(t *testing.T) {
 	c.send(data(2, "two"))
 	c.acked(2)
 	if got := kids.deliveries(t); got[len(got)-1].pid == first {
-		t.Error("the child that answered too much is still in use")
+		t.Error("the child with the surplus answer is still used")
 	}
 	p.stop(c)
 	childrenGone(t, kids)
 }
 
-func TestExecOneChildPerWorker(t *testing.T) {
+func TestOneChildPerWorker(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--workers=3", "--dispatch=key", "--key=bytes:0:2", kids.sink(t))
@@ -117,7 +116,7 @@ func TestExecOneChildPerWorker(t *testing.T) {
 	childrenGone(t, kids)
 }
 
-func TestRetriesThenRefused(t *testing.T) {
+func TestRefusedAfterRetries(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", "--retries=2", "--retry-min=5ms", kids.sink(t))
@@ -132,7 +131,7 @@ func TestRetriesThenRefused(t *testing.T) {
 	}
 }
 
-func TestDeadLetter(t *testing.T) {
+func TestDeadLettersAreWritten(t *testing.T) {
 	t.Parallel()
 	kids, dead := newChildren(t), newFileSink(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", "--dead-letter=file:"+dead.path, kids.sink(t))

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestFileHoldsMessageWhenAcked: at every ack the file already has the message.
-// That it was synced cannot be seen from outside; that it was written can.
-func TestFileHoldsMessageWhenAcked(t *testing.T) {
+// TestFileHasEveryAckedMessage: at every ack. The test can see that the message was written, but
+// not that it was synced.
+func TestFileHasEveryAckedMessage(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=2", sink.flag())
@@ -24,7 +24,7 @@ func TestFileHoldsMessageWhenAcked(t *testing.T) {
 		for range frames {
 			f := c.next()
 			if f.op != opAck || !strings.Contains(sink.text(t), fmt.Sprintf("message %d.\n", f.seq)) {
-				t.Fatalf("%v, and the file holds no such message", f)
+				t.Fatalf("%v, but the file does not have the message", f)
 			}
 		}
 	}
@@ -32,8 +32,8 @@ func TestFileHoldsMessageWhenAcked(t *testing.T) {
 	p.exit(0)
 }
 
-// TestFileIsAppended, after an unfinished last line has been ended.
-func TestFileIsAppended(t *testing.T) {
+// TestFileIsAppendedTo: after an unfinished last line was completed by LF.
+func TestFileIsAppendedTo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ before, kept string }{
 		"whole lines":     {"old\nlines\n", "old\nlines\n"},
@@ -57,13 +57,13 @@ func TestFileIsAppended(t *testing.T) {
 				t.Errorf("the file holds %.100q", got)
 			}
 			if c.before != c.kept && !strings.Contains(p.stderr.String(), sink.path) {
-				t.Error("what was ended is not logged")
+				t.Error("the completed line is not logged")
 			}
 		})
 	}
 }
 
-func TestFileThatCannotBeOpened(t *testing.T) {
+func TestUnopenableFileIsAnError(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/no/such/folder/file"
 	got := command(t, nil, "run", "fg://127.0.0.1:1", "--admin=", "--sink=file:"+path)
@@ -72,7 +72,7 @@ func TestFileThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-// TestFileKeepsEveryByte: a message may hold anything, LF and NUL too.
+// TestFileKeepsEveryByte: including LF and NUL.
 func TestFileKeepsEveryByte(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)

@@ -5,22 +5,22 @@ import (
 	"testing"
 )
 
-// sinkFlags are those of sinks that are servers, each with a value.
+// sinkFlags are the flags of sinks that are servers, each with a value.
 var sinkFlags = map[string]string{
 	"sink-user": "me", "sink-password-file": "/nonexistent/s3cret", "sink-ca": "ca.pem", "sink-cert": "cert.pem", "sink-key": "key.pem",
 }
 
-// TestSinkFlagsNeedATaker: a flag that neither --sink nor --dead-letter takes would be ignored.
-// It is exit 2 before anything is opened, wherever it was set, and the error names the flag,
-// what takes it and the sinks that do not.
-func TestSinkFlagsNeedATaker(t *testing.T) {
+// TestUnusedSinkFlagsAreUsageErrors: a flag that neither --sink nor --dead-letter uses would be
+// ignored. Wherever it is set, it is exit status 2 before anything is opened. The error names the
+// flag, the sinks that use it and those in use.
+func TestUnusedSinkFlagsAreUsageErrors(t *testing.T) {
 	t.Parallel()
 	for flag, value := range sinkFlags {
 		variable := "FEEDGATE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 		for where, c := range map[string]struct {
 			env  []string
 			args []string
-			set  string // what the error says of where it was set
+			set  string // where it was set, in the error
 		}{
 			"flag":     {nil, []string{"--" + flag + "=" + value}, ""},
 			"variable": {[]string{variable + "=" + value}, nil, "(set by " + variable + ")"},
@@ -41,8 +41,8 @@ func TestSinkFlagsNeedATaker(t *testing.T) {
 	}
 }
 
-// TestSinkFlagsAllFaults: several faults are found at once, a flag's once.
-func TestSinkFlagsAllFaults(t *testing.T) {
+// TestAllSinkFlagFaultsAreReported: at once, and one per flag.
+func TestAllSinkFlagFaultsAreReported(t *testing.T) {
 	t.Parallel()
 	got := command(t, nil, "run", "fg://127.0.0.1:1", "--admin=", "--sink=discard:", "--sink-user=me", "--sink-key=k", "--ring=1000")
 	for _, flag := range []string{"--sink-user:", "--sink-key:", "--ring:"} {
@@ -52,8 +52,8 @@ func TestSinkFlagsAllFaults(t *testing.T) {
 	}
 }
 
-// TestSinkFlagsInTheHelp: in a group of their own, which says of which sinks they are.
-func TestSinkFlagsInTheHelp(t *testing.T) {
+// TestHelpGroupsSinkFlags: by the sinks that use them.
+func TestHelpGroupsSinkFlags(t *testing.T) {
 	t.Parallel()
 	help := command(t, nil, "run", "--help").stdout
 	_, group, found := strings.Cut(help, "\nFor sinks that are servers ")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestStdoutHoldsExactlyTheMessages(t *testing.T) {
+func TestStdoutHasOnlyTheMessages(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", "--sink=stdout:")
 	var frames []frame
@@ -19,7 +19,7 @@ func TestStdoutHoldsExactlyTheMessages(t *testing.T) {
 	c.send(frames...)
 	c.acks(len(frames))
 	if got := p.stdout.String(); !strings.HasPrefix(want.String(), got) {
-		t.Error("standard output holds something else than the messages in order")
+		t.Error("standard output does not have the messages in order")
 	}
 	c.finish(0, 0)
 	p.exit(0)
@@ -28,8 +28,8 @@ func TestStdoutHoldsExactlyTheMessages(t *testing.T) {
 	}
 }
 
-// TestStdoutOfSeveralWorkersKeepsMessagesWhole: workers share it line by line.
-func TestStdoutOfSeveralWorkersKeepsMessagesWhole(t *testing.T) {
+// TestWorkersShareStdoutLineByLine: no line is split.
+func TestWorkersShareStdoutLineByLine(t *testing.T) {
 	t.Parallel()
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=4", "--sink=stdout:")
 	var frames []frame

@@ -15,8 +15,8 @@ import (
 // smallGroup is the memory of a small container.
 const smallGroup = 64 << 20
 
-// TestDefaultsInASmallControlGroup: with nothing set, and a feed that sends as fast as it can, a
-// gateway lives in 64 MiB. The long form takes a minute for each.
+// TestDefaultsInASmallControlGroup: with default settings, and a feed that sends as fast as it can,
+// a gateway needs no more than 64 MiB. The long form takes a minute per case.
 func TestDefaultsInASmallControlGroup(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1 << 10, 1 << 20} {
@@ -37,13 +37,13 @@ func testSmallGroup(t *testing.T, size int, sink string) {
 		"discard": "discard:", "slow": "spin:50us", "file": "file:" + path + "?frame=length",
 	}[sink]
 	if strings.HasPrefix(flag, "file:") && inMemory(t, path) {
-		t.Skip("the temporary directory is in memory, and would count; see TMPDIR")
+		t.Skip("the temporary directory is in memory, which would count towards the limit; see TMPDIR")
 	}
 	feed := freshAddress()
 	start(t, launch{args: []string{"feed", "--listen=" + feed, fmt.Sprint("--size=", size)}}).waitLog("listening")
 	p := runWith(t, launch{sink: true, args: []string{"fg://" + feed, "--sink=" + flag}, through: group.through()})
 
-	span, least := time.Minute, 128e6 // bytes; when a file's groups were on the heap, 40e6 were enough
+	span, least := time.Minute, 128e6 // bytes; an earlier version that had a file's groups on the heap failed after 40e6
 	if testing.Short() {
 		span = 2 * time.Second
 	}
@@ -54,7 +54,7 @@ func testSmallGroup(t *testing.T, size int, sink string) {
 	var got float64
 	for time.Since(began) < span || got*float64(size) < least {
 		if !p.running() {
-			t.Fatalf("ended after %v and %.0f messages, with %d killed", time.Since(began), got, group.kills())
+			t.Fatalf("ended after %v and %.0f messages; the OOM killer has killed %d processes", time.Since(began), got, group.kills())
 		}
 		if time.Since(began) > span+2*patience {
 			t.Fatalf("%.0f messages in %v", got, time.Since(began))
@@ -65,7 +65,7 @@ func testSmallGroup(t *testing.T, size int, sink string) {
 				got += s.value
 			}
 		}
-		if time.Since(removed) > 200*time.Millisecond { // or it would fill the disk
+		if time.Since(removed) > 200*time.Millisecond { // otherwise it would fill the disk
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Fatal(err)
 			}
@@ -77,14 +77,14 @@ func testSmallGroup(t *testing.T, size int, sink string) {
 	p.signal(syscall.SIGTERM)
 	p.exit(0)
 	if n := group.kills(); n > 0 {
-		t.Errorf("%d killed", n)
+		t.Errorf("the OOM killer has killed %d processes", n)
 	}
 	if want := fmt.Sprint("memory=", limit/4); !raceBuild && !strings.Contains(p.stderr.String(), want) {
 		t.Errorf("%q is not in the log:\n%s", want, p.stderr.String())
 	}
 }
 
-// inMemory reports whether the file system of path keeps its files in memory.
+// inMemory reports whether the file system of path is in memory.
 func inMemory(t *testing.T, path string) bool {
 	t.Helper()
 	const tmpfs, ramfs = 0x01021994, 0x858458f6 // statfs(2)

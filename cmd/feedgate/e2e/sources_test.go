@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// root is the module's, seen from this package.
+// root is the path of the module's root.
 var root = filepath.Join("..", "..", "..")
 
-// watchSources looks at every source of the binary under test from within a
-// test. The go command reuses a result until a file that the tests have looked
-// at changes, and it cannot see what the build in TestMain reads.
+// watchSources stats every source file of the binary under test, from within a test. The go command
+// caches a result until a file that the tests have used changes, and it cannot see which files the
+// build in TestMain reads.
 var watchSources = sync.OnceValue(func() error {
 	_, _ = os.Getenv(raceVariable), os.Getenv(binaryVariable)
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -32,7 +32,7 @@ var watchSources = sync.OnceValue(func() error {
 	})
 })
 
-// unlessGone drops the error of a file that an editor has just taken away.
+// unlessGone drops the error of a file that an editor has just removed.
 func unlessGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -40,7 +40,7 @@ func unlessGone(err error) error {
 	return err
 }
 
-// underTest is the binary's path.
+// underTest returns the path of the binary under test.
 func underTest(t *testing.T) string {
 	t.Helper()
 	if err := watchSources(); err != nil {

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// stalls waits until /ready is 503 for the stall of an upstream, and returns what it says after
-// its label; the log has the same words, once.
-func (p *process) stalls(upstream string) string {
+// awaitStall waits until /ready is 503 because an upstream is stalled, and returns the text after
+// its label. The log has the same text.
+func (p *process) awaitStall(upstream string) string {
 	p.t.Helper()
 	prefix := "upstream " + upstream + " is stalled: "
 	var where string
@@ -30,39 +30,41 @@ func (p *process) stalls(upstream string) string {
 	return where
 }
 
-// stallLines are how many stalls the log reports, and how many ends of one.
+// stallLines returns how many stalls the log reports, and how many ends of stalls.
 func (p *process) stallLines() (begun, over int) {
 	log := p.stderr.String()
 	return strings.Count(log, "level=WARN msg=stalled "), strings.Count(log, `level=INFO msg="goes on" `)
 }
 
-// once checks that what stalls was reported once since all went on.
-func (p *process) once() {
+// checkStallLoggedOnce checks that the current stall is logged once.
+func (p *process) checkStallLoggedOnce() {
 	p.t.Helper()
 	if begun, over := p.stallLines(); begun != over+1 {
-		p.t.Errorf("%d stalls and %d ends of one are reported while one lasts", begun, over)
+		p.t.Errorf("%d stalls and %d ends are logged during a stall", begun, over)
 	}
 }
 
-// goesOn waits until /ready is 200 and the log reports that every stall is over.
-func (p *process) goesOn() {
+// awaitResume waits until /ready is 200 and the log reports the end of every stall.
+func (p *process) awaitResume() {
 	p.t.Helper()
-	eventually(p.t, "all goes on", func() bool {
+	eventually(p.t, "the end of every stall", func() bool {
 		status, _ := p.get("/ready")
 		begun, over := p.stallLines()
 		return status == http.StatusOK && begun == over
 	})
 }
 
-// sendN sends messages from first on, n of them, with one text.
+// sendN sends n messages of the same text, numbered from first, in one write.
 func (c *fgConn) sendN(first uint64, n int, text string) {
 	c.t.Helper()
+	var frames []frame
 	for i := range n {
-		c.send(data(first+uint64(i), text))
+		frames = append(frames, data(first+uint64(i), text))
 	}
+	c.send(frames...)
 }
 
-// TestStallOnAHungDisk: the disk of the sink's file, or of the dead letters, does not answer.
+// TestStallOnAHungDisk: the disk of the sink's file, or of the dead letters, hangs.
 func TestStallOnAHungDisk(t *testing.T) {
 	t.Parallel()
 	for name, sinks := range map[string]func(file string) (args []string, where string){
@@ -89,27 +91,27 @@ func TestStallOnAHungDisk(t *testing.T) {
 			}
 			d.hang(file)
 			c.sendN(2, 3, "code=1")
-			if where := p.stalls(s.url()); !regexp.MustCompile("^no message was done for 1s: 3 wait: " + want + "$").MatchString(where) {
+			if where := p.awaitStall(s.url()); !regexp.MustCompile("^no message was done for 1s: 3 wait: " + want + "$").MatchString(where) {
 				t.Errorf("stalled: %s, not %s", where, want)
 			}
-			p.once()
+			p.checkStallLoggedOnce()
 			d.release()
 			c.acks(3)
-			p.goesOn()
+			p.awaitResume()
 			c.send(data(5, "code=1"))
 			c.acks(1)
 			d.hang(file)
 			c.send(data(6, "code=1"))
-			p.stalls(s.url())
+			p.awaitStall(s.url())
 			d.release()
 			c.acks(1)
-			p.goesOn()
+			p.awaitResume()
 			p.stop(c)
 		})
 	}
 }
 
-// TestStallOfAChild: a child of exec: is stopped while messages lie in all places.
+// TestStallOfAChild: a child of exec: is suspended. The log counts the messages by where they wait.
 func TestStallOfAChild(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
@@ -118,25 +120,23 @@ func TestStallOfAChild(t *testing.T) {
 	c.send(data(1, "code=0 a"))
 	c.acked(1)
 	pid := kids.deliveries(t)[0].pid
-	// One message fails and waits for an hour, with another of its key behind it.
+	// One message fails and waits for an hour. Another one of its key waits for it.
 	c.sendN(2, 2, "code=1 b")
 	eventually(t, "the first try", func() bool { return kids.times(t, "code=1 b") == 1 })
-	where := p.stalls(s.url())
+	where := p.awaitStall(s.url())
 	if !strings.HasSuffix(where, ": 2 wait: 1 for another try, 1 for one of their key") {
 		t.Errorf("stalled: %s", where)
 	}
-	p.once()
+	p.checkStallLoggedOnce()
 	c.send(data(4, "code=0 c"))
 	c.acked(4)
-	p.goesOn()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	p.awaitResume()
+	suspend(t, pid)
 	for i := range 100 {
 		c.send(data(uint64(5+i), fmt.Sprint("code=0 k", i)))
 	}
-	where = p.stalls(s.url())
-	p.once()
+	where = p.awaitStall(s.url())
+	p.checkStallLoggedOnce()
 	form := regexp.MustCompile(`: \d+ wait: \d+ for exec:\S+ \(deferred by worker 0\)(, \d+ in rings)?, 1 for another try, 1 for one of their key(, \d+ for room in rings or in flight)?$`)
 	if !form.MatchString(where) {
 		t.Errorf("stalled: %s", where)
@@ -145,11 +145,11 @@ func TestStallOfAChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.acks(100)
-	p.signal(syscall.SIGKILL) // the retry would hold up a drain
+	p.signal(syscall.SIGKILL) // the retry would delay a drain
 	p.exit(-1)
 }
 
-// TestStallOfStdout: standard output is a pipe that nobody reads. Each upstream is named.
+// TestStallOfStdout: nobody reads standard output. Each stalled upstream is reported, and no other.
 func TestStallOfStdout(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
@@ -164,7 +164,7 @@ func TestStallOfStdout(t *testing.T) {
 	c.welcome(1, "{}")
 	c2.welcome(1, "{}")
 	c.send(data(1, strings.Repeat("x", 100_000)), data(2, "y"))
-	where := p.stalls(one.url())
+	where := p.awaitStall(one.url())
 	form := regexp.MustCompile(`: 2 wait: [12] for stdout: \(in a call by worker 0\)(, 1 in rings)?$`)
 	if !form.MatchString(where) {
 		t.Errorf("stalled: %s", where)
@@ -173,14 +173,14 @@ func TestStallOfStdout(t *testing.T) {
 		t.Errorf("/ready names an upstream without messages: %s", body)
 	}
 	c2.send(data(1, "z"))
-	p.stalls(two.url())
+	p.awaitStall(two.url())
 	go func() {
-		// Whatever is written is read from now on.
+		// From now on, standard output is read.
 		_, _ = r.WriteTo(discard{})
 	}()
 	c.acked(1, 2)
 	c2.acked(1)
-	p.goesOn()
+	p.awaitResume()
 	p.stop(c, c2)
 }
 
@@ -188,22 +188,21 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// TestNoStall: a server that does not read its acks stalls nothing, whose messages are done; nor
-// does a stall with --stall-after 0.
+// TestNoStall: with --stall-after=0 no stall is reported.
 func TestNoStall(t *testing.T) {
 	t.Parallel()
 	kids := newChildren(t)
-	open := newGate(t)
+	door := newGate(t)
 	p, _, c := connectFG(t, "{}", kids.sink(t), "--stall-after=0", "--workers=1")
-	c.send(data(1, open.wait()))
-	eventually(t, "the child has the message", func() bool { return kids.times(t, open.wait()) == 1 })
+	c.send(data(1, door.wait()))
+	eventually(t, "the child has the message", func() bool { return kids.times(t, door.wait()) == 1 })
 	if status, body := p.get("/ready"); status != http.StatusOK {
 		t.Errorf("/ready: %d %s", status, body)
 	}
-	open.open(t)
+	door.open(t)
 	c.acked(1)
 	p.stop(c)
 	if strings.Contains(p.stderr.String(), "stalled") {
-		t.Error("a stall is reported that was turned off")
+		t.Error("a stall is logged although that is disabled")
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func TestStateFileOutlivesTheProcess(t *testing.T) {
+func TestStateFileResumesTheSession(t *testing.T) {
 	t.Parallel()
 	state := "--state=" + filepath.Join(t.TempDir(), "state")
 	s := listenFG(t)
@@ -32,9 +32,9 @@ func TestStateFileOutlivesTheProcess(t *testing.T) {
 	second.stop(c)
 }
 
-// TestStateFileBehindLink: the target of a symbolic link is replaced, whether it is there
-// yet or not, and keeps its permissions. A pipe is refused, not waited for.
-func TestStateFileBehindLink(t *testing.T) {
+// TestStateFileMayBeALink: the target of a symbolic link is created or replaced, and keeps its
+// permissions. A FIFO is refused and does not block.
+func TestStateFileMayBeALink(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	link, target, fifo := filepath.Join(dir, "link"), filepath.Join(dir, "target"), filepath.Join(dir, "fifo")
@@ -63,13 +63,13 @@ func TestStateFileBehindLink(t *testing.T) {
 	}
 	got := command(t, nil, "run", s.url(), "--sink=discard:", "--admin=", "--state="+fifo)
 	if got.status != 1 || !strings.Contains(got.stderr, "feedgate: --state: ") {
-		t.Errorf("a pipe: status %d, %s", got.status, got.stderr)
+		t.Errorf("a FIFO: status %d, %s", got.status, got.stderr)
 	}
 }
 
-// TestStateFileAfterKill: without a chance to write it at the end, the file is at
-// most a second old, and not ahead of what is done.
-func TestStateFileAfterKill(t *testing.T) {
+// TestStateFileIsWrittenEverySecond: after a kill, it is at most a second old, and does not include
+// unfinished messages.
+func TestStateFileIsWrittenEverySecond(t *testing.T) {
 	t.Parallel()
 	kids, door := newChildren(t), newGate(t)
 	state := "--state=" + filepath.Join(t.TempDir(), "state")
@@ -85,7 +85,7 @@ func TestStateFileAfterKill(t *testing.T) {
 		c.send(data(seq, fmt.Sprint("key", seq)))
 	}
 	c.acks(1)
-	// Well beyond the age that the file may have.
+	// Longer than the maximum age of the file, even on a busy machine.
 	time.Sleep(3 * time.Second)
 	first.signal(syscall.SIGKILL)
 	c.leave()
@@ -95,14 +95,14 @@ func TestStateFileAfterKill(t *testing.T) {
 	if seq, h := c.welcome(3, `{"session":"killed"}`); seq != 2 || *h.Session != "killed" {
 		t.Errorf("HELLO seq %d session %q, want 2 and killed", seq, *h.Session)
 	}
-	// A process that starts knows of no message that it has finished.
+	// After a restart, the gateway does not know which later messages were finished.
 	c.send(data(3, "stuck"), data(4, "key4"))
 	c.acked(3, 4)
 	second.stop(c)
 }
 
-// TestStateFileIsPerURL: two upstreams of one process do not mix theirs.
-func TestStateFileIsPerURL(t *testing.T) {
+// TestStateFileHasASessionPerURL: two upstreams of a process resume their own.
+func TestStateFileHasASessionPerURL(t *testing.T) {
 	t.Parallel()
 	state := "--state=" + filepath.Join(t.TempDir(), "state")
 	a, b := listenFG(t), listenFG(t)

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// startSession logs a gateway in to a new session while the disk of its state file hangs, and
-// sends a message of it.
+// startSession begins a new session while the disk of the state file hangs, and sends a message.
 func startSession(d *hungDisk, state string, c *fgConn) {
 	c.t.Helper()
 	c.hello()
@@ -20,14 +19,14 @@ func startSession(d *hungDisk, state string, c *fgConn) {
 	c.fence(7)
 	c.send(data(1, "fresh one"), frame{op: opPing, seq: 8})
 	if f := c.next(); f.op != opPong || f.seq != 8 {
-		c.t.Fatalf("got %v, want the PONG behind a message that waits", f)
+		c.t.Fatalf("got %v, want the PONG before the waiting message's ack", f)
 	}
 }
 
-// TestStateDiskHangs: the disk of --state hangs while a session begins. Its messages wait, and
-// nothing else: heartbeats are answered, other upstreams go on, so does the admin address, and
-// /ready says why. Once the disk answers, the file names the session before the sink has a
-// message of it.
+// TestStateDiskHangs: the disk of --state hangs while a session begins. Only the session's messages
+// wait: heartbeats are answered, other upstreams and the admin address work, and /ready reports the
+// reason. Once the disk works again, the state file has the session before the sink gets its first
+// message.
 func TestStateDiskHangs(t *testing.T) {
 	t.Parallel()
 	state, out := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "out")
@@ -49,7 +48,7 @@ func TestStateDiskHangs(t *testing.T) {
 		known.send(data(seq, "known"))
 		known.acked(seq)
 	}
-	for range 3 { // it sends heartbeats, too
+	for range 3 { // the gateway sends heartbeats, too
 		f, err := fresh.read()
 		if err != nil || f.op != opPing {
 			t.Fatalf("got %v, %v; want a PING", f, err)
@@ -59,7 +58,7 @@ func TestStateDiskHangs(t *testing.T) {
 		t.Errorf("/stats: %d", status)
 	}
 	if text, err := os.ReadFile(out); err != nil || strings.Contains(string(text), "fresh") || holds(t, state, "fresh") {
-		t.Errorf("the sink has a message of a session that is not in the state file: %q, %v", text, err)
+		t.Errorf("the sink has a message of the new session, or the state file has the session: %q, %v", text, err)
 	}
 
 	d.release()
@@ -72,7 +71,7 @@ func TestStateDiskHangs(t *testing.T) {
 }
 
 // TestStopWhileTheStateHangs: nothing is in flight, so the connection ends at once. The process
-// waits for the disk as long as a drain may take, and says that the file may be behind.
+// waits for the disk until --drain-timeout, and logs that the file may be outdated.
 func TestStopWhileTheStateHangs(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{"first signal": {"--drain-timeout=2s"}, "second signal": {"--drain-timeout=1h"}, "disk answers": {"--drain-timeout=1h"}} {
@@ -98,7 +97,7 @@ func TestStopWhileTheStateHangs(t *testing.T) {
 			}
 			p.exit(status)
 			if took := time.Since(began); took > patience/2 {
-				t.Errorf("it took %v", took)
+				t.Errorf("the process ended after %v", took)
 			}
 			text := p.stderr.String()
 			behind := strings.Contains(text, "--state: "+state+" may be behind") || strings.Contains(text, notInTime)
@@ -109,7 +108,7 @@ func TestStopWhileTheStateHangs(t *testing.T) {
 	}
 }
 
-// TestStartWhileTheStateHangs: one signal ends it, as any start.
+// TestStartWhileTheStateHangs: one signal ends the start.
 func TestStartWhileTheStateHangs(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state")
@@ -123,7 +122,7 @@ func TestStartWhileTheStateHangs(t *testing.T) {
 	}
 }
 
-// holds reports whether the file at path has the text in it.
+// holds reports whether the file at path contains the text.
 func holds(t *testing.T, path, text string) bool {
 	t.Helper()
 	b, err := os.ReadFile(path)

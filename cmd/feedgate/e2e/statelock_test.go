@@ -7,10 +7,9 @@ import (
 	"testing"
 )
 
-// TestStateFileLocked: a second process with the same state file ends at once and leaves the
-// first one's session alone, by whatever name it has the file. What a killed process has left
-// beside it goes.
-func TestStateFileLocked(t *testing.T) {
+// TestStateFileIsLocked: a second process with the same state file, under any name, ends at once
+// and does not change the first one's session. Temporary files of a killed process are removed.
+func TestStateFileIsLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	state, link, left := filepath.Join(dir, "state"), filepath.Join(dir, "link"), filepath.Join(dir, "state.01234567.tmp")
@@ -37,7 +36,7 @@ func TestStateFileLocked(t *testing.T) {
 	c.acked(1)
 	first.stop(c)
 	if text, err := os.ReadFile(state); err != nil || !strings.Contains(string(text), "kept") {
-		t.Errorf("the first one's session is gone: %q, %v", text, err)
+		t.Errorf("the first process's session is missing: %q, %v", text, err)
 	}
 	second := run(t, s.url(), "--state="+link)
 	c = s.accept()
@@ -47,9 +46,9 @@ func TestStateFileLocked(t *testing.T) {
 	second.stop(c)
 }
 
-// TestStateFileOtherHosts: a session is found by one shared host, and kept for the next
-// start with the other hosts alone.
-func TestStateFileOtherHosts(t *testing.T) {
+// TestSessionIsFoundByAnyHost: an upstream with one host in common gets the stored session, which
+// then has the new hosts.
+func TestSessionIsFoundByAnyHost(t *testing.T) {
 	t.Parallel()
 	state := "--state=" + filepath.Join(t.TempDir(), "state")
 	s, other := listenFG(t), listenFG(t)
@@ -70,7 +69,7 @@ func TestStateFileOtherHosts(t *testing.T) {
 		p.stop(c)
 	}
 
-	// What both had is neither's.
+	// A session that matches two upstreams is an error.
 	p := run(t, "fg://"+host(other)+","+host(s), state)
 	c := other.accept()
 	c.welcome(4, `{"session":"kept"}`)

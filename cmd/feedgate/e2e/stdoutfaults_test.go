@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// stdoutFault runs a gateway with a standard output that takes nothing, sends it a
-// message, and checks that it ends with status 1 and says what is wrong. The message
-// must not be acknowledged as done. welcomed is called between the login and the message.
+// stdoutFault runs a gateway whose standard output fails, sends a message, and checks that the
+// gateway exits with status 1, logs the reason, and does not ack the message with code 0. welcomed
+// is called between the login and the message.
 func stdoutFault(t *testing.T, stdout *os.File, want string, welcomed func()) {
 	t.Helper()
 	s := listenFG(t)
@@ -36,7 +38,7 @@ func stdoutFault(t *testing.T, stdout *os.File, want string, welcomed func()) {
 	}
 }
 
-func TestStdoutIsFull(t *testing.T) {
+func TestFullStdoutEndsTheGateway(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -46,7 +48,7 @@ func TestStdoutIsFull(t *testing.T) {
 	stdoutFault(t, full, "no space left on device", func() {})
 }
 
-func TestStdoutHasNoReader(t *testing.T) {
+func TestStdoutWithoutReaderEndsTheGateway(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -57,8 +59,8 @@ func TestStdoutHasNoReader(t *testing.T) {
 	stdoutFault(t, w, "its reader is gone", func() {})
 }
 
-// TestStdoutThatNobodyReads, from some time on.
-func TestStdoutThatNobodyReads(t *testing.T) {
+// TestStdoutReaderThatClosesEndsTheGateway: after the login.
+func TestStdoutReaderThatClosesEndsTheGateway(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -68,9 +70,9 @@ func TestStdoutThatNobodyReads(t *testing.T) {
 	stdoutFault(t, w, "its reader is gone", func() { r.Close() })
 }
 
-// TestStdoutIsClosed: what is written there would be acknowledged and gone, so the
-// gateway does not even connect. Discarding on purpose is left to the user.
-func TestStdoutIsClosed(t *testing.T) {
+// TestClosedStdoutIsAnError: messages would be acked and lost, so the gateway does not even
+// connect. /dev/null, opened by the user, is allowed.
+func TestClosedStdoutIsAnError(t *testing.T) {
 	t.Parallel()
 	s := listenFG(t)
 	path := filepath.Join(t.TempDir(), "empty")
@@ -80,7 +82,7 @@ func TestStdoutIsClosed(t *testing.T) {
 	for redirection, want := range map[string]string{">&-": "is closed", "<>/dev/null >&0": "is closed", "1<" + path: "for reading only"} {
 		command := underTest(t) + " run " + s.url() + " --admin= --exit-on-close --sink=stdout: " + redirection
 		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", "exec "+command)
-		cmd.Env = cleanEnvironment()
+		cmd.Env = testkit.Environ()
 		var stderr output
 		cmd.Stderr = &stderr
 		ended := make(chan struct{})
@@ -99,7 +101,7 @@ func TestStdoutIsClosed(t *testing.T) {
 		select {
 		case <-ended:
 		case <-connected:
-			t.Fatalf("%s: it has connected", redirection)
+			t.Fatalf("%s: the gateway has connected", redirection)
 		}
 		if got := cmd.ProcessState.ExitCode(); got != 1 || !strings.Contains(stderr.String(), "--sink") || !strings.Contains(stderr.String(), want) {
 			t.Errorf("%s: status %d, %q; want 1 and %q", redirection, got, stderr.String(), want)

@@ -51,7 +51,7 @@ func (c *tcpConn) sendPieces(b []byte, largest int, random *rand.Rand) {
 	}
 }
 
-// expect reads exactly what the gateway has to send next.
+// expect reads the given bytes from the gateway.
 func (c *tcpConn) expect(want string) {
 	c.t.Helper()
 	got := make([]byte, len(want))
@@ -61,7 +61,7 @@ func (c *tcpConn) expect(want string) {
 	}
 }
 
-// rest closes the sending side and reads to the end of the gateway's stream.
+// rest closes the sending side and returns everything up to the end of the gateway's stream.
 func (c *tcpConn) rest() string {
 	c.t.Helper()
 	if err := c.CloseWrite(); err != nil {
@@ -70,7 +70,7 @@ func (c *tcpConn) rest() string {
 	return c.untilEnd()
 }
 
-// untilEnd reads to the end of the gateway's stream, and closes.
+// untilEnd returns everything up to the end of the gateway's stream, and closes.
 func (c *tcpConn) untilEnd() string {
 	c.t.Helper()
 	var all bytes.Buffer
@@ -81,7 +81,7 @@ func (c *tcpConn) untilEnd() string {
 	return all.String()
 }
 
-// timed is the connection with a deadline from now.
+// timed returns the connection with a new read deadline.
 func (c *tcpConn) timed() io.Reader {
 	c.t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -97,7 +97,7 @@ func (c *tcpConn) close() {
 	}
 }
 
-// seeded is a random source whose seed the log tells.
+// seeded returns a random source and logs its seed.
 func seeded(t *testing.T) *rand.Rand {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("random seed %d", seed)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestAckTemplates sends one message a line and compares the acks byte by byte.
+// TestAckTemplates: each renders the expected bytes.
 func TestAckTemplates(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ template, messages, want string }{
@@ -38,8 +38,8 @@ func TestAckTemplates(t *testing.T) {
 		"json at the top":   {`[{json:id}]`, `{"in":{"id":"no"},"list":[{"id":"no"}]}` + "\n", "[]"},
 		"json absent":       {`[{json:id}]`, `{"ID":"no"}` + "\n", "[]"},
 		"not json":          {`[{json:id}]`, "plain\n\n{\n", "[][][]"},
-		"everything":        {`{n} {code} {field:1: } {bytes:0:1}{{}` + `\n`, "hi there\n", "1 0 hi h{}\n"},
-		"ignored are alive": {`A{n}\n`, "#hb\na\n#\nb\n", "A1\nA2\n"},
+		"combination":       {`{n} {code} {field:1: } {bytes:0:1}{{}` + `\n`, "hi there\n", "1 0 hi h{}\n"},
+		"ignored prefix":    {`A{n}\n`, "#hb\na\n#\nb\n", "A1\nA2\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,8 +55,8 @@ func TestAckTemplates(t *testing.T) {
 	}
 }
 
-// TestNumberWraps: a binary number has its width, whatever its value.
-func TestNumberWraps(t *testing.T) {
+// TestBinaryNumbersWrap: the number is truncated to its width.
+func TestBinaryNumbersWrap(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
 	p := run(t, s.url(), "--frame=line", "--ack-template={n:u8}", "--ack=ordered", "--exit-on-close")
@@ -74,8 +74,8 @@ func TestNumberWraps(t *testing.T) {
 	p.exit(0)
 }
 
-// TestNumberStartsAnewOnEachConnection is arrival numbers.
-func TestNumberStartsAnewOnEachConnection(t *testing.T) {
+// TestNumbersRestartOnEachConnection: arrival numbers, that is.
+func TestNumbersRestartOnEachConnection(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
 	p := run(t, s.url(), "--frame=line", `--ack-template=A{n}\n`, "--ack=ordered")
@@ -91,9 +91,9 @@ func TestNumberStartsAnewOnEachConnection(t *testing.T) {
 	c.close()
 }
 
-// TestRefusedMessages: a template with {code} tells the reason; one without is
-// not sent, and the refusal is logged.
-func TestRefusedMessages(t *testing.T) {
+// TestRefusalsNeedCode: a template with {code} shows a refusal. Without {code} a refused message
+// gets no ack, and the refusal is logged.
+func TestRefusalsNeedCode(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ template, want string }{
 		"decimal":      {`{n}:{code}\n`, "1:0\n2:1234\n3:0\n"},
@@ -120,7 +120,7 @@ func TestRefusedMessages(t *testing.T) {
 	}
 }
 
-func TestHelloTemplate(t *testing.T) {
+func TestHelloIsSentOnEachConnection(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
 	p := run(t, s.url(), "--frame=line", `--hello=LOGIN {token}\x00\r\n`, "--token-file="+tokenFile(t, "s3cret\n", 0o600))
@@ -136,25 +136,24 @@ func TestHelloTemplate(t *testing.T) {
 	p.stop()
 	c.close()
 	if strings.Contains(p.stderr.String(), "s3cret") {
-		t.Error("the log tells the secret")
+		t.Error("the log has the secret")
 	}
 }
 
-func TestHeartbeatTemplate(t *testing.T) {
+func TestHeartbeatTemplateIsSentPeriodically(t *testing.T) {
 	t.Parallel()
 	s := listenTCP(t)
 	p := run(t, s.url(), "--frame=line", `--heartbeat-template=HB\n`, "--heartbeat=50ms", "--exit-on-close")
 	c := s.accept()
 	c.expect("HB\nHB\nHB\n")
 	if strings.Trim(c.rest(), "HB\n") != "" {
-		t.Error("something else than heartbeats")
+		t.Error("not only heartbeats")
 	}
 	p.exit(0)
 }
 
-// TestIgnoredMessagesAreSignsOfLife and nothing else: they reach no sink, have no
-// number and no ack, and keep an idle connection.
-func TestIgnoredMessagesAreSignsOfLife(t *testing.T) {
+// TestIgnoredMessages: they reach no sink and have no number and no ack.
+func TestIgnoredMessages(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	s := listenTCP(t)

@@ -12,7 +12,7 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// acceptTLS waits for the gateway's next connection and shakes hands.
+// acceptTLS waits for the gateway's next connection and does the TLS handshake.
 func acceptTLS(t *testing.T, ln *net.TCPListener, config *tls.Config) (*tls.Conn, *net.TCPConn, error) {
 	t.Helper()
 	raw := accept(t, ln)
@@ -23,7 +23,7 @@ func acceptTLS(t *testing.T, ln *net.TCPListener, config *tls.Config) (*tls.Conn
 	return conn, raw, conn.Handshake()
 }
 
-// overTLS is an FG/1 connection that TLS carries.
+// overTLS returns an FG/1 connection over TLS.
 func overTLS(t *testing.T, conn *tls.Conn, raw *net.TCPConn) *fgConn {
 	return &fgConn{t: t, Conn: conn, tcp: raw, in: bufio.NewReader(conn)}
 }
@@ -61,8 +61,8 @@ func TestTLSCarriesFG1(t *testing.T) {
 	}
 }
 
-// TestTLSIsVerified: a server whose certificate does not hold gets nothing.
-func TestTLSIsVerified(t *testing.T) {
+// TestTLSCertificatesAreVerified: a server with an invalid certificate gets no data.
+func TestTLSCertificatesAreVerified(t *testing.T) {
 	t.Parallel()
 	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	right, wrongName := ca.Issue(nil), ca.Issue(tlstest.For("feed.test"))
@@ -78,14 +78,14 @@ func TestTLSIsVerified(t *testing.T) {
 			t.Parallel()
 			ln := listen(t, 0)
 			p := run(t, append([]string{"fg+tls://" + ln.Addr().String()}, c.args...)...)
-			// It tries again, as the fault may be the server's and pass.
+			// It retries: the server's fault may be temporary.
 			for range 2 {
 				conn, _, err := acceptTLS(t, ln, &tls.Config{Certificates: []tls.Certificate{c.pair}})
 				if err == nil {
 					_, err = io.ReadFull(conn, make([]byte, 1))
 				}
 				if err == nil {
-					t.Fatal("the gateway sent data to a server it cannot trust")
+					t.Fatal("the gateway sent data to an untrusted server")
 				}
 				conn.Close()
 			}
@@ -95,8 +95,8 @@ func TestTLSIsVerified(t *testing.T) {
 	}
 }
 
-// TestTLSCleanCloseNeedsCloseNotify: an end of stream alone may be an attacker's.
-func TestTLSCleanCloseNeedsCloseNotify(t *testing.T) {
+// TestTLSCleanCloseRequiresCloseNotify: an attacker can forge the end of the TCP stream.
+func TestTLSCleanCloseRequiresCloseNotify(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	config := ca.Server()
@@ -122,16 +122,16 @@ func TestTLSCleanCloseNeedsCloseNotify(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Whatever follows, the stream ends.
+		// Wait for the end of the stream.
 		_, _ = io.Copy(io.Discard, conn)
 		conn.Close()
 	}
 	p.exit(0)
 }
 
-// TestHeadWithoutEnd: a server may answer a WebSocket handshake with a head that is too long before
-// it is asked. Nothing of the connection is decoded behind that fault.
-func TestHeadWithoutEnd(t *testing.T) {
+// TestHeadIsLimited: a server sends an overlong response head even before the request. Nothing
+// after this error is decoded.
+func TestHeadIsLimited(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	ln := listen(t, 0)

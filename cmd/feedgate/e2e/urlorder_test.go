@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestURLBehindFlags: the error shows where URLs go. It does not quote the URL, which can
-// hold a secret.
-func TestURLBehindFlags(t *testing.T) {
+// TestURLAfterFlagsIsExplained: the error shows the right order. It does not quote the URL, which
+// may contain a secret.
+func TestURLAfterFlagsIsExplained(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		args []string
@@ -25,9 +25,8 @@ func TestURLBehindFlags(t *testing.T) {
 	}
 }
 
-// TestDiscardSumsOfASinkThatRan: no sum is logged if another fault keeps the gateway from
-// starting.
-func TestDiscardSumsOfASinkThatRan(t *testing.T) {
+// TestDiscardLogsSumsOnlyIfItRan: not if another error ends the start.
+func TestDiscardLogsSumsOnlyIfItRan(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	p, _, c := connectFG(t, "{}", "--workers=1", sink.flag())

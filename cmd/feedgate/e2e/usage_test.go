@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// wrongUse are command lines that cannot work, and what the error must name. {}
-// stands for `run` with an upstream that is in order.
+// wrongUse are invalid command lines and what the error must name. {} is `run` with a valid upstream.
 var wrongUse = []struct{ line, names string }{
 	{"", ""},
 	{"fly", "fly"},
@@ -106,9 +105,8 @@ var wrongUse = []struct{ line, names string }{
 	{"feed --listen=127.0.0.1:0 --chaos=maybe", "--chaos"},
 }
 
-// TestWrongUse: exit status 2, the fault named on standard error, nothing on
-// standard output.
-func TestWrongUse(t *testing.T) {
+// TestUsageErrors: exit status 2, the fault on standard error, nothing on standard output.
+func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range wrongUse {
 		t.Run(c.line, func(t *testing.T) {
@@ -151,18 +149,18 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// TestThereIsNoFlagWithoutVerification: TLS is verified or not used.
-func TestThereIsNoFlagWithoutVerification(t *testing.T) {
+// TestNoFlagDisablesTLSVerification: the help has none.
+func TestNoFlagDisablesTLSVerification(t *testing.T) {
 	t.Parallel()
 	help := strings.ToLower(command(t, nil, "run", "--help").stdout)
 	for _, word := range []string{"insecure", "skip-verify", "no-verify"} {
 		if strings.Contains(help, word) {
-			t.Errorf("run --help tells of %q", word)
+			t.Errorf("run --help has %q", word)
 		}
 	}
 }
 
-func TestConfigFileFaults(t *testing.T) {
+func TestConfigFileFaultsAreUsageErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, names string }{
 		"unknown key": {"workers: 2\nwrokers: 3\n", "wrokers"},
@@ -181,7 +179,7 @@ func TestConfigFileFaults(t *testing.T) {
 	}
 }
 
-func TestEnvironmentFault(t *testing.T) {
+func TestEnvironmentFaultIsAUsageError(t *testing.T) {
 	t.Parallel()
 	got := command(t, []string{"FEEDGATE_RING=1000"}, "run", "fg://127.0.0.1:1", "--sink=discard:", "--admin=")
 	if got.status != 2 || !strings.Contains(strings.ToLower(got.stderr), "ring") {

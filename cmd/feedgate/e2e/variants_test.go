@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// TestVolumeVariants: the limits of every flag of the flow lose, double and
-// reorder nothing.
-func TestVolumeVariants(t *testing.T) {
+// TestVolumeWithExtremeFlags: extreme values of the performance flags lose, duplicate and reorder nothing.
+func TestVolumeWithExtremeFlags(t *testing.T) {
 	t.Parallel()
 	for _, flags := range []string{
 		"--flush-pack=1",
@@ -43,13 +42,13 @@ func TestVolumeVariants(t *testing.T) {
 	}
 }
 
-// TestWriteTimeout: a server that takes no byte for so long is left.
-func TestWriteTimeout(t *testing.T) {
+// TestWriteTimeoutReconnects: if the server accepts no byte for that time.
+func TestWriteTimeoutReconnects(t *testing.T) {
 	t.Parallel()
 	s := &fgServer{t: t, ln: listen(t, 4<<10)}
 	p := run(t, s.url(), "--write-timeout=300ms", "--idle-timeout=0")
 	c := s.accept()
-	c.welcome(1, `{"session":"deaf"}`)
+	c.welcome(1, `{"session":"old"}`)
 	if err := c.SetWriteDeadline(time.Now().Add(volumePatience)); err != nil {
 		t.Fatal(err)
 	}
@@ -59,10 +58,10 @@ func TestWriteTimeout(t *testing.T) {
 	flood.stop.Store(true)
 	c.close()
 	<-flood.done
-	if _, h := again.welcome(1, `{"session":"new"}`); *h.Session != "deaf" {
+	if _, h := again.welcome(1, `{"session":"new"}`); *h.Session != "old" {
 		t.Errorf("HELLO session %q", *h.Session)
 	}
-	// Once it knows of the new session, nothing of the old one is in flight.
+	// Once the gateway has the new session, nothing of the old one is in flight.
 	again.fence(1)
 	p.stop(again)
 	if !strings.Contains(p.stderr.String(), s.ln.Addr().String()) {
@@ -70,9 +69,8 @@ func TestWriteTimeout(t *testing.T) {
 	}
 }
 
-// TestFeedAndRun: the project's own feed server and gateway understand each
-// other in every protocol the feed has.
-func TestFeedAndRun(t *testing.T) {
+// TestRunWorksWithFeed: in every protocol of the feed server.
+func TestRunWorksWithFeed(t *testing.T) {
 	t.Parallel()
 	for protocol, args := range map[string][]string{
 		"fg":     {"fg://{}"},

@@ -4,9 +4,9 @@ import (
 	"testing"
 )
 
-// TestProtocolErrors: each is answered by BYE 5 and the end of the connection,
-// counted by its reason, and the session is resumed.
-func TestProtocolErrors(t *testing.T) {
+// TestProtocolErrorsReconnect: the gateway sends BYE 5 and closes, counts the reason, and resumes
+// the session.
+func TestProtocolErrorsReconnect(t *testing.T) {
 	t.Parallel()
 	header := func(length uint32, f frame) []byte { return appendHeader(nil, length, f) }
 	all := func(frames ...frame) (b []byte) {
@@ -19,24 +19,24 @@ func TestProtocolErrors(t *testing.T) {
 		bytes  []byte
 		reason string
 	}{
-		"the same seq again":        {all(data(1, "one")), "seq_back"},
-		"a seq before the first":    {all(data(0, "zero")), "seq_back"},
-		"op 0":                      {all(frame{op: 0}), "unknown_op"},
-		"op 8":                      {all(frame{op: 8}), "unknown_op"},
-		"op 9":                      {all(frame{op: 9}), "unknown_op"},
-		"op 11":                     {all(frame{op: 11}), "unknown_op"},
-		"op 255":                    {all(frame{op: 255}), "unknown_op"},
-		"ACK from the server":       {all(frame{op: opAck, seq: 1}), "unexpected_op"},
-		"ACKTO from the server":     {all(frame{op: opAckTo, seq: 1}), "unexpected_op"},
-		"HELLO from the server":     {all(frame{op: opHello}), "unexpected_op"},
-		"a second WELCOME":          {all(frame{op: opWelcome, seq: 2, payload: []byte("{}")}), "unexpected_op"},
-		"a flag that means nothing": {all(frame{op: opData, flags: 2, seq: 2}), "bad_flags"},
-		"MORE and another flag":     {all(frame{op: opData, flags: 0x81, seq: 2}), "bad_flags"},
-		"a flag on PING":            {all(frame{op: opPing, flags: 0x80}), "bad_flags"},
-		"another message in parts":  {all(part(2, "a"), data(3, "b")), "parts"},
-		"another seq in parts":      {all(part(2, "a"), part(9, "b")), "parts"},
-		"length 0":                  {header(0, data(2, "")), "bad_length"},
-		"length 11":                 {header(11, data(2, "")), "bad_length"},
+		"the same seq again":       {all(data(1, "one")), "seq_back"},
+		"a seq before the first":   {all(data(0, "zero")), "seq_back"},
+		"op 0":                     {all(frame{op: 0}), "unknown_op"},
+		"op 8":                     {all(frame{op: 8}), "unknown_op"},
+		"op 9":                     {all(frame{op: 9}), "unknown_op"},
+		"op 11":                    {all(frame{op: 11}), "unknown_op"},
+		"op 255":                   {all(frame{op: 255}), "unknown_op"},
+		"ACK from the server":      {all(frame{op: opAck, seq: 1}), "unexpected_op"},
+		"ACKTO from the server":    {all(frame{op: opAckTo, seq: 1}), "unexpected_op"},
+		"HELLO from the server":    {all(frame{op: opHello}), "unexpected_op"},
+		"a second WELCOME":         {all(frame{op: opWelcome, seq: 2, payload: []byte("{}")}), "unexpected_op"},
+		"an undefined flag":        {all(frame{op: opData, flags: 2, seq: 2}), "bad_flags"},
+		"MORE and another flag":    {all(frame{op: opData, flags: 0x81, seq: 2}), "bad_flags"},
+		"a flag on PING":           {all(frame{op: opPing, flags: 0x80}), "bad_flags"},
+		"another message in parts": {all(part(2, "a"), data(3, "b")), "parts"},
+		"another seq in parts":     {all(part(2, "a"), part(9, "b")), "parts"},
+		"length 0":                 {header(0, data(2, "")), "bad_length"},
+		"length 11":                {header(11, data(2, "")), "bad_length"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,9 +65,8 @@ func TestProtocolErrors(t *testing.T) {
 	}
 }
 
-// TestControlFrameOfAbsurdLength: only a message may be long; no wait for the
-// rest of a control frame that announces gigabytes.
-func TestControlFrameOfAbsurdLength(t *testing.T) {
+// TestControlFramesAreShort: a control frame whose header announces gigabytes is an error at once.
+func TestControlFramesAreShort(t *testing.T) {
 	t.Parallel()
 	for name, op := range map[string]byte{"PING": opPing, "BYE": opBye} {
 		t.Run(name, func(t *testing.T) {
@@ -89,8 +88,8 @@ func TestControlFrameOfAbsurdLength(t *testing.T) {
 	}
 }
 
-// TestFramesInSingleBytes: a frame may come in pieces of any size.
-func TestFramesInSingleBytes(t *testing.T) {
+// TestFramesMayArriveByteByByte: reads may split a frame anywhere.
+func TestFramesMayArriveByteByByte(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
 	p, _, c := connectFG(t, "{}", "--exit-on-close", "--workers=1", sink.flag())

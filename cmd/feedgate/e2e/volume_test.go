@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestVolumeEveryMessageAckedOnce sends 64-byte messages as fast as they are
-// taken. It runs alone: nothing else in the package may take its processors.
+// TestVolumeEveryMessageAckedOnce: 64-byte messages, sent as fast as possible. It does not run in
+// parallel with other tests.
 func TestVolumeEveryMessageAckedOnce(t *testing.T) {
 	count := uint64(5_000_000)
 	if testing.Short() || raceBuild {
@@ -30,21 +30,20 @@ func TestVolumeEveryMessageAckedOnce(t *testing.T) {
 	p.exit(0)
 }
 
-// flood sends count messages of size bytes, numbered from 1, and BYE, while it
-// reads the acks of all of them.
+// flood sends count messages of size bytes, numbered from 1, and BYE, and meanwhile reads all acks.
 type flood struct {
 	conn  net.Conn
 	in    io.Reader
 	count uint64
 	size  int
-	// ordered asks for the acks in the order of the messages.
+	// ordered requires the acks to be in order.
 	ordered bool
 
-	// writing keeps PONG out of the middle of a DATA frame.
+	// writing prevents a PONG inside a DATA frame.
 	writing sync.Mutex
 }
 
-// floodBatch is how many messages one write carries.
+// floodBatch is the number of messages per write.
 const floodBatch = 4096
 
 // volumePatience bounds a whole flood.
@@ -59,7 +58,7 @@ func (f *flood) serve(t *testing.T) {
 	go func() { sent <- f.write() }()
 	err := f.readAcks()
 	if err != nil {
-		// The writer may wait for a gateway that will read no more.
+		// The writer may be blocked, if the gateway no longer reads.
 		f.conn.Close()
 	}
 	if err := errors.Join(err, <-sent); err != nil {
@@ -100,8 +99,8 @@ func (f *flood) put(b []byte) error {
 	return err
 }
 
-// readAcks reads to the end of the stream and checks that every message was
-// acknowledged once, with code 0, and that BYE was the last frame.
+// readAcks reads to the end of the stream. It checks that every message is acked once, with code 0,
+// and that BYE is the last frame.
 func (f *flood) readAcks() error {
 	seen := make([]uint64, f.count/64+1)
 	acked, ended := uint64(0), false
@@ -120,7 +119,7 @@ func (f *flood) readAcks() error {
 		case r.op == opBye:
 			ended = true
 		case r.op == opPing:
-			// A gateway that is closing may no longer take it.
+			// A closing gateway may not accept it.
 			_ = f.put(frame{op: opPong, seq: r.seq}.append(nil))
 		case r.op != opAck || r.code != 0 || r.seq == 0 || r.seq > f.count:
 			return fmt.Errorf("unexpected %v", r)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestWebSocketHandshake(t *testing.T) {
+func TestWebSocketHandshakeHasTheHeaders(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)
 	p := run(t, "ws://"+ln.Addr().String()+"/feed/live?from=1&x=%20y", "--exit-on-close",
@@ -30,8 +30,8 @@ func TestWebSocketHandshake(t *testing.T) {
 	p.exit(0)
 }
 
-// TestWebSocketMessages: a message is a message, however many fragments carry
-// it, and its ack has its kind; ping is answered in the middle of one.
+// TestWebSocketMessages: fragments are joined, an ack has the type of its message, and pings
+// between fragments are answered.
 func TestWebSocketMessages(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)
@@ -64,9 +64,9 @@ func TestWebSocketMessages(t *testing.T) {
 	sink.holds(t, "text", "bin", "one, two, three", long, "")
 }
 
-// TestWebSocketCleanClose: 1000, 1001 and no code are; what is in flight is
-// acknowledged before Close is answered. Other codes are not.
-func TestWebSocketCleanClose(t *testing.T) {
+// TestWebSocketCleanCloseAcksFirst: codes 1000 and 1001, or none, are a clean close. Messages in
+// flight are acked before Close is answered.
+func TestWebSocketCleanCloseAcksFirst(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{closeCode(1000), closeCode(1001), ""} {
 		t.Run(fmt.Sprintf("%x", code), func(t *testing.T) {
@@ -97,16 +97,16 @@ func TestWebSocketOtherCloseReconnects(t *testing.T) {
 	c.closed()
 	c.hangUp()
 	c = acceptWS(t, ln, "")
-	// An end of stream without Close is a lost connection.
+	// The end of the stream without Close is a lost connection.
 	c.hangUp()
 	c = acceptWS(t, ln, "")
 	c.leave()
 	p.exit(0)
 }
 
-// TestWebSocketErrors are answered by Close with the code of RFC 6455, counted,
-// and followed by another connection.
-func TestWebSocketErrors(t *testing.T) {
+// TestWebSocketErrorsReconnect: the gateway sends Close with the code of RFC 6455, counts the
+// error, and reconnects.
+func TestWebSocketErrorsReconnect(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		bytes  []byte
@@ -148,8 +148,8 @@ func TestWebSocketErrors(t *testing.T) {
 	}
 }
 
-// TestWebSocketTokenHeader: {token} in a header is the secret, which no line of the log shows.
-func TestWebSocketTokenHeader(t *testing.T) {
+// TestWebSocketHeaderHasTheToken: in place of {token}. The log does not have it.
+func TestWebSocketHeaderHasTheToken(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)
 	p := run(t, "ws://"+ln.Addr().String()+"/", "--ws-header=Authorization: Bearer {token}", "--exit-on-close",
@@ -165,9 +165,9 @@ func TestWebSocketTokenHeader(t *testing.T) {
 	}
 }
 
-// TestWebSocketTokenHeaderNeedsToken: without a secret, or one that would begin another header,
-// it is a usage error that names the flag.
-func TestWebSocketTokenHeaderNeedsToken(t *testing.T) {
+// TestWebSocketTokenHeaderNeedsAToken: if it is missing, or would begin another header, that is a
+// usage error that names the flag.
+func TestWebSocketTokenHeaderNeedsAToken(t *testing.T) {
 	header := "--ws-header=Authorization: Bearer {token}"
 	for _, c := range []struct{ want, arg string }{
 		{"--ws-header: {token} needs --token-file", "--workers=1"},

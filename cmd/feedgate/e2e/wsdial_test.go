@@ -13,9 +13,8 @@ import (
 	"time"
 )
 
-// answerWS waits for the gateway's next connection, reads its request, sends an answer
-// and reads on until the gateway closes. It returns the request's target and when the
-// answer was sent.
+// answerWS accepts the gateway's next connection, reads its request, sends a response and waits for
+// the gateway to close. It returns the request target and the time of the response.
 func answerWS(t *testing.T, ln *net.TCPListener, answer string) (target string, sent time.Time) {
 	t.Helper()
 	conn := accept(t, ln)
@@ -40,8 +39,8 @@ func status(line, headers string) string {
 	return "HTTP/1.1 " + line + "\r\n" + headers + "Content-Length: 0\r\n\r\n"
 }
 
-// TestWebSocketUnauthorized ends the gateway, unless a connection ever got further.
-func TestWebSocketUnauthorized(t *testing.T) {
+// TestWebSocketUnauthorizedEndsTheGateway: unless an earlier connection was established.
+func TestWebSocketUnauthorizedEndsTheGateway(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{"401 Unauthorized", "403 Forbidden"} {
 		t.Run(line, func(t *testing.T) {
@@ -59,14 +58,14 @@ func TestWebSocketUnauthorized(t *testing.T) {
 			c.leave()
 			p.exit(0)
 			if n := strings.Count(p.stderr.String(), line); n != 1 {
-				t.Errorf("%d lines of the log have %q", n, line)
+				t.Errorf("%d log lines have %q", n, line)
 			}
 		})
 	}
 }
 
-// TestWebSocketRetryAfter: the server decides when we come back, within bounds.
-func TestWebSocketRetryAfter(t *testing.T) {
+// TestWebSocketRetryAfterDelaysTheReconnect: up to --reconnect-max.
+func TestWebSocketRetryAfterDelaysTheReconnect(t *testing.T) {
 	t.Parallel()
 	date := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 	for name, answer := range map[string]string{
@@ -80,7 +79,7 @@ func TestWebSocketRetryAfter(t *testing.T) {
 			_, sent := answerWS(t, ln, answer)
 			c := acceptWS(t, ln, "")
 			if waited := time.Since(sent); waited < 2*time.Second {
-				t.Errorf("it came back after %v", waited)
+				t.Errorf("reconnected after %v", waited)
 			}
 			c.hangUp()
 			p.signal(syscall.SIGTERM)
@@ -99,8 +98,8 @@ func TestWebSocketRetryAfter(t *testing.T) {
 	})
 }
 
-// TestWebSocketRedirect is followed once, to the same host.
-func TestWebSocketRedirect(t *testing.T) {
+// TestWebSocketRedirectIsFollowedOnce: and only to the same host.
+func TestWebSocketRedirectIsFollowedOnce(t *testing.T) {
 	t.Parallel()
 	ln, other := listen(t, 0), listen(t, 0)
 	here := ln.Addr().String()
@@ -126,7 +125,7 @@ func TestWebSocketRedirect(t *testing.T) {
 	c.leave()
 	p.exit(0)
 	if log := p.stderr.String(); strings.Contains(log, "s3cret") || strings.Contains(log, "feed.invalid") {
-		t.Error("the log quotes what can hold a secret")
+		t.Error("the log quotes text that can contain a secret")
 	}
 	for _, want := range []string{
 		"the server answered 301 Moved Permanently, not 101, a second redirect, which is not followed",
@@ -138,8 +137,8 @@ func TestWebSocketRedirect(t *testing.T) {
 	}
 }
 
-// TestWebSocketServerClosesFirst: RFC 6455, section 7.1.1.
-func TestWebSocketServerClosesFirst(t *testing.T) {
+// TestWebSocketServerClosesTCPFirst: RFC 6455, section 7.1.1.
+func TestWebSocketServerClosesTCPFirst(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)
 	p := run(t, "ws://"+ln.Addr().String()+"/", "--sink=discard:", "--exit-on-close")
@@ -155,12 +154,12 @@ func TestWebSocketServerClosesFirst(t *testing.T) {
 	c.hangUp()
 	p.exit(0)
 	if strings.Contains(p.stderr.String(), "connection lost") {
-		t.Error("a close in order is logged as a lost connection")
+		t.Error("a clean close is logged as a lost connection")
 	}
 }
 
-// TestWebSocketServerNeverCloses ends all the same.
-func TestWebSocketServerNeverCloses(t *testing.T) {
+// TestWebSocketEndsWithoutTheServersClose: after a timeout.
+func TestWebSocketEndsWithoutTheServersClose(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, 0)
 	p := run(t, "ws://"+ln.Addr().String()+"/", "--sink=discard:", "--exit-on-close")

@@ -38,11 +38,11 @@ type wsConn struct {
 func acceptWS(t *testing.T, ln *net.TCPListener, subprotocol string) *wsConn {
 	t.Helper()
 	conn := accept(t, ln)
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	c := &wsConn{Conn: conn, t: t, in: bufio.NewReader(conn)}
+	err := conn.SetReadDeadline(time.Now().Add(patience))
+	if err != nil {
 		t.Fatal(err)
 	}
-	c := &wsConn{Conn: conn, t: t, in: bufio.NewReader(conn)}
-	var err error
 	if c.request, err = http.ReadRequest(c.in); err != nil {
 		t.Fatalf("handshake: %v", err)
 	}
@@ -62,13 +62,16 @@ func acceptWS(t *testing.T, ln *net.TCPListener, subprotocol string) *wsConn {
 
 func (c *wsConn) sendBytes(b []byte) {
 	c.t.Helper()
+	if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		c.t.Fatal(err)
+	}
 	if _, err := c.Write(b); err != nil {
 		c.t.Fatalf("server write: %v", err)
 	}
 }
 
-// wsFrame is a server's frame, which is not masked; op includes wsFinal where it
-// is the last of its message.
+// wsFrame encodes a server's frame, which is not masked. op includes wsFinal in the last frame of a
+// message.
 func wsFrame(op byte, payload string) []byte {
 	b := []byte{op}
 	switch n := len(payload); {
@@ -87,13 +90,16 @@ func (c *wsConn) send(op byte, payload string) {
 	c.sendBytes(wsFrame(op, payload))
 }
 
-// closeCode is a Close frame's payload.
+// closeCode returns the payload of a Close frame.
 func closeCode(code uint16) string {
 	return string(binary.BigEndian.AppendUint16(nil, code))
 }
 
-// readFrame reads one frame of the gateway's, which must be whole and masked.
+// readFrame reads one frame of the gateway, which must be masked and unfragmented.
 func (c *wsConn) readFrame() (op byte, payload string, err error) {
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return 0, "", err
+	}
 	var head [2]byte
 	if _, err := io.ReadFull(c.in, head[:]); err != nil {
 		return 0, "", err
@@ -129,8 +135,7 @@ func (c *wsConn) expect(op byte, payload string) {
 	}
 }
 
-// closed reads up to the gateway's Close and returns its code, or 0 where it has
-// none.
+// closed reads up to the gateway's Close and returns its code, or 0 if it has none.
 func (c *wsConn) closed() uint16 {
 	c.t.Helper()
 	for {
@@ -149,8 +154,7 @@ func (c *wsConn) closed() uint16 {
 	}
 }
 
-// hangUp closes as a server does after both Close frames: it is the one that
-// closes first.
+// hangUp closes the connection, as a server does first, after both Close frames.
 func (c *wsConn) hangUp() {
 	c.t.Helper()
 	if err := c.Close(); err != nil {
@@ -158,7 +162,7 @@ func (c *wsConn) hangUp() {
 	}
 }
 
-// leave closes in order: the server's Close, the gateway's, and the end.
+// leave does the closing handshake: the server's Close, the gateway's Close, end of stream.
 func (c *wsConn) leave() {
 	c.t.Helper()
 	c.send(wsFinal|wsClose, closeCode(1000))

@@ -1,3 +1,3 @@
-// Package interop tries the gateway against servers that others wrote. Its test needs
-// Debian's python3-websockets; make interop runs it.
+// Package interop tests the gateway with third-party servers. Its test requires Debian's
+// python3-websockets; make interop runs it.
 package interop

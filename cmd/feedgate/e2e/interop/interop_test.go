@@ -17,24 +17,24 @@ import (
 )
 
 var (
-	interop = flag.Bool("interop", false, "run against python3-websockets, which must be there")
+	interop = flag.Bool("interop", false, "run with python3-websockets, which must be installed")
 	python  = flag.String("python", "/usr/bin/python3", "the Python that has websockets")
 )
 
 const count = 4000 // messages, as in server.py
 
-// report is what the server says at the end.
+// report is the output of the server at its end.
 type report struct {
 	Port                                                        int
 	Acks, Doubled, Unknown, Odd, Bytes, Fragmented, Pongs, Code int
 }
 
-// TestPythonWebsockets: 4,000 messages of up to 300 KiB, a third of them fragmented, with
-// pings between, plain and over TLS: all are in the file, each is acknowledged once, the
-// close is clean.
+// TestPythonWebsockets: 4,000 messages of up to 300 KiB, a third of them fragmented, with pings in
+// between, without and with TLS. The file has all of them, each is acked once, and the close is
+// clean.
 func TestPythonWebsockets(t *testing.T) {
 	if !*interop {
-		t.Skip("needs python3-websockets; make interop runs it")
+		t.Skip("requires python3-websockets; make interop runs it")
 	}
 	feedgate := filepath.Join(t.TempDir(), "feedgate")
 	if out, err := exec.Command("go", "build", "-o", feedgate, "feedgate/cmd/feedgate").CombinedOutput(); err != nil {
@@ -48,8 +48,8 @@ func TestPythonWebsockets(t *testing.T) {
 	})
 }
 
-// exchange runs the server and the gateway to their ends. files are the CA that the
-// gateway trusts, the server's certificate and its key.
+// exchange runs the server and the gateway to their ends. files are the CA for the gateway, the
+// server's certificate and its key.
 func exchange(t *testing.T, feedgate, scheme string, files ...string) {
 	server := exec.Command(*python, append([]string{"server.py"}, files[min(len(files), 1):]...)...)
 	stdout, err := server.StdoutPipe()
@@ -61,9 +61,9 @@ func exchange(t *testing.T, feedgate, scheme string, files ...string) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	said := json.NewDecoder(stdout)
+	output := json.NewDecoder(stdout)
 	var r report
-	if err := said.Decode(&r); err != nil {
+	if err := output.Decode(&r); err != nil {
 		_ = server.Wait()
 		t.Fatalf("the server does not start: %v\n%s", err, stderr.Bytes())
 	}
@@ -78,20 +78,20 @@ func exchange(t *testing.T, feedgate, scheme string, files ...string) {
 		_ = server.Wait()
 		t.Fatalf("feedgate: %v\n%s\nserver: %s", err, out, stderr.Bytes())
 	}
-	if err := said.Decode(&r); err != nil {
+	if err := output.Decode(&r); err != nil {
 		t.Errorf("no report: %v", err)
 	}
 	if err := server.Wait(); err != nil {
 		t.Errorf("server: %v\n%s", err, stderr.Bytes())
 	}
 	if r.Acks != count || r.Doubled+r.Unknown+r.Odd > 0 || r.Code != 1000 {
-		t.Errorf("the server saw %+v", r)
+		t.Errorf("the server reports %+v", r)
 	}
 	checkFile(t, path)
 	t.Logf("%d messages, %d bytes, %d of them fragmented, %d acks, %d pongs, close code %d", count, r.Bytes, r.Fragmented, r.Acks, r.Pongs, r.Code)
 }
 
-// checkFile wants every message there once, with its bytes.
+// checkFile checks that the file has every message once, unchanged.
 func checkFile(t *testing.T, path string) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -105,7 +105,7 @@ func checkFile(t *testing.T, path string) {
 		parts := bytes.SplitN(lines.Bytes(), []byte(":"), 3)
 		index, err := strconv.Atoi(string(parts[0]))
 		if err != nil || index < 0 || index >= count || len(parts) != 3 {
-			t.Fatalf("a line of %d bytes is no message", len(lines.Bytes()))
+			t.Fatalf("a line of %d bytes is not a message", len(lines.Bytes()))
 		}
 		if sum := fmt.Sprintf("%08x", crc32.ChecksumIEEE(parts[2])); sum != string(parts[1]) {
 			t.Errorf("message %d: checksum %s, want %s", index, sum, parts[1])
@@ -117,7 +117,7 @@ func checkFile(t *testing.T, path string) {
 	}
 	for index, n := range seen {
 		if n != 1 {
-			t.Errorf("message %d is there %d times", index, n)
+			t.Errorf("the file has message %d %d times", index, n)
 		}
 	}
 }

@@ -1,8 +1,8 @@
-"""A WebSocket server for the gateway to be tried against.
+"""A WebSocket server for a test of the gateway.
 
-Sends COUNT messages, each "INDEX:CRC32:FILLING", a third of them in fragments, with
-pings between, and takes the acks A1 to ACOUNT. Says its port, at the end a report, as a
-line of JSON each.
+It sends COUNT messages "INDEX:CRC32:FILLING", a third of them fragmented, with pings in
+between, and receives the acks A1 to ACOUNT. It prints its port and, at the end, a report,
+each as a line of JSON.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ def message(dice, index):
 
 
 def fragments(dice, text):
-    """Of characters: python3-websockets encodes each piece by itself."""
+    """Splits text between characters: python3-websockets encodes each piece separately."""
     while text:
         cut = dice.randint(1, max(1, len(text)))
         yield text[:cut]

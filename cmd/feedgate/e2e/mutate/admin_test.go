@@ -10,7 +10,7 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// requests that a browser, a scraper or a scanner sends.
+// adminRequests are requests of browsers, scrapers and scanners.
 var adminRequests = []string{
 	"GET /metrics HTTP/1.1\r\nHost: h\r\nAccept: text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\nAccept-Encoding: gzip\r\n\r\n",
 	"GET /stats HTTP/1.0\r\n\r\n",
@@ -24,7 +24,7 @@ var adminRequests = []string{
 	"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03",
 }
 
-// TestAdminRequests: mutated requests to the admin address, on a few connections at once.
+// TestAdminRequests: mutated requests to the admin address, on several connections at once.
 func TestAdminRequests(t *testing.T) {
 	t.Parallel()
 	total := int64(count(3))
@@ -34,7 +34,7 @@ func TestAdminRequests(t *testing.T) {
 		Admin: true, Env: []string{"GORACE=halt_on_error=1"},
 		Args: []string{"fg://" + server.listeners[0].Addr().String(), "--workers=2", "--reconnect-min=1ms", "--reconnect-max=1s", "--max-message=16KiB"},
 	})
-	p.Log.Never(marker, "panicked")
+	p.Log.Forbid(marker, "panicked")
 	over(t, p, "first", server.first)
 	over(t, p, "last", server.last)
 	start := rest(t, p)
@@ -62,7 +62,7 @@ func TestAdminRequests(t *testing.T) {
 	p.Stop()
 }
 
-// ask sends a mutated request, and reads some of the answer.
+// ask sends a mutated request, and reads a part of the response.
 func ask(t *testing.T, addr string, s *server, n int64) {
 	d := s.dice(n)
 	conn, err := net.Dial("tcp", addr)

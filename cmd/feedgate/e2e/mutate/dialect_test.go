@@ -9,24 +9,22 @@ import (
 // maxMessage is the gateway's --max-message.
 const maxMessage = 16 << 10
 
-// marker is in every payload, and may be in no log.
+// marker is in every payload, and must not be in the log.
 const marker = "mUtAnT"
 
-// dialect is a scheme from the server's side. Any goroutine may use one.
+// dialect is the server's side of a scheme. Any goroutine may use one.
 type dialect interface {
-	// asked reports whether what the gateway sent holds all that a server waits for
-	// before it speaks.
+	// asked reports whether the gateway has sent everything that a server must receive before it sends.
 	asked(got []byte) bool
-	// talk makes a valid conversation of so many messages, the answer to what the gateway
-	// has asked.
+	// talk makes a valid conversation with that many messages, in response to asked, which the gateway
+	// has sent.
 	talk(d *rand.Rand, asked []byte, messages int) talk
-	// judge finds what the gateway acked of what it was sent, each key as often as it was.
-	// Its error is what no gateway may do, whatever it is sent: such as an ack of a message
-	// that was not sent whole, or one more than there are messages.
+	// judge returns how often the gateway acked each key. Its error is what a gateway must not do,
+	// whatever it receives, such as ack a message that was not sent completely, or ack it twice.
 	judge(sent, got []byte) (acked map[string]int, err error)
 }
 
-// payload makes one of a message: text, JSON, a sentence of NMEA 0183, or bytes.
+// payload makes the payload of a message: text, JSON, an NMEA 0183 sentence, or bytes.
 func payload(d *rand.Rand, n int) []byte {
 	long := d.IntN(1 << d.IntN(9))
 	if d.IntN(200) == 0 {
@@ -47,7 +45,7 @@ func payload(d *rand.Rand, n int) []byte {
 	return append([]byte(marker), fill...)
 }
 
-// atMost fails unless keys 1 to most were acked at most once each.
+// atMost returns an error unless only keys from 1 to most were acked, and each only once.
 func atMost(acked map[string]int, most int) error {
 	for key, times := range acked {
 		var n int

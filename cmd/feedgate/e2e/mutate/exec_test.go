@@ -16,17 +16,17 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// childVariable names a directory in which the children of exec: are counted. The test binary
-// is that child where it is set.
+// childVariable names a directory in which the children of exec: are counted. If it is set, the
+// test binary is such a child.
 const childVariable = "MUTATE_CHILD"
 
 const seedVariable = "MUTATE_CHILD_SEED"
 
-// runChild answers some messages as it should, and then does something else. What that is follows
-// from the seed and the child's number.
+// runChild answers some messages correctly, and then misbehaves, depending on the seed and the
+// child's number.
 func runChild(dir string) {
 	n := 0
-	for ; ; n++ { // the number that nobody has yet
+	for ; ; n++ { // the first free number
 		f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(n)), os.O_CREATE|os.O_EXCL, 0o600)
 		if err == nil {
 			f.Close()
@@ -43,7 +43,7 @@ func runChild(dir string) {
 		}
 		if left == 0 {
 			misbehave(d)
-			left = 1 + d.IntN(8) // a pipeline that stays full does not notice surplus answers
+			left = 1 + d.IntN(8) // in a full pipeline, surplus answers are not detected
 		}
 		if _, err := in.Discard(int(binary.BigEndian.Uint32(length[:]))); err != nil {
 			return
@@ -55,7 +55,7 @@ func runChild(dir string) {
 	}
 }
 
-// misbehave is in the place of an answer, or before it, and mostly ends the child.
+// misbehave writes something before an answer, or instead of it, and may end the child.
 func misbehave(d *rand.Rand) {
 	switch d.IntN(8) {
 	case 0:
@@ -79,7 +79,7 @@ func misbehave(d *rand.Rand) {
 	}
 }
 
-// TestExecAnswers: children answer nonsense, or end. Each message is acked once.
+// TestExecAnswers: children give invalid answers, or end. Each message is acked once.
 func TestExecAnswers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -88,7 +88,7 @@ func TestExecAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := newServer(t, fg{}, 1, 0)
-	server.messages = max(60, 6*count(files)) // a child takes about five
+	server.messages = max(60, 6*count(files)) // about five per child
 	server.start()
 	p := testkit.Start(t, testkit.Launch{
 		Admin: true,
@@ -96,13 +96,13 @@ func TestExecAnswers(t *testing.T) {
 			"--reconnect-max=1ms", "--max-message=16KiB", "--memory=4MiB", "--drain-timeout=30s"},
 		Env: []string{"GORACE=halt_on_error=1", childVariable + "=" + dir, seedVariable + "=" + fmt.Sprint(server.seed)},
 	})
-	p.Log.Never(marker, "panicked")
+	p.Log.Forbid(marker, "panicked")
 	over(t, p, "first", server.first)
 	early := rest(t, p)
 	begun := time.Now()
 	over(t, p, "last", server.last)
 	server.stop()
-	// Of a child that is being restarted there are pipes, and goroutines that read them.
+	// A child that is being restarted has pipes, and goroutines that read them.
 	late := settled(t, p, early.fds+12, early.goroutines+12)
 	log := p.Log.Bytes()
 	children, err := os.ReadDir(dir)

@@ -48,22 +48,22 @@ func (t *talk) frame(op fg1.Op, flags uint8, seq uint64, payload string) {
 	t.b = fg1.AppendFrame(t.b, op, flags, 0, seq, []byte(payload))
 }
 
-// whole are the numbers of the messages in b that end in it, each with its place in the order of
-// arrival from 1 on, as far as frames can be told from each other.
+// whole returns the numbers of the messages that end in b, each with its arrival number from 1, up
+// to the first invalid frame.
 func (fg) whole(b []byte) map[uint64]int {
-	places := make(map[uint64]int)
+	arrivals := make(map[uint64]int)
 	for len(b) >= fg1.HeaderSize {
 		h := fg1.ParseHeader(b)
 		size := int64(fg1.HeaderSize) + h.Payload()
 		if h.Payload() < 0 || size > int64(len(b)) {
 			break
 		}
-		if h.Op == fg1.Data && h.Flags&fg1.More == 0 && places[h.Seq] == 0 {
-			places[h.Seq] = len(places) + 1
+		if h.Op == fg1.Data && h.Flags&fg1.More == 0 && arrivals[h.Seq] == 0 {
+			arrivals[h.Seq] = len(arrivals) + 1
 		}
 		b = b[size:]
 	}
-	return places
+	return arrivals
 }
 
 func (f fg) judge(sent, got []byte) (map[string]int, error) {
@@ -74,7 +74,7 @@ func (f fg) judge(sent, got []byte) (map[string]int, error) {
 		h := fg1.ParseHeader(got)
 		size := int64(fg1.HeaderSize) + h.Payload()
 		if h.Payload() < 0 || h.Payload() > 4096 || (h.Op == fg1.Hello) != (i == 0) || last == fg1.Bye {
-			return acked, fmt.Errorf("frame %d of the gateway, behind op %d: %+v", i, last, h)
+			return acked, fmt.Errorf("frame %d of the gateway, after op %d: %+v", i, last, h)
 		}
 		if size > int64(len(got)) {
 			break
@@ -90,9 +90,9 @@ func (f fg) judge(sent, got []byte) (map[string]int, error) {
 			if whole[h.Seq] == 0 {
 				return acked, fmt.Errorf("a cumulative ack of message %d, which was not sent whole", h.Seq)
 			}
-			// Lower numbers that come later fill a gap, and have acks of their own.
-			for seq, place := range whole {
-				if key := strconv.FormatUint(seq, 10); seq <= h.Seq && place <= whole[h.Seq] && acked[key] == 0 {
+			// Lower numbers that arrive later fill a gap, and have their own acks.
+			for seq, arrival := range whole {
+				if key := strconv.FormatUint(seq, 10); seq <= h.Seq && arrival <= whole[h.Seq] && acked[key] == 0 {
 					acked[key] = 1
 				}
 			}

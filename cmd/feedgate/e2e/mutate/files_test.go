@@ -10,7 +10,7 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// files is the share of the tests that start a process for each mutant.
+// files is the share of tests that start a process for each mutant; see count.
 const files = 50
 
 // nowhere refuses connections.
@@ -28,7 +28,8 @@ const stateText = `{
 }
 `
 
-// TestStateFiles: a mutated state file is taken, or refused by name and left as it is.
+// TestStateFiles: a mutated state file is accepted, or refused with an error that names the flag,
+// and left unchanged.
 func TestStateFiles(t *testing.T) {
 	t.Parallel()
 	refused := 0
@@ -36,12 +37,12 @@ func TestStateFiles(t *testing.T) {
 	eachMutant(t, total, stateText, func(n int, path string, b []byte) {
 		p := testkit.Start(t, testkit.Launch{Args: []string{nowhere, "--state=" + path, "--connect-attempts=1"}, Env: []string{"GORACE=halt_on_error=1"}})
 		p.Exit(1)
-		if !p.Log.Holds("--state") {
+		if !p.Log.Has("--state") {
 			return
 		}
 		refused++
 		if left, err := os.ReadFile(path); err != nil || !bytes.Equal(left, b) {
-			t.Errorf("mutant %d was refused, and is %q, no longer %q: %v", n, left, b, err)
+			t.Errorf("mutant %d was refused and changed to %q from %q: %v", n, left, b, err)
 		}
 	})
 	t.Logf("%d of %d were refused", refused, total)
@@ -70,8 +71,8 @@ drain-timeout: 1s
 exit-on-close: true
 `
 
-// TestConfigFiles: a mutated --config file is taken, which ends with status 1 as nobody listens, or
-// is a usage error. What would write a file or connect elsewhere is set by flags.
+// TestConfigFiles: a mutated --config file is accepted, with exit status 1 because nobody listens,
+// or is a usage error. Flags override the settings that would write a file or connect elsewhere.
 func TestConfigFiles(t *testing.T) {
 	t.Parallel()
 	usage := 0
@@ -96,7 +97,7 @@ func TestConfigFiles(t *testing.T) {
 	t.Logf("%d of %d were refused", usage, total)
 }
 
-// eachMutant calls try with so many mutants of text, each in a file of its own.
+// eachMutant calls try with total mutants of text, each in a file.
 func eachMutant(t *testing.T, total int, text string, try func(n int, path string, b []byte)) {
 	t.Helper()
 	seed := testkit.Dice(t).Uint64()

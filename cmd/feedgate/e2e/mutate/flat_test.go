@@ -12,10 +12,10 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// reading is what a process uses, the least of several looks.
+// reading is a sample of a process's resources, or the minimum of several.
 type reading struct {
 	rss        int64 // bytes
-	heap       int64 // bytes, at which the next collection begins: twice what the last one has left
+	heap       int64 // bytes at which the next collection starts: twice the live heap after the last one
 	fds        int
 	goroutines int
 }
@@ -29,19 +29,19 @@ var (
 	heapLine       = regexp.MustCompile(`(?m)^go_memstats_next_gc_bytes (\S+)$`)
 )
 
-// look reads /proc and the admin address.
+// look takes a sample from /proc and the admin address.
 func look(t testing.TB, p *testkit.Process) reading {
 	t.Helper()
 	var r reading
 	dir := fmt.Sprintf("/proc/%d", p.PID())
 	status, err := os.ReadFile(dir + "/status")
 	if err != nil {
-		t.Fatalf("the gateway is gone: %v", err)
+		t.Fatalf("the gateway has ended: %v", err)
 	}
 	_, rest, _ := strings.Cut(string(status), "VmRSS:")
 	var kib int64
 	if _, err := fmt.Sscan(rest, &kib); err != nil {
-		t.Fatalf("the gateway is gone: no VmRSS: %v", err)
+		t.Fatalf("the gateway has ended: no VmRSS: %v", err)
 	}
 	r.rss = kib << 10
 	fds, err := os.ReadDir(dir + "/fd")
@@ -77,7 +77,7 @@ func (r reading) least(o reading) reading {
 	return reading{min(r.rss, o.rss), min(r.heap, o.heap), min(r.fds, o.fds), min(r.goroutines, o.goroutines)}
 }
 
-// rest is the least of a few looks.
+// rest returns the minimum of a few samples.
 func rest(t testing.TB, p *testkit.Process) (least reading) {
 	t.Helper()
 	for range testkit.Form(3, 10) {
@@ -87,8 +87,9 @@ func rest(t testing.TB, p *testkit.Process) (least reading) {
 	return least
 }
 
-// settled looks until there are at most so many descriptors and goroutines, or Patience is over: a
-// gateway that nobody answers dials all the time, and each dial has goroutines, but a leak never goes.
+// settled samples until descriptors and goroutines are within the limits, or Patience is over. A
+// gateway without a server keeps dialing, and each dial has goroutines, but a leak never
+// disappears.
 func settled(t testing.TB, p *testkit.Process, fds, goroutines int) (least reading) {
 	t.Helper()
 	for begun := time.Now(); time.Since(begun) < testkit.Patience; time.Sleep(10 * time.Millisecond) {
@@ -97,16 +98,15 @@ func settled(t testing.TB, p *testkit.Process, fds, goroutines int) (least readi
 			return least
 		}
 	}
-	t.Errorf("descriptors or goroutines are left: %v, more than %d and %d", least, fds, goroutines)
+	t.Errorf("descriptors or goroutines leak: %v, more than %d and %d", least, fds, goroutines)
 	return least
 }
 
-// comparable is the least number of connections of which the first can be compared with the last.
+// comparable is the minimum number of connections for a comparison of early and late samples.
 const comparable = 1000
 
-// watch looks at a process until made reaches total, and returns the least of the second tenth of
-// that and of the last tenth: a heap breathes, and a dial or a write of the state is on its way at
-// times.
+// watch samples a process until made returns total, and returns the minima of the second tenth and
+// of the last tenth: the heap varies, and a dial or a write of the state file may be in progress.
 func watch(t testing.TB, p *testkit.Process, total int64, made func() int64) (early, late reading) {
 	t.Helper()
 	stuck, at := time.Now(), int64(0)
@@ -118,10 +118,10 @@ func watch(t testing.TB, p *testkit.Process, total int64, made func() int64) (ea
 			stuck, at = time.Now(), n
 		}
 		if time.Since(stuck) > testkit.Patience {
-			t.Fatalf("no connection comes after %d", n)
+			t.Fatalf("no connection after %d", n)
 		}
 		switch {
-		case total < comparable: // a look takes the gateway time
+		case total < comparable: // not needed, and a sample takes the gateway time
 		case n >= total/10 && n < total/5:
 			early = early.least(look(t, p))
 		case n >= total-total/10:
@@ -132,14 +132,14 @@ func watch(t testing.TB, p *testkit.Process, total int64, made func() int64) (ea
 	return early, late
 }
 
-// flat fails if late is more than early: the heap beyond a tenth and 2 MiB, RSS beyond a tenth and
-// the 8 MiB that a heap takes until it has found its size, and the rest beyond what a dial of
-// each gateway takes. The race detector has memory of its own for each page that was ever touched: there
-// RSS tells nothing.
+// flat fails the test if resources have grown: the heap by more than a tenth and 2 MiB; RSS by more
+// than a tenth and 8 MiB, by which a young heap still grows; descriptors and goroutines by more
+// than a dial of each gateway needs. RSS is ignored with the race detector, whose memory grows with
+// every page ever used.
 func flat(t testing.TB, early, late reading) {
 	t.Helper()
 	if early.fds == 0 || late.fds == 0 {
-		t.Fatal("too few connections to compare what the process uses")
+		t.Fatal("too few connections to compare resources")
 	}
 	if late.heap > early.heap+early.heap/10+2<<20 || *plain && late.rss > early.rss+early.rss/10+8<<20 {
 		t.Errorf("memory grows: %v, then %v", early, late)

@@ -14,13 +14,13 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// elsewhere are addresses at which there is no nsqd. Mutants with another are not sent: a gateway
-// would connect to it.
+// elsewhere are addresses without an nsqd. Mutants with another address are not sent, because a
+// gateway would connect to it.
 var elsewhere = []string{"127.99.99.99", "::1", "", "a b", "u@h", "fe80::1%lo", "127.99.99.99,127.99.99.98", strings.Repeat("a", 300)}
 
 var broadcast = regexp.MustCompile(`(?i)broadcast_address[^:]*:\s*"([^"]*)"?`)
 
-// lookupd answers lookups, with mutated bytes until total answers were given, and then truly.
+// lookupd responds to lookups: total times with mutated bytes, and then correctly.
 type lookupd struct {
 	s        *server
 	listener net.Listener
@@ -42,7 +42,7 @@ func (l *lookupd) serve() {
 		p.await(time.Second, (ws{}).asked)
 		b := answer(l.s.listeners[0].Addr().(*net.TCPAddr).IP.String(), l.s.listeners[0].Addr().(*net.TCPAddr).Port)
 		if n < l.total {
-			b = unsafeToDial(d)
+			b = mutantAnswer(d)
 		}
 		p.say(d, b)
 		if d.IntN(4) == 0 && n < l.total {
@@ -53,15 +53,15 @@ func (l *lookupd) serve() {
 	}
 }
 
-// answer is a true one, of one nsqd.
+// answer returns a valid response with one nsqd.
 func answer(host string, port int) []byte {
 	body := fmt.Sprintf(`{"channels":["channel"],"producers":[{"remote_address":"10.0.0.1:5","hostname":"h","broadcast_address":"%s",`+
 		`"tcp_port":%d,"http_port":4151,"version":"1.3.0"}]}`, host, port)
 	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Nsq-Content-Type: nsq; version=1.0\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// unsafeToDial is a mutant whose addresses, as far as they can be read, are those of elsewhere.
-func unsafeToDial(d *rand.Rand) []byte {
+// mutantAnswer returns a mutated response whose addresses, as far as they are legible, are among elsewhere.
+func mutantAnswer(d *rand.Rand) []byte {
 	for {
 		t := talk{b: answer(elsewhere[d.IntN(len(elsewhere))], 1+d.IntN(2))}
 		t.mutate(d, answer(elsewhere[d.IntN(len(elsewhere))], d.IntN(1<<17)-100))
@@ -79,7 +79,7 @@ func unsafeToDial(d *rand.Rand) []byte {
 	}
 }
 
-// TestLookups: nsqlookupds answer with mutated bytes, and in the end with an nsqd.
+// TestLookups: nsqlookupds respond with mutated bytes, and at the end with the address of an nsqd.
 func TestLookups(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, nsq{}, 1, 0)
@@ -105,7 +105,7 @@ func TestLookups(t *testing.T) {
 		Args: []string{"nsq:///topic/channel", "--nsqlookupd=" + strings.Join(addrs, ","), "--workers=1", "--reconnect-min=1ms",
 			"--reconnect-max=1ms", "--max-message=16KiB", "--memory=1MiB", "--drain-timeout=30s"},
 	})
-	p.Log.Never(marker, "panicked")
+	p.Log.Forbid(marker, "panicked")
 	early, late := watch(t, p, total, made.Load)
 	over(t, p, "first", server.first)
 	over(t, p, "last", server.last)

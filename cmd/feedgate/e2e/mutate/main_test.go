@@ -9,9 +9,9 @@ import (
 )
 
 var (
-	connections = flag.Int("mutate.connections", 0, "connections of mutated bytes of each scheme; 0: 2,000, with -short 100")
-	plain       = flag.Bool("mutate.plain", false, "the binary without the race detector, whose RSS is to be flat")
-	from        = flag.Int("mutate.from", 0, "number of the first of them")
+	connections = flag.Int("mutate.connections", 0, "connections per scheme; 0: 2,000, with -short 100")
+	plain       = flag.Bool("mutate.plain", false, "test a binary without the race detector, and its RSS")
+	from        = flag.Int("mutate.from", 0, "number of the first connection")
 )
 
 func TestMain(m *testing.M) {
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(testkit.Run(m, "../../../..", "-race"))
 }
 
-// count is how many connections a test makes that takes one share in so many.
+// count returns the number of connections, or of mutants, of a test: of all divided by share.
 func count(share int) int {
 	n := *connections
 	if n == 0 {

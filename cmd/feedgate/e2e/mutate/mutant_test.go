@@ -5,20 +5,20 @@ import (
 	"math/rand/v2"
 )
 
-// talk is what a server says on one connection.
+// talk is what a server sends on one connection.
 type talk struct {
 	b       []byte
 	lengths []length
-	keys    []string // what is to be acked if nothing is mutated
+	keys    []string // of the messages that must be acked, if not mutated
 }
 
-// length is where a length field is.
+// length is the position of a length field.
 type length struct {
 	at, size int
 	little   bool
 }
 
-// put appends a length field that has the value n.
+// put appends a length field with the value n.
 func (t *talk) put(n, size int, little bool) {
 	t.lengths = append(t.lengths, length{len(t.b), size, little})
 	t.b = append(t.b, make([]byte, size)...)
@@ -47,19 +47,19 @@ func (l length) get(b []byte) (n uint64) {
 	return n
 }
 
-// extremes are the lengths at which something changes, beside those next to the true one.
+// extremes are lengths near the limits of some protocol.
 var extremes = []uint64{0, 1, 3, 4, 11, 12, 125, 126, 127, maxMessage, maxMessage + 1, 1<<16 - 1, 1 << 16, 1<<24 - 1,
 	64 << 20, 64<<20 + 1, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 32, 1<<63 - 1, 1 << 63, 1<<64 - 1}
 
-// tokens are bytes that mean something somewhere.
+// tokens are byte sequences with a meaning in some protocol.
 var tokens = []string{"\n", "\r\n", "\r\n\r\n", "\x00", "\xff\xff\xff\xff", "{", "}", "[", `"`, `\u`, `\ud800`, ":", ",", "-1", "1e999",
 	"18446744073709551616", "\xc3\x28", "\xed\xa0\x80", "null", "%", "HTTP/1.1 ", "Content-Length: ", "E_INVALID", "\x88\x02", "\x81\x7f"}
 
-// mutate changes t in one to eight ways. other is another conversation, of which a part may
-// take the place of one of t.
+// mutate applies one to eight mutations to t. One of them replaces a part of t by a part of other, another
+// conversation.
 func (t *talk) mutate(d *rand.Rand, other []byte) {
 	for n := 1; n <= 8 && (n == 1 || d.IntN(2) == 0); n++ {
-		if n == 1 && len(t.lengths) > 0 && d.IntN(4) == 0 { // while the places are true
+		if n == 1 && len(t.lengths) > 0 && d.IntN(4) == 0 { // while the positions are still valid
 			l := t.lengths[d.IntN(len(t.lengths))]
 			value := extremes[d.IntN(len(extremes))]
 			if d.IntN(3) == 0 {
@@ -73,14 +73,14 @@ func (t *talk) mutate(d *rand.Rand, other []byte) {
 	t.lengths = nil
 }
 
-// mutated is b changed in one way.
+// mutated applies one mutation to b.
 func mutated(d *rand.Rand, b, other []byte) []byte {
 	if len(b) == 0 {
 		return append(b, tokens[d.IntN(len(tokens))]...)
 	}
 	at := d.IntN(len(b))
 	if d.IntN(5) == 0 {
-		at = d.IntN(min(len(b), 64)) // the login, or a head
+		at = d.IntN(min(len(b), 64)) // in the login, or in an HTTP head
 	}
 	end := at + 1 + d.IntN(min(len(b)-at, 1<<d.IntN(9)))
 	switch d.IntN(12) {
@@ -118,7 +118,7 @@ func mutated(d *rand.Rand, b, other []byte) []byte {
 	return b
 }
 
-// replace is b with what in the place of b[from:to].
+// replace returns b with b[from:to] replaced by what.
 func replace(b []byte, from, to int, what []byte) []byte {
 	return append(append(append(make([]byte, 0, len(b)+len(what)), b[:from]...), what...), b[to:]...)
 }

@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// nsq is nsqd's protocol V2. With secure, its talk begins behind the TLS handshake.
+// nsq is nsqd's protocol V2. With secure, its talk begins after the TLS handshake.
 type nsq struct{ secure bool }
 
 // Types of frames.
@@ -25,7 +25,7 @@ func (n nsq) asked(got []byte) bool {
 	return n.secure || len(got) >= head && len(got)-head >= int(binary.BigEndian.Uint32(got[head-4:]))
 }
 
-// identified answers IDENTIFY.
+// identified returns a response to IDENTIFY.
 func identified(d *rand.Rand, secure bool) string {
 	return fmt.Sprintf(`{"max_rdy_count":%d,"version":"1.3.0","max_msg_timeout":900000,"msg_timeout":%d,"tls_v1":%t,`+
 		`"deflate":false,"deflate_level":6,"max_deflate_level":6,"snappy":false,"sample_rate":0,"auth_required":false,`+
@@ -62,9 +62,9 @@ func (t *talk) nsqFrame(kind uint32, body []byte) {
 	t.b = append(binary.BigEndian.AppendUint32(t.b, kind), body...)
 }
 
-// rename takes the marker out of what the gateway may log: the texts of error frames, up to their first
-// control character. A mutation can put a part of a message there, and then it is what the server
-// says; where a length or a type is wrong, a header is before each message.
+// rename replaces the marker in texts that the gateway may log: those of error frames, up to their
+// first control character. A mutation can put a part of a message there, which then is the server's
+// own text. If a length or a type is mutated instead, the text has the message's header first.
 func (nsq) rename(b []byte) {
 	for len(b) >= 8 {
 		size := int64(int32(binary.BigEndian.Uint32(b)))
@@ -83,7 +83,7 @@ func (nsq) rename(b []byte) {
 	}
 }
 
-// judge: an ID that was sent several times may be acked as often.
+// judge: an ID that was sent several times may be acked as many times.
 func (n nsq) judge(sent, got []byte) (map[string]int, error) {
 	acked := make(map[string]int)
 	for _, magic := range []string{"  V2", "IDENTIFY\n"} {
@@ -132,7 +132,7 @@ func known(command []byte) bool {
 	return false
 }
 
-// occurrences counts those that overlap, too.
+// occurrences counts occurrences of key, including overlapping ones.
 func occurrences(b []byte, key string) (n int) {
 	for {
 		at := bytes.Index(b, []byte(key))

@@ -8,24 +8,23 @@ import (
 	"time"
 )
 
-// maxHeard is how much is kept of what a gateway sends, in bytes. No conversation asks for as
-// much.
+// maxHeard is how many bytes from a gateway are kept. No conversation requires as many.
 const maxHeard = 8 << 20
 
-// peer is the server's end of a connection. Its reader is a goroutine of its own, the rest
-// is for one goroutine.
+// peer is the server's end of a connection. It has its own goroutine for reading; another one calls
+// the methods.
 type peer struct {
 	raw  *net.TCPConn
 	conn net.Conn // raw, or TLS over it
 
-	news chan struct{} // something was read
-	done chan struct{} // closed at the end of what is read
+	news chan struct{} // a token: got has grown
+	done chan struct{} // closed at the end of the stream
 
 	mu  sync.Mutex
 	got []byte
 }
 
-// newPeer begins to read.
+// newPeer starts reading.
 func newPeer(raw *net.TCPConn, conn net.Conn) *peer {
 	p := &peer{raw: raw, conn: conn, news: make(chan struct{}, 1), done: make(chan struct{})}
 	go p.read()
@@ -52,14 +51,15 @@ func (p *peer) read() {
 	}
 }
 
-// heard is what was read so far.
+// heard returns a copy of the bytes received so far.
 func (p *peer) heard() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]byte(nil), p.got...)
 }
 
-// await waits for bytes that suffice, at most so long. False: they have not come.
+// await waits until suffice returns true for the bytes received, for limit at most. It returns false
+// after that.
 func (p *peer) await(limit time.Duration, suffice func(got []byte) bool) bool {
 	late := time.After(limit)
 	for {
@@ -76,8 +76,8 @@ func (p *peer) await(limit time.Duration, suffice func(got []byte) bool) bool {
 	}
 }
 
-// say writes b in random pieces, with a pause here and there. It stops at an error: a gateway that
-// has found a fault closes.
+// say writes b in random pieces, with occasional pauses. It stops at the first error, because a gateway
+// may close after a protocol error.
 func (p *peer) say(d *rand.Rand, b []byte) {
 	for pieces := d.IntN(1 << d.IntN(5)); len(b) > 0; pieces-- {
 		n := len(b)
@@ -93,23 +93,23 @@ func (p *peer) say(d *rand.Rand, b []byte) {
 	}
 }
 
-// finish ends what the server says, and reads to the end.
+// finish closes the sending side, and reads to the end.
 func (p *peer) finish() {
 	if secure, ok := p.conn.(*tls.Conn); ok {
 		_ = secure.CloseWrite()
 	}
 	_ = p.raw.CloseWrite()
-	<-p.done // the deadline bounds it
+	<-p.done // bounded by the connection's deadline
 	_ = p.raw.Close()
 }
 
-// reset ends the connection at once.
+// reset resets the connection.
 func (p *peer) reset() {
 	_ = p.raw.SetLinger(0)
 	p.close()
 }
 
-// close ends the connection, which is a reset if something is unread.
+// close closes the connection, which sends a reset if bytes are unread.
 func (p *peer) close() {
 	_ = p.raw.Close()
 	<-p.done

@@ -6,9 +6,9 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// TestReferenceOfWebSocket: what the suite counts as sent whole begins where a gateway may find
-// the end of a head.
-func TestReferenceOfWebSocket(t *testing.T) {
+// TestWebSocketReference: the suite counts complete messages from wherever a gateway may find the
+// end of the HTTP head.
+func TestWebSocketReference(t *testing.T) {
 	t.Parallel()
 	const frame = "\x82\x01x"
 	for _, c := range []struct {
@@ -30,8 +30,8 @@ func TestReferenceOfWebSocket(t *testing.T) {
 	}
 }
 
-// TestTheServersOwnText: a marker leaves the text of an nsqd's error frame, and no other place.
-func TestTheServersOwnText(t *testing.T) {
+// TestRenameInErrorTexts: the marker is replaced in the text of nsqd's error frames, and nowhere else.
+func TestRenameInErrorTexts(t *testing.T) {
 	t.Parallel()
 	var got, want talk
 	for _, c := range []struct {
@@ -53,8 +53,9 @@ func TestTheServersOwnText(t *testing.T) {
 	}
 }
 
-// TestReferenceOfGaps: an ACKTO covers what came before its message, and not what fills a gap later.
-func TestReferenceOfGaps(t *testing.T) {
+// TestGapReference: an ACKTO covers messages that arrived before its own, but not one that fills a
+// gap later.
+func TestGapReference(t *testing.T) {
 	t.Parallel()
 	var sent talk
 	sent.frame(fg1.Welcome, 0, 1, "{}")
@@ -67,11 +68,11 @@ func TestReferenceOfGaps(t *testing.T) {
 		wrong bool
 		want  int
 	}{
-		{"nothing else", nil, false, 2},
-		{"what fills the gap", []uint64{3}, false, 3},
-		{"what fills the gap, twice", []uint64{3, 3}, true, 3},
-		{"what the ACKTO covers", []uint64{1}, true, 2},
-		{"what never came", []uint64{4}, true, 3},
+		{"no other ack", nil, false, 2},
+		{"the gap's message", []uint64{3}, false, 3},
+		{"the gap's message, twice", []uint64{3, 3}, true, 3},
+		{"a covered message", []uint64{1}, true, 2},
+		{"a message never sent", []uint64{4}, true, 3},
 	} {
 		var got talk
 		got.frame(fg1.Hello, 0, 0, "{}")

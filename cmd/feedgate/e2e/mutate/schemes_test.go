@@ -10,13 +10,13 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// subject is a scheme and what of it is tried.
+// subject is a scheme with flags.
 type subject struct {
 	name   string
 	scheme string
 	path   string
 	dialect
-	share int // it makes one connection where others make so many
+	share int // see count
 	args  string
 }
 
@@ -26,8 +26,8 @@ const (
 	wsAck     = ` --ack-template={code}\x20{n}`
 )
 
-// subjects are the schemes of cmd/feedgate/schemes.go, each with what is decoded in a way of
-// its own. TLS makes fewer connections: its handshake takes most of the time.
+// subjects are the schemes of cmd/feedgate/schemes.go, with flags that exercise every decoder.
+// Subjects over TLS make fewer connections, because the handshake takes most of the time.
 var subjects = []subject{
 	{"fg", "fg", "", fg{}, 1, "--output={id}{meta:session}{data}"},
 	{"fg-ordered", "fg", "", fg{}, 3, "--ack=ordered --dispatch=key --key=json:user"},
@@ -52,10 +52,10 @@ var subjects = []subject{
 	{"nsq-tls", "nsq+tls", "/topic/channel", nsq{secure: true}, 10, ""},
 }
 
-// gateways is how many a process has, each with a connection at a time.
+// gateways is the number of gateways of a process.
 const gateways = 4
 
-// TestSchemes: a server says mutated bytes on every connection, over every scheme.
+// TestSchemes: a server sends mutated bytes on every connection, for every scheme.
 func TestSchemes(t *testing.T) {
 	for _, s := range subjects {
 		t.Run(s.name, func(t *testing.T) {
@@ -72,7 +72,7 @@ func (s *subject) test(t *testing.T) {
 	server.start()
 	begun := time.Now()
 	p := testkit.Start(t, testkit.Launch{Args: args, Admin: true, Env: []string{"GORACE=halt_on_error=1"}})
-	p.Log.Never(marker, "panicked")
+	p.Log.Forbid(marker, "panicked")
 	for range gateways {
 		over(t, p, "first", server.first)
 	}
@@ -94,7 +94,7 @@ func (s *subject) test(t *testing.T) {
 	brief(t, log, total, took)
 }
 
-// flags is the command line. STATE and FILE in it are files of the test.
+// flags returns the command line, with STATE and FILE replaced by paths.
 func (s *subject) flags(t *testing.T, server *server) []string {
 	dir := t.TempDir()
 	files := strings.NewReplacer("STATE", filepath.Join(dir, "state"), "FILE", filepath.Join(dir, "file"))
@@ -112,23 +112,23 @@ func (s *subject) flags(t *testing.T, server *server) []string {
 	return args
 }
 
-// over waits for the end of a clean connection.
+// over waits for the end of a connection with a valid conversation.
 func over(t *testing.T, p *testkit.Process, which string, ended <-chan error) {
 	t.Helper()
 	select {
 	case err := <-ended:
 		if err != nil {
-			t.Fatalf("on the %s connection of a gateway, which is clean: %v", which, err)
+			t.Fatalf("on the %s connection of a gateway, whose conversation is valid: %v", which, err)
 		}
 	case <-time.After(testkit.Patience):
 		t.Fatalf("no %s connection; the process runs: %t", which, p.Running())
 	}
 }
 
-// brief checks that the process has written little.
+// brief checks that the log is short.
 func brief(t *testing.T, bytes, connections int, took time.Duration) {
 	t.Helper()
-	// A line of each kind a second and gateway, and there are a few dozen kinds.
+	// One line per kind, second and gateway, and there are a few dozen kinds.
 	if most := 64<<10 + 20*connections + gateways*int(took.Seconds())*8<<10; bytes > most {
 		t.Errorf("%d bytes of log, more than %d", bytes, most)
 	}

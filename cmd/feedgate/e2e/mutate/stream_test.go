@@ -8,19 +8,19 @@ import (
 	"strconv"
 )
 
-// hello is what the gateways of tcp are told to say first.
+// hello is the --hello of tcp gateways.
 const hello = "HELLO\n"
 
-// stream is a framing over tcp, with acks that are lines or, with binary, ten bytes.
+// stream is a framing over tcp. An ack is a line or, with binary, ten bytes.
 type stream struct {
 	binary bool
 	// frame appends a message to a conversation.
 	frame func(t *talk, body []byte)
-	// whole is how many messages end in b, or more.
+	// whole returns an upper bound of the number of messages that end in b.
 	whole func(b []byte) int
-	// clean is what of a payload can be a message of this framing; nil: all of it.
+	// clean makes a payload that the framing can carry; nil: it can carry all.
 	clean func(body []byte) []byte
-	// acked reports whether a message gets an ack; nil: each does.
+	// acked reports whether a message gets an ack; nil: every one does.
 	acked func(body []byte) bool
 }
 
@@ -69,22 +69,22 @@ func (s stream) judge(sent, got []byte) (map[string]int, error) {
 	return acked, atMost(acked, s.whole(sent))
 }
 
-// lines is what ends with sep.
+// lines is a framing in which messages end with sep.
 func lines(sep string) stream {
 	return stream{
 		frame: func(t *talk, body []byte) { t.b = append(append(t.b, body...), sep...) },
 		whole: func(b []byte) int { return bytes.Count(b, []byte(sep)) },
 		clean: func(body []byte) []byte {
 			if body = bytes.ReplaceAll(body, []byte(sep), nil); len(body) == 0 {
-				return []byte("-") // an empty line may be no message
+				return []byte("-") // an empty line may not be a message
 			}
 			return body
 		},
 	}
 }
 
-// lengths is what follows a length field of size bytes, behind offset others. All up to there
-// and as many more as the field is less by adjust are not the message's.
+// lengths is a framing of messages that follow offset bytes and a length field of size bytes, whose
+// value is the length of the message minus adjust.
 func lengths(offset, size, adjust int, little bool) stream {
 	head := offset + size
 	return stream{
@@ -111,7 +111,7 @@ func lengths(offset, size, adjust int, little bool) stream {
 	}
 }
 
-// varints is protobuf's delimited messages.
+// varints is the framing of protobuf's delimited messages.
 var varints = stream{
 	frame: func(t *talk, body []byte) {
 		t.lengths = append(t.lengths, length{at: len(t.b), size: 1})
@@ -128,8 +128,8 @@ var varints = stream{
 	},
 }
 
-// requests are parts of them, a line each, for --assemble=json:id,done,data. Only a last part has
-// an ack.
+// requests is a framing of request parts, one per line, for --assemble=json:id,done,data. Only the
+// last part of a request is acked.
 var requests = stream{
 	frame: lines("\n").frame,
 	whole: lines("\n").whole,

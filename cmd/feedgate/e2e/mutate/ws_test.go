@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// ws is WebSocket (RFC 6455), with acks that end with a space and the number.
-type ws struct{ requests bool } // parts of requests, for --assemble
+// ws is WebSocket (RFC 6455). Acks end with a space and the number.
+type ws struct{ requests bool } // messages are parts of requests, for --assemble
 
 const (
 	wsText   = 1
@@ -54,7 +54,7 @@ func (w ws) talk(d *rand.Rand, asked []byte, messages int) talk {
 	return t
 }
 
-// handshake answers a request.
+// handshake returns the response to a request.
 func handshake(asked []byte) string {
 	key := ""
 	for line := range strings.Lines(string(asked)) {
@@ -67,7 +67,7 @@ func handshake(asked []byte) string {
 		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n"
 }
 
-// refusals are other answers to a handshake.
+// refusals are other responses to a handshake.
 var refusals = []string{
 	"HTTP/1.1 301 Moved Permanently\r\nLocation: /other?x=1\r\n\r\n",
 	"HTTP/1.1 307 Temporary Redirect\r\nLocation: //127.0.0.1:1/there\r\nContent-Length: 5\r\n\r\nthere",
@@ -93,11 +93,11 @@ func (t *talk) wsFrame(first byte, body []byte) {
 	t.b = append(t.b, body...)
 }
 
-// whole is how many messages end in b, or more.
+// whole returns an upper bound of the number of messages that end in b.
 func (ws) whole(b []byte) (n int) {
-	// A head of a status below 200 would come before the answer.
+	// Responses with a status below 200 may precede the final one.
 	for {
-		rest, found := behindHead(b)
+		rest, found := afterHead(b)
 		if !found {
 			return n
 		}
@@ -105,9 +105,9 @@ func (ws) whole(b []byte) (n int) {
 	}
 }
 
-// behindHead is what follows the HTTP head that b begins with. A bare LF ends a line, too (RFC
-// 9112 2.2).
-func behindHead(b []byte) (rest []byte, found bool) {
+// afterHead returns what follows the HTTP head at the beginning of b. A bare LF also ends a line
+// (RFC 9112, section 2.2).
+func afterHead(b []byte) (rest []byte, found bool) {
 	for {
 		if _, b, found = bytes.Cut(b, []byte("\n")); !found {
 			return nil, false

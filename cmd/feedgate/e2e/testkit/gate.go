@@ -2,13 +2,13 @@ package testkit
 
 import "sync"
 
-// Gate holds a goroutine up while it is shut. It begins open. Any goroutine may use it.
+// Gate blocks a goroutine while it is closed. The zero value is open. Any goroutine may use it.
 type Gate struct {
 	mu   sync.Mutex
 	shut chan struct{} // closed on opening; nil: open
 }
 
-// Close shuts the gate.
+// Close closes the gate.
 func (g *Gate) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -17,7 +17,7 @@ func (g *Gate) Close() {
 	}
 }
 
-// Open lets go on who waits.
+// Open opens the gate and unblocks whoever waits at it.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

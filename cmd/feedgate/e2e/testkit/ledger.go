@@ -5,37 +5,38 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"strconv"
 	"testing"
 )
 
-// Ledger is how often each number stands in a sink's file, one a line, or in several that
-// were that file one after another. Messages count from 1.
+// Ledger counts how often each number occurs in a sink's file, which has one number per line.
+// After a rotation it continues with the next file. Messages are numbered from 1.
 type Ledger struct {
-	Path  string
-	Lines uint64
-	Once  uint64 // numbers that are there at least once
+	Path     string
+	Lines    uint64
+	Distinct uint64 // numbers that occur at least once
 
 	t      testing.TB
-	digits int    // of a line; 0: any
-	offset int64  // behind the last whole line that was read
-	tail   []byte // what was behind it: an unfinished line
+	digits int    // of each line; 0: any number
+	offset int64  // end of the last complete line that was read
+	tail   []byte // the unfinished line after it
 	seen   []uint8
 }
 
-// NewLedger is of the file path, which need not be there yet, and whose lines have so many
-// digits; 0 is any number.
+// NewLedger reads the file at path, which need not exist yet. Each line has digits digits, or
+// any number of them if digits is 0.
 func NewLedger(t testing.TB, path string, digits int) *Ledger {
 	return &Ledger{t: t, Path: path, digits: digits}
 }
 
-// Flag is that of a file sink which the ledger is to read.
+// Flag is the --sink flag for the ledger's file.
 func (l *Ledger) Flag() string { return "--sink=file:" + l.Path }
 
-// Read takes the whole lines that were added. An unfinished last line is left: it is not
-// durable. After a kill, the next to open the file ends it with LF; where a line has
-// so many digits, one with fewer that was seen unfinished before is passed over.
+// Read reads the complete lines that were added. It skips an unfinished last line, which is not
+// durable. After a kill, the next process ends that line with LF; if the number of digits is
+// known, such a short line is skipped as well.
 func (l *Ledger) Read() {
 	l.t.Helper()
 	f, err := os.Open(l.Path)
@@ -77,51 +78,60 @@ func (l *Ledger) note(line []byte) {
 	}
 	l.Lines++
 	if l.seen[n] == 0 {
-		l.Once++
+		l.Distinct++
 	}
 	l.seen[n] = min(l.seen[n]+1, 255)
 }
 
-// Times is how often number n was read, at most 255.
-func (l *Ledger) Times(n uint64) int {
+// Count returns how often number n was read, at most 255.
+func (l *Ledger) Count(n uint64) int {
 	if n >= uint64(len(l.seen)) {
 		return 0
 	}
 	return int(l.seen[n])
 }
 
-// Again is how many lines are there beyond the first of their number.
-func (l *Ledger) Again() uint64 { return l.Lines - l.Once }
+// Duplicates returns how many lines repeat a number of an earlier line.
+func (l *Ledger) Duplicates() uint64 { return l.Lines - l.Distinct }
 
-// Rename goes on with another file, from its beginning.
-func (l *Ledger) Rename(path string) { l.Path, l.offset, l.tail = path, 0, nil }
+// Follow continues with another file, from its beginning.
+func (l *Ledger) Follow(path string) { l.Path, l.offset, l.tail = path, 0, nil }
 
-// Missing reads on, and counts those of the numbers 1 to last that are not there.
-func (l *Ledger) Missing(last uint64) (lost, first uint64) {
-	l.t.Helper()
-	l.Read()
-	for n := uint64(1); n <= last; n++ {
-		if l.Times(n) > 0 {
+// Lacking returns how many of the numbers were not read, and the first of those.
+func (l *Ledger) Lacking(numbers iter.Seq[uint64]) (count, first uint64) {
+	for n := range numbers {
+		if l.Count(n) > 0 {
 			continue
 		}
-		if lost == 0 {
+		if count == 0 {
 			first = n
 		}
-		lost++
+		count++
 	}
-	return lost, first
+	return count, first
 }
 
-// Whole checks that the numbers 1 to last are there, and no other. It returns how many
-// are lost.
-func (l *Ledger) Whole(last uint64) (lost uint64) {
+// Missing reads on, and returns how many of the numbers 1 to last are not in the file, and the
+// first of those.
+func (l *Ledger) Missing(last uint64) (count, first uint64) {
+	l.t.Helper()
+	l.Read()
+	return l.Lacking(func(yield func(uint64) bool) {
+		for n := uint64(1); n <= last && yield(n); n++ {
+		}
+	})
+}
+
+// CheckComplete checks that the file has the numbers 1 to last and no other, and returns how
+// many are lost.
+func (l *Ledger) CheckComplete(last uint64) (lost uint64) {
 	l.t.Helper()
 	lost, first := l.Missing(last)
 	if lost > 0 {
 		l.t.Errorf("LOST: %d of %d messages are not in the file, %d is the first", lost, last, first)
 	}
-	if l.Once+lost != last {
-		l.t.Errorf("%d messages were sent, and the file holds %d and lacks %d", last, l.Once, lost)
+	if l.Distinct+lost != last {
+		l.t.Errorf("%d messages were sent, and the file holds %d and lacks %d", last, l.Distinct, lost)
 	}
 	return lost
 }

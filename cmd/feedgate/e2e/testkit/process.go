@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -16,27 +15,27 @@ import (
 // Process is a `feedgate run` that a test has started. It is killed with its children
 // when the test ends.
 type Process struct {
-	Log *Diary
+	Log *Output
 
 	t      testing.TB
 	cmd    *exec.Cmd
 	exited chan struct{}
-	ended  bool // as it was to; what it said is of no interest
+	ended  bool // as expected, so the log is not printed
 }
 
-// Launch is how a process is started.
+// Launch has the options of Start.
 type Launch struct {
-	Args   []string // behind those of Start, and beat them
+	Args   []string // after those of Start, so they override them
 	Env    []string
-	Admin  bool   // for Get: there is an admin address
+	Admin  bool   // serve an admin address, for Get
 	UID    uint32 // 0: the test's own
-	Before string // shell that is run first, as `ulimit -n 20`
+	Before string // a shell command that runs first, such as `ulimit -n 20`
 }
 
-// Start starts `feedgate run`, with a sink that counts and a backoff that suits a test.
+// Start starts `feedgate run` with sink discard: and a short backoff.
 func Start(t testing.TB, l Launch) *Process {
 	t.Helper()
-	p := &Process{t: t, Log: &Diary{}, exited: make(chan struct{})}
+	p := &Process{t: t, Log: &Output{}, exited: make(chan struct{})}
 	admin := "--admin="
 	if l.Admin {
 		admin += "127.0.0.1:0"
@@ -46,7 +45,7 @@ func Start(t testing.TB, l Launch) *Process {
 	if l.Before != "" {
 		p.cmd = exec.Command("/bin/sh", append([]string{"-c", l.Before + ` && exec "$0" "$@"`, executable}, args...)...)
 	}
-	p.cmd.Env = append(cleanEnvironment(), l.Env...)
+	p.cmd.Env = append(Environ(), l.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.Log, p.Log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if l.UID != 0 {
@@ -58,49 +57,37 @@ func Start(t testing.TB, l Launch) *Process {
 	}
 	go func() {
 		defer close(p.exited)
-		// The status is read from ProcessState; an error says no more.
+		// ProcessState has the status; the error adds nothing.
 		_ = p.cmd.Wait()
 	}()
 	t.Cleanup(p.discard)
 	return p
 }
 
-// cleanEnvironment is the environment without anything that feedgate reads.
-func cleanEnvironment() []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "FEEDGATE_") && !strings.HasPrefix(v, "GOMAXPROCS=") {
-			env = append(env, v)
-		}
-	}
-	return env
-}
-
-// discard ends the process, if nothing else has, and looks at what it has left on
-// standard error.
+// discard kills the process, if it has not ended, and checks its output for crashes.
 func (p *Process) discard() {
 	ended := p.ended
 	p.Kill()
 	if crash := p.Log.crash(); crash != "" {
-		p.t.Errorf("the gateway broke down: %s", crash)
+		p.t.Errorf("the gateway crashed: %s", crash)
 	}
 	if p.t.Failed() && !ended {
-		p.t.Logf("%q said last:\n%s", p.cmd.Args, p.Log.Tail())
+		p.t.Logf("end of the output of %q:\n%s", p.cmd.Args, p.Log.Tail())
 	}
 }
 
-// PID is its process ID, also behind its end.
+// PID returns the process ID, even after the end of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Kill is kill -9, for its children too.
+// Kill sends SIGKILL to the process and its children, and waits for its end.
 func (p *Process) Kill() {
-	// The group may outlive its leader, or be gone.
+	// The group may outlive its leader, or have ended.
 	_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
 	<-p.exited
 	p.ended = true
 }
 
-// Signal sends a signal to a process that runs.
+// Signal sends a signal to a running process.
 func (p *Process) Signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {
@@ -122,14 +109,14 @@ func (p *Process) Exit(want int) {
 	p.ended = true
 }
 
-// Stop is SIGTERM to a process that is to drain what it has, if anything.
+// Stop sends SIGTERM and expects exit status 0.
 func (p *Process) Stop() {
 	p.t.Helper()
 	p.Signal(syscall.SIGTERM)
 	p.Exit(0)
 }
 
-// Running says that the process has not ended.
+// Running reports whether the process has not ended.
 func (p *Process) Running() bool {
 	select {
 	case <-p.exited:
@@ -139,19 +126,19 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Status is the exit status of a process that does not run.
+// Status returns the exit status of a process that has ended.
 func (p *Process) Status() int { return p.cmd.ProcessState.ExitCode() }
 
-// Says waits until standard error has said every one of the words.
-func (p *Process) Says(words ...string) {
+// WaitLog waits until the log has each of the words.
+func (p *Process) WaitLog(words ...string) {
 	p.t.Helper()
 	for _, word := range words {
-		p.alive(fmt.Sprintf("%q on standard error", word), func() bool { return p.Log.Holds(word) })
+		p.waitFor(fmt.Sprintf("%q on standard error", word), func() bool { return p.Log.Has(word) })
 	}
 }
 
-// alive waits until done says so, of a process that may end only then.
-func (p *Process) alive(what string, done func() bool) {
+// waitFor waits until done returns true. It fails the test if the process ends before.
+func (p *Process) waitFor(what string, done func() bool) {
 	p.t.Helper()
 	Eventually(p.t, what, func() bool {
 		ended := !p.Running()
@@ -167,18 +154,18 @@ func (p *Process) alive(what string, done func() bool) {
 
 var adminLine = regexp.MustCompile(`admin address".* addr=(\S+)`)
 
-// AdminAddr is HOST:PORT of the admin address, once there is one.
+// AdminAddr waits for the admin address and returns it as HOST:PORT.
 func (p *Process) AdminAddr() string {
 	p.t.Helper()
-	var said [][]byte
-	p.alive("the admin address", func() bool {
-		said = p.Log.find(adminLine)
-		return said != nil
+	var match [][]byte
+	p.waitFor("the admin address", func() bool {
+		match = p.Log.find(adminLine)
+		return match != nil
 	})
-	return string(said[1])
+	return string(match[1])
 }
 
-// Get is what the admin address answers to a GET of path.
+// Get returns the admin address's response to a GET of path.
 func (p *Process) Get(path string) ([]byte, error) {
 	p.t.Helper()
 	client := http.Client{Timeout: Patience, Transport: &http.Transport{DisableKeepAlives: true}}

@@ -11,49 +11,49 @@ import (
 	"testing"
 )
 
-// SmallBuffer is what a small receiving socket is asked to hold, in bytes; Linux doubles
-// it.
+// SmallBuffer is the SO_RCVBUF of a small receiving socket, in bytes. Linux doubles it.
 const SmallBuffer = 16 << 10
 
-// Relay is a TCP proxy for one gateway. It breaks a connection after exactly so many
-// bytes, stops reading what the gateway sends, and shows what passes. When the gateway
-// connects anew, what is left of the connection before is reset: a gateway has one.
+// Relay is a TCP proxy for one gateway. It can break a connection after an exact number of
+// bytes, stop reading from the gateway, and pass the relayed bytes through a Filter. A new
+// connection of the gateway resets the previous one.
 //
-// The accept loop runs until the test ends; each connection has a pump a direction.
+// The accept loop runs until the test ends. Each connection has one goroutine per direction, a
+// pump.
 type Relay struct {
-	Hold Gate // of reading what the gateway sends
+	UpGate Gate // closed: nothing is read from the gateway
 
 	t        testing.TB
 	listener net.Listener
 	target   string
-	wiring   Wiring
+	options  RelayOptions
 
 	mu      sync.Mutex
 	links   []*link
 	running int // connections that have not ended
-	reached int // cuts that were made
+	cuts    int // made so far
 }
 
-// Wiring is what a relay does besides relaying. Connections count from 0; the functions
-// are called by the accept loop.
-type Wiring struct {
-	Cuts func(connection int) Cut            // nil: none
-	Look func(connection int) (down, up See) // nil: nobody looks
-	// Small socket buffers make a gateway notice soon that it is not read.
+// RelayOptions are the options of StartRelay. Connections are numbered from 0. The accept loop
+// calls the functions.
+type RelayOptions struct {
+	Cuts    func(connection int) Cut               // nil: none
+	Observe func(connection int) (down, up Filter) // nil: no filters
+	// Small receive buffers, so that a gateway soon notices that nobody reads.
 	Small bool
 }
 
-// See is given what was read of a direction, by its pump, and returns what is passed on.
-// What it is given is its own until it returns. Nil passes everything on.
-type See func([]byte) []byte
+// Filter gets the bytes read in one direction and returns the bytes to pass on. Its pump calls
+// it. The slice is valid until it returns. A nil Filter passes everything on.
+type Filter func([]byte) []byte
 
-// Direction is where bytes go.
+// Direction is the direction in which bytes are sent.
 type Direction int
 
 // The directions of a connection.
 const (
 	Down Direction = iota // to the gateway
-	Up                    // to its source
+	Up                    // to its server
 )
 
 // Ending is how a connection is cut.
@@ -62,12 +62,12 @@ type Ending int
 // The endings of a connection.
 const (
 	Uncut Ending = iota
-	Reset        // both sides, at once
-	Fin          // to where the bytes went; the other direction goes on
+	Reset        // of both sides, at once
+	Fin          // in the cut's direction; the other direction stays open
 )
 
-// Cut is where one connection breaks: behind the first After bytes of a direction. Its
-// zero value breaks nothing.
+// Cut breaks a connection after the first After bytes of a direction. The zero value breaks
+// nothing.
 type Cut struct {
 	How   Ending
 	Where Direction
@@ -81,8 +81,8 @@ type link struct {
 	ended          sync.WaitGroup
 }
 
-// StartRelay leads to the address target.
-func StartRelay(t testing.TB, target string, w Wiring) *Relay {
+// StartRelay starts a relay to the address target.
+func StartRelay(t testing.TB, target string, w RelayOptions) *Relay {
 	t.Helper()
 	var config net.ListenConfig
 	if w.Small {
@@ -98,7 +98,7 @@ func StartRelay(t testing.TB, target string, w Wiring) *Relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Relay{t: t, listener: listener, target: target, wiring: w}
+	r := &Relay{t: t, listener: listener, target: target, options: w}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -107,14 +107,14 @@ func StartRelay(t testing.TB, target string, w Wiring) *Relay {
 	t.Cleanup(func() {
 		listener.Close()
 		<-done
-		r.Hold.Open()
-		r.Sever()
-		r.Drained()
+		r.UpGate.Open()
+		r.Reset()
+		r.WaitClosed()
 	})
 	return r
 }
 
-// Addr is where it listens.
+// Addr returns the address on which the relay listens.
 func (r *Relay) Addr() string { return r.listener.Addr().String() }
 
 func (r *Relay) accept() {
@@ -123,7 +123,7 @@ func (r *Relay) accept() {
 		if err != nil {
 			return
 		}
-		r.Sever()
+		r.Reset()
 		server, err := net.Dial("tcp", r.target)
 		if err != nil {
 			client.Close()
@@ -137,18 +137,18 @@ func (r *Relay) accept() {
 // begin starts the pumps of connection n.
 func (r *Relay) begin(n int, l *link) {
 	var c Cut
-	if r.wiring.Cuts != nil {
-		c = r.wiring.Cuts(n)
+	if r.options.Cuts != nil {
+		c = r.options.Cuts(n)
 	}
-	var see [2]See
-	if r.wiring.Look != nil {
-		see[Down], see[Up] = r.wiring.Look(n)
+	var filter [2]Filter
+	if r.options.Observe != nil {
+		filter[Down], filter[Up] = r.options.Observe(n)
 	}
 	r.mu.Lock()
 	r.links, r.running = append(r.links, l), r.running+1
 	r.mu.Unlock()
-	l.ended.Go(func() { r.pump(l, Down, c, see[Down]) })
-	l.ended.Go(func() { r.pump(l, Up, c, see[Up]) })
+	l.ended.Go(func() { r.pump(l, Down, c, filter[Down]) })
+	l.ended.Go(func() { r.pump(l, Up, c, filter[Up]) })
 	go func() {
 		l.ended.Wait()
 		l.client.Close()
@@ -159,8 +159,8 @@ func (r *Relay) begin(n int, l *link) {
 	}()
 }
 
-// pump passes on one direction of a connection, up to its end or the cut.
-func (r *Relay) pump(l *link, way Direction, c Cut, see See) {
+// pump relays one direction of a connection, up to its end or the cut.
+func (r *Relay) pump(l *link, way Direction, c Cut, filter Filter) {
 	from, to := l.server, l.client
 	if way == Up {
 		from, to = to, from
@@ -177,23 +177,23 @@ func (r *Relay) pump(l *link, way Direction, c Cut, see See) {
 			return
 		}
 		if way == Up {
-			r.Hold.pass()
+			r.UpGate.pass()
 		}
 		n, err := from.Read(buf[:room])
 		b := buf[:n]
-		if see != nil {
-			b = see(b)
+		if filter != nil {
+			b = filter(b)
 		}
 		l.passed[way].Add(int64(n))
 		_, failed := to.Write(b)
 		switch {
 		case failed != nil && way == Down:
-			// The gateway is gone. What it had put on the wire is on its way up still, and
-			// closing a socket with unread input would destroy it: a reset overtakes it.
+			// The gateway has closed. Its last bytes may still be in the socket; closing that
+			// with unread input would send a reset to the server and discard them.
 			_, _ = io.Copy(io.Discard, from)
 			return
 		case failed != nil, err != nil && way == Down && !errors.Is(err, io.EOF):
-			l.sever()
+			l.reset()
 			return
 		case err != nil:
 			_ = to.CloseWrite()
@@ -204,42 +204,43 @@ func (r *Relay) pump(l *link, way Direction, c Cut, see See) {
 
 func (r *Relay) cut(l *link, to *net.TCPConn, how Ending) {
 	r.mu.Lock()
-	r.reached++
+	r.cuts++
 	r.mu.Unlock()
 	if how == Reset {
-		l.sever()
+		l.reset()
 		return
 	}
 	_ = to.CloseWrite()
 }
 
-// sever resets both sides.
-func (l *link) sever() {
+// reset resets both sides of the connection.
+func (l *link) reset() {
 	for _, c := range []*net.TCPConn{l.client, l.server} {
 		_ = c.SetLinger(0)
 		_ = c.Close()
 	}
 }
 
-// Sever resets the present connection, if there is one.
-func (r *Relay) Sever() {
+// Reset resets the current connection, if there is one.
+func (r *Relay) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.links) > 0 {
-		r.links[len(r.links)-1].sever()
+		r.links[len(r.links)-1].reset()
 	}
 }
 
-// Passed is how many bytes of a connection went in each direction.
-func (r *Relay) Passed(connection int) [2]int64 {
+// Transferred returns how many bytes of a connection were relayed in each direction.
+func (r *Relay) Transferred(connection int) [2]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.links[connection]
 	return [2]int64{Down: l.passed[Down].Load(), Up: l.passed[Up].Load()}
 }
 
-// Drained waits until everything that a dead gateway sent has been seen.
-func (r *Relay) Drained() {
+// WaitClosed waits until all connections have ended. Everything that a killed gateway sent has
+// then passed the filters.
+func (r *Relay) WaitClosed() {
 	r.t.Helper()
 	Eventually(r.t, "the end of the connections", func() bool {
 		r.mu.Lock()
@@ -248,9 +249,9 @@ func (r *Relay) Drained() {
 	})
 }
 
-// Made is the number of connections, and of cuts.
-func (r *Relay) Made() (connections, cuts int) {
+// Counts returns the number of connections, and of cuts.
+func (r *Relay) Counts() (connections, cuts int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.links), r.reached
+	return len(r.links), r.cuts
 }

@@ -14,23 +14,22 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// Patience bounds every wait for something that has to happen. It is no measure of speed: a
-// healthy run never comes near it.
+// Patience bounds every wait for something that must happen. It does not measure speed: a
+// healthy run stays far below it.
 const Patience = 60 * time.Second
 
-// Scratch is a directory for what the tests of a suite share, and others may look into
-// it. It is there while Run runs.
+// Scratch is a directory that the tests of a suite share, readable by every user. It exists while
+// Run runs.
 var Scratch string
 
-// Of the suite, set by Run before there are tests.
+// Of the suite, set by Run before the first test.
 var (
 	executable string // the feedgate under test
 	seed       uint64
 )
 
-// Run builds feedgate, with go build's flags, from the module in the directory root, runs
-// the tests and returns the status to exit with. It says the seed of what is random, and
-// takes it from CHAOS_SEED.
+// Run builds feedgate from the module in the directory root, with flags of go build, runs the
+// tests and returns the exit status. It prints the random seed, which CHAOS_SEED can set.
 func Run(m *testing.M, root string, flags ...string) (status int) {
 	flag.Parse()
 	status, err := run(m, root, flags)
@@ -81,8 +80,8 @@ func build(root string, flags []string) error {
 	return nil
 }
 
-// moreParallel lets more tests run at once than there are processors, since nearly
-// all of them wait for something, unless -parallel was given.
+// moreParallel runs more tests at once than there are processors, because nearly all of them
+// wait for something. -parallel overrides it.
 func moreParallel() error {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
@@ -92,7 +91,7 @@ func moreParallel() error {
 	return flag.Set("test.parallel", Form("8", "4"))
 }
 
-// Dice is the test's share of what is random.
+// Dice returns the test's own random source, seeded by the suite's seed and the test's name.
 func Dice(t testing.TB) *rand.Rand {
 	var name uint64
 	for _, c := range t.Name() {
@@ -101,7 +100,7 @@ func Dice(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, name))
 }
 
-// Form chooses between the short and the long form's measure of something.
+// Form returns short with -short, and long without.
 func Form[T any](short, long T) T {
 	if testing.Short() {
 		return short
@@ -109,7 +108,7 @@ func Form[T any](short, long T) T {
 	return long
 }
 
-// Eventually waits until done says so.
+// Eventually waits until done returns true. what names that in the error.
 func Eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	testkit.Within(t, Patience, what, done)

@@ -9,18 +9,27 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// childVariable names the directory that a child of an exec sink notes its messages
-// in. The test binary is that child when the variable is set.
+// childVariable names the directory of an exec sink's children. If it is set, the test
+// binary is such a child.
 const childVariable = "CHAOS_CHILD"
+
+// In the directory of the children:
+const (
+	journals    = "journals" // a folder; each child has a file in it, with a line per message
+	slowJournal = "slow"     // the slow child's
+	goFile      = "go"       // the slow child does nothing until this exists
+)
 
 const (
 	fastWork = 10 * time.Microsecond
 	slowWork = 1000 * fastWork
 )
 
-// runChild answers messages. The first child to come is the slow one.
+// runChild answers messages. The first child to start is the slow one.
 func runChild(dir string) {
 	if err := child(dir); err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
@@ -30,16 +39,19 @@ func runChild(dir string) {
 
 func child(dir string) error {
 	work, name := fastWork, fmt.Sprintf("fast-%d", os.Getpid())
-	claim, err := os.OpenFile(filepath.Join(dir, "slow"), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
+	journal, err := os.OpenFile(filepath.Join(dir, journals, slowJournal), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
 	if errors.Is(err, os.ErrExist) {
-		claim, err = os.Create(filepath.Join(dir, name))
+		journal, err = os.Create(filepath.Join(dir, journals, name))
 	} else {
 		work = slowWork
 	}
 	if err != nil {
 		return err
 	}
-	defer claim.Close()
+	defer journal.Close()
+	if work == slowWork {
+		testkit.AwaitFile(filepath.Join(dir, goFile))
+	}
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	message := make([]byte, digits+1)
 	message[digits] = '\n'
@@ -63,7 +75,7 @@ func child(dir string) error {
 			return err
 		}
 		toil(work)
-		if _, err := claim.Write(message); err != nil {
+		if _, err := journal.Write(message); err != nil {
 			return err
 		}
 		if _, err := out.Write([]byte{0, 0}); err != nil {
@@ -72,8 +84,8 @@ func child(dir string) error {
 	}
 }
 
-// toil takes its time; a sleep is not that short, and the long one must not cost the
-// others their processor.
+// toil sleeps if the time is long, so that other processes have the processor, and spins
+// if it is too short to sleep.
 func toil(d time.Duration) {
 	if d >= time.Millisecond {
 		time.Sleep(d)

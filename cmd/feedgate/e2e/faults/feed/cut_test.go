@@ -11,17 +11,16 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 )
 
-// TestCutEverywhere: an exchange of three messages over FG/1 is cut at each of its
-// bytes, in either direction, by a reset or by an end of stream. Nothing is lost,
-// and one process does not process anything twice, also where the feed does not
-// believe what HELLO says and sends again what is done.
+// TestCutEverywhere: an exchange of three messages over FG/1 is cut at each of its bytes, in
+// either direction, by a reset or an end of stream. Nothing is lost, and no process handles a
+// message twice, even if the feed ignores HELLO's number and sends finished messages again.
 func TestCutEverywhere(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"each", "range"} {
-		for _, believes := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/believes=%v", mode, believes), func(t *testing.T) {
+		for _, trustsHello := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/trustsHello=%v", mode, trustsHello), func(t *testing.T) {
 				t.Parallel()
-				e := &exchange{mode: mode, believes: believes, dir: t.TempDir()}
+				e := &exchange{mode: mode, trustsHello: trustsHello, dir: t.TempDir()}
 				length := e.run(t, testkit.Cut{})
 				jobs := make(chan testkit.Cut)
 				var running sync.WaitGroup
@@ -47,10 +46,10 @@ func TestCutEverywhere(t *testing.T) {
 
 const cutMessages = 3
 
-// exchange is what is cut.
+// exchange is a session of cutMessages messages, and the sums over all its runs.
 type exchange struct {
-	mode     string
-	believes bool // the feed takes HELLO's seq for an ack
+	mode        string
+	trustsHello bool // the feed treats HELLO's seq as a cumulative ack
 
 	dir string
 
@@ -59,20 +58,20 @@ type exchange struct {
 	lost, twice             uint64
 }
 
-// all gives try every cut of an exchange of that length, or in the short form every
-// one in stride, and returns their number.
+// all calls try with every cut of an exchange of that length, in the short form with one in
+// stride, and returns their number.
 func (e *exchange) all(length [2]int64, try func(testkit.Cut)) (n int) {
 	stride := testkit.Form(24, 1)
 	for _, where := range []testkit.Direction{testkit.Down, testkit.Up} {
 		for _, how := range []testkit.Ending{testkit.Reset, testkit.Fin} {
-			// In the short form the four kinds of exchange share the bytes out.
+			// In the short form, the four kinds of exchange are cut at different bytes.
 			from := 0
 			if stride > 1 {
 				from = int(how-testkit.Reset) * stride / 2
 				if e.mode == "range" {
 					from += stride / 4
 				}
-				if e.believes {
+				if e.trustsHello {
 					from += stride / 8
 				}
 			}
@@ -85,13 +84,12 @@ func (e *exchange) all(length [2]int64, try func(testkit.Cut)) (n int) {
 	return n
 }
 
-// run is one exchange, whose first connection is cut. It returns the bytes that
-// passed on that.
+// run cuts the first connection of an exchange. It returns the bytes that were relayed on it.
 func (e *exchange) run(t *testing.T, c testkit.Cut) [2]int64 {
 	t.Helper()
-	source := serve(t, cutMessages, feedserver.Config{IgnoreHelloSeq: !e.believes})
+	source := serve(t, cutMessages, feedserver.Config{IgnoreHelloSeq: !e.trustsHello})
 	defer source.Close()
-	relay := testkit.StartRelay(t, source.address(), testkit.Wiring{Cuts: func(connection int) testkit.Cut {
+	relay := testkit.StartRelay(t, source.address(), testkit.RelayOptions{Cuts: func(connection int) testkit.Cut {
 		if connection > 0 {
 			return testkit.Cut{}
 		}
@@ -104,21 +102,21 @@ func (e *exchange) run(t *testing.T, c testkit.Cut) [2]int64 {
 	g := start(t, "fg://"+relay.Addr(), file.Flag(), "--ack="+e.mode, "--ack-interval=1ms",
 		"--workers=1", "--exit-on-close", "--client-name=c", "--memory=4MiB")
 	g.Exit(0)
-	// The feed says goodbye, and so the gateway exits, once it has every ack.
+	// The feed server closes the session, and so the gateway exits, once it has every ack.
 	sessions := source.Report().Clients
-	if len(sessions) > 2 || len(sessions) > 1 && g.Log.Holds("session="+sessions[0].Session) {
+	if len(sessions) > 2 || len(sessions) > 1 && g.Log.Has("session="+sessions[0].Session) {
 		t.Errorf("cut %+v: the session was known and not resumed: %+v", c, sessions)
 	}
-	lost, twice := settle(t, file, sessions[len(sessions)-1].Counts), file.Again()
+	lost, twice := checkSession(t, file, sessions[len(sessions)-1].Counts), file.Duplicates()
 	if lost+twice > 0 {
-		t.Errorf("cut %+v: %d messages lost, %d processed twice by one process; it said\n%s", c, lost, twice, g.Log.Tail())
+		t.Errorf("cut %+v: %d messages lost, %d processed twice by one process; its log:\n%s", c, lost, twice, g.Log.Tail())
 	}
-	connections, cuts := relay.Made()
+	connections, cuts := relay.Counts()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lost += lost
 	e.twice += twice
 	e.cuts += cuts
 	e.connections += connections
-	return relay.Passed(0)
+	return relay.Transferred(0)
 }

@@ -11,8 +11,8 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// keep gives the sink's file a second name, so that what was done is still known
-// when the first is gone.
+// keep links the sink's file under a second name, so that its messages are still known after the
+// first name is removed.
 func (o *outage) keep() string {
 	o.t.Helper()
 	path := filepath.Join(o.t.TempDir(), "kept")
@@ -29,19 +29,18 @@ func (o *outage) removeFile() {
 	}
 }
 
-// joined takes the kept file for the first part of the sink's.
-func (o *outage) joined(kept string) {
+// readKept reads the kept file as the first part of the sink's file.
+func (o *outage) readKept(kept string) {
 	o.t.Helper()
 	o.moved = true
 	path := o.file.Path
-	o.file.Rename(kept)
+	o.file.Follow(kept)
 	o.file.Read()
-	o.file.Rename(path)
+	o.file.Follow(path)
 }
 
-// TestDiskFull: the sink's file system is full for a while. It is a small one of the
-// test's own where it may mount one. A limit on the file's size stands for it also
-// where it may not.
+// TestDiskFull: the sink's file system is full for a while. It is a small tmpfs, if the test may
+// mount one. A limit on the file's size has the same effect and needs no privileges.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	t.Run("tmpfs", func(t *testing.T) {
@@ -49,7 +48,7 @@ func TestDiskFull(t *testing.T) {
 		dir := t.TempDir()
 		err := unix.Mount("feedgate-chaos", dir, "tmpfs", 0, "size=8m,mode=0755")
 		if errors.Is(err, unix.EPERM) {
-			t.Log("NOT MOUNTED: only root may; the size limit stands in for the full disk")
+			t.Log("NOT TESTED: a full file system: mounting one requires root; the size limit replaces it")
 			return
 		}
 		if err != nil {
@@ -83,7 +82,7 @@ func TestDiskFull(t *testing.T) {
 	})
 }
 
-// fill writes until there is no space left.
+// fill writes until no space is left.
 func fill(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -100,8 +99,7 @@ func fill(t *testing.T, path string) {
 	}
 }
 
-// TestDirectoryGone: the sink's directory is removed while the gateway runs, and
-// later made again.
+// TestDirectoryGone: the sink's directory is removed while the gateway runs, and later recreated.
 func TestDirectoryGone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "sink")
@@ -118,16 +116,14 @@ func TestDirectoryGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.progress()
-	o.joined(kept)
+	o.readKept(kept)
 	o.over()
 }
 
-// nobody is who a gateway runs as whose test is root's, for whom no directory is
-// unwritable.
+// nobody is the user of the gateway if root runs the test: to root, every directory is writable.
 const nobody = 65534
 
-// TestDirectoryUnwritable: the sink's file is moved away, and its directory takes no
-// other.
+// TestDirectoryUnwritable: the sink's file is moved, and no other can be created in its directory.
 func TestDirectoryUnwritable(t *testing.T) {
 	t.Parallel()
 	var uid uint32
@@ -149,6 +145,6 @@ func TestDirectoryUnwritable(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.progress()
-	o.joined(kept)
+	o.readKept(kept)
 	o.over()
 }

@@ -1,24 +1,22 @@
-// Package feed is the fault suite: the real binary between a real feed and real
-// files, and all that can go wrong between them. Its tests are the package.
+// Package feed is the fault suite of feeds: the real binary between a real feed server and real
+// files, and everything that can go wrong between them. It contains only tests.
 //
 //	feedserver.Server --- toxics --- relay --- feedgate run --- file sink
-//	(what is acked)            (acks seen,                (what is durable)
-//	                            exact cuts)
+//	(counts acks)               (records acks,            (ledger: what is durable)
+//	                             exact cuts)
 //
-// Every message is a line that holds its number, so that a sink's file can be held
-// against the feed's report: nothing lost is that each number sent is in the file;
-// an ack before its time is a number that the relay saw acked and that is not in
-// the file when the gateway has just been killed.
+// Every message is a line with its number, so a sink's file can be compared with the feed
+// server's report. Nothing is lost if each number sent is in the file. An ack is premature if the
+// relay has seen it and, right after a kill, the number is not in the file.
 //
-// toxics is toxiproxy, for what resets, delays, slices, throttles or falls silent.
-// relay cuts after exactly so many bytes, stops reading acks, and takes note of each
-// ack that passes, neither of which toxiproxy does.
+// toxics is toxiproxy: it resets, delays, slices, throttles and silences connections. The relay
+// does what toxiproxy cannot: it cuts after an exact number of bytes, stops reading acks, and
+// records each ack that passes.
 //
-// Fault suites are a module of their own, because the product must not depend on
-// toxiproxy, nsqd and what those depend on. Tests have a long form (make chaos) and with -short a short
-// one. The environment has
+// Fault suites are a module of their own, because the product must not depend on toxiproxy and
+// nsqd. Tests have a long form (make chaos) and, with -short, a short one. Variables:
 //
-//	CHAOS_SEED          what is random, from the seed that a run has printed
-//	CHAOS_SOAK          how long TestSoak runs, a duration
+//	CHAOS_SEED          the random seed; each run prints its own
+//	CHAOS_SOAK          the duration of TestSoak
 //	FEEDGATE_TEST_RACE  1: the binary under test carries the race detector
 package feed

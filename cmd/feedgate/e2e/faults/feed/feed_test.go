@@ -14,7 +14,7 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 )
 
-// digits is how long a message is: its number, with zeros before it.
+// digits is the length of a message: its number, padded with zeros.
 const digits = 9
 
 var numberFiles struct {
@@ -22,7 +22,7 @@ var numberFiles struct {
 	made map[int]string
 }
 
-// numbers is a file of the lines 1 to n, to be replayed.
+// numbers returns the path of a file with the lines 1 to n, to be replayed.
 func numbers(t *testing.T, n int) string {
 	t.Helper()
 	numberFiles.Lock()
@@ -52,8 +52,8 @@ type source struct {
 	lines int
 }
 
-// serve starts a feed of up to lines messages a session. With endless it is ended by
-// finish, and it is a fault to get to the end of the numbers before.
+// serve starts a feed of up to lines messages per session. If cfg makes it endless, finish ends
+// it, and the test fails if the numbers run out before.
 func serve(t *testing.T, lines int, cfg feedserver.Config) *source {
 	t.Helper()
 	cfg.Replay = numbers(t, lines)
@@ -75,7 +75,7 @@ func serve(t *testing.T, lines int, cfg feedserver.Config) *source {
 
 func (s *source) address() string { return s.Addr().String() }
 
-// finish sends no more, and waits until all that was sent is acked.
+// finish stops sending and waits until every message sent is acked.
 func (s *source) finish() feedserver.Report {
 	s.t.Helper()
 	now, cancel := context.WithCancel(context.Background())
@@ -83,14 +83,14 @@ func (s *source) finish() feedserver.Report {
 	return s.wait(now)
 }
 
-// end waits until all the numbers are sent and acked.
+// end waits until all numbers are sent and acked.
 func (s *source) end() feedserver.Report {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Form(testkit.Patience, 10*time.Minute))
 	defer cancel()
 	r := s.wait(ctx)
 	if ctx.Err() != nil {
-		s.t.Errorf("the feed did not come to its end: %+v", r.Total)
+		s.t.Errorf("the feed did not end in time: %+v", r.Total)
 	}
 	return r
 }
@@ -103,14 +103,14 @@ func (s *source) wait(ctx context.Context) feedserver.Report {
 	}
 	for i := range r.Clients {
 		if r.Clients[i].Sent > uint64(s.lines) {
-			s.t.Fatalf("%d messages were sent, and there are %d numbers", r.Clients[i].Sent, s.lines)
+			s.t.Fatalf("%d messages were sent, more than the %d numbers", r.Clients[i].Sent, s.lines)
 		}
 	}
 	return r
 }
 
-// one is the only session.
-func one(t *testing.T, r feedserver.Report) feedserver.Counts {
+// onlySession returns the counts of the only session.
+func onlySession(t *testing.T, r feedserver.Report) feedserver.Counts {
 	t.Helper()
 	if len(r.Clients) != 1 {
 		t.Fatalf("%d sessions, want one: %+v", len(r.Clients), r.Clients)

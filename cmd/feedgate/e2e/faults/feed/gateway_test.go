@@ -8,7 +8,7 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// gateway is a `feedgate run`, and what its metrics and /proc say.
+// gateway is a `feedgate run` with its metrics and its figures from /proc.
 type gateway struct {
 	*testkit.Process
 	t *testing.T
@@ -24,7 +24,7 @@ func launch(t *testing.T, l testkit.Launch) *gateway {
 	return &gateway{testkit.Start(t, l), t}
 }
 
-// metric is the sum of a metric over its labels; ok is false when there is none.
+// metric returns the sum of a metric over its labels. ok is false if it is missing.
 func (g *gateway) metric(name string) (sum float64, ok bool) {
 	g.t.Helper()
 	body, err := g.Get("/metrics")
@@ -42,8 +42,8 @@ func (g *gateway) metric(name string) (sum float64, ok bool) {
 	return sum, ok
 }
 
-// must is metric of a gateway that is to answer.
-func (g *gateway) must(name string) float64 {
+// mustMetric is metric, and fails the test if the metric is missing.
+func (g *gateway) mustMetric(name string) float64 {
 	g.t.Helper()
 	value, ok := g.metric(name)
 	if !ok {

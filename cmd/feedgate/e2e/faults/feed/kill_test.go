@@ -13,12 +13,11 @@ import (
 
 const (
 	killWindow = 1000  // --in-flight
-	killRate   = 20000 // messages per second that fall due; a backlog comes at once
+	killRate   = 20000 // messages per second that become due; a backlog is sent at once
 )
 
-// TestKill: kill -9 at random moments under load, and at once started again with the
-// same file and the same state, 200 times in each ack mode. One session lives through
-// all of it.
+// TestKill: the gateway is killed (SIGKILL) at random moments under load and restarted at once
+// with the same file and state file, 200 times in each ack mode. One session survives it all.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"each", "ordered", "range"} {
@@ -31,20 +30,19 @@ func TestKill(t *testing.T) {
 				source: serve(t, testkit.Form(400_000, 3_000_000), feedserver.Config{Count: feedserver.Endless, Rate: killRate}),
 				tap:    &tap{t: t},
 			}
-			k.relay = testkit.StartRelay(t, k.source.address(), testkit.Wiring{Look: k.tap.look})
+			k.relay = testkit.StartRelay(t, k.source.address(), testkit.RelayOptions{Observe: k.tap.observe})
 			kills := testkit.Form(4, 200)
 			for range kills {
 				k.life()
 			}
 			c, lost := k.end()
 			t.Logf("%d kills: %d messages, %d lost, %d acked before durable, %d processed again, %d at most after one kill (--in-flight %d)",
-				kills, c.Sent, lost, k.early, k.file.Again(), k.worst, killWindow)
+				kills, c.Sent, lost, k.early, k.file.Duplicates(), k.worst, killWindow)
 		})
 	}
 }
 
-// killing is one session and the gateways that come and go. The test's goroutine
-// owns it.
+// killing is one session and its successive gateways. The test's goroutine owns it.
 type killing struct {
 	t      *testing.T
 	mode   string
@@ -56,9 +54,9 @@ type killing struct {
 	relay  *testkit.Relay
 
 	again uint64
-	worst uint64 // processed again after one kill
-	wire  uint64 // acks that the peer's TCP may have dropped, its buffer being full
-	early uint64 // acked and not durable
+	worst uint64 // most messages processed again after one kill
+	wire  uint64 // acks that the peer's TCP may have dropped because its buffer was full
+	early uint64 // messages that were acked before they were durable
 }
 
 func (k *killing) start() *gateway {
@@ -66,24 +64,24 @@ func (k *killing) start() *gateway {
 		"--ack="+k.mode, "--ack-interval=5ms", "--workers=2", "--in-flight="+strconv.Itoa(killWindow))
 }
 
-// end is the last gateway, which is left alone.
+// end runs the last gateway, which is not killed.
 func (k *killing) end() (c feedserver.Counts, lost uint64) {
 	k.t.Helper()
 	g, before := k.start(), k.tap.count()
-	// A feed that is told to finish does not wait for who is not connected.
+	// finish does not wait for clients that are not connected.
 	testkit.Eventually(k.t, "acks", func() bool { return k.tap.count() > before })
-	c = one(k.t, k.source.finish())
+	c = onlySession(k.t, k.source.finish())
 	g.Stop()
-	lost = settle(k.t, k.file, c)
+	lost = checkSession(k.t, k.file, c)
 	k.bound()
 	return c, lost
 }
 
-// life is one gateway from its start to its kill, and what it leaves behind.
+// life starts a gateway, kills it and checks what it has left.
 func (k *killing) life() {
 	k.t.Helper()
 	g, before := k.start(), k.tap.count()
-	if before > 0 && k.dice.IntN(5) == 0 { // while it starts, logs in, takes up the session
+	if before > 0 && k.dice.IntN(5) == 0 { // while it starts, logs in, resumes the session
 		time.Sleep(time.Duration(k.dice.IntN(40)) * time.Millisecond)
 	} else {
 		enough := before + 1 + uint64(k.dice.IntN(3000))
@@ -91,41 +89,41 @@ func (k *killing) life() {
 		time.Sleep(time.Duration(k.dice.IntN(5000)) * time.Microsecond)
 	}
 	if !g.Running() {
-		k.t.Fatal("the gateway ended by itself")
+		k.t.Fatal("the gateway ended on its own")
 	}
 	g.Kill()
 	k.account()
 }
 
-// account compares what was acked with what is durable, while no gateway runs.
+// account checks, while no gateway runs, that every acked message is durable.
 func (k *killing) account() {
 	k.t.Helper()
-	k.relay.Drained()
+	k.relay.WaitClosed()
 	k.file.Read()
-	if n, first := k.tap.unfounded(k.file); n > 0 {
+	if n, first := k.tap.premature(k.file); n > 0 {
 		k.early += n
 		k.t.Errorf("ACKED BEFORE DURABLE: %d messages, the first is %d", n, first)
 	}
 	if s := readState(k.t, k.state); s.seq > 0 && k.contiguous() < s.seq {
-		k.t.Errorf("the state says that all up to %d is done, and %d is not in the file", s.seq, k.contiguous()+1)
+		k.t.Errorf("the state file has seq %d, but %d is not in the sink's file", s.seq, k.contiguous()+1)
 	}
 	k.bound()
 }
 
-// bound checks how much was processed again since it was called last.
+// bound checks how many messages were processed again since its last call.
 func (k *killing) bound() {
 	k.t.Helper()
-	n := k.file.Again() - k.again
-	k.again, k.worst = k.file.Again(), max(k.worst, n)
+	n := k.file.Duplicates() - k.again
+	k.again, k.worst = k.file.Duplicates(), max(k.worst, n)
 	if n > killWindow+k.wire {
 		k.t.Errorf("%d messages were processed again after one kill, more than --in-flight %d", n, killWindow)
 	}
 }
 
-// contiguous is the number up to which all are in the file.
+// contiguous returns the number up to which the file has all messages.
 func (k *killing) contiguous() uint64 {
 	n := uint64(0)
-	for k.file.Times(n+1) > 0 {
+	for k.file.Count(n+1) > 0 {
 		n++
 	}
 	return n

@@ -9,8 +9,8 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// raceBuild says that the binary under test carries the race detector, which costs about
-// ten times the processor and several times the memory.
+// raceBuild is set if the binary under test has the race detector, which takes about ten times
+// the CPU time and several times the memory.
 var raceBuild = os.Getenv("FEEDGATE_TEST_RACE") == "1"
 
 func TestMain(m *testing.M) {
@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 		runChild(log)
 		return
 	}
-	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy's own logger cannot be chosen everywhere
+	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy partly ignores the logger that it is given
 	var flags []string
 	if raceBuild {
 		flags = append(flags, "-race")

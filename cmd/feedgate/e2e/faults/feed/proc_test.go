@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// usage is what /proc says of a gateway.
+// usage has figures of a gateway from /proc.
 type usage struct {
 	at  time.Time
 	cpu time.Duration // user and system, in steps of 10 ms
@@ -16,8 +16,8 @@ type usage struct {
 	fds int
 }
 
-// tick is what /proc/PID/stat counts in: USER_HZ, which Linux has told programs to
-// be 100 on every machine that Go runs on.
+// tick is the unit of /proc/PID/stat, 1/USER_HZ. USER_HZ is 100 on every machine that Go
+// supports.
 const tick = 10 * time.Millisecond
 
 func (g *gateway) usage() (usage, error) {
@@ -28,7 +28,7 @@ func (g *gateway) usage() (usage, error) {
 		return u, err
 	}
 	_, rest, _ := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(rest) // from field 3 on
+	fields := strings.Fields(rest) // fields[0] is field 3 of proc_pid_stat(5)
 	for _, i := range []int{11, 12} {
 		n, err := strconv.ParseInt(fields[i], 10, 64)
 		if err != nil {
@@ -51,7 +51,7 @@ func (g *gateway) usage() (usage, error) {
 	return u, err
 }
 
-// mustUsage is usage of a gateway that is to be alive.
+// mustUsage is usage, and fails the test if the gateway has ended.
 func (g *gateway) mustUsage() usage {
 	g.t.Helper()
 	u, err := g.usage()
@@ -61,7 +61,7 @@ func (g *gateway) mustUsage() usage {
 	return u
 }
 
-// load is the share of one core that was used since before.
+// load returns the share of one core used since before.
 func (u usage) load(before usage) float64 {
 	return (u.cpu - before.cpu).Seconds() / u.at.Sub(before.at).Seconds()
 }

@@ -11,8 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limit sets a running gateway's soft limit, and returns what brings the old one
-// back.
+// limit sets a soft limit of the running gateway. restore resets it.
 func (o *outage) limit(resource int, soft uint64) (restore func()) {
 	o.t.Helper()
 	var old unix.Rlimit
@@ -31,8 +30,8 @@ func (o *outage) limit(resource int, soft uint64) (restore func()) {
 	}
 }
 
-// TestNoDescriptors: a running gateway can open nothing any more, and then loses its
-// connection and its file.
+// TestNoDescriptors: a running gateway can open no more files, and then loses its connection, or
+// its file.
 func TestNoDescriptors(t *testing.T) {
 	t.Parallel()
 	t.Run("connection", func(t *testing.T) {
@@ -40,7 +39,7 @@ func TestNoDescriptors(t *testing.T) {
 		dir := t.TempDir()
 		o := startOutage(t, dir, testkit.Launch{Args: []string{"--state=" + filepath.Join(dir, "state")}})
 		restore := o.limit(unix.RLIMIT_NOFILE, 3)
-		o.via.Sever()
+		o.via.Reset()
 		o.endure("cannot connect", "too many open files")
 		restore()
 		o.over()
@@ -54,17 +53,17 @@ func TestNoDescriptors(t *testing.T) {
 		o.endure("cannot append to the sink's file", "too many open files")
 		restore()
 		o.progress()
-		o.joined(kept)
+		o.readKept(kept)
 		o.over()
 	})
 }
 
-// fewest is how many descriptors the Go runtime needs to come up at all: with fewer
-// it dies before main, and has its own words for that.
+// fewest is how many descriptors the Go runtime needs: with fewer it exits before main, with
+// its own message.
 const fewest = 10
 
-// TestFewDescriptors: started with too few, a gateway says so, and exits or goes on
-// trying; with enough it works; between there is nothing.
+// TestFewDescriptors: a gateway started with too few descriptors logs it, and exits or retries.
+// With enough it works. No number of descriptors has another effect.
 func TestFewDescriptors(t *testing.T) {
 	t.Parallel()
 	works := 0
@@ -75,19 +74,19 @@ func TestFewDescriptors(t *testing.T) {
 			Before: fmt.Sprintf("ulimit -n %d", n),
 			Args:   []string{"fg://" + s.address(), file.Flag(), "--exit-on-close", "--workers=2"},
 		})
-		var clear bool
-		testkit.Eventually(t, "the end, or a clear word", func() bool {
+		var logged bool
+		testkit.Eventually(t, "the end, or the reason in the log", func() bool {
 			ended := !g.Running()
-			clear = g.Log.Holds("too many open files")
-			return clear || ended
+			logged = g.Log.Has("too many open files")
+			return logged || ended
 		})
-		if clear {
+		if logged {
 			g.Kill()
 			continue
 		}
 		works++
 		g.Exit(0)
-		settle(t, file, one(t, s.end()))
+		checkSession(t, file, onlySession(t, s.end()))
 	}
 	t.Logf("of %d to 24 descriptors, %d counts are enough", fewest, works)
 	if works == 0 {
@@ -95,8 +94,8 @@ func TestFewDescriptors(t *testing.T) {
 	}
 }
 
-// TestNames: a host that has no address is passed over for the next one; where there
-// is no next one, it is looked up again with backoff.
+// TestNames: if a host has no address, the next one is tried. If it is the only host, its lookup is
+// repeated with backoff.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	const nowhere = "no-such-host.invalid:7000"
@@ -106,12 +105,12 @@ func TestNames(t *testing.T) {
 		file := newLedger(t, filepath.Join(t.TempDir(), "out"))
 		g := start(t, "fg://"+nowhere+","+s.address(), file.Flag(), "--exit-on-close", "--connect-timeout=2s")
 		g.Exit(0)
-		settle(t, file, one(t, s.end()))
+		checkSession(t, file, onlySession(t, s.end()))
 	})
 	t.Run("no host", func(t *testing.T) {
 		t.Parallel()
 		g := start(t, "fg://"+nowhere, "--connect-timeout=2s", "--reconnect-max=200ms")
-		g.Says("cannot connect; will try again", "look up "+nowhere)
+		g.WaitLog("cannot connect; will try again", "look up "+nowhere)
 		endure(t, g)
 		g.Stop()
 	})

@@ -17,7 +17,8 @@ const (
 	slowRing   = 16
 )
 
-// TestSlowWorker: of three workers one is a thousand times slower than the others.
+// TestSlowWorker: one of three workers is a thousand times slower than the others, and first
+// does nothing at all.
 func TestSlowWorker(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"each", "ordered"} {
@@ -32,21 +33,24 @@ func TestSlowWorker(t *testing.T) {
 	})
 }
 
-// slowed is a gateway with one slow worker, and what came of its messages.
+// slowed is a gateway with one slow worker.
 type slowed struct {
 	t    *testing.T
 	s    *source
 	tap  *tap
 	g    *gateway
-	dir  string
-	file *testkit.Ledger // what the children have noted, one after another
+	dir  string          // of the children
+	file *testkit.Ledger // reads the journals of the children, one after another
 }
 
 func startSlowed(t *testing.T, messages int, args ...string) *slowed {
 	t.Helper()
 	s := &slowed{t: t, s: serve(t, messages, feedserver.Config{}), tap: &tap{t: t}, dir: t.TempDir(), file: newLedger(t, "")}
-	relay := testkit.StartRelay(t, s.s.address(), testkit.Wiring{Look: s.tap.look})
+	relay := testkit.StartRelay(t, s.s.address(), testkit.RelayOptions{Observe: s.tap.observe})
 	self, err := os.Executable()
+	if err == nil {
+		err = os.Mkdir(filepath.Join(s.dir, journals), 0o755)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,39 +62,47 @@ func startSlowed(t *testing.T, messages int, args ...string) *slowed {
 	return s
 }
 
-// children are the notes of each child.
+// release lets the slow worker begin.
+func (s *slowed) release() {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, goFile), nil, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// children are the paths of the children's journals.
 func (s *slowed) children() []string {
 	s.t.Helper()
-	paths, err := filepath.Glob(filepath.Join(s.dir, "*"))
+	paths, err := filepath.Glob(filepath.Join(s.dir, journals, "*"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return paths
 }
 
-// end checks that every message was done once, and returns how many the slow worker
-// had.
+// end checks that every message was processed once, and returns how many the slow worker
+// processed.
 func (s *slowed) end() uint64 {
 	s.t.Helper()
 	s.g.Exit(0)
 	slow := uint64(0)
 	for _, path := range s.children() {
-		s.file.Rename(path)
+		s.file.Follow(path)
 		before := s.file.Lines
 		s.file.Read()
-		if filepath.Base(path) == "slow" {
+		if filepath.Base(path) == slowJournal {
 			slow = s.file.Lines - before
 		}
 	}
-	settle(s.t, s.file, one(s.t, s.s.end()))
-	if n := s.file.Again(); n > 0 {
+	checkSession(s.t, s.file, onlySession(s.t, s.s.end()))
+	if n := s.file.Duplicates(); n > 0 {
 		s.t.Errorf("%d messages were processed twice", n)
 	}
 	return slow
 }
 
-// slowSpread: the others go on until the window is full, and what the slow worker
-// has is little.
+// slowSpread: while the slow worker does nothing, the others work until the window is full.
+// Later it processes few messages of all.
 func slowSpread(t *testing.T, mode string) {
 	messages := testkit.Form(10_000, 100_000)
 	s := startSlowed(t, messages, "--ack="+mode)
@@ -99,26 +111,25 @@ func slowSpread(t *testing.T, mode string) {
 		return up && span == slowWindow
 	})
 	if mode == "each" {
-		// What the others have is done but for what the slow worker sits on: its
-		// ring, and as much again that its sink has.
+		// All but the messages of the slow worker: its ring, and as much again in its sink.
 		testkit.Eventually(t, "the acks of the others", func() bool { return s.tap.count() >= slowWindow-4*slowRing })
 	}
+	s.release()
 	slow := s.end()
-	t.Logf("%s: the window of %d was filled; of %d messages the slow worker had %d", mode, slowWindow, messages, slow)
+	t.Logf("%s: the window of %d was full; of %d messages the slow worker processed %d", mode, slowWindow, messages, slow)
 	if slow == 0 || slow > uint64(messages)/5 {
-		t.Errorf("the slow worker had %d of %d messages", slow, messages)
+		t.Errorf("the slow worker processed %d of %d messages", slow, messages)
 	}
 	if n := s.tap.disorder(); mode == "ordered" && n > 0 {
 		t.Errorf("%d acks were out of order", n)
 	}
 }
 
-// slowKey: messages of one key, here their last digit, stay in order and with one
-// worker, and the keys of the other workers do not wait for the slow one until the
-// window is full.
+// slowKey: the key is the last digit. All messages of a key stay in order, with one worker.
 func slowKey(t *testing.T) {
 	messages := testkit.Form(1000, 5000)
 	s := startSlowed(t, messages, "--dispatch=key", fmt.Sprintf("--key=bytes:%d:1", digits-1))
+	s.release()
 	begun := time.Now()
 	slow := s.end()
 	t.Logf("key: %d messages, %d of them by the slow worker, in %.1f s", messages, slow, time.Since(begun).Seconds())
@@ -135,7 +146,7 @@ func slowKey(t *testing.T) {
 				t.Fatalf("messages of key %c went to two workers", key)
 			}
 			if n <= last[key] {
-				t.Fatalf("%s came after %s", n, last[key])
+				t.Fatalf("message %s follows %s", n, last[key])
 			}
 			owner[key], last[key] = path, n
 		}

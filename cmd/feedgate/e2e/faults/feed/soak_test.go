@@ -12,12 +12,11 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 )
 
-const soakRate = 2000 // messages per second and gateway
+const soakRate = 2000 // messages per second, to each gateway
 
-// TestSoak: several gateways on one feed, each with its own file, and every second a
-// fault for one of them, from the seed. In the end the ledger is exact. The gateway
-// that is never killed has not grown: neither in memory nor in goroutines nor in
-// descriptors.
+// TestSoak: several gateways share a feed, each with its own file, and every second one of them
+// gets a random fault. At the end each ledger is exact, and the gateway that was never killed uses
+// no more memory, goroutines and descriptors than at the beginning.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Parallel()
@@ -40,7 +39,7 @@ func TestSoak(t *testing.T) {
 	s.add(fg, "steady", false, "--ack=each")
 	s.run(span)
 	s.heal()
-	all := map[string]feedserver.Counts{"line": one(t, line.finish())}
+	all := map[string]feedserver.Counts{"line": onlySession(t, line.finish())}
 	for _, c := range fg.finish().Clients {
 		if _, doubled := all[c.Client]; doubled {
 			t.Errorf("%s has two sessions", c.Client)
@@ -50,23 +49,23 @@ func TestSoak(t *testing.T) {
 	for _, st := range s.stations {
 		st.g.Stop()
 		c := all[st.name]
-		settle(t, st.file, c)
-		t.Logf("%-8s %8d messages, %4d connections, %4d starts, %6d processed again", st.name, c.Sent, c.Connections, st.starts, st.file.Again())
+		checkSession(t, st.file, c)
+		t.Logf("%-8s %8d messages, %4d connections, %4d starts, %6d processed again", st.name, c.Sent, c.Connections, st.starts, st.file.Duplicates())
 	}
 	t.Logf("faults in %v: %v", span, s.faults)
 	s.flat()
 }
 
-// soak is the stations and their sick. The test's goroutine owns it.
+// soak has the stations and the faults they got. The test's goroutine owns it.
 type soak struct {
 	t        *testing.T
 	dice     *rand.Rand
 	stations []*station
 	faults   map[string]int
-	series   []reading // of the station that lives on
+	series   []reading // of the last station, which is never killed
 }
 
-// reading is what is looked at each second.
+// reading is one sample of a gateway's resources, taken every second.
 type reading struct {
 	rss        int64
 	goroutines float64
@@ -84,7 +83,7 @@ func (s *soak) add(from *source, name string, mortal bool, args ...string) {
 	if name != "line" {
 		scheme, st.tap = "fg://", &tap{t: s.t}
 	}
-	st.relay = testkit.StartRelay(s.t, from.address(), testkit.Wiring{Look: st.tap.look})
+	st.relay = testkit.StartRelay(s.t, from.address(), testkit.RelayOptions{Observe: st.tap.observe})
 	st.toxics = startToxics(s.t, st.relay.Addr())
 	st.args = append([]string{scheme + st.toxics.addr(), "--client-name=" + name, st.file.Flag(),
 		"--state=" + st.state, "--workers=2", "--in-flight=4000", "--memory=16MiB", "--idle-timeout=2s",
@@ -93,12 +92,12 @@ func (s *soak) add(from *source, name string, mortal bool, args ...string) {
 	s.stations = append(s.stations, st)
 }
 
-// run strikes every second one station, heals those whose time has come, and looks at
-// the one that lives on.
+// run injects a fault into a random healthy station every second, ends the faults whose time is
+// over, and samples the station that is never killed.
 func (s *soak) run(span time.Duration) {
 	s.t.Helper()
 	for _, st := range s.stations {
-		st.settled()
+		st.awaitProgress()
 	}
 	begun := time.Now()
 	for next := begun; time.Since(begun) < span; time.Sleep(20 * time.Millisecond) {
@@ -108,7 +107,7 @@ func (s *soak) run(span time.Duration) {
 				st.recover()
 			}
 			if !st.g.Running() {
-				s.t.Fatalf("the gateway %s ended by itself", st.name)
+				s.t.Fatalf("the gateway %s ended on its own", st.name)
 			}
 		}
 		if now.Before(next) {
@@ -116,9 +115,9 @@ func (s *soak) run(span time.Duration) {
 		}
 		next = next.Add(time.Second)
 		if healthy := s.healthy(); len(healthy) > 0 {
-			s.faults[healthy[s.dice.IntN(len(healthy))].strike()]++
+			s.faults[healthy[s.dice.IntN(len(healthy))].inject()]++
 		}
-		s.look(s.stations[len(s.stations)-1])
+		s.sample(s.stations[len(s.stations)-1])
 	}
 }
 
@@ -131,7 +130,7 @@ func (s *soak) healthy() (all []*station) {
 	return all
 }
 
-// heal ends all faults, and waits until every station has come further.
+// heal ends all faults, and waits until every station makes progress.
 func (s *soak) heal() {
 	s.t.Helper()
 	for _, st := range s.stations {
@@ -143,14 +142,14 @@ func (s *soak) heal() {
 		if st.tap == nil {
 			st.bypass()
 		}
-		st.settled()
+		st.awaitProgress()
 	}
 }
 
-func (s *soak) look(st *station) {
+func (s *soak) sample(st *station) {
 	s.t.Helper()
 	u := st.g.mustUsage()
-	s.series = append(s.series, reading{u.rss, st.g.must("go_goroutines"), u.fds})
+	s.series = append(s.series, reading{u.rss, st.g.mustMetric("go_goroutines"), u.fds})
 }
 
 // flat compares the medians of the first quarter and the last.
@@ -160,21 +159,21 @@ func (s *soak) flat() {
 	if n == 0 {
 		s.t.Fatalf("%d readings are too few to compare", len(s.series))
 	}
-	first, last := middle(s.series[:n]), middle(s.series[len(s.series)-n:])
+	first, last := medians(s.series[:n]), medians(s.series[len(s.series)-n:])
 	s.t.Logf("steady, medians of %d readings each: RSS %s, then %s; goroutines %.0f, then %.0f; descriptors %d, then %d",
 		n, mib(first.rss), mib(last.rss), first.goroutines, last.goroutines, first.fds, last.fds)
-	// A tenth, and the few MiB that a heap takes until it has found its size.
+	// Allow a tenth, and the few MiB by which a young heap still grows.
 	if last.rss > first.rss+first.rss/10+8<<20 {
 		s.t.Error("RSS grows")
 	}
-	// One of each may be on its way: a dial, a state that is being written.
+	// A dial and a write of the state file may be in progress.
 	if last.goroutines > first.goroutines+2 || last.fds > first.fds+2 {
 		s.t.Error("goroutines or descriptors grow")
 	}
 }
 
-// middle is the median of each part.
-func middle(series []reading) (m reading) {
+// medians returns the median of each field.
+func medians(series []reading) (m reading) {
 	var rss []int64
 	var goroutines []float64
 	var fds []int

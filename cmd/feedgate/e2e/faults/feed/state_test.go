@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// savedState is what a state file of one upstream says.
+// savedState is the content of a state file with one upstream.
 type savedState struct {
 	session string
 	seq     uint64
@@ -15,7 +15,7 @@ type savedState struct {
 
 var savedPattern = regexp.MustCompile(`"session": "([^"]+)",\s*"seq": (\d+)`)
 
-// readState is what the state file says; zero when it says nothing of a session.
+// readState reads the state file. It returns zero if the file has no session.
 func readState(t *testing.T, path string) savedState {
 	t.Helper()
 	b, err := os.ReadFile(path)

@@ -9,13 +9,13 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// station is one gateway of the soak, with what stands between it and its feed and
-// what it leaves behind. The test's goroutine owns it.
+// station is one gateway of the soak test, with its relay, toxics and files. The test's goroutine
+// owns it.
 type station struct {
 	t      *testing.T
 	dice   *rand.Rand
 	name   string
-	mortal bool // may be killed and stopped
+	mortal bool // may be killed and restarted
 	args   []string
 
 	relay  *testkit.Relay
@@ -27,8 +27,8 @@ type station struct {
 	g      *gateway
 	starts int
 
-	heal  func() // ends the present fault; nil: there is none
-	until time.Time
+	heal  func()    // ends the current fault; nil: none
+	until time.Time // when the current fault ends
 }
 
 func (st *station) start() {
@@ -37,14 +37,14 @@ func (st *station) start() {
 	st.starts++
 }
 
-// settled waits until the gateway does its work, and its session is in the state file.
-func (st *station) settled() {
+// awaitProgress waits until the gateway processes messages and its session is in the state file.
+func (st *station) awaitProgress() {
 	st.t.Helper()
 	st.file.Read()
-	before := st.file.Once
-	testkit.Eventually(st.t, "work of "+st.name, func() bool {
+	before := st.file.Distinct
+	testkit.Eventually(st.t, "progress of "+st.name, func() bool {
 		st.file.Read()
-		return st.file.Once > before && (st.tap == nil || readState(st.t, st.state).session != "")
+		return st.file.Distinct > before && (st.tap == nil || readState(st.t, st.state).session != "")
 	})
 }
 
@@ -54,19 +54,19 @@ func (st *station) recover() {
 	st.heal = nil
 }
 
-// strike does something to a healthy station, and returns what.
-func (st *station) strike() string {
+// inject injects a random fault into a healthy station, and returns its name.
+func (st *station) inject() string {
 	st.t.Helper()
-	most, strikes := 6, []func() string{st.reset, st.stall, st.silence, st.slice, st.throttle, st.delay, st.kill, st.terminate}
+	most, faults := 6, []func() string{st.reset, st.stall, st.silence, st.slice, st.throttle, st.delay, st.kill, st.terminate}
 	if st.mortal {
-		most = len(strikes)
+		most = len(faults)
 	}
 	st.heal = func() {}
 	st.until = time.Now().Add(time.Duration(200+st.dice.IntN(2800)) * time.Millisecond)
-	return strikes[st.dice.IntN(most)]()
+	return faults[st.dice.IntN(most)]()
 }
 
-// toxic adds a toxic in both directions until the station is healed.
+// toxic adds a toxic in both directions for the duration of the fault.
 func (st *station) toxic(kind string, attributes map[string]int) string {
 	st.t.Helper()
 	streams := []string{"upstream", "downstream"}
@@ -81,23 +81,22 @@ func (st *station) toxic(kind string, attributes map[string]int) string {
 	return kind
 }
 
-// reset resets the connection, at once or when toxiproxy sees the next bytes, and
-// those that follow it.
+// reset resets the connection once, or, by toxiproxy, each connection shortly after it begins.
 func (st *station) reset() string {
 	if st.dice.IntN(2) == 0 {
-		st.relay.Sever()
+		st.relay.Reset()
 		return "reset"
 	}
 	return st.toxic("reset_peer", map[string]int{"timeout": st.dice.IntN(20)})
 }
 
 func (st *station) stall() string {
-	st.relay.Hold.Close()
-	st.heal = st.relay.Hold.Open
+	st.relay.UpGate.Close()
+	st.heal = st.relay.UpGate.Open
 	return "stall"
 }
 
-// silence lasts longer than --idle-timeout, or not.
+// silence may last longer than --idle-timeout.
 func (st *station) silence() string { return st.toxic("timeout", map[string]int{"timeout": 0}) }
 
 func (st *station) slice() string {
@@ -112,7 +111,7 @@ func (st *station) delay() string {
 	return st.toxic("latency", map[string]int{"latency": 20 + st.dice.IntN(200), "jitter": 20})
 }
 
-// kill is kill -9 and another start at once. What was acked by then is in the file.
+// kill sends SIGKILL and restarts the gateway at once. Every acked message must be in the file.
 func (st *station) kill() string {
 	st.t.Helper()
 	st.g.Kill()
@@ -121,8 +120,8 @@ func (st *station) kill() string {
 	return "kill"
 }
 
-// terminate is SIGTERM. That something was left is the status 1, and no fault: the
-// feed sends it again.
+// terminate sends SIGTERM and restarts the gateway. Status 1, unfinished messages, is no fault: the
+// feed server sends them again.
 func (st *station) terminate() string {
 	st.t.Helper()
 	st.g.Signal(syscall.SIGTERM)
@@ -135,23 +134,23 @@ func (st *station) terminate() string {
 	return "terminate"
 }
 
-// bypass goes on without the toxics, for the end: a feed of lines ends by closing its
-// sending side and reading on, and toxiproxy then closes both ways.
+// bypass restarts the gateway without the toxics, before the feed ends: a line feed half-closes its
+// connection at the end, and toxiproxy would then close both directions.
 func (st *station) bypass() {
 	st.t.Helper()
 	st.args[0] = "tcp://" + st.relay.Addr()
 	st.terminate()
 }
 
-// account compares what was acked with what is durable, while no gateway runs.
+// account checks, while no gateway runs, that every acked message is durable.
 func (st *station) account() {
 	st.t.Helper()
-	st.relay.Drained()
+	st.relay.WaitClosed()
 	st.file.Read()
 	if st.tap == nil {
 		return
 	}
-	if n, first := st.tap.unfounded(st.file); n > 0 {
+	if n, first := st.tap.premature(st.file); n > 0 {
 		st.t.Errorf("%s: ACKED BEFORE DURABLE: %d messages, the first is %d", st.name, n, first)
 	}
 }

@@ -8,37 +8,37 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// tap notes the acks that a gateway sends over FG/1, before they are passed on. Any
-// goroutine may use it; nil looks at nothing.
+// tap records the acks that a gateway sends over FG/1, before the relay passes them on. Any
+// goroutine may use it. A nil tap records nothing.
 type tap struct {
 	t *testing.T
 
-	mu      sync.Mutex
-	acked   []bool // by number
-	total   uint64 // numbers acked
-	covered uint64 // by an ACKTO
-	falls   uint64 // acks, of one connection, of a number that is not the next
+	mu         sync.Mutex
+	acked      []bool // by number
+	total      uint64 // numbers acked
+	covered    uint64 // highest number covered by an ACKTO
+	outOfOrder uint64 // ACKs whose number does not follow the previous one on their connection
 }
 
-// stream is what a gateway sends on one connection. It is the pump's.
+// stream decodes one connection of a gateway. Its pump owns it.
 type stream struct {
 	tap  *tap
 	rest []byte // the beginning of a frame
-	last uint64 // acked last
+	last uint64 // number of the last ACK
 }
 
-// look begins a connection of a relay.
-func (p *tap) look(int) (down, up testkit.See) {
+// observe returns the filters of a new connection; see testkit.RelayOptions.
+func (p *tap) observe(int) (down, up testkit.Filter) {
 	if p == nil {
 		return nil, nil
 	}
-	return nil, (&stream{tap: p}).take
+	return nil, (&stream{tap: p}).filter
 }
 
-func (s *stream) take(passing []byte) []byte {
+func (s *stream) filter(relayed []byte) []byte {
 	s.tap.mu.Lock()
 	defer s.tap.mu.Unlock()
-	s.rest = append(s.rest, passing...)
+	s.rest = append(s.rest, relayed...)
 	b := s.rest
 	for len(b) >= fg1.HeaderSize {
 		h := fg1.ParseHeader(b)
@@ -54,7 +54,7 @@ func (s *stream) take(passing []byte) []byte {
 		b = b[end:]
 	}
 	s.rest = append(s.rest[:0], b...)
-	return passing
+	return relayed
 }
 
 func (s *stream) frame(h fg1.Header) {
@@ -62,18 +62,18 @@ func (s *stream) frame(h fg1.Header) {
 	switch h.Op {
 	case fg1.Ack:
 		if s.last != 0 && h.Seq != s.last+1 {
-			p.falls++
+			p.outOfOrder++
 		}
-		p.note(h.Seq)
+		p.record(h.Seq)
 		s.last = h.Seq
 	case fg1.AckTo:
 		for ; p.covered < h.Seq; p.covered++ {
-			p.note(p.covered + 1)
+			p.record(p.covered + 1)
 		}
 	}
 }
 
-func (p *tap) note(seq uint64) {
+func (p *tap) record(seq uint64) {
 	for uint64(len(p.acked)) <= seq {
 		p.acked = append(p.acked, false)
 	}
@@ -83,32 +83,29 @@ func (p *tap) note(seq uint64) {
 	}
 }
 
-// count is how many numbers have been acked.
+// count returns how many numbers were acked.
 func (p *tap) count() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.total
 }
 
-// disorder is how many acks did not name the number behind the one before.
+// disorder returns how many ACKs were out of order.
 func (p *tap) disorder() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.falls
+	return p.outOfOrder
 }
 
-// unfounded is how many numbers have been acked that l does not hold, and the first
-// of them.
-func (p *tap) unfounded(l *testkit.Ledger) (n, first uint64) {
+// premature returns how many acked numbers are not in l, and the first of them.
+func (p *tap) premature(l *testkit.Ledger) (n, first uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for seq, acked := range p.acked {
-		if acked && l.Times(uint64(seq)) == 0 {
-			if n == 0 {
-				first = uint64(seq)
+	return l.Lacking(func(yield func(uint64) bool) {
+		for seq, acked := range p.acked {
+			if acked && !yield(uint64(seq)) {
+				return
 			}
-			n++
 		}
-	}
-	return n, first
+	})
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// toxics is a toxiproxy of the test's own, which leads to one address. Its methods
-// are called from one goroutine.
+// toxics is the test's own toxiproxy to one address. One goroutine calls its methods.
 type toxics struct {
 	t     *testing.T
 	proxy *toxiproxy.Proxy
@@ -32,7 +31,7 @@ func startToxics(t *testing.T, target string) *toxics {
 
 func (x *toxics) addr() string { return x.proxy.Listen }
 
-// add adds a toxic under a name. stream is downstream, to the gateway, or upstream.
+// add adds a toxic under a name. stream is "downstream", towards the gateway, or "upstream".
 func (x *toxics) add(name, kind, stream string, attributes map[string]int) {
 	x.t.Helper()
 	b, err := json.Marshal(map[string]any{
@@ -46,8 +45,7 @@ func (x *toxics) add(name, kind, stream string, attributes map[string]int) {
 	}
 }
 
-// remove removes a toxic. Of connections that it has taken bytes from it is not
-// taken away: they are closed.
+// remove removes a toxic. Connections that it has withheld bytes from are closed.
 func (x *toxics) remove(name string) {
 	x.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

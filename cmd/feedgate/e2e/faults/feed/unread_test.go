@@ -10,10 +10,9 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// TestKillUnread: kill -9 while the server does not read acks. Those in the gateway's
-// socket are gone with it, and what they were for is sent again: not more than the
-// window in all, and what the server's TCP drops of a full buffer though it was on the
-// wire.
+// TestKillUnread: the gateway is killed while the server reads no acks. The acks in its socket are
+// lost, so their messages are sent again: at most the window, and those whose acks the server's TCP
+// received and dropped because its buffer was full.
 func TestKillUnread(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -22,21 +21,21 @@ func TestKillUnread(t *testing.T) {
 		file:   newLedger(t, filepath.Join(dir, "out")),
 		source: serve(t, 1_000_000, feedserver.Config{Count: feedserver.Endless, Rate: 100_000}),
 	}
-	k.relay = testkit.StartRelay(t, k.source.address(), testkit.Wiring{Look: k.tap.look, Small: true})
+	k.relay = testkit.StartRelay(t, k.source.address(), testkit.RelayOptions{Observe: k.tap.observe, Small: true})
 	g := k.start()
 	testkit.Eventually(t, "acks", func() bool { return k.tap.count() > 0 })
-	k.relay.Hold.Close()
+	k.relay.UpGate.Close()
 	k.file.Read()
-	from, last, grew := k.file.Once, k.file.Once, time.Now()
+	from, last, grew := k.file.Distinct, k.file.Distinct, time.Now()
 	testkit.Eventually(t, "unread acks, or a stall", func() bool {
 		k.file.Read()
-		if k.file.Once > last {
-			last, grew = k.file.Once, time.Now()
+		if k.file.Distinct > last {
+			last, grew = k.file.Distinct, time.Now()
 		}
-		return k.file.Once > from+20_000 || time.Since(grew) > 100*time.Millisecond
+		return k.file.Distinct > from+20_000 || time.Since(grew) > 100*time.Millisecond
 	})
 	g.Kill()
-	k.relay.Hold.Open()
+	k.relay.UpGate.Open()
 	k.account()
 	c, lost := k.end()
 	t.Logf("killed %d messages after the last ack was read: %d messages, %d lost, %d processed again (--in-flight %d)",

@@ -13,15 +13,15 @@ import (
 	"feedgate/worker"
 )
 
-// TestBacklog: what nsqd has sent takes the handlers about three times its timeout. As no
-// more is asked for than the rings hold, all of it is read, so all of it is touched, and
-// every message comes once. It outlasts the 5 s after which nsqd first looks for timeouts.
+// TestBacklog: the messages in flight take the handlers about three times nsqd's timeout. Because
+// RDY is no more than the rings hold, all of them are read, so all are touched, and each is
+// delivered once. The test outlasts the 5 s after which nsqd first looks for timeouts.
 func TestBacklog(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		change func(*gateway.Config)
-		busy   int // workers that there is work for
+		busy   int // workers that get messages
 	}{
 		{"one key", func(cfg *gateway.Config) { cfg.Workers, cfg.Dispatch, cfg.Key = 8, "key", "bytes:0:1" }, 1},
 		{"short rings", func(cfg *gateway.Config) { cfg.Workers, cfg.Ring = 2, 64 }, 2},
@@ -56,8 +56,8 @@ func backlog(t *testing.T, change func(*gateway.Config), busy int) {
 	ctx, drain := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
-	channel := finished(t, d, rounds*count)
-	untroubled(t, channel)
+	channel := awaitFinished(t, d, rounds*count)
+	checkDeliveredOnce(t, channel)
 	if len(channel.Clients) != 1 || channel.Clients[0].Finished != rounds*count || handled.Load() != rounds*count {
 		t.Errorf("clients %+v, want one that has finished %d; %d handled", channel.Clients, rounds*count, handled.Load())
 	}

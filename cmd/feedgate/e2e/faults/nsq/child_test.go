@@ -15,35 +15,47 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// childVariable names the directory of an exec sink's children, which are the test binary:
-// their script, and a file for what they were given.
+// childVariable names the directory of an exec sink's children. If it is set, the test
+// binary is such a child.
 const childVariable = "FAULTS_CHILD"
 
+// In the directory of the children:
 const (
 	scriptFile  = "script"
-	journalFile = "journal"
+	journalFile = "journal" // a line per delivery
+	releaseFile = "release" // see script.held
 )
 
-// script is how children work.
+// script is how children handle a message at its first delivery. Later deliveries are
+// answered at once, with code 0.
 type script struct {
-	first, again time.Duration // that a message takes which has come for the first time, or later
-	code         uint16        // of the first time
+	takes time.Duration
+	held  bool // until the test calls release
+	code  uint16
 }
 
-// children prepares an exec sink, and returns its flag and the ledger of what they got.
-func children(t *testing.T, s script) (flag string, got *testkit.Ledger) {
+// release lets children answer the messages that they hold.
+func release(t *testing.T, journal *testkit.Ledger) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(filepath.Dir(journal.Path), releaseFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// children prepares an exec sink, and returns its flag and the ledger of the deliveries.
+func children(t *testing.T, s script) (flag string, journal *testkit.Ledger) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	text := fmt.Sprintf("%d %d %d", s.first, s.again, s.code)
+	text := fmt.Sprintf("%d %t %d", s.takes, s.held, s.code)
 	if err := os.WriteFile(filepath.Join(dir, scriptFile), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got = testkit.NewLedger(t, filepath.Join(dir, journalFile), 0)
-	return fmt.Sprintf("--sink=exec:exec env %s='%s' '%s'", childVariable, dir, self), got
+	journal = testkit.NewLedger(t, filepath.Join(dir, journalFile), 0)
+	return fmt.Sprintf("--sink=exec:exec env %s='%s' '%s'", childVariable, dir, self), journal
 }
 
 func runChild(dir string) {
@@ -59,7 +71,7 @@ func child(dir string) error {
 		return err
 	}
 	var s script
-	if _, err := fmt.Sscan(string(text), &s.first, &s.again, &s.code); err != nil {
+	if _, err := fmt.Sscan(string(text), &s.takes, &s.held, &s.code); err != nil {
 		return err
 	}
 	journal, err := os.OpenFile(filepath.Join(dir, journalFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -90,8 +102,8 @@ func child(dir string) error {
 	}
 }
 
-// work notes the message before it takes its time. A file of its own says that it came
-// before, to another child perhaps.
+// work writes the message to the journal before it handles it. Each message has a file, made
+// at the first delivery, perhaps by another child.
 func (s *script) work(dir string, journal *os.File, message []byte) (code uint16, err error) {
 	n, err := strconv.ParseUint(string(message), 10, 64)
 	if err != nil {
@@ -108,10 +120,12 @@ func (s *script) work(dir string, journal *os.File, message []byte) (code uint16
 	if _, err := journal.Write(append(message, '\n')); err != nil {
 		return 0, err
 	}
-	if first {
-		time.Sleep(s.first)
-		return s.code, nil
+	if !first {
+		return 0, nil
 	}
-	time.Sleep(s.again)
-	return 0, nil
+	time.Sleep(s.takes)
+	if s.held {
+		testkit.AwaitFile(filepath.Join(dir, releaseFile))
+	}
+	return s.code, nil
 }

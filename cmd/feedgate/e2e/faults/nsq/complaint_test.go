@@ -7,14 +7,14 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// TestComplaints: what an nsqd finds wrong is counted by its code. It ends the connection;
-// the next is whole. Under load nsqd closes with commands unread, and the reset that this
-// makes can destroy its complaint on the way.
+// TestComplaints: errors that nsqd reports are counted by their code. They end the connection; the
+// next one works. Under load nsqd closes with commands unread, and the resulting reset can discard
+// its error on the way.
 func TestComplaints(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, reason string
-		least        uint64 // complaints that must have come
+		least        uint64 // errors that must be counted
 		rewrite
 	}{
 		{"topic", "e_bad_topic", 1, rewrite{"SUB faults ", "SUB fa?lts "}},
@@ -36,39 +36,38 @@ func complains(t *testing.T, reason string, least uint64, change rewrite) {
 	const count = 2000
 	d, l := startNsqd(t, "--msg-timeout=1s"), newLedger(t)
 	publishAll(t, d, 1, count, digits)
-	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Look: func(connection int) (down, up testkit.See) {
+	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Observe: func(connection int) (down, up testkit.Filter) {
 		if connection > 0 {
 			return nil, nil
 		}
 		return nil, (&changer{rewrite: change}).change
 	}})
 	g := start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2")
-	finished(t, d, count)
-	l.Whole(count)
+	awaitFinished(t, d, count)
+	l.CheckComplete(count)
 	s := g.until("a connection", func(s stats) bool { return s.Connected == 1 })
-	connections, _ := r.Made()
+	connections, _ := r.Counts()
 	if n := s.Errors[reason]; n < least || n > 1 || s.Reconnects != 1 || connections != 2 || s.faults(reason, "e_fin_failed", "e_touch_failed") != 0 {
 		t.Errorf("%d connections, stats %+v", connections, s)
 	}
 	g.Stop()
 }
 
-// rewrite changes old to new wherever the gateway says it.
+// rewrite replaces old by new in the gateway's commands.
 type rewrite struct{ old, new string }
 
-// changer applies a rewrite to a stream. Of what it has been given it keeps back what may
-// be the beginning of the old words.
+// changer applies a rewrite to a stream. It withholds bytes that may begin an old text.
 type changer struct {
 	rewrite
-	kept []byte
+	withheld []byte
 }
 
 func (c *changer) change(b []byte) []byte {
-	b = bytes.ReplaceAll(append(c.kept, b...), []byte(c.old), []byte(c.new))
+	b = bytes.ReplaceAll(append(c.withheld, b...), []byte(c.old), []byte(c.new))
 	n := min(len(b), len(c.old)-1)
 	for n > 0 && !bytes.HasPrefix([]byte(c.old), b[len(b)-n:]) {
 		n--
 	}
-	c.kept = bytes.Clone(b[len(b)-n:])
+	c.withheld = bytes.Clone(b[len(b)-n:])
 	return b[:len(b)-n]
 }

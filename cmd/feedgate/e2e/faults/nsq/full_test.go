@@ -13,9 +13,9 @@ import (
 	"feedgate/worker"
 )
 
-// TestSinkStalls: a sink takes nothing for four times as long as nsqd waits for a client
-// that does not read, with far more bytes in the queue than --memory and the kernel hold.
-// RDY keeps to what there is room for, so that everything is read all the same.
+// TestSinkStalls: a sink handles nothing for four times as long as nsqd tolerates a client that does
+// not read, while far more bytes are queued than --memory and the kernel can hold. RDY is limited to
+// what the gateway can store, so everything nsqd sends is still read.
 func TestSinkStalls(t *testing.T) {
 	t.Parallel()
 	const count, size = 1500, 100_000
@@ -37,7 +37,7 @@ func TestSinkStalls(t *testing.T) {
 	ctx, drain := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
-	untroubled(t, finished(t, d, count))
+	checkDeliveredOnce(t, awaitFinished(t, d, count))
 	if s := g.Stats(); handled.Load() != count || s.Reconnects.Load() != 0 {
 		t.Errorf("%d messages handled, %d reconnects", handled.Load(), s.Reconnects.Load())
 	}

@@ -17,7 +17,7 @@ import (
 	"feedgate/worker/sink/file"
 )
 
-// TestFound: the binary finds every nsqd that has the topic.
+// TestFound: the gateway finds every nsqd that has the topic.
 func TestFound(t *testing.T) {
 	t.Parallel()
 	const nsqds = 3
@@ -32,18 +32,18 @@ func TestFound(t *testing.T) {
 	lookupd.Await(topic, nsqds)
 	g := start(t, nsqURL(""), "--nsqlookupd="+lookupd.HTTP, l.Flag(), "--workers=1", "--in-flight=100")
 	for _, d := range all {
-		c := finished(t, d, count)
-		untroubled(t, c)
+		c := awaitFinished(t, d, count)
+		checkDeliveredOnce(t, c)
 		if len(c.Clients) != 1 || c.Clients[0].Ready != 100/nsqds {
 			t.Errorf("clients %+v, want one with RDY %d", c.Clients, 100/nsqds)
 		}
 	}
-	l.Whole(nsqds * count)
+	l.CheckComplete(nsqds * count)
 	g.Stop()
 }
 
-// TestGroup: nsqds come and go under load. RDY is shared among those that there are, and
-// nothing is lost.
+// TestGroup: nsqds appear and disappear under load. RDY is divided among those that run, and nothing
+// is lost.
 func TestGroup(t *testing.T) {
 	t.Parallel()
 	const inFlight, apart = 36, 1_000_000
@@ -53,50 +53,50 @@ func TestGroup(t *testing.T) {
 	lookupd.Await(topic, 3)
 	f := startGroup(t, l, lookupd.HTTP, inFlight)
 	sources := []*source{publish(t, first), publishFrom(t, second, apart)}
-	shared(t, inFlight, first, second, idle)
+	awaitShares(t, inFlight, first, second, idle)
 
 	third := nsqd()
 	sources = append(sources, publishFrom(t, third, 2*apart))
-	shared(t, inFlight, first, second, third, idle)
+	awaitShares(t, inFlight, first, second, third, idle)
 
 	for range testkit.Form(1, 5) {
-		idle.Kill() // it has nothing to lose
-		shared(t, inFlight, first, second, third)
+		idle.Kill() // it has no messages to lose
+		awaitShares(t, inFlight, first, second, third)
 		first.Stop()
-		shared(t, inFlight, second, third)
+		awaitShares(t, inFlight, second, third)
 		idle.Start()
-		shared(t, inFlight, second, third, idle)
+		awaitShares(t, inFlight, second, third, idle)
 		first.Start()
-		shared(t, inFlight, first, second, third, idle)
+		awaitShares(t, inFlight, first, second, third, idle)
 	}
 
-	// With no nsqlookupd, and then with one that knows of nobody, all go on.
+	// Without nsqlookupd, and then with one that has no registrations, all stay in use.
 	lookupd.Kill()
-	moreThan(t, l, 1000)
+	awaitMore(t, l, 1000)
 	lookupd.Start()
-	moreThan(t, l, 1000)
-	shared(t, inFlight, first, second, third, idle)
+	awaitMore(t, l, 1000)
+	awaitShares(t, inFlight, first, second, third, idle)
 
 	for _, s := range sources {
 		last := s.finish()
 		await(t, s.d, "nothing left", func(c nsqtest.Channel) bool { return c.Unfinished() == 0 })
 		l.Read()
 		for n := s.base + 1; n <= s.base+last; n++ {
-			if l.Times(n) == 0 {
-				t.Fatalf("LOST: message %d of the nsqd whose first is %d", n-s.base, s.base+1)
+			if l.Count(n) == 0 {
+				t.Fatalf("LOST: message %d of the nsqd whose first message is %d", n-s.base, s.base+1)
 			}
 		}
 	}
 	f.stop()
 	for _, d := range []*nsqtest.Nsqd{first, second, third, idle} {
-		if c := look(t, d); c.Unfinished() != 0 {
-			t.Errorf("behind it: %+v", c)
+		if c := channelStats(t, d); c.Unfinished() != 0 {
+			t.Errorf("left in nsqd: %+v", c)
 		}
 	}
 }
 
-// shared waits until each nsqd has one client, and the RDY count is divided among them.
-func shared(t *testing.T, inFlight int, nsqds ...*nsqtest.Nsqd) {
+// awaitShares waits until each nsqd has one client with its share of RDY.
+func awaitShares(t *testing.T, inFlight int, nsqds ...*nsqtest.Nsqd) {
 	t.Helper()
 	want := inFlight / len(nsqds)
 	for _, d := range nsqds {
@@ -104,12 +104,12 @@ func shared(t *testing.T, inFlight int, nsqds ...*nsqtest.Nsqd) {
 	}
 }
 
-// runningGroup is a group in this process, for the sake of its interval.
+// runningGroup is a discovery group in the test's process, where its interval can be short.
 type runningGroup struct {
 	t      *testing.T
 	cancel context.CancelFunc
 	ended  chan struct{}
-	err    error // once ended
+	err    error // set before ended is closed
 	once   sync.Once
 }
 
@@ -152,7 +152,7 @@ func startGroup(t *testing.T, l *testkit.Ledger, lookupd string, inFlight int) *
 	return r
 }
 
-// stop drains the group, once.
+// stop drains the group. Only the first call has an effect.
 func (r *runningGroup) stop() {
 	r.once.Do(func() {
 		r.cancel()
@@ -162,7 +162,7 @@ func (r *runningGroup) stop() {
 				r.t.Errorf("group: %v", r.err)
 			}
 		case <-time.After(testkit.Patience):
-			r.t.Errorf("a group that does not end")
+			r.t.Errorf("the group does not end")
 		}
 	})
 }

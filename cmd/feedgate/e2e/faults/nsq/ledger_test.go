@@ -8,10 +8,10 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// digits is how long a numbered message is, unless a test says otherwise.
+// digits is the length of a numbered message in most tests.
 const digits = 12
 
-// numbered is message n, of size bytes: its number, with zeros in front.
+// numbered returns message n, of size bytes: its number, padded with zeros.
 func numbered(n uint64, size int) []byte { return fmt.Appendf(nil, "%0*d", size, n) }
 
 func newLedger(t *testing.T) *testkit.Ledger {

@@ -10,7 +10,7 @@ import (
 	"feedgate/gateway/wire/nsq"
 )
 
-// process is a `feedgate run`, and what its stats and /proc say.
+// process is a `feedgate run` with its statistics and its figures from /proc.
 type process struct {
 	*testkit.Process
 	t *testing.T
@@ -21,13 +21,13 @@ func start(t *testing.T, url string, args ...string) *process {
 	return &process{testkit.Start(t, testkit.Launch{Admin: true, Args: append([]string{url}, args...)}), t}
 }
 
-// testProtocol is that of the gateways in this process.
+// testProtocol is the protocol of gateways in the test's process.
 var testProtocol = nsq.Protocol{Topic: topic, Channel: channel}
 
-// nsqURL is the upstream URL of the nsqd, or of the relay, at addr.
+// nsqURL returns the upstream URL of the nsqd, or the relay, at addr.
 func nsqURL(addr string) string { return "nsq://" + addr + "/" + topic + "/" + channel }
 
-// peak is the most memory that the gateway has ever had resident, in bytes.
+// peak returns the gateway's peak resident memory in bytes.
 func (g *process) peak() int64 {
 	g.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.PID()))

@@ -7,15 +7,15 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// moreThan waits until the file has so many more messages.
-func moreThan(t *testing.T, l *testkit.Ledger, more uint64) {
+// awaitMore waits until the file has more additional messages.
+func awaitMore(t *testing.T, l *testkit.Ledger, more uint64) {
 	t.Helper()
 	l.Read()
-	enough := l.Once + more
-	testkit.Eventually(t, "messages in the file", func() bool { l.Read(); return l.Once >= enough })
+	enough := l.Distinct + more
+	testkit.Eventually(t, "messages in the file", func() bool { l.Read(); return l.Distinct >= enough })
 }
 
-// TestNsqdStopped: nsqd ends in order under load and starts again on its data.
+// TestNsqdStopped: nsqd is stopped by SIGTERM under load and restarted with its data.
 func TestNsqdStopped(t *testing.T) {
 	t.Parallel()
 	rng, l := testkit.Dice(t), newLedger(t)
@@ -24,33 +24,33 @@ func TestNsqdStopped(t *testing.T) {
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--in-flight=500")
 	stops := testkit.Form(3, 25)
 	for range stops {
-		moreThan(t, l, uint64(1+rng.IntN(2000)))
+		awaitMore(t, l, uint64(1+rng.IntN(2000)))
 		d.Stop()
 		d.Start()
 	}
-	moreThan(t, l, 1)
+	awaitMore(t, l, 1)
 	last := s.finish()
-	settled(t, d, l, last)
-	reconnected(t, g, stops)
+	awaitAll(t, d, l, last)
+	checkReconnects(t, g, stops)
 	g.Stop()
-	t.Logf("%d stops: %d messages, %d processed again", stops, last, l.Again())
+	t.Logf("%d stops: %d messages, %d processed again", stops, last, l.Duplicates())
 }
 
-// reconnected checks that n connections were lost and taken up, and nothing was at fault.
-func reconnected(t *testing.T, g *process, n int) {
+// checkReconnects checks that at least n lost connections were replaced, without protocol errors.
+func checkReconnects(t *testing.T, g *process, n int) {
 	t.Helper()
 	s := g.until("a connection", func(s stats) bool { return s.Connected == 1 })
 	if s.Reconnects < uint64(n) {
-		t.Errorf("%d reconnects, and the connection was lost %d times", s.Reconnects, n)
+		t.Errorf("%d reconnects after %d lost connections", s.Reconnects, n)
 	}
 	if s.faults("e_fin_failed", "e_touch_failed") != 0 {
 		t.Errorf("protocol errors %v", s.Errors)
 	}
 }
 
-// TestNsqdKilled: nsqd is killed under load and starts again on its data. It loses by
-// design what it had taken from its queue on disk and not delivered, so no more than what
-// was in flight; all else is handled.
+// TestNsqdKilled: nsqd is killed under load and restarted with its data. By design it loses what it
+// has read from its disk queue and not yet delivered: no more than what may be in flight. All other
+// messages are processed.
 func TestNsqdKilled(t *testing.T) {
 	t.Parallel()
 	const inFlight = 200
@@ -60,25 +60,25 @@ func TestNsqdKilled(t *testing.T) {
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--in-flight=200")
 	kills := testkit.Form(3, 25)
 	for range kills {
-		moreThan(t, l, uint64(1+rng.IntN(500)))
+		awaitMore(t, l, uint64(1+rng.IntN(500)))
 		d.Kill()
 		d.Start()
 	}
-	moreThan(t, l, 1)
+	awaitMore(t, l, 1)
 	last := s.finish()
 	await(t, d, "nothing left", func(c nsqtest.Channel) bool { return c.Unfinished() == 0 && c.Messages > 0 })
-	reconnected(t, g, kills)
+	checkReconnects(t, g, kills)
 	g.Stop()
-	// Its topic, its channel and their queues each have one in hand, perhaps.
+	// Its topic, its channel and their queues may each hold one more.
 	lost, _ := l.Missing(last)
 	if most := uint64(kills * (inFlight + 8)); lost > most {
-		t.Errorf("%d of %d messages are not in the file; nsqd can have lost %d", lost, last, most)
+		t.Errorf("%d of %d messages are not in the file; nsqd can have lost at most %d", lost, last, most)
 	}
-	t.Logf("%d kills: %d messages, nsqd lost %d, %d processed again", kills, last, lost, l.Again())
+	t.Logf("%d kills: %d messages, nsqd lost %d, %d processed again", kills, last, lost, l.Duplicates())
 }
 
-// resets is a reset behind so many bytes of a direction.
-func resets(where testkit.Direction, after int64) testkit.Cut {
+// resetAfter is a reset after so many bytes of a direction.
+func resetAfter(where testkit.Direction, after int64) testkit.Cut {
 	return testkit.Cut{How: testkit.Reset, Where: where, After: after}
 }
 
@@ -88,25 +88,25 @@ func TestReset(t *testing.T) {
 	rng, l := testkit.Dice(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s")
 	cuts := testkit.Form(8, 60)
-	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Cuts: func(connection int) testkit.Cut {
-		// What is said before the first message has been is cut too, now and then.
+	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Cuts: func(connection int) testkit.Cut {
+		// One cut in four is in the login.
 		switch {
 		case connection >= cuts:
 			return testkit.Cut{}
 		case connection%4 == 3:
-			return resets(testkit.Up, 1+rng.Int64N(300))
+			return resetAfter(testkit.Up, 1+rng.Int64N(300))
 		case connection%2 == 0:
-			return resets(testkit.Down, 400+rng.Int64N(100_000))
+			return resetAfter(testkit.Down, 400+rng.Int64N(100_000))
 		}
-		return resets(testkit.Up, 300+rng.Int64N(40_000))
+		return resetAfter(testkit.Up, 300+rng.Int64N(40_000))
 	}})
 	s := publish(t, d)
 	g := start(t, nsqURL(r.Addr()), l.Flag(), "--workers=2", "--in-flight=500")
-	testkit.Eventually(t, "every cut", func() bool { _, n := r.Made(); return n == cuts })
-	moreThan(t, l, 1)
+	testkit.Eventually(t, "every cut", func() bool { _, n := r.Counts(); return n == cuts })
+	awaitMore(t, l, 1)
 	last := s.finish()
-	settled(t, d, l, last)
-	reconnected(t, g, cuts)
+	awaitAll(t, d, l, last)
+	checkReconnects(t, g, cuts)
 	g.Stop()
-	t.Logf("%d resets: %d messages, %d processed again", cuts, last, l.Again())
+	t.Logf("%d resets: %d messages, %d processed again", cuts, last, l.Duplicates())
 }

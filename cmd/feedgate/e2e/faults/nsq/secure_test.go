@@ -13,7 +13,7 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// TestAuth: an nsqd that asks an authorization server about its clients.
+// TestAuth: nsqd asks an authorization server about its clients.
 func TestAuth(t *testing.T) {
 	t.Parallel()
 	const secret, other = "opensesame", "openbarley"
@@ -39,23 +39,23 @@ func TestAuth(t *testing.T) {
 	for _, wrong := range []string{"wrong", "nothing", other} {
 		g := start(t, nsqURL(d.TCP), tokenFlag(t, wrong))
 		g.Exit(1)
-		if !g.Log.Holds("--token-file") || g.Log.Holds("="+wrong) || g.Log.Holds(other) {
-			t.Errorf("with the secret %q it says %s", wrong, g.Log.Tail())
+		if !g.Log.Has("--token-file") || g.Log.Has("="+wrong) || g.Log.Has(other) {
+			t.Errorf("with the secret %q the log is %s", wrong, g.Log.Tail())
 		}
 	}
 	g := start(t, nsqURL(d.TCP))
 	g.Exit(1)
-	if !g.Log.Holds("--token-file") {
-		t.Errorf("without a secret it says %s", g.Log.Tail())
+	if !g.Log.Has("--token-file") {
+		t.Errorf("without a secret the log is %s", g.Log.Tail())
 	}
 	g = start(t, nsqURL(d.TCP), l.Flag(), tokenFlag(t, secret))
-	c := finished(t, d, count)
+	c := awaitFinished(t, d, count)
 	if len(c.Clients) != 1 || !c.Clients[0].Authed {
 		t.Errorf("clients %+v", c.Clients)
 	}
-	l.Whole(count)
+	l.CheckComplete(count)
 	g.Stop()
-	if g.Log.Holds(secret) {
+	if g.Log.Has(secret) {
 		t.Error("the secret is in the log")
 	}
 }
@@ -72,7 +72,8 @@ func tokenFlag(t *testing.T, secret string) string {
 // secureURL is nsqURL with TLS.
 func secureURL(addr string) string { return strings.Replace(nsqURL(addr), "nsq://", "nsq+tls://", 1) }
 
-// TestTLS: an nsqd that has TLS, that wants it, that wants to know who its clients are.
+// TestTLS: an nsqd that offers TLS, requires it, or requires client certificates; and the errors if
+// the two sides do not match.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewAuthority(t)
@@ -84,11 +85,11 @@ func TestTLS(t *testing.T) {
 		name           string
 		server, client []string
 	}{
-		{"has", nil, nil},
-		{"requires", []string{"--tls-required=tcp-https"}, nil},
+		{"offered", nil, nil},
+		{"required", []string{"--tls-required=tcp-https"}, nil},
 		{"1.2", []string{"--tls-min-version=tls1.2"}, nil},
 		{
-			"identifies",
+			"client certificate",
 			[]string{"--tls-required=tcp-https", "--tls-client-auth-policy=require-verify", "--tls-root-ca-file=" + ca.File},
 			[]string{"--tls-cert=" + mine, "--tls-key=" + myKey},
 		},
@@ -103,14 +104,14 @@ func TestTLS(t *testing.T) {
 		d := startNsqd(t, append(server, "--tls-required=tcp-https")...)
 		g := start(t, nsqURL(d.TCP))
 		g.until("a fault", func(s stats) bool { return s.Errors["tls"] > 0 && s.faults("tls") == 0 })
-		g.Says("nsq+tls://")
+		g.WaitLog("nsq+tls://")
 	})
 	t.Run("not offered", func(t *testing.T) {
 		t.Parallel()
 		d := startNsqd(t)
 		g := start(t, secureURL(d.TCP), client...)
 		g.until("a fault", func(s stats) bool { return s.Errors["tls"] > 0 && s.faults("tls") == 0 })
-		g.Says("--tls-cert")
+		g.WaitLog("--tls-cert")
 	})
 	t.Run("not trusted", func(t *testing.T) {
 		t.Parallel()
@@ -120,25 +121,25 @@ func TestTLS(t *testing.T) {
 	})
 }
 
-// overTLS runs through a volume, resets, and a drain.
+// overTLS tests a volume of messages, resets, and a drain.
 func overTLS(t *testing.T, server, client []string) {
 	count := testkit.Form[uint64](20_000, 200_000)
 	d, l := startNsqd(t, append(server, "--msg-timeout=2s")...), newLedger(t)
-	r := testkit.StartRelay(t, d.TCP, testkit.Wiring{Cuts: func(connection int) testkit.Cut {
+	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Cuts: func(connection int) testkit.Cut {
 		return []testkit.Cut{
-			resets(testkit.Down, 100_000), resets(testkit.Up, 50_000), resets(testkit.Down, 1500), {},
+			resetAfter(testkit.Down, 100_000), resetAfter(testkit.Up, 50_000), resetAfter(testkit.Down, 1500), {},
 		}[min(connection, 3)]
 	}})
 	publishAll(t, d, 1, count, 64)
 	g := start(t, secureURL(r.Addr()), append(client, l.Flag(), "--workers=2")...)
-	c := finished(t, d, count)
+	c := awaitFinished(t, d, count)
 	if len(c.Clients) != 1 || !c.Clients[0].TLS {
 		t.Errorf("clients %+v", c.Clients)
 	}
-	l.Whole(count)
-	// The last cut may be within the handshake, which is before there is a connection.
+	l.CheckComplete(count)
+	// The last cut may be within the handshake, and then loses no established connection.
 	s := g.stats()
-	if n, _ := r.Made(); n != 4 || s.Reconnects < 2 || s.Connected != 1 {
+	if n, _ := r.Counts(); n != 4 || s.Reconnects < 2 || s.Connected != 1 {
 		t.Errorf("%d connections, stats %+v", n, s)
 	}
 	g.Stop()

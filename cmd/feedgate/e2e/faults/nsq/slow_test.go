@@ -13,8 +13,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestSlow: while one message is with its handler, the other workers take many times what
-// may be in flight.
+// TestSlow: while the handler of one message is busy, the other worker processes many times the
+// messages that may be in flight.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	const count, slow, meanwhile = 60_000, 10_000, 40_000
@@ -42,11 +42,11 @@ func TestSlow(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
 	testkit.Eventually(t, "the others", func() bool { return others.Load() >= meanwhile })
-	if c := look(t, d); c.InFlight == 0 {
+	if c := channelStats(t, d); c.InFlight == 0 {
 		t.Errorf("channel %+v", c)
 	}
 	close(goOn)
-	untroubled(t, finished(t, d, count))
+	checkDeliveredOnce(t, awaitFinished(t, d, count))
 	drain()
 	if err := <-ended; err != nil {
 		t.Error(err)

@@ -11,18 +11,17 @@ import (
 
 const (
 	sourceBatch = 200
-	// sourceAhead is how many unfinished messages a source leaves an nsqd with.
+	// sourceAhead is the number of unfinished messages above which a source pauses.
 	sourceAhead = 4000
 )
 
-// source publishes numbered messages without end, and waits while nsqd has enough. What
-// an nsqd did not take for certain is published again. Its goroutine runs until the test
-// ends, or finish.
+// source publishes numbered messages endlessly, and pauses while nsqd has enough. A batch that may
+// have failed is published again. Its goroutine runs until finish, or the end of the test.
 type source struct {
 	t         *testing.T
 	d         *nsqtest.Nsqd
-	base      uint64        // its numbers lie above this
-	published atomic.Uint64 // so many, for certain
+	base      uint64        // its numbers begin above this
+	published atomic.Uint64 // messages that nsqd has accepted
 	stop      chan struct{}
 	done      chan struct{}
 }
@@ -58,7 +57,7 @@ func (s *source) run() {
 	}
 }
 
-// finish returns how many messages were published. It may be called again.
+// finish stops the source and returns how many messages were published. It may be called again.
 func (s *source) finish() uint64 {
 	select {
 	case <-s.stop:
@@ -92,8 +91,8 @@ func startNsqd(t *testing.T, flags ...string) *nsqtest.Nsqd {
 	return d
 }
 
-// look is what nsqd says of the channel.
-func look(t *testing.T, d *nsqtest.Nsqd) nsqtest.Channel {
+// channelStats returns nsqd's statistics of the channel.
+func channelStats(t *testing.T, d *nsqtest.Nsqd) nsqtest.Channel {
 	t.Helper()
 	c, err := d.Channel(topic, channel)
 	if err != nil {
@@ -102,27 +101,27 @@ func look(t *testing.T, d *nsqtest.Nsqd) nsqtest.Channel {
 	return c
 }
 
-// await waits until done says so of the channel, and returns it.
+// await waits until done returns true for the channel's statistics, and returns them.
 func await(t *testing.T, d *nsqtest.Nsqd, what string, done func(nsqtest.Channel) bool) (c nsqtest.Channel) {
 	t.Helper()
-	testkit.Eventually(t, what, func() bool { c = look(t, d); return done(c) })
+	testkit.Eventually(t, what, func() bool { c = channelStats(t, d); return done(c) })
 	return c
 }
 
-// finished waits until nsqd has got n messages, or more, and none is left.
-func finished(t *testing.T, d *nsqtest.Nsqd, n uint64) nsqtest.Channel {
+// awaitFinished waits until nsqd has received at least n messages and none is left.
+func awaitFinished(t *testing.T, d *nsqtest.Nsqd, n uint64) nsqtest.Channel {
 	t.Helper()
 	return await(t, d, "all finished", func(c nsqtest.Channel) bool { return c.Messages >= n && c.Unfinished() == 0 })
 }
 
-// settled waits until every number up to last is in the file and nsqd has nothing left. It
-// does not count nsqd's messages: those begin anew with its process.
-func settled(t *testing.T, d *nsqtest.Nsqd, l *testkit.Ledger, last uint64) {
+// awaitAll waits until nsqd has nothing left and the file has every number up to last. It ignores
+// nsqd's message count, which restarts at 0 with the process.
+func awaitAll(t *testing.T, d *nsqtest.Nsqd, l *testkit.Ledger, last uint64) {
 	t.Helper()
 	await(t, d, "nothing left", func(c nsqtest.Channel) bool { return c.Unfinished() == 0 })
 	testkit.Eventually(t, "every message in the file", func() bool {
 		lost, _ := l.Missing(last)
 		return lost == 0 || t.Failed()
 	})
-	l.Whole(last)
+	l.CheckComplete(last)
 }

@@ -8,7 +8,7 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// TestNsqdStalled: an nsqd stands still, with its connections open, and goes on.
+// TestNsqdStalled: nsqd is suspended, with its connections open, and resumed.
 func TestNsqdStalled(t *testing.T) {
 	t.Parallel()
 	const count = 50_000
@@ -16,12 +16,12 @@ func TestNsqdStalled(t *testing.T) {
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2",
 		"--heartbeat=1s", "--idle-timeout=2s", "--connect-timeout=1s")
 	publishAll(t, d, 1, count, digits)
-	moreThan(t, l, 1)
+	awaitMore(t, l, 1)
 	d.Signal(syscall.SIGSTOP)
-	// The first connection is given up, and of the next the login.
-	g.until("connections given up", func(s stats) bool { return s.Reconnects >= 2 })
+	// The first connection times out, and then the login of the next one.
+	g.until("two lost connections", func(s stats) bool { return s.Reconnects >= 2 })
 	d.Signal(syscall.SIGCONT)
-	settled(t, d, l, count)
+	awaitAll(t, d, l, count)
 	s := g.until("a connection", func(s stats) bool { return s.Connected == 1 })
 	if s.Errors["login"] == 0 || s.faults("login", "e_fin_failed", "e_touch_failed") != 0 {
 		t.Errorf("stats %+v", s)
@@ -29,34 +29,34 @@ func TestNsqdStalled(t *testing.T) {
 	g.Stop()
 }
 
-// TestGatewayStalled: the gateway stands still until nsqd has given it up, and goes on with
-// what it has read. Its FINs are of no use any more.
+// TestGatewayStalled: the gateway is suspended until nsqd has closed its connection, and resumes
+// with the messages it has read. Their FINs have no effect.
 func TestGatewayStalled(t *testing.T) {
 	t.Parallel()
 	d, l := startNsqd(t, "--msg-timeout=1s"), newLedger(t)
 	s := publish(t, d)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--heartbeat=1s")
 	for range testkit.Form(1, 5) {
-		moreThan(t, l, 1000)
+		awaitMore(t, l, 1000)
 		g.Signal(syscall.SIGSTOP)
-		await(t, d, "a client that was given up", func(c nsqtest.Channel) bool { return len(c.Clients) == 0 })
+		await(t, d, "no clients", func(c nsqtest.Channel) bool { return len(c.Clients) == 0 })
 		g.Signal(syscall.SIGCONT)
 		await(t, d, "a client", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 })
 	}
-	moreThan(t, l, 1000)
-	settled(t, d, l, s.finish())
-	reconnected(t, g, testkit.Form(1, 5))
+	awaitMore(t, l, 1000)
+	awaitAll(t, d, l, s.finish())
+	checkReconnects(t, g, testkit.Form(1, 5))
 	g.Stop()
 }
 
-// TestDeleted: a channel is deleted under its consumer, which makes it anew.
+// TestDeleted: the channel is deleted while the gateway consumes it. The gateway recreates it.
 func TestDeleted(t *testing.T) {
 	t.Parallel()
 	const count = 5000
 	d, l := startNsqd(t), newLedger(t)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
 	publishAll(t, d, 1, count, digits)
-	finished(t, d, count)
+	awaitFinished(t, d, count)
 	n := testkit.Form(2, 20)
 	for i := range uint64(n) {
 		before := g.stats().Reconnects
@@ -64,9 +64,9 @@ func TestDeleted(t *testing.T) {
 		g.until("a connection", func(s stats) bool { return s.Connected == 1 && s.Reconnects > before })
 		await(t, d, "a client", func(c nsqtest.Channel) bool { return len(c.Clients) == 1 && c.Clients[0].Ready > 0 })
 		publishAll(t, d, (i+1)*count+1, (i+2)*count, digits)
-		finished(t, d, count)
+		awaitFinished(t, d, count)
 	}
-	l.Whole(uint64(n+1) * count)
-	reconnected(t, g, n)
+	l.CheckComplete(uint64(n+1) * count)
+	checkReconnects(t, g, n)
 	g.Stop()
 }

@@ -7,7 +7,7 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// stats are what /stats says of the gateway's upstream.
+// stats are the figures of the gateway's upstream from /stats.
 type stats struct {
 	Messages   uint64            `json:"feedgate_messages_total"`
 	Acks       map[string]uint64 `json:"feedgate_acks_total"`
@@ -17,7 +17,7 @@ type stats struct {
 	Connected  int               `json:"feedgate_connected"`
 }
 
-// faults are how many protocol errors there were of reasons other than these.
+// faults returns the number of protocol errors with other reasons than these.
 func (s stats) faults(but ...string) (n uint64) {
 	for reason, count := range s.Errors {
 		if !slices.Contains(but, reason) {
@@ -27,7 +27,7 @@ func (s stats) faults(but ...string) (n uint64) {
 	return n
 }
 
-// stats asks a gateway that is to answer.
+// stats reads /stats of a running gateway.
 func (g *process) stats() stats {
 	g.t.Helper()
 	body, err := g.Get("/stats")
@@ -41,7 +41,7 @@ func (g *process) stats() stats {
 		g.t.Fatalf("/stats: %v", err)
 	}
 	if len(all.Upstreams) != 1 {
-		g.t.Fatalf("/stats of %d upstreams", len(all.Upstreams))
+		g.t.Fatalf("/stats has %d upstreams", len(all.Upstreams))
 	}
 	for _, s := range all.Upstreams {
 		return s
@@ -49,7 +49,7 @@ func (g *process) stats() stats {
 	panic("unreachable")
 }
 
-// until waits until done says so of the stats, and returns them.
+// until waits until done returns true for the statistics, and returns them.
 func (g *process) until(what string, done func(stats) bool) (s stats) {
 	g.t.Helper()
 	testkit.Eventually(g.t, what, func() bool { s = g.stats(); return done(s) })

@@ -3,6 +3,7 @@ package nsq
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,14 +12,14 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// tap takes note of what passes a relay in the clear. Any goroutine may ask.
+// tap records what passes a relay in plaintext. Any goroutine may call its methods.
 type tap struct {
 	t  *testing.T
 	mu sync.Mutex
 
 	nops     int
 	fins     uint64
-	finished map[uint64]bool     // numbers of messages that were FINished
+	finished map[uint64]bool     // numbers of FINished messages
 	requeues map[string][]uint64 // delays in milliseconds by message ID
 }
 
@@ -26,25 +27,23 @@ func newTap(t *testing.T) *tap {
 	return &tap{t: t, finished: make(map[uint64]bool), requeues: make(map[string][]uint64)}
 }
 
-// stream is what a tap knows of one connection: up is called by one goroutine, down by
-// another.
+// stream decodes one connection. One goroutine calls up, another one down.
 type stream struct {
 	t    *tap
-	line []byte // said by the gateway, not at its end
-	// What nsqd has sent and is no whole frame; then, of a long message, what is to come.
-	rest []byte
-	skip int
+	line []byte // up: an unfinished command
+	rest []byte // down: an unfinished frame
+	skip int    // down: bytes of a long frame still to skip
 	mu   sync.Mutex
 	body map[string]uint64 // number by message ID
 }
 
-// look begins a connection of a relay.
-func (t *tap) look(int) (down, up testkit.See) {
+// observe returns the filters of a new connection; see testkit.RelayOptions.
+func (t *tap) observe(int) (down, up testkit.Filter) {
 	s := &stream{t: t, body: make(map[string]uint64)}
 	return func(b []byte) []byte { s.down(b); return b }, func(b []byte) []byte { s.up(b); return b }
 }
 
-// up takes commands. What else there is, the body of IDENTIFY, ends no line.
+// up decodes commands. The body of IDENTIFY has no LF and so reads as part of the next line.
 func (s *stream) up(b []byte) {
 	s.line = append(s.line, b...)
 	for {
@@ -85,10 +84,10 @@ func (s *stream) command(line string) {
 	}
 }
 
-// longest is the body that a tap reads the number of.
+// longest is the length of the longest frame that is decoded.
 const longest = 256
 
-// down takes frames: size, type, and of a message (type 2) timestamp, attempts, ID, body.
+// down decodes frames: size, type, and for a message (type 2) timestamp, attempts, ID, body.
 func (s *stream) down(b []byte) {
 	if s.skip > 0 {
 		n := min(s.skip, len(b))
@@ -117,7 +116,7 @@ func (s *stream) frame(b []byte) {
 	}
 	n, err := strconv.ParseUint(string(b[30:]), 10, 64)
 	if err != nil {
-		s.t.t.Errorf("a message that is no number: %v", err)
+		s.t.t.Errorf("the body of a message: %v", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,19 +135,14 @@ func (t *tap) count() uint64 {
 	return t.fins
 }
 
-// unfounded is how many messages were FINished and are not in a file that was read.
-func (t *tap) unfounded(l *testkit.Ledger) (n, first uint64) {
+// premature returns how many messages were FINished that are not in l, and one of them.
+func (t *tap) premature(l *testkit.Ledger) (n, one uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for number := range t.finished {
-		if l.Times(number) == 0 {
-			n, first = n+1, number
-		}
-	}
-	return n, first
+	return l.Lacking(maps.Keys(t.finished))
 }
 
-// delays are those of each message that was requeued, in order.
+// delays returns the REQ delays of each requeued message, in order.
 func (t *tap) delays() (all [][]uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,18 +7,18 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// TestTouch: handlers take three times nsqd's timeout, and every message comes once.
+// TestTouch: handlers take three times nsqd's timeout, and every message is delivered once.
 func TestTouch(t *testing.T) {
 	t.Parallel()
 	count := testkit.Form[uint64](6, 40)
-	flag, got := children(t, script{first: 3 * time.Second})
+	flag, got := children(t, script{takes: 3 * time.Second})
 	d := startNsqd(t, "--msg-timeout=1s")
 	publishAll(t, d, 1, count, digits)
-	// Of those in flight some wait behind others: they are touched as well.
+	// With 6 in flight and 4 workers, two wait behind others. They are touched as well.
 	g := start(t, nsqURL(d.TCP), flag, "--workers=4", "--in-flight=6")
-	c := finished(t, d, count)
-	untroubled(t, c)
-	got.Whole(count)
+	c := awaitFinished(t, d, count)
+	checkDeliveredOnce(t, c)
+	got.CheckComplete(count)
 	if got.Lines != count {
 		t.Errorf("%d messages were delivered %d times", count, got.Lines)
 	}
@@ -29,8 +29,9 @@ func TestTouch(t *testing.T) {
 	g.Stop()
 }
 
-// TestTimedOut: a handler takes longer than nsqd's --max-msg-timeout, against which no TOUCH
-// helps. The message comes again and is quick; that its first answer is late ends nothing.
+// TestTimedOut: a handler takes longer than nsqd's --max-msg-timeout, which TOUCH cannot
+// extend. The second delivery is finished at once. The late answer to the first one is counted,
+// and the connection stays open.
 func TestTimedOut(t *testing.T) {
 	t.Parallel()
 	for _, late := range []struct {
@@ -46,24 +47,25 @@ func TestTimedOut(t *testing.T) {
 }
 
 func timedOut(t *testing.T, code uint16, reason string) {
-	// nsqd looks for timeouts of a new channel for the first time after 5 s.
-	flag, got := children(t, script{first: 8 * time.Second, code: code})
+	flag, got := children(t, script{held: true, code: code})
 	d := startNsqd(t, "--msg-timeout=1s", "--max-msg-timeout=2s")
 	publishAll(t, d, 1, 1, digits)
-	// What comes again goes to another worker.
+	// The other worker gets the second delivery. nsqd first looks for timeouts of a new
+	// channel after 5 s.
 	g := start(t, nsqURL(d.TCP), flag, "--workers=2")
-	c := finished(t, d, 1)
+	c := awaitFinished(t, d, 1)
 	addr := c.Clients[0].Addr
+	release(t, got)
 	s := g.until("a late answer counted", func(s stats) bool { return s.Errors[reason] > 0 })
-	if got.Whole(1); c.TimedOut != 1 || got.Lines != 2 || s.Errors[reason] != 1 {
+	if got.CheckComplete(1); c.TimedOut != 1 || got.Lines != 2 || s.Errors[reason] != 1 {
 		t.Errorf("%d timed out, %d deliveries, stats %+v", c.TimedOut, got.Lines, s)
 	}
-	// The connection is still of use.
+	// The connection still works.
 	const more = 100
 	for range more {
 		publishAll(t, d, 1, 1, digits)
 	}
-	c = finished(t, d, 1+more)
+	c = awaitFinished(t, d, 1+more)
 	if len(c.Clients) != 1 || c.Clients[0].Addr != addr {
 		t.Errorf("clients %+v, want the one at %s", c.Clients, addr)
 	}

@@ -11,22 +11,22 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// ample keeps a test's messages out of nsqd's queue on disk.
+// ample keeps all messages of a test in nsqd's memory.
 const ample = "--mem-queue-size=4000000"
 
-// TestVolume: many messages, each once, and nothing comes again.
+// TestVolume: each of many messages is delivered and processed once.
 func TestVolume(t *testing.T) {
 	t.Parallel()
 	count, size := testkit.Form[uint64](100_000, 2_000_000), 64
 	d, l := startNsqd(t, ample), newLedger(t)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2")
 	publishAll(t, d, 1, count, size)
-	c := finished(t, d, count)
-	untroubled(t, c)
+	c := awaitFinished(t, d, count)
+	checkDeliveredOnce(t, c)
 	if len(c.Clients) != 1 || c.Clients[0].Finished != count {
 		t.Errorf("clients %+v, want one that has finished %d", c.Clients, count)
 	}
-	l.Whole(count)
+	l.CheckComplete(count)
 	if l.Lines != count {
 		t.Errorf("%d lines of %d messages", l.Lines, count)
 	}
@@ -37,8 +37,8 @@ func TestVolume(t *testing.T) {
 	g.Stop()
 }
 
-// untroubled checks that nothing came again.
-func untroubled(t *testing.T, c nsqtest.Channel) {
+// checkDeliveredOnce checks that no message was delivered twice.
+func checkDeliveredOnce(t *testing.T, c nsqtest.Channel) {
 	t.Helper()
 	if c.Requeued != 0 || c.TimedOut != 0 {
 		t.Errorf("%d requeued, %d timed out", c.Requeued, c.TimedOut)
@@ -63,7 +63,7 @@ func TestKeyed(t *testing.T) {
 	if err := d.Publish(topic, bodies...); err != nil {
 		t.Fatal(err)
 	}
-	untroubled(t, finished(t, d, uint64(count)))
+	checkDeliveredOnce(t, awaitFinished(t, d, uint64(count)))
 	g.Stop()
 	text, err := os.ReadFile(l.Path)
 	if err != nil {
@@ -77,7 +77,7 @@ func TestKeyed(t *testing.T) {
 			t.Fatalf("line %q", line)
 		}
 		if n, err := strconv.Atoi(number); err != nil || n != last[k]+1 {
-			t.Fatalf("line %q behind number %d of its key", line, last[k])
+			t.Fatalf("line %q after number %d of its key", line, last[k])
 		}
 		last[k]++
 	}

@@ -1,5 +1,5 @@
-// Package nsqtest runs real nsqd and nsqlookupd processes for tests: with data that
-// outlives them, ports that they keep, and an end at any moment.
+// Package nsqtest runs real nsqd and nsqlookupd processes for tests. They can be killed at any
+// moment, and restart with the same data and ports.
 //
 //	d := nsqtest.StartNsqd(t, "--msg-timeout=1s")
 //	d.CreateChannel("topic", "channel")
@@ -8,7 +8,7 @@
 //	d.Start()
 //	d.Await("all finished", "topic", "channel", func(c nsqtest.Channel) bool { ... })
 //
-// The executables are the tools of the module that the test belongs to, which go builds
-// once and keeps in its cache. What belongs to a test ends with it, and every wait is
-// bounded. Methods are for the test's own goroutine, but for those that return an error.
+// The executables are tools of the test's module; the go command builds them once and caches them.
+// Everything that a test starts ends with the test, and every wait is bounded. Methods that return
+// an error may be called by any goroutine, the others by the test's goroutine only.
 package nsqtest

@@ -9,23 +9,23 @@ import (
 	"net/url"
 )
 
-// caller leaves no connection, so no goroutine, behind a call.
-var caller = &http.Client{
+// client keeps no connections, and so no goroutines, between requests.
+var client = &http.Client{
 	Timeout:   patience,
 	Transport: &http.Transport{DisableKeepAlives: true},
 }
 
-// errUnknown is in the error for a topic or a channel that is not there.
+// errUnknown is in the error for an unknown topic or channel.
 var errUnknown = errors.New("not found")
 
-// call makes an HTTP request of the process, and decodes its answer into result,
-// unless that is nil.
+// call sends an HTTP request to the process and decodes the response into result, unless that is
+// nil.
 func (p *Process) call(method, path string, query url.Values, body io.Reader, result any) error {
 	request, err := http.NewRequest(method, "http://"+p.HTTP+path+"?"+query.Encode(), body)
 	if err != nil {
 		return err
 	}
-	response, err := caller.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func (p *Process) call(method, path string, query url.Values, body io.Reader, re
 	return nil
 }
 
-// must posts a command.
-func (p *Process) must(path string, query url.Values) {
+// mustPost sends a command.
+func (p *Process) mustPost(path string, query url.Values) {
 	p.t.Helper()
 	if err := p.call(http.MethodPost, path, query, nil, nil); err != nil {
 		p.t.Fatal(err)

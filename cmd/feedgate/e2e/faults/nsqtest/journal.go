@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// journal keeps the end of a process's log. exec's copying goroutine writes, anyone
-// reads.
+// journal keeps the end of a process's log. The copying goroutine of package exec writes to it; any
+// goroutine may read it.
 type journal struct {
 	mu        sync.Mutex
 	kept      []byte
-	listeners int           // that are still awaited
-	listening chan struct{} // closed when there are none
+	listeners int           // not yet logged
+	listening chan struct{} // closed when all are
 }
 
 const (
-	// journalBytes is kept at least.
+	// journalBytes is how much is kept at least.
 	journalBytes = 16 << 10
-	// listenLine is what both programs log of each listener, once it accepts connections:
+	// listenLine is logged by both programs for each listener, once it accepts connections:
 	// "TCP: listening on 127.0.0.1:4150".
 	listenLine = "listening on"
 )
@@ -26,7 +26,8 @@ func newJournal(listeners int) *journal {
 	return &journal{listeners: listeners, listening: make(chan struct{})}
 }
 
-// Write is given whole lines: the loggers write each in one piece.
+// Write implements [io.Writer]. Each call has complete lines, because the loggers write each line at
+// once.
 func (j *journal) Write(b []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

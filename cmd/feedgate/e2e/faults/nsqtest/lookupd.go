@@ -9,22 +9,21 @@ import (
 	"time"
 )
 
-// Lookupd is a process of nsqlookupd. It forgets everything with its end. An nsqd finds
-// that out, connects and registers again within 30 s, by its heartbeats; or sooner, by
-// the first and the second new topic or channel that it has to announce.
+// Lookupd is an nsqlookupd process. It keeps no data across restarts. An nsqd notices a restart by
+// its heartbeats and registers again within 30 s, or sooner: on its second new topic or channel.
 type Lookupd struct{ *Process }
 
-// StartLookupd starts an nsqlookupd with flags beside its addresses. An nsqd registers
-// with it by the flag that Flag returns.
+// StartLookupd starts an nsqlookupd with its addresses and additional flags. Pass Flag to nsqds that
+// are to register with it.
 func StartLookupd(t testing.TB, flags ...string) *Lookupd {
 	t.Helper()
 	return &Lookupd{launch(t, "nsqlookupd", flags)}
 }
 
-// Flag is the flag of an nsqd that is to register.
+// Flag returns the flag for nsqds that are to register.
 func (l *Lookupd) Flag() string { return "--lookupd-tcp-address=" + l.TCP }
 
-// Producers are the TCP addresses of those that have the topic.
+// Producers returns the TCP addresses of the nsqds that have the topic.
 func (l *Lookupd) Producers(topic string) ([]string, error) {
 	var answer struct {
 		Producers []struct {
@@ -46,7 +45,7 @@ func (l *Lookupd) Producers(topic string) ([]string, error) {
 	return all, nil
 }
 
-// Await waits until n nsqd have the topic.
+// Await waits until n nsqds have the topic.
 func (l *Lookupd) Await(topic string, n int) {
 	l.t.Helper()
 	for limit := time.Now().Add(patience); ; time.Sleep(pause) {
@@ -58,7 +57,7 @@ func (l *Lookupd) Await(topic string, n int) {
 			return
 		}
 		if time.Now().After(limit) {
-			l.t.Fatalf("not within %v: %d that have topic %q; at last %v", patience, n, topic, producers)
+			l.t.Fatalf("not within %v: %d producers of topic %q; the last were %v", patience, n, topic, producers)
 		}
 	}
 }

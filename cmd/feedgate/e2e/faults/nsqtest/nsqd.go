@@ -9,23 +9,22 @@ import (
 	"time"
 )
 
-// Nsqd is a process of nsqd with a data directory of its own, which stays from start
-// to start.
+// Nsqd is an nsqd process with its own data directory, which it keeps across restarts.
 type Nsqd struct{ *Process }
 
-// StartNsqd starts an nsqd with flags beside its addresses and its data directory. A
-// --log-level other than info or debug is not for them: the log says when it listens.
+// StartNsqd starts an nsqd with its addresses, its data directory and additional flags. --log-level
+// must stay at info or debug, because the log shows when nsqd listens.
 func StartNsqd(t testing.TB, flags ...string) *Nsqd {
 	t.Helper()
 	return &Nsqd{launch(t, "nsqd", append([]string{"--data-path=" + t.TempDir()}, flags...))}
 }
 
-// publishBytes is how much a request brings at most, unless it is one message: nsqd
-// takes 5 MiB by default.
+// publishBytes is the maximum size of a request with more than one message. nsqd accepts 5 MiB by
+// default.
 const publishBytes = 1 << 20
 
-// Publish sends messages over HTTP, in order, many in a request. After an error some
-// of them may have been taken. Any goroutine may call it.
+// Publish sends messages over HTTP, in order, many per request. After an error nsqd may have accepted
+// some of them.
 func (d *Nsqd) Publish(topic string, bodies ...[]byte) error {
 	for len(bodies) > 0 {
 		n, size := 1, len(bodies[0])
@@ -47,61 +46,61 @@ func (d *Nsqd) Publish(topic string, bodies ...[]byte) error {
 	return nil
 }
 
-// CreateTopic makes a topic, unless it is there.
+// CreateTopic creates a topic if it does not exist.
 func (d *Nsqd) CreateTopic(topic string) {
 	d.t.Helper()
-	d.must("/topic/create", url.Values{"topic": {topic}})
+	d.mustPost("/topic/create", url.Values{"topic": {topic}})
 }
 
-// CreateChannel makes a channel, and its topic, unless they are there.
+// CreateChannel creates a channel, and its topic, if they do not exist.
 func (d *Nsqd) CreateChannel(topic, channel string) {
 	d.t.Helper()
 	d.CreateTopic(topic)
-	d.must("/channel/create", channelQuery(topic, channel))
+	d.mustPost("/channel/create", channelQuery(topic, channel))
 }
 
-// DeleteChannel closes the connections of the channel's clients, too.
+// DeleteChannel deletes a channel, which closes the connections of its clients.
 func (d *Nsqd) DeleteChannel(topic, channel string) {
 	d.t.Helper()
-	d.must("/channel/delete", channelQuery(topic, channel))
+	d.mustPost("/channel/delete", channelQuery(topic, channel))
 }
 
-// EmptyChannel throws away what is queued, in flight and put off.
+// EmptyChannel discards all messages of a channel: queued, in flight and deferred.
 func (d *Nsqd) EmptyChannel(topic, channel string) {
 	d.t.Helper()
-	d.must("/channel/empty", channelQuery(topic, channel))
+	d.mustPost("/channel/empty", channelQuery(topic, channel))
 }
 
-// PauseChannel keeps messages from clients until UnpauseChannel.
+// PauseChannel stops deliveries until UnpauseChannel.
 func (d *Nsqd) PauseChannel(topic, channel string) {
 	d.t.Helper()
-	d.must("/channel/pause", channelQuery(topic, channel))
+	d.mustPost("/channel/pause", channelQuery(topic, channel))
 }
 
-// UnpauseChannel undoes PauseChannel.
+// UnpauseChannel resumes deliveries.
 func (d *Nsqd) UnpauseChannel(topic, channel string) {
 	d.t.Helper()
-	d.must("/channel/unpause", channelQuery(topic, channel))
+	d.mustPost("/channel/unpause", channelQuery(topic, channel))
 }
 
 func channelQuery(topic, channel string) url.Values {
 	return url.Values{"topic": {topic}, "channel": {channel}}
 }
 
-// Channel is what nsqd's /stats says of a channel. Counts start anew with the process.
+// Channel has nsqd's statistics of a channel. Counts restart at 0 with the process.
 type Channel struct {
 	Name     string   `json:"channel_name"`
 	Depth    int      `json:"depth"` // queued, in memory and on disk
 	InFlight int      `json:"in_flight_count"`
-	Deferred int      `json:"deferred_count"` // put off by REQ, or published so
-	Messages uint64   `json:"message_count"`  // that have come into the channel
+	Deferred int      `json:"deferred_count"` // by REQ, or when published
+	Messages uint64   `json:"message_count"`  // that the channel has received
 	Requeued uint64   `json:"requeue_count"`
 	TimedOut uint64   `json:"timeout_count"`
 	Paused   bool     `json:"paused"`
 	Clients  []Client `json:"clients"`
 }
 
-// Client is what it says of one that is connected.
+// Client has nsqd's statistics of a connected client.
 type Client struct {
 	ID        string `json:"client_id"`
 	Hostname  string `json:"hostname"`
@@ -116,10 +115,10 @@ type Client struct {
 	Authed    bool   `json:"authed"`
 }
 
-// Unfinished is how many messages are still to be finished.
+// Unfinished returns how many messages are not finished.
 func (c *Channel) Unfinished() int { return c.Depth + c.InFlight + c.Deferred }
 
-// Channel returns what nsqd says of a channel, zero when there is none of the name.
+// Channel returns the statistics of a channel, zero if it does not exist.
 func (d *Nsqd) Channel(topic, channel string) (Channel, error) {
 	var stats struct {
 		Topics []struct {
@@ -139,7 +138,7 @@ func (d *Nsqd) Channel(topic, channel string) (Channel, error) {
 	return Channel{}, nil
 }
 
-// Await waits until done says so of a channel, and returns what it said it of.
+// Await waits until done returns true for the statistics of a channel, and returns them.
 func (d *Nsqd) Await(what, topic, channel string, done func(Channel) bool) Channel {
 	d.t.Helper()
 	for limit := time.Now().Add(patience); ; time.Sleep(pause) {
@@ -151,7 +150,7 @@ func (d *Nsqd) Await(what, topic, channel string, done func(Channel) bool) Chann
 			return c
 		}
 		if time.Now().After(limit) {
-			d.t.Fatalf("not within %v: %s; at last %+v", patience, what, c)
+			d.t.Fatalf("not within %v: %s; the last statistics are %+v", patience, what, c)
 		}
 	}
 }

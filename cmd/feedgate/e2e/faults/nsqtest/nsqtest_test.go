@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// deadline bounds a test that hangs. It is no measure of speed.
+// deadline bounds a test that hangs. It does not measure speed.
 const deadline = time.Minute
 
 func numbered(n int) (all [][]byte) {
@@ -27,9 +27,9 @@ func numbered(n int) (all [][]byte) {
 	return all
 }
 
-// What was queued in memory when a process is killed is lost, by design of nsqd; what
-// its queue on disk had taken and synced is not.
-func TestAKilledNsqdComesBackWithItsDataAndPorts(t *testing.T) {
+// TestKilledNsqdKeepsItsDiskQueueAndPorts: by design, a killed nsqd loses the messages in its memory,
+// but not those in its disk queue.
+func TestKilledNsqdKeepsItsDiskQueueAndPorts(t *testing.T) {
 	d := nsqtest.StartNsqd(t, "--mem-queue-size=0", "--sync-every=1")
 	d.CreateChannel("topic", "channel")
 	if err := d.Publish("topic", numbered(100)...); err != nil {
@@ -42,17 +42,17 @@ func TestAKilledNsqdComesBackWithItsDataAndPorts(t *testing.T) {
 		t.Error("a killed process answers")
 	}
 	if err := d.Publish("topic", []byte("x")); err == nil {
-		t.Error("a killed process takes a message")
+		t.Error("a killed process accepts a message")
 	}
 	d.Start()
 	if d.TCP != tcp || d.HTTP != http {
-		t.Errorf("it listens at %s and %s, not %s and %s", d.TCP, d.HTTP, tcp, http)
+		t.Errorf("it listens on %s and %s, not %s and %s", d.TCP, d.HTTP, tcp, http)
 	}
-	// It may have read ahead in its queue without having written down how far.
+	// Some may be there twice: nsqd may have read them without saving its position.
 	d.Await("the messages again", "topic", "channel", func(c nsqtest.Channel) bool { return c.Depth >= 100 })
 }
 
-func TestAStoppedNsqdKeepsWhatIsInMemory(t *testing.T) {
+func TestStoppedNsqdKeepsMessagesInMemory(t *testing.T) {
 	d := nsqtest.StartNsqd(t)
 	d.CreateChannel("topic", "channel")
 	if err := d.Publish("topic", numbered(10)...); err != nil {
@@ -101,13 +101,13 @@ func frame(t *testing.T, r *bufio.Reader) string {
 	return string(b)
 }
 
-func TestAPausedChannelHoldsItsMessages(t *testing.T) {
+func TestPausedChannelDeliversNothing(t *testing.T) {
 	d := nsqtest.StartNsqd(t, "--max-rdy-count=7")
 	d.CreateChannel("topic", "channel")
 	d.PauseChannel("topic", "channel")
 	r := subscribe(t, d.TCP, 7)
 	if got := frame(t, r); !strings.HasSuffix(got, "OK") {
-		t.Fatalf("to SUB it says %q", got)
+		t.Fatalf("response to SUB %q", got)
 	}
 	big := strings.Repeat("x", 600<<10)
 	if err := d.Publish("topic", []byte("first"), []byte(big), []byte(big)); err != nil {
@@ -129,7 +129,7 @@ func TestAPausedChannelHoldsItsMessages(t *testing.T) {
 	}
 }
 
-func TestAnNsqdRegistersAndRegistersAgain(t *testing.T) {
+func TestNsqdRegistersAgainAfterLookupdRestarts(t *testing.T) {
 	l := nsqtest.StartLookupd(t)
 	d := nsqtest.StartNsqd(t, l.Flag())
 	d.CreateTopic("topic")
@@ -143,7 +143,7 @@ func TestAnNsqdRegistersAndRegistersAgain(t *testing.T) {
 	}
 	l.Start()
 	l.Await("topic", 0)
-	d.CreateChannel("another", "channel") // or it would take its time, see Lookupd
+	d.CreateChannel("another", "channel") // otherwise it would take up to 30 s, see Lookupd
 	l.Await("topic", 1)
 	d.Stop()
 	l.Await("topic", 0)

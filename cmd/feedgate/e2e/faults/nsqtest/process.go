@@ -14,37 +14,37 @@ import (
 )
 
 const (
-	// patience bounds every wait. It is no measure of speed.
+	// patience bounds every wait. It does not measure speed.
 	patience = 30 * time.Second
-	// pause lies between two looks at something.
+	// pause is the interval of polls.
 	pause = 2 * time.Millisecond
 )
 
-// Process is an nsqd or an nsqlookupd. TCP and HTTP are its HOST:PORT for either, the
-// same at every start.
+// Process is an nsqd or an nsqlookupd. TCP and HTTP are its addresses, HOST:PORT, the same at every
+// start.
 type Process struct {
 	TCP, HTTP string
 
 	t     testing.TB
 	tool  string
 	flags []string
-	run   *run // nil: it is not running
+	run   *run // nil: not running
 }
 
 // run is a process from its start to its end.
 type run struct {
 	cmd   *exec.Cmd
 	log   *journal
-	ended chan struct{} // closed behind its end
+	ended chan struct{} // closed after its end
 }
 
-// tools are where the executables are, by name.
+// tools has the paths of executables, by name.
 var tools struct {
 	sync.Mutex
 	paths map[string]string
 }
 
-// executable is a tool's path. Go builds it if its cache does not have it.
+// executable returns the path of a tool, which the go command builds if necessary.
 func executable(name string) (string, error) {
 	tools.Lock()
 	defer tools.Unlock()
@@ -76,29 +76,30 @@ func launch(t testing.TB, tool string, flags []string) *Process {
 	t.Cleanup(p.Kill)
 	t.Cleanup(func() {
 		if t.Failed() && p.run != nil {
-			t.Logf("log of %s at %s, its end:\n%s", tool, p.TCP, p.run.log.text())
+			t.Logf("end of the log of %s at %s:\n%s", tool, p.TCP, p.run.log.text())
 		}
 	})
 	p.Start()
 	return p
 }
 
-// Start starts the process, or starts it again, and returns when it listens.
+// Start starts or restarts the process, and returns when it listens.
 func (p *Process) Start() {
 	p.t.Helper()
 	if p.run != nil {
-		p.t.Fatal("nsqtest: Start of what is running")
+		p.t.Fatal("nsqtest: Start: already running")
 	}
 	first := p.TCP == ""
 	for limit := time.Now().Add(patience); ; {
 		if first {
-			p.TCP, p.HTTP = someAddr(), someAddr()
+			p.TCP, p.HTTP = randomAddr(), randomAddr()
 		}
 		err := p.attempt(limit)
 		if err == nil {
 			return
 		}
-		// Ports can be taken in the meantime; those that clients know are worth waiting for.
+		// Another process may use a port meanwhile. At a restart, wait for it, because clients
+		// know it.
 		if !strings.Contains(err.Error(), "address already in use") || time.Now().After(limit) {
 			p.t.Fatalf("starting %s: %v", p.tool, err)
 		}
@@ -106,7 +107,7 @@ func (p *Process) Start() {
 	}
 }
 
-// attempt leaves a process that listens, or none.
+// attempt starts the process and waits until it listens. After an error it does not run.
 func (p *Process) attempt(limit time.Time) error {
 	r := &run{log: newJournal(2), ended: make(chan struct{})}
 	r.cmd = exec.Command(p.tool, append([]string{
@@ -119,7 +120,7 @@ func (p *Process) attempt(limit time.Time) error {
 	}
 	go func() {
 		defer close(r.ended)
-		_ = r.cmd.Wait() // how it ends is for its log to say
+		_ = r.cmd.Wait() // the log has the reason
 	}()
 	p.run = r
 	timer := time.NewTimer(time.Until(limit))
@@ -129,14 +130,14 @@ func (p *Process) attempt(limit time.Time) error {
 		return nil
 	case <-r.ended:
 		p.run = nil
-		return fmt.Errorf("it ended: %s", r.log.text())
+		return fmt.Errorf("ended: %s", r.log.text())
 	case <-timer.C:
 		p.Kill()
-		return fmt.Errorf("not within %v: %s", patience, r.log.text())
+		return fmt.Errorf("not listening within %v: %s", patience, r.log.text())
 	}
 }
 
-// Kill ends the process at once, as kill -9 does. It may have ended before.
+// Kill sends SIGKILL to the process, if it runs, and waits for its end.
 func (p *Process) Kill() {
 	if p.run == nil {
 		return
@@ -146,7 +147,7 @@ func (p *Process) Kill() {
 	p.run = nil
 }
 
-// Stop ends the process as its service manager would: it writes down what it has.
+// Stop sends SIGTERM, upon which nsqd saves its messages, and waits for the end.
 func (p *Process) Stop() {
 	p.t.Helper()
 	p.Signal(syscall.SIGTERM)
@@ -158,19 +159,19 @@ func (p *Process) Stop() {
 	}
 }
 
-// Signal sends the process a signal. A SIGSTOP needs no SIGCONT before Kill.
+// Signal sends a signal to the process. After SIGSTOP, Kill works without SIGCONT.
 func (p *Process) Signal(s syscall.Signal) {
 	p.t.Helper()
 	if p.run == nil {
-		p.t.Fatalf("nsqtest: %v to what is not running", s)
+		p.t.Fatalf("nsqtest: signal %v: not running", s)
 	}
 	if err := p.run.cmd.Process.Signal(s); err != nil {
-		p.t.Fatalf("%v to %s: %v", s, p.tool, err)
+		p.t.Fatalf("signal %v to %s: %v", s, p.tool, err)
 	}
 }
 
-// someAddr lies below the ports that Linux gives to clients: a client that connects
-// again and again to a port of theirs may be given that port, and reach itself.
-func someAddr() string {
+// randomAddr returns an address with a port below Linux's ephemeral ports: a client that keeps
+// dialing an ephemeral port may get that port itself, and connect to itself.
+func randomAddr() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(22000)))
 }

@@ -1,8 +1,8 @@
-// Package netpath is a network path that a test can cut: two network namespaces with
-// nothing but a TUN device each, and goroutines of the test that carry packets from one
-// device to the other, or drop them. So neither end's kernel hears of the cut.
+// Package netpath has a network path that a test can cut: two network namespaces, each with
+// only a TUN device, and goroutines of the test that copy packets between the devices, or drop
+// them. Neither end's kernel is notified of a cut.
 //
-// It takes CAP_SYS_ADMIN, CAP_NET_ADMIN and /dev/net/tun.
+// It requires CAP_SYS_ADMIN, CAP_NET_ADMIN and /dev/net/tun.
 package netpath
 
 import (
@@ -21,17 +21,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mtu is that of most networks. It matters: with larger packets a socket's buffer for what it sends
-// begins far larger (tcp_sndbuf_expand in linux/net/ipv4/tcp_input.c).
+// mtu is that of most networks. With larger packets a socket's send buffer would start far
+// larger (tcp_sndbuf_expand in linux/net/ipv4/tcp_input.c).
 const mtu = 1500
 
 // Path is a path between two ends. Any goroutine may use it.
 type Path struct {
 	Ends [2]*End
 
-	cut     [2]atomic.Bool            // what the end sends
-	last    [2]atomic.Pointer[[]byte] // packet that the end sent
-	carried atomic.Int64
+	cut     [2]atomic.Bool            // packets of this end are dropped
+	last    [2]atomic.Pointer[[]byte] // the last packet of this end that was copied
+	packets atomic.Int64
 	running sync.WaitGroup
 }
 
@@ -44,7 +44,7 @@ type End struct {
 	device *os.File
 }
 
-// New makes a path, which is there until the test ends. Where the kernel denies it, the test is
+// New makes a path, which exists until the test ends. If the kernel denies it, the test is
 // skipped.
 func New(t testing.TB) *Path {
 	t.Helper()
@@ -52,15 +52,15 @@ func New(t testing.TB) *Path {
 	for i := range p.Ends {
 		e, err := newEnd(t, netip.AddrFrom4([4]byte{10, 77, 0, byte(1 + i)}))
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOENT) {
-			t.Skipf("NOT TESTED: a path between network namespaces takes root and /dev/net/tun: %v", err)
+			t.Skipf("NOT TESTED: a path between network namespaces requires root and /dev/net/tun: %v", err)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.Ends[i] = e
 	}
-	p.running.Go(func() { p.carry(0) })
-	p.running.Go(func() { p.carry(1) })
+	p.running.Go(func() { p.copyFrom(0) })
+	p.running.Go(func() { p.copyFrom(1) })
 	t.Cleanup(func() {
 		for _, e := range p.Ends {
 			e.device.Close()
@@ -77,11 +77,11 @@ func (p *Path) Cut() {
 	p.CutFrom(1)
 }
 
-// CutFrom drops what an end sends, from now on.
+// CutFrom drops every packet of one end from now on.
 func (p *Path) CutFrom(end int) { p.cut[end].Store(true) }
 
-// Repeat carries the last packet of an end again and again, until the test ends: an end whose
-// segment is never acknowledged does so, less often each time.
+// Repeat delivers the last packet of an end again and again, until the test ends, like the
+// retransmissions of an unacknowledged segment, but without their backoff.
 func (p *Path) Repeat(end int, every time.Duration) {
 	ticker := time.NewTicker(every)
 	stop := make(chan struct{})
@@ -100,10 +100,10 @@ func (p *Path) Repeat(end int, every time.Duration) {
 	p.Ends[end].t.Cleanup(func() { ticker.Stop(); close(stop) })
 }
 
-// Packets is how many packets have come to the path, also those that it dropped.
-func (p *Path) Packets() int64 { return p.carried.Load() }
+// Packets returns how many packets both ends have sent, including dropped ones.
+func (p *Path) Packets() int64 { return p.packets.Load() }
 
-func (p *Path) carry(from int) {
+func (p *Path) copyFrom(from int) {
 	source, sink := p.Ends[from].device, p.Ends[1-from].device
 	packet := make([]byte, mtu)
 	for {
@@ -111,31 +111,31 @@ func (p *Path) carry(from int) {
 		if err != nil {
 			return // closed
 		}
-		if p.carried.Add(1); p.cut[from].Load() {
+		if p.packets.Add(1); p.cut[from].Load() {
 			continue
 		}
 		p.last[from].Store(new(slices.Clone(packet[:n])))
-		// A packet that the device does not take is lost, as any may be.
+		// A packet that the device refuses is lost, as on any network.
 		if _, err := sink.Write(packet[:n]); errors.Is(err, os.ErrClosed) {
 			return
 		}
 	}
 }
 
-// newEnd makes a namespace whose only device but lo has addr, of a network of 256.
+// newEnd makes a namespace with lo and one other device, which has addr in a /24 network.
 func newEnd(t testing.TB, addr netip.Addr) (*End, error) {
 	e := &End{Addr: addr, t: t}
 	var err error
-	if awayErr := away(func() { err = e.make() }); awayErr != nil {
-		return nil, awayErr
+	if threadErr := restoringNamespace(func() { err = e.make() }); threadErr != nil {
+		return nil, threadErr
 	}
 	return e, err
 }
 
-// away runs f, which may change the network namespace of its thread. The thread must come back
-// rather than end: processes that it has started for others may be set to die with it
-// (PR_SET_PDEATHSIG of prctl(2)).
-func away(f func()) error {
+// restoringNamespace runs f, which may change the network namespace of its thread, and restores
+// the namespace. The thread must not end instead: processes that it has started may be set to die
+// with it (PR_SET_PDEATHSIG of prctl(2)).
+func restoringNamespace(f func()) error {
 	runtime.LockOSThread()
 	back, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -144,7 +144,7 @@ func away(f func()) error {
 	}
 	defer func() { // also if f ends the test
 		if err := unix.Setns(back, unix.CLONE_NEWNET); err != nil {
-			panic(fmt.Sprintf("netpath: back to the network namespace: %v", err))
+			panic(fmt.Sprintf("netpath: restore the network namespace: %v", err))
 		}
 		unix.Close(back)
 		runtime.UnlockOSThread()
@@ -217,7 +217,7 @@ func address(a netip.Addr) func(*unix.Ifreq) error {
 	return func(r *unix.Ifreq) error { return r.SetInet4Addr(a.AsSlice()) }
 }
 
-// Set sets a value below /proc/sys/net of the namespace, for sockets that are opened later. Where
+// Set writes a value below /proc/sys/net of the namespace, for sockets that are opened later. If
 // the kernel denies it, the test is skipped.
 func (e *End) Set(name, value string) {
 	e.t.Helper()
@@ -231,11 +231,11 @@ func (e *End) Set(name, value string) {
 	}
 }
 
-// Do runs f in the namespace: sockets that it opens and processes that it starts are there.
-// Goroutines that it starts are not.
+// Do runs f in the namespace: sockets that it opens and processes that it starts are in it;
+// goroutines that it starts are not.
 func (e *End) Do(f func()) {
 	e.t.Helper()
-	err := away(func() {
+	err := restoringNamespace(func() {
 		if err := unix.Setns(e.ns, unix.CLONE_NEWNET); err != nil {
 			e.t.Fatal(err)
 		}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestPath: bytes pass in both directions, until the path is cut in one of them.
-func TestPath(t *testing.T) {
+// TestCutFromDropsOneDirection: both directions work until one of them is cut.
+func TestCutFromDropsOneDirection(t *testing.T) {
 	p := New(t)
 	address := net.JoinHostPort(p.Ends[1].Addr.String(), "7000")
 	var ln net.Listener
@@ -46,7 +46,7 @@ func TestPath(t *testing.T) {
 	}
 	var one [1]byte
 	if n, err := b.Read(one[:]); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("%d bytes, %v, of a path that is cut", n, err)
+		t.Errorf("read %d bytes, %v, although the path is cut", n, err)
 	}
 }
 
@@ -64,8 +64,8 @@ func pass(t *testing.T, from, to net.Conn) {
 	}
 }
 
-// TestNoOtherNetwork: a namespace reaches the other end and nothing else.
-func TestNoOtherNetwork(t *testing.T) {
+// TestEndReachesOnlyTheOtherEnd: the test's own loopback, for one, is unreachable.
+func TestEndReachesOnlyTheOtherEnd(t *testing.T) {
 	p := New(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -75,12 +75,12 @@ func TestNoOtherNetwork(t *testing.T) {
 	p.Ends[0].Do(func() {
 		if c, err := net.Dial("tcp", ln.Addr().String()); err == nil {
 			c.Close()
-			t.Error("the test's own loopback is reached")
+			t.Error("connected to the test's own loopback")
 		}
 	})
 	c, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
-		t.Fatalf("behind Do: %v", err)
+		t.Fatalf("after Do: %v", err)
 	}
 	c.Close()
 }

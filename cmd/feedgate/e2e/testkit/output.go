@@ -7,22 +7,22 @@ import (
 	"sync"
 )
 
-// Diary is what a process writes. Any goroutine may read.
-type Diary struct {
+// Output collects what a process writes. Any goroutine may call its methods.
+type Output struct {
 	mu     sync.Mutex
 	text   []byte
 	lines  int
 	bytes  int
 	never  []string
-	broken string // the first word that is a fault, and its line; empty: none
+	broken string // the first forbidden word, and its line; empty: none
 }
 
-// diaryBytes is how much is kept at least, of the beginning, which has the admin address,
-// and of the end.
-const diaryBytes = 128 << 10
+// outputBytes is how much of the beginning, which has the admin address, and of the end is kept
+// at least.
+const outputBytes = 128 << 10
 
-// Write adds to the diary.
-func (d *Diary) Write(p []byte) (int, error) {
+// Write implements [io.Writer].
+func (d *Output) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.text = append(d.text, p...)
@@ -34,61 +34,61 @@ func (d *Diary) Write(p []byte) (int, error) {
 			d.broken = word + ", in " + string(line(d.text, from+at))
 		}
 	}
-	if len(d.text) > 4*diaryBytes {
-		d.text = append(d.text[:diaryBytes], d.text[len(d.text)-diaryBytes:]...)
+	if len(d.text) > 4*outputBytes {
+		d.text = append(d.text[:outputBytes], d.text[len(d.text)-outputBytes:]...)
 	}
 	return len(p), nil
 }
 
-// line is the line of text that at is in, as far as it has been written.
+// line returns the line of text around offset at, as far as it has been written.
 func line(text []byte, at int) []byte {
 	begin := bytes.LastIndexByte(text[:at], '\n') + 1
 	whole, _, _ := bytes.Cut(text[begin:], []byte("\n"))
 	return whole
 }
 
-// Never names words that are a fault from now on, as a panic always is.
-func (d *Diary) Never(words ...string) {
+// Forbid makes words faults from now on. "panic:" and the like always are.
+func (d *Output) Forbid(words ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.never = append(d.never, words...)
 }
 
-// Holds says that the word has been written.
-func (d *Diary) Holds(word string) bool {
+// Has reports whether the word has been written.
+func (d *Output) Has(word string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return bytes.Contains(d.text, []byte(word))
 }
 
-// Lines is how many lines have been written.
-func (d *Diary) Lines() int {
+// Lines returns how many lines have been written.
+func (d *Output) Lines() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.lines
 }
 
-// Bytes is how many bytes have been written.
-func (d *Diary) Bytes() int {
+// Bytes returns how many bytes have been written.
+func (d *Output) Bytes() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.bytes
 }
 
-// Tail is what was written last.
-func (d *Diary) Tail() string {
+// Tail returns the end of the output.
+func (d *Output) Tail() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return string(d.text[max(0, len(d.text)-6000):])
 }
 
-func (d *Diary) find(what *regexp.Regexp) [][]byte {
+func (d *Output) find(what *regexp.Regexp) [][]byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return what.FindSubmatch(bytes.Clone(d.text))
 }
 
-func (d *Diary) crash() string {
+func (d *Output) crash() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.broken

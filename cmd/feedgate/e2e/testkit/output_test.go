@@ -2,7 +2,7 @@ package testkit
 
 import "testing"
 
-// TestCrash: the first word that is a fault is kept with its line, also where it came in two writes.
+// TestCrash: the first forbidden word is kept, with its line, even if two writes split it.
 func TestCrash(t *testing.T) {
 	for _, c := range []struct {
 		writes []string
@@ -13,8 +13,8 @@ func TestCrash(t *testing.T) {
 		{[]string{"fine\na sec", "ret y\nanother secret\n"}, "secret, in a secret y"},
 		{[]string{"panic: z\n"}, "panic:, in panic: z"},
 	} {
-		var d Diary
-		d.Never("secret")
+		var d Output
+		d.Forbid("secret")
 		for _, w := range c.writes {
 			if _, err := d.Write([]byte(w)); err != nil {
 				t.Fatal(err)
