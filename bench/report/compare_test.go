@@ -81,7 +81,7 @@ feedgate  M msg/s            20.0 19.0–21.0  24.0! 22.0–25.0    +20.0% * bet
 naive     M msg/s               -            0.200 0.100–0.300       -
 ! #2 feedgate: acks: 1 missing, 2 doubled, 3 unknown
 
-1 KiB payload, 1 worker, 500ns of work a message, 100,000 msg/s offered, protocol fg
+1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg
 
 subject   figure    #1              #2    change
 feedgate  M msg/s    -     -                 -

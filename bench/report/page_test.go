@@ -140,8 +140,8 @@ func TestPage(t *testing.T) {
 	sameList(t, captions(t, page), []string{
 		"Throughput by subject, 64 B payload, 2 workers, flat out, protocol fg: medians of 0 to 7 rounds with their spread.",
 		"Processor time of the client per message by subject on a logarithmic scale, 64 B payload, 2 workers, flat out, protocol fg: medians of 0 to 7 rounds with their spread.",
-		"Throughput by subject, 1 KiB payload, 1 worker, 500ns of work a message, 100,000 msg/s offered, protocol fg: medians of 7 rounds with their spread.",
-		"Latency from when a message was due to its ack by percentile, 1 KiB payload, 1 worker, 500ns of work a message, 100,000 msg/s offered, protocol fg: medians of 7 rounds with their spread as areas.",
+		"Throughput by subject, 1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg: medians of 7 rounds with their spread.",
+		"Latency from when a message was due to its ack by percentile, 1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg: medians of 7 rounds with their spread as areas.",
 	})
 	var rows []string
 	for _, row := range page.all("tr") {

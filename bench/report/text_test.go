@@ -30,7 +30,7 @@ msgs_per_s: limit ~ feedgate > inline-loses! > naive
 ! inline-loses: acks: 7 missing; round 1: exit status 1; b; c; 2 faults more
 ! gnet-loop: warm-up: killed
 
-1 KiB payload, 1 worker, 500ns of work a message, 100,000 msg/s offered, protocol fg; 7 rounds
+1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg; 7 rounds
 
 subject             M msg/s          p50 µs       p99 µs
 channels  0.100 0.100–0.100   104 88.5–128   348 296–469
