@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// outcome is what feedgate-asio says at its end.
+// outcome is the output of feedgate-asio at its end.
 type outcome struct {
 	Messages uint64 `json:"messages"`
 	Bytes    uint64 `json:"bytes"`
@@ -21,7 +21,7 @@ type outcome struct {
 	RSSBytes int64  `json:"rss_bytes"`
 }
 
-// process is a feedgate-asio that has said that it is ready.
+// process is a feedgate-asio that has reported that it is ready.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -30,7 +30,7 @@ type process struct {
 	stderr bytes.Buffer
 }
 
-// launch starts one, which ends with the test at the latest.
+// launch starts a process, which ends with the test at the latest.
 func launch(t *testing.T, addr string, workers int, more ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -49,7 +49,7 @@ func launch(t *testing.T, addr string, workers int, more ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.cmd.Wait() }) // of a test that has given up; its context has ended
+	t.Cleanup(func() { _ = p.cmd.Wait() }) // after a failed test, whose context has ended
 	p.stdin, p.stdout = stdin, bufio.NewReader(stdout)
 	if line, err := p.stdout.ReadString('\n'); err != nil || line != "{\"ready\":true}\n" {
 		cancel()
@@ -58,7 +58,7 @@ func launch(t *testing.T, addr string, workers int, more ...string) *process {
 	return p
 }
 
-// begin tells it to, and closes its standard input, which is not to disturb it.
+// begin sends the order to begin, and closes standard input, which must have no effect.
 func (p *process) begin() {
 	p.t.Helper()
 	if _, err := io.WriteString(p.stdin, "go\n"); err != nil {
@@ -69,8 +69,7 @@ func (p *process) begin() {
 	}
 }
 
-// end waits for its end and returns what it said, the exit status and standard
-// error.
+// end waits for the end and returns the outcome, the exit status and standard error.
 func (p *process) end() (said string, status int, stderr string) {
 	p.t.Helper()
 	rest, err := io.ReadAll(p.stdout)
@@ -83,7 +82,7 @@ func (p *process) end() (said string, status int, stderr string) {
 	return string(rest), p.cmd.ProcessState.ExitCode(), p.stderr.String()
 }
 
-// succeeds runs it and returns what it says.
+// succeeds runs the process and returns its outcome.
 func (p *process) succeeds() (o outcome) {
 	p.t.Helper()
 	p.begin()
@@ -102,7 +101,7 @@ func (p *process) succeeds() (o outcome) {
 	return o
 }
 
-// fails runs it and wants it to fail with these words.
+// fails runs the process and expects an error with these words.
 func (p *process) fails(words string) {
 	p.t.Helper()
 	p.begin()

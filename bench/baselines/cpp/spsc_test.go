@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The program itself verifies that every entry arrives once and whole.
+// TestSPSC: the program itself verifies that every entry arrives once and intact.
 func TestSPSC(t *testing.T) {
 	path := built(t, spsc)
 	for _, mode := range []string{"single", "batch"} {

@@ -18,8 +18,8 @@ func appendFrame(dst []byte, kind uint32, data string) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, kind), data...)
 }
 
-// converse runs the client on a stream that comes in pieces of these sizes, in turn, and
-// returns what it says behind its RDY.
+// converse runs the client on a stream that arrives in pieces of these sizes, in turn, and returns
+// what it sends after RDY.
 func converse(stream []byte, pieces []int, work func([]byte)) (said string, in inline, err error) {
 	near, far := net.Pipe()
 	defer near.Close()
@@ -37,7 +37,7 @@ func converse(stream []byte, pieces []int, work func([]byte)) (said string, in i
 			}
 			stream = stream[n:]
 		}
-		// Not Close: what the client says yet is to be heard.
+		// Not Close: the client's last commands must still be read.
 		_ = near.SetReadDeadline(time.Now())
 	}()
 	in = inline{work: work, buf: make([]byte, 200)}
@@ -48,9 +48,9 @@ func converse(stream []byte, pieces []int, work func([]byte)) (said string, in i
 	return said, in, err
 }
 
-// Whatever the pieces, every message is worked on and finished, in order, and every
+// TestInlineHandlesSplitFrames: every message is processed and finished in order, and every
 // heartbeat answered in its place.
-func TestInlineAnswersHoweverTheStreamIsCut(t *testing.T) {
+func TestInlineHandlesSplitFrames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		stream := appendFrame(appendFrame(nil, kindResponse, `{"version":"1.3.0"}`), kindResponse, "OK")
 		var want strings.Builder
@@ -86,7 +86,7 @@ func TestInlineAnswersHoweverTheStreamIsCut(t *testing.T) {
 	})
 }
 
-func TestInlineReportsWhatItDoesNotUnderstand(t *testing.T) {
+func TestInlineReportsInvalidFrames(t *testing.T) {
 	for name, c := range map[string]struct {
 		stream []byte
 		want   string

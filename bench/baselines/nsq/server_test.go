@@ -20,7 +20,7 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 )
 
-// consumer is a client that does what it is told. The test's goroutine owns it.
+// consumer is a scripted client. The test's goroutine owns it.
 type consumer struct {
 	t *testing.T
 	net.Conn
@@ -47,8 +47,8 @@ func (c *consumer) say(format string, args ...any) {
 	}
 }
 
-// hear reads a frame, without its size.
-func (c *consumer) hear() (kind uint32, data string) {
+// read reads a frame, without its size.
+func (c *consumer) read() (kind uint32, data string) {
 	c.t.Helper()
 	var head [8]byte
 	if _, err := io.ReadFull(c.in, head[:]); err != nil {
@@ -65,7 +65,7 @@ func (c *consumer) hear() (kind uint32, data string) {
 func (c *consumer) receive(n int) (ids []string) {
 	c.t.Helper()
 	for len(ids) < n {
-		kind, data := c.hear()
+		kind, data := c.read()
 		switch {
 		case kind == 2:
 			ids = append(ids, data[10:26])
@@ -76,7 +76,7 @@ func (c *consumer) receive(n int) (ids []string) {
 	return ids
 }
 
-// await runs the server to its end in the background.
+// await waits for the server's end in the background.
 func await(t *testing.T, s *nsq.Server) <-chan error {
 	ended := make(chan error, 1)
 	ctx := testContext(t)
@@ -87,8 +87,8 @@ func await(t *testing.T, s *nsq.Server) <-chan error {
 	return ended
 }
 
-// A handler that fails has go-nsq requeue its message.
-func TestAHandlerThatFailsIsReported(t *testing.T) {
+// TestFailingHandlerIsReported: go-nsq requeues the message of a handler that fails.
+func TestFailingHandlerIsReported(t *testing.T) {
 	const count = 100
 	s := serve(t, nsq.Config{Count: count, Size: 10})
 	ended := await(t, s)
@@ -129,11 +129,11 @@ func TestFaultsOfAClientAreReported(t *testing.T) {
 	c.say("  V2SUB bench bench\nRDY 3\n")
 	ids := c.receive(3)
 	c.say("FIN %s\nFIN %s\n", ids[0], ids[0])
-	if _, data := c.hear(); !strings.HasPrefix(data, "E_FIN_FAILED") {
+	if _, data := c.read(); !strings.HasPrefix(data, "E_FIN_FAILED") {
 		t.Errorf("nsqd says %q", data)
 	}
 	c.say("TOUCH %s\n", strings.Repeat("0", 15)+"z")
-	if _, data := c.hear(); !strings.HasPrefix(data, "E_TOUCH_FAILED") {
+	if _, data := c.read(); !strings.HasPrefix(data, "E_TOUCH_FAILED") {
 		t.Errorf("nsqd says %q", data)
 	}
 	c.say("FIN %s\nFIN %s\n", ids[1], ids[2])
@@ -146,7 +146,7 @@ func TestFaultsOfAClientAreReported(t *testing.T) {
 	}
 }
 
-// A second connection takes what the first has left.
+// TestConnectionsAndTimeoutsAreReported: a second connection gets the messages that the first has left.
 func TestConnectionsAndTimeoutsAreReported(t *testing.T) {
 	s := serve(t, nsq.Config{Count: 2, Size: 10})
 	ended := await(t, s)
@@ -172,7 +172,7 @@ func TestConnectionsAndTimeoutsAreReported(t *testing.T) {
 	}
 }
 
-// origin is the process of the feed as the harness has it, within this one.
+// origin runs the harness's feed process in this process.
 type origin struct {
 	orders *io.PipeWriter
 	lines  *json.Decoder
@@ -204,7 +204,7 @@ type notice struct {
 	}
 }
 
-func (o *origin) hear(t *testing.T) (n notice) {
+func (o *origin) read(t *testing.T) (n notice) {
 	t.Helper()
 	if err := o.lines.Decode(&n); err != nil {
 		t.Fatal(err)
@@ -212,21 +212,21 @@ func (o *origin) hear(t *testing.T) (n notice) {
 	return n
 }
 
-func TestAClientThatNeverFinishesIsGivenUp(t *testing.T) {
+func TestRunOfAStuckClientIsStopped(t *testing.T) {
 	o := startOrigin(t)
 	if err := json.NewEncoder(o.orders).Encode(map[string]any{
 		"protocol": "nsq", "count": 5, "size": 10, "patience": 300 * time.Millisecond,
 	}); err != nil {
 		t.Fatal(err)
 	}
-	c := dial(t, o.hear(t).Addr)
+	c := dial(t, o.read(t).Addr)
 	c.say("  V2SUB bench bench\nRDY 2\n")
 	ids := c.receive(2)
 	c.say("FIN %s\n", ids[0])
 	c.receive(1)
-	n := o.hear(t)
+	n := o.read(t)
 	for n.Report == nil {
-		n = o.hear(t)
+		n = o.read(t)
 	}
 	r := n.Report
 	want := feedserver.Counts{Sent: 3, Acknowledged: 1, Missing: 2, Unsent: 2, Connections: 1}
