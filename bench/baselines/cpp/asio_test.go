@@ -42,7 +42,7 @@ func wantAll(t *testing.T, s *feedserver.Server, o outcome, count, size uint64) 
 		t.Errorf("clients %+v", r.Clients)
 	}
 	if o.Messages != count || o.Bytes != count*size {
-		t.Errorf("said %+v, want %d messages of %d bytes", o, count, size)
+		t.Errorf("outcome %+v, want %d messages of %d bytes", o, count, size)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestASIOConnectsWhenToldTo(t *testing.T) {
 		return errors.Join(c.login(), c.send(bye), c.want(bye), c.wantEnd())
 	})
 	if o := p.succeeds(); o.Messages != 0 || o.Bytes != 0 {
-		t.Errorf("said %+v", o)
+		t.Errorf("outcome %+v", o)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
@@ -128,8 +128,8 @@ func TestASIOEndsWithoutTheOrderToBegin(t *testing.T) {
 	if err := p.stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if said, status, stderr := p.end(); status != 1 || said != "" || !strings.Contains(stderr, "standard input") {
-		t.Errorf("exit %d, said %q; stderr: %s", status, said, stderr)
+	if output, status, stderr := p.end(); status != 1 || output != "" || !strings.Contains(stderr, "standard input") {
+		t.Errorf("exit %d, output %q; stderr: %s", status, output, stderr)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestUsageErrors(t *testing.T) {
 		}
 		fault, _, _ := strings.Cut(stderr.String(), "\n")
 		if cmd.ProcessState.ExitCode() != 2 || stdout.Len() > 0 || !strings.Contains(fault, c.names) {
-			t.Errorf("%s: %v, said %q; stderr: %s", c.args, cmd.ProcessState, &stdout, &stderr)
+			t.Errorf("%s: %v, output %q; stderr: %s", c.args, cmd.ProcessState, &stdout, &stderr)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func launch(t *testing.T, addr string, workers int, more ...string) *process {
 	p.stdin, p.stdout = stdin, bufio.NewReader(stdout)
 	if line, err := p.stdout.ReadString('\n'); err != nil || line != "{\"ready\":true}\n" {
 		cancel()
-		t.Fatalf("said %q, %v, and ended with %v; stderr: %s", line, err, p.cmd.Wait(), &p.stderr)
+		t.Fatalf("output %q, %v, and ended with %v; stderr: %s", line, err, p.cmd.Wait(), &p.stderr)
 	}
 	return p
 }
@@ -70,7 +70,7 @@ func (p *process) begin() {
 }
 
 // end waits for the end and returns the outcome, the exit status and standard error.
-func (p *process) end() (said string, status int, stderr string) {
+func (p *process) end() (output string, status int, stderr string) {
 	p.t.Helper()
 	rest, err := io.ReadAll(p.stdout)
 	if err != nil {
@@ -86,17 +86,17 @@ func (p *process) end() (said string, status int, stderr string) {
 func (p *process) succeeds() (o outcome) {
 	p.t.Helper()
 	p.begin()
-	said, status, stderr := p.end()
+	output, status, stderr := p.end()
 	if status != 0 || stderr != "" {
 		p.t.Fatalf("exit %d; stderr: %s", status, stderr)
 	}
-	d := json.NewDecoder(strings.NewReader(said))
+	d := json.NewDecoder(strings.NewReader(output))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil || strings.Count(said, "\n") != 1 {
-		p.t.Fatalf("said %q: %v", said, err)
+	if err := d.Decode(&o); err != nil || strings.Count(output, "\n") != 1 {
+		p.t.Fatalf("output %q: %v", output, err)
 	}
 	if o.CPUNS <= 0 || o.RSSBytes < 1<<20 {
-		p.t.Errorf("said %+v: a process uses more than that", o)
+		p.t.Errorf("outcome %+v: a process uses more than that", o)
 	}
 	return o
 }
@@ -105,8 +105,8 @@ func (p *process) succeeds() (o outcome) {
 func (p *process) fails(words string) {
 	p.t.Helper()
 	p.begin()
-	said, status, stderr := p.end()
-	if status != 1 || said != "" || !strings.HasPrefix(stderr, "feedgate-asio: ") || !strings.Contains(stderr, words) {
-		p.t.Errorf("exit %d, said %q; stderr: %s; want exit 1 and %q", status, said, stderr, words)
+	output, status, stderr := p.end()
+	if status != 1 || output != "" || !strings.HasPrefix(stderr, "feedgate-asio: ") || !strings.Contains(stderr, words) {
+		p.t.Errorf("exit %d, output %q; stderr: %s; want exit 1 and %q", status, output, stderr, words)
 	}
 }

@@ -139,7 +139,7 @@ func TestASIOAnswersPing(t *testing.T) {
 			c.send(fg1.Header{Op: fg1.Bye, Code: fg1.CodeShuttingDown}), c.want(bye), c.wantEnd())
 	})
 	if o := launch(t, addr, 2).succeeds(); o.Messages != 1 || o.Bytes != 0 {
-		t.Errorf("said %+v", o)
+		t.Errorf("outcome %+v", o)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
@@ -176,7 +176,7 @@ func TestASIOFinishesAtBye(t *testing.T) {
 				return errors.Join(err, c.CloseWrite(), <-acks, c.want(bye), c.wantEnd())
 			})
 			if o := launch(t, addr, 3).succeeds(); o.Messages != count || o.Bytes != payload {
-				t.Errorf("said %+v, want %d messages, %d bytes", o, count, payload)
+				t.Errorf("outcome %+v, want %d messages, %d bytes", o, count, payload)
 			}
 			if err := <-served; err != nil {
 				t.Error(err)
@@ -234,7 +234,7 @@ func TestASIOStopsReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o.Messages < 2*8192 || o.Bytes != o.Messages*size {
-		t.Errorf("said %+v: its queues alone hold more", o)
+		t.Errorf("outcome %+v: its queues alone hold more", o)
 	}
 }
 

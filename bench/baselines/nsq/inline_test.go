@@ -20,7 +20,7 @@ func appendFrame(dst []byte, kind uint32, data string) []byte {
 
 // converse runs the client on a stream that arrives in pieces of these sizes, in turn, and returns
 // what it sends after RDY.
-func converse(stream []byte, pieces []int, work func([]byte)) (said string, in inline, err error) {
+func converse(stream []byte, pieces []int, work func([]byte)) (sent string, in inline, err error) {
 	near, far := net.Pipe()
 	defer near.Close()
 	_ = far.SetDeadline(time.Now().Add(time.Minute))
@@ -43,9 +43,9 @@ func converse(stream []byte, pieces []int, work func([]byte)) (said string, in i
 	in = inline{work: work, buf: make([]byte, 200)}
 	err = in.run(near)
 	near.Close()
-	_, said, _ = strings.Cut(string(<-heard), "\nRDY 2500\n")
+	_, sent, _ = strings.Cut(string(<-heard), "\nRDY 2500\n")
 	far.Close()
-	return said, in, err
+	return sent, in, err
 }
 
 // TestInlineHandlesSplitFrames: every message is processed and finished in order, and every
@@ -68,7 +68,7 @@ func TestInlineHandlesSplitFrames(t *testing.T) {
 			fmt.Fprintf(&want, "FIN %s\n", id)
 		}
 		pieces := rapid.SliceOfN(rapid.IntRange(1, 300), 1, 10).Draw(t, "pieces")
-		said, in, err := converse(stream, pieces, func(msg []byte) {
+		sent, in, err := converse(stream, pieces, func(msg []byte) {
 			if len(bodies) == 0 || string(msg) != bodies[0] {
 				t.Fatalf("a message of %d bytes comes out of turn, or changed", len(msg))
 			}
@@ -77,8 +77,8 @@ func TestInlineHandlesSplitFrames(t *testing.T) {
 		if e, ok := err.(net.Error); !ok || !e.Timeout() { // what ends it here
 			t.Fatal(err)
 		}
-		if len(bodies) > 0 || said != want.String() {
-			t.Fatalf("%d messages were not worked on; it says %q, want %q", len(bodies), said, want.String())
+		if len(bodies) > 0 || sent != want.String() {
+			t.Fatalf("%d messages were not worked on; the client sent %q, want %q", len(bodies), sent, want.String())
 		}
 		if in.res.Messages != uint64(strings.Count(want.String(), "FIN")) {
 			t.Fatalf("result %+v", in.res)

@@ -40,7 +40,7 @@ func dial(t *testing.T, addr string) *consumer {
 	return &consumer{t, nc, bufio.NewReader(nc)}
 }
 
-func (c *consumer) say(format string, args ...any) {
+func (c *consumer) send(format string, args ...any) {
 	c.t.Helper()
 	if _, err := fmt.Fprintf(c, format, args...); err != nil {
 		c.t.Fatal(err)
@@ -70,7 +70,7 @@ func (c *consumer) receive(n int) (ids []string) {
 		case kind == 2:
 			ids = append(ids, data[10:26])
 		case data != "OK":
-			c.t.Fatalf("nsqd says %q", data)
+			c.t.Fatalf("nsqd sent %q", data)
 		}
 	}
 	return ids
@@ -126,17 +126,17 @@ func TestFaultsOfAClientAreReported(t *testing.T) {
 	s := serve(t, nsq.Config{Count: 3, Size: 10})
 	ended := await(t, s)
 	c := dial(t, s.Addr().String())
-	c.say("  V2SUB bench bench\nRDY 3\n")
+	c.send("  V2SUB bench bench\nRDY 3\n")
 	ids := c.receive(3)
-	c.say("FIN %s\nFIN %s\n", ids[0], ids[0])
+	c.send("FIN %s\nFIN %s\n", ids[0], ids[0])
 	if _, data := c.read(); !strings.HasPrefix(data, "E_FIN_FAILED") {
-		t.Errorf("nsqd says %q", data)
+		t.Errorf("nsqd sent %q", data)
 	}
-	c.say("TOUCH %s\n", strings.Repeat("0", 15)+"z")
+	c.send("TOUCH %s\n", strings.Repeat("0", 15)+"z")
 	if _, data := c.read(); !strings.HasPrefix(data, "E_TOUCH_FAILED") {
-		t.Errorf("nsqd says %q", data)
+		t.Errorf("nsqd sent %q", data)
 	}
-	c.say("FIN %s\nFIN %s\n", ids[1], ids[2])
+	c.send("FIN %s\nFIN %s\n", ids[1], ids[2])
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
@@ -152,18 +152,18 @@ func TestConnectionsAndTimeoutsAreReported(t *testing.T) {
 	ended := await(t, s)
 	identify := `{"feature_negotiation":false,"msg_timeout":1000}`
 	c := dial(t, s.Addr().String())
-	c.say("  V2IDENTIFY\n\x00\x00\x00%c%sSUB bench bench\nRDY 1\n", len(identify), identify)
+	c.send("  V2IDENTIFY\n\x00\x00\x00%c%sSUB bench bench\nRDY 1\n", len(identify), identify)
 	c.receive(1)
 	d := dial(t, s.Addr().String())
-	d.say("  V2SUB bench bench\nRDY 1\n")
-	d.say("FIN %s\n", d.receive(1)[0])
+	d.send("  V2SUB bench bench\nRDY 1\n")
+	d.send("FIN %s\n", d.receive(1)[0])
 	for limit := time.Now().Add(deadline); s.Report().Total.Connections < 2; time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("report %+v", s.Report().Total)
 		}
 	}
 	c.Close()
-	d.say("FIN %s\n", d.receive(1)[0])
+	d.send("FIN %s\n", d.receive(1)[0])
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), "1 messages timed out") {
 		t.Errorf("error %v", err)
 	}
@@ -220,9 +220,9 @@ func TestRunOfAStuckClientIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := dial(t, o.read(t).Addr)
-	c.say("  V2SUB bench bench\nRDY 2\n")
+	c.send("  V2SUB bench bench\nRDY 2\n")
 	ids := c.receive(2)
-	c.say("FIN %s\n", ids[0])
+	c.send("FIN %s\n", ids[0])
 	c.receive(1)
 	n := o.read(t)
 	for n.Report == nil {

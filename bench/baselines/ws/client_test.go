@@ -60,14 +60,14 @@ func (s *stream) heard(srv *server, finished []atomic.Int32) error {
 		case opText:
 			var n int
 			if _, err := fmt.Sscanf(string(payload), "A%d", &n); err != nil || string(payload) != fmt.Sprint("A", n) || n < 1 || n > s.messages {
-				return fmt.Errorf("client says %q", payload)
+				return fmt.Errorf("client sent %q", payload)
 			}
 			if acked[n]++; acked[n] > 1 || finished[n].Load() != 1 {
 				return fmt.Errorf("ack %d of message %d, which was worked on %d times", acked[n], n, finished[n].Load())
 			}
 		case opPong:
 			if pongs >= len(s.pings) || string(payload) != s.pings[pongs] {
-				return fmt.Errorf("PONG %d says %q", pongs, payload)
+				return fmt.Errorf("PONG %d has %q", pongs, payload)
 			}
 			pongs++
 		case opClose:

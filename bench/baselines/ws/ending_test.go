@@ -24,7 +24,7 @@ func TestClientsReportServerErrors(t *testing.T) {
 		{"end of stream", whole, io.ErrUnexpectedEOF},
 		{"end within a head", then(fin | opText), io.ErrUnexpectedEOF},
 		{"end within a length", then(fin|opText, 126, 1), io.ErrUnexpectedEOF},
-		{"end behind a head", then(fin|opText, 5), io.ErrUnexpectedEOF},
+		{"end after a header", then(fin|opText, 5), io.ErrUnexpectedEOF},
 		{"end within a payload", then(fin|opText, 5, 'a', 'b'), io.ErrUnexpectedEOF},
 		{"end between fragments", then(opText, 2, 'a', 'b'), io.ErrUnexpectedEOF},
 		{"end within Close", then(fin|opClose, 2, 3), nil},
