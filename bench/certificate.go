@@ -18,16 +18,16 @@ import (
 )
 
 const (
-	// secured ends the protocol of subjects that speak it over TLS.
+	// secured is the suffix of protocols over TLS.
 	secured = "+tls"
-	// caVariable names, to a subject over TLS, the file of the certificate to trust.
+	// caVariable has the path of the certificate that subjects over TLS trust.
 	caVariable = "FEEDGATE_BENCH_CA"
-	// validity is more than any run of the harness takes.
+	// validity is longer than any run of the harness.
 	validity = 240 * time.Hour
 )
 
-// certificate is a server's, signed by itself, and its key, both PEM. It is made for one
-// run of the harness.
+// certificate is a server's self-signed certificate and its key, both PEM. Each run of the harness
+// makes one.
 type certificate struct {
 	Cert string `json:"cert,omitempty"`
 	Key  string `json:"key,omitempty"`
@@ -61,7 +61,7 @@ func encodePEM(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// config is the server's.
+// config returns the server's TLS configuration.
 func (c certificate) config() (*tls.Config, error) {
 	pair, err := tls.X509KeyPair([]byte(c.Cert), []byte(c.Key))
 	if err != nil {
@@ -70,8 +70,8 @@ func (c certificate) config() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
 }
 
-// secure makes the certificate, and the file that subjects trust, if one of them speaks
-// TLS. done removes the file.
+// secure makes the certificate, and the file that subjects trust, if one of them uses TLS. done
+// removes the file.
 func (h *harness) secure(contenders []contender) (done func(), err error) {
 	done = func() {}
 	for _, c := range contenders {

@@ -19,40 +19,40 @@ import (
 	"feedgate/worker/sink/spin"
 )
 
-// SubjectArg is the first argument of a process that runs [SubjectMain] with the
-// rest.
+// SubjectArg is the first argument of a process that runs [SubjectMain]. The other arguments are
+// passed to it.
 const SubjectArg = "bench-subject"
 
-// outcome is what a subject's process says at its end, one line of JSON. What it
-// cannot say it leaves out.
+// outcome is the result that a subject's process prints at its end, as a line of JSON. Unknown
+// values are left out.
 type outcome struct {
 	Messages uint64   `json:"messages"`
-	Allocs   *float64 `json:"allocs,omitempty"` // heap objects, since it was told to begin
-	CPUNS    *float64 `json:"cpu_ns,omitempty"` // user and system, since then
+	Allocs   *float64 `json:"allocs,omitempty"` // heap objects, since the order to begin
+	CPUNS    *float64 `json:"cpu_ns,omitempty"` // user and system time, since then
 	RSSBytes *float64 `json:"rss_bytes,omitempty"`
 }
 
-// SubjectMain is the process of a subject: its name, then what [clientMain] takes.
+// SubjectMain is the process of a subject. args are its name and the flags of [clientMain].
 func SubjectMain(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	if len(args) == 0 {
 		return errors.New("no subject named")
 	}
 	s := Find(args[0])
 	if s == nil || s.Run == nil {
-		return fmt.Errorf("%q is not a subject that runs here", args[0])
+		return fmt.Errorf("%q is not a subject of this program", args[0])
 	}
 	return clientMain(ctx, s.Run, args[1:], in, out)
 }
 
-// clientMain is the process of a client: its flags are --addr, --workers, --work-ns and
-// --read. Once it has done all that can be done without a feed it says {"ready":true} on
-// out, begins when it gets a line from in, and at its end says what it has done.
+// clientMain is the process of a client. Its flags are --addr, --workers, --work-ns and --read.
+// After its preparations it writes {"ready":true} to out, begins when it has read a line from in,
+// and writes its outcome at the end.
 func clientMain(ctx context.Context, run baselines.Func, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("client", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	addr := flags.String("addr", "", "HOST:PORT of the feed")
 	workers := flags.Int("workers", 1, "workers")
-	workNS := flags.Int64("work-ns", 0, "ns of processor time a message")
+	workNS := flags.Int64("work-ns", 0, "ns of CPU time per message")
 	read := flags.Bool("read", false, "read every byte of a message")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -76,7 +76,7 @@ func clientMain(ctx context.Context, run baselines.Func, args []string, in io.Re
 	})
 }
 
-// newWork is what is done with each message, by whichever subject.
+// newWork returns the work that every subject does for each message.
 func newWork(d time.Duration, read bool) func(msg []byte) {
 	burn := spin.Burner(d)
 	switch {
@@ -93,8 +93,7 @@ func newWork(d time.Duration, read bool) func(msg []byte) {
 	return func([]byte) {}
 }
 
-// touch reads every byte. A message never holds a sum of bytes that is negative,
-// but the compiler does not know.
+// touch reads every byte. The sum cannot be negative, but the compiler does not know that.
 func touch(msg []byte) {
 	sum := 0
 	for _, b := range msg {
@@ -105,24 +104,24 @@ func touch(msg []byte) {
 	}
 }
 
-// heapObjects is how many objects the process has allocated.
+// heapObjects returns how many objects the process has allocated.
 func heapObjects() float64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
 	metrics.Read(sample)
 	return float64(sample[0].Value.Uint64())
 }
 
-// processCPU is the user and system time of this process, in ns.
+// processCPU returns the user and system time of this process in ns.
 func processCPU() float64 {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		panic("bench: getrusage: " + err.Error()) // it fails on bad arguments only
+		panic("bench: getrusage: " + err.Error()) // only bad arguments fail
 	}
 	return float64(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// residentPeak is the most memory that was resident, in bytes. What getrusage says
-// is of no use: it includes what the parent had before the child's exec.
+// residentPeak returns the peak resident memory in bytes. getrusage does not help: its value includes the
+// parent's memory before exec.
 func residentPeak() *float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

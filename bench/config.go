@@ -8,28 +8,28 @@ import (
 	"feedgate/gateway/wire/faults"
 )
 
-// Config is what is to be measured: every subject with every size and number of
-// workers. Zero fields mean the documented default.
+// Config defines what is measured: every subject with every size and number of workers. Zero fields mean
+// the documented default.
 type Config struct {
-	// Subjects are names, or NAME@PATH for the subject as another build of the
-	// executable at PATH has it. Default: those that are marked so.
+	// Subjects are names, or NAME@PATH for the subject in another build, whose executable is PATH.
+	// Default: those with Subject.Default.
 	Subjects []string
 	Sizes    []int // bytes of payload; default 64
 	Workers  []int // default 2
 
-	Msgs     uint64        // messages a run; 0: as many as Duration allows
+	Msgs     uint64        // messages per run; 0: as many as Duration allows
 	Duration time.Duration // of a run; default 2s without Msgs
-	Rate     float64       // messages a second; 0: flat out
-	Work     time.Duration // processor time that a message costs its worker
-	Read     bool          // the worker reads every byte of a message first
+	Rate     float64       // messages per second; 0: as fast as possible
+	Work     time.Duration // CPU time that a worker spends on each message
+	Read     bool          // a worker first reads every byte of a message
 	Rounds   int           // default 5
 
-	// Patience is how long a run may stand still before it is given up; default 5s,
-	// or two messages' time at Rate, or what Work makes of what one read may bring.
+	// Patience is how long a run may make no progress before it is stopped. Default: 5s, or longer,
+	// if Rate or Work make longer pauses normal.
 	Patience time.Duration
 
-	// Self is the executable that [SubjectMain] and [FeedMain] are reached in, by
-	// the arguments of SubjectArg and FeedArg. Programs of subjects lie beside it.
+	// Self is an executable that calls [SubjectMain], [FeedMain] and [NsqdMain] if its first argument is
+	// SubjectArg, FeedArg or NsqdArg. Programs of subjects are in the same directory.
 	Self string
 }
 
@@ -42,18 +42,17 @@ const (
 	maxWork    = time.Second
 	maxMsgs    = 1e12
 	maxRun     = time.Hour
-	// readMessages is how many messages a subject may read at once, and ack no
-	// earlier than it is done with all of them.
+	// readMessages is how many messages a subject may read at once, and ack only after the last of
+	// them.
 	readMessages = 16384
-	// maxQueued is how many messages a feed can have ready before its client comes: they
-	// are all in its memory.
+	// maxQueued is how many messages a feed can hold in memory before its client connects.
 	maxQueued = 5_000_000
-	// queued is the protocol of subjects whose feed does that.
+	// queued is the protocol of subjects whose feed does so.
 	queued = "nsq"
 )
 
-// withDefaults is c with its zero fields filled in, or every fault in one error,
-// each by the name of its flag.
+// withDefaults returns c with defaults for zero fields, and an error with every fault, each with the name
+// of its flag.
 func (c Config) withDefaults() (Config, error) {
 	if len(c.Subjects) == 0 {
 		for _, s := range Subjects {
@@ -89,40 +88,40 @@ func (c *Config) validate() error {
 	for i, name := range c.Subjects {
 		short, _, _ := strings.Cut(name, "@")
 		check(Find(short) != nil, "--subjects: there is no %q; there are %s", short, names())
-		check(!slices.Contains(c.Subjects[:i], name), "--subjects: %s stands there twice", name)
+		check(!slices.Contains(c.Subjects[:i], name), "--subjects: %s is there twice", name)
 	}
 	for i, size := range c.Sizes {
 		check(size >= 1 && size <= maxSize, "--size: %d is not from 1 to %d bytes", size, maxSize)
-		check(!slices.Contains(c.Sizes[:i], size), "--size: %d stands there twice", size)
+		check(!slices.Contains(c.Sizes[:i], size), "--size: %d is there twice", size)
 	}
 	for i, n := range c.Workers {
 		check(n >= 1 && n <= maxWorkers, "--workers: %d is not from 1 to %d", n, maxWorkers)
-		check(!slices.Contains(c.Workers[:i], n), "--workers: %d stands there twice", n)
+		check(!slices.Contains(c.Workers[:i], n), "--workers: %d is there twice", n)
 	}
 	check(c.Msgs == 0 || c.Duration == 0, "--duration: does not go with --msgs; give one of them")
 	check(c.Msgs <= maxMsgs, "--msgs: %d is more than %g", c.Msgs, maxMsgs)
 	check(c.Duration >= 0 && c.Duration <= maxRun, "--duration: %v is not from 0 to 1h", c.Duration)
-	check(c.Rate == 0 || c.Rate >= minRate && c.Rate <= maxRate, "--rate: %g is neither 0 nor from %g to %g messages a second", c.Rate, minRate, maxRate)
+	check(c.Rate == 0 || c.Rate >= minRate && c.Rate <= maxRate, "--rate: %g is neither 0 nor from %g to %g messages per second", c.Rate, minRate, maxRate)
 	check(!(c.Rate >= minRate) || float64(c.Msgs)/c.Rate <= maxRun.Seconds(), "--msgs: %d at --rate %g take longer than 1h", c.Msgs, c.Rate)
 	check(c.Work >= 0 && c.Work <= maxWork, "--work: %v is not from 0 to %v", c.Work, maxWork)
 	check(c.Rounds >= 1 && c.Rounds <= maxRounds, "--rounds: %d is not from 1 to %d", c.Rounds, maxRounds)
 	for _, name := range c.Subjects {
 		short, _, _ := strings.Cut(name, "@")
 		if s := Find(short); s != nil && s.Protocol == queued {
-			check(c.Rate == 0, "--rate: not with %s, whose messages are there before it comes", short)
-			check(c.Msgs <= maxQueued, "--msgs: %d is more than the %d that %s can have", c.Msgs, maxQueued, short)
+			check(c.Rate == 0, "--rate: not with %s, whose messages are all queued before it connects", short)
+			check(c.Msgs <= maxQueued, "--msgs: %d is more than the %d that can be queued for %s", c.Msgs, maxQueued, short)
 		}
 	}
 	return faults.Err()
 }
 
-// Validate returns every fault in one error, each by the name of its flag.
+// Validate returns an error with every fault, each with the name of its flag.
 func (c Config) Validate() error {
 	_, err := c.withDefaults()
 	return err
 }
 
-// Measures says whether a subject is among those of c.
+// Measures reports whether c measures a subject.
 func (c Config) Measures(subject string) bool {
 	if len(c.Subjects) == 0 {
 		s := Find(subject)
@@ -139,12 +138,12 @@ func names() string {
 	return strings.Join(all, ", ")
 }
 
-// load is what all subjects are put under at a time.
+// load is a combination of parameters under which all subjects are measured.
 type load struct {
 	size, workers int
 }
 
-// loads are the combinations, payloads first.
+// loads returns the combinations, ordered by size first.
 func (c *Config) loads() []load {
 	var all []load
 	for _, size := range c.Sizes {

@@ -15,12 +15,12 @@ func TestFaultsNameTheirFlags(t *testing.T) {
 		want   string
 	}{
 		{bench.Config{Subjects: []string{"inline", "nobody"}}, `--subjects: there is no "nobody"; there are limit, inline`},
-		{bench.Config{Subjects: []string{"inline", "inline"}}, "--subjects: inline stands there twice"},
+		{bench.Config{Subjects: []string{"inline", "inline"}}, "--subjects: inline is there twice"},
 		{bench.Config{Sizes: []int{0}}, "--size: 0 is not"},
 		{bench.Config{Sizes: []int{1<<20 + 1}}, "--size: 1048577 is not"},
-		{bench.Config{Sizes: []int{8, 8}}, "--size: 8 stands there twice"},
+		{bench.Config{Sizes: []int{8, 8}}, "--size: 8 is there twice"},
 		{bench.Config{Workers: []int{0}}, "--workers: 0 is not"},
-		{bench.Config{Workers: []int{2, 2}}, "--workers: 2 stands there twice"},
+		{bench.Config{Workers: []int{2, 2}}, "--workers: 2 is there twice"},
 		{bench.Config{Msgs: 1, Duration: time.Second}, "--duration: does not go with --msgs"},
 		{bench.Config{Duration: -1}, "--duration: -1ns is not"},
 		{bench.Config{Rate: -1}, "--rate: -1 is neither"},

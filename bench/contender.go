@@ -8,26 +8,26 @@ import (
 	"strings"
 )
 
-// contender is a subject in an executable.
+// contender is a subject of a certain executable.
 type contender struct {
 	*Subject
 	label string // NAME or NAME@PATH
-	self  string // the executable that it is run by, or beside
+	self  string // the executable that runs it, or whose directory has its program
 }
 
-// newContender finds what Config.Subjects names.
+// newContender returns the contender with a label of Config.Subjects.
 func newContender(label, self string) contender {
 	name, path, elsewhere := strings.Cut(label, "@")
 	if elsewhere {
 		self = path
 	}
 	if abs, err := filepath.Abs(self); err == nil {
-		self = abs // a name without a slash would be looked for in PATH
+		self = abs // exec would look up a name without a slash in PATH
 	}
 	return contender{Find(name), label, self}
 }
 
-// executable is what a process of the contender runs.
+// executable returns the path of the contender's executable.
 func (c *contender) executable() string {
 	if c.Program != "" {
 		return filepath.Join(filepath.Dir(c.self), c.Program)
@@ -35,7 +35,7 @@ func (c *contender) executable() string {
 	return c.self
 }
 
-// absent says why a contender cannot be run, or nothing.
+// absent returns why a contender cannot run, or "".
 func (c *contender) absent() string {
 	_, err := os.Stat(c.executable())
 	switch {
@@ -48,7 +48,7 @@ func (c *contender) absent() string {
 	}
 }
 
-// command is the contender's command line.
+// command returns the contender's command line.
 func (c *contender) command(cfg *Config, l load, addr string) []string {
 	args := []string{c.executable()}
 	if c.Program == "" {

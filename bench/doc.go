@@ -1,18 +1,17 @@
-// Package bench measures clients of a feed side by side: the gateway, what one
-// would write instead of it, and what the kernel leaves to be had.
+// Package bench measures clients of a feed side by side: the gateway, the programs that one would
+// write instead, and an upper bound set by the kernel.
 //
-//	harness ----orders----> feed process, one for all:      [feedserver.Server] a run
+//	harness ----orders----> feed process, one for all:      [feedserver.Server], one per run
 //	   |  ^-----reports----'        ^
 //	   |                            | TCP over loopback
-//	   '----go, result----> subject process, one a run:     [Subject].Run
+//	   '----go, result----> subject process, one per run:   [Subject].Run
 //
-// The feed of NSQ is another process: nsqd, which has all messages before its client comes. Nobody measures latency there.
+// NSQ has another feed process: nsqd, which holds all messages before its client connects. It
+// measures no latency.
 //
-// Every subject is a process of its own. They run in turn, round after round, the
-// first of a round moving on by one, so that what the machine has to give at a time
-// meets all alike. A round before the first is not timed: it warms up, and the
-// system calls are counted there, because counting costs each of them some time.
-// Rates, times and faults are what the feed has seen, which checks every ack;
-// processor time and allocations are what the subject's process says of itself
-// between the order to begin and its end.
+// Every subject is a process of its own. The subjects run in turn, round after round, and each round
+// begins with the next subject, so that a change in the machine's speed affects all of them. An
+// untimed round comes first: it warms up, and its system calls are counted, because counting slows
+// each of them down. Rates, times and faults are measured by the feed, which checks every ack. CPU
+// time and allocations are measured by the subject's process, from the order to begin to its end.
 package bench

@@ -9,30 +9,29 @@ import (
 	"time"
 )
 
-// ErrUnsound is in the error of a run in which a subject failed, or lost an ack or
-// sent one twice; the file then says which.
+// ErrUnsound is in the error of Run if a subject failed, or lost an ack or sent one twice. The rows of
+// the file have the details.
 var ErrUnsound = errors.New("not every message was acknowledged exactly once")
 
-// warmUp is how long the round that is not timed lasts at most, a subject.
+// warmUp bounds the duration of the untimed round, per subject.
 const warmUp = time.Second
 
-// harness is one run of Run.
+// harness is the state of one call of Run.
 type harness struct {
 	cfg   Config
 	feeds map[string]origin // by [originArg]
 	watch *watch
 	notes []string
-	// Of subjects over TLS: the feed's certificate, and the file that they trust.
+	// For subjects over TLS: the feed's certificate, and the path of a file with it.
 	certificate certificate
 	ca          string
-	// uncounted is why system calls are not counted.
+	// uncounted is why system calls are not counted; nil: they are.
 	uncounted error
 }
 
-// Run measures every subject under every load, round after round, and tells watch
-// how it goes. It returns what it has, with an error, when ctx ends before: rounds
-// that were not finished are left out. Command and Commit of its meta are the
-// caller's to fill in.
+// Run measures every subject under every load, round after round, and calls observe with its progress.
+// If ctx ends before, it returns the finished rounds and an error. The caller fills in Command and
+// Commit of the meta data.
 func Run(ctx context.Context, cfg Config, observe func(Progress)) (*File, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -41,7 +40,7 @@ func Run(ctx context.Context, cfg Config, observe func(Progress)) (*File, error)
 	h := &harness{cfg: cfg}
 	contenders := h.present()
 	if len(contenders) == 0 {
-		return nil, errors.New("--subjects: none of them is here: " + h.notes[0])
+		return nil, errors.New("--subjects: none of them can run: " + h.notes[0])
 	}
 	done, err := h.secure(contenders)
 	defer done()
@@ -76,7 +75,7 @@ func Run(ctx context.Context, cfg Config, observe func(Progress)) (*File, error)
 	return file, nil
 }
 
-// remarks are the notes, with those that the rows make for.
+// remarks returns the notes, and those that follow from the rows.
 func (h *harness) remarks(rows []Row) []string {
 	all := h.notes
 	if h.uncounted != nil {
@@ -85,18 +84,18 @@ func (h *harness) remarks(rows []Row) []string {
 	offered := h.cfg.Rate * h.cfg.Duration.Seconds()
 	for i := range rows {
 		if r := &rows[i]; r.Msgs != nil && *r.Msgs < nearlyAll*offered {
-			all = append(all, fmt.Sprintf("%s, %d bytes, %d workers: got %.0f of the %.0f messages that --rate made due; those left out stand in no latency",
+			all = append(all, fmt.Sprintf("%s, %d bytes, %d workers: received %.0f of the %.0f messages due by --rate; the others are in no latency",
 				r.Subject, r.Size, r.Workers, *r.Msgs, offered))
 		}
 	}
 	return all
 }
 
-// nearlyAll is the share of the messages due that must be sent within a run for its
-// latencies to stand for all: what is not sent by its end is left out.
+// nearlyAll is the share of the messages due that must be sent within a run for its latencies to be
+// representative. They leave out messages that are not sent by its end.
 const nearlyAll = 0.99
 
-// present are the contenders that can be run; the others are noted.
+// present returns the contenders that can run, and adds a note for each of the others.
 func (h *harness) present() (all []contender) {
 	for _, label := range h.cfg.Subjects {
 		c := newContender(label, h.cfg.Self)

@@ -24,7 +24,7 @@ func self(t *testing.T) string {
 	return path
 }
 
-// quiet observes nothing.
+// quiet ignores the progress.
 func quiet(bench.Progress) {}
 
 func TestEverySubjectUnderEveryLoad(t *testing.T) {
@@ -92,7 +92,7 @@ func checkWhole(t *testing.T, r *bench.Row, names []string) {
 	}
 }
 
-func TestAtARateAndByDuration(t *testing.T) {
+func TestRateAndDuration(t *testing.T) {
 	file, err := bench.Run(t.Context(), bench.Config{
 		Subjects: []string{"inline", "feedgate"}, Duration: 300 * time.Millisecond, Rate: 5000,
 		Work: time.Microsecond, Read: true, Rounds: 1, Self: self(t),
@@ -127,7 +127,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}
 }
 
-// script makes a program beside a copy of the harness.
+// script makes a subject's program in the directory of a copy of the harness.
 func script(t *testing.T, text string) (harness string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -149,17 +149,17 @@ func script(t *testing.T, text string) (harness string) {
 	return harness
 }
 
-func TestSubjectThatFails(t *testing.T) {
+func TestFailingSubjectIsReported(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"at once":        {"echo broken >&2; exit 3", "broken"},
-		"babble":         {"echo hello", "unreadable"},
-		"not ready":      {`echo '{"ready":false}'`, "something else"},
+		"at the start":   {"echo broken >&2; exit 3", "broken"},
+		"not JSON":       {"echo hello", "unreadable"},
+		"not ready":      {`echo '{"ready":false}'`, "did not report that it is ready"},
 		"after it began": {`echo '{"ready":true}'; read go; echo broken >&2; exit 1`, "broken"},
-		"mute":           {`echo '{"ready":true}'; read go`, "without a word"},
-		"wordy":          {"echo broken >&2; echo see the manual >&2; exit 2", "broken"},
-		"endless line":   {"exec cat /dev/zero", "without a word"},
-		"survived":       {"sleep 1000 & exit 3", "exit status 3"},
-		"no connection":  {`echo '{"ready":true}'; read go; echo '{"messages":0}'`, "without having had a message"},
+		"no output":      {`echo '{"ready":true}'; read go`, "without output"},
+		"several lines":  {"echo broken >&2; echo see the manual >&2; exit 2", "broken"},
+		"endless line":   {"exec cat /dev/zero", "without output"},
+		"orphan":         {"sleep 1000 & exit 3", "exit status 3"},
+		"no connection":  {`echo '{"ready":true}'; read go; echo '{"messages":0}'`, "ended without a message"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := bench.Run(t.Context(), bench.Config{
@@ -169,7 +169,7 @@ func TestSubjectThatFails(t *testing.T) {
 				t.Fatalf("error %v", err)
 			}
 			if r := file.Rows[0]; !r.Sound() {
-				t.Errorf("the other: %+v", r)
+				t.Errorf("the row of the other subject: %+v", r)
 			}
 			if r := file.Rows[1]; r.Sound() || r.Rounds != 0 || r.MsgsPerS != nil || len(r.Faults) != 2 ||
 				!strings.Contains(strings.Join(r.Faults, " "), c.want) {
@@ -179,7 +179,7 @@ func TestSubjectThatFails(t *testing.T) {
 	}
 }
 
-func TestSubjectThatIsNotThere(t *testing.T) {
+func TestMissingSubjectIsLeftOut(t *testing.T) {
 	file, err := bench.Run(t.Context(), bench.Config{
 		Subjects: []string{"inline", "asio"}, Msgs: 100, Rounds: 1, Self: script(t, ""),
 	}, quiet)
@@ -196,7 +196,7 @@ func TestSubjectThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestInterrupted(t *testing.T) {
+func TestInterruptedRunKeepsFinishedRounds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	file, err := bench.Run(ctx, bench.Config{
 		Subjects: []string{"inline"}, Msgs: 100, Rounds: 50, Self: self(t),
@@ -216,7 +216,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-func TestFileComesBack(t *testing.T) {
+func TestFileRoundTrip(t *testing.T) {
 	one, two := 1.5, 2.5
 	file := &bench.File{
 		Meta: bench.Meta{Kernel: "k", Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Command: []string{"feedgate"}},

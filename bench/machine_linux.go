@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is what figures depend on; what cannot be found out stays empty.
+// machine returns what the figures depend on. Unknown fields stay empty.
 func machine() Meta {
 	m := Meta{
 		Machine:    procField("/proc/cpuinfo", "model name"),
@@ -38,7 +38,7 @@ func procText(path string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// procField is the value of the first line "name : value" of a file.
+// procField returns the value of the first line "name : value" of a file.
 func procField(path, name string) string {
 	for line := range strings.Lines(procText(path)) {
 		if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == name {

@@ -12,7 +12,7 @@ import (
 	"feedgate/bench"
 )
 
-// TestMain lets the test binary be what the harness starts from its own.
+// TestMain makes the test binary the process of a feed or a subject, if the harness starts it as such.
 func TestMain(m *testing.M) {
 	var child func(context.Context, io.Reader, io.Writer) error
 	switch {
@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 			return bench.SubjectMain(ctx, os.Args[2:], in, out)
 		}
 	default:
-		// Under the race detector every process sleeps for a second at its end, so
-		// that other goroutines may still report; the children have none left.
+		// By default the race detector delays every exit by a second, for reports of other goroutines;
+		// the child processes have none left.
 		if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
 			panic(err)
 		}

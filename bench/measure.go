@@ -11,17 +11,16 @@ import (
 // sample is one run of one subject.
 type sample struct {
 	served
-	own      outcome  // what the subject says of itself
-	syscalls *float64 // in all; nil: not counted
-	fault    string   // why the run is not to be trusted; empty: it is
+	own      outcome  // reported by the subject's process
+	syscalls *float64 // total; nil: not counted
+	fault    string   // why the run is invalid; empty: it is valid
 }
 
-// grace is how long a process may take for what takes no time: to start, to end,
-// to answer.
+// grace is how long a process may take to start, to end or to answer.
 const grace = 10 * time.Second
 
-// measure runs a subject once. Its error ends the harness; what is wrong with the
-// subject is the sample's fault.
+// measure runs a subject once. An error ends the harness; a failure of the subject is in the
+// sample's fault.
 func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) (sample, error) {
 	what := order{
 		Protocol: c.Protocol, Size: l.size, Rate: h.cfg.Rate,
@@ -45,7 +44,7 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 		sm, err := h.client(running, c.command(&h.cfg, l, addr), warm)
 		if err != nil {
 			sm.fault = strings.ReplaceAll(err.Error(), "\n", ": ")
-			_ = feed.say(order{Stop: true}) // if it has gone, report finds out
+			_ = feed.send(order{Stop: true}) // if the feed has ended, report notices
 		}
 		ended <- sm
 	}()
@@ -67,14 +66,14 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 	return sm, nil
 }
 
-var errStuck = errors.New("stopped where it stood")
+var errStuck = errors.New("stopped: no progress")
 
 // report waits for the feed's report on a run.
 func (h *harness) report(ctx context.Context, feed origin) (*served, error) {
 	for {
 		var n notice
-		if err := feed.hear(ctx, &n); err != nil {
-			return nil, feed.gone(err)
+		if err := feed.receive(ctx, &n); err != nil {
+			return nil, feed.endError(err)
 		}
 		if n.Report != nil {
 			return n.Report, nil
@@ -111,15 +110,15 @@ func (h *harness) client(ctx context.Context, args []string, count bool) (sm sam
 		p.kill()
 		return sm, errors.Join(err, p.wait())
 	}
-	heard := p.hear(ctx, &sm.own)
-	if heard != nil {
+	receiveErr := p.receive(ctx, &sm.own)
+	if receiveErr != nil {
 		p.kill()
 	}
-	if err := p.wait(); err != nil || heard != nil {
-		return sm, errors.Join(heard, err)
+	if err := p.wait(); err != nil || receiveErr != nil {
+		return sm, errors.Join(receiveErr, err)
 	}
-	if sm.own.Messages == 0 { // the feed may be waiting for it yet
-		return sm, errors.New("ended without having had a message")
+	if sm.own.Messages == 0 { // the feed may still wait for it
+		return sm, errors.New("ended without a message")
 	}
 	if calls != nil && h.uncounted == nil {
 		after, err := calls.count()
@@ -138,11 +137,11 @@ func begin(ctx context.Context, p *process) error {
 	var state struct {
 		Ready bool `json:"ready"`
 	}
-	if err := p.hear(ctx, &state); err != nil {
+	if err := p.receive(ctx, &state); err != nil {
 		return err
 	}
 	if !state.Ready {
-		return errors.New("said something else than that it is ready")
+		return errors.New("did not report that it is ready")
 	}
 	return nil
 }

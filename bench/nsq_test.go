@@ -6,7 +6,7 @@ import (
 	"feedgate/bench"
 )
 
-// TestNSQ: subjects whose feed is nsqd, which measures no latency.
+// TestNSQ: nsqd is the feed, and measures no latency.
 func TestNSQ(t *testing.T) {
 	const count = 5000
 	subjects := []string{"nsq-go-nsq", "nsq-go-nsq-tuned", "nsq-inline", "nsq-feedgate"}

@@ -23,8 +23,7 @@ const (
 	NsqdArg = "bench-nsqd"
 )
 
-// order is a line to the feed's process: what to serve to the one client of the
-// next run, or to end the run that is under way.
+// order is a line to the feed's process: it starts a run for one client, or stops the current run.
 type order struct {
 	Protocol string        `json:"protocol,omitempty"`
 	Size     int           `json:"size,omitempty"`
@@ -33,65 +32,63 @@ type order struct {
 	Rate     float64       `json:"rate,omitempty"`
 
 	Certificate certificate `json:"certificate,omitzero"` // of a protocol over TLS
-	// Patience is how long the run may stand still before it is given up: a subject
-	// that has lost an ack never comes to its end.
+	// Patience is how long the run may make no progress before it is stopped. A subject that has lost an
+	// ack would never end.
 	Patience time.Duration `json:"patience,omitempty"`
 
 	Stop bool `json:"stop,omitempty"`
 }
 
-// notice is a line from the feed's process: first the address, then how far the
-// run has come, at its end the report.
+// notice is a line from the feed's process: first its address, then its progress, at the end its report.
 type notice struct {
 	Addr         string  `json:"addr,omitempty"`
 	Acknowledged uint64  `json:"acknowledged,omitempty"`
 	Report       *served `json:"report,omitempty"`
 }
 
-// served is what the feed has seen of a run.
+// served is the feed's report of a run.
 type served struct {
 	feedserver.Counts
 	CPUNS    float64   `json:"cpu_ns"`
 	Latency  []float64 `json:"latency"` // us, at percentiles; none without acks
-	GaveUp   bool      `json:"gave_up"` // nothing moved for order.Patience
+	GaveUp   bool      `json:"gave_up"` // no progress for order.Patience
 	Failures string    `json:"failures,omitempty"`
 }
 
-// percentiles are where latency is looked at.
+// percentiles are the percentiles of the latency that are reported.
 var percentiles = []float64{
 	1, 5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 97, 98, 99, 99.5, 99.7, 99.9, 99.95, 99.97, 99.99, 99.995, 99.999, 100,
 }
 
 const (
 	noticePeriod = 200 * time.Millisecond
-	// silence is as long as a run may be, see [maxRun]: the feed sends no PING, which
-	// limit could not tell from a message.
+	// silence is the heartbeat interval: longer than a run, so the feed sends no PING, which limit would
+	// take for a message.
 	silence = maxRun
 )
 
-// feedServer serves one run to one client. It listens before it is given an order's address.
+// feedServer serves one run to one client. It listens from the beginning.
 type feedServer interface {
 	Addr() net.Addr
-	// Report is what it has seen so far. Any goroutine may ask.
+	// Report returns the counts so far. Any goroutine may call it.
 	Report() feedserver.Report
-	// Wait waits until the run has ended, or ctx has, and returns what it has seen.
+	// Wait waits until the run or ctx has ended, and returns the report.
 	Wait(ctx context.Context) (feedserver.Report, error)
-	// Close ends the client's connection, if it has not ended.
+	// Close closes the client's connection.
 	Close() error
 }
 
-// FeedMain is the process of the feed: it serves one run an order, one after the
-// other, until in ends.
+// FeedMain is the process of the feed. It serves one run per order, one after another, until in ends.
 func FeedMain(ctx context.Context, in io.Reader, out io.Writer) error {
 	return originMain(ctx, startFeed, in, out)
 }
 
-// NsqdMain is [FeedMain] for clients of NSQ: for each run, an empty nsqd is started and filled.
+// NsqdMain is [FeedMain] for clients of NSQ. For each run it starts an nsqd and fills it.
 func NsqdMain(ctx context.Context, in io.Reader, out io.Writer) error {
 	return originMain(ctx, startNsqd, in, out)
 }
 
-// originMain is the process of what start makes a server for.
+// originMain is the process of a feed. start makes the server of a run.
 func originMain(ctx context.Context, start func(order) (feedServer, error), in io.Reader, out io.Writer) error {
 	orders := make(chan order)
 	failed := make(chan error, 1)
@@ -117,7 +114,7 @@ func originMain(ctx context.Context, start func(order) (feedServer, error), in i
 					return nil
 				}
 			}
-			if o.Stop { // the run was over already
+			if o.Stop { // the run has already ended
 				continue
 			}
 			server, err := start(o)
@@ -187,19 +184,19 @@ func serve(ctx context.Context, server feedServer, patience time.Duration, order
 	return out.Encode(notice{Report: &result})
 }
 
-// attend tells how the run goes until it has ended, and stops it when it is told
-// to or nothing moves.
+// attend reports the progress of a run until it has ended. It stops the run if it is ordered to, or
+// if the run makes no progress.
 func attend(server feedServer, patience time.Duration, orders <-chan order, stop func(), ended <-chan error, out *json.Encoder) (gaveUp bool, err error) {
 	ticker := time.NewTicker(noticePeriod)
 	defer ticker.Stop()
 	moved, at := uint64(0), time.Now()
-	// At first the subject is still being started.
+	// At first, the subject is still starting.
 	wait := patience + grace
 	for {
 		select {
 		case err := <-ended:
 			return gaveUp, err
-		case <-orders: // to stop, or the harness has gone
+		case <-orders: // an order to stop, or the end of the harness
 			orders = nil
 			stop()
 		case now := <-ticker.C:

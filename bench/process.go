@@ -16,27 +16,26 @@ import (
 	"time"
 )
 
-// process is a child that speaks lines of JSON on its standard output. Its two
-// goroutines end with the child, or when what it has left behind has kept its
-// output open for longer than orphanDelay; wait waits for both.
+// process is a child process that writes lines of JSON to its standard output. Its two goroutines end with
+// the child, or orphanDelay later if the child's own children keep its output open. wait waits for both.
 type process struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	lines  <-chan []byte // closed once the child has ended, or has said what is no line
+	lines  <-chan []byte // closed once the child has ended, or has written an overlong line
 	stderr *opening
 	ended  <-chan struct{} // closed when err is set
 	err    error           // of the child's end
 }
 
-// orphanDelay is how long a child's own children may outlive it with its output.
+// orphanDelay is how long a child's own children may keep its output open after its end.
 const orphanDelay = time.Second
 
-// start starts a child that ends when ctx does, or this process. env is added to this
-// process's environment.
+// start starts a child that is killed when ctx ends, or this process. env is added to the
+// environment of this process.
 func start(ctx context.Context, args []string, env ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), env...)
-	// A signal from the terminal is the harness's to answer.
+	// In its own process group, so that only the harness gets signals from the terminal.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = orphanDelay
 	p := &process{cmd: cmd, stderr: new(opening)}
@@ -46,7 +45,7 @@ func start(ctx context.Context, args []string, env ...string) (*process, error) 
 	if err != nil {
 		return nil, err
 	}
-	// With a pipe of exec's own Wait would not end while an orphan holds it.
+	// With StdoutPipe, Wait would not return while an orphan keeps the pipe open.
 	stdout, written := io.Pipe()
 	cmd.Stdout = written
 	if err := cmd.Start(); err != nil {
@@ -55,7 +54,7 @@ func start(ctx context.Context, args []string, env ...string) (*process, error) 
 	lines, ended := make(chan []byte, 16), make(chan struct{})
 	go func() {
 		defer close(lines)
-		defer stdout.Close() // or a child that says what is no line would wait for ever
+		defer stdout.Close() // unblocks a child that has written an overlong line
 		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
 			lines <- bytes.Clone(scanner.Bytes())
 		}
@@ -64,14 +63,14 @@ func start(ctx context.Context, args []string, env ...string) (*process, error) 
 		defer close(ended)
 		defer written.Close()
 		p.err = cmd.Wait()
-		p.killGroup() // what it has left behind; its number is not given out again so soon
+		p.killGroup() // its orphans; the group's ID is not reused so soon
 	}()
 	p.stdin, p.lines, p.ended = stdin, lines, ended
 	return p, nil
 }
 
-// say sends the child a line.
-func (p *process) say(v any) error {
+// send writes v to the child as a line of JSON.
+func (p *process) send(v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -80,10 +79,10 @@ func (p *process) say(v any) error {
 	return err
 }
 
-var errSilent = errors.New("ended without a word")
+var errSilent = errors.New("ended without output")
 
-// hear waits for the child's next line.
-func (p *process) hear(ctx context.Context, v any) error {
+// receive waits for the child's next line and decodes it into v.
+func (p *process) receive(ctx context.Context, v any) error {
 	select {
 	case line, ok := <-p.lines:
 		if !ok {
@@ -98,11 +97,10 @@ func (p *process) hear(ctx context.Context, v any) error {
 	}
 }
 
-// wait waits for the child's end. Its error has what the child said on standard
-// error.
+// wait waits for the child's end. Its error includes the first line that the child wrote to standard error.
 func (p *process) wait() error {
 	_ = p.stdin.Close()
-	for range p.lines { // or its reader would wait to pass on the next
+	for range p.lines { // unblocks its reader
 	}
 	<-p.ended
 	if p.err != nil {
@@ -111,7 +109,7 @@ func (p *process) wait() error {
 	return nil
 }
 
-// kill ends the child and its own children at once, unless it has ended already.
+// kill kills the child and its own children, if it has not ended.
 func (p *process) kill() {
 	if p.cmd.Process.Signal(syscall.Signal(0)) == nil {
 		p.killGroup()
@@ -120,9 +118,8 @@ func (p *process) kill() {
 
 func (p *process) killGroup() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
 
-// opening keeps the beginning of what is written to it: what a panic or a usage
-// error is about stands in its first line. exec's copying goroutine writes, anyone
-// reads.
+// opening keeps the beginning of the text written to it: the first line of a panic or a usage error has the
+// reason. The copying goroutine of package exec writes to it; any goroutine may read it.
 type opening struct {
 	mu   sync.Mutex
 	text []byte
@@ -137,7 +134,7 @@ func (o *opening) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// err is the first line as an error, nil when there is none.
+// err returns the first line as an error, nil if there is none.
 func (o *opening) err() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

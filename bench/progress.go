@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// NewProgress returns an observer that writes how it goes: a bar over itself when
-// w is a terminal, else a line for each run that has ended. end wipes the bar.
+// NewProgress returns an observer that writes the progress to w: a bar that it overwrites, if w is
+// a terminal, or else a line per run that has ended. end erases the bar.
 func NewProgress(w io.Writer) (observe func(Progress), end func()) {
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		bar := func(p Progress) {
@@ -45,10 +45,10 @@ func barLine(p *Progress, width int) string {
 		full := cells * p.Done / max(p.Total, 1)
 		text = "[" + strings.Repeat("#", full) + strings.Repeat(".", cells-full) + "]" + text
 	}
-	return text[:min(len(text), max(width-1, 0))] // a line that wraps cannot be written over
+	return text[:min(len(text), max(width-1, 0))] // a wrapped line could not be overwritten
 }
 
-// nameWidth is as long as names of subjects are.
+// nameWidth is the length of the longest subject name.
 const nameWidth = 16
 
 func roundName(p *Progress) string {

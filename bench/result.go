@@ -8,15 +8,14 @@ import (
 	"time"
 )
 
-// File is what a run of the harness leaves: its surroundings and a row for each
-// subject, size and number of workers, in the order in which they were measured
-// first.
+// File is the result of a run of the harness: its environment, and a row for each subject, size and
+// number of workers, in the order of their first measurement.
 type File struct {
 	Meta Meta  `json:"meta"`
 	Rows []Row `json:"rows"`
 }
 
-// Meta is what the figures depend on beside the subjects.
+// Meta is what the figures depend on, besides the subjects.
 type Meta struct {
 	Machine    string    `json:"machine"` // model of the processor
 	Cores      int       `json:"cores"`
@@ -28,23 +27,22 @@ type Meta struct {
 	Command    []string  `json:"command"`
 	Began      time.Time `json:"began"`
 	Rounds     int       `json:"rounds"`
-	// Notes are what a reader must know to trust the figures: what was left out,
-	// what could not be measured and why.
+	// Notes list what a reader must know to trust the figures: what was left out, and what could not be
+	// measured and why.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Row is one subject under one load. Figures are medians of the rounds; what a
-// subject cannot say is nil. Rates and times are the feed's, from the first
-// message's sending to the last ack's arrival, of NSQ the last FIN's, as nsqd's
-// statistics show them within 1 ms; MB are 10^6 bytes of payload.
+// Row is one subject under one load. Figures are medians of the rounds; unknown ones are nil. Rates
+// and times are the feed's, from sending the first message to receiving the last ack; for NSQ to
+// the last FIN, from nsqd's statistics, accurate to 1 ms. MB are 10^6 bytes of payload.
 type Row struct {
 	Subject  string `json:"subject"`
 	Protocol string `json:"protocol"`
 
 	Size        int     `json:"size"` // bytes of payload
 	Workers     int     `json:"workers"`
-	WorkNS      int64   `json:"work_ns"`      // processor time burnt a message
-	RateOffered float64 `json:"rate_offered"` // messages a second; 0: flat out
+	WorkNS      int64   `json:"work_ns"`      // CPU time of the work per message
+	RateOffered float64 `json:"rate_offered"` // messages per second; 0: as fast as possible
 
 	Msgs     *float64 `json:"msgs"`
 	Seconds  *float64 `json:"seconds"`
@@ -52,12 +50,12 @@ type Row struct {
 	MBPerS   *float64 `json:"mb_per_s"`
 
 	CPUNSPerMsg     *float64 `json:"cpu_ns_per_msg"`      // of the subject's process, all threads, user and system
-	FeedCPUNSPerMsg *float64 `json:"feed_cpu_ns_per_msg"` // of the feed's, meanwhile
+	FeedCPUNSPerMsg *float64 `json:"feed_cpu_ns_per_msg"` // of the feed's process, in the same time
 	AllocsPerMsg    *float64 `json:"allocs_per_msg"`      // heap objects
 	SyscallsPerMsg  *float64 `json:"syscalls_per_msg"`    // of the subject's process, counted in the warm-up only
-	RSSMB           *float64 `json:"rss_mb"`              // most that was resident, MiB
+	RSSMB           *float64 `json:"rss_mb"`              // peak, in MiB
 
-	// From sent, or at a rate from due, to the ack's arrival at the feed.
+	// Ack latency, from when the message was sent, or with a rate was due, to the arrival of the ack.
 	P50US  *float64 `json:"p50_us"`
 	P99US  *float64 `json:"p99_us"`
 	P999US *float64 `json:"p999_us"`
@@ -68,31 +66,29 @@ type Row struct {
 	Duplicate uint64 `json:"duplicate"`
 	Unknown   uint64 `json:"unknown"` // acks that name no message
 
-	OfLimit *float64 `json:"of_limit"` // median of msgs_per_s by limit's of the same round
+	OfLimit *float64 `json:"of_limit"` // median over the rounds of msgs_per_s divided by limit's in that round
 
-	Rounds int `json:"rounds"` // that came to their end
+	Rounds int `json:"rounds"` // completed ones
 	// Spread is each figure's interval, by its name in JSON: see [Interval].
 	Spread  map[string]Interval `json:"spread"`
 	Latency []Percentile        `json:"latency"` // ascending
-	Faults  []string            `json:"faults"`  // what went wrong, by round; empty: nothing
+	Faults  []string            `json:"faults"`  // by round
 }
 
-// Percentile is a point of a latency distribution: the median of the rounds'
-// values, and their spread.
+// Percentile is a point of a latency distribution: the median over the rounds, and the spread.
 type Percentile struct {
 	Percentile float64 `json:"percentile"` // 0 to 100
 	US         float64 `json:"us"`
 	Interval
 }
 
-// Sound says whether the row is to be trusted: every round came to its end and
-// every message was acknowledged exactly once.
+// Sound reports whether the row is valid: every round was completed, and every message was acked
+// exactly once.
 func (r *Row) Sound() bool {
 	return len(r.Faults) == 0 && r.Missing+r.Duplicate+r.Unknown == 0
 }
 
-// figures are those of a row, which have a spread and can stand in a
-// threshold.
+// figures are the figures of a row that have a spread.
 var figures = []struct {
 	name string
 	at   func(r *Row) **float64
@@ -113,8 +109,8 @@ var figures = []struct {
 	{"of_limit", func(r *Row) **float64 { return &r.OfLimit }},
 }
 
-// Metric is a figure of the row by its name in JSON: nil when the subject cannot
-// say it, and not known when there is none of that name.
+// Metric returns a figure of the row by its name in JSON. value is nil if the figure is unknown;
+// known is false if no figure has that name.
 func (r *Row) Metric(name string) (value *float64, known bool) {
 	for _, m := range figures {
 		if m.name == name {
@@ -136,7 +132,7 @@ func (r *Row) Metric(name string) (value *float64, known bool) {
 	return nil, false
 }
 
-// ReadFile reads what a run has left.
+// ReadFile reads the result of a run.
 func ReadFile(path string) (*File, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -2,8 +2,8 @@ package bench
 
 import "fmt"
 
-// rows sums the rounds up, a row a subject. The first round is the warm-up; without
-// another there are no rows.
+// rows summarizes the rounds in one row per subject. The first round is the warm-up. Without
+// another one there are no rows.
 func (h *harness) rows(contenders []contender, l load, rounds [][]sample) []Row {
 	if len(rounds) < 2 {
 		return nil
@@ -24,13 +24,13 @@ func (h *harness) rows(contenders []contender, l load, rounds [][]sample) []Row 
 		var runs []map[string]float64
 		var latency [][]float64
 		for round, samples := range rounds {
-			row.judge(round, &samples[i])
-			if round == 0 || !samples[i].whole() {
+			row.addFaults(round, &samples[i])
+			if round == 0 || !samples[i].completed() {
 				continue
 			}
 			row.Rounds++
 			f := samples[i].figures(l)
-			if limit >= 0 && samples[limit].whole() && samples[limit].MsgsPerS > 0 {
+			if limit >= 0 && samples[limit].completed() && samples[limit].MsgsPerS > 0 {
 				f["of_limit"] = samples[i].MsgsPerS / samples[limit].MsgsPerS
 			}
 			runs = append(runs, f)
@@ -48,14 +48,13 @@ func (h *harness) rows(contenders []contender, l load, rounds [][]sample) []Row 
 	return all
 }
 
-// whole says whether the run came to its end, so that its figures mean something.
-func (sm *sample) whole() bool {
+// completed reports whether the run was completed, so that its figures are valid.
+func (sm *sample) completed() bool {
 	return sm.fault == "" && sm.Failures == "" && !sm.GaveUp && sm.Acknowledged > 0
 }
 
-// judge notes what is wrong with a run, beside acks that are missing or too many,
-// which are only counted.
-func (r *Row) judge(round int, sm *sample) {
+// addFaults adds the faults of a run. Missing and surplus acks are only counted.
+func (r *Row) addFaults(round int, sm *sample) {
 	r.Missing += sm.Missing
 	r.Duplicate += sm.Duplicate
 	r.Unknown += sm.Unknown
@@ -67,7 +66,7 @@ func (r *Row) judge(round int, sm *sample) {
 		r.Faults = append(r.Faults, when+": "+fmt.Sprintf(format, args...))
 	}
 	if sm.GaveUp {
-		fault("nothing moved any more, given up")
+		fault("stopped: no progress")
 	}
 	if sm.fault != "" {
 		fault("%s", sm.fault)
@@ -79,7 +78,7 @@ func (r *Row) judge(round int, sm *sample) {
 		fault("%d messages were refused", n)
 	}
 	if n := sm.Early; n > 0 {
-		fault("%d acks came before their messages were sent", n)
+		fault("%d acks arrived before their messages were sent", n)
 	}
 	if n := sm.ProtocolErrors; n > 0 {
 		fault("%d protocol errors", n)
@@ -92,7 +91,7 @@ func (r *Row) judge(round int, sm *sample) {
 	}
 }
 
-// figures are what a run came to, by the names that rows give them.
+// figures returns the figures of a run by their names in rows.
 func (sm *sample) figures(l load) map[string]float64 {
 	n := float64(sm.Acknowledged)
 	f := map[string]float64{
@@ -117,12 +116,12 @@ func (sm *sample) figures(l load) map[string]float64 {
 	return f
 }
 
-// sum sets the row's figures to the medians of the rounds'.
+// sum sets the row's figures to the medians over the rounds.
 func (r *Row) sum(runs []map[string]float64, latency [][]float64) {
 	for _, m := range figures {
 		var values []float64
 		for _, f := range runs {
-			if v, said := f[m.name]; said {
+			if v, known := f[m.name]; known {
 				values = append(values, v)
 			}
 		}

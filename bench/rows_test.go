@@ -7,13 +7,13 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 )
 
-// run is a sample of n acks at a rate.
+// run returns a sample of n acks at a rate.
 func run(n uint64, rate float64) sample {
 	return sample{served: served{Counts: feedserver.Counts{Sent: n, Acknowledged: n, Seconds: 1, MsgsPerS: rate, Connections: 1}}}
 }
 
-// TestFailedRoundsAreLeftOut sees that neither a subject's figures nor its share of
-// limit's come from a run that did not come to its end.
+// TestFailedRoundsAreLeftOut: neither a subject's figures nor its ratio to limit include a run that was not
+// completed.
 func TestFailedRoundsAreLeftOut(t *testing.T) {
 	stuck := run(10, 1)
 	stuck.GaveUp = true
@@ -36,11 +36,11 @@ func TestFailedRoundsAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestAcksTooEarlyAreAFault(t *testing.T) {
+func TestEarlyAcksAreAFault(t *testing.T) {
 	early := run(10, 1)
 	early.Early = 2
 	var row Row
-	row.judge(1, &early)
+	row.addFaults(1, &early)
 	if row.Sound() || !strings.Contains(row.Faults[0], "before their messages were sent") {
 		t.Errorf("faults %q", row.Faults)
 	}

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// origin is the harness's hold on a feed's process.
+// origin is a feed's process.
 type origin struct{ *process }
 
-// originArg is the argument of the process that serves a protocol. All runs of NSQ have one
-// of their own: what nsqd leaves in memory is in nobody else's way.
+// originArg returns the argument of the process that serves a protocol. NSQ has its own process, so
+// that nsqd's garbage does not affect other runs.
 func originArg(protocol string) string {
 	if protocol == queued {
 		return NsqdArg
@@ -20,19 +20,19 @@ func originArg(protocol string) string {
 	return FeedArg
 }
 
-// preparing is how long a feed may take until its client can come: one that has its
-// messages ready makes them first.
+// preparing is how long a feed may take until its client can connect. nsqd is first filled with all
+// messages.
 const preparing = time.Minute
 
-// startOrigins starts every process that a contender needs, each once. end ends them.
+// startOrigins starts each feed process that a contender needs, once. end ends them.
 func (h *harness) startOrigins(ctx context.Context, contenders []contender) (end func(), err error) {
 	ctx, stop := context.WithCancel(ctx)
 	h.feeds = make(map[string]origin)
 	end = func() {
 		defer stop()
-		defer time.AfterFunc(grace, stop).Stop() // they end when they have no more orders
+		defer time.AfterFunc(grace, stop).Stop() // they end when their standard input does
 		for _, o := range h.feeds {
-			_ = o.wait() // it has nothing to say any more that matters
+			_ = o.wait() // the measurements are complete, so its error does not matter
 		}
 	}
 	for _, c := range contenders {
@@ -49,23 +49,23 @@ func (h *harness) startOrigins(ctx context.Context, contenders []contender) (end
 	return end, nil
 }
 
-// serve makes the feed ready for a run.
+// serve prepares the feed for a run.
 func (o origin) serve(ctx context.Context, what order) (addr string, err error) {
-	if err := o.say(what); err != nil {
-		return "", o.gone(err)
+	if err := o.send(what); err != nil {
+		return "", o.endError(err)
 	}
 	var n notice
 	ctx, cancel := context.WithTimeoutCause(ctx, preparing, errors.New("the feed does not answer"))
 	defer cancel()
-	if err := o.hear(ctx, &n); err != nil {
-		return "", o.gone(err)
+	if err := o.receive(ctx, &n); err != nil {
+		return "", o.endError(err)
 	}
 	return n.Addr, nil
 }
 
-// gone is the error of a feed that cannot be talked to any more, with how it ended
-// if it has.
-func (o origin) gone(err error) error {
+// endError returns the error of a feed that no longer answers. If the feed has ended, it includes
+// the reason.
+func (o origin) endError(err error) error {
 	if errors.Is(err, errSilent) || errors.Is(err, syscall.EPIPE) {
 		if end := o.wait(); end != nil {
 			err = fmt.Errorf("%w: %w", err, end)

@@ -5,18 +5,17 @@ import (
 	"slices"
 )
 
-// Interval is the spread of a figure over the rounds: the narrowest pair of
-// values that stand equally far from the ends of their order and hold the true
-// median with a confidence of at least 95%, whatever the distribution; with fewer
-// than 6 rounds no pair does, and it is the least and the greatest (5 rounds:
-// 93.75%).
+// Interval is the spread of a figure over the rounds: the narrowest pair of order statistics,
+// equally far from both ends, that contains the true median with a confidence of at least 95%, for
+// any distribution. With fewer than 6 rounds no pair does, and it is the minimum and the maximum (5
+// rounds: 93.75%).
 type Interval struct {
 	Lo float64 `json:"lo"`
 	Hi float64 `json:"hi"`
 }
 
-// Overlaps says whether the intervals have a value in common. Two figures whose
-// intervals have none differ by more than their spread.
+// Overlaps reports whether the intervals have a value in common. If they have none, the figures
+// differ by more than their spread.
 func (i Interval) Overlaps(o Interval) bool { return i.Lo <= o.Hi && o.Lo <= i.Hi }
 
 const confidence = 0.95
@@ -29,9 +28,8 @@ func median(values []float64) (float64, Interval) {
 	return (vs[(n-1)/2] + vs[n/2]) / 2, Interval{vs[k], vs[n-1-k]}
 }
 
-// outside is how many of n ordered values may stand outside at either end. The
-// median lies below the value at k with the probability that at most k of n tosses
-// of a coin are heads.
+// outside returns how many of n ordered values are outside of the interval at each end. The median
+// is below the value at index k with the probability that at most k of n coin tosses are heads.
 func outside(n int) int {
 	toss := math.Pow(0.5, float64(n))
 	tail := 0.0

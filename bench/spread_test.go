@@ -23,8 +23,8 @@ func TestMedianAndItsInterval(t *testing.T) {
 	}
 }
 
-// TestIntervalHoldsTheMedian draws from a skewed distribution whose median is ln 2.
-func TestIntervalHoldsTheMedian(t *testing.T) {
+// TestIntervalContainsTheMedian: of a skewed distribution whose median is ln 2.
+func TestIntervalContainsTheMedian(t *testing.T) {
 	const draws, trueMedian = 20000, 0.6931471805599453
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, n := range []int{6, 7, 9, 11, 15, 30} {

@@ -27,73 +27,73 @@ import (
 type Subject struct {
 	Name     string
 	Doc      string // one line: what it is, and which question it answers
-	Protocol string // the feed's, that it speaks
-	Default  bool   // measured when the user names no subjects
-	// Control marks a client that is wrong on purpose, for trying the harness.
+	Protocol string // of the feed
+	Default  bool   // measured if the user names no subjects
+	// Control marks a client with a deliberate fault, for tests of the harness.
 	Control bool
 
 	// Run is the client, run in a process of its own.
 	Run baselines.Func
-	// Program is the name of an executable beside the harness's own that takes the
-	// flags of [clientMain] and speaks on its standard streams as that does.
+	// Program is the name of an executable in the harness's directory with the flags and the
+	// standard streams of [clientMain].
 	Program string
 }
 
-// Subjects are all that there are, in the order of a table.
+// Subjects are all subjects, in the order of a table.
 var Subjects = []Subject{
 	{Name: "limit", Protocol: "fg", Default: true, Run: baselines.Limit,
-		Doc: "bulk receive, no parsing, all acks in bulk: what the kernel and the feed leave to be had"},
+		Doc: "bulk receive, no parsing, all acks in bulk: the upper bound set by kernel and feed"},
 	{Name: "inline", Protocol: "fg", Default: true, Run: baselines.Inline,
-		Doc: "one goroutine parses and acks in place, one send a read: the price of having workers at all"},
+		Doc: "one goroutine parses and acks in place, one send per read: the cost of having workers at all"},
 	{Name: "naive", Protocol: "fg", Default: true, Run: baselines.Naive,
 		Doc: "one goroutine per worker on one channel, one write per ack: the first thing one writes"},
 	{Name: "channels", Protocol: "fg", Default: true, Run: baselines.Channels,
-		Doc: "bufio, a channel a worker, a writer that gathers acks: what an experienced Go programmer writes"},
+		Doc: "bufio, a channel per worker, a writer that gathers acks: what an experienced Go programmer writes"},
 	{Name: "batches", Protocol: "fg", Default: true, Run: baselines.Batches,
 		Doc: "one channel send per read, acks over messages, writev: what one writes after profiling that"},
 	{Name: "gnet-async", Protocol: "fg", Run: baselines.GnetAsync,
-		Doc: "a gnet client, a channel a worker, AsyncWrite an ack: gnet as its examples use it"},
+		Doc: "a gnet client, a channel per worker, one AsyncWrite per ack: gnet as its examples use it"},
 	{Name: "gnet-loop", Protocol: "fg", Default: true, Run: baselines.GnetLoop,
 		Doc: "a gnet client that does all work on its loop: what gnet can do without workers"},
 	{Name: "seed-32", Protocol: "fg", Default: true, Run: gateway32,
-		Doc: "feedgate with one single ack a message of its sendmmsg: what packing acks is worth"},
+		Doc: "feedgate with one ack in each message of a sendmmsg: what packing acks is worth"},
 	{Name: "asio", Protocol: "fg", Program: "feedgate-asio",
 		Doc: "C++17, Boost.Asio, boost::lockfree::spsc_queue, one post per ack (make baselines): the same idea with a library's loop"},
 	{Name: productName, Protocol: "fg", Default: true, Run: product,
-		Doc: "the product, as feedgate run has it"},
+		Doc: "the product, with the defaults of feedgate run"},
 
 	{Name: "ws-gws", Protocol: "ws", Run: ws.GWS,
-		Doc: "WebSocket: a gws client, a channel a worker"},
+		Doc: "WebSocket: a gws client, a channel per worker"},
 	{Name: "ws-coder", Protocol: "ws", Run: ws.Coder,
-		Doc: "WebSocket: a coder/websocket client, a channel a worker"},
+		Doc: "WebSocket: a coder/websocket client, a channel per worker"},
 	{Name: "ws-feedgate", Protocol: "ws", Run: productWS,
 		Doc: "WebSocket: the product, acks A{n}"},
 	{Name: "tls-limit", Protocol: "fg+tls", Run: limitTLS,
-		Doc: "TLS: limit over a tls.Conn, a bare loop of its reads"},
+		Doc: "TLS: limit over a tls.Conn, a bare loop of reads"},
 	{Name: "tls-feedgate", Protocol: "fg+tls", Run: productTLS,
 		Doc: "TLS: the product"},
 
 	{Name: "nsq-go-nsq", Protocol: queued, Run: nsq.GoNSQ,
-		Doc: "NSQ: a go-nsq consumer with a handler a worker, 2500 in flight"},
+		Doc: "NSQ: a go-nsq consumer with a handler per worker, 2500 in flight"},
 	{Name: "nsq-go-nsq-tuned", Protocol: queued, Run: nsq.GoNSQTuned,
 		Doc: "NSQ: the same with nsqd's largest output buffer and GOGC=800: what go-nsq's settings can do"},
 	{Name: "nsq-inline", Protocol: queued, Run: nsq.Inline,
-		Doc: "NSQ: one goroutine parses and finishes in place, one send a read"},
+		Doc: "NSQ: one goroutine parses and finishes in place, one send per read"},
 	{Name: "nsq-feedgate", Protocol: queued, Run: productNSQ,
 		Doc: "NSQ: the product"},
 
 	{Name: "inline-slow", Protocol: "fg", Control: true, Run: baselines.InlineSlow,
-		Doc: "inline that takes a quarter longer, so that its rate falls by a fifth where it is what limits"},
+		Doc: "inline that takes a quarter longer, so its rate is a fifth lower where it is the bottleneck"},
 	{Name: "inline-loses", Protocol: "fg", Control: true, Run: baselines.InlineLoses,
-		Doc: "inline that leaves out the ack of message 1000"},
+		Doc: "inline without the ack of message 1000"},
 	{Name: "inline-doubles", Protocol: "fg", Control: true, Run: baselines.InlineDoubles,
 		Doc: "inline that acks message 1000 twice"},
 }
 
-// productName is the subject that the others are there for.
+// productName is the subject with which the others are compared.
 const productName = "feedgate"
 
-// Find is the subject of that name, or nil.
+// Find returns the subject with that name, or nil.
 func Find(name string) *Subject {
 	for i := range Subjects {
 		if Subjects[i].Name == name {
@@ -103,7 +103,7 @@ func Find(name string) *Subject {
 	return nil
 }
 
-// product is the gateway as feedgate run has it by default.
+// product is the gateway with the defaults of feedgate run.
 func product(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers}, work)
 }
@@ -121,7 +121,7 @@ func productTLS(ctx context.Context, addr string, workers int, work func(msg []b
 	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Secure: true, Workers: workers, TLS: trusted}, work)
 }
 
-// productNSQ ends with the connection: nsqd has no goodbye.
+// productNSQ ends with its connection, because NSQ has no message for the end.
 func productNSQ(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	protocol := wirensq.Protocol{Topic: "bench", Channel: "bench"}
 	gw, err := newGateway(gateway.Config{Protocol: protocol, Hosts: []string{addr}, Workers: workers}, work)
@@ -132,7 +132,7 @@ func productNSQ(ctx context.Context, addr string, workers int, work func(msg []b
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- gw.Run(running) }()
-	ticker := time.NewTicker(glance)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -152,9 +152,8 @@ func productNSQ(ctx context.Context, addr string, workers int, work func(msg []b
 	}
 }
 
-// glance is how often a client looks whether its connection has ended, when nothing
-// tells it.
-const glance = 10 * time.Millisecond
+// pollInterval is how often a client checks whether its connection has ended.
+const pollInterval = 10 * time.Millisecond
 
 func limitTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	ca, err := os.ReadFile(os.Getenv(caVariable))
@@ -168,8 +167,7 @@ func limitTLS(ctx context.Context, addr string, workers int, work func(msg []byt
 	return baselines.LimitTLS(&tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12})(ctx, addr, workers, work)
 }
 
-// gateway32 is the gateway as it was first imagined: up to 32 messages a
-// sendmmsg, one ack in each.
+// gateway32 is the gateway of the original design: up to 32 messages per sendmmsg, with one ack each.
 func gateway32(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers, FlushMax: 32, FlushPack: 1}, work)
 }

@@ -9,8 +9,8 @@ import (
 	"feedgate/bench"
 )
 
-// TestExecutableWithoutASlash sees that a build is not looked for in PATH.
-func TestExecutableWithoutASlash(t *testing.T) {
+// TestExecutableWithoutASlashIsAFile: it is not looked up in PATH.
+func TestExecutableWithoutASlashIsAFile(t *testing.T) {
 	harness := script(t, "")
 	t.Chdir(filepath.Dir(harness))
 	file, err := bench.Run(t.Context(), bench.Config{
@@ -21,15 +21,15 @@ func TestExecutableWithoutASlash(t *testing.T) {
 	}
 }
 
-// TestBehindTheRate sees that a reader learns of messages that were due and never sent.
-func TestBehindTheRate(t *testing.T) {
+// TestUnsentMessagesAreNoted: messages that were due, but not sent.
+func TestUnsentMessagesAreNoted(t *testing.T) {
 	file, err := bench.Run(t.Context(), bench.Config{
 		Subjects: []string{"naive"}, Duration: 20 * time.Millisecond, Rate: 1e9, Rounds: 1, Self: self(t),
 	}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(strings.Join(file.Meta.Notes, " "), "of the 20000000 messages that --rate made due") {
+	if !strings.Contains(strings.Join(file.Meta.Notes, " "), "of the 20000000 messages due by --rate") {
 		t.Errorf("notes %q", file.Meta.Notes)
 	}
 }

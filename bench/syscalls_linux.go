@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syscalls counts the system calls of a child process and all its threads, by the
-// kernel's tracepoint raw_syscalls:sys_enter. It is what perf stat does: an event
-// of the thread that starts the child, which the child inherits and exec switches
-// on. The thread itself never execs, so nothing else is counted.
+// syscalls counts the system calls of a child process and all its threads by the kernel's
+// tracepoint raw_syscalls:sys_enter. Like perf stat, it uses an event of the thread that starts the
+// child; the child inherits it, and exec enables it. The thread itself never calls exec, so nothing
+// else is counted.
 type syscalls struct{ fd int }
 
-// watchSyscalls counts for the child that the calling goroutine starts before it
-// calls release. It takes a mounted tracefs and the right to trace: CAP_PERFMON,
-// or -1 in kernel.perf_event_paranoid.
+// watchSyscalls counts the system calls of the child that the calling goroutine starts before it
+// calls release. It requires a mounted tracefs, and CAP_PERFMON or -1 in
+// kernel.perf_event_paranoid.
 func watchSyscalls() (s *syscalls, release func(), err error) {
 	id, err := tracepoint("raw_syscalls/sys_enter")
 	if err != nil {
@@ -40,7 +40,7 @@ func watchSyscalls() (s *syscalls, release func(), err error) {
 	return &syscalls{fd}, runtime.UnlockOSThread, nil
 }
 
-// tracepoint is the number that the kernel gave a tracepoint.
+// tracepoint returns the kernel's ID of a tracepoint.
 func tracepoint(name string) (uint64, error) {
 	text, err := os.ReadFile("/sys/kernel/tracing/events/" + name + "/id")
 	if err != nil {
@@ -52,7 +52,7 @@ func tracepoint(name string) (uint64, error) {
 	return strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
 }
 
-// count is how many there were so far.
+// count returns the number of system calls so far.
 func (s *syscalls) count() (uint64, error) {
 	var b [8]byte
 	if _, err := unix.Read(s.fd, b[:]); err != nil {

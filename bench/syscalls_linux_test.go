@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestSyscallsOfAChild counts those of a shell that writes a character at a time.
-func TestSyscallsOfAChild(t *testing.T) {
+// TestOnlySyscallsOfTheChildAreCounted: the child is a shell that writes one character at a time.
+func TestOnlySyscallsOfTheChildAreCounted(t *testing.T) {
 	counted := func(script string) uint64 {
 		s, release, err := watchSyscalls()
 		if err != nil {

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Threshold is a condition under which a run counts as failed.
+// Threshold is a condition that makes a run fail.
 type Threshold struct {
 	text    string
-	subject string // empty: the product's rows, or all when it is not measured
+	subject string // empty: the product, or all subjects if it is not measured
 	metric  string
 	op      string
 	value   float64
 }
 
-// operators, the longer ones of a common beginning first.
+// operators lists longer operators before their prefixes.
 var operators = []string{"<=", ">=", "==", "!=", "<", ">"}
 
 // ParseThreshold reads [SUBJECT:]METRIC OP NUMBER, such as of_limit<0.4 or
@@ -23,7 +23,7 @@ var operators = []string{"<=", ">=", "==", "!=", "<", ">"}
 func ParseThreshold(text string) (Threshold, error) {
 	t := Threshold{text: text}
 	expr := text
-	if i := strings.LastIndexByte(text, ':'); i >= 0 { // NAME@PATH may have some, too
+	if i := strings.LastIndexByte(text, ':'); i >= 0 { // the last colon: a PATH may have colons as well
 		subject, rest := strings.TrimSpace(text[:i]), text[i+1:]
 		if name, _, _ := strings.Cut(subject, "@"); Find(name) == nil {
 			return t, fmt.Errorf("there is no subject %q; there are %s", subject, names())
@@ -49,7 +49,7 @@ func ParseThreshold(text string) (Threshold, error) {
 			return t, nil
 		}
 	}
-	return t, fmt.Errorf("%q is none of %s", expr[i:i+1], strings.Join(operators, " "))
+	return t, fmt.Errorf("%q is not one of %s", expr[i:i+1], strings.Join(operators, " "))
 }
 
 func metricNames() string {
@@ -60,12 +60,11 @@ func metricNames() string {
 	return strings.Join(append(all, "missing", "duplicate", "unknown"), ", ")
 }
 
-// Subject is the subject that the threshold names, or empty.
+// Subject returns the subject that the threshold names, or "".
 func (t Threshold) Subject() string { return t.subject }
 
-// Crossed says, a line a row, where the threshold is crossed. A figure that the
-// subject could not say, or that no round has brought, crosses every threshold, and
-// so does a subject without a row.
+// Crossed returns one line for each row that crosses the threshold. An unknown figure crosses every
+// threshold, and so does a subject without a row.
 func (t Threshold) Crossed(rows []Row) (lines []string) {
 	subject := t.subject
 	for i := range rows {

@@ -15,7 +15,7 @@ func TestThresholds(t *testing.T) {
 		{Subject: "feedgate", Size: 128, Workers: 2, OfLimit: value(0.8), P99US: value(3000)},
 	}
 	for text, want := range map[string]int{
-		"of_limit<0.6":            0, // meant for feedgate
+		"of_limit<0.6":            0, // applies to feedgate
 		"of_limit<0.85":           1,
 		"of_limit < 0.95":         2,
 		"inline:of_limit<0.6":     1,
@@ -62,8 +62,8 @@ func TestBadThresholds(t *testing.T) {
 		"p99_us>":         "not a number",
 		"p99_us>x":        "not a number",
 		"p99_us>NaN":      "not a number",
-		"p99_us=1":        "is none of",
-		"p99_us=>1":       "is none of",
+		"p99_us=1":        "is not one of",
+		"p99_us=>1":       "is not one of",
 	} {
 		if _, err := bench.ParseThreshold(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %s", text, err, want)

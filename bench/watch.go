@@ -2,7 +2,7 @@ package bench
 
 import "time"
 
-// Progress is how far a run of the harness has come.
+// Progress is the progress of a run of the harness.
 type Progress struct {
 	Done, Total int // runs of a subject, warm-up included
 	Subject     string
@@ -11,19 +11,19 @@ type Progress struct {
 	Round       int // 0: warm-up
 	Rounds      int
 
-	Acknowledged uint64        // so far, in the run under way or just ended
+	Acknowledged uint64        // so far, in the current run
 	Left         time.Duration // estimated
-	Ended        bool          // the run has
+	Ended        bool          // the current run has ended
 	MsgsPerS     float64       // of a run that has ended
 	Fault        string        // of a run that has ended; empty: none
 }
 
-// watch tells an observer how it goes.
+// watch reports the progress to an observer.
 type watch struct {
 	observe func(Progress)
 	at      Progress
 	begun   time.Time
-	took    map[string]time.Duration // by subject, the last time
+	took    map[string]time.Duration // duration of the last run, by subject
 }
 
 func newWatch(observe func(Progress), cfg *Config, subjects int) *watch {
@@ -56,8 +56,7 @@ func (w *watch) end(sm *sample) {
 	w.moved(sm.Acknowledged)
 }
 
-// left is what the runs to come would take if each took the average of the last
-// runs of the subjects seen so far.
+// left estimates the duration of the remaining runs by the average of the last run of each subject so far.
 func (w *watch) left() time.Duration {
 	if len(w.took) == 0 {
 		return 0

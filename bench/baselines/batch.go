@@ -2,16 +2,15 @@ package baselines
 
 import "feedgate/gateway/wire/fg1"
 
-// batch is what one read brought, on its way round: reader, worker, writer,
-// reader. Whoever has it owns it. A PONG is a batch without a buffer, which ends
-// with the writer.
+// batch has the bytes of one read. It circulates between reader, worker and writer; each owns it in
+// turn. A PONG is a batch without a buffer, which the writer drops.
 //
 //	0 <= at <= have <= len(buf)
 type batch struct {
 	buf      []byte
 	at, have int    // parsed, read
 	messages []span // in buf[:at]
-	replies  []byte // in buf, too, over messages that are done with
+	replies  []byte // also in buf, over processed messages
 }
 
 // span is a message whose payload is buf[off:end] of its batch.
@@ -20,8 +19,8 @@ type span struct {
 	off, end int
 }
 
-// parse finds the messages in what was read. PONGs go to done at once, past the
-// work. Messages before BYE or an error are there to be worked on.
+// parse finds the messages in the bytes read. It sends PONGs directly to done. Messages before BYE
+// or an error are in the batch.
 func (b *batch) parse(done chan<- *batch, res *Result) (bye bool, err error) {
 	for {
 		rest := b.buf[b.at:b.have]
@@ -46,8 +45,8 @@ func (b *batch) parse(done chan<- *batch, res *Result) (bye bool, err error) {
 	}
 }
 
-// work works on all messages. An ack cannot overtake the message behind its own: a
-// frame is no shorter than the ack.
+// work processes all messages. An ack never overwrites an unprocessed message, because no frame is
+// shorter than an ack.
 func (b *batch) work(work func([]byte)) {
 	owed := 0
 	for _, m := range b.messages {
@@ -58,8 +57,8 @@ func (b *batch) work(work func([]byte)) {
 	b.replies = b.buf[:owed]
 }
 
-// begin starts over with rest, the beginning of a frame, which may be b's own, and
-// makes room for the whole of it.
+// begin starts a new batch with rest, the beginning of a frame, which may be in b's own buffer. The
+// buffer is enlarged if the frame does not fit.
 func (b *batch) begin(rest []byte) {
 	to := b.buf
 	if len(rest) >= fg1.HeaderSize {

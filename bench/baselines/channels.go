@@ -8,21 +8,19 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// reply is a frame without payload that the client owes.
+// reply is a frame without payload that is to be sent.
 type reply struct {
 	op  fg1.Op
 	seq uint64
 }
 
-// Channels copies each message and passes it over a channel to one of the workers
-// in turn; they pass replies over another to a writer, which sends all that lie
-// ready at once.
+// Channels copies each message and passes it over a channel to the next worker. The workers pass
+// replies over another channel to a writer, which sends all available ones at once.
 //
-// Copies go into buffers that are recycled, see lane. To allocate each costs a
-// fifth of the rate at 64 bytes and more than half of it from 1 KiB on. Cutting
-// them from larger pieces gains half of that back at 64 bytes and little above; a
-// sync.Pool gains little at 64 bytes and nearly all above. What is left is the
-// price of two channel operations a message.
+// Copies are in recycled buffers, see lane. Allocating each would cost a fifth of the rate at 64
+// bytes and more than half from 1 KiB on. Slices of larger allocations regain half of that at 64
+// bytes and little above; a sync.Pool regains little at 64 bytes and nearly all above. The
+// remaining cost is that of two channel operations per message.
 func Channels(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
 	return session(ctx, addr, "channels", func(c *net.TCPConn, _ uint64, res *Result) error {
 		replies, written := make(chan reply, channelDepth), make(chan error, 1)
@@ -78,13 +76,13 @@ func readChannels(r reader, lanes []*lane, replies chan<- reply, res *Result) er
 	}
 }
 
-// writeReplies sends until replies is closed. After an error it closes c, which
-// ends the reader, and goes on receiving, so that no worker blocks.
+// writeReplies sends until replies is closed. After an error it closes c, which ends the reader,
+// and keeps receiving, so that no worker blocks.
 func writeReplies(c net.Conn, replies <-chan reply) (err error) {
 	buf := make([]byte, 0, channelDepth*fg1.HeaderSize)
 	for r := range replies {
 		buf = fg1.AppendFrame(buf[:0], r.op, 0, fg1.CodeOK, r.seq, nil)
-		// Nobody else receives, so what lies ready now can be had without waiting.
+		// Nobody else receives, so the replies in the channel can be received without blocking.
 		for range min(len(replies), channelDepth-1) {
 			r := <-replies
 			buf = fg1.AppendFrame(buf, r.op, 0, fg1.CodeOK, r.seq, nil)

@@ -9,20 +9,20 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// The controls are Inline with a known fault, so that a harness can be tried: it
-// must find what is wrong with them, and no more than that.
+// The controls are Inline with a known fault, for tests of the harness: it must find that fault and
+// no other.
 
-// wrongSeq is the message of whose ack a control makes something else.
+// wrongSeq is the number of the message whose ack a control changes.
 const wrongSeq = 1000
 
-// InlineSlow is Inline that takes a quarter longer over what each read brought:
-// where its work is what limits, its rate is four fifths of Inline's.
+// InlineSlow is Inline that takes a quarter longer to process each read: where that is the
+// bottleneck, its rate is four fifths of Inline's.
 func InlineSlow(ctx context.Context, addr string, _ int, work func(msg []byte)) (Result, error) {
 	return runInline(ctx, addr, "inline-slow", work, fault{slow: true})
 }
 
-// InlineLoses is Inline that leaves out the ack of message 1000. A server that waits
-// for it before it says BYE has to be left by cancelling ctx.
+// InlineLoses is Inline without the ack of message 1000. If the server waits for that ack before it
+// sends BYE, ctx must be cancelled.
 func InlineLoses(ctx context.Context, addr string, _ int, work func(msg []byte)) (Result, error) {
 	return runInline(ctx, addr, "inline-loses", work, fault{edit: func(b []byte) []byte {
 		if at := findAck(b, wrongSeq); at >= 0 {
@@ -32,7 +32,7 @@ func InlineLoses(ctx context.Context, addr string, _ int, work func(msg []byte))
 	}})
 }
 
-// InlineDoubles is Inline that acknowledges message 1000 twice.
+// InlineDoubles is Inline that acks message 1000 twice.
 func InlineDoubles(ctx context.Context, addr string, _ int, work func(msg []byte)) (Result, error) {
 	return runInline(ctx, addr, "inline-doubles", work, fault{edit: func(b []byte) []byte {
 		if at := findAck(b, wrongSeq); at >= 0 {
@@ -42,8 +42,7 @@ func InlineDoubles(ctx context.Context, addr string, _ int, work func(msg []byte
 	}})
 }
 
-// findAck is where in b the ack of seq stands, b being frames without payload; -1
-// when it is not there.
+// findAck returns the offset of the ack of seq in b, which has frames without payload, or -1.
 func findAck(b []byte, seq uint64) int {
 	ack := fg1.AppendFrame(nil, fg1.Ack, 0, fg1.CodeOK, seq, nil)
 	for at := 0; at < len(b); at += fg1.HeaderSize {
@@ -54,7 +53,7 @@ func findAck(b []byte, seq uint64) int {
 	return -1
 }
 
-// burn keeps the processor busy for d.
+// burn keeps the CPU busy for d.
 func burn(d time.Duration) {
 	for begun := time.Now(); time.Since(begun) < d; {
 	}

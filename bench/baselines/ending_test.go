@@ -16,8 +16,7 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// A server that resets while acks are on their way must end the client whatever
-// its goroutines wait for.
+// TestClientsEndWhenTheServerResets: while acks are in flight, whatever the client's goroutines wait for.
 func TestClientsEndWhenTheServerResets(t *testing.T) {
 	each(t, all, func(t *testing.T, s subject) {
 		addr, served := listen(t, func(c *net.TCPConn) error {
@@ -41,7 +40,7 @@ func TestClientsEndWhenTheServerResets(t *testing.T) {
 	})
 }
 
-// block is about 1 MiB of messages.
+// block returns about 1 MiB of messages.
 func block() []byte {
 	b := make([]byte, 0, 1<<20+64)
 	for len(b) < 1<<20 {
@@ -83,8 +82,7 @@ func TestClientsEndWhenCancelled(t *testing.T) {
 	}
 }
 
-// A server that takes no acks is read no more once some have gathered; a client
-// that waits for it can still be cancelled.
+// TestClientsStopReadingWhenAcksAreNotTaken: and can still be cancelled.
 func TestClientsStopReadingWhenAcksAreNotTaken(t *testing.T) {
 	const enough = 128 << 20 // bytes, several times what sockets hold
 	each(t, all, func(t *testing.T, s subject) {
@@ -114,8 +112,7 @@ func TestClientsStopReadingWhenAcksAreNotTaken(t *testing.T) {
 	})
 }
 
-// sendUntilFull sends messages until none have been taken for a while. It fails
-// when they come to limit bytes.
+// sendUntilFull sends messages until a write blocks for a while. It fails the test at limit bytes.
 func sendUntilFull(c net.Conn, limit int) error {
 	b := block()
 	rest := b
@@ -138,8 +135,8 @@ func sendUntilFull(c net.Conn, limit int) error {
 	return errors.New("the client reads on and on")
 }
 
-// What gnet holds of acks when BYE is read is sent before the client says BYE.
-// Other clients hold nothing: they block where they write.
+// TestGnetSendsAcksThatByeOvertook: acks queued in gnet when BYE is read are sent before the
+// client's BYE. Other clients have no queue: their writes block.
 func TestGnetSendsAcksThatByeOvertook(t *testing.T) {
 	const messages = 15_000 // their acks are more than sockets hold, and less than clients let gnet hold
 	each(t, parsing[len(parsing)-2:], func(t *testing.T, s subject) {
@@ -165,9 +162,9 @@ func TestGnetSendsAcksThatByeOvertook(t *testing.T) {
 	})
 }
 
-// A server may close its sending side behind BYE and still wait for acks. gnet does
-// not allow for that; it must not go unnoticed.
-func TestServerClosesItsSideBehindBye(t *testing.T) {
+// TestServerMayHalfCloseAfterBye: a server may close its sending side after BYE and still wait for
+// acks. gnet cannot handle that, so its clients must return an error.
+func TestServerMayHalfCloseAfterBye(t *testing.T) {
 	each(t, parsing, func(t *testing.T, s subject) {
 		closed := make(chan struct{})
 		acked := false

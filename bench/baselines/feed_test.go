@@ -21,22 +21,21 @@ import (
 // deadline bounds every test here.
 const deadline = 30 * time.Second
 
-// unkind is an FG/1 server that is unkind where the protocol allows it: messages of
-// mixed lengths, written in pieces of any length, with PINGs in between, and BYE
-// right behind the last one. It checks acks by itself, apart from the feed that
-// the clients are made for.
+// unkind is an FG/1 server that is as difficult as the protocol allows: messages of mixed lengths,
+// written in pieces of random length, with PINGs in between, and BYE immediately after the last
+// one. It checks acks independently of the feed server.
 type unkind struct {
 	first    uint64 // number of the first message
 	messages int
 	size     func(*rand.Rand) int
 	bye      uint16
-	acks     map[uint64]int // how many an ack is wanted of; 1 of those not in it
+	acks     map[uint64]int // how many acks are expected; 1 if not in the map
 }
 
-// pingEvery messages there is a PING, numbered from 1.
+// pingEvery is the number of messages between PINGs, which are numbered from 1.
 const pingEvery = 500
 
-// pattern is what payloads are cut from.
+// pattern has the bytes of all payloads.
 var pattern = func() []byte {
 	b := make([]byte, 1<<20+256)
 	for i := range b {
@@ -45,13 +44,13 @@ var pattern = func() []byte {
 	return b
 }()
 
-// body is the payload of message seq: its number, then bytes that follow from it.
+// body returns the payload of message seq: its number, then bytes derived from it.
 func body(seq uint64, size int) []byte {
 	b := binary.BigEndian.AppendUint64(nil, seq)
 	return append(b, pattern[seq%256:][:max(size-8, 0)]...)[:size]
 }
 
-// seen counts how often each message was worked on, from number 1.
+// seen counts how often each message was processed.
 type seen struct {
 	t      *testing.T
 	counts []atomic.Int32
@@ -86,9 +85,8 @@ func listen(t *testing.T, serve func(c *net.TCPConn) error) (addr string, served
 	return listenBy(t, net.ListenConfig{}, serve)
 }
 
-// tight makes connections that hold few acks: little is received before it is
-// read, and segments are short, by which the kernel sizes the client's send
-// buffer.
+// tight makes connections with small buffers for acks: a small receive buffer, and short segments,
+// from which the kernel derives the client's send buffer.
 var tight = net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 	cerr := raw.Control(func(fd uintptr) {
 		err = errors.Join(
@@ -132,7 +130,7 @@ func read(r io.Reader) (fg1.Header, error) {
 	return h, err
 }
 
-// welcome takes the login. The first message will be number first.
+// welcome answers the login. The first message has number first.
 func welcome(c net.Conn, first uint64) error {
 	if h, err := read(c); err != nil || h.Op != fg1.Hello {
 		return fmt.Errorf("instead of HELLO: %+v %w", h, err)
@@ -183,7 +181,7 @@ func (f unkind) send(c net.Conn) error {
 	return flush(true)
 }
 
-// receive wants the acks, the PONGs in order, then BYE and the end of the stream.
+// receive expects the acks, the PONGs in order, then BYE and the end of the stream.
 func (f unkind) receive(c net.Conn) error {
 	acked, pong := make(map[uint64]int), uint64(0)
 	for {
@@ -212,7 +210,7 @@ func (f unkind) receive(c net.Conn) error {
 	}
 }
 
-// check compares the acks with those wanted.
+// check compares the acks with the expected ones.
 func (f unkind) check(acked map[uint64]int) error {
 	for i := range uint64(f.messages) {
 		seq := f.first + i

@@ -12,31 +12,30 @@ import (
 	"feedgate/gateway/gnetlog"
 )
 
-// maxUnsent is how many bytes gnet may hold that the socket did not take. gnet sets
-// no bound, and goes on reading.
+// maxUnsent is how many unsent bytes gnet may hold. gnet itself has no limit, and keeps reading.
 const maxUnsent = 256 << 10
 
-// gnetStream is a connection between login and BYE as both gnet clients have it.
-// gnet's loop owns it; others may look at it once the loop has ended.
+// gnetStream is the connection of both gnet clients, between login and BYE. gnet's loop owns it;
+// others may read it after the loop has ended.
 type gnetStream struct {
 	gnet.BuiltinEventEngine
 
 	res   *Result
 	split split
 
-	over   bool          // nothing more is to be read
-	ended  chan struct{} // closed then
+	over   bool          // nothing more is read
+	ended  chan struct{} // closed when over is set
 	closed bool          // gnet has closed its descriptor
-	err    error         // the first that there was
+	err    error         // the first error
 }
 
 func newGnetStream(res *Result) gnetStream {
 	return gnetStream{res: res, ended: make(chan struct{})}
 }
 
-// serve has a gnet client of one loop call h for c's connection, and runs beside
-// meanwhile; when that returns, gnet is stopped. gnet gets a descriptor of its own
-// and c stays open: gnet cannot close its sending side alone.
+// serve starts a gnet client with one loop, which calls h for c's connection, runs beside, and
+// stops gnet when that returns. gnet gets a duplicate descriptor, and c stays open, because gnet
+// cannot close only the sending side.
 func (s *gnetStream) serve(c *net.TCPConn, h gnet.EventHandler, beside func(gnet.Conn) error) error {
 	client, err := gnet.NewClient(h, gnet.WithReadBufferCap(readSize), gnet.WithLogger(gnetlog.None{}))
 	if err != nil {
@@ -67,8 +66,7 @@ func enroll(client *gnet.Client, c *net.TCPConn, beside func(gnet.Conn) error) e
 	return beside(g)
 }
 
-// take has parse look at what has arrived. parse returns what it leaves behind the
-// last whole frame.
+// take passes the received bytes to parse, which returns the rest after the last complete frame.
 func (s *gnetStream) take(c gnet.Conn, parse func(gnet.Conn, []byte) (rest []byte, err error)) error {
 	b, err := c.Next(-1)
 	if err != nil || s.over {
@@ -83,8 +81,7 @@ func (s *gnetStream) take(c gnet.Conn, parse func(gnet.Conn, []byte) (rest []byt
 	return err
 }
 
-// end notes that nothing more is to be read, for err or, if that is nil, because
-// BYE was.
+// end stops reading, because of err or, if that is nil, after BYE.
 func (s *gnetStream) end(err error) {
 	if !s.over {
 		s.over, s.err = true, err
@@ -102,22 +99,21 @@ func (s *gnetStream) OnClose(c gnet.Conn, err error) gnet.Action {
 	return gnet.None
 }
 
-// settle waits until gnet holds no more than limit bytes. There is nothing else
-// for the loop to do: if it went on, it would read more and owe more. What goes
-// wrong is told by OnClose.
-func (s *gnetStream) settle(c gnet.Conn, limit int) {
+// flush waits until gnet holds no more than limit unsent bytes. It blocks the loop on purpose:
+// otherwise the loop would read more, and have more acks to send. OnClose gets errors.
+func (s *gnetStream) flush(c gnet.Conn, limit int) {
 	for !s.closed && c.OutboundBuffered() > limit {
 		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(c.Fd()), Events: unix.POLLOUT}}, -1)
 		_ = c.Flush()
 	}
 }
 
-// settled is settle for other goroutines, after all that they have asked gnet to
-// write before.
-func (s *gnetStream) settled(c gnet.Conn) error {
+// flushAll flushes everything that the workers have passed to AsyncWrite before. Any goroutine but
+// the loop may call it.
+func (s *gnetStream) flushAll(c gnet.Conn) error {
 	done := make(chan struct{})
 	err := c.EventLoop().Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
-		s.settle(c, 0)
+		s.flush(c, 0)
 		close(done)
 		return nil
 	}))

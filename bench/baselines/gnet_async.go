@@ -10,19 +10,17 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// GnetAsync is a gnet client as gnet's examples have it: the loop copies each
-// message and passes it over a channel to one of the workers in turn, and they
-// hand each ack to AsyncWrite.
+// GnetAsync is a gnet client like gnet's examples: the loop copies each message and passes it over
+// a channel to the next worker, and the workers call AsyncWrite for each ack.
 //
-// A full channel blocks the loop, so that no more is read. AsyncWrite does not
-// block, and so the workers go on. What they leave in its queue is bounded all the
-// same: the loop empties the queue after each call of OnTraffic, so that there are
-// never more acks in it than messages in one read, in the channels and with the
-// workers.
+// A full channel blocks the loop, which then reads no more. AsyncWrite does not block, so the
+// workers continue. Its queue is bounded nevertheless: the loop empties it after each call of
+// OnTraffic, so it has at most as many acks as one read, the channels and the workers have
+// messages.
 //
-// gnet's write(2) an ack is four fifths of its time; to gather acks first would be
-// Channels. gnet closes at the end of the stream, so the server may not close its
-// sending side before it has its acks.
+// gnet's write(2) per ack takes four fifths of its time. With gathered acks it would be Channels.
+// gnet closes at the end of the stream, so the server must not close its sending side before it has
+// its acks.
 func GnetAsync(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
 	return session(ctx, addr, "gnet-async", func(c *net.TCPConn, _ uint64, res *Result) error {
 		g := &gnetAsync{gnetStream: newGnetStream(res), lanes: newLanes(workers)}
@@ -36,7 +34,7 @@ func GnetAsync(ctx context.Context, addr string, workers int, work func(msg []by
 				close(l.queue)
 			}
 			running.Wait()
-			return g.settled(gc)
+			return g.flushAll(gc)
 		})
 	})
 }
@@ -49,7 +47,7 @@ type gnetAsync struct {
 
 // OnTraffic implements [gnet.EventHandler].
 func (g *gnetAsync) OnTraffic(c gnet.Conn) gnet.Action {
-	g.settle(c, maxUnsent)
+	g.flush(c, maxUnsent)
 	if err := g.take(c, g.parse); err != nil {
 		g.end(err)
 		return gnet.Close
@@ -57,7 +55,7 @@ func (g *gnetAsync) OnTraffic(c gnet.Conn) gnet.Action {
 	return gnet.None
 }
 
-// parse returns what is left behind the last whole frame.
+// parse returns the rest of b after the last complete frame.
 func (g *gnetAsync) parse(c gnet.Conn, b []byte) (rest []byte, err error) {
 	for !g.over {
 		if seq, n := dataFrame(b); n > 0 {
@@ -73,7 +71,7 @@ func (g *gnetAsync) parse(c gnet.Conn, b []byte) (rest []byte, err error) {
 		}
 		switch h.Op {
 		case fg1.Ping:
-			_, _ = c.Write(fg1.AppendFrame(nil, fg1.Pong, 0, fg1.CodeOK, h.Seq, nil)) // OnClose is told of an error
+			_, _ = c.Write(fg1.AppendFrame(nil, fg1.Pong, 0, fg1.CodeOK, h.Seq, nil)) // OnClose gets the error
 		case fg1.Bye:
 			err := byeError(h)
 			g.end(err)
@@ -95,8 +93,8 @@ func (g *gnetAsync) pass(seq uint64, msg []byte) {
 	l.queue <- message{seq, *b}
 }
 
-// worker makes its acks in blocks, which the garbage collector takes back when gnet
-// is done with the last of them.
+// worker allocates its acks in blocks, which the garbage collector frees after gnet has written the
+// last ack of each.
 func (g *gnetAsync) worker(c gnet.Conn, queue <-chan message, work func([]byte)) {
 	var block []byte
 	written := g.written
@@ -114,8 +112,7 @@ func (g *gnetAsync) worker(c gnet.Conn, queue <-chan message, work func([]byte))
 	}
 }
 
-// written is called on the loop when an ack was written, or queued behind others,
-// or could not be.
+// written is called on the loop after an ack was written or queued, or after an error.
 func (g *gnetAsync) written(_ gnet.Conn, err error) error {
 	if err != nil && g.err == nil {
 		g.err = err

@@ -9,15 +9,14 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// GnetLoop is a gnet client that does everything on its loop, whatever workers
-// says: it works on the messages where gnet has read them, gathers the acks of all
-// that was handed out at once, and writes them in one piece. Edge-triggered, or with
-// its loop locked to a thread, it is as fast.
+// GnetLoop is a gnet client that does everything on its loop and ignores workers: it processes
+// messages in gnet's read buffer, gathers the acks of all messages of a call, and writes them at
+// once. Edge-triggered polling, or a loop locked to its thread, make no difference.
 func GnetLoop(ctx context.Context, addr string, _ int, work func(msg []byte)) (Result, error) {
 	return session(ctx, addr, "gnet-loop", func(c *net.TCPConn, _ uint64, res *Result) error {
 		g := &gnetLoop{
 			gnetStream: newGnetStream(res), work: work,
-			// One for each frame that a read can bring, and one that began before.
+			// For each frame that a read can have, and one that began before.
 			replies: make([]byte, readSize+fg1.HeaderSize),
 		}
 		return g.serve(c, g, func(gnet.Conn) error {
@@ -31,7 +30,7 @@ type gnetLoop struct {
 	gnetStream
 	work    func([]byte)
 	replies []byte
-	owed    int // bytes of replies
+	owed    int // bytes of replies to send
 	bye     bool
 }
 
@@ -39,19 +38,19 @@ type gnetLoop struct {
 func (g *gnetLoop) OnTraffic(c gnet.Conn) gnet.Action {
 	err := g.take(c, g.parse)
 	if g.owed > 0 {
-		_, _ = c.Write(g.replies[:g.owed]) // OnClose is told of an error
+		_, _ = c.Write(g.replies[:g.owed]) // OnClose gets the error
 		g.owed = 0
 	}
 	if g.bye || err != nil {
-		g.settle(c, 0)
+		g.flush(c, 0)
 		g.end(err)
 		return gnet.Close
 	}
-	g.settle(c, maxUnsent)
+	g.flush(c, maxUnsent)
 	return gnet.None
 }
 
-// parse returns what is left behind the last whole frame.
+// parse returns the rest of b after the last complete frame.
 func (g *gnetLoop) parse(_ gnet.Conn, b []byte) (rest []byte, err error) {
 	for !g.bye {
 		if seq, n := dataFrame(b); n > 0 {

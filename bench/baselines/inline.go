@@ -8,17 +8,16 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// Inline does everything on one goroutine, whatever workers says: it reads what
-// there is, writes the acks over the messages that it has worked on, and sends
-// them in one piece.
+// Inline does everything on one goroutine and ignores workers: it reads what is available, writes
+// the acks over the processed messages, and sends them at once.
 func Inline(ctx context.Context, addr string, _ int, work func(msg []byte)) (Result, error) {
 	return runInline(ctx, addr, "inline", work, fault{})
 }
 
-// fault is what a control does otherwise than Inline, whose fault is zero.
+// fault is the difference of a control from Inline, whose fault is zero.
 type fault struct {
-	slow bool                  // takes a quarter longer over what each read brought
-	edit func(b []byte) []byte // makes what is sent of the replies to a read
+	slow bool                  // takes a quarter longer for each read
+	edit func(b []byte) []byte // edits the replies to a read; nil: unchanged
 }
 
 func runInline(ctx context.Context, addr, name string, work func([]byte), f fault) (Result, error) {
@@ -52,12 +51,11 @@ func runInline(ctx context.Context, addr, name string, work func([]byte), f faul
 	})
 }
 
-// inline's buffer is, from the front: replies, bytes that are used up, and what
-// was not parsed.
+// inline has a buffer of, in this order: replies to send, processed bytes, and bytes to parse.
 //
 //	0 <= owed <= at <= have <= len(buf)
 //
-// owed cannot overtake at: a frame is no shorter than the reply to it.
+// owed cannot overtake at, because no frame is shorter than the reply to it.
 type inline struct {
 	work           func([]byte)
 	buf            []byte
@@ -97,8 +95,7 @@ func (in *inline) reply(op fg1.Op, seq uint64) {
 	in.owed += fg1.HeaderSize
 }
 
-// shift moves what was not parsed to the front, and makes room when that is the
-// beginning of a message that the buffer cannot hold.
+// shift moves the bytes to parse to the front. It enlarges the buffer if a message does not fit.
 func (in *inline) shift() {
 	to := in.buf
 	if in.at == 0 && in.have == len(to) {

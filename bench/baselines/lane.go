@@ -1,7 +1,7 @@
 package baselines
 
-// channelDepth is the capacity of channels of single messages and replies. Four
-// times that is no faster, and needs as many times the memory; a quarter is slower.
+// channelDepth is the capacity of channels of messages and replies. Four times that is no faster
+// and needs four times the memory; a quarter is slower.
 const channelDepth = 1024
 
 // message is a received message and the bytes that hold it.
@@ -10,12 +10,12 @@ type message struct {
 	data []byte
 }
 
-// lane is a channel to one worker, with buffers for the copies of messages that
-// pass over it. The receiving side owns it; its worker sees only the channel.
+// lane is a channel to one worker, with buffers for the copies of its messages. The reader owns it;
+// the worker uses only the channel.
 //
-// Buffers take turns. There are two more than the channel holds: when it is a
-// buffer's turn again, that many messages and one have gone into the channel after
-// its last, so the worker has taken one of them, and was done with ours before.
+// Buffers are used in turn, and there are two more than the channel's capacity. When a buffer is
+// reused, capacity + 1 messages have been sent after its last one, so the worker has received one
+// of those, and so has finished with this buffer.
 type lane struct {
 	queue chan message
 	bufs  [channelDepth + 2][]byte
@@ -31,8 +31,8 @@ func newLanes(n int) []*lane {
 	return lanes
 }
 
-// buf is an empty buffer for the next message. It is to be called once for each
-// that is put into the queue.
+// buf returns an empty buffer for the next message. It must be called once for each message put
+// into the queue.
 func (l *lane) buf() *[]byte {
 	b := &l.bufs[l.turn]
 	if l.turn++; l.turn == len(l.bufs) {

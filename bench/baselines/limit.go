@@ -9,14 +9,13 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// Limit receives in bulk into one buffer without looking at messages, works on
-// none, and sends their acks from another, in which only numbers change, 8 bytes an
-// ack: no client can do less.
+// Limit receives in bulk into one buffer, neither parses nor processes messages, and sends their
+// acks from another buffer, in which it changes only the 8 bytes of the number per ack. No client
+// can do less.
 //
-// It takes the length of all messages from the first, and their numbers from
-// WELCOME on. So it needs a feed that sends messages of one length, numbered
-// without a gap, and between the first of them and BYE nothing else: no PING,
-// which means a heartbeat that is longer than the run.
+// It takes the length of all messages from the first one, and numbers them from WELCOME's number.
+// So the feed must send messages of one length, numbered without gaps, and nothing else between the
+// first one and BYE: no PING, so its heartbeat interval must be longer than the run.
 func Limit(ctx context.Context, addr string, _ int, _ func(msg []byte)) (Result, error) {
 	return session(ctx, addr, "limit", func(c *net.TCPConn, first uint64, res *Result) error {
 		return receiveAll(c, first, res)
@@ -24,8 +23,8 @@ func Limit(ctx context.Context, addr string, _ int, _ func(msg []byte)) (Result,
 }
 
 func receiveAll(c net.Conn, first uint64, res *Result) error {
-	// The last header-sized bytes received stand in front of buf: with every
-	// message of one length, that is where BYE is found.
+	// The beginning of buf keeps the last header-sized bytes received. All messages have one
+	// length, so BYE is found there.
 	buf := make([]byte, fg1.HeaderSize+readSize)
 	acks := newAckBlock(readSize/fg1.HeaderSize + 1)
 	frame, total, least := 0, 0, fg1.HeaderSize
@@ -36,7 +35,7 @@ func receiveAll(c net.Conn, first uint64, res *Result) error {
 		}
 		if frame == 0 {
 			h := fg1.ParseHeader(buf[fg1.HeaderSize:])
-			if !taken(h) || h.Op == fg1.Ping || h.Op == fg1.Pong {
+			if !accepted(h) || h.Op == fg1.Ping || h.Op == fg1.Pong {
 				return refused(h)
 			}
 			frame, least = fg1.HeaderSize+int(h.Payload()), 1
@@ -62,7 +61,7 @@ func receiveAll(c net.Conn, first uint64, res *Result) error {
 	}
 }
 
-// ackBlock is acks of which only the numbers are open.
+// ackBlock is a sequence of acks, except for their numbers.
 type ackBlock []byte
 
 func newAckBlock(n int) ackBlock {
@@ -73,7 +72,7 @@ func newAckBlock(n int) ackBlock {
 	return b
 }
 
-// number returns n acks from number seq on, valid until the next call.
+// number returns n acks, numbered from seq. They are valid until the next call.
 func (b ackBlock) number(seq uint64, n int) []byte {
 	b = b[:n*fg1.HeaderSize]
 	for rest := b; len(rest) >= fg1.HeaderSize; rest = rest[fg1.HeaderSize:] {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// LimitTLS is [Limit] over a tls.Conn with the configuration: a bare loop of its Reads,
-// with the acks of all that a read brought in one Write.
+// LimitTLS is [Limit] over a tls.Conn with the configuration: a bare loop of reads, with one write
+// for the acks of each read.
 func LimitTLS(cfg *tls.Config) Func {
 	return func(ctx context.Context, addr string, _ int, _ func(msg []byte)) (Result, error) {
 		nc, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", addr)

@@ -12,33 +12,30 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// Result is what a client has done.
+// Result is the result of a client.
 type Result struct {
-	Messages uint64 // worked on and acknowledged
+	Messages uint64 // processed and acked
 	Bytes    uint64 // of their payloads
 }
 
-// Func is a client: it connects to addr, runs every message through work on one
-// of its workers, acknowledges it, and returns when the server has said BYE and
-// closed. work may be called by several goroutines at once, and msg is its own
-// during the call only. workers is at least 1. The error of a cancelled ctx is ctx's.
+// Func is a client. It connects to addr, calls work for every message on one of its workers, acks
+// the message, and returns after the server has sent BYE and closed. Several goroutines may call
+// work at once; msg is valid during the call only. workers is at least 1. If ctx is cancelled, the
+// error is ctx's.
 type Func func(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error)
 
 const (
-	// maxMessage is the longest payload that a client takes.
+	// maxMessage is the longest payload that a client accepts.
 	maxMessage = 1 << 20
-	// readSize is how much a client asks the kernel for at once. Larger buffers
-	// drop out of a core's own cache; with 64 KiB those that do not copy need a
-	// third more processor time a message.
+	// readSize is the size of a read. Larger buffers do not fit into a core's own cache. With 64
+	// KiB, clients that do not copy need a third more CPU time per message.
 	readSize = 256 << 10
-	// closeTimeout bounds the wait for the other side's close, which nothing
-	// depends on any more.
+	// closeTimeout bounds the wait for the peer's close, which only completes the protocol.
 	closeTimeout = 5 * time.Second
 )
 
-// session connects and logs in, leaves the stream to run until the server's BYE is
-// read and all is acknowledged, and closes. first is the number of the first
-// message.
+// session connects, logs in, calls run, which reads until BYE and acks all messages, and closes.
+// first is the number of the first message.
 func session(ctx context.Context, addr, name string, run func(c *net.TCPConn, first uint64, res *Result) error) (Result, error) {
 	nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -50,13 +47,13 @@ func session(ctx context.Context, addr, name string, run func(c *net.TCPConn, fi
 	return converse(ctx, c, name, func(first uint64, res *Result) error { return run(c, first, res) })
 }
 
-// duplex is a connection whose sending side can be ended.
+// duplex is a connection whose sending side can be closed.
 type duplex interface {
 	net.Conn
 	CloseWrite() error
 }
 
-// converse is a session on a connection, from the login to the close.
+// converse runs a session on a connection, from the login to the close.
 func converse(ctx context.Context, c duplex, name string, run func(first uint64, res *Result) error) (res Result, err error) {
 	first, err := login(c, name)
 	if err == nil {
@@ -74,16 +71,15 @@ func converse(ctx context.Context, c duplex, name string, run func(first uint64,
 	return res, nil
 }
 
-// abort ends the connection for whoever has a descriptor of it: closing c alone
-// would not be noticed by gnet, which has one of its own.
+// abort ends the connection for every descriptor of it: gnet has its own, and would not notice that
+// c was closed.
 func abort(c *net.TCPConn) {
 	_ = c.CloseRead()
 	_ = c.CloseWrite()
 	_ = c.Close()
 }
 
-// login returns the number of the first message. What follows WELCOME stays in the
-// socket.
+// login returns the number of the first message. It reads nothing after WELCOME.
 func login(c net.Conn, name string) (first uint64, err error) {
 	hello, err := json.Marshal(map[string]any{"version": 1, "client": name})
 	if err != nil {
@@ -102,7 +98,7 @@ func login(c net.Conn, name string) (first uint64, err error) {
 	return h.Seq, nil
 }
 
-// readFrame reads one frame and nothing behind it. Its payload is discarded.
+// readFrame reads one frame, discards its payload, and reads nothing after it.
 func readFrame(c net.Conn) (fg1.Header, error) {
 	head := make([]byte, fg1.HeaderSize)
 	if _, err := io.ReadFull(c, head); err != nil {
@@ -116,8 +112,8 @@ func readFrame(c net.Conn) (fg1.Header, error) {
 	return h, err
 }
 
-// goodbye closes so that no reset can destroy acks on their way: the server reads
-// them all before it closes.
+// goodbye closes the connection without a reset, which could discard acks in the socket: it waits
+// until the server has read them and closes.
 func goodbye(c duplex) error {
 	if _, err := c.Write(fg1.AppendFrame(nil, fg1.Bye, 0, fg1.CodeOK, 0, nil)); err != nil {
 		return err
@@ -134,15 +130,15 @@ func goodbye(c duplex) error {
 	return nil
 }
 
-// byeError is the error of the server's BYE, if it is one.
+// byeError returns the error of the server's BYE, nil for a clean one.
 func byeError(h fg1.Header) error {
 	if h.Code != fg1.CodeOK && h.Code != fg1.CodeShuttingDown {
-		return fmt.Errorf("server said BYE with code %d", h.Code)
+		return fmt.Errorf("server sent BYE with code %d", h.Code)
 	}
 	return nil
 }
 
-// lost is the error of a stream that ended before BYE.
+// lost returns the error of a stream that ended before BYE.
 func lost(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("connection lost before BYE: %w", io.ErrUnexpectedEOF)

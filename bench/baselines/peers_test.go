@@ -16,17 +16,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// gnet starts the goroutines of its global pool when it is loaded.
+	// gnet starts the goroutines of its global pool at initialization.
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
-// subject is a client by the name that it gives on logging in.
+// subject is a client, by the name in its login.
 type subject struct {
 	name string
 	run  baselines.Func
 }
 
-// parsing are the clients that look at every message.
+// parsing are the clients that parse every message.
 var parsing = []subject{
 	{"inline", baselines.Inline},
 	{"naive", baselines.Naive},
@@ -36,10 +36,10 @@ var parsing = []subject{
 	{"gnet-loop", baselines.GnetLoop},
 }
 
-// all are the clients but the controls, which are Inline.
+// all are the clients, except for the controls, which are variants of Inline.
 var all = append([]subject{{"limit", baselines.Limit}}, parsing...)
 
-// each runs f for every one of the clients.
+// each runs f for every client.
 func each(t *testing.T, subjects []subject, f func(t *testing.T, s subject)) {
 	for _, s := range subjects {
 		t.Run(s.name, func(t *testing.T) { f(t, s) })
@@ -54,7 +54,7 @@ func testContext(t *testing.T) context.Context {
 
 func idle([]byte) {}
 
-func TestEveryMessageOnceAndAcknowledgedOnce(t *testing.T) {
+func TestEveryMessageIsProcessedAndAckedOnce(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		messages int
@@ -86,9 +86,9 @@ func TestEveryMessageOnceAndAcknowledgedOnce(t *testing.T) {
 	}
 }
 
-// Limit finds the messages' length, their numbers and BYE without looking for
-// them.
-func TestLimitAcknowledgesWhatItDoesNotLookAt(t *testing.T) {
+// TestLimitAcksWithoutParsing: Limit derives the length of messages, their numbers and the position
+// of BYE without parsing.
+func TestLimitAcksWithoutParsing(t *testing.T) {
 	for _, c := range []struct{ messages, size int }{
 		{pingEvery - 1, 0}, {pingEvery - 1, 1}, {pingEvery - 1, 64}, {pingEvery - 1, 5000}, {5, 1 << 20}, {1, 64}, {0, 64},
 	} {
@@ -106,7 +106,7 @@ func TestLimitAcknowledgesWhatItDoesNotLookAt(t *testing.T) {
 	}
 }
 
-func TestClientsReportWhatTheServerDoes(t *testing.T) {
+func TestClientsReportServerErrors(t *testing.T) {
 	frame := func(op fg1.Op, flags uint8, code uint16, n int) []byte {
 		return fg1.AppendFrame(nil, op, flags, code, 1, make([]byte, n))
 	}
@@ -136,7 +136,7 @@ func TestClientsReportWhatTheServerDoes(t *testing.T) {
 					if err := conn.CloseWrite(); err != nil {
 						return err
 					}
-					_, _ = io.Copy(io.Discard, conn) // a client that gives up may reset
+					_, _ = io.Copy(io.Discard, conn) // a client with an error may reset
 					return nil
 				})
 				_, err := s.run(testContext(t), addr, 2, idle)
@@ -151,7 +151,7 @@ func TestClientsReportWhatTheServerDoes(t *testing.T) {
 	}
 }
 
-// A protocol error within a frame that came in pieces.
+// TestClientsReportAFaultyFrameInPieces: the header of the frame arrives in several reads.
 func TestClientsReportAFaultyFrameInPieces(t *testing.T) {
 	each(t, parsing, func(t *testing.T, s subject) {
 		worked := make(chan struct{}, 1)
@@ -164,7 +164,7 @@ func TestClientsReportAFaultyFrameInPieces(t *testing.T) {
 			if _, err := conn.Write(b); err != nil {
 				return err
 			}
-			<-worked // the beginning of the next frame was read by now
+			<-worked // by now, the beginning of the next frame has been read
 			if _, err := conn.Write(make([]byte, 64)); err != nil {
 				return err
 			}

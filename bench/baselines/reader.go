@@ -12,8 +12,8 @@ type reader struct{ *bufio.Reader }
 
 func newReader(r io.Reader) reader { return reader{bufio.NewReaderSize(r, readSize)} }
 
-// next reads the header of the next DATA, PING or BYE frame. The payload of DATA
-// is the caller's to read; of others it is discarded.
+// next reads the header of the next DATA, PING or BYE frame. The caller reads the payload of DATA;
+// other payloads are discarded.
 func (r reader) next() (fg1.Header, error) {
 	for {
 		b, err := r.Peek(fg1.HeaderSize)
@@ -21,7 +21,7 @@ func (r reader) next() (fg1.Header, error) {
 			return fg1.Header{}, lost(err)
 		}
 		h := fg1.ParseHeader(b)
-		if !taken(h) {
+		if !accepted(h) {
 			return h, refused(h)
 		}
 		if h.Op == fg1.Data {
@@ -37,7 +37,7 @@ func (r reader) next() (fg1.Header, error) {
 	}
 }
 
-// payload reads n bytes to the end of dst.
+// payload reads n bytes and appends them to dst.
 func (r reader) payload(dst []byte, n int) ([]byte, error) {
 	if n <= r.Buffered() {
 		b, err := r.Peek(n)

@@ -14,8 +14,7 @@ import (
 	"feedgate/cmd/feedgate/feedserver/feedtest"
 )
 
-// startFeed starts the feed that the clients are made for. It sends no PING, and
-// ends with the test.
+// startFeed starts a feed server that sends no PING. It ends with the test.
 func startFeed(t *testing.T, count int64, size int) *feedserver.Server {
 	t.Helper()
 	return feedtest.Start(t, feedserver.Config{
@@ -23,7 +22,7 @@ func startFeed(t *testing.T, count int64, size int) *feedserver.Server {
 	})
 }
 
-// wait waits for the feed's end and returns its report but for times.
+// wait waits for the end of the feed and returns its report, without times.
 func wait(t *testing.T, s *feedserver.Server) feedserver.Counts {
 	t.Helper()
 	ctx := testContext(t)
@@ -40,7 +39,7 @@ func untimed(r feedserver.Report) feedserver.Counts {
 	return c
 }
 
-func TestTheFeedFindsEveryAckOnce(t *testing.T) {
+func TestFeedCountsEveryAckOnce(t *testing.T) {
 	for _, c := range []struct {
 		count int64
 		size  int
@@ -77,7 +76,7 @@ func TestTheFeedFindsEveryAckOnce(t *testing.T) {
 	}
 }
 
-func TestControlsAreWrongAsMeant(t *testing.T) {
+func TestControlsHaveTheirFault(t *testing.T) {
 	const count = 5000
 	for _, c := range []struct {
 		subject
@@ -101,7 +100,7 @@ func TestControlsAreWrongAsMeant(t *testing.T) {
 	}
 }
 
-func TestTheFeedFindsTheAckThatIsLost(t *testing.T) {
+func TestFeedFindsTheLostAck(t *testing.T) {
 	const count = 5000
 	srv := startFeed(t, count, 64)
 	ctx, cancel := context.WithCancel(testContext(t))
@@ -125,7 +124,7 @@ func TestTheFeedFindsTheAckThatIsLost(t *testing.T) {
 	}
 }
 
-func TestTheFeedFindsTheAckThatIsDoubled(t *testing.T) {
+func TestFeedFindsTheDuplicateAck(t *testing.T) {
 	const count = 5000
 	srv := startFeed(t, count, 64)
 	if _, err := baselines.InlineDoubles(testContext(t), srv.Addr().String(), 1, idle); err != nil {
@@ -136,8 +135,8 @@ func TestTheFeedFindsTheAckThatIsDoubled(t *testing.T) {
 	}
 }
 
-// However fast the machine is: nothing that InlineSlow does is shorter than its
-// work and a quarter of it.
+// TestInlineSlowTakesAQuarterLonger: independent of the machine's speed, InlineSlow takes at least
+// 1.25 times its work.
 func TestInlineSlowTakesAQuarterLonger(t *testing.T) {
 	const count = 1000
 	srv := startFeed(t, count, 64)

@@ -6,13 +6,12 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// split keeps the beginning of a frame whose rest comes with gnet's next call. To
-// leave it in gnet's inbound buffer would make Peek and Next copy all that comes
-// behind it.
+// split keeps the beginning of a frame that continues in gnet's next call. In gnet's inbound buffer
+// it would make Peek and Next copy everything after it.
 type split struct{ kept []byte }
 
-// join puts the beginning of b to what was kept. whole is the frame, once it is
-// one or can be none, valid until keep is called; rest is what is left of b.
+// join appends the beginning of b to the kept bytes. whole is the frame, once it is complete or
+// known to be invalid; it is valid until the next call of keep. rest is the rest of b.
 func (s *split) join(b []byte) (whole, rest []byte) {
 	if len(s.kept) == 0 {
 		return nil, b
@@ -22,7 +21,7 @@ func (s *split) join(b []byte) (whole, rest []byte) {
 		return nil, b
 	}
 	h := fg1.ParseHeader(s.kept)
-	if taken(h) {
+	if accepted(h) {
 		size := fg1.HeaderSize + int(h.Payload())
 		if b = s.fill(b, size); len(s.kept) < size {
 			return nil, b
@@ -32,8 +31,7 @@ func (s *split) join(b []byte) (whole, rest []byte) {
 	return whole, b
 }
 
-// fill brings what is kept up to n bytes, if b has as many, and returns what is
-// left of b.
+// fill extends the kept bytes to n bytes, if b has enough, and returns the rest of b.
 func (s *split) fill(b []byte, n int) []byte {
 	missing := n - len(s.kept)
 	if missing <= 0 {

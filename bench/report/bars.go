@@ -13,12 +13,11 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// maxRatio is from which ratio of the largest value to the smallest a scale is
-// logarithmic, where that is allowed: on a linear one the small could not be told
-// apart.
+// maxRatio is the ratio of the largest value to the smallest above which a scale is logarithmic, if
+// that is allowed: on a linear scale, small values would be indistinguishable.
 const maxRatio = 30
 
-// bar is one subject's value. One that is not known has a place and no bar.
+// bar is one subject's value. An unknown value has a row without a bar.
 type bar struct {
 	name  string
 	style style
@@ -26,15 +25,15 @@ type bar struct {
 	known bool
 }
 
-// barChart is bars from top to bottom. On a logarithmic scale, where a length from
-// the left edge means nothing, they are points on thin lines.
+// barChart has horizontal bars, from top to bottom. On a logarithmic scale, where the length of a
+// bar would be meaningless, they are points on thin lines.
 type barChart struct {
 	bars  []bar
 	title string // of the values
 	log   bool
 }
 
-// bars is a chart of one figure; ok is false when no row has it.
+// bars returns a chart of one figure. ok is false if no row has it.
 func bars(rows []*bench.Row, m metric, colours palette) (chart *barChart, ok bool) {
 	chart = &barChart{title: m.head}
 	least, most := math.Inf(1), 0.0
@@ -46,8 +45,7 @@ func bars(rows []*bench.Row, m metric, colours palette) (chart *barChart, ok boo
 		}
 		chart.bars = append(chart.bars, b)
 	}
-	// A rate is judged by its length; what is a cost, where the best are near 0, by
-	// its ratio.
+	// Rates are compared by length. Costs, of which the best are near 0, are compared by ratio.
 	chart.log = m.better < 0 && most/least > maxRatio
 	return chart, ok
 }
@@ -92,7 +90,7 @@ func (b *barChart) svg(label string) (template.HTML, error) {
 	})
 }
 
-// text is the value beside the bar, and value how it is written.
+// text returns the label of the bar, and value its style.
 func (b bar) text() string {
 	if !b.known {
 		return absent

@@ -17,7 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// chartWidth is every chart's; a page scales it to what it has.
+// chartWidth is the width of every chart. The page scales it.
 const chartWidth = vg.Length(440)
 
 var (
@@ -25,7 +25,7 @@ var (
 	faint = rgb(0xDDDDDD) // of the grid
 )
 
-// letters is a style of text.
+// letters returns a text style.
 func letters(size vg.Length, bold bool) text.Style {
 	f := font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
 	if bold {
@@ -34,8 +34,8 @@ func letters(size vg.Length, bold bool) text.Style {
 	return text.Style{Color: ink, Font: f, Handler: plot.DefaultTextHandler}
 }
 
-// newPlot is a plot in the style of this page. Its axes have no titles: the library
-// takes the middle of a logarithmic axis for elsewhere and leaves room there.
+// newPlot returns a plot in the page's style. Its axes have no titles, because the library
+// misplaces the title of a logarithmic axis.
 func newPlot() *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
@@ -50,7 +50,7 @@ func newPlot() *plot.Plot {
 	return p
 }
 
-// titleHeight is the room for the title of an axis.
+// titleHeight is the height of an axis title.
 const titleHeight = vg.Length(18)
 
 // titleBelow writes the title of a horizontal axis along the lower edge.
@@ -60,7 +60,7 @@ func titleBelow(c draw.Canvas, title string) {
 	c.FillText(s, vg.Point{X: c.Center().X, Y: c.Min.Y + 4}, title)
 }
 
-// gridLines are behind what is drawn.
+// gridLines returns the grid lines, which are behind the data.
 func gridLines(vertical, horizontal bool) *plotter.Grid {
 	line := draw.LineStyle{Color: faint, Width: vg.Points(0.8)}
 	g := new(plotter.Grid)
@@ -73,9 +73,9 @@ func gridLines(vertical, horizontal bool) *plotter.Grid {
 	return g
 }
 
-// render draws on a canvas of a height and returns it as SVG, to stand in a page.
-// Its texts are escaped, it refers to nothing outside itself, and its letters are
-// those of any sans-serif family, Liberation's or equally wide ones if there are.
+// render draws on a canvas of the given height and returns it as SVG, for embedding in a page.
+// Texts are escaped, nothing external is referenced, and fonts are Liberation Sans, fonts of equal
+// width, or any sans-serif one.
 func render(height vg.Length, label string, paint func(draw.Canvas)) (template.HTML, error) {
 	canvas := vgsvg.New(chartWidth, height)
 	paint(draw.New(canvas))
@@ -83,8 +83,7 @@ func render(height vg.Length, label string, paint func(draw.Canvas)) (template.H
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return "", fmt.Errorf("draw a chart: %w", err)
 	}
-	// What comes before the contents is of the library's making: an XML
-	// declaration, which a page must not have, and a size in points.
+	// Replace the library's prolog: an XML declaration, which a page must not have, and a size in points.
 	_, body, _ := strings.Cut(b.String(), "<svg")
 	_, body, _ = strings.Cut(body, ">")
 	body = shorter.Replace(body)
@@ -92,7 +91,7 @@ func render(height vg.Length, label string, paint func(draw.Canvas)) (template.H
 		chartWidth.Points(), height.Points(), html.EscapeString(label), body)), nil
 }
 
-// shorter drops what is the default and names the families.
+// shorter drops default attributes and lists font families.
 var shorter = strings.NewReplacer(
 	"font-family:Liberation Sans;font-variant:normal;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
 	"font-weight:normal;font-style:normal;", "",

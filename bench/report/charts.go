@@ -32,12 +32,12 @@ type studio struct {
 
 func newStudio() *studio { return &studio{colours: make(palette), left: maxCharts} }
 
-// drawing is what can be drawn.
+// drawing is a bar chart or a line chart.
 type drawing interface {
 	svg(label string) (template.HTML, error)
 }
 
-// add draws a chart while there may be more.
+// add draws a chart, unless the page has maxCharts already.
 func (s *studio) add(to *[]chart, d drawing, caption string) {
 	if s.left == 0 {
 		s.omitted++
@@ -51,7 +51,7 @@ func (s *studio) add(to *[]chart, d drawing, caption string) {
 	*to = append(*to, chart{caption, svg})
 }
 
-// spreads says in a caption what is drawn of the rounds, and in what shape.
+// spreads returns the part of a caption that explains the spread.
 func spreads(rows []*bench.Row, shape string) string {
 	if !slices.ContainsFunc(rows, func(r *bench.Row) bool { return r.Rounds > 1 }) {
 		return rounds(rows) + ", so without a spread"
@@ -59,7 +59,7 @@ func spreads(rows []*bench.Row, shape string) string {
 	return "medians of " + rounds(rows) + " with their spread" + shape
 }
 
-// ofLoad are the bars of one load with several subjects.
+// ofLoad returns the bar charts of one load with several subjects.
 func (s *studio) ofLoad(g group[load]) (all []chart) {
 	if len(g.rows) < 2 {
 		return nil
@@ -80,7 +80,7 @@ func (s *studio) ofLoad(g group[load]) (all []chart) {
 	return all
 }
 
-// logarithmic says in a caption that a scale is.
+// logarithmic returns the part of a caption for a logarithmic scale.
 func logarithmic(log bool) string {
 	if log {
 		return " on a logarithmic scale"
@@ -88,7 +88,7 @@ func logarithmic(log bool) string {
 	return ""
 }
 
-// axis is something that a load can vary in.
+// axis is a parameter of loads.
 type axis struct {
 	name   string
 	varies string // for load.without
@@ -113,8 +113,7 @@ var axes = []axis{
 	},
 }
 
-// along are the charts of what varies along an axis while the rest of the load
-// stays the same, where there are several values of it.
+// along returns the charts of rows that differ only in the axis's parameter, if there are several values.
 func (s *studio) along(a axis, rows []*bench.Row) (all []chart) {
 	for _, g := range grouped(rows, func(r *bench.Row) load { return a.fix(loadOf(r)) }) {
 		for _, m := range []metric{rate, clientCPU} {
@@ -140,10 +139,10 @@ func (s *studio) along(a axis, rows []*bench.Row) (all []chart) {
 	return all
 }
 
-// maxInverse bounds the axis of percentiles: what is left above 99.9999999%.
+// maxInverse is the end of the axis of percentiles, 99.9999999%.
 const maxInverse = 1e9
 
-// latency are the distributions of one load.
+// latency returns the chart of the latency distributions of one load.
 func (s *studio) latency(g group[load]) (all []chart) {
 	l := &lineChart{x: "percentile", y: "ack latency, µs", logX: true, logY: true, area: true, height: 330}
 	part := l.take(g.rows, s.colours, func(r *bench.Row) (points []xPoint) {
@@ -173,8 +172,8 @@ func (s *studio) latency(g group[load]) (all []chart) {
 	return all
 }
 
-// offered leaves of all loads those with a rate, if any of them has latencies:
-// flat out, latency says how much was in flight.
+// offered returns the loads with a rate, if any of them has latencies: without a rate, latency only
+// shows how much was in flight.
 func offered(groups []group[load]) []group[load] {
 	var some []group[load]
 	for _, g := range groups {

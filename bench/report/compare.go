@@ -8,8 +8,8 @@ import (
 	"feedgate/bench"
 )
 
-// comparison is files side by side, each against the first. It is ready to be
-// shown, by the page's template as well, which reads exported fields only.
+// comparison compares files with the first one. It has the final texts. Fields are exported for the
+// page's template.
 type comparison struct {
 	Warning string   // when the surroundings differ
 	Labels  []string // of the files
@@ -17,7 +17,7 @@ type comparison struct {
 	marks   map[string]bool // that were used
 }
 
-// comparedLoad is one load of any of the files.
+// comparedLoad is a load of any of the files.
 type comparedLoad struct {
 	Title      string
 	Lines      []comparedLine
@@ -32,8 +32,7 @@ type comparedLine struct {
 	Cells   []comparedCell // one a file
 }
 
-// comparedCell is a figure in one file. Change, mark and trend are empty in the
-// first file.
+// comparedCell is a figure of one file. Change, Mark and Trend are empty for the first file.
 type comparedCell struct {
 	Value, Spread string
 	Change        string // in per cent
@@ -53,18 +52,17 @@ const (
 	trendWorse  = "worse"
 )
 
-// label is what file i is called in a comparison.
+// label returns the name of file i in a comparison.
 func label(i int) string { return fmt.Sprintf("#%d", i+1) }
 
-// identity is what rows of different files have in common when they are compared.
+// identity is the key of rows that are compared.
 type identity struct {
 	load
 	subject string
 	nth     int // a file that has several rows of a subject and load: which of them
 }
 
-// compare puts the rows of all files that belong together side by side, in the
-// order in which they come first.
+// compare compares the rows of all files, in order of their first occurrence.
 func compare(sources []Source) *comparison {
 	c := &comparison{marks: make(map[string]bool)}
 	if names := differences(sources); len(names) > 0 {
@@ -129,7 +127,7 @@ func (c *comparison) put(l *comparedLoad, id identity, rows []*bench.Row) {
 	}
 }
 
-// compareCell is a figure of a row, which may be nil.
+// compareCell returns the figure of a row, which may be nil.
 func compareCell(m metric, r *bench.Row) comparedCell {
 	if r == nil {
 		return comparedCell{Value: absent}
@@ -141,7 +139,7 @@ func compareCell(m metric, r *bench.Row) comparedCell {
 	return comparedCell{Value: value, Spread: spread}
 }
 
-// change is how the figure of b differs from that of a; either may be nil.
+// change compares the figure of b with that of a. Either may be nil.
 func (m metric) change(a, b *bench.Row) (change, mark, trend string) {
 	from, to := m.of(a), m.of(b)
 	switch {
@@ -170,7 +168,7 @@ func (m metric) change(a, b *bench.Row) (change, mark, trend string) {
 	return change, markBeyond, trend
 }
 
-// Columns is how many a table of all files has.
+// Columns returns the number of columns of a table of all files.
 func (c *comparison) Columns() int { return 1 + 2*len(c.Labels) }
 
 // Key explains the marks that were used.

@@ -10,7 +10,7 @@ import (
 	"feedgate/bench"
 )
 
-// TestChange judges pairs of figures.
+// TestChange: of pairs of figures.
 func TestChange(t *testing.T) {
 	row := func(rounds int, is, lo, hi float64) *bench.Row {
 		r := result(t, "feedgate", flatOut, rounds, value{"msgs_per_s", is, lo, hi}, value{"p99_us", is, lo, hi})
@@ -47,8 +47,7 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// TestComparison has rows in one file only, rows in two, a load in one only, and a
-// row that is wrong.
+// TestComparison: with rows in one file, rows in both, a load in one file, and an unsound row.
 func TestComparison(t *testing.T) {
 	before := &bench.File{Meta: meta, Rows: []bench.Row{
 		result(t, "limit", flatOut, 7, value{"msgs_per_s", 21e6, 16e6, 27e6}),
@@ -81,7 +80,7 @@ feedgate  M msg/s            20.0 19.0–21.0  24.0! 22.0–25.0    +20.0% * bet
 naive     M msg/s               -            0.200 0.100–0.300       -
 ! #2 feedgate: acks: 1 missing, 2 doubled, 3 unknown
 
-1 KiB payload, 1 worker, 500ns of work a message, 100,000 msg/s offered, protocol fg
+1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg
 
 subject   figure    #1              #2    change
 feedgate  M msg/s    -     -                 -
@@ -96,7 +95,7 @@ Changes are against #1; *: the spreads do not overlap; ~: they do; ?: fewer than
 `)
 }
 
-// TestComparisonOfMany keeps each file's columns together and lines short.
+// TestComparisonOfMany: the columns of a file stay together, and lines are short.
 func TestComparisonOfMany(t *testing.T) {
 	var sources []Source
 	for i := range 9 {
@@ -126,7 +125,7 @@ func TestComparisonOfMany(t *testing.T) {
 	}
 }
 
-// TestComparisonOfTwins compares rows of one subject and load in order.
+// TestComparisonOfTwins: several rows of one subject and load are compared in order.
 func TestComparisonOfTwins(t *testing.T) {
 	twins := func(first, second float64) *bench.File {
 		return &bench.File{Rows: []bench.Row{

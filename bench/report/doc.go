@@ -1,9 +1,5 @@
-// Package report makes what [bench.File]s hold readable: tables as text, and a
-// page of tables and charts as HTML. It measures nothing and trusts nothing in a
-// file: names and notes are cleaned or escaped, figures that cannot be drawn are
-// left out of the charts, and charts are limited in number and size.
-//
-// Two figures differ when the intervals of their spreads have no value in common.
-// Where either comes from fewer than 2 rounds there is no spread to judge by, and
-// nothing is claimed.
+// Package report prints [bench.File]s: as tables in text, and as an HTML page of tables and charts.
+// It does not trust a file: names and notes are cleaned or escaped, charts leave out figures that
+// cannot be drawn, and charts are limited in number and size. Two figures differ if their spreads
+// do not overlap. With fewer than 2 rounds there is no spread, and no difference is claimed.
 package report

@@ -21,8 +21,7 @@ type stroke struct {
 	Style string `xml:"style,attr"`
 }
 
-// strokes are the paths of a drawing, in order, but for those in groups of their
-// own, which are texts that stand upright.
+// strokes returns the paths of a drawing, in order, except for those in groups, which are vertical texts.
 func strokes(t *testing.T, d drawing) []stroke {
 	t.Helper()
 	svg, err := d.svg("a label")
@@ -41,7 +40,7 @@ func strokes(t *testing.T, d drawing) []stroke {
 
 var numbers = regexp.MustCompile(`-?[0-9.]+`)
 
-// xs are the horizontal places of a path without curves.
+// xs returns the horizontal positions of a path without curves.
 func (s stroke) xs(t *testing.T) (all []float64) {
 	t.Helper()
 	for i, text := range numbers.FindAllString(s.Path, -1) {
@@ -60,7 +59,7 @@ func css(c color.RGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.
 
 func near(a, b, by float64) bool { return math.Abs(a-b) <= by }
 
-// TestBarLengths measures bars and whiskers.
+// TestBarLengths: and of whiskers.
 func TestBarLengths(t *testing.T) {
 	rows := []bench.Row{
 		result(t, "limit", flatOut, 5, value{"msgs_per_s", 20e6, 10e6, 30e6}),
@@ -97,7 +96,7 @@ func TestBarLengths(t *testing.T) {
 	}
 }
 
-// TestBarScale is logarithmic for costs that are far apart, never for rates.
+// TestBarScale: it is logarithmic for costs that are far apart, never for rates.
 func TestBarScale(t *testing.T) {
 	for _, c := range []struct {
 		metric metric
@@ -120,7 +119,7 @@ func TestBarScale(t *testing.T) {
 	}
 }
 
-// TestLines has our own subject on top, and an area or whiskers.
+// TestLines: our own subject is on top, and the spread is an area or whiskers.
 func TestLines(t *testing.T) {
 	for _, area := range []bool{true, false} {
 		chart := &lineChart{area: area, logX: true, logY: true, height: 200}

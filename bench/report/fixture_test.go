@@ -8,13 +8,13 @@ import (
 	"feedgate/bench"
 )
 
-// value is a figure by its name in JSON, with its spread.
+// value is a figure, by its name in JSON, with its spread.
 type value struct {
 	name       string
 	is, lo, hi float64
 }
 
-// result is a row as a file has it. Without values it has no figures.
+// result returns a row of a file. Without values it has no figures.
 func result(t *testing.T, subject string, l load, rounds int, values ...value) bench.Row {
 	t.Helper()
 	fields := map[string]any{
@@ -38,7 +38,7 @@ func result(t *testing.T, subject string, l load, rounds int, values ...value) b
 	return row
 }
 
-// latencies gives a row a distribution that rises from least, with its spread.
+// latencies adds a distribution with a spread to a row, rising from least.
 func latencies(row bench.Row, least float64) bench.Row {
 	for i, p := range []float64{1, 50, 90, 99, 99.9, 100} {
 		us := least * float64(int(1)<<i)
@@ -58,8 +58,8 @@ var meta = bench.Meta{
 	Began: time.Date(2025, 11, 20, 10, 30, 0, 0, time.UTC), Rounds: 7, Notes: []string{"asio LEFT OUT"},
 }
 
-// full is a file with all that there can be: two loads that differ in several
-// things, a row that is wrong, a row without figures.
+// full returns a file with everything: two loads that differ in several parameters, an unsound row,
+// and a row without figures.
 func full(t *testing.T) *bench.File {
 	t.Helper()
 	loses := result(t, "inline-loses", flatOut, 7, value{"msgs_per_s", 17e6, 16e6, 18e6}, value{"cpu_ns_per_msg", 45, 41, 48})

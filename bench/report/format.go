@@ -10,14 +10,14 @@ import (
 	"feedgate/bench"
 )
 
-// absent stands where there is no figure.
+// absent replaces an unknown figure.
 const absent = "-"
 
-// maxText is the most runes of a text from a file that are shown.
+// maxText is the maximum length of a text from a file, in runes.
 const maxText = 1000
 
-// figure is a number with 3 significant digits, or all before the point when they
-// are 4, and at most 5 behind it; from 10,000 on in thousands, millions and so on.
+// figure formats a number with 3 significant digits, or all 4 digits before the point, and at most
+// 5 decimals; from 10,000 on in thousands, millions and so on.
 func figure(v float64) string {
 	// Rounding first decides between 9999 and 10.0k.
 	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64)
@@ -36,7 +36,7 @@ func figure(v float64) string {
 	return strconv.FormatFloat(v/scale, 'f', min(max(decimals, 0), 5), 64) + unit
 }
 
-// magnitude is the unit in which a size is shown: itself up to 10,000.
+// magnitude returns the unit for a number of that size, none up to 10,000.
 func magnitude(size float64) (scale float64, unit string) {
 	scale = 1
 	for _, u := range []string{"k", "M", "G"} {
@@ -48,7 +48,7 @@ func magnitude(size float64) (scale float64, unit string) {
 	return scale, unit
 }
 
-// optional is a figure that may be nil.
+// optional formats a figure that may be nil.
 func optional(v *float64, scale float64) string {
 	if v == nil {
 		return absent
@@ -56,12 +56,12 @@ func optional(v *float64, scale float64) string {
 	return figure(*v / scale)
 }
 
-// span is an interval's ends.
+// span formats an interval.
 func span(i bench.Interval, scale float64) string {
 	return figure(i.Lo/scale) + "–" + figure(i.Hi/scale)
 }
 
-// percent is how much b is above a, which is not 0.
+// percent formats the difference of b from a, which is not 0.
 func percent(a, b float64) string {
 	change := (b - a) / math.Abs(a) * 100
 	format := "%+.1f%%"
@@ -74,7 +74,7 @@ func percent(a, b float64) string {
 	return fmt.Sprintf(format, change)
 }
 
-// thousands is a whole number with a comma after each group of three digits.
+// thousands formats an integer with commas between groups of three digits.
 func thousands(n float64) string {
 	digits := strconv.FormatFloat(math.Abs(n), 'f', 0, 64)
 	if len(digits) > 15 {
@@ -93,7 +93,7 @@ func thousands(n float64) string {
 	return b.String()
 }
 
-// payload is a number of bytes.
+// payload formats a number of bytes.
 func payload(bytes int) string {
 	for _, unit := range []struct {
 		bytes int
@@ -106,7 +106,7 @@ func payload(bytes int) string {
 	return fmt.Sprintf("%d B", bytes)
 }
 
-// count is a number of things.
+// count formats a number of things.
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -114,8 +114,8 @@ func count(n int, thing string) string {
 	return strconv.Itoa(n) + " " + thing + "s"
 }
 
-// clean is a text from a file without what could move a terminal's cursor or
-// break a table, and not endless.
+// clean returns a text from a file without characters that could move a terminal's cursor or break
+// a table, and limits its length.
 func clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -129,7 +129,7 @@ func clean(text string) string {
 	return clip(text, maxText)
 }
 
-// clip is text cut to a number of runes.
+// clip truncates text to a number of runes.
 func clip(text string, most int) string {
 	for i := range text {
 		if most--; most < 0 {
@@ -139,11 +139,10 @@ func clip(text string, most int) string {
 	return text
 }
 
-// maxName is the most runes of a name that are shown.
+// maxName is the maximum length of a name, in runes.
 const maxName = 32
 
-// shorten is a name cut in its middle: those of builds in different places begin
-// alike.
+// shorten cuts a name in the middle, because names of builds in different directories begin alike.
 func shorten(name string) string {
 	const head = 10
 	runes := []rune(name)

@@ -46,7 +46,7 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// TestClean sees that nothing of a text can do anything to a terminal.
+// TestClean: the text has no control characters.
 func TestClean(t *testing.T) {
 	const replaced = "\uFFFD"
 	for text, want := range map[string]string{

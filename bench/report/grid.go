@@ -7,12 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxWidth is how many characters a line of a table may have before the table is
-// cut into blocks, one below the other.
+// maxWidth is the maximum width of a table, in characters. A wider one is split into blocks.
 const maxWidth = 120
 
-// grid is a table as text. Its first columns, the keys, are aligned to the left
-// and stand in every block; the others are aligned to the right.
+// grid is a text table. Its first columns, the keys, are left-aligned and in every block; the
+// others are right-aligned.
 type grid struct {
 	keys    int
 	columns []gridColumn
@@ -38,11 +37,10 @@ func widest(texts []string) (width int) {
 	return width
 }
 
-// gap is between two columns.
+// gap separates two columns.
 const gap = 2
 
-// blocks are the columns of each block. A block of the given ones that is too wide
-// alone is cut where it must be.
+// blocks returns the columns of each block. A given block that is too wide is split further.
 func (g *grid) blocks() [][]gridColumn {
 	keys := g.columns[:g.keys]
 	width := func(columns []gridColumn) int {
@@ -108,9 +106,8 @@ func (g *grid) line(w *bufio.Writer, columns []gridColumn, cell func(*gridColumn
 	w.WriteByte('\n')
 }
 
-// beside puts each right text beside the left one, left ones aligned to the right
-// and right ones to the left. All results are equally wide; where there is no
-// right text at all they are the left ones.
+// beside joins each left text with the right one; left ones are right-aligned, right ones
+// left-aligned. All results have the same width. Without any right text they are the left ones.
 func beside(left, right []string) []string {
 	l, r := widest(left), widest(right)
 	all := slices.Clone(left)

@@ -9,7 +9,7 @@ import (
 	"feedgate/bench"
 )
 
-// TestHostilePage has markup wherever a file can have text.
+// TestHostilePage: markup in every text of a file is escaped.
 func TestHostilePage(t *testing.T) {
 	for _, text := range []string{
 		`<script>alert(1)</script>`, `"><img src=x onerror=y>`, `</svg></style></title><b>`, `' onload='x`, `]]>&lt;<!--`, `{{.}}`, "a\x00b\x1b", `javascript:x`, `url(x)`,
@@ -27,14 +27,14 @@ func TestHostilePage(t *testing.T) {
 		if n, want := len(captions(t, page)), 2*(2*3+2); n != want {
 			t.Errorf("%q: %d charts, not %d", text, n, want)
 		}
-		// As it is, in the head, a note, tables, legends and captions.
+		// Escaped, in the head, a note, tables, legends and captions.
 		if n := strings.Count(page.content(), shorten(clean(text))); n < 20 {
 			t.Errorf("%q is there %d times", text, n)
 		}
 	}
 }
 
-// TestAbsurdFigures leaves out what cannot be drawn, and draws the rest.
+// TestAbsurdFigures: charts leave out figures that cannot be drawn.
 func TestAbsurdFigures(t *testing.T) {
 	absurd := []float64{0, -1, 1e-300, math.SmallestNonzeroFloat64, 1e300, -math.MaxFloat64, math.MaxFloat64, 1}
 	file := new(bench.File)
@@ -58,7 +58,7 @@ func TestAbsurdFigures(t *testing.T) {
 	}
 }
 
-// TestBounds has more of everything than is drawn.
+// TestBounds: the file has more of everything than is drawn.
 func TestBounds(t *testing.T) {
 	many := new(bench.File)
 	for i := range 3 * maxBars {

@@ -6,7 +6,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// entry is a line of a legend.
+// entry is an entry of a legend.
 type entry struct {
 	name  string
 	style style
@@ -17,11 +17,10 @@ const (
 	legendIcon = vg.Length(22)
 )
 
-// legend is subjects' names with their marks, in as many rows as they need.
+// legend has the names of subjects with their marks, in as many rows as necessary.
 type legend []entry
 
-// lay calls put with where each entry begins, from the left and in rows from the
-// top, and returns the height of all.
+// lay calls put with the position of each entry, by row from the top, and returns the total height.
 func (l legend) lay(width vg.Length, put func(e entry, name text.Style, x vg.Length, row int)) vg.Length {
 	x, row := vg.Length(0), 0
 	for _, e := range l {

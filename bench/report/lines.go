@@ -28,14 +28,14 @@ type series struct {
 	points []xPoint // ascending
 }
 
-// xPoint is a point with its place on the horizontal axis.
+// xPoint is a point with its position on the horizontal axis.
 type xPoint struct {
 	x float64
 	point
 }
 
-// lineChart is lines with their spreads: an area about each or, where the points
-// stand at few and the same places, whiskers a little apart from each other.
+// lineChart has lines with their spreads: an area around each or, if all lines have the same few
+// positions, whiskers, slightly apart.
 type lineChart struct {
 	lines      []series
 	x, y       string // titles
@@ -46,7 +46,7 @@ type lineChart struct {
 	xTicks func(p *plot.Plot) plot.ConstantTicks
 }
 
-// thin leaves no more than maxPoints of a line, the first and the last included.
+// thin reduces a line to maxPoints, including the first and the last one.
 func thin(points []xPoint) []xPoint {
 	if len(points) <= maxPoints {
 		return points
@@ -58,8 +58,7 @@ func thin(points []xPoint) []xPoint {
 	return kept
 }
 
-// take makes a line of each subject's points, and says in words when there are
-// more subjects than lines.
+// take adds a line per subject. part is for the caption if there are too many subjects.
 func (l *lineChart) take(rows []*bench.Row, colours palette, points func(*bench.Row) []xPoint) (part string) {
 	subjects := 0
 	for _, g := range grouped(rows, func(r *bench.Row) string { return r.Subject }) {
@@ -86,7 +85,7 @@ func (l *lineChart) take(rows []*bench.Row, colours palette, points func(*bench.
 	return ""
 }
 
-// bounds are the ranges of all that is drawn.
+// bounds returns the ranges of everything drawn.
 func (l *lineChart) bounds() (left, right, least, most float64) {
 	left, right = math.Inf(1), math.Inf(-1)
 	least, most = math.Inf(1), 0
@@ -99,7 +98,7 @@ func (l *lineChart) bounds() (left, right, least, most float64) {
 	return left, right, least, most
 }
 
-// places are the different places of points on the horizontal axis, ascending.
+// places returns the distinct positions on the horizontal axis, ascending.
 func (l *lineChart) places() []float64 {
 	var all []float64
 	for _, s := range l.lines {
@@ -111,7 +110,7 @@ func (l *lineChart) places() []float64 {
 	return slices.Compact(all)
 }
 
-// svg draws the chart, its legend above it.
+// svg draws the chart, below its legend.
 func (l *lineChart) svg(label string) (template.HTML, error) {
 	p := newPlot()
 	l.scale(p)
@@ -122,7 +121,7 @@ func (l *lineChart) svg(label string) (template.HTML, error) {
 	for _, s := range l.lines {
 		names = append(names, entry{s.name, s.style})
 	}
-	// What is drawn last is on top.
+	// Later lines are on top.
 	slices.SortStableFunc(l.lines, func(a, b series) int {
 		switch {
 		case a.style.own == b.style.own:
@@ -143,7 +142,7 @@ func (l *lineChart) svg(label string) (template.HTML, error) {
 	})
 }
 
-// scale sets the ranges of the axes so that everything is inside.
+// scale sets the ranges of the axes to include everything.
 func (l *lineChart) scale(p *plot.Plot) {
 	left, right, least, most := l.bounds()
 	p.X.Min, p.X.Max = left, right
@@ -162,7 +161,7 @@ func (l *lineChart) scale(p *plot.Plot) {
 	}
 }
 
-// widen makes room for whiskers that stand beside their place.
+// widen extends an axis for whiskers that are beside their position.
 func widen(a *plot.Axis) {
 	const room = 0.04
 	if _, log := a.Scale.(plot.LogScale); log {
@@ -174,7 +173,7 @@ func widen(a *plot.Axis) {
 	a.Min, a.Max = a.Min-more, a.Max+more
 }
 
-// apart is the distance of two subjects' whiskers at one place.
+// apart is the distance of two subjects' whiskers at one position.
 const apart = vg.Length(2)
 
 // Plot implements [plot.Plotter].

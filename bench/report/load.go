@@ -6,7 +6,7 @@ import (
 	"feedgate/bench"
 )
 
-// load is what subjects are put under. Only rows of one load are compared.
+// load has the parameters of a measurement. Only rows of one load are compared.
 type load struct {
 	size     int // bytes
 	workers  int
@@ -19,16 +19,15 @@ func loadOf(r *bench.Row) load {
 	return load{r.Size, r.Workers, r.WorkNS, r.RateOffered, r.Protocol}
 }
 
-// String is the load in words. What a chart varies stands in its axis and is left
-// out there; see without.
+// String describes the load. Charts omit the parameter on their axis, see without.
 func (l load) String() string { return l.without("") }
 
-// without is the load in words, but for "size" or "workers".
+// without describes the load, except for "size" or "workers".
 func (l load) without(varied string) string {
 	var p parts
 	p.add(varied != "size", "%s payload", payload(l.size))
 	p.add(varied != "workers", "%s", count(l.workers, "worker"))
-	p.add(l.workNS > 0, "%v of work a message", time.Duration(l.workNS))
+	p.add(l.workNS > 0, "%v of work per message", time.Duration(l.workNS))
 	if l.rate > 0 {
 		p.add(true, "%s msg/s offered", thousands(l.rate))
 	} else {
@@ -38,13 +37,13 @@ func (l load) without(varied string) string {
 	return p.String()
 }
 
-// group is rows of one key, in the order of their file.
+// group has the rows with one key, in the order of their file.
 type group[K comparable] struct {
 	key  K
 	rows []*bench.Row
 }
 
-// grouped puts rows together, in the order in which their keys come first.
+// grouped groups rows by key, in order of the first occurrence of keys.
 func grouped[K comparable](rows []*bench.Row, key func(*bench.Row) K) []group[K] {
 	var all []group[K]
 	at := make(map[K]int)

@@ -2,16 +2,16 @@ package report
 
 import "feedgate/bench"
 
-// metric is a figure of rows as it is shown.
+// metric defines how a figure of rows is shown.
 type metric struct {
 	name  string // in JSON, for [bench.Row.Metric]
 	head  string // with the unit
 	title string // in captions; of those that are drawn
 	scale float64
-	// Of the table as text:
-	spread bool // has room for it
-	block  int  // stands with the others of it when the table does not fit in one
-	// better is 1 where more is better, -1 where less is.
+	// For text tables:
+	spread bool // its column shows the spread
+	block  int  // of a table that is too wide
+	// better is 1 if more is better, -1 if less is.
 	better int
 }
 
@@ -39,7 +39,7 @@ var metrics = []metric{
 // compared are the figures by which files are compared.
 var compared = []metric{rate, clientCPU, p99}
 
-// of is the row's figure, nil when it has none.
+// of returns the row's figure, nil if it is unknown.
 func (m metric) of(r *bench.Row) *float64 {
 	if r == nil {
 		return nil
@@ -48,7 +48,7 @@ func (m metric) of(r *bench.Row) *float64 {
 	return v
 }
 
-// interval is the figure's spread, if there is one to judge by.
+// interval returns the figure's spread, if it has one.
 func (m metric) interval(r *bench.Row) (i bench.Interval, ok bool) {
 	if r == nil || r.Rounds < 2 || m.of(r) == nil {
 		return i, false
@@ -57,7 +57,7 @@ func (m metric) interval(r *bench.Row) (i bench.Interval, ok bool) {
 	return i, ok
 }
 
-// text is the figure and its spread, "" when there is none.
+// text formats the figure and its spread, "" if there is none.
 func (m metric) text(r *bench.Row) (value, spread string) {
 	value = optional(m.of(r), m.scale)
 	if i, ok := m.interval(r); ok {
@@ -66,7 +66,7 @@ func (m metric) text(r *bench.Row) (value, spread string) {
 	return value, spread
 }
 
-// present leaves out of metrics what no row has.
+// present returns the metrics that a row has.
 func present(rows []*bench.Row) []metric {
 	var all []metric
 	for _, m := range metrics {
@@ -80,7 +80,7 @@ func present(rows []*bench.Row) []metric {
 	return all
 }
 
-// verdict is what two figures' spreads say of their difference.
+// verdict is the result of comparing the spreads of two figures.
 type verdict int
 
 const (

@@ -12,7 +12,7 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("").Parse(pageText))
 
-// page is what the template is given.
+// page is the data of the template.
 type page struct {
 	Title      string
 	Files      []pageFile
@@ -30,7 +30,7 @@ type pageFile struct {
 	SignKey     string
 }
 
-// pageLoad is a table and what belongs to it.
+// pageLoad is the table of one load, with its charts and notes.
 type pageLoad struct {
 	Title      string
 	Heads      []string
@@ -49,9 +49,8 @@ type pageRow struct {
 
 type pageCell struct{ Value, Spread string }
 
-// WriteHTML writes one page that refers to nothing outside itself: of each source
-// its surroundings, tables and charts; of several a table first that compares the
-// others with the first.
+// WriteHTML writes a self-contained page: the environment, tables and charts of each source. With
+// several sources, a table that compares them with the first one comes first.
 func WriteHTML(w io.Writer, sources []Source) error {
 	s := newStudio()
 	p := page{Title: "feedgate bench: " + clip(clean(sources[0].Name), 80)}
@@ -101,7 +100,7 @@ func (s *studio) file(source *Source) pageFile {
 	return f
 }
 
-// newPageLoad is the table of one load.
+// newPageLoad makes the table of one load.
 func newPageLoad(g group[load], order ranking) pageLoad {
 	l := pageLoad{Title: g.key.String() + "; " + rounds(g.rows), Order: order.String()}
 	columns := present(g.rows)

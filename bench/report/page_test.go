@@ -19,7 +19,7 @@ type element struct {
 	children []*element
 }
 
-// all are the elements of a name, in order.
+// all returns the elements with a name, in order.
 func (e *element) all(name string) (found []*element) {
 	if e.name == name {
 		found = append(found, e)
@@ -30,7 +30,7 @@ func (e *element) all(name string) (found []*element) {
 	return found
 }
 
-// content is all text in it.
+// content returns all text in it.
 func (e *element) content() string {
 	text := e.text
 	for _, child := range e.children {
@@ -39,8 +39,8 @@ func (e *element) content() string {
 	return text
 }
 
-// What a page may consist of. None of it runs anything or loads anything, as long
-// as styles do not.
+// Elements and attributes that a page may have. None of them executes or loads anything, except
+// through styles.
 var (
 	harmlessElements = strings.Fields(`html head meta title style body section h1 h2 h3 p dl dt dd ul li div small
 		table thead tbody tr th td figure figcaption svg g path text`)
@@ -48,8 +48,7 @@ var (
 		xmlns viewBox role aria-label d style transform x y`)
 )
 
-// parsePage makes a page and takes it apart. It fails when the page is not well-formed
-// or has something that could do harm.
+// parsePage makes and parses a page. It fails if the page is malformed or has anything harmful.
 func parsePage(t *testing.T, sources ...Source) *element {
 	t.Helper()
 	var b strings.Builder
@@ -94,7 +93,7 @@ func parsePage(t *testing.T, sources ...Source) *element {
 	return root
 }
 
-// checkStyles fails when a style could load something.
+// checkStyles fails if a style could load something.
 func checkStyles(t *testing.T, e *element) {
 	t.Helper()
 	style := e.attr["style"]
@@ -111,7 +110,7 @@ func checkStyles(t *testing.T, e *element) {
 	}
 }
 
-// captions are those of the figures; each must have one drawing.
+// captions returns the captions of the figures. Each must have one drawing.
 func captions(t *testing.T, page *element) (all []string) {
 	t.Helper()
 	for _, f := range page.all("figure") {
@@ -126,7 +125,7 @@ func captions(t *testing.T, page *element) (all []string) {
 	return all
 }
 
-// sameList compares lists and shows where they differ.
+// sameList compares lists and shows the differences.
 func sameList(t *testing.T, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
@@ -134,14 +133,14 @@ func sameList(t *testing.T, got, want []string) {
 	}
 }
 
-// TestPage has everything that the text has, and the charts that fit the file.
+// TestPage: it has the contents of the text, and the appropriate charts.
 func TestPage(t *testing.T) {
 	page := parsePage(t, Source{"results.json", full(t)})
 	sameList(t, captions(t, page), []string{
 		"Throughput by subject, 64 B payload, 2 workers, flat out, protocol fg: medians of 0 to 7 rounds with their spread.",
 		"Processor time of the client per message by subject on a logarithmic scale, 64 B payload, 2 workers, flat out, protocol fg: medians of 0 to 7 rounds with their spread.",
-		"Throughput by subject, 1 KiB payload, 1 worker, 500ns of work a message, 100,000 msg/s offered, protocol fg: medians of 7 rounds with their spread.",
-		"Latency from when a message was due to its ack by percentile, 1 KiB payload, 1 worker, 500ns of work a message, 100,000 msg/s offered, protocol fg: medians of 7 rounds with their spread as areas.",
+		"Throughput by subject, 1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg: medians of 7 rounds with their spread.",
+		"Latency from when a message was due to its ack by percentile, 1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg: medians of 7 rounds with their spread as areas.",
 	})
 	var rows []string
 	for _, row := range page.all("tr") {
@@ -173,7 +172,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// sweep has two subjects under all of some loads.
+// sweep returns a file of two subjects under several loads.
 func sweep(t *testing.T, rounds int) *bench.File {
 	t.Helper()
 	file := &bench.File{Meta: meta}
@@ -190,7 +189,7 @@ func sweep(t *testing.T, rounds int) *bench.File {
 	return file
 }
 
-// TestCharts has several payloads and several numbers of workers.
+// TestCharts: for several payloads and numbers of workers.
 func TestCharts(t *testing.T) {
 	got := captions(t, parsePage(t, Source{"sweep", sweep(t, 5)}))
 	loads := 6
@@ -223,7 +222,7 @@ func TestCharts(t *testing.T) {
 	}
 }
 
-// TestPageOfSeveral compares first and then shows each file by itself.
+// TestPageOfSeveral: the comparison comes first, then each file.
 func TestPageOfSeveral(t *testing.T) {
 	page := parsePage(t, Source{"before", full(t)}, Source{"after", full(t)}, Source{"later", full(t)})
 	if n := len(captions(t, page)); n != 3*4 {

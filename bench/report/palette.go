@@ -7,21 +7,20 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// own is the subject that the others are there to be compared with. It is drawn
-// last, thicker, and its name is bold.
+// own is the subject with which the others are compared. It is drawn last and thicker, and its name
+// is bold.
 const own = "feedgate"
 
-// style is how a subject is drawn, the same in all charts of a page. Colour is not
-// the only difference: those that are measured by default have shapes of their own.
+// style is the style of a subject in all charts of a page. Subjects measured by default also differ
+// in shape.
 type style struct {
 	color color.RGBA
 	shape draw.GlyphDrawer
 	own   bool
 }
 
-// inks are the colours of the subjects, on white and chosen so that no two are
-// close for an eye that lacks one kind of cones: at least 11 apart in CIELAB under
-// Machado's simulations of 2009.
+// inks are the colours of the subjects, on white, distinguishable for colour-blind readers: at
+// least 11 apart in CIELAB under Machado's simulations of 2009.
 var inks = map[string]style{
 	"limit":      {color: rgb(0x333333), shape: draw.CrossGlyph{}},
 	"inline":     {color: rgb(0x0072B2), shape: draw.SquareGlyph{}},
@@ -34,7 +33,7 @@ var inks = map[string]style{
 	"asio":       {color: rgb(0xA08040), shape: draw.SquareGlyph{}},
 	own:          {color: rgb(0xD55E00), shape: draw.CircleGlyph{}, own: true},
 
-	// Over another protocol: the colour of what it is like, in another shape.
+	// For another protocol: the colour of the similar subject, in another shape.
 	"ws-gws":       {color: rgb(0x008A66), shape: draw.BoxGlyph{}},
 	"ws-coder":     {color: rgb(0x0072B2), shape: draw.RingGlyph{}},
 	"ws-feedgate":  {color: rgb(0xD55E00), shape: draw.SquareGlyph{}},
@@ -47,7 +46,7 @@ var inks = map[string]style{
 	"nsq-feedgate":     {color: rgb(0xD55E00), shape: draw.PyramidGlyph{}},
 }
 
-// others are for subjects that are not known here, in turn.
+// others are the styles of unknown subjects, in turn.
 var others = []style{
 	{color: rgb(0x7D7D7D), shape: draw.BoxGlyph{}},
 	{color: rgb(0x5C8A00), shape: draw.CrossGlyph{}},
@@ -62,8 +61,7 @@ func rgb(hex uint32) color.RGBA {
 // palette gives each subject of a page its style.
 type palette map[string]style
 
-// of is the subject's style; a subject that is not known gets its when it is first
-// asked for.
+// of returns the subject's style. An unknown subject gets one at the first call.
 func (p palette) of(subject string) style {
 	if s, known := inks[subject]; known {
 		return s
@@ -76,7 +74,7 @@ func (p palette) of(subject string) style {
 	return s
 }
 
-// line is the subject's line.
+// line returns the style of the subject's line.
 func (s style) line() draw.LineStyle {
 	l := draw.LineStyle{Color: s.color, Width: vg.Points(1.4)}
 	if s.own {
@@ -85,12 +83,12 @@ func (s style) line() draw.LineStyle {
 	return l
 }
 
-// whisker is the line of a spread.
+// whisker returns the line style of a spread.
 func (s style) whisker() draw.LineStyle {
 	return draw.LineStyle{Color: s.color, Width: vg.Points(1)}
 }
 
-// glyph is the mark of a point.
+// glyph returns the style of a point.
 func (s style) glyph() draw.GlyphStyle {
 	g := draw.GlyphStyle{Color: s.color, Shape: s.shape, Radius: vg.Points(3.2)}
 	if s.own {
@@ -99,7 +97,7 @@ func (s style) glyph() draw.GlyphStyle {
 	return g
 }
 
-// band is the colour of an area of spread.
+// band returns the colour of a spread's area.
 func (s style) band() color.Color {
 	c := color.NRGBA{s.color.R, s.color.G, s.color.B, 0x20}
 	if s.own {

@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// TestPalette gives every subject a style that is its own and stays.
+// TestPalette: every subject has a unique and stable style.
 func TestPalette(t *testing.T) {
 	shapes := make(map[draw.GlyphDrawer]string)
 	for _, s := range bench.Subjects {

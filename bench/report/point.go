@@ -5,14 +5,14 @@ import "feedgate/bench"
 // point is a value of a chart and the ends of its spread.
 type point struct{ value, lo, hi float64 }
 
-// What charts draw lies between these, so that neither a logarithm nor a count of
-// ticks runs away.
+// Charts draw only values between these, which keeps logarithms and the number of ticks in bounds.
 const (
 	leastDrawn = 1e-6
 	mostDrawn  = 1e12
 )
 
-// sane is the point with its spread around its value and within bounds.
+// sane limits the spread to the bounds and makes it include the value. ok is false if the value is
+// out of bounds.
 func (p point) sane() (point, bool) {
 	if !(p.value >= leastDrawn && p.value <= mostDrawn) {
 		return p, false
@@ -22,8 +22,7 @@ func (p point) sane() (point, bool) {
 	return p, true
 }
 
-// drawable is a figure that a chart can show; one that is absent, negative or
-// absurd is not.
+// drawable returns the figure as a point. ok is false if it is unknown, negative or out of bounds.
 func (m metric) drawable(r *bench.Row) (point, bool) {
 	v := m.of(r)
 	if v == nil {

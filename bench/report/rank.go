@@ -8,23 +8,23 @@ import (
 	"feedgate/bench"
 )
 
-// Signs of an order. They stand between neighbours and say nothing of others.
+// Signs between neighbours of a ranking. They apply only to those two.
 const (
-	signBetter   = ">" // of what is more when more is better
-	signLess     = "<" // of what is less when less is better
+	signBetter   = ">" // the left is larger and better
+	signLess     = "<" // the left is smaller and better
 	signSame     = "~"
 	signUnjudged = "?"
 )
 
-// ranking is rows from the best to the worst in one figure.
+// ranking has rows from the best to the worst in one figure.
 type ranking struct {
 	metric metric
 	rows   []*bench.Row
 	signs  []string // between a row and the next
 }
 
-// rank orders rows of one load: by rate, or by p99 where a rate was offered and
-// so is about the same for all. Rows without the figure are left out.
+// rank orders rows of one load by rate or, if a rate was offered, so that it is about the same for
+// all, by p99. Rows without the figure are left out.
 func rank(l load, rows []*bench.Row) ranking {
 	r := ranking{metric: rate}
 	sign := signBetter
@@ -52,7 +52,7 @@ func rank(l load, rows []*bench.Row) ranking {
 	return r
 }
 
-// String is the order in one line; empty when there is nothing to order.
+// String returns the order in one line, "" if there is nothing to order.
 func (r ranking) String() string {
 	if len(r.rows) < 2 {
 		return ""

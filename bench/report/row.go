@@ -8,10 +8,10 @@ import (
 	"feedgate/bench"
 )
 
-// subject is a row's subject as it is shown.
+// subject returns the name of a row's subject, cleaned and shortened.
 func subject(r *bench.Row) string { return shorten(clean(r.Subject)) }
 
-// name is the subject with a mark when the row is not to be trusted.
+// name returns the subject, with a mark if the row is not sound.
 func name(r *bench.Row) string {
 	if !r.Sound() {
 		return subject(r) + "!"
@@ -19,7 +19,7 @@ func name(r *bench.Row) string {
 	return subject(r)
 }
 
-// pointers is rows as they are passed around here.
+// pointers returns pointers to rows.
 func pointers(rows []bench.Row) []*bench.Row {
 	all := make([]*bench.Row, len(rows))
 	for i := range rows {
@@ -28,7 +28,7 @@ func pointers(rows []bench.Row) []*bench.Row {
 	return all
 }
 
-// rounds is how many rounds stand behind rows, in words.
+// rounds describes the number of rounds of rows.
 func rounds(rows []*bench.Row) string {
 	least, most := rows[0].Rounds, rows[0].Rounds
 	for _, r := range rows {
@@ -40,11 +40,10 @@ func rounds(rows []*bench.Row) string {
 	return count(most, "round")
 }
 
-// maxFaults is the most faults of a row that are shown.
+// maxFaults is how many faults of a row are shown at most.
 const maxFaults = 3
 
-// complaint is what is wrong with a row that is not sound. file is its label where
-// there are several, or empty.
+// complaint returns the faults of a row that is not sound. file is its label, "" if there is only one.
 func complaint(file string, r *bench.Row) string {
 	var acks, all parts
 	acks.add(r.Missing > 0, "%d missing", r.Missing)

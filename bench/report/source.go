@@ -30,11 +30,10 @@ func Load(path string) (Source, error) {
 	return Source{path, file}, nil
 }
 
-// fact is one thing that a reader must know to judge figures.
+// fact is one property of the environment.
 type fact struct{ Name, Text string }
 
-// facts are what is known of a file's surroundings; what the file does not say is
-// left out.
+// facts returns the environment of a file. Unknown facts are left out.
 func facts(m *bench.Meta) []fact {
 	machine := parts{clean(m.Machine)}
 	machine.add(m.Cores > 0, "%s", count(m.Cores, "core"))
@@ -62,7 +61,7 @@ func facts(m *bench.Meta) []fact {
 	return all
 }
 
-// notes are a file's notes, cleaned.
+// notes returns a file's notes, cleaned.
 func notes(m *bench.Meta) []string {
 	all := slices.Clone(m.Notes)
 	for i := range all {
@@ -71,7 +70,7 @@ func notes(m *bench.Meta) []string {
 	return all
 }
 
-// command is a command line as one would type it.
+// command quotes a command line for a shell.
 func command(args []string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {
@@ -83,8 +82,7 @@ func command(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// surroundings are what of a file's meta makes its figures comparable with
-// another's, by the name of what would differ.
+// surroundings returns the facts that must be equal for a comparison of files.
 func surroundings(m *bench.Meta) []fact {
 	return []fact{
 		{"machine", fmt.Sprint(m.Machine, m.Cores, m.MemoryMB)},
@@ -94,7 +92,7 @@ func surroundings(m *bench.Meta) []fact {
 	}
 }
 
-// differences names the surroundings that are not the same in all sources.
+// differences returns the names of surroundings that differ between sources.
 func differences(sources []Source) []string {
 	var names []string
 	first := surroundings(&sources[0].File.Meta)
@@ -106,7 +104,7 @@ func differences(sources []Source) []string {
 	return names
 }
 
-// parts are joined by commas, the empty ones left out.
+// parts are joined by commas.
 type parts []string
 
 func (p *parts) add(known bool, format string, args ...any) {

@@ -41,7 +41,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestFacts says what is known, and nothing of what is not.
+// TestFacts: unknown facts are left out.
 func TestFacts(t *testing.T) {
 	for _, c := range []struct {
 		meta bench.Meta

@@ -9,15 +9,14 @@ import (
 	"feedgate/bench"
 )
 
-// WriteTable writes a table for each load, a row a subject with medians and
-// spreads, under each the order of the subjects and what is wrong with them. The
-// tables' lines have at most 120 characters.
+// WriteTable writes a table for each load, with medians and spreads of each subject, and below it
+// the order of the subjects and their faults. Lines of tables have at most 120 characters.
 func WriteTable(w io.Writer, rows []bench.Row) error {
 	return buffered(w, func(b *bufio.Writer) { writeTables(b, rows) })
 }
 
-// WriteText writes a file's surroundings and tables; of several files, their
-// surroundings and one table that compares the others with the first.
+// WriteText writes the environment and the tables of a file. For several files it writes their
+// environments and one table that compares them with the first.
 func WriteText(w io.Writer, sources []Source) error {
 	return buffered(w, func(b *bufio.Writer) {
 		for i := range sources {
@@ -31,14 +30,14 @@ func WriteText(w io.Writer, sources []Source) error {
 	})
 }
 
-// buffered has write fill a buffer before w, and returns the first error of w.
+// buffered calls write with a buffered w, and returns the first error of w.
 func buffered(w io.Writer, write func(*bufio.Writer)) error {
 	b := bufio.NewWriter(w)
 	write(b)
 	return b.Flush()
 }
 
-// writeHead writes what source i is and where it was measured.
+// writeHead writes the name and the environment of source i.
 func writeHead(b *bufio.Writer, sources []Source, i int) {
 	title := clean(sources[i].Name)
 	if len(sources) > 1 {
@@ -98,7 +97,7 @@ func writeGrid(b *bufio.Writer, rows []*bench.Row) {
 	g.write(b)
 }
 
-// writeComplaints says what the marked rows are marked for.
+// writeComplaints writes the faults of marked rows.
 func writeComplaints(b *bufio.Writer, rows []*bench.Row) {
 	for _, r := range rows {
 		if !r.Sound() {
@@ -107,7 +106,7 @@ func writeComplaints(b *bufio.Writer, rows []*bench.Row) {
 	}
 }
 
-// writeComparison writes the table of several files, cut at loads.
+// writeComparison writes the comparison of several files, with a table per load.
 func writeComparison(b *bufio.Writer, c *comparison) {
 	if c.Warning != "" {
 		fmt.Fprintf(b, "%s\n\n", c.Warning)
@@ -124,8 +123,8 @@ func writeComparison(b *bufio.Writer, c *comparison) {
 	fmt.Fprintln(b, c.Key())
 }
 
-// writeCompared writes the lines of one load, a column a file and from the second
-// file on one for the change.
+// writeCompared writes the lines of one load: a column per file and, from the second file on, one
+// for the change.
 func writeCompared(b *bufio.Writer, labels []string, lines []comparedLine) {
 	g := grid{keys: 2}
 	column := func(cell func(comparedLine) string) []string {

@@ -9,7 +9,7 @@ import (
 	"feedgate/bench"
 )
 
-// same fails when text is not what it should be, and shows both.
+// same compares texts and shows both if they differ.
 func same(t *testing.T, got, want string) {
 	t.Helper()
 	if got != want {
@@ -30,7 +30,7 @@ msgs_per_s: limit ~ feedgate > inline-loses! > naive
 ! inline-loses: acks: 7 missing; round 1: exit status 1; b; c; 2 faults more
 ! gnet-loop: warm-up: killed
 
-1 KiB payload, 1 worker, 500ns of work a message, 100,000 msg/s offered, protocol fg; 7 rounds
+1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg; 7 rounds
 
 subject             M msg/s          p50 µs       p99 µs
 channels  0.100 0.100–0.100   104 88.5–128   348 296–469
@@ -49,7 +49,7 @@ func TestWriteTable(t *testing.T) {
 	same(t, b.String(), fullTable)
 }
 
-// TestWriteText has the surroundings above the same.
+// TestWriteText: the environment precedes the tables.
 func TestWriteText(t *testing.T) {
 	var b strings.Builder
 	if err := WriteText(&b, []Source{{"results.json", full(t)}}); err != nil {
@@ -66,7 +66,7 @@ func TestWriteText(t *testing.T) {
 `+fullTable)
 }
 
-// TestFewRounds says nothing of differences that one round shows.
+// TestFewRounds: with one round, no difference is claimed.
 func TestFewRounds(t *testing.T) {
 	var b strings.Builder
 	err := WriteTable(&b, []bench.Row{
@@ -90,8 +90,7 @@ Between neighbours: > and <: the spreads do not overlap; ?: fewer than 2 rounds,
 `)
 }
 
-// TestWidth gives all figures to rows and sees that no line is too long, and that
-// what is cut off is in a block of its own.
+// TestWidth: with all figures, no line is too long, and the other columns are in their own block.
 func TestWidth(t *testing.T) {
 	var values []value
 	for _, m := range metrics {
@@ -117,7 +116,7 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-// TestHostileText has nothing that a terminal would heed.
+// TestHostileText: it has no control characters.
 func TestHostileText(t *testing.T) {
 	row := result(t, "\x1b]0;owned\a", load{protocol: "\x1b[2J"}, 3, value{"msgs_per_s", 1e6, 1e6, 1e6})
 	row.Faults = []string{"first\nsecond\x1b[31m"}

@@ -7,14 +7,14 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// tickText is a round number, written as short as it can be.
+// tickText formats a round number as briefly as possible.
 func tickText(v float64) string {
 	scale, unit := magnitude(math.Abs(v))
 	return strconv.FormatFloat(v/scale, 'g', 6, 64) + unit
 }
 
-// linearTicks are steps of 1, 2 or 5 times a power of ten from 0 to most, 4 to 9
-// of them beside 0.
+// linearTicks returns 4 to 9 ticks in addition to 0, up to most, in steps of 1, 2 or 5 times a
+// power of ten.
 func linearTicks(most float64) plot.ConstantTicks {
 	step := math.Pow(10, math.Floor(math.Log10(most)))
 	switch leading := most / step; {
@@ -31,8 +31,8 @@ func linearTicks(most float64) plot.ConstantTicks {
 	return ticks
 }
 
-// logTicks are the powers of ten from lo to hi, at most 8 of them labelled, with
-// ticks between. In a narrow range those between are labelled as well.
+// logTicks returns the powers of ten from lo to hi, at most 8 of them labelled, with minor ticks.
+// In a narrow range minor ticks are labelled as well.
 func logTicks(lo, hi float64) plot.ConstantTicks {
 	first, last := math.Floor(math.Log10(lo)), math.Ceil(math.Log10(hi))
 	stride := math.Ceil((last - first) / 8)
@@ -61,7 +61,7 @@ func logTicks(lo, hi float64) plot.ConstantTicks {
 	return ticks
 }
 
-// wide is a logarithmic range with room for at least three labels around lo to hi.
+// wide extends lo to hi to a logarithmic range with at least three labels.
 func wide(lo, hi float64) (float64, float64) {
 	if short := 4 / (hi / lo); short > 1 {
 		return lo / math.Sqrt(short), hi * math.Sqrt(short)
@@ -69,11 +69,11 @@ func wide(lo, hi float64) (float64, float64) {
 	return lo, hi
 }
 
-// leastGap is the distance of two labels, as a part of the axis.
+// leastGap is the minimum distance of two labels, as a fraction of the axis.
 const leastGap = 0.09
 
-// valueTicks are ticks at ascending values; one whose label would touch the one
-// before has none. at is where on its axis, from 0 to 1, a value stands.
+// valueTicks returns ticks at ascending values, without labels that would touch the previous one.
+// at returns the position of a value on the axis, from 0 to 1.
 func valueTicks(values []float64, at func(v float64) float64, text func(v float64) string) plot.ConstantTicks {
 	ticks := make(plot.ConstantTicks, len(values))
 	free := math.Inf(-1)
@@ -87,8 +87,8 @@ func valueTicks(values []float64, at func(v float64) float64, text func(v float6
 	return ticks
 }
 
-// percentileTicks are the percentiles 0, 50, 90, 99, 99.9 and so on up to an
-// inverse of what is left above them.
+// percentileTicks returns ticks at the percentiles 0, 50, 90, 99, 99.9 and so on. The value of a
+// tick is 1/(1-p), up to most.
 func percentileTicks(most float64) plot.ConstantTicks {
 	ticks := plot.ConstantTicks{{Value: 1, Label: "0%"}, {Value: 2, Label: "50%"}, {Value: 10, Label: "90%"}}
 	for decades := 2; math.Pow(10, float64(decades)) <= most*1.001; decades++ {

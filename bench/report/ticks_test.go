@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// labels are the ticks' labels in order, with those of minor ticks left out.
+// labels returns the labels of the major ticks, in order.
 func labels(ticks plot.ConstantTicks) (all []string) {
 	for _, t := range ticks {
 		if t.Label != "" {
@@ -18,7 +18,7 @@ func labels(ticks plot.ConstantTicks) (all []string) {
 	return all
 }
 
-// TestTickCounts has few labels for every range that can be drawn, and enough.
+// TestTickCounts: every range that can be drawn has enough labels, and not too many.
 func TestTickCounts(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	for range 20000 {

@@ -18,14 +18,14 @@ import (
 	"feedgate/cmd/feedgate/feedserver/feedtest"
 )
 
-// startFeed makes a feed that ends with the test.
+// startFeed starts a feed server that ends with the test.
 func startFeed(t *testing.T, cfg feedserver.Config) *feedserver.Server {
 	t.Helper()
-	built(t, asio) // or nobody would come
+	built(t, asio) // otherwise no client would connect
 	return feedtest.Start(t, cfg)
 }
 
-// wantAll wants every message acknowledged once, by a client that says so too.
+// wantAll checks that every message was acked once, and that the client reports the same number.
 func wantAll(t *testing.T, s *feedserver.Server, o outcome, count, size uint64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -42,7 +42,7 @@ func wantAll(t *testing.T, s *feedserver.Server, o outcome, count, size uint64) 
 		t.Errorf("clients %+v", r.Clients)
 	}
 	if o.Messages != count || o.Bytes != count*size {
-		t.Errorf("said %+v, want %d messages of %d bytes", o, count, size)
+		t.Errorf("outcome %+v, want %d messages of %d bytes", o, count, size)
 	}
 }
 
@@ -59,7 +59,7 @@ func TestASIOAcknowledgesAllOnce(t *testing.T) {
 	}
 }
 
-func TestASIOTakesFramesInPieces(t *testing.T) {
+func TestASIOJoinsSplitFrames(t *testing.T) {
 	s := startFeed(t, feedserver.Config{Count: 500, Size: 40, Chaos: feedserver.Chaos{SplitMin: 1, SplitMax: 7}})
 	wantAll(t, s, launch(t, s.Addr().String(), 2).succeeds(), 500, 40)
 }
@@ -69,13 +69,12 @@ func TestASIOWithPingsInBetween(t *testing.T) {
 	wantAll(t, s, launch(t, s.Addr().String(), 2).succeeds(), 500, 64)
 }
 
-func TestASIOWorks(t *testing.T) {
+func TestASIODoesItsWork(t *testing.T) {
 	const count, work = 500, 200 * time.Microsecond
 	s := startFeed(t, feedserver.Config{Count: count, Size: 100})
 	o := launch(t, s.Addr().String(), 2, "--work-ns", fmt.Sprint(work.Nanoseconds()), "--read").succeeds()
 	wantAll(t, s, o, count, 100)
-	// All else takes some 5 ms. Processors that speed up burn less than they were
-	// told to.
+	// Everything else takes about 5 ms. CPUs that increase their frequency burn less than requested.
 	if least := count * work / 4; o.CPUNS < least.Nanoseconds() {
 		t.Errorf("burnt %v, want %v at least", time.Duration(o.CPUNS), least)
 	}
@@ -86,7 +85,7 @@ func TestASIOFailsWhenTheFeedResets(t *testing.T) {
 	launch(t, s.Addr().String(), 2).fails("")
 }
 
-// The address is bound, and nobody listens there before the client is ready.
+// TestASIOConnectsWhenToldTo: nobody listens on the address before the client is ready.
 func TestASIOConnectsWhenToldTo(t *testing.T) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -114,27 +113,27 @@ func TestASIOConnectsWhenToldTo(t *testing.T) {
 	}
 	defer ln.Close()
 	served := serveOne(ln, func(c *server) error {
-		return errors.Join(c.login(), c.say(bye), c.want(bye), c.wantEnd())
+		return errors.Join(c.login(), c.send(bye), c.want(bye), c.wantEnd())
 	})
 	if o := p.succeeds(); o.Messages != 0 || o.Bytes != 0 {
-		t.Errorf("said %+v", o)
+		t.Errorf("outcome %+v", o)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
 }
 
-func TestASIOIsNotToldToBegin(t *testing.T) {
+func TestASIOEndsWithoutTheOrderToBegin(t *testing.T) {
 	p := launch(t, "127.0.0.1:1", 1)
 	if err := p.stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if said, status, stderr := p.end(); status != 1 || said != "" || !strings.Contains(stderr, "standard input") {
-		t.Errorf("exit %d, said %q; stderr: %s", status, said, stderr)
+	if output, status, stderr := p.end(); status != 1 || output != "" || !strings.Contains(stderr, "standard input") {
+		t.Errorf("exit %d, output %q; stderr: %s", status, output, stderr)
 	}
 }
 
-func TestUsage(t *testing.T) {
+func TestUsageErrors(t *testing.T) {
 	for _, c := range []struct {
 		program func() (string, error)
 		args    string
@@ -162,7 +161,7 @@ func TestUsage(t *testing.T) {
 		}
 		fault, _, _ := strings.Cut(stderr.String(), "\n")
 		if cmd.ProcessState.ExitCode() != 2 || stdout.Len() > 0 || !strings.Contains(fault, c.names) {
-			t.Errorf("%s: %v, said %q; stderr: %s", c.args, cmd.ProcessState, &stdout, &stderr)
+			t.Errorf("%s: %v, output %q; stderr: %s", c.args, cmd.ProcessState, &stdout, &stderr)
 		}
 	}
 }

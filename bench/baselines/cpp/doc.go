@@ -1,18 +1,17 @@
-// Package cpp holds what a user would write in C++ instead of a gateway, as
-// programs that make baselines builds from src with Debian's libboost-dev; there is no
-// Go in it but the tests, which build them too.
+// Package cpp has the C++ clients that a user would write instead of a gateway. make baselines
+// builds them from src with Debian's libboost-dev. The package's only Go code is its tests, which
+// also build them.
 //
-//	feedgate-asio  subject asio: Boost.Asio, boost::lockfree::spsc_queue, a post an ack
+//	feedgate-asio  subject asio: Boost.Asio, boost::lockfree::spsc_queue, one post per ack
 //	feedgate-spsc  boost::lockfree::spsc_queue alone, for the benchmarks of package ring
 //
-// feedgate-asio reads in bulk into buffers that messages stay in, passes each to the
-// next of its workers over a queue, and gets it back over another. A worker posts to
-// the io_context after each message; the handler empties the queues into calls of
-// sendmmsg, 32 acks each, one in a message of its own. Nothing spins: a worker
-// without tasks sleeps. The socket has TCP_NODELAY, as every socket of Go's has and
-// as latency wants it; without it the kernel packs the acks itself, and the rate is
-// about three times as high. Command line and standard streams are those of every
-// subject of feedgate bench.
+// feedgate-asio reads in bulk into buffers in which messages stay, passes each to the next worker
+// over a queue, and gets it back over another one. A worker posts to the io_context after each
+// message; the handler empties the queues into calls of sendmmsg with up to 32 messages of one ack
+// each. Nothing spins: a worker without tasks sleeps. The socket has TCP_NODELAY, like every Go
+// socket, for low latency; without it the kernel would pack the acks, and the rate would be about
+// three times as high. Command line and standard streams are those of every subject of feedgate
+// bench.
 //
 // The tests take the compiler from CXX and its flags from CXXFLAGS:
 //

@@ -18,7 +18,7 @@ import (
 // patience bounds every wait of a test, under a sanitizer too.
 const patience = 60 * time.Second
 
-// bin is where programs are built.
+// bin is the directory of the built programs.
 var bin string
 
 func TestMain(m *testing.M) {
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	// gnet starts the goroutines of its global pool when it is loaded.
+	// gnet starts the goroutines of its global pool at initialization.
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(func(code int) {
 		os.RemoveAll(bin)
 		os.Exit(code)
@@ -65,8 +65,7 @@ func build(name string, sources ...string) (string, error) {
 	return path, nil
 }
 
-// built is the path of a program. Without a compiler or Boost the test says what it
-// leaves out and is skipped.
+// built returns the path of a program. Without a compiler or Boost the test is skipped.
 func built(t *testing.T, program func() (string, error)) string {
 	t.Helper()
 	path, err := program()

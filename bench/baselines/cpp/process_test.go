@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// outcome is what feedgate-asio says at its end.
+// outcome is the output of feedgate-asio at its end.
 type outcome struct {
 	Messages uint64 `json:"messages"`
 	Bytes    uint64 `json:"bytes"`
@@ -21,7 +21,7 @@ type outcome struct {
 	RSSBytes int64  `json:"rss_bytes"`
 }
 
-// process is a feedgate-asio that has said that it is ready.
+// process is a feedgate-asio that has reported that it is ready.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -30,7 +30,7 @@ type process struct {
 	stderr bytes.Buffer
 }
 
-// launch starts one, which ends with the test at the latest.
+// launch starts a process, which ends with the test at the latest.
 func launch(t *testing.T, addr string, workers int, more ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -49,16 +49,16 @@ func launch(t *testing.T, addr string, workers int, more ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.cmd.Wait() }) // of a test that has given up; its context has ended
+	t.Cleanup(func() { _ = p.cmd.Wait() }) // after a failed test, whose context has ended
 	p.stdin, p.stdout = stdin, bufio.NewReader(stdout)
 	if line, err := p.stdout.ReadString('\n'); err != nil || line != "{\"ready\":true}\n" {
 		cancel()
-		t.Fatalf("said %q, %v, and ended with %v; stderr: %s", line, err, p.cmd.Wait(), &p.stderr)
+		t.Fatalf("output %q, %v, and ended with %v; stderr: %s", line, err, p.cmd.Wait(), &p.stderr)
 	}
 	return p
 }
 
-// begin tells it to, and closes its standard input, which is not to disturb it.
+// begin sends the order to begin, and closes standard input, which must have no effect.
 func (p *process) begin() {
 	p.t.Helper()
 	if _, err := io.WriteString(p.stdin, "go\n"); err != nil {
@@ -69,9 +69,8 @@ func (p *process) begin() {
 	}
 }
 
-// end waits for its end and returns what it said, the exit status and standard
-// error.
-func (p *process) end() (said string, status int, stderr string) {
+// end waits for the end and returns the outcome, the exit status and standard error.
+func (p *process) end() (output string, status int, stderr string) {
 	p.t.Helper()
 	rest, err := io.ReadAll(p.stdout)
 	if err != nil {
@@ -83,31 +82,31 @@ func (p *process) end() (said string, status int, stderr string) {
 	return string(rest), p.cmd.ProcessState.ExitCode(), p.stderr.String()
 }
 
-// succeeds runs it and returns what it says.
+// succeeds runs the process and returns its outcome.
 func (p *process) succeeds() (o outcome) {
 	p.t.Helper()
 	p.begin()
-	said, status, stderr := p.end()
+	output, status, stderr := p.end()
 	if status != 0 || stderr != "" {
 		p.t.Fatalf("exit %d; stderr: %s", status, stderr)
 	}
-	d := json.NewDecoder(strings.NewReader(said))
+	d := json.NewDecoder(strings.NewReader(output))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil || strings.Count(said, "\n") != 1 {
-		p.t.Fatalf("said %q: %v", said, err)
+	if err := d.Decode(&o); err != nil || strings.Count(output, "\n") != 1 {
+		p.t.Fatalf("output %q: %v", output, err)
 	}
 	if o.CPUNS <= 0 || o.RSSBytes < 1<<20 {
-		p.t.Errorf("said %+v: a process uses more than that", o)
+		p.t.Errorf("outcome %+v: a process uses more than that", o)
 	}
 	return o
 }
 
-// fails runs it and wants it to fail with these words.
+// fails runs the process and expects an error with these words.
 func (p *process) fails(words string) {
 	p.t.Helper()
 	p.begin()
-	said, status, stderr := p.end()
-	if status != 1 || said != "" || !strings.HasPrefix(stderr, "feedgate-asio: ") || !strings.Contains(stderr, words) {
-		p.t.Errorf("exit %d, said %q; stderr: %s; want exit 1 and %q", status, said, stderr, words)
+	output, status, stderr := p.end()
+	if status != 1 || output != "" || !strings.HasPrefix(stderr, "feedgate-asio: ") || !strings.Contains(stderr, words) {
+		p.t.Errorf("exit %d, output %q; stderr: %s; want exit 1 and %q", status, output, stderr, words)
 	}
 }

@@ -18,16 +18,16 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// server is a connection of an FG/1 server that does what a test tells it to.
+// server is a connection of a scripted FG/1 server.
 type server struct {
 	*net.TCPConn
 	r *bufio.Reader
 }
 
-// serve accepts one client and tells what came of it.
+// serve accepts one client and returns the script's result.
 func serve(t *testing.T, f func(c *server) error) (addr string, served <-chan error) {
 	t.Helper()
-	built(t, asio) // or nobody would come
+	built(t, asio) // otherwise no client would connect
 	return serveWith(t, net.ListenConfig{}, f)
 }
 
@@ -65,7 +65,7 @@ func data(dst []byte, seq uint64, size int) []byte {
 	return fg1.AppendFrame(dst, fg1.Data, 0, 0, seq, make([]byte, size))
 }
 
-// login takes HELLO and answers.
+// login reads HELLO and answers it.
 func (c *server) login() error {
 	h, err := c.read()
 	if err != nil {
@@ -78,13 +78,13 @@ func (c *server) login() error {
 	return err
 }
 
-// say sends a frame without payload.
-func (c *server) say(h fg1.Header) error {
+// send sends a frame without payload.
+func (c *server) send(h fg1.Header) error {
 	_, err := c.Write(fg1.AppendFrame(nil, h.Op, h.Flags, h.Code, h.Seq, nil))
 	return err
 }
 
-// read reads a frame and drops its payload.
+// read reads a frame and discards its payload.
 func (c *server) read() (fg1.Header, error) {
 	var head [fg1.HeaderSize]byte
 	if _, err := io.ReadFull(c.r, head[:]); err != nil {
@@ -95,7 +95,7 @@ func (c *server) read() (fg1.Header, error) {
 	return h, err
 }
 
-// want reads a frame without payload, which must be this one.
+// want expects this frame, without payload.
 func (c *server) want(h fg1.Header) error {
 	got, err := c.read()
 	h.Length = fg1.HeaderSize - 4
@@ -105,7 +105,7 @@ func (c *server) want(h fg1.Header) error {
 	return err
 }
 
-// wantAcks reads acks, which must be those of the messages 1 to n.
+// wantAcks expects the acks of messages 1 to n.
 func (c *server) wantAcks(n uint64) error {
 	seen := make([]bool, n+1)
 	for range n {
@@ -128,28 +128,27 @@ func (c *server) wantEnd() error {
 	return nil
 }
 
-// Each PONG comes before anything else is said, and all that came before BYE is
-// acknowledged after it.
+// TestASIOAnswersPing: each PONG is sent first, and messages before BYE are acked after it.
 func TestASIOAnswersPing(t *testing.T) {
 	addr, served := serve(t, func(c *server) error {
 		return errors.Join(c.login(),
-			c.say(fg1.Header{Op: fg1.Ping, Seq: 7}), c.want(fg1.Header{Op: fg1.Pong, Seq: 7}),
-			c.say(fg1.Header{Op: fg1.Pong, Seq: 9}),
-			c.say(fg1.Header{Op: fg1.Data, Seq: 1}), c.want(fg1.Header{Op: fg1.Ack, Seq: 1}),
-			c.say(fg1.Header{Op: fg1.Ping, Seq: 1 << 63}), c.want(fg1.Header{Op: fg1.Pong, Seq: 1 << 63}),
-			c.say(fg1.Header{Op: fg1.Bye, Code: fg1.CodeShuttingDown}), c.want(bye), c.wantEnd())
+			c.send(fg1.Header{Op: fg1.Ping, Seq: 7}), c.want(fg1.Header{Op: fg1.Pong, Seq: 7}),
+			c.send(fg1.Header{Op: fg1.Pong, Seq: 9}),
+			c.send(fg1.Header{Op: fg1.Data, Seq: 1}), c.want(fg1.Header{Op: fg1.Ack, Seq: 1}),
+			c.send(fg1.Header{Op: fg1.Ping, Seq: 1 << 63}), c.want(fg1.Header{Op: fg1.Pong, Seq: 1 << 63}),
+			c.send(fg1.Header{Op: fg1.Bye, Code: fg1.CodeShuttingDown}), c.want(bye), c.wantEnd())
 	})
 	if o := launch(t, addr, 2).succeeds(); o.Messages != 1 || o.Bytes != 0 {
-		t.Errorf("said %+v", o)
+		t.Errorf("outcome %+v", o)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
 }
 
-// BYE stands right behind the messages, and the server's sending side is closed
-// before it reads the first ack. Messages of all lengths go through the read buffers
-// in all ways.
+// TestASIOFinishesAtBye: BYE follows the messages immediately, and the server closes its sending
+// side before it reads the first ack. Messages have all lengths and all positions in the read
+// buffers.
 func TestASIOFinishesAtBye(t *testing.T) {
 	built(t, asio)
 	dice := rand.New(rand.NewPCG(1, 2))
@@ -177,7 +176,7 @@ func TestASIOFinishesAtBye(t *testing.T) {
 				return errors.Join(err, c.CloseWrite(), <-acks, c.want(bye), c.wantEnd())
 			})
 			if o := launch(t, addr, 3).succeeds(); o.Messages != count || o.Bytes != payload {
-				t.Errorf("said %+v, want %d messages, %d bytes", o, count, payload)
+				t.Errorf("outcome %+v, want %d messages, %d bytes", o, count, payload)
 			}
 			if err := <-served; err != nil {
 				t.Error(err)
@@ -186,13 +185,12 @@ func TestASIOFinishesAtBye(t *testing.T) {
 	}
 }
 
-// A server that reads no acks ends up unable to send, long before all of its
-// messages are out; once it reads, everything comes.
+// TestASIOStopsReading: a server that reads no acks is soon unable to send. Once it reads, the
+// client acks all messages.
 func TestASIOStopsReading(t *testing.T) {
-	// More than all socket buffers hold of messages and acks.
+	// More messages and acks than all socket buffers can hold.
 	const most, run, size = 2000, 1000, 64
-	// The client's segments end within an ack, and so the last sendmmsg that its
-	// socket has room for.
+	// The client's segments end within an ack, and so does the last sendmmsg that its socket accepts.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 		if cerr := raw.Control(func(fd uintptr) {
 			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 999)
@@ -214,8 +212,7 @@ func TestASIOStopsReading(t *testing.T) {
 				sent++
 				unsent = data(unsent, sent, size)
 			}
-			// Should the client be slow rather than blocked, the rest of the test is
-			// easier, and as valid.
+			// If the client is slow instead of blocked, the rest of the test is easier, but still valid.
 			_ = c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 			var n int
 			n, err = c.Write(unsent)
@@ -237,7 +234,7 @@ func TestASIOStopsReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o.Messages < 2*8192 || o.Bytes != o.Messages*size {
-		t.Errorf("said %+v: its queues alone hold more", o)
+		t.Errorf("outcome %+v: its queues alone hold more", o)
 	}
 }
 
@@ -272,7 +269,7 @@ func TestASIOFails(t *testing.T) {
 				if err := s.CloseWrite(); err != nil {
 					return err
 				}
-				_, _ = io.Copy(io.Discard, s) // a client that gives up may reset
+				_, _ = io.Copy(io.Discard, s) // a client with an error may reset
 				return nil
 			})
 			launch(t, addr, 2).fails(c.words)
@@ -283,7 +280,7 @@ func TestASIOFails(t *testing.T) {
 	}
 	t.Run("no-WELCOME", func(t *testing.T) {
 		addr, served := serve(t, func(s *server) error {
-			return s.say(fg1.Header{Op: fg1.Bye, Code: fg1.CodeBadToken})
+			return s.send(fg1.Header{Op: fg1.Bye, Code: fg1.CodeBadToken})
 		})
 		launch(t, addr, 2).fails("code 4 instead of WELCOME")
 		if err := <-served; err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The program itself verifies that every entry arrives once and whole.
+// TestSPSC: the program itself verifies that every entry arrives once and intact.
 func TestSPSC(t *testing.T) {
 	path := built(t, spsc)
 	for _, mode := range []string{"single", "batch"} {
@@ -16,15 +16,15 @@ func TestSPSC(t *testing.T) {
 				for _, entries := range []string{"1", "50001"} {
 					args := []string{"--mode", mode, "--bytes", bytes, "--capacity", capacity, "--entries", entries}
 					t.Run(fmt.Sprint(args), func(t *testing.T) {
-						said, err := exec.CommandContext(t.Context(), path, args...).Output()
+						output, err := exec.CommandContext(t.Context(), path, args...).Output()
 						if err != nil {
 							t.Fatal(err)
 						}
 						var o struct {
 							NSPerEntry float64 `json:"ns_per_entry"`
 						}
-						if err := json.Unmarshal(said, &o); err != nil || o.NSPerEntry <= 0 {
-							t.Errorf("said %q: %v", said, err)
+						if err := json.Unmarshal(output, &o); err != nil || o.NSPerEntry <= 0 {
+							t.Errorf("output %q: %v", output, err)
 						}
 					})
 				}

@@ -1,20 +1,20 @@
-// Package nsq holds what a user would write instead of a gateway where the messages are
-// in NSQ, and the nsqd that they are measured with.
+// Package nsq has the NSQ clients that a user would write instead of a gateway, and the nsqd with
+// which they are measured.
 //
-//	GoNSQ       github.com/nsqio/go-nsq as its documentation has it
-//	GoNSQTuned  the same with those of its settings that could help
-//	Inline      one goroutine over a bare connection: the price of the library, and of workers
+//	GoNSQ       github.com/nsqio/go-nsq as documented
+//	GoNSQTuned  the same with the settings that could help
+//	Inline      one goroutine over a bare connection: shows the cost of the library, and of workers
 //
-// They take the channel bench of the topic bench, up to 2500 messages at a time, which
-// is as many as nsqd allows by default; go-nsq's own default is 1. They finish every
-// message that they were sent and end when nsqd closes the connection.
+// They consume the channel bench of the topic bench, with up to 2500 messages in flight, the
+// maximum of nsqd's defaults; go-nsq's default is 1. They finish every message and end when nsqd
+// closes the connection.
 //
 //	Server: nsqd of its Go module --memory queue, filled before--> client
 //	                               <------------ FIN ------------
 //
-// What the settings of GoNSQTuned bring is lost in the spread: go-nsq writes each FIN by
-// itself, so a message costs either side a system call, whatever lies ready.
+// The effect of GoNSQTuned's settings is within the spread: go-nsq writes each FIN separately, so
+// each message costs both sides a system call.
 //
-// Inline has its own few lines of nsqd's protocol: a baseline that used the gateway's would
-// not be what a user writes.
+// Inline implements the few necessary parts of nsqd's protocol itself, as a user would, instead of
+// using the gateway's package.
 package nsq

@@ -5,11 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// errorLog is nsqd's logger. It keeps nothing but how often nsqd has told a client that
-// something is wrong, by the protocol's own codes: nsqd counts them nowhere. Any
-// goroutine of nsqd writes, anyone reads.
+// errorLog is nsqd's logger. It only counts the errors that nsqd has sent to clients, by the
+// protocol's codes, because nsqd does not count them itself. Any goroutine may call its methods.
 type errorLog struct {
-	again atomic.Uint64 // FIN of what is not in flight
+	again atomic.Uint64 // FINs of messages not in flight
 	other atomic.Uint64
 }
 

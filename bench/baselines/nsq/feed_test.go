@@ -13,7 +13,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// timeless is what of a report does not depend on time.
+// timeless returns a report without times.
 func timeless(c feedserver.Counts) feedserver.Counts {
 	c.Seconds, c.MsgsPerS, c.MBPerS = 0, 0, 0
 	return c
@@ -57,8 +57,8 @@ func TestEveryMessageIsFinishedOnce(t *testing.T) {
 	}
 }
 
-// What was sent by the time that is given is finished; the rest is not sent.
-func TestATimeEndsTheSendingOnly(t *testing.T) {
+// TestDurationEndsOnlyTheSending: messages sent by then are finished; the others are not sent.
+func TestDurationEndsOnlyTheSending(t *testing.T) {
 	each(t, func(t *testing.T, run baselines.Func) {
 		const count = 50_000
 		s := serve(t, nsq.Config{Count: count, Size: 10, Duration: 1})
@@ -76,8 +76,7 @@ func TestATimeEndsTheSendingOnly(t *testing.T) {
 	})
 }
 
-// ending waits for the end of s, closes it, and then sends what was wrong; the report is good
-// from then on.
+// ending waits for the end of s, closes it, and then sends the error; after that the report is final.
 func ending(ctx context.Context, s *nsq.Server) (*feedserver.Report, <-chan error) {
 	report, ended := new(feedserver.Report), make(chan error, 1)
 	go func() {
@@ -88,7 +87,7 @@ func ending(ctx context.Context, s *nsq.Server) (*feedserver.Report, <-chan erro
 	return report, ended
 }
 
-func TestAServerThatIsNotThereIsAnError(t *testing.T) {
+func TestRefusedConnectionIsAnError(t *testing.T) {
 	for name, run := range map[string]baselines.Func{"go-nsq": nsq.GoNSQ, "inline": nsq.Inline} {
 		t.Run(name, func(t *testing.T) {
 			listener := testkit.Listen(t)
@@ -103,7 +102,7 @@ func TestAServerThatIsNotThereIsAnError(t *testing.T) {
 	}
 }
 
-func TestACancelledClientReturnsWhy(t *testing.T) {
+func TestCancelledClientReturnsTheCause(t *testing.T) {
 	each(t, func(t *testing.T, run baselines.Func) {
 		s := serve(t, nsq.Config{Count: 100, Size: 10})
 		ctx, cancel := context.WithCancel(testContext(t))

@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	// maxInFlight is nsqd's default for the most that a client may have.
+	// maxInFlight is nsqd's default for the maximum RDY count.
 	maxInFlight = 2500
-	// vigil is how often the connection is looked at: the library does not tell its end.
-	vigil = 10 * time.Millisecond
-	// reconnect is when the library would connect again. Before that the address is
-	// taken from it; its goroutine that waits sleeps as long.
+	// pollConnection is how often the connection is checked, because the library does not report its end.
+	pollConnection = 10 * time.Millisecond
+	// reconnect is how long the library waits before it reconnects. The address is removed from it
+	// before that, but its goroutine sleeps for this long.
 	reconnect = 200 * time.Millisecond
 
 	// Of GoNSQTuned: the largest buffer and the shortest delay that nsqd allows.
@@ -29,13 +29,13 @@ const (
 	tunedGC     = 800
 )
 
-// GoNSQ is a consumer as github.com/nsqio/go-nsq documents it.
+// GoNSQ is a consumer as documented by github.com/nsqio/go-nsq.
 func GoNSQ(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	return consume(ctx, config(), addr, workers, work)
 }
 
-// GoNSQTuned is GoNSQ with a larger output buffer at nsqd, which is flushed sooner, and a
-// garbage collector that runs less often, since every message is allocated.
+// GoNSQTuned is GoNSQ with a larger output buffer in nsqd, which is flushed sooner, and a garbage
+// collector that runs less often, because every message is allocated.
 func GoNSQTuned(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	cfg := config()
 	cfg.OutputBufferSize, cfg.OutputBufferTimeout = tunedBuffer, tunedDelay
@@ -65,7 +65,7 @@ func consume(ctx context.Context, cfg *gonsq.Config, addr string, workers int, w
 	}), workers)
 	if err = consumer.ConnectToNSQD(addr); err == nil {
 		err = await(ctx, consumer)
-		_ = consumer.DisconnectFromNSQD(addr) // or it would connect again
+		_ = consumer.DisconnectFromNSQD(addr) // otherwise it would reconnect
 	}
 	consumer.Stop()
 	<-consumer.StopChan
@@ -75,10 +75,9 @@ func consume(ctx context.Context, cfg *gonsq.Config, addr string, workers int, w
 	return baselines.Result{Messages: messages.Load(), Bytes: bytes.Load()}, nil
 }
 
-// await waits until the connection has ended. The library ends one when its last
-// message is finished.
+// await waits until the connection has ended. The library ends it when the last message is finished.
 func await(ctx context.Context, consumer *gonsq.Consumer) error {
-	ticker := time.NewTicker(vigil)
+	ticker := time.NewTicker(pollConnection)
 	defer ticker.Stop()
 	for consumer.Stats().Connections > 0 {
 		select {

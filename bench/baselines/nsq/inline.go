@@ -13,9 +13,8 @@ import (
 	"feedgate/bench/baselines"
 )
 
-// Inline does everything on one goroutine, whatever workers says: it reads what there
-// is, writes the commands over the messages that it has worked on, and sends them in
-// one piece.
+// Inline does everything on one goroutine and ignores workers: it reads what is available, writes
+// the commands over the processed messages, and sends them at once.
 func Inline(ctx context.Context, addr string, _ int, work func(msg []byte)) (baselines.Result, error) {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -34,10 +33,10 @@ func Inline(ctx context.Context, addr string, _ int, work func(msg []byte)) (bas
 	return in.res, nil
 }
 
-// NSQ TCP protocol spec, https://nsq.io/clients/tcp_protocol_spec.html: what nsqd sends is
+// Offsets in frames of nsqd (NSQ TCP protocol spec, https://nsq.io/clients/tcp_protocol_spec.html):
 //
-//	0     4     8                      of every frame: size of what follows, kind
-//	8     16    18    34               of a message: timestamp, attempts, ID, body
+//	0     4     8                      every frame: size of the rest, kind
+//	8     16    18    34               a message: timestamp, attempts, ID, body
 const (
 	kindAt = 4
 	dataAt = 8
@@ -52,19 +51,18 @@ const (
 const (
 	// readSize is as in package baselines.
 	readSize = 256 << 10
-	// maxFrame is nsqd's default for the longest message, with its head.
+	// maxFrame is nsqd's default for the longest message, plus its header.
 	maxFrame = bodyAt + 1<<20
 	hello    = `{"client_id":"inline","feature_negotiation":true,"output_buffer_size":65536,"output_buffer_timeout":25}`
 	fin      = "FIN "
 	nop      = "NOP\n"
 )
 
-// inline's buffer is, from the front: commands, bytes that are used up, and what was
-// not parsed.
+// inline has a buffer of, in this order: commands to send, processed bytes, and bytes to parse.
 //
 //	0 <= owed <= at <= have <= len(buf)
 //
-// owed cannot overtake at: a frame is no shorter than the command for it.
+// owed cannot overtake at, because no frame is shorter than the command for it.
 type inline struct {
 	work           func([]byte)
 	buf            []byte
@@ -80,7 +78,8 @@ func (in *inline) run(c net.Conn) error {
 	}
 	for {
 		n, err := c.Read(in.buf[in.have:])
-		// nsqd has no goodbye. It resets what it has not read to its end, such as a NOP.
+		// NSQ has no message for the end. If nsqd has not read everything, such as a NOP, its close
+		// is a reset.
 		if err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
 			return nil
 		}
@@ -108,7 +107,7 @@ func (in *inline) parse() error {
 		}
 		size := int64(binary.BigEndian.Uint32(b)) + kindAt
 		if size < dataAt || size > maxFrame {
-			return fmt.Errorf("nsqd sends a frame of %d bytes", size)
+			return fmt.Errorf("nsqd sent a frame of %d bytes", size)
 		}
 		if size > int64(len(b)) {
 			return nil
@@ -137,15 +136,14 @@ func (in *inline) frame(b []byte) error {
 		}
 	case kind == kindError:
 		code, _, _ := strings.Cut(string(b[dataAt:]), " ")
-		return fmt.Errorf("nsqd says %.40q", code)
+		return fmt.Errorf("nsqd sent the error %.40q", code)
 	default:
-		return fmt.Errorf("nsqd sends kind %d in %d bytes", kind, len(b))
+		return fmt.Errorf("nsqd sent a frame of kind %d and %d bytes", kind, len(b))
 	}
 	return nil
 }
 
-// shift moves what was not parsed to the front, and makes room when that is the
-// beginning of a message that the buffer cannot hold.
+// shift moves the bytes to parse to the front. It enlarges the buffer if a message does not fit.
 func (in *inline) shift() {
 	to := in.buf
 	if in.at == 0 && in.have == len(to) {

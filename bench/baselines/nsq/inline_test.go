@@ -18,9 +18,9 @@ func appendFrame(dst []byte, kind uint32, data string) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, kind), data...)
 }
 
-// converse runs the client on a stream that comes in pieces of these sizes, in turn, and
-// returns what it says behind its RDY.
-func converse(stream []byte, pieces []int, work func([]byte)) (said string, in inline, err error) {
+// converse runs the client on a stream that arrives in pieces of these sizes, in turn, and returns
+// what it sends after RDY.
+func converse(stream []byte, pieces []int, work func([]byte)) (sent string, in inline, err error) {
 	near, far := net.Pipe()
 	defer near.Close()
 	_ = far.SetDeadline(time.Now().Add(time.Minute))
@@ -37,20 +37,20 @@ func converse(stream []byte, pieces []int, work func([]byte)) (said string, in i
 			}
 			stream = stream[n:]
 		}
-		// Not Close: what the client says yet is to be heard.
+		// Not Close: the client's last commands must still be read.
 		_ = near.SetReadDeadline(time.Now())
 	}()
 	in = inline{work: work, buf: make([]byte, 200)}
 	err = in.run(near)
 	near.Close()
-	_, said, _ = strings.Cut(string(<-heard), "\nRDY 2500\n")
+	_, sent, _ = strings.Cut(string(<-heard), "\nRDY 2500\n")
 	far.Close()
-	return said, in, err
+	return sent, in, err
 }
 
-// Whatever the pieces, every message is worked on and finished, in order, and every
+// TestInlineHandlesSplitFrames: every message is processed and finished in order, and every
 // heartbeat answered in its place.
-func TestInlineAnswersHoweverTheStreamIsCut(t *testing.T) {
+func TestInlineHandlesSplitFrames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		stream := appendFrame(appendFrame(nil, kindResponse, `{"version":"1.3.0"}`), kindResponse, "OK")
 		var want strings.Builder
@@ -68,7 +68,7 @@ func TestInlineAnswersHoweverTheStreamIsCut(t *testing.T) {
 			fmt.Fprintf(&want, "FIN %s\n", id)
 		}
 		pieces := rapid.SliceOfN(rapid.IntRange(1, 300), 1, 10).Draw(t, "pieces")
-		said, in, err := converse(stream, pieces, func(msg []byte) {
+		sent, in, err := converse(stream, pieces, func(msg []byte) {
 			if len(bodies) == 0 || string(msg) != bodies[0] {
 				t.Fatalf("a message of %d bytes comes out of turn, or changed", len(msg))
 			}
@@ -77,8 +77,8 @@ func TestInlineAnswersHoweverTheStreamIsCut(t *testing.T) {
 		if e, ok := err.(net.Error); !ok || !e.Timeout() { // what ends it here
 			t.Fatal(err)
 		}
-		if len(bodies) > 0 || said != want.String() {
-			t.Fatalf("%d messages were not worked on; it says %q, want %q", len(bodies), said, want.String())
+		if len(bodies) > 0 || sent != want.String() {
+			t.Fatalf("%d messages were not worked on; the client sent %q, want %q", len(bodies), sent, want.String())
 		}
 		if in.res.Messages != uint64(strings.Count(want.String(), "FIN")) {
 			t.Fatalf("result %+v", in.res)
@@ -86,7 +86,7 @@ func TestInlineAnswersHoweverTheStreamIsCut(t *testing.T) {
 	})
 }
 
-func TestInlineReportsWhatItDoesNotUnderstand(t *testing.T) {
+func TestInlineReportsInvalidFrames(t *testing.T) {
 	for name, c := range map[string]struct {
 		stream []byte
 		want   string

@@ -13,13 +13,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // importing gnet starts some
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // importing gnet starts goroutines
 }
 
-// deadline bounds a test that hangs. It is no measure of speed.
+// deadline bounds a test that hangs. It does not measure speed.
 const deadline = time.Minute
 
-// each runs f for every client, the product among them.
+// each runs f for every client, including the product.
 func each(t *testing.T, f func(t *testing.T, run baselines.Func)) {
 	t.Run("go-nsq", func(t *testing.T) { f(t, nsq.GoNSQ) })
 	t.Run("go-nsq-tuned", func(t *testing.T) { f(t, nsq.GoNSQTuned) })
@@ -35,7 +35,7 @@ func testContext(t *testing.T) context.Context {
 
 func idle([]byte) {}
 
-// serve starts a server. Its Close ends the clients, so it may come sooner.
+// serve starts a server. A test may call its Close earlier, which ends the clients.
 func serve(t *testing.T, cfg nsq.Config) *nsq.Server {
 	t.Helper()
 	s, err := nsq.New(cfg)

@@ -18,30 +18,30 @@ import (
 const (
 	// name is the topic and the channel.
 	name = "bench"
-	// glance is how often the server looks at nsqd's statistics.
-	glance = time.Millisecond
-	// defaultCount is what a run can have when it is told a time only: three times what
-	// nsqd delivers in the two seconds that it is told by default.
+	// pollInterval is how often the server reads nsqd's statistics.
+	pollInterval = time.Millisecond
+	// defaultCount is the number of messages for a run limited by time only: three times what nsqd
+	// delivers in two seconds, the default.
 	defaultCount = 2_000_000
 )
 
-// Config is what a Server has for its client.
+// Config configures a Server.
 type Config struct {
 	Count    uint64        // messages; default 2,000,000
 	Size     int           // bytes of each
-	Duration time.Duration // from the first message on; then no more is sent; 0: until all are finished
+	Duration time.Duration // how long messages are sent, from the first one on; 0: until all are finished
 }
 
-// Server is an nsqd within this process, with a channel that was filled before it
-// listens, for one client. New starts it, Close ends it; Wait is called once.
+// Server is an nsqd in this process for one client. Its channel is filled before it listens. New
+// starts it, Close ends it; Wait is called once.
 type Server struct {
 	cfg     Config
 	nsqd    *nsqd.NSQD
 	channel *nsqd.Channel
 	errors  *errorLog
-	ended   chan error // of nsqd's main
+	ended   chan error // result of nsqd.Main
 	closing sync.Once
-	closed  error // of Close
+	closed  error // result of Close
 
 	mu    sync.Mutex
 	tally tally
@@ -58,8 +58,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	err = s.open(dir)
-	// All is in memory. A directory that is no more is not left behind when this process
-	// is killed; nsqd only logs that it cannot write its list of topics there.
+	// All messages are in memory. The directory is removed at once, so that it is not left if this
+	// process is killed; nsqd only logs that it cannot write its list of topics.
 	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// open makes an nsqd and fills it. It listens, but accepts no connection yet.
+// open creates an nsqd and fills it. The nsqd listens, but accepts no connection yet.
 func (s *Server) open(dir string) (err error) {
 	opts := nsqd.NewOptions()
 	opts.TCPAddress, opts.HTTPAddress, opts.BroadcastAddress = "127.0.0.1:0", "", "127.0.0.1"
@@ -91,17 +91,17 @@ func (s *Server) open(dir string) (err error) {
 	return nil
 }
 
-// Addr is where nsqd listens.
+// Addr returns the address on which nsqd listens.
 func (s *Server) Addr() net.Addr { return s.nsqd.RealTCPAddr() }
 
-// Wait waits until every message is finished, or after Duration every message that was
-// sent, or until ctx is over. Its error says what is wrong and stands in no count.
+// Wait waits until every message is finished, or after Duration every message that was sent, or
+// until ctx ends. Its error reports faults that are in no count.
 func (s *Server) Wait(ctx context.Context) (feedserver.Report, error) {
-	ticker := time.NewTicker(glance)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	paused, quiet := false, false
 	for {
-		t := s.look()
+		t := s.update()
 		switch {
 		case t.finished >= s.cfg.Count:
 			return s.Report(), t.err()
@@ -111,19 +111,19 @@ func (s *Server) Wait(ctx context.Context) (feedserver.Report, error) {
 		case paused && t.finished == t.sent && quiet:
 			return s.Report(), t.err()
 		}
-		// A message can be on its way from the queue when the channel is paused.
+		// When the channel is paused, a message may have left the queue and not be counted as sent yet.
 		quiet = paused && t.finished == t.sent
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			t := s.look()
+			t := s.update()
 			return s.Report(), t.err()
 		}
 	}
 }
 
-// look takes nsqd's statistics into the tally.
-func (s *Server) look() tally {
+// update updates the tally from nsqd's statistics.
+func (s *Server) update() tally {
 	begun := time.Now()
 	stats := s.nsqd.GetStats(name, name, true)
 	s.mu.Lock()
@@ -132,7 +132,7 @@ func (s *Server) look() tally {
 	return s.tally
 }
 
-// Report is what was seen up to Wait's last look.
+// Report returns the counts at Wait's last update.
 func (s *Server) Report() feedserver.Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +144,7 @@ func (s *Server) Report() feedserver.Report {
 // Close ends nsqd, which closes its client's connection. It may be called again.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
-		s.closed = s.channel.Empty() // or Exit would write down what is left
+		s.closed = s.channel.Empty() // otherwise Exit would save the rest
 		s.nsqd.Exit()
 		if end := <-s.ended; end != nil {
 			s.closed = fmt.Errorf("nsqd: %w", end)

@@ -20,7 +20,7 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 )
 
-// consumer is a client that does what it is told. The test's goroutine owns it.
+// consumer is a scripted client. The test's goroutine owns it.
 type consumer struct {
 	t *testing.T
 	net.Conn
@@ -40,15 +40,15 @@ func dial(t *testing.T, addr string) *consumer {
 	return &consumer{t, nc, bufio.NewReader(nc)}
 }
 
-func (c *consumer) say(format string, args ...any) {
+func (c *consumer) send(format string, args ...any) {
 	c.t.Helper()
 	if _, err := fmt.Fprintf(c, format, args...); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-// hear reads a frame, without its size.
-func (c *consumer) hear() (kind uint32, data string) {
+// read reads a frame, without its size.
+func (c *consumer) read() (kind uint32, data string) {
 	c.t.Helper()
 	var head [8]byte
 	if _, err := io.ReadFull(c.in, head[:]); err != nil {
@@ -65,18 +65,18 @@ func (c *consumer) hear() (kind uint32, data string) {
 func (c *consumer) receive(n int) (ids []string) {
 	c.t.Helper()
 	for len(ids) < n {
-		kind, data := c.hear()
+		kind, data := c.read()
 		switch {
 		case kind == 2:
 			ids = append(ids, data[10:26])
 		case data != "OK":
-			c.t.Fatalf("nsqd says %q", data)
+			c.t.Fatalf("nsqd sent %q", data)
 		}
 	}
 	return ids
 }
 
-// await runs the server to its end in the background.
+// await waits for the server's end in the background.
 func await(t *testing.T, s *nsq.Server) <-chan error {
 	ended := make(chan error, 1)
 	ctx := testContext(t)
@@ -87,8 +87,8 @@ func await(t *testing.T, s *nsq.Server) <-chan error {
 	return ended
 }
 
-// A handler that fails has go-nsq requeue its message.
-func TestAHandlerThatFailsIsReported(t *testing.T) {
+// TestFailingHandlerIsReported: go-nsq requeues the message of a handler that fails.
+func TestFailingHandlerIsReported(t *testing.T) {
 	const count = 100
 	s := serve(t, nsq.Config{Count: count, Size: 10})
 	ended := await(t, s)
@@ -126,17 +126,17 @@ func TestFaultsOfAClientAreReported(t *testing.T) {
 	s := serve(t, nsq.Config{Count: 3, Size: 10})
 	ended := await(t, s)
 	c := dial(t, s.Addr().String())
-	c.say("  V2SUB bench bench\nRDY 3\n")
+	c.send("  V2SUB bench bench\nRDY 3\n")
 	ids := c.receive(3)
-	c.say("FIN %s\nFIN %s\n", ids[0], ids[0])
-	if _, data := c.hear(); !strings.HasPrefix(data, "E_FIN_FAILED") {
-		t.Errorf("nsqd says %q", data)
+	c.send("FIN %s\nFIN %s\n", ids[0], ids[0])
+	if _, data := c.read(); !strings.HasPrefix(data, "E_FIN_FAILED") {
+		t.Errorf("nsqd sent %q", data)
 	}
-	c.say("TOUCH %s\n", strings.Repeat("0", 15)+"z")
-	if _, data := c.hear(); !strings.HasPrefix(data, "E_TOUCH_FAILED") {
-		t.Errorf("nsqd says %q", data)
+	c.send("TOUCH %s\n", strings.Repeat("0", 15)+"z")
+	if _, data := c.read(); !strings.HasPrefix(data, "E_TOUCH_FAILED") {
+		t.Errorf("nsqd sent %q", data)
 	}
-	c.say("FIN %s\nFIN %s\n", ids[1], ids[2])
+	c.send("FIN %s\nFIN %s\n", ids[1], ids[2])
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
@@ -146,24 +146,24 @@ func TestFaultsOfAClientAreReported(t *testing.T) {
 	}
 }
 
-// A second connection takes what the first has left.
+// TestConnectionsAndTimeoutsAreReported: a second connection gets the messages that the first has left.
 func TestConnectionsAndTimeoutsAreReported(t *testing.T) {
 	s := serve(t, nsq.Config{Count: 2, Size: 10})
 	ended := await(t, s)
 	identify := `{"feature_negotiation":false,"msg_timeout":1000}`
 	c := dial(t, s.Addr().String())
-	c.say("  V2IDENTIFY\n\x00\x00\x00%c%sSUB bench bench\nRDY 1\n", len(identify), identify)
+	c.send("  V2IDENTIFY\n\x00\x00\x00%c%sSUB bench bench\nRDY 1\n", len(identify), identify)
 	c.receive(1)
 	d := dial(t, s.Addr().String())
-	d.say("  V2SUB bench bench\nRDY 1\n")
-	d.say("FIN %s\n", d.receive(1)[0])
+	d.send("  V2SUB bench bench\nRDY 1\n")
+	d.send("FIN %s\n", d.receive(1)[0])
 	for limit := time.Now().Add(deadline); s.Report().Total.Connections < 2; time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("report %+v", s.Report().Total)
 		}
 	}
 	c.Close()
-	d.say("FIN %s\n", d.receive(1)[0])
+	d.send("FIN %s\n", d.receive(1)[0])
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), "1 messages timed out") {
 		t.Errorf("error %v", err)
 	}
@@ -172,7 +172,7 @@ func TestConnectionsAndTimeoutsAreReported(t *testing.T) {
 	}
 }
 
-// origin is the process of the feed as the harness has it, within this one.
+// origin runs the harness's feed process in this process.
 type origin struct {
 	orders *io.PipeWriter
 	lines  *json.Decoder
@@ -204,7 +204,7 @@ type notice struct {
 	}
 }
 
-func (o *origin) hear(t *testing.T) (n notice) {
+func (o *origin) read(t *testing.T) (n notice) {
 	t.Helper()
 	if err := o.lines.Decode(&n); err != nil {
 		t.Fatal(err)
@@ -212,21 +212,21 @@ func (o *origin) hear(t *testing.T) (n notice) {
 	return n
 }
 
-func TestAClientThatNeverFinishesIsGivenUp(t *testing.T) {
+func TestRunOfAStuckClientIsStopped(t *testing.T) {
 	o := startOrigin(t)
 	if err := json.NewEncoder(o.orders).Encode(map[string]any{
 		"protocol": "nsq", "count": 5, "size": 10, "patience": 300 * time.Millisecond,
 	}); err != nil {
 		t.Fatal(err)
 	}
-	c := dial(t, o.hear(t).Addr)
-	c.say("  V2SUB bench bench\nRDY 2\n")
+	c := dial(t, o.read(t).Addr)
+	c.send("  V2SUB bench bench\nRDY 2\n")
 	ids := c.receive(2)
-	c.say("FIN %s\n", ids[0])
+	c.send("FIN %s\n", ids[0])
 	c.receive(1)
-	n := o.hear(t)
+	n := o.read(t)
 	for n.Report == nil {
-		n = o.hear(t)
+		n = o.read(t)
 	}
 	r := n.Report
 	want := feedserver.Counts{Sent: 3, Acknowledged: 1, Missing: 2, Unsent: 2, Connections: 1}

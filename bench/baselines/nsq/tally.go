@@ -9,19 +9,20 @@ import (
 	"feedgate/cmd/feedgate/feedserver"
 )
 
-// tally is what nsqd's statistics have said so far.
+// tally accumulates nsqd's statistics.
 type tally struct {
-	// clients are the last figures of each, by its address: nsqd forgets who has gone.
+	// clients has the last figures of each client by its address, because nsqd drops those of
+	// closed connections.
 	clients map[string]nsqd.ClientV2Stats
 
 	sent, finished     uint64
 	requeued, timedOut uint64
 
-	looked      time.Time // at the statistics, the last time
-	begun, last time.Time // no message was sent before; none was finished after
+	looked      time.Time // time of the last statistics
+	begun, last time.Time // no message was sent before begun, none was finished after last
 }
 
-// take takes the statistics that were asked for at from and there at to.
+// take adds statistics that were requested at from and received at to.
 func (t *tally) take(c nsqd.ChannelStats, from, to time.Time) {
 	if t.clients == nil {
 		t.clients = make(map[string]nsqd.ClientV2Stats)
@@ -39,7 +40,7 @@ func (t *tally) take(c nsqd.ChannelStats, from, to time.Time) {
 	}
 	t.requeued, t.timedOut = c.RequeueCount, c.TimeoutCount
 	if t.begun.IsZero() && t.sent > 0 {
-		// What the last look did not find was sent after it.
+		// At the last statistics, nothing had been sent.
 		if t.begun = t.looked; t.begun.IsZero() {
 			t.begun = from
 		}
@@ -50,7 +51,7 @@ func (t *tally) take(c nsqd.ChannelStats, from, to time.Time) {
 	t.looked = from
 }
 
-// seconds is how long the first message has been sent, at now.
+// seconds returns the time from the first message to now.
 func (t *tally) seconds(now time.Time) float64 {
 	if t.begun.IsZero() {
 		return 0
@@ -71,7 +72,7 @@ func (t *tally) counts(cfg Config) feedserver.Counts {
 	return c
 }
 
-// err says what stands in no count.
+// err returns faults that are in no count.
 func (t *tally) err() error {
 	if t.timedOut > 0 {
 		return fmt.Errorf("%d messages timed out in flight", t.timedOut)

@@ -12,22 +12,21 @@ import (
 	"feedgate/bench/baselines"
 )
 
-// maxMessage is the longest message that a client takes, in bytes.
+// maxMessage is the maximum length of a message in bytes.
 const maxMessage = 1 << 20
 
 // socket is a library's WebSocket.
 type socket interface {
-	// read puts every message into in, until the connection ends. A Close that is no
-	// complaint is no error.
+	// read puts every message into in, until the connection ends. A clean Close is no error.
 	read(in *intake) error
-	// write sends a message of text, which it has no use for when it returns.
+	// write sends a text message. It does not keep text.
 	write(text []byte) error
 }
 
-// dialFunc makes a WebSocket of a connection, the handshake included.
+// dialFunc does the WebSocket handshake on a connection.
 type dialFunc func(ctx context.Context, c *conn, url string) (socket, error)
 
-// run is a baselines.Func but for the library.
+// run is a baselines.Func, except for the library.
 func run(ctx context.Context, name string, dial dialFunc, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	res, err := session(ctx, dial, addr, workers, work)
 	switch {
@@ -83,13 +82,13 @@ func session(ctx context.Context, dial dialFunc, addr string, workers int, work 
 	return in.res, err
 }
 
-// writeAcks writes until acks is closed. After an error it closes c, which ends the
-// reader, and goes on receiving, so that no worker blocks.
+// writeAcks writes until acks is closed. After an error it closes c, which ends the reader, and
+// keeps receiving, so that no worker blocks.
 func writeAcks(s socket, c *conn, acks <-chan uint64) (err error) {
 	text := append(make([]byte, 0, len("A18446744073709551615")), 'A')
 	for n := range acks {
-		// Nobody else receives, so what lies ready now can be had without waiting. The
-		// last of it takes the others along.
+		// Nobody else receives, so the acks in the channel can be received without blocking. The
+		// last of them is written together with the others.
 		for more := len(acks); ; more-- {
 			c.hold.Store(more > 0)
 			if err == nil {

@@ -11,7 +11,7 @@ import (
 	"feedgate/bench/baselines"
 )
 
-// stream is what a server sends, and what it has to hear of it.
+// stream is what a server sends, and what it expects in return.
 type stream struct {
 	bytes    []byte
 	messages int
@@ -19,8 +19,8 @@ type stream struct {
 	pings    []string // in order
 }
 
-// numbered makes a stream of messages of which each says its number, in as many
-// frames, with a PING behind a frame now and then, and a Close.
+// numbered makes a stream of messages that contain their number, each in several frames, with
+// occasional PINGs, and a Close.
 func numbered(r *rand.Rand, messages, fragments int, size func(*rand.Rand) int) stream {
 	s := stream{messages: messages}
 	for n := range messages {
@@ -48,7 +48,7 @@ func numbered(r *rand.Rand, messages, fragments int, size func(*rand.Rand) int) 
 	return s
 }
 
-// heard reads what the client says, up to and with its answer to Close.
+// heard reads the client's frames, up to and including its answer to Close.
 func (s *stream) heard(srv *server, finished []atomic.Int32) error {
 	acked, pongs := make([]int, s.messages+1), 0
 	for {
@@ -60,14 +60,14 @@ func (s *stream) heard(srv *server, finished []atomic.Int32) error {
 		case opText:
 			var n int
 			if _, err := fmt.Sscanf(string(payload), "A%d", &n); err != nil || string(payload) != fmt.Sprint("A", n) || n < 1 || n > s.messages {
-				return fmt.Errorf("client says %q", payload)
+				return fmt.Errorf("client sent %q", payload)
 			}
 			if acked[n]++; acked[n] > 1 || finished[n].Load() != 1 {
 				return fmt.Errorf("ack %d of message %d, which was worked on %d times", acked[n], n, finished[n].Load())
 			}
 		case opPong:
 			if pongs >= len(s.pings) || string(payload) != s.pings[pongs] {
-				return fmt.Errorf("PONG %d says %q", pongs, payload)
+				return fmt.Errorf("PONG %d has %q", pongs, payload)
 			}
 			pongs++
 		case opClose:
@@ -89,8 +89,8 @@ func (s *stream) heard(srv *server, finished []atomic.Int32) error {
 	}
 }
 
-// No message is finished before Close is sent, so that all are in flight then.
-func TestWhatIsInFlightAtCloseIsAcknowledged(t *testing.T) {
+// TestMessagesInFlightAtCloseAreAcked: no message is finished before Close is sent.
+func TestMessagesInFlightAtCloseAreAcked(t *testing.T) {
 	for _, c := range []struct {
 		name                       string
 		messages, fragments, piece int

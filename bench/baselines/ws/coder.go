@@ -13,8 +13,8 @@ import (
 	"feedgate/bench/baselines"
 )
 
-// Coder is a client of github.com/coder/websocket. The library's own buffer is of
-// 4 KiB, whatever one does: it reads from a larger one.
+// Coder is a client with github.com/coder/websocket. The library's own read buffer is fixed at 4
+// KiB, so it reads from a larger one.
 func Coder(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	return run(ctx, "coder", dialCoder, addr, workers, work)
 }
@@ -33,7 +33,7 @@ func dialCoder(ctx context.Context, c *conn, url string) (socket, error) {
 	return coderSocket{ws}, nil
 }
 
-// read reads without a context that can end, which costs a dozen allocations a
+// read reads with a context that cannot end, because one that can costs a dozen allocations per
 // message. Closing the connection ends it as well.
 func (s coderSocket) read(in *intake) error {
 	defer s.c.CloseNow()
@@ -46,7 +46,7 @@ func (s coderSocket) read(in *intake) error {
 			}
 			return err
 		}
-		// How long a message is shows at its end only; likely as long as the last one.
+		// The length of a message is known only at its end. Assume that of the last one.
 		if last > copyLimit {
 			p := pool.Get().(*pooled)
 			if p.data, err = readAll(r, p.data[:0]); err != nil {
@@ -69,7 +69,7 @@ func (s coderSocket) write(text []byte) error {
 	return s.c.Write(context.Background(), websocket.MessageText, text)
 }
 
-// readAll is io.ReadAll into a buffer that is used again.
+// readAll is io.ReadAll into a recycled buffer.
 func readAll(r io.Reader, b []byte) ([]byte, error) {
 	for {
 		if len(b) == cap(b) {
@@ -86,7 +86,7 @@ func readAll(r io.Reader, b []byte) ([]byte, error) {
 	}
 }
 
-// pooled is a buffer that goes back to the pool when it is closed.
+// pooled is a buffer that Close returns to the pool.
 type pooled struct{ data []byte }
 
 var pool = sync.Pool{New: func() any { return new(pooled) }}

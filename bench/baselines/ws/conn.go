@@ -7,37 +7,37 @@ import (
 	"sync/atomic"
 )
 
-// readSize is how much is asked of the kernel at once. With a quarter of it messages
-// of 64 bytes cost the same, those of 64 KiB a quarter more processor time.
+// readSize is the size of a read. With a quarter of it, messages of 64 bytes take the same CPU
+// time, and those of 64 KiB a quarter more.
 const readSize = 256 << 10
 
-// conn is the connection that a library is given. It adds what neither library has:
-// acks that lie ready leave by one system call, and the library, which closes as soon
-// as it sees Close or the stream's end, sees them only when drain has returned.
+// conn is the connection given to a library. It adds two functions that neither library has:
+// available acks are sent by one system call; and the library, which closes as soon as it reads
+// Close or the end of the stream, gets these only after drain has returned.
 //
-// One goroutine at a time reads. One at a time writes, too: a library does so under
-// a lock of its own, since it answers PING and Close from where it reads.
+// One goroutine at a time reads. One at a time writes: each library has its own lock, because it
+// answers PING and Close from the reading goroutine.
 type conn struct {
 	net.Conn
 
 	// Owned by the reader.
 	in    io.Reader // Conn, with or without a buffer
 	scan  scanner
-	rest  []byte // from Close on, read but not handed out
+	rest  []byte // from Close on, not returned yet
 	drain func() error
 
-	// hold is set by the writer of acks while more follow; out is what was held back,
-	// owned by who writes.
+	// The writer of acks sets hold while more follow. out has the bytes held back; the writing
+	// goroutine owns it.
 	hold atomic.Bool
 	out  []byte
 }
 
-// Read cuts what it has read in two before Close, and drains before it hands out
-// the second part. A stream that ends before Close has ended unexpectedly: to a
-// plain io.EOF coder takes the beginning of a message for the whole.
+// Read splits the bytes read before Close, and drains before it returns the second part. If the
+// stream ends before Close, the error is io.ErrUnexpectedEOF: after io.EOF, coder would treat the
+// beginning of a message as complete.
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.rest) > 0 {
-		c.drained()
+		c.callDrain()
 		n := copy(p, c.rest)
 		c.rest = c.rest[n:]
 		return n, nil
@@ -45,7 +45,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.in.Read(p)
 	switch at := c.scan.closeAt(p[:n]); {
 	case at == 0:
-		c.drained()
+		c.callDrain()
 	case at > 0:
 		c.rest = bytes.Clone(p[at:n])
 		return at, nil
@@ -54,19 +54,19 @@ func (c *conn) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		c.drained()
+		c.callDrain()
 	}
 	return n, err
 }
 
-// drained leaves errors to whoever has set drain.
-func (c *conn) drained() {
+// callDrain calls drain, whose owner gets the errors.
+func (c *conn) callDrain() {
 	if c.drain != nil {
 		_ = c.drain()
 	}
 }
 
-// Write sends p behind what was held back, or holds it back as well.
+// Write sends p after the bytes held back, or holds it back as well.
 func (c *conn) Write(p []byte) (int, error) {
 	hold := c.hold.Load()
 	if !hold && len(c.out) == 0 {

@@ -9,7 +9,7 @@ import (
 	"testing/iotest"
 )
 
-// outlet is a net.Conn that keeps what is written, a slice for each Write.
+// outlet is a net.Conn that keeps the bytes of each Write.
 type outlet struct {
 	net.Conn
 	writes [][]byte
@@ -24,7 +24,7 @@ func (o *outlet) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestWhatIsHeldBackLeavesByOneWrite(t *testing.T) {
+func TestHeldBackAcksAreSentByOneWrite(t *testing.T) {
 	o := new(outlet)
 	c := &conn{Conn: o}
 	write := func(hold bool, text string) {
@@ -57,9 +57,9 @@ func TestWhatIsHeldBackLeavesByOneWrite(t *testing.T) {
 	}
 }
 
-// However the bytes arrive, all of those before Close are handed out before drain is
-// called, once, and those of Close after that.
-func TestCloseIsHandedOutOnceDrained(t *testing.T) {
+// TestCloseIsReturnedAfterDrain: however the stream is split, Read returns the bytes before Close,
+// then drain is called once, then Read returns Close.
+func TestCloseIsReturnedAfterDrain(t *testing.T) {
 	before := "HTTP/1.1 101\r\nA: \r\r\n\r\n" + "\x81\x03abc" + "\x01\x00" + "\x89\x00" + "\x80\x02de"
 	closing := "\x88\x02\x03\xe8" + "\x81\x01"
 	for name, reader := range map[string]func(io.Reader) io.Reader{
@@ -94,14 +94,14 @@ func TestCloseIsHandedOutOnceDrained(t *testing.T) {
 	}
 }
 
-func TestAStreamWithoutCloseEndsUnexpectedly(t *testing.T) {
+func TestStreamWithoutCloseIsUnexpectedEOF(t *testing.T) {
 	c := &conn{in: bytes.NewReader([]byte("HTTP/1.1 101\r\n\r\n\x81\x03abc"))}
 	if _, err := io.ReadAll(c); err != io.ErrUnexpectedEOF {
 		t.Errorf("error %v", err)
 	}
 }
 
-// refusing is a socket that can write no more.
+// refusing is a socket whose writes fail.
 type refusing struct {
 	socket
 	writes int
@@ -114,7 +114,7 @@ func (r *refusing) write([]byte) error {
 	return errRefused
 }
 
-func TestAWriterThatFailsClosesAndGoesOnReceiving(t *testing.T) {
+func TestFailedWriterClosesAndKeepsReceiving(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
 	acks, written := make(chan uint64), make(chan error, 1)

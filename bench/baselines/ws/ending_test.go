@@ -11,8 +11,8 @@ import (
 	"feedgate/bench/baselines"
 )
 
-// A message whose end is missing is not worked on.
-func TestClientsReportWhatTheServerDoes(t *testing.T) {
+// TestClientsReportServerErrors: and do not process an unfinished message.
+func TestClientsReportServerErrors(t *testing.T) {
 	whole := appendFrame(nil, fin|opText, []byte("whole"))
 	then := func(b ...byte) []byte { return append(whole[:len(whole):len(whole)], b...) }
 	closing := func(code uint16) []byte { return appendClose(then(), code) }
@@ -24,7 +24,7 @@ func TestClientsReportWhatTheServerDoes(t *testing.T) {
 		{"end of stream", whole, io.ErrUnexpectedEOF},
 		{"end within a head", then(fin | opText), io.ErrUnexpectedEOF},
 		{"end within a length", then(fin|opText, 126, 1), io.ErrUnexpectedEOF},
-		{"end behind a head", then(fin|opText, 5), io.ErrUnexpectedEOF},
+		{"end after a header", then(fin|opText, 5), io.ErrUnexpectedEOF},
 		{"end within a payload", then(fin|opText, 5, 'a', 'b'), io.ErrUnexpectedEOF},
 		{"end between fragments", then(opText, 2, 'a', 'b'), io.ErrUnexpectedEOF},
 		{"end within Close", then(fin|opClose, 2, 3), nil},
@@ -41,7 +41,7 @@ func TestClientsReportWhatTheServerDoes(t *testing.T) {
 					if err := s.send(c.sends); err != nil {
 						return err
 					}
-					_ = s.CloseWrite() // a client that gives up may reset
+					_ = s.CloseWrite() // a client with an error may reset
 					_, _ = io.Copy(io.Discard, s)
 					return nil
 				})
@@ -61,7 +61,7 @@ func TestClientsReportWhatTheServerDoes(t *testing.T) {
 	}
 }
 
-func TestACloseWithoutComplaintIsNoError(t *testing.T) {
+func TestCleanCloseIsNoError(t *testing.T) {
 	for _, code := range []uint16{1000, 1001, 0} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			each(t, func(t *testing.T, run baselines.Func) {
@@ -87,7 +87,7 @@ func TestACloseWithoutComplaintIsNoError(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsNoUpgradeIsAnError(t *testing.T) {
+func TestResponseWithoutUpgradeIsAnError(t *testing.T) {
 	for name, answer := range map[string]string{
 		"refused":  "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\n\x88\x02\x03\xe8 etc.",
 		"no HTTP":  "\x88\x02\x03\xe8",
@@ -114,8 +114,8 @@ func TestAnAnswerThatIsNoUpgradeIsAnError(t *testing.T) {
 	}
 }
 
-// Acks that cannot be sent keep nobody waiting.
-func TestAResetEndsTheClient(t *testing.T) {
+// TestResetEndsTheClient: unsent acks block no goroutine.
+func TestResetEndsTheClient(t *testing.T) {
 	each(t, func(t *testing.T, run baselines.Func) {
 		reset := make(chan struct{})
 		addr, served := listen(t, func(s *server) error {
@@ -142,7 +142,7 @@ func TestAResetEndsTheClient(t *testing.T) {
 	})
 }
 
-func TestACancelledClientReturnsWhy(t *testing.T) {
+func TestCancelledClientReturnsTheCause(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"handshake": nil,
 		"waiting":   appendFrame(nil, fin|opText, []byte("message")),

@@ -11,7 +11,7 @@ import (
 	"feedgate/cmd/feedgate/feedserver/feedtest"
 )
 
-func TestTheFeedFindsEveryAckOnce(t *testing.T) {
+func TestFeedCountsEveryAckOnce(t *testing.T) {
 	for _, c := range []struct {
 		count          int64
 		size, fragment int

@@ -9,12 +9,12 @@ import (
 	"feedgate/bench/baselines"
 )
 
-// GWS is a client of github.com/lxzan/gws.
+// GWS is a client with github.com/lxzan/gws.
 func GWS(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	return run(ctx, "gws", dialGWS, addr, workers, work)
 }
 
-// gwsSocket is also what the library calls, from its ReadLoop.
+// gwsSocket is also the event handler that the library calls in ReadLoop.
 type gwsSocket struct {
 	gws.BuiltinEventHandler
 	c  *gws.Conn

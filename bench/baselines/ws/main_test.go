@@ -12,10 +12,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // importing gnet starts some
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // importing gnet starts goroutines
 }
 
-// deadline bounds a test that hangs. It is no measure of speed.
+// deadline bounds a test that hangs. It does not measure speed.
 const deadline = time.Minute
 
 // each runs f for every client.

@@ -2,7 +2,7 @@ package ws
 
 import "encoding/binary"
 
-// A WebSocket frame as servers send it (RFC 6455, section 5.2), numbers big-endian:
+// A WebSocket frame of a server (RFC 6455, section 5.2), big-endian:
 //
 //	bytes  field
 //	0      FIN, three reserved bits, opcode in four
@@ -22,20 +22,19 @@ const (
 // emptyLine ends the answer to the handshake.
 const emptyLine = "\r\n\r\n"
 
-// scanner finds the server's Close in what is read from it. It looks at no more than
-// the head of each frame. What the server may not send is left to the library.
+// scanner finds the server's Close in the bytes read. It parses only the header of each frame, and
+// leaves protocol errors to the library.
 type scanner struct {
-	line int    // bytes of emptyLine that were seen last
+	line int    // how many bytes of emptyLine were the last ones read
 	skip uint64 // bytes of a payload that are still to come
 
-	head [maxHead]byte // the beginning of a frame's
+	head [maxHead]byte // an unfinished header
 	have int
 
 	closed bool
 }
 
-// closeAt is where in b, which continues what it was given before, the Close begins;
-// -1 when it does not.
+// closeAt returns the offset of Close in b, the next bytes of the stream, or -1.
 func (s *scanner) closeAt(b []byte) int {
 	at := s.skipAnswer(b)
 	for at < len(b) && !s.closed {
@@ -66,7 +65,7 @@ func (s *scanner) closeAt(b []byte) int {
 	return -1
 }
 
-// skipAnswer is where in b the answer to the handshake is over.
+// skipAnswer returns the offset in b of the end of the handshake's response.
 func (s *scanner) skipAnswer(b []byte) int {
 	at := 0
 	for ; s.line < len(emptyLine) && at < len(b); at++ {
@@ -82,7 +81,7 @@ func (s *scanner) skipAnswer(b []byte) int {
 	return at
 }
 
-// parseHead reads the head that b begins with; size is 0 when b ends before it does.
+// parseHead parses the header at the beginning of b. size is 0 if it is unfinished.
 func parseHead(b []byte) (size int, length uint64) {
 	if len(b) < 2 {
 		return 0, 0

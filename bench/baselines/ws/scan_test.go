@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A payload may look like anything.
+// TestScannerFindsCloseWhereverTheStreamIsCut: payloads may look like frames.
 func TestScannerFindsCloseWhereverTheStreamIsCut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		stream := []byte("HTTP/1.1 101 Switching Protocols\r\n\x88: \r\r\n\n\r\n\r\n")
@@ -50,7 +50,8 @@ func TestScannerFindsCloseWhereverTheStreamIsCut(t *testing.T) {
 	})
 }
 
-// Whatever arrives, the scanner stands it, and finds the same however it is cut.
+// FuzzScanner: whatever arrives, the scanner does not panic, and its result does not depend on how
+// the stream is split.
 func FuzzScanner(f *testing.F) {
 	f.Add([]byte("\r\n\r\n\x81\x03abc\x88\x02\x03\xe8"), 3)
 	f.Add([]byte("\r\n\r\n\x82\x7e\x00\x02ab\x8a\x7f\xff\xff\xff\xff\xff\xff\xff\xff\x88"), 1)

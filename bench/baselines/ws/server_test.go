@@ -26,13 +26,13 @@ const (
 	opPong         = 10
 )
 
-// server is one connection of a server that does what a test tells it to.
+// server is one connection of a scripted server.
 type server struct {
 	*net.TCPConn
 	r *bufio.Reader
 }
 
-// listen serves one connection and closes it. What serve returns is sent.
+// listen serves one connection and closes it. It sends the result of serve.
 func listen(t *testing.T, serve func(s *server) error) (addr string, served <-chan error) {
 	t.Helper()
 	l := testkit.Listen(t)
@@ -53,8 +53,7 @@ func listen(t *testing.T, serve func(s *server) error) (addr string, served <-ch
 	return l.Addr().String(), ended
 }
 
-// accepted reads the client's handshake and returns the answer (RFC 6455, section
-// 4.2.2).
+// accepted reads the client's handshake and returns the response (RFC 6455, section 4.2.2).
 func (s *server) accepted() ([]byte, error) {
 	req, err := http.ReadRequest(s.r)
 	if err != nil {
@@ -68,7 +67,7 @@ func (s *server) accepted() ([]byte, error) {
 		base64.StdEncoding.EncodeToString(sum[:])), nil
 }
 
-// send accepts the client and sends b behind the answer.
+// send accepts the client and sends b after the response.
 func (s *server) send(b []byte) error {
 	answer, err := s.accepted()
 	if err != nil {
@@ -78,7 +77,7 @@ func (s *server) send(b []byte) error {
 	return err
 }
 
-// sendPieces is send in writes of up to longest bytes.
+// sendPieces is send, in writes of up to longest bytes.
 func (s *server) sendPieces(r *rand.Rand, b []byte, longest int) error {
 	answer, err := s.accepted()
 	if err != nil {
@@ -96,7 +95,7 @@ func (s *server) sendPieces(r *rand.Rand, b []byte, longest int) error {
 
 // read reads a client's frame.
 func (s *server) read() (op byte, payload []byte, err error) {
-	var head [6]byte // all that clients owe here is short
+	var head [6]byte // all frames of these clients are short
 	if _, err := io.ReadFull(s.r, head[:]); err != nil {
 		return 0, nil, err
 	}

@@ -15,28 +15,28 @@ import (
 	"feedgate/gateway/wire/faults"
 )
 
-// exitThreshold is the status when a --fail-if threshold was crossed.
+// exitThreshold is the exit status if a --fail-if threshold was crossed.
 const exitThreshold = 99
 
 // benchCmd is the benchmark harness: its flags are the fields of bench.Config.
 type benchCmd struct {
-	Subjects string      `placeholder:"LIST" help:"Who is measured, with commas, see above [those marked *]."`
+	Subjects string      `placeholder:"LIST" help:"Subjects to measure, separated by commas, see above [those marked *]."`
 	Size     sizes       `placeholder:"LIST" default:"64" help:"Bytes of payload, 1 to 1048576 [${default}]."`
 	Workers  counts      `placeholder:"LIST" default:"2" help:"Workers of each subject that has any [${default}]."`
-	Msgs     uint64      `placeholder:"N" help:"Messages a run, instead of --duration."`
+	Msgs     uint64      `placeholder:"N" help:"Messages per run, instead of --duration."`
 	Duration cli.Period  `placeholder:"D" help:"Length of a run [2s]."`
-	Rate     float64     `placeholder:"N" default:"0" help:"Messages a second; 0: flat out [${default}]."`
-	Work     cli.Timeout `placeholder:"D" default:"0" help:"Processor time burnt for each message by its worker [${default}]."`
-	Read     bool        `help:"The worker reads every byte of a message, too."`
+	Rate     float64     `placeholder:"N" default:"0" help:"Messages per second; 0: as fast as possible [${default}]."`
+	Work     cli.Timeout `placeholder:"D" default:"0" help:"CPU time that a worker spends on each message [${default}]."`
+	Read     bool        `help:"The worker also reads every byte of a message."`
 	Rounds   cli.Count   `placeholder:"N" default:"5" help:"Timed runs of each subject [${default}]."`
 	Out      string      `placeholder:"FILE" help:"JSON of everything, for feedgate report."`
 	FailIf   []string    `sep:"none" placeholder:"[SUBJECT:]EXPR" help:"Exit 99 if so, such as p99_us>2000; repeatable."`
 }
 
-// Help is the part of bench's help before the flags.
+// Help returns the part of bench's help before the flags.
 func (benchCmd) Help() string {
 	var b strings.Builder
-	b.WriteString(`One feed process serves all subjects. Each is a process of its own, and they run in turn, round after round, after a round that is not timed. What is printed and kept are medians and their spread: the interval that holds the true median with a confidence of 95%, the least and the most with fewer than 6 rounds.
+	b.WriteString(`One feed process serves all subjects. Each subject is a process of its own. They run in turn, round after round, after an untimed round. The results are medians and their spread: the interval that contains the true median with a confidence of 95%, or minimum and maximum with fewer than 6 rounds.
 
 Examples:
 
@@ -46,7 +46,7 @@ Examples:
     feedgate bench --msgs 20000000 --work 200ns --rounds 9 --fail-if 'of_limit<0.4'
     feedgate bench --subjects limit,feedgate,feedgate@/tmp/old/feedgate-bench    two builds side by side
 
-SUBJECT@PATH is the subject of another build: PATH is its feedgate-bench, or a feedgate that still has the subjects itself.
+SUBJECT@PATH is the subject in another build: PATH is its feedgate-bench, or an older feedgate that contains the subjects.
 
 Subjects, * measured by default:
 
@@ -59,15 +59,15 @@ Subjects, * measured by default:
 		fmt.Fprintf(&b, "    %-15s%s %s\n", s.Name, mark, s.Doc)
 	}
 	b.WriteString(`
-A threshold is a figure of a result row, one of < <= > >= == != and a number. Without a subject it is meant for feedgate's rows, or for all when feedgate is not measured. A figure that is not known crosses it, and so does a subject that is left out.
+A threshold is a figure of a result row, one of < <= > >= == != and a number. Without a subject it applies to feedgate, or to all subjects if feedgate is not measured. An unknown figure crosses it, and so does a missing subject.
 
-System calls are counted by a tracepoint of the kernel, for which root's rights are needed; else they are not known.
+System calls are counted by a kernel tracepoint, which requires root; otherwise they are unknown.
 
 Exit status: 0; 1 a subject failed, or lost an ack or sent one twice; 2 usage; 99 a --fail-if threshold was crossed.`)
 	return b.String()
 }
 
-// Run measures and prints the table.
+// Run measures, writes the file and prints the table.
 func (c *benchCmd) Run(ctx context.Context, g *globals) error {
 	config, thresholds, err := c.config()
 	if err != nil {
@@ -88,7 +88,7 @@ func (c *benchCmd) Run(ctx context.Context, g *globals) error {
 	}
 	file.Meta.Command = append([]string{"feedgate"}, os.Args[1:]...)
 	_, file.Meta.Commit = cli.Version(version, revision)
-	// The file comes first: a reader of the table that has gone ends the process.
+	// The file first: if nobody reads the table, SIGPIPE ends the process.
 	err = errors.Join(err, out.write(file))
 	for _, note := range file.Meta.Notes {
 		fmt.Fprintf(g.stderr, "feedgate: %s\n", note)
@@ -100,7 +100,7 @@ func (c *benchCmd) Run(ctx context.Context, g *globals) error {
 	return crossed(thresholds, file.Rows)
 }
 
-// crossed is the error of thresholds that the rows cross.
+// crossed returns an error with the thresholds that the rows cross.
 func crossed(thresholds []bench.Threshold, rows []bench.Row) error {
 	var faults faults.List
 	for _, t := range thresholds {
@@ -114,7 +114,7 @@ func crossed(thresholds []bench.Threshold, rows []bench.Row) error {
 	return nil
 }
 
-// config is what the flags say, with every fault in one error.
+// config returns the configuration and the thresholds, and an error with every fault.
 func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
 	config := bench.Config{
 		Sizes: ints(c.Size), Workers: ints(c.Workers), Msgs: c.Msgs, Duration: time.Duration(c.Duration),
@@ -139,8 +139,8 @@ func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
 	return config, thresholds, faults.Err()
 }
 
-// outFile is the file of --out, or none. It is opened before anything is measured,
-// and its old content stands until there is a new one.
+// outFile is the file of --out, or none. It is opened before the measurements, and keeps its old
+// content until they are complete.
 type outFile struct {
 	*os.File
 	created bool // by this run
@@ -175,7 +175,7 @@ func (o outFile) write(file *bench.File) error {
 	return nil
 }
 
-// discard leaves things as they were before.
+// discard closes the file, and removes it if it was created.
 func (o outFile) discard() error {
 	if o.File == nil {
 		return nil

@@ -44,8 +44,7 @@ func TestBenchExitStatus(t *testing.T) {
 	}
 }
 
-// TestBenchKeepsAnOldFile sees that what was measured before is there until there
-// is something new.
+// TestBenchKeepsAnOldFile: until there are new results.
 func TestBenchKeepsAnOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.json")
 	old := []byte(strings.Repeat("old ", 10000))
@@ -73,7 +72,7 @@ func TestBenchKeepsAnOldFile(t *testing.T) {
 	}
 }
 
-// TestBenchLeavesNoEmptyFile sees that a run that measured nothing leaves nothing.
+// TestBenchLeavesNoEmptyFile: if nothing was measured.
 func TestBenchLeavesNoEmptyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.json")
 	if status, _, stderr := benched(t, "--subjects=asio@/nonexistent/feedgate", "--msgs=1", "--out", path); status != cli.ExitFailure {
@@ -84,9 +83,8 @@ func TestBenchLeavesNoEmptyFile(t *testing.T) {
 	}
 }
 
-// TestBenchFileOutlivesItsReader sees that the file is there though nobody reads
-// the table.
-func TestBenchFileOutlivesItsReader(t *testing.T) {
+// TestBenchWritesTheFileFirst: it exists even if nobody reads the table.
+func TestBenchWritesTheFileFirst(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.json")
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -95,7 +93,7 @@ func TestBenchFileOutlivesItsReader(t *testing.T) {
 	r.Close()
 	cmd := exec.Command(feedgate, "bench", "--subjects=inline, limit", "--size=1, 2", "--msgs=100", "--rounds=1", "--out", path)
 	cmd.Stdout = w
-	_ = cmd.Run() // it dies of the pipe
+	_ = cmd.Run() // it gets SIGPIPE
 	w.Close()
 	if file, err := bench.ReadFile(path); err != nil || len(file.Rows) != 4 {
 		t.Errorf("%v, %+v", err, file)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// benchFields are a result row's, as the contract lists them.
+// benchFields are the fields of a result row, as listed in the contract.
 var benchFields = strings.Fields(`subject protocol size workers work_ns rate_offered msgs seconds msgs_per_s mb_per_s
 	cpu_ns_per_msg feed_cpu_ns_per_msg allocs_per_msg syscalls_per_msg rss_mb p50_us p99_us p999_us max_us missing
 	duplicate of_limit`)
@@ -19,7 +19,7 @@ type benchFile struct {
 	Rows []map[string]any
 }
 
-// runBench runs bench and reads what it has left.
+// runBench runs bench and reads its file.
 func runBench(t *testing.T, status int, args ...string) (benchFile, outcome) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "bench.json")
@@ -41,7 +41,7 @@ func runBench(t *testing.T, status int, args ...string) (benchFile, outcome) {
 func TestBenchMeasuresTheDefaultSubjects(t *testing.T) {
 	msgs := 5000
 	if raceBuild {
-		msgs = 500 // the subjects carry the race detector too
+		msgs = 500 // the subjects have the race detector, too
 	}
 	file, done := runBench(t, 0, "--msgs", strconv.Itoa(msgs), "--rounds", "1", "--workers", "2")
 	want := strings.Split("limit,inline,naive,channels,batches,gnet-loop,seed-32,feedgate", ",")

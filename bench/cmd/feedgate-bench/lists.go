@@ -7,7 +7,7 @@ import (
 	"feedgate/cmd/feedgate/cli"
 )
 
-// sizes is a list of sizes, with commas.
+// sizes is a comma-separated list of sizes.
 type sizes []cli.Size
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -16,7 +16,7 @@ func (s *sizes) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// counts is a list of counts, with commas.
+// counts is a comma-separated list of counts.
 type counts []cli.Count
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -40,7 +40,7 @@ func parseList[T any, P interface {
 	return all, nil
 }
 
-// ints are the numbers of a list.
+// ints converts a list.
 func ints[T ~int | ~int64](list []T) []int {
 	all := make([]int, len(list))
 	for i, v := range list {

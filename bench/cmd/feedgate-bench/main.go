@@ -17,24 +17,24 @@ import (
 	"feedgate/cmd/feedgate/cli"
 )
 
-// commands is the command line. Every command is a struct of its flags with a method
-// Run(context.Context, *globals) error. Help and errors name feedgate, by which users run it.
+// commands is the command line. Every command is a struct of its flags with a method Run. Help and
+// errors name feedgate, because users run it by that.
 type commands struct {
-	Bench   benchCmd   `cmd:"" help:"Measure feedgate beside what one would write instead."`
-	Report  reportCmd  `cmd:"" help:"Tables and plots of what bench has measured."`
-	Version versionCmd `cmd:"" help:"Print version, Go version and commit; --version does, too."`
+	Bench   benchCmd   `cmd:"" help:"Measure feedgate and what one would write instead."`
+	Report  reportCmd  `cmd:"" help:"Tables and plots of bench's results."`
+	Version versionCmd `cmd:"" help:"Print version, Go version and commit, like --version."`
 
 	BenchSubject benchSubjectCmd `cmd:"" hidden:""`
 	BenchFeed    benchFeedCmd    `cmd:"" hidden:""`
 	BenchNsqd    benchNsqdCmd    `cmd:"" hidden:""`
 }
 
-// globals is what every command is given beside its flags.
+// globals is passed to every command, in addition to its flags.
 type globals struct {
 	stdout io.Writer // data
 	stderr io.Writer // everything else
 
-	// terminal is standard error if it is a terminal, for what writes over itself.
+	// terminal is standard error, if that is a terminal; nil otherwise.
 	terminal *os.File
 }
 
@@ -49,7 +49,7 @@ func main() {
 	os.Exit(status)
 }
 
-// interruptible is a context that the first SIGINT or SIGTERM cancels. The second ends the
+// interruptible returns a context that the first SIGINT or SIGTERM cancels. The second one ends the
 // process.
 func interruptible() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -65,7 +65,7 @@ func interruptible() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// execute is main with its surroundings as arguments. It returns the exit status.
+// execute runs a command line and returns the exit status.
 func execute(ctx context.Context, args []string, g *globals) int {
 	var environment cli.Environment
 	helped := false
@@ -103,7 +103,7 @@ func execute(ctx context.Context, args []string, g *globals) int {
 	return cli.Status(err)
 }
 
-// screen is where progress is shown.
+// screen returns where progress is shown.
 func (g *globals) screen() io.Writer {
 	if g.terminal != nil {
 		return g.terminal

@@ -17,13 +17,14 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// patience bounds every wait. It is no measure of speed.
+// patience bounds every wait. It does not measure speed.
 const patience = 2 * time.Minute
 
-// feedgate is the built product, with this program beside it: tests run this one as users do.
+// feedgate is the path of the product, with this program in the same directory: tests run this one
+// as users do.
 var feedgate string
 
-// raceBuild says that both carry the race detector.
+// raceBuild is set if both have the race detector.
 var raceBuild = os.Getenv("FEEDGATE_TEST_RACE") == "1"
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -46,7 +47,7 @@ func testMain(m *testing.M) int {
 			return 1
 		}
 	}
-	// Under the race detector every process sleeps for a second at its end.
+	// By default the race detector delays every exit by a second.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -54,7 +55,7 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// outcome is what a command has done.
+// outcome is the result of a command.
 type outcome struct {
 	status         int
 	stdout, stderr string
@@ -72,7 +73,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return execute(context.Background(), args, &globals{stdout: stdout, stderr: stderr})
 }
 
-// file makes a file.
+// file creates a file with the text and returns its path.
 func file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -82,7 +83,7 @@ func file(t *testing.T, name, text string) string {
 	return path
 }
 
-func TestUsage(t *testing.T) {
+func TestUsageErrors(t *testing.T) {
 	for line, want := range map[string]string{
 		"report":                     "<FILE> ...",
 		"report a.json --html=x b":   "feedgate report FILE1 FILE2 --FLAG",
@@ -112,8 +113,8 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// TestVariables: flags have variables, which errors name; one that no flag has is named, too.
-func TestVariables(t *testing.T) {
+// TestVariablesAreNamedInErrors: that of a flag, and an unknown one.
+func TestVariablesAreNamedInErrors(t *testing.T) {
 	done := command(t, []string{"FEEDGATE_SIZE=many", "FEEDGATE_FOO=s3cret", "FEEDGATE_SINK=x"}, "bench")
 	if done.status != 2 || !strings.Contains(done.stderr, "(set by FEEDGATE_SIZE)") || !strings.Contains(done.stderr, "feedgate: FEEDGATE_FOO: ignored") ||
 		strings.Contains(done.stderr, "s3cret") || strings.Contains(done.stderr, "FEEDGATE_SINK") {
@@ -121,7 +122,7 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// TestFeedgateKnowsAllVariables: it warns of none that a flag of these commands has.
+// TestFeedgateKnowsAllVariables: it warns of no variable of a flag of these commands.
 func TestFeedgateKnowsAllVariables(t *testing.T) {
 	parser, err := kong.New(&commands{})
 	if err != nil {

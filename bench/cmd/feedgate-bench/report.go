@@ -13,15 +13,15 @@ import (
 	"feedgate/worker/durable"
 )
 
-// reportCmd makes results of bench readable.
+// reportCmd prints results of bench.
 type reportCmd struct {
-	Files []string `arg:"" name:"FILE" help:"What bench --out has written. Several are compared with the first."`
-	HTML  string   `name:"html" placeholder:"FILE" help:"Write a page of tables and charts there, too."`
+	Files []string `arg:"" name:"FILE" help:"Results written by bench --out. Several are compared with the first."`
+	HTML  string   `name:"html" placeholder:"FILE" help:"Also write a page of tables and charts to FILE."`
 }
 
-// Help is the part of report's help before the flags.
+// Help returns the part of report's help before the flags.
 func (reportCmd) Help() string {
-	return `Of one file it prints where it was measured and a table for each load: medians and spreads, and under it the order of the subjects and which of their differences exceed the spread. Of several it prints how each differs from the first, figure by figure. The page of --html is one file that loads nothing.
+	return `For one file it prints the environment and, for each load, a table of medians and spreads, followed by the order of the subjects and which of their differences exceed the spread. For several files it prints how each differs from the first, figure by figure. The page of --html is a single file that loads nothing.
 
 Examples:
 
@@ -29,7 +29,7 @@ Examples:
     feedgate report before.json after.json
     feedgate report results.json --html results.html
 
-Exit status: 0; 1 a file cannot be read, or is none of bench's, or the page cannot be written; 2 usage.`
+Exit status: 0; 1 a file cannot be read, or is no result of bench, or the page cannot be written; 2 usage.`
 }
 
 // Run prints the report, and writes the page.
@@ -62,7 +62,7 @@ func (c *reportCmd) Run(_ context.Context, g *globals) error {
 	return errors.Join(err, pageErr)
 }
 
-// sameFile says whether two paths lead to one file.
+// sameFile reports whether two paths name the same file.
 func sameFile(a, b string) bool {
 	first, err := os.Stat(a)
 	if err != nil {
@@ -72,8 +72,8 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(first, second)
 }
 
-// putFile makes b the content of the file at path, whole or not at all: after a failure the
-// file is what it was. What is no regular file, such as a pipe, is written to.
+// putFile replaces the content of the file at path atomically: after an error it is unchanged. If
+// it is not a regular file, such as a pipe, putFile writes to it.
 func putFile(path string, b []byte) error {
 	const mode = fs.FileMode(0o666)
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {

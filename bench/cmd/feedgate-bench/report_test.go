@@ -12,7 +12,7 @@ import (
 	"feedgate/cmd/feedgate/cli"
 )
 
-// results is a file of bench with one rate, in the directory dir.
+// results writes a file of bench with one rate to the directory dir, and returns its path.
 func results(t *testing.T, dir, name string, rate float64) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -27,7 +27,7 @@ func results(t *testing.T, dir, name string, rate float64) string {
 	return path
 }
 
-// TestReport prints one file, and compares two.
+// TestReport: of one file, and a comparison of two.
 func TestReport(t *testing.T) {
 	dir := t.TempDir()
 	before, after := results(t, dir, "before.json", 2e6), results(t, dir, "after.json", 3e6)
@@ -48,9 +48,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestReportStatus sees what is said of what cannot be done, and that nothing is
-// printed unless all files can be read.
-func TestReportStatus(t *testing.T) {
+// TestReportErrors: they name the file, and nothing is printed unless all files can be read.
+func TestReportErrors(t *testing.T) {
 	dir := t.TempDir()
 	good := results(t, dir, "good.json", 1e6)
 	foreign := file(t, "foreign.json", `{"a": 1}`)
@@ -89,9 +88,9 @@ func TestReportStatus(t *testing.T) {
 	}
 }
 
-// TestReportPage replaces an old page, by a link as well, or leaves it alone; and
-// leaves nothing else behind.
-func TestReportPage(t *testing.T) {
+// TestReportReplacesThePage: also through a symbolic link. After an error the old page is
+// unchanged. There are no other files.
+func TestReportReplacesThePage(t *testing.T) {
 	dir := t.TempDir()
 	good := results(t, dir, "good.json", 1e6)
 	page, link := filepath.Join(dir, "page.html"), filepath.Join(dir, "link.html")
@@ -132,8 +131,8 @@ func TestReportPage(t *testing.T) {
 	}
 }
 
-// TestReportToPipe writes to what is no file.
-func TestReportToPipe(t *testing.T) {
+// TestReportWritesToAPipe: --html need not be a regular file.
+func TestReportWritesToAPipe(t *testing.T) {
 	good := results(t, t.TempDir(), "good.json", 1e6)
 	done := command(t, nil, "report", good, "--html=/dev/stdout")
 	if done.status != cli.ExitOK || !strings.Contains(done.stdout, "M msg/s") || !strings.HasSuffix(done.stdout, "</html>\n") {

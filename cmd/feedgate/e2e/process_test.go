@@ -139,7 +139,7 @@ func allEnded(t *testing.T) bool {
 
 // discard kills the process, if it has not ended, and checks standard error for crashes.
 func (p *process) discard() {
-	// The group may outlive its leader, where an exec child was left behind.
+	// The group may outlive its leader, if an exec child was left.
 	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		p.t.Errorf("killing the group: %v", err)
 	}

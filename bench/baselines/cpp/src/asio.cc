@@ -1,7 +1,7 @@
-// feedgate-asio is a subject of feedgate bench: an FG/1 client of one io_context
-// and N workers, written as one who knows Boost.Asio would write it, with one post
-// an ack. It speaks with the harness on its standard streams: it says that it is
-// ready, begins when it gets a line, and says at its end what it has done.
+// feedgate-asio is a subject of feedgate bench: an FG/1 client with one io_context
+// and N workers, in the style of an experienced Boost.Asio programmer, with one
+// post per ack. Like every subject it writes a line when it is ready, begins when
+// it has read a line from standard input, and writes its results at the end.
 #include <sys/resource.h>
 
 #include <cerrno>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kMaxWorkers = 1024;
 
-// hostPort splits HOST:PORT, where an IPv6 address stands in brackets.
+// hostPort splits HOST:PORT. An IPv6 address is in brackets.
 std::pair<std::string, std::string> hostPort(const std::string& addr) {
   const std::size_t colon = addr.rfind(':');
   if (colon == std::string::npos || colon + 1 == addr.size()) {
@@ -36,7 +36,7 @@ std::pair<std::string, std::string> hostPort(const std::string& addr) {
   return {host, addr.substr(colon + 1)};
 }
 
-// cpuTime is the processor time of all threads, user and system, in ns.
+// cpuTime returns the user and system time of all threads in ns.
 std::int64_t cpuTime() {
   rusage u;
   if (getrusage(RUSAGE_SELF, &u) != 0) {
@@ -46,8 +46,8 @@ std::int64_t cpuTime() {
   return ns(u.ru_utime) + ns(u.ru_stime);
 }
 
-// residentPeak is the most memory that was resident, in bytes. What getrusage says
-// would include what the parent had before this program was loaded.
+// residentPeak returns the peak resident memory in bytes. The value of getrusage
+// would include the parent's memory before exec.
 std::int64_t residentPeak() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {

@@ -8,9 +8,9 @@
 
 #include "frame.h"
 
-// Buffer is memory that is read into. Messages are not copied out of it: uses is
-// how many of them are with workers, and what a worker reads does not change before
-// the loop has the message back. So the count is the loop's own and no atomic.
+// Buffer is a read buffer. Messages are not copied from it: uses counts those that
+// workers have, and their bytes do not change until the loop has the message back.
+// Only the loop uses the count, so it is not atomic.
 struct Buffer {
   explicit Buffer(std::size_t n) : bytes(new unsigned char[n]), size(n) {}
 
@@ -19,14 +19,14 @@ struct Buffer {
   std::size_t uses = 0;
 };
 
-// Input is what was received and not parsed yet, at the end of what is with
-// workers. It owns all buffers and is the loop's.
+// Input has the bytes received but not parsed, after those that workers have. It
+// owns all buffers. The loop owns it.
 //
 //   0 <= at <= end <= current->size
 class Input {
  public:
-  // kRead is the size of a buffer, unless a longer message needs one of its own;
-  // kLeast is the least that is worth reading into; kBuffers bounds the memory.
+  // kRead is the size of a buffer, except for one with a longer message; kLeast is
+  // the minimum space for a read; kBuffers limits the memory.
   static constexpr std::size_t kRead = 256 << 10;
   static constexpr std::size_t kLeast = 64 << 10;
   static constexpr std::size_t kBuffers = 64;
@@ -36,7 +36,7 @@ class Input {
   const unsigned char* data() const { return current_->bytes.get() + at_; }
   std::size_t size() const { return end_ - at_; }
 
-  // use begins a use of the buffer that the input lies in.
+  // use adds a use of the current buffer.
   Buffer* use() {
     current_->uses++;
     return current_;
@@ -47,8 +47,8 @@ class Input {
   void received(std::size_t n) { end_ += n; }
   void parsed(std::size_t n) { at_ += n; }
 
-  // makeSpace makes space for at least one byte more, and for all of the frame that
-  // is not received whole. False: there is no memory before a buffer comes back.
+  // makeSpace makes space for at least one more byte, and for the rest of an
+  // unfinished frame. It returns false if no buffer is free.
   bool makeSpace() {
     const std::size_t frame = frameSize();
     if (current_->uses == 0 && current_->size >= frame) {
@@ -70,20 +70,21 @@ class Input {
     return true;
   }
 
-  // release ends a use of a buffer.
+  // release removes a use of a buffer.
   void release(Buffer* b) {
     if (--b->uses == 0 && b != current_) recycle(b);
   }
 
  private:
-  // frameSize is the size of the frame that begins the input, which must be valid.
+  // frameSize returns the size of the first frame of the input, which must be
+  // valid.
   std::size_t frameSize() const {
     return size() < fg1::kHeaderSize ? fg1::kHeaderSize : fg1::parse(data()).size();
   }
 
   Buffer* take(std::size_t n) {
     if (n <= kRead && !free_.empty()) {
-      Buffer* const b = free_.back();  // the one freed last is the likeliest to be in a cache
+      Buffer* const b = free_.back();  // the one freed last is most likely cached
       free_.pop_back();
       return b;
     }

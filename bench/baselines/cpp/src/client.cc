@@ -26,16 +26,15 @@ Fault refused(const fg1::Header& h) {
                ", length " + to_string(h.length));
 }
 
-// Client is one connection. All of it belongs to the thread that runs it; workers
-// see their queues, and post to the io_context after each message. What goes wrong
-// is thrown from a handler, and so from run.
+// Client is one connection. The thread that calls run owns it. Workers use only
+// their queues, and post to the io_context after each message. Errors are thrown
+// from a handler, and so from run.
 //
 //   socket --read--> Input --parse--> [queue] --> Worker
 //   socket <--sendmmsg-- Outbox <--collect-- [queue] <-- Worker, a post an ack
-//
-// It stops reading while the worker in turn is behind, while the server takes no
-// acks, and while there is no memory to read into. Each of these ends with an ack
-// that comes or a socket that can be written to, and both take a turn.
+// It stops reading while the queue of the next worker is full, while the server
+// accepts no acks, and while no buffer is free. Each of these ends with a finished
+// message or a writable socket, and both call turn.
 class Client {
  public:
   Client(int workers, const Work& work) {
@@ -46,7 +45,7 @@ class Client {
   }
 
   Result run(const std::string& host, const std::string& port) {
-    // The io_context is out of work when it neither reads nor has been posted to.
+    // Without a pending read or a post, the io_context would be out of work.
     const auto guard = asio::make_work_guard(io_);
     try {
       login(host, port);
@@ -61,7 +60,7 @@ class Client {
  private:
   void login(const std::string& host, const std::string& port) {
     asio::connect(socket_, tcp::resolver(io_).resolve(host, port));
-    // As Go has it: an ack does not wait until the acks before it have arrived.
+    // Like Go: an ack is sent without waiting for TCP acks of earlier ones.
     socket_.set_option(tcp::no_delay(true));
 
     const std::string hello = R"({"version":1,"client":"asio"})";
@@ -79,7 +78,7 @@ class Client {
     asio::read(socket_, asio::buffer(welcome));
   }
 
-  // turn does all that can be done without waiting.
+  // turn does everything that does not block.
   void turn() {
     send();
     if (!reading_ && !bye_) {
@@ -103,8 +102,8 @@ class Client {
         });
   }
 
-  // parse hands on all whole frames. False: there was no room for one, with which
-  // the next turn begins.
+  // parse processes all complete frames. It returns false if there was no space for
+  // one; the next turn begins with it.
   bool parse() {
     bool taken = true;
     while (!bye_ && input_.size() >= fg1::kHeaderSize) {
@@ -119,8 +118,8 @@ class Client {
     return taken;
   }
 
-  // take takes the frame that begins the input; false: there is no room for what it
-  // calls for.
+  // take processes the first frame of the input. It returns false if a queue or the
+  // outbox is full.
   bool take(const fg1::Header& h) {
     switch (h.op) {
       case fg1::kData: {
@@ -150,7 +149,7 @@ class Client {
     }
   }
 
-  // send sends all that lies ready and the socket takes.
+  // send sends the available acks, as far as the socket accepts them.
   void send() {
     while (writable_) {
       collect();
@@ -165,9 +164,9 @@ class Client {
     }
   }
 
-  // collect fills the outbox up to one sendmmsg. Acks that find no room stay with
-  // their worker and keep its place taken, which is what stops the reading when the
-  // server takes no acks.
+  // collect fills the outbox up to one sendmmsg. Other acks stay in the queue of
+  // their worker and count as in flight, which stops reading while the server
+  // accepts no acks.
   void collect() {
     std::array<Done, Outbox::kMessages> done;
     for (const auto& w : workers_) {
@@ -180,8 +179,9 @@ class Client {
     }
   }
 
-  // goodbye is called whenever there is nothing left to send. It closes so that no
-  // reset can destroy acks on their way: the server reads them all before it closes.
+  // goodbye is called whenever nothing is left to send. It closes without a reset,
+  // which could discard acks in the socket: the server reads them all before it
+  // closes.
   void goodbye() {
     if (!said_) {
       said_ = true;
@@ -208,7 +208,7 @@ class Client {
     });
   }
 
-  static constexpr std::chrono::seconds kPatience{5};  // with a server that is to close
+  static constexpr std::chrono::seconds kPatience{5};  // for the server's close
 
   asio::io_context io_{1};  // one thread runs it
   tcp::socket socket_{io_};
@@ -218,14 +218,14 @@ class Client {
   Input input_;
   Outbox outbox_;
   Result result_;
-  std::size_t inFlight_ = 0;  // messages with workers, or done and not in the outbox yet
-  std::size_t next_ = 0;      // the worker whose turn it is
+  std::size_t inFlight_ = 0;  // messages of workers, including done ones not yet in the outbox
+  std::size_t next_ = 0;      // the next worker
 
-  bool reading_ = false;   // a read is under way
-  bool writable_ = true;   // false: a wait for it is under way
-  bool bye_ = false;       // the server has said BYE
+  bool reading_ = false;   // a read is pending
+  bool writable_ = true;   // false: a wait for writability is pending
+  bool bye_ = false;       // the server has sent BYE
   bool said_ = false;      // our BYE is in the outbox, or sent
-  bool closing_ = false;   // all is sent, and the sending side closed
+  bool closing_ = false;   // everything is sent, and the sending side closed
 
   // Last: their threads post to io_ and read buffers of input_ until they end.
   std::vector<std::unique_ptr<Worker>> workers_;

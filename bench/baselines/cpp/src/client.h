@@ -5,13 +5,13 @@
 
 #include "work.h"
 
-// Result is what a client has done.
+// Result is the result of a client.
 struct Result {
-  std::uint64_t messages = 0;  // worked on and acknowledged
+  std::uint64_t messages = 0;  // processed and acked
   std::uint64_t bytes = 0;     // of their payloads
 };
 
-// runClient connects to an FG/1 server, has every message worked on by one of the
-// workers in turn, acknowledges it, and returns when the server has said BYE and
-// closed. It throws a std::exception when that comes to nothing.
+// runClient connects to an FG/1 server, passes each message to the next worker,
+// acks it, and returns after the server has sent BYE and closed. It throws a
+// std::exception on errors.
 Result runClient(const std::string& host, const std::string& port, int workers, const Work& work);

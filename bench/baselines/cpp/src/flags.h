@@ -11,15 +11,15 @@
 #include <string>
 #include <utility>
 
-// UsageError is a fault of the command line; its text names the flag.
+// UsageError is an error of the command line. Its text names the flag.
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 class Flags {
  public:
-  // values has every flag that takes a value, with its default; one whose default
-  // is empty must be given. switches are the flags that take none.
+  // values has every flag with a value, and its default; a flag with an empty
+  // default is required. switches are the flags without a value.
   Flags(int argc, char** argv, std::map<std::string, std::string> values,
         const std::set<std::string>& switches = {})
       : values_(std::move(values)) {

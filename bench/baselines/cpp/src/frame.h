@@ -1,4 +1,4 @@
-// FG/1's frames, as docs/protocol.md has them.
+// FG/1 frames, see docs/protocol.md.
 //
 //   bytes  field, big-endian
 //   0-3    length of all that follows this field: 12 + payload length
@@ -32,7 +32,7 @@ enum Code : std::uint16_t {
 constexpr std::size_t kHeaderSize = 16;
 constexpr std::uint32_t kMinLength = kHeaderSize - 4;
 
-// kMaxMessage is the longest payload that is taken, in bytes.
+// kMaxMessage is the maximum length of a payload in bytes.
 constexpr std::size_t kMaxMessage = 1 << 20;
 
 struct Header {
@@ -42,7 +42,7 @@ struct Header {
   std::uint16_t code;
   std::uint64_t seq;
 
-  // valid says that payload and size have a meaning.
+  // valid reports whether payload and size are defined.
   bool valid() const { return length >= kMinLength && payload() <= kMaxMessage; }
   std::size_t payload() const { return length - kMinLength; }
   std::size_t size() const { return kHeaderSize + payload(); }
@@ -62,7 +62,7 @@ inline Header parse(const unsigned char* p) {
 // Frame is a frame without payload, as it is sent.
 using Frame = std::array<unsigned char, kHeaderSize>;
 
-// frame encodes the header of a frame with a payload of so many bytes.
+// frame encodes the header of a frame with a payload of that many bytes.
 inline Frame frame(Op op, std::uint16_t code, std::uint64_t seq, std::size_t payload = 0) {
   const std::uint64_t first = std::uint64_t{kMinLength + payload} << 32 |
                               std::uint64_t{op} << 24 | std::uint64_t{code};

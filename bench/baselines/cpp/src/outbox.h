@@ -11,7 +11,7 @@
 
 #include "frame.h"
 
-// Outbox holds the frames to be sent next, a message of sendmmsg each.
+// Outbox has the frames to send next, one per message of a sendmmsg.
 //
 //   size_ <= kCapacity; partial_ bytes of the first frame are sent, never all
 class Outbox {
@@ -22,13 +22,13 @@ class Outbox {
   bool empty() const { return size_ == 0; }
   bool full() const { return size_ == kCapacity; }
 
-  // spare is how many frames more fit into one sendmmsg.
+  // spare returns how many more frames fit into one sendmmsg.
   std::size_t spare() const { return size_ < kMessages ? kMessages - size_ : 0; }
 
   // add must not be called on a full outbox.
   void add(const fg1::Frame& f) { frames_[size_++] = f; }
 
-  // send makes one sendmmsg. False: the socket takes nothing now.
+  // send calls sendmmsg once. It returns false if the socket would block.
   bool send(int fd) {
     std::array<iovec, kMessages> parts{};
     std::array<mmsghdr, kMessages> messages{};
@@ -47,7 +47,7 @@ class Outbox {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
       throw std::system_error(errno, std::generic_category(), "sendmmsg");
     }
-    // On a stream it stops after a message that went out in part, and counts it.
+    // On a stream, sendmmsg stops after a partially sent message, and counts it.
     std::size_t whole = 0;
     for (int i = 0; i < sent; i++) {
       partial_ += messages[i].msg_len;

@@ -1,7 +1,6 @@
-// feedgate-spsc measures boost::lockfree::spsc_queue as ring/bench_test.go measures
-// feedgate's ring: one thread fills every word of an entry with its number, another
-// reads them all, and both give their processor away when the queue is full or
-// empty.
+// feedgate-spsc measures boost::lockfree::spsc_queue like ring/bench_test.go
+// measures feedgate's ring: one thread fills every word of an entry with its
+// number, another reads them all, and both yield when the queue is full or empty.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -23,7 +22,7 @@ namespace {
 
 constexpr std::size_t kBatch = 32;
 
-// Entry is so many words of payload.
+// Entry has that many words of payload.
 template <std::size_t Words>
 using Entry = std::array<std::uint64_t, Words>;
 
@@ -96,7 +95,7 @@ std::uint64_t consumeBatch(Queue<Words>& queue, std::uint64_t entries) {
   return sum;
 }
 
-// measure returns ns per entry. It fails when an entry was lost, doubled or torn.
+// measure returns ns per entry. It fails if an entry was lost, duplicated or torn.
 template <std::size_t Words>
 double measure(bool batched, std::size_t capacity, std::uint64_t entries) {
   Queue<Words> queue(capacity);

@@ -1,5 +1,4 @@
-// What a worker does with a message: the same work as that of the Go subjects, so
-// that they can be compared.
+// The work for each message, the same as that of the Go subjects.
 #pragma once
 
 #include <algorithm>
@@ -8,11 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 
-// keep makes the compiler compute a value that nobody uses.
+// keep forces the compiler to compute an unused value.
 inline void keep(std::uint64_t v) { asm volatile("" : : "r"(v)); }
 
-// burn multiplies in a chain, each round waiting for the one before, as
-// worker/sink/spin/spin.go does: a round takes the same number of cycles there and here.
+// burn multiplies in a dependency chain, like worker/sink/spin/spin.go: a round
+// takes the same number of cycles in both.
 [[gnu::noinline]] inline std::uint64_t burn(std::int64_t rounds) {
   std::uint64_t x = static_cast<std::uint64_t>(rounds);
   for (std::int64_t i = 0; i < rounds; i++) {
@@ -21,8 +20,8 @@ inline void keep(std::uint64_t v) { asm volatile("" : : "r"(v)); }
   return x;
 }
 
-// nsPerRound takes a few ms. Everything that can disturb a try makes it longer, so
-// the shortest is the one to believe.
+// nsPerRound takes a few ms. Disturbances only make a try longer, so the shortest
+// one counts.
 inline double nsPerRound() {
   constexpr std::int64_t kRounds = 1 << 15;  // about 50 us, much shorter than a time slice
   constexpr int kTries = 64;
@@ -37,11 +36,11 @@ inline double nsPerRound() {
   return std::max(ns, 1.0) / kRounds;
 }
 
-// Work may be done by several threads at once.
+// Several threads may use a Work at once.
 class Work {
  public:
-  // Work burns so many ns of processor time a message, and before that sums its
-  // bytes when it is to read them. It measures how fast this machine burns.
+  // Work burns ns of CPU time per message, and before that sums its bytes if read
+  // is set. It measures the speed of this machine.
   Work(std::int64_t ns, bool read)
       : rounds_(ns > 0 ? std::llround(static_cast<double>(ns) / nsPerRound()) : 0), read_(read) {}
 

@@ -14,8 +14,8 @@
 #include "buffer.h"
 #include "work.h"
 
-// Task is a message on its way to a worker. Its bytes lie in a buffer that stays as
-// it is until the loop has the message back as Done.
+// Task is a message for a worker. Its bytes do not change until the loop has the
+// message back as Done.
 struct Task {
   std::uint64_t seq;
   const unsigned char* data;
@@ -23,27 +23,26 @@ struct Task {
   Buffer* buffer;
 };
 
-// Done is a message that a worker is done with, on its way back to the loop.
+// Done is a processed message, for the loop.
 struct Done {
   std::uint64_t seq;
   Buffer* buffer;
 };
 
-// Worker is a thread, which it starts when it is made and ends when it is
-// destroyed, and two queues: the loop writes tasks and reads what is done, the
-// thread the other way round. All public methods are the loop's.
-//
-// The loop has at most kInFlight messages with a worker, so that neither queue can
-// be full when it is written.
+// Worker is a thread, from its construction to its destruction, and two queues: the
+// loop writes tasks and reads done messages, the thread the reverse. Only the loop
+// calls public methods.
+// A worker has at most kInFlight messages, so neither queue can be full when it is
+// written.
 class Worker {
  public:
   static constexpr std::size_t kInFlight = 8192;
 
-  // notify is called on the worker's thread after each message that is done.
+  // The worker's thread calls notify after each message.
   Worker(const Work& work, std::function<void()> notify)
       : work_(work), notify_(std::move(notify)), thread_([this] { run(); }) {}
 
-  // Messages that were not begun are left undone.
+  // Messages that were not begun are dropped.
   ~Worker() {
     stopping_.store(true, std::memory_order_relaxed);  // unpark publishes it
     unpark();
@@ -55,20 +54,20 @@ class Worker {
 
   bool hasRoom() const { return inFlight_ < kInFlight; }
 
-  // give hands a task over; a worker that sleeps sees it after wake only.
+  // give passes a task. A sleeping worker gets it only after wake.
   void give(const Task& task) {
     if (!tasks_.push(task)) throw std::logic_error("a worker's queue is full");
     inFlight_++;
     given_ = true;
   }
 
-  // wake wakes a worker that sleeps and was given something.
+  // wake wakes a sleeping worker that has got tasks.
   void wake() {
     if (given_) unpark();
     given_ = false;
   }
 
-  // take moves up to n messages that are done to to and returns how many.
+  // take moves up to n done messages to to and returns their number.
   std::size_t take(Done* to, std::size_t n) {
     const std::size_t taken = done_.pop(to, n);
     inFlight_ -= taken;
@@ -84,7 +83,7 @@ class Worker {
     }
   }
 
-  // next waits for a task; false: there will be none.
+  // next waits for a task. It returns false if there will be none.
   bool next(Task& task) {
     for (;;) {
       if (stopping_.load(std::memory_order_relaxed)) return false;
@@ -93,18 +92,18 @@ class Worker {
     }
   }
 
-  // unpark ends park. The loop's.
+  // unpark ends park. The loop calls it.
   void unpark() {
     if (!parked_.exchange(false, std::memory_order_acq_rel)) return;
-    // Between its look at the flag and its sleep the worker holds the mutex.
+    // The worker holds the mutex from its check of the flag until it sleeps.
     { std::lock_guard<std::mutex> lock(mutex_); }
     awake_.notify_one();
   }
 
-  // park sleeps until unpark. Of their exchanges one comes second in the order of
-  // the flag's changes: if park's, it sees the task or the stop that the loop has
-  // written before; if unpark's, it sees a worker that sleeps. To take the flag
-  // back is an exchange too, lest what an unpark has passed on goes unseen.
+  // park sleeps until unpark. One of their exchanges is second in the modification
+  // order of the flag: if it is park's, it sees the task or the stop that the loop
+  // has written before; if it is unpark's, it sees a sleeping worker. The flag is
+  // reset by an exchange, too, so that it acquires what an unpark has released.
   void park() {
     parked_.exchange(true, std::memory_order_acq_rel);
     if (tasks_.read_available() > 0 || stopping_.load(std::memory_order_relaxed)) {
@@ -118,9 +117,9 @@ class Worker {
   const Work& work_;
   const std::function<void()> notify_;
 
-  // The loop's.
-  std::size_t inFlight_ = 0;  // given and not taken
-  bool given_ = false;        // something since the last wake
+  // Owned by the loop.
+  std::size_t inFlight_ = 0;  // given but not taken
+  bool given_ = false;        // since the last wake
 
   alignas(64) boost::lockfree::spsc_queue<Task> tasks_{kInFlight};
   alignas(64) boost::lockfree::spsc_queue<Done> done_{kInFlight};
@@ -130,5 +129,5 @@ class Worker {
   std::mutex mutex_;
   std::condition_variable awake_;
 
-  std::thread thread_;  // last: it uses the others from its start
+  std::thread thread_;  // last, because it uses the other members
 };
