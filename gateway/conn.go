@@ -14,7 +14,7 @@ type peer struct {
 	readable, writable bool // as the edges left them: the next call may not block
 	halfClosed         bool // it has closed or reset: read to the end
 	reset              bool // both directions are gone: nothing can be acked any more
-	aborted            bool // it was a reset, and not the end of the stream, that came first
+	resetFirst         bool // it was a reset, and not the end of the stream, that came first
 }
 
 // edge records an event of the poller: reading, or writing, would not block, the peer has
@@ -48,26 +48,26 @@ type conn struct {
 	peer  peer
 	end   termination
 
-	idleSince time.Duration // when the last bytes came; later by how long the idle clock was paused since
-	wrote     time.Duration // when the peer last took bytes, or had none to take
-	tick      time.Duration // when the protocol wants to be called; 0: in every turn
-	loginBy   time.Duration // when the login must have succeeded
-	path      pathWatch
+	idleSince     time.Duration // when the last bytes came; later by how long the idle clock was paused since
+	lastAccepted  time.Duration // when the peer last took bytes, or had none to take
+	tickAt        time.Duration // when the protocol wants to be called; 0: in every turn
+	loginDeadline time.Duration // when the login must have succeeded
+	path          pathWatch
 
 	life         lifetime // of the connection
 	closeIgnored bool     // failOver took a clean close for a failure of the address
 	unacked      int      // acks that the last connection left unsent
 
-	at      target        // the address that it is connected to
-	hop     *redirect     // the redirect that led there; nil: none
-	via     *redirect     // the redirect that the next dial follows; nil: none
-	stayOff time.Duration // Retry-After, before the next dial; 0: none
+	target       target        // the address that it is connected to
+	redirect     *redirect     // the redirect that led there; nil: none
+	nextRedirect *redirect     // the redirect that the next dial follows; nil: none
+	retryAfter   time.Duration // Retry-After, before the next dial; 0: none
 
-	dialer  dialer
-	cancel  context.CancelFunc // of the dial in progress; nil: none
-	backoff *backoff.Backoff
-	redial  time.Duration
-	repeats repeats
+	dialer   dialer
+	cancel   context.CancelFunc // of the dial in progress; nil: none
+	backoff  *backoff.Backoff
+	redialAt time.Duration
+	repeats  repeats
 }
 
 func (c *conn) init(l *loop) {
@@ -80,7 +80,7 @@ func (c *conn) init(l *loop) {
 	}
 	c.backoff = backoff.New(l.cfg.ReconnectMin, l.cfg.ReconnectMax)
 	c.repeats.log = l.log
-	c.redial = 1 // at once
+	c.redialAt = 1 // at once
 }
 
 // step raises the events that no call and no edge brings; false when nothing has come of it.
@@ -91,71 +91,71 @@ func (c *conn) step(now time.Duration) bool {
 		l.exit()
 		return true
 	}
-	if c.run(loopTimers, now); l.stop.done {
+	if c.fireTimers(loopTimers, now); l.stop.done {
 		return true
 	}
 	was := c.state
-	if l.stop.leaving && !c.needsResume() {
-		c.on(evDrain, about{now: now})
+	if l.stop.ending && !c.needsResume() {
+		c.on(evDrain, details{now: now})
 	}
 	if c.state == was && c.is(lingers) {
 		c.discard(now)
 	}
-	if c.state == was && !c.resetShown(now) {
-		c.run(connTimers, now)
+	if c.state == was && !c.handleReset(now) {
+		c.fireTimers(connTimers, now)
 	}
 	if c.state == was {
-		c.lookForEnd(now)
+		c.checkEnd(now)
 	}
-	if l.stop.leaving {
+	if l.stop.ending {
 		c.drainPool()
 	}
 	return c.state != was || l.stop.done || c.is(lingers) && c.peer.readable
 }
 
-// resetShown handles a reset that no call will show.
-func (c *conn) resetShown(now time.Duration) bool {
+// handleReset handles a reset that no call will show.
+func (c *conn) handleReset(now time.Duration) bool {
 	l := c.l
 	switch {
 	case !c.peer.reset || !c.is(sends):
 		return false
 	case l.paused && !l.set.codec.EOFCloses:
 		// Reading would show it, but there is no room to read.
-		c.lost(now, "receive", c.sock.fault())
-	case l.in.sendBlocked != 0:
+		c.lost(now, "receive", c.sock.socketError())
+	case l.receiver.sendBlockedSince != 0:
 		// Sending would show it, but there is nothing to send.
-		c.cannotSend(now, c.sock.fault())
+		c.sendFailed(now, c.sock.socketError())
 	default:
 		return false
 	}
 	return true
 }
 
-// lookForEnd moves on a connection of which everything is acked, or sent.
-func (c *conn) lookForEnd(now time.Duration) {
+// checkEnd moves on a connection of which everything is acked, or sent.
+func (c *conn) checkEnd(now time.Duration) {
 	l := c.l
 	switch {
-	case c.is(finishes) && l.track.Finished() && !l.in.pending() && c.end.moreUntil == 0:
-		c.on(evAllAcked, about{now: now})
+	case c.is(finishes) && l.track.AllAcked() && !l.receiver.pending() && c.end.moreUntil == 0:
+		c.on(evAllAcked, details{now: now})
 	case c.is(closes) && l.out.Len() == 0:
 		c.closeSend(now)
 	}
 }
 
-// mayLook reports whether the socket is worth a look without an edge.
-func (c *conn) mayLook() bool { return c.is(receives) && c.l.in.bulk && !c.l.paused }
+// mayBusyPoll reports whether the socket is worth a look without an edge.
+func (c *conn) mayBusyPoll() bool { return c.is(receives) && c.l.receiver.bulk && !c.l.paused }
 
 // writePending reports whether we have data that the peer has not accepted.
 func (c *conn) writePending() bool {
 	// With nothing left to send, our close waits to close our sending side.
-	return c.l.out.Len() > 0 || c.l.in.sendBlocked != 0 || c.is(closes)
+	return c.l.out.Len() > 0 || c.l.receiver.sendBlockedSince != 0 || c.is(closes)
 }
 
 // idlePaused reports whether silence says nothing about the server, so that the idle clock is
 // paused: we would leave its bytes unread, or it may be waiting for an ack before it sends more.
 // Whether the path is dead meanwhile, pathWatch finds out.
 func (c *conn) idlePaused() bool {
-	return c.l.paused || c.l.out.Len() >= outLimit || c.l.track.Full() && c.l.track.Working() > 0
+	return c.l.paused || c.l.out.Len() >= maxUnsent || c.l.track.Full() && c.l.track.Working() > 0
 }
 
 // needsResume reports whether a drain needs the server to send again, on this connection

@@ -25,7 +25,7 @@ type dialer struct {
 	secure    bool          // with TLS
 	tls       *credential.TLS
 	protocols []string  // for ALPN, RFC 7301
-	via       *redirect // the redirect that this dial follows; nil: it tries the URL's hosts
+	redirect  *redirect // the redirect that this dial follows; nil: it tries the URL's hosts
 
 	limit    int // attempts in a row, --connect-attempts; 0: no limit
 	attempts int // since a connection was last ready
@@ -55,7 +55,7 @@ func (e dialErrors) Error() string {
 // dial is one round of addresses: it tries the hosts in turn and returns the first
 // connection that is established.
 func (d *dialer) dial(ctx context.Context) dialResult {
-	if d.via != nil {
+	if d.redirect != nil {
 		return d.follow(ctx)
 	}
 	var errs dialErrors
@@ -103,7 +103,7 @@ func (d *dialer) try(ctx context.Context, host int, again bool) (r dialResult, t
 	r = d.connect(ctx, hostport, addrs, d.secure, func(addr netip.AddrPort) {
 		d.addresses.fail(target{host, addr})
 	})
-	r.at.host = host
+	r.target.host = host
 	return r, true
 }
 
@@ -126,7 +126,7 @@ func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.Add
 		if won.conn == nil {
 			break
 		}
-		r := dialResult{host: hostport, addr: won.addr.String(), at: target{addr: won.addr}}
+		r := dialResult{host: hostport, addr: won.addr.String(), target: target{addr: won.addr}}
 		if r.sock, r.conn, r.err = d.transport(ctx, won.conn.(*net.TCPConn), hostport, secured); r.err == nil {
 			return r
 		}

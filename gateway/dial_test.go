@@ -120,7 +120,7 @@ func TestDeadAddress(t *testing.T) {
 	if now := descriptors(t); now > before+1 { // the runtime's poller may have come
 		t.Errorf("%d descriptors, %d before", now, before)
 	}
-	if d.addresses.work(r.at); d.addresses.pick(0, false)[0] != r.at.addr {
+	if d.addresses.work(r.target); d.addresses.pick(0, false)[0] != r.target.addr {
 		t.Error("the address that worked is not the first of the next race")
 	}
 }

@@ -17,12 +17,12 @@ const lingerReads = 64
 
 // What raises the events of a connection's end. What they do is in actions.go.
 
-// endOfStream handles the end of the peer's bytes.
-func (c *conn) endOfStream(now time.Duration) {
+// handleEOF handles the end of the peer's bytes.
+func (c *conn) handleEOF(now time.Duration) {
 	c.peer.readable = false
-	closed := c.l.set.codec.EOFCloses && !c.peer.aborted
-	undecoded := c.l.in.slab.filled - c.l.in.cur.Scan + c.l.in.cur.Keep - c.l.in.cur.Start
-	fault := c.l.in.end(closed)
+	closed := c.l.set.codec.EOFCloses && !c.peer.resetFirst
+	undecoded := c.l.receiver.slab.filled - c.l.receiver.input.Scan + c.l.receiver.input.Keep - c.l.receiver.input.Start
+	fault := c.l.receiver.end(closed)
 	if closed {
 		c.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
 		c.life.received = c.life.received || undecoded > 0
@@ -30,11 +30,11 @@ func (c *conn) endOfStream(now time.Duration) {
 			err := fmt.Errorf("--exit-on-close: %s: %w", c.addr, fault)
 			c.l.stop.err = errors.Join(c.l.stop.err, newFieldError(err, ErrTruncated))
 		}
-		c.on(evEndOfStream, about{now: now, clean: true})
+		c.on(evEndOfStream, details{now: now, clean: true})
 		return
 	}
 	err := errors.New("the server closed the connection without a goodbye")
-	if c.peer.aborted {
+	if c.peer.resetFirst {
 		err = unix.ECONNRESET
 	}
 	c.lost(now, "receive", err)
@@ -45,15 +45,15 @@ func (c *conn) endOfStream(now time.Duration) {
 // looked at.
 func (c *conn) protocolError(err *wire.Error, now time.Duration) {
 	c.life.end(now)
-	c.l.in.abandon()
-	if c.state == login && c.turnedAway(err, now) {
+	c.l.receiver.abandon()
+	if c.state == login && c.redirectedOrRefused(err, now) {
 		return
 	}
-	c.on(evFault, about{now: now, code: c.count(err, now)})
+	c.on(evProtocolError, details{now: now, code: c.countFault(err, now)})
 }
 
-// count counts and logs a fault of the peer, and returns the code for our close.
-func (c *conn) count(fault *wire.Error, now time.Duration) worker.Code {
+// countFault counts and logs a fault of the peer, and returns the code for our close.
+func (c *conn) countFault(fault *wire.Error, now time.Duration) worker.Code {
 	c.l.stats.addError(fault.Reason)
 	c.life.fault = fmt.Errorf("%s: %w", c.addr, fault)
 	c.repeats.add(now, slog.LevelError, "protocol error", fault.Reason, "addr", c.addr, "error", fault.Detail)
@@ -62,28 +62,28 @@ func (c *conn) count(fault *wire.Error, now time.Duration) worker.Code {
 
 // lost reports that the connection has failed: evLost.
 func (c *conn) lost(now time.Duration, doing string, err error) {
-	c.on(evLost, about{now: now, doing: doing, err: err})
+	c.on(evLost, details{now: now, doing: doing, err: err})
 }
 
-// cannotSend reports that the kernel accepts no more bytes: evSendFault.
-func (c *conn) cannotSend(now time.Duration, err error) {
-	c.on(evSendFault, about{now: now, doing: "send", err: err})
+// sendFailed reports that the kernel accepts no more bytes: evSendFault.
+func (c *conn) sendFailed(now time.Duration, err error) {
+	c.on(evSendFailed, details{now: now, doing: "send", err: err})
 }
 
 // closeSend closes our sending side, or leaves it to the next turn. Where the server is to
 // close first (RFC 6455, section 7.1.1), it stays open until the server has.
 func (c *conn) closeSend(now time.Duration) {
 	if c.l.set.codec.PeerEnds && c.life.ready {
-		c.on(evAllSent, about{now: now})
+		c.on(evAllSent, details{now: now})
 		return
 	}
 	switch err := c.sock.closeSend(); {
 	case err == nil:
-		c.on(evSendClosed, about{now: now})
+		c.on(evSendClosed, details{now: now})
 	case wouldBlock(err):
 		c.peer.writable = false
 	default:
-		c.on(evShutFault, about{now: now, doing: "close", err: err})
+		c.on(evCloseSendFailed, details{now: now, doing: "close", err: err})
 	}
 }
 
@@ -99,9 +99,9 @@ func (c *conn) discard(now time.Duration) {
 		if err == nil && n > 0 {
 			continue
 		}
-		over := err != nil || c.sock.over() // before destroyed: TCP acks may arrive in between
+		over := err != nil || c.sock.tcpClosed() // before destroyed: TCP acks may arrive in between
 		if over || c.destroyed() == 0 {
-			c.on(evLingerOver, about{now: now, err: err})
+			c.on(evLingerEnded, details{now: now, err: err})
 			return
 		}
 		c.peer.readable = false // closed, but its TCP may yet acknowledge our bytes, or reset

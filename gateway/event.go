@@ -7,22 +7,22 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// event takes what the protocol has decoded about the connection.
-func (c *conn) event(e wire.Event, now time.Duration) {
+// handleEvent takes what the protocol has decoded about the connection.
+func (c *conn) handleEvent(e wire.Event, now time.Duration) {
 	switch e.Kind {
 	case wire.EventReady:
-		c.loggedIn(e, now)
+		c.handleReady(e, now)
 	case wire.EventStartTLS:
 		c.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "a TLS handshake where none is due"), now)
 	case wire.EventFault:
-		c.fault(e.Fault, now)
+		c.handleFault(e.Fault, now)
 	case wire.EventClose:
-		c.serverCloses(e, now)
+		c.handleClose(e, now)
 	}
 }
 
-// serverCloses handles the protocol's close: the server will send no more.
-func (c *conn) serverCloses(e wire.Event, now time.Duration) {
+// handleClose handles the protocol's close: the server will send no more.
+func (c *conn) handleClose(e wire.Event, now time.Duration) {
 	if c.state == login {
 		c.loginRefused(e, now)
 	} else {
@@ -32,15 +32,15 @@ func (c *conn) serverCloses(e wire.Event, now time.Duration) {
 		}
 		c.repeats.add(now, slog.LevelInfo, "server closes", "", args...)
 		if e.Fault != nil {
-			_ = c.count(e.Fault, now)
+			_ = c.countFault(e.Fault, now)
 		}
 	}
-	c.on(evPeerClose, about{now: now, clean: e.Clean})
+	c.on(evPeerClose, details{now: now, clean: e.Clean})
 }
 
-// fault counts and logs a fault or a complaint of the peer that does not end the
+// handleFault counts and logs a fault or a complaint of the peer that does not end the
 // connection.
-func (c *conn) fault(fault *wire.Error, now time.Duration) {
+func (c *conn) handleFault(fault *wire.Error, now time.Duration) {
 	c.l.stats.addError(fault.Reason)
 	c.repeats.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", c.addr, "error", fault.Detail)
 }

@@ -66,14 +66,14 @@ func TestJudge(t *testing.T) {
 			k.backoff.NextBackOff()
 			k.dialer.addresses.begin()
 			k.dialer.addresses.fail(b)
-			k.at = a
+			k.target = a
 			if c.ready {
 				k.life.begin(c.from)
 			}
 			if c.end > 0 {
 				k.life.end(c.end)
 			}
-			k.judge(c.judge)
+			k.recordOutcome(c.judge)
 			k.dialer.addresses.begin()
 			if first := k.dialer.addresses.first; (first == 0 && k.dialer.addresses.worked == a.addr) != c.worked {
 				t.Errorf("the next dial starts with host %d, %v worked", first, k.dialer.addresses.worked)
@@ -93,15 +93,15 @@ func TestWait(t *testing.T) {
 		{1, 200 * time.Millisecond}, {1, 400 * time.Millisecond}, {time.Minute, time.Minute},
 		{1, 1600 * time.Millisecond}, {0, 3200 * time.Millisecond}, {100 * time.Hour, time.Hour},
 	} {
-		k.stayOff = c.asked
+		k.retryAfter = c.asked
 		if got := k.wait(); got != c.want {
 			t.Errorf("asked to stay away for %v: %v, want %v", c.asked, got, c.want)
 		}
-		if k.stayOff != 0 {
+		if k.retryAfter != 0 {
 			t.Error("it is obeyed twice")
 		}
 	}
-	k.via = new(redirect)
+	k.nextRedirect = new(redirect)
 	if got := k.wait(); got != 0 {
 		t.Errorf("%v before a redirect is followed", got)
 	}
@@ -139,7 +139,7 @@ func TestFollowToTLS(t *testing.T) {
 			d.tls = c.tls
 			d.addresses.begin()
 			from := target{0, netip.MustParseAddrPort("127.0.0.1:1")}
-			d.via = &redirect{wire.Redirect{HostPort: ln.Addr().String(), Secure: true, Target: "/"}, from}
+			d.redirect = &redirect{wire.Redirect{HostPort: ln.Addr().String(), Secure: true, Target: "/"}, from}
 			r := d.dial(t.Context())
 			if r.err == nil {
 				r.sock.close()
@@ -147,8 +147,8 @@ func TestFollowToTLS(t *testing.T) {
 			if (r.err == nil) != (c.fault == "") || r.err != nil && !strings.Contains(r.err.Error(), c.fault) {
 				t.Errorf("error %v, want %q", r.err, c.fault)
 			}
-			if r.at != from || d.addresses.untried() != (c.fault == "") {
-				t.Errorf("it counts for %v; untried %v", r.at, d.addresses.untried())
+			if r.target != from || d.addresses.untried() != (c.fault == "") {
+				t.Errorf("it counts for %v; untried %v", r.target, d.addresses.untried())
 			}
 		})
 	}
@@ -168,7 +168,7 @@ func TestServerThatLasts(t *testing.T) {
 	lost(first.accept())
 	c := second.accept()
 	waitFor(t, r.g.Stats().Connected.Load)
-	time.Sleep(settleTime + 100*time.Millisecond) // it has to last
+	time.Sleep(stableAfter + 100*time.Millisecond) // it has to last
 	lost(c)
 	lost(second.accept())
 	c = first.accept()

@@ -68,40 +68,40 @@ func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
 // everything that was read is acknowledged. It may be called once.
 func (g *Gateway) Run(ctx context.Context) error {
 	g.warn()
-	h, err := newHost()
+	r, err := newReactor()
 	if err != nil {
 		return err
 	}
-	l := newLoop(&g.cfg, g.set, &g.stats, h)
-	h.l = l
+	l := newLoop(&g.cfg, g.set, &g.stats, r)
+	r.l = l
 	l.pool, err = pool.New(pool.Config{
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.set.window,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
 		Output: g.set.makeOutput(), OutputMemory: g.cfg.outputMemory() / int64(g.cfg.Workers),
 		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.selector, DeadLetters: g.cfg.DeadLetters,
 		DrainSpan: g.cfg.DrainTimeout / 2, HoldBack: g.set.codec.HoldBack,
-		Bell: &l.bell, Wake: h.wake, Log: g.cfg.Log,
+		Bell: &l.bell, Wake: r.wake, Log: g.cfg.Log,
 	})
 	if err != nil {
-		return errors.Join(err, h.close())
+		return errors.Join(err, r.close())
 	}
-	l.engage(l.pool.Workers())
+	l.setWorkers(l.pool.Workers())
 	g.stats.setRings(l.ringDepths)
 	l.pool.Start()
 
 	ended := make(chan struct{})
 	var watching sync.WaitGroup
-	watching.Go(func() { g.watch(ctx, h, ended) })
-	if err := h.run(); err != nil {
+	watching.Go(func() { g.watch(ctx, r, ended) })
+	if err := r.run(); err != nil {
 		l.stop.err = errors.Join(l.stop.err, err)
 	}
 	close(ended)
 	watching.Wait()
-	return errors.Join(l.stop.err, g.shutDown(h))
+	return errors.Join(l.stop.err, g.shutDown(r))
 }
 
 // watch passes on to the loop the end of ctx, a failure of the sink, and Abort.
-func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
+func (g *Gateway) watch(ctx context.Context, r *reactor, ended <-chan struct{}) {
 	drain, failed, abort := ctx.Done(), g.cfg.Sink.Failed(), (<-chan struct{})(g.abort)
 	for {
 		select {
@@ -109,34 +109,34 @@ func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
 			return
 		case <-drain:
 			drain = nil
-			h.post(h.l.drain)
+			r.post(r.l.drain)
 		case <-failed:
 			failed = nil
-			h.post(func() { h.l.fail(newFieldError(fmt.Errorf("--sink: %w", g.cfg.Sink.Err()), ErrSink)); h.l.abort() })
+			r.post(func() { r.l.fail(newFieldError(fmt.Errorf("--sink: %w", g.cfg.Sink.Err()), ErrSink)); r.l.abort() })
 		case <-abort:
 			abort = nil
-			h.post(h.l.abort)
+			r.post(r.l.abort)
 		}
 	}
 }
 
 // shutDown ends what the loop leaves behind, in this order: the dial, the
 // connection, the workers, the poller that they wake, the slabs.
-func (g *Gateway) shutDown(h *host) error {
-	h.abandon()
+func (g *Gateway) shutDown(r *reactor) error {
+	r.cleanUp()
 	var err error
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		err = h.l.pool.Stop()
+		err = r.l.pool.Stop()
 	}()
-	if !g.awaitStop(stopped, &h.l.stop) {
+	if !g.awaitStop(stopped, &r.l.stop) {
 		g.cfg.Log.Error("a handler did not return; its goroutine is left behind")
-		return h.close()
+		return r.close()
 	}
-	err = errors.Join(err, h.close())
-	h.l.slabs.closeAround(h.l.pool.Left())
-	h.l.track.Close()
+	err = errors.Join(err, r.close())
+	r.l.slabs.closeExcept(r.l.pool.Left())
+	r.l.track.Close()
 	return err
 }
 

@@ -41,12 +41,12 @@ func handLoop(
 	if wrap != nil {
 		set.codec = wrap(set.codec)
 	}
-	h, err := newHost()
+	r, err := newReactor()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLoop(&cfg, set, new(Stats), h)
-	h.l = l
+	l := newLoop(&cfg, set, new(Stats), r)
+	r.l = l
 	l.pool, err = pool.New(pool.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: cfg.InFlight, Slabs: l.slabs.table,
 		DrainSpan: cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
@@ -55,14 +55,14 @@ func handLoop(
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.engage(l.pool.Workers())
+	l.setWorkers(l.pool.Workers())
 	l.pool.Start()
 	t.Cleanup(func() {
-		h.abandon()
+		r.cleanUp()
 		if err := l.pool.Stop(); err != nil {
 			t.Error(err)
 		}
-		if err := h.close(); err != nil {
+		if err := r.close(); err != nil {
 			t.Error(err)
 		}
 		l.slabs.close()
@@ -83,7 +83,7 @@ func handLoop(
 		t.Fatal(dialed.err)
 	}
 	l.conn.state = dialing
-	l.conn.connected(dialed, h.now())
+	l.conn.connected(dialed, r.now())
 	turnUntil(t, l, func() bool { return l.conn.state == open })
 	conn := <-served
 	if conn == nil {

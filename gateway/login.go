@@ -27,27 +27,27 @@ func (c *conn) loginRefused(e wire.Event, now time.Duration) {
 func (c *conn) loginFailed(final bool, why string, now time.Duration) {
 	c.l.stats.addError(wire.Login)
 	c.life.fault = fmt.Errorf("%s: %s", c.addr, why)
-	if final && !c.l.session.reached {
+	if final && !c.l.session.everLoggedIn {
 		c.l.fail(loginError{c.life.fault})
 		return
 	}
 	c.repeats.add(now, slog.LevelError, "login refused", "", "addr", c.addr, "error", why)
 }
 
-// turnedAway handles login faults that ask for more than a retry: a redirect, a refused
+// redirectedOrRefused handles login faults that ask for more than a retry: a redirect, a refused
 // token. False: err is neither.
-func (c *conn) turnedAway(err error, now time.Duration) bool {
+func (c *conn) redirectedOrRefused(err error, now time.Duration) bool {
 	var fault *wire.Error
 	if !errors.As(err, &fault) {
 		return false
 	}
-	c.stayOff = retryAfter(fault, time.Now())
+	c.retryAfter = retryAfter(fault, time.Now())
 	why := fault.Detail
 	switch {
-	case fault.Redirect != nil && c.hop == nil:
-		c.via = &redirect{*fault.Redirect, c.at}
-		c.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", c.addr, "to", c.via.HostPort, "tls", c.via.Secure)
-		c.on(evRefused, about{now: now, code: wire.CloseOK})
+	case fault.Redirect != nil && c.redirect == nil:
+		c.nextRedirect = &redirect{*fault.Redirect, c.target}
+		c.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", c.addr, "to", c.nextRedirect.HostPort, "tls", c.nextRedirect.Secure)
+		c.on(evRefused, details{now: now, code: wire.CloseOK})
 		return true
 	case fault.Redirect != nil:
 		why += ", " + errSecondRedirect.Error()
@@ -55,17 +55,17 @@ func (c *conn) turnedAway(err error, now time.Duration) bool {
 		return false
 	}
 	c.loginFailed(fault.Code == wire.CloseBadToken, why, now)
-	c.on(evRefused, about{now: now, code: fault.Code})
+	c.on(evRefused, details{now: now, code: fault.Code})
 	return true
 }
 
-// loggedIn checks what the server offers.
-func (c *conn) loggedIn(e wire.Event, now time.Duration) {
-	if offered := c.offered(e); offered != "" {
+// handleReady checks what the server offers.
+func (c *conn) handleReady(e wire.Event, now time.Duration) {
+	if missing := c.missingAckMode(e); missing != "" {
 		c.life.end(now)
-		c.loginFailed(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
-		c.l.in.abandon()
-		c.on(evRefused, about{now: now, code: wire.CloseBadRequest})
+		c.loginFailed(true, fmt.Sprintf("the server does not take %q acks; see --ack", missing), now)
+		c.l.receiver.abandon()
+		c.on(evRefused, details{now: now, code: wire.CloseBadRequest})
 		return
 	}
 	if e.First > delivery.MaxSeq {
@@ -73,14 +73,14 @@ func (c *conn) loggedIn(e wire.Event, now time.Duration) {
 			"first message %d: numbers end at %d", e.First, uint64(delivery.MaxSeq)), now)
 		return
 	}
-	c.on(evReady, about{now: now, ready: &e})
+	c.on(evReady, details{now: now, ready: &e})
 }
 
-// ready begins or resumes the session.
-func (c *conn) ready(x about) {
+// becomeReady begins or resumes the session.
+func (c *conn) becomeReady(x details) {
 	e, now := *x.ready, x.now
 	// The tick that the protocol asked for was for the login.
-	c.tick = 0
+	c.tickAt = 0
 	c.l.stats.Connected.Store(true)
 	c.l.stats.Logins.Add(1)
 	c.life.begin(now)
@@ -104,8 +104,8 @@ func (c *conn) logReady(e wire.Event, now time.Duration) {
 	c.repeats.add(now, slog.LevelInfo, msg, "", args...)
 }
 
-// offered names the ack mode that the server did not offer, if it is ours.
-func (c *conn) offered(e wire.Event) string {
+// missingAckMode names the ack mode that the server did not offer, if it is ours.
+func (c *conn) missingAckMode(e wire.Event) string {
 	switch c.l.set.ack {
 	case wire.AckEach, wire.AckOrdered:
 		if !e.Each {

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// outLimit is how many unsent bytes stop the loop from taking replies and
+	// maxUnsent is how many unsent bytes stop the loop from taking replies and
 	// from reading: a peer that does not read holds everything back.
-	outLimit = 256 << 10
+	maxUnsent = 256 << 10
 	// bulkRead is how many bytes of one read are many.
 	bulkRead = 64 << 10
 )
@@ -23,7 +23,7 @@ const (
 // loop connects the socket and the workers. Its goroutine calls turn as long as there is
 // something to do, and owns all fields but the bell.
 type loop struct {
-	world world
+	env   env
 	cfg   *Config
 	set   settings
 	log   *slog.Logger
@@ -33,23 +33,23 @@ type loop struct {
 	workers []*pool.Worker
 	slabs   *slabPool
 
-	track   *delivery.Tracker
-	out     *delivery.SendBuffer // track's
-	in      intake
-	conn    conn
-	session session
+	track    *delivery.Tracker
+	out      *delivery.SendBuffer // track's
+	receiver receiver
+	conn     conn
+	session  session
 
-	given    []int // messages that are with each worker
-	acksOK   int   // of this turn, yet to be counted
-	stop     stopping
-	lastTurn time.Duration
-	paused   bool // the last turn did not want to read
-	blocked  bool // what the workers know of that
-	refused  refusals
-	skipped  skipped
-	gaps     gaps
-	stall    stall
-	short    bool // logMemory has logged that the kernel gives no memory
+	outstanding     []int // messages that are with each worker
+	acksOK          int   // of this turn, yet to be counted
+	stop            stopping
+	lastTurn        time.Duration
+	paused          bool // the last turn did not want to read
+	reportedBlocked bool // what the workers know of that
+	refused         refusals
+	skipped         skipped
+	gaps            gaps
+	stall           stall
+	memoryShort     bool // logMemory has logged that the kernel gives no memory
 
 	sends   [maxBatch][]byte
 	scratch [16 << 10]byte // what is read and discarded
@@ -57,19 +57,19 @@ type loop struct {
 	bell ring.Bell // shared: workers ring it
 }
 
-func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
-	l := &loop{world: w, cfg: cfg, set: set, log: cfg.Log, stats: stats}
+func newLoop(cfg *Config, set settings, stats *Stats, w env) *loop {
+	l := &loop{env: w, cfg: cfg, set: set, log: cfg.Log, stats: stats}
 	l.slabs = newSlabPool(cfg.Memory-cfg.outputMemory(), cfg.MaxMessage+int64(set.codec.Overhead))
 	l.session.restore(l)
 	l.track = delivery.New(delivery.Config{
 		Mode: set.ack, Sequenced: set.codec.Sequenced, Rendered: set.codec.RenderAcks,
 		InFlight: set.window, Interval: cfg.AckInterval, Pack: cfg.FlushPack, Count: l.countAcks,
 		Watermark: l.session.saved.Seq, FirstSlot: set.firstSlot,
-		SendLimit: outLimit, Memory: l.slabs.memory, AckChunk: l.slabs.size,
+		SendLimit: maxUnsent, Memory: l.slabs.memory, AckChunk: l.slabs.size,
 	})
-	l.slabs.twice = set.codec.RenderAcks && set.ack == wire.AckOrdered
+	l.slabs.acksDouble = set.codec.RenderAcks && set.ack == wire.AckOrdered
 	l.out = l.track.SendBuffer()
-	l.in.init(l)
+	l.receiver.init(l)
 	l.conn.init(l)
 	l.refused = refusals{unacked: l.track.TakeSuppressed, why: set.codec.NoRefusals, codes: make(map[worker.Code]int)}
 	l.skipped = skipped{l: l}
@@ -79,9 +79,9 @@ func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
 	return l
 }
 
-// engage sets the workers that get the messages.
-func (l *loop) engage(workers []*pool.Worker) {
-	l.workers, l.given = workers, make([]int, len(workers))
+// setWorkers sets the workers that get the messages.
+func (l *loop) setWorkers(workers []*pool.Worker) {
+	l.workers, l.outstanding = workers, make([]int, len(workers))
 }
 
 func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
@@ -93,27 +93,27 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 
 // turn runs each stage once; false when none had anything to do.
 func (l *loop) turn() bool {
-	now := l.world.now()
+	now := l.env.now()
 	if l.conn.idlePaused() {
 		l.conn.idleSince += now - l.lastTurn
 	}
 	l.lastTurn = now
 	l.stall.watch(l, now)
 
-	busy := l.takeReplies(now)
-	busy = l.takeInput(now) || busy
-	busy = l.takeReplies(now) || busy // what workers have finished since goes out with this flush
+	busy := l.collectReplies(now)
+	busy = l.receive(now) || busy
+	busy = l.collectReplies(now) || busy // what workers have finished since goes out with this flush
 	if l.track.Flush(now, l.conn.is(finishes)) {
 		busy = true
-		l.countAside()
+		l.countExternal()
 	}
 	busy = l.flush(now) || busy
-	l.observe(now)
+	l.observeLatency(now)
 	l.logMemory()
 	busy = l.conn.step(now) || busy
 	l.publishStats()
 	l.reportBlocked()
-	busy = l.slabs.relieve(l.pool, !busy) || busy
+	busy = l.slabs.reclaim(l.pool, !busy) || busy
 	return busy || l.out.Len() > 0 && l.conn.peer.writable
 }
 
@@ -121,10 +121,10 @@ func (l *loop) turn() bool {
 // that a sink does not wait for more.
 func (l *loop) reportBlocked() {
 	blocked := l.paused || l.track.Full()
-	if blocked == l.blocked {
+	if blocked == l.reportedBlocked {
 		return
 	}
-	l.blocked = blocked
+	l.reportedBlocked = blocked
 	for _, w := range l.workers {
 		w.SetBlocked(blocked)
 	}
@@ -135,33 +135,33 @@ func (l *loop) reportBlocked() {
 func (l *loop) sleep() bool {
 	// If the peer does not read, replies stay where they are, and the bell must not wake
 	// the loop; the socket's edge does.
-	return l.out.Len() >= outLimit || l.bell.Sleep()
+	return l.out.Len() >= maxUnsent || l.bell.Sleep()
 }
 
-// takeReplies moves replies from the workers' rings to the tracker.
-func (l *loop) takeReplies(now time.Duration) bool {
+// collectReplies moves replies from the workers' rings to the tracker.
+func (l *loop) collectReplies(now time.Duration) bool {
 	if l.bell.Pending() == 0 {
 		return false
 	}
 	taken := 0
 	for i, w := range l.workers {
 		n := 0
-		for l.out.Len() < outLimit {
+		for l.out.Len() < maxUnsent {
 			record := w.Out().Next()
 			if record == nil {
 				break
 			}
 			n++
 			if r := w.Reply(record); r.Count > 0 {
-				l.given[i] -= int(r.Count)
+				l.outstanding[i] -= int(r.Count)
 				l.stall.progress(l, now)
-				l.finished(r.Slot, int(r.Count), r.Code, r.Ack, now)
+				l.complete(r.Slot, int(r.Count), r.Code, r.Ack, now)
 			}
 		}
 		if n > 0 {
 			w.ReleaseReplies()
 			taken += n
-			l.countAside()
+			l.countExternal()
 		}
 	}
 	if taken > 0 {
@@ -170,16 +170,16 @@ func (l *loop) takeReplies(now time.Duration) bool {
 	return taken > 0
 }
 
-// countAside counts what --memory bounds beside the slabs.
-func (l *loop) countAside() {
-	own := int64(cap(l.in.cur.Own))
+// countExternal counts what --memory bounds beside the slabs.
+func (l *loop) countExternal() {
+	own := int64(cap(l.receiver.input.Own))
 	if !l.set.codec.RenderAcks {
-		l.slabs.setAside(own, 0)
+		l.slabs.setExternal(own, 0)
 		return
 	}
-	waiting, kept := l.track.KeptAcks()
+	waiting, kept := l.track.WaitingAcks()
 	long := l.pool.AckBytes()
-	l.slabs.setAside(own+kept+long, waiting+long)
+	l.slabs.setExternal(own+kept+long, waiting+long)
 }
 
 // room is how many messages more may be given to workers; beyond want it need not be
@@ -187,7 +187,7 @@ func (l *loop) countAside() {
 // less room than that.
 func (l *loop) room(want int, now time.Duration) int {
 	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.conn.sock.unsent()) {
-		l.conn.wrote = now
+		l.conn.lastAccepted = now
 	}
 	return l.track.Room()
 }
@@ -204,7 +204,7 @@ func (l *loop) flush(now time.Duration) bool {
 		sent, err := l.conn.sock.send(l.sends[:n])
 		l.stats.Flushes.Add(1)
 		if err != nil && !wouldBlock(err) {
-			l.conn.cannotSend(now, err)
+			l.conn.sendFailed(now, err)
 			return true
 		}
 		if sent < size {
@@ -213,28 +213,28 @@ func (l *loop) flush(now time.Duration) bool {
 		if sent > 0 {
 			busy = true
 			l.conn.path.sent(now)
-			if l.in.sendBlocked == 0 {
-				l.conn.wrote = now
+			if l.receiver.sendBlockedSince == 0 {
+				l.conn.lastAccepted = now
 			}
-			l.out.Taken(sent)
+			l.out.Sent(sent)
 		}
 	}
 	if !l.conn.writePending() && !l.conn.is(lingers) {
-		l.conn.wrote = now
+		l.conn.lastAccepted = now
 	}
 	return busy
 }
 
-// observe records the time from each read to the last ack of what it brought.
-func (l *loop) observe(now time.Duration) {
+// observeLatency records the time from each read to the last ack of what it brought.
+func (l *loop) observeLatency(now time.Duration) {
 	for when, ok := l.track.NextAcked(); ok; when, ok = l.track.NextAcked() {
 		l.stats.Latency.observe(now - when)
 	}
 }
 
-// finished handles the outcome of n messages. slot is the low half of the first one's slot;
+// complete handles the outcome of n messages. slot is the low half of the first one's slot;
 // ack is what the worker rendered, valid until finished returns.
-func (l *loop) finished(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
+func (l *loop) complete(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	switch code {
 	case worker.OK:
 	case pool.Returned:
@@ -256,9 +256,9 @@ func (l *loop) finished(slot uint32, n int, code worker.Code, ack []byte, now ti
 
 // logMemory logs, once per shortage, that reading waits for memory from the kernel.
 func (l *loop) logMemory() {
-	if short := l.slabs.failed != nil; short != l.short {
-		if l.short = short; short {
-			l.log.Error("no memory for a read buffer; reading waits", "error", l.slabs.failed)
+	if short := l.slabs.allocErr != nil; short != l.memoryShort {
+		if l.memoryShort = short; short {
+			l.log.Error("no memory for a read buffer; reading waits", "error", l.slabs.allocErr)
 		}
 	}
 }

@@ -3,7 +3,7 @@ package gateway
 // openSlab is a slab that the loop fills, if it has one, with what one connection has
 // brought. The loop owns it; the workers read what was given to them.
 type openSlab struct {
-	held       bool
+	valid      bool
 	id         uint16
 	data       []byte
 	filled     int // bytes of data in use
@@ -12,17 +12,17 @@ type openSlab struct {
 
 // open takes a slab of at least n bytes; false when memory does not allow it now.
 func (s *openSlab) open(p *slabPool, n int) bool {
-	id, ok := p.take(n)
+	id, ok := p.get(n)
 	if ok {
-		*s = openSlab{held: true, id: id, data: p.table.At(id).Data}
+		*s = openSlab{valid: true, id: id, data: p.table.At(id).Data}
 	}
 	return ok
 }
 
 // close lets go of the slab: it is free once the workers are done with it.
 func (s *openSlab) close(p *slabPool) {
-	if s.held {
-		p.letGo(s.id, s.dispatched)
+	if s.valid {
+		p.release(s.id, s.dispatched)
 		*s = openSlab{}
 	}
 }

@@ -199,7 +199,7 @@ func TestOwnWithoutMemory(t *testing.T) {
 	turnUntil(t, l, func() bool { return len(got) == 1 && l.track.InFlight() == 0 })
 	<-got
 	var taken []uint16
-	for id, ok := l.slabs.take(1); ok; id, ok = l.slabs.take(1) {
+	for id, ok := l.slabs.get(1); ok; id, ok = l.slabs.get(1) {
 		taken = append(taken, id)
 	}
 	var text strings.Builder
@@ -207,15 +207,15 @@ func TestOwnWithoutMemory(t *testing.T) {
 		fmt.Fprintln(&text, n)
 	}
 	send(text.String())
-	in := &l.in
+	r := &l.receiver
 	turnUntil(t, l, func() bool {
-		return l.paused && in.next < len(in.cur.Msgs) && in.cur.Msgs[in.next].Own && !in.own.held
+		return l.paused && r.next < len(r.input.Msgs) && r.input.Msgs[r.next].Own && !r.own.valid
 	})
 	if l.turn() || len(got) > 0 {
 		t.Errorf("%d messages came", len(got))
 	}
 	for _, id := range taken {
-		l.slabs.letGo(id, 0)
+		l.slabs.release(id, 0)
 	}
 	turnUntil(t, l, func() bool { return len(got) == messages && l.track.InFlight() == 0 })
 	for n := range messages {

@@ -8,9 +8,9 @@ import (
 const (
 	// pathPoll is the longest between two looks at a path on which something is unacknowledged.
 	pathPoll = 500 * time.Millisecond
-	// pathLeast is longer than a live peer can leave probes unanswered: Linux answers only one in
+	// minPathLimit is longer than a live peer can leave probes unanswered: Linux answers only one in
 	// 500 ms (tcp_invalid_ratelimit), and the one after that is sent within a second.
-	pathLeast = 1500 * time.Millisecond
+	minPathLimit = 1500 * time.Millisecond
 )
 
 // pathState is what our TCP knows of the path to the peer's.
@@ -18,7 +18,7 @@ type pathState struct {
 	pending bool          // the peer's TCP has not acknowledged all that was sent
 	resent  bool          // some of it was sent again, or a window probe was sent, since the peer last accepted some
 	quiet   bool          // and our window has let in nothing since
-	silent  time.Duration // since our window last let in an ack, or data
+	silence time.Duration // since our window last let in an ack, or data
 	// resends changes whenever something is sent again.
 	resends uint64
 	// answers changes with each answer: bytes acknowledged, acks without data, and new data, which the
@@ -41,59 +41,59 @@ type pathWatch struct {
 	next  time.Duration // when to look; 0: when something is sent
 	since time.Duration // all looks since then have found the same unanswered; 0: the last found nothing
 
-	looked  time.Duration // last
-	resends uint64        // then
-	answers uint64        // then
-	before  uint64        // answers at the last look before the latest resend
+	lastLook      time.Duration // last
+	resends       uint64        // then
+	answers       uint64        // then
+	answersBefore uint64        // answers at the last look before the latest resend
 }
 
 func newPathWatch(idle time.Duration) pathWatch {
 	if idle <= 0 {
 		return pathWatch{}
 	}
-	return pathWatch{limit: max(idle, pathLeast)}
+	return pathWatch{limit: max(idle, minPathLimit)}
 }
 
 // sent begins the watch, unless it is on.
 func (w *pathWatch) sent(now time.Duration) {
 	if w.next == 0 && w.limit > 0 {
-		w.next = now + w.every()
+		w.next = now + w.interval()
 	}
 }
 
-func (w *pathWatch) every() time.Duration { return min(w.limit/10, pathPoll) }
+func (w *pathWatch) interval() time.Duration { return min(w.limit/10, pathPoll) }
 
 // dead reports whether the path with the state s is.
 func (w *pathWatch) dead(s pathState, now time.Duration) bool {
 	if s.resends != w.resends {
-		w.resends, w.before = s.resends, w.answers
+		w.resends, w.answersBefore = s.resends, w.answers
 	}
-	answered := s.answers != w.answers && s.silent < now-w.looked
-	w.looked, w.answers = now, s.answers
+	answered := s.answers != w.answers && s.silence < now-w.lastLook
+	w.lastLook, w.answers = now, s.answers
 	switch {
 	case !s.pending:
 		w.next, w.since = 0, 0
 		return false
-	case !s.resent, !s.quiet && s.answers != w.before:
-		w.next, w.since = now+w.every(), 0
+	case !s.resent, !s.quiet && s.answers != w.answersBefore:
+		w.next, w.since = now+w.interval(), 0
 		return false
 	case w.since == 0, answered:
 		// What was unanswered before has been answered, and this may have been sent only now.
 		w.since = now
 	}
 	left := w.since + w.limit - now
-	w.next = now + min(w.every(), left)
+	w.next = now + min(w.interval(), left)
 	return left <= 0
 }
 
-// lookAtPath gives the connection up if its path is dead.
-func (c *conn) lookAtPath(now time.Duration) {
+// checkPath gives the connection up if its path is dead.
+func (c *conn) checkPath(now time.Duration) {
 	if !c.path.dead(c.sock.path(), now) {
 		return
 	}
 	err := fmt.Errorf("nothing was acknowledged for --idle-timeout %v, though it was sent again", c.l.cfg.IdleTimeout)
 	if c.is(lingers) {
-		c.on(evLingerOver, about{now: now, err: err})
+		c.on(evLingerEnded, details{now: now, err: err})
 		return
 	}
 	c.lost(now, "send", err)

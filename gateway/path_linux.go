@@ -17,7 +17,7 @@ func (s *socket) path() pathState {
 		resent:  unacked > 0 && (info.Retransmits > 0 || info.Backoff > 0 || info.Probes > 0),
 		quiet: info.Probes > 0 || sentAgain(info) && info.Last_data_sent < info.Last_ack_recv ||
 			unacked == 1 && closeSent(info.State) && info.Retransmits > 0,
-		silent:  time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond,
+		silence: time.Duration(min(info.Last_ack_recv, info.Last_data_recv)) * time.Millisecond,
 		resends: uint64(info.Total_retrans)<<8 | uint64(info.Backoff),
 		answers: answers(info, unacked),
 	}

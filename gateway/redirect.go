@@ -20,7 +20,7 @@ var errSecondRedirect = errors.New("a second redirect, which is not followed; na
 
 // follow is the dial that follows a redirect.
 func (d *dialer) follow(ctx context.Context) dialResult {
-	via := d.via
+	via := d.redirect
 	addrs, err := d.lookup(ctx, via.HostPort)
 	var r dialResult
 	if err != nil {
@@ -30,7 +30,7 @@ func (d *dialer) follow(ctx context.Context) dialResult {
 		same := netip.AddrPortFrom(via.from.addr.Addr(), addrs[0].Port())
 		r = d.connect(ctx, via.HostPort, interleave(addrs, same), via.Secure, func(netip.AddrPort) {})
 	}
-	if r.at = via.from; r.err != nil && ctx.Err() == nil {
+	if r.target = via.from; r.err != nil && ctx.Err() == nil {
 		d.addresses.fail(via.from)
 	}
 	return r

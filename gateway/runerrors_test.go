@@ -95,4 +95,3 @@ type brokenSink struct {
 
 func (s brokenSink) Failed() <-chan struct{} { return s.failed }
 func (s brokenSink) Err() error              { return errDiskFull }
-

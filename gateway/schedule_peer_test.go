@@ -195,7 +195,7 @@ func (c *schedSocket) recv(b []byte) (int, error) {
 	return 0, unix.EAGAIN
 }
 
-func (c *schedSocket) more() bool { return false }
+func (c *schedSocket) buffered() bool { return false }
 
 func (c *schedSocket) send(msgs [][]byte) (int, error) {
 	if c.shut || c.closed {
@@ -233,20 +233,20 @@ func (c *schedSocket) closeSend() error {
 	return nil
 }
 
-func (c *schedSocket) unsent() int  { return c.held / 2 }
-func (c *schedSocket) unacked() int { return c.held }
-func (c *schedSocket) fault() error { return unix.ECONNRESET }
+func (c *schedSocket) unsent() int        { return c.held / 2 }
+func (c *schedSocket) unacked() int       { return c.held }
+func (c *schedSocket) socketError() error { return unix.ECONNRESET }
 func (c *schedSocket) path() pathState {
 	resent := c.held > 0 && c.rng.IntN(4) > 0
 	return pathState{
 		pending: c.held > 0, resent: resent, quiet: resent && c.rng.IntN(2) == 0,
-		silent:  time.Duration(c.rng.Int64N(int64(20 * time.Second))),
+		silence: time.Duration(c.rng.Int64N(int64(20 * time.Second))),
 		resends: c.rng.Uint64N(3), answers: c.rng.Uint64N(2),
 	}
 }
 
-func (c *schedSocket) over() bool { return c.reset || c.eof && c.shut && c.held == 0 }
-func (c *schedSocket) close()     { c.closed = true }
+func (c *schedSocket) tcpClosed() bool { return c.reset || c.eof && c.shut && c.held == 0 }
+func (c *schedSocket) close()          { c.closed = true }
 
 // peer has the peer, or its TCP, do one thing.
 func (s *schedule) peer() {

@@ -127,7 +127,7 @@ func (s *schedule) begin() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.l.engage(s.l.pool.Workers())
+	s.l.setWorkers(s.l.pool.Workers())
 }
 
 func (s *schedule) end() {
@@ -135,7 +135,7 @@ func (s *schedule) end() {
 	if s.sock != nil && !s.sock.closed {
 		s.sock.close()
 	}
-	s.l.in.dropSlabs()
+	s.l.receiver.dropSlabs()
 	if err := s.l.pool.Stop(); err != nil {
 		s.t.Error(err)
 	}
@@ -201,7 +201,7 @@ func (s *schedule) run() {
 
 // check holds the state to what the peer has done.
 func (s *schedule) check() {
-	if s.closed && s.l.in.cur.Event.Kind == wire.EventNone && s.l.conn.is(in(open, finishing, closing)) {
+	if s.closed && s.l.receiver.input.Event.Kind == wire.EventNone && s.l.conn.is(in(open, finishing, closing)) {
 		s.t.Errorf("seed %d, %v: the peer has closed, and the state is %v", s.seed, s.clock, s.l.conn.state)
 	}
 }
@@ -262,7 +262,7 @@ func (s *schedule) dialed() {
 	} else {
 		s.l.conn.dialer.attempts++
 		s.sock = &schedSocket{s: s, rng: s.rng, room: s.rng.IntN(s.takes), down: []byte(among(s.rng, "", "r", "r", "r+1m", "f"))}
-		s.l.conn.dialEnded(dialResult{sock: s.sock, host: "a:1", addr: "1.0.0.1:1", at: at})
+		s.l.conn.dialEnded(dialResult{sock: s.sock, host: "a:1", addr: "1.0.0.1:1", target: at})
 	}
 	s.wake()
 }

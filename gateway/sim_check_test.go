@@ -19,7 +19,7 @@ func (p *simProcess) check() {
 	if p.last != nil && *p.last != l.track.Next() {
 		p.s.failf("%d messages come after the handlers were told that none would", l.track.Next()-*p.last)
 	}
-	if p.last == nil && l.stop.drained {
+	if p.last == nil && l.stop.poolDrained {
 		p.last = new(l.track.Next())
 	}
 	most := p.cfg.InFlight
@@ -62,8 +62,8 @@ func (p *simProcess) checkAgain(unsent int) {
 
 // checkIdle: with nothing in flight all memory is back.
 func (p *simProcess) checkIdle() {
-	p.l.in.dropSlabs()
-	p.l.slabs.collect()
+	p.l.receiver.dropSlabs()
+	p.l.slabs.collectFreed()
 	free := int64(0)
 	for _, list := range p.l.slabs.free {
 		for _, id := range list {

@@ -63,7 +63,7 @@ func (d *simDrive) move() {
 	state := d.p.cfg.State
 	entries, version := state.snapshot()
 	if entries == nil {
-		state.finished(version, nil)
+		state.writeEnded(version, nil)
 		return
 	}
 	w := &simWrite{entries: entries, version: version, due: s.clock + s.plan.diskTakes}
@@ -91,7 +91,7 @@ func (d *simDrive) finish() {
 	} else {
 		err = s.replaceFile(w.entries)
 	}
-	d.p.cfg.State.finished(w.version, err)
+	d.p.cfg.State.writeEnded(w.version, err)
 }
 
 // tell runs what was posted.
@@ -116,7 +116,7 @@ func (d *simDrive) end(killed bool) {
 		return
 	}
 	if entries, version := d.p.cfg.State.snapshot(); entries != nil {
-		d.p.cfg.State.finished(version, s.replaceFile(entries))
+		d.p.cfg.State.writeEnded(version, s.replaceFile(entries))
 	}
 	if now := d.p.cfg.State.get(simURL); s.file[simURL] != now {
 		s.failf("the process ends and the state file has %v, not %v", s.file[simURL], now)

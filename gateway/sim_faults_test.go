@@ -96,7 +96,7 @@ func (s *sim) goWrong(kind int) {
 			return // it would take too long
 		}
 		s.flooded = true
-		for range outLimit/fg1.HeaderSize + 100 {
+		for range maxUnsent/fg1.HeaderSize + 100 {
 			q.sendPing()
 		}
 	}

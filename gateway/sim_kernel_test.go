@@ -245,9 +245,9 @@ func (s *simSocket) unacked() int {
 
 func (s *simSocket) path() pathState { return s.c.path.state(s.unacked() > 0) }
 
-func (s *simSocket) fault() error { return unix.ECONNRESET }
+func (s *simSocket) socketError() error { return unix.ECONNRESET }
 
-func (s *simSocket) over() bool { return s.c.reset || s.c.up.ended && s.c.down.ended }
+func (s *simSocket) tcpClosed() bool { return s.c.reset || s.c.up.ended && s.c.down.ended }
 
 // close closes as the kernel does: with bytes unread, or yet to come, by a reset,
 // which can destroy what the server has not read.

@@ -81,7 +81,7 @@ func (s *sim) boot() {
 		p.cfg.DeadLetters = &p.dead
 	}
 	if plan.state {
-		p.cfg.State = &State{entries: maps.Clone(s.file), waiting: make(map[string]stateWaiter), wake: func() { p.drive.wanted = true }}
+		p.cfg.State = &State{entries: maps.Clone(s.file), waiters: make(map[string]stateWaiter), wake: func() { p.drive.wanted = true }}
 		p.saved = s.file[simURL]
 	}
 	set, err := p.cfg.validate()
@@ -98,7 +98,7 @@ func (s *sim) boot() {
 	p.l = newLoop(&p.cfg, set, new(Stats), p)
 	if plan.smallSlabs {
 		// Of the overhead that the protocol asks for, these servers need little.
-		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, slabMin))
+		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, minSlab))
 	}
 	p.memory = newSimMemory()
 	p.l.slabs.memory = p.memory
@@ -119,7 +119,7 @@ func (s *sim) boot() {
 		s.failf("pool: %v", err)
 		return
 	}
-	p.l.engage(p.l.pool.Workers())
+	p.l.setWorkers(p.l.pool.Workers())
 	p.idle, p.retries = make([]bool, plan.workers), make([][]time.Duration, plan.workers)
 	s.proc = p
 	s.note("boot", p.saved.Seq, 0)
@@ -267,7 +267,7 @@ func (p *simProcess) leave(killed bool) {
 		sock.close()
 	}
 	if !killed {
-		p.l.in.dropSlabs()
+		p.l.receiver.dropSlabs()
 		if err := p.l.pool.Stop(); err != nil {
 			p.s.failf("stop the pool: %v", err)
 		}

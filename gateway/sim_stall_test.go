@@ -25,7 +25,7 @@ func (p *simProcess) finished() uint64 {
 
 // beforeTurn notes what the loop is about to find.
 func (p *simProcess) beforeTurn() {
-	if p.l.track.Working() == 0 || p.l.out.Len() >= outLimit {
+	if p.l.track.Working() == 0 || p.l.out.Len() >= maxUnsent {
 		p.stall.from = p.s.clock
 	}
 	p.stall.done, p.stall.settled = p.finished(), true
@@ -36,7 +36,7 @@ func (p *simProcess) beforeTurn() {
 
 // stallDue is when a stall must be reported at the latest; zero: there may be none.
 func (p *simProcess) stallDue() time.Duration {
-	if p.cfg.StallAfter == NoTimeout || p.l.track.Working() == 0 || p.l.out.Len() >= outLimit || p.l.stop.done {
+	if p.cfg.StallAfter == NoTimeout || p.l.track.Working() == 0 || p.l.out.Len() >= maxUnsent || p.l.stop.done {
 		return 0
 	}
 	return p.stall.from + p.cfg.StallAfter
@@ -65,7 +65,7 @@ func (p *simProcess) checkStall() {
 // checkWaiting: every message that waits is counted once, where it is.
 func (p *simProcess) checkWaiting() {
 	at := p.l.waiting()
-	if want := p.l.track.Working() + len(p.l.in.cur.Msgs) - p.l.in.next; at.total() != want {
+	if want := p.l.track.Working() + len(p.l.receiver.input.Msgs) - p.l.receiver.next; at.total() != want {
 		p.s.failf("%d messages wait, not %d: %+v", want, at.total(), at)
 	}
 	if !p.stall.settled || p.s.plan.output() || p.s.plan.slow > 0 {

@@ -86,7 +86,7 @@ func (s *socket) recv(b []byte) (int, error) {
 	}
 }
 
-func (s *socket) more() bool { return false }
+func (s *socket) buffered() bool { return false }
 
 func (s *socket) descriptor() int { return s.fd }
 
@@ -127,8 +127,8 @@ func (s *socket) unsent() int { return s.ask(unix.SIOCOUTQNSD) }
 // unacked is how many bytes, a FIN included, the peer's TCP has not acknowledged.
 func (s *socket) unacked() int { return s.ask(unix.SIOCOUTQ) }
 
-// fault is EPIPE for a reset that came behind the end of the peer's stream.
-func (s *socket) fault() error {
+// socketError is EPIPE for a reset that came behind the end of the peer's stream.
+func (s *socket) socketError() error {
 	errno, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || errno == 0 {
 		return unix.ECONNRESET
@@ -139,9 +139,9 @@ func (s *socket) fault() error {
 // stateClosed is TCP_CLOSE, linux/include/net/tcp_states.h.
 const stateClosed = 7
 
-// over reports whether TCP is done with the connection: closed by both in order, or reset.
+// tcpClosed reports whether TCP is done with the connection: closed by both in order, or reset.
 // An edge does not tell: it comes as soon as both have closed, with data on its way yet.
-func (s *socket) over() bool {
+func (s *socket) tcpClosed() bool {
 	info, err := unix.GetsockoptTCPInfo(s.fd, unix.SOL_TCP, unix.TCP_INFO)
 	return err != nil || info.State == stateClosed
 }
@@ -163,8 +163,8 @@ func wouldBlock(err error) bool { return err == unix.EAGAIN }
 // Poller events that say that reading would not block, writing would not block,
 // that the peer has closed or reset, or that the connection is gone both ways.
 const (
-	eventReadable = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
-	eventWritable = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
-	eventClosed   = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
-	eventDead     = unix.EPOLLHUP | unix.EPOLLERR
+	eventReadable   = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	eventWritable   = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
+	eventHalfClosed = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	eventReset      = unix.EPOLLHUP | unix.EPOLLERR
 )

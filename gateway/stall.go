@@ -16,7 +16,7 @@ type stall struct {
 
 // watch is called at the start of each turn.
 func (s *stall) watch(l *loop, now time.Duration) {
-	if l.track.Working() == 0 || l.out.Len() >= outLimit {
+	if l.track.Working() == 0 || l.out.Len() >= maxUnsent {
 		s.since = now
 	}
 }
@@ -33,7 +33,7 @@ func (s *stall) progress(l *loop, now time.Duration) {
 
 // due is when a stall is to be reported; 0: there is none yet.
 func (s *stall) due(l *loop) time.Duration {
-	if l.cfg.StallAfter == NoTimeout || s.reported || l.track.Working() == 0 || l.out.Len() >= outLimit {
+	if l.cfg.StallAfter == NoTimeout || s.reported || l.track.Working() == 0 || l.out.Len() >= maxUnsent {
 		return 0
 	}
 	return s.since + l.cfg.StallAfter
@@ -48,7 +48,7 @@ func (s *stall) report(l *loop, now time.Duration) {
 		verb = "waits"
 	}
 	words := fmt.Sprintf("no message was done for %v: %d %s: %s",
-		l.cfg.StallAfter, at.total(), verb, at.words(l.cfg.SinkLabel, l.cfg.DeadLetterLabel))
+		l.cfg.StallAfter, at.total(), verb, at.describe(l.cfg.SinkLabel, l.cfg.DeadLetterLabel))
 	l.stats.stalled.Store(&words)
 	l.conn.repeats.add(now, slog.LevelWarn, "stalled", "", "where", words)
 }

@@ -21,12 +21,12 @@ func TestStallClockStandsWhileAcksAreUnread(t *testing.T) {
 	if due := l.stall.due(l); due != time.Hour+time.Second {
 		t.Errorf("a stall is due at %v, not a second after the last message", due)
 	}
-	l.out.Write(make([]byte, outLimit))
+	l.out.Write(make([]byte, maxUnsent))
 	if due := l.stall.due(l); due != 0 {
 		t.Errorf("a stall is due at %v though acks are unread", due)
 	}
 	l.stall.watch(l, 3*time.Hour)
-	l.out.Taken(outLimit)
+	l.out.Sent(maxUnsent)
 	if due := l.stall.due(l); due != 3*time.Hour+time.Second {
 		t.Errorf("a stall is due at %v, not a second after the acks were read", due)
 	}
@@ -45,7 +45,7 @@ func TestWaitingWords(t *testing.T) {
 		"1 in rings, 2 for another try, 3 for one of their key, 4 for room in rings or in flight": {rings: 1, retry: 2, key: 3, unassigned: 4},
 		"5 for another try": {retry: 5},
 	} {
-		if got := w.words("A", "B"); got != want {
+		if got := w.describe("A", "B"); got != want {
 			t.Errorf("%+v: %q, not %q", w, got, want)
 		}
 	}

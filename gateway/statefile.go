@@ -35,13 +35,13 @@ type State struct {
 	stop    chan struct{}
 	done    chan struct{}
 
-	mu      sync.Mutex             // not held while the disk is in use
-	entries map[string]stateEntry  // by the text of a stateName
-	version uint64                 // of entries: each change makes another
-	written uint64                 // the version that is in the file
-	waiting map[string]stateWaiter // by the same name: one, for the newest session
-	busy    time.Time              // since when the disk is in use; zero: it is not
-	hung    bool                   // for longer than slowDisk
+	mu        sync.Mutex             // not held while the disk is in use
+	entries   map[string]stateEntry  // by the text of a stateName
+	version   uint64                 // of entries: each change makes another
+	written   uint64                 // the version that is in the file
+	waiters   map[string]stateWaiter // by the same name: one, for the newest session
+	busySince time.Time              // since when the disk is in use; zero: it is not
+	hung      bool                   // for longer than slowDisk
 }
 
 type stateEntry struct {
@@ -85,7 +85,7 @@ func openState(path string, log *slog.Logger) (s *State, err error) {
 	s = &State{
 		path: path, lock: lock, log: log, stop: make(chan struct{}), done: make(chan struct{}),
 		replace: func(contents []byte) error { return durable.Replace(path, contents, 0o600) },
-		version: 1, waiting: make(map[string]stateWaiter),
+		version: 1, waiters: make(map[string]stateWaiter),
 	}
 	if s.entries, err = readState(path); err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (s *State) Check(upstreams []Config) error {
 func (s *State) find(n stateName) (stored string) {
 	most := 0
 	for _, text := range slices.Sorted(maps.Keys(s.entries)) {
-		hosts := parseStateName(text).common(n)
+		hosts := parseStateName(text).commonHosts(n)
 		if hosts > most || hosts > 0 && hosts == most && text == n.String() {
 			stored, most = text, hosts
 		}

@@ -38,9 +38,9 @@ func (n stateName) String() string {
 	return n.scheme + "://" + strings.Join(n.hosts, ",") + n.target
 }
 
-// common is how many hosts two names share, of which one may be the other's with another
+// commonHosts is how many hosts two names share, of which one may be the other's with another
 // list of hosts; 0: they are of different feeds.
-func (n stateName) common(m stateName) (hosts int) {
+func (n stateName) commonHosts(m stateName) (hosts int) {
 	if n.scheme != m.scheme || n.target != m.target {
 		return 0
 	}
@@ -54,4 +54,4 @@ func (n stateName) common(m stateName) (hosts int) {
 
 // SameSession says whether both upstreams could find one session in a [State]: scheme and
 // what follows the hosts are the same, and they share a host.
-func SameSession(a, b Config) bool { return a.stateName().common(b.stateName()) > 0 }
+func SameSession(a, b Config) bool { return a.stateName().commonHosts(b.stateName()) > 0 }

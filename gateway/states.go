@@ -76,24 +76,24 @@ var (
 type event uint8
 
 const (
-	evRedial      event = iota // the time of the next dial has come
-	evDialed                   // the dial has succeeded
-	evDialFailed               // the dial has failed
-	evReady                    // the login has succeeded
-	evRefused                  // the login cannot succeed, or is redirected: close at once
-	evPeerClose                // the protocol's close: the peer sends no more
-	evEndOfStream              // the end of the stream, where that is the protocol's close
-	evFault                    // the peer has broken the protocol
-	evDrain                    // the gateway is to end, and nothing needs to be received again
-	evRedelivered              // a drain has received again all that can be acked only then
-	evSendFault                // the kernel accepts no more bytes
-	evLost                     // the connection has failed: a reset, a timeout, an end without a close
-	evAllAcked                 // everything that was read is acked, and the acks are sent
-	evGraceOver                // the time for that is over
-	evAllSent                  // our close is sent, and the peer is to close first
-	evSendClosed               // our close is sent, and our sending side is closed
-	evShutFault                // our sending side cannot be closed
-	evLingerOver               // the peer has closed, or has had the time to
+	evRedial          event = iota // the time of the next dial has come
+	evDialed                       // the dial has succeeded
+	evDialFailed                   // the dial has failed
+	evReady                        // the login has succeeded
+	evRefused                      // the login cannot succeed, or is redirected: close at once
+	evPeerClose                    // the protocol's close: the peer sends no more
+	evEndOfStream                  // the end of the stream, where that is the protocol's close
+	evProtocolError                // the peer has broken the protocol
+	evDrain                        // the gateway is to end, and nothing needs to be received again
+	evRedelivered                  // a drain has received again all that can be acked only then
+	evSendFailed                   // the kernel accepts no more bytes
+	evLost                         // the connection has failed: a reset, a timeout, an end without a close
+	evAllAcked                     // everything that was read is acked, and the acks are sent
+	evGraceExpired                 // the time for that is over
+	evAllSent                      // our close is sent, and the peer is to close first
+	evSendClosed                   // our close is sent, and our sending side is closed
+	evCloseSendFailed              // our sending side cannot be closed
+	evLingerEnded                  // the peer has closed, or has had the time to
 	eventCount
 )
 
@@ -106,8 +106,8 @@ var eventTable = [eventCount]string{
 
 func (e event) String() string { return eventTable[e] }
 
-// about is what is known of an event; which fields are set depends on it.
-type about struct {
+// details is what is known of an event; which fields are set depends on it.
+type details struct {
 	now   time.Duration
 	code  worker.Code // for the protocol's close
 	doing string      // what failed
@@ -134,9 +134,9 @@ var (
 type transition struct {
 	from stateSet
 	on   event
-	when *guard                 // nil: always
-	does string                 // in docs/design.md
-	do   func(c *conn, x about) // nil: nothing
+	when *guard                   // nil: always
+	doc  string                   // in docs/design.md
+	do   func(c *conn, x details) // nil: nothing
 	to   state
 }
 
@@ -147,40 +147,40 @@ type transition struct {
 var transitions = [...]transition{
 	{in(offline), evRedial, nil, "start a dial", (*conn).startDial, dialing},
 	{in(offline), evDrain, nil, "end the loop if no worker has a message", (*conn).endIdle, same},
-	{in(dialing), evDialed, nil, "take the socket", (*conn).begin, login},
+	{in(dialing), evDialed, nil, "take the socket", (*conn).beginLogin, login},
 	{in(dialing), evDialFailed, nil, "set the time of the next dial", (*conn).dialFailed, offline},
 	{in(dialing), evDrain, nil, "cancel the dial", (*conn).cancelDial, same},
 
-	{in(login), evReady, nil, "begin or resume the session", (*conn).ready, open},
-	{in(login), evRefused, nil, "begin the close, without grace", (*conn).closeNow, finishing},
-	{in(login), evPeerClose, nil, "begin the close, without grace", (*conn).peerRefuses, closeWait},
+	{in(login), evReady, nil, "begin or resume the session", (*conn).becomeReady, open},
+	{in(login), evRefused, nil, "begin the close, without grace", (*conn).closeAtOnce, finishing},
+	{in(login), evPeerClose, nil, "begin the close, without grace", (*conn).answerRefusal, closeWait},
 
-	{in(open), evPeerClose, nil, "begin the close", (*conn).peerCloses, closeWait},
-	{in(login, open), evEndOfStream, nil, "begin the close", (*conn).peerCloses, closeWait},
-	{in(login, open, stopSent), evFault, nil, "begin the close, with a short grace", (*conn).peerFails, finishing},
+	{in(open), evPeerClose, nil, "begin the close", (*conn).answerClose, closeWait},
+	{in(login, open), evEndOfStream, nil, "begin the close", (*conn).answerClose, closeWait},
+	{in(login, open, stopSent), evProtocolError, nil, "begin the close, with a short grace", (*conn).shortenGrace, finishing},
 	{in(open), evDrain, canStop, "ask the peer to send no more", (*conn).askToStop, stopSent},
-	{in(login, open), evDrain, nil, "begin the close", (*conn).shutDown, finishing},
-	{in(open), evRedelivered, nil, "begin the close", (*conn).shutDown, finishing},
+	{in(login, open), evDrain, nil, "begin the close", (*conn).beginClose, finishing},
+	{in(open), evRedelivered, nil, "begin the close", (*conn).beginClose, finishing},
 
-	{in(stopSent, stopAnswered), evPeerClose, nil, "begin the close, but read on for a moment", (*conn).peerStops, stopAnswered},
-	{in(stopSent, stopAnswered), evEndOfStream, nil, "begin the close", (*conn).peerCloses, stopAnswered},
-	{in(finishing, closeWait), evPeerClose, nil, "restart the grace", (*conn).peerCloses, closeWait},
-	{in(finishing), evFault, nil, "shorten the grace", (*conn).peerFails, finishing},
-	{in(stopAnswered, closeWait), evFault, nil, "shorten the grace", (*conn).peerFails, closeWait},
+	{in(stopSent, stopAnswered), evPeerClose, nil, "begin the close, but read on for a moment", (*conn).stopConfirmed, stopAnswered},
+	{in(stopSent, stopAnswered), evEndOfStream, nil, "begin the close", (*conn).answerClose, stopAnswered},
+	{in(finishing, closeWait), evPeerClose, nil, "restart the grace", (*conn).answerClose, closeWait},
+	{in(finishing), evProtocolError, nil, "shorten the grace", (*conn).shortenGrace, finishing},
+	{in(stopAnswered, closeWait), evProtocolError, nil, "shorten the grace", (*conn).shortenGrace, closeWait},
 	{in(finishing), evAllAcked, nil, "send the protocol's close", (*conn).sendClose, closing},
-	{in(finishing), evGraceOver, nil, "send the protocol's close", (*conn).sendClose, closing},
+	{in(finishing), evGraceExpired, nil, "send the protocol's close", (*conn).sendClose, closing},
 	{in(stopAnswered, closeWait), evAllAcked, nil, "send the protocol's close", (*conn).sendClose, closeReply},
-	{in(stopAnswered, closeWait), evGraceOver, nil, "send the protocol's close", (*conn).sendClose, closeReply},
+	{in(stopAnswered, closeWait), evGraceExpired, nil, "send the protocol's close", (*conn).sendClose, closeReply},
 
 	{closes, evAllSent, nil, "begin to linger", (*conn).linger, awaitClose},
 	{closes, evSendClosed, nil, "begin to linger", (*conn).linger, lingering},
-	{in(closeReply), evShutFault, nil, "begin to linger: its last bytes may be unread", (*conn).linger, awaitClose},
-	{in(closing), evShutFault, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
-	{lingers, evLingerOver, nil, "count destroyed acks, set the time of the next dial", (*conn).endLinger, offline},
+	{in(closeReply), evCloseSendFailed, nil, "begin to linger: its last bytes may be unread", (*conn).linger, awaitClose},
+	{in(closing), evCloseSendFailed, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
+	{lingers, evLingerEnded, nil, "count destroyed acks, set the time of the next dial", (*conn).endLinger, offline},
 
-	{decodes &^ in(login), evSendFault, eofCloses, "stop acking, read to the end of the stream", (*conn).readOn, same},
-	{in(closeReply), evSendFault, noAcks, "drop the rest of the close, begin to linger", (*conn).dropClose, awaitClose},
-	{sends, evSendFault, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
+	{decodes &^ in(login), evSendFailed, eofCloses, "stop acking, read to the end of the stream", (*conn).keepReading, same},
+	{in(closeReply), evSendFailed, noAcks, "drop the rest of the close, begin to linger", (*conn).dropClose, awaitClose},
+	{sends, evSendFailed, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
 	{sends, evLost, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
 
 	{in(stopSent) | finishes | closes | lingers, evDrain, nil, "", nil, same},
@@ -191,7 +191,7 @@ var transitions = [...]transition{
 func (c *conn) is(set stateSet) bool { return set.has(c.state) }
 
 // on runs the row of the table for an event, if there is one.
-func (c *conn) on(e event, x about) {
+func (c *conn) on(e event, x details) {
 	row := c.find(e)
 	if c.observe != nil {
 		c.observe(c.state, e, row)

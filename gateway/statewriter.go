@@ -13,8 +13,8 @@ const (
 	// statePeriod is how often a changed state is written. Users are promised that it
 	// is at most 1 s old.
 	statePeriod = 500 * time.Millisecond
-	// slowDisk is how long the disk may take until it is reported.
-	slowDisk = 2 * time.Second
+	// hangAfter is how long the disk may take until it is reported.
+	hangAfter = 2 * time.Second
 )
 
 // stateWaiter waits for a write of the version, or of a later one.
@@ -31,7 +31,7 @@ type stateWaiter struct {
 func (s *State) begin(name string, e stateEntry, done func(error)) {
 	s.mu.Lock()
 	s.put(name, e)
-	s.waiting[name] = stateWaiter{s.version, done}
+	s.waiters[name] = stateWaiter{s.version, done}
 	s.mu.Unlock()
 	s.wake()
 }
@@ -62,7 +62,7 @@ func (s *State) run(wake <-chan struct{}) {
 		case <-wake:
 			s.useDisk(func() { err = s.write() })
 		case <-tick.C:
-			s.useDisk(func() { s.restore(); err = s.write() })
+			s.useDisk(func() { s.rewriteIfRemoved(); err = s.write() })
 		}
 		if (err != nil) != failing {
 			failing = err != nil
@@ -79,28 +79,28 @@ func (s *State) run(wake <-chan struct{}) {
 func (s *State) useDisk(do func()) {
 	began := time.Now()
 	s.mu.Lock()
-	s.busy = began
+	s.busySince = began
 	s.mu.Unlock()
-	slow := time.AfterFunc(slowDisk, func() { s.slow(began) })
+	slow := time.AfterFunc(hangAfter, func() { s.reportHang(began) })
 	do()
 	slow.Stop()
 	s.mu.Lock()
 	hung := s.hung
-	s.busy, s.hung = time.Time{}, false
+	s.busySince, s.hung = time.Time{}, false
 	s.mu.Unlock()
 	if hung {
 		s.log.Info("the disk of --state answers again", "path", s.path, "after", time.Since(began).Round(time.Millisecond))
 	}
 }
 
-// slow reports that what began then is still not done.
-func (s *State) slow(began time.Time) {
+// reportHang reports that what began then is still not done.
+func (s *State) reportHang(began time.Time) {
 	s.mu.Lock()
-	hung := s.busy.Equal(began)
+	hung := s.busySince.Equal(began)
 	s.hung = s.hung || hung
 	s.mu.Unlock()
 	if hung {
-		s.log.Warn("the disk of --state hangs; messages of new sessions wait for it", "path", s.path, "for", slowDisk)
+		s.log.Warn("the disk of --state hangs; messages of new sessions wait for it", "path", s.path, "for", hangAfter)
 	}
 }
 
@@ -111,16 +111,16 @@ func (s *State) Ready() error {
 	if !s.hung {
 		return nil
 	}
-	return fmt.Errorf("--state: the disk of %s has hung for %v", s.path, time.Since(s.busy).Round(time.Second))
+	return fmt.Errorf("--state: the disk of %s has hung for %v", s.path, time.Since(s.busySince).Round(time.Second))
 }
 
 // Unwritten returns an error if the file may be behind. It is for a process that ends without Close.
 func (s *State) Unwritten() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	used := time.Since(s.busy)
+	used := time.Since(s.busySince)
 	switch {
-	case !s.busy.IsZero() && used > statePeriod:
+	case !s.busySince.IsZero() && used > statePeriod:
 		return fmt.Errorf("--state: %s may be behind: its disk has not answered for %v", s.path, used.Round(time.Millisecond))
 	case s.written != s.version:
 		return fmt.Errorf("--state: %s may be behind", s.path)
@@ -128,8 +128,8 @@ func (s *State) Unwritten() error {
 	return nil
 }
 
-// restore sees to it that a file which was removed is written again.
-func (s *State) restore() {
+// rewriteIfRemoved sees to it that a file which was removed is written again.
+func (s *State) rewriteIfRemoved() {
 	if _, err := os.Stat(s.path); err != nil {
 		s.mu.Lock()
 		s.version++
@@ -141,14 +141,14 @@ func (s *State) restore() {
 func (s *State) write() error {
 	entries, version := s.snapshot()
 	if entries == nil {
-		s.finished(version, nil)
+		s.writeEnded(version, nil)
 		return nil
 	}
 	b, err := encodeState(entries)
 	if err == nil {
 		err = s.replace(b)
 	}
-	s.finished(version, err)
+	s.writeEnded(version, err)
 	return err
 }
 
@@ -167,18 +167,18 @@ func encodeState(entries map[string]stateEntry) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// finished takes the outcome of a write of a version of the entries, and passes it to those
+// writeEnded takes the outcome of a write of a version of the entries, and passes it to those
 // who wait for that version or an earlier one.
-func (s *State) finished(version uint64, err error) {
+func (s *State) writeEnded(version uint64, err error) {
 	s.mu.Lock()
 	if err == nil {
 		s.written = version
 	}
 	var done []func(error)
-	for name, w := range s.waiting {
+	for name, w := range s.waiters {
 		if w.version <= version {
 			done = append(done, w.done)
-			delete(s.waiting, name)
+			delete(s.waiters, name)
 		}
 	}
 	s.mu.Unlock()
@@ -194,7 +194,7 @@ func (s *State) Close() error {
 	<-s.done
 	var err error
 	s.useDisk(func() {
-		s.restore()
+		s.rewriteIfRemoved()
 		err = errors.Join(s.write(), s.lock.Close())
 	})
 	if err != nil {

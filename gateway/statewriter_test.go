@@ -221,17 +221,17 @@ func TestLateReport(t *testing.T) {
 	s := &State{log: log.Logger()}
 	before := time.Now().Add(-time.Hour)
 	s.useDisk(func() {
-		s.slow(before)
+		s.reportHang(before)
 		if err := s.Ready(); err != nil || log.Has("hangs") {
 			t.Errorf("%v, %s", err, log.String())
 		}
-		s.slow(s.busy)
-		s.slow(before)
+		s.reportHang(s.busySince)
+		s.reportHang(before)
 		if s.Ready() == nil || log.Count("hangs") != 1 {
 			t.Errorf("a disk that hangs is not reported once: %s", log.String())
 		}
 	})
-	s.slow(before)
+	s.reportHang(before)
 	if err := s.Ready(); err != nil || !log.Has("answers again") {
 		t.Errorf("%v, %s", err, log.String())
 	}
@@ -240,11 +240,11 @@ func TestLateReport(t *testing.T) {
 // TestOlderWriteEnds: its end, which was on its way when the server began another session, does
 // not count for that one.
 func TestOlderWriteEnds(t *testing.T) {
-	s := session{awaited: 2}
-	if s.recorded(nil, 1, nil); s.awaited != 2 {
+	s := session{awaitedWrite: 2}
+	if s.writeEnded(nil, 1, nil); s.awaitedWrite != 2 {
 		t.Error("the end of an older write ends the wait")
 	}
-	if s.recorded(nil, 2, nil); s.awaited != 0 {
+	if s.writeEnded(nil, 2, nil); s.awaitedWrite != 0 {
 		t.Error("the end of the write does not end the wait")
 	}
 }

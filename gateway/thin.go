@@ -17,8 +17,8 @@ import (
 // slabUse is what the pool knows of a slab beside its bytes.
 type slabUse struct {
 	counted    int  // bytes that count towards the limit; 0: it has no memory
-	letGo      bool // the loop has let go of it, and it has not come back
-	thinned    bool // some of its pages were given back
+	released   bool // the loop has let go of it, and it has not come back
+	trimmed    bool // some of its pages were given back
 	dispatched int  // messages in it, when it was let go
 	asks       int  // the pool's, when it was let go
 	inUse      int  // messages in use when the workers were last asked; 0: they were not
@@ -30,14 +30,14 @@ type holders interface {
 	Held() (lists [][]pool.Held, all bool)
 }
 
-// relieve makes room if a slab was wanted and not to be had; true when it has. The loop calls it
+// reclaim makes room if a slab was wanted and not to be had; true when it has. The loop calls it
 // at the end of a turn: what was dispatched is published. idle: the turn had nothing else to do,
 // so workers that are about to give slabs back need not be asked.
-func (p *slabPool) relieve(h holders, idle bool) bool {
+func (p *slabPool) reclaim(h holders, idle bool) bool {
 	if p.asking {
 		lists, all := h.Held()
 		p.asking = !all
-		return all && p.thin(lists) > 0
+		return all && p.trim(lists) > 0
 	}
 	if idle && p.wanted > 0 {
 		p.asking = p.worthAsking()
@@ -55,18 +55,18 @@ func (p *slabPool) relieve(h holders, idle bool) bool {
 func (p *slabPool) worthAsking() bool {
 	want := max(p.wanted, p.limit/4)
 	for id := range p.uses {
-		if want -= p.winnable(uint16(id)); want <= 0 {
+		if want -= p.reclaimable(uint16(id)); want <= 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// winnable estimates the bytes of a slab that thinning would win. Of one that was asked for there are none
+// reclaimable estimates the bytes of a slab that thinning would win. Of one that was asked for there are none
 // until half of what was in use then is done.
-func (p *slabPool) winnable(id uint16) int64 {
+func (p *slabPool) reclaimable(id uint16) int64 {
 	u := &p.uses[id]
-	if !u.letGo || u.counted <= p.memory.Page() {
+	if !u.released || u.counted <= p.memory.Page() {
 		return 0
 	}
 	refs, of := p.table.Refs(id), u.dispatched
@@ -81,9 +81,9 @@ func (p *slabPool) winnable(id uint16) int64 {
 	return int64(u.counted) - int64(u.counted)*int64(refs)/int64(of)
 }
 
-// thin gives back the pages of slabs that hold no message of the lists, which are what the workers
+// trim gives back the pages of slabs that hold no message of the lists, which are what the workers
 // had after the pool asked last, and returns how many bytes that were.
-func (p *slabPool) thin(lists [][]pool.Held) (won int64) {
+func (p *slabPool) trim(lists [][]pool.Held) (reclaimed int64) {
 	if p.size/2%p.memory.Page() != 0 { // all sizes are multiples of half the usual
 		return 0
 	}
@@ -97,12 +97,12 @@ func (p *slabPool) thin(lists [][]pool.Held) (won int64) {
 		p.uses[id].inUse = refs
 		if less := u.counted - counted; less >= max(u.counted/8, 1) {
 			pages[id].discard(p.memory.Page(), p.table.At(uint16(id)).Data, p.memory.Discard)
-			p.uses[id].counted, p.uses[id].thinned = counted, true
+			p.uses[id].counted, p.uses[id].trimmed = counted, true
 			p.used -= int64(less)
-			won += int64(less)
+			reclaimed += int64(less)
 		}
 	}
-	return won
+	return reclaimed
 }
 
 // pagesInUse is, for each slab that was let go before the pool asked last, which of its pages hold
@@ -111,7 +111,7 @@ func (p *slabPool) pagesInUse(lists [][]pool.Held) []pageSet {
 	page := p.memory.Page()
 	sets := make([]pageSet, len(p.uses))
 	for id, u := range p.uses {
-		if u.letGo && u.asks < p.asks {
+		if u.released && u.asks < p.asks {
 			sets[id] = make(pageSet, (len(p.table.At(uint16(id)).Data)/page+63)/64)
 		}
 	}
@@ -159,10 +159,10 @@ func (s pageSet) discard(page int, data []byte, give func(part []byte)) {
 	}
 }
 
-// closeAround closes the pool, but leaves the pages in use in which messages of the lists lie: no worker
+// closeExcept closes the pool, but leaves the pages in use in which messages of the lists lie: no worker
 // will complete them any more, and somebody may still read them.
-func (p *slabPool) closeAround(lists [][]pool.Held) {
+func (p *slabPool) closeExcept(lists [][]pool.Held) {
 	p.asks++
-	p.thin(lists)
+	p.trim(lists)
 	p.close()
 }

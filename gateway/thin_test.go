@@ -31,7 +31,7 @@ func (r *thinRig) Held() ([][]pool.Held, bool) { return [][]pool.Held{r.held}, t
 // fill fills a slab with messages of size bytes, of which those that keep says stay in use; false:
 // there is none.
 func (r *thinRig) fill(size int, keep func(i int) bool) bool {
-	id, ok := r.p.take(1)
+	id, ok := r.p.get(1)
 	if !ok {
 		return false
 	}
@@ -46,7 +46,7 @@ func (r *thinRig) fill(size int, keep func(i int) bool) bool {
 			done++
 		}
 	}
-	r.p.letGo(id, n)
+	r.p.release(id, n)
 	r.p.table.Release(id, done)
 	return true
 }
@@ -58,8 +58,8 @@ func (r *thinRig) content(m pool.Held) []byte {
 // relieve has the pool ask, if it wants to, and thin; it returns what was won, in bytes.
 func (r *thinRig) relieve() int64 {
 	before := r.p.used
-	if !r.p.relieve(r, true) && r.p.asking {
-		r.p.relieve(r, true)
+	if !r.p.reclaim(r, true) && r.p.asking {
+		r.p.reclaim(r, true)
 	}
 	return before - r.p.used
 }
@@ -121,7 +121,7 @@ func TestOneMessagePinsOnePage(t *testing.T) {
 			t.Fatal("no slab though all is done")
 		}
 	}
-	r.p.collect()
+	r.p.collectFreed()
 	r.check()
 	r.p.close()
 }
@@ -175,8 +175,8 @@ func TestThinnedSlabsFillTheTable(t *testing.T) {
 	for r.fill(64, one) || r.relieve() > 0 {
 		slabs++
 	}
-	if len(r.p.empty) > 0 && r.p.used < r.p.limit/2 {
-		t.Fatalf("%d slots are empty, %d bytes in use", len(r.p.empty), r.p.used)
+	if len(r.p.emptySlots) > 0 && r.p.used < r.p.limit/2 {
+		t.Fatalf("%d slots are empty, %d bytes in use", len(r.p.emptySlots), r.p.used)
 	}
 	r.finish(func(i int) bool { return i > 0 })
 	if !r.fill(64, one) {
@@ -185,13 +185,13 @@ func TestThinnedSlabsFillTheTable(t *testing.T) {
 	r.check()
 
 	r = newThinRig(t, 1<<20)
-	id, ok := r.p.take(2 * r.p.size)
+	id, ok := r.p.get(2 * r.p.size)
 	if !ok {
 		t.Fatal("no slab of two")
 	}
-	r.p.letGo(id, 0)
-	r.p.empty = nil
-	if _, ok := r.p.take(1); !ok {
+	r.p.release(id, 0)
+	r.p.emptySlots = nil
+	if _, ok := r.p.get(1); !ok {
 		t.Error("no slab though one of another size is free")
 	}
 	r.check()
@@ -208,7 +208,7 @@ func TestEndKeepsPagesOnly(t *testing.T) {
 			t.Fatal("no slab")
 		}
 	}
-	r.p.closeAround([][]pool.Held{r.held[:1], r.held[1:]})
+	r.p.closeExcept([][]pool.Held{r.held[:1], r.held[1:]})
 	if want := int64(len(r.held) * memory.Page()); len(r.held) != 3 || memory.used != want {
 		t.Errorf("%d bytes are kept for %d messages, want %d", memory.used, len(r.held), want)
 	}
@@ -240,7 +240,7 @@ func BenchmarkThin(b *testing.B) {
 				b.StopTimer()
 				b.ReportMetric(100*float64(won)/float64(used), "%won")
 				r.finish(none)
-				r.p.collect()
+				r.p.collectFreed()
 				r.p.close()
 			}
 		})

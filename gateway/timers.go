@@ -11,9 +11,9 @@ const (
 	// errorGrace is how long messages received before a protocol error have to be
 	// finished and acked.
 	errorGrace = time.Second
-	// stopRest is how long messages are awaited after a server has answered that it sends
+	// stopGrace is how long messages are awaited after a server has answered that it sends
 	// no more: one of its threads may be about to send one.
-	stopRest = 50 * time.Millisecond
+	stopGrace = 50 * time.Millisecond
 	// lingerTime is how long the server has to close after its TCP has
 	// acknowledged all.
 	lingerTime = time.Second
@@ -21,8 +21,8 @@ const (
 	lingerPoll = 20 * time.Millisecond
 )
 
-// anyTurn is due in every turn; the loop is not woken for it.
-const anyTurn = -1
+// everyTurn is due in every turn; the loop is not woken for it.
+const everyTurn = -1
 
 // timer is one thing that the loop does, or looks at again, once its time has come.
 type timer struct {
@@ -49,15 +49,15 @@ var loopTimers = []timer{
 var connTimers = []timer{
 	{"redial", in(offline),
 		func(c *conn) time.Duration {
-			if c.l.stop.leaving && !c.needsResume() {
+			if c.l.stop.ending && !c.needsResume() {
 				return 0
 			}
-			return c.redial
+			return c.redialAt
 		},
-		func(c *conn, now time.Duration) { c.on(evRedial, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evRedial, details{now: now}) }},
 	{"heartbeat", decodes, (*conn).heartbeatDue, (*conn).heartbeat},
 	{"--connect-timeout", in(login),
-		func(c *conn) time.Duration { return c.loginBy },
+		func(c *conn) time.Duration { return c.loginDeadline },
 		func(c *conn, now time.Duration) {
 			c.l.stats.addError(wire.Login)
 			c.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", c.l.cfg.ConnectTimeout))
@@ -67,7 +67,7 @@ var connTimers = []timer{
 			if !c.writePending() {
 				return 0
 			}
-			return c.wrote + c.l.cfg.WriteTimeout
+			return c.lastAccepted + c.l.cfg.WriteTimeout
 		},
 		func(c *conn, now time.Duration) {
 			c.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", c.l.cfg.WriteTimeout))
@@ -84,40 +84,40 @@ var connTimers = []timer{
 		}},
 	{"dead path", watches,
 		func(c *conn) time.Duration { return c.path.next },
-		(*conn).lookAtPath},
+		(*conn).checkPath},
 	{"last messages after a stop", finishes,
 		func(c *conn) time.Duration { return c.end.moreUntil },
 		func(c *conn, _ time.Duration) { c.end.moreUntil = 0 }},
 	{"grace", finishes,
 		func(c *conn) time.Duration { return c.end.grace },
-		func(c *conn, now time.Duration) { c.on(evGraceOver, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evGraceExpired, details{now: now}) }},
 	{"delayed cumulative ack", sends,
 		func(c *conn) time.Duration { return c.l.track.Due() }, nil},
 	{"unsent acks in the kernel", sends,
 		func(c *conn) time.Duration {
-			if c.l.in.sendBlocked == 0 {
+			if c.l.receiver.sendBlockedSince == 0 {
 				return 0
 			}
-			return c.l.in.recheckAt()
+			return c.l.receiver.recheckAt()
 		}, nil},
 	{"shortage of memory", sends,
 		func(c *conn) time.Duration {
-			if !c.l.short {
+			if !c.l.memoryShort {
 				return 0
 			}
 			return c.l.lastTurn + slabRetry
 		}, nil},
 	{"linger", lingers,
 		func(c *conn) time.Duration { return c.end.linger },
-		func(c *conn, now time.Duration) { c.on(evLingerOver, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evLingerEnded, details{now: now}) }},
 	{"linger stalled", lingers,
 		func(c *conn) time.Duration {
-			if c.end.linger != 0 || c.l.lastTurn-c.wrote < c.l.cfg.WriteTimeout {
+			if c.end.linger != 0 || c.l.lastTurn-c.lastAccepted < c.l.cfg.WriteTimeout {
 				return 0
 			}
-			return anyTurn // the poll wakes the loop
+			return everyTurn // the poll wakes the loop
 		},
-		func(c *conn, now time.Duration) { c.on(evLingerOver, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evLingerEnded, details{now: now}) }},
 	{"linger poll", lingers,
 		func(c *conn) time.Duration {
 			if c.end.linger != 0 {
@@ -127,8 +127,8 @@ var connTimers = []timer{
 		}, nil},
 }
 
-// run fires what is due, up to the first that ends the state.
-func (c *conn) run(timers []timer, now time.Duration) {
+// fireTimers fires what is due, up to the first that ends the state.
+func (c *conn) fireTimers(timers []timer, now time.Duration) {
 	was := c.state
 	for i := range timers {
 		t := &timers[i]
@@ -163,18 +163,18 @@ func (c *conn) heartbeatDue() time.Duration {
 	switch {
 	case c.l.track.AckingStopped():
 		return 0
-	case c.tick == 0:
-		return anyTurn
+	case c.tickAt == 0:
+		return everyTurn
 	}
-	return c.tick
+	return c.tickAt
 }
 
 func (c *conn) heartbeat(now time.Duration) {
 	l := c.l
 	var frames []byte
-	frames, c.tick = c.proto.Tick(l.out.AvailableBuffer(), now)
+	frames, c.tickAt = c.proto.Tick(l.out.AvailableBuffer(), now)
 	l.out.Write(frames)
-	l.in.more = l.in.more || c.tick != 0 && !l.paused && !l.in.over
+	l.receiver.decodeMore = l.receiver.decodeMore || c.tickAt != 0 && !l.paused && !l.receiver.ended
 }
 
 // earliest is the lesser of two times of which zero is never.

@@ -14,13 +14,13 @@ import (
 // recordSize is the most plaintext of one TLS record, RFC 8446, section 5.1.
 const recordSize = 16 << 10
 
-// keptMost bounds what waits for the kernel, in bytes: more than a record waits only
+// maxPending bounds what waits for the kernel, in bytes: more than a record waits only
 // when answers to key updates do.
-const keptMost = 4 * recordSize
+const maxPending = 4 * recordSize
 
-// errCutShort is the end of the stream without the peer's close_notify, which an
+// errNoCloseNotify is the end of the stream without the peer's close_notify, which an
 // attacker could have made: RFC 8446, section 6.1.
-var errCutShort = errors.New("the connection ended without close_notify")
+var errNoCloseNotify = errors.New("the connection ended without close_notify")
 
 // tlsSocket is a transport with TLS over a socket. As with socket, one goroutine uses
 // it and no call blocks: crypto/tls reads from the socket through pipe, and what it
@@ -31,13 +31,13 @@ var errCutShort = errors.New("the connection ended without close_notify")
 // again, is passed over by then.
 type tlsSocket struct {
 	*socket
-	conn   *tls.Conn
-	pipe   *tlsPipe
-	sealed int // plaintext in the record that pipe keeps
-	plain  []byte
-	closed bool // close_notify was written
-	asked  bool // the server asked for a certificate and we have none
-	behind bool // conn may have something to tell though no edge will come
+	conn          *tls.Conn
+	pipe          *tlsPipe
+	sealed        int // plaintext in the record that pipe keeps
+	plain         []byte
+	notifySent    bool // close_notify was written
+	certRequested bool // the server asked for a certificate and we have none
+	maybeBuffered bool // conn may have something to tell though no edge will come
 }
 
 // secure makes a TLS connection of conn, which it closes on an error. cfg becomes its
@@ -45,17 +45,17 @@ type tlsSocket struct {
 func secure(ctx context.Context, conn *net.TCPConn, cfg *tls.Config) (*tlsSocket, error) {
 	pipe := &tlsPipe{Conn: conn}
 	// Bytes may have come along with the end of the handshake.
-	s := &tlsSocket{pipe: pipe, plain: make([]byte, 0, recordSize), behind: true}
+	s := &tlsSocket{pipe: pipe, plain: make([]byte, 0, recordSize), maybeBuffered: true}
 	if len(cfg.Certificates) == 0 {
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			s.asked = true
+			s.certRequested = true
 			return new(tls.Certificate), nil
 		}
 	}
 	s.conn = tls.Client(pipe, cfg)
 	if err := s.conn.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, asTLS(err, s.asked)
+		return nil, asTLS(err, s.certRequested)
 	}
 	fd, err := takeSocket(conn)
 	if err != nil {
@@ -69,8 +69,8 @@ func secure(ctx context.Context, conn *net.TCPConn, cfg *tls.Config) (*tlsSocket
 // recv fills b with what has come, record by record.
 func (s *tlsSocket) recv(b []byte) (int, error) {
 	n := 0
-	s.behind = false
-	if s.pipe.kept() > keptMost {
+	s.maybeBuffered = false
+	if s.pipe.pending() > maxPending {
 		return 0, tlsError{errors.New("the server takes no answers to its key updates")}
 	}
 	for n < len(b) {
@@ -90,21 +90,21 @@ func (s *tlsSocket) recv(b []byte) (int, error) {
 		case errors.Is(err, errNotReady):
 			return 0, unix.EAGAIN
 		case n > 0:
-			s.behind = true
+			s.maybeBuffered = true
 			return n, nil
 		case err == io.EOF && s.pipe.ended:
-			return 0, errCutShort
+			return 0, errNoCloseNotify
 		case err == io.EOF:
 			return 0, nil
 		default:
-			return 0, asTLS(err, s.asked)
+			return 0, asTLS(err, s.certRequested)
 		}
 	}
 	return n, nil
 }
 
-// more reports whether recv has something to tell though no edge will come.
-func (s *tlsSocket) more() bool { return s.behind }
+// buffered reports whether recv has something to tell though no edge will come.
+func (s *tlsSocket) buffered() bool { return s.maybeBuffered }
 
 // send encrypts msgs, a record at a time, as long as the kernel takes the records.
 func (s *tlsSocket) send(msgs [][]byte) (int, error) {
@@ -121,9 +121,9 @@ func (s *tlsSocket) send(msgs [][]byte) (int, error) {
 		if len(msgs) == 0 {
 			return sent, nil
 		}
-		record := s.gather(msgs, skip)
+		record := s.nextRecord(msgs, skip)
 		if _, err := s.conn.Write(record); err != nil {
-			return sent, asTLS(err, s.asked)
+			return sent, asTLS(err, s.certRequested)
 		}
 		if err := s.pipe.flush(); err != nil {
 			s.sealed = len(record)
@@ -137,9 +137,9 @@ func (s *tlsSocket) send(msgs [][]byte) (int, error) {
 	}
 }
 
-// gather is the plaintext of the next record, from byte skip of msgs on; good until it
+// nextRecord is the plaintext of the next record, from byte skip of msgs on; good until it
 // is called again.
-func (s *tlsSocket) gather(msgs [][]byte, skip int) []byte {
+func (s *tlsSocket) nextRecord(msgs [][]byte, skip int) []byte {
 	if m := msgs[0][skip:]; len(m) >= recordSize {
 		return m[:recordSize]
 	}
@@ -158,10 +158,10 @@ func (s *tlsSocket) gather(msgs [][]byte, skip int) []byte {
 // closeSend sends close_notify and ends our sending side. EAGAIN: call it again when
 // the socket is writable.
 func (s *tlsSocket) closeSend() error {
-	if !s.closed {
-		s.closed = true
+	if !s.notifySent {
+		s.notifySent = true
 		if err := s.conn.CloseWrite(); err != nil {
-			return asTLS(err, s.asked)
+			return asTLS(err, s.certRequested)
 		}
 	}
 	if err := s.pipe.flush(); err != nil {
@@ -171,13 +171,13 @@ func (s *tlsSocket) closeSend() error {
 }
 
 // unsent counts encrypted bytes, which are more than they stand for.
-func (s *tlsSocket) unsent() int { return s.socket.unsent() + s.pipe.kept() }
+func (s *tlsSocket) unsent() int { return s.socket.unsent() + s.pipe.pending() }
 
-func (s *tlsSocket) fault() error { return s.socket.fault() }
+func (s *tlsSocket) socketError() error { return s.socket.socketError() }
 
-func (s *tlsSocket) over() bool { return s.socket.over() }
+func (s *tlsSocket) tcpClosed() bool { return s.socket.tcpClosed() }
 
-func (s *tlsSocket) unacked() int { return s.socket.unacked() + s.pipe.kept() }
+func (s *tlsSocket) unacked() int { return s.socket.unacked() + s.pipe.pending() }
 
 // tlsPipe is what crypto/tls takes for its connection: a real one during the handshake,
 // then the non-blocking socket. A temporary error from Read leaves tls.Conn usable;
@@ -224,11 +224,11 @@ func (p *tlsPipe) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-func (p *tlsPipe) kept() int { return len(p.out) - p.head }
+func (p *tlsPipe) pending() int { return len(p.out) - p.head }
 
 // flush hands the kernel what it takes; EAGAIN when something is left.
 func (p *tlsPipe) flush() error {
-	for p.kept() > 0 {
+	for p.pending() > 0 {
 		p.one[0] = p.out[p.head:]
 		n, err := p.sock.send(p.one[:])
 		if err != nil {

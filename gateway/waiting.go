@@ -23,7 +23,7 @@ func (l *loop) waiting() waiting {
 	for i, w := range l.workers {
 		at := w.Waits()
 		// Of a worker that runs, numbers are read one after the other.
-		sink := max(0, l.given[i]-at.Ring-at.Retry-at.Key-at.Dead)
+		sink := max(0, l.outstanding[i]-at.Ring-at.Retry-at.Key-at.Dead)
 		all.sink += sink
 		all.dead += at.Dead
 		all.rings += at.Ring
@@ -37,7 +37,7 @@ func (l *loop) waiting() waiting {
 			all.deferred = append(all.deferred, i)
 		}
 	}
-	all.unassigned = len(l.in.cur.Msgs) - l.in.next
+	all.unassigned = len(l.receiver.input.Msgs) - l.receiver.next
 	return all
 }
 
@@ -45,8 +45,8 @@ func (w *waiting) total() int {
 	return w.sink + w.dead + w.rings + w.retry + w.key + w.unassigned
 }
 
-// words names the places, the sinks by their labels. Workers are numbered as in the metrics.
-func (w *waiting) words(sink, dead string) string {
+// describe names the places, the sinks by their labels. Workers are numbered as in the metrics.
+func (w *waiting) describe(sink, dead string) string {
 	var places []string
 	add := func(n int, where string) {
 		if n > 0 {
@@ -74,16 +74,16 @@ func (w *waiting) words(sink, dead string) string {
 	return strings.Join(places, ", ")
 }
 
-// workersNamed is how many workers a text names at most.
-const workersNamed = 8
+// maxWorkersNamed is how many workers a text names at most.
+const maxWorkersNamed = 8
 
 func workerNames(all []int) string {
-	names := make([]string, 0, workersNamed)
-	for _, i := range all[:min(len(all), workersNamed)] {
+	names := make([]string, 0, maxWorkersNamed)
+	for _, i := range all[:min(len(all), maxWorkersNamed)] {
 		names = append(names, strconv.Itoa(i))
 	}
 	text := "worker " + strings.Join(names, ", ")
-	if more := len(all) - workersNamed; more > 0 {
+	if more := len(all) - maxWorkersNamed; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text

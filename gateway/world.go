@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// world is the loop's environment but for its workers: clock, dialing, polling. host is the
+// env is the loop's environment but for its workers: clock, dialing, polling. host is the
 // real one; the simulation has another. With it, one schedule of calls has one outcome, except
 // that a Retry-After that is a date is compared with the wall clock.
-type world interface {
+type env interface {
 	// now is the time since some moment, from a clock that never goes back.
 	now() time.Duration
 	// connect begins to connect; conn.dialEnded is called with the outcome, on the loop's
@@ -26,9 +26,9 @@ type world interface {
 type transport interface {
 	// recv reads into b. Zero bytes without an error are the end of the stream.
 	recv(b []byte) (int, error)
-	// more reports, before the first recv and after one that did not fill its buffer,
+	// buffered reports, before the first recv and after one that did not fill its buffer,
 	// whether the next may return bytes or an error though no edge will come.
-	more() bool
+	buffered() bool
 	// send sends msgs, at most maxBatch, one behind the other, and returns how many of their
 	// bytes the kernel took.
 	send(msgs [][]byte) (int, error)
@@ -42,9 +42,9 @@ type transport interface {
 	unacked() int
 	// path is what our TCP knows of the path to the peer's. Not for every message.
 	path() pathState
-	// fault is the error of a reset that no call has returned yet.
-	fault() error
-	// over reports whether TCP is done with the connection: unacked will not change any more.
-	over() bool
+	// socketError is the error of a reset that no call has returned yet.
+	socketError() error
+	// tcpClosed reports whether TCP is done with the connection: unacked will not change any more.
+	tcpClosed() bool
 	close()
 }

@@ -15,18 +15,18 @@ type strategy interface {
 	// done handles n slots that have just become done; ack is what the worker rendered,
 	// valid until done returns.
 	done(slot uint64, n int, code worker.Code, ack []byte, now time.Duration)
-	// again handles a message that the server has sent again; its slot is received now, and
+	// redelivered handles a message that the server has sent again; its slot is received now, and
 	// done or not.
-	again(slot uint64, now time.Duration)
-	// repeated handles one that the server has sent again after it left the window.
-	repeated(seq uint64, now time.Duration)
+	redelivered(slot uint64, now time.Duration)
+	// redeliveredRetired handles one that the server has sent again after it left the window.
+	redeliveredRetired(seq uint64, now time.Duration)
 	// resolved goes on after slots were resolved without an ack.
 	resolved(now time.Duration)
-	// proceed goes on with acks that are due and for which the output had no room; it reports
+	// emitBacklog goes on with acks that are due and for which the output had no room; it reports
 	// whether it has appended any.
-	proceed() bool
-	// full reports whether there may be such acks.
-	full() bool
+	emitBacklog() bool
+	// backlogged reports whether there may be such acks.
+	backlogged() bool
 
 	// cumulative is the strategy's cumulative acks; nil: it has none.
 	cumulative() *cumulative
@@ -37,8 +37,8 @@ type immediate struct{}
 
 func (immediate) connect()                {}
 func (immediate) resolved(time.Duration)  {}
-func (immediate) proceed() bool           { return false }
-func (immediate) full() bool              { return false }
+func (immediate) emitBacklog() bool       { return false }
+func (immediate) backlogged() bool        { return false }
 func (immediate) cumulative() *cumulative { return nil }
 
 // acks encodes acks into the output; the strategies share it.
@@ -82,14 +82,14 @@ func (a *acks) emitReceived(slot uint64, n int, ack []byte) {
 	}
 }
 
-// emitRepeat acks a message that has left the window, with the code that it had.
-func (a *acks) emitRepeat(seq uint64) {
-	code, _ := a.win.codes.left(seq)
-	a.emitLeft(seq, 1, code)
+// emitRetired acks a message that has left the window, with the code that it had.
+func (a *acks) emitRetired(seq uint64) {
+	code, _ := a.win.codes.ofRetired(seq)
+	a.emitRetiredRun(seq, 1, code)
 }
 
-// emitLeft acks n messages that have left the window.
-func (a *acks) emitLeft(seq uint64, n int, code worker.Code) {
+// emitRetiredRun acks n messages that have left the window.
+func (a *acks) emitRetiredRun(seq uint64, n int, code worker.Code) {
 	a.out.buf = a.conn.AppendAcks(a.out.buf, seq, n, code)
 	a.out.appended(0, 0)
 	a.count(code, n)
@@ -98,7 +98,7 @@ func (a *acks) emitLeft(seq uint64, n int, code worker.Code) {
 // append encodes acks in pieces of what may share a message of sendmmsg, or a
 // boundary.
 func (a *acks) append(slot, seq uint64, n int, code worker.Code) {
-	piece := boundaryMost
+	piece := maxBoundary
 	if a.out.pack > 0 {
 		piece = a.out.pack
 	}
@@ -122,6 +122,6 @@ func (a *acks) appended(slot uint64, n int, code worker.Code, size int) {
 		a.suppressed += n
 	}
 	if a.out.Len() == 0 {
-		a.out.Taken(0)
+		a.out.Sent(0)
 	}
 }

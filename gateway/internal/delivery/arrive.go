@@ -20,25 +20,25 @@ func (t *Tracker) Classify(seq uint64) Arrival {
 // needs slots, by Add. gap is the numbers that are now missing.
 func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, err *wire.Error) {
 	if !t.cfg.Sequenced {
-		return InOrder, nothing, nil
+		return InOrder, noNumbers, nil
 	}
 	if seq > MaxSeq {
-		return Back, nothing, wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
+		return Back, noNumbers, wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
 			"message %d: numbers end at %d", seq, uint64(MaxSeq))
 	}
 	v := t.seq.accept(seq)
-	gap = t.passed(v, now)
+	gap = t.applyVerdict(v, now)
 	switch v.arrival {
 	case Late:
 		if t.cum != nil {
-			t.cum.late(seq)
+			t.cum.splitPending(seq)
 		}
-	case Again:
+	case Redelivered:
 		if slot, ok := t.win.find(seq); ok {
 			t.win.received.set(slot, 1)
-			t.strategy.again(slot, now)
+			t.strategy.redelivered(slot, now)
 		} else {
-			t.strategy.repeated(seq, now)
+			t.strategy.redeliveredRetired(seq, now)
 		}
 	case Back:
 		err = wire.Errorf(wire.SeqBack, wire.CloseProtocolError, "message %d after message %d", seq, t.seq.expect-1)
@@ -56,14 +56,14 @@ func (t *Tracker) Add(seq uint64, n int, late bool) (slot uint64) {
 	return t.win.add(seq, n, late)
 }
 
-// PassOver passes over the numbers before seq, which is next: the window is full, and the
+// JumpTo passes over the numbers before seq, which is next: the window is full, and the
 // server does not want the acks of what it does not send again. False: there is nothing to
 // pass over. gap is the numbers that are now missing.
-func (t *Tracker) PassOver(seq uint64, now time.Duration) (gap Range, ok bool) {
+func (t *Tracker) JumpTo(seq uint64, now time.Duration) (gap Range, ok bool) {
 	if !t.cfg.Sequenced || seq <= t.seq.expect || seq > MaxSeq {
-		return nothing, false
+		return noNumbers, false
 	}
-	return t.passed(t.seq.passOver(seq), now), true
+	return t.applyVerdict(t.seq.jumpTo(seq), now), true
 }
 
 // Drop passes over a new message that will not be done and not be acked. last reports
@@ -72,10 +72,10 @@ func (t *Tracker) Drop(seq uint64, now time.Duration) (last bool) {
 	// No cumulative ack may cover it. Messages before it that were received earlier and
 	// did not come again on this connection need no ack any more.
 	if t.cum != nil {
-		t.cum.block(seq)
+		t.cum.exclude(seq)
 	}
 	if reached := min(seq, t.seq.high); reached > t.seq.expect {
-		t.passed(t.seq.passOver(reached), now)
+		t.applyVerdict(t.seq.jumpTo(reached), now)
 	}
 	return seq >= t.seq.high
 }
@@ -92,11 +92,11 @@ func (t *Tracker) Stretch() bool {
 	return true
 }
 
-// passed resolves the slots of numbers that the server has skipped, and returns those that
+// applyVerdict resolves the slots of numbers that the server has skipped, and returns those that
 // are missing.
-func (t *Tracker) passed(v verdict, now time.Duration) (gap Range) {
-	if !v.skipped.Empty() {
-		t.win.skip(v.skipped)
+func (t *Tracker) applyVerdict(v verdict, now time.Duration) (gap Range) {
+	if !v.notResent.Empty() {
+		t.win.resolveRange(v.notResent)
 		t.strategy.resolved(now)
 	}
 	return v.gap

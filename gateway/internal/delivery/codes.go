@@ -15,14 +15,14 @@ type codes struct {
 	limit int
 }
 
-// codesKept is more refusals than socket buffers usually hold as acks.
-const codesKept = 1 << 18
+// minRetiredCodes is more refusals than socket buffers usually hold as acks.
+const minRetiredCodes = 1 << 18
 
 func newCodes(inFlight int) codes {
 	return codes{
 		bySlot: make(map[uint64]worker.Code),
 		bySeq:  make(map[uint64]worker.Code),
-		limit:  max(inFlight, codesKept),
+		limit:  max(inFlight, minRetiredCodes),
 	}
 }
 
@@ -52,9 +52,9 @@ func (c *codes) prefix(slot uint64, n int) (length int, code worker.Code) {
 	return length, code
 }
 
-// left is the code of a message that has left the window; ok is false for one that was not
+// ofRetired is the code of a message that has left the window; ok is false for one that was not
 // refused.
-func (c *codes) left(seq uint64) (code worker.Code, ok bool) {
+func (c *codes) ofRetired(seq uint64) (code worker.Code, ok bool) {
 	code, ok = c.bySeq[seq]
 	return code, ok
 }

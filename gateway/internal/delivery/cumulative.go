@@ -13,21 +13,21 @@ type cumulative struct {
 	*acks
 	interval time.Duration // --ack-interval
 
-	edge    uint64        // every slot below is acked, pending, or needs no ack
-	pending bool          // through has moved since the last cumulative ack
-	since   time.Duration // when pending was set
-	through uint64        // number that the next cumulative ack names
-	repeats []Range       // numbers that it covers and that have left the window, in order
-	ackedTo uint64        // slot behind what the last one covered
-	single  int           // messages that were acked by themselves and are yet to be covered
-	barrier uint64        // lowest number received on this connection that will not be done
+	frontier uint64        // every slot below is acked, pending, or needs no ack
+	pending  bool          // through has moved since the last cumulative ack
+	since    time.Duration // when pending was set
+	through  uint64        // number that the next cumulative ack names
+	repeats  []Range       // numbers that it covers and that have left the window, in order
+	ackedTo  uint64        // slot behind what the last one covered
+	single   int           // messages that were acked by themselves and are yet to be covered
+	barrier  uint64        // lowest number received on this connection that will not be done
 }
 
 // noBarrier is above all numbers.
 const noBarrier = 1<<64 - 1
 
 func (s *cumulative) connect() {
-	s.edge, s.ackedTo = s.win.base, s.win.base
+	s.frontier, s.ackedTo = s.win.base, s.win.base
 	s.pending, s.single, s.through, s.repeats = false, 0, 0, s.repeats[:0]
 	s.barrier = noBarrier
 }
@@ -40,16 +40,16 @@ func (s *cumulative) done(slot uint64, n int, code worker.Code, _ []byte, now ti
 	s.advance(now)
 }
 
-func (s *cumulative) again(slot uint64, now time.Duration) {
+func (s *cumulative) redelivered(slot uint64, now time.Duration) {
 	if s.win.done.has(slot) {
 		s.emitSingle(slot, 1, s.win.codes.of(slot))
 		s.advance(now)
 	}
 }
 
-func (s *cumulative) repeated(seq uint64, now time.Duration) {
-	if _, refused := s.win.codes.left(seq); refused || s.overreaches(seq) {
-		s.emitRepeat(seq)
+func (s *cumulative) redeliveredRetired(seq uint64, now time.Duration) {
+	if _, refused := s.win.codes.ofRetired(seq); refused || s.coversUndone(seq) {
+		s.emitRetired(seq)
 		return
 	}
 	if n := len(s.repeats); n > 0 && s.repeats[n-1].Last+1 == seq {
@@ -61,50 +61,50 @@ func (s *cumulative) repeated(seq uint64, now time.Duration) {
 }
 
 func (s *cumulative) resolved(now time.Duration) { s.advance(now) }
-func (s *cumulative) proceed() bool              { return false }
-func (s *cumulative) full() bool                 { return false }
+func (s *cumulative) emitBacklog() bool          { return false }
+func (s *cumulative) backlogged() bool           { return false }
 
 func (s *cumulative) cumulative() *cumulative { return s }
 
 // advance moves the edge over what is done, up to a message that is not.
 func (s *cumulative) advance(now time.Duration) {
-	s.edge = max(s.edge, s.win.base)
-	for s.conn != nil && s.edge < s.win.next {
+	s.frontier = max(s.frontier, s.win.base)
+	for s.conn != nil && s.frontier < s.win.next {
 		n, ok := s.reached()
 		if !ok {
 			return
 		}
-		e, k := s.win.extents.at(s.edge, n)
+		e, k := s.win.extents.at(s.frontier, n)
 		switch {
-		case e.abandoned || !s.win.received.has(s.edge):
+		case e.abandoned || !s.win.received.has(s.frontier):
 			// The server does not want it any more.
 		case e.late:
 			// It has an ack of its own.
 		default:
-			seq := e.seq + (s.edge - e.slot) + uint64(k) - 1
-			if s.overreaches(seq) {
+			seq := e.seq + (s.frontier - e.slot) + uint64(k) - 1
+			if s.coversUndone(seq) {
 				s.flush(now, true)
-				s.emitDone(s.edge, k)
-				s.ackedTo = s.edge + uint64(k)
+				s.emitDone(s.frontier, k)
+				s.ackedTo = s.frontier + uint64(k)
 			} else {
 				s.extend(seq, now)
 			}
 		}
-		s.edge = max(s.edge+uint64(k), s.win.base)
+		s.frontier = max(s.frontier+uint64(k), s.win.base)
 	}
 }
 
 // reached is how many slots from the edge on are resolved, or are done and received on
 // this connection; false when the first is neither.
 func (s *cumulative) reached() (int, bool) {
-	if s.win.resolved.has(s.edge) {
+	if s.win.resolved.has(s.frontier) {
 		return 1, true
 	}
-	n, done := s.win.done.prefix(s.edge, s.win.next-s.edge)
+	n, done := s.win.done.prefix(s.frontier, s.win.next-s.frontier)
 	if !done {
 		return 0, false
 	}
-	n, received := s.win.received.prefix(s.edge, n)
+	n, received := s.win.received.prefix(s.frontier, n)
 	return int(n), received
 }
 
@@ -136,32 +136,32 @@ func (s *cumulative) emitDone(slot uint64, n int) {
 	}
 }
 
-// overreaches reports whether a cumulative ack of seq would cover what is not done.
-func (s *cumulative) overreaches(seq uint64) bool {
+// coversUndone reports whether a cumulative ack of seq would cover what is not done.
+func (s *cumulative) coversUndone(seq uint64) bool {
 	return s.barrier <= seq || s.win.lateBelow(seq)
 }
 
-// block keeps a message that came and will not be done from being covered.
-func (s *cumulative) block(seq uint64) {
-	s.late(seq)
+// exclude keeps a message that came and will not be done from being covered.
+func (s *cumulative) exclude(seq uint64) {
+	s.splitPending(seq)
 	s.barrier = min(s.barrier, seq)
 }
 
-// late prepares for a message that fills a gap: a pending ack that would cover it goes out
+// splitPending prepares for a message that fills a gap: a pending ack that would cover it goes out
 // as single acks.
-func (s *cumulative) late(seq uint64) {
+func (s *cumulative) splitPending(seq uint64) {
 	if !s.pending || seq > s.through {
 		return
 	}
 	s.pending = false
-	for slot := max(s.ackedTo, s.win.base); slot < s.edge; slot++ {
+	for slot := max(s.ackedTo, s.win.base); slot < s.frontier; slot++ {
 		if e, _ := s.win.extents.at(slot, 1); !e.late && !e.abandoned {
 			s.emitDone(slot, 1)
 		}
 	}
-	s.ackedTo = s.edge
+	s.ackedTo = s.frontier
 	for _, r := range s.repeats {
-		s.emitLeft(r.First, int(r.Last-r.First+1), worker.OK)
+		s.emitRetiredRun(r.First, int(r.Last-r.First+1), worker.OK)
 	}
 	s.repeats = s.repeats[:0]
 }
@@ -193,7 +193,7 @@ func (s *cumulative) flush(now time.Duration, must bool) {
 	}
 	s.pending = false
 	from := max(s.ackedTo, s.win.base)
-	s.ackedTo = s.edge
+	s.ackedTo = s.frontier
 	s.repeats = s.repeats[:0]
 	s.out.buf = s.conn.AppendAckTo(s.out.buf, s.through)
 	n := int(s.ackedTo - from)

@@ -16,13 +16,13 @@ func (s *each) done(slot uint64, n int, _ worker.Code, ack []byte, _ time.Durati
 	s.emit(slot, n, ack)
 }
 
-func (s *each) again(slot uint64, _ time.Duration) {
+func (s *each) redelivered(slot uint64, _ time.Duration) {
 	if s.win.done.has(slot) {
 		s.emit(slot, 1, nil)
 	}
 }
 
-func (s *each) repeated(seq uint64, _ time.Duration) { s.emitRepeat(seq) }
+func (s *each) redeliveredRetired(seq uint64, _ time.Duration) { s.emitRetired(seq) }
 
 // silent acks nothing: a message is resolved when it is done.
 type silent struct {
@@ -34,13 +34,13 @@ func (s *silent) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Durati
 	s.win.resolve(slot, n)
 }
 
-func (s *silent) again(slot uint64, _ time.Duration) {
+func (s *silent) redelivered(slot uint64, _ time.Duration) {
 	if s.win.done.has(slot) {
 		s.win.resolve(slot, 1)
 	}
 }
 
-func (s *silent) repeated(uint64, time.Duration) {}
+func (s *silent) redeliveredRetired(uint64, time.Duration) {}
 
 // stopped takes the place of another strategy on a connection that takes no acks any more,
 // and counts those that cannot be sent.

@@ -2,11 +2,11 @@ package delivery
 
 import "feedgate/worker/offheap"
 
-// keptAcks is rendered acks that wait for their turn, in chunks of memory outside of Go's heap,
+// ackStore is rendered acks that wait for their turn, in chunks of memory outside of Go's heap,
 // in the order in which they came. A chunk is given back once all its acks are gone.
 //
 // Invariant: each chunk in use has acks, and waiting is the sum of their sizes.
-type keptAcks struct {
+type ackStore struct {
 	memory offheap.Memory
 	size   int    // of the usual chunk, bytes
 	slots  uint64 // of the window, a power of two: those in use differ in their last bits
@@ -29,144 +29,144 @@ type ackRef struct {
 type ackChunk struct {
 	offheap.Block
 	filled int
-	open   int // acks in it
+	count  int // acks in it
 }
 
 const (
 	// ackChunkSize is the size of the usual chunk at most, in bytes.
 	ackChunkSize = 64 << 10
-	// ackSpares is how many free chunks are kept.
-	ackSpares = 4
+	// maxSpareChunks is how many free chunks are kept.
+	maxSpareChunks = 4
 )
 
 // init sets up for a window of slots, a power of two, with chunks of up to most bytes; 0: the usual.
-func (k *keptAcks) init(memory offheap.Memory, most int, slots uint64) {
+func (s *ackStore) init(memory offheap.Memory, most int, slots uint64) {
 	if memory == nil {
 		memory = offheap.Default
 	}
-	k.memory, k.size, k.slots = memory, ackChunkSize, slots
+	s.memory, s.size, s.slots = memory, ackChunkSize, slots
 	if most > 0 {
-		k.size = min(k.size, most)
+		s.size = min(s.size, most)
 	}
 }
 
 // add copies the ack of a slot that has none here.
-func (k *keptAcks) add(slot uint64, ack []byte) {
+func (s *ackStore) add(slot uint64, ack []byte) {
 	if len(ack) == 0 {
 		return
 	}
-	if k.refs == nil {
-		k.refs = make([]ackRef, k.slots)
+	if s.refs == nil {
+		s.refs = make([]ackRef, s.slots)
 	}
-	number := k.chunkFor(len(ack))
-	c := &k.chunks[number-1]
+	number := s.chunkFor(len(ack))
+	c := &s.chunks[number-1]
 	at := c.filled
 	c.filled += copy(c.Bytes()[at:], ack)
-	c.open++
-	k.refs[slot&(k.slots-1)] = ackRef{number, uint32(at), uint32(len(ack))}
+	c.count++
+	s.refs[slot&(s.slots-1)] = ackRef{number, uint32(at), uint32(len(ack))}
 }
 
 // chunkFor is the number of a chunk with room for n bytes more.
-func (k *keptAcks) chunkFor(n int) uint32 {
-	if n > k.size {
-		return k.open(offheap.AllocBlock(k.memory, n))
+func (s *ackStore) chunkFor(n int) uint32 {
+	if n > s.size {
+		return s.openChunk(offheap.AllocBlock(s.memory, n))
 	}
-	if k.cur != 0 {
-		c := &k.chunks[k.cur-1]
+	if s.cur != 0 {
+		c := &s.chunks[s.cur-1]
 		if len(c.Bytes())-c.filled >= n {
-			return k.cur
+			return s.cur
 		}
 	}
-	if last := len(k.spare) - 1; last >= 0 {
-		b := k.spare[last]
-		k.spare = k.spare[:last]
-		k.cur = k.open(b)
+	if last := len(s.spare) - 1; last >= 0 {
+		b := s.spare[last]
+		s.spare = s.spare[:last]
+		s.cur = s.openChunk(b)
 	} else {
-		k.cur = k.open(offheap.AllocBlock(k.memory, k.size))
+		s.cur = s.openChunk(offheap.AllocBlock(s.memory, s.size))
 	}
-	return k.cur
+	return s.cur
 }
 
-// open takes a chunk into use.
-func (k *keptAcks) open(b offheap.Block) uint32 {
-	k.waiting += int64(len(b.Bytes()))
-	if last := len(k.unused) - 1; last >= 0 {
-		number := k.unused[last]
-		k.unused = k.unused[:last]
-		k.chunks[number-1] = ackChunk{Block: b}
+// openChunk takes a chunk into use.
+func (s *ackStore) openChunk(b offheap.Block) uint32 {
+	s.waiting += int64(len(b.Bytes()))
+	if last := len(s.unused) - 1; last >= 0 {
+		number := s.unused[last]
+		s.unused = s.unused[:last]
+		s.chunks[number-1] = ackChunk{Block: b}
 		return number
 	}
-	k.chunks = append(k.chunks, ackChunk{Block: b})
-	return uint32(len(k.chunks))
+	s.chunks = append(s.chunks, ackChunk{Block: b})
+	return uint32(len(s.chunks))
 }
 
 // of is the ack of a slot, valid until drop; nil: it has none here.
-func (k *keptAcks) of(slot uint64) []byte {
-	if k.refs == nil {
+func (s *ackStore) of(slot uint64) []byte {
+	if s.refs == nil {
 		return nil
 	}
-	r := k.refs[slot&(k.slots-1)]
+	r := s.refs[slot&(s.slots-1)]
 	if r.chunk == 0 {
 		return nil
 	}
-	return k.chunks[r.chunk-1].Bytes()[r.off : r.off+r.size]
+	return s.chunks[r.chunk-1].Bytes()[r.off : r.off+r.size]
 }
 
 // drop forgets the ack of a slot, if it has one here.
-func (k *keptAcks) drop(slot uint64) {
-	if k.refs == nil {
+func (s *ackStore) drop(slot uint64) {
+	if s.refs == nil {
 		return
 	}
-	r := &k.refs[slot&(k.slots-1)]
+	r := &s.refs[slot&(s.slots-1)]
 	if r.chunk == 0 {
 		return
 	}
 	number := r.chunk
 	*r = ackRef{}
-	c := &k.chunks[number-1]
-	if c.open--; c.open == 0 {
-		k.close(number)
+	c := &s.chunks[number-1]
+	if c.count--; c.count == 0 {
+		s.closeChunk(number)
 	}
 }
 
-// close puts a chunk without acks out of use.
-func (k *keptAcks) close(number uint32) {
-	c := &k.chunks[number-1]
-	k.waiting -= int64(len(c.Bytes()))
-	if len(c.Bytes()) == k.size && len(k.spare) < ackSpares {
+// closeChunk puts a chunk without acks out of use.
+func (s *ackStore) closeChunk(number uint32) {
+	c := &s.chunks[number-1]
+	s.waiting -= int64(len(c.Bytes()))
+	if len(c.Bytes()) == s.size && len(s.spare) < maxSpareChunks {
 		c.Recycle()
-		k.spare = append(k.spare, c.Block)
+		s.spare = append(s.spare, c.Block)
 	} else {
 		c.Free()
 	}
 	*c = ackChunk{}
-	k.unused = append(k.unused, number)
-	if number == k.cur {
-		k.cur = 0
+	s.unused = append(s.unused, number)
+	if number == s.cur {
+		s.cur = 0
 	}
 }
 
 // bytes is the memory of all chunks.
-func (k *keptAcks) bytes() int64 { return k.waiting + int64(len(k.spare)*k.size) }
+func (s *ackStore) bytes() int64 { return s.waiting + int64(len(s.spare)*s.size) }
 
 // reset drops all acks.
-func (k *keptAcks) reset() {
-	if k.waiting == 0 {
+func (s *ackStore) reset() {
+	if s.waiting == 0 {
 		return
 	}
-	clear(k.refs)
-	for i := range k.chunks {
-		if k.chunks[i].open > 0 {
-			k.close(uint32(i) + 1)
+	clear(s.refs)
+	for i := range s.chunks {
+		if s.chunks[i].count > 0 {
+			s.closeChunk(uint32(i) + 1)
 		}
 	}
 }
 
 // free resets, and gives all memory back.
-func (k *keptAcks) free() {
-	k.reset()
-	for _, b := range k.spare {
+func (s *ackStore) free() {
+	s.reset()
+	for _, b := range s.spare {
 		b.Free()
 	}
-	k.spare = nil
+	s.spare = nil
 }

@@ -14,12 +14,12 @@ type ordered struct {
 	queued uint64          // every slot below is in the queue, or was in use before this connection
 
 	limit   int  // bytes to send at which no more acks are appended; 0: none
-	stopped bool // at limit
+	atLimit bool // at limit
 
 	// Rendered acks that wait for their turn. A window does not grow where acks are rendered:
 	// that goes with protocols without sessions.
-	kept *keptAcks
-	now  renderedAck // of the message that is done now; it waits nowhere yet
+	store *ackStore
+	now   renderedAck // of the message that is done now; it waits nowhere yet
 }
 
 // renderedAck is a rendered ack of a slot. The zero value is none.
@@ -44,20 +44,20 @@ func (s *ordered) done(slot uint64, _ int, _ worker.Code, ack []byte, _ time.Dur
 	s.now = renderedAck{slot, ack}
 	s.emitNext()
 	if s.now.ack != nil && s.conn != nil && s.win.owed(slot) {
-		s.kept.add(slot, ack)
+		s.store.add(slot, ack)
 	}
 	s.now = renderedAck{}
 }
 
-func (s *ordered) again(slot uint64, _ time.Duration) {
+func (s *ordered) redelivered(slot uint64, _ time.Duration) {
 	s.enqueueNew()
 	s.enqueue(slot, 1)
 	s.emitNext()
 }
 
-func (s *ordered) repeated(seq uint64, _ time.Duration) {
+func (s *ordered) redeliveredRetired(seq uint64, _ time.Duration) {
 	s.enqueueNew()
-	s.enqueueLeft(seq)
+	s.enqueueRetired(seq)
 	s.emitNext()
 }
 
@@ -65,8 +65,8 @@ func (s *ordered) resolved(time.Duration) { s.emitNext() }
 
 func (s *ordered) cumulative() *cumulative { return nil }
 
-func (s *ordered) proceed() bool {
-	if !s.stopped {
+func (s *ordered) emitBacklog() bool {
+	if !s.atLimit {
 		return false
 	}
 	before := s.out.end()
@@ -74,7 +74,7 @@ func (s *ordered) proceed() bool {
 	return s.out.end() > before
 }
 
-func (s *ordered) full() bool { return s.stopped && s.conn != nil }
+func (s *ordered) backlogged() bool { return s.atLimit && s.conn != nil }
 
 // emitRendered appends the ack that a worker has rendered of a done message.
 func (s *ordered) emitRendered(slot uint64) {
@@ -83,8 +83,8 @@ func (s *ordered) emitRendered(slot uint64) {
 		s.now = renderedAck{}
 		return
 	}
-	s.emit(slot, 1, s.kept.of(slot))
-	s.kept.drop(slot)
+	s.emit(slot, 1, s.store.of(slot))
+	s.store.drop(slot)
 }
 
 // enqueueNew adds what is new in the window to the queue.
@@ -103,7 +103,7 @@ func (s *ordered) enqueue(slot uint64, n int) {
 	s.queue.push(ackRange{slot, n})
 }
 
-func (s *ordered) enqueueLeft(seq uint64) {
+func (s *ordered) enqueueRetired(seq uint64) {
 	if last := s.lastQueued(); last != nil && last.n < 0 && last.at+uint64(-last.n) == seq {
 		last.n--
 		return
@@ -121,21 +121,21 @@ func (s *ordered) lastQueued() *ackRange {
 // emitNext appends the acks that are next, up to a message that is not done, or to the limit: when
 // one message has held up all others, their acks are not all to be in memory twice.
 func (s *ordered) emitNext() {
-	s.stopped = false
+	s.atLimit = false
 	if s.conn == nil {
 		return
 	}
 	s.enqueueNew()
 	for s.queue.len() > 0 {
 		if s.limit > 0 && s.out.Len() >= s.limit {
-			s.stopped = true
+			s.atLimit = true
 			return
 		}
 		r := s.queue.first()
 		n := 1
 		switch {
 		case r.n < 0:
-			s.emitRepeat(r.at)
+			s.emitRetired(r.at)
 			if r.at, r.n = r.at+1, r.n+1; r.n == 0 {
 				s.queue.pop()
 			}
@@ -148,7 +148,7 @@ func (s *ordered) emitNext() {
 			if s.rendered {
 				s.emitRendered(r.at)
 			} else {
-				n = min(int(k), boundaryMost)
+				n = min(int(k), maxBoundary)
 				s.emit(r.at, n, nil)
 			}
 		}

@@ -16,9 +16,9 @@ func (t *Tracker) InFlight() int { return t.win.inFlight() }
 // Working is the number of messages that are with workers, of earlier connections too.
 func (t *Tracker) Working() int { return t.working }
 
-// KeptAcks is the memory of rendered acks that wait for their turn, in bytes; all is with what is
+// WaitingAcks is the memory of rendered acks that wait for their turn, in bytes; all is with what is
 // spare.
-func (t *Tracker) KeptAcks() (waiting, all int64) { return t.kept.waiting, t.kept.bytes() }
+func (t *Tracker) WaitingAcks() (waiting, all int64) { return t.store.waiting, t.store.bytes() }
 
 // Next is the slot of the next message. It never goes back.
 func (t *Tracker) Next() uint64 { return t.win.next }

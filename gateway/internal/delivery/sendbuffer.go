@@ -12,9 +12,9 @@ type SendBuffer struct {
 	head int
 	sent uint64
 
-	boundaries queue[boundary] // of the acks in buf, by end
-	cuts       queue[uint64]   // ends of messages for sendmmsg; unused when pack is 0
-	pack       int             // acks in one such message at most; 0: no limit
+	boundaries  queue[boundary] // of the acks in buf, by end
+	messageEnds queue[uint64]   // ends of messages for sendmmsg; unused when pack is 0
+	pack        int             // acks in one such message at most; 0: no limit
 
 	kernel   queue[boundary] // of acks that the kernel has and may not have put on the wire, by end
 	inKernel int             // messages whose acks those are
@@ -30,14 +30,14 @@ type boundary struct {
 }
 
 const (
-	// boundaryMost is how many acks one boundary stands for at most, so that a peer that
+	// maxBoundary is how many acks one boundary stands for at most, so that a peer that
 	// takes few bytes at a time still moves the window.
-	boundaryMost = 1024
-	// kernelMost is the same for acks that the kernel has.
-	kernelMost = 64
-	// bufferKept is the longest buffer that is kept when it is empty, in bytes: a few acks may
+	maxBoundary = 1024
+	// maxKernelBoundary is the same for acks that the kernel has.
+	maxKernelBoundary = 64
+	// maxIdleBuffer is the longest buffer that is kept when it is empty, in bytes: a few acks may
 	// be as long as messages.
-	bufferKept = 1 << 20
+	maxIdleBuffer = 1 << 20
 )
 
 // Len is the number of bytes that the kernel has not taken.
@@ -69,14 +69,14 @@ func (o *SendBuffer) Write(frame []byte) {
 // a frame that acks nothing in the window.
 func (o *SendBuffer) appended(slot uint64, n int) {
 	end := o.end()
-	if o.pack > 0 && (o.cuts.len() == 0 || *o.cuts.last() != end) {
-		o.cuts.push(end)
+	if o.pack > 0 && (o.messageEnds.len() == 0 || *o.messageEnds.last() != end) {
+		o.messageEnds.push(end)
 	}
 	if n == 0 {
 		return
 	}
 	if o.boundaries.len() > 0 {
-		if b := o.boundaries.last(); b.slot+uint64(b.n) == slot && b.n+n <= boundaryMost {
+		if b := o.boundaries.last(); b.slot+uint64(b.n) == slot && b.n+n <= maxBoundary {
 			b.end, b.n = end, b.n+n
 			return
 		}
@@ -84,9 +84,9 @@ func (o *SendBuffer) appended(slot uint64, n int) {
 	o.boundaries.push(boundary{end, slot, n})
 }
 
-// Taken records that the kernel has taken the next n bytes. All slots whose acks' last byte
+// Sent records that the kernel has taken the next n bytes. All slots whose acks' last byte
 // was among them are resolved.
-func (o *SendBuffer) Taken(n int) {
+func (o *SendBuffer) Sent(n int) {
 	o.head += n
 	o.sent += uint64(n)
 	for o.boundaries.len() > 0 && o.boundaries.first().end <= o.sent {
@@ -95,13 +95,13 @@ func (o *SendBuffer) Taken(n int) {
 		o.moveToKernel(b)
 		o.win.resolve(b.slot, b.n)
 	}
-	for o.cuts.len() > 0 && *o.cuts.first() <= o.sent {
-		o.cuts.pop()
+	for o.messageEnds.len() > 0 && *o.messageEnds.first() <= o.sent {
+		o.messageEnds.pop()
 	}
 	switch {
 	case o.head == len(o.buf):
 		o.buf, o.head = o.buf[:0], 0
-		if cap(o.buf) > bufferKept {
+		if cap(o.buf) > maxIdleBuffer {
 			o.buf = nil
 		}
 	case o.head > len(o.buf)/2:
@@ -114,7 +114,7 @@ func (o *SendBuffer) Taken(n int) {
 func (o *SendBuffer) moveToKernel(b boundary) {
 	o.inKernel += b.n
 	if o.kernel.len() > 0 {
-		if last := o.kernel.last(); last.n+b.n <= kernelMost {
+		if last := o.kernel.last(); last.n+b.n <= maxKernelBoundary {
 			last.end, last.n = b.end, last.n+b.n
 			return
 		}
@@ -146,8 +146,8 @@ func (o *SendBuffer) Plan(msgs [][]byte) int {
 		return 1
 	}
 	from, n := o.sent, 0
-	for n < len(msgs) && n < o.cuts.len() {
-		to := *o.cuts.at(n)
+	for n < len(msgs) && n < o.messageEnds.len() {
+		to := *o.messageEnds.at(n)
 		msgs[n] = o.buf[o.head+int(from-o.sent) : o.head+int(to-o.sent)]
 		from = to
 		n++
@@ -159,7 +159,7 @@ func (o *SendBuffer) Plan(msgs [][]byte) int {
 func (o *SendBuffer) reset() {
 	o.buf, o.head, o.sent = o.buf[:0], 0, 0
 	o.boundaries.reset()
-	o.cuts.reset()
+	o.messageEnds.reset()
 	o.kernel.reset()
 	o.inKernel, o.onWire = 0, 0
 }

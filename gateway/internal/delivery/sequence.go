@@ -10,11 +10,11 @@ type Arrival uint8
 
 // Arrivals.
 const (
-	InOrder Arrival = iota // the one expected, and new
-	Fresh                  // new, behind numbers that are passed over
-	Late                   // was missing, fills a gap
-	Again                  // sent again: it was received before in this session
-	Back                   // falls back within the connection: a protocol error
+	InOrder     Arrival = iota // the one expected, and new
+	Fresh                      // new, behind numbers that are passed over
+	Late                       // was missing, fills a gap
+	Redelivered                // sent again: it was received before in this session
+	Back                       // falls back within the connection: a protocol error
 )
 
 // MaxSeq is the highest sequence number that may begin a session or end a gap. Up to
@@ -28,8 +28,8 @@ const maxGaps = 1024
 type Range struct{ First, Last uint64 }
 
 var (
-	nothing    = Range{1, 0}
-	everything = Range{0, 1<<64 - 1}
+	noNumbers  = Range{1, 0}
+	allNumbers = Range{0, 1<<64 - 1}
 )
 
 // Empty reports whether the range has no numbers.
@@ -47,9 +47,9 @@ type sequence struct {
 
 // verdict is the outcome of a number, or of numbers that are passed over.
 type verdict struct {
-	arrival Arrival
-	gap     Range // numbers that are now missing
-	skipped Range // numbers received before that the server did not send again
+	arrival   Arrival
+	gap       Range // numbers that are now missing
+	notResent Range // numbers received before that the server did not send again
 }
 
 // restart begins a session.
@@ -60,11 +60,11 @@ func (s *sequence) restart(first uint64) {
 // resume begins another connection of the session, which sends from first on.
 func (s *sequence) resume(first uint64) verdict {
 	s.expect = 0
-	return s.passOver(first)
+	return s.jumpTo(first)
 }
 
-// passOver passes over the numbers before seq, which is to be accepted next.
-func (s *sequence) passOver(seq uint64) verdict {
+// jumpTo passes over the numbers before seq, which is to be accepted next.
+func (s *sequence) jumpTo(seq uint64) verdict {
 	v := s.jump(seq)
 	s.expect = seq
 	return v
@@ -72,15 +72,15 @@ func (s *sequence) passOver(seq uint64) verdict {
 
 // jump passes over the numbers from expect up to seq-1; the caller sets expect.
 func (s *sequence) jump(seq uint64) verdict {
-	v := verdict{gap: nothing, skipped: nothing}
+	v := verdict{gap: noNumbers, notResent: noNumbers}
 	if from, to := s.expect, min(seq, s.high); from < to {
-		v.skipped = Range{from, to - 1}
+		v.notResent = Range{from, to - 1}
 	}
 	if seq > s.high {
 		v.gap = Range{s.high, seq - 1}
 		s.high = seq
 		s.gaps = append(s.gaps, v.gap)
-		s.trimGaps()
+		s.dropOldestGap()
 	}
 	return v
 }
@@ -105,18 +105,18 @@ func (s *sequence) classify(seq uint64) Arrival {
 	case seq < s.expect:
 		return Back
 	case seq < s.high:
-		return Again
+		return Redelivered
 	}
 	return Fresh
 }
 
 // accept judges the next number of this connection.
 func (s *sequence) accept(seq uint64) verdict {
-	v := verdict{gap: nothing, skipped: nothing}
+	v := verdict{gap: noNumbers, notResent: noNumbers}
 	switch {
 	case seq < s.expect:
 		v.arrival = Back
-		if s.fill(seq) {
+		if s.fillGap(seq) {
 			v.arrival = Late
 		}
 		return v
@@ -128,10 +128,10 @@ func (s *sequence) accept(seq uint64) verdict {
 	case seq >= s.high:
 		s.high = seq + 1
 		v.arrival = Fresh
-	case s.fill(seq):
+	case s.fillGap(seq):
 		v.arrival = Late
 	default:
-		v.arrival = Again
+		v.arrival = Redelivered
 	}
 	return v
 }
@@ -145,8 +145,8 @@ func (s *sequence) gapOf(seq uint64) int {
 	return i
 }
 
-// fill takes a number out of the gaps; false when it is in none.
-func (s *sequence) fill(seq uint64) bool {
+// fillGap takes a number out of the gaps; false when it is in none.
+func (s *sequence) fillGap(seq uint64) bool {
 	i := s.gapOf(seq)
 	if i < 0 {
 		return false
@@ -161,13 +161,13 @@ func (s *sequence) fill(seq uint64) bool {
 	default:
 		s.gaps = slices.Insert(s.gaps, i+1, Range{seq + 1, g.Last})
 		s.gaps[i].Last = seq - 1
-		s.trimGaps()
+		s.dropOldestGap()
 	}
 	return true
 }
 
-// trimGaps forgets the oldest gap where there are too many; its numbers count as received.
-func (s *sequence) trimGaps() {
+// dropOldestGap forgets the oldest gap where there are too many; its numbers count as received.
+func (s *sequence) dropOldestGap() {
 	if len(s.gaps) > maxGaps {
 		s.gaps = slices.Delete(s.gaps, 0, 1)
 	}

@@ -52,7 +52,7 @@ type Tracker struct {
 	win      *window
 	out      SendBuffer
 	acks     acks
-	kept     keptAcks    // regular's, under AckOrdered
+	store    ackStore    // regular's, under AckOrdered
 	regular  strategy    // of cfg.Mode
 	strategy strategy    // in use: regular, or stopped
 	cum      *cumulative // strategy's; nil: none
@@ -73,23 +73,23 @@ func New(cfg Config) *Tracker {
 	t.win.extents.low = cfg.Watermark
 	t.out.win, t.out.pack = t.win, cfg.Pack
 	t.acks = acks{win: t.win, out: &t.out, rendered: cfg.Rendered, count: cfg.Count}
-	t.kept.init(cfg.Memory, cfg.AckChunk, t.win.done.mask+1)
+	t.store.init(cfg.Memory, cfg.AckChunk, t.win.done.mask+1)
 	switch cfg.Mode {
 	case wire.AckEach:
 		t.regular = &each{acks: &t.acks}
 	case wire.AckOrdered:
-		t.regular = &ordered{acks: &t.acks, limit: cfg.SendLimit, kept: &t.kept}
+		t.regular = &ordered{acks: &t.acks, limit: cfg.SendLimit, store: &t.store}
 	case wire.AckRange:
 		t.regular = &cumulative{acks: &t.acks, interval: cfg.Interval}
 	case wire.AckNone:
 		t.regular = &silent{win: t.win}
 	}
 	t.readTo = cfg.FirstSlot
-	t.use(t.regular)
+	t.setStrategy(t.regular)
 	return t
 }
 
-func (t *Tracker) use(s strategy) { t.strategy, t.cum = s, s.cumulative() }
+func (t *Tracker) setStrategy(s strategy) { t.strategy, t.cum = s, s.cumulative() }
 
 // Connect begins a connection that resumes nothing, whose first message has number first.
 // Acks still owed from before are given up.
@@ -114,13 +114,13 @@ func (t *Tracker) ConnectRestored(conn wire.Conn, first uint64) {
 // on. It returns the numbers that are now missing.
 func (t *Tracker) Resume(conn wire.Conn, first uint64, now time.Duration) (gap Range) {
 	t.connect(conn)
-	return t.passed(t.seq.resume(first), now)
+	return t.applyVerdict(t.seq.resume(first), now)
 }
 
 // connect begins a connection on which nothing was received yet.
 func (t *Tracker) connect(conn wire.Conn) {
 	t.acks.conn, t.lost, t.ackingStopped = conn, 0, false
-	t.use(t.regular)
+	t.setStrategy(t.regular)
 	t.strategy.connect()
 }
 
@@ -147,7 +147,7 @@ func (t *Tracker) Disconnect(destroyed int) (unacked int) {
 // EndAcks sends no more acks on this connection: the protocol's close is next.
 func (t *Tracker) EndAcks() {
 	t.acks.conn = nil
-	t.kept.reset()
+	t.store.reset()
 }
 
 // StopAcking goes on with a connection that takes no acks any more: what it still brings
@@ -159,7 +159,7 @@ func (t *Tracker) StopAcking(destroyed int) {
 	t.lost = t.win.unacked() + destroyed
 	t.out.reset()
 	if t.cfg.Mode != wire.AckNone {
-		t.use(&stopped{silent: silent{win: t.win}, from: t.win.next, lost: &t.lost})
+		t.setStrategy(&stopped{silent: silent{win: t.win}, from: t.win.next, lost: &t.lost})
 	}
 	t.win.abandon()
 }
@@ -176,14 +176,14 @@ func (t *Tracker) Discard(destroyed int) {
 // valid until Done returns. What is pool.Returned was not handled and gets no ack: that
 // goes with protocols without sessions, whose peer gives it to another client.
 func (t *Tracker) Done(low uint32, n int, code worker.Code, ack []byte, now time.Duration) {
-	slot := t.win.whole(low)
+	slot := t.win.fullSlot(low)
 	t.working -= n
 	if code == pool.Returned {
-		t.win.finish(slot, n, worker.OK)
+		t.win.markDone(slot, n, worker.OK)
 		t.win.resolve(slot, n)
 		return
 	}
-	t.win.finish(slot, n, code)
+	t.win.markDone(slot, n, code)
 	t.strategy.done(slot, n, code, ack, now)
 }
 
@@ -202,15 +202,15 @@ func (t *Tracker) Flush(now time.Duration, must bool) bool {
 	if t.cum != nil {
 		t.cum.flush(now, must)
 	}
-	return t.strategy.proceed()
+	return t.strategy.emitBacklog()
 }
 
 // Close gives the memory back. Nothing else may be called afterwards.
-func (t *Tracker) Close() { t.kept.free() }
+func (t *Tracker) Close() { t.store.free() }
 
-// Finished reports whether every message that can be acked on this connection has been, and
+// AllAcked reports whether every message that can be acked on this connection has been, and
 // all is sent.
-func (t *Tracker) Finished() bool {
+func (t *Tracker) AllAcked() bool {
 	// Without sessions, messages of earlier connections have nothing to be acked here.
 	worked := t.working == 0 || !t.cfg.Sequenced && !t.ackingStopped && t.win.unacked() == 0
 	return worked && t.idle()
@@ -218,5 +218,5 @@ func (t *Tracker) Finished() bool {
 
 // idle reports whether there is nothing to send and no ack is kept back.
 func (t *Tracker) idle() bool {
-	return t.out.Len() == 0 && (t.cum == nil || !t.cum.pending) && !t.strategy.full()
+	return t.out.Len() == 0 && (t.cum == nil || !t.cum.pending) && !t.strategy.backlogged()
 }

@@ -74,8 +74,8 @@ func (w *window) add(seq uint64, n int, late bool) uint64 {
 	return slot
 }
 
-// whole is the slot in the window of which low is the low half.
-func (w *window) whole(low uint32) uint64 {
+// fullSlot is the slot in the window of which low is the low half.
+func (w *window) fullSlot(low uint32) uint64 {
 	return w.base + uint64(low-uint32(w.base))
 }
 
@@ -84,8 +84,8 @@ func (w *window) find(seq uint64) (slot uint64, ok bool) {
 	return w.extents.slot(seq, w.base, w.next)
 }
 
-// finish records that the workers are done with n slots.
-func (w *window) finish(slot uint64, n int, code worker.Code) {
+// markDone records that the workers are done with n slots.
+func (w *window) markDone(slot uint64, n int, code worker.Code) {
 	w.done.set(slot, uint64(n))
 	if code != worker.OK {
 		w.codes.set(slot, n, code)
@@ -144,8 +144,8 @@ func (w *window) abandon() {
 	w.codes.abandon()
 }
 
-// skip resolves the slots of these numbers: the server does not want their acks.
-func (w *window) skip(r Range) {
+// resolveRange resolves the slots of these numbers: the server does not want their acks.
+func (w *window) resolveRange(r Range) {
 	var slots [][2]uint64 // resolving changes the extents
 	w.extents.eachIn(r, w.base, w.next, func(slot, n uint64) {
 		slots = append(slots, [2]uint64{slot, n})
@@ -174,7 +174,7 @@ func (w *window) lateBelow(seq uint64) bool {
 // before it can be acked.
 func (w *window) needsRedelivery() bool {
 	found := false
-	w.extents.eachIn(everything, w.base, w.next, func(slot, n uint64) {
+	w.extents.eachIn(allNumbers, w.base, w.next, func(slot, n uint64) {
 		for n > 0 && !found {
 			k, received := w.received.prefix(slot, n)
 			if !received {
@@ -192,7 +192,7 @@ func (w *window) needsRedelivery() bool {
 // unacked is the number of messages of the living session whose ack was not sent.
 func (w *window) unacked() int {
 	count := 0
-	w.extents.eachIn(everything, w.base, w.next, func(slot, n uint64) {
+	w.extents.eachIn(allNumbers, w.base, w.next, func(slot, n uint64) {
 		for n > 0 {
 			k, resolved := w.resolved.prefix(slot, n)
 			if !resolved {
