@@ -18,7 +18,7 @@ import (
 )
 
 // startConn makes a loop that is connected to nothing, on a clock of the test's.
-func startConn(t *testing.T, hosts string) (*conn, *stillWorld) {
+func startConn(t *testing.T, hosts string) (*conn, *idleEnv) {
 	t.Helper()
 	cfg := testConfig(t, "tcp://"+hosts, accept)
 	cfg.ReconnectMin, cfg.ReconnectMax = 100*time.Millisecond, time.Hour
@@ -27,20 +27,20 @@ func startConn(t *testing.T, hosts string) (*conn, *stillWorld) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &stillWorld{}
+	w := &idleEnv{}
 	l := newLoop(&cfg, set, new(Stats), w)
 	t.Cleanup(l.slabs.close)
 	return &l.conn, w
 }
 
-// stillWorld connects to nothing.
-type stillWorld struct{}
+// idleEnv connects to nothing.
+type idleEnv struct{}
 
-func (*stillWorld) now() time.Duration               { return 0 }
-func (*stillWorld) connect(context.Context, *dialer) {}
-func (*stillWorld) watch(transport) error            { return nil }
-func (*stillWorld) unwatch(transport)                {}
-func (*stillWorld) post(func())                      {}
+func (*idleEnv) now() time.Duration               { return 0 }
+func (*idleEnv) connect(context.Context, *dialer) {}
+func (*idleEnv) watch(transport) error            { return nil }
+func (*idleEnv) unwatch(transport)                {}
+func (*idleEnv) post(func())                      {}
 
 // TestJudge: an address has worked, and the backoff starts over, when its connection was
 // ready for a second; what comes after the end was noticed does not count.
@@ -156,7 +156,7 @@ func TestFollowToTLS(t *testing.T) {
 
 // TestServerThatLasts is dialled again before any other.
 func TestServerThatLasts(t *testing.T) {
-	first, second := newStation(t), newStation(t)
+	first, second := newTestServer(t), newTestServer(t)
 	cfg := testConfig(t, "tcp://"+first.ln.Addr().String()+","+second.ln.Addr().String(), accept)
 	cfg.ExitOnClose = false
 	setFlag(&cfg, "frame", "line")

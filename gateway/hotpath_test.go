@@ -23,12 +23,12 @@ import (
 	"feedgate/worker/credential"
 )
 
-// handLoop is a loop that the test turns by hand, so that nothing but the path of
+// manualLoop is a loop that the test turns by hand, so that nothing but the path of
 // a message runs between two looks at the allocator.
 //
 // serve takes the server's side of the connection, TLS and login and all. wrap, unless nil,
 // makes another protocol of the configured one.
-func handLoop(
+func manualLoop(
 	t *testing.T, cfg Config, serve func(net.Conn) net.Conn, wrap func(*wire.Codec) *wire.Codec,
 ) (*loop, net.Conn) {
 	t.Helper()
@@ -121,7 +121,7 @@ type hotPath struct {
 const hotMessages = 500
 
 func testHotPath(t *testing.T, cfg Config, path hotPath) {
-	l, server := handLoop(t, cfg, path.serve, path.wrap)
+	l, server := manualLoop(t, cfg, path.serve, path.wrap)
 	sent := uint64(0)
 	buf, acks := make([]byte, 0, 1<<17), make([]byte, 1<<17)
 	round := func() {

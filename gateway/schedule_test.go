@@ -164,7 +164,7 @@ func (s *schedule) watch(t transport) error {
 	if s.rng.IntN(50) == 0 {
 		return errors.New("no more can be watched")
 	}
-	s.sock.watched, s.sock.readable, s.sock.writable = true, true, true
+	s.sock.watched, s.sock.edgeReadable, s.sock.edgeWritable = true, true, true
 	return nil
 }
 
@@ -261,7 +261,7 @@ func (s *schedule) dialed() {
 		s.l.conn.dialEnded(dialResult{err: errors.New("refused")})
 	} else {
 		s.l.conn.dialer.attempts++
-		s.sock = &schedSocket{s: s, rng: s.rng, room: s.rng.IntN(s.takes), down: []byte(among(s.rng, "", "r", "r", "r+1m", "f"))}
+		s.sock = &schedSocket{s: s, rng: s.rng, room: s.rng.IntN(s.takes), received: []byte(among(s.rng, "", "r", "r", "r+1m", "f"))}
 		s.l.conn.dialEnded(dialResult{sock: s.sock, host: "a:1", addr: "1.0.0.1:1", target: at})
 	}
 	s.wake()
@@ -270,11 +270,11 @@ func (s *schedule) dialed() {
 // edges reports to the loop what has changed at the socket.
 func (s *schedule) edges() {
 	c := s.sock
-	if c == nil || !c.watched || !(c.readable || c.writable || c.hungUp || c.broken) {
+	if c == nil || !c.watched || !(c.edgeReadable || c.edgeWritable || c.edgeHalfClosed || c.edgeReset) {
 		return
 	}
-	s.l.conn.peer.edge(c.readable, c.writable, c.hungUp, c.broken)
-	c.readable, c.writable, c.hungUp, c.broken = false, false, false, false
+	s.l.conn.peer.edge(c.edgeReadable, c.edgeWritable, c.edgeHalfClosed, c.edgeReset)
+	c.edgeReadable, c.edgeWritable, c.edgeHalfClosed, c.edgeReset = false, false, false, false
 	s.wake()
 }
 

@@ -130,8 +130,8 @@ func (c *transitionLog) observe(s state, e event, row int) {
 	delete(c.left, rowName(s, &transitions[row]))
 }
 
-// complain reports the rows that were not taken.
-func (c *transitionLog) complain(seeds uint64) {
+// reportMissing reports the rows that were not taken.
+func (c *transitionLog) reportMissing(seeds uint64) {
 	for name := range c.left {
 		c.t.Errorf("%d seeds do not get to %s", seeds, name)
 	}
@@ -147,7 +147,7 @@ func TestTransitionsHappen(t *testing.T) {
 		runSchedule(t, seed, func(l *loop) { l.conn.observe = c.observe })
 	}
 	t.Logf("%d seeds", seed)
-	c.complain(seed)
+	c.reportMissing(seed)
 }
 
 // TestSimulatedTransitions: the simulation takes every row that FG/1 has, too.
@@ -173,7 +173,7 @@ func TestSimulatedTransitions(t *testing.T) {
 		}
 	}
 	t.Logf("%d seeds", seed)
-	c.complain(seed)
+	c.reportMissing(seed)
 }
 
 // TestStatesInDesign: docs/design.md has the tables as they are.

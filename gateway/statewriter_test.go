@@ -27,10 +27,10 @@ func stateOn(t *testing.T, log *testkit.Log, disk func(write func() error) error
 	return s
 }
 
-// hangs is a disk that writes only while it is let.
-type hangs struct{ wait atomic.Pointer[chan struct{}] }
+// hangingDisk is a disk that writes only while it is let.
+type hangingDisk struct{ wait atomic.Pointer[chan struct{}] }
 
-func (h *hangs) write(do func() error) error {
+func (h *hangingDisk) write(do func() error) error {
 	if wait := h.wait.Load(); wait != nil {
 		<-*wait
 	}
@@ -38,7 +38,7 @@ func (h *hangs) write(do func() error) error {
 }
 
 // hang stops the disk until the function is called, or the test ends.
-func (h *hangs) hang(t *testing.T) (letGo func()) {
+func (h *hangingDisk) hang(t *testing.T) (letGo func()) {
 	wait := make(chan struct{})
 	h.wait.Store(&wait)
 	letGo = func() {
@@ -50,9 +50,9 @@ func (h *hangs) hang(t *testing.T) (letGo func()) {
 	return letGo
 }
 
-// held sends a message that is to wait, and sees by the answer to a PING behind it, in the same
+// sendHeld sends a message that is to wait, and sees by the answer to a PING behind it, in the same
 // segment, that it was read and that the loop turns.
-func (c *feedConn) held(seq uint64) {
+func (c *feedConn) sendHeld(seq uint64) {
 	c.t.Helper()
 	b := fg1.AppendFrame(nil, fg1.Data, 0, 0, seq, []byte("x"))
 	c.send(fg1.AppendFrame(b, fg1.Ping, 0, 0, seq, nil))
@@ -62,7 +62,7 @@ func (c *feedConn) held(seq uint64) {
 // TestStateDiskHangs: while it does, loops turn, messages of a known session go on, and those
 // of a new one wait until it is in the file. It is reported, and a drain does not wait.
 func TestStateDiskHangs(t *testing.T) {
-	var disk hangs
+	var disk hangingDisk
 	var log testkit.Log
 	state := stateOn(t, &log, disk.write)
 	var handled atomic.Int64
@@ -79,7 +79,7 @@ func TestStateDiskHangs(t *testing.T) {
 
 	letGo := disk.hang(t)
 	fresh := feeds[1].login(1, `{"session":"new"}`)
-	fresh.held(1)
+	fresh.sendHeld(1)
 	testkit.Eventually(t, "the report of the disk", func() bool { return state.Ready() != nil })
 	if err := state.Ready(); !strings.Contains(err.Error(), "--state: the disk of "+state.path) {
 		t.Error(err)
@@ -97,7 +97,7 @@ func TestStateDiskHangs(t *testing.T) {
 	if fresh.hello.Session != "new" {
 		t.Errorf("HELLO asks for %q", fresh.hello.Session)
 	}
-	fresh.held(1)
+	fresh.sendHeld(1)
 	gateways[1].cancel()
 	fresh.expect(fg1.Bye, fg1.CodeShuttingDown, 0)
 	fresh.Close()
@@ -129,7 +129,7 @@ func TestStateDiskHangs(t *testing.T) {
 
 // TestStateDiskComesBack: then the messages that have waited are processed.
 func TestStateDiskComesBack(t *testing.T) {
-	var disk hangs
+	var disk hangingDisk
 	var log testkit.Log
 	state := stateOn(t, &log, disk.write)
 	defer state.Close()
@@ -139,10 +139,10 @@ func TestStateDiskComesBack(t *testing.T) {
 	cfg.State = state
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"first"}`)
-	conn.held(1)
+	conn.sendHeld(1)
 	conn.Close() // the write of this session is under way
 	conn = feed.login(1, `{"session":"second"}`)
-	conn.held(1)
+	conn.sendHeld(1)
 	letGo()
 	conn.expect(fg1.Ack, 0, 1)
 	if e := state.get(feed.url()); e.Session != "second" {
@@ -193,7 +193,7 @@ func TestSessionThatCannotBeWritten(t *testing.T) {
 
 // TestSecretSessionWaitsForNothing: it will not be in the file.
 func TestSecretSessionWaitsForNothing(t *testing.T) {
-	var disk hangs
+	var disk hangingDisk
 	var log testkit.Log
 	state := stateOn(t, &log, disk.write)
 	defer state.Close()

@@ -10,27 +10,27 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// thinRig is a pool whose messages the test dispatches and finishes itself, as the workers.
-type thinRig struct {
+// slabTest is a pool whose messages the test dispatches and finishes itself, as the workers.
+type slabTest struct {
 	t    testing.TB
 	p    *slabPool
 	held []pool.Held // in use
 	asks int
 }
 
-func newThinRig(t testing.TB, memory int64) *thinRig {
-	r := &thinRig{t: t, p: newSlabPool(memory, 1024)}
+func newSlabTest(t testing.TB, memory int64) *slabTest {
+	r := &slabTest{t: t, p: newSlabPool(memory, 1024)}
 	r.p.memory = offheap.Heap{PageSize: 4096}
 	return r
 }
 
-func (r *thinRig) Ask() { r.asks++ }
+func (r *slabTest) Ask() { r.asks++ }
 
-func (r *thinRig) Held() ([][]pool.Held, bool) { return [][]pool.Held{r.held}, true }
+func (r *slabTest) Held() ([][]pool.Held, bool) { return [][]pool.Held{r.held}, true }
 
 // fill fills a slab with messages of size bytes, of which those that keep says stay in use; false:
 // there is none.
-func (r *thinRig) fill(size int, keep func(i int) bool) bool {
+func (r *slabTest) fill(size int, keep func(i int) bool) bool {
 	id, ok := r.p.get(1)
 	if !ok {
 		return false
@@ -51,12 +51,12 @@ func (r *thinRig) fill(size int, keep func(i int) bool) bool {
 	return true
 }
 
-func (r *thinRig) content(m pool.Held) []byte {
+func (r *slabTest) content(m pool.Held) []byte {
 	return bytes.Repeat([]byte{byte(m.Off/64) ^ byte(m.Slab)}, int(m.Len))
 }
 
 // relieve has the pool ask, if it wants to, and thin; it returns what was won, in bytes.
-func (r *thinRig) relieve() int64 {
+func (r *slabTest) relieve() int64 {
 	before := r.p.used
 	if !r.p.reclaim(r, true) && r.p.asking {
 		r.p.reclaim(r, true)
@@ -65,7 +65,7 @@ func (r *thinRig) relieve() int64 {
 }
 
 // finish finishes all messages in use but those that keep says.
-func (r *thinRig) finish(keep func(i int) bool) {
+func (r *slabTest) finish(keep func(i int) bool) {
 	kept := r.held[:0]
 	for i, m := range r.held {
 		if keep(i) {
@@ -78,7 +78,7 @@ func (r *thinRig) finish(keep func(i int) bool) {
 }
 
 // check: what is in use is there, and the pool counts its pages.
-func (r *thinRig) check() {
+func (r *slabTest) check() {
 	r.t.Helper()
 	used := int64(0)
 	for id, u := range r.p.uses {
@@ -102,7 +102,7 @@ func none(int) bool { return false }
 // TestOneMessagePinsOnePage: with one message in use in each of them, there is room for many times
 // the slabs that fit the limit. When the messages are done, all of it comes back.
 func TestOneMessagePinsOnePage(t *testing.T) {
-	r := newThinRig(t, 8<<20)
+	r := newSlabTest(t, 8<<20)
 	fit := int(r.p.limit) / r.p.size
 	for slabs := range 10 * fit {
 		if !r.fill(64, func(i int) bool { return i == slabs%100 }) {
@@ -129,7 +129,7 @@ func TestOneMessagePinsOnePage(t *testing.T) {
 // TestWorkersBehindAreNotAsked: slabs of which all is in use, and a few that are done but for
 // some, are what slow workers look like.
 func TestWorkersBehindAreNotAsked(t *testing.T) {
-	r := newThinRig(t, 8<<20)
+	r := newSlabTest(t, 8<<20)
 	for n := 0; r.fill(1024, func(i int) bool { return n > 3 || i > 256 }); n++ {
 	}
 	if won := r.relieve(); r.asks > 0 || won > 0 {
@@ -140,7 +140,7 @@ func TestWorkersBehindAreNotAsked(t *testing.T) {
 // TestAskedInVainOnce: where each page has a message in use, the workers are asked once, and again
 // when half of these are done.
 func TestAskedInVainOnce(t *testing.T) {
-	r := newThinRig(t, 8<<20)
+	r := newSlabTest(t, 8<<20)
 	every := func(i int) bool { return i%50 == 0 }
 	for r.fill(64, every) {
 	}
@@ -168,7 +168,7 @@ func TestAskedInVainOnce(t *testing.T) {
 // TestThinnedSlabsFillTheTable: when the table is full, reading waits; a slab that comes back ends
 // that, of whatever size.
 func TestThinnedSlabsFillTheTable(t *testing.T) {
-	r := newThinRig(t, 1<<20)
+	r := newSlabTest(t, 1<<20)
 	r.p.memory = offheap.Heap{PageSize: 64}
 	one := func(i int) bool { return i == 0 }
 	slabs := 0
@@ -184,7 +184,7 @@ func TestThinnedSlabsFillTheTable(t *testing.T) {
 	}
 	r.check()
 
-	r = newThinRig(t, 1<<20)
+	r = newSlabTest(t, 1<<20)
 	id, ok := r.p.get(2 * r.p.size)
 	if !ok {
 		t.Fatal("no slab of two")
@@ -200,7 +200,7 @@ func TestThinnedSlabsFillTheTable(t *testing.T) {
 // TestEndKeepsPagesOnly: at the end, what was never completed keeps the pages that it lies in, and
 // nothing else is kept.
 func TestEndKeepsPagesOnly(t *testing.T) {
-	r := newThinRig(t, 8<<20)
+	r := newSlabTest(t, 8<<20)
 	memory := newSimMemory()
 	r.p.memory = memory
 	for n := range 6 {
@@ -230,7 +230,7 @@ func BenchmarkThin(b *testing.B) {
 			for range b.N {
 				b.StopTimer()
 				rnd := rand.New(rand.NewPCG(1, 1))
-				r := newThinRig(b, 64<<20)
+				r := newSlabTest(b, 64<<20)
 				r.p.memory = offheap.Kernel{}
 				for r.fill(64, func(int) bool { return rnd.IntN(share.of) == 0 }) {
 				}
