@@ -2,27 +2,27 @@ package delivery
 
 import "feedgate/worker/offheap"
 
-// ackStore is rendered acks that wait for their turn, in chunks of memory outside of Go's heap,
-// in the order in which they came. A chunk is given back once all its acks are gone.
+// ackStore holds rendered acks until it is their turn. They are in chunks of memory outside Go's
+// heap, in the order in which they were added. A chunk is freed with its last ack.
 //
-// Invariant: each chunk in use has acks, and waiting is the sum of their sizes.
+// Invariant: each chunk in use holds an ack, and waiting is the sum of the sizes of these chunks.
 type ackStore struct {
 	memory offheap.Memory
-	size   int    // of the usual chunk, bytes
-	slots  uint64 // of the window, a power of two: those in use differ in their last bits
+	size   int    // of a regular chunk, in bytes
+	slots  uint64 // size of the window, a power of two: slots in use differ modulo slots
 
-	refs   []ackRef   // by slot & (slots-1); nil: no ack had to wait so far
+	refs   []ackRef   // by slot & (slots-1); nil until the first ack is added
 	chunks []ackChunk // by ackRef.chunk-1
 	unused []uint32   // numbers of chunks without memory
-	cur    uint32     // number of the chunk that is being filled; 0: none
+	cur    uint32     // number of the chunk being filled; 0: none
 	spare  []offheap.Block
 
 	waiting int64 // bytes of chunks in use
 }
 
-// ackRef is where the ack of a slot lies.
+// ackRef locates the ack of a slot.
 type ackRef struct {
-	chunk     uint32 // its number, from 1; 0: the slot has no ack here
+	chunk     uint32 // number of the chunk, from 1; 0: the store has no ack for the slot
 	off, size uint32
 }
 
@@ -33,24 +33,25 @@ type ackChunk struct {
 }
 
 const (
-	// ackChunkSize is the size of the usual chunk at most, in bytes.
+	// ackChunkSize is the largest size of a regular chunk, in bytes.
 	ackChunkSize = 64 << 10
-	// maxSpareChunks is how many free chunks are kept.
+	// maxSpareChunks is how many free chunks are kept for reuse.
 	maxSpareChunks = 4
 )
 
-// init sets up for a window of slots, a power of two, with chunks of up to most bytes; 0: the usual.
-func (s *ackStore) init(memory offheap.Memory, most int, slots uint64) {
+// init prepares the store for a window of slots, a power of two. maxChunk limits the size of a
+// regular chunk, in bytes; 0: ackChunkSize does.
+func (s *ackStore) init(memory offheap.Memory, maxChunk int, slots uint64) {
 	if memory == nil {
 		memory = offheap.Default
 	}
 	s.memory, s.size, s.slots = memory, ackChunkSize, slots
-	if most > 0 {
-		s.size = min(s.size, most)
+	if maxChunk > 0 {
+		s.size = min(s.size, maxChunk)
 	}
 }
 
-// add copies the ack of a slot that has none here.
+// add copies the ack of a slot that has none in the store.
 func (s *ackStore) add(slot uint64, ack []byte) {
 	if len(ack) == 0 {
 		return
@@ -66,7 +67,7 @@ func (s *ackStore) add(slot uint64, ack []byte) {
 	s.refs[slot&(s.slots-1)] = ackRef{number, uint32(at), uint32(len(ack))}
 }
 
-// chunkFor is the number of a chunk with room for n bytes more.
+// chunkFor returns the number of a chunk with space for n more bytes.
 func (s *ackStore) chunkFor(n int) uint32 {
 	if n > s.size {
 		return s.openChunk(offheap.AllocBlock(s.memory, n))
@@ -100,7 +101,7 @@ func (s *ackStore) openChunk(b offheap.Block) uint32 {
 	return uint32(len(s.chunks))
 }
 
-// of is the ack of a slot, valid until drop; nil: it has none here.
+// of returns the ack of a slot, valid until drop; nil if the store has none.
 func (s *ackStore) of(slot uint64) []byte {
 	if s.refs == nil {
 		return nil
@@ -112,7 +113,7 @@ func (s *ackStore) of(slot uint64) []byte {
 	return s.chunks[r.chunk-1].Bytes()[r.off : r.off+r.size]
 }
 
-// drop forgets the ack of a slot, if it has one here.
+// drop removes the ack of a slot, if there is one.
 func (s *ackStore) drop(slot uint64) {
 	if s.refs == nil {
 		return
@@ -129,7 +130,7 @@ func (s *ackStore) drop(slot uint64) {
 	}
 }
 
-// closeChunk puts a chunk without acks out of use.
+// closeChunk takes a chunk without acks out of use.
 func (s *ackStore) closeChunk(number uint32) {
 	c := &s.chunks[number-1]
 	s.waiting -= int64(len(c.Bytes()))
@@ -146,7 +147,7 @@ func (s *ackStore) closeChunk(number uint32) {
 	}
 }
 
-// bytes is the memory of all chunks.
+// bytes returns the memory of all chunks, in bytes.
 func (s *ackStore) bytes() int64 { return s.waiting + int64(len(s.spare)*s.size) }
 
 // reset drops all acks.
@@ -162,7 +163,7 @@ func (s *ackStore) reset() {
 	}
 }
 
-// free resets, and gives all memory back.
+// free drops all acks and frees all memory.
 func (s *ackStore) free() {
 	s.reset()
 	for _, b := range s.spare {

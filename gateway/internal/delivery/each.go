@@ -42,11 +42,11 @@ func (s *silent) redelivered(slot uint64, _ time.Duration) {
 
 func (s *silent) redeliveredRetired(uint64, time.Duration) {}
 
-// stopped takes the place of another strategy on a connection that takes no acks any more,
-// and counts those that cannot be sent.
+// stopped replaces the strategy of a connection whose peer no longer accepts acks. It counts those
+// that cannot be sent.
 type stopped struct {
 	silent
-	from uint64 // slot of the next message when it stopped: all before are counted
+	from uint64 // first slot not counted when acking stopped
 	lost *int   // Tracker.lost
 }
 

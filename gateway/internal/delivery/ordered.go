@@ -6,30 +6,30 @@ import (
 	"feedgate/worker"
 )
 
-// ordered acks messages one by one, in order of arrival on this connection: the order of
-// slots, but where the server sends again what once filled a gap.
+// ordered acks messages individually, in order of arrival on this connection. This is the order of
+// slots, except for redelivered messages that once filled a gap.
 type ordered struct {
 	*acks
-	queue  queue[ackRange] // what came on this connection and is not acked, in order
-	queued uint64          // every slot below is in the queue, or was in use before this connection
+	queue  queue[ackRange] // unacked messages of this connection, in order of arrival
+	queued uint64          // every lower slot is in the queue, or was in use before this connection
 
-	limit   int  // bytes to send at which no more acks are appended; 0: none
-	atLimit bool // at limit
+	limit   int  // unsent bytes at which no more acks are appended; 0: no limit
+	atLimit bool // emitNext stopped at limit
 
-	// Rendered acks that wait for their turn. A window does not grow where acks are rendered:
-	// that goes with protocols without sessions.
+	// Rendered acks that wait for their turn. The window never grows then: only protocols without
+	// sessions render acks.
 	store *ackStore
-	now   renderedAck // of the message that is done now; it waits nowhere yet
+	now   renderedAck // ack of the message that done is handling, not in store yet
 }
 
-// renderedAck is a rendered ack of a slot. The zero value is none.
+// renderedAck is the rendered ack of a slot. The zero value is none.
 type renderedAck struct {
 	slot uint64
 	ack  []byte
 }
 
-// ackRange is n slots from at on; where n is negative, -n sequence numbers from at on of
-// messages that have left the window.
+// ackRange is n slots starting at slot at or, if n is negative, -n messages that have left the
+// window, starting with number at.
 type ackRange struct {
 	at uint64
 	n  int
@@ -76,7 +76,7 @@ func (s *ordered) emitBacklog() bool {
 
 func (s *ordered) backlogged() bool { return s.atLimit && s.conn != nil }
 
-// emitRendered appends the ack that a worker has rendered of a done message.
+// emitRendered appends the rendered ack of a done message.
 func (s *ordered) emitRendered(slot uint64) {
 	if s.now.ack != nil && s.now.slot == slot {
 		s.emit(slot, 1, s.now.ack)
@@ -87,7 +87,7 @@ func (s *ordered) emitRendered(slot uint64) {
 	s.store.drop(slot)
 }
 
-// enqueueNew adds what is new in the window to the queue.
+// enqueueNew appends the messages that are new in the window to the queue.
 func (s *ordered) enqueueNew() {
 	if s.queued < s.win.next {
 		s.enqueue(s.queued, int(s.win.next-s.queued))
@@ -118,8 +118,8 @@ func (s *ordered) lastQueued() *ackRange {
 	return s.queue.last()
 }
 
-// emitNext appends the acks that are next, up to a message that is not done, or to the limit: when
-// one message has held up all others, their acks are not all to be in memory twice.
+// emitNext appends acks up to the first message that is not done, or up to limit. Without a limit,
+// all the acks behind a slow message would be in memory twice once it is done.
 func (s *ordered) emitNext() {
 	s.atLimit = false
 	if s.conn == nil {

@@ -1,10 +1,12 @@
 package delivery
 
-// SendBuffer is what is to be sent: acks and the protocol's own frames in one stream
-// of bytes, in the order in which they go out. Its owner is the loop.
+// SendBuffer holds the bytes to send: acks and the protocol's own frames, in order. The loop owns
+// it.
 //
-// Invariant: buf[head:] was not yet taken by the kernel, and its first byte has
-// offset sent in the connection's stream.
+// A byte is sent once the kernel has accepted it, and transmitted once the kernel has put it on the
+// wire.
+//
+// Invariant: buf[head:] is unsent, and its first byte has offset sent in the connection's stream.
 type SendBuffer struct {
 	win *window
 
@@ -13,51 +15,49 @@ type SendBuffer struct {
 	sent uint64
 
 	boundaries  queue[boundary] // of the acks in buf, by end
-	messageEnds queue[uint64]   // ends of messages for sendmmsg; unused when pack is 0
-	pack        int             // acks in one such message at most; 0: no limit
+	messageEnds queue[uint64]   // where messages for sendmmsg end; unused if pack is 0
+	pack        int             // most acks in one such message; 0: no limit
 
-	kernel   queue[boundary] // of acks that the kernel has and may not have put on the wire, by end
-	inKernel int             // messages whose acks those are
-	onWire   uint64          // offset up to which all was on the wire when that was last asked
+	kernel   queue[boundary] // of acks that are sent and not known to be transmitted, by end
+	inKernel int             // messages acked by them
+	onWire   uint64          // offset up to which all bytes were transmitted, when last checked
 }
 
-// boundary is the end of acks in the stream: with all bytes before end, the acks of n
-// slots from slot on have gone.
+// boundary says that once all bytes before end are sent, the acks of n slots starting at slot are.
 type boundary struct {
 	end  uint64
-	slot uint64 // not used for what the kernel has
+	slot uint64 // unused in SendBuffer.kernel
 	n    int
 }
 
 const (
-	// maxBoundary is how many acks one boundary stands for at most, so that a peer that
-	// takes few bytes at a time still moves the window.
+	// maxBoundary is the most acks that one boundary stands for. It is low enough that a peer which
+	// accepts only few bytes at a time still moves the window.
 	maxBoundary = 1024
-	// maxKernelBoundary is the same for acks that the kernel has.
+	// maxKernelBoundary is the same for acks in the kernel.
 	maxKernelBoundary = 64
-	// maxIdleBuffer is the longest buffer that is kept when it is empty, in bytes: a few acks may
-	// be as long as messages.
+	// maxIdleBuffer is the capacity above which an empty buffer is freed, in bytes: occasionally,
+	// acks are as long as messages.
 	maxIdleBuffer = 1 << 20
 )
 
-// Len is the number of bytes that the kernel has not taken.
+// Len returns the number of unsent bytes.
 func (o *SendBuffer) Len() int { return len(o.buf) - o.head }
 
-// Acks reports whether there are acks among them.
+// Acks reports whether the unsent bytes contain acks.
 func (o *SendBuffer) Acks() bool { return o.boundaries.len() > 0 }
 
-// InKernel is the number of messages whose acks the kernel has taken and, for all that is
-// known, not put on the wire.
+// InKernel returns the number of messages whose acks are sent and not known to be transmitted.
 func (o *SendBuffer) InKernel() int { return o.inKernel }
 
-// end is the offset of the next byte that is appended.
+// end returns the offset of the next byte to be appended.
 func (o *SendBuffer) end() uint64 { return o.sent + uint64(o.Len()) }
 
-// AvailableBuffer is an empty buffer for a frame of the protocol's own, to be passed to the
-// Write that follows at once.
+// AvailableBuffer returns an empty buffer to which the caller may append one of the protocol's own
+// frames, and which it then passes to Write immediately.
 func (o *SendBuffer) AvailableBuffer() []byte { return o.buf[len(o.buf):] }
 
-// Write appends a frame of the protocol's own, if any. It acks nothing in the window.
+// Write appends one of the protocol's own frames, which acks nothing in the window.
 func (o *SendBuffer) Write(frame []byte) {
 	if len(frame) > 0 {
 		o.buf = append(o.buf, frame...)
@@ -65,8 +65,8 @@ func (o *SendBuffer) Write(frame []byte) {
 	}
 }
 
-// appended records that buf has grown by acks of n slots from slot on, or, where n is 0, by
-// a frame that acks nothing in the window.
+// appended records that buf has grown by acks of n slots starting at slot or, if n is 0, by a frame
+// that acks nothing in the window.
 func (o *SendBuffer) appended(slot uint64, n int) {
 	end := o.end()
 	if o.pack > 0 && (o.messageEnds.len() == 0 || *o.messageEnds.last() != end) {
@@ -84,8 +84,8 @@ func (o *SendBuffer) appended(slot uint64, n int) {
 	o.boundaries.push(boundary{end, slot, n})
 }
 
-// Sent records that the kernel has taken the next n bytes. All slots whose acks' last byte
-// was among them are resolved.
+// Sent records that the kernel has accepted the next n bytes. It resolves the slots whose acks end
+// among them.
 func (o *SendBuffer) Sent(n int) {
 	o.head += n
 	o.sent += uint64(n)
@@ -110,7 +110,7 @@ func (o *SendBuffer) Sent(n int) {
 	}
 }
 
-// moveToKernel records that the kernel has acks to put on the wire.
+// moveToKernel records that acks are in the kernel, to be transmitted.
 func (o *SendBuffer) moveToKernel(b boundary) {
 	o.inKernel += b.n
 	if o.kernel.len() > 0 {
@@ -122,8 +122,8 @@ func (o *SendBuffer) moveToKernel(b boundary) {
 	o.kernel.push(b)
 }
 
-// Transmitted records that the kernel has put on the wire all that it took but the last
-// unsent bytes; it reports whether that is more than was known.
+// Transmitted records that all sent bytes except the last unsent ones, which the kernel still
+// queues, are on the wire. It reports whether that is more than was known.
 func (o *SendBuffer) Transmitted(unsent int) bool {
 	onWire := o.sent - min(o.sent, uint64(unsent))
 	for o.kernel.len() > 0 && o.kernel.first().end <= onWire {
@@ -135,8 +135,8 @@ func (o *SendBuffer) Transmitted(unsent int) bool {
 	return more
 }
 
-// Plan fills msgs with what to send next, a message of sendmmsg each, and returns how many.
-// They are valid until the next call of another method.
+// Plan fills msgs with the next messages for sendmmsg and returns how many there are. They are
+// valid until another method is called.
 func (o *SendBuffer) Plan(msgs [][]byte) int {
 	if o.Len() == 0 {
 		return 0
@@ -155,7 +155,7 @@ func (o *SendBuffer) Plan(msgs [][]byte) int {
 	return n
 }
 
-// reset drops everything: the connection is over, or takes nothing more.
+// reset drops everything: the connection has ended, or its peer accepts nothing more.
 func (o *SendBuffer) reset() {
 	o.buf, o.head, o.sent = o.buf[:0], 0, 0
 	o.boundaries.reset()
