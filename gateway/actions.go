@@ -125,7 +125,7 @@ func (c *conn) endFailed(x details) {
 }
 
 func (c *conn) logLost(now time.Duration, doing string, err error) {
-	c.repeats.add(now, slog.LevelWarn, "connection lost", "", "addr", c.addr, "doing", doing, "error", err)
+	c.log.add(now, slog.LevelWarn, "connection lost", "", "addr", c.addr, "doing", doing, "error", err)
 }
 
 // release closes the socket and clears up after a connection, however it ended. It counts

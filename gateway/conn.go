@@ -67,7 +67,7 @@ type conn struct {
 	cancel   context.CancelFunc // of the dial in progress; nil: none
 	backoff  *backoff.Backoff
 	redialAt time.Duration
-	repeats  repeats
+	log      eventLog
 }
 
 func (c *conn) init(l *loop) {
@@ -79,7 +79,7 @@ func (c *conn) init(l *loop) {
 		c.dialer.codec = l.set.codec
 	}
 	c.backoff = backoff.New(l.cfg.ReconnectMin, l.cfg.ReconnectMax)
-	c.repeats.log = l.log
+	c.log.log = l.log
 	c.redialAt = 1 // at once
 }
 

@@ -50,7 +50,7 @@ func (c *conn) dialFailed(x details) {
 	if c.l.stop.ending && !c.needsResume() || c.giveUp(x.err) {
 		return
 	}
-	c.repeats.add(x.now, slog.LevelError, "cannot connect; will try again", "",
+	c.log.add(x.now, slog.LevelError, "cannot connect; will try again", "",
 		"error", x.err, "retry_in", c.redialAt-x.now)
 }
 

@@ -24,7 +24,7 @@ func (c *conn) handleEOF(now time.Duration) {
 	undecoded := c.l.receiver.slab.filled - c.l.receiver.input.Scan + c.l.receiver.input.Keep - c.l.receiver.input.Start
 	fault := c.l.receiver.end(closed)
 	if closed {
-		c.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
+		c.log.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
 		c.life.received = c.life.received || undecoded > 0
 		if fault != nil && c.l.cfg.ExitOnClose {
 			err := fmt.Errorf("--exit-on-close: %s: %w", c.addr, fault)
@@ -56,7 +56,7 @@ func (c *conn) protocolError(err *wire.Error, now time.Duration) {
 func (c *conn) countFault(fault *wire.Error, now time.Duration) worker.Code {
 	c.l.stats.addError(fault.Reason)
 	c.life.fault = fmt.Errorf("%s: %w", c.addr, fault)
-	c.repeats.add(now, slog.LevelError, "protocol error", fault.Reason, "addr", c.addr, "error", fault.Detail)
+	c.log.add(now, slog.LevelError, "protocol error", fault.Reason, "addr", c.addr, "error", fault.Detail)
 	return fault.Code
 }
 

@@ -30,7 +30,7 @@ func (c *conn) handleClose(e wire.Event, now time.Duration) {
 		if e.Code != 0 || c.l.set.codec.Sequenced { // others may close without a code
 			args = append(args, "code", e.Code)
 		}
-		c.repeats.add(now, slog.LevelInfo, "server closes", "", args...)
+		c.log.add(now, slog.LevelInfo, "server closes", "", args...)
 		if e.Fault != nil {
 			_ = c.countFault(e.Fault, now)
 		}
@@ -42,5 +42,5 @@ func (c *conn) handleClose(e wire.Event, now time.Duration) {
 // connection.
 func (c *conn) handleFault(fault *wire.Error, now time.Duration) {
 	c.l.stats.addError(fault.Reason)
-	c.repeats.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", c.addr, "error", fault.Detail)
+	c.log.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", c.addr, "error", fault.Detail)
 }

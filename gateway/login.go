@@ -31,7 +31,7 @@ func (c *conn) loginFailed(final bool, why string, now time.Duration) {
 		c.l.fail(loginError{c.life.fault})
 		return
 	}
-	c.repeats.add(now, slog.LevelError, "login refused", "", "addr", c.addr, "error", why)
+	c.log.add(now, slog.LevelError, "login refused", "", "addr", c.addr, "error", why)
 }
 
 // redirectedOrRefused handles login faults that ask for more than a retry: a redirect, a refused
@@ -46,7 +46,7 @@ func (c *conn) redirectedOrRefused(err error, now time.Duration) bool {
 	switch {
 	case fault.Redirect != nil && c.redirect == nil:
 		c.nextRedirect = &redirect{*fault.Redirect, c.target}
-		c.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", c.addr, "to", c.nextRedirect.HostPort, "tls", c.nextRedirect.Secure)
+		c.log.add(now, slog.LevelInfo, "redirected", "", "addr", c.addr, "to", c.nextRedirect.HostPort, "tls", c.nextRedirect.Secure)
 		c.on(evRefused, details{now: now, code: wire.CloseOK})
 		return true
 	case fault.Redirect != nil:
@@ -101,7 +101,7 @@ func (c *conn) logReady(e wire.Event, now time.Duration) {
 	if c.l.set.codec.Sequenced {
 		args = append(args, "first", e.First)
 	}
-	c.repeats.add(now, slog.LevelInfo, msg, "", args...)
+	c.log.add(now, slog.LevelInfo, msg, "", args...)
 }
 
 // missingAckMode names the ack mode that the server did not offer, if it is ours.

@@ -73,9 +73,9 @@ func newLoop(cfg *Config, set settings, stats *Stats, w env) *loop {
 	l.conn.init(l)
 	l.refused = refusals{unacked: l.track.TakeSuppressed, why: set.codec.NoRefusals, codes: make(map[worker.Code]int)}
 	l.skipped = skipped{l: l}
-	l.conn.repeats.watch(&l.refused)
-	l.conn.repeats.watch(&l.skipped)
-	l.conn.repeats.watch(&l.gaps)
+	l.refused.changed = l.conn.log.tally("refused", l.refused.take)
+	l.skipped.changed = l.conn.log.tally("skipped", l.skipped.take)
+	l.gaps.changed = l.conn.log.tally("gaps", l.gaps.take)
 	return l
 }
 

@@ -118,7 +118,7 @@ func (r *reactor) post(f func()) {
 // connection.
 func (r *reactor) cleanUp() {
 	c := &r.l.conn
-	c.repeats.end(r.now())
+	c.log.End(r.now())
 	if c.cancel != nil {
 		c.cancel()
 		if dialed := <-r.dials; dialed.err == nil {

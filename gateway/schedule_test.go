@@ -131,7 +131,7 @@ func (s *schedule) begin() {
 }
 
 func (s *schedule) end() {
-	s.l.conn.repeats.end(s.clock)
+	s.l.conn.log.End(s.clock)
 	if s.sock != nil && !s.sock.closed {
 		s.sock.close()
 	}

@@ -76,7 +76,7 @@ func (s *session) writeEnded(l *loop, n int, err error) {
 	}
 	s.awaitedWrite = 0
 	if err != nil {
-		l.conn.repeats.add(l.env.now(), slog.LevelError, "cannot write the new session; will go on trying", "",
+		l.conn.log.add(l.env.now(), slog.LevelError, "cannot write the new session; will go on trying", "",
 			"session", s.id, "error", err)
 	}
 }
@@ -97,12 +97,12 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 		return
 	}
 	if s.id != "" && e.Session == s.id {
-		l.conn.repeats.add(now, slog.LevelInfo, "session resumed", "", "session", s.id, "first", e.First, "in_flight", l.track.InFlight())
+		l.conn.log.add(now, slog.LevelInfo, "session resumed", "", "session", s.id, "first", e.First, "in_flight", l.track.InFlight())
 		l.countGap(l.track.Resume(l.conn.proto, e.First, now))
 		return
 	}
 	if s.id != "" {
-		l.conn.repeats.add(now, slog.LevelWarn, "session is new; nothing from before counts as done", "",
+		l.conn.log.add(now, slog.LevelWarn, "session is new; nothing from before counts as done", "",
 			"old", s.id, "session", e.Session, "first", e.First, "given_up", l.track.Unacked())
 		if l.stop.ending {
 			l.stop.lostAcks += l.track.Unacked()
@@ -110,7 +110,7 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	}
 	s.id = e.Session
 	if s.secret = l.set.masks.Hides(s.id); s.secret && l.cfg.State != nil {
-		l.conn.repeats.add(now, slog.LevelWarn, "the session's name holds the secret; --state does not keep it", "")
+		l.conn.log.add(now, slog.LevelWarn, "the session's name holds the secret; --state does not keep it", "")
 	}
 	l.track.Connect(l.conn.proto, e.First)
 	s.save(l)

@@ -26,7 +26,7 @@ func (s *stall) progress(l *loop, now time.Duration) {
 	if s.reported {
 		s.reported = false
 		l.stats.stalled.Store(nil)
-		l.conn.repeats.add(now, slog.LevelInfo, "goes on", "", "after", (now - s.since).Round(time.Millisecond))
+		l.conn.log.add(now, slog.LevelInfo, "goes on", "", "after", (now - s.since).Round(time.Millisecond))
 	}
 	s.since = now
 }
@@ -50,5 +50,5 @@ func (s *stall) report(l *loop, now time.Duration) {
 	words := fmt.Sprintf("no message was done for %v: %d %s: %s",
 		l.cfg.StallAfter, at.total(), verb, at.describe(l.cfg.SinkLabel, l.cfg.DeadLetterLabel))
 	l.stats.stalled.Store(&words)
-	l.conn.repeats.add(now, slog.LevelWarn, "stalled", "", "where", words)
+	l.conn.log.add(now, slog.LevelWarn, "stalled", "", "where", words)
 }

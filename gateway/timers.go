@@ -41,8 +41,8 @@ var loopTimers = []timer{
 		func(c *conn) time.Duration { return c.l.stall.due(c.l) },
 		func(c *conn, now time.Duration) { c.l.stall.report(c.l, now) }},
 	{"repeated log lines", anyState,
-		func(c *conn) time.Duration { return c.repeats.nextDue() },
-		func(c *conn, now time.Duration) { c.repeats.flush(now) }},
+		func(c *conn) time.Duration { return c.log.Due() },
+		func(c *conn, now time.Duration) { c.log.Flush(now) }},
 }
 
 // connTimers are the connection's, in the order in which they fire.
