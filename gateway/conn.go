@@ -9,16 +9,15 @@ import (
 	"feedgate/worker/backoff"
 )
 
-// peer is what the poller's edges and the calls have shown of the peer and its kernel.
+// peer is the state of the socket, as far as edges and system calls have shown it.
 type peer struct {
-	readable, writable bool // as the edges left them: the next call may not block
-	halfClosed         bool // it has closed or reset: read to the end
-	reset              bool // both directions are gone: nothing can be acked any more
-	resetFirst         bool // it was a reset, and not the end of the stream, that came first
+	readable, writable bool // the next call may succeed: no EAGAIN since the last edge
+	halfClosed         bool // the peer has closed or reset: read to the end
+	reset              bool // both directions are closed: nothing can be acked
+	resetFirst         bool // a reset, not preceded by the end of the stream
 }
 
-// edge records an event of the poller: reading, or writing, would not block, the peer has
-// closed or reset, both directions are gone.
+// edge records an event of the poller.
 func (p *peer) edge(readable, writable, halfClosed, reset bool) {
 	p.readable = p.readable || readable
 	p.writable = p.writable || writable
@@ -26,42 +25,42 @@ func (p *peer) edge(readable, writable, halfClosed, reset bool) {
 	p.reset = p.reset || reset
 }
 
-// termination is how a connection ends, from when its end has begun.
+// termination is how a connection ends. It is valid once its end has begun.
 type termination struct {
 	code      worker.Code   // for the protocol's close
-	grace     time.Duration // when what was read must be acked; 0: it takes as long as it takes
+	grace     time.Duration // deadline for acking what was read; 0: none
 	moreUntil time.Duration // messages may follow the answer to a stop until then; 0: none will
-	linger    time.Duration // when the peer must have closed; 0: its TCP has not acknowledged all
+	linger    time.Duration // deadline for the peer's close; 0: its TCP has not acknowledged everything
 	notify    bool          // close_notify decides whether the close was clean
 }
 
-// conn is the connection to the upstream, from the dial to the close, and the next ones. What
-// may happen to it is the table in states.go. The loop owns it.
+// conn is the connection to the upstream, from dial to close, and then the next one. The table in
+// states.go defines what can happen to it. The loop owns it.
 type conn struct {
 	l       *loop
 	state   state
-	observe func(s state, e event, row int) // nil but in tests; row is the table's, -1: there is none
+	observe func(s state, e event, row int) // for tests; row is an index in transitions, -1: none
 
 	sock  transport // nil: none
 	addr  string
-	proto wire.Conn // the protocol's side of it
+	proto wire.Conn // the protocol's state
 	peer  peer
 	end   termination
 
-	idleSince     time.Duration // when the last bytes came; later by how long the idle clock was paused since
-	lastAccepted  time.Duration // when the peer last took bytes, or had none to take
-	tickAt        time.Duration // when the protocol wants to be called; 0: in every turn
-	loginDeadline time.Duration // when the login must have succeeded
+	idleSince     time.Duration // when bytes were last received, plus the time that the idle clock was paused
+	lastAccepted  time.Duration // when the peer last accepted bytes, or nothing was unsent
+	tickAt        time.Duration // when to call the protocol's Tick; 0: in every turn
+	loginDeadline time.Duration
 	path          pathWatch
 
 	life         lifetime // of the connection
-	closeIgnored bool     // failOver took a clean close for a failure of the address
-	unacked      int      // acks that the last connection left unsent
+	closeIgnored bool     // failOver treated a clean close as a failure of the address
+	unacked      int      // messages that the last connection left unacked
 
 	target       target        // the address that it is connected to
 	redirect     *redirect     // the redirect that led there; nil: none
 	nextRedirect *redirect     // the redirect that the next dial follows; nil: none
-	retryAfter   time.Duration // Retry-After, before the next dial; 0: none
+	retryAfter   time.Duration // Retry-After, for the next dial; 0: none
 
 	dialer   dialer
 	cancel   context.CancelFunc // of the dial in progress; nil: none
@@ -83,8 +82,8 @@ func (c *conn) init(l *loop) {
 	c.redialAt = 1 // at once
 }
 
-// step raises the events that no call and no edge brings; false when nothing has come of it.
-// A state that begins is looked at in the next turn.
+// step raises the events that result from neither a call nor an edge, such as timeouts. It returns
+// false if nothing happened. Once the state has changed, the rest waits for the next turn.
 func (c *conn) step(now time.Duration) bool {
 	l := c.l
 	if l.stop.aborted {
@@ -113,17 +112,17 @@ func (c *conn) step(now time.Duration) bool {
 	return c.state != was || l.stop.done || c.is(lingers) && c.peer.readable
 }
 
-// handleReset handles a reset that no call will show.
+// handleReset handles a reset that no system call will return.
 func (c *conn) handleReset(now time.Duration) bool {
 	l := c.l
 	switch {
 	case !c.peer.reset || !c.is(sends):
 		return false
 	case l.paused && !l.set.codec.EOFCloses:
-		// Reading would show it, but there is no room to read.
+		// A read would return it, but reading is paused.
 		c.lost(now, "receive", c.sock.socketError())
 	case l.receiver.sendBlockedSince != 0:
-		// Sending would show it, but there is nothing to send.
+		// A send would return it, but there is nothing to send.
 		c.sendFailed(now, c.sock.socketError())
 	default:
 		return false
@@ -131,7 +130,7 @@ func (c *conn) handleReset(now time.Duration) bool {
 	return true
 }
 
-// checkEnd moves on a connection of which everything is acked, or sent.
+// checkEnd raises the next event of the close once everything is acked or sent.
 func (c *conn) checkEnd(now time.Duration) {
 	l := c.l
 	switch {
@@ -142,24 +141,23 @@ func (c *conn) checkEnd(now time.Duration) {
 	}
 }
 
-// mayBusyPoll reports whether the socket is worth a look without an edge.
+// mayBusyPoll reports whether to read the socket without waiting for an edge.
 func (c *conn) mayBusyPoll() bool { return c.is(receives) && c.l.receiver.bulk && !c.l.paused }
 
-// writePending reports whether we have data that the peer has not accepted.
+// writePending reports whether we have data, or a close, that the peer has not accepted.
 func (c *conn) writePending() bool {
-	// With nothing left to send, our close waits to close our sending side.
+	// In these states, our sending side is not closed yet.
 	return c.l.out.Len() > 0 || c.l.receiver.sendBlockedSince != 0 || c.is(closes)
 }
 
-// idlePaused reports whether silence says nothing about the server, so that the idle clock is
-// paused: we would leave its bytes unread, or it may be waiting for an ack before it sends more.
-// Whether the path is dead meanwhile, pathWatch finds out.
+// idlePaused reports whether the idle clock is paused because silence proves nothing: we are not
+// reading, or the server may be waiting for our acks. Meanwhile, pathWatch detects a dead path.
 func (c *conn) idlePaused() bool {
 	return c.l.paused || c.l.out.Len() >= maxUnsent || c.l.track.Full() && c.l.track.Working() > 0
 }
 
-// needsResume reports whether a drain needs the server to send again, on this connection
-// or the next, what can be acked only then.
+// needsResume reports whether a drain waits for redeliveries, on this connection or the next, because
+// some messages can be acked only then.
 func (c *conn) needsResume() bool {
 	l := c.l
 	return l.stop.deadline != 0 && l.stop.err == nil && l.session.id != "" && l.track.NeedsRedelivery()

@@ -14,7 +14,7 @@ type dialResult struct {
 	sock   transport
 	host   string // as in the URL
 	addr   string
-	target target    // the address that success or failure is recorded for
+	target target    // the address whose success or failure this is
 	conn   wire.Conn // nil unless the login has begun
 	err    error
 }
@@ -57,7 +57,7 @@ func (c *conn) dialFailed(x details) {
 // cancelDial cancels the dial, which then ends at once.
 func (c *conn) cancelDial(details) { c.cancel() }
 
-// countTLS counts a fault of TLS, if err is one.
+// countTLS counts err if it is a fault of TLS.
 func (c *conn) countTLS(err error) {
 	var fault tlsError
 	if errors.As(err, &fault) {
@@ -65,8 +65,7 @@ func (c *conn) countTLS(err error) {
 	}
 }
 
-// connected takes a connection that the dial has made, and begins the login, unless the dial
-// has.
+// connected takes over the connection and begins the login, unless the dial has begun it.
 func (c *conn) connected(r dialResult, now time.Duration) {
 	c.on(evDialed, details{now: now, dial: &r})
 	if err := c.l.env.watch(r.sock); err != nil {
@@ -77,10 +76,10 @@ func (c *conn) connected(r dialResult, now time.Duration) {
 	if r.conn == nil {
 		c.l.out.Write(c.proto.Open(c.l.out.AvailableBuffer(), c.resume(r.host)))
 	}
-	c.l.receiver.decodeMore = true // Decode is called once with nothing
+	c.l.receiver.decodeMore = true // Decode is called once without input
 }
 
-// beginLogin takes the socket: everything that is of one connection starts over.
+// beginLogin takes the socket and resets everything that belongs to one connection.
 func (c *conn) beginLogin(x details) {
 	r := x.dial
 	c.sock, c.addr, c.proto = r.sock, r.addr, r.conn
@@ -94,7 +93,7 @@ func (c *conn) beginLogin(x details) {
 	}
 }
 
-// resume is what the login on this connection resumes.
+// resume returns the session that the login on this connection resumes.
 func (c *conn) resume(host string) wire.Resume {
 	r := c.l.resume(host)
 	if c.redirect != nil {

@@ -8,20 +8,18 @@ import (
 	"feedgate/worker"
 )
 
-// While unsent acks leave no room, the kernel is asked again after between recheckMin
-// and recheckMax.
+// While acks in the kernel leave no room in the window, the loop checks their number again after
+// recheckMin to recheckMax.
 const (
 	recheckMin = 100 * time.Microsecond
 	recheckMax = 250 * time.Millisecond
 )
 
-// dispatch gives decoded messages to the workers; all is false when some are left: the window
-// or the rings are full, there is no slab for own messages, or the session is not in the state
-// file yet.
+// dispatch gives decoded messages to the workers. all is false if some remain, because the window or
+// the rings are full, there is no slab for own messages, or the session is not in the state file yet.
 //
-// The next message is dropped, if a drain has begun; or waits for the state file, or for room; or
-// is refused; or goes to a worker, with all that follow it in every way if it is in order, else by
-// itself.
+// Each message is either dropped (a drain has begun), waits (for the state file or for room), is
+// refused, or goes to a worker: as part of a run if it is in order, else alone.
 func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 	l := r.l
 	msgs := r.input.Msgs
@@ -43,7 +41,7 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 				room, arrival = l.room(len(msgs)-r.next, now), l.track.Classify(m.Seq)
 			}
 		}
-		if room == 0 && arrival != delivery.Redelivered { // what is sent again has its slot
+		if room == 0 && arrival != delivery.Redelivered { // a redelivered message has its slot
 			if !l.track.Stretch() {
 				sendBlocked = !l.track.Full()
 				break
@@ -76,8 +74,8 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 	return l.track.Read(r.readAt), r.next == len(r.input.Msgs)
 }
 
-// drop passes over a new message while the gateway stops: its workers take no more. It is
-// not acked, so a server that knows its messages sends it again.
+// drop skips a new message during a drain: the workers have been told that no more will follow. It is
+// not acked, so a server with sessions redelivers it.
 func (r *receiver) drop(m *wire.Msg, now time.Duration) {
 	l := r.l
 	r.next++
@@ -90,8 +88,8 @@ func (r *receiver) drop(m *wire.Msg, now time.Duration) {
 	}
 }
 
-// recordBlocked records whether acks that the kernel has and cannot send leave no room. No edge
-// shows when it has sent them.
+// recordBlocked records whether acks that the kernel cannot transmit leave no room in the window. No
+// edge signals when it has transmitted them.
 func (r *receiver) recordBlocked(sendBlocked bool, now time.Duration) {
 	switch {
 	case !sendBlocked:
@@ -101,19 +99,19 @@ func (r *receiver) recordBlocked(sendBlocked bool, now time.Duration) {
 	}
 }
 
-// recheckAt is when to look again: soon at first, then ever less often.
+// recheckAt returns when to check again: soon at first, then at growing intervals.
 func (r *receiver) recheckAt() time.Duration {
 	since := r.l.lastTurn - r.sendBlockedSince
 	return r.l.lastTurn + min(max(since/4, recheckMin), recheckMax)
 }
 
-// failNext drops what was decoded from here on: the connection ends with err.
+// failNext ends the connection with err at the next message and drops the ones after it.
 func (r *receiver) failNext(err *wire.Error) {
 	r.input.Msgs = r.input.Msgs[:r.next+1]
 	r.fault, r.decodeMore, r.input.Event = err, false, wire.Event{}
 }
 
-// dispatchOutOfOrder takes a message whose number is not simply the next.
+// dispatchOutOfOrder dispatches a message whose number is not the next in order.
 func (r *receiver) dispatchOutOfOrder(m []wire.Msg, arrival delivery.Arrival, now time.Duration) int {
 	if arrival != delivery.Redelivered && !r.hasRoom(&m[0]) {
 		return 0
@@ -125,8 +123,7 @@ func (r *receiver) dispatchOutOfOrder(m []wire.Msg, arrival delivery.Arrival, no
 	return 1
 }
 
-// arrive accepts a sequence number, counts what is to be counted, and calls take
-// when the message is new.
+// arrive accepts a sequence number, updates the counters, and calls add if the message is new.
 func (r *receiver) arrive(seq uint64, now time.Duration, add func(late bool)) *wire.Error {
 	l := r.l
 	arrival, gap, err := l.track.Arrive(seq, now)
@@ -141,7 +138,7 @@ func (r *receiver) arrive(seq uint64, now time.Duration, add func(late bool)) *w
 	return err
 }
 
-// hasRoom reports whether the worker that m goes to has room.
+// hasRoom reports whether the worker for m has room.
 func (r *receiver) hasRoom(m *wire.Msg) bool {
 	if r.l.set.selector != nil {
 		return len(r.reserve(r.workerFor(m), 1)) > 0
@@ -150,8 +147,8 @@ func (r *receiver) hasRoom(m *wire.Msg) bool {
 	return len(slots) > 0
 }
 
-// refusedMessage is m, which is refused before any worker has it, for its ack. Of one that
-// was skipped, nothing is known but its number.
+// refusedMessage returns m, which is refused before it reaches a worker, for rendering its ack. Of a
+// skipped message, only the number is known.
 func (r *receiver) refusedMessage(m *wire.Msg) worker.Message {
 	data := r.input.Bytes(r.slab.data, m)
 	if m.Code == worker.TooLarge && len(data) == 0 {
@@ -160,7 +157,7 @@ func (r *receiver) refusedMessage(m *wire.Msg) worker.Message {
 	return r.l.slabs.origin.Message(data, m.Seq, m.Aux)
 }
 
-// refuse gives a message that no worker is to get its slot and its code.
+// refuse completes a message with its code, without giving it to a worker.
 func (r *receiver) refuse(m *wire.Msg, now time.Duration) *wire.Error {
 	return r.arrive(m.Seq, now, func(late bool) {
 		slot := r.l.track.Add(m.Seq, 1, late)

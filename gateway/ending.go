@@ -33,16 +33,15 @@ func (c *conn) handleEOF(now time.Duration) {
 		c.on(evEndOfStream, details{now: now, clean: true})
 		return
 	}
-	err := errors.New("the server closed the connection without a goodbye")
+	err := errors.New("the server closed the connection unexpectedly")
 	if c.peer.resetFirst {
 		err = unix.ECONNRESET
 	}
 	c.lost(now, "receive", err)
 }
 
-// protocolError ends the connection because of a fault of the peer. Messages before it
-// are finished within errorGrace, or in a drain by its deadline; bytes after it are not
-// looked at.
+// protocolError ends the connection because of a fault of the peer. Messages before the fault are
+// finished within errorGrace or, during a drain, by its deadline. Bytes after it are ignored.
 func (c *conn) protocolError(err *wire.Error, now time.Duration) {
 	c.life.end(now)
 	c.l.receiver.abandon()
@@ -52,7 +51,7 @@ func (c *conn) protocolError(err *wire.Error, now time.Duration) {
 	c.on(evProtocolError, details{now: now, code: c.countFault(err, now)})
 }
 
-// countFault counts and logs a fault of the peer, and returns the code for our close.
+// countFault counts and logs a fault of the peer. It returns the code for our close.
 func (c *conn) countFault(fault *wire.Error, now time.Duration) worker.Code {
 	c.l.stats.addError(fault.Reason)
 	c.life.fault = fmt.Errorf("%s: %w", c.addr, fault)
@@ -60,18 +59,18 @@ func (c *conn) countFault(fault *wire.Error, now time.Duration) worker.Code {
 	return fault.Code
 }
 
-// lost reports that the connection has failed: evLost.
+// lost raises evLost: the connection has failed.
 func (c *conn) lost(now time.Duration, doing string, err error) {
 	c.on(evLost, details{now: now, doing: doing, err: err})
 }
 
-// sendFailed reports that the kernel accepts no more bytes: evSendFault.
+// sendFailed raises evSendFailed: the kernel accepts no more bytes.
 func (c *conn) sendFailed(now time.Duration, err error) {
 	c.on(evSendFailed, details{now: now, doing: "send", err: err})
 }
 
-// closeSend closes our sending side, or leaves it to the next turn. Where the server is to
-// close first (RFC 6455, section 7.1.1), it stays open until the server has.
+// closeSend closes our sending side, or leaves that to a later turn. If the server must close first
+// (RFC 6455, section 7.1.1), it stays open until then.
 func (c *conn) closeSend(now time.Duration) {
 	if c.l.set.codec.PeerEnds && c.life.ready {
 		c.on(evAllSent, details{now: now})
@@ -87,8 +86,8 @@ func (c *conn) closeSend(now time.Duration) {
 	}
 }
 
-// discard reads and discards until the server closes: closing a socket with unread
-// bytes resets the connection, which destroys acks that the server has not read.
+// discard reads and discards bytes until the server closes. Closing a socket with unread bytes would
+// reset the connection and destroy acks that the server has not read.
 func (c *conn) discard(now time.Duration) {
 	for range lingerReads {
 		n, err := c.sock.recv(c.l.scratch[:])
@@ -99,12 +98,12 @@ func (c *conn) discard(now time.Duration) {
 		if err == nil && n > 0 {
 			continue
 		}
-		over := err != nil || c.sock.tcpClosed() // before destroyed: TCP acks may arrive in between
+		over := err != nil || c.sock.tcpClosed() // check this first: TCP acks may arrive before destroyed
 		if over || c.destroyed() == 0 {
 			c.on(evLingerEnded, details{now: now, err: err})
 			return
 		}
-		c.peer.readable = false // closed, but its TCP may yet acknowledge our bytes, or reset
+		c.peer.readable = false // closed, but its TCP may still acknowledge our bytes, or reset
 		break
 	}
 	if c.end.linger == 0 && c.sock.unacked() == 0 {
@@ -112,10 +111,10 @@ func (c *conn) discard(now time.Duration) {
 	}
 }
 
-// destroyed is the number of messages whose acks are lost with the connection: the kernel
-// had accepted them, and the peer's TCP has not acknowledged them. It is 0 where the server
-// gets them again on the next connection, and after our close, or close_notify: the peer may
-// have read all it wanted and reset the rest.
+// destroyed returns the number of messages whose acks are lost with the connection: the kernel has
+// accepted them, and the peer's TCP has not acknowledged them. It is 0 with sessions, as the acks are
+// sent again on the next connection, and after our close or close_notify, as the peer may have read
+// all it needs before it reset the connection.
 func (c *conn) destroyed() int {
 	l := c.l
 	silent := l.set.codec.EOFCloses && !l.cfg.Secure

@@ -7,13 +7,13 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// handleEvent takes what the protocol has decoded about the connection.
+// handleEvent handles an event that the protocol has decoded.
 func (c *conn) handleEvent(e wire.Event, now time.Duration) {
 	switch e.Kind {
 	case wire.EventReady:
 		c.handleReady(e, now)
 	case wire.EventStartTLS:
-		c.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "a TLS handshake where none is due"), now)
+		c.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "unexpected TLS handshake"), now)
 	case wire.EventFault:
 		c.handleFault(e.Fault, now)
 	case wire.EventClose:
@@ -27,10 +27,10 @@ func (c *conn) handleClose(e wire.Event, now time.Duration) {
 		c.loginRefused(e, now)
 	} else {
 		args := []any{"addr", c.addr}
-		if e.Code != 0 || c.l.set.codec.Sequenced { // others may close without a code
+		if e.Code != 0 || c.l.set.codec.Sequenced { // other protocols may close without a code
 			args = append(args, "code", e.Code)
 		}
-		c.log.add(now, slog.LevelInfo, "server closes", "", args...)
+		c.log.add(now, slog.LevelInfo, "server sent its close", "", args...)
 		if e.Fault != nil {
 			_ = c.countFault(e.Fault, now)
 		}
@@ -38,9 +38,8 @@ func (c *conn) handleClose(e wire.Event, now time.Duration) {
 	c.on(evPeerClose, details{now: now, clean: e.Clean})
 }
 
-// handleFault counts and logs a fault or a complaint of the peer that does not end the
-// connection.
+// handleFault counts and logs a non-fatal fault of the peer, or a non-fatal error that it reported.
 func (c *conn) handleFault(fault *wire.Error, now time.Duration) {
 	c.l.stats.addError(fault.Reason)
-	c.log.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", c.addr, "error", fault.Detail)
+	c.log.add(now, slog.LevelWarn, "error; the connection continues", fault.Reason, "addr", c.addr, "error", fault.Detail)
 }

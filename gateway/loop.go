@@ -186,7 +186,7 @@ func (l *loop) countExternal() {
 // exact. It asks the kernel what of the acks that it has is on the wire only if there is
 // less room than that.
 func (l *loop) room(want int, now time.Duration) int {
-	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.conn.sock.unsent()) {
+	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.conn.sock.untransmitted()) {
 		l.conn.lastAccepted = now
 	}
 	return l.track.Room()

@@ -233,7 +233,7 @@ func (s *simSocket) closeSend() error {
 	return nil
 }
 
-func (s *simSocket) unsent() int { return len(s.c.up.flight) }
+func (s *simSocket) untransmitted() int { return len(s.c.up.flight) }
 
 func (s *simSocket) unacked() int {
 	n := len(s.c.up.flight)

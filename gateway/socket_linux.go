@@ -120,9 +120,9 @@ func (s *socket) send(msgs [][]byte) (int, error) {
 // closeSend ends our sending side.
 func (s *socket) closeSend() error { return unix.Shutdown(s.fd, unix.SHUT_WR) }
 
-// unsent is how many bytes were taken and not put on the wire yet, mostly as the
+// untransmitted is how many bytes were taken and not put on the wire yet, mostly as the
 // peer's buffer is full.
-func (s *socket) unsent() int { return s.ask(unix.SIOCOUTQNSD) }
+func (s *socket) untransmitted() int { return s.ask(unix.SIOCOUTQNSD) }
 
 // unacked is how many bytes, a FIN included, the peer's TCP has not acknowledged.
 func (s *socket) unacked() int { return s.ask(unix.SIOCOUTQ) }

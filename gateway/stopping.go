@@ -45,7 +45,7 @@ func (l *loop) exit() {
 	l.stop.done = true
 	unacked := l.conn.unacked
 	if l.conn.sock != nil {
-		l.out.Transmitted(l.conn.sock.unsent())
+		l.out.Transmitted(l.conn.sock.untransmitted())
 		unacked = l.track.Unacked()
 	}
 	unacked += l.stop.lostAcks

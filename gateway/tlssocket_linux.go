@@ -170,8 +170,8 @@ func (s *tlsSocket) closeSend() error {
 	return s.socket.closeSend()
 }
 
-// unsent counts encrypted bytes, which are more than they stand for.
-func (s *tlsSocket) unsent() int { return s.socket.unsent() + s.pipe.pending() }
+// untransmitted counts encrypted bytes, which are more than they stand for.
+func (s *tlsSocket) untransmitted() int { return s.socket.untransmitted() + s.pipe.pending() }
 
 func (s *tlsSocket) socketError() error { return s.socket.socketError() }
 

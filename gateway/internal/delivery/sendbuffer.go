@@ -122,10 +122,10 @@ func (o *SendBuffer) moveToKernel(b boundary) {
 	o.kernel.push(b)
 }
 
-// Transmitted records that all sent bytes except the last unsent ones, which the kernel still
-// queues, are on the wire. It reports whether that is more than was known.
-func (o *SendBuffer) Transmitted(unsent int) bool {
-	onWire := o.sent - min(o.sent, uint64(unsent))
+// Transmitted records that the kernel has put all sent bytes on the wire, except the last
+// untransmitted ones. It reports whether that is more than was known.
+func (o *SendBuffer) Transmitted(untransmitted int) bool {
+	onWire := o.sent - min(o.sent, uint64(untransmitted))
 	for o.kernel.len() > 0 && o.kernel.first().end <= onWire {
 		o.inKernel -= o.kernel.first().n
 		o.kernel.pop()
