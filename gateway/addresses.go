@@ -21,16 +21,16 @@ type addresses struct {
 type upstreamHost struct {
 	hostport string
 	addrs    []address // nil: not looked up, or the lookup failed
-	failed   int       // round in which the lookup failed; 0: it has not
+	failed   int       // round in which the lookup failed; 0: none
 }
 
 // address is one address of a host.
 type address struct {
 	netip.AddrPort
-	failed int // round in which it failed; 0: it has not
+	failed int // round in which it failed; 0: none
 }
 
-// target is an address and the host that it belongs to.
+// target is an address and its host.
 type target struct {
 	host int // index in addresses.hosts
 	addr netip.AddrPort

@@ -62,8 +62,8 @@ type Config struct {
 	// and "their sink".
 	SinkLabel, DeadLetterLabel string
 
-	// DeadLetters takes messages whose retries are exhausted; they are then acked with code 7.
-	// Nil: none. Gateways can share it; they do not close it.
+	// DeadLetters takes messages that are refused after all retries, and which are then acked with
+	// code 7. Nil: none. Gateways can share it; they do not close it.
 	DeadLetters worker.Sink
 
 	Heartbeat      time.Duration // default 5s

@@ -12,12 +12,12 @@ import (
 	"feedgate/worker"
 )
 
-// lingerReads bounds the reading in one turn.
+// lingerReads is the most reads in one turn while lingering.
 const lingerReads = 64
 
-// What raises the events of a connection's end. What they do is in actions.go.
+// This file raises the events at the end of a connection. Their actions are in actions.go.
 
-// handleEOF handles the end of the peer's bytes.
+// handleEOF handles the end of the peer's stream.
 func (c *conn) handleEOF(now time.Duration) {
 	c.peer.readable = false
 	closed := c.l.set.codec.EOFCloses && !c.peer.resetFirst

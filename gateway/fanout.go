@@ -9,7 +9,7 @@ import (
 	"feedgate/worker"
 )
 
-// reserveNext picks the next worker with room, in turn, and reserves up to n slots in its ring.
+// reserveNext picks the next worker with room, in turn, and reserves up to n entries in its ring.
 func (r *receiver) reserveNext(n int) (int, []uint64) {
 	for k := range r.l.workers {
 		i := r.nextWorker + k
@@ -23,8 +23,8 @@ func (r *receiver) reserveNext(n int) (int, []uint64) {
 	return 0, nil
 }
 
-// allowance is how many more messages worker i may have: its allowance, or, where the
-// pool holds back itself, its share of what the peer may have in flight.
+// allowance returns how many more messages worker i may have: up to its own allowance or, with
+// Traits.HoldBack, up to its share of what the peer may have in flight.
 func (l *loop) allowance(i int) int {
 	switch {
 	case !l.set.codec.HoldBack:
@@ -35,7 +35,7 @@ func (l *loop) allowance(i int) int {
 	return math.MaxInt
 }
 
-// workerFor is the index of the worker that m's key belongs to.
+// workerFor returns the index of the worker for m's key.
 func (r *receiver) workerFor(m *wire.Msg) int {
 	var h uint64
 	slab := r.slabOf(m)
@@ -47,8 +47,8 @@ func (r *receiver) workerFor(m *wire.Msg) int {
 	return int((h >> 32) * uint64(len(r.l.workers)) >> 32)
 }
 
-// dispatchRun gives the messages at the head of msgs that have consecutive
-// numbers and lie in one slab to workers, as many as go at once, and returns how many.
+// dispatchRun gives messages from the head of msgs to workers, as many as have consecutive numbers,
+// are in one slab and fit the rings. It returns how many these are.
 func (r *receiver) dispatchRun(msgs []wire.Msg, late bool) int {
 	if msgs[0].Own {
 		msgs = msgs[:min(len(msgs), r.copiedTo-r.next)]
@@ -87,7 +87,7 @@ func (r *receiver) fillSpread(msgs []wire.Msg) int {
 	return n
 }
 
-// fill writes the spans of messages that follow the first of msgs in every way.
+// fill writes the spans of the messages of one run: the first of msgs and those that continue it.
 func (r *receiver) fill(spans []uint64, msgs []wire.Msg) int {
 	seq, aux, own := msgs[0].Seq, msgs[0].Aux, msgs[0].Own
 	msgs = msgs[:min(len(spans), len(msgs))]
@@ -101,15 +101,15 @@ func (r *receiver) fill(spans []uint64, msgs []wire.Msg) int {
 	return len(msgs)
 }
 
-// commit heads n spans that are filled; the first message gets the offset-th slot
-// from the next on.
+// commit writes the descriptor of a run of n filled spans, whose first message is m. Its slot is
+// offset after the tracker's next.
 func (r *receiver) commit(w *pool.Worker, m *wire.Msg, offset, n int) {
 	w.In().Commit(pool.Desc{
 		Seq: m.Seq, Slot: uint32(r.l.track.Next()) + uint32(offset), Slab: r.slabOf(m).id, Tag: m.Aux,
 	}, n)
 }
 
-// reserve reserves slots for up to n messages of worker i, as many as it may have.
+// reserve reserves ring entries for up to n messages, as many as worker i may have.
 func (r *receiver) reserve(i, n int) []uint64 {
 	if n = min(n, r.l.allowance(i)); n <= 0 {
 		return nil
@@ -117,8 +117,8 @@ func (r *receiver) reserve(i, n int) []uint64 {
 	return r.l.workers[i].In().Reserve(n)
 }
 
-// fillKeyed gives each message to the worker of its key; neighbours with one
-// worker share a run.
+// fillKeyed gives each message to the worker for its key. Consecutive messages for the same worker
+// share a run.
 func (r *receiver) fillKeyed(msgs []wire.Msg) int {
 	n, own := 0, msgs[0].Own
 	w := r.workerFor(&msgs[0])
@@ -145,8 +145,8 @@ func (r *receiver) fillKeyed(msgs []wire.Msg) int {
 	return n
 }
 
-// publish hands committed descriptors to their workers and wakes those that are
-// parked. Nothing committed outlives a dispatch.
+// publish publishes the committed descriptors and wakes the workers that are parked. It is called at
+// the end of each dispatch, so nothing stays committed and unpublished.
 func (r *receiver) publish() {
 	if r.l.set.selector != nil {
 		for _, w := range r.l.workers {

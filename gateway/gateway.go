@@ -11,19 +11,19 @@ import (
 	"feedgate/gateway/internal/pool"
 )
 
-// How long handlers have to return and to be closed once the pool is stopped: when all
-// is done, and when there is no more time. The first leaves a child of exec: twice its
-// grace period of 2 s.
+// Time for handlers to return and close once the pool is stopped.
 const (
-	doneGrace  = 6 * time.Second
+	// doneGrace applies after a complete drain: twice the grace period of 2 s that a child of exec:
+	// has, and a margin.
+	doneGrace = 6 * time.Second
+	// abortGrace applies when Run fails or is aborted.
 	abortGrace = 400 * time.Millisecond
 )
 
-// Gateway is one upstream connection, its loop and its workers.
+// Gateway has one upstream connection, its event loop and its workers.
 //
-// New checks the configuration; Run does everything else and ends with all
-// goroutines stopped and the connection closed. The sink is the caller's to close
-// afterwards.
+// New checks the configuration. Run does everything else; when it returns, the connection is closed
+// and all goroutines have ended, unless a handler hangs. The caller closes the sink afterwards.
 type Gateway struct {
 	cfg   Config
 	set   settings
@@ -32,7 +32,7 @@ type Gateway struct {
 	once  sync.Once
 }
 
-// New validates cfg and makes a gateway; no connection is made yet. Its error is [ErrConfig]: a
+// New validates cfg and makes a gateway, which does not connect yet. Its error is [ErrConfig], with a
 // [FieldError] for each fault.
 func New(cfg Config) (*Gateway, error) {
 	set, err := cfg.validate()
@@ -47,25 +47,28 @@ func New(cfg Config) (*Gateway, error) {
 	return g, nil
 }
 
-// Stats are the gateway's counters.
+// Stats returns the gateway's counters.
 func (g *Gateway) Stats() *Stats { return &g.stats }
 
-// URL is the upstream as configured.
+// URL returns the upstream as configured.
 func (g *Gateway) URL() string { return g.cfg.URL }
 
-// Label is the upstream's name in logs.
+// Label returns the upstream's name in logs.
 func (g *Gateway) Label() string { return g.cfg.Label }
 
-// Workers is the number of its workers.
+// Workers returns the number of workers.
 func (g *Gateway) Workers() int { return g.cfg.Workers }
 
-// Abort ends a drain at once: Run returns ErrUnfinished unless all is done.
+// Abort ends a drain at once. Run then returns [ErrUnfinished] unless everything is done.
 func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
 
-// Run connects, works, reconnects, until ctx is cancelled (it then drains, at
-// most for Config.DrainTimeout), the server closes cleanly with
-// Config.ExitOnClose, or something fails for good. Nil means done and drained:
-// everything that was read is acknowledged. It may be called once.
+// Run connects, processes messages and reconnects until
+//
+//   - ctx is cancelled: it then drains, for at most Config.DrainTimeout;
+//   - the server closes cleanly, with Config.ExitOnClose; or
+//   - something fails permanently.
+//
+// A nil error means that every message given to a worker is acknowledged. Run may be called once.
 func (g *Gateway) Run(ctx context.Context) error {
 	g.warn()
 	r, err := newReactor()
@@ -100,7 +103,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return errors.Join(l.stop.err, g.shutDown(r))
 }
 
-// watch passes on to the loop the end of ctx, a failure of the sink, and Abort.
+// watch tells the loop when ctx is cancelled, the sink fails, or Abort is called.
 func (g *Gateway) watch(ctx context.Context, r *reactor, ended <-chan struct{}) {
 	drain, failed, abort := ctx.Done(), g.cfg.Sink.Failed(), (<-chan struct{})(g.abort)
 	for {
@@ -120,8 +123,8 @@ func (g *Gateway) watch(ctx context.Context, r *reactor, ended <-chan struct{}) 
 	}
 }
 
-// shutDown ends what the loop leaves behind, in this order: the dial, the
-// connection, the workers, the poller that they wake, the slabs.
+// shutDown cleans up after the loop, in this order: the dial, the connection, the workers, the poller
+// that they wake, the slabs.
 func (g *Gateway) shutDown(r *reactor) error {
 	r.cleanUp()
 	var err error
@@ -131,7 +134,7 @@ func (g *Gateway) shutDown(r *reactor) error {
 		err = r.l.pool.Stop()
 	}()
 	if !g.awaitStop(stopped, &r.l.stop) {
-		g.cfg.Log.Error("a handler did not return; its goroutine is left behind")
+		g.cfg.Log.Error("a handler did not return in time; abandoning its goroutine")
 		return r.close()
 	}
 	err = errors.Join(err, r.close())
@@ -140,7 +143,8 @@ func (g *Gateway) shutDown(r *reactor) error {
 	return err
 }
 
-// awaitStop waits for the pool to stop, for doneGrace or abortGrace; false if it did not.
+// awaitStop waits up to doneGrace or abortGrace for the pool to stop. It returns false if the pool has
+// not stopped.
 func (g *Gateway) awaitStop(stopped <-chan struct{}, stop *stopping) bool {
 	grace, abort := doneGrace, (<-chan struct{})(g.abort)
 	if stop.err != nil || stop.aborted {

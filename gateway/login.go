@@ -10,9 +10,9 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// loginRefused counts and logs a login that the server refuses by its close.
+// loginRefused counts and logs a login that the server refused with its close.
 func (c *conn) loginRefused(e wire.Event, now time.Duration) {
-	why := fmt.Sprintf("the server closes with code %d", e.Code)
+	why := fmt.Sprintf("the server closed with code %d", e.Code)
 	switch {
 	case e.Fault != nil:
 		why = e.Fault.Detail
@@ -22,8 +22,8 @@ func (c *conn) loginRefused(e wire.Event, now time.Duration) {
 	c.loginFailed(e.Code == wire.CloseBadToken, why, now)
 }
 
-// loginFailed counts and logs a failed login. If a retry would not help (final) and no login ever
-// succeeded, it ends the gateway.
+// loginFailed counts and logs a failed login. It ends the gateway if a retry would not help (final)
+// and no login ever succeeded.
 func (c *conn) loginFailed(final bool, why string, now time.Duration) {
 	c.l.stats.addError(wire.Login)
 	c.life.fault = fmt.Errorf("%s: %s", c.addr, why)
@@ -34,8 +34,7 @@ func (c *conn) loginFailed(final bool, why string, now time.Duration) {
 	c.log.add(now, slog.LevelError, "login refused", "", "addr", c.addr, "error", why)
 }
 
-// redirectedOrRefused handles login faults that ask for more than a retry: a redirect, a refused
-// token. False: err is neither.
+// redirectedOrRefused handles redirects and refused logins. It returns false if err is neither.
 func (c *conn) redirectedOrRefused(err error, now time.Duration) bool {
 	var fault *wire.Error
 	if !errors.As(err, &fault) {
@@ -63,14 +62,14 @@ func (c *conn) redirectedOrRefused(err error, now time.Duration) bool {
 func (c *conn) handleReady(e wire.Event, now time.Duration) {
 	if missing := c.missingAckMode(e); missing != "" {
 		c.life.end(now)
-		c.loginFailed(true, fmt.Sprintf("the server does not take %q acks; see --ack", missing), now)
+		c.loginFailed(true, fmt.Sprintf("the server does not accept %q acks; see --ack", missing), now)
 		c.l.receiver.abandon()
 		c.on(evRefused, details{now: now, code: wire.CloseBadRequest})
 		return
 	}
 	if e.First > delivery.MaxSeq {
 		c.protocolError(wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
-			"first message %d: numbers end at %d", e.First, uint64(delivery.MaxSeq)), now)
+			"first message %d exceeds the maximum number %d", e.First, uint64(delivery.MaxSeq)), now)
 		return
 	}
 	c.on(evReady, details{now: now, ready: &e})
@@ -79,7 +78,7 @@ func (c *conn) handleReady(e wire.Event, now time.Duration) {
 // becomeReady begins or resumes the session.
 func (c *conn) becomeReady(x details) {
 	e, now := *x.ready, x.now
-	// The tick that the protocol asked for was for the login.
+	// The protocol asked for that tick during the login.
 	c.tickAt = 0
 	c.l.stats.Connected.Store(true)
 	c.l.stats.Logins.Add(1)
@@ -89,7 +88,7 @@ func (c *conn) becomeReady(x details) {
 	c.l.session.begin(c.l, e, now)
 }
 
-// logReady logs a connection that is ready, with what its protocol reports about it.
+// logReady logs that the connection is ready.
 func (c *conn) logReady(e wire.Event, now time.Duration) {
 	msg, args := "connected and logged in", []any{"addr", c.addr}
 	if !c.l.set.codec.Login {
@@ -104,7 +103,7 @@ func (c *conn) logReady(e wire.Event, now time.Duration) {
 	c.log.add(now, slog.LevelInfo, msg, "", args...)
 }
 
-// missingAckMode names the ack mode that the server did not offer, if it is ours.
+// missingAckMode returns our ack mode if the server does not offer it, else "".
 func (c *conn) missingAckMode(e wire.Event) string {
 	switch c.l.set.ack {
 	case wire.AckEach, wire.AckOrdered:
@@ -119,7 +118,7 @@ func (c *conn) missingAckMode(e wire.Event) string {
 	return ""
 }
 
-// loginError is why a login was refused for good.
+// loginError is the error of a permanently refused login.
 type loginError struct{ error }
 
 func (e loginError) Unwrap() error        { return e.error }

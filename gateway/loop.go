@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// maxUnsent is how many unsent bytes stop the loop from taking replies and
-	// from reading: a peer that does not read holds everything back.
+	// maxUnsent is how many unsent bytes stop the loop from collecting replies and from reading:
+	// backpressure from a peer that does not read.
 	maxUnsent = 256 << 10
-	// bulkRead is how many bytes of one read are many.
+	// bulkRead is the size of a bulk read, in bytes.
 	bulkRead = 64 << 10
 )
 
-// loop connects the socket and the workers. Its goroutine calls turn as long as there is
-// something to do, and owns all fields but the bell.
+// loop moves messages from the socket to the workers and acks back. One goroutine owns it and calls
+// turn while there is work. Only bell is shared.
 type loop struct {
 	env   env
 	cfg   *Config
@@ -34,25 +34,25 @@ type loop struct {
 	slabs   *slabPool
 
 	track    *delivery.Tracker
-	out      *delivery.SendBuffer // track's
+	out      *delivery.SendBuffer // of track
 	receiver receiver
 	conn     conn
 	session  session
 
-	outstanding     []int // messages that are with each worker
-	acksOK          int   // of this turn, yet to be counted
+	outstanding     []int // messages with each worker
+	acksOK          int   // acks with code 0 of this turn, not counted yet
 	stop            stopping
 	lastTurn        time.Duration
-	paused          bool // the last turn did not want to read
-	reportedBlocked bool // what the workers know of that
+	paused          bool // the last turn could not read or dispatch
+	reportedBlocked bool // what reportBlocked last reported
 	refused         refusals
 	skipped         skipped
 	gaps            gaps
 	stall           stall
-	memoryShort     bool // logMemory has logged that the kernel gives no memory
+	memoryShort     bool // logMemory has logged that the kernel is out of memory
 
 	sends   [maxBatch][]byte
-	scratch [16 << 10]byte // what is read and discarded
+	scratch [16 << 10]byte // for bytes that are discarded
 
 	bell ring.Bell // shared: workers ring it
 }
@@ -79,7 +79,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w env) *loop {
 	return l
 }
 
-// setWorkers sets the workers that get the messages.
+// setWorkers sets the workers.
 func (l *loop) setWorkers(workers []*pool.Worker) {
 	l.workers, l.outstanding = workers, make([]int, len(workers))
 }
@@ -91,7 +91,7 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 	}
 }
 
-// turn runs each stage once; false when none had anything to do.
+// turn runs each stage once. It returns false if none had anything to do.
 func (l *loop) turn() bool {
 	now := l.env.now()
 	if l.conn.idlePaused() {
@@ -102,7 +102,7 @@ func (l *loop) turn() bool {
 
 	busy := l.collectReplies(now)
 	busy = l.receive(now) || busy
-	busy = l.collectReplies(now) || busy // what workers have finished since goes out with this flush
+	busy = l.collectReplies(now) || busy // acks of what workers finished meanwhile join this flush
 	if l.track.Flush(now, l.conn.is(finishes)) {
 		busy = true
 		l.countExternal()
@@ -117,8 +117,8 @@ func (l *loop) turn() bool {
 	return busy || l.out.Len() > 0 && l.conn.peer.writable
 }
 
-// reportBlocked reports to the workers whether no message comes until some are completed, so
-// that a sink does not wait for more.
+// reportBlocked tells the workers whether no message will arrive until some are completed, so that a
+// sink does not wait for a fuller batch.
 func (l *loop) reportBlocked() {
 	blocked := l.paused || l.track.Full()
 	if blocked == l.reportedBlocked {
@@ -130,11 +130,10 @@ func (l *loop) reportBlocked() {
 	}
 }
 
-// sleep announces that turn will not be called before the bell rings, an edge comes
-// or something is due; false when there is something to do first.
+// sleep prepares for blocking: turn is next called when the bell rings, on an edge, or at nextDue.
+// It returns false if there is work to do first.
 func (l *loop) sleep() bool {
-	// If the peer does not read, replies stay where they are, and the bell must not wake
-	// the loop; the socket's edge does.
+	// If the peer does not read, replies stay in their rings: an edge wakes the loop, not the bell.
 	return l.out.Len() >= maxUnsent || l.bell.Sleep()
 }
 
@@ -170,7 +169,7 @@ func (l *loop) collectReplies(now time.Duration) bool {
 	return taken > 0
 }
 
-// countExternal counts what --memory bounds beside the slabs.
+// countExternal counts the memory outside slabs that --memory bounds.
 func (l *loop) countExternal() {
 	own := int64(cap(l.receiver.input.Own))
 	if !l.set.codec.RenderAcks {
@@ -182,9 +181,8 @@ func (l *loop) countExternal() {
 	l.slabs.setExternal(own+kept+long, waiting+long)
 }
 
-// room is how many messages more may be given to workers; beyond want it need not be
-// exact. It asks the kernel what of the acks that it has is on the wire only if there is
-// less room than that.
+// room returns how many more messages may be given to workers. The result is exact only if it is
+// less than want: only then is it worth a system call that finds out which acks are transmitted.
 func (l *loop) room(want int, now time.Duration) int {
 	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.conn.sock.untransmitted()) {
 		l.conn.lastAccepted = now
@@ -192,7 +190,7 @@ func (l *loop) room(want int, now time.Duration) int {
 	return l.track.Room()
 }
 
-// flush sends what there is to send, as far as the kernel takes it.
+// flush sends unsent bytes until the kernel accepts no more.
 func (l *loop) flush(now time.Duration) bool {
 	busy := false
 	for l.out.Len() > 0 && l.conn.peer.writable {
@@ -225,21 +223,21 @@ func (l *loop) flush(now time.Duration) bool {
 	return busy
 }
 
-// observeLatency records the time from each read to the last ack of what it brought.
+// observeLatency records the time from each read to the last ack of its messages.
 func (l *loop) observeLatency(now time.Duration) {
 	for when, ok := l.track.NextAcked(); ok; when, ok = l.track.NextAcked() {
 		l.stats.Latency.observe(now - when)
 	}
 }
 
-// complete handles the outcome of n messages. slot is the low half of the first one's slot;
-// ack is what the worker rendered, valid until finished returns.
+// complete handles the outcome of n messages. slot is the low half of the first slot; ack is the
+// rendered ack, valid until complete returns.
 func (l *loop) complete(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	switch code {
 	case worker.OK:
 	case pool.Returned:
-		// A drain found them with a worker and not with its handler. The peer has them in
-		// flight and gives them to another client once the connection ends.
+		// A drain took them back from a worker before its handler had them. The peer will give them
+		// to another client once the connection ends.
 		l.stats.Dropped.Add(uint64(n))
 		l.stats.returned.Add(uint64(n))
 	case worker.DeadLettered:
@@ -247,14 +245,14 @@ func (l *loop) complete(slot uint32, n int, code worker.Code, ack []byte, now ti
 		l.refused.add(code, n)
 	default:
 		l.stats.Refused.Add(uint64(n))
-		if code != worker.TooLarge || l.set.codec.Joins { // the others are logged as skipped
+		if code != worker.TooLarge || l.set.codec.Joins { // else it is logged as skipped
 			l.refused.add(code, n)
 		}
 	}
 	l.track.Done(slot, n, code, ack, now)
 }
 
-// logMemory logs, once per shortage, that reading waits for memory from the kernel.
+// logMemory logs, once per shortage, that reading is paused because the kernel is out of memory.
 func (l *loop) logMemory() {
 	if short := l.slabs.allocErr != nil; short != l.memoryShort {
 		if l.memoryShort = short; short {
@@ -282,7 +280,7 @@ func (l *loop) publishStats() {
 	l.stats.Panics.Store(l.pool.Panics())
 }
 
-// resume is the session that a new connection may resume.
+// resume returns the session for the login on a new connection.
 func (l *loop) resume(host string) wire.Resume {
 	r := wire.Resume{Client: l.cfg.ClientName, Token: l.cfg.Token.Bytes(), Host: host}
 	if l.session.id != "" {

@@ -5,12 +5,12 @@ import (
 	"feedgate/worker"
 )
 
-// copyOwn copies the bytes of the next message, which is an own one, to a slab, and those of the
-// own messages behind it that fit too, so that they can go to a worker as a run. False: memory
-// has no slab now.
+// copyOwn copies the next message, an own one (see wire.Input.Own), to the slab own, and with it the
+// own messages behind it that fit, so that they can form a run. It returns false if --memory does not
+// allow a slab now.
 //
-// Invariant: own messages of cur.Msgs from next up to copied lie in the slab own; those
-// from copied on, and refused ones, in cur.Own.
+// Invariant: the own messages in input.Msgs[next:copiedTo] are in the slab own; later ones, and
+// refused ones, are in input.Own.
 func (r *receiver) copyOwn() bool {
 	if r.next < r.copiedTo {
 		return true
@@ -40,7 +40,7 @@ func (r *receiver) copyOwn() bool {
 	return true
 }
 
-// slabOf is the slab that m, which is not refused, lies in.
+// slabOf returns the slab that holds m, which is not refused.
 func (r *receiver) slabOf(m *wire.Msg) *openSlab {
 	if m.Own {
 		return &r.own

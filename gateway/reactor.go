@@ -17,17 +17,15 @@ import (
 )
 
 const (
-	// maxTurns bounds how many turns the loop takes without the poller, whose edges show
-	// that the socket is writable again, and which runs what was posted.
+	// maxTurns is the most turns of the loop without a call of the poller, which reports edges and
+	// runs what was posted.
 	maxTurns = 64
-	// busyPollTime is how long the loop waits after a read of many bytes, when nothing
-	// is left to do, before it reads again.
+	// busyPollTime is how long an idle loop waits before it reads again, after a bulk read.
 	busyPollTime = 50 * time.Microsecond
 )
 
-// reactor is the goroutine that the loop runs on, in the real world: it turns as long
-// as there is something to do, then blocks in the poller. All fields are its own
-// but those headed shared.
+// reactor is the real env. Its goroutine runs the loop: it calls turn while there is work, then
+// blocks in the poller. It owns all fields except the shared ones.
 type reactor struct {
 	l       *loop
 	epoch   time.Time
@@ -36,14 +34,14 @@ type reactor struct {
 	wakeup  wakeup
 	timer   *time.Timer
 	timerAt time.Duration
-	dials   chan dialResult // one at most
+	dials   chan dialResult // at most one
 
-	// Shared: whoever wakes or posts uses the poller.
+	// Shared with the goroutines that call wake or post.
 	mu     sync.Mutex
-	closed bool // the poller is closed; under gate
+	closed bool // the poller is closed; guarded by mu
 }
 
-// newReactor makes a host and what it blocks in. Its loop is the caller's to set.
+// newReactor makes a reactor and its poller. The caller sets the loop.
 func newReactor() (*reactor, error) {
 	r := &reactor{epoch: time.Now(), watched: -1, dials: make(chan dialResult, 1)}
 	var err error
@@ -56,7 +54,7 @@ func newReactor() (*reactor, error) {
 	return r, nil
 }
 
-// run runs the loop until it is done. Its error is the poller's.
+// run runs the loop until it is done. Its error comes from the poller.
 func (r *reactor) run() error {
 	r.post(func() {})
 	if err := r.poller.Polling(r.onEvent); !errors.Is(err, errorx.ErrEngineShutdown) {
@@ -86,8 +84,7 @@ func (r *reactor) unwatch(transport) {
 	r.watched = -1
 }
 
-// wake wakes the loop from the poller. Any goroutine. A task would do the same, but
-// each is an allocation.
+// wake makes the poller return. Any goroutine may call it. Unlike post, it does not allocate.
 func (r *reactor) wake() {
 	r.l.stats.Wakeups.Add(1)
 	r.mu.Lock()
@@ -97,8 +94,7 @@ func (r *reactor) wake() {
 	}
 }
 
-// post runs f on the loop's goroutine, or never when the loop has ended. Any
-// goroutine.
+// post implements env.
 func (r *reactor) post(f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,12 +106,11 @@ func (r *reactor) post(f func()) {
 		return r.runUntilIdle()
 	}, nil)
 	if err != nil {
-		panic("gateway: wake the poller: " + err.Error()) // an eventfd of our own
+		panic("gateway: wake the poller: " + err.Error()) // a write to our own eventfd cannot fail
 	}
 }
 
-// cleanUp ends what the loop has left behind, after it has ended: a dial, and the
-// connection.
+// cleanUp ends the dial and the connection, after the loop has ended.
 func (r *reactor) cleanUp() {
 	c := &r.l.conn
 	c.log.End(r.now())
@@ -131,7 +126,7 @@ func (r *reactor) cleanUp() {
 	r.l.receiver.dropSlabs()
 }
 
-// close ends posting and closes the poller.
+// close closes the poller. Later calls of wake and post have no effect.
 func (r *reactor) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -143,7 +138,7 @@ func (r *reactor) close() error {
 	return r.poller.Close()
 }
 
-// runUntilIdle turns until there is nothing to do, then goes back to the poller to block.
+// runUntilIdle turns the loop until there is nothing to do, or for maxTurns.
 func (r *reactor) runUntilIdle() error {
 	l := r.l
 	l.bell.Wake()
@@ -171,10 +166,9 @@ func (r *reactor) runUntilIdle() error {
 	}
 }
 
-// busyPoll lets workers run for a moment, then has the next turn look at the socket
-// though no edge has come. Under a bulk flow the next bytes are on their way: the
-// feed and this process both save a wake-up, and one read finds more. A look that
-// finds nothing ends it until the next bulk.
+// busyPoll lets workers run for a moment, then makes the next turn read without an edge. During a
+// bulk transfer the next bytes are about to arrive: this saves the server and this process a wake-up,
+// and one read returns more. A read that finds nothing ends it until the next bulk read.
 func (r *reactor) busyPoll() {
 	for end := r.now() + busyPollTime; r.now() < end; {
 		runtime.Gosched()
@@ -182,8 +176,8 @@ func (r *reactor) busyPoll() {
 	r.l.conn.peer.readable = true
 }
 
-// armTimer sees to it that the loop wakes when the next thing is due. A timer that is set
-// for earlier is left to fire for nothing: deadlines move on far more often than they pass.
+// armTimer sets the timer for the next deadline. A timer that is set for an earlier time is left
+// alone and may fire for nothing: deadlines are extended far more often than they expire.
 func (r *reactor) armTimer() {
 	at := r.l.conn.nextDue()
 	if at == 0 || r.timerAt != 0 && r.timerAt <= at {
@@ -198,7 +192,7 @@ func (r *reactor) armTimer() {
 	})
 }
 
-// onEvent takes an edge of the socket from the poller.
+// onEvent handles an event from the poller.
 func (r *reactor) onEvent(fd int, event netpoll.IOEvent, _ netpoll.IOFlags) error {
 	if fd == r.watched {
 		r.l.conn.peer.edge(event&eventReadable != 0, event&eventWritable != 0, event&eventHalfClosed != 0, event&eventReset != 0)

@@ -9,34 +9,34 @@ import (
 	"feedgate/worker"
 )
 
-// minRead is the least room worth a read when a fresh slab can be had.
+// minRead is the least space to read into, in bytes, if an empty slab can be had instead.
 const minRead = 16 << 10
 
-// receiver reads the socket into slabs and decodes them.
+// receiver reads from the socket into slabs, decodes the bytes and dispatches the messages.
 //
-// Invariant: bytes of the slab from cur.Scan up to what is filled were received and not
-// decoded; messages from next on in cur.Msgs were decoded and not dispatched.
+// Invariant: slab.data[input.Scan:slab.filled] is received and not decoded; input.Msgs[next:] is
+// decoded and not dispatched.
 type receiver struct {
 	l *loop
 
 	input      wire.Input
-	next       int         // first message of cur.Msgs that was not dispatched
-	copiedTo   int         // own messages of cur.Msgs before it lie in own
-	fault      *wire.Error // decoding stopped with it; handled once all messages are dispatched
-	decodeMore bool        // decoding may go on with what is there
+	next       int         // index in input.Msgs
+	copiedTo   int         // own messages of input.Msgs before this index are in the slab own
+	fault      *wire.Error // stopped decoding; handled once all messages are dispatched
+	decodeMore bool        // the received bytes may contain more to decode
 	ended      bool        // nothing more of this connection is decoded
 
-	slab openSlab // of what is read
-	own  openSlab // of messages that did not lie in it
+	slab openSlab // for received bytes
+	own  openSlab // for own messages
 
-	readAt           time.Duration // when the last bytes came
-	bulk             bool          // they were many, and none came since
-	sendBlockedSince time.Duration // since when unsent acks in the kernel leave no room; 0: there is room
+	readAt           time.Duration // time of the last read that returned bytes
+	bulk             bool          // that read returned many bytes, and no later one found none
+	sendBlockedSince time.Duration // since when acks in the kernel leave no room; 0: there is room
 
-	nextWorker  int   // worker that is next to get a run
-	unpublished []int // workers with descriptors committed and not published
+	nextWorker  int   // gets the next run
+	unpublished []int // workers with committed, unpublished descriptors
 
-	keyer *selector.Keyer // for keys that are not picked from all that lies in a slab; nil: they are
+	keyer *selector.Keyer // for keys from part of a message's bytes or from metadata; nil: from all bytes
 }
 
 func (r *receiver) init(l *loop) {
@@ -48,8 +48,8 @@ func (r *receiver) init(l *loop) {
 	}
 }
 
-// setOrigin sets what messages have in common from now on. No message of the slab that is
-// being filled is with a worker: it is called when a connection becomes ready.
+// setOrigin sets the origin of the messages that follow. It is called when a connection becomes
+// ready, when no message of the current slab is with a worker.
 func (r *receiver) setOrigin(o *worker.Origin) {
 	r.l.slabs.origin = o
 	if r.slab.valid {
@@ -57,8 +57,7 @@ func (r *receiver) setOrigin(o *worker.Origin) {
 	}
 }
 
-// reset forgets the connection's bytes. Messages that were dispatched keep their
-// slab.
+// reset drops the connection's bytes. Dispatched messages keep their slabs.
 func (r *receiver) reset() {
 	r.dropSlabs()
 	r.input = wire.Input{Out: r.input.Out[:0], Msgs: r.input.Msgs, Own: r.input.Own}
@@ -66,20 +65,20 @@ func (r *receiver) reset() {
 	r.fault, r.decodeMore, r.ended, r.bulk, r.sendBlockedSince = nil, false, false, false, 0
 }
 
-// abandon forgets the connection's bytes, and ends decoding: the Conn may still count on what it
-// has not decoded.
+// abandon drops the connection's bytes and ends decoding: the Conn could not cope with the missing
+// bytes.
 func (r *receiver) abandon() {
 	r.reset()
 	r.ended = true
 }
 
-// clear empties what one call of the Conn fills.
+// clear empties what a call of the Conn fills.
 func (r *receiver) clear() {
 	r.l.slabs.memory.Recycle(r.input.Own)
 	r.input.Msgs, r.input.Own, r.next, r.copiedTo = r.input.Msgs[:0], r.input.Own[:0], 0, 0
 }
 
-// pending reports whether received messages or an event may still have to be dispatched.
+// pending reports whether messages or an event may remain to be dispatched.
 func (r *receiver) pending() bool {
 	return r.next < len(r.input.Msgs) || r.decodeMore || r.input.Event.Kind != wire.EventNone
 }
@@ -89,7 +88,7 @@ func (r *receiver) dropSlabs() {
 	r.own.close(r.l.slabs)
 }
 
-// receive dispatches, decodes, and reads once; false when it could do neither.
+// receive dispatches, decodes, and reads at most once. It returns false if there was nothing to do.
 func (l *loop) receive(now time.Duration) bool {
 	r := &l.receiver
 	busy, read := false, false
@@ -122,8 +121,8 @@ func (l *loop) receive(now time.Duration) bool {
 	return busy
 }
 
-// handleEvent handles the event or fault at which decoding stopped; all messages before it were
-// dispatched. False: there is none.
+// handleEvent handles the event or fault at which decoding stopped, once all messages before it are
+// dispatched. It returns false if there is none.
 func (r *receiver) handleEvent(now time.Duration) bool {
 	if r.input.Event.Kind != wire.EventNone {
 		e := r.input.Event
@@ -140,7 +139,7 @@ func (r *receiver) handleEvent(now time.Duration) bool {
 	return false
 }
 
-// decode frames what lies in the slab, up to a batch.
+// decode decodes received bytes, up to one batch of messages.
 func (r *receiver) decode() {
 	r.clear()
 	c := &r.input
@@ -154,8 +153,8 @@ func (r *receiver) decode() {
 	}
 }
 
-// end passes the end of the peer's bytes to the protocol, whole unless after a reset, and counts
-// the protocol's error. A last message or an event may then be pending.
+// end passes the end of the peer's stream to the protocol and counts the error that this causes.
+// whole is false after a reset. A last message or an event may then be pending.
 func (r *receiver) end(whole bool) *wire.Error {
 	r.clear()
 	fault := r.check(r.l.conn.proto.End(r.received(), &r.input, whole))
@@ -165,11 +164,11 @@ func (r *receiver) end(whole bool) *wire.Error {
 	return fault
 }
 
-// received is what was read into the slab so far.
+// received returns the bytes in the slab.
 func (r *receiver) received() []byte { return r.slab.data[:r.slab.filled] }
 
-// check returns err, or the fault of a decoder whose cursors make no sense: its messages
-// and event are then dropped.
+// check returns err or, if the decoder's cursors are inconsistent, a fault instead; it then drops the
+// messages and the event.
 func (r *receiver) check(err *wire.Error) *wire.Error {
 	c := &r.input
 	r.l.skipped.add(c.Skipped, c.Longest)
@@ -182,7 +181,7 @@ func (r *receiver) check(err *wire.Error) *wire.Error {
 	return err
 }
 
-// read receives once.
+// read calls recv once.
 func (r *receiver) read(now time.Duration) bool {
 	l := r.l
 	room := r.slab.data[r.slab.filled:]
@@ -202,7 +201,7 @@ func (r *receiver) read(now time.Duration) bool {
 		return true
 	}
 	if n < len(room) && !l.conn.peer.halfClosed && !l.conn.sock.buffered() {
-		// The buffer is drained, and what comes next makes another edge.
+		// The socket is drained: later bytes cause another edge.
 		l.conn.peer.readable = false
 	}
 	l.stats.ReadBytes.Add(uint64(n))
@@ -214,8 +213,8 @@ func (r *receiver) read(now time.Duration) bool {
 	return true
 }
 
-// makeSpace makes sure that there is space to read into, moving to another slab when
-// it must; false when --memory has none to give.
+// makeSpace ensures that there is space to read into, if necessary in another slab. It returns false
+// if --memory does not allow one.
 func (r *receiver) makeSpace() bool {
 	c := &r.input
 	if !r.slab.valid {
@@ -235,24 +234,24 @@ func (r *receiver) makeSpace() bool {
 		return true
 	}
 	if (c.Need == 0 || kept > 0) && need > len(r.slab.data)/2 {
-		// Of unknown size, or in pieces of which more may come: grow by doubling.
+		// The size is unknown, or more parts may follow: grow by doubling.
 		need = max(need, min(2*len(r.slab.data), r.l.slabs.maxFrame))
 	}
 	return r.moveTail(need)
 }
 
-// newSlab takes a slab that nothing is moved to. Everything decoded has been dispatched.
+// newSlab opens another slab. Everything decoded must have been dispatched.
 func (r *receiver) newSlab(n int) bool {
 	if r.slab.open(r.l.slabs, n) {
 		return true
 	}
-	// Two slabs are always to be had, not three.
+	// Memory is guaranteed for two slabs, not for three.
 	r.own.close(r.l.slabs)
 	return r.slab.open(r.l.slabs, n)
 }
 
-// moveTail moves what is not decoded, or not complete, to another slab of at least n
-// bytes.
+// moveTail moves the bytes that are not decoded, or belong to an incomplete message, to another slab
+// of at least n bytes.
 func (r *receiver) moveTail(n int) bool {
 	c := &r.input
 	old := r.slab

@@ -233,7 +233,7 @@ func (c *schedSocket) closeSend() error {
 	return nil
 }
 
-func (c *schedSocket) untransmitted() int        { return c.unackedBytes / 2 }
+func (c *schedSocket) untransmitted() int { return c.unackedBytes / 2 }
 func (c *schedSocket) unacked() int       { return c.unackedBytes }
 func (c *schedSocket) socketError() error { return unix.ECONNRESET }
 func (c *schedSocket) path() pathState {

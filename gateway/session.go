@@ -9,19 +9,19 @@ import (
 	"feedgate/worker"
 )
 
-// session is the server's session, which outlives a connection.
+// session identifies the server's session, which can outlive a connection. The loop owns it.
 type session struct {
-	id           string // as the server named it; empty: cannot be resumed
-	everLoggedIn bool   // a login succeeded at least once
-	restored     bool   // id is of an earlier process, and this one has received nothing
-	secret       bool   // id holds the token: it is in no file
-	name         string // the upstream's, in the state file
+	id           string // from the server; empty: the session cannot be resumed
+	everLoggedIn bool   // a login has succeeded
+	restored     bool   // id is from an earlier process, and no connection has resumed it yet
+	secret       bool   // id contains the token, so it is never stored
+	name         string // of the upstream in the state file
 	saved        stateEntry
-	begun        int // sessions that were given to the state file
-	awaitedWrite int // which of them is not in it yet: no worker gets a message before it is; 0: none
+	begun        int // number of sessions passed to the state file
+	awaitedWrite int // number of the one whose write is pending: until then, no worker gets a message; 0: none
 }
 
-// restore resumes the session that an earlier process has left in the state file.
+// restore loads the session that an earlier process stored in the state file.
 func (s *session) restore(l *loop) {
 	if !l.set.codec.Sequenced {
 		return
@@ -36,13 +36,13 @@ func (s *session) restore(l *loop) {
 	l.log.Info("session restored", "session", e.Session, "seq", e.Seq)
 }
 
-// save records in the state file how far the session has come. A new session's messages wait
-// until it is in the file.
+// save passes the session and its watermark to the state file. The messages of a new session wait
+// until it is stored.
 func (s *session) save(l *loop) {
 	if l.cfg.State == nil || !l.set.codec.Sequenced {
 		return
 	}
-	var now stateEntry // of a session without a name nothing can be resumed
+	var now stateEntry // zero for a session without an id, which cannot be resumed
 	if s.id != "" && !s.secret {
 		now = stateEntry{s.id, l.track.Watermark()}
 	}
@@ -67,21 +67,20 @@ func (s *session) save(l *loop) {
 	}
 }
 
-// writeEnded ends the wait for the n-th session that was given to the state file. After an
-// error its messages are processed all the same: the file will be written again, and a disk
-// that is full for a day must not stop the feed.
+// writeEnded ends the wait for the n-th session passed to the state file. Even after an error, its
+// messages are processed: the write is retried, and a full disk must not stop the feed.
 func (s *session) writeEnded(l *loop, n int, err error) {
 	if n != s.awaitedWrite {
-		return // the server has begun another one since
+		return // the server has begun another session since
 	}
 	s.awaitedWrite = 0
 	if err != nil {
-		l.conn.log.add(l.env.now(), slog.LevelError, "cannot write the new session; will go on trying", "",
+		l.conn.log.add(l.env.now(), slog.LevelError, "cannot write the new session; will keep trying", "",
 			"session", s.id, "error", err)
 	}
 }
 
-// begin begins or resumes the session that the server has named for the connection.
+// begin begins or resumes the session that the server announced for the connection.
 func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 	s.everLoggedIn = true
 	l.receiver.setOrigin(&worker.Origin{Upstream: l.cfg.Label, Session: e.Session, Meta: l.set.codec.Meta, ID: l.set.picker()})
@@ -102,21 +101,21 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 		return
 	}
 	if s.id != "" {
-		l.conn.log.add(now, slog.LevelWarn, "session is new; nothing from before counts as done", "",
-			"old", s.id, "session", e.Session, "first", e.First, "given_up", l.track.Unacked())
+		l.conn.log.add(now, slog.LevelWarn, "new session; earlier messages do not count as done", "",
+			"old", s.id, "session", e.Session, "first", e.First, "unacked", l.track.Unacked())
 		if l.stop.ending {
 			l.stop.lostAcks += l.track.Unacked()
 		}
 	}
 	s.id = e.Session
 	if s.secret = l.set.masks.Hides(s.id); s.secret && l.cfg.State != nil {
-		l.conn.log.add(now, slog.LevelWarn, "the session's name holds the secret; --state does not keep it", "")
+		l.conn.log.add(now, slog.LevelWarn, "the session's name contains the secret; --state does not store it", "")
 	}
 	l.track.Connect(l.conn.proto, e.First)
 	s.save(l)
 }
 
-// countGap counts and logs sequence numbers that are missing, if there are any.
+// countGap counts and logs missing sequence numbers, if any.
 func (l *loop) countGap(gap delivery.Range) {
 	if !gap.Empty() {
 		l.stats.Gaps.Add(1)

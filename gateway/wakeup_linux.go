@@ -8,14 +8,13 @@ import (
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 )
 
-// wakeup is an eventfd that makes the poller call the loop: workers wake it so, and a
-// busy loop gets itself called again behind the events that wait in the poller. A
-// task would not do for that: the poller runs tasks until there are none, and a task
-// that posts itself keeps it from the socket.
+// wakeup is an eventfd that makes the poller call the loop. Workers write to it to wake the loop, and
+// a busy loop does so to be called again after the poller's pending events. A posted task would not
+// do: the poller runs tasks until there are none, so one that posts itself would starve the socket.
 type wakeup int
 
-// newWakeup registers the eventfd, edge-triggered: each write is an event, and
-// nobody needs to read.
+// newWakeup makes an eventfd and registers it, edge-triggered: each write is an event, so it need not
+// be read.
 func newWakeup(p *netpoll.Poller) (wakeup, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
@@ -29,7 +28,7 @@ func newWakeup(p *netpoll.Poller) (wakeup, error) {
 }
 
 func (w wakeup) send() {
-	one := [8]byte{1} // either byte order counts up
+	one := [8]byte{1} // not zero in either byte order
 	if _, err := unix.Write(int(w), one[:]); err != nil && err != unix.EAGAIN {
 		panic(fmt.Sprintf("gateway: write to an eventfd: %v", err))
 	}

@@ -24,7 +24,7 @@ func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, e
 	}
 	if seq > MaxSeq {
 		return Back, noNumbers, wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
-			"message %d: numbers end at %d", seq, uint64(MaxSeq))
+			"message %d exceeds the maximum number %d", seq, uint64(MaxSeq))
 	}
 	v := t.seq.accept(seq)
 	gap = t.applyVerdict(v, now)

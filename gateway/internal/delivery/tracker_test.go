@@ -205,7 +205,7 @@ func TestRefusedNumbers(t *testing.T) {
 	d := newTracked(t, delivery.Config{Sequenced: true})
 	d.add(1, 5)
 	for seq, want := range map[uint64]string{
-		3: "message 3 after message 5 (seq_back)", delivery.MaxSeq + 1: "message 18374686479671623681: numbers end at 18374686479671623680 (seq_back)",
+		3: "message 3 after message 5 (seq_back)", delivery.MaxSeq + 1: "message 18374686479671623681 exceeds the maximum number 18374686479671623680 (seq_back)",
 	} {
 		if arrival, gap, err := d.Arrive(seq, 0); err == nil || err.Error() != want || arrival != delivery.Back || !gap.Empty() {
 			t.Errorf("%d: arrival %d, gap %v, error %v", seq, arrival, gap, err)
