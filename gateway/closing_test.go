@@ -66,7 +66,7 @@ func TestAcksForNobody(t *testing.T) {
 		waitFor(t, func() bool { return log.Has("server closed") })
 		for i := range gates {
 			if i == n-1 && n > 1 {
-				waitFor(t, func() bool { return log.Has("cannot be sent any more") })
+				waitFor(t, func() bool { return log.Has("can no longer be sent") })
 			}
 			close(gates[i])
 			waitFor(t, func() bool { return i > 0 || r.g.Stats().InFlight.Load() < int64(n) })

@@ -256,7 +256,7 @@ func (l *loop) complete(slot uint32, n int, code worker.Code, ack []byte, now ti
 func (l *loop) logMemory() {
 	if short := l.slabs.allocErr != nil; short != l.memoryShort {
 		if l.memoryShort = short; short {
-			l.log.Error("no memory for a read buffer; reading waits", "error", l.slabs.allocErr)
+			l.log.Error("no memory for a read buffer; reading is paused", "error", l.slabs.allocErr)
 		}
 	}
 }

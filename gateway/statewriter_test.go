@@ -112,7 +112,7 @@ func TestStateDiskHangs(t *testing.T) {
 	}
 
 	letGo()
-	testkit.Eventually(t, "a healthy disk", func() bool { return state.Ready() == nil && log.Has("answers again") })
+	testkit.Eventually(t, "a healthy disk", func() bool { return state.Ready() == nil && log.Has("responds again") })
 	known.bye()
 	known.expect(fg1.Bye, 0, 0)
 	known.Close()
@@ -232,7 +232,7 @@ func TestLateReport(t *testing.T) {
 		}
 	})
 	s.reportHang(before)
-	if err := s.Ready(); err != nil || !log.Has("answers again") {
+	if err := s.Ready(); err != nil || !log.Has("responds again") {
 		t.Errorf("%v, %s", err, log.String())
 	}
 }

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// stopping is how the loop comes to its end.
+// stopping is the state of the loop's end.
 type stopping struct {
-	ending      bool          // the loop is to end, once what was received is finished and acked
+	ending      bool          // the loop is to end once everything received is finished and acked
 	poolDrained bool          // drainPool has ended the handlers' input
-	deadline    time.Duration // of a drain that the user asked for; 0: there is none
+	deadline    time.Duration // of the drain that the user requested; 0: none
 	aborted     bool          // the loop is to end at once
-	lostAcks    int           // acks that a new session of the server has made void
+	lostAcks    int           // messages that cannot be acked because the server began a new session
 	done        bool          // the loop has ended
-	err         error         // why it failed; nil: it has not
+	err         error         // nil: it has not failed
 }
 
-// drain begins the end of the gateway that its user asked for.
+// drain begins the drain that the user requested.
 func (l *loop) drain() {
 	if l.stop.deadline != 0 {
 		return
@@ -32,7 +32,7 @@ func (l *loop) abort() {
 	l.stop.ending, l.stop.aborted = true, true
 }
 
-// fail ends the gateway with an error, after the connection was closed in order.
+// fail ends the gateway with an error, once the connection is closed in order.
 func (l *loop) fail(err error) {
 	if l.stop.err == nil {
 		l.stop.err = err
@@ -40,7 +40,7 @@ func (l *loop) fail(err error) {
 	l.stop.ending = true
 }
 
-// exit ends the loop. Unfinished messages and unsent acks make it a failure.
+// exit ends the loop, with an error if messages are unfinished or acks unsent.
 func (l *loop) exit() {
 	l.stop.done = true
 	unacked := l.conn.unacked
@@ -59,11 +59,12 @@ func (l *loop) exit() {
 	}
 }
 
-// drainPool ends the handlers' input, once: there will be no more messages. After a signal
-// it does so at once, and messages that no worker has are dropped; but if the server was asked
-// to stop, it counts messages as delivered until it answers. If the server has closed,
-// everything that it sent is handed out first. A connection that is open during the drain
-// is there for acks alone.
+// drainPool tells the handlers, once, that no more messages will arrive.
+//
+// During a drain it does so at once, and messages that no worker has are dropped. But if the server was
+// asked to stop, it counts messages as delivered until it answers, so drainPool waits for the answer
+// and for the last messages. If the server has closed, everything it sent is dispatched first. A
+// connection made during a drain only serves to send acks.
 func (c *conn) drainPool() {
 	l := c.l
 	atOnce := l.stop.deadline != 0 && c.state != stopAnswered

@@ -274,7 +274,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 8 })
 	_ = raw.(*net.TCPConn).SetLinger(0)
 	raw.Close()
-	waitFor(t, func() bool { return log.Has("cannot be sent any more") })
+	waitFor(t, func() bool { return log.Has("can no longer be sent") })
 	close(gate)
 	waitFor(t, func() bool { return r.g.Stats().Reconnects.Load() > 0 })
 	r.cancel()

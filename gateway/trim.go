@@ -6,33 +6,33 @@ import (
 	"feedgate/gateway/internal/pool"
 )
 
-// A slab that the loop has let go of is in use as long as one message in it is. When memory is
-// short and most of that is of messages that are done, the slabs are thinned: pages without a
-// message in use are given back. Messages stay where they are, for handlers have slices of them.
+// A slab that the loop has released stays in use as long as one of its messages does. When memory runs
+// short and most of it belongs to messages that are done, the pool trims slabs: it gives pages without
+// a message in use back to the kernel. Messages are never moved, because handlers have slices of them.
 //
-// Which messages are in use only the workers know. The pool asks them; when all have answered, it
-// thins what it let go of before it asked: the messages of such a slab were all published by then,
-// so no worker can get another one.
+// Only the workers know which messages are in use, so the pool asks them. When all have answered, it
+// trims the slabs that were released before it asked. All messages of such a slab were published by
+// then, so no worker can receive another one.
 
-// slabUse is what the pool knows of a slab beside its bytes.
+// slabUse is the pool's record of a slab.
 type slabUse struct {
-	counted    int  // bytes that count towards the limit; 0: it has no memory
-	released   bool // the loop has let go of it, and it has not come back
-	trimmed    bool // some of its pages were given back
-	dispatched int  // messages in it, when it was let go
-	asks       int  // the pool's, when it was let go
-	inUse      int  // messages in use when the workers were last asked; 0: they were not
+	counted    int  // bytes that count towards the limit; 0: the slab has no memory
+	released   bool // by the loop, and not free yet
+	trimmed    bool // some pages were given back
+	dispatched int  // number of messages, when released
+	asks       int  // slabPool.asks, when released
+	inUse      int  // messages in use when it was last trimmed or found not worth it; 0: never
 }
 
-// holders are the workers, as far as they are asked.
+// holders is the interface to the workers.
 type holders interface {
 	Ask()
 	Held() (lists [][]pool.Held, all bool)
 }
 
-// reclaim makes room if a slab was wanted and not to be had; true when it has. The loop calls it
-// at the end of a turn: what was dispatched is published. idle: the turn had nothing else to do,
-// so workers that are about to give slabs back need not be asked.
+// reclaim frees memory if the limit did not allow a slab that was wanted. It returns true if it did.
+// The loop calls it at the end of a turn, when everything dispatched is published. It asks only after
+// an idle turn: before, workers may be about to free slabs anyway.
 func (p *slabPool) reclaim(h holders, idle bool) bool {
 	if p.asking {
 		lists, all := h.Held()
@@ -50,8 +50,8 @@ func (p *slabPool) reclaim(h holders, idle bool) bool {
 	return false
 }
 
-// worthAsking estimates whether thinning would win what was wanted, and a quarter of the limit:
-// workers that are merely behind have fewer messages done in slabs that have not come back.
+// worthAsking estimates whether trimming would free what is wanted, and at least a quarter of the limit.
+// Workers that are merely slow have fewer finished messages in slabs that are not free.
 func (p *slabPool) worthAsking() bool {
 	want := max(p.wanted, p.limit/4)
 	for id := range p.uses {
@@ -62,8 +62,8 @@ func (p *slabPool) worthAsking() bool {
 	return false
 }
 
-// reclaimable estimates the bytes of a slab that thinning would win. Of one that was asked for there are none
-// until half of what was in use then is done.
+// reclaimable estimates the bytes that trimming a slab would free: none if it was trimmed before and not
+// half of the messages left then are done.
 func (p *slabPool) reclaimable(id uint16) int64 {
 	u := &p.uses[id]
 	if !u.released || u.counted <= p.memory.Page() {
@@ -76,15 +76,15 @@ func (p *slabPool) reclaimable(id uint16) int64 {
 		}
 	}
 	if refs == 0 {
-		return 0 // it is coming back
+		return 0 // a worker is about to return it
 	}
 	return int64(u.counted) - int64(u.counted)*int64(refs)/int64(of)
 }
 
-// trim gives back the pages of slabs that hold no message of the lists, which are what the workers
-// had after the pool asked last, and returns how many bytes that were.
+// trim gives back the pages without a message in use, and returns how many bytes these are. The lists
+// are the workers' answers.
 func (p *slabPool) trim(lists [][]pool.Held) (reclaimed int64) {
-	if p.size/2%p.memory.Page() != 0 { // all sizes are multiples of half the usual
+	if p.size/2%p.memory.Page() != 0 { // all sizes are multiples of half the regular one
 		return 0
 	}
 	pages := p.pagesInUse(lists)
@@ -105,8 +105,8 @@ func (p *slabPool) trim(lists [][]pool.Held) (reclaimed int64) {
 	return reclaimed
 }
 
-// pagesInUse is, for each slab that was let go before the pool asked last, which of its pages hold
-// a message of the lists.
+// pagesInUse returns, for each slab released before the pool last asked, which of its pages hold a
+// message in use; nil for other slabs.
 func (p *slabPool) pagesInUse(lists [][]pool.Held) []pageSet {
 	page := p.memory.Page()
 	sets := make([]pageSet, len(p.uses))
@@ -143,7 +143,7 @@ func (s pageSet) count() (n int) {
 	return n
 }
 
-// discard calls give with each longest part of data that has none of the set's pages.
+// discard calls give with each maximal part of data that has no page in the set.
 func (s pageSet) discard(page int, data []byte, give func(part []byte)) {
 	for from, n := 0, len(data)/page; from < n; {
 		if s.has(from) {
@@ -159,8 +159,8 @@ func (s pageSet) discard(page int, data []byte, give func(part []byte)) {
 	}
 }
 
-// closeExcept closes the pool, but leaves the pages in use in which messages of the lists lie: no worker
-// will complete them any more, and somebody may still read them.
+// closeExcept closes the pool and leaves only the pages of the listed messages mapped: they will never
+// be completed, and may still be read.
 func (p *slabPool) closeExcept(lists [][]pool.Held) {
 	p.asks++
 	p.trim(lists)

@@ -38,7 +38,7 @@ func silence(t *testing.T, streams []string) {
 		toxics.add("silent "+stream, "timeout", stream, map[string]int{"timeout": 0})
 	}
 	fell := time.Now()
-	g.Says("nothing came for --idle-timeout")
+	g.Says("nothing was received for --idle-timeout")
 	left := time.Since(fell)
 	// Meanwhile the gateway connects, and gets no answer to its login.
 	g.Says("no answer within --connect-timeout")
