@@ -20,8 +20,8 @@ type strategy interface {
 	redelivered(slot uint64, now time.Duration)
 	// redeliveredRetired handles a redelivered message that has left the window.
 	redeliveredRetired(seq uint64, now time.Duration)
-	// resolved is called after slots were resolved without an ack.
-	resolved(now time.Duration)
+	// afterSkip is called after slots were marked acked because the server does not need the acks.
+	afterSkip(now time.Duration)
 	// emitBacklog appends acks that are due and were held back by a full send buffer. It reports
 	// whether it appended any.
 	emitBacklog() bool
@@ -36,7 +36,7 @@ type strategy interface {
 type immediate struct{}
 
 func (immediate) connect()                {}
-func (immediate) resolved(time.Duration)  {}
+func (immediate) afterSkip(time.Duration) {}
 func (immediate) emitBacklog() bool       { return false }
 func (immediate) backlogged() bool        { return false }
 func (immediate) cumulative() *cumulative { return nil }
@@ -113,7 +113,7 @@ func (a *acks) append(slot, seq uint64, n int, code worker.Code) {
 }
 
 // appended records that acks of n slots, size bytes in all, were appended. If the protocol has no
-// ack for the code, size is 0 and the slots are resolved with the bytes before them.
+// ack for the code, size is 0 and the slots count as acked with the bytes before them.
 func (a *acks) appended(slot uint64, n int, code worker.Code, size int) {
 	a.out.appended(slot, n)
 	a.count(code, n)

@@ -56,9 +56,9 @@ func (t *Tracker) Add(seq uint64, n int, late bool) (slot uint64) {
 	return t.win.add(seq, n, late)
 }
 
-// JumpTo resolves the numbers before seq, the next one to arrive. It makes room in a full window:
-// a server needs no acks for messages that it does not redeliver. ok is false if seq does not jump
-// ahead. gap holds the numbers that are missing as a result.
+// JumpTo marks the numbers before seq, the next one to arrive, as acked. It makes room in a full
+// window: a server needs no acks for messages that it does not redeliver. ok is false if seq does not
+// jump ahead. gap holds the numbers that are missing as a result.
 func (t *Tracker) JumpTo(seq uint64, now time.Duration) (gap Range, ok bool) {
 	if !t.cfg.Sequenced || seq <= t.seq.expect || seq > MaxSeq {
 		return noNumbers, false
@@ -92,12 +92,12 @@ func (t *Tracker) Stretch() bool {
 	return true
 }
 
-// applyVerdict resolves the slots of numbers that the server did not redeliver. It returns the
+// applyVerdict marks the slots of numbers that the server did not redeliver as acked. It returns the
 // missing numbers.
 func (t *Tracker) applyVerdict(v verdict, now time.Duration) (gap Range) {
 	if !v.notResent.Empty() {
-		t.win.resolveRange(v.notResent)
-		t.strategy.resolved(now)
+		t.win.markRangeAcked(v.notResent)
+		t.strategy.afterSkip(now)
 	}
 	return v.gap
 }

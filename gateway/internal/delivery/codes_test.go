@@ -22,7 +22,7 @@ func TestRefusalsLeaveNoMemory(t *testing.T) {
 	refuse := func() {
 		slot := w.add(1, refusals, false)
 		w.markDone(slot, refusals, worker.BadRequest)
-		w.resolve(slot, refusals)
+		w.markAcked(slot, refusals)
 	}
 	refuse()
 	if code, ok := w.codes.ofRetired(refusals); !ok || code != worker.BadRequest {

@@ -60,9 +60,9 @@ func (s *cumulative) redeliveredRetired(seq uint64, now time.Duration) {
 	s.extend(max(s.through, seq), now)
 }
 
-func (s *cumulative) resolved(now time.Duration) { s.advance(now) }
-func (s *cumulative) emitBacklog() bool          { return false }
-func (s *cumulative) backlogged() bool           { return false }
+func (s *cumulative) afterSkip(now time.Duration) { s.advance(now) }
+func (s *cumulative) emitBacklog() bool           { return false }
+func (s *cumulative) backlogged() bool            { return false }
 
 func (s *cumulative) cumulative() *cumulative { return s }
 
@@ -94,10 +94,10 @@ func (s *cumulative) advance(now time.Duration) {
 	}
 }
 
-// reached returns how many slots, starting at the frontier, are resolved or are done and received
+// reached returns how many slots, starting at the frontier, are acked or are done and received
 // on this connection. It returns false if the first is neither.
 func (s *cumulative) reached() (int, bool) {
-	if s.win.resolved.has(s.frontier) {
+	if s.win.acked.has(s.frontier) {
 		return 1, true
 	}
 	n, done := s.win.done.prefix(s.frontier, s.win.next-s.frontier)

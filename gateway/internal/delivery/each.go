@@ -24,19 +24,19 @@ func (s *each) redelivered(slot uint64, _ time.Duration) {
 
 func (s *each) redeliveredRetired(seq uint64, _ time.Duration) { s.emitRetired(seq) }
 
-// silent acks nothing: a message is resolved when it is done.
+// silent sends no acks: a message counts as acked when it is done.
 type silent struct {
 	immediate
 	win *window
 }
 
 func (s *silent) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Duration) {
-	s.win.resolve(slot, n)
+	s.win.markAcked(slot, n)
 }
 
 func (s *silent) redelivered(slot uint64, _ time.Duration) {
 	if s.win.done.has(slot) {
-		s.win.resolve(slot, 1)
+		s.win.markAcked(slot, 1)
 	}
 }
 
@@ -52,5 +52,5 @@ type stopped struct {
 
 func (s *stopped) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Duration) {
 	*s.lost += max(0, int(slot+uint64(n)-max(slot, s.from)))
-	s.win.resolve(slot, n)
+	s.win.markAcked(slot, n)
 }

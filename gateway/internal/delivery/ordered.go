@@ -61,7 +61,7 @@ func (s *ordered) redeliveredRetired(seq uint64, _ time.Duration) {
 	s.emitNext()
 }
 
-func (s *ordered) resolved(time.Duration) { s.emitNext() }
+func (s *ordered) afterSkip(time.Duration) { s.emitNext() }
 
 func (s *ordered) cumulative() *cumulative { return nil }
 
@@ -140,7 +140,7 @@ func (s *ordered) emitNext() {
 				s.queue.pop()
 			}
 			continue
-		case r.at >= s.win.base && !s.win.resolved.has(r.at):
+		case r.at >= s.win.base && !s.win.acked.has(r.at):
 			k, done := s.win.done.prefix(r.at, uint64(r.n))
 			if !done {
 				return

@@ -23,7 +23,8 @@ type SendBuffer struct {
 	onWire   uint64          // offset up to which all bytes were transmitted, when last checked
 }
 
-// boundary says that once all bytes before end are sent, the acks of n slots starting at slot are.
+// boundary is the end of some acks in the stream: once all bytes before end are sent, so are the acks
+// of n slots starting at slot.
 type boundary struct {
 	end  uint64
 	slot uint64 // unused in SendBuffer.kernel
@@ -84,8 +85,8 @@ func (o *SendBuffer) appended(slot uint64, n int) {
 	o.boundaries.push(boundary{end, slot, n})
 }
 
-// Sent records that the kernel has accepted the next n bytes. It resolves the slots whose acks end
-// among them.
+// Sent records that the kernel has accepted the next n bytes. It marks the slots whose acks end among
+// them as acked.
 func (o *SendBuffer) Sent(n int) {
 	o.head += n
 	o.sent += uint64(n)
@@ -93,7 +94,7 @@ func (o *SendBuffer) Sent(n int) {
 		b := *o.boundaries.first()
 		o.boundaries.pop()
 		o.moveToKernel(b)
-		o.win.resolve(b.slot, b.n)
+		o.win.markAcked(b.slot, b.n)
 	}
 	for o.messageEnds.len() > 0 && *o.messageEnds.first() <= o.sent {
 		o.messageEnds.pop()

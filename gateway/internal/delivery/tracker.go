@@ -9,9 +9,9 @@
 //     A message has a slot from dispatch until it leaves the window. Workers know the low 32 bits
 //     of it: Slot in pool.Desc and pool.Reply.
 //   - A slot is done when its worker has finished the message.
-//   - A slot is resolved when this connection owes no ack for it: the kernel has accepted the last
+//   - A slot is acked when this connection owes no ack for it: the kernel has accepted the last
 //     byte of the ack, or the server does not need one.
-//   - A slot that is done and resolved is retired as soon as all slots below it are: it leaves the
+//   - A slot that is done and acked is retired as soon as all slots below it are: it leaves the
 //     window.
 //   - A message is redelivered if the server sends it again within a session.
 //
@@ -185,7 +185,7 @@ func (t *Tracker) Done(low uint32, n int, code worker.Code, ack []byte, now time
 	t.working -= n
 	if code == pool.Returned {
 		t.win.markDone(slot, n, worker.OK)
-		t.win.resolve(slot, n)
+		t.win.markAcked(slot, n)
 		return
 	}
 	t.win.markDone(slot, n, code)

@@ -14,12 +14,12 @@ import (
 // the slots that grow has added. Outside [base, next), all bits are zero.
 type window struct {
 	limit uint64 // --in-flight, in messages
-	base  uint64 // every slot below is done and resolved
+	base  uint64 // every slot below is done and acked
 	next  uint64 // slot of the next message
 
 	done     bitmap // the worker has finished the message; never cleared while in the window
 	received bitmap // received on this connection, so it may be acked on it
-	resolved bitmap // this connection owes no ack: it is sent, or the server does not need it
+	acked    bitmap // this connection owes no ack: it is sent, or the server does not need it
 
 	codes   codes
 	extents extents
@@ -36,7 +36,7 @@ func newWindow(inFlight int, first uint64) *window {
 		next:     first,
 		done:     newBitmap(size),
 		received: newBitmap(size),
-		resolved: newBitmap(size),
+		acked:    newBitmap(size),
 		codes:    newCodes(inFlight),
 	}
 }
@@ -49,7 +49,7 @@ func (w *window) inFlight() int { return int(w.next - w.base) }
 
 // grow makes the bitmaps large enough for one slot beyond the limit.
 func (w *window) grow() {
-	for _, b := range []*bitmap{&w.done, &w.received, &w.resolved} {
+	for _, b := range []*bitmap{&w.done, &w.received, &w.acked} {
 		if w.next-w.base <= b.mask {
 			continue
 		}
@@ -95,31 +95,31 @@ func (w *window) markDone(slot uint64, n int, code worker.Code) {
 // owed reports whether an ack is owed for a slot on this connection. The slot may have left the
 // window.
 func (w *window) owed(slot uint64) bool {
-	return slot >= w.base && w.received.has(slot) && !w.resolved.has(slot)
+	return slot >= w.base && w.received.has(slot) && !w.acked.has(slot)
 }
 
-// resolve records that acks are no longer owed for n slots: they are sent, or the peer does not
+// markAcked records that acks are no longer owed for n slots: they are sent, or the peer does not
 // need them. It ignores slots below base.
-func (w *window) resolve(slot uint64, n int) {
+func (w *window) markAcked(slot uint64, n int) {
 	from, end := max(slot, w.base), slot+uint64(n)
 	if from < end {
-		w.resolved.set(from, end-from)
+		w.acked.set(from, end-from)
 		w.advance()
 	}
 }
 
-// advance moves base past the slots that are done and resolved.
+// advance moves base past the slots that are done and acked.
 func (w *window) advance() {
 	from := w.base
-	for w.base < w.next && w.resolved.has(w.base) && w.done.has(w.base) {
-		n, _ := w.resolved.prefix(w.base, w.next-w.base)
+	for w.base < w.next && w.acked.has(w.base) && w.done.has(w.base) {
+		n, _ := w.acked.prefix(w.base, w.next-w.base)
 		k, _ := w.done.prefix(w.base, n)
 		w.base += k
 	}
 	if n := w.base - from; n > 0 {
 		w.done.clear(from, n)
 		w.received.clear(from, n)
-		w.resolved.clear(from, n)
+		w.acked.clear(from, n)
 		w.codes.retire(from, w.base, &w.extents)
 		w.extents.dropBelow(w.base)
 	}
@@ -130,8 +130,8 @@ func (w *window) advance() {
 func (w *window) disconnect() {
 	n := w.next - w.base
 	w.received.clear(w.base, n)
-	w.resolved.clear(w.base, n)
-	w.extents.eachAbandoned(w.base, w.next, func(slot, n uint64) { w.resolved.set(slot, n) })
+	w.acked.clear(w.base, n)
+	w.extents.eachAbandoned(w.base, w.next, func(slot, n uint64) { w.acked.set(slot, n) })
 }
 
 // abandon abandons all acks still owed, because their session or connection has ended. The slots
@@ -139,19 +139,19 @@ func (w *window) disconnect() {
 func (w *window) abandon() {
 	w.extents.abandon()
 	if n := w.next - w.base; n > 0 {
-		w.resolve(w.base, int(n))
+		w.markAcked(w.base, int(n))
 	}
 	w.codes.abandon()
 }
 
-// resolveRange resolves the slots of the numbers in r: the server does not need their acks.
-func (w *window) resolveRange(r Range) {
-	var slots [][2]uint64 // collected first, as resolve changes the extents
+// markRangeAcked marks the slots of the numbers in r as acked: the server does not need their acks.
+func (w *window) markRangeAcked(r Range) {
+	var slots [][2]uint64 // collected first, as markAcked changes the extents
 	w.extents.eachIn(r, w.base, w.next, func(slot, n uint64) {
 		slots = append(slots, [2]uint64{slot, n})
 	})
 	for _, s := range slots {
-		w.resolve(s[0], int(s[1]))
+		w.markAcked(s[0], int(s[1]))
 	}
 }
 
@@ -177,9 +177,9 @@ func (w *window) needsRedelivery() bool {
 		for n > 0 && !found {
 			k, received := w.received.prefix(slot, n)
 			if !received {
-				var resolved bool
-				k, resolved = w.resolved.prefix(slot, k)
-				found = !resolved
+				var acked bool
+				k, acked = w.acked.prefix(slot, k)
+				found = !acked
 			}
 			slot += k
 			n -= k
@@ -193,8 +193,8 @@ func (w *window) unacked() int {
 	count := 0
 	w.extents.eachIn(allNumbers, w.base, w.next, func(slot, n uint64) {
 		for n > 0 {
-			k, resolved := w.resolved.prefix(slot, n)
-			if !resolved {
+			k, acked := w.acked.prefix(slot, n)
+			if !acked {
 				count += int(k)
 			}
 			slot += k

@@ -11,24 +11,24 @@ const Every = time.Second
 // Kind identifies log lines about the same thing.
 type Kind struct{ Message, Detail string }
 
-// Limiter decides when repeated events are logged: the first of a kind at once, those that follow
-// within Every in one line. The zero value is ready for use. Its owner provides the clock, and calls
-// Flush when Due says so.
+// Limiter decides when repeated events are logged: the first of a kind at once, and those that follow
+// within Every as one line. The owner provides the clock and calls Flush at the time that Due returns.
+// The zero value is ready for use.
 type Limiter struct {
 	kinds []kindState // few; in the order of their first events
 }
 
-// kindState is what a Limiter knows of one kind.
+// kindState is the state of one kind.
 type kindState struct {
 	Kind
-	until  time.Duration // no line before
+	until  time.Duration // earliest time of the next line
 	events int           // not logged yet
-	latest time.Duration // when the last of them was added
+	latest time.Duration // when the last event was added
 	write  func(events int)
 }
 
-// Add logs an event with write, now or later. Of several events, only the write of the latest is
-// called; it gets their number.
+// Add logs an event by calling write, now or later. Several events are logged by one call of the latest
+// write, with their number.
 func (l *Limiter) Add(now time.Duration, kind Kind, write func(events int)) {
 	s := l.find(kind)
 	if s == nil {
@@ -41,7 +41,8 @@ func (l *Limiter) Add(now time.Duration, kind Kind, write func(events int)) {
 	}
 }
 
-// Defer leaves an event to the next Flush, so that write can sum up all that has happened by then.
+// Defer is like Add, but leaves the line to the next Flush, so that write can sum up the events until
+// then.
 func (l *Limiter) Defer(kind Kind, write func(events int)) {
 	s := l.find(kind)
 	if s == nil {
@@ -59,7 +60,7 @@ func (l *Limiter) Flush(now time.Duration) {
 	}
 }
 
-// Due returns when Flush has something to log; 0: nothing is waiting.
+// Due returns when to call Flush; 0: nothing is waiting.
 func (l *Limiter) Due() (due time.Duration) {
 	for i := range l.kinds {
 		if s := &l.kinds[i]; s.events > 0 && (due == 0 || s.until < due) {
@@ -93,7 +94,7 @@ func (l *Limiter) append(kind Kind) *kindState {
 	return &l.kinds[len(l.kinds)-1]
 }
 
-// forget drops the kinds of which a line may be logged at once: what they name may never occur again.
+// forget drops the kinds whose next line may be logged at once, as they may never occur again.
 func (l *Limiter) forget(now time.Duration) {
 	l.kinds = slices.DeleteFunc(l.kinds, func(s kindState) bool { return s.events == 0 && now >= s.until })
 }

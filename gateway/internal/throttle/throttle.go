@@ -1,5 +1,5 @@
-// Package throttle limits repeated log lines to one of a kind per second. [Limiter] does so on a
-// clock of its owner's, [Handler] in front of another log handler.
+// Package throttle limits repeated log lines to one of a kind per second. [Limiter] uses its owner's
+// clock; [Handler] is a log handler in front of another one.
 package throttle
 
 import (
