@@ -37,9 +37,9 @@ func (s *testServer) accept() *net.TCPConn {
 	return c.(*net.TCPConn)
 }
 
-// TestAcksForNobody: acks that the kernel took, and a server that has closed for good
+// TestUnsendableAcksAreCounted: acks that the kernel took, and a server that has closed for good
 // refused, were not sent, nor were those that the kernel took no more.
-func TestAcksForNobody(t *testing.T) {
+func TestUnsendableAcksAreCounted(t *testing.T) {
 	for _, n := range []int{1, 3} {
 		s := newTestServer(t)
 		gates := make([]chan struct{}, n)

@@ -171,9 +171,9 @@ func TestDrainDeclinesLate(t *testing.T) {
 	}
 }
 
-// TestDrainPassesOver: numbers that the server does not send again are settled, also
+// TestDrainAfterJump: numbers that the server does not send again are settled, also
 // when what follows is new.
-func TestDrainPassesOver(t *testing.T) {
+func TestDrainAfterJump(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(1)
 	r := start(t, testConfig(t, feed.url(), c.handle))

@@ -42,9 +42,9 @@ func (*idleEnv) watch(transport) error            { return nil }
 func (*idleEnv) unwatch(transport)                {}
 func (*idleEnv) post(func())                      {}
 
-// TestJudge: an address has worked, and the backoff starts over, when its connection was
+// TestRecordOutcome: an address has worked, and the backoff starts over, when its connection was
 // ready for a second; what comes after the end was noticed does not count.
-func TestJudge(t *testing.T) {
+func TestRecordOutcome(t *testing.T) {
 	a, b := target{0, netip.MustParseAddrPort("1.0.0.1:1")}, target{1, netip.MustParseAddrPort("1.0.0.2:1")}
 	for _, c := range []struct {
 		name             string

@@ -224,8 +224,8 @@ func TestAckToSparesLateMessages(t *testing.T) {
 	}
 }
 
-// TestNoneOwesNothing: without acks a lost connection leaves nothing unsent.
-func TestNoneOwesNothing(t *testing.T) {
+// TestAckNoneLeavesNothingUnsent: without acks a lost connection leaves nothing unsent.
+func TestAckNoneLeavesNothingUnsent(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter(1)
 	cfg := testConfig(t, feed.url(), ct.handle)

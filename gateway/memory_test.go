@@ -151,9 +151,9 @@ func TestReadingGoesOn(t *testing.T) {
 	inKernelMemory(t, func(t *testing.T) { readingGoesOn(t, 200, 64<<20) })
 }
 
-// TestThinnedWhileRead is the same where the race detector and poison show a page that is given
+// TestTrimmedWhileRead is the same where the race detector and poison show a page that is given
 // back while somebody reads it.
-func TestThinnedWhileRead(t *testing.T) { readingGoesOn(t, 50, 16<<20) }
+func TestTrimmedWhileRead(t *testing.T) { readingGoesOn(t, 50, 16<<20) }
 
 // readingGoesOn defers small messages, with more than a slab of others between two.
 func readingGoesOn(t *testing.T, small int, memory int64) {
@@ -233,9 +233,9 @@ func TestDataOutliveTheGateway(t *testing.T) {
 	})
 }
 
-// TestLateReadIsSeen: who reads a message after it was completed reads poison before anything
+// TestLateReadSeesPoison: who reads a message after it was completed reads poison before anything
 // else is received in its place.
-func TestLateReadIsSeen(t *testing.T) {
+func TestLateReadSeesPoison(t *testing.T) {
 	feed := newTestFeed(t)
 	late := make(chan []byte, 2)
 	r := start(t, testConfig(t, feed.url(), func(m worker.Message) worker.Code {

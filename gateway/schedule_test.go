@@ -278,8 +278,8 @@ func (s *schedule) edges() {
 	s.wake()
 }
 
-// TestSchedulesRepeat: a seed does the same again.
-func TestSchedulesRepeat(t *testing.T) {
+// TestSchedulesAreDeterministic: a seed does the same again.
+func TestSchedulesAreDeterministic(t *testing.T) {
 	for seed := range uint64(50) {
 		a, b := fnv.New64a(), fnv.New64a()
 		a.Write(runSchedule(t, seed, nil))

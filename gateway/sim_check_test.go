@@ -51,7 +51,7 @@ func (p *simProcess) checkReprocessed(unsent int) {
 	}
 	done := 0
 	for e, c := range p.cases {
-		if c.state == simDone && !e.ackTaken && e.session == p.s.conn.peer.session {
+		if c.state == simDone && !e.ackSent && e.session == p.s.conn.peer.session {
 			done++
 		}
 	}

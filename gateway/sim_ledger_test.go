@@ -145,7 +145,7 @@ func (l *simLedger) tookAck(h fg1.Header) {
 		}
 		l.order = x.ordinal
 	}
-	x.acked, x.e.ackTaken = true, true
+	x.acked, x.e.ackSent = true, true
 	l.acks = append(l.acks, l.c.up.accepted-uint64(len(l.frames.rest)))
 }
 
@@ -177,7 +177,7 @@ func (l *simLedger) tookAckTo(seq uint64) {
 		case x.e.code != worker.OK && !x.acked:
 			s.failf("ACKTO %d before the ACK of %d, refused with %d", seq, x.e.seq, x.e.code)
 		}
-		x.e.ackTaken = true
+		x.e.ackSent = true
 	}
 }
 

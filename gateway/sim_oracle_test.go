@@ -41,7 +41,7 @@ type simEntry struct {
 	handled  bool // reached a handler
 	done     bool
 	code     worker.Code
-	ackTaken bool // an ack of it was taken by the kernel
+	ackSent  bool // an ack of it was taken by the kernel
 	acked    bool // and read by the server
 }
 
@@ -164,7 +164,7 @@ func (o *simOracle) checkDone(who, session string, seq uint64) {
 		if e.seq > seq {
 			return
 		}
-		if e.msg == nil || e.acked || e.ackTaken || e.heldBack && (!e.handled || !o.s.proc.knows(e)) {
+		if e.msg == nil || e.acked || e.ackSent || e.heldBack && (!e.handled || !o.s.proc.knows(e)) {
 			continue
 		}
 		if o.s.plan.ack == "none" && e.done {

@@ -75,8 +75,8 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 	})
 }
 
-// TestAsideUnmapsFreeSlabs: memory that is used elsewhere is not kept in free slabs, too.
-func TestAsideUnmapsFreeSlabs(t *testing.T) {
+// TestExternalMemoryUnmapsFreeSlabs: memory that is used elsewhere is not kept in free slabs, too.
+func TestExternalMemoryUnmapsFreeSlabs(t *testing.T) {
 	p := newSlabPool(8<<20, 1024)
 	defer p.close()
 	var ids []uint16
@@ -96,10 +96,10 @@ func TestAsideUnmapsFreeSlabs(t *testing.T) {
 	}
 }
 
-// TestSlabShortageEnds: memory that the kernel did not give once is not missed for ever: a
+// TestSlabShortageIsOver: memory that the kernel did not give once is not missed for ever: a
 // slab that comes back ends the shortage, or the loop would look for memory ten times a
 // second from then on.
-func TestSlabShortageEnds(t *testing.T) {
+func TestSlabShortageIsOver(t *testing.T) {
 	p := newSlabPool(1<<20, 1024)
 	id, ok := p.get(1)
 	if !ok {

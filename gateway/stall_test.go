@@ -9,9 +9,9 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// TestStallClockStandsWhileAcksAreUnread: messages that are done, and whose replies the loop does
+// TestStallClockPausesWhileAcksAreUnread: messages that are done, and whose replies the loop does
 // not take because the server does not read its acks, are no stall.
-func TestStallClockStandsWhileAcksAreUnread(t *testing.T) {
+func TestStallClockPausesWhileAcksAreUnread(t *testing.T) {
 	l := &loop{cfg: &Config{StallAfter: time.Second}, track: delivery.New(delivery.Config{Mode: wire.AckEach, InFlight: 16})}
 	l.out = l.track.SendBuffer()
 	l.track.Connect(nil, 1)

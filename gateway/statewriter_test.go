@@ -127,8 +127,8 @@ func TestStateDiskHangs(t *testing.T) {
 	}
 }
 
-// TestStateDiskComesBack: then the messages that have waited are processed.
-func TestStateDiskComesBack(t *testing.T) {
+// TestStateDiskRecovers: then the messages that have waited are processed.
+func TestStateDiskRecovers(t *testing.T) {
 	var disk hangingDisk
 	var log testkit.Log
 	state := stateOn(t, &log, disk.write)
@@ -191,8 +191,8 @@ func TestSessionThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestSecretSessionWaitsForNothing: it will not be in the file.
-func TestSecretSessionWaitsForNothing(t *testing.T) {
+// TestSecretSessionDoesNotWait: it will not be in the file.
+func TestSecretSessionDoesNotWait(t *testing.T) {
 	var disk hangingDisk
 	var log testkit.Log
 	state := stateOn(t, &log, disk.write)

@@ -137,9 +137,9 @@ func TestWorkersBehindAreNotAsked(t *testing.T) {
 	}
 }
 
-// TestAskedInVainOnce: where each page has a message in use, the workers are asked once, and again
+// TestAskedOnceIfNothingCanBeTrimmed: where each page has a message in use, the workers are asked once, and again
 // when half of these are done.
-func TestAskedInVainOnce(t *testing.T) {
+func TestAskedOnceIfNothingCanBeTrimmed(t *testing.T) {
 	r := newSlabTest(t, 8<<20)
 	every := func(i int) bool { return i%50 == 0 }
 	for r.fill(64, every) {
@@ -165,9 +165,9 @@ func TestAskedInVainOnce(t *testing.T) {
 	r.check()
 }
 
-// TestThinnedSlabsFillTheTable: when the table is full, reading waits; a slab that comes back ends
+// TestTrimmedSlabsFillTheTable: when the table is full, reading waits; a slab that comes back ends
 // that, of whatever size.
-func TestThinnedSlabsFillTheTable(t *testing.T) {
+func TestTrimmedSlabsFillTheTable(t *testing.T) {
 	r := newSlabTest(t, 1<<20)
 	r.p.memory = offheap.Heap{PageSize: 64}
 	one := func(i int) bool { return i == 0 }

@@ -10,10 +10,10 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// TestKeptAcksAgainstModel: each ack is what it was until it is dropped, however chunks are used
+// TestAckStoreAgainstModel: each ack is what it was until it is dropped, however chunks are used
 // again; the memory is that of the chunks with acks, exactly, and of a few spare ones; and
 // nothing is left behind.
-func TestKeptAcksAgainstModel(t *testing.T) {
+func TestAckStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		memory := &countedMemory{}
 		var k ackStore
@@ -67,8 +67,8 @@ func (m *countedMemory) Free(b []byte) {
 	m.Heap.Free(b)
 }
 
-// TestKeptAcksAllocateNothing: in the steady state, an ack that waits allocates nothing.
-func TestKeptAcksAllocateNothing(t *testing.T) {
+// TestAckStoreAllocatesNothing: in the steady state, an ack that waits allocates nothing.
+func TestAckStoreAllocatesNothing(t *testing.T) {
 	var k ackStore
 	k.init(offheap.Kernel{}, 0, 1024)
 	defer k.free()
