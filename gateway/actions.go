@@ -11,44 +11,44 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// The actions of the table in states.go for the end of a connection. They run in the old
-// state. Those of the dial are in connect.go, and ready, of the login, in login.go.
+// The actions of the table in states.go for the end of a connection. They run before the state
+// changes. The actions of the dial are in connect.go, becomeReady is in login.go.
 
-// endIdle ends the loop when nothing is connected and no worker has a message.
-func (c *conn) endIdle(about) {
+// endIdle ends the loop unless a worker still has a message. There is no connection.
+func (c *conn) endIdle(details) {
 	if c.l.track.Working() == 0 {
 		c.l.exit()
 	}
 }
 
-// shutDown begins the end that a drain wants.
-func (c *conn) shutDown(about) { c.end.code = wire.CloseShuttingDown }
+// beginClose begins the close for a drain.
+func (c *conn) beginClose(details) { c.end.code = wire.CloseShuttingDown }
 
-// askToStop asks the peer to send no more. Messages before the answer are processed: the
-// peer counts them as delivered.
-func (c *conn) askToStop(about) {
+// askToStop asks the peer to stop sending. Messages that precede its answer are processed: the peer
+// counts them as delivered.
+func (c *conn) askToStop(details) {
 	c.l.out.Write(c.proto.AppendStop(c.l.out.AvailableBuffer()))
 }
 
-// closeNow ends a login for which there is no work to wait for.
-func (c *conn) closeNow(x about) { c.end.code, c.end.grace = x.code, x.now }
+// closeAtOnce ends a login, which has no messages to wait for.
+func (c *conn) closeAtOnce(x details) { c.end.code, c.end.grace = x.code, x.now }
 
-// peerFails gives what came before a protocol error some time.
-func (c *conn) peerFails(x about) {
+// shortenGrace limits the time for the messages before a protocol error.
+func (c *conn) shortenGrace(x details) {
 	c.end.code = x.code
 	if c.l.stop.deadline == 0 {
 		c.end.grace = x.now + errorGrace
 	}
 }
 
-// peerCloses begins our part of the close: the peer sends no more.
-func (c *conn) peerCloses(x about) {
+// answerClose begins our part of the close, after the peer's.
+func (c *conn) answerClose(x details) {
 	c.life.end(x.now)
 	if x.clean && c.l.cfg.ExitOnClose && !c.failOver() {
-		// Under TLS, only close_notify makes a close clean (RFC 8446, section 6.1). If the
-		// end of the stream is the protocol's close, it has been read already.
+		// Under TLS, only close_notify makes a close clean (RFC 8446, section 6.1). If the end of
+		// the stream is the protocol's close, close_notify has been read already.
 		c.end.notify = c.secure() && !c.l.set.codec.EOFIsClose
-		c.l.stop.leaving = c.l.stop.leaving || !c.end.notify
+		c.l.stop.ending = c.l.stop.ending || !c.end.notify
 	}
 	c.end.grace = 0
 	if grace := c.l.set.codec.CloseGrace; grace > 0 {
@@ -56,96 +56,96 @@ func (c *conn) peerCloses(x about) {
 	}
 }
 
-// peerRefuses ends a login that the peer has closed: there is no work to wait for.
-func (c *conn) peerRefuses(x about) {
-	c.peerCloses(x)
+// answerRefusal ends a login that the peer has closed: there are no messages to wait for.
+func (c *conn) answerRefusal(x details) {
+	c.answerClose(x)
 	c.end.grace = x.now
 }
 
-// peerStops takes the answer to askToStop.
-func (c *conn) peerStops(x about) {
-	c.peerCloses(x)
-	c.end.moreUntil = x.now + stopRest
+// stopConfirmed handles the answer to askToStop.
+func (c *conn) stopConfirmed(x details) {
+	c.answerClose(x)
+	c.end.moreUntil = x.now + stopGrace
 }
 
-// readOn goes on with a connection that accepts no more acks, where the end of the stream is
-// the protocol's close: a server that sends all it has and closes has sent it. A reset after
-// the end of the stream shows as EPIPE.
-func (c *conn) readOn(x about) {
+// keepReading keeps a connection whose peer accepts no more acks, if the end of the stream is the
+// protocol's close: what the server sent before it closed is still to be read. EPIPE means that the
+// reset followed the end of the stream.
+func (c *conn) keepReading(x details) {
 	c.life.end(x.now)
-	c.l.log.Warn("acknowledgements cannot be sent any more; reading on", "addr", c.addr, "error", x.err)
-	c.peer.aborted = errors.Is(x.err, unix.ECONNRESET)
+	c.l.log.Warn("acknowledgements can no longer be sent; still reading", "addr", c.addr, "error", x.err)
+	c.peer.resetFirst = errors.Is(x.err, unix.ECONNRESET)
 	c.l.track.StopAcking(c.destroyed())
 	c.peer.writable = false
 	c.peer.readable, c.peer.halfClosed = true, true
 }
 
 // sendClose sends the protocol's close, after which no acks may follow.
-func (c *conn) sendClose(about) {
+func (c *conn) sendClose(details) {
 	l := c.l
 	l.track.EndAcks()
 	l.out.Write(c.proto.AppendClose(l.out.AvailableBuffer(), c.end.code))
 }
 
-// dropClose drops the rest of our close: the peer did not wait for it, and misses nothing
-// else. Its last bytes may be unread.
-func (c *conn) dropClose(x about) {
+// dropClose drops the rest of our close. The peer did not wait for it and misses nothing else. Its
+// last bytes may still be unread.
+func (c *conn) dropClose(x details) {
 	c.l.track.Discard(c.destroyed())
 	c.linger(x)
 }
 
-// linger begins to wait for the peer's TCP acks and its close.
-func (c *conn) linger(x about) {
+// linger starts the wait for the peer's TCP acks and its close.
+func (c *conn) linger(x details) {
 	c.end.linger, c.peer.readable = 0, true
 	c.path.sent(x.now) // a FIN may have been
 }
 
-// endLinger ends the connection after its close. x.err, unless nil, is why the peer's
-// stream ended without one.
-func (c *conn) endLinger(x about) {
+// endLinger ends the connection after the wait. x.err, if not nil, is why the peer's stream ended
+// without a close.
+func (c *conn) endLinger(x details) {
 	if c.state == awaitClose {
-		_ = c.sock.closeSend() // nothing is left that could get lost
+		_ = c.sock.closeSend() // an error no longer matters: everything is sent
 	}
 	switch {
 	case !c.end.notify:
 	case x.err == nil:
-		c.l.stop.leaving = true
+		c.l.stop.ending = true
 	default:
 		c.logLost(x.now, "close", x.err)
 	}
-	c.ended(x.now)
+	c.release(x.now)
 }
 
-// endFailed ends a connection that has failed, because of x.err, while x.doing.
-func (c *conn) endFailed(x about) {
+// endFailed ends a connection that has failed with x.err during x.doing.
+func (c *conn) endFailed(x details) {
 	c.life.end(x.now)
 	c.life.fault = fmt.Errorf("%s: %s: %w", c.addr, x.doing, x.err)
 	c.logLost(x.now, x.doing, x.err)
-	c.ended(x.now)
+	c.release(x.now)
 }
 
 func (c *conn) logLost(now time.Duration, doing string, err error) {
-	c.repeats.add(now, slog.LevelWarn, "connection lost", "", "addr", c.addr, "doing", doing, "error", err)
+	c.log.add(now, slog.LevelWarn, "connection lost", "", "addr", c.addr, "doing", doing, "error", err)
 }
 
-// ended closes the socket and clears up after a connection, however it ended. It counts
-// the acks that are lost with it.
-func (c *conn) ended(now time.Duration) {
+// release closes the socket and resets what belongs to the connection. It counts the acks that are
+// lost with it.
+func (c *conn) release(now time.Duration) {
 	l := c.l
 	destroyed := c.destroyed()
-	l.world.unwatch(c.sock)
+	l.env.unwatch(c.sock)
 	c.sock.close()
 	c.sock, c.proto = nil, nil
-	c.judge(now)
+	c.recordOutcome(now)
 	l.stats.Connected.Store(false)
-	l.in.reset()
+	l.receiver.reset()
 	c.unacked = l.track.Disconnect(destroyed)
-	if l.stop.leaving && !c.needsResume() {
+	if l.stop.ending && !c.needsResume() {
 		return
 	}
 	if !l.set.codec.Sequenced {
-		c.unacked = 0 // the server will send them again, as new messages
+		c.unacked = 0 // the server redelivers them as new messages
 	}
-	c.redial = now + c.wait()
+	c.redialAt = now + c.wait()
 	l.stats.Reconnects.Add(1)
 }

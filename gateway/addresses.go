@@ -5,32 +5,32 @@ import (
 	"slices"
 )
 
-// addresses are the hosts of the upstream URL, the addresses that the last lookup of each
+// addresses holds the hosts of the upstream URL, the addresses that the last lookup of each
 // returned, and which of them have failed since one last worked. The dialer owns it.
 //
-// A round is one dial: it tries the addresses that have not failed, starting with host
-// first, and then those that had failed before the round.
+// A round is one dial: it first tries the addresses that have not failed, starting with host first,
+// then those that had failed before the round.
 type addresses struct {
 	hosts  []upstreamHost
 	first  int            // index of the host that the next round starts with
 	worked netip.AddrPort // the address that last worked; zero: none has
-	round  int            // number of the last round; from 1, as 0 is none
+	round  int            // number of the last round, from 1: 0 means none
 }
 
 // upstreamHost is one HOST:PORT of the URL.
 type upstreamHost struct {
 	hostport string
 	addrs    []address // nil: not looked up, or the lookup failed
-	failed   int       // round in which the lookup failed; 0: it has not
+	failed   int       // round in which the lookup failed; 0: none
 }
 
 // address is one address of a host.
 type address struct {
 	netip.AddrPort
-	failed int // round in which it failed; 0: it has not
+	failed int // round in which it failed; 0: none
 }
 
-// target is an address and the host that it belongs to.
+// target is an address and its host.
 type target struct {
 	host int // index in addresses.hosts
 	addr netip.AddrPort
@@ -44,7 +44,7 @@ func newAddresses(hostports []string) addresses {
 	return a
 }
 
-// untried reports whether some host or address has not failed since one last worked.
+// untried reports whether any host or address has not failed since one last worked.
 func (a *addresses) untried() bool {
 	return slices.ContainsFunc(a.hosts, upstreamHost.untried)
 }
@@ -56,7 +56,7 @@ func (h upstreamHost) untried() bool {
 	return slices.ContainsFunc(h.addrs, func(x address) bool { return x.failed == 0 })
 }
 
-// begin begins a round. If everything has failed, all failures are forgiven first.
+// begin begins a round. If everything has failed, it clears all failures first.
 func (a *addresses) begin() {
 	a.round++
 	if !a.untried() {
@@ -64,7 +64,7 @@ func (a *addresses) begin() {
 	}
 }
 
-// forgive forgets all failures.
+// forgive clears all failures.
 func (a *addresses) forgive() {
 	for i := range a.hosts {
 		h := &a.hosts[i]
@@ -75,8 +75,8 @@ func (a *addresses) forgive() {
 	}
 }
 
-// found records the addresses that a lookup of the host returned. An address that it had
-// before keeps its failure.
+// found records the result of a lookup of the host. An address that was known before keeps its
+// failure.
 func (a *addresses) found(host int, addrs []netip.AddrPort) {
 	h := &a.hosts[host]
 	old := h.addrs
@@ -96,8 +96,8 @@ func (a *addresses) notFound(host int) {
 	a.moveOn(host)
 }
 
-// pick returns the addresses of the host that have not failed, or, if again, those that had
-// failed before this round, in racing order.
+// pick returns, in racing order, the addresses of the host that have not failed or, if again is set,
+// those that had failed before this round.
 func (a *addresses) pick(host int, again bool) []netip.AddrPort {
 	var some []netip.AddrPort
 	for _, x := range a.hosts[host].addrs {
@@ -120,8 +120,7 @@ func (a *addresses) fail(t target) {
 	a.moveOn(t.host)
 }
 
-// moveOn makes the next round start with the host, or with the one after it if the host
-// has nothing untried.
+// moveOn makes the next round start with the host or, if all of it has failed, with the next host.
 func (a *addresses) moveOn(host int) {
 	if a.first = host; !a.hosts[host].untried() {
 		a.first = (host + 1) % len(a.hosts)
@@ -134,8 +133,8 @@ func (a *addresses) work(t target) {
 	a.first, a.worked = t.host, t.addr
 }
 
-// interleave orders addresses as in RFC 8305, section 4: first the one that last worked,
-// then the families in turn, IPv6 first. Within a family the resolver's order is kept.
+// interleave orders addresses as in RFC 8305, section 4: the one that last worked, then the families
+// alternately, IPv6 first. Within a family it keeps the resolver's order.
 func interleave(addrs []netip.AddrPort, worked netip.AddrPort) []netip.AddrPort {
 	var v6, v4, sorted []netip.AddrPort
 	for _, addr := range addrs {

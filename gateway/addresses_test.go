@@ -34,14 +34,14 @@ func TestInterleave(t *testing.T) {
 	}
 }
 
-// book is hosts A with two addresses and B with one, as a dialer sees them.
-type book struct {
+// testAddresses is hosts A with two addresses and B with one, as a dialer sees them.
+type testAddresses struct {
 	addresses
 	names map[string]target
 }
 
-func newBook() *book {
-	b := &book{addresses: newAddresses([]string{"a:1", "b:1"}), names: map[string]target{}}
+func newTestAddresses() *testAddresses {
+	b := &testAddresses{addresses: newAddresses([]string{"a:1", "b:1"}), names: map[string]target{}}
 	for i, x := range addrPorts("1.0.0.1:1 1.0.0.2:1") {
 		b.names[fmt.Sprint("A", i+1)] = target{0, x}
 	}
@@ -49,9 +49,9 @@ func newBook() *book {
 	return b
 }
 
-// roundTrip is the order in which a round tries addresses of which none can be reached
+// tryRound is the order in which a round tries addresses of which none can be reached
 // but the last.
-func (b *book) roundTrip(last string) string {
+func (b *testAddresses) tryRound(last string) string {
 	b.begin()
 	var order []string
 	first, n := b.first, len(b.hosts)
@@ -79,10 +79,10 @@ func (b *book) roundTrip(last string) string {
 // TestRounds: the next dial starts after the address that failed, within a name too, and
 // with the one that last worked.
 func TestRounds(t *testing.T) {
-	b := newBook()
+	b := newTestAddresses()
 	want := func(last, order string) {
 		t.Helper()
-		if got := b.roundTrip(last); got != order {
+		if got := b.tryRound(last); got != order {
 			t.Errorf("tried %s, want %s", got, order)
 		}
 	}

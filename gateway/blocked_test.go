@@ -32,7 +32,7 @@ func TestNoSinkWaitsWhileTheWindowIsFull(t *testing.T) {
 		"memory":      {1, 4 << 10, 0, 1000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStation(t)
+			s := newTestServer(t)
 			common := sink.Config{}.WithDefaults()
 			out := kit.Open(kit.Config{
 				Open: func(*kit.Sink, int) (kit.Client, error) { return confirming{}, nil }, Linger: time.Hour, MaxMessages: 1000,

@@ -13,19 +13,19 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// station is where a gateway connects to, of a test that says every byte itself.
-type station struct {
+// testServer is where a gateway connects to, of a test that says every byte itself.
+type testServer struct {
 	t  *testing.T
 	ln net.Listener
 }
 
-func newStation(t *testing.T) *station {
+func newTestServer(t *testing.T) *testServer {
 	t.Helper()
 	ln := testkit.Listen(t)
-	return &station{t, ln}
+	return &testServer{t, ln}
 }
 
-func (s *station) accept() *net.TCPConn {
+func (s *testServer) accept() *net.TCPConn {
 	s.t.Helper()
 	_ = s.ln.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
 	c, err := s.ln.Accept()
@@ -37,11 +37,11 @@ func (s *station) accept() *net.TCPConn {
 	return c.(*net.TCPConn)
 }
 
-// TestAcksForNobody: acks that the kernel took, and a server that has closed for good
+// TestUnsendableAcksAreCounted: acks that the kernel took, and a server that has closed for good
 // refused, were not sent, nor were those that the kernel took no more.
-func TestAcksForNobody(t *testing.T) {
+func TestUnsendableAcksAreCounted(t *testing.T) {
 	for _, n := range []int{1, 3} {
-		s := newStation(t)
+		s := newTestServer(t)
 		gates := make([]chan struct{}, n)
 		lines := ""
 		for i := range gates {
@@ -66,7 +66,7 @@ func TestAcksForNobody(t *testing.T) {
 		waitFor(t, func() bool { return log.Has("server closed") })
 		for i := range gates {
 			if i == n-1 && n > 1 {
-				waitFor(t, func() bool { return log.Has("cannot be sent any more") })
+				waitFor(t, func() bool { return log.Has("can no longer be sent") })
 			}
 			close(gates[i])
 			waitFor(t, func() bool { return i > 0 || r.g.Stats().InFlight.Load() < int64(n) })
@@ -81,7 +81,7 @@ func TestAcksForNobody(t *testing.T) {
 // TestCloseIsNotHeldUp: the server's close is answered when its own connection's
 // messages are done. What came on an earlier one is finished before the end.
 func TestCloseIsNotHeldUp(t *testing.T) {
-	s := newStation(t)
+	s := newTestServer(t)
 	gate := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(m worker.Message) worker.Code {
 		if string(m.Data) == "held" {
@@ -119,7 +119,7 @@ func TestCloseIsNotHeldUp(t *testing.T) {
 // TestHeartbeatBeginsWithLogin: what the login had to wait for does not put off the
 // heartbeat.
 func TestHeartbeatBeginsWithLogin(t *testing.T) {
-	s := newStation(t)
+	s := newTestServer(t)
 	cfg := testConfig(t, "ws://"+s.ln.Addr().String(), accept)
 	setFlag(&cfg, "ack-template", "A{n}")
 	cfg.Heartbeat, cfg.IdleTimeout = 10*time.Millisecond, 24*time.Hour
@@ -147,7 +147,7 @@ func TestResetIsNoClose(t *testing.T) {
 		"heartbeats": func(c *Config) { c.Heartbeat = 5 * time.Millisecond; setFlag(c, "heartbeat-template", `hb\n`) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStation(t)
+			s := newTestServer(t)
 			gate := make(chan struct{})
 			cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
 			cfg.InFlight, cfg.Workers = 1, 1
@@ -181,7 +181,7 @@ func TestResetIsNoClose(t *testing.T) {
 // TestFullWindowIsNotIdle: a server that waits for an ack before it sends more is not
 // taken for dead, however long the handler takes.
 func TestFullWindowIsNotIdle(t *testing.T) {
-	s := newStation(t)
+	s := newTestServer(t)
 	gate := make(chan struct{})
 	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
 	cfg.InFlight = 1
@@ -215,7 +215,7 @@ func TestFullWindowIsNotIdle(t *testing.T) {
 // TestLeastMemory: with --memory at its least, every message comes through.
 func TestLeastMemory(t *testing.T) {
 	for _, most := range []int64{1, 4, 16, 100, 120, 128, 200, 250, 255, 256, 500, 600, 1023} {
-		s := newStation(t)
+		s := newTestServer(t)
 		cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), accept)
 		cfg.MaxMessage, cfg.Memory = most, 4*most
 		setFlag(&cfg, "frame", "line")
@@ -242,7 +242,7 @@ func TestLeastMemory(t *testing.T) {
 // TestServerThatNeverCloses: nothing shows that its TCP has acknowledged our end of the stream, so it
 // is asked now and then, also without an idle timeout. It has a second to close from then on.
 func TestServerThatNeverCloses(t *testing.T) {
-	s := newStation(t)
+	s := newTestServer(t)
 	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { return worker.OK })
 	cfg.IdleTimeout, cfg.DrainTimeout = NoTimeout, time.Hour
 	setFlag(&cfg, "frame", "line")

@@ -11,11 +11,11 @@ import (
 	"feedgate/worker"
 )
 
-// content is what of a message its key, its id and the sink are made of.
+// content says how keys, ids and the sink's input are derived from messages.
 type content struct {
-	selector *selector.Selector // the key; nil: spread
+	selector *selector.Selector // --key; nil: spread
 	id       *selector.Selector // --id; nil: the protocol's
-	output   *template.Template // what the sink gets; nil: the message
+	output   *template.Template // --output; nil: the message itself
 }
 
 // checkContent parses --id and --output.
@@ -42,7 +42,7 @@ func (c *Config) checkContent(f *faults.List) (id *selector.Selector, output *te
 	return id, output
 }
 
-// checkMeta reports metadata that the protocol does not have.
+// checkMeta reports references to metadata that the protocol does not have.
 func (s *content) checkMeta(scheme string, t wire.Traits, f *faults.List) {
 	check := func(flag, name string) {
 		if err := t.Meta.Check(scheme, name); err != nil {
@@ -62,13 +62,13 @@ func (s *content) checkMeta(scheme string, t wire.Traits, f *faults.List) {
 	}
 }
 
-// readsMeta reports whether keys, ids or the sink's messages are made of metadata.
+// readsMeta reports whether keys, ids or the output use metadata.
 func (s *content) readsMeta() bool {
 	return s.selector != nil && s.selector.NeedsMeta() || s.id != nil && s.id.NeedsMeta() ||
 		s.output != nil && (s.output.HasID() || len(s.output.MetaNames()) > 0)
 }
 
-// makeOutput is what workers make the sink's messages with; nil: they do not.
+// makeOutput returns the function with which workers render the output; nil: there is no --output.
 func (s *content) makeOutput() func(dst []byte, m worker.Message) []byte {
 	if s.output == nil {
 		return nil
@@ -77,10 +77,10 @@ func (s *content) makeOutput() func(dst []byte, m worker.Message) []byte {
 	return func(dst []byte, m worker.Message) []byte { return t.Append(dst, m, 0) }
 }
 
-// outputShare is the part of --memory that what --output makes may take up.
+// outputShare: rendered output may take up one part in outputShare of --memory.
 const outputShare = 4
 
-// outputMemory is how many bytes all that --output makes may take up; 0: nothing is made.
+// outputMemory returns how many bytes rendered output may take up; 0: there is no --output.
 func (c *Config) outputMemory() int64 {
 	if c.Output == "" {
 		return 0
@@ -88,7 +88,7 @@ func (c *Config) outputMemory() int64 {
 	return c.Memory / outputShare
 }
 
-// picker picks the ids of messages; nil: the protocol reports them.
+// picker returns what picks the ids of messages; nil: the protocol reports them.
 func (s *content) picker() worker.Picker {
 	if s.id == nil {
 		return nil // not a nil selector in the interface

@@ -198,7 +198,7 @@ func (countingHandler) Close() error { return nil }
 // TestSkippedHasNoMetadata: the ack of a message that was skipped has its number and code;
 // everything else that it would quote is empty.
 func TestSkippedHasNoMetadata(t *testing.T) {
-	s := newStation(t)
+	s := newTestServer(t)
 	cfg := testConfig(t, "ws://"+s.ln.Addr().String(), accept)
 	cfg.MaxMessage, cfg.ID = 4, "bytes:0:1"
 	setFlag(&cfg, "ack-template", "{n}/{code}/{meta:kind}/{id}")

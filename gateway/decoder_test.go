@@ -61,7 +61,7 @@ func TestBadDecoder(t *testing.T) {
 		}, wire.Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStation(t)
+			s := newTestServer(t)
 			got := make(chan string, 8)
 			cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(m worker.Message) worker.Code {
 				got <- string(m.Data)

@@ -25,7 +25,7 @@ func fill[T comparable](field *T, value T) {
 	}
 }
 
-// fillProtocol fills in what the protocol has other defaults of.
+// fillProtocol fills in the protocol's own defaults.
 func (c *Config) fillProtocol() {
 	s := c.protocolSettings()
 	c.Protocol.Defaults(&s)
@@ -33,7 +33,7 @@ func (c *Config) fillProtocol() {
 	c.MaxMessage, c.Memory, c.RetryMin, c.Heartbeat = s.MaxMessage, s.Memory, s.RetryMin, s.Heartbeat
 }
 
-// protocolSettings is what the protocol is told.
+// protocolSettings returns the settings that the protocol may read.
 func (c *Config) protocolSettings() wire.Settings {
 	return wire.Settings{
 		Secure: c.Secure, Workers: c.Workers, ByKey: c.Dispatch == "key", Ring: c.Ring,
@@ -43,7 +43,7 @@ func (c *Config) protocolSettings() wire.Settings {
 	}
 }
 
-// fillURL names the upstream.
+// fillURL fills in the names of the upstream.
 func (c *Config) fillURL() {
 	fill(&c.URL, c.Protocol.Scheme().SchemeName(c.Secure)+"://"+strings.Join(c.Hosts, ","))
 	fill(&c.Label, Label(c.URL))

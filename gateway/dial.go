@@ -16,21 +16,21 @@ import (
 	"feedgate/worker/credential"
 )
 
-// dialer connects to an upstream. One goroutine owns it at a time: the loop, and between
-// conn.startDial and conn.dialEnded the goroutine of the dial.
+// dialer connects to an upstream. The loop owns it, except between conn.startDial and
+// conn.dialEnded, when the dialing goroutine does.
 type dialer struct {
 	net       network
 	addresses addresses
 	timeout   time.Duration // for a lookup, for each address, and again for its TLS handshake
-	secure    bool          // with TLS
+	secure    bool          // use TLS
 	tls       *credential.TLS
 	protocols []string  // for ALPN, RFC 7301
-	via       *redirect // the redirect that this dial follows; nil: it tries the URL's hosts
+	redirect  *redirect // the redirect that this dial follows; nil: it tries the URL's hosts
 
-	limit    int // attempts in a row, --connect-attempts; 0: no limit
+	limit    int // --connect-attempts; 0: no limit
 	attempts int // since a connection was last ready
 
-	// For a protocol whose login begins before the TLS handshake; else nil.
+	// Only for protocols whose login begins before the TLS handshake.
 	codec  *wire.Codec
 	resume wire.Hello // without Host
 }
@@ -39,7 +39,7 @@ func newDialer(hostports []string, timeout time.Duration) dialer {
 	return dialer{net: realNetwork(timeout), addresses: newAddresses(hostports), timeout: timeout}
 }
 
-// dialErrors are the errors of one dial, logged as one line.
+// dialErrors holds the errors of one dial, for one log line.
 type dialErrors []error
 
 func (e dialErrors) Unwrap() []error { return e }
@@ -52,10 +52,9 @@ func (e dialErrors) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// dial is one round of addresses: it tries the hosts in turn and returns the first
-// connection that is established.
+// dial runs one round (see addresses). It returns the first connection that is established.
 func (d *dialer) dial(ctx context.Context) dialResult {
-	if d.via != nil {
+	if d.redirect != nil {
 		return d.follow(ctx)
 	}
 	var errs dialErrors
@@ -80,8 +79,8 @@ func (d *dialer) dial(ctx context.Context) dialResult {
 // exhausted reports whether no more attempts are allowed.
 func (d *dialer) exhausted() bool { return d.limit > 0 && d.attempts >= d.limit }
 
-// try is one attempt at a host: a race of its addresses; if the winner fails afterwards, a
-// race of the rest. False: the host has no address to try.
+// try makes one attempt at a host: it races the host's addresses and, if the winner fails afterwards,
+// the others. tried is false if there is no address to try.
 func (d *dialer) try(ctx context.Context, host int, again bool) (r dialResult, tried bool) {
 	hostport := d.addresses.hosts[host].hostport
 	if !again {
@@ -103,12 +102,12 @@ func (d *dialer) try(ctx context.Context, host int, again bool) (r dialResult, t
 	r = d.connect(ctx, hostport, addrs, d.secure, func(addr netip.AddrPort) {
 		d.addresses.fail(target{host, addr})
 	})
-	r.at.host = host
+	r.target.host = host
 	return r, true
 }
 
-// connect races addrs until a connection is established, including its TLS handshake. It
-// calls failed for each address that fails.
+// connect races addrs until a connection is established, TLS handshake included. It calls failed for
+// each address that fails.
 func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.AddrPort, secured bool, failed func(netip.AddrPort)) dialResult {
 	var errs dialErrors
 	fail := func(addr netip.AddrPort, err error) {
@@ -126,7 +125,7 @@ func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.Add
 		if won.conn == nil {
 			break
 		}
-		r := dialResult{host: hostport, addr: won.addr.String(), at: target{addr: won.addr}}
+		r := dialResult{host: hostport, addr: won.addr.String(), target: target{addr: won.addr}}
 		if r.sock, r.conn, r.err = d.transport(ctx, won.conn.(*net.TCPConn), hostport, secured); r.err == nil {
 			return r
 		}
@@ -146,8 +145,8 @@ func endpoint(hostport string, addr netip.AddrPort) string {
 	return fmt.Sprintf("%s (%s)", hostport, addr)
 }
 
-// reason is err without the operation and the address that [net.OpError] and
-// [os.SyscallError] put in front of it.
+// reason strips the operation and address that [net.OpError] and [os.SyscallError] put in front of
+// an error.
 func reason(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -163,7 +162,7 @@ func reason(err error) error {
 	return err
 }
 
-// lookup finds the addresses of HOST:PORT.
+// lookup resolves HOST:PORT.
 func (d *dialer) lookup(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -188,8 +187,8 @@ func (d *dialer) lookup(ctx context.Context, hostport string) ([]netip.AddrPort,
 	return all, err
 }
 
-// transport takes over raw and performs the TLS handshake, if any. The wire.Conn is not nil
-// if the login began before the handshake.
+// transport takes over raw and does the TLS handshake, if there is one. The wire.Conn is nil unless
+// the login began before the handshake.
 func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport string, secured bool) (transport, wire.Conn, error) {
 	if !secured {
 		fd, err := takeSocket(raw)
@@ -205,7 +204,7 @@ func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport strin
 		var err error
 		if conn, err = d.negotiate(ctx, raw, hostport); err != nil {
 			raw.Close()
-			return nil, nil, fmt.Errorf("agree on TLS: %w", err)
+			return nil, nil, fmt.Errorf("negotiate TLS: %w", err)
 		}
 	}
 	host, _, err := net.SplitHostPort(hostport)
@@ -213,7 +212,7 @@ func (d *dialer) transport(ctx context.Context, raw *net.TCPConn, hostport strin
 		raw.Close()
 		return nil, nil, err
 	}
-	host, _, _ = strings.Cut(host, "%") // certificates name no zones
+	host, _, _ = strings.Cut(host, "%") // certificates do not contain zones
 	sock, err := secure(ctx, raw, d.tls.Client(host, d.protocols))
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = tlsError{errNoAnswer}

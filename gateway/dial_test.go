@@ -16,8 +16,8 @@ import (
 	"feedgate/worker/credential"
 )
 
-// doors are listeners on several addresses of this machine with one port.
-func doors(t *testing.T, hosts ...string) (port uint16, all []net.Listener) {
+// listenOn are listeners on several addresses of this machine with one port.
+func listenOn(t *testing.T, hosts ...string) (port uint16, all []net.Listener) {
 	t.Helper()
 	for tries := range 100 {
 		all = nil
@@ -41,8 +41,8 @@ func doors(t *testing.T, hosts ...string) (port uint16, all []net.Listener) {
 	return 0, nil
 }
 
-// fullDoor is a listener that takes no more connections: the kernel drops their SYNs.
-func fullDoor(t *testing.T) netip.AddrPort {
+// fullListener is a listener that takes no more connections: the kernel drops their SYNs.
+func fullListener(t *testing.T) netip.AddrPort {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -96,8 +96,8 @@ func descriptors(t *testing.T) int {
 // TestDeadAddress: an address that swallows packets costs a head start, not the connect
 // timeout, and leaves no descriptor behind.
 func TestDeadAddress(t *testing.T) {
-	hole := fullDoor(t)
-	port, _ := doors(t, "127.0.0.2")
+	hole := fullListener(t)
+	port, _ := listenOn(t, "127.0.0.2")
 	d := testDialer("h:1", map[string]string{"h": "127.0.0.1 127.0.0.2"})
 	real := d.net.connect
 	d.net.connect = func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
@@ -120,7 +120,7 @@ func TestDeadAddress(t *testing.T) {
 	if now := descriptors(t); now > before+1 { // the runtime's poller may have come
 		t.Errorf("%d descriptors, %d before", now, before)
 	}
-	if d.addresses.work(r.at); d.addresses.pick(0, false)[0] != r.at.addr {
+	if d.addresses.work(r.target); d.addresses.pick(0, false)[0] != r.target.addr {
 		t.Error("the address that worked is not the first of the next race")
 	}
 }
@@ -128,7 +128,7 @@ func TestDeadAddress(t *testing.T) {
 // TestDialBothFamilies: a server that listens on one family is found behind the other.
 func TestDialBothFamilies(t *testing.T) {
 	for listen, other := range map[string]string{"127.0.0.1": "::1", "::1": "127.0.0.1"} {
-		port, _ := doors(t, listen)
+		port, _ := listenOn(t, listen)
 		d := testDialer(net.JoinHostPort("h", itoa(port)), map[string]string{"h": listen + " " + other})
 		r := d.dial(t.Context())
 		if r.err != nil {
@@ -149,7 +149,7 @@ func itoa(port uint16) string {
 // TestDialAfterFailedHandshake: an address whose TLS handshake fails has failed, and the
 // others of its name are raced in the same dial.
 func TestDialAfterFailedHandshake(t *testing.T) {
-	port, all := doors(t, "127.0.0.1", "127.0.0.2")
+	port, all := listenOn(t, "127.0.0.1", "127.0.0.2")
 	for _, ln := range all {
 		go func() {
 			for {
@@ -207,7 +207,7 @@ func TestDialCancelled(t *testing.T) {
 
 // TestKeepAlive: idle time and probes together, each an eighth late, are the 45 s of the contract.
 func TestKeepAlive(t *testing.T) {
-	port, _ := doors(t, "127.0.0.1")
+	port, _ := listenOn(t, "127.0.0.1")
 	d := testDialer(net.JoinHostPort("h", itoa(port)), map[string]string{"h": "127.0.0.1"})
 	r := d.dial(t.Context())
 	if r.err != nil {

@@ -18,7 +18,7 @@ func TestDrain(t *testing.T) {
 	conn.data(1, "a")
 	conn.ackSet(1)
 	conn.data(2, "held")
-	c.once(t, 2)
+	c.waitHandled(t, 2)
 	r.cancel()
 	close(c.hold[2])
 	conn.expect(fg1.Ack, 0, 2)
@@ -68,7 +68,7 @@ func TestDrainResumes(t *testing.T) {
 			first.data(1, "a")
 			first.frame() // its ack, of any kind
 			first.data(2, "held")
-			c.once(t, 2)
+			c.waitHandled(t, 2)
 			r.cancel()
 			first.SetLinger(0)
 			first.Close()
@@ -151,7 +151,7 @@ func TestDrainDeclinesLate(t *testing.T) {
 	first.data(1, "a")
 	first.expect(fg1.AckTo, 0, 1)
 	first.data(3, "held; 2 is missing")
-	c.once(t, 3)
+	c.waitHandled(t, 3)
 	r.cancel()
 	first.SetLinger(0)
 	first.Close()
@@ -171,9 +171,9 @@ func TestDrainDeclinesLate(t *testing.T) {
 	}
 }
 
-// TestDrainPassesOver: numbers that the server does not send again are settled, also
+// TestDrainAfterJump: numbers that the server does not send again are settled, also
 // when what follows is new.
-func TestDrainPassesOver(t *testing.T) {
+func TestDrainAfterJump(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(1)
 	r := start(t, testConfig(t, feed.url(), c.handle))
@@ -181,7 +181,7 @@ func TestDrainPassesOver(t *testing.T) {
 	for seq := uint64(1); seq <= 3; seq++ {
 		first.data(seq, "x")
 	}
-	c.once(t, 1)
+	c.waitHandled(t, 1)
 	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 3 })
 	r.cancel()
 	first.SetLinger(0)
@@ -208,7 +208,7 @@ func TestDrainTimeoutOverUnsentAcks(t *testing.T) {
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"s"}`)
 	conn.sendMany(1, 5000)
-	blocksSending(t, r.g.Stats(), 1000)
+	waitSendBlocked(t, r.g.Stats(), 1000)
 	r.cancel()
 	if err := r.wait(); !errors.Is(err, ErrUnfinished) || strings.Contains(err.Error(), " 0 acknowledgements") {
 		t.Errorf("error %v, want ErrUnfinished and how many acknowledgements", err)
@@ -227,7 +227,7 @@ func TestDrainInLogin(t *testing.T) {
 	conn := feed.login(1, `{"acks":["range"]}`)
 	conn.data(1, "a")
 	waitFor(t, func() bool { return r.g.Stats().Messages.Load() == 1 && r.g.Stats().InFlight.Load() == 1 })
-	c.once(t, 1)
+	c.waitHandled(t, 1)
 	conn.Close()
 	conn = feed.accept()
 	conn.frame() // HELLO

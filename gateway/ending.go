@@ -11,83 +11,82 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// lingerReads bounds the reading in one turn.
+// lingerReads is the most reads in one turn while lingering.
 const lingerReads = 64
 
-// What raises the events of a connection's end. What they do is in actions.go.
+// This file raises the events at the end of a connection. Their actions are in actions.go.
 
-// endOfStream handles the end of the peer's bytes.
-func (c *conn) endOfStream(now time.Duration) {
+// handleEOF handles the end of the peer's stream.
+func (c *conn) handleEOF(now time.Duration) {
 	c.peer.readable = false
-	closed := c.l.set.codec.EOFIsClose && !c.peer.aborted
-	undecoded := c.l.in.slab.filled - c.l.in.cur.Scan + c.l.in.cur.Keep - c.l.in.cur.Start
-	fault := c.l.in.end(closed)
+	closed := c.l.set.codec.EOFIsClose && !c.peer.resetFirst
+	undecoded := c.l.receiver.slab.filled - c.l.receiver.input.Scan + c.l.receiver.input.Keep - c.l.receiver.input.Start
+	fault := c.l.receiver.end(closed)
 	if closed {
-		c.repeats.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
+		c.log.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
 		c.life.received = c.life.received || undecoded > 0
 		if fault != nil && c.l.cfg.ExitOnClose {
 			err := fmt.Errorf("--exit-on-close: %s: %w", c.addr, fault)
 			c.l.stop.err = errors.Join(c.l.stop.err, newFieldError(err, ErrTruncated))
 		}
-		c.on(evEndOfStream, about{now: now, clean: true})
+		c.on(evEndOfStream, details{now: now, clean: true})
 		return
 	}
-	err := errors.New("the server closed the connection without a goodbye")
-	if c.peer.aborted {
+	err := errors.New("the server closed the connection unexpectedly")
+	if c.peer.resetFirst {
 		err = unix.ECONNRESET
 	}
 	c.lost(now, "receive", err)
 }
 
-// protocolError ends the connection because of a fault of the peer. Messages before it
-// are finished within errorGrace, or in a drain by its deadline; bytes after it are not
-// looked at.
+// protocolError ends the connection because of a fault of the peer. Messages before the fault are
+// finished within errorGrace or, during a drain, by its deadline. Bytes after it are ignored.
 func (c *conn) protocolError(err *wire.Error, now time.Duration) {
 	c.life.end(now)
-	c.l.in.abandon()
-	if c.state == login && c.turnedAway(err, now) {
+	c.l.receiver.abandon()
+	if c.state == login && c.redirectedOrRefused(err, now) {
 		return
 	}
-	c.on(evFault, about{now: now, code: c.count(err, now)})
+	c.on(evProtocolError, details{now: now, code: c.countFault(err, now)})
 }
 
-// count counts and logs a fault of the peer, and returns the code for our close.
-func (c *conn) count(fault *wire.Error, now time.Duration) wire.CloseCode {
+// countFault counts and logs a fault of the peer. It returns the code for our close.
+func (c *conn) countFault(fault *wire.Error, now time.Duration) wire.CloseCode {
 	c.l.stats.addError(fault.Reason)
 	c.life.fault = fmt.Errorf("%s: %w", c.addr, fault)
-	c.repeats.add(now, slog.LevelError, "protocol error", fault.Reason, "addr", c.addr, "error", fault.Detail)
+	c.log.add(now, slog.LevelError, "protocol error", fault.Reason, "addr", c.addr, "error", fault.Detail)
 	return fault.Code
 }
 
-// lost reports that the connection has failed: evLost.
+// lost raises evLost: the connection has failed.
 func (c *conn) lost(now time.Duration, doing string, err error) {
-	c.on(evLost, about{now: now, doing: doing, err: err})
+	c.on(evLost, details{now: now, doing: doing, err: err})
 }
 
-// cannotSend reports that the kernel accepts no more bytes: evSendFault.
-func (c *conn) cannotSend(now time.Duration, err error) {
-	c.on(evSendFault, about{now: now, doing: "send", err: err})
+// sendFailed raises evSendFailed: the kernel accepts no more bytes.
+func (c *conn) sendFailed(now time.Duration, err error) {
+	c.on(evSendFailed, details{now: now, doing: "send", err: err})
 }
 
-// closeSend closes our sending side, or leaves it to the next turn. Where the server is to
-// close first (RFC 6455, section 7.1.1), it stays open until the server has.
+// closeSend closes our sending side, or leaves that to a later turn. If the server must close first
+// (RFC 6455, section 7.1.1), it stays open until then.
 func (c *conn) closeSend(now time.Duration) {
 	if c.l.set.codec.PeerClosesFirst && c.life.ready {
-		c.on(evAllSent, about{now: now})
+		c.on(evAllSent, details{now: now})
 		return
 	}
 	switch err := c.sock.closeSend(); {
 	case err == nil:
-		c.on(evSendClosed, about{now: now})
+		c.on(evSendClosed, details{now: now})
 	case wouldBlock(err):
 		c.peer.writable = false
 	default:
-		c.on(evShutFault, about{now: now, doing: "close", err: err})
+		c.on(evCloseSendFailed, details{now: now, doing: "close", err: err})
 	}
 }
 
-// discard reads and discards until the server closes: closing a socket with unread
-// bytes resets the connection, which destroys acks that the server has not read.
+// discard reads and discards bytes until the server closes. Closing a socket with unread bytes would
+// reset the connection and destroy acks that the server has not read.
 func (c *conn) discard(now time.Duration) {
 	for range lingerReads {
 		n, err := c.sock.recv(c.l.scratch[:])
@@ -98,12 +97,12 @@ func (c *conn) discard(now time.Duration) {
 		if err == nil && n > 0 {
 			continue
 		}
-		over := err != nil || c.sock.over() // before destroyed: TCP acks may arrive in between
+		over := err != nil || c.sock.tcpClosed() // check this first: TCP acks may arrive before destroyed
 		if over || c.destroyed() == 0 {
-			c.on(evLingerOver, about{now: now, err: err})
+			c.on(evLingerEnded, details{now: now, err: err})
 			return
 		}
-		c.peer.readable = false // closed, but its TCP may yet acknowledge our bytes, or reset
+		c.peer.readable = false // closed, but its TCP may still acknowledge our bytes, or reset
 		break
 	}
 	if c.end.linger == 0 && c.sock.unacked() == 0 {
@@ -111,10 +110,10 @@ func (c *conn) discard(now time.Duration) {
 	}
 }
 
-// destroyed is the number of messages whose acks are lost with the connection: the kernel
-// had accepted them, and the peer's TCP has not acknowledged them. It is 0 where the server
-// gets them again on the next connection, and after our close, or close_notify: the peer may
-// have read all it wanted and reset the rest.
+// destroyed returns the number of messages whose acks are lost with the connection: the kernel has
+// accepted them, and the peer's TCP has not acknowledged them. It is 0 with sessions, as the acks are
+// sent again on the next connection, and after our close or close_notify, as the peer may have read
+// all it needs before it reset the connection.
 func (c *conn) destroyed() int {
 	l := c.l
 	silent := l.set.codec.EOFIsClose && !l.cfg.Secure

@@ -7,40 +7,39 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// event takes what the protocol has decoded about the connection.
-func (c *conn) event(e wire.Event, now time.Duration) {
+// handleEvent handles an event that the protocol has decoded.
+func (c *conn) handleEvent(e wire.Event, now time.Duration) {
 	switch e.Kind {
 	case wire.EventReady:
-		c.loggedIn(e, now)
+		c.handleReady(e, now)
 	case wire.EventStartTLS:
-		c.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "a TLS handshake where none is due"), now)
+		c.protocolError(wire.Errorf(wire.TLS, wire.CloseProtocolError, "unexpected TLS handshake"), now)
 	case wire.EventFault:
-		c.fault(e.Fault, now)
+		c.handleFault(e.Fault, now)
 	case wire.EventClose:
-		c.serverCloses(e, now)
+		c.handleClose(e, now)
 	}
 }
 
-// serverCloses handles the protocol's close: the server will send no more.
-func (c *conn) serverCloses(e wire.Event, now time.Duration) {
+// handleClose handles the protocol's close: the server will send no more.
+func (c *conn) handleClose(e wire.Event, now time.Duration) {
 	if c.state == login {
 		c.loginRefused(e, now)
 	} else {
 		args := []any{"addr", c.addr}
-		if e.Code != 0 || c.l.set.codec.Sequenced { // others may close without a code
+		if e.Code != 0 || c.l.set.codec.Sequenced { // other protocols may close without a code
 			args = append(args, "code", e.Code)
 		}
-		c.repeats.add(now, slog.LevelInfo, "server closes", "", args...)
+		c.log.add(now, slog.LevelInfo, "server sent its close", "", args...)
 		if e.Fault != nil {
-			_ = c.count(e.Fault, now)
+			_ = c.countFault(e.Fault, now)
 		}
 	}
-	c.on(evPeerClose, about{now: now, clean: e.Clean})
+	c.on(evPeerClose, details{now: now, clean: e.Clean})
 }
 
-// fault counts and logs a fault or a complaint of the peer that does not end the
-// connection.
-func (c *conn) fault(fault *wire.Error, now time.Duration) {
+// handleFault counts and logs a non-fatal fault of the peer, or a non-fatal error that it reported.
+func (c *conn) handleFault(fault *wire.Error, now time.Duration) {
 	c.l.stats.addError(fault.Reason)
-	c.repeats.add(now, slog.LevelWarn, "fault; going on", fault.Reason, "addr", c.addr, "error", fault.Detail)
+	c.log.add(now, slog.LevelWarn, "error; the connection continues", fault.Reason, "addr", c.addr, "error", fault.Detail)
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // startConn makes a loop that is connected to nothing, on a clock of the test's.
-func startConn(t *testing.T, hosts string) (*conn, *stillWorld) {
+func startConn(t *testing.T, hosts string) (*conn, *idleEnv) {
 	t.Helper()
 	cfg := testConfig(t, "tcp://"+hosts, accept)
 	cfg.ReconnectMin, cfg.ReconnectMax = 100*time.Millisecond, time.Hour
@@ -27,24 +27,24 @@ func startConn(t *testing.T, hosts string) (*conn, *stillWorld) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &stillWorld{}
+	w := &idleEnv{}
 	l := newLoop(&cfg, set, new(Stats), w)
 	t.Cleanup(l.slabs.close)
 	return &l.conn, w
 }
 
-// stillWorld connects to nothing.
-type stillWorld struct{}
+// idleEnv connects to nothing.
+type idleEnv struct{}
 
-func (*stillWorld) now() time.Duration               { return 0 }
-func (*stillWorld) connect(context.Context, *dialer) {}
-func (*stillWorld) watch(transport) error            { return nil }
-func (*stillWorld) unwatch(transport)                {}
-func (*stillWorld) post(func())                      {}
+func (*idleEnv) now() time.Duration               { return 0 }
+func (*idleEnv) connect(context.Context, *dialer) {}
+func (*idleEnv) watch(transport) error            { return nil }
+func (*idleEnv) unwatch(transport)                {}
+func (*idleEnv) post(func())                      {}
 
-// TestJudge: an address has worked, and the backoff starts over, when its connection was
+// TestRecordOutcome: an address has worked, and the backoff starts over, when its connection was
 // ready for a second; what comes after the end was noticed does not count.
-func TestJudge(t *testing.T) {
+func TestRecordOutcome(t *testing.T) {
 	a, b := target{0, netip.MustParseAddrPort("1.0.0.1:1")}, target{1, netip.MustParseAddrPort("1.0.0.2:1")}
 	for _, c := range []struct {
 		name             string
@@ -66,14 +66,14 @@ func TestJudge(t *testing.T) {
 			k.backoff.NextBackOff()
 			k.dialer.addresses.begin()
 			k.dialer.addresses.fail(b)
-			k.at = a
+			k.target = a
 			if c.ready {
 				k.life.begin(c.from)
 			}
 			if c.end > 0 {
 				k.life.end(c.end)
 			}
-			k.judge(c.judge)
+			k.recordOutcome(c.judge)
 			k.dialer.addresses.begin()
 			if first := k.dialer.addresses.first; (first == 0 && k.dialer.addresses.worked == a.addr) != c.worked {
 				t.Errorf("the next dial starts with host %d, %v worked", first, k.dialer.addresses.worked)
@@ -93,15 +93,15 @@ func TestWait(t *testing.T) {
 		{1, 200 * time.Millisecond}, {1, 400 * time.Millisecond}, {time.Minute, time.Minute},
 		{1, 1600 * time.Millisecond}, {0, 3200 * time.Millisecond}, {100 * time.Hour, time.Hour},
 	} {
-		k.stayOff = c.asked
+		k.retryAfter = c.asked
 		if got := k.wait(); got != c.want {
 			t.Errorf("asked to stay away for %v: %v, want %v", c.asked, got, c.want)
 		}
-		if k.stayOff != 0 {
+		if k.retryAfter != 0 {
 			t.Error("it is obeyed twice")
 		}
 	}
-	k.via = new(redirect)
+	k.nextRedirect = new(redirect)
 	if got := k.wait(); got != 0 {
 		t.Errorf("%v before a redirect is followed", got)
 	}
@@ -139,7 +139,7 @@ func TestFollowToTLS(t *testing.T) {
 			d.tls = c.tls
 			d.addresses.begin()
 			from := target{0, netip.MustParseAddrPort("127.0.0.1:1")}
-			d.via = &redirect{wire.Redirect{HostPort: ln.Addr().String(), Secure: true, Target: "/"}, from}
+			d.redirect = &redirect{wire.Redirect{HostPort: ln.Addr().String(), Secure: true, Target: "/"}, from}
 			r := d.dial(t.Context())
 			if r.err == nil {
 				r.sock.close()
@@ -147,8 +147,8 @@ func TestFollowToTLS(t *testing.T) {
 			if (r.err == nil) != (c.fault == "") || r.err != nil && !strings.Contains(r.err.Error(), c.fault) {
 				t.Errorf("error %v, want %q", r.err, c.fault)
 			}
-			if r.at != from || d.addresses.untried() != (c.fault == "") {
-				t.Errorf("it counts for %v; untried %v", r.at, d.addresses.untried())
+			if r.target != from || d.addresses.untried() != (c.fault == "") {
+				t.Errorf("it counts for %v; untried %v", r.target, d.addresses.untried())
 			}
 		})
 	}
@@ -156,7 +156,7 @@ func TestFollowToTLS(t *testing.T) {
 
 // TestServerThatLasts is dialled again before any other.
 func TestServerThatLasts(t *testing.T) {
-	first, second := newStation(t), newStation(t)
+	first, second := newTestServer(t), newTestServer(t)
 	cfg := testConfig(t, "tcp://"+first.ln.Addr().String()+","+second.ln.Addr().String(), accept)
 	cfg.ExitOnClose = false
 	setFlag(&cfg, "frame", "line")
@@ -168,7 +168,7 @@ func TestServerThatLasts(t *testing.T) {
 	lost(first.accept())
 	c := second.accept()
 	waitFor(t, r.g.Stats().Connected.Load)
-	time.Sleep(settleTime + 100*time.Millisecond) // it has to last
+	time.Sleep(stableAfter + 100*time.Millisecond) // it has to last
 	lost(c)
 	lost(second.accept())
 	c = first.accept()

@@ -21,8 +21,8 @@ func (c *counter) seen(seq uint64) bool {
 	return c.times[seq] > 0
 }
 
-// once waits until number seq is with a handler.
-func (c *counter) once(t *testing.T, seq uint64) {
+// waitHandled waits until number seq is with a handler.
+func (c *counter) waitHandled(t *testing.T, seq uint64) {
 	t.Helper()
 	waitFor(t, func() bool { return c.seen(seq) })
 }
@@ -70,9 +70,9 @@ func TestAcksPassDeadSessions(t *testing.T) {
 			r := start(t, cfg)
 			conn := feed.login(1, `{"acks":["each","range"]}`)
 			conn.data(1, "x")
-			ct.once(t, 1)
+			ct.waitHandled(t, 1)
 			conn.data(2, "x")
-			ct.once(t, 2)
+			ct.waitHandled(t, 2)
 			conn.SetLinger(0)
 			conn.Close()
 			conn = feed.login(11, `{"acks":["each","range"]}`)
@@ -207,9 +207,9 @@ func TestAckToSparesLateMessages(t *testing.T) {
 		c.expect(fg1.AckTo, 0, seq)
 	}
 	c.data(4, "x")
-	ct.once(t, 4)
+	ct.waitHandled(t, 4)
 	c.data(3, "late")
-	ct.once(t, 3)
+	ct.waitHandled(t, 3)
 	close(ct.hold[4])
 	c.expect(fg1.Ack, 0, 4)
 	close(ct.hold[3])
@@ -224,8 +224,8 @@ func TestAckToSparesLateMessages(t *testing.T) {
 	}
 }
 
-// TestNoneOwesNothing: without acks a lost connection leaves nothing unsent.
-func TestNoneOwesNothing(t *testing.T) {
+// TestAckNoneLeavesNothingUnsent: without acks a lost connection leaves nothing unsent.
+func TestAckNoneLeavesNothingUnsent(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter(1)
 	cfg := testConfig(t, feed.url(), ct.handle)
@@ -233,7 +233,7 @@ func TestNoneOwesNothing(t *testing.T) {
 	r := start(t, cfg)
 	c := feed.login(1, `{"session":"s"}`)
 	c.data(1, "x")
-	ct.once(t, 1)
+	ct.waitHandled(t, 1)
 	feed.ln.Close()
 	c.SetLinger(0)
 	c.Close()
@@ -302,8 +302,8 @@ func (c *feedConn) sendMany(first uint64, n int) {
 	c.send(b)
 }
 
-// blocksSending waits until nothing but acks that are not read keeps a gateway from reading.
-func blocksSending(t *testing.T, s *Stats, window uint64) {
+// waitSendBlocked waits until nothing but acks that are not read keeps a gateway from reading.
+func waitSendBlocked(t *testing.T, s *Stats, window uint64) {
 	t.Helper()
 	waitFor(t, func() bool { return s.Messages.Load() >= window && s.InFlight.Load() == 0 })
 }
@@ -320,7 +320,7 @@ func TestUnsentAcks(t *testing.T) {
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"s"}`)
 	conn.sendMany(1, messages)
-	blocksSending(t, r.g.Stats(), window)
+	waitSendBlocked(t, r.g.Stats(), window)
 	if n := r.g.Stats().Messages.Load(); n == messages {
 		t.Errorf("%d messages were taken while no ack was read, with a window of %d", n, window)
 	}
@@ -345,7 +345,7 @@ func TestPeerThatTakesNoAcksIsNotIdle(t *testing.T) {
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"s"}`)
 	conn.sendMany(1, messages)
-	blocksSending(t, r.g.Stats(), window)
+	waitSendBlocked(t, r.g.Stats(), window)
 	time.Sleep(6 * cfg.IdleTimeout) // that it is kept is what is tested
 	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	conn.ackSet(messages)
@@ -376,7 +376,7 @@ func TestServerClosesOverUnsentAcks(t *testing.T) {
 	if _, err := c.Write([]byte(strings.Repeat("0123456789\n", messages))); err != nil {
 		t.Fatal(err)
 	}
-	blocksSending(t, r.g.Stats(), window)
+	waitSendBlocked(t, r.g.Stats(), window)
 	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}

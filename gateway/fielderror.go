@@ -12,28 +12,28 @@ var (
 	ErrConfig = errors.New("invalid configuration")
 	// ErrUnfinished: Run ended with messages unfinished or acks unsent.
 	ErrUnfinished = errors.New("messages left unfinished")
-	// ErrConnect: ConnectAttempts in a row have failed.
+	// ErrConnect: Config.ConnectAttempts consecutive attempts failed.
 	ErrConnect = errors.New("cannot connect")
-	// ErrLogin: the server has refused the login, and trying again would not help.
+	// ErrLogin: the server refused the login, and a retry would not help.
 	ErrLogin = errors.New("login refused")
-	// ErrTruncated: with ExitOnClose, the server has closed in the middle of a message.
+	// ErrTruncated: with Config.ExitOnClose, the server closed in the middle of a message.
 	ErrTruncated = errors.New("truncated stream")
-	// ErrSink: the sink has failed for good. The error wraps the sink's.
+	// ErrSink: the sink failed permanently. The error wraps the sink's.
 	ErrSink = errors.New("sink failed")
 )
 
-// FieldError is an error about one field of Config or of the protocol's settings. Its text names
-// fields, where that of the command names flags.
+// FieldError is an error about one field of [Config] or of the protocol's settings. Its text names
+// fields; [ByFlag] makes it name flags.
 type FieldError struct {
 	Field string
 	err   error // its text names flags
-	kind  error // one of the errors above
+	kind  error // one of the Err variables above
 }
 
 func (e *FieldError) Error() string   { return fieldNames(e.err.Error()) }
 func (e *FieldError) Unwrap() []error { return []error{e.kind, e.err} }
 
-// ByFlag is err with flags of the command in place of fields.
+// ByFlag returns err with a text that names the command's flags instead of fields.
 func ByFlag(err error) error {
 	return each(err, func(err error) error {
 		if e, ok := err.(*FieldError); ok {
@@ -49,12 +49,12 @@ type flagError struct{ *FieldError }
 func (e flagError) Error() string { return e.err.Error() }
 func (e flagError) Unwrap() error { return e.FieldError }
 
-// fieldErrors makes a FieldError of each error in err whose text begins with a flag.
+// fieldErrors makes a FieldError of kind ErrConfig of each error joined in err.
 func fieldErrors(err error) error {
 	return each(err, func(err error) error { return newFieldError(err, ErrConfig) })
 }
 
-// each replaces every error that [errors.Join] has joined.
+// each replaces each of the errors that [errors.Join] has joined.
 func each(err error, replace func(error) error) error {
 	if err == nil {
 		return nil
@@ -68,7 +68,7 @@ func each(err error, replace func(error) error) error {
 		texts[i] = one.Error()
 	}
 	if strings.Join(texts, "\n") != err.Error() {
-		return replace(err) // it wraps several, in words of its own
+		return replace(err) // it wraps several errors in a text of its own
 	}
 	replaced := make([]error, len(all))
 	for i, one := range all {
@@ -77,7 +77,7 @@ func each(err error, replace func(error) error) error {
 	return errors.Join(replaced...)
 }
 
-// newFieldError makes a FieldError of an error whose text begins with a flag.
+// newFieldError makes a FieldError of an error whose text begins with a flag and a colon.
 func newFieldError(err, kind error) *FieldError {
 	field, _, _ := strings.Cut(fieldNames(err.Error()), ":")
 	return &FieldError{Field: field, err: err, kind: kind}
@@ -88,7 +88,7 @@ var (
 	hostFault = regexp.MustCompile(`upstream URL: (no host|".*" is not HOST:PORT)`)
 )
 
-// fieldNames is text with the names of fields in place of those of flags.
+// fieldNames replaces the names of flags in text by those of fields.
 func fieldNames(text string) string {
 	text = hostFault.ReplaceAllString(text, "Hosts: $1")
 	text = strings.ReplaceAll(text, "upstream URL: ", "URL: ")

@@ -11,19 +11,19 @@ import (
 	"feedgate/gateway/internal/pool"
 )
 
-// How long handlers have to return and to be closed once the pool is stopped: when all
-// is done, and when there is no more time. The first leaves a child of exec: twice its
-// grace period of 2 s.
+// Time for handlers to return and close once the pool is stopped.
 const (
-	doneGrace  = 6 * time.Second
+	// doneGrace applies after a complete drain: twice the grace period of 2 s that a child of exec:
+	// has, and a margin.
+	doneGrace = 6 * time.Second
+	// abortGrace applies when Run fails or is aborted.
 	abortGrace = 400 * time.Millisecond
 )
 
-// Gateway is one upstream connection, its loop and its workers.
+// Gateway has one upstream connection, its event loop and its workers.
 //
-// New checks the configuration; Run does everything else and ends with all
-// goroutines stopped and the connection closed. The sink is the caller's to close
-// afterwards.
+// New checks the configuration. Run does everything else; when it returns, the connection is closed
+// and all goroutines have ended, unless a handler hangs. The caller closes the sink afterwards.
 type Gateway struct {
 	cfg   Config
 	set   settings
@@ -32,7 +32,7 @@ type Gateway struct {
 	once  sync.Once
 }
 
-// New validates cfg and makes a gateway; no connection is made yet. Its error is [ErrConfig]: a
+// New validates cfg and makes a gateway, which does not connect yet. Its error is [ErrConfig], with a
 // [FieldError] for each fault.
 func New(cfg Config) (*Gateway, error) {
 	set, err := cfg.validate()
@@ -47,61 +47,64 @@ func New(cfg Config) (*Gateway, error) {
 	return g, nil
 }
 
-// Stats are the gateway's counters.
+// Stats returns the gateway's counters.
 func (g *Gateway) Stats() *Stats { return &g.stats }
 
-// URL is the upstream as configured.
+// URL returns the upstream as configured.
 func (g *Gateway) URL() string { return g.cfg.URL }
 
-// Label is the upstream's name in logs.
+// Label returns the upstream's name in logs.
 func (g *Gateway) Label() string { return g.cfg.Label }
 
-// Workers is the number of its workers.
+// Workers returns the number of workers.
 func (g *Gateway) Workers() int { return g.cfg.Workers }
 
-// Abort ends a drain at once: Run returns ErrUnfinished unless all is done.
+// Abort ends a drain at once. Run then returns [ErrUnfinished] unless everything is done.
 func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
 
-// Run connects, works, reconnects, until ctx is cancelled (it then drains, at
-// most for Config.DrainTimeout), the server closes cleanly with
-// Config.ExitOnClose, or something fails for good. Nil means done and drained:
-// everything that was read is acknowledged. It may be called once.
+// Run connects, processes messages and reconnects until
+//
+//   - ctx is cancelled: it then drains, for at most Config.DrainTimeout;
+//   - the server closes cleanly, with Config.ExitOnClose; or
+//   - something fails permanently.
+//
+// A nil error means that every message given to a worker is acknowledged. Run may be called once.
 func (g *Gateway) Run(ctx context.Context) error {
 	g.warn()
-	h, err := newHost()
+	r, err := newReactor()
 	if err != nil {
 		return err
 	}
-	l := newLoop(&g.cfg, g.set, &g.stats, h)
-	h.l = l
+	l := newLoop(&g.cfg, g.set, &g.stats, r)
+	r.l = l
 	l.pool, err = pool.New(pool.Config{
 		Workers: g.cfg.Workers, Ring: g.cfg.Ring, InFlight: g.set.window,
 		Slabs: l.slabs.table, Sink: g.cfg.Sink, Render: g.set.render(),
 		Output: g.set.makeOutput(), OutputMemory: g.cfg.outputMemory() / int64(g.cfg.Workers),
 		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.selector, DeadLetters: g.cfg.DeadLetters,
 		DrainSpan: g.cfg.DrainTimeout / 2, HoldBack: g.set.codec.HoldBack,
-		Bell: &l.bell, Wake: h.wake, Log: g.cfg.Log,
+		Bell: &l.bell, Wake: r.wake, Log: g.cfg.Log,
 	})
 	if err != nil {
-		return errors.Join(err, h.close())
+		return errors.Join(err, r.close())
 	}
-	l.engage(l.pool.Workers())
+	l.setWorkers(l.pool.Workers())
 	g.stats.setRings(l.ringDepths)
 	l.pool.Start()
 
 	ended := make(chan struct{})
 	var watching sync.WaitGroup
-	watching.Go(func() { g.watch(ctx, h, ended) })
-	if err := h.run(); err != nil {
+	watching.Go(func() { g.watch(ctx, r, ended) })
+	if err := r.run(); err != nil {
 		l.stop.err = errors.Join(l.stop.err, err)
 	}
 	close(ended)
 	watching.Wait()
-	return errors.Join(l.stop.err, g.shutDown(h))
+	return errors.Join(l.stop.err, g.shutDown(r))
 }
 
-// watch passes on to the loop the end of ctx, a failure of the sink, and Abort.
-func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
+// watch tells the loop when ctx is cancelled, the sink fails, or Abort is called.
+func (g *Gateway) watch(ctx context.Context, r *reactor, ended <-chan struct{}) {
 	drain, failed, abort := ctx.Done(), g.cfg.Sink.Failed(), (<-chan struct{})(g.abort)
 	for {
 		select {
@@ -109,38 +112,39 @@ func (g *Gateway) watch(ctx context.Context, h *host, ended <-chan struct{}) {
 			return
 		case <-drain:
 			drain = nil
-			h.post(h.l.drain)
+			r.post(r.l.drain)
 		case <-failed:
 			failed = nil
-			h.post(func() { h.l.fail(newFieldError(fmt.Errorf("--sink: %w", g.cfg.Sink.Err()), ErrSink)); h.l.abort() })
+			r.post(func() { r.l.fail(newFieldError(fmt.Errorf("--sink: %w", g.cfg.Sink.Err()), ErrSink)); r.l.abort() })
 		case <-abort:
 			abort = nil
-			h.post(h.l.abort)
+			r.post(r.l.abort)
 		}
 	}
 }
 
-// shutDown ends what the loop leaves behind, in this order: the dial, the
-// connection, the workers, the poller that they wake, the slabs.
-func (g *Gateway) shutDown(h *host) error {
-	h.abandon()
+// shutDown cleans up after the loop, in this order: the dial, the connection, the workers, the poller
+// that they wake, the slabs.
+func (g *Gateway) shutDown(r *reactor) error {
+	r.cleanUp()
 	var err error
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		err = h.l.pool.Stop()
+		err = r.l.pool.Stop()
 	}()
-	if !g.awaitStop(stopped, &h.l.stop) {
-		g.cfg.Log.Error("a handler did not return; its goroutine is left behind")
-		return h.close()
+	if !g.awaitStop(stopped, &r.l.stop) {
+		g.cfg.Log.Error("a handler did not return in time; abandoning its goroutine")
+		return r.close()
 	}
-	err = errors.Join(err, h.close())
-	h.l.slabs.closeAround(h.l.pool.Left())
-	h.l.track.Close()
+	err = errors.Join(err, r.close())
+	r.l.slabs.closeExcept(r.l.pool.Left())
+	r.l.track.Close()
 	return err
 }
 
-// awaitStop waits for the pool to stop, for doneGrace or abortGrace; false if it did not.
+// awaitStop waits up to doneGrace or abortGrace for the pool to stop. It returns false if the pool has
+// not stopped.
 func (g *Gateway) awaitStop(stopped <-chan struct{}, stop *stopping) bool {
 	grace, abort := doneGrace, (<-chan struct{})(g.abort)
 	if stop.err != nil || stop.aborted {

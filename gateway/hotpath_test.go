@@ -23,12 +23,12 @@ import (
 	"feedgate/worker/credential"
 )
 
-// handLoop is a loop that the test turns by hand, so that nothing but the path of
+// manualLoop is a loop that the test turns by hand, so that nothing but the path of
 // a message runs between two looks at the allocator.
 //
 // serve takes the server's side of the connection, TLS and login and all. wrap, unless nil,
 // makes another protocol of the configured one.
-func handLoop(
+func manualLoop(
 	t *testing.T, cfg Config, serve func(net.Conn) net.Conn, wrap func(*wire.Codec) *wire.Codec,
 ) (*loop, net.Conn) {
 	t.Helper()
@@ -41,12 +41,12 @@ func handLoop(
 	if wrap != nil {
 		set.codec = wrap(set.codec)
 	}
-	h, err := newHost()
+	r, err := newReactor()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLoop(&cfg, set, new(Stats), h)
-	h.l = l
+	l := newLoop(&cfg, set, new(Stats), r)
+	r.l = l
 	l.pool, err = pool.New(pool.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: cfg.InFlight, Slabs: l.slabs.table,
 		DrainSpan: cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
@@ -55,14 +55,14 @@ func handLoop(
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.engage(l.pool.Workers())
+	l.setWorkers(l.pool.Workers())
 	l.pool.Start()
 	t.Cleanup(func() {
-		h.abandon()
+		r.cleanUp()
 		if err := l.pool.Stop(); err != nil {
 			t.Error(err)
 		}
-		if err := h.close(); err != nil {
+		if err := r.close(); err != nil {
 			t.Error(err)
 		}
 		l.slabs.close()
@@ -83,7 +83,7 @@ func handLoop(
 		t.Fatal(dialed.err)
 	}
 	l.conn.state = dialing
-	l.conn.connected(dialed, h.now())
+	l.conn.connected(dialed, r.now())
 	turnUntil(t, l, func() bool { return l.conn.state == open })
 	conn := <-served
 	if conn == nil {
@@ -121,7 +121,7 @@ type hotPath struct {
 const hotMessages = 500
 
 func testHotPath(t *testing.T, cfg Config, path hotPath) {
-	l, server := handLoop(t, cfg, path.serve, path.wrap)
+	l, server := manualLoop(t, cfg, path.serve, path.wrap)
 	sent := uint64(0)
 	buf, acks := make([]byte, 0, 1<<17), make([]byte, 1<<17)
 	round := func() {

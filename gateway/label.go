@@ -2,10 +2,9 @@ package gateway
 
 import "strings"
 
-// Label is the part of an upstream's URL that may be shown in metrics, logs and errors:
-// everything but user information, query and fragment, which may hold secrets. The scheme is
-// in lower case. The URL need
-// not be valid: net/url rejects a list of hosts, HOST:PORT,HOST:PORT.
+// Label returns the part of an upstream's URL that may be shown in metrics, logs and errors: it has
+// no user information, query or fragment, which may contain secrets. The scheme is in lower case. The
+// URL need not be valid: net/url rejects a list of hosts.
 func Label(url string) string {
 	scheme, rest, found := strings.Cut(url, "://")
 	if !found {

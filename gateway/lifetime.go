@@ -6,67 +6,66 @@ import (
 	"time"
 )
 
-// settleTime is how long a connection must be ready for its address to count as working.
-const settleTime = time.Second
+// stableAfter is how long a connection must be ready for its address to count as working.
+const stableAfter = time.Second
 
-// lifetime is how long a connection was ready and why it ended. It decides whether its
+// lifetime records how long a connection was ready and why it ended, which decides whether its
 // address counts as working. The loop owns it.
 type lifetime struct {
 	ready    bool          // the login succeeded
-	over     bool          // its end has begun; until is set
-	from     time.Duration // when it became ready
-	until    time.Duration // when its end began
-	received bool          // a message, or part of one
-	fault    error         // why it ended; nil: a clean close, or our own
+	ended    bool          // its end has begun
+	readyAt  time.Duration // valid if ready
+	endedAt  time.Duration // valid if ended
+	received bool          // a message, or part of one, was received
+	fault    error         // why it ended; nil: by a clean close or our own
 }
 
-func (f *lifetime) begin(now time.Duration) { f.ready, f.from = true, now }
+func (f *lifetime) begin(now time.Duration) { f.ready, f.readyAt = true, now }
 
-// end notes when the end of the connection began. Only the first call has an effect.
+// end records when the end of the connection began. Only the first call has an effect.
 func (f *lifetime) end(now time.Duration) {
-	if !f.over {
-		f.over, f.until = true, now
+	if !f.ended {
+		f.ended, f.endedAt = true, now
 	}
 }
 
-// settled reports whether the connection, now at its end, was ready for long enough.
-func (f *lifetime) settled() bool { return f.ready && f.until-f.from >= settleTime }
+// stable reports whether the connection, now ended, was ready for long enough.
+func (f *lifetime) stable() bool { return f.ready && f.endedAt-f.readyAt >= stableAfter }
 
-// failOver takes a clean close for a failure of the address if it came at once and instead
-// of messages, as from a proxy without a backend, and another address is untried. False: it
-// is a clean close.
+// failOver treats a clean close as a failure of the address if it came at once and without a message,
+// as from a proxy without a backend, and another address is untried. It returns false otherwise.
 func (c *conn) failOver() bool {
-	if c.life.settled() || c.life.received || c.l.stop.leaving {
+	if c.life.stable() || c.life.received || c.l.stop.ending {
 		return false
 	}
-	c.dialer.addresses.fail(c.at)
+	c.dialer.addresses.fail(c.target)
 	c.closeIgnored = c.dialer.addresses.untried()
 	return c.closeIgnored
 }
 
-// noOther reports whether the clean close that failOver took for a failure was one after
-// all: since then, no address could be reached.
-func (c *conn) noOther() bool { return c.closeIgnored && !c.dialer.addresses.untried() }
+// closeWasClean reports whether a clean close that failOver treated as a failure is to count as clean
+// after all, because no other address could be reached.
+func (c *conn) closeWasClean() bool { return c.closeIgnored && !c.dialer.addresses.untried() }
 
-// judge records, once a connection has ended, whether its address worked.
-func (c *conn) judge(now time.Duration) {
+// recordOutcome records, after the end of a connection, whether its address worked.
+func (c *conn) recordOutcome(now time.Duration) {
 	c.life.end(now)
-	c.closeIgnored = c.closeIgnored && !c.life.settled() && !c.life.received
+	c.closeIgnored = c.closeIgnored && !c.life.stable() && !c.life.received
 	switch {
-	case c.life.settled():
-		c.dialer.addresses.work(c.at)
+	case c.life.stable():
+		c.dialer.addresses.work(c.target)
 		c.backoff.Reset()
-	case c.via != nil: // the redirect decides
+	case c.nextRedirect != nil: // the redirect decides
 	default:
-		c.dialer.addresses.fail(c.at)
-		if !c.life.ready && (!c.l.stop.leaving || c.needsResume()) {
+		c.dialer.addresses.fail(c.target)
+		if !c.life.ready && (!c.l.stop.ending || c.needsResume()) {
 			c.giveUp(c.life.fault)
 		}
 	}
 }
 
-// giveUp ends the gateway when --connect-attempts in a row have failed, the last of them
-// by err.
+// giveUp ends the gateway if --connect-attempts consecutive attempts have failed, the last one with
+// err.
 func (c *conn) giveUp(err error) bool {
 	if !c.dialer.exhausted() {
 		return false
@@ -74,17 +73,17 @@ func (c *conn) giveUp(err error) bool {
 	if err == nil {
 		err = errors.New("the server closed the connection")
 	}
-	err = fmt.Errorf("--connect-attempts: %d in a row did not become ready; the last: %w", c.dialer.attempts, err)
+	err = fmt.Errorf("--connect-attempts: %d consecutive attempts failed, the last one with: %w", c.dialer.attempts, err)
 	c.l.fail(newFieldError(err, ErrConnect))
 	return true
 }
 
-// wait is how long to wait before the next dial: the backoff's wait or, if the server asked
-// for a longer one, that, up to ReconnectMax.
+// wait returns how long to wait before the next dial: the backoff's wait or the server's Retry-After,
+// whichever is longer, up to ReconnectMax.
 func (c *conn) wait() time.Duration {
-	asked := c.stayOff
-	c.stayOff = 0
-	if c.via != nil {
+	asked := c.retryAfter
+	c.retryAfter = 0
+	if c.nextRedirect != nil {
 		return 0
 	}
 	return min(max(asked, c.backoff.NextBackOff()), c.l.cfg.ReconnectMax)

@@ -10,9 +10,9 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// loginRefused counts and logs a login that the server refuses by its close.
+// loginRefused counts and logs a login that the server refused with its close.
 func (c *conn) loginRefused(e wire.Event, now time.Duration) {
-	why := fmt.Sprintf("the server closes with code %d", e.Code)
+	why := fmt.Sprintf("the server closed with code %d", e.Code)
 	switch {
 	case e.Fault != nil:
 		why = e.Fault.Detail
@@ -22,32 +22,31 @@ func (c *conn) loginRefused(e wire.Event, now time.Duration) {
 	c.loginFailed(e.Code == wire.CloseBadToken, why, now)
 }
 
-// loginFailed counts and logs a failed login. If a retry would not help (final) and no login ever
-// succeeded, it ends the gateway.
+// loginFailed counts and logs a failed login. It ends the gateway if a retry would not help (final)
+// and no login ever succeeded.
 func (c *conn) loginFailed(final bool, why string, now time.Duration) {
 	c.l.stats.addError(wire.Login)
 	c.life.fault = fmt.Errorf("%s: %s", c.addr, why)
-	if final && !c.l.session.reached {
+	if final && !c.l.session.everLoggedIn {
 		c.l.fail(loginError{c.life.fault})
 		return
 	}
-	c.repeats.add(now, slog.LevelError, "login refused", "", "addr", c.addr, "error", why)
+	c.log.add(now, slog.LevelError, "login refused", "", "addr", c.addr, "error", why)
 }
 
-// turnedAway handles login faults that ask for more than a retry: a redirect, a refused
-// token. False: err is neither.
-func (c *conn) turnedAway(err error, now time.Duration) bool {
+// redirectedOrRefused handles redirects and refused logins. It returns false if err is neither.
+func (c *conn) redirectedOrRefused(err error, now time.Duration) bool {
 	var fault *wire.Error
 	if !errors.As(err, &fault) {
 		return false
 	}
-	c.stayOff = retryAfter(fault, time.Now())
+	c.retryAfter = retryAfter(fault, time.Now())
 	why := fault.Detail
 	switch {
-	case fault.Redirect != nil && c.hop == nil:
-		c.via = &redirect{*fault.Redirect, c.at}
-		c.repeats.add(now, slog.LevelInfo, "redirected", "", "addr", c.addr, "to", c.via.HostPort, "tls", c.via.Secure)
-		c.on(evRefused, about{now: now, code: wire.CloseOK})
+	case fault.Redirect != nil && c.redirect == nil:
+		c.nextRedirect = &redirect{*fault.Redirect, c.target}
+		c.log.add(now, slog.LevelInfo, "redirected", "", "addr", c.addr, "to", c.nextRedirect.HostPort, "tls", c.nextRedirect.Secure)
+		c.on(evRefused, details{now: now, code: wire.CloseOK})
 		return true
 	case fault.Redirect != nil:
 		why += ", " + errSecondRedirect.Error()
@@ -55,32 +54,32 @@ func (c *conn) turnedAway(err error, now time.Duration) bool {
 		return false
 	}
 	c.loginFailed(fault.Code == wire.CloseBadToken, why, now)
-	c.on(evRefused, about{now: now, code: fault.Code})
+	c.on(evRefused, details{now: now, code: fault.Code})
 	return true
 }
 
-// loggedIn checks what the server offers.
-func (c *conn) loggedIn(e wire.Event, now time.Duration) {
-	if offered := c.offered(e); offered != "" {
+// handleReady checks what the server offers.
+func (c *conn) handleReady(e wire.Event, now time.Duration) {
+	if missing := c.missingAckMode(e); missing != "" {
 		c.life.end(now)
-		c.loginFailed(true, fmt.Sprintf("the server does not take %q acks; see --ack", offered), now)
-		c.l.in.abandon()
-		c.on(evRefused, about{now: now, code: wire.CloseBadRequest})
+		c.loginFailed(true, fmt.Sprintf("the server does not accept %q acks; see --ack", missing), now)
+		c.l.receiver.abandon()
+		c.on(evRefused, details{now: now, code: wire.CloseBadRequest})
 		return
 	}
 	if e.First > delivery.MaxSeq {
 		c.protocolError(wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
-			"first message %d: numbers end at %d", e.First, uint64(delivery.MaxSeq)), now)
+			"first message %d exceeds the maximum number %d", e.First, uint64(delivery.MaxSeq)), now)
 		return
 	}
-	c.on(evReady, about{now: now, ready: &e})
+	c.on(evReady, details{now: now, ready: &e})
 }
 
-// ready begins or resumes the session.
-func (c *conn) ready(x about) {
+// becomeReady begins or resumes the session.
+func (c *conn) becomeReady(x details) {
 	e, now := *x.ready, x.now
-	// The tick that the protocol asked for was for the login.
-	c.tick = 0
+	// The protocol asked for that tick during the login.
+	c.tickAt = 0
 	c.l.stats.Connected.Store(true)
 	c.l.stats.Logins.Add(1)
 	c.life.begin(now)
@@ -89,7 +88,7 @@ func (c *conn) ready(x about) {
 	c.l.session.begin(c.l, e, now)
 }
 
-// logReady logs a connection that is ready, with what its protocol reports about it.
+// logReady logs that the connection is ready.
 func (c *conn) logReady(e wire.Event, now time.Duration) {
 	msg, args := "connected and logged in", []any{"addr", c.addr}
 	if !c.l.set.codec.Login {
@@ -101,11 +100,11 @@ func (c *conn) logReady(e wire.Event, now time.Duration) {
 	if c.l.set.codec.Sequenced {
 		args = append(args, "first", e.First)
 	}
-	c.repeats.add(now, slog.LevelInfo, msg, "", args...)
+	c.log.add(now, slog.LevelInfo, msg, "", args...)
 }
 
-// offered names the ack mode that the server did not offer, if it is ours.
-func (c *conn) offered(e wire.Event) string {
+// missingAckMode returns our ack mode if the server does not offer it, else "".
+func (c *conn) missingAckMode(e wire.Event) string {
 	switch c.l.set.ack {
 	case wire.AckEach, wire.AckOrdered:
 		if !e.Each {
@@ -119,7 +118,7 @@ func (c *conn) offered(e wire.Event) string {
 	return ""
 }
 
-// loginError is why a login was refused for good.
+// loginError is the error of a permanently refused login.
 type loginError struct{ error }
 
 func (e loginError) Unwrap() error        { return e.error }

@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	// outLimit is how many unsent bytes stop the loop from taking replies and
-	// from reading: a peer that does not read holds everything back.
-	outLimit = 256 << 10
-	// bulkRead is how many bytes of one read are many.
+	// maxUnsent is how many unsent bytes stop the loop from collecting replies and from reading:
+	// backpressure from a peer that does not read.
+	maxUnsent = 256 << 10
+	// bulkRead is the size of a bulk read, in bytes.
 	bulkRead = 64 << 10
 )
 
-// loop connects the socket and the workers. Its goroutine calls turn as long as there is
-// something to do, and owns all fields but the bell.
+// loop moves messages from the socket to the workers and acks back. One goroutine owns it and calls
+// turn while there is work. Only bell is shared.
 type loop struct {
-	world world
+	env   env
 	cfg   *Config
 	set   settings
 	log   *slog.Logger
@@ -33,55 +33,55 @@ type loop struct {
 	workers []*pool.Worker
 	slabs   *slabPool
 
-	track   *delivery.Tracker
-	out     *delivery.SendBuffer // track's
-	in      intake
-	conn    conn
-	session session
+	track    *delivery.Tracker
+	out      *delivery.SendBuffer // of track
+	receiver receiver
+	conn     conn
+	session  session
 
-	given    []int // messages that are with each worker
-	acksOK   int   // of this turn, yet to be counted
-	stop     stopping
-	lastTurn time.Duration
-	paused   bool // the last turn did not want to read
-	blocked  bool // what the workers know of that
-	refused  refusals
-	skipped  skipped
-	gaps     gaps
-	stall    stall
-	short    bool // logMemory has logged that the kernel gives no memory
+	outstanding     []int // messages with each worker
+	acksOK          int   // acks with code 0 of this turn, not counted yet
+	stop            stopping
+	lastTurn        time.Duration
+	paused          bool // the last turn could not read or dispatch
+	reportedBlocked bool // what reportBlocked last reported
+	refused         refusals
+	skipped         skipped
+	gaps            gaps
+	stall           stall
+	memoryShort     bool // logMemory has logged that the kernel is out of memory
 
 	sends   [maxBatch][]byte
-	scratch [16 << 10]byte // what is read and discarded
+	scratch [16 << 10]byte // for bytes that are discarded
 
 	bell ring.Bell // shared: workers ring it
 }
 
-func newLoop(cfg *Config, set settings, stats *Stats, w world) *loop {
-	l := &loop{world: w, cfg: cfg, set: set, log: cfg.Log, stats: stats}
+func newLoop(cfg *Config, set settings, stats *Stats, w env) *loop {
+	l := &loop{env: w, cfg: cfg, set: set, log: cfg.Log, stats: stats}
 	l.slabs = newSlabPool(cfg.Memory-cfg.outputMemory(), cfg.MaxMessage+int64(set.codec.Overhead))
 	l.session.restore(l)
 	l.track = delivery.New(delivery.Config{
 		Mode: set.ack, Sequenced: set.codec.Sequenced, Rendered: set.codec.RenderAcks,
 		InFlight: set.window, Interval: cfg.AckInterval, Pack: cfg.FlushPack, Count: l.countAcks,
 		Watermark: l.session.saved.Seq, FirstSlot: set.firstSlot,
-		SendLimit: outLimit, Memory: l.slabs.memory, AckChunk: l.slabs.size,
+		SendLimit: maxUnsent, Memory: l.slabs.memory, AckChunk: l.slabs.size,
 	})
-	l.slabs.twice = set.codec.RenderAcks && set.ack == wire.AckOrdered
+	l.slabs.acksDouble = set.codec.RenderAcks && set.ack == wire.AckOrdered
 	l.out = l.track.SendBuffer()
-	l.in.init(l)
+	l.receiver.init(l)
 	l.conn.init(l)
 	l.refused = refusals{unacked: l.track.TakeSuppressed, why: set.codec.NoRefusalAck, codes: make(map[worker.Code]int)}
 	l.skipped = skipped{l: l}
-	l.conn.repeats.watch(&l.refused)
-	l.conn.repeats.watch(&l.skipped)
-	l.conn.repeats.watch(&l.gaps)
+	l.refused.changed = l.conn.log.tally("refused", l.refused.take)
+	l.skipped.changed = l.conn.log.tally("skipped", l.skipped.take)
+	l.gaps.changed = l.conn.log.tally("gaps", l.gaps.take)
 	return l
 }
 
-// engage sets the workers that get the messages.
-func (l *loop) engage(workers []*pool.Worker) {
-	l.workers, l.given = workers, make([]int, len(workers))
+// setWorkers sets the workers.
+func (l *loop) setWorkers(workers []*pool.Worker) {
+	l.workers, l.outstanding = workers, make([]int, len(workers))
 }
 
 func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
@@ -91,77 +91,76 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 	}
 }
 
-// turn runs each stage once; false when none had anything to do.
+// turn runs each stage once. It returns false if none had anything to do.
 func (l *loop) turn() bool {
-	now := l.world.now()
+	now := l.env.now()
 	if l.conn.idlePaused() {
 		l.conn.idleSince += now - l.lastTurn
 	}
 	l.lastTurn = now
 	l.stall.watch(l, now)
 
-	busy := l.takeReplies(now)
-	busy = l.takeInput(now) || busy
-	busy = l.takeReplies(now) || busy // what workers have finished since goes out with this flush
+	busy := l.collectReplies(now)
+	busy = l.receive(now) || busy
+	busy = l.collectReplies(now) || busy // acks of what workers finished meanwhile join this flush
 	if l.track.Flush(now, l.conn.is(finishes)) {
 		busy = true
-		l.countAside()
+		l.countExternal()
 	}
 	busy = l.flush(now) || busy
-	l.observe(now)
+	l.observeLatency(now)
 	l.logMemory()
 	busy = l.conn.step(now) || busy
 	l.publishStats()
 	l.reportBlocked()
-	busy = l.slabs.relieve(l.pool, !busy) || busy
+	busy = l.slabs.reclaim(l.pool, !busy) || busy
 	return busy || l.out.Len() > 0 && l.conn.peer.writable
 }
 
-// reportBlocked reports to the workers whether no message comes until some are completed, so
-// that a sink does not wait for more.
+// reportBlocked tells the workers whether no message will arrive until some are completed, so that a
+// sink does not wait for a fuller batch.
 func (l *loop) reportBlocked() {
 	blocked := l.paused || l.track.Full()
-	if blocked == l.blocked {
+	if blocked == l.reportedBlocked {
 		return
 	}
-	l.blocked = blocked
+	l.reportedBlocked = blocked
 	for _, w := range l.workers {
 		w.SetBlocked(blocked)
 	}
 }
 
-// sleep announces that turn will not be called before the bell rings, an edge comes
-// or something is due; false when there is something to do first.
+// sleep prepares for blocking: turn is next called when the bell rings, on an edge, or at nextDue.
+// It returns false if there is work to do first.
 func (l *loop) sleep() bool {
-	// If the peer does not read, replies stay where they are, and the bell must not wake
-	// the loop; the socket's edge does.
-	return l.out.Len() >= outLimit || l.bell.Sleep()
+	// If the peer does not read, replies stay in their rings: an edge wakes the loop, not the bell.
+	return l.out.Len() >= maxUnsent || l.bell.Sleep()
 }
 
-// takeReplies moves replies from the workers' rings to the tracker.
-func (l *loop) takeReplies(now time.Duration) bool {
+// collectReplies moves replies from the workers' rings to the tracker.
+func (l *loop) collectReplies(now time.Duration) bool {
 	if l.bell.Pending() == 0 {
 		return false
 	}
 	taken := 0
 	for i, w := range l.workers {
 		n := 0
-		for l.out.Len() < outLimit {
+		for l.out.Len() < maxUnsent {
 			record := w.Out().Next()
 			if record == nil {
 				break
 			}
 			n++
 			if r := w.Reply(record); r.Count > 0 {
-				l.given[i] -= int(r.Count)
+				l.outstanding[i] -= int(r.Count)
 				l.stall.progress(l, now)
-				l.finished(r.Slot, int(r.Count), r.Code, r.Ack, now)
+				l.complete(r.Slot, int(r.Count), r.Code, r.Ack, now)
 			}
 		}
 		if n > 0 {
 			w.ReleaseReplies()
 			taken += n
-			l.countAside()
+			l.countExternal()
 		}
 	}
 	if taken > 0 {
@@ -170,29 +169,28 @@ func (l *loop) takeReplies(now time.Duration) bool {
 	return taken > 0
 }
 
-// countAside counts what --memory bounds beside the slabs.
-func (l *loop) countAside() {
-	own := int64(cap(l.in.cur.Side))
+// countExternal counts the memory outside slabs that --memory bounds.
+func (l *loop) countExternal() {
+	own := int64(cap(l.receiver.input.Side))
 	if !l.set.codec.RenderAcks {
-		l.slabs.setAside(own, 0)
+		l.slabs.setExternal(own, 0)
 		return
 	}
-	waiting, kept := l.track.KeptAcks()
+	waiting, kept := l.track.WaitingAcks()
 	long := l.pool.AckBytes()
-	l.slabs.setAside(own+kept+long, waiting+long)
+	l.slabs.setExternal(own+kept+long, waiting+long)
 }
 
-// room is how many messages more may be given to workers; beyond want it need not be
-// exact. It asks the kernel what of the acks that it has is on the wire only if there is
-// less room than that.
+// room returns how many more messages may be given to workers. The result is exact only if it is
+// less than want: only then is it worth a system call that finds out which acks are transmitted.
 func (l *loop) room(want int, now time.Duration) int {
-	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.conn.sock.unsent()) {
-		l.conn.wrote = now
+	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.conn.sock.untransmitted()) {
+		l.conn.lastAccepted = now
 	}
 	return l.track.Room()
 }
 
-// flush sends what there is to send, as far as the kernel takes it.
+// flush sends unsent bytes until the kernel accepts no more.
 func (l *loop) flush(now time.Duration) bool {
 	busy := false
 	for l.out.Len() > 0 && l.conn.peer.writable {
@@ -204,7 +202,7 @@ func (l *loop) flush(now time.Duration) bool {
 		sent, err := l.conn.sock.send(l.sends[:n])
 		l.stats.Flushes.Add(1)
 		if err != nil && !wouldBlock(err) {
-			l.conn.cannotSend(now, err)
+			l.conn.sendFailed(now, err)
 			return true
 		}
 		if sent < size {
@@ -213,33 +211,33 @@ func (l *loop) flush(now time.Duration) bool {
 		if sent > 0 {
 			busy = true
 			l.conn.path.sent(now)
-			if l.in.sendBlocked == 0 {
-				l.conn.wrote = now
+			if l.receiver.sendBlockedSince == 0 {
+				l.conn.lastAccepted = now
 			}
-			l.out.Taken(sent)
+			l.out.Sent(sent)
 		}
 	}
 	if !l.conn.writePending() && !l.conn.is(lingers) {
-		l.conn.wrote = now
+		l.conn.lastAccepted = now
 	}
 	return busy
 }
 
-// observe records the time from each read to the last ack of what it brought.
-func (l *loop) observe(now time.Duration) {
+// observeLatency records the time from each read to the last ack of its messages.
+func (l *loop) observeLatency(now time.Duration) {
 	for when, ok := l.track.NextAcked(); ok; when, ok = l.track.NextAcked() {
 		l.stats.Latency.observe(now - when)
 	}
 }
 
-// finished handles the outcome of n messages. slot is the low half of the first one's slot;
-// ack is what the worker rendered, valid until finished returns.
-func (l *loop) finished(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
+// complete handles the outcome of n messages. slot is the low half of the first slot; ack is the
+// rendered ack, valid until complete returns.
+func (l *loop) complete(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	switch code {
 	case worker.OK:
 	case pool.Returned:
-		// A drain found them with a worker and not with its handler. The peer has them in
-		// flight and gives them to another client once the connection ends.
+		// A drain took them back from a worker before its handler had them. The peer will give them
+		// to another client once the connection ends.
 		l.stats.Dropped.Add(uint64(n))
 		l.stats.returned.Add(uint64(n))
 	case worker.DeadLettered:
@@ -247,18 +245,18 @@ func (l *loop) finished(slot uint32, n int, code worker.Code, ack []byte, now ti
 		l.refused.add(code, n)
 	default:
 		l.stats.Refused.Add(uint64(n))
-		if code != worker.TooLarge || l.set.codec.Joins { // the others are logged as skipped
+		if code != worker.TooLarge || l.set.codec.Joins { // else it is logged as skipped
 			l.refused.add(code, n)
 		}
 	}
 	l.track.Done(slot, n, code, ack, now)
 }
 
-// logMemory logs, once per shortage, that reading waits for memory from the kernel.
+// logMemory logs, once per shortage, that reading is paused because the kernel is out of memory.
 func (l *loop) logMemory() {
-	if short := l.slabs.failed != nil; short != l.short {
-		if l.short = short; short {
-			l.log.Error("no memory for a read buffer; reading waits", "error", l.slabs.failed)
+	if short := l.slabs.allocErr != nil; short != l.memoryShort {
+		if l.memoryShort = short; short {
+			l.log.Error("no memory for a read buffer; reading is paused", "error", l.slabs.allocErr)
 		}
 	}
 }
@@ -282,7 +280,7 @@ func (l *loop) publishStats() {
 	l.stats.Panics.Store(l.pool.Panics())
 }
 
-// resume is the session that a new connection may resume.
+// resume returns the session for the login on a new connection.
 func (l *loop) resume(host string) wire.Hello {
 	r := wire.Hello{Client: l.cfg.ClientName, Token: l.cfg.Token.Bytes(), Host: host}
 	if l.session.id != "" {

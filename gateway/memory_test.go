@@ -31,62 +31,64 @@ func init() {
 	}
 }
 
-// keeper is a sink that defers messages of up to most bytes, and completes the others at once. It
+// deferringSink is a sink that defers messages of up to most bytes, and completes the others at once. It
 // completes what it has deferred when the test says so.
-type keeper struct {
+type deferringSink struct {
 	most     int
 	mu       sync.Mutex
-	kept     []keptMessage
+	deferred []deferredMessage
 	finished int
 }
 
-type keptMessage struct {
+type deferredMessage struct {
 	data   []byte
 	seq    uint64
 	ticket worker.ID
 	done   worker.Completer
 }
 
-func (k *keeper) Open(c worker.Completer) (worker.Handler, error) { return keeperHandler{k, c}, nil }
-func (k *keeper) Ready() error                                    { return nil }
-func (k *keeper) Failed() <-chan struct{}                         { return nil }
-func (k *keeper) Err() error                                      { return nil }
-func (k *keeper) Close() error                                    { return nil }
+func (s *deferringSink) Open(c worker.Completer) (worker.Handler, error) {
+	return deferringHandler{s, c}, nil
+}
+func (s *deferringSink) Ready() error            { return nil }
+func (s *deferringSink) Failed() <-chan struct{} { return nil }
+func (s *deferringSink) Err() error              { return nil }
+func (s *deferringSink) Close() error            { return nil }
 
-type keeperHandler struct {
-	k *keeper
+type deferringHandler struct {
+	k *deferringSink
 	c worker.Completer
 }
 
-func (h keeperHandler) Handle(b worker.Batch) {
+func (h deferringHandler) Handle(b worker.Batch) {
 	h.k.mu.Lock()
 	defer h.k.mu.Unlock()
 	for b.Len() > 0 {
 		if m := b.At(0); len(m.Data) <= h.k.most {
-			h.k.kept = append(h.k.kept, keptMessage{m.Data, m.Seq, b.Defer(1), h.c})
+			h.k.deferred = append(h.k.deferred, deferredMessage{m.Data, m.Seq, b.Defer(1), h.c})
 		} else {
 			b.Done(1, worker.OK)
 			h.k.finished++
 		}
 	}
 }
-func (h keeperHandler) Drain()       {}
-func (h keeperHandler) Close() error { return nil }
+func (h deferringHandler) Drain()       {}
+func (h deferringHandler) Close() error { return nil }
 
 // count is how many messages it has deferred, and how many it has completed.
-func (k *keeper) count() (kept, finished int) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.kept), k.finished
+func (s *deferringSink) count() (kept, finished int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.deferred), s.finished
 }
 
 // check reads what was deferred: each message is as it was sent.
-func (k *keeper) check(t *testing.T) {
+func (s *deferringSink) check(t *testing.T) {
 	t.Helper()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, m := range k.kept {
-		if !bytes.Equal(m.data, keptPayload(m.seq)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.deferred {
+		if !bytes.Equal(m.data, numberedPayload(m.seq)) {
 			t.Errorf("message %d is %q", m.seq, m.data)
 		}
 	}
@@ -94,12 +96,12 @@ func (k *keeper) check(t *testing.T) {
 
 // read reads what was deferred over and over, as a sink that is still sending it, until stop is
 // called, and once more then.
-func (k *keeper) read(t *testing.T) (stop func()) {
+func (s *deferringSink) read(t *testing.T) (stop func()) {
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
-			k.check(t)
+			s.check(t)
 			select {
 			case <-stopped:
 				return
@@ -110,23 +112,23 @@ func (k *keeper) read(t *testing.T) (stop func()) {
 	return func() {
 		close(stopped)
 		<-done
-		k.check(t)
+		s.check(t)
 	}
 }
 
 // complete completes all that was deferred.
-func (k *keeper) complete() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, m := range k.kept {
+func (s *deferringSink) complete() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.deferred {
 		m.done.Done(m.ticket, 1, worker.OK)
 		m.done.Flush()
 	}
-	k.kept = nil
+	s.deferred = nil
 }
 
-// keptPayload is a message of 64 bytes.
-func keptPayload(seq uint64) []byte { return fmt.Appendf(nil, "%064d", seq) }
+// numberedPayload is a message of 64 bytes.
+func numberedPayload(seq uint64) []byte { return fmt.Appendf(nil, "%064d", seq) }
 
 // inKernelMemory runs the test in a process of its own, with the memory of the product.
 func inKernelMemory(t *testing.T, body func(t *testing.T)) {
@@ -149,15 +151,15 @@ func TestReadingGoesOn(t *testing.T) {
 	inKernelMemory(t, func(t *testing.T) { readingGoesOn(t, 200, 64<<20) })
 }
 
-// TestThinnedWhileRead is the same where the race detector and poison show a page that is given
+// TestTrimmedWhileRead is the same where the race detector and poison show a page that is given
 // back while somebody reads it.
-func TestThinnedWhileRead(t *testing.T) { readingGoesOn(t, 50, 16<<20) }
+func TestTrimmedWhileRead(t *testing.T) { readingGoesOn(t, 50, 16<<20) }
 
 // readingGoesOn defers small messages, with more than a slab of others between two.
 func readingGoesOn(t *testing.T, small int, memory int64) {
 	const between, size = 9, 60_000
 	feed := newTestFeed(t)
-	k := &keeper{most: 64}
+	k := &deferringSink{most: 64}
 	cfg := testConfig(t, feed.url(), accept)
 	cfg.Sink, cfg.Memory = k, memory
 	r := start(t, cfg)
@@ -174,7 +176,7 @@ func readingGoesOn(t *testing.T, small int, memory int64) {
 		long := make([]byte, size)
 		for i := range uint64(small) {
 			seq := 1 + i*(1+between)
-			frames := fg1.AppendFrame(nil, fg1.Data, 0, 0, seq, keptPayload(seq))
+			frames := fg1.AppendFrame(nil, fg1.Data, 0, 0, seq, numberedPayload(seq))
 			for j := range uint64(between) {
 				frames = fg1.AppendFrame(frames, fg1.Data, 0, 0, seq+1+j, long)
 			}
@@ -212,13 +214,13 @@ func TestDataOutliveTheGateway(t *testing.T) {
 	inKernelMemory(t, func(t *testing.T) {
 		const n = 100
 		feed := newTestFeed(t)
-		k := &keeper{most: 64}
+		k := &deferringSink{most: 64}
 		cfg := testConfig(t, feed.url(), accept)
 		cfg.Sink, cfg.DrainTimeout = k, time.Millisecond
 		r := start(t, cfg)
 		conn := feed.login(1, `{"session":"s"}`)
 		for seq := range uint64(n) {
-			conn.data(1+seq, string(keptPayload(1+seq)))
+			conn.data(1+seq, string(numberedPayload(1+seq)))
 		}
 		waitFor(t, func() bool { kept, _ := k.count(); return kept == n })
 		stop := k.read(t)
@@ -231,9 +233,9 @@ func TestDataOutliveTheGateway(t *testing.T) {
 	})
 }
 
-// TestLateReadIsSeen: who reads a message after it was completed reads poison before anything
+// TestLateReadSeesPoison: who reads a message after it was completed reads poison before anything
 // else is received in its place.
-func TestLateReadIsSeen(t *testing.T) {
+func TestLateReadSeesPoison(t *testing.T) {
 	feed := newTestFeed(t)
 	late := make(chan []byte, 2)
 	r := start(t, testConfig(t, feed.url(), func(m worker.Message) worker.Code {
@@ -241,9 +243,9 @@ func TestLateReadIsSeen(t *testing.T) {
 		return worker.OK
 	}))
 	conn := feed.login(1, `{"session":"s"}`)
-	conn.data(1, string(keptPayload(1)))
+	conn.data(1, string(numberedPayload(1)))
 	conn.expect(fg1.Ack, 0, 1)
-	conn.data(2, string(keptPayload(2))) // the slab was emptied before it was read
+	conn.data(2, string(numberedPayload(2))) // the slab was emptied before it was read
 	conn.expect(fg1.Ack, 0, 2)
 	conn.bye()
 	conn.expect(fg1.Bye, 0, 0)

@@ -10,11 +10,11 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// negotiateMost bounds what a server may say, in bytes, before the TLS handshake.
-const negotiateMost = 128 << 10
+// maxNegotiation is the most bytes that a server may send before the TLS handshake.
+const maxNegotiation = 128 << 10
 
-// negotiate has the beginning of the protocol's login, up to where the server awaits the
-// TLS handshake. Nothing of what comes after that is read.
+// negotiate runs the start of the protocol's login, up to the TLS handshake. It reads nothing beyond
+// that.
 func (d *dialer) negotiate(ctx context.Context, raw net.Conn, hostport string) (wire.Conn, error) {
 	defer context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })()
 	resume := d.resume
@@ -36,32 +36,32 @@ func (d *dialer) negotiate(ctx context.Context, raw net.Conn, hostport string) (
 		case in.Event.Kind == wire.EventStartTLS && in.Scan == filled && len(out) == 0:
 			return conn, nil
 		case in.Event.Kind == wire.EventClose:
-			return nil, wire.Errorf(wire.Login, in.Event.Code, "the server refuses the login")
+			return nil, wire.Errorf(wire.Login, in.Event.Code, "the server refused the login")
 		case in.Event.Kind != wire.EventNone || len(in.Msgs) > 0:
-			return nil, wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "more than the login before the TLS handshake")
+			return nil, wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "unexpected data before the TLS handshake")
 		}
 		if _, err := raw.Write(out); err != nil {
-			return nil, said(ctx, err)
+			return nil, negotiationError(ctx, err)
 		}
 		out = out[:0]
 		if filled == len(buf) {
-			if filled == negotiateMost {
-				return nil, wire.Errorf(wire.BadLength, wire.CloseProtocolError, "more than %d bytes before the TLS handshake", negotiateMost)
+			if filled == maxNegotiation {
+				return nil, wire.Errorf(wire.BadLength, wire.CloseProtocolError, "more than %d bytes before the TLS handshake", maxNegotiation)
 			}
 			buf = append(buf, make([]byte, len(buf))...)
 		}
 		n, err := raw.Read(buf[filled:])
 		filled += n
 		if err != nil && n == 0 {
-			return nil, said(ctx, err)
+			return nil, negotiationError(ctx, err)
 		}
 	}
 }
 
 var errNoAnswer = errors.New("no answer within --connect-timeout")
 
-// said is why the exchange ended.
-func said(ctx context.Context, err error) error {
+// negotiationError returns why the exchange ended.
+func negotiationError(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return errNoAnswer
 	}

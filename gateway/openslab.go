@@ -1,34 +1,34 @@
 package gateway
 
-// openSlab is a slab that the loop fills, if it has one, with what one connection has
-// brought. The loop owns it; the workers read what was given to them.
+// openSlab is a slab that the loop is filling for the current connection. The zero value is none. The
+// loop owns it; workers read the messages that were dispatched from it.
 type openSlab struct {
-	held       bool
+	valid      bool
 	id         uint16
 	data       []byte
 	filled     int // bytes of data in use
-	dispatched int // messages in it that were given to workers
+	dispatched int // its messages that were given to workers
 }
 
-// open takes a slab of at least n bytes; false when memory does not allow it now.
+// open gets a slab of at least n bytes. It returns false if --memory does not allow one now.
 func (s *openSlab) open(p *slabPool, n int) bool {
-	id, ok := p.take(n)
+	id, ok := p.get(n)
 	if ok {
-		*s = openSlab{held: true, id: id, data: p.table.At(id).Data}
+		*s = openSlab{valid: true, id: id, data: p.table.At(id).Data}
 	}
 	return ok
 }
 
-// close lets go of the slab: it is free once the workers are done with it.
+// close releases the slab, which becomes free once the workers are done with it.
 func (s *openSlab) close(p *slabPool) {
-	if s.held {
-		p.letGo(s.id, s.dispatched)
+	if s.valid {
+		p.release(s.id, s.dispatched)
 		*s = openSlab{}
 	}
 }
 
-// rewind empties the slab if the workers are done with all that they were given; false when
-// they are not. All that is of use must have been dispatched.
+// rewind empties the slab if the workers are done with all its messages; otherwise it returns false.
+// Everything in it must have been dispatched.
 func (s *openSlab) rewind(p *slabPool) bool {
 	if !p.idle(s.id, s.dispatched) {
 		return false
@@ -39,5 +39,5 @@ func (s *openSlab) rewind(p *slabPool) bool {
 	return true
 }
 
-// free is how many bytes more it holds.
+// free returns the number of unused bytes.
 func (s *openSlab) free() int { return len(s.data) - s.filled }

@@ -2,11 +2,11 @@ package gateway
 
 import "feedgate/gateway/internal/pool"
 
-// orderedBytes is what one of InFlight needs under "ordered", if acks quote messages.
+// orderedBytes is the memory per message in flight that rendered acks need under "ordered".
 const orderedBytes = 12
 
-// Overhead is the memory, in bytes, that a gateway needs beside Memory: for its rings and its
-// records of messages in flight. It is of a Config that is valid.
+// Overhead returns the memory, in bytes, that a gateway needs in addition to Memory, for its rings and
+// its records of messages in flight. c must be valid.
 func (c *Config) Overhead(deadLetters bool) int64 {
 	entry := int64(pool.EntryBytes)
 	if deadLetters {

@@ -5,28 +5,28 @@ import (
 	"feedgate/worker"
 )
 
-// copyOwn copies the bytes of the next message, which is an own one, to a slab, and those of the
-// own messages behind it that fit too, so that they can go to a worker as a run. False: memory
-// has no slab now.
+// copyOwn copies the next message, an own one (see wire.Input.Side), to the slab own, and with it the
+// own messages behind it that fit, so that they can form a run. It returns false if --memory does not
+// allow a slab now.
 //
-// Invariant: own messages of cur.Msgs from next up to copied lie in the slab own; those
-// from copied on, and refused ones, in cur.Side.
-func (in *intake) copyOwn() bool {
-	if in.next < in.copied {
+// Invariant: the own messages in input.Msgs[next:copiedTo] are in the slab own; later ones, and
+// refused ones, are in input.Side.
+func (r *receiver) copyOwn() bool {
+	if r.next < r.copiedTo {
 		return true
 	}
-	s, pool, msgs := &in.own, in.l.slabs, in.cur.Msgs
-	if s.held && s.filled > 0 {
-		s.rewind(pool)
+	s, slabs, msgs := &r.own, r.l.slabs, r.input.Msgs
+	if s.valid && s.filled > 0 {
+		s.rewind(slabs)
 	}
-	if first := int(msgs[in.next].Len); !s.held || s.free() < first {
-		s.close(pool)
-		if !s.open(pool, first) {
+	if first := int(msgs[r.next].Len); !s.valid || s.free() < first {
+		s.close(slabs)
+		if !s.open(slabs, first) {
 			return false
 		}
 	}
-	for in.copied = in.next; in.copied < len(msgs); in.copied++ {
-		m := &msgs[in.copied]
+	for r.copiedTo = r.next; r.copiedTo < len(msgs); r.copiedTo++ {
+		m := &msgs[r.copiedTo]
 		if !m.Side || m.Code != worker.OK {
 			continue
 		}
@@ -34,16 +34,16 @@ func (in *intake) copyOwn() bool {
 			break
 		}
 		at := s.filled
-		s.filled += copy(s.data[at:], in.cur.Bytes(nil, m))
+		s.filled += copy(s.data[at:], r.input.Bytes(nil, m))
 		m.Off = uint32(at)
 	}
 	return true
 }
 
-// slabOf is the slab that m, which is not refused, lies in.
-func (in *intake) slabOf(m *wire.Msg) *openSlab {
+// slabOf returns the slab that holds m, which is not refused.
+func (r *receiver) slabOf(m *wire.Msg) *openSlab {
 	if m.Side {
-		return &in.own
+		return &r.own
 	}
-	return &in.slab
+	return &r.slab
 }

@@ -70,7 +70,7 @@ func TestOwnMessages(t *testing.T) {
 	} {
 		for _, dispatch := range []string{"spread", "key"} {
 			t.Run(name+", "+dispatch, func(t *testing.T) {
-				s := newStation(t)
+				s := newTestServer(t)
 				var mu sync.Mutex
 				lastOf, seen := [keys]int{}, make([]bool, messages+1)
 				cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(m worker.Message) worker.Code {
@@ -135,7 +135,7 @@ func ownLine(n, keys int) string {
 
 // TestOwnRefused: the ack of a refused own message is rendered from its bytes.
 func TestOwnRefused(t *testing.T) {
-	s := newStation(t)
+	s := newTestServer(t)
 	var handled atomic.Int64
 	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(m worker.Message) worker.Code {
 		handled.Add(1)
@@ -187,7 +187,7 @@ func TestOwnWithoutMemory(t *testing.T) {
 	})
 	cfg.Workers, cfg.MaxMessage, cfg.Memory = 1, 1000, 4<<10
 	setFlag(&cfg, "frame", "line")
-	l, server := handLoop(t, cfg, func(c net.Conn) net.Conn { return c }, func(p *wire.Codec) *wire.Codec {
+	l, server := manualLoop(t, cfg, func(c net.Conn) net.Conn { return c }, func(p *wire.Codec) *wire.Codec {
 		return withOwn(p, func(m *wire.Msg) bool { return m.Seq%2 == 0 })
 	})
 	send := func(text string) {
@@ -199,7 +199,7 @@ func TestOwnWithoutMemory(t *testing.T) {
 	turnUntil(t, l, func() bool { return len(got) == 1 && l.track.InFlight() == 0 })
 	<-got
 	var taken []uint16
-	for id, ok := l.slabs.take(1); ok; id, ok = l.slabs.take(1) {
+	for id, ok := l.slabs.get(1); ok; id, ok = l.slabs.get(1) {
 		taken = append(taken, id)
 	}
 	var text strings.Builder
@@ -207,15 +207,15 @@ func TestOwnWithoutMemory(t *testing.T) {
 		fmt.Fprintln(&text, n)
 	}
 	send(text.String())
-	in := &l.in
+	r := &l.receiver
 	turnUntil(t, l, func() bool {
-		return l.paused && in.next < len(in.cur.Msgs) && in.cur.Msgs[in.next].Side && !in.own.held
+		return l.paused && r.next < len(r.input.Msgs) && r.input.Msgs[r.next].Side && !r.own.valid
 	})
 	if l.turn() || len(got) > 0 {
 		t.Errorf("%d messages came", len(got))
 	}
 	for _, id := range taken {
-		l.slabs.letGo(id, 0)
+		l.slabs.release(id, 0)
 	}
 	turnUntil(t, l, func() bool { return len(got) == messages && l.track.InFlight() == 0 })
 	for n := range messages {
@@ -236,7 +236,7 @@ func TestOwnRun(t *testing.T) {
 	defer close(gate)
 	cfg.Workers, cfg.DrainTimeout = 1, time.Minute
 	setFlag(&cfg, "frame", "line")
-	l, server := handLoop(t, cfg, func(c net.Conn) net.Conn { return c }, func(p *wire.Codec) *wire.Codec {
+	l, server := manualLoop(t, cfg, func(c net.Conn) net.Conn { return c }, func(p *wire.Codec) *wire.Codec {
 		return withOwn(p, func(m *wire.Msg) bool { return m.Seq <= 6 })
 	})
 	send := func(text string, inAll int) {

@@ -6,94 +6,95 @@ import (
 )
 
 const (
-	// pathPoll is the longest between two looks at a path on which something is unacknowledged.
+	// pathPoll is the longest interval between checks of a path with unacknowledged bytes.
 	pathPoll = 500 * time.Millisecond
-	// pathLeast is longer than a live peer can leave probes unanswered: Linux answers only one in
-	// 500 ms (tcp_invalid_ratelimit), and the one after that is sent within a second.
-	pathLeast = 1500 * time.Millisecond
+	// minPathLimit is longer than a live peer can leave probes unanswered: Linux answers only one
+	// probe in 500 ms (tcp_invalid_ratelimit), and the next probe follows within a second.
+	minPathLimit = 1500 * time.Millisecond
 )
 
-// pathState is what our TCP knows of the path to the peer's.
+// pathState is what our TCP knows about the path to the peer. A segment is accepted if it is in our
+// receive window.
 type pathState struct {
-	pending bool          // the peer's TCP has not acknowledged all that was sent
-	resent  bool          // some of it was sent again, or a window probe was sent, since the peer last accepted some
-	quiet   bool          // and our window has let in nothing since
-	silent  time.Duration // since our window last let in an ack, or data
-	// resends changes whenever something is sent again.
+	pending bool          // bytes or a FIN are unacknowledged
+	resent  bool          // some were retransmitted, or a window probe was sent, since the peer last acknowledged any
+	quiet   bool          // and no segment was accepted since then
+	silence time.Duration // since an ack or data was last accepted
+	// resends changes with every retransmission and window probe.
 	resends uint64
-	// answers changes with each answer: bytes acknowledged, acks without data, and new data, which the
-	// peer cannot go on sending without acks of ours. It changes with window probes of the peer, too,
-	// but these are not let in.
+	// answers changes with every answer: with acknowledged bytes, acks without data, and new data,
+	// which the peer could not keep sending without our acks. It also changes with the peer's window
+	// probes, but those are not accepted.
 	//
-	// What the peer only sends again is no answer, though it may be let in with an ack of its own:
-	// it shows that the peer has none of ours.
+	// A retransmission of the peer is no answer, even if it is accepted as an ack: it shows that the
+	// peer has received none of our acks.
 	answers uint64
 }
 
-// pathWatch finds out that a path is dead on which bytes of ours are unacknowledged, by asking our
-// TCP now and then. A live peer whose window is closed answers every window probe. Probes back
-// off to 120 s, so the time since its last ack shows nothing: what counts is how long a probe
-// has had no answer.
+// pathWatch detects a dead path while our bytes are unacknowledged, by polling the state of our TCP.
+// A live peer with a closed window answers every window probe. Probes back off to 120 s, so the time
+// since the last ack proves nothing: what counts is how long a probe or a retransmission has been
+// unanswered.
 //
-// With nothing unacknowledged it is off; then TCP keepalive finds a dead path.
+// With nothing unacknowledged it is off; TCP keepalive then detects a dead path.
 type pathWatch struct {
-	limit time.Duration // --idle-timeout, or pathLeast if that is more; not positive: off
-	next  time.Duration // when to look; 0: when something is sent
-	since time.Duration // all looks since then have found the same unanswered; 0: the last found nothing
+	limit time.Duration // --idle-timeout, at least minPathLimit; not positive: off
+	next  time.Duration // time of the next check; 0: when something is sent
+	since time.Duration // all checks since then found no answer; 0: the last one found an answer
 
-	looked  time.Duration // last
-	resends uint64        // then
-	answers uint64        // then
-	before  uint64        // answers at the last look before the latest resend
+	lastLook      time.Duration // time of the last check
+	resends       uint64        // at the last check
+	answers       uint64        // at the last check
+	answersBefore uint64        // at the last check before the latest resend
 }
 
 func newPathWatch(idle time.Duration) pathWatch {
 	if idle <= 0 {
 		return pathWatch{}
 	}
-	return pathWatch{limit: max(idle, pathLeast)}
+	return pathWatch{limit: max(idle, minPathLimit)}
 }
 
-// sent begins the watch, unless it is on.
+// sent starts the watch, unless it is on.
 func (w *pathWatch) sent(now time.Duration) {
 	if w.next == 0 && w.limit > 0 {
-		w.next = now + w.every()
+		w.next = now + w.interval()
 	}
 }
 
-func (w *pathWatch) every() time.Duration { return min(w.limit/10, pathPoll) }
+func (w *pathWatch) interval() time.Duration { return min(w.limit/10, pathPoll) }
 
-// dead reports whether the path with the state s is.
+// dead checks the path's state and reports whether the path is dead.
 func (w *pathWatch) dead(s pathState, now time.Duration) bool {
 	if s.resends != w.resends {
-		w.resends, w.before = s.resends, w.answers
+		w.resends, w.answersBefore = s.resends, w.answers
 	}
-	answered := s.answers != w.answers && s.silent < now-w.looked
-	w.looked, w.answers = now, s.answers
+	answered := s.answers != w.answers && s.silence < now-w.lastLook
+	w.lastLook, w.answers = now, s.answers
 	switch {
 	case !s.pending:
 		w.next, w.since = 0, 0
 		return false
-	case !s.resent, !s.quiet && s.answers != w.before:
-		w.next, w.since = now+w.every(), 0
+	case !s.resent, !s.quiet && s.answers != w.answersBefore:
+		w.next, w.since = now+w.interval(), 0
 		return false
 	case w.since == 0, answered:
-		// What was unanswered before has been answered, and this may have been sent only now.
+		// Everything earlier has been answered; this may have been sent just now.
 		w.since = now
 	}
 	left := w.since + w.limit - now
-	w.next = now + min(w.every(), left)
+	w.next = now + min(w.interval(), left)
 	return left <= 0
 }
 
-// lookAtPath gives the connection up if its path is dead.
-func (c *conn) lookAtPath(now time.Duration) {
+// checkPath ends the connection if its path is dead.
+func (c *conn) checkPath(now time.Duration) {
 	if !c.path.dead(c.sock.path(), now) {
 		return
 	}
-	err := fmt.Errorf("nothing was acknowledged for --idle-timeout %v, though it was sent again", c.l.cfg.IdleTimeout)
+	err := fmt.Errorf("no answer to retransmissions within --idle-timeout %v", c.l.cfg.IdleTimeout)
 	if c.is(lingers) {
-		c.on(evLingerOver, about{now: now, err: err})
+		c.on(evLingerEnded, details{now: now, err: err})
 		return
 	}
 	c.lost(now, "send", err)

@@ -136,7 +136,7 @@ func TestPathThatBringsAClose(t *testing.T) {
 			path.Repeat(1, 20*time.Millisecond)
 			testkit.Within(t, 20*time.Second, "the close again", func() bool {
 				p := s.path()
-				return p.resent && p.silent < 100*time.Millisecond
+				return p.resent && p.silence < 100*time.Millisecond
 			})
 			before := s.path()
 			testkit.Within(t, 20*time.Second, "more of what was sent", func() bool {

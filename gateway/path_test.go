@@ -16,11 +16,11 @@ func TestPathWatch(t *testing.T) {
 			sent := uint64(now/period) + 1
 			if now%period < trip {
 				return pathState{
-					pending: true, resent: true, quiet: true, silent: now%period + period - trip,
+					pending: true, resent: true, quiet: true, silence: now%period + period - trip,
 					resends: sent, answers: sent,
 				}
 			}
-			return pathState{pending: true, resent: true, silent: now%period - trip, resends: sent, answers: sent + 1}
+			return pathState{pending: true, resent: true, silence: now%period - trip, resends: sent, answers: sent + 1}
 		}
 	}
 	// sent again at intervals that double, from a second on, and never answered
@@ -29,9 +29,9 @@ func TestPathWatch(t *testing.T) {
 			if now < time.Second {
 				return pathState{pending: true}
 			}
-			s := pathState{pending: true, resent: true, quiet: !in(now), silent: now}
+			s := pathState{pending: true, resent: true, quiet: !in(now), silence: now}
 			if !s.quiet {
-				s.silent = 0
+				s.silence = 0
 			}
 			s.resends = uint64(bits.Len64(uint64(now / time.Second)))
 			return s
@@ -52,7 +52,7 @@ func TestPathWatch(t *testing.T) {
 		"answers take 9 s":     {live(time.Minute, 9*time.Second), false},
 		"acks are lost, new data comes": {func(now time.Duration) pathState {
 			const every = 3 * time.Second
-			return pathState{pending: true, resent: true, quiet: true, silent: now % every, answers: uint64(now / every)}
+			return pathState{pending: true, resent: true, quiet: true, silence: now % every, answers: uint64(now / every)}
 		}, false},
 		"no answer": {cut(never), true},
 		"the peer sends probes": {func(now time.Duration) pathState {

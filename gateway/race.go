@@ -12,8 +12,8 @@ const (
 	// attemptDelay is the head start of an address over the next one: the Connection
 	// Attempt Delay of RFC 8305, section 5.
 	attemptDelay = 250 * time.Millisecond
-	// resolutionDelay is how long the first answer of a lookup waits for the other
-	// family's: the Resolution Delay of RFC 8305, section 3.
+	// resolutionDelay is how long a lookup waits for the second address family after the first has
+	// answered: the Resolution Delay of RFC 8305, section 3.
 	resolutionDelay = 50 * time.Millisecond
 )
 
@@ -23,11 +23,11 @@ type network struct {
 	lookup  func(ctx context.Context, family, host string) ([]netip.Addr, error)
 }
 
-// keepAlive detects within 45 s that a host is gone, if no data is in flight to it. In sum it
-// is 40 s, as Linux's timers may be an eighth late (linux/kernel/time/timer.c: no cascading).
+// keepAlive detects a dead host within 45 s if no data is in flight. It adds up to 40 s, because
+// Linux's timers may be an eighth late (linux/kernel/time/timer.c: no cascading).
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 13 * time.Second, Interval: 9 * time.Second, Count: 3}
 
-// realNetwork gives each connect the timeout.
+// realNetwork returns the real network; timeout applies to each connect.
 func realNetwork(timeout time.Duration) network {
 	d := net.Dialer{Timeout: timeout, KeepAliveConfig: keepAlive}
 	return network{
@@ -45,9 +45,9 @@ type attempt struct {
 	err  error
 }
 
-// race connects to addrs in order, each attemptDelay after the one before it, or as soon as
-// one has failed. It returns the first that connects, if any, and those that failed before
-// it. The others are cancelled, and have ended when it returns.
+// race connects to addrs in order, each attemptDelay after the previous one or as soon as one fails. It
+// returns the first that connects, if any, and those that failed before it. The other attempts are
+// cancelled and have ended when it returns.
 func (n network) race(ctx context.Context, addrs []netip.AddrPort) (won attempt, failed []attempt) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -55,7 +55,7 @@ func (n network) race(ctx context.Context, addrs []netip.AddrPort) (won attempt,
 	turn := time.NewTimer(0)
 	defer turn.Stop()
 	for running := 0; len(addrs) > 0 || running > 0; {
-		var next <-chan time.Time // nil: all were started
+		var next <-chan time.Time // nil: all are started
 		if len(addrs) > 0 {
 			next = turn.C
 		}
@@ -86,9 +86,9 @@ func (n network) race(ctx context.Context, addrs []netip.AddrPort) (won attempt,
 	return won, failed
 }
 
-// resolve looks up the addresses of a host, both families at once. The first answer with
-// addresses waits resolutionDelay for the other one, so a name server that ignores queries
-// for one family costs no more than that.
+// resolve looks up the addresses of a host, both families at once. After the first answer with
+// addresses it waits only resolutionDelay for the other one, in case a name server ignores queries for
+// one family.
 func (n network) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr.Unmap()}, nil
@@ -130,7 +130,7 @@ func (n network) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	return nil, context.Cause(ctx)
 }
 
-// notFound reports whether err says only that the host has no address of the family.
+// notFound reports whether err means that the host has no address of the family.
 func notFound(err error) bool {
 	var none *net.AddrError // the host has addresses, all of the other family
 	var dns *net.DNSError

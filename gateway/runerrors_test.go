@@ -49,7 +49,7 @@ func TestErrorsOfRun(t *testing.T) {
 			cfg := testConfig(t, "fg://"+closed(t), accept)
 			cfg.ConnectAttempts = 2
 			return cfg
-		}, ErrConnect, "--connect-attempts: 2 in a row"},
+		}, ErrConnect, "--connect-attempts: 2 consecutive"},
 		"login": {func(t *testing.T) Config {
 			bye := []byte{0, 0, 0, 12, 10, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0} // bad token
 			return testConfig(t, "fg://"+serve(t, bye), accept)

@@ -168,26 +168,26 @@ func (c *schedConn) AppendClose(dst []byte, _ wire.CloseCode) []byte {
 
 // schedSocket is a connected socket with its peer.
 type schedSocket struct {
-	s    *schedule
-	rng  *rand.Rand
-	down []byte // has come and was not read
-	room int    // bytes that the kernel takes before it must be asked again
-	held int    // bytes that the peer's TCP has not acknowledged
+	s            *schedule
+	rng          *rand.Rand
+	received     []byte // has come and was not read
+	room         int    // bytes that the kernel takes before it must be asked again
+	unackedBytes int    // bytes that the peer's TCP has not acknowledged
 
-	watched, closed, shut  bool
-	eof, reset, resetTold  bool
-	readable, writable     bool // edges that are on their way
-	hungUp, broken, silent bool
+	watched, closed, shut             bool
+	eof, reset, resetReported         bool
+	edgeReadable, edgeWritable        bool // edges that are on their way
+	edgeHalfClosed, edgeReset, silent bool
 }
 
 func (c *schedSocket) recv(b []byte) (int, error) {
-	n := copy(b, c.down)
-	c.down = c.down[n:]
+	n := copy(b, c.received)
+	c.received = c.received[n:]
 	switch {
 	case n > 0:
 		return n, nil
-	case c.reset && !c.resetTold:
-		c.resetTold = true
+	case c.reset && !c.resetReported:
+		c.resetReported = true
 		return 0, unix.ECONNRESET
 	case c.reset || c.eof:
 		return 0, nil
@@ -195,15 +195,15 @@ func (c *schedSocket) recv(b []byte) (int, error) {
 	return 0, unix.EAGAIN
 }
 
-func (c *schedSocket) more() bool { return false }
+func (c *schedSocket) buffered() bool { return false }
 
 func (c *schedSocket) send(msgs [][]byte) (int, error) {
 	if c.shut || c.closed {
 		c.s.t.Error("bytes are sent on a connection whose sending side is closed")
 	}
 	if c.reset {
-		if !c.resetTold && c.rng.IntN(2) == 0 {
-			c.resetTold = true
+		if !c.resetReported && c.rng.IntN(2) == 0 {
+			c.resetReported = true
 			return 0, unix.ECONNRESET
 		}
 		return 0, unix.EPIPE
@@ -215,7 +215,7 @@ func (c *schedSocket) send(msgs [][]byte) (int, error) {
 	for _, m := range msgs {
 		n := min(len(m), c.room)
 		c.s.note("send %s", m[:n])
-		sent, c.room, c.held = sent+n, c.room-n, c.held+n
+		sent, c.room, c.unackedBytes = sent+n, c.room-n, c.unackedBytes+n
 	}
 	return sent, nil
 }
@@ -228,25 +228,25 @@ func (c *schedSocket) closeSend() error {
 		return unix.EAGAIN
 	}
 	if !c.shut {
-		c.shut, c.held = true, c.held+1
+		c.shut, c.unackedBytes = true, c.unackedBytes+1
 	}
 	return nil
 }
 
-func (c *schedSocket) unsent() int  { return c.held / 2 }
-func (c *schedSocket) unacked() int { return c.held }
-func (c *schedSocket) fault() error { return unix.ECONNRESET }
+func (c *schedSocket) untransmitted() int { return c.unackedBytes / 2 }
+func (c *schedSocket) unacked() int       { return c.unackedBytes }
+func (c *schedSocket) socketError() error { return unix.ECONNRESET }
 func (c *schedSocket) path() pathState {
-	resent := c.held > 0 && c.rng.IntN(4) > 0
+	resent := c.unackedBytes > 0 && c.rng.IntN(4) > 0
 	return pathState{
-		pending: c.held > 0, resent: resent, quiet: resent && c.rng.IntN(2) == 0,
-		silent:  time.Duration(c.rng.Int64N(int64(20 * time.Second))),
+		pending: c.unackedBytes > 0, resent: resent, quiet: resent && c.rng.IntN(2) == 0,
+		silence: time.Duration(c.rng.Int64N(int64(20 * time.Second))),
 		resends: c.rng.Uint64N(3), answers: c.rng.Uint64N(2),
 	}
 }
 
-func (c *schedSocket) over() bool { return c.reset || c.eof && c.shut && c.held == 0 }
-func (c *schedSocket) close()     { c.closed = true }
+func (c *schedSocket) tcpClosed() bool { return c.reset || c.eof && c.shut && c.unackedBytes == 0 }
+func (c *schedSocket) close()          { c.closed = true }
 
 // peer has the peer, or its TCP, do one thing.
 func (s *schedule) peer() {
@@ -261,9 +261,9 @@ func (s *schedule) peer() {
 	if r.IntN(100) < fatal {
 		switch r.IntN(8) {
 		case 0, 1:
-			c.eof, c.readable, c.hungUp = true, true, true
+			c.eof, c.edgeReadable, c.edgeHalfClosed = true, true, true
 		case 2, 3:
-			c.reset, c.readable, c.writable, c.hungUp, c.broken = true, true, true, true, true
+			c.reset, c.edgeReadable, c.edgeWritable, c.edgeHalfClosed, c.edgeReset = true, true, true, true, true
 		case 4:
 			c.silent = r.IntN(3) == 0
 		default:
@@ -273,11 +273,11 @@ func (s *schedule) peer() {
 	}
 	switch r.IntN(4) {
 	case 0:
-		c.room, c.writable = c.room+r.IntN(s.takes), true
+		c.room, c.edgeWritable = c.room+r.IntN(s.takes), true
 	case 1:
-		c.held -= r.IntN(c.held + 1)
+		c.unackedBytes -= r.IntN(c.unackedBytes + 1)
 		if r.IntN(2) == 0 {
-			c.held = 0
+			c.unackedBytes = 0
 		}
 	case 2:
 		s.arrive(among(r, "r", "rm", "rw+1"))
@@ -292,7 +292,7 @@ func (s *schedule) peer() {
 // arrive has bytes of the peer's come. It sends none behind the end of its stream.
 func (s *schedule) arrive(what string) {
 	if c := s.sock; !c.eof && !c.reset {
-		c.down = append(c.down, what...)
-		c.readable = true
+		c.received = append(c.received, what...)
+		c.edgeReadable = true
 	}
 }

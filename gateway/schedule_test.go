@@ -127,15 +127,15 @@ func (s *schedule) begin() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.l.engage(s.l.pool.Workers())
+	s.l.setWorkers(s.l.pool.Workers())
 }
 
 func (s *schedule) end() {
-	s.l.conn.repeats.end(s.clock)
+	s.l.conn.log.End(s.clock)
 	if s.sock != nil && !s.sock.closed {
 		s.sock.close()
 	}
-	s.l.in.dropSlabs()
+	s.l.receiver.dropSlabs()
 	if err := s.l.pool.Stop(); err != nil {
 		s.t.Error(err)
 	}
@@ -164,7 +164,7 @@ func (s *schedule) watch(t transport) error {
 	if s.rng.IntN(50) == 0 {
 		return errors.New("no more can be watched")
 	}
-	s.sock.watched, s.sock.readable, s.sock.writable = true, true, true
+	s.sock.watched, s.sock.edgeReadable, s.sock.edgeWritable = true, true, true
 	return nil
 }
 
@@ -201,7 +201,7 @@ func (s *schedule) run() {
 
 // check holds the state to what the peer has done.
 func (s *schedule) check() {
-	if s.closed && s.l.in.cur.Event.Kind == wire.EventNone && s.l.conn.is(in(open, finishing, closing)) {
+	if s.closed && s.l.receiver.input.Event.Kind == wire.EventNone && s.l.conn.is(in(open, finishing, closing)) {
 		s.t.Errorf("seed %d, %v: the peer has closed, and the state is %v", s.seed, s.clock, s.l.conn.state)
 	}
 }
@@ -261,8 +261,8 @@ func (s *schedule) dialed() {
 		s.l.conn.dialEnded(dialResult{err: errors.New("refused")})
 	} else {
 		s.l.conn.dialer.attempts++
-		s.sock = &schedSocket{s: s, rng: s.rng, room: s.rng.IntN(s.takes), down: []byte(among(s.rng, "", "r", "r", "r+1m", "f"))}
-		s.l.conn.dialEnded(dialResult{sock: s.sock, host: "a:1", addr: "1.0.0.1:1", at: at})
+		s.sock = &schedSocket{s: s, rng: s.rng, room: s.rng.IntN(s.takes), received: []byte(among(s.rng, "", "r", "r", "r+1m", "f"))}
+		s.l.conn.dialEnded(dialResult{sock: s.sock, host: "a:1", addr: "1.0.0.1:1", target: at})
 	}
 	s.wake()
 }
@@ -270,16 +270,16 @@ func (s *schedule) dialed() {
 // edges reports to the loop what has changed at the socket.
 func (s *schedule) edges() {
 	c := s.sock
-	if c == nil || !c.watched || !(c.readable || c.writable || c.hungUp || c.broken) {
+	if c == nil || !c.watched || !(c.edgeReadable || c.edgeWritable || c.edgeHalfClosed || c.edgeReset) {
 		return
 	}
-	s.l.conn.peer.edge(c.readable, c.writable, c.hungUp, c.broken)
-	c.readable, c.writable, c.hungUp, c.broken = false, false, false, false
+	s.l.conn.peer.edge(c.edgeReadable, c.edgeWritable, c.edgeHalfClosed, c.edgeReset)
+	c.edgeReadable, c.edgeWritable, c.edgeHalfClosed, c.edgeReset = false, false, false, false
 	s.wake()
 }
 
-// TestSchedulesRepeat: a seed does the same again.
-func TestSchedulesRepeat(t *testing.T) {
+// TestSchedulesAreDeterministic: a seed does the same again.
+func TestSchedulesAreDeterministic(t *testing.T) {
 	for seed := range uint64(50) {
 		a, b := fnv.New64a(), fnv.New64a()
 		a.Write(runSchedule(t, seed, nil))

@@ -9,19 +9,19 @@ import (
 	"feedgate/worker"
 )
 
-// session is the server's session, which outlives a connection.
+// session identifies the server's session, which can outlive a connection. The loop owns it.
 type session struct {
-	id       string // as the server named it; empty: cannot be resumed
-	reached  bool   // a login succeeded at least once
-	restored bool   // id is of an earlier process, and this one has received nothing
-	secret   bool   // id holds the token: it is in no file
-	name     string // the upstream's, in the state file
-	saved    stateEntry
-	begun    int // sessions that were given to the state file
-	awaited  int // which of them is not in it yet: no worker gets a message before it is; 0: none
+	id           string // from the server; empty: the session cannot be resumed
+	everLoggedIn bool   // a login has succeeded
+	restored     bool   // id is from an earlier process, and no connection has resumed it yet
+	secret       bool   // id contains the token, so it is never stored
+	name         string // of the upstream in the state file
+	saved        stateEntry
+	begun        int // number of sessions passed to the state file
+	awaitedWrite int // number of the one whose write is pending: until then, no worker gets a message; 0: none
 }
 
-// restore resumes the session that an earlier process has left in the state file.
+// restore loads the session that an earlier process stored in the state file.
 func (s *session) restore(l *loop) {
 	if !l.set.codec.Sequenced {
 		return
@@ -36,13 +36,13 @@ func (s *session) restore(l *loop) {
 	l.log.Info("session restored", "session", e.Session, "seq", e.Seq)
 }
 
-// save records in the state file how far the session has come. A new session's messages wait
-// until it is in the file.
+// save passes the session and its watermark to the state file. The messages of a new session wait
+// until it is stored.
 func (s *session) save(l *loop) {
 	if l.cfg.State == nil || !l.set.codec.Sequenced {
 		return
 	}
-	var now stateEntry // of a session without a name nothing can be resumed
+	var now stateEntry // zero for a session without an id, which cannot be resumed
 	if s.id != "" && !s.secret {
 		now = stateEntry{s.id, l.track.Watermark()}
 	}
@@ -55,36 +55,35 @@ func (s *session) save(l *loop) {
 	case !begins:
 		l.cfg.State.set(s.name, now)
 	case now.Session == "":
-		s.awaited = 0
+		s.awaitedWrite = 0
 		l.cfg.State.set(s.name, now)
 	default:
 		s.begun++
 		n := s.begun
-		s.awaited = n
+		s.awaitedWrite = n
 		l.cfg.State.begin(s.name, now, func(err error) {
-			l.world.post(func() { s.recorded(l, n, err) })
+			l.env.post(func() { s.writeEnded(l, n, err) })
 		})
 	}
 }
 
-// recorded ends the wait for the n-th session that was given to the state file. After an
-// error its messages are processed all the same: the file will be written again, and a disk
-// that is full for a day must not stop the feed.
-func (s *session) recorded(l *loop, n int, err error) {
-	if n != s.awaited {
-		return // the server has begun another one since
+// writeEnded ends the wait for the n-th session passed to the state file. Even after an error, its
+// messages are processed: the write is retried, and a full disk must not stop the feed.
+func (s *session) writeEnded(l *loop, n int, err error) {
+	if n != s.awaitedWrite {
+		return // the server has begun another session since
 	}
-	s.awaited = 0
+	s.awaitedWrite = 0
 	if err != nil {
-		l.conn.repeats.add(l.world.now(), slog.LevelError, "cannot write the new session; will go on trying", "",
+		l.conn.log.add(l.env.now(), slog.LevelError, "cannot write the new session; will keep trying", "",
 			"session", s.id, "error", err)
 	}
 }
 
-// begin begins or resumes the session that the server has named for the connection.
+// begin begins or resumes the session that the server announced for the connection.
 func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
-	s.reached = true
-	l.in.setOrigin(&worker.Origin{Upstream: l.cfg.Label, Session: e.Session, Meta: l.set.codec.Meta, ID: l.set.picker()})
+	s.everLoggedIn = true
+	l.receiver.setOrigin(&worker.Origin{Upstream: l.cfg.Label, Session: e.Session, Meta: l.set.codec.Meta, ID: l.set.picker()})
 	if !l.set.codec.Sequenced {
 		l.track.Connect(l.conn.proto, 1)
 		return
@@ -97,27 +96,27 @@ func (s *session) begin(l *loop, e wire.Event, now time.Duration) {
 		return
 	}
 	if s.id != "" && e.Session == s.id {
-		l.conn.repeats.add(now, slog.LevelInfo, "session resumed", "", "session", s.id, "first", e.First, "in_flight", l.track.InFlight())
-		l.missed(l.track.Resume(l.conn.proto, e.First, now))
+		l.conn.log.add(now, slog.LevelInfo, "session resumed", "", "session", s.id, "first", e.First, "in_flight", l.track.InFlight())
+		l.countGap(l.track.Resume(l.conn.proto, e.First, now))
 		return
 	}
 	if s.id != "" {
-		l.conn.repeats.add(now, slog.LevelWarn, "session is new; nothing from before counts as done", "",
-			"old", s.id, "session", e.Session, "first", e.First, "given_up", l.track.Unacked())
-		if l.stop.leaving {
-			l.stop.lost += l.track.Unacked()
+		l.conn.log.add(now, slog.LevelWarn, "new session; earlier messages do not count as done", "",
+			"old", s.id, "session", e.Session, "first", e.First, "unacked", l.track.Unacked())
+		if l.stop.ending {
+			l.stop.lostAcks += l.track.Unacked()
 		}
 	}
 	s.id = e.Session
 	if s.secret = l.set.masks.Hides(s.id); s.secret && l.cfg.State != nil {
-		l.conn.repeats.add(now, slog.LevelWarn, "the session's name holds the secret; --state does not keep it", "")
+		l.conn.log.add(now, slog.LevelWarn, "the session's name contains the secret; --state does not store it", "")
 	}
 	l.track.Connect(l.conn.proto, e.First)
 	s.save(l)
 }
 
-// missed counts and logs sequence numbers that are missing, if there are any.
-func (l *loop) missed(gap delivery.Range) {
+// countGap counts and logs missing sequence numbers, if any.
+func (l *loop) countGap(gap delivery.Range) {
 	if !gap.Empty() {
 		l.stats.Gaps.Add(1)
 		l.gaps.add(gap)

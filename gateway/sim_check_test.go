@@ -19,51 +19,51 @@ func (p *simProcess) check() {
 	if p.last != nil && *p.last != l.track.Next() {
 		p.s.failf("%d messages come after the handlers were told that none would", l.track.Next()-*p.last)
 	}
-	if p.last == nil && l.stop.drained {
+	if p.last == nil && l.stop.poolDrained {
 		p.last = new(l.track.Next())
 	}
 	most := p.cfg.InFlight
-	if n := l.track.InFlight(); n > most && n > most+p.s.book.missed() {
+	if n := l.track.InFlight(); n > most && n > most+p.s.oracle.countMissed() {
 		p.s.failf("%d messages in flight, at most %d are allowed", n, most)
 	}
 	if p.s.conn != nil {
 		p.s.conn.path.check()
 	}
 	if p.s.conn != nil && p.cfg.Ack != "none" && p.dials == 1 {
-		p.checkAgain(p.s.conn.ledger.unsent())
+		p.checkReprocessed(p.s.conn.ledger.unsent())
 	}
 	if p.cfg.State != nil {
 		if now := p.cfg.State.get(simURL); now != p.saved {
 			p.saved = now
 			if now.Session != "" {
-				p.s.book.checkDone("the state", now.Session, now.Seq)
+				p.s.oracle.checkDone("the state", now.Session, now.Seq)
 			}
 		}
 	}
 }
 
-// checkAgain bounds what would be processed again after a kill: what is done and has no
+// checkReprocessed bounds what would be processed again after a kill: what is done and has no
 // ack, and what has one that is not on the wire. After a reconnect there may be more:
 // what was on the wire and got lost.
-func (p *simProcess) checkAgain(unsent int) {
+func (p *simProcess) checkReprocessed(unsent int) {
 	if unsent == 0 {
 		return
 	}
 	done := 0
 	for e, c := range p.cases {
-		if c.state == simThrough && !e.ackTaken && e.session == p.s.conn.peer.session {
+		if c.state == simDone && !e.ackSent && e.session == p.s.conn.peer.session {
 			done++
 		}
 	}
-	if most := p.cfg.InFlight; done+unsent > most && done+unsent > most+p.s.book.missed() {
+	if most := p.cfg.InFlight; done+unsent > most && done+unsent > most+p.s.oracle.countMissed() {
 		p.s.failf("%d messages are done and not acked, %d acks are not on the wire, together at most %d are allowed", done, unsent, most)
 	}
 }
 
 // checkIdle: with nothing in flight all memory is back.
 func (p *simProcess) checkIdle() {
-	p.l.in.dropSlabs()
-	p.l.slabs.collect()
+	p.l.receiver.dropSlabs()
+	p.l.slabs.collectFreed()
 	free := int64(0)
 	for _, list := range p.l.slabs.free {
 		for _, id := range list {
@@ -74,7 +74,7 @@ func (p *simProcess) checkIdle() {
 		p.s.failf("%d bytes of read buffers did not come back", p.l.slabs.used-free)
 	}
 	for _, c := range p.cases {
-		if c.state != simThrough {
+		if c.state != simDone {
 			p.s.failf("the gateway ends well while %d is not done", c.e.seq)
 		}
 	}
@@ -90,7 +90,7 @@ func (s *sim) finish() {
 	s.final = true
 	if s.plan.exitOnClose {
 		c.peer.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown))
-	} else if s.proc.mode != simDrowsy {
+	} else if s.proc.mode != simIdle {
 		s.proc.drain()
 	}
 }
@@ -108,7 +108,7 @@ func (s *sim) exited() {
 	p.leave(false)
 	if s.final {
 		s.over = true
-		for _, m := range s.book.msgs {
+		for _, m := range s.oracle.msgs {
 			if !m.processed || !m.acked && s.plan.ack != "none" {
 				s.failf("message %d at the end: processed %v, acknowledged %v", m.id, m.processed, m.acked)
 			}

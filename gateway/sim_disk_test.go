@@ -63,7 +63,7 @@ func (d *simDrive) move() {
 	state := d.p.cfg.State
 	entries, version := state.snapshot()
 	if entries == nil {
-		state.finished(version, nil)
+		state.writeEnded(version, nil)
 		return
 	}
 	w := &simWrite{entries: entries, version: version, due: s.clock + s.plan.diskTakes}
@@ -85,21 +85,21 @@ func (d *simDrive) finish() {
 	if w.fails {
 		s.note("no write", w.version, 0)
 		err = errors.New("failed by the simulation")
-		if x := s.book.session(w.entries[simURL].Session); x != nil {
+		if x := s.oracle.session(w.entries[simURL].Session); x != nil {
 			d.excused = max(d.excused, x.index)
 		}
 	} else {
 		err = s.replaceFile(w.entries)
 	}
-	d.p.cfg.State.finished(w.version, err)
+	d.p.cfg.State.writeEnded(w.version, err)
 }
 
-// tell runs what was posted.
-func (d *simDrive) tell() {
+// runPosted runs what was posted.
+func (d *simDrive) runPosted() {
 	f := d.posted[0]
 	d.posted = d.posted[1:]
 	f()
-	d.p.told()
+	d.p.wakeLoop()
 }
 
 // end is the process's: of a write under way the file has nothing, or all. One that was not
@@ -116,7 +116,7 @@ func (d *simDrive) end(killed bool) {
 		return
 	}
 	if entries, version := d.p.cfg.State.snapshot(); entries != nil {
-		d.p.cfg.State.finished(version, s.replaceFile(entries))
+		d.p.cfg.State.writeEnded(version, s.replaceFile(entries))
 	}
 	if now := d.p.cfg.State.get(simURL); s.file[simURL] != now {
 		s.failf("the process ends and the state file has %v, not %v", s.file[simURL], now)
@@ -144,7 +144,7 @@ func (p *simProcess) checkNamed(x *simSession) {
 	if p.cfg.State == nil || x.id == "" || x.index <= p.drive.excused {
 		return
 	}
-	if saved := p.s.book.session(p.s.file[simURL].Session); saved == nil || saved.index < x.index {
+	if saved := p.s.oracle.session(p.s.file[simURL].Session); saved == nil || saved.index < x.index {
 		p.s.failf("a message of session %q is handled, and the state file does not name it", x.id)
 	}
 }

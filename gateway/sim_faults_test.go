@@ -21,8 +21,8 @@ const (
 	simFaults
 )
 
-// trouble lets something go wrong now and then, and the state file be written.
-func (s *sim) trouble() {
+// maybeFault lets something go wrong now and then, and the state file be written.
+func (s *sim) maybeFault() {
 	if s.proc.cfg.State != nil && s.rng.IntN(50) == 0 {
 		s.proc.drive.wanted = true
 	}
@@ -48,17 +48,17 @@ func (s *sim) trouble() {
 	}
 	s.faults--
 	s.note("fault", uint64(kind), 0)
-	s.goWrong(kind)
+	s.inject(kind)
 }
 
-func (s *sim) goWrong(kind int) {
+func (s *sim) inject(kind int) {
 	p := s.proc
 	switch kind {
 	case simCrash:
 		p.leave(true)
 		return
 	case simDrain:
-		if p.mode != simDrowsy {
+		if p.mode != simIdle {
 			p.drain()
 		}
 		return
@@ -96,7 +96,7 @@ func (s *sim) goWrong(kind int) {
 			return // it would take too long
 		}
 		s.flooded = true
-		for range outLimit/fg1.HeaderSize + 100 {
+		for range maxUnsent/fg1.HeaderSize + 100 {
 			q.sendPing()
 		}
 	}
@@ -119,5 +119,5 @@ func (p *simProcess) drain() {
 		p.l.drain()
 	}
 	p.drained = true
-	p.told()
+	p.wakeLoop()
 }

@@ -15,19 +15,19 @@ type simConn struct {
 
 	down, up simPipe // from the server to the gateway, and back
 
-	reset     bool // by the server or the network
-	resetTold bool // a call of the gateway's has failed for it
-	silent    bool // half open: nothing is delivered any more, and nobody is told
-	closed    bool // by the gateway
+	reset         bool // by the server or the network
+	resetReported bool // a call of the gateway's has failed for it
+	silent        bool // half open: nothing is delivered any more, and nobody is told
+	closed        bool // by the gateway
 
 	watched bool
 	noRoom  bool // a send fell short; the edge is owed
 	edge    simEdge
 
-	begun, heard time.Duration // made; when bytes last came to the gateway
-	wrote        time.Duration // when the kernel last took bytes of the gateway's
-	wired        time.Duration // when bytes last went out, or came to an empty queue
-	path         simPath
+	begun, lastReceived time.Duration // made; when bytes last came to the gateway
+	lastAccepted        time.Duration // when the kernel last took bytes of the gateway's
+	lastTransmitted     time.Duration // when bytes last went out, or came to an empty queue
+	path                simPath
 
 	ledger simLedger
 	peer   simPeer
@@ -40,9 +40,9 @@ type simPipe struct {
 	accepted, delivered uint64 // bytes taken from the sender, given to the receiver
 }
 
-type simEdge struct{ readable, writable, hup, dead bool }
+type simEdge struct{ readable, writable, halfClosed, reset bool }
 
-func (p *simPipe) held() int { return len(p.flight) + len(p.arrived) }
+func (p *simPipe) buffered() int { return len(p.flight) + len(p.arrived) }
 
 func (p *simPipe) put(b []byte) {
 	p.flight = append(p.flight, b...)
@@ -75,13 +75,13 @@ func (p *simPipe) take(b []byte) int {
 // there was: the weakest promise of an edge-triggered poller.
 func (c *simConn) deliverDown() {
 	n := 1 + c.s.rng.IntN(c.s.plan.piece)
-	had, ended := c.down.held()-len(c.down.flight), c.down.ended
+	had, ended := c.down.buffered()-len(c.down.flight), c.down.ended
 	drained := c.down.move(n)
 	moved := len(c.down.arrived) > had
 	c.s.note("down", uint64(len(c.down.arrived)-had), uint64(c.num))
 	c.edge.readable = c.edge.readable || moved && drained
 	if c.down.ended && !ended {
-		c.edge.readable, c.edge.hup = true, true
+		c.edge.readable, c.edge.halfClosed = true, true
 	}
 }
 
@@ -92,7 +92,7 @@ func (c *simConn) upMovable() bool {
 
 func (c *simConn) deliverUp() {
 	had := len(c.up.arrived)
-	c.wired = c.s.clock
+	c.lastTransmitted = c.s.clock
 	c.up.move(min(1+c.s.rng.IntN(c.s.plan.piece), max(0, c.s.plan.upWindow-had)))
 	c.s.note("up", uint64(len(c.up.arrived)-had), uint64(c.num))
 }
@@ -132,13 +132,13 @@ func (c *simConn) recvfrom(_ int, b []byte) (int, unix.Errno) {
 	}
 	if n := c.down.take(b); n > 0 {
 		c.s.note("recv", uint64(n), c.down.delivered)
-		c.heard = c.s.clock
+		c.lastReceived = c.s.clock
 		c.ledger.received()
 		return n, 0
 	}
 	switch {
-	case c.reset && (!c.resetTold || c.s.rng.IntN(2) == 0):
-		c.resetTold = true
+	case c.reset && (!c.resetReported || c.s.rng.IntN(2) == 0):
+		c.resetReported = true
 		return 0, unix.ECONNRESET
 	case c.reset, c.down.ended:
 		return 0, 0
@@ -159,13 +159,13 @@ func (c *simConn) sendmmsg(_ int, hdrs []mmsghdr) (int, unix.Errno) {
 		return 0, unix.EINTR
 	}
 	if c.reset {
-		if !c.resetTold && s.rng.IntN(2) == 0 {
-			c.resetTold = true
+		if !c.resetReported && s.rng.IntN(2) == 0 {
+			c.resetReported = true
 			return 0, unix.ECONNRESET
 		}
 		return 0, unix.EPIPE
 	}
-	room := max(0, s.plan.upCap-c.up.held())
+	room := max(0, s.plan.upCap-c.up.buffered())
 	if chance(s.rng, s.plan.partial) {
 		room = s.rng.IntN(room + 1)
 	}
@@ -180,8 +180,8 @@ func (c *simConn) sendmmsg(_ int, hdrs []mmsghdr) (int, unix.Errno) {
 			break
 		}
 		n := min(len(b), room)
-		if c.wrote = s.clock; len(c.up.flight) == 0 {
-			c.wired = s.clock
+		if c.lastAccepted = s.clock; len(c.up.flight) == 0 {
+			c.lastTransmitted = s.clock
 		}
 		c.up.put(b[:n])
 		c.ledger.taken(b[:n])
@@ -212,7 +212,7 @@ func (c *simConn) takeEdge() simEdge {
 	c.edge = simEdge{}
 	if c.s.rng.IntN(2) == 0 {
 		e.readable = e.readable || len(c.down.arrived) > 0 || c.down.ended
-		e.writable = e.writable || c.up.held() < c.s.plan.upCap
+		e.writable = e.writable || c.up.buffered() < c.s.plan.upCap
 	}
 	return e
 }
@@ -233,7 +233,7 @@ func (s *simSocket) closeSend() error {
 	return nil
 }
 
-func (s *simSocket) unsent() int { return len(s.c.up.flight) }
+func (s *simSocket) untransmitted() int { return len(s.c.up.flight) }
 
 func (s *simSocket) unacked() int {
 	n := len(s.c.up.flight)
@@ -245,9 +245,9 @@ func (s *simSocket) unacked() int {
 
 func (s *simSocket) path() pathState { return s.c.path.state(s.unacked() > 0) }
 
-func (s *simSocket) fault() error { return unix.ECONNRESET }
+func (s *simSocket) socketError() error { return unix.ECONNRESET }
 
-func (s *simSocket) over() bool { return s.c.reset || s.c.up.ended && s.c.down.ended }
+func (s *simSocket) tcpClosed() bool { return s.c.reset || s.c.up.ended && s.c.down.ended }
 
 // close closes as the kernel does: with bytes unread, or yet to come, by a reset,
 // which can destroy what the server has not read.
@@ -256,7 +256,7 @@ func (s *simSocket) close() {
 	if c.closed {
 		c.s.failf("socket closed twice")
 	}
-	c.s.note("close", uint64(c.num), uint64(c.down.held()))
+	c.s.note("close", uint64(c.num), uint64(c.down.buffered()))
 	if c.watched {
 		c.s.failf("socket closed while it is watched")
 	}
@@ -267,7 +267,7 @@ func (s *simSocket) close() {
 	}
 	switch {
 	case c.reset:
-	case c.down.held() > 0:
+	case c.down.buffered() > 0:
 		c.loseUp()
 		c.reset = true
 	default:
@@ -281,7 +281,7 @@ func (c *simConn) checkGivenUp() {
 	if c.reset || c.down.ended || c.silent && now-c.path.cut >= p.idle || c.ledger.bye || c.s.proc.leaving {
 		return
 	}
-	if now-c.begun < p.connect && now-c.heard < p.idle && now-min(c.wrote, c.wired) < p.write {
+	if now-c.begun < p.connect && now-c.lastReceived < p.idle && now-min(c.lastAccepted, c.lastTransmitted) < p.write {
 		c.s.failf("connection %d is given up for no reason", c.num)
 	}
 }

@@ -35,7 +35,7 @@ type simSent struct {
 	late    bool // sent after a higher number
 	whole   bool
 	acked   bool // by its own ACK
-	told    bool // the server has read an ack of it
+	ackRead bool // the server has read an ack of it
 }
 
 type simPing struct{ seq, end uint64 }
@@ -119,7 +119,7 @@ func (l *simLedger) tookHello(h fg1.Header, payload []byte) {
 		l.c.s.failf("HELLO %q: %v", payload, err)
 	}
 	if hello.Session != "" {
-		l.c.s.book.checkDone("HELLO", hello.Session, h.Seq)
+		l.c.s.oracle.checkDone("HELLO", hello.Session, h.Seq)
 	}
 }
 
@@ -133,7 +133,7 @@ func (l *simLedger) tookAck(h fg1.Header) {
 		s.failf("ACK %d with --ack none", h.Seq)
 	case x.acked:
 		s.failf("ACK %d twice on one connection", h.Seq)
-	case !x.e.held && x.e.seq <= l.ackTo:
+	case !x.e.heldBack && x.e.seq <= l.ackTo:
 		s.failf("ACK %d behind ACKTO %d", h.Seq, l.ackTo)
 	case !x.e.done:
 		s.failf("ACK %d before it is done", h.Seq)
@@ -145,7 +145,7 @@ func (l *simLedger) tookAck(h fg1.Header) {
 		}
 		l.order = x.ordinal
 	}
-	x.acked, x.e.ackTaken = true, true
+	x.acked, x.e.ackSent = true, true
 	l.acks = append(l.acks, l.c.up.accepted-uint64(len(l.frames.rest)))
 }
 
@@ -177,7 +177,7 @@ func (l *simLedger) tookAckTo(seq uint64) {
 		case x.e.code != worker.OK && !x.acked:
 			s.failf("ACKTO %d before the ACK of %d, refused with %d", seq, x.e.seq, x.e.code)
 		}
-		x.e.ackTaken = true
+		x.e.ackSent = true
 	}
 }
 
@@ -194,7 +194,7 @@ func (l *simLedger) tookBye(why wire.CloseCode) {
 	dropped := 0
 	for _, x := range l.sent[:l.whole] {
 		switch {
-		case s.proc.drained && !s.proc.knows(x.e) && !l.settled(x):
+		case s.proc.drained && !s.proc.knows(x.e) && !l.answered(x):
 			dropped++
 		case !x.e.done:
 			s.failf("BYE while %d is not done", x.e.seq)
@@ -208,8 +208,8 @@ func (l *simLedger) tookBye(why wire.CloseCode) {
 	}
 }
 
-// settled reports whether the gateway has answered for a message.
-func (l *simLedger) settled(x *simSent) bool {
+// answered reports whether the gateway has answered for a message.
+func (l *simLedger) answered(x *simSent) bool {
 	return x.acked || !x.late && x.e.seq <= l.ackTo || l.c.s.plan.ack == "none" && x.e.done
 }
 

@@ -13,7 +13,7 @@ type simMemory struct {
 	offheap.Heap
 	used  int64 // bytes of pages that were not given back
 	gone  map[*byte][]bool
-	thins int // calls of Discard
+	trims int // calls of Discard
 }
 
 func newSimMemory() *simMemory {
@@ -38,7 +38,7 @@ func (m *simMemory) Free(b []byte) {
 }
 
 func (m *simMemory) Discard(part []byte) {
-	m.thins++
+	m.trims++
 	m.Heap.Discard(part)
 	for start, gone := range m.gone {
 		from := int(uintptr(unsafe.Pointer(&part[0])) - uintptr(unsafe.Pointer(start)))

@@ -22,7 +22,7 @@ func TestParking(t *testing.T) {
 	}
 	slabs := pool.NewSlabs(1, func(uint16) {})
 	slabs.At(0).Data = make([]byte, 8)
-	slabs.Hold(0, slabShare)
+	slabs.Hold(0, loopRefs)
 	var bell ring.Bell
 	p, err := pool.New(pool.Config{
 		Workers: 1, Ring: 64, InFlight: 64, Slabs: slabs, Sink: testkit.ByCode(accept),

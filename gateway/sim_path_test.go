@@ -40,14 +40,14 @@ func (p *simPath) state(pending bool) pathState {
 	at := end - c.begun
 	sent := uint64(at/p.period) + 1
 	state := pathState{pending: pending, resent: pending, resends: sent, answers: sent}
-	if state.silent = at%p.period - p.trip; state.silent < 0 {
+	if state.silence = at%p.period - p.trip; state.silence < 0 {
 		state.answers--
-		state.silent += p.period
+		state.silence += p.period
 		state.quiet = pending
 	}
 	if c.silent {
-		if state.silent += c.s.clock - p.cut; p.peerResends {
-			state.silent = 0
+		if state.silence += c.s.clock - p.cut; p.peerResends {
+			state.silence = 0
 		}
 		state.quiet = pending && !p.peerResends
 		state.resends += 1 + uint64((c.s.clock-p.cut)/simResend)
@@ -83,7 +83,7 @@ func (p *simPath) check() {
 		if p.looks++; p.looks == looks {
 			p.noticed = now
 		}
-	case p.noticed > 0 && now >= p.noticed+max(c.s.plan.idle, pathLeast):
+	case p.noticed > 0 && now >= p.noticed+max(c.s.plan.idle, minPathLimit):
 		if p.turns++; p.turns == turns {
 			c.s.failf("connection %d is kept though its path has been cut for %v", c.num, now-p.cut)
 		}

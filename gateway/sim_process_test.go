@@ -26,7 +26,7 @@ type simProcess struct {
 	memory *simMemory
 	drive  simDrive
 	cases  map[*simEntry]*simCase
-	lanes  map[byte]*simLane
+	keys   map[byte]*simKey
 
 	mode  simMode
 	rung  bool          // the bell has asked to be woken
@@ -46,8 +46,8 @@ type simProcess struct {
 type simMode uint8
 
 const (
-	simAwake  simMode = iota
-	simDrowsy         // the last turn had nothing to do; a worker may come in between
+	simAwake simMode = iota
+	simIdle          // the last turn had nothing to do; a worker may come in between
 	simAsleep
 )
 
@@ -62,7 +62,7 @@ const simURL = "fg://sim:1"
 
 // boot starts a process on what the last one has left in the state file.
 func (s *sim) boot() {
-	p := &simProcess{s: s, cases: make(map[*simEntry]*simCase), lanes: make(map[byte]*simLane)}
+	p := &simProcess{s: s, cases: make(map[*simEntry]*simCase), keys: make(map[byte]*simKey)}
 	p.drive = simDrive{p: p, excused: -1}
 	plan := &s.plan
 	p.main, p.dead = simSink{p: p}, simSink{p: p, dead: true}
@@ -81,7 +81,7 @@ func (s *sim) boot() {
 		p.cfg.DeadLetters = &p.dead
 	}
 	if plan.state {
-		p.cfg.State = &State{entries: maps.Clone(s.file), waiting: make(map[string]stateWaiter), wake: func() { p.drive.wanted = true }}
+		p.cfg.State = &State{entries: maps.Clone(s.file), waiters: make(map[string]stateWaiter), wake: func() { p.drive.wanted = true }}
 		p.saved = s.file[simURL]
 	}
 	set, err := p.cfg.validate()
@@ -98,7 +98,7 @@ func (s *sim) boot() {
 	p.l = newLoop(&p.cfg, set, new(Stats), p)
 	if plan.smallSlabs {
 		// Of the overhead that the protocol asks for, these servers need little.
-		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, slabMin))
+		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, minSlab))
 	}
 	p.memory = newSimMemory()
 	p.l.slabs.memory = p.memory
@@ -119,7 +119,7 @@ func (s *sim) boot() {
 		s.failf("pool: %v", err)
 		return
 	}
-	p.l.engage(p.l.pool.Workers())
+	p.l.setWorkers(p.l.pool.Workers())
 	p.idle, p.retries = make([]bool, plan.workers), make([][]time.Duration, plan.workers)
 	s.proc = p
 	s.note("boot", p.saved.Seq, 0)
@@ -155,7 +155,7 @@ func (p *simProcess) knows(e *simEntry) bool { return p != nil && p.cases[e] != 
 
 func (p *simProcess) working(e *simEntry) bool {
 	c := p.cases[e]
-	return c != nil && c.state != simThrough
+	return c != nil && c.state != simDone
 }
 
 // runnable reports whether the loop's goroutine has something to do.
@@ -165,10 +165,10 @@ func (p *simProcess) runnable() bool {
 
 // run turns the loop once, or puts it to sleep.
 func (p *simProcess) run() {
-	if p.mode == simDrowsy {
+	if p.mode == simIdle {
 		if p.mode = simAwake; p.l.sleep() {
 			p.mode, p.timer = simAsleep, p.l.conn.nextDue()
-			if at := p.stallDue(); at != 0 && p.stall.words == "" && (p.timer == 0 || p.timer > at) {
+			if at := p.stallDue(); at != 0 && p.stall.reported == "" && (p.timer == 0 || p.timer > at) {
 				p.s.failf("it sleeps until %v, and is to report a stall at %v", p.timer, at)
 			}
 			p.s.note("sleep", uint64(p.timer), 0)
@@ -194,12 +194,12 @@ func (p *simProcess) turn() {
 	case l.stop.done:
 		p.s.exited()
 	case !busy:
-		p.mode = simDrowsy
+		p.mode = simIdle
 	}
 }
 
-// told is run after something was posted or an edge was told.
-func (p *simProcess) told() {
+// wakeLoop is run after something was posted or an edge was told.
+func (p *simProcess) wakeLoop() {
 	p.l.bell.Wake()
 	p.rung = false
 	p.mode = simAwake
@@ -250,7 +250,7 @@ func (p *simProcess) endDial() {
 	}
 	p.s.note("dialed", uint64(p.s.conns), 0)
 	p.l.conn.dialEnded(r)
-	p.told()
+	p.wakeLoop()
 }
 
 // leave gives everything back: after an exit as the gateway does, after a kill as
@@ -267,7 +267,7 @@ func (p *simProcess) leave(killed bool) {
 		sock.close()
 	}
 	if !killed {
-		p.l.in.dropSlabs()
+		p.l.receiver.dropSlabs()
 		if err := p.l.pool.Stop(); err != nil {
 			p.s.failf("stop the pool: %v", err)
 		}

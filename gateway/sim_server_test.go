@@ -30,7 +30,7 @@ type simPeer struct {
 
 // sending reports whether there is something to send, and room.
 func (q *simPeer) sending() bool {
-	if q.session == nil || q.bye || q.garbage || q.c.down.ending || q.c.reset || q.c.down.held() >= q.c.s.plan.downCap {
+	if q.session == nil || q.bye || q.garbage || q.c.down.ending || q.c.reset || q.c.down.buffered() >= q.c.s.plan.downCap {
 		return false
 	}
 	return q.part != nil || len(q.back) > 0 || q.next < q.session.end() || q.c.s.clock >= q.ping
@@ -40,16 +40,16 @@ func (q *simPeer) sending() bool {
 func (q *simPeer) complete() bool {
 	c := q.c
 	if c != c.s.conn || c.silent || c.reset || q.session == nil || q.bye || q.byeRead || q.garbage || c.down.ending ||
-		q.part != nil || len(q.back) > 0 || q.next < q.session.end() || c.down.held() > 0 {
+		q.part != nil || len(q.back) > 0 || q.next < q.session.end() || c.down.buffered() > 0 {
 		return false
 	}
 	none := c.s.plan.ack == "none"
 	for _, x := range c.ledger.sent {
-		if !x.told && !(none && x.e.done && c.s.proc.l.track.Working() == 0) {
+		if !x.ackRead && !(none && x.e.done && c.s.proc.l.track.Working() == 0) {
 			return false
 		}
 	}
-	return none || c.s.book.acked()
+	return none || c.s.oracle.acked()
 }
 
 // put sends a frame. On a connection that the gateway has closed it comes back as a
@@ -111,9 +111,9 @@ func (q *simPeer) begin() {
 		switch {
 		case e.msg == nil:
 		case e.acked && p.skipAcked && !last && r.IntN(4) > 0:
-			e.left = true
+			e.leftOut = true
 		case !e.sent && !last && chance(r, p.hold):
-			e.held = true
+			e.heldBack = true
 			q.back = append(q.back, e)
 		default:
 			q.start(e)
@@ -125,7 +125,7 @@ func (q *simPeer) begin() {
 func (q *simPeer) start(e *simEntry) {
 	q.ordinal++
 	q.part = &simSent{e: e, ordinal: q.ordinal, late: e.seq < q.high}
-	q.rest = q.c.s.book.payload(e, q.c.num, q.ordinal)
+	q.rest = q.c.s.oracle.payload(e, q.c.num, q.ordinal)
 	q.inParts = chance(q.c.s.rng, q.c.s.plan.parts)
 	q.high = max(q.high, e.seq)
 	e.sent = true
@@ -187,27 +187,27 @@ func (q *simPeer) take(h fg1.Header, payload []byte) {
 		q.login(hello.Session, h.Seq)
 	case fg1.Ack:
 		if x := l.bySeq[h.Seq]; x != nil {
-			x.hear()
+			x.markAckRead()
 		}
 	case fg1.AckTo:
 		for _, x := range l.sent {
 			if x.e.seq <= h.Seq && !x.late {
-				x.hear()
+				x.markAckRead()
 			}
 		}
 	case fg1.Bye:
 		q.byeRead = true
 		if q.c.s.plan.ack == "none" && q.bye && h.Code == fg1.CodeOK {
 			for _, x := range l.sent {
-				x.hear()
+				x.markAckRead()
 			}
 		}
 	}
 }
 
-// hear: the server knows that x is done.
-func (x *simSent) hear() {
-	x.told, x.e.acked, x.e.msg.acked = true, true, true
+// markAckRead: the server knows that x is done.
+func (x *simSent) markAckRead() {
+	x.ackRead, x.e.acked, x.e.msg.acked = true, true, true
 }
 
 // login answers HELLO.
@@ -217,14 +217,14 @@ func (q *simPeer) login(id string, seq uint64) {
 		q.sayBye(among[uint16](s.rng, fg1.CodeOK, fg1.CodeShuttingDown, uint16(worker.Refused)))
 		return
 	}
-	last := s.book.last()
+	last := s.oracle.last()
 	switch {
 	case last == nil, last.id == "", id == "" && !s.plan.adopt, !s.calm && chance(s.rng, s.plan.forget):
-		q.session = s.book.open()
+		q.session = s.oracle.beginSession()
 	default:
 		q.session = last
 		if id == last.id && (s.plan.believe || s.plan.ack == "none") {
-			s.book.believe(last, seq)
+			s.oracle.believe(last, seq)
 		}
 	}
 	q.next = q.session.unacked()
@@ -241,18 +241,18 @@ func (q *simPeer) login(id string, seq uint64) {
 }
 
 // last is the session that the server keeps; nil: there was none.
-func (b *simBook) last() *simSession {
-	if len(b.sessions) == 0 {
+func (o *simOracle) last() *simSession {
+	if len(o.sessions) == 0 {
 		return nil
 	}
-	return b.sessions[len(b.sessions)-1]
+	return o.sessions[len(o.sessions)-1]
 }
 
 // believe takes HELLO's word. What was passed over may count as done only because
 // it was missing: it is not let go.
-func (b *simBook) believe(x *simSession, seq uint64) {
+func (o *simOracle) believe(x *simSession, seq uint64) {
 	for i := range x.entries {
-		if e := &x.entries[i]; e.seq <= seq && e.msg != nil && !e.held {
+		if e := &x.entries[i]; e.seq <= seq && e.msg != nil && !e.heldBack {
 			e.acked, e.msg.acked = true, true
 		}
 	}
@@ -271,7 +271,7 @@ func (s *sim) connected() *simConn {
 		}
 	}
 	s.conns++
-	c := &simConn{s: s, num: s.conns, begun: s.clock, heard: s.clock, wrote: s.clock}
+	c := &simConn{s: s, num: s.conns, begun: s.clock, lastReceived: s.clock, lastAccepted: s.clock}
 	c.ledger = simLedger{c: c, bySeq: make(map[uint64]*simSent)}
 	c.peer.c = c
 	c.path.init(c)

@@ -18,9 +18,9 @@ type simCase struct {
 type simState uint8
 
 const (
-	simWith    simState = iota // with its handler
-	simFailed                  // failed; to be tried again, or buried
-	simThrough                 // for ever
+	simHandling simState = iota // with its handler
+	simFailed                   // failed; to be tried again, or buried
+	simDone                     // for ever
 )
 
 // simSink makes the handlers of one process: for messages, or for dead letters.
@@ -48,14 +48,14 @@ type simHandler struct {
 	done   worker.Completer
 	worker int
 
-	open    []simOpen
-	failed  []*simCase // whose next try the worker has yet to schedule
-	drained bool
+	deferred []simDeferred
+	failed   []*simCase // whose next try the worker has yet to schedule
+	drained  bool
 
 	conn, ordinal int // of the last message that was new
 }
 
-type simOpen struct {
+type simDeferred struct {
 	ticket worker.ID
 	c      *simCase
 	data   []byte
@@ -81,7 +81,7 @@ func (h *simHandler) Handle(b worker.Batch) {
 			panic("sim")
 		}
 		if chance(r, p.later) {
-			h.putOff(b, 1+r.IntN(min(b.Len(), 4)))
+			h.deferMessages(b, 1+r.IntN(min(b.Len(), 4)))
 			continue
 		}
 		h.finish(b, 1+r.IntN(min(b.Len(), 8)))
@@ -110,7 +110,7 @@ func (h *simHandler) finish(b worker.Batch, n int) {
 	b.Done(n, outcome)
 }
 
-func (h *simHandler) putOff(b worker.Batch, n int) {
+func (h *simHandler) deferMessages(b worker.Batch, n int) {
 	due := h.s.clock
 	if h.s.plan.wait > 0 && !h.drained {
 		due += time.Duration(h.s.rng.Int64N(int64(h.s.plan.wait)))
@@ -118,25 +118,25 @@ func (h *simHandler) putOff(b worker.Batch, n int) {
 	if chance(h.s.own, h.s.plan.straggle) && !h.drained && !h.s.calm {
 		due += 10 * time.Second
 	}
-	var opened []simOpen
+	var opened []simDeferred
 	for i := range n {
 		m := b.At(i)
 		c := h.enter(m)
 		if c == nil {
 			return
 		}
-		opened = append(opened, simOpen{c: c, data: m.Data, due: due})
+		opened = append(opened, simDeferred{c: c, data: m.Data, due: due})
 	}
 	first := b.Defer(n)
 	for i := range opened {
 		opened[i].ticket = first + worker.ID(i)
 	}
-	h.open = append(h.open, opened...)
+	h.deferred = append(h.deferred, opened...)
 }
 
 // enter judges that a message comes to its handler.
 func (h *simHandler) enter(m worker.Message) *simCase {
-	e, conn, ordinal := h.s.book.read(m.Seq, m.Data)
+	e, conn, ordinal := h.s.oracle.read(m.Seq, m.Data)
 	if e == nil {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (h *simHandler) enter(m worker.Message) *simCase {
 		return nil
 	}
 	c.tries++
-	c.state = simWith
+	c.state = simHandling
 	return c
 }
 
@@ -180,10 +180,10 @@ func (h *simHandler) checkOrder(c *simCase, conn, ordinal int) {
 	if !h.s.plan.keyed {
 		return
 	}
-	lane := p.lanes[key]
+	lane := p.keys[key]
 	if lane == nil {
-		lane = &simLane{worker: h.worker}
-		p.lanes[key] = lane
+		lane = &simKey{worker: h.worker}
+		p.keys[key] = lane
 	}
 	switch {
 	case lane.worker != h.worker:
@@ -196,8 +196,8 @@ func (h *simHandler) checkOrder(c *simCase, conn, ordinal int) {
 	lane.conn, lane.ordinal, lane.busy = conn, ordinal, c
 }
 
-// simLane is what a process has handled of one key.
-type simLane struct {
+// simKey is what a process has handled of one key.
+type simKey struct {
 	worker        int
 	conn, ordinal int
 	busy          *simCase
@@ -229,8 +229,8 @@ func (h *simHandler) ended(c *simCase, code worker.Code) {
 		c.state = simFailed
 		return
 	}
-	c.state = simThrough
-	if lane := h.sink.p.lanes[c.e.msg.key]; lane != nil && lane.busy == c {
+	c.state = simDone
+	if lane := h.sink.p.keys[c.e.msg.key]; lane != nil && lane.busy == c {
 		lane.busy = nil
 	}
 	h.s.note("done", c.e.seq, uint64(code))
@@ -243,8 +243,8 @@ func (h *simHandler) complete() {
 	r := h.s.rng
 	for range 1 + r.IntN(6) {
 		var due []int
-		for i := range h.open {
-			if h.open[i].due <= h.s.clock {
+		for i := range h.deferred {
+			if h.deferred[i].due <= h.s.clock {
 				due = append(due, i)
 			}
 		}
@@ -253,20 +253,20 @@ func (h *simHandler) complete() {
 		}
 		at := due[r.IntN(len(due))]
 		n := 1
-		for at+n < len(h.open) && h.open[at+n].ticket == h.open[at].ticket+worker.ID(n) &&
-			h.outcome(h.open[at+n].c) == h.outcome(h.open[at].c) && h.open[at+n].due <= h.s.clock && r.IntN(3) > 0 {
+		for at+n < len(h.deferred) && h.deferred[at+n].ticket == h.deferred[at].ticket+worker.ID(n) &&
+			h.outcome(h.deferred[at+n].c) == h.outcome(h.deferred[at].c) && h.deferred[at+n].due <= h.s.clock && r.IntN(3) > 0 {
 			n++
 		}
-		code := h.outcome(h.open[at].c)
-		for _, o := range h.open[at : at+n] {
-			if e, _, _ := h.s.book.read(o.c.e.seq, o.data); e != o.c.e {
+		code := h.outcome(h.deferred[at].c)
+		for _, o := range h.deferred[at : at+n] {
+			if e, _, _ := h.s.oracle.read(o.c.e.seq, o.data); e != o.c.e {
 				h.s.failf("message %d, put off, has become another", o.c.e.seq)
 				return
 			}
 			h.ended(o.c, code)
 		}
-		h.done.Done(h.open[at].ticket, n, code)
-		h.open = append(h.open[:at], h.open[at+n:]...)
+		h.done.Done(h.deferred[at].ticket, n, code)
+		h.deferred = append(h.deferred[:at], h.deferred[at+n:]...)
 	}
 	h.done.Flush()
 }
@@ -274,8 +274,8 @@ func (h *simHandler) complete() {
 // due is when the first of what was put off is due; zero: nothing is put off.
 func (h *simHandler) due() time.Duration {
 	due := time.Duration(0)
-	for i := range h.open {
-		due = earliest(due, max(1, h.open[i].due))
+	for i := range h.deferred {
+		due = earliest(due, max(1, h.deferred[i].due))
 	}
 	return due
 }
@@ -283,8 +283,8 @@ func (h *simHandler) due() time.Duration {
 // Drain implements worker.Handler.
 func (h *simHandler) Drain() {
 	h.drained = true
-	for i := range h.open {
-		h.open[i].due = h.s.clock
+	for i := range h.deferred {
+		h.deferred[i].due = h.s.clock
 	}
 }
 

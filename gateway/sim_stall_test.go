@@ -7,10 +7,10 @@ import (
 
 // simWait is what a process must show of --stall-after.
 type simWait struct {
-	from    time.Duration // when the wait began for a message to be done
-	done    uint64        // messages that workers were done with, before the turn
-	settled bool          // before the turn no worker had anything to do
-	words   string        // shown after the last turn
+	from        time.Duration // when the wait began for a message to be done
+	done        uint64        // messages that workers were done with, before the turn
+	workersIdle bool          // before the turn no worker had anything to do
+	reported    string        // shown after the last turn
 }
 
 // drawStall draws what the other draws do not depend on.
@@ -19,24 +19,24 @@ func drawStall(seed uint64) time.Duration {
 	return among(r, NoTimeout, time.Millisecond, 20*time.Millisecond, 500*time.Millisecond, 10*time.Second)
 }
 
-func (p *simProcess) finished() uint64 {
+func (p *simProcess) doneCount() uint64 {
 	return p.l.stats.Messages.Load() - uint64(p.l.track.Working())
 }
 
 // beforeTurn notes what the loop is about to find.
 func (p *simProcess) beforeTurn() {
-	if p.l.track.Working() == 0 || p.l.out.Len() >= outLimit {
+	if p.l.track.Working() == 0 || p.l.out.Len() >= maxUnsent {
 		p.stall.from = p.s.clock
 	}
-	p.stall.done, p.stall.settled = p.finished(), true
+	p.stall.done, p.stall.workersIdle = p.doneCount(), true
 	for _, idle := range p.idle {
-		p.stall.settled = p.stall.settled && idle
+		p.stall.workersIdle = p.stall.workersIdle && idle
 	}
 }
 
 // stallDue is when a stall must be reported at the latest; zero: there may be none.
 func (p *simProcess) stallDue() time.Duration {
-	if p.cfg.StallAfter == NoTimeout || p.l.track.Working() == 0 || p.l.out.Len() >= outLimit || p.l.stop.done {
+	if p.cfg.StallAfter == NoTimeout || p.l.track.Working() == 0 || p.l.out.Len() >= maxUnsent || p.l.stop.done {
 		return 0
 	}
 	return p.stall.from + p.cfg.StallAfter
@@ -45,37 +45,37 @@ func (p *simProcess) stallDue() time.Duration {
 // checkStall: what stalls is shown when it is time, with the same words until a message is done,
 // and not afterwards.
 func (p *simProcess) checkStall() {
-	if p.finished() != p.stall.done {
-		p.stall.from, p.stall.words = p.s.clock, ""
+	if p.doneCount() != p.stall.done {
+		p.stall.from, p.stall.reported = p.s.clock, ""
 	}
 	words, due := p.l.stats.Stalled(), p.stallDue()
 	late := due != 0 && p.s.clock >= due
 	switch {
-	case words == p.stall.words && (words != "" || !late):
+	case words == p.stall.reported && (words != "" || !late):
 		return
 	case words == "" && late:
 		p.s.failf("no message is done since %v, and that is not shown", p.stall.from)
-	case p.stall.words != "" || !late:
-		p.s.failf("a message is done or was shown to wait: %q, then %q", p.stall.words, words)
+	case p.stall.reported != "" || !late:
+		p.s.failf("a message is done or was shown to wait: %q, then %q", p.stall.reported, words)
 	}
-	p.stall.words = words
+	p.stall.reported = words
 	p.checkWaiting()
 }
 
 // checkWaiting: every message that waits is counted once, where it is.
 func (p *simProcess) checkWaiting() {
 	at := p.l.waiting()
-	if want := p.l.track.Working() + len(p.l.in.cur.Msgs) - p.l.in.next; at.total() != want {
+	if want := p.l.track.Working() + len(p.l.receiver.input.Msgs) - p.l.receiver.next; at.total() != want {
 		p.s.failf("%d messages wait, not %d: %+v", want, at.total(), at)
 	}
-	if !p.stall.settled || p.s.plan.output() || p.s.plan.slow > 0 {
+	if !p.stall.workersIdle || p.s.plan.output() || p.s.plan.slow > 0 {
 		return // with slow handlers it is not known at what time of a turn a try was put off
 	}
 	want := waiting{rings: at.rings, key: at.key, unassigned: at.unassigned}
 	for i := range p.idle {
-		want.sink += len(p.main.handlers[i].open)
+		want.sink += len(p.main.handlers[i].deferred)
 		if p.s.plan.deadLetters {
-			want.dead += len(p.dead.handlers[i].open)
+			want.dead += len(p.dead.handlers[i].deferred)
 		}
 		want.retry += len(p.retries[i])
 	}

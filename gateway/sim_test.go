@@ -23,7 +23,7 @@ type sim struct {
 	observe func(state, event, int) // nil: nobody
 
 	clock  time.Duration
-	book   simBook
+	oracle simOracle
 	proc   *simProcess           // nil: none runs
 	conn   *simConn              // the gateway's end is open; nil: none
 	served *simConn              // the server's end is open; nil: none
@@ -76,8 +76,8 @@ func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint
 	s.slow = rand.New(rand.NewPCG(seed, 3))
 	s.plan.drawSlow(s.slow)
 	s.faults = s.plan.faults
-	s.book.s = s
-	s.book.init()
+	s.oracle.s = s
+	s.oracle.init()
 	if trace {
 		s.log = slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		fmt.Printf("plan %+v\n", s.plan)
@@ -130,7 +130,7 @@ func (s *sim) step() {
 		s.boot()
 		return
 	}
-	s.trouble()
+	s.maybeFault()
 	if s.proc == nil || s.fault != nil {
 		return
 	}
@@ -162,11 +162,11 @@ func (s *sim) pick() (who simActor, at int, ok bool) {
 		}
 	}
 	offer(simLoop, 0, p.runnable())
-	polling := p.mode != simDrowsy
+	polling := p.mode != simIdle
 	if c := s.conn; c != nil {
 		offer(simEdges, 0, polling && c.watched && c.edge != simEdge{})
 		offer(simDowns, 0, !c.silent && !c.reset && c.down.movable())
-		offer(simRoom, 0, c.noRoom && !c.reset && c.up.held() < s.plan.upCap)
+		offer(simRoom, 0, c.noRoom && !c.reset && c.up.buffered() < s.plan.upCap)
 	}
 	if c := s.served; c != nil {
 		offer(simUps, 0, !c.silent && !c.reset && c.upMovable())
@@ -196,8 +196,8 @@ func (s *sim) move(who simActor, at int) {
 	case simEdges:
 		e := s.conn.takeEdge()
 		s.note("edge", 0, 0)
-		p.l.conn.peer.edge(e.readable, e.writable, e.hup, e.dead)
-		p.told()
+		p.l.conn.peer.edge(e.readable, e.writable, e.halfClosed, e.reset)
+		p.wakeLoop()
 	case simDowns:
 		s.conn.deliverDown()
 	case simUps:
@@ -223,7 +223,7 @@ func (s *sim) move(who simActor, at int) {
 		if at == 0 {
 			p.drive.move()
 		} else {
-			p.drive.tell()
+			p.drive.runPosted()
 		}
 	}
 }

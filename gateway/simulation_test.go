@@ -55,8 +55,8 @@ func TestSimulation(t *testing.T) {
 	t.Logf("%d seeds, %d steps", seeds, total.Load())
 }
 
-// TestSimulationRepeats: a seed is worth reporting only if it does the same again.
-func TestSimulationRepeats(t *testing.T) {
+// TestSimulationIsDeterministic: a seed is worth reporting only if it does the same again.
+func TestSimulationIsDeterministic(t *testing.T) {
 	for seed := range uint64(40) {
 		hash, steps, err := runSim(seed+1, false, nil)
 		again, stepsAgain, errAgain := runSim(seed+1, false, nil)

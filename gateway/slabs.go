@@ -13,60 +13,59 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// slabRetry is how long the loop waits before it asks again for memory that the
-// kernel did not give.
+// slabRetry is how long the loop waits before it retries an allocation that failed.
 const slabRetry = 100 * time.Millisecond
 
 const (
-	slabSize = 1024 << 10 // of the usual slab, bytes
-	slabMin  = 512
-	// slabSlots is how many slabs the table has room for, for each that fits the limit whole:
-	// there may be more that are thinned.
+	slabSize = 1024 << 10 // size of a regular slab in bytes, unless --memory is small or huge
+	minSlab  = 512        // its lower bound
+	// slabSlots is the number of table slots for each slab that fits the limit. There are more slots
+	// than such slabs because a trimmed slab counts only in part.
 	slabSlots = 16
-	// slabShare is the loop's references to the slab that it fills: more than a
-	// slab has messages, so that workers cannot free it before the loop lets go.
-	slabShare = 1 << 30
+	// loopRefs is the number of references that the loop holds to the slab it fills. It exceeds the
+	// number of messages in a slab, so workers cannot free the slab before the loop releases it.
+	loopRefs = 1 << 30
 )
 
-// slabPool hands out read buffers, --memory bytes in all. Longer ones than usual are multiples
-// of half the usual size: a message of --max-message with its head takes little more. Workers give slabs back through an MPMC ring of which the
-// loop is the only taker; the slab freed last is handed out first, while its
-// lines are still in the cache.
+// slabPool allocates read buffers, called slabs, of up to --memory bytes in total. Slabs longer than
+// the regular size are multiples of half of it: a message of --max-message with its head needs little
+// more. Workers return slabs through an MPMC ring that only the loop empties. The slab freed last is
+// reused first, while it is still in the cache.
 type slabPool struct {
-	table  *pool.Slabs
-	memory offheap.Memory
-	size   int   // of the usual slab, bytes; even
-	frame  int   // the longest, bytes
-	limit  int64 // bytes
-	least  int64 // of two of the longest slabs, bytes
-	used   int64 // bytes allocated and not given back, whether handed out or free
-	aside  int64 // bytes of the limit that are used elsewhere: for Input.Side and for acks
-	acks   int64 // bytes of acks that wait
-	twice  bool  // a byte in a slab may become one of an ack that waits, before its slab is free
+	table       *pool.Slabs
+	memory      offheap.Memory
+	size        int   // of a regular slab, in bytes; even
+	maxFrame    int   // longest frame, in bytes
+	limit       int64 // bytes
+	twoLongest  int64 // size of two of the longest slabs, in bytes
+	used        int64 // bytes of all slabs, in use or free, without trimmed pages
+	external    int64 // bytes of the limit used outside slabs: by Input.Side and by waiting acks
+	waitingAcks int64 // bytes of waiting acks
+	acksDouble  bool  // a message's bytes may be in memory twice: in its slab and in a waiting ack
 
-	failed error // the kernel gave no memory the last time; nil: it did
+	allocErr error // of the last allocation
 
 	uses   []slabUse // by id
 	asks   int       // how often the workers were asked which messages are in use
-	asking bool      // they have not all answered
-	wanted int64     // bytes of the slab that there was no room for; 0: none was wanted
+	asking bool      // not all workers have answered
+	wanted int64     // bytes of the slab that the limit did not allow; 0: none
 
-	free  map[int][]uint16 // by size
-	empty []uint16         // table slots without memory
+	free       map[int][]uint16 // by size
+	emptySlots []uint16         // table slots without memory
 
-	origin *worker.Origin // of the messages in slabs that are handed out from now on
+	origin *worker.Origin // for the messages in slabs allocated from now on
 
-	back *queue.RingBuffer // ids, from whoever released the last reference
-	ids  []any             // boxed ids: a put allocates nothing
+	freed    *queue.RingBuffer // ids, from the goroutines that released the last reference
+	boxedIDs []any             // so that putting an id into freed does not allocate
 }
 
-// newSlabPool makes a pool for frames of up to frame bytes. Two of the longest must
-// fit at any time, the one that is moved and where it is moved to; a --memory that
-// is smaller than their slabs, which only very short messages allow, is stretched.
+// newSlabPool makes a pool for frames of up to frame bytes. Two of the longest slabs must fit at any
+// time, so that a frame can be moved from one to the other. If --memory is smaller than that, which
+// can happen only with very short messages, the limit is raised.
 func newSlabPool(memory, frame int64) *slabPool {
 	memory = max(memory, 4*frame)
 	size := slabSize
-	for size > slabMin && int64(size)*16 > memory {
+	for size > minSlab && int64(size)*16 > memory {
 		size /= 2
 	}
 	for memory/int64(size) >= pool.MaxSlabs {
@@ -76,31 +75,30 @@ func newSlabPool(memory, frame int64) *slabPool {
 	memory = max(memory, 2*longest)
 	slots := min(slabSlots*int(memory/int64(size)), pool.MaxSlabs)
 	p := &slabPool{
-		size: size, frame: int(frame), limit: memory, least: 2 * longest, free: make(map[int][]uint16),
+		size: size, maxFrame: int(frame), limit: memory, twoLongest: 2 * longest, free: make(map[int][]uint16),
 		memory: offheap.Default, uses: make([]slabUse, slots),
-		back: queue.NewRingBuffer(uint64(2 * slots)),
-		ids:  make([]any, slots),
+		freed:    queue.NewRingBuffer(uint64(2 * slots)),
+		boxedIDs: make([]any, slots),
 	}
 	for i := range slots {
-		p.ids[i] = uint16(i)
-		p.empty = append(p.empty, uint16(slots-1-i))
+		p.boxedIDs[i] = uint16(i)
+		p.emptySlots = append(p.emptySlots, uint16(slots-1-i))
 	}
-	p.table = pool.NewSlabs(slots, p.giveBack)
+	p.table = pool.NewSlabs(slots, p.putBack)
 	return p
 }
 
-// slabFor is the size of a slab for n bytes, with usual ones of size.
+// slabFor returns the size of a slab for n bytes, where size is that of a regular slab.
 func slabFor(n, size int) int {
 	half := size / 2
 	return (max(n, size) + half - 1) / half * half
 }
 
-// giveBack is called by whoever released the last reference. The ring has room
-// for all slabs; Offer can still refuse while another goroutine is half-way
-// through its own.
-func (p *slabPool) giveBack(id uint16) {
+// putBack is called on the goroutine that released the last reference. The ring has room for all
+// slabs, but Offer can fail while another goroutine is in the middle of an Offer.
+func (p *slabPool) putBack(id uint16) {
 	for {
-		ok, err := p.back.Offer(p.ids[id])
+		ok, err := p.freed.Offer(p.boxedIDs[id])
 		if err != nil {
 			panic(fmt.Sprintf("gateway: slab ring: %v", err))
 		}
@@ -111,15 +109,15 @@ func (p *slabPool) giveBack(id uint16) {
 	}
 }
 
-// collect takes back what workers have released.
-func (p *slabPool) collect() {
-	for p.back.Len() > 0 {
-		v, err := p.back.Get()
+// collectFreed moves slabs that workers have freed to the free lists.
+func (p *slabPool) collectFreed() {
+	for p.freed.Len() > 0 {
+		v, err := p.freed.Get()
 		if err != nil {
 			panic(fmt.Sprintf("gateway: slab ring: %v", err))
 		}
 		id := v.(uint16)
-		if p.uses[id].thinned {
+		if p.uses[id].trimmed {
 			p.unmap(id)
 			continue
 		}
@@ -130,52 +128,51 @@ func (p *slabPool) collect() {
 	}
 }
 
-// take hands out a slab of at least n bytes for messages of the present origin, with the
-// loop's share of references; false when memory does not allow it now.
-func (p *slabPool) take(n int) (uint16, bool) {
+// get returns a slab of at least n bytes for messages of the current origin, with loopRefs references.
+// It returns false if memory does not allow one now.
+func (p *slabPool) get(n int) (uint16, bool) {
 	id, ok := p.find(n)
 	if ok {
 		p.table.At(id).Origin = p.origin
-		p.table.Hold(id, slabShare)
+		p.table.Hold(id, loopRefs)
 	}
 	return id, ok
 }
 
-// find takes a slab of at least n bytes that is free, or can be had.
+// find returns a free slab of at least n bytes, or allocates one.
 func (p *slabPool) find(n int) (uint16, bool) {
-	p.collect()
+	p.collectFreed()
 	size := slabFor(n, p.size)
 	if list := p.free[size]; len(list) > 0 {
 		id := list[len(list)-1]
 		p.free[size] = list[:len(list)-1]
-		p.failed = nil // what was short once is not short any more
+		p.allocErr = nil // the shortage is over
 		return id, true
 	}
-	if !p.makeRoom(int64(size)) {
+	if !p.makeSpace(int64(size)) {
 		p.wanted = int64(size)
 		return 0, false
 	}
-	if len(p.empty) == 0 {
+	if len(p.emptySlots) == 0 {
 		return 0, false
 	}
 	data, err := p.memory.Alloc(size)
-	if p.failed = err; err != nil {
+	if p.allocErr = err; err != nil {
 		return 0, false
 	}
-	id := p.empty[len(p.empty)-1]
-	p.empty = p.empty[:len(p.empty)-1]
+	id := p.emptySlots[len(p.emptySlots)-1]
+	p.emptySlots = p.emptySlots[:len(p.emptySlots)-1]
 	p.table.At(id).Data = data
 	p.uses[id].counted = size
 	p.used += int64(size)
 	return id, true
 }
 
-// makeRoom unmaps free slabs until size bytes more fit what slabs may use, and one more slab the
-// table.
-func (p *slabPool) makeRoom(size int64) bool {
-	most := p.most()
+// makeSpace unmaps free slabs until size more bytes fit the limit, and one more slab fits the table.
+func (p *slabPool) makeSpace(size int64) bool {
+	most := p.slabLimit()
 	for length, list := range p.free {
-		for (p.used+size > most || len(p.empty) == 0) && len(list) > 0 {
+		for (p.used+size > most || len(p.emptySlots) == 0) && len(list) > 0 {
 			p.unmap(list[len(list)-1])
 			list = list[:len(list)-1]
 		}
@@ -184,32 +181,34 @@ func (p *slabPool) makeRoom(size int64) bool {
 	return p.used+size <= most
 }
 
-// most is how many bytes slabs may use. Two of the longest fit whatever is set aside.
-func (p *slabPool) most() int64 {
-	left := p.limit - p.aside
-	if p.twice {
+// slabLimit returns how many bytes slabs may use: always enough for two of the longest.
+func (p *slabPool) slabLimit() int64 {
+	left := p.limit - p.external
+	if p.acksDouble {
 		left /= 2
 	}
-	return max(left, p.least)
+	return max(left, p.twoLongest)
 }
 
-// setAside records how many bytes of the limit are used elsewhere, and that acks of them are of
-// acks that wait. Free slabs that there is no room for any more are unmapped at once.
-func (p *slabPool) setAside(bytes, acks int64) {
-	p.aside, p.acks = bytes, acks
-	if p.used > p.most() {
-		p.collect()
-		p.makeRoom(0)
+// setExternal records how many bytes of the limit are used outside slabs; waiting acks use acks of
+// these. It unmaps free slabs that no longer fit.
+func (p *slabPool) setExternal(bytes, acks int64) {
+	p.external, p.waitingAcks = bytes, acks
+	if p.used > p.slabLimit() {
+		p.collectFreed()
+		p.makeSpace(0)
 	}
 }
 
-// full reports whether acks that wait leave no more than two of the longest slabs. Reading then
-// stops although these can be had: what is read would be acks that wait, too.
+// fullOfAcks reports whether waiting acks leave space for no more than two of the longest slabs.
+// Reading then stops, although these could be allocated: reading would only add waiting acks.
 //
-// It goes on: an ack waits for one of an older message, or for the peer to read. The older message
-// is with a worker, which needs nothing more from the loop to complete it. Where its handler
-// waits for more messages, it is told that none come (loop.reportBlocked).
-func (p *slabPool) full() bool { return p.acks > 0 && p.acks >= p.limit-p.least }
+// This is no deadlock: an ack waits for the ack of an older message, or for the peer to read. The older
+// message is with a worker, which can complete it without the loop. If its handler waits for a fuller
+// batch, it is told that no message will arrive (loop.reportBlocked).
+func (p *slabPool) fullOfAcks() bool {
+	return p.waitingAcks > 0 && p.waitingAcks >= p.limit-p.twoLongest
+}
 
 func (p *slabPool) unmap(id uint16) {
 	slab := p.table.At(id)
@@ -217,26 +216,25 @@ func (p *slabPool) unmap(id uint16) {
 	p.uses[id] = slabUse{}
 	p.memory.Free(slab.Data)
 	slab.Data = nil
-	p.empty = append(p.empty, id)
+	p.emptySlots = append(p.emptySlots, id)
 }
 
-// letGo ends the loop's share in a slab of which dispatched messages were given
-// to workers.
-func (p *slabPool) letGo(id uint16, dispatched int) {
+// release drops the loop's references to a slab, except one for each of the dispatched messages, which
+// the workers release.
+func (p *slabPool) release(id uint16, dispatched int) {
 	u := &p.uses[id]
-	u.letGo, u.dispatched, u.asks = true, dispatched, p.asks
-	p.table.Release(id, slabShare-dispatched)
+	u.released, u.dispatched, u.asks = true, dispatched, p.asks
+	p.table.Release(id, loopRefs-dispatched)
 }
 
-// idle reports whether the workers are done with all messages dispatched from a
-// slab that the loop still holds.
+// idle reports whether the workers are done with all messages dispatched from a slab that the loop has
+// not released.
 func (p *slabPool) idle(id uint16, dispatched int) bool {
-	return p.table.Refs(id) == slabShare-dispatched
+	return p.table.Refs(id) == loopRefs-dispatched
 }
 
-// close unmaps slabs, after the workers have ended and their handlers were closed. Those of
-// messages that were deferred and never completed stay until the process ends: somebody may
-// still read them.
+// close unmaps the slabs, once the workers have ended and their handlers are closed. Slabs of messages
+// that were deferred and never completed stay mapped until the process ends: they may still be read.
 func (p *slabPool) close() {
 	for id := range p.table.Len() {
 		if slab := p.table.At(uint16(id)); slab.Data != nil && p.table.Refs(uint16(id)) == 0 {

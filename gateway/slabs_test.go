@@ -14,11 +14,11 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 		memory := rapid.Int64Range(4, 1<<rapid.IntRange(3, 22).Draw(t, "bits")).Draw(t, "memory")
 		frame := rapid.Int64Range(1, max(1, memory/4)).Draw(t, "frame")
 		p := newSlabPool(memory, frame)
-		p.twice = rapid.Bool().Draw(t, "twice")
+		p.acksDouble = rapid.Bool().Draw(t, "twice")
 		defer p.close()
 		held := map[uint16]int{} // messages dispatched
 		release := func(id uint16) {
-			p.letGo(id, held[id])
+			p.release(id, held[id])
 			if n := held[id]; n > 0 {
 				p.table.Release(id, n)
 			}
@@ -32,17 +32,17 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 				}
 				continue
 			}
-			p.setAside(rapid.SampledFrom([]int64{0, 0, memory / 2, 2 * memory}).Draw(t, "aside"), 0)
+			p.setExternal(rapid.SampledFrom([]int64{0, 0, memory / 2, 2 * memory}).Draw(t, "aside"), 0)
 			for _, list := range p.free {
-				if p.used > p.most() && len(list) > 0 {
-					t.Fatalf("free slabs stay with %d bytes mapped and %d set aside, limit %d", p.used, p.aside, p.limit)
+				if p.used > p.slabLimit() && len(list) > 0 {
+					t.Fatalf("free slabs stay with %d bytes mapped and %d set aside, limit %d", p.used, p.external, p.limit)
 				}
 			}
 			n := int(rapid.Int64Range(0, frame).Draw(t, "n"))
 			before := p.used
-			id, ok := p.take(n)
-			if p.used > before && p.used > p.most() {
-				t.Fatalf("%d bytes mapped with %d set aside, limit %d", p.used, p.aside, p.limit)
+			id, ok := p.get(n)
+			if p.used > before && p.used > p.slabLimit() {
+				t.Fatalf("%d bytes mapped with %d set aside, limit %d", p.used, p.external, p.limit)
 			}
 			if !ok {
 				if len(held) < 2 {
@@ -71,45 +71,45 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 				break
 			}
 		}
-		p.collect()
+		p.collectFreed()
 	})
 }
 
-// TestAsideUnmapsFreeSlabs: memory that is used elsewhere is not kept in free slabs, too.
-func TestAsideUnmapsFreeSlabs(t *testing.T) {
+// TestExternalMemoryUnmapsFreeSlabs: memory that is used elsewhere is not kept in free slabs, too.
+func TestExternalMemoryUnmapsFreeSlabs(t *testing.T) {
 	p := newSlabPool(8<<20, 1024)
 	defer p.close()
 	var ids []uint16
 	for range 8 {
-		id, ok := p.take(1)
+		id, ok := p.get(1)
 		if !ok {
 			t.Fatal("no slab")
 		}
 		ids = append(ids, id)
 	}
 	for _, id := range ids {
-		p.letGo(id, 0)
+		p.release(id, 0)
 	}
-	p.setAside(p.limit-4*int64(p.size), 0)
+	p.setExternal(p.limit-4*int64(p.size), 0)
 	if p.used != 4*int64(p.size) {
 		t.Errorf("%d bytes mapped, room for %d is left", p.used, 4*p.size)
 	}
 }
 
-// TestSlabShortageEnds: memory that the kernel did not give once is not missed for ever: a
+// TestSlabShortageIsOver: memory that the kernel did not give once is not missed for ever: a
 // slab that comes back ends the shortage, or the loop would look for memory ten times a
 // second from then on.
-func TestSlabShortageEnds(t *testing.T) {
+func TestSlabShortageIsOver(t *testing.T) {
 	p := newSlabPool(1<<20, 1024)
-	id, ok := p.take(1)
+	id, ok := p.get(1)
 	if !ok {
 		t.Fatal("no slab")
 	}
-	p.failed = errors.New("cannot allocate memory")
-	p.letGo(id, 0)
-	if again, ok := p.take(1); !ok || again != id || p.failed != nil {
-		t.Errorf("slab %d, %v; still short: %v", again, ok, p.failed)
+	p.allocErr = errors.New("cannot allocate memory")
+	p.release(id, 0)
+	if again, ok := p.get(1); !ok || again != id || p.allocErr != nil {
+		t.Errorf("slab %d, %v; still short: %v", again, ok, p.allocErr)
 	}
-	p.letGo(id, 0)
+	p.release(id, 0)
 	p.close()
 }

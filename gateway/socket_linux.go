@@ -18,14 +18,14 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// kernel is the system calls that move data, as the kernel answers them.
+// kernel is the system calls that move data. The simulation replaces them.
 type kernel interface {
 	recvfrom(fd int, b []byte) (int, unix.Errno)
 	sendmmsg(fd int, hdrs []mmsghdr) (int, unix.Errno)
 }
 
-// linux makes raw system calls: with MSG_DONTWAIT they never block, so there is
-// nothing to tell the scheduler, and the loop keeps its P.
+// linux makes raw system calls. With MSG_DONTWAIT they never block, so the scheduler need not know of
+// them, and the loop keeps its P.
 type linux struct{}
 
 func (linux) recvfrom(fd int, b []byte) (int, unix.Errno) {
@@ -40,7 +40,7 @@ func (linux) sendmmsg(fd int, hdrs []mmsghdr) (int, unix.Errno) {
 	return int(n), errno
 }
 
-// socket is a connected, non-blocking TCP socket. It is used by one goroutine.
+// socket is a connected, non-blocking TCP socket, for use by one goroutine.
 type socket struct {
 	fd     int
 	kernel kernel
@@ -50,8 +50,8 @@ type socket struct {
 
 func newSocket(fd int) *socket { return &socket{fd: fd, kernel: linux{}} }
 
-// takeSocket takes a connection's descriptor away from the Go runtime, whose
-// poller would otherwise hear of every packet too. conn is closed.
+// takeSocket duplicates a connection's descriptor and closes conn, so that the runtime's poller does not
+// receive an event for every packet.
 func takeSocket(conn *net.TCPConn) (int, error) {
 	defer conn.Close()
 	raw, err := conn.SyscallConn()
@@ -71,8 +71,7 @@ func takeSocket(conn *net.TCPConn) (int, error) {
 	return fd, nil
 }
 
-// recv reads into b. Zero bytes without an error is the end of the stream; EAGAIN
-// means that nothing is there.
+// recv implements transport. EAGAIN: nothing has been received.
 func (s *socket) recv(b []byte) (int, error) {
 	for {
 		n, errno := s.kernel.recvfrom(s.fd, b)
@@ -86,14 +85,13 @@ func (s *socket) recv(b []byte) (int, error) {
 	}
 }
 
-func (s *socket) more() bool { return false }
+func (s *socket) buffered() bool { return false }
 
 func (s *socket) descriptor() int { return s.fd }
 
-// send hands msgs, at most maxBatch, to the kernel by one sendmmsg and returns how
-// many of their bytes it took, in order. On a stream the kernel stops behind a
-// message that went out in part and counts it (Linux 4.9), so the sum of the
-// lengths is where to go on.
+// send implements transport with one sendmmsg. On a stream, the kernel stops after a message that it
+// accepted in part, and counts that message (Linux 4.9). So the sum of the lengths is the number of
+// bytes accepted.
 func (s *socket) send(msgs [][]byte) (int, error) {
 	for i, m := range msgs {
 		s.iovs[i].Base = unsafe.SliceData(m)
@@ -117,18 +115,17 @@ func (s *socket) send(msgs [][]byte) (int, error) {
 	}
 }
 
-// closeSend ends our sending side.
+// closeSend implements transport.
 func (s *socket) closeSend() error { return unix.Shutdown(s.fd, unix.SHUT_WR) }
 
-// unsent is how many bytes were taken and not put on the wire yet, mostly as the
-// peer's buffer is full.
-func (s *socket) unsent() int { return s.ask(unix.SIOCOUTQNSD) }
+// untransmitted implements transport. There are such bytes mostly while the peer's buffer is full.
+func (s *socket) untransmitted() int { return s.ask(unix.SIOCOUTQNSD) }
 
-// unacked is how many bytes, a FIN included, the peer's TCP has not acknowledged.
+// unacked implements transport.
 func (s *socket) unacked() int { return s.ask(unix.SIOCOUTQ) }
 
-// fault is EPIPE for a reset that came behind the end of the peer's stream.
-func (s *socket) fault() error {
+// socketError implements transport. It is EPIPE if the reset followed the end of the peer's stream.
+func (s *socket) socketError() error {
 	errno, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || errno == 0 {
 		return unix.ECONNRESET
@@ -139,9 +136,9 @@ func (s *socket) fault() error {
 // stateClosed is TCP_CLOSE, linux/include/net/tcp_states.h.
 const stateClosed = 7
 
-// over reports whether TCP is done with the connection: closed by both in order, or reset.
-// An edge does not tell: it comes as soon as both have closed, with data on its way yet.
-func (s *socket) over() bool {
+// tcpClosed implements transport. The last edge does not prove it: it comes as soon as both sides have
+// closed, when data may still be in flight.
+func (s *socket) tcpClosed() bool {
 	info, err := unix.GetsockoptTCPInfo(s.fd, unix.SOL_TCP, unix.TCP_INFO)
 	return err != nil || info.State == stateClosed
 }
@@ -157,14 +154,14 @@ func (s *socket) ask(request uint) int {
 
 func (s *socket) close() { unix.Close(s.fd) }
 
-// wouldBlock reports whether err only says that the socket is not ready.
+// wouldBlock reports whether err means that the socket is not ready.
 func wouldBlock(err error) bool { return err == unix.EAGAIN }
 
-// Poller events that say that reading would not block, writing would not block,
-// that the peer has closed or reset, or that the connection is gone both ways.
+// Poller events after which a read would not block, a write would not block, the peer has closed or
+// reset, or both directions are closed.
 const (
-	eventReadable = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
-	eventWritable = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
-	eventClosed   = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
-	eventDead     = unix.EPOLLHUP | unix.EPOLLERR
+	eventReadable   = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	eventWritable   = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
+	eventHalfClosed = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	eventReset      = unix.EPOLLHUP | unix.EPOLLERR
 )

@@ -9,9 +9,9 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// TestStallClockStandsWhileAcksAreUnread: messages that are done, and whose replies the loop does
+// TestStallClockPausesWhileAcksAreUnread: messages that are done, and whose replies the loop does
 // not take because the server does not read its acks, are no stall.
-func TestStallClockStandsWhileAcksAreUnread(t *testing.T) {
+func TestStallClockPausesWhileAcksAreUnread(t *testing.T) {
 	l := &loop{cfg: &Config{StallAfter: time.Second}, track: delivery.New(delivery.Config{Mode: wire.AckEach, InFlight: 16})}
 	l.out = l.track.SendBuffer()
 	l.track.Connect(nil, 1)
@@ -21,12 +21,12 @@ func TestStallClockStandsWhileAcksAreUnread(t *testing.T) {
 	if due := l.stall.due(l); due != time.Hour+time.Second {
 		t.Errorf("a stall is due at %v, not a second after the last message", due)
 	}
-	l.out.Write(make([]byte, outLimit))
+	l.out.Write(make([]byte, maxUnsent))
 	if due := l.stall.due(l); due != 0 {
 		t.Errorf("a stall is due at %v though acks are unread", due)
 	}
 	l.stall.watch(l, 3*time.Hour)
-	l.out.Taken(outLimit)
+	l.out.Sent(maxUnsent)
 	if due := l.stall.due(l); due != 3*time.Hour+time.Second {
 		t.Errorf("a stall is due at %v, not a second after the acks were read", due)
 	}
@@ -38,14 +38,14 @@ func TestWaitingWords(t *testing.T) {
 		many[i] = i
 	}
 	for want, w := range map[string]waiting{
-		"3 for A (deferred by worker 1)":                                                          {sink: 3, deferred: []int{1}},
-		"3 for A (in a call by worker 0; deferred by worker 1, 2), 2 in rings":                    {sink: 3, calls: []int{0}, deferred: []int{1, 2}, rings: 2},
-		"1 for A, 2 for dead letters in B (deferred by worker 0)":                                 {sink: 1, dead: 2, deferred: []int{0}},
-		"1 for A (deferred by worker 0, 1, 2, 3, 4, 5, 6, 7 and 2 more)":                          {sink: 1, deferred: many},
-		"1 in rings, 2 for another try, 3 for one of their key, 4 for room in rings or in flight": {rings: 1, retry: 2, key: 3, unassigned: 4},
-		"5 for another try": {retry: 5},
+		"3 for A (deferred by worker 1)":                                                             {sink: 3, deferred: []int{1}},
+		"3 for A (in a call by worker 0; deferred by worker 1, 2), 2 in rings":                       {sink: 3, calls: []int{0}, deferred: []int{1, 2}, rings: 2},
+		"1 for A, 2 for dead letters in B (deferred by worker 0)":                                    {sink: 1, dead: 2, deferred: []int{0}},
+		"1 for A (deferred by worker 0, 1, 2, 3, 4, 5, 6, 7 and 2 more)":                             {sink: 1, deferred: many},
+		"1 in rings, 2 for a retry, 3 behind a retry of their key, 4 for room in rings or in flight": {rings: 1, retry: 2, key: 3, unassigned: 4},
+		"5 for a retry": {retry: 5},
 	} {
-		if got := w.words("A", "B"); got != want {
+		if got := w.describe("A", "B"); got != want {
 			t.Errorf("%+v: %q, not %q", w, got, want)
 		}
 	}

@@ -15,33 +15,32 @@ import (
 	"feedgate/worker/durable"
 )
 
-// maxState bounds the file, in bytes, before it is read.
+// maxState is the largest file that is read, in bytes.
 const maxState = 16 << 20
 
-// State is the --state file: for each upstream the session and the last contiguous
-// acknowledged sequence number, so that a restarted gateway resumes. Several
-// gateways of one process share one; no other process can open it meanwhile. What the file
-// says is never ahead of the truth: a number is set only once its ack, and those of all
-// before it, were taken by the kernel.
+// State is the --state file. It stores each upstream's session and last contiguous acknowledged
+// sequence number, so that a restarted gateway can resume. The gateways of a process share it; other
+// processes are locked out. The file is never ahead of the truth: a number is stored only once the
+// kernel has accepted its ack and all earlier ones.
 //
-// OpenState starts a goroutine that writes; Close writes a last time and ends it. No other
-// method waits for the disk.
+// OpenState starts a goroutine that writes the file. Close writes it a last time and ends the
+// goroutine. No other method waits for the disk.
 type State struct {
 	path    string
 	lock    *os.File
-	replace func(contents []byte) error // the file's, atomically
-	wake    func()                      // has the file written soon; returns at once
+	replace func(contents []byte) error // replaces the file atomically
+	wake    func()                      // makes the goroutine write soon; does not block
 	log     *slog.Logger
 	stop    chan struct{}
 	done    chan struct{}
 
-	mu      sync.Mutex             // not held while the disk is in use
-	entries map[string]stateEntry  // by the text of a stateName
-	version uint64                 // of entries: each change makes another
-	written uint64                 // the version that is in the file
-	waiting map[string]stateWaiter // by the same name: one, for the newest session
-	busy    time.Time              // since when the disk is in use; zero: it is not
-	hung    bool                   // for longer than slowDisk
+	mu        sync.Mutex             // never held during a disk operation
+	entries   map[string]stateEntry  // by the text of a stateName
+	version   uint64                 // of entries; each change increments it
+	written   uint64                 // the version in the file
+	waiters   map[string]stateWaiter // by the same name; only for the newest session
+	busySince time.Time              // start of the disk operation in progress; zero: none
+	hung      bool                   // it has taken longer than hangAfter
 }
 
 type stateEntry struct {
@@ -54,9 +53,9 @@ type stateFile struct {
 	Upstreams map[string]stateEntry `json:"upstreams"`
 }
 
-// OpenState locks the file at path, reads it, if there is one, and makes sure that it can be
-// written. One of no bytes, as mktemp makes them, says nothing: a replaced file is never
-// empty. The error of a file that another process has open is [durable.ErrLocked].
+// OpenState locks the file at path, reads it if it exists, and makes sure that it can be written. An
+// empty file, such as mktemp makes, counts as new. If another process has the file open, the error is
+// [durable.ErrLocked].
 func OpenState(path string, log *slog.Logger) (*State, error) {
 	s, err := openState(path, log)
 	if err != nil {
@@ -67,7 +66,7 @@ func OpenState(path string, log *slog.Logger) (*State, error) {
 }
 
 func openState(path string, log *slog.Logger) (s *State, err error) {
-	if err := checkState(path); err != nil { // before a lock is made beside what is none
+	if err := checkState(path); err != nil { // first, so that no lock file is made next to another file
 		return nil, err
 	}
 	lock, err := durable.Lock(path)
@@ -76,7 +75,7 @@ func openState(path string, log *slog.Logger) (s *State, err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = lock.Close() // nothing was written
+			_ = lock.Close() // its error no longer matters
 		}
 	}()
 	if err := durable.Sweep(path); err != nil {
@@ -85,7 +84,7 @@ func openState(path string, log *slog.Logger) (s *State, err error) {
 	s = &State{
 		path: path, lock: lock, log: log, stop: make(chan struct{}), done: make(chan struct{}),
 		replace: func(contents []byte) error { return durable.Replace(path, contents, 0o600) },
-		version: 1, waiting: make(map[string]stateWaiter),
+		version: 1, waiters: make(map[string]stateWaiter),
 	}
 	if s.entries, err = readState(path); err != nil {
 		return nil, err
@@ -94,7 +93,7 @@ func openState(path string, log *slog.Logger) (s *State, err error) {
 	return s, err
 }
 
-// checkState says why the file at path, if there is one, cannot be a state file.
+// checkState returns an error if the file at path exists and cannot be a state file.
 func checkState(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -110,8 +109,7 @@ func checkState(path string) error {
 	return nil
 }
 
-// readState reads the file, if there is one, after checkState: to open a pipe would wait for
-// its other end.
+// readState reads the file, if it exists. It calls checkState first because opening a pipe would block.
 func readState(path string) (map[string]stateEntry, error) {
 	entries := make(map[string]stateEntry)
 	if err := checkState(path); err != nil {
@@ -132,8 +130,8 @@ func readState(path string) (map[string]stateEntry, error) {
 	return entries, nil
 }
 
-// Check says whether two of the upstreams, which are valid, would resume the same stored
-// session, such as that of a URL with the hosts of both.
+// Check returns an error if two of the upstreams would resume the same stored session, such as that of
+// a URL with the hosts of both. The upstreams must be valid.
 func (s *State) Check(upstreams []Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,7 +140,7 @@ func (s *State) Check(upstreams []Config) error {
 		name := upstreams[i].stateName()
 		stored := s.find(name)
 		if other, found := finds[stored]; found && stored != "" {
-			return fmt.Errorf("--state: both %s and %s could resume the session of %s in %s; run one without the other once, and it is that one's",
+			return fmt.Errorf("--state: both %s and %s could resume the session of %s in %s; run one of them alone once to assign it",
 				Label(other), Label(name.String()), Label(stored), s.path)
 		}
 		finds[stored] = name.String()
@@ -150,12 +148,12 @@ func (s *State) Check(upstreams []Config) error {
 	return nil
 }
 
-// find is the stored name with most hosts in common with n; of several, n itself or else the
-// first; empty: there is none.
+// find returns the stored name that shares the most hosts with n. Among equals, it prefers n itself,
+// then the first in order. Empty: none shares a host.
 func (s *State) find(n stateName) (stored string) {
 	most := 0
 	for _, text := range slices.Sorted(maps.Keys(s.entries)) {
-		hosts := parseStateName(text).common(n)
+		hosts := parseStateName(text).commonHosts(n)
 		if hosts > most || hosts > 0 && hosts == most && text == n.String() {
 			stored, most = text, hosts
 		}
@@ -163,8 +161,8 @@ func (s *State) find(n stateName) (stored string) {
 	return stored
 }
 
-// claim is what is known of an upstream; zero when nothing is. It is kept under n from now
-// on, if it was stored with another list of hosts.
+// claim returns the stored entry of an upstream; zero if there is none. If it was stored under another
+// list of hosts, it is moved to n.
 func (s *State) claim(n stateName) stateEntry {
 	if s == nil {
 		return stateEntry{}
@@ -183,14 +181,14 @@ func (s *State) claim(n stateName) stateEntry {
 	return e
 }
 
-// set notes how far the upstream of a stateName has come.
+// set updates the entry of the upstream with the text of a stateName.
 func (s *State) set(name string, e stateEntry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.put(name, e)
 }
 
-// put changes an entry. The caller has mu.
+// put updates an entry. The caller holds mu.
 func (s *State) put(name string, e stateEntry) {
 	if s.entries[name] != e {
 		s.entries[name] = e

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// stateName is what an upstream goes by in the state file. Its text is the URL, with each
-// host's port.
+// stateName is the name of an upstream in the state file. Its text is the URL with the port of each
+// host.
 type stateName struct {
 	scheme string
 	hosts  []string // HOST:PORT
-	target string   // what follows the hosts: path, topic, filters
+	target string   // the part after the hosts: path, topic, filters
 }
 
-// stateName is the upstream's.
+// stateName returns the name of the upstream.
 func (c *Config) stateName() stateName {
 	n := parseStateName(c.URL)
 	n.hosts = nil
@@ -23,8 +23,7 @@ func (c *Config) stateName() stateName {
 	return n
 }
 
-// parseStateName parses the text of one. Hosts are names without case (RFC 3986, section
-// 3.2.2).
+// parseStateName parses the text of a stateName. Hosts are case-insensitive (RFC 3986, section 3.2.2).
 func parseStateName(text string) (n stateName) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	end := strings.IndexAny(rest, "/?#")
@@ -38,9 +37,9 @@ func (n stateName) String() string {
 	return n.scheme + "://" + strings.Join(n.hosts, ",") + n.target
 }
 
-// common is how many hosts two names share, of which one may be the other's with another
-// list of hosts; 0: they are of different feeds.
-func (n stateName) common(m stateName) (hosts int) {
+// commonHosts returns how many hosts two names share; 0 if scheme or target differ: then they name
+// different feeds.
+func (n stateName) commonHosts(m stateName) (hosts int) {
 	if n.scheme != m.scheme || n.target != m.target {
 		return 0
 	}
@@ -52,6 +51,6 @@ func (n stateName) common(m stateName) (hosts int) {
 	return hosts
 }
 
-// SameSession says whether both upstreams could find one session in a [State]: scheme and
-// what follows the hosts are the same, and they share a host.
-func SameSession(a, b Config) bool { return a.stateName().common(b.stateName()) > 0 }
+// SameSession reports whether both upstreams could resume the same session of a [State]: their URLs
+// differ only in the hosts, and they share one.
+func SameSession(a, b Config) bool { return a.stateName().commonHosts(b.stateName()) > 0 }

@@ -79,7 +79,7 @@ func TestStateName(t *testing.T) {
 	if got := cfg.stateName().String(); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if n := parseStateName(want); n.String() != want || n.common(cfg.stateName()) != 2 {
+	if n := parseStateName(want); n.String() != want || n.commonHosts(cfg.stateName()) != 2 {
 		t.Errorf("%+v", n)
 	}
 }

@@ -24,23 +24,23 @@ const (
 	lingering
 	stateCount
 
-	same = stateCount // of a transition: the state stays
+	same = stateCount // in a transition: the state does not change
 )
 
 // stateTable names and explains the states.
 var stateTable = [stateCount]struct{ name, means string }{
-	offline:      {"offline", "there is no connection, and no dial"},
-	dialing:      {"dialing", "a goroutine connects"},
-	login:        {"login", "connected; the protocol is not ready"},
-	open:         {"open", "messages come"},
-	stopSent:     {"stopSent", "the peer was asked to send no more; messages come until it answers"},
-	stopAnswered: {"stopAnswered", "it has answered; what it was about to send is still read"},
-	finishing:    {"finishing", "we end the connection; what was read is finished and acked"},
-	closeWait:    {"closeWait", "the peer has closed; what was read is finished and acked"},
-	closing:      {"closing", "our close is on its way out"},
-	closeReply:   {"closeReply", "our close, which answers the peer's, is on its way out"},
-	awaitClose:   {"awaitClose", "everything is sent; the peer is to close before we do"},
-	lingering:    {"lingering", "our sending side is closed; the peer's TCP acks and its close are awaited"},
+	offline:      {"offline", "no connection and no dial"},
+	dialing:      {"dialing", "a goroutine is connecting"},
+	login:        {"login", "connected; the login has not succeeded yet"},
+	open:         {"open", "the peer sends messages"},
+	stopSent:     {"stopSent", "we have asked the peer to stop sending; it sends messages until it answers"},
+	stopAnswered: {"stopAnswered", "the peer has answered; its last messages are still read"},
+	finishing:    {"finishing", "we are ending the connection; messages that were read are finished and acked"},
+	closeWait:    {"closeWait", "the peer has closed; messages that were read are finished and acked"},
+	closing:      {"closing", "our close is being sent"},
+	closeReply:   {"closeReply", "our close, in reply to the peer's, is being sent"},
+	awaitClose:   {"awaitClose", "everything is sent; the peer must close first"},
+	lingering:    {"lingering", "our sending side is closed; waiting for the peer's TCP acks and its close"},
 }
 
 func (s state) String() string { return stateTable[s].name }
@@ -58,41 +58,41 @@ func in(of ...state) stateSet {
 
 func (set stateSet) has(s state) bool { return set&(1<<s) != 0 }
 
-// What a connection does in which states.
+// The states in which a connection does something.
 var (
 	sends    = in(login, open, stopSent, stopAnswered, finishing, closeWait, closing, closeReply)
-	decodes  = in(login, open, stopSent, stopAnswered, finishing, closeWait) // and dispatches what was read
+	decodes  = in(login, open, stopSent, stopAnswered, finishing, closeWait) // and dispatches
 	reads    = in(login, open, stopSent, stopAnswered)
-	receives = in(open, stopSent)                     // messages: silence is suspicious
-	finishes = in(stopAnswered, finishing, closeWait) // the close follows once everything is acked
-	closes   = in(closing, closeReply)                // nothing follows our close
+	receives = in(open, stopSent)                     // expects messages: silence is suspicious
+	finishes = in(stopAnswered, finishing, closeWait) // closes once everything is acked
+	closes   = in(closing, closeReply)                // sends our close, the last thing to send
 	lingers  = in(awaitClose, lingering)              // reads and discards
-	watches  = sends&^in(login) | lingers             // the path, while bytes are unacknowledged
+	watches  = sends&^in(login) | lingers             // watches the path while bytes are unacknowledged
 	anyState = ^stateSet(0)
 )
 
-// event is what may move a connection to another state.
+// event is something that may change the state of a connection.
 type event uint8
 
 const (
-	evRedial      event = iota // the time of the next dial has come
-	evDialed                   // the dial has succeeded
-	evDialFailed               // the dial has failed
-	evReady                    // the login has succeeded
-	evRefused                  // the login cannot succeed, or is redirected: close at once
-	evPeerClose                // the protocol's close: the peer sends no more
-	evEndOfStream              // the end of the stream, where that is the protocol's close
-	evFault                    // the peer has broken the protocol
-	evDrain                    // the gateway is to end, and nothing needs to be received again
-	evRedelivered              // a drain has received again all that can be acked only then
-	evSendFault                // the kernel accepts no more bytes
-	evLost                     // the connection has failed: a reset, a timeout, an end without a close
-	evAllAcked                 // everything that was read is acked, and the acks are sent
-	evGraceOver                // the time for that is over
-	evAllSent                  // our close is sent, and the peer is to close first
-	evSendClosed               // our close is sent, and our sending side is closed
-	evShutFault                // our sending side cannot be closed
-	evLingerOver               // the peer has closed, or has had the time to
+	evRedial          event = iota // it is time for the next dial
+	evDialed                       // the dial succeeded
+	evDialFailed                   // the dial failed
+	evReady                        // the login succeeded
+	evRefused                      // the login was refused or redirected: close at once
+	evPeerClose                    // the peer sent the protocol's close
+	evEndOfStream                  // the stream ended, which is the protocol's close
+	evProtocolError                // the peer violated the protocol
+	evDrain                        // the gateway is to end, and needs no redelivery
+	evRedelivered                  // a drain has received all the redeliveries it needs
+	evSendFailed                   // the kernel accepts no more bytes
+	evLost                         // the connection failed: a reset, a timeout, an end without a close
+	evAllAcked                     // everything that was read is acked, and the acks are sent
+	evGraceExpired                 // the time for that has expired
+	evAllSent                      // our close is sent; the peer must close first
+	evSendClosed                   // our close is sent and our sending side is closed
+	evCloseSendFailed              // our sending side cannot be closed
+	evLingerEnded                  // the peer has closed, or its time to do so has expired
 	eventCount
 )
 
@@ -100,18 +100,18 @@ const (
 var eventTable = [eventCount]string{
 	"redial time", "dial succeeded", "dial failed", "login succeeded", "login refused", "peer's close",
 	"end of stream", "protocol error", "drain", "all redelivered", "send failed", "connection lost",
-	"all acked", "grace over", "all sent", "sending side closed", "sending side cannot be closed", "linger over",
+	"all acked", "grace expired", "all sent", "sending side closed", "cannot close sending side", "linger ended",
 }
 
 func (e event) String() string { return eventTable[e] }
 
-// about is what is known of an event; which fields are set depends on it.
-type about struct {
+// details describes an event. The event determines which fields are set.
+type details struct {
 	now   time.Duration
 	code  wire.CloseCode // for the protocol's close
-	doing string         // what failed
-	err   error          // why
-	clean bool           // the peer's close is one that --exit-on-close counts
+	doing string         // the operation that failed
+	err   error          // why it failed
+	clean bool           // the peer's close is clean (--exit-on-close)
 	dial  *dialResult
 	ready *wire.Event
 }
@@ -123,63 +123,62 @@ type guard struct {
 }
 
 var (
-	canStop   = &guard{"the peer can be asked to send no more", func(c *conn) bool { return c.l.set.codec.CanStop && c.l.stop.err == nil }}
+	canStop   = &guard{"the peer can be asked to stop sending", func(c *conn) bool { return c.l.set.codec.CanStop && c.l.stop.err == nil }}
 	eofCloses = &guard{"the end of the stream is the close", func(c *conn) bool { return c.l.set.codec.EOFIsClose }}
 	noAcks    = &guard{"no ack is unsent", func(c *conn) bool { return !c.l.out.Acks() }}
 )
 
-// transition is a row of the table: in one of the states from, on the event, if the guard
-// holds, the action is done and the state becomes to.
+// transition is a row of the table: in one of the states from, on the event on, if the guard when
+// holds, the action do runs and the state becomes to.
 type transition struct {
 	from stateSet
 	on   event
-	when *guard                 // nil: always
-	does string                 // in docs/design.md
-	do   func(c *conn, x about) // nil: nothing
+	when *guard                   // nil: always
+	doc  string                   // describes do in docs/design.md
+	do   func(c *conn, x details) // nil: nothing
 	to   state
 }
 
-// transitions is all that can happen to a connection. Of the rows for a state and an event,
-// the first whose guard holds counts. An event without a row cannot happen in that state, and
-// would be ignored. An action raises no event: that would be an initialization cycle, which
-// the compiler refuses.
+// transitions defines everything that can happen to a connection. The first row that matches the state
+// and the event, and whose guard holds, applies. An event without a row cannot occur in that state, and
+// would be ignored. Actions raise no events: the compiler would reject the initialization cycle.
 var transitions = [...]transition{
 	{in(offline), evRedial, nil, "start a dial", (*conn).startDial, dialing},
 	{in(offline), evDrain, nil, "end the loop if no worker has a message", (*conn).endIdle, same},
-	{in(dialing), evDialed, nil, "take the socket", (*conn).begin, login},
+	{in(dialing), evDialed, nil, "take the socket", (*conn).beginLogin, login},
 	{in(dialing), evDialFailed, nil, "set the time of the next dial", (*conn).dialFailed, offline},
 	{in(dialing), evDrain, nil, "cancel the dial", (*conn).cancelDial, same},
 
-	{in(login), evReady, nil, "begin or resume the session", (*conn).ready, open},
-	{in(login), evRefused, nil, "begin the close, without grace", (*conn).closeNow, finishing},
-	{in(login), evPeerClose, nil, "begin the close, without grace", (*conn).peerRefuses, closeWait},
+	{in(login), evReady, nil, "begin or resume the session", (*conn).becomeReady, open},
+	{in(login), evRefused, nil, "begin the close, without grace", (*conn).closeAtOnce, finishing},
+	{in(login), evPeerClose, nil, "begin the close, without grace", (*conn).answerRefusal, closeWait},
 
-	{in(open), evPeerClose, nil, "begin the close", (*conn).peerCloses, closeWait},
-	{in(login, open), evEndOfStream, nil, "begin the close", (*conn).peerCloses, closeWait},
-	{in(login, open, stopSent), evFault, nil, "begin the close, with a short grace", (*conn).peerFails, finishing},
-	{in(open), evDrain, canStop, "ask the peer to send no more", (*conn).askToStop, stopSent},
-	{in(login, open), evDrain, nil, "begin the close", (*conn).shutDown, finishing},
-	{in(open), evRedelivered, nil, "begin the close", (*conn).shutDown, finishing},
+	{in(open), evPeerClose, nil, "begin the close", (*conn).answerClose, closeWait},
+	{in(login, open), evEndOfStream, nil, "begin the close", (*conn).answerClose, closeWait},
+	{in(login, open, stopSent), evProtocolError, nil, "begin the close, with a short grace", (*conn).shortenGrace, finishing},
+	{in(open), evDrain, canStop, "ask the peer to stop sending", (*conn).askToStop, stopSent},
+	{in(login, open), evDrain, nil, "begin the close", (*conn).beginClose, finishing},
+	{in(open), evRedelivered, nil, "begin the close", (*conn).beginClose, finishing},
 
-	{in(stopSent, stopAnswered), evPeerClose, nil, "begin the close, but read on for a moment", (*conn).peerStops, stopAnswered},
-	{in(stopSent, stopAnswered), evEndOfStream, nil, "begin the close", (*conn).peerCloses, stopAnswered},
-	{in(finishing, closeWait), evPeerClose, nil, "restart the grace", (*conn).peerCloses, closeWait},
-	{in(finishing), evFault, nil, "shorten the grace", (*conn).peerFails, finishing},
-	{in(stopAnswered, closeWait), evFault, nil, "shorten the grace", (*conn).peerFails, closeWait},
+	{in(stopSent, stopAnswered), evPeerClose, nil, "begin the close, but keep reading for a moment", (*conn).stopConfirmed, stopAnswered},
+	{in(stopSent, stopAnswered), evEndOfStream, nil, "begin the close", (*conn).answerClose, stopAnswered},
+	{in(finishing, closeWait), evPeerClose, nil, "restart the grace", (*conn).answerClose, closeWait},
+	{in(finishing), evProtocolError, nil, "shorten the grace", (*conn).shortenGrace, finishing},
+	{in(stopAnswered, closeWait), evProtocolError, nil, "shorten the grace", (*conn).shortenGrace, closeWait},
 	{in(finishing), evAllAcked, nil, "send the protocol's close", (*conn).sendClose, closing},
-	{in(finishing), evGraceOver, nil, "send the protocol's close", (*conn).sendClose, closing},
+	{in(finishing), evGraceExpired, nil, "send the protocol's close", (*conn).sendClose, closing},
 	{in(stopAnswered, closeWait), evAllAcked, nil, "send the protocol's close", (*conn).sendClose, closeReply},
-	{in(stopAnswered, closeWait), evGraceOver, nil, "send the protocol's close", (*conn).sendClose, closeReply},
+	{in(stopAnswered, closeWait), evGraceExpired, nil, "send the protocol's close", (*conn).sendClose, closeReply},
 
 	{closes, evAllSent, nil, "begin to linger", (*conn).linger, awaitClose},
 	{closes, evSendClosed, nil, "begin to linger", (*conn).linger, lingering},
-	{in(closeReply), evShutFault, nil, "begin to linger: its last bytes may be unread", (*conn).linger, awaitClose},
-	{in(closing), evShutFault, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
-	{lingers, evLingerOver, nil, "count destroyed acks, set the time of the next dial", (*conn).endLinger, offline},
+	{in(closeReply), evCloseSendFailed, nil, "begin to linger, as its last bytes may be unread", (*conn).linger, awaitClose},
+	{in(closing), evCloseSendFailed, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
+	{lingers, evLingerEnded, nil, "count destroyed acks, set the time of the next dial", (*conn).endLinger, offline},
 
-	{decodes &^ in(login), evSendFault, eofCloses, "stop acking, read to the end of the stream", (*conn).readOn, same},
-	{in(closeReply), evSendFault, noAcks, "drop the rest of the close, begin to linger", (*conn).dropClose, awaitClose},
-	{sends, evSendFault, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
+	{decodes &^ in(login), evSendFailed, eofCloses, "stop acking, keep reading to the end of the stream", (*conn).keepReading, same},
+	{in(closeReply), evSendFailed, noAcks, "drop the rest of the close, begin to linger", (*conn).dropClose, awaitClose},
+	{sends, evSendFailed, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
 	{sends, evLost, nil, "count destroyed acks, set the time of the next dial", (*conn).endFailed, offline},
 
 	{in(stopSent) | finishes | closes | lingers, evDrain, nil, "", nil, same},
@@ -189,8 +188,8 @@ var transitions = [...]transition{
 // is reports whether the connection is in one of the states.
 func (c *conn) is(set stateSet) bool { return set.has(c.state) }
 
-// on runs the row of the table for an event, if there is one.
-func (c *conn) on(e event, x about) {
+// on handles an event: it runs the action of its row in the table and sets the state.
+func (c *conn) on(e event, x details) {
 	row := c.find(e)
 	if c.observe != nil {
 		c.observe(c.state, e, row)
@@ -207,7 +206,7 @@ func (c *conn) on(e event, x about) {
 	}
 }
 
-// find returns the row of the table for an event now; -1: there is none.
+// find returns the index of the row for an event in the current state; -1: there is none.
 func (c *conn) find(e event) int {
 	for i := range transitions {
 		t := &transitions[i]

@@ -48,8 +48,8 @@ func TestTransitionsAreUnambiguous(t *testing.T) {
 		if row.from == 0 || row.from>>stateCount != 0 || row.on >= eventCount || row.to > same {
 			t.Errorf("row %d, %v: a state or event that does not exist", i, row.on)
 		}
-		if (row.do == nil) != (row.does == "") {
-			t.Errorf("row %d, %v: it says that it does %q", i, row.on, row.does)
+		if (row.do == nil) != (row.doc == "") {
+			t.Errorf("row %d, %v: it says that it does %q", i, row.on, row.doc)
 		}
 		row.from.each(func(s state) { rows[key{s, row.on}] = append(rows[key{s, row.on}], row) })
 	}
@@ -130,8 +130,8 @@ func (c *transitionLog) observe(s state, e event, row int) {
 	delete(c.left, rowName(s, &transitions[row]))
 }
 
-// complain reports the rows that were not taken.
-func (c *transitionLog) complain(seeds uint64) {
+// reportMissing reports the rows that were not taken.
+func (c *transitionLog) reportMissing(seeds uint64) {
 	for name := range c.left {
 		c.t.Errorf("%d seeds do not get to %s", seeds, name)
 	}
@@ -147,7 +147,7 @@ func TestTransitionsHappen(t *testing.T) {
 		runSchedule(t, seed, func(l *loop) { l.conn.observe = c.observe })
 	}
 	t.Logf("%d seeds", seed)
-	c.complain(seed)
+	c.reportMissing(seed)
 }
 
 // TestSimulatedTransitions: the simulation takes every row that FG/1 has, too.
@@ -159,12 +159,12 @@ func TestSimulatedTransitions(t *testing.T) {
 	c := newTransitionLog(t, func(s state, row *transition) bool {
 		switch {
 		case in(stopSent, stopAnswered).has(s), row.to == stopSent, row.when == eofCloses,
-			row.on == evRefused, row.on == evEndOfStream, row.on == evAllSent, row.on == evShutFault:
+			row.on == evRefused, row.on == evEndOfStream, row.on == evAllSent, row.on == evCloseSendFailed:
 			return true // FG/1 has none of it
-		case s == login && row.on == evFault, s == closeWait && !in(closeReply, offline).has(row.to) && row.on != evDrain:
+		case s == login && row.on == evProtocolError, s == closeWait && !in(closeReply, offline).has(row.to) && row.on != evDrain:
 			return true // the server keeps to the protocol, and the decoder stops behind its close
 		}
-		return s == closeReply && row.on == evSendFault && row.when == nil // without a grace, no ack is unsent
+		return s == closeReply && row.on == evSendFailed && row.when == nil // without a grace, no ack is unsent
 	})
 	seed := uint64(1)
 	for ; seed < most && len(c.left) > 0 && !t.Failed(); seed++ {
@@ -173,7 +173,7 @@ func TestSimulatedTransitions(t *testing.T) {
 		}
 	}
 	t.Logf("%d seeds", seed)
-	c.complain(seed)
+	c.reportMissing(seed)
 }
 
 // TestStatesInDesign: docs/design.md has the tables as they are.
@@ -220,7 +220,7 @@ func stateDocs() []byte {
 	b.WriteString("\n| in | on | does | then |\n| --- | --- | --- | --- |\n")
 	for i := range transitions {
 		row := &transitions[i]
-		on, then, does := row.on.String(), "stays", row.does
+		on, then, does := row.on.String(), "stays", row.doc
 		if row.when != nil {
 			on += ", if " + row.when.name
 		}

@@ -10,45 +10,45 @@ import (
 )
 
 const (
-	// statePeriod is how often a changed state is written. Users are promised that it
-	// is at most 1 s old.
+	// statePeriod is how often a changed state is written. Users are promised that the file is at
+	// most 1 s old.
 	statePeriod = 500 * time.Millisecond
-	// slowDisk is how long the disk may take until it is reported.
-	slowDisk = 2 * time.Second
+	// hangAfter is how long a disk operation may take before it is reported.
+	hangAfter = 2 * time.Second
 )
 
-// stateWaiter waits for a write of the version, or of a later one.
+// stateWaiter waits until version, or a later one, is written.
 type stateWaiter struct {
 	version uint64
 	done    func(error)
 }
 
-// begin notes a new session of an upstream's and has it written at once: a process that
-// dies before the next write must not take the session's name with it, for nobody
-// could ask for its messages again. done is called once, from any goroutine, when the file
-// names the session or the write has failed; the next write is then another try. It is not
-// called as long as the disk hangs, nor, if the upstream begins another session first, at all.
+// begin stores a new session of an upstream and writes it at once. If the process died before the next
+// periodic write, the session's name would be lost, and nobody could resume it. done is called at most
+// once, on any goroutine: with nil once the file contains the session, or with an error if a write
+// failed, which will be retried. It is not called while the disk hangs, nor if the upstream begins
+// another session first.
 func (s *State) begin(name string, e stateEntry, done func(error)) {
 	s.mu.Lock()
 	s.put(name, e)
-	s.waiting[name] = stateWaiter{s.version, done}
+	s.waiters[name] = stateWaiter{s.version, done}
 	s.mu.Unlock()
 	s.wake()
 }
 
-// start starts the goroutine that writes.
+// start starts the writing goroutine.
 func (s *State) start() {
 	wake := make(chan struct{}, 1)
 	s.wake = func() {
 		select {
 		case wake <- struct{}{}:
-		default: // it will look anyway
+		default: // a wake-up is pending
 		}
 	}
 	go s.run(wake)
 }
 
-// run writes whenever wake asks for it, and else every statePeriod.
+// run writes on every wake-up, and every statePeriod.
 func (s *State) run(wake <-chan struct{}) {
 	defer close(s.done)
 	tick := time.NewTicker(statePeriod)
@@ -62,12 +62,12 @@ func (s *State) run(wake <-chan struct{}) {
 		case <-wake:
 			s.useDisk(func() { err = s.write() })
 		case <-tick.C:
-			s.useDisk(func() { s.restore(); err = s.write() })
+			s.useDisk(func() { s.rewriteIfRemoved(); err = s.write() })
 		}
 		if (err != nil) != failing {
 			failing = err != nil
 			if failing {
-				s.log.Error("cannot write the state; will go on trying", "path", s.path, "error", err)
+				s.log.Error("cannot write the state; will keep trying", "path", s.path, "error", err)
 			} else {
 				s.log.Info("state is written again", "path", s.path)
 			}
@@ -75,32 +75,32 @@ func (s *State) run(wake <-chan struct{}) {
 	}
 }
 
-// useDisk calls do, which may take as long as the disk hangs, and reports it if it does.
+// useDisk runs a disk operation and reports it if it hangs.
 func (s *State) useDisk(do func()) {
 	began := time.Now()
 	s.mu.Lock()
-	s.busy = began
+	s.busySince = began
 	s.mu.Unlock()
-	slow := time.AfterFunc(slowDisk, func() { s.slow(began) })
+	slow := time.AfterFunc(hangAfter, func() { s.reportHang(began) })
 	do()
 	slow.Stop()
 	s.mu.Lock()
 	hung := s.hung
-	s.busy, s.hung = time.Time{}, false
+	s.busySince, s.hung = time.Time{}, false
 	s.mu.Unlock()
 	if hung {
-		s.log.Info("the disk of --state answers again", "path", s.path, "after", time.Since(began).Round(time.Millisecond))
+		s.log.Info("the disk of --state responds again", "path", s.path, "after", time.Since(began).Round(time.Millisecond))
 	}
 }
 
-// slow reports that what began then is still not done.
-func (s *State) slow(began time.Time) {
+// reportHang reports that the disk operation that began at began is still running, if it is.
+func (s *State) reportHang(began time.Time) {
 	s.mu.Lock()
-	hung := s.busy.Equal(began)
+	hung := s.busySince.Equal(began)
 	s.hung = s.hung || hung
 	s.mu.Unlock()
 	if hung {
-		s.log.Warn("the disk of --state hangs; messages of new sessions wait for it", "path", s.path, "for", slowDisk)
+		s.log.Warn("the disk of --state hangs; messages of new sessions wait for it", "path", s.path, "for", hangAfter)
 	}
 }
 
@@ -111,25 +111,26 @@ func (s *State) Ready() error {
 	if !s.hung {
 		return nil
 	}
-	return fmt.Errorf("--state: the disk of %s has hung for %v", s.path, time.Since(s.busy).Round(time.Second))
+	return fmt.Errorf("--state: the disk of %s has hung for %v", s.path, time.Since(s.busySince).Round(time.Second))
 }
 
-// Unwritten returns an error if the file may be behind. It is for a process that ends without Close.
+// Unwritten returns an error if the file may be out of date. It is for a process that exits without
+// Close.
 func (s *State) Unwritten() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	used := time.Since(s.busy)
+	used := time.Since(s.busySince)
 	switch {
-	case !s.busy.IsZero() && used > statePeriod:
-		return fmt.Errorf("--state: %s may be behind: its disk has not answered for %v", s.path, used.Round(time.Millisecond))
+	case !s.busySince.IsZero() && used > statePeriod:
+		return fmt.Errorf("--state: %s may be behind: its disk has not responded for %v", s.path, used.Round(time.Millisecond))
 	case s.written != s.version:
 		return fmt.Errorf("--state: %s may be behind", s.path)
 	}
 	return nil
 }
 
-// restore sees to it that a file which was removed is written again.
-func (s *State) restore() {
+// rewriteIfRemoved makes the next write replace the file if it was removed.
+func (s *State) rewriteIfRemoved() {
 	if _, err := os.Stat(s.path); err != nil {
 		s.mu.Lock()
 		s.version++
@@ -137,22 +138,22 @@ func (s *State) restore() {
 	}
 }
 
-// write replaces the file if anything has changed since it was written.
+// write replaces the file if the state has changed since the last write.
 func (s *State) write() error {
 	entries, version := s.snapshot()
 	if entries == nil {
-		s.finished(version, nil)
+		s.writeEnded(version, nil)
 		return nil
 	}
 	b, err := encodeState(entries)
 	if err == nil {
 		err = s.replace(b)
 	}
-	s.finished(version, err)
+	s.writeEnded(version, err)
 	return err
 }
 
-// snapshot is a copy of the entries, and their version; nil: they are in the file.
+// snapshot returns a copy of the entries and their version. The copy is nil if the file is up to date.
 func (s *State) snapshot() (map[string]stateEntry, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,18 +168,18 @@ func encodeState(entries map[string]stateEntry) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// finished takes the outcome of a write of a version of the entries, and passes it to those
-// who wait for that version or an earlier one.
-func (s *State) finished(version uint64, err error) {
+// writeEnded records the outcome of writing a version and passes it to those who wait for that version
+// or an earlier one.
+func (s *State) writeEnded(version uint64, err error) {
 	s.mu.Lock()
 	if err == nil {
 		s.written = version
 	}
 	var done []func(error)
-	for name, w := range s.waiting {
+	for name, w := range s.waiters {
 		if w.version <= version {
 			done = append(done, w.done)
-			delete(s.waiting, name)
+			delete(s.waiters, name)
 		}
 	}
 	s.mu.Unlock()
@@ -187,14 +188,13 @@ func (s *State) finished(version uint64, err error) {
 	}
 }
 
-// Close writes the state a last time and gives back the lock. It takes as long as the disk
-// hangs.
+// Close writes the state a last time and releases the lock. It blocks while the disk hangs.
 func (s *State) Close() error {
 	close(s.stop)
 	<-s.done
 	var err error
 	s.useDisk(func() {
-		s.restore()
+		s.rewriteIfRemoved()
 		err = errors.Join(s.write(), s.lock.Close())
 	})
 	if err != nil {

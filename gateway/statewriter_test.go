@@ -27,10 +27,10 @@ func stateOn(t *testing.T, log *testkit.Log, disk func(write func() error) error
 	return s
 }
 
-// hangs is a disk that writes only while it is let.
-type hangs struct{ wait atomic.Pointer[chan struct{}] }
+// hangingDisk is a disk that writes only while it is let.
+type hangingDisk struct{ wait atomic.Pointer[chan struct{}] }
 
-func (h *hangs) write(do func() error) error {
+func (h *hangingDisk) write(do func() error) error {
 	if wait := h.wait.Load(); wait != nil {
 		<-*wait
 	}
@@ -38,7 +38,7 @@ func (h *hangs) write(do func() error) error {
 }
 
 // hang stops the disk until the function is called, or the test ends.
-func (h *hangs) hang(t *testing.T) (letGo func()) {
+func (h *hangingDisk) hang(t *testing.T) (letGo func()) {
 	wait := make(chan struct{})
 	h.wait.Store(&wait)
 	letGo = func() {
@@ -50,9 +50,9 @@ func (h *hangs) hang(t *testing.T) (letGo func()) {
 	return letGo
 }
 
-// held sends a message that is to wait, and sees by the answer to a PING behind it, in the same
+// sendHeld sends a message that is to wait, and sees by the answer to a PING behind it, in the same
 // segment, that it was read and that the loop turns.
-func (c *feedConn) held(seq uint64) {
+func (c *feedConn) sendHeld(seq uint64) {
 	c.t.Helper()
 	b := fg1.AppendFrame(nil, fg1.Data, 0, 0, seq, []byte("x"))
 	c.send(fg1.AppendFrame(b, fg1.Ping, 0, 0, seq, nil))
@@ -62,7 +62,7 @@ func (c *feedConn) held(seq uint64) {
 // TestStateDiskHangs: while it does, loops turn, messages of a known session go on, and those
 // of a new one wait until it is in the file. It is reported, and a drain does not wait.
 func TestStateDiskHangs(t *testing.T) {
-	var disk hangs
+	var disk hangingDisk
 	var log testkit.Log
 	state := stateOn(t, &log, disk.write)
 	var handled atomic.Int64
@@ -79,7 +79,7 @@ func TestStateDiskHangs(t *testing.T) {
 
 	letGo := disk.hang(t)
 	fresh := feeds[1].login(1, `{"session":"new"}`)
-	fresh.held(1)
+	fresh.sendHeld(1)
 	testkit.Eventually(t, "the report of the disk", func() bool { return state.Ready() != nil })
 	if err := state.Ready(); !strings.Contains(err.Error(), "--state: the disk of "+state.path) {
 		t.Error(err)
@@ -97,7 +97,7 @@ func TestStateDiskHangs(t *testing.T) {
 	if fresh.hello.Session != "new" {
 		t.Errorf("HELLO asks for %q", fresh.hello.Session)
 	}
-	fresh.held(1)
+	fresh.sendHeld(1)
 	gateways[1].cancel()
 	fresh.expect(fg1.Bye, fg1.CodeShuttingDown, 0)
 	fresh.Close()
@@ -112,7 +112,7 @@ func TestStateDiskHangs(t *testing.T) {
 	}
 
 	letGo()
-	testkit.Eventually(t, "a healthy disk", func() bool { return state.Ready() == nil && log.Has("answers again") })
+	testkit.Eventually(t, "a healthy disk", func() bool { return state.Ready() == nil && log.Has("responds again") })
 	known.bye()
 	known.expect(fg1.Bye, 0, 0)
 	known.Close()
@@ -127,9 +127,9 @@ func TestStateDiskHangs(t *testing.T) {
 	}
 }
 
-// TestStateDiskComesBack: then the messages that have waited are processed.
-func TestStateDiskComesBack(t *testing.T) {
-	var disk hangs
+// TestStateDiskRecovers: then the messages that have waited are processed.
+func TestStateDiskRecovers(t *testing.T) {
+	var disk hangingDisk
 	var log testkit.Log
 	state := stateOn(t, &log, disk.write)
 	defer state.Close()
@@ -139,10 +139,10 @@ func TestStateDiskComesBack(t *testing.T) {
 	cfg.State = state
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"first"}`)
-	conn.held(1)
+	conn.sendHeld(1)
 	conn.Close() // the write of this session is under way
 	conn = feed.login(1, `{"session":"second"}`)
-	conn.held(1)
+	conn.sendHeld(1)
 	letGo()
 	conn.expect(fg1.Ack, 0, 1)
 	if e := state.get(feed.url()); e.Session != "second" {
@@ -191,9 +191,9 @@ func TestSessionThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestSecretSessionWaitsForNothing: it will not be in the file.
-func TestSecretSessionWaitsForNothing(t *testing.T) {
-	var disk hangs
+// TestSecretSessionDoesNotWait: it will not be in the file.
+func TestSecretSessionDoesNotWait(t *testing.T) {
+	var disk hangingDisk
 	var log testkit.Log
 	state := stateOn(t, &log, disk.write)
 	defer state.Close()
@@ -221,18 +221,18 @@ func TestLateReport(t *testing.T) {
 	s := &State{log: log.Logger()}
 	before := time.Now().Add(-time.Hour)
 	s.useDisk(func() {
-		s.slow(before)
+		s.reportHang(before)
 		if err := s.Ready(); err != nil || log.Has("hangs") {
 			t.Errorf("%v, %s", err, log.String())
 		}
-		s.slow(s.busy)
-		s.slow(before)
+		s.reportHang(s.busySince)
+		s.reportHang(before)
 		if s.Ready() == nil || log.Count("hangs") != 1 {
 			t.Errorf("a disk that hangs is not reported once: %s", log.String())
 		}
 	})
-	s.slow(before)
-	if err := s.Ready(); err != nil || !log.Has("answers again") {
+	s.reportHang(before)
+	if err := s.Ready(); err != nil || !log.Has("responds again") {
 		t.Errorf("%v, %s", err, log.String())
 	}
 }
@@ -240,11 +240,11 @@ func TestLateReport(t *testing.T) {
 // TestOlderWriteEnds: its end, which was on its way when the server began another session, does
 // not count for that one.
 func TestOlderWriteEnds(t *testing.T) {
-	s := session{awaited: 2}
-	if s.recorded(nil, 1, nil); s.awaited != 2 {
+	s := session{awaitedWrite: 2}
+	if s.writeEnded(nil, 1, nil); s.awaitedWrite != 2 {
 		t.Error("the end of an older write ends the wait")
 	}
-	if s.recorded(nil, 2, nil); s.awaited != 0 {
+	if s.writeEnded(nil, 2, nil); s.awaitedWrite != 0 {
 		t.Error("the end of the write does not end the wait")
 	}
 }

@@ -9,33 +9,33 @@ import (
 	"feedgate/worker"
 )
 
-// Stats are a gateway's counters. The loop writes them, once a turn or less
-// often than once a message; any goroutine may read.
+// Stats holds a gateway's counters. The loop updates them at most once per turn or batch, not per
+// message. Any goroutine may read them.
 type Stats struct {
 	Messages   atomic.Uint64 // handed to workers, without duplicates
 	ReadBytes  atomic.Uint64
 	Duplicates atomic.Uint64
-	Refused    atomic.Uint64 // messages refused, by a handler or before one had them
-	// DeadLettered counts refused messages that were kept as dead letters.
+	Refused    atomic.Uint64 // messages refused, by a handler or before they reached one
+	// DeadLettered counts refused messages that were stored as dead letters.
 	DeadLettered atomic.Uint64
-	// Dropped counts messages that a drain found read and not given to a worker.
+	// Dropped counts messages that were read and not given to a handler before a drain.
 	Dropped    atomic.Uint64
 	Gaps       atomic.Uint64 // jumps ahead in the sequence numbers
-	Reconnects atomic.Uint64 // connections lost or ended and tried again
+	Reconnects atomic.Uint64 // connections that ended and were followed by another dial
 	Reads      atomic.Uint64 // system calls that read
 	Flushes    atomic.Uint64 // system calls that wrote
-	Wakeups    atomic.Uint64 // times that the loop was woken by a worker
+	Wakeups    atomic.Uint64 // wake-ups of the loop by workers
 	InFlight   atomic.Int64
 	Watermark  atomic.Uint64 // last contiguous acknowledged sequence number
 	Connected  atomic.Bool   // logged in
-	Logins     atomic.Uint64 // that succeeded
+	Logins     atomic.Uint64 // successful logins
 	Panics     atomic.Uint64 // handler panics
 
-	returned atomic.Uint64 // messages of Messages that no handler had in the end
+	returned atomic.Uint64 // part of Messages that a drain took back before a handler had them
 
-	stalled atomic.Pointer[string] // where messages wait of which none is done; nil: they do not
+	stalled atomic.Pointer[string] // where messages wait during a stall; nil: no stall
 
-	Latency Histogram // read to ack sent, one observation a read batch
+	Latency Histogram // time from read to ack sent, one observation per read
 
 	mu     sync.Mutex
 	acks   map[uint16]uint64 // by code
@@ -43,17 +43,17 @@ type Stats struct {
 	rings  func(yield func(worker int, ring string, depth int))
 }
 
-// Totals are what a gateway has done in its life.
+// Totals are the counters over a gateway's life.
 type Totals struct {
 	Messages     uint64 // handed to workers, without duplicates
 	Acked        uint64 // acknowledged with code 0
 	Refused      uint64
 	DeadLettered uint64
 	Duplicates   uint64
-	Dropped      uint64 // read, and given up by a drain before a worker had them
+	Dropped      uint64 // read, and dropped by a drain
 }
 
-// Totals sums up the counters.
+// Totals returns the totals so far.
 func (s *Stats) Totals() Totals {
 	s.mu.Lock()
 	acked := s.acks[uint16(worker.OK)]
@@ -64,7 +64,7 @@ func (s *Stats) Totals() Totals {
 	}
 }
 
-// Plus is the sum of two.
+// Plus returns the sum of t and o.
 func (t Totals) Plus(o Totals) Totals {
 	return Totals{
 		t.Messages + o.Messages, t.Acked + o.Acked, t.Refused + o.Refused,
@@ -72,7 +72,7 @@ func (t Totals) Plus(o Totals) Totals {
 	}
 }
 
-// Attrs are the keys of the last line of a log.
+// Attrs returns the attributes of the last line of the log.
 func (t Totals) Attrs() []any {
 	return []any{
 		"messages", t.Messages, "acked", t.Acked, "refused", t.Refused,
@@ -98,8 +98,7 @@ func (s *Stats) addError(reason string) {
 	s.errors[reason]++
 }
 
-// expect has the reasons shown before the first error of each, so that a rate over them
-// is right from the start.
+// expect registers the reasons with 0 errors each, so that rates are correct from the first error on.
 func (s *Stats) expect(reasons []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,8 +108,8 @@ func (s *Stats) expect(reasons []string) {
 	}
 }
 
-// Stalled is where messages wait, in words, if none became done for Config.StallAfter; else it
-// is empty.
+// Stalled describes where messages wait if none became done for Config.StallAfter; otherwise it returns
+// "".
 func (s *Stats) Stalled() string {
 	if words := s.stalled.Load(); words != nil {
 		return *words
@@ -118,7 +117,7 @@ func (s *Stats) Stalled() string {
 	return ""
 }
 
-// Acks calls yield with the number of acks sent for each code that there was.
+// Acks calls yield with each code and the number of acks sent with it.
 func (s *Stats) Acks(yield func(code uint16, n uint64)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,8 +126,7 @@ func (s *Stats) Acks(yield func(code uint16, n uint64)) {
 	}
 }
 
-// Errors calls yield with the number of protocol errors for each reason that
-// there was.
+// Errors calls yield with each reason and the number of protocol errors counted for it.
 func (s *Stats) Errors(yield func(reason string, n uint64)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,8 +135,8 @@ func (s *Stats) Errors(yield func(reason string, n uint64)) {
 	}
 }
 
-// RingDepths calls yield with the entries that lie in each worker's rings: "in"
-// to the worker, "out" back from it.
+// RingDepths calls yield with the number of entries in each worker's rings: "in" leads to the worker,
+// "out" back from it.
 func (s *Stats) RingDepths(yield func(worker int, ring string, depth int)) {
 	s.mu.Lock()
 	rings := s.rings
@@ -160,11 +158,11 @@ var latencyBuckets = [...]float64{
 	100e-3, 200e-3, 500e-3, 1, 2, 5, 10, 30,
 }
 
-// Histogram counts durations in latencyBuckets, the last counter for what is
-// beyond them.
+// Histogram counts durations in buckets, whose upper bounds are latencyBuckets. The last counter is for
+// longer ones.
 type Histogram struct {
 	counts [len(latencyBuckets) + 1]atomic.Uint64
-	sum    atomic.Uint64 // bits of a float64 of seconds; one writer
+	sum    atomic.Uint64 // the bits of a float64, in seconds; it has one writer
 }
 
 func (h *Histogram) observe(d time.Duration) {

@@ -6,73 +6,74 @@ import (
 	"time"
 )
 
-// stopping is how the loop comes to its end.
+// stopping is the state of the loop's end.
 type stopping struct {
-	leaving  bool          // the loop is to end, once what was received is finished and acked
-	drained  bool          // drainPool has ended the handlers' input
-	deadline time.Duration // of a drain that the user asked for; 0: there is none
-	aborted  bool          // the loop is to end at once
-	lost     int           // acks that a new session of the server has made void
-	done     bool          // the loop has ended
-	err      error         // why it failed; nil: it has not
+	ending      bool          // the loop is to end once everything received is finished and acked
+	poolDrained bool          // drainPool has ended the handlers' input
+	deadline    time.Duration // of the drain that the user requested; 0: none
+	aborted     bool          // the loop is to end at once
+	lostAcks    int           // messages that cannot be acked because the server began a new session
+	done        bool          // the loop has ended
+	err         error         // nil: it has not failed
 }
 
-// drain begins the end of the gateway that its user asked for.
+// drain begins the drain that the user requested.
 func (l *loop) drain() {
 	if l.stop.deadline != 0 {
 		return
 	}
-	l.stop.deadline = l.world.now() + l.cfg.DrainTimeout
-	l.stop.leaving = true
+	l.stop.deadline = l.env.now() + l.cfg.DrainTimeout
+	l.stop.ending = true
 	l.log.Info("draining", "in_flight", l.track.InFlight(), "timeout", l.cfg.DrainTimeout)
 }
 
 // abort ends the gateway at once.
 func (l *loop) abort() {
-	l.stop.leaving, l.stop.aborted = true, true
+	l.stop.ending, l.stop.aborted = true, true
 }
 
-// fail ends the gateway with an error, after the connection was closed in order.
+// fail ends the gateway with an error, once the connection is closed in order.
 func (l *loop) fail(err error) {
 	if l.stop.err == nil {
 		l.stop.err = err
 	}
-	l.stop.leaving = true
+	l.stop.ending = true
 }
 
-// exit ends the loop. Unfinished messages and unsent acks make it a failure.
+// exit ends the loop, with an error if messages are unfinished or acks unsent.
 func (l *loop) exit() {
 	l.stop.done = true
 	unacked := l.conn.unacked
 	if l.conn.sock != nil {
-		l.out.Transmitted(l.conn.sock.unsent())
+		l.out.Transmitted(l.conn.sock.untransmitted())
 		unacked = l.track.Unacked()
 	}
-	unacked += l.stop.lost
-	unfinished := l.track.Working() + len(l.in.cur.Msgs) - l.in.next
+	unacked += l.stop.lostAcks
+	unfinished := l.track.Working() + len(l.receiver.input.Msgs) - l.receiver.next
 	if unfinished > 0 || unacked > 0 {
 		left := fmt.Errorf("%w: %d unfinished, %d acknowledgements not sent", ErrUnfinished, unfinished, unacked)
 		if at := l.waiting(); at.total() > 0 {
-			left = fmt.Errorf("%w; waiting: %s", left, at.words(l.cfg.SinkLabel, l.cfg.DeadLetterLabel))
+			left = fmt.Errorf("%w; waiting: %s", left, at.describe(l.cfg.SinkLabel, l.cfg.DeadLetterLabel))
 		}
 		l.stop.err = errors.Join(l.stop.err, left)
 	}
 }
 
-// drainPool ends the handlers' input, once: there will be no more messages. After a signal
-// it does so at once, and messages that no worker has are dropped; but if the server was asked
-// to stop, it counts messages as delivered until it answers. If the server has closed,
-// everything that it sent is handed out first. A connection that is open during the drain
-// is there for acks alone.
+// drainPool tells the handlers, once, that no more messages will arrive.
+//
+// During a drain it does so at once, and messages that no worker has are dropped. But if the server was
+// asked to stop, it counts messages as delivered until it answers, so drainPool waits for the answer
+// and for the last messages. If the server has closed, everything it sent is dispatched first. A
+// connection made during a drain only serves to send acks.
 func (c *conn) drainPool() {
 	l := c.l
 	atOnce := l.stop.deadline != 0 && c.state != stopAnswered
 	switch {
-	case l.stop.drained,
+	case l.stop.poolDrained,
 		c.state == stopSent,
-		c.is(finishes) && !atOnce && (l.in.pending() || c.end.moreUntil != 0):
+		c.is(finishes) && !atOnce && (l.receiver.pending() || c.end.moreUntil != 0):
 		return
 	}
-	l.stop.drained = true
+	l.stop.poolDrained = true
 	l.pool.Drain()
 }

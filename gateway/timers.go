@@ -8,31 +8,29 @@ import (
 )
 
 const (
-	// errorGrace is how long messages received before a protocol error have to be
-	// finished and acked.
+	// errorGrace is the time for finishing and acking messages that precede a protocol error.
 	errorGrace = time.Second
-	// stopRest is how long messages are awaited after a server has answered that it sends
-	// no more: one of its threads may be about to send one.
-	stopRest = 50 * time.Millisecond
-	// lingerTime is how long the server has to close after its TCP has
-	// acknowledged all.
+	// stopGrace is how long to read on after the server has answered a stop: another of its threads
+	// may still be about to send a message.
+	stopGrace = 50 * time.Millisecond
+	// lingerTime is how long the server has to close once its TCP has acknowledged everything.
 	lingerTime = time.Second
-	// lingerPoll is how often the socket is asked whether it has.
+	// lingerPoll is how often to check whether its TCP has.
 	lingerPoll = 20 * time.Millisecond
 )
 
-// anyTurn is due in every turn; the loop is not woken for it.
-const anyTurn = -1
+// everyTurn as a due time means in every turn. The loop is not woken for it.
+const everyTurn = -1
 
-// timer is one thing that the loop does, or looks at again, once its time has come.
+// timer runs an action, or wakes the loop, at a certain time.
 type timer struct {
 	name string
-	in   stateSet                         // where it runs
-	due  func(c *conn) time.Duration      // 0: it does not run
-	fire func(c *conn, now time.Duration) // nil: a stage of the turn looks whenever the loop turns
+	in   stateSet                         // states in which it runs
+	due  func(c *conn) time.Duration      // 0: never, as things are
+	fire func(c *conn, now time.Duration) // nil: it only wakes the loop, a stage of which does the check
 }
 
-// loopTimers come first in a turn, whatever the connection does.
+// loopTimers are independent of the connection. They fire first in a turn.
 var loopTimers = []timer{
 	{"--drain-timeout", anyState,
 		func(c *conn) time.Duration { return c.l.stop.deadline },
@@ -41,23 +39,23 @@ var loopTimers = []timer{
 		func(c *conn) time.Duration { return c.l.stall.due(c.l) },
 		func(c *conn, now time.Duration) { c.l.stall.report(c.l, now) }},
 	{"repeated log lines", anyState,
-		func(c *conn) time.Duration { return c.repeats.nextDue() },
-		func(c *conn, now time.Duration) { c.repeats.flush(now) }},
+		func(c *conn) time.Duration { return c.log.Due() },
+		func(c *conn, now time.Duration) { c.log.Flush(now) }},
 }
 
-// connTimers are the connection's, in the order in which they fire.
+// connTimers are the timers of the connection, in the order in which they fire.
 var connTimers = []timer{
 	{"redial", in(offline),
 		func(c *conn) time.Duration {
-			if c.l.stop.leaving && !c.needsResume() {
+			if c.l.stop.ending && !c.needsResume() {
 				return 0
 			}
-			return c.redial
+			return c.redialAt
 		},
-		func(c *conn, now time.Duration) { c.on(evRedial, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evRedial, details{now: now}) }},
 	{"heartbeat", decodes, (*conn).heartbeatDue, (*conn).heartbeat},
 	{"--connect-timeout", in(login),
-		func(c *conn) time.Duration { return c.loginBy },
+		func(c *conn) time.Duration { return c.loginDeadline },
 		func(c *conn, now time.Duration) {
 			c.l.stats.addError(wire.Login)
 			c.lost(now, "log in", fmt.Errorf("no answer within --connect-timeout %v", c.l.cfg.ConnectTimeout))
@@ -67,10 +65,10 @@ var connTimers = []timer{
 			if !c.writePending() {
 				return 0
 			}
-			return c.wrote + c.l.cfg.WriteTimeout
+			return c.lastAccepted + c.l.cfg.WriteTimeout
 		},
 		func(c *conn, now time.Duration) {
-			c.lost(now, "send", fmt.Errorf("nothing was accepted for --write-timeout %v", c.l.cfg.WriteTimeout))
+			c.lost(now, "send", fmt.Errorf("the server accepted nothing for --write-timeout %v", c.l.cfg.WriteTimeout))
 		}},
 	{"--idle-timeout", receives,
 		func(c *conn) time.Duration {
@@ -80,44 +78,44 @@ var connTimers = []timer{
 			return c.idleSince + c.l.cfg.IdleTimeout
 		},
 		func(c *conn, now time.Duration) {
-			c.lost(now, "receive", fmt.Errorf("nothing came for --idle-timeout %v", c.l.cfg.IdleTimeout))
+			c.lost(now, "receive", fmt.Errorf("nothing was received for --idle-timeout %v", c.l.cfg.IdleTimeout))
 		}},
 	{"dead path", watches,
 		func(c *conn) time.Duration { return c.path.next },
-		(*conn).lookAtPath},
+		(*conn).checkPath},
 	{"last messages after a stop", finishes,
 		func(c *conn) time.Duration { return c.end.moreUntil },
 		func(c *conn, _ time.Duration) { c.end.moreUntil = 0 }},
 	{"grace", finishes,
 		func(c *conn) time.Duration { return c.end.grace },
-		func(c *conn, now time.Duration) { c.on(evGraceOver, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evGraceExpired, details{now: now}) }},
 	{"delayed cumulative ack", sends,
 		func(c *conn) time.Duration { return c.l.track.Due() }, nil},
-	{"unsent acks in the kernel", sends,
+	{"acks in the kernel", sends,
 		func(c *conn) time.Duration {
-			if c.l.in.sendBlocked == 0 {
+			if c.l.receiver.sendBlockedSince == 0 {
 				return 0
 			}
-			return c.l.in.recheckAt()
+			return c.l.receiver.recheckAt()
 		}, nil},
 	{"shortage of memory", sends,
 		func(c *conn) time.Duration {
-			if !c.l.short {
+			if !c.l.memoryShort {
 				return 0
 			}
 			return c.l.lastTurn + slabRetry
 		}, nil},
 	{"linger", lingers,
 		func(c *conn) time.Duration { return c.end.linger },
-		func(c *conn, now time.Duration) { c.on(evLingerOver, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evLingerEnded, details{now: now}) }},
 	{"linger stalled", lingers,
 		func(c *conn) time.Duration {
-			if c.end.linger != 0 || c.l.lastTurn-c.wrote < c.l.cfg.WriteTimeout {
+			if c.end.linger != 0 || c.l.lastTurn-c.lastAccepted < c.l.cfg.WriteTimeout {
 				return 0
 			}
-			return anyTurn // the poll wakes the loop
+			return everyTurn // linger poll wakes the loop
 		},
-		func(c *conn, now time.Duration) { c.on(evLingerOver, about{now: now}) }},
+		func(c *conn, now time.Duration) { c.on(evLingerEnded, details{now: now}) }},
 	{"linger poll", lingers,
 		func(c *conn) time.Duration {
 			if c.end.linger != 0 {
@@ -127,8 +125,8 @@ var connTimers = []timer{
 		}, nil},
 }
 
-// run fires what is due, up to the first that ends the state.
-func (c *conn) run(timers []timer, now time.Duration) {
+// fireTimers fires the timers that are due, until one changes the state.
+func (c *conn) fireTimers(timers []timer, now time.Duration) {
 	was := c.state
 	for i := range timers {
 		t := &timers[i]
@@ -144,7 +142,7 @@ func (c *conn) run(timers []timer, now time.Duration) {
 	}
 }
 
-// nextDue is when the loop must turn at the latest; zero: when something happens.
+// nextDue returns the time by which the loop must turn; 0: it can wait for an edge or the bell.
 func (c *conn) nextDue() time.Duration {
 	due := time.Duration(0)
 	for _, timers := range [...][]timer{loopTimers, connTimers} {
@@ -157,27 +155,27 @@ func (c *conn) nextDue() time.Duration {
 	return due
 }
 
-// heartbeatDue is when the protocol wants to send something of its own, such as a
-// heartbeat; never on a connection that takes no bytes any more.
+// heartbeatDue returns when to call the protocol's Tick, for a heartbeat or the like; 0 if the peer no
+// longer accepts bytes.
 func (c *conn) heartbeatDue() time.Duration {
 	switch {
 	case c.l.track.AckingStopped():
 		return 0
-	case c.tick == 0:
-		return anyTurn
+	case c.tickAt == 0:
+		return everyTurn
 	}
-	return c.tick
+	return c.tickAt
 }
 
 func (c *conn) heartbeat(now time.Duration) {
 	l := c.l
 	var frames []byte
-	frames, c.tick = c.proto.Tick(l.out.AvailableBuffer(), now)
+	frames, c.tickAt = c.proto.Tick(l.out.AvailableBuffer(), now)
 	l.out.Write(frames)
-	l.in.more = l.in.more || c.tick != 0 && !l.paused && !l.in.over
+	l.receiver.decodeMore = l.receiver.decodeMore || c.tickAt != 0 && !l.paused && !l.receiver.ended
 }
 
-// earliest is the lesser of two times of which zero is never.
+// earliest returns the earlier of two times, where 0 means never.
 func earliest(a, b time.Duration) time.Duration {
 	if a == 0 || b != 0 && b < a {
 		return b

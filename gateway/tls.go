@@ -14,7 +14,7 @@ import (
 	"feedgate/worker/credential"
 )
 
-// TLSFlags are the flags that the files of Config.TLS come from.
+// TLSFlags are the names of the flags for Config.TLS, for errors.
 var TLSFlags = credential.Flags{
 	CA: "--tls-ca", Cert: "--tls-cert", Key: "--tls-key", ServerName: "--tls-server-name",
 }
@@ -24,8 +24,8 @@ type tlsError struct{ error }
 
 func (e tlsError) Unwrap() error { return e.error }
 
-// asTLS tells faults of TLS from those of the connection, and says what may help.
-// asked: the server asked for a certificate and we had none.
+// asTLS makes err a tlsError, with a hint, unless it is an error of the connection. asked: the server
+// requested a certificate and we had none.
 func asTLS(err error, asked bool) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
@@ -39,7 +39,8 @@ func asTLS(err error, asked bool) error {
 	return tlsError{err}
 }
 
-// tlsHint knows some protocols by their first bytes, beyond what [credential.Flags] does.
+// tlsHint returns a hint about err; "": none. In addition to [credential.Flags.Hint], it recognizes
+// some protocols by their first bytes.
 func tlsHint(err error, asked bool) string {
 	var plain tls.RecordHeaderError
 	if errors.As(err, &plain) {

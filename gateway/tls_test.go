@@ -176,7 +176,7 @@ func TestTLSNotTLS(t *testing.T) {
 
 // TestTLSSilence: a server that takes the connection and says nothing.
 func TestTLSSilence(t *testing.T) {
-	s := newStation(t)
+	s := newTestServer(t)
 	var log testkit.Log
 	cfg := testConfig(t, "fg+tls://"+s.ln.Addr().String(), accept)
 	cfg.ConnectTimeout = 50 * time.Millisecond

@@ -11,51 +11,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recordSize is the most plaintext of one TLS record, RFC 8446, section 5.1.
+// recordSize is the maximum plaintext of a TLS record (RFC 8446, section 5.1).
 const recordSize = 16 << 10
 
-// keptMost bounds what waits for the kernel, in bytes: more than a record waits only
-// when answers to key updates do.
-const keptMost = 4 * recordSize
+// maxPending is the most encrypted bytes that may wait for the kernel. Only answers to key updates can
+// make it more than one record.
+const maxPending = 4 * recordSize
 
-// errCutShort is the end of the stream without the peer's close_notify, which an
-// attacker could have made: RFC 8446, section 6.1.
-var errCutShort = errors.New("the connection ended without close_notify")
+// errNoCloseNotify means that the stream ended without close_notify: an attacker may have truncated it
+// (RFC 8446, section 6.1).
+var errNoCloseNotify = errors.New("the connection ended without close_notify")
 
-// tlsSocket is a transport with TLS over a socket. As with socket, one goroutine uses
-// it and no call blocks: crypto/tls reads from the socket through pipe, and what it
-// writes waits in pipe until the kernel takes it.
+// tlsSocket is a transport that uses TLS over a socket. Like socket, it is for one goroutine, and no
+// method blocks: crypto/tls reads from the socket through pipe, and pipe holds the bytes that crypto/tls
+// writes until the kernel accepts them.
 //
-// Bytes count as sent when the kernel has taken the whole record that they are in. So a
-// record that it took in part is kept, and its plaintext, which the caller comes with
-// again, is passed over by then.
+// Plaintext counts as sent once the kernel has accepted the whole record. If it accepts only a part,
+// pipe keeps the rest; the caller will offer that plaintext again, and send then skips it.
 type tlsSocket struct {
 	*socket
-	conn   *tls.Conn
-	pipe   *tlsPipe
-	sealed int // plaintext in the record that pipe keeps
-	plain  []byte
-	closed bool // close_notify was written
-	asked  bool // the server asked for a certificate and we have none
-	behind bool // conn may have something to tell though no edge will come
+	conn          *tls.Conn
+	pipe          *tlsPipe
+	sealed        int // plaintext bytes in the record that pipe keeps
+	plain         []byte
+	notifySent    bool // close_notify was written
+	certRequested bool // the server requested a certificate and we have none
+	maybeBuffered bool // conn may have bytes or an error without a new edge
 }
 
-// secure makes a TLS connection of conn, which it closes on an error. cfg becomes its
-// own.
+// secure does the TLS handshake over conn, which it closes on an error. It takes ownership of cfg.
 func secure(ctx context.Context, conn *net.TCPConn, cfg *tls.Config) (*tlsSocket, error) {
 	pipe := &tlsPipe{Conn: conn}
-	// Bytes may have come along with the end of the handshake.
-	s := &tlsSocket{pipe: pipe, plain: make([]byte, 0, recordSize), behind: true}
+	// Bytes may have arrived together with the end of the handshake.
+	s := &tlsSocket{pipe: pipe, plain: make([]byte, 0, recordSize), maybeBuffered: true}
 	if len(cfg.Certificates) == 0 {
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			s.asked = true
+			s.certRequested = true
 			return new(tls.Certificate), nil
 		}
 	}
 	s.conn = tls.Client(pipe, cfg)
 	if err := s.conn.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, asTLS(err, s.asked)
+		return nil, asTLS(err, s.certRequested)
 	}
 	fd, err := takeSocket(conn)
 	if err != nil {
@@ -66,12 +64,12 @@ func secure(ctx context.Context, conn *net.TCPConn, cfg *tls.Config) (*tlsSocket
 	return s, nil
 }
 
-// recv fills b with what has come, record by record.
+// recv implements transport. It decrypts record by record until b is full.
 func (s *tlsSocket) recv(b []byte) (int, error) {
 	n := 0
-	s.behind = false
-	if s.pipe.kept() > keptMost {
-		return 0, tlsError{errors.New("the server takes no answers to its key updates")}
+	s.maybeBuffered = false
+	if s.pipe.pending() > maxPending {
+		return 0, tlsError{errors.New("the server does not read the answers to its key updates")}
 	}
 	for n < len(b) {
 		k, err := s.conn.Read(b[n:])
@@ -79,8 +77,8 @@ func (s *tlsSocket) recv(b []byte) (int, error) {
 		if err == nil {
 			continue
 		}
-		// A KeyUpdate is answered from within Read. That it cannot be matters only when the
-		// peer's last bytes were read: its close_notify may be among them.
+		// Read answers a KeyUpdate. If the answer cannot be sent, that is an error only once the
+		// peer's last bytes are read: close_notify may be among them.
 		flushErr := s.pipe.flush()
 		switch {
 		case errors.Is(err, errNotReady) && n > 0:
@@ -90,23 +88,23 @@ func (s *tlsSocket) recv(b []byte) (int, error) {
 		case errors.Is(err, errNotReady):
 			return 0, unix.EAGAIN
 		case n > 0:
-			s.behind = true
+			s.maybeBuffered = true
 			return n, nil
 		case err == io.EOF && s.pipe.ended:
-			return 0, errCutShort
+			return 0, errNoCloseNotify
 		case err == io.EOF:
 			return 0, nil
 		default:
-			return 0, asTLS(err, s.asked)
+			return 0, asTLS(err, s.certRequested)
 		}
 	}
 	return n, nil
 }
 
-// more reports whether recv has something to tell though no edge will come.
-func (s *tlsSocket) more() bool { return s.behind }
+// buffered implements transport.
+func (s *tlsSocket) buffered() bool { return s.maybeBuffered }
 
-// send encrypts msgs, a record at a time, as long as the kernel takes the records.
+// send implements transport. It encrypts msgs record by record until the kernel accepts no more.
 func (s *tlsSocket) send(msgs [][]byte) (int, error) {
 	if err := s.pipe.flush(); err != nil {
 		return 0, err
@@ -121,9 +119,9 @@ func (s *tlsSocket) send(msgs [][]byte) (int, error) {
 		if len(msgs) == 0 {
 			return sent, nil
 		}
-		record := s.gather(msgs, skip)
+		record := s.nextRecord(msgs, skip)
 		if _, err := s.conn.Write(record); err != nil {
-			return sent, asTLS(err, s.asked)
+			return sent, asTLS(err, s.certRequested)
 		}
 		if err := s.pipe.flush(); err != nil {
 			s.sealed = len(record)
@@ -137,9 +135,9 @@ func (s *tlsSocket) send(msgs [][]byte) (int, error) {
 	}
 }
 
-// gather is the plaintext of the next record, from byte skip of msgs on; good until it
-// is called again.
-func (s *tlsSocket) gather(msgs [][]byte, skip int) []byte {
+// nextRecord returns the plaintext of the next record, starting skip bytes into msgs. It is valid until
+// the next call.
+func (s *tlsSocket) nextRecord(msgs [][]byte, skip int) []byte {
 	if m := msgs[0][skip:]; len(m) >= recordSize {
 		return m[:recordSize]
 	}
@@ -155,13 +153,12 @@ func (s *tlsSocket) gather(msgs [][]byte, skip int) []byte {
 	return s.plain
 }
 
-// closeSend sends close_notify and ends our sending side. EAGAIN: call it again when
-// the socket is writable.
+// closeSend implements transport. It sends close_notify first.
 func (s *tlsSocket) closeSend() error {
-	if !s.closed {
-		s.closed = true
+	if !s.notifySent {
+		s.notifySent = true
 		if err := s.conn.CloseWrite(); err != nil {
-			return asTLS(err, s.asked)
+			return asTLS(err, s.certRequested)
 		}
 	}
 	if err := s.pipe.flush(); err != nil {
@@ -170,24 +167,24 @@ func (s *tlsSocket) closeSend() error {
 	return s.socket.closeSend()
 }
 
-// unsent counts encrypted bytes, which are more than they stand for.
-func (s *tlsSocket) unsent() int { return s.socket.unsent() + s.pipe.kept() }
+// untransmitted implements transport. It counts encrypted bytes, which are more than the plaintext.
+func (s *tlsSocket) untransmitted() int { return s.socket.untransmitted() + s.pipe.pending() }
 
-func (s *tlsSocket) fault() error { return s.socket.fault() }
+func (s *tlsSocket) socketError() error { return s.socket.socketError() }
 
-func (s *tlsSocket) over() bool { return s.socket.over() }
+func (s *tlsSocket) tcpClosed() bool { return s.socket.tcpClosed() }
 
-func (s *tlsSocket) unacked() int { return s.socket.unacked() + s.pipe.kept() }
+func (s *tlsSocket) unacked() int { return s.socket.unacked() + s.pipe.pending() }
 
-// tlsPipe is what crypto/tls takes for its connection: a real one during the handshake,
-// then the non-blocking socket. A temporary error from Read leaves tls.Conn usable;
-// Write must not fail, and keeps what the kernel does not take.
+// tlsPipe is the net.Conn that crypto/tls uses: a blocking connection during the handshake, then the
+// non-blocking socket. A temporary error from Read leaves tls.Conn usable. Write must never fail: it
+// keeps the bytes that the kernel does not accept.
 type tlsPipe struct {
-	net.Conn // of the handshake; nil afterwards
+	net.Conn // during the handshake; then nil
 	sock     *socket
-	out      []byte // encrypted bytes; those from head on were not taken by the kernel
+	out      []byte // encrypted bytes; the kernel has accepted those before head
 	head     int
-	ended    bool // the peer's end of stream was read
+	ended    bool // the end of the peer's stream was read
 	one      [1][]byte
 }
 
@@ -216,7 +213,7 @@ func (p *tlsPipe) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// SetWriteDeadline is called by tls.Conn around its close_notify.
+// SetWriteDeadline is called by tls.Conn when it sends close_notify.
 func (p *tlsPipe) SetWriteDeadline(t time.Time) error {
 	if p.Conn != nil {
 		return p.Conn.SetWriteDeadline(t)
@@ -224,11 +221,11 @@ func (p *tlsPipe) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-func (p *tlsPipe) kept() int { return len(p.out) - p.head }
+func (p *tlsPipe) pending() int { return len(p.out) - p.head }
 
-// flush hands the kernel what it takes; EAGAIN when something is left.
+// flush sends the pending bytes. EAGAIN: the kernel has not accepted all of them.
 func (p *tlsPipe) flush() error {
-	for p.kept() > 0 {
+	for p.pending() > 0 {
 		p.one[0] = p.out[p.head:]
 		n, err := p.sock.send(p.one[:])
 		if err != nil {
@@ -240,7 +237,7 @@ func (p *tlsPipe) flush() error {
 	return nil
 }
 
-// errNotReady is a temporary net.Error: there is nothing to read at the moment.
+// errNotReady is a temporary net.Error: nothing can be read now.
 var errNotReady net.Error = notReady{}
 
 type notReady struct{}

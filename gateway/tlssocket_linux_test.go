@@ -62,7 +62,7 @@ func TestTLSClose(t *testing.T) {
 		if err := raw.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, func() bool { return log.Has(errCutShort.Error()) })
+		waitFor(t, func() bool { return log.Has(errNoCloseNotify.Error()) })
 		raw.Close()
 		r.cancel()
 		if err := r.wait(); err != nil {
@@ -177,7 +177,7 @@ func exchange(t *testing.T, s *tlsSocket, dice *mathrand.Rand, up []byte, want i
 			if err != nil && !wouldBlock(err) {
 				t.Fatal(err)
 			}
-			if n > 0 && s.pipe.kept() > 0 && s.sealed == 0 {
+			if n > 0 && s.pipe.pending() > 0 && s.sealed == 0 {
 				t.Fatal("bytes count as sent and their record was not taken whole")
 			}
 			up = up[n:]
@@ -274,7 +274,7 @@ func TestTLSCutIsNoClose(t *testing.T) {
 	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 8 })
 	_ = raw.(*net.TCPConn).SetLinger(0)
 	raw.Close()
-	waitFor(t, func() bool { return log.Has("cannot be sent any more") })
+	waitFor(t, func() bool { return log.Has("can no longer be sent") })
 	close(gate)
 	waitFor(t, func() bool { return r.g.Stats().Reconnects.Load() > 0 })
 	r.cancel()

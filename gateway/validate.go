@@ -17,29 +17,28 @@ import (
 	"feedgate/worker/credential"
 )
 
-// Bounds of what a Config may ask for.
+// Bounds of Config's fields.
 const (
 	maxWorkers   = 1024
 	maxRing      = 1 << 24
 	maxInFlight  = 1 << 24
 	minReconnect = time.Millisecond
-	// maxMemory keeps a read buffer, of which there are pool.MaxSlabs, within the 32
-	// bits of a message's offset.
+	// maxMemory keeps a slab, one of up to pool.MaxSlabs, within the 32 bits of a message's offset.
 	maxMemory = 1 << 45
 )
 
-// settings is what Validate makes of a Config.
+// settings are derived from a Config by validate.
 type settings struct {
 	codec     *wire.Codec
 	ack       wire.AckMode
-	window    int               // slots of the window
-	masks     *credential.Masks // of secrets that a peer may repeat
-	firstSlot uint64            // of the process; the simulation begins near the carry out of 32 bits
-	share     int               // with Traits.HoldBack, messages that one worker may have; 0: what its ring holds
+	window    int               // size of the window, in slots
+	masks     *credential.Masks // for secrets that a peer may repeat
+	firstSlot uint64            // not 0 in the simulation, which starts near 1<<32, where the low half wraps
+	share     int               // with Traits.HoldBack, the most messages per worker; 0: as many as its ring holds
 	content
 }
 
-// render is what workers make acks with, where they do.
+// render returns the function with which workers render acks; nil: they do not.
 func (s *settings) render() func([]byte, worker.Message, worker.Code) []byte {
 	if !s.codec.RenderAcks || s.ack == wire.AckNone {
 		return nil
@@ -47,13 +46,13 @@ func (s *settings) render() func([]byte, worker.Message, worker.Code) []byte {
 	return s.codec.Render
 }
 
-// Validate fills in the defaults and returns every fault: a [FieldError] each, joined.
+// Validate fills in the defaults. It returns all faults, joined, with a [FieldError] for each.
 func (c *Config) Validate() error {
 	_, err := c.validate()
 	return fieldErrors(err)
 }
 
-// ErrNoProtocol: Config has no Protocol.
+// ErrNoProtocol: Config.Protocol is nil.
 var ErrNoProtocol = errors.New("Protocol: none")
 
 func (c *Config) validate() (settings, error) {
@@ -82,7 +81,7 @@ func (c *Config) validate() (settings, error) {
 	return s, faults.Err()
 }
 
-// checkUpstream checks where the server is.
+// checkUpstream checks Hosts and TLS.
 func (c *Config) checkUpstream(f *faults.List) {
 	if len(c.Hosts) == 0 {
 		f.Addf("upstream URL: no host")
@@ -100,10 +99,10 @@ func (c *Config) checkUpstream(f *faults.List) {
 	}
 }
 
-// checkProtocol makes the codec, and checks what depends on it.
+// checkProtocol makes the codec and checks the settings that depend on it.
 func (c *Config) checkProtocol(s *settings, f *faults.List) {
 	of := c.protocolSettings()
-	of.Heads = !c.DataOnly || s.readsMeta() // acks quote them only of protocols that leave out nothing
+	of.Heads = !c.DataOnly || s.readsMeta() // protocols whose acks quote heads never leave them out
 	codec, err := c.Protocol.New(of)
 	if err != nil {
 		f.AddErr(err)

@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// waiting is where messages wait that are read and not done.
+// waiting counts the messages that are read and not done, by where they wait.
 type waiting struct {
-	sink, dead int   // with the handlers of the sink, and of the dead letters
-	calls      []int // workers that are in a call of one of them
-	deferred   []int // workers whose handler has deferred messages, and that are in none
+	sink, dead int   // with the handlers of the sink and of the dead letters
+	calls      []int // workers in a call of such a handler
+	deferred   []int // workers not in a call, whose handler has deferred messages
 	rings      int   // in the rings to the workers
-	retry      int   // until their next try
-	key        int   // behind a message of their key
-	unassigned int   // no worker has room for them, or the window is full
+	retry      int   // for a retry
+	key        int   // behind a message with the same key that failed
+	unassigned int   // for room in rings or in the window
 }
 
-// waiting is where messages wait now.
+// waiting returns where messages wait now.
 func (l *loop) waiting() waiting {
 	var all waiting
 	for i, w := range l.workers {
 		at := w.Waits()
-		// Of a worker that runs, numbers are read one after the other.
-		sink := max(0, l.given[i]-at.Ring-at.Retry-at.Key-at.Dead)
+		// The numbers of a running worker are not read atomically.
+		sink := max(0, l.outstanding[i]-at.Ring-at.Retry-at.Key-at.Dead)
 		all.sink += sink
 		all.dead += at.Dead
 		all.rings += at.Ring
@@ -37,7 +37,7 @@ func (l *loop) waiting() waiting {
 			all.deferred = append(all.deferred, i)
 		}
 	}
-	all.unassigned = len(l.in.cur.Msgs) - l.in.next
+	all.unassigned = len(l.receiver.input.Msgs) - l.receiver.next
 	return all
 }
 
@@ -45,8 +45,9 @@ func (w *waiting) total() int {
 	return w.sink + w.dead + w.rings + w.retry + w.key + w.unassigned
 }
 
-// words names the places, the sinks by their labels. Workers are numbered as in the metrics.
-func (w *waiting) words(sink, dead string) string {
+// describe lists the places in words. sink and dead are the labels of the sinks; workers are numbered
+// as in the metrics.
+func (w *waiting) describe(sink, dead string) string {
 	var places []string
 	add := func(n int, where string) {
 		if n > 0 {
@@ -68,22 +69,22 @@ func (w *waiting) words(sink, dead string) string {
 		add(w.dead, "for dead letters in "+dead+who)
 	}
 	add(w.rings, "in rings")
-	add(w.retry, "for another try")
-	add(w.key, "for one of their key")
+	add(w.retry, "for a retry")
+	add(w.key, "behind a retry of their key")
 	add(w.unassigned, "for room in rings or in flight")
 	return strings.Join(places, ", ")
 }
 
-// workersNamed is how many workers a text names at most.
-const workersNamed = 8
+// maxWorkersNamed is the most workers that a text names.
+const maxWorkersNamed = 8
 
 func workerNames(all []int) string {
-	names := make([]string, 0, workersNamed)
-	for _, i := range all[:min(len(all), workersNamed)] {
+	names := make([]string, 0, maxWorkersNamed)
+	for _, i := range all[:min(len(all), maxWorkersNamed)] {
 		names = append(names, strconv.Itoa(i))
 	}
 	text := "worker " + strings.Join(names, ", ")
-	if more := len(all) - workersNamed; more > 0 {
+	if more := len(all) - maxWorkersNamed; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text

@@ -5,11 +5,11 @@ import (
 	"feedgate/worker/credential"
 )
 
-// warn logs settings that are valid but may not do what their user expects.
+// warn logs settings that are valid but may not have the effect that the user expects.
 func (g *Gateway) warn() {
 	c, traits := &g.cfg, &g.set.codec.Traits
 	if c.State != nil && !traits.Sequenced {
-		c.Log.Warn("--state keeps nothing of this upstream, whose protocol has no sessions")
+		c.Log.Warn("--state has no effect: the protocol of this upstream has no sessions")
 	}
 	if c.AckInterval != defaultAckInterval && g.set.ack != wire.AckRange {
 		c.Log.Warn("--ack-interval has no effect without --ack range")
@@ -27,14 +27,14 @@ func (g *Gateway) warn() {
 	}
 }
 
-// warnIDs logs ids that nobody reads, and such as are always empty.
+// warnIDs logs ids that are never read or always empty.
 func (g *Gateway) warnIDs() {
 	c, meta := &g.cfg, g.set.codec.Meta
 	quoted := g.set.output != nil && g.set.output.HasID() || g.set.codec.AcksQuoteID
 	switch {
 	case c.ID != "" && c.DataOnly && !quoted:
-		c.Log.Warn("--id has no effect: neither the sink nor a template has ids; see {id} and ?frame=json")
+		c.Log.Warn("--id has no effect: neither the sink nor a template uses ids; see {id} and ?frame=json")
 	case c.ID == "" && quoted && (meta == nil || meta.AppendID == nil):
-		c.Log.Warn("{id} is empty, as this protocol has no ids; see --id")
+		c.Log.Warn("{id} is empty: this protocol has no ids; see --id")
 	}
 }

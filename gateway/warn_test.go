@@ -43,7 +43,7 @@ func TestWarnings(t *testing.T) {
 			c.Token = credential.NewSecret([]byte("s"))
 			setFlag(c, "ws-header", "Authorization: Bearer {token}")
 		}, unencrypted},
-		{"tcp://10.0.0.1:1", func(c *Config) { c.State = state; setFlag(c, "frame", "line") }, "--state keeps nothing"},
+		{"tcp://10.0.0.1:1", func(c *Config) { c.State = state; setFlag(c, "frame", "line") }, "--state has no effect"},
 		{"fg://10.0.0.1:1", func(c *Config) { c.State = state }, ""},
 		{"fg://10.0.0.1:1", func(c *Config) { c.AckInterval = time.Second }, "--ack-interval"},
 		{"fg://10.0.0.1:1", func(c *Config) { c.AckInterval, c.Ack = time.Second, "range" }, ""},

@@ -71,7 +71,7 @@ func TestLogHasNoLoginWithoutOne(t *testing.T) {
 	tcp.exit(0)
 	ws.exit(0)
 	log := tcp.stderr.String() + ws.stderr.String()
-	if strings.Count(log, "msg=connected ") != 2 || !strings.Contains(ws.stderr.String(), `msg="server closes"`) {
+	if strings.Count(log, "msg=connected ") != 2 || !strings.Contains(ws.stderr.String(), `msg="server sent its close"`) {
 		t.Error("a line is missing")
 	}
 	for _, word := range []string{"logged in", "session=", "first=", "code="} {

@@ -7,52 +7,52 @@ import (
 	"feedgate/worker"
 )
 
-// strategy turns done messages into acks, as one ack mode wants them. A connection has one at
-// a time.
+// strategy implements one ack mode: it decides when done messages are acked. A connection has one
+// at a time.
 type strategy interface {
-	// connect begins a connection on which nothing was received yet.
+	// connect begins a connection on which nothing has been received.
 	connect()
 	// done handles n slots that have just become done; ack is what the worker rendered,
 	// valid until done returns.
 	done(slot uint64, n int, code worker.Code, ack []byte, now time.Duration)
-	// again handles a message that the server has sent again; its slot is received now, and
-	// done or not.
-	again(slot uint64, now time.Duration)
-	// repeated handles one that the server has sent again after it left the window.
-	repeated(seq uint64, now time.Duration)
-	// resolved goes on after slots were resolved without an ack.
-	resolved(now time.Duration)
-	// proceed goes on with acks that are due and for which the output had no room; it reports
-	// whether it has appended any.
-	proceed() bool
-	// full reports whether there may be such acks.
-	full() bool
+	// redelivered handles a redelivered message that is in the window. Its slot counts as received
+	// on this connection and may be done.
+	redelivered(slot uint64, now time.Duration)
+	// redeliveredRetired handles a redelivered message that has left the window.
+	redeliveredRetired(seq uint64, now time.Duration)
+	// afterSkip is called after slots were marked acked because the server does not need the acks.
+	afterSkip(now time.Duration)
+	// emitBacklog appends acks that are due and were held back by a full send buffer. It reports
+	// whether it appended any.
+	emitBacklog() bool
+	// backlogged reports whether acks may be held back by a full send buffer.
+	backlogged() bool
 
-	// cumulative is the strategy's cumulative acks; nil: it has none.
+	// cumulative returns the strategy itself if its acks are cumulative, else nil.
 	cumulative() *cumulative
 }
 
-// immediate is embedded by strategies that keep no ack back.
+// immediate is embedded by strategies that never delay an ack.
 type immediate struct{}
 
 func (immediate) connect()                {}
-func (immediate) resolved(time.Duration)  {}
-func (immediate) proceed() bool           { return false }
-func (immediate) full() bool              { return false }
+func (immediate) afterSkip(time.Duration) {}
+func (immediate) emitBacklog() bool       { return false }
+func (immediate) backlogged() bool        { return false }
 func (immediate) cumulative() *cumulative { return nil }
 
-// acks encodes acks into the output; the strategies share it.
+// acks encodes acks into the send buffer. The strategies share it.
 type acks struct {
 	win      *window
 	out      *SendBuffer
 	conn     wire.Conn // nil: no ack can be sent
-	rendered bool      // acks come from the workers
+	rendered bool      // workers render the acks
 	count    func(code worker.Code, n int)
 
-	suppressed int // refused messages for whose code the protocol has no ack; see Tracker.TakeSuppressed
+	suppressed int // refused messages whose code the protocol cannot express; see Tracker.TakeSuppressed
 }
 
-// emit appends the acks of those of n done slots whose message came on this connection.
+// emit appends the acks of n done slots, except those not received on this connection.
 func (a *acks) emit(slot uint64, n int, ack []byte) {
 	for n > 0 && a.conn != nil {
 		k, received := a.win.received.prefix(slot, uint64(n))
@@ -82,23 +82,22 @@ func (a *acks) emitReceived(slot uint64, n int, ack []byte) {
 	}
 }
 
-// emitRepeat acks a message that has left the window, with the code that it had.
-func (a *acks) emitRepeat(seq uint64) {
-	code, _ := a.win.codes.left(seq)
-	a.emitLeft(seq, 1, code)
+// emitRetired acks a message that has left the window, with its original code.
+func (a *acks) emitRetired(seq uint64) {
+	code, _ := a.win.codes.ofRetired(seq)
+	a.emitRetiredRun(seq, 1, code)
 }
 
-// emitLeft acks n messages that have left the window.
-func (a *acks) emitLeft(seq uint64, n int, code worker.Code) {
+// emitRetiredRun acks n messages that have left the window, with consecutive numbers from seq.
+func (a *acks) emitRetiredRun(seq uint64, n int, code worker.Code) {
 	a.out.buf = a.conn.AppendAcks(a.out.buf, seq, n, code)
 	a.out.appended(0, 0)
 	a.count(code, n)
 }
 
-// append encodes acks in pieces of what may share a message of sendmmsg, or a
-// boundary.
+// append encodes acks in pieces: each fits one message of sendmmsg, or one boundary.
 func (a *acks) append(slot, seq uint64, n int, code worker.Code) {
-	piece := boundaryMost
+	piece := maxBoundary
 	if a.out.pack > 0 {
 		piece = a.out.pack
 	}
@@ -113,8 +112,8 @@ func (a *acks) append(slot, seq uint64, n int, code worker.Code) {
 	}
 }
 
-// appended records that size bytes of acks of n slots were appended. A message for whose
-// code the protocol has no ack is resolved with what was appended before it.
+// appended records that acks of n slots, size bytes in all, were appended. If the protocol has no
+// ack for the code, size is 0 and the slots count as acked with the bytes before them.
 func (a *acks) appended(slot uint64, n int, code worker.Code, size int) {
 	a.out.appended(slot, n)
 	a.count(code, n)
@@ -122,6 +121,6 @@ func (a *acks) appended(slot uint64, n int, code worker.Code, size int) {
 		a.suppressed += n
 	}
 	if a.out.Len() == 0 {
-		a.out.Taken(0)
+		a.out.Sent(0)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// Classify is the arrival of a number that comes next, which stays to be accepted. Without
-// sessions every message is new and in order, whatever its number.
+// Classify predicts the arrival of the next number without accepting it. Without sessions, every
+// message is new and in order, whatever its number.
 func (t *Tracker) Classify(seq uint64) Arrival {
 	if !t.cfg.Sequenced || t.seq.inOrder(seq) {
 		return InOrder
@@ -15,30 +15,30 @@ func (t *Tracker) Classify(seq uint64) Arrival {
 	return t.seq.classify(seq)
 }
 
-// Arrive judges a number that is not in order, or whose message is refused. A message that
-// was received before is acked, or will be; one that is Fresh, Late or InOrder is new and
-// needs slots, by Add. gap is the numbers that are now missing.
+// Arrive accepts a number that is out of order or whose message is refused. A Redelivered message
+// is acked once it is done. One that is Fresh, Late or InOrder is new: the caller adds it with Add.
+// gap holds the numbers that are missing as a result.
 func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, err *wire.Error) {
 	if !t.cfg.Sequenced {
-		return InOrder, nothing, nil
+		return InOrder, noNumbers, nil
 	}
 	if seq > MaxSeq {
-		return Back, nothing, wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
-			"message %d: numbers end at %d", seq, uint64(MaxSeq))
+		return Back, noNumbers, wire.Errorf(wire.SeqBack, wire.CloseProtocolError,
+			"message %d exceeds the maximum number %d", seq, uint64(MaxSeq))
 	}
 	v := t.seq.accept(seq)
-	gap = t.passed(v, now)
+	gap = t.applyVerdict(v, now)
 	switch v.arrival {
 	case Late:
 		if t.cum != nil {
-			t.cum.late(seq)
+			t.cum.splitPending(seq)
 		}
-	case Again:
+	case Redelivered:
 		if slot, ok := t.win.find(seq); ok {
 			t.win.received.set(slot, 1)
-			t.strategy.again(slot, now)
+			t.strategy.redelivered(slot, now)
 		} else {
-			t.strategy.repeated(seq, now)
+			t.strategy.redeliveredRetired(seq, now)
 		}
 	case Back:
 		err = wire.Errorf(wire.SeqBack, wire.CloseProtocolError, "message %d after message %d", seq, t.seq.expect-1)
@@ -46,8 +46,8 @@ func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, e
 	return v.arrival, gap, err
 }
 
-// Add gives slots to n new messages with consecutive numbers, and returns the first slot.
-// There must be room. Numbers in order are accepted here, others were by Arrive.
+// Add gives slots to n new messages with consecutive numbers and returns the first slot. The window
+// must have room. Add accepts numbers in order; Arrive has accepted the others.
 func (t *Tracker) Add(seq uint64, n int, late bool) (slot uint64) {
 	if t.cfg.Sequenced && t.seq.inOrder(seq) {
 		t.seq.advance(n)
@@ -56,34 +56,34 @@ func (t *Tracker) Add(seq uint64, n int, late bool) (slot uint64) {
 	return t.win.add(seq, n, late)
 }
 
-// PassOver passes over the numbers before seq, which is next: the window is full, and the
-// server does not want the acks of what it does not send again. False: there is nothing to
-// pass over. gap is the numbers that are now missing.
-func (t *Tracker) PassOver(seq uint64, now time.Duration) (gap Range, ok bool) {
+// JumpTo marks the numbers before seq, the next one to arrive, as acked. It makes room in a full
+// window: a server needs no acks for messages that it does not redeliver. ok is false if seq does not
+// jump ahead. gap holds the numbers that are missing as a result.
+func (t *Tracker) JumpTo(seq uint64, now time.Duration) (gap Range, ok bool) {
 	if !t.cfg.Sequenced || seq <= t.seq.expect || seq > MaxSeq {
-		return nothing, false
+		return noNumbers, false
 	}
-	return t.passed(t.seq.passOver(seq), now), true
+	return t.applyVerdict(t.seq.jumpTo(seq), now), true
 }
 
-// Drop passes over a new message that will not be done and not be acked. last reports
-// whether nothing behind it was received before.
+// Drop skips a new message, which will be neither processed nor acked. last reports whether no
+// higher number was received earlier in the session.
 func (t *Tracker) Drop(seq uint64, now time.Duration) (last bool) {
-	// No cumulative ack may cover it. Messages before it that were received earlier and
-	// did not come again on this connection need no ack any more.
+	// No cumulative ack may cover it. Lower numbers that were received on an earlier connection
+	// and not redelivered on this one no longer need an ack.
 	if t.cum != nil {
-		t.cum.block(seq)
+		t.cum.exclude(seq)
 	}
 	if reached := min(seq, t.seq.high); reached > t.seq.expect {
-		t.passed(t.seq.passOver(reached), now)
+		t.applyVerdict(t.seq.jumpTo(reached), now)
 	}
 	return seq >= t.seq.high
 }
 
-// Stretch makes a slot beyond the limit if a full window can get room only by what comes
-// behind the next message: all that is in it is done and was received on an earlier
-// connection. A server that sends first what was missing, and then again what came after,
-// brings that about. False: room will come by itself.
+// Stretch adds a slot beyond the limit if the window would otherwise stay full: all its messages
+// are done, and only their redelivery, behind the next message, can free them. This happens when a
+// server first sends what was missing and then redelivers the rest. It returns false if slots will
+// become free anyway.
 func (t *Tracker) Stretch() bool {
 	if !t.cfg.Sequenced || !t.Full() || t.working > 0 || !t.idle() {
 		return false
@@ -92,12 +92,12 @@ func (t *Tracker) Stretch() bool {
 	return true
 }
 
-// passed resolves the slots of numbers that the server has skipped, and returns those that
-// are missing.
-func (t *Tracker) passed(v verdict, now time.Duration) (gap Range) {
-	if !v.skipped.Empty() {
-		t.win.skip(v.skipped)
-		t.strategy.resolved(now)
+// applyVerdict marks the slots of numbers that the server did not redeliver as acked. It returns the
+// missing numbers.
+func (t *Tracker) applyVerdict(v verdict, now time.Duration) (gap Range) {
+	if !v.notResent.Empty() {
+		t.win.markRangeAcked(v.notResent)
+		t.strategy.afterSkip(now)
 	}
 	return v.gap
 }

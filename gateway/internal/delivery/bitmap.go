@@ -2,8 +2,7 @@ package delivery
 
 import "math/bits"
 
-// bitmap is a ring of bits indexed by slot & mask; its size is a power of two
-// of at least 64.
+// bitmap is a ring of bits, indexed by slot & mask. Its size is a power of two, at least 64.
 type bitmap struct {
 	words []uint64
 	mask  uint64 // of bits
@@ -36,15 +35,15 @@ func (b *bitmap) clear(slot, n uint64) {
 	}
 }
 
-// chunk is the word that slot is in, how many of n bits lie in it, and the mask
-// of those.
+// chunk returns the index of the word that holds slot, how many of the n bits are in it, and a mask
+// of them.
 func (b *bitmap) chunk(slot, n uint64) (word, k, mask uint64) {
 	at := slot & b.mask
 	k = min(n, 64-at%64)
 	return at / 64, k, ^uint64(0) >> (64 - k) << (at % 64)
 }
 
-// prefix is how many of the n bits from slot on equal the first of them.
+// prefix returns how many of the n bits starting at slot equal the first one, and its value.
 func (b *bitmap) prefix(slot, n uint64) (length uint64, set bool) {
 	set = b.has(slot)
 	for length < n {

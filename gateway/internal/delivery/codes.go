@@ -2,27 +2,27 @@ package delivery
 
 import "feedgate/worker"
 
-// codes are the codes of done messages, where they are not OK.
+// codes holds the codes of done messages, except OK.
 type codes struct {
-	bySlot map[uint64]worker.Code // of slots in the window
-	grown  bool                   // bySlot has had any since it was made
+	bySlot map[uint64]worker.Code // slots in the window
+	grown  bool                   // bySlot has had entries since it was made
 
-	// Of refused messages that have left the window, by sequence number, for the case
-	// that the server sends them again: acks that the kernel has taken can be lost with
-	// the connection. The newest limit are kept.
+	// Refused messages that have left the window, by sequence number. The server may redeliver
+	// them, because acks that the kernel has accepted can be lost with the connection. Only the
+	// newest limit are kept.
 	bySeq map[uint64]worker.Code
 	order []uint64 // numbers in bySeq, oldest first
 	limit int
 }
 
-// codesKept is more refusals than socket buffers usually hold as acks.
-const codesKept = 1 << 18
+// minRetiredCodes is more than the number of acks that socket buffers usually hold.
+const minRetiredCodes = 1 << 18
 
 func newCodes(inFlight int) codes {
 	return codes{
 		bySlot: make(map[uint64]worker.Code),
 		bySeq:  make(map[uint64]worker.Code),
-		limit:  max(inFlight, codesKept),
+		limit:  max(inFlight, minRetiredCodes),
 	}
 }
 
@@ -33,7 +33,7 @@ func (c *codes) set(slot uint64, n int, code worker.Code) {
 	}
 }
 
-// of is the code of a done slot in the window.
+// of returns the code of a done slot in the window.
 func (c *codes) of(slot uint64) worker.Code {
 	if len(c.bySlot) == 0 {
 		return worker.OK
@@ -41,7 +41,8 @@ func (c *codes) of(slot uint64) worker.Code {
 	return c.bySlot[slot]
 }
 
-// prefix is how many of the n done slots from slot on have the code of the first.
+// prefix returns how many of the n done slots starting at slot have the code of the first, and that
+// code.
 func (c *codes) prefix(slot uint64, n int) (length int, code worker.Code) {
 	code = c.of(slot)
 	if len(c.bySlot) == 0 {
@@ -52,15 +53,14 @@ func (c *codes) prefix(slot uint64, n int) (length int, code worker.Code) {
 	return length, code
 }
 
-// left is the code of a message that has left the window; ok is false for one that was not
+// ofRetired returns the code of a message that has left the window; ok is false unless it was
 // refused.
-func (c *codes) left(seq uint64) (code worker.Code, ok bool) {
+func (c *codes) ofRetired(seq uint64) (code worker.Code, ok bool) {
 	code, ok = c.bySeq[seq]
 	return code, ok
 }
 
-// retire moves the codes of slots that leave the window, from from up to base, to their
-// numbers.
+// retire moves the codes of slots in [from, base), which leave the window, to bySeq.
 func (c *codes) retire(from, base uint64, extents *extents) {
 	if len(c.bySlot) == 0 {
 		return
@@ -85,8 +85,8 @@ func (c *codes) retire(from, base uint64, extents *extents) {
 	}
 }
 
-// abandon forgets the numbers of a session that is over, with the memory that many refusals
-// took: a map never shrinks.
+// abandon forgets the numbers of a session that has ended. It replaces the maps because a map never
+// shrinks.
 func (c *codes) abandon() {
 	if len(c.bySeq) > 0 {
 		c.bySeq, c.order = make(map[uint64]worker.Code), nil

@@ -21,11 +21,11 @@ func TestRefusalsLeaveNoMemory(t *testing.T) {
 	before := heap()
 	refuse := func() {
 		slot := w.add(1, refusals, false)
-		w.finish(slot, refusals, worker.BadRequest)
-		w.resolve(slot, refusals)
+		w.markDone(slot, refusals, worker.BadRequest)
+		w.markAcked(slot, refusals)
 	}
 	refuse()
-	if code, ok := w.codes.left(refusals); !ok || code != worker.BadRequest {
+	if code, ok := w.codes.ofRetired(refusals); !ok || code != worker.BadRequest {
 		t.Fatalf("the last refusal is %v, %t", code, ok)
 	}
 	if grown := heap() - before; grown <= most {
@@ -38,7 +38,7 @@ func TestRefusalsLeaveNoMemory(t *testing.T) {
 	first := w.add(1, 1, false)
 	refuse()
 	w.abandon()
-	w.finish(first, 1, worker.OK)
+	w.markDone(first, 1, worker.OK)
 	if n := w.inFlight(); n != 0 {
 		t.Fatalf("%d in flight", n)
 	}

@@ -6,33 +6,33 @@ import (
 	"feedgate/worker"
 )
 
-// cumulative sends one ack for all messages up to a number (FG/1's ACKTO), at most
-// interval after the first of them could be acked. Refused messages, and those that filled
-// gaps, have acks of their own.
+// cumulative sends one ack for all messages up to a number (FG/1's ACKTO), at most interval after
+// the first of them could be acked. Refused messages and late ones, which fill a gap, get their own
+// acks.
 type cumulative struct {
 	*acks
 	interval time.Duration // --ack-interval
 
-	edge    uint64        // every slot below is acked, pending, or needs no ack
-	pending bool          // through has moved since the last cumulative ack
-	since   time.Duration // when pending was set
-	through uint64        // number that the next cumulative ack names
-	repeats []Range       // numbers that it covers and that have left the window, in order
-	ackedTo uint64        // slot behind what the last one covered
-	single  int           // messages that were acked by themselves and are yet to be covered
-	barrier uint64        // lowest number received on this connection that will not be done
+	frontier uint64        // every slot below is acked, covered by the pending ack, or needs no ack
+	pending  bool          // a cumulative ack is pending
+	since    time.Duration // when pending was set
+	through  uint64        // number of the pending ack
+	repeats  []Range       // retired numbers that the pending ack covers, in order
+	ackedTo  uint64        // first slot not covered by the last cumulative ack
+	single   int           // messages at or above ackedTo that were acked individually
+	barrier  uint64        // lowest number received on this connection that will never be done
 }
 
-// noBarrier is above all numbers.
+// noBarrier is higher than any number.
 const noBarrier = 1<<64 - 1
 
 func (s *cumulative) connect() {
-	s.edge, s.ackedTo = s.win.base, s.win.base
+	s.frontier, s.ackedTo = s.win.base, s.win.base
 	s.pending, s.single, s.through, s.repeats = false, 0, 0, s.repeats[:0]
 	s.barrier = noBarrier
 }
 
-// disconnect drops the pending ack: what it covers comes again.
+// disconnect drops the pending ack: the server will redeliver what it covers.
 func (s *cumulative) disconnect() { s.pending = false }
 
 func (s *cumulative) done(slot uint64, n int, code worker.Code, _ []byte, now time.Duration) {
@@ -40,16 +40,16 @@ func (s *cumulative) done(slot uint64, n int, code worker.Code, _ []byte, now ti
 	s.advance(now)
 }
 
-func (s *cumulative) again(slot uint64, now time.Duration) {
+func (s *cumulative) redelivered(slot uint64, now time.Duration) {
 	if s.win.done.has(slot) {
 		s.emitSingle(slot, 1, s.win.codes.of(slot))
 		s.advance(now)
 	}
 }
 
-func (s *cumulative) repeated(seq uint64, now time.Duration) {
-	if _, refused := s.win.codes.left(seq); refused || s.overreaches(seq) {
-		s.emitRepeat(seq)
+func (s *cumulative) redeliveredRetired(seq uint64, now time.Duration) {
+	if _, refused := s.win.codes.ofRetired(seq); refused || s.coversUndone(seq) {
+		s.emitRetired(seq)
 		return
 	}
 	if n := len(s.repeats); n > 0 && s.repeats[n-1].Last+1 == seq {
@@ -60,56 +60,56 @@ func (s *cumulative) repeated(seq uint64, now time.Duration) {
 	s.extend(max(s.through, seq), now)
 }
 
-func (s *cumulative) resolved(now time.Duration) { s.advance(now) }
-func (s *cumulative) proceed() bool              { return false }
-func (s *cumulative) full() bool                 { return false }
+func (s *cumulative) afterSkip(now time.Duration) { s.advance(now) }
+func (s *cumulative) emitBacklog() bool           { return false }
+func (s *cumulative) backlogged() bool            { return false }
 
 func (s *cumulative) cumulative() *cumulative { return s }
 
-// advance moves the edge over what is done, up to a message that is not.
+// advance moves the frontier up to the first slot that is not done.
 func (s *cumulative) advance(now time.Duration) {
-	s.edge = max(s.edge, s.win.base)
-	for s.conn != nil && s.edge < s.win.next {
+	s.frontier = max(s.frontier, s.win.base)
+	for s.conn != nil && s.frontier < s.win.next {
 		n, ok := s.reached()
 		if !ok {
 			return
 		}
-		e, k := s.win.extents.at(s.edge, n)
+		e, k := s.win.extents.at(s.frontier, n)
 		switch {
-		case e.abandoned || !s.win.received.has(s.edge):
-			// The server does not want it any more.
+		case e.abandoned || !s.win.received.has(s.frontier):
+			// The server does not need this ack.
 		case e.late:
-			// It has an ack of its own.
+			// Acked individually, when it was done.
 		default:
-			seq := e.seq + (s.edge - e.slot) + uint64(k) - 1
-			if s.overreaches(seq) {
+			seq := e.seq + (s.frontier - e.slot) + uint64(k) - 1
+			if s.coversUndone(seq) {
 				s.flush(now, true)
-				s.emitDone(s.edge, k)
-				s.ackedTo = s.edge + uint64(k)
+				s.emitDone(s.frontier, k)
+				s.ackedTo = s.frontier + uint64(k)
 			} else {
 				s.extend(seq, now)
 			}
 		}
-		s.edge = max(s.edge+uint64(k), s.win.base)
+		s.frontier = max(s.frontier+uint64(k), s.win.base)
 	}
 }
 
-// reached is how many slots from the edge on are resolved, or are done and received on
-// this connection; false when the first is neither.
+// reached returns how many slots, starting at the frontier, are acked or are done and received
+// on this connection. It returns false if the first is neither.
 func (s *cumulative) reached() (int, bool) {
-	if s.win.resolved.has(s.edge) {
+	if s.win.acked.has(s.frontier) {
 		return 1, true
 	}
-	n, done := s.win.done.prefix(s.edge, s.win.next-s.edge)
+	n, done := s.win.done.prefix(s.frontier, s.win.next-s.frontier)
 	if !done {
 		return 0, false
 	}
-	n, received := s.win.received.prefix(s.edge, n)
+	n, received := s.win.received.prefix(s.frontier, n)
 	return int(n), received
 }
 
-// emitSingle appends the acks of those of n done slots that have one of their own: refused
-// ones, and those that came late, below what was covered already.
+// emitSingle appends the individual acks among n done slots: those of refused messages, and of late
+// ones, whose numbers may be below the last cumulative ack.
 func (s *cumulative) emitSingle(slot uint64, n int, code worker.Code) {
 	end := slot + uint64(n)
 	for slot = max(slot, s.win.base); slot < end; {
@@ -123,8 +123,8 @@ func (s *cumulative) emitSingle(slot uint64, n int, code worker.Code) {
 	}
 }
 
-// emitDone appends the acks of n done slots one by one, where a cumulative ack would
-// cover a message that is not done. Refused ones have theirs already.
+// emitDone acks n done slots individually, where a cumulative ack would cover a message that is not
+// done. Refused ones have been acked already.
 func (s *cumulative) emitDone(slot uint64, n int) {
 	for n > 0 {
 		k, code := s.win.codes.prefix(slot, n)
@@ -136,37 +136,37 @@ func (s *cumulative) emitDone(slot uint64, n int) {
 	}
 }
 
-// overreaches reports whether a cumulative ack of seq would cover what is not done.
-func (s *cumulative) overreaches(seq uint64) bool {
+// coversUndone reports whether a cumulative ack of seq would cover a message that is not done.
+func (s *cumulative) coversUndone(seq uint64) bool {
 	return s.barrier <= seq || s.win.lateBelow(seq)
 }
 
-// block keeps a message that came and will not be done from being covered.
-func (s *cumulative) block(seq uint64) {
-	s.late(seq)
+// exclude keeps cumulative acks from covering a message that was received and will never be done.
+func (s *cumulative) exclude(seq uint64) {
+	s.splitPending(seq)
 	s.barrier = min(s.barrier, seq)
 }
 
-// late prepares for a message that fills a gap: a pending ack that would cover it goes out
-// as single acks.
-func (s *cumulative) late(seq uint64) {
+// splitPending prepares for a message that fills a gap: if the pending ack would cover it, it is
+// sent as individual acks instead.
+func (s *cumulative) splitPending(seq uint64) {
 	if !s.pending || seq > s.through {
 		return
 	}
 	s.pending = false
-	for slot := max(s.ackedTo, s.win.base); slot < s.edge; slot++ {
+	for slot := max(s.ackedTo, s.win.base); slot < s.frontier; slot++ {
 		if e, _ := s.win.extents.at(slot, 1); !e.late && !e.abandoned {
 			s.emitDone(slot, 1)
 		}
 	}
-	s.ackedTo = s.edge
+	s.ackedTo = s.frontier
 	for _, r := range s.repeats {
-		s.emitLeft(r.First, int(r.Last-r.First+1), worker.OK)
+		s.emitRetiredRun(r.First, int(r.Last-r.First+1), worker.OK)
 	}
 	s.repeats = s.repeats[:0]
 }
 
-// extend has the next cumulative ack cover all up to seq.
+// extend makes the pending ack cover everything up to seq.
 func (s *cumulative) extend(seq uint64, now time.Duration) {
 	s.through = seq
 	if !s.pending {
@@ -174,8 +174,8 @@ func (s *cumulative) extend(seq uint64, now time.Duration) {
 	}
 }
 
-// due is when the pending ack must go out at the latest; zero when there is none. A
-// window that is half full cannot wait.
+// due returns the time by which the pending ack must be sent: at once if the window is half full.
+// 0: none is pending.
 func (s *cumulative) due() time.Duration {
 	if !s.pending || s.conn == nil {
 		return 0
@@ -186,14 +186,14 @@ func (s *cumulative) due() time.Duration {
 	return s.since + s.interval
 }
 
-// flush appends the pending ack, if it is due or must go out now.
+// flush appends the pending ack if it is due or must is set.
 func (s *cumulative) flush(now time.Duration, must bool) {
 	if !s.pending || s.conn == nil || !must && now < s.due() {
 		return
 	}
 	s.pending = false
 	from := max(s.ackedTo, s.win.base)
-	s.ackedTo = s.edge
+	s.ackedTo = s.frontier
 	s.repeats = s.repeats[:0]
 	s.out.buf = s.conn.AppendAckTo(s.out.buf, s.through)
 	n := int(s.ackedTo - from)

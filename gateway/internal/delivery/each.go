@@ -16,41 +16,41 @@ func (s *each) done(slot uint64, n int, _ worker.Code, ack []byte, _ time.Durati
 	s.emit(slot, n, ack)
 }
 
-func (s *each) again(slot uint64, _ time.Duration) {
+func (s *each) redelivered(slot uint64, _ time.Duration) {
 	if s.win.done.has(slot) {
 		s.emit(slot, 1, nil)
 	}
 }
 
-func (s *each) repeated(seq uint64, _ time.Duration) { s.emitRepeat(seq) }
+func (s *each) redeliveredRetired(seq uint64, _ time.Duration) { s.emitRetired(seq) }
 
-// silent acks nothing: a message is resolved when it is done.
+// silent sends no acks: a message counts as acked when it is done.
 type silent struct {
 	immediate
 	win *window
 }
 
 func (s *silent) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Duration) {
-	s.win.resolve(slot, n)
+	s.win.markAcked(slot, n)
 }
 
-func (s *silent) again(slot uint64, _ time.Duration) {
+func (s *silent) redelivered(slot uint64, _ time.Duration) {
 	if s.win.done.has(slot) {
-		s.win.resolve(slot, 1)
+		s.win.markAcked(slot, 1)
 	}
 }
 
-func (s *silent) repeated(uint64, time.Duration) {}
+func (s *silent) redeliveredRetired(uint64, time.Duration) {}
 
-// stopped takes the place of another strategy on a connection that takes no acks any more,
-// and counts those that cannot be sent.
+// stopped replaces the strategy of a connection whose peer no longer accepts acks. It counts those
+// that cannot be sent.
 type stopped struct {
 	silent
-	from uint64 // slot of the next message when it stopped: all before are counted
+	from uint64 // first slot not counted when acking stopped
 	lost *int   // Tracker.lost
 }
 
 func (s *stopped) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Duration) {
 	*s.lost += max(0, int(slot+uint64(n)-max(slot, s.from)))
-	s.win.resolve(slot, n)
+	s.win.markAcked(slot, n)
 }

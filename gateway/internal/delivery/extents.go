@@ -2,28 +2,27 @@ package delivery
 
 import "sort"
 
-// extent maps the slots from slot on, up to the next extent's, to consecutive sequence
-// numbers from seq on.
+// extent maps consecutive slots, from slot up to the next extent's, to consecutive sequence numbers
+// from seq.
 type extent struct {
 	slot      uint64
 	seq       uint64
-	late      bool // fills a gap: its numbers are below ones that came before
-	abandoned bool // of a session or connection that is over: never acked
+	late      bool // fills a gap: higher numbers arrived earlier
+	abandoned bool // its session or connection has ended: never acked
 }
 
-// extents maps the slots of the window to sequence numbers and back. There is one for each
-// break in the numbers, so nearly always one in all. A server that leaves out every second
-// number makes one for each message in flight, so nothing that is done for each message or ack
-// may take time in proportion to them.
+// extents maps the slots of the window to sequence numbers and back. Each break in the numbers
+// starts a new extent, so there is nearly always just one. But a server that omits every other
+// number causes one per message in flight: work per message or ack must not be linear in them.
 type extents struct {
-	list []extent // by slot; the end of all
-	all  []extent // from the beginning of its memory: what was dropped, and list
-	hint int      // where the last search ended
+	list []extent // by slot; the tail of all
+	all  []extent // the whole allocation: dropped extents, then list
+	hint int      // index where the last search ended
 	late int      // late extents in list that are not abandoned
-	low  uint64   // last sequence number, in order, below the window; 0: none
+	low  uint64   // highest number retired in order; 0: none
 }
 
-// append adds messages at the end, from slot on, with consecutive numbers from seq on.
+// append adds messages at the end, starting with slot, with consecutive numbers starting with seq.
 func (e *extents) append(slot, seq uint64, late bool) {
 	if n := len(e.list); n > 0 {
 		last := &e.list[n-1]
@@ -35,7 +34,7 @@ func (e *extents) append(slot, seq uint64, late bool) {
 		e.late++
 	}
 	x := extent{slot: slot, seq: seq, late: late}
-	if len(e.list) == cap(e.list) { // it moves, and what is gone stays behind
+	if len(e.list) == cap(e.list) { // append copies list alone, without the dropped extents
 		e.list = append(e.list, x)
 		e.all = e.list
 		return
@@ -44,7 +43,7 @@ func (e *extents) append(slot, seq uint64, late bool) {
 	e.all = e.all[:len(e.all)+1]
 }
 
-// abandon marks all extents abandoned; what is appended next starts a new one.
+// abandon marks all extents abandoned. The next append starts a new one.
 func (e *extents) abandon() {
 	for i := range e.list {
 		e.list[i].abandoned = true
@@ -52,7 +51,7 @@ func (e *extents) abandon() {
 	e.low, e.late = 0, 0
 }
 
-// eachAbandoned calls f with the slots in [base, next) whose acks were given up.
+// eachAbandoned calls f with the abandoned slots in [base, next).
 func (e *extents) eachAbandoned(base, next uint64, f func(slot, n uint64)) {
 	for i := range e.list {
 		from, end := max(e.list[i].slot, base), e.endOf(i, next)
@@ -62,8 +61,8 @@ func (e *extents) eachAbandoned(base, next uint64, f func(slot, n uint64)) {
 	}
 }
 
-// eachIn calls f with the slots in [base, next) that hold numbers of the living
-// session that are in the range in.
+// eachIn calls f with the slots in [base, next) whose numbers belong to the current session and are
+// in the range in.
 func (e *extents) eachIn(in Range, base, next uint64, f func(slot, n uint64)) {
 	for i := range e.list {
 		x := &e.list[i]
@@ -78,8 +77,7 @@ func (e *extents) eachIn(in Range, base, next uint64, f func(slot, n uint64)) {
 	}
 }
 
-// eachLate calls f with the slots in [base, next) of messages that filled gaps,
-// with numbers up to seq.
+// eachLate calls f with the slots in [base, next) of late messages with numbers up to seq.
 func (e *extents) eachLate(seq, base, next uint64, f func(slot, n uint64)) {
 	if e.late == 0 {
 		return
@@ -94,7 +92,7 @@ func (e *extents) eachLate(seq, base, next uint64, f func(slot, n uint64)) {
 	}
 }
 
-// endOf is the slot behind the i-th extent, the window ending at next.
+// endOf returns the first slot after the i-th extent; next is the end of the window.
 func (e *extents) endOf(i int, next uint64) uint64 {
 	if i+1 < len(e.list) {
 		return e.list[i+1].slot
@@ -102,8 +100,7 @@ func (e *extents) endOf(i int, next uint64) uint64 {
 	return next
 }
 
-// dropBelow drops the extents that lie below base whole, and records the last sequence
-// number below it.
+// dropBelow drops the extents that are entirely below base and updates low.
 func (e *extents) dropBelow(base uint64) {
 	drop := 0
 	for i := range e.list {
@@ -127,8 +124,8 @@ func (e *extents) dropBelow(base uint64) {
 	e.drop(drop)
 }
 
-// drop drops the first n extents. Those left move to the front only when at least as many are
-// gone, so each drop moves one at most, over time.
+// drop drops the first n extents. The remaining ones move to the front of the allocation once they
+// are no more than the dropped ones, so the amortized cost of a drop is one move.
 func (e *extents) drop(n int) {
 	e.list = e.list[n:]
 	e.hint = max(e.hint-n, 0)
@@ -139,8 +136,7 @@ func (e *extents) drop(n int) {
 	}
 }
 
-// at returns the extent that holds slot, and how many of its slots follow from slot on, at
-// most n.
+// at returns the extent that holds slot, and how many of its slots start there, at most n.
 func (e *extents) at(slot uint64, n int) (x *extent, length int) {
 	i := e.find(slot)
 	x = &e.list[i]
@@ -150,7 +146,8 @@ func (e *extents) at(slot uint64, n int) (x *extent, length int) {
 	return x, n
 }
 
-// find finds the extent that holds slot: the one of last time, the next one, or any.
+// find returns the index of the extent that holds slot. It tries the last one found and the one
+// after it before it searches.
 func (e *extents) find(slot uint64) int {
 	i := min(e.hint, len(e.list)-1)
 	if e.list[i].slot <= slot && slot >= e.endOf(i, slot+1) {
@@ -163,8 +160,7 @@ func (e *extents) find(slot uint64) int {
 	return i
 }
 
-// slot finds the slot of a sequence number of the living session among the
-// slots in [base, next).
+// slot returns the slot in [base, next) of a sequence number of the current session.
 func (e *extents) slot(seq, base, next uint64) (uint64, bool) {
 	for k := range e.list {
 		i := (e.hint + k) % len(e.list)
@@ -180,8 +176,8 @@ func (e *extents) slot(seq, base, next uint64) (uint64, bool) {
 	return 0, false
 }
 
-// watermark is the highest sequence number up to which every message of the
-// session is below the window: what a server need not send again.
+// watermark returns the highest number up to which every message of the session has left the window:
+// a server need not redeliver those.
 func (e *extents) watermark(base, next uint64) uint64 {
 	mark := e.low
 	if e.late == 0 {

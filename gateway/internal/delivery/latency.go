@@ -2,14 +2,14 @@ package delivery
 
 import "time"
 
-// read is the messages of one read: the slot behind them, and when it was.
+// read is one read of the socket and the messages in it.
 type read struct {
-	end  uint64
+	end  uint64 // first slot after its messages
 	when time.Duration
 }
 
-// Read records that the messages added since the last call came with the read at when;
-// false: there are none.
+// Read records that the messages added since the last call were read at when. It returns false if
+// none were added.
 func (t *Tracker) Read(when time.Duration) bool {
 	if t.readTo == t.win.next {
 		return false
@@ -23,8 +23,8 @@ func (t *Tracker) Read(when time.Duration) bool {
 	return true
 }
 
-// NextAcked returns when the next read was of which every message is done and acked; false
-// when there is none.
+// NextAcked returns the time of the oldest read whose messages are all done and acked, and forgets
+// that read. ok is false if there is none.
 func (t *Tracker) NextAcked() (when time.Duration, ok bool) {
 	if t.reads.len() == 0 || t.reads.first().end > t.win.base {
 		return 0, false

@@ -38,7 +38,7 @@ func skipping(t *testing.T, inFlight, rounds int) time.Duration {
 		d.done(slots[i], 1)
 		var msgs [1][]byte
 		for d.SendBuffer().Plan(msgs[:]) > 0 {
-			d.SendBuffer().Taken(len(msgs[0]))
+			d.SendBuffer().Sent(len(msgs[0]))
 		}
 		next()
 	}

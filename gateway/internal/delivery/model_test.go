@@ -122,13 +122,13 @@ func (m *model) arrive(n int, fill bool) {
 func (m *model) send(seq uint64, code worker.Code) bool {
 	arrival := m.track.Classify(seq)
 	if m.track.Room() == 0 {
-		if gap, ok := m.track.PassOver(seq, m.now); ok {
+		if gap, ok := m.track.JumpTo(seq, m.now); ok {
 			m.checkGap(gap)
 			m.seen = max(m.seen, seq)
 			arrival = m.track.Classify(seq)
 		}
 	}
-	if m.track.Room() == 0 && arrival != delivery.Again {
+	if m.track.Room() == 0 && arrival != delivery.Redelivered {
 		if !m.track.Stretch() {
 			return false
 		}
@@ -149,7 +149,7 @@ func (m *model) send(seq uint64, code worker.Code) bool {
 		}
 		m.checkGap(gap)
 	}
-	if again := arrival == delivery.Again; again != m.taken[seq] {
+	if again := arrival == delivery.Redelivered; again != m.taken[seq] {
 		m.Fatalf("number %d: arrival %d, taken before: %v", seq, arrival, m.taken[seq])
 	} else if again {
 		return true
@@ -231,7 +231,7 @@ func (m *model) kernelTakes(n int) {
 			m.stream = append(m.stream, b...)
 			took += len(b)
 		}
-		m.track.SendBuffer().Taken(took)
+		m.track.SendBuffer().Sent(took)
 		n -= took
 	}
 }

@@ -70,7 +70,7 @@ func (m *model) windUp() {
 	if !m.online {
 		m.resume(false)
 	}
-	for rounds := 0; m.cursor <= m.sent || !m.track.Finished() || len(m.stream) > 0; rounds++ {
+	for rounds := 0; m.cursor <= m.sent || !m.track.AllAcked() || len(m.stream) > 0; rounds++ {
 		if rounds > 100_000 {
 			m.Fatalf("stuck: sent %d, cursor %d, %d in flight, %d unsent", m.sent, m.cursor, m.track.InFlight(), m.track.SendBuffer().Len())
 		}

@@ -6,30 +6,30 @@ import (
 	"feedgate/worker"
 )
 
-// ordered acks messages one by one, in order of arrival on this connection: the order of
-// slots, but where the server sends again what once filled a gap.
+// ordered acks messages individually, in order of arrival on this connection. This is the order of
+// slots, except for redelivered messages that once filled a gap.
 type ordered struct {
 	*acks
-	queue  queue[ackRange] // what came on this connection and is not acked, in order
-	queued uint64          // every slot below is in the queue, or was in use before this connection
+	queue  queue[ackRange] // unacked messages of this connection, in order of arrival
+	queued uint64          // every lower slot is in the queue, or was in use before this connection
 
-	limit   int  // bytes to send at which no more acks are appended; 0: none
-	stopped bool // at limit
+	limit   int  // unsent bytes at which no more acks are appended; 0: no limit
+	atLimit bool // emitNext stopped at limit
 
-	// Rendered acks that wait for their turn. A window does not grow where acks are rendered:
-	// that goes with protocols without sessions.
-	kept *keptAcks
-	now  renderedAck // of the message that is done now; it waits nowhere yet
+	// Rendered acks that wait for their turn. The window never grows then: only protocols without
+	// sessions render acks.
+	store *ackStore
+	now   renderedAck // ack of the message that done is handling, not in store yet
 }
 
-// renderedAck is a rendered ack of a slot. The zero value is none.
+// renderedAck is the rendered ack of a slot. The zero value is none.
 type renderedAck struct {
 	slot uint64
 	ack  []byte
 }
 
-// ackRange is n slots from at on; where n is negative, -n sequence numbers from at on of
-// messages that have left the window.
+// ackRange is n slots starting at slot at or, if n is negative, -n messages that have left the
+// window, starting with number at.
 type ackRange struct {
 	at uint64
 	n  int
@@ -44,29 +44,29 @@ func (s *ordered) done(slot uint64, _ int, _ worker.Code, ack []byte, _ time.Dur
 	s.now = renderedAck{slot, ack}
 	s.emitNext()
 	if s.now.ack != nil && s.conn != nil && s.win.owed(slot) {
-		s.kept.add(slot, ack)
+		s.store.add(slot, ack)
 	}
 	s.now = renderedAck{}
 }
 
-func (s *ordered) again(slot uint64, _ time.Duration) {
+func (s *ordered) redelivered(slot uint64, _ time.Duration) {
 	s.enqueueNew()
 	s.enqueue(slot, 1)
 	s.emitNext()
 }
 
-func (s *ordered) repeated(seq uint64, _ time.Duration) {
+func (s *ordered) redeliveredRetired(seq uint64, _ time.Duration) {
 	s.enqueueNew()
-	s.enqueueLeft(seq)
+	s.enqueueRetired(seq)
 	s.emitNext()
 }
 
-func (s *ordered) resolved(time.Duration) { s.emitNext() }
+func (s *ordered) afterSkip(time.Duration) { s.emitNext() }
 
 func (s *ordered) cumulative() *cumulative { return nil }
 
-func (s *ordered) proceed() bool {
-	if !s.stopped {
+func (s *ordered) emitBacklog() bool {
+	if !s.atLimit {
 		return false
 	}
 	before := s.out.end()
@@ -74,20 +74,20 @@ func (s *ordered) proceed() bool {
 	return s.out.end() > before
 }
 
-func (s *ordered) full() bool { return s.stopped && s.conn != nil }
+func (s *ordered) backlogged() bool { return s.atLimit && s.conn != nil }
 
-// emitRendered appends the ack that a worker has rendered of a done message.
+// emitRendered appends the rendered ack of a done message.
 func (s *ordered) emitRendered(slot uint64) {
 	if s.now.ack != nil && s.now.slot == slot {
 		s.emit(slot, 1, s.now.ack)
 		s.now = renderedAck{}
 		return
 	}
-	s.emit(slot, 1, s.kept.of(slot))
-	s.kept.drop(slot)
+	s.emit(slot, 1, s.store.of(slot))
+	s.store.drop(slot)
 }
 
-// enqueueNew adds what is new in the window to the queue.
+// enqueueNew appends the messages that are new in the window to the queue.
 func (s *ordered) enqueueNew() {
 	if s.queued < s.win.next {
 		s.enqueue(s.queued, int(s.win.next-s.queued))
@@ -103,7 +103,7 @@ func (s *ordered) enqueue(slot uint64, n int) {
 	s.queue.push(ackRange{slot, n})
 }
 
-func (s *ordered) enqueueLeft(seq uint64) {
+func (s *ordered) enqueueRetired(seq uint64) {
 	if last := s.lastQueued(); last != nil && last.n < 0 && last.at+uint64(-last.n) == seq {
 		last.n--
 		return
@@ -118,29 +118,29 @@ func (s *ordered) lastQueued() *ackRange {
 	return s.queue.last()
 }
 
-// emitNext appends the acks that are next, up to a message that is not done, or to the limit: when
-// one message has held up all others, their acks are not all to be in memory twice.
+// emitNext appends acks up to the first message that is not done, or up to limit. Without a limit,
+// all the acks behind a slow message would be in memory twice once it is done.
 func (s *ordered) emitNext() {
-	s.stopped = false
+	s.atLimit = false
 	if s.conn == nil {
 		return
 	}
 	s.enqueueNew()
 	for s.queue.len() > 0 {
 		if s.limit > 0 && s.out.Len() >= s.limit {
-			s.stopped = true
+			s.atLimit = true
 			return
 		}
 		r := s.queue.first()
 		n := 1
 		switch {
 		case r.n < 0:
-			s.emitRepeat(r.at)
+			s.emitRetired(r.at)
 			if r.at, r.n = r.at+1, r.n+1; r.n == 0 {
 				s.queue.pop()
 			}
 			continue
-		case r.at >= s.win.base && !s.win.resolved.has(r.at):
+		case r.at >= s.win.base && !s.win.acked.has(r.at):
 			k, done := s.win.done.prefix(r.at, uint64(r.n))
 			if !done {
 				return
@@ -148,7 +148,7 @@ func (s *ordered) emitNext() {
 			if s.rendered {
 				s.emitRendered(r.at)
 			} else {
-				n = min(int(k), boundaryMost)
+				n = min(int(k), maxBoundary)
 				s.emit(r.at, n, nil)
 			}
 		}

@@ -2,46 +2,46 @@ package delivery
 
 import "feedgate/gateway/wire"
 
-// Room is how many messages more may be given to workers. Acks that the kernel has not put
-// on the wire count as in flight still: the reset that a killed process leaves behind
-// destroys them, and what they were for is sent again.
+// Room returns how many more messages may be given to workers. Acks that the kernel has not yet
+// transmitted count as in flight: if the process is killed, the reset destroys them and their
+// messages are redelivered.
 func (t *Tracker) Room() int { return max(0, t.win.free()-t.out.inKernel) }
 
 // Full reports whether every slot is in use.
 func (t *Tracker) Full() bool { return t.win.free() == 0 }
 
-// InFlight is the number of slots in use.
+// InFlight returns the number of slots in use.
 func (t *Tracker) InFlight() int { return t.win.inFlight() }
 
-// Working is the number of messages that are with workers, of earlier connections too.
+// Working returns the number of messages with workers, including those of earlier connections.
 func (t *Tracker) Working() int { return t.working }
 
-// KeptAcks is the memory of rendered acks that wait for their turn, in bytes; all is with what is
-// spare.
-func (t *Tracker) KeptAcks() (waiting, all int64) { return t.kept.waiting, t.kept.bytes() }
+// WaitingAcks returns the memory of rendered acks that wait for their turn, in bytes; all includes
+// spare memory.
+func (t *Tracker) WaitingAcks() (waiting, all int64) { return t.store.waiting, t.store.bytes() }
 
-// Next is the slot of the next message. It never goes back.
+// Next returns the slot of the next message. It never decreases.
 func (t *Tracker) Next() uint64 { return t.win.next }
 
-// Watermark is the highest number up to which every message of the session is acked: what
-// a server need not send again. It is 0 without a session.
+// Watermark returns the highest number up to which every message of the session is acked: a server
+// need not redeliver those. It is 0 without a session.
 func (t *Tracker) Watermark() uint64 { return t.win.watermark() }
 
-// Unacked is the number of messages of the living session whose ack is not on the wire, for
-// all that is known, and of those whose ack was lost on this connection.
+// Unacked returns the number of messages of the current session whose ack is not known to be on the
+// wire, plus those whose ack was lost on this connection.
 func (t *Tracker) Unacked() int { return t.win.unacked() + t.lost + t.out.inKernel }
 
-// NeedsRedelivery reports whether a message of the living session must be received again
-// before it can be acked.
+// NeedsRedelivery reports whether a message of the current session can be acked only after it has
+// been redelivered.
 func (t *Tracker) NeedsRedelivery() bool {
 	return t.cfg.Mode != wire.AckNone && t.win.needsRedelivery()
 }
 
-// AckingStopped reports whether acks cannot be sent on this connection any more: StopAcking.
+// AckingStopped reports whether StopAcking was called on this connection.
 func (t *Tracker) AckingStopped() bool { return t.ackingStopped }
 
-// TakeSuppressed is the number of refused messages for whose code the protocol had no ack,
-// since the last call.
+// TakeSuppressed returns the number of messages, since the last call, that were refused without an
+// ack because the protocol cannot express their code.
 func (t *Tracker) TakeSuppressed() int {
 	n := t.acks.suppressed
 	t.acks.suppressed = 0

@@ -1,6 +1,6 @@
 package delivery
 
-// queue is a first-in, first-out queue in one slice that is reused.
+// queue is a FIFO queue that reuses one slice.
 type queue[T any] struct {
 	items []T
 	head  int

@@ -1,10 +1,12 @@
 package delivery
 
-// SendBuffer is what is to be sent: acks and the protocol's own frames in one stream
-// of bytes, in the order in which they go out. Its owner is the loop.
+// SendBuffer holds the bytes to send: acks and the protocol's own frames, in order. The loop owns
+// it.
 //
-// Invariant: buf[head:] was not yet taken by the kernel, and its first byte has
-// offset sent in the connection's stream.
+// A byte is sent once the kernel has accepted it, and transmitted once the kernel has put it on the
+// wire.
+//
+// Invariant: buf[head:] is unsent, and its first byte has offset sent in the connection's stream.
 type SendBuffer struct {
 	win *window
 
@@ -12,52 +14,51 @@ type SendBuffer struct {
 	head int
 	sent uint64
 
-	boundaries queue[boundary] // of the acks in buf, by end
-	cuts       queue[uint64]   // ends of messages for sendmmsg; unused when pack is 0
-	pack       int             // acks in one such message at most; 0: no limit
+	boundaries  queue[boundary] // of the acks in buf, by end
+	messageEnds queue[uint64]   // where messages for sendmmsg end; unused if pack is 0
+	pack        int             // most acks in one such message; 0: no limit
 
-	kernel   queue[boundary] // of acks that the kernel has and may not have put on the wire, by end
-	inKernel int             // messages whose acks those are
-	onWire   uint64          // offset up to which all was on the wire when that was last asked
+	kernel   queue[boundary] // of acks that are sent and not known to be transmitted, by end
+	inKernel int             // messages acked by them
+	onWire   uint64          // offset up to which all bytes were transmitted, when last checked
 }
 
-// boundary is the end of acks in the stream: with all bytes before end, the acks of n
-// slots from slot on have gone.
+// boundary is the end of some acks in the stream: once all bytes before end are sent, so are the acks
+// of n slots starting at slot.
 type boundary struct {
 	end  uint64
-	slot uint64 // not used for what the kernel has
+	slot uint64 // unused in SendBuffer.kernel
 	n    int
 }
 
 const (
-	// boundaryMost is how many acks one boundary stands for at most, so that a peer that
-	// takes few bytes at a time still moves the window.
-	boundaryMost = 1024
-	// kernelMost is the same for acks that the kernel has.
-	kernelMost = 64
-	// bufferKept is the longest buffer that is kept when it is empty, in bytes: a few acks may
-	// be as long as messages.
-	bufferKept = 1 << 20
+	// maxBoundary is the most acks that one boundary stands for. It is low enough that a peer which
+	// accepts only few bytes at a time still moves the window.
+	maxBoundary = 1024
+	// maxKernelBoundary is the same for acks in the kernel.
+	maxKernelBoundary = 64
+	// maxIdleBuffer is the capacity above which an empty buffer is freed, in bytes: occasionally,
+	// acks are as long as messages.
+	maxIdleBuffer = 1 << 20
 )
 
-// Len is the number of bytes that the kernel has not taken.
+// Len returns the number of unsent bytes.
 func (o *SendBuffer) Len() int { return len(o.buf) - o.head }
 
-// Acks reports whether there are acks among them.
+// Acks reports whether the unsent bytes contain acks.
 func (o *SendBuffer) Acks() bool { return o.boundaries.len() > 0 }
 
-// InKernel is the number of messages whose acks the kernel has taken and, for all that is
-// known, not put on the wire.
+// InKernel returns the number of messages whose acks are sent and not known to be transmitted.
 func (o *SendBuffer) InKernel() int { return o.inKernel }
 
-// end is the offset of the next byte that is appended.
+// end returns the offset of the next byte to be appended.
 func (o *SendBuffer) end() uint64 { return o.sent + uint64(o.Len()) }
 
-// AvailableBuffer is an empty buffer for a frame of the protocol's own, to be passed to the
-// Write that follows at once.
+// AvailableBuffer returns an empty buffer to which the caller may append one of the protocol's own
+// frames, and which it then passes to Write immediately.
 func (o *SendBuffer) AvailableBuffer() []byte { return o.buf[len(o.buf):] }
 
-// Write appends a frame of the protocol's own, if any. It acks nothing in the window.
+// Write appends one of the protocol's own frames, which acks nothing in the window.
 func (o *SendBuffer) Write(frame []byte) {
 	if len(frame) > 0 {
 		o.buf = append(o.buf, frame...)
@@ -65,18 +66,18 @@ func (o *SendBuffer) Write(frame []byte) {
 	}
 }
 
-// appended records that buf has grown by acks of n slots from slot on, or, where n is 0, by
-// a frame that acks nothing in the window.
+// appended records that buf has grown by acks of n slots starting at slot or, if n is 0, by a frame
+// that acks nothing in the window.
 func (o *SendBuffer) appended(slot uint64, n int) {
 	end := o.end()
-	if o.pack > 0 && (o.cuts.len() == 0 || *o.cuts.last() != end) {
-		o.cuts.push(end)
+	if o.pack > 0 && (o.messageEnds.len() == 0 || *o.messageEnds.last() != end) {
+		o.messageEnds.push(end)
 	}
 	if n == 0 {
 		return
 	}
 	if o.boundaries.len() > 0 {
-		if b := o.boundaries.last(); b.slot+uint64(b.n) == slot && b.n+n <= boundaryMost {
+		if b := o.boundaries.last(); b.slot+uint64(b.n) == slot && b.n+n <= maxBoundary {
 			b.end, b.n = end, b.n+n
 			return
 		}
@@ -84,24 +85,24 @@ func (o *SendBuffer) appended(slot uint64, n int) {
 	o.boundaries.push(boundary{end, slot, n})
 }
 
-// Taken records that the kernel has taken the next n bytes. All slots whose acks' last byte
-// was among them are resolved.
-func (o *SendBuffer) Taken(n int) {
+// Sent records that the kernel has accepted the next n bytes. It marks the slots whose acks end among
+// them as acked.
+func (o *SendBuffer) Sent(n int) {
 	o.head += n
 	o.sent += uint64(n)
 	for o.boundaries.len() > 0 && o.boundaries.first().end <= o.sent {
 		b := *o.boundaries.first()
 		o.boundaries.pop()
 		o.moveToKernel(b)
-		o.win.resolve(b.slot, b.n)
+		o.win.markAcked(b.slot, b.n)
 	}
-	for o.cuts.len() > 0 && *o.cuts.first() <= o.sent {
-		o.cuts.pop()
+	for o.messageEnds.len() > 0 && *o.messageEnds.first() <= o.sent {
+		o.messageEnds.pop()
 	}
 	switch {
 	case o.head == len(o.buf):
 		o.buf, o.head = o.buf[:0], 0
-		if cap(o.buf) > bufferKept {
+		if cap(o.buf) > maxIdleBuffer {
 			o.buf = nil
 		}
 	case o.head > len(o.buf)/2:
@@ -110,11 +111,11 @@ func (o *SendBuffer) Taken(n int) {
 	}
 }
 
-// moveToKernel records that the kernel has acks to put on the wire.
+// moveToKernel records that acks are in the kernel, to be transmitted.
 func (o *SendBuffer) moveToKernel(b boundary) {
 	o.inKernel += b.n
 	if o.kernel.len() > 0 {
-		if last := o.kernel.last(); last.n+b.n <= kernelMost {
+		if last := o.kernel.last(); last.n+b.n <= maxKernelBoundary {
 			last.end, last.n = b.end, last.n+b.n
 			return
 		}
@@ -122,10 +123,10 @@ func (o *SendBuffer) moveToKernel(b boundary) {
 	o.kernel.push(b)
 }
 
-// Transmitted records that the kernel has put on the wire all that it took but the last
-// unsent bytes; it reports whether that is more than was known.
-func (o *SendBuffer) Transmitted(unsent int) bool {
-	onWire := o.sent - min(o.sent, uint64(unsent))
+// Transmitted records that the kernel has put all sent bytes on the wire, except the last
+// untransmitted ones. It reports whether that is more than was known.
+func (o *SendBuffer) Transmitted(untransmitted int) bool {
+	onWire := o.sent - min(o.sent, uint64(untransmitted))
 	for o.kernel.len() > 0 && o.kernel.first().end <= onWire {
 		o.inKernel -= o.kernel.first().n
 		o.kernel.pop()
@@ -135,8 +136,8 @@ func (o *SendBuffer) Transmitted(unsent int) bool {
 	return more
 }
 
-// Plan fills msgs with what to send next, a message of sendmmsg each, and returns how many.
-// They are valid until the next call of another method.
+// Plan fills msgs with the next messages for sendmmsg and returns how many there are. They are
+// valid until another method is called.
 func (o *SendBuffer) Plan(msgs [][]byte) int {
 	if o.Len() == 0 {
 		return 0
@@ -146,8 +147,8 @@ func (o *SendBuffer) Plan(msgs [][]byte) int {
 		return 1
 	}
 	from, n := o.sent, 0
-	for n < len(msgs) && n < o.cuts.len() {
-		to := *o.cuts.at(n)
+	for n < len(msgs) && n < o.messageEnds.len() {
+		to := *o.messageEnds.at(n)
 		msgs[n] = o.buf[o.head+int(from-o.sent) : o.head+int(to-o.sent)]
 		from = to
 		n++
@@ -155,11 +156,11 @@ func (o *SendBuffer) Plan(msgs [][]byte) int {
 	return n
 }
 
-// reset drops everything: the connection is over, or takes nothing more.
+// reset drops everything: the connection has ended, or its peer accepts nothing more.
 func (o *SendBuffer) reset() {
 	o.buf, o.head, o.sent = o.buf[:0], 0, 0
 	o.boundaries.reset()
-	o.cuts.reset()
+	o.messageEnds.reset()
 	o.kernel.reset()
 	o.inKernel, o.onWire = 0, 0
 }

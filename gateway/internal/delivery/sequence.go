@@ -5,51 +5,51 @@ import (
 	"sort"
 )
 
-// Arrival is what a sequence number is at the time at which it comes.
+// Arrival classifies a sequence number as it arrives.
 type Arrival uint8
 
 // Arrivals.
 const (
-	InOrder Arrival = iota // the one expected, and new
-	Fresh                  // new, behind numbers that are passed over
-	Late                   // was missing, fills a gap
-	Again                  // sent again: it was received before in this session
-	Back                   // falls back within the connection: a protocol error
+	InOrder     Arrival = iota // the expected number, and new
+	Fresh                      // new, after a jump
+	Late                       // fills a gap
+	Redelivered                // received earlier in this session
+	Back                       // goes back within the connection: a protocol error
 )
 
-// MaxSeq is the highest sequence number that may begin a session or end a gap. Up to
-// 2^64, where numbers would start over, it is centuries of messages.
+// MaxSeq is the highest sequence number that may begin a session or end a gap. The 2^56 numbers above
+// it, before they would wrap, last for decades at 30 million messages a second.
 const MaxSeq = 1<<64 - 1<<56
 
-// maxGaps is how many gaps are remembered, as docs/protocol.md says.
+// maxGaps is how many gaps are remembered (docs/protocol.md).
 const maxGaps = 1024
 
-// Range is the numbers from First up to Last; empty where Last is less.
+// Range holds the numbers from First to Last, inclusive. It is empty if Last is less than First.
 type Range struct{ First, Last uint64 }
 
 var (
-	nothing    = Range{1, 0}
-	everything = Range{0, 1<<64 - 1}
+	noNumbers  = Range{1, 0}
+	allNumbers = Range{0, 1<<64 - 1}
 )
 
 // Empty reports whether the range has no numbers.
 func (r Range) Empty() bool { return r.Last < r.First }
 
-// sequence judges the sequence numbers of one session over its connections.
+// sequence classifies the sequence numbers of one session, across its connections.
 //
-// Invariant within a connection: expect <= high+1, and every number below high was
-// received in this session or is, or was once, in a gap.
+// Invariant within a connection: expect <= high+1, and every number below high was received in this
+// session or is, or once was, in a gap.
 type sequence struct {
-	expect uint64  // next on this connection
-	high   uint64  // lowest never received
+	expect uint64  // next number on this connection
+	high   uint64  // one more than the highest number received or missing
 	gaps   []Range // missing numbers below high, ascending
 }
 
-// verdict is the outcome of a number, or of numbers that are passed over.
+// verdict is the result of accepting a number or jumping to one.
 type verdict struct {
-	arrival Arrival
-	gap     Range // numbers that are now missing
-	skipped Range // numbers received before that the server did not send again
+	arrival   Arrival
+	gap       Range // numbers that are missing as a result
+	notResent Range // numbers received earlier that the server did not redeliver
 }
 
 // restart begins a session.
@@ -57,36 +57,35 @@ func (s *sequence) restart(first uint64) {
 	*s = sequence{expect: first, high: first, gaps: s.gaps[:0]}
 }
 
-// resume begins another connection of the session, which sends from first on.
+// resume begins another connection of the session, on which the server starts with first.
 func (s *sequence) resume(first uint64) verdict {
 	s.expect = 0
-	return s.passOver(first)
+	return s.jumpTo(first)
 }
 
-// passOver passes over the numbers before seq, which is to be accepted next.
-func (s *sequence) passOver(seq uint64) verdict {
+// jumpTo skips the numbers before seq, which the caller accepts next.
+func (s *sequence) jumpTo(seq uint64) verdict {
 	v := s.jump(seq)
 	s.expect = seq
 	return v
 }
 
-// jump passes over the numbers from expect up to seq-1; the caller sets expect.
+// jump skips the numbers from expect to seq-1. The caller sets expect.
 func (s *sequence) jump(seq uint64) verdict {
-	v := verdict{gap: nothing, skipped: nothing}
+	v := verdict{gap: noNumbers, notResent: noNumbers}
 	if from, to := s.expect, min(seq, s.high); from < to {
-		v.skipped = Range{from, to - 1}
+		v.notResent = Range{from, to - 1}
 	}
 	if seq > s.high {
 		v.gap = Range{s.high, seq - 1}
 		s.high = seq
 		s.gaps = append(s.gaps, v.gap)
-		s.trimGaps()
+		s.dropOldestGap()
 	}
 	return v
 }
 
-// inOrder reports whether seq is the one expected and new: the case that needs no
-// judging.
+// inOrder reports whether seq is the expected number and new: the fast path.
 func (s *sequence) inOrder(seq uint64) bool { return seq == s.expect && seq == s.high }
 
 // advance accepts n numbers in order.
@@ -95,7 +94,7 @@ func (s *sequence) advance(n int) {
 	s.high = s.expect
 }
 
-// classify is the arrival that accept would find.
+// classify returns the arrival that accept would find.
 func (s *sequence) classify(seq uint64) Arrival {
 	switch missing := s.gapOf(seq) >= 0; {
 	case s.inOrder(seq):
@@ -105,18 +104,18 @@ func (s *sequence) classify(seq uint64) Arrival {
 	case seq < s.expect:
 		return Back
 	case seq < s.high:
-		return Again
+		return Redelivered
 	}
 	return Fresh
 }
 
-// accept judges the next number of this connection.
+// accept accepts the next number of this connection.
 func (s *sequence) accept(seq uint64) verdict {
-	v := verdict{gap: nothing, skipped: nothing}
+	v := verdict{gap: noNumbers, notResent: noNumbers}
 	switch {
 	case seq < s.expect:
 		v.arrival = Back
-		if s.fill(seq) {
+		if s.fillGap(seq) {
 			v.arrival = Late
 		}
 		return v
@@ -128,15 +127,15 @@ func (s *sequence) accept(seq uint64) verdict {
 	case seq >= s.high:
 		s.high = seq + 1
 		v.arrival = Fresh
-	case s.fill(seq):
+	case s.fillGap(seq):
 		v.arrival = Late
 	default:
-		v.arrival = Again
+		v.arrival = Redelivered
 	}
 	return v
 }
 
-// gapOf is the index of the gap that seq is in; -1: none.
+// gapOf returns the index of the gap that contains seq; -1: none does.
 func (s *sequence) gapOf(seq uint64) int {
 	i := sort.Search(len(s.gaps), func(i int) bool { return s.gaps[i].Last >= seq })
 	if i == len(s.gaps) || s.gaps[i].First > seq {
@@ -145,8 +144,8 @@ func (s *sequence) gapOf(seq uint64) int {
 	return i
 }
 
-// fill takes a number out of the gaps; false when it is in none.
-func (s *sequence) fill(seq uint64) bool {
+// fillGap removes a number from its gap; false if it is in none.
+func (s *sequence) fillGap(seq uint64) bool {
 	i := s.gapOf(seq)
 	if i < 0 {
 		return false
@@ -161,13 +160,13 @@ func (s *sequence) fill(seq uint64) bool {
 	default:
 		s.gaps = slices.Insert(s.gaps, i+1, Range{seq + 1, g.Last})
 		s.gaps[i].Last = seq - 1
-		s.trimGaps()
+		s.dropOldestGap()
 	}
 	return true
 }
 
-// trimGaps forgets the oldest gap where there are too many; its numbers count as received.
-func (s *sequence) trimGaps() {
+// dropOldestGap forgets the oldest gap if there are too many. Its numbers then count as received.
+func (s *sequence) dropOldestGap() {
 	if len(s.gaps) > maxGaps {
 		s.gaps = slices.Delete(s.gaps, 0, 1)
 	}

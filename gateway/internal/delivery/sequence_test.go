@@ -11,16 +11,16 @@ func TestGaps(t *testing.T) {
 		want Arrival
 		gap  Range
 	}{
-		{10, Fresh, nothing},
+		{10, Fresh, noNumbers},
 		{15, Fresh, Range{11, 14}},
-		{12, Late, nothing},
-		{12, Back, nothing},
-		{11, Late, nothing},
-		{10, Back, nothing},
-		{16, Fresh, nothing},
-		{14, Late, nothing},
-		{13, Late, nothing},
-		{13, Back, nothing},
+		{12, Late, noNumbers},
+		{12, Back, noNumbers},
+		{11, Late, noNumbers},
+		{10, Back, noNumbers},
+		{16, Fresh, noNumbers},
+		{14, Late, noNumbers},
+		{13, Late, noNumbers},
+		{13, Back, noNumbers},
 	}
 	for _, step := range steps {
 		v := s.accept(step.seq)

@@ -44,7 +44,7 @@ func (d *tracked) add(seq uint64, n int) (slot uint32) {
 	late := false
 	if d.Classify(seq) != delivery.InOrder {
 		arrival, _, err := d.Arrive(seq, 0)
-		if err != nil || arrival == delivery.Again {
+		if err != nil || arrival == delivery.Redelivered {
 			d.Fatalf("number %d: arrival %d, %v", seq, arrival, err)
 		}
 		late = arrival == delivery.Late
@@ -68,7 +68,7 @@ func (d *tracked) wantSent(want ...string) {
 		if len(b) > 0 {
 			sent = append(sent, string(b))
 		}
-		d.SendBuffer().Taken(len(msgs[0]))
+		d.SendBuffer().Sent(len(msgs[0]))
 	}
 	if !slices.Equal(sent, want) {
 		d.Errorf("sent %q, want %q", sent, want)
@@ -94,9 +94,9 @@ func TestStopAcking(t *testing.T) {
 	d.want("acks lost", d.Unacked(), 3+2)
 	next := d.add(4, 1)
 	d.done(first+1, 2)
-	d.want("finished with one at a worker", d.Finished(), false)
+	d.want("finished with one at a worker", d.AllAcked(), false)
 	d.done(next, 1)
-	d.want("finished", d.Finished(), true)
+	d.want("finished", d.AllAcked(), true)
 	d.want("in flight", d.InFlight(), 0)
 	d.want("acks lost with the connection", d.Disconnect(1), 3+2+1+1)
 	d.Connect(newConn(), 1)
@@ -124,7 +124,7 @@ func TestDisconnectWithoutSessions(t *testing.T) {
 	d.want("without an ack", d.Disconnect(0), 2)
 	d.Connect(newConn(), 1)
 	d.want("room", d.Room(), 1)
-	d.want("finished, of this connection", d.Finished(), true)
+	d.want("finished, of this connection", d.AllAcked(), true)
 	d.done(old+1, 1)
 	d.want("room", d.Room(), 2)
 	d.wantSent()
@@ -196,7 +196,7 @@ func TestStretch(t *testing.T) {
 		d.Arrive(seq, 0)
 	}
 	d.want("acks", d.counted, n+1)
-	d.SendBuffer().Taken(d.SendBuffer().Len())
+	d.SendBuffer().Sent(d.SendBuffer().Len())
 	d.want("in flight", d.InFlight(), 0)
 }
 
@@ -205,7 +205,7 @@ func TestRefusedNumbers(t *testing.T) {
 	d := newTracked(t, delivery.Config{Sequenced: true})
 	d.add(1, 5)
 	for seq, want := range map[uint64]string{
-		3: "message 3 after message 5 (seq_back)", delivery.MaxSeq + 1: "message 18374686479671623681: numbers end at 18374686479671623680 (seq_back)",
+		3: "message 3 after message 5 (seq_back)", delivery.MaxSeq + 1: "message 18374686479671623681 exceeds the maximum number 18374686479671623680 (seq_back)",
 	} {
 		if arrival, gap, err := d.Arrive(seq, 0); err == nil || err.Error() != want || arrival != delivery.Back || !gap.Empty() {
 			t.Errorf("%d: arrival %d, gap %v, error %v", seq, arrival, gap, err)
@@ -245,7 +245,7 @@ func TestAcksWaitInCountedMemory(t *testing.T) {
 	d := newTracked(t, delivery.Config{
 		Mode: wire.AckOrdered, Rendered: true, InFlight: 64, SendLimit: 8, Memory: offheap.Heap{}, AckChunk: 16,
 	})
-	kept := func() int64 { n, _ := d.KeptAcks(); return n }
+	kept := func() int64 { n, _ := d.WaitingAcks(); return n }
 	slot := d.add(1, 10)
 	for i := uint32(9); i > 0; i-- {
 		d.Done(slot+i, 1, worker.OK, []byte(fmt.Sprintf("ack%d,", i)), 0)
@@ -253,14 +253,14 @@ func TestAcksWaitInCountedMemory(t *testing.T) {
 	d.want("nine of 5 bytes wait, three to a chunk", kept(), int64(48))
 	d.Done(slot, 1, worker.OK, []byte("ack0,"), 0)
 	d.wantSent("ack0,ack1,")
-	d.want("some still wait", d.Finished(), false)
+	d.want("some still wait", d.AllAcked(), false)
 	for i := 2; i < 10; i += 2 {
 		d.want("they go on", d.Flush(0, false), true)
 		d.wantSent(fmt.Sprintf("ack%d,ack%d,", i, i+1))
 	}
 	d.want("none waits", kept(), int64(0))
 	d.want("there are no more", d.Flush(0, false), false)
-	d.want("finished", d.Finished(), true)
+	d.want("finished", d.AllAcked(), true)
 
 	slot = d.add(11, 3)
 	d.Done(slot+1, 1, worker.OK, []byte("b"), 0)
@@ -277,7 +277,7 @@ func TestAcksWaitInCountedMemory(t *testing.T) {
 	d.Done(slot, 1, worker.OK, []byte("d"), 0)
 	d.wantSent("de")
 	d.Close()
-	_, all := d.KeptAcks()
+	_, all := d.WaitingAcks()
 	d.want("all memory is given back", all, int64(0))
 }
 
@@ -295,10 +295,10 @@ func TestFrames(t *testing.T) {
 		d.want("bytes to send", out.Len(), len("hello")+2*fg1.HeaderSize)
 		var msgs [4][]byte
 		d.want("messages", out.Plan(msgs[:]), 1+2*pack)
-		out.Taken(len("hello") + fg1.HeaderSize + 1)
+		out.Sent(len("hello") + fg1.HeaderSize + 1)
 		// One boundary stands for both acks.
 		d.want("in flight", d.InFlight(), 2)
-		out.Taken(fg1.HeaderSize - 1)
+		out.Sent(fg1.HeaderSize - 1)
 		d.want("in flight", d.InFlight(), 0)
 		d.want("acks in the kernel", out.InKernel(), 2)
 		d.want("more on the wire", out.Transmitted(0), true)
@@ -319,7 +319,7 @@ func TestDue(t *testing.T) {
 	d.want("due", d.Due(), time.Duration(107))
 	d.Flush(106, false)
 	d.wantSent()
-	d.want("finished", d.Finished(), false)
+	d.want("finished", d.AllAcked(), false)
 	d.Flush(107, false)
 	d.wantSent("to 1")
 	d.want("due", d.Due(), time.Duration(0))
@@ -345,11 +345,11 @@ func TestReads(t *testing.T) {
 	d.add(3, 1)
 	d.Read(3)
 	d.done(slot, 1)
-	d.SendBuffer().Taken(d.SendBuffer().Len())
+	d.SendBuffer().Sent(d.SendBuffer().Len())
 	d.want("acked", next(), time.Duration(0))
 	d.done(slot+1, 2)
 	d.want("acked", next(), time.Duration(0))
-	d.SendBuffer().Taken(d.SendBuffer().Len())
+	d.SendBuffer().Sent(d.SendBuffer().Len())
 	d.want("acked", next(), time.Duration(2))
 	d.want("acked", next(), time.Duration(3))
 	d.want("acked", next(), time.Duration(0))

@@ -6,21 +6,20 @@ import (
 	"feedgate/worker"
 )
 
-// window is the in-flight window: every message that was given to a worker, or
-// refused when it was framed, has a slot in it until it is acked. Slots count up for the
-// gateway's whole life, in order of arrival.
+// window is the in-flight window. Every message has a slot in it from when it is given to a worker,
+// or refused by the decoder, until it is done and acked. Slots count up in order of arrival, for the
+// life of the gateway.
 //
-// Invariant: base <= next, next-base <= size of the bitmaps; next-base <= limit but
-// for what grow has made room for.
-// Outside [base, next) all bits are zero.
+// Invariant: base <= next, and next-base <= size of the bitmaps. next-base exceeds limit only by
+// the slots that grow has added. Outside [base, next), all bits are zero.
 type window struct {
 	limit uint64 // --in-flight, in messages
-	base  uint64 // every slot below is done and resolved
+	base  uint64 // every slot below is done and acked
 	next  uint64 // slot of the next message
 
-	done     bitmap // its worker is done with it; for ever
-	received bitmap // its message came on this connection, so it may be acked on it
-	resolved bitmap // this connection owes no ack for it: sent, or not wanted
+	done     bitmap // the worker has finished the message; never cleared while in the window
+	received bitmap // received on this connection, so it may be acked on it
+	acked    bitmap // this connection owes no ack: it is sent, or the server does not need it
 
 	codes   codes
 	extents extents
@@ -37,20 +36,20 @@ func newWindow(inFlight int, first uint64) *window {
 		next:     first,
 		done:     newBitmap(size),
 		received: newBitmap(size),
-		resolved: newBitmap(size),
+		acked:    newBitmap(size),
 		codes:    newCodes(inFlight),
 	}
 }
 
-// free is how many messages more there are slots for.
+// free returns the number of free slots.
 func (w *window) free() int { return max(0, int(w.limit)-w.inFlight()) }
 
-// inFlight is the number of slots in use.
+// inFlight returns the number of slots in use.
 func (w *window) inFlight() int { return int(w.next - w.base) }
 
-// grow makes a slot beyond the limit.
+// grow makes the bitmaps large enough for one slot beyond the limit.
 func (w *window) grow() {
-	for _, b := range []*bitmap{&w.done, &w.received, &w.resolved} {
+	for _, b := range []*bitmap{&w.done, &w.received, &w.acked} {
 		if w.next-w.base <= b.mask {
 			continue
 		}
@@ -64,8 +63,8 @@ func (w *window) grow() {
 	}
 }
 
-// add gives slots to n messages with consecutive sequence numbers that came on
-// this connection, and returns the first slot. There must be room.
+// add gives slots to n messages received on this connection, with consecutive sequence numbers, and
+// returns the first slot. There must be room.
 func (w *window) add(seq uint64, n int, late bool) uint64 {
 	slot := w.next
 	w.extents.append(slot, seq, late)
@@ -74,18 +73,18 @@ func (w *window) add(seq uint64, n int, late bool) uint64 {
 	return slot
 }
 
-// whole is the slot in the window of which low is the low half.
-func (w *window) whole(low uint32) uint64 {
+// fullSlot returns the slot in the window whose low half is low.
+func (w *window) fullSlot(low uint32) uint64 {
 	return w.base + uint64(low-uint32(w.base))
 }
 
-// find finds the slot of a sequence number; false when it has none any more.
+// find returns the slot of a sequence number; false if it is no longer in the window.
 func (w *window) find(seq uint64) (slot uint64, ok bool) {
 	return w.extents.slot(seq, w.base, w.next)
 }
 
-// finish records that the workers are done with n slots.
-func (w *window) finish(slot uint64, n int, code worker.Code) {
+// markDone records that workers have finished n messages.
+func (w *window) markDone(slot uint64, n int, code worker.Code) {
 	w.done.set(slot, uint64(n))
 	if code != worker.OK {
 		w.codes.set(slot, n, code)
@@ -93,70 +92,70 @@ func (w *window) finish(slot uint64, n int, code worker.Code) {
 	w.advance()
 }
 
-// owed reports whether a slot, which may be free again, is owed an ack on this connection.
+// owed reports whether an ack is owed for a slot on this connection. The slot may have left the
+// window.
 func (w *window) owed(slot uint64) bool {
-	return slot >= w.base && w.received.has(slot) && !w.resolved.has(slot)
+	return slot >= w.base && w.received.has(slot) && !w.acked.has(slot)
 }
 
-// resolve records that no ack is owed for n slots any more: it was sent, or the peer does
-// not want it. Slots below the base are left out.
-func (w *window) resolve(slot uint64, n int) {
+// markAcked records that acks are no longer owed for n slots: they are sent, or the peer does not
+// need them. It ignores slots below base.
+func (w *window) markAcked(slot uint64, n int) {
 	from, end := max(slot, w.base), slot+uint64(n)
 	if from < end {
-		w.resolved.set(from, end-from)
+		w.acked.set(from, end-from)
 		w.advance()
 	}
 }
 
-// advance moves the base past what is done and resolved.
+// advance moves base past the slots that are done and acked.
 func (w *window) advance() {
 	from := w.base
-	for w.base < w.next && w.resolved.has(w.base) && w.done.has(w.base) {
-		n, _ := w.resolved.prefix(w.base, w.next-w.base)
+	for w.base < w.next && w.acked.has(w.base) && w.done.has(w.base) {
+		n, _ := w.acked.prefix(w.base, w.next-w.base)
 		k, _ := w.done.prefix(w.base, n)
 		w.base += k
 	}
 	if n := w.base - from; n > 0 {
 		w.done.clear(from, n)
 		w.received.clear(from, n)
-		w.resolved.clear(from, n)
+		w.acked.clear(from, n)
 		w.codes.retire(from, w.base, &w.extents)
 		w.extents.dropBelow(w.base)
 	}
 }
 
-// disconnect forgets what belongs to one connection: the next has received nothing yet,
-// and acks that were sent but not contiguous are owed again there.
+// disconnect resets the state of one connection: nothing counts as received on the next one, which
+// owes the acks of every slot still in the window, even if they were sent before.
 func (w *window) disconnect() {
 	n := w.next - w.base
 	w.received.clear(w.base, n)
-	w.resolved.clear(w.base, n)
-	w.extents.eachAbandoned(w.base, w.next, func(slot, n uint64) { w.resolved.set(slot, n) })
+	w.acked.clear(w.base, n)
+	w.extents.eachAbandoned(w.base, w.next, func(slot, n uint64) { w.acked.set(slot, n) })
 }
 
-// abandon gives up all acks still owed: their session or connection is over. The
-// slots stay in use until their workers are done with them.
+// abandon abandons all acks still owed, because their session or connection has ended. The slots
+// stay in use until their workers are done.
 func (w *window) abandon() {
 	w.extents.abandon()
 	if n := w.next - w.base; n > 0 {
-		w.resolve(w.base, int(n))
+		w.markAcked(w.base, int(n))
 	}
 	w.codes.abandon()
 }
 
-// skip resolves the slots of these numbers: the server does not want their acks.
-func (w *window) skip(r Range) {
-	var slots [][2]uint64 // resolving changes the extents
+// markRangeAcked marks the slots of the numbers in r as acked: the server does not need their acks.
+func (w *window) markRangeAcked(r Range) {
+	var slots [][2]uint64 // collected first, as markAcked changes the extents
 	w.extents.eachIn(r, w.base, w.next, func(slot, n uint64) {
 		slots = append(slots, [2]uint64{slot, n})
 	})
 	for _, s := range slots {
-		w.resolve(s[0], int(s[1]))
+		w.markAcked(s[0], int(s[1]))
 	}
 }
 
-// lateBelow reports whether a message that filled a gap, with a number up to seq, is not
-// done.
+// lateBelow reports whether a late message with a number up to seq is not done.
 func (w *window) lateBelow(seq uint64) bool {
 	found := false
 	w.extents.eachLate(seq, w.base, w.next, func(slot, n uint64) {
@@ -170,17 +169,17 @@ func (w *window) lateBelow(seq uint64) bool {
 	return found
 }
 
-// needsRedelivery reports whether a message of the living session must be received again
-// before it can be acked.
+// needsRedelivery reports whether a message of the current session can be acked only after it has
+// been redelivered.
 func (w *window) needsRedelivery() bool {
 	found := false
-	w.extents.eachIn(everything, w.base, w.next, func(slot, n uint64) {
+	w.extents.eachIn(allNumbers, w.base, w.next, func(slot, n uint64) {
 		for n > 0 && !found {
 			k, received := w.received.prefix(slot, n)
 			if !received {
-				var resolved bool
-				k, resolved = w.resolved.prefix(slot, k)
-				found = !resolved
+				var acked bool
+				k, acked = w.acked.prefix(slot, k)
+				found = !acked
 			}
 			slot += k
 			n -= k
@@ -189,13 +188,13 @@ func (w *window) needsRedelivery() bool {
 	return found
 }
 
-// unacked is the number of messages of the living session whose ack was not sent.
+// unacked returns the number of messages of the current session whose ack is not sent.
 func (w *window) unacked() int {
 	count := 0
-	w.extents.eachIn(everything, w.base, w.next, func(slot, n uint64) {
+	w.extents.eachIn(allNumbers, w.base, w.next, func(slot, n uint64) {
 		for n > 0 {
-			k, resolved := w.resolved.prefix(slot, n)
-			if !resolved {
+			k, acked := w.acked.prefix(slot, n)
+			if !acked {
 				count += int(k)
 			}
 			slot += k
@@ -205,6 +204,5 @@ func (w *window) unacked() int {
 	return count
 }
 
-// watermark is the highest number up to which every message of the session is acked: what
-// a server need not send again.
+// watermark returns the highest number up to which every message of the session is acked.
 func (w *window) watermark() uint64 { return w.extents.watermark(w.base, w.next) }

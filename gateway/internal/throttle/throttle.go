@@ -1,5 +1,5 @@
-// Package throttle keeps a log from repeating itself: the first of the records of a kind is
-// logged at once, those that follow within a second in one.
+// Package throttle limits repeated log lines to one of a kind per second. [Limiter] uses its owner's
+// clock; [Handler] is a log handler in front of another one.
 package throttle
 
 import (
@@ -10,42 +10,32 @@ import (
 	"time"
 )
 
-// Every is the least time between two records of one kind.
-const Every = time.Second
-
-// kindKeys are the attributes that tell apart kinds of records with one message: where it
-// happened, and why.
+// kindKeys are the attributes that distinguish kinds of records with the same message: they say
+// where it happened, and why.
 var kindKeys = []string{"upstream", "nsqlookupd", "reason"}
 
-// Handler passes records on to another handler: the first of a kind at once, and after Every
-// the latest of those that followed, with their number as "times" if it is more than one. It is
-// safe for concurrent use.
+// Handler passes records on to another handler: the first of a kind at once, and after Every the
+// latest of those that followed, with their number as "times" if there were several. It is safe for
+// concurrent use.
 type Handler struct {
-	next slog.Handler
-	kind string // values of kindKeys that loggers were made with
-	all  *records
+	next   slog.Handler
+	detail string // values of kindKeys that the logger was made with
+	all    *shared
 }
 
-// records are shared by a Handler and those made from it.
-type records struct {
-	mu    sync.Mutex
-	kinds map[kind]*repeated // those of which one was logged within Every
-	ended bool
-}
+// shared is common to a Handler and those made from it.
+type shared struct {
+	epoch time.Time // when the limiter's clock was 0
 
-type kind struct{ message, where string }
-
-// repeated is what was not logged yet.
-type repeated struct {
-	timer  *time.Timer // until the next may be logged
-	times  int
-	latest slog.Record
-	next   slog.Handler // for latest
+	mu      sync.Mutex
+	limiter Limiter
+	timer   *time.Timer // calls flush; nil until it is needed
+	ended   bool
 }
 
 // New makes a Handler in front of next.
 func New(next slog.Handler) *Handler {
-	return &Handler{next: next, all: &records{kinds: make(map[kind]*repeated)}}
+	return &Handler{next: next, all: &shared{epoch: time.Now()}}
 }
 
 // Enabled implements [slog.Handler].
@@ -58,7 +48,7 @@ func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	made := *h
 	made.next = h.next.WithAttrs(attrs)
 	for _, a := range attrs {
-		made.kind += where(a)
+		made.detail += detail(a)
 	}
 	return &made
 }
@@ -70,8 +60,8 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	return &made
 }
 
-// where is what a says about the kind of a record; empty: nothing.
-func where(a slog.Attr) string {
+// detail returns what a contributes to the kind of a record; empty: nothing.
+func detail(a slog.Attr) string {
 	if !slices.Contains(kindKeys, a.Key) {
 		return ""
 	}
@@ -79,70 +69,58 @@ func where(a slog.Attr) string {
 }
 
 // Handle implements [slog.Handler].
-func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
-	k := kind{r.Message, h.kind}
+func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
+	kind := Kind{r.Message, h.detail}
 	r.Attrs(func(a slog.Attr) bool {
-		k.where += where(a)
+		kind.Detail += detail(a)
 		return true
 	})
 	all := h.all
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	e := all.kinds[k]
-	if e != nil {
-		e.times++
-		e.latest, e.next = r.Clone(), h.next
-		return nil
+	if all.ended {
+		return h.next.Handle(ctx, r)
 	}
-	if !all.ended {
-		e = &repeated{}
-		e.timer = time.AfterFunc(Every, func() { all.due(k) })
-		all.kinds[k] = e
-	}
-	return h.next.Handle(ctx, r)
+	r = r.Clone()
+	all.limiter.Add(time.Since(all.epoch), kind, func(events int) {
+		if events > 1 {
+			r.AddAttrs(slog.Int("times", events))
+		}
+		err = h.next.Handle(ctx, r) // an error of a later line is lost
+	})
+	all.setTimer()
+	return err
 }
 
-// due logs what was repeated within Every. A kind that was not is forgotten.
-func (all *records) due(k kind) {
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	e := all.kinds[k]
-	if e == nil {
-		return // End was first
-	}
-	if e.times == 0 {
-		delete(all.kinds, k)
+// setTimer sets the timer for the next line that is due. The caller has mu.
+func (all *shared) setTimer() {
+	due := all.limiter.Due()
+	if due == 0 {
 		return
 	}
-	e.log()
-	e.timer.Reset(Every)
-}
-
-// log passes the latest record on. Nobody is there to take an error.
-func (e *repeated) log() {
-	if e.times > 1 {
-		e.latest.AddAttrs(slog.Int("times", e.times))
+	wait := due - time.Since(all.epoch)
+	if all.timer == nil {
+		all.timer = time.AfterFunc(wait, all.flush)
+	} else {
+		all.timer.Reset(wait)
 	}
-	_ = e.next.Handle(context.Background(), e.latest)
-	e.times, e.latest = 0, slog.Record{}
 }
 
-// End logs what is left, oldest first. Records that come later are passed on at once.
+func (all *shared) flush() {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.limiter.Flush(time.Since(all.epoch))
+	all.setTimer()
+}
+
+// End logs what is waiting, oldest first. Later records are passed on at once.
 func (h *Handler) End() {
 	all := h.all
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	all.ended = true
-	var left []*repeated
-	for k, e := range all.kinds {
-		e.timer.Stop()
-		delete(all.kinds, k)
-		if e.times > 0 {
-			left = append(left, e)
-		}
+	if all.timer != nil {
+		all.timer.Stop()
 	}
-	slices.SortFunc(left, func(a, b *repeated) int { return a.latest.Time.Compare(b.latest.Time) })
-	for _, e := range left {
-		e.log()
-	}
+	all.limiter.End(time.Since(all.epoch))
 }

@@ -37,7 +37,7 @@ func silence(t *testing.T, streams []string) {
 		toxics.add("silent "+stream, "timeout", stream, map[string]int{"timeout": 0})
 	}
 	silent := time.Now()
-	g.WaitLog("nothing came for --idle-timeout")
+	g.WaitLog("nothing was received for --idle-timeout")
 	closed := time.Since(silent)
 	// The gateway can connect, but gets no answer to its login.
 	g.WaitLog("no answer within --connect-timeout")

@@ -10,28 +10,28 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// thinRig is a pool whose messages the test dispatches and finishes itself, as the workers.
-type thinRig struct {
+// slabTest is a pool whose messages the test dispatches and finishes itself, as the workers.
+type slabTest struct {
 	t    testing.TB
 	p    *slabPool
 	held []pool.Held // in use
 	asks int
 }
 
-func newThinRig(t testing.TB, memory int64) *thinRig {
-	r := &thinRig{t: t, p: newSlabPool(memory, 1024)}
+func newSlabTest(t testing.TB, memory int64) *slabTest {
+	r := &slabTest{t: t, p: newSlabPool(memory, 1024)}
 	r.p.memory = offheap.Heap{PageSize: 4096}
 	return r
 }
 
-func (r *thinRig) Ask() { r.asks++ }
+func (r *slabTest) Ask() { r.asks++ }
 
-func (r *thinRig) Held() ([][]pool.Held, bool) { return [][]pool.Held{r.held}, true }
+func (r *slabTest) Held() ([][]pool.Held, bool) { return [][]pool.Held{r.held}, true }
 
 // fill fills a slab with messages of size bytes, of which those that keep says stay in use; false:
 // there is none.
-func (r *thinRig) fill(size int, keep func(i int) bool) bool {
-	id, ok := r.p.take(1)
+func (r *slabTest) fill(size int, keep func(i int) bool) bool {
+	id, ok := r.p.get(1)
 	if !ok {
 		return false
 	}
@@ -46,26 +46,26 @@ func (r *thinRig) fill(size int, keep func(i int) bool) bool {
 			done++
 		}
 	}
-	r.p.letGo(id, n)
+	r.p.release(id, n)
 	r.p.table.Release(id, done)
 	return true
 }
 
-func (r *thinRig) content(m pool.Held) []byte {
+func (r *slabTest) content(m pool.Held) []byte {
 	return bytes.Repeat([]byte{byte(m.Off/64) ^ byte(m.Slab)}, int(m.Len))
 }
 
 // relieve has the pool ask, if it wants to, and thin; it returns what was won, in bytes.
-func (r *thinRig) relieve() int64 {
+func (r *slabTest) relieve() int64 {
 	before := r.p.used
-	if !r.p.relieve(r, true) && r.p.asking {
-		r.p.relieve(r, true)
+	if !r.p.reclaim(r, true) && r.p.asking {
+		r.p.reclaim(r, true)
 	}
 	return before - r.p.used
 }
 
 // finish finishes all messages in use but those that keep says.
-func (r *thinRig) finish(keep func(i int) bool) {
+func (r *slabTest) finish(keep func(i int) bool) {
 	kept := r.held[:0]
 	for i, m := range r.held {
 		if keep(i) {
@@ -78,7 +78,7 @@ func (r *thinRig) finish(keep func(i int) bool) {
 }
 
 // check: what is in use is there, and the pool counts its pages.
-func (r *thinRig) check() {
+func (r *slabTest) check() {
 	r.t.Helper()
 	used := int64(0)
 	for id, u := range r.p.uses {
@@ -102,7 +102,7 @@ func none(int) bool { return false }
 // TestOneMessagePinsOnePage: with one message in use in each of them, there is room for many times
 // the slabs that fit the limit. When the messages are done, all of it comes back.
 func TestOneMessagePinsOnePage(t *testing.T) {
-	r := newThinRig(t, 8<<20)
+	r := newSlabTest(t, 8<<20)
 	fit := int(r.p.limit) / r.p.size
 	for slabs := range 10 * fit {
 		if !r.fill(64, func(i int) bool { return i == slabs%100 }) {
@@ -121,7 +121,7 @@ func TestOneMessagePinsOnePage(t *testing.T) {
 			t.Fatal("no slab though all is done")
 		}
 	}
-	r.p.collect()
+	r.p.collectFreed()
 	r.check()
 	r.p.close()
 }
@@ -129,7 +129,7 @@ func TestOneMessagePinsOnePage(t *testing.T) {
 // TestWorkersBehindAreNotAsked: slabs of which all is in use, and a few that are done but for
 // some, are what slow workers look like.
 func TestWorkersBehindAreNotAsked(t *testing.T) {
-	r := newThinRig(t, 8<<20)
+	r := newSlabTest(t, 8<<20)
 	for n := 0; r.fill(1024, func(i int) bool { return n > 3 || i > 256 }); n++ {
 	}
 	if won := r.relieve(); r.asks > 0 || won > 0 {
@@ -137,10 +137,10 @@ func TestWorkersBehindAreNotAsked(t *testing.T) {
 	}
 }
 
-// TestAskedInVainOnce: where each page has a message in use, the workers are asked once, and again
+// TestAskedOnceIfNothingCanBeTrimmed: where each page has a message in use, the workers are asked once, and again
 // when half of these are done.
-func TestAskedInVainOnce(t *testing.T) {
-	r := newThinRig(t, 8<<20)
+func TestAskedOnceIfNothingCanBeTrimmed(t *testing.T) {
+	r := newSlabTest(t, 8<<20)
 	every := func(i int) bool { return i%50 == 0 }
 	for r.fill(64, every) {
 	}
@@ -165,18 +165,18 @@ func TestAskedInVainOnce(t *testing.T) {
 	r.check()
 }
 
-// TestThinnedSlabsFillTheTable: when the table is full, reading waits; a slab that comes back ends
+// TestTrimmedSlabsFillTheTable: when the table is full, reading waits; a slab that comes back ends
 // that, of whatever size.
-func TestThinnedSlabsFillTheTable(t *testing.T) {
-	r := newThinRig(t, 1<<20)
+func TestTrimmedSlabsFillTheTable(t *testing.T) {
+	r := newSlabTest(t, 1<<20)
 	r.p.memory = offheap.Heap{PageSize: 64}
 	one := func(i int) bool { return i == 0 }
 	slabs := 0
 	for r.fill(64, one) || r.relieve() > 0 {
 		slabs++
 	}
-	if len(r.p.empty) > 0 && r.p.used < r.p.limit/2 {
-		t.Fatalf("%d slots are empty, %d bytes in use", len(r.p.empty), r.p.used)
+	if len(r.p.emptySlots) > 0 && r.p.used < r.p.limit/2 {
+		t.Fatalf("%d slots are empty, %d bytes in use", len(r.p.emptySlots), r.p.used)
 	}
 	r.finish(func(i int) bool { return i > 0 })
 	if !r.fill(64, one) {
@@ -184,14 +184,14 @@ func TestThinnedSlabsFillTheTable(t *testing.T) {
 	}
 	r.check()
 
-	r = newThinRig(t, 1<<20)
-	id, ok := r.p.take(2 * r.p.size)
+	r = newSlabTest(t, 1<<20)
+	id, ok := r.p.get(2 * r.p.size)
 	if !ok {
 		t.Fatal("no slab of two")
 	}
-	r.p.letGo(id, 0)
-	r.p.empty = nil
-	if _, ok := r.p.take(1); !ok {
+	r.p.release(id, 0)
+	r.p.emptySlots = nil
+	if _, ok := r.p.get(1); !ok {
 		t.Error("no slab though one of another size is free")
 	}
 	r.check()
@@ -200,7 +200,7 @@ func TestThinnedSlabsFillTheTable(t *testing.T) {
 // TestEndKeepsPagesOnly: at the end, what was never completed keeps the pages that it lies in, and
 // nothing else is kept.
 func TestEndKeepsPagesOnly(t *testing.T) {
-	r := newThinRig(t, 8<<20)
+	r := newSlabTest(t, 8<<20)
 	memory := newSimMemory()
 	r.p.memory = memory
 	for n := range 6 {
@@ -208,7 +208,7 @@ func TestEndKeepsPagesOnly(t *testing.T) {
 			t.Fatal("no slab")
 		}
 	}
-	r.p.closeAround([][]pool.Held{r.held[:1], r.held[1:]})
+	r.p.closeExcept([][]pool.Held{r.held[:1], r.held[1:]})
 	if want := int64(len(r.held) * memory.Page()); len(r.held) != 3 || memory.used != want {
 		t.Errorf("%d bytes are kept for %d messages, want %d", memory.used, len(r.held), want)
 	}
@@ -230,7 +230,7 @@ func BenchmarkThin(b *testing.B) {
 			for range b.N {
 				b.StopTimer()
 				rnd := rand.New(rand.NewPCG(1, 1))
-				r := newThinRig(b, 64<<20)
+				r := newSlabTest(b, 64<<20)
 				r.p.memory = offheap.Kernel{}
 				for r.fill(64, func(int) bool { return rnd.IntN(share.of) == 0 }) {
 				}
@@ -240,7 +240,7 @@ func BenchmarkThin(b *testing.B) {
 				b.StopTimer()
 				b.ReportMetric(100*float64(won)/float64(used), "%won")
 				r.finish(none)
-				r.p.collect()
+				r.p.collectFreed()
 				r.p.close()
 			}
 		})

@@ -35,13 +35,13 @@ type simEntry struct {
 	session  *simSession
 	seq      uint64
 	sent     bool // some of it
-	held     bool // passed over at least once before it was sent
-	left     bool // left out at least once, for it was acknowledged
+	heldBack bool // passed over at least once before it was sent
+	leftOut  bool // left out at least once, for it was acknowledged
 	whole    bool // reached a gateway to its last byte
 	handled  bool // reached a handler
 	done     bool
 	code     worker.Code
-	ackTaken bool // an ack of it was taken by the kernel
+	ackSent  bool // an ack of it was taken by the kernel
 	acked    bool // and read by the server
 }
 
@@ -76,15 +76,15 @@ func (x *simSession) unacked() uint64 {
 	return x.end()
 }
 
-// simBook is the truth about all messages and sessions.
-type simBook struct {
+// simOracle is the truth about all messages and sessions.
+type simOracle struct {
 	s        *sim
 	msgs     []*simMsg
 	sessions []*simSession
 }
 
-func (b *simBook) init() {
-	r, p := b.s.rng, &b.s.plan
+func (o *simOracle) init() {
+	r, p := o.s.rng, &o.s.plan
 	for id := range p.messages {
 		m := &simMsg{id: id, key: byte(r.IntN(p.keys)), size: simHeader + r.IntN(max(1, p.size-simHeader+1))}
 		if m.tooLarge = chance(r, p.tooLarge); m.tooLarge {
@@ -93,19 +93,19 @@ func (b *simBook) init() {
 		if chance(r, p.refuse) {
 			m.fails, m.code = 1+r.IntN(p.retries+2), among[worker.Code](r, 1, 2, worker.CodeHandler, worker.CodeHandlerLast)
 		}
-		b.msgs = append(b.msgs, m)
+		o.msgs = append(o.msgs, m)
 	}
 }
 
-// open begins a session of all that was not acknowledged.
-func (b *simBook) open() *simSession {
-	r, p := b.s.rng, &b.s.plan
-	x := &simSession{index: len(b.sessions), first: p.first}
+// beginSession begins a session of all that was not acknowledged.
+func (o *simOracle) beginSession() *simSession {
+	r, p := o.s.rng, &o.s.plan
+	x := &simSession{index: len(o.sessions), first: p.first}
 	if p.named {
 		x.id = fmt.Sprintf("s%d", x.index)
 	}
-	b.sessions = append(b.sessions, x)
-	for _, m := range b.msgs {
+	o.sessions = append(o.sessions, x)
+	for _, m := range o.msgs {
 		if m.acked {
 			continue
 		}
@@ -120,8 +120,8 @@ func (b *simBook) open() *simSession {
 	return x
 }
 
-func (b *simBook) session(id string) *simSession {
-	for _, x := range b.sessions {
+func (o *simOracle) session(id string) *simSession {
+	for _, x := range o.sessions {
 		if x.id == id {
 			return x
 		}
@@ -129,8 +129,8 @@ func (b *simBook) session(id string) *simSession {
 	return nil
 }
 
-func (b *simBook) acked() bool {
-	for _, m := range b.msgs {
+func (o *simOracle) acked() bool {
+	for _, m := range o.msgs {
 		if !m.acked {
 			return false
 		}
@@ -138,12 +138,12 @@ func (b *simBook) acked() bool {
 	return true
 }
 
-// missed is how many numbers may have been missing to a process.
-func (b *simBook) missed() int {
+// countMissed is how many numbers may have been missing to a process.
+func (o *simOracle) countMissed() int {
 	n := 0
-	for _, x := range b.sessions {
+	for _, x := range o.sessions {
 		for i := range x.entries {
-			if x.entries[i].held || x.entries[i].left {
+			if x.entries[i].heldBack || x.entries[i].leftOut {
 				n++
 			}
 		}
@@ -153,10 +153,10 @@ func (b *simBook) missed() int {
 
 // checkDone judges a claim that all up to seq is acknowledged. Numbers that never
 // came count as done.
-func (b *simBook) checkDone(who, session string, seq uint64) {
-	x := b.session(session)
+func (o *simOracle) checkDone(who, session string, seq uint64) {
+	x := o.session(session)
 	if x == nil || seq >= x.end() {
-		b.s.failf("%s claims %d of session %q, which has no such number", who, seq, session)
+		o.s.failf("%s claims %d of session %q, which has no such number", who, seq, session)
 		return
 	}
 	for i := range x.entries {
@@ -164,19 +164,19 @@ func (b *simBook) checkDone(who, session string, seq uint64) {
 		if e.seq > seq {
 			return
 		}
-		if e.msg == nil || e.acked || e.ackTaken || e.held && (!e.handled || !b.s.proc.knows(e)) {
+		if e.msg == nil || e.acked || e.ackSent || e.heldBack && (!e.handled || !o.s.proc.knows(e)) {
 			continue
 		}
-		if b.s.plan.ack == "none" && e.done {
+		if o.s.plan.ack == "none" && e.done {
 			continue
 		}
-		b.s.failf("%s claims that all up to %d of session %q is done, but %d: whole %v, done %v, its ack was not taken",
+		o.s.failf("%s claims that all up to %d of session %q is done, but %d: whole %v, done %v, its ack was not taken",
 			who, seq, session, e.seq, e.whole, e.done)
 	}
 }
 
 // payload makes the bytes of a message for one sending.
-func (b *simBook) payload(e *simEntry, conn, ordinal int) []byte {
+func (o *simOracle) payload(e *simEntry, conn, ordinal int) []byte {
 	m := e.msg
 	p := make([]byte, m.size)
 	p[0] = m.key
@@ -193,23 +193,23 @@ func (b *simBook) payload(e *simEntry, conn, ordinal int) []byte {
 func simFilling(id, conn, i int) byte { return byte(7*id + 13*conn + i) }
 
 // read finds the entry that a handler was given, and where it was sent.
-func (b *simBook) read(seq uint64, p []byte) (e *simEntry, conn, ordinal int) {
+func (o *simOracle) read(seq uint64, p []byte) (e *simEntry, conn, ordinal int) {
 	if len(p) < simHeader {
-		b.s.failf("message %d has %d bytes", seq, len(p))
+		o.s.failf("message %d has %d bytes", seq, len(p))
 		return nil, 0, 0
 	}
 	id := int(binary.BigEndian.Uint32(p[1:]))
 	conn, ordinal = int(binary.BigEndian.Uint32(p[5:])), int(binary.BigEndian.Uint32(p[9:]))
-	if at := int(binary.BigEndian.Uint32(p[13:])); at < len(b.sessions) {
-		e = b.sessions[at].at(seq)
+	if at := int(binary.BigEndian.Uint32(p[13:])); at < len(o.sessions) {
+		e = o.sessions[at].at(seq)
 	}
 	if e == nil || e.msg == nil || e.msg.id != id || e.msg.size != len(p) || e.msg.tooLarge || p[0] != e.msg.key {
-		b.s.failf("message %d is not what was sent: number %d, %d bytes", seq, id, len(p))
+		o.s.failf("message %d is not what was sent: number %d, %d bytes", seq, id, len(p))
 		return nil, 0, 0
 	}
 	for i := simHeader; i < len(p); i++ {
 		if p[i] != simFilling(id, conn, i) {
-			b.s.failf("message %d of %d bytes differs at byte %d", seq, len(p), i)
+			o.s.failf("message %d of %d bytes differs at byte %d", seq, len(p), i)
 			break
 		}
 	}

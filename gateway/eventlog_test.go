@@ -10,11 +10,11 @@ import (
 	"feedgate/worker"
 )
 
-// TestRepeats: the first at once, then one line per second with the number of events and
-// the details of the latest; a tally likewise, in its own words.
-func TestRepeats(t *testing.T) {
+// TestEventLog: the first event is logged at once, then one line per second with the number of
+// events and the details of the latest. A tally does the same in its own words.
+func TestEventLog(t *testing.T) {
 	var out bytes.Buffer
-	r := repeats{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	r := eventLog{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
 			return slog.Attr{}
 		}
@@ -35,56 +35,56 @@ func TestRepeats(t *testing.T) {
 	r.add(now+2*ms, slog.LevelError, "lost", "", "n", 3)
 	r.add(now+2*ms, slog.LevelError, "lost", "ws", "n", 4)
 	lines("msg=lost n=4 reason=ws")
-	if r.due != now+time.Second {
-		t.Errorf("due at %v", r.due)
+	if r.Due() != now+time.Second {
+		t.Errorf("due at %v", r.Due())
 	}
-	r.flush(now + 999*ms)
+	r.Flush(now + 999*ms)
 	lines("")
-	r.flush(now + 1000*ms)
+	r.Flush(now + 1000*ms)
 	lines("msg=lost n=3 times=2")
-	if r.due != 0 {
-		t.Errorf("due at %v, and nothing is left", r.due)
+	if r.Due() != 0 {
+		t.Errorf("due at %v, and nothing is left", r.Due())
 	}
 	// The next second counts from the last line.
 	r.add(now+1500*ms, slog.LevelError, "lost", "", "n", 5)
 	r.add(now+1500*ms, slog.LevelError, "lost", "ws", "n", 6)
 	r.add(now+1600*ms, slog.LevelError, "lost", "ws", "n", 7)
 	lines("msg=lost n=6 reason=ws")
-	r.flush(now + 2000*ms)
+	r.Flush(now + 2000*ms)
 	lines("msg=lost n=5")
-	if r.due != now+2500*ms {
-		t.Errorf("due at %v", r.due)
+	if r.Due() != now+2500*ms {
+		t.Errorf("due at %v", r.Due())
 	}
-	r.end(now + 2000*ms)
+	r.End(now + 2000*ms)
 	lines("msg=lost n=7 reason=ws")
 	r.add(now+time.Minute, slog.LevelError, "lost", "", "n", 8)
 	lines("msg=lost n=8")
-	if r.end(now + time.Minute); r.nextDue() != 0 || out.Len() > 0 {
-		t.Errorf("due at %v, %q", r.nextDue(), out.String())
+	if r.End(now + time.Minute); r.Due() != 0 || out.Len() > 0 {
+		t.Errorf("due at %v, %q", r.Due(), out.String())
 	}
 
 	now += time.Hour
 	suppressed := 0
 	sum := refusals{why: "--ack-template has no {code}", unacked: func() int { n := suppressed; suppressed = 0; return n }, codes: make(map[worker.Code]int)}
-	r.watch(&sum)
+	sum.changed = r.tally("refused", sum.take)
 	sum.add(worker.Refused, 2)
 	sum.add(worker.BadRequest, 1)
-	r.flush(now)
+	r.Flush(now)
 	lines(`msg="messages refused" messages=3 by_code="1:2 2:1"`)
-	if r.flush(now + time.Second); r.nextDue() != 0 {
-		t.Errorf("due at %v, and nothing is left", r.nextDue())
+	if r.Flush(now + time.Second); r.Due() != 0 {
+		t.Errorf("due at %v, and nothing is left", r.Due())
 	}
 	lines("")
 	sum.add(worker.Refused, 1)
 	suppressed = 1
-	r.flush(now + 999*ms)
+	r.Flush(now + 999*ms)
 	lines("")
-	if r.nextDue() != now+time.Second {
-		t.Errorf("due at %v", r.nextDue())
+	if r.Due() != now+time.Second {
+		t.Errorf("due at %v", r.Due())
 	}
-	r.flush(now + time.Second)
+	r.Flush(now + time.Second)
 	lines(`msg="messages refused; --ack-template has no {code}, so no ack is sent for them" messages=1 by_code=1:1 without_ack=1`)
 	sum.add(worker.Refused, 1)
-	r.end(now + time.Second)
+	r.End(now + time.Second)
 	lines(`msg="messages refused" messages=1 by_code=1:1`)
 }

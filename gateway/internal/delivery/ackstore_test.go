@@ -10,13 +10,13 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// TestKeptAcksAgainstModel: each ack is what it was until it is dropped, however chunks are used
+// TestAckStoreAgainstModel: each ack is what it was until it is dropped, however chunks are used
 // again; the memory is that of the chunks with acks, exactly, and of a few spare ones; and
 // nothing is left behind.
-func TestKeptAcksAgainstModel(t *testing.T) {
+func TestAckStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		memory := &countedMemory{}
-		var k keptAcks
+		var k ackStore
 		const slots = 64
 		k.init(memory, 128, slots)
 		model := map[uint64][]byte{}
@@ -41,7 +41,7 @@ func TestKeptAcksAgainstModel(t *testing.T) {
 					t.Fatalf("step %d: ack of slot %d is %x, want %x", i, slot, got, model[slot])
 				}
 			}
-			if len(model) == 0 && k.waiting != 0 || k.waiting < 0 || k.bytes() != memory.bytes || k.bytes()-k.waiting > 128*ackSpares {
+			if len(model) == 0 && k.waiting != 0 || k.waiting < 0 || k.bytes() != memory.bytes || k.bytes()-k.waiting > 128*maxSpareChunks {
 				t.Fatalf("step %d: %d bytes, %d of them waiting, with %d acks; %d are allocated", i, k.bytes(), k.waiting, len(model), memory.bytes)
 			}
 		}
@@ -67,9 +67,9 @@ func (m *countedMemory) Free(b []byte) {
 	m.Heap.Free(b)
 }
 
-// TestKeptAcksAllocateNothing: in the steady state, an ack that waits allocates nothing.
-func TestKeptAcksAllocateNothing(t *testing.T) {
-	var k keptAcks
+// TestAckStoreAllocatesNothing: in the steady state, an ack that waits allocates nothing.
+func TestAckStoreAllocatesNothing(t *testing.T) {
+	var k ackStore
 	k.init(offheap.Kernel{}, 0, 1024)
 	defer k.free()
 	ack := []byte(fmt.Sprintf("%01000d", 1))

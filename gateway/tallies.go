@@ -10,16 +10,18 @@ import (
 	"feedgate/worker"
 )
 
-// refusals are the messages that were refused and not logged yet. The loop owns it.
+// refusals counts refused messages that are not logged yet. The loop owns it.
 type refusals struct {
-	unacked func() int // takes the number of those of them that got no ack
-	why     string     // Traits.NoRefusalAck
+	changed func()     // for eventLog.tally
+	unacked func() int // returns how many of them got no ack, and resets the number
+	why     string     // Traits.NoRefusals
 	codes   map[worker.Code]int
 }
 
-func (r *refusals) add(code worker.Code, n int) { r.codes[code] += n }
-
-func (r *refusals) empty() bool { return len(r.codes) == 0 }
+func (r *refusals) add(code worker.Code, n int) {
+	r.codes[code] += n
+	r.changed()
+}
 
 func (r *refusals) take() (msg string, args []any) {
 	total := 0
@@ -37,20 +39,23 @@ func (r *refusals) take() (msg string, args []any) {
 	return msg, args
 }
 
-// skipped are the messages over --max-message that were skipped and not logged yet. The
-// loop owns it.
+// skipped counts messages over --max-message that were skipped and are not logged yet. The loop owns
+// it.
 type skipped struct {
 	l        *loop
+	changed  func() // for eventLog.tally
 	messages int
 	longest  uint64 // bytes
 }
 
 func (s *skipped) add(messages int, longest uint64) {
+	if messages == 0 {
+		return
+	}
 	s.messages += messages
 	s.longest = max(s.longest, longest)
+	s.changed()
 }
-
-func (s *skipped) empty() bool { return s.messages == 0 }
 
 func (s *skipped) take() (msg string, args []any) {
 	args = []any{"addr", s.l.conn.addr, "messages", s.messages, "longest", s.longest, "max_message", s.l.cfg.MaxMessage}
@@ -58,8 +63,9 @@ func (s *skipped) take() (msg string, args []any) {
 	return "messages over --max-message skipped and refused with code 3", args
 }
 
-// gaps are the jumps in the sequence numbers that were not logged yet. The loop owns it.
+// gaps counts jumps in the sequence numbers that are not logged yet. The loop owns it.
 type gaps struct {
+	changed func() // for eventLog.tally
 	n       int
 	missing uint64 // numbers
 	span    delivery.Range
@@ -72,15 +78,14 @@ func (g *gaps) add(gap delivery.Range) {
 	g.span.First, g.span.Last = min(g.span.First, gap.First), max(g.span.Last, gap.Last)
 	g.n++
 	g.missing += gap.Last - gap.First + 1
+	g.changed()
 }
-
-func (g *gaps) empty() bool { return g.n == 0 }
 
 func (g *gaps) take() (msg string, args []any) {
 	args = []any{"first", g.span.First, "last", g.span.Last, "missing", g.missing}
 	if g.n > 1 {
 		args = append(args, "gaps", g.n)
 	}
-	*g = gaps{}
+	g.n, g.missing = 0, 0
 	return "gap in the sequence numbers", args
 }
