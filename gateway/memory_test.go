@@ -65,7 +65,7 @@ func (h keeperHandler) Handle(b worker.Batch) {
 		if m := b.At(0); len(m.Data) <= h.k.most {
 			h.k.kept = append(h.k.kept, keptMessage{m.Data, m.Seq, b.Defer(1), h.c})
 		} else {
-			b.Done(1, worker.OK)
+			b.Resolve(1, worker.OK)
 			h.k.finished++
 		}
 	}
@@ -119,7 +119,7 @@ func (k *keeper) complete() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, m := range k.kept {
-		m.done.Done(m.ticket, 1, worker.OK)
+		m.done.Resolve(m.ticket, 1, worker.OK)
 		m.done.Flush()
 	}
 	k.kept = nil

@@ -96,11 +96,3 @@ func (cfg Config) WithDefaults() Config {
 func (cfg *Config) NewBackoff() *backoff.Backoff {
 	return backoff.New(max(cfg.ReconnectMin, time.Millisecond), cfg.ReconnectMax)
 }
-
-// Steady is the part of a sink that can always take messages.
-type Steady struct{}
-
-func (Steady) Ready() error            { return nil }
-func (Steady) Failed() <-chan struct{} { return nil }
-func (Steady) Err() error              { return nil }
-func (Steady) Close() error            { return nil }

@@ -17,7 +17,7 @@ import (
 
 // opened is a sink that shows what it was opened with.
 type opened struct {
-	sink.Steady
+	worker.AlwaysReady
 	secure bool
 	cfg    *sink.Config
 }

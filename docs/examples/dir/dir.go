@@ -37,10 +37,10 @@ var Kind = sink.Kind{
 	},
 }
 
-// dirSink never fails for good and has nothing to close: that is sink.Steady. Of that, it
+// dirSink never fails for good and has nothing to close: that is worker.AlwaysReady. Of that, it
 // replaces Ready.
 type dirSink struct {
-	sink.Steady
+	worker.AlwaysReady
 	path string
 	cfg  *sink.Config
 
@@ -81,7 +81,7 @@ func (h *handler) Handle(b worker.Batch) {
 			b.Defer(b.Len()) // and never completed
 			return
 		}
-		b.Done(1, worker.OK)
+		b.Resolve(1, worker.OK)
 	}
 }
 

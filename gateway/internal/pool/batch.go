@@ -101,9 +101,9 @@ func (b *batch) Bytes() int {
 	return sum
 }
 
-// Done implements [worker.Batch]. Where messages take long, they are acknowledged now; else at the
+// Resolve implements [worker.Batch]. Where messages take long, they are acknowledged now; else at the
 // end of the batch.
-func (b *batch) Done(n int, code worker.Code) {
+func (b *batch) Resolve(n int, code worker.Code) {
 	b.pass(n)
 	if b.s.rendered != nil {
 		b.s.rendered.done(n)
@@ -164,11 +164,11 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 	defer func() {
 		r := recover()
 		if done > 0 {
-			b.Done(done, outcome)
+			b.Resolve(done, outcome)
 		}
 		if r != nil {
 			b.s.panicked(r)
-			b.Done(1, worker.Refused)
+			b.Resolve(1, worker.Refused)
 		}
 	}()
 	ctx := b.s.w.pool.ctx
@@ -191,7 +191,7 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 				continue
 			}
 			if done > 0 {
-				b.Done(done, outcome)
+				b.Resolve(done, outcome)
 			}
 			end -= done
 			done, outcome = 0, code
@@ -201,7 +201,7 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 				done = -1 // counts up to 0 before the next message
 			}
 		}
-		b.Done(done, outcome)
+		b.Resolve(done, outcome)
 		done = 0
 	}
 }

@@ -19,7 +19,7 @@ func TestBatchesSpanRuns(t *testing.T) {
 			return batchSink(func(b worker.Batch) {
 				calls++
 				p.clock += time.Millisecond
-				b.Done(b.Len(), worker.OK)
+				b.Resolve(b.Len(), worker.OK)
 			})
 		})
 		for range 60 {
@@ -93,7 +93,7 @@ func TestBatchesAreCutByRuns(t *testing.T) {
 						ids[first+worker.ID(i)] = slots[at+i]
 					}
 				default:
-					b.Done(n, code)
+					b.Resolve(n, code)
 				}
 				for ; at < end; at++ {
 					want[slots[at]] = code
@@ -120,7 +120,7 @@ func TestBatchesAreCutByRuns(t *testing.T) {
 			if !ok {
 				rt.Fatalf("no ID %d of %d", k, len(ids))
 			}
-			c.Done(k, 1, want[slot])
+			c.Resolve(k, 1, want[slot])
 		}
 		c.Flush()
 		p.replies(got)
@@ -133,7 +133,7 @@ func TestBatchesAreCutByRuns(t *testing.T) {
 // TestTooManyCompleted: a handler that completes more than its batch has does not reach into the
 // messages behind it.
 func TestTooManyCompleted(t *testing.T) {
-	p := newPaced(t, 0, func(*paced) worker.Sink { return batchSink(func(b worker.Batch) { b.Done(b.Len()+1, worker.OK) }) })
+	p := newPaced(t, 0, func(*paced) worker.Sink { return batchSink(func(b worker.Batch) { b.Resolve(b.Len()+1, worker.OK) }) })
 	p.w.length.level, p.w.costly = topLevel, true
 	p.give(0, 0, 3)
 	p.give(3, 3, 3)
@@ -154,7 +154,7 @@ func TestRoomFollowsTheBatch(t *testing.T) {
 			words := p.w.In().Len()
 			for b.Len() > 0 {
 				p.clock += 5 * time.Millisecond
-				b.Done(1, worker.OK)
+				b.Resolve(1, worker.OK)
 				for p.w.Out().Next() != nil {
 					replies++
 				}
@@ -180,7 +180,7 @@ func TestSlowMessagesInShortBatches(t *testing.T) {
 		"in batches": func(f func(worker.Message) worker.Code) worker.Sink {
 			return batchSink(func(b worker.Batch) {
 				for b.Len() > 0 {
-					b.Done(1, f(b.At(0)))
+					b.Resolve(1, f(b.At(0)))
 				}
 			})
 		},
@@ -236,7 +236,7 @@ func TestKeysShareBatches(t *testing.T) {
 				}
 				next[key]++
 			}
-			b.Done(b.Len(), worker.OK)
+			b.Resolve(b.Len(), worker.OK)
 		})
 	}, func(cfg *Config) { cfg.Retries, cfg.Key = 1, mustSelect(t, "bytes:0:1") })
 	p.w.length.level, p.w.costly = topLevel, true

@@ -28,8 +28,8 @@ type completion struct {
 // codeAgain is no outcome of a message.
 const codeAgain = Returned
 
-// Done implements [worker.Completer]. The ring has room for every message that can be pending.
-func (c *completer) Done(first worker.ID, n int, code worker.Code) {
+// Resolve implements [worker.Completer]. The ring has room for every message that can be pending.
+func (c *completer) Resolve(first worker.ID, n int, code worker.Code) {
 	if !code.ForHandlers() {
 		code = worker.Refused
 	}

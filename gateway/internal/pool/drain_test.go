@@ -62,7 +62,7 @@ func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 			if len(codes) != count-had {
 				t.Errorf("%d messages returned, want %d", len(codes), count-had)
 			}
-			g.c.Done(g.first, had, worker.OK)
+			g.c.Resolve(g.first, had, worker.OK)
 			g.c.Flush()
 			for p.pool.Turn(0) {
 				take()

@@ -20,7 +20,7 @@ func (h *lingerer) Close() error          { return nil }
 
 func (h *lingerer) Flush() {
 	h.flushes++
-	h.c.Done(h.first, h.n, worker.OK)
+	h.c.Resolve(h.first, h.n, worker.OK)
 	h.c.Flush()
 	h.first += worker.ID(h.n)
 	h.n = 0

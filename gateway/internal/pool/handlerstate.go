@@ -53,7 +53,7 @@ func (s *handlerState) handle(first run, rest ...run) {
 			s.panicked(r)
 		}
 		if left := s.batch.Len(); left > 0 {
-			s.batch.Done(left, worker.Refused)
+			s.batch.Resolve(left, worker.Refused)
 		}
 		if s.rendered != nil {
 			s.rendered.endBatch()

@@ -46,9 +46,9 @@ func (h *askedHandler) Handle(b worker.Batch) {
 			h.seqs = append(h.seqs, seq)
 			h.open = append(h.open, b.Defer(1))
 		case seq%3 == 0:
-			b.Done(1, worker.Refused)
+			b.Resolve(1, worker.Refused)
 		default:
-			b.Done(1, worker.OK)
+			b.Resolve(1, worker.OK)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func (h *askedHandler) Close() error { return nil }
 
 // complete completes one of those deferred.
 func (h *askedHandler) complete(i int) {
-	h.c.Done(h.open[i], 1, worker.OK)
+	h.c.Resolve(h.open[i], 1, worker.OK)
 	h.c.Flush()
 	h.open, h.seqs = slices.Delete(h.open, i, i+1), slices.Delete(h.seqs, i, i+1)
 }

@@ -231,7 +231,7 @@ func TestHeadsAreNoData(t *testing.T) {
 			}
 			checked++
 		}
-		b.Done(b.Len(), worker.OK)
+		b.Resolve(b.Len(), worker.OK)
 	})})
 	l.slabs.At(0).Origin = &worker.Origin{Meta: testMeta}
 	var frames [][]byte

@@ -201,7 +201,7 @@ func TestPaceOfBatches(t *testing.T) {
 			for round := range 20 {
 				p.clock += c.each
 				if taken > 0 {
-					g.c.Done(g.first, taken, worker.OK)
+					g.c.Resolve(g.first, taken, worker.OK)
 					g.c.Flush()
 					g.first, g.n = g.first+worker.ID(taken), g.n-taken
 				}
@@ -234,7 +234,7 @@ func TestSlowHandlerIsNotStarved(t *testing.T) {
 			p.fill()
 			p.turn()
 		}
-		s.c.Done(k, 1, worker.OK)
+		s.c.Resolve(k, 1, worker.OK)
 		s.c.Flush()
 		if p.turn(); p.held > int(5*time.Second/each) {
 			t.Fatalf("%d messages of %v each, with %d done", p.held, each, k+1)
@@ -258,7 +258,7 @@ func (g *gatherer) Handle(b worker.Batch) {
 		g.first = first
 	}
 	if g.n += n; g.n >= g.want {
-		g.c.Done(g.first, g.n, worker.OK)
+		g.c.Resolve(g.first, g.n, worker.OK)
 		g.c.Flush()
 		g.n = 0
 		g.rounds++

@@ -275,7 +275,7 @@ func (s *laterSink) Open(c worker.Completer) (worker.Handler, error) {
 			}
 			rnd.Shuffle(len(held), func(i, j int) { held[i], held[j] = held[j], held[i] })
 			for _, k := range held {
-				c.Done(k, 1, worker.OK)
+				c.Resolve(k, 1, worker.OK)
 			}
 			c.Flush()
 			held = held[:0]
@@ -286,7 +286,7 @@ func (s *laterSink) Open(c worker.Completer) (worker.Handler, error) {
 
 func (h *laterHandler) Handle(b worker.Batch) {
 	if b.At(0).Seq%3 == 0 {
-		b.Done(1, worker.OK) // some at once
+		b.Resolve(1, worker.OK) // some at once
 	}
 	n := b.Len()
 	first := b.Defer(n)
@@ -418,7 +418,7 @@ type drainHandler struct {
 
 func (drainSink) Open(c worker.Completer) (worker.Handler, error) { return &drainHandler{c: c}, nil }
 func (h *drainHandler) Handle(b worker.Batch)                     { h.n += b.Len(); b.Defer(b.Len()) }
-func (h *drainHandler) Drain()                                    { h.c.Done(0, h.n, worker.OK); h.c.Flush() }
+func (h *drainHandler) Drain()                                    { h.c.Resolve(0, h.n, worker.OK); h.c.Flush() }
 func (h *drainHandler) Close() error                              { return nil }
 
 func TestDrainReachesHandlersBehindTheLastMessage(t *testing.T) {

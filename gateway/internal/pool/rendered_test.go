@@ -124,7 +124,7 @@ func TestOutputIsForTheHandler(t *testing.T) {
 				if string(m.Received()) == "b" {
 					code = worker.Refused
 				}
-				b.Done(1, code)
+				b.Resolve(1, code)
 			}
 		}),
 		DeadLetters: byCode(func(m worker.Message) worker.Code { dead = append(dead, string(m.Data)); return worker.OK }),
@@ -195,7 +195,7 @@ func (h *heldHandler) complete() {
 			h.s.mu.Lock()
 			h.s.held -= len(m.m.Data)
 			h.s.mu.Unlock()
-			h.c.Done(m.k, 1, worker.OK)
+			h.c.Resolve(m.k, 1, worker.OK)
 		}
 		h.c.Flush()
 		batch = batch[:0]
@@ -204,7 +204,7 @@ func (h *heldHandler) complete() {
 
 func (h *heldHandler) Handle(b worker.Batch) {
 	if b.At(0).Seq%3 == 0 {
-		b.Done(1, worker.OK) // some at once
+		b.Resolve(1, worker.OK) // some at once
 	}
 	n := b.Len()
 	var msgs []heldMessage
@@ -265,7 +265,7 @@ func TestOutputWaitsForMemory(t *testing.T) {
 			t.Fatalf("message %d came while %d was deferred", more.Seq, m.Seq)
 		case <-time.After(20 * time.Millisecond):
 		}
-		c.Done(worker.ID(i), 1, worker.OK)
+		c.Resolve(worker.ID(i), 1, worker.OK)
 		c.Flush()
 	}
 	l.finish()

@@ -36,7 +36,7 @@ func (h *hoarder) open(c worker.Completer) worker.Handler {
 
 func (h *hoarder) Handle(b worker.Batch) {
 	if h.rnd.IntN(100) < h.atOnce {
-		b.Done(h.rnd.IntN(b.Len()+1), h.code())
+		b.Resolve(h.rnd.IntN(b.Len()+1), h.code())
 	}
 	n := b.Len()
 	if n == 0 {
@@ -64,7 +64,7 @@ func (h *hoarder) some(n int) {
 			kept = append(kept, k)
 			continue
 		}
-		h.c.Done(k, 1, h.code())
+		h.c.Resolve(k, 1, h.code())
 	}
 	h.has = append(kept, h.has[n:]...)
 	h.c.Flush()

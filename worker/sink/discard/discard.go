@@ -30,7 +30,7 @@ var Kind = sink.Kind{
 // counter is the sink. It counts messages and bytes, and logs
 // the sums when it is closed, if a worker has opened it.
 type counter struct {
-	sink.Steady
+	worker.AlwaysReady
 	log *slog.Logger
 
 	mu       sync.Mutex
@@ -89,7 +89,7 @@ func (s *counter) Close() error {
 
 func (h *discarder) Handle(b worker.Batch) {
 	n, bytes := b.Len(), b.Bytes()
-	b.Done(n, worker.OK)
+	b.Resolve(n, worker.OK)
 	h.messages.Add(uint64(n))
 	h.bytes.Add(uint64(bytes))
 }

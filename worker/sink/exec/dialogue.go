@@ -178,7 +178,7 @@ func (h *executor) complete(n int, code func(int) worker.Code) {
 		for k < n && code(k) == code(i) {
 			k++
 		}
-		h.c.Done(h.line.first+worker.ID(i), k-i, code(i))
+		h.c.Resolve(h.line.first+worker.ID(i), k-i, code(i))
 		i = k
 	}
 	if n == 0 {

@@ -59,7 +59,7 @@ const startTime = 200 * time.Millisecond
 
 // execSink runs one child for each worker.
 type execSink struct {
-	sink.Steady
+	worker.AlwaysReady
 	command string
 	cfg     *sink.Config
 	grace   time.Duration // defaultGrace, but in tests

@@ -278,7 +278,7 @@ func (h *executor) countDeath(first *queued) bool {
 		return false
 	}
 	*first = h.line.at(0)
-	h.c.Done(h.line.first, 1, worker.Refused)
+	h.c.Resolve(h.line.first, 1, worker.Refused)
 	h.line.drop(1)
 	return true
 }

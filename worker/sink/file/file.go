@@ -69,7 +69,7 @@ var Kind = sink.Kind{
 //	Close stops it: what is not durable by then is given up. It leaves the
 //	goroutine behind if the disk does not answer.
 type fileSink struct {
-	sink.Steady
+	worker.AlwaysReady
 	cfg *sink.Config
 	// buffer is how many bytes may wait for the next commit while one is under way. A message
 	// longer than that waits alone.
@@ -215,7 +215,7 @@ func (s *fileSink) run() {
 		}
 		s.committing.Store(0)
 		for _, r := range g.runs {
-			r.h.c.Done(r.first, r.n, worker.OK)
+			r.h.c.Resolve(r.first, r.n, worker.OK)
 			r.h.c.Flush()
 		}
 		g.reset(s.buffer)

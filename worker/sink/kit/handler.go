@@ -161,7 +161,7 @@ func (h *handler) complete(all []entry, code worker.Code) {
 		for i+n < len(all) && all[i+n].ticket == all[i].ticket+worker.ID(n) {
 			n++
 		}
-		h.c.Done(all[i].ticket, n, code)
+		h.c.Resolve(all[i].ticket, n, code)
 		i += n
 	}
 	h.c.Flush()

@@ -34,7 +34,7 @@ var Kind = sink.Kind{
 // message costs anyhow comes on top. A processor that changes its frequency
 // after the calibration changes the burnt time with it.
 type spin struct {
-	sink.Steady
+	worker.AlwaysReady
 	rounds int
 }
 
@@ -54,7 +54,7 @@ func (h *spinner) Handle(b worker.Batch) {
 	for range n {
 		h.result += burn(h.rounds)
 	}
-	b.Done(n, worker.OK)
+	b.Resolve(n, worker.OK)
 }
 
 func (h *spinner) Drain()       {}

@@ -198,7 +198,7 @@ func (h *printer) Handle(b worker.Batch) {
 			b.Defer(b.Len())
 			return
 		}
-		b.Done(n, worker.OK)
+		b.Resolve(n, worker.OK)
 		if cap(h.buf) > 2*stdoutChunk {
 			h.buf = nil
 		}
