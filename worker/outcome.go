@@ -43,8 +43,8 @@ func (a again) Error() string { return "again after " + time.Duration(a).String(
 
 // Again returns an error with which a [Func] asks to be given a message once more after this time,
 // from a millisecond to 49 days. The Func may wrap it with %w. It may ask any number of times; that
-// does not count towards --retries. Until then the message is not acknowledged and, under order by
-// key, later messages with its key wait.
+// does not count towards --retries. The message stays unacknowledged. Later messages overtake it,
+// except those with its key under order by key: they wait.
 func Again(after time.Duration) error { return again(after) }
 
 // Outcome returns the meaning of an error of a [Func]: if after is above 0, the message is wanted

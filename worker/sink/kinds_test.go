@@ -191,14 +191,14 @@ func TestSinksFrame(t *testing.T) {
 				}
 				log := new(testkit.Log)
 				s := sinktest.Open(t, *kinds.Kind(url), url+query, sink.Config{Stdout: &out, Log: log.Tee(t)})
-				r := handlertest.Start(t, s, 1, 64)
+				g := handlertest.Start(t, s, 1, 64)
 				for range 2 {
 					for _, m := range messages {
-						r.Send(0, []byte(m))
+						g.Send(0, []byte(m))
 					}
-					r.Wait(r.Sent())
+					g.Wait(g.Sent())
 				}
-				r.Stop()
+				g.Stop()
 				got := out.String()
 				if scheme == "file" {
 					data, err := os.ReadFile(path)
@@ -207,7 +207,7 @@ func TestSinksFrame(t *testing.T) {
 					}
 					got = string(data)
 				}
-				if first, _ := strings.CutPrefix(got, want); len(first) == len(got) || r.Refused != 0 {
+				if first, _ := strings.CutPrefix(got, want); len(first) == len(got) || g.Refused != 0 {
 					t.Errorf("got %q, want it to begin with %q", got, want)
 				}
 				warnings := 0

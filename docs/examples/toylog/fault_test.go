@@ -47,11 +47,11 @@ func TestFaultRun(t *testing.T) {
 	l := toylogtest.Log{Answer: faulty(rand.New(rand.NewPCG(seed, 0)))}
 	a, b := l.Listen(t, free), l.Listen(t, free)
 	out := open(t, a.Addr+","+b.Addr, "?batch=16&key=field:1:-", config(50*time.Millisecond))
-	r := handlertest.Start(t, out, workers, inFlight)
+	g := handlertest.Start(t, out, workers, inFlight)
 
 	checkAcks := func() {
 		t.Helper()
-		if done := r.Done - r.Refused; done > len(distinct(l.Stored())) {
+		if done := g.Resolved - g.Refused; done > len(distinct(l.Stored())) {
 			t.Fatalf("%d messages are acknowledged, but only %d are stored", done, len(distinct(l.Stored())))
 		}
 	}
@@ -62,25 +62,25 @@ func TestFaultRun(t *testing.T) {
 			a.Close()
 		case 200:
 			b.Close() // now both are away
-			r.WaitFor("not ready", func() bool { return out.Ready() != nil })
+			g.WaitFor("not ready", func() bool { return out.Ready() != nil })
 			a = l.Listen(t, a.Addr)
 		case 300:
 			b = l.Listen(t, b.Addr)
 		}
-		r.WaitFor("less in flight", func() bool { return r.Sent()-r.Done < inFlight })
+		g.WaitFor("less in flight", func() bool { return g.Sent()-g.Resolved < inFlight })
 		checkAcks()
 		key, n, text := i%keys, i/keys, "good"
 		if (key+n)%10 == 9 {
 			text = "bad"
 		}
 		m := fmt.Sprintf("%d-%d-%s", key, n, text)
-		place[m] = r.Send(key%workers, []byte(m))
+		place[m] = g.Send(key%workers, []byte(m))
 	}
-	r.WaitFor("the end", func() bool {
+	g.WaitFor("the end", func() bool {
 		checkAcks()
-		return r.Done == len(place)
+		return g.Resolved == len(place)
 	})
-	r.Stop()
+	g.Stop()
 
 	stored := l.Stored()
 	checkOrder(t, stored)
@@ -90,8 +90,8 @@ func TestFaultRun(t *testing.T) {
 		if strings.HasSuffix(m, "bad") {
 			code = worker.Refused
 		}
-		if r.Code(i) != code || done[m] != (code == worker.OK) {
-			t.Errorf("%s has code %d, stored: %v", m, r.Code(i), done[m])
+		if g.Code(i) != code || done[m] != (code == worker.OK) {
+			t.Errorf("%s has code %d, stored: %v", m, g.Code(i), done[m])
 		}
 	}
 	t.Logf("%d stored, %d of them again, in %d batches", len(stored), len(stored)-len(done), len(l.Batches()))

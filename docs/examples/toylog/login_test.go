@@ -51,12 +51,12 @@ func TestDeniedLater(t *testing.T) {
 		return toylogtest.Stored
 	}
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
-	send(r, "a")
-	r.Wait(1)
-	send(r, "b")
-	r.Wait(2)
-	r.Stop()
+	g := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
+	send(g, "a")
+	g.Wait(1)
+	send(g, "b")
+	g.Wait(2)
+	g.Stop()
 	if got := stored(&l); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("stored %q", got)
 	}
@@ -82,10 +82,10 @@ func TestBusy(t *testing.T) {
 	if err := out.Ready(); err == nil || !strings.Contains(err.Error(), "asks to wait for") || !strings.Contains(err.Error(), "none of the protocol") {
 		t.Errorf("ready: %v", err)
 	}
-	r := handlertest.Start(t, out, 1, 64)
-	send(r, "a")
-	r.Wait(1)
-	r.Stop()
+	g := handlertest.Start(t, out, 1, 64)
+	send(g, "a")
+	g.Wait(1)
+	g.Stop()
 	h.Close() // nothing is added to logins any more
 	if d := logins[1].Sub(logins[0]); d < wait {
 		t.Errorf("the second login came after %v", d)
@@ -123,9 +123,9 @@ func TestLoginWithTLS(t *testing.T) {
 	h := l.Serve(t, tls.NewListener(ln, ca.Server()))
 	url := "toylog+tls://" + h.Addr + "/orders"
 	out := sinktest.Open(t, Kind, url, sink.Config{Credentials: login})
-	r := handlertest.Start(t, out, 1, 64)
-	send(r, "a")
-	r.Wait(1)
+	g := handlertest.Start(t, out, 1, 64)
+	send(g, "a")
+	g.Wait(1)
 	login.Password.Set([]byte("second"))
 	h.Close()
 	ln, err = net.Listen("tcp", h.Addr)
@@ -133,9 +133,9 @@ func TestLoginWithTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	h = l.Serve(t, tls.NewListener(ln, ca.Server()))
-	send(r, "b")
-	r.Wait(2)
-	r.Stop()
+	send(g, "b")
+	g.Wait(2)
+	g.Stop()
 	if logins := l.Logins(); len(logins) < 2 || logins[0] != "orders me first" || logins[len(logins)-1] != "orders me second" {
 		t.Errorf("logins %q", logins)
 	}

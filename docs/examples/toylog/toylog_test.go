@@ -41,9 +41,9 @@ func config(timeout time.Duration) sink.Config {
 	return sink.Config{Flags: flags}
 }
 
-func send(r *handlertest.Gateway, messages ...string) {
+func send(g *handlertest.Gateway, messages ...string) {
 	for _, m := range messages {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
 }
 
@@ -58,13 +58,13 @@ func stored(l *toylogtest.Log) (all []string) {
 func TestOrder(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "?batch=7&key=field:1:-", sink.Config{}), 3, 1024)
+	g := handlertest.Start(t, open(t, h.Addr, "?batch=7&key=field:1:-", sink.Config{}), 3, 1024)
 	for i := range 600 {
 		key := i % 30
-		r.Send(key%3, fmt.Appendf(nil, "%d-%d", key, i/30))
+		g.Send(key%3, fmt.Appendf(nil, "%d-%d", key, i/30))
 	}
-	r.Wait(600)
-	r.Stop()
+	g.Wait(600)
+	g.Stop()
 	next := make(map[string]int)
 	for _, m := range l.Stored() {
 		if want := fmt.Sprintf("%s-%d", m.Key, next[m.Key]); m.Data != want {
@@ -72,8 +72,8 @@ func TestOrder(t *testing.T) {
 		}
 		next[m.Key]++
 	}
-	if n := slices.Max(l.Batches()); len(next) != 30 || r.Refused != 0 || n < 2 || n > 7 {
-		t.Errorf("%d keys, %d refused, batches of up to %d", len(next), r.Refused, n)
+	if n := slices.Max(l.Batches()); len(next) != 30 || g.Refused != 0 || n < 2 || n > 7 {
+		t.Errorf("%d keys, %d refused, batches of up to %d", len(next), g.Refused, n)
 	}
 }
 
@@ -98,12 +98,12 @@ func TestOutcomes(t *testing.T) {
 		return toylogtest.Lost
 	}}
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
-	send(r, "a", "bad", "b", "c", "d", "e", "")
-	r.Wait(7)
-	r.Stop()
-	if got := stored(&l); !slices.Equal(got, []string{"a", "b", "c", "d", "e", "e", "", ""}) || r.Refused != 1 || r.Code(1) != worker.Refused {
-		t.Errorf("stored %q, %d refused", got, r.Refused)
+	g := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
+	send(g, "a", "bad", "b", "c", "d", "e", "")
+	g.Wait(7)
+	g.Stop()
+	if got := stored(&l); !slices.Equal(got, []string{"a", "b", "c", "d", "e", "e", "", ""}) || g.Refused != 1 || g.Code(1) != worker.Refused {
+		t.Errorf("stored %q, %d refused", got, g.Refused)
 	}
 }
 
@@ -113,10 +113,10 @@ func TestTimeout(t *testing.T) {
 	hangs := toylogtest.Log{Answer: func(toylogtest.Message) toylogtest.Answer { return toylogtest.Hang }}
 	a, b := hangs.Listen(t, free), works.Listen(t, free)
 	out := open(t, a.Addr+","+b.Addr, "", config(20*time.Millisecond))
-	r := handlertest.Start(t, out, 1, 64)
-	send(r, "a")
-	r.Wait(1)
-	r.Stop()
+	g := handlertest.Start(t, out, 1, 64)
+	send(g, "a")
+	g.Wait(1)
+	g.Stop()
 	if got := stored(&works); !slices.Equal(got, []string{"a"}) || len(hangs.Batches()) == 0 {
 		t.Errorf("stored %q, %d batches to the other", got, len(hangs.Batches()))
 	}
@@ -132,14 +132,14 @@ func TestAway(t *testing.T) {
 	if err := out.Start(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, out, 1, 64)
+	g := handlertest.Start(t, out, 1, 64)
 	notReady := func() bool { return out.Ready() != nil && strings.Contains(out.Ready().Error(), h.Addr) }
 	ready := func() bool { return out.Ready() == nil }
-	send(r, "a")
+	send(g, "a")
 	testkit.Eventually(t, "not ready", notReady)
-	r.None(0)
+	g.WantResolved(0)
 	h = l.Listen(t, h.Addr)
-	r.Wait(1)
+	g.Wait(1)
 	testkit.Eventually(t, "ready", ready)
 
 	h.Close()
@@ -148,15 +148,15 @@ func TestAway(t *testing.T) {
 	testkit.Eventually(t, "ready without a message", ready)
 
 	h.Close()
-	send(r, "b", "c")
+	send(g, "b", "c")
 	testkit.Eventually(t, "not ready", notReady)
-	r.None(1)
+	g.WantResolved(1)
 	h = l.Listen(t, h.Addr)
-	r.Wait(3)
-	r.Stop()
+	g.Wait(3)
+	g.Stop()
 	h.Close()
-	if got := stored(&l); !slices.Equal(got, []string{"a", "b", "c"}) || r.Refused != 0 {
-		t.Errorf("stored %q, %d refused", got, r.Refused)
+	if got := stored(&l); !slices.Equal(got, []string{"a", "b", "c"}) || g.Refused != 0 {
+		t.Errorf("stored %q, %d refused", got, g.Refused)
 	}
 }
 
@@ -164,13 +164,13 @@ func TestAway(t *testing.T) {
 func TestStop(t *testing.T) {
 	l := toylogtest.Log{Answer: func(toylogtest.Message) toylogtest.Answer { return toylogtest.Hang }}
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "", config(time.Hour)), 1, 64)
-	send(r, "a", "b")
+	g := handlertest.Start(t, open(t, h.Addr, "", config(time.Hour)), 1, 64)
+	send(g, "a", "b")
 	testkit.Eventually(t, "a batch", func() bool { return len(l.Batches()) > 0 })
-	r.Drain()
+	g.Drain()
 	began := time.Now()
-	r.Stop()
-	r.None(0)
+	g.Stop()
+	g.WantResolved(0)
 	if d := time.Since(began); d > 5*time.Second {
 		t.Errorf("the stop took %v", d)
 	}
@@ -180,11 +180,11 @@ func TestStop(t *testing.T) {
 func TestDrain(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
-	send(r, "a", "b", "c")
-	r.Drain()
-	r.Wait(3)
-	r.Stop()
+	g := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
+	send(g, "a", "b", "c")
+	g.Drain()
+	g.Wait(3)
+	g.Stop()
 	if got := stored(&l); len(got) != 3 {
 		t.Errorf("stored %q", got)
 	}

@@ -21,16 +21,16 @@ func TestExecTextIsNoAnswer(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	log := new(testkit.Log)
 	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("a"))
-	r.Wait(1)
-	r.Send(0, []byte("text"))
-	r.Send(0, []byte("b"))
-	r.Wait(3)
-	if r.Code(0) != worker.OK || r.Code(1) != worker.Refused || r.Code(2) != worker.OK {
-		t.Errorf("codes %d, %d, %d", r.Code(0), r.Code(1), r.Code(2))
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("a"))
+	g.Wait(1)
+	g.Send(0, []byte("text"))
+	g.Send(0, []byte("b"))
+	g.Wait(3)
+	if g.Code(0) != worker.OK || g.Code(1) != worker.Refused || g.Code(2) != worker.OK {
+		t.Errorf("codes %d, %d, %d", g.Code(0), g.Code(1), g.Code(2))
 	}
-	r.Stop()
+	g.Stop()
 	if n := countEntries(readLedger(t, ledger), "text"); n != deathLimit {
 		t.Errorf("delivered %d times, want %d", n, deathLimit)
 	}
@@ -46,16 +46,16 @@ func TestExecCodesThatNoChildMayAnswer(t *testing.T) {
 		}
 		command, _ := childCommand(t, "plain")
 		s := openExec(t, command, defaultGrace, sink.Config{})
-		r := handlertest.Start(t, s, 1, 64)
-		r.Send(0, []byte("a"))
-		r.Wait(1)
-		r.Send(0, fmt.Appendf(nil, "code %d", code))
-		r.Send(0, []byte("b"))
-		r.Wait(3)
-		if r.Code(1) != worker.Refused || r.Code(2) != worker.OK {
-			t.Errorf("%d: codes %d, %d", code, r.Code(1), r.Code(2))
+		g := handlertest.Start(t, s, 1, 64)
+		g.Send(0, []byte("a"))
+		g.Wait(1)
+		g.Send(0, fmt.Appendf(nil, "code %d", code))
+		g.Send(0, []byte("b"))
+		g.Wait(3)
+		if g.Code(1) != worker.Refused || g.Code(2) != worker.OK {
+			t.Errorf("%d: codes %d, %d", code, g.Code(1), g.Code(2))
 		}
-		r.Stop()
+		g.Stop()
 	}
 }
 
@@ -63,29 +63,29 @@ func TestExecCodesThatNoChildMayAnswer(t *testing.T) {
 // code.
 func TestExecEcho(t *testing.T) {
 	s := openExec(t, "exec cat", defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("one"))
-	r.Send(0, []byte("two"))
-	r.WaitFor("the fault", func() bool {
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("one"))
+	g.Send(0, []byte("two"))
+	g.WaitFor("the fault", func() bool {
 		err := s.Ready()
 		return err != nil && strings.Contains(err.Error(), "it answered ")
 	})
-	r.None(0)
-	r.Stop()
+	g.WantResolved(0)
+	g.Stop()
 }
 
 // A message that is not completely written cannot have been handled.
 func TestExecEarlyAnswer(t *testing.T) {
 	command, _ := childCommand(t, "early")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, make([]byte, 3<<20))
-	r.WaitFor("the fault", func() bool {
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, make([]byte, 3<<20))
+	g.WaitFor("the fault", func() bool {
 		err := s.Ready()
 		return err != nil && strings.Contains(err.Error(), errEarly.Error())
 	})
-	r.None(0)
-	r.Stop()
+	g.WantResolved(0)
+	g.Stop()
 }
 
 // A child that has not read a message has not died of it.
@@ -95,7 +95,7 @@ func TestExecDeathsBeforeTheMessage(t *testing.T) {
 
 // A child that dies in the drain before it has read a message has not died of it.
 func TestExecDrainCountsWhatWasRead(t *testing.T) {
-	diesUnread(t, "sleep 0.05; exit 3", 2*deathLimit, func(r *handlertest.Gateway) { r.Drain() })
+	diesUnread(t, "sleep 0.05; exit 3", 2*deathLimit, func(g *handlertest.Gateway) { g.Drain() })
 }
 
 // diesUnread has more children than most do what dies says, before they have read the
@@ -106,17 +106,17 @@ func diesUnread(t *testing.T, dies string, most int, sent func(*handlertest.Gate
 	command, ledger := childCommand(t, "plain")
 	broken := filepath.Join(t.TempDir(), "broken")
 	s := openExec(t, "if [ -e '"+broken+"' ]; then "+dies+"; fi; "+command, defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("a"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("a"))
+	g.Wait(1)
 	if err := os.WriteFile(broken, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("die-once "+filepath.Join(t.TempDir(), "once")))
-	sent(r)
+	g.Send(0, []byte("die-once "+filepath.Join(t.TempDir(), "once")))
+	sent(g)
 	h := s.open[0]
 	var gone []*child
-	r.WaitFor("deaths", func() bool {
+	g.WaitFor("deaths", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if h.child != nil && !slices.Contains(gone, h.child) {
@@ -124,13 +124,13 @@ func diesUnread(t *testing.T, dies string, most int, sent func(*handlertest.Gate
 		}
 		return len(gone) > most
 	})
-	r.None(1)
+	g.WantResolved(1)
 	if err := os.Remove(broken); err != nil {
 		t.Fatal(err)
 	}
-	r.Wait(2)
-	r.Stop()
-	if r.Refused > 0 {
+	g.Wait(2)
+	g.Stop()
+	if g.Refused > 0 {
 		t.Errorf("refused; %q", whats(readLedger(t, ledger)))
 	}
 }
@@ -139,17 +139,17 @@ func diesUnread(t *testing.T, dies string, most int, sent func(*handlertest.Gate
 func TestExecDrainRefusesAtTheThirdDeath(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("a"))
-	r.Wait(1)
-	r.Drain()
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("a"))
+	g.Wait(1)
+	g.Drain()
 	testkit.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
-	r.Send(0, []byte("die"))
-	r.Wait(2)
-	if r.Code(1) != worker.Refused {
-		t.Errorf("code %d", r.Code(1))
+	g.Send(0, []byte("die"))
+	g.Wait(2)
+	if g.Code(1) != worker.Refused {
+		t.Errorf("code %d", g.Code(1))
 	}
-	r.Stop()
+	g.Stop()
 	if n := countEntries(readLedger(t, ledger), "die"); n != deathLimit {
 		t.Errorf("%d deaths, want %d", n, deathLimit)
 	}
@@ -164,23 +164,23 @@ func TestExecStarved(t *testing.T) {
 	// One that answers at the end of its input has read everything.
 	command, _ := childCommand(t, "at-end")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	if starved(s) {
 		t.Error("starved without a message")
 	}
-	r.Send(0, []byte("one"))
+	g.Send(0, []byte("one"))
 	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
-	r.Send(0, []byte("two"))
+	g.Send(0, []byte("two"))
 	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
-	r.Drain()
-	r.Wait(2)
-	r.Stop()
+	g.Drain()
+	g.Wait(2)
+	g.Stop()
 
 	// One that does not read is not starved.
 	command, ledger := childCommand(t, "deaf")
 	s = openExec(t, command, shortGrace, sink.Config{})
-	r = handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("one"))
+	g = handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("one"))
 	testkit.Eventually(t, "the child", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 1 })
 	h := s.open[0]
 	testkit.Eventually(t, "the write", func() bool {
@@ -191,5 +191,5 @@ func TestExecStarved(t *testing.T) {
 	if starved(s) {
 		t.Error("starved with input that it has not read")
 	}
-	r.Stop()
+	g.Stop()
 }

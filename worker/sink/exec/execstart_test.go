@@ -50,12 +50,12 @@ func TestExecStartedChildrenAreAdopted(t *testing.T) {
 	if err := s.Start(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, s, 3, 64)
+	g := handlertest.Start(t, s, 3, 64)
 	for w := range 3 {
-		r.Send(w, []byte("m"))
+		g.Send(w, []byte("m"))
 	}
-	r.Wait(3)
-	r.Stop()
+	g.Wait(3)
+	g.Stop()
 	pids := map[int]int{}
 	for _, e := range readLedger(t, ledger) {
 		pids[e.pid]++
@@ -81,17 +81,17 @@ func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
 func TestExecStopsAtOnce(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, time.Hour, sink.Config{})
-	r := handlertest.Start(t, s, 2, 64)
-	r.Send(0, []byte("m"))
-	r.Send(1, []byte("m"))
+	g := handlertest.Start(t, s, 2, 64)
+	g.Send(0, []byte("m"))
+	g.Send(1, []byte("m"))
 	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
-	r.Drain()
+	g.Drain()
 	start := time.Now()
-	r.Stop()
+	g.Stop()
 	if d := time.Since(start); d > testkit.Patience/2 {
 		t.Errorf("took %v", d)
 	}
-	r.None(0)
+	g.WantResolved(0)
 }
 
 // After a drain a child has the grace period to end, until there is a hurry.
@@ -99,15 +99,15 @@ func TestExecHurry(t *testing.T) {
 	command, ledger := childCommand(t, "linger")
 	hurry := make(chan struct{})
 	s := openExec(t, "trap '' TERM; "+command, time.Hour, sink.Config{Hurry: hurry})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("m"))
-	r.Wait(1)
-	r.Drain()
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("m"))
+	g.Wait(1)
+	g.Drain()
 	testkit.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		r.Stop()
+		g.Stop()
 	}()
 	select {
 	case <-stopped:
@@ -128,13 +128,13 @@ func TestExecEnvironment(t *testing.T) {
 	t.Setenv("SINK_TEST_OTHER", "kept")
 	got := filepath.Join(t.TempDir(), "env")
 	s := openExec(t, "env >'"+got+"'; exec sleep 60", shortGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	var env []byte
 	testkit.Eventually(t, "the environment", func() bool {
 		env, _ = os.ReadFile(got)
 		return bytes.Contains(env, []byte("SINK_TEST_OTHER=kept\n"))
 	})
-	r.Stop()
+	g.Stop()
 	if bytes.Contains(env, []byte("FEEDGATE_")) {
 		t.Error("a child sees our settings")
 	}

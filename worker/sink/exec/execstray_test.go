@@ -22,19 +22,19 @@ func TestExecStrayByte(t *testing.T) {
 	stray := filepath.Join(t.TempDir(), "stray")
 	log := new(testkit.Log)
 	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("stray "+stray))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("stray "+stray))
+	g.Wait(1)
 	if err := os.WriteFile(stray, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.WaitFor("the log", func() bool { return log.Count(errUnasked.Error()) == 1 })
-	r.Send(0, []byte("code 2"))
-	r.Wait(2)
-	if r.Code(1) != worker.BadRequest {
-		t.Errorf("code %d", r.Code(1))
+	g.WaitFor("the log", func() bool { return log.Count(errUnasked.Error()) == 1 })
+	g.Send(0, []byte("code 2"))
+	g.Wait(2)
+	if g.Code(1) != worker.BadRequest {
+		t.Errorf("code %d", g.Code(1))
 	}
-	r.Stop()
+	g.Stop()
 	if n := countEntries(readLedger(t, ledger), "start"); n != 2 {
 		t.Errorf("%d children, want 2", n)
 	}
@@ -44,17 +44,17 @@ func TestExecStrayByte(t *testing.T) {
 func TestExecByteTooMany(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("a"))
-	r.Wait(1)
-	r.Send(0, []byte("shifted"))
-	r.Wait(2)
-	r.Send(0, []byte("b"))
-	r.Wait(3)
-	if r.Code(1) != worker.Refused || r.Code(2) != worker.OK {
-		t.Errorf("codes %d and %d", r.Code(1), r.Code(2))
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("a"))
+	g.Wait(1)
+	g.Send(0, []byte("shifted"))
+	g.Wait(2)
+	g.Send(0, []byte("b"))
+	g.Wait(3)
+	if g.Code(1) != worker.Refused || g.Code(2) != worker.OK {
+		t.Errorf("codes %d and %d", g.Code(1), g.Code(2))
 	}
-	r.Stop()
+	g.Stop()
 	if n := countEntries(readLedger(t, ledger), "shifted"); n != deathLimit {
 		t.Errorf("delivered %d times, want %d", n, deathLimit)
 	}

@@ -72,10 +72,10 @@ func TestFileInADirectoryThatCannotBeRead(t *testing.T) {
 		t.Fatalf("the directory can be read: %v", err)
 	}
 	s := sinktest.Open(t, Kind, "file:"+filepath.Join(dir, "out"), sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("one"))
-	r.Wait(1)
-	r.Stop()
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("one"))
+	g.Wait(1)
+	g.Stop()
 	if got := content(t, filepath.Join(dir, "out")); got != "one\n" {
 		t.Errorf("the file holds %q", got)
 	}
@@ -99,25 +99,25 @@ func TestFileIsReplacedBySomethingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")
 			s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-			r := handlertest.Start(t, s, 1, 64)
-			r.Send(0, []byte("one"))
-			r.Wait(1)
+			g := handlertest.Start(t, s, 1, 64)
+			g.Send(0, []byte("one"))
+			g.Wait(1)
 			if err := errors.Join(os.Rename(path, path+".1"), c.make(path)); err != nil {
 				t.Fatal(err)
 			}
-			r.Send(0, []byte("two"))
-			r.WaitFor("the fault", func() bool {
+			g.Send(0, []byte("two"))
+			g.WaitFor("the fault", func() bool {
 				err := s.Ready()
 				return err != nil && strings.Contains(err.Error(), c.want) && strings.Contains(err.Error(), path)
 			})
-			for r.Turn(20 * time.Millisecond) {
+			for g.Poll(20 * time.Millisecond) {
 			}
-			r.None(1)
+			g.WantResolved(1)
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
-			r.Wait(2)
-			r.Stop()
+			g.Wait(2)
+			g.Stop()
 			if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "two\n" {
 				t.Errorf("got %q and %q", a, b)
 			}

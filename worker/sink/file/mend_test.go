@@ -75,10 +75,10 @@ func TestFileIsMendedWhenOpened(t *testing.T) {
 			if n := log.Count("level=WARN"); (n == 1) != (c.warning != "") || log.Count(c.warning) < n || n > 1 {
 				t.Errorf("%d warnings, want of %q", n, c.warning)
 			}
-			r := handlertest.Start(t, s, 1, 64)
-			r.Send(0, []byte("new"))
-			r.Wait(1)
-			r.Stop()
+			g := handlertest.Start(t, s, 1, 64)
+			g.Send(0, []byte("new"))
+			g.Wait(1)
+			g.Stop()
 			if got := content(t, path); len(got) <= len(c.kept) || !strings.HasPrefix(got, c.kept) {
 				t.Errorf("after a message, the file holds %.100q", got)
 			}

@@ -21,25 +21,25 @@ func TestFileFollowsRotation(t *testing.T) {
 	path := filepath.Join(dir, "out")
 	log := new(testkit.Log)
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{Log: log.Tee(t)})
-	r := handlertest.Start(t, s, 1, 256)
-	r.Send(0, []byte("one"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 256)
+	g.Send(0, []byte("one"))
+	g.Wait(1)
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("two"))
-	r.Wait(2)
+	g.Send(0, []byte("two"))
+	g.Wait(2)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("three"))
-	r.Wait(3)
+	g.Send(0, []byte("three"))
+	g.Wait(3)
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("four"))
-	r.Wait(4)
-	r.Stop()
+	g.Send(0, []byte("four"))
+	g.Wait(4)
+	g.Stop()
 	if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "four\n" {
 		t.Errorf("got %q and %q", a, b)
 	}
@@ -124,9 +124,9 @@ func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("one"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("one"))
+	g.Wait(1)
 	var read strings.Builder
 	step := func() {
 		text, err := steps[0](path)
@@ -146,9 +146,9 @@ func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (
 		ops++
 		return nil
 	})
-	r.Send(0, []byte("two"))
-	r.Wait(2)
-	r.Stop()
+	g.Send(0, []byte("two"))
+	g.Wait(2)
+	g.Stop()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -171,9 +171,9 @@ func TestFileIsEmptiedDuringACommit(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")
 			d := new(faultDisk)
 			s := fileSinkAt(t, path, sink.Config{}, defaultBuffer, d)
-			r := handlertest.Start(t, s, 1, 64)
-			r.Send(0, []byte("one"))
-			r.Wait(1)
+			g := handlertest.Start(t, s, 1, 64)
+			g.Send(0, []byte("one"))
+			g.Wait(1)
 			// The last operation of its kind in the commit, the only one of the others.
 			last := 1
 			if op == "names" || op == "state" {
@@ -189,9 +189,9 @@ func TestFileIsEmptiedDuringACommit(t *testing.T) {
 				}
 				return nil
 			})
-			r.Send(0, []byte("two"))
-			r.Wait(2)
-			r.Stop()
+			g.Send(0, []byte("two"))
+			g.Wait(2)
+			g.Stop()
 			if got := content(t, path); got != "two\n" {
 				t.Errorf("the file holds %q", got)
 			}
@@ -203,15 +203,15 @@ func TestFileIsEmptiedDuringACommit(t *testing.T) {
 func TestFileIsCutByOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("first"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("first"))
+	g.Wait(1)
 	if err := os.Truncate(path, 3); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("second"))
-	r.Wait(2)
-	r.Stop()
+	g.Send(0, []byte("second"))
+	g.Wait(2)
+	g.Stop()
 	if got := content(t, path); got != "fir\nsecond\n" {
 		t.Errorf("the file holds %q", got)
 	}
@@ -223,7 +223,7 @@ func TestFileMovesWithoutEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
 	s := fileSinkAt(t, path, sink.Config{}, defaultBuffer, d)
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	n := 0
 	d.set(func(op string) error {
 		if op != "sync" {
@@ -233,12 +233,12 @@ func TestFileMovesWithoutEnd(t *testing.T) {
 		_, err := rename(path, fmt.Sprint(path, ".", n))
 		return err
 	})
-	r.Send(0, []byte("one"))
-	r.WaitFor("the failure", func() bool { return errors.Is(s.Ready(), errMoving) })
-	r.None(0)
+	g.Send(0, []byte("one"))
+	g.WaitFor("the failure", func() bool { return errors.Is(s.Ready(), errMoving) })
+	g.WantResolved(0)
 	d.set(nil)
-	r.Wait(1)
-	r.Stop()
+	g.Wait(1)
+	g.Stop()
 	if got := content(t, path); got != "one\n" {
 		t.Errorf("the file holds %q", got)
 	}

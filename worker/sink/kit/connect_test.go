@@ -39,19 +39,19 @@ func TestUnreachableAtTheStart(t *testing.T) {
 	if err := <-started; err != nil || !errors.Is(k.Ready(), errAway) {
 		t.Errorf("start: %v; ready: %v", err, k.Ready())
 	}
-	r := handlertest.Start(t, k, 2, 64)
-	r.Send(0, []byte("a"))
-	r.Send(1, []byte("b"))
+	g := handlertest.Start(t, k, 2, 64)
+	g.Send(0, []byte("a"))
+	g.Send(1, []byte("b"))
 	for range 4 { // each after a longer wait, in which a sender that did not wait would send
 		c.answers <- errAway
 	}
-	r.None(0)
+	g.WantResolved(0)
 	if len(s.batches()) != 0 {
 		t.Error("a message was sent before the first contact")
 	}
 	c.answers <- nil
-	r.Wait(2)
-	r.Stop()
+	g.Wait(2)
+	g.Stop()
 	if k.Ready() != nil || log.Count("cannot be reached") == 0 || log.Count("connected to the sink's server") != 1 {
 		t.Errorf("ready: %v, log %s", k.Ready(), log)
 	}
@@ -104,7 +104,7 @@ func TestStartIsEnded(t *testing.T) {
 func TestLostConnection(t *testing.T) {
 	log := new(testkit.Log)
 	k := open(t, new(server), Config{}, sink.Config{Log: log.Logger()})
-	r := handlertest.Start(t, k, 2, 64)
+	g := handlertest.Start(t, k, 2, 64)
 	if k.Ready() != nil {
 		t.Errorf("ready: %v", k.Ready())
 	}
@@ -119,7 +119,7 @@ func TestLostConnection(t *testing.T) {
 		t.Errorf("ready: %v, log %s", k.Ready(), log)
 	}
 	k.SetDown(0, errAway)
-	r.Stop()
+	g.Stop()
 	if k.Ready() != nil {
 		t.Errorf("a client that is closed: %v", k.Ready())
 	}

@@ -43,18 +43,18 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 				}
 			}
 			log := new(testkit.Log)
-			r := handlertest.Start(t, open(t, s, cfg, sink.Config{
+			g := handlertest.Start(t, open(t, s, cfg, sink.Config{
 				Log: log.Logger(), ReconnectMin: time.Millisecond, ReconnectMax: 2 * time.Millisecond,
 			}), 1, 4096)
 			const n = 1500
 			for i := range n {
-				r.Send(0, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
+				g.Send(0, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
 				if i%3 == 2 && i < n/2 {
-					r.Wait(i - 10) // lanes come and go; later they fill up
+					g.Wait(i - 10) // lanes come and go; later they fill up
 				}
 			}
-			r.Wait(n)
-			r.Stop()
+			g.Wait(n)
+			g.Stop()
 			last := map[byte]int{}
 			stored := s.contents()
 			for _, m := range stored {
@@ -72,8 +72,8 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 				last[lane] = i
 			}
 			slices.Sort(stored)
-			if len(slices.Compact(stored)) != n || r.Refused != 0 {
-				t.Errorf("%d stored, want %d; %d refused", len(stored), n, r.Refused)
+			if len(slices.Compact(stored)) != n || g.Refused != 0 {
+				t.Errorf("%d stored, want %d; %d refused", len(stored), n, g.Refused)
 			}
 		})
 	}
@@ -92,19 +92,19 @@ func TestOneLaneHoldsUpNoOther(t *testing.T) {
 			s.accept(b, i, 1)
 		}
 	}
-	r := handlertest.Start(t, open(t, s, Config{Outstanding: 2, Lane: firstByte, Linger: time.Hour, MaxMessages: 2}, sink.Config{}), 1, 64)
+	g := handlertest.Start(t, open(t, s, Config{Outstanding: 2, Lane: firstByte, Linger: time.Hour, MaxMessages: 2}, sink.Config{}), 1, 64)
 	for _, m := range []string{"fast", "slow"} {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
-	r.Wait(1)
+	g.Wait(1)
 	for i := range 10 {
-		r.Send(0, []byte("fast"))
-		r.Send(0, []byte("fine"))
-		r.Wait(3 + 2*i)
+		g.Send(0, []byte("fast"))
+		g.Send(0, []byte("fine"))
+		g.Wait(3 + 2*i)
 	}
 	(<-slow).Resolve(1, 1, Done())
-	r.Wait(22)
-	r.Stop()
+	g.Wait(22)
+	g.Stop()
 }
 
 func mustSelect(t *testing.T, text string) *selector.Selector {

@@ -15,15 +15,15 @@ import (
 
 func TestSpinFinishesEveryMessage(t *testing.T) {
 	s := sinktest.Open(t, Kind, "spin:500ns", sink.Config{})
-	r := handlertest.Start(t, s, 2, 4096)
+	g := handlertest.Start(t, s, 2, 4096)
 	for i := range 2000 {
-		r.Send(i%2, []byte("x"))
+		g.Send(i%2, []byte("x"))
 	}
-	r.Wait(2000)
-	if r.Refused != 0 {
-		t.Errorf("%d refused", r.Refused)
+	g.Wait(2000)
+	if g.Refused != 0 {
+		t.Errorf("%d refused", g.Refused)
 	}
-	r.Stop()
+	g.Stop()
 }
 
 func TestSpinRoundsFollowTheDuration(t *testing.T) {
