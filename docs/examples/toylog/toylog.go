@@ -93,7 +93,7 @@ func parse(u sink.URL, flags *flagset.Flags) (t sink.Target, err error) {
 			servers := newServers(server.Hosts, stream, u.Secure, timeout, cfg)
 			return kit.Open(kit.Config{
 				MaxMessages: batch,
-				MaxPerLane:  1,
+				MaxPerKey:   1,
 				Key:         by,
 				Connect:     servers.reach,
 				Open: func(s *kit.Sink, worker int) (kit.Client, error) {

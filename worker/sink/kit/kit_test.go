@@ -22,7 +22,7 @@ import (
 
 var errAway = errors.New("the server is away")
 
-// Outcomes that come one by one, in any order, from many goroutines.
+// TestOutcomesInAnyOrder: outcomes are set one by one, by many goroutines.
 func TestOutcomesInAnyOrder(t *testing.T) {
 	var resolving sync.WaitGroup
 	s := &server{answer: func(_ context.Context, b *Batch) {
@@ -30,7 +30,7 @@ func TestOutcomesInAnyOrder(t *testing.T) {
 			resolving.Go(func() { b.Resolve(i, 1, Done()) })
 		}
 	}}
-	g := handlertest.Start(t, open(t, s, Config{Outstanding: 4, MaxMessages: 30, Lane: firstByte}, sink.Config{}), 2, 4096)
+	g := handlertest.Start(t, open(t, s, Config{Outstanding: 4, MaxMessages: 30, KeyFunc: firstByte}, sink.Config{}), 2, 4096)
 	const n = 3000
 	for i := range n {
 		g.Send(i%2, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
@@ -43,8 +43,8 @@ func TestOutcomesInAnyOrder(t *testing.T) {
 	}
 }
 
-// A batch that is sent again as a whole keeps its number; one without what was stored gets
-// another. Meanwhile the sink is not ready.
+// TestSentAgain: a batch that is sent again as a whole keeps its ID; one without messages that were
+// stored gets another. Meanwhile the sink is not ready.
 func TestSentAgain(t *testing.T) {
 	type sending struct {
 		id      uint64
@@ -69,7 +69,7 @@ func TestSentAgain(t *testing.T) {
 		h := k.open[0]
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		return h.lanes.byKey[0].queue.len() == 3
+		return h.queues.byKey[0].messages.len() == 3
 	})
 	reply <- func(b *Batch) { b.ResolveAll(Done()) }
 	again := func(b *Batch) { b.ResolveAll(Again(0, errAway)) }
@@ -102,7 +102,7 @@ func TestSentAgain(t *testing.T) {
 	}
 }
 
-// A batch that is refused as a whole is halved, down to the messages at fault.
+// TestSplit: a batch that is refused as a whole is halved, down to the messages at fault.
 func TestSplit(t *testing.T) {
 	s := new(server)
 	s.answer = func(_ context.Context, b *Batch) {
@@ -134,7 +134,7 @@ func TestSplit(t *testing.T) {
 	g.Stop()
 }
 
-// Where everything is refused from the start, the settings are at fault, not the messages.
+// TestAllRefusedAtTheStart: the settings are at fault, not the messages.
 func TestAllRefusedAtTheStart(t *testing.T) {
 	s := &server{answer: func(_ context.Context, b *Batch) { b.ResolveAll(Refused(worker.BadRequest)) }}
 	k := open(t, s, Config{}, sink.Config{})
@@ -171,7 +171,7 @@ func TestRefusedBesideAccepted(t *testing.T) {
 	g.Stop()
 }
 
-// What a client finds out after the end changes nothing.
+// TestClosedBeforeTheOutcome: an outcome after Close has no effect.
 func TestClosedBeforeTheOutcome(t *testing.T) {
 	batches := make(chan *Batch, 1)
 	s := &server{answer: func(_ context.Context, b *Batch) { batches <- b }}
@@ -186,11 +186,11 @@ func TestClosedBeforeTheOutcome(t *testing.T) {
 	}
 }
 
-// BenchmarkKit is the cost of the kit beside a server that takes everything at once.
+// BenchmarkKit measures the kit alone: the server takes everything at once.
 func BenchmarkKit(b *testing.B) {
 	for name, cfg := range map[string]Config{
-		"one lane":  {},
-		"keys":      {Lane: func(m worker.Message) uint64 { return m.Seq % 1000 }},
+		"one key":   {},
+		"keys":      {KeyFunc: func(m worker.Message) uint64 { return m.Seq % 1000 }},
 		"unordered": {Unordered: true},
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -206,10 +206,10 @@ func BenchmarkKit(b *testing.B) {
 	}
 }
 
-// The wait that the server asks for counts, up to ReconnectMax.
+// TestRetryAfter: the kit waits for as long as the server asks, up to ReconnectMax.
 func TestRetryAfter(t *testing.T) {
 	const most = 50 * time.Millisecond
-	var sends []time.Time // the sender's; read once it has ended
+	var sends []time.Time // written by the sender; read once it has ended
 	s := new(server)
 	s.answer = func(_ context.Context, b *Batch) {
 		if sends = append(sends, time.Now()); len(sends) == 1 {

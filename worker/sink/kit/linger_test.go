@@ -12,8 +12,8 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// Without linger the first message goes at once, and the next batch has all that came
-// meanwhile.
+// TestNothingLingers: without Linger the first message is sent at once; the next batch has all that
+// arrived meanwhile.
 func TestNothingLingers(t *testing.T) {
 	free := make(chan struct{})
 	s := new(server)
@@ -37,22 +37,22 @@ func TestNothingLingers(t *testing.T) {
 	}
 }
 
-// waiting waits until n messages wait in all lanes.
+// waiting waits until n messages in all are queued.
 func waiting(t *testing.T, k *Sink, n int) {
 	t.Helper()
 	h := k.open[0]
 	testkit.Eventually(t, "messages that wait", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		all := h.lanes.loose.len()
-		for _, l := range h.lanes.byKey {
-			all += l.queue.len()
+		all := h.queues.unordered.len()
+		for _, l := range h.queues.byKey {
+			all += l.messages.len()
 		}
 		return all == n
 	})
 }
 
-// With linger, a batch waits to be full, but not when no more can come.
+// TestLinger: a batch waits until it is full, unless no more messages can arrive.
 func TestLinger(t *testing.T) {
 	for name, c := range map[string]struct {
 		linger time.Duration
@@ -85,7 +85,8 @@ func TestLinger(t *testing.T) {
 	}
 }
 
-// Each time that the gateway waits, not only the first.
+// TestNoLingerWhileBlocked: batches are sent at once whenever the gateway is blocked, not only the first
+// time.
 func TestNoLingerWhileBlocked(t *testing.T) {
 	s := new(server)
 	k := open(t, s, Config{Linger: time.Hour}, sink.Config{})

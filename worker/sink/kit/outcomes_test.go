@@ -14,7 +14,7 @@ import (
 	"feedgate/worker/sink"
 )
 
-// TestDenied: before the server has accepted anything it fails the sink; afterwards the messages
+// TestDenied: before the server has accepted a message, Denied fails the sink; afterwards, the messages
 // wait.
 func TestDenied(t *testing.T) {
 	away := true
@@ -50,8 +50,8 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestUnfitFromTheStart: messages that the sink cannot send are refused, and say nothing about
-// the server.
+// TestUnfitFromTheStart: messages that the sink cannot send are refused, and show nothing about the
+// settings.
 func TestUnfitFromTheStart(t *testing.T) {
 	s := new(server)
 	s.answer = func(_ context.Context, b *Batch) {
@@ -71,7 +71,7 @@ func TestUnfitFromTheStart(t *testing.T) {
 	if g.Refused != 2 || g.Code(0) != worker.BadRequest || k.Err() != nil {
 		t.Errorf("%d refused, %v", g.Refused, k.Err())
 	}
-	// Beside them, all that the server was to take is refused: a fault of the settings.
+	// Of the messages that are sent, the server refuses all: the settings are wrong.
 	g.Send(0, []byte("unfit"))
 	g.Send(0, []byte("other"))
 	<-k.Failed()
@@ -80,14 +80,14 @@ func TestUnfitFromTheStart(t *testing.T) {
 	g.Stop()
 }
 
-// TestUnfitBesideOthers: to the server, a batch without its unfit messages is the same batch
-// when it is sent again, and is split without them.
+// TestUnfitBesideOthers: a batch keeps its ID without its unfit messages, which the server never gets, and
+// is split without them.
 func TestUnfitBesideOthers(t *testing.T) {
 	type sending struct {
 		id   uint64
 		text string
 	}
-	var sent []sending // the sender's; read once it has ended
+	var sent []sending // written by the sender; read once it has ended
 	s := new(server)
 	s.answer = func(_ context.Context, b *Batch) {
 		text := ""
@@ -124,15 +124,15 @@ func TestUnfitBesideOthers(t *testing.T) {
 	if !slices.Equal(sent, want) {
 		t.Errorf("sent %v, want %v", sent, want)
 	}
-	for place, code := range []worker.Code{5: worker.BadRequest, 6: worker.OK, 7: worker.Refused, 8: worker.BadRequest, 9: worker.OK} {
-		if place >= 5 && g.Code(place) != code {
-			t.Errorf("message %d has code %d, want %d", place, g.Code(place), code)
+	for number, code := range []worker.Code{5: worker.BadRequest, 6: worker.OK, 7: worker.Refused, 8: worker.BadRequest, 9: worker.OK} {
+		if number >= 5 && g.Code(number) != code {
+			t.Errorf("message %d has code %d, want %d", number, g.Code(number), code)
 		}
 	}
 }
 
-// TestSplitKeepsTheOrder: of a lane, messages that are to be sent again and those that are split
-// go on in order.
+// TestSplitKeepsTheOrder: messages of a key that are split, and those that are sent again with them, stay
+// in order.
 func TestSplitKeepsTheOrder(t *testing.T) {
 	tries := 0
 	s := new(server)
