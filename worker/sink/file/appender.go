@@ -123,7 +123,7 @@ func (h *appender) fillNow(b worker.Batch) bool {
 		if !s.filling.add(s.framing, m, s.buffer) {
 			break
 		}
-		s.split.Look(m.Data)
+		s.warning.Look(m.Data)
 		n++
 	}
 	if n == 0 {

@@ -76,7 +76,7 @@ type fileSink struct {
 	buffer  int
 	path    string
 	framing frame.Framing
-	split   frame.LFWarning
+	warning frame.LFWarning
 
 	mu      sync.Mutex
 	filling *group
@@ -107,7 +107,7 @@ func newFile(path string, f frame.Framing, cfg *sink.Config, buffer int, d disk)
 		room: make(chan struct{}), filled: make(chan struct{}, 1), done: make(chan struct{}),
 		reopens: make(chan struct{}, 1),
 	}
-	s.split.Off = f != frame.Line
+	s.warning.Off = f != frame.Line
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	go s.run()
 	return s, nil
@@ -209,7 +209,7 @@ func (s *fileSink) run() {
 			continue
 		}
 		s.committing.Store(int64(g.messages))
-		s.split.Give(s.cfg.Log)
+		s.warning.LogOnce(s.cfg.Log)
 		if !s.commit(g) {
 			return
 		}
