@@ -100,7 +100,7 @@ func TestHungDisk(t *testing.T) {
 			}
 			<-hung
 			for range 3 {
-				if err := s.Reopen(); err == nil || !strings.Contains(err.Error(), "under way") {
+				if err := s.Reopen(); err == nil || !strings.Contains(err.Error(), "in progress") {
 					t.Errorf("reopen: %v", err)
 				}
 			}
