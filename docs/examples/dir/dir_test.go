@@ -30,7 +30,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestDiskIsAway: messages wait for a disk, and the sink says so.
+// TestDiskIsAway: messages wait for the disk, and the sink is not ready.
 func TestDiskIsAway(t *testing.T) {
 	dir := t.TempDir() + "/inbox"
 	s := sinktest.Open(t, Kind, "dir:"+dir, sink.Config{})

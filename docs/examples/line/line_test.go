@@ -22,8 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server stores lines. Every seventh time it cuts the connection instead, and every fifth it
-// asks to wait.
+// server stores lines. Every seventh time it closes the connection instead, and every fifth it asks to wait.
 type server struct {
 	ln     net.Listener
 	served sync.WaitGroup
@@ -80,13 +79,13 @@ func (s *server) answer(line string) string {
 	return "+\n"
 }
 
-// end closes the listener and waits for the connections' end.
+// end closes the listener and waits until all connections have ended.
 func (s *server) end() {
 	s.ln.Close()
 	s.served.Wait()
 }
 
-// TestLines: whatever the server does, each message is stored, in order, or refused by itself.
+// TestLines: whatever the server does, each message is stored, in order, or refused alone.
 func TestLines(t *testing.T) {
 	s := listen(t, "127.0.0.1:0")
 	g := handlertest.Start(t, sinktest.Open(t, Kind, "line://"+s.ln.Addr().String(), sink.Config{}), 1, 256)
@@ -117,7 +116,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// TestAway: the sink says that there is no server, tries the next host and loses nothing.
+// TestAway: while the server is away, the sink is not ready, tries the next host and loses nothing.
 func TestAway(t *testing.T) {
 	s := listen(t, "127.0.0.1:0")
 	addr := s.ln.Addr().String()

@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server stores lines, unless status says otherwise.
+// server stores lines, unless status returns an error.
 type server struct {
 	*httptest.Server
 	status func(user, password, body string) int // nil, or 0: 200
@@ -69,8 +69,8 @@ func send(g *handlertest.Gateway, messages ...string) {
 	}
 }
 
-// TestOutcomes: what the server takes is done, in order; what it cannot take now is sent again;
-// what it will never take is refused alone.
+// TestOutcomes: messages that the server accepts are done, in order; those that it cannot take now are sent
+// again; those that it will never take are refused alone.
 func TestOutcomes(t *testing.T) {
 	busy := true
 	s := &server{}
@@ -95,7 +95,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestDenied: a wrong password is a fault of the settings, and nothing is acknowledged.
+// TestDenied: with a wrong password, the sink fails and nothing is acknowledged.
 func TestDenied(t *testing.T) {
 	s := &server{status: func(string, string, string) int { return http.StatusUnauthorized }}
 	out := sinktest.Open(t, Kind, "post://"+serve(t, s), sink.Config{})
@@ -109,7 +109,7 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestUnreachable: messages wait for a server, and the sink says so.
+// TestUnreachable: messages wait for the server, and the sink is not ready.
 func TestUnreachable(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -141,7 +141,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestLoginWithTLS: the server is verified, and the login is what the files hold now.
+// TestLoginWithTLS: the server is verified, and the login uses the current credentials.
 func TestLoginWithTLS(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	file := t.TempDir() + "/password"
@@ -203,7 +203,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestLinger: messages wait for more, but not when there will be none.
+// TestLinger: messages wait for more, unless no more will arrive.
 func TestLinger(t *testing.T) {
 	s := &server{}
 	g := handlertest.Start(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"?linger=1h", sink.Config{ReconnectMax: time.Second}), 1, 64)

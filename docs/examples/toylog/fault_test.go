@@ -14,7 +14,7 @@ import (
 	"feedgate/worker"
 )
 
-// faulty fails as the dice say. What is bad is never stored.
+// faulty fails at random. Bad messages are never stored.
 func faulty(dice *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
 	return func(m toylogtest.Message) toylogtest.Answer {
 		bad := strings.HasSuffix(m.Data, "bad")
@@ -38,8 +38,8 @@ func faulty(dice *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
 	}
 }
 
-// TestFaultRun: whatever the two hosts of a log do, each key is stored in order, nothing is
-// lost, and nothing is acknowledged before it is stored.
+// TestFaultRun: whatever the two hosts of a log do, each key is stored in order, no message is lost, and none is
+// acknowledged before it is stored.
 func TestFaultRun(t *testing.T) {
 	const workers, keys, perKey, inFlight = 4, 40, 50, 256
 	seed := rand.Uint64()
@@ -55,7 +55,7 @@ func TestFaultRun(t *testing.T) {
 			t.Fatalf("%d messages are acknowledged, but only %d are stored", done, len(distinct(l.Stored())))
 		}
 	}
-	place := make(map[string]int) // of each message
+	number := make(map[string]int) // by message
 	for i := range keys * perKey {
 		switch i % 400 {
 		case 100:
@@ -74,18 +74,18 @@ func TestFaultRun(t *testing.T) {
 			text = "bad"
 		}
 		m := fmt.Sprintf("%d-%d-%s", key, n, text)
-		place[m] = g.Send(key%workers, []byte(m))
+		number[m] = g.Send(key%workers, []byte(m))
 	}
 	g.WaitFor("the end", func() bool {
 		checkAcks()
-		return g.Resolved == len(place)
+		return g.Resolved == len(number)
 	})
 	g.Stop()
 
 	stored := l.Stored()
 	checkOrder(t, stored)
 	done := distinct(stored)
-	for m, i := range place {
+	for m, i := range number {
 		code := worker.OK
 		if strings.HasSuffix(m, "bad") {
 			code = worker.Refused
@@ -107,15 +107,15 @@ func distinct(stored []toylogtest.Message) map[string]bool {
 	return all
 }
 
-// checkOrder: nothing is stored behind a later message of its key. What is stored again, as its
-// answer was lost, comes before those as well.
+// checkOrder checks that no message is stored after a later one of its key, also if it is stored again because
+// its answer was lost.
 func checkOrder(t *testing.T, stored []toylogtest.Message) {
 	t.Helper()
 	last := make(map[string]int)
 	for _, m := range stored {
 		n, err := strconv.Atoi(strings.Split(m.Data, "-")[1])
 		if err != nil || n < last[m.Key] {
-			t.Fatalf("%q is stored behind message %d of its key", m.Data, last[m.Key])
+			t.Fatalf("%q is stored after message %d of its key", m.Data, last[m.Key])
 		}
 		last[m.Key] = n
 	}

@@ -24,13 +24,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // free is an address to listen on.
 const free = "127.0.0.1:0"
 
-// open opens the sink. The hosts must be there already: what they have open is no leak.
+// open opens the sink. The hosts must have been started before, or their goroutines count as leaks.
 func open(t *testing.T, hosts, query string, cfg sink.Config) *sink.Sink {
 	t.Helper()
 	return sinktest.Open(t, Kind, "toylog://"+hosts+"/orders"+query, cfg)
 }
 
-// config has a --toylog-timeout.
+// config returns a Config with --toylog-timeout.
 func config(timeout time.Duration) sink.Config {
 	flags := sink.Registry{Kind}.NewFlags()
 	for _, group := range flags.Groups() {
@@ -54,7 +54,7 @@ func stored(l *toylogtest.Log) (all []string) {
 	return all
 }
 
-// TestOrder: several workers store what they get, each key in order, in batches.
+// TestOrder: several workers store their messages in batches, each key in order.
 func TestOrder(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
@@ -77,8 +77,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestOutcomes: without a key, each worker's messages stay in order, whatever the server
-// answers; nothing is done before it is stored.
+// TestOutcomes: without keys, the messages of a worker are stored in order, whatever the server answers.
 func TestOutcomes(t *testing.T) {
 	times := make(map[string]int)
 	l := toylogtest.Log{Answer: func(m toylogtest.Message) toylogtest.Answer {
@@ -107,7 +106,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestTimeout: a server that never answers is a fault, and the next host is tried.
+// TestTimeout: if a server never answers, the next host is tried.
 func TestTimeout(t *testing.T) {
 	var works toylogtest.Log
 	hangs := toylogtest.Log{Answer: func(toylogtest.Message) toylogtest.Answer { return toylogtest.Hang }}
@@ -122,8 +121,7 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// TestAway: messages wait for a server, also one that goes away while there are none, and the
-// sink is not ready meanwhile.
+// TestAway: while the server is away, messages wait and the sink is not ready, also if there are no messages.
 func TestAway(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
@@ -160,7 +158,7 @@ func TestAway(t *testing.T) {
 	}
 }
 
-// TestStop: what the server has not answered is not acknowledged, and does not hold up the end.
+// TestStop: messages without an answer are not acknowledged, and do not delay the end.
 func TestStop(t *testing.T) {
 	l := toylogtest.Log{Answer: func(toylogtest.Message) toylogtest.Answer { return toylogtest.Hang }}
 	h := l.Listen(t, free)
@@ -176,7 +174,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestDrain: what waits is stored before the end.
+// TestDrain: queued messages are stored before the end.
 func TestDrain(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
