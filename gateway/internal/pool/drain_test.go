@@ -9,8 +9,8 @@ import (
 	"feedgate/worker/selector"
 )
 
-// TestDrainReturnsWhatNoHandlerHad: with HoldBack, what lies in the ring and what waits for
-// its key are returned, each once, and the handler finishes what it has.
+// TestDrainReturnsWhatNoHandlerHad: with HoldBack, messages in the ring and messages that wait for their key are
+// returned, each once; the handler resolves its own.
 func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 	for _, retries := range []int{0, 1} {
 		t.Run(fmt.Sprint(retries, " retries"), func(t *testing.T) {
