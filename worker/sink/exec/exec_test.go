@@ -37,8 +37,8 @@ func TestExecAnswersPass(t *testing.T) {
 		for i := range 300 {
 			code := codes[i%7]
 			message := fmt.Sprintf("code %d of %d", code, i)
-			if place := g.Send(0, []byte(message)); place != i {
-				t.Fatal(place)
+			if number := g.Send(0, []byte(message)); number != i {
+				t.Fatal(number)
 			}
 			want = append(want, message)
 		}
@@ -75,7 +75,7 @@ func TestExecLargeMessages(t *testing.T) {
 	b.Stop()
 }
 
-// The child is a real shell command, which answers only at the end of its input.
+// TestExecShellAnswersAtTheDrain: the child is a shell command that answers only at the end of its input.
 func TestExecShellAnswersAtTheDrain(t *testing.T) {
 	got := filepath.Join(t.TempDir(), "got")
 	var errs bytes.Buffer
@@ -124,7 +124,7 @@ func TestExecDrain(t *testing.T) {
 	if g.Refused != 0 {
 		t.Errorf("%d refused", g.Refused)
 	}
-	// A retry comes late and gets a child of its own.
+	// A late retry gets another child.
 	g.Send(0, []byte("late"))
 	g.Wait(n + 1)
 	g.Send(0, []byte("code 1005"))
@@ -139,7 +139,7 @@ func TestExecDrain(t *testing.T) {
 	}
 }
 
-// A child that stays after the end of its input must not hold up a late retry.
+// TestExecDrainWithALingeringChild: a child that stays after the end of its input does not block a late retry.
 func TestExecDrainWithALingeringChild(t *testing.T) {
 	command, ledger := childCommand(t, "linger")
 	s := openExec(t, command, shortGrace, sink.Config{})
@@ -180,7 +180,7 @@ func TestExecRestartsInOrder(t *testing.T) {
 	}
 }
 
-func TestExecRefusesAtTheThirdDeath(t *testing.T) {
+func TestExecRefusesAtTheThirdCrash(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
 	g := handlertest.Start(t, s, 1, 64)
@@ -197,11 +197,11 @@ func TestExecRefusesAtTheThirdDeath(t *testing.T) {
 	}
 	g.Stop()
 	if n := countEntries(readLedger(t, ledger), "die"); n != 6 {
-		t.Errorf("%d deaths, want 3 for each", n)
+		t.Errorf("%d crashes, want 3 for each", n)
 	}
 }
 
-// Commands that cannot work: Ready says why, and no message is refused for it.
+// TestExecHopelessCommands: if a command cannot work, Ready returns why, and no message is refused.
 func TestExecHopelessCommands(t *testing.T) {
 	for _, c := range []struct{ name, command, want string }{
 		{"exits", "exit 3", "exit status 3"},
@@ -218,7 +218,7 @@ func TestExecHopelessCommands(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := openExec(t, c.command, shortGrace, sink.Config{})
 			g := handlertest.Start(t, s, 1, 64)
-			// More than the pipe holds, so that a child that does not read is noticed.
+			// More than the pipe's capacity, so that a child that does not read is detected.
 			g.Send(0, bytes.Repeat([]byte("m"), 200<<10))
 			g.Send(0, bytes.Repeat([]byte("m"), 200<<10))
 			h := s.open[0]
@@ -229,7 +229,7 @@ func TestExecHopelessCommands(t *testing.T) {
 				if h.child != nil && !slices.Contains(failed, h.child) {
 					failed = append(failed, h.child)
 				}
-				return len(failed) > deathLimit+1
+				return len(failed) > crashLimit+1
 			})
 			g.WaitFor("the reason", func() bool {
 				err := s.Ready()
@@ -257,8 +257,8 @@ func TestExecAnswerWithoutAMessage(t *testing.T) {
 	}
 }
 
-// A child that neither reads nor listens to TERM is killed in the end, though the
-// write to it is blocked, and its messages are neither done nor refused.
+// TestExecCloseKillsADeafChild: a child that neither reads nor obeys TERM is killed, although the write to it is
+// blocked. Its messages are neither done nor refused.
 func TestExecCloseKillsADeafChild(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, shortGrace, sink.Config{})
@@ -271,12 +271,12 @@ func TestExecCloseKillsADeafChild(t *testing.T) {
 	g.WantResolved(0)
 	for _, e := range readLedger(t, ledger) {
 		if !gone(e.pid) {
-			t.Errorf("child %d is still there", e.pid)
+			t.Errorf("child %d still runs", e.pid)
 		}
 	}
 }
 
-// gone reports whether a process has ended; reaping an orphan is init's business.
+// gone reports whether a process has ended. It may be a zombie: init reaps orphans.
 func gone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -286,8 +286,8 @@ func gone(pid int) bool {
 	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
-// What a child has started ends with it; what has left its group holds on to its
-// output, and that must not hold up its successor.
+// TestExecChildLeavesProcessesBehind: processes that a child has started end with it. Those that have left its group
+// keep its output open; the next child starts all the same.
 func TestExecChildLeavesProcessesBehind(t *testing.T) {
 	for _, c := range []struct {
 		start string
@@ -295,7 +295,7 @@ func TestExecChildLeavesProcessesBehind(t *testing.T) {
 	}{{"sh", true}, {"setsid sh", false}} {
 		t.Run(c.start, func(t *testing.T) {
 			pids := filepath.Join(t.TempDir(), "pid")
-			// The shell ends once its offspring has noted its own number.
+			// The shell ends once its child has written its process ID.
 			command := c.start + ` -c 'echo $$ >"$0"; exec sleep 30' "` + pids + `.$$" & ` +
 				`until [ -s "` + pids + `.$$" ]; do sleep 0.01; done; exit 4`
 			s := openExec(t, command, shortGrace, sink.Config{})
@@ -325,8 +325,8 @@ func TestExecChildLeavesProcessesBehind(t *testing.T) {
 	}
 }
 
-// Children are killed at random moments. Every message is answered once, and no
-// child has ever seen a message before all earlier ones were seen.
+// TestExecSurvivesKills: children are killed at random moments. Every message is answered once, and no child gets a
+// message before all earlier ones were read.
 func TestExecSurvivesKills(t *testing.T) {
 	const workers, kills = 2, 16
 	command, ledger := childCommand(t, "plain")
@@ -334,17 +334,17 @@ func TestExecSurvivesKills(t *testing.T) {
 	g := handlertest.Start(t, s, workers, 1<<14)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	sent, answeredAtKill := [workers]int{}, [workers]int{}
-	// kill is told how far the worker has to have come since it was killed last: a
-	// message that has seen three deaths would be refused.
+	// progress is how many messages must have been answered since the worker's child was last killed,
+	// because a message is refused at the third crash.
 	kill := func(w, progress int) bool {
 		h := s.open[w]
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if int(h.line.first) < answeredAtKill[w]+progress || h.child == nil {
+		if int(h.queue.first) < answeredAtKill[w]+progress || h.child == nil {
 			return false
 		}
 		h.child.kill()
-		answeredAtKill[w] = int(h.line.first)
+		answeredAtKill[w] = int(h.queue.first)
 		return true
 	}
 	for range kills {
@@ -370,16 +370,16 @@ func TestExecSurvivesKills(t *testing.T) {
 			continue
 		}
 		if i > seen[w] {
-			t.Fatalf("worker %d: message %d seen before %d", w, i, seen[w])
+			t.Fatalf("worker %d: message %d read before %d", w, i, seen[w])
 		}
 		seen[w] = max(seen[w], i+1)
 	}
 	if seen != sent {
-		t.Errorf("seen %d of %d messages", seen, sent)
+		t.Errorf("read %d of %d messages", seen, sent)
 	}
 }
 
-// Without descriptors no child can be started; the sink says so and tries again.
+// TestExecStartFails: without file descriptors no child can start; Ready returns that, and the sink tries again.
 func TestExecStartFails(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t)
@@ -416,13 +416,13 @@ func TestExecStartFails(t *testing.T) {
 	g.Stop()
 }
 
-// unused is the completer of a handler that is never given a message.
+// unused is the completer of a handler without messages.
 type unused struct{ worker.Completer }
 
 func (unused) Context() context.Context { return context.Background() }
 func (unused) SetHooks(worker.Hooks)    {}
 
-// A handler that is never given a message ends.
+// TestExecCloseWithoutStart: a handler without messages can be closed.
 func TestExecCloseWithoutStart(t *testing.T) {
 	command, _ := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})

@@ -15,8 +15,8 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// Text on standard output completes nothing. Once the command has answered
-// anything, the message that makes a child print it is refused like one that ends it.
+// TestExecTextIsNoAnswer: text on standard output resolves nothing. Once the command has answered any message, one on
+// which children print text is refused like one on which they crash.
 func TestExecTextIsNoAnswer(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	log := new(testkit.Log)
@@ -31,8 +31,8 @@ func TestExecTextIsNoAnswer(t *testing.T) {
 		t.Errorf("codes %d, %d, %d", g.Code(0), g.Code(1), g.Code(2))
 	}
 	g.Stop()
-	if n := countEntries(readLedger(t, ledger), "text"); n != deathLimit {
-		t.Errorf("delivered %d times, want %d", n, deathLimit)
+	if n := countEntries(readLedger(t, ledger), "text"); n != crashLimit {
+		t.Errorf("delivered %d times, want %d", n, crashLimit)
 	}
 	if log.Count("it answered 26479") == 0 || log.Count("got") > 0 {
 		t.Error("the log does not name the fault, or has the text")
@@ -59,8 +59,7 @@ func TestExecCodesThatNoChildMayAnswer(t *testing.T) {
 	}
 }
 
-// A child that echoes its input has answered nothing, though a length begins like a
-// code.
+// TestExecEcho: a child that echoes its input has answered nothing, although a length begins like a code.
 func TestExecEcho(t *testing.T) {
 	s := openExec(t, "exec cat", defaultGrace, sink.Config{})
 	g := handlertest.Start(t, s, 1, 64)
@@ -74,7 +73,7 @@ func TestExecEcho(t *testing.T) {
 	g.Stop()
 }
 
-// A message that is not completely written cannot have been handled.
+// TestExecEarlyAnswer: an answer to a message that is not completely written is a fault.
 func TestExecEarlyAnswer(t *testing.T) {
 	command, _ := childCommand(t, "early")
 	s := openExec(t, command, defaultGrace, sink.Config{})
@@ -88,24 +87,23 @@ func TestExecEarlyAnswer(t *testing.T) {
 	g.Stop()
 }
 
-// A child that has not read a message has not died of it.
-func TestExecDeathsBeforeTheMessage(t *testing.T) {
-	diesUnread(t, "exit 3", 3*deathLimit, func(*handlertest.Gateway) {})
+// TestExecCrashesBeforeTheMessage: a child that has not read a message has not crashed on it.
+func TestExecCrashesBeforeTheMessage(t *testing.T) {
+	crashesUnread(t, "exit 3", 3*crashLimit, func(*handlertest.Gateway) {})
 }
 
-// A child that dies in the drain before it has read a message has not died of it.
+// TestExecDrainCountsWhatWasRead: that is also true in a drain.
 func TestExecDrainCountsWhatWasRead(t *testing.T) {
-	diesUnread(t, "sleep 0.05; exit 3", 2*deathLimit, func(g *handlertest.Gateway) { g.Drain() })
+	crashesUnread(t, "sleep 0.05; exit 3", 2*crashLimit, func(g *handlertest.Gateway) { g.Drain() })
 }
 
-// diesUnread has more children than most do what dies says, before they have read the
-// message that would kill one of them; it is handled by one that comes up. sent is called
-// once the message was sent.
-func diesUnread(t *testing.T, dies string, most int, sent func(*handlertest.Gateway)) {
+// crashesUnread starts more than most children that run the command crash instead of reading the message, on which one
+// child will then crash. The next one handles it. sent is called once the message is sent.
+func crashesUnread(t *testing.T, crash string, most int, sent func(*handlertest.Gateway)) {
 	t.Helper()
 	command, ledger := childCommand(t, "plain")
 	broken := filepath.Join(t.TempDir(), "broken")
-	s := openExec(t, "if [ -e '"+broken+"' ]; then "+dies+"; fi; "+command, defaultGrace, sink.Config{})
+	s := openExec(t, "if [ -e '"+broken+"' ]; then "+crash+"; fi; "+command, defaultGrace, sink.Config{})
 	g := handlertest.Start(t, s, 1, 64)
 	g.Send(0, []byte("a"))
 	g.Wait(1)
@@ -116,7 +114,7 @@ func diesUnread(t *testing.T, dies string, most int, sent func(*handlertest.Gate
 	sent(g)
 	h := s.open[0]
 	var gone []*child
-	g.WaitFor("deaths", func() bool {
+	g.WaitFor("crashes", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if h.child != nil && !slices.Contains(gone, h.child) {
@@ -135,8 +133,8 @@ func diesUnread(t *testing.T, dies string, most int, sent func(*handlertest.Gate
 	}
 }
 
-// A message that kills each child is refused in the drain, too.
-func TestExecDrainRefusesAtTheThirdDeath(t *testing.T) {
+// TestExecDrainRefusesAtTheThirdCrash: a message on which each child crashes is refused in a drain, too.
+func TestExecDrainRefusesAtTheThirdCrash(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
 	g := handlertest.Start(t, s, 1, 64)
@@ -150,8 +148,8 @@ func TestExecDrainRefusesAtTheThirdDeath(t *testing.T) {
 		t.Errorf("code %d", g.Code(1))
 	}
 	g.Stop()
-	if n := countEntries(readLedger(t, ledger), "die"); n != deathLimit {
-		t.Errorf("%d deaths, want %d", n, deathLimit)
+	if n := countEntries(readLedger(t, ledger), "die"); n != crashLimit {
+		t.Errorf("%d crashes, want %d", n, crashLimit)
 	}
 }
 
@@ -161,7 +159,7 @@ func TestExecStarved(t *testing.T) {
 		defer s.mu.Unlock()
 		return s.open[0].starved()
 	}
-	// One that answers at the end of its input has read everything.
+	// A child that answers at the end of its input has read everything.
 	command, _ := childCommand(t, "at-end")
 	s := openExec(t, command, defaultGrace, sink.Config{})
 	g := handlertest.Start(t, s, 1, 64)
@@ -169,14 +167,14 @@ func TestExecStarved(t *testing.T) {
 		t.Error("starved without a message")
 	}
 	g.Send(0, []byte("one"))
-	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
+	testkit.Eventually(t, "starved", func() bool { return starved(s) })
 	g.Send(0, []byte("two"))
-	testkit.Eventually(t, "hunger", func() bool { return starved(s) })
+	testkit.Eventually(t, "starved", func() bool { return starved(s) })
 	g.Drain()
 	g.Wait(2)
 	g.Stop()
 
-	// One that does not read is not starved.
+	// A child that does not read is not starved.
 	command, ledger := childCommand(t, "deaf")
 	s = openExec(t, command, shortGrace, sink.Config{})
 	g = handlertest.Start(t, s, 1, 64)
@@ -186,7 +184,7 @@ func TestExecStarved(t *testing.T) {
 	testkit.Eventually(t, "the write", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		return h.child != nil && h.line.framed > 0 && h.child.in.accepted() == h.line.framed
+		return h.child != nil && h.queue.framed > 0 && h.child.in.accepted() == h.queue.framed
 	})
 	if starved(s) {
 		t.Error("starved with input that it has not read")

@@ -32,7 +32,7 @@ func TestExecStart(t *testing.T) {
 	}
 }
 
-// One of several that fails is enough.
+// TestExecStartOfTheLastFails: Start fails if any child does.
 func TestExecStartOfTheLastFails(t *testing.T) {
 	first := filepath.Join(t.TempDir(), "first")
 	s := openExec(t, "mkdir '"+first+"' 2>/dev/null && exec sleep 60; exit 4", defaultGrace, sink.Config{})
@@ -42,9 +42,8 @@ func TestExecStartOfTheLastFails(t *testing.T) {
 	}
 }
 
-// The children that Start starts are those that get the messages; further handlers
-// start their own.
-func TestExecStartedChildrenAreAdopted(t *testing.T) {
+// TestExecStartedChildrenAreUsed: handlers use the children that Start has started; further handlers start their own.
+func TestExecStartedChildrenAreUsed(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
 	if err := s.Start(t.Context(), 2); err != nil {
@@ -65,7 +64,7 @@ func TestExecStartedChildrenAreAdopted(t *testing.T) {
 	}
 }
 
-// A child that nobody adopts ends with the sink, whatever it ignores.
+// TestExecStartedChildrenEndWithTheSink: a child without a handler ends with the sink, whatever signal it ignores.
 func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, time.Hour, sink.Config{})
@@ -77,7 +76,7 @@ func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
 	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
 }
 
-// A pool that is stopped with messages unanswered does not wait for children.
+// TestExecStopsAtOnce: a stop with unanswered messages does not wait for children.
 func TestExecStopsAtOnce(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, time.Hour, sink.Config{})
@@ -94,7 +93,7 @@ func TestExecStopsAtOnce(t *testing.T) {
 	g.WantResolved(0)
 }
 
-// After a drain a child has the grace period to end, until there is a hurry.
+// TestExecHurry: after a drain, a child has the grace period to end, until Hurry is closed.
 func TestExecHurry(t *testing.T) {
 	command, ledger := childCommand(t, "linger")
 	hurry := make(chan struct{})
@@ -111,15 +110,15 @@ func TestExecHurry(t *testing.T) {
 	}()
 	select {
 	case <-stopped:
-		t.Error("the child was not given its grace period")
+		t.Error("the child had no grace period")
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(hurry)
 	select {
 	case <-stopped:
 	case <-time.After(testkit.Patience):
-		t.Error("the hurry had no effect")
-		<-stopped // the child's own end
+		t.Error("Hurry had no effect")
+		<-stopped // the child ends by itself
 	}
 }
 
@@ -136,6 +135,6 @@ func TestExecEnvironment(t *testing.T) {
 	})
 	g.Stop()
 	if bytes.Contains(env, []byte("FEEDGATE_")) {
-		t.Error("a child sees our settings")
+		t.Error("a child has feedgate's settings")
 	}
 }

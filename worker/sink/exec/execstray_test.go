@@ -15,8 +15,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// A byte that is written while no message waits for its answer ends the child and completes
-// nothing.
+// TestExecStrayByte: a byte that a child writes while no message is unanswered ends the child, and resolves nothing.
 func TestExecStrayByte(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	stray := filepath.Join(t.TempDir(), "stray")
@@ -40,7 +39,7 @@ func TestExecStrayByte(t *testing.T) {
 	}
 }
 
-// A byte too many in front of an answer makes another code of it, with the last byte left.
+// TestExecByteTooMany: a byte too many before an answer shifts its code, and is a fault.
 func TestExecByteTooMany(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
@@ -55,8 +54,8 @@ func TestExecByteTooMany(t *testing.T) {
 		t.Errorf("codes %d and %d", g.Code(1), g.Code(2))
 	}
 	g.Stop()
-	if n := countEntries(readLedger(t, ledger), "shifted"); n != deathLimit {
-		t.Errorf("delivered %d times, want %d", n, deathLimit)
+	if n := countEntries(readLedger(t, ledger), "shifted"); n != crashLimit {
+		t.Errorf("delivered %d times, want %d", n, crashLimit)
 	}
 }
 
@@ -71,8 +70,8 @@ func (m announced) Unlock() {
 	m.Mutex.Unlock()
 }
 
-// What a child has written before it has a message, though nobody has read it yet, keeps the
-// message from the child.
+// TestExecByteBeforeAMessage: a child that has written a byte before its first message gets no message, also if the
+// byte was not read yet.
 func TestExecByteBeforeAMessage(t *testing.T) {
 	for text, handed := range map[string]bool{"": true, "\n": false, "\x00\x00": false} {
 		r, w, err := os.Pipe()
@@ -87,7 +86,7 @@ func TestExecByteBeforeAMessage(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := &child{out: out}
-		h := &executor{ctx: context.Background(), child: c, line: queue{items: []queued{{data: []byte("m")}}}}
+		h := &executor{ctx: context.Background(), child: c, queue: queue{items: []queued{{data: []byte("m")}}}}
 		waiting := make(chan struct{})
 		h.changed = sync.NewCond(announced{&h.mu, waiting})
 		next := make(chan []byte, 1)
@@ -112,7 +111,7 @@ func TestExecByteBeforeAMessage(t *testing.T) {
 	}
 }
 
-// The fault names the likely cause.
+// TestExecFaultHints: faults name the likely cause.
 func TestExecFaultHints(t *testing.T) {
 	for _, err := range []error{errUnasked, errEarly, errCode(26479)} {
 		if !strings.Contains(err.Error(), "does it print text to its standard output?") {
