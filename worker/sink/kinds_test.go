@@ -85,7 +85,7 @@ func TestBackoffBounds(t *testing.T) {
 	}
 }
 
-// Only ? needs an escape in a path, and % before 3F or 25.
+// In a path, only ? must be escaped, and % before 3F or 25.
 func TestPathsInURLs(t *testing.T) {
 	dir := t.TempDir()
 	for written, want := range map[string]string{
@@ -168,8 +168,7 @@ func same(a, b string) bool {
 	return targetA.SameFile(targetB)
 }
 
-// Each framing, to a file of its own and to standard output, from several messages
-// of which some contain what the others separate by.
+// Each framing is written to a file and to standard output; some messages contain the separators.
 func TestSinksFrame(t *testing.T) {
 	messages := []string{"one", "two\nlines", "", "\x00\xff", "\u2028"}
 	var lines, frames, objects strings.Builder

@@ -12,8 +12,7 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// TestGroupsAreBounded: the memory of both groups is that of the buffer, whatever has passed
-// through, and one long record keeps nothing.
+// TestGroupsAreBounded: a group keeps memory for the buffer, whatever it has had; a long record leaves none behind.
 func TestGroupsAreBounded(t *testing.T) {
 	const limit = 1 << 20
 	g := &group{}
@@ -42,7 +41,7 @@ func TestGroupsAreBounded(t *testing.T) {
 	}
 }
 
-// residentPages is how many pages of b have memory.
+// residentPages returns how many pages of b have physical memory.
 func residentPages(t *testing.T, b []byte) (n int) {
 	t.Helper()
 	page := offheap.Default.Page()

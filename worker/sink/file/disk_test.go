@@ -17,7 +17,7 @@ import (
 	"feedgate/worker/sink/sinktest"
 )
 
-// A new file has the permissions that the umask leaves, and an old one keeps its own.
+// TestFilePermissions: the umask applies to a new file; an old one keeps its permissions.
 func TestFilePermissions(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t) // the umask is the process's
@@ -43,13 +43,13 @@ func TestFilePermissions(t *testing.T) {
 	}
 }
 
-// A directory that may be written to but not read is no obstacle.
+// TestFileInADirectoryThatCannotBeRead: a directory that can be written to, but not read, is enough.
 func TestFileInADirectoryThatCannotBeRead(t *testing.T) {
 	if !sinktest.Alone() {
 		dir := t.TempDir()
 		cmd, output := sinktest.InOwnProcess(t)
 		if os.Getuid() == 0 {
-			// Root may read everything; somebody else tries.
+			// As another user, because root may read everything.
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 			for _, d := range []string{dir, filepath.Dir(dir), filepath.Dir(filepath.Dir(cmd.Path)), filepath.Dir(cmd.Path)} {
 				if err := os.Chmod(d, 0o777); err != nil {
@@ -81,8 +81,8 @@ func TestFileInADirectoryThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// While the path names something that is no file, messages wait, and it is not
-// opened: that alone would show at the other end of a pipe.
+// TestFileIsReplacedBySomethingElse: while the path names anything but a regular file, messages wait. It is not even
+// opened, which the other end of a pipe would notice.
 func TestFileIsReplacedBySomethingElse(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(path string) error

@@ -72,7 +72,7 @@ func TestFileAppendsLinesOfAllWorkersAndPools(t *testing.T) {
 	for line := range strings.Lines(content(t, path)) {
 		line = strings.TrimSuffix(line, "\n")
 		if want[line]--; want[line] < 0 {
-			t.Fatalf("line %q is wrong or doubled", line)
+			t.Fatalf("line %q is wrong or there twice", line)
 		}
 		var from string
 		var i int
@@ -114,7 +114,7 @@ func TestFileRefusesWhatItCannotOwn(t *testing.T) {
 	}
 }
 
-// faultDisk is the real disk with faults put in.
+// faultDisk is the real disk with injected faults.
 type faultDisk struct {
 	osDisk
 	mu    sync.Mutex
@@ -217,8 +217,8 @@ func (f faultFile) Truncate(size int64) error {
 	return f.osFile.Truncate(size)
 }
 
-// While an operation fails nothing is done, the sink says why, tries again, and
-// has logged it once; afterwards everything is there once.
+// TestFileWaitsFaultsOut: while an operation fails, no message is done, Ready returns why, and the sink tries again and
+// logs it once. Afterwards, the file has every message once.
 func TestFileWaitsFaultsOut(t *testing.T) {
 	for _, bad := range []string{"write", "sync", "write truncate", "sync truncate", "write open", "names"} {
 		t.Run(bad, func(t *testing.T) {
@@ -260,7 +260,7 @@ func TestFileWaitsFaultsOut(t *testing.T) {
 			got := content(t, path)
 			for i := range 20 {
 				if strings.Count(got, fmt.Sprintf("line %d\n", i)) != 1 {
-					t.Errorf("line %d is not there once", i)
+					t.Errorf("the file does not have line %d once", i)
 				}
 			}
 			if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 21 || g.Refused != 0 {
@@ -270,15 +270,15 @@ func TestFileWaitsFaultsOut(t *testing.T) {
 				t.Error("not logged once")
 			}
 			if bad != "names" && d.opens <= opens {
-				t.Error("the file was not opened anew")
+				t.Error("the file was not opened again")
 			}
 		})
 	}
 }
 
-// A worker that waits for room in the buffer is released by the end of its pool,
-// and what it has in hand is neither done nor refused.
-func TestFileFullBufferHoldsTheWorkerUntilTheEnd(t *testing.T) {
+// TestFileFullBufferBlocksUntilTheEnd: a worker that waits for the buffer stops when the workers end. Its messages are
+// neither done nor refused.
+func TestFileFullBufferBlocksUntilTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
 	s := fileSinkAt(t, path, sink.Config{}, 100, d)
@@ -321,8 +321,8 @@ func TestFileLongMessageWaitsAlone(t *testing.T) {
 	}
 }
 
-// A file that is moved away while its unfinished end cannot be cut off is left as
-// it is, and said so.
+// TestFileIsRotatedWithAnUnfinishedEnd: if the file is renamed while its unfinished end cannot be truncated, it stays as it
+// is, and that is logged.
 func TestFileIsRotatedWithAnUnfinishedEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d, log := new(faultDisk), new(testkit.Log)
@@ -381,7 +381,7 @@ func TestFileWaitsForItsDirectory(t *testing.T) {
 	}
 }
 
-// A file size limit makes real short writes, and needs no privileges.
+// TestFileAtTheSizeLimit: a limit of the file size causes real short writes, without privileges.
 func TestFileAtTheSizeLimit(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t)
@@ -408,8 +408,7 @@ func TestFileAtTheSizeLimit(t *testing.T) {
 	})
 }
 
-// The disk is a small tmpfs in a mount namespace of the test's own, so that it
-// goes away with the process.
+// TestFileOnAFullDisk: the disk is a small tmpfs in a mount namespace of the test's own, which ends with the process.
 func TestFileOnAFullDisk(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t)
@@ -429,7 +428,7 @@ func TestFileOnAFullDisk(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	// Nothing of this may show outside of the namespace.
+	// The mount must not be visible outside of the namespace.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		t.Logf("NOT TESTED: no private mounts: %v; see TestFileAtTheSizeLimit", err)
 		return
@@ -450,7 +449,7 @@ func TestFileOnAFullDisk(t *testing.T) {
 	})
 }
 
-// fillUp writes to a file that can hold limit bytes until makeRoom is called.
+// fillUp writes to a file of at most limit bytes, and then calls makeRoom.
 func fillUp(t *testing.T, path string, limit int, fault error, makeRoom func()) {
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
 	g := handlertest.Start(t, s, 2, 4096)
@@ -466,7 +465,7 @@ func fillUp(t *testing.T, path string, limit int, fault error, makeRoom func()) 
 	if g.Resolved >= g.Sent() || g.Refused != 0 {
 		t.Errorf("%d of %d messages done, %d refused", g.Resolved, g.Sent(), g.Refused)
 	}
-	// Between two tries the file holds what is done and nothing else.
+	// Between two tries, the file has the messages that are done, and nothing else.
 	testkit.Eventually(t, "cut back", func() bool { return strings.Count(content(t, path), "\n")*88 == len(content(t, path)) })
 	makeRoom()
 	g.Wait(g.Sent())
@@ -474,7 +473,7 @@ func fillUp(t *testing.T, path string, limit int, fault error, makeRoom func()) 
 	seen := map[string]bool{}
 	for line := range strings.Lines(content(t, path)) {
 		if len(line) != 88 || seen[line] {
-			t.Fatalf("line %q is torn or doubled", line)
+			t.Fatalf("line %q is incomplete or there twice", line)
 		}
 		seen[line] = true
 	}

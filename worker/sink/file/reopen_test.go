@@ -44,7 +44,7 @@ func TestReopenLeavesTheOldFile(t *testing.T) {
 	}
 }
 
-// Where the path cannot be opened, the error says so and nothing is lost.
+// TestReopenFails: if the path cannot be opened, Reopen returns why, and nothing is lost.
 func TestReopenFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
@@ -73,8 +73,8 @@ func TestReopenFails(t *testing.T) {
 	}
 }
 
-// A disk that does not answer holds up neither Reopen nor Close. What is not known
-// to be on it is reported and not done.
+// TestHungDisk: a disk that does not respond blocks neither Reopen nor Close. Messages that may not be on it are reported,
+// and not done.
 func TestHungDisk(t *testing.T) {
 	for _, op := range []string{"write", "sync", "names"} {
 		t.Run(op, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestHungDisk(t *testing.T) {
 	}
 }
 
-// A request that found the disk hung is met once it answers.
+// TestReopenAfterAHungDisk: the file is opened again once the disk responds.
 func TestReopenAfterAHungDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)

@@ -24,7 +24,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// dribble takes a few bytes of each write, and at times refuses to take any.
+// dribble accepts a few bytes of each write, and sometimes none.
 type dribble struct {
 	mu    sync.Mutex
 	buf   bytes.Buffer
@@ -86,7 +86,7 @@ func TestStdoutCutsLargeBatches(t *testing.T) {
 	}
 }
 
-// A full pipe that somebody has made non-blocking says EAGAIN.
+// A full pipe that another process has made non-blocking returns EAGAIN.
 func TestStdoutWaitsForANonBlockingPipe(t *testing.T) {
 	sinktest.VerifyNoLeaks(t)
 	var fds [2]int
@@ -147,7 +147,7 @@ func TestStdoutErrorIsFinal(t *testing.T) {
 	g.WantResolved(0) // neither done nor refused
 }
 
-// A write that nobody reads must not hold up the end of the pool.
+// A write that nobody reads must not block the end of the workers.
 func TestStdoutBlockedWriteIsLeftBehind(t *testing.T) {
 	sinktest.VerifyNoLeaks(t)
 	in, out := io.Pipe()
@@ -170,8 +170,8 @@ func TestStdoutBlockedWriteIsLeftBehind(t *testing.T) {
 	g.WantResolved(0)
 }
 
-// On descriptor 1 a broken pipe would kill the process by SIGPIPE. The test runs
-// again as a process whose standard output nobody reads.
+// A broken pipe on descriptor 1 would kill the process by SIGPIPE. The test runs again in a process whose standard output
+// nobody reads.
 func TestStdoutBrokenPipeDoesNotKill(t *testing.T) {
 	if sinktest.Alone() {
 		s, err := newStdout(frame.Line, sinktest.Prepare(t, sink.Config{}))
@@ -200,7 +200,7 @@ func TestStdoutBrokenPipeDoesNotKill(t *testing.T) {
 	if err := in.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Without -test.v, which writes to standard output before the test does.
+	// Without -test.v, which writes to standard output first.
 	cmd.Args = append(cmd.Args, "-test.v=false")
 	err = cmd.Run()
 	out.Close()
@@ -209,7 +209,7 @@ func TestStdoutBrokenPipeDoesNotKill(t *testing.T) {
 	}
 }
 
-// A standard output that cannot take messages is found before any is there.
+// An unusable standard output is detected before the first message.
 func TestStdoutThatCannotBeUsed(t *testing.T) {
 	sinktest.VerifyNoLeaks(t)
 	path := filepath.Join(t.TempDir(), "in")
