@@ -8,15 +8,15 @@ import (
 )
 
 // Batches returns a sink that calls f for many messages at once, for work that costs about the same
-// for one as for many: a transaction, a request, an fsync. Each worker makes one call at a time, for up
-// to most messages, in order of arrival: those that have arrived since its last call. If wait is above
-// 0 and there are fewer than most, it first waits for more, until the oldest has waited that long or no
-// more can arrive.
+// for one as for many: a transaction, a request, an fsync. Each worker makes one call at a time,
+// for up to most messages, in order of arrival: those that have arrived since its last call. If
+// wait is above 0 and there are fewer than most, it first waits for more, until the oldest has
+// waited that long or no more can arrive.
 //
 // f returns nil if all messages are done, else one error for each of them, with the meanings that
-// [Func] lists. To give all the same one, return slices.Repeat([]error{err}, len(msgs)). A panic, or
-// another number of errors, refuses all messages of the call. ctx ends when the gateway stops its
-// workers: f must then return. msgs and their data are valid until f returns.
+// [Func] lists. To give all the same one, return slices.Repeat([]error{err}, len(msgs)). A panic,
+// or another number of errors, refuses all messages of the call. ctx ends when the gateway stops
+// its workers: f must then return. msgs and their data are valid until f returns.
 func Batches(most int, wait time.Duration, f func(ctx context.Context, msgs []Message) []error) Sink {
 	return &batches{most: max(1, most), wait: wait, f: f}
 }

@@ -99,8 +99,8 @@ func TestBatchesGrow(t *testing.T) {
 	}
 }
 
-// TestBatchesWait: a batch waits until it is full, the oldest message has waited long enough, no more
-// can arrive, or the drain.
+// TestBatchesWait: a batch waits until it is full, the oldest message has waited long enough, no
+// more can arrive, or the drain.
 func TestBatchesWait(t *testing.T) {
 	for name, c := range map[string]struct {
 		most int

@@ -13,8 +13,8 @@ import "context"
 // workers. m.Data is valid until Func returns.
 type Func func(ctx context.Context, m Message) error
 
-// Each returns a sink that calls f for every message. Each worker calls f for one message at a time;
-// several workers call it at once.
+// Each returns a sink that calls f for every message. Each worker calls f for one message at a
+// time; several workers call it at once.
 func Each(f Func) Sink { return each{f: f} }
 
 type each struct {

@@ -89,8 +89,8 @@ type Completer interface {
 	// next Flush, and never blocks. To resolve a message twice is a bug, and panics.
 	Resolve(first ID, n int, code Code)
 	// Again asks to be given n messages with consecutive IDs once more after this time, as the
-	// function [Again] does. It takes effect at the next Flush. If they are deferred again, they
-	// get new IDs.
+	// function [Again] does. It takes effect at the next Flush. If they are deferred again,
+	// they get new IDs.
 	Again(first ID, n int, after time.Duration)
 	// Flush passes on the messages resolved so far, and wakes the worker.
 	Flush()

@@ -7,8 +7,8 @@ import (
 	"feedgate/worker"
 )
 
-// Benchmark runs b.N messages of size bytes through one worker of a sink, with up to 8192 unresolved at
-// once, and closes the sink.
+// Benchmark runs b.N messages of size bytes through one worker of a sink, with up to 8192
+// unresolved at once, and closes the sink.
 func Benchmark(b *testing.B, s worker.Sink, size int) {
 	const inFlight = 8192
 	g := Start(b, s, 1, inFlight)

@@ -5,8 +5,8 @@
 //
 //	codes := handlertest.Run(t, worker.Each(f), handlertest.Messages("good", "bad")...)
 //
-// [Start] returns a [Gateway], for tests that look at what happens on the way: a server that is away, a
-// drain, a stop with messages unresolved.
+// [Start] returns a [Gateway], for tests that look at what happens on the way: a server that is
+// away, a drain, a stop with messages unresolved.
 //
 // A gateway may reuse a message's memory once the message is resolved. Therefore its data are then
 // overwritten: a handler that keeps them for longer reads bytes of value [Poison]. A handler that

@@ -18,9 +18,10 @@ const Patience = 10 * time.Second
 // Poison is the byte that overwrites the data of resolved messages.
 const Poison = 0xFF
 
-// Gateway takes the place of a gateway: it gives messages to workers and takes their replies, both on
-// the test's goroutine, which alone may call its methods. Workers and messages are numbered from 0. A
-// message is resolved when a gateway would acknowledge it: as done, or refused with no try left.
+// Gateway takes the place of a gateway: it gives messages to workers and takes their replies, both
+// on the test's goroutine, which alone may call its methods. Workers and messages are numbered from
+// 0. A message is resolved when a gateway would acknowledge it: as done, or refused with no try
+// left.
 type Gateway struct {
 	t     testing.TB
 	pool  *pool.Pool
@@ -31,7 +32,8 @@ type Gateway struct {
 	skew  atomic.Int64 // how far the workers' clock is ahead, in nanoseconds
 
 	// Resolved counts the messages resolved so far, Refused those of them with another code
-	// than OK. Only the methods that take replies change them: Wait, WaitFor, WantResolved, Poll.
+	// than OK. Only the methods that take replies change them: Wait, WaitFor, WantResolved,
+	// Poll.
 	Resolved, Refused int
 
 	used     int // bytes of slab 0
@@ -53,8 +55,9 @@ const (
 	ringSize  = 1024
 )
 
-// Start starts workers on a sink, and stops them at the end of the test. The sink remains open. At most
-// inFlight messages may be unresolved at once: the test must see to it, because Send does not wait.
+// Start starts workers on a sink, and stops them at the end of the test. The sink remains open. At
+// most inFlight messages may be unresolved at once: the test must see to it, because Send does not
+// wait.
 func Start(t testing.TB, s worker.Sink, workers, inFlight int) *Gateway {
 	t.Helper()
 	g := &Gateway{t: t, wake: make(chan struct{}, 1)}
@@ -86,8 +89,8 @@ func Start(t testing.TB, s worker.Sink, workers, inFlight int) *Gateway {
 	return g
 }
 
-// Send gives a worker a copy of data as a message, and returns the message's number. All messages of
-// a test share 8 MiB.
+// Send gives a worker a copy of data as a message, and returns the message's number. All messages
+// of a test share 8 MiB.
 func (g *Gateway) Send(worker int, data []byte) int {
 	g.t.Helper()
 	if g.used+len(data) > slabBytes {
@@ -245,8 +248,8 @@ func (g *Gateway) Drain() { g.pool.Drain() }
 // Panics returns the number of panics in handlers so far.
 func (g *Gateway) Panics() uint64 { return g.pool.Panics() }
 
-// Stop stops the workers and closes their handlers. Messages not resolved by then never are. Only the
-// first call has an effect.
+// Stop stops the workers and closes their handlers. Messages not resolved by then never are. Only
+// the first call has an effect.
 func (g *Gateway) Stop() {
 	if g.stopped {
 		return

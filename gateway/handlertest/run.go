@@ -26,10 +26,10 @@ func Messages(data ...string) []Message {
 	return msgs
 }
 
-// Run gives messages to one worker of a sink, in order, then drains and stops it. It returns the code of
-// each message, and fails the test if no message is resolved for [Patience]. A message that the handler
-// wants again is due soon, whatever the wait: while nothing happens, the worker's clock runs ahead. The
-// sink remains open.
+// Run gives messages to one worker of a sink, in order, then drains and stops it. It returns the
+// code of each message, and fails the test if no message is resolved for [Patience]. A message that
+// the handler wants again is due soon, whatever the wait: while nothing happens, the worker's clock
+// runs ahead. The sink remains open.
 func Run(t testing.TB, s worker.Sink, msgs ...Message) []worker.Code {
 	t.Helper()
 	g := Start(t, s, 1, len(msgs))

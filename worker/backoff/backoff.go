@@ -1,4 +1,5 @@
-// Package backoff draws random waits between the attempts of gateways, sinks and polls of a discovery service.
+// Package backoff draws random waits between the attempts of gateways, sinks and polls of a
+// discovery service.
 package backoff
 
 import (
@@ -6,9 +7,9 @@ import (
 	"time"
 )
 
-// Backoff draws each wait at random between a minimum and a bound that doubles up to a maximum. The first bound is twice
-// the minimum, so that clients that lost the same server at the same time do not reconnect at the same time. One
-// goroutine at a time may use it.
+// Backoff draws each wait at random between a minimum and a bound that doubles up to a maximum. The
+// first bound is twice the minimum, so that clients that lost the same server at the same time do
+// not reconnect at the same time. One goroutine at a time may use it.
 //
 // It implements BackOff of github.com/cenkalti/backoff, whose own types have no minimum.
 type Backoff struct {
@@ -19,8 +20,8 @@ type Backoff struct {
 	Draw func(n int64) int64
 }
 
-// New returns a Backoff with waits between least and most, and at least a nanosecond. If least is greater, all waits are
-// least.
+// New returns a Backoff with waits between least and most, and at least a nanosecond. If least is
+// greater, all waits are least.
 func New(least, most time.Duration) *Backoff {
 	least = max(least, 1)
 	return &Backoff{min: least, max: max(most, least), Draw: rand.Int64N}

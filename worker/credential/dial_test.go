@@ -11,7 +11,8 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// serve starts a server that echoes what it receives, until the test ends. With a nil cfg it answers in plaintext.
+// serve starts a server that echoes what it receives, until the test ends. With a nil cfg it
+// answers in plaintext.
 func serve(t *testing.T, cfg *tls.Config) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -9,12 +9,12 @@ import (
 	"sync"
 )
 
-// leastMasked is the length of the shortest secret that is masked, in bytes: stars for every occurrence of one letter
-// would make the log unreadable and reveal the secret.
+// leastMasked is the length of the shortest secret that is masked, in bytes: stars for every
+// occurrence of one letter would make the log unreadable and reveal the secret.
 const leastMasked = 4
 
-// Masks replaces secrets in logs by stars. Several loggers may share one. Any goroutine may call its methods. The zero
-// value has no secrets.
+// Masks replaces secrets in logs by stars. Several loggers may share one. Any goroutine may call
+// its methods. The zero value has no secrets.
 type Masks struct {
 	mu      sync.RWMutex
 	secrets []*Secret

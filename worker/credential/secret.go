@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// Secret is a secret to log in with. All users of a secret share one Secret and read it at each login, so that Set
-// replaces it for later logins. Any goroutine may call its methods.
+// Secret is a secret to log in with. All users of a secret share one Secret and read it at each
+// login, so that Set replaces it for later logins. Any goroutine may call its methods.
 type Secret struct {
 	value atomic.Pointer[[]byte]
 }
@@ -35,8 +35,8 @@ func (s *Secret) Bytes() []byte {
 // MaxSecret limits a file with a secret, in bytes: a login frame contains all of it.
 const MaxSecret = 64 << 10
 
-// ReadSecret reads a secret from a file, without one LF or CRLF at its end. It is an error if others can access the file.
-// Errors name the flag and the file, and never quote the contents.
+// ReadSecret reads a secret from a file, without one LF or CRLF at its end. It is an error if
+// others can access the file. Errors name the flag and the file, and never quote the contents.
 func ReadSecret(flag, path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {

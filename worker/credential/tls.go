@@ -24,8 +24,8 @@ type Flags struct {
 	ServerName    string // empty: no such flag
 }
 
-// TLS is the configuration of a TLS client, read from Files. Several connections share one. Any goroutine may call its
-// methods.
+// TLS is the configuration of a TLS client, read from Files. Several connections share one. Any
+// goroutine may call its methods.
 type TLS struct {
 	flags   Flags
 	files   Files
@@ -38,7 +38,8 @@ func LoadTLS(flags Flags, files Files) (*TLS, error) {
 	return t, t.Reload()
 }
 
-// SystemTLS returns a TLS that trusts the system's certificate authorities and has no client certificate.
+// SystemTLS returns a TLS that trusts the system's certificate authorities and has no client
+// certificate.
 func SystemTLS(flags Flags) *TLS {
 	t, err := LoadTLS(flags, Files{})
 	if err != nil {
@@ -98,8 +99,8 @@ func (t *TLS) Reload() error {
 	return nil
 }
 
-// encrypted reports whether a file has an encrypted private key: of PKCS #8 (RFC 5958), or of the older form with headers
-// (RFC 1421).
+// encrypted reports whether a file has an encrypted private key: of PKCS #8 (RFC 5958), or of the
+// older form with headers (RFC 1421).
 func encrypted(path string) bool {
 	rest, err := os.ReadFile(path)
 	if err != nil {
@@ -116,8 +117,8 @@ func encrypted(path string) bool {
 	}
 }
 
-// Client returns the configuration of one connection to a host, with the current certificates. protocols are for ALPN
-// (RFC 7301); nil: none. The caller owns the result.
+// Client returns the configuration of one connection to a host, with the current certificates.
+// protocols are for ALPN (RFC 7301); nil: none. The caller owns the result.
 func (t *TLS) Client(host string, protocols []string) *tls.Config {
 	cfg := t.current.Load().Clone()
 	cfg.NextProtos = protocols

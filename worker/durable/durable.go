@@ -1,5 +1,5 @@
-// Package durable replaces the contents of files atomically and durably: a crash at any moment leaves either the old
-// contents or the new ones.
+// Package durable replaces the contents of files atomically and durably: a crash at any moment
+// leaves either the old contents or the new ones.
 package durable
 
 import (
@@ -17,9 +17,10 @@ import (
 // maxLinks limits the symbolic links that are followed, as the kernel does (path_resolution(7)).
 const maxLinks = 40
 
-// Replace replaces the contents of the file at path, durably. After an error, the file is unchanged. Of a symbolic link,
-// it replaces the target, also if that does not exist yet. An existing file keeps its permissions; a new one has
-// mode, less the umask. Anything but a regular file, such as a device, is an error.
+// Replace replaces the contents of the file at path, durably. After an error, the file is
+// unchanged. Of a symbolic link, it replaces the target, also if that does not exist yet. An
+// existing file keeps its permissions; a new one has mode, less the umask. Anything but a regular
+// file, such as a device, is an error.
 func Replace(path string, contents []byte, mode fs.FileMode) error {
 	target, err := Follow(path)
 	if err != nil {
@@ -51,8 +52,8 @@ func Replace(path string, contents []byte, mode fs.FileMode) error {
 	return errors.Join(syncDir(target, f), f.Close())
 }
 
-// SyncName makes the name of f durable, which was opened by path. If path is a symbolic link, that is the name of its
-// target.
+// SyncName makes the name of f durable, which was opened by path. If path is a symbolic link, that
+// is the name of its target.
 func SyncName(path string, f *os.File) error {
 	target, err := Follow(path)
 	if err != nil {
@@ -91,9 +92,10 @@ func create(target string, mode fs.FileMode) (*os.File, error) {
 	}
 }
 
-// syncDir makes all names in the directory of path durable, that of f included. Some file systems, such as FUSE and 9p,
-// have nothing to sync there and return EINVAL, ENOTSUP or ENOSYS. A directory that can be written to but not read
-// cannot be opened for that, so the whole file system is synced.
+// syncDir makes all names in the directory of path durable, that of f included. Some file systems,
+// such as FUSE and 9p, have nothing to sync there and return EINVAL, ENOTSUP or ENOSYS. A directory
+// that can be written to but not read cannot be opened for that, so the whole file system is
+// synced.
 func syncDir(path string, f *os.File) error {
 	name, _ := filepath.Split(path)
 	dir, err := os.Open(cmp.Or(name, "."))

@@ -14,10 +14,10 @@ import (
 // ErrLocked is the error of [Lock] if another process has the lock.
 var ErrLocked = errors.New("in use by another process")
 
-// Lock locks the file at path for this process. While it is locked, other calls of Lock return ErrLocked. It follows symbolic
-// links, so that a file has one lock by all its names. It locks a file of its own, path.lock, which is never removed:
-// otherwise, two processes could lock two files of that name. Close of the result, or the end of the process, releases
-// the lock.
+// Lock locks the file at path for this process. While it is locked, other calls of Lock return
+// ErrLocked. It follows symbolic links, so that a file has one lock by all its names. It locks a
+// file of its own, path.lock, which is never removed: otherwise, two processes could lock two files
+// of that name. Close of the result, or the end of the process, releases the lock.
 func Lock(path string) (*os.File, error) {
 	target, err := Follow(path)
 	if err != nil {
@@ -42,8 +42,9 @@ func Lock(path string) (*os.File, error) {
 	return f, nil
 }
 
-// Sweep removes temporary files of processes that were killed in Replace of path. The caller must have the lock of the
-// file, because Sweep would also remove the temporary file of a running Replace.
+// Sweep removes temporary files of processes that were killed in Replace of path. The caller must
+// have the lock of the file, because Sweep would also remove the temporary file of a running
+// Replace.
 func Sweep(path string) error {
 	target, err := Follow(path)
 	if err != nil {

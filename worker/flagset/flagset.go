@@ -1,6 +1,6 @@
-// Package flagset holds the flags of protocols and sinks. A group of flags is a struct. A protocol or sink lists the
-// groups that it takes, several may take the same one, and each reads it by its type. So the command line, which sets
-// the values, need not name any of them.
+// Package flagset holds the flags of protocols and sinks. A group of flags is a struct. A protocol
+// or sink lists the groups that it takes, several may take the same one, and each reads it by its
+// type. So the command line, which sets the values, need not name any of them.
 package flagset
 
 import (
@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Flags holds the values of groups of flags. The command line sets them; after that, they are read-only.
+// Flags holds the values of groups of flags. The command line sets them; after that, they are
+// read-only.
 type Flags struct {
 	groups []any // pointers to structs
 }
@@ -24,9 +25,9 @@ type Grouped interface {
 // Explained is implemented by groups with a paragraph in the help.
 type Explained interface{ Help() string }
 
-// New returns Flags with a group for each type in groups, structs or pointers to structs; their values are zero. The
-// fields have the tags of github.com/alecthomas/kong. A flag counts as given if it is not zero; therefore a tag default,
-// or a missing tag name, panics.
+// New returns Flags with a group for each type in groups, structs or pointers to structs; their
+// values are zero. The fields have the tags of github.com/alecthomas/kong. A flag counts as given
+// if it is not zero; therefore a tag default, or a missing tag name, panics.
 func New(groups ...any) *Flags {
 	f := &Flags{}
 	for _, g := range groups {
@@ -45,7 +46,8 @@ func New(groups ...any) *Flags {
 	return f
 }
 
-// Groups returns pointers to the structs, in the order of New, for setting their fields; none if f is nil.
+// Groups returns pointers to the structs, in the order of New, for setting their fields; none if f
+// is nil.
 func (f *Flags) Groups() []any {
 	if f == nil {
 		return nil
@@ -69,8 +71,9 @@ func Has(groups []any, group any) bool {
 	return slices.ContainsFunc(groups, func(g any) bool { return typeOf(g) == typeOf(group) })
 }
 
-// Unused returns an error for each flag that is given although used returns false for its group. The error begins with
-// the flag, and ends with what takers returns, such as "tcp://, not with fg://".
+// Unused returns an error for each flag that is given although used returns false for its group.
+// The error begins with the flag, and ends with what takers returns, such as "tcp://, not with
+// fg://".
 func (f *Flags) Unused(used func(group any) bool, takers func(group any) string) []error {
 	var faults []error
 	for _, group := range f.Groups() {
@@ -85,7 +88,8 @@ func (f *Flags) Unused(used func(group any) bool, takers func(group any) string)
 	return faults
 }
 
-// Takers returns the end of such an error, from the takers of a group and the others, which are in use and do not take it.
+// Takers returns the end of such an error, from the takers of a group and the others, which are in
+// use and do not take it.
 func Takers(takers, others []string) string {
 	text := strings.Join(takers, " and ")
 	if len(others) > 0 {

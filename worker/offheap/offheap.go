@@ -1,8 +1,10 @@
-// Package offheap allocates memory outside of Go's heap: it is returned to the kernel at once when it is freed, takes no
-// physical memory until it is written, and the garbage collector does not scan it.
+// Package offheap allocates memory outside of Go's heap: it is returned to the kernel at once when
+// it is freed, takes no physical memory until it is written, and the garbage collector does not
+// scan it.
 //
-// The race detector sees only the heap. Therefore, with -race, [Default] is [Heap]. That also poisons memory that must
-// not be read any more, so that a late read is a race, and returns [Poison].
+// The race detector sees only the heap. Therefore, with -race, [Default] is [Heap]. That also
+// poisons memory that must not be read any more, so that a late read is a race, and returns
+// [Poison].
 package offheap
 
 import (
@@ -21,8 +23,8 @@ type Memory interface {
 	Free(b []byte)
 	// Page returns the unit of Discard, in bytes.
 	Page() int
-	// Discard frees the physical memory of part, which has whole pages, counted from the start of
-	// the result of Alloc. They can still be read and written, but their contents are lost.
+	// Discard frees the physical memory of part, which has whole pages, counted from the start
+	// of the result of Alloc. They can still be read and written, but their contents are lost.
 	Discard(part []byte)
 	// Recycle announces that nobody reads b any more, before it is written again.
 	Recycle(b []byte)
@@ -80,8 +82,8 @@ type Heap struct {
 // Alloc makes n bytes.
 func (Heap) Alloc(n int) ([]byte, error) { return make([]byte, n), nil }
 
-// poisonMost limits how much Free poisons, in bytes. Most of a long buffer was never written. Writing it now, with the
-// race detector's shadow memory, would take too long for tests.
+// poisonMost limits how much Free poisons, in bytes. Most of a long buffer was never written.
+// Writing it now, with the race detector's shadow memory, would take too long for tests.
 const poisonMost = 1 << 20
 
 // Free poisons b, or the beginning of it.

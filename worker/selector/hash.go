@@ -7,10 +7,10 @@ import (
 	"feedgate/worker"
 )
 
-// The hash of a key folds its little-endian 8-byte words, the last one padded with zeros, and then its length into a
-// state, by a 64x64 to 128 bit multiplication whose halves are xored (the mixing step of wyhash and of Go's
-// fallback memory hash). It spreads keys over a few workers; it does not resist a feed that chooses keys to
-// overload one.
+// The hash of a key folds its little-endian 8-byte words, the last one padded with zeros, and then
+// its length into a state, by a 64x64 to 128 bit multiplication whose halves are xored (the mixing
+// step of wyhash and of Go's fallback memory hash). It spreads keys over a few workers; it does not
+// resist a feed that chooses keys to overload one.
 const (
 	hashSeed = 0xa0761d6478bd642f
 	hashMul  = 0xe7037ed1a0b428db
@@ -61,7 +61,8 @@ type Keyer struct {
 // NewKeyer returns a Keyer for the keys that s picks.
 func NewKeyer(s *Selector) *Keyer { return &Keyer{selector: s} }
 
-// Hash is [Selector.Hash] for a message with metadata. It allocates only for a value longer than all before.
+// Hash is [Selector.Hash] for a message with metadata. It allocates only for a value longer than
+// all before.
 func (k *Keyer) Hash(m worker.Message) uint64 {
 	if !k.selector.NeedsMeta() {
 		return k.selector.Hash(m.Received())

@@ -12,12 +12,13 @@ const maxJSONDepth = 10000
 // bom is U+FEFF, with which a JSON text may begin (RFC 8259, section 8.1).
 const bom = "\ufeff"
 
-// jsonScanner scans a JSON text without building values. Its methods take the position of an element and return the
-// position after it; -1 if the text is malformed or the position was -1. A text is well-formed if encoding/json
-// accepts it.
+// jsonScanner scans a JSON text without building values. Its methods take the position of an
+// element and return the position after it; -1 if the text is malformed or the position was -1. A
+// text is well-formed if encoding/json accepts it.
 type jsonScanner []byte
 
-// jsonMember is the position of a member of an object: of the inside of its name, and of its whole value.
+// jsonMember is the position of a member of an object: of the inside of its name, and of its whole
+// value.
 type jsonMember struct {
 	name, nameEnd   int
 	value, valueEnd int
@@ -25,15 +26,15 @@ type jsonMember struct {
 	valueEscaped    bool // the value is a string with escapes
 }
 
-// JSONValue is the position of a value in a JSON text, quotes and brackets included. The zero JSONValue means that there
-// is none.
+// JSONValue is the position of a value in a JSON text, quotes and brackets included. The zero
+// JSONValue means that there is none.
 type JSONValue struct {
 	Start, End int
 	Escaped    bool // it is a string with escapes
 }
 
-// AppendString appends the decoded string v of msg to dst. Bytes that are not UTF-8 stay unchanged; an escaped surrogate
-// without its other half becomes U+FFFD.
+// AppendString appends the decoded string v of msg to dst. Bytes that are not UTF-8 stay unchanged;
+// an escaped surrogate without its other half becomes U+FFFD.
 func (v JSONValue) AppendString(dst, msg []byte) []byte {
 	inside := msg[v.Start+1 : v.End-1]
 	if v.Escaped {
@@ -42,9 +43,9 @@ func (v JSONValue) AppendString(dst, msg []byte) []byte {
 	return append(dst, inside...)
 }
 
-// FindMembers sets values[i] to the value of the last member of the JSON object msg with the name names[i], in UTF-8. It
-// scans msg once, at the top level only, and does not allocate. If msg is not an object that encoding/json accepts,
-// it returns false, and values are undefined.
+// FindMembers sets values[i] to the value of the last member of the JSON object msg with the name
+// names[i], in UTF-8. It scans msg once, at the top level only, and does not allocate. If msg is
+// not an object that encoding/json accepts, it returns false, and values are undefined.
 func FindMembers(msg []byte, names [][]byte, values []JSONValue) bool {
 	clear(values)
 	s := jsonScanner(msg)
@@ -91,8 +92,8 @@ func (s jsonScanner) space(i int) int {
 	return i
 }
 
-// first returns the position of the first element of the object or array at i; more is false if it is empty, and next is
-// then after it.
+// first returns the position of the first element of the object or array at i; more is false if it
+// is empty, and next is then after it.
 func (s jsonScanner) first(i int, end byte) (next int, more bool) {
 	i = s.space(i + 1)
 	if s.at(i) == end {
@@ -101,8 +102,8 @@ func (s jsonScanner) first(i int, end byte) (next int, more bool) {
 	return i, true
 }
 
-// next returns the position of the next element, from the end of one; more is false after the last one, and next is then
-// after the object or array.
+// next returns the position of the next element, from the end of one; more is false after the last
+// one, and next is then after the object or array.
 func (s jsonScanner) next(i int, end byte) (next int, more bool) {
 	i = s.space(i)
 	switch s.at(i) {
@@ -205,8 +206,9 @@ func (s jsonScanner) digits(i int) int {
 	return i
 }
 
-// string scans a string. It looks for a quote, a backslash or a control character in eight bytes at a time; of the marks
-// in the result, the lowest is exact ("Bit Twiddling Hacks", determine if a word has a byte less than n).
+// string scans a string. It looks for a quote, a backslash or a control character in eight bytes at
+// a time; of the marks in the result, the lowest is exact ("Bit Twiddling Hacks", determine if a
+// word has a byte less than n).
 func (s jsonScanner) string(i int) (next int, escaped bool) {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	if s.at(i) != '"' {

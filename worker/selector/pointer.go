@@ -54,7 +54,8 @@ func parseIndex(token string) int {
 	return int(n)
 }
 
-// findPath finds the value at the end of path, which must not be empty, in the JSON text msg. It does not allocate.
+// findPath finds the value at the end of path, which must not be empty, in the JSON text msg. It
+// does not allocate.
 func findPath(msg []byte, path []step) (v JSONValue, ok bool) {
 	s := jsonScanner(msg)
 	at := s.begin()
@@ -71,8 +72,8 @@ func findPath(msg []byte, path []step) (v JSONValue, ok bool) {
 	return v, v.End > 0
 }
 
-// find finds the value to which a step leads from the value at i: of several members with the name, the last one. next
-// is the position after the value at i.
+// find finds the value to which a step leads from the value at i: of several members with the name,
+// the last one. next is the position after the value at i.
 func (s jsonScanner) find(i int, to step) (v JSONValue, next int) {
 	end := byte(']')
 	switch s.at(i) {

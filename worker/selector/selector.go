@@ -19,11 +19,11 @@ import (
 //	json:/A/B            the value of the JSON pointer /A/B (RFC 6901)
 //	meta:NAME            the value that the protocol reports as NAME
 //
-// SEP, NAME and the pointer may have the escapes of [Unescape]. A JSON string is decoded; any other JSON value
-// is picked as it is in the message. If a name occurs twice in an object, the last one wins, as in
-// encoding/json. A message that is not one well-formed JSON text (for NAME, an object) has no values; it may
-// begin with a BOM (RFC 8259, section 8.1). Bytes of a JSON string that are not UTF-8 stay unchanged; an escaped
-// surrogate without its other half becomes U+FFFD.
+// SEP, NAME and the pointer may have the escapes of [Unescape]. A JSON string is decoded; any other
+// JSON value is picked as it is in the message. If a name occurs twice in an object, the last one
+// wins, as in encoding/json. A message that is not one well-formed JSON text (for NAME, an object)
+// has no values; it may begin with a BOM (RFC 8259, section 8.1). Bytes of a JSON string that are
+// not UTF-8 stay unchanged; an escaped surrogate without its other half becomes U+FFFD.
 //
 // The zero Selector picks nothing. A Selector is immutable and may be shared.
 type Selector struct {
@@ -116,8 +116,8 @@ func (s *Selector) NeedsMeta() bool { return s.kind == selectMeta }
 // MetaName returns the NAME of meta:NAME; empty for any other selector.
 func (s *Selector) MetaName() string { return s.name }
 
-// Find returns the part of msg that the selector picks; nil if it finds nothing. The result shares memory with
-// msg, except for a JSON string with escapes, which is decoded.
+// Find returns the part of msg that the selector picks; nil if it finds nothing. The result shares
+// memory with msg, except for a JSON string with escapes, which is decoded.
 func (s *Selector) Find(msg []byte) []byte {
 	v, escaped := s.find(msg)
 	if escaped {
@@ -126,9 +126,10 @@ func (s *Selector) Find(msg []byte) []byte {
 	return v
 }
 
-// AppendRaw appends the part of msg that the selector picks to dst. Unlike Append, it appends a JSON string with its
-// escapes, and a JSON object or array without the white space between its elements. So a JSON value never adds a
-// control character, such as the line feed that ends an ack. It allocates only to extend dst.
+// AppendRaw appends the part of msg that the selector picks to dst. Unlike Append, it appends a
+// JSON string with its escapes, and a JSON object or array without the white space between its
+// elements. So a JSON value never adds a control character, such as the line feed that ends an ack.
+// It allocates only to extend dst.
 func (s *Selector) AppendRaw(dst, msg []byte) []byte {
 	v, _ := s.find(msg)
 	if s.kind == selectJSON && len(v) > 0 && (v[0] == '{' || v[0] == '[') {
@@ -154,8 +155,8 @@ func (s *Selector) AppendFrom(dst []byte, m worker.Message) []byte {
 	return s.Append(dst, m.Received())
 }
 
-// AppendRawFrom is AppendRaw for a message with metadata. It picks from the data as received; a value of the metadata is
-// appended unchanged.
+// AppendRawFrom is AppendRaw for a message with metadata. It picks from the data as received; a
+// value of the metadata is appended unchanged.
 func (s *Selector) AppendRawFrom(dst []byte, m worker.Message) []byte {
 	if s.kind == selectMeta {
 		return m.AppendMeta(dst, s.name)
@@ -163,8 +164,8 @@ func (s *Selector) AppendRawFrom(dst []byte, m worker.Message) []byte {
 	return s.AppendRaw(dst, m.Received())
 }
 
-// Hash returns a hash of the part of msg that the selector picks. It is the same in every process, and the same for all
-// messages in which the selector finds nothing. It does not allocate.
+// Hash returns a hash of the part of msg that the selector picks. It is the same in every process,
+// and the same for all messages in which the selector finds nothing. It does not allocate.
 func (s *Selector) Hash(msg []byte) uint64 {
 	v, escaped := s.find(msg)
 	if !escaped {
@@ -187,7 +188,8 @@ func (s *Selector) Hash(msg []byte) uint64 {
 	return h.sum()
 }
 
-// find returns the part of msg that the selector picks. escaped: it is the inside of a JSON string with escapes.
+// find returns the part of msg that the selector picks. escaped: it is the inside of a JSON string
+// with escapes.
 func (s *Selector) find(msg []byte) (part []byte, escaped bool) {
 	switch s.kind {
 	case selectBytes:

@@ -238,8 +238,9 @@ func FuzzSelectorJSON(f *testing.F) {
 	})
 }
 
-// compareJSON compares a selector with encoding/json. That replaces bytes that are not UTF-8 by U+FFFD, also in names;
-// texts with such bytes are compared after the same replacement, and by whether they are well-formed.
+// compareJSON compares a selector with encoding/json. That replaces bytes that are not UTF-8 by
+// U+FFFD, also in names; texts with such bytes are compared after the same replacement, and by
+// whether they are well-formed.
 func compareJSON(t interface{ Fatalf(string, ...any) }, text []byte, name string) {
 	s := Selector{kind: selectJSON, path: []step{{name: []byte(name), index: -1}}}
 	got := s.Find(text)

@@ -44,8 +44,8 @@ func nameIs(s []byte, escaped bool, name []byte) bool {
 	}
 }
 
-// unquoteRune decodes the well-formed JSON escape, or surrogate pair of two, at the beginning of s. size is the length of
-// its text.
+// unquoteRune decodes the well-formed JSON escape, or surrogate pair of two, at the beginning of s.
+// size is the length of its text.
 func unquoteRune(s []byte) (r rune, size int) {
 	switch s[1] {
 	case 'b':
@@ -74,7 +74,8 @@ func unquoteRune(s []byte) (r rune, size int) {
 	return unicode.ReplacementChar, 6
 }
 
-// hex4 returns the number in the first four bytes of s, in hexadecimal digits; -1 if these are others.
+// hex4 returns the number in the first four bytes of s, in hexadecimal digits; -1 if these are
+// others.
 func hex4(s []byte) rune {
 	if len(s) < 4 {
 		return -1

@@ -12,7 +12,8 @@ import (
 	"feedgate/worker/selector"
 )
 
-// Config has the settings of a sink that are not in its URL. Zero fields have the documented default.
+// Config has the settings of a sink that are not in its URL. Zero fields have the documented
+// default.
 type Config struct {
 	// Flag is the flag with the URL, for errors and logs; default "--sink".
 	Flag string
@@ -89,8 +90,8 @@ func (cfg Config) WithDefaults() Config {
 	return cfg
 }
 
-// NewBackoff returns the waits between attempts: each is random, between ReconnectMin, but at least 1 ms,
-// and a bound that doubles up to ReconnectMax.
+// NewBackoff returns the waits between attempts: each is random, between ReconnectMin, but at least
+// 1 ms, and a bound that doubles up to ReconnectMax.
 func (cfg *Config) NewBackoff() *backoff.Backoff {
 	return backoff.New(max(cfg.ReconnectMin, time.Millisecond), cfg.ReconnectMax)
 }

@@ -8,7 +8,8 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// ServerGroup is the key of the group of [ServerFlags] in the help; [Registry.ServerTitle] is its heading.
+// ServerGroup is the key of the group of [ServerFlags] in the help; [Registry.ServerTitle] is its
+// heading.
 const ServerGroup = "sink"
 
 // NewFlags returns the flags of all kinds, unset, [ServerFlags] first.
@@ -20,8 +21,9 @@ func (r Registry) NewFlags() *flagset.Flags {
 	return flagset.New(groups...)
 }
 
-// Unused returns an error for each flag that is given although no sink in use takes it; urls are those of the
-// sinks in use. If the kind of one is unknown, so are its flags, and there is no error.
+// Unused returns an error for each flag that is given although no sink in use takes it; urls are
+// those of the sinks in use. If the kind of one is unknown, so are its flags, and there is no
+// error.
 func (r Registry) Unused(flags *flagset.Flags, urls ...string) []error {
 	var used []*Kind
 	var names []string
@@ -58,8 +60,8 @@ func (r Registry) takers(group any, used []string) string {
 	return flagset.Takers(takers, used)
 }
 
-// withoutTLS returns an error for each certificate given with a URL without TLS: the connection would
-// silently be in plaintext.
+// withoutTLS returns an error for each certificate given with a URL without TLS: the connection
+// would silently be in plaintext.
 func (r Registry) withoutTLS(flags *flagset.Flags, urls []string) (faults []error) {
 	f := flagset.Of[ServerFlags](flags)
 	for _, url := range urls {

@@ -14,7 +14,8 @@ type queueFlags struct {
 	Depth string `name:"queue-depth"`
 }
 
-// queue is a sink that is a server, with and without TLS, and with a flag of its own; plain is one without TLS.
+// queue is a sink that is a server, with and without TLS, and with a flag of its own; plain is one
+// without TLS.
 var (
 	queue = sink.Kind{
 		Schemes: []string{"queue", "lane"}, Secure: []string{"queue+tls"}, Form: "queue://HOST:PORT",

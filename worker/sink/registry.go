@@ -34,9 +34,10 @@ type Kind struct {
 	// server, and its own. See [flagset.New].
 	Flags []any
 
-	// Parse takes a URL apart and reads the flags of the kind's groups. It opens nothing, because
-	// it is called several times. Its error has a line for each fault. A line about a flag
-	// begins with the flag; any other is about the URL, and must not quote what may be secret.
+	// Parse takes a URL apart and reads the flags of the kind's groups. It opens nothing,
+	// because it is called several times. Its error has a line for each fault. A line about a
+	// flag begins with the flag; any other is about the URL, and must not quote what may be
+	// secret.
 	Parse func(u URL, flags *flagset.Flags) (Target, error)
 }
 
@@ -65,23 +66,24 @@ type Target struct {
 	twin   string // the beginning of the same URL with TLS; empty: none
 }
 
-// Sink is an open sink. The functions are nil in sinks that cannot do it. A program that wraps a sink
-// copies the struct, and so keeps them.
+// Sink is an open sink. The functions are nil in sinks that cannot do it. A program that wraps a
+// sink copies the struct, and so keeps them.
 type Sink struct {
 	worker.Sink
 
-	// Start prepares the sink for this many handlers, such as by connecting, and waits until that
-	// is done or ctx ends. An error ends the process before a gateway connects. It is called at
-	// most once, before the first handler is opened.
+	// Start prepares the sink for this many handlers, such as by connecting, and waits until
+	// that is done or ctx ends. An error ends the process before a gateway connects. It is
+	// called at most once, before the first handler is opened.
 	Start func(ctx context.Context, handlers int) error
 
-	// Reopen opens the sink's file again by its path, after another process has renamed it. What
-	// is being written is written first. On an error nothing changes. Any goroutine may call it.
+	// Reopen opens the sink's file again by its path, after another process has renamed it.
+	// What is being written is written first. On an error nothing changes. Any goroutine may
+	// call it.
 	Reopen func() error
 }
 
-// ErrURL marks an error about the URL itself or a flag, a usage error, as opposed to one about the file or
-// server that the URL names.
+// ErrURL marks an error about the URL itself or a flag, a usage error, as opposed to one about the
+// file or server that the URL names.
 var ErrURL = errors.New("not a sink")
 
 // Registry lists the kinds of sinks that a program has, in the order of its help.
@@ -98,9 +100,9 @@ func (r Registry) Kind(url string) *Kind {
 	return nil
 }
 
-// Parse checks a URL, which was the value of flag, and the flags of its kind. It opens nothing. Its error is
-// an [ErrURL] with a line for each fault. A line begins with the flag at fault, which may be the one with
-// the URL.
+// Parse checks a URL, which was the value of flag, and the flags of its kind. It opens nothing. Its
+// error is an [ErrURL] with a line for each fault. A line begins with the flag at fault, which may
+// be the one with the URL.
 func (r Registry) Parse(flag, url string, flags *flagset.Flags) (Target, error) {
 	t, err := r.parse(url, flags)
 	if err == nil {
@@ -142,8 +144,8 @@ func (r Registry) parse(url string, flags *flagset.Flags) (Target, error) {
 	return t, nil
 }
 
-// Open opens a sink. Its error begins with the flag at fault. The caller closes the sink after the gateways
-// that use it have ended.
+// Open opens a sink. Its error begins with the flag at fault. The caller closes the sink after the
+// gateways that use it have ended.
 func (r Registry) Open(url string, cfg Config) (*Sink, error) {
 	cfg = cfg.WithDefaults()
 	t, err := r.Parse(cfg.Flag, url, cfg.Flags)
@@ -179,7 +181,8 @@ func (r Registry) forms(which func(*Kind) bool) string {
 	return strings.Join(forms, ", ")
 }
 
-// Help returns the help on sinks: a clause for each kind, then a sentence for each of their Details.
+// Help returns the help on sinks: a clause for each kind, then a sentence for each of their
+// Details.
 func (r Registry) Help() string {
 	var clauses, sentences, seen []string
 	for _, k := range r {

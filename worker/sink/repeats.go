@@ -10,9 +10,9 @@ import (
 // repeatInterval is the least time between two lines of a Repeats.
 const repeatInterval = time.Second
 
-// Repeats logs an event that may occur often: the first one at once, then at most one line per second, with
-// the attributes of the latest event and, if there were several since the last line, their number as
-// "times". Any goroutine may use it.
+// Repeats logs an event that may occur often: the first one at once, then at most one line per
+// second, with the attributes of the latest event and, if there were several since the last line,
+// their number as "times". Any goroutine may use it.
 type Repeats struct {
 	log   *slog.Logger
 	level slog.Level

@@ -8,8 +8,8 @@ import (
 	"feedgate/worker/durable"
 )
 
-// SameFile reports whether two sinks write to the same file, by whatever names and links, also if it does
-// not exist yet. Each needs a file of its own.
+// SameFile reports whether two sinks write to the same file, by whatever names and links, also if
+// it does not exist yet. Each needs a file of its own.
 func (t Target) SameFile(other Target) bool {
 	if t.File == "" || other.File == "" {
 		return false
@@ -23,8 +23,8 @@ func (t Target) SameFile(other Target) bool {
 	return errA != nil && errB != nil && destination(t.File) == destination(other.File)
 }
 
-// destination returns where a file that does not exist would be created: path with its symbolic links
-// followed.
+// destination returns where a file that does not exist would be created: path with its symbolic
+// links followed.
 func destination(path string) string {
 	if target, err := durable.Follow(path); err == nil {
 		path = target

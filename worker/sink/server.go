@@ -10,9 +10,9 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// ServerFlags are the flags of sinks that are servers, whose kinds list this group. Sinks get the contents
-// of the files as [Credentials]. A registry always has the group, also without such a sink, so that the
-// flags are known and an error explains them.
+// ServerFlags are the flags of sinks that are servers, whose kinds list this group. Sinks get the
+// contents of the files as [Credentials]. A registry always has the group, also without such a
+// sink, so that the flags are known and an error explains them.
 type ServerFlags struct {
 	User         string `name:"sink-user" group:"sink" placeholder:"NAME" help:"Name to log in with."`
 	PasswordFile string `name:"sink-password-file" group:"sink" placeholder:"FILE" help:"Password; no access for others; see SIGHUP."`
@@ -27,8 +27,9 @@ const passwordFlag = "--sink-password-file"
 // tlsFlags are the flags of the files of Credentials.TLS.
 var tlsFlags = credential.Flags{CA: "--sink-ca", Cert: "--sink-cert", Key: "--sink-key"}
 
-// Credentials are what a sink needs to log in to its server. The sinks of a process share them. Because
-// SIGHUP rereads the files, a sink reads Password and TLS at each connection and keeps no copy.
+// Credentials are what a sink needs to log in to its server. The sinks of a process share them.
+// Because SIGHUP rereads the files, a sink reads Password and TLS at each connection and keeps no
+// copy.
 type Credentials struct {
 	User     string
 	Password *credential.Secret // nil: none
@@ -59,8 +60,8 @@ type Reload struct {
 	Do    func() error // on an error, the old ones stay in use
 }
 
-// Reloads returns a Reload for each part of the credentials that comes from files. A new password is
-// checked with the targets, those of the sinks in use.
+// Reloads returns a Reload for each part of the credentials that comes from files. A new password
+// is checked with the targets, those of the sinks in use.
 func (c Credentials) Reloads(targets ...Target) (all []Reload) {
 	if c.passwordFile != "" {
 		all = append(all, Reload{passwordFlag, func() error {

@@ -34,7 +34,8 @@ func secret(t *testing.T, text string) string {
 	return path
 }
 
-// TestCredentialsReachTheSink: the sink has the current credentials after each reload; an impossible password is not used.
+// TestCredentialsReachTheSink: the sink has the current credentials after each reload; an
+// impossible password is not used.
 func TestCredentialsReachTheSink(t *testing.T) {
 	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	cert, key := ca.Files(ca.Issue(nil))

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// URL is a sink's URL, split at the scheme. Its kind chooses the form of the rest: a path with a query
-// (method Path), a server (method Server), or any text (Rest).
+// URL is a sink's URL, split at the scheme. Its kind chooses the form of the rest: a path with a
+// query (method Path), a server (method Server), or any text (Rest).
 type URL struct {
 	Scheme string
 	Secure bool   // the scheme is one of Kind.Secure
@@ -21,12 +21,12 @@ type URL struct {
 // Query holds the parameters of a URL, percent escapes decoded.
 type Query map[string]string
 
-// literal decodes a path in a URL. In a path, ? is written %3F, as it begins the query, and % is written %25
-// where it would begin one of these escapes. All other bytes need no encoding.
+// literal decodes a path in a URL. In a path, ? is written %3F, as it begins the query, and % is
+// written %25 where it would begin one of these escapes. All other bytes need no encoding.
 var literal = strings.NewReplacer("%3F", "?", "%3f", "?", "%25", "%")
 
-// Path splits PATH?QUERY. params are the parameters that the query may have, each at most once; any other
-// is an error. The path is decoded.
+// Path splits PATH?QUERY. params are the parameters that the query may have, each at most once; any
+// other is an error. The path is decoded.
 func (u URL) Path(params ...string) (path string, q Query, err error) {
 	path, query, asked := strings.Cut(u.Rest, "?")
 	if asked {
@@ -45,9 +45,9 @@ type Server struct {
 	Query Query
 }
 
-// Server splits //HOST:PORT,HOST:PORT/PATH?QUERY. port is the default for hosts without one; 0: each must
-// have one. params are the parameters that the query may have, each at most once. A user or a password
-// in the URL is an error.
+// Server splits //HOST:PORT,HOST:PORT/PATH?QUERY. port is the default for hosts without one; 0:
+// each must have one. params are the parameters that the query may have, each at most once. A user
+// or a password in the URL is an error.
 func (u URL) Server(port uint16, params ...string) (s Server, err error) {
 	rest, ok := strings.CutPrefix(u.Rest, "//")
 	if !ok {
@@ -82,8 +82,8 @@ func (u URL) Server(port uint16, params ...string) (s Server, err error) {
 	return s, nil
 }
 
-// shown returns what errors may quote of a URL. Of a server's URL that excludes the query, and what may be
-// a misplaced password.
+// shown returns what errors may quote of a URL. Of a server's URL that excludes the query, and what
+// may be a misplaced password.
 func shown(url string) string {
 	scheme, rest, ok := strings.Cut(url, "://")
 	if !ok {
@@ -112,8 +112,8 @@ func hostPort(host string, port uint16) (string, error) {
 	return host, nil
 }
 
-// parseQuery parses KEY=VALUE&KEY=VALUE. Each key must be one of params, and occur once. A value without =
-// is empty.
+// parseQuery parses KEY=VALUE&KEY=VALUE. Each key must be one of params, and occur once. A value
+// without = is empty.
 func parseQuery(query string, params []string) (Query, error) {
 	q := Query{}
 	for pair := range strings.SplitSeq(query, "&") {

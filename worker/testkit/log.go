@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Log collects the lines written to it. Any goroutine may call its methods. The zero value is empty.
+// Log collects the lines written to it. Any goroutine may call its methods. The zero value is
+// empty.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -1,5 +1,6 @@
-// Package testkit has what the tests of many packages share: waits for a condition, loggers, and a log that can be
-// searched. Only tests import it, except those of cmd/feedgate/e2e, which import nothing of the module.
+// Package testkit has what the tests of many packages share: waits for a condition, loggers, and a
+// log that can be searched. Only tests import it, except those of cmd/feedgate/e2e, which import
+// nothing of the module.
 package testkit
 
 import (
@@ -7,10 +8,12 @@ import (
 	"time"
 )
 
-// Patience is how long tests wait for something before they fail. It is long because the machine may be busy.
+// Patience is how long tests wait for something before they fail. It is long because the machine
+// may be busy.
 const Patience = 20 * time.Second
 
-// Eventually waits until done returns true. It fails the test after [Patience], naming what it waited for.
+// Eventually waits until done returns true. It fails the test after [Patience], naming what it
+// waited for.
 func Eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	Within(t, Patience, what, done)

@@ -1,5 +1,5 @@
-// Package dir is an example of docs/adding-a-sink.md: a sink of one's own, which writes each message to a file.
-// It is in no registry.
+// Package dir is an example of docs/adding-a-sink.md: a sink of one's own, which writes each
+// message to a file. It is in no registry.
 package dir
 
 import (
@@ -71,9 +71,9 @@ type handler struct {
 	stopped <-chan struct{} // closed when the workers stop
 }
 
-// Handle implements [worker.Handler]. A message is done when its file is durable. An error is the disk's
-// fault, not the message's, so the handler tries again until it succeeds or the workers stop. Messages not
-// written by then stay unresolved, and are not acknowledged.
+// Handle implements [worker.Handler]. A message is done when its file is durable. An error is the
+// disk's fault, not the message's, so the handler tries again until it succeeds or the workers
+// stop. Messages not written by then stay unresolved, and are not acknowledged.
 func (h *handler) Handle(b worker.Batch) {
 	for b.Len() > 0 {
 		if !h.write(b.At(0).Data) {
@@ -84,8 +84,8 @@ func (h *handler) Handle(b worker.Batch) {
 	}
 }
 
-// write writes one file. Its name is a hash of its contents, so a message that is sent again is the same file.
-// It returns false if the workers stop.
+// write writes one file. Its name is a hash of its contents, so a message that is sent again is the
+// same file. It returns false if the workers stop.
 func (h *handler) write(data []byte) bool {
 	sum := sha256.Sum256(data)
 	name := filepath.Join(h.sink.path, hex.EncodeToString(sum[:]))

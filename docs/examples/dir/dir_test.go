@@ -4,10 +4,9 @@ import (
 	"os"
 	"testing"
 
-	"feedgate/gateway/handlertest"
-
 	"go.uber.org/goleak"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"

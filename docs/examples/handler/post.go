@@ -11,8 +11,8 @@ import (
 	"feedgate/worker"
 )
 
-// Post returns a sink that posts messages to a web server, up to 500 in a request, one per line. While
-// the server is away or busy, they stay unacknowledged. What it refuses is refused.
+// Post returns a sink that posts messages to a web server, up to 500 in a request, one per line.
+// While the server is away or busy, they stay unacknowledged. What it refuses is refused.
 func Post(url string) worker.Sink {
 	client := &http.Client{Timeout: 10 * time.Second}
 	return worker.Batches(500, 10*time.Millisecond, func(ctx context.Context, msgs []worker.Message) []error {

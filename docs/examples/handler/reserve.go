@@ -1,5 +1,6 @@
-// Package handler shows what a program with its own handlers consists of: a function for each message, a
-// sink for batches, and their unit test. In the program, one of them is the Sink of a gateway.Config:
+// Package handler shows what a program with its own handlers consists of: a function for each
+// message, a sink for batches, and their unit test. In the program, one of them is the Sink of a
+// gateway.Config:
 //
 //	gateway.Config{Sink: worker.Each(handler.Reserve(stock)), ...}
 //	gateway.Config{Sink: handler.Post("http://localhost:8080/orders"), ...}

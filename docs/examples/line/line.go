@@ -1,7 +1,7 @@
-// Package line is an example of docs/adding-a-sink.md: a sink whose clients make their own connections. It sends
-// each message as a line. The server answers each with a line: one that begins with + means that it has the
-// message, with - that it will never take it, and any other that it cannot take it now, nor any later message
-// of this connection. The sink is in no registry.
+// Package line is an example of docs/adding-a-sink.md: a sink whose clients make their own
+// connections. It sends each message as a line. The server answers each with a line: one that
+// begins with + means that it has the message, with - that it will never take it, and any other
+// that it cannot take it now, nor any later message of this connection. The sink is in no registry.
 package line
 
 import (
@@ -46,8 +46,8 @@ var Kind = sink.Kind{
 // answerTimeout limits the wait for the answers to a batch.
 const answerTimeout = 30 * time.Second
 
-// client is the client of one worker. With one batch outstanding, one goroutine at a time calls Send, so the
-// fields need no lock.
+// client is the client of one worker. With one batch outstanding, one goroutine at a time calls
+// Send, so the fields need no lock.
 type client struct {
 	sink   *kit.Sink
 	worker int
@@ -74,8 +74,8 @@ func (c *client) Send(ctx context.Context, b *kit.Batch) {
 	}
 }
 
-// exchange writes a batch, and resolves each message when its answer arrives. The answers to a batch fit the
-// socket's buffer, so the server need not wait for the client to read them.
+// exchange writes a batch, and resolves each message when its answer arrives. The answers to a
+// batch fit the socket's buffer, so the server need not wait for the client to read them.
 func (c *client) exchange(b *kit.Batch) error {
 	var lines bytes.Buffer
 	var sent []int

@@ -10,10 +10,9 @@ import (
 	"sync"
 	"testing"
 
-	"feedgate/gateway/handlertest"
-
 	"go.uber.org/goleak"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
@@ -22,7 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server stores lines. Every seventh time it closes the connection instead, and every fifth it asks to wait.
+// server stores lines. Every seventh time it closes the connection instead, and every fifth it asks
+// to wait.
 type server struct {
 	ln     net.Listener
 	served sync.WaitGroup

@@ -1,5 +1,5 @@
-// Package post is an example of docs/adding-a-sink.md: a sink that posts messages to a web server, as lines, with
-// package kit. It is in no registry.
+// Package post is an example of docs/adding-a-sink.md: a sink that posts messages to a web server,
+// as lines, with package kit. It is in no registry.
 package post
 
 import (

@@ -13,10 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"go.uber.org/goleak"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/gateway/tlstest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
@@ -69,8 +68,8 @@ func send(g *handlertest.Gateway, messages ...string) {
 	}
 }
 
-// TestOutcomes: messages that the server accepts are done, in order; those that it cannot take now are sent
-// again; those that it will never take are refused alone.
+// TestOutcomes: messages that the server accepts are done, in order; those that it cannot take now
+// are sent again; those that it will never take are refused alone.
 func TestOutcomes(t *testing.T) {
 	busy := true
 	s := &server{}

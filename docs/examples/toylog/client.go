@@ -15,8 +15,8 @@ import (
 // errLater is the reason of messages that the server cannot take now.
 var errLater = errors.New("the server cannot take messages now")
 
-// client is the client of one worker. With one batch outstanding, one goroutine at a time calls Send. Between two
-// batches, the connection belongs to the goroutine of [client.keep].
+// client is the client of one worker. With one batch outstanding, one goroutine at a time calls
+// Send. Between two batches, the connection belongs to the goroutine of [client.keep].
 type client struct {
 	servers *servers
 	key     *selector.Selector // nil: none
@@ -60,8 +60,8 @@ func (c *client) Send(ctx context.Context, b *kit.Batch) {
 	}
 }
 
-// exchange sends a batch, and resolves each message when its answer arrives. The answers to a batch fit the
-// socket's buffers, so the server need not wait for the client to read them.
+// exchange sends a batch, and resolves each message when its answer arrives. The answers to a batch
+// fit the socket's buffers, so the server need not wait for the client to read them.
 func (c *client) exchange(b *kit.Batch) error {
 	if err := c.write(b); err != nil {
 		return err
@@ -85,8 +85,8 @@ func (c *client) exchange(b *kit.Batch) error {
 	return nil
 }
 
-// write sends a batch. It copies no long message: what does not fit the connection's buffer is sent from the
-// message's memory.
+// write sends a batch. It copies no long message: what does not fit the connection's buffer is sent
+// from the message's memory.
 func (c *client) write(b *kit.Batch) error {
 	w := c.conn.batch
 	if _, err := w.Write(binary.BigEndian.AppendUint32(c.scratch[:0], uint32(b.Len()))); err != nil {
@@ -146,8 +146,8 @@ func (c *client) idle() {
 	}()
 }
 
-// keep watches the connection between two batches: if the server closes it, keep reports that and connects
-// again. So the sink is not ready while the server is away, also if there are no messages.
+// keep watches the connection between two batches: if the server closes it, keep reports that and
+// connects again. So the sink is not ready while the server is away, also if there are no messages.
 func (c *client) keep(ctx context.Context) {
 	wait := c.servers.cfg.NewBackoff()
 	for {

@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"feedgate/docs/examples/toylog/toylogtest"
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 )
 
@@ -38,8 +37,8 @@ func faulty(dice *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
 	}
 }
 
-// TestFaultRun: whatever the two hosts of a log do, each key is stored in order, no message is lost, and none is
-// acknowledged before it is stored.
+// TestFaultRun: whatever the two hosts of a log do, each key is stored in order, no message is
+// lost, and none is acknowledged before it is stored.
 func TestFaultRun(t *testing.T) {
 	const workers, keys, perKey, inFlight = 4, 40, 50, 256
 	seed := rand.Uint64()
@@ -107,8 +106,8 @@ func distinct(stored []toylogtest.Message) map[string]bool {
 	return all
 }
 
-// checkOrder checks that no message is stored after a later one of its key, also if it is stored again because
-// its answer was lost.
+// checkOrder checks that no message is stored after a later one of its key, also if it is stored
+// again because its answer was lost.
 func checkOrder(t *testing.T, stored []toylogtest.Message) {
 	t.Helper()
 	last := make(map[string]int)

@@ -15,8 +15,8 @@ import (
 	"feedgate/worker/sink/kit"
 )
 
-// servers are the hosts of a URL, all of them equivalent. The workers share them, so that no worker begins with
-// a host that has just failed another. Any goroutine may call the methods.
+// servers are the hosts of a URL, all of them equivalent. The workers share them, so that no worker
+// begins with a host that has just failed another. Any goroutine may call the methods.
 type servers struct {
 	hosts   []string
 	stream  string
@@ -55,8 +55,8 @@ func after(err error) time.Duration {
 	return time.Duration(busy)
 }
 
-// login returns a connection to the first host that accepts the login. If a server refuses it, the error is a
-// [kit.ErrDenied]; otherwise it names each host that was tried.
+// login returns a connection to the first host that accepts the login. If a server refuses it, the
+// error is a [kit.ErrDenied]; otherwise it names each host that was tried.
 func (s *servers) login(ctx context.Context) (*conn, error) {
 	s.mu.Lock()
 	first := s.first
@@ -171,7 +171,8 @@ func newConn(socket net.Conn, host int, timeout time.Duration) *conn {
 	return c
 }
 
-// Write implements [net.Conn]. The timeout is for each piece of 64 KiB, so that a long message may take longer.
+// Write implements [net.Conn]. The timeout is for each piece of 64 KiB, so that a long message may
+// take longer.
 func (c *conn) Write(b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
 		if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {

@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"feedgate/docs/examples/toylog/toylogtest"
+	"feedgate/gateway/handlertest"
 	"feedgate/gateway/tlstest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
@@ -62,7 +61,8 @@ func TestDeniedLater(t *testing.T) {
 	}
 }
 
-// TestBusy: the next login waits for as long as the server asks. A host with another protocol counts as away.
+// TestBusy: the next login waits for as long as the server asks. A host with another protocol
+// counts as away.
 func TestBusy(t *testing.T) {
 	var logins []time.Time
 	l := toylogtest.Log{Login: func(string, string, string) string {

@@ -1,5 +1,6 @@
-// Package toylog is an example of docs/adding-a-sink.md: a sink for a toy log server, with batches over TCP, an
-// answer per message, several hosts, a login, TLS and a flag of its own. It is in no registry.
+// Package toylog is an example of docs/adding-a-sink.md: a sink for a toy log server, with batches
+// over TCP, an answer per message, several hosts, a login, TLS and a flag of its own. It is in no
+// registry.
 //
 // # Protocol
 //
@@ -12,15 +13,15 @@
 //
 //	count, then for each message: key length, key, length, bytes
 //
-// The server answers each message with one byte, in order: 0, stored; 1, not now; 2, never. It may store a
-// message after it has answered an earlier one with 1. Once the client has closed a connection, the server
-// stores nothing more from it.
+// The server answers each message with one byte, in order: 0, stored; 1, not now; 2, never. It may
+// store a message after it has answered an earlier one with 1. Once the client has closed a
+// connection, the server stores nothing more from it.
 //
 // # Order
 //
-// With key=SELECTOR, or else under --dispatch key, the messages of a key are in order. A batch has at most one
-// message of a key, because the server may store the second although it has not stored the first. Without
-// keys, the messages of each worker are in order, and are sent one by one.
+// With key=SELECTOR, or else under --dispatch key, the messages of a key are in order. A batch has
+// at most one message of a key, because the server may store the second although it has not stored
+// the first. Without keys, the messages of each worker are in order, and are sent one by one.
 package toylog
 
 import (
@@ -143,8 +144,8 @@ func checkField(s string) error {
 	return nil
 }
 
-// reach is for [kit.Config].Connect: it checks that a server accepts the login. Each worker makes its own
-// connection later.
+// reach is for [kit.Config].Connect: it checks that a server accepts the login. Each worker makes
+// its own connection later.
 func (s *servers) reach(ctx context.Context) error {
 	c, err := s.login(ctx)
 	if err != nil {

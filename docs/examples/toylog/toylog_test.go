@@ -8,11 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"go.uber.org/goleak"
 
 	"feedgate/docs/examples/toylog/toylogtest"
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
@@ -77,7 +76,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestOutcomes: without keys, the messages of a worker are stored in order, whatever the server answers.
+// TestOutcomes: without keys, the messages of a worker are stored in order, whatever the server
+// answers.
 func TestOutcomes(t *testing.T) {
 	times := make(map[string]int)
 	l := toylogtest.Log{Answer: func(m toylogtest.Message) toylogtest.Answer {
@@ -121,7 +121,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// TestAway: while the server is away, messages wait and the sink is not ready, also if there are no messages.
+// TestAway: while the server is away, messages wait and the sink is not ready, also if there are no
+// messages.
 func TestAway(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)

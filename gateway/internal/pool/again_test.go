@@ -12,8 +12,9 @@ import (
 	"feedgate/worker"
 )
 
-// TestAgainKeepsOrderOfKey: later messages of a key wait for one that the handler asks for again, however often it
-// does, with --retries or without, and with failures in between. Those of other keys do not wait.
+// TestAgainKeepsOrderOfKey: later messages of a key wait for one that the handler asks for again,
+// however often it does, with --retries or without, and with failures in between. Those of other
+// keys do not wait.
 func TestAgainKeepsOrderOfKey(t *testing.T) {
 	const keys, each = 7, 40
 	for name, c := range map[string]struct {
@@ -89,7 +90,8 @@ func inBatches(wait time.Duration) func(f worker.Func) worker.Sink {
 	}
 }
 
-// TestAgainIsNoTry: asking for a message again uses no try; without tries left, the message is refused.
+// TestAgainIsNoTry: asking for a message again uses no try; without tries left, the message is
+// refused.
 func TestAgainIsNoTry(t *testing.T) {
 	calls := 0
 	l := newTestLoop(t, Config{

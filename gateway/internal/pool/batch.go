@@ -6,7 +6,8 @@ import (
 	"feedgate/worker"
 )
 
-// batch implements [worker.Batch]. It knows which messages of a call remain, also when the handler panics.
+// batch implements [worker.Batch]. It knows which messages of a call remain, also when the handler
+// panics.
 //
 // Invariant: run is empty only if rest is.
 type batch struct {
@@ -15,16 +16,16 @@ type batch struct {
 	rest []run // the others
 	more int   // messages in rest
 
-	// msgs are the remaining messages. Nil: they are one run, and their data lie in buffer as they
-	// are, so that At can make them.
+	// msgs are the remaining messages. Nil: they are one run, and their data lie in buffer as
+	// they are, so that At can make them.
 	msgs   []worker.Message
 	buffer *worker.Buffer
 
 	scratch []worker.Message // memory for msgs
 }
 
-// begin gives the batch its messages, as received or as --output renders them. The batch owns rest until the
-// next begin.
+// begin gives the batch its messages, as received or as --output renders them. The batch owns rest
+// until the next begin.
 func (b *batch) begin(first run, rest []run) {
 	b.run, b.rest, b.more, b.msgs = first, rest, 0, nil
 	b.buffer = &b.s.w.slabs.slots[first.first.Slab].Buffer
@@ -102,8 +103,8 @@ func (b *batch) Bytes() int {
 	return sum
 }
 
-// Resolve implements [worker.Batch]. Slow messages are replied to at once, others at the end of the batch: see
-// progress.
+// Resolve implements [worker.Batch]. Slow messages are replied to at once, others at the end of the
+// batch: see progress.
 func (b *batch) Resolve(n int, code worker.Code) {
 	b.pass(n)
 	if b.s.rendered != nil {
@@ -156,9 +157,10 @@ func (b *batch) Each(f worker.Func) {
 	}
 }
 
-// eachUntilPanic calls f until it panics. Each then continues with the next message: so a batch has one deferred
-// call, rather than one per message. Consecutive messages with the same code are resolved together, as far as
-// to the worker's next look at the clock; so slow ones are resolved one by one.
+// eachUntilPanic calls f until it panics. Each then continues with the next message: so a batch has
+// one deferred call, rather than one per message. Consecutive messages with the same code are
+// resolved together, as far as to the worker's next look at the clock; so slow ones are resolved
+// one by one.
 func (b *batch) eachUntilPanic(f worker.Func) {
 	done, outcome := 0, worker.OK // messages that f has processed and that are not resolved yet; their code
 	defer func() {

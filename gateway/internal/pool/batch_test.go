@@ -5,12 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker"
-
 	"pgregory.net/rapid"
+
+	"feedgate/worker"
 )
 
-// TestBatchesSpanRuns: a handler whose call takes 1 ms gets long batches of messages, each a run of its own.
+// TestBatchesSpanRuns: a handler whose call takes 1 ms gets long batches of messages, each a run of
+// its own.
 func TestBatchesSpanRuns(t *testing.T) {
 	for _, span := range []time.Duration{0, 5 * time.Second} {
 		calls := 0
@@ -63,8 +64,8 @@ func (p *paced) replies(to map[uint32]worker.Code) {
 	p.bell.Answer(n)
 }
 
-// TestBatchesAreCutByRuns: a batch of several runs is resolved and deferred in any pieces, with consecutive IDs;
-// the messages that a panic leaves over are refused.
+// TestBatchesAreCutByRuns: a batch of several runs is resolved and deferred in any pieces, with
+// consecutive IDs; the messages that a panic leaves over are refused.
 func TestBatchesAreCutByRuns(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.IntRange(1, 5), 2, 12).Draw(rt, "runs")
@@ -129,8 +130,8 @@ func TestBatchesAreCutByRuns(t *testing.T) {
 	})
 }
 
-// TestTooManyResolved: a handler that resolves more messages than its batch has does not affect the messages after
-// it.
+// TestTooManyResolved: a handler that resolves more messages than its batch has does not affect the
+// messages after it.
 func TestTooManyResolved(t *testing.T) {
 	p := newPaced(t, 0, func(*paced) worker.Sink { return batchSink(func(b worker.Batch) { b.Resolve(b.Len()+1, worker.OK) }) })
 	p.w.length.level, p.w.costly = topLevel, true
@@ -143,8 +144,8 @@ func TestTooManyResolved(t *testing.T) {
 	}
 }
 
-// TestRingSpaceFollowsTheBatch: slow messages are replied to before the next one is done; the space in the ring,
-// where the rest of the batch lies, is released only at its end.
+// TestRingSpaceFollowsTheBatch: slow messages are replied to before the next one is done; the space
+// in the ring, where the rest of the batch lies, is released only at its end.
 func TestRingSpaceFollowsTheBatch(t *testing.T) {
 	var p *paced
 	replies := 0
@@ -170,8 +171,8 @@ func TestRingSpaceFollowsTheBatch(t *testing.T) {
 	}
 }
 
-// TestSlowMessagesInShortBatches: also if no batch is as long as a stride, messages that have become slow are replied
-// to before the next one is done, from the second batch on.
+// TestSlowMessagesInShortBatches: also if no batch is as long as a stride, messages that have
+// become slow are replied to before the next one is done, from the second batch on.
 func TestSlowMessagesInShortBatches(t *testing.T) {
 	const n = 10
 	for name, sink := range map[string]func(f func(worker.Message) worker.Code) worker.Sink{
@@ -219,8 +220,8 @@ func TestSlowMessagesInShortBatches(t *testing.T) {
 	}
 }
 
-// TestKeysShareBatches: with retries and order by key, a batch has a message of each key, and the next one those that
-// have waited for it.
+// TestKeysShareBatches: with retries and order by key, a batch has a message of each key, and the
+// next one those that have waited for it.
 func TestKeysShareBatches(t *testing.T) {
 	const keys, each = 8, 6
 	var sizes []int

@@ -17,8 +17,8 @@ type completer struct {
 	ring *ring.SPSC[completion]
 }
 
-// completion resolves n deferred messages with consecutive IDs. With codeAgain, it asks for one message again,
-// after n milliseconds.
+// completion resolves n deferred messages with consecutive IDs. With codeAgain, it asks for one
+// message again, after n milliseconds.
 type completion struct {
 	first worker.ID
 	n     uint32

@@ -1,8 +1,9 @@
 package pool
 
-// drainHandlers calls Drain of each handler, once, when it gets no more new messages. With Config.HoldBack,
-// messages that the sink's handler has not got yet are returned first. While messages wait for another try or
-// for their key, Drain is called only if the handler stalls, since it may be waiting for Drain.
+// drainHandlers calls Drain of each handler, once, when it gets no more new messages. With
+// Config.HoldBack, messages that the sink's handler has not got yet are returned first. While
+// messages wait for another try or for their key, Drain is called only if the handler stalls, since
+// it may be waiting for Drain.
 func (w *Worker) drainHandlers() bool {
 	busy := false
 	if w.holdBack {
@@ -30,8 +31,8 @@ func (w *Worker) mainCanDrain() bool {
 	return w.retry == nil || w.retry.idle() || w.stalled(w.main)
 }
 
-// deadCanDrain is mainCanDrain for the handler of dead letters, which the sink's handler produces. It is false if
-// there is none.
+// deadCanDrain is mainCanDrain for the handler of dead letters, which the sink's handler produces.
+// It is false if there is none.
 func (w *Worker) deadCanDrain() bool {
 	if w.dead == nil {
 		return false
@@ -39,7 +40,8 @@ func (w *Worker) deadCanDrain() bool {
 	return w.main.drained && w.main.pending.count == 0 && (w.retry == nil || w.retry.idle()) || w.stalled(w.dead)
 }
 
-// returnAll replies to all messages that no handler has had as Returned. It returns false if there are none.
+// returnAll replies to all messages that no handler has had as Returned. It returns false if there
+// are none.
 func (w *Worker) returnAll() bool {
 	busy := false
 	for r := w.in.next(batchMax); len(r.spans) > 0; r = w.in.next(batchMax) {
@@ -53,7 +55,8 @@ func (w *Worker) returnAll() bool {
 	return busy
 }
 
-// stalled reports whether the handler has pending messages and the worker has replied to none for drainStall.
+// stalled reports whether the handler has pending messages and the worker has replied to none for
+// drainStall.
 func (w *Worker) stalled(s *handlerState) bool {
 	return s.pending.count > 0 && w.now() >= w.pace.since+drainStall
 }

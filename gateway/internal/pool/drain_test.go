@@ -9,8 +9,8 @@ import (
 	"feedgate/worker/selector"
 )
 
-// TestDrainReturnsWhatNoHandlerHad: with HoldBack, messages in the ring and messages that wait for their key are
-// returned, each once; the handler resolves its own.
+// TestDrainReturnsWhatNoHandlerHad: with HoldBack, messages in the ring and messages that wait for
+// their key are returned, each once; the handler resolves its own.
 func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 	for _, retries := range []int{0, 1} {
 		t.Run(fmt.Sprint(retries, " retries"), func(t *testing.T) {

@@ -4,9 +4,9 @@ import "unsafe"
 
 // Memory of each worker for an entry of Config.Ring, in bytes.
 const (
-	// EntryBytes is the memory of a word of the ring of descriptors, a reply, completions, and a
-	// pending message, since there may be one for each entry. A table of pending messages that
-	// has grown takes up to twice as much.
+	// EntryBytes is the memory of a word of the ring of descriptors, a reply, completions, and
+	// a pending message, since there may be one for each entry. A table of pending messages
+	// that has grown takes up to twice as much.
 	EntryBytes = wordBytes + ReplyBytes + completionBytes + deferredBytes
 	// DeadEntryBytes is the memory of the completions of dead letters, if there are any.
 	DeadEntryBytes = completionBytes

@@ -34,8 +34,8 @@ func (w *Worker) mayFlush() bool {
 	return w.flushDue(w.main) || w.flushDue(w.dead)
 }
 
-// flushDue reports whether to call Flush of a handler: it has pending messages, no more can arrive until some are
-// resolved, and Flush was not called since its last Handle.
+// flushDue reports whether to call Flush of a handler: it has pending messages, no more can arrive
+// until some are resolved, and Flush was not called since its last Handle.
 func (w *Worker) flushDue(s *handlerState) bool {
 	if s == nil || s.completer.hooks.Flush == nil || s.flushed || s.pending.count == 0 {
 		return false

@@ -26,8 +26,8 @@ func (h *lingerer) Flush() {
 	h.n = 0
 }
 
-// TestFlushWhenNoMoreComes: Flush is called when the loop has stopped reading, and when the handler has as many
-// messages as it may have.
+// TestFlushWhenNoMoreComes: Flush is called when the loop has stopped reading, and when the handler
+// has as many messages as it may have.
 func TestFlushWhenNoMoreComes(t *testing.T) {
 	var h *lingerer
 	p := newPaced(t, 0, func(*paced) worker.Sink {
@@ -80,7 +80,8 @@ func (h wrapper) Handle(b worker.Batch) { h.inner.Handle(b) }
 func (h wrapper) Drain()                { h.inner.Drain() }
 func (h wrapper) Close() error          { return h.inner.Close() }
 
-// TestDeadLettersAreFlushed: Flush of the handler of dead letters is called, too, also if another handler wraps it.
+// TestDeadLettersAreFlushed: Flush of the handler of dead letters is called, too, also if another
+// handler wraps it.
 func TestDeadLettersAreFlushed(t *testing.T) {
 	var h *lingerer
 	p := newPaced(t, 0, func(*paced) worker.Sink {

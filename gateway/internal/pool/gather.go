@@ -10,8 +10,8 @@ const (
 	// length.slow). A longer batch of one run costs less: its messages need not be made before
 	// the call.
 	gatherMin = 64
-	// gatherWorth is how long a call of the handler must take for gathering runs, which takes far
-	// less, to pay.
+	// gatherWorth is how long a call of the handler must take for gathering runs, which takes
+	// far less, to pay.
 	gatherWorth = 2 * time.Microsecond
 )
 
@@ -62,9 +62,9 @@ func (w *Worker) target(n int) time.Duration {
 	return batchTime
 }
 
-// gather takes the next messages for one call of the handler, n in all and at most limit: from the first run
-// and, if the handler takes batches and its calls take long, from the runs after it, which are then in
-// w.rest.
+// gather takes the next messages for one call of the handler, n in all and at most limit: from the
+// first run and, if the handler takes batches and its calls take long, from the runs after it,
+// which are then in w.rest.
 func (w *Worker) gather(limit int) (first run, n int) {
 	w.rest = w.rest[:0]
 	size := w.batchBytes()
@@ -87,8 +87,8 @@ func (w *Worker) gather(limit int) (first run, n int) {
 	return first, n
 }
 
-// batchBytes returns the limit of a batch in bytes. Messages that --output renders must fit one chunk, because
-// the limit of rendered data is checked only once per call.
+// batchBytes returns the limit of a batch in bytes. Messages that --output renders must fit one
+// chunk, because the limit of rendered data is checked only once per call.
 func (w *Worker) batchBytes() int {
 	if t := w.main.rendered; t != nil {
 		return t.size
@@ -96,9 +96,9 @@ func (w *Worker) batchBytes() int {
 	return math.MaxInt
 }
 
-// next takes the next messages for the handler, at most limit and of one run. If --output renders them, they
-// have up to size bytes in all, unless these are fewer than least messages; next subtracts their bytes from
-// size.
+// next takes the next messages for the handler, at most limit and of one run. If --output renders
+// them, they have up to size bytes in all, unless these are fewer than least messages; next
+// subtracts their bytes from size.
 func (w *Worker) next(limit int, size *int, least int) run {
 	if w.main.rendered != nil {
 		limit = w.in.fit(limit, size, least)

@@ -9,8 +9,8 @@ import (
 	"feedgate/worker"
 )
 
-// handlerState is a handler and its messages: that of the sink, or that of dead letters. The worker owns it,
-// except for completer, which the handler uses.
+// handlerState is a handler and its messages: that of the sink, or that of dead letters. The worker
+// owns it, except for completer, which the handler uses.
 type handlerState struct {
 	w         *Worker
 	handler   worker.Handler
@@ -23,8 +23,8 @@ type handlerState struct {
 	calling   int       // messages in the current call of Handle
 	scratch   run       // memory for apply
 
-	// resolved is called with messages that the handler has resolved or left over. The spans are
-	// valid until it returns.
+	// resolved is called with messages that the handler has resolved or left over. The spans
+	// are valid until it returns.
 	resolved func(r run, code worker.Code)
 	// again is called with messages that the handler asks for again after some time. The spans
 	// are valid until it returns.

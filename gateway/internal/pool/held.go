@@ -18,8 +18,9 @@ type answer struct {
 	held []Held        // the loop reads it, until the next Ask
 }
 
-// Ask requests from each worker a list of the messages that it has. A worker answers when it next looks for
-// work, so one in a long Handle answers late. Loop only; every worker must have answered the previous Ask.
+// Ask requests from each worker a list of the messages that it has. A worker answers when it next
+// looks for work, so one in a long Handle answers late. Loop only; every worker must have answered
+// the previous Ask.
 func (p *Pool) Ask() {
 	p.asked.Add(1)
 	for _, w := range p.workers {
@@ -27,11 +28,11 @@ func (p *Pool) Ask() {
 	}
 }
 
-// Held returns the answers to the last Ask, a list per worker; false while one is missing. A worker that answers
-// also publishes a reply, so that the loop wakes. Loop only.
+// Held returns the answers to the last Ask, a list per worker; false while one is missing. A worker
+// that answers also publishes a reply, so that the loop wakes. Loop only.
 //
-// A message never changes its worker. So if every message of a slab was published before Ask, those still in use
-// are among the ones listed.
+// A message never changes its worker. So if every message of a slab was published before Ask, those
+// still in use are among the ones listed.
 func (p *Pool) Held() (lists [][]Held, all bool) {
 	ask := p.asked.Load()
 	for _, w := range p.workers {
@@ -123,8 +124,8 @@ func (b *Inbox) holds(list []Held) []Held {
 	return list
 }
 
-// abandon releases the slabs of all messages except those still pending, without a reply. The worker has ended,
-// and its handlers are closed.
+// abandon releases the slabs of all messages except those still pending, without a reply. The
+// worker has ended, and its handlers are closed.
 func (w *Worker) abandon() {
 	for _, s := range [...]*handlerState{w.main, w.dead} {
 		if s != nil {

@@ -16,8 +16,8 @@ import (
 // Memory is poisoned when it is recycled.
 func init() { offheap.Default = offheap.Heap{} }
 
-// askedSink defers messages with an even number, refuses those with a multiple of three, and resolves the others as
-// done. For dead letters it defers all.
+// askedSink defers messages with an even number, refuses those with a multiple of three, and
+// resolves the others as done. For dead letters it defers all.
 type askedSink struct {
 	worker.AlwaysReady
 	dead    bool
@@ -59,8 +59,8 @@ func (h *askedHandler) resolve(i int) {
 	h.open, h.seqs = slices.Delete(h.open, i, i+1), slices.Delete(h.seqs, i, i+1)
 }
 
-// TestHeld: a worker lists exactly the messages that it has: in its ring, with its handler, and with that of dead
-// letters. After Stop, the handlers still have theirs; the others are released.
+// TestHeld: a worker lists exactly the messages that it has: in its ring, with its handler, and
+// with that of dead letters. After Stop, the handlers still have theirs; the others are released.
 func TestHeld(t *testing.T) {
 	for seed := range uint64(200) {
 		rnd := rand.New(rand.NewPCG(seed, 9))
@@ -148,8 +148,8 @@ func inRing(w *Worker) int {
 	return n
 }
 
-// wantHeld checks that the lists have the messages with these numbers, which are also their offsets, and that no
-// others have references to the slabs.
+// wantHeld checks that the lists have the messages with these numbers, which are also their
+// offsets, and that no others have references to the slabs.
 func wantHeld(t *testing.T, lists [][]Held, want []uint64, slabs *Slabs) {
 	t.Helper()
 	var got []uint64

@@ -17,8 +17,9 @@ import (
 //	word 1   number (Seq) of the first
 //	word 2-  offset<<32 | length of each message's data
 //
-// A run is contiguous: words of zero before the end of the ring are skipped. Runs make the ring cheap: each
-// 64-byte line that one core writes and another reads is one cache-line transfer, and a message takes 8 bytes.
+// A run is contiguous: words of zero before the end of the ring are skipped. Runs make the ring
+// cheap: each 64-byte line that one core writes and another reads is one cache-line transfer, and a
+// message takes 8 bytes.
 const (
 	runWords = 2
 	// MaxWords is the size of a run of one message, in words.
@@ -40,8 +41,8 @@ type Inbox struct {
 
 	_ [128]byte // two cache lines, as in package ring
 
-	// Owned by the worker: the rest of the run that it is taking, left messages from cur on, and the
-	// number of messages taken so far, which the loop reads.
+	// Owned by the worker: the rest of the run that it is taking, left messages from cur on,
+	// and the number of messages taken so far, which the loop reads.
 	cur   Desc
 	left  int
 	taken atomic.Uint64
@@ -60,8 +61,8 @@ func (b *Inbox) Len() int { return b.ring.Len() }
 // Messages returns the number of messages that the worker has not taken. Loop only.
 func (b *Inbox) Messages() int { return int(b.committed - b.taken.Load()) }
 
-// Reserve returns space for the spans of a run of up to n messages, at most MaxRun; none if the ring is full.
-// Loop only.
+// Reserve returns space for the spans of a run of up to n messages, at most MaxRun; none if the
+// ring is full. Loop only.
 func (b *Inbox) Reserve(n int) []uint64 {
 	words := b.ring.Reserve(min(n, MaxRun) + runWords)
 	if len(words) > runWords {
@@ -78,8 +79,8 @@ func (b *Inbox) Reserve(n int) []uint64 {
 	return words[runWords:]
 }
 
-// Commit adds a run: first, and the messages after it, whose n spans were written to the space of the last
-// Reserve. The worker sees them after Publish. Loop only.
+// Commit adds a run: first, and the messages after it, whose n spans were written to the space of
+// the last Reserve. The worker sees them after Publish. Loop only.
 func (b *Inbox) Commit(first Desc, n int) {
 	head := b.ring.Reserve(runWords)
 	head[0] = uint64(first.Slot) | uint64(first.Slab)<<32 | uint64(n)<<47 | uint64(first.Tag)<<56
@@ -91,8 +92,8 @@ func (b *Inbox) Commit(first Desc, n int) {
 // Publish makes the committed runs visible to the worker, which may have to be woken. Loop only.
 func (b *Inbox) Publish() { b.ring.Publish() }
 
-// fit returns how many of the next messages of one run, at most limit, have up to size bytes in all; at least
-// least, unless the ring is empty. It subtracts their bytes from size.
+// fit returns how many of the next messages of one run, at most limit, have up to size bytes in
+// all; at least least, unless the ring is empty. It subtracts their bytes from size.
 func (b *Inbox) fit(limit int, size *int, least int) int {
 	if b.left == 0 && !b.header() {
 		return 0
@@ -109,8 +110,8 @@ func (b *Inbox) fit(limit int, size *int, least int) int {
 	return n
 }
 
-// next takes the next messages, at most limit and of one run; none if the ring is empty. Their spans are valid
-// until release.
+// next takes the next messages, at most limit and of one run; none if the ring is empty. Their
+// spans are valid until release.
 func (b *Inbox) next(limit int) run {
 	if b.left == 0 && !b.header() {
 		return run{}

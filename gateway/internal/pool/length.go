@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// If a batch takes less than half of its target, the next one may have twice as many messages. So a fast handler
-// gets batches that take about batchTime; or behindTime while four more batches wait in the ring, because that
-// is small against the queueing delay, and each batch may wake the loop, which costs tens of microseconds.
+// If a batch takes less than half of its target, the next one may have twice as many messages. So a
+// fast handler gets batches that take about batchTime; or behindTime while four more batches wait
+// in the ring, because that is small against the queueing delay, and each batch may wake the loop,
+// which costs tens of microseconds.
 const (
 	batchTime  = 100 * time.Microsecond
 	behindTime = 800 * time.Microsecond
@@ -16,10 +17,11 @@ const (
 	topLevel   = 10
 )
 
-// If a handler takes longer, measurements decide: batches grow as long as the time per message falls.
+// If a handler takes longer, measurements decide: batches grow as long as the time per message
+// falls.
 const (
-	// For a batch twice as long, the time per message must fall below growBelow times the old one.
-	// If it rises above keepBelow times, the batch is halved again.
+	// For a batch twice as long, the time per message must fall below growBelow times the old
+	// one. If it rises above keepBelow times, the batch is halved again.
 	growBelow = 0.85
 	keepBelow = 0.9
 	// growCertainty and keepCertainty are the standard errors by which it must do so.
@@ -33,19 +35,19 @@ const (
 	// Between two trials of another length are trialFirst batches; after each trial without a
 	// result twice as many, up to trialLast.
 	trialFirst, trialLast = 8, 128
-	// If a message takes changeFactor times the mean of at least changeLeast batches, all measurements
-	// are obsolete. Noise raises the factor.
+	// If a message takes changeFactor times the mean of at least changeLeast batches, all
+	// measurements are obsolete. Noise raises the factor.
 	changeFactor = 4
 	changeLeast  = 8
 	// The length is halved after unusedBatches in a row with half of it or less.
 	unusedBatches = 64
 )
 
-// length decides how many messages a batch may have: 1<<level, or for a trial twice or half as many. The worker
-// owns it.
+// length decides how many messages a batch may have: 1<<level, or for a trial twice or half as
+// many. The worker owns it.
 //
-// Invariant: a level above 0 was reached because batches of half the length took less than half of their target,
-// or longer per message.
+// Invariant: a level above 0 was reached because batches of half the length took less than half of
+// their target, or longer per message.
 type length struct {
 	single bool // the handler takes messages one by one: longer batches make it no faster
 
@@ -77,9 +79,9 @@ func (l *length) init() { l.wait, l.gap = trialFirst, trialFirst }
 // limit returns the length of the next batch, in messages.
 func (l *length) limit() int { return 1 << (l.level + l.trial) }
 
-// note evaluates a batch of n messages. A fast batch doubles the length. A handler that takes messages one by one
-// shows nothing else. Otherwise, a batch with a power of two of messages adds to the means, and these decide
-// about the next batch.
+// note evaluates a batch of n messages. A fast batch doubles the length. A handler that takes
+// messages one by one shows nothing else. Otherwise, a batch with a power of two of messages adds
+// to the means, and these decide about the next batch.
 func (l *length) note(n int, took, target time.Duration) {
 	full, trial := n == l.limit(), l.trial
 	l.trial = 0
@@ -96,8 +98,8 @@ func (l *length) note(n int, took, target time.Duration) {
 		}
 		return
 	}
-	// Only powers of two are compared: other lengths occur by chance, and rarely again. So a handler
-	// that always finds 3 messages is known by its batches of 1 and of 2.
+	// Only powers of two are compared: other lengths occur by chance, and rarely again. So a
+	// handler that always finds 3 messages is known by its batches of 1 and of 2.
 	at, each := bits.Len(uint(n))-1, float64(took)/float64(n)
 	if n == 1<<at && l.learn(at, each) {
 		return
@@ -124,8 +126,9 @@ func (l *length) note(n int, took, target time.Duration) {
 	}
 }
 
-// learn adds a time per message, in nanoseconds. It returns true if the handler has become so much slower that all
-// measurements are obsolete; then the next batch is to take about as long as one did before.
+// learn adds a time per message, in nanoseconds. It returns true if the handler has become so much
+// slower that all measurements are obsolete; then the next batch is to take about as long as one
+// did before.
 func (l *length) learn(at int, each float64) (changed bool) {
 	m := &l.means[at]
 	if m.n == 0 {
@@ -140,8 +143,8 @@ func (l *length) learn(at int, each float64) (changed bool) {
 		l.wait, l.gap, l.unused = trialFirst, trialFirst, 0
 		return true
 	}
-	// An outlier may be the first of many, so it counts towards the noise. The mean itself has an error
-	// of 1/n of the variance.
+	// An outlier may be the first of many, so it counts towards the noise. The mean itself has
+	// an error of 1/n of the variance.
 	variance, square := max(l.noise, leastNoise), (by-1)*(by-1)
 	l.noise += (min(square, outlier*variance)*m.n/(m.n+1) - l.noise) / noiseMemory
 	if square < outlier*variance {
@@ -186,8 +189,8 @@ func (l *length) proven() bool {
 	return l.means[l.level].n > 1 && l.means[l.level+1].n > 1 && l.gains(l.level, growBelow, growCertainty)
 }
 
-// gains reports whether the time per message at the next level is less than below times that at level, by
-// certainty standard errors.
+// gains reports whether the time per message at the next level is less than below times that at
+// level, by certainty standard errors.
 func (l *length) gains(level int, below, certainty float64) bool {
 	short, long := &l.means[level], &l.means[level+1]
 	bound := below * short.value
@@ -196,8 +199,8 @@ func (l *length) gains(level int, below, certainty float64) bool {
 	return gain > 0 && gain*gain >= certainty*certainty*variance
 }
 
-// tried evaluates a trial of twice the length, which took each nanoseconds per message. If that seems faster but is
-// not certain yet, the next trial is soon.
+// tried evaluates a trial of twice the length, which took each nanoseconds per message. If that
+// seems faster but is not certain yet, the next trial is soon.
 func (l *length) tried(each float64) {
 	switch {
 	case l.proven():

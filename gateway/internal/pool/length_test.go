@@ -17,8 +17,8 @@ func perMessage(d time.Duration) cost {
 
 func plus(a, b cost) cost { return func(n int) time.Duration { return a(n) + b(n) } }
 
-// times multiplies a cost by a random factor with mean 1 and standard deviation noise. Few handlers are as noisy as
-// with 1.
+// times multiplies a cost by a random factor with mean 1 and standard deviation noise. Few handlers
+// are as noisy as with 1.
 func times(rnd *rand.Rand, noise float64, c cost) cost {
 	return func(n int) time.Duration {
 		return time.Duration(float64(c(n)) * (1 - noise + noise*rnd.ExpFloat64()))
@@ -35,7 +35,8 @@ func sum(one func() time.Duration) cost {
 	}
 }
 
-// drive simulates calls batches, each of as many messages as are allowed, at most there. It returns their lengths.
+// drive simulates calls batches, each of as many messages as are allowed, at most there. It returns
+// their lengths.
 func drive(l *length, calls, there int, c cost) (lengths []int) {
 	for range calls {
 		n := min(l.limit(), there)
@@ -53,8 +54,8 @@ func meanLength(lengths []int) float64 {
 	return float64(all) / float64(len(lengths))
 }
 
-// TestLengthFollowsTheCost: within some tens of calls, batches grow as long as that makes messages cheaper, and no
-// further; slow messages are handled one by one.
+// TestLengthFollowsTheCost: within some tens of calls, batches grow as long as that makes messages
+// cheaper, and no further; slow messages are handled one by one.
 func TestLengthFollowsTheCost(t *testing.T) {
 	const ms, us = time.Millisecond, time.Microsecond
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -98,8 +99,8 @@ func TestLengthFollowsTheCost(t *testing.T) {
 	}
 }
 
-// TestLengthFollowsAChange: some calls after a change of the cost, batches are as long as if it had always been like
-// this.
+// TestLengthFollowsAChange: some calls after a change of the cost, batches are as long as if it had
+// always been like this.
 func TestLengthFollowsAChange(t *testing.T) {
 	const ms, us = time.Millisecond, time.Microsecond
 	costs := []struct {
@@ -133,8 +134,8 @@ func TestLengthFollowsAChange(t *testing.T) {
 	}
 }
 
-// TestLengthWithFewMessages: a batch of all messages that there were is no evidence for longer ones; these are tried
-// when there are more messages.
+// TestLengthWithFewMessages: a batch of all messages that there were is no evidence for longer
+// ones; these are tried when there are more messages.
 func TestLengthWithFewMessages(t *testing.T) {
 	const ms = time.Millisecond
 	for _, there := range []int{1, 2, 3, 10, 100} {
@@ -155,8 +156,9 @@ func TestLengthWithFewMessages(t *testing.T) {
 	}
 }
 
-// TestLengthFollowsAChangeWithFewMessages: also if no batch is full, messages that have become slow are soon handled
-// one by one, whether batches were long because they were fast or because that paid.
+// TestLengthFollowsAChangeWithFewMessages: also if no batch is full, messages that have become slow
+// are soon handled one by one, whether batches were long because they were fast or because that
+// paid.
 func TestLengthFollowsAChangeWithFewMessages(t *testing.T) {
 	for name, from := range map[string]cost{
 		"1ms a call": perCall(time.Millisecond), "20ms a call": perCall(20 * time.Millisecond),
@@ -175,7 +177,8 @@ func TestLengthFollowsAChangeWithFewMessages(t *testing.T) {
 	}
 }
 
-// TestTrialsAreNoLongerThanTwice: no batch has more than twice as many messages as the longest one before it.
+// TestTrialsAreNoLongerThanTwice: no batch has more than twice as many messages as the longest one
+// before it.
 func TestTrialsAreNoLongerThanTwice(t *testing.T) {
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 3))

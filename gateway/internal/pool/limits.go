@@ -2,13 +2,15 @@ package pool
 
 import "fmt"
 
-// The handlers of the sink and of dead letters together have at most as many messages pending as the ring has
-// words. So if a sink is behind, its ring fills, and the loop gives messages to other workers. Only a drain adds
-// the messages in the ring, because the handler may wait for Drain before it resolves any. Hence at most twice
-// as many are pending, for which the rings of completions have space.
+// The handlers of the sink and of dead letters together have at most as many messages pending as
+// the ring has words. So if a sink is behind, its ring fills, and the loop gives messages to other
+// workers. Only a drain adds the messages in the ring, because the handler may wait for Drain
+// before it resolves any. Hence at most twice as many are pending, for which the rings of
+// completions have space.
 //
-// This cannot block for good. If a handler waits for Flush, that is called when it may get no more messages
-// (flushDue). If it waits for Drain, that is called when it has stalled for drainStall (stalled).
+// This cannot block for good. If a handler waits for Flush, that is called when it may get no more
+// messages (flushDue). If it waits for Drain, that is called when it has stalled for drainStall
+// (stalled).
 
 // deadPending returns how many messages of the handler of dead letters are pending.
 func (w *Worker) deadPending() int {
@@ -24,8 +26,8 @@ func (w *Worker) allPending() int { return w.main.pending.count + w.deadPending(
 // capacity returns how many messages of the sink's handler may be pending.
 func (w *Worker) capacity() int { return w.in.Cap() - w.deadPending() }
 
-// retryLimit returns how many messages from the retrier the sink's handler may get in a batch now. It also
-// applies in a drain.
+// retryLimit returns how many messages from the retrier the sink's handler may get in a batch now.
+// It also applies in a drain.
 func (w *Worker) retryLimit() int {
 	if w.renderedFull() {
 		return 0
@@ -36,8 +38,8 @@ func (w *Worker) retryLimit() int {
 // canRetry reports whether the sink's handler may get a message from the retrier now.
 func (w *Worker) canRetry() bool { return w.retryLimit() > 0 }
 
-// newLimit returns how many messages from the ring the sink's handler may get now. A drain gives it all of them
-// or, with Config.HoldBack, none.
+// newLimit returns how many messages from the ring the sink's handler may get now. A drain gives it
+// all of them or, with Config.HoldBack, none.
 func (w *Worker) newLimit() int {
 	if w.renderedFull() {
 		return 0

@@ -9,8 +9,8 @@ import (
 	"feedgate/worker"
 )
 
-// deferrer is a handler that defers messages, and resolves them one by one, in random order: some at any time, or
-// none before Flush, or none before Drain, or all but the first one.
+// deferrer is a handler that defers messages, and resolves them one by one, in random order: some
+// at any time, or none before Flush, or none before Drain, or all but the first one.
 type deferrer struct {
 	rnd     *rand.Rand
 	c       worker.Completer
@@ -77,8 +77,8 @@ func (h *deferrer) code() worker.Code {
 	return worker.OK
 }
 
-// TestDeferredAreBounded: whatever the handlers wait for, no more messages are pending than a ring has entries, in a
-// drain twice as many, and all of them are replied to.
+// TestDeferredAreBounded: whatever the handlers wait for, no more messages are pending than a ring
+// has entries, in a drain twice as many, and all of them are replied to.
 func TestDeferredAreBounded(t *testing.T) {
 	for seed := range uint64(1000) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { testDeferred(t, rand.New(rand.NewPCG(seed, 1))) })

@@ -7,8 +7,8 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// longAcks takes rendered acks that are too long for the reply ring from a worker to the loop, in the order of
-// their records in that ring. Their memory is outside of Go's heap.
+// longAcks takes rendered acks that are too long for the reply ring from a worker to the loop, in
+// the order of their records in that ring. Their memory is outside of Go's heap.
 type longAcks struct {
 	ring  *ring.SPSC[offheap.Block] // worker -> loop
 	bytes atomic.Int64              // of those in ring: the worker adds, the loop subtracts

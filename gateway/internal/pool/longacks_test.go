@@ -8,8 +8,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestLongAcksAreBounded: while the loop takes no acks that are too long for the reply ring, the worker waits at the
-// limit. Their memory is freed.
+// TestLongAcksAreBounded: while the loop takes no acks that are too long for the reply ring, the
+// worker waits at the limit. Their memory is freed.
 func TestLongAcksAreBounded(t *testing.T) {
 	const size = 3 * maxAck
 	l := newTestLoop(t, Config{

@@ -12,8 +12,8 @@ import (
 	"feedgate/worker/selector"
 )
 
-// testMeta is the Metadata of a protocol whose heads are a byte with the number of tries, a byte with the length of
-// the topic, and the topic.
+// testMeta is the Metadata of a protocol whose heads are a byte with the number of tries, a byte
+// with the length of the topic, and the topic.
 var testMeta = &worker.Metadata{
 	Names: []string{"topic", "tries", "prop:"},
 	Append: func(dst []byte, m worker.Message, name string) []byte {
@@ -176,8 +176,8 @@ func TestMetadataAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestMetadataReachesHandlers: messages have their metadata in batches, in retries with a key of the metadata, in
-// acks and as dead letters.
+// TestMetadataReachesHandlers: messages have their metadata in batches, in retries with a key of
+// the metadata, in acks and as dead letters.
 func TestMetadataReachesHandlers(t *testing.T) {
 	var got, dead []string
 	tries := map[uint64]int{}

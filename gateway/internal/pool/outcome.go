@@ -6,8 +6,8 @@ import (
 	"feedgate/worker"
 )
 
-// handled decides what becomes of messages that the sink's handler has resolved: done ones are replied to;
-// refused ones are tried again, dead-lettered, or replied to.
+// handled decides what becomes of messages that the sink's handler has resolved: done ones are
+// replied to; refused ones are tried again, dead-lettered, or replied to.
 func (w *Worker) handled(r run, code worker.Code) {
 	if !code.ForHandlers() {
 		code = worker.Refused
@@ -28,8 +28,8 @@ func (w *Worker) handled(r run, code worker.Code) {
 	}
 }
 
-// again schedules messages that the sink's handler asks for again after some time. That does not count as a
-// try.
+// again schedules messages that the sink's handler asks for again after some time. That does not
+// count as a try.
 func (w *Worker) again(r run, after time.Duration) {
 	if w.retry == nil {
 		w.retry = newRetrier(w, &Config{}) // order is not by key, else there is one
@@ -50,7 +50,8 @@ func (w *Worker) deadLettered(r run, code worker.Code) {
 	w.replyFinal(r, code)
 }
 
-// replyFinal replies to messages that are done or refused for good, and releases their keys and slabs.
+// replyFinal replies to messages that are done or refused for good, and releases their keys and
+// slabs.
 func (w *Worker) replyFinal(r run, code worker.Code) {
 	w.pace.replied += len(r.spans)
 	if w.retry != nil {

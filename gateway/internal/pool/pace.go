@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// Before its pace is known, a worker may have firstAllowance messages, or more if it could do
-	// them within span at firstEach per message.
+	// Before its pace is known, a worker may have firstAllowance messages, or more if it could
+	// do them within span at firstEach per message.
 	firstAllowance = 4
 	firstEach      = 1250 * time.Millisecond
 	// The pace is an average over the last paceTime of work, or over the last paceMessages,
@@ -19,17 +19,17 @@ const (
 	// few fast ones prove little.
 	slowStart = 4
 	// The quota of a handler that resolves nothing is raised after span, and then after each
-	// span/starveSteps. Until then, a handler that reads ahead and works slowly looks the same as
-	// one that waits for more.
+	// span/starveSteps. Until then, a handler that reads ahead and works slowly looks the same
+	// as one that waits for more.
 	starveSteps = 8
-	// drainStall: in a drain, a handler that has resolved nothing for this long gets Drain, although
-	// messages wait for their key or another try.
+	// drainStall: in a drain, a handler that has resolved nothing for this long gets Drain,
+	// although messages wait for their key or another try.
 	drainStall = time.Second
 )
 
-// pace measures how long a worker takes per message, and derives its quota from that: how many messages it can
-// do within span. A worker with no more than that ends a drain in time. The worker owns it; the loop reads
-// allowed.
+// pace measures how long a worker takes per message, and derives its quota from that: how many
+// messages it can do within span. A worker with no more than that ends a drain in time. The worker
+// owns it; the loop reads allowed.
 type pace struct {
 	span     time.Duration // 0: no limit
 	quota    int64         // messages that the worker may have
@@ -44,8 +44,9 @@ type pace struct {
 	lookAt time.Duration // when to check whether the handler is starved; 0: not at all
 	timer  *time.Timer   // wakes a parked worker at lookAt; nil: never needed yet
 
-	// allowed is the quota for the loop, plus the messages that wait for a retry. While the pace is
-	// unknown, it is negative: then the latest quota of a worker of the pool counts, if larger.
+	// allowed is the quota for the loop, plus the messages that wait for a retry. While the
+	// pace is unknown, it is negative: then the latest quota of a worker of the pool counts, if
+	// larger.
 	allowed atomic.Int64
 }
 
@@ -69,8 +70,8 @@ func (p *pace) begin(now time.Duration) {
 	}
 }
 
-// update updates the pace with the messages replied to up to now. left more are with the handler. idle: the
-// worker has no further messages.
+// update updates the pace with the messages replied to up to now. left more are with the handler.
+// idle: the worker has no further messages.
 func (p *pace) update(now time.Duration, left int, idle bool) {
 	took, replied := float64(max(now-p.since, 1)), float64(p.replied)
 	weight := 1.0
@@ -86,8 +87,8 @@ func (p *pace) update(now time.Duration, left int, idle bool) {
 	p.replied, p.deferred, p.since, p.idle, p.lookAt = 0, 0, now, idle, 0
 }
 
-// batch returns how many messages a handler may have that resolves at least half of its pending messages at once,
-// after took: twice as many may take no longer. For other handlers it returns 0.
+// batch returns how many messages a handler may have that resolves at least half of its pending
+// messages at once, after took: twice as many may take no longer. For other handlers it returns 0.
 func (p *pace) batch(took float64, left int) int64 {
 	held := int64(p.deferred + left)
 	switch {
@@ -106,8 +107,9 @@ func (p *pace) stop() {
 	}
 }
 
-// Allowance returns how many messages the worker may have that it has not replied to. Any goroutine may call it.
-// When the worker raises it, it publishes a reply, perhaps an empty one, so that the loop reads it again.
+// Allowance returns how many messages the worker may have that it has not replied to. Any goroutine
+// may call it. When the worker raises it, it publishes a reply, perhaps an empty one, so that the
+// loop reads it again.
 func (w *Worker) Allowance() int {
 	n := w.pace.allowed.Load()
 	if n < 0 {
@@ -116,8 +118,8 @@ func (w *Worker) Allowance() int {
 	return int(n)
 }
 
-// keepPace updates the pace and the quota after a turn. Messages that wait for a retry do not count against the
-// quota, because the worker can do nothing about them now.
+// keepPace updates the pace and the quota after a turn. Messages that wait for a retry do not count
+// against the quota, because the worker can do nothing about them now.
 func (w *Worker) keepPace() {
 	p := &w.pace
 	if p.replied > 0 {
@@ -142,7 +144,8 @@ func (w *Worker) keepPace() {
 	}
 }
 
-// quotaUsed returns how many messages count against the quota: those pending, and those that wait for their key.
+// quotaUsed returns how many messages count against the quota: those pending, and those that wait
+// for their key.
 func (w *Worker) quotaUsed() int {
 	n := w.main.pending.count
 	if w.retry != nil {
@@ -151,16 +154,16 @@ func (w *Worker) quotaUsed() int {
 	return n
 }
 
-// waitsForMore reports whether the handler has deferred as many messages as the quota allows, so that it gets
-// more only with a higher quota.
+// waitsForMore reports whether the handler has deferred as many messages as the quota allows, so
+// that it gets more only with a higher quota.
 func (w *Worker) waitsForMore() bool {
 	return w.pace.span > 0 && !w.draining.Load() && int64(w.quotaUsed()) >= w.pace.quota &&
 		w.main.pending.count > 0 && w.canRetry() && w.in.empty() != w.holdBack
 }
 
-// widen doubles the quota of a starved handler that has resolved nothing for span. After twice that time, it
-// does so whatever the hook Starved returns: such a handler cannot drain in time anyway. It returns false if
-// it did not.
+// widen doubles the quota of a starved handler that has resolved nothing for span. After twice that
+// time, it does so whatever the hook Starved returns: such a handler cannot drain in time anyway.
+// It returns false if it did not.
 func (w *Worker) widen() bool {
 	p := &w.pace
 	if !w.waitsForMore() {
@@ -184,8 +187,8 @@ func (w *Worker) widen() bool {
 	return true
 }
 
-// armLook sets the timer that wakes a worker about to park, when it must check whether a handler is starved or
-// stalled.
+// armLook sets the timer that wakes a worker about to park, when it must check whether a handler is
+// starved or stalled.
 func (w *Worker) armLook() {
 	p := &w.pace
 	at := p.lookAt

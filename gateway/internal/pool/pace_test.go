@@ -77,8 +77,8 @@ func (p *paced) turn() bool {
 	return busy
 }
 
-// TestPaceBoundsWhatAWorkerHas: a worker of any speed has no more than it can do within the span, from its first
-// message on; a fast one has as many as its ring has space for.
+// TestPaceBoundsWhatAWorkerHas: a worker of any speed has no more than it can do within the span,
+// from its first message on; a fast one has as many as its ring has space for.
 func TestPaceBoundsWhatAWorkerHas(t *testing.T) {
 	const span = 5 * time.Second
 	for _, each := range []time.Duration{time.Nanosecond, time.Microsecond, 100 * time.Microsecond, 5 * time.Millisecond, 600 * time.Millisecond, 20 * time.Second} {
@@ -109,8 +109,8 @@ func TestPaceBoundsWhatAWorkerHas(t *testing.T) {
 	}
 }
 
-// TestPaceFollows: one slow message at the start, as of a child process that starts, does not limit a fast handler for
-// long; a handler that becomes slow gets fewer.
+// TestPaceFollows: one slow message at the start, as of a child process that starts, does not limit
+// a fast handler for long; a handler that becomes slow gets fewer.
 func TestPaceFollows(t *testing.T) {
 	each := 50 * time.Millisecond
 	p := newPaced(t, 5*time.Second, func(p *paced) worker.Sink {
@@ -173,8 +173,8 @@ func TestPaceIsAnAverage(t *testing.T) {
 	}
 }
 
-// TestPaceOfBatches: a handler whose time does not depend on the number of messages gets as many as it can use, within
-// a few batches. Each time, it takes all messages that have arrived.
+// TestPaceOfBatches: a handler whose time does not depend on the number of messages gets as many as
+// it can use, within a few batches. Each time, it takes all messages that have arrived.
 func TestPaceOfBatches(t *testing.T) {
 	for _, c := range []struct{ span, each time.Duration }{
 		{5 * time.Second, time.Second}, {5 * time.Second, 4 * time.Second}, {500 * time.Millisecond, 400 * time.Millisecond},
@@ -214,7 +214,8 @@ func TestPaceOfBatches(t *testing.T) {
 	}
 }
 
-// TestSlowHandlerIsNotStarved: a handler that is slow, and has deferred all its messages, gets no more than it can do.
+// TestSlowHandlerIsNotStarved: a handler that is slow, and has deferred all its messages, gets no
+// more than it can do.
 func TestSlowHandlerIsNotStarved(t *testing.T) {
 	var s *starver
 	p := newPaced(t, 5*time.Second, func(*paced) worker.Sink {
@@ -277,8 +278,9 @@ type gatherSink struct {
 
 func (s gatherSink) Open(c worker.Completer) (worker.Handler, error) { return s.open(c), nil }
 
-// TestStarvedHandlerGetsMore: a handler that resolves nothing before it has many messages gets them, with the hook
-// Starved or without. If Starved returns false, it gets them only after it has resolved nothing for span.
+// TestStarvedHandlerGetsMore: a handler that resolves nothing before it has many messages gets
+// them, with the hook Starved or without. If Starved returns false, it gets them only after it has
+// resolved nothing for span.
 func TestStarvedHandlerGetsMore(t *testing.T) {
 	const span = 5 * time.Second
 	for _, c := range []struct {
@@ -313,7 +315,8 @@ func TestStarvedHandlerGetsMore(t *testing.T) {
 	}
 }
 
-// TestPaceOfOthersCounts: a worker whose own pace is unknown may have as many messages as another one.
+// TestPaceOfOthersCounts: a worker whose own pace is unknown may have as many messages as another
+// one.
 func TestPaceOfOthersCounts(t *testing.T) {
 	p := newPaced(t, 5*time.Second, func(*paced) worker.Sink { return byCode(func(worker.Message) worker.Code { return worker.OK }) })
 	if n := p.w.Allowance(); n != firstAllowance {
@@ -330,7 +333,8 @@ func TestPaceOfOthersCounts(t *testing.T) {
 	}
 }
 
-// TestAllowanceLeavesOutRetries: messages that wait for their next try do not count against the allowance.
+// TestAllowanceLeavesOutRetries: messages that wait for their next try do not count against the
+// allowance.
 func TestAllowanceLeavesOutRetries(t *testing.T) {
 	p := newPaced(t, time.Second, func(*paced) worker.Sink { return byCode(func(worker.Message) worker.Code { return worker.OK }) })
 	p.w.retry = newRetrier(p.w, &Config{Retries: 1, RetryMin: time.Hour})

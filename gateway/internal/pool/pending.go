@@ -2,10 +2,10 @@ package pool
 
 import "feedgate/worker"
 
-// pendingTable holds the descriptors of deferred messages, by ID. The worker owns it. Its size is that of the
-// span, from the oldest pending ID to the newest, rounded up to a power of two: 25 bytes for each ID.
-// Worker.newLimit and Worker.retryLimit limit the span to the gateway's in-flight limit; a drain adds the
-// messages in the ring.
+// pendingTable holds the descriptors of deferred messages, by ID. The worker owns it. Its size is
+// that of the span, from the oldest pending ID to the newest, rounded up to a power of two: 25
+// bytes for each ID. Worker.newLimit and Worker.retryLimit limit the span to the gateway's
+// in-flight limit; a drain adds the messages in the ring.
 type pendingTable struct {
 	descs     []Desc    // by ID & (len-1)
 	isPending []bool    // by ID & (len-1)
@@ -44,8 +44,8 @@ func (t *pendingTable) grow() {
 // span returns how many IDs there are from the oldest pending one to the newest.
 func (t *pendingTable) span() int { return int(t.next - t.low) }
 
-// remove removes a message and returns its descriptor; false if the ID is not pending, e.g. because it was
-// resolved before.
+// remove removes a message and returns its descriptor; false if the ID is not pending, e.g. because
+// it was resolved before.
 func (t *pendingTable) remove(k worker.ID) (Desc, bool) {
 	if k < t.low || k >= t.next {
 		return Desc{}, false

@@ -1,11 +1,12 @@
-// Package pool runs the handlers of a gateway: N workers, each a goroutine, with a ring of descriptors from the
-// gateway's loop to the worker and a ring of replies back.
+// Package pool runs the handlers of a gateway: N workers, each a goroutine, with a ring of
+// descriptors from the gateway's loop to the worker and a ring of replies back.
 //
-// A message passes through a worker as follows. The loop publishes its descriptor. The worker gives it to the
-// sink's handler, in a batch. The handler resolves it, asks for it again, or defers it; a deferred one is pending
-// until the handler resolves it through its completer. A message that is done, or refused for good, is replied
-// to; one that is refused with tries left, or asked for again, waits in the retrier; one that is refused and to
-// be kept goes to the handler of dead letters. Then the loop has the reply, and sends the ack.
+// A message passes through a worker as follows. The loop publishes its descriptor. The worker gives
+// it to the sink's handler, in a batch. The handler resolves it, asks for it again, or defers it; a
+// deferred one is pending until the handler resolves it through its completer. A message that is
+// done, or refused for good, is replied to; one that is refused with tries left, or asked for
+// again, waits in the retrier; one that is refused and to be kept goes to the handler of dead
+// letters. Then the loop has the reply, and sends the ack.
 package pool
 
 import (
@@ -22,7 +23,8 @@ import (
 	"feedgate/worker/selector"
 )
 
-// Config is the configuration of a pool. The fields from Render to HoldBack, Now and Log may be zero.
+// Config is the configuration of a pool. The fields from Render to HoldBack, Now and Log may be
+// zero.
 type Config struct {
 	Workers  int
 	Ring     int // entries of each ring, a power of two
@@ -31,36 +33,36 @@ type Config struct {
 	Slabs *Slabs
 	Sink  worker.Sink
 
-	// Render appends the ack of a message to dst. Nil: acks need nothing from the message, and the
-	// loop makes them. Workers call it.
+	// Render appends the ack of a message to dst. Nil: acks need nothing from the message, and
+	// the loop makes them. Workers call it.
 	Render func(dst []byte, m worker.Message, code worker.Code) []byte
 
-	// Output appends the data that the sink's handler gets for a message to dst. Nil: it gets the
-	// message as received. Workers call it. Acks, keys and dead letters are always made of the
-	// message as received. The data of a deferred message are kept until it is resolved; a worker
-	// that keeps OutputMemory bytes or more takes no new messages.
+	// Output appends the data that the sink's handler gets for a message to dst. Nil: it gets
+	// the message as received. Workers call it. Acks, keys and dead letters are always made of
+	// the message as received. The data of a deferred message are kept until it is resolved; a
+	// worker that keeps OutputMemory bytes or more takes no new messages.
 	Output       func(dst []byte, m worker.Message) []byte
 	OutputMemory int64
 
-	// Retries is how often a refused message is tried again, RetryMin the wait before the second
-	// try; it doubles for each further one. Key is the key under order by key; nil: order is not
-	// by key.
+	// Retries is how often a refused message is tried again, RetryMin the wait before the
+	// second try; it doubles for each further one. Key is the key under order by key; nil:
+	// order is not by key.
 	Retries  int
 	RetryMin time.Duration
 	Key      *selector.Selector
-	// DeadLetters gets messages that are refused for good; those that it keeps are replied to with
-	// code DeadLettered. Nil: they are refused.
+	// DeadLetters gets messages that are refused for good; those that it keeps are replied to
+	// with code DeadLettered. Nil: they are refused.
 	DeadLetters worker.Sink
 
-	// DrainSpan limits the messages of a worker to what it can do in this time at its pace so far;
-	// 0: no limit. Without HoldBack, the loop gives a worker no more than [Worker.Allowance]. With
-	// HoldBack, it gives it any number; the worker gives its handler no more than the limit, and
-	// returns the others at Drain.
+	// DrainSpan limits the messages of a worker to what it can do in this time at its pace so
+	// far; 0: no limit. Without HoldBack, the loop gives a worker no more than
+	// [Worker.Allowance]. With HoldBack, it gives it any number; the worker gives its handler
+	// no more than the limit, and returns the others at Drain.
 	DrainSpan time.Duration
 	HoldBack  bool
 
-	// Bell counts published replies for the loop. Wake wakes the loop; it is called if Bell.Ring
-	// returns true.
+	// Bell counts published replies for the loop. Wake wakes the loop; it is called if
+	// Bell.Ring returns true.
 	Bell *ring.Bell
 	Wake func()
 
@@ -130,8 +132,9 @@ func (p *Pool) Start() {
 	}
 }
 
-// Turn does what a worker has to do now, up to one batch. It returns false if there was nothing. It is for tests
-// that run the workers of a pool that was not started: one goroutine calls it, and no reply ring may be full.
+// Turn does what a worker has to do now, up to one batch. It returns false if there was nothing. It
+// is for tests that run the workers of a pool that was not started: one goroutine calls it, and no
+// reply ring may be full.
 func (p *Pool) Turn(worker int) bool { return p.workers[worker].turn() }
 
 // Workers returns the workers, for dispatch and replies.
@@ -140,7 +143,8 @@ func (p *Pool) Workers() []*Worker { return p.workers }
 // Panics returns the number of panics in handlers so far. Any goroutine may call it.
 func (p *Pool) Panics() uint64 { return p.panics.Load() }
 
-// Drain makes each worker call Drain of its handlers once its ring is empty. It does not wait for that.
+// Drain makes each worker call Drain of its handlers once its ring is empty. It does not wait for
+// that.
 func (p *Pool) Drain() {
 	for _, w := range p.workers {
 		w.draining.Store(true)
@@ -148,9 +152,9 @@ func (p *Pool) Drain() {
 	}
 }
 
-// Stop ends the workers, each after its current call of Handle, waits for them, and closes the handlers.
-// Messages that are not replied to by then never are. The slabs of those that no handler has deferred are
-// released.
+// Stop ends the workers, each after its current call of Handle, waits for them, and closes the
+// handlers. Messages that are not replied to by then never are. The slabs of those that no handler
+// has deferred are released.
 func (p *Pool) Stop() error {
 	p.cancel()
 	for _, w := range p.workers {
@@ -167,8 +171,8 @@ func (p *Pool) Stop() error {
 	return err
 }
 
-// AckBytes returns the memory of acks that are on their way to the loop and too long for the reply rings, in
-// bytes.
+// AckBytes returns the memory of acks that are on their way to the loop and too long for the reply
+// rings, in bytes.
 func (p *Pool) AckBytes() int64 {
 	sum := int64(0)
 	for _, w := range p.workers {

@@ -32,7 +32,8 @@ func byCode(f func(m worker.Message) worker.Code) worker.Sink {
 	})
 }
 
-// testLoop takes the place of the gateway's loop: it fills slabs, dispatches messages, and takes replies.
+// testLoop takes the place of the gateway's loop: it fills slabs, dispatches messages, and takes
+// replies.
 type testLoop struct {
 	t     testing.TB
 	pool  *Pool
@@ -331,7 +332,8 @@ func TestRetries(t *testing.T) {
 	l.wantFreed(0)
 }
 
-// TestRetriesKeepOrderOfKey: later messages of a key wait for one that fails; those of other keys do not.
+// TestRetriesKeepOrderOfKey: later messages of a key wait for one that fails; those of other keys
+// do not.
 func TestRetriesKeepOrderOfKey(t *testing.T) {
 	const keys, each = 7, 40
 	rnd := rand.New(rand.NewPCG(3, 4))

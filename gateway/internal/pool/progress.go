@@ -2,8 +2,8 @@ package pool
 
 import "time"
 
-// In the middle of a batch, a worker reads the clock about every lookTime, at least after every lookMost resolved
-// messages: a handler can become slow.
+// In the middle of a batch, a worker reads the clock about every lookTime, at least after every
+// lookMost resolved messages: a handler can become slow.
 const (
 	lookTime = 25 * time.Microsecond
 	lookMost = 128
@@ -23,8 +23,8 @@ func (p *progress) begin(now, target time.Duration) {
 	p.resolved, p.looked, p.published, p.target = 0, now, now, target
 }
 
-// end ends the batch. If that was shorter than a stride, the clock was not read in it, though the next batch may
-// be as slow.
+// end ends the batch. If that was shorter than a stride, the clock was not read in it, though the
+// next batch may be as slow.
 func (p *progress) end(now time.Duration) {
 	if p.resolved > 0 {
 		p.look(now)
@@ -38,7 +38,8 @@ func (p *progress) look(now time.Duration) {
 	p.resolved, p.looked = 0, now
 }
 
-// noteResolved counts n more resolved messages. It publishes the replies so far if they have waited for target.
+// noteResolved counts n more resolved messages. It publishes the replies so far if they have waited
+// for target.
 func (w *Worker) noteResolved(n int) {
 	p := &w.progress
 	if p.resolved += n; p.resolved < p.stride {

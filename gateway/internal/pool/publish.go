@@ -2,15 +2,15 @@ package pool
 
 import "feedgate/worker"
 
-// An ack of up to maxAck bytes fits the reply ring, whatever its size in entries. A longer one, which quotes much
-// of a long message, is passed separately: see longAcks.
+// An ack of up to maxAck bytes fits the reply ring, whatever its size in entries. A longer one,
+// which quotes much of a long message, is passed separately: see longAcks.
 const (
 	maxAck       = 32 << 10
 	minReplyRing = 4 * maxAck
 )
 
-// extend extends nextReply by n messages, or starts another: messages with consecutive slots and the same code
-// make one reply.
+// extend extends nextReply by n messages, or starts another: messages with consecutive slots and
+// the same code make one reply.
 func (w *Worker) extend(slot, n uint32, code worker.Code) {
 	if p := &w.nextReply; p.Count > 0 && p.Code == code && p.Slot+p.Count == slot {
 		p.Count += n
@@ -36,8 +36,8 @@ func (w *Worker) replyRendered(r run, code worker.Code) {
 	}
 }
 
-// commit writes a reply to the ring. If the ring is full, it waits: while the loop cannot send acks, it leaves
-// replies in the ring, and so stops its workers.
+// commit writes a reply to the ring. If the ring is full, it waits: while the loop cannot send
+// acks, it leaves replies in the ring, and so stops its workers.
 func (w *Worker) commit(r Reply) {
 	w.replySize = replyHeader + len(r.Ack)
 	b := w.reserveReply()
@@ -84,8 +84,8 @@ func (w *Worker) free(slab uint16, n int) {
 	w.mustPublish = true
 }
 
-// publish publishes the results of a turn: released slabs, then replies, then the space in the ring of
-// descriptors. It rings once for all of them.
+// publish publishes the results of a turn: released slabs, then replies, then the space in the ring
+// of descriptors. It rings once for all of them.
 func (w *Worker) publish() {
 	w.releaseFreed()
 	w.flushReply()
@@ -93,16 +93,17 @@ func (w *Worker) publish() {
 		w.mustPublish = false
 		w.in.release()
 		if w.records == 0 {
-			// There are no replies: messages were deferred, or wait in the retrier, or the loop
-			// has called Ask. It may be waiting for this, or for the space in the ring.
+			// There are no replies: messages were deferred, or wait in the retrier, or
+			// the loop has called Ask. It may be waiting for this, or for the space in
+			// the ring.
 			w.commit(Reply{})
 		}
 	}
 	w.ring()
 }
 
-// publishReplies publishes the replies so far, in the middle of a batch. The space in the ring follows at the
-// end of the batch, because the spans of its messages lie there.
+// publishReplies publishes the replies so far, in the middle of a batch. The space in the ring
+// follows at the end of the batch, because the spans of its messages lie there.
 func (w *Worker) publishReplies() {
 	w.releaseFreed()
 	w.flushReply()

@@ -1,7 +1,7 @@
 package pool
 
-// queueMemory holds first-in, first-out queues of messages in one slice, whose elements are reused: queueing a
-// message does not allocate.
+// queueMemory holds first-in, first-out queues of messages in one slice, whose elements are reused:
+// queueing a message does not allocate.
 type queueMemory struct {
 	nodes []queueNode
 	free  int32 // first unused node, plus 1; 0: none

@@ -8,11 +8,12 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// rendered holds the data that --output has rendered of one worker's messages, for its handler. The worker owns it.
+// rendered holds the data that --output has rendered of one worker's messages, for its handler. The
+// worker owns it.
 //
-// Rendered data lie in chunks, in the order of the messages. Those of messages that the handler resolves at once
-// are dropped when Handle returns. A deferred message pins its chunk until it is resolved. As the IDs of deferred
-// messages count up, those in a chunk are a range.
+// Rendered data lie in chunks, in the order of the messages. Those of messages that the handler
+// resolves at once are dropped when Handle returns. A deferred message pins its chunk until it is
+// resolved. As the IDs of deferred messages count up, those in a chunk are a range.
 type rendered struct {
 	output func(dst []byte, m worker.Message) []byte
 	limit  int // bytes that deferred messages may pin
@@ -33,7 +34,8 @@ type rendered struct {
 
 // chunk is a buffer of rendered data.
 //
-// Invariant: the deferred messages in it have the IDs from first to end-1; open of them are pending.
+// Invariant: the deferred messages in it have the IDs from first to end-1; open of them are
+// pending.
 type chunk struct {
 	data       []byte
 	buffers    []worker.Buffer // of the messages whose data are in data; it never grows
@@ -42,8 +44,8 @@ type chunk struct {
 	long       bool // it has one message, longer than a usual chunk
 }
 
-// A usual chunk has chunkMax bytes; with little memory fewer, down to chunkMin. It has a Buffer for every
-// meanSize bytes.
+// A usual chunk has chunkMax bytes; with little memory fewer, down to chunkMin. It has a Buffer for
+// every meanSize bytes.
 const (
 	chunkMax = 64 << 10
 	chunkMin = 4 << 10
@@ -70,8 +72,8 @@ func newRendered(output func([]byte, worker.Message) []byte, limit int64) *rende
 // begin begins a batch.
 func (t *rendered) begin() { t.batch = t.batch[:0] }
 
-// render renders the data of the messages of a run, which are the next ones of the batch, and replaces them in
-// msgs.
+// render renders the data of the messages of a run, which are the next ones of the batch, and
+// replaces them in msgs.
 func (t *rendered) render(w *Worker, r *run, msgs []worker.Message) {
 	origin := w.slabs.slots[r.first.Slab].Origin
 	for i := range msgs {
@@ -84,7 +86,8 @@ func (t *rendered) render(w *Worker, r *run, msgs []worker.Message) {
 	t.remaining = t.batch
 }
 
-// place copies the data of the next message of the batch, with its frame, to a chunk with space for it.
+// place copies the data of the next message of the batch, with its frame, to a chunk with space for
+// it.
 func (t *rendered) place(data []byte, frame worker.Buffer) ([]byte, *worker.Buffer) {
 	if t.current == nil || !t.current.fits(len(data)) {
 		if t.current != nil {
@@ -103,8 +106,8 @@ func (t *rendered) place(data []byte, frame worker.Buffer) ([]byte, *worker.Buff
 	return c.data[at:len(c.data):len(c.data)], &c.buffers[len(c.buffers)-1]
 }
 
-// placeLong makes a chunk of data longer than a usual chunk, which are in scratch. It does not copy them: data of
-// --max-message may be most of the memory.
+// placeLong makes a chunk of data longer than a usual chunk, which are in scratch. It does not copy
+// them: data of --max-message may be most of the memory.
 func (t *rendered) placeLong(data []byte, frame worker.Buffer) ([]byte, *worker.Buffer) {
 	c := t.long
 	if t.long = nil; c == nil {
@@ -154,7 +157,8 @@ func (t *rendered) recycle(c *chunk) {
 // done is called when the next n messages of the batch are resolved.
 func (t *rendered) done(n int) { t.remaining = t.remaining[n:] }
 
-// pin pins the chunks of the next n messages of the batch, which are deferred with IDs from first on.
+// pin pins the chunks of the next n messages of the batch, which are deferred with IDs from first
+// on.
 func (t *rendered) pin(first worker.ID, n int) {
 	for i, c := range t.remaining[:n] {
 		if c.open == 0 {
@@ -168,8 +172,8 @@ func (t *rendered) pin(first worker.ID, n int) {
 	t.remaining = t.remaining[n:]
 }
 
-// release is called when n deferred messages with consecutive IDs are resolved. It recycles chunks without
-// further ones.
+// release is called when n deferred messages with consecutive IDs are resolved. It recycles chunks
+// without further ones.
 func (t *rendered) release(first worker.ID, n int) {
 	for n > 0 {
 		i := sort.Search(len(t.pinned), func(i int) bool { return t.pinned[i].end > first })
@@ -205,6 +209,6 @@ func (t *rendered) endBatch() {
 // full reports whether deferred messages pin all the memory. A nil rendered is never full.
 func (t *rendered) full() bool { return t != nil && t.pinnedBytes >= t.limit }
 
-// renderedFull reports whether the rendered data of deferred messages take all the memory for them. A drain has
-// no such limit: see limits.go.
+// renderedFull reports whether the rendered data of deferred messages take all the memory for them.
+// A drain has no such limit: see limits.go.
 func (w *Worker) renderedFull() bool { return w.main.rendered.full() && !w.draining.Load() }

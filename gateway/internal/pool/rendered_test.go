@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker"
-
 	"pgregory.net/rapid"
+
+	"feedgate/worker"
 )
 
-// TestRenderedStaysUntilResolved uses rendered as a worker does: some messages of each batch are deferred, and
-// resolved later in any order. No data change before their message is resolved, and the memory stays within
-// limits.
+// TestRenderedStaysUntilResolved uses rendered as a worker does: some messages of each batch are
+// deferred, and resolved later in any order. No data change before their message is resolved, and
+// the memory stays within limits.
 func TestRenderedStaysUntilResolved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.SampledFrom([]int64{0, 5000, 50_000, 1 << 20}).Draw(t, "limit")
@@ -104,8 +104,8 @@ func bracket(dst []byte, m worker.Message) []byte {
 	return m.AppendMeta(append(dst, '>'), "topic")
 }
 
-// TestOutputIsForTheHandler: the handler gets rendered data, once for each try; acks and dead letters are of the
-// messages as received.
+// TestOutputIsForTheHandler: the handler gets rendered data, once for each try; acks and dead
+// letters are of the messages as received.
 func TestOutputIsForTheHandler(t *testing.T) {
 	var got, dead []string
 	l := newTestLoop(t, Config{
@@ -151,8 +151,8 @@ func TestOutputIsForTheHandler(t *testing.T) {
 	l.wantFreed(0)
 }
 
-// heldSink defers every message, and resolves them in random order; just before, it checks the data of each. It
-// records the most bytes that were deferred at once.
+// heldSink defers every message, and resolves them in random order; just before, it checks the data
+// of each. It records the most bytes that were deferred at once.
 type heldSink struct {
 	worker.Sink
 	t    *testing.T
@@ -247,8 +247,8 @@ func TestOutputOfDeferredMessages(t *testing.T) {
 	}
 }
 
-// TestOutputWaitsForMemory: a worker whose rendered data take all its memory takes no new message until one is
-// resolved.
+// TestOutputWaitsForMemory: a worker whose rendered data take all its memory takes no new message
+// until one is resolved.
 func TestOutputWaitsForMemory(t *testing.T) {
 	var c worker.Completer
 	handled := make(chan worker.Message, 100)
@@ -284,7 +284,8 @@ func (s deferFunc) Open(c worker.Completer) (worker.Handler, error) {
 	return batchHandler{s.handle}, nil
 }
 
-// TestOutputAllocatesNothing: the memory of rendered data is reused, for deferred messages and others.
+// TestOutputAllocatesNothing: the memory of rendered data is reused, for deferred messages and
+// others.
 func TestOutputAllocatesNothing(t *testing.T) {
 	ts := newRendered(func(dst []byte, m worker.Message) []byte { return append(append(dst, m.Data...), m.Data...) }, 1<<20)
 	w := &Worker{slabs: NewSlabs(1, func(uint16) {})}
@@ -313,7 +314,8 @@ func TestOutputAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestLongRenderedIsNotCopied: rendered data of --max-message take memory once, apart from the message.
+// TestLongRenderedIsNotCopied: rendered data of --max-message take memory once, apart from the
+// message.
 func TestLongRenderedIsNotCopied(t *testing.T) {
 	const long = 4 << 20
 	ts := newRendered(func(dst []byte, m worker.Message) []byte { return append(dst, m.Data...) }, 1<<20)

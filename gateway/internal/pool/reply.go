@@ -6,8 +6,8 @@ import (
 	"feedgate/worker"
 )
 
-// Reply is a worker's reply to messages: they are done, or refused for good. One with Count 0 only wakes the
-// loop, e.g. because the worker's ring has space again.
+// Reply is a worker's reply to messages: they are done, or refused for good. One with Count 0 only
+// wakes the loop, e.g. because the worker's ring has space again.
 //
 // Its record in the ring, little-endian:
 //
@@ -55,9 +55,9 @@ func (w *Worker) Reply(b []byte) Reply {
 	return r
 }
 
-// ReleaseReplies returns the memory of all replies read so far, with their acks, to the worker, and wakes it if it
-// waits for that. The worker sets awaitsReplySpace before it checks the ring for the last time; here, the ring is
-// released before awaitsReplySpace is read. Loop only.
+// ReleaseReplies returns the memory of all replies read so far, with their acks, to the worker, and
+// wakes it if it waits for that. The worker sets awaitsReplySpace before it checks the ring for the
+// last time; here, the ring is released before awaitsReplySpace is read. Loop only.
 func (w *Worker) ReleaseReplies() {
 	w.longAcks.release()
 	w.out.Release()
@@ -66,5 +66,6 @@ func (w *Worker) ReleaseReplies() {
 	}
 }
 
-// Returned is the code of replies to messages that were returned in a drain: no handler ever had them.
+// Returned is the code of replies to messages that were returned in a drain: no handler ever had
+// them.
 const Returned worker.Code = 1<<16 - 1

@@ -6,15 +6,16 @@ import (
 	"feedgate/worker/selector"
 )
 
-// retrier holds one worker's messages that wait: for their next try or, under order by key, for an earlier
-// message of their key. They stay in their slabs, to which it keeps references, so --memory limits them. The
-// worker owns it.
+// retrier holds one worker's messages that wait: for their next try or, under order by key, for an
+// earlier message of their key. They stay in their slabs, to which it keeps references, so --memory
+// limits them. The worker owns it.
 //
-// Under order by key, a message holds its key from when the handler first gets it until it is replied to.
-// Later messages of the key wait. So a message that fails is tried again before them.
+// Under order by key, a message holds its key from when the handler first gets it until it is
+// replied to. Later messages of the key wait. So a message that fails is tried again before them.
 //
-// A message that waits for its next try takes 32 bytes here and about 12 in failed; one that waits for its
-// key, 32 bytes; twice as much after the lists have grown. A message that holds a key takes up to 100 bytes.
+// A message that waits for its next try takes 32 bytes here and about 12 in failed; one that waits
+// for its key, 32 bytes; twice as much after the lists have grown. A message that holds a key takes
+// up to 100 bytes.
 type retrier struct {
 	w    *Worker
 	max  int             // tries after the first
@@ -50,12 +51,12 @@ func newRetrier(w *Worker, cfg *Config) *retrier {
 	return r
 }
 
-// hash returns the hash of the key of a run's i-th message. It is called once per message, because the handler
-// may change the data.
+// hash returns the hash of the key of a run's i-th message. It is called once per message, because
+// the handler may change the data.
 func (r *retrier) hash(all *run, i int) uint64 { return r.key.Hash(r.w.message(all, i)) }
 
-// handleNew gives the handler the new messages whose key is not held, in one batch; the others wait. Then it
-// gives it messages that have become ready meanwhile, up to limit in all.
+// handleNew gives the handler the new messages whose key is not held, in one batch; the others
+// wait. Then it gives it messages that have become ready meanwhile, up to limit in all.
 func (r *retrier) handleNew(first run, rest []run, limit int) {
 	if r.key == nil {
 		r.w.main.handle(first, rest...)
@@ -151,8 +152,8 @@ func (r *retrier) replied(all run) {
 	}
 }
 
-// releaseKey releases the key of the message in a slot. The next message of the key then holds it, and is
-// ready.
+// releaseKey releases the key of the message in a slot. The next message of the key then holds it,
+// and is ready.
 func (r *retrier) releaseKey(slot uint32) {
 	k := r.heldKeys[slot]
 	delete(r.heldKeys, slot)

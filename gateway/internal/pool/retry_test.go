@@ -6,9 +6,9 @@ import (
 	"time"
 	"unsafe"
 
-	"feedgate/worker"
-
 	"pgregory.net/rapid"
+
+	"feedgate/worker"
 )
 
 // TestDueInOrder: tries come out of the heap in the order in which they are due.
@@ -35,8 +35,8 @@ func TestDueInOrder(t *testing.T) {
 	})
 }
 
-// TestWaitingStaysInItsSlab: a message that waits for its next try or for its key is not copied: it keeps a reference
-// to its slab, and each try gets the same bytes.
+// TestWaitingStaysInItsSlab: a message that waits for its next try or for its key is not copied: it
+// keeps a reference to its slab, and each try gets the same bytes.
 func TestWaitingStaysInItsSlab(t *testing.T) {
 	at := map[*byte]int{}
 	p := newPaced(t, 0, func(*paced) worker.Sink {

@@ -7,9 +7,9 @@ import (
 	"feedgate/worker"
 )
 
-// Slabs is the table of read buffers, which the loop fills and the workers read. Only the reference counts are
-// shared. The loop writes the Data and the Origin of a slab before it publishes the first descriptor with its
-// number, and not again before the count is back at zero.
+// Slabs is the table of read buffers, which the loop fills and the workers read. Only the reference
+// counts are shared. The loop writes the Data and the Origin of a slab before it publishes the
+// first descriptor with its number, and not again before the count is back at zero.
 type Slabs struct {
 	slots []Slab
 	free  func(id uint16)
@@ -27,8 +27,8 @@ func (s *Slab) Message(at span, seq uint64, tag uint8) worker.Message {
 	return s.Buffer.Message(uint32(at>>32), uint32(at), seq, tag)
 }
 
-// NewSlabs makes a table of n slabs, at most MaxSlabs. The goroutine that releases the last reference to a slab
-// calls free.
+// NewSlabs makes a table of n slabs, at most MaxSlabs. The goroutine that releases the last
+// reference to a slab calls free.
 func NewSlabs(n int, free func(id uint16)) *Slabs {
 	if n > MaxSlabs {
 		panic(fmt.Sprintf("pool: %d slabs, at most %d", n, MaxSlabs))
@@ -42,8 +42,8 @@ func (s *Slabs) At(id uint16) *Slab { return &s.slots[id] }
 // Len returns the number of slabs.
 func (s *Slabs) Len() int { return len(s.slots) }
 
-// Hold adds n references. The caller must already hold one, except for the loop, which owns a slab without
-// references.
+// Hold adds n references. The caller must already hold one, except for the loop, which owns a slab
+// without references.
 func (s *Slabs) Hold(id uint16, n int) { s.slots[id].refs.Add(int32(n)) }
 
 // Release releases n references. When the last one is released, nobody reads the slab any more.

@@ -2,8 +2,8 @@ package pool
 
 import "sync/atomic"
 
-// Waits counts a worker's messages by place. All others that it has not replied to are with the sink's handler:
-// pending, or in a call of Handle.
+// Waits counts a worker's messages by place. All others that it has not replied to are with the
+// sink's handler: pending, or in a call of Handle.
 type Waits struct {
 	Ring  int  // in the ring to it
 	Retry int  // waiting for their next try
@@ -12,8 +12,8 @@ type Waits struct {
 	Busy  bool // the worker is in a turn that has called a handler
 }
 
-// waits publishes the counts of a worker to the loop. The worker writes a count only when it has changed, and
-// busy twice a turn, so the cost is small.
+// waits publishes the counts of a worker to the loop. The worker writes a count only when it has
+// changed, and busy twice a turn, so the cost is small.
 type waits struct {
 	retry, key, dead atomic.Int32
 	busy             atomic.Bool
@@ -51,7 +51,8 @@ func note(shown *atomic.Int32, n int) {
 	}
 }
 
-// Waits returns where the worker's messages are, as of its last turn or call of a handler. Loop only.
+// Waits returns where the worker's messages are, as of its last turn or call of a handler. Loop
+// only.
 func (w *Worker) Waits() Waits {
 	return Waits{
 		Ring: w.in.Messages(), Retry: int(w.waits.retry.Load()), Key: int(w.waits.key.Load()),

@@ -9,12 +9,12 @@ import (
 	"feedgate/worker"
 )
 
-// ReplyBytes is the size of the reply ring, in bytes for each entry of Config.Ring: a record without an ack,
-// or with a short one.
+// ReplyBytes is the size of the reply ring, in bytes for each entry of Config.Ring: a record
+// without an ack, or with a short one.
 const ReplyBytes = 32
 
-// Worker is one goroutine with its rings. The loop writes in, reads out and calls Wake. The worker owns
-// everything else, except where a comment says otherwise.
+// Worker is one goroutine with its rings. The loop writes in, reads out and calls Wake. The worker
+// owns everything else, except where a comment says otherwise.
 type Worker struct {
 	id       int
 	pool     *Pool
@@ -48,7 +48,8 @@ type Worker struct {
 	scratch     []byte // rendered ack
 	replySize   int    // of the reply that waits for space in out, with its ack, in bytes
 
-	// Arguments of park: w.ready and w.canReply. A method value allocates, so they are made once.
+	// Arguments of park: w.ready and w.canReply. A method value allocates, so they are made
+	// once.
 	readyFunc, canReplyFunc func() bool
 
 	// Shared with the loop.
@@ -103,15 +104,17 @@ func (w *Worker) In() *Inbox { return w.in }
 // Out returns the ring of replies. Its consumer is the loop, which then calls ReleaseReplies.
 func (w *Worker) Out() *ring.Bytes { return w.out }
 
-// Wake wakes the worker if it is parked. Any goroutine may call it, after it has published the reason.
+// Wake wakes the worker if it is parked. Any goroutine may call it, after it has published the
+// reason.
 func (w *Worker) Wake() {
 	if w.parked.Load() && w.parked.CompareAndSwap(true, false) {
 		w.token <- struct{}{}
 	}
 }
 
-// park blocks until Wake, unless ready returns true. The worker sets parked and then calls ready; a waker
-// publishes and then reads parked. In whichever order these happen, one of the two sees the other's write.
+// park blocks until Wake, unless ready returns true. The worker sets parked and then calls ready; a
+// waker publishes and then reads parked. In whichever order these happen, one of the two sees the
+// other's write.
 func (w *Worker) park(ready func() bool) {
 	w.parked.Store(true)
 	if ready() && w.parked.CompareAndSwap(true, false) {
@@ -153,8 +156,8 @@ func (w *Worker) ready() bool {
 		w.draining.Load() && w.canDrain() || w.mayLook() || w.mayFlush() || w.asks()
 }
 
-// turn does what there is to do now, up to one batch of each kind, and publishes once. It returns false if
-// there was nothing.
+// turn does what there is to do now, up to one batch of each kind, and publishes once. It returns
+// false if there was nothing.
 func (w *Worker) turn() bool {
 	busy := w.answer()
 	busy = w.main.takeCompletions() || busy

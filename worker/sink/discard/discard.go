@@ -27,8 +27,8 @@ var Kind = sink.Kind{
 	},
 }
 
-// counter is the sink. When it is closed, it logs the number of messages and of bytes, unless no worker ever
-// opened it.
+// counter is the sink. When it is closed, it logs the number of messages and of bytes, unless no
+// worker ever opened it.
 type counter struct {
 	worker.AlwaysReady
 	log *slog.Logger
@@ -40,8 +40,8 @@ type counter struct {
 	opened   bool
 }
 
-// discarder is one worker's handler. Only that worker writes its counters, once per batch. The padding keeps
-// them on cache lines of their own.
+// discarder is one worker's handler. Only that worker writes its counters, once per batch. The
+// padding keeps them on cache lines of their own.
 type discarder struct {
 	_        [128]byte
 	messages atomic.Uint64
@@ -63,7 +63,8 @@ func (s *counter) Open(worker.Completer) (worker.Handler, error) {
 	return h, nil
 }
 
-// count returns the number of messages discarded so far, and of their bytes. Any goroutine may call it.
+// count returns the number of messages discarded so far, and of their bytes. Any goroutine may call
+// it.
 func (s *counter) count() (messages, bytes uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

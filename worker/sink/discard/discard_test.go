@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
 )

@@ -14,8 +14,8 @@ import (
 // killDelay is the time between TERM and KILL for a child that must end at once.
 const killDelay = 250 * time.Millisecond
 
-// child is a child process, which leads a process group of its own, and its pipes. Any goroutine may end it; the one
-// that started it closes out.
+// child is a child process, which leads a process group of its own, and its pipes. Any goroutine
+// may end it; the one that started it closes out.
 type child struct {
 	cmd   *exec.Cmd
 	in    *input
@@ -46,8 +46,8 @@ func startChild(command string, stderr *os.File, grace time.Duration) (*child, e
 	cmd := exec.Command("/bin/sh", "-c", command)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	cmd.Env = childEnvironment()
-	// A signal from the terminal must not end children before the drain; and processes that the shell
-	// has started must end with it.
+	// A signal from the terminal must not end children before the drain; and processes that the
+	// shell has started must end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := newInput(in)
 	var output *output
@@ -67,8 +67,8 @@ func startChild(command string, stderr *os.File, grace time.Duration) (*child, e
 	return c, nil
 }
 
-// childEnvironment returns the environment without feedgate's settings: some are secret, and none is meant for a
-// child.
+// childEnvironment returns the environment without feedgate's settings: some are secret, and none
+// is meant for a child.
 func childEnvironment() []string {
 	env := []string{} // nil would mean the whole environment
 	for _, v := range os.Environ() {
@@ -81,8 +81,8 @@ func childEnvironment() []string {
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
-// startFault returns nil while the child runs and has written nothing, as is right before its first message. Its error
-// continues "child 1 of 2".
+// startFault returns nil while the child runs and has written nothing, as is right before its first
+// message. Its error continues "child 1 of 2".
 func (c *child) startFault() error {
 	select {
 	case <-c.exited:
@@ -106,8 +106,8 @@ func (c *child) startFault() error {
 	return fmt.Errorf("ended at once: %s; want a command that keeps running and reads its standard input", status)
 }
 
-// reap waits until the child has ended, kills the other processes of its group, reaps it, and closes its input, which
-// ends a blocked write.
+// reap waits until the child has ended, kills the other processes of its group, reaps it, and
+// closes its input, which ends a blocked write.
 func (c *child) reap() {
 	// The only possible error is that there is no such child.
 	_ = waitEnd(c.pid())
@@ -128,8 +128,8 @@ func (c *child) reap() {
 	close(c.exited)
 }
 
-// release closes the child's input, and makes every later Read of its output fail: the child gets no more messages, and
-// its answers do not count.
+// release closes the child's input, and makes every later Read of its output fail: the child gets
+// no more messages, and its answers do not count.
 func (c *child) release() {
 	c.in.close()
 	c.mu.Lock()
@@ -147,9 +147,9 @@ func (c *child) signal(sig syscall.Signal) {
 	}
 }
 
-// end closes the child's input and waits until it has ended: by itself, by TERM after the grace period, or by KILL after
-// another one. Once hurry is closed, it sends TERM at once, and KILL after killDelay. Only the hurry of the first
-// call is used.
+// end closes the child's input and waits until it has ended: by itself, by TERM after the grace
+// period, or by KILL after another one. Once hurry is closed, it sends TERM at once, and KILL after
+// killDelay. Only the hurry of the first call is used.
 func (c *child) end(hurry <-chan struct{}) {
 	c.ending.Do(func() {
 		c.in.close()
@@ -169,8 +169,8 @@ func (c *child) end(hurry <-chan struct{}) {
 
 func (c *child) kill() { c.signal(syscall.SIGKILL) }
 
-// endsWithin waits until the child has ended, for up to d, or until hurry is closed. It reports whether the child has
-// ended.
+// endsWithin waits until the child has ended, for up to d, or until hurry is closed. It reports
+// whether the child has ended.
 func (c *child) endsWithin(d time.Duration, hurry <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -33,8 +33,8 @@ func childCommand(t testing.TB, mode string) (command, ledger string) {
 	return fmt.Sprintf("GORACE=%s %s=%s %s='%s' exec '%s'", sinktest.NoRaceSleep, childEnv, mode, ledgerEnv, ledger, exe), ledger
 }
 
-// childMain runs a child of exec:. The mode decides what it does at the end of its input, and each message what it does
-// with that.
+// childMain runs a child of exec:. The mode decides what it does at the end of its input, and each
+// message what it does with that.
 func childMain(mode string) int {
 	time.AfterFunc(childLife, func() { os.Exit(99) })
 	c := &obedient{mode: mode, pid: os.Getpid(), in: bufio.NewReader(os.Stdin)}

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// writeChunk is how many bytes are collected for one write to a child. The pipe may accept them
-	// in pieces.
+	// writeChunk is how many bytes are collected for one write to a child. The pipe may accept
+	// them in pieces.
 	writeChunk = 64 << 10
 	// answerSize is the size of an answer, a u16be code.
 	answerSize = 2
-	// lastReadPoll is the interval of checks whether a child has read all its input, before that is
-	// closed.
+	// lastReadPoll is the interval of checks whether a child has read all its input, before
+	// that is closed.
 	lastReadPoll = 5 * time.Millisecond
 )
 
@@ -57,8 +57,8 @@ func (h *executor) feed(c *child) {
 	c.end(h.hurry)
 }
 
-// next waits for messages and returns their frames. It returns nothing if c gets no more, because c or the handler
-// has ended, or in a drain everything was sent.
+// next waits for messages and returns their frames. It returns nothing if c gets no more, because c
+// or the handler has ended, or in a drain everything was sent.
 func (h *executor) next(c *child, dst []byte) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -78,8 +78,8 @@ func (h *executor) next(c *child, dst []byte) []byte {
 	return nil
 }
 
-// awaitLastRead waits, in a drain, until the child has read all its input. After the input is closed, it is unknown how
-// much of it a child that crashes has read.
+// awaitLastRead waits, in a drain, until the child has read all its input. After the input is
+// closed, it is unknown how much of it a child that crashes has read.
 func (h *executor) awaitLastRead(c *child) {
 	poll := time.NewTicker(lastReadPoll)
 	defer poll.Stop()
@@ -100,8 +100,8 @@ func (h *executor) awaitsLastRead(c *child) bool {
 	return h.eof && h.child == c && h.queue.sent > 0 && c.in.read() < h.queue.framed
 }
 
-// awaitRetry waits, in a drain, until a child whose input is closed has ended by itself; or until it has answered
-// everything and a retry needs another child.
+// awaitRetry waits, in a drain, until a child whose input is closed has ended by itself; or until
+// it has answered everything and a retry needs another child.
 func (h *executor) awaitRetry(c *child) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,8 +129,8 @@ func (h *executor) read(c *child) error {
 	}
 }
 
-// answer resolves messages, oldest first, with codes that were read together, up to the first fault. read may end with
-// half a code. It resolves none
+// answer resolves messages, oldest first, with codes that were read together, up to the first
+// fault. read may end with half a code. It resolves none
 //
 //   - if half a code is left without a message: then there is a byte too many somewhere, and
 //     which codes it shifts is unknown;

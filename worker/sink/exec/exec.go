@@ -1,8 +1,8 @@
 // Package exec is the sink exec:, which passes messages to child processes.
 //
-// Each worker has a child and four goroutines: one starts the child, reads its answers and restarts it; one writes
-// to it; one waits for its end; one waits until the workers stop. Handle never blocks. Start starts the first
-// children, before there are handlers.
+// Each worker has a child and four goroutines: one starts the child, reads its answers and restarts
+// it; one writes to it; one waits for its end; one waits until the workers stop. Handle never
+// blocks. Start starts the first children, before there are handlers.
 package exec
 
 import (
@@ -37,7 +37,8 @@ var Kind = sink.Kind{
 	},
 }
 
-// label returns exec: and the program of a command. Its arguments, and variables before it, may be secret.
+// label returns exec: and the program of a command. Its arguments, and variables before it, may be
+// secret.
 func label(command string) string {
 	for word := range strings.FieldsSeq(command) {
 		if !strings.Contains(word, "=") {
@@ -47,9 +48,10 @@ func label(command string) string {
 	return "exec:"
 }
 
-// defaultGrace is how long a child may take to end after its input is closed, and again after TERM, before it is
-// killed. It is also how long answers are read after its end if another process has its output open. Once
-// sink.Config.Hurry is closed, a child whose handler is being closed gets TERM at once, and KILL after killDelay.
+// defaultGrace is how long a child may take to end after its input is closed, and again after TERM,
+// before it is killed. It is also how long answers are read after its end if another process has
+// its output open. Once sink.Config.Hurry is closed, a child whose handler is being closed gets
+// TERM at once, and KILL after killDelay.
 const defaultGrace = 2 * time.Second
 
 // startTime is how long a child must run to count as started.
@@ -82,8 +84,8 @@ func newExec(command string, cfg *sink.Config, grace time.Duration) *execSink {
 	}
 }
 
-// Start implements that of [sink.Sink]: it starts the children of the first handlers. An error means that the
-// command cannot work.
+// Start implements that of [sink.Sink]: it starts the children of the first handlers. An error
+// means that the command cannot work.
 func (s *execSink) Start(ctx context.Context, handlers int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +133,8 @@ func (s *execSink) Open(c worker.Completer) (worker.Handler, error) {
 	return h, nil
 }
 
-// Ready implements [worker.Sink]. The error says how many children are down, and why the first one is.
+// Ready implements [worker.Sink]. The error says how many children are down, and why the first one
+// is.
 func (s *execSink) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

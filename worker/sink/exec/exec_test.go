@@ -14,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
@@ -75,7 +74,8 @@ func TestExecLargeMessages(t *testing.T) {
 	b.Stop()
 }
 
-// TestExecShellAnswersAtTheDrain: the child is a shell command that answers only at the end of its input.
+// TestExecShellAnswersAtTheDrain: the child is a shell command that answers only at the end of its
+// input.
 func TestExecShellAnswersAtTheDrain(t *testing.T) {
 	got := filepath.Join(t.TempDir(), "got")
 	var errs bytes.Buffer
@@ -139,7 +139,8 @@ func TestExecDrain(t *testing.T) {
 	}
 }
 
-// TestExecDrainWithALingeringChild: a child that stays after the end of its input does not block a late retry.
+// TestExecDrainWithALingeringChild: a child that stays after the end of its input does not block a
+// late retry.
 func TestExecDrainWithALingeringChild(t *testing.T) {
 	command, ledger := childCommand(t, "linger")
 	s := openExec(t, command, shortGrace, sink.Config{})
@@ -218,7 +219,8 @@ func TestExecHopelessCommands(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := openExec(t, c.command, shortGrace, sink.Config{})
 			g := handlertest.Start(t, s, 1, 64)
-			// More than the pipe's capacity, so that a child that does not read is detected.
+			// More than the pipe's capacity, so that a child that does not read is
+			// detected.
 			g.Send(0, bytes.Repeat([]byte("m"), 200<<10))
 			g.Send(0, bytes.Repeat([]byte("m"), 200<<10))
 			h := s.open[0]
@@ -257,8 +259,8 @@ func TestExecAnswerWithoutAMessage(t *testing.T) {
 	}
 }
 
-// TestExecCloseKillsADeafChild: a child that neither reads nor obeys TERM is killed, although the write to it is
-// blocked. Its messages are neither done nor refused.
+// TestExecCloseKillsADeafChild: a child that neither reads nor obeys TERM is killed, although the
+// write to it is blocked. Its messages are neither done nor refused.
 func TestExecCloseKillsADeafChild(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, shortGrace, sink.Config{})
@@ -286,8 +288,8 @@ func gone(pid int) bool {
 	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
-// TestExecChildLeavesProcessesBehind: processes that a child has started end with it. Those that have left its group
-// keep its output open; the next child starts all the same.
+// TestExecChildLeavesProcessesBehind: processes that a child has started end with it. Those that
+// have left its group keep its output open; the next child starts all the same.
 func TestExecChildLeavesProcessesBehind(t *testing.T) {
 	for _, c := range []struct {
 		start string
@@ -325,8 +327,8 @@ func TestExecChildLeavesProcessesBehind(t *testing.T) {
 	}
 }
 
-// TestExecSurvivesKills: children are killed at random moments. Every message is answered once, and no child gets a
-// message before all earlier ones were read.
+// TestExecSurvivesKills: children are killed at random moments. Every message is answered once, and
+// no child gets a message before all earlier ones were read.
 func TestExecSurvivesKills(t *testing.T) {
 	const workers, kills = 2, 16
 	command, ledger := childCommand(t, "plain")
@@ -334,8 +336,8 @@ func TestExecSurvivesKills(t *testing.T) {
 	g := handlertest.Start(t, s, workers, 1<<14)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	sent, answeredAtKill := [workers]int{}, [workers]int{}
-	// progress is how many messages must have been answered since the worker's child was last killed,
-	// because a message is refused at the third crash.
+	// progress is how many messages must have been answered since the worker's child was last
+	// killed, because a message is refused at the third crash.
 	kill := func(w, progress int) bool {
 		h := s.open[w]
 		h.mu.Lock()
@@ -379,7 +381,8 @@ func TestExecSurvivesKills(t *testing.T) {
 	}
 }
 
-// TestExecStartFails: without file descriptors no child can start; Ready returns that, and the sink tries again.
+// TestExecStartFails: without file descriptors no child can start; Ready returns that, and the sink
+// tries again.
 func TestExecStartFails(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t)

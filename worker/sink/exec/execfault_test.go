@@ -9,14 +9,13 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
 
-// TestExecTextIsNoAnswer: text on standard output resolves nothing. Once the command has answered any message, one on
-// which children print text is refused like one on which they crash.
+// TestExecTextIsNoAnswer: text on standard output resolves nothing. Once the command has answered
+// any message, one on which children print text is refused like one on which they crash.
 func TestExecTextIsNoAnswer(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	log := new(testkit.Log)
@@ -59,7 +58,8 @@ func TestExecCodesThatNoChildMayAnswer(t *testing.T) {
 	}
 }
 
-// TestExecEcho: a child that echoes its input has answered nothing, although a length begins like a code.
+// TestExecEcho: a child that echoes its input has answered nothing, although a length begins like a
+// code.
 func TestExecEcho(t *testing.T) {
 	s := openExec(t, "exec cat", defaultGrace, sink.Config{})
 	g := handlertest.Start(t, s, 1, 64)
@@ -97,8 +97,9 @@ func TestExecDrainCountsWhatWasRead(t *testing.T) {
 	crashesUnread(t, "sleep 0.05; exit 3", 2*crashLimit, func(g *handlertest.Gateway) { g.Drain() })
 }
 
-// crashesUnread starts more than most children that run the command crash instead of reading the message, on which one
-// child will then crash. The next one handles it. sent is called once the message is sent.
+// crashesUnread starts more than most children that run the command crash instead of reading the
+// message, on which one child will then crash. The next one handles it. sent is called once the
+// message is sent.
 func crashesUnread(t *testing.T, crash string, most int, sent func(*handlertest.Gateway)) {
 	t.Helper()
 	command, ledger := childCommand(t, "plain")
@@ -133,7 +134,8 @@ func crashesUnread(t *testing.T, crash string, most int, sent func(*handlertest.
 	}
 }
 
-// TestExecDrainRefusesAtTheThirdCrash: a message on which each child crashes is refused in a drain, too.
+// TestExecDrainRefusesAtTheThirdCrash: a message on which each child crashes is refused in a drain,
+// too.
 func TestExecDrainRefusesAtTheThirdCrash(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
@@ -42,7 +41,8 @@ func TestExecStartOfTheLastFails(t *testing.T) {
 	}
 }
 
-// TestExecStartedChildrenAreUsed: handlers use the children that Start has started; further handlers start their own.
+// TestExecStartedChildrenAreUsed: handlers use the children that Start has started; further
+// handlers start their own.
 func TestExecStartedChildrenAreUsed(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
@@ -64,7 +64,8 @@ func TestExecStartedChildrenAreUsed(t *testing.T) {
 	}
 }
 
-// TestExecStartedChildrenEndWithTheSink: a child without a handler ends with the sink, whatever signal it ignores.
+// TestExecStartedChildrenEndWithTheSink: a child without a handler ends with the sink, whatever
+// signal it ignores.
 func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, time.Hour, sink.Config{})

@@ -9,13 +9,13 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
 
-// TestExecStrayByte: a byte that a child writes while no message is unanswered ends the child, and resolves nothing.
+// TestExecStrayByte: a byte that a child writes while no message is unanswered ends the child, and
+// resolves nothing.
 func TestExecStrayByte(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	stray := filepath.Join(t.TempDir(), "stray")
@@ -70,8 +70,8 @@ func (m announced) Unlock() {
 	m.Mutex.Unlock()
 }
 
-// TestExecByteBeforeAMessage: a child that has written a byte before its first message gets no message, also if the
-// byte was not read yet.
+// TestExecByteBeforeAMessage: a child that has written a byte before its first message gets no
+// message, also if the byte was not read yet.
 func TestExecByteBeforeAMessage(t *testing.T) {
 	for text, handed := range map[string]bool{"": true, "\n": false, "\x00\x00": false} {
 		r, w, err := os.Pipe()

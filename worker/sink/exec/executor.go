@@ -11,15 +11,15 @@ import (
 	"feedgate/worker"
 )
 
-// crashLimit is how many children must crash on a message before it is refused. A child crashes on a message if it
-// has read it, and no message before it is unanswered.
+// crashLimit is how many children must crash on a message before it is refused. A child crashes on
+// a message if it has read it, and no message before it is unanswered.
 const crashLimit = 3
 
 // steadyTime is how long a child must run for the backoff to be reset.
 const steadyTime = time.Second
 
-// executor is one worker's handler. It has the queue of unanswered messages; its goroutines keep a child running
-// that answers them.
+// executor is one worker's handler. It has the queue of unanswered messages; its goroutines keep a
+// child running that answers them.
 //
 //	newExecutor starts supervise and watch.
 //	supervise starts a child, unless Start has, and feed; it reads the child's answers, and starts
@@ -29,9 +29,9 @@ const steadyTime = time.Second
 //	has the grace period to end; any other child, or any once sink.Config.Hurry is closed, is
 //	ended at once.
 //
-// Handle queues whatever it gets, so only the in-flight limit applies to the queue. If Handle waited for the
-// child instead, answers could not be acknowledged meanwhile, and a child that answers only at the end of its
-// input would never get there.
+// Handle queues whatever it gets, so only the in-flight limit applies to the queue. If Handle
+// waited for the child instead, answers could not be acknowledged meanwhile, and a child that
+// answers only at the end of its input would never get there.
 type executor struct {
 	sink       *execSink
 	number     int
@@ -86,9 +86,9 @@ func (h *executor) Drain() {
 	h.changed.Broadcast()
 }
 
-// starved is the hook Starved: it reports whether the child has read every message and not answered all. The child may
-// be working on the last one, or may need more before it answers, because it buffers answers or reads ahead. It
-// takes a lock and makes at most one system call.
+// starved is the hook Starved: it reports whether the child has read every message and not answered
+// all. The child may be working on the last one, or may need more before it answers, because it
+// buffers answers or reads ahead. It takes a lock and makes at most one system call.
 func (h *executor) starved() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,8 +96,8 @@ func (h *executor) starved() bool {
 		h.child.in.read() == h.queue.framed
 }
 
-// Close takes at most twice the grace period. If messages are unanswered, or sink.Config.Hurry is closed, it takes
-// at most killDelay, and the time in which the kernel ends a process.
+// Close takes at most twice the grace period. If messages are unanswered, or sink.Config.Hurry is
+// closed, it takes at most killDelay, and the time in which the kernel ends a process.
 func (h *executor) Close() error {
 	h.cancel()
 	<-h.done
@@ -105,8 +105,8 @@ func (h *executor) Close() error {
 	return nil
 }
 
-// whyDown returns why no child works: none runs, or the one that was started after a failure has neither run for
-// startTime nor answered. Nil: one works.
+// whyDown returns why no child works: none runs, or the one that was started after a failure has
+// neither run for startTime nor answered. Nil: one works.
 func (h *executor) whyDown() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,8 +116,8 @@ func (h *executor) whyDown() error {
 	return h.down
 }
 
-// watch ends the child when the handler is closed or the workers end. Handlers are closed one after the other, but the
-// end of the workers ends all children at once.
+// watch ends the child when the handler is closed or the workers end. Handlers are closed one after
+// the other, but the end of the workers ends all children at once.
 func (h *executor) watch() {
 	select {
 	case <-h.c.Context().Done():
@@ -163,8 +163,8 @@ func (h *executor) supervise(c *child) {
 	}
 }
 
-// wanted waits until a child is needed: in a drain, until there is a message; otherwise, and for a first child, not at
-// all. It returns false if the handler has ended.
+// wanted waits until a child is needed: in a drain, until there is a message; otherwise, and for a
+// first child, not at all. It returns false if the handler has ended.
 func (h *executor) wanted(first *child) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -186,8 +186,8 @@ func (h *executor) fail(err error, next time.Duration) {
 	h.sink.failures.Add("child", h.number, "error", err, "unanswered", unanswered, "retry_in", next)
 }
 
-// runChild runs a child until it is reaped: c, or a new one if c is nil. It returns a nil error if the end was
-// expected: in a drain, after everything was answered, or after Close.
+// runChild runs a child until it is reaped: c, or a new one if c is nil. It returns a nil error if
+// the end was expected: in a drain, after everything was answered, or after Close.
 func (h *executor) runChild(c *child) (lasted time.Duration, err error) {
 	if c == nil {
 		if c, err = h.sink.startChild(); err != nil {
@@ -231,8 +231,8 @@ func (h *executor) leave() {
 	h.changed.Broadcast()
 }
 
-// ended returns why c has failed: fault, if there is one, or its exit status; nil if it has not failed. If c had read
-// the first message of the queue, it has crashed on that.
+// ended returns why c has failed: fault, if there is one, or its exit status; nil if it has not
+// failed. If c had read the first message of the queue, it has crashed on that.
 func (h *executor) ended(c *child, fault error) error {
 	h.mu.Lock()
 	unanswered := h.queue.sent
@@ -267,8 +267,8 @@ func (h *executor) status(c *child) error {
 	return c.status
 }
 
-// countCrash counts a crash on the first message of the queue. It returns true if that refuses the message. The lock
-// is held.
+// countCrash counts a crash on the first message of the queue. It returns true if that refuses the
+// message. The lock is held.
 func (h *executor) countCrash(first *queued) bool {
 	h.queue.crashes++
 	if h.queue.crashes < crashLimit {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// input is this process's end of a child's standard input. It counts the bytes that the pipe has accepted, and those
-// that the child has read: only a message that it has read can be answered, or be the cause of a crash. One
-// goroutine writes; any goroutine may call the other methods.
+// input is this process's end of a child's standard input. It counts the bytes that the pipe has
+// accepted, and those that the child has read: only a message that it has read can be answered, or
+// be the cause of a crash. One goroutine writes; any goroutine may call the other methods.
 //
 // Invariant: consumed <= written.
 type input struct {
@@ -53,8 +53,8 @@ func (p *input) write(b []byte) error {
 	return cmp.Or(err, fault)
 }
 
-// writeSome writes as many bytes as the pipe accepts. It holds the lock, so that a goroutine that has read an answer
-// also sees the count with the bytes of its message.
+// writeSome writes as many bytes as the pipe accepts. It holds the lock, so that a goroutine that
+// has read an answer also sees the count with the bytes of its message.
 func (p *input) writeSome(fd int, b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +74,8 @@ func (p *input) accepted() uint64 {
 	return p.written
 }
 
-// read returns the number of bytes that the child has read; after close, the number when it was closed.
+// read returns the number of bytes that the child has read; after close, the number when it was
+// closed.
 func (p *input) read() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

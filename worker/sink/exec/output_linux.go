@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// output is this process's end of a child's standard output. It counts the bytes that the child has written, read or not:
-// before the child gets another message, the count shows whether it has written more than answers. One goroutine
-// reads; any goroutine may call the other methods.
+// output is this process's end of a child's standard output. It counts the bytes that the child has
+// written, read or not: before the child gets another message, the count shows whether it has
+// written more than answers. One goroutine reads; any goroutine may call the other methods.
 type output struct {
 	*os.File
 	conn syscall.RawConn

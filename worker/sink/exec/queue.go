@@ -6,8 +6,8 @@ import (
 	"feedgate/worker"
 )
 
-// queue holds one worker's unanswered messages, oldest first. Their IDs are consecutive, because the handler defers
-// every message, and answers have the order of messages.
+// queue holds one worker's unanswered messages, oldest first. Their IDs are consecutive, because
+// the handler defers every message, and answers have the order of messages.
 //
 // The current child gets a stream of bytes: the frames of the messages, one after the other.
 //
@@ -63,8 +63,8 @@ func (q *queue) drop(n int) {
 	q.answered += uint64(min(n, q.sent))
 	q.sent -= min(n, q.sent)
 	q.crashes = 0
-	// The others move to the front once at least as many were dropped, so that each message moves once
-	// at most.
+	// The others move to the front once at least as many were dropped, so that each message
+	// moves once at most.
 	if q.head >= q.len() {
 		left := copy(q.items, q.items[q.head:])
 		clear(q.items[q.head:])
@@ -72,7 +72,8 @@ func (q *queue) drop(n int) {
 	}
 }
 
-// frame appends the frames of unsent messages to dst until it has limit bytes, and counts them as sent.
+// frame appends the frames of unsent messages to dst until it has limit bytes, and counts them as
+// sent.
 func (q *queue) frame(dst []byte, limit int) []byte {
 	for q.unsent() > 0 && len(dst) < limit {
 		m := q.at(q.sent)
@@ -84,7 +85,8 @@ func (q *queue) frame(dst []byte, limit int) []byte {
 	return dst
 }
 
-// within returns how many of the first n messages are entirely within the first size bytes of the child's stream.
+// within returns how many of the first n messages are entirely within the first size bytes of the
+// child's stream.
 func (q *queue) within(n int, size uint64) int {
 	end := q.offset
 	for i := range min(n, q.sent) {
@@ -98,6 +100,6 @@ func (q *queue) within(n int, size uint64) int {
 // restart begins the stream of another child: no message is sent.
 func (q *queue) restart() { q.sent, q.offset, q.framed, q.answered = 0, 0, 0, 0 }
 
-// answersDue returns how many bytes the current child may have written: the answers to all messages that were framed
-// for it.
+// answersDue returns how many bytes the current child may have written: the answers to all messages
+// that were framed for it.
 func (q *queue) answersDue() uint64 { return answerSize * (q.answered + uint64(q.sent)) }

@@ -8,9 +8,9 @@ import (
 
 // group is what one commit makes durable: whole records, and the messages that they are made of.
 //
-// Its memory is outside of Go's heap, which would take twice as much, and more while it grows. It is a
-// quarter longer than the limit, so that the last record rarely has to be moved; pages that are not
-// written to cost nothing.
+// Its memory is outside of Go's heap, which would take twice as much, and more while it grows. It
+// is a quarter longer than the limit, so that the last record rarely has to be moved; pages that
+// are not written to cost nothing.
 type group struct {
 	memory   []byte // nil: there was no message yet, or no memory
 	data     []byte // records, in memory; on the heap if they do not fit
@@ -33,8 +33,8 @@ func (g *group) free() {
 	}
 }
 
-// run is messages of one handler with consecutive IDs. A handler defers its messages in order, and copies
-// them to one group after the other, so those in a group are one run.
+// run is messages of one handler with consecutive IDs. A handler defers its messages in order, and
+// copies them to one group after the other, so those in a group are one run.
 type run struct {
 	h     *appender
 	first worker.ID
@@ -52,8 +52,8 @@ func (g *group) reset(limit int) {
 	g.data, g.runs, g.messages = g.memory[:0], g.runs[:0], 0
 }
 
-// add appends the record of a message. It returns false if that does not fit: a group has up to limit bytes,
-// or one longer record.
+// add appends the record of a message. It returns false if that does not fit: a group has up to
+// limit bytes, or one longer record.
 func (g *group) add(f frame.Framing, m worker.Message, limit int) bool {
 	if g.memory == nil && len(g.data) == 0 {
 		g.alloc(limit)
@@ -86,8 +86,8 @@ func (h *appender) Handle(b worker.Batch) {
 	}
 }
 
-// fill waits until the group has room for a message, and moves as many as fit to it. It returns false if the
-// worker or the sink was stopped before.
+// fill waits until the group has room for a message, and moves as many as fit to it. It returns
+// false if the worker or the sink was stopped before.
 func (h *appender) fill(b worker.Batch) bool {
 	s := h.sink
 	s.mu.Lock()
@@ -111,8 +111,8 @@ func (h *appender) fill(b worker.Batch) bool {
 	return true
 }
 
-// fillNow copies as many messages to the group as fit, and defers them. It returns false if not even the
-// first one fits. The caller holds the sink's lock.
+// fillNow copies as many messages to the group as fit, and defers them. It returns false if not
+// even the first one fits. The caller holds the sink's lock.
 func (h *appender) fillNow(b worker.Batch) bool {
 	s := h.sink
 	n := 0
@@ -127,8 +127,8 @@ func (h *appender) fillNow(b worker.Batch) bool {
 	if n == 0 {
 		return false
 	}
-	// Deferred under the lock, because the commit goroutine must not resolve an ID that does not
-	// exist yet.
+	// Deferred under the lock, because the commit goroutine must not resolve an ID that does
+	// not exist yet.
 	h.record(b.Defer(n), n)
 	select {
 	case s.filled <- struct{}{}:
@@ -151,6 +151,6 @@ func (h *appender) record(first worker.ID, n int) {
 
 func (h *appender) Drain() {}
 
-// Close leaves uncommitted messages in their group. The sink may still write them, but resolving them has no
-// effect.
+// Close leaves uncommitted messages in their group. The sink may still write them, but resolving
+// them has no effect.
 func (h *appender) Close() error { return nil }

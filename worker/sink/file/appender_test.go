@@ -12,7 +12,8 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// TestGroupsAreBounded: a group keeps memory for the buffer, whatever it has had; a long record leaves none behind.
+// TestGroupsAreBounded: a group keeps memory for the buffer, whatever it has had; a long record
+// leaves none behind.
 func TestGroupsAreBounded(t *testing.T) {
 	const limit = 1 << 20
 	g := &group{}

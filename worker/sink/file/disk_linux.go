@@ -23,8 +23,8 @@ type osDisk struct{}
 type osFile struct{ *os.File }
 
 func (d osDisk) open(path string) (file, error) {
-	// Another process may rename the file before it is locked and its name is durable. Then it is
-	// the wrong file.
+	// Another process may rename the file before it is locked and its name is durable. Then it
+	// is the wrong file.
 	for range maxMoves {
 		f, err := openAlone(path)
 		if err != nil {
@@ -77,8 +77,8 @@ func regular(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// lock checks that f is a regular file and locks it: truncating it would remove what another process has
-// appended meanwhile.
+// lock checks that f is a regular file and locks it: truncating it would remove what another
+// process has appended meanwhile.
 func lock(path string, f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {

@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
 )
@@ -43,7 +42,8 @@ func TestFilePermissions(t *testing.T) {
 	}
 }
 
-// TestFileInADirectoryThatCannotBeRead: a directory that can be written to, but not read, is enough.
+// TestFileInADirectoryThatCannotBeRead: a directory that can be written to, but not read, is
+// enough.
 func TestFileInADirectoryThatCannotBeRead(t *testing.T) {
 	if !sinktest.Alone() {
 		dir := t.TempDir()
@@ -81,8 +81,8 @@ func TestFileInADirectoryThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestFileIsReplacedBySomethingElse: while the path names anything but a regular file, messages wait. It is not even
-// opened, which the other end of a pipe would notice.
+// TestFileIsReplacedBySomethingElse: while the path names anything but a regular file, messages
+// wait. It is not even opened, which the other end of a pipe would notice.
 func TestFileIsReplacedBySomethingElse(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(path string) error

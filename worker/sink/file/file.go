@@ -1,17 +1,18 @@
 // Package file is the sink file:, which appends messages to a file.
 //
-// Only one sink appends to a file, which it locks (flock). If a killed process has left an unfinished record
-// at the end, the sink repairs that when it opens the file, and deletes nothing: an unfinished line gets its
-// LF; an unfinished frame is moved to PATH.unfinished or, if that exists, to PATH.unfinished.1 and so on. A
-// file with another framing is an error.
+// Only one sink appends to a file, which it locks (flock). If a killed process has left an
+// unfinished record at the end, the sink repairs that when it opens the file, and deletes nothing:
+// an unfinished line gets its LF; an unfinished frame is moved to PATH.unfinished or, if that
+// exists, to PATH.unfinished.1 and so on. A file with another framing is an error.
 //
-// The file may be renamed or removed at any time; the next commit, or Reopen, starts a new one at PATH. A
-// message that is acknowledged is in the new file, or was in the old one before that was renamed, or in both.
-// The old one may end with an unfinished record, which is in the new file as a whole. If a rotation copies the
-// file and then truncates it, messages written in between are lost, as with any program.
+// The file may be renamed or removed at any time; the next commit, or Reopen, starts a new one at
+// PATH. A message that is acknowledged is in the new file, or was in the old one before that was
+// renamed, or in both. The old one may end with an unfinished record, which is in the new file as a
+// whole. If a rotation copies the file and then truncates it, messages written in between are lost,
+// as with any program.
 //
-// One goroutine commits. Handle copies messages to a buffer of limited size, and blocks only while that is
-// full.
+// One goroutine commits. Handle copies messages to a buffer of limited size, and blocks only while
+// that is full.
 package file
 
 import (
@@ -30,8 +31,8 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// Kind is file:PATH. The default is one worker, because a second one gains nothing and loses the order of
-// arrival.
+// Kind is file:PATH. The default is one worker, because a second one gains nothing and loses the
+// order of arrival.
 var Kind = sink.Kind{
 	Schemes:     []string{"file"},
 	Form:        "file:PATH",
@@ -57,10 +58,10 @@ var Kind = sink.Kind{
 	},
 }
 
-// fileSink appends to a file by group commit. Workers copy messages to the group that is filling. The commit
-// goroutine swaps it for an empty one, makes it durable and resolves its messages. So one fsync serves all
-// messages that arrived during the one before. Messages are in the file in the order in which workers copied
-// them; with one worker, that is the order of arrival.
+// fileSink appends to a file by group commit. Workers copy messages to the group that is filling.
+// The commit goroutine swaps it for an empty one, makes it durable and resolves its messages. So
+// one fsync serves all messages that arrived during the one before. Messages are in the file in the
+// order in which workers copied them; with one worker, that is the order of arrival.
 //
 //	newFile opens the file and starts the commit goroutine.
 //	Close stops it; messages that are not durable by then stay unresolved. If the disk does not
@@ -119,8 +120,8 @@ func (s *fileSink) Ready() error {
 	return s.down
 }
 
-// Close implements [worker.Sink]. A write or fsync that hangs cannot be interrupted; Close does not wait for
-// it for longer than Config.CloseTimeout.
+// Close implements [worker.Sink]. A write or fsync that hangs cannot be interrupted; Close does not
+// wait for it for longer than Config.CloseTimeout.
 func (s *fileSink) Close() error {
 	s.stop()
 	timeout := time.NewTimer(s.cfg.CloseTimeout)
@@ -236,7 +237,8 @@ func (s *fileSink) swap(empty *group) *group {
 	return full
 }
 
-// commit makes a group durable, however long that takes. It returns false if the sink was closed before.
+// commit makes a group durable, however long that takes. It returns false if the sink was closed
+// before.
 func (s *fileSink) commit(g *group) bool {
 	var since time.Time
 	_, err := backoff.Retry(s.ctx,

@@ -11,10 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
@@ -217,8 +216,8 @@ func (f faultFile) Truncate(size int64) error {
 	return f.osFile.Truncate(size)
 }
 
-// TestFileWaitsFaultsOut: while an operation fails, no message is done, Ready returns why, and the sink tries again and
-// logs it once. Afterwards, the file has every message once.
+// TestFileWaitsFaultsOut: while an operation fails, no message is done, Ready returns why, and the
+// sink tries again and logs it once. Afterwards, the file has every message once.
 func TestFileWaitsFaultsOut(t *testing.T) {
 	for _, bad := range []string{"write", "sync", "write truncate", "sync truncate", "write open", "names"} {
 		t.Run(bad, func(t *testing.T) {
@@ -276,8 +275,8 @@ func TestFileWaitsFaultsOut(t *testing.T) {
 	}
 }
 
-// TestFileFullBufferBlocksUntilTheEnd: a worker that waits for the buffer stops when the workers end. Its messages are
-// neither done nor refused.
+// TestFileFullBufferBlocksUntilTheEnd: a worker that waits for the buffer stops when the workers
+// end. Its messages are neither done nor refused.
 func TestFileFullBufferBlocksUntilTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
@@ -321,8 +320,8 @@ func TestFileLongMessageWaitsAlone(t *testing.T) {
 	}
 }
 
-// TestFileIsRotatedWithAnUnfinishedEnd: if the file is renamed while its unfinished end cannot be truncated, it stays as it
-// is, and that is logged.
+// TestFileIsRotatedWithAnUnfinishedEnd: if the file is renamed while its unfinished end cannot be
+// truncated, it stays as it is, and that is logged.
 func TestFileIsRotatedWithAnUnfinishedEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d, log := new(faultDisk), new(testkit.Log)
@@ -408,7 +407,8 @@ func TestFileAtTheSizeLimit(t *testing.T) {
 	})
 }
 
-// TestFileOnAFullDisk: the disk is a small tmpfs in a mount namespace of the test's own, which ends with the process.
+// TestFileOnAFullDisk: the disk is a small tmpfs in a mount namespace of the test's own, which ends
+// with the process.
 func TestFileOnAFullDisk(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t)

@@ -11,9 +11,9 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// A killed process, or a crash, can leave an unfinished record at the end of the file. Opening the file
-// repairs that, and deletes nothing: a line gets its LF; a frame, behind which no other could be found, is
-// moved to a file of its own.
+// A killed process, or a crash, can leave an unfinished record at the end of the file. Opening the
+// file repairs that, and deletes nothing: a line gets its LF; a frame, behind which no other could
+// be found, is moved to a file of its own.
 
 // walkBuffer is the size of a read when frames are walked, in bytes.
 const walkBuffer = 64 << 10
@@ -58,8 +58,8 @@ func (l *recordFile) mend() error {
 	if err != nil {
 		return err
 	}
-	// Also if there was nothing to repair: an earlier process may have written or truncated the file
-	// without syncing it.
+	// Also if there was nothing to repair: an earlier process may have written or truncated the
+	// file without syncing it.
 	if err := l.f.Sync(); err != nil {
 		return err
 	}
@@ -71,8 +71,8 @@ func (l *recordFile) mend() error {
 	return nil
 }
 
-// mendLines ends an unfinished last line. The file is dirty from then until it is synced. report logs what was
-// done.
+// mendLines ends an unfinished last line. The file is dirty from then until it is synced. report
+// logs what was done.
 func (l *recordFile) mendLines() (report func(), err error) {
 	report = func() {}
 	framed, err := holdsFrames(l.f, l.size)
@@ -105,8 +105,8 @@ func (l *recordFile) mendLines() (report func(), err error) {
 	}, nil
 }
 
-// mendFrames moves an unfinished last frame to a file of its own. The file is dirty from then until it is
-// synced. report logs what was done.
+// mendFrames moves an unfinished last frame to a file of its own. The file is dirty from then until
+// it is synced. report logs what was done.
 func (l *recordFile) mendFrames() (report func(), err error) {
 	report = func() {}
 	end, err := l.walk()
@@ -127,8 +127,8 @@ func (l *recordFile) mendFrames() (report func(), err error) {
 	}, nil
 }
 
-// walk returns the offset after the last whole frame. If the bytes after it cannot be the beginning of a frame,
-// it returns an error: in a file with another framing, all bytes would be "unfinished".
+// walk returns the offset after the last whole frame. If the bytes after it cannot be the beginning
+// of a frame, it returns an error: in a file with another framing, all bytes would be "unfinished".
 func (l *recordFile) walk() (end int64, err error) {
 	if l.size > worker.MaxMessage {
 		l.log.Info("looking through the frames of the sink's file", "path", l.path, "bytes", l.size)
@@ -158,7 +158,8 @@ func (l *recordFile) walk() (end int64, err error) {
 	return w.end, nil
 }
 
-// frameWalk finds one frame of frame.Length after the other, reading little more than their headers.
+// frameWalk finds one frame of frame.Length after the other, reading little more than their
+// headers.
 //
 // Invariant: buf has the bytes of r from offset at.
 type frameWalk struct {
@@ -173,8 +174,8 @@ type frameWalk struct {
 	at  int64
 }
 
-// next finds the next frame. It returns false if no whole one follows; header then has the bytes of its header
-// that exist.
+// next finds the next frame. It returns false if no whole one follows; header then has the bytes of
+// its header that exist.
 func (w *frameWalk) next() (bool, error) {
 	if err := w.read(); err != nil {
 		return false, err
@@ -207,8 +208,9 @@ func (w *frameWalk) read() error {
 	return nil
 }
 
-// foreign reports whether the bytes after the last whole frame cannot be the beginning of one: their length
-// field is text, which as a length is 150 MB or more, or it is above any message's length.
+// foreign reports whether the bytes after the last whole frame cannot be the beginning of one:
+// their length field is text, which as a length is 150 MB or more, or it is above any message's
+// length.
 func (w *frameWalk) foreign() bool {
 	if len(w.header) == 0 {
 		return false
@@ -224,9 +226,9 @@ func (w *frameWalk) foreign() bool {
 	return true
 }
 
-// holdsFrames reports whether a file consists of frames of frame.Length up to its last byte, not all of them
-// empty. In a file of other records, it stops at the first impossible length, which is the first one if the
-// file begins with text.
+// holdsFrames reports whether a file consists of frames of frame.Length up to its last byte, not
+// all of them empty. In a file of other records, it stops at the first impossible length, which is
+// the first one if the file begins with text.
 func holdsFrames(r io.ReaderAt, size int64) (bool, error) {
 	w := frameWalk{r: r, size: size}
 	filled := false

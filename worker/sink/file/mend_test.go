@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
@@ -86,8 +85,8 @@ func TestFileIsMendedWhenOpened(t *testing.T) {
 	}
 }
 
-// TestFrameIsSetAsideUnderAFreeName: earlier files with unfinished frames are not overwritten, and a link with such a name
-// is not followed.
+// TestFrameIsSetAsideUnderAFreeName: earlier files with unfinished frames are not overwritten, and
+// a link with such a name is not followed.
 func TestFrameIsSetAsideUnderAFreeName(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
@@ -124,7 +123,8 @@ func TestFrameIsSetAsideUnderAFreeName(t *testing.T) {
 	}
 }
 
-// TestFileOfAnotherFramingIsRefused: a file with another framing is not changed, because a repair would destroy it.
+// TestFileOfAnotherFramingIsRefused: a file with another framing is not changed, because a repair
+// would destroy it.
 func TestFileOfAnotherFramingIsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ query, before, where string }{
 		"lines as frames":             {"?frame=length", "some line\nanother", "byte 0"},
@@ -154,8 +154,8 @@ func TestFileOfAnotherFramingIsRefused(t *testing.T) {
 	}
 }
 
-// hugeFile is a file of frames of 1 GiB each, and the beginning of one more. It has contents for the headers and the end
-// only.
+// hugeFile is a file of frames of 1 GiB each, and the beginning of one more. It has contents for
+// the headers and the end only.
 type hugeFile struct {
 	frames int64
 	read   int64
@@ -174,7 +174,8 @@ func (f *hugeFile) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// TestWalkIsBounded: walking a file of any size takes little memory, and reads little more than the headers.
+// TestWalkIsBounded: walking a file of any size takes little memory, and reads little more than the
+// headers.
 func TestWalkIsBounded(t *testing.T) {
 	f := &hugeFile{frames: 3000}
 	var before, after runtime.MemStats
@@ -212,7 +213,8 @@ func TestWalkPassesReadErrorsOn(t *testing.T) {
 	}
 }
 
-// TestFileThatCannotBeMendedIsAnError: a file that cannot be repaired is not opened; later, once it can be, it is.
+// TestFileThatCannotBeMendedIsAnError: a file that cannot be repaired is not opened; later, once it
+// can be, it is.
 func TestFileThatCannotBeMendedIsAnError(t *testing.T) {
 	for _, op := range []string{"write", "sync", "setAside", "truncate"} {
 		t.Run(op, func(t *testing.T) {
@@ -243,8 +245,8 @@ func TestFileThatCannotBeMendedIsAnError(t *testing.T) {
 	}
 }
 
-// TestFramesAreLookedThroughOnce: after a failed write, every retry opens the file again. Its frames are not walked again,
-// which may take long, unless another process has changed it.
+// TestFramesAreLookedThroughOnce: after a failed write, every retry opens the file again. Its
+// frames are not walked again, which may take long, unless another process has changed it.
 func TestFramesAreLookedThroughOnce(t *testing.T) {
 	for _, changed := range []bool{false, true} {
 		path := filepath.Join(t.TempDir(), "out")

@@ -10,9 +10,9 @@ import (
 
 var errFault = errors.New("input/output error")
 
-// modelDisk is a disk with one path and a page cache with pages of one byte. It behaves as Linux in the worst case: a
-// failed fsync may have written any of the dirty bytes, and marks all of them as clean. A rotation may act before every
-// operation.
+// modelDisk is a disk with one path and a page cache with pages of one byte. It behaves as Linux in
+// the worst case: a failed fsync may have written any of the dirty bytes, and marks all of them as
+// clean. A rotation may act before every operation.
 type modelDisk struct {
 	t       *rapid.T
 	now     *inode // what the path names; nil: nothing

@@ -10,11 +10,12 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// recordFile is a file to which records are appended durably, all of them or none. One goroutine uses it.
+// recordFile is a file to which records are appended durably, all of them or none. One goroutine
+// uses it.
 //
-// Invariant: while dirty is false, the file has whole records only, and those of this recordFile are durable;
-// other processes may have written anything. While dirty is true, the bytes past size are garbage, and must
-// be truncated before the next append.
+// Invariant: while dirty is false, the file has whole records only, and those of this recordFile
+// are durable; other processes may have written anything. While dirty is true, the bytes past size
+// are garbage, and must be truncated before the next append.
 type recordFile struct {
 	path    string
 	framing frame.Framing
@@ -31,8 +32,8 @@ type recordFile struct {
 	whole fileState
 }
 
-// disk is the file system, and file an open file, as recordFile needs them. Tests have versions with
-// faults.
+// disk is the file system, and file an open file, as recordFile needs them. Tests have versions
+// with faults.
 type disk interface {
 	// open opens path for reading and appending, creates it if it does not exist, locks it, and
 	// makes its name durable. After that, path still named the file.
@@ -59,21 +60,23 @@ type fileState struct {
 	size, ctime int64
 }
 
-// maxMoves is how often in a row the file may be renamed during one append or open before that fails.
+// maxMoves is how often in a row the file may be renamed during one append or open before that
+// fails.
 const maxMoves = 8
 
 // errMoving is the error when the file was renamed or replaced maxMoves times.
 var errMoving = errors.New("is moved or replaced faster than it can be written to")
 
-// append writes records, and returns nil once they are durable in the file that path names. After an error,
-// none of them counts, and the caller tries again.
+// append writes records, and returns nil once they are durable in the file that path names. After
+// an error, none of them counts, and the caller tries again.
 //
-// A rotation renames the file, reads it to its end and removes it. Records written before the rename are
-// read. Those written after it may be too late for the reader, so they are written to the next file as well:
-// they were in time only if path still names the file after the write. At worst, records are in both files.
+// A rotation renames the file, reads it to its end and removes it. Records written before the
+// rename are read. Those written after it may be too late for the reader, so they are written to
+// the next file as well: they were in time only if path still names the file after the write. At
+// worst, records are in both files.
 //
-// It uses fsync, as the external contract promises. fdatasync would save nothing: every append changes the
-// file's size, which fdatasync writes as well.
+// It uses fsync, as the external contract promises. fdatasync would save nothing: every append
+// changes the file's size, which fdatasync writes as well.
 func (l *recordFile) append(data []byte) error {
 	for range maxMoves {
 		if err := l.prepare(); err != nil {
@@ -82,8 +85,8 @@ func (l *recordFile) append(data []byte) error {
 		kept, err := l.write(data)
 		if err != nil {
 			l.dirty = true
-			// At once, so that readers do not see records that will be written again. If it
-			// fails, the next append begins with it.
+			// At once, so that readers do not see records that will be written again.
+			// If it fails, the next append begins with it.
 			_ = l.cutBack()
 			return err
 		}
@@ -129,8 +132,8 @@ func (l *recordFile) kept(n int64) (bool, error) {
 	return false, nil
 }
 
-// prepare opens the file if path names another one by now, and repairs it. Afterwards, it has whole records
-// only, and size is its size.
+// prepare opens the file if path names another one by now, and repairs it. Afterwards, it has whole
+// records only, and size is its size.
 func (l *recordFile) prepare() error {
 	if l.f != nil && l.dirty {
 		if err := l.cutBack(); err != nil {
@@ -147,8 +150,8 @@ func (l *recordFile) prepare() error {
 			return err
 		}
 		if !named {
-			// Rotated, and its records are safe; or deleted, and further records would be
-			// lost in it.
+			// Rotated, and its records are safe; or deleted, and further records would
+			// be lost in it.
 			l.log.Info("sink file was moved or removed; starting another", "path", l.path)
 			l.close()
 		}
@@ -156,8 +159,8 @@ func (l *recordFile) prepare() error {
 	if l.f == nil {
 		return l.open()
 	}
-	// Each time, because another process may have truncated the file to 0. To truncate it to its
-	// old size would then fill it with zeros.
+	// Each time, because another process may have truncated the file to 0. To truncate it to
+	// its old size would then fill it with zeros.
 	st, err := l.f.state()
 	if err != nil {
 		return err
@@ -171,10 +174,10 @@ func (l *recordFile) prepare() error {
 	return nil
 }
 
-// cutBack truncates the file to size, durably, and closes it. Durably, because after a crash the next records
-// must not be mixed with garbage. It closes the file, because after a failed fsync the kernel may mark pages
-// as clean that never reached the disk (PostgreSQL's "fsyncgate"): what this descriptor reports is not
-// reliable.
+// cutBack truncates the file to size, durably, and closes it. Durably, because after a crash the
+// next records must not be mixed with garbage. It closes the file, because after a failed fsync the
+// kernel may mark pages as clean that never reached the disk (PostgreSQL's "fsyncgate"): what this
+// descriptor reports is not reliable.
 func (l *recordFile) cutBack() error {
 	st, err := l.f.state()
 	if err == nil && st.size > l.size {
@@ -194,7 +197,8 @@ func (l *recordFile) cutBack() error {
 	return nil
 }
 
-// reopen opens the file that path names, if it is another one by now. After an error nothing has changed.
+// reopen opens the file that path names, if it is another one by now. After an error nothing has
+// changed.
 func (l *recordFile) reopen() error {
 	if l.f == nil || l.dirty {
 		return l.prepare()

@@ -28,9 +28,10 @@ type world struct {
 	next    int
 }
 
-// TestRecordFileLosesNothing: records that append has reported as durable are still there, at least once and in order,
-// after any faults, crashes and rotations: a rotation has read them, or they are in the file. Other than that, there
-// are only remains of records that were being written at a crash. Opening the file deletes nothing.
+// TestRecordFileLosesNothing: records that append has reported as durable are still there, at least
+// once and in order, after any faults, crashes and rotations: a rotation has read them, or they are
+// in the file. Other than that, there are only remains of records that were being written at a
+// crash. Opening the file deletes nothing.
 func TestRecordFileLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{
@@ -54,7 +55,8 @@ func TestRecordFileLosesNothing(t *testing.T) {
 	})
 }
 
-// reboot crashes, and opens the file without further faults. Bytes that are no record any more must still be somewhere.
+// reboot crashes, and opens the file without further faults. Bytes that are no record any more must
+// still be somewhere.
 func (w *world) reboot() {
 	w.d.faults, w.d.rotates = false, false
 	w.d.crash()
@@ -113,8 +115,8 @@ func (w *world) append() {
 		w.written[r] = true
 		data = append(data, r...)
 	}
-	// If the file is truncated during a write that fails, an incomplete record remains, which looks like a
-	// bug.
+	// If the file is truncated during a write that fails, an incomplete record remains, which
+	// looks like a bug.
 	w.d.empties = rapid.Bool().Draw(w.t, "the rotation empties")
 	w.d.faults = !w.d.empties
 	defer func() { w.d.empties, w.d.faults = false, true }()

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
@@ -73,8 +72,8 @@ func TestReopenFails(t *testing.T) {
 	}
 }
 
-// TestHungDisk: a disk that does not respond blocks neither Reopen nor Close. Messages that may not be on it are reported,
-// and not done.
+// TestHungDisk: a disk that does not respond blocks neither Reopen nor Close. Messages that may not
+// be on it are reported, and not done.
 func TestHungDisk(t *testing.T) {
 	for _, op := range []string{"write", "sync", "names"} {
 		t.Run(op, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
@@ -48,8 +47,8 @@ func TestFileFollowsRotation(t *testing.T) {
 	}
 }
 
-// rotations are the ways of other processes to rotate the file, in steps between which the sink may act. Each step returns
-// what it has read.
+// rotations are the ways of other processes to rotate the file, in steps between which the sink may
+// act. Each step returns what it has read.
 var rotations = map[string][]func(path string) (string, error){
 	"rename, read, remove": {
 		func(path string) (string, error) { return "", os.Rename(path, path+".1") },
@@ -94,8 +93,8 @@ func rename(path, to string) (string, error) {
 	return take(to)
 }
 
-// TestFileLosesNothingToARotation: however the steps of a rotation and the operations of a commit interleave, acknowledged
-// messages were read by the rotation or are in the file.
+// TestFileLosesNothingToARotation: however the steps of a rotation and the operations of a commit
+// interleave, acknowledged messages were read by the rotation or are in the file.
 func TestFileLosesNothingToARotation(t *testing.T) {
 	for name, steps := range rotations {
 		t.Run(name, func(t *testing.T) {
@@ -113,8 +112,8 @@ func TestFileLosesNothingToARotation(t *testing.T) {
 	}
 }
 
-// rotateAt commits a message. It runs the steps before operation at of the commit, and then every gap operations. It returns
-// the number of operations.
+// rotateAt commits a message. It runs the steps before operation at of the commit, and then every
+// gap operations. It returns the number of operations.
 func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (ops int) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "out")
@@ -164,7 +163,8 @@ func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (
 	return ops
 }
 
-// TestFileIsEmptiedDuringACommit: if the file is truncated to 0 during a commit, the messages are written again.
+// TestFileIsEmptiedDuringACommit: if the file is truncated to 0 during a commit, the messages are
+// written again.
 func TestFileIsEmptiedDuringACommit(t *testing.T) {
 	for _, op := range []string{"write", "sync", "names", "state"} {
 		t.Run(op, func(t *testing.T) {
@@ -199,8 +199,8 @@ func TestFileIsEmptiedDuringACommit(t *testing.T) {
 	}
 }
 
-// TestFileIsCutByOthers: if another process truncates the file in the middle of a line, that is repaired before the next
-// write.
+// TestFileIsCutByOthers: if another process truncates the file in the middle of a line, that is
+// repaired before the next write.
 func TestFileIsCutByOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
@@ -218,8 +218,8 @@ func TestFileIsCutByOthers(t *testing.T) {
 	}
 }
 
-// TestFileMovesWithoutEnd: if the file is renamed again and again, the append fails, so that the sink reports it and can be
-// closed.
+// TestFileMovesWithoutEnd: if the file is renamed again and again, the append fails, so that the
+// sink reports it and can be closed.
 func TestFileMovesWithoutEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)

@@ -1,4 +1,5 @@
-// Package frame has the formats in which sinks write one message after another to a stream or a file.
+// Package frame has the formats in which sinks write one message after another to a stream or a
+// file.
 package frame
 
 import (
@@ -12,7 +13,8 @@ import (
 	"feedgate/worker/sink"
 )
 
-// Framing is the format of a message in a stream, ?frame= in a URL. A message in its format is a record.
+// Framing is the format of a message in a stream, ?frame= in a URL. A message in its format is a
+// record.
 type Framing uint8
 
 const (
@@ -64,8 +66,8 @@ func (f Framing) Append(dst []byte, m worker.Message) []byte {
 	}
 }
 
-// appendJSON appends a message as a line of JSON. Data that are not UTF-8 cannot be a JSON string; they are
-// in data64 instead, as base64 (RFC 4648, section 4).
+// appendJSON appends a message as a line of JSON. Data that are not UTF-8 cannot be a JSON string;
+// they are in data64 instead, as base64 (RFC 4648, section 4).
 func appendJSON(dst []byte, m worker.Message) []byte {
 	dst = append(dst, `{"seq":`...)
 	dst = strconv.AppendUint(dst, m.Seq, 10)
@@ -80,9 +82,9 @@ func appendJSON(dst []byte, m worker.Message) []byte {
 	return append(dst, "\"}\n"...)
 }
 
-// appendID appends the member with the message's ID, without the closing quote. An ID that is not UTF-8 is
-// in id64, because replacing bytes could make two IDs equal. The member is first made behind the raw ID, which
-// it then overwrites.
+// appendID appends the member with the message's ID, without the closing quote. An ID that is not
+// UTF-8 is in id64, because replacing bytes could make two IDs equal. The member is first made
+// behind the raw ID, which it then overwrites.
 func appendID(dst []byte, m worker.Message) []byte {
 	start := len(dst)
 	dst = m.AppendID(dst)
@@ -100,8 +102,8 @@ func appendID(dst []byte, m worker.Message) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendEscaped appends the inside of a JSON string; s is UTF-8. Beyond RFC 8259, section 7, it escapes
-// U+0085, U+2028 and U+2029, which some readers take for the end of a line.
+// appendEscaped appends the inside of a JSON string; s is UTF-8. Beyond RFC 8259, section 7, it
+// escapes U+0085, U+2028 and U+2029, which some readers take for the end of a line.
 func appendEscaped(dst, s []byte) []byte {
 	clean := 0 // s[clean:i] needs no escape
 	for i := 0; i < len(s); {

@@ -8,11 +8,10 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"feedgate/worker/selector"
-
 	"pgregory.net/rapid"
 
 	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
 // jsonRecord is a line of ?frame=json as a reader decodes it.

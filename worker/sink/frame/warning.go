@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// LFWarning logs a warning, once per sink, if a message contains LF and so becomes several lines. Workers
-// look for LF; the goroutine that writes logs the warning, because a log may block.
+// LFWarning logs a warning, once per sink, if a message contains LF and so becomes several lines.
+// Workers look for LF; the goroutine that writes logs the warning, because a log may block.
 type LFWarning struct {
 	Off    bool // the framing is not Line
 	seen   atomic.Bool
@@ -21,8 +21,8 @@ func (w *LFWarning) Look(data []byte) {
 	}
 }
 
-// LogOnce logs the warning, if a message with LF was seen and it was not logged yet. Only the goroutine that
-// writes may call it.
+// LogOnce logs the warning, if a message with LF was seen and it was not logged yet. Only the
+// goroutine that writes may call it.
 func (w *LFWarning) LogOnce(log *slog.Logger) {
 	if !w.logged && w.seen.Load() {
 		w.logged = true

@@ -34,23 +34,24 @@ var errAgain = errors.New("no reason given")
 // Done: the server has confirmed that it has the message. It is acknowledged at once.
 func Done() Outcome { return Outcome{kind: done} }
 
-// Again: the server cannot take the message now. It is sent again after the backoff, or after the wait
-// that the server asks for if that is longer, up to --reconnect-max. Until then its batch counts as one
-// of Config.Outstanding. err is the reason, for the log and /ready.
+// Again: the server cannot take the message now. It is sent again after the backoff, or after the
+// wait that the server asks for if that is longer, up to --reconnect-max. Until then its batch
+// counts as one of Config.Outstanding. err is the reason, for the log and /ready.
 func Again(after time.Duration, err error) Outcome {
 	return Outcome{kind: again, after: after, err: err}
 }
 
-// Refused: the server will never take this message, because of the message itself. It is refused with
-// the code.
+// Refused: the server will never take this message, because of the message itself. It is refused
+// with the code.
 func Refused(code worker.Code) Outcome { return Outcome{kind: refused, code: code} }
 
-// Unfit: the sink itself cannot send the message, such as one with a line feed where lines are sent. It
-// is refused with the code. Unlike Refused, it is no evidence that the settings are wrong.
+// Unfit: the sink itself cannot send the message, such as one with a line feed where lines are
+// sent. It is refused with the code. Unlike Refused, it is no evidence that the settings are wrong.
 func Unfit(code worker.Code) Outcome { return Outcome{kind: unfit, code: code} }
 
-// Denied: the server takes no message at all from this sink, such as with a wrong password. If it has
-// never accepted one, the settings are wrong, and the sink fails with err. Otherwise, it is Again(0, err).
+// Denied: the server takes no message at all from this sink, such as with a wrong password. If it
+// has never accepted one, the settings are wrong, and the sink fails with err. Otherwise, it is
+// Again(0, err).
 func Denied(err error) Outcome { return Outcome{kind: denied, err: err} }
 
 // entry is a message that the handler has deferred.
@@ -60,7 +61,8 @@ type entry struct {
 	queue *keyQueue // nil: unordered
 }
 
-// Batch is messages that are sent together. The client may use it until every message has an outcome.
+// Batch is messages that are sent together. The client may use it until every message has an
+// outcome.
 type Batch struct {
 	// ID numbers the batches of a worker, from 1. A batch that is sent again keeps its ID if it
 	// has the same messages, those that are unfit excepted. One without messages that are done
@@ -99,8 +101,8 @@ func (b *Batch) Len() int { return len(b.entries) }
 // At returns the i-th message. It is valid until it has an outcome.
 func (b *Batch) At(i int) worker.Message { return b.entries[i].m }
 
-// Key returns the key of the i-th message as a number, as Config.KeyFunc returns it, or the hash of what
-// Config.Key picks; 0 without keys. It is valid until the message has an outcome.
+// Key returns the key of the i-th message as a number, as Config.KeyFunc returns it, or the hash of
+// what Config.Key picks; 0 without keys. It is valid until the message has an outcome.
 func (b *Batch) Key(i int) uint64 {
 	if b.entries[i].queue == nil {
 		return 0
@@ -108,8 +110,8 @@ func (b *Batch) Key(i int) uint64 {
 	return b.entries[i].queue.key
 }
 
-// Resolve sets the outcome of the n messages from the i-th on. Any goroutine may call it, during Send or
-// later, in any order. A message gets one outcome per attempt: a second one panics.
+// Resolve sets the outcome of the n messages from the i-th on. Any goroutine may call it, during
+// Send or later, in any order. A message gets one outcome per attempt: a second one panics.
 func (b *Batch) Resolve(i, n int, o Outcome) {
 	b.record(o)
 	b.h.mu.Lock()
@@ -125,9 +127,9 @@ func (b *Batch) ResolveAll(o Outcome) {
 	b.resolveRest(o)
 }
 
-// Split is for a batch that the server refuses as a whole because of some of its messages. Those without
-// an outcome, and those that are to be sent again, are sent in two halves, one after the other, and so
-// on, down to single messages. One that is refused alone is refused with the code.
+// Split is for a batch that the server refuses as a whole because of some of its messages. Those
+// without an outcome, and those that are to be sent again, are sent in two halves, one after the
+// other, and so on, down to single messages. One that is refused alone is refused with the code.
 func (b *Batch) Split(code worker.Code) {
 	b.h.mu.Lock()
 	defer b.h.mu.Unlock()
@@ -188,8 +190,8 @@ type result struct {
 	unfit    []refusal
 }
 
-// result sums up an attempt that has ended. after is the longest wait, and why the first reason, of the
-// messages that are to be sent again. The lock is held.
+// result sums up an attempt that has ended. after is the longest wait, and why the first reason, of
+// the messages that are to be sent again. The lock is held.
 func (b *Batch) result() (r result) {
 	var left []entry
 	halves := false

@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// ErrDenied is for Config.Connect: an error that wraps it means that the settings are wrong, such as a
-// topic that does not exist or may not be used. Connect is not called again, and the sink fails.
+// ErrDenied is for Config.Connect: an error that wraps it means that the settings are wrong, such
+// as a topic that does not exist or may not be used. Connect is not called again, and the sink
+// fails.
 var ErrDenied = errors.New("denied")
 
 // errConnecting is the reason not to be ready until Connect has returned once.
 var errConnecting = errors.New("not connected to the sink's server yet")
 
-// Start implements Start of [sink.Sink]: it calls Config.Connect, and waits for its result or for the end
-// of ctx. A server that cannot be reached is tried again in the background, and is no error. An
-// [ErrDenied] is returned.
+// Start implements Start of [sink.Sink]: it calls Config.Connect, and waits for its result or for
+// the end of ctx. A server that cannot be reached is tried again in the background, and is no
+// error. An [ErrDenied] is returned.
 func (s *Sink) Start(ctx context.Context, _ int) error {
 	s.connectOnce.Do(s.connect)
 	select {
@@ -30,8 +31,8 @@ func (s *Sink) Start(ctx context.Context, _ int) error {
 	return nil
 }
 
-// connect starts the goroutine that calls Config.Connect, if there is one. The senders wait until that
-// has succeeded.
+// connect starts the goroutine that calls Config.Connect, if there is one. The senders wait until
+// that has succeeded.
 func (s *Sink) connect() {
 	if s.cfg.Connect == nil {
 		s.connected.Store(true)
@@ -95,8 +96,9 @@ func (s *Sink) setUnreachable(err error) {
 	s.unreachable = err
 }
 
-// SetDown sets why a worker's client has no connection; nil as soon as it has one again. Until then, the
-// sink is not ready, also while there are no messages. Clients call it, from any goroutine.
+// SetDown sets why a worker's client has no connection; nil as soon as it has one again. Until
+// then, the sink is not ready, also while there are no messages. Clients call it, from any
+// goroutine.
 func (s *Sink) SetDown(worker int, why error) {
 	s.mu.Lock()
 	_, was := s.down[worker]

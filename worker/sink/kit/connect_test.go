@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
@@ -26,8 +25,8 @@ func (c connection) connect(ctx context.Context) error {
 	}
 }
 
-// TestUnreachableAtTheStart: until the server can be reached, the sink is not ready and sends nothing.
-// Start does not wait for that.
+// TestUnreachableAtTheStart: until the server can be reached, the sink is not ready and sends
+// nothing. Start does not wait for that.
 func TestUnreachableAtTheStart(t *testing.T) {
 	c := connection{make(chan error)}
 	s, log := new(server), new(testkit.Log)
@@ -57,8 +56,8 @@ func TestUnreachableAtTheStart(t *testing.T) {
 	}
 }
 
-// TestDeniedAtTheStart: wrong settings make Start fail, with an error that names the flag; if Start has
-// returned before, the sink fails.
+// TestDeniedAtTheStart: wrong settings make Start fail, with an error that names the flag; if Start
+// has returned before, the sink fails.
 func TestDeniedAtTheStart(t *testing.T) {
 	denied := fmt.Errorf("%w: no such topic", ErrDenied)
 	c := connection{make(chan error, 2)}
@@ -99,7 +98,8 @@ func TestStartIsEnded(t *testing.T) {
 	}
 }
 
-// TestLostConnection: the sink is not ready while a client has no connection, also if no message fails.
+// TestLostConnection: the sink is not ready while a client has no connection, also if no message
+// fails.
 func TestLostConnection(t *testing.T) {
 	log := new(testkit.Log)
 	k := open(t, new(server), Config{}, sink.Config{Log: log.Logger()})

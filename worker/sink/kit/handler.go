@@ -6,13 +6,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"feedgate/worker/selector"
-
 	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
-// handler is one worker's handler. It queues the worker's messages; its senders claim them, send them,
-// and send again what failed.
+// handler is one worker's handler. It queues the worker's messages; its senders claim them, send
+// them, and send again what failed.
 //
 //	newHandler starts the senders.
 //	Handle queues, and never blocks.
@@ -150,8 +149,8 @@ func (h *handler) watch() {
 	h.changed.Broadcast()
 }
 
-// resolve resolves messages, those with consecutive IDs together, and ends the claims of keys without
-// further messages in progress. The lock is held.
+// resolve resolves messages, those with consecutive IDs together, and ends the claims of keys
+// without further messages in progress. The lock is held.
 func (h *handler) resolve(all []entry, code worker.Code) {
 	if h.closed {
 		return
@@ -174,8 +173,8 @@ func (h *handler) resolve(all []entry, code worker.Code) {
 	}
 }
 
-// setDown records why a claim waits to be sent again; nil: it does not. It reports whether the claim
-// waited before.
+// setDown records why a claim waits to be sent again; nil: it does not. It reports whether the
+// claim waited before.
 func (h *handler) setDown(c *claim, why error) (was bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -26,8 +26,8 @@ func (q *fifo[T]) drop(n int) {
 // keyQueue holds the messages of a key that no sender has, in order. While a sender has some of the
 // key's messages, the queue is claimed, and the others wait until all of those are resolved.
 //
-// Invariant: a queue is in keyQueues.ready, once, exactly if it is not claimed and has messages; one
-// that is neither claimed nor has messages is not in keyQueues.byKey.
+// Invariant: a queue is in keyQueues.ready, once, exactly if it is not claimed and has messages;
+// one that is neither claimed nor has messages is not in keyQueues.byKey.
 type keyQueue struct {
 	key      uint64
 	claimed  bool
@@ -124,8 +124,8 @@ func (q *keyQueues) claim(cfg *Config) (all []entry) {
 	return all
 }
 
-// resolved records that a sender's message is resolved. After the last one of its key, the queue is no
-// longer claimed; it reports whether messages became ready to be sent.
+// resolved records that a sender's message is resolved. After the last one of its key, the queue is
+// no longer claimed; it reports whether messages became ready to be sent.
 func (q *keyQueues) resolved(e *entry) (ready bool) {
 	at := e.queue
 	if at == nil {

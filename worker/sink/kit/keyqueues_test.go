@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/selector"
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
@@ -27,7 +26,8 @@ func TestOrderByKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := new(server)
 			s.answer = func(_ context.Context, b *Batch) {
-				// Of each key, the server stores the first messages of the batch and fails the others.
+				// Of each key, the server stores the first messages of the batch
+				// and fails the others.
 				failed := map[uint64]bool{}
 				if rand.IntN(4) == 0 {
 					b.ResolveAll(Again(0, errAway))
@@ -79,8 +79,8 @@ func TestOrderByKey(t *testing.T) {
 	}
 }
 
-// TestSlowKeyBlocksNoOther: a key is free once its messages are done, whatever the others of the batch
-// do.
+// TestSlowKeyBlocksNoOther: a key is free once its messages are done, whatever the others of the
+// batch do.
 func TestSlowKeyBlocksNoOther(t *testing.T) {
 	s := new(server)
 	slow := make(chan *Batch, 1)

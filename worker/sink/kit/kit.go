@@ -1,12 +1,12 @@
-// Package kit is for sinks that send messages to a server and learn later, in any order, what the server
-// did with them. It makes batches of the messages that have accumulated, keeps their order, retries, and
-// resolves them.
+// Package kit is for sinks that send messages to a server and learn later, in any order, what the
+// server did with them. It makes batches of the messages that have accumulated, keeps their order,
+// retries, and resolves them.
 //
 // # Writing a sink
 //
-// The Target of a [sink.Kind] opens a [Sink] with [Open]. Config.Open makes a [Client] for each worker.
-// The kit gives the client's Send one batch after another; the client sees to it that every message of a
-// batch gets one outcome:
+// The Target of a [sink.Kind] opens a [Sink] with [Open]. Config.Open makes a [Client] for each
+// worker. The kit gives the client's Send one batch after another; the client sees to it that every
+// message of a batch gets one outcome:
 //
 //	Done()             the server has it: it is acknowledged
 //	Again(after, err)  not now: it is sent again, after the backoff or the wait that the server asks for
@@ -14,8 +14,8 @@
 //	Unfit(code)        the sink itself cannot send it: it is refused
 //	Denied(err)        the server takes no message from this sink: the settings are wrong
 //
-// [Batch.Resolve] sets the outcome of one message or of several, from any goroutine, during Send or after
-// it. For example:
+// [Batch.Resolve] sets the outcome of one message or of several, from any goroutine, during Send or
+// after it. For example:
 //
 //	Kafka      Send produces each record; its promise calls b.Resolve(i, 1, ...).
 //	           KeyFunc returns the partition.
@@ -28,37 +28,37 @@
 //
 // # Wrong settings
 //
-// If the server has never accepted a message, Denied fails the sink, and so does a first batch of which it
-// refuses every message: the process ends with status 1, and nothing is acknowledged. Once it has
-// accepted one, Denied is Again.
+// If the server has never accepted a message, Denied fails the sink, and so does a first batch of
+// which it refuses every message: the process ends with status 1, and nothing is acknowledged. Once
+// it has accepted one, Denied is Again.
 //
 // # Connecting
 //
-// Config.Connect is called before any message is sent. If the server cannot be reached, it is called
-// again, with backoff, until it succeeds; an error with [ErrDenied] fails the sink. A client that loses its
-// connection later calls [Sink.SetDown]. The sink is not ready until Connect has succeeded, while a
-// client is down, and while messages wait to be sent again.
+// Config.Connect is called before any message is sent. If the server cannot be reached, it is
+// called again, with backoff, until it succeeds; an error with [ErrDenied] fails the sink. A client
+// that loses its connection later calls [Sink.SetDown]. The sink is not ready until Connect has
+// succeeded, while a client is down, and while messages wait to be sent again.
 //
 // # Order
 //
-// Messages with the same key are sent in order. Config.Key or Config.KeyFunc makes the key, such as a
-// partition; without them, all messages of a worker have the same key. At most one batch at a time has
-// messages of a key, from its first Send until they are all done or refused, with all retries. So they
-// reach the server in order if the client keeps the order of a batch, and if the server, when it fails a
-// message, stores no later one of the same key and batch. If it may store one, set MaxPerKey to 1. With
-// Unordered there are no keys.
+// Messages with the same key are sent in order. Config.Key or Config.KeyFunc makes the key, such as
+// a partition; without them, all messages of a worker have the same key. At most one batch at a
+// time has messages of a key, from its first Send until they are all done or refused, with all
+// retries. So they reach the server in order if the client keeps the order of a batch, and if the
+// server, when it fails a message, stores no later one of the same key and batch. If it may store
+// one, set MaxPerKey to 1. With Unordered there are no keys.
 //
 // # When a batch is sent
 //
-// As soon as fewer than Config.Outstanding batches of the worker are in progress, with the messages that
-// have accumulated. With Linger, it waits that long for a full batch, unless no more messages can arrive:
-// in a drain, or because the gateway has stopped reading (see Flush of [worker.Hooks]).
+// As soon as fewer than Config.Outstanding batches of the worker are in progress, with the messages
+// that have accumulated. With Linger, it waits that long for a full batch, unless no more messages
+// can arrive: in a drain, or because the gateway has stopped reading (see Flush of [worker.Hooks]).
 //
 // # Memory
 //
-// The kit does not copy messages. A client that does holds at most Outstanding batches of MaxBytes, or of
-// one longer message, for each worker. When the handler is closed, unresolved messages are abandoned, and
-// Client.Close returns only when nothing reads their data any more.
+// The kit does not copy messages. A client that does holds at most Outstanding batches of MaxBytes,
+// or of one longer message, for each worker. When the handler is closed, unresolved messages are
+// abandoned, and Client.Close returns only when nothing reads their data any more.
 package kit
 
 import (
@@ -70,9 +70,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"feedgate/worker/selector"
-
 	"feedgate/worker"
+	"feedgate/worker/selector"
 	"feedgate/worker/sink"
 )
 
@@ -93,10 +92,10 @@ type Config struct {
 	// from 0.
 	Open func(s *Sink, worker int) (Client, error)
 	// Connect finds out whether the server can take messages, as far as that is possible
-	// without sending one. It returns nil if so, an error that wraps [ErrDenied] if the settings
-	// are wrong, or another error if the server cannot be reached; then it is called again. One
-	// goroutine calls it; ctx ends after --connect-timeout. Nil: the sink is connected from the
-	// start.
+	// without sending one. It returns nil if so, an error that wraps [ErrDenied] if the
+	// settings are wrong, or another error if the server cannot be reached; then it is called
+	// again. One goroutine calls it; ctx ends after --connect-timeout. Nil: the sink is
+	// connected from the start.
 	Connect func(ctx context.Context) error
 
 	// MaxMessages and MaxBytes limit a batch; default 1000 messages and 1 MiB. A longer message
@@ -112,8 +111,8 @@ type Config struct {
 	// Key picks the key of a message, often as [sink.Config.Key] does. Nil: see KeyFunc.
 	Key *selector.Selector
 	// KeyFunc returns the key of a message as a number, such as its partition, and takes
-	// precedence over Key. Several workers call it at once. Without both, all messages of a worker
-	// have the same key.
+	// precedence over Key. Several workers call it at once. Without both, all messages of a
+	// worker have the same key.
 	KeyFunc func(m worker.Message) uint64
 	// Unordered: messages are sent in any order; Key and KeyFunc are not used.
 	Unordered bool
@@ -190,8 +189,8 @@ func (s *Sink) Open(c worker.Completer) (worker.Handler, error) {
 	return h, nil
 }
 
-// Ready implements [worker.Sink]. The error says why the server cannot be reached, or why messages are
-// sent again.
+// Ready implements [worker.Sink]. The error says why the server cannot be reached, or why messages
+// are sent again.
 func (s *Sink) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +211,8 @@ func (s *Sink) Ready() error {
 	return nil
 }
 
-// Fail makes the sink fail, and so the process end with status 1. Only the first call has an effect.
+// Fail makes the sink fail, and so the process end with status 1. Only the first call has an
+// effect.
 func (s *Sink) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -226,8 +226,8 @@ func (s *Sink) fail(err error) {
 	}
 }
 
-// Accepted reports whether the server has accepted a message. Until then, a fault that concerns every
-// message shows that the settings are wrong; see [Denied] and Fail.
+// Accepted reports whether the server has accepted a message. Until then, a fault that concerns
+// every message shows that the settings are wrong; see [Denied] and Fail.
 func (s *Sink) Accepted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
@@ -85,8 +84,8 @@ func TestLinger(t *testing.T) {
 	}
 }
 
-// TestNoLingerWhileBlocked: batches are sent at once whenever the gateway is blocked, not only the first
-// time.
+// TestNoLingerWhileBlocked: batches are sent at once whenever the gateway is blocked, not only the
+// first time.
 func TestNoLingerWhileBlocked(t *testing.T) {
 	s := new(server)
 	k := open(t, s, Config{Linger: time.Hour}, sink.Config{})

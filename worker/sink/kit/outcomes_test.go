@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/sink"
 )
 
-// TestDenied: before the server has accepted a message, Denied fails the sink; afterwards, the messages
-// wait.
+// TestDenied: before the server has accepted a message, Denied fails the sink; afterwards, the
+// messages wait.
 func TestDenied(t *testing.T) {
 	away := true
 	s := new(server)
@@ -80,8 +79,8 @@ func TestUnfitFromTheStart(t *testing.T) {
 	g.Stop()
 }
 
-// TestUnfitBesideOthers: a batch keeps its ID without its unfit messages, which the server never gets, and
-// is split without them.
+// TestUnfitBesideOthers: a batch keeps its ID without its unfit messages, which the server never
+// gets, and is split without them.
 func TestUnfitBesideOthers(t *testing.T) {
 	type sending struct {
 		id   uint64
@@ -131,8 +130,8 @@ func TestUnfitBesideOthers(t *testing.T) {
 	}
 }
 
-// TestSplitKeepsTheOrder: messages of a key that are split, and those that are sent again with them, stay
-// in order.
+// TestSplitKeepsTheOrder: messages of a key that are split, and those that are sent again with
+// them, stay in order.
 func TestSplitKeepsTheOrder(t *testing.T) {
 	tries := 0
 	s := new(server)

@@ -6,8 +6,8 @@ import (
 	"feedgate/worker/backoff"
 )
 
-// claim holds the messages that a sender has, in batches that it sends one after the other: several if
-// a batch was split.
+// claim holds the messages that a sender has, in batches that it sends one after the other: several
+// if a batch was split.
 type claim struct {
 	batches  []*Batch  // the next one is last
 	refusals []refusal // kept until the server has accepted a message
@@ -31,7 +31,8 @@ func (h *handler) send() {
 	}
 }
 
-// claim waits for messages that may be sent, and claims them. It returns nil when the handler has ended.
+// claim waits for messages that may be sent, and claims them. It returns nil when the handler has
+// ended.
 func (h *handler) claim() *claim {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -59,8 +60,8 @@ func (h *handler) due() bool {
 		q.waiting >= cfg.MaxMessages || q.bytes >= cfg.MaxBytes || !time.Now().Before(h.lingers))
 }
 
-// attempt sends the claim's next batch once and waits until every message has an outcome. If some are
-// to be sent again, it also waits until that is due. It returns false if the handler has ended.
+// attempt sends the claim's next batch once and waits until every message has an outcome. If some
+// are to be sent again, it also waits until that is due. It returns false if the handler has ended.
 func (h *handler) attempt(c *claim) bool {
 	last := len(c.batches) - 1
 	b := c.batches[last]
@@ -116,9 +117,9 @@ func (h *handler) refuse(c *claim) {
 	c.refusals = c.refusals[:0]
 }
 
-// endClaim ends a claim: refused messages are resolved now at the latest. If the server refused all of
-// the claim, and has never accepted a message, the settings are at fault rather than the messages: the
-// sink fails, and none of them is resolved.
+// endClaim ends a claim: refused messages are resolved now at the latest. If the server refused all
+// of the claim, and has never accepted a message, the settings are at fault rather than the
+// messages: the sink fails, and none of them is resolved.
 func (h *handler) endClaim(c *claim) {
 	if len(c.refusals) > 0 && h.sink.Accepted() {
 		h.accepted.Store(true)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// NoRaceSleep is a value for GORACE: a process under the race detector exits at once, without sleeping for a
-// second.
+// NoRaceSleep is a value for GORACE: a process under the race detector exits at once, without
+// sleeping for a second.
 const NoRaceSleep = "atexit_sleep_ms=0"
 
 // aloneEnv is set in a test that runs in a process of its own.
@@ -17,7 +17,8 @@ const aloneEnv = "FEEDGATE_SINK_TEST_ALONE"
 // Alone reports whether the test runs in a process of its own.
 func Alone() bool { return os.Getenv(aloneEnv) != "" }
 
-// InOwnProcess returns the command that runs the test again, in a process of its own, and its output.
+// InOwnProcess returns the command that runs the test again, in a process of its own, and its
+// output.
 func InOwnProcess(t *testing.T) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	exe, err := os.Executable()

@@ -1,5 +1,5 @@
-// Package sinktest opens sinks in unit tests, with short waits, and checks that they leave nothing behind.
-// Package feedgate/gateway/handlertest gives them messages.
+// Package sinktest opens sinks in unit tests, with short waits, and checks that they leave nothing
+// behind. Package feedgate/gateway/handlertest gives them messages.
 package sinktest
 
 import (
@@ -17,8 +17,8 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// Open opens the sink with this URL. At the end of the test, it closes the sink and fails the test if
-// [VerifyNoLeaks] does. Fake servers of the sink must have been started before.
+// Open opens the sink with this URL. At the end of the test, it closes the sink and fails the test
+// if [VerifyNoLeaks] does. Fake servers of the sink must have been started before.
 func Open(t testing.TB, kind sink.Kind, url string, cfg sink.Config) *sink.Sink {
 	t.Helper()
 	VerifyNoLeaks(t)
@@ -34,7 +34,8 @@ func Open(t testing.TB, kind sink.Kind, url string, cfg sink.Config) *sink.Sink 
 	return s
 }
 
-// Prepare returns cfg with all defaults, those of tests first: the test's log, and waits of milliseconds.
+// Prepare returns cfg with all defaults, those of tests first: the test's log, and waits of
+// milliseconds.
 func Prepare(t testing.TB, cfg sink.Config) *sink.Config {
 	cfg = prepare(t, cfg).WithDefaults()
 	return &cfg
@@ -50,8 +51,8 @@ func prepare(t testing.TB, cfg sink.Config) sink.Config {
 	return cfg
 }
 
-// VerifyNoLeaks fails the test if, at its end, there are more goroutines, open files or child processes than
-// now. It checks after all that is registered with t.Cleanup from now on.
+// VerifyNoLeaks fails the test if, at its end, there are more goroutines, open files or child
+// processes than now. It checks after all that is registered with t.Cleanup from now on.
 func VerifyNoLeaks(t testing.TB) {
 	t.Helper()
 	before, running := OpenFiles(t), goleak.IgnoreCurrent()

@@ -28,9 +28,10 @@ var Kind = sink.Kind{
 	},
 }
 
-// spin burns CPU time by running a loop for a number of rounds rather than by reading a clock: time in which
-// the worker is preempted must not count, and reading the clock takes about 50 ns. The usual cost of a
-// message is added to it. If the CPU changes its frequency after the calibration, the time changes, too.
+// spin burns CPU time by running a loop for a number of rounds rather than by reading a clock: time
+// in which the worker is preempted must not count, and reading the clock takes about 50 ns. The
+// usual cost of a message is added to it. If the CPU changes its frequency after the calibration,
+// the time changes, too.
 type spin struct {
 	worker.AlwaysReady
 	rounds int
@@ -58,15 +59,15 @@ func (h *spinner) Handle(b worker.Batch) {
 func (h *spinner) Drain()       {}
 func (h *spinner) Close() error { return nil }
 
-// Burner returns a function that burns about d of CPU time per call, as spin: does per message. Several
-// goroutines may call it at once.
+// Burner returns a function that burns about d of CPU time per call, as spin: does per message.
+// Several goroutines may call it at once.
 func Burner(d time.Duration) func() {
 	rounds := roundsFor(d)
 	return func() { _ = burn(rounds) }
 }
 
-// burn runs a chain of multiplications. Each depends on the one before, so a round takes the same number of
-// cycles whatever else the core executes in parallel.
+// burn runs a chain of multiplications. Each depends on the one before, so a round takes the same
+// number of cycles whatever else the core executes in parallel.
 //
 //go:noinline
 func burn(rounds int) uint64 {

@@ -5,10 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
 )
@@ -39,7 +38,8 @@ func TestSpinRoundsFollowTheDuration(t *testing.T) {
 	}
 }
 
-// BenchmarkSpin500ns measures the accuracy of spin: cpu-ns/op should be 500. ns/op also has the time of other processes.
+// BenchmarkSpin500ns measures the accuracy of spin: cpu-ns/op should be 500. ns/op also has the
+// time of other processes.
 func BenchmarkSpin500ns(b *testing.B) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -19,8 +19,8 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// Kind is stdout:. The default is one worker, because a second one gains nothing and loses the order of
-// arrival.
+// Kind is stdout:. The default is one worker, because a second one gains nothing and loses the
+// order of arrival.
 var Kind = sink.Kind{
 	Schemes: []string{"stdout"},
 	Form:    "stdout:",
@@ -45,16 +45,17 @@ var Kind = sink.Kind{
 	},
 }
 
-// stdoutChunk is the size above which a batch is written in several pieces, and above twice of which a worker
-// does not keep its buffer, in bytes.
+// stdoutChunk is the size above which a batch is written in several pieces, and above twice of
+// which a worker does not keep its buffer, in bytes.
 const stdoutChunk = 1 << 20
 
-// stdout writes with one goroutine, so that records of different workers do not mix, and so that Handle can
-// return when the workers stop: a write to standard output that blocks cannot be interrupted. Batches are
-// written in the order in which the goroutine receives them; with one worker, that is the order of arrival.
+// stdout writes with one goroutine, so that records of different workers do not mix, and so that
+// Handle can return when the workers stop: a write to standard output that blocks cannot be
+// interrupted. Batches are written in the order in which the goroutine receives them; with one
+// worker, that is the order of arrival.
 //
-// Any write error fails the sink: how much of the output was read is unknown, and there is no other place to
-// write to.
+// Any write error fails the sink: how much of the output was read is unknown, and there is no other
+// place to write to.
 type stdout struct {
 	w       io.Writer
 	cfg     *sink.Config
@@ -202,8 +203,8 @@ func (h *printer) Handle(b worker.Batch) {
 	}
 }
 
-// print writes the buffer. It returns false if the write failed, or was not finished when the workers
-// stopped; then the goroutine that writes keeps the buffer.
+// print writes the buffer. It returns false if the write failed, or was not finished when the
+// workers stopped; then the goroutine that writes keeps the buffer.
 func (h *printer) print() bool {
 	select {
 	case h.sink.jobs <- stdoutJob{h.buf, h.written}:

@@ -12,9 +12,9 @@ import (
 // errNoStdout: messages would be acknowledged and lost.
 var errNoStdout = errors.New("standard output is closed, or is /dev/null opened for reading and writing; redirect it, or choose another sink")
 
-// checkStdout returns an error if w is a file that is not open for writing, or that replaces a closed
-// standard output: then Go's runtime has opened /dev/null for reading and writing. A shell that discards
-// the output opens it for writing only.
+// checkStdout returns an error if w is a file that is not open for writing, or that replaces a
+// closed standard output: then Go's runtime has opened /dev/null for reading and writing. A shell
+// that discards the output opens it for writing only.
 func checkStdout(w io.Writer) error {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -13,10 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
@@ -170,8 +169,8 @@ func TestStdoutBlockedWriteIsLeftBehind(t *testing.T) {
 	g.WantResolved(0)
 }
 
-// A broken pipe on descriptor 1 would kill the process by SIGPIPE. The test runs again in a process whose standard output
-// nobody reads.
+// A broken pipe on descriptor 1 would kill the process by SIGPIPE. The test runs again in a process
+// whose standard output nobody reads.
 func TestStdoutBrokenPipeDoesNotKill(t *testing.T) {
 	if sinktest.Alone() {
 		s, err := newStdout(frame.Line, sinktest.Prepare(t, sink.Config{}))

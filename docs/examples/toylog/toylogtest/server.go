@@ -1,4 +1,5 @@
-// Package toylogtest is a log server for tests of the sink toylog, on real sockets. A test can make it fail.
+// Package toylogtest is a log server for tests of the sink toylog, on real sockets. A test can make
+// it fail.
 package toylogtest
 
 import (
@@ -13,8 +14,8 @@ import (
 	"testing"
 )
 
-// Answer is what the server does with a message. Values without a name are sent as they are, and nothing is
-// stored.
+// Answer is what the server does with a message. Values without a name are sent as they are, and
+// nothing is stored.
 type Answer byte
 
 const (
@@ -32,7 +33,8 @@ const (
 // Message is a stored message.
 type Message struct{ Key, Data string }
 
-// Log is a log on one or more hosts. Its functions are set before the first Serve, and called one at a time.
+// Log is a log on one or more hosts. Its functions are set before the first Serve, and called one
+// at a time.
 type Log struct {
 	// Login returns the answer to HELLO; nil: OK.
 	Login func(stream, user, password string) string
@@ -173,9 +175,9 @@ func (l *Log) batch(conn net.Conn, r io.Reader) bool {
 	return true
 }
 
-// store stores nothing once the client has closed the connection, as the protocol demands: the client may have
-// sent the message again, and later ones of its key. The lock is held from before the check until after the
-// store, so that what is sent again is stored after that.
+// store stores nothing once the client has closed the connection, as the protocol demands: the
+// client may have sent the message again, and later ones of its key. The lock is held from before
+// the check until after the store, so that what is sent again is stored after that.
 func (l *Log) store(conn net.Conn, m Message) Answer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
