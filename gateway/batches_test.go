@@ -39,7 +39,7 @@ func (c *callCost) handle(b worker.Batch) {
 	time.Sleep(c.each) // the work
 	c.calls.Add(1)
 	c.messages.Add(int64(b.Len()))
-	b.Done(b.Len(), worker.OK)
+	b.Resolve(b.Len(), worker.OK)
 }
 
 // call is the same for worker.Batches.
@@ -134,7 +134,7 @@ func TestSlowMessagesStayFew(t *testing.T) {
 		time.Sleep(time.Duration(n) * 20 * time.Millisecond) // the work
 		calls.Add(1)
 		longest.Store(max(longest.Load(), int64(n)))
-		b.Done(n, worker.OK)
+		b.Resolve(n, worker.OK)
 	})
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"s"}`)
@@ -160,7 +160,7 @@ func TestAckedBeforeTheNext(t *testing.T) {
 			return batchSink(func(b worker.Batch) {
 				for b.Len() > 0 {
 					handle(b.At(0).Seq)
-					b.Done(1, worker.OK)
+					b.Resolve(1, worker.OK)
 				}
 			})
 		},

@@ -190,7 +190,7 @@ func (h countingHandler) Handle(b worker.Batch) {
 	for i := range b.Len() {
 		h.s.seen(h.n, b.At(i))
 	}
-	b.Done(b.Len(), worker.OK)
+	b.Resolve(b.Len(), worker.OK)
 }
 func (countingHandler) Drain()       {}
 func (countingHandler) Close() error { return nil }

@@ -67,7 +67,7 @@ func (h deferringHandler) Handle(b worker.Batch) {
 		if m := b.At(0); len(m.Data) <= h.k.most {
 			h.k.deferred = append(h.k.deferred, deferredMessage{m.Data, m.Seq, b.Defer(1), h.c})
 		} else {
-			b.Done(1, worker.OK)
+			b.Resolve(1, worker.OK)
 			h.k.finished++
 		}
 	}
@@ -121,7 +121,7 @@ func (s *deferringSink) complete() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.deferred {
-		m.done.Done(m.ticket, 1, worker.OK)
+		m.done.Resolve(m.ticket, 1, worker.OK)
 		m.done.Flush()
 	}
 	s.deferred = nil

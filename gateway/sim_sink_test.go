@@ -102,12 +102,12 @@ func (h *simHandler) finish(b worker.Batch, n int) {
 		}
 		h.ended(c, code)
 		if code != outcome {
-			b.Done(i, outcome)
-			b.Done(1, code)
+			b.Resolve(i, outcome)
+			b.Resolve(1, code)
 			return
 		}
 	}
-	b.Done(n, outcome)
+	b.Resolve(n, outcome)
 }
 
 func (h *simHandler) deferMessages(b worker.Batch, n int) {
@@ -265,7 +265,7 @@ func (h *simHandler) complete() {
 			}
 			h.ended(o.c, code)
 		}
-		h.done.Done(h.deferred[at].ticket, n, code)
+		h.done.Resolve(h.deferred[at].ticket, n, code)
 		h.deferred = append(h.deferred[:at], h.deferred[at+n:]...)
 	}
 	h.done.Flush()

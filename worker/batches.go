@@ -7,54 +7,52 @@ import (
 	"time"
 )
 
-// Batches makes a sink of a function that processes many messages in one call, for a cost that is
-// mostly one of the call: a write, a request, a transaction. Each worker makes one call at a time,
-// with up to most messages in order of arrival: those that have arrived since the last call, and,
-// with wait, those that arrive until the oldest has waited that long, or no more can arrive.
+// Batches returns a sink that calls f for many messages at once, for work that costs about the same
+// for one as for many: a transaction, a request, an fsync. Each worker makes one call at a time,
+// for up to most messages, in order of arrival: those that have arrived since its last call. If
+// wait is above 0 and there are fewer than most, it first waits for more, until the oldest has
+// waited that long or no more can arrive.
 //
-// f returns nil if all messages are done, else an error for each of them, as a [Func] does; any
-// other number of errors, and a panic, refuse them all. Under order by key, a call has at most one
-// message of each key, so that those behind one that is asked for again can wait. ctx ends when the gateway stops its
-// workers: f must then return. msgs and their data are valid until f returns.
+// f returns nil if all messages are done, else one error for each of them, with the meanings that
+// [Func] lists. To give all the same one, return slices.Repeat([]error{err}, len(msgs)). A panic,
+// or another number of errors, refuses all messages of the call. Under order by key, a call has at
+// most one message of each key. ctx ends when the gateway stops its workers: f must then return. msgs and their data are valid until f returns.
 func Batches(most int, wait time.Duration, f func(ctx context.Context, msgs []Message) []error) Sink {
 	return &batches{most: max(1, most), wait: wait, f: f}
 }
 
 type batches struct {
+	AlwaysReady
 	most int
 	wait time.Duration
 	f    func(context.Context, []Message) []error
 }
 
 func (s *batches) Open(c Completer) (Handler, error) {
-	h := &batcher{s: s, c: c, news: make(chan struct{}, 1)}
+	h := &batcher{s: s, c: c, changed: make(chan struct{}, 1)}
 	h.ctx, h.cancel = context.WithCancel(c.Context())
-	// It never waits for more than wait, so it needs no more messages to go on.
-	c.SetHooks(Hooks{Again: true, Flush: h.hurry, Starved: func() bool { return false }})
+	// It is never starved: after wait it makes do with what it has.
+	c.SetHooks(Hooks{Again: true, Flush: h.flushNow, Starved: func() bool { return false }})
 	h.ended.Go(h.run)
 	return h, nil
 }
-func (s *batches) Ready() error            { return nil }
-func (s *batches) Failed() <-chan struct{} { return nil }
-func (s *batches) Err() error              { return nil }
-func (s *batches) Close() error            { return nil }
 
 // batcher is one worker's handler: Handle queues messages, and a goroutine calls the function.
 type batcher struct {
-	s      *batches
-	c      Completer // run's
-	ctx    context.Context
-	cancel context.CancelFunc
-	ended  sync.WaitGroup
-	news   chan struct{} // the fields below have changed
-	call   []Message     // of the call under way; run's
+	s       *batches
+	c       Completer // used by run
+	ctx     context.Context
+	cancel  context.CancelFunc
+	ended   sync.WaitGroup // of run
+	changed chan struct{}  // has one if the fields below have changed
+	call    []Message      // of the call in progress; used by run
 
-	mu     sync.Mutex
-	queue  []Message
-	oldest time.Time // when the first of queue arrived
-	next   ID        // of the first of queue
-	now    bool      // no more arrive until some are resolved
-	drains bool      // no more arrive, but for those asked for again
+	mu       sync.Mutex
+	queue    []Message
+	oldest   time.Time // when the first of queue arrived
+	next     ID        // of the first of queue
+	flush    bool      // no more will arrive until some are resolved
+	draining bool      // only messages that were asked for again will arrive
 }
 
 func (h *batcher) Handle(b Batch) {
@@ -67,31 +65,32 @@ func (h *batcher) Handle(b Batch) {
 		h.queue = append(h.queue, b.At(i))
 	}
 	b.Defer(n)
-	h.now = h.drains
+	h.flush = h.draining
 	h.mu.Unlock()
-	h.changed()
+	h.notify()
 }
 
-func (h *batcher) changed() {
+// notify wakes run.
+func (h *batcher) notify() {
 	select {
-	case h.news <- struct{}{}:
+	case h.changed <- struct{}{}:
 	default:
 	}
 }
 
-// hurry ends the wait for a fuller batch.
-func (h *batcher) hurry() {
+// flushNow ends the wait for a fuller batch.
+func (h *batcher) flushNow() {
 	h.mu.Lock()
-	h.now = true
+	h.flush = true
 	h.mu.Unlock()
-	h.changed()
+	h.notify()
 }
 
 func (h *batcher) Drain() {
 	h.mu.Lock()
-	h.now, h.drains = true, true
+	h.flush, h.draining = true, true
 	h.mu.Unlock()
-	h.changed()
+	h.notify()
 }
 
 func (h *batcher) Close() error {
@@ -103,9 +102,9 @@ func (h *batcher) Close() error {
 func (h *batcher) run() {
 	var due <-chan time.Time
 	for {
-		first, wait := h.take()
+		first, wait := h.fill()
 		if len(h.call) > 0 {
-			h.resolve(first, h.try())
+			h.resolve(first, h.callFunc())
 			clear(h.call)
 			h.call = h.call[:0]
 			continue
@@ -115,7 +114,7 @@ func (h *batcher) run() {
 			due = time.After(wait)
 		}
 		select {
-		case <-h.news:
+		case <-h.changed:
 		case <-due:
 		case <-h.ctx.Done():
 			return
@@ -123,16 +122,16 @@ func (h *batcher) run() {
 	}
 }
 
-// take moves the messages of the next call from queue to call, and returns the ID of the first. If
-// it is too early for a call, it moves none, and returns how long to wait; 0: for news.
-func (h *batcher) take() (first ID, wait time.Duration) {
+// fill moves the messages of the next call from queue to call, and returns the ID of the first. If
+// it is too early for a call, it moves none, and returns how long to wait; 0: for a change.
+func (h *batcher) fill() (first ID, wait time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := min(len(h.queue), h.s.most)
 	if n == 0 || h.ctx.Err() != nil {
 		return 0, 0
 	}
-	if left := h.s.wait - time.Since(h.oldest); n < h.s.most && !h.now && left > 0 {
+	if left := h.s.wait - time.Since(h.oldest); n < h.s.most && !h.flush && left > 0 {
 		return 0, left
 	}
 	first = h.next
@@ -144,8 +143,8 @@ func (h *batcher) take() (first ID, wait time.Duration) {
 	return first, 0
 }
 
-// try calls the function.
-func (h *batcher) try() (errs []error) {
+// callFunc calls the function. A panic refuses all messages of the call.
+func (h *batcher) callFunc() (errs []error) {
 	defer func() {
 		if r := recover(); r != nil {
 			h.c.Panicked(r)
@@ -162,10 +161,10 @@ func (h *batcher) try() (errs []error) {
 	return errs
 }
 
-// resolve reports the outcomes of a call, by runs of messages with one code.
+// resolve resolves the messages of a call; consecutive ones with the same code together.
 func (h *batcher) resolve(first ID, errs []error) {
 	if len(errs) == 0 {
-		h.c.Done(first, len(h.call), OK)
+		h.c.Resolve(first, len(h.call), OK)
 		h.c.Flush()
 		return
 	}
@@ -183,7 +182,7 @@ func (h *batcher) resolve(first ID, errs []error) {
 			}
 			n++
 		}
-		h.c.Done(first+ID(i), n, code)
+		h.c.Resolve(first+ID(i), n, code)
 		i += n
 	}
 	h.c.Flush()

@@ -99,8 +99,8 @@ func TestBatchesGrow(t *testing.T) {
 	}
 }
 
-// TestBatchesWait: a batch waits until it is full, the oldest message has waited long enough, no more
-// can arrive, or the drain.
+// TestBatchesWait: a batch waits until it is full, the oldest message has waited long enough, no
+// more can arrive, or the drain.
 func TestBatchesWait(t *testing.T) {
 	for name, c := range map[string]struct {
 		most int
@@ -109,7 +109,7 @@ func TestBatchesWait(t *testing.T) {
 	}{
 		"full":                 {5, time.Hour, func(*handlertest.Gateway) {}},
 		"waited":               {1000, 20 * time.Millisecond, func(*handlertest.Gateway) {}},
-		"the gateway is full":  {1000, time.Hour, func(g *handlertest.Gateway) { g.Block(0, true) }},
+		"the gateway is full":  {1000, time.Hour, func(g *handlertest.Gateway) { g.SetBlocked(0, true) }},
 		"the gateway's end":    {1000, time.Hour, func(g *handlertest.Gateway) { g.Drain() }},
 		"a full ring of words": {10_000, time.Hour, func(g *handlertest.Gateway) { sendAll(g, 1019) }},
 	} {
@@ -133,7 +133,7 @@ func TestBatchesWait(t *testing.T) {
 	}
 	g := handlertest.Start(t, worker.Batches(1000, time.Hour, func(_ context.Context, msgs []worker.Message) []error { return nil }), 1, 100)
 	sendAll(g, 5)
-	g.None(0)
+	g.WantResolved(0)
 	g.Stop()
 }
 
@@ -173,5 +173,5 @@ func TestBatchesStop(t *testing.T) {
 	<-c.begun
 	sendAll(g, 3)
 	g.Stop() // returns after the call
-	g.None(0)
+	g.WantResolved(0)
 }

@@ -17,7 +17,7 @@ var total int
 var t = new(testing.T) // in a test, its parameter
 
 // A function that processes one message. With [worker.Again], a message stays unacknowledged and is
-// processed once more after some time; with [worker.Refuse], the server is told why it was refused.
+// processed once more after some time; with [worker.Refuse], the server gets the code.
 func ExampleEach() {
 	busy := true
 	sink := worker.Each(func(ctx context.Context, m worker.Message) error {
@@ -66,7 +66,7 @@ func ExampleBatches() {
 	// Output: [t:a u:b] [0 1000 0]
 }
 
-// database stands for one.
+// database is the stand-in of a database.
 type database struct{ rows []string }
 
 type transaction struct {

@@ -2,23 +2,27 @@ package worker
 
 import "context"
 
-// Func processes one message. Nil means that it is done and may be acknowledged; [Again] asks for
-// it once more, [Refuse] refuses it with a code, and any other error is a failure: the message is
-// retried if the gateway is told to, then refused with code [Refused], as after a panic. ctx ends
-// when the gateway stops its workers; m is valid until Func returns.
+// Func processes one message. Its result decides what becomes of the message:
+//
+//   - nil: it is done, and is acknowledged.
+//   - [Again]: the function wants it once more, after some time.
+//   - [Refuse]: it is refused with a code.
+//   - any other error, or a panic: it is refused with code [Refused].
+//
+// With --retries, a refused message is tried again first. ctx ends when the gateway stops its
+// workers. m.Data is valid until Func returns.
 type Func func(ctx context.Context, m Message) error
 
-// Each makes a sink of a function that processes one message at a time. All workers call f, at the
-// same time.
-func Each(f Func) Sink { return each{f} }
+// Each returns a sink that calls f for every message. Each worker calls f for one message at a
+// time; several workers call it at once.
+func Each(f Func) Sink { return each{f: f} }
 
-type each struct{ f Func }
+type each struct {
+	AlwaysReady
+	f Func
+}
 
-func (e each) Open(Completer) (Handler, error) { return eachHandler(e), nil }
-func (e each) Ready() error                    { return nil }
-func (e each) Failed() <-chan struct{}         { return nil }
-func (e each) Err() error                      { return nil }
-func (e each) Close() error                    { return nil }
+func (e each) Open(Completer) (Handler, error) { return eachHandler{e.f}, nil }
 
 type eachHandler struct{ f Func }
 

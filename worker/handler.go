@@ -5,106 +5,120 @@ import (
 	"time"
 )
 
-// Sink makes the handlers of a gateway's workers and owns what they share. One sink may serve
-// several gateways.
+// Sink makes the handlers of workers and owns what they share. One sink may serve several gateways.
+// It outlives them: whoever made the sink closes it after all gateways have ended.
 type Sink interface {
-	// Open makes the handler of one worker. c resolves the messages that the handler defers;
-	// Open sets its hooks, if the handler has any.
+	// Open makes the handler of one worker. The handler resolves deferred messages through c.
+	// If it has hooks, Open calls c.SetHooks.
 	Open(c Completer) (Handler, error)
 
-	// Ready is nil while the sink can take messages, else it names what is missing. Any
-	// goroutine may call it.
+	// Ready returns nil while the sink can take messages, else an error that names what is
+	// missing. Any goroutine may call it, and it must not block.
 	Ready() error
 
-	// Failed is closed once the sink can never take messages again: gateways end, and Err is
-	// the reason. A nil channel: it never fails.
+	// Failed returns a channel that is closed when the sink can never take messages again. The
+	// gateways then end with the error of Err. A nil channel means that the sink never fails.
 	Failed() <-chan struct{}
-	// Err is nil until Failed is closed.
+	// Err returns why the sink has failed; nil until Failed is closed.
 	Err() error
 
-	// Close releases what the handlers shared, after all of them were closed.
+	// Close releases what the handlers shared. They have all been closed.
 	Close() error
 }
 
-// Handler processes the messages of one worker. All its methods are called on that worker's
-// goroutine, one at a time.
+// AlwaysReady implements every method of [Sink] except Open, for embedding in a sink that can
+// always take messages and has nothing to close.
+type AlwaysReady struct{}
+
+func (AlwaysReady) Ready() error            { return nil }
+func (AlwaysReady) Failed() <-chan struct{} { return nil }
+func (AlwaysReady) Err() error              { return nil }
+func (AlwaysReady) Close() error            { return nil }
+
+// Handler processes the messages of one worker. The worker's goroutine calls its methods, so its
+// own fields need no lock.
 type Handler interface {
-	// Handle gets a batch of one or more messages, in order of arrival, and resolves or defers
-	// each of them. Batches grow as long as that lowers the time per message. What is neither
-	// resolved nor deferred when Handle returns or panics is refused with code [Refused].
-	// Handle may block; further messages of its worker then wait. It must return soon after
-	// [Completer.Context] has ended.
+	// Handle resolves each message of a batch, asks for it again, or defers it. A batch has one
+	// or more messages, in order of arrival; batches grow for as long as that lowers the time
+	// per message. Messages left over when Handle returns or panics are refused with code
+	// [Refused].
+	//
+	// Handle may block; meanwhile, further messages of its worker wait. When
+	// [Completer.Context] ends, it must return soon.
 	Handle(b Batch)
 
-	// Drain announces that no further message will arrive and that deferred ones are to be
-	// resolved. It must not wait for that. A retry can still bring a message.
+	// Drain is called once, when no new messages will arrive. The handler must resolve its
+	// deferred messages without waiting for more, and Drain itself must not block. Handle may
+	// still be called with messages that are tried again.
 	Drain()
 
-	// Close ends the handler. Messages deferred and not resolved by then are abandoned, and
-	// later completions are ignored; their data stay valid, for goroutines that still read
-	// them.
+	// Close ends the handler. Messages that it has deferred and not resolved are abandoned:
+	// they are not acknowledged, and resolving them has no effect. Their data stay valid for
+	// goroutines that still read them.
 	Close() error
 }
 
-// Batch is the messages of one call of Handle. It is valid during that call only. Its methods take
-// the messages that are left in order: Done, Again and Defer each take the next ones.
+// Batch holds the messages of one call of Handle, and is valid during that call only. Resolve,
+// Again and Defer each take the next n of the remaining messages, in order; n above Len panics.
 type Batch interface {
-	Len() int         // messages left
-	At(i int) Message // the i-th message left, from 0
-	Size(i int) int   // bytes of its data; cheaper than At
-	Bytes() int       // the sum of Size for all messages left
+	Len() int         // remaining messages
+	At(i int) Message // the i-th remaining message, from 0
+	Size(i int) int   // len(At(i).Data), at less cost
+	Bytes() int       // the sum of Size over the remaining messages
 
-	// Done resolves the next n messages with one code: OK, or why they are refused.
-	Done(n int, code Code)
-	// Again asks for the next n messages once more after this time, see [Again].
+	// Resolve resolves the next n messages with one code: OK, or why they are refused.
+	Resolve(n int, code Code)
+	// Again asks to be given the next n messages once more after this time, as the function
+	// [Again] does.
 	Again(n int, after time.Duration)
-	// Defer defers the next n messages until the handler's [Completer] resolves them, in any
-	// order. They get consecutive IDs, of which it returns the first.
+	// Defer defers the next n messages, until the handler resolves them through its
+	// [Completer]. It returns the ID of the first; the others have the IDs after it.
 	Defer(n int) ID
-	// Each resolves every message left by what f returns for it. A panic of f refuses that
-	// message only.
+	// Each calls f for every remaining message, which the result of f resolves, or asks for
+	// again. A panic in f refuses its message only.
 	Each(f Func)
 }
 
-// ID identifies a deferred message of one worker. IDs count up from 0 without gaps, in the order
-// of deferral.
+// ID identifies a deferred message of one worker. IDs count deferrals, from 0.
 type ID uint64
 
-// Completer resolves the messages that one worker's handler has deferred. One goroutine may use it
-// at a time, also while the worker is in Handle.
+// Completer resolves the deferred messages of one worker, in any order. One goroutine at a time may
+// use it, also while the worker is in Handle.
 type Completer interface {
-	// Done resolves n messages with consecutive IDs, with one code. It never blocks. The worker
-	// learns of it at the next Flush.
-	Done(first ID, n int, code Code)
-	// Again asks for n messages with consecutive IDs once more after this time. They then get
-	// new IDs if they are deferred again.
+	// Resolve resolves n messages with consecutive IDs, with one code. It takes effect at the
+	// next Flush, and never blocks. To resolve a message twice is a bug, and panics.
+	Resolve(first ID, n int, code Code)
+	// Again asks to be given n messages with consecutive IDs once more after this time, as the
+	// function [Again] does. It takes effect at the next Flush. If they are deferred again,
+	// they get new IDs.
 	Again(first ID, n int, after time.Duration)
-	// Flush passes the completions so far to the worker and wakes it.
+	// Flush passes on the messages resolved so far, and wakes the worker.
 	Flush()
-	// Context ends when the gateway stops its workers: Handle and whatever works on deferred
-	// messages must then return.
+	// Context ends when the gateway stops its workers. Handle, and whatever processes deferred
+	// messages, must then return.
 	Context() context.Context
-	// Panicked counts and logs a panic that the handler has recovered from. The reason, which may
-	// quote a message, is not logged, only its type.
+	// Panicked counts and logs a panic that the handler has recovered from. The log has the
+	// type of the reason, not its text, which may quote a message.
 	Panicked(reason any)
-	// SetHooks sets the hooks of the handler. Only Open may call it.
+	// SetHooks sets the handler's hooks. Only Open may call it.
 	SetHooks(h Hooks)
 }
 
-// Hooks are what only some handlers can do. They belong to the [Completer], so that a sink or a
-// handler that wraps another one cannot lose them. All are called on the worker's goroutine; nil
-// functions are not.
+// Hooks are what only some handlers need. The worker's goroutine calls the functions; each may be
+// nil. They belong to the [Completer] rather than to Handler, so that a handler that wraps another
+// one cannot lose them.
 type Hooks struct {
-	// Flush is for a handler that may wait for more messages before it processes deferred ones.
-	// It is called when no more will arrive until some are resolved: the handler has as many
-	// as it may have, or the gateway has stopped reading. It must not wait. The next Handle
-	// cancels it.
+	// Flush is for a handler that waits for more messages before it processes deferred ones. It
+	// is called when no more will arrive until some are resolved, because the handler has as
+	// many as it may have, or the gateway has stopped reading. It must not block. The handler
+	// may wait again from the next Handle on.
 	Flush func()
 
-	// Starved is for a handler that defers messages and knows whether it needs more of them to
-	// go on: one that gathers messages before it resolves any needs more than its pace so far
-	// allows; one that is slow does not. Without Starved, a handler counts as starved if it has
-	// resolved nothing for a while.
+	// Starved is for a handler that defers messages. It reports whether the handler needs more
+	// of them before it can resolve any, as one does that waits for a full batch; a slow
+	// handler does not. The gateway limits what a worker has to what it can do at its pace so
+	// far, and raises the limit for a starved handler. Without Starved, a handler that
+	// has resolved nothing for a while counts as starved.
 	Starved func() bool
 
 	// Again is for a handler that takes several messages before it resolves the first, and asks

@@ -1,39 +1,39 @@
 package worker
 
-// MaxMessage is the longest message that there can be, in bytes, and so the limit of --max-message.
+// MaxMessage is the upper limit of --max-message: no message is longer, in bytes.
 const MaxMessage = 1 << 30
 
-// Message is one message on its way through a worker.
+// Message is one message. It is passed by value; copies share Data.
 type Message struct {
-	// Data is the message without its framing, or what --output has made of it. It belongs to
-	// the gateway, is read-only, and is valid until the message is resolved, also after the
-	// handler's Close; if it is never resolved, until the process ends. It is not copied: a
-	// handler that changes it and then fails changes it for the next try.
+	// Data is the message without its framing, or what the template --output makes of it. The
+	// memory belongs to the gateway and is read-only. It is valid until the message is
+	// resolved; if that never happens, until the process ends, also after the handler's Close.
+	// A handler that changes Data and then fails finds the change at the next try.
 	Data []byte
-	// Seq is the feed's number of the message where the protocol has one, else its arrival
+	// Seq is the server's sequence number if the protocol has one, else the message's arrival
 	// number on its connection, from 1.
 	Seq uint64
-	// Tag is a tag that the protocol gave the message when it was framed.
+	// Tag is set by the protocol, which alone knows its meaning.
 	Tag uint8
 
-	// Where it came from. Small, because messages are passed by value.
-	off    uint32  // of its frame in buffer; noHead: it has no head
+	// Where it came from: two words, because messages are passed by value.
+	off    uint32  // of its frame in buffer.Data; noHead: it has no head
 	buffer *Buffer // nil: it has no metadata
 }
 
-// noHead is the off of a message without a head, although the protocol has heads.
+// noHead is the off of a message without a head whose protocol has heads.
 const noHead = 1<<32 - 1
 
-// Buffer is memory with frames of one connection. Gateways and tests make messages of it.
+// Buffer is memory with frames of one connection, from which gateways and tests make messages.
 type Buffer struct {
 	Data   []byte
 	Origin *Origin // nil: messages have no metadata
-	// Rendered: Data are the frame of one message, and its Data are what --output has made of
-	// them.
+	// Rendered: Data is the frame of one message, and the Data of that message is what --output
+	// has made of it.
 	Rendered bool
 }
 
-// Message is the message whose frame is n bytes from off on. It allocates nothing.
+// Message returns the message whose frame is the n bytes at off. It does not allocate.
 func (b *Buffer) Message(off, n uint32, seq uint64, tag uint8) Message {
 	end := uint64(off) + uint64(n)
 	frame := b.Data[off:end:end]
@@ -51,16 +51,16 @@ func (b *Buffer) headed(split func([]byte) (head, data []byte), frame []byte, of
 	return Message{Data: data, Seq: seq, Tag: tag, off: off, buffer: b}
 }
 
-// Render is m with text as its data. b, which is Rendered, has the frame of m alone.
-func (b *Buffer) Render(m Message, text []byte) Message {
+// Render returns m with rendered as its Data. b, which is Rendered, holds the frame of m alone.
+func (b *Buffer) Render(m Message, rendered []byte) Message {
 	if m.off != noHead {
 		m.off = 0
 	}
-	m.Data, m.buffer = text, b
+	m.Data, m.buffer = rendered, b
 	return m
 }
 
-// origin is what the message has in common with others of its connection; nil: nothing.
+// origin returns what m shares with the other messages of its connection; nil: nothing.
 func (m Message) origin() *Origin {
 	if m.buffer == nil {
 		return nil
@@ -68,8 +68,8 @@ func (m Message) origin() *Origin {
 	return m.buffer.Origin
 }
 
-// Received is the data as received, also where --output has made Data of them. It is valid as long
-// as Data.
+// Received returns the data as received, also if --output has replaced Data. It is valid as long as
+// Data.
 func (m Message) Received() []byte {
 	if m.buffer == nil || !m.buffer.Rendered {
 		return m.Data
@@ -81,8 +81,8 @@ func (m Message) Received() []byte {
 	return m.buffer.Data
 }
 
-// Head is the part of the message's frame before the data, for [Metadata]. It is empty if there is
-// none, or if the gateway has left it out.
+// Head returns the part of the frame before the data, from which [Metadata] takes values. It is
+// empty if the protocol has no heads, or if nobody uses metadata and the gateway left it out.
 func (m Message) Head() []byte {
 	split := m.origin().split()
 	if split == nil || m.off == noHead {
@@ -92,7 +92,7 @@ func (m Message) Head() []byte {
 	return head
 }
 
-// Upstream is the label of the upstream that sent the message.
+// Upstream returns the label of the upstream that sent the message; empty in tests without one.
 func (m Message) Upstream() string {
 	if o := m.origin(); o != nil {
 		return o.Upstream
@@ -100,7 +100,8 @@ func (m Message) Upstream() string {
 	return ""
 }
 
-// Session is the server's name of the session in which the message was sent; empty: it has none.
+// Session returns the server's name of the session in which it sent the message; empty if the
+// protocol has no sessions.
 func (m Message) Session() string {
 	if o := m.origin(); o != nil {
 		return o.Session
@@ -108,7 +109,7 @@ func (m Message) Session() string {
 	return ""
 }
 
-// Message makes a message of one frame, to which it refers.
+// Message returns a message made of one frame, which it refers to. It is for tests of protocols.
 func (o *Origin) Message(frame []byte, seq uint64, tag uint8) Message {
 	b := &Buffer{Data: frame, Origin: o}
 	return b.Message(0, uint32(len(frame)), seq, tag)

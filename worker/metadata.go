@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// Metadata is what a protocol reports about its messages beside their data. It is immutable
-// and shared.
+// Metadata describes what a protocol reports about its messages in addition to their data. It is
+// immutable and shared.
 type Metadata struct {
-	// Names are the values that messages have. A name that ends in a colon begins a family:
-	// "prop:" stands for prop:x and all others.
+	// Names are the values that messages have. A name that ends in a colon stands for a
+	// family: "prop:" for prop:x and every other name with that prefix.
 	Names []string
 	// Append appends the value called name, or nothing if m has none. It allocates only to
 	// extend dst.
 	Append func(dst []byte, m Message, name string) []byte
-	// AppendID appends what identifies m permanently; nil: nothing does.
+	// AppendID appends a permanent identifier of m; nil: the protocol has none.
 	AppendID func(dst []byte, m Message) []byte
-	// Split cuts what lies in the slab for a message into its head, from which Append takes
-	// values, and its data; nil: all of it is data. The head's own bytes say how long it is,
-	// whatever follows. What is shorter than a head has none: a refused message has neither.
+	// Split splits a frame into its head, from which Append takes values, and its data; nil: a
+	// frame is all data. The length of the head depends on the head's own bytes only. A frame
+	// shorter than a head has none: a refused message has neither head nor data.
 	Split func(frame []byte) (head, data []byte)
 }
 
@@ -33,8 +33,8 @@ func (md *Metadata) Has(name string) bool {
 	})
 }
 
-// Check returns an error that lists the names that there are, unless name is one. scheme is
-// that of the protocol's URLs.
+// Check returns nil if messages have a value called name, else an error that lists the known names.
+// scheme, of the protocol's URLs, is for the error.
 func (md *Metadata) Check(scheme, name string) error {
 	switch {
 	case md.Has(name):
@@ -51,24 +51,24 @@ func (md *Metadata) Check(scheme, name string) error {
 	return fmt.Errorf("meta:%s: %s:// has %s", name, scheme, strings.Join(known, ", "))
 }
 
-// Origin is what the messages of one connection have in common. It is immutable once a
-// message refers to it. A nil Origin is that of messages without metadata.
+// Origin is what the messages of one connection have in common. It is immutable as soon as a
+// message refers to it. Messages without metadata have a nil Origin.
 type Origin struct {
 	Upstream string    // label of the upstream
-	Session  string    // as the server named it; empty: it did not
+	Session  string    // as the server named it; empty: none
 	Meta     *Metadata // nil: the protocol has none
-	ID       Picker    // --id: picks the message's id; nil: the protocol reports it
+	ID       Picker    // of --id; nil: Meta.AppendID
 }
 
-// Picker picks a part of a message, as a [feedgate/worker/selector.Selector] does.
+// Picker picks a part of a message, as a selector of feedgate/worker/selector does.
 type Picker interface {
-	// AppendFrom appends the part, a JSON string decoded.
+	// AppendFrom appends the part; a JSON string is decoded.
 	AppendFrom(dst []byte, m Message) []byte
-	// AppendRawFrom appends the part, a JSON string with its escapes.
+	// AppendRawFrom appends the part; a JSON string keeps its escapes.
 	AppendRawFrom(dst []byte, m Message) []byte
 }
 
-// split is the protocol's; nil: frames have no heads.
+// split returns Metadata.Split; nil: frames have no heads.
 func (o *Origin) split() func([]byte) (head, data []byte) {
 	if o == nil || o.Meta == nil {
 		return nil
@@ -76,8 +76,8 @@ func (o *Origin) split() func([]byte) (head, data []byte) {
 	return o.Meta.Split
 }
 
-// AppendMeta appends the value that the protocol reports as name, or nothing if there is
-// none. It allocates only to extend dst.
+// AppendMeta appends the value that the protocol reports as name, or nothing if it reports none. It
+// allocates only to extend dst.
 func (m Message) AppendMeta(dst []byte, name string) []byte {
 	o := m.origin()
 	if o == nil || o.Meta == nil {
@@ -86,10 +86,11 @@ func (m Message) AppendMeta(dst []byte, name string) []byte {
 	return o.Meta.Append(dst, m, name)
 }
 
-// Meta is the value that the protocol reports as name; empty: there is none. It may allocate.
+// Meta returns the value that the protocol reports as name, such as the topic; empty if it reports
+// none. docs/upstreams.md lists the names. It may allocate.
 func (m Message) Meta(name string) string { return string(m.AppendMeta(nil, name)) }
 
-// AppendID appends what identifies the message permanently: what --id picks, else what the
+// AppendID appends the message's permanent identifier: the part that --id picks, else what the
 // protocol reports, else nothing. It allocates only to extend dst.
 func (m Message) AppendID(dst []byte) []byte {
 	if o := m.origin(); o != nil && o.ID != nil {
@@ -98,8 +99,7 @@ func (m Message) AppendID(dst []byte) []byte {
 	return m.appendProtocolID(dst)
 }
 
-// AppendRawID is AppendID for templates: a JSON string that --id picks keeps its escapes, as
-// with [Picker].AppendRawFrom.
+// AppendRawID is AppendID for templates: a JSON string that --id picks keeps its escapes.
 func (m Message) AppendRawID(dst []byte) []byte {
 	if o := m.origin(); o != nil && o.ID != nil {
 		return o.ID.AppendRawFrom(dst, m)
@@ -115,5 +115,6 @@ func (m Message) appendProtocolID(dst []byte) []byte {
 	return o.Meta.AppendID(dst, m)
 }
 
-// ID is what AppendID appends. It may allocate.
+// ID returns the message's permanent identifier, as AppendID does; empty if it has none. The same
+// message sent again has the same one. It may allocate.
 func (m Message) ID() string { return string(m.AppendID(nil)) }

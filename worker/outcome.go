@@ -9,16 +9,16 @@ import (
 // Code is the outcome of a message: OK, or why it was refused.
 type Code uint16
 
-// Codes of FG/1. A handler uses OK, Refused, BadRequest and those from CodeHandler to
-// CodeHandlerLast; any other counts as Refused.
+// The codes of FG/1. A handler may use OK, Refused, BadRequest, and its own from CodeHandler to
+// CodeHandlerLast. Any other code counts as Refused.
 const (
 	OK           Code = 0 // done
-	Refused      Code = 1 // the handler refused it, failed or panicked
-	BadRequest   Code = 2
-	TooLarge     Code = 3 // longer than --max-message
-	DeadLettered Code = 7
+	Refused      Code = 1 // by the handler, by an error or a panic
+	BadRequest   Code = 2 // malformed
+	TooLarge     Code = 3 // longer than --max-message; set by the gateway
+	DeadLettered Code = 7 // refused, and kept by --dead-letter; set by the gateway
 	CodeHandler  Code = 1000
-	// CodeHandlerLast is the last code that belongs to handlers.
+	// CodeHandlerLast is the last of the handler's own codes.
 	CodeHandlerLast Code = 8191
 )
 
@@ -32,8 +32,8 @@ type refusal Code
 
 func (r refusal) Error() string { return fmt.Sprintf("refused with code %d", Code(r)) }
 
-// Refuse returns the error by which a [Func] refuses a message with a code. It may be wrapped. With
-// --retries, the message is tried again first, as after any other error.
+// Refuse returns an error with which a [Func] refuses a message with a code. The Func may wrap it
+// with %w. With --retries, the message is tried again first, as after any other error.
 func Refuse(code Code) error { return refusal(code) }
 
 // again is the error of Again.
@@ -41,14 +41,15 @@ type again time.Duration
 
 func (a again) Error() string { return "again after " + time.Duration(a).String() }
 
-// Again returns the error by which a [Func] asks for a message once more after this time, at least
-// a millisecond and at most 49 days. It may be wrapped. The message stays unacknowledged, for as
-// many times as it takes, and does not use up --retries; under order by key, later messages with
-// its key wait behind it.
+// Again returns an error with which a [Func] asks to be given a message once more after this time,
+// from a millisecond to 49 days. The Func may wrap it with %w. It may ask any number of times; that
+// does not count towards --retries. The message stays unacknowledged. Later messages overtake it,
+// except those with its key under order by key: they wait.
 func Again(after time.Duration) error { return again(after) }
 
-// Outcome is what the error of a [Func] means: a code or, if after is above 0, once more after that
-// time. Nil means OK; an error that wraps neither [Refuse] nor [Again] means Refused.
+// Outcome returns the meaning of an error of a [Func]: if after is above 0, the message is wanted
+// again after that time, else it is resolved with code. Gateways use it, and sinks that call a
+// Func themselves.
 func Outcome(err error) (code Code, after time.Duration) {
 	switch e := err.(type) { // errors.As allocates
 	case nil:

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestGuideQuotesItsFiles: each block of Go code is in the file that the line before it names,
-// so what the guide shows compiles and is tested.
+// TestGuideQuotesItsFiles: each block of Go code is an excerpt of the file named on the line before
+// it, so the code in the guide compiles and is tested.
 func TestGuideQuotesItsFiles(t *testing.T) {
 	guide, err := os.ReadFile("../adding-a-sink.md")
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"feedgate/worker"
 )
 
-// Benchmark runs b.N messages of size bytes through one worker of a sink, and closes the sink.
+// Benchmark runs b.N messages of size bytes through one worker of a sink, with up to 8192
+// unresolved at once, and closes the sink.
 func Benchmark(b *testing.B, s worker.Sink, size int) {
 	const inFlight = 8192
 	g := Start(b, s, 1, inFlight)
@@ -15,29 +16,29 @@ func Benchmark(b *testing.B, s worker.Sink, size int) {
 	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	b.ResetTimer()
-	done, next := 0, 0
-	for done < b.N {
-		room := min(b.N-next, inFlight-(next-done))
-		slots := w.In().Reserve(min(room, 128))
-		for i := range slots {
-			slots[i] = pool.Span(uint32((next+i)%inFlight*size), uint32(size))
+	resolved, next := 0, 0
+	for resolved < b.N {
+		limit := min(b.N-next, inFlight-(next-resolved))
+		spans := w.In().Reserve(min(limit, 128))
+		for i := range spans {
+			spans[i] = pool.Span(uint32((next+i)%inFlight*size), uint32(size))
 		}
-		if n := len(slots); n > 0 {
+		if n := len(spans); n > 0 {
 			g.slabs.Hold(0, n)
 			w.In().Commit(pool.Desc{Slot: uint32(next)}, n)
 			w.In().Publish()
 			w.Wake()
 			next += n
 		}
-		took := 0
+		records := 0
 		for rec := w.Out().Next(); rec != nil; rec = w.Out().Next() {
-			done += int(w.Reply(rec).Count)
-			took++
+			resolved += int(w.Reply(rec).Count)
+			records++
 		}
 		w.ReleaseReplies()
 		w.Wake()
-		g.bell.Answer(took)
-		if took == 0 && len(slots) == 0 && g.bell.Sleep() {
+		g.bell.Answer(records)
+		if records == 0 && len(spans) == 0 && g.bell.Sleep() {
 			<-g.wake
 			g.bell.Wake()
 		}

@@ -1,10 +1,14 @@
-// Package handlertest runs handlers and sinks in unit tests: on the workers of a real gateway,
+// Package handlertest runs sinks, and so handlers, in unit tests: on the workers of a real gateway,
 // without a socket.
 //
-// [Run] gives messages to a sink and returns their codes. [Start] is for tests that look into what
-// happens on the way: it stands for the gateway, on the test's goroutine.
+// [Run] gives messages to a sink and returns the code of each. Most tests need nothing else:
 //
-// A message's data are overwritten as soon as the message is resolved, because a gateway may use
-// that memory again: a handler that keeps data too long finds bytes of [Poison] in them. A handler
-// that changes data fails the test.
+//	codes := handlertest.Run(t, worker.Each(f), handlertest.Messages("good", "bad")...)
+//
+// [Start] returns a [Gateway], for tests that look at what happens on the way: a server that is
+// away, a drain, a stop with messages unresolved.
+//
+// A gateway may reuse a message's memory once the message is resolved. Therefore its data are then
+// overwritten: a handler that keeps them for longer reads bytes of value [Poison]. A handler that
+// changes data fails the test.
 package handlertest

@@ -12,36 +12,41 @@ import (
 	"feedgate/worker"
 )
 
-// Patience ends a wait for something that does not happen.
+// Patience is how long a test waits for something before it fails.
 const Patience = 10 * time.Second
 
 // Poison is the byte that overwrites the data of resolved messages.
 const Poison = 0xFF
 
-// Gateway stands for a gateway: it gives messages to workers and takes their replies, on the
-// test's goroutine.
+// Gateway takes the place of a gateway: it gives messages to workers and takes their replies, both
+// on the test's goroutine, which alone may call its methods. Workers and messages are numbered from
+// 0. A message is resolved when a gateway would acknowledge it: as done, or refused with no try
+// left.
 type Gateway struct {
 	t     testing.TB
 	pool  *pool.Pool
 	slabs *pool.Slabs
-	free  []uint16 // slabs of messages with metadata; the first is for all others
+	free  []uint16 // slabs for messages with metadata, one each; slab 0 is for all others
 	bell  ring.Bell
 	wake  chan struct{}
-	skew  atomic.Int64 // nanoseconds that the workers' clock is ahead
+	skew  atomic.Int64 // how far the workers' clock is ahead, in nanoseconds
 
-	Refused int // messages resolved with another code than OK
-	Done    int // messages resolved
+	// Resolved counts the messages resolved so far, Refused those of them with another code
+	// than OK. Only the methods that take replies change them: Wait, WaitFor, WantResolved,
+	// Poll.
+	Resolved, Refused int
 
-	used     int    // bytes of the first slab
-	messages []sent // by place
+	used     int // bytes of slab 0
+	messages []message
 	stopped  bool
 }
 
-type sent struct {
-	data []byte // in the slab; overwritten once the message is resolved
-	copy []byte
-	done bool
-	code worker.Code
+// message is one that was sent.
+type message struct {
+	data     []byte // in its slab; overwritten once the message is resolved
+	original []byte // copy of data; nil once the message is resolved
+	resolved bool
+	code     worker.Code
 }
 
 const (
@@ -50,8 +55,9 @@ const (
 	ringSize  = 1024
 )
 
-// Start starts workers on a sink, and stops them at the end of the test. No more than inFlight
-// messages may be sent and not resolved: Send does not wait for that.
+// Start starts workers on a sink, and stops them at the end of the test. The sink remains open. At
+// most inFlight messages may be unresolved at once: the test must see to it, because Send does not
+// wait.
 func Start(t testing.TB, s worker.Sink, workers, inFlight int) *Gateway {
 	t.Helper()
 	g := &Gateway{t: t, wake: make(chan struct{}, 1)}
@@ -83,59 +89,62 @@ func Start(t testing.TB, s worker.Sink, workers, inFlight int) *Gateway {
 	return g
 }
 
-// Send gives a worker a message, and returns its place.
-func (g *Gateway) Send(to int, data []byte) int {
+// Send gives a worker a copy of data as a message, and returns the message's number. All messages
+// of a test share 8 MiB.
+func (g *Gateway) Send(worker int, data []byte) int {
 	g.t.Helper()
 	if g.used+len(data) > slabBytes {
-		g.t.Fatal("the test's messages are too long")
+		g.t.Fatalf("the test's messages have more than %d bytes", slabBytes)
 	}
 	off := g.used
 	copy(g.slabs.At(0).Data[off:], data)
 	g.used += len(data)
-	return g.give(to, 0, off, len(data))
+	return g.dispatch(worker, 0, off, len(data))
 }
 
-// SendMessage is Send for a message with metadata, of which there can be 4095.
-func (g *Gateway) SendMessage(to int, m Message) int {
+// SendMessage is Send for a message that may have metadata. A test can have 4095 of these.
+func (g *Gateway) SendMessage(worker int, m Message) int {
 	g.t.Helper()
 	origin := m.origin()
 	if origin == nil {
-		return g.Send(to, []byte(m.Data))
+		return g.Send(worker, []byte(m.Data))
 	}
 	if len(g.free) == 0 {
-		g.t.Fatal("the test has too many messages with metadata")
+		g.t.Fatalf("the test has more than %d messages with metadata", slabs-1)
 	}
 	id := g.free[len(g.free)-1]
 	g.free = g.free[:len(g.free)-1]
 	slab := g.slabs.At(id)
 	slab.Data, slab.Origin = []byte(m.Data), origin
 	g.slabs.Hold(id, 1)
-	return g.give(to, id, 0, len(m.Data))
+	return g.dispatch(worker, id, 0, len(m.Data))
 }
 
-func (g *Gateway) give(to int, id uint16, off, n int) int {
+// dispatch gives a worker the n bytes at off of a slab.
+func (g *Gateway) dispatch(worker int, id uint16, off, n int) int {
 	g.t.Helper()
-	place := len(g.messages)
+	number := len(g.messages)
 	data := g.slabs.At(id).Data[off : off+n]
-	g.messages = append(g.messages, sent{data: data, copy: bytes.Clone(data)})
+	g.messages = append(g.messages, message{data: data, original: bytes.Clone(data)})
 	g.slabs.Hold(id, 1)
-	w := g.pool.Workers()[to]
+	w := g.pool.Workers()[worker]
 	spans := w.In().Reserve(1)
 	for len(spans) == 0 {
-		g.Turn(Patience)
+		g.Poll(Patience)
 		spans = w.In().Reserve(1)
 	}
 	spans[0] = pool.Span(uint32(off), uint32(n))
-	w.In().Commit(pool.Desc{Seq: uint64(place) + 1, Slot: uint32(place), Slab: id}, 1)
+	w.In().Commit(pool.Desc{Seq: uint64(number) + 1, Slot: uint32(number), Slab: id}, 1)
 	w.In().Publish()
 	w.Wake()
-	return place
+	return number
 }
 
-// Turn takes the replies that there are, or waits for some; false when none arrived in time.
-func (g *Gateway) Turn(wait time.Duration) bool {
+// Poll takes the replies that have arrived; if there are none, it waits for some, up to wait. It
+// returns false if none arrived in that time.
+func (g *Gateway) Poll(wait time.Duration) bool {
 	g.t.Helper()
-	took := 0
+	records := 0
 	for _, w := range g.pool.Workers() {
 		n := 0
 		for b := w.Out().Next(); b != nil; b = w.Out().Next() {
@@ -146,10 +155,10 @@ func (g *Gateway) Turn(wait time.Duration) bool {
 			w.ReleaseReplies()
 			w.Wake()
 		}
-		took += n
+		records += n
 	}
-	g.bell.Answer(took)
-	if took > 0 {
+	g.bell.Answer(records)
+	if records > 0 {
 		return true
 	}
 	if wait == 0 || !g.bell.Sleep() {
@@ -164,21 +173,20 @@ func (g *Gateway) Turn(wait time.Duration) bool {
 	}
 }
 
-// take notes a reply and, as a gateway may reuse a message's memory from then on, overwrites the
-// data.
+// take records a reply and poisons its messages.
 func (g *Gateway) take(reply pool.Reply) {
 	g.t.Helper()
 	for k := range reply.Count {
-		place := reply.Slot + k
-		m := &g.messages[place]
-		if m.done {
-			g.t.Fatalf("message %d is resolved twice", place)
+		number := reply.Slot + k
+		m := &g.messages[number]
+		if m.resolved {
+			g.t.Fatalf("message %d is resolved twice", number)
 		}
-		if !bytes.Equal(m.data, m.copy) {
-			g.t.Errorf("the handler has changed the data of message %d", place)
+		if !bytes.Equal(m.data, m.original) {
+			g.t.Errorf("the handler has changed the data of message %d", number)
 		}
-		m.done, m.code, m.copy = true, reply.Code, nil
-		g.Done++
+		m.resolved, m.code, m.original = true, reply.Code, nil
+		g.Resolved++
 		if reply.Code != worker.OK {
 			g.Refused++
 		}
@@ -188,56 +196,60 @@ func (g *Gateway) take(reply pool.Reply) {
 	}
 }
 
-// Wait waits until n messages in all are resolved.
+// Wait waits until n messages in all are resolved. It fails the test if none is for [Patience].
 func (g *Gateway) Wait(n int) {
 	g.t.Helper()
-	for g.Done < n {
-		if !g.Turn(Patience) {
-			g.t.Fatalf("%d of %d messages are resolved", g.Done, n)
+	for g.Resolved < n {
+		if !g.Poll(Patience) {
+			g.t.Fatalf("%d of %d messages are resolved", g.Resolved, n)
 		}
 	}
 }
 
-// WaitFor waits until ok, taking replies meanwhile.
+// WaitFor takes replies until ok returns true. It fails the test after [Patience], naming what it
+// waited for.
 func (g *Gateway) WaitFor(what string, ok func() bool) {
 	g.t.Helper()
 	for deadline := time.Now().Add(Patience); !ok(); {
 		if time.Now().After(deadline) {
-			g.t.Fatalf("waited in vain: %s", what)
+			g.t.Fatalf("not within %v: %s", Patience, what)
 		}
-		g.Turn(time.Millisecond)
+		g.Poll(time.Millisecond)
 	}
 }
 
-// None checks that no message beyond n is resolved now.
-func (g *Gateway) None(n int) {
+// WantResolved takes the replies that have arrived, and fails the test unless n messages in all are
+// resolved.
+func (g *Gateway) WantResolved(n int) {
 	g.t.Helper()
-	for g.Turn(0) {
+	for g.Poll(0) {
 	}
-	if g.Done != n {
-		g.t.Fatalf("%d messages are resolved, want %d", g.Done, n)
+	if g.Resolved != n {
+		g.t.Fatalf("%d messages are resolved, want %d", g.Resolved, n)
 	}
 }
 
-// Code is the code with which the message at a place was resolved.
-func (g *Gateway) Code(place int) worker.Code {
+// Code returns the code with which a message was resolved. It fails the test if it is not.
+func (g *Gateway) Code(number int) worker.Code {
 	g.t.Helper()
-	if !g.messages[place].done {
-		g.t.Fatalf("message %d is not resolved", place)
+	if !g.messages[number].resolved {
+		g.t.Fatalf("message %d is not resolved", number)
 	}
-	return g.messages[place].code
+	return g.messages[number].code
 }
 
-// Block tells a worker that the gateway has stopped reading, or no longer.
-func (g *Gateway) Block(worker int, blocked bool) { g.pool.Workers()[worker].SetBlocked(blocked) }
+// SetBlocked sets whether a worker is to assume that the gateway has stopped reading until messages
+// are resolved; see [worker.Hooks].
+func (g *Gateway) SetBlocked(worker int, blocked bool) { g.pool.Workers()[worker].SetBlocked(blocked) }
 
-// Drain tells the handlers that no message will follow.
+// Drain announces that no more messages will be sent. It does not wait; Wait does.
 func (g *Gateway) Drain() { g.pool.Drain() }
 
-// Panics is the number of panics of handlers.
+// Panics returns the number of panics in handlers so far.
 func (g *Gateway) Panics() uint64 { return g.pool.Panics() }
 
-// Stop stops the workers and closes their handlers. Only the first call has an effect.
+// Stop stops the workers and closes their handlers. Messages not resolved by then never are. Only
+// the first call has an effect.
 func (g *Gateway) Stop() {
 	if g.stopped {
 		return
@@ -248,5 +260,5 @@ func (g *Gateway) Stop() {
 	}
 }
 
-// Sent is how many messages were sent.
+// Sent returns the number of messages sent so far.
 func (g *Gateway) Sent() int { return len(g.messages) }

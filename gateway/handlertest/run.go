@@ -7,16 +7,17 @@ import (
 	"feedgate/worker"
 )
 
-// Message is a message for [Run]. Its protocol reports Meta and ID about it.
+// Message is a message for [Run] or [Gateway.SendMessage]. Data is what its handler gets; the other
+// fields are what its methods return, and may be empty.
 type Message struct {
 	Data     string
-	Meta     map[string]string
+	Meta     map[string]string // by name
 	ID       string
 	Upstream string
 	Session  string
 }
 
-// Messages are messages with nothing but data.
+// Messages returns messages with these data and nothing else.
 func Messages(data ...string) []Message {
 	msgs := make([]Message, len(data))
 	for i, d := range data {
@@ -25,9 +26,10 @@ func Messages(data ...string) []Message {
 	return msgs
 }
 
-// Run gives messages, in order, to one worker of a sink, drains, and returns their codes. It fails
-// the test if nothing is resolved for [Patience]. Messages that the handler asks for again get their
-// next try soon: while nothing happens, the worker's clock runs ahead. The sink remains open.
+// Run gives messages to one worker of a sink, in order, then drains and stops it. It returns the
+// code of each message, and fails the test if no message is resolved for [Patience]. A message that
+// the handler wants again is due soon, whatever the wait: while nothing happens, the worker's clock
+// runs ahead. The sink remains open.
 func Run(t testing.TB, s worker.Sink, msgs ...Message) []worker.Code {
 	t.Helper()
 	g := Start(t, s, 1, len(msgs))
@@ -36,13 +38,13 @@ func Run(t testing.TB, s worker.Sink, msgs ...Message) []worker.Code {
 	}
 	g.Drain()
 	const step = 5 * time.Millisecond
-	for idle := time.Duration(0); g.Done < len(msgs); {
-		if g.Turn(step) {
+	for idle := time.Duration(0); g.Resolved < len(msgs); {
+		if g.Poll(step) {
 			idle = 0
 			continue
 		}
 		if idle += step; idle > Patience {
-			t.Fatalf("%d of %d messages are not resolved", len(msgs)-g.Done, len(msgs))
+			t.Fatalf("%d of %d messages are not resolved", len(msgs)-g.Resolved, len(msgs))
 		}
 		g.skew.Add(int64(time.Second) << min(idle/step, 20))
 		g.pool.Workers()[0].Wake()
@@ -55,7 +57,7 @@ func Run(t testing.TB, s worker.Sink, msgs ...Message) []worker.Code {
 	return codes
 }
 
-// origin is what the protocol of a message reports about it; nil: nothing.
+// origin returns what the protocol reports about the message; nil: nothing.
 func (m *Message) origin() *worker.Origin {
 	if m.Meta == nil && m.ID == "" && m.Upstream == "" && m.Session == "" {
 		return nil

@@ -1,5 +1,5 @@
-// Package backoff draws the waits between the tries of whatever reconnects: gateways,
-// polls of a discovery service, sinks.
+// Package backoff draws random waits between the attempts of gateways, sinks and polls of a
+// discovery service.
 package backoff
 
 import (
@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Backoff draws each wait at random between Min and a bound that doubles up to Max. The
-// first bound is twice Min, so that clients that lost the same server at the same moment
-// do not come back at the same moment. One goroutine uses it.
+// Backoff draws each wait at random between a minimum and a bound that doubles up to a maximum. The
+// first bound is twice the minimum, so that clients that lost the same server at the same time do
+// not reconnect at the same time. One goroutine at a time may use it.
 //
-// It is a BackOff of github.com/cenkalti/backoff, whose own types draw from 0 on.
+// It implements BackOff of github.com/cenkalti/backoff, whose own types have no minimum.
 type Backoff struct {
 	min, max time.Duration
-	bound    time.Duration // of the last wait; 0: there was none
+	bound    time.Duration // of the last wait; 0: none yet
 
-	// Draw returns a number from 0 up to, not including, n. A test may replace it.
+	// Draw returns a random number from 0 to n-1. Tests may replace it.
 	Draw func(n int64) int64
 }
 
-// New makes a Backoff. Its waits are never shorter than a nanosecond, whatever least is,
-// nor longer than the greater of the two.
+// New returns a Backoff with waits between least and most, and at least a nanosecond. If least is
+// greater, all waits are least.
 func New(least, most time.Duration) *Backoff {
 	least = max(least, 1)
 	return &Backoff{min: least, max: max(most, least), Draw: rand.Int64N}
@@ -40,5 +40,5 @@ func (b *Backoff) NextBackOff() time.Duration {
 	return b.min + time.Duration(b.Draw(int64(b.bound-b.min)+1))
 }
 
-// Reset starts over with the first bound.
+// Reset makes the next wait the first one.
 func (b *Backoff) Reset() { b.bound = 0 }

@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// Hint says what may help against a fault of TLS, naming the flag to look at; empty: nothing
-// is known. asked: the server asked for a client certificate and there is none.
+// Hint returns what may help against an error of TLS, with the flag to look at; empty if nothing is
+// known. asked: the server asked for a client certificate, and there is none.
 func (f Flags) Hint(err error, asked bool) string {
 	var (
 		unknown x509.UnknownAuthorityError
@@ -39,9 +39,9 @@ func (f Flags) Hint(err error, asked bool) string {
 // hasNames reports whether a certificate has a subject alternative name of a host.
 func hasNames(c *x509.Certificate) bool { return len(c.DNSNames)+len(c.IPAddresses) > 0 }
 
-// Dial makes a connection with TLS, by the files as they are now, to HOST:PORT. It has the
-// form that client libraries take as their dialer. Errors of the handshake and of reading say
-// which flag may help.
+// Dial connects to addr, HOST:PORT, with TLS and the current certificates. Client libraries take a
+// function of this form as their dialer. Errors of the handshake, and of Read, name the flag that
+// may help.
 func (t *TLS) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -62,7 +62,7 @@ func (t *TLS) Dial(ctx context.Context, network, addr string) (net.Conn, error) 
 	return &dialed{conn, t.flags, asked}, nil
 }
 
-// explain adds the hint.
+// explain adds the hint to err.
 func (f Flags) explain(err error, asked bool) error {
 	if hint := f.Hint(err, asked); hint != "" {
 		return fmt.Errorf("%w; %s", err, hint)
@@ -70,8 +70,8 @@ func (f Flags) explain(err error, asked bool) error {
 	return err
 }
 
-// dialed explains the errors of Read, too: under TLS 1.3 a server that misses the client's
-// certificate says so when the handshake is over on the client's side.
+// dialed adds hints to errors of Read, too: with TLS 1.3, the alert of a server that demands a
+// client certificate arrives after the client's handshake.
 type dialed struct {
 	net.Conn
 	flags Flags

@@ -11,8 +11,8 @@ import (
 	"feedgate/gateway/tlstest"
 )
 
-// serve echoes what comes over each connection to the address that it returns, until the test
-// ends. With a nil cfg it answers in plaintext.
+// serve starts a server that echoes what it receives, until the test ends. With a nil cfg it
+// answers in plaintext.
 func serve(t *testing.T, cfg *tls.Config) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -34,7 +34,7 @@ func serve(t *testing.T, cfg *tls.Config) (addr string) {
 					return
 				}
 				over := tls.Server(conn, cfg)
-				_, _ = io.Copy(over, over) // the client sees how it ends
+				_, _ = io.Copy(over, over) // errors are the client's to report
 			}()
 		}
 	}()
@@ -106,7 +106,7 @@ func TestDial(t *testing.T) {
 	}
 }
 
-// TestDialAfterReload: a connection uses the files as they are when it is made.
+// TestDialAfterReload: a connection uses the certificates of the last reload.
 func TestDialAfterReload(t *testing.T) {
 	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	client, err := LoadTLS(sinkFlags, Files{CA: other.File})

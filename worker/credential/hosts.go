@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// LeaveHost reports whether one of the hosts is another machine, as far as its name shows.
+// LeaveHost reports whether any of hosts, HOST:PORT each, may be another machine: it is neither
+// localhost nor a loopback address.
 func LeaveHost(hosts []string) bool {
 	for _, hostport := range hosts {
 		host, _, err := net.SplitHostPort(hostport)

@@ -10,17 +10,17 @@ import (
 )
 
 // leastMasked is the length of the shortest secret that is masked, in bytes: stars for every
-// occurrence of a letter would hide the log and show the secret.
+// occurrence of one letter would make the log unreadable and reveal the secret.
 const leastMasked = 4
 
-// Masks are the secrets that must not be in a log. Several loggers may share them. Any goroutine
-// may call its methods. The zero value has none.
+// Masks replaces secrets in logs by stars. Several loggers may share one. Any goroutine may call
+// its methods. The zero value has no secrets.
 type Masks struct {
 	mu      sync.RWMutex
 	secrets []*Secret
 }
 
-// Add adds secrets, which may be replaced later; nil ones are none.
+// Add adds secrets. It ignores nil ones. Later values of a secret are masked as well.
 func (m *Masks) Add(secrets ...*Secret) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -31,7 +31,7 @@ func (m *Masks) Add(secrets ...*Secret) {
 	}
 }
 
-// Text is s with stars in place of each secret, as it is or as part of a URL.
+// Text returns s with stars in place of each secret, also where it is escaped as in a URL.
 func (m *Masks) Text(s string) string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -47,10 +47,10 @@ func (m *Masks) Text(s string) string {
 	return s
 }
 
-// Hides reports whether s holds a secret.
+// Hides reports whether s contains a secret.
 func (m *Masks) Hides(s string) bool { return m.Text(s) != s }
 
-// Handler is a handler of logs that passes records on to next without the secrets.
+// Handler returns a log handler that passes records to next with secrets masked.
 func (m *Masks) Handler(next slog.Handler) slog.Handler { return maskHandler{next, m} }
 
 type maskHandler struct {
@@ -94,7 +94,7 @@ func (m *Masks) attr(a slog.Attr) slog.Attr {
 		}
 		a.Value = slog.GroupValue(masked...)
 	case slog.KindAny:
-		// What is logged of it is its text.
+		// It is logged as text.
 		if text := fmt.Sprint(a.Value.Any()); m.Hides(text) {
 			a.Value = slog.StringValue(m.Text(text))
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestMasks: no part of a line shows a secret, nor one that has replaced it since.
+// TestMasks: no part of a line contains a secret, nor a later value of it.
 func TestMasks(t *testing.T) {
 	for name, handler := range map[string]func(*bytes.Buffer) slog.Handler{
 		"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
@@ -44,7 +44,7 @@ type lazy string
 
 func (l lazy) LogValue() slog.Value { return slog.StringValue(string(l)) }
 
-// TestShortSecretsAreNotMasked: the stars would show where they are.
+// TestShortSecretsAreNotMasked: stars would reveal them.
 func TestShortSecretsAreNotMasked(t *testing.T) {
 	var masks Masks
 	masks.Add(NewSecret([]byte("e")), NewSecret(nil))

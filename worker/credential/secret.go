@@ -8,20 +8,20 @@ import (
 	"sync/atomic"
 )
 
-// Secret is a login secret. Those that log in with it share it and read it at each login; Set
-// replaces it for later logins. Any goroutine may call its methods.
+// Secret is a secret to log in with. All users of a secret share one Secret and read it at each
+// login, so that Set replaces it for later logins. Any goroutine may call its methods.
 type Secret struct {
 	value atomic.Pointer[[]byte]
 }
 
-// NewSecret makes a secret of b, which it keeps.
+// NewSecret returns a secret with the value b, which it owns from now on.
 func NewSecret(b []byte) *Secret {
 	s := new(Secret)
 	s.Set(b)
 	return s
 }
 
-// Set replaces the secret by b, which it keeps.
+// Set replaces the value by b, which the secret owns from now on.
 func (s *Secret) Set(b []byte) { s.value.Store(&b) }
 
 // Bytes is the current secret, to be read only; nil if s is nil.
@@ -32,11 +32,11 @@ func (s *Secret) Bytes() []byte {
 	return *s.value.Load()
 }
 
-// MaxSecret bounds a file with a secret, in bytes: a login frame carries it whole.
+// MaxSecret limits a file with a secret, in bytes: a login frame contains all of it.
 const MaxSecret = 64 << 10
 
-// ReadSecret reads the secret in a file, less one LF or CRLF at its end. Others must not be
-// able to read the file. Its errors name the flag and the file, never what is in it.
+// ReadSecret reads a secret from a file, without one LF or CRLF at its end. It is an error if
+// others can access the file. Errors name the flag and the file, and never quote the contents.
 func ReadSecret(flag, path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func ReadSecret(flag, path string) ([]byte, error) {
 	}
 	defer file.Close()
 
-	// The open file is asked, not the path: another file may stand there by now.
+	// Of the open file, because the path may name another one by now.
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)

@@ -74,7 +74,7 @@ func privateDir(t *testing.T) string {
 	return dir
 }
 
-// file writes a file into a directory of the test's own.
+// file writes a file in a temporary directory.
 func file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -94,7 +94,7 @@ func TestSecretIsReplaced(t *testing.T) {
 	}
 }
 
-// TestSecretFlag: the error names the flag that the file came from.
+// TestSecretFlag: the error names the flag of the file.
 func TestSecretFlag(t *testing.T) {
 	if _, err := ReadSecret("--sink-password-file", "/nonexistent"); err == nil || !strings.HasPrefix(err.Error(), "--sink-password-file: ") {
 		t.Errorf("%v", err)

@@ -11,21 +11,20 @@ import (
 	"sync/atomic"
 )
 
-// Files are what a client has for TLS. There is no way to turn off that the server's
-// certificate and name are checked.
+// Files are the files of a TLS client. The server's certificate and name are always verified.
 type Files struct {
-	CA         string // file of PEM certificates to trust instead of the system's
+	CA         string // PEM certificates to trust instead of the system's; empty: the system's
 	Cert, Key  string // files of the client certificate and its key; both or none
-	ServerName string // what the certificate must be for; empty: the host that is dialed
+	ServerName string // name in the server's certificate; empty: the host that is dialed
 }
 
-// Flags are the names of the flags that Files come from, for errors and hints.
+// Flags are the names of the flags with the Files, for errors and hints.
 type Flags struct {
 	CA, Cert, Key string
-	ServerName    string // empty: there is none
+	ServerName    string // empty: no such flag
 }
 
-// TLS is a client's certificates and whom it trusts. Several connections share one. Any
+// TLS is the configuration of a TLS client, read from Files. Several connections share one. Any
 // goroutine may call its methods.
 type TLS struct {
 	flags   Flags
@@ -33,13 +32,14 @@ type TLS struct {
 	current atomic.Pointer[tls.Config]
 }
 
-// LoadTLS reads the files. Its errors name the flags.
+// LoadTLS reads the files. Its error names the flags at fault.
 func LoadTLS(flags Flags, files Files) (*TLS, error) {
 	t := &TLS{flags: flags, files: files}
 	return t, t.Reload()
 }
 
-// SystemTLS trusts whom the system trusts, and shows no certificate.
+// SystemTLS returns a TLS that trusts the system's certificate authorities and has no client
+// certificate.
 func SystemTLS(flags Flags) *TLS {
 	t, err := LoadTLS(flags, Files{})
 	if err != nil {
@@ -48,7 +48,7 @@ func SystemTLS(flags Flags) *TLS {
 	return t
 }
 
-// Given are the flags that are set.
+// Given returns the flags whose files are set.
 func (t *TLS) Given() (set []string) {
 	for _, f := range [][2]string{
 		{t.flags.CA, t.files.CA}, {t.flags.Cert, t.files.Cert}, {t.flags.Key, t.files.Key}, {t.flags.ServerName, t.files.ServerName},
@@ -60,8 +60,7 @@ func (t *TLS) Given() (set []string) {
 	return set
 }
 
-// Reload reads the files again; new connections use what they hold. On an error everything
-// stays as it was.
+// Reload reads the files again, for new connections. On an error nothing changes.
 func (t *TLS) Reload() error {
 	cfg := &tls.Config{
 		MinVersion:                  tls.VersionTLS12,
@@ -100,8 +99,8 @@ func (t *TLS) Reload() error {
 	return nil
 }
 
-// encrypted reports whether a file holds an encrypted private key: PKCS #8 of RFC 5958, or
-// the older form with headers of RFC 1421.
+// encrypted reports whether a file has an encrypted private key: of PKCS #8 (RFC 5958), or of the
+// older form with headers (RFC 1421).
 func encrypted(path string) bool {
 	rest, err := os.ReadFile(path)
 	if err != nil {
@@ -118,8 +117,8 @@ func encrypted(path string) bool {
 	}
 }
 
-// Client is the configuration for one connection to a host, by the files as they are now;
-// protocols are what it is to agree on (RFC 7301), nil for nothing. It becomes the caller's.
+// Client returns the configuration of one connection to a host, with the current certificates.
+// protocols are for ALPN (RFC 7301); nil: none. The caller owns the result.
 func (t *TLS) Client(host string, protocols []string) *tls.Config {
 	cfg := t.current.Load().Clone()
 	cfg.NextProtos = protocols

@@ -13,7 +13,7 @@ var (
 	sinkFlags = Flags{CA: "--sink-ca", Cert: "--sink-cert", Key: "--sink-key"}
 )
 
-// encryptedKeys are PEM files of keys that need a passphrase, in the two forms that there are.
+// encryptedKeys are PEM files of keys with a passphrase, in both forms.
 // Their contents do not matter.
 var encryptedKeys = []string{
 	"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGb\n-----END ENCRYPTED PRIVATE KEY-----\n",

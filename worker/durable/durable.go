@@ -1,5 +1,5 @@
-// Package durable writes files so that a crash at any moment leaves the old contents or the
-// new, whole.
+// Package durable replaces the contents of files atomically and durably: a crash at any moment
+// leaves either the old contents or the new ones.
 package durable
 
 import (
@@ -14,13 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLinks bounds the symbolic links that are followed, as the kernel does (path_resolution(7)).
+// maxLinks limits the symbolic links that are followed, as the kernel does (path_resolution(7)).
 const maxLinks = 40
 
-// Replace makes contents the contents of the file at path, durably, or after an error leaves
-// it as it was. A symbolic link is followed, also to a file that does not exist yet: its
-// target is replaced. A file that exists keeps its permissions; a new one has mode, less the
-// umask. What is no regular file, such as a device, is an error.
+// Replace replaces the contents of the file at path, durably. After an error, the file is
+// unchanged. Of a symbolic link, it replaces the target, also if that does not exist yet. An
+// existing file keeps its permissions; a new one has mode, less the umask. Anything but a regular
+// file, such as a device, is an error.
 func Replace(path string, contents []byte, mode fs.FileMode) error {
 	target, err := Follow(path)
 	if err != nil {
@@ -52,8 +52,8 @@ func Replace(path string, contents []byte, mode fs.FileMode) error {
 	return errors.Join(syncDir(target, f), f.Close())
 }
 
-// SyncName makes the name of f durable, which was opened as path; of a symbolic link, the
-// name of its target.
+// SyncName makes the name of f durable, which was opened by path. If path is a symbolic link, that
+// is the name of its target.
 func SyncName(path string, f *os.File) error {
 	target, err := Follow(path)
 	if err != nil {
@@ -62,8 +62,7 @@ func SyncName(path string, f *os.File) error {
 	return syncDir(target, f)
 }
 
-// Follow returns the path that the symbolic links at path lead to, where a file need not
-// exist yet.
+// Follow returns the path to which the symbolic links at path lead. There need not be a file.
 func Follow(path string) (string, error) {
 	for range maxLinks {
 		to, err := os.Readlink(path)
@@ -83,7 +82,7 @@ func Follow(path string) (string, error) {
 	return "", &fs.PathError{Op: "readlink", Path: path, Err: unix.ELOOP}
 }
 
-// create makes a new file beside target.
+// create creates a temporary file in the directory of target.
 func create(target string, mode fs.FileMode) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(fmt.Sprintf("%s.%08x.tmp", target, rand.Uint32()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
@@ -93,9 +92,10 @@ func create(target string, mode fs.FileMode) (*os.File, error) {
 	}
 }
 
-// syncDir makes the name of f durable, and all others in the directory of path. Some file systems,
-// such as FUSE and 9p ones, have nothing to sync there and answer EINVAL, ENOTSUP or ENOSYS. A
-// directory that can be written to but not read cannot be synced by itself.
+// syncDir makes all names in the directory of path durable, that of f included. Some file systems,
+// such as FUSE and 9p, have nothing to sync there and return EINVAL, ENOTSUP or ENOSYS. A directory
+// that can be written to but not read cannot be opened for that, so the whole file system is
+// synced.
 func syncDir(path string, f *os.File) error {
 	name, _ := filepath.Split(path)
 	dir, err := os.Open(cmp.Or(name, "."))

@@ -59,7 +59,7 @@ func TestReplaceKeepsMode(t *testing.T) {
 	only(t, dir, "f")
 }
 
-// TestReplaceFollowsLinks, through others, relative ones, and to what is not there yet.
+// TestReplaceFollowsLinks: to other links, relative ones, and to files that do not exist yet.
 func TestReplaceFollowsLinks(t *testing.T) {
 	dir := t.TempDir()
 	for _, sub := range []string{"real", "links"} {
@@ -93,7 +93,7 @@ func TestReplaceFollowsLinks(t *testing.T) {
 	}
 	only(t, filepath.Join(dir, "real"), "f")
 	only(t, filepath.Join(dir, "links"), "relative", "second")
-	// The .. behind a link is the parent of the directory that the link leads to.
+	// The .. after a link is the parent of the directory to which the link leads.
 	if err := os.Mkdir(filepath.Join(dir, "real", "deep"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestReplaceFollowsLinks(t *testing.T) {
 	}
 }
 
-// TestReplaceFails and leaves what was there.
+// TestReplaceFails: a Replace that fails changes nothing.
 func TestReplaceFails(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "d", "full"), 0o700); err != nil {
@@ -123,7 +123,7 @@ func TestReplaceFails(t *testing.T) {
 	only(t, dir, "d")
 }
 
-// TestDirectoriesThatCannotBeSynced: those of /proc say EINVAL.
+// TestDirectoriesThatCannotBeSynced: those of /proc return EINVAL.
 func TestDirectoriesThatCannotBeSynced(t *testing.T) {
 	dir, err := os.Open("/proc/self")
 	if err != nil {
@@ -143,7 +143,7 @@ func TestDirectoriesThatCannotBeSynced(t *testing.T) {
 	}
 }
 
-// TestLock: a file has one lock, by each of its names, until it is given back.
+// TestLock: a file has one lock by all its names, until it is released.
 func TestLock(t *testing.T) {
 	dir := t.TempDir()
 	path, link := filepath.Join(dir, "state"), filepath.Join(dir, "link")
@@ -172,7 +172,7 @@ func TestLock(t *testing.T) {
 	only(t, dir, "link", "state.lock")
 }
 
-// TestLockIsAFile: what has the lock's name and is no regular file is not opened.
+// TestLockIsAFile: anything but a regular file with the name of the lock is not opened.
 func TestLockIsAFile(t *testing.T) {
 	dir := t.TempDir()
 	other := filepath.Join(dir, "other")
@@ -197,7 +197,7 @@ func TestLockIsAFile(t *testing.T) {
 	}
 }
 
-// TestSweep: what Replace leaves when it is killed goes, and nothing else.
+// TestSweep: it removes the temporary files of killed processes, and nothing else.
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	keep := []string{"other.01234567.tmp", "state", "state.0123456.tmp", "state.01234567.tmp.bak",
@@ -217,7 +217,7 @@ func TestSweep(t *testing.T) {
 	only(t, dir, keep...)
 }
 
-// TestReplaceNoFile: what is no regular file is not replaced, also behind a link.
+// TestReplaceNoFile: anything but a regular file is not replaced, also through a link.
 func TestReplaceNoFile(t *testing.T) {
 	dir := t.TempDir()
 	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")

@@ -11,20 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrLocked: another process has the lock.
+// ErrLocked is the error of [Lock] if another process has the lock.
 var ErrLocked = errors.New("in use by another process")
 
-// Lock locks the file at path for this process: whoever else locks it gets ErrLocked. A
-// symbolic link is followed, so that a file has one lock by all its names. The lock is on a
-// file of its own, path.lock, which stays behind: if it were removed, two processes could
-// lock two files of that name. Close gives it back, and so does the end of the process.
+// Lock locks the file at path for this process. While it is locked, other calls of Lock return
+// ErrLocked. It follows symbolic links, so that a file has one lock by all its names. It locks a
+// file of its own, path.lock, which is never removed: otherwise, two processes could lock two files
+// of that name. Close of the result, or the end of the process, releases the lock.
 func Lock(path string) (*os.File, error) {
 	target, err := Follow(path)
 	if err != nil {
 		return nil, err
 	}
 	name := target + ".lock"
-	// To open a pipe may wait for its other end, and to open a device may do anything.
+	// Opening a pipe may block, and opening a device may have any effect.
 	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "lock", Path: name, Err: errors.New("not a regular file")}
 	}
@@ -42,8 +42,9 @@ func Lock(path string) (*os.File, error) {
 	return f, nil
 }
 
-// Sweep removes what processes that were killed in Replace have left beside path. The caller
-// must have the file's lock, or remove what another process is writing.
+// Sweep removes temporary files of processes that were killed in Replace of path. The caller must
+// have the lock of the file, because Sweep would also remove the temporary file of a running
+// Replace.
 func Sweep(path string) error {
 	target, err := Follow(path)
 	if err != nil {
@@ -67,7 +68,7 @@ func Sweep(path string) error {
 	return nil
 }
 
-// isTemporary says whether name is one that create gives for base.
+// isTemporary reports whether create makes files with this name for base.
 func isTemporary(name, base string) bool {
 	middle := len(name) - len(".tmp")
 	if start := middle - 8; start != len(base)+1 || name[:start] != base+"." || name[middle:] != ".tmp" {

@@ -1,6 +1,6 @@
-// Package flagset holds the flags that belong to protocols and to sinks. They come in groups:
-// structs, which whoever takes a group lists and which several may share. A command line fills
-// them in; the packages that take them read them by type, so that nothing else names them.
+// Package flagset holds the flags of protocols and sinks. A group of flags is a struct. A protocol
+// or sink lists the groups that it takes, several may take the same one, and each reads it by its
+// type. So the command line, which sets the values, need not name any of them.
 package flagset
 
 import (
@@ -10,25 +10,24 @@ import (
 	"strings"
 )
 
-// Flags are the values of a command line's groups of flags, a struct for each. The command
-// line fills them in; after that they are read only.
+// Flags holds the values of groups of flags. The command line sets them; after that, they are
+// read-only.
 type Flags struct {
 	groups []any // pointers to structs
 }
 
-// Grouped is implemented by a group that has a heading of its own in the help.
+// Grouped is implemented by groups with a heading of their own in the help.
 type Grouped interface {
-	// Group is the key that the tags "group" of its fields name, and the heading.
+	// Group returns the key, which is also the tag "group" of the fields, and the heading.
 	Group() (key, title string)
 }
 
-// Explained is implemented by a group that has a paragraph in the help.
+// Explained is implemented by groups with a paragraph in the help.
 type Explained interface{ Help() string }
 
-// New allocates groups, unset: one for each type among those given, which are structs or
-// pointers to them. The fields have the tags of a kong command line. One without a tag name, or
-// with a tag default, is a mistake of the program and panics: a flag counts as given if it is
-// not zero.
+// New returns Flags with a group for each type in groups, structs or pointers to structs; their
+// values are zero. The fields have the tags of github.com/alecthomas/kong. A flag counts as given
+// if it is not zero; therefore a tag default, or a missing tag name, panics.
 func New(groups ...any) *Flags {
 	f := &Flags{}
 	for _, g := range groups {
@@ -47,7 +46,8 @@ func New(groups ...any) *Flags {
 	return f
 }
 
-// Groups are pointers to the structs, in the order of New, to be filled in; of a nil f none.
+// Groups returns pointers to the structs, in the order of New, for setting their fields; none if f
+// is nil.
 func (f *Flags) Groups() []any {
 	if f == nil {
 		return nil
@@ -55,7 +55,7 @@ func (f *Flags) Groups() []any {
 	return f.groups
 }
 
-// Of is the group of type T; of a nil f, or one without that group, the zero value.
+// Of returns the group of type T. It returns the zero value if f is nil or has no such group.
 func Of[T any](f *Flags) T {
 	for _, g := range f.Groups() {
 		if p, ok := g.(*T); ok {
@@ -66,13 +66,14 @@ func Of[T any](f *Flags) T {
 	return none
 }
 
-// Has reports whether a list has a group, or a pointer to it: values do not matter.
+// Has reports whether groups has one of the type of group. Pointers count as their structs.
 func Has(groups []any, group any) bool {
 	return slices.ContainsFunc(groups, func(g any) bool { return typeOf(g) == typeOf(group) })
 }
 
-// Unused returns an error for each flag that is given though nothing in use takes its group.
-// It begins with the flag; takers says what does take the group, such as "tcp://, not fg://".
+// Unused returns an error for each flag that is given although used returns false for its group.
+// The error begins with the flag, and ends with what takers returns, such as "tcp://, not with
+// fg://".
 func (f *Flags) Unused(used func(group any) bool, takers func(group any) string) []error {
 	var faults []error
 	for _, group := range f.Groups() {
@@ -87,7 +88,8 @@ func (f *Flags) Unused(used func(group any) bool, takers func(group any) string)
 	return faults
 }
 
-// Takers are the words of such an error: what takes a group, and what is in use and does not.
+// Takers returns the end of such an error, from the takers of a group and the others, which are in
+// use and do not take it.
 func Takers(takers, others []string) string {
 	text := strings.Join(takers, " and ")
 	if len(others) > 0 {
@@ -96,7 +98,7 @@ func Takers(takers, others []string) string {
 	return text
 }
 
-// given are the flags of a group that are not zero, by their names.
+// given returns the names of the flags of a group that are not zero.
 func given(group any) (names []string) {
 	v := reflect.ValueOf(group).Elem()
 	for i := range v.NumField() {
@@ -107,7 +109,7 @@ func given(group any) (names []string) {
 	return names
 }
 
-// typeOf is the type of a group, or of what a pointer to one points to.
+// typeOf returns the type of a group or of a pointer to one.
 func typeOf(group any) reflect.Type {
 	t := reflect.TypeOf(group)
 	if t.Kind() == reflect.Pointer {

@@ -1,5 +1,5 @@
 //go:build linux
 
-// Package linux_only is imported by what builds on Linux only, so that elsewhere the go
-// command says that there are no files for linux_only, rather than which names are undefined.
+// Package linux_only is imported by packages that build on Linux only. Elsewhere, the go command
+// then reports that linux_only has no files, rather than names that are undefined.
 package linux_only

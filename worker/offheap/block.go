@@ -1,13 +1,12 @@
 package offheap
 
-// Block is memory of a [Memory], or of Go's heap where that had none to give: for what cannot
-// wait. The zero value is no memory.
+// Block is memory of a [Memory], or of Go's heap if that had none. The zero value has no memory.
 type Block struct {
 	b      []byte
 	memory Memory
 }
 
-// AllocBlock gets n bytes of m, n > 0.
+// AllocBlock allocates n bytes, n > 0, of m or else of Go's heap.
 func AllocBlock(m Memory, n int) Block {
 	b, err := m.Alloc(n)
 	if err != nil {
@@ -16,11 +15,11 @@ func AllocBlock(m Memory, n int) Block {
 	return Block{b, m}
 }
 
-// Bytes is the memory.
+// Bytes returns the memory.
 func (k Block) Bytes() []byte { return k.b }
 
-// Recycle is called when nobody reads the bytes any more and they may be written again.
+// Recycle is [Memory].Recycle.
 func (k Block) Recycle() { k.memory.Recycle(k.b) }
 
-// Free gives the memory back. Nobody may touch it afterwards.
+// Free frees the memory. Nobody may use it afterwards.
 func (k Block) Free() { k.memory.Free(k.b) }

@@ -2,5 +2,5 @@
 
 package offheap
 
-// Default is the memory of the product.
+// Default is the Memory in use, except with -race.
 var Default Memory = Kernel{}

@@ -2,5 +2,5 @@
 
 package offheap
 
-// Default is memory that the race detector sees.
+// Default is the Memory in use with -race.
 var Default Memory = Heap{}

@@ -1,10 +1,10 @@
-// Package offheap is memory for messages outside of Go's heap: it is given back to the kernel the
-// moment it is not wanted, costs nothing until it is touched, and the garbage collector has
-// nothing to do with it.
+// Package offheap allocates memory outside of Go's heap: it is returned to the kernel at once when
+// it is freed, takes no physical memory until it is written, and the garbage collector does not
+// scan it.
 //
-// The race detector sees only the heap. Under -race, [Default] is therefore [Heap], which also
-// poisons what is not to be read any more: a reader that comes too late is a race, and what it
-// reads is Poison.
+// The race detector sees only the heap. Therefore, with -race, [Default] is [Heap]. That also
+// poisons memory that must not be read any more, so that a late read is a race, and returns
+// [Poison].
 package offheap
 
 import (
@@ -15,24 +15,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Memory is where the memory comes from. Its methods may be called by any goroutine.
+// Memory is an allocator. Any goroutine may call its methods.
 type Memory interface {
-	// Alloc gets n bytes, n > 0.
+	// Alloc allocates n bytes, n > 0.
 	Alloc(n int) ([]byte, error)
-	// Free gives back what Alloc has returned, whole. Nobody may touch it afterwards.
+	// Free frees the whole result of an Alloc. Nobody may use it afterwards.
 	Free(b []byte)
-	// Page is the unit of Discard, in bytes.
+	// Page returns the unit of Discard, in bytes.
 	Page() int
-	// Discard gives back the memory of part: whole pages, counted from the start of what
-	// Alloc has returned. They stay valid to read and to write, but their contents are lost.
+	// Discard frees the physical memory of part, which has whole pages, counted from the start
+	// of the result of Alloc. They can still be read and written, but their contents are lost.
 	Discard(part []byte)
-	// Recycle is called before b, which nobody reads any more, is written again.
+	// Recycle announces that nobody reads b any more, before it is written again.
 	Recycle(b []byte)
 }
 
 var pageSize = os.Getpagesize()
 
-// Kernel is anonymous mappings.
+// Kernel allocates anonymous mappings.
 type Kernel struct{}
 
 // Alloc maps n bytes.
@@ -71,10 +71,10 @@ func (Kernel) Discard(part []byte) {
 // Recycle does nothing.
 func (Kernel) Recycle([]byte) {}
 
-// Poison is what [Heap] fills memory with whose contents are lost.
+// Poison is the byte with which [Heap] overwrites memory whose contents are lost.
 const Poison = 0xdb
 
-// Heap is Go's heap, for tests.
+// Heap allocates on Go's heap, for tests.
 type Heap struct {
 	PageSize int // 0: the kernel's
 }
@@ -82,8 +82,8 @@ type Heap struct {
 // Alloc makes n bytes.
 func (Heap) Alloc(n int) ([]byte, error) { return make([]byte, n), nil }
 
-// poisonMost bounds what Free poisons, in bytes. Most of a long buffer was never touched; to touch
-// it now, and what the race detector keeps about it, would take longer than tests wait.
+// poisonMost limits how much Free poisons, in bytes. Most of a long buffer was never written.
+// Writing it now, with the race detector's shadow memory, would take too long for tests.
 const poisonMost = 1 << 20
 
 // Free poisons b, or the beginning of it.
@@ -108,7 +108,7 @@ func (h Heap) Discard(part []byte) {
 // Recycle poisons b.
 func (Heap) Recycle(b []byte) { poison(b) }
 
-// RoundUp is n bytes up to a whole page of m.
+// RoundUp returns n rounded up to whole pages of m, in bytes.
 func RoundUp(m Memory, n int) int { return (n + m.Page() - 1) / m.Page() * m.Page() }
 
 var poisoned = bytes.Repeat([]byte{Poison}, 4<<10)

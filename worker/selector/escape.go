@@ -6,12 +6,11 @@ import (
 	"strconv"
 )
 
-// UnescapeByte decodes the escape that s begins with, one of
+// UnescapeByte decodes the escape at the beginning of s, one of
 //
 //	\n \r \t \0 \\ \xHH
 //
-// and returns the byte and the length of its text. Selectors and templates are
-// written with these escapes.
+// which selectors and templates may have. size is the length of its text.
 func UnescapeByte(s string) (b byte, size int, err error) {
 	if len(s) >= 2 && s[0] == '\\' {
 		switch s[1] {
@@ -40,8 +39,7 @@ func UnescapeByte(s string) (b byte, size int, err error) {
 	return 0, 0, fmt.Errorf(`unknown escape %s; there are \n \r \t \0 \\ \xHH`, s[:2])
 }
 
-// Unescape returns what s, which may hold escapes, stands for. An error says at
-// which byte of s, from 1, the fault is.
+// Unescape decodes the escapes of s. An error has the position of the fault, in bytes from 1.
 func Unescape(s string) ([]byte, error) {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); {

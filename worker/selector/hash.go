@@ -7,11 +7,10 @@ import (
 	"feedgate/worker"
 )
 
-// The hash of a key folds its little-endian 8-byte words, the last one filled up
-// with zeros, and then its length into a state, by a 64x64 to 128 bit multiply
-// whose halves are xored (the mixing step of wyhash and of Go's fallback memory
-// hash). It spreads keys over a few workers; it does not withstand a feed that
-// chooses its keys to make one worker slow.
+// The hash of a key folds its little-endian 8-byte words, the last one padded with zeros, and then
+// its length into a state, by a 64x64 to 128 bit multiplication whose halves are xored (the mixing
+// step of wyhash and of Go's fallback memory hash). It spreads keys over a few workers; it does not
+// resist a feed that chooses keys to overload one.
 const (
 	hashSeed = 0xa0761d6478bd642f
 	hashMul  = 0xe7037ed1a0b428db
@@ -35,10 +34,10 @@ func hashBytes(b []byte) uint64 {
 	return hashMix(hashMix(state, last), uint64(n))
 }
 
-// hasher computes hashBytes of bytes that come one by one.
+// hasher computes hashBytes one byte at a time.
 type hasher struct {
 	state uint64
-	word  uint64 // the bytes of the word begun
+	word  uint64 // bytes of the incomplete word
 	n     uint64 // bytes added
 }
 
@@ -53,17 +52,17 @@ func (h *hasher) add(c byte) {
 
 func (h *hasher) sum() uint64 { return hashMix(hashMix(h.state, h.word), h.n) }
 
-// Keyer hashes the keys of messages. It belongs to one goroutine.
+// Keyer hashes the keys of messages. One goroutine at a time may use it.
 type Keyer struct {
 	selector *Selector
 	scratch  []byte
 }
 
-// NewKeyer makes a Keyer for the keys that s picks.
+// NewKeyer returns a Keyer for the keys that s picks.
 func NewKeyer(s *Selector) *Keyer { return &Keyer{selector: s} }
 
-// Hash is [Selector.Hash] for a message with its metadata. It does not allocate, but for the
-// longest value so far.
+// Hash is [Selector.Hash] for a message with metadata. It allocates only for a value longer than
+// all before.
 func (k *Keyer) Hash(m worker.Message) uint64 {
 	if !k.selector.NeedsMeta() {
 		return k.selector.Hash(m.Received())

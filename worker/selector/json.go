@@ -6,20 +6,19 @@ import (
 	"math/bits"
 )
 
-// maxJSONDepth is the nesting that encoding/json accepts. It bounds the stack.
+// maxJSONDepth is the deepest nesting that encoding/json accepts. It limits the stack.
 const maxJSONDepth = 10000
 
-// bom is U+FEFF, with which a text may begin (RFC 8259, section 8.1).
+// bom is U+FEFF, with which a JSON text may begin (RFC 8259, section 8.1).
 const bom = "\ufeff"
 
-// jsonScanner steps over the elements of a JSON text without building anything.
-// A method that steps takes the position where an element begins and returns the
-// one behind it; -1 where the text is malformed, or when it was given -1. It takes
-// for well-formed what encoding/json does.
+// jsonScanner scans a JSON text without building values. Its methods take the position of an
+// element and return the position after it; -1 if the text is malformed or the position was -1. A
+// text is well-formed if encoding/json accepts it.
 type jsonScanner []byte
 
-// jsonMember is where a member of an object lies: the inside of its name and the
-// whole of its value.
+// jsonMember is the position of a member of an object: of the inside of its name, and of its whole
+// value.
 type jsonMember struct {
 	name, nameEnd   int
 	value, valueEnd int
@@ -27,16 +26,15 @@ type jsonMember struct {
 	valueEscaped    bool // the value is a string with escapes
 }
 
-// JSONValue is where the value of a member lies in the text of a JSON object, quotes
-// and brackets included. The zero JSONValue stands for none.
+// JSONValue is the position of a value in a JSON text, quotes and brackets included. The zero
+// JSONValue means that there is none.
 type JSONValue struct {
 	Start, End int
 	Escaped    bool // it is a string with escapes
 }
 
-// AppendString appends what v, a string in msg, stands for. Bytes that are not
-// UTF-8 stay as they are; an escaped surrogate without its other half becomes
-// U+FFFD.
+// AppendString appends the decoded string v of msg to dst. Bytes that are not UTF-8 stay unchanged;
+// an escaped surrogate without its other half becomes U+FFFD.
 func (v JSONValue) AppendString(dst, msg []byte) []byte {
 	inside := msg[v.Start+1 : v.End-1]
 	if v.Escaped {
@@ -45,10 +43,9 @@ func (v JSONValue) AppendString(dst, msg []byte) []byte {
 	return append(dst, inside...)
 }
 
-// FindMembers notes in values[i] the value of the last member of the JSON object msg
-// that is called names[i], which is in UTF-8. It goes over msg once, looks at the top
-// level only, and allocates nothing. When msg is not one well-formed object, which is
-// what encoding/json takes for one, it returns false, and values mean nothing.
+// FindMembers sets values[i] to the value of the last member of the JSON object msg with the name
+// names[i], in UTF-8. It scans msg once, at the top level only, and does not allocate. If msg is
+// not an object that encoding/json accepts, it returns false, and values are undefined.
 func FindMembers(msg []byte, names [][]byte, values []JSONValue) bool {
 	clear(values)
 	s := jsonScanner(msg)
@@ -72,7 +69,7 @@ func FindMembers(msg []byte, names [][]byte, values []JSONValue) bool {
 	return i >= 0 && s.space(i) == len(s)
 }
 
-// at is the byte at i; 0, which no element begins with, outside the text.
+// at returns the byte at i; outside of the text 0, with which no element begins.
 func (s jsonScanner) at(i int) byte {
 	if uint(i) < uint(len(s)) {
 		return s[i]
@@ -80,7 +77,7 @@ func (s jsonScanner) at(i int) byte {
 	return 0
 }
 
-// begin is where the text's value begins, behind white space and a BOM.
+// begin returns the position of the value, after a BOM and white space.
 func (s jsonScanner) begin() int {
 	return s.space(len(s) - len(bytes.TrimPrefix(s, []byte(bom))))
 }
@@ -95,8 +92,8 @@ func (s jsonScanner) space(i int) int {
 	return i
 }
 
-// first steps into the object or array that opens at i and says whether it has an
-// element; without one it steps over it.
+// first returns the position of the first element of the object or array at i; more is false if it
+// is empty, and next is then after it.
 func (s jsonScanner) first(i int, end byte) (next int, more bool) {
 	i = s.space(i + 1)
 	if s.at(i) == end {
@@ -105,7 +102,8 @@ func (s jsonScanner) first(i int, end byte) (next int, more bool) {
 	return i, true
 }
 
-// next steps from behind an element to the next one, or over the end.
+// next returns the position of the next element, from the end of one; more is false after the last
+// one, and next is then after the object or array.
 func (s jsonScanner) next(i int, end byte) (next int, more bool) {
 	i = s.space(i)
 	switch s.at(i) {
@@ -130,7 +128,7 @@ func (s jsonScanner) member(i, depth int) (m jsonMember, next int) {
 	return m, m.valueEnd
 }
 
-// element steps over a value that stands depth objects and arrays deep.
+// element scans a value that is in depth objects and arrays.
 func (s jsonScanner) element(i, depth int) (next int, escaped bool) {
 	switch s.at(i) {
 	case '"':
@@ -196,7 +194,7 @@ func (s jsonScanner) number(i int) int {
 	return i
 }
 
-// digits steps over one or more digits.
+// digits scans one or more digits.
 func (s jsonScanner) digits(i int) int {
 	from := i
 	for c := s.at(i); c >= '0' && c <= '9'; c = s.at(i) {
@@ -208,9 +206,9 @@ func (s jsonScanner) digits(i int) int {
 	return i
 }
 
-// string steps over a string. It looks at eight bytes at a time for a quote, a
-// backslash or a control character; of the marks that this leaves the lowest is
-// exact ("Bit Twiddling Hacks", determine if a word has a byte less than n).
+// string scans a string. It looks for a quote, a backslash or a control character in eight bytes at
+// a time; of the marks in the result, the lowest is exact ("Bit Twiddling Hacks", determine if a
+// word has a byte less than n).
 func (s jsonScanner) string(i int) (next int, escaped bool) {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	if s.at(i) != '"' {
@@ -245,7 +243,7 @@ func (s jsonScanner) string(i int) (next int, escaped bool) {
 	return -1, false
 }
 
-// escape steps over the escape whose backslash stands at i.
+// escape scans the escape whose backslash is at i.
 func (s jsonScanner) escape(i int) int {
 	switch s.at(i + 1) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':

@@ -10,10 +10,10 @@ import (
 // step is one step from a JSON value to one within it.
 type step struct {
 	name  []byte // of a member, in UTF-8
-	index int    // of an element, where the name is one (RFC 6901, section 4); else -1
+	index int    // of an element, if the name is one (RFC 6901, section 4); else -1
 }
 
-// parsePath reads what follows json: in a selector, a name or a JSON pointer.
+// parsePath parses the text after json: of a selector, a name or a JSON pointer.
 func parsePath(s string) ([]step, error) {
 	text, err := parseText("NAME", s)
 	if err != nil {
@@ -45,7 +45,7 @@ func unescapePointer(token string) (string, error) {
 	}
 }
 
-// parseIndex is the index of an array's element that token is, or -1.
+// parseIndex returns the index of an array element that token is; -1 if it is none.
 func parseIndex(token string) int {
 	n, err := strconv.ParseUint(token, 10, 31)
 	if err != nil || fmt.Sprint(n) != token {
@@ -54,8 +54,8 @@ func parseIndex(token string) int {
 	return int(n)
 }
 
-// findPath finds the value at the end of path, which is not empty, in the JSON text msg.
-// It allocates nothing.
+// findPath finds the value at the end of path, which must not be empty, in the JSON text msg. It
+// does not allocate.
 func findPath(msg []byte, path []step) (v JSONValue, ok bool) {
 	s := jsonScanner(msg)
 	at := s.begin()
@@ -72,8 +72,8 @@ func findPath(msg []byte, path []step) (v JSONValue, ok bool) {
 	return v, v.End > 0
 }
 
-// find finds what a step leads to in the value at i, the last of several members, and
-// steps over the value.
+// find finds the value to which a step leads from the value at i: of several members with the name,
+// the last one. next is the position after the value at i.
 func (s jsonScanner) find(i int, to step) (v JSONValue, next int) {
 	end := byte(']')
 	switch s.at(i) {

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// selectorCase is what a selector finds in a message; <nil>: nothing.
+// selectorCase is what a selector must find in a message; <nil>: nothing.
 type selectorCase struct{ selector, msg, want string }
 
 func deep(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
@@ -47,8 +47,7 @@ var pointerCases = []selectorCase{
 	{"json:/id", `{"id":1,"a":` + deep(10000) + `}`, "<nil>"},
 }
 
-// TestAppendRaw: what JSON placeholders copy is text of the message, and holds no byte
-// that could end an ack.
+// TestAppendRaw: JSON placeholders copy text of the message, without bytes that could end an ack.
 func TestAppendRaw(t *testing.T) {
 	for _, c := range []struct{ selector, msg, want string }{
 		{"json:id", `{"id":"7\nOK 8"}`, `7\nOK 8`},
@@ -73,7 +72,7 @@ func TestAppendRaw(t *testing.T) {
 	}
 }
 
-// jsonValue draws a value, and how it may be written.
+// jsonValue draws a value and a way to write it.
 func jsonValue(depth int) *rapid.Generator[any] {
 	leaf := rapid.OneOf(rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Float64().AsAny(),
 		rapid.SampledFrom([]string{"", "a", "7\nOK 8", "~/", "\u2028"}).AsAny())
@@ -85,7 +84,7 @@ func jsonValue(depth int) *rapid.Generator[any] {
 	return rapid.OneOf(leaf, rapid.MapOfN(name, inner, 0, 4).AsAny(), rapid.SliceOfN(inner, 0, 3).AsAny())
 }
 
-// TestPointer compares with encoding/json and RFC 6901 in the plainest way.
+// TestPointer compares with a plain implementation of RFC 6901 on encoding/json.
 func TestPointer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := jsonValue(3).Draw(t, "value")
@@ -184,7 +183,7 @@ func TestPointerDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzPointer looks that no text is too much for a pointer.
+// FuzzPointer checks that no text makes a pointer panic.
 func FuzzPointer(f *testing.F) {
 	f.Add([]byte(`{"a":[{"b":"x"}]}`), "/a/0/b")
 	f.Add([]byte("\ufeff[[[\"\\\""), "/0/0/0")

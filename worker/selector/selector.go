@@ -11,24 +11,21 @@ import (
 	"feedgate/worker"
 )
 
-// Selector picks the part of a message that serves as its key or fills a
-// placeholder of a template:
+// Selector picks a part of a message, such as its key:
 //
-//	bytes:OFFSET:LENGTH  LENGTH bytes from OFFSET on, which counts from 0; as many
-//	                     as there are where the message ends before
-//	field:N:SEP          the N-th, from 1, of the fields that SEP separates
+//	bytes:OFFSET:LENGTH  LENGTH bytes at OFFSET, from 0; fewer if the message ends before
+//	field:N:SEP          the N-th field, from 1, of those separated by SEP
 //	json:NAME            the value of the member NAME of a JSON object
-//	json:/A/B            the value to which the JSON pointer /A/B points (RFC 6901)
-//	meta:NAME            what the protocol reports about the message as NAME
+//	json:/A/B            the value of the JSON pointer /A/B (RFC 6901)
+//	meta:NAME            the value that the protocol reports as NAME
 //
-// SEP, NAME and the pointer may hold the escapes of [Unescape]. A JSON string is
-// decoded, any other JSON value is its text as it is in the message. If a name occurs
-// twice in an object, the last one counts, as in encoding/json. A message that is not
-// one well-formed JSON text, for NAME an object, has no values; it may begin with a
-// BOM (RFC 8259, section 8.1). Bytes in a JSON string that are not UTF-8 stay as they
-// are; an escaped surrogate without its other half becomes U+FFFD.
+// SEP, NAME and the pointer may have the escapes of [Unescape]. A JSON string is decoded; any other
+// JSON value is picked as it is in the message. If a name occurs twice in an object, the last one
+// wins, as in encoding/json. A message that is not one well-formed JSON text (for NAME, an object)
+// has no values; it may begin with a BOM (RFC 8259, section 8.1). Bytes of a JSON string that are
+// not UTF-8 stay unchanged; an escaped surrogate without its other half becomes U+FFFD.
 //
-// The zero Selector finds nothing. A Selector is immutable and may be shared.
+// The zero Selector picks nothing. A Selector is immutable and may be shared.
 type Selector struct {
 	kind   selectorKind
 	first  int    // bytes: OFFSET; field: N-1
@@ -47,7 +44,7 @@ const (
 	selectMeta
 )
 
-// Parse reads the text of a selector.
+// Parse parses the text of a selector. Its error quotes the text and names the part at fault.
 func Parse(s string) (Selector, error) {
 	kind, rest, _ := strings.Cut(s, ":")
 	var sel Selector
@@ -113,16 +110,14 @@ func parseText(name, s string) ([]byte, error) {
 	return text, nil
 }
 
-// NeedsMeta reports whether the selector picks from the metadata. It then finds nothing in
-// data alone.
+// NeedsMeta reports whether the selector picks from the metadata, and so nothing from data alone.
 func (s *Selector) NeedsMeta() bool { return s.kind == selectMeta }
 
-// MetaName is the NAME of meta:NAME; empty: it is another selector.
+// MetaName returns the NAME of meta:NAME; empty for any other selector.
 func (s *Selector) MetaName() string { return s.name }
 
-// Find returns what the selector picks from msg, nil when it finds nothing. The
-// result is a part of msg, except for a JSON string with escapes, which is decoded
-// into memory of its own.
+// Find returns the part of msg that the selector picks; nil if it finds nothing. The result shares
+// memory with msg, except for a JSON string with escapes, which is decoded.
 func (s *Selector) Find(msg []byte) []byte {
 	v, escaped := s.find(msg)
 	if escaped {
@@ -131,10 +126,10 @@ func (s *Selector) Find(msg []byte) []byte {
 	return v
 }
 
-// AppendRaw appends what the selector picks from msg to dst, but a JSON string with its
-// escapes, and a JSON object or array without the white space between its elements. So
-// what it picks as JSON holds no control character, such as the line feed that ends an
-// ack, whatever the message is. It allocates only to extend dst.
+// AppendRaw appends the part of msg that the selector picks to dst. Unlike Append, it appends a
+// JSON string with its escapes, and a JSON object or array without the white space between its
+// elements. So a JSON value never adds a control character, such as the line feed that ends an ack.
+// It allocates only to extend dst.
 func (s *Selector) AppendRaw(dst, msg []byte) []byte {
 	v, _ := s.find(msg)
 	if s.kind == selectJSON && len(v) > 0 && (v[0] == '{' || v[0] == '[') {
@@ -143,8 +138,7 @@ func (s *Selector) AppendRaw(dst, msg []byte) []byte {
 	return append(dst, v...)
 }
 
-// Append appends what the selector picks from msg to dst. It allocates only to
-// extend dst.
+// Append appends the part of msg that the selector picks to dst. It allocates only to extend dst.
 func (s *Selector) Append(dst, msg []byte) []byte {
 	v, escaped := s.find(msg)
 	if escaped {
@@ -153,8 +147,7 @@ func (s *Selector) Append(dst, msg []byte) []byte {
 	return append(dst, v...)
 }
 
-// AppendFrom is Append for a message with its metadata. It picks from the data as they were
-// received.
+// AppendFrom is Append for a message with metadata. It picks from the data as received.
 func (s *Selector) AppendFrom(dst []byte, m worker.Message) []byte {
 	if s.kind == selectMeta {
 		return m.AppendMeta(dst, s.name)
@@ -162,8 +155,8 @@ func (s *Selector) AppendFrom(dst []byte, m worker.Message) []byte {
 	return s.Append(dst, m.Received())
 }
 
-// AppendRawFrom is AppendRaw for a message with its metadata. A value of the metadata is
-// copied as it is.
+// AppendRawFrom is AppendRaw for a message with metadata. It picks from the data as received; a
+// value of the metadata is appended unchanged.
 func (s *Selector) AppendRawFrom(dst []byte, m worker.Message) []byte {
 	if s.kind == selectMeta {
 		return m.AppendMeta(dst, s.name)
@@ -171,8 +164,8 @@ func (s *Selector) AppendRawFrom(dst []byte, m worker.Message) []byte {
 	return s.AppendRaw(dst, m.Received())
 }
 
-// Hash is a hash of what the selector picks from msg, the same in every process;
-// messages in which it finds nothing share one. It does not allocate.
+// Hash returns a hash of the part of msg that the selector picks. It is the same in every process,
+// and the same for all messages in which the selector finds nothing. It does not allocate.
 func (s *Selector) Hash(msg []byte) uint64 {
 	v, escaped := s.find(msg)
 	if !escaped {
@@ -195,8 +188,8 @@ func (s *Selector) Hash(msg []byte) uint64 {
 	return h.sum()
 }
 
-// find returns the part of msg that the selector picks. escaped says that it is
-// the inside of a JSON string with escapes.
+// find returns the part of msg that the selector picks. escaped: it is the inside of a JSON string
+// with escapes.
 func (s *Selector) find(msg []byte) (part []byte, escaped bool) {
 	switch s.kind {
 	case selectBytes:

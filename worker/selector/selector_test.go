@@ -165,8 +165,7 @@ func TestSelectorDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestHashSpreads takes keys as feeds number them and looks that no worker gets
-// more than a tenth above its share.
+// TestHashSpreads: with consecutive keys, no worker gets more than a tenth above its share.
 func TestHashSpreads(t *testing.T) {
 	const keys = 20000
 	for _, format := range []string{"%d", "%08d", "sensor-%d", "%x", "user:%d:session"} {
@@ -197,7 +196,7 @@ func TestHasherIsHashBytes(t *testing.T) {
 	})
 }
 
-// TestSelectorJSONObjects compares with encoding/json over objects that it wrote.
+// TestSelectorJSONObjects compares with encoding/json on objects that it has written.
 func TestSelectorJSONObjects(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := rapid.MapOfN(rapid.String(), rapid.OneOf(
@@ -213,8 +212,7 @@ func TestSelectorJSONObjects(t *testing.T) {
 	})
 }
 
-// TestSelectorJSONTexts compares with encoding/json over texts that are nearly
-// objects.
+// TestSelectorJSONTexts compares with encoding/json on texts that are almost objects.
 func TestSelectorJSONTexts(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"{", "}", "[", "]", ",", ":", `"a"`, `"a":`, `{"a":1}`, `"\u0061":`, `"a`,
 		`"`, `\`, `\n`, `\ud800`, `\udc00`, "1", "0", "-", ".", "e", "true", "null", " ", "\n", "\x01", "é", "12345678"})
@@ -240,10 +238,9 @@ func FuzzSelectorJSON(f *testing.F) {
 	})
 }
 
-// compareJSON compares what the selector finds with what encoding/json does. That
-// replaces each byte that is not UTF-8 by U+FFFD, in names too, so texts with such
-// bytes are compared in what they say after that, and by whether they are well
-// formed.
+// compareJSON compares a selector with encoding/json. That replaces bytes that are not UTF-8 by
+// U+FFFD, also in names; texts with such bytes are compared after the same replacement, and by
+// whether they are well-formed.
 func compareJSON(t interface{ Fatalf(string, ...any) }, text []byte, name string) {
 	s := Selector{kind: selectJSON, path: []step{{name: []byte(name), index: -1}}}
 	got := s.Find(text)

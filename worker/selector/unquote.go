@@ -7,8 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// appendUnquoted appends what s, the inside of a well-formed JSON string, stands
-// for.
+// appendUnquoted appends the decoded s, the inside of a well-formed JSON string.
 func appendUnquoted(dst, s []byte) []byte {
 	for {
 		i := bytes.IndexByte(s, '\\')
@@ -22,8 +21,7 @@ func appendUnquoted(dst, s []byte) []byte {
 	}
 }
 
-// nameIs reports whether s, the inside of a well-formed JSON string, stands for
-// name.
+// nameIs reports whether s, the inside of a well-formed JSON string, decodes to name.
 func nameIs(s []byte, escaped bool, name []byte) bool {
 	if !escaped {
 		return bytes.Equal(s, name)
@@ -46,8 +44,8 @@ func nameIs(s []byte, escaped bool, name []byte) bool {
 	}
 }
 
-// unquoteRune decodes the well-formed JSON escape, or the surrogate pair of two,
-// that s begins with, and returns the length of its text too.
+// unquoteRune decodes the well-formed JSON escape, or surrogate pair of two, at the beginning of s.
+// size is the length of its text.
 func unquoteRune(s []byte) (r rune, size int) {
 	switch s[1] {
 	case 'b':
@@ -76,8 +74,8 @@ func unquoteRune(s []byte) (r rune, size int) {
 	return unicode.ReplacementChar, 6
 }
 
-// hex4 is the number that the first four bytes of s write in hexadecimal digits,
-// -1 when they do not.
+// hex4 returns the number in the first four bytes of s, in hexadecimal digits; -1 if these are
+// others.
 func hex4(s []byte) rune {
 	if len(s) < 4 {
 		return -1

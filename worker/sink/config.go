@@ -6,57 +6,55 @@ import (
 	"os"
 	"time"
 
-	"feedgate/worker/selector"
-
 	"feedgate/worker/backoff"
 	"feedgate/worker/credential"
 	"feedgate/worker/flagset"
+	"feedgate/worker/selector"
 )
 
-// Config is what a process has for its sinks, beyond their URLs. Zero fields mean the
-// documented default.
+// Config has the settings of a sink that are not in its URL. Zero fields have the documented
+// default.
 type Config struct {
-	// Flag is the flag that the URL came from, for errors; default "--sink".
+	// Flag is the flag with the URL, for errors and logs; default "--sink".
 	Flag string
-	// Flags are the values of the flags that the kinds take; nil: none is given.
+	// Flags are the values of the kinds' flags; nil: none is given.
 	Flags *flagset.Flags
-	// Credentials are for sinks that are servers. Their faults were found before.
+	// Credentials are for sinks that are servers. They have been checked.
 	Credentials
 
-	// Key is what --key picks, if all messages of a key are with one worker (--dispatch key);
-	// nil: they are not.
+	// Key is that of --key under --dispatch key: all messages of a key go to one worker. Nil:
+	// they may go to any.
 	Key *selector.Selector
 
-	// Log gets faults and their end, each line with Flag as "flag", never a message's
-	// contents; default slog.Default().
+	// Log is for faults and for their end, never for data of messages. Each line has the
+	// attribute "flag", see Flag. Default slog.Default().
 	Log *slog.Logger
 
-	// Stdout is the standard output to write messages to; default os.Stdout.
+	// Stdout is where stdout: writes; default os.Stdout.
 	Stdout io.Writer
 	// Stderr is the standard error of child processes; default os.Stderr.
 	Stderr *os.File
 
-	// ReconnectMin and ReconnectMax bound the wait before the next try after a failure. It
-	// is drawn between ReconnectMin, default 100ms, and a bound that doubles up to
-	// ReconnectMax, default 10s.
+	// ReconnectMin and ReconnectMax limit the wait after a failure; see NewBackoff. Default
+	// 100ms and 10s.
 	ReconnectMin, ReconnectMax time.Duration
 
-	// ConnectTimeout bounds one try to connect to a server; default 10s.
+	// ConnectTimeout limits one attempt to connect to a server; default 10s.
 	ConnectTimeout time.Duration
 
-	// Hurry, when closed, means that there is no more time to end in order. May be nil.
+	// Hurry is closed when the time for an orderly end is over. It may be nil.
 	Hurry <-chan struct{}
 
-	// Buffer is how many bytes a sink may copy together, beside one message that is longer;
-	// default 16 MiB.
+	// Buffer limits the copies that a sink makes of messages, in bytes, a single longer message
+	// excepted; default 16 MiB.
 	Buffer int64
 
-	// CloseTimeout is how long Close waits for a write that nothing can interrupt;
-	// default 500ms.
+	// CloseTimeout is how long Close waits for a write that cannot be interrupted; default
+	// 500ms.
 	CloseTimeout time.Duration
 }
 
-// WithDefaults is cfg with its defaults filled in. The registry calls it.
+// WithDefaults returns cfg with its defaults filled in. [Registry.Open] calls it.
 func (cfg Config) WithDefaults() Config {
 	if cfg.Flag == "" {
 		cfg.Flag = "--sink"
@@ -92,15 +90,8 @@ func (cfg Config) WithDefaults() Config {
 	return cfg
 }
 
-// NewBackoff never waits less than 1 ms, whatever ReconnectMin is.
+// NewBackoff returns the waits between attempts: each is random, between ReconnectMin, but at least
+// 1 ms, and a bound that doubles up to ReconnectMax.
 func (cfg *Config) NewBackoff() *backoff.Backoff {
 	return backoff.New(max(cfg.ReconnectMin, time.Millisecond), cfg.ReconnectMax)
 }
-
-// Steady is the part of a sink that can always take messages.
-type Steady struct{}
-
-func (Steady) Ready() error            { return nil }
-func (Steady) Failed() <-chan struct{} { return nil }
-func (Steady) Err() error              { return nil }
-func (Steady) Close() error            { return nil }

@@ -8,11 +8,11 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// ServerGroup is the key of the group of ServerFlags in a command line's help; its heading is
-// [Registry.ServerTitle].
+// ServerGroup is the key of the group of [ServerFlags] in the help; [Registry.ServerTitle] is its
+// heading.
 const ServerGroup = "sink"
 
-// NewFlags is the flags of all kinds, unset, those of servers first.
+// NewFlags returns the flags of all kinds, unset, [ServerFlags] first.
 func (r Registry) NewFlags() *flagset.Flags {
 	groups := []any{ServerFlags{}}
 	for _, k := range r {
@@ -21,9 +21,9 @@ func (r Registry) NewFlags() *flagset.Flags {
 	return flagset.New(groups...)
 }
 
-// Unused returns an error for each flag that is given and that goes with none of the URLs,
-// which are of the sinks in use. If one of them is of no kind, what it takes is not known, and
-// there is no error.
+// Unused returns an error for each flag that is given although no sink in use takes it; urls are
+// those of the sinks in use. If the kind of one is unknown, so are its flags, and there is no
+// error.
 func (r Registry) Unused(flags *flagset.Flags, urls ...string) []error {
 	var used []*Kind
 	var names []string
@@ -46,7 +46,7 @@ func (r Registry) Unused(flags *flagset.Flags, urls ...string) []error {
 	return append(faults, r.withoutTLS(flags, urls)...)
 }
 
-// takers says what takes a group of flags, and that the sinks in use do not.
+// takers returns which sinks take a group of flags, and that those in use do not, for an error.
 func (r Registry) takers(group any, used []string) string {
 	var takers []string
 	for i := range r {
@@ -60,8 +60,8 @@ func (r Registry) takers(group any, used []string) string {
 	return flagset.Takers(takers, used)
 }
 
-// withoutTLS are the faults of certificates beside a URL without TLS: they would be ignored,
-// and the connection would be in plaintext.
+// withoutTLS returns an error for each certificate given with a URL without TLS: the connection
+// would silently be in plaintext.
 func (r Registry) withoutTLS(flags *flagset.Flags, urls []string) (faults []error) {
 	f := flagset.Of[ServerFlags](flags)
 	for _, url := range urls {
@@ -83,8 +83,7 @@ func (r Registry) withoutTLS(flags *flagset.Flags, urls []string) (faults []erro
 	return faults
 }
 
-// twin is what the URL with TLS begins with instead of a scheme without it; empty: there is
-// none.
+// twin returns the beginning of URLs with TLS that corresponds to a scheme without it; empty: none.
 func (k *Kind) twin(scheme string) string {
 	i := slices.Index(k.Schemes, scheme)
 	if i < 0 || i >= len(k.Secure) {

@@ -14,8 +14,8 @@ type queueFlags struct {
 	Depth string `name:"queue-depth"`
 }
 
-// queue is a sink that is a server, with and without TLS and with a flag of its own; plain is
-// one that has no TLS.
+// queue is a sink that is a server, with and without TLS, and with a flag of its own; plain is one
+// without TLS.
 var (
 	queue = sink.Kind{
 		Schemes: []string{"queue", "lane"}, Secure: []string{"queue+tls"}, Form: "queue://HOST:PORT",
@@ -49,7 +49,7 @@ func noSpace(password []byte) error {
 	return nil
 }
 
-// given are flags of servers.
+// given returns flags of servers.
 func given(f sink.ServerFlags, q queueFlags) *flagset.Flags {
 	flags := servers.NewFlags()
 	*flags.Groups()[0].(*sink.ServerFlags) = f
@@ -57,7 +57,7 @@ func given(f sink.ServerFlags, q queueFlags) *flagset.Flags {
 	return flags
 }
 
-// TestUnusedFlags: a flag is a fault where nothing in use takes it.
+// TestUnusedFlags: a flag that no sink in use takes is an error.
 func TestUnusedFlags(t *testing.T) {
 	user, ca, depth := sink.ServerFlags{User: "me"}, sink.ServerFlags{CA: "x", Key: "y"}, queueFlags{Depth: "1"}
 	const none = "sinks that are servers, of which this version has none"
@@ -86,7 +86,7 @@ func TestUnusedFlags(t *testing.T) {
 	}
 }
 
-// TestServerHelp: the help is true whether there are sinks that are servers or not.
+// TestServerHelp: the help is right with sinks that are servers and without.
 func TestServerHelp(t *testing.T) {
 	if got := kinds.ServerTitle(); got != "For sinks that are servers (this version has none):" {
 		t.Error(got)
@@ -102,7 +102,7 @@ func TestServerHelp(t *testing.T) {
 	}
 }
 
-// TestFaultsOfFlags: an error begins with the flag at fault, the URL's with that of the URL.
+// TestFaultsOfFlags: an error begins with the flag at fault, which may be the one with the URL.
 func TestFaultsOfFlags(t *testing.T) {
 	_, err := servers.Parse("--sink", "queue://a", given(sink.ServerFlags{}, queueFlags{Depth: "0"}))
 	want := `--sink "queue://a": not a sink: "a" is not HOST:PORT` + "\n--queue-depth: 0 is not 1 or more"

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/discard"
@@ -85,7 +84,7 @@ func TestBackoffBounds(t *testing.T) {
 	}
 }
 
-// Only ? needs an escape in a path, and % before 3F or 25.
+// In a path, only ? must be escaped, and % before 3F or 25.
 func TestPathsInURLs(t *testing.T) {
 	dir := t.TempDir()
 	for written, want := range map[string]string{
@@ -168,8 +167,7 @@ func same(a, b string) bool {
 	return targetA.SameFile(targetB)
 }
 
-// Each framing, to a file of its own and to standard output, from several messages
-// of which some contain what the others separate by.
+// Each framing is written to a file and to standard output; some messages contain the separators.
 func TestSinksFrame(t *testing.T) {
 	messages := []string{"one", "two\nlines", "", "\x00\xff", "\u2028"}
 	var lines, frames, objects strings.Builder
@@ -191,14 +189,14 @@ func TestSinksFrame(t *testing.T) {
 				}
 				log := new(testkit.Log)
 				s := sinktest.Open(t, *kinds.Kind(url), url+query, sink.Config{Stdout: &out, Log: log.Tee(t)})
-				r := handlertest.Start(t, s, 1, 64)
+				g := handlertest.Start(t, s, 1, 64)
 				for range 2 {
 					for _, m := range messages {
-						r.Send(0, []byte(m))
+						g.Send(0, []byte(m))
 					}
-					r.Wait(r.Sent())
+					g.Wait(g.Sent())
 				}
-				r.Stop()
+				g.Stop()
 				got := out.String()
 				if scheme == "file" {
 					data, err := os.ReadFile(path)
@@ -207,7 +205,7 @@ func TestSinksFrame(t *testing.T) {
 					}
 					got = string(data)
 				}
-				if first, _ := strings.CutPrefix(got, want); len(first) == len(got) || r.Refused != 0 {
+				if first, _ := strings.CutPrefix(got, want); len(first) == len(got) || g.Refused != 0 {
 					t.Errorf("got %q, want it to begin with %q", got, want)
 				}
 				warnings := 0

@@ -11,84 +11,85 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// Kind is one kind of sink. Its package exports one; a program lists those that it has in
-// a [Registry] and names them nowhere else.
+// Kind is one kind of sink. Its package exports one, by convention as Kind; a program lists it in a
+// [Registry] and names it nowhere else.
 type Kind struct {
-	// Schemes are what its URLs begin with, without the colon. Secure are those over TLS, of
-	// the first of Schemes first.
+	// Schemes are the schemes of its URLs, without the colon. Secure are those over TLS, in
+	// the same order.
 	Schemes, Secure []string
-	// Form is its URL, for errors and the help: "file:PATH".
+	// Form is the form of its URLs, for errors and the help: "file:PATH". If it has // behind
+	// the scheme, errors about the scheme have it, too.
 	Form string
-	// Help completes "FORM ..." in one clause, without a period. Details completes it in a
-	// sentence of its own, for all kinds that have the same words; it may be empty.
+	// Help continues "FORM" with one clause, without a period: "appends each message to PATH".
+	// Details continues it with a second sentence; kinds with equal Details share it. It may be
+	// empty.
 	Help, Details string
 
-	// Workers is the default number of workers; 0: as many as run at once.
+	// Workers is the default of --workers: 1 for a sink that writes one stream; 0: GOMAXPROCS.
 	Workers int
-	// DeadLetters: it can keep refused messages. It is done with a message only when that
-	// is durable.
+	// DeadLetters: --dead-letter may name it. Its messages must be durable when they are done.
 	DeadLetters bool
 
-	// Flags are structs of the zero value, one for each group of flags that the kind takes:
-	// [ServerFlags], if it is a server, and its own. See [flagset.New].
+	// Flags are its groups of flags, as structs of the zero value: [ServerFlags] if it is a
+	// server, and its own. See [flagset.New].
 	Flags []any
 
-	// Parse takes a URL apart, without opening anything, and reads the flags of its groups.
-	// Its error has a line for each fault: one of a flag begins with its name, others are of
-	// the URL, and quote nothing of it that may be secret.
+	// Parse takes a URL apart and reads the flags of the kind's groups. It opens nothing,
+	// because it is called several times. Its error has a line for each fault. A line about a
+	// flag begins with the flag; any other is about the URL, and must not quote what may be
+	// secret.
 	Parse func(u URL, flags *flagset.Flags) (Target, error)
 }
 
-// Target is what a URL names: a sink that is not open yet.
+// Target is a sink that is not open yet, as a URL describes it.
 type Target struct {
 	// Open opens the sink. The Config has its defaults.
 	Open func(cfg *Config) (*Sink, error)
-	// Label is the URL without what may be secret, for logs; empty: the URL without its
-	// query.
+	// Label is the URL for logs, without what may be secret. Empty: the URL without its query.
 	Label string
-	// Hosts are the servers, HOST:PORT each, for a warning if the login is not encrypted.
+	// Hosts are the servers, HOST:PORT each. If the login would leave this machine unencrypted,
+	// [Registry.Open] logs a warning.
 	Hosts []string
-	// CheckPassword finds what is wrong with a password, without quoting it; nil: any will
-	// do. It must not keep it.
+	// CheckPassword returns what is wrong with a password. It must neither quote nor keep it.
+	// Nil: any password is possible.
 	CheckPassword func(password []byte) error
-	// File is the path of the file that the sink writes, which no other sink may; empty:
-	// none.
+	// File is the path of the file that the sink writes, and no other sink may; empty: none.
 	File string
-	// UsesMeta: the sink asks messages for their ids or their metadata. A program may have
-	// protocols leave out what nobody asks for.
+	// UsesMeta: the sink uses IDs or metadata of messages. If no sink does, protocols may leave
+	// them out.
 	UsesMeta bool
 
-	// Workers is the kind's.
+	// Workers is that of the Kind. [Registry.Parse] sets it.
 	Workers int
 
 	secure bool   // over TLS
-	twin   string // else what the URL with TLS begins with; empty: there is none
+	twin   string // the beginning of the same URL with TLS; empty: none
 }
 
-// Sink is an open sink. What only some can do is a function, which is nil in the others:
-// whoever wraps a sink copies the struct and keeps them.
+// Sink is an open sink. The functions are nil in sinks that cannot do it. A program that wraps a
+// sink copies the struct, and so keeps them.
 type Sink struct {
 	worker.Sink
 
-	// Start starts what that many handlers need, and waits until it runs or ctx ends, so
-	// that faults end the process before any connection is made. It is called at most once,
-	// before the handlers are opened.
+	// Start prepares the sink for this many handlers, such as by connecting, and waits until
+	// that is done or ctx ends. An error ends the process before a gateway connects. It is
+	// called at most once, before the first handler is opened.
 	Start func(ctx context.Context, handlers int) error
 
-	// Reopen opens the sink's file again by its path, after another process has moved it
-	// away. Messages being written are finished first. If the path cannot be opened, the
-	// error says so and nothing changes. Any goroutine may call it.
+	// Reopen opens the sink's file again by its path, after another process has renamed it.
+	// What is being written is written first. On an error nothing changes. Any goroutine may
+	// call it.
 	Reopen func() error
 }
 
-// ErrURL is in an error when the URL itself or a flag is at fault, which is a usage error,
-// rather than what it names.
+// ErrURL marks an error about the URL itself or a flag, a usage error, as opposed to one about the
+// file or server that the URL names.
 var ErrURL = errors.New("not a sink")
 
-// Registry is the kinds of sinks that a program has, in the order of its help.
+// Registry lists the kinds of sinks that a program has, in the order of its help.
 type Registry []Kind
 
-// Kind is the kind of the URL's scheme, or nil.
+// Kind returns the kind with the URL's scheme, or nil.
 func (r Registry) Kind(url string) *Kind {
 	scheme, _, ok := strings.Cut(url, ":")
 	for i := range r {
@@ -99,9 +100,9 @@ func (r Registry) Kind(url string) *Kind {
 	return nil
 }
 
-// Parse finds the faults of a URL and of the flags that its kind takes, and opens nothing. Its
-// error is an [ErrURL], with a line for each fault: it begins with the flag at fault, or with
-// the one that the URL came from.
+// Parse checks a URL, which was the value of flag, and the flags of its kind. It opens nothing. Its
+// error is an [ErrURL] with a line for each fault. A line begins with the flag at fault, which may
+// be the one with the URL.
 func (r Registry) Parse(flag, url string, flags *flagset.Flags) (Target, error) {
 	t, err := r.parse(url, flags)
 	if err == nil {
@@ -116,7 +117,7 @@ func (r Registry) Parse(flag, url string, flags *flagset.Flags) (Target, error) 
 	return Target{}, usage(strings.Join(lines, "\n"))
 }
 
-// usage is the text of an error that is an ErrURL.
+// usage is the text of an ErrURL.
 type usage string
 
 func (e usage) Error() string        { return string(e) }
@@ -143,8 +144,8 @@ func (r Registry) parse(url string, flags *flagset.Flags) (Target, error) {
 	return t, nil
 }
 
-// Open opens the sink that url names. Its error names the flag and the fault. The caller
-// closes the sink after all pools that use it were stopped.
+// Open opens a sink. Its error begins with the flag at fault. The caller closes the sink after the
+// gateways that use it have ended.
 func (r Registry) Open(url string, cfg Config) (*Sink, error) {
 	cfg = cfg.WithDefaults()
 	t, err := r.Parse(cfg.Flag, url, cfg.Flags)
@@ -159,15 +160,15 @@ func (r Registry) Open(url string, cfg Config) (*Sink, error) {
 	return s, nil
 }
 
-// Forms are the URLs of all kinds.
+// Forms returns the forms of the URLs of all kinds, separated by commas.
 func (r Registry) Forms() string { return r.forms(func(*Kind) bool { return true }) }
 
-// DeadLetterForms are the URLs of the kinds that can keep dead letters.
+// DeadLetterForms is Forms of the kinds that can keep dead letters.
 func (r Registry) DeadLetterForms() string {
 	return r.forms(func(k *Kind) bool { return k.DeadLetters })
 }
 
-// StreamForms are the URLs of the kinds whose default is one worker.
+// StreamForms is Forms of the kinds whose default is one worker.
 func (r Registry) StreamForms() string { return r.forms(func(k *Kind) bool { return k.Workers == 1 }) }
 
 func (r Registry) forms(which func(*Kind) bool) string {
@@ -180,13 +181,14 @@ func (r Registry) forms(which func(*Kind) bool) string {
 	return strings.Join(forms, ", ")
 }
 
-// Help is a clause for each kind, and a sentence for the details that several share.
+// Help returns the help on sinks: a clause for each kind, then a sentence for each of their
+// Details.
 func (r Registry) Help() string {
-	var clauses, sentences, told []string
+	var clauses, sentences, seen []string
 	for _, k := range r {
 		clauses = append(clauses, k.Form+" "+k.Help)
-		if k.Details != "" && !slices.Contains(told, k.Details) {
-			told = append(told, k.Details)
+		if k.Details != "" && !slices.Contains(seen, k.Details) {
+			seen = append(seen, k.Details)
 			alike := r.forms(func(other *Kind) bool { return other.Details == k.Details })
 			sentences = append(sentences, alike+" "+k.Details+".")
 		}

@@ -7,14 +7,12 @@ import (
 	"time"
 )
 
-// repeatInterval is the least time between two lines about the same kind of event.
+// repeatInterval is the least time between two lines of a Repeats.
 const repeatInterval = time.Second
 
-// Repeats logs an event that may recur quickly: the first at once, then at most one
-// line per repeatInterval, with the latest event's attributes and, if there was more
-// than one since the line before, their number as "times". So does the gateway's type of
-// this name, which its loop drives; this one has a timer. Any goroutine may use it. No
-// lock is held while a line is written.
+// Repeats logs an event that may occur often: the first one at once, then at most one line per
+// second, with the attributes of the latest event and, if there were several since the last line,
+// their number as "times". Any goroutine may use it.
 type Repeats struct {
 	log   *slog.Logger
 	level slog.Level
@@ -23,16 +21,16 @@ type Repeats struct {
 	mu     sync.Mutex
 	times  int         // events not logged yet
 	latest []any       // attributes of the latest of them
-	pause  *time.Timer // until the next line may be written; nil: it may be now
+	pause  *time.Timer // runs until the next line may be written; nil: now
 	closed bool
 }
 
-// NewRepeats makes the log of one kind of event, with its level and text.
+// NewRepeats returns a Repeats that logs lines with this level and text.
 func NewRepeats(log *slog.Logger, level slog.Level, text string) *Repeats {
 	return &Repeats{log: log, level: level, text: text}
 }
 
-// Add logs an event with these attributes, now or after the pause.
+// Add logs an event with these attributes, now or at the end of the pause.
 func (r *Repeats) Add(attrs ...any) {
 	r.mu.Lock()
 	r.times++
@@ -44,7 +42,7 @@ func (r *Repeats) Add(attrs ...any) {
 	r.writeAndUnlock()
 }
 
-// resume ends a pause: what has happened meanwhile is logged, and begins another.
+// resume ends a pause. If there were events meanwhile, it logs them and starts another one.
 func (r *Repeats) resume() {
 	r.mu.Lock()
 	r.pause = nil
@@ -55,6 +53,7 @@ func (r *Repeats) resume() {
 	r.writeAndUnlock()
 }
 
+// writeAndUnlock writes a line. No lock is held meanwhile, because a log may block.
 func (r *Repeats) writeAndUnlock() {
 	attrs := r.latest
 	if r.times > 1 {
@@ -68,7 +67,7 @@ func (r *Repeats) writeAndUnlock() {
 	r.log.Log(context.Background(), r.level, r.text, attrs...)
 }
 
-// Close ends the pause for good.
+// Close logs the events that are not logged yet. Later ones are logged at once.
 func (r *Repeats) Close() {
 	r.mu.Lock()
 	r.closed = true

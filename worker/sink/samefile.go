@@ -8,8 +8,8 @@ import (
 	"feedgate/worker/durable"
 )
 
-// SameFile reports whether two sinks would write to one file, by whatever names and links,
-// or would once it exists. Each needs a file of its own.
+// SameFile reports whether two sinks write to the same file, by whatever names and links, also if
+// it does not exist yet. Each needs a file of its own.
 func (t Target) SameFile(other Target) bool {
 	if t.File == "" || other.File == "" {
 		return false
@@ -19,12 +19,12 @@ func (t Target) SameFile(other Target) bool {
 	if errA == nil && errB == nil {
 		return os.SameFile(infoA, infoB)
 	}
-	// Two names of which one exists are not one file.
+	// If only one of them exists, they are two files.
 	return errA != nil && errB != nil && destination(t.File) == destination(other.File)
 }
 
-// destination is where a file that does not exist would be created: path with its
-// symbolic links followed.
+// destination returns where a file that does not exist would be created: path with its symbolic
+// links followed.
 func destination(path string) string {
 	if target, err := durable.Follow(path); err == nil {
 		path = target

@@ -10,9 +10,9 @@ import (
 	"feedgate/worker/flagset"
 )
 
-// ServerFlags are the flags that sinks that are servers share: their kinds list this group.
-// What they name reaches a sink as [Credentials]. A registry always has the group, so that the
-// flags are known, and refused, where no such sink is in use.
+// ServerFlags are the flags of sinks that are servers, whose kinds list this group. Sinks get the
+// contents of the files as [Credentials]. A registry always has the group, also without such a
+// sink, so that the flags are known and an error explains them.
 type ServerFlags struct {
 	User         string `name:"sink-user" group:"sink" placeholder:"NAME" help:"Name to log in with."`
 	PasswordFile string `name:"sink-password-file" group:"sink" placeholder:"FILE" help:"Password; no access for others; see SIGHUP."`
@@ -21,23 +21,24 @@ type ServerFlags struct {
 	Key          string `name:"sink-key" group:"sink" placeholder:"FILE" help:"Its key, PEM."`
 }
 
-// passwordFlag names the file with the password.
+// passwordFlag is the flag of PasswordFile.
 const passwordFlag = "--sink-password-file"
 
-// tlsFlags are the flags that the files of Credentials.TLS come from.
+// tlsFlags are the flags of the files of Credentials.TLS.
 var tlsFlags = credential.Flags{CA: "--sink-ca", Cert: "--sink-cert", Key: "--sink-key"}
 
-// Credentials are what a sink logs in to its server with. Those of a process are shared by
-// its sinks. They are read again on SIGHUP: a sink asks for them at each connection.
+// Credentials are what a sink needs to log in to its server. The sinks of a process share them.
+// Because SIGHUP rereads the files, a sink reads Password and TLS at each connection and keeps no
+// copy.
 type Credentials struct {
 	User     string
 	Password *credential.Secret // nil: none
-	TLS      *credential.TLS    // by default whom the system trusts, and no certificate
+	TLS      *credential.TLS    // default: the system's certificate authorities, no client certificate
 
 	passwordFile string
 }
 
-// Load reads the files. Its error has a line for each fault, which begins with the flag.
+// Load reads the files. Its error has a line for each fault, beginning with the flag.
 func (f ServerFlags) Load() (c Credentials, err error) {
 	var faults []error
 	c.User = f.User
@@ -53,14 +54,14 @@ func (f ServerFlags) Load() (c Credentials, err error) {
 	return c, nil
 }
 
-// Reload reads a part of the credentials again. On an error what was there stays in use.
+// Reload rereads a part of the credentials.
 type Reload struct {
-	Flags string // that name the files
-	Do    func() error
+	Flags string       // of the files
+	Do    func() error // on an error, the old ones stay in use
 }
 
-// Reloads are the parts of the credentials that come from files. The targets are those of the
-// sinks that use them.
+// Reloads returns a Reload for each part of the credentials that comes from files. A new password
+// is checked with the targets, those of the sinks in use.
 func (c Credentials) Reloads(targets ...Target) (all []Reload) {
 	if c.passwordFile != "" {
 		all = append(all, Reload{passwordFlag, func() error {
@@ -81,7 +82,7 @@ func (c Credentials) Reloads(targets ...Target) (all []Reload) {
 	return all
 }
 
-// Check finds the faults of the credentials that only their sinks know.
+// Check checks the password with the targets, those of the sinks in use.
 func (c Credentials) Check(targets ...Target) error {
 	if c.Password == nil {
 		return nil
@@ -101,7 +102,7 @@ func checkPassword(password []byte, targets []Target) error {
 	return nil
 }
 
-// warnUnencrypted logs that the password may be read on its way.
+// warnUnencrypted logs a warning if the password would leave this machine unencrypted.
 func (cfg *Config) warnUnencrypted(t *Target) {
 	if cfg.Password == nil || t.secure || !credential.LeaveHost(t.Hosts) {
 		return
@@ -117,7 +118,7 @@ func (cfg *Config) warnUnencrypted(t *Target) {
 // isServer reports whether a kind takes the flags of servers.
 func (k *Kind) isServer() bool { return flagset.Has(k.Flags, ServerFlags{}) }
 
-// ServerTitle is the heading of the flags of servers.
+// ServerTitle returns the heading of [ServerFlags] in the help.
 func (r Registry) ServerTitle() string {
 	names := "this version has none"
 	if servers := r.servers(); len(servers) > 0 {
@@ -126,7 +127,7 @@ func (r Registry) ServerTitle() string {
 	return "For sinks that are servers (" + names + "):"
 }
 
-// ServerHelp is the paragraph on them.
+// ServerHelp returns the paragraph on [ServerFlags] in the help.
 func (r Registry) ServerHelp() string {
 	const which = "Sinks that are servers: "
 	if len(r.servers()) == 0 {
@@ -136,7 +137,7 @@ func (r Registry) ServerHelp() string {
 		"Certificates with a scheme without TLS are a usage error."
 }
 
-// servers are the first schemes of the sinks that are servers.
+// servers returns the first scheme of each sink that is a server.
 func (r Registry) servers() (all []string) {
 	for i := range r {
 		if r[i].isServer() {
@@ -146,7 +147,7 @@ func (r Registry) servers() (all []string) {
 	return all
 }
 
-// begins are what a kind's URLs begin with.
+// begins returns the possible beginnings of the kind's URLs.
 func (k *Kind) begins() (all []string) {
 	for _, scheme := range slices.Concat(k.Schemes, k.Secure) {
 		all = append(all, k.begin(scheme))
@@ -154,7 +155,7 @@ func (k *Kind) begins() (all []string) {
 	return all
 }
 
-// begin is a scheme with what follows it in the kind's URLs: "exec:", "kafka://".
+// begin returns the beginning of the kind's URLs with a scheme: "exec:", "kafka://".
 func (k *Kind) begin(scheme string) string {
 	if _, rest, _ := strings.Cut(k.Form, ":"); strings.HasPrefix(rest, "//") {
 		return scheme + "://"

@@ -15,9 +15,9 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// opened is a sink that shows what it was opened with.
+// opened is a sink that records its Config.
 type opened struct {
-	sink.Steady
+	worker.AlwaysReady
 	secure bool
 	cfg    *sink.Config
 }
@@ -34,8 +34,8 @@ func secret(t *testing.T, text string) string {
 	return path
 }
 
-// TestCredentialsReachTheSink: as they are after each reload, a password that cannot be used
-// apart.
+// TestCredentialsReachTheSink: the sink has the current credentials after each reload; an
+// impossible password is not used.
 func TestCredentialsReachTheSink(t *testing.T) {
 	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	cert, key := ca.Files(ca.Issue(nil))
@@ -121,7 +121,7 @@ func accepting(t *testing.T, cfg *tls.Config) (addr string) {
 	return ln.Addr().String()
 }
 
-// TestCredentialFaults: all at once, each by its flag, and no secret in any.
+// TestCredentialFaults: the error has all faults, each with its flag, and no secret.
 func TestCredentialFaults(t *testing.T) {
 	readable := secret(t, "s3cret")
 	if err := os.Chmod(readable, 0o604); err != nil {

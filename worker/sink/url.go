@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// URL is a sink's URL, cut at the scheme. What follows is of one of three forms, and the
-// sink says of which: opaque, Rest as it is; a path with a query; a server.
+// URL is a sink's URL, split at the scheme. Its kind chooses the form of the rest: a path with a
+// query (method Path), a server (method Server), or any text (Rest).
 type URL struct {
 	Scheme string
 	Secure bool   // the scheme is one of Kind.Secure
-	Rest   string // behind SCHEME:
+	Rest   string // after SCHEME:
 }
 
 // Query holds the parameters of a URL, percent escapes decoded.
 type Query map[string]string
 
-// literal turns a path in a URL into the path meant. A ? begins the query and so must be
-// written %3F in a path, and a % that would begin such an escape %25. All other bytes are
-// themselves, so that paths need no encoding.
+// literal decodes a path in a URL. In a path, ? is written %3F, as it begins the query, and % is
+// written %25 where it would begin one of these escapes. All other bytes need no encoding.
 var literal = strings.NewReplacer("%3F", "?", "%3f", "?", "%25", "%")
 
-// Path takes PATH?QUERY apart. The query may have the parameters given, each once.
+// Path splits PATH?QUERY. params are the parameters that the query may have, each at most once; any
+// other is an error. The path is decoded.
 func (u URL) Path(params ...string) (path string, q Query, err error) {
 	path, query, asked := strings.Cut(u.Rest, "?")
 	if asked {
@@ -38,15 +38,16 @@ func (u URL) Path(params ...string) (path string, q Query, err error) {
 	return literal.Replace(path), q, nil
 }
 
-// Server is the parts of //HOST:PORT,HOST:PORT/PATH?QUERY.
+// Server has the parts of //HOST:PORT,HOST:PORT/PATH?QUERY.
 type Server struct {
 	Hosts []string // HOST:PORT each, at least one
 	Path  string   // from the first / on, as written; may be empty
 	Query Query
 }
 
-// Server takes the URL of a server apart. The port is the default for hosts without one; 0:
-// each must have one. The query may have the parameters given, each once.
+// Server splits //HOST:PORT,HOST:PORT/PATH?QUERY. port is the default for hosts without one; 0:
+// each must have one. params are the parameters that the query may have, each at most once. A user
+// or a password in the URL is an error.
 func (u URL) Server(port uint16, params ...string) (s Server, err error) {
 	rest, ok := strings.CutPrefix(u.Rest, "//")
 	if !ok {
@@ -81,8 +82,8 @@ func (u URL) Server(port uint16, params ...string) (s Server, err error) {
 	return s, nil
 }
 
-// shown is the part of a URL that errors may quote: of a server's not the query, nor what may
-// be a password that does not belong there.
+// shown returns what errors may quote of a URL. Of a server's URL that excludes the query, and what
+// may be a misplaced password.
 func shown(url string) string {
 	scheme, rest, ok := strings.Cut(url, "://")
 	if !ok {
@@ -95,7 +96,7 @@ func shown(url string) string {
 	return scheme + "://" + rest
 }
 
-// hostPort is host with its port, or with the default one.
+// hostPort returns host with its port or the default one.
 func hostPort(host string, port uint16) (string, error) {
 	name, number, err := net.SplitHostPort(host)
 	if err != nil && port != 0 {
@@ -111,8 +112,8 @@ func hostPort(host string, port uint16) (string, error) {
 	return host, nil
 }
 
-// parseQuery is the one place where parameters are read: each must be one of params and be
-// given once. A parameter without = is empty.
+// parseQuery parses KEY=VALUE&KEY=VALUE. Each key must be one of params, and occur once. A value
+// without = is empty.
 func parseQuery(query string, params []string) (Query, error) {
 	q := Query{}
 	for pair := range strings.SplitSeq(query, "&") {
@@ -133,7 +134,7 @@ func parseQuery(query string, params []string) (Query, error) {
 	return q, nil
 }
 
-// known lists the parameters that there are.
+// known lists the known parameters, for an error.
 func known(params []string) string {
 	switch len(params) {
 	case 0:

@@ -76,7 +76,7 @@ func TestHelpIsGenerated(t *testing.T) {
 	}
 }
 
-// Only the program of a command may be logged, and never a query.
+// Of a command, only the program is logged; a query is never logged.
 func TestLabels(t *testing.T) {
 	for url, want := range map[string]string{
 		"exec:TOKEN=s3cret ./handle --password s3cret": "exec:./handle",
@@ -91,7 +91,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// An error quotes the URL, but no secret of it.
+// Errors quote the URL without secrets.
 func TestErrorsShowNoSecret(t *testing.T) {
 	server := sink.Kind{Schemes: []string{"kafka"}, Form: "kafka://HOST:PORT", Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 		_, err := u.Server(0)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Log collects what is written to it. Any goroutine may call its methods. The zero value is
+// Log collects the lines written to it. Any goroutine may call its methods. The zero value is
 // empty.
 type Log struct {
 	mu   sync.Mutex
@@ -29,21 +29,21 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
-// Count is how often s is in the log.
+// Count returns how often the log contains s.
 func (l *Log) Count(s string) int { return strings.Count(l.String(), s) }
 
-// Has reports whether s is in the log.
+// Has reports whether the log contains s.
 func (l *Log) Has(s string) bool { return l.Count(s) > 0 }
 
-// Logger is a logger that writes to l and nowhere else.
+// Logger returns a logger that writes to l only.
 func (l *Log) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// Tee is a logger that also writes to the test's output.
+// Tee returns a logger that writes to l and to the test's output.
 func (l *Log) Tee(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(io.MultiWriter(l, t.Output()), nil))
 }
 
-// Logger is a logger that writes all, of any level, to the test's output.
+// Logger returns a logger that writes lines of all levels to the test's output.
 func Logger(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

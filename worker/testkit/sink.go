@@ -6,7 +6,7 @@ import (
 	"feedgate/worker"
 )
 
-// ByCode is a sink of a function that returns codes.
+// ByCode is [worker.Each] for a function that returns codes.
 func ByCode(f func(m worker.Message) worker.Code) worker.Sink {
 	return worker.Each(func(_ context.Context, m worker.Message) error {
 		if code := f(m); code != worker.OK {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// failing is a test that a wait is to end.
+// failing is a test that must fail.
 type failing struct {
 	testing.TB
 	text string

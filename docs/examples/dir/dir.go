@@ -1,5 +1,5 @@
-// Package dir is the sink of the first part of docs/adding-a-sink.md: each message becomes a
-// file of its own. It is an example, and in no registry.
+// Package dir is an example of docs/adding-a-sink.md: a sink of one's own, which writes each
+// message to a file. It is in no registry.
 package dir
 
 import (
@@ -37,10 +37,9 @@ var Kind = sink.Kind{
 	},
 }
 
-// dirSink never fails for good and has nothing to close: that is sink.Steady. Of that, it
-// replaces Ready.
+// dirSink makes the handlers. It replaces Ready of AlwaysReady, because its disk can be full.
 type dirSink struct {
-	sink.Steady
+	worker.AlwaysReady
 	path string
 	cfg  *sink.Config
 
@@ -48,12 +47,12 @@ type dirSink struct {
 	down error // why files cannot be written now
 }
 
-// Open implements [worker.Sink]: it makes the handler of one worker.
+// Open implements [worker.Sink].
 func (s *dirSink) Open(c worker.Completer) (worker.Handler, error) {
 	return &handler{s, c.Context().Done()}, nil
 }
 
-// Ready implements [worker.Sink]. Any goroutine may call it.
+// Ready implements [worker.Sink]. Any goroutine may call it, hence the lock.
 func (s *dirSink) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,27 +65,27 @@ func (s *dirSink) setDown(err error) {
 	s.down = err
 }
 
-// handler is one worker's.
+// handler is one worker's handler.
 type handler struct {
 	sink    *dirSink
-	stopped <-chan struct{}
+	stopped <-chan struct{} // closed when the workers stop
 }
 
-// Handle implements [worker.Handler]. A message is done when its file is durable. If that
-// fails, the disk is at fault and not the message, which is tried until it succeeds or the
-// worker is stopped: what is not done then was not handled, and is not acknowledged.
+// Handle implements [worker.Handler]. A message is done when its file is durable. An error is the
+// disk's fault, not the message's, so the handler tries again until it succeeds or the workers
+// stop. Messages not written by then stay unresolved, and are not acknowledged.
 func (h *handler) Handle(b worker.Batch) {
 	for b.Len() > 0 {
 		if !h.write(b.At(0).Data) {
-			b.Defer(b.Len()) // and never completed
+			b.Defer(b.Len()) // and never resolved
 			return
 		}
-		b.Done(1, worker.OK)
+		b.Resolve(1, worker.OK)
 	}
 }
 
-// write writes one file, named by its contents: a message that comes again is the same file.
-// False: the worker is stopped.
+// write writes one file. Its name is a hash of its contents, so a message that is sent again is the
+// same file. It returns false if the workers stop.
 func (h *handler) write(data []byte) bool {
 	sum := sha256.Sum256(data)
 	name := filepath.Join(h.sink.path, hex.EncodeToString(sum[:]))
@@ -98,7 +97,7 @@ func (h *handler) write(data []byte) bool {
 			return true
 		}
 		h.sink.setDown(fmt.Errorf("dir: %w", err))
-		h.sink.cfg.Log.Warn("cannot write a message; it is tried again", "error", err)
+		h.sink.cfg.Log.Warn("cannot write a message; trying again", "error", err)
 		select {
 		case <-time.After(wait.NextBackOff()):
 		case <-h.stopped:
@@ -107,7 +106,7 @@ func (h *handler) write(data []byte) bool {
 	}
 }
 
-// Drain implements [worker.Handler]. Nothing is put off.
+// Drain implements [worker.Handler]. Nothing is deferred.
 func (h *handler) Drain() {}
 
 // Close implements [worker.Handler].

@@ -4,10 +4,9 @@ import (
 	"os"
 	"testing"
 
-	"feedgate/gateway/handlertest"
-
 	"go.uber.org/goleak"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
@@ -18,37 +17,37 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestFiles(t *testing.T) {
 	dir := t.TempDir() + "/inbox"
 	s := sinktest.Open(t, Kind, "dir:"+dir, sink.Config{})
-	r := handlertest.Start(t, s, 2, 64) // two workers, at most 64 messages in flight
+	g := handlertest.Start(t, s, 2, 64) // two workers, at most 64 messages in flight
 	for i, m := range []string{"a", "b", "a"} {
-		r.Send(i%2, []byte(m))
+		g.Send(i%2, []byte(m))
 	}
-	r.Wait(3)
-	r.Stop()
+	g.Wait(3)
+	g.Stop()
 	files, err := os.ReadDir(dir)
-	if err != nil || len(files) != 2 || r.Refused != 0 {
-		t.Errorf("%d files, %d refused, %v", len(files), r.Refused, err)
+	if err != nil || len(files) != 2 || g.Refused != 0 {
+		t.Errorf("%d files, %d refused, %v", len(files), g.Refused, err)
 	}
 }
 
-// TestDiskIsAway: messages wait for a disk, and the sink says so.
+// TestDiskIsAway: messages wait for the disk, and the sink is not ready.
 func TestDiskIsAway(t *testing.T) {
 	dir := t.TempDir() + "/inbox"
 	s := sinktest.Open(t, Kind, "dir:"+dir, sink.Config{})
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("a"))
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("a"))
 	testkit.Eventually(t, "not ready", func() bool { return s.Ready() != nil })
-	r.None(0)
+	g.WantResolved(0)
 	if err := os.Rename(dir+".away", dir); err != nil {
 		t.Fatal(err)
 	}
-	r.Wait(1)
-	if err := s.Ready(); err != nil || r.Refused != 0 {
-		t.Errorf("%d refused, ready: %v", r.Refused, err)
+	g.Wait(1)
+	if err := s.Ready(); err != nil || g.Refused != 0 {
+		t.Errorf("%d refused, ready: %v", g.Refused, err)
 	}
-	r.Stop()
+	g.Stop()
 }
 
 // TestStoppedWhileTheDiskIsAway: a message that was not written is not acknowledged.
@@ -58,9 +57,9 @@ func TestStoppedWhileTheDiskIsAway(t *testing.T) {
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("a"))
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("a"))
 	testkit.Eventually(t, "not ready", func() bool { return s.Ready() != nil })
-	r.Stop()
-	r.None(0)
+	g.Stop()
+	g.WantResolved(0)
 }

@@ -1,7 +1,7 @@
-// Package line is a sink of docs/adding-a-sink.md with a connection of its own: it sends each
-// message as a line, and the server answers each with a line that begins with + (it has the
-// message), - (it will never take it) or anything else: not now, and it stores nothing behind
-// that on this connection. It is an example, and in no registry.
+// Package line is an example of docs/adding-a-sink.md: a sink whose clients make their own
+// connections. It sends each message as a line. The server answers each with a line: one that
+// begins with + means that it has the message, with - that it will never take it, and any other
+// that it cannot take it now, nor any later message of this connection. The sink is in no registry.
 package line
 
 import (
@@ -43,17 +43,17 @@ var Kind = sink.Kind{
 	},
 }
 
-// answerTimeout bounds the wait for one answer.
+// answerTimeout limits the wait for the answers to a batch.
 const answerTimeout = 30 * time.Second
 
-// client is that of one worker. With one batch outstanding, Send is called by one goroutine at
-// a time, so nothing needs a lock.
+// client is the client of one worker. With one batch outstanding, one goroutine at a time calls
+// Send, so the fields need no lock.
 type client struct {
 	sink   *kit.Sink
 	worker int
 	cfg    *sink.Config
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
-	hosts  []string // the next one to try comes first
+	hosts  []string // the next one to try is first
 
 	conn    net.Conn // nil: none
 	answers *bufio.Reader
@@ -66,16 +66,16 @@ func (c *client) Send(ctx context.Context, b *kit.Batch) {
 		return
 	}
 	conn := c.conn
-	stop := context.AfterFunc(ctx, func() { conn.Close() }) // ends a wait for the server
+	stop := context.AfterFunc(ctx, func() { conn.Close() }) // ends the wait for the server
 	defer stop()
 	if err := c.exchange(b); err != nil {
 		c.disconnect()
-		b.ResolveAll(kit.Again(0, err)) // those without an answer
+		b.ResolveAll(kit.Again(0, err)) // the messages without an answer
 	}
 }
 
-// exchange writes a batch and resolves each message by its answer. The answers to a batch fit
-// the socket's buffer, so the server is not held up while it is not read.
+// exchange writes a batch, and resolves each message when its answer arrives. The answers to a
+// batch fit the socket's buffer, so the server need not wait for the client to read them.
 func (c *client) exchange(b *kit.Batch) error {
 	var lines bytes.Buffer
 	var sent []int

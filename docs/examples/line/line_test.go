@@ -10,10 +10,9 @@ import (
 	"sync"
 	"testing"
 
-	"feedgate/gateway/handlertest"
-
 	"go.uber.org/goleak"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
@@ -22,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server stores lines. Every seventh time it cuts the connection instead, and every fifth it
-// asks to wait.
+// server stores lines. Every seventh time it closes the connection instead, and every fifth it asks
+// to wait.
 type server struct {
 	ln     net.Listener
 	served sync.WaitGroup
@@ -80,16 +79,16 @@ func (s *server) answer(line string) string {
 	return "+\n"
 }
 
-// end closes the listener and waits for the connections' end.
+// end closes the listener and waits until all connections have ended.
 func (s *server) end() {
 	s.ln.Close()
 	s.served.Wait()
 }
 
-// TestLines: whatever the server does, each message is stored, in order, or refused by itself.
+// TestLines: whatever the server does, each message is stored, in order, or refused alone.
 func TestLines(t *testing.T) {
 	s := listen(t, "127.0.0.1:0")
-	r := handlertest.Start(t, sinktest.Open(t, Kind, "line://"+s.ln.Addr().String(), sink.Config{}), 1, 256)
+	g := handlertest.Start(t, sinktest.Open(t, Kind, "line://"+s.ln.Addr().String(), sink.Config{}), 1, 256)
 	var want []string
 	for i := range 100 {
 		m := fmt.Sprint("good ", i)
@@ -101,10 +100,10 @@ func TestLines(t *testing.T) {
 		default:
 			want = append(want, m)
 		}
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
-	r.Wait(100)
-	r.Stop()
+	g.Wait(100)
+	g.Stop()
 	s.end()
 	var first []string // a line whose answer was lost is stored again
 	for _, line := range s.lines {
@@ -112,24 +111,24 @@ func TestLines(t *testing.T) {
 			first = append(first, line)
 		}
 	}
-	if !slices.Equal(first, want) || r.Refused != 20 || r.Code(3) != worker.Refused || r.Code(6) != worker.BadRequest {
-		t.Errorf("%d refused, stored %q", r.Refused, s.lines)
+	if !slices.Equal(first, want) || g.Refused != 20 || g.Code(3) != worker.Refused || g.Code(6) != worker.BadRequest {
+		t.Errorf("%d refused, stored %q", g.Refused, s.lines)
 	}
 }
 
-// TestAway: the sink says that there is no server, tries the next host and loses nothing.
+// TestAway: while the server is away, the sink is not ready, tries the next host and loses nothing.
 func TestAway(t *testing.T) {
 	s := listen(t, "127.0.0.1:0")
 	addr := s.ln.Addr().String()
 	s.end()
 	out := sinktest.Open(t, Kind, "line://"+addr+",127.0.0.1:1", sink.Config{})
-	r := handlertest.Start(t, out, 1, 64)
-	r.Send(0, []byte("a"))
+	g := handlertest.Start(t, out, 1, 64)
+	g.Send(0, []byte("a"))
 	testkit.Eventually(t, "not ready", func() bool { return out.Ready() != nil })
-	r.None(0)
+	g.WantResolved(0)
 	s = listen(t, addr)
-	r.Wait(1)
-	r.Stop()
+	g.Wait(1)
+	g.Stop()
 	s.end()
 	if out.Ready() != nil || len(s.lines) != 1 {
 		t.Errorf("ready: %v, stored %q", out.Ready(), s.lines)

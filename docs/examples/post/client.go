@@ -22,7 +22,7 @@ type client struct {
 	http             http.Client
 }
 
-// requestTimeout bounds one request: a server that takes it and never answers is away.
+// requestTimeout limits a request: a server that never answers counts as away.
 const requestTimeout = 30 * time.Second
 
 func newClient(url, contentType string, cfg *sink.Config) *client {
@@ -33,7 +33,7 @@ func newClient(url, contentType string, cfg *sink.Config) *client {
 	}}
 }
 
-// Send implements [kit.Client]. It returns when the batch is resolved.
+// Send implements [kit.Client]. It returns when every message has an outcome.
 func (c *client) Send(ctx context.Context, b *kit.Batch) {
 	var body bytes.Buffer // a copy: the transport may read it after Do has returned
 	for i := range b.Len() {
@@ -54,7 +54,7 @@ func (c *client) Send(ctx context.Context, b *kit.Batch) {
 		return
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection is used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be reused
 	answer := fmt.Errorf("the server answers %s", resp.Status)
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
@@ -68,7 +68,7 @@ func (c *client) Send(ctx context.Context, b *kit.Batch) {
 	}
 }
 
-// post asks for the credentials at each request, because SIGHUP can replace them.
+// post reads the credentials at each request, because SIGHUP can replace them.
 func (c *client) post(ctx context.Context, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, body)
 	if err != nil {
@@ -81,7 +81,7 @@ func (c *client) post(ctx context.Context, body io.Reader) (*http.Response, erro
 	return c.http.Do(req)
 }
 
-// retryAfter is how long the server asks to wait; 0: it does not say.
+// retryAfter returns how long the server asks to wait; 0 if it does not.
 func retryAfter(resp *http.Response) time.Duration {
 	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 	if err != nil || seconds < 0 {
@@ -90,7 +90,7 @@ func retryAfter(resp *http.Response) time.Duration {
 	return time.Duration(min(seconds, 3600)) * time.Second
 }
 
-// Close implements [kit.Client]. The bodies are copies, so nothing reads the messages any more.
+// Close implements [kit.Client]. Bodies are copies, so nothing reads the messages any more.
 func (c *client) Close() error {
 	c.http.CloseIdleConnections()
 	return nil

@@ -1,5 +1,5 @@
-// Package post is the sink of the second part of docs/adding-a-sink.md: it posts messages to a
-// web server, as lines. It is an example, and in no registry.
+// Package post is an example of docs/adding-a-sink.md: a sink that posts messages to a web server,
+// as lines, with package kit. It is in no registry.
 package post
 
 import (
@@ -26,7 +26,7 @@ var Kind = sink.Kind{
 	Parse:   parse,
 }
 
-// Flags are those that only this sink takes.
+// Flags are the flags that only this sink takes.
 type Flags struct {
 	Type string `name:"post-type" group:"post" placeholder:"TYPE" help:"Content-Type [text/plain]."`
 }
@@ -34,7 +34,7 @@ type Flags struct {
 // Group implements [flagset.Grouped].
 func (Flags) Group() (key, title string) { return "post", "Sink post:" }
 
-// parse takes the URL apart and reads the flags. It opens nothing.
+// parse parses the URL and reads the flags. It opens nothing.
 func parse(u sink.URL, flags *flagset.Flags) (t sink.Target, err error) {
 	scheme, port := "http", uint16(80)
 	if u.Secure {
@@ -93,7 +93,7 @@ func checkPassword(password []byte) error {
 	return nil
 }
 
-// reach finds out whether there is a server, and under TLS whether it is the right one.
+// reach checks that the server can be reached and, with TLS, that it is the right one.
 func reach(ctx context.Context, cfg *sink.Config, host string, secure bool) error {
 	dial := new(net.Dialer).DialContext
 	if secure {
@@ -106,7 +106,7 @@ func reach(ctx context.Context, cfg *sink.Config, host string, secure bool) erro
 	return conn.Close()
 }
 
-// transport makes connections by the certificates as they are when it makes them.
+// transport makes connections with the current certificates, which SIGHUP can replace.
 func transport(cfg *sink.Config) *http.Transport {
 	return &http.Transport{DialTLSContext: cfg.TLS.Dial, MaxIdleConnsPerHost: 1}
 }

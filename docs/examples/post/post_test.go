@@ -13,10 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"go.uber.org/goleak"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/gateway/tlstest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
@@ -25,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server stores lines, unless status says otherwise.
+// server stores lines, unless status returns an error.
 type server struct {
 	*httptest.Server
 	status func(user, password, body string) int // nil, or 0: 200
@@ -63,14 +62,14 @@ func serve(t *testing.T, s *server) string {
 	return s.Listener.Addr().String()
 }
 
-func send(r *handlertest.Gateway, messages ...string) {
+func send(g *handlertest.Gateway, messages ...string) {
 	for _, m := range messages {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
 }
 
-// TestOutcomes: what the server takes is done, in order; what it cannot take now is sent again;
-// what it will never take is refused alone.
+// TestOutcomes: messages that the server accepts are done, in order; those that it cannot take now
+// are sent again; those that it will never take are refused alone.
 func TestOutcomes(t *testing.T) {
 	busy := true
 	s := &server{}
@@ -84,32 +83,32 @@ func TestOutcomes(t *testing.T) {
 		}
 		return 0
 	}
-	r := handlertest.Start(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"/in", sink.Config{}), 1, 64)
-	send(r, "a")
-	r.Wait(1)
-	send(r, "b", "two\nlines", "bad", "c")
-	r.Wait(5)
-	r.Stop()
-	if got := s.stored(); !slices.Equal(got, []string{"a", "b", "c"}) || r.Code(2) != worker.BadRequest || r.Code(3) != worker.Refused {
-		t.Errorf("stored %q; codes %d, %d", got, r.Code(2), r.Code(3))
+	g := handlertest.Start(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"/in", sink.Config{}), 1, 64)
+	send(g, "a")
+	g.Wait(1)
+	send(g, "b", "two\nlines", "bad", "c")
+	g.Wait(5)
+	g.Stop()
+	if got := s.stored(); !slices.Equal(got, []string{"a", "b", "c"}) || g.Code(2) != worker.BadRequest || g.Code(3) != worker.Refused {
+		t.Errorf("stored %q; codes %d, %d", got, g.Code(2), g.Code(3))
 	}
 }
 
-// TestDenied: a wrong password is a fault of the settings, and nothing is acknowledged.
+// TestDenied: with a wrong password, the sink fails and nothing is acknowledged.
 func TestDenied(t *testing.T) {
 	s := &server{status: func(string, string, string) int { return http.StatusUnauthorized }}
 	out := sinktest.Open(t, Kind, "post://"+serve(t, s), sink.Config{})
-	r := handlertest.Start(t, out, 1, 64)
-	send(r, "a")
+	g := handlertest.Start(t, out, 1, 64)
+	send(g, "a")
 	<-out.Failed()
-	r.Stop()
-	r.None(0)
+	g.Stop()
+	g.WantResolved(0)
 	if err := out.Err(); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("%v", err)
 	}
 }
 
-// TestUnreachable: messages wait for a server, and the sink says so.
+// TestUnreachable: messages wait for the server, and the sink is not ready.
 func TestUnreachable(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -121,9 +120,9 @@ func TestUnreachable(t *testing.T) {
 	if err := out.Start(t.Context(), 1); err != nil || out.Ready() == nil {
 		t.Errorf("start: %v, ready: %v", err, out.Ready())
 	}
-	r := handlertest.Start(t, out, 1, 64)
-	send(r, "a")
-	r.None(0)
+	g := handlertest.Start(t, out, 1, 64)
+	send(g, "a")
+	g.WantResolved(0)
 	if ln, err = net.Listen("tcp", addr); err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +130,8 @@ func TestUnreachable(t *testing.T) {
 	web := &http.Server{Handler: s}
 	served := make(chan error)
 	go func() { served <- web.Serve(ln) }()
-	r.Wait(1)
-	r.Stop()
+	g.Wait(1)
+	g.Stop()
 	if err := errors.Join(out.Ready(), web.Close()); err != nil {
 		t.Error(err)
 	}
@@ -141,7 +140,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestLoginWithTLS: the server is verified, and the login is what the files hold now.
+// TestLoginWithTLS: the server is verified, and the login uses the current credentials.
 func TestLoginWithTLS(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	file := t.TempDir() + "/password"
@@ -163,13 +162,13 @@ func TestLoginWithTLS(t *testing.T) {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	url := "post+tls://" + s.Listener.Addr().String()
-	r := handlertest.Start(t, sinktest.Open(t, Kind, url, sink.Config{Credentials: login}), 1, 64)
-	send(r, "a")
-	r.Wait(1)
+	g := handlertest.Start(t, sinktest.Open(t, Kind, url, sink.Config{Credentials: login}), 1, 64)
+	send(g, "a")
+	g.Wait(1)
 	login.Password.Set([]byte("second"))
-	send(r, "b")
-	r.Wait(2)
-	r.Stop()
+	send(g, "b")
+	g.Wait(2)
+	g.Stop()
 	if want := []string{"me:first", "me:second"}; !slices.Equal(logins, want) {
 		t.Errorf("logins %q, want %q", logins, want)
 	}
@@ -203,12 +202,12 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestLinger: messages wait for more, but not when there will be none.
+// TestLinger: messages wait for more, unless no more will arrive.
 func TestLinger(t *testing.T) {
 	s := &server{}
-	r := handlertest.Start(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"?linger=1h", sink.Config{ReconnectMax: time.Second}), 1, 64)
-	send(r, "a", "b")
-	r.Drain()
-	r.Wait(2)
-	r.Stop()
+	g := handlertest.Start(t, sinktest.Open(t, Kind, "post://"+serve(t, s)+"?linger=1h", sink.Config{ReconnectMax: time.Second}), 1, 64)
+	send(g, "a", "b")
+	g.Drain()
+	g.Wait(2)
+	g.Stop()
 }

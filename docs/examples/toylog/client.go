@@ -7,17 +7,16 @@ import (
 	"fmt"
 	"time"
 
-	"feedgate/worker/selector"
-
 	"feedgate/worker"
+	"feedgate/worker/selector"
 	"feedgate/worker/sink/kit"
 )
 
-// errLater is for messages that the server puts off.
+// errLater is the reason of messages that the server cannot take now.
 var errLater = errors.New("the server cannot take messages now")
 
-// client is that of one worker. With one batch outstanding, one goroutine at a time calls Send.
-// Between two batches, the connection belongs to the goroutine of [client.keep].
+// client is the client of one worker. With one batch outstanding, one goroutine at a time calls
+// Send. Between two batches, the connection belongs to the goroutine of [client.keep].
 type client struct {
 	servers *servers
 	key     *selector.Selector // nil: none
@@ -25,7 +24,7 @@ type client struct {
 	worker  int
 
 	conn    *conn  // nil: none
-	release func() // ends keep, and waits for its end
+	endKeep func() // ends keep and waits until it has returned
 	scratch []byte // a message's header
 }
 
@@ -35,9 +34,9 @@ func newClient(s *kit.Sink, worker int, servers *servers, key *selector.Selector
 	return c
 }
 
-// Send implements [kit.Client]. It returns when the batch is resolved.
+// Send implements [kit.Client]. It returns when every message has an outcome.
 func (c *client) Send(ctx context.Context, b *kit.Batch) {
-	c.release()
+	c.endKeep()
 	defer func() {
 		if ctx.Err() == nil {
 			c.idle()
@@ -52,17 +51,17 @@ func (c *client) Send(ctx context.Context, b *kit.Batch) {
 		return
 	}
 	conn := c.conn
-	stop := context.AfterFunc(ctx, func() { conn.Close() }) // ends a wait for the server
+	stop := context.AfterFunc(ctx, func() { conn.Close() }) // ends the wait for the server
 	defer stop()
 	if err := c.exchange(b); err != nil {
 		err = fmt.Errorf("%s: %w", c.servers.hosts[conn.host], err)
 		c.disconnect()
-		b.ResolveAll(kit.Again(0, err)) // those without an answer
+		b.ResolveAll(kit.Again(0, err)) // the messages without an answer
 	}
 }
 
-// exchange sends a batch and resolves each message by its answer. The answers to a batch fit
-// the socket's buffers, so the server is not held up while it is sent.
+// exchange sends a batch, and resolves each message when its answer arrives. The answers to a batch
+// fit the socket's buffers, so the server need not wait for the client to read them.
 func (c *client) exchange(b *kit.Batch) error {
 	if err := c.write(b); err != nil {
 		return err
@@ -80,13 +79,14 @@ func (c *client) exchange(b *kit.Batch) error {
 		case 2:
 			b.Resolve(i, 1, kit.Refused(worker.Refused))
 		default:
-			return fmt.Errorf("the answer %d is none of the protocol", answer)
+			return fmt.Errorf("the server answered %d, which the protocol does not have", answer)
 		}
 	}
 	return nil
 }
 
-// write copies no message: what does not fit the connection's buffer is sent from where it is.
+// write sends a batch. It copies no long message: what does not fit the connection's buffer is sent
+// from the message's memory.
 func (c *client) write(b *kit.Batch) error {
 	w := c.conn.batch
 	if _, err := w.Write(binary.BigEndian.AppendUint32(c.scratch[:0], uint32(b.Len()))); err != nil {
@@ -118,25 +118,25 @@ func (c *client) connect(ctx context.Context) error {
 	}
 	conn, err := c.servers.login(ctx)
 	if err != nil && ctx.Err() != nil {
-		return err // it says nothing about the servers
+		return err // the client has canceled it; the servers are not at fault
 	}
 	c.sink.SetDown(c.worker, err)
 	c.conn = conn
 	return err
 }
 
-// disconnect closes a connection that has failed. The next one is to another host.
+// disconnect closes a connection that has failed. The next one will be to another host.
 func (c *client) disconnect() {
 	c.conn.Close()
 	c.servers.failed(c.conn.host)
 	c.conn = nil
 }
 
-// idle has keep run until the next batch.
+// idle runs keep until the next batch.
 func (c *client) idle() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	c.release = func() {
+	c.endKeep = func() {
 		cancel()
 		<-ended
 	}
@@ -146,8 +146,8 @@ func (c *client) idle() {
 	}()
 }
 
-// keep notices that the server closes the connection, and makes another, so that the sink is
-// not ready while there is no server, also when there are no messages.
+// keep watches the connection between two batches: if the server closes it, keep reports that and
+// connects again. So the sink is not ready while the server is away, also if there are no messages.
 func (c *client) keep(ctx context.Context) {
 	wait := c.servers.cfg.NewBackoff()
 	for {
@@ -167,7 +167,7 @@ func (c *client) keep(ctx context.Context) {
 	}
 }
 
-// await waits for the connection's end, which it returns as an error, or for that of ctx.
+// await waits until the connection ends, and returns why; or until ctx ends, and returns nil.
 func (c *conn) await(ctx context.Context) error {
 	if err := c.SetReadDeadline(time.Time{}); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (c *conn) await(ctx context.Context) error {
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
-		_ = c.SetReadDeadline(time.Unix(1, 0)) // ends the wait; the next answer sets another
+		_ = c.SetReadDeadline(time.Unix(1, 0)) // ends the wait; the next answer sets a new deadline
 	})
 	_, err := c.answers.Peek(1)
 	if !stop() {
@@ -183,16 +183,16 @@ func (c *conn) await(ctx context.Context) error {
 	}
 	switch {
 	case err == nil:
-		return errors.New("an answer to no message")
+		return errors.New("the server answered, but no message was sent")
 	case ctx.Err() != nil:
-		return nil // a connection that has failed as well fails the next batch
+		return nil // if the connection has failed, too, the next batch will find out
 	}
 	return err
 }
 
 // Close implements [kit.Client].
 func (c *client) Close() error {
-	c.release()
+	c.endKeep()
 	if c.conn != nil {
 		c.conn.Close()
 	}

@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"feedgate/docs/examples/toylog/toylogtest"
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 )
 
-// faulty fails as the dice say. What is bad is never stored.
+// faulty fails at random. Bad messages are never stored.
 func faulty(dice *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
 	return func(m toylogtest.Message) toylogtest.Answer {
 		bad := strings.HasSuffix(m.Data, "bad")
@@ -38,8 +37,8 @@ func faulty(dice *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
 	}
 }
 
-// TestFaultRun: whatever the two hosts of a log do, each key is stored in order, nothing is
-// lost, and nothing is acknowledged before it is stored.
+// TestFaultRun: whatever the two hosts of a log do, each key is stored in order, no message is
+// lost, and none is acknowledged before it is stored.
 func TestFaultRun(t *testing.T) {
 	const workers, keys, perKey, inFlight = 4, 40, 50, 256
 	seed := rand.Uint64()
@@ -47,51 +46,51 @@ func TestFaultRun(t *testing.T) {
 	l := toylogtest.Log{Answer: faulty(rand.New(rand.NewPCG(seed, 0)))}
 	a, b := l.Listen(t, free), l.Listen(t, free)
 	out := open(t, a.Addr+","+b.Addr, "?batch=16&key=field:1:-", config(50*time.Millisecond))
-	r := handlertest.Start(t, out, workers, inFlight)
+	g := handlertest.Start(t, out, workers, inFlight)
 
 	checkAcks := func() {
 		t.Helper()
-		if done := r.Done - r.Refused; done > len(distinct(l.Stored())) {
+		if done := g.Resolved - g.Refused; done > len(distinct(l.Stored())) {
 			t.Fatalf("%d messages are acknowledged, but only %d are stored", done, len(distinct(l.Stored())))
 		}
 	}
-	place := make(map[string]int) // of each message
+	number := make(map[string]int) // by message
 	for i := range keys * perKey {
 		switch i % 400 {
 		case 100:
 			a.Close()
 		case 200:
 			b.Close() // now both are away
-			r.WaitFor("not ready", func() bool { return out.Ready() != nil })
+			g.WaitFor("not ready", func() bool { return out.Ready() != nil })
 			a = l.Listen(t, a.Addr)
 		case 300:
 			b = l.Listen(t, b.Addr)
 		}
-		r.WaitFor("less in flight", func() bool { return r.Sent()-r.Done < inFlight })
+		g.WaitFor("less in flight", func() bool { return g.Sent()-g.Resolved < inFlight })
 		checkAcks()
 		key, n, text := i%keys, i/keys, "good"
 		if (key+n)%10 == 9 {
 			text = "bad"
 		}
 		m := fmt.Sprintf("%d-%d-%s", key, n, text)
-		place[m] = r.Send(key%workers, []byte(m))
+		number[m] = g.Send(key%workers, []byte(m))
 	}
-	r.WaitFor("the end", func() bool {
+	g.WaitFor("the end", func() bool {
 		checkAcks()
-		return r.Done == len(place)
+		return g.Resolved == len(number)
 	})
-	r.Stop()
+	g.Stop()
 
 	stored := l.Stored()
 	checkOrder(t, stored)
 	done := distinct(stored)
-	for m, i := range place {
+	for m, i := range number {
 		code := worker.OK
 		if strings.HasSuffix(m, "bad") {
 			code = worker.Refused
 		}
-		if r.Code(i) != code || done[m] != (code == worker.OK) {
-			t.Errorf("%s has code %d, stored: %v", m, r.Code(i), done[m])
+		if g.Code(i) != code || done[m] != (code == worker.OK) {
+			t.Errorf("%s has code %d, stored: %v", m, g.Code(i), done[m])
 		}
 	}
 	t.Logf("%d stored, %d of them again, in %d batches", len(stored), len(stored)-len(done), len(l.Batches()))
@@ -107,15 +106,15 @@ func distinct(stored []toylogtest.Message) map[string]bool {
 	return all
 }
 
-// checkOrder: nothing is stored behind a later message of its key. What is stored again, as its
-// answer was lost, comes before those as well.
+// checkOrder checks that no message is stored after a later one of its key, also if it is stored
+// again because its answer was lost.
 func checkOrder(t *testing.T, stored []toylogtest.Message) {
 	t.Helper()
 	last := make(map[string]int)
 	for _, m := range stored {
 		n, err := strconv.Atoi(strings.Split(m.Data, "-")[1])
 		if err != nil || n < last[m.Key] {
-			t.Fatalf("%q is stored behind message %d of its key", m.Data, last[m.Key])
+			t.Fatalf("%q is stored after message %d of its key", m.Data, last[m.Key])
 		}
 		last[m.Key] = n
 	}

@@ -15,8 +15,8 @@ import (
 	"feedgate/worker/sink/kit"
 )
 
-// servers are the hosts of a URL, any of which will do. The workers share them, so one that has
-// failed is not first tried by the next worker. Any goroutine may call the methods.
+// servers are the hosts of a URL, all of them equivalent. The workers share them, so that no worker
+// begins with a host that has just failed another. Any goroutine may call the methods.
 type servers struct {
 	hosts   []string
 	stream  string
@@ -26,7 +26,7 @@ type servers struct {
 
 	mu    sync.Mutex
 	first int         // index of the host to try first
-	busy  []time.Time // until when each host asks to be left alone
+	busy  []time.Time // until when each host has asked not to be used
 }
 
 func newServers(hosts []string, stream string, secure bool, timeout time.Duration, cfg *sink.Config) *servers {
@@ -40,7 +40,7 @@ func newServers(hosts []string, stream string, secure bool, timeout time.Duratio
 
 var errTimeout = errors.New("no answer within --connect-timeout")
 
-// busyError is how long a server asks to wait.
+// busyError is the error of a server that asks to wait for this long.
 type busyError time.Duration
 
 // Error implements error.
@@ -48,15 +48,15 @@ func (e busyError) Error() string {
 	return fmt.Sprintf("the server asks to wait for %v", time.Duration(e).Round(time.Millisecond))
 }
 
-// after is how long the server asks to wait; 0: it does not.
+// after returns how long the server asks to wait; 0 if it does not.
 func after(err error) time.Duration {
 	var busy busyError
 	errors.As(err, &busy)
 	return time.Duration(busy)
 }
 
-// login returns a connection to the first host that accepts the login. Its error is a
-// [kit.ErrDenied] if a server refuses it; otherwise it names each host that was tried.
+// login returns a connection to the first host that accepts the login. If a server refuses it, the
+// error is a [kit.ErrDenied]; otherwise it names each host that was tried.
 func (s *servers) login(ctx context.Context) (*conn, error) {
 	s.mu.Lock()
 	first := s.first
@@ -86,7 +86,7 @@ func (s *servers) login(ctx context.Context) (*conn, error) {
 	return nil, fault
 }
 
-// failed makes the host behind a failed one the first to be tried.
+// failed makes the host after a failed one the first to be tried.
 func (s *servers) failed(host int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +109,7 @@ func (s *servers) loginAt(ctx context.Context, host int) (*conn, error) {
 		return nil, err
 	}
 	c := newConn(socket, host, s.timeout)
-	stop := context.AfterFunc(ctx, func() { c.Close() }) // ends a wait for the server
+	stop := context.AfterFunc(ctx, func() { c.Close() }) // ends the wait for the server
 	err = s.hello(c)
 	if !stop() {
 		err = context.Cause(ctx)
@@ -126,7 +126,7 @@ func (s *servers) loginAt(ctx context.Context, host int) (*conn, error) {
 	return nil, err
 }
 
-// hello asks for the credentials each time, because SIGHUP can replace them.
+// hello reads the credentials each time, because SIGHUP can replace them.
 func (s *servers) hello(c *conn) error {
 	line := fmt.Sprintf("HELLO %s %s %s\n", s.stream, s.cfg.User, s.cfg.Password.Bytes())
 	if _, err := c.batch.WriteString(line); err != nil {
@@ -153,7 +153,7 @@ func (s *servers) hello(c *conn) error {
 			return busyError(min(time.Duration(min(seconds, 3600))*time.Second, s.cfg.ReconnectMax))
 		}
 	}
-	return errors.New("the answer to the login is none of the protocol")
+	return errors.New("the server answered the login with none of OK, DENIED and BUSY")
 }
 
 // conn is a connection on which the server has accepted the login.
@@ -171,8 +171,8 @@ func newConn(socket net.Conn, host int, timeout time.Duration) *conn {
 	return c
 }
 
-// Write implements [net.Conn]. The limit is for each piece, so that a long message may take
-// longer, but not a server that accepts nothing.
+// Write implements [net.Conn]. The timeout is for each piece of 64 KiB, so that a long message may
+// take longer.
 func (c *conn) Write(b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
 		if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
@@ -185,7 +185,7 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
-// limitAnswer bounds the wait for the next answer.
+// limitAnswer sets the timeout for the next answer.
 func (c *conn) limitAnswer() error { return c.SetReadDeadline(time.Now().Add(c.timeout)) }
 
 // answer waits for the server's answer to one message.

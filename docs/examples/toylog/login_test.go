@@ -10,16 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"feedgate/docs/examples/toylog/toylogtest"
+	"feedgate/gateway/handlertest"
 	"feedgate/gateway/tlstest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
 	"feedgate/worker/sink/sinktest"
 )
 
-// TestDenied: before any message, it is a fault of the settings. It names the host.
+// TestDenied: before any message, the sink fails, with an error that names the host.
 func TestDenied(t *testing.T) {
 	l := toylogtest.Log{Login: func(string, string, string) string { return "DENIED no such stream" }}
 	h := l.Listen(t, free)
@@ -35,7 +34,7 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestDeniedLater: once a message was stored, a login that is denied is tried again.
+// TestDeniedLater: once a message has been stored, a denied login is tried again.
 func TestDeniedLater(t *testing.T) {
 	logins := 0
 	l := toylogtest.Log{Login: func(string, string, string) string {
@@ -51,19 +50,19 @@ func TestDeniedLater(t *testing.T) {
 		return toylogtest.Stored
 	}
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
-	send(r, "a")
-	r.Wait(1)
-	send(r, "b")
-	r.Wait(2)
-	r.Stop()
+	g := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
+	send(g, "a")
+	g.Wait(1)
+	send(g, "b")
+	g.Wait(2)
+	g.Stop()
 	if got := stored(&l); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("stored %q", got)
 	}
 }
 
-// TestBusy: the next login is not before the time that the server has asked for. A host that
-// does not know the protocol is away.
+// TestBusy: the next login waits for as long as the server asks. A host with another protocol
+// counts as away.
 func TestBusy(t *testing.T) {
 	var logins []time.Time
 	l := toylogtest.Log{Login: func(string, string, string) string {
@@ -74,25 +73,25 @@ func TestBusy(t *testing.T) {
 	}}
 	odd := toylogtest.Log{Login: func(string, string, string) string { return "WHO?" }}
 	h, other := l.Listen(t, free), odd.Listen(t, free)
-	const wait = 100 * time.Millisecond // the bound of what a server may ask for
+	const wait = 100 * time.Millisecond // the longest that a server may ask for
 	out := open(t, h.Addr+","+other.Addr, "", sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: wait})
 	if err := out.Start(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := out.Ready(); err == nil || !strings.Contains(err.Error(), "asks to wait for") || !strings.Contains(err.Error(), "none of the protocol") {
+	if err := out.Ready(); err == nil || !strings.Contains(err.Error(), "asks to wait for") || !strings.Contains(err.Error(), "none of OK") {
 		t.Errorf("ready: %v", err)
 	}
-	r := handlertest.Start(t, out, 1, 64)
-	send(r, "a")
-	r.Wait(1)
-	r.Stop()
-	h.Close() // nothing is added to logins any more
+	g := handlertest.Start(t, out, 1, 64)
+	send(g, "a")
+	g.Wait(1)
+	g.Stop()
+	h.Close() // nothing more is added to logins
 	if d := logins[1].Sub(logins[0]); d < wait {
 		t.Errorf("the second login came after %v", d)
 	}
 }
 
-// TestLongAnswer: what a server sends is bounded.
+// TestLongAnswer: a long answer is not read to its end.
 func TestLongAnswer(t *testing.T) {
 	l := toylogtest.Log{Login: func(string, string, string) string { return "DENIED " + strings.Repeat("x", 1<<20) }}
 	out := open(t, l.Listen(t, free).Addr, "", sink.Config{})
@@ -104,7 +103,7 @@ func TestLongAnswer(t *testing.T) {
 	}
 }
 
-// TestLoginWithTLS: the server is verified, and the login is what the files hold now.
+// TestLoginWithTLS: the server is verified, and the login uses the current credentials.
 func TestLoginWithTLS(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	file := t.TempDir() + "/password"
@@ -123,9 +122,9 @@ func TestLoginWithTLS(t *testing.T) {
 	h := l.Serve(t, tls.NewListener(ln, ca.Server()))
 	url := "toylog+tls://" + h.Addr + "/orders"
 	out := sinktest.Open(t, Kind, url, sink.Config{Credentials: login})
-	r := handlertest.Start(t, out, 1, 64)
-	send(r, "a")
-	r.Wait(1)
+	g := handlertest.Start(t, out, 1, 64)
+	send(g, "a")
+	g.Wait(1)
 	login.Password.Set([]byte("second"))
 	h.Close()
 	ln, err = net.Listen("tcp", h.Addr)
@@ -133,9 +132,9 @@ func TestLoginWithTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	h = l.Serve(t, tls.NewListener(ln, ca.Server()))
-	send(r, "b")
-	r.Wait(2)
-	r.Stop()
+	send(g, "b")
+	g.Wait(2)
+	g.Stop()
 	if logins := l.Logins(); len(logins) < 2 || logins[0] != "orders me first" || logins[len(logins)-1] != "orders me second" {
 		t.Errorf("logins %q", logins)
 	}
@@ -147,7 +146,7 @@ func TestLoginWithTLS(t *testing.T) {
 	h.Close()
 }
 
-// TestUser: what cannot be in the line HELLO is a fault of the flag.
+// TestUser: a user that cannot be in the line HELLO is a fault of the flag.
 func TestUser(t *testing.T) {
 	flags := sink.Registry{Kind}.NewFlags()
 	for _, group := range flags.Groups() {

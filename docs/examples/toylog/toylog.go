@@ -1,6 +1,6 @@
-// Package toylog is a sink for a toy log server, built by docs/adding-a-sink.md: batches over
-// TCP, an answer per message, several hosts, a login, TLS and a flag of its own. It is an
-// example, and in no registry.
+// Package toylog is an example of docs/adding-a-sink.md: a sink for a toy log server, with batches
+// over TCP, an answer per message, several hosts, a login, TLS and a flag of its own. It is in no
+// registry.
 //
 // # Protocol
 //
@@ -13,15 +13,15 @@
 //
 //	count, then for each message: key length, key, length, bytes
 //
-// The server answers each message with one byte, in order: 0, it is stored; 1, later; 2, never.
-// A message that is put off does not hold back those behind it. After the end of a connection
-// the server stores nothing that it has received there.
+// The server answers each message with one byte, in order: 0, stored; 1, not now; 2, never. It may
+// store a message after it has answered an earlier one with 1. Once the client has closed a
+// connection, the server stores nothing more from it.
 //
 // # Order
 //
-// With key=SELECTOR, or else under --dispatch key, each key has an order, and a batch has at most one message of a key, since
-// the server may store the second when it puts the first off. Without, each worker's messages
-// have an order, and are sent one by one.
+// With key=SELECTOR, or else under --dispatch key, the messages of a key are in order. A batch has
+// at most one message of a key, because the server may store the second although it has not stored
+// the first. Without keys, the messages of each worker are in order, and are sent one by one.
 package toylog
 
 import (
@@ -32,9 +32,8 @@ import (
 	"strings"
 	"time"
 
-	"feedgate/worker/selector"
-
 	"feedgate/worker/flagset"
+	"feedgate/worker/selector"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
 )
@@ -44,13 +43,13 @@ var Kind = sink.Kind{
 	Schemes:     []string{"toylog"},
 	Secure:      []string{"toylog+tls"},
 	Form:        "toylog://HOST:PORT/STREAM",
-	Help:        "sends messages to a log server, ?batch=N at once [500] if ?key=SELECTOR or --key names what has an order",
+	Help:        "sends messages to a log server, ?batch=N at once [500] if ?key=SELECTOR or --key selects the key",
 	DeadLetters: true,
 	Flags:       []any{sink.ServerFlags{}, Flags{}},
 	Parse:       parse,
 }
 
-// Flags are those that only this sink takes.
+// Flags are the flags that only this sink takes.
 type Flags struct {
 	Timeout time.Duration `name:"toylog-timeout" group:"toylog" placeholder:"D" help:"Limit for one answer [5s]."`
 }
@@ -60,11 +59,11 @@ func (Flags) Group() (key, title string) { return "toylog", "Sink toylog:" }
 
 const (
 	defaultBatch   = 500
-	maxBatch       = 10_000 // its answers fit the socket's buffers, see [client.exchange]
+	maxBatch       = 10_000 // the answers fit the socket's buffers; see [client.exchange]
 	defaultTimeout = 5 * time.Second
 )
 
-// parse takes the URL apart and reads the flags. It opens nothing.
+// parse parses the URL and reads the flags. It opens nothing.
 func parse(u sink.URL, flags *flagset.Flags) (t sink.Target, err error) {
 	server, err := u.Server(0, "batch", "key")
 	if err != nil {
@@ -93,7 +92,7 @@ func parse(u sink.URL, flags *flagset.Flags) (t sink.Target, err error) {
 			servers := newServers(server.Hosts, stream, u.Secure, timeout, cfg)
 			return kit.Open(kit.Config{
 				MaxMessages: batch,
-				MaxPerLane:  1,
+				MaxPerKey:   1,
 				Key:         by,
 				Connect:     servers.reach,
 				Open: func(s *kit.Sink, worker int) (kit.Client, error) {
@@ -137,7 +136,7 @@ func parseKey(value string) (*selector.Selector, error) {
 	return &key, nil
 }
 
-// checkField finds out whether s can be part of the line HELLO. It must not quote it.
+// checkField checks that s can be a field of the line HELLO. The error must not quote it.
 func checkField(s string) error {
 	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7F }) {
 		return errors.New("a space or a control byte has no place in a login")
@@ -145,8 +144,8 @@ func checkField(s string) error {
 	return nil
 }
 
-// reach implements [kit.Config.Connect]: the server accepts the login. Each worker makes a
-// connection of its own.
+// reach is for [kit.Config].Connect: it checks that a server accepts the login. Each worker makes
+// its own connection later.
 func (s *servers) reach(ctx context.Context) error {
 	c, err := s.login(ctx)
 	if err != nil {

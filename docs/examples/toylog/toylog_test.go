@@ -8,11 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"go.uber.org/goleak"
 
 	"feedgate/docs/examples/toylog/toylogtest"
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
@@ -24,13 +23,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // free is an address to listen on.
 const free = "127.0.0.1:0"
 
-// open opens the sink. The hosts must be there already: what they have open is no leak.
+// open opens the sink. The hosts must have been started before, or their goroutines count as leaks.
 func open(t *testing.T, hosts, query string, cfg sink.Config) *sink.Sink {
 	t.Helper()
 	return sinktest.Open(t, Kind, "toylog://"+hosts+"/orders"+query, cfg)
 }
 
-// config has a --toylog-timeout.
+// config returns a Config with --toylog-timeout.
 func config(timeout time.Duration) sink.Config {
 	flags := sink.Registry{Kind}.NewFlags()
 	for _, group := range flags.Groups() {
@@ -41,9 +40,9 @@ func config(timeout time.Duration) sink.Config {
 	return sink.Config{Flags: flags}
 }
 
-func send(r *handlertest.Gateway, messages ...string) {
+func send(g *handlertest.Gateway, messages ...string) {
 	for _, m := range messages {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
 }
 
@@ -54,17 +53,17 @@ func stored(l *toylogtest.Log) (all []string) {
 	return all
 }
 
-// TestOrder: several workers store what they get, each key in order, in batches.
+// TestOrder: several workers store their messages in batches, each key in order.
 func TestOrder(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "?batch=7&key=field:1:-", sink.Config{}), 3, 1024)
+	g := handlertest.Start(t, open(t, h.Addr, "?batch=7&key=field:1:-", sink.Config{}), 3, 1024)
 	for i := range 600 {
 		key := i % 30
-		r.Send(key%3, fmt.Appendf(nil, "%d-%d", key, i/30))
+		g.Send(key%3, fmt.Appendf(nil, "%d-%d", key, i/30))
 	}
-	r.Wait(600)
-	r.Stop()
+	g.Wait(600)
+	g.Stop()
 	next := make(map[string]int)
 	for _, m := range l.Stored() {
 		if want := fmt.Sprintf("%s-%d", m.Key, next[m.Key]); m.Data != want {
@@ -72,13 +71,13 @@ func TestOrder(t *testing.T) {
 		}
 		next[m.Key]++
 	}
-	if n := slices.Max(l.Batches()); len(next) != 30 || r.Refused != 0 || n < 2 || n > 7 {
-		t.Errorf("%d keys, %d refused, batches of up to %d", len(next), r.Refused, n)
+	if n := slices.Max(l.Batches()); len(next) != 30 || g.Refused != 0 || n < 2 || n > 7 {
+		t.Errorf("%d keys, %d refused, batches of up to %d", len(next), g.Refused, n)
 	}
 }
 
-// TestOutcomes: without a key, each worker's messages stay in order, whatever the server
-// answers; nothing is done before it is stored.
+// TestOutcomes: without keys, the messages of a worker are stored in order, whatever the server
+// answers.
 func TestOutcomes(t *testing.T) {
 	times := make(map[string]int)
 	l := toylogtest.Log{Answer: func(m toylogtest.Message) toylogtest.Answer {
@@ -98,32 +97,32 @@ func TestOutcomes(t *testing.T) {
 		return toylogtest.Lost
 	}}
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
-	send(r, "a", "bad", "b", "c", "d", "e", "")
-	r.Wait(7)
-	r.Stop()
-	if got := stored(&l); !slices.Equal(got, []string{"a", "b", "c", "d", "e", "e", "", ""}) || r.Refused != 1 || r.Code(1) != worker.Refused {
-		t.Errorf("stored %q, %d refused", got, r.Refused)
+	g := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
+	send(g, "a", "bad", "b", "c", "d", "e", "")
+	g.Wait(7)
+	g.Stop()
+	if got := stored(&l); !slices.Equal(got, []string{"a", "b", "c", "d", "e", "e", "", ""}) || g.Refused != 1 || g.Code(1) != worker.Refused {
+		t.Errorf("stored %q, %d refused", got, g.Refused)
 	}
 }
 
-// TestTimeout: a server that never answers is a fault, and the next host is tried.
+// TestTimeout: if a server never answers, the next host is tried.
 func TestTimeout(t *testing.T) {
 	var works toylogtest.Log
 	hangs := toylogtest.Log{Answer: func(toylogtest.Message) toylogtest.Answer { return toylogtest.Hang }}
 	a, b := hangs.Listen(t, free), works.Listen(t, free)
 	out := open(t, a.Addr+","+b.Addr, "", config(20*time.Millisecond))
-	r := handlertest.Start(t, out, 1, 64)
-	send(r, "a")
-	r.Wait(1)
-	r.Stop()
+	g := handlertest.Start(t, out, 1, 64)
+	send(g, "a")
+	g.Wait(1)
+	g.Stop()
 	if got := stored(&works); !slices.Equal(got, []string{"a"}) || len(hangs.Batches()) == 0 {
 		t.Errorf("stored %q, %d batches to the other", got, len(hangs.Batches()))
 	}
 }
 
-// TestAway: messages wait for a server, also one that goes away while there are none, and the
-// sink is not ready meanwhile.
+// TestAway: while the server is away, messages wait and the sink is not ready, also if there are no
+// messages.
 func TestAway(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
@@ -132,14 +131,14 @@ func TestAway(t *testing.T) {
 	if err := out.Start(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, out, 1, 64)
+	g := handlertest.Start(t, out, 1, 64)
 	notReady := func() bool { return out.Ready() != nil && strings.Contains(out.Ready().Error(), h.Addr) }
 	ready := func() bool { return out.Ready() == nil }
-	send(r, "a")
+	send(g, "a")
 	testkit.Eventually(t, "not ready", notReady)
-	r.None(0)
+	g.WantResolved(0)
 	h = l.Listen(t, h.Addr)
-	r.Wait(1)
+	g.Wait(1)
 	testkit.Eventually(t, "ready", ready)
 
 	h.Close()
@@ -148,43 +147,43 @@ func TestAway(t *testing.T) {
 	testkit.Eventually(t, "ready without a message", ready)
 
 	h.Close()
-	send(r, "b", "c")
+	send(g, "b", "c")
 	testkit.Eventually(t, "not ready", notReady)
-	r.None(1)
+	g.WantResolved(1)
 	h = l.Listen(t, h.Addr)
-	r.Wait(3)
-	r.Stop()
+	g.Wait(3)
+	g.Stop()
 	h.Close()
-	if got := stored(&l); !slices.Equal(got, []string{"a", "b", "c"}) || r.Refused != 0 {
-		t.Errorf("stored %q, %d refused", got, r.Refused)
+	if got := stored(&l); !slices.Equal(got, []string{"a", "b", "c"}) || g.Refused != 0 {
+		t.Errorf("stored %q, %d refused", got, g.Refused)
 	}
 }
 
-// TestStop: what the server has not answered is not acknowledged, and does not hold up the end.
+// TestStop: messages without an answer are not acknowledged, and do not delay the end.
 func TestStop(t *testing.T) {
 	l := toylogtest.Log{Answer: func(toylogtest.Message) toylogtest.Answer { return toylogtest.Hang }}
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "", config(time.Hour)), 1, 64)
-	send(r, "a", "b")
+	g := handlertest.Start(t, open(t, h.Addr, "", config(time.Hour)), 1, 64)
+	send(g, "a", "b")
 	testkit.Eventually(t, "a batch", func() bool { return len(l.Batches()) > 0 })
-	r.Drain()
+	g.Drain()
 	began := time.Now()
-	r.Stop()
-	r.None(0)
+	g.Stop()
+	g.WantResolved(0)
 	if d := time.Since(began); d > 5*time.Second {
 		t.Errorf("the stop took %v", d)
 	}
 }
 
-// TestDrain: what waits is stored before the end.
+// TestDrain: queued messages are stored before the end.
 func TestDrain(t *testing.T) {
 	var l toylogtest.Log
 	h := l.Listen(t, free)
-	r := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
-	send(r, "a", "b", "c")
-	r.Drain()
-	r.Wait(3)
-	r.Stop()
+	g := handlertest.Start(t, open(t, h.Addr, "", sink.Config{}), 1, 64)
+	send(g, "a", "b", "c")
+	g.Drain()
+	g.Wait(3)
+	g.Stop()
 	if got := stored(&l); len(got) != 3 {
 		t.Errorf("stored %q", got)
 	}

@@ -12,9 +12,9 @@ import (
 	"feedgate/worker"
 )
 
-// TestAgainKeepsOrderOfKey: later messages of a key wait behind one that the handler asks for again,
-// however often it does, with --retries or without, and failures between; those of other keys do not
-// wait.
+// TestAgainKeepsOrderOfKey: later messages of a key wait for one that the handler asks for again,
+// however often it does, with --retries or without, and with failures in between. Those of other
+// keys do not wait.
 func TestAgainKeepsOrderOfKey(t *testing.T) {
 	const keys, each = 7, 40
 	for name, c := range map[string]struct {
@@ -73,9 +73,9 @@ func TestAgainKeepsOrderOfKey(t *testing.T) {
 					t.Errorf("key %d handled in order %v", key, order)
 				}
 			}
-			for place, code := range l.replies {
+			for slot, code := range l.replies {
 				if code != worker.OK {
-					t.Errorf("place %d refused with %d", place, code)
+					t.Errorf("slot %d refused with %d", slot, code)
 				}
 			}
 			l.wantFreed(0)
@@ -83,7 +83,7 @@ func TestAgainKeepsOrderOfKey(t *testing.T) {
 	}
 }
 
-// inBatches makes a sink of batches of a function.
+// inBatches returns worker.Batches of a function for one message.
 func inBatches(wait time.Duration) func(f worker.Func) worker.Sink {
 	return func(f worker.Func) worker.Sink {
 		return worker.Batches(16, wait, func(ctx context.Context, msgs []worker.Message) []error {
@@ -109,7 +109,7 @@ func (s twos) Open(worker.Completer) (worker.Handler, error) {
 		if code, after := worker.Outcome(s.f(context.Background(), b.At(0))); after > 0 {
 			b.Again(1, after)
 		} else {
-			b.Done(1, code)
+			b.Resolve(1, code)
 		}
 		b.Each(s.f)
 	}}, nil
@@ -136,8 +136,8 @@ func TestAgainIsNoTry(t *testing.T) {
 	l.wantFreed(0)
 }
 
-// TestAgainIsGivenUp: a message that waits when the pool stops gives up its data.
-func TestAgainIsGivenUp(t *testing.T) {
+// TestAgainIsAbandoned: the slab of a message that waits when the pool stops is released.
+func TestAgainIsAbandoned(t *testing.T) {
 	asked := make(chan struct{}, 1)
 	l := newTestLoop(t, Config{Sink: worker.Each(func(context.Context, worker.Message) error {
 		asked <- struct{}{}

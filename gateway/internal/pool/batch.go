@@ -6,24 +6,26 @@ import (
 	"feedgate/worker"
 )
 
-// batch implements [worker.Batch]: it tracks the handler's progress through the messages of one
-// call, so that those left are known when the handler panics.
+// batch implements [worker.Batch]. It knows which messages of a call remain, also when the handler
+// panics.
 //
 // Invariant: run is empty only if rest is.
 type batch struct {
 	s    *handlerState
-	run  run   // of the messages left, the first ones
+	run  run   // the first remaining messages
 	rest []run // the others
 	more int   // messages in rest
 
-	buffer *worker.Buffer   // of the messages, where msgs is nil
-	msgs   []worker.Message // all that are left; nil: they are one run, and their data are what lies in the slab
+	// msgs are the remaining messages. Nil: they are one run, and their data lie in buffer as
+	// they are, so that At can make them.
+	msgs   []worker.Message
+	buffer *worker.Buffer
 
 	scratch []worker.Message // memory for msgs
 }
 
-// begin gives the batch its messages, as received or as --output renders them. rest is the
-// batch's until the next begin.
+// begin gives the batch its messages, as received or as --output renders them. The batch owns rest
+// until the next begin.
 func (b *batch) begin(first run, rest []run) {
 	b.run, b.rest, b.more, b.msgs = first, rest, 0, nil
 	b.buffer = &b.s.w.slabs.slots[first.first.Slab].Buffer
@@ -53,7 +55,7 @@ func (b *batch) add(r *run) {
 	}
 }
 
-// end drops the messages, whose memory may be freed soon.
+// end forgets the messages, whose memory may be freed soon.
 func (b *batch) end() {
 	clear(b.scratch)
 	b.scratch, b.msgs = b.scratch[:0], nil
@@ -71,7 +73,7 @@ func (b *batch) At(i int) worker.Message {
 	return b.buffer.Message(uint32(at>>32), uint32(at), b.run.first.Seq+uint64(i), b.run.first.Tag)
 }
 
-// data are those of the i-th message where msgs is nil.
+// data returns the data of the i-th message; msgs is nil.
 func (b *batch) data(i int) []byte {
 	at := b.run.spans[i]
 	off, end := at>>32, at>>32+at&(1<<32-1)
@@ -101,9 +103,9 @@ func (b *batch) Bytes() int {
 	return sum
 }
 
-// Done implements [worker.Batch]. Where messages take long, they are acknowledged now; else at the
-// end of the batch.
-func (b *batch) Done(n int, code worker.Code) {
+// Resolve implements [worker.Batch]. Slow messages are replied to at once, others at the end of the
+// batch: see progress.
+func (b *batch) Resolve(n int, code worker.Code) {
 	b.pass(n)
 	if b.s.rendered != nil {
 		b.s.rendered.done(n)
@@ -111,9 +113,9 @@ func (b *batch) Done(n int, code worker.Code) {
 	for left := n; left > 0; {
 		r := b.cut(left)
 		left -= len(r.spans)
-		b.s.completed(r, code)
+		b.s.resolved(r, code)
 	}
-	b.s.w.noteCompleted(n)
+	b.s.w.noteResolved(n)
 }
 
 // Again implements [worker.Batch].
@@ -127,7 +129,7 @@ func (b *batch) Again(n int, after time.Duration) {
 		left -= len(r.spans)
 		b.s.again(r, after)
 	}
-	b.s.w.noteCompleted(n)
+	b.s.w.noteResolved(n)
 }
 
 // Defer implements [worker.Batch].
@@ -148,34 +150,34 @@ func (b *batch) Defer(n int) worker.ID {
 // Each implements [worker.Batch].
 func (b *batch) Each(f worker.Func) {
 	if w := b.s.w; b.s == w.main {
-		w.length.single = true // no batch makes it faster
+		w.length.single = true // longer batches make it no faster
 	}
 	for b.Len() > 0 {
 		b.eachUntilPanic(f)
 	}
 }
 
-// eachUntilPanic costs one deferred call per batch rather than one per message: a panic ends it
-// after the message that panicked, and Each resumes from there. Messages with one outcome are
-// completed together, up to the worker's next look at the clock: slow ones are acknowledged one by
-// one.
+// eachUntilPanic calls f until it panics. Each then continues with the next message: so a batch has
+// one deferred call, rather than one per message. Consecutive messages with the same code are
+// resolved together, as far as to the worker's next look at the clock; so slow ones are resolved
+// one by one.
 func (b *batch) eachUntilPanic(f worker.Func) {
-	done, outcome := 0, worker.OK // of messages whose completion is due
+	done, outcome := 0, worker.OK // messages that f has processed and that are not resolved yet; their code
 	defer func() {
 		r := recover()
 		if done > 0 {
-			b.Done(done, outcome)
+			b.Resolve(done, outcome)
 		}
 		if r != nil {
 			b.s.panicked(r)
-			b.Done(1, worker.Refused)
+			b.Resolve(1, worker.Refused)
 		}
 	}()
 	ctx := b.s.w.pool.ctx
 	for b.Len() > 0 {
 		var m worker.Message
 		if b.msgs == nil {
-			m = b.At(0) // the others differ in data and number only
+			m = b.At(0) // the others differ in Data and Seq only
 		}
 		end := min(b.Len(), b.s.w.progress.stride)
 		if r := b.s.w.retry; r != nil && r.lazy && r.sorts() && b.s == b.s.w.main {
@@ -198,7 +200,7 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 				continue
 			}
 			if done > 0 {
-				b.Done(done, outcome)
+				b.Resolve(done, outcome)
 			}
 			end -= done
 			done, outcome = 0, code
@@ -207,12 +209,12 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 				done, end = -1, 0 // those that follow may have to wait for their key
 			}
 		}
-		b.Done(done, outcome)
+		b.Resolve(done, outcome)
 		done = 0
 	}
 }
 
-// skip takes the next message off, which the handler does not get now.
+// skip removes the next message, which the handler does not get now.
 func (b *batch) skip() run {
 	b.pass(1)
 	if b.s.rendered != nil {
@@ -221,7 +223,7 @@ func (b *batch) skip() run {
 	return b.cut(1)
 }
 
-// pass passes over the next n messages.
+// pass removes the next n messages from msgs. It panics if fewer remain.
 func (b *batch) pass(n int) {
 	if uint(n) > uint(b.Len()) {
 		panic("worker: more messages resolved or deferred than the batch has")
@@ -231,7 +233,7 @@ func (b *batch) pass(n int) {
 	}
 }
 
-// cut takes the next messages off, at most n, of one run.
+// cut removes the next messages, at most n and of one run.
 func (b *batch) cut(n int) run {
 	head := b.run.cut(min(n, len(b.run.spans)))
 	if len(b.run.spans) == 0 && b.more > 0 {
@@ -241,7 +243,7 @@ func (b *batch) cut(n int) run {
 	return head
 }
 
-// message is the i-th of a run, as received.
+// message returns the i-th message of a run, as received.
 func (w *Worker) message(r *run, i int) worker.Message {
 	return w.slabs.slots[r.first.Slab].Message(r.spans[i], r.first.Seq+uint64(i), r.first.Tag)
 }

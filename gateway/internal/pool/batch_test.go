@@ -5,13 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker"
-
 	"pgregory.net/rapid"
+
+	"feedgate/worker"
 )
 
-// TestBatchesSpanRuns: a handler whose call costs 1 ms gets long batches of messages that are
-// each a run of their own.
+// TestBatchesSpanRuns: a handler whose call takes 1 ms gets long batches of messages, each a run of
+// its own.
 func TestBatchesSpanRuns(t *testing.T) {
 	for _, span := range []time.Duration{0, 5 * time.Second} {
 		calls := 0
@@ -19,7 +19,7 @@ func TestBatchesSpanRuns(t *testing.T) {
 			return batchSink(func(b worker.Batch) {
 				calls++
 				p.clock += time.Millisecond
-				b.Done(b.Len(), worker.OK)
+				b.Resolve(b.Len(), worker.OK)
 			})
 		})
 		for range 60 {
@@ -38,7 +38,7 @@ func TestBatchesSpanRuns(t *testing.T) {
 	}
 }
 
-// give gives the worker a run of n messages of one byte each, which begin at off in the slab.
+// give gives the worker a run of n messages of one byte each, from offset off of the slab.
 func (p *paced) give(slot uint32, off, n int) {
 	spans := p.w.In().Reserve(n)
 	for i := range n {
@@ -48,7 +48,7 @@ func (p *paced) give(slot uint32, off, n int) {
 	p.w.In().Publish()
 }
 
-// replies has the worker do all that it can, and adds its replies by slot.
+// replies runs the worker until idle, and adds its replies to to, by slot.
 func (p *paced) replies(to map[uint32]worker.Code) {
 	for p.pool.Turn(0) {
 	}
@@ -64,8 +64,8 @@ func (p *paced) replies(to map[uint32]worker.Code) {
 	p.bell.Answer(n)
 }
 
-// TestBatchesAreCutByRuns: a batch of several runs is completed and deferred in any pieces, with
-// consecutive ids, and what a panic leaves over is refused.
+// TestBatchesAreCutByRuns: a batch of several runs is resolved and deferred in any pieces, with
+// consecutive IDs; the messages that a panic leaves over are refused.
 func TestBatchesAreCutByRuns(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.IntRange(1, 5), 2, 12).Draw(rt, "runs")
@@ -93,7 +93,7 @@ func TestBatchesAreCutByRuns(t *testing.T) {
 						ids[first+worker.ID(i)] = slots[at+i]
 					}
 				default:
-					b.Done(n, code)
+					b.Resolve(n, code)
 				}
 				for ; at < end; at++ {
 					want[slots[at]] = code
@@ -120,7 +120,7 @@ func TestBatchesAreCutByRuns(t *testing.T) {
 			if !ok {
 				rt.Fatalf("no ID %d of %d", k, len(ids))
 			}
-			c.Done(k, 1, want[slot])
+			c.Resolve(k, 1, want[slot])
 		}
 		c.Flush()
 		p.replies(got)
@@ -130,10 +130,10 @@ func TestBatchesAreCutByRuns(t *testing.T) {
 	})
 }
 
-// TestTooManyCompleted: a handler that completes more than its batch has does not reach into the
-// messages behind it.
-func TestTooManyCompleted(t *testing.T) {
-	p := newPaced(t, 0, func(*paced) worker.Sink { return batchSink(func(b worker.Batch) { b.Done(b.Len()+1, worker.OK) }) })
+// TestTooManyResolved: a handler that resolves more messages than its batch has does not affect the
+// messages after it.
+func TestTooManyResolved(t *testing.T) {
+	p := newPaced(t, 0, func(*paced) worker.Sink { return batchSink(func(b worker.Batch) { b.Resolve(b.Len()+1, worker.OK) }) })
 	p.w.length.level, p.w.costly = topLevel, true
 	p.give(0, 0, 3)
 	p.give(3, 3, 3)
@@ -144,9 +144,9 @@ func TestTooManyCompleted(t *testing.T) {
 	}
 }
 
-// TestRoomFollowsTheBatch: replies to slow messages are there before the next one is done; the room
-// in the ring, where the rest of the batch lies, only behind it.
-func TestRoomFollowsTheBatch(t *testing.T) {
+// TestRingSpaceFollowsTheBatch: slow messages are replied to before the next one is done; the space
+// in the ring, where the rest of the batch lies, is released only at its end.
+func TestRingSpaceFollowsTheBatch(t *testing.T) {
 	var p *paced
 	replies := 0
 	p = newPaced(t, 0, func(*paced) worker.Sink {
@@ -154,12 +154,12 @@ func TestRoomFollowsTheBatch(t *testing.T) {
 			words := p.w.In().Len()
 			for b.Len() > 0 {
 				p.clock += 5 * time.Millisecond
-				b.Done(1, worker.OK)
+				b.Resolve(1, worker.OK)
 				for p.w.Out().Next() != nil {
 					replies++
 				}
 				if n := p.w.In().Len(); n != words {
-					t.Errorf("%d words of the ring are taken, %d at first", n, words)
+					t.Errorf("%d words of the ring are in use, %d at first", n, words)
 				}
 			}
 		})
@@ -167,12 +167,12 @@ func TestRoomFollowsTheBatch(t *testing.T) {
 	p.w.length.level, p.w.costly = topLevel, true
 	p.give(0, 0, 6)
 	if p.pool.Turn(0); replies != 6 || p.w.In().Len() != 0 {
-		t.Errorf("%d replies during the batch, %d words taken at the end", replies, p.w.In().Len())
+		t.Errorf("%d replies during the batch, %d words in use at the end", replies, p.w.In().Len())
 	}
 }
 
-// TestSlowMessagesInShortBatches: also where no batch is as long as a stride, replies to messages that
-// have become slow are there before the next one is done, from the second batch on.
+// TestSlowMessagesInShortBatches: also if no batch is as long as a stride, messages that have
+// become slow are replied to before the next one is done, from the second batch on.
 func TestSlowMessagesInShortBatches(t *testing.T) {
 	const n = 10
 	for name, sink := range map[string]func(f func(worker.Message) worker.Code) worker.Sink{
@@ -180,7 +180,7 @@ func TestSlowMessagesInShortBatches(t *testing.T) {
 		"in batches": func(f func(worker.Message) worker.Code) worker.Sink {
 			return batchSink(func(b worker.Batch) {
 				for b.Len() > 0 {
-					b.Done(1, f(b.At(0)))
+					b.Resolve(1, f(b.At(0)))
 				}
 			})
 		},
@@ -211,7 +211,7 @@ func TestSlowMessagesInShortBatches(t *testing.T) {
 			for range 5 {
 				batch(100)
 			}
-			batch(time.Millisecond) // it may be held back
+			batch(time.Millisecond) // its replies may be late
 			batch(5 * time.Millisecond)
 			if done != 7*n {
 				t.Errorf("%d messages are done", done)
@@ -220,8 +220,8 @@ func TestSlowMessagesInShortBatches(t *testing.T) {
 	}
 }
 
-// TestKeysShareBatches: with retries by key, a batch has a message of each key, and the next one
-// those that have waited for them.
+// TestKeysShareBatches: with retries and order by key, a batch has a message of each key, and the
+// next one those that have waited for it.
 func TestKeysShareBatches(t *testing.T) {
 	const keys, each = 8, 6
 	var sizes []int
@@ -236,7 +236,7 @@ func TestKeysShareBatches(t *testing.T) {
 				}
 				next[key]++
 			}
-			b.Done(b.Len(), worker.OK)
+			b.Resolve(b.Len(), worker.OK)
 		})
 	}, func(cfg *Config) { cfg.Retries, cfg.Key = 1, mustSelect(t, "bytes:0:1") })
 	p.w.length.level, p.w.costly = topLevel, true

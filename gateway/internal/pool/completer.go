@@ -9,7 +9,7 @@ import (
 	"feedgate/worker"
 )
 
-// completer implements [worker.Completer]: completions pass to the worker by a ring of their own.
+// completer implements [worker.Completer]. A ring takes the completions to the worker.
 type completer struct {
 	hooks worker.Hooks // set while the handler is opened
 
@@ -17,19 +17,19 @@ type completer struct {
 	ring *ring.SPSC[completion]
 }
 
-// completion is the outcome of n deferred messages with consecutive IDs; or, with code codeAgain, of
-// one that is asked for again after n milliseconds.
+// completion resolves n deferred messages with consecutive IDs. With codeAgain, it asks for one
+// message again, after n milliseconds.
 type completion struct {
 	first worker.ID
 	n     uint32
 	code  worker.Code
 }
 
-// codeAgain is no outcome of a message.
+// codeAgain marks a completion that asks for a message again. No handler resolves with Returned.
 const codeAgain = Returned
 
-// Done implements [worker.Completer]. The ring has room for every message that can be pending.
-func (c *completer) Done(first worker.ID, n int, code worker.Code) {
+// Resolve implements [worker.Completer]. The ring has room for every message that can be pending.
+func (c *completer) Resolve(first worker.ID, n int, code worker.Code) {
 	if !code.ForHandlers() {
 		code = worker.Refused
 	}

@@ -1,66 +1,68 @@
 package pool
 
-// endHandler tells the handlers, once, that nothing will come any more. What the sink's was not
-// given is given back before, where the pool holds back; a message that waits for another
-// try or for its key will still come, unless a handler waits for this to complete any.
-func (w *Worker) endHandler() bool {
+// drainHandlers calls Drain of each handler, once, when it gets no more new messages. With
+// Config.HoldBack, messages that the sink's handler has not got yet are returned first. While
+// messages wait for another try or for their key, Drain is called only if the handler stalls, since
+// it may be waiting for Drain.
+func (w *Worker) drainHandlers() bool {
 	busy := false
 	if w.holdBack {
-		busy = w.giveBack()
+		busy = w.returnAll()
 	}
-	if w.in.empty() && w.mainEnds() {
+	if w.in.empty() && w.mainCanDrain() {
 		busy = w.main.drain() || busy
 	}
-	if w.in.empty() && w.deadEnds() {
+	if w.in.empty() && w.deadCanDrain() {
 		busy = w.dead.drain() || busy
 	}
 	return busy
 }
 
-// mayEnd reports, just before parking, whether endHandler has something to do.
-func (w *Worker) mayEnd() bool {
+// canDrain reports, just before parking, whether drainHandlers has something to do.
+func (w *Worker) canDrain() bool {
 	if !w.in.empty() {
 		return w.holdBack
 	}
-	return !w.main.drained && w.mainEnds() || w.deadEnds() && !w.dead.drained
+	return !w.main.drained && w.mainCanDrain() || w.deadCanDrain() && !w.dead.drained
 }
 
-// mainEnds reports whether nothing more comes to the sink's handler, once the ring is empty.
-func (w *Worker) mainEnds() bool {
-	return w.retry == nil || w.retry.idle() || w.silent(w.main)
+// mainCanDrain reports whether the ring is all that Drain of the sink's handler must wait for.
+func (w *Worker) mainCanDrain() bool {
+	return w.retry == nil || w.retry.idle() || w.stalled(w.main)
 }
 
-// deadEnds is mainEnds for dead letters, which come from the sink's handler; false if there is
-// no handler of them.
-func (w *Worker) deadEnds() bool {
+// deadCanDrain is mainCanDrain for the handler of dead letters, which the sink's handler produces.
+// It is false if there is none.
+func (w *Worker) deadCanDrain() bool {
 	if w.dead == nil {
 		return false
 	}
-	return w.main.drained && w.main.pending.count == 0 && (w.retry == nil || w.retry.idle()) || w.silent(w.dead)
+	return w.main.drained && w.main.pending.count == 0 && (w.retry == nil || w.retry.idle()) || w.stalled(w.dead)
 }
 
-// giveBack replies that all messages which no handler had are returned.
-func (w *Worker) giveBack() bool {
+// returnAll replies to all messages that no handler has had as Returned. It returns false if there
+// are none.
+func (w *Worker) returnAll() bool {
 	busy := false
 	for r := w.in.next(batchMax); len(r.spans) > 0; r = w.in.next(batchMax) {
 		w.reply(r, Returned)
 		busy = true
 	}
 	if w.retry != nil && w.retry.queued > 0 {
-		w.retry.giveBack()
+		w.retry.returnAll()
 		busy = true
 	}
 	return busy
 }
 
-// silent reports whether the handlerState has deferred messages and the worker has finished none for
-// drainSilence.
-func (w *Worker) silent(s *handlerState) bool {
-	return s.pending.count > 0 && w.now() >= w.pace.since+drainSilence
+// stalled reports whether the handler has pending messages and the worker has replied to none for
+// drainStall.
+func (w *Worker) stalled(s *handlerState) bool {
+	return s.pending.count > 0 && w.now() >= w.pace.since+drainStall
 }
 
-// awaitsSilence reports whether silent may come true for a handler that is not drained.
-func (w *Worker) awaitsSilence() bool {
+// mayStall reports whether a handler that is not drained could become stalled.
+func (w *Worker) mayStall() bool {
 	return !w.main.drained && w.main.pending.count > 0 ||
 		w.dead != nil && !w.dead.drained && w.dead.pending.count > 0
 }

@@ -9,8 +9,8 @@ import (
 	"feedgate/worker/selector"
 )
 
-// TestDrainReturnsWhatNoHandlerHad: with HoldBack, what lies in the ring and what waits for
-// its key are returned, each once, and the handler finishes what it has.
+// TestDrainReturnsWhatNoHandlerHad: with HoldBack, messages in the ring and messages that wait for
+// their key are returned, each once; the handler resolves its own.
 func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 	for _, retries := range []int{0, 1} {
 		t.Run(fmt.Sprint(retries, " retries"), func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 			if len(codes) != count-had {
 				t.Errorf("%d messages returned, want %d", len(codes), count-had)
 			}
-			g.c.Done(g.first, had, worker.OK)
+			g.c.Resolve(g.first, had, worker.OK)
 			g.c.Flush()
 			for p.pool.Turn(0) {
 				take()

@@ -5,10 +5,10 @@ import "time"
 // dueTry is a message that waits for its next try.
 type dueTry struct {
 	desc Desc
-	at   time.Duration // when it is due, by Worker.now
+	at   time.Duration // when it is due, on the clock of Worker.now
 }
 
-// dueHeap is a binary heap, the earliest first. container/heap would allocate for each message.
+// dueHeap is a binary heap with the earliest first. container/heap would allocate for each message.
 //
 // Invariant: h[(i-1)/2].at <= h[i].at for all i > 0.
 type dueHeap []dueTry
@@ -26,7 +26,7 @@ func (h *dueHeap) push(t dueTry) {
 	}
 }
 
-// pop takes the earliest; there must be one.
+// pop removes the earliest; the heap must not be empty.
 func (h *dueHeap) pop() dueTry {
 	first, last := (*h)[0], len(*h)-1
 	list := (*h)[:last]

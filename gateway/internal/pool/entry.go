@@ -4,14 +4,14 @@ import "unsafe"
 
 // Memory of each worker for an entry of Config.Ring, in bytes.
 const (
-	// EntryBytes is that of a descriptor, a reply, and the completions, and that of a deferred
-	// message: there may be one for each entry. A table of these that has grown has up to twice
-	// as much.
+	// EntryBytes is the memory of a word of the ring of descriptors, a reply, completions, and
+	// a pending message, since there may be one for each entry. A table of pending messages
+	// that has grown takes up to twice as much.
 	EntryBytes = wordBytes + ReplyBytes + completionBytes + deferredBytes
-	// DeadEntryBytes is that of the completions of dead letters, where there are any.
+	// DeadEntryBytes is the memory of the completions of dead letters, if there are any.
 	DeadEntryBytes = completionBytes
 
-	// completionsEach is how many completions a handler's ring has room for: see Worker.room.
+	// completionsEach is the size of a handler's ring of completions, per entry; see limits.go.
 	completionsEach = 2
 
 	wordBytes       = int64(unsafe.Sizeof(uint64(0)))

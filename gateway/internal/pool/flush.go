@@ -2,14 +2,13 @@ package pool
 
 import "sync/atomic"
 
-// flushing is what a worker needs to call the hook Flush of its stages.
+// flushing decides when a worker calls the hook Flush of its handlers.
 type flushing struct {
-	wanted  bool        // a handlerState has the hook
+	wanted  bool        // a handler has the hook
 	blocked atomic.Bool // the loop has stopped reading
 }
 
-// SetBlocked notes whether the loop has stopped reading until messages are completed. Loop
-// only.
+// SetBlocked sets whether the loop has stopped reading until messages are resolved. Loop only.
 func (w *Worker) SetBlocked(blocked bool) {
 	if !w.flush.wanted || w.flush.blocked.Load() == blocked {
 		return
@@ -20,7 +19,7 @@ func (w *Worker) SetBlocked(blocked bool) {
 	}
 }
 
-// callFlush calls Flush where it is due and was not called since the handlerState's last Handle.
+// callFlush calls Flush of each handler where it is due.
 func (w *Worker) callFlush() {
 	for _, s := range [...]*handlerState{w.main, w.dead} {
 		if w.flushDue(s) {
@@ -30,14 +29,16 @@ func (w *Worker) callFlush() {
 	}
 }
 
-// mayFlush reports, just before parking, whether Flush is due somewhere.
+// mayFlush reports, just before parking, whether Flush of a handler is due.
 func (w *Worker) mayFlush() bool {
 	return w.flushDue(w.main) || w.flushDue(w.dead)
 }
 
+// flushDue reports whether to call Flush of a handler: it has pending messages, no more can arrive
+// until some are resolved, and Flush was not called since its last Handle.
 func (w *Worker) flushDue(s *handlerState) bool {
 	if s == nil || s.completer.hooks.Flush == nil || s.flushed || s.pending.count == 0 {
 		return false
 	}
-	return w.room() == 0 || !w.vacant() || w.in.empty() && w.flush.blocked.Load()
+	return w.newLimit() == 0 || !w.canRetry() || w.in.empty() && w.flush.blocked.Load()
 }

@@ -6,7 +6,7 @@ import (
 	"feedgate/worker"
 )
 
-// lingerer defers messages until it is flushed.
+// lingerer defers messages until Flush.
 type lingerer struct {
 	c       worker.Completer
 	first   worker.ID
@@ -20,14 +20,14 @@ func (h *lingerer) Close() error          { return nil }
 
 func (h *lingerer) Flush() {
 	h.flushes++
-	h.c.Done(h.first, h.n, worker.OK)
+	h.c.Resolve(h.first, h.n, worker.OK)
 	h.c.Flush()
 	h.first += worker.ID(h.n)
 	h.n = 0
 }
 
-// TestFlushWhenNoMoreComes: a handler that waits for more is flushed when the loop has stopped
-// reading, and when it has as many messages as fit.
+// TestFlushWhenNoMoreComes: Flush is called when the loop has stopped reading, and when the handler
+// has as many messages as it may have.
 func TestFlushWhenNoMoreComes(t *testing.T) {
 	var h *lingerer
 	p := newPaced(t, 0, func(*paced) worker.Sink {
@@ -47,12 +47,12 @@ func TestFlushWhenNoMoreComes(t *testing.T) {
 		for p.pool.Turn(0) {
 		}
 	}
-	step := func(what string, flushes, held int) {
+	step := func(what string, flushes, pending int) {
 		t.Helper()
 		p.w.callFlush()
 		p.w.callFlush() // once is enough
-		if h.flushes != flushes || h.n != held {
-			t.Fatalf("%s: %d flushes, %d messages held, want %d and %d", what, h.flushes, h.n, flushes, held)
+		if h.flushes != flushes || h.n != pending {
+			t.Fatalf("%s: %d flushes, %d messages pending, want %d and %d", what, h.flushes, h.n, flushes, pending)
 		}
 	}
 	step("nothing deferred", 0, 0)
@@ -73,15 +73,15 @@ func TestFlushWhenNoMoreComes(t *testing.T) {
 	step("as many as fit", 3, 0)
 }
 
-// wrapper is a handler around another, which it does not embed.
+// wrapper is a handler that wraps another one without embedding it.
 type wrapper struct{ inner worker.Handler }
 
 func (h wrapper) Handle(b worker.Batch) { h.inner.Handle(b) }
 func (h wrapper) Drain()                { h.inner.Drain() }
 func (h wrapper) Close() error          { return h.inner.Close() }
 
-// TestDeadLettersAreFlushed: a sink of dead letters that waits for more is told, too, that no
-// more comes, though another handler is around its own.
+// TestDeadLettersAreFlushed: Flush of the handler of dead letters is called, too, also if another
+// handler wraps it.
 func TestDeadLettersAreFlushed(t *testing.T) {
 	var h *lingerer
 	p := newPaced(t, 0, func(*paced) worker.Sink {
@@ -100,10 +100,10 @@ func TestDeadLettersAreFlushed(t *testing.T) {
 	for p.pool.Turn(0) {
 	}
 	if p.w.callFlush(); h.flushes != 0 || h.n != 1 {
-		t.Fatalf("%d flushes, %d messages held while more may come", h.flushes, h.n)
+		t.Fatalf("%d flushes, %d messages pending while more may come", h.flushes, h.n)
 	}
 	p.w.SetBlocked(true)
 	if p.w.callFlush(); h.flushes != 1 || h.n != 0 {
-		t.Errorf("%d flushes, %d messages held while the loop reads nothing", h.flushes, h.n)
+		t.Errorf("%d flushes, %d messages pending while the loop does not read", h.flushes, h.n)
 	}
 }

@@ -9,37 +9,36 @@ import (
 	"feedgate/worker"
 )
 
-// handlerState is a handler within a worker: the sink's, or the one that takes dead
-// letters. It is the worker's own but for the completer.
+// handlerState is a handler and its messages: that of the sink, or that of dead letters. The worker
+// owns it, except for completer, which the handler uses.
 type handlerState struct {
 	w         *Worker
 	handler   worker.Handler
 	batch     batch
 	completer completer
 	pending   pendingTable
-	rendered  *rendered // what --output makes of messages; nil: the handler gets them as they are
+	rendered  *rendered // data that --output has rendered; nil: the handler gets messages as received
 	drained   bool      // Drain was called
 	flushed   bool      // Flush was called since the last Handle
-	calling   int       // messages of the Handle that it is in
-	scratch   run       // of one completion
+	calling   int       // messages in the current call of Handle
+	scratch   run       // memory for apply
 
-	// completed takes messages that the handler has resolved, or left over. The spans are
-	// valid until it returns.
-	completed func(r run, code worker.Code)
-	// again takes messages that the handler asks for again after some time. The spans are
-	// valid until it returns.
+	// resolved is called with messages that the handler has resolved or left over. The spans
+	// are valid until it returns.
+	resolved func(r run, code worker.Code)
+	// again is called with messages that the handler asks for again after some time. The spans
+	// are valid until it returns.
 	again func(r run, after time.Duration)
 }
 
-func newHandlerState(w *Worker, completed func(run, worker.Code), again func(run, time.Duration)) *handlerState {
-	s := &handlerState{w: w, completed: completed, again: again}
+func newHandlerState(w *Worker, resolved func(run, worker.Code), again func(run, time.Duration)) *handlerState {
+	s := &handlerState{w: w, resolved: resolved, again: again}
 	s.batch.s = s
 	s.completer = completer{s: s, ring: ring.NewSPSC[completion](completionsEach * w.in.Cap())}
 	return s
 }
 
-// handle runs messages through the handler, in one batch, and refuses what it leaves
-// over, by a panic or by neglect.
+// handle calls the handler with a batch, and refuses the messages that it leaves over.
 func (s *handlerState) handle(first run, rest ...run) {
 	if s.rendered != nil {
 		s.rendered.begin()
@@ -53,7 +52,7 @@ func (s *handlerState) handle(first run, rest ...run) {
 			s.panicked(r)
 		}
 		if left := s.batch.Len(); left > 0 {
-			s.batch.Done(left, worker.Refused)
+			s.batch.Resolve(left, worker.Refused)
 		}
 		if s.rendered != nil {
 			s.rendered.endBatch()
@@ -64,14 +63,15 @@ func (s *handlerState) handle(first run, rest ...run) {
 	s.handler.Handle(&s.batch)
 }
 
+// panicked counts and logs a panic of the handler.
 func (s *handlerState) panicked(reason any) {
 	s.w.pool.panics.Add(1)
-	// The reason may quote the message: only its type is logged.
+	// Only the type of the reason, whose text may quote a message.
 	s.w.log.Error("handler panicked; message refused", "worker", s.w.id,
 		"panic", fmt.Sprintf("%T", reason), "stack", string(debug.Stack()))
 }
 
-// takeCompletions passes on what was put off and is now complete.
+// takeCompletions applies the completions that have arrived. It returns false if there are none.
 func (s *handlerState) takeCompletions() bool {
 	busy := false
 	for {
@@ -80,7 +80,7 @@ func (s *handlerState) takeCompletions() bool {
 			break
 		}
 		for _, c := range done {
-			s.complete(c)
+			s.apply(c)
 		}
 		s.completer.ring.Take(len(done))
 		busy = true
@@ -91,20 +91,20 @@ func (s *handlerState) takeCompletions() bool {
 	return busy
 }
 
-// complete passes on messages with consecutive IDs, by runs.
-func (s *handlerState) complete(c completion) {
+// apply applies a completion, one run after the other.
+func (s *handlerState) apply(c completion) {
 	if c.code == codeAgain {
-		s.askAgain(c)
+		s.applyAgain(c)
 		return
 	}
 	r := &s.scratch
 	r.spans = r.spans[:0]
 	for k := range worker.ID(c.n) {
-		d := s.taken(c.first + k)
+		d := s.removePending(c.first + k)
 		n := len(r.spans)
 		if n > 0 && (d.Slot != r.first.Slot+uint32(n) || d.Seq != r.first.Seq+uint64(n) ||
 			d.Slab != r.first.Slab || d.Tag != r.first.Tag) {
-			s.completed(*r, c.code)
+			s.resolved(*r, c.code)
 			n, r.spans = 0, r.spans[:0]
 		}
 		if n == 0 {
@@ -113,16 +113,16 @@ func (s *handlerState) complete(c completion) {
 		r.spans = append(r.spans, Span(d.Off, d.Len))
 	}
 	if len(r.spans) > 0 {
-		s.completed(*r, c.code)
+		s.resolved(*r, c.code)
 	}
 	if s.rendered != nil {
 		s.rendered.release(c.first, int(c.n))
 	}
 }
 
-// askAgain passes on one message that the handler asks for again.
-func (s *handlerState) askAgain(c completion) {
-	d := s.taken(c.first)
+// applyAgain applies the completion of one message that the handler asks for again.
+func (s *handlerState) applyAgain(c completion) {
+	d := s.removePending(c.first)
 	r := &s.scratch
 	r.first, r.spans = d, append(r.spans[:0], Span(d.Off, d.Len))
 	s.again(*r, time.Duration(c.n)*time.Millisecond)
@@ -131,16 +131,16 @@ func (s *handlerState) askAgain(c completion) {
 	}
 }
 
-// taken removes a deferred message from those pending.
-func (s *handlerState) taken(k worker.ID) Desc {
-	d, ok := s.pending.take(k)
+// removePending removes a message from those pending, and panics if it is not there.
+func (s *handlerState) removePending(k worker.ID) Desc {
+	d, ok := s.pending.remove(k)
 	if !ok {
-		panic("worker: message completed twice, or never deferred")
+		panic("worker: message resolved twice, or never deferred")
 	}
 	return d
 }
 
-// drain tells the handler, once, that no message will come any more.
+// drain calls Drain of the handler, once. It returns false if that was done before.
 func (s *handlerState) drain() bool {
 	if s.drained {
 		return false

@@ -6,7 +6,7 @@ import (
 	"feedgate/worker"
 )
 
-// Held is where a message lies that a worker has.
+// Held is the place of a message that a worker has.
 type Held struct {
 	Slab     uint16
 	Off, Len uint32
@@ -14,12 +14,13 @@ type Held struct {
 
 // answer is a worker's last answer to Ask.
 type answer struct {
-	ask  atomic.Uint32 // its number
-	held []Held        // the loop's, until it asks again
+	ask  atomic.Uint32 // the number of the Ask that it answers
+	held []Held        // the loop reads it, until the next Ask
 }
 
-// Ask asks the workers which messages they have. They answer when they next look for work, which
-// one that is in Handle does late. Loop only; all must have answered what was asked before.
+// Ask requests from each worker a list of the messages that it has. A worker answers when it next
+// looks for work, so one in a long Handle answers late. Loop only; every worker must have answered
+// the previous Ask.
 func (p *Pool) Ask() {
 	p.asked.Add(1)
 	for _, w := range p.workers {
@@ -27,11 +28,11 @@ func (p *Pool) Ask() {
 	}
 }
 
-// Held is what all workers have answered, each once; false while one has yet to answer. A
-// worker's answer comes with a reply. Loop only.
+// Held returns the answers to the last Ask, a list per worker; false while one is missing. A worker
+// that answers also publishes a reply, so that the loop wakes. Loop only.
 //
-// A message never changes its worker. So the messages of a slab that are in use from now on are
-// among those listed, if all that the slab was to have were published before Ask.
+// A message never changes its worker. So if every message of a slab was published before Ask, those
+// still in use are among the ones listed.
 func (p *Pool) Held() (lists [][]Held, all bool) {
 	ask := p.asked.Load()
 	for _, w := range p.workers {
@@ -46,7 +47,7 @@ func (p *Pool) Held() (lists [][]Held, all bool) {
 	return lists, true
 }
 
-// Left is what handlers have deferred and not completed, after Stop.
+// Left returns the messages that handlers have deferred and not resolved, after Stop.
 func (p *Pool) Left() (lists [][]Held) {
 	for _, w := range p.workers {
 		lists = append(lists, w.holds(nil))
@@ -54,10 +55,10 @@ func (p *Pool) Left() (lists [][]Held) {
 	return lists
 }
 
-// asks reports whether there is an Ask to answer.
+// asks reports whether the worker has an Ask to answer.
 func (w *Worker) asks() bool { return w.pool.asked.Load() != w.answered.ask.Load() }
 
-// answer answers Ask, between two batches: no message is in hand.
+// answer answers Ask, between two batches. It returns false if there is none to answer.
 func (w *Worker) answer() bool {
 	if !w.asks() {
 		return false
@@ -68,12 +69,12 @@ func (w *Worker) answer() bool {
 	}
 	w.answered.held = w.holds(make([]Held, 0, n))
 	w.answered.ask.Store(w.pool.asked.Load())
-	w.took = true // rings, though nothing may be finished
+	w.mustPublish = true // wakes the loop, also without a reply
 	w.publish()
 	return true
 }
 
-// holds appends all messages that the worker has.
+// holds appends all messages that the worker has to list.
 func (w *Worker) holds(list []Held) []Held {
 	for _, s := range [...]*handlerState{w.main, w.dead} {
 		if s != nil {
@@ -88,17 +89,18 @@ func (w *Worker) holds(list []Held) []Held {
 	return w.in.holds(list)
 }
 
+// holds appends the pending messages to list.
 func (t *pendingTable) holds(list []Held) []Held {
 	for k := t.low; k < t.next; k++ {
 		at := int(k) & (len(t.descs) - 1)
-		if d := &t.descs[at]; t.state[at] {
+		if d := &t.descs[at]; t.isPending[at] {
 			list = append(list, Held{d.Slab, d.Off, d.Len})
 		}
 	}
 	return list
 }
 
-// holds appends what was published and not taken.
+// holds appends the messages that were published and not taken to list.
 func (b *Inbox) holds(list []Held) []Held {
 	slab, left := b.cur.Slab, b.left
 	first, second := b.ring.All()
@@ -122,17 +124,17 @@ func (b *Inbox) holds(list []Held) []Held {
 	return list
 }
 
-// giveUp gives back the data of all messages that no handler has deferred, or that were completed
-// since, after the worker has ended and its handlers were closed. It replies to none.
-func (w *Worker) giveUp() {
+// abandon releases the slabs of all messages except those still pending, without a reply. The
+// worker has ended, and its handlers are closed.
+func (w *Worker) abandon() {
 	for _, s := range [...]*handlerState{w.main, w.dead} {
 		if s != nil {
-			s.completed = func(r run, _ worker.Code) { w.giveUpRun(r) }
+			s.resolved = func(r run, _ worker.Code) { w.abandonRun(r) }
 			s.takeCompletions()
 		}
 	}
 	for r := w.in.next(batchMax); len(r.spans) > 0; r = w.in.next(batchMax) {
-		w.giveUpRun(r)
+		w.abandonRun(r)
 	}
 	if w.retry != nil {
 		for d := range w.retry.waiting {
@@ -143,6 +145,6 @@ func (w *Worker) giveUp() {
 	w.releaseFreed()
 }
 
-func (w *Worker) giveUpRun(r run) {
+func (w *Worker) abandonRun(r run) {
 	w.free(r.first.Slab, len(r.spans))
 }

@@ -13,12 +13,13 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// Texts are poisoned when they are given up.
+// Memory is poisoned when it is recycled.
 func init() { offheap.Default = offheap.Heap{} }
 
-// askedSink defers messages of an even number, refuses those that three divides, and completes the
-// others. For dead letters it defers all.
+// askedSink defers messages with an even number, refuses those with a multiple of three, and
+// resolves the others as done. For dead letters it defers all.
 type askedSink struct {
+	worker.AlwaysReady
 	dead    bool
 	handler *askedHandler
 }
@@ -34,10 +35,6 @@ func (k *askedSink) Open(c worker.Completer) (worker.Handler, error) {
 	k.handler = &askedHandler{sink: k, c: c}
 	return k.handler, nil
 }
-func (k *askedSink) Ready() error            { return nil }
-func (k *askedSink) Failed() <-chan struct{} { return nil }
-func (k *askedSink) Err() error              { return nil }
-func (k *askedSink) Close() error            { return nil }
 
 func (h *askedHandler) Handle(b worker.Batch) {
 	for b.Len() > 0 {
@@ -46,25 +43,24 @@ func (h *askedHandler) Handle(b worker.Batch) {
 			h.seqs = append(h.seqs, seq)
 			h.open = append(h.open, b.Defer(1))
 		case seq%3 == 0:
-			b.Done(1, worker.Refused)
+			b.Resolve(1, worker.Refused)
 		default:
-			b.Done(1, worker.OK)
+			b.Resolve(1, worker.OK)
 		}
 	}
 }
 func (h *askedHandler) Drain()       {}
 func (h *askedHandler) Close() error { return nil }
 
-// complete completes one of those deferred.
-func (h *askedHandler) complete(i int) {
-	h.c.Done(h.open[i], 1, worker.OK)
+// resolve resolves a pending message.
+func (h *askedHandler) resolve(i int) {
+	h.c.Resolve(h.open[i], 1, worker.OK)
 	h.c.Flush()
 	h.open, h.seqs = slices.Delete(h.open, i, i+1), slices.Delete(h.seqs, i, i+1)
 }
 
 // TestHeld: a worker lists exactly the messages that it has: in its ring, with its handler, and
-// with the one that takes dead letters. After Stop the last two have theirs still, and the others
-// are given back.
+// with that of dead letters. After Stop, the handlers still have theirs; the others are released.
 func TestHeld(t *testing.T) {
 	for seed := range uint64(200) {
 		rnd := rand.New(rand.NewPCG(seed, 9))
@@ -102,17 +98,17 @@ func TestHeld(t *testing.T) {
 				pool.Turn(0)
 			case 2:
 				if h := []*askedHandler{main.handler, dead.handler}[rnd.IntN(2)]; len(h.open) > 0 {
-					h.complete(rnd.IntN(len(h.open)))
+					h.resolve(rnd.IntN(len(h.open)))
 					pool.Turn(0)
 				}
 			case 3:
 				pool.Ask()
 				if _, all := pool.Held(); all {
-					t.Fatal("answered before its turn")
+					t.Fatal("answered before the worker was asked")
 				}
 				w.answer()
 				if w.Out().Next() == nil {
-					t.Fatal("the loop does not hear of the answer")
+					t.Fatal("the answer does not wake the loop")
 				}
 				lists, all := pool.Held()
 				if !all {
@@ -135,7 +131,7 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// inRing is how many messages the worker has not taken.
+// inRing returns how many messages the worker has not taken.
 func inRing(w *Worker) int {
 	n := w.in.left
 	first, second := w.in.ring.All()
@@ -152,8 +148,8 @@ func inRing(w *Worker) int {
 	return n
 }
 
-// wantHeld: the lists are of these messages, whose offset is their number; and nothing else holds
-// the slabs.
+// wantHeld checks that the lists have the messages with these numbers, which are also their
+// offsets, and that no others have references to the slabs.
 func wantHeld(t *testing.T, lists [][]Held, want []uint64, slabs *Slabs) {
 	t.Helper()
 	var got []uint64
@@ -179,7 +175,7 @@ func wantHeld(t *testing.T, lists [][]Held, want []uint64, slabs *Slabs) {
 	}
 }
 
-// TestAsking: a worker that goes to sleep as it is asked answers.
+// TestAsking: a worker that parks while it is asked answers.
 func TestAsking(t *testing.T) {
 	rounds := 200_000
 	if testing.Short() {
@@ -223,7 +219,7 @@ func TestAsking(t *testing.T) {
 	}
 }
 
-// BenchmarkHeld is what an answer costs a worker that has 65,536 messages deferred.
+// BenchmarkHeld measures an answer of a worker with 65,536 pending messages.
 func BenchmarkHeld(b *testing.B) {
 	slabs := NewSlabs(1, func(uint16) {})
 	var bell ring.Bell

@@ -17,33 +17,32 @@ import (
 //	word 1   number (Seq) of the first
 //	word 2-  offset<<32 | length of each message's data
 //
-// A run lies in one piece: before the end of the ring a word of zero is passed
-// over. Runs are what makes the ring cheap. What one core writes and another reads
-// costs them a cache line's way for every 64 bytes, and a message costs 8.
+// A run is contiguous: words of zero before the end of the ring are skipped. Runs make the ring
+// cheap: each 64-byte line that one core writes and another reads is one cache-line transfer, and a
+// message takes 8 bytes.
 const (
 	runWords = 2
-	// MaxWords is what a message takes up that is a run of its own.
+	// MaxWords is the size of a run of one message, in words.
 	MaxWords = runWords + 1
 	// MaxRun is the most messages of one run.
 	MaxRun = 1<<9 - 1
 	// MaxSlabs is the most slabs of a table.
 	MaxSlabs = 1 << 15
-	// minInbox holds a run of one message wherever the ring's position stands.
+	// minInbox is enough for a run of one message at any position of the ring.
 	minInbox = 8
 )
 
-// Inbox is the ring of descriptors to one worker. The loop reserves, commits and
-// publishes; the worker takes.
+// Inbox is the ring of descriptors from the loop to one worker.
 type Inbox struct {
 	ring *ring.SPSC[uint64]
 
-	// Loop's: messages committed so far.
+	// Owned by the loop: messages committed so far.
 	committed uint64
 
 	_ [128]byte // two cache lines, as in package ring
 
-	// Worker's: the run that it is in the middle of, and how many messages it has taken so
-	// far, which the loop reads.
+	// Owned by the worker: the rest of the run that it is taking, left messages from cur on,
+	// and the number of messages taken so far, which the loop reads.
 	cur   Desc
 	left  int
 	taken atomic.Uint64
@@ -53,17 +52,17 @@ func newInbox(entries int) *Inbox {
 	return &Inbox{ring: ring.NewSPSC[uint64](max(entries, minInbox))}
 }
 
-// Cap is the number of words.
+// Cap returns the size of the ring, in words.
 func (b *Inbox) Cap() int { return b.ring.Cap() }
 
-// Len is the number of words that are taken. Any goroutine may ask.
+// Len returns the number of words in use. Any goroutine may call it.
 func (b *Inbox) Len() int { return b.ring.Len() }
 
-// Messages is the number of messages that the worker has not taken. Loop only.
+// Messages returns the number of messages that the worker has not taken. Loop only.
 func (b *Inbox) Messages() int { return int(b.committed - b.taken.Load()) }
 
-// Reserve returns room for the spans of a run of up to n messages, at most
-// MaxRun; none when the ring is full. Loop only.
+// Reserve returns space for the spans of a run of up to n messages, at most MaxRun; none if the
+// ring is full. Loop only.
 func (b *Inbox) Reserve(n int) []uint64 {
 	words := b.ring.Reserve(min(n, MaxRun) + runWords)
 	if len(words) > runWords {
@@ -80,8 +79,8 @@ func (b *Inbox) Reserve(n int) []uint64 {
 	return words[runWords:]
 }
 
-// Commit says that n spans of the last Reserve are filled, of messages that
-// follow first. The worker sees them after Publish. Loop only.
+// Commit adds a run: first, and the messages after it, whose n spans were written to the space of
+// the last Reserve. The worker sees them after Publish. Loop only.
 func (b *Inbox) Commit(first Desc, n int) {
 	head := b.ring.Reserve(runWords)
 	head[0] = uint64(first.Slot) | uint64(first.Slab)<<32 | uint64(n)<<47 | uint64(first.Tag)<<56
@@ -90,12 +89,11 @@ func (b *Inbox) Commit(first Desc, n int) {
 	b.committed += uint64(n)
 }
 
-// Publish hands what was committed to the worker, who may have to be woken. Loop
-// only.
+// Publish makes the committed runs visible to the worker, which may have to be woken. Loop only.
 func (b *Inbox) Publish() { b.ring.Publish() }
 
-// fit is how many of the next messages of a run, at most limit, have up to size bytes in all,
-// but at least least, unless the ring is empty. It takes their bytes off size.
+// fit returns how many of the next messages of one run, at most limit, have up to size bytes in
+// all; at least least, unless the ring is empty. It subtracts their bytes from size.
 func (b *Inbox) fit(limit int, size *int, least int) int {
 	if b.left == 0 && !b.header() {
 		return 0
@@ -112,8 +110,8 @@ func (b *Inbox) fit(limit int, size *int, least int) int {
 	return n
 }
 
-// next is the next messages, at most limit of one run; none when the ring is
-// empty. Their spans lie in the ring until release.
+// next takes the next messages, at most limit and of one run; none if the ring is empty. Their
+// spans are valid until release.
 func (b *Inbox) next(limit int) run {
 	if b.left == 0 && !b.header() {
 		return run{}
@@ -128,6 +126,7 @@ func (b *Inbox) next(limit int) run {
 	return r
 }
 
+// header takes the header of the next run. It returns false if the ring is empty.
 func (b *Inbox) header() bool {
 	words := b.ring.Peek()
 	for len(words) > 0 && words[0] == 0 {
@@ -142,14 +141,14 @@ func (b *Inbox) header() bool {
 	return true
 }
 
-// runHeader is the first message of the run that words begin with, and the number of messages.
+// runHeader decodes the header of the run that words begin with.
 func runHeader(words []uint64) (first Desc, n int) {
 	w := words[0]
 	first = Desc{Seq: words[1], Slot: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Tag: uint8(w >> 56)}
 	return first, int(w >> 47 & MaxRun)
 }
 
-// empty is the worker's second look.
+// empty reports whether there is no message. It is the worker's second check before parking.
 func (b *Inbox) empty() bool { return b.left == 0 && b.ring.Empty() }
 
 func (b *Inbox) release() { b.ring.Release() }

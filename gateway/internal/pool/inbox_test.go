@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestInboxKeepsEveryBit: whatever a run is called arrives as it was sent.
+// TestInboxKeepsEveryBit: the worker gets every field of a run as the loop wrote it.
 func TestInboxKeepsEveryBit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := newInbox(4096)
@@ -15,8 +15,8 @@ func TestInboxKeepsEveryBit(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "runs") {
 			want := Desc{
-				Seq: rapid.Uint64().Draw(t, "seq"), Slot: rapid.Uint32().Draw(t, "place"),
-				Slab: uint16(edge(0, MaxSlabs-1).Draw(t, "slab")), Tag: uint8(edge(0, 255).Draw(t, "aux")),
+				Seq: rapid.Uint64().Draw(t, "seq"), Slot: rapid.Uint32().Draw(t, "slot"),
+				Slab: uint16(edge(0, MaxSlabs-1).Draw(t, "slab")), Tag: uint8(edge(0, 255).Draw(t, "tag")),
 			}
 			n := edge(1, MaxRun).Draw(t, "count")
 			spans := b.Reserve(n)
@@ -34,7 +34,7 @@ func TestInboxKeepsEveryBit(t *testing.T) {
 				t.Fatalf("the last message is %+v", last)
 			}
 			if !b.empty() {
-				t.Fatal("more has come than was sent")
+				t.Fatal("there are more messages than were sent")
 			}
 			b.release()
 		}
@@ -45,7 +45,7 @@ func TestTooManySlabs(t *testing.T) {
 	NewSlabs(MaxSlabs, nil)
 	defer func() {
 		if recover() == nil {
-			t.Error("a table of more slabs than a descriptor can name")
+			t.Error("the table has more slabs than a descriptor can name")
 		}
 	}()
 	NewSlabs(MaxSlabs+1, nil)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// cost is a handler's time for n messages.
+// cost returns how long a handler takes for n messages.
 type cost func(n int) time.Duration
 
 func perCall(d time.Duration) cost { return func(int) time.Duration { return d } }
@@ -17,15 +17,15 @@ func perMessage(d time.Duration) cost {
 
 func plus(a, b cost) cost { return func(n int) time.Duration { return a(n) + b(n) } }
 
-// times multiplies a cost by a random factor with mean 1 and, at 1, a standard deviation of 1:
-// few are as noisy.
+// times multiplies a cost by a random factor with mean 1 and standard deviation noise. Few handlers
+// are as noisy as with 1.
 func times(rnd *rand.Rand, noise float64, c cost) cost {
 	return func(n int) time.Duration {
 		return time.Duration(float64(c(n)) * (1 - noise + noise*rnd.ExpFloat64()))
 	}
 }
 
-// sum is the sum of random times, one for each message.
+// sum returns the sum of random times, one per message.
 func sum(one func() time.Duration) cost {
 	return func(n int) (all time.Duration) {
 		for range n {
@@ -35,7 +35,8 @@ func sum(one func() time.Duration) cost {
 	}
 }
 
-// drive has calls batches handled, of as many messages as are allowed and there.
+// drive simulates calls batches, each of as many messages as are allowed, at most there. It returns
+// their lengths.
 func drive(l *length, calls, there int, c cost) (lengths []int) {
 	for range calls {
 		n := min(l.limit(), there)
@@ -53,16 +54,16 @@ func meanLength(lengths []int) float64 {
 	return float64(all) / float64(len(lengths))
 }
 
-// TestLengthFollowsTheCost: batches grow as far as it makes messages cheaper, within some tens
-// of calls, and no further; what is slow for each message comes by itself.
+// TestLengthFollowsTheCost: within some tens of calls, batches grow as long as that makes messages
+// cheaper, and no further; slow messages are handled one by one.
 func TestLengthFollowsTheCost(t *testing.T) {
 	const ms, us = time.Millisecond, time.Microsecond
 	rnd := rand.New(rand.NewPCG(1, 2))
 	exponential := func() time.Duration { return time.Duration(rnd.ExpFloat64() * float64(5*ms)) }
 	for name, c := range map[string]struct {
 		cost        cost
-		calls       int     // until it is where it is to be
-		least, most float64 // messages in a batch, from then on
+		calls       int     // until the length must be right
+		least, most float64 // mean length from then on
 	}{
 		"1ms a call":                {perCall(ms), 50, 950, 1024},
 		"500us a call":              {perCall(500 * us), 50, 950, 1024},
@@ -98,8 +99,8 @@ func TestLengthFollowsTheCost(t *testing.T) {
 	}
 }
 
-// TestLengthFollowsAChange: whatever a handler was like before, within some calls batches are
-// as long as if it had always been like this.
+// TestLengthFollowsAChange: some calls after a change of the cost, batches are as long as if it had
+// always been like this.
 func TestLengthFollowsAChange(t *testing.T) {
 	const ms, us = time.Millisecond, time.Microsecond
 	costs := []struct {
@@ -133,8 +134,8 @@ func TestLengthFollowsAChange(t *testing.T) {
 	}
 }
 
-// TestLengthWithFewMessages: a batch that took what there was shows nothing of longer ones; when
-// there are more, they are tried.
+// TestLengthWithFewMessages: a batch of all messages that there were is no evidence for longer
+// ones; these are tried when there are more messages.
 func TestLengthWithFewMessages(t *testing.T) {
 	const ms = time.Millisecond
 	for _, there := range []int{1, 2, 3, 10, 100} {
@@ -148,15 +149,16 @@ func TestLengthWithFewMessages(t *testing.T) {
 		if drive(&l, 60, batchMax, perCall(ms)); l.level != topLevel {
 			t.Errorf("level %d after 60 full batches, of %d before", l.level, there)
 		}
-		// Those that need it no more lose it.
+		// The length falls when it is not needed any more.
 		if drive(&l, 2000, there, perCall(ms)); l.level > int(math.Log2(float64(there)))+1 {
 			t.Errorf("level %d with %d messages there, after a time with more", l.level, there)
 		}
 	}
 }
 
-// TestLengthFollowsAChangeWithFewMessages: also where no batch is full, messages that have become slow
-// soon come by themselves: whether batches were long because they were fast or because that paid.
+// TestLengthFollowsAChangeWithFewMessages: also if no batch is full, messages that have become slow
+// are soon handled one by one, whether batches were long because they were fast or because that
+// paid.
 func TestLengthFollowsAChangeWithFewMessages(t *testing.T) {
 	for name, from := range map[string]cost{
 		"1ms a call": perCall(time.Millisecond), "20ms a call": perCall(20 * time.Millisecond),
@@ -175,8 +177,8 @@ func TestLengthFollowsAChangeWithFewMessages(t *testing.T) {
 	}
 }
 
-// TestTrialsAreNoLongerThanTwice: no batch has more than twice as many messages as one before it,
-// of those that were too long.
+// TestTrialsAreNoLongerThanTwice: no batch has more than twice as many messages as the longest one
+// before it.
 func TestTrialsAreNoLongerThanTwice(t *testing.T) {
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
@@ -195,7 +197,7 @@ func TestTrialsAreNoLongerThanTwice(t *testing.T) {
 	}
 }
 
-// TestOneByOneNeverTries: a handler of single messages gets batches by their time alone.
+// TestOneByOneNeverTries: with a handler of single messages, only the time of a batch decides.
 func TestOneByOneNeverTries(t *testing.T) {
 	var l length
 	l.init()

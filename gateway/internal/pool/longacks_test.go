@@ -8,8 +8,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestLongAcksAreBounded: a worker waits with acks that are too long for its reply ring while the
-// loop takes none, and their memory comes back.
+// TestLongAcksAreBounded: while the loop takes no acks that are too long for the reply ring, the
+// worker waits at the limit. Their memory is freed.
 func TestLongAcksAreBounded(t *testing.T) {
 	const size = 3 * maxAck
 	l := newTestLoop(t, Config{
@@ -22,16 +22,16 @@ func TestLongAcksAreBounded(t *testing.T) {
 	}
 	l.dispatch(0, 0, long...)
 	w := l.pool.workers[0]
-	for !w.wantsRoom.Load() {
+	for !w.awaitsReplySpace.Load() {
 		runtime.Gosched()
 	}
 	if n := l.pool.AckBytes(); n < longAcksMost || n >= longAcksMost+size {
 		t.Errorf("%d bytes of acks wait, want %d and part of one more", n, longAcksMost)
 	}
 	l.finish()
-	for place, want := range long {
-		if l.acks[uint32(place)] != string(want) {
-			t.Errorf("ack %d is another", place)
+	for slot, want := range long {
+		if l.acks[uint32(slot)] != string(want) {
+			t.Errorf("ack %d is another", slot)
 		}
 	}
 	if n := l.pool.AckBytes(); n != 0 {

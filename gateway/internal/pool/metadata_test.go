@@ -12,8 +12,8 @@ import (
 	"feedgate/worker/selector"
 )
 
-// testMeta is that of a protocol with a head of two bytes: how many tries there were, and a
-// length, of the topic that follows.
+// testMeta is the Metadata of a protocol whose heads are a byte with the number of tries, a byte
+// with the length of the topic, and the topic.
 var testMeta = &worker.Metadata{
 	Names: []string{"topic", "tries", "prop:"},
 	Append: func(dst []byte, m worker.Message, name string) []byte {
@@ -42,7 +42,7 @@ var testMeta = &worker.Metadata{
 	},
 }
 
-// testFrame is a message of testMeta's protocol.
+// testFrame returns a frame of that protocol.
 func testFrame(tries byte, topic, data string) []byte {
 	return append(append([]byte{tries, byte(len(topic))}, topic...), data...)
 }
@@ -131,7 +131,7 @@ func TestMessageMetadata(t *testing.T) {
 	}
 }
 
-// TestMessageWithoutMetadata: nothing is found, and nothing panics.
+// TestMessageWithoutMetadata: the methods return nothing, and do not panic.
 func TestMessageWithoutMetadata(t *testing.T) {
 	for name, m := range map[string]worker.Message{
 		"made by hand": {Data: []byte("data"), Seq: 1},
@@ -176,8 +176,8 @@ func TestMetadataAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestMetadataReachesHandlers: in a batch, behind retries by a key of the metadata, in the
-// ack and among dead letters.
+// TestMetadataReachesHandlers: messages have their metadata in batches, in retries with a key of
+// the metadata, in acks and as dead letters.
 func TestMetadataReachesHandlers(t *testing.T) {
 	var got, dead []string
 	tries := map[uint64]int{}
@@ -212,15 +212,15 @@ func TestMetadataReachesHandlers(t *testing.T) {
 	if len(dead) != 1 || dead[0] != "s-4 bb 3 3" {
 		t.Errorf("dead letters %q", dead)
 	}
-	for place, want := range []string{"0a", "1b", "2a", "3bb"} {
-		if l.acks[uint32(place)] != want {
-			t.Errorf("ack %d is %q, want %q", place, l.acks[uint32(place)], want)
+	for slot, want := range []string{"0a", "1b", "2a", "3bb"} {
+		if l.acks[uint32(slot)] != want {
+			t.Errorf("ack %d is %q, want %q", slot, l.acks[uint32(slot)], want)
 		}
 	}
 	l.wantFreed(0)
 }
 
-// TestHeadsAreNoData: a handler in batches sees sizes and data without heads.
+// TestHeadsAreNoData: sizes and data in a batch are without heads.
 func TestHeadsAreNoData(t *testing.T) {
 	checked := 0
 	l := newTestLoop(t, Config{Sink: batchSink(func(b worker.Batch) {
@@ -231,7 +231,7 @@ func TestHeadsAreNoData(t *testing.T) {
 			}
 			checked++
 		}
-		b.Done(b.Len(), worker.OK)
+		b.Resolve(b.Len(), worker.OK)
 	})})
 	l.slabs.At(0).Origin = &worker.Origin{Meta: testMeta}
 	var frames [][]byte
@@ -245,7 +245,7 @@ func TestHeadsAreNoData(t *testing.T) {
 	}
 }
 
-// batchSink is a sink of one function for whole batches.
+// batchSink is a sink of a function for whole batches.
 type batchSink func(b worker.Batch)
 
 func (s batchSink) Open(worker.Completer) (worker.Handler, error) { return batchHandler{s}, nil }

@@ -6,14 +6,14 @@ import (
 	"feedgate/worker"
 )
 
-// handled takes messages that the sink's handler is done with: those that are done are
-// acked, failed ones are retried, dead-lettered or refused.
+// handled decides what becomes of messages that the sink's handler has resolved: done ones are
+// replied to; refused ones are tried again, dead-lettered, or replied to.
 func (w *Worker) handled(r run, code worker.Code) {
 	if !code.ForHandlers() {
 		code = worker.Refused
 	}
 	if code == worker.OK || w.retry == nil && w.dead == nil {
-		w.finish(r, code)
+		w.replyFinal(r, code)
 		return
 	}
 	for len(r.spans) > 0 {
@@ -23,13 +23,13 @@ func (w *Worker) handled(r run, code worker.Code) {
 		case w.dead != nil:
 			w.dead.handle(one)
 		default:
-			w.finish(one, code)
+			w.replyFinal(one, code)
 		}
 	}
 }
 
-// again takes messages that the sink's handler asks for again after some time. It does not count as
-// a try.
+// again schedules messages that the sink's handler asks for again after some time. That does not
+// count as a try.
 func (w *Worker) again(r run, after time.Duration) {
 	if w.retry == nil {
 		w.retry = newRetrier(w, &Config{Key: w.key})
@@ -40,27 +40,28 @@ func (w *Worker) again(r run, after time.Duration) {
 	}
 }
 
-// deadLetterFailed takes dead letters whose handler asks for them again: they are refused.
-func (w *Worker) deadLetterFailed(r run, _ time.Duration) { w.finish(r, worker.Refused) }
+// deadLetterAgain refuses dead letters that their handler asks for again.
+func (w *Worker) deadLetterAgain(r run, _ time.Duration) { w.replyFinal(r, worker.Refused) }
 
-// deadLettered takes dead letters that are on disk.
+// deadLettered replies to dead letters that their handler has resolved.
 func (w *Worker) deadLettered(r run, code worker.Code) {
 	if code == worker.OK {
 		code = worker.DeadLettered
 	}
-	w.finish(r, code)
+	w.replyFinal(r, code)
 }
 
-// finish replies to messages that are done or refused and gives up their data.
-func (w *Worker) finish(r run, code worker.Code) {
-	w.pace.done += len(r.spans)
+// replyFinal replies to messages that are done or refused for good, and releases their keys and
+// slabs.
+func (w *Worker) replyFinal(r run, code worker.Code) {
+	w.pace.replied += len(r.spans)
 	if w.retry != nil {
-		w.retry.through(r)
+		w.retry.replied(r)
 	}
 	w.reply(r, code)
 }
 
-// reply replies to messages and gives up their data.
+// reply replies to messages and releases their slabs.
 func (w *Worker) reply(r run, code worker.Code) {
 	if w.render != nil {
 		w.replyRendered(r, code)

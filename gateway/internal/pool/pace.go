@@ -7,45 +7,46 @@ import (
 )
 
 const (
-	// Before its pace is known, a worker may have firstAllowance messages, or more if it
-	// could do them within span at firstEach per message.
+	// Before its pace is known, a worker may have firstAllowance messages, or more if it could
+	// do them within span at firstEach per message.
 	firstAllowance = 4
 	firstEach      = 1250 * time.Millisecond
-	// The pace is forgotten over paceTime of work, or over paceMessages, whichever comes
-	// first.
+	// The pace is an average over the last paceTime of work, or over the last paceMessages,
+	// whichever is less.
 	paceTime     = float64(time.Second)
 	paceMessages = 256
-	// slowStart is by how many messages the quota can rise for each one that is finished: a
+	// slowStart is by how many messages the quota may rise for each one that is replied to: a
 	// few fast ones prove little.
 	slowStart = 4
-	// A silent handler is given more once it has completed nothing for all of span, and then
-	// again each span/starveSteps: one that reads ahead and works slowly looks the same as one
-	// that waits for more, until then.
+	// The quota of a handler that resolves nothing is raised after span, and then after each
+	// span/starveSteps. Until then, a handler that reads ahead and works slowly looks the same
+	// as one that waits for more.
 	starveSteps = 8
-	// drainSilence is how long a handler must have completed nothing to be told of a drain
-	// although messages wait for a key or another try.
-	drainSilence = time.Second
+	// drainStall: in a drain, a handler that has resolved nothing for this long gets Drain,
+	// although messages wait for their key or another try.
+	drainStall = time.Second
 )
 
-// pace measures how long a worker takes per message, and derives its quota: how many
-// messages it can do within span. With no more than that, a drain ends in time. The worker
+// pace measures how long a worker takes per message, and derives its quota from that: how many
+// messages it can do within span. A worker with no more than that ends a drain in time. The worker
 // owns it; the loop reads allowed.
 type pace struct {
-	span  time.Duration // 0: no limit
-	quota int64         // messages that the worker may have
-	done  int           // messages finished after since
-	later int           // those of them that were deferred
-	since time.Duration // when the worker last finished something, or became busy
-	idle  bool          // it had nothing to do since then
+	span     time.Duration // 0: no limit
+	quota    int64         // messages that the worker may have
+	replied  int           // messages replied to after since
+	deferred int           // those of them that were deferred
+	since    time.Duration // when the worker last replied to messages, or became busy
+	idle     bool          // it had nothing to do since then
 
 	each  float64 // nanoseconds per message; 0: unknown
-	total int64   // messages finished so far
+	total int64   // messages replied to so far
 
-	lookAt time.Duration // when to look whether a silent handler is starved; 0: it is not silent
-	timer  *time.Timer   // wakes a parked worker at lookAt; nil: it was never needed
+	lookAt time.Duration // when to check whether the handler is starved; 0: not at all
+	timer  *time.Timer   // wakes a parked worker at lookAt; nil: never needed yet
 
-	// allowed is quota for the loop, plus the messages that wait for a retry. It is negative
-	// while the pace is unknown: then the pool's latest quota counts instead, if larger.
+	// allowed is the quota for the loop, plus the messages that wait for a retry. While the
+	// pace is unknown, it is negative: then the latest quota of a worker of the pool counts, if
+	// larger.
 	allowed atomic.Int64
 }
 
@@ -58,10 +59,10 @@ func (p *pace) init(span time.Duration) {
 	p.allowed.Store(-p.quota)
 }
 
-// first is the quota before anything is known.
+// first returns the quota before the pace is known.
 func (p *pace) first() int64 { return int64(max(firstAllowance, p.span/firstEach)) }
 
-// begin notes that the worker starts on messages at now.
+// begin records that the worker starts on messages at now.
 func (p *pace) begin(now time.Duration) {
 	if p.idle {
 		p.idle, p.since = false, now
@@ -69,30 +70,29 @@ func (p *pace) begin(now time.Duration) {
 	}
 }
 
-// update adds the messages finished up to now to the estimate; left more are with the
-// handler. idle: no work is left.
+// update updates the pace with the messages replied to up to now. left more are with the handler.
+// idle: the worker has no further messages.
 func (p *pace) update(now time.Duration, left int, idle bool) {
-	took, done := float64(max(now-p.since, 1)), float64(p.done)
+	took, replied := float64(max(now-p.since, 1)), float64(p.replied)
 	weight := 1.0
 	if p.each > 0 {
-		weight = min(1, max(took/paceTime, done/paceMessages))
+		weight = min(1, max(took/paceTime, replied/paceMessages))
 	}
-	p.each += (took/done - p.each) * weight
-	p.total += int64(p.done)
+	p.each += (took/replied - p.each) * weight
+	p.total += int64(p.replied)
 	if p.span > 0 {
 		able := int64(min(float64(p.span)/p.each, math.MaxInt32))
 		p.quota = max(1, min(max(able, p.batch(took, left)), p.first()+slowStart*p.total))
 	}
-	p.done, p.later, p.since, p.idle, p.lookAt = 0, 0, now, idle, 0
+	p.replied, p.deferred, p.since, p.idle, p.lookAt = 0, 0, now, idle, 0
 }
 
-// batch is how many messages a handler may have that completes at least half of those it has
-// deferred together, took after it did so last: twice as many may take no longer. For other
-// handlers it is 0.
+// batch returns how many messages a handler may have that resolves at least half of its pending
+// messages at once, after took: twice as many may take no longer. For other handlers it returns 0.
 func (p *pace) batch(took float64, left int) int64 {
-	held := int64(p.later + left)
+	held := int64(p.deferred + left)
 	switch {
-	case p.later < 2 || held > int64(2*p.later):
+	case p.deferred < 2 || held > int64(2*p.deferred):
 		return 0
 	case took > float64(p.span):
 		return held // fewer would not make it faster
@@ -100,15 +100,16 @@ func (p *pace) batch(took float64, left int) int64 {
 	return 2 * held
 }
 
+// stop stops the timer.
 func (p *pace) stop() {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
 }
 
-// Allowance is how many messages the worker may have that it has not replied to. Any
-// goroutine may call it. A worker that raises it sends a reply, possibly an empty one, so
-// that the loop looks again.
+// Allowance returns how many messages the worker may have that it has not replied to. Any goroutine
+// may call it. When the worker raises it, it publishes a reply, perhaps an empty one, so that the
+// loop reads it again.
 func (w *Worker) Allowance() int {
 	n := w.pace.allowed.Load()
 	if n < 0 {
@@ -117,12 +118,12 @@ func (w *Worker) Allowance() int {
 	return int(n)
 }
 
-// keepPace updates the pace and the quota after a turn. Messages that wait for a retry do
-// not count against the quota: the worker can do nothing about them now.
+// keepPace updates the pace and the quota after a turn. Messages that wait for a retry do not count
+// against the quota, because the worker can do nothing about them now.
 func (w *Worker) keepPace() {
 	p := &w.pace
-	if p.done > 0 {
-		p.update(w.now(), w.admitted(), w.in.empty() && w.main.pending.count == 0)
+	if p.replied > 0 {
+		p.update(w.now(), w.quotaUsed(), w.in.empty() && w.main.pending.count == 0)
 		w.pool.quota.Store(p.quota)
 	}
 	if p.span == 0 {
@@ -138,14 +139,14 @@ func (w *Worker) keepPace() {
 	if before := p.allowed.Load(); allowed != before {
 		p.allowed.Store(allowed)
 		if max(allowed, -allowed) > max(before, -before) {
-			w.took = true // the loop may wait for this room, though nothing is finished
+			w.mustPublish = true // the loop may be waiting for a higher allowance
 		}
 	}
 }
 
-// admitted is how many messages taken from the ring count against the quota: those that the handler
-// has deferred, and those behind one of their key.
-func (w *Worker) admitted() int {
+// quotaUsed returns how many messages count against the quota: those pending, and those that wait
+// for their key.
+func (w *Worker) quotaUsed() int {
 	n := w.main.pending.count
 	if w.retry != nil {
 		n += w.retry.queued
@@ -153,15 +154,16 @@ func (w *Worker) admitted() int {
 	return n
 }
 
-// waitsForMore reports whether the handler has deferred as many messages as the quota
-// allows, so that only a higher quota brings more.
+// waitsForMore reports whether the handler has deferred as many messages as the quota allows, so
+// that it gets more only with a higher quota.
 func (w *Worker) waitsForMore() bool {
-	return w.pace.span > 0 && !w.draining.Load() && int64(w.admitted()) >= w.pace.quota &&
-		w.main.pending.count > 0 && w.vacant() && w.in.empty() != w.holdBack
+	return w.pace.span > 0 && !w.draining.Load() && int64(w.quotaUsed()) >= w.pace.quota &&
+		w.main.pending.count > 0 && w.canRetry() && w.in.empty() != w.holdBack
 }
 
-// widen doubles the quota of a handler that has been silent for all of span, so that it
-// cannot drain in time whatever it has: at once if it is starved. False: it did not.
+// widen doubles the quota of a starved handler that has resolved nothing for span. After twice that
+// time, it does so whatever the hook Starved returns: such a handler cannot drain in time anyway.
+// It returns false if it did not.
 func (w *Worker) widen() bool {
 	p := &w.pace
 	if !w.waitsForMore() {
@@ -181,17 +183,18 @@ func (w *Worker) widen() bool {
 		return false
 	}
 	p.quota = min(2*p.quota, math.MaxInt32)
-	w.took = true // the loop may wait for this room
+	w.mustPublish = true // the loop may be waiting for a higher allowance
 	return true
 }
 
-// armLook sets the timer by which a worker about to park looks again at a silent handler.
+// armLook sets the timer that wakes a worker about to park, when it must check whether a handler is
+// starved or stalled.
 func (w *Worker) armLook() {
 	p := &w.pace
 	at := p.lookAt
 	switch {
-	case w.draining.Load() && w.awaitsSilence():
-		at = p.since + drainSilence // silent
+	case w.draining.Load() && w.mayStall():
+		at = p.since + drainStall
 	case !w.waitsForMore() || at == 0:
 		return
 	}

@@ -11,8 +11,7 @@ import (
 	"feedgate/worker"
 )
 
-// paced is a pool of one worker whose handler takes simulated time, driven from one
-// goroutine.
+// paced is a pool of one worker, with a simulated clock, which the test's goroutine runs.
 type paced struct {
 	t     *testing.T
 	pool  *Pool
@@ -20,7 +19,7 @@ type paced struct {
 	bell  ring.Bell
 	clock time.Duration
 	next  uint32
-	held  int // given and not replied to
+	held  int // messages given and not replied to
 }
 
 func newPaced(t *testing.T, span time.Duration, sink func(p *paced) worker.Sink, change ...func(*Config)) *paced {
@@ -50,7 +49,7 @@ func newPaced(t *testing.T, span time.Duration, sink func(p *paced) worker.Sink,
 	return p
 }
 
-// fill gives the worker all that it may have and that fits its ring, one message a run.
+// fill gives the worker as many messages as it may have and as fit its ring, each a run.
 func (p *paced) fill() {
 	for p.held < p.w.Allowance() {
 		spans := p.w.In().Reserve(1)
@@ -65,7 +64,7 @@ func (p *paced) fill() {
 	p.w.In().Publish()
 }
 
-// turn lets the worker do a batch and takes its replies.
+// turn runs the worker for a turn and takes its replies.
 func (p *paced) turn() bool {
 	busy := p.pool.Turn(0)
 	n := 0
@@ -78,8 +77,8 @@ func (p *paced) turn() bool {
 	return busy
 }
 
-// TestPaceBoundsWhatAWorkerHas: a worker of any speed has no more than it can do within
-// the span, from its first message on, and a fast one has all that its ring holds.
+// TestPaceBoundsWhatAWorkerHas: a worker of any speed has no more than it can do within the span,
+// from its first message on; a fast one has as many as its ring has space for.
 func TestPaceBoundsWhatAWorkerHas(t *testing.T) {
 	const span = 5 * time.Second
 	for _, each := range []time.Duration{time.Nanosecond, time.Microsecond, 100 * time.Microsecond, 5 * time.Millisecond, 600 * time.Millisecond, 20 * time.Second} {
@@ -110,8 +109,8 @@ func TestPaceBoundsWhatAWorkerHas(t *testing.T) {
 	}
 }
 
-// TestPaceFollows: one slow message at the start, as of a child that has to load itself,
-// does not hold a fast handler back for long, and a handler that becomes slow gets less.
+// TestPaceFollows: one slow message at the start, as of a child process that starts, does not limit
+// a fast handler for long; a handler that becomes slow gets fewer.
 func TestPaceFollows(t *testing.T) {
 	each := 50 * time.Millisecond
 	p := newPaced(t, 5*time.Second, func(p *paced) worker.Sink {
@@ -136,8 +135,7 @@ func TestPaceFollows(t *testing.T) {
 	}
 }
 
-// TestPaceIsAnAverage: neither a quick first answer nor slow messages that are seldom
-// mislead the estimate.
+// TestPaceIsAnAverage: neither a quick first message nor rare slow ones mislead the estimate.
 func TestPaceIsAnAverage(t *testing.T) {
 	const span = 5 * time.Second
 	for name, c := range map[string]struct {
@@ -175,9 +173,8 @@ func TestPaceIsAnAverage(t *testing.T) {
 	}
 }
 
-// TestPaceOfBatches: a handler whose time does not depend on how many messages it takes
-// gets as many as it can use within a few batches; it takes what is there when it is done
-// with the ones before.
+// TestPaceOfBatches: a handler whose time does not depend on the number of messages gets as many as
+// it can use, within a few batches. Each time, it takes all messages that have arrived.
 func TestPaceOfBatches(t *testing.T) {
 	for _, c := range []struct{ span, each time.Duration }{
 		{5 * time.Second, time.Second}, {5 * time.Second, 4 * time.Second}, {500 * time.Millisecond, 400 * time.Millisecond},
@@ -196,16 +193,16 @@ func TestPaceOfBatches(t *testing.T) {
 					p.fill()
 				}
 			}
-			taken := 0 // of g.n, those that the handler works on
+			taken := 0 // messages, of g.n, that the handler processes now
 			turn()
 			for round := range 20 {
 				p.clock += c.each
 				if taken > 0 {
-					g.c.Done(g.first, taken, worker.OK)
+					g.c.Resolve(g.first, taken, worker.OK)
 					g.c.Flush()
 					g.first, g.n = g.first+worker.ID(taken), g.n-taken
 				}
-				turn() // it is given more, and takes that
+				turn() // gives it more
 				taken = g.n
 				if taken >= 500 {
 					t.Logf("%d messages in batch %d", taken, round)
@@ -217,8 +214,8 @@ func TestPaceOfBatches(t *testing.T) {
 	}
 }
 
-// TestSlowHandlerIsNotStarved: one that takes long for each message, and has them all in
-// its own buffer, gets no more than it can do.
+// TestSlowHandlerIsNotStarved: a handler that is slow, and has deferred all its messages, gets no
+// more than it can do.
 func TestSlowHandlerIsNotStarved(t *testing.T) {
 	var s *starver
 	p := newPaced(t, 5*time.Second, func(*paced) worker.Sink {
@@ -234,7 +231,7 @@ func TestSlowHandlerIsNotStarved(t *testing.T) {
 			p.fill()
 			p.turn()
 		}
-		s.c.Done(k, 1, worker.OK)
+		s.c.Resolve(k, 1, worker.OK)
 		s.c.Flush()
 		if p.turn(); p.held > int(5*time.Second/each) {
 			t.Fatalf("%d messages of %v each, with %d done", p.held, each, k+1)
@@ -242,7 +239,7 @@ func TestSlowHandlerIsNotStarved(t *testing.T) {
 	}
 }
 
-// gatherer defers messages until it has want of them, then completes them all.
+// gatherer defers messages until it has want of them, then resolves them all.
 type gatherer struct {
 	c      worker.Completer
 	want   int
@@ -258,7 +255,7 @@ func (g *gatherer) Handle(b worker.Batch) {
 		g.first = first
 	}
 	if g.n += n; g.n >= g.want {
-		g.c.Done(g.first, g.n, worker.OK)
+		g.c.Resolve(g.first, g.n, worker.OK)
 		g.c.Flush()
 		g.n = 0
 		g.rounds++
@@ -281,21 +278,21 @@ type gatherSink struct {
 
 func (s gatherSink) Open(c worker.Completer) (worker.Handler, error) { return s.open(c), nil }
 
-// TestStarvedHandlerGetsMore: a handler that completes nothing before it has many
-// messages gets them, without asking as with asking; one that says that it is busy gets
-// them only once it has been silent for the whole span.
+// TestStarvedHandlerGetsMore: a handler that resolves nothing before it has many messages gets
+// them, with the hook Starved or without. If Starved returns false, it gets them only after it has
+// resolved nothing for span.
 func TestStarvedHandlerGetsMore(t *testing.T) {
 	const span = 5 * time.Second
 	for _, c := range []struct {
 		name       string
-		asks, busy bool
-	}{{"does not ask", false, false}, {"asks", true, false}, {"is busy", true, true}} {
+		hook, busy bool
+	}{{"without the hook", false, false}, {"starved", true, false}, {"not starved", true, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			var g *gatherer
 			p := newPaced(t, span, func(*paced) worker.Sink {
 				return gatherSink{open: func(done worker.Completer) worker.Handler {
 					s := &starver{gatherer{c: done, want: 2000}, c.busy}
-					if g = &s.gatherer; c.asks {
+					if g = &s.gatherer; c.hook {
 						done.SetHooks(worker.Hooks{Starved: s.starved})
 					}
 					return g
@@ -318,7 +315,8 @@ func TestStarvedHandlerGetsMore(t *testing.T) {
 	}
 }
 
-// TestPaceOfOthersCounts: a worker whose own pace is not known may have what another may.
+// TestPaceOfOthersCounts: a worker whose own pace is unknown may have as many messages as another
+// one.
 func TestPaceOfOthersCounts(t *testing.T) {
 	p := newPaced(t, 5*time.Second, func(*paced) worker.Sink { return byCode(func(worker.Message) worker.Code { return worker.OK }) })
 	if n := p.w.Allowance(); n != firstAllowance {
@@ -335,8 +333,8 @@ func TestPaceOfOthersCounts(t *testing.T) {
 	}
 }
 
-// TestAllowanceLeavesOutRetries: messages that wait for their next try take nothing from
-// what the worker may have.
+// TestAllowanceLeavesOutRetries: messages that wait for their next try do not count against the
+// allowance.
 func TestAllowanceLeavesOutRetries(t *testing.T) {
 	p := newPaced(t, time.Second, func(*paced) worker.Sink { return byCode(func(worker.Message) worker.Code { return worker.OK }) })
 	p.w.retry = newRetrier(p.w, &Config{Retries: 1, RetryMin: time.Hour})
@@ -351,8 +349,7 @@ func TestAllowanceLeavesOutRetries(t *testing.T) {
 	p.w.retry.due = nil
 }
 
-// TestCodesOfHandlers: a code that means something a handler cannot know counts as
-// Refused.
+// TestCodesOfHandlers: a code that handlers must not use counts as Refused.
 func TestCodesOfHandlers(t *testing.T) {
 	for code, want := range map[worker.Code]worker.Code{
 		worker.OK: worker.OK, worker.Refused: worker.Refused, worker.BadRequest: worker.BadRequest, worker.TooLarge: worker.Refused, 4: worker.Refused, 6: worker.Refused,

@@ -1,3 +1,12 @@
+// Package pool runs the handlers of a gateway: N workers, each a goroutine, with a ring of
+// descriptors from the gateway's loop to the worker and a ring of replies back.
+//
+// A message passes through a worker as follows. The loop publishes its descriptor. The worker gives
+// it to the sink's handler, in a batch. The handler resolves it, asks for it again, or defers it; a
+// deferred one is pending until the handler resolves it through its completer. A message that is
+// done, or refused for good, is replied to; one that is refused with tries left, or asked for
+// again, waits in the retrier; one that is refused and to be kept goes to the handler of dead
+// letters. Then the loop has the reply, and sends the ack.
 package pool
 
 import (
@@ -14,67 +23,68 @@ import (
 	"feedgate/worker/selector"
 )
 
-// Config sets a pool up. Fields from Render to DeadLetters, Now and Log may be
+// Config is the configuration of a pool. The fields from Render to HoldBack, Now and Log may be
 // zero.
 type Config struct {
 	Workers  int
 	Ring     int // entries of each ring, a power of two
-	InFlight int // the most messages that can be with the pool at once
+	InFlight int // limit of the messages that the pool has at once
 
 	Slabs *Slabs
 	Sink  worker.Sink
 
-	// Render makes a message's ack, appending to dst; nil when acks need nothing
-	// from the message and the loop makes them. Called on worker goroutines.
+	// Render appends the ack of a message to dst. Nil: acks need nothing from the message, and
+	// the loop makes them. Workers call it.
 	Render func(dst []byte, m worker.Message, code worker.Code) []byte
 
-	// Output makes what the sink's handler gets as a message's data, appending to dst; nil:
-	// it gets the message. Called on worker goroutines. Acks, keys, retries and dead letters
-	// are of the message itself. What was made of deferred messages is kept until they are
-	// completed. A worker that keeps OutputMemory bytes or more takes no further messages.
+	// Output appends the data that the sink's handler gets for a message to dst. Nil: it gets
+	// the message as received. Workers call it. Acks, keys and dead letters are always made of
+	// the message as received. The data of a deferred message are kept until it is resolved; a
+	// worker that keeps OutputMemory bytes or more takes no new messages.
 	Output       func(dst []byte, m worker.Message) []byte
 	OutputMemory int64
 
-	// Retries is how often a message that failed is tried again, RetryMin the
-	// wait before the first of these, doubling. Key, where order is by key, makes
-	// later messages of a key wait behind one that failed.
+	// Retries is how often a refused message is tried again, RetryMin the wait before the
+	// second try; it doubles for each further one. Key is the key under order by key; nil:
+	// order is not by key.
 	Retries  int
 	RetryMin time.Duration
 	Key      *selector.Selector
-	// DeadLetters takes messages that are refused for good; nil: they are only
-	// refused. What it completes is replied to with code DeadLettered.
+	// DeadLetters gets messages that are refused for good; those that it keeps are replied to
+	// with code DeadLettered. Nil: they are refused.
 	DeadLetters worker.Sink
 
-	// DrainSpan bounds what a worker may have at once to what it can do in this time at
-	// its pace so far; 0: no bound. Without HoldBack, [Worker.Allowance] is that bound, and
-	// the loop keeps to it. With HoldBack, the loop gives a worker what it likes; the worker
-	// hands its handler no more than the bound, and Drain has it return the rest.
+	// DrainSpan limits the messages of a worker to what it can do in this time at its pace so
+	// far; 0: no limit. Without HoldBack, the loop gives a worker no more than
+	// [Worker.Allowance]. With HoldBack, it gives it any number; the worker gives its handler
+	// no more than the limit, and returns the others at Drain.
 	DrainSpan time.Duration
 	HoldBack  bool
 
-	// Bell counts published replies for the loop; Wake wakes it when the bell
-	// says so.
+	// Bell counts published replies for the loop. Wake wakes the loop; it is called if
+	// Bell.Ring returns true.
 	Bell *ring.Bell
 	Wake func()
 
-	Now func() time.Duration // a clock that never goes back; nil: the machine's
+	Now func() time.Duration // monotonic clock; nil: the machine's
 
 	Log *slog.Logger
 }
 
-// Pool is N workers. Its owner is one goroutine, the gateway's loop:
+// Pool is the workers of a gateway. The gateway's loop owns it:
 //
-//	New opens the handlers; Start starts the goroutines;
-//	Drain says that nothing will be dispatched any more; replies go on;
-//	Stop ends the workers where they stand, closes the handlers and waits.
+//	New opens the handlers.
+//	Start starts the workers.
+//	Drain announces that no message will be dispatched any more; replies continue.
+//	Stop ends the workers, waits for them and closes the handlers.
 type Pool struct {
 	workers []*Worker
 	ctx     context.Context // ends with Stop
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	panics  atomic.Uint64
-	quota   atomic.Int64  // of the worker that has measured its pace last; 0: none has
-	asked   atomic.Uint32 // how often the loop has asked what the workers have
+	quota   atomic.Int64  // of the worker that measured its pace last; 0: none has
+	asked   atomic.Uint32 // number of calls of Ask
 }
 
 // New makes the workers and opens a handler for each.
@@ -91,6 +101,7 @@ func New(cfg Config) (*Pool, error) {
 	return p, nil
 }
 
+// openHandlers opens the handlers of the sink and of dead letters.
 func (w *Worker) openHandlers(cfg *Config) (err error) {
 	if w.main.handler, err = cfg.Sink.Open(&w.main.completer); err != nil {
 		return fmt.Errorf("open the sink for worker %d: %w", w.id, err)
@@ -121,20 +132,19 @@ func (p *Pool) Start() {
 	}
 }
 
-// Turn does what a worker has to do now, up to one batch; false when that was
-// nothing. It is for who runs the workers of a pool that was not started on a
-// schedule of its own: one goroutine calls it, also for Drain to have an effect. No
+// Turn does what a worker has to do now, up to one batch. It returns false if there was nothing. It
+// is for tests that run the workers of a pool that was not started: one goroutine calls it, and no
 // reply ring may be full.
 func (p *Pool) Turn(worker int) bool { return p.workers[worker].turn() }
 
-// Workers are the pool's workers, for dispatch and replies.
+// Workers returns the workers, for dispatch and replies.
 func (p *Pool) Workers() []*Worker { return p.workers }
 
-// Panics is the number of handler panics. Any goroutine may ask.
+// Panics returns the number of panics in handlers so far. Any goroutine may call it.
 func (p *Pool) Panics() uint64 { return p.panics.Load() }
 
-// Drain tells the handlers, once their workers' rings are empty, that no message
-// will come any more. It does not wait.
+// Drain makes each worker call Drain of its handlers once its ring is empty. It does not wait for
+// that.
 func (p *Pool) Drain() {
 	for _, w := range p.workers {
 		w.draining.Store(true)
@@ -142,9 +152,9 @@ func (p *Pool) Drain() {
 	}
 }
 
-// Stop ends the workers, each after the Handle that it is in, closes the handlers
-// and waits for them. A pool that was never started only closes its handlers. Messages that are
-// not finished are replied to no more; those that no handler has deferred give up their data.
+// Stop ends the workers, each after its current call of Handle, waits for them, and closes the
+// handlers. Messages that are not replied to by then never are. The slabs of those that no handler
+// has deferred are released.
 func (p *Pool) Stop() error {
 	p.cancel()
 	for _, w := range p.workers {
@@ -152,21 +162,21 @@ func (p *Pool) Stop() error {
 	}
 	p.done.Wait()
 	for _, w := range p.workers {
-		w.aside.close()
+		w.longAcks.close()
 	}
 	err := p.closeHandlers()
 	for _, w := range p.workers {
-		w.giveUp()
+		w.abandon()
 	}
 	return err
 }
 
-// AckBytes is the memory, in bytes, of acks on their way to the loop that are too long for the
-// rings.
+// AckBytes returns the memory of acks that are on their way to the loop and too long for the reply
+// rings, in bytes.
 func (p *Pool) AckBytes() int64 {
 	sum := int64(0)
 	for _, w := range p.workers {
-		sum += w.aside.bytes.Load()
+		sum += w.longAcks.bytes.Load()
 	}
 	return sum
 }

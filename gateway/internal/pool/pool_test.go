@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// byCode is worker.Each of a function that returns codes.
+// byCode is worker.Each for a function that returns codes.
 func byCode(f func(m worker.Message) worker.Code) worker.Sink {
 	return worker.Each(func(_ context.Context, m worker.Message) error {
 		if code := f(m); code != worker.OK {
@@ -33,15 +33,15 @@ func byCode(f func(m worker.Message) worker.Code) worker.Sink {
 	})
 }
 
-// testLoop stands in for the gateway's loop: it fills slabs, dispatches, and
-// takes replies.
+// testLoop takes the place of the gateway's loop: it fills slabs, dispatches messages, and takes
+// replies.
 type testLoop struct {
 	t     testing.TB
 	pool  *Pool
 	slabs *Slabs
 	bell  ring.Bell
 	woken chan struct{}
-	next  uint32 // place
+	next  uint32 // slot of the next message
 
 	mu      sync.Mutex
 	freed   map[uint16]int
@@ -57,7 +57,7 @@ func newTestLoop(t testing.TB, cfg Config) *testLoop {
 	}
 	l.slabs = NewSlabs(4, func(id uint16) {
 		data := l.slabs.At(id).Data
-		offheap.Default.Recycle(data) // who reads it from now on reads poison, and races
+		offheap.Default.Recycle(data) // a later read is a race, and reads poison
 		l.mu.Lock()
 		l.freed[id]++
 		l.mu.Unlock()
@@ -85,7 +85,7 @@ func newTestLoop(t testing.TB, cfg Config) *testLoop {
 	return l
 }
 
-// dispatch gives payloads to worker w, all in slab id, waiting for room.
+// dispatch gives payloads to worker w, all in slab id. It waits while the ring is full.
 func (l *testLoop) dispatch(w int, id uint16, payloads ...[]byte) {
 	l.t.Helper()
 	var data []byte
@@ -158,7 +158,7 @@ func (l *testLoop) until(done func() bool) {
 		select {
 		case <-l.woken:
 		case <-timeout:
-			l.t.Fatalf("no reply any more; %d so far, open %d, in %d, drained %v", len(l.replies), l.pool.workers[1].main.pending.count, l.pool.workers[1].in.Len(), l.pool.workers[1].main.drained)
+			l.t.Fatalf("no further reply; %d so far, %d pending, %d words in the ring, drained %v", len(l.replies), l.pool.workers[0].main.pending.count, l.pool.workers[0].in.Len(), l.pool.workers[0].main.drained)
 		}
 		l.bell.Wake()
 	}
@@ -172,7 +172,7 @@ func (l *testLoop) take() bool {
 			r := w.Reply(b)
 			for i := range r.Count {
 				if _, twice := l.replies[r.Slot+i]; twice {
-					l.t.Fatalf("place %d replied to twice", r.Slot+i)
+					l.t.Fatalf("slot %d replied to twice", r.Slot+i)
 				}
 				l.replies[r.Slot+i] = r.Code
 				l.acks[r.Slot+i] = string(r.Ack)
@@ -221,13 +221,13 @@ func TestEveryMessageRepliedOnce(t *testing.T) {
 	l.dispatch(0, 0, numbered(5000)...)
 	l.dispatch(1, 1, numbered(5000)...)
 	l.finish()
-	for place, code := range l.replies {
-		want, n := worker.OK, place%5000
+	for slot, code := range l.replies {
+		want, n := worker.OK, slot%5000
 		if n%7 == 0 {
 			want = worker.CodeHandler + worker.Code(n%3)
 		}
 		if code != want {
-			t.Fatalf("place %d: code %d, want %d", place, code, want)
+			t.Fatalf("slot %d: code %d, want %d", slot, code, want)
 		}
 	}
 	l.wantFreed(0, 1)
@@ -242,13 +242,13 @@ func TestPanicRefusesOneMessage(t *testing.T) {
 	})})
 	l.dispatch(0, 0, numbered(100)...)
 	l.finish()
-	for place, code := range l.replies {
+	for slot, code := range l.replies {
 		want := worker.OK
-		if place%10 == 3 {
+		if slot%10 == 3 {
 			want = worker.Refused
 		}
 		if code != want {
-			t.Errorf("place %d: code %d, want %d", place, code, want)
+			t.Errorf("slot %d: code %d, want %d", slot, code, want)
 		}
 	}
 	if got := l.pool.Panics(); got != 10 {
@@ -265,29 +265,28 @@ func TestAcksAreRendered(t *testing.T) {
 	})
 	l.dispatch(0, 0, []byte("one"), nil, long, []byte("four"))
 	l.finish()
-	for place, want := range []string{"one", "", string(long), "four"} {
-		if got := l.acks[uint32(place)]; got != want {
-			t.Errorf("place %d: ack of %d bytes, want %d", place, len(got), len(want))
+	for slot, want := range []string{"one", "", string(long), "four"} {
+		if got := l.acks[uint32(slot)]; got != want {
+			t.Errorf("slot %d: ack of %d bytes, want %d", slot, len(got), len(want))
 		}
 	}
 	l.wantFreed(0)
 }
 
-// laterSink puts everything off and completes it on a goroutine of its own, in
-// random order.
-type laterSink struct {
+// deferSink defers most messages, and resolves them from another goroutine, in random order.
+type deferSink struct {
 	worker.Sink
 	work sync.WaitGroup
 }
 
-type laterHandler struct {
-	s   *laterSink
+type deferHandler struct {
+	s   *deferSink
 	c   worker.Completer
 	ids chan worker.ID
 }
 
-func (s *laterSink) Open(c worker.Completer) (worker.Handler, error) {
-	h := &laterHandler{s, c, make(chan worker.ID, 1<<16)}
+func (s *deferSink) Open(c worker.Completer) (worker.Handler, error) {
+	h := &deferHandler{s, c, make(chan worker.ID, 1<<16)}
 	s.work.Go(func() {
 		var held []worker.ID
 		rnd := rand.New(rand.NewPCG(1, 2))
@@ -297,7 +296,7 @@ func (s *laterSink) Open(c worker.Completer) (worker.Handler, error) {
 			}
 			rnd.Shuffle(len(held), func(i, j int) { held[i], held[j] = held[j], held[i] })
 			for _, k := range held {
-				c.Done(k, 1, worker.OK)
+				c.Resolve(k, 1, worker.OK)
 			}
 			c.Flush()
 			held = held[:0]
@@ -306,9 +305,9 @@ func (s *laterSink) Open(c worker.Completer) (worker.Handler, error) {
 	return h, nil
 }
 
-func (h *laterHandler) Handle(b worker.Batch) {
+func (h *deferHandler) Handle(b worker.Batch) {
 	if b.At(0).Seq%3 == 0 {
-		b.Done(1, worker.OK) // some at once
+		b.Resolve(1, worker.OK) // some at once
 	}
 	n := b.Len()
 	first := b.Defer(n)
@@ -316,11 +315,11 @@ func (h *laterHandler) Handle(b worker.Batch) {
 		h.ids <- first + worker.ID(i)
 	}
 }
-func (h *laterHandler) Drain()       {}
-func (h *laterHandler) Close() error { close(h.ids); return nil }
+func (h *deferHandler) Drain()       {}
+func (h *deferHandler) Close() error { close(h.ids); return nil }
 
-func TestCompletedLaterInAnyOrder(t *testing.T) {
-	sink := &laterSink{Sink: worker.Each(nil)}
+func TestDeferredInAnyOrder(t *testing.T) {
+	sink := &deferSink{Sink: worker.Each(nil)}
 	l := newTestLoop(t, Config{Workers: 2, Sink: sink})
 	l.dispatch(0, 0, numbered(20_000)...)
 	l.dispatch(1, 1, numbered(20_000)...)
@@ -340,23 +339,23 @@ func TestRetries(t *testing.T) {
 	})})
 	l.dispatch(0, 0, numbered(200)...)
 	l.finish()
-	for place, code := range l.replies {
+	for slot, code := range l.replies {
 		want, wantTries := worker.OK, 1
-		switch place % 5 {
+		switch slot % 5 {
 		case 0:
 			want, wantTries = worker.CodeHandler, 3
 		case 1:
 			wantTries = 3
 		}
-		if code != want || tries[place] != wantTries {
-			t.Errorf("place %d: code %d after %d tries, want %d after %d", place, code, tries[place], want, wantTries)
+		if code != want || tries[slot] != wantTries {
+			t.Errorf("slot %d: code %d after %d tries, want %d after %d", slot, code, tries[slot], want, wantTries)
 		}
 	}
 	l.wantFreed(0)
 }
 
-// TestRetriesKeepOrderOfKey: later messages of a key wait behind one that fails,
-// and those of other keys do not.
+// TestRetriesKeepOrderOfKey: later messages of a key wait for one that fails; those of other keys
+// do not.
 func TestRetriesKeepOrderOfKey(t *testing.T) {
 	const keys, each = 7, 40
 	rnd := rand.New(rand.NewPCG(3, 4))
@@ -389,9 +388,9 @@ func TestRetriesKeepOrderOfKey(t *testing.T) {
 			t.Errorf("key %d handled in order %v", key, order)
 		}
 	}
-	for place, code := range l.replies {
+	for slot, code := range l.replies {
 		if code != worker.OK {
-			t.Errorf("place %d refused with %d", place, code)
+			t.Errorf("slot %d refused with %d", slot, code)
 		}
 	}
 	l.wantFreed(0)
@@ -399,15 +398,15 @@ func TestRetriesKeepOrderOfKey(t *testing.T) {
 
 func TestDeadLetters(t *testing.T) {
 	var mu sync.Mutex
-	var buried []string
-	graves := byCode(func(m worker.Message) worker.Code {
+	var kept []string
+	deadLetters := byCode(func(m worker.Message) worker.Code {
 		mu.Lock()
 		defer mu.Unlock()
-		buried = append(buried, string(m.Data))
+		kept = append(kept, string(m.Data))
 		return worker.OK
 	})
 	l := newTestLoop(t, Config{
-		Retries: 1, RetryMin: time.Millisecond, DeadLetters: graves,
+		Retries: 1, RetryMin: time.Millisecond, DeadLetters: deadLetters,
 		Sink: byCode(func(m worker.Message) worker.Code {
 			if m.Data[0] == 'x' {
 				return worker.Refused
@@ -419,19 +418,19 @@ func TestDeadLetters(t *testing.T) {
 	l.finish()
 	mu.Lock()
 	defer mu.Unlock()
-	slices.Sort(buried)
-	if got := fmt.Sprint(buried); got != "[x1 x2]" {
+	slices.Sort(kept)
+	if got := fmt.Sprint(kept); got != "[x1 x2]" {
 		t.Errorf("dead letters %v", got)
 	}
-	for place, want := range []worker.Code{worker.OK, worker.DeadLettered, worker.OK, worker.DeadLettered} {
-		if got := l.replies[uint32(place)]; got != want {
-			t.Errorf("place %d: code %d, want %d", place, got, want)
+	for slot, want := range []worker.Code{worker.OK, worker.DeadLettered, worker.OK, worker.DeadLettered} {
+		if got := l.replies[uint32(slot)]; got != want {
+			t.Errorf("slot %d: code %d, want %d", slot, got, want)
 		}
 	}
 	l.wantFreed(0)
 }
 
-// drainSink answers only when it is told that nothing more will come.
+// drainSink resolves messages only in Drain.
 type drainSink struct{ worker.Sink }
 type drainHandler struct {
 	c worker.Completer
@@ -440,10 +439,10 @@ type drainHandler struct {
 
 func (drainSink) Open(c worker.Completer) (worker.Handler, error) { return &drainHandler{c: c}, nil }
 func (h *drainHandler) Handle(b worker.Batch)                     { h.n += b.Len(); b.Defer(b.Len()) }
-func (h *drainHandler) Drain()                                    { h.c.Done(0, h.n, worker.OK); h.c.Flush() }
+func (h *drainHandler) Drain()                                    { h.c.Resolve(0, h.n, worker.OK); h.c.Flush() }
 func (h *drainHandler) Close() error                              { return nil }
 
-func TestDrainReachesHandlersBehindTheLastMessage(t *testing.T) {
+func TestDrainFollowsTheLastMessage(t *testing.T) {
 	l := newTestLoop(t, Config{Workers: 2, Sink: drainSink{worker.Each(nil)}})
 	l.dispatch(0, 0, numbered(50)...)
 	l.dispatch(1, 1, numbered(70)...)
@@ -452,7 +451,7 @@ func TestDrainReachesHandlersBehindTheLastMessage(t *testing.T) {
 	l.wantFreed(0, 1)
 }
 
-func TestFailedOpenClosesWhatWasOpened(t *testing.T) {
+func TestFailedOpenClosesHandlers(t *testing.T) {
 	sink := &failingSink{Sink: worker.Each(nil)}
 	_, err := New(Config{
 		Workers: 3, Ring: 2, InFlight: 2, Slabs: NewSlabs(1, nil), Sink: sink, Bell: new(ring.Bell),

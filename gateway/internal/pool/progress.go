@@ -2,53 +2,53 @@ package pool
 
 import "time"
 
-// A worker looks at the clock after about lookTime of completed messages, but after
-// lookMost of them at the latest: a handler can become slow in the middle of a batch.
+// In the middle of a batch, a worker reads the clock about every lookTime, at least after every
+// lookMost resolved messages: a handler can become slow.
 const (
 	lookTime = 25 * time.Microsecond
 	lookMost = 128
 )
 
-// progress is that of the batch in hand. The worker owns it.
+// progress decides when the replies to a batch are published before its end. The worker owns it.
 type progress struct {
-	completed int           // messages since the last look at the clock
-	stride    int           // messages from there to the next, 1 at least
-	looked    time.Duration // when it was
-	published time.Duration // when something was last published, or the batch began
-	target    time.Duration // how long what is finished may wait to be published
+	resolved  int           // messages since the clock was last read
+	stride    int           // messages between two reads of the clock, at least 1
+	looked    time.Duration // when it was last read
+	published time.Duration // when replies were last published, or the batch began
+	target    time.Duration // how long replies may wait to be published
 }
 
-// begin notes that a batch begins.
+// begin begins a batch.
 func (p *progress) begin(now, target time.Duration) {
-	p.completed, p.looked, p.published, p.target = 0, now, now, target
+	p.resolved, p.looked, p.published, p.target = 0, now, now, target
 }
 
-// end notes that the batch has ended. One shorter than a stride has not looked at the clock, and the
-// next may be as slow as it was.
+// end ends the batch. If that was shorter than a stride, the clock was not read in it, though the
+// next batch may be as slow.
 func (p *progress) end(now time.Duration) {
-	if p.completed > 0 {
+	if p.resolved > 0 {
 		p.look(now)
 	}
 }
 
-// look is a look at the clock, after one message at least.
+// look uses a read of the clock, after at least one message.
 func (p *progress) look(now time.Duration) {
-	each := max(1, (now-p.looked)/time.Duration(p.completed))
+	each := max(1, (now-p.looked)/time.Duration(p.resolved))
 	p.stride = int(max(1, min(lookMost, lookTime/each)))
-	p.completed, p.looked = 0, now
+	p.resolved, p.looked = 0, now
 }
 
-// noteCompleted notes that n messages more were completed. What is finished is published if the
-// loop has waited for it as long as a batch is to take.
-func (w *Worker) noteCompleted(n int) {
+// noteResolved counts n more resolved messages. It publishes the replies so far if they have waited
+// for target.
+func (w *Worker) noteResolved(n int) {
 	p := &w.progress
-	if p.completed += n; p.completed < p.stride {
+	if p.resolved += n; p.resolved < p.stride {
 		return
 	}
 	now := w.now()
 	p.look(now)
 	if now-p.published >= p.target {
 		p.published = now
-		w.publishFinished()
+		w.publishReplies()
 	}
 }

@@ -2,32 +2,33 @@ package pool
 
 import "feedgate/worker"
 
-// An ack of up to maxAck bytes fits the reply ring whatever its size in entries;
-// a longer one, which quotes much of a long message, goes aside: see longAcks.
+// An ack of up to maxAck bytes fits the reply ring, whatever its size in entries. A longer one,
+// which quotes much of a long message, is passed separately: see longAcks.
 const (
 	maxAck       = 32 << 10
 	minReplyRing = 4 * maxAck
 )
 
-// extend extends the run of finished messages, or starts another: messages with
-// consecutive slots and one code make one reply.
+// extend extends nextReply by n messages, or starts another: messages with consecutive slots and
+// the same code make one reply.
 func (w *Worker) extend(slot, n uint32, code worker.Code) {
-	if p := &w.finished; p.Count > 0 && p.Code == code && p.Slot+p.Count == slot {
+	if p := &w.nextReply; p.Count > 0 && p.Code == code && p.Slot+p.Count == slot {
 		p.Count += n
 		return
 	}
-	w.flushRun()
-	w.finished = Reply{Slot: slot, Count: n, Code: code}
+	w.flushReply()
+	w.nextReply = Reply{Slot: slot, Count: n, Code: code}
 }
 
-func (w *Worker) flushRun() {
-	if w.finished.Count > 0 {
-		w.commit(w.finished)
-		w.finished.Count = 0
+// flushReply writes nextReply to the ring.
+func (w *Worker) flushReply() {
+	if w.nextReply.Count > 0 {
+		w.commit(w.nextReply)
+		w.nextReply.Count = 0
 	}
 }
 
-// replyRendered makes one reply with its ack for each message.
+// replyRendered replies to each message with its rendered ack.
 func (w *Worker) replyRendered(r run, code worker.Code) {
 	for i := range r.spans {
 		w.scratch = w.render(w.scratch[:0], w.message(&r, i), code)
@@ -35,34 +36,34 @@ func (w *Worker) replyRendered(r run, code worker.Code) {
 	}
 }
 
-// commit writes a reply to the ring, waiting for room: a loop that cannot send
-// leaves replies where they are, and so holds its workers back.
+// commit writes a reply to the ring. If the ring is full, it waits: while the loop cannot send
+// acks, it leaves replies in the ring, and so stops its workers.
 func (w *Worker) commit(r Reply) {
-	w.wants = replyHeader + len(r.Ack)
-	b := w.replyRoom()
+	w.replySize = replyHeader + len(r.Ack)
+	b := w.reserveReply()
 	for b == nil {
 		w.ring()
 		if w.stopping() {
 			return
 		}
-		w.wantsRoom.Store(true)
-		w.park(w.hasRoom)
-		w.wantsRoom.Store(false)
-		b = w.replyRoom()
+		w.awaitsReplySpace.Store(true)
+		w.park(w.canReplyFunc)
+		w.awaitsReplySpace.Store(false)
+		b = w.reserveReply()
 	}
 	if r.long() {
-		w.aside.put(r.Ack)
+		w.longAcks.put(r.Ack)
 	}
 	r.put(b)
 	w.out.Commit(len(b))
 	w.records++
 }
 
-// replyRoom is room for the reply that waits, of w.wants bytes with its ack; nil: there is none now.
-func (w *Worker) replyRoom() []byte {
-	n := w.wants
+// reserveReply reserves space for a reply of w.replySize bytes; nil: there is none now.
+func (w *Worker) reserveReply() []byte {
+	n := w.replySize
 	if n > replyHeader+maxAck {
-		if w.aside.full() {
+		if w.longAcks.full() {
 			return nil
 		}
 		n = replyHeader
@@ -70,45 +71,46 @@ func (w *Worker) replyRoom() []byte {
 	return w.out.Reserve(n)
 }
 
-// replyFits reports whether the reply that waits has room now, or need not wait any more.
-func (w *Worker) replyFits() bool { return w.stopping() || w.replyRoom() != nil }
+// canReply reports whether there is space for the reply that waits, or no need to wait any more.
+func (w *Worker) canReply() bool { return w.stopping() || w.reserveReply() != nil }
 
-// free gathers references to give back.
+// free releases n references to a slab, at the latest at the next publish.
 func (w *Worker) free(slab uint16, n int) {
 	if w.freed.slab != slab {
 		w.releaseFreed()
 	}
 	w.freed.slab = slab
 	w.freed.n += n
-	w.took = true
+	w.mustPublish = true
 }
 
-// publish hands over everything of this turn: data, then replies, then the room
-// in the ring, and rings once for all.
+// publish publishes the results of a turn: released slabs, then replies, then the space in the ring
+// of descriptors. It rings once for all of them.
 func (w *Worker) publish() {
 	w.releaseFreed()
-	w.flushRun()
-	if w.took {
-		w.took = false
+	w.flushReply()
+	if w.mustPublish {
+		w.mustPublish = false
 		w.in.release()
 		if w.records == 0 {
-			// Nothing was finished since the last ring: messages were deferred, or wait in the
-			// retrier, or the loop has asked which there are. It may be waiting for the room
-			// that they left.
+			// There are no replies: messages were deferred, or wait in the retrier, or
+			// the loop has called Ask. It may be waiting for this, or for the space in
+			// the ring.
 			w.commit(Reply{})
 		}
 	}
 	w.ring()
 }
 
-// publishFinished hands over what is finished of the batch in hand. The room in the ring
-// follows at its end, because the spans of its messages lie there.
-func (w *Worker) publishFinished() {
+// publishReplies publishes the replies so far, in the middle of a batch. The space in the ring
+// follows at the end of the batch, because the spans of its messages lie there.
+func (w *Worker) publishReplies() {
 	w.releaseFreed()
-	w.flushRun()
+	w.flushReply()
 	w.ring()
 }
 
+// releaseFreed releases the references gathered by free.
 func (w *Worker) releaseFreed() {
 	if w.freed.n > 0 {
 		w.slabs.Release(w.freed.slab, w.freed.n)
@@ -116,11 +118,12 @@ func (w *Worker) releaseFreed() {
 	}
 }
 
+// ring publishes the replies committed so far, and wakes the loop if it sleeps.
 func (w *Worker) ring() {
 	if w.records == 0 {
 		return
 	}
-	w.aside.ring.Publish() // before the records that refer to it
+	w.longAcks.ring.Publish() // before the records that refer to them
 	w.out.Publish()
 	n := w.records
 	w.records = 0

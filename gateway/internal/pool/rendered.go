@@ -8,59 +8,58 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// texts holds what --output has made of one worker's messages, for its handler. It is the
-// worker's own.
+// rendered holds the data that --output has rendered of one worker's messages, for its handler. The
+// worker owns it.
 //
-// Texts lie in chunks, in the order of the messages. Those of messages that the handler
-// completes at once are gone when Handle returns. A deferred message pins the chunk that its
-// text is in until it is completed. As the tickets of deferred messages count up, those in a
-// chunk are a range of their own.
+// Rendered data lie in chunks, in the order of the messages. Those of messages that the handler
+// resolves at once are dropped when Handle returns. A deferred message pins its chunk until it is
+// resolved. As the IDs of deferred messages count up, those in a chunk are a range.
 type rendered struct {
 	output func(dst []byte, m worker.Message) []byte
 	limit  int // bytes that deferred messages may pin
-	size   int // bytes of the usual chunk
+	size   int // of a usual chunk, in bytes
 
-	batch   []*chunk // of the texts of the messages that the handler has now
-	left    []*chunk // the end of batch: of those not yet passed to Done or Later
-	used    []*chunk // in which these are, but for cur
-	cur     *chunk   // is being filled; nil: none is
-	pinned  []*chunk // with deferred messages, by ID; cur may be the last
-	free    []*chunk
-	long    *chunk // without a buffer, for the next long text; nil: there is none
-	scratch []byte // the text that is being made
-	spare   []byte // for the next, when a long chunk has taken scratch
+	batch     []*chunk // by message of the current batch: the chunk with its data
+	remaining []*chunk // the end of batch: of messages neither resolved nor deferred yet
+	used      []*chunk // the chunks in batch, each once, except current
+	current   *chunk   // the one that is being filled; nil: none
+	pinned    []*chunk // with deferred messages, by ID; current may be the last
+	free      []*chunk
+	long      *chunk // without a buffer, for the next long data; nil: none
+	scratch   []byte // for the output of the next message
+	spare     []byte // replaces scratch when that becomes a long chunk
 
 	pinnedBytes, freeBytes int
 }
 
-// chunk is a buffer of texts.
+// chunk is a buffer of rendered data.
 //
-// Invariant: the deferred messages whose texts are in it have the tickets from first to
-// end-1, and open of them are not completed.
+// Invariant: the deferred messages in it have the IDs from first to end-1; open of them are
+// pending.
 type chunk struct {
-	buf        []byte
-	buffers    []worker.Buffer // of the texts in buf; it never grows
+	data       []byte
+	buffers    []worker.Buffer // of the messages whose data are in data; it never grows
 	first, end worker.ID
 	open       int
-	long       bool // its one text is longer than the usual chunk
+	long       bool // it has one message, longer than a usual chunk
 }
 
-// The usual chunk is chunkMax bytes, with little memory less, down to chunkMin. It
-// has room for a text for each textMean of the usual size.
+// A usual chunk has chunkMax bytes; with little memory fewer, down to chunkMin. It has a Buffer for
+// every meanSize bytes.
 const (
 	chunkMax = 64 << 10
 	chunkMin = 4 << 10
-	textMean = 64
-	// bufferSize is the size of a source.
+	meanSize = 64
+	// bufferSize is the size of a worker.Buffer, in bytes.
 	bufferSize = 40
 )
 
-// bytes is the memory that the chunk takes up.
-func (c *chunk) bytes() int { return cap(c.buf) + bufferSize*cap(c.buffers) }
+// bytes returns the memory of the chunk.
+func (c *chunk) bytes() int { return cap(c.data) + bufferSize*cap(c.buffers) }
 
-// fits reports whether there is room for a text of n bytes.
+// fits reports whether the chunk has space for n bytes and a Buffer.
 func (c *chunk) fits(n int) bool {
-	return n <= cap(c.buf)-len(c.buf) && len(c.buffers) < cap(c.buffers)
+	return n <= cap(c.data)-len(c.data) && len(c.buffers) < cap(c.buffers)
 }
 
 func newRendered(output func([]byte, worker.Message) []byte, limit int64) *rendered {
@@ -70,83 +69,83 @@ func newRendered(output func([]byte, worker.Message) []byte, limit int64) *rende
 	}
 }
 
-// begin starts on another batch.
+// begin begins a batch.
 func (t *rendered) begin() { t.batch = t.batch[:0] }
 
-// render makes the texts of further messages of the batch, those of a run, which are as they
-// were received so far.
+// render renders the data of the messages of a run, which are the next ones of the batch, and
+// replaces them in msgs.
 func (t *rendered) render(w *Worker, r *run, msgs []worker.Message) {
 	origin := w.slabs.slots[r.first.Slab].Origin
 	for i := range msgs {
 		m := &msgs[i]
 		t.scratch = t.output(t.scratch[:0], *m)
 		frame := w.slabs.bytes(r.first.Slab, r.spans[i])
-		text, home := t.place(t.scratch, worker.Buffer{Data: frame, Origin: origin, Rendered: true})
-		*m = home.Render(*m, text)
+		data, buffer := t.place(t.scratch, worker.Buffer{Data: frame, Origin: origin, Rendered: true})
+		*m = buffer.Render(*m, data)
 	}
-	t.left = t.batch
+	t.remaining = t.batch
 }
 
-// place copies the text of the batch's next message, whose frame is given, into a chunk with
-// room for it.
-func (t *rendered) place(text []byte, frame worker.Buffer) ([]byte, *worker.Buffer) {
-	if t.cur == nil || !t.cur.fits(len(text)) {
-		if t.cur != nil {
-			t.used = append(t.used, t.cur)
+// place copies the data of the next message of the batch, with its frame, to a chunk with space for
+// it.
+func (t *rendered) place(data []byte, frame worker.Buffer) ([]byte, *worker.Buffer) {
+	if t.current == nil || !t.current.fits(len(data)) {
+		if t.current != nil {
+			t.used = append(t.used, t.current)
 		}
-		if len(text) > t.size {
-			return t.placeLong(text, frame)
+		if len(data) > t.size {
+			return t.placeLong(data, frame)
 		}
-		t.cur = t.take(len(text))
+		t.current = t.take(len(data))
 	}
-	c := t.cur
-	at := len(c.buf)
-	c.buf = append(c.buf, text...)
+	c := t.current
+	at := len(c.data)
+	c.data = append(c.data, data...)
 	c.buffers = append(c.buffers, frame)
 	t.batch = append(t.batch, c)
-	return c.buf[at:len(c.buf):len(c.buf)], &c.buffers[len(c.buffers)-1]
+	return c.data[at:len(c.data):len(c.data)], &c.buffers[len(c.buffers)-1]
 }
 
-// placeLong makes scratch, which holds a text that is longer than the usual chunk, a chunk of
-// its own. It is not copied: one of --max-message may be most of the memory that there is.
-func (t *rendered) placeLong(text []byte, frame worker.Buffer) ([]byte, *worker.Buffer) {
+// placeLong makes a chunk of data longer than a usual chunk, which are in scratch. It does not copy
+// them: data of --max-message may be most of the memory.
+func (t *rendered) placeLong(data []byte, frame worker.Buffer) ([]byte, *worker.Buffer) {
 	c := t.long
 	if t.long = nil; c == nil {
 		c = &chunk{buffers: make([]worker.Buffer, 0, 1), long: true}
 	}
-	c.buf, t.scratch, t.spare = text, t.spare, nil
+	c.data, t.scratch, t.spare = data, t.spare, nil
 	c.buffers = append(c.buffers, frame)
-	t.cur = c
+	t.current = c
 	t.batch = append(t.batch, c)
-	return text[:len(text):len(text)], &c.buffers[0]
+	return data[:len(data):len(data)], &c.buffers[0]
 }
 
-// take is an empty chunk with room for n bytes. Free ones that are too small are given up.
+// take returns an empty chunk with space for n bytes. It drops free ones that are too small.
 func (t *rendered) take(n int) *chunk {
 	for k := len(t.free); k > 0; k-- {
 		c := t.free[k-1]
 		t.free = t.free[:k-1]
 		t.freeBytes -= c.bytes()
-		if cap(c.buf) >= n {
+		if cap(c.data) >= n {
 			return c
 		}
 	}
-	return &chunk{buf: make([]byte, 0, t.size), buffers: make([]worker.Buffer, 0, t.size/textMean)}
+	return &chunk{data: make([]byte, 0, t.size), buffers: make([]worker.Buffer, 0, t.size/meanSize)}
 }
 
-// recycle keeps a chunk for further texts, unless there are enough.
+// recycle keeps a chunk for later messages, unless there are enough.
 func (t *rendered) recycle(c *chunk) {
-	offheap.Default.Recycle(c.buf)
+	offheap.Default.Recycle(c.data)
 	clear(c.buffers) // they refer to slabs, which may be unmapped, and to Origins
-	c.buf, c.buffers = c.buf[:0], c.buffers[:0]
-	if c == t.cur {
-		t.cur = nil
+	c.data, c.buffers = c.data[:0], c.buffers[:0]
+	if c == t.current {
+		t.current = nil
 	}
 	if c.long {
-		if cap(t.scratch) < cap(c.buf) {
-			t.spare, t.scratch = t.scratch, c.buf
+		if cap(t.scratch) < cap(c.data) {
+			t.spare, t.scratch = t.scratch, c.data
 		}
-		c.buf, t.long = nil, c
+		c.data, t.long = nil, c
 		return
 	}
 	if t.pinnedBytes+t.freeBytes+c.bytes() <= max(t.limit, 2*t.size) {
@@ -155,13 +154,13 @@ func (t *rendered) recycle(c *chunk) {
 	}
 }
 
-// done passes over the next n texts of the batch: their messages are completed.
-func (t *rendered) done(n int) { t.left = t.left[n:] }
+// done is called when the next n messages of the batch are resolved.
+func (t *rendered) done(n int) { t.remaining = t.remaining[n:] }
 
-// pin keeps the next n texts of the batch: their messages are deferred, with tickets from first
+// pin pins the chunks of the next n messages of the batch, which are deferred with IDs from first
 // on.
 func (t *rendered) pin(first worker.ID, n int) {
-	for i, c := range t.left[:n] {
+	for i, c := range t.remaining[:n] {
 		if c.open == 0 {
 			c.first = first + worker.ID(i)
 			t.pinned = append(t.pinned, c)
@@ -170,10 +169,11 @@ func (t *rendered) pin(first worker.ID, n int) {
 		c.end = first + worker.ID(i) + 1
 		c.open++
 	}
-	t.left = t.left[n:]
+	t.remaining = t.remaining[n:]
 }
 
-// release gives up the texts of n messages with consecutive tickets, which are completed.
+// release is called when n deferred messages with consecutive IDs are resolved. It recycles chunks
+// without further ones.
 func (t *rendered) release(first worker.ID, n int) {
 	for n > 0 {
 		i := sort.Search(len(t.pinned), func(i int) bool { return t.pinned[i].end > first })
@@ -189,7 +189,7 @@ func (t *rendered) release(first worker.ID, n int) {
 	}
 }
 
-// endBatch gives up the texts of the batch that are not pinned.
+// endBatch recycles the chunks of the batch that are not pinned.
 func (t *rendered) endBatch() {
 	clear(t.batch)
 	for _, c := range t.used {
@@ -198,17 +198,17 @@ func (t *rendered) endBatch() {
 		}
 	}
 	t.used = t.used[:0]
-	if t.cur != nil && t.cur.open == 0 {
-		t.recycle(t.cur)
+	if t.current != nil && t.current.open == 0 {
+		t.recycle(t.current)
 	}
 	if cap(t.scratch) > max(t.limit, t.size) {
 		t.scratch = nil
 	}
 }
 
-// full reports whether deferred messages pin all the memory there is. A nil texts is not.
+// full reports whether deferred messages pin all the memory. A nil rendered is never full.
 func (t *rendered) full() bool { return t != nil && t.pinnedBytes >= t.limit }
 
-// full reports whether what --output has made of deferred messages takes up all the memory
-// there is for it. In a drain there is no such bound, for the reason that room gives.
-func (w *Worker) full() bool { return w.main.rendered.full() && !w.draining.Load() }
+// renderedFull reports whether the rendered data of deferred messages take all the memory for them.
+// A drain has no such limit: see limits.go.
+func (w *Worker) renderedFull() bool { return w.main.rendered.full() && !w.draining.Load() }

@@ -8,31 +8,31 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker"
-
 	"pgregory.net/rapid"
+
+	"feedgate/worker"
 )
 
-// TestTextsStayUntilCompleted drives texts as a worker does: batches of which some messages
-// are deferred, completed later in any order. No text changes before its message is completed,
-// and what is pinned is within bounds that follow from the limit.
-func TestTextsStayUntilCompleted(t *testing.T) {
+// TestRenderedStaysUntilResolved uses rendered as a worker does: some messages of each batch are
+// deferred, and resolved later in any order. No data change before their message is resolved, and
+// the memory stays within limits.
+func TestRenderedStaysUntilResolved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.SampledFrom([]int64{0, 5000, 50_000, 1 << 20}).Draw(t, "limit")
 		ts := newRendered(nil, limit)
 		type deferred struct {
-			text   []byte
+			data   []byte
 			filled byte
 		}
 		open := map[worker.ID]deferred{}
 		next, largest := worker.ID(0), ts.size
 		check := func(d deferred) {
-			if len(bytes.Trim(d.text, string([]byte{d.filled}))) != 0 {
-				t.Fatalf("the text of a deferred message changed")
+			if len(bytes.Trim(d.data, string([]byte{d.filled}))) != 0 {
+				t.Fatalf("the data of a deferred message changed")
 			}
 		}
 		for step := range rapid.IntRange(1, 60).Draw(t, "steps") {
-			if len(open) > 0 && (ts.full() || rapid.Bool().Draw(t, "complete")) {
+			if len(open) > 0 && (ts.full() || rapid.Bool().Draw(t, "resolve")) {
 				first := rapid.SampledFrom(keysOf(open, next)).Draw(t, "first")
 				n := 0
 				for d, ok := open[first+worker.ID(n)]; ok && n < 40; d, ok = open[first+worker.ID(n)] {
@@ -48,17 +48,17 @@ func TestTextsStayUntilCompleted(t *testing.T) {
 			fill := byte(step + 1)
 			for range rapid.IntRange(1, 8).Draw(t, "messages") {
 				size := rapid.OneOf(rapid.IntRange(0, 200), rapid.IntRange(0, 3*ts.size)).Draw(t, "size")
-				text, _ := ts.place(bytes.Repeat([]byte{fill}, size), worker.Buffer{})
-				made = append(made, text)
+				data, _ := ts.place(bytes.Repeat([]byte{fill}, size), worker.Buffer{})
+				made = append(made, data)
 				largest = max(largest, size+2*ts.size)
 			}
-			ts.left = ts.batch
+			ts.remaining = ts.batch
 			for len(made) > 0 {
 				n := rapid.IntRange(1, len(made)).Draw(t, "n")
-				if rapid.Bool().Draw(t, "later") {
+				if rapid.Bool().Draw(t, "defer") {
 					ts.pin(next, n)
-					for _, text := range made[:n] {
-						open[next] = deferred{text, fill}
+					for _, data := range made[:n] {
+						open[next] = deferred{data, fill}
 						next++
 					}
 				} else {
@@ -88,7 +88,7 @@ func TestTextsStayUntilCompleted(t *testing.T) {
 	})
 }
 
-// keysOf are the ids that are open, in order.
+// keysOf returns the pending IDs in order.
 func keysOf[V any](open map[worker.ID]V, next worker.ID) (all []worker.ID) {
 	for k := range next {
 		if _, ok := open[k]; ok {
@@ -98,14 +98,14 @@ func keysOf[V any](open map[worker.ID]V, next worker.ID) (all []worker.ID) {
 	return all
 }
 
-// bracket is what --output makes of a message in these tests.
+// bracket is the Output of these tests.
 func bracket(dst []byte, m worker.Message) []byte {
 	dst = append(append(dst, '<'), m.Data...)
 	return m.AppendMeta(append(dst, '>'), "topic")
 }
 
-// TestOutputIsForTheHandler: the handler gets what was made of messages, once for each try;
-// acks and dead letters are of the messages.
+// TestOutputIsForTheHandler: the handler gets rendered data, once for each try; acks and dead
+// letters are of the messages as received.
 func TestOutputIsForTheHandler(t *testing.T) {
 	var got, dead []string
 	l := newTestLoop(t, Config{
@@ -124,7 +124,7 @@ func TestOutputIsForTheHandler(t *testing.T) {
 				if string(m.Received()) == "b" {
 					code = worker.Refused
 				}
-				b.Done(1, code)
+				b.Resolve(1, code)
 			}
 		}),
 		DeadLetters: byCode(func(m worker.Message) worker.Code { dead = append(dead, string(m.Data)); return worker.OK }),
@@ -143,16 +143,16 @@ func TestOutputIsForTheHandler(t *testing.T) {
 	if len(dead) != 1 || dead[0] != "b" {
 		t.Errorf("dead letters %q", dead)
 	}
-	for place, want := range []string{"a", "b", "c"} {
-		if l.acks[uint32(place)] != want {
-			t.Errorf("ack %d is %q, want %q", place, l.acks[uint32(place)], want)
+	for slot, want := range []string{"a", "b", "c"} {
+		if l.acks[uint32(slot)] != want {
+			t.Errorf("ack %d is %q, want %q", slot, l.acks[uint32(slot)], want)
 		}
 	}
 	l.wantFreed(0)
 }
 
-// heldSink defers every message and completes them in random order, checking each one's text
-// just before. It notes the most bytes that were deferred at once.
+// heldSink defers every message, and resolves them in random order; just before, it checks the data
+// of each. It records the most bytes that were deferred at once.
 type heldSink struct {
 	worker.Sink
 	t    *testing.T
@@ -176,11 +176,11 @@ type heldMessage struct {
 
 func (s *heldSink) Open(c worker.Completer) (worker.Handler, error) {
 	h := &heldHandler{s, c, make(chan heldMessage, 1<<16)}
-	s.work.Go(h.complete)
+	s.work.Go(h.resolve)
 	return h, nil
 }
 
-func (h *heldHandler) complete() {
+func (h *heldHandler) resolve() {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var batch []heldMessage
 	for m := range h.msgs {
@@ -190,12 +190,12 @@ func (h *heldHandler) complete() {
 		rnd.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
 		for _, m := range batch {
 			if want := fmt.Sprintf("<%s>", m.m.Received()); string(m.m.Data) != want {
-				h.s.t.Errorf("the text of message %d is %.20q..., want %.20q...", m.m.Seq, m.m.Data, want)
+				h.s.t.Errorf("the data of message %d are %.20q..., want %.20q...", m.m.Seq, m.m.Data, want)
 			}
 			h.s.mu.Lock()
 			h.s.held -= len(m.m.Data)
 			h.s.mu.Unlock()
-			h.c.Done(m.k, 1, worker.OK)
+			h.c.Resolve(m.k, 1, worker.OK)
 		}
 		h.c.Flush()
 		batch = batch[:0]
@@ -204,7 +204,7 @@ func (h *heldHandler) complete() {
 
 func (h *heldHandler) Handle(b worker.Batch) {
 	if b.At(0).Seq%3 == 0 {
-		b.Done(1, worker.OK) // some at once
+		b.Resolve(1, worker.OK) // some at once
 	}
 	n := b.Len()
 	var msgs []heldMessage
@@ -247,13 +247,13 @@ func TestOutputOfDeferredMessages(t *testing.T) {
 	}
 }
 
-// TestOutputWaitsForMemory: a worker whose deferred texts take up its memory takes no more
-// messages until one is completed, and then does.
+// TestOutputWaitsForMemory: a worker whose rendered data take all its memory takes no new message
+// until one is resolved.
 func TestOutputWaitsForMemory(t *testing.T) {
 	var c worker.Completer
 	handled := make(chan worker.Message, 100)
 	l := newTestLoop(t, Config{
-		Sink:   laterFunc{worker.Each(nil), func(b worker.Batch) { handled <- b.At(0); b.Defer(1) }, &c},
+		Sink:   deferFunc{worker.Each(nil), func(b worker.Batch) { handled <- b.At(0); b.Defer(1) }, &c},
 		Output: bracket, OutputMemory: 1,
 	})
 	big := make([]byte, chunkMin) // so that each is a batch
@@ -262,30 +262,30 @@ func TestOutputWaitsForMemory(t *testing.T) {
 		m := <-handled
 		select {
 		case more := <-handled:
-			t.Fatalf("message %d came while %d was deferred", more.Seq, m.Seq)
+			t.Fatalf("message %d was handled while %d was pending", more.Seq, m.Seq)
 		case <-time.After(20 * time.Millisecond):
 		}
-		c.Done(worker.ID(i), 1, worker.OK)
+		c.Resolve(worker.ID(i), 1, worker.OK)
 		c.Flush()
 	}
 	l.finish()
 	l.wantFreed(0)
 }
 
-// laterFunc is a sink of a function for batches, with its completer.
-type laterFunc struct {
+// deferFunc is a sink of a function for batches. It passes its completer to the test.
+type deferFunc struct {
 	worker.Sink
 	handle batchSink
 	c      *worker.Completer
 }
 
-func (s laterFunc) Open(c worker.Completer) (worker.Handler, error) {
+func (s deferFunc) Open(c worker.Completer) (worker.Handler, error) {
 	*s.c = c
 	return batchHandler{s.handle}, nil
 }
 
-// TestOutputAllocatesNothing: what is made of messages, deferred or not, lies in memory that is
-// used again.
+// TestOutputAllocatesNothing: the memory of rendered data is reused, for deferred messages and
+// others.
 func TestOutputAllocatesNothing(t *testing.T) {
 	ts := newRendered(func(dst []byte, m worker.Message) []byte { return append(append(dst, m.Data...), m.Data...) }, 1<<20)
 	w := &Worker{slabs: NewSlabs(1, func(uint16) {})}
@@ -314,9 +314,9 @@ func TestOutputAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestLongTextsAreNotCopied: beside the message itself, one of --max-message costs the memory
-// of its text once.
-func TestLongTextsAreNotCopied(t *testing.T) {
+// TestLongRenderedIsNotCopied: rendered data of --max-message take memory once, apart from the
+// message.
+func TestLongRenderedIsNotCopied(t *testing.T) {
 	const long = 4 << 20
 	ts := newRendered(func(dst []byte, m worker.Message) []byte { return append(dst, m.Data...) }, 1<<20)
 	w := &Worker{slabs: NewSlabs(1, func(uint16) {})}
@@ -326,11 +326,11 @@ func TestLongTextsAreNotCopied(t *testing.T) {
 		ts.begin()
 		b.begin(run{spans: []span{Span(0, long)}}, nil)
 		held := cap(ts.scratch) + cap(ts.spare)
-		for _, c := range append(ts.used, ts.cur) {
+		for _, c := range append(ts.used, ts.current) {
 			held += c.bytes()
 		}
 		if data := b.At(0).Data; len(data) != long || held > 3*long/2 {
-			t.Fatalf("a text of %d bytes takes up %d", len(data), held)
+			t.Fatalf("data of %d bytes take %d", len(data), held)
 		}
 		ts.done(1)
 		ts.endBatch()

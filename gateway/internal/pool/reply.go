@@ -6,17 +6,17 @@ import (
 	"feedgate/worker"
 )
 
-// Reply is what a worker reports to the loop: messages are finished, or, with Count 0, it
-// has made room in its ring without finishing any.
+// Reply is a worker's reply to messages: they are done, or refused for good. One with Count 0 only
+// wakes the loop, e.g. because the worker's ring has space again.
 //
-// Record layout, little-endian:
+// Its record in the ring, little-endian:
 //
 //	bytes  field
 //	0-3    slot of the first message
 //	4-7    count of messages with consecutive slots
 //	8-9    code of all of them
-//	10-11  1: the ack, longer than maxAck, is the next of longAcks; else 0
-//	12-    the ack's bytes, where workers render acks; count is then 1
+//	10-11  1: the ack is longer than maxAck, and the next of longAcks; else 0
+//	12-    the ack, if workers render acks; count is then 1
 type Reply struct {
 	Slot  uint32
 	Count uint32
@@ -26,10 +26,10 @@ type Reply struct {
 
 const replyHeader = 12
 
-// long reports whether the ack does not lie in the ring.
+// long reports whether the ack is too long for the ring.
 func (r Reply) long() bool { return len(r.Ack) > maxAck }
 
-// put encodes the reply; b has room for the ack, if that lies in the ring.
+// put encodes the reply. b has space for the ack unless it is too long for the ring.
 func (r Reply) put(b []byte) {
 	binary.LittleEndian.PutUint32(b[0:], r.Slot)
 	binary.LittleEndian.PutUint32(b[4:], r.Count)
@@ -50,21 +50,22 @@ func (w *Worker) Reply(b []byte) Reply {
 		Ack:   b[replyHeader:],
 	}
 	if binary.LittleEndian.Uint16(b[10:]) != 0 {
-		r.Ack = w.aside.next()
+		r.Ack = w.longAcks.next()
 	}
 	return r
 }
 
-// ReleaseReplies gives the memory of all replies taken, with their acks, back to the worker, and
-// wakes it if it waits for that: the worker says that it waits before it looks a last time, and
-// here is released before it is looked whether the worker waits. Loop only.
+// ReleaseReplies returns the memory of all replies read so far, with their acks, to the worker, and
+// wakes it if it waits for that. The worker sets awaitsReplySpace before it checks the ring for the
+// last time; here, the ring is released before awaitsReplySpace is read. Loop only.
 func (w *Worker) ReleaseReplies() {
-	w.aside.release()
+	w.longAcks.release()
 	w.out.Release()
-	if w.wantsRoom.Load() {
+	if w.awaitsReplySpace.Load() {
 		w.Wake()
 	}
 }
 
-// Returned is the code of messages that were given back: no handler had them.
+// Returned is the code of replies to messages that were returned in a drain: no handler ever had
+// them.
 const Returned worker.Code = 1<<16 - 1

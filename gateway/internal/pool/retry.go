@@ -6,45 +6,45 @@ import (
 	"feedgate/worker/selector"
 )
 
-// retrier holds one worker's messages that wait: for their next try, or, where order is by key,
-// for a message of their key that came before. They stay in their slabs, whose references it
-// keeps, so --memory bounds them. It is the worker's own.
+// retrier holds one worker's messages that wait: for their next try or, under order by key, for an
+// earlier message of their key. They stay in their slabs, to which it keeps references, so --memory
+// limits them. The worker owns it.
 //
-// By key at most one message of a key is with the handler: only then can a
-// message that fails still go before those that follow it.
+// Under order by key, a message holds its key from when the handler first gets it until it is
+// replied to. Later messages of the key wait. So a message that fails is tried again before them.
 //
-// A message that waits for its next try costs 32 bytes here and some 12 in failed; one that waits for
-// its key, 32 bytes. After their lists have grown it is up to twice as much. Each message in hand with
-// a key costs up to 100 bytes.
+// A message that waits for its next try takes 32 bytes here and about 12 in failed; one that waits
+// for its key, 32 bytes; twice as much after the lists have grown. A message that holds a key takes
+// up to 100 bytes.
 type retrier struct {
 	w    *Worker
 	max  int             // tries after the first
 	min  time.Duration   // wait before the second try; doubles
 	key  *selector.Keyer // nil: order is not by key
-	lazy bool            // only keys with a message that waits for its next try are in lanes and inHand
-	tick *time.Timer
+	lazy bool            // a key is held only while a message that has it waits for its next try
+	tick *time.Timer     // wakes the worker when a try is due; nil: never needed yet
 
-	failed map[uint32]int // by slot: tries of a message that have failed, if any
-	due    dueHeap
-	queues queues            // of lanes and ready
-	lanes  map[uint64]queue  // by key: who waits behind a message in hand
-	inHand map[uint32]uint64 // by slot: the key of a message in hand
-	queued int               // messages in lanes
-	ready  queue             // those that were at the head of their lane
-	turns  int               // messages in ready
+	failed     map[uint32]int // by slot: failed tries of a message, if any
+	due        dueHeap
+	memory     queueMemory       // of keyQueues and ready
+	keyQueues  map[uint64]queue  // by held key: the messages that wait for it
+	heldKeys   map[uint32]uint64 // by slot: the key that a message holds
+	queued     int               // messages in keyQueues
+	ready      queue             // messages that hold their key and wait for the handler
+	readyCount int               // messages in ready
 
-	// The batch that is being made.
+	// The next batch.
 	runs  []run
-	spans []span // of runs of one message, which has waited; the others' lie in the ring
+	spans []span // of messages that have waited, each a run; those of the others lie in the ring
 }
 
-// maxRetryWait bounds the doubling.
+// maxRetryWait limits the doubling.
 const maxRetryWait = time.Hour
 
 func newRetrier(w *Worker, cfg *Config) *retrier {
 	r := &retrier{
 		w: w, max: cfg.Retries, min: cfg.RetryMin, failed: make(map[uint32]int),
-		lanes: make(map[uint64]queue), inHand: make(map[uint32]uint64),
+		keyQueues: make(map[uint64]queue), heldKeys: make(map[uint32]uint64),
 	}
 	if cfg.Key != nil {
 		r.key = selector.NewKeyer(cfg.Key)
@@ -52,13 +52,13 @@ func newRetrier(w *Worker, cfg *Config) *retrier {
 	return r
 }
 
-// hash is the hash of the key of a run's i-th message. It is asked for once: the handler may
-// have changed the data afterwards.
+// hash returns the hash of the key of a run's i-th message. It is called once per message, because
+// the handler may change the data.
 func (r *retrier) hash(all *run, i int) uint64 { return r.key.Hash(r.w.message(all, i)) }
 
-// admit runs those of new messages through the handler that may go now, in one batch; the others
-// wait. Those of them whose turn has come by then follow, up to limit in all.
-func (r *retrier) admit(first run, rest []run, limit int) {
+// handleNew gives the handler the new messages whose key is not held, in one batch; the others
+// wait. Then it gives it messages that have become ready meanwhile, up to limit in all.
+func (r *retrier) handleNew(first run, rest []run, limit int) {
 	if !r.sorts() {
 		r.w.main.handle(first, rest...)
 		return
@@ -68,19 +68,19 @@ func (r *retrier) admit(first run, rest []run, limit int) {
 		r.sort(next)
 	}
 	for r.handle() && limit > 0 {
-		limit -= r.takeReady(min(limit, r.w.retryRoom()))
+		limit -= r.takeReady(min(limit, r.w.retryLimit()))
 	}
 }
 
-// sort adds those of a run to the batch whose key is not in hand; the others wait behind it.
+// sort adds the messages of a run whose key is not held to the batch, and queues the others.
 func (r *retrier) sort(all run) {
-	n := 0 // of those at the head of all that go into the batch
+	n := 0 // messages at the head of all that belong in the batch
 	for n < len(all.spans) {
 		k := r.hash(&all, n)
-		lane, busy := r.lanes[k]
-		if !busy {
+		waiting, held := r.keyQueues[k]
+		if !held {
 			if !r.lazy {
-				r.enter(k, all.first.Slot+uint32(n))
+				r.holdKey(k, all.first.Slot+uint32(n))
 			}
 			n++
 			continue
@@ -89,7 +89,7 @@ func (r *retrier) sort(all run) {
 			r.runs = append(r.runs, all.cut(n))
 			n = 0
 		}
-		r.wait(k, lane, all.cut(1))
+		r.wait(k, waiting, all.cut(1))
 	}
 	if n > 0 {
 		r.runs = append(r.runs, all)
@@ -97,26 +97,27 @@ func (r *retrier) sort(all run) {
 }
 
 // sorts reports whether messages may have to wait for their key.
-func (r *retrier) sorts() bool { return r.key != nil && (!r.lazy || len(r.lanes) > 0) }
+func (r *retrier) sorts() bool { return r.key != nil && (!r.lazy || len(r.keyQueues) > 0) }
 
 // wait puts the one message of a run behind those that wait for its key.
-func (r *retrier) wait(k uint64, lane queue, one run) {
-	r.queues.push(&lane, one.at(0))
-	r.lanes[k] = lane
+func (r *retrier) wait(k uint64, waiting queue, one run) {
+	r.memory.push(&waiting, one.at(0))
+	r.keyQueues[k] = waiting
 	r.queued++
 }
 
-// waits puts the next message of a batch behind those that wait for its key, if there are any.
+// waits puts the next message of a batch behind those that wait for its key, if that is held. It
+// reports whether it did.
 func (r *retrier) waits(b *batch) bool {
-	if _, first := r.inHand[b.run.first.Slot]; first {
+	if _, holds := r.heldKeys[b.run.first.Slot]; holds {
 		return false // the others wait for this one
 	}
 	k := r.hash(&b.run, 0)
-	lane, busy := r.lanes[k]
-	if busy {
-		r.wait(k, lane, b.skip())
+	waiting, held := r.keyQueues[k]
+	if held {
+		r.wait(k, waiting, b.skip())
 	}
-	return busy
+	return held
 }
 
 // add adds a message that has waited to the batch.
@@ -125,7 +126,7 @@ func (r *retrier) add(d Desc) {
 	r.runs = append(r.runs, run{d, r.spans[len(r.spans)-1:]})
 }
 
-// handle runs the batch through the handler; false if there is none.
+// handle gives the batch to the handler. It returns false if the batch is empty.
 func (r *retrier) handle() bool {
 	if len(r.runs) == 0 {
 		return false
@@ -135,13 +136,12 @@ func (r *retrier) handle() bool {
 	return true
 }
 
-// enter marks a key as in hand, with the message of a slot.
-func (r *retrier) enter(k uint64, slot uint32) {
-	r.lanes[k], r.inHand[slot] = queue{}, k
+// holdKey makes the message in a slot hold a key.
+func (r *retrier) holdKey(k uint64, slot uint32) {
+	r.keyQueues[k], r.heldKeys[slot] = queue{}, k
 }
 
-// again schedules another try of the one message of a run; false when it has had
-// all of them.
+// again schedules another try of the one message of a run. It returns false if no try is left.
 func (r *retrier) again(one run) bool {
 	tries := r.failed[one.first.Slot]
 	if tries == r.max {
@@ -156,67 +156,68 @@ func (r *retrier) again(one run) bool {
 	return true
 }
 
-// askedAgain schedules another try of the one message of a run, which the handler has asked for.
+// askedAgain schedules another try of the one message of a run, for which the handler has asked.
 func (r *retrier) askedAgain(one run, wait time.Duration) {
-	if _, entered := r.inHand[one.first.Slot]; r.key != nil && !entered {
+	if _, holds := r.heldKeys[one.first.Slot]; r.key != nil && !holds {
 		k := r.hash(&one, 0)
-		if lane, busy := r.lanes[k]; busy {
-			r.wait(k, lane, one)
+		if waiting, held := r.keyQueues[k]; held {
+			r.wait(k, waiting, one)
 			return
 		}
-		r.enter(k, one.first.Slot)
+		r.holdKey(k, one.first.Slot)
 	}
 	r.after(one, wait)
 }
 
-// after schedules another try of the one message of a run.
+// after schedules another try of the one message of a run, after a wait.
 func (r *retrier) after(one run, wait time.Duration) {
 	r.due.push(dueTry{one.at(0), r.w.now() + wait})
 	r.arm()
 }
 
-// through forgets the tries of messages that are done, and lets the next one of a key go.
-func (r *retrier) through(all run) {
-	if len(r.inHand) == 0 && len(r.failed) == 0 {
+// replied forgets the failed tries of messages that are replied to, and releases their keys.
+func (r *retrier) replied(all run) {
+	if len(r.heldKeys) == 0 && len(r.failed) == 0 {
 		return
 	}
 	for i := range all.spans {
 		slot := all.first.Slot + uint32(i)
 		delete(r.failed, slot)
 		if r.key != nil {
-			r.letGo(slot)
+			r.releaseKey(slot)
 		}
 	}
 }
 
-// letGo makes the next message of a key ready, as the one of a slot is done.
-func (r *retrier) letGo(slot uint32) {
-	k, entered := r.inHand[slot]
-	if !entered {
+// releaseKey releases the key of the message in a slot. The next message of the key then holds it,
+// and is ready.
+func (r *retrier) releaseKey(slot uint32) {
+	k, holds := r.heldKeys[slot]
+	if !holds {
 		return
 	}
-	delete(r.inHand, slot)
-	lane := r.lanes[k]
-	if lane.empty() {
-		delete(r.lanes, k)
+	delete(r.heldKeys, slot)
+	waiting := r.keyQueues[k]
+	if waiting.empty() {
+		delete(r.keyQueues, k)
 		return
 	}
-	next := r.queues.pop(&lane)
-	r.queues.push(&r.ready, next)
-	r.turns++
-	r.lanes[k], r.inHand[next.Slot] = lane, k
+	next := r.memory.pop(&waiting)
+	r.memory.push(&r.ready, next)
+	r.readyCount++
+	r.keyQueues[k], r.heldKeys[next.Slot] = waiting, k
 	r.queued--
 }
 
-// turn runs messages whose time or turn has come through the handler, a batch of each.
+// turn gives the handler a batch of ready messages, and one of messages whose next try is due.
 func (r *retrier) turn() bool {
 	if r.ready.empty() && !r.dueNow() {
 		return false
 	}
 	r.w.progress.begin(r.w.now(), batchTime)
-	r.takeReady(r.w.retryRoom())
+	r.takeReady(r.w.retryLimit())
 	busy := r.handle()
-	r.takeDue(r.w.retryRoom())
+	r.takeDue(r.w.retryLimit())
 	busy = r.handle() || busy
 	if busy {
 		r.w.progress.end(r.w.now())
@@ -225,18 +226,18 @@ func (r *retrier) turn() bool {
 	return busy
 }
 
-// takeReady adds up to limit of the messages to the batch whose turn it is, and counts them.
+// takeReady moves up to limit ready messages to the batch, and returns how many.
 func (r *retrier) takeReady(limit int) (n int) {
 	for size := r.w.batchBytes(); n < limit && !r.ready.empty() && (n == 0 || size > 0); n++ {
-		d := r.queues.pop(&r.ready)
-		r.turns--
+		d := r.memory.pop(&r.ready)
+		r.readyCount--
 		r.add(d)
 		size -= int(d.Len)
 	}
 	return n
 }
 
-// takeDue adds up to limit of the messages to the batch whose next try is due.
+// takeDue moves up to limit messages whose next try is due to the batch.
 func (r *retrier) takeDue(limit int) {
 	for n, size := 0, r.w.batchBytes(); n < limit && r.dueNow() && (n == 0 || size > 0); n++ {
 		d := r.due.pop().desc
@@ -245,9 +246,9 @@ func (r *retrier) takeDue(limit int) {
 	}
 }
 
-// waiting yields the messages that wait here. They hold a reference to their slab each.
+// waiting yields the messages that wait here. Each has a reference to its slab.
 func (r *retrier) waiting(yield func(Desc) bool) {
-	if !r.queues.all(r.ready, yield) {
+	if !r.memory.all(r.ready, yield) {
 		return
 	}
 	for _, t := range r.due {
@@ -255,31 +256,31 @@ func (r *retrier) waiting(yield func(Desc) bool) {
 			return
 		}
 	}
-	for _, lane := range r.lanes {
-		if !r.queues.all(lane, yield) {
+	for _, q := range r.keyQueues {
+		if !r.memory.all(q, yield) {
 			return
 		}
 	}
 }
 
-// idle reports whether no message waits, for its next try or its turn.
+// idle reports whether no message waits here.
 func (r *retrier) idle() bool { return r.queued == 0 && r.ready.empty() && len(r.due) == 0 }
 
-// giveBack replies that the messages in lanes are returned: no handler had them.
-func (r *retrier) giveBack() {
-	for k, lane := range r.lanes {
-		for ; !lane.empty(); r.queued-- {
-			d := r.queues.pop(&lane)
+// returnAll replies to the messages in keyQueues as Returned: the handler never had them.
+func (r *retrier) returnAll() {
+	for k, q := range r.keyQueues {
+		for ; !q.empty(); r.queued-- {
+			d := r.memory.pop(&q)
 			r.w.reply(run{d, []span{Span(d.Off, d.Len)}}, Returned)
 		}
-		r.lanes[k] = queue{}
+		r.keyQueues[k] = queue{}
 	}
 }
 
 // dueNow reports whether a try is due.
 func (r *retrier) dueNow() bool { return len(r.due) > 0 && r.due[0].at <= r.w.now() }
 
-// arm sees to it that the worker wakes for the next try.
+// arm sets the timer that wakes the worker for the next try.
 func (r *retrier) arm() {
 	if len(r.due) == 0 {
 		return
@@ -292,6 +293,7 @@ func (r *retrier) arm() {
 	}
 }
 
+// stop stops the timer.
 func (r *retrier) stop() {
 	if r.tick != nil {
 		r.tick.Stop()

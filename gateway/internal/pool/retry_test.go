@@ -6,9 +6,9 @@ import (
 	"time"
 	"unsafe"
 
-	"feedgate/worker"
-
 	"pgregory.net/rapid"
+
+	"feedgate/worker"
 )
 
 // TestDueInOrder: tries come out of the heap in the order in which they are due.
@@ -35,8 +35,8 @@ func TestDueInOrder(t *testing.T) {
 	})
 }
 
-// TestWaitingStaysInItsSlab: a message that waits for its next try, or behind one of its key, is
-// not copied: its slab is held as long, and each try gets the same bytes.
+// TestWaitingStaysInItsSlab: a message that waits for its next try or for its key is not copied: it
+// keeps a reference to its slab, and each try gets the same bytes.
 func TestWaitingStaysInItsSlab(t *testing.T) {
 	at := map[*byte]int{}
 	p := newPaced(t, 0, func(*paced) worker.Sink {
@@ -82,13 +82,12 @@ func TestWaitingStaysInItsSlab(t *testing.T) {
 		t.Errorf("%d references are left of %d, want %d", n, held, held-3)
 	}
 	r := p.w.retry
-	if !r.idle() || len(r.failed)+len(r.inHand)+len(r.lanes) > 0 {
-		t.Errorf("left behind: %v, %v, %v", r.failed, r.inHand, r.lanes)
+	if !r.idle() || len(r.failed)+len(r.heldKeys)+len(r.keyQueues) > 0 {
+		t.Errorf("left behind: %v, %v, %v", r.failed, r.heldKeys, r.keyQueues)
 	}
 }
 
-// TestRetriesAllocateNothing: once there is memory for as many as wait, a message that fails and
-// one that waits for its key allocate nothing.
+// TestRetriesAllocateNothing: once the lists have grown, retries do not allocate.
 func TestRetriesAllocateNothing(t *testing.T) {
 	p := newPaced(t, 0, func(*paced) worker.Sink {
 		return byCode(func(m worker.Message) worker.Code { return worker.Code(m.Data[0]) })

@@ -7,10 +7,9 @@ import (
 	"feedgate/worker"
 )
 
-// Slabs is the table of read buffers that the loop fills and the workers read.
-// Only reference counts are shared; a slot's Data and Origin are written by the loop
-// before it publishes the first descriptor that names it, and not again before the
-// count has come back to zero.
+// Slabs is the table of read buffers, which the loop fills and the workers read. Only the reference
+// counts are shared. The loop writes the Data and the Origin of a slab before it publishes the
+// first descriptor with its number, and not again before the count is back at zero.
 type Slabs struct {
 	slots []Slab
 	free  func(id uint16)
@@ -20,49 +19,47 @@ type Slabs struct {
 type Slab struct {
 	worker.Buffer
 	refs atomic.Int32
-	_    [128 - 44]byte // one slab's count off its neighbours' lines
+	_    [128 - 44]byte // keeps the counts of two slabs on different cache lines
 }
 
-// Message is the message at a span of the slab. The caller holds a reference.
+// Message returns the message at a span of the slab. The caller holds a reference.
 func (s *Slab) Message(at span, seq uint64, tag uint8) worker.Message {
 	return s.Buffer.Message(uint32(at>>32), uint32(at), seq, tag)
 }
 
-// NewSlabs makes a table of n slots, at most MaxSlabs. free is told, by whichever goroutine gave
-// the last reference back, that a slab's count has reached zero.
+// NewSlabs makes a table of n slabs, at most MaxSlabs. The goroutine that releases the last
+// reference to a slab calls free.
 func NewSlabs(n int, free func(id uint16)) *Slabs {
 	if n > MaxSlabs {
-		panic(fmt.Sprintf("worker: %d slabs, at most %d", n, MaxSlabs))
+		panic(fmt.Sprintf("pool: %d slabs, at most %d", n, MaxSlabs))
 	}
 	return &Slabs{slots: make([]Slab, n), free: free}
 }
 
-// At is slot id.
+// At returns a slab.
 func (s *Slabs) At(id uint16) *Slab { return &s.slots[id] }
 
-// Len is the number of slots.
+// Len returns the number of slabs.
 func (s *Slabs) Len() int { return len(s.slots) }
 
-// Hold adds n references. Only someone who holds one already may call it, so
-// that a count never leaves zero behind the table's back; the loop sets a slab's
-// first when it takes it.
+// Hold adds n references. The caller must already hold one, except for the loop, which owns a slab
+// without references.
 func (s *Slabs) Hold(id uint16, n int) { s.slots[id].refs.Add(int32(n)) }
 
-// Release gives n references back. The release of the last one passes the slab
-// to whoever free hands it to: all reads of its bytes are over.
+// Release releases n references. When the last one is released, nobody reads the slab any more.
 func (s *Slabs) Release(id uint16, n int) {
 	left := s.slots[id].refs.Add(-int32(n))
 	if left == 0 {
 		s.free(id)
 	} else if left < 0 {
-		panic("worker: slab released more often than held")
+		panic("pool: slab released more often than held")
 	}
 }
 
-// Refs is the number of references held now.
+// Refs returns the number of references.
 func (s *Slabs) Refs(id uint16) int { return int(s.slots[id].refs.Load()) }
 
-// bytes is the data of a message.
+// bytes returns the frame of a message.
 func (s *Slabs) bytes(id uint16, at span) []byte {
 	off, end := at>>32, at>>32+at&(1<<32-1)
 	return s.slots[id].Data[off:end:end]

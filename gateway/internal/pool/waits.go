@@ -2,25 +2,24 @@ package pool
 
 import "sync/atomic"
 
-// Waits is how many of a worker's messages are where. All others that it has not replied to
-// are with the sink's handler, which has deferred them or is in a call.
+// Waits counts a worker's messages by place. All others that it has not replied to are with the
+// sink's handler: pending, or in a call of Handle.
 type Waits struct {
 	Ring  int  // in the ring to it
-	Retry int  // until their next try
-	Key   int  // behind a message of their key, or since its end for room with the handler
+	Retry int  // waiting for their next try
+	Key   int  // waiting for their key, or ready to be handled since they hold it
 	Dead  int  // with the handler of dead letters
 	Busy  bool // the worker is in a turn that has called a handler
 }
 
-// waits is what a worker shows of its messages to the loop. The worker writes a number only
-// when it has changed, and busy twice in a turn, so that it costs next to nothing.
+// waits publishes the counts of a worker to the loop. The worker writes a count only when it has
+// changed, and busy twice a turn, so the cost is small.
 type waits struct {
 	retry, key, dead atomic.Int32
 	busy             atomic.Bool
 }
 
-// noteCall shows where the worker's messages are now: a handler is about to be called, and may
-// not return.
+// noteCall updates waits before the call of a handler, which may hang.
 func (w *Worker) noteCall() {
 	if !w.waits.busy.Load() {
 		w.waits.busy.Store(true)
@@ -28,7 +27,7 @@ func (w *Worker) noteCall() {
 	w.noteWaits()
 }
 
-// noteEnd is noteCall after a turn.
+// noteEnd updates waits after a turn.
 func (w *Worker) noteEnd() {
 	if w.waits.busy.Load() {
 		w.waits.busy.Store(false)
@@ -39,7 +38,7 @@ func (w *Worker) noteEnd() {
 func (w *Worker) noteWaits() {
 	if r := w.retry; r != nil {
 		note(&w.waits.retry, len(r.due))
-		note(&w.waits.key, r.queued+r.turns)
+		note(&w.waits.key, r.queued+r.readyCount)
 	}
 	if w.dead != nil {
 		note(&w.waits.dead, w.dead.pending.count+w.dead.calling)
@@ -52,7 +51,7 @@ func note(shown *atomic.Int32, n int) {
 	}
 }
 
-// Waits is where the worker's messages are, as of its last turn or call of a handler. Loop
+// Waits returns where the worker's messages are, as of its last turn or call of a handler. Loop
 // only.
 func (w *Worker) Waits() Waits {
 	return Waits{

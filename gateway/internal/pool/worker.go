@@ -10,12 +10,12 @@ import (
 	"feedgate/worker/selector"
 )
 
-// ReplyBytes is the room in the reply ring for each of its entries: a record
+// ReplyBytes is the size of the reply ring, in bytes for each entry of Config.Ring: a record
 // without an ack, or with a short one.
 const ReplyBytes = 32
 
-// Worker is one goroutine with its rings. The loop writes in, reads out and calls
-// Wake; everything else is the worker's own.
+// Worker is one goroutine with its rings. The loop writes in, reads out and calls Wake. The worker
+// owns everything else, except where a comment says otherwise.
 type Worker struct {
 	id       int
 	pool     *Pool
@@ -29,41 +29,41 @@ type Worker struct {
 	in  *Inbox      // loop -> worker
 	out *ring.Bytes // worker -> loop
 
-	// Worker's.
-	main     *handlerState
-	dead     *handlerState // takes dead letters; nil: none
-	retry    *retrier      // nil: nothing is tried again
-	tickets  int           // from the oldest open ID to the newest at most
-	length   length        // of the next batch
-	rest     []run         // of a batch, the runs behind the first
-	costly   bool          // each of takeNew's last calls of the handler took gatherWorth or longer, on average
-	progress progress
-	pace     pace
-	holdBack bool               // of Config
-	key      *selector.Selector // of Config
-	finished Reply              // run of finished messages that is not in the ring yet
-	freed    struct {
+	main      *handlerState // of the sink
+	dead      *handlerState // of dead letters; nil: none
+	retry     *retrier      // nil: nothing is tried again
+	maxIDSpan int           // limit of pendingTable.span
+	length    length        // of the next batch
+	rest      []run         // runs of a batch, except the first
+	costly    bool          // the handler's calls in the last handleNew took at least gatherWorth on average
+	progress  progress
+	pace      pace
+	holdBack  bool               // of Config
+	key       *selector.Selector // of Config
+	nextReply Reply              // not in the ring yet, as it may grow; Count 0: none
+	freed     struct {
 		slab uint16
 		n    int
 	} // references to give back
-	records int    // replies committed and not rung for
-	took    bool   // descriptors taken, or data given up, since the last publish
-	scratch []byte // rendered ack
-	wants   int    // bytes of the reply that waits for room
+	records     int    // replies committed since the bell was last rung
+	mustPublish bool   // there is something to publish, or the loop may wait for the worker to publish
+	scratch     []byte // rendered ack
+	replySize   int    // of the reply that waits for space in out, with its ack, in bytes
 
-	// What park asks; made once, for a method value is an allocation.
-	hasWork, hasRoom func() bool
+	// Arguments of park: w.ready and w.canReply. A method value allocates, so they are made
+	// once.
+	readyFunc, canReplyFunc func() bool
 
-	// Shared: the loop's side of the wake-up.
+	// Shared with the loop.
 	parked   atomic.Bool
-	token    chan struct{} // one for each time that parked was taken away
+	token    chan struct{} // one for each time that parked was reset by another goroutine
 	draining atomic.Bool
 	flush    flushing
 	answered answer
-	// wantsRoom: it is parked, or about to, until there is room in out.
-	wantsRoom atomic.Bool
-	aside     longAcks
-	waits     waits
+	// awaitsReplySpace: the worker is parked, or about to park, until out has space.
+	awaitsReplySpace atomic.Bool
+	longAcks         longAcks
+	waits            waits
 }
 
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
@@ -81,15 +81,15 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 		start := time.Now()
 		w.now = func() time.Duration { return time.Since(start) }
 	}
-	w.aside.init()
-	w.tickets = cfg.InFlight
+	w.longAcks.init()
+	w.maxIDSpan = cfg.InFlight
 	w.key = cfg.Key
 	w.main = newHandlerState(w, w.handled, w.again)
 	if cfg.Output != nil {
 		w.main.rendered = newRendered(cfg.Output, cfg.OutputMemory)
 	}
 	if cfg.DeadLetters != nil {
-		w.dead = newHandlerState(w, w.deadLettered, w.deadLetterFailed)
+		w.dead = newHandlerState(w, w.deadLettered, w.deadLetterAgain)
 	}
 	if cfg.Retries > 0 {
 		w.retry = newRetrier(w, cfg)
@@ -97,27 +97,27 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	w.pace.init(cfg.DrainSpan)
 	w.progress.stride = 1
 	w.holdBack = cfg.HoldBack
-	w.hasWork, w.hasRoom = w.ready, w.replyFits
+	w.readyFunc, w.canReplyFunc = w.ready, w.canReply
 	return w
 }
 
-// In is the ring of descriptors to this worker, the loop its producer.
+// In returns the ring of descriptors to this worker. Its producer is the loop.
 func (w *Worker) In() *Inbox { return w.in }
 
-// Out is the ring of replies, the loop its consumer, which calls ReleaseReplies.
+// Out returns the ring of replies. Its consumer is the loop, which then calls ReleaseReplies.
 func (w *Worker) Out() *ring.Bytes { return w.out }
 
-// Wake wakes the worker if it is parked. Any goroutine, after it has published
-// what there is to wake for.
+// Wake wakes the worker if it is parked. Any goroutine may call it, after it has published the
+// reason.
 func (w *Worker) Wake() {
 	if w.parked.Load() && w.parked.CompareAndSwap(true, false) {
 		w.token <- struct{}{}
 	}
 }
 
-// park blocks until Wake, unless ready says that there is something already. The
-// store of parked and the look behind it are ordered before a waker's publish and
-// its look at parked, or behind it: one of the two sees the other.
+// park blocks until Wake, unless ready returns true. The worker sets parked and then calls ready; a
+// waker publishes and then reads parked. In whichever order these happen, one of the two sees the
+// other's write.
 func (w *Worker) park(ready func() bool) {
 	w.parked.Store(true)
 	if ready() && w.parked.CompareAndSwap(true, false) {
@@ -126,6 +126,7 @@ func (w *Worker) park(ready func() bool) {
 	<-w.token
 }
 
+// stopping reports whether the pool was stopped.
 func (w *Worker) stopping() bool {
 	select {
 	case <-w.pool.ctx.Done():
@@ -135,12 +136,13 @@ func (w *Worker) stopping() bool {
 	}
 }
 
+// run is the worker's goroutine.
 func (w *Worker) run() {
 	for !w.stopping() {
 		if !w.turn() {
 			w.callFlush()
 			w.armLook()
-			w.park(w.hasWork)
+			w.park(w.readyFunc)
 		}
 	}
 	w.pace.stop()
@@ -149,30 +151,31 @@ func (w *Worker) run() {
 	}
 }
 
-// ready is the second look before parking.
+// ready reports whether there is something to do. It is the second check before parking.
 func (w *Worker) ready() bool {
-	return !w.in.empty() && w.room() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
+	return !w.in.empty() && w.newLimit() > 0 || !w.main.completer.ring.Empty() || w.stopping() ||
 		w.dead != nil && !w.dead.completer.ring.Empty() ||
-		w.retry != nil && w.vacant() && (!w.retry.ready.empty() || w.retry.dueNow()) ||
-		w.draining.Load() && w.mayEnd() || w.mayLook() || w.mayFlush() || w.asks()
+		w.retry != nil && w.canRetry() && (!w.retry.ready.empty() || w.retry.dueNow()) ||
+		w.draining.Load() && w.canDrain() || w.mayLook() || w.mayFlush() || w.asks()
 }
 
-// turn does what there is to do now, up to one batch, and publishes once.
+// turn does what there is to do now, up to one batch of each kind, and publishes once. It returns
+// false if there was nothing.
 func (w *Worker) turn() bool {
 	busy := w.answer()
 	busy = w.main.takeCompletions() || busy
-	w.pace.later = w.pace.done
+	w.pace.deferred = w.pace.replied
 	if w.dead != nil {
 		busy = w.dead.takeCompletions() || busy
 	}
 	if w.retry != nil {
 		busy = w.retry.turn() || busy
 	}
-	busy = w.takeNew() || busy
+	busy = w.handleNew() || busy
 	if w.draining.Load() {
-		busy = w.endHandler() || busy
+		busy = w.drainHandlers() || busy
 	}
-	w.checkDeferred()
+	w.checkPending()
 	busy = busy || w.widen()
 	if busy {
 		w.keepPace()

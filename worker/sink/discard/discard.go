@@ -1,4 +1,4 @@
-// Package discard has the sink that counts messages and drops them, discard:.
+// Package discard is the sink discard:, which counts messages and drops them.
 package discard
 
 import (
@@ -27,21 +27,21 @@ var Kind = sink.Kind{
 	},
 }
 
-// counter is the sink. It counts messages and bytes, and logs
-// the sums when it is closed, if a worker has opened it.
+// counter is the sink. When it is closed, it logs the number of messages and of bytes, unless no
+// worker ever opened it.
 type counter struct {
-	sink.Steady
+	worker.AlwaysReady
 	log *slog.Logger
 
 	mu       sync.Mutex
 	open     map[*discarder]struct{}
-	messages uint64 // of handlers that were closed
+	messages uint64 // of closed handlers
 	bytes    uint64
 	opened   bool
 }
 
-// discarder is one worker's handler and its counters, which that worker alone
-// writes, once a batch. They stand between other allocations' cache lines.
+// discarder is one worker's handler. Only that worker writes its counters, once per batch. The
+// padding keeps them on cache lines of their own.
 type discarder struct {
 	_        [128]byte
 	messages atomic.Uint64
@@ -63,8 +63,8 @@ func (s *counter) Open(worker.Completer) (worker.Handler, error) {
 	return h, nil
 }
 
-// count is the number of messages discarded so far and the bytes in them. Any
-// goroutine may ask.
+// count returns the number of messages discarded so far, and of their bytes. Any goroutine may call
+// it.
 func (s *counter) count() (messages, bytes uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +89,7 @@ func (s *counter) Close() error {
 
 func (h *discarder) Handle(b worker.Batch) {
 	n, bytes := b.Len(), b.Bytes()
-	b.Done(n, worker.OK)
+	b.Resolve(n, worker.OK)
 	h.messages.Add(uint64(n))
 	h.bytes.Add(uint64(bytes))
 }

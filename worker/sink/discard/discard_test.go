@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink/sinktest"
 	"feedgate/worker/testkit"
 )
@@ -26,7 +25,7 @@ func TestDiscardCounts(t *testing.T) {
 	b.Wait(n)
 	check := func() {
 		t.Helper()
-		// A worker counts a batch after it has finished it.
+		// A worker counts a batch after it has resolved it.
 		testkit.Eventually(t, "counts", func() bool {
 			m, by := s.count()
 			return m == 2*n && by == uint64(bytes)
@@ -45,5 +44,5 @@ func TestDiscardCounts(t *testing.T) {
 	}
 }
 
-// BenchmarkDiscard is a batch through the whole pool, and must not allocate.
+// BenchmarkDiscard measures the pool. It must not allocate.
 func BenchmarkDiscard(b *testing.B) { sinktest.Benchmark(b, Kind, "discard:", 64) }

@@ -14,24 +14,24 @@ import (
 // killDelay is the time between TERM and KILL for a child that must end at once.
 const killDelay = 250 * time.Millisecond
 
-// child is one child process, the leader of a process group of its own, and its
-// pipes. Any goroutine may end it; who started it closes out.
+// child is a child process, which leads a process group of its own, and its pipes. Any goroutine
+// may end it; the one that started it closes out.
 type child struct {
 	cmd   *exec.Cmd
 	in    *input
 	out   *output
-	grace time.Duration // how long it has to end after its input is closed, and again after TERM
+	grace time.Duration // how long it may take to end after its input is closed, and again after TERM
 	born  time.Time
 
 	ending sync.Once
 	forced bool          // it was sent TERM; set before end returns
-	exited chan struct{} // closed once it was reaped
+	exited chan struct{} // closed once it is reaped
 	status error         // of Wait; set before exited is closed
-	died   time.Time     // likewise
+	died   time.Time     // set before exited is closed
 
-	mu      sync.Mutex
-	reaped  bool // its process ID may be another process's
-	unheard bool // its answers are not read any more
+	mu           sync.Mutex
+	reaped       bool // its process ID may belong to another process
+	outputClosed bool // its answers are not read any more
 }
 
 func startChild(command string, stderr *os.File, grace time.Duration) (*child, error) {
@@ -46,8 +46,8 @@ func startChild(command string, stderr *os.File, grace time.Duration) (*child, e
 	cmd := exec.Command("/bin/sh", "-c", command)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	cmd.Env = childEnvironment()
-	// A signal from the terminal must not end children before the drain, and what
-	// the shell has started must end with it.
+	// A signal from the terminal must not end children before the drain; and processes that the
+	// shell has started must end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := newInput(in)
 	var output *output
@@ -67,10 +67,10 @@ func startChild(command string, stderr *os.File, grace time.Duration) (*child, e
 	return c, nil
 }
 
-// childEnvironment is our environment without feedgate's settings: some are secrets, and
-// none is meant for a child.
+// childEnvironment returns the environment without feedgate's settings: some are secret, and none
+// is meant for a child.
 func childEnvironment() []string {
-	env := []string{} // nil would mean all of ours
+	env := []string{} // nil would mean the whole environment
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "FEEDGATE_") {
 			env = append(env, v)
@@ -81,9 +81,9 @@ func childEnvironment() []string {
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
-// misbegun is nil while the child runs and has written nothing, as it should before its
-// first message. Otherwise it completes "the child ...".
-func (c *child) misbegun() error {
+// startFault returns nil while the child runs and has written nothing, as is right before its first
+// message. Its error continues "child 1 of 2".
+func (c *child) startFault() error {
 	select {
 	case <-c.exited:
 	default:
@@ -106,20 +106,20 @@ func (c *child) misbegun() error {
 	return fmt.Errorf("ended at once: %s; want a command that keeps running and reads its standard input", status)
 }
 
-// reap waits for the child to end, ends what it leaves behind in its group, and
-// closes its input, which ends a write that is blocked.
+// reap waits until the child has ended, kills the other processes of its group, reaps it, and
+// closes its input, which ends a blocked write.
 func (c *child) reap() {
-	// An error could only say that there is no such child to wait for.
+	// The only possible error is that there is no such child.
 	_ = waitEnd(c.pid())
 	c.mu.Lock()
-	// Until the child is reaped, no other process can get its process ID.
+	// Before the child is reaped, because its process ID cannot be reused until then.
 	_ = syscall.Kill(-c.pid(), syscall.SIGKILL)
 	c.status = c.cmd.Wait()
 	c.died = time.Now()
 	c.reaped = true
-	if !c.unheard {
-		// Its last answers are in the pipe. The pipe may never end, because a process
-		// that has left the group may hold it open.
+	if !c.outputClosed {
+		// Its last answers are in the pipe, which may never end: a process that has left
+		// the group may have it open.
 		_ = c.out.SetReadDeadline(c.died.Add(c.grace))
 	}
 	c.mu.Unlock()
@@ -128,17 +128,17 @@ func (c *child) reap() {
 	close(c.exited)
 }
 
-// release closes the child's input and makes every Read of its output fail from now on: it
-// gets nothing more, and its answers do not count.
+// release closes the child's input, and makes every later Read of its output fail: the child gets
+// no more messages, and its answers do not count.
 func (c *child) release() {
 	c.in.close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.unheard = true
+	c.outputClosed = true
 	_ = c.out.SetReadDeadline(time.Unix(1, 0))
 }
 
-// signal sends sig to the child's group, if the child is still there.
+// signal sends sig to the child's group, unless the child is reaped.
 func (c *child) signal(sig syscall.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,9 +147,9 @@ func (c *child) signal(sig syscall.Signal) {
 	}
 }
 
-// end closes the child's input and waits until it has ended: by itself, by TERM after the
-// grace period, or by KILL after another one. Once hurry is closed, TERM is sent at once and
-// KILL after killDelay. Only the hurry of the first call counts.
+// end closes the child's input and waits until it has ended: by itself, by TERM after the grace
+// period, or by KILL after another one. Once hurry is closed, it sends TERM at once, and KILL after
+// killDelay. Only the hurry of the first call is used.
 func (c *child) end(hurry <-chan struct{}) {
 	c.ending.Do(func() {
 		c.in.close()
@@ -169,7 +169,8 @@ func (c *child) end(hurry <-chan struct{}) {
 
 func (c *child) kill() { c.signal(syscall.SIGKILL) }
 
-// endsWithin waits for the child's end, for d, or until hurry is closed.
+// endsWithin waits until the child has ended, for up to d, or until hurry is closed. It reports
+// whether the child has ended.
 func (c *child) endsWithin(d time.Duration, hurry <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -16,13 +16,13 @@ import (
 	"feedgate/worker/sink/sinktest"
 )
 
-// ledgerEnv names the file in which a child notes each start and each message.
+// ledgerEnv is the path of a file in which children log each start and each message.
 const ledgerEnv = "FEEDGATE_SINK_TEST_LEDGER"
 
-// childLife ends a test child that nobody has ended.
+// childLife is after how long a test child ends by itself.
 const childLife = 30 * time.Second
 
-// childCommand is the command for a test child in a mode, and its ledger.
+// childCommand returns the command of test children in a mode, and the path of their ledger.
 func childCommand(t testing.TB, mode string) (command, ledger string) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -33,8 +33,8 @@ func childCommand(t testing.TB, mode string) (command, ledger string) {
 	return fmt.Sprintf("GORACE=%s %s=%s %s='%s' exec '%s'", sinktest.NoRaceSleep, childEnv, mode, ledgerEnv, ledger, exe), ledger
 }
 
-// childMain is a child of exec:. Its mode says what it does at the end of its
-// input, and each message what to do about it.
+// childMain runs a child of exec:. The mode decides what it does at the end of its input, and each
+// message what it does with that.
 func childMain(mode string) int {
 	time.AfterFunc(childLife, func() { os.Exit(99) })
 	c := &obedient{mode: mode, pid: os.Getpid(), in: bufio.NewReader(os.Stdin)}
@@ -185,7 +185,7 @@ func countEntries(entries []entry, what string) int {
 	return n
 }
 
-// whats are the entries without the children that made them.
+// whats returns the entries without their process IDs.
 func whats(entries []entry) []string {
 	var s []string
 	for _, e := range entries {

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// writeChunk is how many bytes are gathered for one write to a child. Its pipe may
-	// accept them in pieces.
+	// writeChunk is how many bytes are collected for one write to a child. The pipe may accept
+	// them in pieces.
 	writeChunk = 64 << 10
 	// answerSize is the size of an answer, a u16be code.
 	answerSize = 2
-	// lastReadPoll is how often, before its input is closed, a child is checked for having
-	// read all of it.
+	// lastReadPoll is the interval of checks whether a child has read all its input, before
+	// that is closed.
 	lastReadPoll = 5 * time.Millisecond
 )
 
-// Faults of a child. Unexpected answers are often text.
+// Faults of a child. Most often, it prints text to its standard output.
 var (
 	errUnasked = errors.New("it wrote to its standard output with no message unanswered; " +
 		"does it print text to its standard output?")
@@ -28,7 +28,7 @@ var (
 		"does it print text to its standard output?")
 )
 
-// errCode is the fault of an answer that is not one of the codes.
+// errCode is the fault of an answer that is no code of a handler.
 type errCode worker.Code
 
 func (e errCode) Error() string {
@@ -36,15 +36,14 @@ func (e errCode) Error() string {
 		"does it print text to its standard output?", uint16(e))
 }
 
-// feed is the feeder's life with child c: it writes messages to c, closes c's input after
-// the last one, and ends c.
+// feed writes messages to c, closes its input after the last one, and ends c.
 func (h *executor) feed(c *child) {
 	var buf []byte
 	for {
 		if buf = h.next(c, buf[:0]); len(buf) == 0 {
 			break
 		}
-		// A write to a child that does not read blocks, until the input is closed.
+		// If the child does not read, this blocks until the input is closed.
 		if c.in.write(buf) != nil {
 			break
 		}
@@ -58,18 +57,17 @@ func (h *executor) feed(c *child) {
 	c.end(h.hurry)
 }
 
-// next waits for messages and returns them framed. It returns nothing when c gets no more:
-// c or the handler has ended, or everything was sent in a drain.
+// next waits for messages and returns their frames. It returns nothing if c gets no more, because c
+// or the handler has ended, or in a drain everything was sent.
 func (h *executor) next(c *child, dst []byte) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for h.child == c && h.ctx.Err() == nil {
-		// A byte that no message has asked for would pass for the beginning of the next
-		// one's answer. The reader finds the fault as soon as it has read that byte,
-		// because the child gets nothing more until then.
-		unasked := h.line.unsent() > 0 && c.out.written() > h.line.owed()
-		if h.line.unsent() > 0 && !unasked {
-			return h.line.frame(dst, writeChunk)
+		// A byte too many would be taken for the beginning of the next answer. As long as
+		// there is one, the child gets no message, until read has found the fault.
+		unasked := h.queue.unsent() > 0 && c.out.written() > h.queue.answersDue()
+		if h.queue.unsent() > 0 && !unasked {
+			return h.queue.frame(dst, writeChunk)
 		}
 		if h.draining && !unasked {
 			h.eof = true
@@ -80,8 +78,8 @@ func (h *executor) next(c *child, dst []byte) []byte {
 	return nil
 }
 
-// awaitLastRead waits, in the drain, until the child has read all of its input. Once the
-// input is closed, nothing shows how much of it a child that dies has read.
+// awaitLastRead waits, in a drain, until the child has read all its input. After the input is
+// closed, it is unknown how much of it a child that crashes has read.
 func (h *executor) awaitLastRead(c *child) {
 	poll := time.NewTicker(lastReadPoll)
 	defer poll.Stop()
@@ -99,20 +97,20 @@ func (h *executor) awaitLastRead(c *child) {
 func (h *executor) awaitsLastRead(c *child) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.eof && h.child == c && h.line.sent > 0 && c.in.read() < h.line.framed
+	return h.eof && h.child == c && h.queue.sent > 0 && c.in.read() < h.queue.framed
 }
 
-// awaitRetry lets a child whose input was closed in the drain end by itself, unless it has
-// answered everything and a retry waits for its successor.
+// awaitRetry waits, in a drain, until a child whose input is closed has ended by itself; or until
+// it has answered everything and a retry needs another child.
 func (h *executor) awaitRetry(c *child) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for h.eof && h.child == c && h.ctx.Err() == nil && (h.line.sent > 0 || h.line.unsent() == 0) {
+	for h.eof && h.child == c && h.ctx.Err() == nil && (h.queue.sent > 0 || h.queue.unsent() == 0) {
 		h.changed.Wait()
 	}
 }
 
-// read reads answers until the child's output ends. An error is a fault of the child.
+// read reads answers until the child's output ends. It returns a fault of the child.
 func (h *executor) read(c *child) error {
 	buf := make([]byte, 8<<10)
 	n := 0
@@ -131,12 +129,12 @@ func (h *executor) read(c *child) error {
 	}
 }
 
-// answer completes messages, oldest first, with codes that were read together, up to the
-// first fault. read may end with half a code. None counts
+// answer resolves messages, oldest first, with codes that were read together, up to the first
+// fault. read may end with half a code. It resolves none
 //
-//   - if half a code is left with no message for it: where in read the additional byte is,
-//     and so which codes are shifted by it, cannot be known;
-//   - if one code is invalid and the command has not answered a message yet: it is text.
+//   - if half a code is left without a message: then there is a byte too many somewhere, and
+//     which codes it shifts is unknown;
+//   - if a code is invalid and the command has not answered any message yet: then it is text.
 func (h *executor) answer(c *child, read []byte) error {
 	count := len(read) / answerSize
 	half := len(read) % answerSize
@@ -153,13 +151,13 @@ func (h *executor) answer(c *child, read []byte) error {
 	defer h.c.Flush()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	begun := min(count+half, h.line.sent)
-	written := h.line.within(begun, c.in.accepted())
+	begun := min(count+half, h.queue.sent)
+	written := h.queue.within(begun, c.in.accepted())
 	n := min(valid, written)
 	if half > 0 && written <= count {
 		n = 0
 	}
-	h.complete(n, code)
+	h.resolve(n, code)
 	switch {
 	case valid < count && valid <= written:
 		return errCode(code(valid))
@@ -171,27 +169,27 @@ func (h *executor) answer(c *child, read []byte) error {
 	return nil
 }
 
-// complete completes the first n messages in line, the i-th with code(i). The lock is held.
-func (h *executor) complete(n int, code func(int) worker.Code) {
+// resolve resolves the first n messages of the queue, the i-th with code(i). The lock is held.
+func (h *executor) resolve(n int, code func(int) worker.Code) {
 	for i := 0; i < n; {
 		k := i + 1
 		for k < n && code(k) == code(i) {
 			k++
 		}
-		h.c.Done(h.line.first+worker.ID(i), k-i, code(i))
+		h.c.Resolve(h.queue.first+worker.ID(i), k-i, code(i))
 		i = k
 	}
 	if n == 0 {
 		return
 	}
 	h.answered()
-	h.line.drop(n)
+	h.queue.drop(n)
 	if h.eof {
 		h.changed.Broadcast()
 	}
 }
 
-// answered notes that the command works. The lock is held.
+// answered records that the command works. The lock is held.
 func (h *executor) answered() {
 	h.down = nil
 	if !h.sink.works.Load() {

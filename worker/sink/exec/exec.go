@@ -1,8 +1,8 @@
-// Package exec has the sink that gives messages to child processes, exec:.
+// Package exec is the sink exec:, which passes messages to child processes.
 //
-// For each worker, one goroutine starts the child, reads its answers and restarts it, one
-// writes to the child, one waits for its end, and one waits for the pool to stop. Handle
-// never waits. Start starts the first children before there are handlers.
+// Each worker has a child and four goroutines: one starts the child, reads its answers and restarts
+// it; one writes to it; one waits for its end; one waits until the workers stop. Handle never
+// blocks. Start starts the first children, before there are handlers.
 package exec
 
 import (
@@ -37,8 +37,8 @@ var Kind = sink.Kind{
 	},
 }
 
-// label names only the program of a command, because its arguments and the variables before
-// it may be secrets.
+// label returns exec: and the program of a command. Its arguments, and variables before it, may be
+// secret.
 func label(command string) string {
 	for word := range strings.FieldsSeq(command) {
 		if !strings.Contains(word, "=") {
@@ -48,10 +48,10 @@ func label(command string) string {
 	return "exec:"
 }
 
-// defaultGrace is how long a child has to end once its input is closed, and again after
-// TERM, before it is killed; and how long after its end answers are read while a stray
-// process holds its output open. Once sink.Config.Hurry is closed, a child whose handler is
-// being closed gets TERM at once and KILL killDelay later.
+// defaultGrace is how long a child may take to end after its input is closed, and again after TERM,
+// before it is killed. It is also how long answers are read after its end if another process has
+// its output open. Once sink.Config.Hurry is closed, a child whose handler is being closed gets
+// TERM at once, and KILL after killDelay.
 const defaultGrace = 2 * time.Second
 
 // startTime is how long a child must run to count as started.
@@ -59,13 +59,13 @@ const startTime = 200 * time.Millisecond
 
 // execSink runs one child for each worker.
 type execSink struct {
-	sink.Steady
+	worker.AlwaysReady
 	command string
 	cfg     *sink.Config
-	grace   time.Duration // defaultGrace, but in tests
+	grace   time.Duration // defaultGrace, except in tests
 
-	// works: one of its children has answered a message. Until then the command is taken
-	// for the cause of a child's death, not a message.
+	// works: a child has answered a message. Until then, if a child crashes, the command is at
+	// fault rather than a message.
 	works atomic.Bool
 
 	failures, refusals *sink.Repeats
@@ -73,7 +73,7 @@ type execSink struct {
 	mu     sync.Mutex
 	opened int
 	open   []*executor
-	idle   []*child // started by Start, and not adopted by a handler yet
+	idle   []*child // started by Start, and without a handler yet
 }
 
 func newExec(command string, cfg *sink.Config, grace time.Duration) *execSink {
@@ -84,7 +84,7 @@ func newExec(command string, cfg *sink.Config, grace time.Duration) *execSink {
 	}
 }
 
-// Start is that of [sink.Sink]: it starts the children that the first handlers adopt. An error
+// Start implements that of [sink.Sink]: it starts the children of the first handlers. An error
 // means that the command cannot work.
 func (s *execSink) Start(ctx context.Context, handlers int) error {
 	s.mu.Lock()
@@ -108,7 +108,7 @@ func (s *execSink) Start(ctx context.Context, handlers int) error {
 	case <-started.C:
 	}
 	for i, c := range s.idle {
-		if err := c.misbegun(); err != nil {
+		if err := c.startFault(); err != nil {
 			return fmt.Errorf("%s: child %d of %d %w", s.cfg.Flag, i+1, handlers, err)
 		}
 	}
@@ -119,7 +119,7 @@ func (s *execSink) startChild() (*child, error) {
 	return startChild(s.command, s.cfg.Stderr, s.grace)
 }
 
-// Open makes a handler, which adopts a child that Start has started.
+// Open implements [worker.Sink]. The handler gets a child that Start has started, if one is left.
 func (s *execSink) Open(c worker.Completer) (worker.Handler, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,14 +133,15 @@ func (s *execSink) Open(c worker.Completer) (worker.Handler, error) {
 	return h, nil
 }
 
-// Ready is how many children are down, and why the first of them is.
+// Ready implements [worker.Sink]. The error says how many children are down, and why the first one
+// is.
 func (s *execSink) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var first error
 	down := 0
 	for _, h := range s.open {
-		if err := h.isDown(); err != nil {
+		if err := h.whyDown(); err != nil {
 			down++
 			if first == nil {
 				first = fmt.Errorf("child %d: %w", h.number, err)
@@ -153,13 +154,14 @@ func (s *execSink) Ready() error {
 	return fmt.Errorf("exec: %d of %d children are down: %w", down, len(s.open), first)
 }
 
+// closed removes a handler that is closed.
 func (s *execSink) closed(h *executor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open = slices.DeleteFunc(s.open, func(o *executor) bool { return o == h })
 }
 
-// Close ends the children that no handler has adopted.
+// Close implements [worker.Sink]. It ends the children without a handler.
 func (s *execSink) Close() error {
 	s.mu.Lock()
 	idle := s.idle

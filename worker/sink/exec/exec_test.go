@@ -14,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
@@ -31,27 +30,27 @@ func TestExecAnswersPass(t *testing.T) {
 	for _, mode := range []string{"plain", "bytewise"} {
 		command, ledger := childCommand(t, mode)
 		s := openExec(t, command, defaultGrace, sink.Config{})
-		r := handlertest.Start(t, s, 1, 4096)
+		g := handlertest.Start(t, s, 1, 4096)
 		var want []string
 		codes := []int{0, 1, 0, 1000, 8191, 2, 0}
 		for i := range 300 {
 			code := codes[i%7]
 			message := fmt.Sprintf("code %d of %d", code, i)
-			if place := r.Send(0, []byte(message)); place != i {
-				t.Fatal(place)
+			if number := g.Send(0, []byte(message)); number != i {
+				t.Fatal(number)
 			}
 			want = append(want, message)
 		}
-		r.Wait(300)
+		g.Wait(300)
 		for i := range 300 {
-			if code := r.Code(i); int(code) != codes[i%7] {
+			if code := g.Code(i); int(code) != codes[i%7] {
 				t.Errorf("message %d: code %d", i, code)
 			}
 		}
 		if err := s.Ready(); err != nil {
 			t.Error(err)
 		}
-		r.Stop()
+		g.Stop()
 		if got := whats(readLedger(t, ledger)); !slices.Equal(got, append(append([]string{"start"}, want...), "eof")) {
 			t.Errorf("%s: the child saw %q", mode, got)
 		}
@@ -75,7 +74,8 @@ func TestExecLargeMessages(t *testing.T) {
 	b.Stop()
 }
 
-// The child is a real shell command, which answers only at the end of its input.
+// TestExecShellAnswersAtTheDrain: the child is a shell command that answers only at the end of its
+// input.
 func TestExecShellAnswersAtTheDrain(t *testing.T) {
 	got := filepath.Join(t.TempDir(), "got")
 	var errs bytes.Buffer
@@ -86,20 +86,20 @@ func TestExecShellAnswersAtTheDrain(t *testing.T) {
 	log := new(testkit.Log)
 	command := fmt.Sprintf(`cat >'%s'; echo complaint >&2; printf '\000\000\003\350'`, got)
 	s := openExec(t, command, defaultGrace, sink.Config{Stderr: errOut, Log: log.Tee(t)})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("one"))
-	r.Send(0, []byte("three"))
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("one"))
+	g.Send(0, []byte("three"))
 	testkit.Eventually(t, "both messages", func() bool {
 		data, _ := os.ReadFile(got)
 		return string(data) == "\x00\x00\x00\x03one\x00\x00\x00\x05three"
 	})
-	r.None(0)
-	r.Drain()
-	r.Wait(2)
-	if r.Code(0) != 0 || r.Code(1) != 1000 {
-		t.Errorf("codes %d, %d", r.Code(0), r.Code(1))
+	g.WantResolved(0)
+	g.Drain()
+	g.Wait(2)
+	if g.Code(0) != 0 || g.Code(1) != 1000 {
+		t.Errorf("codes %d, %d", g.Code(0), g.Code(1))
 	}
-	r.Stop()
+	g.Stop()
 	errOut.Close()
 	if _, err := io.Copy(&errs, errIn); err != nil || errs.String() != "complaint\n" {
 		t.Errorf("standard error: %q, %v", errs.String(), err)
@@ -113,45 +113,46 @@ func TestExecShellAnswersAtTheDrain(t *testing.T) {
 func TestExecDrain(t *testing.T) {
 	command, ledger := childCommand(t, "at-end")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 8192)
+	g := handlertest.Start(t, s, 1, 8192)
 	const n = 900 // more than any pipe holds, less than may be with a worker
 	for i := range n {
-		r.Send(0, fmt.Appendf(nil, "message %d %s", i, strings.Repeat("x", 100)))
+		g.Send(0, fmt.Appendf(nil, "message %d %s", i, strings.Repeat("x", 100)))
 	}
-	r.None(0)
-	r.Drain()
-	r.Wait(n)
-	if r.Refused != 0 {
-		t.Errorf("%d refused", r.Refused)
+	g.WantResolved(0)
+	g.Drain()
+	g.Wait(n)
+	if g.Refused != 0 {
+		t.Errorf("%d refused", g.Refused)
 	}
-	// A retry comes late and gets a child of its own.
-	r.Send(0, []byte("late"))
-	r.Wait(n + 1)
-	r.Send(0, []byte("code 1005"))
-	r.Wait(n + 2)
-	if r.Code(n) != 0 || r.Code(n+1) != 1005 {
-		t.Errorf("codes %d, %d", r.Code(n), r.Code(n+1))
+	// A late retry gets another child.
+	g.Send(0, []byte("late"))
+	g.Wait(n + 1)
+	g.Send(0, []byte("code 1005"))
+	g.Wait(n + 2)
+	if g.Code(n) != 0 || g.Code(n+1) != 1005 {
+		t.Errorf("codes %d, %d", g.Code(n), g.Code(n+1))
 	}
-	r.Stop()
+	g.Stop()
 	entries := readLedger(t, ledger)
 	if len(entries) < n+6 || countEntries(entries, "start") != countEntries(entries, "eof") {
 		t.Errorf("%d entries, %d starts, %d ends", len(entries), countEntries(entries, "start"), countEntries(entries, "eof"))
 	}
 }
 
-// A child that stays after the end of its input must not hold up a late retry.
+// TestExecDrainWithALingeringChild: a child that stays after the end of its input does not block a
+// late retry.
 func TestExecDrainWithALingeringChild(t *testing.T) {
 	command, ledger := childCommand(t, "linger")
 	s := openExec(t, command, shortGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("early"))
-	r.Wait(1)
-	r.Drain()
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("early"))
+	g.Wait(1)
+	g.Drain()
 	testkit.Eventually(t, "end of input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
-	r.Send(0, []byte("late"))
-	r.Wait(2)
-	r.Stop()
-	if r.Refused != 0 {
+	g.Send(0, []byte("late"))
+	g.Wait(2)
+	g.Stop()
+	if g.Refused != 0 {
 		t.Error("refused")
 	}
 }
@@ -161,47 +162,47 @@ func TestExecRestartsInOrder(t *testing.T) {
 	once := filepath.Join(t.TempDir(), "once")
 	log := new(testkit.Log)
 	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	messages := []string{"a", "die-once " + once, "b", "c"}
 	for _, m := range messages {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
-	r.Wait(4)
-	r.Send(0, []byte("d"))
-	r.Wait(5)
-	r.Stop()
+	g.Wait(4)
+	g.Send(0, []byte("d"))
+	g.Wait(5)
+	g.Stop()
 	messages[1] = messages[1][:min(60, len(messages[1]))]
 	want := []string{"start", "a", messages[1], "start", messages[1], "b", "c", "d", "eof"}
 	if got := whats(readLedger(t, ledger)); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if r.Refused != 0 || log.Count("exit status 7") != 1 {
-		t.Errorf("%d refused, or not logged once", r.Refused)
+	if g.Refused != 0 || log.Count("exit status 7") != 1 {
+		t.Errorf("%d refused, or not logged once", g.Refused)
 	}
 }
 
-func TestExecRefusesAtTheThirdDeath(t *testing.T) {
+func TestExecRefusesAtTheThirdCrash(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	for _, m := range []string{"a", "die", "b", "die", "c"} {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
-	r.Wait(5)
+	g.Wait(5)
 	var codes []worker.Code
 	for i := range 5 {
-		codes = append(codes, r.Code(i))
+		codes = append(codes, g.Code(i))
 	}
 	if !slices.Equal(codes, []worker.Code{0, worker.Refused, 0, worker.Refused, 0}) {
 		t.Errorf("codes %d", codes)
 	}
-	r.Stop()
+	g.Stop()
 	if n := countEntries(readLedger(t, ledger), "die"); n != 6 {
-		t.Errorf("%d deaths, want 3 for each", n)
+		t.Errorf("%d crashes, want 3 for each", n)
 	}
 }
 
-// Commands that cannot work: Ready says why, and no message is refused for it.
+// TestExecHopelessCommands: if a command cannot work, Ready returns why, and no message is refused.
 func TestExecHopelessCommands(t *testing.T) {
 	for _, c := range []struct{ name, command, want string }{
 		{"exits", "exit 3", "exit status 3"},
@@ -217,26 +218,27 @@ func TestExecHopelessCommands(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := openExec(t, c.command, shortGrace, sink.Config{})
-			r := handlertest.Start(t, s, 1, 64)
-			// More than the pipe holds, so that a child that does not read is noticed.
-			r.Send(0, bytes.Repeat([]byte("m"), 200<<10))
-			r.Send(0, bytes.Repeat([]byte("m"), 200<<10))
+			g := handlertest.Start(t, s, 1, 64)
+			// More than the pipe's capacity, so that a child that does not read is
+			// detected.
+			g.Send(0, bytes.Repeat([]byte("m"), 200<<10))
+			g.Send(0, bytes.Repeat([]byte("m"), 200<<10))
 			h := s.open[0]
 			var failed []*child // distinct children that were there
-			r.WaitFor("several failures", func() bool {
+			g.WaitFor("several failures", func() bool {
 				h.mu.Lock()
 				defer h.mu.Unlock()
 				if h.child != nil && !slices.Contains(failed, h.child) {
 					failed = append(failed, h.child)
 				}
-				return len(failed) > deathLimit+1
+				return len(failed) > crashLimit+1
 			})
-			r.WaitFor("the reason", func() bool {
+			g.WaitFor("the reason", func() bool {
 				err := s.Ready()
 				return err != nil && strings.Contains(err.Error(), "1 of 1 children are down: child 1: "+c.want)
 			})
-			r.None(0)
-			r.Stop()
+			g.WantResolved(0)
+			g.Stop()
 		})
 	}
 }
@@ -245,38 +247,38 @@ func TestExecAnswerWithoutAMessage(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	log := new(testkit.Log)
 	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("twice"))
-	r.Wait(1)
-	r.WaitFor("the log", func() bool { return log.Count(errUnasked.Error()) == 1 })
-	r.Send(0, []byte("after"))
-	r.Wait(2)
-	r.Stop()
-	if r.Refused != 0 || countEntries(readLedger(t, ledger), "start") != 2 {
-		t.Errorf("%d refused; %q", r.Refused, whats(readLedger(t, ledger)))
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("twice"))
+	g.Wait(1)
+	g.WaitFor("the log", func() bool { return log.Count(errUnasked.Error()) == 1 })
+	g.Send(0, []byte("after"))
+	g.Wait(2)
+	g.Stop()
+	if g.Refused != 0 || countEntries(readLedger(t, ledger), "start") != 2 {
+		t.Errorf("%d refused; %q", g.Refused, whats(readLedger(t, ledger)))
 	}
 }
 
-// A child that neither reads nor listens to TERM is killed in the end, though the
-// write to it is blocked, and its messages are neither done nor refused.
+// TestExecCloseKillsADeafChild: a child that neither reads nor obeys TERM is killed, although the
+// write to it is blocked. Its messages are neither done nor refused.
 func TestExecCloseKillsADeafChild(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, shortGrace, sink.Config{})
-	r := handlertest.Start(t, s, 2, 64)
+	g := handlertest.Start(t, s, 2, 64)
 	for i := range 20 {
-		r.Send(i%2, make([]byte, 50<<10))
+		g.Send(i%2, make([]byte, 50<<10))
 	}
 	testkit.Eventually(t, "two deaf children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
-	r.Stop()
-	r.None(0)
+	g.Stop()
+	g.WantResolved(0)
 	for _, e := range readLedger(t, ledger) {
 		if !gone(e.pid) {
-			t.Errorf("child %d is still there", e.pid)
+			t.Errorf("child %d still runs", e.pid)
 		}
 	}
 }
 
-// gone reports whether a process has ended; reaping an orphan is init's business.
+// gone reports whether a process has ended. It may be a zombie: init reaps orphans.
 func gone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -286,8 +288,8 @@ func gone(pid int) bool {
 	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
-// What a child has started ends with it; what has left its group holds on to its
-// output, and that must not hold up its successor.
+// TestExecChildLeavesProcessesBehind: processes that a child has started end with it. Those that
+// have left its group keep its output open; the next child starts all the same.
 func TestExecChildLeavesProcessesBehind(t *testing.T) {
 	for _, c := range []struct {
 		start string
@@ -295,11 +297,11 @@ func TestExecChildLeavesProcessesBehind(t *testing.T) {
 	}{{"sh", true}, {"setsid sh", false}} {
 		t.Run(c.start, func(t *testing.T) {
 			pids := filepath.Join(t.TempDir(), "pid")
-			// The shell ends once its offspring has noted its own number.
+			// The shell ends once its child has written its process ID.
 			command := c.start + ` -c 'echo $$ >"$0"; exec sleep 30' "` + pids + `.$$" & ` +
 				`until [ -s "` + pids + `.$$" ]; do sleep 0.01; done; exit 4`
 			s := openExec(t, command, shortGrace, sink.Config{})
-			r := handlertest.Start(t, s, 1, 64)
+			g := handlertest.Start(t, s, 1, 64)
 			var first int
 			testkit.Eventually(t, "three generations", func() bool {
 				files, _ := filepath.Glob(pids + ".*")
@@ -312,7 +314,7 @@ func TestExecChildLeavesProcessesBehind(t *testing.T) {
 			if gone(first) != c.ends {
 				t.Errorf("process %d has ended: %v", first, !c.ends)
 			}
-			r.Stop()
+			g.Stop()
 			files, _ := filepath.Glob(pids + ".*")
 			for _, file := range files {
 				data, _ := os.ReadFile(file)
@@ -325,43 +327,43 @@ func TestExecChildLeavesProcessesBehind(t *testing.T) {
 	}
 }
 
-// Children are killed at random moments. Every message is answered once, and no
-// child has ever seen a message before all earlier ones were seen.
+// TestExecSurvivesKills: children are killed at random moments. Every message is answered once, and
+// no child gets a message before all earlier ones were read.
 func TestExecSurvivesKills(t *testing.T) {
 	const workers, kills = 2, 16
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, workers, 1<<14)
+	g := handlertest.Start(t, s, workers, 1<<14)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	sent, answeredAtKill := [workers]int{}, [workers]int{}
-	// kill is told how far the worker has to have come since it was killed last: a
-	// message that has seen three deaths would be refused.
+	// progress is how many messages must have been answered since the worker's child was last
+	// killed, because a message is refused at the third crash.
 	kill := func(w, progress int) bool {
 		h := s.open[w]
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if int(h.line.first) < answeredAtKill[w]+progress || h.child == nil {
+		if int(h.queue.first) < answeredAtKill[w]+progress || h.child == nil {
 			return false
 		}
 		h.child.kill()
-		answeredAtKill[w] = int(h.line.first)
+		answeredAtKill[w] = int(h.queue.first)
 		return true
 	}
 	for range kills {
 		w := rnd.IntN(workers)
 		for range 100 + rnd.IntN(200) {
 			for to := range workers {
-				r.Send(to, fmt.Appendf(nil, "%d %d", to, sent[to]))
+				g.Send(to, fmt.Appendf(nil, "%d %d", to, sent[to]))
 				sent[to]++
 			}
 		}
 		progress := 1 + rnd.IntN(sent[w]-answeredAtKill[w])
-		r.WaitFor("a child to kill", func() bool { return kill(w, progress) })
+		g.WaitFor("a child to kill", func() bool { return kill(w, progress) })
 	}
-	r.Wait(sent[0] + sent[1])
-	r.Stop()
-	if r.Refused != 0 {
-		t.Errorf("%d refused", r.Refused)
+	g.Wait(sent[0] + sent[1])
+	g.Stop()
+	if g.Refused != 0 {
+		t.Errorf("%d refused", g.Refused)
 	}
 	seen := [workers]int{}
 	for _, e := range readLedger(t, ledger) {
@@ -370,16 +372,17 @@ func TestExecSurvivesKills(t *testing.T) {
 			continue
 		}
 		if i > seen[w] {
-			t.Fatalf("worker %d: message %d seen before %d", w, i, seen[w])
+			t.Fatalf("worker %d: message %d read before %d", w, i, seen[w])
 		}
 		seen[w] = max(seen[w], i+1)
 	}
 	if seen != sent {
-		t.Errorf("seen %d of %d messages", seen, sent)
+		t.Errorf("read %d of %d messages", seen, sent)
 	}
 }
 
-// Without descriptors no child can be started; the sink says so and tries again.
+// TestExecStartFails: without file descriptors no child can start; Ready returns that, and the sink
+// tries again.
 func TestExecStartFails(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t)
@@ -399,30 +402,30 @@ func TestExecStartFails(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("x"))
-	r.WaitFor("the reason", func() bool {
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("x"))
+	g.WaitFor("the reason", func() bool {
 		err := s.Ready()
 		return err != nil && strings.Contains(err.Error(), "start: ") && strings.Contains(err.Error(), "too many open files")
 	})
-	r.None(0)
+	g.WantResolved(0)
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &full); err != nil {
 		t.Fatal(err)
 	}
-	r.Wait(1)
-	if r.Code(0) != 0 || s.Ready() != nil {
-		t.Errorf("code %d, %v", r.Code(0), s.Ready())
+	g.Wait(1)
+	if g.Code(0) != 0 || s.Ready() != nil {
+		t.Errorf("code %d, %v", g.Code(0), s.Ready())
 	}
-	r.Stop()
+	g.Stop()
 }
 
-// unused is the completer of a handler that is never given a message.
+// unused is the completer of a handler without messages.
 type unused struct{ worker.Completer }
 
 func (unused) Context() context.Context { return context.Background() }
 func (unused) SetHooks(worker.Hooks)    {}
 
-// A handler that is never given a message ends.
+// TestExecCloseWithoutStart: a handler without messages can be closed.
 func TestExecCloseWithoutStart(t *testing.T) {
 	command, _ := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})

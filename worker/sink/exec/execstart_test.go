@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
@@ -32,7 +31,7 @@ func TestExecStart(t *testing.T) {
 	}
 }
 
-// One of several that fails is enough.
+// TestExecStartOfTheLastFails: Start fails if any child does.
 func TestExecStartOfTheLastFails(t *testing.T) {
 	first := filepath.Join(t.TempDir(), "first")
 	s := openExec(t, "mkdir '"+first+"' 2>/dev/null && exec sleep 60; exit 4", defaultGrace, sink.Config{})
@@ -42,20 +41,20 @@ func TestExecStartOfTheLastFails(t *testing.T) {
 	}
 }
 
-// The children that Start starts are those that get the messages; further handlers
-// start their own.
-func TestExecStartedChildrenAreAdopted(t *testing.T) {
+// TestExecStartedChildrenAreUsed: handlers use the children that Start has started; further
+// handlers start their own.
+func TestExecStartedChildrenAreUsed(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
 	if err := s.Start(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, s, 3, 64)
+	g := handlertest.Start(t, s, 3, 64)
 	for w := range 3 {
-		r.Send(w, []byte("m"))
+		g.Send(w, []byte("m"))
 	}
-	r.Wait(3)
-	r.Stop()
+	g.Wait(3)
+	g.Stop()
 	pids := map[int]int{}
 	for _, e := range readLedger(t, ledger) {
 		pids[e.pid]++
@@ -65,7 +64,8 @@ func TestExecStartedChildrenAreAdopted(t *testing.T) {
 	}
 }
 
-// A child that nobody adopts ends with the sink, whatever it ignores.
+// TestExecStartedChildrenEndWithTheSink: a child without a handler ends with the sink, whatever
+// signal it ignores.
 func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, time.Hour, sink.Config{})
@@ -77,49 +77,49 @@ func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
 	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
 }
 
-// A pool that is stopped with messages unanswered does not wait for children.
+// TestExecStopsAtOnce: a stop with unanswered messages does not wait for children.
 func TestExecStopsAtOnce(t *testing.T) {
 	command, ledger := childCommand(t, "deaf")
 	s := openExec(t, command, time.Hour, sink.Config{})
-	r := handlertest.Start(t, s, 2, 64)
-	r.Send(0, []byte("m"))
-	r.Send(1, []byte("m"))
+	g := handlertest.Start(t, s, 2, 64)
+	g.Send(0, []byte("m"))
+	g.Send(1, []byte("m"))
 	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
-	r.Drain()
+	g.Drain()
 	start := time.Now()
-	r.Stop()
+	g.Stop()
 	if d := time.Since(start); d > testkit.Patience/2 {
 		t.Errorf("took %v", d)
 	}
-	r.None(0)
+	g.WantResolved(0)
 }
 
-// After a drain a child has the grace period to end, until there is a hurry.
+// TestExecHurry: after a drain, a child has the grace period to end, until Hurry is closed.
 func TestExecHurry(t *testing.T) {
 	command, ledger := childCommand(t, "linger")
 	hurry := make(chan struct{})
 	s := openExec(t, "trap '' TERM; "+command, time.Hour, sink.Config{Hurry: hurry})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("m"))
-	r.Wait(1)
-	r.Drain()
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("m"))
+	g.Wait(1)
+	g.Drain()
 	testkit.Eventually(t, "the end of the input", func() bool { return countEntries(readLedger(t, ledger), "eof") == 1 })
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		r.Stop()
+		g.Stop()
 	}()
 	select {
 	case <-stopped:
-		t.Error("the child was not given its grace period")
+		t.Error("the child had no grace period")
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(hurry)
 	select {
 	case <-stopped:
 	case <-time.After(testkit.Patience):
-		t.Error("the hurry had no effect")
-		<-stopped // the child's own end
+		t.Error("Hurry had no effect")
+		<-stopped // the child ends by itself
 	}
 }
 
@@ -128,14 +128,14 @@ func TestExecEnvironment(t *testing.T) {
 	t.Setenv("SINK_TEST_OTHER", "kept")
 	got := filepath.Join(t.TempDir(), "env")
 	s := openExec(t, "env >'"+got+"'; exec sleep 60", shortGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	var env []byte
 	testkit.Eventually(t, "the environment", func() bool {
 		env, _ = os.ReadFile(got)
 		return bytes.Contains(env, []byte("SINK_TEST_OTHER=kept\n"))
 	})
-	r.Stop()
+	g.Stop()
 	if bytes.Contains(env, []byte("FEEDGATE_")) {
-		t.Error("a child sees our settings")
+		t.Error("a child has feedgate's settings")
 	}
 }

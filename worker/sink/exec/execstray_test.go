@@ -9,54 +9,53 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
 
-// A byte that is written while no message waits for its answer ends the child and completes
-// nothing.
+// TestExecStrayByte: a byte that a child writes while no message is unanswered ends the child, and
+// resolves nothing.
 func TestExecStrayByte(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	stray := filepath.Join(t.TempDir(), "stray")
 	log := new(testkit.Log)
 	s := openExec(t, command, defaultGrace, sink.Config{Log: log.Tee(t)})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("stray "+stray))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("stray "+stray))
+	g.Wait(1)
 	if err := os.WriteFile(stray, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.WaitFor("the log", func() bool { return log.Count(errUnasked.Error()) == 1 })
-	r.Send(0, []byte("code 2"))
-	r.Wait(2)
-	if r.Code(1) != worker.BadRequest {
-		t.Errorf("code %d", r.Code(1))
+	g.WaitFor("the log", func() bool { return log.Count(errUnasked.Error()) == 1 })
+	g.Send(0, []byte("code 2"))
+	g.Wait(2)
+	if g.Code(1) != worker.BadRequest {
+		t.Errorf("code %d", g.Code(1))
 	}
-	r.Stop()
+	g.Stop()
 	if n := countEntries(readLedger(t, ledger), "start"); n != 2 {
 		t.Errorf("%d children, want 2", n)
 	}
 }
 
-// A byte too many in front of an answer makes another code of it, with the last byte left.
+// TestExecByteTooMany: a byte too many before an answer shifts its code, and is a fault.
 func TestExecByteTooMany(t *testing.T) {
 	command, ledger := childCommand(t, "plain")
 	s := openExec(t, command, defaultGrace, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("a"))
-	r.Wait(1)
-	r.Send(0, []byte("shifted"))
-	r.Wait(2)
-	r.Send(0, []byte("b"))
-	r.Wait(3)
-	if r.Code(1) != worker.Refused || r.Code(2) != worker.OK {
-		t.Errorf("codes %d and %d", r.Code(1), r.Code(2))
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("a"))
+	g.Wait(1)
+	g.Send(0, []byte("shifted"))
+	g.Wait(2)
+	g.Send(0, []byte("b"))
+	g.Wait(3)
+	if g.Code(1) != worker.Refused || g.Code(2) != worker.OK {
+		t.Errorf("codes %d and %d", g.Code(1), g.Code(2))
 	}
-	r.Stop()
-	if n := countEntries(readLedger(t, ledger), "shifted"); n != deathLimit {
-		t.Errorf("delivered %d times, want %d", n, deathLimit)
+	g.Stop()
+	if n := countEntries(readLedger(t, ledger), "shifted"); n != crashLimit {
+		t.Errorf("delivered %d times, want %d", n, crashLimit)
 	}
 }
 
@@ -71,8 +70,8 @@ func (m announced) Unlock() {
 	m.Mutex.Unlock()
 }
 
-// What a child has written before it has a message, though nobody has read it yet, keeps the
-// message from the child.
+// TestExecByteBeforeAMessage: a child that has written a byte before its first message gets no
+// message, also if the byte was not read yet.
 func TestExecByteBeforeAMessage(t *testing.T) {
 	for text, handed := range map[string]bool{"": true, "\n": false, "\x00\x00": false} {
 		r, w, err := os.Pipe()
@@ -87,7 +86,7 @@ func TestExecByteBeforeAMessage(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := &child{out: out}
-		h := &executor{ctx: context.Background(), child: c, line: queue{items: []queued{{data: []byte("m")}}}}
+		h := &executor{ctx: context.Background(), child: c, queue: queue{items: []queued{{data: []byte("m")}}}}
 		waiting := make(chan struct{})
 		h.changed = sync.NewCond(announced{&h.mu, waiting})
 		next := make(chan []byte, 1)
@@ -112,7 +111,7 @@ func TestExecByteBeforeAMessage(t *testing.T) {
 	}
 }
 
-// The fault names the likely cause.
+// TestExecFaultHints: faults name the likely cause.
 func TestExecFaultHints(t *testing.T) {
 	for _, err := range []error{errUnasked, errEarly, errCode(26479)} {
 		if !strings.Contains(err.Error(), "does it print text to its standard output?") {

@@ -11,65 +11,63 @@ import (
 	"feedgate/worker"
 )
 
-// deathLimit is the number of children that must die with the same message first in line,
-// which each of them had read, before the message is taken for the cause and refused.
-const deathLimit = 3
+// crashLimit is how many children must crash on a message before it is refused. A child crashes on
+// a message if it has read it, and no message before it is unanswered.
+const crashLimit = 3
 
-// steadyTime is how long a child must run for the backoff to start again from its
-// minimum.
+// steadyTime is how long a child must run for the backoff to be reset.
 const steadyTime = time.Second
 
-// executor is one worker's handler: it keeps the queue of unanswered messages, and its
-// goroutines keep a child running that answers them.
+// executor is one worker's handler. It has the queue of unanswered messages; its goroutines keep a
+// child running that answers them.
 //
-//	newExecutor starts the keeper and the watcher;
-//	the keeper adopts or starts a child and its feeder, reads the child's answers, and
-//	starts another child when it has ended;
-//	Drain makes the feeder close the child's input after the last message;
-//	Close, or the end of the pool, ends the child and with it all goroutines. A child
-//	that has answered everything gets the grace period to end by itself; one that has
-//	not, and any once sink.Config.Hurry is closed, is ended at once.
+//	newExecutor starts supervise and watch.
+//	supervise starts a child, unless Start has, and feed; it reads the child's answers, and starts
+//	another child after its end.
+//	feed writes messages to the child. In a drain, it closes the child's input after the last one.
+//	watch waits for Close or the end of the workers. Then a child that has answered everything
+//	has the grace period to end; any other child, or any once sink.Config.Hurry is closed, is
+//	ended at once.
 //
-// The line takes whatever the worker hands over and so is bounded by the
-// in-flight limit alone. Were Handle to wait for the child, answers would not be
-// acknowledged meanwhile, and a child that answers only at the end of its input
-// would never see it.
+// Handle queues whatever it gets, so only the in-flight limit applies to the queue. If Handle
+// waited for the child instead, answers could not be acknowledged meanwhile, and a child that
+// answers only at the end of its input would never get there.
 type executor struct {
-	sink   *execSink
-	number int
-	c      worker.Completer // the keeper's
-	ctx    context.Context  // ends when the handler or the pool does
-	cancel context.CancelFunc
-	hurry  chan struct{} // closed by the watcher when children must end at once
-	kept   chan struct{} // closed when the keeper has ended
-	done   chan struct{} // closed when all goroutines have ended
+	sink       *execSink
+	number     int
+	c          worker.Completer // used by supervise
+	ctx        context.Context  // ends with Close or with the workers
+	cancel     context.CancelFunc
+	hurry      chan struct{} // closed by watch when children must end at once
+	supervised chan struct{} // closed when supervise has returned
+	done       chan struct{} // closed when all goroutines have ended
 
 	mu       sync.Mutex
-	changed  *sync.Cond // of the keeper and the feeder, for the fields below
-	line     queue
+	changed  *sync.Cond // wakes supervise and feed when a field below has changed
+	queue    queue
 	child    *child // nil: none runs
-	eof      bool   // the child's input is closed behind the last message, or about to be
+	eof      bool   // in a drain: the child's input has been closed, or is about to be
 	draining bool
-	down     error // why the last child failed; nil again once one has answered
+	down     error // why the last child failed; nil once a later one has answered
 }
 
-// newExecutor makes a handler. first is its first child, or nil.
+// newExecutor makes a handler. first is its first child; nil: it starts one.
 func newExecutor(s *execSink, number int, c worker.Completer, first *child) *executor {
 	h := &executor{
 		sink: s, number: number, c: c,
-		hurry: make(chan struct{}), kept: make(chan struct{}), done: make(chan struct{}),
+		hurry: make(chan struct{}), supervised: make(chan struct{}), done: make(chan struct{}),
 	}
 	h.changed = sync.NewCond(&h.mu)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	c.SetHooks(worker.Hooks{Starved: h.starved})
 	go func() {
-		defer close(h.kept)
-		h.keep(first)
+		defer close(h.supervised)
+		h.supervise(first)
 	}()
 	go func() {
 		defer close(h.done)
 		h.watch()
-		<-h.kept
+		<-h.supervised
 	}()
 	return h
 }
@@ -77,7 +75,7 @@ func newExecutor(s *execSink, number int, c worker.Completer, first *child) *exe
 func (h *executor) Handle(b worker.Batch) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.line.push(b)
+	h.queue.push(b)
 	h.changed.Broadcast()
 }
 
@@ -88,19 +86,18 @@ func (h *executor) Drain() {
 	h.changed.Broadcast()
 }
 
-// starved is that of [worker.Hooks]: it reports whether the child has read every message and
-// not answered all. It may be working on the last one, or may need more before it
-// answers, because it buffers its answers or reads ahead. The cost is a lock and at most one
-// system call. Any goroutine may call it.
+// starved is the hook Starved: it reports whether the child has read every message and not answered
+// all. The child may be working on the last one, or may need more before it answers, because it
+// buffers answers or reads ahead. It takes a lock and makes at most one system call.
 func (h *executor) starved() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.child != nil && !h.eof && h.line.sent > 0 && h.line.unsent() == 0 &&
-		h.child.in.read() == h.line.framed
+	return h.child != nil && !h.eof && h.queue.sent > 0 && h.queue.unsent() == 0 &&
+		h.child.in.read() == h.queue.framed
 }
 
-// Close takes at most twice the grace period; if messages are unanswered or sink.Config.Hurry is
-// closed, killDelay and the time that the kernel takes to end a process.
+// Close takes at most twice the grace period. If messages are unanswered, or sink.Config.Hurry is
+// closed, it takes at most killDelay, and the time in which the kernel ends a process.
 func (h *executor) Close() error {
 	h.cancel()
 	<-h.done
@@ -108,9 +105,9 @@ func (h *executor) Close() error {
 	return nil
 }
 
-// isDown is why no child works: none runs, or one that was started after a failure has
+// whyDown returns why no child works: none runs, or the one that was started after a failure has
 // neither run for startTime nor answered. Nil: one works.
-func (h *executor) isDown() error {
+func (h *executor) whyDown() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.child != nil && time.Since(h.child.born) >= startTime {
@@ -119,8 +116,8 @@ func (h *executor) isDown() error {
 	return h.down
 }
 
-// watch ends the child when the handler or its pool ends. Handlers are closed one after
-// another, but a pool stops all of its children at once.
+// watch ends the child when the handler is closed or the workers end. Handlers are closed one after
+// the other, but the end of the workers ends all children at once.
 func (h *executor) watch() {
 	select {
 	case <-h.c.Context().Done():
@@ -128,7 +125,7 @@ func (h *executor) watch() {
 	case <-h.ctx.Done():
 	}
 	h.mu.Lock()
-	idle := h.line.len() == 0
+	idle := h.queue.len() == 0
 	c := h.child
 	h.changed.Broadcast()
 	h.mu.Unlock()
@@ -137,7 +134,7 @@ func (h *executor) watch() {
 	}
 	if idle {
 		select {
-		case <-h.kept:
+		case <-h.supervised:
 			return
 		case <-h.sink.cfg.Hurry:
 		}
@@ -145,8 +142,8 @@ func (h *executor) watch() {
 	close(h.hurry)
 }
 
-// keep is the keeper.
-func (h *executor) keep(c *child) {
+// supervise runs one child after the other.
+func (h *executor) supervise(c *child) {
 	wait := h.sink.cfg.NewBackoff()
 	for h.wanted(c) {
 		lasted, err := h.runChild(c)
@@ -166,32 +163,31 @@ func (h *executor) keep(c *child) {
 	}
 }
 
-// wanted waits until a child is needed: always, except in the drain, when only a message
-// needs one. False: the handler has ended. An adopted child runs in any case.
-func (h *executor) wanted(adopted *child) bool {
+// wanted waits until a child is needed: in a drain, until there is a message; otherwise, and for a
+// first child, not at all. It returns false if the handler has ended.
+func (h *executor) wanted(first *child) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if adopted != nil {
+	if first != nil {
 		return true
 	}
-	for h.ctx.Err() == nil && h.draining && h.line.len() == 0 {
+	for h.ctx.Err() == nil && h.draining && h.queue.len() == 0 {
 		h.changed.Wait()
 	}
 	return h.ctx.Err() == nil
 }
 
-// fail records and logs why there is no child.
+// fail records and logs why the last child failed.
 func (h *executor) fail(err error, next time.Duration) {
 	h.mu.Lock()
 	h.down = err
-	unanswered := h.line.len()
+	unanswered := h.queue.len()
 	h.mu.Unlock()
 	h.sink.failures.Add("child", h.number, "error", err, "unanswered", unanswered, "retry_in", next)
 }
 
-// runChild runs one child until it is reaped: c, or a new one if c is nil. A nil error is an
-// expected end: everything is answered and the drain has closed its input, or the handler
-// was closed.
+// runChild runs a child until it is reaped: c, or a new one if c is nil. It returns a nil error if
+// the end was expected: in a drain, after everything was answered, or after Close.
 func (h *executor) runChild(c *child) (lasted time.Duration, err error) {
 	if c == nil {
 		if c, err = h.sink.startChild(); err != nil {
@@ -208,7 +204,7 @@ func (h *executor) runChild(c *child) (lasted time.Duration, err error) {
 	if err = h.read(c); err != nil {
 		c.kill()
 	}
-	// A child that has closed its output cannot answer any more.
+	// If the child has closed its output, it cannot answer any more.
 	c.end(h.hurry)
 	h.leave()
 	<-fed
@@ -216,17 +212,18 @@ func (h *executor) runChild(c *child) (lasted time.Duration, err error) {
 	return c.died.Sub(c.born), h.ended(c, err)
 }
 
-// begin makes c the present child.
+// begin makes c the current child.
 func (h *executor) begin(c *child) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.child, h.eof = c, false
-	h.line.restart()
+	h.queue.restart()
 	if h.ctx.Err() != nil {
-		c.release() // the watcher has not seen it
+		c.release() // watch may not have seen it
 	}
 }
 
+// leave ends the time of the current child.
 func (h *executor) leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -234,24 +231,24 @@ func (h *executor) leave() {
 	h.changed.Broadcast()
 }
 
-// ended returns why c has failed: fault, if there is one, or how it exited; nil if it has
-// not. If c had read the first message in line, that message may be the cause.
+// ended returns why c has failed: fault, if there is one, or its exit status; nil if it has not
+// failed. If c had read the first message of the queue, it has crashed on that.
 func (h *executor) ended(c *child, fault error) error {
 	h.mu.Lock()
-	unanswered := h.line.sent
-	received := h.line.within(1, c.in.read()) > 0
-	h.line.restart()
+	unanswered := h.queue.sent
+	received := h.queue.within(1, c.in.read()) > 0
+	h.queue.restart()
 	err := cmp.Or(fault, h.status(c))
-	asked := h.ctx.Err() != nil || err == nil && h.eof && unanswered == 0
+	expected := h.ctx.Err() != nil || err == nil && h.eof && unanswered == 0
 	refused := queued{}
-	refuse := !asked && received && h.sink.works.Load() && h.countDeath(&refused)
+	refuse := !expected && received && h.sink.works.Load() && h.countCrash(&refused)
 	h.mu.Unlock()
-	if asked {
+	if expected {
 		return nil
 	}
 	if refuse {
 		h.c.Flush()
-		h.sink.refusals.Add("child", h.number, "deaths", deathLimit,
+		h.sink.refusals.Add("child", h.number, "crashes", crashLimit,
 			"seq", refused.seq, "bytes", len(refused.data))
 	}
 	return cmp.Or(err, errExitZero)
@@ -259,7 +256,7 @@ func (h *executor) ended(c *child, fault error) error {
 
 var errExitZero = errors.New("exit status 0")
 
-// status is how c has ended; nil if it exited with 0 by itself. The lock is held.
+// status returns how c has ended; nil if it exited with 0 by itself. The lock is held.
 func (h *executor) status(c *child) error {
 	switch status := cmp.Or(c.status, errExitZero); {
 	case c.forced && h.eof:
@@ -270,15 +267,15 @@ func (h *executor) status(c *child) error {
 	return c.status
 }
 
-// countDeath counts a death against the first message in line; true if the message is
-// refused for it. The lock is held.
-func (h *executor) countDeath(first *queued) bool {
-	h.line.deaths++
-	if h.line.deaths < deathLimit {
+// countCrash counts a crash on the first message of the queue. It returns true if that refuses the
+// message. The lock is held.
+func (h *executor) countCrash(first *queued) bool {
+	h.queue.crashes++
+	if h.queue.crashes < crashLimit {
 		return false
 	}
-	*first = h.line.at(0)
-	h.c.Done(h.line.first, 1, worker.Refused)
-	h.line.drop(1)
+	*first = h.queue.at(0)
+	h.c.Resolve(h.queue.first, 1, worker.Refused)
+	h.queue.drop(1)
 	return true
 }

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// input is our end of a child's standard input. It counts the bytes that the pipe has
-// accepted and those that the child has read: only a message that was read can have been
-// answered, or have killed the child. One goroutine writes; any may call the other methods.
+// input is this process's end of a child's standard input. It counts the bytes that the pipe has
+// accepted, and those that the child has read: only a message that it has read can be answered, or
+// be the cause of a crash. One goroutine writes; any goroutine may call the other methods.
 //
 // Invariant: consumed <= written.
 type input struct {
@@ -53,8 +53,8 @@ func (p *input) write(b []byte) error {
 	return cmp.Or(err, fault)
 }
 
-// writeSome writes what the pipe accepts. Because it holds the lock, a goroutine that has
-// read the child's answer also sees the count of the bytes that it answers.
+// writeSome writes as many bytes as the pipe accepts. It holds the lock, so that a goroutine that
+// has read an answer also sees the count with the bytes of its message.
 func (p *input) writeSome(fd int, b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,14 +67,14 @@ func (p *input) writeSome(fd int, b []byte) (int, error) {
 	return n, err
 }
 
-// accepted is the number of bytes that the pipe has accepted.
+// accepted returns the number of bytes that the pipe has accepted.
 func (p *input) accepted() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.written
 }
 
-// read is the number of bytes that the child has read; those before close, once it is
+// read returns the number of bytes that the child has read; after close, the number when it was
 // closed.
 func (p *input) read() uint64 {
 	p.mu.Lock()
@@ -89,8 +89,7 @@ func (p *input) readLocked() uint64 {
 	return p.written - min(p.written, uint64(unread(p.conn)))
 }
 
-// close closes the pipe, which ends a write that is blocked. Only the first call
-// has an effect.
+// close closes the pipe, which ends a blocked write. Only the first call has an effect.
 func (p *input) close() {
 	p.mu.Lock()
 	if p.closed {
@@ -103,10 +102,10 @@ func (p *input) close() {
 	p.file.Close()
 }
 
-// unread is how many bytes are in a pipe; pipe may be either end.
+// unread returns how many bytes are in a pipe; pipe is either end of it.
 func unread(pipe syscall.RawConn) int {
 	n := 0
-	// An error means that the pipe is closed on our side. TIOCINQ is FIONREAD.
+	// An error means that this end is closed. TIOCINQ is FIONREAD.
 	_ = pipe.Control(func(fd uintptr) {
 		n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ)
 	})

@@ -11,7 +11,7 @@ import (
 	"feedgate/worker/sink/sinktest"
 )
 
-// childEnv makes the test binary a child of exec:, in the mode that it names.
+// childEnv is the mode of a test binary that is a child of exec:.
 const childEnv = "FEEDGATE_SINK_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// openExec opens a sink, and closes it at the end of the test, after its pools.
+// openExec opens a sink, and closes it at the end of the test.
 func openExec(t testing.TB, command string, grace time.Duration, cfg sink.Config) *execSink {
 	t.Helper()
 	sinktest.VerifyNoLeaks(t)

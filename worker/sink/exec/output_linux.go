@@ -10,16 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// output is our end of a child's standard output. It counts the bytes that the child has
-// written, read by us or not: before a message is handed over, that count shows whether the
-// child has written what no message asked for. One goroutine reads; any may call the other
-// methods.
+// output is this process's end of a child's standard output. It counts the bytes that the child has
+// written, read or not: before the child gets another message, the count shows whether it has
+// written more than answers. One goroutine reads; any goroutine may call the other methods.
 type output struct {
 	*os.File
 	conn syscall.RawConn
 
 	mu   sync.Mutex // held during a read, which does not block
-	seen uint64     // bytes that were read
+	seen uint64     // bytes read
 }
 
 func newOutput(file *os.File) (*output, error) {
@@ -30,7 +29,7 @@ func newOutput(file *os.File) (*output, error) {
 	return &output{File: file, conn: conn}, nil
 }
 
-// Read is that of [io.Reader]. It blocks until the read deadline.
+// Read implements [io.Reader]. It blocks until the read deadline.
 func (p *output) Read(b []byte) (n int, err error) {
 	var fault error
 	err = p.conn.Read(func(fd uintptr) (done bool) {
@@ -51,7 +50,7 @@ func (p *output) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
-// readSome holds the lock so that no byte is out of the pipe and not counted.
+// readSome holds the lock, so that every byte is either in the pipe or counted.
 func (p *output) readSome(fd int, b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,7 +60,7 @@ func (p *output) readSome(fd int, b []byte) (int, error) {
 	return n, err
 }
 
-// written is the number of bytes that the child has written so far.
+// written returns the number of bytes that the child has written so far.
 func (p *output) written() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

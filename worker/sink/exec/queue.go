@@ -6,31 +6,30 @@ import (
 	"feedgate/worker"
 )
 
-// queue is one worker's messages that have no answer yet, oldest first. Their
-// tickets are consecutive: the handler puts off every message, in order, and they
-// leave in order.
+// queue holds one worker's unanswered messages, oldest first. Their IDs are consecutive, because
+// the handler defers every message, and answers have the order of messages.
 //
-// The present child gets a stream of bytes: the frames of the messages in turn.
+// The current child gets a stream of bytes: the frames of the messages, one after the other.
 //
 // Invariant: sent <= len(); offset <= framed.
 type queue struct {
-	items  []queued
-	head   int       // index of the first in line
-	first  worker.ID // ticket of the first in line
-	sent   int       // how many from the first in line on were framed for the present child
-	offset uint64    // where the frame of the first in line begins in its stream
-	framed uint64    // length of its stream so far
-	deaths int       // how many children have died on the first in line
+	items   []queued
+	head    int       // index in items of the first message
+	first   worker.ID // of the first message
+	sent    int       // messages, from the first on, that were framed for the current child
+	offset  uint64    // of the first message's frame in the child's stream
+	framed  uint64    // length of the child's stream so far
+	crashes int       // children that have crashed on the first message
 
-	answered uint64 // how many messages the present child has answered
+	answered uint64 // messages that the current child has answered
 }
 
 type queued struct {
-	data []byte // the gateway's, valid until the message is completed
+	data []byte // the gateway's; valid until the message is resolved
 	seq  uint64 // for the log
 }
 
-// headerSize is the size of a frame's header, the u32be length of what follows.
+// headerSize is the size of a frame's header, the u32be length of the message.
 const headerSize = 4
 
 func (m queued) frameSize() uint64 { return headerSize + uint64(len(m.data)) }
@@ -38,7 +37,7 @@ func (m queued) frameSize() uint64 { return headerSize + uint64(len(m.data)) }
 func (q *queue) len() int    { return len(q.items) - q.head }
 func (q *queue) unsent() int { return q.len() - q.sent }
 
-// at is the i-th in line, from 0.
+// at returns the i-th message, from 0.
 func (q *queue) at(i int) queued { return q.items[q.head+i] }
 
 // push appends the batch's messages and defers them.
@@ -49,11 +48,11 @@ func (q *queue) push(b worker.Batch) {
 		q.items = append(q.items, queued{m.Data, m.Seq})
 	}
 	if first := b.Defer(n); q.first+worker.ID(q.len()-n) != first {
-		panic("sink: tickets are not consecutive")
+		panic("exec: the IDs of deferred messages are not consecutive")
 	}
 }
 
-// drop removes the first n, which are completed.
+// drop removes the first n messages, which are resolved.
 func (q *queue) drop(n int) {
 	for i := range min(n, q.sent) {
 		q.offset += q.at(i).frameSize()
@@ -63,9 +62,9 @@ func (q *queue) drop(n int) {
 	q.first += worker.ID(n)
 	q.answered += uint64(min(n, q.sent))
 	q.sent -= min(n, q.sent)
-	q.deaths = 0
-	// The rest is moved down once at least as many were dropped: at most one move per
-	// message.
+	q.crashes = 0
+	// The others move to the front once at least as many were dropped, so that each message
+	// moves once at most.
 	if q.head >= q.len() {
 		left := copy(q.items, q.items[q.head:])
 		clear(q.items[q.head:])
@@ -73,8 +72,8 @@ func (q *queue) drop(n int) {
 	}
 }
 
-// frame appends unsent messages to dst as the child gets them, u32be length and
-// bytes, until there are limit bytes, and counts them as sent.
+// frame appends the frames of unsent messages to dst until it has limit bytes, and counts them as
+// sent.
 func (q *queue) frame(dst []byte, limit int) []byte {
 	for q.unsent() > 0 && len(dst) < limit {
 		m := q.at(q.sent)
@@ -86,8 +85,8 @@ func (q *queue) frame(dst []byte, limit int) []byte {
 	return dst
 }
 
-// within is how many of the first n in line lie wholly within the first size bytes
-// of the child's stream.
+// within returns how many of the first n messages are entirely within the first size bytes of the
+// child's stream.
 func (q *queue) within(n int, size uint64) int {
 	end := q.offset
 	for i := range min(n, q.sent) {
@@ -98,9 +97,9 @@ func (q *queue) within(n int, size uint64) int {
 	return min(n, q.sent)
 }
 
-// restart begins the stream of another child: everything is unsent again.
+// restart begins the stream of another child: no message is sent.
 func (q *queue) restart() { q.sent, q.offset, q.framed, q.answered = 0, 0, 0, 0 }
 
-// owed is how many bytes of answers the messages framed for the present child allow it to
-// write, those that it has written included.
-func (q *queue) owed() uint64 { return answerSize * (q.answered + uint64(q.sent)) }
+// answersDue returns how many bytes the current child may have written: the answers to all messages
+// that were framed for it.
+func (q *queue) answersDue() uint64 { return answerSize * (q.answered + uint64(q.sent)) }

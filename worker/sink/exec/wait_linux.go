@@ -2,7 +2,7 @@ package exec
 
 import "golang.org/x/sys/unix"
 
-// waitEnd waits until the child pid has ended, and leaves it to be reaped.
+// waitEnd waits until the child pid has ended, without reaping it.
 func waitEnd(pid int) error {
 	for {
 		var info unix.Siginfo

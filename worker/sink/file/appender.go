@@ -6,58 +6,56 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// group is what one commit makes durable: whole records, and whose messages they
-// are.
+// group is what one commit makes durable: whole records, and the messages that they are made of.
 //
-// Its memory is outside of Go's heap, which would take up twice as much, and more while it grows.
-// It is a quarter longer than limit, so that a record that ends behind it seldom has to be moved;
-// only what is written to costs memory.
+// Its memory is outside of Go's heap, which would take twice as much, and more while it grows. It
+// is a quarter longer than the limit, so that the last record rarely has to be moved; pages that
+// are not written to cost nothing.
 type group struct {
-	home     []byte // nil: there was no message yet, or no memory
-	data     []byte // of home; on the heap if it did not fit
-	runs     []run  // one a handler at most
+	memory   []byte // nil: there was no message yet, or no memory
+	data     []byte // records, in memory; on the heap if they do not fit
+	runs     []run  // at most one per handler
 	messages int
 }
 
-// alloc gets the memory. If the kernel gives none, the heap is tried.
+// alloc allocates the memory. If the kernel has none, append will use the heap.
 func (g *group) alloc(limit int) {
-	if home, err := offheap.Default.Alloc(offheap.RoundUp(offheap.Default, limit+limit/4+1)); err == nil {
-		g.home, g.data = home, home[:0]
+	if memory, err := offheap.Default.Alloc(offheap.RoundUp(offheap.Default, limit+limit/4+1)); err == nil {
+		g.memory, g.data = memory, memory[:0]
 	}
 }
 
-// free gives the memory back.
+// free frees the memory.
 func (g *group) free() {
-	if home := g.home; home != nil {
+	if memory := g.memory; memory != nil {
 		*g = group{}
-		offheap.Default.Free(home)
+		offheap.Default.Free(memory)
 	}
 }
 
-// run is messages of one handler with consecutive tickets. A handler puts its
-// messages off in order and into one group after another, so those in one group
-// are one run.
+// run is messages of one handler with consecutive IDs. A handler defers its messages in order, and
+// copies them to one group after the other, so those in a group are one run.
 type run struct {
 	h     *appender
 	first worker.ID
 	n     int
 }
 
-// reset empties a group, and gives back what one long record has taken beyond limit.
+// reset empties a group, and frees the memory beyond limit that a long record has used.
 func (g *group) reset(limit int) {
 	clear(g.runs)
-	used := min(len(g.data), len(g.home)) // at most, where the data had to move
-	offheap.Default.Recycle(g.home[:used])
+	used := min(len(g.data), len(g.memory)) // at most: the data may have moved to the heap
+	offheap.Default.Recycle(g.memory[:used])
 	if used > limit {
-		offheap.Default.Discard(g.home[offheap.RoundUp(offheap.Default, limit):])
+		offheap.Default.Discard(g.memory[offheap.RoundUp(offheap.Default, limit):])
 	}
-	g.data, g.runs, g.messages = g.home[:0], g.runs[:0], 0
+	g.data, g.runs, g.messages = g.memory[:0], g.runs[:0], 0
 }
 
-// add appends the record of a message; false when there is no room for it. A group
-// takes up to limit bytes, or one longer record.
+// add appends the record of a message. It returns false if that does not fit: a group has up to
+// limit bytes, or one longer record.
 func (g *group) add(f frame.Framing, m worker.Message, limit int) bool {
-	if g.home == nil && len(g.data) == 0 {
+	if g.memory == nil && len(g.data) == 0 {
 		g.alloc(limit)
 	}
 	before := len(g.data)
@@ -88,18 +86,18 @@ func (h *appender) Handle(b worker.Batch) {
 	}
 }
 
-// fill waits for room and puts off as many messages as there is room for; false
-// when there will be none.
+// fill waits until the group has room for a message, and moves as many as fit to it. It returns
+// false if the worker or the sink was stopped before.
 func (h *appender) fill(b worker.Batch) bool {
 	s := h.sink
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !h.fillNow(b) {
-		room := s.room
+		swapped := s.swapped
 		s.mu.Unlock()
 		stopped := false
 		select {
-		case <-room:
+		case <-swapped:
 		case <-h.c.Context().Done():
 			stopped = true
 		case <-s.ctx.Done():
@@ -113,8 +111,8 @@ func (h *appender) fill(b worker.Batch) bool {
 	return true
 }
 
-// fillNow puts off as many messages as there is room for; false when there is none
-// for the first. The caller holds the sink's lock.
+// fillNow copies as many messages to the group as fit, and defers them. It returns false if not
+// even the first one fits. The caller holds the sink's lock.
 func (h *appender) fillNow(b worker.Batch) bool {
 	s := h.sink
 	n := 0
@@ -123,15 +121,15 @@ func (h *appender) fillNow(b worker.Batch) bool {
 		if !s.filling.add(s.framing, m, s.buffer) {
 			break
 		}
-		s.split.Look(m.Data)
+		s.warning.Look(m.Data)
 		n++
 	}
 	if n == 0 {
 		return false
 	}
-	// The tickets are drawn before the lock is given up: the commit goroutine must
-	// not complete one that does not exist yet.
-	h.note(b.Defer(n), n)
+	// Deferred under the lock, because the commit goroutine must not resolve an ID that does
+	// not exist yet.
+	h.record(b.Defer(n), n)
 	select {
 	case s.filled <- struct{}{}:
 	default:
@@ -139,8 +137,8 @@ func (h *appender) fillNow(b worker.Batch) bool {
 	return true
 }
 
-// note adds messages to this handler's run in the group that is filling.
-func (h *appender) note(first worker.ID, n int) {
+// record adds messages to this handler's run in the group that is filling.
+func (h *appender) record(first worker.ID, n int) {
 	g := h.sink.filling
 	g.messages += n
 	if h.run < len(g.runs) && g.runs[h.run].h == h {
@@ -153,6 +151,6 @@ func (h *appender) note(first worker.ID, n int) {
 
 func (h *appender) Drain() {}
 
-// Close leaves what is still to be committed to the sink: it costs nothing more,
-// and its completions are ignored.
+// Close leaves uncommitted messages in their group. The sink may still write them, but resolving
+// them has no effect.
 func (h *appender) Close() error { return nil }

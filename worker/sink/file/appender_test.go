@@ -12,8 +12,8 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// TestGroupsAreBounded: the memory of both groups is that of the buffer, whatever has passed
-// through, and one long record keeps nothing.
+// TestGroupsAreBounded: a group keeps memory for the buffer, whatever it has had; a long record
+// leaves none behind.
 func TestGroupsAreBounded(t *testing.T) {
 	const limit = 1 << 20
 	g := &group{}
@@ -26,23 +26,23 @@ func TestGroupsAreBounded(t *testing.T) {
 		if want := append(data, '\n'); !bytes.Equal(g.data, want) {
 			t.Fatalf("a record of %d bytes is wrong", size)
 		}
-		if fits := size < 2*limit; fits != (&g.data[0] == &g.home[0]) {
+		if fits := size < 2*limit; fits != (&g.data[0] == &g.memory[0]) {
 			t.Errorf("a record of %d bytes: outside of the heap %v", size, !fits)
 		}
 		g.reset(limit)
-		if len(g.data) != 0 || cap(g.data) != len(g.home) || &g.data[:1][0] != &g.home[0] {
+		if len(g.data) != 0 || cap(g.data) != len(g.memory) || &g.data[:1][0] != &g.memory[0] {
 			t.Fatalf("after a record of %d bytes: %d, %d", size, len(g.data), cap(g.data))
 		}
 		if _, heap := offheap.Default.(offheap.Heap); !heap {
 			page := offheap.Default.Page()
-			if in := residentPages(t, g.home); in > offheap.RoundUp(offheap.Default, limit)/page {
+			if in := residentPages(t, g.memory); in > offheap.RoundUp(offheap.Default, limit)/page {
 				t.Errorf("after a record of %d bytes %d pages are kept", size, in)
 			}
 		}
 	}
 }
 
-// residentPages is how many pages of b have memory.
+// residentPages returns how many pages of b have physical memory.
 func residentPages(t *testing.T, b []byte) (n int) {
 	t.Helper()
 	page := offheap.Default.Page()

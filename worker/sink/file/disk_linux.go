@@ -13,7 +13,7 @@ import (
 	"feedgate/worker/durable"
 )
 
-// errInUse is in the error of opening a file that something else has locked.
+// errInUse is the error of opening a file that is locked.
 var errInUse = errors.New("in use by another process or another sink; each needs a file of its own")
 
 // osDisk is the real file system.
@@ -23,8 +23,8 @@ type osDisk struct{}
 type osFile struct{ *os.File }
 
 func (d osDisk) open(path string) (file, error) {
-	// Moved away before it was locked or its name was durable, it is no longer the
-	// file to write to.
+	// Another process may rename the file before it is locked and its name is durable. Then it
+	// is the wrong file.
 	for range maxMoves {
 		f, err := openAlone(path)
 		if err != nil {
@@ -50,8 +50,7 @@ func (d osDisk) open(path string) (file, error) {
 
 // openAlone opens path, or creates it subject to the umask, and locks it.
 func openAlone(path string) (*os.File, error) {
-	// Asked before the file is opened, because opening a device or a pipe can have
-	// effects of its own.
+	// Checked before the file is opened, because opening a device or a pipe can have effects.
 	if info, err := os.Stat(path); err == nil {
 		if err := regular(path, info); err != nil {
 			return nil, err
@@ -61,13 +60,13 @@ func openAlone(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := claim(path, f); err != nil {
+	if err := lock(path, f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// regular is an error if a file cannot be cut, or searched for its last record.
+// regular returns an error unless the file is a regular one, which can be truncated and read.
 func regular(path string, info fs.FileInfo) error {
 	switch {
 	case info.IsDir():
@@ -78,9 +77,9 @@ func regular(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// claim makes sure that f is a file that can be cut, and that nobody else does:
-// cutting back would remove what another process has appended meanwhile.
-func claim(path string, f *os.File) error {
+// lock checks that f is a regular file and locks it: truncating it would remove what another
+// process has appended meanwhile.
+func lock(path string, f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -95,7 +94,7 @@ func claim(path string, f *os.File) error {
 		case unix.EWOULDBLOCK:
 			return fmt.Errorf("%s: %w", path, errInUse)
 		default:
-			// Some file systems know no locks; that is no reason not to write.
+			// Some file systems have no locks; the sink writes to them without.
 			return nil
 		}
 	}
@@ -113,7 +112,7 @@ func (osDisk) names(path string, f file) (bool, error) {
 	return err == nil && os.SameFile(there, open), nil
 }
 
-// maxAside bounds the search for a free name.
+// maxAside limits the search for a free name.
 const maxAside = 10_000
 
 func (osDisk) setAside(path string, f file, from, to int64) (string, error) {
@@ -123,7 +122,7 @@ func (osDisk) setAside(path string, f file, from, to int64) (string, error) {
 	}
 	name := path
 	for n := 1; ; n++ {
-		// O_EXCL: what was set aside before is kept, and no link is followed.
+		// O_EXCL: earlier files are kept, and no link is followed.
 		out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
 		if errors.Is(err, fs.ErrExist) && n < maxAside {
 			name = path + "." + strconv.Itoa(n)
@@ -136,7 +135,7 @@ func (osDisk) setAside(path string, f file, from, to int64) (string, error) {
 	}
 }
 
-// fill writes a new file durably, or removes it, and closes it.
+// fill writes a new file durably and closes it. After an error, it removes the file.
 func fill(out *os.File, name string, from io.Reader) error {
 	_, err := io.Copy(out, from)
 	if err == nil {

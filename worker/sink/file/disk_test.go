@@ -9,15 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
 )
 
-// A new file has the permissions that the umask leaves, and an old one keeps its own.
+// TestFilePermissions: the umask applies to a new file; an old one keeps its permissions.
 func TestFilePermissions(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t) // the umask is the process's
@@ -43,13 +42,14 @@ func TestFilePermissions(t *testing.T) {
 	}
 }
 
-// A directory that may be written to but not read is no obstacle.
+// TestFileInADirectoryThatCannotBeRead: a directory that can be written to, but not read, is
+// enough.
 func TestFileInADirectoryThatCannotBeRead(t *testing.T) {
 	if !sinktest.Alone() {
 		dir := t.TempDir()
 		cmd, output := sinktest.InOwnProcess(t)
 		if os.Getuid() == 0 {
-			// Root may read everything; somebody else tries.
+			// As another user, because root may read everything.
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 			for _, d := range []string{dir, filepath.Dir(dir), filepath.Dir(filepath.Dir(cmd.Path)), filepath.Dir(cmd.Path)} {
 				if err := os.Chmod(d, 0o777); err != nil {
@@ -72,17 +72,17 @@ func TestFileInADirectoryThatCannotBeRead(t *testing.T) {
 		t.Fatalf("the directory can be read: %v", err)
 	}
 	s := sinktest.Open(t, Kind, "file:"+filepath.Join(dir, "out"), sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("one"))
-	r.Wait(1)
-	r.Stop()
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("one"))
+	g.Wait(1)
+	g.Stop()
 	if got := content(t, filepath.Join(dir, "out")); got != "one\n" {
 		t.Errorf("the file holds %q", got)
 	}
 }
 
-// While the path names something that is no file, messages wait, and it is not
-// opened: that alone would show at the other end of a pipe.
+// TestFileIsReplacedBySomethingElse: while the path names anything but a regular file, messages
+// wait. It is not even opened, which the other end of a pipe would notice.
 func TestFileIsReplacedBySomethingElse(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(path string) error
@@ -99,25 +99,25 @@ func TestFileIsReplacedBySomethingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")
 			s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-			r := handlertest.Start(t, s, 1, 64)
-			r.Send(0, []byte("one"))
-			r.Wait(1)
+			g := handlertest.Start(t, s, 1, 64)
+			g.Send(0, []byte("one"))
+			g.Wait(1)
 			if err := errors.Join(os.Rename(path, path+".1"), c.make(path)); err != nil {
 				t.Fatal(err)
 			}
-			r.Send(0, []byte("two"))
-			r.WaitFor("the fault", func() bool {
+			g.Send(0, []byte("two"))
+			g.WaitFor("the fault", func() bool {
 				err := s.Ready()
 				return err != nil && strings.Contains(err.Error(), c.want) && strings.Contains(err.Error(), path)
 			})
-			for r.Turn(20 * time.Millisecond) {
+			for g.Poll(20 * time.Millisecond) {
 			}
-			r.None(1)
+			g.WantResolved(1)
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
-			r.Wait(2)
-			r.Stop()
+			g.Wait(2)
+			g.Stop()
 			if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "two\n" {
 				t.Errorf("got %q and %q", a, b)
 			}

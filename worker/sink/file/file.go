@@ -1,19 +1,18 @@
-// Package file has the sink that appends messages to a file, file:.
+// Package file is the sink file:, which appends messages to a file.
 //
-// A file is appended to by one sink, which locks it (flock). What a killed process
-// left at its end is mended when it is opened, and nothing is deleted: an unfinished
-// line gets its LF; an unfinished frame is moved to PATH.unfinished, or, where that
-// exists, to PATH.unfinished.1 and so on. A file of another framing is an error.
+// Only one sink appends to a file, which it locks (flock). If a killed process has left an
+// unfinished record at the end, the sink repairs that when it opens the file, and deletes nothing:
+// an unfinished line gets its LF; an unfinished frame is moved to PATH.unfinished or, if that
+// exists, to PATH.unfinished.1 and so on. A file with another framing is an error.
 //
-// A file may be renamed, or removed, at any time; the next commit, or Reopen, starts
-// another one at PATH. What is acknowledged is then in the new file or was in the
-// old one before it was renamed, at worst in both. A reader of a renamed file must
-// expect an unfinished record at its end, which is in the new file as a whole. Where
-// a rotation copies the file and then empties it, what is written between the two is
-// lost, as with any program.
+// The file may be renamed or removed at any time; the next commit, or Reopen, starts a new one at
+// PATH. A message that is acknowledged is in the new file, or was in the old one before that was
+// renamed, or in both. The old one may end with an unfinished record, which is in the new file as a
+// whole. If a rotation copies the file and then truncates it, messages written in between are lost,
+// as with any program.
 //
-// One goroutine commits. Handle copies into a bounded buffer and waits only when that is
-// full, or for the pool to stop.
+// One goroutine commits. Handle copies messages to a buffer of limited size, and blocks only while
+// that is full.
 package file
 
 import (
@@ -32,8 +31,8 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// Kind is file:PATH. It is one stream: a second worker gains nothing and loses the order of
-// arrival.
+// Kind is file:PATH. The default is one worker, because a second one gains nothing and loses the
+// order of arrival.
 var Kind = sink.Kind{
 	Schemes:     []string{"file"},
 	Form:        "file:PATH",
@@ -59,41 +58,39 @@ var Kind = sink.Kind{
 	},
 }
 
-// fileSink appends to a file by group commit. Workers copy messages into the
-// group that is filling; the commit goroutine swaps it for an empty one, makes it
-// durable, and completes it, so that one fsync serves all messages that arrived
-// during the one before. Messages are in the file in the order in which workers
-// handed them over; with one worker, that is the order of arrival.
+// fileSink appends to a file by group commit. Workers copy messages to the group that is filling.
+// The commit goroutine swaps it for an empty one, makes it durable and resolves its messages. So
+// one fsync serves all messages that arrived during the one before. Messages are in the file in the
+// order in which workers copied them; with one worker, that is the order of arrival.
 //
-//	newFile opens the file and starts the commit goroutine;
-//	Close stops it: what is not durable by then is given up. It leaves the
-//	goroutine behind if the disk does not answer.
+//	newFile opens the file and starts the commit goroutine.
+//	Close stops it; messages that are not durable by then stay unresolved. If the disk does not
+//	respond, Close returns all the same, and the goroutine remains.
 type fileSink struct {
-	sink.Steady
+	worker.AlwaysReady
 	cfg *sink.Config
-	// buffer is how many bytes may wait for the next commit while one is under way. A message
-	// longer than that waits alone.
+	// buffer limits a group, in bytes. A longer message is a group of its own.
 	buffer  int
 	path    string
 	framing frame.Framing
-	split   frame.LFWarning
+	warning frame.LFWarning
 
 	mu      sync.Mutex
 	filling *group
-	room    chan struct{} // closed, and replaced, when filling was swapped
-	down    error         // what the commit goroutine is waiting out
-	// reopening is the request to open the file again that waits; nil: none does.
+	swapped chan struct{} // closed, and replaced, when filling is swapped
+	down    error         // why the last commit failed; nil: it did not
+	// reopening is the pending request to open the file again; nil: none.
 	reopening *reopening
 
-	filled chan struct{} // a token: filling is not empty
+	filled chan struct{} // has one if filling is not empty
 	ctx    context.Context
 	stop   context.CancelFunc
 	done   chan struct{} // closed when the commit goroutine has ended
 
-	reopens    chan struct{} // a token: reopening is set
+	reopens    chan struct{} // has one if reopening is set
 	committing atomic.Int64  // messages in the group that is being made durable
 
-	records *recordFile // the commit goroutine's
+	records *recordFile // used by the commit goroutine
 }
 
 func newFile(path string, f frame.Framing, cfg *sink.Config, buffer int, d disk) (*fileSink, error) {
@@ -104,10 +101,10 @@ func newFile(path string, f frame.Framing, cfg *sink.Config, buffer int, d disk)
 	}
 	s := &fileSink{
 		cfg: cfg, buffer: buffer, path: path, framing: f, records: records, filling: &group{},
-		room: make(chan struct{}), filled: make(chan struct{}, 1), done: make(chan struct{}),
+		swapped: make(chan struct{}), filled: make(chan struct{}, 1), done: make(chan struct{}),
 		reopens: make(chan struct{}, 1),
 	}
-	s.split.Off = f != frame.Line
+	s.warning.Off = f != frame.Line
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	go s.run()
 	return s, nil
@@ -123,8 +120,8 @@ func (s *fileSink) Ready() error {
 	return s.down
 }
 
-// Close implements [worker.Sink]. A write or fsync that hangs cannot be
-// interrupted; it is left behind.
+// Close implements [worker.Sink]. A write or fsync that hangs cannot be interrupted; Close does not
+// wait for it for longer than Config.CloseTimeout.
 func (s *fileSink) Close() error {
 	s.stop()
 	timeout := time.NewTimer(s.cfg.CloseTimeout)
@@ -138,37 +135,36 @@ func (s *fileSink) Close() error {
 	}
 }
 
-// Reopen is that of [sink.Sink]. Any goroutine may call it. It waits for the group
-// that is being written, but not for a disk that does not answer: the file is then
-// opened again as soon as it does.
+// Reopen implements that of [sink.Sink]. It waits for the group that is being written, up to
+// Config.CloseTimeout; after that, the file is opened again once the disk responds.
 func (s *fileSink) Reopen() error {
 	closed := fmt.Errorf("%s: the sink is closed", s.path)
 	select {
 	case <-s.done:
-		return closed // also if the timeout is over at once
+		return closed // also with a timeout of 0
 	default:
 	}
 	timeout := time.NewTimer(s.cfg.CloseTimeout)
 	defer timeout.Stop()
-	r := s.askReopen()
+	r := s.requestReopen()
 	select {
 	case <-r.done:
 		return r.err
 	case <-s.done:
 		return closed
 	case <-timeout.C:
-		return fmt.Errorf("%s: will be opened again when the write that is under way has ended", s.path)
+		return fmt.Errorf("%s: will be opened again when the write in progress has ended", s.path)
 	}
 }
 
-// reopening is a request to open the file again; all who ask before it is served share it.
+// reopening is a request to open the file again. All callers of Reopen share it until it is served.
 type reopening struct {
 	done chan struct{}
 	err  error // set before done is closed
 }
 
-// askReopen returns the request that waits, or makes one.
-func (s *fileSink) askReopen() *reopening {
+// requestReopen returns the pending request, or makes one.
+func (s *fileSink) requestReopen() *reopening {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reopening == nil {
@@ -178,7 +174,7 @@ func (s *fileSink) askReopen() *reopening {
 	return s.reopening
 }
 
-// serveReopen opens the file again for all who have asked.
+// serveReopen opens the file again and answers the pending request.
 func (s *fileSink) serveReopen() {
 	s.mu.Lock()
 	r := s.reopening
@@ -191,7 +187,7 @@ func (s *fileSink) serveReopen() {
 // run is the commit goroutine.
 func (s *fileSink) run() {
 	g := &group{}
-	defer func() { s.free(g) }() // last: Close does not wait for it
+	defer func() { s.free(g) }() // after close(s.done), so that Close does not wait for it
 	defer close(s.done)
 	defer s.records.close()
 	for {
@@ -205,24 +201,24 @@ func (s *fileSink) run() {
 		}
 		g = s.swap(g)
 		if len(g.data) == 0 {
-			// The token was for messages that the swap before has taken as well.
+			// The messages were in the previous group already.
 			continue
 		}
 		s.committing.Store(int64(g.messages))
-		s.split.Give(s.cfg.Log)
+		s.warning.LogOnce(s.cfg.Log)
 		if !s.commit(g) {
 			return
 		}
 		s.committing.Store(0)
 		for _, r := range g.runs {
-			r.h.c.Done(r.first, r.n, worker.OK)
+			r.h.c.Resolve(r.first, r.n, worker.OK)
 			r.h.c.Flush()
 		}
 		g.reset(s.buffer)
 	}
 }
 
-// free gives back the memory of both groups, after the sink was closed.
+// free frees the memory of both groups after the sink was closed.
 func (s *fileSink) free(g *group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -230,19 +226,19 @@ func (s *fileSink) free(g *group) {
 	s.filling.free()
 }
 
-// swap takes the group that was filling and puts an empty one in its place.
+// swap replaces the group that is filling with an empty one, and returns it.
 func (s *fileSink) swap(empty *group) *group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	full := s.filling
 	s.filling = empty
-	close(s.room)
-	s.room = make(chan struct{})
+	close(s.swapped)
+	s.swapped = make(chan struct{})
 	return full
 }
 
-// commit makes a group durable, however long that takes; false when the sink was
-// closed before.
+// commit makes a group durable, however long that takes. It returns false if the sink was closed
+// before.
 func (s *fileSink) commit(g *group) bool {
 	var since time.Time
 	_, err := backoff.Retry(s.ctx,

@@ -11,10 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
@@ -72,7 +71,7 @@ func TestFileAppendsLinesOfAllWorkersAndPools(t *testing.T) {
 	for line := range strings.Lines(content(t, path)) {
 		line = strings.TrimSuffix(line, "\n")
 		if want[line]--; want[line] < 0 {
-			t.Fatalf("line %q is wrong or doubled", line)
+			t.Fatalf("line %q is wrong or there twice", line)
 		}
 		var from string
 		var i int
@@ -114,7 +113,7 @@ func TestFileRefusesWhatItCannotOwn(t *testing.T) {
 	}
 }
 
-// faultDisk is the real disk with faults put in.
+// faultDisk is the real disk with injected faults.
 type faultDisk struct {
 	osDisk
 	mu    sync.Mutex
@@ -217,8 +216,8 @@ func (f faultFile) Truncate(size int64) error {
 	return f.osFile.Truncate(size)
 }
 
-// While an operation fails nothing is done, the sink says why, tries again, and
-// has logged it once; afterwards everything is there once.
+// TestFileWaitsFaultsOut: while an operation fails, no message is done, Ready returns why, and the
+// sink tries again and logs it once. Afterwards, the file has every message once.
 func TestFileWaitsFaultsOut(t *testing.T) {
 	for _, bad := range []string{"write", "sync", "write truncate", "sync truncate", "write open", "names"} {
 		t.Run(bad, func(t *testing.T) {
@@ -226,9 +225,9 @@ func TestFileWaitsFaultsOut(t *testing.T) {
 			d := new(faultDisk)
 			log := new(testkit.Log)
 			s := fileSinkAt(t, path, sink.Config{Log: log.Tee(t)}, defaultBuffer, d)
-			r := handlertest.Start(t, s, 2, 256)
-			r.Send(0, []byte("before"))
-			r.Wait(1)
+			g := handlertest.Start(t, s, 2, 256)
+			g.Send(0, []byte("before"))
+			g.Wait(1)
 			if s.Ready() != nil {
 				t.Fatal(s.Ready())
 			}
@@ -244,59 +243,59 @@ func TestFileWaitsFaultsOut(t *testing.T) {
 			})
 			want := "before\n"
 			for i := range 20 {
-				r.Send(i%2, fmt.Appendf(nil, "line %d", i))
+				g.Send(i%2, fmt.Appendf(nil, "line %d", i))
 			}
-			r.WaitFor("a few tries", func() bool {
+			g.WaitFor("a few tries", func() bool {
 				return d.tried(ops[len(ops)-1]) >= 3 && errors.Is(s.Ready(), errFault)
 			})
-			r.None(1)
+			g.WantResolved(1)
 			if !strings.Contains(bad, "truncate") {
 				testkit.Eventually(t, "cut back", func() bool { return content(t, path) == want })
 			}
 			d.set(nil)
-			r.Wait(21)
+			g.Wait(21)
 			testkit.Eventually(t, "ready", func() bool { return s.Ready() == nil })
-			r.Stop()
+			g.Stop()
 			got := content(t, path)
 			for i := range 20 {
 				if strings.Count(got, fmt.Sprintf("line %d\n", i)) != 1 {
-					t.Errorf("line %d is not there once", i)
+					t.Errorf("the file does not have line %d once", i)
 				}
 			}
-			if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 21 || r.Refused != 0 {
-				t.Errorf("got %q, %d refused", got, r.Refused)
+			if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 21 || g.Refused != 0 {
+				t.Errorf("got %q, %d refused", got, g.Refused)
 			}
 			if log.Count("cannot append") != 1 || log.Count("again") != 1 {
 				t.Error("not logged once")
 			}
 			if bad != "names" && d.opens <= opens {
-				t.Error("the file was not opened anew")
+				t.Error("the file was not opened again")
 			}
 		})
 	}
 }
 
-// A worker that waits for room in the buffer is released by the end of its pool,
-// and what it has in hand is neither done nor refused.
-func TestFileFullBufferHoldsTheWorkerUntilTheEnd(t *testing.T) {
+// TestFileFullBufferBlocksUntilTheEnd: a worker that waits for the buffer stops when the workers
+// end. Its messages are neither done nor refused.
+func TestFileFullBufferBlocksUntilTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
 	s := fileSinkAt(t, path, sink.Config{}, 100, d)
-	r := handlertest.Start(t, s, 2, 256)
+	g := handlertest.Start(t, s, 2, 256)
 	d.set(func(op string) error { return errFault })
 	for i := range 60 {
-		r.Send(i%2, []byte("0123456789"))
+		g.Send(i%2, []byte("0123456789"))
 	}
 	buffered := func() int {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return len(s.filling.data)
 	}
-	r.WaitFor("a full buffer", func() bool { return s.Ready() != nil && buffered() == 99 })
+	g.WaitFor("a full buffer", func() bool { return s.Ready() != nil && buffered() == 99 })
 	other := handlertest.Start(t, s, 1, 16)
 	other.Send(0, make([]byte, 200))
-	r.Stop()
-	r.None(0)
+	g.Stop()
+	g.WantResolved(0)
 	d.set(nil)
 	other.Wait(1)
 	if other.Refused != 0 {
@@ -308,46 +307,46 @@ func TestFileFullBufferHoldsTheWorkerUntilTheEnd(t *testing.T) {
 func TestFileLongMessageWaitsAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := fileSinkAt(t, path, sink.Config{}, 100, new(faultDisk))
-	r := handlertest.Start(t, s, 1, 256)
+	g := handlertest.Start(t, s, 1, 256)
 	total := 0
 	for _, n := range []int{10, 5000, 20, 99, 100, 101, 0, 5000} {
-		r.Send(0, make([]byte, n))
+		g.Send(0, make([]byte, n))
 		total += n + 1
 	}
-	r.Wait(8)
-	r.Stop()
-	if len(content(t, path)) != total || r.Refused != 0 {
+	g.Wait(8)
+	g.Stop()
+	if len(content(t, path)) != total || g.Refused != 0 {
 		t.Error("something is missing")
 	}
 }
 
-// A file that is moved away while its unfinished end cannot be cut off is left as
-// it is, and said so.
+// TestFileIsRotatedWithAnUnfinishedEnd: if the file is renamed while its unfinished end cannot be
+// truncated, it stays as it is, and that is logged.
 func TestFileIsRotatedWithAnUnfinishedEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d, log := new(faultDisk), new(testkit.Log)
 	s := fileSinkAt(t, path, sink.Config{Log: log.Tee(t)}, defaultBuffer, d)
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	d.set(func(op string) error {
 		if op == "names" || op == "state" {
 			return nil
 		}
 		return errFault
 	})
-	r.Send(0, []byte("one"))
-	r.WaitFor("tries to cut back", func() bool { return d.tried("truncate") > 2 })
+	g.Send(0, []byte("one"))
+	g.WaitFor("tries to cut back", func() bool { return d.tried("truncate") > 2 })
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
-	r.WaitFor("tries to open", func() bool { return d.tried("open") > 2 })
-	r.None(0)
+	g.WaitFor("tries to open", func() bool { return d.tried("open") > 2 })
+	g.WantResolved(0)
 	d.set(nil)
-	r.Wait(1)
-	r.Stop()
+	g.Wait(1)
+	g.Stop()
 	if a, b := content(t, path+".1"), content(t, path); a != "on" || b != "one\n" {
 		t.Errorf("got %q and %q", a, b)
 	}
-	if log.Count("unfinished end") != 1 || r.Refused != 0 {
+	if log.Count("unfinished end") != 1 || g.Refused != 0 {
 		t.Error("not logged, or refused")
 	}
 }
@@ -359,29 +358,29 @@ func TestFileWaitsForItsDirectory(t *testing.T) {
 	}
 	path := filepath.Join(dir, "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := handlertest.Start(t, s, 1, 256)
-	r.Send(0, []byte("one"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 256)
+	g.Send(0, []byte("one"))
+	g.Wait(1)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("two"))
-	r.WaitFor("the fault", func() bool { return errors.Is(s.Ready(), os.ErrNotExist) })
-	r.None(1)
+	g.Send(0, []byte("two"))
+	g.WaitFor("the fault", func() bool { return errors.Is(s.Ready(), os.ErrNotExist) })
+	g.WantResolved(1)
 	if !strings.Contains(s.Ready().Error(), path) {
 		t.Errorf("%v does not name the path", s.Ready())
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	r.Wait(2)
-	r.Stop()
+	g.Wait(2)
+	g.Stop()
 	if got := content(t, path); got != "two\n" {
 		t.Errorf("got %q", got)
 	}
 }
 
-// A file size limit makes real short writes, and needs no privileges.
+// TestFileAtTheSizeLimit: a limit of the file size causes real short writes, without privileges.
 func TestFileAtTheSizeLimit(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t)
@@ -408,8 +407,8 @@ func TestFileAtTheSizeLimit(t *testing.T) {
 	})
 }
 
-// The disk is a small tmpfs in a mount namespace of the test's own, so that it
-// goes away with the process.
+// TestFileOnAFullDisk: the disk is a small tmpfs in a mount namespace of the test's own, which ends
+// with the process.
 func TestFileOnAFullDisk(t *testing.T) {
 	if !sinktest.Alone() {
 		cmd, output := sinktest.InOwnProcess(t)
@@ -429,7 +428,7 @@ func TestFileOnAFullDisk(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	// Nothing of this may show outside of the namespace.
+	// The mount must not be visible outside of the namespace.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		t.Logf("NOT TESTED: no private mounts: %v; see TestFileAtTheSizeLimit", err)
 		return
@@ -450,36 +449,36 @@ func TestFileOnAFullDisk(t *testing.T) {
 	})
 }
 
-// fillUp writes to a file that can hold limit bytes until makeRoom is called.
+// fillUp writes to a file of at most limit bytes, and then calls makeRoom.
 func fillUp(t *testing.T, path string, limit int, fault error, makeRoom func()) {
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := handlertest.Start(t, s, 2, 4096)
+	g := handlertest.Start(t, s, 2, 4096)
 	total := 0
 	for i := 0; total < limit*3/2; i++ {
 		line := fmt.Appendf(nil, "%06d %s", i, strings.Repeat("z", 80))
-		r.Send(i%2, line)
+		g.Send(i%2, line)
 		total += len(line) + 1
 	}
-	r.WaitFor("the fault", func() bool { return errors.Is(s.Ready(), fault) })
-	for r.Turn(50 * time.Millisecond) {
+	g.WaitFor("the fault", func() bool { return errors.Is(s.Ready(), fault) })
+	for g.Poll(50 * time.Millisecond) {
 	}
-	if r.Done >= r.Sent() || r.Refused != 0 {
-		t.Errorf("%d of %d messages done, %d refused", r.Done, r.Sent(), r.Refused)
+	if g.Resolved >= g.Sent() || g.Refused != 0 {
+		t.Errorf("%d of %d messages done, %d refused", g.Resolved, g.Sent(), g.Refused)
 	}
-	// Between two tries the file holds what is done and nothing else.
+	// Between two tries, the file has the messages that are done, and nothing else.
 	testkit.Eventually(t, "cut back", func() bool { return strings.Count(content(t, path), "\n")*88 == len(content(t, path)) })
 	makeRoom()
-	r.Wait(r.Sent())
-	r.Stop()
+	g.Wait(g.Sent())
+	g.Stop()
 	seen := map[string]bool{}
 	for line := range strings.Lines(content(t, path)) {
 		if len(line) != 88 || seen[line] {
-			t.Fatalf("line %q is torn or doubled", line)
+			t.Fatalf("line %q is incomplete or there twice", line)
 		}
 		seen[line] = true
 	}
-	if len(seen) != r.Sent() || r.Refused != 0 || s.Ready() != nil {
-		t.Errorf("%d of %d lines, %d refused, %v", len(seen), r.Sent(), r.Refused, s.Ready())
+	if len(seen) != g.Sent() || g.Refused != 0 || s.Ready() != nil {
+		t.Errorf("%d of %d lines, %d refused, %v", len(seen), g.Sent(), g.Refused, s.Ready())
 	}
 }
 

@@ -11,30 +11,28 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// When the file is opened, an unfinished record that a killed process or a crash has left at
-// its end is mended. Nothing is deleted: a line gets its LF; a frame, after which no other
-// could be found, is moved to a file of its own.
+// A killed process, or a crash, can leave an unfinished record at the end of the file. Opening the
+// file repairs that, and deletes nothing: a line gets its LF; a frame, behind which no other could
+// be found, is moved to a file of its own.
 
-// walkBuffer is how much of the file is read at once to look through it.
+// walkBuffer is the size of a read when frames are walked, in bytes.
 const walkBuffer = 64 << 10
 
 // manyNULs is how many NUL bytes at the end of a file of frames cause a warning.
 const manyNULs = 64
 
-// errFraming is in the error of opening a file that was written with another
-// ?frame=.
+// errFraming is the error of opening a file that was written with another ?frame=.
 var errFraming = errors.New("it was written with another ?frame=, or by something else; move it away or name another file")
 
-// open opens the file and mends its end. After an error there is no file, or one
-// that must be cut back first.
+// open opens the file and repairs its end. After an error, the file is not open, or dirty.
 func (l *recordFile) open() error {
 	f, err := l.disk.open(l.path)
 	if err != nil {
 		return err
 	}
-	l.f, l.cut = f, false
+	l.f, l.dirty = f, false
 	if err := l.mend(); err != nil {
-		if !l.cut {
+		if !l.dirty {
 			l.close()
 		}
 		return fmt.Errorf("%s: %w", l.path, err)
@@ -42,7 +40,7 @@ func (l *recordFile) open() error {
 	return nil
 }
 
-// mend leaves a file of whole records.
+// mend repairs the end of the file, so that it has whole records only.
 func (l *recordFile) mend() error {
 	st, err := l.f.state()
 	if err != nil {
@@ -60,21 +58,21 @@ func (l *recordFile) mend() error {
 	if err != nil {
 		return err
 	}
-	// Even if nothing was mended: an earlier process may not have synced what it wrote or
-	// cut back.
+	// Also if there was nothing to repair: an earlier process may have written or truncated the
+	// file without syncing it.
 	if err := l.f.Sync(); err != nil {
 		return err
 	}
 	if st, err = l.f.state(); err != nil {
 		return err
 	}
-	l.size, l.cut = st.size, false
+	l.size, l.dirty = st.size, false
 	report()
 	return nil
 }
 
-// mendLines ends an unfinished last line. cut is true from its write until that is synced.
-// report logs what was done.
+// mendLines ends an unfinished last line. The file is dirty from then until it is synced. report
+// logs what was done.
 func (l *recordFile) mendLines() (report func(), err error) {
 	report = func() {}
 	framed, err := holdsFrames(l.f, l.size)
@@ -88,8 +86,8 @@ func (l *recordFile) mendLines() (report func(), err error) {
 	ended := last[0] == '\n'
 	switch {
 	case framed && ended && l.framing == frame.Line:
-		// Messages can be such that their lines read as frames. Whoever sends them must not
-		// keep us from starting.
+		// The sender of messages can make them such that their lines read as frames. That
+		// must not keep the sink from opening.
 		l.log.Warn("sink file reads as lines and as frames of ?frame=length; it is continued as lines", "path", l.path)
 		return report, nil
 	case framed:
@@ -97,7 +95,7 @@ func (l *recordFile) mendLines() (report func(), err error) {
 	case ended:
 		return report, nil
 	}
-	l.cut = true
+	l.dirty = true
 	if _, err := l.f.Write([]byte{'\n'}); err != nil {
 		return report, fmt.Errorf("end an unfinished last line: %w", err)
 	}
@@ -107,8 +105,8 @@ func (l *recordFile) mendLines() (report func(), err error) {
 	}, nil
 }
 
-// mendFrames copies an unfinished last frame to another file and then cuts it off. cut is
-// true from then until that is synced. report logs what was done.
+// mendFrames moves an unfinished last frame to a file of its own. The file is dirty from then until
+// it is synced. report logs what was done.
 func (l *recordFile) mendFrames() (report func(), err error) {
 	report = func() {}
 	end, err := l.walk()
@@ -120,7 +118,7 @@ func (l *recordFile) mendFrames() (report func(), err error) {
 	if err != nil {
 		return report, fmt.Errorf("set an unfinished last frame aside: %w", err)
 	}
-	l.size, l.cut = end, true
+	l.size, l.dirty = end, true
 	if err := l.f.Truncate(end); err != nil {
 		return report, fmt.Errorf("cut off an unfinished last frame, which %s has: %w", name, err)
 	}
@@ -129,14 +127,14 @@ func (l *recordFile) mendFrames() (report func(), err error) {
 	}, nil
 }
 
-// walk is the offset after the last whole frame. An error if what follows cannot be the
-// beginning of a frame: in a file of another framing, everything would be "unfinished".
+// walk returns the offset after the last whole frame. If the bytes after it cannot be the beginning
+// of a frame, it returns an error: in a file with another framing, all bytes would be "unfinished".
 func (l *recordFile) walk() (end int64, err error) {
 	if l.size > worker.MaxMessage {
 		l.log.Info("looking through the frames of the sink's file", "path", l.path, "bytes", l.size)
 	}
 	w := frameWalk{r: l.f, size: l.size}
-	var filled int64 // behind the last frame that is not empty
+	var filled int64 // offset after the last frame that is not empty
 	for {
 		more, err := w.next()
 		if err != nil {
@@ -152,7 +150,7 @@ func (l *recordFile) walk() (end int64, err error) {
 	if w.foreign() {
 		return 0, fmt.Errorf("there is no frame at byte %d: %w", w.end, errFraming)
 	}
-	// They are left in the file, because empty messages may have been acknowledged.
+	// They stay in the file, because empty messages may have been acknowledged.
 	if w.end-filled > manyNULs {
 		l.log.Warn("sink file ends in NUL bytes, which read as empty messages; a crash of the machine can leave such an end",
 			"path", l.path, "offset", filled, "bytes", w.end-filled)
@@ -160,15 +158,15 @@ func (l *recordFile) walk() (end int64, err error) {
 	return w.end, nil
 }
 
-// frameWalk goes from frame to frame of frame.Length, reading little more than their
+// frameWalk finds one frame of frame.Length after the other, reading little more than their
 // headers.
 //
-// Invariant: buf is the bytes of r from at on.
+// Invariant: buf has the bytes of r from offset at.
 type frameWalk struct {
 	r    io.ReaderAt
 	size int64
 
-	end     int64 // behind the last whole frame
+	end     int64 // offset after the last whole frame
 	header  []byte
 	message uint32 // length of the last message
 
@@ -176,8 +174,8 @@ type frameWalk struct {
 	at  int64
 }
 
-// next goes over one frame; false when there is no further whole one. header is
-// then what there is of the next one's.
+// next finds the next frame. It returns false if no whole one follows; header then has the bytes of
+// its header that exist.
 func (w *frameWalk) next() (bool, error) {
 	if err := w.read(); err != nil {
 		return false, err
@@ -194,7 +192,7 @@ func (w *frameWalk) next() (bool, error) {
 	return true, nil
 }
 
-// read gets the header at end, or what there is of it.
+// read reads the header at end, or the bytes of it that exist.
 func (w *frameWalk) read() error {
 	n := min(frame.HeaderSize, w.size-w.end)
 	if w.end < w.at || w.end+n > w.at+int64(len(w.buf)) {
@@ -210,9 +208,9 @@ func (w *frameWalk) read() error {
 	return nil
 }
 
-// foreign reports whether what is behind the last whole frame cannot be the
-// beginning of one: its length field is text, which as a length is 150 MB or more,
-// or is beyond any message's length.
+// foreign reports whether the bytes after the last whole frame cannot be the beginning of one:
+// their length field is text, which as a length is 150 MB or more, or it is above any message's
+// length.
 func (w *frameWalk) foreign() bool {
 	if len(w.header) == 0 {
 		return false
@@ -228,9 +226,9 @@ func (w *frameWalk) foreign() bool {
 	return true
 }
 
-// holdsFrames reports whether a file consists of frames of frame.Length to its last byte, not
-// all of them empty. A file of other records is left at the first length that does not fit,
-// which is the first one if it begins with text.
+// holdsFrames reports whether a file consists of frames of frame.Length up to its last byte, not
+// all of them empty. In a file of other records, it stops at the first impossible length, which is
+// the first one if the file begins with text.
 func holdsFrames(r io.ReaderAt, size int64) (bool, error) {
 	w := frameWalk{r: r, size: size}
 	filled := false

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
@@ -25,7 +24,7 @@ func framed(message string) string {
 
 func nuls(n int) string { return strings.Repeat("\x00", n) }
 
-// Whatever a file holds when it is opened, nothing of it is deleted.
+// TestFileIsMendedWhenOpened: whatever a file contains when it is opened, nothing is deleted.
 func TestFileIsMendedWhenOpened(t *testing.T) {
 	long := strings.Repeat("l", 3*walkBuffer)
 	many := strings.Repeat(framed("0123456789"), 20_000)
@@ -75,10 +74,10 @@ func TestFileIsMendedWhenOpened(t *testing.T) {
 			if n := log.Count("level=WARN"); (n == 1) != (c.warning != "") || log.Count(c.warning) < n || n > 1 {
 				t.Errorf("%d warnings, want of %q", n, c.warning)
 			}
-			r := handlertest.Start(t, s, 1, 64)
-			r.Send(0, []byte("new"))
-			r.Wait(1)
-			r.Stop()
+			g := handlertest.Start(t, s, 1, 64)
+			g.Send(0, []byte("new"))
+			g.Wait(1)
+			g.Stop()
 			if got := content(t, path); len(got) <= len(c.kept) || !strings.HasPrefix(got, c.kept) {
 				t.Errorf("after a message, the file holds %.100q", got)
 			}
@@ -86,8 +85,8 @@ func TestFileIsMendedWhenOpened(t *testing.T) {
 	}
 }
 
-// What was set aside before is never overwritten, and a link in its place is not
-// followed.
+// TestFrameIsSetAsideUnderAFreeName: earlier files with unfinished frames are not overwritten, and
+// a link with such a name is not followed.
 func TestFrameIsSetAsideUnderAFreeName(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
@@ -117,14 +116,15 @@ func TestFrameIsSetAsideUnderAFreeName(t *testing.T) {
 		}
 	}
 	if content(t, path+".unfinished") != "earlier" {
-		t.Error("what was set aside before is gone")
+		t.Error("an earlier file is gone")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "elsewhere")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a link was followed: %v", err)
 	}
 }
 
-// A file of another framing is left alone: mending it would destroy it.
+// TestFileOfAnotherFramingIsRefused: a file with another framing is not changed, because a repair
+// would destroy it.
 func TestFileOfAnotherFramingIsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ query, before, where string }{
 		"lines as frames":             {"?frame=length", "some line\nanother", "byte 0"},
@@ -154,8 +154,8 @@ func TestFileOfAnotherFramingIsRefused(t *testing.T) {
 	}
 }
 
-// hugeFile is a file of frames of 1 GiB each, and the beginning of one more, of which
-// only headers and the end are there.
+// hugeFile is a file of frames of 1 GiB each, and the beginning of one more. It has contents for
+// the headers and the end only.
 type hugeFile struct {
 	frames int64
 	read   int64
@@ -174,8 +174,8 @@ func (f *hugeFile) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// However large a file is, looking through it takes little memory and reads little
-// more than what it must.
+// TestWalkIsBounded: walking a file of any size takes little memory, and reads little more than the
+// headers.
 func TestWalkIsBounded(t *testing.T) {
 	f := &hugeFile{frames: 3000}
 	var before, after runtime.MemStats
@@ -213,8 +213,8 @@ func TestWalkPassesReadErrorsOn(t *testing.T) {
 	}
 }
 
-// A file that cannot be mended is opened by none: not at the start, and later only
-// when it can.
+// TestFileThatCannotBeMendedIsAnError: a file that cannot be repaired is not opened; later, once it
+// can be, it is.
 func TestFileThatCannotBeMendedIsAnError(t *testing.T) {
 	for _, op := range []string{"write", "sync", "setAside", "truncate"} {
 		t.Run(op, func(t *testing.T) {
@@ -245,8 +245,8 @@ func TestFileThatCannotBeMendedIsAnError(t *testing.T) {
 	}
 }
 
-// After a failed write, the file is opened again for every retry. It is not looked
-// through again, which may take long, unless somebody else has changed it.
+// TestFramesAreLookedThroughOnce: after a failed write, every retry opens the file again. Its
+// frames are not walked again, which may take long, unless another process has changed it.
 func TestFramesAreLookedThroughOnce(t *testing.T) {
 	for _, changed := range []bool{false, true} {
 		path := filepath.Join(t.TempDir(), "out")
@@ -270,7 +270,7 @@ func TestFramesAreLookedThroughOnce(t *testing.T) {
 			}
 		}
 		if d.tried("read") > 0 {
-			t.Error("it was looked through again")
+			t.Error("its frames were walked again")
 		}
 		if changed {
 			if err := os.WriteFile(path, []byte(framed("old")+"\x00"), 0o600); err != nil {

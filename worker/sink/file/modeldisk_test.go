@@ -10,10 +10,9 @@ import (
 
 var errFault = errors.New("input/output error")
 
-// modelDisk is a disk with a page cache, a page being one byte, and one path. It
-// behaves as Linux does at its least helpful: a failed fsync may have written any
-// of the dirty bytes, and counts all of them as clean. Beside it works a rotation
-// that may act before every single operation.
+// modelDisk is a disk with one path and a page cache with pages of one byte. It behaves as Linux in
+// the worst case: a failed fsync may have written any of the dirty bytes, and marks all of them as
+// clean. A rotation may act before every operation.
 type modelDisk struct {
 	t       *rapid.T
 	now     *inode // what the path names; nil: nothing
@@ -40,8 +39,7 @@ func (d *modelDisk) fails(what string) bool {
 	return d.faults && rapid.IntRange(0, 3).Draw(d.t, what) == 0
 }
 
-// rotate may rename the file, read it and remove it, or read and empty it, as if
-// at once.
+// rotate may rename the file, read it and remove it, or read and truncate it, atomically.
 func (d *modelDisk) rotate() {
 	if d.now == nil || !d.rotates || rapid.IntRange(0, 4).Draw(d.t, "rotation") != 0 {
 		return
@@ -88,7 +86,7 @@ func (d *modelDisk) setAside(path string, f file, from, to int64) (string, error
 	return path, nil
 }
 
-// crash loses the page cache; some of what was dirty has reached the disk.
+// crash drops the page cache; some dirty bytes have reached the disk.
 func (d *modelDisk) crash() {
 	if d.now == nil {
 		return
@@ -103,7 +101,7 @@ func (d *modelDisk) crash() {
 	i.version++
 }
 
-// writeBack writes some dirty bytes, and the size if any of them is beyond it.
+// writeBack writes some dirty bytes, and the size if one of them is past it.
 func (d *modelDisk) writeBack(i *inode) {
 	n := rapid.IntRange(0, len(i.cache)).Draw(d.t, "bytes that reached the disk")
 	if n < len(i.durable) && len(i.cache) < len(i.durable) && rapid.Bool().Draw(d.t, "truncation reached the disk") {

@@ -10,39 +10,38 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// recordFile is a file of records that is appended to durably, all or nothing. It
-// is one goroutine's.
+// recordFile is a file to which records are appended durably, all of them or none. One goroutine
+// uses it.
 //
-// Invariant: while cut is false, the file holds whole records only, but for what
-// others wrote; those of this recordFile were synced. While cut is true, what is
-// beyond size is garbage and is cut before the next append.
+// Invariant: while dirty is false, the file has whole records only, and those of this recordFile
+// are durable; other processes may have written anything. While dirty is true, the bytes past size
+// are garbage, and must be truncated before the next append.
 type recordFile struct {
 	path    string
 	framing frame.Framing
 	disk    disk
 	log     *slog.Logger
 
-	f    file  // nil: to be opened
-	size int64 // behind the last record that counts
-	cut  bool
+	f     file  // nil: to be opened
+	size  int64 // offset of the end of the last valid record
+	dirty bool
 
-	// whole is the state in which a file of frames was closed behind a whole one.
-	// One that still has it need not be walked through, which matters when every
-	// retry opens a large file again.
+	// whole is the state of a file of frames when it was closed at the end of one. If the file
+	// still has that state when it is opened again, as every retry does, its frames need not be
+	// walked.
 	whole fileState
 }
 
-// disk is the file system as recordFile needs it, and file one open file; tests
-// put faults in.
+// disk is the file system, and file an open file, as recordFile needs them. Tests have versions
+// with faults.
 type disk interface {
-	// open opens path for reading and appending, alone, creates it when it is
-	// missing, and makes its name durable. path named the file after all that.
+	// open opens path for reading and appending, creates it if it does not exist, locks it, and
+	// makes its name durable. After that, path still named the file.
 	open(path string) (file, error)
-	// names reports whether path still names f. An error means that this is not
-	// known.
+	// names reports whether path still names f. An error means that this is unknown.
 	names(path string, f file) (bool, error)
-	// setAside makes a new file of f's bytes from one offset to another, durably.
-	// Its name is path, or, where that exists, path and a number.
+	// setAside copies f from one offset to another to a new file, durably. Its name is path or,
+	// if that exists, path and a number.
 	setAside(path string, f file, from, to int64) (name string, err error)
 }
 
@@ -55,34 +54,29 @@ type file interface {
 	Close() error
 }
 
-// fileState is what changes when anybody changes the file; ctime is in
-// nanoseconds.
+// fileState changes whenever a process changes the file. ctime is in nanoseconds.
 type fileState struct {
 	dev, ino    uint64
 	size, ctime int64
 }
 
-// maxMoves is how often in turn the file may be moved away under one append before
-// that is a failure.
+// maxMoves is how often in a row the file may be renamed during one append or open before that
+// fails.
 const maxMoves = 8
 
-// errMoving is the failure of an append, or of opening the file, when it was moved
-// or replaced maxMoves times meanwhile.
+// errMoving is the error when the file was renamed or replaced maxMoves times.
 var errMoving = errors.New("is moved or replaced faster than it can be written to")
 
-// append writes records and returns nil once they are durable in the file that
-// path names. After an error nothing of them counts, and the caller tries again.
+// append writes records, and returns nil once they are durable in the file that path names. After
+// an error, none of them counts, and the caller tries again.
 //
-// A rotation renames the file, reads it to its end and removes it. What was written
-// before the rename will be read. What was written after it may have come too late
-// for the reader, so it is written to the next file as well: only if path names the
-// file after the write is it known which of the two it was. At worst, records are
-// in both files.
+// A rotation renames the file, reads it to its end and removes it. Records written before the
+// rename are read. Those written after it may be too late for the reader, so they are written to
+// the next file as well: they were in time only if path still names the file after the write. At
+// worst, records are in both files.
 //
-// It syncs by fsync. fdatasync would do as well: it leaves out only metadata that
-// is not needed to read the data back, and Linux counts a changed size among what
-// is needed. But every append changes the size, so there is nothing to save by
-// it, and the outside contract says fsync.
+// It uses fsync, as the external contract promises. fdatasync would save nothing: every append
+// changes the file's size, which fdatasync writes as well.
 func (l *recordFile) append(data []byte) error {
 	for range maxMoves {
 		if err := l.prepare(); err != nil {
@@ -90,9 +84,9 @@ func (l *recordFile) append(data []byte) error {
 		}
 		kept, err := l.write(data)
 		if err != nil {
-			l.cut = true
-			// Cut back at once, so that readers do not see records that are written
-			// again. What fails here is tried again first by the next append.
+			l.dirty = true
+			// At once, so that readers do not see records that will be written again.
+			// If it fails, the next append begins with it.
 			_ = l.cutBack()
 			return err
 		}
@@ -103,8 +97,7 @@ func (l *recordFile) append(data []byte) error {
 	return fmt.Errorf("%s %w", l.path, errMoving)
 }
 
-// write appends data, makes it durable, and then reports whether it is in the file
-// that path names.
+// write appends data, makes it durable, and reports whether path still names the file.
 func (l *recordFile) write(data []byte) (kept bool, err error) {
 	n, err := l.f.Write(data)
 	if err == nil && n < len(data) {
@@ -119,8 +112,7 @@ func (l *recordFile) write(data []byte) (kept bool, err error) {
 	return l.kept(int64(n))
 }
 
-// kept reports whether the n bytes that were just appended are in the file that
-// path names.
+// kept reports whether the n bytes that were just appended are in the file that path names.
 func (l *recordFile) kept(n int64) (bool, error) {
 	named, err := l.disk.names(l.path, l.f)
 	if err != nil || !named {
@@ -130,7 +122,7 @@ func (l *recordFile) kept(n int64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	// If the file was emptied before the write, it holds nothing but these bytes.
+	// If the file was truncated to 0 before the write, it has these bytes only.
 	if st.size >= l.size+n || st.size == n {
 		l.size = st.size
 		return true, nil
@@ -140,9 +132,10 @@ func (l *recordFile) kept(n int64) (bool, error) {
 	return false, nil
 }
 
-// prepare leaves an open file of whole records that path names, and its size.
+// prepare opens the file if path names another one by now, and repairs it. Afterwards, it has whole
+// records only, and size is its size.
 func (l *recordFile) prepare() error {
-	if l.f != nil && l.cut {
+	if l.f != nil && l.dirty {
 		if err := l.cutBack(); err != nil {
 			if named, unknown := l.disk.names(l.path, l.f); named || unknown != nil {
 				return err
@@ -157,8 +150,8 @@ func (l *recordFile) prepare() error {
 			return err
 		}
 		if !named {
-			// Rotated away, in which case its records are safe, or deleted, in which
-			// case whatever else is written to it would be lost.
+			// Rotated, and its records are safe; or deleted, and further records would
+			// be lost in it.
 			l.log.Info("sink file was moved or removed; starting another", "path", l.path)
 			l.close()
 		}
@@ -166,8 +159,8 @@ func (l *recordFile) prepare() error {
 	if l.f == nil {
 		return l.open()
 	}
-	// Asked again each time, because another process may have emptied the file, and
-	// cutting back to where it ended before would fill it with zeros.
+	// Each time, because another process may have truncated the file to 0. To truncate it to
+	// its old size would then fill it with zeros.
 	st, err := l.f.state()
 	if err != nil {
 		return err
@@ -181,11 +174,10 @@ func (l *recordFile) prepare() error {
 	return nil
 }
 
-// cutBack removes what is beyond size, durably, and closes the file. Durably,
-// because after a crash what is written next must not be mixed with remains of what
-// was there. Closes, because after a failed fsync the kernel may hold pages as clean
-// that never reached the disk (PostgreSQL's "fsyncgate"): nothing that this
-// descriptor reports is relied upon.
+// cutBack truncates the file to size, durably, and closes it. Durably, because after a crash the
+// next records must not be mixed with garbage. It closes the file, because after a failed fsync the
+// kernel may mark pages as clean that never reached the disk (PostgreSQL's "fsyncgate"): what this
+// descriptor reports is not reliable.
 func (l *recordFile) cutBack() error {
 	st, err := l.f.state()
 	if err == nil && st.size > l.size {
@@ -205,10 +197,10 @@ func (l *recordFile) cutBack() error {
 	return nil
 }
 
-// reopen opens the file that path names, if it is another one by now. After an
-// error nothing has changed.
+// reopen opens the file that path names, if it is another one by now. After an error nothing has
+// changed.
 func (l *recordFile) reopen() error {
-	if l.f == nil || l.cut {
+	if l.f == nil || l.dirty {
 		return l.prepare()
 	}
 	if named, err := l.disk.names(l.path, l.f); named || err != nil {
@@ -224,7 +216,7 @@ func (l *recordFile) reopen() error {
 	return nil
 }
 
-// close gives the file up. Its records were synced; there is nothing to lose.
+// close closes the file. Its records are durable.
 func (l *recordFile) close() {
 	if l.f == nil {
 		return
@@ -232,5 +224,5 @@ func (l *recordFile) close() {
 	if err := l.f.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		l.log.Warn("close the sink's file", "path", l.path, "error", err)
 	}
-	l.f, l.cut = nil, false
+	l.f, l.dirty = nil, false
 }

@@ -15,7 +15,7 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// world is a recordFile on a modelDisk, and what is known about it.
+// world is a recordFile on a modelDisk, with the records that must be durable.
 type world struct {
 	t       *rapid.T
 	d       *modelDisk
@@ -28,10 +28,10 @@ type world struct {
 	next    int
 }
 
-// What append has reported as durable is still there, once at least and in order,
-// after any faults, crashes and rotations: in what the rotations read before they
-// removed it, or in the file. There is nothing else but remains of what was being
-// written at a crash, of which opening the file deletes nothing.
+// TestRecordFileLosesNothing: records that append has reported as durable are still there, at least
+// once and in order, after any faults, crashes and rotations: a rotation has read them, or they are
+// in the file. Other than that, there are only remains of records that were being written at a
+// crash. Opening the file deletes nothing.
 func TestRecordFileLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{
@@ -55,8 +55,8 @@ func TestRecordFileLosesNothing(t *testing.T) {
 	})
 }
 
-// reboot crashes, and opens the file in peace. Whatever is not a record any more
-// must have stayed somewhere.
+// reboot crashes, and opens the file without further faults. Bytes that are no record any more must
+// still be somewhere.
 func (w *world) reboot() {
 	w.d.faults, w.d.rotates = false, false
 	w.d.crash()
@@ -72,7 +72,7 @@ func (w *world) reboot() {
 	w.d.aside = nil
 	err := w.l.open()
 	if errors.Is(err, errFraming) {
-		// Where a file system loses bytes in the middle, somebody has to look.
+		// If a file system loses bytes in the middle, an operator has to look.
 		w.d.rotated = append(w.d.rotated, before)
 		w.d.now = nil
 		err = w.l.open()
@@ -89,7 +89,7 @@ func (w *world) reboot() {
 	w.d.faults, w.d.rotates = true, true
 }
 
-// remember notes what a crash has left as records.
+// remember records what a crash has left.
 func (w *world) remember(rest []byte) {
 	for _, r := range records(rest, w.framing) {
 		w.left[r] = true
@@ -100,7 +100,7 @@ func (w *world) remember(rest []byte) {
 }
 
 func (w *world) reopen() {
-	// An error changes nothing, and there is nothing else to learn from it.
+	// An error changes nothing.
 	_ = w.l.reopen()
 }
 
@@ -115,8 +115,8 @@ func (w *world) append() {
 		w.written[r] = true
 		data = append(data, r...)
 	}
-	// Emptying the file under a write that fails leaves a torn record, which would
-	// have to be told from a fault of ours.
+	// If the file is truncated during a write that fails, an incomplete record remains, which
+	// looks like a bug.
 	w.d.empties = rapid.Bool().Draw(w.t, "the rotation empties")
 	w.d.faults = !w.d.empties
 	defer func() { w.d.empties, w.d.faults = false, true }()
@@ -152,7 +152,7 @@ func (w *world) check() {
 	}
 }
 
-// records are the whole records at the beginning of content.
+// records returns the whole records at the beginning of content.
 func records(content []byte, f frame.Framing) (all []string) {
 	for len(content) > 0 {
 		n := bytes.IndexByte(content, '\n') + 1

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
@@ -18,9 +17,9 @@ import (
 func TestReopenLeavesTheOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("one"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("one"))
+	g.Wait(1)
 	if err := s.Reopen(); err != nil {
 		t.Fatal(err)
 	}
@@ -36,21 +35,21 @@ func TestReopenLeavesTheOldFile(t *testing.T) {
 	if got := content(t, path); got != "" {
 		t.Errorf("the new file holds %q", got)
 	}
-	r.Send(0, []byte("two"))
-	r.Wait(2)
-	r.Stop()
+	g.Send(0, []byte("two"))
+	g.Wait(2)
+	g.Stop()
 	if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "two\n" {
 		t.Errorf("got %q and %q", a, b)
 	}
 }
 
-// Where the path cannot be opened, the error says so and nothing is lost.
+// TestReopenFails: if the path cannot be opened, Reopen returns why, and nothing is lost.
 func TestReopenFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("one"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("one"))
+	g.Wait(1)
 	if err := errors.Join(os.Rename(path, path+".1"), os.Mkdir(path, 0o700)); err != nil {
 		t.Fatal(err)
 	}
@@ -60,21 +59,21 @@ func TestReopenFails(t *testing.T) {
 	if open := strings.Join(sinktest.OpenFiles(t), " ") + " "; !strings.Contains(open, path+".1 ") {
 		t.Errorf("the old file is not in use any more: %s", open)
 	}
-	r.Send(0, []byte("two"))
-	r.WaitFor("the fault", func() bool { return s.Ready() != nil })
-	r.None(1)
+	g.Send(0, []byte("two"))
+	g.WaitFor("the fault", func() bool { return s.Ready() != nil })
+	g.WantResolved(1)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	r.Wait(2)
-	r.Stop()
+	g.Wait(2)
+	g.Stop()
 	if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "two\n" {
 		t.Errorf("got %q and %q", a, b)
 	}
 }
 
-// A disk that does not answer holds up neither Reopen nor Close. What is not known
-// to be on it is reported and not done.
+// TestHungDisk: a disk that does not respond blocks neither Reopen nor Close. Messages that may not
+// be on it are reported, and not done.
 func TestHungDisk(t *testing.T) {
 	for _, op := range []string{"write", "sync", "names"} {
 		t.Run(op, func(t *testing.T) {
@@ -86,7 +85,7 @@ func TestHungDisk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := handlertest.Start(t, s, 1, 64)
+			g := handlertest.Start(t, s, 1, 64)
 			hung, answer := make(chan struct{}, 100), make(chan struct{})
 			d.set(func(o string) error {
 				if o == op {
@@ -96,16 +95,16 @@ func TestHungDisk(t *testing.T) {
 				return nil
 			})
 			for range 3 {
-				r.Send(0, []byte("one"))
+				g.Send(0, []byte("one"))
 			}
 			<-hung
 			for range 3 {
-				if err := s.Reopen(); err == nil || !strings.Contains(err.Error(), "under way") {
+				if err := s.Reopen(); err == nil || !strings.Contains(err.Error(), "in progress") {
 					t.Errorf("reopen: %v", err)
 				}
 			}
-			r.None(0)
-			r.Stop()
+			g.WantResolved(0)
+			g.Stop()
 			if err := s.Close(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "does not answer") || strings.Contains(err.Error(), ": 0 messages") {
 				t.Errorf("close: %v", err)
 			}
@@ -114,17 +113,17 @@ func TestHungDisk(t *testing.T) {
 			if err := s.Reopen(); err == nil || !strings.Contains(err.Error(), "closed") {
 				t.Errorf("reopen after close: %v", err)
 			}
-			r.None(0)
+			g.WantResolved(0)
 		})
 	}
 }
 
-// A request that found the disk hung is met once it answers.
+// TestReopenAfterAHungDisk: the file is opened again once the disk responds.
 func TestReopenAfterAHungDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
 	s := fileSinkAt(t, path, sink.Config{CloseTimeout: 100e6}, defaultBuffer, d)
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	hung, answer := make(chan struct{}, 100), make(chan struct{})
 	d.set(func(op string) error {
 		if op == "sync" {
@@ -133,14 +132,14 @@ func TestReopenAfterAHungDisk(t *testing.T) {
 		}
 		return nil
 	})
-	r.Send(0, []byte("one"))
+	g.Send(0, []byte("one"))
 	<-hung
 	if err := s.Reopen(); err == nil {
 		t.Error("a hung disk was reopened")
 	}
 	d.set(nil)
 	close(answer)
-	r.Wait(1)
+	g.Wait(1)
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
@@ -148,5 +147,5 @@ func TestReopenAfterAHungDisk(t *testing.T) {
 		t.Error(err)
 	}
 	testkit.Eventually(t, "a new file", func() bool { _, err := os.Stat(path); return err == nil })
-	r.Stop()
+	g.Stop()
 }

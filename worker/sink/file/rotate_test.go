@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
 	"feedgate/worker/sink/sinktest"
@@ -21,25 +20,25 @@ func TestFileFollowsRotation(t *testing.T) {
 	path := filepath.Join(dir, "out")
 	log := new(testkit.Log)
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{Log: log.Tee(t)})
-	r := handlertest.Start(t, s, 1, 256)
-	r.Send(0, []byte("one"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 256)
+	g.Send(0, []byte("one"))
+	g.Wait(1)
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("two"))
-	r.Wait(2)
+	g.Send(0, []byte("two"))
+	g.Wait(2)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("three"))
-	r.Wait(3)
+	g.Send(0, []byte("three"))
+	g.Wait(3)
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("four"))
-	r.Wait(4)
-	r.Stop()
+	g.Send(0, []byte("four"))
+	g.Wait(4)
+	g.Stop()
 	if a, b := content(t, path+".1"), content(t, path); a != "one\n" || b != "four\n" {
 		t.Errorf("got %q and %q", a, b)
 	}
@@ -48,8 +47,8 @@ func TestFileFollowsRotation(t *testing.T) {
 	}
 }
 
-// rotations are what others do to the file, each in steps between which the sink
-// may go on. Each step returns what it has read.
+// rotations are the ways of other processes to rotate the file, in steps between which the sink may
+// act. Each step returns what it has read.
 var rotations = map[string][]func(path string) (string, error){
 	"rename, read, remove": {
 		func(path string) (string, error) { return "", os.Rename(path, path+".1") },
@@ -94,8 +93,8 @@ func rename(path, to string) (string, error) {
 	return take(to)
 }
 
-// Wherever a rotation's steps fall among the operations of a commit, what is
-// acknowledged was read by the rotation or is in the file.
+// TestFileLosesNothingToARotation: however the steps of a rotation and the operations of a commit
+// interleave, acknowledged messages were read by the rotation or are in the file.
 func TestFileLosesNothingToARotation(t *testing.T) {
 	for name, steps := range rotations {
 		t.Run(name, func(t *testing.T) {
@@ -113,8 +112,8 @@ func TestFileLosesNothingToARotation(t *testing.T) {
 	}
 }
 
-// rotateAt commits a message and lets the steps happen before its operation at, and
-// every gap operations after that. It returns how many operations there were.
+// rotateAt commits a message. It runs the steps before operation at of the commit, and then every
+// gap operations. It returns the number of operations.
 func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (ops int) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "out")
@@ -124,9 +123,9 @@ func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("one"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("one"))
+	g.Wait(1)
 	var read strings.Builder
 	step := func() {
 		text, err := steps[0](path)
@@ -146,9 +145,9 @@ func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (
 		ops++
 		return nil
 	})
-	r.Send(0, []byte("two"))
-	r.Wait(2)
-	r.Stop()
+	g.Send(0, []byte("two"))
+	g.Wait(2)
+	g.Stop()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -164,16 +163,17 @@ func rotateAt(t *testing.T, steps []func(string) (string, error), at, gap int) (
 	return ops
 }
 
-// A file that is emptied during a commit gets the messages again.
+// TestFileIsEmptiedDuringACommit: if the file is truncated to 0 during a commit, the messages are
+// written again.
 func TestFileIsEmptiedDuringACommit(t *testing.T) {
 	for _, op := range []string{"write", "sync", "names", "state"} {
 		t.Run(op, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")
 			d := new(faultDisk)
 			s := fileSinkAt(t, path, sink.Config{}, defaultBuffer, d)
-			r := handlertest.Start(t, s, 1, 64)
-			r.Send(0, []byte("one"))
-			r.Wait(1)
+			g := handlertest.Start(t, s, 1, 64)
+			g.Send(0, []byte("one"))
+			g.Wait(1)
 			// The last operation of its kind in the commit, the only one of the others.
 			last := 1
 			if op == "names" || op == "state" {
@@ -189,9 +189,9 @@ func TestFileIsEmptiedDuringACommit(t *testing.T) {
 				}
 				return nil
 			})
-			r.Send(0, []byte("two"))
-			r.Wait(2)
-			r.Stop()
+			g.Send(0, []byte("two"))
+			g.Wait(2)
+			g.Stop()
 			if got := content(t, path); got != "two\n" {
 				t.Errorf("the file holds %q", got)
 			}
@@ -199,31 +199,32 @@ func TestFileIsEmptiedDuringACommit(t *testing.T) {
 	}
 }
 
-// A file that somebody cut in the middle of a line is mended before it is written to.
+// TestFileIsCutByOthers: if another process truncates the file in the middle of a line, that is
+// repaired before the next write.
 func TestFileIsCutByOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
-	r := handlertest.Start(t, s, 1, 64)
-	r.Send(0, []byte("first"))
-	r.Wait(1)
+	g := handlertest.Start(t, s, 1, 64)
+	g.Send(0, []byte("first"))
+	g.Wait(1)
 	if err := os.Truncate(path, 3); err != nil {
 		t.Fatal(err)
 	}
-	r.Send(0, []byte("second"))
-	r.Wait(2)
-	r.Stop()
+	g.Send(0, []byte("second"))
+	g.Wait(2)
+	g.Stop()
 	if got := content(t, path); got != "fir\nsecond\n" {
 		t.Errorf("the file holds %q", got)
 	}
 }
 
-// A file that is moved away again and again counts as a failure in the end, so that
-// the sink reports it and can be closed.
+// TestFileMovesWithoutEnd: if the file is renamed again and again, the append fails, so that the
+// sink reports it and can be closed.
 func TestFileMovesWithoutEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	d := new(faultDisk)
 	s := fileSinkAt(t, path, sink.Config{}, defaultBuffer, d)
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	n := 0
 	d.set(func(op string) error {
 		if op != "sync" {
@@ -233,12 +234,12 @@ func TestFileMovesWithoutEnd(t *testing.T) {
 		_, err := rename(path, fmt.Sprint(path, ".", n))
 		return err
 	})
-	r.Send(0, []byte("one"))
-	r.WaitFor("the failure", func() bool { return errors.Is(s.Ready(), errMoving) })
-	r.None(0)
+	g.Send(0, []byte("one"))
+	g.WaitFor("the failure", func() bool { return errors.Is(s.Ready(), errMoving) })
+	g.WantResolved(0)
 	d.set(nil)
-	r.Wait(1)
-	r.Stop()
+	g.Wait(1)
+	g.Stop()
 	if got := content(t, path); got != "one\n" {
 		t.Errorf("the file holds %q", got)
 	}

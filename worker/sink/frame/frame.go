@@ -1,5 +1,5 @@
-// Package frame separates messages that are written one after another, as the sinks that
-// write a stream or a file do.
+// Package frame has the formats in which sinks write one message after another to a stream or a
+// file.
 package frame
 
 import (
@@ -13,7 +13,7 @@ import (
 	"feedgate/worker/sink"
 )
 
-// Framing is how messages are separated, ?frame= in a URL. What it makes of one message is a
+// Framing is the format of a message in a stream, ?frame= in a URL. A message in its format is a
 // record.
 type Framing uint8
 
@@ -23,8 +23,7 @@ const (
 	JSON                  // {"seq":N,"id":"...","data":"..."} and LF
 )
 
-// UsesMeta reports whether a record holds more of a message than its data: see
-// [sink.Target].
+// UsesMeta reports whether a record has more of a message than its data; see [sink.Target].
 func (f Framing) UsesMeta() bool { return f == JSON }
 
 // byName are the values of ?frame=.
@@ -33,7 +32,7 @@ var byName = map[string]Framing{"line": Line, "length": Length, "json": JSON}
 // Help is for [sink.Kind.Details].
 const Help = "write u32be length and the message with ?frame=length, and a line of JSON with ?frame=json"
 
-// ParseURL takes PATH?frame=FRAMING apart, Line being the default.
+// ParseURL splits PATH?frame=FRAMING; the default is Line.
 func ParseURL(u sink.URL) (path string, f Framing, err error) {
 	const param = "frame"
 	path, query, err := u.Path(param)
@@ -54,7 +53,7 @@ func ParseURL(u sink.URL) (path string, f Framing, err error) {
 // HeaderSize is the length of the length field of Length.
 const HeaderSize = 4
 
-// Append adds the record of a message to dst.
+// Append appends the record of a message to dst.
 func (f Framing) Append(dst []byte, m worker.Message) []byte {
 	switch f {
 	case Length:
@@ -67,8 +66,8 @@ func (f Framing) Append(dst []byte, m worker.Message) []byte {
 	}
 }
 
-// appendJSON adds a message as a line of JSON. A message that is not UTF-8 cannot
-// be a JSON string; it becomes base64 (RFC 4648, section 4) in data64.
+// appendJSON appends a message as a line of JSON. Data that are not UTF-8 cannot be a JSON string;
+// they are in data64 instead, as base64 (RFC 4648, section 4).
 func appendJSON(dst []byte, m worker.Message) []byte {
 	dst = append(dst, `{"seq":`...)
 	dst = strconv.AppendUint(dst, m.Seq, 10)
@@ -83,9 +82,9 @@ func appendJSON(dst []byte, m worker.Message) []byte {
 	return append(dst, "\"}\n"...)
 }
 
-// appendID adds the member with the message's id, up to where its string ends. An id that is
-// not UTF-8 is in id64: another spelling could be that of another id. The member is made behind
-// where the id lies, and takes its place.
+// appendID appends the member with the message's ID, without the closing quote. An ID that is not
+// UTF-8 is in id64, because replacing bytes could make two IDs equal. The member is first made
+// behind the raw ID, which it then overwrites.
 func appendID(dst []byte, m worker.Message) []byte {
 	start := len(dst)
 	dst = m.AppendID(dst)
@@ -103,8 +102,8 @@ func appendID(dst []byte, m worker.Message) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendEscaped adds the inside of a JSON string. s is UTF-8. Beyond what RFC 8259, section 7, requires, it escapes what some readers take for the
-// end of a line: U+0085, U+2028 and U+2029.
+// appendEscaped appends the inside of a JSON string; s is UTF-8. Beyond RFC 8259, section 7, it
+// escapes U+0085, U+2028 and U+2029, which some readers take for the end of a line.
 func appendEscaped(dst, s []byte) []byte {
 	clean := 0 // s[clean:i] needs no escape
 	for i := 0; i < len(s); {

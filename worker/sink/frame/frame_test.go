@@ -8,14 +8,13 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"feedgate/worker/selector"
-
 	"pgregory.net/rapid"
 
 	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
-// jsonRecord is a line of ?frame=json as a reader has it.
+// jsonRecord is a line of ?frame=json as a reader decodes it.
 type jsonRecord struct {
 	Seq    uint64  `json:"seq"`
 	ID     *string `json:"id"`
@@ -24,13 +23,12 @@ type jsonRecord struct {
 	Data64 *string `json:"data64"`
 }
 
-// message is the data of the record, which must have it once and in the right
-// member.
+// message returns the data of the record, which must have them once, in the right member.
 func (r jsonRecord) message() ([]byte, error) {
 	return member("data", r.Data, r.Data64)
 }
 
-// id is the same for the id.
+// id returns the ID likewise.
 func (r jsonRecord) id() ([]byte, error) { return member("id", r.ID, r.ID64) }
 
 func member(name string, text, encoded *string) ([]byte, error) {
@@ -47,7 +45,7 @@ func member(name string, text, encoded *string) ([]byte, error) {
 	return b, err
 }
 
-// byPrefix has the first 8 bytes of a message for its id.
+// byPrefix makes the first 8 bytes of a message its ID.
 var byPrefix = func() *worker.Origin {
 	s, err := selector.Parse("bytes:0:8")
 	if err != nil {
@@ -60,7 +58,7 @@ func checkJSON(t interface{ Fatalf(string, ...any) }, seq uint64, data []byte) {
 	line := JSON.Append([]byte("before"), byPrefix.Message(data, seq, 0))
 	line, ok := bytes.CutPrefix(line, []byte("before"))
 	text, ended := bytes.CutSuffix(line, []byte("\n"))
-	// What any reader may take for the end of a line, too.
+	// And those that a reader may take for the end of a line.
 	if !ok || !ended || bytes.ContainsAny(text, "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029") || !utf8.Valid(text) {
 		t.Fatalf("%q is not one line", line)
 	}

@@ -8,7 +8,7 @@ import (
 	"feedgate/worker"
 )
 
-// Outcome is what became of a message.
+// Outcome is the result of an attempt to send a message.
 type Outcome struct {
 	kind  kind
 	code  worker.Code
@@ -19,7 +19,7 @@ type Outcome struct {
 type kind uint8
 
 const (
-	pending kind = iota // not resolved
+	pending kind = iota // none yet
 	done
 	again
 	refused
@@ -28,54 +28,57 @@ const (
 	halve
 )
 
-// errAgain is the reason of an outcome that gives none.
+// errAgain is the reason of an outcome without one.
 var errAgain = errors.New("no reason given")
 
-// Done: the server has the message.
+// Done: the server has confirmed that it has the message. It is acknowledged at once.
 func Done() Outcome { return Outcome{kind: done} }
 
-// Again: the message is sent again, after the backoff, or after what the server asks for if
-// that is longer, up to --reconnect-max. Until then its batch is one of the
-// Config.Outstanding. The error says why, for the log and /ready.
+// Again: the server cannot take the message now. It is sent again after the backoff, or after the
+// wait that the server asks for if that is longer, up to --reconnect-max. Until then its batch
+// counts as one of Config.Outstanding. err is the reason, for the log and /ready.
 func Again(after time.Duration, err error) Outcome {
 	return Outcome{kind: again, after: after, err: err}
 }
 
-// Refused: the server will never take the message, because of the message itself.
+// Refused: the server will never take this message, because of the message itself. It is refused
+// with the code.
 func Refused(code worker.Code) Outcome { return Outcome{kind: refused, code: code} }
 
-// Unfit: the message cannot be sent at all, whatever the server: its text is not of the form
-// that the sink needs. Unlike Refused, it says nothing about the settings.
+// Unfit: the sink itself cannot send the message, such as one with a line feed where lines are
+// sent. It is refused with the code. Unlike Refused, it is no evidence that the settings are wrong.
 func Unfit(code worker.Code) Outcome { return Outcome{kind: unfit, code: code} }
 
-// Denied: the server takes no message from this sink, whatever it is. If it has never accepted
-// one, that is a fault of the settings, and the sink fails; else this is Again(0, err).
+// Denied: the server takes no message at all from this sink, such as with a wrong password. If it
+// has never accepted one, the settings are wrong, and the sink fails with err. Otherwise, it is
+// Again(0, err).
 func Denied(err error) Outcome { return Outcome{kind: denied, err: err} }
 
 // entry is a message that the handler has deferred.
 type entry struct {
-	m      worker.Message
-	ticket worker.ID
-	lane   *lane // nil: unordered
+	m     worker.Message
+	id    worker.ID
+	queue *keyQueue // nil: unordered
 }
 
-// Batch is messages that are sent together. The client has it until all are resolved.
+// Batch is messages that are sent together. The client may use it until every message has an
+// outcome.
 type Batch struct {
-	// ID numbers the batches of a worker, from 1. A batch that is sent again keeps it, also
-	// without messages that are unfit; what is left of one of which some are done or refused
-	// gets another, as do halves.
+	// ID numbers the batches of a worker, from 1. A batch that is sent again keeps its ID if it
+	// has the same messages, those that are unfit excepted. One without messages that are done
+	// or refused by now has another, and so has each half of a split batch.
 	ID uint64
-	// Attempt counts the Sends of a batch, from 1.
+	// Attempt is the number of this attempt to send the messages, from 1.
 	Attempt int
 
 	h        *handler
 	entries  []entry
 	outcomes []Outcome     // by entry
-	left     int           // not resolved yet
-	resolved chan struct{} // closed when left is 0
+	left     int           // messages without an outcome
+	ended    chan struct{} // closed when left is 0
 }
 
-// newBatch makes a batch with a number of its own.
+// newBatch makes a batch with a new ID.
 func (h *handler) newBatch(entries []entry) *Batch {
 	h.batches++
 	return h.batch(h.batches, entries)
@@ -89,43 +92,44 @@ func (h *handler) batch(id uint64, entries []entry) *Batch {
 func (b *Batch) begin() {
 	b.Attempt++
 	clear(b.outcomes)
-	b.left, b.resolved = len(b.entries), make(chan struct{})
+	b.left, b.ended = len(b.entries), make(chan struct{})
 }
 
-// Len is the number of messages.
+// Len returns the number of messages.
 func (b *Batch) Len() int { return len(b.entries) }
 
-// At is the i-th message. Its data, and its Lane, are valid until it is resolved.
+// At returns the i-th message. It is valid until it has an outcome.
 func (b *Batch) At(i int) worker.Message { return b.entries[i].m }
 
-// Lane is the lane of the i-th message; 0 without lanes.
-func (b *Batch) Lane(i int) uint64 {
-	if b.entries[i].lane == nil {
+// Key returns the key of the i-th message as a number, as Config.KeyFunc returns it, or the hash of
+// what Config.Key picks; 0 without keys. It is valid until the message has an outcome.
+func (b *Batch) Key(i int) uint64 {
+	if b.entries[i].queue == nil {
 		return 0
 	}
-	return b.entries[i].lane.key
+	return b.entries[i].queue.key
 }
 
-// Resolve sets the outcome of n messages from the i-th on. Any goroutine may call it, in any
-// order, once per message of an attempt. Those that are done are acknowledged at once.
+// Resolve sets the outcome of the n messages from the i-th on. Any goroutine may call it, during
+// Send or later, in any order. A message gets one outcome per attempt: a second one panics.
 func (b *Batch) Resolve(i, n int, o Outcome) {
-	b.note(o)
+	b.record(o)
 	b.h.mu.Lock()
 	defer b.h.mu.Unlock()
 	b.resolve(i, n, o)
 }
 
-// ResolveAll sets the outcome of all messages that have none yet.
+// ResolveAll sets the outcome of every message that has none yet.
 func (b *Batch) ResolveAll(o Outcome) {
-	b.note(o)
+	b.record(o)
 	b.h.mu.Lock()
 	defer b.h.mu.Unlock()
 	b.resolveRest(o)
 }
 
-// Split resolves what the server refused as a whole because of some of its messages: those that
-// have no outcome yet, and those that are to be sent again, are sent in halves, one after the
-// other, down to the messages that are refused alone, with code.
+// Split is for a batch that the server refuses as a whole because of some of its messages. Those
+// without an outcome, and those that are to be sent again, are sent in two halves, one after the
+// other, and so on, down to single messages. One that is refused alone is refused with the code.
 func (b *Batch) Split(code worker.Code) {
 	b.h.mu.Lock()
 	defer b.h.mu.Unlock()
@@ -136,11 +140,11 @@ func (b *Batch) Split(code worker.Code) {
 	b.resolveRest(Outcome{kind: halve})
 }
 
-// note tells the sink what an outcome says about its server.
-func (b *Batch) note(o Outcome) {
+// record records what an outcome shows about the server.
+func (b *Batch) record(o Outcome) {
 	switch o.kind {
 	case done:
-		b.h.works()
+		b.h.noteAccepted()
 	case denied:
 		b.h.sink.deny(cmp.Or(o.err, errAgain))
 	}
@@ -155,14 +159,14 @@ func (b *Batch) resolve(i, n int, o Outcome) {
 		b.outcomes[k] = o
 	}
 	if o.kind == done {
-		b.h.complete(b.entries[i:i+n], worker.OK)
+		b.h.resolve(b.entries[i:i+n], worker.OK)
 	}
 	if b.left -= n; b.left == 0 {
-		close(b.resolved)
+		close(b.ended)
 	}
 }
 
-// resolveRest resolves all that have no outcome, by runs. The lock is held.
+// resolveRest is ResolveAll. The lock is held.
 func (b *Batch) resolveRest(o Outcome) {
 	for i := 0; i < len(b.entries); {
 		n := 0
@@ -176,18 +180,18 @@ func (b *Batch) resolveRest(o Outcome) {
 	}
 }
 
-// result is what became of the messages of an attempt that were not done.
+// result sums up an attempt: which messages are not done.
 type result struct {
-	retry    *Batch // to be sent again; nil: none
-	after    time.Duration
-	why      error
-	halves   []entry   // all that is to be sent again, in halves
-	refusals []refusal // by the server
+	retry    *Batch        // to be sent again; nil: none
+	after    time.Duration // how long the server asks to wait before
+	why      error         // the reason
+	halves   []entry       // all that are to be sent again, in halves
+	refusals []refusal     // by the server
 	unfit    []refusal
 }
 
-// result sorts the messages of an attempt that has ended. after and why are the longest wait
-// and the first reason of those that are to be sent again. The lock is held.
+// result sums up an attempt that has ended. after is the longest wait, and why the first reason, of
+// the messages that are to be sent again. The lock is held.
 func (b *Batch) result() (r result) {
 	var left []entry
 	halves := false
@@ -215,7 +219,7 @@ func (b *Batch) result() (r result) {
 		return r
 	}
 	if len(left)+len(r.unfit) == len(b.entries) {
-		r.retry = b.h.batch(b.ID, left) // to the server it is the same batch
+		r.retry = b.h.batch(b.ID, left) // the server gets the same batch
 	} else {
 		r.retry = b.h.newBatch(left)
 	}
@@ -223,7 +227,7 @@ func (b *Batch) result() (r result) {
 	return r
 }
 
-// halve makes two batches of a part of b.
+// halve makes two batches of some of the messages of b.
 func (b *Batch) halve(part []entry) (first, second *Batch) {
 	middle := len(part) / 2
 	return b.h.newBatch(part[:middle:middle]), b.h.newBatch(part[middle:])

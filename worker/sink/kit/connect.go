@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// ErrDenied is in an error of Config.Connect if the server's answer is a fault of the settings:
-// no such topic, not allowed. Trying again is no use, and the sink fails.
+// ErrDenied is for Config.Connect: an error that wraps it means that the settings are wrong, such
+// as a topic that does not exist or may not be used. Connect is not called again, and the sink
+// fails.
 var ErrDenied = errors.New("denied")
 
-// errConnecting is what is missing before the first contact has succeeded or failed.
+// errConnecting is the reason not to be ready until Connect has returned once.
 var errConnecting = errors.New("not connected to the sink's server yet")
 
-// Start is that of [sink.Sink]: it makes the first contact, and waits until it has succeeded or
-// failed. A server that cannot be reached is tried again in the background; a fault of the
-// settings is returned.
+// Start implements Start of [sink.Sink]: it calls Config.Connect, and waits for its result or for
+// the end of ctx. A server that cannot be reached is tried again in the background, and is no
+// error. An [ErrDenied] is returned.
 func (s *Sink) Start(ctx context.Context, _ int) error {
 	s.connectOnce.Do(s.connect)
 	select {
@@ -30,8 +31,8 @@ func (s *Sink) Start(ctx context.Context, _ int) error {
 	return nil
 }
 
-// connect starts the goroutine that makes the first contact, if one is asked for. Its senders
-// wait until it has succeeded.
+// connect starts the goroutine that calls Config.Connect, if there is one. The senders wait until
+// that has succeeded.
 func (s *Sink) connect() {
 	if s.cfg.Connect == nil {
 		s.connected.Store(true)
@@ -44,7 +45,7 @@ func (s *Sink) connect() {
 		for attempt := 1; ; attempt++ {
 			err := s.tryConnect()
 			if err == nil {
-				s.connectedNow(attempt)
+				s.setConnected(attempt)
 			} else if errors.Is(err, ErrDenied) {
 				s.Fail(err)
 			}
@@ -65,7 +66,7 @@ func (s *Sink) connect() {
 	})
 }
 
-// tryConnect makes the first contact once, within --connect-timeout.
+// tryConnect calls Config.Connect once, with --connect-timeout.
 func (s *Sink) tryConnect() error {
 	ctx, cancel := context.WithTimeout(s.ctx, s.common.ConnectTimeout)
 	defer cancel()
@@ -76,8 +77,8 @@ func (s *Sink) tryConnect() error {
 	return err
 }
 
-// connectedNow lets the senders go on.
-func (s *Sink) connectedNow(attempt int) {
+// setConnected wakes the senders.
+func (s *Sink) setConnected(attempt int) {
 	s.connected.Store(true)
 	if attempt > 1 {
 		s.common.Log.Info("connected to the sink's server", "attempts", attempt)
@@ -95,9 +96,9 @@ func (s *Sink) setUnreachable(err error) {
 	s.unreachable = err
 }
 
-// SetDown notes why the client of a worker has no connection, or nil as soon as it has one
-// again. Meanwhile the sink is not ready, also when there is no message to fail. The client
-// calls it, on any goroutine.
+// SetDown sets why a worker's client has no connection; nil as soon as it has one again. Until
+// then, the sink is not ready, also while there are no messages. Clients call it, from any
+// goroutine.
 func (s *Sink) SetDown(worker int, why error) {
 	s.mu.Lock()
 	_, was := s.down[worker]

@@ -9,12 +9,11 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
 
-// connection is a first contact whose attempts the test answers.
+// connection is a Config.Connect whose results the test chooses.
 type connection struct{ answers chan error }
 
 func (c connection) connect(ctx context.Context) error {
@@ -26,8 +25,8 @@ func (c connection) connect(ctx context.Context) error {
 	}
 }
 
-// TestUnreachableAtTheStart: the sink is not ready, and sends nothing, until the server can be
-// reached; the start does not wait for that.
+// TestUnreachableAtTheStart: until the server can be reached, the sink is not ready and sends
+// nothing. Start does not wait for that.
 func TestUnreachableAtTheStart(t *testing.T) {
 	c := connection{make(chan error)}
 	s, log := new(server), new(testkit.Log)
@@ -39,26 +38,26 @@ func TestUnreachableAtTheStart(t *testing.T) {
 	if err := <-started; err != nil || !errors.Is(k.Ready(), errAway) {
 		t.Errorf("start: %v; ready: %v", err, k.Ready())
 	}
-	r := handlertest.Start(t, k, 2, 64)
-	r.Send(0, []byte("a"))
-	r.Send(1, []byte("b"))
-	for range 4 { // each after a longer wait, in which a sender that did not wait would send
+	g := handlertest.Start(t, k, 2, 64)
+	g.Send(0, []byte("a"))
+	g.Send(1, []byte("b"))
+	for range 4 { // after longer and longer waits; a sender that did not wait for the connection would send
 		c.answers <- errAway
 	}
-	r.None(0)
+	g.WantResolved(0)
 	if len(s.batches()) != 0 {
-		t.Error("a message was sent before the first contact")
+		t.Error("a message was sent before Connect succeeded")
 	}
 	c.answers <- nil
-	r.Wait(2)
-	r.Stop()
+	g.Wait(2)
+	g.Stop()
 	if k.Ready() != nil || log.Count("cannot be reached") == 0 || log.Count("connected to the sink's server") != 1 {
 		t.Errorf("ready: %v, log %s", k.Ready(), log)
 	}
 }
 
-// TestDeniedAtTheStart: a fault of the settings ends the start, and names the flag; found later,
-// it ends the process.
+// TestDeniedAtTheStart: wrong settings make Start fail, with an error that names the flag; if Start
+// has returned before, the sink fails.
 func TestDeniedAtTheStart(t *testing.T) {
 	denied := fmt.Errorf("%w: no such topic", ErrDenied)
 	c := connection{make(chan error, 2)}
@@ -81,7 +80,7 @@ func TestDeniedAtTheStart(t *testing.T) {
 	}
 }
 
-// TestConnectTimeout: a server that does not answer is one that cannot be reached.
+// TestConnectTimeout: a server that does not answer counts as one that cannot be reached.
 func TestConnectTimeout(t *testing.T) {
 	k := open(t, new(server), Config{Connect: connection{}.connect}, sink.Config{ConnectTimeout: time.Millisecond})
 	if err := k.Start(t.Context(), 1); err != nil || k.Ready() == nil || !strings.Contains(k.Ready().Error(), "--connect-timeout") {
@@ -89,7 +88,7 @@ func TestConnectTimeout(t *testing.T) {
 	}
 }
 
-// TestStartIsEnded: the end of the process ends the wait for the first contact.
+// TestStartIsEnded: the end of its context ends Start.
 func TestStartIsEnded(t *testing.T) {
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
@@ -99,12 +98,12 @@ func TestStartIsEnded(t *testing.T) {
 	}
 }
 
-// TestLostConnection: without a message that fails, the sink is not ready while a client has no
-// connection.
+// TestLostConnection: the sink is not ready while a client has no connection, also if no message
+// fails.
 func TestLostConnection(t *testing.T) {
 	log := new(testkit.Log)
 	k := open(t, new(server), Config{}, sink.Config{Log: log.Logger()})
-	r := handlertest.Start(t, k, 2, 64)
+	g := handlertest.Start(t, k, 2, 64)
 	if k.Ready() != nil {
 		t.Errorf("ready: %v", k.Ready())
 	}
@@ -119,7 +118,7 @@ func TestLostConnection(t *testing.T) {
 		t.Errorf("ready: %v, log %s", k.Ready(), log)
 	}
 	k.SetDown(0, errAway)
-	r.Stop()
+	g.Stop()
 	if k.Ready() != nil {
 		t.Errorf("a client that is closed: %v", k.Ready())
 	}

@@ -6,56 +6,55 @@ import (
 	"sync/atomic"
 	"time"
 
-	"feedgate/worker/selector"
-
 	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
-// handler is one worker's handler: it queues the messages that the worker hands it, and its
-// senders claim them, send them, and send again what failed.
+// handler is one worker's handler. It queues the worker's messages; its senders claim them, send
+// them, and send again what failed.
 //
-//	newHandler starts the senders;
-//	Handle queues; it never waits;
-//	Flush and Drain end the waits for a fuller batch;
-//	Close, or the end of the pool, ends the senders, and gives up what is unresolved.
+//	newHandler starts the senders.
+//	Handle queues, and never blocks.
+//	Flush and Drain end the wait for a fuller batch.
+//	Close, or the end of the workers, ends the senders and abandons unresolved messages.
 type handler struct {
 	sink   *Sink
-	number int // of the worker
+	worker int
 	client Client
 	c      worker.Completer // under mu
-	ctx    context.Context  // ends when the handler or the pool does
+	ctx    context.Context  // ends with Close or with the workers
 	cancel context.CancelFunc
-	ended  sync.WaitGroup // of the senders and the watcher
+	ended  sync.WaitGroup // of the senders and watch
 
-	accepted atomic.Bool // a copy of Sink.accepted, to ask without a lock
+	accepted atomic.Bool // copy of Sink.accepted, read without its lock
 
 	mu       sync.Mutex
-	changed  *sync.Cond // of the senders, for the fields below
-	lanes    lanes
-	keyer    *selector.Keyer // of Config.Key; nil: there is none
+	changed  *sync.Cond // wakes senders when a field below has changed
+	queues   keyQueues
+	keyer    *selector.Keyer // of Config.Key; nil: none
 	next     worker.ID       // of the next message
-	batches  uint64          // number of the latest batch
-	flush    bool            // do not linger: nothing more comes before something is done
-	draining bool            // likewise, ever
-	lingers  time.Time       // when the oldest message that waits has waited long enough
-	timer    *time.Timer
+	batches  uint64          // ID of the latest batch
+	flush    bool            // do not linger: no more will arrive until some are resolved
+	draining bool            // do not linger: no more will arrive
+	lingers  time.Time       // when the oldest waiting message has waited for Config.Linger
+	timer    *time.Timer     // fires then; nil: never needed yet
 	closed   bool
-	down     map[*claim]error // what keeps claims from being sent, each in its backoff
+	down     map[*claim]error // why claims wait to be sent again
 }
 
-func newHandler(s *Sink, number int, client Client, c worker.Completer) *handler {
-	h := &handler{sink: s, number: number, client: client, c: c, down: make(map[*claim]error)}
-	h.lanes.byKey = make(map[uint64]*lane)
+func newHandler(s *Sink, n int, client Client, c worker.Completer) *handler {
+	h := &handler{sink: s, worker: n, client: client, c: c, down: make(map[*claim]error)}
+	h.queues.byKey = make(map[uint64]*keyQueue)
 	if s.cfg.Key != nil {
 		h.keyer = selector.NewKeyer(s.cfg.Key)
 	}
 	h.changed = sync.NewCond(&h.mu)
 	h.accepted.Store(s.accepted)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	// Messages are completed one by one whatever follows, and those that wait for a fuller
-	// batch are sent on Flush: a server that is slow, or away, is given no more of them than
-	// it can take in a drain.
-	c.SetHooks(worker.Hooks{Flush: h.flushAll, Starved: func() bool { return false }})
+	// Never starved: messages are resolved whether or not others follow them, and those that
+	// wait for a fuller batch are sent on Flush. So a server that is slow or away gets no more
+	// messages than a drain has time for.
+	c.SetHooks(worker.Hooks{Flush: h.flushNow, Starved: func() bool { return false }})
 	h.ended.Go(h.watch)
 	for range s.cfg.Outstanding {
 		h.ended.Go(h.send)
@@ -68,7 +67,7 @@ func (h *handler) Handle(b worker.Batch) {
 	cfg := &h.sink.cfg
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.lanes.waiting == 0 && cfg.Linger > 0 {
+	if h.queues.waiting == 0 && cfg.Linger > 0 {
 		h.linger()
 	}
 	n := b.Len()
@@ -77,15 +76,15 @@ func (h *handler) Handle(b worker.Batch) {
 		key := uint64(0)
 		switch {
 		case cfg.Unordered:
-		case cfg.Lane != nil:
-			key = cfg.Lane(m)
+		case cfg.KeyFunc != nil:
+			key = cfg.KeyFunc(m)
 		case h.keyer != nil:
 			key = h.keyer.Hash(m)
 		}
-		h.lanes.add(entry{m: m, ticket: h.next + worker.ID(i)}, key, cfg.Unordered)
+		h.queues.add(entry{m: m, id: h.next + worker.ID(i)}, key, cfg.Unordered)
 	}
 	if b.Defer(n) != h.next {
-		panic("kit: tickets are not consecutive")
+		panic("kit: the IDs of deferred messages are not consecutive")
 	}
 	h.next += worker.ID(n)
 	h.flush = false
@@ -109,8 +108,8 @@ func (h *handler) wake() {
 	h.changed.Broadcast()
 }
 
-// flushAll is the Flush of [worker.Hooks].
-func (h *handler) flushAll() {
+// flushNow is the Flush of [worker.Hooks].
+func (h *handler) flushNow() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.flush = true
@@ -130,11 +129,11 @@ func (h *handler) Close() error {
 	h.cancel()
 	h.ended.Wait()
 	err := h.client.Close()
-	h.sink.forget(h)
+	h.sink.remove(h)
 	return err
 }
 
-// watch ends the senders when the handler or its pool ends.
+// watch ends the senders when the handler is closed or the workers end.
 func (h *handler) watch() {
 	select {
 	case <-h.c.Context().Done():
@@ -150,32 +149,32 @@ func (h *handler) watch() {
 	h.changed.Broadcast()
 }
 
-// complete completes messages, by runs of consecutive tickets, and frees lanes of which nothing
-// is left with a sender. The lock is held.
-func (h *handler) complete(all []entry, code worker.Code) {
+// resolve resolves messages, those with consecutive IDs together, and ends the claims of keys
+// without further messages in progress. The lock is held.
+func (h *handler) resolve(all []entry, code worker.Code) {
 	if h.closed {
 		return
 	}
 	for i := 0; i < len(all); {
 		n := 1
-		for i+n < len(all) && all[i+n].ticket == all[i].ticket+worker.ID(n) {
+		for i+n < len(all) && all[i+n].id == all[i].id+worker.ID(n) {
 			n++
 		}
-		h.c.Done(all[i].ticket, n, code)
+		h.c.Resolve(all[i].id, n, code)
 		i += n
 	}
 	h.c.Flush()
 	ready := false
 	for i := range all {
-		ready = h.lanes.completed(&all[i]) || ready
+		ready = h.queues.resolved(&all[i]) || ready
 	}
 	if ready {
 		h.changed.Broadcast()
 	}
 }
 
-// setDown notes why a claim waits to be sent again, and reports whether it did before; nil:
-// it does not wait.
+// setDown records why a claim waits to be sent again; nil: it does not. It reports whether the
+// claim waited before.
 func (h *handler) setDown(c *claim, why error) (was bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -188,7 +187,8 @@ func (h *handler) setDown(c *claim, why error) (was bool) {
 	return was
 }
 
-func (h *handler) isDown() error {
+// whyDown returns why a claim waits to be sent again; nil: none does.
+func (h *handler) whyDown() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, err := range h.down {

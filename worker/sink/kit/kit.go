@@ -1,63 +1,64 @@
-// Package kit is for sinks that complete later: those that give messages to a server and
-// learn from it, at some time and in any order, what became of them. It makes batches of
-// what has accumulated, keeps order, retries, and maps outcomes to the workers' completions.
+// Package kit is for sinks that send messages to a server and learn later, in any order, what the
+// server did with them. It makes batches of the messages that have accumulated, keeps their order,
+// retries, and resolves them.
 //
 // # Writing a sink
 //
-// A sink's folder has a [sink.Kind] whose Target opens a [Sink] with [Open], and a [Client].
-// Config.Open is called once for each worker. The client's Send gets one batch after another
-// and sees to it that each of its messages is resolved, once:
+// The Target of a [sink.Kind] opens a [Sink] with [Open]. Config.Open makes a [Client] for each
+// worker. The kit gives the client's Send one batch after another; the client sees to it that every
+// message of a batch gets one outcome:
 //
 //	Done()             the server has it: it is acknowledged
-//	Again(after, err)  not now: it is sent again, after the backoff or what the server asks for
+//	Again(after, err)  not now: it is sent again, after the backoff or the wait that the server asks for
 //	Refused(code)      the server will never take it: it is refused, and may be dead-lettered
 //	Unfit(code)        the sink itself cannot send it: it is refused
-//	Denied(err)        the server takes no message from this sink: a fault of the settings
+//	Denied(err)        the server takes no message from this sink: the settings are wrong
 //
-// Denied, and a first batch of which every message is refused, fail the sink if the server has
-// never accepted anything: the process ends with status 1, and nothing is acknowledged. After
-// that, Denied is Again. docs/examples/post is a whole sink.
-//
-// [Batch.Resolve] takes any goroutine, for one message or several, in any order, during Send
-// or after it. For example:
+// [Batch.Resolve] sets the outcome of one message or of several, from any goroutine, during Send or
+// after it. For example:
 //
 //	Kafka      Send produces each record; its promise calls b.Resolve(i, 1, ...).
-//	           Lane is the partition.
-//	HTTP       Send posts and calls b.ResolveAll once it has the response. If the server
-//	           refuses the body, b.Split finds the message that it refuses.
-//	JetStream  Send publishes an atomic batch, or one message of each lane with
-//	           MaxPerLane: 1; the acks call b.Resolve.
+//	           KeyFunc returns the partition.
+//	HTTP       Send posts a batch and calls b.ResolveAll with the response. If the server
+//	           refuses the body, b.Split finds the messages at fault.
+//	JetStream  Send publishes an atomic batch, or with MaxPerKey: 1 a message of each key; the
+//	           acks call b.Resolve.
+//
+// docs/examples/post is a whole sink of this kind.
+//
+// # Wrong settings
+//
+// If the server has never accepted a message, Denied fails the sink, and so does a first batch of
+// which it refuses every message: the process ends with status 1, and nothing is acknowledged. Once
+// it has accepted one, Denied is Again.
 //
 // # Connecting
 //
-// Config.Connect makes the first contact, before any message is sent. A server that cannot be
-// reached is tried again, with backoff, for as long as it takes; an error with [ErrDenied] fails
-// the sink. A connection that a client loses later is reported by [Sink.SetDown], and a message
-// that was not taken by Again: until each of these has ended, the sink is not ready.
+// Config.Connect is called before any message is sent. If the server cannot be reached, it is
+// called again, with backoff, until it succeeds; an error with [ErrDenied] fails the sink. A client
+// that loses its connection later calls [Sink.SetDown]. The sink is not ready until Connect has
+// succeeded, while a client is down, and while messages wait to be sent again.
 //
 // # Order
 //
-// A message belongs to the lane that Config.Lane returns for it, such as its key or its
-// partition; without Lane, all messages of a worker are one lane. At most one batch has
-// messages of a lane, from its first Send until all of them are done or refused, retries
-// included. So messages of a lane reach the server in order if the client keeps the order of
-// a batch, and if the server, when it fails one message of a lane, stores none behind it in
-// that batch. With Unordered there are no lanes.
+// Messages with the same key are sent in order. Config.Key or Config.KeyFunc makes the key, such as
+// a partition; without them, all messages of a worker have the same key. At most one batch at a
+// time has messages of a key, from its first Send until they are all done or refused, with all
+// retries. So they reach the server in order if the client keeps the order of a batch, and if the
+// server, when it fails a message, stores no later one of the same key and batch. If it may store
+// one, set MaxPerKey to 1. With Unordered there are no keys.
 //
 // # When a batch is sent
 //
-// As soon as fewer than Config.Outstanding batches are on their way, with what has
-// accumulated. With Linger, it waits that long for a full one, unless no more can come: the
-// gateway reads nothing, because its window or its memory is full ([worker.Hooks]), or it
-// drains.
+// As soon as fewer than Config.Outstanding batches of the worker are in progress, with the messages
+// that have accumulated. With Linger, it waits that long for a full batch, unless no more messages
+// can arrive: in a drain, or because the gateway has stopped reading (see Flush of [worker.Hooks]).
 //
 // # Memory
 //
-// Messages are not copied: their data are the gateway's and valid until they are resolved.
-// The kit holds as many as the worker has deferred, which its ring and the gateway's window
-// bound. A client that copies them has at most Outstanding batches of MaxBytes, or of one
-// message, for each worker. When the handler is closed, unresolved messages are given up;
-// Client.Close must not return while anything still reads their data.
+// The kit does not copy messages. A client that does holds at most Outstanding batches of MaxBytes,
+// or of one longer message, for each worker. When the handler is closed, unresolved messages are
+// abandoned, and Client.Close returns only when nothing reads their data any more.
 package kit
 
 import (
@@ -69,55 +70,55 @@ import (
 	"sync/atomic"
 	"time"
 
-	"feedgate/worker/selector"
-
 	"feedgate/worker"
+	"feedgate/worker/selector"
 	"feedgate/worker/sink"
 )
 
-// Client gives the batches of one worker to a server.
+// Client sends the batches of one worker to a server.
 type Client interface {
-	// Send begins to send a batch and may block until it is resolved. It is called by
-	// Config.Outstanding goroutines. Every message must be resolved, also if ctx ends, upon
-	// which Send returns soon: the handler is being closed, and outcomes no longer count.
+	// Send sends a batch. It may return before every message has an outcome, as long as each
+	// gets one later. Config.Outstanding goroutines call Send. When ctx ends, the handler is
+	// being closed: Send must return soon, and outcomes no longer matter.
 	Send(ctx context.Context, b *Batch)
-	// Close ends everything that Send has begun. When it returns, no data of any batch are
-	// read any more. It is called once, after all Sends have returned.
+	// Close ends everything that Send has begun. It returns when nothing reads the data of a
+	// batch any more. It is called once, after all Sends have returned.
 	Close() error
 }
 
 // Config describes a sink. Open is required.
 type Config struct {
-	// Open makes the client of a worker, without waiting for the server. They are numbered
+	// Open makes the client of a worker, without waiting for the server. Workers are numbered
 	// from 0.
 	Open func(s *Sink, worker int) (Client, error)
-	// Connect makes the first contact with the server: it returns nil once the server has
-	// confirmed that it can take messages, as far as that can be known without sending one.
-	// An error is ErrDenied, or the server cannot be reached and is tried again. ctx ends
-	// after --connect-timeout. Nil: there is nothing to find out.
+	// Connect finds out whether the server can take messages, as far as that is possible
+	// without sending one. It returns nil if so, an error that wraps [ErrDenied] if the
+	// settings are wrong, or another error if the server cannot be reached; then it is called
+	// again. One goroutine calls it; ctx ends after --connect-timeout. Nil: the sink is
+	// connected from the start.
 	Connect func(ctx context.Context) error
 
-	// MaxMessages and MaxBytes bound a batch; default 1000 messages, 1 MiB. A longer message
-	// is a batch by itself.
+	// MaxMessages and MaxBytes limit a batch; default 1000 messages and 1 MiB. A longer message
+	// is a batch of its own.
 	MaxMessages, MaxBytes int
-	// MaxPerLane bounds the messages of one lane in a batch; 0: no bound.
-	MaxPerLane int
-	// Outstanding is how many batches of a worker may be on their way; default 1.
+	// MaxPerKey limits the messages of one key in a batch; 0: no limit.
+	MaxPerKey int
+	// Outstanding is how many batches of a worker may be in progress; default 1.
 	Outstanding int
-	// Linger is how long to wait for a full batch; 0: not at all.
+	// Linger is how long a message may wait for a full batch; 0: not at all.
 	Linger time.Duration
 
-	// Key picks what makes a message's lane: those with the same key have an order. Often that
-	// of [sink.Config.Key].
+	// Key picks the key of a message, often as [sink.Config.Key] does. Nil: see KeyFunc.
 	Key *selector.Selector
-	// Lane is the lane of a message instead, such as its partition. Called on workers'
-	// goroutines, by several at once. Without Key and Lane there is one lane per worker.
-	Lane func(m worker.Message) uint64
-	// Unordered: order does not matter, and Key and Lane are not used.
+	// KeyFunc returns the key of a message as a number, such as its partition, and takes
+	// precedence over Key. Several workers call it at once. Without both, all messages of a
+	// worker have the same key.
+	KeyFunc func(m worker.Message) uint64
+	// Unordered: messages are sent in any order; Key and KeyFunc are not used.
 	Unordered bool
 }
 
-// Sink is a [worker.Sink] whose clients complete later.
+// Sink is a [worker.Sink] that sends messages with clients.
 type Sink struct {
 	cfg    Config
 	common *sink.Config
@@ -125,23 +126,23 @@ type Sink struct {
 
 	ctx         context.Context // ends with Close
 	cancel      context.CancelFunc
-	ended       sync.WaitGroup // of the goroutine that connects
+	ended       sync.WaitGroup // of the goroutine that calls Config.Connect
 	connectOnce sync.Once
-	tried       chan struct{} // closed when the first contact has succeeded or failed
-	connected   atomic.Bool   // the first contact has succeeded
+	tried       chan struct{} // closed when Config.Connect has returned once
+	connected   atomic.Bool   // Config.Connect has succeeded
 
 	mu          sync.Mutex
-	opened      int
+	opened      int // workers so far
 	open        []*handler
-	accepted    bool          // a server has accepted a message
-	unreachable error         // why there was no first contact
+	accepted    bool          // the server has accepted a message
+	unreachable error         // why Config.Connect has not succeeded
 	down        map[int]error // why clients have no connection, by worker
 
 	failed chan struct{}
 	err    error // set before failed is closed
 }
 
-// Open makes a sink. common is what the Target was opened with.
+// Open makes a sink. common is the Config with which its Target was opened.
 func Open(cfg Config, common *sink.Config) *sink.Sink {
 	s := newSink(cfg, common)
 	return &sink.Sink{Sink: s, Start: s.Start}
@@ -154,8 +155,8 @@ func newSink(cfg Config, common *sink.Config) *Sink {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = 1 << 20
 	}
-	if cfg.MaxPerLane == 0 {
-		cfg.MaxPerLane = cfg.MaxMessages
+	if cfg.MaxPerKey == 0 {
+		cfg.MaxPerKey = cfg.MaxMessages
 	}
 	cfg.Outstanding = max(cfg.Outstanding, 1)
 	s := &Sink{
@@ -170,26 +171,26 @@ func newSink(cfg Config, common *sink.Config) *Sink {
 	return s
 }
 
-// Open implements [worker.Sink]. Without Start, it begins to connect.
+// Open implements [worker.Sink]. Unless Start was called, it starts to connect.
 func (s *Sink) Open(c worker.Completer) (worker.Handler, error) {
 	s.connectOnce.Do(s.connect)
 	s.mu.Lock()
-	number := s.opened
+	n := s.opened
 	s.opened++
 	s.mu.Unlock()
-	client, err := s.cfg.Open(s, number)
+	client, err := s.cfg.Open(s, n)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := newHandler(s, number, client, c)
+	h := newHandler(s, n, client, c)
 	s.open = append(s.open, h)
 	return h, nil
 }
 
-// Ready implements [worker.Sink]: it is why the server cannot be reached, or the fault for
-// which messages are being retried.
+// Ready implements [worker.Sink]. The error says why the server cannot be reached, or why messages
+// are sent again.
 func (s *Sink) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,14 +204,15 @@ func (s *Sink) Ready() error {
 		return err
 	}
 	for _, h := range s.open {
-		if err := h.isDown(); err != nil {
+		if err := h.whyDown(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Fail ends the sink for good: the process ends with status 1. Only the first fault counts.
+// Fail makes the sink fail, and so the process end with status 1. Only the first call has an
+// effect.
 func (s *Sink) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -224,8 +226,8 @@ func (s *Sink) fail(err error) {
 	}
 }
 
-// Accepted reports whether a server has accepted any message. Until then, a fault that
-// concerns every message is one of the settings: see Fail.
+// Accepted reports whether the server has accepted a message. Until then, a fault that concerns
+// every message shows that the settings are wrong; see [Denied] and Fail.
 func (s *Sink) Accepted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,7 +254,7 @@ func (s *Sink) Close() error {
 	return nil
 }
 
-// deny fails the sink if no server has ever accepted a message.
+// deny fails the sink if the server has never accepted a message.
 func (s *Sink) deny(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -261,20 +263,20 @@ func (s *Sink) deny(err error) {
 	}
 }
 
-// noteAccepted remembers that a server has accepted a message.
+// noteAccepted records that the server has accepted a message.
 func (s *Sink) noteAccepted() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.accepted = true
 }
 
-// forget removes a handler that is closed.
-func (s *Sink) forget(h *handler) {
+// remove removes a handler that is closed.
+func (s *Sink) remove(h *handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.down, h.number)
+	delete(s.down, h.worker)
 	s.open = slices.DeleteFunc(s.open, func(o *handler) bool { return o == h })
 }
 
-// errAllRefused is the failure of a sink whose server has refused all of the first batch.
+// errAllRefused fails a sink whose server refuses every message of the first batch.
 var errAllRefused = errors.New("the server refused every message of the first batch, and has never accepted one")

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
@@ -22,7 +21,7 @@ import (
 
 var errAway = errors.New("the server is away")
 
-// Outcomes that come one by one, in any order, from many goroutines.
+// TestOutcomesInAnyOrder: outcomes are set one by one, by many goroutines.
 func TestOutcomesInAnyOrder(t *testing.T) {
 	var resolving sync.WaitGroup
 	s := &server{answer: func(_ context.Context, b *Batch) {
@@ -30,21 +29,21 @@ func TestOutcomesInAnyOrder(t *testing.T) {
 			resolving.Go(func() { b.Resolve(i, 1, Done()) })
 		}
 	}}
-	r := handlertest.Start(t, open(t, s, Config{Outstanding: 4, MaxMessages: 30, Lane: firstByte}, sink.Config{}), 2, 4096)
+	g := handlertest.Start(t, open(t, s, Config{Outstanding: 4, MaxMessages: 30, KeyFunc: firstByte}, sink.Config{}), 2, 4096)
 	const n = 3000
 	for i := range n {
-		r.Send(i%2, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
+		g.Send(i%2, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
 	}
-	r.Wait(n)
+	g.Wait(n)
 	resolving.Wait()
-	r.Stop()
-	if r.Refused != 0 {
-		t.Errorf("%d refused", r.Refused)
+	g.Stop()
+	if g.Refused != 0 {
+		t.Errorf("%d refused", g.Refused)
 	}
 }
 
-// A batch that is sent again as a whole keeps its number; one without what was stored gets
-// another. Meanwhile the sink is not ready.
+// TestSentAgain: a batch that is sent again as a whole keeps its ID; one without messages that were
+// stored gets another. Meanwhile the sink is not ready.
 func TestSentAgain(t *testing.T) {
 	type sending struct {
 		id      uint64
@@ -59,17 +58,17 @@ func TestSentAgain(t *testing.T) {
 	}}
 	log := new(testkit.Log)
 	k := open(t, s, Config{}, sink.Config{Log: log.Tee(t), ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
-	r := handlertest.Start(t, k, 1, 64)
-	r.Send(0, []byte("0"))
+	g := handlertest.Start(t, k, 1, 64)
+	g.Send(0, []byte("0"))
 	<-sent
 	for _, m := range []string{"1", "2", "3"} {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
 	testkit.Eventually(t, "the messages", func() bool {
 		h := k.open[0]
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		return h.lanes.byKey[0].queue.len() == 3
+		return h.queues.byKey[0].messages.len() == 3
 	})
 	reply <- func(b *Batch) { b.ResolveAll(Done()) }
 	again := func(b *Batch) { b.ResolveAll(Again(0, errAway)) }
@@ -91,18 +90,18 @@ func TestSentAgain(t *testing.T) {
 		}
 		reply <- step.reply
 	}
-	r.Wait(4)
+	g.Wait(4)
 	testkit.Eventually(t, "readiness", func() bool { return k.Ready() == nil })
-	r.Stop()
-	if r.Refused != 0 || log.Count("the server is away") == 0 {
-		t.Errorf("%d refused, or the fault is not logged", r.Refused)
+	g.Stop()
+	if g.Refused != 0 || log.Count("the server is away") == 0 {
+		t.Errorf("%d refused, or the fault is not logged", g.Refused)
 	}
 	if n := log.Count("takes messages again"); n != 1 {
 		t.Errorf("its end is logged %d times", n)
 	}
 }
 
-// A batch that is refused as a whole is halved, down to the messages at fault.
+// TestSplit: a batch that is refused as a whole is halved, down to the messages at fault.
 func TestSplit(t *testing.T) {
 	s := new(server)
 	s.answer = func(_ context.Context, b *Batch) {
@@ -114,9 +113,9 @@ func TestSplit(t *testing.T) {
 		}
 		s.accept(b, 0, b.Len())
 	}
-	r := handlertest.Start(t, open(t, s, Config{}, sink.Config{}), 1, 4096)
-	r.Send(0, []byte("good 0"))
-	r.Wait(1)
+	g := handlertest.Start(t, open(t, s, Config{}, sink.Config{}), 1, 4096)
+	g.Send(0, []byte("good 0"))
+	g.Wait(1)
 	want := []string{"good 0"}
 	for i := 1; i < 200; i++ {
 		m := fmt.Sprint("good ", i)
@@ -125,27 +124,27 @@ func TestSplit(t *testing.T) {
 		} else {
 			want = append(want, m)
 		}
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
-	r.Wait(200)
-	if got := s.contents(); !slices.Equal(got, want) || r.Refused != 3 || r.Code(50) != worker.Refused || r.Code(199) != worker.Refused {
-		t.Errorf("%d refused, stored %q", r.Refused, got)
+	g.Wait(200)
+	if got := s.contents(); !slices.Equal(got, want) || g.Refused != 3 || g.Code(50) != worker.Refused || g.Code(199) != worker.Refused {
+		t.Errorf("%d refused, stored %q", g.Refused, got)
 	}
-	r.Stop()
+	g.Stop()
 }
 
-// Where everything is refused from the start, the settings are at fault, not the messages.
+// TestAllRefusedAtTheStart: the settings are at fault, not the messages.
 func TestAllRefusedAtTheStart(t *testing.T) {
 	s := &server{answer: func(_ context.Context, b *Batch) { b.ResolveAll(Refused(worker.BadRequest)) }}
 	k := open(t, s, Config{}, sink.Config{})
-	r := handlertest.Start(t, k, 1, 64)
-	r.Send(0, []byte("a"))
+	g := handlertest.Start(t, k, 1, 64)
+	g.Send(0, []byte("a"))
 	<-k.Failed()
-	r.None(0)
+	g.WantResolved(0)
 	if k.Err() == nil || k.Ready() == nil {
 		t.Error("a sink that has failed reports no fault")
 	}
-	r.Stop()
+	g.Stop()
 }
 
 func TestRefusedBesideAccepted(t *testing.T) {
@@ -160,37 +159,37 @@ func TestRefusedBesideAccepted(t *testing.T) {
 		}
 	}
 	k := open(t, s, Config{Linger: time.Hour, MaxMessages: 2}, sink.Config{})
-	r := handlertest.Start(t, k, 1, 64)
+	g := handlertest.Start(t, k, 1, 64)
 	for _, m := range []string{"bad", "good", "bad", "bad"} {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
-	r.Wait(4)
-	if r.Refused != 3 || r.Code(0) != worker.BadRequest || k.Err() != nil {
-		t.Errorf("%d refused, %v", r.Refused, k.Err())
+	g.Wait(4)
+	if g.Refused != 3 || g.Code(0) != worker.BadRequest || k.Err() != nil {
+		t.Errorf("%d refused, %v", g.Refused, k.Err())
 	}
-	r.Stop()
+	g.Stop()
 }
 
-// What a client finds out after the end changes nothing.
+// TestClosedBeforeTheOutcome: an outcome after Close has no effect.
 func TestClosedBeforeTheOutcome(t *testing.T) {
 	batches := make(chan *Batch, 1)
 	s := &server{answer: func(_ context.Context, b *Batch) { batches <- b }}
-	r := handlertest.Start(t, open(t, s, Config{}, sink.Config{}), 1, 64)
-	r.Send(0, []byte("a"))
+	g := handlertest.Start(t, open(t, s, Config{}, sink.Config{}), 1, 64)
+	g.Send(0, []byte("a"))
 	b := <-batches
-	r.Stop()
+	g.Stop()
 	b.ResolveAll(Done())
-	r.None(0)
+	g.WantResolved(0)
 	if s.closed != 1 {
 		t.Errorf("the client was closed %d times", s.closed)
 	}
 }
 
-// BenchmarkKit is the cost of the kit beside a server that takes everything at once.
+// BenchmarkKit measures the kit alone: the server takes everything at once.
 func BenchmarkKit(b *testing.B) {
 	for name, cfg := range map[string]Config{
-		"one lane":  {},
-		"keys":      {Lane: func(m worker.Message) uint64 { return m.Seq % 1000 }},
+		"one key":   {},
+		"keys":      {KeyFunc: func(m worker.Message) uint64 { return m.Seq % 1000 }},
 		"unordered": {Unordered: true},
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -206,10 +205,10 @@ func BenchmarkKit(b *testing.B) {
 	}
 }
 
-// The wait that the server asks for counts, up to ReconnectMax.
+// TestRetryAfter: the kit waits for as long as the server asks, up to ReconnectMax.
 func TestRetryAfter(t *testing.T) {
 	const most = 50 * time.Millisecond
-	var sends []time.Time // the sender's; read once it has ended
+	var sends []time.Time // written by the sender; read once it has ended
 	s := new(server)
 	s.answer = func(_ context.Context, b *Batch) {
 		if sends = append(sends, time.Now()); len(sends) == 1 {
@@ -218,10 +217,10 @@ func TestRetryAfter(t *testing.T) {
 		}
 		s.accept(b, 0, b.Len())
 	}
-	r := handlertest.Start(t, open(t, s, Config{}, sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: most}), 1, 64)
-	r.Send(0, []byte("a"))
-	r.Wait(1)
-	r.Stop()
+	g := handlertest.Start(t, open(t, s, Config{}, sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: most}), 1, 64)
+	g.Send(0, []byte("a"))
+	g.Wait(1)
+	g.Stop()
 	if len(sends) != 2 || sends[1].Sub(sends[0]) < most {
 		t.Errorf("sent at %v", sends)
 	}

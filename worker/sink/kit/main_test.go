@@ -14,9 +14,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server is a client and the server behind it. It has what it accepted, in order.
+// server is a client and its server in one. It records what it accepted, in order.
 type server struct {
-	// answer resolves a batch; nil: all of it is accepted.
+	// answer sets the outcomes of a batch; nil: all of it is accepted.
 	answer func(ctx context.Context, b *Batch)
 
 	mu     sync.Mutex
@@ -43,7 +43,7 @@ func (s *server) Close() error {
 	return nil
 }
 
-// accept stores messages and resolves them.
+// accept stores messages, which are then done.
 func (s *server) accept(b *Batch, i, n int) {
 	s.mu.Lock()
 	for k := i; k < i+n; k++ {
@@ -79,5 +79,5 @@ func open(t testing.TB, s *server, cfg Config, common sink.Config) *Sink {
 	return k
 }
 
-// firstByte is a lane for tests.
+// firstByte is a KeyFunc.
 func firstByte(m worker.Message) uint64 { return uint64(m.Data[0]) }

@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker"
 	"feedgate/worker/sink"
 )
 
-// TestDenied: before the server has accepted anything it fails the sink; afterwards the messages
-// wait.
+// TestDenied: before the server has accepted a message, Denied fails the sink; afterwards, the
+// messages wait.
 func TestDenied(t *testing.T) {
 	away := true
 	s := new(server)
@@ -28,30 +27,30 @@ func TestDenied(t *testing.T) {
 		s.accept(b, 0, b.Len())
 	}
 	k := open(t, s, Config{}, sink.Config{})
-	r := handlertest.Start(t, k, 1, 64)
-	r.Send(0, []byte("first"))
-	r.Wait(1)
-	r.Send(0, []byte("second"))
-	r.Wait(2)
-	r.Stop()
-	if r.Refused != 0 || k.Err() != nil {
-		t.Errorf("%d refused, %v", r.Refused, k.Err())
+	g := handlertest.Start(t, k, 1, 64)
+	g.Send(0, []byte("first"))
+	g.Wait(1)
+	g.Send(0, []byte("second"))
+	g.Wait(2)
+	g.Stop()
+	if g.Refused != 0 || k.Err() != nil {
+		t.Errorf("%d refused, %v", g.Refused, k.Err())
 	}
 
 	s = &server{answer: func(_ context.Context, b *Batch) { b.ResolveAll(Denied(errAway)) }}
 	k = open(t, s, Config{}, sink.Config{ReconnectMin: time.Hour, ReconnectMax: time.Hour})
-	r = handlertest.Start(t, k, 1, 64)
-	r.Send(0, []byte("first"))
+	g = handlertest.Start(t, k, 1, 64)
+	g.Send(0, []byte("first"))
 	<-k.Failed()
-	r.None(0)
-	r.Stop()
+	g.WantResolved(0)
+	g.Stop()
 	if !errors.Is(k.Err(), errAway) {
 		t.Errorf("%v", k.Err())
 	}
 }
 
-// TestUnfitFromTheStart: messages that the sink cannot send are refused, and say nothing about
-// the server.
+// TestUnfitFromTheStart: messages that the sink cannot send are refused, and show nothing about the
+// settings.
 func TestUnfitFromTheStart(t *testing.T) {
 	s := new(server)
 	s.answer = func(_ context.Context, b *Batch) {
@@ -63,31 +62,31 @@ func TestUnfitFromTheStart(t *testing.T) {
 		b.ResolveAll(Refused(worker.Refused))
 	}
 	k := open(t, s, Config{Linger: time.Hour, MaxMessages: 2}, sink.Config{})
-	r := handlertest.Start(t, k, 1, 64)
+	g := handlertest.Start(t, k, 1, 64)
 	for range 2 {
-		r.Send(0, []byte("unfit"))
+		g.Send(0, []byte("unfit"))
 	}
-	r.Wait(2)
-	if r.Refused != 2 || r.Code(0) != worker.BadRequest || k.Err() != nil {
-		t.Errorf("%d refused, %v", r.Refused, k.Err())
+	g.Wait(2)
+	if g.Refused != 2 || g.Code(0) != worker.BadRequest || k.Err() != nil {
+		t.Errorf("%d refused, %v", g.Refused, k.Err())
 	}
-	// Beside them, all that the server was to take is refused: a fault of the settings.
-	r.Send(0, []byte("unfit"))
-	r.Send(0, []byte("other"))
+	// Of the messages that are sent, the server refuses all: the settings are wrong.
+	g.Send(0, []byte("unfit"))
+	g.Send(0, []byte("other"))
 	<-k.Failed()
-	r.Wait(3)
-	r.None(3)
-	r.Stop()
+	g.Wait(3)
+	g.WantResolved(3)
+	g.Stop()
 }
 
-// TestUnfitBesideOthers: to the server, a batch without its unfit messages is the same batch
-// when it is sent again, and is split without them.
+// TestUnfitBesideOthers: a batch keeps its ID without its unfit messages, which the server never
+// gets, and is split without them.
 func TestUnfitBesideOthers(t *testing.T) {
 	type sending struct {
 		id   uint64
 		text string
 	}
-	var sent []sending // the sender's; read once it has ended
+	var sent []sending // written by the sender; read once it has ended
 	s := new(server)
 	s.answer = func(_ context.Context, b *Batch) {
 		text := ""
@@ -114,25 +113,25 @@ func TestUnfitBesideOthers(t *testing.T) {
 		}
 	}
 	k := open(t, s, Config{Linger: time.Hour, MaxMessages: 5}, sink.Config{ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
-	r := handlertest.Start(t, k, 1, 64)
+	g := handlertest.Start(t, k, 1, 64)
 	for _, m := range []string{"1", "2", "3", "4", "5", "u", "a", "x", "u", "b"} {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
-	r.Wait(10)
-	r.Stop()
+	g.Wait(10)
+	g.Stop()
 	want := []sending{{1, "12345"}, {2, "axb"}, {2, "axb"}, {3, "a"}, {4, "xb"}, {5, "x"}, {6, "b"}}
 	if !slices.Equal(sent, want) {
 		t.Errorf("sent %v, want %v", sent, want)
 	}
-	for place, code := range []worker.Code{5: worker.BadRequest, 6: worker.OK, 7: worker.Refused, 8: worker.BadRequest, 9: worker.OK} {
-		if place >= 5 && r.Code(place) != code {
-			t.Errorf("message %d has code %d, want %d", place, r.Code(place), code)
+	for number, code := range []worker.Code{5: worker.BadRequest, 6: worker.OK, 7: worker.Refused, 8: worker.BadRequest, 9: worker.OK} {
+		if number >= 5 && g.Code(number) != code {
+			t.Errorf("message %d has code %d, want %d", number, g.Code(number), code)
 		}
 	}
 }
 
-// TestSplitKeepsTheOrder: of a lane, messages that are to be sent again and those that are split
-// go on in order.
+// TestSplitKeepsTheOrder: messages of a key that are split, and those that are sent again with
+// them, stay in order.
 func TestSplitKeepsTheOrder(t *testing.T) {
 	tries := 0
 	s := new(server)
@@ -144,15 +143,15 @@ func TestSplitKeepsTheOrder(t *testing.T) {
 		}
 		s.accept(b, 0, b.Len())
 	}
-	r := handlertest.Start(t, open(t, s, Config{Linger: time.Hour, MaxMessages: 4}, sink.Config{}), 1, 64)
+	g := handlertest.Start(t, open(t, s, Config{Linger: time.Hour, MaxMessages: 4}, sink.Config{}), 1, 64)
 	var want []string
 	for i := range 8 {
 		m := string(rune('a' + i))
 		want = append(want, m)
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
-	r.Wait(8)
-	r.Stop()
+	g.Wait(8)
+	g.Stop()
 	if got := s.contents(); !slices.Equal(got, want) {
 		t.Errorf("stored %q, want %q", got, want)
 	}

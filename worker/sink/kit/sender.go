@@ -6,16 +6,16 @@ import (
 	"feedgate/worker/backoff"
 )
 
-// claim is what a sender has: batches of messages, with their lanes, that are sent one after
-// the other. More than one if a batch was split.
+// claim holds the messages that a sender has, in batches that it sends one after the other: several
+// if a batch was split.
 type claim struct {
-	batches  []*Batch  // the last one first
-	refusals []refusal // while nothing was ever accepted
-	tried    int       // messages that the server was to take
+	batches  []*Batch  // the next one is last
+	refusals []refusal // kept until the server has accepted a message
+	fit      int       // messages that were not unfit
 	wait     *backoff.Backoff
 }
 
-// send is a sender.
+// send is the goroutine of a sender.
 func (h *handler) send() {
 	for {
 		c := h.claim()
@@ -27,11 +27,12 @@ func (h *handler) send() {
 				return
 			}
 		}
-		h.release(c)
+		h.endClaim(c)
 	}
 }
 
-// claim waits for messages that may be sent; nil when the handler has ended.
+// claim waits for messages that may be sent, and claims them. It returns nil when the handler has
+// ended.
 func (h *handler) claim() *claim {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -41,33 +42,33 @@ func (h *handler) claim() *claim {
 	if h.closed {
 		return nil
 	}
-	all := h.lanes.take(&h.sink.cfg)
-	if h.lanes.waiting > 0 {
-		h.changed.Signal() // another sender may take the rest
+	all := h.queues.claim(&h.sink.cfg)
+	if h.queues.waiting > 0 {
+		h.changed.Signal() // another sender may claim the rest
 	}
 	return &claim{
-		batches: []*Batch{h.newBatch(all)}, tried: len(all),
+		batches: []*Batch{h.newBatch(all)}, fit: len(all),
 		wait: h.sink.common.NewBackoff(),
 	}
 }
 
-// due reports whether there is something to send now. The lock is held.
+// due reports whether a batch is to be sent now. The lock is held.
 func (h *handler) due() bool {
 	cfg := &h.sink.cfg
-	l := &h.lanes
-	return l.waiting > 0 && (cfg.Linger == 0 || h.flush || h.draining ||
-		l.waiting >= cfg.MaxMessages || l.bytes >= cfg.MaxBytes || !time.Now().Before(h.lingers))
+	q := &h.queues
+	return q.waiting > 0 && (cfg.Linger == 0 || h.flush || h.draining ||
+		q.waiting >= cfg.MaxMessages || q.bytes >= cfg.MaxBytes || !time.Now().Before(h.lingers))
 }
 
-// attempt sends the claim's next batch once, waits for its outcome and, if it is to be sent
-// again, until then. False: the handler has ended.
+// attempt sends the claim's next batch once and waits until every message has an outcome. If some
+// are to be sent again, it also waits until that is due. It returns false if the handler has ended.
 func (h *handler) attempt(c *claim) bool {
 	last := len(c.batches) - 1
 	b := c.batches[last]
 	b.begin()
 	h.client.Send(h.ctx, b)
 	select {
-	case <-b.resolved:
+	case <-b.ended:
 	case <-h.ctx.Done():
 		return false
 	}
@@ -77,9 +78,9 @@ func (h *handler) attempt(c *claim) bool {
 	c.refusals = append(c.refusals, r.refusals...)
 	h.refuse(c)
 	for i := range r.unfit {
-		h.complete([]entry{r.unfit[i].entry}, r.unfit[i].code)
+		h.resolve([]entry{r.unfit[i].entry}, r.unfit[i].code)
 	}
-	c.tried -= len(r.unfit)
+	c.fit -= len(r.unfit)
 	if len(r.halves) > 0 {
 		first, second := b.halve(r.halves)
 		c.batches = append(c.batches, second, first)
@@ -104,25 +105,26 @@ func (h *handler) attempt(c *claim) bool {
 	return true
 }
 
-// refuse completes refused messages once the server has ever accepted one. The lock is held.
+// refuse resolves refused messages, once the server has accepted any message. The lock is held.
 func (h *handler) refuse(c *claim) {
 	if !h.accepted.Load() {
 		return
 	}
 	for i := range c.refusals {
 		r := &c.refusals[i]
-		h.complete([]entry{r.entry}, r.code)
+		h.resolve([]entry{r.entry}, r.code)
 	}
 	c.refusals = c.refusals[:0]
 }
 
-// release ends a claim: what was refused is completed, and with it the lanes are free. If the server refused everything in it, and has never accepted a
-// message, that is not the messages' fault, and none of them is completed.
-func (h *handler) release(c *claim) {
+// endClaim ends a claim: refused messages are resolved now at the latest. If the server refused all
+// of the claim, and has never accepted a message, the settings are at fault rather than the
+// messages: the sink fails, and none of them is resolved.
+func (h *handler) endClaim(c *claim) {
 	if len(c.refusals) > 0 && h.sink.Accepted() {
 		h.accepted.Store(true)
 	}
-	if len(c.refusals) > 0 && len(c.refusals) == c.tried && !h.accepted.Load() {
+	if len(c.refusals) > 0 && len(c.refusals) == c.fit && !h.accepted.Load() {
 		h.sink.Fail(errAllRefused)
 		return
 	}
@@ -131,8 +133,8 @@ func (h *handler) release(c *claim) {
 	h.refuse(c)
 }
 
-// works notes that the server has accepted a message.
-func (h *handler) works() {
+// noteAccepted records that the server has accepted a message.
+func (h *handler) noteAccepted() {
 	if !h.accepted.Load() {
 		h.sink.noteAccepted()
 		h.accepted.Store(true)

@@ -7,17 +7,18 @@ import (
 	"testing"
 )
 
-// NoRaceSleep, in GORACE, keeps a process under the race detector from sleeping for a second
-// when it exits.
+// NoRaceSleep is a value for GORACE: a process under the race detector exits at once, without
+// sleeping for a second.
 const NoRaceSleep = "atexit_sleep_ms=0"
 
-// aloneEnv tells a test that it runs in a process of its own.
+// aloneEnv is set in a test that runs in a process of its own.
 const aloneEnv = "FEEDGATE_SINK_TEST_ALONE"
 
 // Alone reports whether the test runs in a process of its own.
 func Alone() bool { return os.Getenv(aloneEnv) != "" }
 
-// InOwnProcess prepares to run a test again in a process of its own.
+// InOwnProcess returns the command that runs the test again, in a process of its own, and its
+// output.
 func InOwnProcess(t *testing.T) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	exe, err := os.Executable()

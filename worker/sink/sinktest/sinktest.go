@@ -1,5 +1,5 @@
-// Package sinktest is for the tests of sinks that a URL names. It checks that they leave nothing
-// behind. Package handlertest gives them messages.
+// Package sinktest opens sinks in unit tests, with short waits, and checks that they leave nothing
+// behind. Package feedgate/gateway/handlertest gives them messages.
 package sinktest
 
 import (
@@ -17,7 +17,8 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// Open opens a sink, and closes it at the end of the test, after its pools.
+// Open opens the sink with this URL. At the end of the test, it closes the sink and fails the test
+// if [VerifyNoLeaks] does. Fake servers of the sink must have been started before.
 func Open(t testing.TB, kind sink.Kind, url string, cfg sink.Config) *sink.Sink {
 	t.Helper()
 	VerifyNoLeaks(t)
@@ -33,7 +34,8 @@ func Open(t testing.TB, kind sink.Kind, url string, cfg sink.Config) *sink.Sink 
 	return s
 }
 
-// Prepare is cfg with what a test wants in place of some defaults, and the other defaults.
+// Prepare returns cfg with all defaults, those of tests first: the test's log, and waits of
+// milliseconds.
 func Prepare(t testing.TB, cfg sink.Config) *sink.Config {
 	cfg = prepare(t, cfg).WithDefaults()
 	return &cfg
@@ -49,9 +51,8 @@ func prepare(t testing.TB, cfg sink.Config) sink.Config {
 	return cfg
 }
 
-// VerifyNoLeaks checks, after everything that the test cleans up from here on,
-// that it has left no goroutine, descriptor or child process. What is there already, such as
-// a server that the test has started, does not count.
+// VerifyNoLeaks fails the test if, at its end, there are more goroutines, open files or child
+// processes than now. It checks after all that is registered with t.Cleanup from now on.
 func VerifyNoLeaks(t testing.TB) {
 	t.Helper()
 	before, running := OpenFiles(t), goleak.IgnoreCurrent()
@@ -66,7 +67,7 @@ func VerifyNoLeaks(t testing.TB) {
 	})
 }
 
-// OpenFiles are the names of the files that the process has open.
+// OpenFiles returns the names of the files that the process has open.
 func OpenFiles(t testing.TB) []string {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -76,8 +77,8 @@ func OpenFiles(t testing.TB) []string {
 	var files []string
 	for _, e := range entries {
 		name, err := os.Readlink("/proc/self/fd/" + e.Name())
-		// The runtime's poller keeps two for itself from its first use on, and a
-		// process handle may be open for a moment.
+		// The runtime's poller keeps two from its first use on, and a pidfd may be open for
+		// a moment.
 		if err == nil && !strings.HasPrefix(name, "anon_inode:") {
 			files = append(files, name)
 		}
@@ -85,7 +86,7 @@ func OpenFiles(t testing.TB) []string {
 	return files
 }
 
-// Benchmark runs b.N messages of size bytes through one worker.
+// Benchmark runs b.N messages of size bytes through one worker of the sink with this URL.
 func Benchmark(b *testing.B, kind sink.Kind, url string, size int) {
 	s, err := sink.Registry{kind}.Open(url, sink.Config{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package spin has the sink that burns processor time, spin:, for measurements.
+// Package spin is the sink spin:, which burns CPU time, for measurements.
 package spin
 
 import (
@@ -28,13 +28,12 @@ var Kind = sink.Kind{
 	},
 }
 
-// spin burns processor time by counting rounds of a loop rather than by looking
-// at a clock: time in which the worker does not run, because it was preempted,
-// is not work, and a look at the clock would cost a tenth of 500 ns. What a
-// message costs anyhow comes on top. A processor that changes its frequency
-// after the calibration changes the burnt time with it.
+// spin burns CPU time by running a loop for a number of rounds rather than by reading a clock: time
+// in which the worker is preempted must not count, and reading the clock takes about 50 ns. The
+// usual cost of a message is added to it. If the CPU changes its frequency after the calibration,
+// the time changes, too.
 type spin struct {
-	sink.Steady
+	worker.AlwaysReady
 	rounds int
 }
 
@@ -54,21 +53,21 @@ func (h *spinner) Handle(b worker.Batch) {
 	for range n {
 		h.result += burn(h.rounds)
 	}
-	b.Done(n, worker.OK)
+	b.Resolve(n, worker.OK)
 }
 
 func (h *spinner) Drain()       {}
 func (h *spinner) Close() error { return nil }
 
-// Burner returns a function that burns about d of processor time at each call, as
-// spin: does for a message. It may be called by several goroutines at once.
+// Burner returns a function that burns about d of CPU time per call, as spin: does per message.
+// Several goroutines may call it at once.
 func Burner(d time.Duration) func() {
 	rounds := roundsFor(d)
 	return func() { _ = burn(rounds) }
 }
 
-// burn multiplies in a chain, each round waiting for the one before, so that a
-// round takes the same number of cycles whatever else the core could overlap.
+// burn runs a chain of multiplications. Each depends on the one before, so a round takes the same
+// number of cycles whatever else the core executes in parallel.
 //
 //go:noinline
 func burn(rounds int) uint64 {
@@ -84,8 +83,7 @@ const (
 	calibrationTries  = 64
 )
 
-// nsPerRound is measured once. Everything that can disturb a try makes it longer,
-// so the shortest is the one to believe.
+// nsPerRound is measured once. Interruptions only make a try longer, so the shortest one is taken.
 var nsPerRound = sync.OnceValue(func() float64 {
 	best := time.Duration(math.MaxInt64)
 	for range calibrationTries {
@@ -96,6 +94,7 @@ var nsPerRound = sync.OnceValue(func() float64 {
 	return float64(max(best, 1)) / calibrationRounds
 })
 
+// roundsFor returns the number of rounds that take d.
 func roundsFor(d time.Duration) int {
 	return int(math.Round(float64(d) / nsPerRound()))
 }

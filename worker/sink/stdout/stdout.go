@@ -1,6 +1,6 @@
-// Package stdout has the sink that writes messages to standard output, stdout:.
+// Package stdout is the sink stdout:, which writes messages to standard output.
 //
-// One goroutine writes. Handle waits for its write, or for the pool to stop.
+// One goroutine writes. Handle waits until its messages are written or the workers stop.
 package stdout
 
 import (
@@ -19,8 +19,8 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// Kind is stdout:. It is one stream: a second worker gains nothing and loses the order of
-// arrival.
+// Kind is stdout:. The default is one worker, because a second one gains nothing and loses the
+// order of arrival.
 var Kind = sink.Kind{
 	Schemes: []string{"stdout"},
 	Form:    "stdout:",
@@ -45,23 +45,22 @@ var Kind = sink.Kind{
 	},
 }
 
-// stdoutChunk is where a batch is cut into several writes, between messages, and
-// above which a worker does not keep its buffer.
+// stdoutChunk is the size above which a batch is written in several pieces, and above twice of
+// which a worker does not keep its buffer, in bytes.
 const stdoutChunk = 1 << 20
 
-// stdout writes through one goroutine, so that records of different workers stay
-// whole, and so that Handle can leave a write that blocks for ever when the pool
-// stops: a blocked write to standard output cannot be interrupted. Messages are
-// written in the order in which workers hand them over; with one worker, that is
-// the order of arrival.
+// stdout writes with one goroutine, so that records of different workers do not mix, and so that
+// Handle can return when the workers stop: a write to standard output that blocks cannot be
+// interrupted. Batches are written in the order in which the goroutine receives them; with one
+// worker, that is the order of arrival.
 //
-// Any write error is final: what a reader has seen of the lines before it is not
-// known, and there is no other place to write to.
+// Any write error fails the sink: how much of the output was read is unknown, and there is no other
+// place to write to.
 type stdout struct {
 	w       io.Writer
 	cfg     *sink.Config
 	framing frame.Framing
-	split   frame.LFWarning
+	warning frame.LFWarning
 	jobs    chan stdoutJob
 	stop    chan struct{}
 	done    chan struct{} // closed when the writer has ended
@@ -69,12 +68,12 @@ type stdout struct {
 
 	fail   sync.Once
 	failed chan struct{}
-	err    error // written before failed is closed
+	err    error // set before failed is closed
 }
 
 type stdoutJob struct {
 	data    []byte
-	written chan<- error // has room for one
+	written chan<- error // buffered
 }
 
 func newStdout(f frame.Framing, cfg *sink.Config) (*stdout, error) {
@@ -86,10 +85,9 @@ func newStdout(f frame.Framing, cfg *sink.Config) (*stdout, error) {
 		jobs: make(chan stdoutJob), stop: make(chan struct{}), done: make(chan struct{}),
 		sigpipe: make(chan os.Signal, 1), failed: make(chan struct{}),
 	}
-	s.split.Off = f != frame.Line
-	// A write to a broken pipe on descriptor 1 kills a Go program unless it has
-	// asked to be notified. Ignoring the signal instead would pass that on to
-	// every child process.
+	s.warning.Off = f != frame.Line
+	// A write to a broken pipe on descriptor 1 kills a Go program that has not asked to be
+	// notified of SIGPIPE. Child processes would inherit it if it were ignored instead.
 	signal.Notify(s.sigpipe, syscall.SIGPIPE)
 	go s.run()
 	return s, nil
@@ -111,7 +109,7 @@ func (s *stdout) Err() error {
 	}
 }
 
-// Close waits for the writer, but not for ever for one that is blocked.
+// Close waits for the goroutine that writes, up to Config.CloseTimeout if its write blocks.
 func (s *stdout) Close() error {
 	close(s.stop)
 	defer signal.Stop(s.sigpipe)
@@ -132,7 +130,7 @@ func (s *stdout) run() {
 		case <-s.stop:
 			return
 		case job := <-s.jobs:
-			s.split.Give(s.cfg.Log)
+			s.warning.LogOnce(s.cfg.Log)
 			err := s.write(job.data)
 			if err != nil {
 				s.fail.Do(func() {
@@ -153,7 +151,7 @@ func (s *stdout) write(p []byte) error {
 		n, err := s.w.Write(p)
 		p = p[n:]
 		if errors.Is(err, syscall.EAGAIN) {
-			// Someone who shares the descriptor has made it non-blocking.
+			// Another process that shares the open file has made it non-blocking.
 			err = waitWritable(s.w)
 		} else if err == nil && n == 0 {
 			err = io.ErrShortWrite
@@ -165,7 +163,7 @@ func (s *stdout) write(p []byte) error {
 	return nil
 }
 
-// explain puts in words what a write error means.
+// explain adds the meaning of a write error.
 func explain(err error) error {
 	if errors.Is(err, syscall.EPIPE) {
 		return fmt.Errorf("its reader is gone: %w", err)
@@ -176,8 +174,8 @@ func explain(err error) error {
 // printer is one worker's handler.
 type printer struct {
 	sink    *stdout
-	stopped <-chan struct{} // the pool's
-	written chan error      // the outcome of this worker's job
+	stopped <-chan struct{} // closed when the workers stop
+	written chan error      // the result of this worker's job
 	buf     []byte
 }
 
@@ -190,7 +188,7 @@ func (h *printer) Handle(b worker.Batch) {
 			if n > 0 && len(h.buf)+len(m.Data) >= stdoutChunk {
 				break
 			}
-			h.sink.split.Look(m.Data)
+			h.sink.warning.Look(m.Data)
 			h.buf = h.sink.framing.Append(h.buf, m)
 			n++
 		}
@@ -198,15 +196,15 @@ func (h *printer) Handle(b worker.Batch) {
 			b.Defer(b.Len())
 			return
 		}
-		b.Done(n, worker.OK)
+		b.Resolve(n, worker.OK)
 		if cap(h.buf) > 2*stdoutChunk {
 			h.buf = nil
 		}
 	}
 }
 
-// print writes the buffer. False when it was not written, or not in time: the
-// buffer is then left to the writer.
+// print writes the buffer. It returns false if the write failed, or was not finished when the
+// workers stopped; then the goroutine that writes keeps the buffer.
 func (h *printer) print() bool {
 	select {
 	case h.sink.jobs <- stdoutJob{h.buf, h.written}:

@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNoStdout prevents messages from being acknowledged and lost.
+// errNoStdout: messages would be acknowledged and lost.
 var errNoStdout = errors.New("standard output is closed, or is /dev/null opened for reading and writing; redirect it, or choose another sink")
 
-// checkStdout is an error if w is a file that cannot be written to, or takes the place of a
-// closed standard output: Go's runtime then opens /dev/null for reading and writing, while a
-// shell that discards the output opens it for writing only.
+// checkStdout returns an error if w is a file that is not open for writing, or that replaces a
+// closed standard output: then Go's runtime has opened /dev/null for reading and writing. A shell
+// that discards the output opens it for writing only.
 func checkStdout(w io.Writer) error {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -50,7 +50,7 @@ func isNull(fd int) bool {
 	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3)
 }
 
-// waitWritable waits until w, when it is a file, can be written to.
+// waitWritable waits until w, if it is a file, can be written to.
 func waitWritable(w io.Writer) error {
 	f, ok := w.(syscall.Conn)
 	if !ok {

@@ -13,10 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/handlertest"
-
 	"golang.org/x/sys/unix"
 
+	"feedgate/gateway/handlertest"
 	"feedgate/worker"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/frame"
@@ -24,7 +23,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// dribble takes a few bytes of each write, and at times refuses to take any.
+// dribble accepts a few bytes of each write, and sometimes none.
 type dribble struct {
 	mu    sync.Mutex
 	buf   bytes.Buffer
@@ -44,14 +43,14 @@ func TestStdoutWritesWholeLinesInOrder(t *testing.T) {
 	out := new(dribble)
 	s := sinktest.Open(t, Kind, "stdout:", sink.Config{Stdout: out})
 	const workers, each = 3, 500
-	r := handlertest.Start(t, s, workers, 4096)
+	g := handlertest.Start(t, s, workers, 4096)
 	for i := range each {
 		for w := range workers {
-			r.Send(w, fmt.Appendf(nil, "%d %d %s", w, i, strings.Repeat("x", i%40)))
+			g.Send(w, fmt.Appendf(nil, "%d %d %s", w, i, strings.Repeat("x", i%40)))
 		}
 	}
-	r.Wait(workers * each)
-	r.Stop()
+	g.Wait(workers * each)
+	g.Stop()
 	next := make([]int, workers)
 	for line := range strings.Lines(out.buf.String()) {
 		var w, i int
@@ -73,20 +72,20 @@ func TestStdoutWritesWholeLinesInOrder(t *testing.T) {
 func TestStdoutCutsLargeBatches(t *testing.T) {
 	var out bytes.Buffer // written by one goroutine; read when that has ended
 	s := sinktest.Open(t, Kind, "stdout:", sink.Config{Stdout: &out})
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	want := 0
 	for i, size := range []int{3 * stdoutChunk, 0, 10, stdoutChunk, stdoutChunk - 1, 1} {
-		r.Send(0, bytes.Repeat([]byte{byte('a' + i)}, size))
+		g.Send(0, bytes.Repeat([]byte{byte('a' + i)}, size))
 		want += size + 1
 	}
-	r.Wait(6)
-	r.Stop()
-	if out.Len() != want || r.Refused != 0 {
-		t.Errorf("%d bytes written, want %d; %d refused", out.Len(), want, r.Refused)
+	g.Wait(6)
+	g.Stop()
+	if out.Len() != want || g.Refused != 0 {
+		t.Errorf("%d bytes written, want %d; %d refused", out.Len(), want, g.Refused)
 	}
 }
 
-// A full pipe that somebody has made non-blocking says EAGAIN.
+// A full pipe that another process has made non-blocking returns EAGAIN.
 func TestStdoutWaitsForANonBlockingPipe(t *testing.T) {
 	sinktest.VerifyNoLeaks(t)
 	var fds [2]int
@@ -104,21 +103,21 @@ func TestStdoutWaitsForANonBlockingPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	r := handlertest.Start(t, s, 1, 64)
+	g := handlertest.Start(t, s, 1, 64)
 	const size = 300 << 10 // more than the pipe holds
 	for range 4 {
-		r.Send(0, bytes.Repeat([]byte("y"), size))
+		g.Send(0, bytes.Repeat([]byte("y"), size))
 	}
 	got := make(chan int64)
 	go func() {
 		n, _ := io.Copy(io.Discard, io.LimitReader(in, 4*(size+1)))
 		got <- n
 	}()
-	r.Wait(4)
-	if n := <-got; n != 4*(size+1) || r.Refused != 0 {
-		t.Errorf("%d bytes came through, %d messages refused", n, r.Refused)
+	g.Wait(4)
+	if n := <-got; n != 4*(size+1) || g.Refused != 0 {
+		t.Errorf("%d bytes came through, %d messages refused", n, g.Refused)
 	}
-	r.Stop()
+	g.Stop()
 }
 
 type failing struct{ err error }
@@ -128,12 +127,12 @@ func (f failing) Write(p []byte) (int, error) { return len(p) / 2, f.err }
 func TestStdoutErrorIsFinal(t *testing.T) {
 	fault := errors.New("the tape is torn")
 	s := sinktest.Open(t, Kind, "stdout:", sink.Config{Stdout: failing{fault}})
-	r := handlertest.Start(t, s, 2, 64)
+	g := handlertest.Start(t, s, 2, 64)
 	if s.Ready() != nil || s.Err() != nil {
 		t.Error("not ready at the start")
 	}
-	r.Send(0, []byte("one"))
-	r.Send(1, []byte("two"))
+	g.Send(0, []byte("one"))
+	g.Send(1, []byte("two"))
 	select {
 	case <-s.Failed():
 	case <-time.After(testkit.Patience):
@@ -142,12 +141,12 @@ func TestStdoutErrorIsFinal(t *testing.T) {
 	if !errors.Is(s.Err(), fault) || !errors.Is(s.Ready(), fault) {
 		t.Errorf("Err %v, Ready %v", s.Err(), s.Ready())
 	}
-	r.Send(0, []byte("three"))
-	r.Stop()
-	r.None(0) // neither done nor refused
+	g.Send(0, []byte("three"))
+	g.Stop()
+	g.WantResolved(0) // neither done nor refused
 }
 
-// A write that nobody reads must not hold up the end of the pool.
+// A write that nobody reads must not block the end of the workers.
 func TestStdoutBlockedWriteIsLeftBehind(t *testing.T) {
 	sinktest.VerifyNoLeaks(t)
 	in, out := io.Pipe()
@@ -155,38 +154,38 @@ func TestStdoutBlockedWriteIsLeftBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := handlertest.Start(t, s, 2, 64)
-	r.Send(0, []byte("one"))
-	r.Send(1, []byte("two"))
+	g := handlertest.Start(t, s, 2, 64)
+	g.Send(0, []byte("one"))
+	g.Send(1, []byte("two"))
 	if _, err := in.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	r.Stop() // one worker is in the rest of its write, the other waits for its turn
+	g.Stop() // one worker is in the rest of its write, the other waits for its turn
 	if err := s.Close(); err == nil || !strings.Contains(err.Error(), "nobody reads") {
 		t.Errorf("close: %v", err)
 	}
 	in.Close()
 	<-s.done
-	r.None(0)
+	g.WantResolved(0)
 }
 
-// On descriptor 1 a broken pipe would kill the process by SIGPIPE. The test runs
-// again as a process whose standard output nobody reads.
+// A broken pipe on descriptor 1 would kill the process by SIGPIPE. The test runs again in a process
+// whose standard output nobody reads.
 func TestStdoutBrokenPipeDoesNotKill(t *testing.T) {
 	if sinktest.Alone() {
 		s, err := newStdout(frame.Line, sinktest.Prepare(t, sink.Config{}))
 		if err != nil {
 			panic(err)
 		}
-		r := handlertest.Start(t, s, 1, 64)
-		r.Send(0, []byte("hello"))
+		g := handlertest.Start(t, s, 1, 64)
+		g.Send(0, []byte("hello"))
 		<-s.Failed()
 		if !errors.Is(s.Err(), syscall.EPIPE) {
 			fmt.Fprintln(os.Stderr, "wrong error:", s.Err())
 			os.Exit(4)
 		}
-		r.Stop()
-		if err := s.Close(); err != nil || r.Done != 0 {
+		g.Stop()
+		if err := s.Close(); err != nil || g.Resolved != 0 {
 			os.Exit(5)
 		}
 		os.Exit(3) // without the test framework's last words to standard output
@@ -200,7 +199,7 @@ func TestStdoutBrokenPipeDoesNotKill(t *testing.T) {
 	if err := in.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Without -test.v, which writes to standard output before the test does.
+	// Without -test.v, which writes to standard output first.
 	cmd.Args = append(cmd.Args, "-test.v=false")
 	err = cmd.Run()
 	out.Close()
@@ -209,7 +208,7 @@ func TestStdoutBrokenPipeDoesNotKill(t *testing.T) {
 	}
 }
 
-// A standard output that cannot take messages is found before any is there.
+// An unusable standard output is detected before the first message.
 func TestStdoutThatCannotBeUsed(t *testing.T) {
 	sinktest.VerifyNoLeaks(t)
 	path := filepath.Join(t.TempDir(), "in")

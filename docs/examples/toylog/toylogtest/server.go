@@ -1,5 +1,5 @@
-// Package toylogtest is a log server for tests of the sink toylog, on real sockets. It fails as
-// the test wants.
+// Package toylogtest is a log server for tests of the sink toylog, on real sockets. A test can make
+// it fail.
 package toylogtest
 
 import (
@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// Answer is what the server does with a message. Up to 2 it is the byte of the protocol; other
-// values that have no name are sent as they are, and nothing is stored.
+// Answer is what the server does with a message. Values without a name are sent as they are, and
+// nothing is stored.
 type Answer byte
 
 const (
@@ -23,22 +23,22 @@ const (
 	Later  Answer = 1
 	Never  Answer = 2
 
-	Reset Answer = 0xFD // it resets the connection
-	Lost  Answer = 0xFE // it stores the message, and resets the connection before it answers
-	Hang  Answer = 0xFF // it stores nothing and answers nothing any more
+	Reset Answer = 0xFD // resets the connection
+	Lost  Answer = 0xFE // stores the message, and resets the connection without an answer
+	Hang  Answer = 0xFF // stores and answers nothing from now on
 
 	gone Answer = 0xFC // the client has closed the connection
 )
 
-// Message is what was stored.
+// Message is a stored message.
 type Message struct{ Key, Data string }
 
-// Log is what one or more hosts store. Its functions are set before the first Serve, and are
-// called one at a time.
+// Log is a log on one or more hosts. Its functions are set before the first Serve, and called one
+// at a time.
 type Log struct {
-	// Login is the answer to HELLO; nil: OK.
+	// Login returns the answer to HELLO; nil: OK.
 	Login func(stream, user, password string) string
-	// Answer decides about a message; nil: Stored.
+	// Answer decides what to do with a message; nil: Stored.
 	Answer func(m Message) Answer
 
 	mu      sync.Mutex
@@ -60,7 +60,7 @@ type Host struct {
 	closed bool
 }
 
-// Listen starts a host at a HOST:PORT, until Close or the end of the test.
+// Listen starts a host at HOST:PORT. It ends with Close or the test.
 func (l *Log) Listen(t testing.TB, addr string) *Host {
 	t.Helper()
 	ln, err := net.Listen("tcp", addr)
@@ -70,7 +70,7 @@ func (l *Log) Listen(t testing.TB, addr string) *Host {
 	return l.Serve(t, ln)
 }
 
-// Serve starts a host.
+// Serve starts a host with a listener. It ends with Close or the test.
 func (l *Log) Serve(t testing.TB, ln net.Listener) *Host {
 	h := &Host{Addr: ln.Addr().String(), log: l, ln: ln}
 	h.served.Go(h.accept)
@@ -109,7 +109,7 @@ func (h *Host) Close() {
 	h.served.Wait()
 }
 
-// serve returns when the connection has failed.
+// serve serves a connection until it ends.
 func (l *Log) serve(conn net.Conn) {
 	r := bufio.NewReader(conn)
 	line, err := r.ReadString('\n')
@@ -135,7 +135,7 @@ func (l *Log) login(stream, user, password string) string {
 	return l.Login(stream, user, password)
 }
 
-// batch reads a batch and answers it. False: the connection is of no more use.
+// batch reads and answers a batch. It returns false if the connection has ended.
 func (l *Log) batch(conn net.Conn, r io.Reader) bool {
 	var count [4]byte
 	if _, err := io.ReadFull(r, count[:]); err != nil {
@@ -175,9 +175,9 @@ func (l *Log) batch(conn net.Conn, r io.Reader) bool {
 	return true
 }
 
-// store stores nothing once the client has closed the connection, as the protocol says: the
-// message may have been sent again, and have others of its key behind it. The lock is held from
-// before the check until after the store, so what is sent again is stored behind both.
+// store stores nothing once the client has closed the connection, as the protocol demands: the
+// client may have sent the message again, and later ones of its key. The lock is held from before
+// the check until after the store, so that what is sent again is stored after that.
 func (l *Log) store(conn net.Conn, m Message) Answer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -194,8 +194,7 @@ func (l *Log) store(conn net.Conn, m Message) Answer {
 	return answer
 }
 
-// closed reports whether the client has closed the connection, as far as it can be seen: not
-// under TLS.
+// closed reports whether the client has closed the connection; with TLS it is always false.
 func closed(conn net.Conn) (yes bool) {
 	socket, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -212,7 +211,7 @@ func closed(conn net.Conn) (yes bool) {
 	return yes || err != nil
 }
 
-// field reads what follows its length. What does not come is not allocated.
+// field reads a length and that many bytes. It allocates as they arrive.
 func field(r io.Reader) (string, error) {
 	var length [4]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
@@ -223,22 +222,21 @@ func field(r io.Reader) (string, error) {
 	return s.String(), err
 }
 
-// Stored returns what was stored so far, in order. A message that was sent again is there
-// again.
+// Stored returns the messages stored so far, in order. One that was stored twice is there twice.
 func (l *Log) Stored() []Message {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.stored)
 }
 
-// Logins returns what came behind HELLO so far.
+// Logins returns the text after HELLO of each login so far.
 func (l *Log) Logins() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.logins)
 }
 
-// Batches returns the number of messages of each batch so far.
+// Batches returns the number of messages in each batch so far.
 func (l *Log) Batches() []int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,33 +9,33 @@ import (
 	"time"
 
 	"feedgate/gateway/handlertest"
-
 	"feedgate/worker/selector"
 	"feedgate/worker/sink"
 	"feedgate/worker/testkit"
 )
 
-// Whatever fails, each message is stored once, those of one lane in order.
-func TestLanesKeepTheirOrder(t *testing.T) {
+// TestOrderByKey: whatever fails, each message is stored, those with the same key in order.
+func TestOrderByKey(t *testing.T) {
 	for name, cfg := range map[string]Config{
-		"one lane":    {MaxMessages: 20},
-		"keys":        {MaxMessages: 20, Outstanding: 3, Lane: firstByte},
+		"one key":     {MaxMessages: 20},
+		"keys":        {MaxMessages: 20, Outstanding: 3, KeyFunc: firstByte},
 		"a selector":  {MaxMessages: 20, Outstanding: 3, Key: mustSelect(t, "bytes:0:1")},
-		"one per key": {MaxMessages: 50, Outstanding: 3, Lane: firstByte, MaxPerLane: 1},
-		"few bytes":   {MaxBytes: 30, Outstanding: 2, Lane: firstByte},
+		"one per key": {MaxMessages: 50, Outstanding: 3, KeyFunc: firstByte, MaxPerKey: 1},
+		"few bytes":   {MaxBytes: 30, Outstanding: 2, KeyFunc: firstByte},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := new(server)
 			s.answer = func(_ context.Context, b *Batch) {
-				// A server that stores a beginning of each lane's part, and fails the rest of it.
+				// Of each key, the server stores the first messages of the batch
+				// and fails the others.
 				failed := map[uint64]bool{}
 				if rand.IntN(4) == 0 {
 					b.ResolveAll(Again(0, errAway))
 					return
 				}
 				for i := range b.Len() {
-					failed[b.Lane(i)] = failed[b.Lane(i)] || rand.IntN(20) == 0
-					if failed[b.Lane(i)] {
+					failed[b.Key(i)] = failed[b.Key(i)] || rand.IntN(20) == 0
+					if failed[b.Key(i)] {
 						b.Resolve(i, 1, Again(time.Microsecond, errAway))
 					} else {
 						s.accept(b, i, 1)
@@ -43,18 +43,18 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 				}
 			}
 			log := new(testkit.Log)
-			r := handlertest.Start(t, open(t, s, cfg, sink.Config{
+			g := handlertest.Start(t, open(t, s, cfg, sink.Config{
 				Log: log.Logger(), ReconnectMin: time.Millisecond, ReconnectMax: 2 * time.Millisecond,
 			}), 1, 4096)
 			const n = 1500
 			for i := range n {
-				r.Send(0, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
+				g.Send(0, fmt.Appendf(nil, "%c %d", 'a'+i%7, i))
 				if i%3 == 2 && i < n/2 {
-					r.Wait(i - 10) // lanes come and go; later they fill up
+					g.Wait(i - 10) // queues become empty; later they fill up
 				}
 			}
-			r.Wait(n)
-			r.Stop()
+			g.Wait(n)
+			g.Stop()
 			last := map[byte]int{}
 			stored := s.contents()
 			for _, m := range stored {
@@ -62,25 +62,26 @@ func TestLanesKeepTheirOrder(t *testing.T) {
 				if _, err := fmt.Sscan(m[2:], &i); err != nil {
 					t.Fatal(err)
 				}
-				lane := m[0]
-				if cfg.Lane == nil && cfg.Key == nil {
-					lane = 0
+				key := m[0]
+				if cfg.KeyFunc == nil && cfg.Key == nil {
+					key = 0
 				}
-				if i < last[lane] {
-					t.Fatalf("%q was stored after message %d", m, last[lane])
+				if i < last[key] {
+					t.Fatalf("%q was stored after message %d", m, last[key])
 				}
-				last[lane] = i
+				last[key] = i
 			}
 			slices.Sort(stored)
-			if len(slices.Compact(stored)) != n || r.Refused != 0 {
-				t.Errorf("%d stored, want %d; %d refused", len(stored), n, r.Refused)
+			if len(slices.Compact(stored)) != n || g.Refused != 0 {
+				t.Errorf("%d stored, want %d; %d refused", len(stored), n, g.Refused)
 			}
 		})
 	}
 }
 
-// A lane is free as soon as all of its messages are done, whatever the others of the batch do.
-func TestOneLaneHoldsUpNoOther(t *testing.T) {
+// TestSlowKeyBlocksNoOther: a key is free once its messages are done, whatever the others of the
+// batch do.
+func TestSlowKeyBlocksNoOther(t *testing.T) {
 	s := new(server)
 	slow := make(chan *Batch, 1)
 	s.answer = func(_ context.Context, b *Batch) {
@@ -92,19 +93,19 @@ func TestOneLaneHoldsUpNoOther(t *testing.T) {
 			s.accept(b, i, 1)
 		}
 	}
-	r := handlertest.Start(t, open(t, s, Config{Outstanding: 2, Lane: firstByte, Linger: time.Hour, MaxMessages: 2}, sink.Config{}), 1, 64)
+	g := handlertest.Start(t, open(t, s, Config{Outstanding: 2, KeyFunc: firstByte, Linger: time.Hour, MaxMessages: 2}, sink.Config{}), 1, 64)
 	for _, m := range []string{"fast", "slow"} {
-		r.Send(0, []byte(m))
+		g.Send(0, []byte(m))
 	}
-	r.Wait(1)
+	g.Wait(1)
 	for i := range 10 {
-		r.Send(0, []byte("fast"))
-		r.Send(0, []byte("fine"))
-		r.Wait(3 + 2*i)
+		g.Send(0, []byte("fast"))
+		g.Send(0, []byte("fine"))
+		g.Wait(3 + 2*i)
 	}
 	(<-slow).Resolve(1, 1, Done())
-	r.Wait(22)
-	r.Stop()
+	g.Wait(22)
+	g.Stop()
 }
 
 func mustSelect(t *testing.T, text string) *selector.Selector {

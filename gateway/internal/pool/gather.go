@@ -6,19 +6,20 @@ import (
 )
 
 const (
-	// gatherMin is up to how many messages runs are gathered for a batch that is fast (length.slow).
-	// Longer runs cost less by themselves: their messages lie plainly in one slab.
+	// gatherMin limits a batch of several runs, in messages, while batches are fast (see
+	// length.slow). A longer batch of one run costs less: its messages need not be made before
+	// the call.
 	gatherMin = 64
-	// gatherWorth is how long a call of the handler must take for gathering to pay, which takes
-	// far less.
+	// gatherWorth is how long a call of the handler must take for gathering runs, which takes
+	// far less, to pay.
 	gatherWorth = 2 * time.Microsecond
 )
 
-// takeNew runs new messages through the handler, up to a batch.
-func (w *Worker) takeNew() bool {
-	limit := min(w.length.limit(), w.room())
+// handleNew gives the handler new messages, up to a batch.
+func (w *Worker) handleNew() bool {
+	limit := min(w.length.limit(), w.newLimit())
 	if limit == 0 {
-		return false // completions will make room
+		return false // until pending messages are resolved
 	}
 	first, n := w.gather(limit)
 	if n == 0 {
@@ -31,7 +32,7 @@ func (w *Worker) takeNew() bool {
 	for {
 		calls++
 		if w.retry != nil {
-			w.retry.admit(first, w.rest, n)
+			w.retry.handleNew(first, w.rest, n)
 		} else {
 			w.main.handle(first, w.rest...)
 		}
@@ -39,12 +40,12 @@ func (w *Worker) takeNew() bool {
 			break
 		}
 		var more int
-		if first, more = w.gather(min(limit-n, w.room())); more == 0 {
+		if first, more = w.gather(min(limit-n, w.newLimit())); more == 0 {
 			break
 		}
 		n += more
 	}
-	w.took = true
+	w.mustPublish = true
 	end := w.now()
 	w.progress.end(end)
 	took := end - start
@@ -53,7 +54,7 @@ func (w *Worker) takeNew() bool {
 	return true
 }
 
-// target is how long a batch of n messages is to take.
+// target returns how long a batch of n messages is to take.
 func (w *Worker) target(n int) time.Duration {
 	if w.in.Len() > 4*n {
 		return behindTime
@@ -61,8 +62,9 @@ func (w *Worker) target(n int) time.Duration {
 	return batchTime
 }
 
-// gather takes the next messages for one call of the handler, at most limit: of the first
-// run, and, in rest, of those behind it, if the handler takes batches and its calls take long.
+// gather takes the next messages for one call of the handler, n in all and at most limit: from the
+// first run and, if the handler takes batches and its calls take long, from the runs after it,
+// which are then in w.rest.
 func (w *Worker) gather(limit int) (first run, n int) {
 	w.rest = w.rest[:0]
 	size := w.batchBytes()
@@ -85,8 +87,8 @@ func (w *Worker) gather(limit int) (first run, n int) {
 	return first, n
 }
 
-// batchBytes is how many bytes of messages a batch is to have: of those that --output renders,
-// as many as fit one chunk, for room is asked for before each call only.
+// batchBytes returns the limit of a batch in bytes. Messages that --output renders must fit one
+// chunk, because the limit of rendered data is checked only once per call.
 func (w *Worker) batchBytes() int {
 	if t := w.main.rendered; t != nil {
 		return t.size
@@ -94,8 +96,9 @@ func (w *Worker) batchBytes() int {
 	return math.MaxInt
 }
 
-// next is the next messages for the handler, at most limit of one run. Of those that --output
-// renders, they have up to size bytes, unless these are fewer than least messages.
+// next takes the next messages for the handler, at most limit and of one run. If --output renders
+// them, they have up to size bytes in all, unless these are fewer than least messages; next
+// subtracts their bytes from size.
 func (w *Worker) next(limit int, size *int, least int) run {
 	if w.main.rendered != nil {
 		limit = w.in.fit(limit, size, least)

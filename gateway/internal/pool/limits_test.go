@@ -9,34 +9,34 @@ import (
 	"feedgate/worker"
 )
 
-// hoarder defers messages, and completes them one by one, in random order: some at any time,
-// or none before it is flushed, or none before it is drained; or all but the first one.
-type hoarder struct {
+// deferrer is a handler that defers messages, and resolves them one by one, in random order: some
+// at any time, or none before Flush, or none before Drain, or all but the first one.
+type deferrer struct {
 	rnd     *rand.Rand
 	c       worker.Completer
 	until   string // "any", "flush", "drain", "keep"
 	drained bool
 	fails   int // percent
-	atOnce  int // percent of batches of which it completes a part in Handle
-	has     []worker.ID
+	atOnce  int // percent of batches of which it resolves a part in Handle
+	pending []worker.ID
 }
 
-func newHoarder(rnd *rand.Rand) *hoarder {
+func newDeferrer(rnd *rand.Rand) *deferrer {
 	until := []string{"any", "flush", "drain", "keep"}
-	return &hoarder{rnd: rnd, until: until[rnd.IntN(len(until))], fails: rnd.IntN(101), atOnce: rnd.IntN(2) * rnd.IntN(100)}
+	return &deferrer{rnd: rnd, until: until[rnd.IntN(len(until))], fails: rnd.IntN(101), atOnce: rnd.IntN(2) * rnd.IntN(100)}
 }
 
-func (h *hoarder) open(c worker.Completer) worker.Handler {
+func (h *deferrer) open(c worker.Completer) worker.Handler {
 	h.c = c
 	if h.until == "flush" {
-		c.SetHooks(worker.Hooks{Flush: h.all})
+		c.SetHooks(worker.Hooks{Flush: h.resolveAll})
 	}
 	return h
 }
 
-func (h *hoarder) Handle(b worker.Batch) {
+func (h *deferrer) Handle(b worker.Batch) {
 	if h.rnd.IntN(100) < h.atOnce {
-		b.Done(h.rnd.IntN(b.Len()+1), h.code())
+		b.Resolve(h.rnd.IntN(b.Len()+1), h.code())
 	}
 	n := b.Len()
 	if n == 0 {
@@ -44,41 +44,41 @@ func (h *hoarder) Handle(b worker.Batch) {
 	}
 	first := b.Defer(n)
 	for i := range n {
-		h.has = append(h.has, first+worker.ID(i))
+		h.pending = append(h.pending, first+worker.ID(i))
 	}
 	if h.drained {
-		h.all()
+		h.resolveAll()
 	}
 }
 
-func (h *hoarder) Drain()       { h.drained = true; h.all() }
-func (h *hoarder) Close() error { return nil }
+func (h *deferrer) Drain()       { h.drained = true; h.resolveAll() }
+func (h *deferrer) Close() error { return nil }
 
-func (h *hoarder) all() { h.some(len(h.has)) }
+func (h *deferrer) resolveAll() { h.resolveSome(len(h.pending)) }
 
-func (h *hoarder) some(n int) {
-	h.rnd.Shuffle(len(h.has), func(i, j int) { h.has[i], h.has[j] = h.has[j], h.has[i] })
+func (h *deferrer) resolveSome(n int) {
+	h.rnd.Shuffle(len(h.pending), func(i, j int) { h.pending[i], h.pending[j] = h.pending[j], h.pending[i] })
 	var kept []worker.ID
-	for _, k := range h.has[:n] {
+	for _, k := range h.pending[:n] {
 		if k == 0 && h.until == "keep" && !h.drained {
 			kept = append(kept, k)
 			continue
 		}
-		h.c.Done(k, 1, h.code())
+		h.c.Resolve(k, 1, h.code())
 	}
-	h.has = append(kept, h.has[n:]...)
+	h.pending = append(kept, h.pending[n:]...)
 	h.c.Flush()
 }
 
-func (h *hoarder) code() worker.Code {
+func (h *deferrer) code() worker.Code {
 	if h.rnd.IntN(100) < h.fails {
 		return worker.Refused
 	}
 	return worker.OK
 }
 
-// TestDeferredAreBounded: whatever the handlers wait for, no more messages are deferred than a
-// ring holds, in a drain twice as many, and all come to an end.
+// TestDeferredAreBounded: whatever the handlers wait for, no more messages are pending than a ring
+// has entries, in a drain twice as many, and all of them are replied to.
 func TestDeferredAreBounded(t *testing.T) {
 	for seed := range uint64(1000) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { testDeferred(t, rand.New(rand.NewPCG(seed, 1))) })
@@ -86,7 +86,7 @@ func TestDeferredAreBounded(t *testing.T) {
 }
 
 func testDeferred(t *testing.T, rnd *rand.Rand) {
-	sink, dead := newHoarder(rnd), newHoarder(rnd)
+	sink, dead := newDeferrer(rnd), newDeferrer(rnd)
 	p := newPaced(t, 0, func(*paced) worker.Sink { return gatherSink{open: sink.open} }, func(cfg *Config) {
 		cfg.Ring, cfg.Retries, cfg.RetryMin = 8, rnd.IntN(3), time.Second
 		cfg.InFlight = 8 + rnd.IntN(30)
@@ -103,13 +103,13 @@ func testDeferred(t *testing.T, rnd *rand.Rand) {
 	for step := 0; step < drainAt || done < given; step++ {
 		if step == 100000 {
 			t.Fatalf("%d of %d are done; the sink's handler has %d (%s, drained %v), that of dead letters %d (%s, drained %v)",
-				done, given, len(sink.has), sink.until, sink.drained, len(dead.has), dead.until, dead.drained)
+				done, given, len(sink.pending), sink.until, sink.drained, len(dead.pending), dead.until, dead.drained)
 		}
 		if step == drainAt {
 			p.pool.Drain()
 			bound += p.w.In().Len()
 		}
-		for step < drainAt && given < total && given-done < p.w.tickets && len(p.w.In().Reserve(1)) > 0 && rnd.IntN(4) > 0 {
+		for step < drainAt && given < total && given-done < p.w.maxIDSpan && len(p.w.In().Reserve(1)) > 0 && rnd.IntN(4) > 0 {
 			p.w.In().Reserve(1)[0] = Span(uint32(rnd.IntN(8)), 1)
 			p.w.In().Commit(Desc{Seq: uint64(given), Slot: uint32(given)}, 1)
 			given++
@@ -121,15 +121,15 @@ func testDeferred(t *testing.T, rnd *rand.Rand) {
 		}
 		done -= p.held
 		p.clock += time.Duration(rnd.IntN(500)) * time.Millisecond
-		if n := p.w.deferred(); n > bound {
-			t.Fatalf("%d messages are deferred, at most %d may be", n, bound)
+		if n := p.w.allPending(); n > bound {
+			t.Fatalf("%d messages are pending, at most %d may be", n, bound)
 		}
-		if n := p.w.main.pending.span(); n > p.w.tickets+bound {
-			t.Fatalf("%d tickets from the oldest to the newest, at most %d may be", n, p.w.tickets)
+		if n := p.w.main.pending.span(); n > p.w.maxIDSpan+bound {
+			t.Fatalf("%d IDs from the oldest to the newest, at most %d may be", n, p.w.maxIDSpan)
 		}
-		for _, h := range []*hoarder{sink, dead} {
+		for _, h := range []*deferrer{sink, dead} {
 			if h.c != nil && (h.until == "any" || h.until == "keep") && rnd.IntN(3) == 0 {
-				h.some(rnd.IntN(len(h.has) + 1))
+				h.resolveSome(rnd.IntN(len(h.pending) + 1))
 			}
 		}
 	}
