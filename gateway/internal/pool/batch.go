@@ -179,7 +179,7 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 		if b.msgs == nil {
 			m = b.At(0) // the others differ in Data and Seq only
 		}
-		end := min(b.Len(), b.s.w.progress.stride)
+		end := min(b.Len(), b.s.w.progress.untilLook())
 		if r := b.s.w.retry; r != nil && r.lazy && r.sorts() && b.s == b.s.w.main {
 			if r.waits(b) {
 				continue

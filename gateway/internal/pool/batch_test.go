@@ -171,6 +171,35 @@ func TestRingSpaceFollowsTheBatch(t *testing.T) {
 	}
 }
 
+// TestLookAcrossRuns: of messages that become slow in the middle of a batch, at most lookMost are done
+// before the first is replied to, also if its run ends in between.
+func TestLookAcrossRuns(t *testing.T) {
+	const fast, slow = 128, 400
+	var p *paced
+	done, replied, late := 0, 0, 0
+	p = newPaced(t, 0, func(p *paced) worker.Sink {
+		return byCode(func(worker.Message) worker.Code {
+			for b := p.w.Out().Next(); b != nil; b = p.w.Out().Next() {
+				replied += int(p.w.Reply(b).Count)
+			}
+			if done >= fast {
+				p.clock += time.Millisecond
+				late = max(late, done-max(replied, fast))
+			}
+			done++
+			return worker.OK
+		})
+	})
+	p.w.slabs.At(0).Data = make([]byte, fast+slow)
+	p.w.length.level, p.w.progress.stride = topLevel, lookMost
+	p.give(0, 0, fast+lookMost-1)
+	p.give(fast+lookMost-1, 0, slow-lookMost+1)
+	p.pool.Turn(0)
+	if done != fast+slow || late > lookMost {
+		t.Errorf("%d of %d messages done, %d before the first slow one was replied to", done, fast+slow, late)
+	}
+}
+
 // TestSlowMessagesInShortBatches: also if no batch is as long as a stride, messages that have
 // become slow are replied to before the next one is done, from the second batch on.
 func TestSlowMessagesInShortBatches(t *testing.T) {

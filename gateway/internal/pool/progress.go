@@ -38,6 +38,9 @@ func (p *progress) look(now time.Duration) {
 	p.resolved, p.looked = 0, now
 }
 
+// untilLook returns after how many more resolved messages the clock is read. It is at least 1.
+func (p *progress) untilLook() int { return max(1, p.stride-p.resolved) }
+
 // noteResolved counts n more resolved messages. It publishes the replies so far if they have waited
 // for target.
 func (w *Worker) noteResolved(n int) {
