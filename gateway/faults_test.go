@@ -27,8 +27,7 @@ func (c *counter) waitHandled(t *testing.T, seq uint64) {
 	waitFor(t, func() bool { return c.seen(seq) })
 }
 
-// TestCloseBehindFault: a protocol error is not forgotten over a BYE that was read
-// along with it.
+// TestCloseBehindFault: a protocol error counts even if a BYE was received behind it.
 func TestCloseBehindFault(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter()
@@ -55,8 +54,8 @@ func TestCloseBehindFault(t *testing.T) {
 	ct.wantOnce(t, 3)
 }
 
-// TestAcksPassDeadSessions: messages of a session that is over, still with their
-// workers, hold no ack of the next session back.
+// TestAcksPassDeadSessions: messages of an earlier session that are still with workers do not
+// delay the acks of the next one.
 func TestAcksPassDeadSessions(t *testing.T) {
 	for _, c := range []struct {
 		mode string
@@ -92,7 +91,7 @@ func TestAcksPassDeadSessions(t *testing.T) {
 	}
 }
 
-// TestFinishedOffline: what is finished between two connections leaves the window.
+// TestFinishedOffline: messages that are finished between two connections leave the window.
 func TestFinishedOffline(t *testing.T) {
 	ln := testkit.Listen(t)
 	gate := make(chan struct{})
@@ -137,7 +136,7 @@ func TestFinishedOffline(t *testing.T) {
 	}
 }
 
-// TestJumpIntoFullWindow: numbers that the server passes over make room.
+// TestJumpIntoFullWindow: numbers that the server does not redeliver make room in a full window.
 func TestJumpIntoFullWindow(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter(1, 2)
@@ -164,7 +163,8 @@ func TestJumpIntoFullWindow(t *testing.T) {
 	}
 }
 
-// TestAckToOfThisConnectionOnly: an ACKTO names nothing that was not sent again.
+// TestAckToOfThisConnectionOnly: an ACKTO never names a number that was not redelivered on this
+// connection.
 func TestAckToOfThisConnectionOnly(t *testing.T) {
 	feed := newTestFeed(t)
 	cfg := testConfig(t, feed.url(), accept)
@@ -193,8 +193,7 @@ func TestAckToOfThisConnectionOnly(t *testing.T) {
 	}
 }
 
-// TestAckToSparesLateMessages: no ACKTO covers a message that filled a gap and is
-// not done.
+// TestAckToSparesLateMessages: no ACKTO covers a late message that is not done.
 func TestAckToSparesLateMessages(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter(3, 4)
@@ -224,7 +223,7 @@ func TestAckToSparesLateMessages(t *testing.T) {
 	}
 }
 
-// TestAckNoneLeavesNothingUnsent: without acks a lost connection leaves nothing unsent.
+// TestAckNoneLeavesNothingUnsent: with --ack none, a lost connection leaves no ack unsent.
 func TestAckNoneLeavesNothingUnsent(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter(1)
@@ -245,8 +244,8 @@ func TestAckNoneLeavesNothingUnsent(t *testing.T) {
 	}
 }
 
-// TestServerClosesWithoutReadingAcks: all that it has sent is handled, and that the
-// acks could not be sent is a failure.
+// TestServerClosesWithoutReadingAcks: all messages of the server are handled, and Run returns an
+// error because of the unsent acks.
 func TestServerClosesWithoutReadingAcks(t *testing.T) {
 	ln := testkit.Listen(t)
 	gate := make(chan struct{})
@@ -274,7 +273,7 @@ func TestServerClosesWithoutReadingAcks(t *testing.T) {
 	}
 }
 
-// shrink makes connections have a small receive buffer.
+// shrink gives later connections a small receive buffer.
 func (f *testFeed) shrink() {
 	f.t.Helper()
 	shrink(f.t, f.ln)
@@ -302,14 +301,14 @@ func (c *feedConn) sendMany(first uint64, n int) {
 	c.send(b)
 }
 
-// waitSendBlocked waits until nothing but acks that are not read keeps a gateway from reading.
+// waitSendBlocked waits until unread acks stop a gateway from reading.
 func waitSendBlocked(t *testing.T, s *Stats, window uint64) {
 	t.Helper()
 	waitFor(t, func() bool { return s.Messages.Load() >= window && s.InFlight.Load() == 0 })
 }
 
-// TestUnsentAcks: acks that the kernel cannot send count as in flight, for a server
-// that does not read, and make room again by themselves once it does.
+// TestUnsentAcks: acks that the kernel cannot transmit because the server does not read count as
+// in flight, until it reads.
 func TestUnsentAcks(t *testing.T) {
 	const window, messages = 1000, 5000
 	feed := newTestFeed(t)
@@ -334,8 +333,8 @@ func TestUnsentAcks(t *testing.T) {
 	}
 }
 
-// TestPeerThatTakesNoAcksIsNotIdle: a server that reads no acks, and sends nothing either, is kept
-// for longer than --idle-timeout, as its TCP answers the probes of its closed window.
+// TestPeerThatTakesNoAcksIsNotIdle: a connection to a server that neither reads acks nor sends
+// anything outlasts --idle-timeout, because its TCP answers window probes.
 func TestPeerThatTakesNoAcksIsNotIdle(t *testing.T) {
 	const window, messages = 1000, 5000
 	feed := newTestFeed(t)
@@ -346,7 +345,7 @@ func TestPeerThatTakesNoAcksIsNotIdle(t *testing.T) {
 	conn := feed.login(1, `{"session":"s"}`)
 	conn.sendMany(1, messages)
 	waitSendBlocked(t, r.g.Stats(), window)
-	time.Sleep(6 * cfg.IdleTimeout) // that it is kept is what is tested
+	time.Sleep(6 * cfg.IdleTimeout) // the connection must survive this
 	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	conn.ackSet(messages)
 	conn.bye()
@@ -357,8 +356,8 @@ func TestPeerThatTakesNoAcksIsNotIdle(t *testing.T) {
 	}
 }
 
-// TestServerClosesOverUnsentAcks: a server that ends its stream where that is the close
-// has all that it sent handled, though its acks cannot be sent.
+// TestServerClosesOverUnsentAcks: if the end of the stream is the close, all messages are handled,
+// although their acks cannot be sent.
 func TestServerClosesOverUnsentAcks(t *testing.T) {
 	const window, messages = 1000, 5000
 	ln := testkit.Listen(t)

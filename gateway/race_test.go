@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// fakeNet is a network in a synctest bubble: what each address, and each question for
-// addresses, does after how long.
+// fakeNet is a network in a synctest bubble, with a delayed answer for each address and each
+// lookup.
 type fakeNet struct {
 	mu      sync.Mutex
 	started time.Time
-	log     []string // when each connect began, and to where
-	open    int      // connections that were made and not closed
+	log     []string // start and address of each connect
+	open    int      // open connections
 	hosts   map[string]fakeAnswer
 	addrs   map[string]fakeAnswer
-	stuck   bool // connects do not listen to their context
+	stuck   bool // connects ignore their context
 }
 
 type fakeAnswer struct {
@@ -89,8 +89,7 @@ func (n *fakeNet) network() network {
 	}
 }
 
-// TestRace: RFC 8305, section 5. A bubble that a goroutine outlives is a failure of the
-// test.
+// TestRace tests RFC 8305, section 5. It fails if a goroutine outlives its bubble.
 func TestRace(t *testing.T) {
 	const hole = time.Hour // an address that never answers
 	addrs := addrPorts("[::1]:1 1.0.0.1:1 [::2]:1")
@@ -153,8 +152,8 @@ func TestRaceCancelled(t *testing.T) {
 	})
 }
 
-// TestResolve: both families are asked at once, and the one that answers waits for the
-// other for a moment only (RFC 8305, section 3).
+// TestResolve: both families are looked up at once, and the first answer waits only briefly for
+// the other (RFC 8305, section 3).
 func TestResolve(t *testing.T) {
 	none := &net.DNSError{Err: "no such host", IsNotFound: true}
 	broken := errors.New("server misbehaving")
