@@ -106,8 +106,8 @@ func TestCloseIsNotHeldUp(t *testing.T) {
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := io.ReadAll(c); err != nil || string(said) != "A1\n" {
-		t.Errorf("%q, %v", said, err)
+	if got, err := io.ReadAll(c); err != nil || string(got) != "A1\n" {
+		t.Errorf("%q, %v", got, err)
 	}
 	c.Close()
 	close(gate)
@@ -194,12 +194,12 @@ func TestFullWindowIsNotIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Heartbeats show that the connection lasts ten times --idle-timeout.
-	said := make([]byte, 200*len("hb\n"))
-	if _, err := io.ReadFull(c, said); err != nil {
+	got := make([]byte, 200*len("hb\n"))
+	if _, err := io.ReadFull(c, got); err != nil {
 		t.Fatal(err)
 	}
 	close(gate)
-	if _, err := io.ReadFull(c, said[:3]); err != nil {
+	if _, err := io.ReadFull(c, got[:3]); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.CloseWrite(); err != nil {
@@ -254,8 +254,8 @@ func TestServerThatNeverCloses(t *testing.T) {
 	}
 	waitFor(t, func() bool { return r.g.Stats().Watermark.Load() == 1 })
 	r.cancel()
-	if said, err := io.ReadAll(c); err != nil || string(said) != "A1\n" {
-		t.Errorf("%q, %v", said, err)
+	if got, err := io.ReadAll(c); err != nil || string(got) != "A1\n" {
+		t.Errorf("%q, %v", got, err)
 	}
 	if err := r.wait(); err != nil {
 		t.Error(err)

@@ -250,13 +250,13 @@ func subscribe(t *testing.T, conn net.Conn) {
 	for _, step := range []struct{ until, answer string }{
 		{"}", `{"max_rdy_count":2500,"msg_timeout":60000}`}, {"SUB t c\n", "OK"}, {"RDY 1000\n", ""},
 	} {
-		for said := ""; !strings.HasSuffix(said, step.until); {
+		for got := ""; !strings.HasSuffix(got, step.until); {
 			b, err := in.ReadByte()
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			said += string(b)
+			got += string(b)
 		}
 		if step.answer == "" {
 			break

@@ -46,8 +46,8 @@ func (s *testNSQD) accept() *nsqdConn {
 	s.t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(deadline)
 	c := &nsqdConn{s.t, conn, bufio.NewReader(conn)}
-	if said := c.line(); said != "  V2IDENTIFY" {
-		s.t.Fatalf("%q", said)
+	if got := c.line(); got != "  V2IDENTIFY" {
+		s.t.Fatalf("%q", got)
 	}
 	var size [4]byte
 	if _, err := io.ReadFull(c.in, size[:]); err != nil {

@@ -212,7 +212,7 @@ func TestOwnWithoutMemory(t *testing.T) {
 		return l.paused && r.next < len(r.input.Msgs) && r.input.Msgs[r.next].Own && !r.own.valid
 	})
 	if l.turn() || len(got) > 0 {
-		t.Errorf("%d messages came", len(got))
+		t.Errorf("%d messages handled", len(got))
 	}
 	for _, id := range taken {
 		l.slabs.release(id, 0)

@@ -170,7 +170,7 @@ func TestResolve(t *testing.T) {
 		{name: "there is no IPv6", v6: fakeAnswer{err: none}, v4: fakeAnswer{after: time.Second, addrs: "1.0.0.1:0"}, want: "1.0.0.1:0", took: time.Second},
 		{name: "mapped", v6: fakeAnswer{addrs: "[::ffff:1.0.0.9]:0"}, v4: fakeAnswer{err: none}, want: "1.0.0.9:0"},
 		{name: "nobody knows it", v6: fakeAnswer{err: none}, v4: fakeAnswer{err: none}, err: none},
-		{name: "a fault says more than no answer", v6: fakeAnswer{err: broken}, v4: fakeAnswer{after: 1, err: none}, err: broken, took: 1},
+		{name: "a fault is preferred to not found", v6: fakeAnswer{err: broken}, v4: fakeAnswer{after: 1, err: none}, err: broken, took: 1},
 		{name: "too late", v6: fakeAnswer{after: 2 * time.Hour}, v4: fakeAnswer{after: 2 * time.Hour}, err: context.DeadlineExceeded, took: time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// tracked is a Tracker with a connection, and the acks that were counted.
+// tracked is a Tracker with a connection that counts acks.
 type tracked struct {
 	*testing.T
 	*delivery.Tracker
@@ -38,7 +38,7 @@ func newConn() wire.Conn {
 	return fg1.New(fg1.Config{MaxMessage: 1 << 20, Heartbeat: time.Second}).NewConn()
 }
 
-// add gives slots to numbers in order, or to one that is not.
+// add adds n messages in order, or one out of order.
 func (d *tracked) add(seq uint64, n int) (slot uint32) {
 	d.Helper()
 	late := false
@@ -54,7 +54,7 @@ func (d *tracked) add(seq uint64, n int) (slot uint32) {
 
 func (d *tracked) done(slot uint32, n int) { d.Done(slot, n, worker.OK, nil, 0) }
 
-// wantSent has the kernel take all that is to be sent, and compares it.
+// wantSent makes the kernel accept all bytes and compares them.
 func (d *tracked) wantSent(want ...string) {
 	d.Helper()
 	var sent []string
@@ -82,8 +82,8 @@ func (d *tracked) want(what string, got, want any) {
 	}
 }
 
-// TestStopAcking: what a connection without acks still brings is worked on, and each ack
-// that cannot be sent is counted once.
+// TestStopAcking: messages received after acking stopped are processed, and each ack that cannot
+// be sent is counted once.
 func TestStopAcking(t *testing.T) {
 	d := newTracked(t, delivery.Config{})
 	first := d.add(1, 3)
@@ -105,7 +105,7 @@ func TestStopAcking(t *testing.T) {
 	d.wantSent("1")
 }
 
-// TestReturned: nobody has handled it, so its slot is free and no ack is sent or counted.
+// TestReturned: a returned message frees its slot, and no ack is sent or counted.
 func TestReturned(t *testing.T) {
 	d := newTracked(t, delivery.Config{})
 	d.Done(d.add(1, 2), 2, pool.Returned, nil, 0)
@@ -115,8 +115,8 @@ func TestReturned(t *testing.T) {
 	d.want("acks", d.counted, 0)
 }
 
-// TestDisconnectWithoutSessions: acks of a connection that is over are never sent; its
-// slots stay in use until the workers are done.
+// TestDisconnectWithoutSessions: acks of an earlier connection are never sent; its slots stay in
+// use until the workers are done.
 func TestDisconnectWithoutSessions(t *testing.T) {
 	d := newTracked(t, delivery.Config{InFlight: 2})
 	old := d.add(1, 2)
@@ -130,8 +130,8 @@ func TestDisconnectWithoutSessions(t *testing.T) {
 	d.wantSent()
 }
 
-// TestRestored: of an earlier process's session only what the server does not send again
-// counts as done.
+// TestRestored: of an earlier process's session, only messages that the server does not redeliver
+// count as done.
 func TestRestored(t *testing.T) {
 	d := &tracked{T: t, Tracker: delivery.New(delivery.Config{
 		Sequenced: true, InFlight: 10, Watermark: 5, Count: func(worker.Code, int) {},
@@ -148,7 +148,7 @@ func TestRestored(t *testing.T) {
 	d.want("watermark", d.Watermark(), uint64(6))
 }
 
-// TestDrop: no cumulative ack covers what is dropped.
+// TestDrop: no cumulative ack covers a dropped message.
 func TestDrop(t *testing.T) {
 	d := newTracked(t, delivery.Config{Mode: wire.AckRange, Sequenced: true, Interval: 100})
 	first, fourth := d.add(1, 1), d.add(4, 1)
@@ -163,8 +163,8 @@ func TestDrop(t *testing.T) {
 	d.want("last at 6", d.Drop(6, 0), true)
 }
 
-// TestDropPassesOver: what the server does not send again before a message that is dropped
-// needs no ack.
+// TestDropPassesOver: messages that the server does not redeliver before a dropped one need no
+// ack.
 func TestDropPassesOver(t *testing.T) {
 	d := newTracked(t, delivery.Config{Sequenced: true})
 	d.done(d.add(1, 2), 2)
@@ -176,10 +176,10 @@ func TestDropPassesOver(t *testing.T) {
 	d.want("in flight", d.InFlight(), 0)
 }
 
-// TestStretch: a full window whose messages the server sends again only behind one that was
-// missing takes that one, but not while a worker may make room.
+// TestStretch: a full window accepts one more message if the server will redeliver the others only
+// after it, but not while a worker may still make room.
 func TestStretch(t *testing.T) {
-	const n = 64 // as many as the bitmaps have bits, so they grow
+	const n = 64 // the size of the bitmaps, so that they must grow
 	d := newTracked(t, delivery.Config{Sequenced: true, InFlight: n})
 	first := d.add(2, 1)
 	d.Add(3, n-1, false)
@@ -200,7 +200,7 @@ func TestStretch(t *testing.T) {
 	d.want("in flight", d.InFlight(), 0)
 }
 
-// TestRefusedNumbers: numbers that fall back, or come near to where they would start over.
+// TestRefusedNumbers: numbers that go back, or could wrap soon, are refused.
 func TestRefusedNumbers(t *testing.T) {
 	d := newTracked(t, delivery.Config{Sequenced: true})
 	d.add(1, 5)
@@ -213,7 +213,7 @@ func TestRefusedNumbers(t *testing.T) {
 	}
 }
 
-// TestArrivalNumbers: without sessions, numbers may leave gaps and start over.
+// TestArrivalNumbers: without sessions, numbers may have gaps and go back.
 func TestArrivalNumbers(t *testing.T) {
 	d := newTracked(t, delivery.Config{})
 	for _, seq := range []uint64{1, 4, 5, 2} {
@@ -223,7 +223,7 @@ func TestArrivalNumbers(t *testing.T) {
 	d.wantSent("1", "4", "5", "2")
 }
 
-// TestRenderedAcks: they go out in order, and one that is empty needs no sending.
+// TestRenderedAcks: rendered acks are sent in order; an empty one counts as sent.
 func TestRenderedAcks(t *testing.T) {
 	d := newTracked(t, delivery.Config{Mode: wire.AckOrdered, Rendered: true, InFlight: 4})
 	slot := d.add(1, 4)
@@ -238,9 +238,8 @@ func TestRenderedAcks(t *testing.T) {
 	d.want("refused without an ack, since", d.TakeSuppressed(), 0)
 }
 
-// TestAcksWaitInCountedMemory: acks that wait for their turn are counted until they are appended
-// to the output, of which no more than the limit is made at once; and no longer than the connection
-// lasts.
+// TestAcksWaitInCountedMemory: the memory of waiting acks is counted until they are appended to
+// the send buffer, up to its limit at a time, or the connection ends.
 func TestAcksWaitInCountedMemory(t *testing.T) {
 	d := newTracked(t, delivery.Config{
 		Mode: wire.AckOrdered, Rendered: true, InFlight: 64, SendLimit: 8, Memory: offheap.Heap{}, AckChunk: 16,
@@ -255,7 +254,7 @@ func TestAcksWaitInCountedMemory(t *testing.T) {
 	d.wantSent("ack0,ack1,")
 	d.want("some still wait", d.AllAcked(), false)
 	for i := 2; i < 10; i += 2 {
-		d.want("they go on", d.Flush(0, false), true)
+		d.want("more are appended", d.Flush(0, false), true)
 		d.wantSent(fmt.Sprintf("ack%d,ack%d,", i, i+1))
 	}
 	d.want("none waits", kept(), int64(0))
@@ -281,7 +280,7 @@ func TestAcksWaitInCountedMemory(t *testing.T) {
 	d.want("all memory is given back", all, int64(0))
 }
 
-// TestFrames: a frame of the protocol's own keeps its place among the acks.
+// TestFrames: the protocol's own frames keep their position among the acks.
 func TestFrames(t *testing.T) {
 	for _, pack := range []int{0, 1} {
 		d := newTracked(t, delivery.Config{Pack: pack})
@@ -311,8 +310,7 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// TestDue: a cumulative ack goes out after its interval, or at once when the window is half
-// full.
+// TestDue: a cumulative ack is sent after its interval, or at once if the window is half full.
 func TestDue(t *testing.T) {
 	d := newTracked(t, delivery.Config{Mode: wire.AckRange, Sequenced: true, InFlight: 4, Interval: 100})
 	d.Done(d.add(1, 1), 1, worker.OK, nil, 7)
@@ -330,7 +328,7 @@ func TestDue(t *testing.T) {
 	d.wantSent()
 }
 
-// TestReads: a read is through when all that it brought is acked.
+// TestReads: a read is reported once all its messages are acked.
 func TestReads(t *testing.T) {
 	d := newTracked(t, delivery.Config{})
 	next := func() time.Duration {
