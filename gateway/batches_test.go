@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker/testkit"
-
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // batchSink is a sink whose workers all call one function with whole batches.

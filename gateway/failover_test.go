@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/wire"
-
 	"feedgate/gateway/tlstest"
+	"feedgate/gateway/wire"
 	"feedgate/worker/backoff"
 	"feedgate/worker/credential"
 )

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"

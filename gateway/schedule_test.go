@@ -12,12 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker/testkit"
-
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
 // schedule drives a loop through a random schedule against a peer that obeys no protocol.

@@ -5,11 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker/testkit"
-
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/ring"
+	"feedgate/worker/testkit"
 )
 
 // TestParking tests what the simulation leaves out: real workers that park. Each message is

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/worker/offheap"
 )
 
