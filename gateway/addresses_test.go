@@ -34,7 +34,7 @@ func TestInterleave(t *testing.T) {
 	}
 }
 
-// testAddresses is hosts A with two addresses and B with one, as a dialer sees them.
+// testAddresses has host A with two addresses and host B with one.
 type testAddresses struct {
 	addresses
 	names map[string]target
@@ -49,8 +49,8 @@ func newTestAddresses() *testAddresses {
 	return b
 }
 
-// tryRound is the order in which a round tries addresses of which none can be reached
-// but the last.
+// tryRound runs a round in which only last can be reached. It returns the addresses in the order
+// in which they were tried.
 func (b *testAddresses) tryRound(last string) string {
 	b.begin()
 	var order []string
@@ -76,8 +76,8 @@ func (b *testAddresses) tryRound(last string) string {
 	return strings.Join(order, " ")
 }
 
-// TestRounds: the next dial starts after the address that failed, within a name too, and
-// with the one that last worked.
+// TestRounds: the next dial starts after the address that failed, also within a name, or with the
+// one that last worked.
 func TestRounds(t *testing.T) {
 	b := newTestAddresses()
 	want := func(last, order string) {
@@ -86,7 +86,7 @@ func TestRounds(t *testing.T) {
 			t.Errorf("tried %s, want %s", got, order)
 		}
 	}
-	// A proxy at each that accepts and closes: one after the other, over and over.
+	// A proxy at each address accepts and closes: they are tried in turn, again and again.
 	want("A1", "A1")
 	b.fail(b.names["A1"])
 	if !b.untried() {
@@ -101,11 +101,11 @@ func TestRounds(t *testing.T) {
 	}
 	want("A1", "A1")
 	b.fail(b.names["A1"])
-	// What cannot be reached is passed over, and at the end of a round what failed before
-	// it is tried once more.
+	// Addresses that cannot be reached are skipped. At the end of a round, those that had failed
+	// before it are tried once more.
 	want("A1", "A2 B A1")
 	b.fail(b.names["A1"])
-	// Once all have failed, all are tried again, from the host after the last one on.
+	// Once all have failed, all are tried again, starting with the host after the last one.
 	want("", "B A1 A2")
 	want("", "B A1 A2")
 	want("A1", "B A1")
@@ -121,8 +121,8 @@ func TestRounds(t *testing.T) {
 	want("", "A2 A1 B")
 }
 
-// TestNewAddresses: a name that gets other addresses is looked up again, and failures stay
-// with the addresses that they belong to.
+// TestNewAddresses: each round looks up names again, and addresses that a name keeps also keep
+// their failures.
 func TestNewAddresses(t *testing.T) {
 	b := newAddresses([]string{"a:1"})
 	b.begin()

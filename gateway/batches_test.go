@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker/testkit"
-
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
-// batchSink is a sink of one function for whole batches, which all workers call at once.
+// batchSink is a sink whose workers all call one function with whole batches.
 type batchSink func(b worker.Batch)
 
 func (s batchSink) Open(worker.Completer) (worker.Handler, error) { return batchHandler{s}, nil }
@@ -29,7 +28,7 @@ func (h batchHandler) Handle(b worker.Batch) { h.handle(b) }
 func (batchHandler) Drain()                  {}
 func (batchHandler) Close() error            { return nil }
 
-// callCost is a handler that takes so long for a call, whatever it is given.
+// callCost is a handler whose calls all take the same time, whatever their length.
 type callCost struct {
 	each            time.Duration
 	calls, messages atomic.Int64
@@ -85,9 +84,8 @@ func streamNumbers(t testing.TB, c *feedConn, n, keys int) {
 	}
 }
 
-// TestBatchesGrow: a handler whose call costs 1 ms at any length gets long batches, also where
-// every message has another key than its neighbours; one that takes 1 ms for each message gets
-// them one by one.
+// TestBatchesGrow: a handler whose calls take 1 ms at any length gets long batches, even if
+// consecutive messages have different keys.
 func TestBatchesGrow(t *testing.T) {
 	for _, c := range []struct {
 		dispatch string
@@ -115,15 +113,15 @@ func TestBatchesGrow(t *testing.T) {
 			}
 			calls := h.calls.Load()
 			t.Logf("%d calls for %d messages", calls, n)
-			if h.messages.Load() != n || calls > n/5 { // many more a call, unless the feed is slow
+			if h.messages.Load() != n || calls > n/5 { // many more per call, unless the feed is slow
 				t.Errorf("%d calls for %d messages of %d", calls, h.messages.Load(), n)
 			}
 		})
 	}
 }
 
-// TestSlowMessagesStayFew: a handler that takes 20 ms for each message, and completes them at its
-// end, gets hardly more than one at a time.
+// TestSlowMessagesStayFew: a handler that takes 20 ms per message, and completes them at the end
+// of the call, rarely gets more than one at a time.
 func TestSlowMessagesStayFew(t *testing.T) {
 	feed := newTestFeed(t)
 	var calls, longest atomic.Int64
@@ -149,11 +147,10 @@ func TestSlowMessagesStayFew(t *testing.T) {
 	}
 }
 
-// TestAckedBeforeTheNext: once a handler is slow, each message is acknowledged before the next one
-// is done, whatever the length of their batch.
+// TestAckedBeforeTheNext: if a handler is slow, each message is acked before the next one is done,
+// whatever the length of the batch.
 func TestAckedBeforeTheNext(t *testing.T) {
-	// Batches have become long when the first slow message comes; the worker looks at the clock
-	// within lookMost messages.
+	// The fast messages make batches long; the worker notices slow ones within lookMost messages.
 	const fast, slow = 20_000, 200
 	for name, sink := range map[string]func(handle func(seq uint64)) worker.Sink{
 		"in batches": func(handle func(uint64)) worker.Sink {

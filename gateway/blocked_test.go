@@ -18,8 +18,8 @@ type confirming struct{}
 func (confirming) Send(_ context.Context, b *kit.Batch) { b.ResolveAll(kit.Done()) }
 func (confirming) Close() error                         { return nil }
 
-// TestNoSinkWaitsWhileTheWindowIsFull: a sink that waits an hour for a full batch sends what
-// it has as soon as the gateway can read no more.
+// TestNoSinkWaitsWhileTheWindowIsFull: a sink that waits up to an hour for a full batch sends a
+// partial one as soon as the gateway stops reading.
 func TestNoSinkWaitsWhileTheWindowIsFull(t *testing.T) {
 	for name, c := range map[string]struct {
 		workers int

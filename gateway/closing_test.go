@@ -13,7 +13,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// testServer is where a gateway connects to, of a test that says every byte itself.
+// testServer is a listener for tests that play the server byte by byte.
 type testServer struct {
 	t  *testing.T
 	ln net.Listener
@@ -37,8 +37,8 @@ func (s *testServer) accept() *net.TCPConn {
 	return c.(*net.TCPConn)
 }
 
-// TestUnsendableAcksAreCounted: acks that the kernel took, and a server that has closed for good
-// refused, were not sent, nor were those that the kernel took no more.
+// TestUnsendableAcksAreCounted: if the server has closed the connection, acks count as not sent,
+// whether the kernel still accepted them or not.
 func TestUnsendableAcksAreCounted(t *testing.T) {
 	for _, n := range []int{1, 3} {
 		s := newTestServer(t)
@@ -78,8 +78,8 @@ func TestUnsendableAcksAreCounted(t *testing.T) {
 	}
 }
 
-// TestCloseIsNotHeldUp: the server's close is answered when its own connection's
-// messages are done. What came on an earlier one is finished before the end.
+// TestCloseIsNotHeldUp: the server's close is answered once the messages of that connection are
+// done. Messages of an earlier connection are finished before Run returns.
 func TestCloseIsNotHeldUp(t *testing.T) {
 	s := newTestServer(t)
 	gate := make(chan struct{})
@@ -106,8 +106,8 @@ func TestCloseIsNotHeldUp(t *testing.T) {
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := io.ReadAll(c); err != nil || string(said) != "A1\n" {
-		t.Errorf("%q, %v", said, err)
+	if got, err := io.ReadAll(c); err != nil || string(got) != "A1\n" {
+		t.Errorf("%q, %v", got, err)
 	}
 	c.Close()
 	close(gate)
@@ -116,8 +116,7 @@ func TestCloseIsNotHeldUp(t *testing.T) {
 	}
 }
 
-// TestHeartbeatBeginsWithLogin: what the login had to wait for does not put off the
-// heartbeat.
+// TestHeartbeatBeginsWithLogin: the tick that the login asked for does not delay the heartbeat.
 func TestHeartbeatBeginsWithLogin(t *testing.T) {
 	s := newTestServer(t)
 	cfg := testConfig(t, "ws://"+s.ln.Addr().String(), accept)
@@ -139,8 +138,8 @@ func TestHeartbeatBeginsWithLogin(t *testing.T) {
 	}
 }
 
-// TestResetIsNoClose: a server that resets has not closed, also when that is noticed by
-// sending, and what it sent is handled all the same.
+// TestResetIsNoClose: a reset is not a clean close, even if a send reports it; messages received
+// before it are handled.
 func TestResetIsNoClose(t *testing.T) {
 	for name, set := range map[string]func(*Config){
 		"acks":       func(c *Config) { setFlag(c, "ack-template", `A{n}\n`) },
@@ -178,8 +177,8 @@ func TestResetIsNoClose(t *testing.T) {
 	}
 }
 
-// TestFullWindowIsNotIdle: a server that waits for an ack before it sends more is not
-// taken for dead, however long the handler takes.
+// TestFullWindowIsNotIdle: a server that waits for an ack is not considered dead, however long the
+// handler takes.
 func TestFullWindowIsNotIdle(t *testing.T) {
 	s := newTestServer(t)
 	gate := make(chan struct{})
@@ -194,13 +193,13 @@ func TestFullWindowIsNotIdle(t *testing.T) {
 	if _, err := io.WriteString(c, "a\n"); err != nil {
 		t.Fatal(err)
 	}
-	// Heartbeats for ten times as long as the connection may be idle.
-	said := make([]byte, 200*len("hb\n"))
-	if _, err := io.ReadFull(c, said); err != nil {
+	// Heartbeats show that the connection lasts ten times --idle-timeout.
+	got := make([]byte, 200*len("hb\n"))
+	if _, err := io.ReadFull(c, got); err != nil {
 		t.Fatal(err)
 	}
 	close(gate)
-	if _, err := io.ReadFull(c, said[:3]); err != nil {
+	if _, err := io.ReadFull(c, got[:3]); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.CloseWrite(); err != nil {
@@ -212,7 +211,7 @@ func TestFullWindowIsNotIdle(t *testing.T) {
 	}
 }
 
-// TestLeastMemory: with --memory at its least, every message comes through.
+// TestLeastMemory: with the smallest --memory, every message is processed.
 func TestLeastMemory(t *testing.T) {
 	for _, most := range []int64{1, 4, 16, 100, 120, 128, 200, 250, 255, 256, 500, 600, 1023} {
 		s := newTestServer(t)
@@ -239,8 +238,9 @@ func TestLeastMemory(t *testing.T) {
 	}
 }
 
-// TestServerThatNeverCloses: nothing shows that its TCP has acknowledged our end of the stream, so it
-// is asked now and then, also without an idle timeout. It has a second to close from then on.
+// TestServerThatNeverCloses: after the server's TCP has acknowledged our FIN, the server has a
+// second to close. No edge signals the acknowledgement, so it is polled, even without an idle
+// timeout.
 func TestServerThatNeverCloses(t *testing.T) {
 	s := newTestServer(t)
 	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(worker.Message) worker.Code { return worker.OK })
@@ -254,8 +254,8 @@ func TestServerThatNeverCloses(t *testing.T) {
 	}
 	waitFor(t, func() bool { return r.g.Stats().Watermark.Load() == 1 })
 	r.cancel()
-	if said, err := io.ReadAll(c); err != nil || string(said) != "A1\n" {
-		t.Errorf("%q, %v", said, err)
+	if got, err := io.ReadAll(c); err != nil || string(got) != "A1\n" {
+		t.Errorf("%q, %v", got, err)
 	}
 	if err := r.wait(); err != nil {
 		t.Error(err)

@@ -3,12 +3,11 @@ package gateway
 import (
 	"math"
 
-	"feedgate/worker/selector"
-
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/faults"
 	"feedgate/gateway/wire/template"
 	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
 // content says how keys, ids and the sink's input are derived from messages.

@@ -12,7 +12,7 @@ import (
 	"feedgate/worker"
 )
 
-// TestContentFaults: what a protocol does not report is a fault that says what it does.
+// TestContentFaults: an error about unknown metadata lists the metadata that the protocol has.
 func TestContentFaults(t *testing.T) {
 	for _, c := range []struct {
 		url    string
@@ -53,7 +53,7 @@ func TestContentFaults(t *testing.T) {
 	}
 }
 
-// TestHeadsAreLeftOut: of messages about whose metadata nobody asks, heads are not passed on.
+// TestHeadsAreLeftOut: heads are passed on only if something uses metadata.
 func TestHeadsAreLeftOut(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Config)
@@ -82,7 +82,7 @@ func TestHeadsAreLeftOut(t *testing.T) {
 	}
 }
 
-// TestMetadataReachesHandlers: over two connections, which the server gives two sessions.
+// TestMetadataReachesHandlers uses two connections with different sessions.
 func TestMetadataReachesHandlers(t *testing.T) {
 	var mu sync.Mutex
 	var got []string
@@ -122,7 +122,7 @@ func TestMetadataReachesHandlers(t *testing.T) {
 	}
 }
 
-// TestKeysWithHeads: a key is picked from the data alone, where heads lie before them.
+// TestKeysWithHeads: if heads precede the data, keys are picked from the data alone.
 func TestKeysWithHeads(t *testing.T) {
 	server := newTestNSQD(t)
 	var mu sync.Mutex
@@ -195,8 +195,8 @@ func (h countingHandler) Handle(b worker.Batch) {
 func (countingHandler) Drain()       {}
 func (countingHandler) Close() error { return nil }
 
-// TestSkippedHasNoMetadata: the ack of a message that was skipped has its number and code;
-// everything else that it would quote is empty.
+// TestSkippedHasNoMetadata: the ack of a skipped message has its number and code; other
+// placeholders are empty.
 func TestSkippedHasNoMetadata(t *testing.T) {
 	s := newTestServer(t)
 	cfg := testConfig(t, "ws://"+s.ln.Addr().String(), accept)

@@ -9,7 +9,7 @@ import (
 	"feedgate/worker"
 )
 
-// badConn does something wrong with the first bytes.
+// badConn calls wrong instead of Decode if the input begins with '!'.
 type badConn struct {
 	wire.Conn
 	wrong func(c wire.Conn, buf []byte, in *wire.Input) *wire.Error
@@ -22,8 +22,8 @@ func (c badConn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	return c.wrong(c.Conn, buf, in)
 }
 
-// TestBadDecoder: a fault of a decoder, of whatever kind, ends the connection, not the
-// process, and what came before it stands.
+// TestBadDecoder: any fault of a decoder ends the connection, not the process; the next connection
+// works.
 func TestBadDecoder(t *testing.T) {
 	for name, c := range map[string]struct {
 		wrong  func(c wire.Conn, buf []byte, in *wire.Input) *wire.Error
@@ -104,7 +104,7 @@ func TestBadDecoder(t *testing.T) {
 	}
 }
 
-// TestIdleTimeoutDefault: silence means nothing over tcp, unless a heartbeat asks for an
+// TestIdleTimeoutDefault: over tcp, the idle timeout is off unless a heartbeat makes the server
 // answer.
 func TestIdleTimeoutDefault(t *testing.T) {
 	for _, c := range []struct {

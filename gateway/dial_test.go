@@ -16,7 +16,7 @@ import (
 	"feedgate/worker/credential"
 )
 
-// listenOn are listeners on several addresses of this machine with one port.
+// listenOn listens on several addresses of this machine, all with the same port.
 func listenOn(t *testing.T, hosts ...string) (port uint16, all []net.Listener) {
 	t.Helper()
 	for tries := range 100 {
@@ -41,7 +41,7 @@ func listenOn(t *testing.T, hosts ...string) (port uint16, all []net.Listener) {
 	return 0, nil
 }
 
-// fullListener is a listener that takes no more connections: the kernel drops their SYNs.
+// fullListener returns the address of a listener with a full backlog: the kernel drops SYNs.
 func fullListener(t *testing.T) netip.AddrPort {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -67,7 +67,7 @@ func fullListener(t *testing.T) netip.AddrPort {
 	}
 }
 
-// testDialer has names for addresses.
+// testDialer resolves host names with names.
 func testDialer(hosts string, names map[string]string) *dialer {
 	d := newDialer(strings.Split(hosts, ","), 20*time.Second)
 	d.net.lookup = func(_ context.Context, family, host string) (found []netip.Addr, err error) {
@@ -93,8 +93,8 @@ func descriptors(t *testing.T) int {
 	return len(all)
 }
 
-// TestDeadAddress: an address that swallows packets costs a head start, not the connect
-// timeout, and leaves no descriptor behind.
+// TestDeadAddress: an address that drops packets costs its head start, not the connect timeout,
+// and leaks no descriptor.
 func TestDeadAddress(t *testing.T) {
 	hole := fullListener(t)
 	port, _ := listenOn(t, "127.0.0.2")
@@ -116,8 +116,8 @@ func TestDeadAddress(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	r.sock.close()
-	// The other end, in the listener's backlog, has a descriptor only once it is accepted.
-	if now := descriptors(t); now > before+1 { // the runtime's poller may have come
+	// The server's end has no descriptor, because it is not accepted.
+	if now := descriptors(t); now > before+1 { // the runtime may have opened its poller
 		t.Errorf("%d descriptors, %d before", now, before)
 	}
 	if d.addresses.work(r.target); d.addresses.pick(0, false)[0] != r.target.addr {
@@ -125,7 +125,8 @@ func TestDeadAddress(t *testing.T) {
 	}
 }
 
-// TestDialBothFamilies: a server that listens on one family is found behind the other.
+// TestDialBothFamilies: a server that listens on one address family is found if the other is
+// refused.
 func TestDialBothFamilies(t *testing.T) {
 	for listen, other := range map[string]string{"127.0.0.1": "::1", "::1": "127.0.0.1"} {
 		port, _ := listenOn(t, listen)
@@ -146,8 +147,8 @@ func itoa(port uint16) string {
 	return s
 }
 
-// TestDialAfterFailedHandshake: an address whose TLS handshake fails has failed, and the
-// others of its name are raced in the same dial.
+// TestDialAfterFailedHandshake: if the TLS handshake fails, the address has failed, and the same
+// dial tries the other addresses of the name.
 func TestDialAfterFailedHandshake(t *testing.T) {
 	port, all := listenOn(t, "127.0.0.1", "127.0.0.2")
 	for _, ln := range all {
@@ -172,7 +173,7 @@ func TestDialAfterFailedHandshake(t *testing.T) {
 	}
 }
 
-// TestAttemptsAreCounted: of one host each, up to the limit.
+// TestAttemptsAreCounted: each host counts as one attempt, and a dial ends at the limit.
 func TestAttemptsAreCounted(t *testing.T) {
 	for limit, want := range map[int][]int{0: {3, 6, 9}, 2: {2}, 4: {3, 4}} {
 		d := testDialer("a:1,b:1,nowhere:1", map[string]string{"a": "::9 1.0.0.1 1.0.0.2", "b": "1.0.0.3"})
@@ -191,7 +192,7 @@ func TestAttemptsAreCounted(t *testing.T) {
 	}
 }
 
-// TestDialCancelled: what a drain cuts off has not failed.
+// TestDialCancelled: an address has not failed if a drain cancelled the dial.
 func TestDialCancelled(t *testing.T) {
 	d := testDialer("a:1,b:1", map[string]string{"a": "1.0.0.1", "b": "1.0.0.2"})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -205,7 +206,7 @@ func TestDialCancelled(t *testing.T) {
 	}
 }
 
-// TestKeepAlive: idle time and probes together, each an eighth late, are the 45 s of the contract.
+// TestKeepAlive: idle time and probes, if each is an eighth late, take at most 45 s.
 func TestKeepAlive(t *testing.T) {
 	port, _ := listenOn(t, "127.0.0.1")
 	d := testDialer(net.JoinHostPort("h", itoa(port)), map[string]string{"h": "127.0.0.1"})

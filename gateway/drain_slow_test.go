@@ -12,8 +12,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestDrainWithSlowHandler: rings that could hold minutes of work do not, whether messages
-// are spread or go by key, or lie outside the buffer, and a drain counts what no worker had.
+// TestDrainWithSlowHandler: a slow worker gets no more messages than a drain can wait for, under
+// both dispatch modes and for own messages. The drain counts those that no worker had.
 func TestDrainWithSlowHandler(t *testing.T) {
 	for _, c := range []struct{ name, dispatch string }{{"spread", "spread"}, {"key", "key"}, {"own", "spread"}, {"own, key", "key"}} {
 		t.Run(c.name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestDrainWithSlowHandler(t *testing.T) {
 			for range 300 {
 				<-handled
 			}
-			// All of it lies in the gateway, nearly all of it with no worker.
+			// The gateway has read all messages; most of them are with no worker.
 			if err := <-written; err != nil {
 				t.Fatal(err)
 			}

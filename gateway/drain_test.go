@@ -9,7 +9,7 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// TestDrain: what was read is finished and acked, then BYE 6, and Run is well.
+// TestDrain: messages that were read are finished and acked, BYE 6 is sent, and Run returns nil.
 func TestDrain(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(2)
@@ -29,8 +29,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainTimeout: a handler that does not end leaves its messages unfinished,
-// and Run says so.
+// TestDrainTimeout: if a handler hangs, Run returns ErrUnfinished.
 func TestDrainTimeout(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(1)
@@ -41,7 +40,7 @@ func TestDrainTimeout(t *testing.T) {
 	conn.data(1, "held")
 	waitFor(t, func() bool { return r.g.Stats().InFlight.Load() == 1 })
 	r.cancel()
-	// The drain gives up before the handler returns, which it does at last.
+	// The drain ends before the handler returns.
 	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if _, _, err := conn.next(); err == nil {
 		t.Error("a frame though nothing was finished")
@@ -52,8 +51,8 @@ func TestDrainTimeout(t *testing.T) {
 	}
 }
 
-// TestDrainResumes: a connection that is lost in a drain is made again, for the acks
-// of what was finished. What comes new is left to the server.
+// TestDrainResumes: if the connection is lost during a drain, the gateway reconnects to send the
+// acks of finished messages. It leaves new messages to the server.
 func TestDrainResumes(t *testing.T) {
 	for _, mode := range []string{"each", "ordered", "range"} {
 		t.Run(mode, func(t *testing.T) {
@@ -94,7 +93,7 @@ func TestDrainResumes(t *testing.T) {
 	}
 }
 
-// TestDrainLosesSession: acks that no session wants any more were not sent.
+// TestDrainLosesSession: if the server has forgotten the session, its acks count as not sent.
 func TestDrainLosesSession(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(1)
@@ -114,8 +113,8 @@ func TestDrainLosesSession(t *testing.T) {
 	}
 }
 
-// TestFaultInDrain: what was with a worker is finished within the drain's own time, what
-// was behind it is dropped, and BYE says what the fault was.
+// TestFaultInDrain: after a protocol error during a drain, messages with workers are finished
+// within the drain timeout, later ones are dropped, and BYE has the code of the error.
 func TestFaultInDrain(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(1)
@@ -137,8 +136,8 @@ func TestFaultInDrain(t *testing.T) {
 	}
 }
 
-// TestDrainDeclinesLate: what was missing and comes while a drain has the session
-// resumed is left to the server, and no cumulative ack covers it.
+// TestDrainDeclinesLate: a late message that arrives after a drain has resumed the session is left
+// to the server, and no cumulative ack covers it.
 func TestDrainDeclinesLate(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(3)
@@ -171,8 +170,8 @@ func TestDrainDeclinesLate(t *testing.T) {
 	}
 }
 
-// TestDrainAfterJump: numbers that the server does not send again are settled, also
-// when what follows is new.
+// TestDrainAfterJump: numbers that the server does not redeliver count as acked, even if the next
+// message is new.
 func TestDrainAfterJump(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(1)
@@ -198,8 +197,8 @@ func TestDrainAfterJump(t *testing.T) {
 	}
 }
 
-// TestDrainTimeoutOverUnsentAcks: acks that the kernel could not send when time is up
-// were not sent.
+// TestDrainTimeoutOverUnsentAcks: acks that the kernel has not transmitted by the end of a drain
+// count as not sent.
 func TestDrainTimeoutOverUnsentAcks(t *testing.T) {
 	feed := newTestFeed(t)
 	feed.shrink()
@@ -215,9 +214,8 @@ func TestDrainTimeoutOverUnsentAcks(t *testing.T) {
 	}
 }
 
-// TestDrainInLogin: an ACKTO that the connection before has left owed does not hold up a
-// drain that finds the next one in its login. A session without a name has nobody to be
-// told.
+// TestDrainInLogin: an ACKTO that the previous connection owed does not hold up a drain during the
+// next login: a session without a name cannot be resumed.
 func TestDrainInLogin(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter()

@@ -45,7 +45,7 @@ func TestEventLog(t *testing.T) {
 	if r.Due() != 0 {
 		t.Errorf("due at %v, and nothing is left", r.Due())
 	}
-	// The next second counts from the last line.
+	// The interval starts with the last line.
 	r.add(now+1500*ms, slog.LevelError, "lost", "", "n", 5)
 	r.add(now+1500*ms, slog.LevelError, "lost", "ws", "n", 6)
 	r.add(now+1600*ms, slog.LevelError, "lost", "ws", "n", 7)

@@ -11,8 +11,8 @@ import (
 	"feedgate/worker"
 )
 
-// A handler of one's own is a function. It is called by all workers at once and
-// says how each message ended.
+// A handler can be a function. The workers call it concurrently, and it returns the outcome of
+// each message.
 func Example() {
 	server, err := feedserver.New(feedserver.Config{Count: 1000, Size: 32})
 	if err != nil {
@@ -38,7 +38,7 @@ func Example() {
 		}),
 	})
 	if err != nil {
-		fmt.Println(err) // every fault of the configuration, by flag
+		fmt.Println(err) // all faults of the configuration
 		return
 	}
 	if err := g.Run(context.Background()); err != nil {

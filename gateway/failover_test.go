@@ -10,14 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/wire"
-
 	"feedgate/gateway/tlstest"
+	"feedgate/gateway/wire"
 	"feedgate/worker/backoff"
 	"feedgate/worker/credential"
 )
 
-// startConn makes a loop that is connected to nothing, on a clock of the test's.
+// startConn makes the connection of a loop that never connects and whose clock stands at 0.
 func startConn(t *testing.T, hosts string) (*conn, *idleEnv) {
 	t.Helper()
 	cfg := testConfig(t, "tcp://"+hosts, accept)
@@ -33,7 +32,7 @@ func startConn(t *testing.T, hosts string) (*conn, *idleEnv) {
 	return &l.conn, w
 }
 
-// idleEnv connects to nothing.
+// idleEnv is an env that does nothing.
 type idleEnv struct{}
 
 func (*idleEnv) now() time.Duration               { return 0 }
@@ -42,8 +41,8 @@ func (*idleEnv) watch(transport) error            { return nil }
 func (*idleEnv) unwatch(transport)                {}
 func (*idleEnv) post(func())                      {}
 
-// TestRecordOutcome: an address has worked, and the backoff starts over, when its connection was
-// ready for a second; what comes after the end was noticed does not count.
+// TestRecordOutcome: an address has worked, and the backoff is reset, if its connection was ready
+// for a second. The time after the end was noticed does not count.
 func TestRecordOutcome(t *testing.T) {
 	a, b := target{0, netip.MustParseAddrPort("1.0.0.1:1")}, target{1, netip.MustParseAddrPort("1.0.0.2:1")}
 	for _, c := range []struct {
@@ -85,7 +84,8 @@ func TestRecordOutcome(t *testing.T) {
 	}
 }
 
-// TestWait: Retry-After makes the wait longer, never shorter, up to the limit, and once.
+// TestWait: Retry-After extends the next wait only, never shortens it, and is limited by
+// --reconnect-max.
 func TestWait(t *testing.T) {
 	k, _ := startConn(t, "a:1")
 	k.backoff.Draw = func(n int64) int64 { return n - 1 } // the longest
@@ -107,8 +107,8 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// TestFollowToTLS: a redirect to TLS is followed with the server's certificate checked, and
-// what fails there is a failure of the address that sent us.
+// TestFollowToTLS: a redirect to TLS verifies the server's certificate, and a failure counts as
+// one of the address that sent the redirect.
 func TestFollowToTLS(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", ca.Server())
@@ -154,7 +154,7 @@ func TestFollowToTLS(t *testing.T) {
 	}
 }
 
-// TestServerThatLasts is dialled again before any other.
+// TestServerThatLasts: a server whose connection lasted is dialled again before any other.
 func TestServerThatLasts(t *testing.T) {
 	first, second := newTestServer(t), newTestServer(t)
 	cfg := testConfig(t, "tcp://"+first.ln.Addr().String()+","+second.ln.Addr().String(), accept)

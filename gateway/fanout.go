@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )

@@ -2,13 +2,9 @@ package gateway
 
 import (
 	"bufio"
-	"errors"
 	"net"
-	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
@@ -27,8 +23,7 @@ func (c *counter) waitHandled(t *testing.T, seq uint64) {
 	waitFor(t, func() bool { return c.seen(seq) })
 }
 
-// TestCloseBehindFault: a protocol error is not forgotten over a BYE that was read
-// along with it.
+// TestCloseBehindFault: a protocol error counts even if a BYE was received behind it.
 func TestCloseBehindFault(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter()
@@ -55,8 +50,8 @@ func TestCloseBehindFault(t *testing.T) {
 	ct.wantOnce(t, 3)
 }
 
-// TestAcksPassDeadSessions: messages of a session that is over, still with their
-// workers, hold no ack of the next session back.
+// TestAcksPassDeadSessions: messages of an earlier session that are still with workers do not
+// delay the acks of the next one.
 func TestAcksPassDeadSessions(t *testing.T) {
 	for _, c := range []struct {
 		mode string
@@ -92,7 +87,7 @@ func TestAcksPassDeadSessions(t *testing.T) {
 	}
 }
 
-// TestFinishedOffline: what is finished between two connections leaves the window.
+// TestFinishedOffline: messages that are finished between two connections leave the window.
 func TestFinishedOffline(t *testing.T) {
 	ln := testkit.Listen(t)
 	gate := make(chan struct{})
@@ -137,7 +132,7 @@ func TestFinishedOffline(t *testing.T) {
 	}
 }
 
-// TestJumpIntoFullWindow: numbers that the server passes over make room.
+// TestJumpIntoFullWindow: numbers that the server does not redeliver make room in a full window.
 func TestJumpIntoFullWindow(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter(1, 2)
@@ -164,7 +159,8 @@ func TestJumpIntoFullWindow(t *testing.T) {
 	}
 }
 
-// TestAckToOfThisConnectionOnly: an ACKTO names nothing that was not sent again.
+// TestAckToOfThisConnectionOnly: an ACKTO never names a number that was not redelivered on this
+// connection.
 func TestAckToOfThisConnectionOnly(t *testing.T) {
 	feed := newTestFeed(t)
 	cfg := testConfig(t, feed.url(), accept)
@@ -193,8 +189,7 @@ func TestAckToOfThisConnectionOnly(t *testing.T) {
 	}
 }
 
-// TestAckToSparesLateMessages: no ACKTO covers a message that filled a gap and is
-// not done.
+// TestAckToSparesLateMessages: no ACKTO covers a late message that is not done.
 func TestAckToSparesLateMessages(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter(3, 4)
@@ -224,7 +219,7 @@ func TestAckToSparesLateMessages(t *testing.T) {
 	}
 }
 
-// TestAckNoneLeavesNothingUnsent: without acks a lost connection leaves nothing unsent.
+// TestAckNoneLeavesNothingUnsent: with --ack none, a lost connection leaves no ack unsent.
 func TestAckNoneLeavesNothingUnsent(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter(1)
@@ -242,149 +237,5 @@ func TestAckNoneLeavesNothingUnsent(t *testing.T) {
 	close(ct.hold[1])
 	if err := r.wait(); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestServerClosesWithoutReadingAcks: all that it has sent is handled, and that the
-// acks could not be sent is a failure.
-func TestServerClosesWithoutReadingAcks(t *testing.T) {
-	ln := testkit.Listen(t)
-	gate := make(chan struct{})
-	cfg := testConfig(t, "tcp://"+ln.Addr().String(), func(worker.Message) worker.Code { <-gate; return worker.OK })
-	cfg.InFlight = 1000
-	setFlag(&cfg, "frame", "line")
-	setFlag(&cfg, "ack-template", `A{n}\n`)
-	r := start(t, cfg)
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.Close()
-	const n = 10_000
-	if _, err := c.Write([]byte(strings.Repeat("0123456789\n", n))); err != nil {
-		t.Fatal(err)
-	}
-	c.Close()
-	close(gate)
-	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
-		t.Errorf("error %v, want ErrUnfinished", err)
-	}
-	if got := r.g.Stats().Messages.Load(); got != n {
-		t.Errorf("%d of %d messages handled", got, n)
-	}
-}
-
-// shrink makes connections have a small receive buffer.
-func (f *testFeed) shrink() {
-	f.t.Helper()
-	shrink(f.t, f.ln)
-}
-
-func shrink(t testing.TB, ln net.Listener) {
-	t.Helper()
-	raw, err := ln.(*net.TCPListener).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	set := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
-	if err = errors.Join(err, set); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// sendMany sends n empty messages.
-func (c *feedConn) sendMany(first uint64, n int) {
-	c.t.Helper()
-	var b []byte
-	for i := range uint64(n) {
-		b = fg1.AppendFrame(b, fg1.Data, 0, 0, first+i, nil)
-	}
-	c.send(b)
-}
-
-// waitSendBlocked waits until nothing but acks that are not read keeps a gateway from reading.
-func waitSendBlocked(t *testing.T, s *Stats, window uint64) {
-	t.Helper()
-	waitFor(t, func() bool { return s.Messages.Load() >= window && s.InFlight.Load() == 0 })
-}
-
-// TestUnsentAcks: acks that the kernel cannot send count as in flight, for a server
-// that does not read, and make room again by themselves once it does.
-func TestUnsentAcks(t *testing.T) {
-	const window, messages = 1000, 5000
-	feed := newTestFeed(t)
-	feed.shrink()
-	cfg := testConfig(t, feed.url(), accept)
-	cfg.InFlight = window
-	cfg.Heartbeat, cfg.IdleTimeout = time.Hour, NoTimeout // nothing else wakes the loop
-	r := start(t, cfg)
-	conn := feed.login(1, `{"session":"s"}`)
-	conn.sendMany(1, messages)
-	waitSendBlocked(t, r.g.Stats(), window)
-	if n := r.g.Stats().Messages.Load(); n == messages {
-		t.Errorf("%d messages were taken while no ack was read, with a window of %d", n, window)
-	}
-	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	conn.ackSet(messages)
-	conn.bye()
-	conn.expect(fg1.Bye, 0, 0)
-	conn.Close()
-	if err := r.wait(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestPeerThatTakesNoAcksIsNotIdle: a server that reads no acks, and sends nothing either, is kept
-// for longer than --idle-timeout, as its TCP answers the probes of its closed window.
-func TestPeerThatTakesNoAcksIsNotIdle(t *testing.T) {
-	const window, messages = 1000, 5000
-	feed := newTestFeed(t)
-	feed.shrink()
-	cfg := testConfig(t, feed.url(), accept)
-	cfg.InFlight, cfg.Heartbeat, cfg.IdleTimeout = window, time.Hour, 500*time.Millisecond
-	r := start(t, cfg)
-	conn := feed.login(1, `{"session":"s"}`)
-	conn.sendMany(1, messages)
-	waitSendBlocked(t, r.g.Stats(), window)
-	time.Sleep(6 * cfg.IdleTimeout) // that it is kept is what is tested
-	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	conn.ackSet(messages)
-	conn.bye()
-	conn.expect(fg1.Bye, 0, 0)
-	conn.Close()
-	if err := r.wait(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestServerClosesOverUnsentAcks: a server that ends its stream where that is the close
-// has all that it sent handled, though its acks cannot be sent.
-func TestServerClosesOverUnsentAcks(t *testing.T) {
-	const window, messages = 1000, 5000
-	ln := testkit.Listen(t)
-	shrink(t, ln)
-	cfg := testConfig(t, "tcp://"+ln.Addr().String(), accept)
-	cfg.InFlight = window
-	setFlag(&cfg, "frame", "line")
-	setFlag(&cfg, "ack-template", `A{n:u64be}{n:u64be}`)
-	r := start(t, cfg)
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.Close()
-	if _, err := c.Write([]byte(strings.Repeat("0123456789\n", messages))); err != nil {
-		t.Fatal(err)
-	}
-	waitSendBlocked(t, r.g.Stats(), window)
-	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	c.Close() // with acks unread: a reset
-	if err := r.wait(); !errors.Is(err, ErrUnfinished) {
-		t.Errorf("error %v, want ErrUnfinished", err)
-	}
-	if got := r.g.Stats().Messages.Load(); got != messages {
-		t.Errorf("%d of %d messages handled", got, messages)
 	}
 }

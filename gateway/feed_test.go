@@ -86,7 +86,7 @@ func (c *feedConn) bye() {
 	c.send(fg1.AppendFrame(nil, fg1.Bye, 0, 0, 0, nil))
 }
 
-// next is the next frame, or an error at the end of the stream.
+// next reads the next frame. At the end of the stream it returns an error.
 func (c *feedConn) next() (fg1.Header, []byte, error) {
 	var b [fg1.HeaderSize]byte
 	if _, err := io.ReadFull(c.r, b[:]); err != nil {
@@ -107,7 +107,7 @@ func (c *feedConn) frame() (fg1.Header, []byte) {
 	return h, payload
 }
 
-// expect reads the next frame that is no PING and fails unless it is this one.
+// expect reads the next frame, ignoring PINGs, and fails the test if it is another one.
 func (c *feedConn) expect(op fg1.Op, code uint16, seq uint64) {
 	c.t.Helper()
 	for {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestErrorsNameFields: every fault of a Config is a FieldError of its own, which names fields where
-// the command names flags.
+// TestErrorsNameFields: every fault of a Config is a FieldError, which names fields where the
+// command names flags.
 func TestErrorsNameFields(t *testing.T) {
 	for _, c := range []struct {
 		change              func(*Config)

@@ -9,9 +9,9 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// TestCloseBehindFullWorker: a server that closes while the only worker has all it may
-// have, from an earlier connection, is not taken leave of before its messages are with the
-// worker. The last of them is completed by the end of the stream.
+// TestCloseBehindFullWorker: if the server closes while the only worker is full with messages of
+// an earlier connection, the gateway ends only after the last messages are handled. The end of the
+// stream completes the very last one.
 func TestCloseBehindFullWorker(t *testing.T) {
 	ln := testkit.Listen(t)
 	release := make(chan struct{})

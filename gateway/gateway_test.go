@@ -13,7 +13,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// Goroutines that libraries start when they are imported are theirs to keep.
+// Goroutines that libraries start when they are imported may stay.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 func testConfig(t testing.TB, url string, f func(worker.Message) worker.Code) Config {

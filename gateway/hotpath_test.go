@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
@@ -93,7 +92,7 @@ func manualLoop(
 	return l, conn
 }
 
-// turnUntil turns the loop until done, looking at the socket every time.
+// turnUntil turns the loop until done returns true. Every turn tries to read and write.
 func turnUntil(t *testing.T, l *loop, done func() bool) {
 	deadline := time.Now().Add(20 * time.Second)
 	for !done() {
@@ -107,17 +106,17 @@ func turnUntil(t *testing.T, l *loop, done func() bool) {
 	}
 }
 
-// hotPath is one of the ways that messages take.
+// hotPath is a configuration whose messages must not cause allocations.
 type hotPath struct {
-	url    string // of another host
+	url    string // the host is replaced
 	serve  func(net.Conn) net.Conn
 	batch  func(b []byte, n uint64) []byte
 	set    func(*Config)
-	allocs float64 // that hotMessages may cost; they are not of our making
+	allocs float64 // allowed per hotMessages; they are not ours
 	wrap   func(*wire.Codec) *wire.Codec
 }
 
-// hotMessages are sent at once.
+// hotMessages is the number of messages sent at once.
 const hotMessages = 500
 
 func testHotPath(t *testing.T, cfg Config, path hotPath) {
@@ -139,7 +138,7 @@ func testHotPath(t *testing.T, cfg Config, path hotPath) {
 		}
 	}
 	for range 200 {
-		round() // every buffer has reached its size
+		round() // until every buffer has its final size
 	}
 	calls := l.stats.Reads.Load() + l.stats.Flushes.Load()
 	const rounds = 200
@@ -147,18 +146,16 @@ func testHotPath(t *testing.T, cfg Config, path hotPath) {
 		t.Errorf("%v allocations for %d messages, want %v", allocs, hotMessages, path.allocs)
 	}
 	calls = l.stats.Reads.Load() + l.stats.Flushes.Load() - calls
-	// The loop is made to look at the socket in every turn here, so reads that
-	// find nothing are of the test's making; a call for each message would still
-	// be far more.
+	// The test makes the loop read in every turn, so some reads find nothing. One call per message
+	// would still be far more.
 	t.Logf("%d system calls for %d messages", calls, rounds*hotMessages)
 	if flushes := l.stats.Flushes.Load(); flushes > sent/10 {
 		t.Errorf("%d flushes for %d messages", flushes, sent)
 	}
 }
 
-// TestHotPathAllocatesNothing holds the path of a message to no allocation, from
-// the socket to the socket, for acks that the loop makes and acks that workers
-// render, over every kind of connection.
+// TestHotPathAllocatesNothing: a message causes no allocation from the socket to its ack, over
+// every kind of connection, whether the loop or a worker makes the ack.
 func TestHotPathAllocatesNothing(t *testing.T) {
 	payload := bytes.Repeat([]byte("x"), 64)
 	sequenced := func(b []byte, n uint64) []byte { return fg1.AppendFrame(b, fg1.Data, 0, 0, n, payload) }
@@ -196,8 +193,8 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		return withOwn(p, func(m *wire.Msg) bool { return m.Seq%100 < 50 })
 	}
 	numbered := func(c *Config) { setFlag(c, "ack-template", "A{n}") }
-	// What crypto/tls allocates for each record that it opens or seals, on both sides:
-	// three of messages and one of acks. It is 4 to 6 a round.
+	// Allocations of crypto/tls on both sides, for three records of messages and one of acks: 4 to
+	// 6 per round.
 	const ofTLS = 12
 	for name, path := range map[string]hotPath{
 		"each":          {"fg://host:1", welcome, sequenced, func(c *Config) {}, 0, nil},
@@ -246,20 +243,19 @@ func upgrade(t *testing.T, conn net.Conn) {
 	}
 }
 
-// subscribe has the login of an nsqd (https://nsq.io/clients/tcp_protocol_spec.html), up to
-// RDY.
+// subscribe plays the login of an nsqd, up to RDY (https://nsq.io/clients/tcp_protocol_spec.html).
 func subscribe(t *testing.T, conn net.Conn) {
 	in := bufio.NewReader(conn)
 	for _, step := range []struct{ until, answer string }{
 		{"}", `{"max_rdy_count":2500,"msg_timeout":60000}`}, {"SUB t c\n", "OK"}, {"RDY 1000\n", ""},
 	} {
-		for said := ""; !strings.HasSuffix(said, step.until); {
+		for got := ""; !strings.HasSuffix(got, step.until); {
 			b, err := in.ReadByte()
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			said += string(b)
+			got += string(b)
 		}
 		if step.answer == "" {
 			break

@@ -8,8 +8,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestHandlerChangesKey: a handler that writes into a message's data, and so into its key,
-// holds up neither the key that the message had nor the one that it has now.
+// TestHandlerChangesKey: a handler that overwrites a message's key blocks neither the old key nor
+// the new one.
 func TestHandlerChangesKey(t *testing.T) {
 	feed := newTestFeed(t)
 	cfg := testConfig(t, feed.url(), func(m worker.Message) worker.Code {

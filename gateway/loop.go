@@ -4,9 +4,8 @@ import (
 	"log/slog"
 	"time"
 
-	"feedgate/gateway/internal/pool"
-
 	"feedgate/gateway/internal/delivery"
+	"feedgate/gateway/internal/pool"
 	"feedgate/gateway/wire"
 	"feedgate/ring"
 	"feedgate/worker"

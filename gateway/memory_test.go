@@ -16,13 +16,12 @@ import (
 	"feedgate/worker/sink/sinktest"
 )
 
-// raceBuild says that the tests carry the race detector, which takes memory of its own.
+// raceBuild reports whether the race detector is on, which needs memory of its own.
 var raceBuild = offheap.Default == offheap.Memory(offheap.Heap{})
 
-// Messages lie on the heap, where the race detector sees them, and are poisoned when they are
-// given up, also without -race: who reads too late, or gives up too early, reads poison. Pages are
-// small, as the slabs of the simulation are. A test that wants the memory of the product runs in a
-// process of its own.
+// Tests keep messages on Go's heap, where the race detector sees them, and poison freed memory
+// even without -race, so that late reads are detected. Pages are small because the simulation's
+// slabs are. A test of the product's memory runs in its own process.
 func init() {
 	if sinktest.Alone() {
 		offheap.Default = offheap.Kernel{}
@@ -31,8 +30,8 @@ func init() {
 	}
 }
 
-// deferringSink is a sink that defers messages of up to most bytes, and completes the others at once. It
-// completes what it has deferred when the test says so.
+// deferringSink defers messages of up to most bytes until complete is called, and completes the
+// others at once.
 type deferringSink struct {
 	most     int
 	mu       sync.Mutex
@@ -75,14 +74,14 @@ func (h deferringHandler) Handle(b worker.Batch) {
 func (h deferringHandler) Drain()       {}
 func (h deferringHandler) Close() error { return nil }
 
-// count is how many messages it has deferred, and how many it has completed.
+// count returns the number of deferred and of finished messages.
 func (s *deferringSink) count() (kept, finished int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.deferred), s.finished
 }
 
-// check reads what was deferred: each message is as it was sent.
+// check compares the deferred messages with what was sent.
 func (s *deferringSink) check(t *testing.T) {
 	t.Helper()
 	s.mu.Lock()
@@ -94,8 +93,8 @@ func (s *deferringSink) check(t *testing.T) {
 	}
 }
 
-// read reads what was deferred over and over, as a sink that is still sending it, until stop is
-// called, and once more then.
+// read checks the deferred messages repeatedly, like a sink that is still sending them, until stop
+// is called.
 func (s *deferringSink) read(t *testing.T) (stop func()) {
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -116,7 +115,7 @@ func (s *deferringSink) read(t *testing.T) (stop func()) {
 	}
 }
 
-// complete completes all that was deferred.
+// complete completes all deferred messages.
 func (s *deferringSink) complete() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +129,7 @@ func (s *deferringSink) complete() {
 // numberedPayload is a message of 64 bytes.
 func numberedPayload(seq uint64) []byte { return fmt.Appendf(nil, "%064d", seq) }
 
-// inKernelMemory runs the test in a process of its own, with the memory of the product.
+// inKernelMemory runs the test in its own process, with the product's memory.
 func inKernelMemory(t *testing.T, body func(t *testing.T)) {
 	if sinktest.Alone() {
 		body(t)
@@ -145,17 +144,17 @@ func inKernelMemory(t *testing.T, body func(t *testing.T)) {
 	}
 }
 
-// TestReadingGoesOn: small messages that are deferred for long, one to a slab and more of them
-// than slabs fit --memory, do not stop reading; nor do they take up more memory than that.
+// TestReadingGoesOn: small messages that are deferred for long, one per slab and more of them than
+// slabs fit --memory, do not stop reading, and memory stays within --memory.
 func TestReadingGoesOn(t *testing.T) {
 	inKernelMemory(t, func(t *testing.T) { readingGoesOn(t, 200, 64<<20) })
 }
 
-// TestTrimmedWhileRead is the same where the race detector and poison show a page that is given
-// back while somebody reads it.
+// TestTrimmedWhileRead is the same test with poisoned memory, which shows whether a page is given
+// back while it is read.
 func TestTrimmedWhileRead(t *testing.T) { readingGoesOn(t, 50, 16<<20) }
 
-// readingGoesOn defers small messages, with more than a slab of others between two.
+// readingGoesOn defers small messages with more than a slab of other messages between them.
 func readingGoesOn(t *testing.T, small int, memory int64) {
 	const between, size = 9, 60_000
 	feed := newTestFeed(t)
@@ -208,8 +207,8 @@ func readingGoesOn(t *testing.T, small int, memory int64) {
 	}
 }
 
-// TestDataOutliveTheGateway: a message that was deferred and never completed can be read after its
-// handler was closed and Run has returned, and completing it then does nothing.
+// TestDataOutliveTheGateway: a deferred message that was never completed can be read after Run has
+// returned, and completing it then has no effect.
 func TestDataOutliveTheGateway(t *testing.T) {
 	inKernelMemory(t, func(t *testing.T) {
 		const n = 100
@@ -233,8 +232,8 @@ func TestDataOutliveTheGateway(t *testing.T) {
 	})
 }
 
-// TestLateReadSeesPoison: who reads a message after it was completed reads poison before anything
-// else is received in its place.
+// TestLateReadSeesPoison: after a message is completed, its data are poisoned before other data
+// can replace them.
 func TestLateReadSeesPoison(t *testing.T) {
 	feed := newTestFeed(t)
 	late := make(chan []byte, 2)
@@ -260,7 +259,7 @@ func TestLateReadSeesPoison(t *testing.T) {
 	}
 }
 
-// resident is the memory of this process that is not of files, in bytes.
+// resident returns the process's anonymous resident memory, in bytes.
 func resident(t *testing.T) int64 {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/status")

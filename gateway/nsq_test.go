@@ -16,7 +16,7 @@ import (
 	"feedgate/worker"
 )
 
-// testNSQD is an nsqd that the test plays (https://nsq.io/clients/tcp_protocol_spec.html).
+// testNSQD is an nsqd played by the test (https://nsq.io/clients/tcp_protocol_spec.html).
 type testNSQD struct {
 	t  *testing.T
 	ln *net.TCPListener
@@ -34,7 +34,7 @@ func newTestNSQD(t *testing.T) *testNSQD {
 
 func (s *testNSQD) url() string { return "nsq://" + s.ln.Addr().String() + "/t/c" }
 
-// accept takes a connection up to the answer to IDENTIFY.
+// accept accepts a connection and plays the login up to SUB.
 func (s *testNSQD) accept() *nsqdConn {
 	s.t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -46,8 +46,8 @@ func (s *testNSQD) accept() *nsqdConn {
 	s.t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(deadline)
 	c := &nsqdConn{s.t, conn, bufio.NewReader(conn)}
-	if said := c.line(); said != "  V2IDENTIFY" {
-		s.t.Fatalf("%q", said)
+	if got := c.line(); got != "  V2IDENTIFY" {
+		s.t.Fatalf("%q", got)
 	}
 	var size [4]byte
 	if _, err := io.ReadFull(c.in, size[:]); err != nil {
@@ -61,7 +61,7 @@ func (s *testNSQD) accept() *nsqdConn {
 	return c
 }
 
-// subscribed takes one to where messages can be sent.
+// subscribed accepts a connection and plays the login up to RDY.
 func (s *testNSQD) subscribed() *nsqdConn {
 	s.t.Helper()
 	c := s.accept()
@@ -107,7 +107,7 @@ func (c *nsqdConn) expect(want string) {
 	}
 }
 
-// ends takes the end of r, which has nothing more to say.
+// ends expects that r sends nothing more and ends without an error.
 func (c *nsqdConn) ends(r *running) {
 	c.t.Helper()
 	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
@@ -119,7 +119,8 @@ func (c *nsqdConn) ends(r *running) {
 	}
 }
 
-// blocking is a handler that waits: begun gets a value for each message, goOn lets it go.
+// blocking returns a handler that sends to begun for each message and then blocks until goOn is
+// closed.
 func blocking() (f func(worker.Message) worker.Code, begun chan struct{}, goOn chan struct{}) {
 	begun, goOn = make(chan struct{}, 100), make(chan struct{})
 	return func(worker.Message) worker.Code {
@@ -129,8 +130,8 @@ func blocking() (f func(worker.Message) worker.Code, begun chan struct{}, goOn c
 	}, begun, goOn
 }
 
-// TestNSQGoneInDrain: an nsqd that has answered CLS and closes, as when the machine is shut
-// down, gets no FIN any more: what is worked on then is a failure.
+// TestNSQGoneInDrain: if nsqd closes right after its answer to CLS, as at a shutdown, unfinished
+// messages make Run fail: their FINs cannot be sent.
 func TestNSQGoneInDrain(t *testing.T) {
 	s := newTestNSQD(t)
 	f, begun, goOn := blocking()
@@ -149,7 +150,7 @@ func TestNSQGoneInDrain(t *testing.T) {
 	}
 }
 
-// TestNSQBehindTheAnswer: what nsqd had in hand when it answered CLS is handled as well.
+// TestNSQBehindTheAnswer: a message that nsqd sends just after its answer to CLS is handled.
 func TestNSQBehindTheAnswer(t *testing.T) {
 	s := newTestNSQD(t)
 	r := start(t, testConfig(t, s.url(), accept))
@@ -159,13 +160,12 @@ func TestNSQBehindTheAnswer(t *testing.T) {
 	r.cancel()
 	c.expect("CLS")
 	c.frame(0, "CLOSE_WAIT")
-	c.message(2, 1) // at once: nsqd has decided on both before it could hear of either
+	c.message(2, 1) // immediately: two threads of nsqd race
 	c.expect(fmt.Sprintf("FIN %016x", 2))
 	c.ends(r)
 }
 
-// TestNSQRefusedBehindWork: a login that is refused does not wait for what an earlier
-// connection has left with the handlers.
+// TestNSQRefusedBehindWork: a refused login does not wait for messages of an earlier connection.
 func TestNSQRefusedBehindWork(t *testing.T) {
 	s := newTestNSQD(t)
 	f, begun, goOn := blocking()
@@ -185,8 +185,8 @@ func TestNSQRefusedBehindWork(t *testing.T) {
 	c.ends(r)
 }
 
-// TestShare: a worker whose message takes long gets its share of what nsqd lets be in
-// flight, and the others the rest.
+// TestShare: a slow worker gets no more than its share of nsqd's messages in flight; the others
+// get the rest.
 func TestShare(t *testing.T) {
 	const messages = 6000
 	share := int64((&wire.Settings{InFlight: 2500, Workers: 2}).WorkerShare())

@@ -15,8 +15,8 @@ import (
 	"feedgate/worker"
 )
 
-// withOwn is a protocol whose messages lie in Input.Side, if own wants that; it may also
-// refuse them. Nothing is left of them in the buffer.
+// withOwn wraps a protocol so that messages for which own returns true are own messages. own may
+// also set a code. The buffer's copy is overwritten.
 func withOwn(real *wire.Codec, own func(m *wire.Msg) bool) *wire.Codec {
 	codec := *real
 	codec.NewConn = func() wire.Conn { return ownConn{real.NewConn(), own} }
@@ -46,7 +46,7 @@ func (c ownConn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	return err
 }
 
-// startOwn starts a gateway for lines, of which own says which are own messages.
+// startOwn starts a gateway for lines, with own messages as in withOwn.
 func startOwn(t *testing.T, cfg Config, own func(m *wire.Msg) bool) *running {
 	t.Helper()
 	setFlag(&cfg, "frame", "line")
@@ -58,8 +58,8 @@ func startOwn(t *testing.T, cfg Config, own func(m *wire.Msg) bool) *running {
 	return startGateway(t, g)
 }
 
-// TestOwnMessages: own messages and others, in any order, come to the handlers whole, once
-// each, and in the order of their keys, and are acked.
+// TestOwnMessages: own messages and others, mixed, are handled unchanged, once each and in the
+// order of their keys, and are acked.
 func TestOwnMessages(t *testing.T) {
 	const messages, keys = 20_000, 7
 	for name, own := range map[string]func(m *wire.Msg) bool{
@@ -128,7 +128,7 @@ func TestOwnMessages(t *testing.T) {
 	}
 }
 
-// ownLine is the n-th message, of one of so many keys, with up to 300 bytes more.
+// ownLine returns the n-th message: key, number, and up to 300 more bytes.
 func ownLine(n, keys int) string {
 	return fmt.Sprintf("%d %d %s", n%keys, n, strings.Repeat(string(rune('a'+n%26)), n*n%300))
 }
@@ -176,8 +176,8 @@ func TestOwnRefused(t *testing.T) {
 	}
 }
 
-// TestOwnWithoutMemory: own messages for which there is no slab wait, with what is behind them,
-// and go on when there is one, each once and in order.
+// TestOwnWithoutMemory: own messages wait for a slab, along with the messages behind them; then
+// all are handled, once and in order.
 func TestOwnWithoutMemory(t *testing.T) {
 	const messages = 20
 	got := make(chan string, 2*messages)
@@ -212,7 +212,7 @@ func TestOwnWithoutMemory(t *testing.T) {
 		return l.paused && r.next < len(r.input.Msgs) && r.input.Msgs[r.next].Side && !r.own.valid
 	})
 	if l.turn() || len(got) > 0 {
-		t.Errorf("%d messages came", len(got))
+		t.Errorf("%d messages handled", len(got))
 	}
 	for _, id := range taken {
 		l.slabs.release(id, 0)
@@ -225,7 +225,7 @@ func TestOwnWithoutMemory(t *testing.T) {
 	}
 }
 
-// TestOwnRun: own messages side by side, and those behind them, are a run each.
+// TestOwnRun: adjacent own messages form one run, and the messages behind them another.
 func TestOwnRun(t *testing.T) {
 	gate, entered := make(chan struct{}), make(chan struct{}, 20)
 	cfg := testConfig(t, "tcp://host:1", func(m worker.Message) worker.Code {

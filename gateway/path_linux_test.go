@@ -11,7 +11,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// overCut connects a socket over a path that can be cut, to a server with a small window.
+// overCut connects a socket to a server with a small window, over a path that can be cut.
 func overCut(t *testing.T) (*socket, *net.TCPConn, *netpath.Path) {
 	t.Helper()
 	path := netpath.New(t)
@@ -41,7 +41,7 @@ func overCut(t *testing.T) (*socket, *net.TCPConn, *netpath.Path) {
 	return s, server.(*net.TCPConn), path
 }
 
-// TestPathOfBytesInFlight: bytes in flight have an answer until the path is cut.
+// TestPathOfBytesInFlight: bytes in flight are answered until the path is cut.
 func TestPathOfBytesInFlight(t *testing.T) {
 	s, server, path := overCut(t)
 	send := func() {
@@ -63,7 +63,7 @@ func TestPathOfBytesInFlight(t *testing.T) {
 	_ = server
 }
 
-// TestPathOfAClosedWindow: probes have answers until the path is cut.
+// TestPathOfAClosedWindow: window probes are answered until the path is cut.
 func TestPathOfAClosedWindow(t *testing.T) {
 	s, _, path := overCut(t)
 	block := make([]byte, 64<<10)
@@ -90,7 +90,8 @@ func TestPathOfAClosedWindow(t *testing.T) {
 	})
 }
 
-// TestPathOfAPeerThatResends: what the peer sends again is no answer, though it is let in.
+// TestPathOfAPeerThatResends: the peer's retransmissions are no answers, although they are
+// accepted.
 func TestPathOfAPeerThatResends(t *testing.T) {
 	s, server, path := overCut(t)
 	path.CutFrom(0)
@@ -113,8 +114,8 @@ func TestPathOfAPeerThatResends(t *testing.T) {
 	})
 }
 
-// TestPathThatBringsAClose: nor is the end of the peer's stream, which has no data. Of ours, either
-// bytes or the end of the stream alone are in flight.
+// TestPathThatBringsAClose: the peer's retransmitted FIN is no answer either, whether bytes or our
+// FIN are in flight.
 func TestPathThatBringsAClose(t *testing.T) {
 	for name, send := range map[string]func(*socket) error{
 		"bytes": func(s *socket) error { _, err := s.send([][]byte{[]byte("some bytes")}); return err },
@@ -150,7 +151,7 @@ func TestPathThatBringsAClose(t *testing.T) {
 	}
 }
 
-// TestPathOfAHalfClosedPeer: a segment without data is an answer, if it is no FIN.
+// TestPathOfAHalfClosedPeer: a segment without data is an answer unless it is a FIN.
 func TestPathOfAHalfClosedPeer(t *testing.T) {
 	s, server, path := overCut(t)
 	send := func() {
@@ -175,7 +176,7 @@ func TestPathOfAHalfClosedPeer(t *testing.T) {
 	testkit.Within(t, 20*time.Second, "acks", func() bool { return s.path().answers > before+3 })
 }
 
-// TestPathOfAClose: the end of the stream, with no byte before it, has no answer on a path that is cut.
+// TestPathOfAClose: our FIN, with no byte before it, is unanswered on a cut path.
 func TestPathOfAClose(t *testing.T) {
 	s, server, path := overCut(t)
 	path.Cut()
@@ -189,7 +190,7 @@ func TestPathOfAClose(t *testing.T) {
 	_ = server
 }
 
-// TestPathOfAReset: a connection that was reset is not waited for.
+// TestPathOfAReset: a reset ends the watch.
 func TestPathOfAReset(t *testing.T) {
 	s, server, path := overCut(t)
 	path.CutFrom(0)

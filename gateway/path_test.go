@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// TestPathWatch: what a live peer's TCP may look like is no dead path, however long it goes on,
-// and a dead one is found by the limit after the first look at it.
+// TestPathWatch: nothing that a live peer's TCP can do counts as a dead path, however long it
+// lasts. A dead path is found within the limit after the first check.
 func TestPathWatch(t *testing.T) {
 	const limit, ms = 10 * time.Second, time.Millisecond
-	// sent again once in a period, and answered after a round trip
+	// retransmitted once per period, and answered after a round trip
 	live := func(period, trip time.Duration) func(time.Duration) pathState {
 		return func(now time.Duration) pathState {
 			sent := uint64(now/period) + 1
@@ -23,7 +23,7 @@ func TestPathWatch(t *testing.T) {
 			return pathState{pending: true, resent: true, silence: now%period - trip, resends: sent, answers: sent + 1}
 		}
 	}
-	// sent again at intervals that double, from a second on, and never answered
+	// retransmitted at doubling intervals, starting after a second, and never answered
 	cut := func(in func(now time.Duration) bool) func(time.Duration) pathState {
 		return func(now time.Duration) pathState {
 			if now < time.Second {
@@ -40,7 +40,7 @@ func TestPathWatch(t *testing.T) {
 	always, never := func(time.Duration) bool { return true }, func(time.Duration) bool { return false }
 	for name, c := range map[string]struct {
 		path func(now time.Duration) pathState
-		dead bool // from its first second on
+		dead bool // after its first second
 	}{
 		"nothing sent":         {func(time.Duration) pathState { return pathState{resent: true, quiet: true} }, false},
 		"in flight":            {func(time.Duration) pathState { return pathState{pending: true} }, false},
@@ -67,7 +67,7 @@ func TestPathWatch(t *testing.T) {
 			w := newPathWatch(limit)
 			now, looks := time.Duration(1), 0
 			for now < time.Hour {
-				w.sent(now) // something always is, again and again
+				w.sent(now) // something is sent all the time
 				if now = w.next; !w.dead(c.path(now), now) {
 					looks++
 					continue
@@ -87,8 +87,8 @@ func TestPathWatch(t *testing.T) {
 	}
 }
 
-// TestPathWatchSleeps: with nothing unacknowledged there is nothing to look at, nor with
-// --idle-timeout 0.
+// TestPathWatchSleeps: there are no checks while nothing is unacknowledged, or with --idle-timeout
+// 0.
 func TestPathWatchSleeps(t *testing.T) {
 	w := newPathWatch(NoTimeout)
 	if w.sent(1); w.next != 0 {

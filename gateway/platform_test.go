@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestOtherSystems: whoever builds this elsewhere reads why it fails, and nothing else.
+// TestOtherSystems: on other systems, the build fails with the reason and no other error.
 func TestOtherSystems(t *testing.T) {
 	for _, pkg := range []string{"feedgate/gateway", "feedgate/worker/sink/stdout", "feedgate/worker/sink/file", "feedgate/worker/sink/exec"} {
 		vet := exec.Command("go", "vet", pkg)

@@ -11,7 +11,7 @@ import (
 	"feedgate/gateway/wire/ws"
 )
 
-// protocols are those that the tests speak.
+// protocols are those that the tests use.
 var protocols = wire.Registry{&fg1.Scheme, &tcp.Scheme, &ws.Scheme, &nsq.Scheme}
 
 // aim points cfg at a URL's server.

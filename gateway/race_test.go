@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// fakeNet is a network in a synctest bubble: what each address, and each question for
-// addresses, does after how long.
+// fakeNet is a network in a synctest bubble, with a delayed answer for each address and each
+// lookup.
 type fakeNet struct {
 	mu      sync.Mutex
 	started time.Time
-	log     []string // when each connect began, and to where
-	open    int      // connections that were made and not closed
+	log     []string // start and address of each connect
+	open    int      // open connections
 	hosts   map[string]fakeAnswer
 	addrs   map[string]fakeAnswer
-	stuck   bool // connects do not listen to their context
+	stuck   bool // connects ignore their context
 }
 
 type fakeAnswer struct {
@@ -89,8 +89,7 @@ func (n *fakeNet) network() network {
 	}
 }
 
-// TestRace: RFC 8305, section 5. A bubble that a goroutine outlives is a failure of the
-// test.
+// TestRace tests RFC 8305, section 5. It fails if a goroutine outlives its bubble.
 func TestRace(t *testing.T) {
 	const hole = time.Hour // an address that never answers
 	addrs := addrPorts("[::1]:1 1.0.0.1:1 [::2]:1")
@@ -153,8 +152,8 @@ func TestRaceCancelled(t *testing.T) {
 	})
 }
 
-// TestResolve: both families are asked at once, and the one that answers waits for the
-// other for a moment only (RFC 8305, section 3).
+// TestResolve: both families are looked up at once, and the first answer waits only briefly for
+// the other (RFC 8305, section 3).
 func TestResolve(t *testing.T) {
 	none := &net.DNSError{Err: "no such host", IsNotFound: true}
 	broken := errors.New("server misbehaving")
@@ -171,7 +170,7 @@ func TestResolve(t *testing.T) {
 		{name: "there is no IPv6", v6: fakeAnswer{err: none}, v4: fakeAnswer{after: time.Second, addrs: "1.0.0.1:0"}, want: "1.0.0.1:0", took: time.Second},
 		{name: "mapped", v6: fakeAnswer{addrs: "[::ffff:1.0.0.9]:0"}, v4: fakeAnswer{err: none}, want: "1.0.0.9:0"},
 		{name: "nobody knows it", v6: fakeAnswer{err: none}, v4: fakeAnswer{err: none}, err: none},
-		{name: "a fault says more than no answer", v6: fakeAnswer{err: broken}, v4: fakeAnswer{after: 1, err: none}, err: broken, took: 1},
+		{name: "a fault is preferred to not found", v6: fakeAnswer{err: broken}, v4: fakeAnswer{after: 1, err: none}, err: broken, took: 1},
 		{name: "too late", v6: fakeAnswer{after: 2 * time.Hour}, v4: fakeAnswer{after: 2 * time.Hour}, err: context.DeadlineExceeded, took: time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,10 +3,9 @@ package gateway
 import (
 	"time"
 
-	"feedgate/worker/selector"
-
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
 // minRead is the least space to read into, in bytes, if an empty slab can be had instead.

@@ -9,9 +9,10 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// TestErrorsOfRun: a program can tell why a gateway has ended.
+// TestErrorsOfRun: errors.Is distinguishes the reasons why Run failed.
 func TestErrorsOfRun(t *testing.T) {
-	// serve answers every connection with these bytes, and closes it after the gateway did.
+	// serve answers every connection with answer and closes it after the gateway has closed its
+	// side.
 	serve := func(t *testing.T, answer []byte) string {
 		ln := testkit.Listen(t)
 		go func() {
@@ -87,7 +88,7 @@ func TestErrorsOfRun(t *testing.T) {
 
 var errDiskFull = errors.New("disk full")
 
-// brokenSink has failed for good.
+// brokenSink has failed permanently.
 type brokenSink struct {
 	worker.Sink
 	failed chan struct{}

@@ -10,8 +10,8 @@ import (
 	"feedgate/worker"
 )
 
-// schedProto is a protocol whose bytes are what they mean: each byte that the peer sends is
-// one event, or one message. Its traits are drawn.
+// schedProto is a protocol with random traits, in which each byte of the peer is one event or one
+// message.
 type schedProto struct {
 	s      *schedule
 	traits wire.Traits
@@ -21,15 +21,15 @@ func (p *schedProto) codec() *wire.Codec {
 	return &wire.Codec{Traits: p.traits, NewConn: func() wire.Conn { return &schedConn{p: p} }}
 }
 
-// schedConn is its state of one connection.
+// schedConn is the protocol's state of one connection.
 type schedConn struct {
 	p       *schedProto
 	resumed wire.Hello
 	seq     uint64
 	ready   bool
-	closed  bool // the peer has sent its close: the rest has no meaning
+	closed  bool // the peer has sent its close: the rest is ignored
 	failed  bool // Decode returned an error
-	rest    int  // bytes that were not decoded
+	rest    int  // received bytes not decoded
 	next    time.Duration
 }
 
@@ -40,8 +40,8 @@ func (c *schedConn) AppendHello(dst []byte, r wire.Hello) []byte {
 	return append(dst, 'o')
 }
 
-// Decode implements wire.Conn. Decoders rely on that they have ended with their first error, and
-// that what they have not decoded comes again.
+// Decode implements wire.Conn. It checks what decoders rely on: it is not called again after an
+// error, and bytes that it did not decode are in the next call's buffer.
 func (c *schedConn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	if left := len(buf) - in.Scan; c.failed || left < c.rest {
 		c.p.s.t.Errorf("Decode with %d bytes, where %d were left, after an error: %t", left, c.rest, c.failed)
@@ -93,7 +93,7 @@ func (c *schedConn) take(b byte, at, n int, in *wire.Input) *wire.Error {
 	case b == 'w':
 		in.Event = wire.Event{Kind: wire.EventFault, Fault: refused("a complaint", 0)}
 	case b == 'c', b == 'k', b == 'b', b == 'x':
-		c.closed = b != 'k' || !c.ready // a decoder may go on behind the close
+		c.closed = b != 'k' || !c.ready // a decoder may continue after the close
 		c.p.s.closed = true
 		in.Event = wire.Event{Kind: wire.EventClose, Clean: b == 'c'}
 		switch b {
@@ -170,13 +170,13 @@ func (c *schedConn) AppendClose(dst []byte, _ wire.CloseCode) []byte {
 type schedSocket struct {
 	s            *schedule
 	rng          *rand.Rand
-	received     []byte // has come and was not read
-	room         int    // bytes that the kernel takes before it must be asked again
+	received     []byte // not read yet
+	room         int    // bytes that the kernel accepts before EAGAIN
 	unackedBytes int    // bytes that the peer's TCP has not acknowledged
 
 	watched, closed, shut             bool
 	eof, reset, resetReported         bool
-	edgeReadable, edgeWritable        bool // edges that are on their way
+	edgeReadable, edgeWritable        bool // edges not reported yet
 	edgeHalfClosed, edgeReset, silent bool
 }
 
@@ -248,14 +248,14 @@ func (c *schedSocket) path() pathState {
 func (c *schedSocket) tcpClosed() bool { return c.reset || c.eof && c.shut && c.unackedBytes == 0 }
 func (c *schedSocket) close()          { c.closed = true }
 
-// peer has the peer, or its TCP, do one thing.
+// peer makes the peer, or its TCP, do one thing.
 func (s *schedule) peer() {
 	c, r := s.sock, s.rng
 	if c == nil || c.closed || c.silent {
 		return
 	}
 	fatal := s.fatal
-	if s.l.conn.is(in(stopSent, stopAnswered, closeReply)) { // rare, and soon over
+	if s.l.conn.is(in(stopSent, stopAnswered, closeReply)) { // rare and short
 		fatal += 10
 	}
 	if r.IntN(100) < fatal {
@@ -289,7 +289,7 @@ func (s *schedule) peer() {
 	}
 }
 
-// arrive has bytes of the peer's come. It sends none behind the end of its stream.
+// arrive delivers bytes of the peer, unless its stream has ended.
 func (s *schedule) arrive(what string) {
 	if c := s.sock; !c.eof && !c.reset {
 		c.received = append(c.received, what...)

@@ -12,17 +12,15 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker/testkit"
-
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/testkit"
 )
 
-// schedule drives the loop of one process through a random schedule against a peer that
-// keeps to no protocol. TestSimulation shows that messages and acks are right, with FG/1;
-// a schedule goes where FG/1 does not: every trait, every event, in any state.
+// schedule drives a loop through a random schedule against a peer that obeys no protocol.
+// TestSimulation shows that messages and acks are correct, with FG/1. A schedule covers what FG/1
+// does not have: every trait, and every event in any state.
 type schedule struct {
 	t         *testing.T
 	seed      uint64
@@ -34,23 +32,23 @@ type schedule struct {
 	dialing   bool
 	cancelled context.Context
 
-	takes     int  // bytes at most that the peer's kernel takes at once
+	takes     int  // most bytes that the peer's kernel accepts at once
 	forgets   bool // the peer's sessions do not outlive a connection
 	heartbeat time.Duration
-	fatal     int // percent of what a peer does that ends the connection
+	fatal     int // percentage of the peer's actions that end the connection
 
 	asleep, rung bool
-	due          time.Duration // when the loop wants to be turned; 0: never
+	due          time.Duration // when to turn the loop; 0: never
 	turns        int
-	trail        bytes.Buffer // what happened
+	trail        bytes.Buffer // a trace
 }
 
 const (
-	schedEvents = 400 // of the schedule; then the gateway is drained
+	schedEvents = 400 // most events before the drain
 	schedTurns  = 20_000
 )
 
-// runSchedule runs a seed and returns what happened.
+// runSchedule runs a seed and returns its trace.
 func runSchedule(t *testing.T, seed uint64, prepare func(*loop)) []byte {
 	s := &schedule{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), clock: 1}
 	s.begin()
@@ -85,7 +83,7 @@ func runSchedule(t *testing.T, seed uint64, prepare func(*loop)) []byte {
 	return s.trail.Bytes()
 }
 
-// begin draws a protocol and settings.
+// begin draws the protocol and the settings.
 func (s *schedule) begin() {
 	r := s.rng
 	cfg := testConfig(s.t, "ws://a:1,b:1", nil)
@@ -150,16 +148,16 @@ func dropTime(a slog.Attr) slog.Attr {
 
 func (s *schedule) note(format string, args ...any) { fmt.Fprintf(&s.trail, format+"\n", args...) }
 
-// now implements world.
+// now implements env.
 func (s *schedule) now() time.Duration { return s.clock }
 
-// connect implements world.
+// connect implements env.
 func (s *schedule) connect(ctx context.Context, d *dialer) {
 	d.addresses.begin()
 	s.dialing, s.cancelled = true, ctx
 }
 
-// watch implements world.
+// watch implements env.
 func (s *schedule) watch(t transport) error {
 	if s.rng.IntN(50) == 0 {
 		return errors.New("no more can be watched")
@@ -168,10 +166,10 @@ func (s *schedule) watch(t transport) error {
 	return nil
 }
 
-// unwatch implements world.
+// unwatch implements env.
 func (s *schedule) unwatch(transport) { s.sock.watched = false }
 
-// post implements world: there is no state file.
+// post implements env. Only a state file would need it.
 func (s *schedule) post(func()) { s.t.Error("something was posted") }
 
 func (s *schedule) wake() { s.asleep, s.rung = false, false; s.l.bell.Wake() }
@@ -180,7 +178,7 @@ func (s *schedule) runnable() bool {
 	return !s.asleep || s.rung || s.due != 0 && s.clock >= s.due
 }
 
-// run turns the loop until it sleeps, at most a few times.
+// run turns the loop a few times, or until it sleeps.
 func (s *schedule) run() {
 	for n := 1 + s.rng.IntN(4); n > 0 && s.runnable() && !s.l.stop.done; n-- {
 		if s.turns++; s.asleep {
@@ -199,14 +197,14 @@ func (s *schedule) run() {
 	}
 }
 
-// check holds the state to what the peer has done.
+// check compares the state with what the peer has done.
 func (s *schedule) check() {
 	if s.closed && s.l.receiver.input.Event.Kind == wire.EventNone && s.l.conn.is(in(open, finishing, closing)) {
 		s.t.Errorf("seed %d, %v: the peer has closed, and the state is %v", s.seed, s.clock, s.l.conn.state)
 	}
 }
 
-// jump lets time pass until the loop wants to be turned, or as long as a peer takes.
+// jump advances the clock by the time a peer takes, or until the loop is due.
 func (s *schedule) jump() {
 	s.clock += time.Duration(s.rng.Int64N(int64(300 * time.Millisecond)))
 	if s.due != 0 && s.rng.IntN(2) == 0 {
@@ -221,7 +219,7 @@ func (s *schedule) work(i int) {
 	}
 }
 
-// event lets one thing happen.
+// event makes one random thing happen.
 func (s *schedule) event() {
 	switch s.rng.IntN(12) {
 	case 0:
@@ -267,7 +265,7 @@ func (s *schedule) dialed() {
 	s.wake()
 }
 
-// edges reports to the loop what has changed at the socket.
+// edges reports the socket's pending edges to the loop.
 func (s *schedule) edges() {
 	c := s.sock
 	if c == nil || !c.watched || !(c.edgeReadable || c.edgeWritable || c.edgeHalfClosed || c.edgeReset) {
@@ -278,7 +276,7 @@ func (s *schedule) edges() {
 	s.wake()
 }
 
-// TestSchedulesAreDeterministic: a seed does the same again.
+// TestSchedulesAreDeterministic: a seed always has the same trace.
 func TestSchedulesAreDeterministic(t *testing.T) {
 	for seed := range uint64(50) {
 		a, b := fnv.New64a(), fnv.New64a()

@@ -13,7 +13,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// counter counts how often each number was handled, and can hold some back.
+// counter counts how often each number was handled, and blocks the handler of some numbers.
 type counter struct {
 	mu    sync.Mutex
 	times map[uint64]int
@@ -71,7 +71,7 @@ func TestResume(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(3)
 	cfg := testConfig(t, feed.url(), c.handle)
-	cfg.Workers = 4 // one may hang in 3
+	cfg.Workers = 4 // one blocks in 3
 	r := start(t, cfg)
 
 	first := feed.login(1, `{"session":"s"}`)
@@ -84,7 +84,7 @@ func TestResume(t *testing.T) {
 	first.data(3, "held")
 	for seq := uint64(4); seq <= 6; seq++ {
 		first.data(seq, "x")
-		first.ackSet(1) // one by one, so that each goes to another worker than 3
+		first.ackSet(1) // one by one, so that none is queued behind 3
 	}
 	first.SetLinger(0)
 	first.Close()
@@ -113,7 +113,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestNewSession: nothing from before counts as done.
+// TestNewSession: messages of an earlier session do not count as done.
 func TestNewSession(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter()
@@ -136,7 +136,7 @@ func TestNewSession(t *testing.T) {
 	}
 }
 
-// TestRedeliveryIntoFullWindow: what is sent again needs no room.
+// TestRedeliveryIntoFullWindow: redelivered messages need no room in the window.
 func TestRedeliveryIntoFullWindow(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(1)
@@ -170,8 +170,8 @@ func waitFor(t *testing.T, cond func() bool) {
 	testkit.Eventually(t, "what the test waits for", cond)
 }
 
-// TestProtocolErrorFinishesWhatCameBefore: then BYE says why, and the gateway
-// comes back.
+// TestProtocolErrorFinishesWhatCameBefore: messages before a protocol error are acked, BYE has its
+// code, and the gateway reconnects.
 func TestProtocolErrorFinishesWhatCameBefore(t *testing.T) {
 	feed := newTestFeed(t)
 	r := start(t, testConfig(t, feed.url(), accept))
@@ -197,24 +197,24 @@ func TestProtocolErrorFinishesWhatCameBefore(t *testing.T) {
 	}
 }
 
-// errorsOf is how often each reason was counted.
+// errorsOf returns the number of errors by reason.
 func errorsOf(r *running) map[string]uint64 {
 	errs := map[string]uint64{}
 	r.g.Stats().Errors(func(reason string, n uint64) { errs[reason] = n })
 	return errs
 }
 
-// TestCloseAmongParts: a message that the server's BYE leaves unfinished is counted and
-// logged, without its bytes, and holds no memory.
+// TestCloseAmongParts: a message that is incomplete when the server sends BYE is counted and
+// logged, without its bytes, and frees its memory.
 func TestCloseAmongParts(t *testing.T) {
 	feed := newTestFeed(t)
 	cfg := testConfig(t, feed.url(), accept)
 	cfg.MaxMessage, cfg.Memory = 64<<10, 256<<10
-	var log bytes.Buffer // read when the gateway has ended
+	var log bytes.Buffer // read after the gateway has ended
 	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
 	r := start(t, cfg)
 	part := bytes.Repeat([]byte("secret"), 10<<10)
-	const times = 10 // more than memory has room for
+	const times = 10 // more than --memory allows at once
 	for i := range times {
 		c := feed.login(1, `{"session":"s"}`)
 		c.send(fg1.AppendFrame(nil, fg1.Data, fg1.More, 0, 1, part))
@@ -232,13 +232,13 @@ func TestCloseAmongParts(t *testing.T) {
 	if errs := errorsOf(r); errs[wire.Truncated] != times || len(errs) != 1 {
 		t.Errorf("errors counted: %v", errs)
 	}
-	said := []byte(`error="BYE while DATA seq 1 is unfinished: 61440 bytes of it dropped" reason=truncated`)
-	if n := bytes.Count(log.Bytes(), said); n < 1 || n > times || bytes.Contains(log.Bytes(), []byte("secret")) {
+	want := []byte(`error="BYE while DATA seq 1 is unfinished: 61440 bytes of it dropped" reason=truncated`)
+	if n := bytes.Count(log.Bytes(), want); n < 1 || n > times || bytes.Contains(log.Bytes(), []byte("secret")) {
 		t.Errorf("logged %d times, for %d messages\n%s", n, times, log.Bytes())
 	}
 }
 
-// TestSessionNameIsUTF8: a WELCOME with a name that could not be said again is refused.
+// TestSessionNameIsUTF8: a WELCOME with a name that could not be sent back is refused.
 func TestSessionNameIsUTF8(t *testing.T) {
 	feed := newTestFeed(t)
 	r := start(t, testConfig(t, feed.url(), accept))
@@ -262,7 +262,7 @@ func TestSessionNameIsUTF8(t *testing.T) {
 	}
 }
 
-// TestNumbersEnd: sequence numbers do not come near to where they would start over.
+// TestNumbersEnd: sequence numbers that could wrap soon are refused.
 func TestNumbersEnd(t *testing.T) {
 	feed := newTestFeed(t)
 	r := start(t, testConfig(t, feed.url(), accept))

@@ -6,7 +6,7 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// check holds the process to its bounds, and its state to the truth.
+// check checks the bounds of the process and its published state.
 func (p *simProcess) check() {
 	l := p.l
 	if l.slabs.used > l.slabs.limit {
@@ -15,9 +15,9 @@ func (p *simProcess) check() {
 	if p.memory.used != l.slabs.used {
 		p.s.failf("%d bytes of read buffers are in use, counted as %d", p.memory.used, l.slabs.used)
 	}
-	// What was missing and comes first after a reconnect needs slots of its own.
+	// A late message that arrives first after a reconnect needs an extra slot.
 	if p.last != nil && *p.last != l.track.Next() {
-		p.s.failf("%d messages come after the handlers were told that none would", l.track.Next()-*p.last)
+		p.s.failf("%d messages dispatched after the handlers were told that none would follow", l.track.Next()-*p.last)
 	}
 	if p.last == nil && l.stop.poolDrained {
 		p.last = new(l.track.Next())
@@ -42,9 +42,9 @@ func (p *simProcess) check() {
 	}
 }
 
-// checkReprocessed bounds what would be processed again after a kill: what is done and has no
-// ack, and what has one that is not on the wire. After a reconnect there may be more:
-// what was on the wire and got lost.
+// checkReprocessed bounds the number of messages that would be processed again after a kill: those
+// that are done, but whose ack is not on the wire. After a reconnect there may be more, because
+// acks on the wire were lost.
 func (p *simProcess) checkReprocessed(unsent int) {
 	if unsent == 0 {
 		return
@@ -60,7 +60,7 @@ func (p *simProcess) checkReprocessed(unsent int) {
 	}
 }
 
-// checkIdle: with nothing in flight all memory is back.
+// checkIdle checks that all slabs are free when nothing is in flight.
 func (p *simProcess) checkIdle() {
 	p.l.receiver.dropSlabs()
 	p.l.slabs.collectFreed()
@@ -71,7 +71,7 @@ func (p *simProcess) checkIdle() {
 		}
 	}
 	if free != p.l.slabs.used {
-		p.s.failf("%d bytes of read buffers did not come back", p.l.slabs.used-free)
+		p.s.failf("%d bytes of read buffers are not free", p.l.slabs.used-free)
 	}
 	for _, c := range p.cases {
 		if c.state != simDone {
@@ -80,7 +80,7 @@ func (p *simProcess) checkIdle() {
 	}
 }
 
-// finish brings the world to its end once the server has got rid of everything.
+// finish ends the simulation once the server has delivered everything.
 func (s *sim) finish() {
 	c := s.served
 	if !s.calm || c == nil || s.proc.drained || !c.peer.complete() {
@@ -95,7 +95,7 @@ func (s *sim) finish() {
 	}
 }
 
-// exited judges the gateway's own end.
+// exited checks how the gateway has ended.
 func (s *sim) exited() {
 	p, err := s.proc, s.proc.l.stop.err
 	s.note("exit", 0, 0)

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// simDrive is the disk of a process's state file, and the goroutine that writes: a write takes
-// its time, fails, or hangs, and the process may die meanwhile.
+// simDrive simulates the disk with the state file and the writing goroutine. A write takes time,
+// fails, or hangs, and the process may die during it.
 type simDrive struct {
 	p       *simProcess
-	wanted  bool // a write is to begin
+	wanted  bool // a write is requested
 	write   *simWrite
 	posted  []func() // for the loop's goroutine
 	excused int      // sessions up to this index could not be written; -1: none
 }
 
-// simWrite is a write under way.
+// simWrite is a write in progress.
 type simWrite struct {
 	entries map[string]stateEntry
 	version uint64
@@ -25,18 +25,17 @@ type simWrite struct {
 	fails   bool
 }
 
-// drawDisk draws what the other draws do not depend on, so that it changes no world without a
-// state file.
+// drawDisk has its own random source, so that it does not change simulations without a state file.
 func (p *simPlan) drawDisk(r *rand.Rand) {
 	p.diskTakes = among(r, 0, time.Microsecond, time.Millisecond, 300*time.Millisecond)
 	p.diskFails, p.diskHangs = among(r, 0, 0, 20, 80), among(r, 0, 0, 10, 50)
 	p.bias[simDisk] = among(r, 1, 3, 3, 10)
 }
 
-// post implements world.
+// post implements env.
 func (p *simProcess) post(f func()) { p.drive.posted = append(p.drive.posted, f) }
 
-// ready reports whether a write can begin, or is done.
+// ready reports whether a write can begin or end.
 func (d *simDrive) ready() bool {
 	if d.write == nil {
 		return d.wanted
@@ -44,7 +43,7 @@ func (d *simDrive) ready() bool {
 	return d.p.s.clock >= d.write.due
 }
 
-// due is when the write under way is done; 0: there is none.
+// due returns when the write in progress ends; 0: there is none.
 func (d *simDrive) due() time.Duration {
 	if d.write == nil {
 		return 0
@@ -52,7 +51,7 @@ func (d *simDrive) due() time.Duration {
 	return d.write.due
 }
 
-// move begins a write, or ends the one under way.
+// move begins a write or ends the one in progress.
 func (d *simDrive) move() {
 	s := d.p.s
 	if d.write != nil {
@@ -77,7 +76,7 @@ func (d *simDrive) move() {
 	s.note("write", version, uint64(w.due))
 }
 
-// finish ends the write under way.
+// finish ends the write in progress.
 func (d *simDrive) finish() {
 	s, w := d.p.s, d.write
 	d.write = nil
@@ -94,7 +93,7 @@ func (d *simDrive) finish() {
 	d.p.cfg.State.writeEnded(w.version, err)
 }
 
-// runPosted runs what was posted.
+// runPosted runs the oldest posted function.
 func (d *simDrive) runPosted() {
 	f := d.posted[0]
 	d.posted = d.posted[1:]
@@ -102,8 +101,8 @@ func (d *simDrive) runPosted() {
 	d.p.wakeLoop()
 }
 
-// end is the process's: of a write under way the file has nothing, or all. One that was not
-// killed writes a last time.
+// end handles the end of the process. A write in progress happens entirely or not at all. A
+// process that was not killed writes a last time.
 func (d *simDrive) end(killed bool) {
 	s := d.p.s
 	if d.p.cfg.State == nil {
@@ -123,7 +122,7 @@ func (d *simDrive) end(killed bool) {
 	}
 }
 
-// replaceFile writes the state file, and reads it again.
+// replaceFile writes the state file and reads it back.
 func (s *sim) replaceFile(entries map[string]stateEntry) error {
 	b, err := encodeState(entries)
 	if err != nil {
@@ -138,8 +137,8 @@ func (s *sim) replaceFile(entries map[string]stateEntry) error {
 	return nil
 }
 
-// checkNamed: the next process could ask for this session, or for a later one, unless it could
-// not be written.
+// checkNamed checks that the file contains the session or a later one, so that the next process
+// could resume it, unless the write failed.
 func (p *simProcess) checkNamed(x *simSession) {
 	if p.cfg.State == nil || x.id == "" || x.index <= p.drive.excused {
 		return

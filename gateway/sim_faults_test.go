@@ -7,21 +7,21 @@ import (
 	"feedgate/worker"
 )
 
-// Kinds of what can go wrong.
+// Kinds of faults.
 const (
-	simReset   = iota // the connection, at any byte
+	simReset   = iota // reset of the connection, after any byte
 	simSilence        // half open
 	simStall          // the server does not read for a while
 	simCrash          // the gateway is killed
-	simDrain          // SIGTERM, now and then a second one
+	simDrain          // SIGTERM, sometimes twice
 	simBye            // the server closes
 	simHalf           // the server ends its sending side without BYE
-	simGarbage        // the server breaks the protocol
-	simFlood          // so many PINGs that the answers hold everything back
+	simGarbage        // the server violates the protocol
+	simFlood          // so many PINGs that the answers reach maxUnsent
 	simFaults
 )
 
-// maybeFault lets something go wrong now and then, and the state file be written.
+// maybeFault injects a fault now and then, and sometimes requests a write of the state file.
 func (s *sim) maybeFault() {
 	if s.proc.cfg.State != nil && s.rng.IntN(50) == 0 {
 		s.proc.drive.wanted = true
@@ -93,7 +93,7 @@ func (s *sim) inject(kind int) {
 		q.put(among[fg1.Op](s.rng, fg1.Hello, fg1.Ack, 99), 0, 0, 0, nil)
 	case simFlood:
 		if s.flooded || s.plan.piece < 1000 || s.plan.upCap < 1000 {
-			return // it would take too long
+			return // the flood would take too long
 		}
 		s.flooded = true
 		for range maxUnsent/fg1.HeaderSize + 100 {
@@ -102,7 +102,7 @@ func (s *sim) inject(kind int) {
 	}
 }
 
-// sayBye says that no more will come, and may close the sending side.
+// sayBye sends BYE and may close the server's sending side.
 func (q *simPeer) sayBye(code uint16) {
 	q.put(fg1.Bye, 0, code, 0, nil)
 	q.bye = true
@@ -111,7 +111,7 @@ func (q *simPeer) sayBye(code uint16) {
 	}
 }
 
-// drain is SIGTERM; a second one ends the gateway at once.
+// drain simulates SIGTERM; the second one aborts.
 func (p *simProcess) drain() {
 	if p.drained && !p.s.final {
 		p.l.abort()

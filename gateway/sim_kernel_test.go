@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// simConn is one simulated TCP connection, with what both kernels hold of it. Bytes
-// lie in flight until the network delivers them.
+// simConn is a simulated TCP connection, with the state in both kernels. Bytes are in flight until
+// the network delivers them.
 type simConn struct {
 	s   *sim
 	num int
@@ -16,28 +16,28 @@ type simConn struct {
 	down, up simPipe // from the server to the gateway, and back
 
 	reset         bool // by the server or the network
-	resetReported bool // a call of the gateway's has failed for it
-	silent        bool // half open: nothing is delivered any more, and nobody is told
+	resetReported bool // a call of the gateway has returned it
+	silent        bool // half open: nothing is delivered, and no edge reports it
 	closed        bool // by the gateway
 
 	watched bool
-	noRoom  bool // a send fell short; the edge is owed
+	noRoom  bool // a send was short; an edge must follow
 	edge    simEdge
 
-	begun, lastReceived time.Duration // made; when bytes last came to the gateway
-	lastAccepted        time.Duration // when the kernel last took bytes of the gateway's
-	lastTransmitted     time.Duration // when bytes last went out, or came to an empty queue
+	begun, lastReceived time.Duration // start; when the gateway last received bytes
+	lastAccepted        time.Duration // when the kernel last accepted bytes from the gateway
+	lastTransmitted     time.Duration // when bytes were last transmitted, or queued behind none
 	path                simPath
 
 	ledger simLedger
 	peer   simPeer
 }
 
-// simPipe is one direction. Its end, once sent, is delivered behind the last byte.
+// simPipe is one direction of a connection. Its end is delivered after the last byte.
 type simPipe struct {
 	flight, arrived     []byte
 	ending, ended       bool
-	accepted, delivered uint64 // bytes taken from the sender, given to the receiver
+	accepted, delivered uint64 // bytes accepted from the sender, read by the receiver
 }
 
 type simEdge struct{ readable, writable, halfClosed, reset bool }
@@ -51,8 +51,8 @@ func (p *simPipe) put(b []byte) {
 
 func (p *simPipe) movable() bool { return len(p.flight) > 0 || p.ending && !p.ended }
 
-// move delivers up to n bytes, then the end; it reports whether the receiver had
-// read all before.
+// move delivers up to n bytes, then the end. It reports whether the receiver had read everything
+// before.
 func (p *simPipe) move(n int) (was bool) {
 	was = len(p.arrived) == 0
 	n = min(n, len(p.flight))
@@ -71,8 +71,8 @@ func (p *simPipe) take(b []byte) int {
 	return n
 }
 
-// deliverDown moves bytes to the gateway. The edge comes only when it had read all
-// there was: the weakest promise of an edge-triggered poller.
+// deliverDown delivers bytes to the gateway. An edge occurs only if the gateway had read
+// everything: that is the least that an edge-triggered poller guarantees.
 func (c *simConn) deliverDown() {
 	n := 1 + c.s.rng.IntN(c.s.plan.piece)
 	had, ended := c.down.buffered()-len(c.down.flight), c.down.ended
@@ -85,7 +85,7 @@ func (c *simConn) deliverDown() {
 	}
 }
 
-// upMovable reports whether the server's kernel would take bytes, or the end.
+// upMovable reports whether the server's kernel would accept bytes or the end.
 func (c *simConn) upMovable() bool {
 	return c.up.movable() && (len(c.up.flight) == 0 || len(c.up.arrived) < c.s.plan.upWindow)
 }
@@ -97,8 +97,8 @@ func (c *simConn) deliverUp() {
 	c.s.note("up", uint64(len(c.up.arrived)-had), uint64(c.num))
 }
 
-// kill resets the connection: what was in flight is lost, from any byte on, and
-// what has arrived and was not read may be.
+// kill resets the connection. Bytes in flight are lost, from a random one on; bytes that were
+// delivered and not read may be lost, too.
 func (c *simConn) kill() {
 	if c.reset {
 		return
@@ -113,7 +113,7 @@ func (c *simConn) kill() {
 	c.edge = simEdge{true, true, true, true}
 }
 
-// loseUp drops the gateway's bytes from a random one on.
+// loseUp drops the gateway's unread bytes, from a random one on.
 func (c *simConn) loseUp() {
 	r := c.s.rng
 	c.up.move(r.IntN(len(c.up.flight) + 1))
@@ -146,9 +146,8 @@ func (c *simConn) recvfrom(_ int, b []byte) (int, unix.Errno) {
 	return 0, unix.EAGAIN
 }
 
-// sendmmsg implements kernel. As on Linux, it stops behind a message that went out
-// in part, and counts it; lengths of messages that it did not reach stay as they
-// were.
+// sendmmsg implements kernel. As on Linux, it stops after a message that it accepted in part, and
+// counts it. It does not set the lengths of the messages after that.
 func (c *simConn) sendmmsg(_ int, hdrs []mmsghdr) (int, unix.Errno) {
 	s := c.s
 	if c.closed || c.up.ending || len(hdrs) == 0 || len(hdrs) > maxBatch {
@@ -200,13 +199,14 @@ func (c *simConn) sendmmsg(_ int, hdrs []mmsghdr) (int, unix.Errno) {
 	return done, 0
 }
 
-// roomAgain is the edge that follows a send that fell short.
+// roomAgain makes the edge that follows a short send.
 func (c *simConn) roomAgain() {
 	c.noRoom = false
 	c.edge.writable = true
 }
 
-// takeEdge is what the poller tells. It may tell more that is true of the moment.
+// takeEdge returns what the poller reports: at least the pending edges, and possibly more that is
+// true now.
 func (c *simConn) takeEdge() simEdge {
 	e := c.edge
 	c.edge = simEdge{}
@@ -217,8 +217,8 @@ func (c *simConn) takeEdge() simEdge {
 	return e
 }
 
-// simSocket is the real socket on the simulated kernel; what the kernel seam leaves
-// out is done here.
+// simSocket is the real socket on the simulated kernel. It overrides the methods that do not use
+// kernel.
 type simSocket struct {
 	socket
 	c *simConn
@@ -249,8 +249,8 @@ func (s *simSocket) socketError() error { return unix.ECONNRESET }
 
 func (s *simSocket) tcpClosed() bool { return s.c.reset || s.c.up.ended && s.c.down.ended }
 
-// close closes as the kernel does: with bytes unread, or yet to come, by a reset,
-// which can destroy what the server has not read.
+// close behaves like the kernel: if bytes are unread or in flight, it resets the connection, which
+// can destroy bytes that the server has not read.
 func (s *simSocket) close() {
 	c := s.c
 	if c.closed {
@@ -275,13 +275,13 @@ func (s *simSocket) close() {
 	}
 }
 
-// checkGivenUp: a gateway that lives gives up a connection only for a reason.
+// checkGivenUp checks that a running gateway has a reason for closing the connection.
 func (c *simConn) checkGivenUp() {
 	p, now := &c.s.plan, c.s.clock
 	if c.reset || c.down.ended || c.silent && now-c.path.cut >= p.idle || c.ledger.bye || c.s.proc.leaving {
 		return
 	}
 	if now-c.begun < p.connect && now-c.lastReceived < p.idle && now-min(c.lastAccepted, c.lastTransmitted) < p.write {
-		c.s.failf("connection %d is given up for no reason", c.num)
+		c.s.failf("connection %d is closed without a reason", c.num)
 	}
 }

@@ -8,20 +8,20 @@ import (
 	"feedgate/worker"
 )
 
-// simLedger judges what the gateway says on one connection, the moment the kernel
-// takes it, by what the simulation knows of messages and handlers. It learns
-// nothing from the code under test.
+// simLedger checks what the gateway sends on one connection, as soon as the kernel accepts it,
+// against the simulation's own record of messages and handlers. It does not rely on the code under
+// test.
 type simLedger struct {
 	c      *simConn
 	frames simFrames
 	hello  bool
 	bye    bool
 
-	sent  []*simSent // whole frames put into the pipe, in order
+	sent  []*simSent // messages sent completely, in order
 	bySeq map[uint64]*simSent
-	whole int // so many of sent have reached the gateway to the last byte
+	whole int // number of these that the gateway has received completely
 
-	acks  []uint64 // ends in the stream of single acks that may not have gone out
+	acks  []uint64 // ends of single acks in the stream, which may not be transmitted yet
 	ackTo uint64
 	order int // ordinal of the last ordered ack
 	pings []simPing
@@ -30,7 +30,7 @@ type simLedger struct {
 // simSent is one message sent on one connection.
 type simSent struct {
 	e       *simEntry
-	end     uint64 // of its last byte in the stream
+	end     uint64 // offset in the stream after its last byte
 	ordinal int
 	late    bool // sent after a higher number
 	whole   bool
@@ -40,7 +40,7 @@ type simSent struct {
 
 type simPing struct{ seq, end uint64 }
 
-// simFrames cuts a stream into frames.
+// simFrames splits a stream into frames.
 type simFrames struct{ rest []byte }
 
 func (f *simFrames) next() (h fg1.Header, payload []byte, ok bool) {
@@ -57,7 +57,7 @@ func (f *simFrames) next() (h fg1.Header, payload []byte, ok bool) {
 	return h, payload, true
 }
 
-// received notes what has reached the gateway whole.
+// received records the messages that the gateway has received completely.
 func (l *simLedger) received() {
 	for l.whole < len(l.sent) && l.sent[l.whole].end <= l.c.down.delivered {
 		x := l.sent[l.whole]
@@ -69,7 +69,7 @@ func (l *simLedger) received() {
 	}
 }
 
-// taken judges bytes that the kernel has taken.
+// taken checks bytes that the kernel has accepted.
 func (l *simLedger) taken(b []byte) {
 	s := l.c.s
 	l.frames.rest = append(l.frames.rest, b...)
@@ -78,7 +78,7 @@ func (l *simLedger) taken(b []byte) {
 		if !ok {
 			return
 		}
-		s.note("says", uint64(h.Op)<<16|uint64(h.Code), h.Seq)
+		s.note("gateway", uint64(h.Op)<<16|uint64(h.Code), h.Seq)
 		if l.hello == (h.Op == fg1.Hello) || l.bye || h.Flags != 0 {
 			s.failf("op %d seq %d out of place", h.Op, h.Seq)
 		}
@@ -149,7 +149,7 @@ func (l *simLedger) tookAck(h fg1.Header) {
 	l.acks = append(l.acks, l.c.up.accepted-uint64(len(l.frames.rest)))
 }
 
-// unsent is how many acks a reset would destroy in the gateway's kernel.
+// unsent returns how many acks in the gateway's kernel a reset would destroy.
 func (l *simLedger) unsent() int {
 	wired := l.c.up.accepted - uint64(len(l.c.up.flight))
 	for len(l.acks) > 0 && l.acks[0] <= wired {
@@ -158,9 +158,9 @@ func (l *simLedger) unsent() int {
 	return len(l.acks)
 }
 
-// tookAckTo judges a cumulative ack. A message that the server has sent after a
-// higher number is not among what it covers: one that was on its way when the ACKTO
-// was made cannot be told from one that is done.
+// tookAckTo checks a cumulative ack. It does not cover messages that the server sent after a
+// higher number: whether such a message was done or still in flight when the ACKTO was made cannot
+// be distinguished.
 func (l *simLedger) tookAckTo(seq uint64) {
 	s, x := l.c.s, l.bySeq[seq]
 	if s.plan.ack != "range" || x == nil || !x.whole || seq <= l.ackTo {
@@ -181,8 +181,8 @@ func (l *simLedger) tookAckTo(seq uint64) {
 	}
 }
 
-// tookBye: nothing that was read is left behind, but after a fault of the server. A drain
-// drops what no worker has, and counts it.
+// tookBye checks that every message that was read is done and acked, except after a fault of the
+// server. A drain may drop messages that no worker has, and counts them.
 func (l *simLedger) tookBye(why wire.CloseCode) {
 	s := l.c.s
 	if l.c.peer.garbage {
@@ -202,19 +202,19 @@ func (l *simLedger) tookBye(why wire.CloseCode) {
 			s.failf("BYE without an ack of %d", x.e.seq)
 		}
 	}
-	// Without acks nobody can tell whether one too large was refused or dropped.
+	// Without acks, a message that is too large may have been refused or dropped.
 	if n := int(s.proc.l.stats.Dropped.Load()); s.proc.dials == 1 && n < dropped {
 		s.failf("%d messages dropped, counted as %d", dropped, n)
 	}
 }
 
-// answered reports whether the gateway has answered for a message.
+// answered reports whether the gateway has acked a message.
 func (l *simLedger) answered(x *simSent) bool {
 	return x.acked || !x.late && x.e.seq <= l.ackTo || l.c.s.plan.ack == "none" && x.e.done
 }
 
-// watched is the real protocol, except that it tells the ledger when a cumulative ack
-// is made: only then is it known which late messages it must not cover.
+// watched wraps the real protocol to check each cumulative ack when it is made: only then is it
+// known which late messages it must not cover.
 func (s *sim) watched(real *wire.Codec) *wire.Codec {
 	codec := *real
 	codec.NewConn = func() wire.Conn { return simProtoConn{real.NewConn(), s} }
@@ -229,7 +229,7 @@ type simProtoConn struct {
 func (c simProtoConn) AppendAckTo(dst []byte, seq uint64) []byte {
 	for _, x := range c.s.conn.ledger.sent {
 		if x.late && x.e.seq <= seq && c.s.proc.working(x.e) {
-			c.s.failf("ACKTO %d is made while %d, which came late, is with its handler", seq, x.e.seq)
+			c.s.failf("ACKTO %d is made while %d, a late message, is with its handler", seq, x.e.seq)
 		}
 	}
 	return c.Conn.AppendAckTo(dst, seq)

@@ -6,12 +6,12 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// simMemory is memory for the slabs of one process that knows how much of it is in use. Its pages
-// are small, as the slabs are. What is given back is poisoned, so that a handler that still reads
-// it sees something else than was sent.
+// simMemory is memory for the slabs of one process that counts the bytes in use. Its pages are
+// small, like the slabs. Freed pages are poisoned, so that a handler that still reads them is
+// detected.
 type simMemory struct {
 	offheap.Heap
-	used  int64 // bytes of pages that were not given back
+	used  int64 // bytes of pages that are not given back
 	gone  map[*byte][]bool
 	trims int // calls of Discard
 }

@@ -13,8 +13,8 @@ import (
 
 var simMutants = flag.String("sim.mutants", "", "regular expression: TestMutants plants these bugs, by name")
 
-// mutant is a planted bug: old, which file has once, becomes new, and the simulation
-// must fail, or what go test is given to run instead.
+// mutant is a planted bug: it replaces old, which occurs once in file, by new. The simulation must
+// then fail, or the tests that instead selects, as arguments of go test.
 type mutant struct{ name, file, instead, old, new string }
 
 func readMutants(t *testing.T) []mutant {
@@ -36,7 +36,7 @@ func readMutants(t *testing.T) []mutant {
 	return list
 }
 
-// overlay writes the file with the bug, and what tells the go command to take it.
+// overlay writes the file with the bug, and an overlay file that makes the go command use it.
 func (m mutant) overlay(t *testing.T) string {
 	path, err := filepath.Abs(filepath.Join("..", m.file))
 	if err != nil {
@@ -65,14 +65,14 @@ func (m mutant) overlay(t *testing.T) string {
 	return overlay
 }
 
-// caughtBy is what a failed run says, the most telling first.
+// caughtBy finds the reason in the output of a failed run, the most informative first.
 var caughtBy = []*regexp.Regexp{
 	regexp.MustCompile(`seed \d+: (.*)`),
 	regexp.MustCompile(`(?m)^--- FAIL: (\S+)`),
 	regexp.MustCompile(`(?m)^(?:panic|fatal error): (.*)`),
 }
 
-// run tests the product with the bug and says how it was caught; empty: it was not.
+// run tests the product with the bug. It returns how the bug was caught; empty: it was not.
 func (m mutant) run(t *testing.T) string {
 	args := []string{"test", "-vet=off", "-count=1", "-timeout=120s"}
 	if m.instead == "" {
@@ -82,7 +82,7 @@ func (m mutant) run(t *testing.T) string {
 	}
 	cmd := exec.Command("go", args...)
 	cmd.Dir = ".."
-	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+m.overlay(t)) // also of tests that build the binary
+	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+m.overlay(t)) // also applies to tests that build the binary
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return ""
@@ -96,8 +96,7 @@ func (m mutant) run(t *testing.T) string {
 	return ""
 }
 
-// TestMutants: what the simulation is worth shows in the bugs that it finds. It
-// plants each of testdata/mutants and wants it caught.
+// TestMutants plants each bug of testdata/mutants and checks that the tests catch it.
 func TestMutants(t *testing.T) {
 	if *simMutants == "" {
 		t.Skip("takes minutes; make mutants, or -sim.mutants=REGEXP, runs it")
@@ -119,7 +118,7 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// TestMutantsFit: every planted bug still has its place.
+// TestMutantsFit: the text of every planted bug still exists.
 func TestMutantsFit(t *testing.T) {
 	for _, m := range readMutants(t) {
 		m.overlay(t)

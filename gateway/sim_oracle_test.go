@@ -10,39 +10,39 @@ import (
 // simHeader is the part of a payload by which a handler knows the message.
 //
 //	byte 0      key
-//	bytes 1-4   number of the message in the book
+//	bytes 1-4   index in simOracle.msgs
 //	bytes 5-8   connection
 //	bytes 9-12  ordinal on the connection
 //	bytes 13-16 session
 //	bytes 17-   filling
 const simHeader = 17
 
-// simMsg is a message that the server must get rid of.
+// simMsg is a message that the server must deliver.
 type simMsg struct {
 	id        int
 	key       byte
 	size      int
 	tooLarge  bool
-	fails     int // tries that fail
+	fails     int // number of tries that fail
 	code      worker.Code
-	processed bool // handled to the end at least once
-	acked     bool // the server has read so
+	processed bool // handled successfully at least once
+	acked     bool // the server has read an ack
 }
 
-// simEntry is a number of one session; without a message it does not exist.
+// simEntry is a sequence number of a session. Without a message, it is a gap.
 type simEntry struct {
 	msg      *simMsg
 	session  *simSession
 	seq      uint64
-	sent     bool // some of it
-	heldBack bool // passed over at least once before it was sent
-	leftOut  bool // left out at least once, for it was acknowledged
-	whole    bool // reached a gateway to its last byte
-	handled  bool // reached a handler
+	sent     bool // at least in part
+	heldBack bool // skipped at least once before it was first sent
+	leftOut  bool // not redelivered at least once, because it was acked
+	whole    bool // a gateway has received it completely
+	handled  bool // a handler has had it
 	done     bool
 	code     worker.Code
-	ackSent  bool // an ack of it was taken by the kernel
-	acked    bool // and read by the server
+	ackSent  bool // the kernel has accepted an ack
+	acked    bool // the server has read an ack
 }
 
 func (e *simEntry) finish(code worker.Code) {
@@ -58,7 +58,7 @@ type simSession struct {
 
 func (x *simSession) end() uint64 { return x.first + uint64(len(x.entries)) }
 
-// at is nil for a number that the session does not have.
+// at returns nil if the session does not have the number.
 func (x *simSession) at(seq uint64) *simEntry {
 	if x == nil || seq < x.first || seq >= x.end() {
 		return nil
@@ -66,7 +66,7 @@ func (x *simSession) at(seq uint64) *simEntry {
 	return &x.entries[seq-x.first]
 }
 
-// unacked is the first number that was not acknowledged.
+// unacked returns the first number that is not acked.
 func (x *simSession) unacked() uint64 {
 	for i := range x.entries {
 		if e := &x.entries[i]; e.msg != nil && !e.acked {
@@ -76,7 +76,7 @@ func (x *simSession) unacked() uint64 {
 	return x.end()
 }
 
-// simOracle is the truth about all messages and sessions.
+// simOracle knows the true state of all messages and sessions.
 type simOracle struct {
 	s        *sim
 	msgs     []*simMsg
@@ -97,7 +97,7 @@ func (o *simOracle) init() {
 	}
 }
 
-// beginSession begins a session of all that was not acknowledged.
+// beginSession begins a session with all messages that are not acked.
 func (o *simOracle) beginSession() *simSession {
 	r, p := o.s.rng, &o.s.plan
 	x := &simSession{index: len(o.sessions), first: p.first}
@@ -138,7 +138,7 @@ func (o *simOracle) acked() bool {
 	return true
 }
 
-// countMissed is how many numbers may have been missing to a process.
+// countMissed returns how many numbers a process may have seen as missing.
 func (o *simOracle) countMissed() int {
 	n := 0
 	for _, x := range o.sessions {
@@ -151,8 +151,8 @@ func (o *simOracle) countMissed() int {
 	return n
 }
 
-// checkDone judges a claim that all up to seq is acknowledged. Numbers that never
-// came count as done.
+// checkDone checks a claim that everything up to seq is acked. Numbers that never arrived count as
+// done.
 func (o *simOracle) checkDone(who, session string, seq uint64) {
 	x := o.session(session)
 	if x == nil || seq >= x.end() {
@@ -175,7 +175,7 @@ func (o *simOracle) checkDone(who, session string, seq uint64) {
 	}
 }
 
-// payload makes the bytes of a message for one sending.
+// payload makes the bytes of a message for one delivery.
 func (o *simOracle) payload(e *simEntry, conn, ordinal int) []byte {
 	m := e.msg
 	p := make([]byte, m.size)
@@ -192,7 +192,8 @@ func (o *simOracle) payload(e *simEntry, conn, ordinal int) []byte {
 
 func simFilling(id, conn, i int) byte { return byte(7*id + 13*conn + i) }
 
-// read finds the entry that a handler was given, and where it was sent.
+// read checks the bytes that a handler was given, and returns their entry and which delivery they
+// are from.
 func (o *simOracle) read(seq uint64, p []byte) (e *simEntry, conn, ordinal int) {
 	if len(p) < simHeader {
 		o.s.failf("message %d has %d bytes", seq, len(p))

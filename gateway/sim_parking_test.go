@@ -5,16 +5,14 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/worker/testkit"
-
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/ring"
+	"feedgate/worker/testkit"
 )
 
-// TestParking is for what the simulation leaves out: real workers that go to sleep.
-// Each message is dispatched as soon as the one before is answered, which is when its
-// worker is about to park; without the second look it would sleep on it.
+// TestParking tests what the simulation leaves out: real workers that park. Each message is
+// published when its worker is about to park after the previous one. If the worker did not check
+// its ring a second time, it would miss the message.
 func TestParking(t *testing.T) {
 	rounds := 200_000
 	if testing.Short() {
@@ -34,7 +32,7 @@ func TestParking(t *testing.T) {
 	p.Start()
 	w := p.Workers()[0]
 	for i := range rounds {
-		var deadline time.Time // of this round: the machine may be busy
+		var deadline time.Time // of this round, generous because the machine may be busy
 		w.In().Reserve(1)[0] = pool.Span(0, 8)
 		w.In().Commit(pool.Desc{Seq: uint64(i), Slot: uint32(i)}, 1)
 		w.In().Publish()

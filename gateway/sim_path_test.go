@@ -2,22 +2,22 @@ package gateway
 
 import "time"
 
-// simPath is the path between the two kernels, as the gateway's TCP knows it. The peer's TCP
-// answers, if not at once, for as long as the path is not cut; what its process does is all the same.
+// simPath is the path between the two kernels, as the gateway's TCP sees it. The peer's TCP
+// answers, possibly late, until the path is cut, whatever its process does.
 type simPath struct {
 	c   *simConn
-	cut time.Duration // when it was; of a silent connection
+	cut time.Duration // when the path was cut, if the connection is silent
 
-	// While it lives, something is sent again, or a probe is sent, once in a period, and answered
-	// after the round trip. A period that is long is that of a window which has been closed for long.
+	// Until it is cut, a retransmission or a probe is sent once per period and answered after a
+	// round trip. A long period stands for a window that has been closed for long.
 	period, trip time.Duration
-	peerResends  bool // on the cut path, what the peer sends again comes
+	peerResends  bool // the peer's retransmissions still arrive on the cut path
 
-	unacked time.Duration // the first turn that left bytes unacknowledged on a cut path; 0: there was none
-	look    time.Duration // then there must be a look
-	looks   int           // that there must have been
+	unacked time.Duration // first turn that left bytes unacknowledged on the cut path; 0: none
+	look    time.Duration // time of the next required check
+	looks   int           // required checks so far
 	turns   int
-	noticed time.Duration // the turn by which the loop must have found what is unanswered
+	noticed time.Duration // turn by which the loop must have seen that there is no answer
 }
 
 func (p *simPath) init(c *simConn) {
@@ -27,7 +27,7 @@ func (p *simPath) init(c *simConn) {
 	p.peerResends = c.s.own.IntN(2) == 0
 }
 
-// state is the answer to TCP_INFO.
+// state returns what TCP_INFO would show.
 func (p *simPath) state(pending bool) pathState {
 	c := p.c
 	if c.reset {
@@ -55,21 +55,21 @@ func (p *simPath) state(pending bool) pathState {
 	return state
 }
 
-// simResend is how often the gateway's TCP sends again on a cut path.
+// simResend is the interval of retransmissions on a cut path.
 const simResend = 200 * time.Millisecond
 
-// check, after a turn: a cut path with unacknowledged bytes is found within --idle-timeout of
-// the first looks at it, whatever else the loop waits for.
+// check is called after a turn. A cut path with unacknowledged bytes must be detected within
+// --idle-timeout after the first checks, whatever else the loop waits for.
 func (p *simPath) check() {
 	c, now := p.c, p.c.s.clock
 	if !c.silent || !c.s.proc.l.conn.is(watches) || c.s.proc.l.conn.sock.unacked() == 0 {
 		p.unacked, p.noticed, p.looks, p.turns = 0, 0, 0, 0
 		return
 	}
-	// A turn in which the state changes looks at no timers.
+	// A turn in which the state changes fires no timers.
 	const turns = 3
 	looks := 1
-	if p.peerResends { // what counts is what was sent again between two of them
+	if p.peerResends { // only retransmissions between two of them count
 		looks = 3
 	}
 	switch {

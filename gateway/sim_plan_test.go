@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// simPlan is what a seed has drawn before the first step: the gateway's settings,
-// the server's ways, and how much goes wrong.
+// simPlan holds what a seed draws before the first step: the gateway's settings, the server's
+// behaviour, and the faults.
 type simPlan struct {
 	// The gateway's.
 	ack                      string
 	workers, ring, inFlight  int
 	flushMax, flushPack      int
 	maxMessage               int64
-	smallSlabs               bool // slabs of a few messages rather than of 16 KiB
+	smallSlabs               bool // slabs for a few messages instead of 16 KiB
 	keyed                    bool
 	retries                  int
 	retryMin                 time.Duration
@@ -25,9 +25,9 @@ type simPlan struct {
 
 	// The handlers', in percent.
 	later, refuse, tooLarge int
-	panics                  int // in thousand batches
+	panics                  int // per thousand batches
 	wait                    time.Duration
-	straggle                int // percent of what is put off that waits for long
+	straggle                int // percentage of deferred messages that wait for long
 
 	// The server's.
 	messages    int
@@ -35,40 +35,40 @@ type simPlan struct {
 	keys        int
 	first       uint64
 	named       bool // its sessions have names
-	turnAway    int  // percent of logins that the server answers with BYE
-	forget      int  // percent of logins that get a new session though theirs is known
-	adopt       bool // a client without a session is given the last one
-	believe     bool // HELLO's seq is taken as an ACKTO
-	skipAcked   bool // what was acknowledged is not sent again
-	gap, hold   int  // percent of numbers that do not exist, that come late
-	parts       int  // percent of messages in parts
-	ping        int  // percent of frames that are preceded by PING
-	own         int  // percent of messages that the decoder takes out of the buffer
-	slow        int  // percent of calls of a batch's methods before which its handler takes time
+	turnAway    int  // percentage of logins that the server answers with BYE
+	forget      int  // percentage of logins that get a new session although theirs exists
+	adopt       bool // a client without a session gets the last one
+	believe     bool // HELLO's seq counts as an ACKTO
+	skipAcked   bool // acked messages are not redelivered
+	gap, hold   int  // percentages of numbers that do not exist, and that arrive late
+	parts       int  // percentage of messages in parts
+	ping        int  // percentage of frames preceded by PING
+	own         int  // percentage of own messages
+	slow        int  // percentage of calls of a batch's methods before which the handler takes time
 	welcomePing time.Duration
 
 	// The network's.
 	upCap, downCap int
-	upWindow       int // what the server's kernel takes
+	upWindow       int // bytes that the server's kernel accepts
 	piece          int // most bytes delivered at once
-	eintr          int // percent of calls
-	partial        int // percent of sends that fall short for no reason
+	eintr          int // percentage of calls
+	partial        int // percentage of short sends without a reason
 	dialFails      int
 
-	// The disk's, in percent, but for how long a write takes.
+	// The disk's: percentages, and the duration of a write.
 	diskTakes            time.Duration
 	diskFails, diskHangs int
 
-	// What goes wrong, and how often.
+	// The faults.
 	faults, faultEvery int
 	faultWeight        [simFaults]int
-	tick               time.Duration // most time between two steps
-	jump               int           // in thousand steps: to the next due thing though others can move
+	tick               time.Duration // longest time between two steps
+	jump               int           // per thousand steps: jumps to the next deadline although something could move
 	bias               [simActors]int
 }
 
-// output: messages are rendered for the handlers, as themselves. Those that are deferred are soon
-// as many as there is memory for. Nothing is drawn for it.
+// output reports whether messages are rendered with --output, unchanged. Deferred ones soon fill
+// its memory. This is not drawn.
 func (p *simPlan) output() bool { return p.messages%3 == 0 }
 
 func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
@@ -93,17 +93,17 @@ func drawPlan(r *rand.Rand) simPlan {
 	return p
 }
 
-// drawOwn draws what the other draws do not depend on, so that it changes no other world.
+// drawOwn has its own random source, so that it does not change the other draws.
 func (p *simPlan) drawOwn(r *rand.Rand) {
 	p.own = among(r, 0, 0, 0, 30, 100)
 	p.straggle = among(r, 0, 0, 5, 20)
 	p.upWindow = 1 + r.IntN(among(r, 50, p.upCap, 2*p.upCap))
 	if p.piece >= 1000 {
-		p.upWindow += 1000 // a flood takes too long else
+		p.upWindow += 1000 // else a flood would take too long
 	}
 }
 
-// drawSlow is likewise.
+// drawSlow has its own random source, too.
 func (p *simPlan) drawSlow(r *rand.Rand) { p.slow = among(r, 0, 0, 0, 5, 50, 100) }
 
 func (p *simPlan) drawServer(r *rand.Rand) {
@@ -136,7 +136,7 @@ func (p *simPlan) drawTrouble(r *rand.Rand) {
 	if p.piece < 100 {
 		p.tick = min(p.tick, 50*time.Microsecond)
 	}
-	for i := range simDisk { // drawDisk has the rest
+	for i := range simDisk { // drawDisk draws the rest
 		p.bias[i] = among(r, 1, 3, 3, 10)
 	}
 }

@@ -8,15 +8,13 @@ import (
 	"time"
 
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
 )
 
-// simProcess is one life of the gateway, from its start to its exit or its death.
-// It is the loop's world and plays the host: it turns the loop when the real host
-// would.
+// simProcess is one process of the gateway, from its start until it exits or is killed. It is the
+// loop's env and acts as the reactor: it turns the loop when the real one would.
 type simProcess struct {
 	s      *sim
 	cfg    Config
@@ -29,17 +27,17 @@ type simProcess struct {
 	keys   map[byte]*simKey
 
 	mode  simMode
-	rung  bool          // the bell has asked to be woken
-	timer time.Duration // when the loop wants to be turned; 0: never
+	rung  bool          // the bell has called Wake
+	timer time.Duration // when to turn the loop; 0: never
 
 	idle    []bool            // workers that had nothing to do
-	retries [][]time.Duration // by worker: when a try is due
+	retries [][]time.Duration // by worker: times of pending retries
 	dial    *simDial
-	dials   int // that came through
+	dials   int // that succeeded
 	drained bool
-	last    *uint64    // place behind the last message, as the handlers were told; nil: they were not
-	leaving bool       // it ends, or is killed
-	saved   stateEntry // last seen in the state
+	last    *uint64    // slot after the last message when the handlers were told that no more will arrive; nil: they were not
+	leaving bool       // it is exiting or being killed
+	saved   stateEntry // last seen in State
 	stall   simWait
 }
 
@@ -47,7 +45,7 @@ type simMode uint8
 
 const (
 	simAwake simMode = iota
-	simIdle          // the last turn had nothing to do; a worker may come in between
+	simIdle          // the last turn had nothing to do; workers may run before it sleeps
 	simAsleep
 )
 
@@ -57,10 +55,10 @@ type simDial struct {
 	fail bool
 }
 
-// simURL is the name of the upstream in the state file.
+// simURL is the upstream's name in the state file.
 const simURL = "fg://sim:1"
 
-// boot starts a process on what the last one has left in the state file.
+// boot starts a process with the state file of the previous one.
 func (s *sim) boot() {
 	p := &simProcess{s: s, cases: make(map[*simEntry]*simCase), keys: make(map[byte]*simKey)}
 	p.drive = simDrive{p: p, excused: -1}
@@ -93,11 +91,11 @@ func (s *sim) boot() {
 		set.codec = withOwn(set.codec, func(*wire.Msg) bool { return chance(s.own, plan.own) })
 	}
 	set.codec = s.watched(set.codec)
-	// Only the low half of a slot goes to the workers: it must survive the carry.
+	// Workers get only the low half of a slot, so test its overflow.
 	set.firstSlot = among[uint64](s.rng, 0, 1<<32-10)
 	p.l = newLoop(&p.cfg, set, new(Stats), p)
 	if plan.smallSlabs {
-		// Of the overhead that the protocol asks for, these servers need little.
+		// These servers need little of the overhead that the protocol reserves.
 		p.l.slabs = newSlabPool(p.cfg.Memory, max(plan.maxMessage+128, minSlab))
 	}
 	p.memory = newSimMemory()
@@ -125,10 +123,10 @@ func (s *sim) boot() {
 	s.note("boot", p.saved.Seq, 0)
 }
 
-// now implements world.
+// now implements env.
 func (p *simProcess) now() time.Duration { return p.s.clock }
 
-// connect implements world.
+// connect implements env.
 func (p *simProcess) connect(ctx context.Context, _ *dialer) {
 	if p.dial != nil || p.s.conn != nil {
 		p.s.failf("a dial while there is a connection, or another dial")
@@ -137,7 +135,7 @@ func (p *simProcess) connect(ctx context.Context, _ *dialer) {
 	p.dial = &simDial{ctx, p.s.clock + time.Duration(p.s.rng.Int64N(int64(50*time.Millisecond))), fails}
 }
 
-// watch implements world.
+// watch implements env.
 func (p *simProcess) watch(t transport) error {
 	c := t.(*simSocket).c
 	c.watched = true
@@ -145,7 +143,7 @@ func (p *simProcess) watch(t transport) error {
 	return nil
 }
 
-// unwatch implements world.
+// unwatch implements env.
 func (p *simProcess) unwatch(t transport) {
 	c := t.(*simSocket).c
 	c.watched, c.edge = false, simEdge{}
@@ -198,14 +196,14 @@ func (p *simProcess) turn() {
 	}
 }
 
-// wakeLoop is run after something was posted or an edge was told.
+// wakeLoop is called after a posted function or an edge.
 func (p *simProcess) wakeLoop() {
 	p.l.bell.Wake()
 	p.rung = false
 	p.mode = simAwake
 }
 
-// work is a worker's turn.
+// work runs one turn of a worker.
 func (p *simProcess) work(i int) {
 	busy := p.l.pool.Turn(i)
 	p.idle[i] = !busy
@@ -220,7 +218,7 @@ func (p *simProcess) work(i int) {
 	h.failed = h.failed[:0]
 }
 
-// tryAgain lets the workers look whose next try has come.
+// tryAgain makes workers with a retry that is due run.
 func (p *simProcess) tryAgain() {
 	for i, due := range p.retries {
 		left := due[:0]
@@ -235,7 +233,7 @@ func (p *simProcess) tryAgain() {
 	}
 }
 
-// endDial is what came of dialing.
+// endDial ends the dial.
 func (p *simProcess) endDial() {
 	d := p.dial
 	p.dial = nil
@@ -253,8 +251,7 @@ func (p *simProcess) endDial() {
 	p.wakeLoop()
 }
 
-// leave gives everything back: after an exit as the gateway does, after a kill as
-// the kernel does.
+// leave frees everything, as the gateway does at its exit or the kernel after a kill.
 func (p *simProcess) leave(killed bool) {
 	p.leaving = true
 	p.drive.end(killed)

@@ -9,26 +9,26 @@ import (
 	"feedgate/worker"
 )
 
-// simPeer is the server's end of one connection.
+// simPeer is the server's side of one connection.
 type simPeer struct {
 	c       *simConn
 	frames  simFrames
 	session *simSession // nil: not logged in
-	next    uint64      // number that comes next in order
-	high    uint64      // highest that was begun
-	back    []*simEntry // passed over on this connection, to come late
-	part    *simSent    // begun and not sent to its end
+	next    uint64      // next number in order
+	high    uint64      // highest number sent, at least in part
+	back    []*simEntry // skipped on this connection, to be sent late
+	part    *simSent    // partly sent
 	rest    []byte      // of part
 	inParts bool
 	ordinal int
 
-	bye, byeRead bool // ours, the gateway's
-	garbage      bool // it has broken the protocol
+	bye, byeRead bool // sent; received
+	garbage      bool // it has violated the protocol
 	stalled      time.Duration
 	ping         time.Duration // when the next is due
 }
 
-// sending reports whether there is something to send, and room.
+// sending reports whether there is something to send and room for it.
 func (q *simPeer) sending() bool {
 	if q.session == nil || q.bye || q.garbage || q.c.down.ending || q.c.reset || q.c.down.buffered() >= q.c.s.plan.downCap {
 		return false
@@ -36,7 +36,7 @@ func (q *simPeer) sending() bool {
 	return q.part != nil || len(q.back) > 0 || q.next < q.session.end() || q.c.s.clock >= q.ping
 }
 
-// complete reports whether all was sent and received, and its acks read.
+// complete reports whether all messages were sent and received, and all acks read.
 func (q *simPeer) complete() bool {
 	c := q.c
 	if c != c.s.conn || c.silent || c.reset || q.session == nil || q.bye || q.byeRead || q.garbage || c.down.ending ||
@@ -52,11 +52,11 @@ func (q *simPeer) complete() bool {
 	return none || c.s.oracle.acked()
 }
 
-// put sends a frame. On a connection that the gateway has closed it comes back as a
-// reset, which may destroy what was not read.
+// put sends a frame. If the gateway has closed, a reset follows, which may destroy bytes that were
+// not read.
 func (q *simPeer) put(op fg1.Op, flags uint8, code uint16, seq uint64, payload []byte) {
 	c := q.c
-	c.s.note("sends", uint64(op)<<8|uint64(flags), seq)
+	c.s.note("server", uint64(op)<<8|uint64(flags), seq)
 	if c.closed {
 		c.reset = true
 		c.loseUp()
@@ -91,10 +91,10 @@ func (q *simPeer) sendPing() {
 	q.ping = q.c.s.clock + q.c.s.plan.idle/3
 }
 
-// begin picks the message that is next: one that was passed over, or the next in
-// order that is not passed over. What was acknowledged may be left out, but not at
-// the end, where no higher number would tell. Only what was never sent comes late:
-// another number that falls back is a fault.
+// begin picks the next message: one that was skipped, or the next in order, some of which it
+// skips. Acked messages may be left out, except at the end, where no higher number would reveal
+// it. Only messages that were never sent arrive late: any other number that goes back would be a
+// protocol error.
 func (q *simPeer) begin() {
 	r, p := q.c.s.rng, &q.c.s.plan
 	if n := len(q.back); n > 0 && (q.next == q.session.end() || r.IntN(4) == 0) {
@@ -147,12 +147,12 @@ func (q *simPeer) sendPart() {
 	l.bySeq[x.e.seq] = x
 }
 
-// readable reports whether there is something to read, if only the end.
+// readable reports whether there are bytes, or the end, to read.
 func (q *simPeer) readable() bool {
 	return q.c.s.clock >= q.stalled && (len(q.c.up.arrived) > 0 || q.c.up.ended || q.c.reset)
 }
 
-// read reads some of what has arrived.
+// read reads some of the delivered bytes.
 func (q *simPeer) read() {
 	c := q.c
 	if len(c.up.arrived) == 0 {
@@ -205,7 +205,7 @@ func (q *simPeer) take(h fg1.Header, payload []byte) {
 	}
 }
 
-// markAckRead: the server knows that x is done.
+// markAckRead records that the server has read an ack of x.
 func (x *simSent) markAckRead() {
 	x.ackRead, x.e.acked, x.e.msg.acked = true, true, true
 }
@@ -240,7 +240,7 @@ func (q *simPeer) login(id string, seq uint64) {
 	q.put(fg1.Welcome, 0, 0, q.next, fmt.Appendf(nil, `{%s%s"acks":["each","range"]}`, ping, name))
 }
 
-// last is the session that the server keeps; nil: there was none.
+// last returns the server's current session; nil: there is none.
 func (o *simOracle) last() *simSession {
 	if len(o.sessions) == 0 {
 		return nil
@@ -248,8 +248,8 @@ func (o *simOracle) last() *simSession {
 	return o.sessions[len(o.sessions)-1]
 }
 
-// believe takes HELLO's word. What was passed over may count as done only because
-// it was missing: it is not let go.
+// believe accepts HELLO's seq as an ack. It excludes skipped numbers, which may count as done only
+// because they were missing.
 func (o *simOracle) believe(x *simSession, seq uint64) {
 	for i := range x.entries {
 		if e := &x.entries[i]; e.seq <= seq && e.msg != nil && !e.heldBack {
@@ -258,8 +258,8 @@ func (o *simOracle) believe(x *simSession, seq uint64) {
 	}
 }
 
-// connected makes the connection that a dial has brought. The server reads what the
-// last one has left, or does not.
+// connected makes the connection of a successful dial. The server may first read what is left of
+// the previous one.
 func (s *sim) connected() *simConn {
 	if old := s.served; old != nil {
 		for !old.silent && !old.reset && s.rng.IntN(3) > 0 && old.upMovable() {

@@ -7,7 +7,7 @@ import (
 	"feedgate/worker"
 )
 
-// simCase is one message within one process.
+// simCase is a message in one process.
 type simCase struct {
 	e     *simEntry
 	home  *simHandler
@@ -19,11 +19,11 @@ type simState uint8
 
 const (
 	simHandling simState = iota // with its handler
-	simFailed                   // failed; to be tried again, or buried
-	simDone                     // for ever
+	simFailed                   // failed; to be retried or dead-lettered
+	simDone                     // finally
 )
 
-// simSink makes the handlers of one process: for messages, or for dead letters.
+// simSink makes the handlers of one process, for messages or for dead letters.
 type simSink struct {
 	p        *simProcess
 	dead     bool
@@ -40,8 +40,8 @@ func (k *simSink) Failed() <-chan struct{} { return nil }
 func (k *simSink) Err() error              { return nil }
 func (k *simSink) Close() error            { return nil }
 
-// simHandler is one worker's handler. It finishes messages at once, or puts them
-// off and completes them in any order.
+// simHandler is a worker's handler. It completes messages at once, or defers them and completes
+// them in any order.
 type simHandler struct {
 	sink   *simSink
 	s      *sim
@@ -49,10 +49,10 @@ type simHandler struct {
 	worker int
 
 	deferred []simDeferred
-	failed   []*simCase // whose next try the worker has yet to schedule
+	failed   []*simCase // whose retry the worker has not scheduled yet
 	drained  bool
 
-	conn, ordinal int // of the last message that was new
+	conn, ordinal int // of the last new message
 }
 
 type simDeferred struct {
@@ -76,7 +76,7 @@ func (h *simHandler) Handle(b worker.Batch) {
 				}
 			}
 			if r.IntN(2) == 0 {
-				return // what is left is refused
+				return // the rest is refused
 			}
 			panic("sim")
 		}
@@ -88,7 +88,7 @@ func (h *simHandler) Handle(b worker.Batch) {
 	}
 }
 
-// finish completes up to n messages that have one outcome.
+// finish completes up to n messages with the same outcome.
 func (h *simHandler) finish(b worker.Batch, n int) {
 	outcome := worker.OK
 	for i := range n {
@@ -134,7 +134,7 @@ func (h *simHandler) deferMessages(b worker.Batch, n int) {
 	h.deferred = append(h.deferred, opened...)
 }
 
-// enter judges that a message comes to its handler.
+// enter checks that a message may be handled now.
 func (h *simHandler) enter(m worker.Message) *simCase {
 	e, conn, ordinal := h.s.oracle.read(m.Seq, m.Data)
 	if e == nil {
@@ -149,7 +149,7 @@ func (h *simHandler) enter(m worker.Message) *simCase {
 	h.s.note("handle", m.Seq, uint64(h.worker))
 	switch {
 	case c == nil && h.sink.dead:
-		h.s.failf("message %d is buried before it was handled", m.Seq)
+		h.s.failf("message %d is dead-lettered before it was handled", m.Seq)
 		return nil
 	case c == nil:
 		c = &simCase{e: e, home: h}
@@ -166,8 +166,8 @@ func (h *simHandler) enter(m worker.Message) *simCase {
 	return c
 }
 
-// checkOrder: a worker gets messages in order of arrival, and so those of a key;
-// where some are tried again no other of their key overtakes them.
+// checkOrder checks that a worker gets messages, and those of a key, in order of arrival, and that
+// no message overtakes a retry of the same key.
 func (h *simHandler) checkOrder(c *simCase, conn, ordinal int) {
 	p, key := h.sink.p, c.e.msg.key
 	before := func(conn2, ordinal2 int) bool { return conn2 < conn || conn2 == conn && ordinal2 < ordinal }
@@ -180,23 +180,23 @@ func (h *simHandler) checkOrder(c *simCase, conn, ordinal int) {
 	if !h.s.plan.keyed {
 		return
 	}
-	lane := p.keys[key]
-	if lane == nil {
-		lane = &simKey{worker: h.worker}
-		p.keys[key] = lane
+	k := p.keys[key]
+	if k == nil {
+		k = &simKey{worker: h.worker}
+		p.keys[key] = k
 	}
 	switch {
-	case lane.worker != h.worker:
-		h.s.failf("key %d is with workers %d and %d", key, lane.worker, h.worker)
-	case !before(lane.conn, lane.ordinal):
+	case k.worker != h.worker:
+		h.s.failf("key %d is with workers %d and %d", key, k.worker, h.worker)
+	case !before(k.conn, k.ordinal):
 		h.s.failf("message %d of key %d out of order", c.e.seq, key)
-	case h.s.plan.retries > 0 && lane.busy != nil:
-		h.s.failf("message %d of key %d before %d is through", c.e.seq, key, lane.busy.e.seq)
+	case h.s.plan.retries > 0 && k.busy != nil:
+		h.s.failf("message %d of key %d before %d is done", c.e.seq, key, k.busy.e.seq)
 	}
-	lane.conn, lane.ordinal, lane.busy = conn, ordinal, c
+	k.conn, k.ordinal, k.busy = conn, ordinal, c
 }
 
-// simKey is what a process has handled of one key.
+// simKey is a process's state of one key.
 type simKey struct {
 	worker        int
 	conn, ordinal int
@@ -213,7 +213,7 @@ func (h *simHandler) outcome(c *simCase) worker.Code {
 	return worker.OK
 }
 
-// ended notes what a handler says of a message, when it says it.
+// ended records the outcome that a handler reports.
 func (h *simHandler) ended(c *simCase, code worker.Code) {
 	p := &h.s.plan
 	switch {
@@ -230,15 +230,15 @@ func (h *simHandler) ended(c *simCase, code worker.Code) {
 		return
 	}
 	c.state = simDone
-	if lane := h.sink.p.keys[c.e.msg.key]; lane != nil && lane.busy == c {
-		lane.busy = nil
+	if k := h.sink.p.keys[c.e.msg.key]; k != nil && k.busy == c {
+		k.busy = nil
 	}
 	h.s.note("done", c.e.seq, uint64(code))
 	c.e.finish(code)
 }
 
-// complete completes some of what was put off and is due, in any order. The data
-// must have stayed.
+// complete completes some of the deferred messages that are due, in random order. It checks that
+// their data have not changed.
 func (h *simHandler) complete() {
 	r := h.s.rng
 	for range 1 + r.IntN(6) {
@@ -260,7 +260,7 @@ func (h *simHandler) complete() {
 		code := h.outcome(h.deferred[at].c)
 		for _, o := range h.deferred[at : at+n] {
 			if e, _, _ := h.s.oracle.read(o.c.e.seq, o.data); e != o.c.e {
-				h.s.failf("message %d, put off, has become another", o.c.e.seq)
+				h.s.failf("deferred message %d has changed", o.c.e.seq)
 				return
 			}
 			h.ended(o.c, code)
@@ -271,7 +271,7 @@ func (h *simHandler) complete() {
 	h.done.Flush()
 }
 
-// due is when the first of what was put off is due; zero: nothing is put off.
+// due returns when the first deferred message is due; 0: there is none.
 func (h *simHandler) due() time.Duration {
 	due := time.Duration(0)
 	for i := range h.deferred {

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// simWait is what a process must show of --stall-after.
+// simWait is what --stall-after must report.
 type simWait struct {
-	from        time.Duration // when the wait began for a message to be done
-	done        uint64        // messages that workers were done with, before the turn
-	workersIdle bool          // before the turn no worker had anything to do
-	reported    string        // shown after the last turn
+	from        time.Duration // start of the current wait
+	done        uint64        // messages done before the turn
+	workersIdle bool          // no worker had anything to do before the turn
+	reported    string        // after the last turn
 }
 
-// drawStall draws what the other draws do not depend on.
+// drawStall has its own random source.
 func drawStall(seed uint64) time.Duration {
 	r := rand.New(rand.NewPCG(seed, 4))
 	return among(r, NoTimeout, time.Millisecond, 20*time.Millisecond, 500*time.Millisecond, 10*time.Second)
@@ -23,7 +23,7 @@ func (p *simProcess) doneCount() uint64 {
 	return p.l.stats.Messages.Load() - uint64(p.l.track.Working())
 }
 
-// beforeTurn notes what the loop is about to find.
+// beforeTurn records the state before a turn.
 func (p *simProcess) beforeTurn() {
 	if p.l.track.Working() == 0 || p.l.out.Len() >= maxUnsent {
 		p.stall.from = p.s.clock
@@ -34,7 +34,7 @@ func (p *simProcess) beforeTurn() {
 	}
 }
 
-// stallDue is when a stall must be reported at the latest; zero: there may be none.
+// stallDue returns when a stall must be reported; 0: never, as things are.
 func (p *simProcess) stallDue() time.Duration {
 	if p.cfg.StallAfter == NoTimeout || p.l.track.Working() == 0 || p.l.out.Len() >= maxUnsent || p.l.stop.done {
 		return 0
@@ -42,8 +42,8 @@ func (p *simProcess) stallDue() time.Duration {
 	return p.stall.from + p.cfg.StallAfter
 }
 
-// checkStall: what stalls is shown when it is time, with the same words until a message is done,
-// and not afterwards.
+// checkStall checks that a stall is reported in time, unchanged until a message is done, and not
+// afterwards.
 func (p *simProcess) checkStall() {
 	if p.doneCount() != p.stall.done {
 		p.stall.from, p.stall.reported = p.s.clock, ""
@@ -62,14 +62,14 @@ func (p *simProcess) checkStall() {
 	p.checkWaiting()
 }
 
-// checkWaiting: every message that waits is counted once, where it is.
+// checkWaiting checks that every waiting message is counted once, in the right place.
 func (p *simProcess) checkWaiting() {
 	at := p.l.waiting()
 	if want := p.l.track.Working() + len(p.l.receiver.input.Msgs) - p.l.receiver.next; at.total() != want {
 		p.s.failf("%d messages wait, not %d: %+v", want, at.total(), at)
 	}
 	if !p.stall.workersIdle || p.s.plan.output() || p.s.plan.slow > 0 {
-		return // with slow handlers it is not known at what time of a turn a try was put off
+		return // a slow handler may fail a message at any time during a turn
 	}
 	want := waiting{rings: at.rings, key: at.key, unassigned: at.unassigned}
 	for i := range p.idle {
@@ -80,7 +80,7 @@ func (p *simProcess) checkWaiting() {
 		want.retry += len(p.retries[i])
 	}
 	if want.sink+want.dead > 0 {
-		// Tries that have come wait on, where no more may be deferred.
+		// Retries that are due keep waiting if no more messages may be deferred.
 		want.retry = max(want.retry, at.retry)
 	}
 	keyed := p.s.plan.keyed && p.s.plan.retries > 0

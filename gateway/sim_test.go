@@ -9,18 +9,17 @@ import (
 	"time"
 )
 
-// sim is one simulated world: the real loop, real workers and the real socket in a
-// single goroutine, between a server and a kernel that are made up. All that is
-// random comes from the seed.
+// sim is one simulation: the real loop, workers and socket, on a single goroutine, with a
+// simulated server and kernel. All randomness comes from the seed.
 type sim struct {
 	rng     *rand.Rand
-	own     *rand.Rand // which messages do not lie in the buffer
-	disk    *rand.Rand // what becomes of writes
-	slow    *rand.Rand // which handlers take time, and how long
+	own     *rand.Rand // which messages are own messages
+	disk    *rand.Rand // the outcome of writes
+	slow    *rand.Rand // which handlers take time, and how much
 	plan    simPlan
 	log     *slog.Logger
 	trace   bool
-	observe func(state, event, int) // nil: nobody
+	observe func(state, event, int) // may be nil
 
 	clock  time.Duration
 	oracle simOracle
@@ -31,16 +30,16 @@ type sim struct {
 	file   map[string]stateEntry // the state file
 
 	steps   int
-	faults  int  // yet to come
-	calm    bool // nothing more goes wrong
+	faults  int  // left to inject
+	calm    bool // no more faults
 	flooded bool
-	final   bool // all is done; the gateway is about to end
+	final   bool // everything is done; the gateway is about to end
 	over    bool
 	fault   error
 	hash    uint64
 }
 
-// simActor is something that can move.
+// simActor is a part of the simulation that can make a step.
 type simActor int
 
 const (
@@ -59,11 +58,11 @@ const (
 )
 
 const (
-	simSteps = 400_000 // a world that goes on for longer does not come to an end
-	simQuiet = 300     // steps before which it does not get calm
+	simSteps = 400_000 // a longer simulation counts as endless
+	simQuiet = 300     // steps before faults may end
 )
 
-// runSim runs a seed; observe, unless nil, is told what happens to its connections.
+// runSim runs a seed. observe, unless nil, is called for the events of its connections.
 func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint64, steps int, err error) {
 	s := &sim{rng: rand.New(rand.NewPCG(seed, 0)), trace: trace, observe: observe, log: discardLog(), file: make(map[string]stateEntry), clock: 1}
 	s.hash = 14695981039346656037
@@ -96,14 +95,14 @@ func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint
 	return s.hash, s.steps, s.fault
 }
 
-// failf notes the first property that does not hold.
+// failf records the first violation.
 func (s *sim) failf(format string, args ...any) {
 	if s.fault == nil {
 		s.fault = fmt.Errorf("step %d, %v: %w", s.steps, s.clock, fmt.Errorf(format, args...))
 	}
 }
 
-// note is a line of the trace, which is the same for the same seed.
+// note adds a line to the trace and the hash, which are the same for each run of a seed.
 func (s *sim) note(what string, a, b uint64) {
 	const prime = 1099511628211
 	h := s.hash
@@ -116,11 +115,10 @@ func (s *sim) note(what string, a, b uint64) {
 	}
 }
 
-// step lets time pass and one of those that can move do so; when none can, time
-// jumps to when the next can.
+// step lets time pass and one actor move. If none can move, the clock jumps to the next deadline.
 func (s *sim) step() {
 	if s.steps++; s.steps > simSteps {
-		s.failf("it does not come to an end")
+		s.failf("it does not end")
 		return
 	}
 	if s.plan.tick > 0 {
@@ -149,7 +147,7 @@ func (s *sim) step() {
 	s.move(who, worker)
 }
 
-// pick draws among those that can move.
+// pick draws one of the actors that can move.
 func (s *sim) pick() (who simActor, at int, ok bool) {
 	p, total := s.proc, 0
 	offer := func(a simActor, i int, can bool) {
@@ -228,7 +226,7 @@ func (s *sim) move(who simActor, at int) {
 	}
 }
 
-// jump moves the clock to the next moment at which something is due.
+// jump advances the clock to the next deadline.
 func (s *sim) jump() bool {
 	p, due := s.proc, time.Duration(0)
 	at := func(t time.Duration) {

@@ -17,8 +17,8 @@ var (
 
 const simReplay = "go test ./gateway -run '^TestSimulation$' -sim.seed=%d -sim.trace"
 
-// TestSimulation runs simulated worlds, each from its seed: see docs/reliability.md
-// for what is simulated and what must hold.
+// TestSimulation runs one simulation per seed. docs/reliability.md explains what is simulated and
+// what must hold.
 func TestSimulation(t *testing.T) {
 	if *simSeed != 0 {
 		hash, steps, err := runSim(*simSeed, *simTrace, nil)
@@ -55,7 +55,7 @@ func TestSimulation(t *testing.T) {
 	t.Logf("%d seeds, %d steps", seeds, total.Load())
 }
 
-// TestSimulationIsDeterministic: a seed is worth reporting only if it does the same again.
+// TestSimulationIsDeterministic: a reported seed must reproduce the failure.
 func TestSimulationIsDeterministic(t *testing.T) {
 	for seed := range uint64(40) {
 		hash, steps, err := runSim(seed+1, false, nil)

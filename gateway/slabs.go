@@ -5,10 +5,9 @@ import (
 	"runtime"
 	"time"
 
-	"feedgate/gateway/internal/pool"
-
 	"github.com/Workiva/go-datastructures/queue"
 
+	"feedgate/gateway/internal/pool"
 	"feedgate/worker"
 	"feedgate/worker/offheap"
 )

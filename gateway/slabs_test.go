@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestSlabPoolAgainstModel: whatever is taken and given back, no slab is handed out
-// twice, sizes are as asked, and memory stays in its bounds.
+// TestSlabPoolAgainstModel: in any order of gets and releases, no slab is in use twice, sizes are
+// as requested, and memory stays within its limit.
 func TestSlabPoolAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		memory := rapid.Int64Range(4, 1<<rapid.IntRange(3, 22).Draw(t, "bits")).Draw(t, "memory")
@@ -75,7 +75,7 @@ func TestSlabPoolAgainstModel(t *testing.T) {
 	})
 }
 
-// TestExternalMemoryUnmapsFreeSlabs: memory that is used elsewhere is not kept in free slabs, too.
+// TestExternalMemoryUnmapsFreeSlabs: free slabs are unmapped when external memory needs the space.
 func TestExternalMemoryUnmapsFreeSlabs(t *testing.T) {
 	p := newSlabPool(8<<20, 1024)
 	defer p.close()
@@ -96,9 +96,8 @@ func TestExternalMemoryUnmapsFreeSlabs(t *testing.T) {
 	}
 }
 
-// TestSlabShortageIsOver: memory that the kernel did not give once is not missed for ever: a
-// slab that comes back ends the shortage, or the loop would look for memory ten times a
-// second from then on.
+// TestSlabShortageIsOver: after a failed allocation, a slab from the free list ends the shortage.
+// Otherwise the loop would wake ten times a second from then on.
 func TestSlabShortageIsOver(t *testing.T) {
 	p := newSlabPool(1<<20, 1024)
 	id, ok := p.get(1)

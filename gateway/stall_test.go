@@ -9,8 +9,8 @@ import (
 	"feedgate/gateway/wire"
 )
 
-// TestStallClockPausesWhileAcksAreUnread: messages that are done, and whose replies the loop does
-// not take because the server does not read its acks, are no stall.
+// TestStallClockPausesWhileAcksAreUnread: it is no stall if the loop does not collect replies
+// because the server does not read its acks.
 func TestStallClockPausesWhileAcksAreUnread(t *testing.T) {
 	l := &loop{cfg: &Config{StallAfter: time.Second}, track: delivery.New(delivery.Config{Mode: wire.AckEach, InFlight: 16})}
 	l.out = l.track.SendBuffer()

@@ -10,8 +10,7 @@ import (
 	"feedgate/worker"
 )
 
-// TestStateFileContents: a file of no bytes is as good as none; what is no state is left
-// as it is.
+// TestStateFileContents: an empty file counts as new; a file that is no state file is not changed.
 func TestStateFileContents(t *testing.T) {
 	for _, c := range []struct {
 		contents string
@@ -79,7 +78,7 @@ func TestStateSurvivesRestart(t *testing.T) {
 			t.Errorf("HELLO after the restart: %+v seq %d, want s 5", conn.hello, conn.seq)
 		}
 		for seq := uint64(4); seq <= 6; seq++ {
-			conn.data(seq, "x") // 4 and 5 were done by the process before
+			conn.data(seq, "x") // the previous process has done 4 and 5
 		}
 		conn.ackSet(3)
 		conn.bye()
@@ -91,7 +90,7 @@ func TestStateSurvivesRestart(t *testing.T) {
 	}
 }
 
-// get is what the state says of the upstream of a URL.
+// get returns the entry of the upstream with this URL.
 func (s *State) get(url string) stateEntry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +109,7 @@ func mustState(t *testing.T, path string) *State {
 	return s
 }
 
-// TestSessionNamedFirst: when a message of a session is handled, the state file names
-// that session already.
+// TestSessionNamedFirst: the state file contains a session before any of its messages is handled.
 func TestSessionNamedFirst(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	feed := newTestFeed(t)

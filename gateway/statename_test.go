@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// stored is a state file that has a session for each URL, named as its URL.
+// stored returns a state with a session for each URL, whose id is the URL.
 func stored(t *testing.T, urls ...string) *State {
 	t.Helper()
 	s, err := OpenState(filepath.Join(t.TempDir(), "state"), nil)
@@ -26,7 +26,7 @@ func stored(t *testing.T, urls ...string) *State {
 }
 
 // TestStateFindsSession: an upstream finds its session by scheme, path and a shared host, and
-// keeps it under its own name.
+// stores it under its own name.
 func TestStateFindsSession(t *testing.T) {
 	for _, c := range []struct{ url, want, stored string }{
 		{"fg://a:1", "fg://a:1", "fg://a:1 fg://b:1"},
@@ -71,8 +71,7 @@ func TestStateFindsSession(t *testing.T) {
 	}
 }
 
-// TestStateName: the file has the ports that a URL may leave out, and a host's name in lower
-// case.
+// TestStateName: the name has the ports that a URL may omit, and hosts in lower case.
 func TestStateName(t *testing.T) {
 	cfg := Config{URL: "ws://A,b:81/x?q=a,b://c", Hosts: []string{"A:80", "b:81"}}
 	const want = "ws://a:80,b:81/x?q=a,b://c"
@@ -84,7 +83,7 @@ func TestStateName(t *testing.T) {
 	}
 }
 
-// TestStateCheck: one stored session cannot be that of two upstreams.
+// TestStateCheck: two upstreams must not resume the same stored session.
 func TestStateCheck(t *testing.T) {
 	s := stored(t, "fg://a:1,b:1", "fg://c:1")
 	config := func(hosts ...string) Config { return Config{URL: "fg://" + strings.Join(hosts, ","), Hosts: hosts} }

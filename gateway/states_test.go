@@ -35,8 +35,8 @@ func (set stateSet) String() string {
 	return strings.Join(names, ", ")
 }
 
-// TestTransitionsAreUnambiguous: rows for one state and event have different guards, and only
-// the last of them has none, so that one of them always counts. The states of a row exist.
+// TestTransitionsAreUnambiguous: the rows for a state and an event have different guards, and only
+// the last one has none, so that exactly one applies. The states of a row exist.
 func TestTransitionsAreUnambiguous(t *testing.T) {
 	type key struct {
 		s state
@@ -49,7 +49,7 @@ func TestTransitionsAreUnambiguous(t *testing.T) {
 			t.Errorf("row %d, %v: a state or event that does not exist", i, row.on)
 		}
 		if (row.do == nil) != (row.doc == "") {
-			t.Errorf("row %d, %v: it says that it does %q", i, row.on, row.doc)
+			t.Errorf("row %d, %v: its doc is %q", i, row.on, row.doc)
 		}
 		row.from.each(func(s state) { rows[key{s, row.on}] = append(rows[key{s, row.on}], row) })
 	}
@@ -64,8 +64,8 @@ func TestTransitionsAreUnambiguous(t *testing.T) {
 	}
 }
 
-// TestStatesAreReachedAndEnd: from offline every state is reached, and from every state
-// offline, where the loop can end.
+// TestStatesAreReachedAndEnd: every state can be reached from offline, and offline, where the loop
+// can end, from every state.
 func TestStatesAreReachedAndEnd(t *testing.T) {
 	for s := range stateCount {
 		if !reachable(offline).has(s) {
@@ -93,7 +93,7 @@ func reachable(from state) stateSet {
 	return set
 }
 
-// transitionLog notes which rows of the table were taken, in which state.
+// transitionLog records which rows of the table were used in which state.
 type transitionLog struct {
 	t    *testing.T
 	left map[string]bool // not taken yet
@@ -107,7 +107,8 @@ func rowName(s state, row *transition) string {
 	return name
 }
 
-// newTransitionLog wants all rows in all states, but those that except names.
+// newTransitionLog expects all rows in all their states, except those for which except returns
+// true.
 func newTransitionLog(t *testing.T, except func(s state, row *transition) bool) *transitionLog {
 	c := &transitionLog{t, make(map[string]bool)}
 	for i := range transitions {
@@ -121,7 +122,7 @@ func newTransitionLog(t *testing.T, except func(s state, row *transition) bool) 
 	return c
 }
 
-// observe is for conn.observe. An event without a row is a fault of the table.
+// observe is for conn.observe. An event without a row is an error in the table.
 func (c *transitionLog) observe(s state, e event, row int) {
 	if row < 0 {
 		c.t.Errorf("%v: there is no row for %q", s, e)
@@ -130,15 +131,15 @@ func (c *transitionLog) observe(s state, e event, row int) {
 	delete(c.left, rowName(s, &transitions[row]))
 }
 
-// reportMissing reports the rows that were not taken.
+// reportMissing reports the rows that were not used.
 func (c *transitionLog) reportMissing(seeds uint64) {
 	for name := range c.left {
 		c.t.Errorf("%d seeds do not get to %s", seeds, name)
 	}
 }
 
-// TestTransitionsHappen: random schedules take every row of the table in every state that it
-// names, and never bring an event for which there is none.
+// TestTransitionsHappen: random schedules use every row of the table in each of its states, and
+// never raise an event without a row.
 func TestTransitionsHappen(t *testing.T) {
 	const most = 50_000
 	c := newTransitionLog(t, nil)
@@ -150,7 +151,7 @@ func TestTransitionsHappen(t *testing.T) {
 	c.reportMissing(seed)
 }
 
-// TestSimulatedTransitions: the simulation takes every row that FG/1 has, too.
+// TestSimulatedTransitions: the simulation uses every row that applies to FG/1.
 func TestSimulatedTransitions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some rows are rare; make sim, or the test without -short, gets to them")
@@ -176,7 +177,7 @@ func TestSimulatedTransitions(t *testing.T) {
 	c.reportMissing(seed)
 }
 
-// TestStatesInDesign: docs/design.md has the tables as they are.
+// TestStatesInDesign: docs/design.md has the current tables.
 func TestStatesInDesign(t *testing.T) {
 	const file, begin, end = "../docs/design.md", "<!-- from gateway/states.go, timers.go -->\n", "<!-- end -->\n"
 	doc, err := os.ReadFile(file)
@@ -200,7 +201,7 @@ func TestStatesInDesign(t *testing.T) {
 	}
 }
 
-// stateDocs draws the tables.
+// stateDocs renders the tables.
 func stateDocs() []byte {
 	var b bytes.Buffer
 	does := []struct {

@@ -14,7 +14,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// stateOn opens a state file on a disk of the test's, from the second write on.
+// stateOn opens a state file. Writes after the first one go through disk.
 func stateOn(t *testing.T, log *testkit.Log, disk func(write func() error) error) *State {
 	t.Helper()
 	s, err := openState(filepath.Join(t.TempDir(), "state"), log.Tee(t))
@@ -27,7 +27,7 @@ func stateOn(t *testing.T, log *testkit.Log, disk func(write func() error) error
 	return s
 }
 
-// hangingDisk is a disk that writes only while it is let.
+// hangingDisk is a disk that a test can stop.
 type hangingDisk struct{ wait atomic.Pointer[chan struct{}] }
 
 func (h *hangingDisk) write(do func() error) error {
@@ -37,7 +37,7 @@ func (h *hangingDisk) write(do func() error) error {
 	return do()
 }
 
-// hang stops the disk until the function is called, or the test ends.
+// hang stops the disk until letGo is called or the test ends.
 func (h *hangingDisk) hang(t *testing.T) (letGo func()) {
 	wait := make(chan struct{})
 	h.wait.Store(&wait)
@@ -50,8 +50,8 @@ func (h *hangingDisk) hang(t *testing.T) (letGo func()) {
 	return letGo
 }
 
-// sendHeld sends a message that is to wait, and sees by the answer to a PING behind it, in the same
-// segment, that it was read and that the loop turns.
+// sendHeld sends a message that must wait, with a PING behind it. The PONG shows that both were
+// read and that the loop is turning.
 func (c *feedConn) sendHeld(seq uint64) {
 	c.t.Helper()
 	b := fg1.AppendFrame(nil, fg1.Data, 0, 0, seq, []byte("x"))
@@ -59,8 +59,8 @@ func (c *feedConn) sendHeld(seq uint64) {
 	c.expect(fg1.Pong, 0, seq)
 }
 
-// TestStateDiskHangs: while it does, loops turn, messages of a known session go on, and those
-// of a new one wait until it is in the file. It is reported, and a drain does not wait.
+// TestStateDiskHangs: while the disk hangs, loops turn, messages of known sessions are processed,
+// and those of a new session wait. The hang is reported, and a drain does not wait for the disk.
 func TestStateDiskHangs(t *testing.T) {
 	var disk hangingDisk
 	var log testkit.Log
@@ -92,7 +92,7 @@ func TestStateDiskHangs(t *testing.T) {
 	if n := handled.Load(); n != 9 {
 		t.Errorf("%d messages handled, want the 9 of the session that is in the file", n)
 	}
-	fresh.Close() // and the session is resumed, but still not in the file
+	fresh.Close() // the session will be resumed, but is still not in the file
 	fresh = feeds[1].login(1, `{"session":"new"}`)
 	if fresh.hello.Session != "new" {
 		t.Errorf("HELLO asks for %q", fresh.hello.Session)
@@ -127,7 +127,7 @@ func TestStateDiskHangs(t *testing.T) {
 	}
 }
 
-// TestStateDiskRecovers: then the messages that have waited are processed.
+// TestStateDiskRecovers: when the disk responds again, the waiting messages are processed.
 func TestStateDiskRecovers(t *testing.T) {
 	var disk hangingDisk
 	var log testkit.Log
@@ -140,7 +140,7 @@ func TestStateDiskRecovers(t *testing.T) {
 	r := start(t, cfg)
 	conn := feed.login(1, `{"session":"first"}`)
 	conn.sendHeld(1)
-	conn.Close() // the write of this session is under way
+	conn.Close() // the write of this session is in progress
 	conn = feed.login(1, `{"session":"second"}`)
 	conn.sendHeld(1)
 	letGo()
@@ -156,7 +156,7 @@ func TestStateDiskRecovers(t *testing.T) {
 	}
 }
 
-// TestSessionThatCannotBeWritten: a disk that says no is logged, and holds up no message.
+// TestSessionThatCannotBeWritten: a failed write is logged and holds up no message.
 func TestSessionThatCannotBeWritten(t *testing.T) {
 	var full atomic.Bool
 	var log testkit.Log
@@ -191,7 +191,7 @@ func TestSessionThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestSecretSessionDoesNotWait: it will not be in the file.
+// TestSecretSessionDoesNotWait: a session that is never stored does not wait for the disk.
 func TestSecretSessionDoesNotWait(t *testing.T) {
 	var disk hangingDisk
 	var log testkit.Log
@@ -215,7 +215,7 @@ func TestSecretSessionDoesNotWait(t *testing.T) {
 	}
 }
 
-// TestLateReport: a timer that is late reports only the use of the disk that it is for.
+// TestLateReport: a late timer does not report a later disk operation.
 func TestLateReport(t *testing.T) {
 	var log testkit.Log
 	s := &State{log: log.Logger()}
@@ -237,8 +237,8 @@ func TestLateReport(t *testing.T) {
 	}
 }
 
-// TestOlderWriteEnds: its end, which was on its way when the server began another session, does
-// not count for that one.
+// TestOlderWriteEnds: the end of an earlier session's write does not end the wait of the current
+// session.
 func TestOlderWriteEnds(t *testing.T) {
 	s := session{awaitedWrite: 2}
 	if s.writeEnded(nil, 1, nil); s.awaitedWrite != 2 {

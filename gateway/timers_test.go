@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestLingerIsPolled: until the peer's TCP has acknowledged all, it is asked every lingerPoll. With
-// --idle-timeout 0, nothing else wakes the loop for that.
+// TestLingerIsPolled: the socket is polled every lingerPoll until the peer's TCP has acknowledged
+// everything. With --idle-timeout 0, nothing else wakes the loop.
 func TestLingerIsPolled(t *testing.T) {
 	i := slices.IndexFunc(connTimers, func(t timer) bool { return t.name == "linger poll" })
 	c := &conn{l: &loop{lastTurn: time.Minute}}

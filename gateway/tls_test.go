@@ -18,8 +18,8 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// terminate puts TLS in front of a plain server and returns its address. The end of a
-// direction is passed on as one.
+// terminate puts a TLS proxy in front of a plain server and returns its address. It forwards the
+// end of each direction.
 func terminate(t *testing.T, to string, cfg *tls.Config) string {
 	t.Helper()
 	ln := testkit.Listen(t)
@@ -71,7 +71,7 @@ func mustTLS(t *testing.T, files credential.Files) *credential.TLS {
 	return c
 }
 
-// TestTLSEachMessageAckedOnce: the whole of FG/1 goes over TLS, 1.2 and 1.3.
+// TestTLSEachMessageAckedOnce: FG/1 works over TLS 1.2 and 1.3.
 func TestTLSEachMessageAckedOnce(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -95,7 +95,7 @@ func TestTLSEachMessageAckedOnce(t *testing.T) {
 	}
 }
 
-// TestTLSRefuses: each fault is refused, counted, and named in the log.
+// TestTLSRefuses: each fault is refused, counted and logged with its reason.
 func TestTLSRefuses(t *testing.T) {
 	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	good := ca.Issue(nil)
@@ -157,7 +157,7 @@ func TestTLSRefuses(t *testing.T) {
 	}
 }
 
-// TestTLSNotTLS: a server that speaks no TLS is told so.
+// TestTLSNotTLS: the log shows that the server does not use TLS.
 func TestTLSNotTLS(t *testing.T) {
 	feed := newTestFeed(t)
 	var log testkit.Log
@@ -174,7 +174,7 @@ func TestTLSNotTLS(t *testing.T) {
 	}
 }
 
-// TestTLSSilence: a server that takes the connection and says nothing.
+// TestTLSSilence: a server that accepts the connection and never answers.
 func TestTLSSilence(t *testing.T) {
 	s := newTestServer(t)
 	var log testkit.Log
@@ -195,8 +195,7 @@ func TestTLSSilence(t *testing.T) {
 	})
 }
 
-// TestTLSClientCertificate: the certificate is shown, and another one once the files
-// were read again.
+// TestTLSClientCertificate: the client certificate is sent, and a new one after a reload.
 func TestTLSClientCertificate(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	seen := make(chan string, 4)

@@ -8,7 +8,8 @@ import (
 	"feedgate/worker/credential"
 )
 
-// TestTLSNeedsAScheme: certificates beside a URL without TLS would not be looked at.
+// TestTLSNeedsAScheme: --tls flags with a URL without TLS are an error, because they would be
+// ignored.
 func TestTLSNeedsAScheme(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	cert, key := ca.Files(ca.Issue(nil))

@@ -20,7 +20,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// TestTLSClose: the end of the stream is a clean close only behind close_notify.
+// TestTLSClose: the end of the stream is a clean close only after close_notify.
 func TestTLSClose(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	for _, clean := range []bool{true, false} {
@@ -45,7 +45,7 @@ func TestTLSClose(t *testing.T) {
 			if err := conn.CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
-			acks, err := io.ReadAll(conn) // ends with close_notify, or it is an error
+			acks, err := io.ReadAll(conn) // fails without close_notify
 			if err != nil || len(acks) != len("A1\nA2\n") {
 				t.Errorf("acks %q, %v", acks, err)
 			}
@@ -71,7 +71,7 @@ func TestTLSClose(t *testing.T) {
 	}
 }
 
-// reluctant is a kernel that takes and gives as much as dice say, and often nothing.
+// reluctant is a kernel that moves a random number of bytes per call, often none.
 type reluctant struct {
 	linux
 	dice *mathrand.Rand
@@ -97,8 +97,8 @@ func (k reluctant) sendmmsg(fd int, hdrs []mmsghdr) (int, unix.Errno) {
 	return k.linux.sendmmsg(fd, h)
 }
 
-// TestTLSSocketKeepsBytes: whatever the kernel takes and gives at a time, each way's
-// bytes arrive once and in order, and no byte counts as sent before its record went.
+// TestTLSSocketKeepsBytes: however few bytes the kernel moves at a time, all bytes arrive once and
+// in order, and none counts as sent before the kernel has accepted its record.
 func TestTLSSocketKeepsBytes(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	for seed := range uint64(20) {
@@ -151,7 +151,7 @@ func TestTLSSocketKeepsBytes(t *testing.T) {
 	}
 }
 
-// exchange sends up, in messages as dice say, and receives until the end.
+// exchange sends up in messages of random length and receives until the end.
 func exchange(t *testing.T, s *tlsSocket, dice *mathrand.Rand, up []byte, want int) []byte {
 	t.Helper()
 	var received []byte
@@ -192,8 +192,8 @@ func exchange(t *testing.T, s *tlsSocket, dice *mathrand.Rand, up []byte, want i
 	return received
 }
 
-// corked writes what it is given when it is read from: so a handshake's end and what
-// follows it go in one piece.
+// corked delays writes until the next read, so that the end of a handshake and the data after it
+// are sent together.
 type corked struct {
 	net.Conn
 	held []byte
@@ -214,8 +214,8 @@ func (c *corked) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// TestTLSDataWithHandshake: what comes in one piece with the end of the handshake is
-// read, though no edge tells of it.
+// TestTLSDataWithHandshake: data that arrive together with the end of the handshake are read,
+// although no edge follows.
 func TestTLSDataWithHandshake(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -247,8 +247,8 @@ func TestTLSDataWithHandshake(t *testing.T) {
 	}
 }
 
-// TestTLSCutIsNoClose: a reset is not a clean close, also when it is noticed by sending
-// while there is no room to read.
+// TestTLSCutIsNoClose: a reset is not a clean close, even if a send reports it while reading is
+// paused.
 func TestTLSCutIsNoClose(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	ln := testkit.Listen(t)

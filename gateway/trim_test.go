@@ -6,11 +6,10 @@ import (
 	"testing"
 
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/worker/offheap"
 )
 
-// slabTest is a pool whose messages the test dispatches and finishes itself, as the workers.
+// slabTest has a slab pool and plays the workers.
 type slabTest struct {
 	t    testing.TB
 	p    *slabPool
@@ -28,8 +27,8 @@ func (r *slabTest) Ask() { r.asks++ }
 
 func (r *slabTest) Held() ([][]pool.Held, bool) { return [][]pool.Held{r.held}, true }
 
-// fill fills a slab with messages of size bytes, of which those that keep says stay in use; false:
-// there is none.
+// fill fills a slab with messages of size bytes and finishes those for which keep returns false.
+// It returns false if there is no slab.
 func (r *slabTest) fill(size int, keep func(i int) bool) bool {
 	id, ok := r.p.get(1)
 	if !ok {
@@ -55,7 +54,7 @@ func (r *slabTest) content(m pool.Held) []byte {
 	return bytes.Repeat([]byte{byte(m.Off/64) ^ byte(m.Slab)}, int(m.Len))
 }
 
-// relieve has the pool ask, if it wants to, and thin; it returns what was won, in bytes.
+// reclaim makes the pool ask, if it wants to, and trim. It returns the bytes freed.
 func (r *slabTest) relieve() int64 {
 	before := r.p.used
 	if !r.p.reclaim(r, true) && r.p.asking {
@@ -64,7 +63,7 @@ func (r *slabTest) relieve() int64 {
 	return before - r.p.used
 }
 
-// finish finishes all messages in use but those that keep says.
+// finish finishes the messages for which keep returns false.
 func (r *slabTest) finish(keep func(i int) bool) {
 	kept := r.held[:0]
 	for i, m := range r.held {
@@ -77,7 +76,7 @@ func (r *slabTest) finish(keep func(i int) bool) {
 	r.held = kept
 }
 
-// check: what is in use is there, and the pool counts its pages.
+// check checks the data of the messages in use and the pool's count of bytes.
 func (r *slabTest) check() {
 	r.t.Helper()
 	used := int64(0)
@@ -99,8 +98,8 @@ func (r *slabTest) check() {
 
 func none(int) bool { return false }
 
-// TestOneMessagePinsOnePage: with one message in use in each of them, there is room for many times
-// the slabs that fit the limit. When the messages are done, all of it comes back.
+// TestOneMessagePinsOnePage: if each slab has one message in use, many times the number of slabs
+// that fit the limit can be had. When the messages are done, all memory is free.
 func TestOneMessagePinsOnePage(t *testing.T) {
 	r := newSlabTest(t, 8<<20)
 	fit := int(r.p.limit) / r.p.size
@@ -126,47 +125,47 @@ func TestOneMessagePinsOnePage(t *testing.T) {
 	r.p.close()
 }
 
-// TestWorkersBehindAreNotAsked: slabs of which all is in use, and a few that are done but for
-// some, are what slow workers look like.
+// TestWorkersBehindAreNotAsked: slow workers, with most slabs fully in use and a few partly done,
+// are not asked.
 func TestWorkersBehindAreNotAsked(t *testing.T) {
 	r := newSlabTest(t, 8<<20)
 	for n := 0; r.fill(1024, func(i int) bool { return n > 3 || i > 256 }); n++ {
 	}
-	if won := r.relieve(); r.asks > 0 || won > 0 {
-		t.Errorf("asked %d times, %d bytes won", r.asks, won)
+	if freed := r.relieve(); r.asks > 0 || freed > 0 {
+		t.Errorf("asked %d times, %d bytes reclaimed", r.asks, freed)
 	}
 }
 
-// TestAskedOnceIfNothingCanBeTrimmed: where each page has a message in use, the workers are asked once, and again
-// when half of these are done.
+// TestAskedOnceIfNothingCanBeTrimmed: if every page has a message in use, the workers are asked
+// once, and again when half of these messages are done.
 func TestAskedOnceIfNothingCanBeTrimmed(t *testing.T) {
 	r := newSlabTest(t, 8<<20)
 	every := func(i int) bool { return i%50 == 0 }
 	for r.fill(64, every) {
 	}
 	for range 3 {
-		if won := r.relieve(); r.asks != 1 || won > 0 {
-			t.Fatalf("asked %d times, %d bytes won", r.asks, won)
+		if freed := r.relieve(); r.asks != 1 || freed > 0 {
+			t.Fatalf("asked %d times, %d bytes reclaimed", r.asks, freed)
 		}
 		r.fill(64, every)
 	}
 	r.finish(func(i int) bool { return i%5 < 3 })
 	r.fill(64, every)
-	if won := r.relieve(); r.asks != 1 || won > 0 {
-		t.Fatalf("asked %d times with three in five still in use, %d bytes won", r.asks, won)
+	if freed := r.relieve(); r.asks != 1 || freed > 0 {
+		t.Fatalf("asked %d times with three in five still in use, %d bytes reclaimed", r.asks, freed)
 	}
 	r.finish(func(i int) bool { return i%3 == 0 })
 	if r.fill(64, every) {
 		t.Fatal("there is a slab, though none is empty")
 	}
-	if won := r.relieve(); r.asks != 2 || won == 0 {
-		t.Errorf("asked %d times, %d bytes won", r.asks, won)
+	if freed := r.relieve(); r.asks != 2 || freed == 0 {
+		t.Errorf("asked %d times, %d bytes reclaimed", r.asks, freed)
 	}
 	r.check()
 }
 
-// TestTrimmedSlabsFillTheTable: when the table is full, reading waits; a slab that comes back ends
-// that, of whatever size.
+// TestTrimmedSlabsFillTheTable: if the table is full, no slab can be had until one of any size is
+// freed.
 func TestTrimmedSlabsFillTheTable(t *testing.T) {
 	r := newSlabTest(t, 1<<20)
 	r.p.memory = offheap.Heap{PageSize: 64}
@@ -180,7 +179,7 @@ func TestTrimmedSlabsFillTheTable(t *testing.T) {
 	}
 	r.finish(func(i int) bool { return i > 0 })
 	if !r.fill(64, one) {
-		t.Errorf("no slab though one came back")
+		t.Errorf("no slab though one was freed")
 	}
 	r.check()
 
@@ -197,8 +196,8 @@ func TestTrimmedSlabsFillTheTable(t *testing.T) {
 	r.check()
 }
 
-// TestEndKeepsPagesOnly: at the end, what was never completed keeps the pages that it lies in, and
-// nothing else is kept.
+// TestEndKeepsPagesOnly: at the end, only the pages with messages that were never completed stay
+// mapped.
 func TestEndKeepsPagesOnly(t *testing.T) {
 	r := newSlabTest(t, 8<<20)
 	memory := newSimMemory()
@@ -219,9 +218,9 @@ func TestEndKeepsPagesOnly(t *testing.T) {
 	}
 }
 
-// BenchmarkThin is what it costs to thin 64 MiB of slabs of 64-byte messages, and what is won, by
-// how many of them are in use.
-func BenchmarkThin(b *testing.B) {
+// BenchmarkTrim measures the time to trim 64 MiB of slabs of 64-byte messages, and the percentage
+// reclaimed, by the share of messages in use.
+func BenchmarkTrim(b *testing.B) {
 	for _, share := range []struct {
 		name string
 		of   int
@@ -236,9 +235,9 @@ func BenchmarkThin(b *testing.B) {
 				}
 				used := r.p.used
 				b.StartTimer()
-				won := r.relieve()
+				freed := r.relieve()
 				b.StopTimer()
-				b.ReportMetric(100*float64(won)/float64(used), "%won")
+				b.ReportMetric(100*float64(freed)/float64(used), "%reclaimed")
 				r.finish(none)
 				r.p.collectFreed()
 				r.p.close()

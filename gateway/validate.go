@@ -9,12 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"feedgate/worker/selector"
-
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/faults"
 	"feedgate/worker"
 	"feedgate/worker/credential"
+	"feedgate/worker/selector"
 )
 
 // Bounds of Config's fields.

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestHoldBackSettings: where workers hold back, each has its share, by key all.
+// TestHoldBackSettings: with HoldBack, each worker has a share; under --dispatch key there is no
+// share.
 func TestHoldBackSettings(t *testing.T) {
 	for _, c := range []struct {
 		dispatch          string
@@ -31,7 +32,7 @@ func TestHoldBackSettings(t *testing.T) {
 	}
 }
 
-// TestAckModes: those that a protocol has, and what is said of others.
+// TestAckModes: a protocol has certain ack modes; the error about another one lists them.
 func TestAckModes(t *testing.T) {
 	for _, c := range []struct{ url, template, ack, mode, fault string }{
 		{"fg://h:1", "", "", "each", ""},
@@ -69,7 +70,7 @@ func TestAckModes(t *testing.T) {
 	}
 }
 
-// TestNoUpstream: a program's mistakes have an error each.
+// TestNoUpstream: each missing or malformed field has an error.
 func TestNoUpstream(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"Protocol: none":     func(c *Config) { c.Protocol = nil },

@@ -10,7 +10,7 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// TestWarnings: of settings that may mislead, and of none that do not.
+// TestWarnings: settings that may mislead cause a warning, others do not.
 func TestWarnings(t *testing.T) {
 	const (
 		unencrypted = "unencrypted"

@@ -10,9 +10,9 @@ import (
 	"feedgate/worker/offheap"
 )
 
-// TestAckStoreAgainstModel: each ack is what it was until it is dropped, however chunks are used
-// again; the memory is that of the chunks with acks, exactly, and of a few spare ones; and
-// nothing is left behind.
+// TestAckStoreAgainstModel: acks are unchanged until they are dropped, even if chunks are reused.
+// The memory is exactly that of the chunks with acks and of a few spare ones, and all of it is
+// freed at the end.
 func TestAckStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		memory := &countedMemory{}
@@ -51,7 +51,7 @@ func TestAckStoreAgainstModel(t *testing.T) {
 	})
 }
 
-// countedMemory poisons what is free.
+// countedMemory counts allocated bytes and poisons freed memory.
 type countedMemory struct {
 	offheap.Heap
 	bytes int64
@@ -67,7 +67,7 @@ func (m *countedMemory) Free(b []byte) {
 	m.Heap.Free(b)
 }
 
-// TestAckStoreAllocatesNothing: in the steady state, an ack that waits allocates nothing.
+// TestAckStoreAllocatesNothing: in the steady state, adding an ack does not allocate.
 func TestAckStoreAllocatesNothing(t *testing.T) {
 	var k ackStore
 	k.init(offheap.Kernel{}, 0, 1024)

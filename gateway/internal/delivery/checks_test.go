@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// A check costs microseconds here, so there are many, unless the command
-// line says otherwise.
+// A check costs microseconds here, so the default number is high.
 func init() {
 	testing.Init()
 	if err := flag.Set("rapid.checks", "20000"); err != nil {

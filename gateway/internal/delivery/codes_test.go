@@ -7,8 +7,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestRefusalsLeaveNoMemory: what a session's many refusals took is free once it is over, and
-// nothing is in flight.
+// TestRefusalsLeaveNoMemory: the memory for a session's refusals is freed once the session has
+// ended and nothing is in flight.
 func TestRefusalsLeaveNoMemory(t *testing.T) {
 	const refusals, most = 1 << 17, 1 << 20
 	w := newWindow(refusals+1, 1)

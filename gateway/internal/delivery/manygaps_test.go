@@ -7,9 +7,9 @@ import (
 	"feedgate/gateway/internal/delivery"
 )
 
-// TestManyGapsInFlight: a server that leaves out every second number makes as many stretches of
-// numbers as there are messages in flight. An ack must not take time in proportion to them: with
-// 65,536 in flight, the loop did little else, and a drain did not get through within its limit.
+// TestManyGapsInFlight: if a server omits every other number, there are as many extents as
+// messages in flight. The time per ack must not grow with them: with 65,536 in flight, the loop
+// was once saturated, and drains timed out.
 func TestManyGapsInFlight(t *testing.T) {
 	t.Parallel()
 	const rounds = 1 << 14
@@ -20,8 +20,8 @@ func TestManyGapsInFlight(t *testing.T) {
 	}
 }
 
-// skipping is how long it takes to acknowledge messages, the oldest first, while each makes room
-// for the next one.
+// skipping returns the time to acknowledge rounds messages, oldest first, while each makes room
+// for a new one.
 func skipping(t *testing.T, inFlight, rounds int) time.Duration {
 	d := newTracked(t, delivery.Config{Sequenced: true, InFlight: inFlight})
 	seq := uint64(1)

@@ -12,9 +12,8 @@ import (
 	"feedgate/worker"
 )
 
-// model drives a Tracker by its methods through any schedule of arrivals, completions,
-// partial sends and reconnects, against a server that resumes, and checks what reaches the
-// server.
+// model drives a Tracker through random schedules of arrivals, completions, partial sends and
+// reconnects, with a server that resumes sessions, and checks the acks that reach the server.
 type model struct {
 	*rapid.T
 	track     *delivery.Tracker
@@ -24,22 +23,22 @@ type model struct {
 
 	// The server's view.
 	online    bool
-	stream    []byte          // what the kernel took and the server has not read
+	stream    []byte          // sent bytes that the server has not read
 	first     uint64          // of the session
-	sent      uint64          // highest number ever sent, or passed over
-	seen      uint64          // the gateway knows which numbers below are missing
-	missing   map[uint64]bool // numbers up to it that were never sent
+	sent      uint64          // highest number sent or skipped
+	seen      uint64          // the gateway knows all missing numbers below
+	missing   map[uint64]bool // numbers up to sent that were never sent
 	acked     map[uint64]bool // on any connection
 	cursor    uint64          // next to send on this connection
-	skips     bool            // on this connection, acked messages are not sent again
-	received  []uint64        // by the gateway, on this connection, in order
+	skips     bool            // on this connection, acked messages are not redelivered
+	received  []uint64        // numbers received by the gateway on this connection, in order
 	connAcked map[uint64]bool // on this connection
 	through   uint64          // number of the last cumulative ack on this connection
 
 	// The workers' view.
 	working []uint64               // slots
-	codes   map[uint64]worker.Code // of numbers that are done
-	taken   map[uint64]bool        // numbers that were given to a worker, or refused
+	codes   map[uint64]worker.Code // by number; only of messages that are done
+	taken   map[uint64]bool        // numbers given to a worker or refused
 	seqOf   map[uint64]uint64      // slot -> number
 }
 
@@ -64,22 +63,22 @@ func newModel(t *rapid.T) *model {
 	return m
 }
 
-// dial makes a connection, on which the server has received and sent nothing.
+// dial makes a connection.
 func (m *model) dial() wire.Conn {
 	m.online, m.stream = true, m.stream[:0]
 	m.received, m.connAcked, m.through = nil, map[uint64]bool{}, 0
 	return fg1.New(fg1.Config{MaxMessage: 1 << 20, Heartbeat: time.Second}).NewConn()
 }
 
-// begin connects to a server that knows nothing of before.
+// begin connects and begins a new session.
 func (m *model) begin(first uint64) {
 	m.first, m.sent, m.seen, m.cursor = first, first-1, first-1, first
 	clear(m.missing)
 	m.track.Connect(m.dial(), first)
 }
 
-// resume connects to the session of before: all from the first message without an ack on
-// comes again, or only what is not acked.
+// resume connects and resumes the session. The server redelivers everything from the first unacked
+// message or, with skips, only unacked messages.
 func (m *model) resume(skips bool) {
 	m.skips = skips
 	m.cursor = m.first
@@ -103,8 +102,7 @@ func (m *model) disconnect() {
 	}
 }
 
-// arrive sends up to n messages in order, as far as there is room; with fill, missing ones
-// too.
+// arrive sends up to n messages in order while there is room; with fill, including missing ones.
 func (m *model) arrive(n int, fill bool) {
 	for range n {
 		for m.missing[m.cursor] && !fill || m.skips && m.acked[m.cursor] {
@@ -117,8 +115,8 @@ func (m *model) arrive(n int, fill bool) {
 	}
 }
 
-// send sends a message, which is refused unless code is OK; false when there is no room for
-// it. It goes the way of the gateway's dispatch.
+// send sends a message, which is refused unless code is OK. It returns false if there is no room.
+// It does the same as receiver.dispatch.
 func (m *model) send(seq uint64, code worker.Code) bool {
 	arrival := m.track.Classify(seq)
 	if m.track.Room() == 0 {
@@ -158,7 +156,7 @@ func (m *model) send(seq uint64, code worker.Code) bool {
 		m.Fatalf("number %d: arrival %d, missing before: %v", seq, arrival, late)
 	}
 	m.taken[seq] = true
-	delete(m.acked, seq) // an ack for all up to a number does not mean what was never sent
+	delete(m.acked, seq) // a cumulative ack does not cover a message that was never sent
 	slot := m.track.Add(seq, 1, late)
 	m.seqOf[slot] = seq
 	if code != worker.OK {
@@ -178,7 +176,7 @@ func (m *model) checkGap(gap delivery.Range) {
 	}
 }
 
-// miss passes over n numbers that were never sent.
+// miss skips n numbers.
 func (m *model) miss(n uint64) {
 	for range n {
 		m.sent++
@@ -186,7 +184,7 @@ func (m *model) miss(n uint64) {
 	}
 }
 
-// fill sends one of the missing numbers that the gateway has seen passed over.
+// fill sends one of the numbers that the gateway knows to be missing.
 func (m *model) fill(at int) {
 	var passed []uint64
 	for seq := range m.missing {
@@ -200,7 +198,7 @@ func (m *model) fill(at int) {
 	}
 }
 
-// finish completes up to n consecutive slots from any one on.
+// finish completes up to n consecutive slots, starting with the at-th that is working.
 func (m *model) finish(at, n int, code worker.Code) {
 	if len(m.working) == 0 {
 		return
@@ -218,7 +216,7 @@ func (m *model) finish(at, n int, code worker.Code) {
 	m.track.Done(uint32(slot), end-at, code, nil, m.now)
 }
 
-// kernelTakes has the kernel take up to n bytes.
+// kernelTakes makes the kernel accept up to n bytes.
 func (m *model) kernelTakes(n int) {
 	var msgs [4][]byte
 	for k := m.track.SendBuffer().Plan(msgs[:]); k > 0 && n > 0; k = m.track.SendBuffer().Plan(msgs[:]) {
@@ -236,7 +234,7 @@ func (m *model) kernelTakes(n int) {
 	}
 }
 
-// serverReads has the server read the whole frames among n bytes of what the kernel took.
+// serverReads makes the server read the complete frames among the next n bytes.
 func (m *model) serverReads(n int) {
 	for ; len(m.stream) >= fg1.HeaderSize && n >= fg1.HeaderSize; n -= fg1.HeaderSize {
 		m.serverSees(fg1.ParseHeader(m.stream))

@@ -25,7 +25,7 @@ func (m *model) serverSees(h fg1.Header) {
 	case worker.Code(h.Code) != code:
 		m.Fatalf("ack of %d with code %d, done with %d", h.Seq, h.Code, code)
 	case m.cfg.Mode == wire.AckOrdered && h.Seq != m.received[len(m.connAcked)]:
-		m.Fatalf("ack of %d, but %d is the next that came", h.Seq, m.received[len(m.connAcked)])
+		m.Fatalf("ack of %d, but %d was received next", h.Seq, m.received[len(m.connAcked)])
 	}
 	m.connAcked[h.Seq], m.acked[h.Seq] = true, true
 }
@@ -65,7 +65,7 @@ func (m *model) check(*rapid.T) {
 	}
 }
 
-// windUp has everything arrive, be done and acked.
+// windUp delivers, completes and acks everything.
 func (m *model) windUp() {
 	if !m.online {
 		m.resume(false)

@@ -8,8 +8,8 @@ import (
 	"feedgate/worker"
 )
 
-// TestAcksReachTheServer: whatever happens, each message is processed once, acked
-// at most once a connection, never before it is done, and in the end all are.
+// TestAcksReachTheServer: in every schedule, each message is processed once and acked at most once
+// per connection, never before it is done, and in the end all are acked.
 func TestAcksReachTheServer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t)

@@ -2,7 +2,7 @@ package delivery
 
 import "testing"
 
-// TestGaps: a jump is one gap, its numbers may come later, and are then new.
+// TestGaps: a jump makes one gap; its numbers may arrive later and are then new.
 func TestGaps(t *testing.T) {
 	var s sequence
 	s.restart(10)

@@ -25,7 +25,6 @@ import (
 	"time"
 
 	"feedgate/gateway/internal/pool"
-
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 	"feedgate/worker/offheap"

@@ -7,16 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"feedgate/gateway/internal/pool"
-
 	"feedgate/gateway/internal/delivery"
+	"feedgate/gateway/internal/pool"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker"
-	"feedgate/worker/offheap"
 )
 
-// tracked is a Tracker with a connection, and the acks that were counted.
+// tracked is a Tracker with a connection that counts acks.
 type tracked struct {
 	*testing.T
 	*delivery.Tracker
@@ -38,7 +36,7 @@ func newConn() wire.Conn {
 	return fg1.New(fg1.Config{MaxMessage: 1 << 20, Heartbeat: time.Second}).NewConn()
 }
 
-// add gives slots to numbers in order, or to one that is not.
+// add adds n messages in order, or one out of order.
 func (d *tracked) add(seq uint64, n int) (slot uint32) {
 	d.Helper()
 	late := false
@@ -54,7 +52,7 @@ func (d *tracked) add(seq uint64, n int) (slot uint32) {
 
 func (d *tracked) done(slot uint32, n int) { d.Done(slot, n, worker.OK, nil, 0) }
 
-// wantSent has the kernel take all that is to be sent, and compares it.
+// wantSent makes the kernel accept all bytes and compares them.
 func (d *tracked) wantSent(want ...string) {
 	d.Helper()
 	var sent []string
@@ -82,8 +80,8 @@ func (d *tracked) want(what string, got, want any) {
 	}
 }
 
-// TestStopAcking: what a connection without acks still brings is worked on, and each ack
-// that cannot be sent is counted once.
+// TestStopAcking: messages received after acking stopped are processed, and each ack that cannot
+// be sent is counted once.
 func TestStopAcking(t *testing.T) {
 	d := newTracked(t, delivery.Config{})
 	first := d.add(1, 3)
@@ -105,7 +103,7 @@ func TestStopAcking(t *testing.T) {
 	d.wantSent("1")
 }
 
-// TestReturned: nobody has handled it, so its slot is free and no ack is sent or counted.
+// TestReturned: a returned message frees its slot, and no ack is sent or counted.
 func TestReturned(t *testing.T) {
 	d := newTracked(t, delivery.Config{})
 	d.Done(d.add(1, 2), 2, pool.Returned, nil, 0)
@@ -115,8 +113,8 @@ func TestReturned(t *testing.T) {
 	d.want("acks", d.counted, 0)
 }
 
-// TestDisconnectWithoutSessions: acks of a connection that is over are never sent; its
-// slots stay in use until the workers are done.
+// TestDisconnectWithoutSessions: acks of an earlier connection are never sent; its slots stay in
+// use until the workers are done.
 func TestDisconnectWithoutSessions(t *testing.T) {
 	d := newTracked(t, delivery.Config{InFlight: 2})
 	old := d.add(1, 2)
@@ -130,8 +128,8 @@ func TestDisconnectWithoutSessions(t *testing.T) {
 	d.wantSent()
 }
 
-// TestRestored: of an earlier process's session only what the server does not send again
-// counts as done.
+// TestRestored: of an earlier process's session, only messages that the server does not redeliver
+// count as done.
 func TestRestored(t *testing.T) {
 	d := &tracked{T: t, Tracker: delivery.New(delivery.Config{
 		Sequenced: true, InFlight: 10, Watermark: 5, Count: func(worker.Code, int) {},
@@ -148,7 +146,7 @@ func TestRestored(t *testing.T) {
 	d.want("watermark", d.Watermark(), uint64(6))
 }
 
-// TestDrop: no cumulative ack covers what is dropped.
+// TestDrop: no cumulative ack covers a dropped message.
 func TestDrop(t *testing.T) {
 	d := newTracked(t, delivery.Config{Mode: wire.AckRange, Sequenced: true, Interval: 100})
 	first, fourth := d.add(1, 1), d.add(4, 1)
@@ -163,8 +161,8 @@ func TestDrop(t *testing.T) {
 	d.want("last at 6", d.Drop(6, 0), true)
 }
 
-// TestDropPassesOver: what the server does not send again before a message that is dropped
-// needs no ack.
+// TestDropPassesOver: messages that the server does not redeliver before a dropped one need no
+// ack.
 func TestDropPassesOver(t *testing.T) {
 	d := newTracked(t, delivery.Config{Sequenced: true})
 	d.done(d.add(1, 2), 2)
@@ -176,10 +174,10 @@ func TestDropPassesOver(t *testing.T) {
 	d.want("in flight", d.InFlight(), 0)
 }
 
-// TestStretch: a full window whose messages the server sends again only behind one that was
-// missing takes that one, but not while a worker may make room.
+// TestStretch: a full window accepts one more message if the server will redeliver the others only
+// after it, but not while a worker may still make room.
 func TestStretch(t *testing.T) {
-	const n = 64 // as many as the bitmaps have bits, so they grow
+	const n = 64 // the size of the bitmaps, so that they must grow
 	d := newTracked(t, delivery.Config{Sequenced: true, InFlight: n})
 	first := d.add(2, 1)
 	d.Add(3, n-1, false)
@@ -200,7 +198,7 @@ func TestStretch(t *testing.T) {
 	d.want("in flight", d.InFlight(), 0)
 }
 
-// TestRefusedNumbers: numbers that fall back, or come near to where they would start over.
+// TestRefusedNumbers: numbers that go back, or could wrap soon, are refused.
 func TestRefusedNumbers(t *testing.T) {
 	d := newTracked(t, delivery.Config{Sequenced: true})
 	d.add(1, 5)
@@ -213,7 +211,7 @@ func TestRefusedNumbers(t *testing.T) {
 	}
 }
 
-// TestArrivalNumbers: without sessions, numbers may leave gaps and start over.
+// TestArrivalNumbers: without sessions, numbers may have gaps and go back.
 func TestArrivalNumbers(t *testing.T) {
 	d := newTracked(t, delivery.Config{})
 	for _, seq := range []uint64{1, 4, 5, 2} {
@@ -221,136 +219,4 @@ func TestArrivalNumbers(t *testing.T) {
 		d.done(uint32(d.Add(seq, 1, false)), 1)
 	}
 	d.wantSent("1", "4", "5", "2")
-}
-
-// TestRenderedAcks: they go out in order, and one that is empty needs no sending.
-func TestRenderedAcks(t *testing.T) {
-	d := newTracked(t, delivery.Config{Mode: wire.AckOrdered, Rendered: true, InFlight: 4})
-	slot := d.add(1, 4)
-	d.Done(slot+2, 1, worker.OK, []byte("c"), 0)
-	d.Done(slot+1, 1, worker.OK, []byte("b"), 0)
-	d.wantSent()
-	d.Done(slot, 1, worker.OK, []byte("a"), 0)
-	d.wantSent("abc")
-	d.Done(slot+3, 1, worker.Refused, nil, 0)
-	d.want("in flight", d.InFlight(), 0)
-	d.want("refused without an ack", d.TakeSuppressed(), 1)
-	d.want("refused without an ack, since", d.TakeSuppressed(), 0)
-}
-
-// TestAcksWaitInCountedMemory: acks that wait for their turn are counted until they are appended
-// to the output, of which no more than the limit is made at once; and no longer than the connection
-// lasts.
-func TestAcksWaitInCountedMemory(t *testing.T) {
-	d := newTracked(t, delivery.Config{
-		Mode: wire.AckOrdered, Rendered: true, InFlight: 64, SendLimit: 8, Memory: offheap.Heap{}, AckChunk: 16,
-	})
-	kept := func() int64 { n, _ := d.WaitingAcks(); return n }
-	slot := d.add(1, 10)
-	for i := uint32(9); i > 0; i-- {
-		d.Done(slot+i, 1, worker.OK, []byte(fmt.Sprintf("ack%d,", i)), 0)
-	}
-	d.want("nine of 5 bytes wait, three to a chunk", kept(), int64(48))
-	d.Done(slot, 1, worker.OK, []byte("ack0,"), 0)
-	d.wantSent("ack0,ack1,")
-	d.want("some still wait", d.AllAcked(), false)
-	for i := 2; i < 10; i += 2 {
-		d.want("they go on", d.Flush(0, false), true)
-		d.wantSent(fmt.Sprintf("ack%d,ack%d,", i, i+1))
-	}
-	d.want("none waits", kept(), int64(0))
-	d.want("there are no more", d.Flush(0, false), false)
-	d.want("finished", d.AllAcked(), true)
-
-	slot = d.add(11, 3)
-	d.Done(slot+1, 1, worker.OK, []byte("b"), 0)
-	d.want("one waits", kept(), int64(16))
-	d.Disconnect(0)
-	d.want("the connection is over", kept(), int64(0))
-	d.Done(slot+2, 1, worker.OK, []byte("c"), 0)
-	d.Connect(newConn(), 1)
-	d.Done(slot, 1, worker.OK, []byte("a"), 0)
-	d.want("no ack of the connection before waits", kept(), int64(0))
-	d.wantSent()
-	slot = d.add(1, 2)
-	d.Done(slot+1, 1, worker.OK, []byte("e"), 0)
-	d.Done(slot, 1, worker.OK, []byte("d"), 0)
-	d.wantSent("de")
-	d.Close()
-	_, all := d.WaitingAcks()
-	d.want("all memory is given back", all, int64(0))
-}
-
-// TestFrames: a frame of the protocol's own keeps its place among the acks.
-func TestFrames(t *testing.T) {
-	for _, pack := range []int{0, 1} {
-		d := newTracked(t, delivery.Config{Pack: pack})
-		out := d.SendBuffer()
-		slot := d.add(1, 2)
-		out.Write(append(out.AvailableBuffer(), "hello"...))
-		d.want("acks to send", out.Acks(), false)
-		d.done(slot, 2)
-		out.Write(nil)
-		d.want("acks to send", out.Acks(), true)
-		d.want("bytes to send", out.Len(), len("hello")+2*fg1.HeaderSize)
-		var msgs [4][]byte
-		d.want("messages", out.Plan(msgs[:]), 1+2*pack)
-		out.Sent(len("hello") + fg1.HeaderSize + 1)
-		// One boundary stands for both acks.
-		d.want("in flight", d.InFlight(), 2)
-		out.Sent(fg1.HeaderSize - 1)
-		d.want("in flight", d.InFlight(), 0)
-		d.want("acks in the kernel", out.InKernel(), 2)
-		d.want("more on the wire", out.Transmitted(0), true)
-		d.want("acks in the kernel", out.InKernel(), 0)
-		d.want("more on the wire", out.Transmitted(0), false)
-		out.Write([]byte("bye"))
-		d.Discard(1)
-		d.want("bytes to send", out.Len(), 0)
-		d.want("acks lost", d.Unacked(), 1)
-	}
-}
-
-// TestDue: a cumulative ack goes out after its interval, or at once when the window is half
-// full.
-func TestDue(t *testing.T) {
-	d := newTracked(t, delivery.Config{Mode: wire.AckRange, Sequenced: true, InFlight: 4, Interval: 100})
-	d.Done(d.add(1, 1), 1, worker.OK, nil, 7)
-	d.want("due", d.Due(), time.Duration(107))
-	d.Flush(106, false)
-	d.wantSent()
-	d.want("finished", d.AllAcked(), false)
-	d.Flush(107, false)
-	d.wantSent("to 1")
-	d.want("due", d.Due(), time.Duration(0))
-	d.Done(d.add(2, 2), 2, worker.OK, nil, 200)
-	d.want("due", d.Due(), time.Duration(200))
-	d.EndAcks()
-	d.Flush(1000, true)
-	d.wantSent()
-}
-
-// TestReads: a read is through when all that it brought is acked.
-func TestReads(t *testing.T) {
-	d := newTracked(t, delivery.Config{})
-	next := func() time.Duration {
-		when, _ := d.NextAcked()
-		return when
-	}
-	d.want("a read without messages", d.Read(1), false)
-	slot := d.add(1, 1)
-	d.want("a read", d.Read(2), true)
-	d.add(2, 1)
-	d.want("more of it", d.Read(2), true)
-	d.add(3, 1)
-	d.Read(3)
-	d.done(slot, 1)
-	d.SendBuffer().Sent(d.SendBuffer().Len())
-	d.want("acked", next(), time.Duration(0))
-	d.done(slot+1, 2)
-	d.want("acked", next(), time.Duration(0))
-	d.SendBuffer().Sent(d.SendBuffer().Len())
-	d.want("acked", next(), time.Duration(2))
-	d.want("acked", next(), time.Duration(3))
-	d.want("acked", next(), time.Duration(0))
 }

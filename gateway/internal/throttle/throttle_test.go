@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// buffer is what was logged. Any goroutine may write.
+// buffer holds the log. Any goroutine may write to it.
 type buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -22,7 +22,7 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// take returns what was logged since it was last called.
+// take returns what was logged since the last call.
 func (b *buffer) take() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -30,7 +30,7 @@ func (b *buffer) take() string {
 	return b.text.String()
 }
 
-// logger writes lines without a time.
+// logger logs lines without time and level.
 func logger(out *buffer) (*slog.Logger, *Handler) {
 	h := New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
@@ -94,7 +94,7 @@ func TestKinds(t *testing.T) {
 	})
 }
 
-// TestEnd: at the end all is logged, in order, and no record waits any more.
+// TestEnd: End logs everything that is waiting, in order; later records are logged at once.
 func TestEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out buffer
