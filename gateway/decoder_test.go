@@ -44,16 +44,16 @@ func TestBadDecoder(t *testing.T) {
 			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Off: 1 << 31, Len: 1 << 31})
 			return nil
 		}, wire.Internal},
-		"an own message that is not there": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
+		"a side message that is not there": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
 			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Side: true, Len: 1})
 			return nil
 		}, wire.Internal},
-		"an own message beyond the others": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
+		"a side message beyond the others": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
 			in.Side = append(in.Side, "own"...)
 			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Side: true, Off: 2, Len: 2}, wire.Msg{Seq: 2, Side: true, Len: 2}, wire.Msg{Seq: 3})
 			return nil
 		}, wire.Internal},
-		"an own message over --max-message": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
+		"a side message over --max-message": {func(_ wire.Conn, buf []byte, in *wire.Input) *wire.Error {
 			in.Side = append(in.Side, make([]byte, 1<<21)...)
 			in.Msgs = append(in.Msgs, wire.Msg{Seq: 1, Side: true, Len: 1 << 21})
 			in.Advance(len(buf))

@@ -16,7 +16,7 @@ const (
 )
 
 // dispatch gives decoded messages to the workers. all is false if some remain, because the window or
-// the rings are full, there is no slab for own messages, or the session is not in the state file yet.
+// the rings are full, there is no slab for side messages, or the session is not in the state file yet.
 //
 // Each message is either dropped (a drain has begun), waits (for the state file or for room), is
 // refused, or goes to a worker: as part of a run if it is in order, else alone.
@@ -55,8 +55,8 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 				r.failNext(err)
 			}
 		case m.Side && int(m.Len) > l.slabs.maxFrame:
-			r.failNext(wire.Errorf(wire.Internal, wire.CloseProtocolError, "decoder's own message of %d bytes", m.Len))
-		case m.Side && arrival != delivery.Redelivered && !r.copyOwn():
+			r.failNext(wire.Errorf(wire.Internal, wire.CloseProtocolError, "decoder's side message of %d bytes", m.Len))
+		case m.Side && arrival != delivery.Redelivered && !r.copySide():
 			n = 0
 		case arrival == delivery.InOrder:
 			n = r.dispatchRun(msgs[r.next:min(len(msgs), r.next+room)], false)

@@ -13,7 +13,7 @@ import (
 )
 
 // TestDrainWithSlowHandler: a slow worker gets no more messages than a drain can wait for, under
-// both dispatch modes and for own messages. The drain counts those that no worker had.
+// both dispatch modes and for side messages. The drain counts those that no worker had.
 func TestDrainWithSlowHandler(t *testing.T) {
 	for _, c := range []struct{ name, dispatch string }{{"spread", "spread"}, {"key", "key"}, {"own", "spread"}, {"own, key", "key"}} {
 		t.Run(c.name, func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestDrainWithSlowHandler(t *testing.T) {
 			if cfg.Dispatch = c.dispatch; c.dispatch == "key" {
 				cfg.Key = "field:1: "
 			}
-			r := startOwn(t, cfg, func(m *wire.Msg) bool { return strings.HasPrefix(c.name, "own") && m.Seq%5 > 0 })
+			r := startSide(t, cfg, func(m *wire.Msg) bool { return strings.HasPrefix(c.name, "own") && m.Seq%5 > 0 })
 			conn, err := ln.Accept()
 			if err != nil {
 				t.Fatal(err)

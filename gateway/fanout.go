@@ -88,11 +88,11 @@ func (r *receiver) fillSpread(msgs []wire.Msg) int {
 
 // fill writes the spans of the messages of one run: the first of msgs and those that continue it.
 func (r *receiver) fill(spans []uint64, msgs []wire.Msg) int {
-	seq, aux, own := msgs[0].Seq, msgs[0].Tag, msgs[0].Side
+	seq, tag, side := msgs[0].Seq, msgs[0].Tag, msgs[0].Side
 	msgs = msgs[:min(len(spans), len(msgs))]
 	for i := range msgs {
 		m := &msgs[i]
-		if m.Seq != seq+uint64(i) || m.Tag != aux || m.Side != own || m.Code != worker.OK {
+		if m.Seq != seq+uint64(i) || m.Tag != tag || m.Side != side || m.Code != worker.OK {
 			return i
 		}
 		spans[i] = pool.Span(m.Off, m.Len)
@@ -119,11 +119,11 @@ func (r *receiver) reserve(i, n int) []uint64 {
 // fillKeyed gives each message to the worker for its key. Consecutive messages for the same worker
 // share a run.
 func (r *receiver) fillKeyed(msgs []wire.Msg) int {
-	n, own := 0, msgs[0].Side
+	n, side := 0, msgs[0].Side
 	w := r.workerFor(&msgs[0])
-	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Side == own && msgs[n].Code == worker.OK {
+	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Side == side && msgs[n].Code == worker.OK {
 		same, next := n+1, w
-		for same < len(msgs) && msgs[same].Side == own && msgs[same].Code == worker.OK {
+		for same < len(msgs) && msgs[same].Side == side && msgs[same].Code == worker.OK {
 			if next = r.workerFor(&msgs[same]); next != w || same-n == pool.MaxRun {
 				break
 			}

@@ -190,7 +190,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		return append(b, payload...)
 	}
 	own := func(p *wire.Codec) *wire.Codec {
-		return withOwn(p, func(m *wire.Msg) bool { return m.Seq%100 < 50 })
+		return withSide(p, func(m *wire.Msg) bool { return m.Seq%100 < 50 })
 	}
 	numbered := func(c *Config) { setFlag(c, "ack-template", "A{n}") }
 	// Allocations of crypto/tls on both sides, for three records of messages and one of acks: 4 to

@@ -170,14 +170,14 @@ func (l *loop) collectReplies(now time.Duration) bool {
 
 // countExternal counts the memory outside slabs that --memory bounds.
 func (l *loop) countExternal() {
-	own := int64(cap(l.receiver.input.Side))
+	side := int64(cap(l.receiver.input.Side))
 	if !l.set.codec.RenderAcks {
-		l.slabs.setExternal(own, 0)
+		l.slabs.setExternal(side, 0)
 		return
 	}
 	waiting, kept := l.track.WaitingAcks()
 	long := l.pool.AckBytes()
-	l.slabs.setExternal(own+kept+long, waiting+long)
+	l.slabs.setExternal(side+kept+long, waiting+long)
 }
 
 // room returns how many more messages may be given to workers. The result is exact only if it is

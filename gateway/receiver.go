@@ -20,13 +20,13 @@ type receiver struct {
 
 	input      wire.Input
 	next       int         // index in input.Msgs
-	copiedTo   int         // own messages of input.Msgs before this index are in the slab own
+	copiedTo   int         // side messages of input.Msgs before this index are in the slab side
 	fault      *wire.Error // stopped decoding; handled once all messages are dispatched
 	decodeMore bool        // the received bytes may contain more to decode
 	ended      bool        // nothing more of this connection is decoded
 
 	slab openSlab // for received bytes
-	own  openSlab // for own messages
+	side openSlab // for side messages
 
 	readAt           time.Duration // time of the last read that returned bytes
 	bulk             bool          // that read returned many bytes, and no later one found none
@@ -84,7 +84,7 @@ func (r *receiver) pending() bool {
 
 func (r *receiver) dropSlabs() {
 	r.slab.close(r.l.slabs)
-	r.own.close(r.l.slabs)
+	r.side.close(r.l.slabs)
 }
 
 // receive dispatches, decodes, and reads at most once. It returns false if there was nothing to do.
@@ -245,7 +245,7 @@ func (r *receiver) newSlab(n int) bool {
 		return true
 	}
 	// Memory is guaranteed for two slabs, not for three.
-	r.own.close(r.l.slabs)
+	r.side.close(r.l.slabs)
 	return r.slab.open(r.l.slabs, n)
 }
 

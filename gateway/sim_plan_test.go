@@ -43,7 +43,7 @@ type simPlan struct {
 	gap, hold   int  // percentages of numbers that do not exist, and that arrive late
 	parts       int  // percentage of messages in parts
 	ping        int  // percentage of frames preceded by PING
-	own         int  // percentage of own messages
+	own         int  // percentage of side messages
 	slow        int  // percentage of calls of a batch's methods before which the handler takes time
 	welcomePing time.Duration
 
@@ -93,8 +93,8 @@ func drawPlan(r *rand.Rand) simPlan {
 	return p
 }
 
-// drawOwn has its own random source, so that it does not change the other draws.
-func (p *simPlan) drawOwn(r *rand.Rand) {
+// drawSide has its own random source, so that it does not change the other draws.
+func (p *simPlan) drawSide(r *rand.Rand) {
 	p.own = among(r, 0, 0, 0, 30, 100)
 	p.straggle = among(r, 0, 0, 5, 20)
 	p.upWindow = 1 + r.IntN(among(r, 50, p.upCap, 2*p.upCap))

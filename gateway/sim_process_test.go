@@ -88,7 +88,7 @@ func (s *sim) boot() {
 		return
 	}
 	if plan.own > 0 {
-		set.codec = withOwn(set.codec, func(*wire.Msg) bool { return chance(s.own, plan.own) })
+		set.codec = withSide(set.codec, func(*wire.Msg) bool { return chance(s.own, plan.own) })
 	}
 	set.codec = s.watched(set.codec)
 	// Workers get only the low half of a slot, so test its overflow.

@@ -13,7 +13,7 @@ import (
 // simulated server and kernel. All randomness comes from the seed.
 type sim struct {
 	rng     *rand.Rand
-	own     *rand.Rand // which messages are own messages
+	own     *rand.Rand // which messages are side messages
 	disk    *rand.Rand // the outcome of writes
 	slow    *rand.Rand // which handlers take time, and how much
 	plan    simPlan
@@ -68,7 +68,7 @@ func runSim(seed uint64, trace bool, observe func(state, event, int)) (hash uint
 	s.hash = 14695981039346656037
 	s.plan = drawPlan(s.rng)
 	s.own = rand.New(rand.NewPCG(seed, 1))
-	s.plan.drawOwn(s.own)
+	s.plan.drawSide(s.own)
 	s.disk = rand.New(rand.NewPCG(seed, 2))
 	s.plan.drawDisk(s.disk)
 	s.plan.stall = drawStall(seed)

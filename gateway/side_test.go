@@ -15,25 +15,25 @@ import (
 	"feedgate/worker"
 )
 
-// withOwn wraps a protocol so that messages for which own returns true are own messages. own may
+// withSide wraps a protocol so that messages for which side returns true are side messages. side may
 // also set a code. The buffer's copy is overwritten.
-func withOwn(real *wire.Codec, own func(m *wire.Msg) bool) *wire.Codec {
+func withSide(real *wire.Codec, side func(m *wire.Msg) bool) *wire.Codec {
 	codec := *real
-	codec.NewConn = func() wire.Conn { return ownConn{real.NewConn(), own} }
+	codec.NewConn = func() wire.Conn { return sideConn{real.NewConn(), side} }
 	return &codec
 }
 
-type ownConn struct {
+type sideConn struct {
 	wire.Conn
-	own func(m *wire.Msg) bool
+	side func(m *wire.Msg) bool
 }
 
-func (c ownConn) Decode(buf []byte, in *wire.Input) *wire.Error {
+func (c sideConn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	had := len(in.Msgs)
 	err := c.Conn.Decode(buf, in)
 	for i := had; i < len(in.Msgs); i++ {
 		m := &in.Msgs[i]
-		if m.Code != worker.OK || !c.own(m) {
+		if m.Code != worker.OK || !c.side(m) {
 			continue
 		}
 		data := buf[m.Off:][:m.Len]
@@ -46,23 +46,23 @@ func (c ownConn) Decode(buf []byte, in *wire.Input) *wire.Error {
 	return err
 }
 
-// startOwn starts a gateway for lines, with own messages as in withOwn.
-func startOwn(t *testing.T, cfg Config, own func(m *wire.Msg) bool) *running {
+// startSide starts a gateway for lines, with side messages as in withSide.
+func startSide(t *testing.T, cfg Config, side func(m *wire.Msg) bool) *running {
 	t.Helper()
 	setFlag(&cfg, "frame", "line")
 	g, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.set.codec = withOwn(g.set.codec, own)
+	g.set.codec = withSide(g.set.codec, side)
 	return startGateway(t, g)
 }
 
-// TestOwnMessages: own messages and others, mixed, are handled unchanged, once each and in the
+// TestSideMessages: side messages and others, mixed, are handled unchanged, once each and in the
 // order of their keys, and are acked.
-func TestOwnMessages(t *testing.T) {
+func TestSideMessages(t *testing.T) {
 	const messages, keys = 20_000, 7
-	for name, own := range map[string]func(m *wire.Msg) bool{
+	for name, side := range map[string]func(m *wire.Msg) bool{
 		"all":       func(m *wire.Msg) bool { return true },
 		"in turn":   func(m *wire.Msg) bool { return m.Seq%2 == 0 },
 		"in runs":   func(m *wire.Msg) bool { return m.Seq/50%3 == 0 },
@@ -92,7 +92,7 @@ func TestOwnMessages(t *testing.T) {
 				if cfg.Dispatch = dispatch; dispatch == "key" {
 					cfg.Key = "field:1: "
 				}
-				r := startOwn(t, cfg, own)
+				r := startSide(t, cfg, side)
 				conn := s.accept()
 				go func() {
 					out := bufio.NewWriter(conn)
@@ -133,8 +133,8 @@ func ownLine(n, keys int) string {
 	return fmt.Sprintf("%d %d %s", n%keys, n, strings.Repeat(string(rune('a'+n%26)), n*n%300))
 }
 
-// TestOwnRefused: the ack of a refused own message is rendered from its bytes.
-func TestOwnRefused(t *testing.T) {
+// TestSideRefused: the ack of a refused side message is rendered from its bytes.
+func TestSideRefused(t *testing.T) {
 	s := newTestServer(t)
 	var handled atomic.Int64
 	cfg := testConfig(t, "tcp://"+s.ln.Addr().String(), func(m worker.Message) worker.Code {
@@ -143,7 +143,7 @@ func TestOwnRefused(t *testing.T) {
 	})
 	cfg.Workers, cfg.Ack = 1, "ordered"
 	setFlag(&cfg, "ack-template", `{bytes:0:4}{code}\n`)
-	r := startOwn(t, cfg, func(m *wire.Msg) bool {
+	r := startSide(t, cfg, func(m *wire.Msg) bool {
 		if m.Seq%3 == 0 {
 			m.Code = worker.BadRequest
 		}
@@ -176,9 +176,9 @@ func TestOwnRefused(t *testing.T) {
 	}
 }
 
-// TestOwnWithoutMemory: own messages wait for a slab, along with the messages behind them; then
+// TestSideWithoutMemory: side messages wait for a slab, along with the messages behind them; then
 // all are handled, once and in order.
-func TestOwnWithoutMemory(t *testing.T) {
+func TestSideWithoutMemory(t *testing.T) {
 	const messages = 20
 	got := make(chan string, 2*messages)
 	cfg := testConfig(t, "tcp://host:1", func(m worker.Message) worker.Code {
@@ -188,7 +188,7 @@ func TestOwnWithoutMemory(t *testing.T) {
 	cfg.Workers, cfg.MaxMessage, cfg.Memory = 1, 1000, 4<<10
 	setFlag(&cfg, "frame", "line")
 	l, server := manualLoop(t, cfg, func(c net.Conn) net.Conn { return c }, func(p *wire.Codec) *wire.Codec {
-		return withOwn(p, func(m *wire.Msg) bool { return m.Seq%2 == 0 })
+		return withSide(p, func(m *wire.Msg) bool { return m.Seq%2 == 0 })
 	})
 	send := func(text string) {
 		if _, err := io.WriteString(server, text); err != nil {
@@ -209,7 +209,7 @@ func TestOwnWithoutMemory(t *testing.T) {
 	send(text.String())
 	r := &l.receiver
 	turnUntil(t, l, func() bool {
-		return l.paused && r.next < len(r.input.Msgs) && r.input.Msgs[r.next].Side && !r.own.valid
+		return l.paused && r.next < len(r.input.Msgs) && r.input.Msgs[r.next].Side && !r.side.valid
 	})
 	if l.turn() || len(got) > 0 {
 		t.Errorf("%d messages handled", len(got))
@@ -225,8 +225,8 @@ func TestOwnWithoutMemory(t *testing.T) {
 	}
 }
 
-// TestOwnRun: adjacent own messages form one run, and the messages behind them another.
-func TestOwnRun(t *testing.T) {
+// TestSideRun: adjacent side messages form one run, and the messages behind them another.
+func TestSideRun(t *testing.T) {
 	gate, entered := make(chan struct{}), make(chan struct{}, 20)
 	cfg := testConfig(t, "tcp://host:1", func(m worker.Message) worker.Code {
 		entered <- struct{}{}
@@ -237,7 +237,7 @@ func TestOwnRun(t *testing.T) {
 	cfg.Workers, cfg.DrainTimeout = 1, time.Minute
 	setFlag(&cfg, "frame", "line")
 	l, server := manualLoop(t, cfg, func(c net.Conn) net.Conn { return c }, func(p *wire.Codec) *wire.Codec {
-		return withOwn(p, func(m *wire.Msg) bool { return m.Seq <= 6 })
+		return withSide(p, func(m *wire.Msg) bool { return m.Seq <= 6 })
 	})
 	send := func(text string, inAll int) {
 		if _, err := io.WriteString(server, text); err != nil {

@@ -5,17 +5,17 @@ import (
 	"feedgate/worker"
 )
 
-// copyOwn copies the next message, an own one (see wire.Input.Side), to the slab own, and with it the
-// own messages behind it that fit, so that they can form a run. It returns false if --memory does not
+// copySide copies the next message, a side message (see wire.Input.Side), to the slab side, and with it the
+// side messages behind it that fit, so that they can form a run. It returns false if --memory does not
 // allow a slab now.
 //
-// Invariant: the own messages in input.Msgs[next:copiedTo] are in the slab own; later ones, and
+// Invariant: the side messages in input.Msgs[next:copiedTo] are in the slab side; later ones, and
 // refused ones, are in input.Side.
-func (r *receiver) copyOwn() bool {
+func (r *receiver) copySide() bool {
 	if r.next < r.copiedTo {
 		return true
 	}
-	s, slabs, msgs := &r.own, r.l.slabs, r.input.Msgs
+	s, slabs, msgs := &r.side, r.l.slabs, r.input.Msgs
 	if s.valid && s.filled > 0 {
 		s.rewind(slabs)
 	}
@@ -43,7 +43,7 @@ func (r *receiver) copyOwn() bool {
 // slabOf returns the slab that holds m, which is not refused.
 func (r *receiver) slabOf(m *wire.Msg) *openSlab {
 	if m.Side {
-		return &r.own
+		return &r.side
 	}
 	return &r.slab
 }
