@@ -26,8 +26,8 @@ func (c *conn) handleEOF(now time.Duration) {
 		c.log.add(now, slog.LevelInfo, "server closed", "", "addr", c.addr)
 		c.life.received = c.life.received || undecoded > 0
 		if fault != nil && c.l.cfg.ExitOnClose {
-			err := fmt.Errorf("--exit-on-close: %s: %w", c.addr, fault)
-			c.l.stop.err = errors.Join(c.l.stop.err, newFieldError(err, ErrTruncated))
+			err := fmt.Errorf("%s: %w", c.addr, fault)
+			c.l.stop.err = errors.Join(c.l.stop.err, causedBy("--exit-on-close", err, ErrTruncated))
 		}
 		c.on(evEndOfStream, details{now: now, clean: true})
 		return

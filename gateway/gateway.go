@@ -3,9 +3,9 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"feedgate/gateway/internal/pool"
@@ -30,6 +30,7 @@ type Gateway struct {
 	stats Stats
 	abort chan struct{}
 	once  sync.Once
+	ran   atomic.Bool // Run was called
 }
 
 // New validates cfg and makes a gateway, which does not connect yet. Its error is [ErrConfig], with a
@@ -70,6 +71,9 @@ func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
 //
 // A nil error means that every message given to a worker is acknowledged. Run may be called once.
 func (g *Gateway) Run(ctx context.Context) error {
+	if g.ran.Swap(true) {
+		return errors.New("gateway: Run was called before")
+	}
 	g.warn()
 	r, err := newReactor()
 	if err != nil {
@@ -86,7 +90,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		Bell: &l.bell, Wake: r.wake, Log: g.cfg.Log,
 	})
 	if err != nil {
-		return errors.Join(err, r.close())
+		return errors.Join(kindError{err: err, kind: ErrSink}, r.close())
 	}
 	l.setWorkers(l.pool.Workers())
 	g.stats.setRings(l.ringDepths)
@@ -106,6 +110,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 // watch tells the loop when ctx is cancelled, the sink fails, or Abort is called.
 func (g *Gateway) watch(ctx context.Context, r *reactor, ended <-chan struct{}) {
 	drain, failed, abort := ctx.Done(), g.cfg.Sink.Failed(), (<-chan struct{})(g.abort)
+	var deadFailed <-chan struct{}
+	if g.cfg.DeadLetters != nil {
+		deadFailed = g.cfg.DeadLetters.Failed()
+	}
 	for {
 		select {
 		case <-ended:
@@ -115,7 +123,10 @@ func (g *Gateway) watch(ctx context.Context, r *reactor, ended <-chan struct{}) 
 			r.post(r.l.drain)
 		case <-failed:
 			failed = nil
-			r.post(func() { r.l.fail(newFieldError(fmt.Errorf("--sink: %w", g.cfg.Sink.Err()), ErrSink)); r.l.abort() })
+			r.post(func() { r.l.fail(causedBy("--sink", g.cfg.Sink.Err(), ErrSink)); r.l.abort() })
+		case <-deadFailed:
+			deadFailed = nil
+			r.post(func() { r.l.fail(causedBy("--dead-letter", g.cfg.DeadLetters.Err(), ErrSink)); r.l.abort() })
 		case <-abort:
 			abort = nil
 			r.post(r.l.abort)
@@ -131,7 +142,9 @@ func (g *Gateway) shutDown(r *reactor) error {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		err = r.l.pool.Stop()
+		if err = r.l.pool.Stop(); err != nil {
+			err = kindError{err: err, kind: ErrSink}
+		}
 	}()
 	if !g.awaitStop(stopped, &r.l.stop) {
 		g.cfg.Log.Error("a handler did not return in time; abandoning its goroutine")

@@ -73,8 +73,8 @@ func (c *conn) giveUp(err error) bool {
 	if err == nil {
 		err = errors.New("the server closed the connection")
 	}
-	err = fmt.Errorf("--connect-attempts: %d consecutive attempts failed, the last one with: %w", c.dialer.attempts, err)
-	c.l.fail(newFieldError(err, ErrConnect))
+	err = fmt.Errorf("%d consecutive attempts failed, the last one with: %w", c.dialer.attempts, err)
+	c.l.fail(causedBy("--connect-attempts", err, ErrConnect))
 	return true
 }
 

@@ -28,7 +28,7 @@ func (c *conn) loginFailed(final bool, why string, now time.Duration) {
 	c.l.stats.addError(wire.Login)
 	c.life.fault = fmt.Errorf("%s: %s", c.addr, why)
 	if final && !c.l.session.everLoggedIn {
-		c.l.fail(loginError{c.life.fault})
+		c.l.fail(kindError{err: c.life.fault, kind: ErrLogin})
 		return
 	}
 	c.log.add(now, slog.LevelError, "login refused", "", "addr", c.addr, "error", why)
@@ -117,9 +117,3 @@ func (c *conn) missingAckMode(e wire.Event) string {
 	}
 	return ""
 }
-
-// loginError is the error of a permanently refused login.
-type loginError struct{ error }
-
-func (e loginError) Unwrap() error        { return e.error }
-func (e loginError) Is(target error) bool { return target == ErrLogin }

@@ -73,6 +73,7 @@ func (c *Config) validate() (settings, error) {
 	s.id, s.output = c.checkContent(&faults)
 	if c.Protocol == nil {
 		faults.AddErr(ErrNoProtocol)
+		c.checkAckName(&faults)
 	} else {
 		c.checkUpstream(&faults)
 		c.checkProtocol(&s, &faults)
@@ -105,6 +106,7 @@ func (c *Config) checkProtocol(s *settings, f *faults.List) {
 	codec, err := c.Protocol.New(of)
 	if err != nil {
 		f.AddErr(err)
+		c.checkAckName(f)
 		return
 	}
 	s.codec = codec
@@ -171,6 +173,15 @@ func (c *Config) checkTimes(f *faults.List) {
 	if c.ReconnectMax < c.ReconnectMin {
 		f.Addf("--reconnect-max: %v is less than --reconnect-min %v", c.ReconnectMax, c.ReconnectMin)
 	}
+}
+
+// checkAckName checks Ack as far as that is possible without a protocol.
+func (c *Config) checkAckName(f *faults.List) {
+	if c.Ack == "" {
+		return
+	}
+	_, err := wire.ParseAckMode(c.Ack)
+	f.Add("--ack", err)
 }
 
 func (c *Config) checkAck(t wire.Traits, f *faults.List) wire.AckMode {

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,7 +17,8 @@ import (
 // f returns nil if all messages are done, else one error for each of them, with the meanings that
 // [Func] lists. To give all the same one, return slices.Repeat([]error{err}, len(msgs)). A panic,
 // or another number of errors, refuses all messages of the call. Under order by key, a call has at
-// most one message of each key. ctx ends when the gateway stops its workers: f must then return. msgs and their data are valid until f returns.
+// most one message of each key. ctx ends when the gateway stops its workers: f must then return,
+// and its result has no effect. msgs and their data are valid until f returns.
 func Batches(most int, wait time.Duration, f func(ctx context.Context, msgs []Message) []error) Sink {
 	return &batches{most: max(1, most), wait: wait, f: f}
 }
@@ -29,6 +31,9 @@ type batches struct {
 }
 
 func (s *batches) Open(c Completer) (Handler, error) {
+	if s.f == nil {
+		return nil, errNoFunction
+	}
 	h := &batcher{s: s, c: c, changed: make(chan struct{}, 1)}
 	h.ctx, h.cancel = context.WithCancel(c.Context())
 	// It is never starved: after wait it makes do with what it has.
@@ -48,23 +53,30 @@ type batcher struct {
 	call    []Message      // of the call in progress; used by run
 
 	mu       sync.Mutex
-	queue    []Message
-	oldest   time.Time // when the first of queue arrived
-	next     ID        // of the first of queue
+	queue    []Message // memory of the messages that wait: those from head on
+	head     int
+	arrivals []arrival // of the messages that wait, the oldest first
+	next     ID        // of the first message that waits
 	flush    bool      // no more will arrive until some are resolved
-	draining bool      // only messages that were asked for again will arrive
+	draining bool      // only retries and messages that were asked for again will arrive
+}
+
+// arrival is when the messages of one Handle arrived.
+type arrival struct {
+	end ID // of the message after them
+	at  time.Time
 }
 
 func (h *batcher) Handle(b Batch) {
 	h.mu.Lock()
-	if len(h.queue) == 0 {
-		h.oldest = time.Now()
-	}
 	n := b.Len()
 	for i := range n {
 		h.queue = append(h.queue, b.At(i))
 	}
-	b.Defer(n)
+	first := b.Defer(n)
+	if h.s.wait > 0 {
+		h.arrivals = append(h.arrivals, arrival{first + ID(n), time.Now()})
+	}
 	h.flush = h.draining
 	h.mu.Unlock()
 	h.notify()
@@ -127,62 +139,91 @@ func (h *batcher) run() {
 func (h *batcher) fill() (first ID, wait time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := min(len(h.queue), h.s.most)
+	n := min(len(h.queue)-h.head, h.s.most)
 	if n == 0 || h.ctx.Err() != nil {
 		return 0, 0
 	}
-	if left := h.s.wait - time.Since(h.oldest); n < h.s.most && !h.flush && left > 0 {
-		return 0, left
+	if n < h.s.most && !h.flush && h.s.wait > 0 {
+		if left := h.s.wait - time.Since(h.arrivals[0].at); left > 0 {
+			return 0, left
+		}
 	}
 	first = h.next
 	h.next += ID(n)
-	h.call = append(h.call, h.queue[:n]...)
-	rest := copy(h.queue, h.queue[n:])
-	clear(h.queue[rest:])
-	h.queue, h.oldest = h.queue[:rest], time.Now()
+	h.call = append(h.call, h.queue[h.head:h.head+n]...)
+	clear(h.queue[h.head : h.head+n])
+	h.head += n
+	if h.head >= len(h.queue)/2 { // so each message moves once on average
+		rest := copy(h.queue, h.queue[h.head:])
+		clear(h.queue[rest:])
+		h.queue, h.head = h.queue[:rest], 0
+	}
+	for len(h.arrivals) > 0 && h.arrivals[0].end <= h.next {
+		h.arrivals = h.arrivals[1:]
+	}
 	return first, 0
 }
 
-// callFunc calls the function. A panic refuses all messages of the call.
-func (h *batcher) callFunc() (errs []error) {
+// outcome is what an error means.
+type outcome struct {
+	code  Code
+	after time.Duration // above 0: the message is wanted again after that time
+}
+
+// callFunc calls the function, and returns the outcome of each message; nil: all are done. A panic
+// refuses all messages of the call.
+func (h *batcher) callFunc() (outcomes []outcome) {
+	returned := false
 	defer func() {
 		if r := recover(); r != nil {
 			h.c.Panicked(r)
-			errs = make([]error, len(h.call))
-			for i := range errs {
-				errs[i] = Refuse(Refused)
-			}
+			outcomes = slices.Repeat([]outcome{{code: Refused}}, len(h.call))
+		} else if !returned {
+			// The function has ended the goroutine, by runtime.Goexit. Its messages stay
+			// unacknowledged.
+			h.c.Panicked(goexit{})
+			h.call = nil
+			h.ended.Go(h.run)
 		}
 	}()
-	errs = h.s.f(h.ctx, h.call)
-	if n := len(h.call); len(errs) != 0 && len(errs) != n {
-		panic(fmt.Sprintf("worker: %d errors for a batch of %d messages", len(errs), n))
+	errs := h.s.f(h.ctx, h.call)
+	if n := len(h.call); errs != nil && len(errs) != n {
+		panic(wrongNumberOfErrors{len(errs), n})
 	}
-	return errs
+	for _, err := range errs {
+		code, after := Outcome(err) // it may panic, in a method of err
+		outcomes = append(outcomes, outcome{code, after})
+	}
+	returned = true
+	return outcomes
+}
+
+// goexit is the reason of a panic that is none. The log has the name of the type.
+type goexit struct{}
+
+// wrongNumberOfErrors is the reason of a panic. The log has the name of the type.
+type wrongNumberOfErrors struct{ errors, messages int }
+
+func (e wrongNumberOfErrors) Error() string {
+	return fmt.Sprintf("worker: %d errors for a batch of %d messages", e.errors, e.messages)
 }
 
 // resolve resolves the messages of a call; consecutive ones with the same code together.
-func (h *batcher) resolve(first ID, errs []error) {
-	if len(errs) == 0 {
+func (h *batcher) resolve(first ID, outcomes []outcome) {
+	if outcomes == nil {
 		h.c.Resolve(first, len(h.call), OK)
-		h.c.Flush()
-		return
 	}
-	for i := 0; i < len(errs); {
-		code, after := Outcome(errs[i])
-		if after > 0 {
-			h.c.Again(first+ID(i), 1, after)
+	for i := 0; i < len(outcomes); {
+		o, n := outcomes[i], 1
+		if o.after > 0 {
+			h.c.Again(first+ID(i), 1, o.after)
 			i++
 			continue
 		}
-		n := 1
-		for i+n < len(errs) {
-			if next, after := Outcome(errs[i+n]); next != code || after > 0 {
-				break
-			}
+		for i+n < len(outcomes) && outcomes[i+n] == o {
 			n++
 		}
-		h.c.Resolve(first+ID(i), n, code)
+		h.c.Resolve(first+ID(i), n, o.code)
 		i += n
 	}
 	h.c.Flush()

@@ -3,6 +3,8 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -162,6 +164,47 @@ func TestBatchesPanic(t *testing.T) {
 	g.Stop()
 	if g.Code(0) != worker.Refused || g.Code(1) != worker.Refused || g.Code(2) != worker.OK || g.Panics() != 2 {
 		t.Errorf("codes %d, %d, %d, %d panics", g.Code(0), g.Code(1), g.Code(2), g.Panics())
+	}
+}
+
+// TestBatchesWithBrokenErrors: a panic in a method of an error refuses the messages, too.
+func TestBatchesWithBrokenErrors(t *testing.T) {
+	codes := handlertest.Run(t, worker.Batches(10, 0, func(_ context.Context, msgs []worker.Message) []error {
+		errs := make([]error, len(msgs))
+		for i := range errs {
+			errs[i] = (*os.PathError)(nil)
+		}
+		return errs
+	}), handlertest.Messages("a", "b")...)
+	if !slices.Equal(codes, []worker.Code{worker.Refused, worker.Refused}) {
+		t.Errorf("codes %v", codes)
+	}
+}
+
+// TestGoexit: a function that ends its goroutine ends no worker; what it had stays unresolved.
+func TestGoexit(t *testing.T) {
+	exit := func(m worker.Message) {
+		if string(m.Data) == "exit" {
+			runtime.Goexit()
+		}
+	}
+	for name, sink := range map[string]worker.Sink{
+		"Each":    worker.Each(func(_ context.Context, m worker.Message) error { exit(m); return nil }),
+		"Batches": worker.Batches(1, 0, func(_ context.Context, msgs []worker.Message) []error { exit(msgs[0]); return nil }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := handlertest.Start(t, sink, 1, 10)
+			g.Send(0, []byte("a"))
+			g.Wait(1)
+			g.Send(0, []byte("exit"))
+			g.WaitFor("the end of the goroutine", func() bool { return g.Panics() == 1 })
+			g.Send(0, []byte("b"))
+			g.Wait(2)
+			g.Stop()
+			if g.Refused != 0 {
+				t.Errorf("%d messages are refused", g.Refused)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,9 @@
 package worker
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Func processes one message. Its result decides what becomes of the message:
 //
@@ -10,7 +13,9 @@ import "context"
 //   - any other error, or a panic: it is refused with code [Refused].
 //
 // With --retries, a refused message is tried again first. ctx ends when the gateway stops its
-// workers. m.Data is valid until Func returns.
+// workers, at the latest after --drain-timeout; an error that is returned after that means that the
+// message was not processed: it is neither acknowledged nor refused. m.Data is valid until Func
+// returns.
 type Func func(ctx context.Context, m Message) error
 
 // Each returns a sink that calls f for every message. Each worker calls f for one message at a
@@ -22,7 +27,15 @@ type each struct {
 	f Func
 }
 
-func (e each) Open(Completer) (Handler, error) { return eachHandler{e.f}, nil }
+func (e each) Open(Completer) (Handler, error) {
+	if e.f == nil {
+		return nil, errNoFunction
+	}
+	return eachHandler{e.f}, nil
+}
+
+// errNoFunction is the fault of a sink without a function, which would refuse every message.
+var errNoFunction = errors.New("worker: the function is nil")
 
 type eachHandler struct{ f Func }
 

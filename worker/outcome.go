@@ -33,18 +33,36 @@ type refusal Code
 func (r refusal) Error() string { return fmt.Sprintf("refused with code %d", Code(r)) }
 
 // Refuse returns an error with which a [Func] refuses a message with a code. The Func may wrap it
-// with %w. With --retries, the message is tried again first, as after any other error.
-func Refuse(code Code) error { return refusal(code) }
+// with %w. With --retries, the message is tried again first, as after any other error. A code that
+// a handler may not use, and OK, mean Refused.
+func Refuse(code Code) error {
+	if code == OK || !code.ForHandlers() {
+		code = Refused
+	}
+	return refusal(code)
+}
 
 // again is the error of Again.
 type again time.Duration
 
 func (a again) Error() string { return "again after " + time.Duration(a).String() }
 
+// wait is the time, within bounds.
+func (a again) wait() time.Duration {
+	return max(MinAgain, min(time.Duration(a), MaxAgain))
+}
+
+// Bounds of the time of [Again].
+const (
+	MinAgain = time.Millisecond
+	MaxAgain = 49 * 24 * time.Hour
+)
+
 // Again returns an error with which a [Func] asks to be given a message once more after this time,
-// from a millisecond to 49 days. The Func may wrap it with %w. It may ask any number of times; that
+// from MinAgain to MaxAgain. The Func may wrap it with %w. It may ask any number of times; that
 // does not count towards --retries. The message stays unacknowledged. Later messages overtake it,
-// except those with its key under order by key: they wait.
+// except those with its key under order by key: they wait. A drain waits for its next try, up to
+// --drain-timeout. A sink of dead letters must not return it: there it means Refused.
 func Again(after time.Duration) error { return again(after) }
 
 // Outcome returns the meaning of an error of a [Func]: if after is above 0, the message is wanted
@@ -55,12 +73,12 @@ func Outcome(err error) (code Code, after time.Duration) {
 	case nil:
 		return OK, 0
 	case again:
-		return OK, max(time.Duration(e), time.Millisecond)
+		return OK, e.wait()
 	case refusal:
 		return Code(e), 0
 	}
 	if a := again(0); errors.As(err, &a) {
-		return OK, max(time.Duration(a), time.Millisecond)
+		return OK, a.wait()
 	}
 	if r := refusal(0); errors.As(err, &r) {
 		return Code(r), 0

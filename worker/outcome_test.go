@@ -22,7 +22,8 @@ func TestOutcome(t *testing.T) {
 		"nil":             {nil, worker.OK, 0},
 		"any error":       {errors.New("x"), worker.Refused, 0},
 		"refused":         {worker.Refuse(1234), 1234, 0},
-		"refused as done": {worker.Refuse(worker.OK), worker.OK, 0},
+		"refused as done": {worker.Refuse(worker.OK), worker.Refused, 0},
+		"illegal code":    {worker.Refuse(worker.DeadLettered), worker.Refused, 0},
 		"wrapped refusal": {fmt.Errorf("field 3: %w", worker.Refuse(worker.BadRequest)), worker.BadRequest, 0},
 		"again":           {worker.Again(time.Second), worker.OK, time.Second},
 		"again at once":   {worker.Again(0), worker.OK, time.Millisecond},
@@ -66,7 +67,40 @@ func (o *outcome) err() error {
 		o.again--
 		return worker.Again(time.Hour) // the test's clock jumps
 	}
+	if o.code == worker.OK {
+		return nil
+	}
 	return worker.Refuse(o.code)
+}
+
+// TestStoppedFunction: a message whose function ends with an error because the gateway stops is neither
+// done nor refused.
+func TestStoppedFunction(t *testing.T) {
+	begun := make(chan struct{})
+	g := handlertest.Start(t, worker.Each(func(ctx context.Context, m worker.Message) error {
+		if string(m.Data) == "done" {
+			return nil
+		}
+		close(begun)
+		<-ctx.Done()
+		return fmt.Errorf("insert: %w", ctx.Err())
+	}), 1, 10)
+	g.Send(0, []byte("done"))
+	g.Wait(1)
+	g.Send(0, []byte("hangs"))
+	g.Send(0, []byte("waits"))
+	<-begun
+	g.Stop()
+	g.WantResolved(1)
+}
+
+// TestNoFunction: a sink without a function cannot be opened, rather than refuse every message.
+func TestNoFunction(t *testing.T) {
+	for name, sink := range map[string]worker.Sink{"Each": worker.Each(nil), "Batches": worker.Batches(1, 0, nil)} {
+		if _, err := sink.Open(nil); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
 }
 
 // TestEach: each message is resolved once, with its own outcome, whatever the others' are.

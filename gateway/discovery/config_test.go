@@ -37,7 +37,7 @@ func TestUsage(t *testing.T) {
 		{"nsq:///t/c", "", "--nsqlookupd: nsq:///TOPIC/CHANNEL needs it, to find the servers"},
 		{"nsq+tls:///t/c", "", "--nsqlookupd: nsq:///TOPIC/CHANNEL needs it, to find the servers"},
 		{"nsq:///t/c", "a", `--nsqlookupd: "a" is not`},
-		{"nsq:///t t/c", "a:1", "URL: "},
+		{"nsq:///t t/c", "a:1", "Topic: "},
 		{"nsq:///t/c", "a:1", ""},
 		{"nsq:///t#ephemeral/c#ephemeral", "a:1", ""},
 	} {

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -179,4 +180,43 @@ func TestAgainReleasesOutput(t *testing.T) {
 	if n := l.pool.workers[0].main.rendered.pinnedBytes; n != 0 {
 		t.Errorf("%d bytes are kept", n)
 	}
+}
+
+// TestAgainHasBounds: no time is so short that the worker spins, or so long that it overflows.
+func TestAgainHasBounds(t *testing.T) {
+	for _, after := range []time.Duration{0, -1, math.MinInt64, math.MaxInt64} {
+		calls := 0
+		p := newPaced(t, 0, func(*paced) worker.Sink {
+			return batchSink(func(b worker.Batch) {
+				calls++
+				b.Again(1, after)
+			})
+		})
+		p.w.slabs.At(0).Data = make([]byte, 1)
+		p.give(0, 0, 1)
+		for range 10 {
+			p.pool.Turn(0)
+		}
+		if calls != 1 {
+			t.Errorf("after %v: %d calls at once", after, calls)
+		}
+		p.clock += worker.MaxAgain
+		if p.pool.Turn(0); calls != 2 {
+			t.Errorf("after %v: %d calls in the end", after, calls)
+		}
+	}
+}
+
+// TestFlushWhenOthersWaitForKeys: a batch does not wait for messages that wait for those in it.
+func TestFlushWhenOthersWaitForKeys(t *testing.T) {
+	l := newTestLoop(t, Config{
+		Key:  mustSelect(t, "bytes:0:1"),
+		Sink: worker.Batches(100, time.Hour, func(context.Context, []worker.Message) []error { return nil }),
+	})
+	var payloads [][]byte
+	for i := range byte(20) {
+		payloads = append(payloads, []byte{'k', i})
+	}
+	l.dispatch(0, 0, payloads...)
+	l.until(func() bool { return len(l.replies) >= len(payloads)-1 }) // the last one waits
 }

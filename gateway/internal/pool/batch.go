@@ -127,7 +127,7 @@ func (b *batch) Again(n int, after time.Duration) {
 	for left := n; left > 0; {
 		r := b.cut(left)
 		left -= len(r.spans)
-		b.s.again(r, after)
+		b.s.again(r, max(worker.MinAgain, min(after, worker.MaxAgain)))
 	}
 	b.s.w.noteResolved(n)
 }
@@ -165,8 +165,9 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 	done, outcome := 0, worker.OK // messages that f has processed and that are not resolved yet; their code
 	defer func() {
 		r := recover()
-		if done > 0 {
-			b.Resolve(done, outcome)
+		if n := done; n > 0 {
+			done = 0
+			b.Resolve(n, outcome)
 		}
 		if r != nil {
 			b.s.panicked(r)
@@ -194,6 +195,13 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 			}
 			code, after := worker.OK, time.Duration(0)
 			if err := f(ctx, m); err != nil {
+				if ctx.Err() != nil {
+					n := done
+					done = 0
+					b.Resolve(n, outcome)
+					b.Defer(b.Len()) // the pool stops: they were not processed
+					return
+				}
 				code, after = worker.Outcome(err)
 			}
 			if code == outcome && after == 0 {

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"feedgate/ring"
@@ -33,12 +32,14 @@ func (c *completer) Resolve(first worker.ID, n int, code worker.Code) {
 	if !code.ForHandlers() {
 		code = worker.Refused
 	}
-	c.put(completion{first, uint32(n), code})
+	if n > 0 {
+		c.put(completion{first, uint32(n), code})
+	}
 }
 
 // Again implements [worker.Completer].
 func (c *completer) Again(first worker.ID, n int, after time.Duration) {
-	ms := uint32(max(1, min(after.Milliseconds(), math.MaxUint32)))
+	ms := uint32(max(worker.MinAgain, min(after, worker.MaxAgain)).Milliseconds())
 	for i := range n {
 		c.put(completion{first + worker.ID(i), ms, codeAgain})
 	}

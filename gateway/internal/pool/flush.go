@@ -24,7 +24,7 @@ func (w *Worker) callFlush() {
 	for _, s := range [...]*handlerState{w.main, w.dead} {
 		if w.flushDue(s) {
 			s.flushed = true
-			s.completer.hooks.Flush()
+			s.guard(s.completer.hooks.Flush)
 		}
 	}
 }
@@ -40,5 +40,6 @@ func (w *Worker) flushDue(s *handlerState) bool {
 	if s == nil || s.completer.hooks.Flush == nil || s.flushed || s.pending.count == 0 {
 		return false
 	}
-	return w.newLimit() == 0 || !w.canRetry() || w.in.empty() && w.flush.blocked.Load()
+	waitsForKeys := w.retry != nil && w.retry.queued > 0 // the others may be all that arrive
+	return w.newLimit() == 0 || !w.canRetry() || w.in.empty() && (waitsForKeys || w.flush.blocked.Load())
 }

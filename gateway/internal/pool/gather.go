@@ -36,7 +36,7 @@ func (w *Worker) handleNew() bool {
 		} else {
 			w.main.handle(first, w.rest...)
 		}
-		if n >= limit {
+		if n >= limit || w.stopping() {
 			break
 		}
 		var more int

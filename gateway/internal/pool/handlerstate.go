@@ -47,9 +47,12 @@ func (s *handlerState) handle(first run, rest ...run) {
 	s.flushed = false
 	s.calling = s.batch.Len()
 	s.w.noteCall()
+	returned := false
 	defer func() {
 		if r := recover(); r != nil {
 			s.panicked(r)
+		} else if !returned {
+			s.exited()
 		}
 		if left := s.batch.Len(); left > 0 {
 			s.batch.Resolve(left, worker.Refused)
@@ -61,13 +64,42 @@ func (s *handlerState) handle(first run, rest ...run) {
 		s.calling = 0
 	}()
 	s.handler.Handle(&s.batch)
+	returned = true
+}
+
+// exited handles the end of the worker's goroutine in the handler, by runtime.Goexit, such as
+// testing's FailNow. The messages left over stay unacknowledged.
+func (s *handlerState) exited() {
+	s.panicked(goexit{})
+	if left := s.batch.Len(); left > 0 {
+		s.batch.Defer(left) // never to be resolved
+	}
+}
+
+// goexit is the reason of a panic that is none. The log has the name of the type.
+type goexit struct{}
+
+// starved calls the hook Starved.
+func (s *handlerState) starved() (starved bool) {
+	s.guard(func() { starved = s.completer.hooks.Starved() })
+	return starved
+}
+
+// guard calls f, and counts and logs a panic in it.
+func (s *handlerState) guard(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.panicked(r)
+		}
+	}()
+	f()
 }
 
 // panicked counts and logs a panic of the handler.
 func (s *handlerState) panicked(reason any) {
 	s.w.pool.panics.Add(1)
 	// Only the type of the reason, whose text may quote a message.
-	s.w.log.Error("handler panicked; message refused", "worker", s.w.id,
+	s.w.log.Error("handler panicked", "worker", s.w.id,
 		"panic", fmt.Sprintf("%T", reason), "stack", string(debug.Stack()))
 }
 
@@ -146,6 +178,6 @@ func (s *handlerState) drain() bool {
 		return false
 	}
 	s.drained = true
-	s.handler.Drain()
+	s.guard(s.handler.Drain)
 	return true
 }

@@ -179,7 +179,7 @@ func (w *Worker) widen() bool {
 		p.lookAt = p.since + p.span
 		return false
 	}
-	if starved := w.main.completer.hooks.Starved; starved != nil && now-p.since < 2*p.span && !starved() {
+	if w.main.completer.hooks.Starved != nil && now-p.since < 2*p.span && !w.main.starved() {
 		return false
 	}
 	p.quota = min(2*p.quota, math.MaxInt32)

@@ -42,6 +42,9 @@ func newPaced(t *testing.T, span time.Duration, sink func(p *paced) worker.Sink,
 	}
 	p.pool, p.w = pool, pool.Workers()[0]
 	t.Cleanup(func() {
+		if p.pool == nil {
+			return // the test has stopped it
+		}
 		if err := pool.Stop(); err != nil {
 			t.Error(err)
 		}

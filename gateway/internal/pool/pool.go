@@ -95,6 +95,7 @@ func New(cfg Config) (*Pool, error) {
 		w := newWorker(i, &cfg, p)
 		p.workers = append(p.workers, w)
 		if err := w.openHandlers(&cfg); err != nil {
+			p.cancel() // handlers may wait for it
 			return nil, errors.Join(err, p.closeHandlers())
 		}
 	}
@@ -103,7 +104,7 @@ func New(cfg Config) (*Pool, error) {
 
 // openHandlers opens the handlers of the sink and of dead letters.
 func (w *Worker) openHandlers(cfg *Config) (err error) {
-	if w.main.handler, err = cfg.Sink.Open(&w.main.completer); err != nil {
+	if err = w.main.open(cfg.Sink); err != nil {
 		return fmt.Errorf("open the sink for worker %d: %w", w.id, err)
 	}
 	w.length.init()
@@ -114,22 +115,43 @@ func (w *Worker) openHandlers(cfg *Config) (err error) {
 	if w.dead == nil {
 		return nil
 	}
-	if w.dead.handler, err = cfg.DeadLetters.Open(&w.dead.completer); err != nil {
+	if err = w.dead.open(cfg.DeadLetters); err != nil {
 		return fmt.Errorf("open the dead letters for worker %d: %w", w.id, err)
 	}
 	w.flush.wanted = w.flush.wanted || w.dead.completer.hooks.Flush != nil
 	return nil
 }
 
+// open opens the handler.
+func (s *handlerState) open(sink worker.Sink) (err error) {
+	err = errors.New("it panicked")
+	s.guard(func() { s.handler, err = sink.Open(&s.completer) })
+	if err == nil && s.handler == nil {
+		err = errors.New("there is no handler")
+	}
+	return err
+}
+
 // Start starts the workers' goroutines.
 func (p *Pool) Start() {
 	for _, w := range p.workers {
 		p.done.Add(1)
-		go func() {
-			defer p.done.Done()
-			w.run()
-		}()
+		go p.run(w)
 	}
+}
+
+// run runs a worker. If its handler ends the goroutine, it starts another one.
+func (p *Pool) run(w *Worker) {
+	returned := false
+	defer func() {
+		if returned || w.stopping() {
+			p.done.Done()
+			return
+		}
+		go p.run(w)
+	}()
+	w.run()
+	returned = true
 }
 
 // Turn does what a worker has to do now, up to one batch. It returns false if there was nothing. It
@@ -188,7 +210,9 @@ func (p *Pool) closeHandlers() error {
 			if s == nil || s.handler == nil {
 				continue
 			}
-			if err := s.handler.Close(); err != nil {
+			err := errors.New("it panicked")
+			s.guard(func() { err = s.handler.Close() })
+			if err != nil {
 				errs = append(errs, fmt.Errorf("close the sink of worker %d: %w", w.id, err))
 			}
 		}

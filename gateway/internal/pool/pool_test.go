@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -476,3 +477,85 @@ func (s *failingSink) Open(worker.Completer) (worker.Handler, error) {
 func (s *failingSink) Handle(worker.Batch) {}
 func (s *failingSink) Drain()              {}
 func (s *failingSink) Close() error        { s.closed++; return nil }
+
+// breaker is a handler that panics wherever it is called.
+type breaker struct{ c worker.Completer }
+
+func (h breaker) Handle(b worker.Batch) { b.Defer(b.Len()) }
+func (breaker) Drain()                  { panic("Drain") }
+func (breaker) Close() error            { panic("Close") }
+
+// TestPanicsAreContained: a panic in any method or hook of a handler is counted, and ends nothing.
+func TestPanicsAreContained(t *testing.T) {
+	p := newPaced(t, time.Second, func(*paced) worker.Sink {
+		return gatherSink{open: func(c worker.Completer) worker.Handler {
+			c.SetHooks(worker.Hooks{Flush: func() { panic("Flush") }, Starved: func() bool { panic("Starved") }})
+			return breaker{c}
+		}}
+	})
+	p.fill()
+	for range 30 {
+		p.pool.Turn(0)
+		p.w.callFlush()
+		p.clock += 100 * time.Millisecond
+	}
+	p.pool.Drain()
+	for range 30 {
+		p.pool.Turn(0)
+		p.clock += 100 * time.Millisecond
+	}
+	before := p.pool.Panics()
+	if err := p.pool.Stop(); err == nil || !strings.Contains(err.Error(), "panicked") {
+		t.Errorf("Stop: %v", err)
+	}
+	if before < 3 || p.pool.Panics() != before+1 { // Flush, Starved, Drain; Close
+		t.Errorf("%d panics, %d before Close", p.pool.Panics(), before)
+	}
+	p.pool = nil
+}
+
+// TestOpenFails: if a handler cannot be opened, those before it are closed, whose context has ended by
+// then.
+func TestOpenFails(t *testing.T) {
+	for name, fail := range map[string]func() (worker.Handler, error){
+		"error":      func() (worker.Handler, error) { return nil, io.ErrUnexpectedEOF },
+		"panic":      func() (worker.Handler, error) { panic("a bug") },
+		"no handler": func() (worker.Handler, error) { return nil, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &secondFails{fail: fail}
+			var bell ring.Bell
+			_, err := New(Config{Workers: 2, Ring: 8, InFlight: 8, Slabs: NewSlabs(1, nil), Sink: s, Bell: &bell, Wake: func() {}})
+			if err == nil || !strings.Contains(err.Error(), "worker 1") || s.closed != 1 {
+				t.Errorf("error %v, %d handlers closed", err, s.closed)
+			}
+		})
+	}
+}
+
+// secondFails is a sink whose first handler waits in Close for the end of its context.
+type secondFails struct {
+	worker.Sink
+	fail           func() (worker.Handler, error)
+	opened, closed int
+}
+
+func (s *secondFails) Open(c worker.Completer) (worker.Handler, error) {
+	if s.opened++; s.opened == 2 {
+		return s.fail()
+	}
+	return &waitingCloser{s, c}, nil
+}
+
+type waitingCloser struct {
+	s *secondFails
+	c worker.Completer
+}
+
+func (h *waitingCloser) Handle(worker.Batch) {}
+func (h *waitingCloser) Drain()              {}
+func (h *waitingCloser) Close() error {
+	<-h.c.Context().Done()
+	h.s.closed++
+	return nil
+}

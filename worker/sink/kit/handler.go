@@ -31,6 +31,7 @@ type handler struct {
 	mu       sync.Mutex
 	changed  *sync.Cond // wakes senders when a field below has changed
 	queues   keyQueues
+	keys     []uint64        // of the messages of a Handle
 	keyer    *selector.Keyer // of Config.Key; nil: none
 	next     worker.ID       // of the next message
 	batches  uint64          // ID of the latest batch
@@ -71,17 +72,12 @@ func (h *handler) Handle(b worker.Batch) {
 		h.linger()
 	}
 	n := b.Len()
+	h.keys = h.keys[:0]
 	for i := range n {
-		m := b.At(i)
-		key := uint64(0)
-		switch {
-		case cfg.Unordered:
-		case cfg.KeyFunc != nil:
-			key = cfg.KeyFunc(m)
-		case h.keyer != nil:
-			key = h.keyer.Hash(m)
-		}
-		h.queues.add(entry{m: m, id: h.next + worker.ID(i)}, key, cfg.Unordered)
+		h.keys = append(h.keys, h.keyOf(b.At(i))) // it may panic; so far nothing is queued
+	}
+	for i := range n {
+		h.queues.add(entry{m: b.At(i), id: h.next + worker.ID(i)}, h.keys[i], cfg.Unordered)
 	}
 	if b.Defer(n) != h.next {
 		panic("kit: the IDs of deferred messages are not consecutive")
@@ -89,6 +85,19 @@ func (h *handler) Handle(b worker.Batch) {
 	h.next += worker.ID(n)
 	h.flush = false
 	h.changed.Broadcast()
+}
+
+// keyOf returns the hash of a message's key, or 0 if there are no keys.
+func (h *handler) keyOf(m worker.Message) uint64 {
+	switch cfg := &h.sink.cfg; {
+	case cfg.Unordered:
+		return 0
+	case cfg.KeyFunc != nil:
+		return cfg.KeyFunc(m)
+	case h.keyer != nil:
+		return h.keyer.Hash(m)
+	}
+	return 0
 }
 
 // linger starts the wait for a fuller batch. The lock is held.
