@@ -63,7 +63,8 @@ type Config struct {
 	SinkLabel, DeadLetterLabel string
 
 	// DeadLetters takes messages that are refused after all retries, and which are then acked with
-	// code 7. Nil: none. Gateways can share it; they do not close it.
+	// code 7. Nil: none. Gateways can share it; they do not close it. It cannot ask for messages
+	// again: it would refuse them. Run ends if it fails permanently.
 	DeadLetters worker.Sink
 
 	Heartbeat      time.Duration // default 5s

@@ -77,6 +77,9 @@ func fieldErrors(err error) error {
 
 // causedBy makes a FieldError of an error that is not ours.
 func causedBy(flag string, err, kind error) *FieldError {
+	if err == nil {
+		err = errors.New("no reason given")
+	}
 	return &FieldError{Field: fieldNames(flag), flag: flag, err: err, exact: true, whole: err, kind: kind}
 }
 

@@ -25,6 +25,8 @@ func TestErrorsNameFields(t *testing.T) {
 			`--id: selector "x": want bytes:OFFSET:LENGTH, field:N:SEP, json:NAME, json:/A/B or meta:NAME`},
 		{func(c *Config) { c.Hosts = []string{"h"} }, "Hosts", `Hosts: "h" is not HOST:PORT`, `upstream URL: "h" is not HOST:PORT`},
 		{func(c *Config) { c.Hosts = nil }, "Hosts", "Hosts: no host", "upstream URL: no host"},
+		{func(c *Config) { c.Label = "\xff" }, "Label", "Label: it is not UTF-8", "Label: it is not UTF-8"},
+		{func(c *Config) { c.Dispatch = "x--max-y" }, "Dispatch", `Dispatch: "x--max-y" is not one of spread, key`, `--dispatch: "x--max-y" is not one of spread, key`},
 		{func(c *Config) { c.Sink = nil }, "Sink", "Sink: none", "--sink: none"},
 	} {
 		cfg := testConfig(t, "fg://h:1", accept)

@@ -65,11 +65,13 @@ func (g *Gateway) Abort() { g.once.Do(func() { close(g.abort) }) }
 
 // Run connects, processes messages and reconnects until
 //
-//   - ctx is cancelled: it then drains, for at most Config.DrainTimeout;
+//   - ctx is cancelled: it then drains, for at most Config.DrainTimeout, and closes the handlers,
+//     for which they have up to 6 s more, or 0.4 s if messages are left;
 //   - the server closes cleanly, with Config.ExitOnClose; or
 //   - something fails permanently.
 //
-// A nil error means that every message given to a worker is acknowledged. Run may be called once.
+// A nil error means that every message given to a worker is acknowledged, and that the handlers were
+// closed without an error. Run may be called once.
 func (g *Gateway) Run(ctx context.Context) error {
 	if g.ran.Swap(true) {
 		return errors.New("gateway: Run was called before")
@@ -147,8 +149,8 @@ func (g *Gateway) shutDown(r *reactor) error {
 		}
 	}()
 	if !g.awaitStop(stopped, &r.l.stop) {
-		g.cfg.Log.Error("a handler did not return in time; abandoning its goroutine")
-		return r.close()
+		err := errors.New("a handler did not return; its goroutine is abandoned")
+		return errors.Join(kindError{err: err, kind: ErrSink}, r.close())
 	}
 	err = errors.Join(err, r.close())
 	r.l.slabs.closeExcept(r.l.pool.Left())

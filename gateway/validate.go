@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/faults"
@@ -85,6 +86,12 @@ func (c *Config) validate() (settings, error) {
 func (c *Config) checkUpstream(f *faults.List) {
 	if len(c.Hosts) == 0 {
 		f.Addf("upstream URL: no host")
+	}
+	switch {
+	case !utf8.ValidString(c.URL):
+		f.Addf("upstream URL: it is not UTF-8")
+	case !utf8.ValidString(c.Label): // it is a label of metrics
+		f.Addf("Label: it is not UTF-8")
 	}
 	for _, hostport := range c.Hosts {
 		host, port, err := net.SplitHostPort(hostport)

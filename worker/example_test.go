@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,5 +87,74 @@ func (tx *transaction) insert(topic string, data []byte) error {
 
 func (tx *transaction) commit(context.Context) error {
 	tx.db.rows = append(tx.db.rows, tx.rows...)
+	return nil
+}
+
+// A sink whose messages are resolved later, by another goroutine and in any order.
+func ExampleSink() {
+	sink := &lookups{}
+	codes := handlertest.Run(t, sink, handlertest.Messages("a", "?", "b")...)
+	fmt.Println(codes)
+	// Output: [0 2 0]
+}
+
+// lookups never fails as a whole and shares nothing: AlwaysReady.
+type lookups struct{ worker.AlwaysReady }
+
+func (s *lookups) Open(c worker.Completer) (worker.Handler, error) {
+	h := &lookup{ctx: c.Context(), jobs: make(chan job, 100)}
+	h.ended.Go(func() { h.run(c) })
+	return h, nil
+}
+
+// lookup is the handler of one worker.
+type lookup struct {
+	ctx   context.Context // ends when the gateway stops its workers
+	jobs  chan job
+	ended sync.WaitGroup
+}
+
+type job struct {
+	m  worker.Message // its data are valid until it is resolved
+	id worker.ID
+}
+
+func (h *lookup) Handle(b worker.Batch) {
+	for b.Len() > 0 {
+		m := b.At(0) // before Defer, which takes it from the batch
+		j := job{m, b.Defer(1)}
+		select {
+		case h.jobs <- j: // if the queue is full, the worker waits
+		case <-h.ctx.Done():
+			return
+		}
+	}
+}
+
+// run resolves the jobs. It alone uses c.
+func (h *lookup) run(c worker.Completer) {
+	for {
+		select {
+		case j, ok := <-h.jobs:
+			if !ok {
+				return
+			}
+			code := worker.OK
+			if string(j.m.Data) == "?" {
+				code = worker.BadRequest
+			}
+			c.Resolve(j.id, 1, code)
+			c.Flush() // now, or after several
+		case <-h.ctx.Done():
+			return // what is left stays unacknowledged
+		}
+	}
+}
+
+func (h *lookup) Drain() {} // nothing waits for more messages
+
+func (h *lookup) Close() error {
+	close(h.jobs)
+	h.ended.Wait()
 	return nil
 }

@@ -82,8 +82,8 @@ type Batch interface {
 // ID identifies a deferred message of one worker. IDs count deferrals, from 0.
 type ID uint64
 
-// Completer resolves the deferred messages of one worker, in any order. One goroutine at a time may
-// use it, also while the worker is in Handle.
+// Completer resolves the deferred messages of one worker, in any order. Its calls must not overlap
+// each other; they may overlap Handle.
 type Completer interface {
 	// Resolve resolves n messages with consecutive IDs, with one code. It takes effect at the
 	// next Flush, and never blocks. To resolve a message twice is a bug, and panics.

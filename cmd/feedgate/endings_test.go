@@ -157,7 +157,7 @@ func (p *process) checkUnfinished(url string) {
 	if status := p.status(); status != cli.ExitFailure {
 		p.t.Errorf("status %d", status)
 	}
-	if want := "upstream=" + url + ` error="messages left unfinished: 10 `; strings.Count(p.stderr.String(), want) != 1 {
+	if want := "upstream=" + url + ` error="messages are left: 10 `; strings.Count(p.stderr.String(), want) != 1 {
 		p.t.Errorf("not once %q on standard error", want)
 	}
 }

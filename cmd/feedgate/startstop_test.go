@@ -67,7 +67,7 @@ func TestUnfinished(t *testing.T) {
 		}
 		u.gateways = append(u.gateways, gw)
 	}
-	const inFlight = "messages left unfinished: 0 in flight; a handler, a sink or a disk did not return in time"
+	const inFlight = "messages are left: 0 in flight; a handler, a sink or a disk did not return in time"
 	check := func(want string) {
 		t.Helper()
 		if got := u.unfinished(); got == nil || got.Error() != want {
