@@ -76,8 +76,8 @@ func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Hello) (msgs int,
 	}
 }
 
-// serve is a feed: the answer and the messages in one write, then Close. It reads what the
-// gateway owes for them.
+// serve is a feed: the answer and the messages in one write, then Close. It reads
+// the gateway's acks, PONG and Close.
 func serve(t *testing.T, w http.ResponseWriter, r *http.Request, messages int) error {
 	if r.Method != "GET" || r.URL.Path != "/feed" || r.URL.RawQuery != "a=b" || r.Header.Get("X-Feed") != "prices" {
 		return fmt.Errorf("request %s %s", r.Method, r.URL)
