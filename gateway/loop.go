@@ -90,7 +90,7 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 	}
 }
 
-// turn runs each stage once. It returns false if none had anything to do.
+// turn runs each step once. It returns false if none had anything to do.
 func (l *loop) turn() bool {
 	now := l.env.now()
 	if l.conn.idlePaused() {

@@ -40,10 +40,10 @@ type deferringSink struct {
 }
 
 type deferredMessage struct {
-	data   []byte
-	seq    uint64
-	ticket worker.ID
-	done   worker.Completer
+	data []byte
+	seq  uint64
+	id   worker.ID
+	done worker.Completer
 }
 
 func (s *deferringSink) Open(c worker.Completer) (worker.Handler, error) {
@@ -120,7 +120,7 @@ func (s *deferringSink) complete() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.deferred {
-		m.done.Resolve(m.ticket, 1, worker.OK)
+		m.done.Resolve(m.id, 1, worker.OK)
 		m.done.Flush()
 	}
 	s.deferred = nil

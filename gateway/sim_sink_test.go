@@ -56,10 +56,10 @@ type simHandler struct {
 }
 
 type simDeferred struct {
-	ticket worker.ID
-	c      *simCase
-	data   []byte
-	due    time.Duration
+	id   worker.ID
+	c    *simCase
+	data []byte
+	due  time.Duration
 }
 
 // Handle implements worker.Handler.
@@ -129,7 +129,7 @@ func (h *simHandler) deferMessages(b worker.Batch, n int) {
 	}
 	first := b.Defer(n)
 	for i := range opened {
-		opened[i].ticket = first + worker.ID(i)
+		opened[i].id = first + worker.ID(i)
 	}
 	h.deferred = append(h.deferred, opened...)
 }
@@ -253,7 +253,7 @@ func (h *simHandler) complete() {
 		}
 		at := due[r.IntN(len(due))]
 		n := 1
-		for at+n < len(h.deferred) && h.deferred[at+n].ticket == h.deferred[at].ticket+worker.ID(n) &&
+		for at+n < len(h.deferred) && h.deferred[at+n].id == h.deferred[at].id+worker.ID(n) &&
 			h.outcome(h.deferred[at+n].c) == h.outcome(h.deferred[at].c) && h.deferred[at+n].due <= h.s.clock && r.IntN(3) > 0 {
 			n++
 		}
@@ -265,7 +265,7 @@ func (h *simHandler) complete() {
 			}
 			h.ended(o.c, code)
 		}
-		h.done.Resolve(h.deferred[at].ticket, n, code)
+		h.done.Resolve(h.deferred[at].id, n, code)
 		h.deferred = append(h.deferred[:at], h.deferred[at+n:]...)
 	}
 	h.done.Flush()

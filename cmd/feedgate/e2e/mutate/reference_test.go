@@ -53,7 +53,7 @@ func TestRenameInErrorTexts(t *testing.T) {
 	}
 }
 
-// TestGapReference: an ACKTO covers messages that arrived before its own, but not one that fills a
+// TestGapReference: an ACKTO acks the messages that arrived before its own, but not one that fills a
 // gap later.
 func TestGapReference(t *testing.T) {
 	t.Parallel()
@@ -71,7 +71,7 @@ func TestGapReference(t *testing.T) {
 		{"no other ack", nil, false, 2},
 		{"the gap's message", []uint64{3}, false, 3},
 		{"the gap's message, twice", []uint64{3, 3}, true, 3},
-		{"a covered message", []uint64{1}, true, 2},
+		{"a cumulatively acked message", []uint64{1}, true, 2},
 		{"a message never sent", []uint64{4}, true, 3},
 	} {
 		var got talk
