@@ -88,7 +88,7 @@ func (h *simHandler) Handle(b worker.Batch) {
 	}
 }
 
-// finish completes up to n messages with the same outcome.
+// finish resolves up to n messages with the same outcome.
 func (h *simHandler) finish(b worker.Batch, n int) {
 	outcome := worker.OK
 	for i := range n {
@@ -237,9 +237,9 @@ func (h *simHandler) ended(c *simCase, code worker.Code) {
 	c.e.finish(code)
 }
 
-// complete completes some of the deferred messages that are due, in random order. It checks that
+// resolveDue resolves some of the deferred messages that are due, in random order. It checks that
 // their data have not changed.
-func (h *simHandler) complete() {
+func (h *simHandler) resolveDue() {
 	r := h.s.rng
 	for range 1 + r.IntN(6) {
 		var due []int

@@ -28,7 +28,7 @@ func faulty(dice *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
 		case n == 7:
 			time.Sleep(10 * time.Millisecond)
 		case n < 16:
-			return toylogtest.Later
+			return toylogtest.Busy
 		}
 		if bad {
 			return toylogtest.Never

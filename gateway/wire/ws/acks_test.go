@@ -26,8 +26,8 @@ func TestAcksAreAsRendered(t *testing.T) {
 		tags := map[uint64]uint8{}
 		low := seq // all up to it is acked
 		for range rapid.IntRange(1, 6).Draw(t, "rounds") {
-			room := window - int(seq-low)
-			for range rapid.IntRange(0, room).Draw(t, "messages") {
+			free := window - int(seq-low)
+			for range rapid.IntRange(0, free).Draw(t, "messages") {
 				seq++
 				tags[seq] = decodeOne(t, c, seq, rapid.IntRange(0, 9).Draw(t, "kind"))
 			}

@@ -101,11 +101,11 @@ func serve(t *testing.T, w http.ResponseWriter, r *http.Request, messages int) e
 	if err != nil {
 		return err
 	}
-	said := map[opcode]int{}
+	count := map[opcode]int{}
 	for _, f := range clientFrames(t, sent) {
-		want := fmt.Sprintf("A%d", said[opText])
+		want := fmt.Sprintf("A%d", count[opText])
 		switch {
-		case f.op == opText && said[opText] == 0:
+		case f.op == opText && count[opText] == 0:
 			want = "HELLO s3cret"
 		case f.op == opPong:
 			want = "are you there"
@@ -115,10 +115,10 @@ func serve(t *testing.T, w http.ResponseWriter, r *http.Request, messages int) e
 		if f.payload != want {
 			return fmt.Errorf("opcode %#x with %q, want %q", byte(f.op), f.payload, want)
 		}
-		said[f.op]++
+		count[f.op]++
 	}
-	if said[opText] != messages+1 || said[opPong] != 1 || said[opClose] != 1 {
-		return fmt.Errorf("frames by opcode: %v", said)
+	if count[opText] != messages+1 || count[opPong] != 1 || count[opClose] != 1 {
+		return fmt.Errorf("frames by opcode: %v", count)
 	}
 	return nil
 }
