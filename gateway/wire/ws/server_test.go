@@ -31,7 +31,7 @@ func TestRealServer(t *testing.T) {
 	}
 	defer sock.Close()
 	conn := p.NewConn()
-	got, err := talk(sock, p, conn, wire.Hello{Host: host, Token: []byte("s3cret")})
+	got, err := ackAll(sock, p, conn, wire.Hello{Host: host, Token: []byte("s3cret")})
 	if err != nil || got != messages {
 		t.Fatalf("%d messages, %v", got, err)
 	}
@@ -43,8 +43,8 @@ func TestRealServer(t *testing.T) {
 	}
 }
 
-// talk acks messages until the server sends Close.
-func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Hello) (msgs int, err error) {
+// ackAll acks messages until the server sends Close.
+func ackAll(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Hello) (msgs int, err error) {
 	out := conn.AppendHello(nil, r)
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 64)}
 	buf := make([]byte, 0, 1<<20)
