@@ -81,7 +81,7 @@ DURATION ?= 10m
 soak: ## five gateways and a fault a second, for DURATION=10m
 	cd $(FAULTS) && CHAOS_SOAK=$(DURATION) $(GO) test -count=1 -timeout 0 -v -run TestSoak ./feed
 
-sim: ## SEEDS=100000 simulated worlds of the gateway from FROM=1 on, on all cores
+sim: ## SEEDS=100000 simulated runs of the gateway from FROM=1 on, on all cores
 	$(GO) test ./gateway -run '^TestSimulation$$' -count=1 -timeout 2h -v -sim.seeds=$(SEEDS) -sim.from=$(FROM)
 
 mutants: ## plant bugs in the gateway, one at a time, and see that each is caught

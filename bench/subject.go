@@ -48,7 +48,7 @@ var Subjects = []Subject{
 	{Name: "naive", Protocol: "fg", Default: true, Run: baselines.Naive,
 		Doc: "one goroutine per worker on one channel, one write per ack: the first thing one writes"},
 	{Name: "channels", Protocol: "fg", Default: true, Run: baselines.Channels,
-		Doc: "bufio, a channel per worker, a writer that gathers acks: what an experienced Go programmer writes"},
+		Doc: "bufio, a channel per worker, a writer that combines acks: what an experienced Go programmer writes"},
 	{Name: "batches", Protocol: "fg", Default: true, Run: baselines.Batches,
 		Doc: "one channel send per read, acks over messages, writev: what one writes after profiling that"},
 	{Name: "gnet-async", Protocol: "fg", Run: baselines.GnetAsync,

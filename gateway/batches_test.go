@@ -120,7 +120,7 @@ func TestBatchesGrow(t *testing.T) {
 	}
 }
 
-// TestSlowMessagesStayFew: a handler that takes 20 ms per message, and completes them at the end
+// TestSlowMessagesStayFew: a handler that takes 20 ms per message, and resolves them at the end
 // of the call, rarely gets more than one at a time.
 func TestSlowMessagesStayFew(t *testing.T) {
 	feed := newTestFeed(t)

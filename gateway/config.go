@@ -51,8 +51,8 @@ type Config struct {
 	// Empty: Sink gets the message itself. Keys, ids, acks and dead letters always refer to the
 	// message itself.
 	Output string
-	// DataOnly says that Sink and DeadLetters read only the data of messages, so the protocol need
-	// not keep what ids and metadata are made of.
+	// DataOnly means that Sink and DeadLetters read only the data of messages, so the protocol need
+	// not keep the bytes from which ids and metadata are made.
 	DataOnly bool
 
 	// StallAfter is the time without a message becoming done, while workers have some, after which

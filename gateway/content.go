@@ -10,7 +10,7 @@ import (
 	"feedgate/worker/selector"
 )
 
-// content says how keys, ids and the sink's input are derived from messages.
+// content defines how keys, ids and the sink's input are derived from messages.
 type content struct {
 	selector *selector.Selector // --key; nil: spread
 	id       *selector.Selector // --id; nil: the protocol's

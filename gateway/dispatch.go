@@ -8,7 +8,7 @@ import (
 	"feedgate/worker"
 )
 
-// While acks in the kernel leave no room in the window, the loop checks their number again after
+// While acks in the kernel leave no slot free, the loop checks their number again after
 // recheckMin to recheckMax.
 const (
 	recheckMin = 100 * time.Microsecond
@@ -18,7 +18,7 @@ const (
 // dispatch gives decoded messages to the workers. all is false if some remain, because the window or
 // the rings are full, there is no slab for side messages, or the session is not in the state file yet.
 //
-// Each message is either dropped (a drain has begun), waits (for the state file or for room), is
+// Each message is either dropped (a drain has begun), waits (for the state file or for space), is
 // refused, or goes to a worker: as part of a run if it is in order, else alone.
 func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 	l := r.l
@@ -34,19 +34,19 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 		if l.session.awaitedWrite != 0 {
 			break
 		}
-		room := l.room(len(msgs)-r.next, now)
-		if room == 0 {
+		free := l.free(len(msgs)-r.next, now)
+		if free == 0 {
 			if gap, ok := l.track.JumpTo(m.Seq, now); ok {
 				l.countGap(gap)
-				room, arrival = l.room(len(msgs)-r.next, now), l.track.Classify(m.Seq)
+				free, arrival = l.free(len(msgs)-r.next, now), l.track.Classify(m.Seq)
 			}
 		}
-		if room == 0 && arrival != delivery.Redelivered { // a redelivered message has its slot
+		if free == 0 && arrival != delivery.Redelivered { // a redelivered message has its slot
 			if !l.track.Stretch() {
 				sendBlocked = !l.track.Full()
 				break
 			}
-			room = 1
+			free = 1
 		}
 		n := 1
 		switch {
@@ -59,7 +59,7 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 		case m.Side && arrival != delivery.Redelivered && !r.copySide():
 			n = 0
 		case arrival == delivery.InOrder:
-			n = r.dispatchRun(msgs[r.next:min(len(msgs), r.next+room)], false)
+			n = r.dispatchRun(msgs[r.next:min(len(msgs), r.next+free)], false)
 		default:
 			n = r.dispatchOutOfOrder(msgs[r.next:r.next+1], arrival, now)
 		}
@@ -74,8 +74,8 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 	return l.track.Read(r.readAt), r.next == len(r.input.Msgs)
 }
 
-// drop skips a new message during a drain: the workers have been told that no more will follow. It is
-// not acked, so a server with sessions redelivers it.
+// drop skips a new message during a drain: the handlers expect no more. It is not acked,
+// so a server with sessions redelivers it.
 func (r *receiver) drop(m *wire.Msg, now time.Duration) {
 	l := r.l
 	r.next++
@@ -88,8 +88,8 @@ func (r *receiver) drop(m *wire.Msg, now time.Duration) {
 	}
 }
 
-// recordBlocked records whether acks that the kernel cannot transmit leave no room in the window. No
-// edge signals when it has transmitted them.
+// recordBlocked records whether acks that the kernel cannot transmit leave no slot free. No edge
+// signals when it has transmitted them.
 func (r *receiver) recordBlocked(sendBlocked bool, now time.Duration) {
 	switch {
 	case !sendBlocked:
@@ -113,7 +113,7 @@ func (r *receiver) failNext(err *wire.Error) {
 
 // dispatchOutOfOrder dispatches a message whose number is not the next in order.
 func (r *receiver) dispatchOutOfOrder(m []wire.Msg, arrival delivery.Arrival, now time.Duration) int {
-	if arrival != delivery.Redelivered && !r.hasRoom(&m[0]) {
+	if arrival != delivery.Redelivered && !r.hasSpace(&m[0]) {
 		return 0
 	}
 	err := r.arrive(m[0].Seq, now, func(late bool) { r.dispatchRun(m, late) })
@@ -138,8 +138,8 @@ func (r *receiver) arrive(seq uint64, now time.Duration, add func(late bool)) *w
 	return err
 }
 
-// hasRoom reports whether the worker for m has room.
-func (r *receiver) hasRoom(m *wire.Msg) bool {
+// hasSpace reports whether the worker for m may have it, and its ring has space.
+func (r *receiver) hasSpace(m *wire.Msg) bool {
 	if r.l.set.selector != nil {
 		return len(r.reserve(r.workerFor(m), 1)) > 0
 	}
@@ -157,7 +157,7 @@ func (r *receiver) refusedMessage(m *wire.Msg) worker.Message {
 	return r.l.slabs.origin.Message(data, m.Seq, m.Tag)
 }
 
-// refuse completes a message with its code, without giving it to a worker.
+// refuse resolves a message with its code, without giving it to a worker.
 func (r *receiver) refuse(m *wire.Msg, now time.Duration) *wire.Error {
 	return r.arrive(m.Seq, now, func(late bool) {
 		slot := r.l.track.Add(m.Seq, 1, late)
@@ -165,6 +165,6 @@ func (r *receiver) refuse(m *wire.Msg, now time.Duration) *wire.Error {
 		if r.l.set.codec.RenderAcks {
 			ack = r.l.set.codec.Render(nil, r.refusedMessage(m), m.Code)
 		}
-		r.l.complete(uint32(slot), 1, m.Code, ack, now)
+		r.l.markDone(uint32(slot), 1, m.Code, ack, now)
 	})
 }

@@ -214,7 +214,7 @@ func TestDrainTimeoutOverUnsentAcks(t *testing.T) {
 	}
 }
 
-// TestDrainInLogin: an ACKTO that the previous connection owed does not hold up a drain during the
+// TestDrainInLogin: an unsent ACKTO of the previous connection does not hold up a drain during the
 // next login: a session without a name cannot be resumed.
 func TestDrainInLogin(t *testing.T) {
 	feed := newTestFeed(t)

@@ -16,7 +16,7 @@ import (
 	"feedgate/worker/credential"
 )
 
-// startConn makes the connection of a loop that never connects and whose clock stands at 0.
+// startConn makes the connection of a loop that never connects and whose clock is at 0.
 func startConn(t *testing.T, hosts string) (*conn, *idleEnv) {
 	t.Helper()
 	cfg := testConfig(t, "tcp://"+hosts, accept)

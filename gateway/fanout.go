@@ -8,7 +8,7 @@ import (
 	"feedgate/worker"
 )
 
-// reserveNext picks the next worker with room, in turn, and reserves up to n entries in its ring.
+// reserveNext picks the next worker with space, in turn, and reserves up to n entries in its ring.
 func (r *receiver) reserveNext(n int) (int, []uint64) {
 	for k := range r.l.workers {
 		i := r.nextWorker + k

@@ -132,7 +132,7 @@ func TestFinishedOffline(t *testing.T) {
 	}
 }
 
-// TestJumpIntoFullWindow: numbers that the server does not redeliver make room in a full window.
+// TestJumpIntoFullWindow: numbers that the server does not redeliver free slots in a full window.
 func TestJumpIntoFullWindow(t *testing.T) {
 	feed := newTestFeed(t)
 	ct := newCounter(1, 2)

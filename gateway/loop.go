@@ -90,7 +90,7 @@ func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
 	}
 }
 
-// turn runs each stage once. It returns false if none had anything to do.
+// turn runs each step once. It returns false if none had anything to do.
 func (l *loop) turn() bool {
 	now := l.env.now()
 	if l.conn.idlePaused() {
@@ -116,8 +116,8 @@ func (l *loop) turn() bool {
 	return busy || l.out.Len() > 0 && l.conn.peer.writable
 }
 
-// reportBlocked tells the workers whether no message will arrive until some are completed, so that a
-// sink does not wait for a fuller batch.
+// reportBlocked shows the workers whether no message will arrive until some are resolved: then they
+// flush a handler that waits for a fuller batch.
 func (l *loop) reportBlocked() {
 	blocked := l.paused || l.track.Full()
 	if blocked == l.reportedBlocked {
@@ -153,7 +153,7 @@ func (l *loop) collectReplies(now time.Duration) bool {
 			if r := w.Reply(record); r.Count > 0 {
 				l.outstanding[i] -= int(r.Count)
 				l.stall.progress(l, now)
-				l.complete(r.Slot, int(r.Count), r.Code, r.Ack, now)
+				l.markDone(r.Slot, int(r.Count), r.Code, r.Ack, now)
 			}
 		}
 		if n > 0 {
@@ -180,13 +180,13 @@ func (l *loop) countExternal() {
 	l.slabs.setExternal(side+kept+long, waiting+long)
 }
 
-// room returns how many more messages may be given to workers. The result is exact only if it is
+// free returns how many more messages may be given to workers. The result is exact only if it is
 // less than want: only then is it worth a system call that finds out which acks are transmitted.
-func (l *loop) room(want int, now time.Duration) int {
-	if l.track.Room() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.conn.sock.untransmitted()) {
+func (l *loop) free(want int, now time.Duration) int {
+	if l.track.Free() < want && l.out.InKernel() > 0 && l.out.Transmitted(l.conn.sock.untransmitted()) {
 		l.conn.lastAccepted = now
 	}
-	return l.track.Room()
+	return l.track.Free()
 }
 
 // flush sends unsent bytes until the kernel accepts no more.
@@ -229,9 +229,9 @@ func (l *loop) observeLatency(now time.Duration) {
 	}
 }
 
-// complete handles the outcome of n messages. slot is the low half of the first slot; ack is the
-// rendered ack, valid until complete returns.
-func (l *loop) complete(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
+// markDone records the outcome of n messages. slot is the low half of the first slot; ack is the
+// rendered ack, valid until markDone returns.
+func (l *loop) markDone(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
 	switch code {
 	case worker.OK:
 	case pool.Returned:

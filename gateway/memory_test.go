@@ -30,7 +30,7 @@ func init() {
 	}
 }
 
-// deferringSink defers messages of up to most bytes until complete is called, and completes the
+// deferringSink defers messages of up to most bytes until resolve is called, and resolves the
 // others at once.
 type deferringSink struct {
 	most     int
@@ -40,10 +40,10 @@ type deferringSink struct {
 }
 
 type deferredMessage struct {
-	data   []byte
-	seq    uint64
-	ticket worker.ID
-	done   worker.Completer
+	data []byte
+	seq  uint64
+	id   worker.ID
+	done worker.Completer
 }
 
 func (s *deferringSink) Open(c worker.Completer) (worker.Handler, error) {
@@ -115,12 +115,12 @@ func (s *deferringSink) read(t *testing.T) (stop func()) {
 	}
 }
 
-// complete completes all deferred messages.
-func (s *deferringSink) complete() {
+// resolve resolves all deferred messages.
+func (s *deferringSink) resolve() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.deferred {
-		m.done.Resolve(m.ticket, 1, worker.OK)
+		m.done.Resolve(m.id, 1, worker.OK)
 		m.done.Flush()
 	}
 	s.deferred = nil
@@ -201,7 +201,7 @@ func readingGoesOn(t *testing.T, small int, memory int64) {
 		t.Errorf("%d bytes more, with --memory %d", grown, memory)
 	}
 	stop()
-	k.complete()
+	k.resolve()
 	if err := r.wait(); err != nil {
 		t.Error(err)
 	}
@@ -228,7 +228,7 @@ func TestDataOutliveTheGateway(t *testing.T) {
 			t.Errorf("Run: %v", err)
 		}
 		stop()
-		k.complete()
+		k.resolve()
 	})
 }
 

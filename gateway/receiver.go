@@ -30,7 +30,7 @@ type receiver struct {
 
 	readAt           time.Duration // time of the last read that returned bytes
 	bulk             bool          // that read returned many bytes, and no later one found none
-	sendBlockedSince time.Duration // since when acks in the kernel leave no room; 0: there is room
+	sendBlockedSince time.Duration // since when acks in the kernel leave no slot free; 0: they do not
 
 	nextWorker  int   // gets the next run
 	unpublished []int // workers with committed, unpublished descriptors
@@ -183,8 +183,8 @@ func (r *receiver) check(err *wire.Error) *wire.Error {
 // read calls recv once.
 func (r *receiver) read(now time.Duration) bool {
 	l := r.l
-	room := r.slab.data[r.slab.filled:]
-	n, err := l.conn.sock.recv(room)
+	free := r.slab.data[r.slab.filled:]
+	n, err := l.conn.sock.recv(free)
 	l.stats.Reads.Add(1)
 	switch {
 	case err != nil && wouldBlock(err):
@@ -199,7 +199,7 @@ func (r *receiver) read(now time.Duration) bool {
 		l.conn.handleEOF(now)
 		return true
 	}
-	if n < len(room) && !l.conn.peer.halfClosed && !l.conn.sock.buffered() {
+	if n < len(free) && !l.conn.peer.halfClosed && !l.conn.sock.buffered() {
 		// The socket is drained: later bytes cause another edge.
 		l.conn.peer.readable = false
 	}

@@ -171,7 +171,7 @@ type schedSocket struct {
 	s            *schedule
 	rng          *rand.Rand
 	received     []byte // not read yet
-	room         int    // bytes that the kernel accepts before EAGAIN
+	space        int    // bytes that the kernel accepts before EAGAIN
 	unackedBytes int    // bytes that the peer's TCP has not acknowledged
 
 	watched, closed, shut             bool
@@ -208,14 +208,14 @@ func (c *schedSocket) send(msgs [][]byte) (int, error) {
 		}
 		return 0, unix.EPIPE
 	}
-	if c.room == 0 {
+	if c.space == 0 {
 		return 0, unix.EAGAIN
 	}
 	sent := 0
 	for _, m := range msgs {
-		n := min(len(m), c.room)
+		n := min(len(m), c.space)
 		c.s.note("send %s", m[:n])
-		sent, c.room, c.unackedBytes = sent+n, c.room-n, c.unackedBytes+n
+		sent, c.space, c.unackedBytes = sent+n, c.space-n, c.unackedBytes+n
 	}
 	return sent, nil
 }
@@ -224,7 +224,7 @@ func (c *schedSocket) closeSend() error {
 	switch {
 	case c.reset:
 		return unix.EPIPE
-	case c.room == 0:
+	case c.space == 0:
 		return unix.EAGAIN
 	}
 	if !c.shut {
@@ -273,7 +273,7 @@ func (s *schedule) peer() {
 	}
 	switch r.IntN(4) {
 	case 0:
-		c.room, c.edgeWritable = c.room+r.IntN(s.takes), true
+		c.space, c.edgeWritable = c.space+r.IntN(s.takes), true
 	case 1:
 		c.unackedBytes -= r.IntN(c.unackedBytes + 1)
 		if r.IntN(2) == 0 {

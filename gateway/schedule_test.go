@@ -259,7 +259,7 @@ func (s *schedule) dialed() {
 		s.l.conn.dialEnded(dialResult{err: errors.New("refused")})
 	} else {
 		s.l.conn.dialer.attempts++
-		s.sock = &schedSocket{s: s, rng: s.rng, room: s.rng.IntN(s.takes), received: []byte(among(s.rng, "", "r", "r", "r+1m", "f"))}
+		s.sock = &schedSocket{s: s, rng: s.rng, space: s.rng.IntN(s.takes), received: []byte(among(s.rng, "", "r", "r", "r+1m", "f"))}
 		s.l.conn.dialEnded(dialResult{sock: s.sock, host: "a:1", addr: "1.0.0.1:1", target: at})
 	}
 	s.wake()

@@ -136,7 +136,7 @@ func TestNewSession(t *testing.T) {
 	}
 }
 
-// TestRedeliveryIntoFullWindow: redelivered messages need no room in the window.
+// TestRedeliveryIntoFullWindow: redelivered messages need no free slot in the window.
 func TestRedeliveryIntoFullWindow(t *testing.T) {
 	feed := newTestFeed(t)
 	c := newCounter(1)

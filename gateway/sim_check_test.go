@@ -17,7 +17,7 @@ func (p *simProcess) check() {
 	}
 	// A late message that arrives first after a reconnect needs an extra slot.
 	if p.last != nil && *p.last != l.track.Next() {
-		p.s.failf("%d messages dispatched after the handlers were told that none would follow", l.track.Next()-*p.last)
+		p.s.failf("%d messages dispatched after the handlers were drained", l.track.Next()-*p.last)
 	}
 	if p.last == nil && l.stop.poolDrained {
 		p.last = new(l.track.Next())

@@ -21,7 +21,7 @@ type simConn struct {
 	closed        bool // by the gateway
 
 	watched bool
-	noRoom  bool // a send was short; an edge must follow
+	full    bool // a send was short; an edge must follow
 	edge    simEdge
 
 	begun, lastReceived time.Duration // start; when the gateway last received bytes
@@ -164,9 +164,9 @@ func (c *simConn) sendmmsg(_ int, hdrs []mmsghdr) (int, unix.Errno) {
 		}
 		return 0, unix.EPIPE
 	}
-	room := max(0, s.plan.upCap-c.up.buffered())
+	space := max(0, s.plan.upCap-c.up.buffered())
 	if chance(s.rng, s.plan.partial) {
-		room = s.rng.IntN(room + 1)
+		space = s.rng.IntN(space + 1)
 	}
 	done := 0
 	for i := range hdrs {
@@ -174,21 +174,21 @@ func (c *simConn) sendmmsg(_ int, hdrs []mmsghdr) (int, unix.Errno) {
 		if len(b) == 0 {
 			s.failf("an empty message in sendmmsg")
 		}
-		if room == 0 {
-			c.noRoom = true
+		if space == 0 {
+			c.full = true
 			break
 		}
-		n := min(len(b), room)
+		n := min(len(b), space)
 		if c.lastAccepted = s.clock; len(c.up.flight) == 0 {
 			c.lastTransmitted = s.clock
 		}
 		c.up.put(b[:n])
 		c.ledger.taken(b[:n])
 		hdrs[i].len = uint32(n)
-		room -= n
+		space -= n
 		done++
 		if n < len(b) {
-			c.noRoom = true
+			c.full = true
 			break
 		}
 	}
@@ -199,9 +199,9 @@ func (c *simConn) sendmmsg(_ int, hdrs []mmsghdr) (int, unix.Errno) {
 	return done, 0
 }
 
-// roomAgain makes the edge that follows a short send.
-func (c *simConn) roomAgain() {
-	c.noRoom = false
+// makeWritable makes the edge that follows a short send.
+func (c *simConn) makeWritable() {
+	c.full = false
 	c.edge.writable = true
 }
 

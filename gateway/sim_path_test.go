@@ -9,7 +9,7 @@ type simPath struct {
 	cut time.Duration // when the path was cut, if the connection is silent
 
 	// Until it is cut, a retransmission or a probe is sent once per period and answered after a
-	// round trip. A long period stands for a window that has been closed for long.
+	// round trip. A long period is that of a window that has been closed for long.
 	period, trip time.Duration
 	peerResends  bool // the peer's retransmissions still arrive on the cut path
 

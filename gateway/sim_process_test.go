@@ -35,7 +35,7 @@ type simProcess struct {
 	dial    *simDial
 	dials   int // that succeeded
 	drained bool
-	last    *uint64    // slot after the last message when the handlers were told that no more will arrive; nil: they were not
+	last    *uint64    // slot after the last message before the handlers were drained; nil: they were not
 	leaving bool       // it is exiting or being killed
 	saved   stateEntry // last seen in State
 	stall   simWait

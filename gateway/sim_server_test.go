@@ -28,7 +28,7 @@ type simPeer struct {
 	ping         time.Duration // when the next is due
 }
 
-// sending reports whether there is something to send and room for it.
+// sending reports whether there is something to send and space for it.
 func (q *simPeer) sending() bool {
 	if q.session == nil || q.bye || q.garbage || q.c.down.ending || q.c.reset || q.c.down.buffered() >= q.c.s.plan.downCap {
 		return false

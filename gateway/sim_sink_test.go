@@ -56,10 +56,10 @@ type simHandler struct {
 }
 
 type simDeferred struct {
-	ticket worker.ID
-	c      *simCase
-	data   []byte
-	due    time.Duration
+	id   worker.ID
+	c    *simCase
+	data []byte
+	due  time.Duration
 }
 
 // Handle implements worker.Handler.
@@ -88,7 +88,7 @@ func (h *simHandler) Handle(b worker.Batch) {
 	}
 }
 
-// finish completes up to n messages with the same outcome.
+// finish resolves up to n messages with the same outcome.
 func (h *simHandler) finish(b worker.Batch, n int) {
 	outcome := worker.OK
 	for i := range n {
@@ -129,7 +129,7 @@ func (h *simHandler) deferMessages(b worker.Batch, n int) {
 	}
 	first := b.Defer(n)
 	for i := range opened {
-		opened[i].ticket = first + worker.ID(i)
+		opened[i].id = first + worker.ID(i)
 	}
 	h.deferred = append(h.deferred, opened...)
 }
@@ -237,9 +237,9 @@ func (h *simHandler) ended(c *simCase, code worker.Code) {
 	c.e.finish(code)
 }
 
-// complete completes some of the deferred messages that are due, in random order. It checks that
+// resolveDue resolves some of the deferred messages that are due, in random order. It checks that
 // their data have not changed.
-func (h *simHandler) complete() {
+func (h *simHandler) resolveDue() {
 	r := h.s.rng
 	for range 1 + r.IntN(6) {
 		var due []int
@@ -253,7 +253,7 @@ func (h *simHandler) complete() {
 		}
 		at := due[r.IntN(len(due))]
 		n := 1
-		for at+n < len(h.deferred) && h.deferred[at+n].ticket == h.deferred[at].ticket+worker.ID(n) &&
+		for at+n < len(h.deferred) && h.deferred[at+n].id == h.deferred[at].id+worker.ID(n) &&
 			h.outcome(h.deferred[at+n].c) == h.outcome(h.deferred[at].c) && h.deferred[at+n].due <= h.s.clock && r.IntN(3) > 0 {
 			n++
 		}
@@ -265,7 +265,7 @@ func (h *simHandler) complete() {
 			}
 			h.ended(o.c, code)
 		}
-		h.done.Resolve(h.deferred[at].ticket, n, code)
+		h.done.Resolve(h.deferred[at].id, n, code)
 		h.deferred = append(h.deferred[:at], h.deferred[at+n:]...)
 	}
 	h.done.Flush()

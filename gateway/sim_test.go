@@ -49,7 +49,7 @@ const (
 	simUps
 	simReads
 	simSends
-	simRoom
+	simWritable
 	simDials
 	simComplete
 	simWork
@@ -164,7 +164,7 @@ func (s *sim) pick() (who simActor, at int, ok bool) {
 	if c := s.conn; c != nil {
 		offer(simEdges, 0, polling && c.watched && c.edge != simEdge{})
 		offer(simDowns, 0, !c.silent && !c.reset && c.down.movable())
-		offer(simRoom, 0, c.noRoom && !c.reset && c.up.buffered() < s.plan.upCap)
+		offer(simWritable, 0, c.full && !c.reset && c.up.buffered() < s.plan.upCap)
 	}
 	if c := s.served; c != nil {
 		offer(simUps, 0, !c.silent && !c.reset && c.upMovable())
@@ -204,8 +204,8 @@ func (s *sim) move(who simActor, at int) {
 		s.served.peer.read()
 	case simSends:
 		s.served.peer.send()
-	case simRoom:
-		s.conn.roomAgain()
+	case simWritable:
+		s.conn.makeWritable()
 	case simDials:
 		p.endDial()
 	case simComplete:
@@ -213,7 +213,7 @@ func (s *sim) move(who simActor, at int) {
 		if at >= len(p.idle) {
 			sink, i = &p.dead, at-len(p.idle)
 		}
-		sink.handlers[i].complete()
+		sink.handlers[i].resolveDue()
 		p.idle[i] = false
 	case simWork:
 		p.work(at)

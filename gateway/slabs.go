@@ -93,7 +93,7 @@ func slabFor(n, size int) int {
 	return (max(n, size) + half - 1) / half * half
 }
 
-// putBack is called on the goroutine that released the last reference. The ring has room for all
+// putBack is called on the goroutine that released the last reference. The ring has space for all
 // slabs, but Offer can fail while another goroutine is in the middle of an Offer.
 func (p *slabPool) putBack(id uint16) {
 	for {
@@ -203,8 +203,8 @@ func (p *slabPool) setExternal(bytes, acks int64) {
 // Reading then stops, although these could be allocated: reading would only add waiting acks.
 //
 // This is no deadlock: an ack waits for the ack of an older message, or for the peer to read. The older
-// message is with a worker, which can complete it without the loop. If its handler waits for a fuller
-// batch, it is told that no message will arrive (loop.reportBlocked).
+// message is with a worker, which can resolve it without the loop. If its handler waits for a fuller
+// batch, it is flushed (loop.reportBlocked).
 func (p *slabPool) fullOfAcks() bool {
 	return p.waitingAcks > 0 && p.waitingAcks >= p.limit-p.twoLongest
 }
@@ -233,7 +233,7 @@ func (p *slabPool) idle(id uint16, dispatched int) bool {
 }
 
 // close unmaps the slabs, once the workers have ended and their handlers are closed. Slabs of messages
-// that were deferred and never completed stay mapped until the process ends: they may still be read.
+// that were deferred and never resolved stay mapped until the process ends: they may still be read.
 func (p *slabPool) close() {
 	for id := range p.table.Len() {
 		if slab := p.table.At(uint16(id)); slab.Data != nil && p.table.Refs(uint16(id)) == 0 {

@@ -92,7 +92,7 @@ func TestExternalMemoryUnmapsFreeSlabs(t *testing.T) {
 	}
 	p.setExternal(p.limit-4*int64(p.size), 0)
 	if p.used != 4*int64(p.size) {
-		t.Errorf("%d bytes mapped, room for %d is left", p.used, 4*p.size)
+		t.Errorf("%d bytes mapped, space for %d is left", p.used, 4*p.size)
 	}
 }
 

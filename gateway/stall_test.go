@@ -38,11 +38,11 @@ func TestWaitingWords(t *testing.T) {
 		many[i] = i
 	}
 	for want, w := range map[string]waiting{
-		"3 for A (deferred by worker 1)":                                                             {sink: 3, deferred: []int{1}},
-		"3 for A (in a call by worker 0; deferred by worker 1, 2), 2 in rings":                       {sink: 3, calls: []int{0}, deferred: []int{1, 2}, rings: 2},
-		"1 for A, 2 for dead letters in B (deferred by worker 0)":                                    {sink: 1, dead: 2, deferred: []int{0}},
-		"1 for A (deferred by worker 0, 1, 2, 3, 4, 5, 6, 7 and 2 more)":                             {sink: 1, deferred: many},
-		"1 in rings, 2 for a retry, 3 behind a retry of their key, 4 for room in rings or in flight": {rings: 1, retry: 2, key: 3, unassigned: 4},
+		"3 for A (deferred by worker 1)":                                                                         {sink: 3, deferred: []int{1}},
+		"3 for A (in a call by worker 0; deferred by worker 1, 2), 2 in rings":                                   {sink: 3, calls: []int{0}, deferred: []int{1, 2}, rings: 2},
+		"1 for A, 2 for dead letters in B (deferred by worker 0)":                                                {sink: 1, dead: 2, deferred: []int{0}},
+		"1 for A (deferred by worker 0, 1, 2, 3, 4, 5, 6, 7 and 2 more)":                                         {sink: 1, deferred: many},
+		"1 in rings, 2 for a retry, 3 behind an earlier message of their key, 4 for space in rings or in flight": {rings: 1, retry: 2, key: 3, unassigned: 4},
 		"5 for a retry": {retry: 5},
 	} {
 		if got := w.describe("A", "B"); got != want {

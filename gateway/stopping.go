@@ -59,7 +59,7 @@ func (l *loop) exit() {
 	}
 }
 
-// drainPool tells the handlers, once, that no more messages will arrive.
+// drainPool drains the handlers, once: no more messages will arrive.
 //
 // During a drain it does so at once, and messages that no worker has are dropped. But if the server was
 // asked to stop, it counts messages as delivered until it answers, so drainPool waits for the answer

@@ -27,7 +27,7 @@ type timer struct {
 	name string
 	in   stateSet                         // states in which it runs
 	due  func(c *conn) time.Duration      // 0: never, as things are
-	fire func(c *conn, now time.Duration) // nil: it only wakes the loop, a stage of which does the check
+	fire func(c *conn, now time.Duration) // nil: it only wakes the loop, a step of which does the check
 }
 
 // loopTimers are independent of the connection. They fire first in a turn.

@@ -74,26 +74,26 @@ func TestTLSClose(t *testing.T) {
 // reluctant is a kernel that moves a random number of bytes per call, often none.
 type reluctant struct {
 	linux
-	dice *mathrand.Rand
+	rng *mathrand.Rand
 }
 
 func (k reluctant) recvfrom(fd int, b []byte) (int, unix.Errno) {
-	switch k.dice.IntN(4) {
+	switch k.rng.IntN(4) {
 	case 0:
 		return 0, unix.EAGAIN
 	case 1:
 		return 0, unix.EINTR
 	}
-	return k.linux.recvfrom(fd, b[:1+k.dice.IntN(len(b))])
+	return k.linux.recvfrom(fd, b[:1+k.rng.IntN(len(b))])
 }
 
 func (k reluctant) sendmmsg(fd int, hdrs []mmsghdr) (int, unix.Errno) {
-	if k.dice.IntN(2) == 0 {
+	if k.rng.IntN(2) == 0 {
 		return 0, unix.EAGAIN
 	}
 	h := hdrs[:1]
 	whole := h[0].hdr.Iov.Len
-	h[0].hdr.Iov.SetLen(1 + k.dice.IntN(int(whole)))
+	h[0].hdr.Iov.SetLen(1 + k.rng.IntN(int(whole)))
 	return k.linux.sendmmsg(fd, h)
 }
 
@@ -102,7 +102,7 @@ func (k reluctant) sendmmsg(fd int, hdrs []mmsghdr) (int, unix.Errno) {
 func TestTLSSocketKeepsBytes(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	for seed := range uint64(20) {
-		dice := mathrand.New(mathrand.NewPCG(seed, 1))
+		rng := mathrand.New(mathrand.NewPCG(seed, 1))
 		ln := testkit.Listen(t)
 		dialed, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
@@ -116,7 +116,7 @@ func TestTLSSocketKeepsBytes(t *testing.T) {
 		server := tls.Server(raw, ca.Server())
 		down, up := make([]byte, 200_000), make([]byte, 200_000)
 		for i := range down {
-			down[i], up[i] = byte(dice.Uint32()), byte(dice.Uint32())
+			down[i], up[i] = byte(rng.Uint32()), byte(rng.Uint32())
 		}
 		got := make(chan []byte, 1)
 		var peer sync.WaitGroup
@@ -137,8 +137,8 @@ func TestTLSSocketKeepsBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.socket.kernel = reluctant{dice: dice}
-		received := exchange(t, s, dice, up, len(down))
+		s.socket.kernel = reluctant{rng: rng}
+		received := exchange(t, s, rng, up, len(down))
 		if !bytes.Equal(received, down) {
 			t.Errorf("seed %d: what was received differs", seed)
 		}
@@ -152,12 +152,12 @@ func TestTLSSocketKeepsBytes(t *testing.T) {
 }
 
 // exchange sends up in messages of random length and receives until the end.
-func exchange(t *testing.T, s *tlsSocket, dice *mathrand.Rand, up []byte, want int) []byte {
+func exchange(t *testing.T, s *tlsSocket, rng *mathrand.Rand, up []byte, want int) []byte {
 	t.Helper()
 	var received []byte
 	closed := false
 	for len(received) < want || !closed || !s.pipe.ended && len(received) == want {
-		b := make([]byte, 1+dice.IntN(40_000))
+		b := make([]byte, 1+rng.IntN(40_000))
 		n, err := s.recv(b)
 		received = append(received, b[:n]...)
 		if err != nil && !wouldBlock(err) {
@@ -170,7 +170,7 @@ func exchange(t *testing.T, s *tlsSocket, dice *mathrand.Rand, up []byte, want i
 			var msgs [][]byte
 			rest := up
 			for len(rest) > 0 && len(msgs) < maxBatch {
-				k := min(len(rest), 1+dice.IntN(5000))
+				k := min(len(rest), 1+rng.IntN(5000))
 				msgs, rest = append(msgs, rest[:k]), rest[k:]
 			}
 			n, err := s.send(msgs)

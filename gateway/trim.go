@@ -160,7 +160,7 @@ func (s pageSet) discard(page int, data []byte, give func(part []byte)) {
 }
 
 // closeExcept closes the pool and leaves only the pages of the listed messages mapped: they will never
-// be completed, and may still be read.
+// be resolved, and may still be read.
 func (p *slabPool) closeExcept(lists [][]pool.Held) {
 	p.asks++
 	p.trim(lists)

@@ -13,8 +13,8 @@ type waiting struct {
 	deferred   []int // workers not in a call, whose handler has deferred messages
 	rings      int   // in the rings to the workers
 	retry      int   // for a retry
-	key        int   // behind a message with the same key that failed
-	unassigned int   // for room in rings or in the window
+	key        int   // behind an earlier message of their key
+	unassigned int   // for space in rings or in the window
 }
 
 // waiting returns where messages wait now.
@@ -70,8 +70,8 @@ func (w *waiting) describe(sink, dead string) string {
 	}
 	add(w.rings, "in rings")
 	add(w.retry, "for a retry")
-	add(w.key, "behind a retry of their key")
-	add(w.unassigned, "for room in rings or in flight")
+	add(w.key, "behind an earlier message of their key")
+	add(w.unassigned, "for space in rings or in flight")
 	return strings.Join(places, ", ")
 }
 

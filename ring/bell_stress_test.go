@@ -14,7 +14,7 @@ import (
 type sleeper struct {
 	bell  ring.Bell
 	rings []*ring.SPSC[int]
-	wake  chan struct{} // by whom Ring tells to
+	wake  chan struct{} // sent to by a producer for which Ring returned true
 	other chan struct{} // some other reason to wake up, such as a socket
 
 	sleeps int // that only a ring ended; the consumer's

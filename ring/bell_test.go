@@ -45,7 +45,7 @@ func (m *bellModel) Sleep(t *rapid.T) {
 	m.asleep = want
 }
 
-func (m *bellModel) Settle(*rapid.T) {
+func (m *bellModel) Balance(*rapid.T) {
 	switch {
 	case m.asleep:
 	case m.count > 0:
@@ -72,7 +72,7 @@ func TestBellModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &bellModel{}
 		t.Repeat(map[string]func(*rapid.T){
-			"ring": m.Ring, "answer": m.Answer, "settle": m.Settle,
+			"ring": m.Ring, "answer": m.Answer, "balance": m.Balance,
 			"sleep": m.Sleep, "wake": m.Wake,
 			"": m.check,
 		})

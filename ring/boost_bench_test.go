@@ -19,7 +19,7 @@ func benchBoost(b *testing.B) {
 	if _, err := os.Stat(boostProgram); err != nil {
 		why := fmt.Sprintf("NOT MEASURED: boost::lockfree::spsc_queue: %v; make baselines builds it", err)
 		b.Run("boost", func(b *testing.B) {
-			fmt.Fprintln(os.Stderr, why) // Skip alone says it under -v only
+			fmt.Fprintln(os.Stderr, why) // Skip alone prints it under -v only
 			b.Skip(why)
 		})
 		return
@@ -36,7 +36,7 @@ func benchBoost(b *testing.B) {
 }
 
 func throughputBoost(b *testing.B, mode string, size, capacity int) {
-	said, err := exec.CommandContext(b.Context(), boostProgram, "--mode", mode, "--bytes", strconv.Itoa(size),
+	output, err := exec.CommandContext(b.Context(), boostProgram, "--mode", mode, "--bytes", strconv.Itoa(size),
 		"--capacity", strconv.Itoa(capacity), "--entries", strconv.Itoa(b.N)).Output()
 	if err != nil {
 		if exit := new(exec.ExitError); errors.As(err, &exit) {
@@ -47,8 +47,8 @@ func throughputBoost(b *testing.B, mode string, size, capacity int) {
 	var result struct {
 		NSPerEntry float64 `json:"ns_per_entry"`
 	}
-	if err := json.Unmarshal(said, &result); err != nil || result.NSPerEntry <= 0 {
-		b.Fatalf("%s said %q: %v", boostProgram, said, err)
+	if err := json.Unmarshal(output, &result); err != nil || result.NSPerEntry <= 0 {
+		b.Fatalf("%s printed %q: %v", boostProgram, output, err)
 	}
 	b.ReportMetric(result.NSPerEntry, "ns/op")
 }

@@ -57,11 +57,11 @@ func TestBytesNothingIsFreeBeforeRelease(t *testing.T) {
 	r.Publish()
 	r.Next()
 	if r.Reserve(0) != nil {
-		t.Fatal("a taken record's room is free before Release")
+		t.Fatal("a taken record's space is free before Release")
 	}
 	r.Release()
 	if r.Reserve(r.MaxRecord()) == nil {
-		t.Fatal("a released record's room is not free")
+		t.Fatal("a released record's space is not free")
 	}
 }
 
@@ -69,7 +69,7 @@ func TestBytesEmptyRecordIsARecord(t *testing.T) {
 	r := ring.NewBytes(64)
 	for range 20 {
 		if !put(r, nil) {
-			t.Fatal("no room for an empty record")
+			t.Fatal("no space for an empty record")
 		}
 		r.Publish()
 		if p := r.Next(); p == nil || len(p) != 0 {
@@ -101,7 +101,7 @@ func TestBytesMaxRecordFitsWhereverTheRingStands(t *testing.T) {
 		r := ring.NewBytes(64)
 		for range 100 {
 			if !put(r, make([]byte, step)) {
-				t.Fatal("no room in an empty ring")
+				t.Fatal("no space in an empty ring")
 			}
 			r.Reserve(0)
 			r.Publish()
@@ -127,7 +127,7 @@ func TestBytesPanicsWhenMisused(t *testing.T) {
 	mustPanic(t, "second Commit", func() { r.Commit(8) })
 }
 
-// bytesModel compares a ring with slices of records, and counts the room from
+// bytesModel compares a ring with slices of records, and counts the space from
 // the record layout: header, payload, up to the next multiple of 8, and what
 // lies between a record that does not fit and the end of the ring. Positions
 // count bytes since the ring was made.
@@ -157,7 +157,7 @@ func (m *bytesModel) Put(t *rapid.T) {
 	}
 	b := m.r.Reserve(n)
 	if fits := m.next+pad+size-m.head <= m.r.Cap(); (b != nil) != fits {
-		t.Fatalf("Reserve(%d): room %v, want %v (%+v)", n, b != nil, fits, m)
+		t.Fatalf("Reserve(%d): space %v, want %v (%+v)", n, b != nil, fits, m)
 	}
 	if b == nil {
 		return

@@ -12,7 +12,7 @@
 //
 // Nothing else is shared. Each side has its own plain copy of the index that it writes, and a
 // cached copy of the other side's index, on cache lines that the other side does not touch. It
-// loads the other's index only if, by the cached copy, there is less room than it wants, or no
+// loads the other's index only if, by the cached copy, there is less space than it wants, or no
 // entry. The two published indices have cache lines of their own, so that a consumer that polls
 // an empty ring does not slow down a producer that fills slots.
 //

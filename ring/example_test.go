@@ -51,8 +51,8 @@ func ExampleBytes() {
 	r := ring.NewBytes(1024)
 
 	for seq := range 3 {
-		room := r.Reserve(32) // nil when the ring is full
-		record := fmt.Appendf(room[:0], "ack %d", seq)
+		space := r.Reserve(32) // nil when the ring is full
+		record := fmt.Appendf(space[:0], "ack %d", seq)
 		r.Commit(len(record))
 	}
 	r.Publish()

@@ -11,7 +11,7 @@ import (
 
 // BenchmarkRoundTrip sends one entry there and back over two queues; ns/op is ns
 // per round trip. "spin" waits with Gosched, "block" sleeps on a channel until
-// the bell tells the other side to wake it.
+// the other side, on a true result of Ring, wakes it.
 func BenchmarkRoundTrip(b *testing.B) {
 	b.Run("spsc-spin", roundTripSpin)
 	b.Run("spsc-block", roundTripBlock)

@@ -48,13 +48,13 @@ func (b *batch) parse(done chan<- *batch, res *Result) (bye bool, err error) {
 // work processes all messages. An ack never overwrites an unprocessed message, because no frame is
 // shorter than an ack.
 func (b *batch) work(work func([]byte)) {
-	owed := 0
+	end := 0
 	for _, m := range b.messages {
 		work(b.buf[m.off:m.end:m.end])
-		fg1.PutHeader(b.buf[owed:], fg1.Ack, 0, fg1.CodeOK, m.seq, 0)
-		owed += fg1.HeaderSize
+		fg1.PutHeader(b.buf[end:], fg1.Ack, 0, fg1.CodeOK, m.seq, 0)
+		end += fg1.HeaderSize
 	}
-	b.replies = b.buf[:owed]
+	b.replies = b.buf[:end]
 }
 
 // begin starts a new batch with rest, the beginning of a frame, which may be in b's own buffer. The

@@ -17,7 +17,7 @@ type reply struct {
 // Channels copies each message and passes it over a channel to the next worker. The workers pass
 // replies over another channel to a writer, which sends all available ones at once.
 //
-// Copies are in recycled buffers, see lane. Allocating each would cost a fifth of the rate at 64
+// Copies are in recycled buffers, see queue. Allocating each would cost a fifth of the rate at 64
 // bytes and more than half from 1 KiB on. Slices of larger allocations regain half of that at 64
 // bytes and little above; a sync.Pool regains little at 64 bytes and nearly all above. The
 // remaining cost is that of two channel operations per message.
@@ -27,18 +27,18 @@ func Channels(ctx context.Context, addr string, workers int, work func(msg []byt
 		go func() { written <- writeReplies(c, replies) }()
 
 		var running sync.WaitGroup
-		lanes := newLanes(workers)
-		for _, l := range lanes {
+		queues := newQueues(workers)
+		for _, q := range queues {
 			running.Go(func() {
-				for m := range l.queue {
+				for m := range q.messages {
 					work(m.data)
 					replies <- reply{fg1.Ack, m.seq}
 				}
 			})
 		}
-		err := readChannels(newReader(c), lanes, replies, res)
-		for _, l := range lanes {
-			close(l.queue)
+		err := readChannels(newReader(c), queues, replies, res)
+		for _, q := range queues {
+			close(q.messages)
 		}
 		running.Wait()
 		close(replies)
@@ -49,7 +49,7 @@ func Channels(ctx context.Context, addr string, workers int, work func(msg []byt
 	})
 }
 
-func readChannels(r reader, lanes []*lane, replies chan<- reply, res *Result) error {
+func readChannels(r reader, queues []*queue, replies chan<- reply, res *Result) error {
 	for turn := 0; ; {
 		h, err := r.next()
 		if err != nil {
@@ -61,15 +61,15 @@ func readChannels(r reader, lanes []*lane, replies chan<- reply, res *Result) er
 		case fg1.Bye:
 			return byeError(h)
 		default:
-			l := lanes[turn]
-			b := l.buf()
+			q := queues[turn]
+			b := q.buf()
 			if *b, err = r.payload(*b, int(h.Payload())); err != nil {
 				return err
 			}
-			l.queue <- message{h.Seq, *b}
+			q.messages <- message{h.Seq, *b}
 			res.Messages++
 			res.Bytes += uint64(len(*b))
-			if turn++; turn == len(lanes) {
+			if turn++; turn == len(queues) {
 				turn = 0
 			}
 		}

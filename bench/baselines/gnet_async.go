@@ -18,20 +18,20 @@ import (
 // OnTraffic, so it has at most as many acks as one read, the channels and the workers have
 // messages.
 //
-// gnet's write(2) per ack takes four fifths of its time. With gathered acks it would be Channels.
+// gnet's write(2) per ack takes four fifths of its time. With combined acks it would be Channels.
 // gnet closes at the end of the stream, so the server must not close its sending side before it has
 // its acks.
 func GnetAsync(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
 	return session(ctx, addr, "gnet-async", func(c *net.TCPConn, _ uint64, res *Result) error {
-		g := &gnetAsync{gnetStream: newGnetStream(res), lanes: newLanes(workers)}
+		g := &gnetAsync{gnetStream: newGnetStream(res), queues: newQueues(workers)}
 		return g.serve(c, g, func(gc gnet.Conn) error {
 			var running sync.WaitGroup
-			for _, l := range g.lanes {
-				running.Go(func() { g.worker(gc, l.queue, work) })
+			for _, q := range g.queues {
+				running.Go(func() { g.worker(gc, q.messages, work) })
 			}
 			<-g.ended
-			for _, l := range g.lanes {
-				close(l.queue)
+			for _, q := range g.queues {
+				close(q.messages)
 			}
 			running.Wait()
 			return g.flushAll(gc)
@@ -41,8 +41,8 @@ func GnetAsync(ctx context.Context, addr string, workers int, work func(msg []by
 
 type gnetAsync struct {
 	gnetStream
-	lanes []*lane
-	turn  int
+	queues []*queue
+	turn   int
 }
 
 // OnTraffic implements [gnet.EventHandler].
@@ -84,21 +84,21 @@ func (g *gnetAsync) parse(c gnet.Conn, b []byte) (rest []byte, err error) {
 
 // pass passes a copy of a message to the next worker.
 func (g *gnetAsync) pass(seq uint64, msg []byte) {
-	l := g.lanes[g.turn]
-	if g.turn++; g.turn == len(g.lanes) {
+	q := g.queues[g.turn]
+	if g.turn++; g.turn == len(g.queues) {
 		g.turn = 0
 	}
-	b := l.buf()
+	b := q.buf()
 	*b = append(*b, msg...)
-	l.queue <- message{seq, *b}
+	q.messages <- message{seq, *b}
 }
 
 // worker allocates its acks in blocks, which the garbage collector frees after gnet has written the
 // last ack of each.
-func (g *gnetAsync) worker(c gnet.Conn, queue <-chan message, work func([]byte)) {
+func (g *gnetAsync) worker(c gnet.Conn, messages <-chan message, work func([]byte)) {
 	var block []byte
 	written := g.written
-	for m := range queue {
+	for m := range messages {
 		work(m.data)
 		if len(block) == 0 {
 			block = make([]byte, channelDepth*fg1.HeaderSize)

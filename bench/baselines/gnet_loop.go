@@ -10,7 +10,7 @@ import (
 )
 
 // GnetLoop is a gnet client that does everything on its loop and ignores workers: it processes
-// messages in gnet's read buffer, gathers the acks of all messages of a call, and writes them at
+// messages in gnet's read buffer, combines the acks of all messages of a call, and writes them at
 // once. Edge-triggered polling, or a loop locked to its thread, make no difference.
 func GnetLoop(ctx context.Context, addr string, _ int, work func(msg []byte)) (Result, error) {
 	return session(ctx, addr, "gnet-loop", func(c *net.TCPConn, _ uint64, res *Result) error {
@@ -30,16 +30,16 @@ type gnetLoop struct {
 	gnetStream
 	work    func([]byte)
 	replies []byte
-	owed    int // bytes of replies to send
+	unsent  int // bytes of replies to send
 	bye     bool
 }
 
 // OnTraffic implements [gnet.EventHandler].
 func (g *gnetLoop) OnTraffic(c gnet.Conn) gnet.Action {
 	err := g.take(c, g.parse)
-	if g.owed > 0 {
-		_, _ = c.Write(g.replies[:g.owed]) // OnClose gets the error
-		g.owed = 0
+	if g.unsent > 0 {
+		_, _ = c.Write(g.replies[:g.unsent]) // OnClose gets the error
+		g.unsent = 0
 	}
 	if g.bye || err != nil {
 		g.flush(c, 0)
@@ -78,6 +78,6 @@ func (g *gnetLoop) parse(_ gnet.Conn, b []byte) (rest []byte, err error) {
 }
 
 func (g *gnetLoop) reply(op fg1.Op, seq uint64) {
-	fg1.PutHeader(g.replies[g.owed:], op, 0, fg1.CodeOK, seq, 0)
-	g.owed += fg1.HeaderSize
+	fg1.PutHeader(g.replies[g.unsent:], op, 0, fg1.CodeOK, seq, 0)
+	g.unsent += fg1.HeaderSize
 }

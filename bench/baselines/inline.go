@@ -33,7 +33,7 @@ func runInline(ctx context.Context, addr, name string, work func([]byte), f faul
 			if err := in.parse(res); err != nil {
 				return err
 			}
-			replies := in.buf[:in.owed:in.owed]
+			replies := in.buf[:in.unsent:in.unsent]
 			if f.edit != nil {
 				replies = f.edit(replies)
 			}
@@ -53,14 +53,14 @@ func runInline(ctx context.Context, addr, name string, work func([]byte), f faul
 
 // inline has a buffer of, in this order: replies to send, processed bytes, and bytes to parse.
 //
-//	0 <= owed <= at <= have <= len(buf)
+//	0 <= unsent <= at <= have <= len(buf)
 //
-// owed cannot overtake at, because no frame is shorter than the reply to it.
+// unsent cannot overtake at, because no frame is shorter than the reply to it.
 type inline struct {
-	work           func([]byte)
-	buf            []byte
-	owed, at, have int
-	bye            bool
+	work             func([]byte)
+	buf              []byte
+	unsent, at, have int
+	bye              bool
 }
 
 func (in *inline) parse(res *Result) error {
@@ -91,8 +91,8 @@ func (in *inline) parse(res *Result) error {
 }
 
 func (in *inline) reply(op fg1.Op, seq uint64) {
-	fg1.PutHeader(in.buf[in.owed:], op, 0, fg1.CodeOK, seq, 0)
-	in.owed += fg1.HeaderSize
+	fg1.PutHeader(in.buf[in.unsent:], op, 0, fg1.CodeOK, seq, 0)
+	in.unsent += fg1.HeaderSize
 }
 
 // shift moves the bytes to parse to the front. It enlarges the buffer if a message does not fit.
@@ -102,5 +102,5 @@ func (in *inline) shift() {
 		to = make([]byte, fg1.HeaderSize+maxMessage)
 	}
 	in.have = copy(to, in.buf[in.at:in.have])
-	in.buf, in.owed, in.at = to, 0, 0
+	in.buf, in.unsent, in.at = to, 0, 0
 }

@@ -47,8 +47,8 @@ func receiveAll(c net.Conn, first uint64, res *Result) error {
 		if bye {
 			whole = (total - fg1.HeaderSize) / frame
 		}
-		if owed := whole - int(res.Messages); owed > 0 {
-			if _, err := c.Write(acks.number(first+res.Messages, owed)); err != nil {
+		if unacked := whole - int(res.Messages); unacked > 0 {
+			if _, err := c.Write(acks.number(first+res.Messages, unacked)); err != nil {
 				return err
 			}
 		}

@@ -101,7 +101,7 @@ func (b bar) text() string {
 func (b bar) value() text.Style { return letters(11, b.style.own) }
 
 // Plot implements [plot.Plotter]. It writes names to the left of c and values to
-// the right of the bars; svg leaves room for both.
+// the right of the bars; svg leaves space for both.
 func (b *barChart) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	left := c.Min.X

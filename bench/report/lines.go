@@ -163,13 +163,13 @@ func (l *lineChart) scale(p *plot.Plot) {
 
 // widen extends an axis for whiskers that are beside their position.
 func widen(a *plot.Axis) {
-	const room = 0.04
+	const margin = 0.04
 	if _, log := a.Scale.(plot.LogScale); log {
-		more := math.Pow(a.Max/a.Min, room)
+		more := math.Pow(a.Max/a.Min, margin)
 		a.Min, a.Max = a.Min/more, a.Max*more
 		return
 	}
-	more := (a.Max - a.Min) * room
+	more := (a.Max - a.Min) * margin
 	a.Min, a.Max = a.Min-more, a.Max+more
 }
 

@@ -23,7 +23,7 @@ func TestPalette(t *testing.T) {
 		}
 	}
 	if len(inks) < 2 || !inks[own].own {
-		t.Error("ours is not told apart")
+		t.Error("feedgate has no colour of its own, or it is not marked as ours")
 	}
 	seen := make(map[style]string)
 	for name, s := range inks {

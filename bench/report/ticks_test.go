@@ -20,10 +20,10 @@ func labels(ticks plot.ConstantTicks) (all []string) {
 
 // TestTickCounts: every range that can be drawn has enough labels, and not too many.
 func TestTickCounts(t *testing.T) {
-	dice := rand.New(rand.NewPCG(1, 2))
+	rng := rand.New(rand.NewPCG(1, 2))
 	for range 20000 {
-		lo := math.Pow(10, -6+17.9*dice.Float64())
-		hi := min(lo*math.Pow(10, 18*dice.Float64()*dice.Float64()), mostDrawn)
+		lo := math.Pow(10, -6+17.9*rng.Float64())
+		hi := min(lo*math.Pow(10, 18*rng.Float64()*rng.Float64()), mostDrawn)
 		if n := len(labels(linearTicks(hi))); n < 5 || n > 11 {
 			t.Fatalf("0 to %v: %d labels", hi, n)
 		}

@@ -76,7 +76,7 @@ func (w *logWriter) queue(e logEntry) bool {
 	return true
 }
 
-// queueReport appends the report of dropped lines if the queue has room for it and for a following
+// queueReport appends the report of dropped lines if the queue has space for it and for a following
 // line of that many bytes. The caller holds mu.
 func (w *logWriter) queueReport(following int) {
 	text := w.dropReport(w.dropped)

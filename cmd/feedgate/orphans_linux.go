@@ -51,7 +51,8 @@ func reapingOrphans(command func() int) int {
 	}
 }
 
-// reapOrphans reaps all orphans that have ended. One SIGCHLD may stand for several.
+// reapOrphans reaps all orphans that have ended. One SIGCHLD may be for several, because pending
+// signals merge.
 func reapOrphans() {
 	for {
 		pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WNOTHREAD, nil)

@@ -46,9 +46,9 @@ func TestProtocolIsOneLine(t *testing.T) {
 		t.Errorf("acks %d, fault %v", r.Codes, r.Fault)
 	}
 
-	checkUsage(t, "--toy-credit: it must be at least 1", "run", "--sink=discard:", "toy://a/c", stopper, "--toy-credit=-1")
-	checkUsage(t, "--toy-credit: goes with toy://", "run", "--sink=discard:", "fg://a:1", stopper, "--toy-credit=3")
-	checkUsage(t, "toy://a: upstream URL: the channel is missing", "run", "--sink=discard:", "toy://a", stopper)
+	checkUsage(t, "--toy-credit: it must be at least 1", "run", "--sink=discard:", "toy://a/c", badAdmin, "--toy-credit=-1")
+	checkUsage(t, "--toy-credit: goes with toy://", "run", "--sink=discard:", "fg://a:1", badAdmin, "--toy-credit=3")
+	checkUsage(t, "toy://a: upstream URL: the channel is missing", "run", "--sink=discard:", "toy://a", badAdmin)
 
 	stdout.Reset()
 	if status := run([]string{"run", "--help"}, &stdout, &stderr); status != cli.ExitOK {

@@ -47,7 +47,7 @@ func TestSinkFlags(t *testing.T) {
 		{"--post-type: a line break", []string{"--sink=post://a", "--post-type=a\nb"}},
 		{`--sink "post://a,b": not a sink: want one host`, []string{"--sink=post://a,b"}},
 	} {
-		stderr := checkUsage(t, c.want, append([]string{"run", "fg://a:1", stopper}, c.flags...)...)
+		stderr := checkUsage(t, c.want, append([]string{"run", "fg://a:1", badAdmin}, c.flags...)...)
 		if strings.Contains(stderr, "s3cret") {
 			t.Errorf("%q: the secret is in %s", c.flags, stderr)
 		}

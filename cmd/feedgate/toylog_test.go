@@ -78,7 +78,7 @@ func TestToylogFaults(t *testing.T) {
 	l := toylogtest.Log{Login: func(string, string, string) string { return "DENIED no such stream" }}
 	host := l.Listen(t, "127.0.0.1:0")
 	url := "toylog://" + host.Addr + "/orders"
-	checkUsage(t, "--sink", "run", "fg://a:1", stopper, "--sink="+url) // it is not in the product
+	checkUsage(t, "--sink", "run", "fg://a:1", badAdmin, "--sink="+url) // it is not in the product
 
 	withToylog(t)
 	var help, none bytes.Buffer
@@ -93,7 +93,7 @@ func TestToylogFaults(t *testing.T) {
 		"--sink-password-file: a space":                               {"--sink=" + url, "--sink-password-file=" + file(t, "password", "a b")},
 		"--sink-ca: toylog:// has no TLS; us":                         {"--sink=" + url, "--sink-ca=x"},
 	} {
-		checkUsage(t, want, append([]string{"run", "fg://a:1", stopper}, flags...)...)
+		checkUsage(t, want, append([]string{"run", "fg://a:1", badAdmin}, flags...)...)
 	}
 
 	_, upstream := serve(t, feedserver.Config{Count: 10})

@@ -31,7 +31,7 @@ type upstreams struct {
 	state       *gateway.State     // nil: none
 	hurry       <-chan struct{}    // closed when the time for an orderly end is over; nil: never
 	watchdog    *watchdog          // nil: none
-	fail        func()             // drains all after one has failed; nil: the others go on
+	fail        func()             // drains all after one has failed; nil: the others continue
 	ending      ending
 	log         *slog.Logger
 }

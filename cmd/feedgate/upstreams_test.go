@@ -26,7 +26,7 @@ func TestGroupUsage(t *testing.T) {
 		{"--ack: range", "nsq:///t/c --nsqlookupd=a:4161 --ack=range"},
 		{"--ring: 3", "nsq:///t/c --nsqlookupd=a:4161 --ring=3"},
 	} {
-		if stderr := checkUsage(t, c.want, append([]string{"run", stopper, "--sink=discard:"}, strings.Fields(c.args)...)...); strings.Contains(stderr, "s3cret") {
+		if stderr := checkUsage(t, c.want, append([]string{"run", badAdmin, "--sink=discard:"}, strings.Fields(c.args)...)...); strings.Contains(stderr, "s3cret") {
 			t.Errorf("%s: the error contains the secret", c.args)
 		}
 	}
@@ -86,7 +86,7 @@ func TestGroupNotReady(t *testing.T) {
 func TestGroupStatus(t *testing.T) {
 	lookupd, nsqd := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
 	lookupd.List(nsqd.Addr())
-	nsqd.Mute()
+	nsqd.IgnoreCLS()
 	p := start(t, "stopping", "run", "--sink=discard:", "nsq:///t/c", "--nsqlookupd", lookupd.Addr(), "--admin=", "--drain-timeout=1h")
 	testkit.Eventually(t, "a connection", func() bool { return nsqd.Ready() > 0 })
 	p.signal(syscall.SIGTERM)

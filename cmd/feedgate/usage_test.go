@@ -16,7 +16,7 @@ import (
 func TestBadValues(t *testing.T) {
 	for _, flag := range runFlags {
 		for _, value := range flag.bad {
-			args := []string{"run", "--sink=discard:", "fg://a:1", stopper, "--" + flag.name + "=" + value}
+			args := []string{"run", "--sink=discard:", "fg://a:1", badAdmin, "--" + flag.name + "=" + value}
 			if flag.name == "sink" {
 				args[3] = "--admin=" // the sink is opened after the admin address
 			}
@@ -25,9 +25,9 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
-// stopper ends a run with status 1 when it listens on the admin address, which is one of those reserved
-// for documentation.
-const stopper = "--admin=192.0.2.1:1"
+// badAdmin ends a run that gets as far as listening there with status 1: nobody has this address,
+// which is reserved for documentation (RFC 5737).
+const badAdmin = "--admin=192.0.2.1:1"
 
 // TestBadValuesOfGateway is TestBadValues for values that the gateway refuses.
 func TestBadValuesOfGateway(t *testing.T) {
@@ -50,31 +50,31 @@ func TestBadValuesOfGateway(t *testing.T) {
 			if value == "key" {
 				at = "--key"
 			}
-			checkUsage(t, at, "run", "--sink=discard:", "fg://a:1", stopper, "--"+flag+"="+value)
+			checkUsage(t, at, "run", "--sink=discard:", "fg://a:1", badAdmin, "--"+flag+"="+value)
 		}
 	}
-	checkUsage(t, "--key", "run", "--sink=discard:", "fg://a:1", stopper, "--dispatch=key", "--key=colour")
-	checkUsage(t, "--frame", "run", "--sink=discard:", "tcp://a:1", stopper)
-	checkUsage(t, "--frame", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=xml")
-	checkUsage(t, "--ack-template", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ack-template={nothing}")
-	checkUsage(t, "--ack", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ack=range")
-	checkUsage(t, "--ack", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ack=ordered")
+	checkUsage(t, "--key", "run", "--sink=discard:", "fg://a:1", badAdmin, "--dispatch=key", "--key=colour")
+	checkUsage(t, "--frame", "run", "--sink=discard:", "tcp://a:1", badAdmin)
+	checkUsage(t, "--frame", "run", "--sink=discard:", "tcp://a:1", badAdmin, "--frame=xml")
+	checkUsage(t, "--ack-template", "run", "--sink=discard:", "tcp://a:1", badAdmin, "--frame=line", "--ack-template={nothing}")
+	checkUsage(t, "--ack", "run", "--sink=discard:", "tcp://a:1", badAdmin, "--frame=line", "--ack=range")
+	checkUsage(t, "--ack", "run", "--sink=discard:", "tcp://a:1", badAdmin, "--frame=line", "--ack=ordered")
 	for _, url := range []string{"nsq://a:1", "nsq://a:1/t", "ws://a:0/", "wss://", "fg+tls://a", "http://a:1", "a:1", "fg://a", "fg://:1", "fg://a:x", "fg://a:1,b"} {
-		checkUsage(t, url+": ", "run", "--sink=discard:", url, stopper)
+		checkUsage(t, url+": ", "run", "--sink=discard:", url, badAdmin)
 	}
-	checkUsage(t, "ws://a/: ", "run", "--sink=discard:", "ws://a/#b", stopper)
-	checkUsage(t, "--frame", "run", "--sink=discard:", "ws://a", stopper, "--frame=line")
-	checkUsage(t, "--ws-header", "run", "--sink=discard:", "ws://a", stopper, "--ws-header=Host: b")
-	checkUsage(t, "--ws-header", "run", "--sink=discard:", "tcp://a:1", stopper, "--frame=line", "--ws-header=A: b")
-	checkUsage(t, "--assemble", "run", "--sink=discard:", "fg://a:1", stopper, "--assemble=json:a,b,c")
-	checkUsage(t, "--assemble", "run", "--sink=discard:", "ws://a", stopper, "--assemble=json:a")
-	checkUsage(t, "--ack: ordered does not go with ws:// with --assemble", "run", "--sink=discard:", "ws://a", stopper, "--assemble=json:a,b,c", "--ack-template=A", "--ack=ordered")
-	checkUsage(t, "--tls-key", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-cert=missing")
-	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-key=missing")
-	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", stopper, "--tls-cert=missing", "--tls-key=missing")
-	checkUsage(t, "--dead-letter", "run", "--sink=discard:", "fg://a:1", stopper, "--sink=file:a", "--dead-letter=file:a")
-	checkUsage(t, "--state", "run", "--sink=discard:", "fg://a:1", "fg://b:1", "fg://a:1", stopper, "--state=s")
-	checkUsage(t, "fg://a:1: ", "run", "--sink=discard:", "fg://u:s3cret@a:1?s3cret", stopper)
+	checkUsage(t, "ws://a/: ", "run", "--sink=discard:", "ws://a/#b", badAdmin)
+	checkUsage(t, "--frame", "run", "--sink=discard:", "ws://a", badAdmin, "--frame=line")
+	checkUsage(t, "--ws-header", "run", "--sink=discard:", "ws://a", badAdmin, "--ws-header=Host: b")
+	checkUsage(t, "--ws-header", "run", "--sink=discard:", "tcp://a:1", badAdmin, "--frame=line", "--ws-header=A: b")
+	checkUsage(t, "--assemble", "run", "--sink=discard:", "fg://a:1", badAdmin, "--assemble=json:a,b,c")
+	checkUsage(t, "--assemble", "run", "--sink=discard:", "ws://a", badAdmin, "--assemble=json:a")
+	checkUsage(t, "--ack: ordered does not go with ws:// with --assemble", "run", "--sink=discard:", "ws://a", badAdmin, "--assemble=json:a,b,c", "--ack-template=A", "--ack=ordered")
+	checkUsage(t, "--tls-key", "run", "--sink=discard:", "fg+tls://a:1", badAdmin, "--tls-cert=missing")
+	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", badAdmin, "--tls-key=missing")
+	checkUsage(t, "--tls-cert", "run", "--sink=discard:", "fg+tls://a:1", badAdmin, "--tls-cert=missing", "--tls-key=missing")
+	checkUsage(t, "--dead-letter", "run", "--sink=discard:", "fg://a:1", badAdmin, "--sink=file:a", "--dead-letter=file:a")
+	checkUsage(t, "--state", "run", "--sink=discard:", "fg://a:1", "fg://b:1", "fg://a:1", badAdmin, "--state=s")
+	checkUsage(t, "fg://a:1: ", "run", "--sink=discard:", "fg://u:s3cret@a:1?s3cret", badAdmin)
 	// All faults are printed, each once, even if two gateways have it.
 	stderr := checkUsage(t, "", "run", "--sink=discard:", "fg://a:1", "fg://b:1", "--admin=x", "--ring=3", "--flush-max=99")
 	for _, flag := range []string{"feedgate: --admin:", "feedgate: --ring:", "feedgate: --flush-max:"} {

@@ -141,7 +141,7 @@ func TestCollector(t *testing.T) {
 	}
 
 	const expected = `
-# HELP feedgate_acks_total Acknowledgements sent, by code: 0 means done, others say why a message was refused.
+# HELP feedgate_acks_total Acknowledgements sent, by code: 0 means success, others are reasons for a refusal.
 # TYPE feedgate_acks_total counter
 feedgate_acks_total{code="0",upstream="fg://a:1"} 1000
 feedgate_acks_total{code="1",upstream="fg://a:1"} 1001

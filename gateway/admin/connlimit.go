@@ -31,7 +31,7 @@ func (c *connLimit) track(conn net.Conn, state http.ConnState) {
 	if i := slices.IndexFunc(c.conns, func(t tracked) bool { return t.conn == conn }); i >= 0 {
 		c.conns = slices.Delete(c.conns, i, i+1)
 	} else if state != http.StateNew {
-		return // it was closed to make room
+		return // it was closed for another
 	}
 	if state == http.StateClosed || state == http.StateHijacked {
 		return

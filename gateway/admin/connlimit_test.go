@@ -36,7 +36,7 @@ func TestConnLimit(t *testing.T) {
 	c.track(all[1], http.StateIdle) // has waited less than all others
 	add()
 	if all[2].closes != 1 {
-		t.Error("the connection that waits longest did not make room")
+		t.Error("the connection that waits longest was not closed")
 	}
 	c.track(all[2], http.StateClosed)
 	for _, conn := range all[3:] {
@@ -44,13 +44,13 @@ func TestConnLimit(t *testing.T) {
 	}
 	add()
 	if all[1].closes != 1 {
-		t.Error("the idle connection did not make room for a busy one")
+		t.Error("the idle connection was not closed for a busy one")
 	}
 	c.track(all[1], http.StateClosed)
 	c.track(all[maxConns+1], http.StateActive)
 	add()
 	if all[0].closes != 1 {
-		t.Error("of busy connections, the oldest did not make room")
+		t.Error("of busy connections, the oldest was not closed")
 	}
 	c.track(all[3], http.StateClosed)
 	add()

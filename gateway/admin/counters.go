@@ -81,7 +81,7 @@ var counters = []counter{
 // Metrics of an upstream that are more than one number.
 const (
 	acksName    = "feedgate_acks_total"
-	acksHelp    = "Acknowledgements sent, by code: 0 means done, others say why a message was refused."
+	acksHelp    = "Acknowledgements sent, by code: 0 means success, others are reasons for a refusal."
 	ringName    = "feedgate_ring_depth"
 	ringHelp    = "Entries in a worker's rings: in to the worker, out back from it."
 	latencyName = "feedgate_ack_latency_seconds"

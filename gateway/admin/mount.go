@@ -7,8 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Handler answers the requests that a [Server] answers, for a program that has a server of its own.
-// Below a path of that, use [http.StripPrefix]. It logs errors of scrapes; nil: to slog.Default.
+// Handler answers what a [Server] answers, at /, /ping, /ready, /metrics and /stats, in a program's own
+// HTTP server; below a path, wrap it in [http.StripPrefix]. Errors of scrapes go to log; nil:
+// [slog.Default].
 func (r Report) Handler(log *slog.Logger) http.Handler {
 	if log == nil {
 		log = slog.Default()
@@ -16,8 +17,8 @@ func (r Report) Handler(log *slog.Logger) http.Handler {
 	return newHandler(r, log)
 }
 
-// Collector has the metrics of the gateways, for a registry of the program's own. It does not
-// include those of the process and the Go runtime.
+// Collector exports the gateways' metrics to a registry of the program's own, without those of the
+// process and the Go runtime.
 func (r Report) Collector() prometheus.Collector {
 	return newCollector(func() []source { return sources(r.upstreams()) })
 }

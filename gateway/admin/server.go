@@ -43,9 +43,8 @@ type Upstream struct {
 	Stats *gateway.Stats
 }
 
-// Bounds of one request. A scrape is small and answered from memory.
+// Limits of one request. A scrape is small and answered from memory.
 const (
-	// Limits of one request. A scrape is small and answered from memory.
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 10 * time.Second
 	idleTimeout    = 2 * time.Minute

@@ -32,7 +32,7 @@ func TestReady(t *testing.T) {
 	check := func(status int, body string) {
 		t.Helper()
 		if gotStatus, got := get(t, server, "/ready"); gotStatus != status || got != body {
-			t.Errorf("ready says %d %q, not %d %q", gotStatus, got, status, body)
+			t.Errorf("ready answers %d %q, not %d %q", gotStatus, got, status, body)
 		}
 	}
 	const aMissing, bMissing = "upstream fg://a:1 is not connected\n", "upstream tcp://b:2 is not connected\n"
@@ -65,7 +65,7 @@ func TestUpstreamsChange(t *testing.T) {
 	check := func(ready string, labels ...string) {
 		t.Helper()
 		if _, got := get(t, server, "/ready"); got != ready {
-			t.Errorf("ready says %q, not %q", got, ready)
+			t.Errorf("ready answers %q, not %q", got, ready)
 		}
 		var seen []string
 		for _, of := range scrape(t, server)["feedgate_connected"].labels {
@@ -97,7 +97,7 @@ func TestPaths(t *testing.T) {
 		"/ping": 200, "/": 200, "/stats": 200, "/metrics": 200, "/ready": 200, "/nothing": 404, "/ping/x": 404,
 	} {
 		if status, body := get(t, server, path); status != want {
-			t.Errorf("%s says %d %q, not %d", path, status, body, want)
+			t.Errorf("%s answers %d %q, not %d", path, status, body, want)
 		}
 	}
 	response, err := http.Post("http://"+server.Addr().String()+"/ping", "text/plain", strings.NewReader("x"))
@@ -107,7 +107,7 @@ func TestPaths(t *testing.T) {
 	response.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
 	if response.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("POST says %d", response.StatusCode)
+		t.Errorf("POST is answered %d", response.StatusCode)
 	}
 }
 

@@ -49,7 +49,7 @@ type settings struct {
 	discovery *wire.Discovery // of the protocol
 }
 
-// placeholderHost stands for the servers, which are not known yet.
+// placeholderHost takes the place of the servers while a group is validated: they are not known yet.
 const placeholderHost = "server:1"
 
 func (c *Config) validate() (settings, error) {

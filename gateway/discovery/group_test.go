@@ -175,7 +175,7 @@ func TestStable(t *testing.T) {
 // TestAbort ends a drain that waits for an nsqd.
 func TestAbort(t *testing.T) {
 	l, a := nsqfake.StartLookupd(t), nsqfake.StartNSQD(t)
-	a.Mute()
+	a.IgnoreCLS()
 	l.List(a.Addr())
 	r := start(t, done(), func(c *Config) { c.Gateway.DrainTimeout = time.Hour }, l)
 	r.until("a connection", func() bool { return a.Ready() == 10 })

@@ -32,13 +32,13 @@ func (g *Group) poll(ctx context.Context, found chan<- []string) {
 	}
 }
 
-// wait waits until the next poll is due: after the interval, or earlier, by the backoff, once the
-// group is not stable.
-func (g *Group) wait(ctx context.Context, retry *backoff.Backoff, settled func() bool) {
+// wait waits until the next poll is due: after the interval, or earlier, by the backoff, once
+// stable returns false.
+func (g *Group) wait(ctx context.Context, retry *backoff.Backoff, stable func() bool) {
 	left := time.Duration(float64(g.cfg.Interval) * (1 - jitter*rand.Float64()))
 	for left > 0 {
 		wait := min(left, pollTick)
-		if settled() {
+		if stable() {
 			retry.Reset()
 			left -= wait
 		} else {

@@ -3,7 +3,7 @@ package wire
 import "testing"
 
 func TestDetectProtocol(t *testing.T) {
-	for said, want := range map[string]string{
+	for received, want := range map[string]string{
 		"":                             "",
 		"\x15\x03\x01\x00\x02\x02\x46": "TLS",
 		"\x15":                         "TLS",
@@ -17,8 +17,8 @@ func TestDetectProtocol(t *testing.T) {
 		"\x00\x00\x00\x0c\x02\x00":     "",
 		"caf\xc3\xa9 au lait":          "",
 	} {
-		if got := DetectProtocol([]byte(said)); got != want {
-			t.Errorf("%q looks like %q, want %q", said, got, want)
+		if got := DetectProtocol([]byte(received)); got != want {
+			t.Errorf("%q looks like %q, want %q", received, got, want)
 		}
 	}
 }

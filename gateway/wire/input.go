@@ -82,7 +82,7 @@ func (in *Input) Check(buf []byte) *Error {
 	return nil
 }
 
-// Full reports whether Msgs or Side has no room for another message.
+// Full reports whether Msgs or Side has no space for another message.
 func (in *Input) Full() bool { return len(in.Msgs) == cap(in.Msgs) || len(in.Side) >= SideFull }
 
 // Advance moves all cursors to n bytes after Scan.

@@ -78,7 +78,7 @@ func (s *Skipper) Pass(buf []byte, in *Input) bool {
 	return !s.piece
 }
 
-// End refuses the message as m. in.Msgs must have room.
+// End refuses the message as m. in.Msgs must not be full.
 func (s *Skipper) End(in *Input, m Msg) {
 	m.Code = worker.TooLarge
 	in.Msgs = append(in.Msgs, m)

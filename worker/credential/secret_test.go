@@ -60,7 +60,7 @@ func TestSecretFaults(t *testing.T) {
 			t.Errorf("%s: %.20q, %v", name, secret, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("%s: the error tells the secret", name)
+			t.Errorf("%s: the error contains the secret", name)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func TestFindMembers(t *testing.T) {
 		valid := json.Unmarshal(msg, &want) == nil
 		values := []JSONValue{{1, 2, true}, {1, 2, true}, {1, 2, true}} // left from before
 		if found := FindMembers(msg, names, values); found != valid {
-			t.Fatalf("%s: %v, encoding/json says %v", text, found, valid)
+			t.Fatalf("%s: %v, encoding/json: valid %v", text, found, valid)
 		}
 		for i, name := range names {
 			v, raw := values[i], want[string(name)]
@@ -44,7 +44,7 @@ func TestFindMembers(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := v.AppendString([]byte("+"), msg); string(got) != "+"+decoded || v.Escaped != strings.Contains(string(raw), `\`) {
-				t.Fatalf("%s: %s stands for %q, want %q", text, name, got, decoded)
+				t.Fatalf("%s: %s is decoded to %q, want %q", text, name, got, decoded)
 			}
 		}
 	})

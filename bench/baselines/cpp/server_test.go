@@ -151,11 +151,11 @@ func TestASIOAnswersPing(t *testing.T) {
 // buffers.
 func TestASIOFinishesAtBye(t *testing.T) {
 	built(t, asio)
-	dice := rand.New(rand.NewPCG(1, 2))
+	rng := rand.New(rand.NewPCG(1, 2))
 	for name, size := range map[string]func() int{
-		"short": func() int { return dice.IntN(200) },
-		"mixed": func() int { return dice.IntN(1 << dice.IntN(21)) },
-		"long":  func() int { return 1<<20 - dice.IntN(2) },
+		"short": func() int { return rng.IntN(200) },
+		"mixed": func() int { return rng.IntN(1 << rng.IntN(21)) },
+		"long":  func() int { return 1<<20 - rng.IntN(2) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stream []byte

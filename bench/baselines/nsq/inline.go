@@ -60,14 +60,14 @@ const (
 
 // inline has a buffer of, in this order: commands to send, processed bytes, and bytes to parse.
 //
-//	0 <= owed <= at <= have <= len(buf)
+//	0 <= unsent <= at <= have <= len(buf)
 //
-// owed cannot overtake at, because no frame is shorter than the command for it.
+// unsent cannot overtake at, because no frame is shorter than the command for it.
 type inline struct {
-	work           func([]byte)
-	buf            []byte
-	owed, at, have int
-	res            baselines.Result
+	work             func([]byte)
+	buf              []byte
+	unsent, at, have int
+	res              baselines.Result
 }
 
 func (in *inline) run(c net.Conn) error {
@@ -90,8 +90,8 @@ func (in *inline) run(c net.Conn) error {
 		if err := in.parse(); err != nil {
 			return err
 		}
-		if in.owed > 0 {
-			if _, err := c.Write(in.buf[:in.owed]); err != nil {
+		if in.unsent > 0 {
+			if _, err := c.Write(in.buf[:in.unsent]); err != nil {
 				return err
 			}
 		}
@@ -126,13 +126,13 @@ func (in *inline) frame(b []byte) error {
 		in.work(b[bodyAt:])
 		in.res.Messages++
 		in.res.Bytes += uint64(len(b) - bodyAt)
-		in.owed += copy(in.buf[in.owed:], fin)
-		in.owed += copy(in.buf[in.owed:], b[idAt:bodyAt])
-		in.buf[in.owed] = '\n'
-		in.owed++
+		in.unsent += copy(in.buf[in.unsent:], fin)
+		in.unsent += copy(in.buf[in.unsent:], b[idAt:bodyAt])
+		in.buf[in.unsent] = '\n'
+		in.unsent++
 	case kind == kindResponse:
 		if string(b[dataAt:]) == "_heartbeat_" {
-			in.owed += copy(in.buf[in.owed:], nop)
+			in.unsent += copy(in.buf[in.unsent:], nop)
 		}
 	case kind == kindError:
 		code, _, _ := strings.Cut(string(b[dataAt:]), " ")
@@ -150,5 +150,5 @@ func (in *inline) shift() {
 		to = make([]byte, maxFrame)
 	}
 	in.have = copy(to, in.buf[in.at:in.have])
-	in.buf, in.owed, in.at = to, 0, 0
+	in.buf, in.unsent, in.at = to, 0, 0
 }

@@ -24,10 +24,10 @@ func converse(stream []byte, pieces []int, work func([]byte)) (sent string, in i
 	near, far := net.Pipe()
 	defer near.Close()
 	_ = far.SetDeadline(time.Now().Add(time.Minute))
-	heard := make(chan []byte, 1)
+	received := make(chan []byte, 1)
 	go func() {
 		all, _ := io.ReadAll(far) // ends when near is closed
-		heard <- all
+		received <- all
 	}()
 	go func() {
 		for turn := 0; len(stream) > 0; turn++ {
@@ -43,7 +43,7 @@ func converse(stream []byte, pieces []int, work func([]byte)) (sent string, in i
 	in = inline{work: work, buf: make([]byte, 200)}
 	err = in.run(near)
 	near.Close()
-	_, sent, _ = strings.Cut(string(<-heard), "\nRDY 2500\n")
+	_, sent, _ = strings.Cut(string(<-received), "\nRDY 2500\n")
 	far.Close()
 	return sent, in, err
 }

@@ -18,7 +18,7 @@ const maxMessage = 1 << 20
 // socket is a library's WebSocket.
 type socket interface {
 	// read puts every message into in, until the connection ends. A clean Close is no error.
-	read(in *intake) error
+	read(in *receiver) error
 	// write sends a text message. It does not keep text.
 	write(text []byte) error
 }
@@ -56,11 +56,11 @@ func session(ctx context.Context, dial dialFunc, addr string, workers int, work 
 
 	acks, written := make(chan uint64, depth), make(chan error, 1)
 	go func() { written <- writeAcks(s, c, acks) }()
-	in := newIntake(workers)
+	in := newReceiver(workers)
 	var running sync.WaitGroup
-	for _, l := range in.lanes {
+	for _, q := range in.queues {
 		running.Go(func() {
-			for m := range l.queue {
+			for m := range q.messages {
 				work(m.data)
 				if m.owner != nil {
 					_ = m.owner.Close()

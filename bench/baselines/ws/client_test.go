@@ -48,8 +48,8 @@ func numbered(r *rand.Rand, messages, fragments int, size func(*rand.Rand) int) 
 	return s
 }
 
-// heard reads the client's frames, up to and including its answer to Close.
-func (s *stream) heard(srv *server, finished []atomic.Int32) error {
+// readFrames reads the client's frames, up to and including its answer to Close.
+func (s *stream) readFrames(srv *server, finished []atomic.Int32) error {
 	acked, pongs := make([]int, s.messages+1), 0
 	for {
 		op, payload, err := srv.read()
@@ -117,7 +117,7 @@ func TestMessagesInFlightAtCloseAreAcked(t *testing.T) {
 						if err != nil {
 							return err
 						}
-						return s.heard(srv, finished)
+						return s.readFrames(srv, finished)
 					})
 					work := func(msg []byte) {
 						var n int

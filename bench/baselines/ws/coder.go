@@ -35,7 +35,7 @@ func dialCoder(ctx context.Context, c *conn, url string) (socket, error) {
 
 // read reads with a context that cannot end, because one that can costs a dozen allocations per
 // message. Closing the connection ends it as well.
-func (s coderSocket) read(in *intake) error {
+func (s coderSocket) read(in *receiver) error {
 	defer s.c.CloseNow()
 	for last := 0; ; {
 		_, r, err := s.c.Reader(context.Background())

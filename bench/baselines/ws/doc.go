@@ -14,10 +14,10 @@
 // before they answer it.
 //
 // Alternatives, measured at 64 bytes with two workers: one write to the socket per ack, with or
-// without gws's WriteAsync, takes four to ten times the CPU time of gathered acks, see conn.
+// without gws's WriteAsync, takes four to ten times the CPU time of combined acks, see conn.
 // coder's Read allocates each message, and takes more than twice the time with a context that can
 // end. Workers that write their acks themselves, under the library's lock, are no faster with gws
-// and slower with coder. A writer that yields before it gathers, or another GOGC, is no faster.
+// and slower with coder. A writer that yields before it combines, or another GOGC, is no faster.
 // Detecting Close, see scanner, costs one to two percent. UTF-8 is not checked: gws could, coder
 // cannot.
 package ws

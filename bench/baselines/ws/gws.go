@@ -18,7 +18,7 @@ func GWS(ctx context.Context, addr string, workers int, work func(msg []byte)) (
 type gwsSocket struct {
 	gws.BuiltinEventHandler
 	c  *gws.Conn
-	in *intake
+	in *receiver
 	// err is why the connection has ended.
 	err error
 }
@@ -32,7 +32,7 @@ func dialGWS(_ context.Context, c *conn, url string) (socket, error) {
 	return s, err
 }
 
-func (s *gwsSocket) read(in *intake) error {
+func (s *gwsSocket) read(in *receiver) error {
 	s.in = in
 	s.c.ReadLoop()
 	if e := (*gws.CloseError)(nil); errors.As(s.err, &e) && (e.Code == 0 || e.Code == 1000 || e.Code == 1001) {

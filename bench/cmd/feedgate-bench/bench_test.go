@@ -25,7 +25,7 @@ func TestBenchExitStatus(t *testing.T) {
 	for _, c := range []struct {
 		args   string
 		status int
-		says   string
+		stderr string
 	}{
 		{"--subjects=inline,inline-doubles --msgs=2000 --rounds=1", cli.ExitFailure, "acknowledged exactly once"},
 		{"--subjects=inline,inline-doubles --msgs=2000 --rounds=1 --fail-if msgs>1", cli.ExitFailure, "acknowledged exactly once"},
@@ -38,7 +38,7 @@ func TestBenchExitStatus(t *testing.T) {
 		{"--size=64,0", cli.ExitUsage, "--size"},
 		{"--subjects=inline --msgs=1 --out=/nonexistent/file", cli.ExitFailure, "--out: open /nonexistent/file"},
 	} {
-		if status, _, stderr := benched(t, strings.Fields(c.args)...); status != c.status || !strings.Contains(stderr, c.says) {
+		if status, _, stderr := benched(t, strings.Fields(c.args)...); status != c.status || !strings.Contains(stderr, c.stderr) {
 			t.Errorf("%s: status %d, standard error\n%s", c.args, status, stderr)
 		}
 	}

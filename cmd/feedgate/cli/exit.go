@@ -68,7 +68,7 @@ func IsUsage(err error) bool {
 	return errors.As(err, &usage) || errors.As(err, &parse)
 }
 
-// maxErrorLine is MaxLine less room for the text around an error line, in bytes.
+// maxErrorLine is MaxLine less space for the text around an error line, in bytes.
 const maxErrorLine = MaxLine - 64
 
 // PrintError writes err to w, each distinct line once. origin returns where the value of a flag comes

@@ -108,28 +108,28 @@ func TestRangeAcksCoverOnlyFinishedMessages(t *testing.T) {
 		refusedEarly = true
 	}
 	door.open(t)
-	covered := uint64(4)
+	last := uint64(4)
 	if !refusedEarly {
-		covered = refused(c, covered, 7, 1002)
+		last = refused(c, last, 7, 1002)
 	}
-	ackedTo(c, covered, 7)
+	ackedTo(c, last, 7)
 	c.finish(0, 0)
 	p.exit(0)
 }
 
-// refused reads up to the ACK that refuses seq, and returns the number covered by the last ACKTO
-// before it, which must be below seq.
-func refused(c *fgConn, covered, seq uint64, code uint16) uint64 {
+// refused reads up to the ACK that refuses seq, and returns the number of the last ACKTO before
+// it, which must be below seq. last is the number of the ACKTO before these.
+func refused(c *fgConn, last, seq uint64, code uint16) uint64 {
 	c.t.Helper()
 	for {
 		f := c.next()
 		switch {
 		case f.op == opAck && f.seq == seq && f.code == code:
-			return covered
-		case f.op == opAckTo && f.seq > covered && f.seq < seq:
-			covered = f.seq
+			return last
+		case f.op == opAckTo && f.seq > last && f.seq < seq:
+			last = f.seq
 		default:
-			c.t.Fatalf("got %v before the ACK of %d, after ACKTO %d", f, seq, covered)
+			c.t.Fatalf("got %v before the ACK of %d, after ACKTO %d", f, seq, last)
 		}
 	}
 }

@@ -129,7 +129,7 @@ func chaosWrite(conn *fgConn, first, last uint64, lasts bool, random *rand.Rand)
 // be of a message of this connection, and no message may be acked twice.
 func (c *chaos) readAcks(conn *fgConn, first, last uint64, enough int, lasts bool) {
 	c.t.Helper()
-	in, here, covered := bufio.NewReader(conn.in), map[uint64]bool{}, first-1
+	in, here, ackedTo := bufio.NewReader(conn.in), map[uint64]bool{}, first-1
 	for lasts || len(here) < enough {
 		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			c.t.Fatal(err)
@@ -143,16 +143,16 @@ func (c *chaos) readAcks(conn *fgConn, first, last uint64, enough int, lasts boo
 		case f.op == opPing || f.op == opPong || f.op == opBye && lasts:
 		case f.code != 0 || f.seq < first || f.seq > last || here[f.seq]:
 			c.t.Fatalf("%v on a connection with messages %d to %d", f, first, last)
-		case f.op == opAck && c.mode == "ordered" && f.seq != covered+1:
-			c.t.Fatalf("%v after %d", f, covered)
+		case f.op == opAck && c.mode == "ordered" && f.seq != ackedTo+1:
+			c.t.Fatalf("%v after %d", f, ackedTo)
 		case f.op == opAck && c.mode != "range":
-			here[f.seq], c.done[f.seq], covered = true, true, f.seq
-		case f.op == opAckTo && c.mode == "range" && f.seq > covered:
-			for ; covered < f.seq; covered++ {
-				here[covered+1], c.done[covered+1] = true, true
+			here[f.seq], c.done[f.seq], ackedTo = true, true, f.seq
+		case f.op == opAckTo && c.mode == "range" && f.seq > ackedTo:
+			for ; ackedTo < f.seq; ackedTo++ {
+				here[ackedTo+1], c.done[ackedTo+1] = true, true
 			}
 		default:
-			c.t.Fatalf("unexpected %v in mode %s, after %d", f, c.mode, covered)
+			c.t.Fatalf("unexpected %v in mode %s, after %d", f, c.mode, ackedTo)
 		}
 	}
 }

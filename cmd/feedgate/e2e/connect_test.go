@@ -120,11 +120,11 @@ func TestSeveralUpstreamsShareTheSink(t *testing.T) {
 		}
 	}
 	a.finish(0, 0)
-	b.send(data(2, "b goes on"))
+	b.send(data(2, "b continues"))
 	b.acked(2)
 	b.finish(0, 0)
 	p.exit(0)
-	sink.holds(t, "from a", "from b", "b goes on")
+	sink.holds(t, "from a", "from b", "b continues")
 }
 
 func TestWorstExitStatusCounts(t *testing.T) {

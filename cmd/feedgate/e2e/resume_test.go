@@ -195,7 +195,7 @@ func TestLostAckIsSentOnRedelivery(t *testing.T) {
 	p.stop(c)
 }
 
-// TestRangeIsResumed: messages covered by an ACKTO are delivered again and covered again.
+// TestRangeIsResumed: cumulatively acked messages that are redelivered are acked again.
 func TestRangeIsResumed(t *testing.T) {
 	t.Parallel()
 	sink := newFileSink(t)

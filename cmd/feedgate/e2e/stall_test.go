@@ -124,7 +124,7 @@ func TestStallOfAChild(t *testing.T) {
 	c.sendN(2, 2, "code=1 b")
 	eventually(t, "the first try", func() bool { return kids.times(t, "code=1 b") == 1 })
 	where := p.awaitStall(s.url())
-	if !strings.HasSuffix(where, ": 2 wait: 1 for a retry, 1 behind a retry of their key") {
+	if !strings.HasSuffix(where, ": 2 wait: 1 for a retry, 1 behind an earlier message of their key") {
 		t.Errorf("stalled: %s", where)
 	}
 	p.checkStallLoggedOnce()
@@ -137,7 +137,7 @@ func TestStallOfAChild(t *testing.T) {
 	}
 	where = p.awaitStall(s.url())
 	p.checkStallLoggedOnce()
-	form := regexp.MustCompile(`: \d+ wait: \d+ for exec:\S+ \(deferred by worker 0\)(, \d+ in rings)?, 1 for a retry, 1 behind a retry of their key(, \d+ for room in rings or in flight)?$`)
+	form := regexp.MustCompile(`: \d+ wait: \d+ for exec:\S+ \(deferred by worker 0\)(, \d+ in rings)?, 1 for a retry, 1 behind an earlier message of their key(, \d+ for space in rings or in flight)?$`)
 	if !form.MatchString(where) {
 		t.Errorf("stalled: %s", where)
 	}

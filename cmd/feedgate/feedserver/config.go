@@ -47,7 +47,7 @@ type Config struct {
 	Acks  []string // fg: ack modes offered; default each and range
 
 	// IgnoreHelloSeq ignores the seq of HELLO: a resumed session starts at the first message whose
-	// ack has not arrived, even if the client says that it sent the ack.
+	// ack has not arrived, even if the client claims to have sent the ack.
 	IgnoreHelloSeq bool
 
 	Heartbeat      time.Duration // fg, ws: interval of PINGs; fg: also asked of the client; default 5s

@@ -113,7 +113,7 @@ func TestRangeAckFaults(t *testing.T) {
 	for _, seq := range []uint64{0, 11, 6, 3, 3, 2} {
 		c.sendFrame(fg1.AckTo, 0, seq)
 	}
-	c.ack(3, 3) // covered
+	c.ack(3, 3) // cumulatively acked before
 	c.data(6, 8)
 	c.sendFrame(fg1.AckTo, 0, 8)
 	c.data(9, 10)

@@ -144,7 +144,7 @@ func (s *tlsConn) write(p []byte) (n int, full bool, err error) {
 	return n, full, nil
 }
 
-// flush writes the encrypted bytes to the socket, split if Chaos says so.
+// flush writes the encrypted bytes to the socket, split if Chaos is set.
 func (s *tlsConn) flush() (full bool, err error) {
 	return s.wire.flush(func(p []byte) (int, bool, error) {
 		return writeSocket(s.c.fd, p[:s.c.piece(len(p))])

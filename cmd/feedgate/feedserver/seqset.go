@@ -11,10 +11,10 @@ type seqSet struct {
 // minSetWords is the initial size of a set, in words.
 const minSetWords = 64
 
-// span is the longest window for which there is room.
+// span is the longest window that fits into the set.
 func (s *seqSet) span() uint64 { return uint64(len(s.words)) * 64 }
 
-// grow makes room for the window [from, to).
+// grow makes the set large enough for the window [from, to).
 func (s *seqSet) grow(from, to uint64) {
 	size := max(len(s.words), minSetWords)
 	for uint64(size)*64 < to-from {

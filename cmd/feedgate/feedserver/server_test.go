@@ -75,8 +75,7 @@ func TestSlowClient(t *testing.T) {
 // TestIdleTimeout: a silent client is disconnected, in every state of its connection.
 func TestIdleTimeout(t *testing.T) {
 	s := start(t, Config{Count: 10, IdleTimeout: time.Second, SessionTimeout: 500 * time.Millisecond})
-	mute := newFGClient(t, s) // never logs in
-	mute.eof()
+	newFGClient(t, s).eof() // never logs in
 	c := login(t, s, "", 0)
 	c.data(1, 10)
 	c.ack(1, 9)

@@ -113,7 +113,7 @@ func (s *session) detach(now time.Duration) {
 	s.expire(now)
 }
 
-// applyHello marks all messages up to seq as acknowledged, as the client's HELLO says; false if seq was
+// applyHello marks all messages up to seq as acknowledged, as the client's HELLO claims; false if seq was
 // never sent. The session must be suspended.
 func (s *session) applyHello(seq uint64) bool {
 	if seq >= s.sentEnd {

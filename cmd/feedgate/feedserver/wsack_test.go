@@ -62,7 +62,7 @@ func TestScanWSAcks(t *testing.T) {
 			}
 			for i := range count {
 				one, k := scanWSAck(b)
-				if k == 0 && len(b) < wsAckDigit+wsAckDigits { // it asks for more room behind
+				if k == 0 && len(b) < wsAckDigit+wsAckDigits { // it wants more bytes after the ack
 					h, _, _ := parseWSHead(b)
 					k = h.end
 					text := slices.Clone(b[h.size:h.end])

@@ -12,8 +12,8 @@ import (
 	"feedgate/worker/sink/kit"
 )
 
-// errLater is the reason of messages that the server cannot take now.
-var errLater = errors.New("the server cannot take messages now")
+// errBusy is the reason of messages that the server cannot take now.
+var errBusy = errors.New("the server cannot take messages now")
 
 // client is the client of one worker. With one batch outstanding, one goroutine at a time calls
 // Send. Between two batches, the connection belongs to the goroutine of [client.keep].
@@ -75,7 +75,7 @@ func (c *client) exchange(b *kit.Batch) error {
 		case 0:
 			b.Resolve(i, 1, kit.Done())
 		case 1:
-			b.Resolve(i, 1, kit.Again(0, errLater))
+			b.Resolve(i, 1, kit.Again(0, errBusy))
 		case 2:
 			b.Resolve(i, 1, kit.Refused(worker.Refused))
 		default:

@@ -14,10 +14,10 @@ import (
 )
 
 // faulty fails at random. Bad messages are never stored.
-func faulty(dice *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
+func faulty(rng *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
 	return func(m toylogtest.Message) toylogtest.Answer {
 		bad := strings.HasSuffix(m.Data, "bad")
-		n := dice.IntN(200)
+		n := rng.IntN(200)
 		switch {
 		case n < 3:
 			return toylogtest.Reset
@@ -28,7 +28,7 @@ func faulty(dice *rand.Rand) func(toylogtest.Message) toylogtest.Answer {
 		case n == 7:
 			time.Sleep(10 * time.Millisecond)
 		case n < 16:
-			return toylogtest.Later
+			return toylogtest.Busy
 		}
 		if bad {
 			return toylogtest.Never

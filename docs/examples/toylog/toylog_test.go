@@ -88,7 +88,7 @@ func TestOutcomes(t *testing.T) {
 		case times[m.Data] > 1 || m.Data == "a":
 			return toylogtest.Stored
 		case m.Data == "b":
-			return toylogtest.Later
+			return toylogtest.Busy
 		case m.Data == "c":
 			return 9
 		case m.Data == "d":

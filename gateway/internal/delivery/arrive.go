@@ -46,8 +46,8 @@ func (t *Tracker) Arrive(seq uint64, now time.Duration) (a Arrival, gap Range, e
 	return v.arrival, gap, err
 }
 
-// Add gives slots to n new messages with consecutive numbers and returns the first slot. The window
-// must have room. Add accepts numbers in order; Arrive has accepted the others.
+// Add gives slots to n new messages with consecutive numbers and returns the first slot. Enough slots
+// must be free. Add accepts numbers in order; Arrive has accepted the others.
 func (t *Tracker) Add(seq uint64, n int, late bool) (slot uint64) {
 	if t.cfg.Sequenced && t.seq.inOrder(seq) {
 		t.seq.advance(n)
@@ -56,7 +56,7 @@ func (t *Tracker) Add(seq uint64, n int, late bool) (slot uint64) {
 	return t.win.add(seq, n, late)
 }
 
-// JumpTo marks the numbers before seq, the next one to arrive, as acked. It makes room in a full
+// JumpTo marks the numbers before seq, the next one to arrive, as acked. It frees slots of a full
 // window: a server needs no acks for messages that it does not redeliver. ok is false if seq does not
 // jump ahead. gap holds the numbers that are missing as a result.
 func (t *Tracker) JumpTo(seq uint64, now time.Duration) (gap Range, ok bool) {

@@ -13,12 +13,12 @@ type cumulative struct {
 	*acks
 	interval time.Duration // --ack-interval
 
-	frontier uint64        // every slot below is acked, covered by the pending ack, or needs no ack
+	frontier uint64        // every slot below is acked, will be by the pending ack, or needs no ack
 	pending  bool          // a cumulative ack is pending
 	since    time.Duration // when pending was set
 	through  uint64        // number of the pending ack
 	repeats  []Range       // retired numbers that the pending ack covers, in order
-	ackedTo  uint64        // first slot not covered by the last cumulative ack
+	ackedTo  uint64        // first slot that the last cumulative ack did not ack
 	single   int           // messages at or above ackedTo that were acked individually
 	barrier  uint64        // lowest number received on this connection that will never be done
 }

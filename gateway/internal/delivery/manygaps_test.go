@@ -20,7 +20,7 @@ func TestManyGapsInFlight(t *testing.T) {
 	}
 }
 
-// skipping returns the time to acknowledge rounds messages, oldest first, while each makes room
+// skipping returns the time to acknowledge rounds messages, oldest first, while each frees a slot
 // for a new one.
 func skipping(t *testing.T, inFlight, rounds int) time.Duration {
 	d := newTracked(t, delivery.Config{Sequenced: true, InFlight: inFlight})

@@ -102,7 +102,7 @@ func (m *model) disconnect() {
 	}
 }
 
-// arrive sends up to n messages in order while there is room; with fill, including missing ones.
+// arrive sends up to n messages in order while slots are free; with fill, including missing ones.
 func (m *model) arrive(n int, fill bool) {
 	for range n {
 		for m.missing[m.cursor] && !fill || m.skips && m.acked[m.cursor] {
@@ -115,18 +115,18 @@ func (m *model) arrive(n int, fill bool) {
 	}
 }
 
-// send sends a message, which is refused unless code is OK. It returns false if there is no room.
+// send sends a message, which is refused unless code is OK. It returns false if no slot is free.
 // It does the same as receiver.dispatch.
 func (m *model) send(seq uint64, code worker.Code) bool {
 	arrival := m.track.Classify(seq)
-	if m.track.Room() == 0 {
+	if m.track.Free() == 0 {
 		if gap, ok := m.track.JumpTo(seq, m.now); ok {
 			m.checkGap(gap)
 			m.seen = max(m.seen, seq)
 			arrival = m.track.Classify(seq)
 		}
 	}
-	if m.track.Room() == 0 && arrival != delivery.Redelivered {
+	if m.track.Free() == 0 && arrival != delivery.Redelivered {
 		if !m.track.Stretch() {
 			return false
 		}

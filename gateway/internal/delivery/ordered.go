@@ -43,7 +43,7 @@ func (s *ordered) connect() {
 func (s *ordered) done(slot uint64, _ int, _ worker.Code, ack []byte, _ time.Duration) {
 	s.now = renderedAck{slot, ack}
 	s.emitNext()
-	if s.now.ack != nil && s.conn != nil && s.win.owed(slot) {
+	if s.now.ack != nil && s.conn != nil && s.win.needsAck(slot) {
 		s.store.add(slot, ack)
 	}
 	s.now = renderedAck{}

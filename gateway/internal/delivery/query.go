@@ -2,10 +2,10 @@ package delivery
 
 import "feedgate/gateway/wire"
 
-// Room returns how many more messages may be given to workers. Acks that the kernel has not yet
+// Free returns how many more messages may be given to workers. Acks that the kernel has not yet
 // transmitted count as in flight: if the process is killed, the reset destroys them and their
 // messages are redelivered.
-func (t *Tracker) Room() int { return max(0, t.win.free()-t.out.inKernel) }
+func (t *Tracker) Free() int { return max(0, t.win.free()-t.out.inKernel) }
 
 // Full reports whether every slot is in use.
 func (t *Tracker) Full() bool { return t.win.free() == 0 }

@@ -32,7 +32,7 @@ type boundary struct {
 }
 
 const (
-	// maxBoundary is the most acks that one boundary stands for. It is low enough that a peer which
+	// maxBoundary is the maximum number of acks in one boundary. It is low enough that a peer that
 	// accepts only few bytes at a time still moves the window.
 	maxBoundary = 1024
 	// maxKernelBoundary is the same for acks in the kernel.

@@ -84,7 +84,7 @@ func TestFrames(t *testing.T) {
 		var msgs [4][]byte
 		d.want("messages", out.Plan(msgs[:]), 1+2*pack)
 		out.Sent(len("hello") + fg1.HeaderSize + 1)
-		// One boundary stands for both acks.
+		// Both acks have the same boundary.
 		d.want("in flight", d.InFlight(), 2)
 		out.Sent(fg1.HeaderSize - 1)
 		d.want("in flight", d.InFlight(), 0)

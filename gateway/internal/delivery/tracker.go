@@ -9,7 +9,7 @@
 //     A message has a slot from dispatch until it leaves the window. Workers know the low 32 bits
 //     of it: Slot in pool.Desc and pool.Reply.
 //   - A slot is done when its worker has finished the message.
-//   - A slot is acked when this connection owes no ack for it: the kernel has accepted the last
+//   - A slot is acked when this connection needs no ack for it any more: the kernel has accepted the last
 //     byte of the ack, or the server does not need one.
 //   - A slot that is done and acked is retired as soon as all slots below it are: it leaves the
 //     window.
@@ -97,7 +97,7 @@ func New(cfg Config) *Tracker {
 func (t *Tracker) setStrategy(s strategy) { t.strategy, t.cum = s, s.cumulative() }
 
 // Connect begins a connection that resumes nothing and whose first message has number first.
-// Acks owed to earlier connections are abandoned.
+// Acks of earlier connections that are not sent yet are abandoned.
 func (t *Tracker) Connect(conn wire.Conn, first uint64) {
 	t.win.abandon()
 	t.seq.restart(first)

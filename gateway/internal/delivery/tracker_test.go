@@ -121,10 +121,10 @@ func TestDisconnectWithoutSessions(t *testing.T) {
 	d.done(old, 1)
 	d.want("without an ack", d.Disconnect(0), 2)
 	d.Connect(newConn(), 1)
-	d.want("room", d.Room(), 1)
+	d.want("free", d.Free(), 1)
 	d.want("finished, of this connection", d.AllAcked(), true)
 	d.done(old+1, 1)
-	d.want("room", d.Room(), 2)
+	d.want("free", d.Free(), 2)
 	d.wantSent()
 }
 
@@ -175,7 +175,7 @@ func TestDropPassesOver(t *testing.T) {
 }
 
 // TestStretch: a full window accepts one more message if the server will redeliver the others only
-// after it, but not while a worker may still make room.
+// after it, but not while a worker may still free a slot.
 func TestStretch(t *testing.T) {
 	const n = 64 // the size of the bitmaps, so that they must grow
 	d := newTracked(t, delivery.Config{Sequenced: true, InFlight: n})

@@ -19,7 +19,7 @@ type window struct {
 
 	done     bitmap // the worker has finished the message; never cleared while in the window
 	received bitmap // received on this connection, so it may be acked on it
-	acked    bitmap // this connection owes no ack: it is sent, or the server does not need it
+	acked    bitmap // this connection needs no ack any more: it is sent, or the server does not need it
 
 	codes   codes
 	extents extents
@@ -64,7 +64,7 @@ func (w *window) grow() {
 }
 
 // add gives slots to n messages received on this connection, with consecutive sequence numbers, and
-// returns the first slot. There must be room.
+// returns the first slot. There must be enough free slots.
 func (w *window) add(seq uint64, n int, late bool) uint64 {
 	slot := w.next
 	w.extents.append(slot, seq, late)
@@ -92,14 +92,14 @@ func (w *window) markDone(slot uint64, n int, code worker.Code) {
 	w.advance()
 }
 
-// owed reports whether an ack is owed for a slot on this connection. The slot may have left the
-// window.
-func (w *window) owed(slot uint64) bool {
+// needsAck reports whether this connection still needs an ack for a slot. The slot may have left
+// the window.
+func (w *window) needsAck(slot uint64) bool {
 	return slot >= w.base && w.received.has(slot) && !w.acked.has(slot)
 }
 
-// markAcked records that acks are no longer owed for n slots: they are sent, or the peer does not
-// need them. It ignores slots below base.
+// markAcked records that n slots need no acks any more: they are sent, or the server does not need
+// them. It ignores slots below base.
 func (w *window) markAcked(slot uint64, n int) {
 	from, end := max(slot, w.base), slot+uint64(n)
 	if from < end {
@@ -125,8 +125,8 @@ func (w *window) advance() {
 	}
 }
 
-// disconnect resets the state of one connection: nothing counts as received on the next one, which
-// owes the acks of every slot still in the window, even if they were sent before.
+// disconnect resets the state of one connection: nothing counts as received on the next one, and
+// every slot still in the window needs an ack there, even if one was sent before.
 func (w *window) disconnect() {
 	n := w.next - w.base
 	w.received.clear(w.base, n)
@@ -134,7 +134,7 @@ func (w *window) disconnect() {
 	w.extents.eachAbandoned(w.base, w.next, func(slot, n uint64) { w.acked.set(slot, n) })
 }
 
-// abandon abandons all acks still owed, because their session or connection has ended. The slots
+// abandon abandons all acks not sent yet, because their session or connection has ended. The slots
 // stay in use until their workers are done.
 func (w *window) abandon() {
 	w.extents.abandon()

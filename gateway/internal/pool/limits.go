@@ -8,7 +8,7 @@ import "fmt"
 // before it resolves any. Hence at most twice as many are pending, for which the rings of
 // completions have space.
 //
-// This cannot block for good. If a handler waits for Flush, that is called when it may get no more
+// This cannot block permanently. If a handler waits for Flush, that is called when it may get no more
 // messages (flushDue). If it waits for Drain, that is called when it has stalled for drainStall
 // (stalled).
 

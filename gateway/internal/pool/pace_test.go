@@ -99,7 +99,7 @@ func TestPaceBoundsWhatAWorkerHas(t *testing.T) {
 			if each < time.Millisecond {
 				p.fill()
 				if free := len(p.w.In().Reserve(1)); free > 0 && p.held < limit*9/10 {
-					t.Errorf("%d messages with room for more, of %d that it can do", p.held, limit)
+					t.Errorf("%d messages with space for more, of %d that it can do", p.held, limit)
 				}
 			}
 			if most > max(limit+limit/10, firstAllowance) {

@@ -3,10 +3,10 @@
 //
 // A message passes through a worker as follows. The loop publishes its descriptor. The worker gives
 // it to the sink's handler, in a batch. The handler resolves it, asks for it again, or defers it; a
-// deferred one is pending until the handler resolves it through its completer. A message that is
-// done, or refused for good, is replied to; one that is refused with tries left, or asked for
-// again, waits in the retrier; one that is refused and to be kept goes to the handler of dead
-// letters. Then the loop has the reply, and sends the ack.
+// deferred one is pending until the handler resolves it through its completer. A message that
+// succeeded, or was refused with no try left, is done, and the worker replies to it; one with tries
+// left, or asked for again, waits in the retrier; a refused one that is to be kept goes to the
+// handler of dead letters first. The loop collects the reply and sends the ack.
 package pool
 
 import (
@@ -50,8 +50,8 @@ type Config struct {
 	Retries  int
 	RetryMin time.Duration
 	Key      *selector.Selector
-	// DeadLetters gets messages that are refused for good; those that it keeps are replied to
-	// with code DeadLettered. Nil: they are refused.
+	// DeadLetters gets messages that are refused with no try left; those that it keeps are
+	// replied to with code DeadLettered. Nil: they are refused.
 	DeadLetters worker.Sink
 
 	// DrainSpan limits the messages of a worker to what it can do in this time at its pace so

@@ -119,7 +119,7 @@ func (l *testLoop) dispatch(w int, id uint16, payloads ...[]byte) {
 	}
 }
 
-// dispatchRun gives payloads to worker w as one run, as many of the first as there is room for, and
+// dispatchRun gives payloads to worker w as one run, as many of the first as fit, and
 // returns the others.
 func (l *testLoop) dispatchRun(w int, id uint16, payloads ...[]byte) [][]byte {
 	l.t.Helper()

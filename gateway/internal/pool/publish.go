@@ -110,7 +110,7 @@ func (w *Worker) publishReplies() {
 	w.ring()
 }
 
-// releaseFreed releases the references gathered by free.
+// releaseFreed releases the references collected by free.
 func (w *Worker) releaseFreed() {
 	if w.freed.n > 0 {
 		w.slabs.Release(w.freed.slab, w.freed.n)

@@ -6,8 +6,8 @@ import (
 	"feedgate/worker"
 )
 
-// Reply is a worker's reply to messages: they are done, or refused for good. One with Count 0 only
-// wakes the loop, e.g. because the worker's ring has space again.
+// Reply is a worker's reply to messages: they are done, successful or refused with no try left. One
+// with Count 0 only wakes the loop, e.g. because the worker's ring has space again.
 //
 // Its record in the ring, little-endian:
 //

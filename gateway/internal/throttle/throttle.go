@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// kindKeys are the attributes that distinguish kinds of records with the same message: they say
-// where it happened, and why.
+// kindKeys are the attributes that distinguish kinds of records with the same message: where it
+// happened, and why.
 var kindKeys = []string{"upstream", "nsqlookupd", "reason"}
 
 // Handler passes records on to another handler: the first of a kind at once, and after Every the

@@ -151,16 +151,16 @@ func TestIsTheInnerProtocol(t *testing.T) {
 	if err := c.End([]byte(`{"i`), &wire.Input{Msgs: make([]wire.Msg, 0, 1)}, true); err == nil {
 		t.Error("a truncated message is clean")
 	}
-	var said []byte
+	var out []byte
 	for now := time.Duration(0); now < 3*time.Second; now += 700 * time.Millisecond {
 		var next time.Duration
-		said, next = c.Tick(said, now)
+		out, next = c.Tick(out, now)
 		if next != now+700*time.Millisecond {
 			t.Errorf("at %v the next tick is at %v", now, next)
 		}
 	}
-	if string(said) != "HHHH" {
-		t.Errorf("heartbeats %q", said)
+	if string(out) != "HHHH" {
+		t.Errorf("heartbeats %q", out)
 	}
 	cfg := config()
 	cfg.IdleTimeout = -1

@@ -212,7 +212,7 @@ func TestMemory(t *testing.T) {
 	d.want("3!3", `{"id":3}`)
 	d.want("kept", `{"id":1,"data":""}`)
 	d.want("5!3", `{"id":2,"data":"x"}`)    // the one whose part does not fit
-	d.want("kept", `{"id":4,"data":"abc"}`) // has made room
+	d.want("kept", `{"id":4,"data":"abc"}`) // the refusal has freed space
 	d.want("ignored", `{"id":2,"data":"abc"}`)
 	d.want(`8={"id":1,"data":"`+data+`","end":true}`, `{"id":1,"data":"","end":true}`)
 	d.want(`9={"id":4,"data":"abc","end":true}`, `{"id":4,"data":"","end":true}`)

@@ -183,7 +183,7 @@ func (t *table) refuse(m *wire.Msg, r *request, complete bool, code worker.Code)
 	return true
 }
 
-// expire refuses the overdue requests while in has room. The data of a refusal is the last part.
+// expire refuses overdue requests, as many as fit into in. The data of a refusal is the last part.
 func (t *table) expire(in *wire.Input) {
 	if t.p.idle == 0 {
 		return

@@ -52,7 +52,7 @@ func TestIdleTimeout(t *testing.T) {
 	d.want("kept", `{"id":2,"x":["data"],"data":"b\n\ud83d"}`)
 	d.want("kept", ` {"id":"3"} `)
 	d.pass(3*time.Second, 5*time.Second)
-	d.want("kept", ` {"id":1,"data":"more","y":{}} `) // goes on
+	d.want("kept", ` {"id":1,"data":"more","y":{}} `) // continues
 	const second = time.Second
 	if got := d.pass(6*second, 10*second); len(got) != 0 {
 		t.Fatalf("refused %v", got)
@@ -72,7 +72,8 @@ func TestIdleTimeout(t *testing.T) {
 		}
 	}
 
-	// 2 and 3 were refused at 11s, 1 at 14s: so long they are ignored.
+	// 2 and 3 were refused at 11s, 1 at 14s: they are ignored for
+	// as long again.
 	d.want("ignored", `{"id":2,"data":"c"}`)
 	d.want("ignored", `{"id":2,"data":"c","end":true}`)
 	d.want("ignored", `{"id":1,"data":"c"}`)
@@ -156,7 +157,7 @@ func TestNoTimeout(t *testing.T) {
 }
 
 // TestCompletedBeforeTimeouts checks that a request whose last part was received before a Tick,
-// and not decoded for lack of room, is not refused.
+// and not decoded for lack of space, is not refused.
 func TestCompletedBeforeTimeouts(t *testing.T) {
 	d := drive(t, config())
 	d.want("kept", `{"id":1,"data":"a"}`)

@@ -69,26 +69,26 @@ const identifiedJSON = `{"max_rdy_count":2500,"version":"1.3.0","max_msg_timeout
 // answers are a server's up to the end of the login.
 func answers() []byte { return cat(response(identifiedJSON), response("OK")) }
 
-const loginSaid = "SUB topic channel\nRDY 100\n"
+const loginReplies = "SUB topic channel\nRDY 100\n"
 
 // outcome is the result of a stream.
 type outcome struct {
-	trace  []string // messages and events, in order
-	said   string   // immediate replies
-	reason string   // of the fault; empty: there is none
+	trace   []string // messages and events, in order
+	replies string   // immediate replies
+	reason  string   // of the fault; empty: there is none
 }
 
 func (o outcome) String() string {
-	return fmt.Sprintf("%.2000q said %q fault %q", o.trace, o.said, o.reason)
+	return fmt.Sprintf("%.2000q replies %q fault %q", o.trace, o.replies, o.reason)
 }
 
 // ready returns the outcome of a login, followed by trace.
 func ready(trace ...string) outcome {
-	return outcome{trace: append([]string{"ready"}, trace...), said: loginSaid}
+	return outcome{trace: append([]string{"ready"}, trace...), replies: loginReplies}
 }
 
-func (o outcome) saying(text string) outcome {
-	o.said += text
+func (o outcome) replying(text string) outcome {
+	o.replies += text
 	return o
 }
 
@@ -111,7 +111,7 @@ func outcomeOf(t wiretest.T, r wiretest.Result) (o outcome) {
 		m := r.Msgs[i]
 		switch {
 		case m.Seq != uint64(i+1) || m.Tag != 0:
-			t.Fatalf("message %d has number %d, note %d", i+1, m.Seq, m.Tag)
+			t.Fatalf("message %d has number %d, tag %d", i+1, m.Seq, m.Tag)
 		case m.Code == worker.TooLarge:
 			o.trace = append(o.trace, "too large")
 		case m.Code == worker.OK:
@@ -120,7 +120,7 @@ func outcomeOf(t wiretest.T, r wiretest.Result) (o outcome) {
 			t.Fatalf("message %d has code %d", i+1, m.Code)
 		}
 	}
-	o.said = string(r.Out)
+	o.replies = string(r.Out)
 	if r.Err != nil {
 		if r.Err.Code != wire.CloseProtocolError {
 			t.Fatalf("fault has code %d", r.Err.Code)
@@ -180,7 +180,7 @@ func check(t *testing.T, p *wire.Codec, stream []byte, want outcome) {
 }
 
 func (o outcome) equal(want outcome) bool {
-	return slices.Equal(o.trace, want.trace) && o.said == want.said && o.reason == want.reason
+	return slices.Equal(o.trace, want.trace) && o.replies == want.replies && o.reason == want.reason
 }
 
 // opened returns a connection after its login.

@@ -18,12 +18,12 @@ func TestIdentify(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		cfg := testConfig()
 		cfg.Secure = secure
-		said := mustNew(t, cfg).NewConn().AppendHello([]byte("before"), wire.Hello{Client: `a "b"`, Host: "c:1", Token: []byte("s3cret")})
-		rest, found := bytes.CutPrefix(said, []byte("before  V2IDENTIFY\n"))
+		hello := mustNew(t, cfg).NewConn().AppendHello([]byte("before"), wire.Hello{Client: `a "b"`, Host: "c:1", Token: []byte("s3cret")})
+		rest, found := bytes.CutPrefix(hello, []byte("before  V2IDENTIFY\n"))
 		if !found || len(rest) < 4 || int(binary.BigEndian.Uint32(rest)) != len(rest)-4 {
-			t.Fatalf("%q", said)
+			t.Fatalf("%q", hello)
 		}
-		if bytes.Contains(said, []byte("s3cret")) {
+		if bytes.Contains(hello, []byte("s3cret")) {
 			t.Error("IDENTIFY has the secret")
 		}
 		var got map[string]any
@@ -50,8 +50,8 @@ func TestIdentify(t *testing.T) {
 func TestIdentifyWithoutHeartbeat(t *testing.T) {
 	cfg := testConfig()
 	cfg.Heartbeat = 0
-	if said := mustNew(t, cfg).NewConn().AppendHello(nil, wire.Hello{}); bytes.Contains(said, []byte("heartbeat")) {
-		t.Errorf("%q", said)
+	if hello := mustNew(t, cfg).NewConn().AppendHello(nil, wire.Hello{}); bytes.Contains(hello, []byte("heartbeat")) {
+		t.Errorf("%q", hello)
 	}
 }
 
@@ -90,10 +90,10 @@ func TestSecure(t *testing.T) {
 		want           outcome
 	}{
 		"a login": {response(offered), cat(response("OK"), response("{}"), response("OK"), get(1, "a")),
-			outcome{trace: []string{"secure", "ready", "message a"}, said: "AUTH\n\x00\x00\x00\x06s3cret" + loginSaid}},
+			outcome{trace: []string{"secure", "ready", "message a"}, replies: "AUTH\n\x00\x00\x00\x06s3cret" + loginReplies}},
 		// A NOP before the handshake would be taken for a part of it.
 		"heartbeats": {cat(response("_heartbeat_"), response(offered)), cat(response("_heartbeat_"), response("OK")),
-			outcome{trace: []string{"secure"}, said: "NOP\nAUTH\n\x00\x00\x00\x06s3cret"}},
+			outcome{trace: []string{"secure"}, replies: "NOP\nAUTH\n\x00\x00\x00\x06s3cret"}},
 		"no OK":             {response(offered), response("_heartbeat"), outcome{trace: []string{"secure"}, reason: wire.UnexpectedOp}},
 		"a message":         {response(offered), get(1, "a"), outcome{trace: []string{"secure"}, reason: wire.UnexpectedOp}},
 		"it is not offered": {response(`{"tls_v1":false}`), nil, outcome{reason: wire.TLS}},
@@ -141,15 +141,15 @@ func TestPlainIdentify(t *testing.T) {
 	p := mustNew(t, testConfig())
 	conn := p.NewConn()
 	const named = "output_buffer"
-	if said := string(conn.AppendHello(nil, wire.Hello{})); strings.Count(said, named) != 2 {
-		t.Fatalf("%q", said)
+	if hello := string(conn.AppendHello(nil, wire.Hello{})); strings.Count(hello, named) != 2 {
+		t.Fatalf("%q", hello)
 	}
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
 	if err := conn.Decode(errorFrame("E_BAD_BODY IDENTIFY output buffer size (65536) is invalid"), &in); err == nil {
 		t.Error("no error")
 	}
-	if said := string(p.NewConn().AppendHello(nil, wire.Hello{})); strings.Contains(said, named) {
-		t.Errorf("%q", said)
+	if hello := string(p.NewConn().AppendHello(nil, wire.Hello{})); strings.Contains(hello, named) {
+		t.Errorf("%q", hello)
 	}
 }
 

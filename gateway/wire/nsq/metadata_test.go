@@ -46,12 +46,12 @@ func TestMetadata(t *testing.T) {
 			if !bytes.Equal(got.Data, bare.Msgs[i].Data) || m.Code != bare.Msgs[i].Code || m.Seq != bare.Msgs[i].Seq {
 				t.Fatalf("%s: message %d is %q %d with its head", name, i+1, got.Data, m.Code)
 			}
-			attempts, said := []string{"1", "65535", "7", "", "2"}[i], "1234567890"
+			attempts, timestamp := []string{"1", "65535", "7", "", "2"}[i], "1234567890"
 			id := idOf(i + 1)
 			if m.Code != worker.OK {
-				id, said = "", ""
+				id, timestamp = "", ""
 			}
-			if got.ID() != id || got.Meta("id") != id || got.Meta("timestamp") != said || got.Meta("attempts") != attempts || got.Meta("topic") != "" {
+			if got.ID() != id || got.Meta("id") != id || got.Meta("timestamp") != timestamp || got.Meta("attempts") != attempts || got.Meta("topic") != "" {
 				t.Fatalf("%s: message %d: id %q %q, timestamp %q, attempts %q", name, i+1,
 					got.ID(), got.Meta("id"), got.Meta("timestamp"), got.Meta("attempts"))
 			}

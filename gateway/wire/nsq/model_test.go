@@ -53,9 +53,9 @@ func newPlay(t *rapid.T) *play {
 }
 
 func (p *play) tick() {
-	var said []byte
-	said, p.next = p.c.Tick(nil, p.s.now)
-	p.s.take(said)
+	var commands []byte
+	commands, p.next = p.c.Tick(nil, p.s.now)
+	p.s.take(commands)
 	if want := max(1, min(p.want, 2500)); p.c.phase == open && !p.s.stopped && p.s.ready != want {
 		p.t.Fatalf("RDY is %d, want %d", p.s.ready, want)
 	}

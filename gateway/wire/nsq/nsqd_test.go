@@ -59,14 +59,14 @@ func (s *nsqd) pass(to time.Duration) {
 }
 
 // take handles the client's commands.
-func (s *nsqd) take(said []byte) {
+func (s *nsqd) take(commands []byte) {
 	s.t.Helper()
-	for len(said) > 0 {
-		line, rest, whole := strings.Cut(string(said), "\n")
+	for len(commands) > 0 {
+		line, rest, whole := strings.Cut(string(commands), "\n")
 		if !whole {
-			s.t.Fatalf("half a command: %q", said)
+			s.t.Fatalf("half a command: %q", commands)
 		}
-		said = []byte(rest)
+		commands = []byte(rest)
 		s.commanded = s.now
 		s.command(strings.Split(line, " "))
 	}

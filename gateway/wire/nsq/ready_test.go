@@ -40,15 +40,15 @@ func TestMemoryBoundsReady(t *testing.T) {
 		{64, 250_000, "RDY 1\n"},  // not even one fits
 		{64, 100, ""},
 	} {
-		if said := decode(step.n, step.size); said != step.want {
-			t.Fatalf("%d of %d bytes: %q, want %q", step.n, step.size, said, step.want)
+		if commands := decode(step.n, step.size); commands != step.want {
+			t.Fatalf("%d of %d bytes: %q, want %q", step.n, step.size, commands, step.want)
 		}
 	}
-	if said, _ := until(c, 2*time.Second, 4*time.Second); len(said) != 1 || said[0] != "RDY 100\n" {
-		t.Errorf("said %q", said)
+	if commands, _ := until(c, 2*time.Second, 4*time.Second); len(commands) != 1 || commands[0] != "RDY 100\n" {
+		t.Errorf("sent %q", commands)
 	}
 	c.AppendStop(nil)
-	if said := decode(64, 10_000); said != "" {
-		t.Errorf("behind CLS: %q", said)
+	if commands := decode(64, 10_000); commands != "" {
+		t.Errorf("after CLS: %q", commands)
 	}
 }

@@ -43,7 +43,7 @@ func reference(stream []byte, limit int) (o outcome) {
 		case kind == 2:
 			o.trace = append(o.trace, "message "+data[26:])
 		case kind == 0 && data == "_heartbeat_":
-			o.said += "NOP\n"
+			o.replies += "NOP\n"
 		case kind == 0 && data == "CLOSE_WAIT" && !closing:
 			closing = true
 			o.trace = append(o.trace, "close 0 false")

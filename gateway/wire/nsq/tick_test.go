@@ -13,15 +13,15 @@ import (
 const ms = time.Millisecond
 
 // until calls Tick whenever it is due, up to a time, and returns the commands sent and when.
-func until(c *conn, from, to time.Duration) (said []string, at []time.Duration) {
+func until(c *conn, from, to time.Duration) (commands []string, at []time.Duration) {
 	for now := from; now <= to; {
 		out, next := c.Tick(nil, now)
 		if len(out) > 0 {
-			said, at = append(said, string(out)), append(at, now)
+			commands, at = append(commands, string(out)), append(at, now)
 		}
 		now = next
 	}
-	return said, at
+	return commands, at
 }
 
 func TestNoTickInLogin(t *testing.T) {
@@ -83,18 +83,18 @@ func TestTouch(t *testing.T) {
 		}
 		return s
 	}
-	said, at := until(c, 200*ms, 3*time.Second)
-	if len(said) != 1 || said[0] != touch(1, 3) || at[0] != 2*time.Second {
-		t.Errorf("%q at %v", said, at)
+	commands, at := until(c, 200*ms, 3*time.Second)
+	if len(commands) != 1 || commands[0] != touch(1, 3) || at[0] != 2*time.Second {
+		t.Errorf("%q at %v", commands, at)
 	}
 	feed(t, d, 4, 4)
 	c.AppendAcks(nil, 1, 1, worker.Refused)
-	said, at = until(c, 3200*ms, time.Minute)
+	commands, at = until(c, 3200*ms, time.Minute)
 	// 4 arrived after the Tick at 3 s, and 3 after the one at 0.
 	want := []string{touch(3), touch(4), touch(3), touch(4), touch(3), touch(4), touch(4)}
 	times := []time.Duration{4 * time.Second, 5 * time.Second, 6 * time.Second, 7 * time.Second, 8 * time.Second, 9 * time.Second, 11 * time.Second}
-	if !slices.Equal(said, want) {
-		t.Fatalf("%q at %v", said, at)
+	if !slices.Equal(commands, want) {
+		t.Fatalf("%q at %v", commands, at)
 	}
 	for i := range times {
 		if at[i] != times[i] {
@@ -118,9 +118,9 @@ func TestTouchOverTheRing(t *testing.T) {
 	c.AppendAcks(nil, 101, 99, worker.OK)
 	feed(t, d, 201, 228)
 	c.AppendAcks(nil, 201, 28, worker.OK)
-	said, _ := until(c, time.Second, 31*time.Second)
-	if want := "TOUCH " + idOf(200) + "\n"; len(said) != 1 || said[0] != want {
-		t.Errorf("%q", said)
+	commands, _ := until(c, time.Second, 31*time.Second)
+	if want := "TOUCH " + idOf(200) + "\n"; len(commands) != 1 || commands[0] != want {
+		t.Errorf("%q", commands)
 	}
 }
 
@@ -169,17 +169,17 @@ func TestReady(t *testing.T) {
 // answered, no more than needed is sent.
 func TestNop(t *testing.T) {
 	c, d := opened(t, testConfig(), identifiedJSON)
-	said, at := until(c, 0, 31*time.Second)
-	if strings.Join(said, "") != strings.Repeat("NOP\n", 6) || at[0] != 5*time.Second || at[5] != 30*time.Second {
-		t.Errorf("%q at %v", said, at)
+	commands, at := until(c, 0, 31*time.Second)
+	if strings.Join(commands, "") != strings.Repeat("NOP\n", 6) || at[0] != 5*time.Second || at[5] != 30*time.Second {
+		t.Errorf("%q at %v", commands, at)
 	}
 	now := 31 * time.Second
 	for range 10 {
 		if err := d.Feed(response("_heartbeat_")); err != nil {
 			t.Fatal(err)
 		}
-		if said, at := until(c, now+ms, now+5*time.Second); len(said) != 0 {
-			t.Errorf("%q at %v", said, at)
+		if commands, at := until(c, now+ms, now+5*time.Second); len(commands) != 0 {
+			t.Errorf("%q at %v", commands, at)
 		}
 		now += 5 * time.Second
 	}
@@ -187,8 +187,8 @@ func TestNop(t *testing.T) {
 	feed(t, d, 1, 10)
 	for seq := range uint64(10) {
 		c.AppendAcks(nil, seq+1, 1, worker.OK)
-		if said, at := until(c, now+ms, now+3*time.Second); len(said) != 0 {
-			t.Errorf("%q at %v", said, at)
+		if commands, at := until(c, now+ms, now+3*time.Second); len(commands) != 0 {
+			t.Errorf("%q at %v", commands, at)
 		}
 		now += 3 * time.Second
 	}
@@ -197,7 +197,7 @@ func TestNop(t *testing.T) {
 	if err := d.Feed(response("CLOSE_WAIT")); err != nil {
 		t.Fatal(err)
 	}
-	if said, _ := until(c, now, now+12*time.Second); strings.Join(said, "") != "NOP\nNOP\n" {
-		t.Errorf("%q behind the stop", said)
+	if commands, _ := until(c, now, now+12*time.Second); strings.Join(commands, "") != "NOP\nNOP\n" {
+		t.Errorf("%q behind the stop", commands)
 	}
 }

@@ -70,7 +70,7 @@ func (c *conn) Decode(buf []byte, in *wire.Input) *wire.Error {
 		case kept == p.n || p.n < len(free):
 			return nil
 		}
-		// Ignored messages have made room in Msgs: continue.
+		// Ignored messages have left space in Msgs: continue.
 	}
 }
 

@@ -180,9 +180,9 @@ func TestLongMessageIsScannedOnce(t *testing.T) {
 	}
 }
 
-// TestNoRoomForgetsNothing: called without room for a message, a framer still remembers how far
+// TestFullForgetsNothing: called without space for a message, a framer still remembers how far
 // it has searched.
-func TestNoRoomForgetsNothing(t *testing.T) {
+func TestFullForgetsNothing(t *testing.T) {
 	for _, frame := range []string{"line", "delim:0d0a"} {
 		c := mustNew(t, Config{Frame: frame}).NewConn().(*conn)
 		in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}

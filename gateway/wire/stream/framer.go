@@ -11,7 +11,7 @@ import (
 // not matter.
 type framer interface {
 	// frames fills msgs with the messages of the frames from buf[at] on, as far as these are
-	// complete and msgs has room. It numbers them from seq+1 on. A fault is one of the frame
+	// complete and msgs is not full. It numbers them from seq+1 on. A fault is one of the frame
 	// after them.
 	frames(msgs []wire.Msg, seq uint64, buf []byte, at int) (progress, *fault)
 

@@ -87,7 +87,7 @@ func TestOpening(t *testing.T) {
 		t.Errorf("hello %q, events %+v, %d messages", d.Hello, d.Events, len(d.Msgs))
 	}
 	if out := mustNew(t, Config{Frame: "line"}).NewConn().AppendHello(nil, wire.Hello{}); out != nil {
-		t.Errorf("without --hello it says %q", out)
+		t.Errorf("without --hello it sends %q", out)
 	}
 }
 

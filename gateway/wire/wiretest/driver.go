@@ -138,7 +138,7 @@ func (d *Driver) check(before wire.Input) {
 	}
 }
 
-// move continues in another buffer, with room for what the Conn needs.
+// move continues in another buffer, with space for the bytes that the Conn needs.
 func (d *Driver) move() {
 	d.t.Helper()
 	d.checkReturned()

@@ -23,13 +23,13 @@ func TestAcksAreAsRendered(t *testing.T) {
 			seq = rapid.SampledFrom([]uint64{8, 98, 995, 99_990, 1<<32 - 5, 999_999_999_999_990}).Draw(t, "seq")
 			c.(*conn).seq = seq
 		}
-		aux := map[uint64]uint8{}
+		tags := map[uint64]uint8{}
 		low := seq // all up to it is acked
 		for range rapid.IntRange(1, 6).Draw(t, "rounds") {
-			room := window - int(seq-low)
-			for range rapid.IntRange(0, room).Draw(t, "messages") {
+			free := window - int(seq-low)
+			for range rapid.IntRange(0, free).Draw(t, "messages") {
 				seq++
-				aux[seq] = decodeOne(t, c, seq, rapid.IntRange(0, 9).Draw(t, "kind"))
+				tags[seq] = decodeOne(t, c, seq, rapid.IntRange(0, 9).Draw(t, "kind"))
 			}
 			if seq == low {
 				continue
@@ -37,7 +37,7 @@ func TestAcksAreAsRendered(t *testing.T) {
 			from := low + 1 + uint64(rapid.IntRange(0, int(seq-low-1)).Draw(t, "from"))
 			n := rapid.IntRange(1, int(seq-from+1)).Draw(t, "n")
 			code := rapid.SampledFrom([]worker.Code{worker.OK, worker.OK, worker.Refused, 1234}).Draw(t, "code")
-			checkAcks(t, p, c, aux, from, n, code)
+			checkAcks(t, p, c, tags, from, n, code)
 			if from == low+1 {
 				low += uint64(n)
 			}
@@ -63,11 +63,11 @@ func decodeOne(t *rapid.T, c wire.Conn, seq uint64, kind int) uint8 {
 	return in.Msgs[0].Tag
 }
 
-func checkAcks(t *rapid.T, p *wire.Codec, c wire.Conn, aux map[uint64]uint8, from uint64, n int, code worker.Code) {
+func checkAcks(t *rapid.T, p *wire.Codec, c wire.Conn, tags map[uint64]uint8, from uint64, n int, code worker.Code) {
 	got := c.AppendAcks([]byte("before"), from, n, code)
 	var want []byte
 	for seq := from; seq < from+uint64(n); seq++ {
-		want = p.Render(want, worker.Message{Seq: seq, Tag: aux[seq]}, code)
+		want = p.Render(want, worker.Message{Seq: seq, Tag: tags[seq]}, code)
 	}
 	if string(got[:6]) != "before" {
 		t.Fatalf("it begins with %q", got[:6])

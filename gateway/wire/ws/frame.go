@@ -71,8 +71,8 @@ func sealFrame(dst []byte, start int, op opcode) []byte {
 		head += 2
 	}
 	if extra := head - shortHead; extra > 0 {
-		var room [8]byte
-		dst = append(dst, room[:extra]...)
+		var zeros [8]byte
+		dst = append(dst, zeros[:extra]...)
 		copy(dst[start+head:], dst[start+shortHead:start+shortHead+n])
 	}
 	frame := dst[start:]

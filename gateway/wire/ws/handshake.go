@@ -84,10 +84,10 @@ func (c *conn) handshake(buf []byte, in *wire.Input) *wire.Error {
 		if n := min(len(rest), len(start)); string(rest[:n]) != start[:n] {
 			return errNotHTTP(rest)
 		}
-		room := rest[:min(len(rest), maxHead-c.headUsed)]
-		size := headEnd(room, c.headSearched)
+		head := rest[:min(len(rest), maxHead-c.headUsed)]
+		size := headEnd(head, c.headSearched)
 		if size == 0 {
-			if c.headSearched = len(room); c.headUsed+len(room) == maxHead {
+			if c.headSearched = len(head); c.headUsed+len(head) == maxHead {
 				return loginFault(wire.CloseProtocolError, "the head of the server's answer is longer than %d bytes", maxHead)
 			}
 			return nil

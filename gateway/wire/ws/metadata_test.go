@@ -21,13 +21,13 @@ func TestMetadata(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := &worker.Origin{Meta: p.Meta, ID: &id}
-	for aux, want := range map[uint8]string{textTag: "7 text d", 0: "7 binary d"} {
-		m := o.Message([]byte("data"), 7, aux)
+	for tag, want := range map[uint8]string{textTag: "7 text d", 0: "7 binary d"} {
+		m := o.Message([]byte("data"), 7, tag)
 		frames := clientFrames(t, p.Render(nil, m, worker.OK))
-		if len(frames) != 1 || frames[0].payload != want || (frames[0].op == opText) != (aux == textTag) {
+		if len(frames) != 1 || frames[0].payload != want || (frames[0].op == opText) != (tag == textTag) {
 			t.Errorf("ack %+v, want %q", frames, want)
 		}
-		if m.Meta("topic") != "" || (&worker.Origin{Meta: p.Meta}).Message(nil, 7, aux).ID() != "" {
+		if m.Meta("topic") != "" || (&worker.Origin{Meta: p.Meta}).Message(nil, 7, tag).ID() != "" {
 			t.Error("a message has metadata that the protocol does not have")
 		}
 	}

@@ -16,22 +16,22 @@ func (c *conn) decodePlain(buf []byte, in *wire.Input) {
 // decodeChunk decodes at most one batch, and reports whether there may be more.
 func (c *conn) decodeChunk(buf []byte, in *wire.Input) bool {
 	had := len(in.Msgs)
-	room := in.Msgs[had:cap(in.Msgs)]
-	framed, has, at, odd := framePlain(buf, in.Scan, c.p.limit, c.seq, room)
+	free := in.Msgs[had:cap(in.Msgs)]
+	framed, has, at, odd := framePlain(buf, in.Scan, c.p.limit, c.seq, free)
 	n := framed
-	if odd && !validText(buf[room[n-1].Off:][:room[n-1].Len]) {
+	if odd && !validText(buf[free[n-1].Off:][:free[n-1].Len]) {
 		n, odd = n-1, false
-		at = frameStart(&room[n])
+		at = frameStart(&free[n])
 	}
-	kept := c.p.ignore.Drop(buf, room[:n], c.seq)
+	kept := c.p.ignore.Drop(buf, free[:n], c.seq)
 	c.seq += uint64(kept)
 	if kept < framed {
-		has = kindsOf(room[:kept])
+		has = kindsOf(free[:kept])
 	}
-	c.kinds.record(room[:kept], has)
+	c.kinds.record(free[:kept], has)
 	in.Msgs = in.Msgs[:had+kept]
 	in.AdvanceTo(at)
-	return n > 0 && (odd || n == len(room) && kept < n)
+	return n > 0 && (odd || n == len(free) && kept < n)
 }
 
 // framePlain fills msgs with messages of one short frame each from buf[at] on. It returns how

@@ -31,7 +31,7 @@ func TestRealServer(t *testing.T) {
 	}
 	defer sock.Close()
 	conn := p.NewConn()
-	got, err := talk(sock, p, conn, wire.Hello{Host: host, Token: []byte("s3cret")})
+	got, err := ackAll(sock, p, conn, wire.Hello{Host: host, Token: []byte("s3cret")})
 	if err != nil || got != messages {
 		t.Fatalf("%d messages, %v", got, err)
 	}
@@ -43,8 +43,8 @@ func TestRealServer(t *testing.T) {
 	}
 }
 
-// talk acks messages until the server sends Close.
-func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Hello) (msgs int, err error) {
+// ackAll acks messages until the server sends Close.
+func ackAll(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Hello) (msgs int, err error) {
 	out := conn.AppendHello(nil, r)
 	in := wire.Input{Msgs: make([]wire.Msg, 0, 64)}
 	buf := make([]byte, 0, 1<<20)
@@ -76,8 +76,8 @@ func talk(sock net.Conn, p *wire.Codec, conn wire.Conn, r wire.Hello) (msgs int,
 	}
 }
 
-// serve is a feed: the answer and the messages in one write, then Close. It reads what the
-// gateway owes for them.
+// serve is a feed: the answer and the messages in one write, then Close. It reads
+// the gateway's acks, PONG and Close.
 func serve(t *testing.T, w http.ResponseWriter, r *http.Request, messages int) error {
 	if r.Method != "GET" || r.URL.Path != "/feed" || r.URL.RawQuery != "a=b" || r.Header.Get("X-Feed") != "prices" {
 		return fmt.Errorf("request %s %s", r.Method, r.URL)
@@ -101,11 +101,11 @@ func serve(t *testing.T, w http.ResponseWriter, r *http.Request, messages int) e
 	if err != nil {
 		return err
 	}
-	said := map[opcode]int{}
+	count := map[opcode]int{}
 	for _, f := range clientFrames(t, sent) {
-		want := fmt.Sprintf("A%d", said[opText])
+		want := fmt.Sprintf("A%d", count[opText])
 		switch {
-		case f.op == opText && said[opText] == 0:
+		case f.op == opText && count[opText] == 0:
 			want = "HELLO s3cret"
 		case f.op == opPong:
 			want = "are you there"
@@ -115,10 +115,10 @@ func serve(t *testing.T, w http.ResponseWriter, r *http.Request, messages int) e
 		if f.payload != want {
 			return fmt.Errorf("opcode %#x with %q, want %q", byte(f.op), f.payload, want)
 		}
-		said[f.op]++
+		count[f.op]++
 	}
-	if said[opText] != messages+1 || said[opPong] != 1 || said[opClose] != 1 {
-		return fmt.Errorf("frames by opcode: %v", said)
+	if count[opText] != messages+1 || count[opPong] != 1 || count[opClose] != 1 {
+		return fmt.Errorf("frames by opcode: %v", count)
 	}
 	return nil
 }

@@ -13,27 +13,27 @@ func TestStall(t *testing.T) {
 	const limit = 8 * time.Second
 	pong := []byte{0x8a, 0}
 	for _, c := range []struct {
-		name  string
-		begin []byte
-		step  []byte // arrives each second
-		deaf  bool   // Decode is not called
-		after int    // seconds; 0: never
+		name   string
+		begin  []byte
+		step   []byte // arrives each second
+		unread bool   // Decode is not called
+		after  int    // seconds; 0: never
 	}{
 		{name: "fragment, silence", begin: []byte{0x01, 1, 'a'}, after: 8},
 		{name: "fragment, pongs", begin: []byte{0x01, 1, 'a'}, step: pong, after: 8},
 		{name: "empty fragment, pongs", begin: []byte{0x01, 0}, step: pong, after: 8},
 		{name: "part of a frame", begin: []byte{0x81, 100, 'a'}, after: 8},
 		{name: "half a header", begin: []byte{0x81}, after: 8},
-		{name: "fragments go on", begin: []byte{0x01, 1, 'a'}, step: []byte{0x00, 1, 'b'}},
-		{name: "empty fragments go on", begin: []byte{0x01, 1, 'a'}, step: []byte{0x00, 0}},
+		{name: "more fragments", begin: []byte{0x01, 1, 'a'}, step: []byte{0x00, 1, 'b'}},
+		{name: "more empty fragments", begin: []byte{0x01, 1, 'a'}, step: []byte{0x00, 0}},
 		{name: "a frame grows", begin: []byte{0x81, 100, 'a'}, step: []byte{'b'}},
 		{name: "skipped, silence", begin: []byte{0x81, 126, 0x07, 0xd0, 'a'}, after: 8},
 		{name: "skipped, pongs", begin: []byte{0x02, 126, 0x03, 0xe9, 'a'}, after: 8},
-		{name: "a skipped frame goes on", begin: []byte{0x81, 126, 0x07, 0xd0, 'a'}, step: []byte{'b'}},
-		{name: "fragments behind a skipped one go on", begin: append([]byte{0x02, 126, 0x03, 0xe9}, make([]byte, 1001)...), step: []byte{0x00, 1, 'b'}},
-		{name: "silence behind a skipped fragment", begin: append([]byte{0x02, 126, 0x03, 0xe9}, make([]byte, 1001)...), step: pong, after: 8},
+		{name: "a skipped frame grows", begin: []byte{0x81, 126, 0x07, 0xd0, 'a'}, step: []byte{'b'}},
+		{name: "more fragments after a skipped one", begin: append([]byte{0x02, 126, 0x03, 0xe9}, make([]byte, 1001)...), step: []byte{0x00, 1, 'b'}},
+		{name: "silence after a skipped fragment", begin: append([]byte{0x02, 126, 0x03, 0xe9}, make([]byte, 1001)...), step: pong, after: 8},
 		{name: "nothing begun, pongs", step: pong},
-		{name: "not read", begin: []byte{0x01, 1, 'a'}, deaf: true},
+		{name: "not read", begin: []byte{0x01, 1, 'a'}, unread: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := &protocol{limit: 1000, longest: 1 << 20, idle: limit}
@@ -46,7 +46,7 @@ func TestStall(t *testing.T) {
 			}
 			for second := 1; second <= 40; second++ {
 				_, _ = conn.Tick(nil, time.Duration(second)*time.Second)
-				if c.deaf && second < 40 {
+				if c.unread && second < 40 {
 					continue
 				}
 				buf = append(buf, c.step...)

@@ -39,9 +39,9 @@ func childMain(mode string) int {
 	time.AfterFunc(childLife, func() { os.Exit(99) })
 	c := &obedient{mode: mode, pid: os.Getpid(), in: bufio.NewReader(os.Stdin)}
 	c.note("start")
-	if mode == "deaf" {
+	if mode == "neverreads" {
 		signal.Ignore(syscall.SIGTERM)
-		c.note("deaf")
+		c.note("neverreads")
 		select {}
 	}
 	if mode == "early" {

@@ -133,8 +133,8 @@ func (s *execSink) Open(c worker.Completer) (worker.Handler, error) {
 	return h, nil
 }
 
-// Ready implements [worker.Sink]. The error says how many children are down, and why the first one
-// is.
+// Ready implements [worker.Sink]. The error has the number of children that are down, and why the
+// first one is.
 func (s *execSink) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -262,13 +262,13 @@ func TestExecAnswerWithoutAMessage(t *testing.T) {
 // TestExecCloseKillsADeafChild: a child that neither reads nor obeys TERM is killed, although the
 // write to it is blocked. Its messages are neither done nor refused.
 func TestExecCloseKillsADeafChild(t *testing.T) {
-	command, ledger := childCommand(t, "deaf")
+	command, ledger := childCommand(t, "neverreads")
 	s := openExec(t, command, shortGrace, sink.Config{})
 	g := handlertest.Start(t, s, 2, 64)
 	for i := range 20 {
 		g.Send(i%2, make([]byte, 50<<10))
 	}
-	testkit.Eventually(t, "two deaf children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+	testkit.Eventually(t, "two children that never read", func() bool { return countEntries(readLedger(t, ledger), "neverreads") == 2 })
 	g.Stop()
 	g.WantResolved(0)
 	for _, e := range readLedger(t, ledger) {

@@ -177,11 +177,11 @@ func TestExecStarved(t *testing.T) {
 	g.Stop()
 
 	// A child that does not read is not starved.
-	command, ledger := childCommand(t, "deaf")
+	command, ledger := childCommand(t, "neverreads")
 	s = openExec(t, command, shortGrace, sink.Config{})
 	g = handlertest.Start(t, s, 1, 64)
 	g.Send(0, []byte("one"))
-	testkit.Eventually(t, "the child", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 1 })
+	testkit.Eventually(t, "the child", func() bool { return countEntries(readLedger(t, ledger), "neverreads") == 1 })
 	h := s.open[0]
 	testkit.Eventually(t, "the write", func() bool {
 		h.mu.Lock()

@@ -67,24 +67,24 @@ func TestExecStartedChildrenAreUsed(t *testing.T) {
 // TestExecStartedChildrenEndWithTheSink: a child without a handler ends with the sink, whatever
 // signal it ignores.
 func TestExecStartedChildrenEndWithTheSink(t *testing.T) {
-	command, ledger := childCommand(t, "deaf")
+	command, ledger := childCommand(t, "neverreads")
 	s := openExec(t, command, time.Hour, sink.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.Start(ctx, 2); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "neverreads") == 2 })
 }
 
 // TestExecStopsAtOnce: a stop with unanswered messages does not wait for children.
 func TestExecStopsAtOnce(t *testing.T) {
-	command, ledger := childCommand(t, "deaf")
+	command, ledger := childCommand(t, "neverreads")
 	s := openExec(t, command, time.Hour, sink.Config{})
 	g := handlertest.Start(t, s, 2, 64)
 	g.Send(0, []byte("m"))
 	g.Send(1, []byte("m"))
-	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "deaf") == 2 })
+	testkit.Eventually(t, "two children", func() bool { return countEntries(readLedger(t, ledger), "neverreads") == 2 })
 	g.Drain()
 	start := time.Now()
 	g.Stop()

@@ -86,7 +86,7 @@ func (h *appender) Handle(b worker.Batch) {
 	}
 }
 
-// fill waits until the group has room for a message, and moves as many as fit to it. It returns
+// fill waits until the group has space for a message, and moves as many as fit to it. It returns
 // false if the worker or the sink was stopped before.
 func (h *appender) fill(b worker.Batch) bool {
 	s := h.sink

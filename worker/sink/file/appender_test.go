@@ -21,7 +21,7 @@ func TestGroupsAreBounded(t *testing.T) {
 	for _, size := range []int{100, limit - 1, limit + limit/8, 3 * limit, 100} {
 		data := bytes.Repeat([]byte{'x'}, size)
 		if !g.add(frame.Line, worker.Message{Data: data}, limit) {
-			t.Fatalf("a record of %d bytes finds no room in an empty group", size)
+			t.Fatalf("a record of %d bytes does not fit into an empty group", size)
 		}
 		if want := append(data, '\n'); !bytes.Equal(g.data, want) {
 			t.Fatalf("a record of %d bytes is wrong", size)

@@ -449,8 +449,8 @@ func TestFileOnAFullDisk(t *testing.T) {
 	})
 }
 
-// fillUp writes to a file of at most limit bytes, and then calls makeRoom.
-func fillUp(t *testing.T, path string, limit int, fault error, makeRoom func()) {
+// fillUp writes to a file of at most limit bytes, and then calls freeSpace.
+func fillUp(t *testing.T, path string, limit int, fault error, freeSpace func()) {
 	s := sinktest.Open(t, Kind, "file:"+path, sink.Config{})
 	g := handlertest.Start(t, s, 2, 4096)
 	total := 0
@@ -467,7 +467,7 @@ func fillUp(t *testing.T, path string, limit int, fault error, makeRoom func()) 
 	}
 	// Between two tries, the file has the messages that are done, and nothing else.
 	testkit.Eventually(t, "cut back", func() bool { return strings.Count(content(t, path), "\n")*88 == len(content(t, path)) })
-	makeRoom()
+	freeSpace()
 	g.Wait(g.Sent())
 	g.Stop()
 	seen := map[string]bool{}

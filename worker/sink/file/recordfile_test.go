@@ -15,8 +15,8 @@ import (
 	"feedgate/worker/sink/frame"
 )
 
-// world is a recordFile on a modelDisk, with the records that must be durable.
-type world struct {
+// fileModel is a recordFile on a modelDisk, with the records that must be durable.
+type fileModel struct {
 	t       *rapid.T
 	d       *modelDisk
 	l       *recordFile
@@ -34,96 +34,96 @@ type world struct {
 // crash. Opening the file deletes nothing.
 func TestRecordFileLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{
+		m := &fileModel{
 			t: t, d: &modelDisk{t: t}, framing: rapid.SampledFrom([]frame.Framing{frame.Line, frame.Length}).Draw(t, "framing"),
 			written: map[string]bool{}, left: map[string]bool{},
 		}
-		w.reboot()
+		m.reboot()
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
 			switch rapid.IntRange(0, 6).Draw(t, "step") {
 			case 0:
-				w.reboot()
+				m.reboot()
 			case 1:
-				w.reopen()
+				m.reopen()
 			default:
-				w.append()
+				m.append()
 			}
 		}
-		w.d.rotates = false
-		w.reboot()
-		w.check()
+		m.d.rotates = false
+		m.reboot()
+		m.check()
 	})
 }
 
 // reboot crashes, and opens the file without further faults. Bytes that are no record any more must
 // still be somewhere.
-func (w *world) reboot() {
-	w.d.faults, w.d.rotates = false, false
-	w.d.crash()
-	w.l = &recordFile{path: "f", framing: w.framing, disk: w.d, log: slog.New(slog.DiscardHandler)}
+func (m *fileModel) reboot() {
+	m.d.faults, m.d.rotates = false, false
+	m.d.crash()
+	m.l = &recordFile{path: "f", framing: m.framing, disk: m.d, log: slog.New(slog.DiscardHandler)}
 	var before []byte
-	if w.d.now != nil {
-		before = bytes.Clone(w.d.now.cache)
-		if w.d.now.safe > len(before) {
-			w.t.Fatalf("durable up to %d, and %d bytes are left", w.d.now.safe, len(before))
+	if m.d.now != nil {
+		before = bytes.Clone(m.d.now.cache)
+		if m.d.now.safe > len(before) {
+			m.t.Fatalf("durable up to %d, and %d bytes are left", m.d.now.safe, len(before))
 		}
-		w.remember(before[w.d.now.safe:])
+		m.remember(before[m.d.now.safe:])
 	}
-	w.d.aside = nil
-	err := w.l.open()
+	m.d.aside = nil
+	err := m.l.open()
 	if errors.Is(err, errFraming) {
 		// If a file system loses bytes in the middle, an operator has to look.
-		w.d.rotated = append(w.d.rotated, before)
-		w.d.now = nil
-		err = w.l.open()
+		m.d.rotated = append(m.d.rotated, before)
+		m.d.now = nil
+		err = m.l.open()
 		before = nil
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		m.t.Fatal(err)
 	}
-	after := append(bytes.Clone(w.d.now.cache), w.d.aside...)
+	after := append(bytes.Clone(m.d.now.cache), m.d.aside...)
 	if !bytes.Equal(after, before) && !bytes.Equal(after, append(before, '\n')) {
-		w.t.Fatalf("the file held %q, and now %q", before, after)
+		m.t.Fatalf("the file held %q, and now %q", before, after)
 	}
-	w.d.now.safe = len(w.d.now.cache)
-	w.d.faults, w.d.rotates = true, true
+	m.d.now.safe = len(m.d.now.cache)
+	m.d.faults, m.d.rotates = true, true
 }
 
 // remember records what a crash has left.
-func (w *world) remember(rest []byte) {
-	for _, r := range records(rest, w.framing) {
-		w.left[r] = true
+func (m *fileModel) remember(rest []byte) {
+	for _, r := range records(rest, m.framing) {
+		m.left[r] = true
 	}
-	if w.framing == frame.Line {
-		w.left[string(rest[bytes.LastIndexByte(rest, '\n')+1:])+"\n"] = true
+	if m.framing == frame.Line {
+		m.left[string(rest[bytes.LastIndexByte(rest, '\n')+1:])+"\n"] = true
 	}
 }
 
-func (w *world) reopen() {
+func (m *fileModel) reopen() {
 	// An error changes nothing.
-	_ = w.l.reopen()
+	_ = m.l.reopen()
 }
 
-func (w *world) append() {
+func (m *fileModel) append() {
 	var data []byte
 	var group []string
-	for range rapid.IntRange(1, 3).Draw(w.t, "records") {
-		text := strings.Repeat(string(rune('a'+w.next%26)), 1+w.next%5) + string(rune('0'+w.next/26%10))
-		w.next++
-		r := string(w.framing.Append(nil, worker.Message{Data: []byte(text)}))
+	for range rapid.IntRange(1, 3).Draw(m.t, "records") {
+		text := strings.Repeat(string(rune('a'+m.next%26)), 1+m.next%5) + string(rune('0'+m.next/26%10))
+		m.next++
+		r := string(m.framing.Append(nil, worker.Message{Data: []byte(text)}))
 		group = append(group, r)
-		w.written[r] = true
+		m.written[r] = true
 		data = append(data, r...)
 	}
 	// If the file is truncated during a write that fails, an incomplete record remains, which
 	// looks like a bug.
-	w.d.empties = rapid.Bool().Draw(w.t, "the rotation empties")
-	w.d.faults = !w.d.empties
-	defer func() { w.d.empties, w.d.faults = false, true }()
+	m.d.empties = rapid.Bool().Draw(m.t, "the rotation empties")
+	m.d.faults = !m.d.empties
+	defer func() { m.d.empties, m.d.faults = false, true }()
 	for range 6 {
-		if w.l.append(data) == nil {
-			w.durable = append(w.durable, group...)
-			if f := w.l.f.(*modelFile); f.i == w.d.now {
+		if m.l.append(data) == nil {
+			m.durable = append(m.durable, group...)
+			if f := m.l.f.(*modelFile); f.i == m.d.now {
 				f.i.safe = len(f.i.cache)
 			}
 			return
@@ -131,24 +131,24 @@ func (w *world) append() {
 	}
 }
 
-func (w *world) check() {
+func (m *fileModel) check() {
 	var got []string
-	for _, content := range append(slices.Clone(w.d.rotated), w.d.now.durable) {
-		for _, r := range records(content, w.framing) {
-			if !w.written[r] && !w.left[r] {
-				w.t.Fatalf("%q was never written; the rotations read %q, the file is %q", r, w.d.rotated, w.d.now.durable)
+	for _, content := range append(slices.Clone(m.d.rotated), m.d.now.durable) {
+		for _, r := range records(content, m.framing) {
+			if !m.written[r] && !m.left[r] {
+				m.t.Fatalf("%q was never written; the rotations read %q, the file is %q", r, m.d.rotated, m.d.now.durable)
 			}
 			got = append(got, r)
 		}
 	}
 	i := 0
 	for _, r := range got {
-		if i < len(w.durable) && r == w.durable[i] {
+		if i < len(m.durable) && r == m.durable[i] {
 			i++
 		}
 	}
-	if i < len(w.durable) {
-		w.t.Fatalf("durable were %q, and left is %q", w.durable, got)
+	if i < len(m.durable) {
+		m.t.Fatalf("durable were %q, and left is %q", m.durable, got)
 	}
 }
 

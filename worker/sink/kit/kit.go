@@ -189,7 +189,7 @@ func (s *Sink) Open(c worker.Completer) (worker.Handler, error) {
 	return h, nil
 }
 
-// Ready implements [worker.Sink]. The error says why the server cannot be reached, or why messages
+// Ready implements [worker.Sink]. The error is why the server cannot be reached, or why messages
 // are sent again.
 func (s *Sink) Ready() error {
 	s.mu.Lock()

@@ -64,7 +64,7 @@ func TestAdminRequests(t *testing.T) {
 
 // ask sends a mutated request, and reads a part of the response.
 func ask(t *testing.T, addr string, s *server, n int64) {
-	d := s.dice(n)
+	d := s.random(n)
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Errorf("connection %d to the admin address: %v", n, err)
@@ -73,9 +73,9 @@ func ask(t *testing.T, addr string, s *server, n int64) {
 	raw := conn.(*net.TCPConn)
 	_ = raw.SetDeadline(time.Now().Add(5 * time.Second))
 	p := newPeer(raw, raw)
-	request := talk{b: []byte(adminRequests[d.IntN(len(adminRequests))] + marker)}
+	request := conversation{b: []byte(adminRequests[d.IntN(len(adminRequests))] + marker)}
 	request.mutate(d, []byte(adminRequests[d.IntN(len(adminRequests))]))
-	p.say(d, request.b)
+	p.send(d, request.b)
 	switch d.IntN(3) {
 	case 0:
 		p.finish()

@@ -14,13 +14,14 @@ const marker = "mUtAnT"
 
 // dialect is the server's side of a scheme. Any goroutine may use one.
 type dialect interface {
-	// asked reports whether the gateway has sent everything that a server must receive before it sends.
-	asked(got []byte) bool
-	// talk makes a valid conversation with that many messages, in response to asked, which the gateway
-	// has sent.
-	talk(d *rand.Rand, asked []byte, messages int) talk
-	// judge returns how often the gateway acked each key. Its error is what a gateway must not do,
-	// whatever it receives, such as ack a message that was not sent completely, or ack it twice.
+	// requested reports whether the gateway has sent everything that a server must receive before it
+	// sends.
+	requested(got []byte) bool
+	// generate makes a valid conversation with that many messages. request is what the gateway has sent.
+	generate(d *rand.Rand, request []byte, messages int) conversation
+	// judge returns how often the gateway acked each key. It returns an error if the gateway did what it
+	// must not do, whatever it receives, such as ack a message that was not sent completely, or ack it
+	// twice.
 	judge(sent, got []byte) (acked map[string]int, err error)
 }
 

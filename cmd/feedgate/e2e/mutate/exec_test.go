@@ -103,7 +103,7 @@ func TestExecAnswers(t *testing.T) {
 	over(t, p, "last", server.last)
 	server.stop()
 	// A child that is being restarted has pipes, and goroutines that read them.
-	late := settled(t, p, early.fds+12, early.goroutines+12)
+	late := sampleWithin(t, p, early.fds+12, early.goroutines+12)
 	log := p.Log.Bytes()
 	children, err := os.ReadDir(dir)
 	if err != nil {

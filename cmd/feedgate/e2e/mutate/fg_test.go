@@ -11,12 +11,12 @@ import (
 // fg is FG/1.
 type fg struct{}
 
-func (fg) asked(got []byte) bool {
+func (fg) requested(got []byte) bool {
 	return len(got) >= fg1.HeaderSize && int64(len(got)-fg1.HeaderSize) >= fg1.ParseHeader(got).Payload()
 }
 
-func (fg) talk(d *rand.Rand, _ []byte, messages int) talk {
-	var t talk
+func (fg) generate(d *rand.Rand, _ []byte, messages int) conversation {
+	var t conversation
 	first := uint64(1 + d.IntN(50))
 	session := []string{`"session":"steady",`, `"session":"` + strconv.Itoa(d.IntN(1<<30)) + `",`, ""}[d.IntN(3)]
 	t.frame(fg1.Welcome, 0, first, fmt.Sprintf(`{%s"heartbeat_ms":%d,"acks":["each","range"]}`, session, 100+d.IntN(10_000)))
@@ -43,7 +43,7 @@ func (fg) talk(d *rand.Rand, _ []byte, messages int) talk {
 	return t
 }
 
-func (t *talk) frame(op fg1.Op, flags uint8, seq uint64, payload string) {
+func (t *conversation) frame(op fg1.Op, flags uint8, seq uint64, payload string) {
 	t.lengths = append(t.lengths, length{at: len(t.b), size: 4}, length{at: len(t.b) + 8, size: 8})
 	t.b = fg1.AppendFrame(t.b, op, flags, 0, seq, []byte(payload))
 }

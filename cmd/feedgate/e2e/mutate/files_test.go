@@ -100,11 +100,11 @@ func TestConfigFiles(t *testing.T) {
 // eachMutant calls try with total mutants of text, each in a file.
 func eachMutant(t *testing.T, total int, text string, try func(n int, path string, b []byte)) {
 	t.Helper()
-	seed := testkit.Dice(t).Uint64()
+	seed := testkit.Rand(t).Uint64()
 	dir := t.TempDir()
 	for n := *from; n < *from+total; n++ {
 		d := rand.New(rand.NewPCG(seed, uint64(n)))
-		m := talk{b: []byte(text)}
+		m := conversation{b: []byte(text)}
 		m.mutate(d, []byte(text))
 		path := filepath.Join(dir, "file")
 		if err := os.WriteFile(path, m.b, 0o600); err != nil {

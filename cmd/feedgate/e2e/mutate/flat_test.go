@@ -87,10 +87,10 @@ func rest(t testing.TB, p *testkit.Process) (least reading) {
 	return least
 }
 
-// settled samples until descriptors and goroutines are within the limits, or Patience is over. A
+// sampleWithin samples until descriptors and goroutines are within the limits, or Patience is over. A
 // gateway without a server keeps dialing, and each dial has goroutines, but a leak never
 // disappears.
-func settled(t testing.TB, p *testkit.Process, fds, goroutines int) (least reading) {
+func sampleWithin(t testing.TB, p *testkit.Process, fds, goroutines int) (least reading) {
 	t.Helper()
 	for begun := time.Now(); time.Since(begun) < testkit.Patience; time.Sleep(10 * time.Millisecond) {
 		least = least.least(look(t, p))

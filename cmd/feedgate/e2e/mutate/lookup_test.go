@@ -38,13 +38,13 @@ func (l *lookupd) serve() {
 		_ = raw.SetDeadline(time.Now().Add(5 * time.Second))
 		p := newPeer(raw, raw)
 		n := l.made.Add(1) - 1
-		d := l.s.dice(n + int64(*from))
-		p.await(time.Second, (ws{}).asked)
+		d := l.s.random(n + int64(*from))
+		p.await(time.Second, (ws{}).requested)
 		b := answer(l.s.listeners[0].Addr().(*net.TCPAddr).IP.String(), l.s.listeners[0].Addr().(*net.TCPAddr).Port)
 		if n < l.total {
 			b = mutantAnswer(d)
 		}
-		p.say(d, b)
+		p.send(d, b)
 		if d.IntN(4) == 0 && n < l.total {
 			p.reset()
 			continue
@@ -63,7 +63,7 @@ func answer(host string, port int) []byte {
 // mutantAnswer returns a mutated response whose addresses, as far as they are legible, are among elsewhere.
 func mutantAnswer(d *rand.Rand) []byte {
 	for {
-		t := talk{b: answer(elsewhere[d.IntN(len(elsewhere))], 1+d.IntN(2))}
+		t := conversation{b: answer(elsewhere[d.IntN(len(elsewhere))], 1+d.IntN(2))}
 		t.mutate(d, answer(elsewhere[d.IntN(len(elsewhere))], d.IntN(1<<17)-100))
 		safe := true
 		for _, found := range broadcast.FindAllSubmatch(t.b, -1) {

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// talk is what a server sends on one connection.
-type talk struct {
+// conversation is the server's side of one connection.
+type conversation struct {
 	b       []byte
 	lengths []length
 	keys    []string // of the messages that must be acked, if not mutated
@@ -19,7 +19,7 @@ type length struct {
 }
 
 // put appends a length field with the value n.
-func (t *talk) put(n, size int, little bool) {
+func (t *conversation) put(n, size int, little bool) {
 	t.lengths = append(t.lengths, length{len(t.b), size, little})
 	t.b = append(t.b, make([]byte, size)...)
 	t.lengths[len(t.lengths)-1].set(t.b, uint64(n))
@@ -57,7 +57,7 @@ var tokens = []string{"\n", "\r\n", "\r\n\r\n", "\x00", "\xff\xff\xff\xff", "{",
 
 // mutate applies one to eight mutations to t. One of them replaces a part of t by a part of other, another
 // conversation.
-func (t *talk) mutate(d *rand.Rand, other []byte) {
+func (t *conversation) mutate(d *rand.Rand, other []byte) {
 	for n := 1; n <= 8 && (n == 1 || d.IntN(2) == 0); n++ {
 		if n == 1 && len(t.lengths) > 0 && d.IntN(4) == 0 { // while the positions are still valid
 			l := t.lengths[d.IntN(len(t.lengths))]

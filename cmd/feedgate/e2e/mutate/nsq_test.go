@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// nsq is nsqd's protocol V2. With secure, its talk begins after the TLS handshake.
+// nsq is nsqd's protocol V2. With secure, its conversation begins after the TLS handshake.
 type nsq struct{ secure bool }
 
 // Types of frames.
@@ -20,7 +20,7 @@ const (
 
 const nsqIDSize = 16
 
-func (n nsq) asked(got []byte) bool {
+func (n nsq) requested(got []byte) bool {
 	const head = len("  V2IDENTIFY\n") + 4
 	return n.secure || len(got) >= head && len(got)-head >= int(binary.BigEndian.Uint32(got[head-4:]))
 }
@@ -32,8 +32,8 @@ func identified(d *rand.Rand, secure bool) string {
 		`"output_buffer_size":65536,"output_buffer_timeout":25}`, 1+d.IntN(5000), 1000+d.IntN(60_000), secure)
 }
 
-func (n nsq) talk(d *rand.Rand, _ []byte, messages int) talk {
-	var t talk
+func (n nsq) generate(d *rand.Rand, _ []byte, messages int) conversation {
+	var t conversation
 	if !n.secure {
 		t.nsqFrame(nsqResponse, []byte(identified(d, false)))
 	} else {
@@ -57,7 +57,7 @@ func (n nsq) talk(d *rand.Rand, _ []byte, messages int) talk {
 	return t
 }
 
-func (t *talk) nsqFrame(kind uint32, body []byte) {
+func (t *conversation) nsqFrame(kind uint32, body []byte) {
 	t.put(4+len(body), 4, false)
 	t.b = append(binary.BigEndian.AppendUint32(t.b, kind), body...)
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// maxHeard is how many bytes from a gateway are kept. No conversation requires as many.
-const maxHeard = 8 << 20
+// maxReceived limits the bytes kept from a gateway. No conversation requires as many.
+const maxReceived = 8 << 20
 
 // peer is the server's end of a connection. It has its own goroutine for reading; another one calls
 // the methods.
@@ -37,7 +37,7 @@ func (p *peer) read() {
 	for {
 		n, err := p.conn.Read(buf)
 		p.mu.Lock()
-		if len(p.got)+n < maxHeard {
+		if len(p.got)+n < maxReceived {
 			p.got = append(p.got, buf[:n]...)
 		}
 		p.mu.Unlock()
@@ -51,8 +51,8 @@ func (p *peer) read() {
 	}
 }
 
-// heard returns a copy of the bytes received so far.
-func (p *peer) heard() []byte {
+// received returns a copy of the bytes received so far.
+func (p *peer) received() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]byte(nil), p.got...)
@@ -63,22 +63,22 @@ func (p *peer) heard() []byte {
 func (p *peer) await(limit time.Duration, suffice func(got []byte) bool) bool {
 	late := time.After(limit)
 	for {
-		if suffice(p.heard()) {
+		if suffice(p.received()) {
 			return true
 		}
 		select {
 		case <-p.news:
 		case <-p.done:
-			return suffice(p.heard())
+			return suffice(p.received())
 		case <-late:
 			return false
 		}
 	}
 }
 
-// say writes b in random pieces, with occasional pauses. It stops at the first error, because a gateway
+// send writes b in random pieces, with occasional pauses. It stops at the first error, because a gateway
 // may close after a protocol error.
-func (p *peer) say(d *rand.Rand, b []byte) {
+func (p *peer) send(d *rand.Rand, b []byte) {
 	for pieces := d.IntN(1 << d.IntN(5)); len(b) > 0; pieces-- {
 		n := len(b)
 		if pieces > 0 {

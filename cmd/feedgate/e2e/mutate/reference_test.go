@@ -33,7 +33,7 @@ func TestWebSocketReference(t *testing.T) {
 // TestRenameInErrorTexts: the marker is replaced in the text of nsqd's error frames, and nowhere else.
 func TestRenameInErrorTexts(t *testing.T) {
 	t.Parallel()
-	var got, want talk
+	var got, want conversation
 	for _, c := range []struct {
 		kind      uint32
 		was, left string
@@ -53,11 +53,11 @@ func TestRenameInErrorTexts(t *testing.T) {
 	}
 }
 
-// TestGapReference: an ACKTO covers messages that arrived before its own, but not one that fills a
+// TestGapReference: an ACKTO acks the messages that arrived before its own, but not one that fills a
 // gap later.
 func TestGapReference(t *testing.T) {
 	t.Parallel()
-	var sent talk
+	var sent conversation
 	sent.frame(fg1.Welcome, 0, 1, "{}")
 	for _, seq := range []uint64{1, 5, 3} {
 		sent.frame(fg1.Data, 0, seq, "x")
@@ -71,10 +71,10 @@ func TestGapReference(t *testing.T) {
 		{"no other ack", nil, false, 2},
 		{"the gap's message", []uint64{3}, false, 3},
 		{"the gap's message, twice", []uint64{3, 3}, true, 3},
-		{"a covered message", []uint64{1}, true, 2},
+		{"a cumulatively acked message", []uint64{1}, true, 2},
 		{"a message never sent", []uint64{4}, true, 3},
 	} {
-		var got talk
+		var got conversation
 		got.frame(fg1.Hello, 0, 0, "{}")
 		got.frame(fg1.AckTo, 0, 5, "")
 		for _, seq := range c.acks {

@@ -84,7 +84,7 @@ func (s *subject) test(t *testing.T) {
 	took := time.Since(begun)
 	log := p.Log.Bytes()
 	server.stop()
-	end := settled(t, p, start.fds+2, start.goroutines+4)
+	end := sampleWithin(t, p, start.fds+2, start.goroutines+4)
 	p.Stop()
 	t.Logf("%d connections in %.1f s, %d of them valid; %d acks; %d bytes of log", total, took.Seconds(), server.untouched.Load(), server.acks.Load(), log)
 	t.Logf("at first: %v; of the second tenth: %v; of the last: %v; at the end: %v", start, early, late, end)

@@ -16,9 +16,9 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
-// server is a hostile one, at as many addresses as there are gateways. At each, the first
-// connection is clean, then come those of mutated bytes until all have been made, and then
-// a clean one.
+// server is a hostile server with an address for each gateway. At each address, the first connection
+// is clean, the next ones have mutated bytes until all of those have been made, and the last one is
+// clean.
 type server struct {
 	t       *testing.T
 	d       dialect
@@ -30,7 +30,7 @@ type server struct {
 	messages int // of the last connections
 
 	made      atomic.Int64 // connections of mutated bytes
-	untouched atomic.Int64 // of them, those with nothing mutated
+	untouched atomic.Int64 // those of them with nothing mutated
 	acks      atomic.Int64 // on them
 	running   sync.WaitGroup
 	listeners []net.Listener
@@ -40,7 +40,7 @@ type server struct {
 
 func newServer(t *testing.T, d dialect, addresses, total int) *server {
 	s := &server{
-		t: t, d: d, total: int64(total), seed: testkit.Dice(t).Uint64(), messages: testkit.Form(200, 1000),
+		t: t, d: d, total: int64(total), seed: testkit.Rand(t).Uint64(), messages: testkit.Form(200, 1000),
 		first: make(chan error, addresses), last: make(chan error, addresses),
 	}
 	for range addresses {
@@ -68,8 +68,8 @@ func (s *server) stop() {
 	s.running.Wait()
 }
 
-// dice is what is random in connection n.
-func (s *server) dice(n int64) *rand.Rand { return rand.New(rand.NewPCG(s.seed, uint64(n))) }
+// random returns the source of random numbers of connection n.
+func (s *server) random(n int64) *rand.Rand { return rand.New(rand.NewPCG(s.seed, uint64(n))) }
 
 func (s *server) serve(l net.Listener) {
 	name := fnv.New64()
@@ -101,8 +101,8 @@ func (s *server) serve(l net.Listener) {
 	}
 }
 
-// open takes a connection up to where the talk begins. With a flaw, what the server sends is
-// changed below TLS.
+// open prepares a connection up to the beginning of the conversation. With a flaw, the bytes below
+// TLS are mutated.
 func (s *server) open(raw *net.TCPConn, d *rand.Rand, flaw bool) (*peer, error) {
 	if s.secure == nil {
 		return newPeer(raw, raw), nil
@@ -125,15 +125,16 @@ func (s *server) open(raw *net.TCPConn, d *rand.Rand, flaw bool) (*peer, error) 
 	return newPeer(raw, conn), nil
 }
 
-// identify is what is said before nsqd's TLS. It reads byte by byte: what is behind is TLS's.
+// identify is the exchange before nsqd's TLS. It reads byte by byte, because the bytes after IDENTIFY
+// belong to TLS.
 func identify(raw net.Conn, d *rand.Rand, flaw bool) error {
 	var got []byte
-	for one := make([]byte, 1); !(nsq{}).asked(got); got = append(got, one[0]) {
+	for one := make([]byte, 1); !(nsq{}).requested(got); got = append(got, one[0]) {
 		if _, err := raw.Read(one); err != nil {
 			return err
 		}
 	}
-	var t talk
+	var t conversation
 	t.nsqFrame(nsqResponse, []byte(identified(d, true)))
 	if flaw && d.IntN(4) == 0 {
 		t.mutate(d, got)
@@ -142,11 +143,11 @@ func identify(raw net.Conn, d *rand.Rand, flaw bool) error {
 	return err
 }
 
-// flawed mutates what is written, once.
+// flawed is a connection that mutates one write.
 type flawed struct {
 	net.Conn
 	d  *rand.Rand
-	at int // bytes until then; below 0: it has happened
+	at int // bytes before the mutation; below 0: done
 }
 
 func (f *flawed) Write(b []byte) (int, error) {
@@ -161,7 +162,7 @@ func (f *flawed) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// clean has a valid conversation and waits for all its acks.
+// clean sends a valid conversation and waits for all its acks.
 func (s *server) clean(raw *net.TCPConn, d *rand.Rand, messages int) error {
 	_ = raw.SetDeadline(time.Now().Add(2 * testkit.Patience))
 	p, err := s.open(raw, d, false)
@@ -170,20 +171,20 @@ func (s *server) clean(raw *net.TCPConn, d *rand.Rand, messages int) error {
 		return err
 	}
 	defer p.finish()
-	if !p.await(testkit.Patience, s.d.asked) {
+	if !p.await(testkit.Patience, s.d.requested) {
 		return errors.New("the gateway does not log in")
 	}
-	t := s.d.talk(d, p.heard(), messages)
+	t := s.d.generate(d, p.received(), messages)
 	pieces := rand.New(rand.NewPCG(d.Uint64(), 0))
-	go p.say(pieces, t.b) // acks may fill the buffers between
+	go p.send(pieces, t.b) // acks may fill the buffers between
 	if p.await(testkit.Patience, func(got []byte) bool { return s.whole(t, got) == nil }) {
 		return nil
 	}
-	return s.whole(t, p.heard())
+	return s.whole(t, p.received())
 }
 
 // whole checks that each message of a valid conversation was acked once.
-func (s *server) whole(t talk, got []byte) error {
+func (s *server) whole(t conversation, got []byte) error {
 	acked, err := s.d.judge(t.b, got)
 	if err != nil {
 		return err
@@ -199,13 +200,13 @@ func (s *server) whole(t talk, got []byte) error {
 	return nil
 }
 
-// mutated is connection n.
+// mutated serves connection n.
 func (s *server) mutated(raw *net.TCPConn, n int64) {
-	d := s.dice(n)
+	d := s.random(n)
 	if d.IntN(20) == 0 {
 		s.untouched.Add(1)
 		if err := s.clean(raw, d, messages(d)); err != nil {
-			s.t.Errorf("connection %d, of which nothing is mutated: %v", n, err)
+			s.t.Errorf("connection %d, with nothing mutated: %v", n, err)
 		}
 		return
 	}
@@ -216,10 +217,10 @@ func (s *server) mutated(raw *net.TCPConn, n int64) {
 		return
 	}
 	if d.IntN(8) > 0 {
-		p.await(time.Second, s.d.asked)
+		p.await(time.Second, s.d.requested)
 	}
-	t := s.mutant(d, p.heard())
-	p.say(d, t.b)
+	t := s.mutant(d, p.received())
+	p.send(d, t.b)
 	switch how := d.IntN(10); {
 	case how < 6:
 		p.finish()
@@ -231,24 +232,24 @@ func (s *server) mutated(raw *net.TCPConn, n int64) {
 		p.await(time.Duration(1+d.IntN(50))*time.Millisecond, func([]byte) bool { return false })
 		p.reset()
 	}
-	acked, err := s.d.judge(t.b, p.heard())
+	acked, err := s.d.judge(t.b, p.received())
 	s.acks.Add(int64(len(acked)))
 	if err != nil {
 		s.t.Errorf("connection %d: %v", n, err)
 	}
 }
 
-// messages is how many a conversation has: mostly few.
+// messages returns a number of messages for a conversation, mostly few.
 func messages(d *rand.Rand) int { return 1 + d.IntN(1<<d.IntN(8)) }
 
-// mutant is what is said where a server that is well would answer what was asked.
-func (s *server) mutant(d *rand.Rand, asked []byte) talk {
-	t := s.d.talk(d, asked, messages(d))
+// mutant returns a mutated conversation in response to request.
+func (s *server) mutant(d *rand.Rand, request []byte) conversation {
+	t := s.d.generate(d, request, messages(d))
 	if _, ok := s.d.(ws); ok && d.IntN(20) == 0 {
-		t = talk{b: []byte(refusals[d.IntN(len(refusals))])}
+		t = conversation{b: []byte(refusals[d.IntN(len(refusals))])}
 	}
-	if d.IntN(50) > 0 { // else it comes in pieces, and to its end as any
-		t.mutate(d, s.d.talk(d, asked, messages(d)).b)
+	if d.IntN(50) > 0 { // else only the pieces and the end of the connection differ
+		t.mutate(d, s.d.generate(d, request, messages(d)).b)
 	}
 	if n, ok := s.d.(nsq); ok {
 		n.rename(t.b)

@@ -15,7 +15,7 @@ const hello = "HELLO\n"
 type stream struct {
 	binary bool
 	// frame appends a message to a conversation.
-	frame func(t *talk, body []byte)
+	frame func(t *conversation, body []byte)
 	// whole returns an upper bound of the number of messages that end in b.
 	whole func(b []byte) int
 	// clean makes a payload that the framing can carry; nil: it can carry all.
@@ -24,10 +24,10 @@ type stream struct {
 	acked func(body []byte) bool
 }
 
-func (s stream) asked(got []byte) bool { return len(got) >= len(hello) }
+func (s stream) requested(got []byte) bool { return len(got) >= len(hello) }
 
-func (s stream) talk(d *rand.Rand, _ []byte, messages int) talk {
-	var t talk
+func (s stream) generate(d *rand.Rand, _ []byte, messages int) conversation {
+	var t conversation
 	for n := range messages {
 		body := payload(d, n)
 		if s.clean != nil {
@@ -72,7 +72,7 @@ func (s stream) judge(sent, got []byte) (map[string]int, error) {
 // lines is a framing in which messages end with sep.
 func lines(sep string) stream {
 	return stream{
-		frame: func(t *talk, body []byte) { t.b = append(append(t.b, body...), sep...) },
+		frame: func(t *conversation, body []byte) { t.b = append(append(t.b, body...), sep...) },
 		whole: func(b []byte) int { return bytes.Count(b, []byte(sep)) },
 		clean: func(body []byte) []byte {
 			if body = bytes.ReplaceAll(body, []byte(sep), nil); len(body) == 0 {
@@ -89,7 +89,7 @@ func lengths(offset, size, adjust int, little bool) stream {
 	head := offset + size
 	return stream{
 		binary: true,
-		frame: func(t *talk, body []byte) {
+		frame: func(t *conversation, body []byte) {
 			if size == 1 {
 				body = body[:min(len(body), 200)]
 			}
@@ -113,7 +113,7 @@ func lengths(offset, size, adjust int, little bool) stream {
 
 // varints is the framing of protobuf's delimited messages.
 var varints = stream{
-	frame: func(t *talk, body []byte) {
+	frame: func(t *conversation, body []byte) {
 		t.lengths = append(t.lengths, length{at: len(t.b), size: 1})
 		t.b = append(binary.AppendUvarint(t.b, uint64(len(body))), body...)
 	},

@@ -23,10 +23,10 @@ const (
 
 var endOfHead = []byte("\r\n\r\n")
 
-func (ws) asked(got []byte) bool { return bytes.Contains(got, endOfHead) }
+func (ws) requested(got []byte) bool { return bytes.Contains(got, endOfHead) }
 
-func (w ws) talk(d *rand.Rand, asked []byte, messages int) talk {
-	t := talk{b: []byte(handshake(asked))}
+func (w ws) generate(d *rand.Rand, request []byte, messages int) conversation {
+	t := conversation{b: []byte(handshake(request))}
 	for n := range messages {
 		body, op := payload(d, n), byte(wsText+d.IntN(2))
 		if w.requests {
@@ -55,9 +55,9 @@ func (w ws) talk(d *rand.Rand, asked []byte, messages int) talk {
 }
 
 // handshake returns the response to a request.
-func handshake(asked []byte) string {
+func handshake(request []byte) string {
 	key := ""
-	for line := range strings.Lines(string(asked)) {
+	for line := range strings.Lines(string(request)) {
 		if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "Sec-WebSocket-Key") {
 			key = strings.TrimSpace(value)
 		}
@@ -78,7 +78,7 @@ var refusals = []string{
 	"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>",
 }
 
-func (t *talk) wsFrame(first byte, body []byte) {
+func (t *conversation) wsFrame(first byte, body []byte) {
 	t.b = append(t.b, first)
 	switch {
 	case len(body) < 126:

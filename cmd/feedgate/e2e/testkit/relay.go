@@ -29,7 +29,7 @@ type Relay struct {
 	options  RelayOptions
 
 	mu      sync.Mutex
-	links   []*link
+	pairs   []*pair
 	running int // connections that have not ended
 	cuts    int // made so far
 }
@@ -74,8 +74,8 @@ type Cut struct {
 	After int64
 }
 
-// link is one connection: client is the gateway's end of it.
-type link struct {
+// pair has the two sockets of one relayed connection: client is the gateway's.
+type pair struct {
 	client, server *net.TCPConn
 	passed         [2]atomic.Int64 // bytes by direction
 	ended          sync.WaitGroup
@@ -129,13 +129,13 @@ func (r *Relay) accept() {
 			client.Close()
 			continue
 		}
-		r.begin(n, &link{client: client.(*net.TCPConn), server: server.(*net.TCPConn)})
+		r.begin(n, &pair{client: client.(*net.TCPConn), server: server.(*net.TCPConn)})
 		n++
 	}
 }
 
 // begin starts the pumps of connection n.
-func (r *Relay) begin(n int, l *link) {
+func (r *Relay) begin(n int, p *pair) {
 	var c Cut
 	if r.options.Cuts != nil {
 		c = r.options.Cuts(n)
@@ -145,14 +145,14 @@ func (r *Relay) begin(n int, l *link) {
 		filter[Down], filter[Up] = r.options.Observe(n)
 	}
 	r.mu.Lock()
-	r.links, r.running = append(r.links, l), r.running+1
+	r.pairs, r.running = append(r.pairs, p), r.running+1
 	r.mu.Unlock()
-	l.ended.Go(func() { r.pump(l, Down, c, filter[Down]) })
-	l.ended.Go(func() { r.pump(l, Up, c, filter[Up]) })
+	p.ended.Go(func() { r.pump(p, Down, c, filter[Down]) })
+	p.ended.Go(func() { r.pump(p, Up, c, filter[Up]) })
 	go func() {
-		l.ended.Wait()
-		l.client.Close()
-		l.server.Close()
+		p.ended.Wait()
+		p.client.Close()
+		p.server.Close()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.running--
@@ -160,31 +160,31 @@ func (r *Relay) begin(n int, l *link) {
 }
 
 // pump relays one direction of a connection, up to its end or the cut.
-func (r *Relay) pump(l *link, way Direction, c Cut, filter Filter) {
-	from, to := l.server, l.client
+func (r *Relay) pump(p *pair, way Direction, c Cut, filter Filter) {
+	from, to := p.server, p.client
 	if way == Up {
 		from, to = to, from
 	}
 	buf := make([]byte, 64<<10)
 	mine := c.How != Uncut && c.Where == way
 	for {
-		room := int64(len(buf))
+		n := int64(len(buf))
 		if mine {
-			room = min(room, c.After-l.passed[way].Load())
+			n = min(n, c.After-p.passed[way].Load())
 		}
-		if room == 0 {
-			r.cut(l, to, c.How)
+		if n == 0 {
+			r.cut(p, to, c.How)
 			return
 		}
 		if way == Up {
 			r.UpGate.pass()
 		}
-		n, err := from.Read(buf[:room])
-		b := buf[:n]
+		read, err := from.Read(buf[:n])
+		b := buf[:read]
 		if filter != nil {
 			b = filter(b)
 		}
-		l.passed[way].Add(int64(n))
+		p.passed[way].Add(int64(read))
 		_, failed := to.Write(b)
 		switch {
 		case failed != nil && way == Down:
@@ -193,7 +193,7 @@ func (r *Relay) pump(l *link, way Direction, c Cut, filter Filter) {
 			_, _ = io.Copy(io.Discard, from)
 			return
 		case failed != nil, err != nil && way == Down && !errors.Is(err, io.EOF):
-			l.reset()
+			p.reset()
 			return
 		case err != nil:
 			_ = to.CloseWrite()
@@ -202,20 +202,20 @@ func (r *Relay) pump(l *link, way Direction, c Cut, filter Filter) {
 	}
 }
 
-func (r *Relay) cut(l *link, to *net.TCPConn, how Ending) {
+func (r *Relay) cut(p *pair, to *net.TCPConn, how Ending) {
 	r.mu.Lock()
 	r.cuts++
 	r.mu.Unlock()
 	if how == Reset {
-		l.reset()
+		p.reset()
 		return
 	}
 	_ = to.CloseWrite()
 }
 
 // reset resets both sides of the connection.
-func (l *link) reset() {
-	for _, c := range []*net.TCPConn{l.client, l.server} {
+func (p *pair) reset() {
+	for _, c := range []*net.TCPConn{p.client, p.server} {
 		_ = c.SetLinger(0)
 		_ = c.Close()
 	}
@@ -225,8 +225,8 @@ func (l *link) reset() {
 func (r *Relay) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.links) > 0 {
-		r.links[len(r.links)-1].reset()
+	if len(r.pairs) > 0 {
+		r.pairs[len(r.pairs)-1].reset()
 	}
 }
 
@@ -234,8 +234,8 @@ func (r *Relay) Reset() {
 func (r *Relay) Transferred(connection int) [2]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := r.links[connection]
-	return [2]int64{Down: l.passed[Down].Load(), Up: l.passed[Up].Load()}
+	p := r.pairs[connection]
+	return [2]int64{Down: p.passed[Down].Load(), Up: p.passed[Up].Load()}
 }
 
 // WaitClosed waits until all connections have ended. Everything that a killed gateway sent has
@@ -253,5 +253,5 @@ func (r *Relay) WaitClosed() {
 func (r *Relay) Counts() (connections, cuts int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.links), r.cuts
+	return len(r.pairs), r.cuts
 }

@@ -91,8 +91,8 @@ func moreParallel() error {
 	return flag.Set("test.parallel", Form("8", "4"))
 }
 
-// Dice returns the test's own random source, seeded by the suite's seed and the test's name.
-func Dice(t testing.TB) *rand.Rand {
+// Rand returns the test's own random source, seeded by the suite's seed and the test's name.
+func Rand(t testing.TB) *rand.Rand {
 	var name uint64
 	for _, c := range t.Name() {
 		name = name*31 + uint64(c)

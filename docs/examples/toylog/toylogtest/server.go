@@ -20,7 +20,7 @@ type Answer byte
 
 const (
 	Stored Answer = 0
-	Later  Answer = 1
+	Busy   Answer = 1
 	Never  Answer = 2
 
 	Reset Answer = 0xFD // resets the connection

@@ -24,12 +24,12 @@ type NSQD struct {
 	addr    string
 	serving sync.WaitGroup
 
-	mu       sync.Mutex
-	listener net.Listener     // nil: closed
-	conns    map[net.Conn]int // their RDY counts
-	subs     []string         // TOPIC CHANNEL of each SUB
-	refuses  bool
-	mute     bool
+	mu        sync.Mutex
+	listener  net.Listener     // nil: closed
+	conns     map[net.Conn]int // their RDY counts
+	subs      []string         // TOPIC CHANNEL of each SUB
+	refuses   bool
+	ignoreCLS bool
 }
 
 // StartNSQD starts one. It stops when the test ends.
@@ -80,11 +80,11 @@ func (s *NSQD) Refuse(refuses bool) {
 	s.refuses = refuses
 }
 
-// Mute makes it leave CLS unanswered.
-func (s *NSQD) Mute() {
+// IgnoreCLS makes it leave CLS unanswered.
+func (s *NSQD) IgnoreCLS() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mute = true
+	s.ignoreCLS = true
 }
 
 // Ready returns the sum of the RDY counts of its connections.
@@ -174,7 +174,7 @@ func (s *NSQD) answer(conn net.Conn, words []string) (kind uint32, text string) 
 		}
 		s.conns[conn] = n
 	case "CLS":
-		if !s.mute {
+		if !s.ignoreCLS {
 			return frameResponse, "CLOSE_WAIT"
 		}
 	}

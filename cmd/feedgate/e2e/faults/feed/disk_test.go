@@ -62,7 +62,7 @@ func TestDiskFull(t *testing.T) {
 		o := startOutage(t, dir, testkit.Launch{})
 		ballast := filepath.Join(dir, "ballast")
 		fill(t, ballast)
-		o.endure("cannot append to the sink's file", "no space left on device")
+		o.checkBlocked("cannot append to the sink's file", "no space left on device")
 		if err := os.Remove(ballast); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestDiskFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		restore := o.limit(unix.RLIMIT_FSIZE, uint64(info.Size())+5000)
-		o.endure("cannot append to the sink's file", "file too large")
+		o.checkBlocked("cannot append to the sink's file", "file too large")
 		restore()
 		o.over()
 	})
@@ -111,7 +111,7 @@ func TestDirectoryGone(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	o.endure("cannot append to the sink's file", "no such file or directory")
+	o.checkBlocked("cannot append to the sink's file", "no such file or directory")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestDirectoryUnwritable(t *testing.T) {
 	if err := errors.Join(os.Chmod(dir, 0o555), os.Rename(o.file.Path, kept)); err != nil {
 		t.Fatal(err)
 	}
-	o.endure("cannot append to the sink's file", "permission denied")
+	o.checkBlocked("cannot append to the sink's file", "permission denied")
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

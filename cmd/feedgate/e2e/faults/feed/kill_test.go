@@ -25,7 +25,7 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			k := &killing{
-				t: t, mode: mode, dice: testkit.Dice(t), state: filepath.Join(dir, "state"),
+				t: t, mode: mode, rng: testkit.Rand(t), state: filepath.Join(dir, "state"),
 				file:   newLedger(t, filepath.Join(dir, "out")),
 				source: serve(t, testkit.Form(400_000, 3_000_000), feedserver.Config{Count: feedserver.Endless, Rate: killRate}),
 				tap:    &tap{t: t},
@@ -46,7 +46,7 @@ func TestKill(t *testing.T) {
 type killing struct {
 	t      *testing.T
 	mode   string
-	dice   *rand.Rand
+	rng    *rand.Rand
 	state  string
 	file   *testkit.Ledger
 	source *source
@@ -81,12 +81,12 @@ func (k *killing) end() (c feedserver.Counts, lost uint64) {
 func (k *killing) life() {
 	k.t.Helper()
 	g, before := k.start(), k.tap.count()
-	if before > 0 && k.dice.IntN(5) == 0 { // while it starts, logs in, resumes the session
-		time.Sleep(time.Duration(k.dice.IntN(40)) * time.Millisecond)
+	if before > 0 && k.rng.IntN(5) == 0 { // while it starts, logs in, resumes the session
+		time.Sleep(time.Duration(k.rng.IntN(40)) * time.Millisecond)
 	} else {
-		enough := before + 1 + uint64(k.dice.IntN(3000))
+		enough := before + 1 + uint64(k.rng.IntN(3000))
 		testkit.Eventually(k.t, "acks", func() bool { return k.tap.count() >= enough })
-		time.Sleep(time.Duration(k.dice.IntN(5000)) * time.Microsecond)
+		time.Sleep(time.Duration(k.rng.IntN(5000)) * time.Microsecond)
 	}
 	if !g.Running() {
 		k.t.Fatal("the gateway ended on its own")

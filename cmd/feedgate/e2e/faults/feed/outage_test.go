@@ -52,16 +52,17 @@ func (o *outage) progress() {
 	testkit.Eventually(o.t, "more acks", func() bool { return o.tap.count() > before+10 })
 }
 
-// endure waits until the log names what is missing, and then checks for a while that the
+// checkBlocked waits until the log names what is missing, and then checks for a while that the
 // gateway neither spins nor floods its log.
-func (o *outage) endure(words ...string) {
+func (o *outage) checkBlocked(words ...string) {
 	o.t.Helper()
 	o.g.WaitLog(words...)
-	endure(o.t, o.g)
+	checkBackoff(o.t, o.g)
 }
 
-// endure checks a gateway that cannot do its work.
-func endure(t *testing.T, g *gateway) {
+// checkBackoff checks that a gateway that cannot do its work backs off: it uses little CPU time and
+// logs few lines.
+func checkBackoff(t *testing.T, g *gateway) {
 	t.Helper()
 	before, lines := g.mustUsage(), g.Log.Lines()
 	time.Sleep(testkit.Form(time.Second, 10*time.Second))

@@ -31,7 +31,7 @@ func TestSoak(t *testing.T) {
 	lines := int(soakRate*span.Seconds()) + soakRate*60
 	fg := serve(t, lines, feedserver.Config{Count: feedserver.Endless, Rate: soakRate, Clients: 4})
 	line := serve(t, lines, feedserver.Config{Protocol: "line", Count: feedserver.Endless, Rate: soakRate})
-	s := &soak{t: t, dice: testkit.Dice(t), faults: map[string]int{}}
+	s := &soak{t: t, rng: testkit.Rand(t), faults: map[string]int{}}
 	s.add(fg, "each", true, "--ack=each")
 	s.add(fg, "ordered", true, "--ack=ordered")
 	s.add(fg, "range", true, "--ack=range", "--dispatch=key", "--key=bytes:8:1")
@@ -59,7 +59,7 @@ func TestSoak(t *testing.T) {
 // soak has the stations and the faults they got. The test's goroutine owns it.
 type soak struct {
 	t        *testing.T
-	dice     *rand.Rand
+	rng      *rand.Rand
 	stations []*station
 	faults   map[string]int
 	series   []reading // of the last station, which is never killed
@@ -76,7 +76,7 @@ func (s *soak) add(from *source, name string, mortal bool, args ...string) {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	st := &station{
-		t: s.t, dice: s.dice, name: name, mortal: mortal,
+		t: s.t, rng: s.rng, name: name, mortal: mortal,
 		file: newLedger(s.t, filepath.Join(dir, "out")), state: filepath.Join(dir, "state"),
 	}
 	scheme := "tcp://"
@@ -115,7 +115,7 @@ func (s *soak) run(span time.Duration) {
 		}
 		next = next.Add(time.Second)
 		if healthy := s.healthy(); len(healthy) > 0 {
-			s.faults[healthy[s.dice.IntN(len(healthy))].inject()]++
+			s.faults[healthy[s.rng.IntN(len(healthy))].inject()]++
 		}
 		s.sample(s.stations[len(s.stations)-1])
 	}

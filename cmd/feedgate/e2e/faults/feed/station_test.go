@@ -13,7 +13,7 @@ import (
 // owns it.
 type station struct {
 	t      *testing.T
-	dice   *rand.Rand
+	rng    *rand.Rand
 	name   string
 	mortal bool // may be killed and restarted
 	args   []string
@@ -62,8 +62,8 @@ func (st *station) inject() string {
 		most = len(faults)
 	}
 	st.heal = func() {}
-	st.until = time.Now().Add(time.Duration(200+st.dice.IntN(2800)) * time.Millisecond)
-	return faults[st.dice.IntN(most)]()
+	st.until = time.Now().Add(time.Duration(200+st.rng.IntN(2800)) * time.Millisecond)
+	return faults[st.rng.IntN(most)]()
 }
 
 // toxic adds a toxic in both directions for the duration of the fault.
@@ -83,11 +83,11 @@ func (st *station) toxic(kind string, attributes map[string]int) string {
 
 // reset resets the connection once, or, by toxiproxy, each connection shortly after it begins.
 func (st *station) reset() string {
-	if st.dice.IntN(2) == 0 {
+	if st.rng.IntN(2) == 0 {
 		st.relay.Reset()
 		return "reset"
 	}
-	return st.toxic("reset_peer", map[string]int{"timeout": st.dice.IntN(20)})
+	return st.toxic("reset_peer", map[string]int{"timeout": st.rng.IntN(20)})
 }
 
 func (st *station) stall() string {
@@ -104,11 +104,11 @@ func (st *station) slice() string {
 }
 
 func (st *station) throttle() string {
-	return st.toxic("bandwidth", map[string]int{"rate": 10 + st.dice.IntN(50)})
+	return st.toxic("bandwidth", map[string]int{"rate": 10 + st.rng.IntN(50)})
 }
 
 func (st *station) delay() string {
-	return st.toxic("latency", map[string]int{"latency": 20 + st.dice.IntN(200), "jitter": 20})
+	return st.toxic("latency", map[string]int{"latency": 20 + st.rng.IntN(200), "jitter": 20})
 }
 
 // kill sends SIGKILL and restarts the gateway at once. Every acked message must be in the file.

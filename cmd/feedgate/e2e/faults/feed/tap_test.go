@@ -16,7 +16,7 @@ type tap struct {
 	mu         sync.Mutex
 	acked      []bool // by number
 	total      uint64 // numbers acked
-	covered    uint64 // highest number covered by an ACKTO
+	ackedTo    uint64 // highest number of an ACKTO
 	outOfOrder uint64 // ACKs whose number does not follow the previous one on their connection
 }
 
@@ -67,8 +67,8 @@ func (s *stream) frame(h fg1.Header) {
 		p.record(h.Seq)
 		s.last = h.Seq
 	case fg1.AckTo:
-		for ; p.covered < h.Seq; p.covered++ {
-			p.record(p.covered + 1)
+		for ; p.ackedTo < h.Seq; p.ackedTo++ {
+			p.record(p.ackedTo + 1)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // the same file. Every FINished message is in the file once the process has ended.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	rng, l, seen := testkit.Dice(t), newLedger(t), newTap(t)
+	rng, l, seen := testkit.Rand(t), newLedger(t), newTap(t)
 	d := startNsqd(t, "--msg-timeout=1s")
 	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Observe: seen.observe})
 	s := publish(t, d)
@@ -44,7 +44,7 @@ func TestKill(t *testing.T) {
 // TestDrain: SIGTERM under load leaves nothing in flight, and nothing is delivered twice.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	rng, l := testkit.Dice(t), newLedger(t)
+	rng, l := testkit.Rand(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=60s")
 	s := publish(t, d)
 	for range testkit.Form(4, 40) {

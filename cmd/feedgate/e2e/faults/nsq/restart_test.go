@@ -18,7 +18,7 @@ func awaitMore(t *testing.T, l *testkit.Ledger, more uint64) {
 // TestNsqdStopped: nsqd is stopped by SIGTERM under load and restarted with its data.
 func TestNsqdStopped(t *testing.T) {
 	t.Parallel()
-	rng, l := testkit.Dice(t), newLedger(t)
+	rng, l := testkit.Rand(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s")
 	s := publish(t, d)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--in-flight=500")
@@ -54,7 +54,7 @@ func checkReconnects(t *testing.T, g *process, n int) {
 func TestNsqdKilled(t *testing.T) {
 	t.Parallel()
 	const inFlight = 200
-	rng, l := testkit.Dice(t), newLedger(t)
+	rng, l := testkit.Rand(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s", "--mem-queue-size=0", "--sync-every=1")
 	s := publish(t, d)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=2", "--in-flight=200")
@@ -85,7 +85,7 @@ func resetAfter(where testkit.Direction, after int64) testkit.Cut {
 // TestReset: connections are reset in the middle of a frame or a command.
 func TestReset(t *testing.T) {
 	t.Parallel()
-	rng, l := testkit.Dice(t), newLedger(t)
+	rng, l := testkit.Rand(t), newLedger(t)
 	d := startNsqd(t, "--msg-timeout=1s")
 	cuts := testkit.Form(8, 60)
 	r := testkit.StartRelay(t, d.TCP, testkit.RelayOptions{Cuts: func(connection int) testkit.Cut {

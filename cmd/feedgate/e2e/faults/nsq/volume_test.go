@@ -52,7 +52,7 @@ func TestKeyed(t *testing.T) {
 	count := testkit.Form(50_000, 500_000)
 	d, l := startNsqd(t, ample), newLedger(t)
 	g := start(t, nsqURL(d.TCP), l.Flag(), "--workers=4", "--dispatch=key", "--key=field:1:,")
-	rng := testkit.Dice(t)
+	rng := testkit.Rand(t)
 	var next [keys]int
 	var bodies [][]byte
 	for range count {

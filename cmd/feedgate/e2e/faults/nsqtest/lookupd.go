@@ -51,7 +51,7 @@ func (l *Lookupd) Await(topic string, n int) {
 	for limit := time.Now().Add(patience); ; time.Sleep(pause) {
 		producers, err := l.Producers(topic)
 		if err != nil {
-			l.t.Fatalf("awaiting producers of %q: %v", topic, err)
+			l.t.Fatalf("waiting for producers of %q: %v", topic, err)
 		}
 		if len(producers) == n {
 			return

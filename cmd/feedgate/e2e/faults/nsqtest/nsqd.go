@@ -144,7 +144,7 @@ func (d *Nsqd) Await(what, topic, channel string, done func(Channel) bool) Chann
 	for limit := time.Now().Add(patience); ; time.Sleep(pause) {
 		c, err := d.Channel(topic, channel)
 		if err != nil {
-			d.t.Fatalf("awaiting %s: %v", what, err)
+			d.t.Fatalf("waiting for %s: %v", what, err)
 		}
 		if done(c) {
 			return c

@@ -10,33 +10,33 @@ type message struct {
 	data []byte
 }
 
-// lane is a channel to one worker, with buffers for the copies of its messages. The reader owns it;
+// queue is a channel to one worker, with buffers for the copies of its messages. The reader owns it;
 // the worker uses only the channel.
 //
 // Buffers are used in turn, and there are two more than the channel's capacity. When a buffer is
 // reused, capacity + 1 messages have been sent after its last one, so the worker has received one
 // of those, and so has finished with this buffer.
-type lane struct {
-	queue chan message
-	bufs  [channelDepth + 2][]byte
-	turn  int
+type queue struct {
+	messages chan message
+	bufs     [channelDepth + 2][]byte
+	turn     int
 }
 
-// newLanes makes a lane for each of n workers.
-func newLanes(n int) []*lane {
-	lanes := make([]*lane, n)
-	for i := range lanes {
-		lanes[i] = &lane{queue: make(chan message, channelDepth)}
+// newQueues makes a queue for each of n workers.
+func newQueues(n int) []*queue {
+	queues := make([]*queue, n)
+	for i := range queues {
+		queues[i] = &queue{messages: make(chan message, channelDepth)}
 	}
-	return lanes
+	return queues
 }
 
 // buf returns an empty buffer for the next message. It must be called once for each message put
-// into the queue.
-func (l *lane) buf() *[]byte {
-	b := &l.bufs[l.turn]
-	if l.turn++; l.turn == len(l.bufs) {
-		l.turn = 0
+// into messages.
+func (q *queue) buf() *[]byte {
+	b := &q.bufs[q.turn]
+	if q.turn++; q.turn == len(q.bufs) {
+		q.turn = 0
 	}
 	*b = (*b)[:0]
 	return b
