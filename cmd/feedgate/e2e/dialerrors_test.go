@@ -22,8 +22,8 @@ func TestDialErrorNamesTheAddressOnce(t *testing.T) {
 	}()
 	alive := ln.Addr().String()
 	for url, want := range map[string]string{
-		"fg://" + dead:      `the last: connect to ` + dead + `: connection refused"`,
-		"fg+tls://" + alive: `the last: ` + alive + `: TLS handshake: `,
+		"fg://" + dead:      `the last one with: connect to ` + dead + `: connection refused"`,
+		"fg+tls://" + alive: `the last one with: ` + alive + `: TLS handshake: `,
 	} {
 		p := run(t, url, "--connect-attempts=1", "--sink=discard:")
 		p.exit(1)

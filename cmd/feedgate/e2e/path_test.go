@@ -242,7 +242,7 @@ func noticed(t *testing.T, p *process, cut func()) {
 	}
 	began := time.Now()
 	cut()
-	p.waitLog("connection lost", "for --idle-timeout "+pathIdle.String())
+	p.waitLog("connection lost", "--idle-timeout "+pathIdle.String())
 	t.Logf("%s: ended %.2f s after the cut, with --idle-timeout %v", t.Name(), time.Since(began).Seconds(), pathIdle)
 }
 

@@ -56,7 +56,7 @@ func deadPathFG(t *testing.T, rates map[string]string, idle time.Duration, more 
 				path.Ends[0].Do(func() { p = run(t, append(args, url)...) })
 				p.waitLog("logged in")
 				time.Sleep(2 * time.Second) // until buffers are full
-				endsAfterCut(t, p, path, idle, "for --idle-timeout "+idle.String())
+				endsAfterCut(t, p, path, idle, "--idle-timeout "+idle.String())
 			})
 		}
 	}

@@ -27,7 +27,7 @@ type completion struct {
 // codeAgain marks a completion that asks for a message again. No handler resolves with Returned.
 const codeAgain = Returned
 
-// Resolve implements [worker.Completer]. The ring has room for every message that can be pending.
+// Resolve implements [worker.Completer]. The ring has space for every message that can be pending.
 func (c *completer) Resolve(first worker.ID, n int, code worker.Code) {
 	if !code.ForHandlers() {
 		code = worker.Refused

@@ -51,7 +51,7 @@ func (w *Worker) deadLettered(r run, code worker.Code) {
 	w.replyFinal(r, code)
 }
 
-// replyFinal replies to messages that are done or refused for good, and releases their keys and
+// replyFinal replies to messages that are done or refused with no try left, and releases their keys and
 // slabs.
 func (w *Worker) replyFinal(r run, code worker.Code) {
 	w.pace.replied += len(r.spans)
