@@ -89,7 +89,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		Output: g.set.makeOutput(), OutputMemory: g.cfg.outputMemory() / int64(g.cfg.Workers),
 		Retries: g.cfg.Retries, RetryMin: g.cfg.RetryMin, Key: g.set.selector, DeadLetters: g.cfg.DeadLetters,
 		DrainSpan: g.cfg.DrainTimeout / 2, HoldBack: g.set.codec.HoldBack,
-		Bell: &l.bell, Wake: r.wake, Log: g.cfg.Log,
+		Events: &l.events, Wake: r.wake, Log: g.cfg.Log,
 	})
 	if err != nil {
 		return errors.Join(kindError{err: err, kind: ErrSink}, r.close())

@@ -49,7 +49,7 @@ func manualLoop(
 	l.pool, err = pool.New(pool.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: cfg.InFlight, Slabs: l.slabs.table,
 		DrainSpan: cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
-		Key: set.selector, Sink: cfg.Sink, Render: set.render(), Output: set.makeOutput(), OutputMemory: 1 << 20, Bell: &l.bell, Wake: func() {}, Log: cfg.Log,
+		Key: set.selector, Sink: cfg.Sink, Render: set.render(), Output: set.makeOutput(), OutputMemory: 1 << 20, Events: &l.events, Wake: func() {}, Log: cfg.Log,
 	})
 	if err != nil {
 		t.Fatal(err)

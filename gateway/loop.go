@@ -20,7 +20,7 @@ const (
 )
 
 // loop moves messages from the socket to the workers and acks back. One goroutine owns it and calls
-// turn while there is work. Only bell is shared.
+// turn while there is work. Only events is shared.
 type loop struct {
 	env   env
 	cfg   *Config
@@ -53,7 +53,7 @@ type loop struct {
 	sends   [maxBatch][]byte
 	scratch [16 << 10]byte // for bytes that are discarded
 
-	bell ring.Bell // shared: workers ring it
+	events ring.EventCount // shared: workers add to it
 }
 
 func newLoop(cfg *Config, set settings, stats *Stats, w env) *loop {
@@ -129,16 +129,16 @@ func (l *loop) reportBlocked() {
 	}
 }
 
-// sleep prepares for blocking: turn is next called when the bell rings, on an edge, or at nextDue.
+// sleep prepares for blocking: turn is next called when a worker has replied, on an edge, or at nextDue.
 // It returns false if there is work to do first.
 func (l *loop) sleep() bool {
-	// If the peer does not read, replies stay in their rings: an edge wakes the loop, not the bell.
-	return l.out.Len() >= maxUnsent || l.bell.Sleep()
+	// If the peer does not read, replies stay in their rings: an edge wakes the loop, not the eventcount.
+	return l.out.Len() >= maxUnsent || l.events.Sleep()
 }
 
 // collectReplies moves replies from the workers' rings to the tracker.
 func (l *loop) collectReplies(now time.Duration) bool {
-	if l.bell.Pending() == 0 {
+	if l.events.Pending() == 0 {
 		return false
 	}
 	taken := 0
@@ -163,7 +163,7 @@ func (l *loop) collectReplies(now time.Duration) bool {
 		}
 	}
 	if taken > 0 {
-		l.bell.Answer(taken)
+		l.events.Sub(taken)
 	}
 	return taken > 0
 }

@@ -141,7 +141,7 @@ func (r *reactor) close() error {
 // runUntilIdle turns the loop until there is nothing to do, or for maxTurns.
 func (r *reactor) runUntilIdle() error {
 	l := r.l
-	l.bell.Wake()
+	l.events.Wake()
 	for turns := 0; ; turns++ {
 		busy := l.turn()
 		if l.stop.done {

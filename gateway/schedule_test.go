@@ -119,7 +119,7 @@ func (s *schedule) begin() {
 	s.l.conn.backoff.Draw = r.Int64N
 	s.l.pool, err = pool.New(pool.Config{
 		Workers: cfg.Workers, Ring: cfg.Ring, InFlight: set.window, Slabs: s.l.slabs.table, Sink: cfg.Sink,
-		Bell: &s.l.bell, Wake: func() { s.rung = true }, Log: cfg.Log,
+		Events: &s.l.events, Wake: func() { s.rung = true }, Log: cfg.Log,
 		Now: func() time.Duration { return s.clock },
 	})
 	if err != nil {
@@ -172,7 +172,7 @@ func (s *schedule) unwatch(transport) { s.sock.watched = false }
 // post implements env. Only a state file would need it.
 func (s *schedule) post(func()) { s.t.Error("something was posted") }
 
-func (s *schedule) wake() { s.asleep, s.rung = false, false; s.l.bell.Wake() }
+func (s *schedule) wake() { s.asleep, s.rung = false, false; s.l.events.Wake() }
 
 func (s *schedule) runnable() bool {
 	return !s.asleep || s.rung || s.due != 0 && s.clock >= s.due

@@ -21,10 +21,10 @@ func TestParking(t *testing.T) {
 	slabs := pool.NewSlabs(1, func(uint16) {})
 	slabs.At(0).Data = make([]byte, 8)
 	slabs.Hold(0, loopRefs)
-	var bell ring.Bell
+	var events ring.EventCount
 	p, err := pool.New(pool.Config{
 		Workers: 1, Ring: 64, InFlight: 64, Slabs: slabs, Sink: testkit.ByCode(accept),
-		Bell: &bell, Wake: func() {}, Log: discardLog(),
+		Events: &events, Wake: func() {}, Log: discardLog(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestParking(t *testing.T) {
 			}
 		}
 		w.ReleaseReplies()
-		bell.Answer(1)
+		events.Sub(1)
 	}
 	if err := p.Stop(); err != nil {
 		t.Error(err)

@@ -26,9 +26,9 @@ type simProcess struct {
 	cases  map[*simEntry]*simCase
 	keys   map[byte]*simKey
 
-	mode  simMode
-	rung  bool          // the bell has called Wake
-	timer time.Duration // when to turn the loop; 0: never
+	mode      simMode
+	signalled bool          // a worker has called Wake
+	timer     time.Duration // when to turn the loop; 0: never
 
 	idle    []bool            // workers that had nothing to do
 	retries [][]time.Duration // by worker: times of pending retries
@@ -110,7 +110,7 @@ func (s *sim) boot() {
 		Sink: p.cfg.Sink, Retries: plan.retries, RetryMin: plan.retryMin, Key: set.selector,
 		Output: output, OutputMemory: int64(plan.size),
 		DrainSpan: p.cfg.DrainTimeout / 2, HoldBack: set.codec.HoldBack,
-		DeadLetters: p.cfg.DeadLetters, Bell: &p.l.bell, Wake: func() { p.rung = true },
+		DeadLetters: p.cfg.DeadLetters, Events: &p.l.events, Wake: func() { p.signalled = true },
 		Now: func() time.Duration { return s.clock }, Log: s.log,
 	})
 	if err != nil {
@@ -158,7 +158,7 @@ func (p *simProcess) working(e *simEntry) bool {
 
 // runnable reports whether the loop's goroutine has something to do.
 func (p *simProcess) runnable() bool {
-	return p.mode != simAsleep || p.rung || p.timer != 0 && p.s.clock >= p.timer
+	return p.mode != simAsleep || p.signalled || p.timer != 0 && p.s.clock >= p.timer
 }
 
 // run turns the loop once, or puts it to sleep.
@@ -179,8 +179,8 @@ func (p *simProcess) run() {
 func (p *simProcess) turn() {
 	l := p.l
 	if p.mode == simAsleep {
-		p.mode, p.rung = simAwake, false
-		l.bell.Wake()
+		p.mode, p.signalled = simAwake, false
+		l.events.Wake()
 	}
 	p.beforeTurn()
 	busy := l.turn()
@@ -198,8 +198,8 @@ func (p *simProcess) turn() {
 
 // wakeLoop is called after a posted function or an edge.
 func (p *simProcess) wakeLoop() {
-	p.l.bell.Wake()
-	p.rung = false
+	p.l.events.Wake()
+	p.signalled = false
 	p.mode = simAwake
 }
 

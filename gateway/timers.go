@@ -142,7 +142,7 @@ func (c *conn) fireTimers(timers []timer, now time.Duration) {
 	}
 }
 
-// nextDue returns the time by which the loop must turn; 0: it can wait for an edge or the bell.
+// nextDue returns the time by which the loop must turn; 0: it can wait for an edge or a reply.
 func (c *conn) nextDue() time.Duration {
 	due := time.Duration(0)
 	for _, timers := range [...][]timer{loopTimers, connTimers} {

@@ -1,5 +1,5 @@
 // Package ring has what a gateway's loop and its workers share: a single-producer single-consumer
-// ring of values, [SPSC]; the same for byte records, [Bytes]; and an eventcount, [Bell], with
+// ring of values, [SPSC]; the same for byte records, [Bytes]; and an eventcount, [EventCount], with
 // which a consumer of many rings sleeps until one of them has an entry.
 //
 // # Memory order
@@ -24,6 +24,6 @@
 // Before it sleeps, a consumer must announce that and then check once more for entries; after it
 // has published, a producer must check whether the consumer sleeps. Both checks are a load after
 // a store to another address, which even x86 may reorder; only sequentially consistent operations
-// on both sides prevent that. [Bell] keeps both in one word, so that nothing can be reordered. A
-// worker that parks relies on sync/atomic being sequentially consistent.
+// on both sides prevent that. [EventCount] keeps both in one word, so that nothing can be
+// reordered. A worker that parks relies on sync/atomic being sequentially consistent.
 package ring

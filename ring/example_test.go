@@ -68,8 +68,8 @@ func ExampleBytes() {
 }
 
 // One consumer sleeps until any of several rings has something for it.
-func ExampleBell() {
-	var bell ring.Bell
+func ExampleEventCount() {
+	var events ring.EventCount
 	rings := []*ring.SPSC[int]{ring.NewSPSC[int](8), ring.NewSPSC[int](8)}
 	wake := make(chan struct{}, 1)
 
@@ -78,7 +78,7 @@ func ExampleBell() {
 			r.Reserve(1)[0] = i + 1
 			r.Commit(1)
 			r.Publish()
-			if bell.Ring(1) {
+			if events.Add(1) {
 				wake <- struct{}{}
 			}
 		}()
@@ -91,14 +91,14 @@ func ExampleBell() {
 			for _, v := range entries {
 				sum += v
 			}
-			bell.Answer(len(entries))
+			events.Sub(len(entries))
 			left -= len(entries)
 			r.Take(len(entries))
 			r.Release()
 		}
-		if left > 0 && bell.Sleep() {
+		if left > 0 && events.Sleep() {
 			<-wake
-			bell.Wake()
+			events.Wake()
 		}
 	}
 	fmt.Println(sum)

@@ -45,9 +45,9 @@ func roundTripSpin(b *testing.B) {
 
 // mailbox is a ring with a consumer that sleeps.
 type mailbox struct {
-	ring *ring.SPSC[uint64]
-	bell ring.Bell
-	wake chan struct{}
+	ring   *ring.SPSC[uint64]
+	events ring.EventCount
+	wake   chan struct{}
 }
 
 func newMailbox() *mailbox {
@@ -56,7 +56,7 @@ func newMailbox() *mailbox {
 
 func (m *mailbox) send(v uint64) {
 	m.ring.Push(v)
-	if m.bell.Ring(1) {
+	if m.events.Add(1) {
 		m.wake <- struct{}{}
 	}
 }
@@ -64,12 +64,12 @@ func (m *mailbox) send(v uint64) {
 func (m *mailbox) receive() uint64 {
 	for {
 		if v, ok := m.ring.Pop(); ok {
-			m.bell.Answer(1)
+			m.events.Sub(1)
 			return v
 		}
-		if m.bell.Sleep() {
+		if m.events.Sleep() {
 			<-m.wake
-			m.bell.Wake()
+			m.events.Wake()
 		}
 	}
 }

@@ -37,10 +37,10 @@ func Benchmark(b *testing.B, s worker.Sink, size int) {
 		}
 		w.ReleaseReplies()
 		w.Wake()
-		g.bell.Answer(records)
-		if records == 0 && len(spans) == 0 && g.bell.Sleep() {
+		g.events.Sub(records)
+		if records == 0 && len(spans) == 0 && g.events.Sleep() {
 			<-g.wake
-			g.bell.Wake()
+			g.events.Wake()
 		}
 	}
 	b.StopTimer()

@@ -23,13 +23,13 @@ const Poison = 0xFF
 // 0. A message is resolved when a gateway would acknowledge it: as done, or refused with no try
 // left.
 type Gateway struct {
-	t     testing.TB
-	pool  *pool.Pool
-	slabs *pool.Slabs
-	free  []uint16 // slabs for messages with metadata, one each; slab 0 is for all others
-	bell  ring.Bell
-	wake  chan struct{}
-	skew  atomic.Int64 // how far the workers' clock is ahead, in nanoseconds
+	t      testing.TB
+	pool   *pool.Pool
+	slabs  *pool.Slabs
+	free   []uint16 // slabs for messages with metadata, one each; slab 0 is for all others
+	events ring.EventCount
+	wake   chan struct{}
+	skew   atomic.Int64 // how far the workers' clock is ahead, in nanoseconds
 
 	// Resolved counts the messages resolved so far, Refused those of them with another code
 	// than OK. Only the methods that take replies change them: Wait, WaitFor, WantResolved,
@@ -70,7 +70,7 @@ func Start(t testing.TB, s worker.Sink, workers, inFlight int) *Gateway {
 	start := time.Now()
 	p, err := pool.New(pool.Config{
 		Workers: workers, Ring: ringSize, InFlight: max(1, inFlight),
-		Slabs: g.slabs, Sink: s, Bell: &g.bell,
+		Slabs: g.slabs, Sink: s, Events: &g.events,
 		Wake: func() {
 			select {
 			case g.wake <- struct{}{}:
@@ -157,14 +157,14 @@ func (g *Gateway) Poll(wait time.Duration) bool {
 		}
 		records += n
 	}
-	g.bell.Answer(records)
+	g.events.Sub(records)
 	if records > 0 {
 		return true
 	}
-	if wait == 0 || !g.bell.Sleep() {
+	if wait == 0 || !g.events.Sleep() {
 		return wait != 0
 	}
-	defer g.bell.Wake()
+	defer g.events.Wake()
 	select {
 	case <-g.wake:
 		return true

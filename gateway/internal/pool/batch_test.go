@@ -61,7 +61,7 @@ func (p *paced) replies(to map[uint32]worker.Code) {
 		n++
 	}
 	p.w.Out().Release()
-	p.bell.Answer(n)
+	p.events.Sub(n)
 }
 
 // TestBatchesAreCutByRuns: a batch of several runs is resolved and deferred in any pieces, with

@@ -46,7 +46,7 @@ func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 					n++
 				}
 				p.w.Out().Release()
-				p.bell.Answer(n)
+				p.events.Sub(n)
 			}
 			for p.pool.Turn(0) {
 				take()

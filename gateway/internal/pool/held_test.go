@@ -66,10 +66,10 @@ func TestHeld(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(seed, 9))
 		slabs := NewSlabs(2, func(uint16) {})
 		main, dead := new(askedSink), &askedSink{dead: true}
-		var bell ring.Bell
+		var events ring.EventCount
 		pool, err := New(Config{
 			Workers: 1, Ring: 16, InFlight: 1 << 10, Slabs: slabs, Sink: main, DeadLetters: dead,
-			Bell: &bell, Wake: func() {}, Log: slog.New(slog.DiscardHandler),
+			Events: &events, Wake: func() {}, Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -181,10 +181,10 @@ func TestAsking(t *testing.T) {
 	if testing.Short() {
 		rounds = 50_000
 	}
-	var bell ring.Bell
+	var events ring.EventCount
 	pool, err := New(Config{
 		Workers: 2, Ring: 16, InFlight: 16, Slabs: NewSlabs(1, func(uint16) {}),
-		Sink: byCode(func(worker.Message) worker.Code { return worker.OK }), Bell: &bell, Wake: func() {},
+		Sink: byCode(func(worker.Message) worker.Code { return worker.OK }), Events: &events, Wake: func() {},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -222,10 +222,10 @@ func TestAsking(t *testing.T) {
 // BenchmarkHeld measures an answer of a worker with 65,536 pending messages.
 func BenchmarkHeld(b *testing.B) {
 	slabs := NewSlabs(1, func(uint16) {})
-	var bell ring.Bell
+	var events ring.EventCount
 	pool, err := New(Config{
 		Workers: 1, Ring: 1 << 16, InFlight: 1 << 16, Slabs: slabs, Sink: &askedSink{dead: true},
-		Bell: &bell, Wake: func() {}, Log: slog.New(slog.DiscardHandler),
+		Events: &events, Wake: func() {}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -13,13 +13,13 @@ import (
 
 // paced is a pool of one worker, with a simulated clock, which the test's goroutine runs.
 type paced struct {
-	t     *testing.T
-	pool  *Pool
-	w     *Worker
-	bell  ring.Bell
-	clock time.Duration
-	next  uint32
-	held  int // messages given and not replied to
+	t      *testing.T
+	pool   *Pool
+	w      *Worker
+	events ring.EventCount
+	clock  time.Duration
+	next   uint32
+	held   int // messages given and not replied to
 }
 
 func newPaced(t *testing.T, span time.Duration, sink func(p *paced) worker.Sink, change ...func(*Config)) *paced {
@@ -30,7 +30,7 @@ func newPaced(t *testing.T, span time.Duration, sink func(p *paced) worker.Sink,
 	slabs.Hold(0, 1<<30)
 	cfg := Config{
 		Workers: 1, Ring: 8192, InFlight: 1 << 16, Slabs: slabs, Sink: sink(p),
-		DrainSpan: span, Bell: &p.bell, Wake: func() {}, Now: func() time.Duration { return p.clock },
+		DrainSpan: span, Events: &p.events, Wake: func() {}, Now: func() time.Duration { return p.clock },
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	for _, f := range change {
@@ -76,7 +76,7 @@ func (p *paced) turn() bool {
 		n++
 	}
 	p.w.Out().Release()
-	p.bell.Answer(n)
+	p.events.Sub(n)
 	return busy
 }
 

@@ -61,10 +61,10 @@ type Config struct {
 	DrainSpan time.Duration
 	HoldBack  bool
 
-	// Bell counts published replies for the loop. Wake wakes the loop; it is called if
-	// Bell.Ring returns true.
-	Bell *ring.Bell
-	Wake func()
+	// Events counts published replies for the loop. Wake wakes the loop; it is called if
+	// Events.Add returns true.
+	Events *ring.EventCount
+	Wake   func()
 
 	Now func() time.Duration // monotonic clock; nil: the machine's
 

@@ -37,12 +37,12 @@ func byCode(f func(m worker.Message) worker.Code) worker.Sink {
 // testLoop takes the place of the gateway's loop: it fills slabs, dispatches messages, and takes
 // replies.
 type testLoop struct {
-	t     testing.TB
-	pool  *Pool
-	slabs *Slabs
-	bell  ring.Bell
-	woken chan struct{}
-	next  uint32 // slot of the next message
+	t      testing.TB
+	pool   *Pool
+	slabs  *Slabs
+	events ring.EventCount
+	woken  chan struct{}
+	next   uint32 // slot of the next message
 
 	mu      sync.Mutex
 	freed   map[uint16]int
@@ -64,7 +64,7 @@ func newTestLoop(t testing.TB, cfg Config) *testLoop {
 		l.mu.Unlock()
 	})
 	cfg.Workers = max(cfg.Workers, 1)
-	cfg.Ring, cfg.InFlight, cfg.Slabs, cfg.Bell = 64, 1<<16, l.slabs, &l.bell
+	cfg.Ring, cfg.InFlight, cfg.Slabs, cfg.Events = 64, 1<<16, l.slabs, &l.events
 	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	cfg.Wake = func() {
 		select {
@@ -140,7 +140,7 @@ func (l *testLoop) dispatchRun(w int, id uint16, payloads ...[]byte) [][]byte {
 	return rest
 }
 
-// until takes replies until done, sleeping on the bell between.
+// until takes replies until done, sleeping on the eventcount in between.
 func (l *testLoop) until(done func() bool) {
 	l.t.Helper()
 	timeout := time.After(20 * time.Second)
@@ -148,12 +148,12 @@ func (l *testLoop) until(done func() bool) {
 		if l.take() {
 			continue
 		}
-		if !l.bell.Sleep() {
+		if !l.events.Sleep() {
 			runtime.Gosched()
 			continue
 		}
 		if done() {
-			l.bell.Wake()
+			l.events.Wake()
 			return
 		}
 		select {
@@ -161,7 +161,7 @@ func (l *testLoop) until(done func() bool) {
 		case <-timeout:
 			l.t.Fatalf("no further reply; %d so far, %d pending, %d words in the ring, drained %v", len(l.replies), l.pool.workers[0].main.pending.count, l.pool.workers[0].in.Len(), l.pool.workers[0].main.drained)
 		}
-		l.bell.Wake()
+		l.events.Wake()
 	}
 }
 
@@ -183,7 +183,7 @@ func (l *testLoop) take() bool {
 		w.Wake()
 	}
 	if n > 0 {
-		l.bell.Answer(n)
+		l.events.Sub(n)
 	}
 	return n > 0
 }
@@ -455,7 +455,7 @@ func TestDrainFollowsTheLastMessage(t *testing.T) {
 func TestFailedOpenClosesHandlers(t *testing.T) {
 	sink := &failingSink{Sink: worker.Each(nil)}
 	_, err := New(Config{
-		Workers: 3, Ring: 2, InFlight: 2, Slabs: NewSlabs(1, nil), Sink: sink, Bell: new(ring.Bell),
+		Workers: 3, Ring: 2, InFlight: 2, Slabs: NewSlabs(1, nil), Sink: sink, Events: new(ring.EventCount),
 	})
 	if err == nil || sink.opened != 2 || sink.closed != 2 {
 		t.Fatalf("opened %d, closed %d, error %v", sink.opened, sink.closed, err)
@@ -524,8 +524,8 @@ func TestOpenFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &secondFails{fail: fail}
-			var bell ring.Bell
-			_, err := New(Config{Workers: 2, Ring: 8, InFlight: 8, Slabs: NewSlabs(1, nil), Sink: s, Bell: &bell, Wake: func() {}})
+			var events ring.EventCount
+			_, err := New(Config{Workers: 2, Ring: 8, InFlight: 8, Slabs: NewSlabs(1, nil), Sink: s, Events: &events, Wake: func() {}})
 			if err == nil || !strings.Contains(err.Error(), "worker 1") || s.closed != 1 {
 				t.Errorf("error %v, %d handlers closed", err, s.closed)
 			}

@@ -42,7 +42,7 @@ func (w *Worker) commit(r Reply) {
 	w.replySize = replyHeader + len(r.Ack)
 	b := w.reserveReply()
 	for b == nil {
-		w.ring()
+		w.signal()
 		if w.stopping() {
 			return
 		}
@@ -85,7 +85,7 @@ func (w *Worker) free(slab uint16, n int) {
 }
 
 // publish publishes the results of a turn: released slabs, then replies, then the space in the ring
-// of descriptors. It rings once for all of them.
+// of descriptors. It signals once for all of them.
 func (w *Worker) publish() {
 	w.releaseFreed()
 	w.flushReply()
@@ -99,7 +99,7 @@ func (w *Worker) publish() {
 			w.commit(Reply{})
 		}
 	}
-	w.ring()
+	w.signal()
 }
 
 // publishReplies publishes the replies so far, in the middle of a batch. The space in the ring
@@ -107,7 +107,7 @@ func (w *Worker) publish() {
 func (w *Worker) publishReplies() {
 	w.releaseFreed()
 	w.flushReply()
-	w.ring()
+	w.signal()
 }
 
 // releaseFreed releases the references collected by free.
@@ -118,8 +118,8 @@ func (w *Worker) releaseFreed() {
 	}
 }
 
-// ring publishes the replies committed so far, and wakes the loop if it sleeps.
-func (w *Worker) ring() {
+// signal publishes the replies committed so far, and wakes the loop if it sleeps.
+func (w *Worker) signal() {
 	if w.records == 0 {
 		return
 	}
@@ -127,7 +127,7 @@ func (w *Worker) ring() {
 	w.out.Publish()
 	n := w.records
 	w.records = 0
-	if w.bell.Ring(n) {
+	if w.events.Add(n) {
 		w.wakeLoop()
 	}
 }

@@ -109,7 +109,7 @@ func TestRetriesAllocateNothing(t *testing.T) {
 				n++
 			}
 			p.w.Out().Release()
-			p.bell.Answer(n)
+			p.events.Sub(n)
 		}
 	})
 	if allocs > 0 || !p.w.retry.idle() {

@@ -22,7 +22,7 @@ type Worker struct {
 	slabs    *Slabs
 	render   func(dst []byte, m worker.Message, code worker.Code) []byte
 	log      *slog.Logger
-	bell     *ring.Bell
+	events   *ring.EventCount
 	wakeLoop func()
 	now      func() time.Duration
 
@@ -35,7 +35,7 @@ type Worker struct {
 	maxIDSpan int           // limit of pendingTable.span
 	length    length        // of the next batch
 	rest      []run         // runs of a batch, except the first
-	costly    bool          // the handler's calls in the last handleNew took at least gatherWorth on average
+	costly    bool          // the handler's calls in the last handleNew took at least collectWorth on average
 	progress  progress
 	pace      pace
 	holdBack  bool               // of Config
@@ -45,7 +45,7 @@ type Worker struct {
 		slab uint16
 		n    int
 	} // references to give back
-	records     int    // replies committed since the bell was last rung
+	records     int    // replies committed since the last signal
 	mustPublish bool   // there is something to publish, or the loop may wait for the worker to publish
 	scratch     []byte // rendered ack
 	replySize   int    // of the reply that waits for space in out, with its ack, in bytes
@@ -69,7 +69,7 @@ type Worker struct {
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
 	w := &Worker{
 		id: id, pool: p, slabs: cfg.Slabs, render: cfg.Render, log: cfg.Log,
-		bell: cfg.Bell, wakeLoop: cfg.Wake, now: cfg.Now,
+		events: cfg.Events, wakeLoop: cfg.Wake, now: cfg.Now,
 		in:    newInbox(cfg.Ring),
 		out:   ring.NewBytes(max(cfg.Ring*ReplyBytes, minReplyRing)),
 		token: make(chan struct{}, 1),

@@ -10,7 +10,7 @@ import (
 
 // bellModel is an int and whether the consumer sleeps.
 type bellModel struct {
-	bell   ring.Bell
+	events ring.EventCount
 	count  int
 	asleep bool
 }
@@ -18,7 +18,7 @@ type bellModel struct {
 func (m *bellModel) Ring(t *rapid.T) {
 	n := rapid.IntRange(1, 1000).Draw(t, "n")
 	want := m.asleep && m.count == 0
-	if got := m.bell.Ring(n); got != want {
+	if got := m.events.Add(n); got != want {
 		t.Fatalf("Ring(%d) = %v at %d, asleep %v", n, got, m.count, m.asleep)
 	}
 	m.count += n
@@ -30,7 +30,7 @@ func (m *bellModel) Answer(t *rapid.T) {
 	}
 	// Up to 5 more than was rung: taken between a Publish and its Ring.
 	n := rapid.IntRange(1, max(m.count, 0)+5).Draw(t, "n")
-	m.bell.Answer(n)
+	m.events.Sub(n)
 	m.count -= n
 }
 
@@ -39,7 +39,7 @@ func (m *bellModel) Sleep(t *rapid.T) {
 		return
 	}
 	want := m.count == 0
-	if got := m.bell.Sleep(); got != want {
+	if got := m.events.Sleep(); got != want {
 		t.Fatalf("Sleep() = %v at %d", got, m.count)
 	}
 	m.asleep = want
@@ -49,26 +49,26 @@ func (m *bellModel) Balance(*rapid.T) {
 	switch {
 	case m.asleep:
 	case m.count > 0:
-		m.bell.Answer(m.count)
+		m.events.Sub(m.count)
 		m.count = 0
 	case m.count < 0:
-		m.bell.Ring(-m.count)
+		m.events.Add(-m.count)
 		m.count = 0
 	}
 }
 
 func (m *bellModel) Wake(*rapid.T) {
-	m.bell.Wake()
+	m.events.Wake()
 	m.asleep = false
 }
 
 func (m *bellModel) check(t *rapid.T) {
-	if got := m.bell.Pending(); got != m.count {
+	if got := m.events.Pending(); got != m.count {
 		t.Fatalf("Pending() = %d, want %d", got, m.count)
 	}
 }
 
-func TestBellModel(t *testing.T) {
+func TestEventCountModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &bellModel{}
 		t.Repeat(map[string]func(*rapid.T){
@@ -79,19 +79,19 @@ func TestBellModel(t *testing.T) {
 	})
 }
 
-func TestBellWakesOncePerSleep(t *testing.T) {
-	var b ring.Bell
-	if b.Ring(1) {
+func TestEventCountWakesOncePerSleep(t *testing.T) {
+	var b ring.EventCount
+	if b.Add(1) {
 		t.Error("a ring wakes a consumer that is awake")
 	}
 	if b.Sleep() {
 		t.Error("Sleep with one pending")
 	}
-	b.Answer(1)
+	b.Sub(1)
 	if !b.Sleep() {
 		t.Fatal("no Sleep with nothing pending")
 	}
-	if !b.Ring(3) || b.Ring(2) {
+	if !b.Add(3) || b.Add(2) {
 		t.Error("not exactly the first of two rings wakes")
 	}
 	b.Wake()
@@ -100,15 +100,15 @@ func TestBellWakesOncePerSleep(t *testing.T) {
 	}
 }
 
-func TestBellAllocs(t *testing.T) {
-	var b ring.Bell
+func TestEventCountAllocs(t *testing.T) {
+	var b ring.EventCount
 	allocs := testing.AllocsPerRun(1000, func() {
-		b.Ring(1)
-		b.Answer(1)
+		b.Add(1)
+		b.Sub(1)
 		if b.Sleep() {
-			b.Ring(2)
+			b.Add(2)
 			b.Wake()
-			b.Answer(2)
+			b.Sub(2)
 		}
 	})
 	if allocs != 0 {

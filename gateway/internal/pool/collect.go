@@ -6,13 +6,13 @@ import (
 )
 
 const (
-	// gatherMin limits a batch of several runs, in messages, while batches are fast (see
+	// collectMin limits a batch of several runs, in messages, while batches are fast (see
 	// length.slow). A longer batch of one run costs less: its messages need not be made before
 	// the call.
-	gatherMin = 64
-	// gatherWorth is how long a call of the handler must take for gathering runs, which takes
+	collectMin = 64
+	// collectWorth is how long a call of the handler must take for collecting runs, which takes
 	// far less, to pay.
-	gatherWorth = 2 * time.Microsecond
+	collectWorth = 2 * time.Microsecond
 )
 
 // handleNew gives the handler new messages, up to a batch.
@@ -21,7 +21,7 @@ func (w *Worker) handleNew() bool {
 	if limit == 0 {
 		return false // until pending messages are resolved
 	}
-	first, n := w.gather(limit)
+	first, n := w.collect(limit)
 	if n == 0 {
 		return false
 	}
@@ -40,7 +40,7 @@ func (w *Worker) handleNew() bool {
 			break
 		}
 		var more int
-		if first, more = w.gather(min(limit-n, w.newLimit())); more == 0 {
+		if first, more = w.collect(min(limit-n, w.newLimit())); more == 0 {
 			break
 		}
 		n += more
@@ -49,7 +49,7 @@ func (w *Worker) handleNew() bool {
 	end := w.now()
 	w.progress.end(end)
 	took := end - start
-	w.costly = took >= calls*gatherWorth
+	w.costly = took >= calls*collectWorth
 	w.length.note(n, took, w.target(n))
 	return true
 }
@@ -62,10 +62,10 @@ func (w *Worker) target(n int) time.Duration {
 	return batchTime
 }
 
-// gather takes the next messages for one call of the handler, n in all and at most limit: from the
+// collect takes the next messages for one call of the handler, n in all and at most limit: from the
 // first run and, if the handler takes batches and its calls take long, from the runs after it,
 // which are then in w.rest.
-func (w *Worker) gather(limit int) (first run, n int) {
+func (w *Worker) collect(limit int) (first run, n int) {
 	w.rest = w.rest[:0]
 	size := w.batchBytes()
 	first = w.next(limit, &size, 1)
@@ -74,7 +74,7 @@ func (w *Worker) gather(limit int) (first run, n int) {
 		return first, n
 	}
 	if !w.length.slow {
-		limit = min(limit, gatherMin)
+		limit = min(limit, collectMin)
 	}
 	for n < limit {
 		r := w.next(limit-n, &size, 0)

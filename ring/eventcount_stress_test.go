@@ -12,10 +12,10 @@ import (
 
 // sleeper is one consumer of several rings that blocks on a channel when nothing is pending.
 type sleeper struct {
-	bell  ring.Bell
-	rings []*ring.SPSC[int]
-	wake  chan struct{} // sent to by a producer for which Ring returned true
-	other chan struct{} // some other reason to wake up, such as a socket
+	events ring.EventCount
+	rings  []*ring.SPSC[int]
+	wake   chan struct{} // sent to by a producer for which Ring returned true
+	other  chan struct{} // some other reason to wake up, such as a socket
 
 	sleeps int // that only a ring ended; the consumer's
 	wakes  atomic.Int64
@@ -38,7 +38,7 @@ func (s *sleeper) produce(id, items int, ringFirst bool) {
 		if !ringFirst {
 			r.Publish()
 		}
-		wake := s.bell.Ring(len(slots))
+		wake := s.events.Add(len(slots))
 		if ringFirst {
 			r.Publish()
 		}
@@ -75,11 +75,11 @@ func (s *sleeper) consume(t *testing.T, items int) {
 			}
 		}
 		left -= taken
-		s.bell.Answer(taken)
+		s.events.Sub(taken)
 		if left == 0 {
 			break
 		}
-		if taken > 0 || !s.bell.Sleep() {
+		if taken > 0 || !s.events.Sleep() {
 			wait.pause("a ring that follows what was taken")
 			continue
 		}
@@ -93,16 +93,16 @@ func (s *sleeper) block(t *testing.T, next []int) {
 	select {
 	case <-s.wake:
 		s.sleeps++
-		s.bell.Wake()
+		s.events.Wake()
 	case <-s.other:
-		s.bell.Wake()
+		s.events.Wake()
 		// A wake-up that crossed this one ends a later sleep early.
 	case <-timeout.C:
-		t.Fatalf("lost wake-up: %d pending, took %v", s.bell.Pending(), next)
+		t.Fatalf("lost wake-up: %d pending, took %v", s.events.Pending(), next)
 	}
 }
 
-func TestBellStressNoLostWakeup(t *testing.T) {
+func TestEventCountStressNoLostWakeup(t *testing.T) {
 	for _, producers := range []int{1, 2, 5} {
 		for _, ringFirst := range []bool{false, true} {
 			t.Run(fmt.Sprintf("producers=%d/ring-first=%v", producers, ringFirst), func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestBellStressNoLostWakeup(t *testing.T) {
 	}
 }
 
-func TestBellStressOtherReasonsToWake(t *testing.T) {
+func TestEventCountStressOtherReasonsToWake(t *testing.T) {
 	s := newSleeper(3)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -156,29 +156,29 @@ func newSleeper(producers int) *sleeper {
 }
 
 // Sleep and Wake must not disturb a count that producers add to meanwhile.
-func TestBellStressCountIsExact(t *testing.T) {
+func TestEventCountStressCountIsExact(t *testing.T) {
 	const producers, rings = 2, 300_000
-	var bell ring.Bell
+	var events ring.EventCount
 	for range producers {
 		go func() {
 			for range rings {
-				bell.Ring(1)
+				events.Add(1)
 			}
 		}()
 	}
 	wait := newStopwatch()
 	for answered := 0; answered < producers*rings; {
-		if bell.Sleep() {
-			bell.Wake()
+		if events.Sleep() {
+			events.Wake()
 		}
-		bell.Wake()
-		n := bell.Pending()
-		bell.Answer(n)
+		events.Wake()
+		n := events.Pending()
+		events.Sub(n)
 		if answered += n; n == 0 {
 			wait.pause("rings")
 		}
 	}
-	if n := bell.Pending(); n != 0 {
+	if n := events.Pending(); n != 0 {
 		t.Errorf("%d pending beyond what was rung", n)
 	}
 }
