@@ -27,7 +27,7 @@
 byte in_slot[W * CAP],  in_tail[W],  in_head[W];
 byte out_slot[W * CAP], out_tail[W], out_head[W];
 
-/* Bell: twice the count, and 1 while the loop is asleep. */
+/* EventCount: twice the count, and 1 while the loop is asleep. */
 short bell;
 bool edge;                         /* the poller's eventfd: any number are one */
 
@@ -208,7 +208,7 @@ proctype loop() {
             w++
         od
 
-        /* sleep: Bell.Sleep is a compare-and-swap of zero. */
+        /* sleep: EventCount.Sleep is a compare-and-swap of zero. */
         if
         :: busy || total == W * N
         :: else ->
