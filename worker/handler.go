@@ -36,7 +36,7 @@ func (AlwaysReady) Err() error              { return nil }
 func (AlwaysReady) Close() error            { return nil }
 
 // Handler processes the messages of one worker. The worker's goroutine calls its methods, so its
-// own fields need no lock.
+// own fields need no lock. A panic in one of them is counted and logged, and ends nothing else.
 type Handler interface {
 	// Handle resolves each message of a batch, asks for it again, or defers it. A batch has one
 	// or more messages, in order of arrival; batches grow for as long as that lowers the time

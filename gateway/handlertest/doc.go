@@ -6,7 +6,10 @@
 //	codes := handlertest.Run(t, worker.Each(f), handlertest.Messages("good", "bad")...)
 //
 // [Start] returns a [Gateway], for tests that look at what happens on the way: a server that is
-// away, a drain, a stop with messages unresolved.
+// away, a drain, a stop with messages unresolved. [StartWith] is for retries, order by key and dead
+// letters. Several workers, under go test -race, show what handlers of one sink share by mistake;
+// Run has one. Package feedgate/worker/sink/sinktest has a check for goroutines, files and
+// processes that are left behind.
 //
 // A gateway may reuse a message's memory once the message is resolved. Therefore its data are then
 // overwritten: a handler that keeps them for longer reads bytes of value [Poison]. A handler that

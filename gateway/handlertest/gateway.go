@@ -10,6 +10,7 @@ import (
 	"feedgate/gateway/internal/pool"
 	"feedgate/ring"
 	"feedgate/worker"
+	"feedgate/worker/selector"
 )
 
 // Patience is how long a test waits for something before it fails.
@@ -60,6 +61,37 @@ const (
 // wait.
 func Start(t testing.TB, s worker.Sink, workers, inFlight int) *Gateway {
 	t.Helper()
+	return StartWith(t, s, Options{Workers: workers, InFlight: inFlight})
+}
+
+// Options are settings of a gateway for [StartWith]. Zero fields are their defaults.
+type Options struct {
+	Workers  int // default 1
+	InFlight int // most messages that may be unresolved at once; default 1024
+
+	// Retries is how many times a refused message is tried again, with --retry-min 1ms.
+	Retries int
+	// Key is the selector of order by key, as of --key; empty: messages have no order by key.
+	// The test sends messages of a key to one worker.
+	Key string
+	// DeadLetters gets the messages that are refused after all retries; nil: nothing does.
+	DeadLetters worker.Sink
+}
+
+// StartWith is Start with more settings.
+func StartWith(t testing.TB, s worker.Sink, o Options) *Gateway {
+	t.Helper()
+	var key *selector.Selector
+	if o.Key != "" {
+		k, err := selector.Parse(o.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key = &k
+	}
+	if o.InFlight == 0 {
+		o.InFlight = ringSize
+	}
 	g := &Gateway{t: t, wake: make(chan struct{}, 1)}
 	g.slabs = pool.NewSlabs(slabs, func(uint16) {})
 	g.slabs.At(0).Data = make([]byte, slabBytes)
@@ -69,7 +101,8 @@ func Start(t testing.TB, s worker.Sink, workers, inFlight int) *Gateway {
 	}
 	start := time.Now()
 	p, err := pool.New(pool.Config{
-		Workers: workers, Ring: ringSize, InFlight: max(1, inFlight),
+		Workers: max(1, o.Workers), Ring: ringSize, InFlight: max(1, o.InFlight),
+		Retries: o.Retries, RetryMin: time.Millisecond, Key: key, DeadLetters: o.DeadLetters,
 		Slabs: g.slabs, Sink: s, Events: &g.events,
 		Wake: func() {
 			select {
@@ -241,6 +274,15 @@ func (g *Gateway) Code(number int) worker.Code {
 // SetBlocked sets whether a worker is to assume that the gateway has stopped reading until messages
 // are resolved; see [worker.Hooks].
 func (g *Gateway) SetBlocked(worker int, blocked bool) { g.pool.Workers()[worker].SetBlocked(blocked) }
+
+// Advance moves the workers' clock ahead, such as to the next try of a message that a handler wants
+// again.
+func (g *Gateway) Advance(d time.Duration) {
+	g.skew.Add(int64(d))
+	for _, w := range g.pool.Workers() {
+		w.Wake()
+	}
+}
 
 // Drain announces that no more messages will be sent. It does not wait; Wait does.
 func (g *Gateway) Drain() { g.pool.Drain() }

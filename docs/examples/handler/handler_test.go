@@ -77,7 +77,7 @@ func TestPost(t *testing.T) {
 	}
 	full.Store(true)
 	codes = handlertest.Run(t, sink, handlertest.Messages("d")...)
-	if want := []worker.Code{worker.Refused}; !slices.Equal(codes, want) {
+	if want := []worker.Code{worker.BadRequest}; !slices.Equal(codes, want) {
 		t.Errorf("codes %v, want %v", codes, want)
 	}
 }

@@ -11,8 +11,10 @@ import (
 	"feedgate/worker"
 )
 
-// Post returns a sink that posts messages to a web server, up to 500 in a request, one per line.
-// While the server is away or busy, they stay unacknowledged. What it refuses is refused.
+// Post returns a sink that posts messages without line feeds to a web server, up to 500 in a request,
+// one per line. While the server is away or busy, or does not know us, they stay unacknowledged. If
+// it refuses the contents, all messages of the request are refused; docs/examples/post finds the one
+// at fault instead.
 func Post(url string) worker.Sink {
 	client := &http.Client{Timeout: 10 * time.Second}
 	return worker.Batches(500, 10*time.Millisecond, func(ctx context.Context, msgs []worker.Message) []error {
@@ -39,11 +41,11 @@ func post(ctx context.Context, client *http.Client, url string, msgs []worker.Me
 		return fmt.Errorf("%w: %w", worker.Again(time.Second), err)
 	}
 	defer resp.Body.Close()
-	switch {
-	case resp.StatusCode >= 500:
-		return worker.Again(time.Second)
-	case resp.StatusCode >= 300:
-		return worker.Refuse(worker.Refused)
+	switch code := resp.StatusCode; {
+	case code < 300:
+		return nil
+	case code == http.StatusBadRequest, code == http.StatusRequestEntityTooLarge, code == http.StatusUnprocessableEntity:
+		return worker.Refuse(worker.BadRequest)
 	}
-	return nil
+	return worker.Again(time.Second)
 }

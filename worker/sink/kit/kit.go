@@ -78,7 +78,7 @@ import (
 // Client sends the batches of one worker to a server.
 type Client interface {
 	// Send sends a batch. It may return before every message has an outcome, as long as each
-	// gets one later. Config.Outstanding goroutines call Send. When ctx ends, the handler is
+	// gets one later. Config.Outstanding goroutines call Send; a panic in it ends the process. When ctx ends, the handler is
 	// being closed: Send must return soon, and outcomes no longer matter.
 	Send(ctx context.Context, b *Batch)
 	// Close ends everything that Send has begun. It returns when nothing reads the data of a
