@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -358,15 +359,32 @@ func TestCodesOfHandlers(t *testing.T) {
 		worker.OK: worker.OK, worker.Refused: worker.Refused, worker.BadRequest: worker.BadRequest, worker.TooLarge: worker.Refused, 4: worker.Refused, 6: worker.Refused,
 		worker.DeadLettered: worker.Refused, 999: worker.Refused, 1000: 1000, 8191: 8191, 8192: worker.Refused, 65535: worker.Refused,
 	} {
-		t.Run(fmt.Sprint(code), func(t *testing.T) {
-			p := newPaced(t, 0, func(*paced) worker.Sink { return byCode(func(worker.Message) worker.Code { return code }) })
-			p.w.In().Reserve(1)[0] = Span(0, 8)
-			p.w.In().Commit(Desc{}, 1)
-			p.w.In().Publish()
-			p.pool.Turn(0)
-			if got := p.w.Reply(p.w.Out().Next()).Code; got != want {
-				t.Errorf("code %d, want %d", got, want)
-			}
-		})
+		var c worker.Completer
+		for how, sink := range map[string]worker.Sink{
+			"function": byCode(func(worker.Message) worker.Code { return code }),
+			"batch":    batchSink(func(b worker.Batch) { b.Resolve(1, code) }),
+			"deferred": gatherSink{open: func(done worker.Completer) worker.Handler {
+				c = done
+				return batchHandler{func(b worker.Batch) { c.Resolve(b.Defer(1), 1, code); c.Flush() }}
+			}},
+		} {
+			t.Run(fmt.Sprint(how, " ", code), func(t *testing.T) {
+				p := newPaced(t, 0, func(*paced) worker.Sink { return sink })
+				p.w.In().Reserve(1)[0] = Span(0, 8)
+				p.w.In().Commit(Desc{}, 1)
+				p.w.In().Publish()
+				for p.pool.Turn(0) {
+				}
+				var got []worker.Code
+				for b := p.w.Out().Next(); b != nil; b = p.w.Out().Next() {
+					if r := p.w.Reply(b); r.Count > 0 {
+						got = append(got, r.Code)
+					}
+				}
+				if !slices.Equal(got, []worker.Code{want}) {
+					t.Errorf("codes %v, want %d", got, want)
+				}
+			})
+		}
 	}
 }
