@@ -10,12 +10,10 @@ import (
 // earlier message of their key. They stay in their slabs, to which it keeps references, so --memory
 // limits them. The worker owns it.
 //
-// Under order by key, a message holds its key from when the handler first gets it until it is
-// replied to. Later messages of the key wait. So a message that fails is tried again before them.
-//
-// A message that waits for its next try takes 32 bytes here and about 12 in failed; one that waits
-// for its key, 32 bytes; twice as much after the lists have grown. A message that holds a key takes
-// up to 100 bytes.
+// Under order by key, a message holds its key from when the handler first gets it (lazy: asks for it
+// again) until it is replied to. Later ones of the key wait, so one that fails is tried before them.
+// One that waits for its next try takes 32 bytes here and about 12 in failed; one that waits for its
+// key, 32; twice as much after the lists have grown. One that holds a key takes up to 100 bytes.
 type retrier struct {
 	w    *Worker
 	max  int             // tries after the first
