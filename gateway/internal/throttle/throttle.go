@@ -69,7 +69,7 @@ func detail(a slog.Attr) string {
 }
 
 // Handle implements [slog.Handler].
-func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
+func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	kind := Kind{r.Message, h.detail}
 	r.Attrs(func(a slog.Attr) bool {
 		kind.Detail += detail(a)
@@ -82,12 +82,17 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 		return h.next.Handle(ctx, r)
 	}
 	r = r.Clone()
+	var err error
+	returned := false // guarded by mu
 	all.limiter.Add(time.Since(all.epoch), kind, func(events int) {
 		if events > 1 {
 			r.AddAttrs(slog.Int("times", events))
 		}
-		err = h.next.Handle(ctx, r) // an error of a later line is lost
+		if e := h.next.Handle(ctx, r); !returned {
+			err = e // an error of a later line is lost
+		}
 	})
+	returned = true
 	all.setTimer()
 	return err
 }

@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -115,4 +116,32 @@ func TestEnd(t *testing.T) {
 		synctest.Wait()
 		expect(t, &out, "")
 	})
+}
+
+// second is a handler that closes a channel at its second record. The throttle calls it under its lock.
+type second struct {
+	slog.Handler
+	records int
+	closed  chan struct{}
+}
+
+func (h *second) Handle(context.Context, slog.Record) error {
+	if h.records++; h.records == 2 {
+		close(h.closed)
+	}
+	return nil
+}
+
+// TestLaterLine: a line that the timer logs later, on a goroutine of its own, shares nothing with the
+// call that it is of. The race detector judges.
+func TestLaterLine(t *testing.T) {
+	next := &second{Handler: slog.DiscardHandler, closed: make(chan struct{})}
+	h := New(next)
+	t.Cleanup(h.End)
+	for range 2 {
+		if err := h.Handle(t.Context(), slog.NewRecord(time.Now(), slog.LevelInfo, "a", 0)); err != nil {
+			t.Error(err)
+		}
+	}
+	<-next.closed
 }
