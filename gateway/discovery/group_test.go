@@ -151,7 +151,7 @@ func TestStable(t *testing.T) {
 		{"a:1", running, true, true},
 		{"a:1", running, false, false},
 		{"a:1", failed, false, true},
-		{"a:1", leaving, false, false}, // the next poll starts it anew
+		{"a:1", leaving, false, false}, // the next poll starts another
 		{"b:1", running, true, false},  // b is yet to be started
 	} {
 		f, err := New(named(t, "nsq:///t/c", "l:1"))

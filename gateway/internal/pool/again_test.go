@@ -69,17 +69,7 @@ func TestAgainKeepsOrderOfKey(t *testing.T) {
 				rest = l.dispatchRun(0, 1, rest...)
 				l.finish()
 			}
-			for key, order := range done {
-				if len(order) != each || !slices.IsSorted(order) {
-					t.Errorf("key %d handled in order %v", key, order)
-				}
-			}
-			for slot, code := range l.replies {
-				if code != worker.OK {
-					t.Errorf("slot %d refused with %d", slot, code)
-				}
-			}
-			l.wantFreed(0)
+			l.wantDoneInOrder(done, each)
 		})
 	}
 }
@@ -156,7 +146,7 @@ func TestAgainIsAbandoned(t *testing.T) {
 }
 
 // TestAgainReleasesOutput: what --output made of a deferred message is given up when the handler asks
-// for the message again, and made anew for its next try.
+// for the message again, and made again for its next try.
 func TestAgainReleasesOutput(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string

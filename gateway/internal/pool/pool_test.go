@@ -384,14 +384,21 @@ func TestRetriesKeepOrderOfKey(t *testing.T) {
 	}
 	l.dispatch(0, 0, payloads...)
 	l.finish()
+	l.wantDoneInOrder(done, each)
+}
+
+// wantDoneInOrder checks that all messages are done, those of each key in order, and that slab 0 is
+// free.
+func (l *testLoop) wantDoneInOrder(done map[byte][]byte, each int) {
+	l.t.Helper()
 	for key, order := range done {
 		if len(order) != each || !slices.IsSorted(order) {
-			t.Errorf("key %d handled in order %v", key, order)
+			l.t.Errorf("key %d handled in order %v", key, order)
 		}
 	}
 	for slot, code := range l.replies {
 		if code != worker.OK {
-			t.Errorf("slot %d refused with %d", slot, code)
+			l.t.Errorf("slot %d refused with %d", slot, code)
 		}
 	}
 	l.wantFreed(0)

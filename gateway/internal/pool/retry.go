@@ -50,8 +50,8 @@ func newRetrier(w *Worker, cfg *Config) *retrier {
 	return r
 }
 
-// hash returns the hash of the key of a run's i-th message. It is called once per message, because
-// the handler may change the data.
+// hash returns the hash of the key of a run's i-th message. Unless lazy, it is called once per
+// message, before the handler, which may change the data.
 func (r *retrier) hash(all *run, i int) uint64 { return r.key.Hash(r.w.message(all, i)) }
 
 // handleNew gives the handler the new messages whose key is not held, in one batch; the others
