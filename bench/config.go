@@ -24,6 +24,13 @@ type Config struct {
 	Read     bool          // a worker first reads every byte of a message
 	Rounds   int           // default 5
 
+	// Keys is how many different keys the messages have, chosen at random; 0: they have none, unless
+	// a subject is by key; then the default is 1,000. KeyForm is where the key is in a message:
+	// bytes, the default, the first 8 bytes; field, the second of fields separated by commas; json,
+	// the member k of a JSON object.
+	Keys    int
+	KeyForm string
+
 	// Patience is how long a run may make no progress before it is stopped. Default: 5s, or longer,
 	// if Rate or Work make longer pauses normal.
 	Patience time.Duration
@@ -41,6 +48,7 @@ const (
 	maxRate    = 1e9
 	maxWork    = time.Second
 	maxMsgs    = 1e12
+	maxKeys    = 1_000_000
 	maxRun     = time.Hour
 	// readMessages is how many messages a subject may read at once, and ack only after the last of
 	// them.
@@ -72,6 +80,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Rounds == 0 {
 		c.Rounds = 5
+	}
+	if c.Keys == 0 && c.byKey() {
+		c.Keys = 1000
+	}
+	if c.Keys > 0 && c.KeyForm == "" {
+		c.KeyForm = keyForms[0].name
 	}
 	if c.Patience == 0 {
 		c.Patience = max(5*time.Second, min(readMessages*c.Work, maxRun))
@@ -105,14 +119,35 @@ func (c *Config) validate() error {
 	check(!(c.Rate >= minRate) || float64(c.Msgs)/c.Rate <= maxRun.Seconds(), "--msgs: %d at --rate %g take longer than 1h", c.Msgs, c.Rate)
 	check(c.Work >= 0 && c.Work <= maxWork, "--work: %v is not from 0 to %v", c.Work, maxWork)
 	check(c.Rounds >= 1 && c.Rounds <= maxRounds, "--rounds: %d is not from 1 to %d", c.Rounds, maxRounds)
+	c.validateKeys(&faults)
 	for _, name := range c.Subjects {
 		short, _, _ := strings.Cut(name, "@")
 		if s := Find(short); s != nil && s.Protocol == queued {
+			check(c.Keys == 0, "--keys: not with %s", short)
 			check(c.Rate == 0, "--rate: not with %s, whose messages are all queued before it connects", short)
 			check(c.Msgs <= maxQueued, "--msgs: %d is more than the %d that can be queued for %s", c.Msgs, maxQueued, short)
 		}
 	}
 	return faults.Err()
+}
+
+// byKey reports whether a subject is by key.
+func (c *Config) byKey() bool {
+	return slices.ContainsFunc(c.Subjects, func(label string) bool {
+		name, _, _ := strings.Cut(label, "@")
+		s := Find(name)
+		return s != nil && s.ByKey != nil
+	})
+}
+
+func (c *Config) validateKeys(f *faults.List) {
+	f.Check(c.Keys >= 0 && c.Keys <= maxKeys, "--keys: %d is not from 0 to %d", c.Keys, maxKeys)
+	f.Check(c.Keys > 0 || c.KeyForm == "", "--key-form: goes with --keys")
+	form := findKeyForm(c.KeyForm)
+	f.Check(c.KeyForm == "" || form != nil, "--key-form: %q is not one of %s", c.KeyForm, keyFormNames())
+	for _, size := range c.Sizes {
+		f.Check(form == nil || size >= form.least, "--size: %d is too short for --key-form %s, which needs %d bytes", size, c.KeyForm, form.atLeast())
+	}
 }
 
 // Validate returns an error with every fault, each with the name of its flag.

@@ -23,6 +23,7 @@ const grace = 10 * time.Second
 // sample's fault.
 func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) (sample, error) {
 	what := order{
+		Keys: h.cfg.Keys, KeyForm: h.cfg.KeyForm,
 		Protocol: c.Protocol, Size: l.size, Rate: h.cfg.Rate,
 		Count: h.cfg.Msgs, Duration: h.cfg.Duration, Patience: h.cfg.Patience,
 	}

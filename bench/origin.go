@@ -30,6 +30,8 @@ type order struct {
 	Count    uint64        `json:"count,omitempty"`    // 0: as many as Duration allows
 	Duration time.Duration `json:"duration,omitempty"` // 0: as long as Count takes
 	Rate     float64       `json:"rate,omitempty"`
+	Keys     int           `json:"keys,omitempty"` // as in Config; 0: the messages have none
+	KeyForm  string        `json:"key_form,omitempty"`
 
 	Certificate certificate `json:"certificate,omitzero"` // of a protocol over TLS
 	// Patience is how long the run may make no progress before it is stopped. A subject that has lost an
@@ -140,8 +142,13 @@ func startFeed(o order) (feedServer, error) {
 			return nil, err
 		}
 	}
+	var payloads [][]byte
+	if form := findKeyForm(o.KeyForm); form != nil {
+		payloads = form.messages(o.Keys, o.Size)
+	}
 	server, err := feedserver.New(feedserver.Config{
-		Protocol: protocol, TLS: encryption, Size: o.Size, Count: int64(o.Count), Duration: o.Duration, Rate: o.Rate,
+		Protocol: protocol, TLS: encryption, Size: o.Size, Payloads: payloads,
+		Count: int64(o.Count), Duration: o.Duration, Rate: o.Rate,
 		Heartbeat: silence, IdleTimeout: silence, DrainTimeout: time.Second,
 		Log: slog.New(slog.DiscardHandler),
 	})

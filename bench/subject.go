@@ -23,7 +23,7 @@ import (
 	"feedgate/worker/credential"
 )
 
-// Subject is a client to be measured. Exactly one of Run and Program is set.
+// Subject is a client to be measured. Exactly one of Run, ByKey and Program is set.
 type Subject struct {
 	Name     string
 	Doc      string // one line: what it is, and which question it answers
@@ -34,6 +34,8 @@ type Subject struct {
 
 	// Run is the client, run in a process of its own.
 	Run baselines.Func
+	// ByKey returns the client that distributes messages by a key of that form.
+	ByKey func(*keyForm) baselines.Func
 	// Program is the name of an executable in the harness's directory with the flags and the
 	// standard streams of [clientMain].
 	Program string
@@ -61,6 +63,12 @@ var Subjects = []Subject{
 		Doc: "C++17, Boost.Asio, boost::lockfree::spsc_queue, one post per ack (make baselines): the same idea with a library's loop"},
 	{Name: productName, Protocol: "fg", Default: true, Run: product,
 		Doc: "the product, with the defaults of feedgate run"},
+
+	{Name: "channels-key", Protocol: "fg",
+		ByKey: func(f *keyForm) baselines.Func { return baselines.ChannelsByKey(f.find) },
+		Doc:   "channels with order by key (--keys): a hash of the key picks the channel"},
+	{Name: "feedgate-key", Protocol: "fg", ByKey: productByKey,
+		Doc: "the product with --dispatch key (--keys)"},
 
 	{Name: "ws-gws", Protocol: "ws", Run: ws.GWS,
 		Doc: "WebSocket: a gws client, a channel per worker"},
@@ -106,6 +114,14 @@ func Find(name string) *Subject {
 // product is the gateway with the defaults of feedgate run.
 func product(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
 	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers}, work)
+}
+
+func productByKey(f *keyForm) baselines.Func {
+	return func(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
+		return runGateway(ctx, gateway.Config{
+			Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers, Dispatch: "key", Key: f.selector,
+		}, work)
+	}
 }
 
 func productWS(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {

@@ -141,7 +141,7 @@ func (r *receiver) arrive(seq uint64, now time.Duration, add func(late bool)) *w
 // hasSpace reports whether the worker for m may have it, and its ring has space.
 func (r *receiver) hasSpace(m *wire.Msg) bool {
 	if r.l.set.selector != nil {
-		return len(r.reserve(r.workerFor(m), 1)) > 0
+		return r.room(r.workerFor(m), 1) > 0
 	}
 	_, slots := r.reserveNext(1)
 	return len(slots) > 0

@@ -34,18 +34,6 @@ func (l *loop) allowance(i int) int {
 	return math.MaxInt
 }
 
-// workerFor returns the index of the worker for m's key.
-func (r *receiver) workerFor(m *wire.Msg) int {
-	var h uint64
-	slab := r.slabOf(m)
-	if r.keyer == nil {
-		h = r.l.set.selector.Hash(slab.data[m.Off : m.Off+m.Len])
-	} else {
-		h = r.keyer.Hash(r.l.slabs.table.At(slab.id).Message(pool.Span(m.Off, m.Len), m.Seq, m.Tag))
-	}
-	return int((h >> 32) * uint64(len(r.l.workers)) >> 32)
-}
-
 // dispatchRun gives messages from the head of msgs to workers, as many as have consecutive numbers,
 // are in one slab and fit the rings. It returns how many these are.
 func (r *receiver) dispatchRun(msgs []wire.Msg, late bool) int {
@@ -54,7 +42,7 @@ func (r *receiver) dispatchRun(msgs []wire.Msg, late bool) int {
 	}
 	var n int
 	if r.l.set.selector != nil {
-		n = r.fillKeyed(msgs)
+		n = r.partition(msgs)
 	} else {
 		n = r.fillSpread(msgs)
 	}
@@ -62,9 +50,7 @@ func (r *receiver) dispatchRun(msgs []wire.Msg, late bool) int {
 		r.l.track.Add(msgs[0].Seq, n, late)
 		r.slabOf(&msgs[0]).dispatched += n
 		r.l.stats.Messages.Add(uint64(n))
-		if r.l.set.selector == nil {
-			r.publish()
-		}
+		r.publish()
 	}
 	return n
 }
@@ -76,7 +62,7 @@ func (r *receiver) fillSpread(msgs []wire.Msg) int {
 		return 0
 	}
 	n := r.fill(spans, msgs)
-	r.commit(r.l.workers[i], &msgs[0], 0, n)
+	r.l.workers[i].In().Commit(r.descriptor(&msgs[0]), n)
 	r.l.outstanding[i] += n
 	r.unpublished = append(r.unpublished, i)
 	r.nextWorker = i + 1
@@ -88,24 +74,34 @@ func (r *receiver) fillSpread(msgs []wire.Msg) int {
 
 // fill writes the spans of the messages of one run: the first of msgs and those that continue it.
 func (r *receiver) fill(spans []uint64, msgs []wire.Msg) int {
-	seq, tag, side := msgs[0].Seq, msgs[0].Tag, msgs[0].Side
+	first := runStart(msgs)
 	msgs = msgs[:min(len(spans), len(msgs))]
 	for i := range msgs {
-		m := &msgs[i]
-		if m.Seq != seq+uint64(i) || m.Tag != tag || m.Side != side || m.Code != worker.OK {
+		if !first.continuedBy(&msgs[i], i) {
 			return i
 		}
-		spans[i] = pool.Span(m.Off, m.Len)
+		spans[i] = pool.Span(msgs[i].Off, msgs[i].Len)
 	}
 	return len(msgs)
 }
 
-// commit writes the descriptor of a run of n filled spans, whose first message is m. Its slot is
-// offset after the tracker's next.
-func (r *receiver) commit(w *pool.Worker, m *wire.Msg, offset, n int) {
-	w.In().Commit(pool.Desc{
-		Seq: m.Seq, Slot: uint32(r.l.track.Next()) + uint32(offset), Slab: r.slabOf(m).id, Tag: m.Tag,
-	}, n)
+// runHead is what the messages of a run have in common.
+type runHead struct {
+	seq  uint64 // of the first
+	tag  uint8
+	side bool
+}
+
+func runStart(msgs []wire.Msg) runHead { return runHead{msgs[0].Seq, msgs[0].Tag, msgs[0].Side} }
+
+// continuedBy reports whether m can be the i-th message of the run.
+func (h runHead) continuedBy(m *wire.Msg, i int) bool {
+	return m.Seq == h.seq+uint64(i) && m.Tag == h.tag && m.Side == h.side && m.Code == worker.OK
+}
+
+// descriptor returns the descriptor of m, which gets the next slot.
+func (r *receiver) descriptor(m *wire.Msg) pool.Desc {
+	return pool.Desc{Seq: m.Seq, Slot: uint32(r.l.track.Next()), Slab: r.slabOf(m).id, Tag: m.Tag}
 }
 
 // reserve reserves ring entries for up to n messages, as many as worker i may have.
@@ -116,44 +112,9 @@ func (r *receiver) reserve(i, n int) []uint64 {
 	return r.l.workers[i].In().Reserve(n)
 }
 
-// fillKeyed gives each message to the worker for its key. Consecutive messages for the same worker
-// share a run.
-func (r *receiver) fillKeyed(msgs []wire.Msg) int {
-	n, side := 0, msgs[0].Side
-	w := r.workerFor(&msgs[0])
-	for n < len(msgs) && msgs[n].Seq == msgs[0].Seq+uint64(n) && msgs[n].Side == side && msgs[n].Code == worker.OK {
-		same, next := n+1, w
-		for same < len(msgs) && msgs[same].Side == side && msgs[same].Code == worker.OK {
-			if next = r.workerFor(&msgs[same]); next != w || same-n == pool.MaxRun {
-				break
-			}
-			same++
-		}
-		spans := r.reserve(w, same-n)
-		if len(spans) == 0 {
-			break
-		}
-		k := r.fill(spans, msgs[n:same])
-		r.commit(r.l.workers[w], &msgs[n], n, k)
-		r.l.outstanding[w] += k
-		n += k
-		if n == same {
-			w = next
-		}
-	}
-	return n
-}
-
 // publish publishes the committed descriptors and wakes the workers that are parked. It is called at
 // the end of each dispatch, so nothing stays committed and unpublished.
 func (r *receiver) publish() {
-	if r.l.set.selector != nil {
-		for _, w := range r.l.workers {
-			w.In().Publish()
-			w.Wake()
-		}
-		return
-	}
 	for _, i := range r.unpublished {
 		w := r.l.workers[i]
 		w.In().Publish()

@@ -81,6 +81,9 @@ func newLoop(cfg *Config, set settings, stats *Stats, w env) *loop {
 // setWorkers sets the workers.
 func (l *loop) setWorkers(workers []*pool.Worker) {
 	l.workers, l.outstanding = workers, make([]int, len(workers))
+	if l.set.selector != nil {
+		l.receiver.shares = make([]share, len(workers))
+	}
 }
 
 func (l *loop) ringDepths(yield func(worker int, ring string, depth int)) {
@@ -153,7 +156,7 @@ func (l *loop) collectReplies(now time.Duration) bool {
 			if r := w.Reply(record); r.Count > 0 {
 				l.outstanding[i] -= int(r.Count)
 				l.stall.progress(l, now)
-				l.markDone(r.Slot, int(r.Count), r.Code, r.Ack, now)
+				l.markReply(r, now)
 			}
 		}
 		if n > 0 {
@@ -226,6 +229,17 @@ func (l *loop) flush(now time.Duration) bool {
 func (l *loop) observeLatency(now time.Duration) {
 	for when, ok := l.track.NextAcked(); ok; when, ok = l.track.NextAcked() {
 		l.stats.Latency.observe(now - when)
+	}
+}
+
+// markReply records the outcome of the messages of a reply.
+func (l *loop) markReply(r pool.Reply, now time.Duration) {
+	if r.Code == worker.OK && len(r.Bits) > 0 {
+		l.track.DoneSet(r.Slot, r.Bits, int(r.Count), now)
+		return
+	}
+	for slot, n := range r.Slots {
+		l.markDone(slot, n, r.Code, r.Ack, now)
 	}
 }
 

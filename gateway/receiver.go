@@ -35,6 +35,8 @@ type receiver struct {
 	nextWorker  int   // gets the next run
 	unpublished []int // workers with committed, unpublished descriptors
 
+	shares []share // by worker; none unless --dispatch key
+
 	keyer *selector.Keyer // for keys from part of a message's bytes or from metadata; nil: from all bytes
 }
 

@@ -84,6 +84,17 @@ func (r *SPSC[T]) Reserve(n int) []T {
 	return r.buf[at : at+uint64(n) : at+uint64(n)]
 }
 
+// Free returns the number of free slots, contiguous or not, or most if that is less. It reads the
+// consumer's index only if fewer than most were free when it was last read. Producer only.
+func (r *SPSC[T]) Free(most int) int {
+	free := uint64(len(r.buf)) - (r.next - r.headSeen)
+	if free < uint64(most) {
+		r.headSeen = r.head.Load()
+		free = uint64(len(r.buf)) - (r.next - r.headSeen)
+	}
+	return int(min(free, uint64(most)))
+}
+
 // ToEnd returns the number of slots, free or not, from the producer's position to the end of the
 // ring, beyond which Reserve's slices do not extend. Producer only.
 func (r *SPSC[T]) ToEnd() int { return len(r.buf) - int(r.next&r.mask) }

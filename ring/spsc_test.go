@@ -136,6 +136,13 @@ func (m *spscModel) Fill(t *rapid.T) {
 	m.r.Commit(n)
 }
 
+func (m *spscModel) Free(t *rapid.T) {
+	most := rapid.IntRange(0, m.r.Cap()+2).Draw(t, "most")
+	if got, want := m.r.Free(most), min(most, m.free()); got != want {
+		t.Fatalf("Free(%d) = %d, want %d", most, got, want)
+	}
+}
+
 func (m *spscModel) Publish(*rapid.T) {
 	m.r.Publish()
 	m.published = append(m.published, m.committed...)

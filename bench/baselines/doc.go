@@ -5,6 +5,7 @@
 //	Inline     one goroutine, acks written over the messages, one send per read
 //	Naive      one channel; every worker writes its own acks
 //	Channels   a channel per worker, a writer that combines the available acks
+//	ChannelsByKey  Channels with order by key
 //	Batches    one batch per read over channels, one writev for many
 //	GnetAsync  a gnet client, a channel per worker, one AsyncWrite per ack
 //	GnetLoop   a gnet client that does everything on its loop, one write per read

@@ -195,23 +195,30 @@ func (g *Gateway) Poll(wait time.Duration) bool {
 // take records a reply and poisons its messages.
 func (g *Gateway) take(reply pool.Reply) {
 	g.t.Helper()
-	for k := range reply.Count {
-		number := reply.Slot + k
-		m := &g.messages[number]
-		if m.resolved {
-			g.t.Fatalf("message %d is resolved twice", number)
+	for slot, n := range reply.Slots {
+		for i := range uint32(n) {
+			g.resolve(slot+i, reply.Code)
 		}
-		if !bytes.Equal(m.data, m.original) {
-			g.t.Errorf("the handler has changed the data of message %d", number)
-		}
-		m.resolved, m.code, m.original = true, reply.Code, nil
-		g.Resolved++
-		if reply.Code != worker.OK {
-			g.Refused++
-		}
-		for i := range m.data {
-			m.data[i] = Poison
-		}
+	}
+}
+
+// resolve records that a message is resolved, and poisons it.
+func (g *Gateway) resolve(number uint32, code worker.Code) {
+	g.t.Helper()
+	m := &g.messages[number]
+	if m.resolved {
+		g.t.Fatalf("message %d is resolved twice", number)
+	}
+	if !bytes.Equal(m.data, m.original) {
+		g.t.Errorf("the handler has changed the data of message %d", number)
+	}
+	m.resolved, m.code, m.original = true, code, nil
+	g.Resolved++
+	if code != worker.OK {
+		g.Refused++
+	}
+	for i := range m.data {
+		m.data[i] = Poison
 	}
 }
 

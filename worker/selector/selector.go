@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"feedgate/worker"
 )
@@ -32,6 +31,7 @@ type Selector struct {
 	length int    // bytes: LENGTH
 	text   []byte // field: SEP
 	path   []step // json
+	quoted []byte // json:NAME: see quoteName
 	name   string // meta: NAME
 }
 
@@ -56,7 +56,9 @@ func Parse(s string) (Selector, error) {
 		sel, err = parseFieldSelector(rest)
 	case "json":
 		sel.kind = selectJSON
-		sel.path, err = parsePath(rest)
+		if sel.path, err = parsePath(rest); err == nil && rest[0] != '/' {
+			sel.quoted = quoteName(sel.path[0].name)
+		}
 	case "meta":
 		var name []byte
 		sel.kind = selectMeta
@@ -162,30 +164,6 @@ func (s *Selector) AppendRawFrom(dst []byte, m worker.Message) []byte {
 		return m.AppendMeta(dst, s.name)
 	}
 	return s.AppendRaw(dst, m.Received())
-}
-
-// Hash returns a hash of the part of msg that the selector picks. It is the same in every process,
-// and the same for all messages in which the selector finds nothing. It does not allocate.
-func (s *Selector) Hash(msg []byte) uint64 {
-	v, escaped := s.find(msg)
-	if !escaped {
-		return hashBytes(v)
-	}
-	h := hasher{state: hashSeed}
-	for len(v) > 0 {
-		if v[0] != '\\' {
-			h.add(v[0])
-			v = v[1:]
-			continue
-		}
-		var utf [utf8.UTFMax]byte
-		r, size := unquoteRune(v)
-		for _, c := range utf[:utf8.EncodeRune(utf[:], r)] {
-			h.add(c)
-		}
-		v = v[size:]
-	}
-	return h.sum()
 }
 
 // find returns the part of msg that the selector picks. escaped: it is the inside of a JSON string

@@ -28,6 +28,8 @@ type benchCmd struct {
 	Rate     float64     `placeholder:"N" default:"0" help:"Messages per second; 0: as fast as possible [${default}]."`
 	Work     cli.Timeout `placeholder:"D" default:"0" help:"CPU time that a worker spends on each message [${default}]."`
 	Read     bool        `help:"The worker also reads every byte of a message."`
+	Keys     int         `placeholder:"N" default:"0" help:"Different keys in the messages, chosen at random [0; 1000 if a subject is by key]."`
+	KeyForm  string      `placeholder:"FORM" help:"Where the key is: bytes, the first 8 bytes; field, the second of fields with commas; json, the member k of an object [bytes]."`
 	Rounds   cli.Count   `placeholder:"N" default:"5" help:"Timed runs of each subject [${default}]."`
 	Out      string      `placeholder:"FILE" help:"JSON of everything, for feedgate report."`
 	FailIf   []string    `sep:"none" placeholder:"[SUBJECT:]EXPR" help:"Exit 99 if so, such as p99_us>2000; repeatable."`
@@ -119,6 +121,7 @@ func (c *benchCmd) config() (bench.Config, []bench.Threshold, error) {
 	config := bench.Config{
 		Sizes: ints(c.Size), Workers: ints(c.Workers), Msgs: c.Msgs, Duration: time.Duration(c.Duration),
 		Rate: c.Rate, Work: time.Duration(c.Work), Read: c.Read, Rounds: int(c.Rounds),
+		Keys: c.Keys, KeyForm: c.KeyForm,
 	}
 	if c.Subjects != "" {
 		for name := range strings.SplitSeq(c.Subjects, ",") {

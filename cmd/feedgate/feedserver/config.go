@@ -23,10 +23,11 @@ type Config struct {
 	// Duration limits the length of a session, from the start of its first connection. After it, no
 	// further message is rendered. 0: only Count ends a session.
 	Duration time.Duration
-	Size     int     // payload bytes of a synthetic message; default 64
-	Replay   string  // path of a file whose lines are the messages; empty: synthetic
-	Rate     float64 // messages per second and session; 0: at full speed
-	Clients  int     // sessions that must have begun before the feed ends; default 1
+	Size     int      // payload bytes of a synthetic message; default 64
+	Replay   string   // path of a file whose lines are the messages; empty: synthetic
+	Payloads [][]byte // payloads of the synthetic messages, in turn; nil: generated ones
+	Rate     float64  // messages per second and session; 0: at full speed
+	Clients  int      // sessions that must have begun before the feed ends; default 1
 
 	Parts int // fg: frames per message, all but the last with MORE; default 1
 	// Fragment is the number of frames per message, for ws. From 2 on, every 100th message of the
@@ -160,6 +161,9 @@ func (c *Chaos) check(faults *faults.List) {
 
 // source reads or generates the payloads.
 func (c *Config) source() (source, error) {
+	if c.Payloads != nil {
+		return source{payloads: c.Payloads}, nil
+	}
 	if c.Replay == "" {
 		return synthetic(c.Size, wsHeadSize*c.Fragment), nil
 	}

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"math/bits"
 	"time"
 
 	"feedgate/gateway/wire"
@@ -15,6 +16,8 @@ type strategy interface {
 	// done handles n slots that have just become done; ack is what the worker rendered,
 	// valid until done returns.
 	done(slot uint64, n int, code worker.Code, ack []byte, now time.Duration)
+	// doneSet is done for slots with code OK and without rendered acks.
+	doneSet(s slotSet, now time.Duration)
 	// redelivered handles a redelivered message that is in the window. Its slot counts as received
 	// on this connection and may be done.
 	redelivered(slot uint64, now time.Duration)
@@ -82,6 +85,46 @@ func (a *acks) emitReceived(slot uint64, n int, ack []byte) {
 	}
 }
 
+// emitSet is emit for a set of slots with code OK.
+func (a *acks) emitSet(s slotSet) {
+	for k, w := range s.words {
+		base := s.base + uint64(64*k)
+		if w &= *a.win.received.word(base); w != 0 && a.conn != nil {
+			a.emitWord(base, w)
+		}
+	}
+}
+
+// emitWord appends the acks of the slots of a word of a slotSet, all received on this connection.
+func (a *acks) emitWord(base, w uint64) {
+	first, last := bits.TrailingZeros64(w), 63-bits.LeadingZeros64(w)
+	e, n := a.win.extents.at(base+uint64(first), last-first+1)
+	if n <= last-first { // rare: the numbers are not consecutive
+		for slot, n := range (slotSet{base, []uint64{w}}).runs {
+			a.emitReceived(slot, n, nil)
+		}
+		return
+	}
+	if e.abandoned {
+		return
+	}
+	seq, left := e.seq+(base-e.slot), a.out.pack
+	for rest := w; rest != 0; {
+		from, n := firstRun(rest)
+		if a.out.pack > 0 {
+			n = min(n, left)
+		}
+		a.out.buf = a.conn.AppendAcks(a.out.buf, seq+from, n, worker.OK)
+		rest &^= runMask(from, n)
+		if left -= n; left == 0 || rest == 0 {
+			a.out.endMessage()
+			left = a.out.pack
+		}
+	}
+	a.out.addBoundary(boundary{slot: base, n: bits.OnesCount64(w), bits: w})
+	a.noteAppended(worker.OK, bits.OnesCount64(w))
+}
+
 // emitRetired acks a message that has left the window, with its original code.
 func (a *acks) emitRetired(seq uint64) {
 	code, _ := a.win.codes.ofRetired(seq)
@@ -116,10 +159,15 @@ func (a *acks) append(slot, seq uint64, n int, code worker.Code) {
 // ack for the code, size is 0 and the slots count as acked with the bytes before them.
 func (a *acks) appended(slot uint64, n int, code worker.Code, size int) {
 	a.out.appended(slot, n)
-	a.count(code, n)
 	if size == 0 && code != worker.OK {
 		a.suppressed += n
 	}
+	a.noteAppended(code, n)
+}
+
+// noteAppended counts acks that were appended. If none of them has any bytes, none is left to send.
+func (a *acks) noteAppended(code worker.Code, n int) {
+	a.count(code, n)
 	if a.out.Len() == 0 {
 		a.out.Sent(0)
 	}

@@ -17,6 +17,9 @@ func (b *bitmap) has(slot uint64) bool {
 	return b.words[at/64]>>(at%64)&1 != 0
 }
 
+// word returns the word that holds slot and the 63 after it; slot is a multiple of 64.
+func (b *bitmap) word(slot uint64) *uint64 { return &b.words[slot&b.mask/64] }
+
 func (b *bitmap) set(slot, n uint64) {
 	for n > 0 {
 		at, k, m := b.chunk(slot, n)

@@ -40,6 +40,15 @@ func (s *cumulative) done(slot uint64, n int, code worker.Code, _ []byte, now ti
 	s.advance(now)
 }
 
+func (s *cumulative) doneSet(done slotSet, now time.Duration) {
+	if s.win.extents.late > 0 {
+		for slot, n := range done.runs {
+			s.emitSingle(slot, n, worker.OK)
+		}
+	}
+	s.advance(now)
+}
+
 func (s *cumulative) redelivered(slot uint64, now time.Duration) {
 	if s.win.done.has(slot) {
 		s.emitSingle(slot, 1, s.win.codes.of(slot))

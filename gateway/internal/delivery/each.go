@@ -16,6 +16,8 @@ func (s *each) done(slot uint64, n int, _ worker.Code, ack []byte, _ time.Durati
 	s.emit(slot, n, ack)
 }
 
+func (s *each) doneSet(done slotSet, _ time.Duration) { s.emitSet(done) }
+
 func (s *each) redelivered(slot uint64, _ time.Duration) {
 	if s.win.done.has(slot) {
 		s.emit(slot, 1, nil)
@@ -32,6 +34,13 @@ type silent struct {
 
 func (s *silent) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Duration) {
 	s.win.markAcked(slot, n)
+}
+
+func (s *silent) doneSet(done slotSet, _ time.Duration) {
+	for k, w := range done.words {
+		s.win.markAckedWord(done.base+uint64(64*k), w)
+	}
+	s.win.advance()
 }
 
 func (s *silent) redelivered(slot uint64, _ time.Duration) {
@@ -53,4 +62,10 @@ type stopped struct {
 func (s *stopped) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Duration) {
 	*s.lost += max(0, int(slot+uint64(n)-max(slot, s.from)))
 	s.win.markAcked(slot, n)
+}
+
+func (s *stopped) doneSet(done slotSet, now time.Duration) {
+	for slot, n := range done.runs {
+		s.done(slot, n, worker.OK, nil, now)
+	}
 }

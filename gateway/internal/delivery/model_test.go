@@ -216,6 +216,29 @@ func (m *model) finish(at, n int, code worker.Code) {
 	m.track.Done(uint32(slot), end-at, code, nil, m.now)
 }
 
+// finishSet completes some of the slots from the at-th one that is working, those that the bits of pick
+// are set for, with one call.
+func (m *model) finishSet(at int, pick uint64) {
+	if len(m.working) == 0 {
+		return
+	}
+	at %= len(m.working)
+	base, words := m.working[at]&^63, make([]uint64, 3)
+	rest, n := m.working[:at:at], 0
+	for i, slot := range m.working[at:] {
+		if d := slot - base; d < 64*uint64(len(words)) && pick>>(i%64)&1 != 0 {
+			words[d/64] |= 1 << (d % 64)
+			m.codes[m.seqOf[slot]] = worker.OK
+			n++
+		} else {
+			rest = append(rest, slot)
+		}
+	}
+	if m.working = rest; n > 0 {
+		m.track.DoneSet(uint32(base), words, n, m.now)
+	}
+}
+
 // kernelTakes makes the kernel accept up to n bytes.
 func (m *model) kernelTakes(n int) {
 	var msgs [4][]byte

@@ -41,6 +41,7 @@ func TestAcksReachTheServer(t *testing.T) {
 				}
 				m.finish(draw(0, 1000, "at"), draw(1, 80, "n"), code)
 			},
+			"finish set": func(t *rapid.T) { m.finishSet(draw(0, 1000, "at"), rapid.Uint64().Draw(t, "which")) },
 			"send": whileOnline(func() { m.kernelTakes(draw(1, 900, "bytes")) }),
 			"read": whileOnline(func() { m.serverReads(draw(1, 900, "bytes")) }),
 			"wire": whileOnline(func() { m.track.SendBuffer().Transmitted(draw(0, 900, "unsent")) }),

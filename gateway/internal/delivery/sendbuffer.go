@@ -24,11 +24,12 @@ type SendBuffer struct {
 }
 
 // boundary is the end of some acks in the stream: once all bytes before end are sent, so are the acks
-// of n slots starting at slot.
+// of n slots: those starting at slot or, if bits is not 0, slot+i for each bit i.
 type boundary struct {
 	end  uint64
-	slot uint64 // unused in SendBuffer.kernel
+	slot uint64 // slot and bits are unused in SendBuffer.kernel
 	n    int
+	bits uint64
 }
 
 const (
@@ -69,20 +70,31 @@ func (o *SendBuffer) Write(frame []byte) {
 // appended records that buf has grown by acks of n slots starting at slot or, if n is 0, by a frame
 // that acks nothing in the window.
 func (o *SendBuffer) appended(slot uint64, n int) {
-	end := o.end()
-	if o.pack > 0 && (o.messageEnds.len() == 0 || *o.messageEnds.last() != end) {
-		o.messageEnds.push(end)
-	}
+	o.endMessage()
 	if n == 0 {
 		return
 	}
 	if o.boundaries.len() > 0 {
-		if b := o.boundaries.last(); b.slot+uint64(b.n) == slot && b.n+n <= maxBoundary {
-			b.end, b.n = end, b.n+n
+		b := o.boundaries.last()
+		if b.bits == 0 && b.slot+uint64(b.n) == slot && b.n+n <= maxBoundary {
+			b.end, b.n = o.end(), b.n+n
 			return
 		}
 	}
-	o.boundaries.push(boundary{end, slot, n})
+	o.addBoundary(boundary{slot: slot, n: n})
+}
+
+// endMessage ends a message for sendmmsg at the end of buf, if acks are packed.
+func (o *SendBuffer) endMessage() {
+	if end := o.end(); o.pack > 0 && (o.messageEnds.len() == 0 || *o.messageEnds.last() != end) {
+		o.messageEnds.push(end)
+	}
+}
+
+// addBoundary adds a boundary at the end of buf.
+func (o *SendBuffer) addBoundary(b boundary) {
+	b.end = o.end()
+	o.boundaries.push(b)
 }
 
 // Sent records that the kernel has accepted the next n bytes. It marks the slots whose acks end among
@@ -94,7 +106,12 @@ func (o *SendBuffer) Sent(n int) {
 		b := *o.boundaries.first()
 		o.boundaries.pop()
 		o.moveToKernel(b)
-		o.win.markAcked(b.slot, b.n)
+		if b.bits != 0 {
+			o.win.markAckedWord(b.slot, b.bits)
+			o.win.advance()
+		} else {
+			o.win.markAcked(b.slot, b.n)
+		}
 	}
 	for o.messageEnds.len() > 0 && *o.messageEnds.first() <= o.sent {
 		o.messageEnds.pop()

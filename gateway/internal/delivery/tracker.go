@@ -191,6 +191,16 @@ func (t *Tracker) Done(low uint32, n int, code worker.Code, ack []byte, now time
 	t.strategy.done(slot, n, code, ack, now)
 }
 
+// DoneSet records that n messages from workers have succeeded. low is the low half of a slot that is a
+// multiple of 64; bit i of words[k] is the slot low+64k+i. They have no rendered acks.
+func (t *Tracker) DoneSet(low uint32, words []uint64, n int, now time.Duration) {
+	first := firstBit(words)
+	s := slotSet{t.win.fullSlot(low+uint32(first)) - first, words}
+	t.working -= n
+	t.win.markDoneSet(s)
+	t.strategy.doneSet(s, now)
+}
+
 // Due returns the time by which Flush must be called; 0: never.
 func (t *Tracker) Due() time.Duration {
 	if t.cum == nil {

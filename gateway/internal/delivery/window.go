@@ -92,6 +92,14 @@ func (w *window) markDone(slot uint64, n int, code worker.Code) {
 	w.advance()
 }
 
+// markDoneSet is markDone for a set of slots with code OK.
+func (w *window) markDoneSet(s slotSet) {
+	for k, word := range s.words {
+		*w.done.word(s.base + uint64(64*k)) |= word
+	}
+	w.advance()
+}
+
 // needsAck reports whether this connection still needs an ack for a slot. The slot may have left
 // the window.
 func (w *window) needsAck(slot uint64) bool {
@@ -106,6 +114,17 @@ func (w *window) markAcked(slot uint64, n int) {
 		w.acked.set(from, end-from)
 		w.advance()
 	}
+}
+
+// markAckedWord is markAcked for the slots of a word of a slotSet. The caller then calls advance.
+func (w *window) markAckedWord(base, word uint64) {
+	if base < w.base {
+		if w.base-base >= 64 {
+			return
+		}
+		word = word >> (w.base - base) << (w.base - base)
+	}
+	*w.acked.word(base) |= word
 }
 
 // advance moves base past the slots that are done and acked.

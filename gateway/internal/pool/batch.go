@@ -70,7 +70,7 @@ func (b *batch) At(i int) worker.Message {
 		return b.msgs[i]
 	}
 	at := b.run.spans[i]
-	return b.buffer.Message(uint32(at>>32), uint32(at), b.run.first.Seq+uint64(i), b.run.first.Tag)
+	return b.buffer.Message(uint32(at>>32), uint32(at), b.run.seq(i), b.run.first.Tag)
 }
 
 // data returns the data of the i-th message; msgs is nil.
@@ -189,7 +189,7 @@ func (b *batch) eachUntilPanic(f worker.Func) {
 		}
 		for ; done < end; done++ {
 			if b.msgs == nil {
-				m.Data, m.Seq = b.data(done), b.run.first.Seq+uint64(done)
+				m.Data, m.Seq = b.data(done), b.run.seq(done)
 			} else {
 				m = b.msgs[done]
 			}
@@ -253,5 +253,5 @@ func (b *batch) cut(n int) run {
 
 // message returns the i-th message of a run, as received.
 func (w *Worker) message(r *run, i int) worker.Message {
-	return w.slabs.slots[r.first.Slab].Message(r.spans[i], r.first.Seq+uint64(i), r.first.Tag)
+	return w.slabs.slots[r.first.Slab].Message(r.spans[i], r.seq(i), r.first.Tag)
 }

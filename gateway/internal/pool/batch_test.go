@@ -55,8 +55,8 @@ func (p *paced) replies(to map[uint32]worker.Code) {
 	n := 0
 	for b := p.w.Out().Next(); b != nil; b = p.w.Out().Next() {
 		r := p.w.Reply(b)
-		for i := range r.Count {
-			to[r.Slot+i] = r.Code
+		for slot := range slotsOf(r) {
+			to[slot] = r.Code
 		}
 		n++
 	}

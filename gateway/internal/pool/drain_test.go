@@ -37,11 +37,11 @@ func TestDrainReturnsWhatNoHandlerHad(t *testing.T) {
 				n := 0
 				for b := p.w.Out().Next(); b != nil; b = p.w.Out().Next() {
 					r := p.w.Reply(b)
-					for i := range r.Count {
-						if _, twice := codes[r.Slot+i]; twice {
-							t.Fatalf("message %d has two replies", r.Slot+i)
+					for slot := range slotsOf(r) {
+						if _, twice := codes[slot]; twice {
+							t.Fatalf("message %d has two replies", slot)
 						}
-						codes[r.Slot+i] = r.Code
+						codes[slot] = r.Code
 					}
 					n++
 				}

@@ -102,7 +102,7 @@ func (t *pendingTable) holds(list []Held) []Held {
 
 // holds appends the messages that were published and not taken to list.
 func (b *Inbox) holds(list []Held) []Held {
-	slab, left := b.cur.Slab, b.left
+	h, left := b.cur, b.left
 	first, second := b.ring.All()
 	for _, words := range [...][]uint64{first, second} { // a run lies in one of them
 		for len(words) > 0 {
@@ -111,14 +111,16 @@ func (b *Inbox) holds(list []Held) []Held {
 				continue
 			}
 			if left == 0 {
-				var d Desc
-				d, left = runHeader(words)
-				slab, words = d.Slab, words[runWords:]
+				h = runHeader(words)
+				left, words = h.count, words[runWords:]
 			}
 			for _, at := range words[:left] {
-				list = append(list, Held{slab, uint32(at >> 32), uint32(at)})
+				list = append(list, Held{h.first.Slab, uint32(at >> 32), uint32(at)})
 			}
 			words, left = words[left:], 0
+			if h.scattered {
+				words = words[distanceWords(h.count):]
+			}
 		}
 	}
 	return list

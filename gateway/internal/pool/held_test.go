@@ -231,7 +231,7 @@ func BenchmarkHeld(b *testing.B) {
 		b.Fatal(err)
 	}
 	for i := range 1 << 16 {
-		pool.workers[0].main.pending.add(run{Desc{Seq: uint64(i)}, []span{Span(uint32(i), 1)}})
+		pool.workers[0].main.pending.add(oneRun(Desc{Seq: uint64(i)}, []span{Span(uint32(i), 1)}))
 	}
 	for b.Loop() {
 		pool.Ask()

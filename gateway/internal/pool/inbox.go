@@ -2,24 +2,29 @@ package pool
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"feedgate/ring"
 )
 
-// Descriptors in the ring from the loop to a worker are 8-byte words. A run of
-// messages with consecutive numbers and slots, in one slab, is two words and one
+// Descriptors in the ring from the loop to a worker are 8-byte words. A run is two words and one
 // for each message:
 //
 //	word 0   bits 0-31  slot of the first
-//	         bits 32-46 slab, up to MaxSlabs
+//	         bits 32-45 slab, up to MaxSlabs
+//	         bit  46    1: distances follow
 //	         bits 47-55 count, 1 to MaxRun, so that the word is not zero
 //	         bits 56-63 tag
 //	word 1   number (Seq) of the first
 //	word 2-  offset<<32 | length of each message's data
 //
+// Without distances, the messages have consecutive numbers and slots. With distances, there are
+// messages of other workers between them; each message's distance from the slot and the number in
+// the header takes 16 bits, in as many words as they need after the last span.
+//
 // A run is contiguous: words of zero before the end of the ring are skipped. Runs make the ring
 // cheap: each 64-byte line that one core writes and another reads is one cache-line transfer, and a
-// message takes 8 bytes.
+// message takes 8 or 10 bytes.
 const (
 	runWords = 2
 	// MaxWords is the size of a run of one message, in words.
@@ -27,9 +32,13 @@ const (
 	// MaxRun is the most messages of one run.
 	MaxRun = 1<<9 - 1
 	// MaxSlabs is the most slabs of a table.
-	MaxSlabs = 1 << 15
+	MaxSlabs = 1 << 14
 	// minInbox is enough for a run of one message at any position of the ring.
 	minInbox = 8
+
+	distancesFollow = 1 << 46
+	// distancesPerWord is how many distances a word holds.
+	distancesPerWord = 4
 )
 
 // Inbox is the ring of descriptors from the loop to one worker.
@@ -41,11 +50,18 @@ type Inbox struct {
 
 	_ [128]byte // two cache lines, as in package ring
 
-	// Owned by the worker: the rest of the run that it is taking, left messages from cur on,
-	// and the number of messages taken so far, which the loop reads.
-	cur   Desc
+	// Owned by the worker: the run that it is taking, how many of its messages are left, and
+	// how many messages were taken in all, which the loop reads.
+	cur   header
 	left  int
 	taken atomic.Uint64
+}
+
+// header is the first two words of a run.
+type header struct {
+	first     Desc // Off and Len are not used
+	count     int
+	scattered bool // it has distances
 }
 
 func newInbox(entries int) *Inbox {
@@ -65,12 +81,7 @@ func (b *Inbox) Messages() int { return int(b.committed - b.taken.Load()) }
 // ring is full. Loop only.
 func (b *Inbox) Reserve(n int) []uint64 {
 	words := b.ring.Reserve(min(n, MaxRun) + runWords)
-	if len(words) > runWords {
-		return words[runWords:]
-	}
-	if end := b.ring.ToEnd(); end <= runWords && len(words) == end {
-		clear(words)
-		b.ring.Commit(end)
+	if len(words) <= runWords && b.skipEnd(words) {
 		words = b.ring.Reserve(min(n, MaxRun) + runWords)
 	}
 	if len(words) <= runWords {
@@ -79,14 +90,79 @@ func (b *Inbox) Reserve(n int) []uint64 {
 	return words[runWords:]
 }
 
+// skipEnd skips words, the last reserved, if they are all that is left before the end of the ring.
+func (b *Inbox) skipEnd(words []uint64) bool {
+	if len(words) == 0 || len(words) != b.ring.ToEnd() {
+		return false
+	}
+	clear(words)
+	b.ring.Commit(len(words))
+	return true
+}
+
 // Commit adds a run: first, and the messages after it, whose n spans were written to the space of
 // the last Reserve. The worker sees them after Publish. Loop only.
 func (b *Inbox) Commit(first Desc, n int) {
-	head := b.ring.Reserve(runWords)
-	head[0] = uint64(first.Slot) | uint64(first.Slab)<<32 | uint64(n)<<47 | uint64(first.Tag)<<56
-	head[1] = first.Seq
-	b.ring.Commit(runWords + n)
-	b.committed += uint64(n)
+	b.commit(header{first: first, count: n}, b.ring.Reserve(runWords), runWords+n)
+}
+
+// commit writes the header of a run of n words.
+func (b *Inbox) commit(h header, words []uint64, n int) {
+	words[0] = uint64(h.first.Slot) | uint64(h.first.Slab)<<32 | uint64(h.count)<<47 | uint64(h.first.Tag)<<56
+	if h.scattered {
+		words[0] |= distancesFollow
+	}
+	words[1] = h.first.Seq
+	b.ring.Commit(n)
+	b.committed += uint64(h.count)
+}
+
+// Room returns how many messages, at most n, the next Add can add. Loop only.
+func (b *Inbox) Room(n int) int {
+	free := b.ring.Free(2 * (runWords + wordsFor(n)))
+	atEnd := min(free, b.ring.ToEnd())
+	return min(n, fitting(atEnd)+fitting(free-atEnd))
+}
+
+// wordsFor returns how many words the spans and distances of n messages take.
+func wordsFor(n int) int { return n + distanceWords(n) }
+
+func distanceWords(n int) int { return (n + distancesPerWord - 1) / distancesPerWord }
+
+// fitting returns how many messages of a run with distances fit in a number of words.
+func fitting(words int) int {
+	if words < MaxWords {
+		return 0
+	}
+	return max(1, (words-runWords)*distancesPerWord/(distancesPerWord+1))
+}
+
+// Add adds messages at their distances from first, ascending; nil: 0, 1, 2 and so on. There are at
+// most MaxRun, and Room for them. The worker sees them after Publish. Loop only.
+func (b *Inbox) Add(first Desc, spans []uint64, distances []uint16) {
+	for r := (run{first: first, spans: spans, distances: distances}); len(r.spans) > 0; {
+		words := b.ring.Reserve(runWords + wordsFor(len(r.spans)))
+		n := min(len(r.spans), fitting(len(words)))
+		if n == 0 {
+			if !b.skipEnd(words) {
+				panic("pool: more messages added than there is room for")
+			}
+			continue
+		}
+		part := r.cut(n)
+		h := header{part.first, n, part.distances != nil}
+		size := runWords + copy(words[runWords:], part.spans)
+		if h.scattered {
+			copy(distancesIn(words[size:]), part.distances)
+			size += distanceWords(n)
+		}
+		b.commit(h, words, size)
+	}
+}
+
+// distancesIn returns the distances that words hold, or have space for.
+func distancesIn(words []uint64) []uint16 {
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(words))), distancesPerWord*len(words))
 }
 
 // Publish makes the committed runs visible to the worker, which may have to be woken. Loop only.
@@ -110,20 +186,28 @@ func (b *Inbox) fit(limit int, size *int, least int) int {
 	return n
 }
 
-// next takes the next messages, at most limit and of one run; none if the ring is empty. Their
-// spans are valid until release.
+// next takes the next messages, at most limit and of one run; none if the ring is empty. They are
+// valid until release.
 func (b *Inbox) next(limit int) run {
 	if b.left == 0 && !b.header() {
 		return run{}
 	}
+	words := b.ring.Peek()
+	all := run{first: b.cur.first, spans: words[:b.left]}
+	if done := b.cur.count - b.left; b.cur.scattered {
+		all.distances = distancesIn(words[b.left:])[done:b.cur.count]
+	} else {
+		all.first.Seq += uint64(done)
+		all.first.Slot += uint32(done)
+	}
 	n := min(b.left, limit)
-	r := run{b.cur, b.ring.Peek()[:n]}
-	b.ring.Take(n)
 	b.left -= n
-	b.cur.Seq += uint64(n)
-	b.cur.Slot += uint32(n)
+	b.ring.Take(n)
+	if b.left == 0 && b.cur.scattered {
+		b.ring.Take(distanceWords(b.cur.count))
+	}
 	b.taken.Store(b.taken.Load() + uint64(n))
-	return r
+	return all.cut(n)
 }
 
 // header takes the header of the next run. It returns false if the ring is empty.
@@ -136,16 +220,20 @@ func (b *Inbox) header() bool {
 	if len(words) == 0 {
 		return false
 	}
-	b.cur, b.left = runHeader(words)
+	b.cur = runHeader(words)
+	b.left = b.cur.count
 	b.ring.Take(runWords)
 	return true
 }
 
 // runHeader decodes the header of the run that words begin with.
-func runHeader(words []uint64) (first Desc, n int) {
+func runHeader(words []uint64) header {
 	w := words[0]
-	first = Desc{Seq: words[1], Slot: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Tag: uint8(w >> 56)}
-	return first, int(w >> 47 & MaxRun)
+	return header{
+		first:     Desc{Seq: words[1], Slot: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Tag: uint8(w >> 56)},
+		count:     int(w >> 47 & MaxRun),
+		scattered: w&distancesFollow != 0,
+	}
 }
 
 // empty reports whether there is no message. It is the worker's second check before parking.

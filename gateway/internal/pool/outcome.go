@@ -66,7 +66,7 @@ func (w *Worker) reply(r run, code worker.Code) {
 	if w.render != nil {
 		w.replyRendered(r, code)
 	} else {
-		w.extend(r.first.Slot, uint32(len(r.spans)), code)
+		w.extend(&r, code)
 	}
 	w.free(r.first.Slab, len(r.spans))
 }

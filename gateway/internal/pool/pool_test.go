@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -171,12 +172,12 @@ func (l *testLoop) take() bool {
 		for b := w.Out().Next(); b != nil; b = w.Out().Next() {
 			n++
 			r := w.Reply(b)
-			for i := range r.Count {
-				if _, twice := l.replies[r.Slot+i]; twice {
-					l.t.Fatalf("slot %d replied to twice", r.Slot+i)
+			for slot := range slotsOf(r) {
+				if _, twice := l.replies[slot]; twice {
+					l.t.Fatalf("slot %d replied to twice", slot)
 				}
-				l.replies[r.Slot+i] = r.Code
-				l.acks[r.Slot+i] = string(r.Ack)
+				l.replies[slot] = r.Code
+				l.acks[slot] = string(r.Ack)
 			}
 		}
 		w.ReleaseReplies()
@@ -186,6 +187,19 @@ func (l *testLoop) take() bool {
 		l.events.Sub(n)
 	}
 	return n > 0
+}
+
+// slotsOf yields the slots of the messages that a reply is to.
+func slotsOf(r Reply) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for slot, n := range r.Slots {
+			for i := range uint32(n) {
+				if !yield(slot + i) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (l *testLoop) finish() {

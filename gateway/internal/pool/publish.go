@@ -9,37 +9,18 @@ const (
 	minReplyRing = 4 * maxAck
 )
 
-// extend extends nextReply by n messages, or starts another: messages with consecutive slots and
-// the same code make one reply.
-func (w *Worker) extend(slot, n uint32, code worker.Code) {
-	if p := &w.nextReply; p.Count > 0 && p.Code == code && p.Slot+p.Count == slot {
-		p.Count += n
-		return
-	}
-	w.flushReply()
-	w.nextReply = Reply{Slot: slot, Count: n, Code: code}
-}
-
-// flushReply writes nextReply to the ring.
-func (w *Worker) flushReply() {
-	if w.nextReply.Count > 0 {
-		w.commit(w.nextReply)
-		w.nextReply.Count = 0
-	}
-}
-
 // replyRendered replies to each message with its rendered ack.
 func (w *Worker) replyRendered(r run, code worker.Code) {
 	for i := range r.spans {
 		w.scratch = w.render(w.scratch[:0], w.message(&r, i), code)
-		w.commit(Reply{Slot: r.first.Slot + uint32(i), Count: 1, Code: code, Ack: w.scratch})
+		w.commit(Reply{Slot: r.slot(i), Count: 1, Code: code, Ack: w.scratch})
 	}
 }
 
 // commit writes a reply to the ring. If the ring is full, it waits: while the loop cannot send
 // acks, it leaves replies in the ring, and so stops its workers.
 func (w *Worker) commit(r Reply) {
-	w.replySize = replyHeader + len(r.Ack)
+	w.replySize = r.size()
 	b := w.reserveReply()
 	for b == nil {
 		w.signal()

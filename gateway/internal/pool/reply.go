@@ -2,6 +2,7 @@ package pool
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"feedgate/worker"
 )
@@ -13,32 +14,51 @@ import (
 //
 //	bytes  field
 //	0-3    slot of the first message
-//	4-7    count of messages with consecutive slots
+//	4-7    count of messages
 //	8-9    code of all of them
-//	10-11  1: the ack is longer than maxAck, and the next of longAcks; else 0
-//	12-    the ack, if workers render acks; count is then 1
+//	10-11  kind: 0, 1 or 2
+//	12-    kind 0: the ack, if workers render acks; count is then 1
+//	       kind 1: nothing; the ack is longer than maxAck, and the next of longAcks
+//	       kind 2: 64-bit words of bits
 type Reply struct {
 	Slot  uint32
 	Count uint32
 	Code  worker.Code
 	Ack   []byte // of one message; valid until ReleaseReplies
+	// Bits are the slots of the messages: bit i of word k is slot Slot+64k+i, and Slot is a
+	// multiple of 64. None: the slots are consecutive. Valid until the next reply of the worker.
+	Bits []uint64
 }
 
-const replyHeader = 12
+const (
+	replyHeader = 12
+
+	replyLong = 1 // kinds
+	replyBits = 2
+)
 
 // long reports whether the ack is too long for the ring.
-func (r Reply) long() bool { return len(r.Ack) > maxAck }
+func (r *Reply) long() bool { return len(r.Ack) > maxAck }
+
+// size returns the size of the record with the ack, in bytes.
+func (r *Reply) size() int { return replyHeader + len(r.Ack) + 8*len(r.Bits) }
 
 // put encodes the reply. b has space for the ack unless it is too long for the ring.
-func (r Reply) put(b []byte) {
+func (r *Reply) put(b []byte) {
 	binary.LittleEndian.PutUint32(b[0:], r.Slot)
 	binary.LittleEndian.PutUint32(b[4:], r.Count)
-	tail := uint32(r.Code)
-	if r.long() {
-		tail |= 1 << 16
+	kind := uint32(0)
+	switch {
+	case r.long():
+		kind = replyLong
+	case len(r.Bits) > 0:
+		kind = replyBits
 	}
-	binary.LittleEndian.PutUint32(b[8:], tail)
+	binary.LittleEndian.PutUint32(b[8:], uint32(r.Code)|kind<<16)
 	copy(b[replyHeader:], r.Ack)
+	for i, word := range r.Bits {
+		binary.LittleEndian.PutUint64(b[replyHeader+8*i:], word)
+	}
 }
 
 // Reply decodes a record of Out. Loop only.
@@ -47,12 +67,38 @@ func (w *Worker) Reply(b []byte) Reply {
 		Slot:  binary.LittleEndian.Uint32(b[0:]),
 		Count: binary.LittleEndian.Uint32(b[4:]),
 		Code:  worker.Code(binary.LittleEndian.Uint16(b[8:])),
-		Ack:   b[replyHeader:],
 	}
-	if binary.LittleEndian.Uint16(b[10:]) != 0 {
+	rest := b[replyHeader:]
+	switch binary.LittleEndian.Uint16(b[10:]) {
+	case replyLong:
 		r.Ack = w.longAcks.next()
+	case replyBits:
+		r.Bits = w.bits[:len(rest)/8]
+		for i := range r.Bits {
+			r.Bits[i] = binary.LittleEndian.Uint64(rest[8*i:])
+		}
+	default:
+		r.Ack = rest
 	}
 	return r
+}
+
+// Slots yields the slots of the messages: the first of consecutive ones, and how many they are.
+func (r Reply) Slots(yield func(slot uint32, n int) bool) {
+	if len(r.Bits) == 0 {
+		yield(r.Slot, int(r.Count))
+		return
+	}
+	for k, word := range r.Bits {
+		for word != 0 {
+			from := bits.TrailingZeros64(word)
+			n := bits.TrailingZeros64(^(word >> from))
+			if !yield(r.Slot+uint32(64*k+from), n) {
+				return
+			}
+			word &^= ^uint64(0) >> (64 - n) << from
+		}
+	}
 }
 
 // ReleaseReplies returns the memory of all replies read so far, with their acks, to the worker, and

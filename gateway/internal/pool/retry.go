@@ -78,7 +78,7 @@ func (r *retrier) sort(all run) {
 		waiting, held := r.keyQueues[k]
 		if !held {
 			if !r.lazy {
-				r.holdKey(k, all.first.Slot+uint32(n))
+				r.holdKey(k, all.slot(n))
 			}
 			n++
 			continue
@@ -107,7 +107,7 @@ func (r *retrier) wait(k uint64, waiting queue, one run) {
 // waits puts the next message of a batch behind those that wait for its key, if that is held. It
 // reports whether it did.
 func (r *retrier) waits(b *batch) bool {
-	if _, holds := r.heldKeys[b.run.first.Slot]; holds {
+	if _, holds := r.heldKeys[b.run.slot(0)]; holds {
 		return false // the others wait for this one
 	}
 	k := r.hash(&b.run, 0)
@@ -121,7 +121,7 @@ func (r *retrier) waits(b *batch) bool {
 // add adds a message that has waited to the batch.
 func (r *retrier) add(d Desc) {
 	r.spans = append(r.spans, Span(d.Off, d.Len))
-	r.runs = append(r.runs, run{d, r.spans[len(r.spans)-1:]})
+	r.runs = append(r.runs, oneRun(d, r.spans[len(r.spans)-1:]))
 }
 
 // handle gives the batch to the handler. It returns false if the batch is empty.
@@ -179,7 +179,7 @@ func (r *retrier) replied(all run) {
 		return
 	}
 	for i := range all.spans {
-		slot := all.first.Slot + uint32(i)
+		slot := all.slot(i)
 		delete(r.failed, slot)
 		if r.key != nil {
 			r.releaseKey(slot)
@@ -269,7 +269,7 @@ func (r *retrier) returnAll() {
 	for k, q := range r.keyQueues {
 		for ; !q.empty(); r.queued-- {
 			d := r.memory.pop(&q)
-			r.w.reply(run{d, []span{Span(d.Off, d.Len)}}, Returned)
+			r.w.reply(oneRun(d, []span{Span(d.Off, d.Len)}), Returned)
 		}
 		r.keyQueues[k] = queue{}
 	}

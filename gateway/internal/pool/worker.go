@@ -40,7 +40,7 @@ type Worker struct {
 	pace      pace
 	holdBack  bool               // of Config
 	key       *selector.Selector // of Config
-	nextReply Reply              // not in the ring yet, as it may grow; Count 0: none
+	nextReply nextReply
 	freed     struct {
 		slab uint16
 		n    int
@@ -64,6 +64,8 @@ type Worker struct {
 	awaitsReplySpace atomic.Bool
 	longAcks         longAcks
 	waits            waits
+
+	bits [replySlots / 64]uint64 // of Reply; the loop owns it
 }
 
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
