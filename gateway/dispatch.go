@@ -113,7 +113,7 @@ func (r *receiver) failNext(err *wire.Error) {
 
 // dispatchOutOfOrder dispatches a message whose number is not the next in order.
 func (r *receiver) dispatchOutOfOrder(m []wire.Msg, arrival delivery.Arrival, now time.Duration) int {
-	if arrival != delivery.Redelivered && !r.hasSpace(&m[0]) {
+	if arrival != delivery.Redelivered && !r.hasSpace(m) {
 		return 0
 	}
 	err := r.arrive(m[0].Seq, now, func(late bool) { r.dispatchRun(m, late) })
@@ -138,9 +138,9 @@ func (r *receiver) arrive(seq uint64, now time.Duration, add func(late bool)) *w
 	return err
 }
 
-// hasSpace reports whether the worker for m may have it, and its ring has space.
-func (r *receiver) hasSpace(m *wire.Msg) bool {
-	if r.l.set.selector != nil {
+// hasSpace reports whether the worker for the next message may have it, and its ring has space.
+func (r *receiver) hasSpace(m []wire.Msg) bool {
+	if r.byKey != nil {
 		return r.room(r.workerFor(m), 1) > 0
 	}
 	_, slots := r.reserveNext(1)

@@ -41,7 +41,7 @@ func (r *receiver) dispatchRun(msgs []wire.Msg, late bool) int {
 		msgs = msgs[:min(len(msgs), r.copiedTo-r.next)]
 	}
 	var n int
-	if r.l.set.selector != nil {
+	if r.byKey != nil {
 		n = r.partition(msgs)
 	} else {
 		n = r.fillSpread(msgs)

@@ -82,7 +82,7 @@ func newLoop(cfg *Config, set settings, stats *Stats, w env) *loop {
 func (l *loop) setWorkers(workers []*pool.Worker) {
 	l.workers, l.outstanding = workers, make([]int, len(workers))
 	if l.set.selector != nil {
-		l.receiver.shares = make([]share, len(workers))
+		l.receiver.byKey = newPartitioner(&l.set, len(workers))
 	}
 }
 
@@ -166,6 +166,7 @@ func (l *loop) collectReplies(now time.Duration) bool {
 		}
 	}
 	if taken > 0 {
+		l.track.EndSets()
 		l.events.Sub(taken)
 	}
 	return taken > 0

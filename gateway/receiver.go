@@ -5,7 +5,6 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/worker"
-	"feedgate/worker/selector"
 )
 
 // minRead is the least space to read into, in bytes, if an empty slab can be had instead.
@@ -35,18 +34,12 @@ type receiver struct {
 	nextWorker  int   // gets the next run
 	unpublished []int // workers with committed, unpublished descriptors
 
-	shares []share // by worker; none unless --dispatch key
-
-	keyer *selector.Keyer // for keys from part of a message's bytes or from metadata; nil: from all bytes
+	byKey *partitioner // nil: --dispatch spread
 }
 
 func (r *receiver) init(l *loop) {
 	r.l = l
 	r.input.Msgs = make([]wire.Msg, 0, wire.DecodeBatch)
-	s, meta := l.set.selector, l.set.codec.Meta
-	if s != nil && (s.NeedsMeta() || meta != nil && meta.Split != nil) {
-		r.keyer = selector.NewKeyer(s)
-	}
 }
 
 // setOrigin sets the origin of the messages that follow. It is called when a connection becomes
@@ -77,6 +70,9 @@ func (r *receiver) abandon() {
 func (r *receiver) clear() {
 	r.l.slabs.memory.Recycle(r.input.Side)
 	r.input.Msgs, r.input.Side, r.next, r.copiedTo = r.input.Msgs[:0], r.input.Side[:0], 0, 0
+	if r.byKey != nil {
+		r.byKey.hashed = 0
+	}
 }
 
 // pending reports whether messages or an event may remain to be dispatched.

@@ -8,7 +8,7 @@ import (
 )
 
 // The hash of a key folds its little-endian 8-byte words, two at a time and the last two padded with
-// zeros, and then its length into a state, by a 64x64 to 128 bit multiplication whose halves are
+// zeros, and its length into a state, by a 64x64 to 128 bit multiplication whose halves are
 // xored (the mixing step of wyhash and of Go's fallback memory hash). It spreads keys over a few
 // workers; it does not resist a feed that chooses keys to overload one.
 const (
@@ -33,7 +33,12 @@ func hashBytes(b []byte) uint64 {
 	} else {
 		low = paddedWord(b)
 	}
-	return hashMix(hashMix(state^low, hashMul^high)^uint64(n), hashMul)
+	return hashEnd(state, low, high, n)
+}
+
+// hashEnd folds the last two words, of up to 15 bytes, and the length of all.
+func hashEnd(state, low, high uint64, n int) uint64 {
+	return hashMix(state^low^uint64(n), hashMul^high)
 }
 
 // paddedWord returns up to 7 bytes as a little-endian word. Bytes that are read twice are at the same
@@ -70,8 +75,7 @@ func (h *hasher) add(c byte) {
 func (h *hasher) fold() { h.state = hashMix(h.state^h.low, hashMul^h.high) }
 
 func (h *hasher) sum() uint64 {
-	h.fold()
-	return hashMix(h.state^h.n, hashMul)
+	return hashEnd(h.state, h.low, h.high, int(h.n))
 }
 
 // Keyer hashes the keys of messages. One goroutine at a time may use it.

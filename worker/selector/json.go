@@ -79,6 +79,9 @@ func (s jsonScanner) at(i int) byte {
 
 // begin returns the position of the value, after a BOM and white space.
 func (s jsonScanner) begin() int {
+	if s.at(0) == '{' {
+		return 0
+	}
 	return s.space(len(s) - len(bytes.TrimPrefix(s, []byte(bom))))
 }
 

@@ -2,6 +2,8 @@ package selector
 
 import (
 	"bytes"
+	"encoding/binary"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -11,95 +13,180 @@ import (
 // key returns the key of msg; nil if it has none. escaped: it is the inside of a JSON string with
 // escapes. From a JSON text that is not well-formed, the result is either the value of a member, as far
 // as it can be recognized, or nil.
-func (s *Selector) key(msg []byte) (part []byte, escaped bool) {
-	if s.quoted == nil {
+//
+// at is where the member's name was in the message before, or 0. It is there in most messages of the same
+// kind.
+func (s *Selector) key(msg []byte, at *int) (part []byte, escaped bool) {
+	if s.member.quoted == nil {
 		return s.find(msg)
 	}
-	return jsonScanner(msg).lastMember(s.path[0].name, s.quoted)
+	return jsonScanner(msg).lastMember(&s.member, at)
 }
 
-// quoteName returns a member's name in quotes, as it is in a text that escapes nothing needlessly; nil
-// if the name cannot be there without an escape.
-func quoteName(name []byte) []byte {
+// memberName is a name to search for in JSON texts.
+type memberName struct {
+	name   []byte
+	quoted []byte // in quotes; nil: the name cannot be in a text without an escape
+	rare   int    // index in quoted of the byte that is probably the rarest in a text
+
+	word, mask uint64 // its first bytes, up to 7; which bytes of a word these are
+}
+
+func newMemberName(name []byte) memberName {
+	m := memberName{name: name}
 	for _, c := range name {
 		if c < ' ' || c == '"' || c == '\\' {
-			return nil
+			return m
 		}
 	}
-	return append(append([]byte{'"'}, name...), '"')
+	m.quoted = append(append([]byte{'"'}, name...), '"')
+	m.word = paddedWord(m.quoted[:min(len(m.quoted), 7)])
+	m.mask = ^uint64(0) >> (64 - 8*min(len(m.quoted), 7))
+	const common = `"etaoinsrhldcumfpgwybvkxjqz0123456789` // the most frequent first
+	for i, c := range m.quoted {
+		if rank(common, c) > rank(common, m.quoted[m.rare]) {
+			m.rare = i
+		}
+	}
+	return m
 }
 
-// lastMember returns the value of the last member called name of the object that s begins with, without
-// the quotes of a string; nil if there is none. It stops at the first one if the rest of s contains
-// neither the quoted name nor an escape, with which the name could be written otherwise.
-func (s jsonScanner) lastMember(name, quoted []byte) (value []byte, escaped bool) {
+// rank returns the index of c in common, or its length for a rarer byte.
+func rank(common string, c byte) int {
+	if i := strings.IndexByte(common, c); i >= 0 {
+		return i
+	}
+	return len(common)
+}
+
+// index returns the index of the name in quotes; -1: it is not there.
+func (m *memberName) index(s []byte) int {
+	for from := m.rare; from < len(s); {
+		n := bytes.IndexByte(s[from:], m.quoted[m.rare])
+		if n < 0 {
+			return -1
+		}
+		if at := from + n - m.rare; m.isAt(s[at:]) {
+			return at
+		}
+		from += n + 1
+	}
+	return -1
+}
+
+// isAt reports whether s begins with the name in quotes.
+func (m *memberName) isAt(s []byte) bool {
+	if len(s) >= 8 && (binary.LittleEndian.Uint64(s)^m.word)&m.mask != 0 {
+		return false
+	}
+	return len(s) >= 8 && len(m.quoted) <= 7 || bytes.HasPrefix(s, m.quoted)
+}
+
+// lastMember returns the value of the last member called m of the object that s begins with, without the
+// quotes of a string; nil if there is none. at is as for key.
+func (s jsonScanner) lastMember(m *memberName, at *int) (value []byte, escaped bool) {
 	i := s.begin()
 	if s.at(i) != '{' {
 		return nil, false
 	}
-	i, more := s.first(i, '}')
-	for i = s.ahead(i, quoted); more && i >= 0; {
-		is := bytes.HasPrefix(s[i:], quoted)
-		if is {
-			i += len(quoted)
-		} else {
-			from, nameEscaped := i, false
-			i, nameEscaped = s.string(i)
-			is = i >= 0 && nameEscaped && nameIs(s[from+1:i-1], true, name)
+	if *at <= i || *at >= len(s) || !m.isAt(s[*at:]) {
+		*at = i + m.index(s[i:])
+	}
+	if *at < i {
+		if bytes.IndexByte(s, '\\') < 0 {
+			return nil, false
 		}
-		if i = s.space(i); s.at(i) != ':' {
+	} else if value, certain := s.memberAt(i, *at, m); certain {
+		return value, false
+	}
+	for i, more := s.first(i, '}'); more; i, more = s.next(i, '}') {
+		from, nameEscaped := i, false
+		if i, nameEscaped = s.string(i); i < 0 {
 			break
 		}
-		from, valueEscaped := s.space(i+1), false
-		if i, valueEscaped = s.skipValue(from); i < 0 {
+		v, esc, end := s.memberValue(i)
+		if end < 0 {
 			break
 		}
-		if is {
-			value, escaped = s[from:i], valueEscaped
-			if value[0] == '"' {
-				value = value[1 : len(value)-1]
-			}
-			if rest := s[i:]; bytes.IndexByte(rest, '\\') < 0 && indexQuoted(rest, quoted) < 0 {
-				break
-			}
+		if nameIs(s[from+1:i-1], nameEscaped, m.name) {
+			value, escaped = v, esc
 		}
-		i, more = s.next(i, '}')
+		i = end
 	}
 	return value, escaped
 }
 
-// indexQuoted is bytes.Index for a quoted name. It does not search for the first quote, because a JSON
-// text is full of them.
-func indexQuoted(b, quoted []byte) int {
-	for from := 0; ; {
-		n := bytes.Index(b[from:], quoted[1:])
-		if n < 0 {
-			return -1
-		}
-		if at := from + n; at > 0 && b[at-1] == '"' {
-			return at - 1
-		}
-		from += n + 1
+// memberAt is lastMember for the object that begins at open and contains the quoted name at a position.
+// It does not look at its other members; certain is false if that would be needed.
+//
+// A quote without a backslash before it begins or ends a string, and if the name follows it, it begins
+// one. So before a colon, that is the name of a member, and it is one of the outermost object if no other
+// bracket is before it. It is the last one unless the rest of s contains the quoted name or a backslash,
+// with which the name could be written otherwise.
+func (s jsonScanner) memberAt(open, at int, m *memberName) (value []byte, certain bool) {
+	i := s.space(at + len(m.quoted))
+	if s.at(i) != ':' || s[at-1] == '\\' || hasOpening(s[open+1:at]) {
+		return nil, false
 	}
+	i = s.space(i + 1)
+	rest := s[min(i, len(s)):]
+	if bytes.IndexByte(rest, '\\') >= 0 {
+		return nil, false
+	}
+	end := 0
+	if s.at(i) == '"' {
+		value = rest[1:]
+		if end = bytes.IndexByte(value, '"'); end < 0 {
+			return nil, false
+		}
+		value = value[:end]
+		end += 2
+	} else {
+		next, _ := s.skipValue(i)
+		if next < 0 {
+			return nil, false
+		}
+		end = next - i
+		value = rest[:end]
+	}
+	return value, m.index(rest[end:]) < 0
 }
 
-// ahead returns the position of a member at or after i, the first member, before which there is none
-// with the quoted name; -1 if there is none at all. It passes over members only if all of them are
-// strings, numbers and literals without escapes: then no quoted name can be inside a value.
-func (s jsonScanner) ahead(i int, quoted []byte) int {
-	n := indexQuoted(s[i:], quoted)
-	if n < 0 {
-		if bytes.IndexByte(s[i:], '\\') < 0 {
-			return -1
+// hasOpening reports whether b contains { or [. These differ in one bit.
+func hasOpening(b []byte) bool {
+	n := len(b)
+	if n < 8 {
+		return openings(paddedWord(b)) != 0
+	}
+	for i := 0; i < n-8; i += 8 {
+		if openings(binary.LittleEndian.Uint64(b[i:])) != 0 {
+			return true
 		}
-		return i
 	}
-	passed, colon := s[i:i+n], s.space(i+n+len(quoted))
-	if s.at(colon) != ':' || bytes.IndexByte(passed, '\\') >= 0 || bytes.IndexByte(passed, '{') >= 0 ||
-		bytes.IndexByte(passed, '[') >= 0 || bytes.Count(passed, []byte{'"'})%2 != 0 {
-		return i
+	return openings(binary.LittleEndian.Uint64(b[n-8:])) != 0
+}
+
+// openings returns a bit that is set in the first byte of w that is { or [, or 0 if none is.
+func openings(w uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	w = (w | ones*('{'^'[')) ^ ones*'{'
+	return (w - ones) &^ w & highs
+}
+
+// memberValue returns the value of a member, without the quotes of a string, from the end of its name,
+// and the position after it; -1 if there is none.
+func (s jsonScanner) memberValue(i int) (value []byte, escaped bool, end int) {
+	if i = s.space(i); s.at(i) != ':' {
+		return nil, false, -1
 	}
-	return i + n
+	i = s.space(i + 1)
+	if end, escaped = s.skipValue(i); end < 0 {
+		return nil, false, -1
+	}
+	if s[i] == '"' {
+		return s[i+1 : end-1], escaped, end
+	}
+	return s[i:end], escaped, end
 }
 
 // skipValue is element for the value of a member, but does not check numbers and literals.
@@ -131,11 +218,40 @@ var inScalar = func() (in [256]bool) {
 	return in
 }()
 
+// HashAll sets hashes[i] to the Hash of the i-th message. It lies in data, where spans[i] says: its offset
+// in the upper half, its length in the lower.
+func (s *Selector) HashAll(hashes []uint64, data []byte, spans []uint64) {
+	hashes = hashes[:len(spans)]
+	first, least := uint64(s.first), uint64(noShortKey)
+	if s.kind == selectBytes && s.length <= 8 {
+		least = first + 8
+	}
+	mask := ^uint64(0) >> (64 - 8*min(s.length, 8)) // of the bytes of a short key
+	name := 0
+	for i, at := range spans {
+		off, n := at>>32, at&(1<<32-1)
+		if n >= least {
+			word := binary.LittleEndian.Uint64(data[off+first:]) & mask
+			hashes[i] = hashEnd(hashSeed, word, 0, s.length)
+		} else {
+			hashes[i] = s.hash(data[off:off+n], &name)
+		}
+	}
+}
+
+// noShortKey is longer than any message.
+const noShortKey = 1 << 33
+
 // Hash returns a hash of the part of msg that the selector picks. It is the same in every process,
 // and the same for all messages in which the selector finds nothing. A part of a JSON text is hashed
 // even if the text turns out not to be well-formed after it. Hash does not allocate.
 func (s *Selector) Hash(msg []byte) uint64 {
-	v, escaped := s.key(msg)
+	name := 0
+	return s.hash(msg, &name)
+}
+
+func (s *Selector) hash(msg []byte, name *int) uint64 {
+	v, escaped := s.key(msg, name)
 	if !escaped {
 		return hashBytes(v)
 	}

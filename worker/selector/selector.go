@@ -27,12 +27,12 @@ import (
 // The zero Selector picks nothing. A Selector is immutable and may be shared.
 type Selector struct {
 	kind   selectorKind
-	first  int    // bytes: OFFSET; field: N-1
-	length int    // bytes: LENGTH
-	text   []byte // field: SEP
-	path   []step // json
-	quoted []byte // json:NAME: see quoteName
-	name   string // meta: NAME
+	first  int        // bytes: OFFSET; field: N-1
+	length int        // bytes: LENGTH
+	text   []byte     // field: SEP
+	path   []step     // json
+	member memberName // json:NAME
+	name   string     // meta: NAME
 }
 
 type selectorKind uint8
@@ -57,7 +57,7 @@ func Parse(s string) (Selector, error) {
 	case "json":
 		sel.kind = selectJSON
 		if sel.path, err = parsePath(rest); err == nil && rest[0] != '/' {
-			sel.quoted = quoteName(sel.path[0].name)
+			sel.member = newMemberName(sel.path[0].name)
 		}
 	case "meta":
 		var name []byte

@@ -196,6 +196,38 @@ func TestHasherIsHashBytes(t *testing.T) {
 	})
 }
 
+// TestHashAll: the hash of a message does not depend on the messages before it.
+func TestHashAll(t *testing.T) {
+	message := rapid.OneOf(
+		rapid.SampledFrom([]string{"", "abcdefgh", "abcdefg", "abcdefghijklmnop", "a,b", ",", "{", `{"k":`, `{"k":"`, `"k"`}),
+		rapid.Custom(func(t *rapid.T) string {
+			member := rapid.SampledFrom([]string{`"a":1`, `"k":1`, `"k":"x"`, `"k" : "y"`, `"k":"\u0061"`, `"\u006b":"z"`,
+				`"b":{"k":3}`, `"c":["k",{}]`, `"d":"k"`, `"e":"\"k\":4"`, `"f":"\\"`, `"k":{"a":1}`, `"kk":5`})
+			return "{" + strings.Join(rapid.SliceOfN(member, 0, 4).Draw(t, "members"), ",") + "}"
+		}))
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SampledFrom([]string{"bytes:0:8", "bytes:2:3", "bytes:0:9", "field:2:,", "json:k", "json:/k"}).Draw(t, "selector")
+		s, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data []byte
+		var spans []uint64
+		all := rapid.SliceOf(message).Draw(t, "messages")
+		for _, m := range all {
+			spans = append(spans, uint64(len(data))<<32|uint64(len(m)))
+			data = append(data, m...)
+		}
+		hashes := make([]uint64, len(all))
+		s.HashAll(hashes, data, spans)
+		for i, m := range all {
+			if want := hashBytes(s.Find([]byte(m))); hashes[i] != s.Hash([]byte(m)) || wellFormed([]byte(m)) && hashes[i] != want {
+				t.Fatalf("%s in %q: hash %x, alone %x, of what Find returns %x", text, m, hashes[i], s.Hash([]byte(m)), want)
+			}
+		}
+	})
+}
+
 // TestSelectorJSONObjects compares with encoding/json on objects that it has written.
 func TestSelectorJSONObjects(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -243,7 +275,7 @@ func FuzzSelectorJSON(f *testing.F) {
 // whether they are well-formed.
 func compareJSON(t interface{ Fatalf(string, ...any) }, text []byte, name string) {
 	s := Selector{
-		kind: selectJSON, path: []step{{name: []byte(name), index: -1}}, quoted: quoteName([]byte(name)),
+		kind: selectJSON, path: []step{{name: []byte(name), index: -1}}, member: newMemberName([]byte(name)),
 	}
 	got := s.Find(text)
 	if string(s.Append(nil, text)) != string(got) {

@@ -16,8 +16,10 @@ type strategy interface {
 	// done handles n slots that have just become done; ack is what the worker rendered,
 	// valid until done returns.
 	done(slot uint64, n int, code worker.Code, ack []byte, now time.Duration)
-	// doneSet is done for slots with code OK and without rendered acks.
+	// doneSet is done for slots with code OK and without rendered acks. endSets follows after a few of
+	// these calls, before any method except done.
 	doneSet(s slotSet, now time.Duration)
+	endSets()
 	// redelivered handles a redelivered message that is in the window. Its slot counts as received
 	// on this connection and may be done.
 	redelivered(slot uint64, now time.Duration)
@@ -39,6 +41,7 @@ type strategy interface {
 type immediate struct{}
 
 func (immediate) connect()                {}
+func (immediate) endSets()                {}
 func (immediate) afterSkip(time.Duration) {}
 func (immediate) emitBacklog() bool       { return false }
 func (immediate) backlogged() bool        { return false }
@@ -85,18 +88,12 @@ func (a *acks) emitReceived(slot uint64, n int, ack []byte) {
 	}
 }
 
-// emitSet is emit for a set of slots with code OK.
-func (a *acks) emitSet(s slotSet) {
-	for k, w := range s.words {
-		base := s.base + uint64(64*k)
-		if w &= *a.win.received.word(base); w != 0 && a.conn != nil {
-			a.emitWord(base, w)
-		}
-	}
-}
-
-// emitWord appends the acks of the slots of a word of a slotSet, all received on this connection.
+// emitWord appends the acks of the slots of a word of a slotSet, with code OK, except those not received
+// on this connection.
 func (a *acks) emitWord(base, w uint64) {
+	if w &= *a.win.received.word(base); w == 0 || a.conn == nil {
+		return
+	}
 	first, last := bits.TrailingZeros64(w), 63-bits.LeadingZeros64(w)
 	e, n := a.win.extents.at(base+uint64(first), last-first+1)
 	if n <= last-first { // rare: the numbers are not consecutive

@@ -40,6 +40,8 @@ func (s *cumulative) done(slot uint64, n int, code worker.Code, _ []byte, now ti
 	s.advance(now)
 }
 
+func (s *cumulative) endSets() {}
+
 func (s *cumulative) doneSet(done slotSet, now time.Duration) {
 	if s.win.extents.late > 0 {
 		for slot, n := range done.runs {

@@ -6,17 +6,46 @@ import (
 	"feedgate/worker"
 )
 
-// each acks every message as soon as it is done.
+// each acks every message as soon as it is done. Those of a set wait for the other sets of the same turn,
+// because acks of consecutive messages cost less, for us and for the server.
 type each struct {
 	immediate
 	*acks
+	fresh    bitmap // slots of sets that are done and not acked yet
+	from, to uint64 // multiples of 64: those slots are at or above from and below to
 }
 
 func (s *each) done(slot uint64, n int, _ worker.Code, ack []byte, _ time.Duration) {
 	s.emit(slot, n, ack)
 }
 
-func (s *each) doneSet(done slotSet, _ time.Duration) { s.emitSet(done) }
+func (s *each) doneSet(done slotSet, _ time.Duration) {
+	end := done.base + uint64(64*len(done.words))
+	if s.from == s.to {
+		s.from, s.to = done.base, end
+		s.makeSpace()
+	}
+	for k, w := range done.words {
+		*s.fresh.word(done.base + uint64(64*k)) |= w
+	}
+	s.from, s.to = min(s.from, done.base), max(s.to, end)
+}
+
+// makeSpace makes fresh larger than the window and a word at each end, so that no word of it has slots of
+// both ends. The window can grow.
+func (s *each) makeSpace() {
+	if size := 4 * (s.win.done.mask + 1); s.fresh.mask+1 < size {
+		s.fresh = newBitmap(size)
+	}
+}
+
+func (s *each) endSets() {
+	for ; s.from < s.to; s.from += 64 {
+		w := s.fresh.word(s.from)
+		s.emitWord(s.from, *w)
+		*w = 0
+	}
+}
 
 func (s *each) redelivered(slot uint64, _ time.Duration) {
 	if s.win.done.has(slot) {

@@ -236,6 +236,7 @@ func (m *model) finishSet(at int, pick uint64) {
 	}
 	if m.working = rest; n > 0 {
 		m.track.DoneSet(uint32(base), words, n, m.now)
+		m.track.EndSets()
 	}
 }
 

@@ -49,7 +49,8 @@ func (s *ordered) done(slot uint64, _ int, _ worker.Code, ack []byte, _ time.Dur
 	s.now = renderedAck{}
 }
 
-func (s *ordered) doneSet(slotSet, time.Duration) { s.emitNext() }
+func (s *ordered) doneSet(slotSet, time.Duration) {}
+func (s *ordered) endSets()                       { s.emitNext() }
 
 func (s *ordered) redelivered(slot uint64, _ time.Duration) {
 	s.enqueueNew()

@@ -42,10 +42,10 @@ func TestAcksReachTheServer(t *testing.T) {
 				m.finish(draw(0, 1000, "at"), draw(1, 80, "n"), code)
 			},
 			"finish set": func(t *rapid.T) { m.finishSet(draw(0, 1000, "at"), rapid.Uint64().Draw(t, "which")) },
-			"send": whileOnline(func() { m.kernelTakes(draw(1, 900, "bytes")) }),
-			"read": whileOnline(func() { m.serverReads(draw(1, 900, "bytes")) }),
-			"wire": whileOnline(func() { m.track.SendBuffer().Transmitted(draw(0, 900, "unsent")) }),
-			"time": func(*rapid.T) { m.now += 60; m.track.Flush(m.now, false) },
+			"send":       whileOnline(func() { m.kernelTakes(draw(1, 900, "bytes")) }),
+			"read":       whileOnline(func() { m.serverReads(draw(1, 900, "bytes")) }),
+			"wire":       whileOnline(func() { m.track.SendBuffer().Transmitted(draw(0, 900, "unsent")) }),
+			"time":       func(*rapid.T) { m.now += 60; m.track.Flush(m.now, false) },
 			"reconnect": func(*rapid.T) {
 				if m.online {
 					m.disconnect()

@@ -192,7 +192,8 @@ func (t *Tracker) Done(low uint32, n int, code worker.Code, ack []byte, now time
 }
 
 // DoneSet records that n messages from workers have succeeded. low is the low half of a slot that is a
-// multiple of 64; bit i of words[k] is the slot low+64k+i. They have no rendered acks.
+// multiple of 64; bit i of words[k] is the slot low+64k+i. They have no rendered acks. Any other method
+// except Done must wait for EndSets.
 func (t *Tracker) DoneSet(low uint32, words []uint64, n int, now time.Duration) {
 	first := firstBit(words)
 	s := slotSet{t.win.fullSlot(low+uint32(first)) - first, words}
@@ -200,6 +201,9 @@ func (t *Tracker) DoneSet(low uint32, words []uint64, n int, now time.Duration) 
 	t.win.markDoneSet(s)
 	t.strategy.doneSet(s, now)
 }
+
+// EndSets ends one or more calls of DoneSet.
+func (t *Tracker) EndSets() { t.strategy.endSets() }
 
 // Due returns the time by which Flush must be called; 0: never.
 func (t *Tracker) Due() time.Duration {
