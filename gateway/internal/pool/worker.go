@@ -2,6 +2,7 @@ package pool
 
 import (
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -138,14 +139,26 @@ func (w *Worker) stopping() bool {
 	}
 }
 
+// yieldTime is how long a worker runs until it lets other goroutines run. Go would preempt it after 10
+// ms. If there are more workers than CPUs, those that wait have the oldest messages, for whose acks
+// all other messages in flight wait.
+const yieldTime = 2 * time.Millisecond
+
 // run is the worker's goroutine.
 func (w *Worker) run() {
+	began := w.now() // since when it runs
 	for !w.stopping() {
-		if !w.turn() {
-			w.callFlush()
-			w.armLook()
-			w.park(w.readyFunc)
+		if w.turn() {
+			if now := w.progress.looked; now-began >= yieldTime {
+				runtime.Gosched()
+				began = now
+			}
+			continue
 		}
+		w.callFlush()
+		w.armLook()
+		w.park(w.readyFunc)
+		began = w.now()
 	}
 	w.pace.stop()
 	if w.retry != nil {
