@@ -15,12 +15,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+
 	"feedgate/gateway/internal/pool"
 	"feedgate/gateway/tlstest"
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker/credential"
 )
+
+// newUnpolledReactor returns a reactor whose events nobody waits for: the test calls turn.
+func newUnpolledReactor(t *testing.T) *reactor {
+	t.Helper()
+	opened, err := netpoll.OpenPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := opened.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &reactor{epoch: time.Now(), watched: -1, poller: &poller{Poller: opened, reactors: make(map[int]*reactor)}}
+}
 
 // manualLoop is a loop that the test turns by hand, so that nothing but the path of
 // a message runs between two looks at the allocator.
@@ -40,10 +57,7 @@ func manualLoop(
 	if wrap != nil {
 		set.codec = wrap(set.codec)
 	}
-	r, err := newReactor()
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := newUnpolledReactor(t)
 	l := newLoop(&cfg, set, new(Stats), r)
 	r.l = l
 	l.pool, err = pool.New(pool.Config{
@@ -59,9 +73,6 @@ func manualLoop(
 	t.Cleanup(func() {
 		r.cleanUp()
 		if err := l.pool.Stop(); err != nil {
-			t.Error(err)
-		}
-		if err := r.close(); err != nil {
 			t.Error(err)
 		}
 		l.slabs.close()

@@ -8,59 +8,69 @@ import (
 	"sync"
 	"time"
 
-	errorx "github.com/panjf2000/gnet/v2/pkg/errors"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
-	"github.com/panjf2000/gnet/v2/pkg/queue"
 
-	_ "feedgate/gateway/gnetlog" // gnet's poller logs what it also returns
 	_ "feedgate/worker/linux_only"
 )
 
 const (
 	// maxTurns is the most turns of the loop without a call of the poller, which reports edges and
-	// runs what was posted.
-	maxTurns = 64
+	// runs what was posted; maxSharedTurns if it also runs other loops.
+	maxTurns       = 64
+	maxSharedTurns = 4
 	// busyPollTime is how long an idle loop waits before it reads again, after a bulk read.
 	busyPollTime = 50 * time.Microsecond
 )
 
-// reactor is the real env. Its goroutine runs the loop: it calls turn while there is work, then
+// reactor is the real env. The poller's goroutine runs the loop: it calls turn while there is work, then
 // blocks in the poller. It owns all fields except the shared ones.
 type reactor struct {
 	l       *loop
 	epoch   time.Time
-	poller  *netpoll.Poller
+	poller  *poller
 	watched int // descriptor of the loop's socket; -1: none
 	wakeup  wakeup
 	timer   *time.Timer
 	timerAt time.Duration
 	dials   chan dialResult // at most one
+	done    chan struct{}   // closed when the loop is done
+	ended   bool            // done is closed
 
 	// Shared with the goroutines that call wake or post.
 	mu     sync.Mutex
-	closed bool // the poller is closed; guarded by mu
+	closed bool // close was called; guarded by mu
 }
 
-// newReactor makes a reactor and its poller. The caller sets the loop.
+// newReactor makes a reactor. The caller sets the loop.
 func newReactor() (*reactor, error) {
-	r := &reactor{epoch: time.Now(), watched: -1, dials: make(chan dialResult, 1)}
+	r := &reactor{epoch: time.Now(), watched: -1, dials: make(chan dialResult, 1), done: make(chan struct{})}
 	var err error
-	if r.poller, err = netpoll.OpenPoller(); err != nil {
-		return nil, fmt.Errorf("open the poller: %w", err)
+	if r.poller, err = usePoller(); err != nil {
+		return nil, err
 	}
-	if r.wakeup, err = newWakeup(r.poller); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the poller: %w", err), r.poller.Close())
+	if r.wakeup, err = newWakeup(r.poller.Poller); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the poller: %w", err), r.poller.leave())
 	}
 	return r, nil
 }
 
 // run runs the loop until it is done. Its error comes from the poller.
 func (r *reactor) run() error {
-	r.post(func() {})
-	if err := r.poller.Polling(r.onEvent); !errors.Is(err, errorx.ErrEngineShutdown) {
-		return fmt.Errorf("poll: %w", err)
+	r.post(func() { r.poller.reactors[int(r.wakeup)] = r })
+	select {
+	case <-r.done:
+		return nil
+	case <-r.poller.ended:
+		return r.poller.err
 	}
-	return nil
+}
+
+// end ends the loop.
+func (r *reactor) end() {
+	delete(r.poller.reactors, r.watched)
+	delete(r.poller.reactors, int(r.wakeup))
+	r.ended = true
+	close(r.done)
 }
 
 func (r *reactor) now() time.Duration { return time.Since(r.epoch) }
@@ -74,6 +84,7 @@ func (r *reactor) connect(ctx context.Context, d *dialer) {
 
 func (r *reactor) watch(t transport) error {
 	r.watched = t.(interface{ descriptor() int }).descriptor()
+	r.poller.reactors[r.watched] = r
 	return r.poller.AddReadWrite(&netpoll.PollAttachment{FD: r.watched}, true)
 }
 
@@ -81,6 +92,7 @@ func (r *reactor) unwatch(transport) {
 	if err := r.poller.Delete(r.watched); err != nil {
 		r.l.log.Debug("stop watching the socket", "error", err)
 	}
+	delete(r.poller.reactors, r.watched)
 	r.watched = -1
 }
 
@@ -101,13 +113,13 @@ func (r *reactor) post(f func()) {
 	if r.closed {
 		return
 	}
-	err := r.poller.Trigger(queue.HighPriority, func(any) error {
-		f()
-		return r.runUntilIdle()
-	}, nil)
-	if err != nil {
-		panic("gateway: wake the poller: " + err.Error()) // a write to our own eventfd cannot fail
-	}
+	r.poller.post(func() error {
+		if !r.ended {
+			f()
+			r.runUntilIdle()
+		}
+		return nil
+	})
 }
 
 // cleanUp ends the dial and the connection, after the loop has ended.
@@ -126,45 +138,52 @@ func (r *reactor) cleanUp() {
 	r.l.receiver.dropSlabs()
 }
 
-// close closes the poller. Later calls of wake and post have no effect.
+// close leaves the poller. Later calls of wake and post have no effect.
 func (r *reactor) close() error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.closed = true
 	if r.timer != nil {
 		r.timer.Stop()
 	}
 	r.wakeup.close()
-	return r.poller.Close()
+	r.mu.Unlock()
+	return r.poller.leave()
 }
 
 // runUntilIdle turns the loop until there is nothing to do, or for maxTurns.
-func (r *reactor) runUntilIdle() error {
-	l := r.l
+func (r *reactor) runUntilIdle() {
+	l, most, alone := r.l, maxTurns, r.alone()
+	if !alone {
+		most = maxSharedTurns
+	}
 	l.events.Wake()
 	for turns := 0; ; turns++ {
 		busy := l.turn()
 		if l.stop.done {
-			return errorx.ErrEngineShutdown
+			r.end()
+			return
 		}
-		if busy && turns < maxTurns {
+		if busy && turns < most {
 			continue
 		}
 		if busy {
 			r.wakeup.send()
-			return nil
+			return
 		}
-		if l.conn.mayBusyPoll() {
+		if alone && l.conn.mayBusyPoll() {
 			r.busyPoll()
 			continue
 		}
 		if l.sleep() {
 			r.armTimer()
-			return nil
+			return
 		}
 		runtime.Gosched()
 	}
 }
+
+// alone reports whether the poller runs no other loop, and so has no more descriptors than this one's.
+func (r *reactor) alone() bool { return len(r.poller.reactors) <= 2 }
 
 // busyPoll lets workers run for a moment, then makes the next turn read without an edge. During a
 // bulk transfer the next bytes are about to arrive: this saves the server and this process a wake-up,
@@ -192,10 +211,10 @@ func (r *reactor) armTimer() {
 	})
 }
 
-// onEvent handles an event from the poller.
-func (r *reactor) onEvent(fd int, event netpoll.IOEvent, _ netpoll.IOFlags) error {
+// onEvent handles an event of one of the reactor's descriptors.
+func (r *reactor) onEvent(fd int, event netpoll.IOEvent) {
 	if fd == r.watched {
 		r.l.conn.peer.edge(event&eventReadable != 0, event&eventWritable != 0, event&eventHalfClosed != 0, event&eventReset != 0)
 	}
-	return r.runUntilIdle()
+	r.runUntilIdle()
 }
