@@ -25,7 +25,7 @@ type Config struct {
 	Rounds   int           // default 5
 
 	// Keys is how many different keys the messages have, chosen at random; 0: they have none, unless
-	// a subject is by key; then the default is 1,000. KeyForm is where the key is in a message:
+	// a subject is by key; then the default is 1,000. Those of NSQ never have any. KeyForm is where the key is in a message:
 	// bytes, the default, the first 8 bytes; field, the second of fields separated by commas; json,
 	// the member k of a JSON object.
 	Keys    int
@@ -123,7 +123,6 @@ func (c *Config) validate() error {
 	for _, name := range c.Subjects {
 		short, _, _ := strings.Cut(name, "@")
 		if s := Find(short); s != nil && s.Protocol == queued {
-			check(c.Keys == 0, "--keys: not with %s", short)
 			check(c.Rate == 0, "--rate: not with %s, whose messages are all queued before it connects", short)
 			check(c.Msgs <= maxQueued, "--msgs: %d is more than the %d that can be queued for %s", c.Msgs, maxQueued, short)
 		}

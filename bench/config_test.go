@@ -32,6 +32,11 @@ func TestFaultsNameTheirFlags(t *testing.T) {
 		{bench.Config{Subjects: []string{"nsq-inline"}, Rate: 5}, "--rate: not with nsq-inline"},
 		{bench.Config{Subjects: []string{"nsq-inline@/x"}, Msgs: 5_000_001}, "--msgs: 5000001 is more than the 5000000"},
 		{bench.Config{Rounds: -1}, "--rounds: -1 is not"},
+		{bench.Config{Keys: -1}, "--keys: -1 is not"},
+		{bench.Config{KeyForm: "json"}, "--key-form: goes with --keys"},
+		{bench.Config{Keys: 1, KeyForm: "xml"}, `--key-form: "xml" is not one of bytes, field, json`},
+		{bench.Config{Keys: 1, KeyForm: "json", Sizes: []int{64}}, "--size: 64 is too short for --key-form json, which needs 80 bytes"},
+		{bench.Config{Subjects: []string{"feedgate-key"}, Sizes: []int{7}}, "--size: 7 is too short for --key-form bytes"},
 	} {
 		if err := c.config.Validate(); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("error %v, want %s", err, c.want)
@@ -49,7 +54,13 @@ func TestFaultsNameTheirFlags(t *testing.T) {
 func TestSubjectsAreDocumented(t *testing.T) {
 	defaults := 0
 	for _, s := range bench.Subjects {
-		if s.Doc == "" || (s.Run == nil) == (s.Program == "") || s.Protocol == "" || bench.Find(s.Name) == nil {
+		clients := 0
+		for _, is := range []bool{s.Run != nil, s.ByKey != nil, s.Program != ""} {
+			if is {
+				clients++
+			}
+		}
+		if s.Doc == "" || clients != 1 || s.Protocol == "" || bench.Find(s.Name) == nil {
 			t.Errorf("subject %+v", s)
 		}
 		if s.Default {

@@ -107,6 +107,24 @@ func TestRateAndDuration(t *testing.T) {
 	}
 }
 
+// TestKeys: subjects by key are measured with keys of every form.
+func TestKeys(t *testing.T) {
+	for _, form := range []string{"bytes", "field", "json"} {
+		file, err := bench.Run(t.Context(), bench.Config{
+			Subjects: []string{"feedgate", "feedgate-key", "channels-key"}, Sizes: []int{80}, Msgs: 3000, Rounds: 1,
+			Keys: 3, KeyForm: form, Self: self(t),
+		}, quiet)
+		if err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+		for _, r := range file.Rows {
+			if !r.Sound() || *r.Msgs != 3000 {
+				t.Errorf("%s: row %+v, %v messages", form, r, *r.Msgs)
+			}
+		}
+	}
+}
+
 func TestPlantedFaultsAreFound(t *testing.T) {
 	file, err := bench.Run(t.Context(), bench.Config{
 		Subjects: []string{"inline-doubles", "inline-loses", "inline"}, Msgs: 2000, Rounds: 1,
