@@ -41,25 +41,25 @@ func SubjectMain(ctx context.Context, args []string, in io.Reader, out io.Writer
 	if s == nil || s.Program != "" {
 		return fmt.Errorf("%q is not a subject of this program", args[0])
 	}
-	return clientMain(ctx, s.client, args[1:], in, out)
+	return clientMain(ctx, s, args[1:], in, out)
 }
 
 // client returns the subject's client for a form of keys, which may be nil if it does not need one.
 func (s *Subject) client(form *keyForm) (baselines.Func, error) {
 	switch {
-	case s.ByKey == nil:
+	case s.byKey == nil:
 		return s.Run, nil
 	case form == nil:
 		return nil, fmt.Errorf("--key-form: want one of %s", keyFormNames())
 	}
-	return s.ByKey(form), nil
+	return s.byKey(form), nil
 }
 
 // clientMain is the process of a client. Its flags are --addr, --workers, --work-ns, --read and
 // --key-form.
 // After its preparations it writes {"ready":true} to out, begins when it has read a line from in,
 // and writes its outcome at the end.
-func clientMain(ctx context.Context, client func(*keyForm) (baselines.Func, error), args []string, in io.Reader, out io.Writer) error {
+func clientMain(ctx context.Context, s *Subject, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("client", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	addr := flags.String("addr", "", "HOST:PORT of the feed")
@@ -70,7 +70,7 @@ func clientMain(ctx context.Context, client func(*keyForm) (baselines.Func, erro
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	run, err := client(findKeyForm(*form))
+	run, err := s.client(findKeyForm(*form))
 	if err != nil {
 		return err
 	}

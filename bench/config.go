@@ -25,7 +25,7 @@ type Config struct {
 	Rounds   int           // default 5
 
 	// Keys is how many different keys the messages have, chosen at random; 0: they have none, unless
-	// a subject is by key; then the default is 1,000. Those of NSQ never have any. KeyForm is where the key is in a message:
+	// a subject is by key; then the default is 1,000. Messages of NSQ have no keys. KeyForm is where the key is in a message:
 	// bytes, the default, the first 8 bytes; field, the second of fields separated by commas; json,
 	// the member k of a JSON object.
 	Keys    int
@@ -49,6 +49,7 @@ const (
 	maxWork    = time.Second
 	maxMsgs    = 1e12
 	maxKeys    = 1_000_000
+	maxKeyed   = 256 << 20 // bytes of one message for each key
 	maxRun     = time.Hour
 	// readMessages is how many messages a subject may read at once, and ack only after the last of
 	// them.
@@ -81,7 +82,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Rounds == 0 {
 		c.Rounds = 5
 	}
-	if c.Keys == 0 && c.byKey() {
+	if c.Keys == 0 && c.anyByKey() {
 		c.Keys = 1000
 	}
 	if c.Keys > 0 && c.KeyForm == "" {
@@ -130,12 +131,12 @@ func (c *Config) validate() error {
 	return faults.Err()
 }
 
-// byKey reports whether a subject is by key.
-func (c *Config) byKey() bool {
+// anyByKey reports whether a subject is by key.
+func (c *Config) anyByKey() bool {
 	return slices.ContainsFunc(c.Subjects, func(label string) bool {
 		name, _, _ := strings.Cut(label, "@")
 		s := Find(name)
-		return s != nil && s.ByKey != nil
+		return s != nil && s.byKey != nil
 	})
 }
 
@@ -144,8 +145,12 @@ func (c *Config) validateKeys(f *faults.List) {
 	f.Check(c.Keys > 0 || c.KeyForm == "", "--key-form: goes with --keys")
 	form := findKeyForm(c.KeyForm)
 	f.Check(c.KeyForm == "" || form != nil, "--key-form: %q is not one of %s", c.KeyForm, keyFormNames())
+	if form == nil {
+		return
+	}
 	for _, size := range c.Sizes {
-		f.Check(form == nil || size >= form.least, "--size: %d is too short for --key-form %s, which needs %d bytes", size, c.KeyForm, form.atLeast())
+		f.Check(size >= form.least, "--size: %d is too short for --key-form %s, which needs %d bytes", size, c.KeyForm, form.least)
+		f.Check(c.Keys*size <= maxKeyed, "--keys: %d messages of %d bytes, one for each key, are over %d bytes", c.Keys, size, maxKeyed)
 	}
 }
 

@@ -56,7 +56,7 @@ func (c *contender) command(cfg *Config, l load, addr string) []string {
 	}
 	args = append(args, "--addr", addr, "--workers", strconv.Itoa(l.workers),
 		"--work-ns", strconv.FormatInt(cfg.Work.Nanoseconds(), 10))
-	if c.ByKey != nil {
+	if c.byKey != nil {
 		args = append(args, "--key-form", cfg.KeyForm)
 	}
 	if cfg.Read {

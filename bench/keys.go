@@ -53,7 +53,7 @@ const (
 	// firstTime is the time in the first message, in milliseconds since 1970.
 	firstTime = 1_700_000_000_000
 	// keyedBytes and keyedMessages limit the different messages with keys, like those of
-	// feedserver's synthetic messages.
+	// feedserver's synthetic messages, if there are no more keys.
 	keyedBytes, keyedMessages = 256 << 10, 8192
 )
 
@@ -67,14 +67,6 @@ func findKeyForm(name string) *keyForm {
 	return nil
 }
 
-// atLeast returns the length of the shortest message; 0 without a form.
-func (f *keyForm) atLeast() int {
-	if f == nil {
-		return 0
-	}
-	return f.least
-}
-
 func keyFormNames() string {
 	var names []string
 	for _, f := range keyForms {
@@ -84,12 +76,16 @@ func keyFormNames() string {
 }
 
 // messages returns messages of size bytes with one of so many keys each, chosen at random, the same in
-// every call.
+// every call. Every key occurs.
 func (f *keyForm) messages(keys, size int) [][]byte {
 	rng := rand.New(rand.NewPCG(1, uint64(keys)))
-	all := make([][]byte, min(max(keyedBytes/(size+16), 1), keyedMessages))
-	for i := range all {
-		head, tail := f.message(i, fmt.Sprintf("K%0*d", keyLength-1, rng.IntN(keys)))
+	all := make([][]byte, max(keys, min(max(keyedBytes/(size+16), 1), keyedMessages)))
+	for i, at := range rng.Perm(len(all)) {
+		key := at
+		if key >= keys {
+			key = rng.IntN(keys)
+		}
+		head, tail := f.message(i, fmt.Sprintf("K%0*d", keyLength-1, key))
 		all[i] = []byte(head + strings.Repeat("x", max(size-len(head)-len(tail), 0)) + tail)
 	}
 	return all

@@ -23,7 +23,7 @@ import (
 	"feedgate/worker/credential"
 )
 
-// Subject is a client to be measured. Exactly one of Run, ByKey and Program is set.
+// Subject is a client to be measured. Exactly one of Run, byKey and Program is set.
 type Subject struct {
 	Name     string
 	Doc      string // one line: what it is, and which question it answers
@@ -34,8 +34,8 @@ type Subject struct {
 
 	// Run is the client, run in a process of its own.
 	Run baselines.Func
-	// ByKey returns the client that distributes messages by a key of that form.
-	ByKey func(*keyForm) baselines.Func
+	// byKey returns the client that distributes messages by a key of that form.
+	byKey func(*keyForm) baselines.Func
 	// Program is the name of an executable in the harness's directory with the flags and the
 	// standard streams of [clientMain].
 	Program string
@@ -65,9 +65,9 @@ var Subjects = []Subject{
 		Doc: "the product, with the defaults of feedgate run"},
 
 	{Name: "channels-key", Protocol: "fg",
-		ByKey: func(f *keyForm) baselines.Func { return baselines.ChannelsByKey(f.find) },
+		byKey: func(f *keyForm) baselines.Func { return baselines.ChannelsByKey(f.find) },
 		Doc:   "channels with order by key (--keys): a hash of the key picks the channel"},
-	{Name: "feedgate-key", Protocol: "fg", ByKey: productByKey,
+	{Name: "feedgate-key", Protocol: "fg", byKey: productByKey,
 		Doc: "the product with --dispatch key (--keys)"},
 
 	{Name: "ws-gws", Protocol: "ws", Run: ws.GWS,

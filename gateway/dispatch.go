@@ -138,10 +138,11 @@ func (r *receiver) arrive(seq uint64, now time.Duration, add func(late bool)) *w
 	return err
 }
 
-// hasSpace reports whether the worker for the next message may have it, and its ring has space.
-func (r *receiver) hasSpace(m []wire.Msg) bool {
+// hasSpace reports whether the worker for the first of msgs, which are the next ones, may have it, and
+// its ring has space.
+func (r *receiver) hasSpace(msgs []wire.Msg) bool {
 	if r.byKey != nil {
-		return r.room(r.workerFor(m), 1) > 0
+		return r.freeFor(r.workerFor(msgs), 1) > 0
 	}
 	_, slots := r.reserveNext(1)
 	return len(slots) > 0

@@ -74,29 +74,16 @@ func (r *receiver) fillSpread(msgs []wire.Msg) int {
 
 // fill writes the spans of the messages of one run: the first of msgs and those that continue it.
 func (r *receiver) fill(spans []uint64, msgs []wire.Msg) int {
-	first := runStart(msgs)
+	seq, tag, side := msgs[0].Seq, msgs[0].Tag, msgs[0].Side
 	msgs = msgs[:min(len(spans), len(msgs))]
 	for i := range msgs {
-		if !first.continuedBy(&msgs[i], i) {
+		m := &msgs[i]
+		if m.Seq != seq+uint64(i) || m.Tag != tag || m.Side != side || m.Code != worker.OK {
 			return i
 		}
-		spans[i] = pool.Span(msgs[i].Off, msgs[i].Len)
+		spans[i] = pool.Span(m.Off, m.Len)
 	}
 	return len(msgs)
-}
-
-// runHead is what the messages of a run have in common.
-type runHead struct {
-	seq  uint64 // of the first
-	tag  uint8
-	side bool
-}
-
-func runStart(msgs []wire.Msg) runHead { return runHead{msgs[0].Seq, msgs[0].Tag, msgs[0].Side} }
-
-// continuedBy reports whether m can be the i-th message of the run.
-func (h runHead) continuedBy(m *wire.Msg, i int) bool {
-	return m.Seq == h.seq+uint64(i) && m.Tag == h.tag && m.Side == h.side && m.Code == worker.OK
 }
 
 // descriptor returns the descriptor of m, which gets the next slot.

@@ -36,7 +36,9 @@ func newUnpolledReactor(t *testing.T) *reactor {
 			t.Error(err)
 		}
 	})
-	return &reactor{epoch: time.Now(), watched: -1, poller: &poller{Poller: opened, reactors: make(map[int]*reactor)}}
+	return &reactor{
+		epoch: time.Now(), watched: -1, wakeup: -1, poller: &poller{Poller: opened, byFD: make(map[int]*reactor)},
+	}
 }
 
 // manualLoop is a loop that the test turns by hand, so that nothing but the path of

@@ -15,6 +15,9 @@ const (
 	// maxUnsent is how many unsent bytes stop the loop from collecting replies and from reading:
 	// backpressure from a peer that does not read.
 	maxUnsent = 256 << 10
+	// maxToAck is how many messages' acks may wait until all replies are collected: maxUnsent does
+	// not count them.
+	maxToAck = 8192
 	// bulkRead is the size of a bulk read, in bytes.
 	bulkRead = 64 << 10
 )
@@ -40,6 +43,7 @@ type loop struct {
 
 	outstanding     []int // messages with each worker
 	acksOK          int   // acks with code 0 of this turn, not counted yet
+	toAck           int   // messages of sets since Tracker.EmitDone
 	stop            stopping
 	lastTurn        time.Duration
 	paused          bool // the last turn could not read or dispatch
@@ -166,7 +170,8 @@ func (l *loop) collectReplies(now time.Duration) bool {
 		}
 	}
 	if taken > 0 {
-		l.track.EndSets()
+		l.track.EmitDone()
+		l.toAck = 0
 		l.events.Sub(taken)
 	}
 	return taken > 0
@@ -237,6 +242,10 @@ func (l *loop) observeLatency(now time.Duration) {
 func (l *loop) markReply(r pool.Reply, now time.Duration) {
 	if r.Code == worker.OK && len(r.Bits) > 0 {
 		l.track.DoneSet(r.Slot, r.Bits, int(r.Count), now)
+		if l.toAck += int(r.Count); l.toAck >= maxToAck {
+			l.track.EmitDone()
+			l.toAck = 0
+		}
 		return
 	}
 	for slot, n := range r.Slots {

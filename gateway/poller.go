@@ -18,8 +18,9 @@ import (
 // share it. A blocked poller takes a thread, so a process has no more of them than it can use CPUs.
 type poller struct {
 	*netpoll.Poller
-	reactors map[int]*reactor // by descriptor; the goroutine owns it
-	users    int              // reactors; guarded by pollers.mu
+	byFD  map[int]*reactor // by descriptor; the goroutine owns it and loops
+	loops int              // that have begun and not ended
+	users int              // reactors; guarded by pollers.mu
 
 	ended chan struct{} // closed when the goroutine ends
 	err   error         // why it has ended, if reactors still use it; valid after ended
@@ -31,8 +32,8 @@ var pollers struct {
 	list []*poller
 }
 
-// usePoller returns the poller with the fewest reactors, or another one. The caller calls leave in the
-// end.
+// usePoller opens a poller, or, if there are as many as GOMAXPROCS, returns the one with the fewest
+// reactors. The caller must call leave.
 func usePoller() (*poller, error) {
 	pollers.mu.Lock()
 	defer pollers.mu.Unlock()
@@ -54,11 +55,14 @@ func openPoller() (*poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the poller: %w", err)
 	}
-	p := &poller{Poller: opened, reactors: make(map[int]*reactor), ended: make(chan struct{})}
+	p := &poller{Poller: opened, byFD: make(map[int]*reactor), ended: make(chan struct{})}
 	go func() {
 		defer close(p.ended)
 		if err := p.Polling(p.onEvent); !errors.Is(err, errorx.ErrEngineShutdown) {
 			p.err = fmt.Errorf("poll: %w", err)
+			pollers.mu.Lock()
+			p.unlist()
+			pollers.mu.Unlock()
 		}
 	}()
 	return p, nil
@@ -71,7 +75,7 @@ func (p *poller) leave() error {
 	p.users--
 	last := p.users == 0
 	if last {
-		pollers.list = slices.DeleteFunc(pollers.list, func(other *poller) bool { return other == p })
+		p.unlist()
 	}
 	pollers.mu.Unlock()
 	if !last {
@@ -80,6 +84,11 @@ func (p *poller) leave() error {
 	p.post(func() error { return errorx.ErrEngineShutdown })
 	<-p.ended
 	return p.Close()
+}
+
+// unlist keeps other reactors from using the poller. The caller holds pollers.mu.
+func (p *poller) unlist() {
+	pollers.list = slices.DeleteFunc(pollers.list, func(other *poller) bool { return other == p })
 }
 
 // post calls f on the poller's goroutine, which ends if f returns gnet's ErrEngineShutdown.
@@ -91,7 +100,7 @@ func (p *poller) post(f func() error) {
 
 // onEvent handles an event.
 func (p *poller) onEvent(fd int, event netpoll.IOEvent, _ netpoll.IOFlags) error {
-	if r := p.reactors[fd]; r != nil {
+	if r := p.byFD[fd]; r != nil {
 		r.onEvent(fd, event)
 	}
 	return nil

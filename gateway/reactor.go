@@ -23,7 +23,7 @@ const (
 )
 
 // reactor is the real env. The poller's goroutine runs the loop: it calls turn while there is work, then
-// blocks in the poller. It owns all fields except the shared ones.
+// blocks in the poller. That goroutine owns all fields except the shared ones.
 type reactor struct {
 	l       *loop
 	epoch   time.Time
@@ -56,7 +56,10 @@ func newReactor() (*reactor, error) {
 
 // run runs the loop until it is done. Its error comes from the poller.
 func (r *reactor) run() error {
-	r.post(func() { r.poller.reactors[int(r.wakeup)] = r })
+	r.post(func() {
+		r.poller.byFD[int(r.wakeup)] = r
+		r.poller.loops++
+	})
 	select {
 	case <-r.done:
 		return nil
@@ -67,8 +70,9 @@ func (r *reactor) run() error {
 
 // end ends the loop.
 func (r *reactor) end() {
-	delete(r.poller.reactors, r.watched)
-	delete(r.poller.reactors, int(r.wakeup))
+	delete(r.poller.byFD, r.watched)
+	delete(r.poller.byFD, int(r.wakeup))
+	r.poller.loops--
 	r.ended = true
 	close(r.done)
 }
@@ -84,7 +88,7 @@ func (r *reactor) connect(ctx context.Context, d *dialer) {
 
 func (r *reactor) watch(t transport) error {
 	r.watched = t.(interface{ descriptor() int }).descriptor()
-	r.poller.reactors[r.watched] = r
+	r.poller.byFD[r.watched] = r
 	return r.poller.AddReadWrite(&netpoll.PollAttachment{FD: r.watched}, true)
 }
 
@@ -92,7 +96,7 @@ func (r *reactor) unwatch(transport) {
 	if err := r.poller.Delete(r.watched); err != nil {
 		r.l.log.Debug("stop watching the socket", "error", err)
 	}
-	delete(r.poller.reactors, r.watched)
+	delete(r.poller.byFD, r.watched)
 	r.watched = -1
 }
 
@@ -150,11 +154,11 @@ func (r *reactor) close() error {
 	return r.poller.leave()
 }
 
-// runUntilIdle turns the loop until there is nothing to do, or for maxTurns.
+// runUntilIdle turns the loop until there is nothing to do, or for maxTurns or maxSharedTurns.
 func (r *reactor) runUntilIdle() {
-	l, most, alone := r.l, maxTurns, r.alone()
+	l, limit, alone := r.l, maxTurns, r.poller.loops == 1
 	if !alone {
-		most = maxSharedTurns
+		limit = maxSharedTurns
 	}
 	l.events.Wake()
 	for turns := 0; ; turns++ {
@@ -163,7 +167,7 @@ func (r *reactor) runUntilIdle() {
 			r.end()
 			return
 		}
-		if busy && turns < most {
+		if busy && turns < limit {
 			continue
 		}
 		if busy {
@@ -181,9 +185,6 @@ func (r *reactor) runUntilIdle() {
 		runtime.Gosched()
 	}
 }
-
-// alone reports whether the poller runs no other loop, and so has no more descriptors than this one's.
-func (r *reactor) alone() bool { return len(r.poller.reactors) <= 2 }
 
 // busyPoll lets workers run for a moment, then makes the next turn read without an edge. During a
 // bulk transfer the next bytes are about to arrive: this saves the server and this process a wake-up,

@@ -24,7 +24,7 @@ const (
 	maxInFlight  = 1 << 24
 	minReconnect = time.Millisecond
 	// maxMemory keeps a slab, one of up to pool.MaxSlabs, within the 32 bits of a message's offset.
-	maxMemory = 1 << 45
+	maxMemory = 1 << 44
 )
 
 // settings are derived from a Config by validate.

@@ -13,27 +13,30 @@ import (
 // key returns the key of msg; nil if it has none. escaped: it is the inside of a JSON string with
 // escapes. From a JSON text that is not well-formed, the result is either the value of a member, as far
 // as it can be recognized, or nil.
-//
-// at is where the member's name was in the message before, or 0. It is there in most messages of the same
-// kind.
-func (s *Selector) key(msg []byte, at *int) (part []byte, escaped bool) {
+func (s *Selector) key(msg []byte) (part []byte, escaped bool) {
 	if s.member.quoted == nil {
 		return s.find(msg)
 	}
-	return jsonScanner(msg).lastMember(&s.member, at)
+	return jsonScanner(msg).lastMember(&s.member)
 }
 
 // memberName is a name to search for in JSON texts.
 type memberName struct {
 	name   []byte
-	quoted []byte // in quotes; nil: the name cannot be in a text without an escape
+	quoted []byte // in quotes; nil: see newMemberName
 	rare   int    // index in quoted of the byte that is probably the rarest in a text
 
 	word, mask uint64 // its first bytes, up to 7; which bytes of a word these are
 }
 
+// newMemberName prepares the search for a name, unless it cannot be in a text without an escape, or can be
+// between two strings, in the quotes that end one and begin the other, such as the comma in ["a","b"].
 func newMemberName(name []byte) memberName {
 	m := memberName{name: name}
+	if len(name) > 0 && bytes.IndexByte([]byte(",:]} "), name[0]) >= 0 &&
+		bytes.IndexByte([]byte(",:[{ "), name[len(name)-1]) >= 0 {
+		return m
+	}
 	for _, c := range name {
 		if c < ' ' || c == '"' || c == '\\' {
 			return m
@@ -83,20 +86,17 @@ func (m *memberName) isAt(s []byte) bool {
 }
 
 // lastMember returns the value of the last member called m of the object that s begins with, without the
-// quotes of a string; nil if there is none. at is as for key.
-func (s jsonScanner) lastMember(m *memberName, at *int) (value []byte, escaped bool) {
+// quotes of a string; nil if there is none.
+func (s jsonScanner) lastMember(m *memberName) (value []byte, escaped bool) {
 	i := s.begin()
 	if s.at(i) != '{' {
 		return nil, false
 	}
-	if *at <= i || *at >= len(s) || !m.isAt(s[*at:]) {
-		*at = i + m.index(s[i:])
-	}
-	if *at < i {
+	if at := m.index(s[i:]); at < 0 {
 		if bytes.IndexByte(s, '\\') < 0 {
 			return nil, false
 		}
-	} else if value, certain := s.memberAt(i, *at, m); certain {
+	} else if value, certain := s.memberAt(i, i+at, m); certain {
 		return value, false
 	}
 	for i, more := s.first(i, '}'); more; i, more = s.next(i, '}') {
@@ -129,7 +129,7 @@ func (s jsonScanner) memberAt(open, at int, m *memberName) (value []byte, certai
 		return nil, false
 	}
 	i = s.space(i + 1)
-	rest := s[min(i, len(s)):]
+	rest := s[i:]
 	if bytes.IndexByte(rest, '\\') >= 0 {
 		return nil, false
 	}
@@ -218,40 +218,38 @@ var inScalar = func() (in [256]bool) {
 	return in
 }()
 
-// HashAll sets hashes[i] to the Hash of the i-th message. It lies in data, where spans[i] says: its offset
-// in the upper half, its length in the lower.
+// HashAll sets hashes[i] to the Hash of the i-th message: spans[i] is its offset in data << 32 | its length.
 func (s *Selector) HashAll(hashes []uint64, data []byte, spans []uint64) {
 	hashes = hashes[:len(spans)]
-	first, least := uint64(s.first), uint64(noShortKey)
 	if s.kind == selectBytes && s.length <= 8 {
-		least = first + 8
+		s.hashShort(hashes, data, spans)
+		return
 	}
-	mask := ^uint64(0) >> (64 - 8*min(s.length, 8)) // of the bytes of a short key
-	name := 0
+	for i, at := range spans {
+		off, end := at>>32, at>>32+at&(1<<32-1)
+		hashes[i] = s.Hash(data[off:end])
+	}
+}
+
+// hashShort is HashAll for keys of up to 8 bytes: it reads them as one word.
+func (s *Selector) hashShort(hashes []uint64, data []byte, spans []uint64) {
+	first, mask := uint64(s.first), ^uint64(0)>>(64-8*s.length)
 	for i, at := range spans {
 		off, n := at>>32, at&(1<<32-1)
-		if n >= least {
+		if n >= first+8 {
 			word := binary.LittleEndian.Uint64(data[off+first:]) & mask
 			hashes[i] = hashEnd(hashSeed, word, 0, s.length)
 		} else {
-			hashes[i] = s.hash(data[off:off+n], &name)
+			hashes[i] = s.Hash(data[off : off+n])
 		}
 	}
 }
 
-// noShortKey is longer than any message.
-const noShortKey = 1 << 33
-
-// Hash returns a hash of the part of msg that the selector picks. It is the same in every process,
-// and the same for all messages in which the selector finds nothing. A part of a JSON text is hashed
-// even if the text turns out not to be well-formed after it. Hash does not allocate.
+// Hash returns a hash of the part of msg that the selector picks. It is the same in every process, and the
+// same for all messages in which the selector finds nothing. Of a JSON text that is not well-formed, in
+// which Find finds nothing, it may be the hash of some member. Hash does not allocate.
 func (s *Selector) Hash(msg []byte) uint64 {
-	name := 0
-	return s.hash(msg, &name)
-}
-
-func (s *Selector) hash(msg []byte, name *int) uint64 {
-	v, escaped := s.key(msg, name)
+	v, escaped := s.key(msg)
 	if !escaped {
 		return hashBytes(v)
 	}

@@ -31,7 +31,7 @@ type Selector struct {
 	length int        // bytes: LENGTH
 	text   []byte     // field: SEP
 	path   []step     // json
-	member memberName // json:NAME
+	member memberName // json, if path is one name
 	name   string     // meta: NAME
 }
 
@@ -56,7 +56,7 @@ func Parse(s string) (Selector, error) {
 		sel, err = parseFieldSelector(rest)
 	case "json":
 		sel.kind = selectJSON
-		if sel.path, err = parsePath(rest); err == nil && rest[0] != '/' {
+		if sel.path, err = parsePath(rest); err == nil && len(sel.path) == 1 && sel.path[0].index < 0 {
 			sel.member = newMemberName(sel.path[0].name)
 		}
 	case "meta":

@@ -51,6 +51,12 @@ func TestSelectorFind(t *testing.T) {
 		{"json:id", `{"a":"\"id\":1","id" : 2}`, "2"},
 		{"json:id", `{"a":"\\","id":2}`, "2"},
 		{"json:id", `{"a\"id":1}`, "<nil>"},
+		{"json:,", `{"a":"b",":x":1}`, "<nil>"},
+		{"json:, ", `{"a":"b", ":x":1}`, "<nil>"},
+		{"json::", `{"k":":1"}`, "<nil>"},
+		{"json::", `{":":1}`, "1"},
+		{"json::1,", `{"a":1,":1,b":2}`, "<nil>"},
+		{`json:\x2fa\x2fb`, `{"a":{"b":1}}`, "1"},
 		{"json:id", `{"id":"a\u0062","id":3}`, "3"},
 		{"json:id", `{"\u0069\u0064":1}`, "1"},
 		{"json:id", `{"\u0069\u0065":1,"i\n":2}`, "<nil>"},
@@ -211,11 +217,11 @@ func TestHashAll(t *testing.T) {
 		rapid.SampledFrom([]string{"", "abcdefgh", "abcdefg", "abcdefghijklmnop", "a,b", ",", "{", `{"k":`, `{"k":"`, `"k"`}),
 		rapid.Custom(func(t *rapid.T) string {
 			member := rapid.SampledFrom([]string{`"a":1`, `"k":1`, `"k":"x"`, `"k" : "y"`, `"k":"\u0061"`, `"\u006b":"z"`,
-				`"b":{"k":3}`, `"c":["k",{}]`, `"d":"k"`, `"e":"\"k\":4"`, `"f":"\\"`, `"k":{"a":1}`, `"kk":5`})
+				`"b":{"k":3}`, `"c":["k",{}]`, `"d":"k"`, `"e":"\"k\":4"`, `"f":"\\"`, `"k":{"a":1}`, `"kk":5`, `":":6`, `" ":":7"`, `",":":8"`})
 			return "{" + strings.Join(rapid.SliceOfN(member, 0, 4).Draw(t, "members"), ",") + "}"
 		}))
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.SampledFrom([]string{"bytes:0:8", "bytes:2:3", "bytes:0:9", "field:2:,", "json:k", "json:/k"}).Draw(t, "selector")
+		text := rapid.SampledFrom([]string{"bytes:0:8", "bytes:2:3", "bytes:0:9", "field:2:,", "json:k", "json:/k", "json:,", "json::", "json: "}).Draw(t, "selector")
 		s, err := Parse(text)
 		if err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"time"
 
+	"feedgate/gateway/internal/bitrun"
 	"feedgate/gateway/wire"
 	"feedgate/worker"
 )
@@ -16,10 +17,11 @@ type strategy interface {
 	// done handles n slots that have just become done; ack is what the worker rendered,
 	// valid until done returns.
 	done(slot uint64, n int, code worker.Code, ack []byte, now time.Duration)
-	// doneSet is done for slots with code OK and without rendered acks. endSets follows after a few of
-	// these calls, before any method except done.
+	// doneSet is done for slots with code OK and without rendered acks, whose acks may wait for
+	// emitSets.
 	doneSet(s slotSet, now time.Duration)
-	endSets()
+	// emitSets follows calls of doneSet, before any method except done.
+	emitSets()
 	// redelivered handles a redelivered message that is in the window. Its slot counts as received
 	// on this connection and may be done.
 	redelivered(slot uint64, now time.Duration)
@@ -41,7 +43,7 @@ type strategy interface {
 type immediate struct{}
 
 func (immediate) connect()                {}
-func (immediate) endSets()                {}
+func (immediate) emitSets()               {}
 func (immediate) afterSkip(time.Duration) {}
 func (immediate) emitBacklog() bool       { return false }
 func (immediate) backlogged() bool        { return false }
@@ -96,26 +98,32 @@ func (a *acks) emitWord(base, w uint64) {
 	}
 	first, last := bits.TrailingZeros64(w), 63-bits.LeadingZeros64(w)
 	e, n := a.win.extents.at(base+uint64(first), last-first+1)
-	if n <= last-first { // rare: the numbers are not consecutive
+	switch {
+	case n <= last-first: // rare: the numbers are not consecutive
 		for slot, n := range (slotSet{base, []uint64{w}}).runs {
 			a.emitReceived(slot, n, nil)
 		}
-		return
+	case !e.abandoned:
+		a.appendWord(base, e.seq+(base-e.slot), w)
 	}
-	if e.abandoned {
-		return
+}
+
+// appendWord encodes the acks of the slots of a word, with code OK and consecutive numbers; seq is that of
+// slot base, whether it has one or not.
+func (a *acks) appendWord(base, seq, w uint64) {
+	piece := a.out.pack
+	if piece == 0 {
+		piece = 64
 	}
-	seq, left := e.seq+(base-e.slot), a.out.pack
+	left := piece // acks until the message for sendmmsg is full
 	for rest := w; rest != 0; {
-		from, n := firstRun(rest)
-		if a.out.pack > 0 {
-			n = min(n, left)
-		}
-		a.out.buf = a.conn.AppendAcks(a.out.buf, seq+from, n, worker.OK)
-		rest &^= runMask(from, n)
+		from, n := bitrun.First(rest)
+		n = min(n, left)
+		a.out.buf = a.conn.AppendAcks(a.out.buf, seq+uint64(from), n, worker.OK)
+		rest &^= bitrun.Mask(from, n)
 		if left -= n; left == 0 || rest == 0 {
 			a.out.endMessage()
-			left = a.out.pack
+			left = piece
 		}
 	}
 	a.out.addBoundary(boundary{slot: base, n: bits.OnesCount64(w), bits: w})

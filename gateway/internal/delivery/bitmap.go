@@ -1,6 +1,10 @@
 package delivery
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"feedgate/gateway/internal/bitrun"
+)
 
 // bitmap is a ring of bits, indexed by slot & mask. Its size is a power of two, at least 64.
 type bitmap struct {
@@ -43,7 +47,7 @@ func (b *bitmap) clear(slot, n uint64) {
 func (b *bitmap) chunk(slot, n uint64) (word, k, mask uint64) {
 	at := slot & b.mask
 	k = min(n, 64-at%64)
-	return at / 64, k, ^uint64(0) >> (64 - k) << (at % 64)
+	return at / 64, k, bitrun.Mask(int(at%64), int(k))
 }
 
 // prefix returns how many of the n bits starting at slot equal the first one, and its value.

@@ -40,7 +40,7 @@ func (s *cumulative) done(slot uint64, n int, code worker.Code, _ []byte, now ti
 	s.advance(now)
 }
 
-func (s *cumulative) endSets() {}
+func (s *cumulative) emitSets() {}
 
 func (s *cumulative) doneSet(done slotSet, now time.Duration) {
 	if s.win.extents.late > 0 {

@@ -11,8 +11,7 @@ import (
 type each struct {
 	immediate
 	*acks
-	fresh    bitmap // slots of sets that are done and not acked yet
-	from, to uint64 // multiples of 64: those slots are at or above from and below to
+	from, to uint64 // multiples of 64: the slots in win.toAck are at or above from and below to
 }
 
 func (s *each) done(slot uint64, n int, _ worker.Code, ack []byte, _ time.Duration) {
@@ -20,28 +19,20 @@ func (s *each) done(slot uint64, n int, _ worker.Code, ack []byte, _ time.Durati
 }
 
 func (s *each) doneSet(done slotSet, _ time.Duration) {
+	for base, w := range done.each {
+		*s.win.toAck.word(base) |= w
+	}
 	end := done.base + uint64(64*len(done.words))
 	if s.from == s.to {
 		s.from, s.to = done.base, end
-		s.makeSpace()
-	}
-	for k, w := range done.words {
-		*s.fresh.word(done.base + uint64(64*k)) |= w
-	}
-	s.from, s.to = min(s.from, done.base), max(s.to, end)
-}
-
-// makeSpace makes fresh larger than the window and a word at each end, so that no word of it has slots of
-// both ends. The window can grow.
-func (s *each) makeSpace() {
-	if size := 4 * (s.win.done.mask + 1); s.fresh.mask+1 < size {
-		s.fresh = newBitmap(size)
+	} else {
+		s.from, s.to = min(s.from, done.base), max(s.to, end)
 	}
 }
 
-func (s *each) endSets() {
+func (s *each) emitSets() {
 	for ; s.from < s.to; s.from += 64 {
-		w := s.fresh.word(s.from)
+		w := s.win.toAck.word(s.from)
 		s.emitWord(s.from, *w)
 		*w = 0
 	}
@@ -66,10 +57,9 @@ func (s *silent) done(slot uint64, n int, _ worker.Code, _ []byte, _ time.Durati
 }
 
 func (s *silent) doneSet(done slotSet, _ time.Duration) {
-	for k, w := range done.words {
-		s.win.markAckedWord(done.base+uint64(64*k), w)
+	for base, w := range done.each {
+		s.win.markAckedWord(base, w)
 	}
-	s.win.advance()
 }
 
 func (s *silent) redelivered(slot uint64, _ time.Duration) {

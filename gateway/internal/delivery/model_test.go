@@ -37,6 +37,7 @@ type model struct {
 
 	// The workers' view.
 	working []uint64               // slots
+	waiting bool                   // DoneSet was called after the last EmitDone
 	codes   map[uint64]worker.Code // by number; only of messages that are done
 	taken   map[uint64]bool        // numbers given to a worker or refused
 	seqOf   map[uint64]uint64      // slot -> number
@@ -216,6 +217,14 @@ func (m *model) finish(at, n int, code worker.Code) {
 	m.track.Done(uint32(slot), end-at, code, nil, m.now)
 }
 
+// emitDone appends the acks that wait for it.
+func (m *model) emitDone() {
+	if m.waiting {
+		m.track.EmitDone()
+		m.waiting = false
+	}
+}
+
 // finishSet completes some of the slots from the at-th one that is working, those that the bits of pick
 // are set for, with one call.
 func (m *model) finishSet(at int, pick uint64) {
@@ -226,7 +235,7 @@ func (m *model) finishSet(at int, pick uint64) {
 	base, words := m.working[at]&^63, make([]uint64, 3)
 	rest, n := m.working[:at:at], 0
 	for i, slot := range m.working[at:] {
-		if d := slot - base; d < 64*uint64(len(words)) && pick>>(i%64)&1 != 0 {
+		if d := slot - base; d < 64*uint64(len(words)) && (pick|1)>>(i%64)&1 != 0 {
 			words[d/64] |= 1 << (d % 64)
 			m.codes[m.seqOf[slot]] = worker.OK
 			n++
@@ -234,10 +243,8 @@ func (m *model) finishSet(at int, pick uint64) {
 			rest = append(rest, slot)
 		}
 	}
-	if m.working = rest; n > 0 {
-		m.track.DoneSet(uint32(base), words, n, m.now)
-		m.track.EndSets()
-	}
+	m.working, m.waiting = rest, true
+	m.track.DoneSet(uint32(base), words, n, m.now)
 }
 
 // kernelTakes makes the kernel accept up to n bytes.

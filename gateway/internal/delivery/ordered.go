@@ -50,7 +50,7 @@ func (s *ordered) done(slot uint64, _ int, _ worker.Code, ack []byte, _ time.Dur
 }
 
 func (s *ordered) doneSet(slotSet, time.Duration) {}
-func (s *ordered) endSets()                       { s.emitNext() }
+func (s *ordered) emitSets()                      { s.emitNext() }
 
 func (s *ordered) redelivered(slot uint64, _ time.Duration) {
 	s.enqueueNew()

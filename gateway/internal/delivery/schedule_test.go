@@ -15,6 +15,7 @@ func TestAcksReachTheServer(t *testing.T) {
 		m := newModel(t)
 		whileOnline := func(f func()) func(*rapid.T) {
 			return func(*rapid.T) {
+				m.emitDone()
 				if m.online {
 					f()
 				}
@@ -45,8 +46,9 @@ func TestAcksReachTheServer(t *testing.T) {
 			"send":       whileOnline(func() { m.kernelTakes(draw(1, 900, "bytes")) }),
 			"read":       whileOnline(func() { m.serverReads(draw(1, 900, "bytes")) }),
 			"wire":       whileOnline(func() { m.track.SendBuffer().Transmitted(draw(0, 900, "unsent")) }),
-			"time":       func(*rapid.T) { m.now += 60; m.track.Flush(m.now, false) },
+			"time":       func(*rapid.T) { m.emitDone(); m.now += 60; m.track.Flush(m.now, false) },
 			"reconnect": func(*rapid.T) {
+				m.emitDone()
 				if m.online {
 					m.disconnect()
 				} else {
@@ -54,6 +56,7 @@ func TestAcksReachTheServer(t *testing.T) {
 				}
 			},
 			"new session": func(*rapid.T) {
+				m.emitDone()
 				if m.online {
 					m.disconnect()
 				}
@@ -61,6 +64,7 @@ func TestAcksReachTheServer(t *testing.T) {
 			},
 			"": m.check,
 		})
+		m.emitDone()
 		m.windUp()
 	})
 }

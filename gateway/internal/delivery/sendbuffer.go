@@ -18,18 +18,24 @@ type SendBuffer struct {
 	messageEnds queue[uint64]   // where messages for sendmmsg end; unused if pack is 0
 	pack        int             // most acks in one such message; 0: no limit
 
-	kernel   queue[boundary] // of acks that are sent and not known to be transmitted, by end
-	inKernel int             // messages acked by them
-	onWire   uint64          // offset up to which all bytes were transmitted, when last checked
+	kernel   queue[kernelBoundary] // of acks that are sent and not known to be transmitted, by end
+	inKernel int                   // messages acked by them
+	onWire   uint64                // offset up to which all bytes were transmitted, when last checked
 }
 
 // boundary is the end of some acks in the stream: once all bytes before end are sent, so are the acks
 // of n slots: those starting at slot or, if bits is not 0, slot+i for each bit i.
 type boundary struct {
 	end  uint64
-	slot uint64 // slot and bits are unused in SendBuffer.kernel
+	slot uint64
 	n    int
 	bits uint64
+}
+
+// kernelBoundary is a boundary of acks in the kernel.
+type kernelBoundary struct {
+	end uint64
+	n   int
 }
 
 const (
@@ -108,7 +114,6 @@ func (o *SendBuffer) Sent(n int) {
 		o.moveToKernel(b)
 		if b.bits != 0 {
 			o.win.markAckedWord(b.slot, b.bits)
-			o.win.advance()
 		} else {
 			o.win.markAcked(b.slot, b.n)
 		}
@@ -137,7 +142,7 @@ func (o *SendBuffer) moveToKernel(b boundary) {
 			return
 		}
 	}
-	o.kernel.push(b)
+	o.kernel.push(kernelBoundary{b.end, b.n})
 }
 
 // Transmitted records that the kernel has put all sent bytes on the wire, except the last

@@ -192,18 +192,18 @@ func (t *Tracker) Done(low uint32, n int, code worker.Code, ack []byte, now time
 }
 
 // DoneSet records that n messages from workers have succeeded. low is the low half of a slot that is a
-// multiple of 64; bit i of words[k] is the slot low+64k+i. They have no rendered acks. Any other method
-// except Done must wait for EndSets.
+// multiple of 64; bit i of words[k], whose first is not 0, is the slot low+64k+i. They have no rendered
+// acks. Their acks may wait for EmitDone, which must be called before any other method except Done.
 func (t *Tracker) DoneSet(low uint32, words []uint64, n int, now time.Duration) {
-	first := firstBit(words)
-	s := slotSet{t.win.fullSlot(low+uint32(first)) - first, words}
+	base := t.win.base &^ 63 // no slot of the set is in a word below
+	s := slotSet{base + uint64(low-uint32(base)), words}
 	t.working -= n
 	t.win.markDoneSet(s)
 	t.strategy.doneSet(s, now)
 }
 
-// EndSets ends one or more calls of DoneSet.
-func (t *Tracker) EndSets() { t.strategy.endSets() }
+// EmitDone appends the acks that are due after calls of DoneSet.
+func (t *Tracker) EmitDone() { t.strategy.emitSets() }
 
 // Due returns the time by which Flush must be called; 0: never.
 func (t *Tracker) Due() time.Duration {

@@ -10,8 +10,9 @@ import (
 // or refused by the decoder, until it is done and acked. Slots count up in order of arrival, for the
 // life of the gateway.
 //
-// Invariant: base <= next, and next-base <= size of the bitmaps. next-base exceeds limit only by
-// the slots that grow has added. Outside [base, next), all bits are zero.
+// Invariant: base <= next, and next-base exceeds limit only by the slots that grow has added. The bitmaps
+// are so much larger that no word of them has slots of both ends. Outside [base, next), all bits are
+// zero.
 type window struct {
 	limit uint64 // --in-flight, in messages
 	base  uint64 // every slot below is done and acked
@@ -20,16 +21,17 @@ type window struct {
 	done     bitmap // the worker has finished the message; never cleared while in the window
 	received bitmap // received on this connection, so it may be acked on it
 	acked    bitmap // this connection needs no ack any more: it is sent, or the server does not need it
+	toAck    bitmap // of each
 
 	codes   codes
 	extents extents
 }
 
+// bitmapMargin is the size of a word at each end, in bits.
+const bitmapMargin = 128
+
 func newWindow(inFlight int, first uint64) *window {
-	size := uint64(64)
-	if inFlight > 64 {
-		size = 1 << bits.Len64(uint64(inFlight)-1)
-	}
+	size := uint64(1) << bits.Len64(uint64(inFlight)+bitmapMargin-1)
 	return &window{
 		limit:    uint64(inFlight),
 		base:     first,
@@ -37,6 +39,7 @@ func newWindow(inFlight int, first uint64) *window {
 		done:     newBitmap(size),
 		received: newBitmap(size),
 		acked:    newBitmap(size),
+		toAck:    newBitmap(size),
 		codes:    newCodes(inFlight),
 	}
 }
@@ -49,8 +52,8 @@ func (w *window) inFlight() int { return int(w.next - w.base) }
 
 // grow makes the bitmaps large enough for one slot beyond the limit.
 func (w *window) grow() {
-	for _, b := range []*bitmap{&w.done, &w.received, &w.acked} {
-		if w.next-w.base <= b.mask {
+	for _, b := range []*bitmap{&w.done, &w.received, &w.acked, &w.toAck} {
+		if w.next-w.base+bitmapMargin <= b.mask {
 			continue
 		}
 		old := *b
@@ -94,8 +97,8 @@ func (w *window) markDone(slot uint64, n int, code worker.Code) {
 
 // markDoneSet is markDone for a set of slots with code OK.
 func (w *window) markDoneSet(s slotSet) {
-	for k, word := range s.words {
-		*w.done.word(s.base + uint64(64*k)) |= word
+	for base, word := range s.each {
+		*w.done.word(base) |= word
 	}
 	w.advance()
 }
@@ -116,7 +119,7 @@ func (w *window) markAcked(slot uint64, n int) {
 	}
 }
 
-// markAckedWord is markAcked for the slots of a word of a slotSet. The caller then calls advance.
+// markAckedWord is markAcked for the slots of a word of a slotSet.
 func (w *window) markAckedWord(base, word uint64) {
 	if base < w.base {
 		if w.base-base >= 64 {
@@ -125,6 +128,7 @@ func (w *window) markAckedWord(base, word uint64) {
 		word = word >> (w.base - base) << (w.base - base)
 	}
 	*w.acked.word(base) |= word
+	w.advance()
 }
 
 // advance moves base past the slots that are done and acked.

@@ -28,7 +28,7 @@ type batch struct {
 // until the next begin.
 func (b *batch) begin(first run, rest []run) {
 	b.run, b.rest, b.more, b.msgs = first, rest, 0, nil
-	b.buffer = &b.s.w.slabs.slots[first.first.Slab].Buffer
+	b.buffer = &b.s.w.slabs.slots[first.base.Slab].Buffer
 	if len(rest) == 0 && b.s.rendered == nil && !hasHeads(b.buffer.Origin) {
 		return
 	}
@@ -70,7 +70,7 @@ func (b *batch) At(i int) worker.Message {
 		return b.msgs[i]
 	}
 	at := b.run.spans[i]
-	return b.buffer.Message(uint32(at>>32), uint32(at), b.run.seq(i), b.run.first.Tag)
+	return b.buffer.Message(uint32(at>>32), uint32(at), b.run.seq(i), b.run.base.Tag)
 }
 
 // data returns the data of the i-th message; msgs is nil.
@@ -253,5 +253,5 @@ func (b *batch) cut(n int) run {
 
 // message returns the i-th message of a run, as received.
 func (w *Worker) message(r *run, i int) worker.Message {
-	return w.slabs.slots[r.first.Slab].Message(r.spans[i], r.seq(i), r.first.Tag)
+	return w.slabs.slots[r.base.Slab].Message(r.spans[i], r.seq(i), r.base.Tag)
 }

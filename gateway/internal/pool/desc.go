@@ -13,10 +13,10 @@ type Desc struct {
 // run is messages in one slab that arrived together. Their numbers and slots are consecutive or, if
 // messages between them went to other workers, ascending.
 type run struct {
-	first Desc // Off and Len are not used
+	base  Desc // of the first message or, with distances, what they count from; Off and Len are not used
 	spans []span
-	// distances are those of the messages from first, in numbers and in slots; nil: 0, 1, 2 and
-	// so on.
+	// distances are those of the messages from base, in numbers and in slots; nil: 0, 1, 2 and so
+	// on.
 	distances []uint16
 }
 
@@ -27,9 +27,9 @@ type span = uint64
 func Span(off, length uint32) uint64 { return uint64(off)<<32 | uint64(length) }
 
 // oneRun returns the run of one message.
-func oneRun(d Desc, spans []span) run { return run{first: d, spans: spans} }
+func oneRun(d Desc, spans []span) run { return run{base: d, spans: spans} }
 
-// distance returns the distance of the i-th message from first.
+// distance returns the distance of the i-th message from base.
 func (r *run) distance(i int) int {
 	if r.distances == nil {
 		return i
@@ -38,31 +38,32 @@ func (r *run) distance(i int) int {
 }
 
 // seq returns the number of the i-th message.
-func (r *run) seq(i int) uint64 { return r.first.Seq + uint64(r.distance(i)) }
+func (r *run) seq(i int) uint64 { return r.base.Seq + uint64(r.distance(i)) }
 
 // slot returns the slot of the i-th message.
-func (r *run) slot(i int) uint32 { return r.first.Slot + uint32(r.distance(i)) }
+func (r *run) slot(i int) uint32 { return r.base.Slot + uint32(r.distance(i)) }
 
 // at returns the i-th message of the run.
 func (r *run) at(i int) Desc {
-	d := r.first
+	d := r.base
 	d.Seq, d.Slot = r.seq(i), r.slot(i)
 	d.Off, d.Len = uint32(r.spans[i]>>32), uint32(r.spans[i])
 	return d
 }
 
-// cut removes the first n messages from the run, and returns them.
+// cut removes the first n messages from the run, and returns them. If that is one, base has its number
+// and slot.
 func (r *run) cut(n int) run {
-	head := run{first: r.first, spans: r.spans[:n]}
+	head := run{base: r.base, spans: r.spans[:n]}
 	r.spans = r.spans[n:]
 	if r.distances == nil {
-		r.first.Seq += uint64(n)
-		r.first.Slot += uint32(n)
+		r.base.Seq += uint64(n)
+		r.base.Slot += uint32(n)
 		return head
 	}
 	head.distances, r.distances = r.distances[:n], r.distances[n:]
 	if n == 1 {
-		head.first.Seq, head.first.Slot = head.seq(0), head.slot(0)
+		head.base.Seq, head.base.Slot = head.seq(0), head.slot(0)
 		head.distances = nil
 	}
 	return head

@@ -134,13 +134,13 @@ func (s *handlerState) apply(c completion) {
 	for k := range worker.ID(c.n) {
 		d := s.removePending(c.first + k)
 		n := len(r.spans)
-		if n > 0 && (d.Slot != r.first.Slot+uint32(n) || d.Seq != r.first.Seq+uint64(n) ||
-			d.Slab != r.first.Slab || d.Tag != r.first.Tag) {
+		if n > 0 && (d.Slot != r.base.Slot+uint32(n) || d.Seq != r.base.Seq+uint64(n) ||
+			d.Slab != r.base.Slab || d.Tag != r.base.Tag) {
 			s.resolved(*r, c.code)
 			n, r.spans = 0, r.spans[:0]
 		}
 		if n == 0 {
-			r.first = d
+			r.base = d
 		}
 		r.spans = append(r.spans, Span(d.Off, d.Len))
 	}
@@ -156,7 +156,7 @@ func (s *handlerState) apply(c completion) {
 func (s *handlerState) applyAgain(c completion) {
 	d := s.removePending(c.first)
 	r := &s.scratch
-	r.first, r.spans = d, append(r.spans[:0], Span(d.Off, d.Len))
+	r.base, r.spans = d, append(r.spans[:0], Span(d.Off, d.Len))
 	s.again(*r, time.Duration(c.n)*time.Millisecond)
 	if s.rendered != nil {
 		s.rendered.release(c.first, 1)

@@ -115,7 +115,7 @@ func (b *Inbox) holds(list []Held) []Held {
 				left, words = h.count, words[runWords:]
 			}
 			for _, at := range words[:left] {
-				list = append(list, Held{h.first.Slab, uint32(at >> 32), uint32(at)})
+				list = append(list, Held{h.base.Slab, uint32(at >> 32), uint32(at)})
 			}
 			words, left = words[left:], 0
 			if h.scattered {
@@ -148,5 +148,5 @@ func (w *Worker) abandon() {
 }
 
 func (w *Worker) abandonRun(r run) {
-	w.free(r.first.Slab, len(r.spans))
+	w.free(r.base.Slab, len(r.spans))
 }

@@ -10,12 +10,12 @@ import (
 // Descriptors in the ring from the loop to a worker are 8-byte words. A run is two words and one
 // for each message:
 //
-//	word 0   bits 0-31  slot of the first
+//	word 0   bits 0-31  slot of the first message; with distances, what they count from
 //	         bits 32-45 slab, up to MaxSlabs
 //	         bit  46    1: distances follow
 //	         bits 47-55 count, 1 to MaxRun, so that the word is not zero
 //	         bits 56-63 tag
-//	word 1   number (Seq) of the first
+//	word 1   number (Seq) of the same
 //	word 2-  offset<<32 | length of each message's data
 //
 // Without distances, the messages have consecutive numbers and slots. With distances, there are
@@ -59,7 +59,7 @@ type Inbox struct {
 
 // header is the first two words of a run.
 type header struct {
-	first     Desc // Off and Len are not used
+	base      Desc // of the first message or, with distances, what they count from; Off and Len are not used
 	count     int
 	scattered bool // it has distances
 }
@@ -103,25 +103,25 @@ func (b *Inbox) skipEnd(words []uint64) bool {
 // Commit adds a run: first, and the messages after it, whose n spans were written to the space of
 // the last Reserve. The worker sees them after Publish. Loop only.
 func (b *Inbox) Commit(first Desc, n int) {
-	b.commit(header{first: first, count: n}, b.ring.Reserve(runWords), runWords+n)
+	b.commit(header{base: first, count: n}, b.ring.Reserve(runWords), runWords+n)
 }
 
 // commit writes the header of a run of n words.
 func (b *Inbox) commit(h header, words []uint64, n int) {
-	words[0] = uint64(h.first.Slot) | uint64(h.first.Slab)<<32 | uint64(h.count)<<47 | uint64(h.first.Tag)<<56
+	words[0] = uint64(h.base.Slot) | uint64(h.base.Slab)<<32 | uint64(h.count)<<47 | uint64(h.base.Tag)<<56
 	if h.scattered {
 		words[0] |= distancesFollow
 	}
-	words[1] = h.first.Seq
+	words[1] = h.base.Seq
 	b.ring.Commit(n)
 	b.committed += uint64(h.count)
 }
 
-// Room returns how many messages, at most n, the next Add can add. Loop only.
-func (b *Inbox) Room(n int) int {
+// Free returns how many messages, at most n, the next Add can add. Loop only.
+func (b *Inbox) Free(n int) int {
 	free := b.ring.Free(2 * (runWords + wordsFor(n)))
 	atEnd := min(free, b.ring.ToEnd())
-	return min(n, fitting(atEnd)+fitting(free-atEnd))
+	return min(n, maxMessages(atEnd)+maxMessages(free-atEnd))
 }
 
 // wordsFor returns how many words the spans and distances of n messages take.
@@ -129,38 +129,61 @@ func wordsFor(n int) int { return n + distanceWords(n) }
 
 func distanceWords(n int) int { return (n + distancesPerWord - 1) / distancesPerWord }
 
-// fitting returns how many messages of a run with distances fit in a number of words.
-func fitting(words int) int {
+// maxMessages returns how many messages of a run with distances fit in a number of words.
+func maxMessages(words int) int {
 	if words < MaxWords {
 		return 0
 	}
 	return max(1, (words-runWords)*distancesPerWord/(distancesPerWord+1))
 }
 
-// Add adds messages at their distances from first, ascending; nil: 0, 1, 2 and so on. There are at
-// most MaxRun, and Room for them. The worker sees them after Publish. Loop only.
-func (b *Inbox) Add(first Desc, spans []uint64, distances []uint16) {
-	for r := (run{first: first, spans: spans, distances: distances}); len(r.spans) > 0; {
-		words := b.ring.Reserve(runWords + wordsFor(len(r.spans)))
-		n := min(len(r.spans), fitting(len(words)))
-		if n == 0 {
-			if !b.skipEnd(words) {
-				panic("pool: more messages added than there is room for")
-			}
-			continue
+// Add adds messages of a run, at most MaxRun and no more than are Free: those of spans at the distances,
+// ascending, or, if distances is nil, all. base is the message at distance 0. The worker sees them after
+// Publish. Loop only.
+func (b *Inbox) Add(base Desc, spans []uint64, distances []uint16) {
+	n := len(distances)
+	if distances == nil {
+		n = len(spans)
+	}
+	for from := 0; from < n; {
+		words := b.ring.Reserve(runWords + wordsFor(n-from))
+		k := min(n-from, maxMessages(len(words)))
+		switch {
+		case k == 0 && !b.skipEnd(words):
+			panic("pool: more messages added than are free")
+		case k == 0:
+		case distances == nil:
+			b.addConsecutive(words, base, spans, from, k)
+		case k == 1:
+			b.addConsecutive(words, base, spans, int(distances[from]), 1)
+		default:
+			b.addScattered(words, base, spans, distances[from:from+k])
 		}
-		part := r.cut(n)
-		h := header{part.first, n, part.distances != nil}
-		size := runWords + copy(words[runWords:], part.spans)
-		if h.scattered {
-			copy(distancesIn(words[size:]), part.distances)
-			size += distanceWords(n)
-		}
-		b.commit(h, words, size)
+		from += k
 	}
 }
 
-// distancesIn returns the distances that words hold, or have space for.
+// addConsecutive writes a run of the n messages from a distance on to reserved words.
+func (b *Inbox) addConsecutive(words []uint64, base Desc, spans []uint64, distance, n int) {
+	copy(words[runWords:], spans[distance:distance+n])
+	base.Seq += uint64(distance)
+	base.Slot += uint32(distance)
+	b.commit(header{base: base, count: n}, words, runWords+n)
+}
+
+// addScattered writes a run of the messages at the distances to reserved words.
+func (b *Inbox) addScattered(words []uint64, base Desc, spans []uint64, distances []uint16) {
+	n := len(distances)
+	to := words[runWords : runWords+n]
+	for i, d := range distances {
+		to[i] = spans[d]
+	}
+	copy(distancesIn(words[runWords+n:]), distances)
+	b.commit(header{base, n, true}, words, runWords+wordsFor(n))
+}
+
+// distancesIn returns the distances that words hold, or have space for. The same process writes and reads
+// them, so the order of bytes does not matter.
 func distancesIn(words []uint64) []uint16 {
 	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(words))), distancesPerWord*len(words))
 }
@@ -171,7 +194,7 @@ func (b *Inbox) Publish() { b.ring.Publish() }
 // fit returns how many of the next messages of one run, at most limit, have up to size bytes in
 // all; at least least, unless the ring is empty. It subtracts their bytes from size.
 func (b *Inbox) fit(limit int, size *int, least int) int {
-	if b.left == 0 && !b.header() {
+	if b.left == 0 && !b.takeHeader() {
 		return 0
 	}
 	n := 0
@@ -189,16 +212,16 @@ func (b *Inbox) fit(limit int, size *int, least int) int {
 // next takes the next messages, at most limit and of one run; none if the ring is empty. They are
 // valid until release.
 func (b *Inbox) next(limit int) run {
-	if b.left == 0 && !b.header() {
+	if b.left == 0 && !b.takeHeader() {
 		return run{}
 	}
 	words := b.ring.Peek()
-	all := run{first: b.cur.first, spans: words[:b.left]}
+	all := run{base: b.cur.base, spans: words[:b.left]}
 	if done := b.cur.count - b.left; b.cur.scattered {
 		all.distances = distancesIn(words[b.left:])[done:b.cur.count]
 	} else {
-		all.first.Seq += uint64(done)
-		all.first.Slot += uint32(done)
+		all.base.Seq += uint64(done)
+		all.base.Slot += uint32(done)
 	}
 	n := min(b.left, limit)
 	b.left -= n
@@ -210,8 +233,8 @@ func (b *Inbox) next(limit int) run {
 	return all.cut(n)
 }
 
-// header takes the header of the next run. It returns false if the ring is empty.
-func (b *Inbox) header() bool {
+// takeHeader takes the header of the next run. It returns false if the ring is empty.
+func (b *Inbox) takeHeader() bool {
 	words := b.ring.Peek()
 	for len(words) > 0 && words[0] == 0 {
 		b.ring.Take(1)
@@ -230,7 +253,7 @@ func (b *Inbox) header() bool {
 func runHeader(words []uint64) header {
 	w := words[0]
 	return header{
-		first:     Desc{Seq: words[1], Slot: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Tag: uint8(w >> 56)},
+		base:      Desc{Seq: words[1], Slot: uint32(w), Slab: uint16(w >> 32 & (MaxSlabs - 1)), Tag: uint8(w >> 56)},
 		count:     int(w >> 47 & MaxRun),
 		scattered: w&distancesFollow != 0,
 	}

@@ -27,8 +27,8 @@ func TestInboxKeepsEveryBit(t *testing.T) {
 			b.Commit(want, n)
 			b.Publish()
 			got := b.next(1 << 20)
-			if got.first != want || len(got.spans) != n {
-				t.Fatalf("%+v, %d messages; want %+v, %d", got.first, len(got.spans), want, n)
+			if got.base != want || len(got.spans) != n {
+				t.Fatalf("%+v, %d messages; want %+v, %d", got.base, len(got.spans), want, n)
 			}
 			if last := got.at(n - 1); last.Off != uint32(n-1) || last.Len != 1<<32-1 || last.Tag != want.Tag {
 				t.Fatalf("the last message is %+v", last)

@@ -1,10 +1,18 @@
 package pool
 
-import "feedgate/worker"
+import (
+	"feedgate/gateway/internal/bitrun"
+	"feedgate/worker"
+)
 
-// replySlots limits how far apart the slots of one reply are, unless they are consecutive. It is more
-// than a run and a word: a reply to a whole run is one reply.
-const replySlots = 1024
+const (
+	// replySlots limits how far apart the slots of one reply are, unless they are consecutive. It is
+	// more than a run and a word: a reply to a whole run is one reply.
+	replySlots = 1024
+	// replyGap is how many words without a bit may be between two runs: about as many as another reply
+	// would take.
+	replyGap = 2
+)
 
 // nextReply is the reply that is not in the ring yet, because it may grow: to messages with the same
 // code, whose slots are consecutive or lie within replySlots.
@@ -49,14 +57,15 @@ func (n *nextReply) add(r *run, code worker.Code) bool {
 		n.count += uint32(len(r.spans))
 		return true
 	}
-	// The order of slots is that of their differences, as in the window: they wrap around.
-	if base := n.slot &^ 63; first-base >= replySlots || last-base >= replySlots {
+	// Slots are compared by their differences, as in the window: they wrap around.
+	base := n.slot &^ 63
+	if first-base >= replySlots || last-base >= replySlots || n.words == 0 && n.slot-base+n.count > replySlots {
+		return false
+	}
+	if used := max(n.words, int(n.slot-base+n.count+63)/64); int(first-base)/64 > used+replyGap {
 		return false
 	}
 	if n.words == 0 {
-		if n.slot&63+n.count > replySlots {
-			return false
-		}
 		from, count := n.slot&63, n.count
 		n.slot, n.count = n.slot&^63, 0
 		n.addSlots(from, count)
@@ -67,14 +76,14 @@ func (n *nextReply) add(r *run, code worker.Code) bool {
 
 // addRun adds a run whose slots the bits can hold.
 func (n *nextReply) addRun(r *run) {
-	from := r.first.Slot - n.slot
+	from := r.base.Slot - n.slot
 	if r.distances == nil {
 		n.addSlots(from, uint32(len(r.spans)))
 		return
 	}
 	for _, d := range r.distances {
 		at := from + uint32(d)
-		n.bits[at/64%uint32(len(n.bits))] |= 1 << (at % 64)
+		n.bits[at/64] |= 1 << (at % 64)
 	}
 	n.count += uint32(len(r.distances))
 	n.words = max(n.words, int(from+uint32(r.distances[len(r.distances)-1]))/64+1)
@@ -84,7 +93,7 @@ func (n *nextReply) addRun(r *run) {
 func (n *nextReply) addSlots(from, count uint32) {
 	for at := from; at < from+count; {
 		k := min(from+count-at, 64-at%64)
-		n.bits[at/64] |= ^uint64(0) >> (64 - k) << (at % 64)
+		n.bits[at/64] |= bitrun.Mask(int(at%64), int(k))
 		at += k
 	}
 	n.count += count

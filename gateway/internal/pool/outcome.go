@@ -68,5 +68,5 @@ func (w *Worker) reply(r run, code worker.Code) {
 	} else {
 		w.extend(&r, code)
 	}
-	w.free(r.first.Slab, len(r.spans))
+	w.free(r.base.Slab, len(r.spans))
 }

@@ -75,11 +75,11 @@ func (t *rendered) begin() { t.batch = t.batch[:0] }
 // render renders the data of the messages of a run, which are the next ones of the batch, and
 // replaces them in msgs.
 func (t *rendered) render(w *Worker, r *run, msgs []worker.Message) {
-	origin := w.slabs.slots[r.first.Slab].Origin
+	origin := w.slabs.slots[r.base.Slab].Origin
 	for i := range msgs {
 		m := &msgs[i]
 		t.scratch = t.output(t.scratch[:0], *m)
-		frame := w.slabs.bytes(r.first.Slab, r.spans[i])
+		frame := w.slabs.bytes(r.base.Slab, r.spans[i])
 		data, buffer := t.place(t.scratch, worker.Buffer{Data: frame, Origin: origin, Rendered: true})
 		*m = buffer.Render(*m, data)
 	}

@@ -2,8 +2,8 @@ package pool
 
 import (
 	"encoding/binary"
-	"math/bits"
 
+	"feedgate/gateway/internal/bitrun"
 	"feedgate/worker"
 )
 
@@ -13,13 +13,13 @@ import (
 // Its record in the ring, little-endian:
 //
 //	bytes  field
-//	0-3    slot of the first message
+//	0-3    slot of the first message; replyBits: of bit 0, a multiple of 64
 //	4-7    count of messages
 //	8-9    code of all of them
-//	10-11  kind: 0, 1 or 2
-//	12-    kind 0: the ack, if workers render acks; count is then 1
-//	       kind 1: nothing; the ack is longer than maxAck, and the next of longAcks
-//	       kind 2: 64-bit words of bits
+//	10-11  kind
+//	12-    replyRun: the ack, if workers render acks; count is then 1
+//	       replyLong: nothing; the ack is longer than maxAck, and the next of longAcks
+//	       replyBits: 64-bit words of bits
 type Reply struct {
 	Slot  uint32
 	Count uint32
@@ -33,7 +33,9 @@ type Reply struct {
 const (
 	replyHeader = 12
 
-	replyLong = 1 // kinds
+	// Kinds. The slots are consecutive except with replyBits.
+	replyRun  = 0
+	replyLong = 1
 	replyBits = 2
 )
 
@@ -47,7 +49,7 @@ func (r *Reply) size() int { return replyHeader + len(r.Ack) + 8*len(r.Bits) }
 func (r *Reply) put(b []byte) {
 	binary.LittleEndian.PutUint32(b[0:], r.Slot)
 	binary.LittleEndian.PutUint32(b[4:], r.Count)
-	kind := uint32(0)
+	kind := uint32(replyRun)
 	switch {
 	case r.long():
 		kind = replyLong
@@ -89,14 +91,9 @@ func (r Reply) Slots(yield func(slot uint32, n int) bool) {
 		yield(r.Slot, int(r.Count))
 		return
 	}
-	for k, word := range r.Bits {
-		for word != 0 {
-			from := bits.TrailingZeros64(word)
-			n := bits.TrailingZeros64(^(word >> from))
-			if !yield(r.Slot+uint32(64*k+from), n) {
-				return
-			}
-			word &^= ^uint64(0) >> (64 - n) << from
+	for from, n := range bitrun.All(r.Bits) {
+		if !yield(r.Slot+uint32(from), n) {
+			return
 		}
 	}
 }

@@ -141,7 +141,7 @@ func (r *retrier) holdKey(k uint64, slot uint32) {
 
 // again schedules another try of the one message of a run. It returns false if no try is left.
 func (r *retrier) again(one run) bool {
-	tries := r.failed[one.first.Slot]
+	tries := r.failed[one.base.Slot]
 	if tries == r.max {
 		return false
 	}
@@ -149,20 +149,20 @@ func (r *retrier) again(one run) bool {
 	if wait < r.min {
 		wait = maxRetryWait // shifted out
 	}
-	r.failed[one.first.Slot] = tries + 1
+	r.failed[one.base.Slot] = tries + 1
 	r.after(one, wait)
 	return true
 }
 
 // askedAgain schedules another try of the one message of a run, for which the handler has asked.
 func (r *retrier) askedAgain(one run, wait time.Duration) {
-	if _, holds := r.heldKeys[one.first.Slot]; r.key != nil && !holds {
+	if _, holds := r.heldKeys[one.base.Slot]; r.key != nil && !holds {
 		k := r.hash(&one, 0)
 		if waiting, held := r.keyQueues[k]; held {
 			r.wait(k, waiting, one)
 			return
 		}
-		r.holdKey(k, one.first.Slot)
+		r.holdKey(k, one.base.Slot)
 	}
 	r.after(one, wait)
 }

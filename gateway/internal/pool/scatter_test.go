@@ -30,7 +30,7 @@ func drawDistances(t *rapid.T, n int) []uint16 {
 }
 
 // TestInboxAdd: the worker gets what was added, at any distances, wherever the runs lie in the ring and
-// however many messages it takes at once. There is room for what fits.
+// however many messages it takes at once. There is free for what fits.
 func TestInboxAdd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SampledFrom([]int{8, 64, 2048}).Draw(t, "words")
@@ -43,20 +43,26 @@ func TestInboxAdd(t *testing.T) {
 				if rapid.Bool().Draw(t, "few") {
 					n = min(n, 5)
 				}
-				room := b.Room(n)
-				if free := words - b.Len(); room > n || free == words && room < min(n, words/2-MaxWords) {
-					t.Fatalf("room for %d of %d messages, %d words free", room, n, free)
+				free := b.Free(n)
+				if free > n || b.Len() == 0 && free < min(n, words/2-MaxWords) {
+					t.Fatalf("%d of %d messages are free, %d of %d words are in use", free, n, b.Len(), words)
 				}
-				if n = room; n == 0 {
+				if n = free; n == 0 {
 					return
 				}
-				distances, spans := drawDistances(t, n), make([]span, n)
+				distances, spans := drawDistances(t, n), make([]span, MaxRun)
 				for i := range spans {
 					spans[i] = rapid.Uint64().Draw(t, "span")
 				}
-				all := run{first: first, spans: spans, distances: distances}
-				for i, at := range spans {
-					want = append(want, sent{all.seq(i), all.slot(i), at})
+				if distances == nil {
+					spans = spans[:n]
+				}
+				for i := range n {
+					d := i
+					if distances != nil {
+						d = int(distances[i])
+					}
+					want = append(want, sent{first.Seq + uint64(d), first.Slot + uint32(d), spans[d]})
 				}
 				b.Add(first, spans, distances)
 				b.Publish()
@@ -67,8 +73,8 @@ func TestInboxAdd(t *testing.T) {
 				r := b.next(rapid.IntRange(1, 40).Draw(t, "limit"))
 				for len(r.spans) > 0 {
 					one := r.cut(1)
-					got := sent{one.first.Seq, one.first.Slot, one.spans[0]}
-					if len(want) == 0 || got != want[0] || one.first.Slab != MaxSlabs-1 || one.first.Tag != 255 {
+					got := sent{one.base.Seq, one.base.Slot, one.spans[0]}
+					if len(want) == 0 || got != want[0] || one.base.Slab != MaxSlabs-1 || one.base.Tag != 255 {
 						t.Fatalf("got %+v, want %+v", got, want)
 					}
 					want = want[1:]
@@ -100,7 +106,7 @@ func TestNextReply(t *testing.T) {
 		slot := rapid.SampledFrom([]uint32{0, 1<<32 - 700}).Draw(t, "first slot")
 		for range rapid.IntRange(1, 30).Draw(t, "runs") {
 			n := rapid.IntRange(1, 100).Draw(t, "n")
-			r := run{first: Desc{Slot: slot}, spans: make([]span, n), distances: drawDistances(t, n)}
+			r := run{base: Desc{Slot: slot}, spans: make([]span, n), distances: drawDistances(t, n)}
 			code := rapid.SampledFrom([]worker.Code{worker.OK, worker.OK, worker.OK, worker.Refused}).Draw(t, "code")
 			for i := range n {
 				want[r.slot(i)] = code

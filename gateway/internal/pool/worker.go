@@ -11,8 +11,8 @@ import (
 	"feedgate/worker/selector"
 )
 
-// ReplyBytes is the size of the reply ring, in bytes for each entry of Config.Ring: a record
-// without an ack, or with a short one.
+// ReplyBytes is the size of the reply ring, in bytes for each entry of Config.Ring: a record for
+// consecutive slots without an ack, or with a short one.
 const ReplyBytes = 32
 
 // Worker is one goroutine with its rings. The loop writes in, reads out and calls Wake. The worker
@@ -66,7 +66,7 @@ type Worker struct {
 	longAcks         longAcks
 	waits            waits
 
-	bits [replySlots / 64]uint64 // of Reply; the loop owns it
+	bits []uint64 // memory for the Bits of a Reply; the loop owns it
 }
 
 func newWorker(id int, cfg *Config, p *Pool) *Worker {
@@ -76,6 +76,7 @@ func newWorker(id int, cfg *Config, p *Pool) *Worker {
 		in:    newInbox(cfg.Ring),
 		out:   ring.NewBytes(max(cfg.Ring*ReplyBytes, minReplyRing)),
 		token: make(chan struct{}, 1),
+		bits:  make([]uint64, replySlots/64),
 	}
 	if w.log == nil {
 		w.log = slog.Default()
@@ -140,8 +141,8 @@ func (w *Worker) stopping() bool {
 }
 
 // yieldTime is how long a worker runs until it lets other goroutines run. Go would preempt it after 10
-// ms. If there are more workers than CPUs, those that wait have the oldest messages, for whose acks
-// all other messages in flight wait.
+// ms. With more workers than CPUs, a worker that waits for one has the oldest messages, and the window
+// fills behind them.
 const yieldTime = 2 * time.Millisecond
 
 // run is the worker's goroutine.
@@ -149,9 +150,9 @@ func (w *Worker) run() {
 	began := w.now() // since when it runs
 	for !w.stopping() {
 		if w.turn() {
-			if now := w.progress.looked; now-began >= yieldTime {
+			if w.now()-began >= yieldTime {
 				runtime.Gosched()
-				began = now
+				began = w.now()
 			}
 			continue
 		}
