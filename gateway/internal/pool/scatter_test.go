@@ -105,7 +105,7 @@ func TestNextReply(t *testing.T) {
 		want, got := map[uint32]worker.Code{}, map[uint32]worker.Code{}
 		slot := rapid.SampledFrom([]uint32{0, 1<<32 - 700}).Draw(t, "first slot")
 		for range rapid.IntRange(1, 30).Draw(t, "runs") {
-			n := rapid.IntRange(1, 100).Draw(t, "n")
+			n := rapid.OneOf(rapid.IntRange(1, 100), rapid.IntRange(200, MaxRun)).Draw(t, "n")
 			r := run{base: Desc{Slot: slot}, spans: make([]span, n), distances: drawDistances(t, n)}
 			code := rapid.SampledFrom([]worker.Code{worker.OK, worker.OK, worker.OK, worker.Refused}).Draw(t, "code")
 			for i := range n {
