@@ -96,7 +96,9 @@ type Config struct {
 	// Sink takes the messages. Gateways can share it; they do not close it.
 	Sink worker.Sink
 
-	Log *slog.Logger // default slog.Default()
+	// Log defaults to slog.Default. The event loop calls its Handler, which should not block: gateways of
+	// one process share goroutines, so it would stop others, too. The same goes for Credit.
+	Log *slog.Logger
 }
 
 // NoTimeout turns off IdleTimeout or StallAfter. Their zero value means the default.

@@ -50,7 +50,9 @@ func (r *receiver) dispatchRun(msgs []wire.Msg, late bool) int {
 		r.l.track.Add(msgs[0].Seq, n, late)
 		r.slabOf(&msgs[0]).dispatched += n
 		r.l.stats.Messages.Add(uint64(n))
-		r.publish()
+		if r.byKey == nil {
+			r.publish() // by key, all workers get their messages at the end of the dispatch
+		}
 	}
 	return n
 }

@@ -40,6 +40,11 @@ func newPartitioner(set *settings, workers int) *partitioner {
 func (r *receiver) partition(msgs []wire.Msg) int {
 	p := r.byKey
 	n := r.fill(p.spans[:], msgs)
+	if len(p.shares) == 1 {
+		n = r.freeFor(0, n)
+		r.add(0, msgs, p.spans[:n], nil)
+		return n
+	}
 	for i := range p.shares {
 		p.shares[i].n, p.shares[i].free = 0, r.freeFor(i, n)
 	}
@@ -124,6 +129,9 @@ func (r *receiver) hash(msgs []wire.Msg) {
 
 // workerFor returns the worker for the key of the first of msgs, which are the next ones.
 func (r *receiver) workerFor(msgs []wire.Msg) int {
+	if len(r.byKey.shares) == 1 {
+		return 0
+	}
 	r.fill(r.byKey.spans[:1], msgs)
 	r.hash(msgs[:1])
 	return workerOf(r.byKey.hashes[r.next], len(r.byKey.shares))

@@ -227,21 +227,30 @@ func (s *Selector) HashAll(hashes []uint64, data []byte, spans []uint64) {
 	}
 	for i, at := range spans {
 		off, end := at>>32, at>>32+at&(1<<32-1)
-		hashes[i] = s.Hash(data[off:end])
+		msg := data[off:end]
+		if s.member.quoted == nil {
+			hashes[i] = s.Hash(msg)
+			continue
+		}
+		value, escaped := jsonScanner(msg).lastMember(&s.member)
+		hashes[i] = hashPart(value, escaped)
 	}
 }
 
 // hashShort is HashAll for keys of up to 8 bytes: it reads them as one word.
 func (s *Selector) hashShort(hashes []uint64, data []byte, spans []uint64) {
 	first, mask := uint64(s.first), ^uint64(0)>>(64-8*s.length)
+	last, hash := uint64(0), hashEnd(hashSeed, 0, 0, s.length) // of the key before
 	for i, at := range spans {
 		off, n := at>>32, at&(1<<32-1)
-		if n >= first+8 {
-			word := binary.LittleEndian.Uint64(data[off+first:]) & mask
-			hashes[i] = hashEnd(hashSeed, word, 0, s.length)
-		} else {
+		if n < first+8 {
 			hashes[i] = s.Hash(data[off : off+n])
+			continue
 		}
+		if word := binary.LittleEndian.Uint64(data[off+first:]) & mask; word != last {
+			last, hash = word, hashEnd(hashSeed, word, 0, s.length)
+		}
+		hashes[i] = hash
 	}
 }
 
@@ -249,7 +258,11 @@ func (s *Selector) hashShort(hashes []uint64, data []byte, spans []uint64) {
 // same for all messages in which the selector finds nothing. Of a JSON text that is not well-formed, in
 // which Find finds nothing, it may be the hash of some member. Hash does not allocate.
 func (s *Selector) Hash(msg []byte) uint64 {
-	v, escaped := s.key(msg)
+	return hashPart(s.key(msg))
+}
+
+// hashPart hashes a part of a message; escaped: it is the inside of a JSON string with escapes.
+func hashPart(v []byte, escaped bool) uint64 {
 	if !escaped {
 		return hashBytes(v)
 	}
