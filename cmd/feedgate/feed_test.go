@@ -58,7 +58,7 @@ func TestFeedConfig(t *testing.T) {
 	}
 	set := reflect.ValueOf(got)
 	for i := range set.NumField() {
-		if set.Field(i).IsZero() {
+		if set.Field(i).IsZero() && set.Type().Field(i).Name != "Payloads" { // for benchmarks
 			t.Errorf("no flag sets %s", set.Type().Field(i).Name)
 		}
 	}

@@ -36,9 +36,10 @@ func hashBytes(b []byte) uint64 {
 	return hashEnd(state, low, high, n)
 }
 
-// hashEnd folds the last two words, of up to 15 bytes, and the length of all.
+// hashEnd folds the last two words, of up to 15 bytes, and the length of all. One multiplication would not
+// do: keys that differ in one digit would have nearly the same upper bits.
 func hashEnd(state, low, high uint64, n int) uint64 {
-	return hashMix(state^low^uint64(n), hashMul^high)
+	return hashMix(hashMix(state^low, hashMul^high)^uint64(n), hashMul)
 }
 
 // paddedWord returns up to 7 bytes as a little-endian word. Bytes that are read twice are at the same

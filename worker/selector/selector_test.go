@@ -187,11 +187,32 @@ func TestHashSpreads(t *testing.T) {
 		for _, workers := range []uint64{2, 3, 4, 7, 8, 16} {
 			counts := make([]int, workers)
 			for i := range keys {
-				counts[hashBytes(fmt.Appendf(nil, format, i))%workers]++
+				counts[(hashBytes(fmt.Appendf(nil, format, i))>>32)*workers>>32]++ // as the gateway does
 			}
 			for w, n := range counts {
 				if share := keys / int(workers); n > share*11/10 || n < share*9/10 {
 					t.Errorf("%q: worker %d of %d has %d of %d keys", format, w, workers, n, keys)
+				}
+			}
+		}
+	}
+}
+
+// TestShortKeysSpread: keys that differ in few digits or letters are distributed as evenly as random ones.
+func TestShortKeysSpread(t *testing.T) {
+	for _, format := range []string{"%d", "%02d", "%03d", "key-%02d", "K%07d", "%d-user", "%08x", "user:%d:orders", "%016d", "%c"} {
+		for workers := 2; workers <= 16; workers++ {
+			const keys = 90
+			got := make([]int, workers)
+			for i := range keys {
+				h := hashBytes(fmt.Appendf(nil, format, i+32))
+				got[int((h>>32)*uint64(workers)>>32)]++
+			}
+			mean := float64(keys) / float64(workers)
+			for _, n := range got {
+				if d := float64(n) - mean; d*d > 16*mean { // four standard deviations
+					t.Errorf("%s, %d workers: %v", format, workers, got)
+					break
 				}
 			}
 		}
