@@ -33,7 +33,9 @@ var inks = map[string]style{
 	"asio":       {color: rgb(0xA08040), shape: draw.SquareGlyph{}},
 	own:          {color: rgb(0xD55E00), shape: draw.CircleGlyph{}, own: true},
 
-	// For another protocol: the colour of the similar subject, in another shape.
+	// By key or for another protocol: the colour of the similar subject, in another shape.
+	"channels-key": {color: rgb(0x008A66), shape: draw.RingGlyph{}},
+	"feedgate-key": {color: rgb(0xD55E00), shape: draw.RingGlyph{}},
 	"ws-gws":       {color: rgb(0x008A66), shape: draw.BoxGlyph{}},
 	"ws-coder":     {color: rgb(0x0072B2), shape: draw.RingGlyph{}},
 	"ws-feedgate":  {color: rgb(0xD55E00), shape: draw.SquareGlyph{}},

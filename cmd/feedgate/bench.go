@@ -84,5 +84,5 @@ func (benchSubjectCmd) Run() error {
 
 // benchFlags are the flags of benchProgram. Its environment variables are no unknown ones.
 var benchFlags = []string{
-	"subjects", "size", "workers", "msgs", "duration", "rate", "work", "read", "rounds", "out", "fail-if", "html",
+	"subjects", "size", "workers", "msgs", "duration", "rate", "work", "read", "keys", "key-form", "rounds", "out", "fail-if", "html",
 }
