@@ -15,9 +15,6 @@ const (
 	// maxUnsent is how many unsent bytes stop the loop from collecting replies and from reading:
 	// backpressure from a peer that does not read.
 	maxUnsent = 256 << 10
-	// maxToAck is how many messages' acks may wait until all replies are collected: maxUnsent does
-	// not count them.
-	maxToAck = 8192
 	// bulkRead is the size of a bulk read, in bytes.
 	bulkRead = 64 << 10
 )
@@ -43,7 +40,6 @@ type loop struct {
 
 	outstanding     []int // messages with each worker
 	acksOK          int   // acks with code 0 of this turn, not counted yet
-	toAck           int   // messages of sets since Tracker.EmitDone
 	stop            stopping
 	lastTurn        time.Duration
 	paused          bool // the last turn could not read or dispatch
@@ -143,40 +139,6 @@ func (l *loop) sleep() bool {
 	return l.out.Len() >= maxUnsent || l.events.Sleep()
 }
 
-// collectReplies moves replies from the workers' rings to the tracker.
-func (l *loop) collectReplies(now time.Duration) bool {
-	if l.events.Pending() == 0 {
-		return false
-	}
-	taken := 0
-	for i, w := range l.workers {
-		n := 0
-		for l.out.Len() < maxUnsent {
-			record := w.Out().Next()
-			if record == nil {
-				break
-			}
-			n++
-			if r := w.Reply(record); r.Count > 0 {
-				l.outstanding[i] -= int(r.Count)
-				l.stall.progress(l, now)
-				l.markReply(r, now)
-			}
-		}
-		if n > 0 {
-			w.ReleaseReplies()
-			taken += n
-			l.countExternal()
-		}
-	}
-	if taken > 0 {
-		l.track.EmitDone()
-		l.toAck = 0
-		l.events.Sub(taken)
-	}
-	return taken > 0
-}
-
 // countExternal counts the memory outside slabs that --memory bounds.
 func (l *loop) countExternal() {
 	side := int64(cap(l.receiver.input.Side))
@@ -236,43 +198,6 @@ func (l *loop) observeLatency(now time.Duration) {
 	for when, ok := l.track.NextAcked(); ok; when, ok = l.track.NextAcked() {
 		l.stats.Latency.observe(now - when)
 	}
-}
-
-// markReply records the outcome of the messages of a reply.
-func (l *loop) markReply(r pool.Reply, now time.Duration) {
-	if r.Code == worker.OK && len(r.Bits) > 0 {
-		l.track.DoneSet(r.Slot, r.Bits, int(r.Count), now)
-		if l.toAck += int(r.Count); l.toAck >= maxToAck {
-			l.track.EmitDone()
-			l.toAck = 0
-		}
-		return
-	}
-	for slot, n := range r.Slots {
-		l.markDone(slot, n, r.Code, r.Ack, now)
-	}
-}
-
-// markDone records the outcome of n messages. slot is the low half of the first slot; ack is the
-// rendered ack, valid until markDone returns.
-func (l *loop) markDone(slot uint32, n int, code worker.Code, ack []byte, now time.Duration) {
-	switch code {
-	case worker.OK:
-	case pool.Returned:
-		// A drain took them back from a worker before its handler had them. The peer will give them
-		// to another client once the connection ends.
-		l.stats.Dropped.Add(uint64(n))
-		l.stats.returned.Add(uint64(n))
-	case worker.DeadLettered:
-		l.stats.DeadLettered.Add(uint64(n))
-		l.refused.add(code, n)
-	default:
-		l.stats.Refused.Add(uint64(n))
-		if code != worker.TooLarge || l.set.codec.Joins { // else it is logged as skipped
-			l.refused.add(code, n)
-		}
-	}
-	l.track.Done(slot, n, code, ack, now)
 }
 
 // logMemory logs, once per shortage, that reading is paused because the kernel is out of memory.

@@ -3,8 +3,6 @@ package baselines
 import (
 	"context"
 	"hash/maphash"
-	"net"
-	"sync"
 
 	"feedgate/gateway/wire/fg1"
 )
@@ -13,31 +11,10 @@ import (
 // processes them in order. keyOf returns the key of a message.
 func ChannelsByKey(keyOf func(msg []byte) []byte) Func {
 	return func(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
-		return session(ctx, addr, "channels by key", func(c *net.TCPConn, _ uint64, res *Result) error {
-			replies, written := make(chan reply, channelDepth), make(chan error, 1)
-			go func() { written <- writeReplies(c, replies) }()
-
-			var running sync.WaitGroup
-			queues := newQueues(workers)
-			for _, q := range queues {
-				running.Go(func() {
-					for m := range q.messages {
-						work(m.data)
-						replies <- reply{fg1.Ack, m.seq}
-					}
-				})
-			}
-			err := readByKey(newReader(c), queues, keyOf, replies, res)
-			for _, q := range queues {
-				close(q.messages)
-			}
-			running.Wait()
-			close(replies)
-			if werr := <-written; werr != nil {
-				return werr
-			}
-			return err
-		})
+		return channels(ctx, addr, "channels by key", workers, work,
+			func(r reader, queues []*queue, replies chan<- reply, res *Result) error {
+				return readByKey(r, queues, keyOf, replies, res)
+			})
 	}
 }
 

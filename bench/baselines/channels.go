@@ -22,7 +22,13 @@ type reply struct {
 // bytes and little above; a sync.Pool regains little at 64 bytes and nearly all above. The
 // remaining cost is that of two channel operations per message.
 func Channels(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
-	return session(ctx, addr, "channels", func(c *net.TCPConn, _ uint64, res *Result) error {
+	return channels(ctx, addr, "channels", workers, work, readChannels)
+}
+
+// channels runs a client with a channel per worker. read reads messages until BYE and queues them.
+func channels(ctx context.Context, addr, name string, workers int, work func(msg []byte),
+	read func(r reader, queues []*queue, replies chan<- reply, res *Result) error) (Result, error) {
+	return session(ctx, addr, name, func(c *net.TCPConn, _ uint64, res *Result) error {
 		replies, written := make(chan reply, channelDepth), make(chan error, 1)
 		go func() { written <- writeReplies(c, replies) }()
 
@@ -36,7 +42,7 @@ func Channels(ctx context.Context, addr string, workers int, work func(msg []byt
 				}
 			})
 		}
-		err := readChannels(newReader(c), queues, replies, res)
+		err := read(newReader(c), queues, replies, res)
 		for _, q := range queues {
 			close(q.messages)
 		}

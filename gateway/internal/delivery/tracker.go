@@ -48,6 +48,10 @@ type Config struct {
 	FirstSlot uint64 // slot of the first message; tests start near 1<<32, where the low half wraps
 }
 
+// maxToEmit is how many messages of DoneSet may wait for EmitDone: no limit of the send buffer counts their
+// acks.
+const maxToEmit = 8192
+
 // Tracker tracks the messages of one upstream across its connections. The loop owns it: two
 // goroutines may not call its methods. Times are those of the caller's clock.
 type Tracker struct {
@@ -64,6 +68,7 @@ type Tracker struct {
 
 	ackingStopped bool        // StopAcking was called on this connection
 	working       int         // messages with workers
+	toEmit        int         // messages of DoneSet since EmitDone
 	lost          int         // acks of this connection that were destroyed or cannot be sent
 	reads         queue[read] // with messages that are not acked yet
 	readTo        uint64      // first slot after the last of reads
@@ -200,10 +205,16 @@ func (t *Tracker) DoneSet(low uint32, words []uint64, n int, now time.Duration) 
 	t.working -= n
 	t.win.markDoneSet(s)
 	t.strategy.doneSet(s, now)
+	if t.toEmit += n; t.toEmit >= maxToEmit {
+		t.EmitDone()
+	}
 }
 
 // EmitDone appends the acks that are due after calls of DoneSet.
-func (t *Tracker) EmitDone() { t.strategy.emitSets() }
+func (t *Tracker) EmitDone() {
+	t.strategy.emitSets()
+	t.toEmit = 0
+}
 
 // Due returns the time by which Flush must be called; 0: never.
 func (t *Tracker) Due() time.Duration {
