@@ -80,6 +80,14 @@ type Conn interface {
 	AppendStop(dst []byte) []byte
 }
 
+// SetAcker is a Conn that appends acks of messages whose numbers are not consecutive in one call. It is
+// for protocols whose acks are so short that a call for each few of them takes longer than they do.
+type SetAcker interface {
+	// AppendAckSet appends the acks of some of 64 messages, all with code OK: of message seq+i for each
+	// bit i of set. It may be called instead of AppendAcks.
+	AppendAckSet(dst []byte, seq, set uint64) []byte
+}
+
 // Base has the methods of a Conn for what its protocol lacks. Embed it.
 type Base struct{}
 

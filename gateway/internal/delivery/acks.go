@@ -111,23 +111,33 @@ func (a *acks) emitWord(base, w uint64) {
 // appendWord encodes the acks of the slots of a word, with code OK and consecutive numbers; seq is that of
 // slot base, whether it has one or not.
 func (a *acks) appendWord(base, seq, w uint64) {
+	n := bits.OnesCount64(w)
+	if sets, ok := a.conn.(wire.SetAcker); ok && a.out.pack == 0 {
+		a.out.buf = sets.AppendAckSet(a.out.buf, seq, w)
+	} else {
+		a.appendRuns(seq, w)
+	}
+	a.out.addBoundary(boundary{slot: base, n: n, bits: w})
+	a.noteAppended(worker.OK, n)
+}
+
+// appendRuns encodes the acks of a word as consecutive ones, in pieces that fit one message of sendmmsg.
+func (a *acks) appendRuns(seq, w uint64) {
 	piece := a.out.pack
 	if piece == 0 {
 		piece = 64
 	}
-	left := piece // acks until the message for sendmmsg is full
-	for rest := w; rest != 0; {
-		from, n := bitrun.First(rest)
+	left := piece
+	for w != 0 {
+		from, n := bitrun.First(w)
 		n = min(n, left)
 		a.out.buf = a.conn.AppendAcks(a.out.buf, seq+uint64(from), n, worker.OK)
-		rest &^= bitrun.Mask(from, n)
-		if left -= n; left == 0 || rest == 0 {
+		w &^= bitrun.Mask(from, n)
+		if left -= n; left == 0 || w == 0 {
 			a.out.endMessage()
 			left = piece
 		}
 	}
-	a.out.addBoundary(boundary{slot: base, n: bits.OnesCount64(w), bits: w})
-	a.noteAppended(worker.OK, bits.OnesCount64(w))
 }
 
 // emitRetired acks a message that has left the window, with its original code.

@@ -19,7 +19,8 @@ type model struct {
 	track     *delivery.Tracker
 	cfg       delivery.Config
 	now       time.Duration
-	stretched int // slots beyond the limit
+	noSets    bool // connections are not wire.SetAckers
+	stretched int  // slots beyond the limit
 
 	// The server's view.
 	online    bool
@@ -59,6 +60,7 @@ func newModel(t *rapid.T) *model {
 		Count:     func(worker.Code, int) {},
 		FirstSlot: rapid.SampledFrom([]uint64{0, 1<<32 - 100}).Draw(t, "first slot"),
 	}
+	m.noSets = rapid.Bool().Draw(t, "no sets")
 	m.track = delivery.New(m.cfg)
 	m.begin(1)
 	return m
@@ -68,7 +70,11 @@ func newModel(t *rapid.T) *model {
 func (m *model) dial() wire.Conn {
 	m.online, m.stream = true, m.stream[:0]
 	m.received, m.connAcked, m.through = nil, map[uint64]bool{}, 0
-	return fg1.New(fg1.Config{MaxMessage: 1 << 20, Heartbeat: time.Second}).NewConn()
+	conn := fg1.New(fg1.Config{MaxMessage: 1 << 20, Heartbeat: time.Second}).NewConn()
+	if m.noSets {
+		return struct{ wire.Conn }{conn}
+	}
+	return conn
 }
 
 // begin connects and begins a new session.

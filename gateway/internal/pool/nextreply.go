@@ -81,10 +81,17 @@ func (n *nextReply) addRun(r *run) {
 		n.addSlots(from, uint32(len(r.spans)))
 		return
 	}
+	// Bits are collected in a variable: in memory, each would wait for the one before.
+	word, k := uint64(0), (from+uint32(r.distances[0]))/64
 	for _, d := range r.distances {
 		at := from + uint32(d)
-		n.bits[at/64] |= 1 << (at % 64)
+		if at/64 != k {
+			n.bits[k] |= word
+			word, k = 0, at/64
+		}
+		word |= 1 << (at % 64)
 	}
+	n.bits[k] |= word
 	n.count += uint32(len(r.distances))
 	n.words = max(n.words, int(from+uint32(r.distances[len(r.distances)-1]))/64+1)
 }

@@ -209,6 +209,9 @@ func TestHelloAndReplies(t *testing.T) {
 	if got, want := c.AppendAcks(nil, 7, 2, 3), join(frame(Ack, 3, 7, ""), frame(Ack, 3, 8, "")); !bytes.Equal(got, want) {
 		t.Errorf("acks % x, want % x", got, want)
 	}
+	if got, want := c.AppendAckSet([]byte("pi"), 100, 1<<63|1<<1), join([]byte("pi"), frame(Ack, 0, 101, ""), frame(Ack, 0, 163, "")); !bytes.Equal(got, want) {
+		t.Errorf("acks of a set % x, want % x", got, want)
+	}
 	if got, want := c.AppendAckTo(nil, 9), frame(AckTo, 0, 9, ""); !bytes.Equal(got, want) {
 		t.Errorf("ACKTO % x, want % x", got, want)
 	}

@@ -3,6 +3,7 @@ package fg1
 import (
 	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -28,15 +29,36 @@ func (c *conn) AppendHello(dst []byte, h wire.Hello) []byte {
 
 // AppendAcks appends ACK frames.
 func (c *conn) AppendAcks(dst []byte, seq uint64, n int, code worker.Code) []byte {
-	at := len(dst)
-	dst = slices.Grow(dst, n*HeaderSize)[:at+n*HeaderSize]
-	head := uint64(minLength)<<32 | uint64(Ack)<<24 | uint64(code)
-	for b := dst[at:]; len(b) >= HeaderSize; b = b[HeaderSize:] {
+	dst, frames := extend(dst, n*HeaderSize)
+	head := ackHead(code)
+	for b := frames; len(b) >= HeaderSize; b = b[HeaderSize:] {
 		binary.BigEndian.PutUint64(b[0:8], head)
 		binary.BigEndian.PutUint64(b[8:16], seq)
 		seq++
 	}
 	return dst
+}
+
+// AppendAckSet implements [wire.SetAcker].
+func (c *conn) AppendAckSet(dst []byte, seq, set uint64) []byte {
+	dst, frames := extend(dst, bits.OnesCount64(set)*HeaderSize)
+	head := ackHead(worker.OK)
+	for b := frames; len(b) >= HeaderSize; b = b[HeaderSize:] {
+		binary.BigEndian.PutUint64(b[0:8], head)
+		binary.BigEndian.PutUint64(b[8:16], seq+uint64(bits.TrailingZeros64(set)))
+		set &= set - 1
+	}
+	return dst
+}
+
+// ackHead returns the first 8 bytes of an ACK frame.
+func ackHead(code worker.Code) uint64 { return uint64(minLength)<<32 | uint64(Ack)<<24 | uint64(code) }
+
+// extend extends dst by n bytes, which it also returns by themselves.
+func extend(dst []byte, n int) (all, added []byte) {
+	at := len(dst)
+	all = slices.Grow(dst, n)[:at+n]
+	return all, all[at:]
 }
 
 // AppendAckTo appends ACKTO.
