@@ -61,6 +61,9 @@ type Config struct {
 	// SinkLabel and DeadLetterLabel name Sink and DeadLetters in these reports. Default "the sink"
 	// and "their sink".
 	SinkLabel, DeadLetterLabel string
+	// SinkIsRemote means that deferred messages are with a disk or a server rather than with the
+	// program's own code, for Stats.Waiting and the stopped time.
+	SinkIsRemote bool
 
 	// DeadLetters takes messages that are refused after all retries, and which are then acked with
 	// code 7. Nil: none. Gateways can share it; they do not close it. It cannot ask for messages

@@ -32,6 +32,7 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 			continue
 		}
 		if l.session.awaitedWrite != 0 {
+			r.stopped = stoppedByState
 			break
 		}
 		free := l.free(len(msgs)-r.next, now)
@@ -44,11 +45,15 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 		if free == 0 && arrival != delivery.Redelivered { // a redelivered message has its slot
 			if !l.track.Stretch() {
 				sendBlocked = !l.track.Full()
+				if r.stopped = stoppedByWindow; sendBlocked {
+					r.stopped = stoppedByAcks
+				}
 				break
 			}
 			free = 1
 		}
 		n := 1
+		r.stopped = stoppedByRing
 		switch {
 		case m.Code != worker.OK:
 			if err := r.refuse(m, now); err != nil {
@@ -57,7 +62,7 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 		case m.Side && int(m.Len) > l.slabs.maxFrame:
 			r.failNext(wire.Errorf(wire.Internal, wire.CloseProtocolError, "decoder's side message of %d bytes", m.Len))
 		case m.Side && arrival != delivery.Redelivered && !r.copySide():
-			n = 0
+			n, r.stopped = 0, stoppedByMemory
 		case arrival == delivery.InOrder:
 			n = r.dispatchRun(msgs[r.next:min(len(msgs), r.next+free)], false)
 		default:

@@ -95,7 +95,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return errors.Join(kindError{err: err, kind: ErrSink}, r.close())
 	}
 	l.setWorkers(l.pool.Workers())
-	g.stats.setRings(l.ringDepths)
+	l.status.every = statusPeriod
+	g.stats.attach(l)
 	l.pool.Start()
 
 	ended := make(chan struct{})

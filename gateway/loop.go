@@ -48,6 +48,7 @@ type loop struct {
 	skipped         skipped
 	gaps            gaps
 	stall           stall
+	status          status
 	memoryShort     bool // logMemory has logged that the kernel is out of memory
 
 	sends   [maxBatch][]byte
@@ -101,6 +102,7 @@ func (l *loop) turn() bool {
 	}
 	l.lastTurn = now
 	l.stall.watch(l, now)
+	l.status.turn(l, now)
 
 	busy := l.collectReplies(now)
 	busy = l.receive(now) || busy
@@ -115,6 +117,7 @@ func (l *loop) turn() bool {
 	busy = l.conn.step(now) || busy
 	l.publishStats()
 	l.reportBlocked()
+	l.status.endTurn(l)
 	busy = l.slabs.reclaim(l.pool, !busy) || busy
 	return busy || l.out.Len() > 0 && l.conn.peer.writable
 }
@@ -196,7 +199,7 @@ func (l *loop) flush(now time.Duration) bool {
 // observeLatency records the time from each read to the last ack of its messages.
 func (l *loop) observeLatency(now time.Duration) {
 	for when, ok := l.track.NextAcked(); ok; when, ok = l.track.NextAcked() {
-		l.stats.Latency.observe(now - when)
+		l.stats.Latency.Observe(now-when, 1)
 	}
 }
 
@@ -222,7 +225,12 @@ func (l *loop) publishStats() {
 		l.stats.addAcks(uint16(worker.OK), l.acksOK)
 		l.acksOK = 0
 	}
-	l.stats.InFlight.Store(int64(l.track.InFlight()))
+	l.stats.InFlight.Store(int64(l.status.inFlight(l)))
+	oldest, _ := l.track.Oldest()
+	l.stats.oldest.Store(int64(oldest))
+	l.stats.unread.Store(int64(l.status.unread(l.lastTurn)))
+	l.stats.unsent.Store(int64(l.out.Len() + l.status.inKernel))
+	l.stats.memory.Store(l.slabs.used + l.slabs.external)
 	l.stats.Watermark.Store(l.track.Watermark())
 	l.session.save(l)
 	l.stats.Panics.Store(l.pool.Panics())

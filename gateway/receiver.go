@@ -23,6 +23,7 @@ type receiver struct {
 	fault      *wire.Error // stopped decoding; handled once all messages are dispatched
 	decodeMore bool        // the received bytes may contain more to decode
 	ended      bool        // nothing more of this connection is decoded
+	stopped    activity    // what stops reading, while loop.paused is true
 
 	slab openSlab // for received bytes
 	side openSlab // for side messages
@@ -107,8 +108,8 @@ func (l *loop) receive(now time.Duration) bool {
 		if read || !(l.conn.is(reads) && l.conn.peer.readable) {
 			break
 		}
-		if l.slabs.fullOfAcks() || !r.makeSpace() || l.out.Len() >= maxUnsent {
-			l.paused = true
+		if stopped := r.whyNotRead(); stopped != 0 {
+			l.paused, r.stopped = true, stopped
 			return busy
 		}
 		read = true
@@ -116,6 +117,17 @@ func (l *loop) receive(now time.Duration) bool {
 	}
 	l.paused = false
 	return busy
+}
+
+// whyNotRead returns what stops reading; 0: nothing. There is then space to read into.
+func (r *receiver) whyNotRead() activity {
+	switch {
+	case r.l.slabs.fullOfAcks() || !r.makeSpace():
+		return stoppedByMemory
+	case r.l.out.Len() >= maxUnsent:
+		return stoppedByAcks
+	}
+	return 0
 }
 
 // handleEvent handles the event or fault at which decoding stopped, once all messages before it are

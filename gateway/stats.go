@@ -1,12 +1,13 @@
 package gateway
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"feedgate/gateway/internal/pool"
 	"feedgate/worker"
+	"feedgate/worker/histogram"
 )
 
 // Stats holds a gateway's counters. The loop updates them at most once per turn or batch, not per
@@ -35,9 +36,19 @@ type Stats struct {
 
 	stalled atomic.Pointer[string] // where messages wait during a stall; nil: no stall
 
-	Latency Histogram // time from read to ack sent, one observation per read
+	Latency histogram.Durations // time from read to ack sent, one observation per read
+
+	waiting atomic.Pointer[Waiting] // nil: not decided yet
+	stopped [len(stopNames)]atomic.Int64
+	oldest  atomic.Int64 // when the oldest unacknowledged message was read, by clock; 0: there is none
+	unread  atomic.Int64 // since when the server has read no acks, by clock; 0: it reads them
+	unsent  atomic.Int64 // bytes
+	memory  atomic.Int64 // bytes of Limits.Memory in use
 
 	mu     sync.Mutex
+	clock  func() time.Duration // that of the loop; nil: it does not run yet
+	pool   *pool.Pool
+	limits Limits
 	acks   map[uint16]uint64 // by code
 	errors map[string]uint64 // protocol errors by reason
 	rings  func(yield func(worker int, ring string, depth int))
@@ -117,6 +128,92 @@ func (s *Stats) Stalled() string {
 	return ""
 }
 
+// Waiting returns what the gateway waits for.
+func (s *Stats) Waiting() Waiting {
+	switch w := s.waiting.Load(); {
+	case w != nil:
+		return *w
+	case s.Connected.Load():
+		return nothingToDo
+	}
+	return notConnected
+}
+
+// StoppedTime calls yield with each cause for which reading can stop, and for how long it did.
+func (s *Stats) StoppedTime(yield func(why string, d time.Duration)) {
+	for i, why := range stopNames {
+		yield(why, time.Duration(s.stopped[i].Load()))
+	}
+}
+
+// OldestUnacked returns the age of the oldest unacknowledged message; 0: there is none.
+func (s *Stats) OldestUnacked() time.Duration {
+	s.mu.Lock()
+	clock := s.clock
+	s.mu.Unlock()
+	if clock == nil {
+		return 0
+	}
+	oldest, unread := s.oldest.Load(), s.unread.Load()
+	if oldest == 0 || unread != 0 && unread < oldest {
+		oldest = unread
+	}
+	if oldest == 0 {
+		return 0
+	}
+	return max(0, clock()-time.Duration(oldest))
+}
+
+// UnsentAckBytes returns the number of bytes of acks that the server has not taken.
+func (s *Stats) UnsentAckBytes() int64 { return s.unsent.Load() }
+
+// MemoryBytes returns how much of Config.Memory is in use.
+func (s *Stats) MemoryBytes() int64 { return s.memory.Load() }
+
+// Limits are the limits of a gateway's gauges.
+type Limits struct {
+	InFlight       int   // messages
+	Memory         int64 // bytes
+	Ring           int   // entries of each ring
+	UnsentAckBytes int64
+	Workers        int
+}
+
+// Limits returns the gateway's limits; zero before Run.
+func (s *Stats) Limits() Limits {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limits
+}
+
+// Retries returns how often a message was to be tried again.
+func (s *Stats) Retries() (n uint64) {
+	s.mu.Lock()
+	workers := s.pool
+	s.mu.Unlock()
+	if workers == nil {
+		return 0
+	}
+	for _, w := range workers.Workers() {
+		n += w.Retries()
+	}
+	return n
+}
+
+// HandlerSeconds returns how long the calls of the handlers took.
+func (s *Stats) HandlerSeconds() (all histogram.Snapshot) {
+	s.mu.Lock()
+	workers := s.pool
+	s.mu.Unlock()
+	if workers == nil {
+		return new(histogram.Durations).Snapshot()
+	}
+	for _, w := range workers.Workers() {
+		all = all.Plus(w.CallTimes())
+	}
+	return all
+}
+
 // Acks calls yield with each code and the number of acks sent with it.
 func (s *Stats) Acks(yield func(code uint16, n uint64)) {
 	s.mu.Lock()
@@ -146,42 +243,13 @@ func (s *Stats) RingDepths(yield func(worker int, ring string, depth int)) {
 	}
 }
 
-func (s *Stats) setRings(rings func(yield func(worker int, ring string, depth int))) {
+// attach makes the statistics of a running loop available.
+func (s *Stats) attach(l *loop) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rings = rings
-}
-
-// latencyBuckets are the upper bounds of Stats.Latency, in seconds.
-var latencyBuckets = [...]float64{
-	50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3,
-	100e-3, 200e-3, 500e-3, 1, 2, 5, 10, 30,
-}
-
-// Histogram counts durations in buckets, whose upper bounds are latencyBuckets. The last counter is for
-// longer ones.
-type Histogram struct {
-	counts [len(latencyBuckets) + 1]atomic.Uint64
-	sum    atomic.Uint64 // the bits of a float64, in seconds; it has one writer
-}
-
-func (h *Histogram) observe(d time.Duration) {
-	s := d.Seconds()
-	i := 0
-	for i < len(latencyBuckets) && s > latencyBuckets[i] {
-		i++
+	s.rings, s.clock, s.pool = l.ringDepths, l.env.now, l.pool
+	s.limits = Limits{
+		InFlight: l.set.window, Memory: l.cfg.Memory, Ring: l.cfg.Ring,
+		UnsentAckBytes: maxUnsent, Workers: len(l.workers),
 	}
-	h.counts[i].Add(1)
-	h.sum.Store(math.Float64bits(math.Float64frombits(h.sum.Load()) + s))
-}
-
-// Snapshot returns the number of observations, their sum in seconds, and the
-// cumulative count for each bucket.
-func (h *Histogram) Snapshot() (count uint64, sum float64, buckets map[float64]uint64) {
-	buckets = make(map[float64]uint64, len(latencyBuckets))
-	for i, bound := range latencyBuckets {
-		count += h.counts[i].Load()
-		buckets[bound] = count
-	}
-	return count + h.counts[len(latencyBuckets)].Load(), math.Float64frombits(h.sum.Load()), buckets
 }

@@ -100,6 +100,9 @@ type Completer interface {
 	// Panicked counts and logs a panic that the handler has recovered from. The log has the
 	// type of the reason, not its text, which may quote a message.
 	Panicked(reason any)
+	// ObserveCalls counts n calls of what processes the messages, each of which took this time,
+	// for a handler with Hooks.ObservesCalls.
+	ObserveCalls(each time.Duration, n int)
 	// SetHooks sets the handler's hooks. Only Open may call it.
 	SetHooks(h Hooks)
 }
@@ -126,4 +129,9 @@ type Hooks struct {
 	// time. Without Again, messages of a key that it took before it asked for an earlier one
 	// again overtake that.
 	Again bool
+
+	// ObservesCalls is for a handler that only passes messages on to what processes them, such as
+	// a child process: it calls [Completer.ObserveCalls], and calls of Handle do not count as
+	// calls in the metrics.
+	ObservesCalls bool
 }

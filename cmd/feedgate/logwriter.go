@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,8 @@ type logWriter struct {
 	out   io.Writer     // used by the goroutine alone
 	wake  chan struct{} // wakes the goroutine
 	wrote chan struct{} // wakes flush after each write
+
+	droppedLines atomic.Uint64 // since the start
 
 	mu         sync.Mutex
 	lines      []logEntry // the queue
@@ -58,7 +61,7 @@ func (w *logWriter) Write(line []byte) (int, error) {
 		w.queueReport(len(line))
 	}
 	if !w.queue(logEntry{text: line}) {
-		w.dropped++
+		w.drop()
 	}
 	w.mu.Unlock()
 	signalTo(w.wake)
@@ -134,8 +137,14 @@ func (w *logWriter) written(e logEntry, failed bool) {
 	case failed && e.reported > 0:
 		w.dropped += e.reported
 	case failed:
-		w.dropped++
+		w.drop()
 	}
+}
+
+// drop counts a dropped line. The caller holds mu.
+func (w *logWriter) drop() {
+	w.dropped++
+	w.droppedLines.Add(1)
 }
 
 // flush waits until all lines are written, for at most flushTotal.

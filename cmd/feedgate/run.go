@@ -173,7 +173,10 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	defer fail()
 	hurry, release := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
 	defer release()
-	u := &upstreams{log: log, hurry: hurry, watchdog: g.watchdog}
+	u := &upstreams{
+		log: log, hurry: hurry, watchdog: g.watchdog, process: processInfo(g.stderr),
+		labels: sinkLabels{c.sinkLabel(c.Sink), c.sinkLabel(c.DeadLetter)},
+	}
 	if !c.ExitOnClose { // with it, the other upstreams run until they end by themselves
 		u.fail = fail
 	}
@@ -270,7 +273,7 @@ func (c *runCmd) addUpstreams(u *upstreams, secrets secrets) error {
 			return cli.Usage(err)
 		}
 		cfg := c.config(at, labels[i], secrets, u.log)
-		cfg.Sink, cfg.State = u.sink, u.state
+		cfg.Sink, cfg.SinkIsRemote, cfg.State = u.sink, u.sink.Remote, u.state
 		if u.deadLetters != nil {
 			cfg.DeadLetters = u.deadLetters
 		}

@@ -34,7 +34,12 @@ type upstreams struct {
 	fail        func()             // drains all after one has failed; nil: the others continue
 	ending      ending
 	log         *slog.Logger
+	process     *admin.Process // for the admin address
+	labels      sinkLabels
 }
+
+// sinkLabels are the URLs of the sinks, without secrets.
+type sinkLabels struct{ sink, deadLetters string }
 
 // run runs all upstreams until the last one has ended, then closes what they share. It drains them
 // when ctx ends and aborts them when abort is closed. If one fails and fail is set, it drains the
@@ -156,13 +161,24 @@ func logged(err error) error {
 
 // serveAdmin serves the admin address until it is closed.
 func (u *upstreams) serveAdmin() {
-	report := admin.Report{Upstreams: u.current, Discovery: u.found, Sink: u.ready}
+	report := admin.Report{Upstreams: u.current, Discovery: u.found, Sink: u.ready, Sinks: u.sinks, Process: u.process}
 	if u.state != nil {
 		report.State = u.state.Ready
 	}
 	if err := u.admin.Serve(report); err != nil {
 		u.log.Error("the admin address failed", "error", err)
 	}
+}
+
+// sinks are the sinks for the admin address.
+func (u *upstreams) sinks() []admin.Sink {
+	all := []admin.Sink{{Name: "sink", Label: u.labels.sink, Stats: u.sink.Stats, Ready: u.sink.Ready}}
+	if u.deadLetters != nil {
+		all = append(all, admin.Sink{
+			Name: "dead_letter", Label: u.labels.deadLetters, Stats: u.deadLetters.Stats, Ready: u.deadLetters.Ready,
+		})
+	}
+	return all
 }
 
 // current are all gateways, including those that the groups have at this moment.

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"io"
+	"runtime"
 
 	"feedgate/cmd/feedgate/cli"
+	"feedgate/gateway/admin"
 )
 
 // version and revision, the commit, are set by the linker, see Makefile.
@@ -18,3 +21,13 @@ func (versionCmd) Run(_ context.Context, g *globals) error {
 
 // buildVersion is the version and the commit of this binary.
 func buildVersion() (name, commit string) { return cli.Version(version, revision) }
+
+// processInfo describes this process, whose log goes to stderr, for the admin address.
+func processInfo(stderr io.Writer) *admin.Process {
+	name, commit := buildVersion()
+	p := &admin.Process{Version: name, Revision: commit, GoVersion: runtime.Version()}
+	if w, ok := stderr.(*logWriter); ok {
+		p.LogDropped = w.droppedLines.Load
+	}
+	return p
+}

@@ -1,103 +1,97 @@
 package admin
 
 import (
-	"strconv"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"feedgate/worker/histogram"
 )
 
-// collector exports the upstreams' counters to Prometheus. The gateways keep them as plain
-// atomics, which cost the loop next to nothing; metrics are made only when scraped. It implements
+// collector exports a report to Prometheus. The gateways keep their counters as plain atomics, which
+// cost the loop next to nothing; metrics are made only when scraped. It implements
 // [prometheus.Collector].
 type collector struct {
-	upstreams func() []source
-	counters  []*prometheus.Desc // in the order of the list counters
-	acks      *prometheus.Desc
-	ring      *prometheus.Desc
-	latency   *prometheus.Desc
-	errors    *prometheus.Desc
+	report Report
+
+	upstreams, sinks, process []*prometheus.Desc // in the order of the families
 }
 
-// source is where an upstream's counters are read.
-type source struct {
-	label string
-	read  func() snapshot
-}
-
-// sources returns the sources of the upstreams, with unique labels.
-func sources(upstreams []Upstream) []source {
-	all := make([]source, len(upstreams))
-	for i, label := range labels(upstreams) {
-		stats := upstreams[i].Stats
-		all[i] = source{label, func() snapshot { return read(stats) }}
+func newCollector(r Report) *collector {
+	c := &collector{report: r, upstreams: describe(upstreamFamilies, "upstream")}
+	if r.Sinks != nil {
+		c.sinks = describe(sinkFamilies, "sink")
 	}
-	return all
-}
-
-func newCollector(upstreams func() []source) *collector {
-	c := &collector{
-		upstreams: upstreams,
-		acks:      describe(acksName, acksHelp, "code"),
-		ring:      describe(ringName, ringHelp, "worker", "ring"),
-		latency:   describe(latencyName, latencyHelp),
-		errors:    describe(errorsName, errorsHelp, "reason"),
-	}
-	for _, counter := range counters {
-		c.counters = append(c.counters, describe(counter.name, counter.help))
+	if r.Process != nil {
+		c.process = describe(processFamilies)
 	}
 	return c
 }
 
-func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, append([]string{"upstream"}, labels...), nil)
+// describe returns the descriptions of families whose metrics have the label of, and their own.
+func describe[T any](all []family[T], of ...string) (descs []*prometheus.Desc) {
+	for i := range all {
+		labels := append(append([]string(nil), of...), all[i].labels...)
+		descs = append(descs, prometheus.NewDesc(all[i].name, all[i].help, labels, nil))
+	}
+	return descs
 }
 
 // Describe implements [prometheus.Collector].
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range c.counters {
-		out <- desc
-	}
-	for _, desc := range []*prometheus.Desc{c.acks, c.ring, c.latency, c.errors} {
-		out <- desc
+	for _, descs := range [][]*prometheus.Desc{c.upstreams, c.sinks, c.process} {
+		for _, desc := range descs {
+			out <- desc
+		}
 	}
 }
 
 // Collect implements [prometheus.Collector].
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	for _, upstream := range c.upstreams() {
-		c.collect(out, upstream.label, upstream.read())
+	upstreams := c.report.upstreams()
+	for i, label := range labels(upstreams) {
+		collect(out, upstreamFamilies, c.upstreams, upstreams[i].Stats, label)
+	}
+	for _, sink := range c.report.sinks() {
+		collect(out, sinkFamilies, c.sinks, sink, sink.Name)
+	}
+	if c.report.Process != nil {
+		collect(out, processFamilies, c.process, c.report.Process)
 	}
 }
 
-func (c *collector) collect(out chan<- prometheus.Metric, label string, s snapshot) {
-	number := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{label}, labels...)...)
+// collect reads the families from one thing, whose metrics have these labels first.
+func collect[T any](out chan<- prometheus.Metric, all []family[T], descs []*prometheus.Desc, from T, first ...string) {
+	for i := range all {
+		all[i].read(from, func(value any, labels ...string) {
+			labels = append(append([]string(nil), first...), labels...)
+			out <- metric(descs[i], all[i].kind, value, labels)
+		})
 	}
-	for i, value := range s.values {
-		kind := prometheus.CounterValue
-		if counters[i].gauge {
-			kind = prometheus.GaugeValue
+}
+
+func metric(desc *prometheus.Desc, k kind, value any, labels []string) prometheus.Metric {
+	kind := prometheus.CounterValue
+	if k == gauge {
+		kind = prometheus.GaugeValue
+	}
+	switch v := value.(type) {
+	case uint64:
+		return prometheus.MustNewConstMetric(desc, kind, float64(v), labels...)
+	case histogram.Snapshot:
+		buckets := make(map[float64]uint64, len(v.Bounds))
+		for i, bound := range v.Bounds {
+			buckets[bound] = v.Counts[i]
 		}
-		number(c.counters[i], kind, float64(value))
+		return prometheus.MustNewConstHistogram(desc, v.Count, v.Sum, buckets, labels...)
 	}
-	for code, n := range s.acks {
-		number(c.acks, prometheus.CounterValue, float64(n), strconv.Itoa(int(code)))
-	}
-	for _, r := range s.rings {
-		number(c.ring, prometheus.GaugeValue, float64(r.depth), strconv.Itoa(r.worker), r.ring)
-	}
-	for reason, n := range s.errors {
-		number(c.errors, prometheus.CounterValue, float64(n), reason)
-	}
-	out <- prometheus.MustNewConstHistogram(c.latency, s.latency.count, s.latency.sum, s.latency.buckets, label)
+	return prometheus.MustNewConstMetric(desc, kind, value.(float64), labels...)
 }
 
-// newRegistry makes a registry with the metrics of the upstreams and of the process.
-func newRegistry(upstreams func() []source) *prometheus.Registry {
+// newRegistry makes a registry with the metrics of the report, the process and the Go runtime.
+func newRegistry(r Report) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		newCollector(upstreams),
+		newCollector(r),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

@@ -12,7 +12,6 @@ import (
 
 // newHandler answers GET and HEAD on the four paths, and lists them at the root.
 func newHandler(r Report, log *slog.Logger) http.Handler {
-	upstreams := func() []source { return sources(r.upstreams()) }
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "feedgate\n/ping\n/ready\n/metrics\n/stats\n")
@@ -21,21 +20,21 @@ func newHandler(r Report, log *slog.Logger) http.Handler {
 		answer(w, http.StatusOK, "ok\n")
 	})
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
+		status, lines := http.StatusOK, []string{"ready"}
 		if missing := r.missing(); len(missing) > 0 {
-			answer(w, http.StatusServiceUnavailable, strings.Join(missing, "\n")+"\n")
-			return
+			status, lines = http.StatusServiceUnavailable, missing
 		}
-		answer(w, http.StatusOK, "ready\n")
+		answer(w, status, strings.Join(append(lines, r.waiting()...), "\n")+"\n")
 	})
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
-		body, err := json.MarshalIndent(newDocument(upstreams()), "", "  ")
+		body, err := json.MarshalIndent(newDocument(r), "", "  ")
 		if err != nil {
 			panic(err) // numbers and strings only
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(append(body, '\n'))
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(upstreams), promhttp.HandlerOpts{
+	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(r), promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}))
 	return mux
@@ -69,6 +68,23 @@ func (r Report) missing() []string {
 		}
 	}
 	return lines
+}
+
+// waiting returns what each upstream waits for, one line each.
+func (r Report) waiting() (lines []string) {
+	upstreams := r.upstreams()
+	for i, label := range labels(upstreams) {
+		lines = append(lines, fmt.Sprintf("upstream %s waits for %s", label, upstreams[i].Stats.Waiting().Words))
+	}
+	return lines
+}
+
+// sinks returns the sinks.
+func (r Report) sinks() []Sink {
+	if r.Sinks == nil {
+		return nil
+	}
+	return r.Sinks()
 }
 
 // upstreams returns the current gateways.

@@ -20,5 +20,5 @@ func (r Report) Handler(log *slog.Logger) http.Handler {
 // Collector exports the gateways' metrics to a registry of the program's own, without those of the
 // process and the Go runtime.
 func (r Report) Collector() prometheus.Collector {
-	return newCollector(func() []source { return sources(r.upstreams()) })
+	return newCollector(r)
 }

@@ -33,6 +33,10 @@ type Report struct {
 	// always ready.
 	Sink func() error
 
+	// Sinks returns the sinks to report. Nil: none.
+	Sinks func() []Sink
+	// Process is reported, too, unless it is nil.
+	Process *Process
 	// State returns nil unless the disk of the state file hangs. nil: there is no state file.
 	State func() error
 }

@@ -1,9 +1,9 @@
 package admin
 
 import (
-	"maps"
-	"slices"
 	"strconv"
+
+	"feedgate/worker/histogram"
 )
 
 // document is the answer of /stats:
@@ -14,74 +14,79 @@ import (
 //	    "feedgate_ring_depth": {"0": {"in": 3, "out": 0}},  by worker and ring
 //	    "feedgate_protocol_errors_total": {"bad_length": 0, ...},  by reason
 //	    "feedgate_ack_latency_seconds": {"count": 4, "sum": 0.01,
-//	        "p50": 0.0001, "p99": 0.002, "p999": 0.002, "buckets": {"0.0001": 2, ...}}
-//	}}}
+//	        "p50": 0.0001, "p99": 0.002, "p999": 0.002, "buckets": {"0.0001": 2, ...}},
+//	    "waiting_for": "the upstream: it has sent nothing that is not handled"
+//	  }},
+//	 "sink": {"label": "file:/var/lib/feed.log", "feedgate_sink_messages_total": 11, ...},
+//	 "dead_letter": the same, with --dead-letter,
+//	 "process": {"feedgate_log_dropped_total": 0, ...}}
 //
 // URL is the upstream's label. Quantiles are estimated from the buckets; they are null before the
 // first observation. Buckets count cumulatively.
-type document struct {
-	Upstreams map[string]map[string]any `json:"upstreams"`
-}
+type document map[string]any
 
-func newDocument(upstreams []source) document {
-	d := document{make(map[string]map[string]any)}
-	for _, upstream := range upstreams {
-		d.Upstreams[upstream.label] = upstream.read().metrics()
+func newDocument(r Report) document {
+	upstreams := make(map[string]map[string]any)
+	all := r.upstreams()
+	for i, label := range labels(all) {
+		upstreams[label] = values(upstreamFamilies, all[i].Stats)
+		upstreams[label]["waiting_for"] = all[i].Stats.Waiting().Words
+	}
+	d := document{"upstreams": upstreams}
+	for _, s := range r.sinks() {
+		of := values(sinkFamilies, s)
+		of["label"] = s.Label
+		d[s.Name] = of
+	}
+	if r.Process != nil {
+		d["process"] = values(processFamilies, r.Process)
 	}
 	return d
 }
 
-// metrics returns the values by the names of the metrics.
-func (s snapshot) metrics() map[string]any {
+// values returns the values of families by name, and below that by their labels.
+func values[T any](families []family[T], from T) map[string]any {
 	all := make(map[string]any)
-	for i, value := range s.values {
-		all[counters[i].name] = value
-	}
-	rings := make(map[string]map[string]int)
-	for _, r := range s.rings {
-		worker := strconv.Itoa(r.worker)
-		if rings[worker] == nil {
-			rings[worker] = make(map[string]int)
+	for i := range families {
+		f := &families[i]
+		if len(f.labels) > 0 {
+			all[f.name] = make(map[string]any)
 		}
-		rings[worker][r.ring] = r.depth
+		f.read(from, func(value any, labels ...string) {
+			if s, ok := value.(histogram.Snapshot); ok {
+				value = summary(s)
+			}
+			put(all, append([]string{f.name}, labels...), value)
+		})
 	}
-	all[acksName] = s.acks
-	all[ringName] = rings
-	all[errorsName] = s.errors
-	all[latencyName] = s.latency.metrics()
 	return all
 }
 
-func (l latency) metrics() map[string]any {
-	buckets := make(map[string]uint64)
-	for bound, n := range l.buckets {
-		buckets[strconv.FormatFloat(bound, 'g', -1, 64)] = n
+// put sets a value in nested maps.
+func put(in map[string]any, path []string, value any) {
+	for _, key := range path[:len(path)-1] {
+		below, ok := in[key].(map[string]any)
+		if !ok {
+			below = make(map[string]any)
+			in[key] = below
+		}
+		in = below
 	}
-	return map[string]any{
-		"count":   l.count,
-		"sum":     l.sum,
-		"p50":     l.quantile(0.50),
-		"p99":     l.quantile(0.99),
-		"p999":    l.quantile(0.999),
-		"buckets": buckets,
-	}
+	in[path[len(path)-1]] = value
 }
 
-// quantile estimates the q-quantile in seconds as Prometheus's histogram_quantile does: by linear
-// interpolation within its bucket; beyond the last bucket, it is the highest bound. It is nil
-// without observations.
-func (l latency) quantile(q float64) any {
-	if l.count == 0 {
-		return nil
+// summary is a histogram in JSON.
+func summary(s histogram.Snapshot) map[string]any {
+	buckets := make(map[string]uint64)
+	for i, bound := range s.Bounds {
+		buckets[strconv.FormatFloat(bound, 'g', -1, 64)] = s.Counts[i]
 	}
-	rank := q * float64(l.count)
-	low, below := 0.0, uint64(0)
-	for _, bound := range slices.Sorted(maps.Keys(l.buckets)) {
-		n := l.buckets[bound]
-		if n > below && float64(n) >= rank {
-			return low + (bound-low)*(rank-float64(below))/float64(n-below)
+	all := map[string]any{"count": s.Count, "sum": s.Sum, "buckets": buckets}
+	for name, q := range map[string]float64{"p50": 0.5, "p99": 0.99, "p999": 0.999} {
+		all[name] = nil
+		if v, ok := s.Quantile(q); ok {
+			all[name] = v
 		}
-		low, below = bound, n
 	}
-	return low
+	return all
 }

@@ -30,6 +30,9 @@ type Config struct {
 	// attribute "flag", see Flag. Default slog.Default().
 	Log *slog.Logger
 
+	// Stats is where the sink counts. [Registry.Open] makes it and sets it in the Sink.
+	Stats *Stats
+
 	// Stdout is where stdout: writes; default os.Stdout.
 	Stdout io.Writer
 	// Stderr is the standard error of child processes; default os.Stderr.
@@ -65,6 +68,9 @@ func (cfg Config) WithDefaults() Config {
 	cfg.Log = cfg.Log.With("flag", cfg.Flag)
 	if cfg.TLS == nil {
 		cfg.TLS = credential.SystemTLS(tlsFlags)
+	}
+	if cfg.Stats == nil {
+		cfg.Stats = new(Stats)
 	}
 	if cfg.Stdout == nil {
 		cfg.Stdout = os.Stdout

@@ -27,6 +27,9 @@ type Kind struct {
 
 	// Workers is the default of --workers: 1 for a sink that writes one stream; 0: GOMAXPROCS.
 	Workers int
+	// Remote: what a handler has taken is with a disk, a reader or a server, rather than being
+	// processed. So when messages wait, they wait for the sink, not for the workers.
+	Remote bool
 	// DeadLetters: --dead-letter may name it. Its messages must be durable when they are done.
 	DeadLetters bool
 
@@ -80,6 +83,10 @@ type Sink struct {
 	// What is being written is written first. On an error nothing changes. Any goroutine may
 	// call it.
 	Reopen func() error
+
+	// Stats are its measurements, and Remote is that of its Kind. [Registry.Open] sets both.
+	Stats  *Stats
+	Remote bool
 }
 
 // ErrURL marks an error about the URL itself or a flag, a usage error, as opposed to one about the
@@ -157,6 +164,7 @@ func (r Registry) Open(url string, cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", cfg.Flag, shown(url), err)
 	}
+	s.Stats, s.Remote = cfg.Stats, r.Kind(url).Remote
 	return s, nil
 }
 

@@ -22,6 +22,7 @@ var Kind = sink.Kind{
 	Secure:  []string{"post+tls"},
 	Form:    "post://HOST/PATH?linger=D",
 	Help:    "posts messages as lines",
+	Remote:  true,
 	Flags:   []any{sink.ServerFlags{}, Flags{}},
 	Parse:   parse,
 }

@@ -33,3 +33,11 @@ func (t *Tracker) NextAcked() (when time.Duration, ok bool) {
 	t.reads.pop()
 	return when, true
 }
+
+// Oldest returns when the oldest message that is not done and acked was read. ok is false if there is none.
+func (t *Tracker) Oldest() (when time.Duration, ok bool) {
+	if t.reads.len() == 0 || t.win.base == t.win.next {
+		return 0, false
+	}
+	return t.reads.first().when, true
+}

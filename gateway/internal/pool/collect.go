@@ -28,7 +28,7 @@ func (w *Worker) handleNew() bool {
 	start := w.now()
 	w.pace.begin(start)
 	w.progress.begin(start, w.target(limit))
-	calls := time.Duration(0)
+	calls := 0
 	for {
 		calls++
 		if w.retry != nil {
@@ -49,9 +49,22 @@ func (w *Worker) handleNew() bool {
 	end := w.now()
 	w.progress.end(end)
 	took := end - start
-	w.costly = took >= calls*collectWorth
+	w.costly = took >= time.Duration(calls)*collectWorth
+	w.observeCalls(took, calls, n)
 	w.length.note(n, took, w.target(n))
 	return true
+}
+
+// observeCalls counts calls of the handler that took some time in all, with n messages. If it takes
+// messages one at a time, each is a call.
+func (w *Worker) observeCalls(took time.Duration, calls, n int) {
+	if w.main.completer.observed {
+		return
+	}
+	if w.length.single {
+		calls = n
+	}
+	w.callTimes.Observe(took/time.Duration(calls), calls)
 }
 
 // target returns how long a batch of n messages is to take.

@@ -10,7 +10,8 @@ import (
 
 // completer implements [worker.Completer]. A ring takes the completions to the worker.
 type completer struct {
-	hooks worker.Hooks // set while the handler is opened
+	hooks    worker.Hooks // set while the handler is opened
+	observed bool         // the handler calls ObserveCalls; set while it is opened
 
 	s    *handlerState
 	ring *ring.SPSC[completion]
@@ -67,4 +68,7 @@ func (c *completer) Context() context.Context { return c.s.w.pool.ctx }
 func (c *completer) Panicked(reason any) { c.s.panicked(reason) }
 
 // SetHooks implements [worker.Completer].
-func (c *completer) SetHooks(h worker.Hooks) { c.hooks = h }
+func (c *completer) SetHooks(h worker.Hooks) { c.hooks, c.observed = h, h.ObservesCalls }
+
+// ObserveCalls implements [worker.Completer].
+func (c *completer) ObserveCalls(each time.Duration, n int) { c.s.w.callTimes.Observe(each, n) }

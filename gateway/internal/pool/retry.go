@@ -169,6 +169,7 @@ func (r *retrier) askedAgain(one run, wait time.Duration) {
 
 // after schedules another try of the one message of a run, after a wait.
 func (r *retrier) after(one run, wait time.Duration) {
+	r.w.retries.Add(1)
 	r.due.push(dueTry{one.at(0), r.w.now() + wait})
 	r.arm()
 }

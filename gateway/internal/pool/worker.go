@@ -8,6 +8,7 @@ import (
 
 	"feedgate/ring"
 	"feedgate/worker"
+	"feedgate/worker/histogram"
 	"feedgate/worker/selector"
 )
 
@@ -64,6 +65,8 @@ type Worker struct {
 	// awaitsReplySpace: the worker is parked, or about to park, until out has space.
 	awaitsReplySpace atomic.Bool
 	longAcks         longAcks
+	callTimes        histogram.Durations
+	retries          atomic.Uint64
 	waits            waits
 
 	bits []uint64 // memory for the Bits of a Reply; the loop owns it
@@ -110,6 +113,12 @@ func (w *Worker) In() *Inbox { return w.in }
 
 // Out returns the ring of replies. Its consumer is the loop, which then calls ReleaseReplies.
 func (w *Worker) Out() *ring.Bytes { return w.out }
+
+// CallTimes returns how long the calls of the handler took. Any goroutine may call it.
+func (w *Worker) CallTimes() histogram.Snapshot { return w.callTimes.Snapshot() }
+
+// Retries returns how often a message was given to the handler again. Any goroutine may call it.
+func (w *Worker) Retries() uint64 { return w.retries.Load() }
 
 // Wake wakes the worker if it is parked. Any goroutine may call it, after it has published the
 // reason.

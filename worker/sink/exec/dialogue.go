@@ -67,6 +67,9 @@ func (h *executor) next(c *child, dst []byte) []byte {
 		// there is one, the child gets no message, until read has found the fault.
 		unasked := h.queue.unsent() > 0 && c.out.written() > h.queue.answersDue()
 		if h.queue.unsent() > 0 && !unasked {
+			if h.queue.sent == 0 {
+				h.worksSince = time.Now()
+			}
 			return h.queue.frame(dst, writeChunk)
 		}
 		if h.draining && !unasked {
@@ -177,12 +180,16 @@ func (h *executor) resolve(n int, code func(int) worker.Code) {
 			k++
 		}
 		h.c.Resolve(h.queue.first+worker.ID(i), k-i, code(i))
+		h.sink.cfg.Stats.Resolved(code(i), k-i)
 		i = k
 	}
 	if n == 0 {
 		return
 	}
 	h.answered()
+	now := time.Now()
+	h.c.ObserveCalls(now.Sub(h.worksSince)/time.Duration(n), n)
+	h.worksSince = now
 	h.queue.drop(n)
 	if h.eof {
 		h.changed.Broadcast()

@@ -422,8 +422,9 @@ func TestExecStartFails(t *testing.T) {
 // unused is the completer of a handler without messages.
 type unused struct{ worker.Completer }
 
-func (unused) Context() context.Context { return context.Background() }
-func (unused) SetHooks(worker.Hooks)    {}
+func (unused) Context() context.Context        { return context.Background() }
+func (unused) SetHooks(worker.Hooks)           {}
+func (unused) ObserveCalls(time.Duration, int) {}
 
 // TestExecCloseWithoutStart: a handler without messages can be closed.
 func TestExecCloseWithoutStart(t *testing.T) {

@@ -49,6 +49,8 @@ type executor struct {
 	eof      bool   // in a drain: the child's input has been closed, or is about to be
 	draining bool
 	down     error // why the last child failed; nil once a later one has answered
+	// worksSince is since when the child has been working on the oldest message that was written to it.
+	worksSince time.Time
 }
 
 // newExecutor makes a handler. first is its first child; nil: it starts one.
@@ -59,7 +61,7 @@ func newExecutor(s *execSink, number int, c worker.Completer, first *child) *exe
 	}
 	h.changed = sync.NewCond(&h.mu)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	c.SetHooks(worker.Hooks{Starved: h.starved})
+	c.SetHooks(worker.Hooks{Starved: h.starved, ObservesCalls: true})
 	go func() {
 		defer close(h.supervised)
 		h.supervise(first)
@@ -183,6 +185,7 @@ func (h *executor) fail(err error, next time.Duration) {
 	h.down = err
 	unanswered := h.queue.len()
 	h.mu.Unlock()
+	h.sink.cfg.Stats.Restarts.Add(1)
 	h.sink.failures.Add("child", h.number, "error", err, "unanswered", unanswered, "retry_in", next)
 }
 

@@ -39,6 +39,7 @@ var Kind = sink.Kind{
 	Help:        "appends each message and LF, and syncs them to the disk",
 	Details:     frame.Help,
 	Workers:     1,
+	Remote:      true,
 	DeadLetters: true,
 	Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 		path, f, err := frame.ParseURL(u)
@@ -210,6 +211,7 @@ func (s *fileSink) run() {
 			return
 		}
 		s.committing.Store(0)
+		s.cfg.Stats.Messages.Add(uint64(g.messages))
 		for _, r := range g.runs {
 			r.h.c.Resolve(r.first, r.n, worker.OK)
 			r.h.c.Flush()
@@ -242,7 +244,10 @@ func (s *fileSink) swap(empty *group) *group {
 func (s *fileSink) commit(g *group) bool {
 	var since time.Time
 	_, err := backoff.Retry(s.ctx,
-		func() (struct{}, error) { return struct{}{}, s.records.append(g.data) },
+		func() (struct{}, error) {
+			defer s.cfg.Stats.Begin(g.messages)()
+			return struct{}{}, s.records.append(g.data)
+		},
 		backoff.WithBackOff(s.cfg.NewBackoff()),
 		backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, _ time.Duration) {
@@ -251,6 +256,7 @@ func (s *fileSink) commit(g *group) bool {
 				s.cfg.Log.Error("cannot append to the sink's file; messages wait", "path", s.path, "error", err)
 			}
 			s.setDown(err)
+			s.cfg.Stats.Retries.Add(1)
 		}))
 	if err != nil {
 		return false

@@ -170,6 +170,7 @@ func (h *handler) resolve(all []entry, code worker.Code) {
 			n++
 		}
 		h.c.Resolve(all[i].id, n, code)
+		h.sink.common.Stats.Resolved(code, n)
 		i += n
 	}
 	h.c.Flush()

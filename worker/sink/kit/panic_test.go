@@ -3,6 +3,7 @@ package kit
 import (
 	"context"
 	"testing"
+	"time"
 
 	"feedgate/worker"
 	"feedgate/worker/sink"
@@ -23,8 +24,9 @@ type noCompleter struct {
 	ctx context.Context
 }
 
-func (c noCompleter) Context() context.Context { return c.ctx }
-func (noCompleter) SetHooks(worker.Hooks)      {}
+func (c noCompleter) Context() context.Context      { return c.ctx }
+func (noCompleter) SetHooks(worker.Hooks)           {}
+func (noCompleter) ObserveCalls(time.Duration, int) {}
 
 // TestKeyFuncPanics: if KeyFunc panics, the batch leaves nothing in the queues: its messages are
 // refused.

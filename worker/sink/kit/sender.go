@@ -66,10 +66,13 @@ func (h *handler) attempt(c *claim) bool {
 	last := len(c.batches) - 1
 	b := c.batches[last]
 	b.begin()
+	end := h.sink.common.Stats.Begin(b.Len())
 	h.client.Send(h.ctx, b)
 	select {
 	case <-b.ended:
+		end()
 	case <-h.ctx.Done():
+		end()
 		return false
 	}
 	c.batches = c.batches[:last]
@@ -94,6 +97,7 @@ func (h *handler) attempt(c *claim) bool {
 		return true
 	}
 	c.batches = append(c.batches, retry)
+	h.sink.common.Stats.Retries.Add(1)
 	wait := max(c.wait.NextBackOff(), min(after, h.sink.common.ReconnectMax))
 	h.setDown(c, why)
 	h.sink.log.waits.Add("error", why, "messages", retry.Len(), "attempt", b.Attempt, "retry_in", wait)

@@ -27,6 +27,7 @@ var Kind = sink.Kind{
 	Help:    "writes each message and LF to standard output",
 	Details: frame.Help,
 	Workers: 1,
+	Remote:  true,
 	Parse: func(u sink.URL, _ *flagset.Flags) (sink.Target, error) {
 		path, f, err := frame.ParseURL(u)
 		if err != nil {
@@ -73,6 +74,7 @@ type stdout struct {
 
 type stdoutJob struct {
 	data    []byte
+	n       int          // messages
 	written chan<- error // buffered
 }
 
@@ -131,7 +133,9 @@ func (s *stdout) run() {
 			return
 		case job := <-s.jobs:
 			s.warning.LogOnce(s.cfg.Log)
+			end := s.cfg.Stats.Begin(job.n)
 			err := s.write(job.data)
+			end()
 			if err != nil {
 				s.fail.Do(func() {
 					s.err = fmt.Errorf("standard output: %w", explain(err))
@@ -192,22 +196,23 @@ func (h *printer) Handle(b worker.Batch) {
 			h.buf = h.sink.framing.Append(h.buf, m)
 			n++
 		}
-		if !h.print() {
+		if !h.print(n) {
 			b.Defer(b.Len())
 			return
 		}
 		b.Resolve(n, worker.OK)
+		h.sink.cfg.Stats.Messages.Add(uint64(n))
 		if cap(h.buf) > 2*stdoutChunk {
 			h.buf = nil
 		}
 	}
 }
 
-// print writes the buffer. It returns false if the write failed, or was not finished when the
+// print writes the buffer, which has n messages. It returns false if the write failed, or was not finished when the
 // workers stopped; then the goroutine that writes keeps the buffer.
-func (h *printer) print() bool {
+func (h *printer) print(n int) bool {
 	select {
-	case h.sink.jobs <- stdoutJob{h.buf, h.written}:
+	case h.sink.jobs <- stdoutJob{h.buf, n, h.written}:
 	case <-h.sink.failed:
 		return false
 	case <-h.stopped:
