@@ -31,8 +31,8 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 			r.drop(m, now)
 			continue
 		}
+		r.stopped = stoppedByState
 		if l.session.awaitedWrite != 0 {
-			r.stopped = stoppedByState
 			break
 		}
 		free := l.free(len(msgs)-r.next, now)

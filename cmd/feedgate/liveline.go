@@ -42,11 +42,17 @@ func startLiveLine(w io.Writer, server *feedserver.Server, stats *gateway.Stats)
 		start: time.Now(), previous: time.Now(),
 		stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		l.terminal = file
-	}
+	l.terminal = terminalOf(w)
 	go l.run()
 	return l
+}
+
+// terminalOf returns w if it is a terminal, else nil.
+func terminalOf(w io.Writer) *os.File {
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return file
+	}
+	return nil
 }
 
 // stop ends the goroutine and waits for its end.
@@ -90,11 +96,10 @@ func (l *liveLine) write(text string) {
 		fmt.Fprintln(l.w, text)
 		return
 	}
-	// A line that wraps could not be overwritten.
-	if width, _, err := term.GetSize(int(l.terminal.Fd())); err == nil && len(text) >= width {
-		text = text[:max(width-1, 0)]
+	if width, _, err := term.GetSize(int(l.terminal.Fd())); err == nil {
+		text = fit(text, width)
 	}
-	fmt.Fprint(l.w, "\r"+text+"\x1b[K")
+	fmt.Fprint(l.w, clearLine+text)
 }
 
 // thousands formats n with commas between groups of three digits.

@@ -34,6 +34,9 @@ type logWriter struct {
 	busy       bool       // a line is being written
 	dropped    uint64     // not yet reported
 	dropReport func(dropped uint64) []byte
+
+	live  string // to be shown below the log, on a terminal; empty: nothing
+	shown string // what is shown; used by the goroutine alone
 }
 
 // logEntry is a line in the queue.
@@ -96,15 +99,42 @@ func (w *logWriter) setDropReport(report func(dropped uint64) []byte) {
 	w.dropReport = report
 }
 
+// setLive sets the line that is shown below the log until it is replaced. It must fit the terminal.
+func (w *logWriter) setLive(text string) {
+	w.mu.Lock()
+	w.live = text
+	w.mu.Unlock()
+	signalTo(w.wake)
+}
+
+// clearLine moves to the beginning of the terminal's line and clears it (ECMA-48: EL).
+const clearLine = "\r\x1b[K"
+
+// showLive shows the live line if it has changed or was overwritten.
+func (w *logWriter) showLive() {
+	w.mu.Lock()
+	live := w.live
+	w.mu.Unlock()
+	if live != w.shown {
+		if _, err := io.WriteString(w.out, clearLine+live); err == nil {
+			w.shown = live
+		}
+	}
+}
+
 func (w *logWriter) run() {
 	failing := false
 	for range w.wake {
 		for e, ok := w.next(failing); ok; e, ok = w.next(failing) {
+			if w.shown != "" {
+				e.text, w.shown = append([]byte(clearLine), e.text...), ""
+			}
 			_, err := w.out.Write(e.text)
 			failing = err != nil
 			w.written(e, failing)
 			signalTo(w.wrote)
 		}
+		w.showLive()
 	}
 }
 

@@ -68,10 +68,11 @@ type runCmd struct {
 	DrainTimeout cli.Period `group:"stop" placeholder:"D" default:"10s" help:"Limit for the drain after SIGTERM or SIGINT [${default}]."`
 	State        string     `group:"stop" placeholder:"FILE" help:"Keeps sessions and last acked seq across restarts."`
 
-	Config     string     `group:"process" placeholder:"FILE" help:"YAML file of settings, see Settings above."`
-	Admin      string     `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
-	StallAfter offTimeout `group:"process" placeholder:"D" default:"60s" help:"Warn if no message is done for this long; 0: off [${default}]."`
-	Maxprocs   maxprocs   `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime (Go's) or N [${default}]."`
+	Config     string      `group:"process" placeholder:"FILE" help:"YAML file of settings, see Settings above."`
+	Admin      string      `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
+	StatsEvery cli.Timeout `group:"process" placeholder:"D" default:"0" help:"Log rates and what is waited for every D; 0: off [${default}]."`
+	StallAfter offTimeout  `group:"process" placeholder:"D" default:"60s" help:"Warn if no message is done for this long; 0: off [${default}]."`
+	Maxprocs   maxprocs    `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime (Go's) or N [${default}]."`
 	logFlags
 }
 
@@ -190,7 +191,14 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	g.watchdog.setStarting(false)
 	r := c.reloader(u, secrets, g)
 	r.start()
+	stopLines := startStatsLines(log, time.Duration(c.StatsEvery), u.current)
+	stopLive := func() {}
+	if !strings.HasPrefix(c.Sink, "stdout:") || terminalOf(g.stdout) == nil {
+		stopLive = g.startRunLine(u.current)
+	}
 	err = u.run(ctx, g.abort)
+	stopLive()
+	stopLines()
 	r.stop()
 	end.write(func() { u.report(err) })
 	return err

@@ -77,6 +77,7 @@ var runFlags = []struct {
 	{"exit-on-close", "true", []string{"maybe"}, "ExitOnClose", true},
 	{"drain-timeout", "19s", []string{"0"}, "DrainTimeout", 19 * time.Second},
 	{"stall-after", "21s", []string{"-1s", "x"}, "StallAfter", 21 * time.Second},
+	{"stats-every", "22s", []string{"-1s", "x"}, "", nil},
 	{"state", "in.state", nil, "", nil},
 	{"admin", "", []string{"foo", "127.0.0.1", ":x", ":65536", ":-1"}, "", nil},
 	{"maxprocs", "runtime", []string{"0", "-1", "all", ""}, "", nil},
@@ -128,7 +129,7 @@ func TestConfig(t *testing.T) {
 	set := reflect.ValueOf(want)
 	for i := range set.NumField() {
 		name := set.Type().Field(i).Name
-		if opened := name == "Sink" || name == "DeadLetters" || name == "State" || name == "TLS" || name == "Credit"; set.Field(i).IsZero() && !opened {
+		if opened := name == "Sink" || name == "DeadLetters" || name == "State" || name == "TLS" || name == "Credit" || name == "SinkIsRemote"; set.Field(i).IsZero() && !opened {
 			t.Errorf("no flag sets %s", name)
 		}
 	}

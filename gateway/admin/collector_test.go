@@ -1,11 +1,15 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
 	"feedgate/gateway"
+	"feedgate/worker/histogram"
+	"feedgate/worker/sink"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -34,32 +38,39 @@ var specified = map[string]struct {
 	"feedgate_ring_depth":            {"GAUGE", "ring worker"},
 	"feedgate_ack_latency_seconds":   {"HISTOGRAM", ""},
 	"feedgate_protocol_errors_total": {"COUNTER", "reason"},
-}
 
-// fake is a source whose every value differs.
-func fake(label string) source {
-	s := snapshot{
-		values: make([]uint64, len(counters)),
-		acks:   map[uint16]uint64{0: 1000, 1: 1001, 1234: 1002},
-		errors: map[string]uint64{"bad_length": 2000, "ws": 2001},
-		rings:  []ringDepth{{0, "in", 30}, {0, "out", 31}, {1, "in", 32}, {1, "out", 33}},
-		latency: latency{
-			count:   10,
-			sum:     1.5,
-			buckets: map[float64]uint64{0.001: 4, 0.01: 9, 0.1: 9},
-		},
-	}
-	for i := range s.values {
-		s.values[i] = uint64(i + 1)
-	}
-	return source{label, func() snapshot { return s }}
+	"feedgate_refused_total":          {"COUNTER", ""},
+	"feedgate_dead_letters_total":     {"COUNTER", ""},
+	"feedgate_retries_total":          {"COUNTER", ""},
+	"feedgate_dropped_total":          {"COUNTER", ""},
+	"feedgate_handler_panics_total":   {"COUNTER", ""},
+	"feedgate_in_flight_limit":        {"GAUGE", ""},
+	"feedgate_oldest_unacked_seconds": {"GAUGE", ""},
+	"feedgate_memory_bytes":           {"GAUGE", ""},
+	"feedgate_memory_limit_bytes":     {"GAUGE", ""},
+	"feedgate_unsent_ack_bytes":       {"GAUGE", ""},
+	"feedgate_unsent_ack_limit_bytes": {"GAUGE", ""},
+	"feedgate_workers":                {"GAUGE", ""},
+	"feedgate_ring_limit":             {"GAUGE", ""},
+	"feedgate_stopped_seconds_total":  {"COUNTER", "why"},
+	"feedgate_waiting_for":            {"GAUGE", "for"},
+	"feedgate_handler_seconds":        {"HISTOGRAM", ""},
 }
 
 // fixed is a list of upstreams that does not change.
 func fixed[T any](all ...T) func() []T { return func() []T { return all } }
 
+// whole reports two upstreams, a sink and a process.
+func whole() Report {
+	return Report{
+		Upstreams: fixed(Upstream{"fg://a:1", new(gateway.Stats)}, Upstream{"fg://b:1", new(gateway.Stats)}),
+		Sinks:     fixed(Sink{"sink", "file:x", new(sink.Stats), func() error { return nil }}),
+		Process:   &Process{Version: "1.2.3", Revision: "abc", GoVersion: "go1", LogDropped: func() uint64 { return 3 }},
+	}
+}
+
 func TestCollectorLints(t *testing.T) {
-	problems, err := testutil.CollectAndLint(newCollector(fixed(fake("fg://a:1"), fake("fg://b:1"))))
+	problems, err := testutil.CollectAndLint(newCollector(whole()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +87,7 @@ func TestFirstScrape(t *testing.T) {
 	for name, want := range specified {
 		family, ok := families[name]
 		if !ok {
-			// Rings exist once a gateway has made them.
+			// Rings exist once a gateway runs.
 			if name != "feedgate_ring_depth" {
 				t.Errorf("%s is missing", name)
 			}
@@ -115,67 +126,78 @@ func TestFirstScrape(t *testing.T) {
 	}
 }
 
-func TestCollector(t *testing.T) {
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(newCollector(fixed(fake("fg://a:1"), fake("fg://b:1"))))
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
+// TestCollect: values and labels of each kind of family.
+func TestCollect(t *testing.T) {
+	var sizes histogram.Sizes
+	sizes.Observe(3)
+	families := []family[int]{
+		number("a_total", "A.", counter, func(n int) uint64 { return uint64(n) }),
+		gaugeOf("b_seconds", "B.", func(n int) float64 { return float64(n) / 2 }),
+		{"c", "C.", gauge, []string{"x", "y"}, func(n int, emit emit) { emit(uint64(n), "1", "in"); emit(uint64(n+1), "1", "out") }},
+		distribution("d_messages", "D.", func(int) histogram.Snapshot { return sizes.Snapshot() }),
 	}
-	if len(families) != len(specified) {
-		t.Errorf("%d metrics, not %d", len(families), len(specified))
-	}
-	for _, family := range families {
-		want := specified[family.GetName()]
-		for _, metric := range family.Metric {
-			var names []string
-			for _, pair := range metric.Label {
-				if pair.GetName() != "upstream" {
-					names = append(names, pair.GetName())
-				}
-			}
-			if got := strings.Join(names, " "); got != want.labels {
-				t.Errorf("%s has labels %q, not %q", family.GetName(), got, want.labels)
-			}
-		}
-	}
-
-	const expected = `
-# HELP feedgate_acks_total Acknowledgements sent, by code: 0 means success, others are reasons for a refusal.
-# TYPE feedgate_acks_total counter
-feedgate_acks_total{code="0",upstream="fg://a:1"} 1000
-feedgate_acks_total{code="1",upstream="fg://a:1"} 1001
-feedgate_acks_total{code="1234",upstream="fg://a:1"} 1002
-# HELP feedgate_ring_depth Entries in a worker's rings: in to the worker, out back from it.
-# TYPE feedgate_ring_depth gauge
-feedgate_ring_depth{ring="in",upstream="fg://a:1",worker="0"} 30
-feedgate_ring_depth{ring="out",upstream="fg://a:1",worker="0"} 31
-feedgate_ring_depth{ring="in",upstream="fg://a:1",worker="1"} 32
-feedgate_ring_depth{ring="out",upstream="fg://a:1",worker="1"} 33
-# HELP feedgate_ack_latency_seconds Time from read to ack sent, one observation per read batch.
-# TYPE feedgate_ack_latency_seconds histogram
-feedgate_ack_latency_seconds_bucket{upstream="fg://a:1",le="0.001"} 4
-feedgate_ack_latency_seconds_bucket{upstream="fg://a:1",le="0.01"} 9
-feedgate_ack_latency_seconds_bucket{upstream="fg://a:1",le="0.1"} 9
-feedgate_ack_latency_seconds_bucket{upstream="fg://a:1",le="+Inf"} 10
-feedgate_ack_latency_seconds_sum{upstream="fg://a:1"} 1.5
-feedgate_ack_latency_seconds_count{upstream="fg://a:1"} 10
+	const want = `
+# HELP a_total A.
+# TYPE a_total counter
+a_total{of="it"} 7
+# HELP b_seconds B.
+# TYPE b_seconds gauge
+b_seconds{of="it"} 3.5
+# HELP c C.
+# TYPE c gauge
+c{of="it",x="1",y="in"} 7
+c{of="it",x="1",y="out"} 8
+# HELP d_messages D.
+# TYPE d_messages histogram
+d_messages_bucket{of="it",le="1"} 0
+d_messages_bucket{of="it",le="2"} 0
+d_messages_bucket{of="it",le="4"} 1
 `
-	err = testutil.CollectAndCompare(newCollector(fixed(fake("fg://a:1"))), strings.NewReader(expected),
-		"feedgate_acks_total", "feedgate_ring_depth", "feedgate_ack_latency_seconds")
+	err := testutil.CollectAndCompare(fakeCollector{families}, strings.NewReader(want+restOfBuckets))
 	if err != nil {
 		t.Error(err)
 	}
+	if v := values(families, 7); v["a_total"] != uint64(7) || v["b_seconds"] != 3.5 ||
+		!reflect.DeepEqual(v["c"], map[string]any{"1": map[string]any{"in": uint64(7), "out": uint64(8)}}) {
+		t.Errorf("values %v", v)
+	}
 }
 
-// family is one metric of a scrape: a set of labels per series, and the value of a counter.
-type family struct {
+// fakeCollector collects families of 7.
+type fakeCollector struct{ families []family[int] }
+
+func (c fakeCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range describe(c.families, "of") {
+		out <- desc
+	}
+}
+
+func (c fakeCollector) Collect(out chan<- prometheus.Metric) {
+	collect(out, c.families, describe(c.families, "of"), 7, "it")
+}
+
+// restOfBuckets are the buckets of a histogram of one size, 3, from 8 on.
+var restOfBuckets = func() string {
+	var b strings.Builder
+	for bound := 8; bound <= 1<<16; bound *= 2 {
+		fmt.Fprintf(&b, "d_messages_bucket{of=\"it\",le=\"%d\"} 1\n", bound)
+	}
+	b.WriteString("d_messages_bucket{of=\"it\",le=\"+Inf\"} 1\nd_messages_sum{of=\"it\"} 3\nd_messages_count{of=\"it\"} 1\n")
+	return b.String()
+}()
+
+func gaugeOf(name, help string, read func(int) float64) family[int] {
+	return seconds(name, help, gauge, read)
+}
+
+// scraped is one metric of a scrape: a set of labels per series, and the value of a counter.
+type scraped struct {
 	kind   string
 	labels []map[string]string
 	counts []float64
 }
 
-func scrape(t *testing.T, server *Server) map[string]family {
+func scrape(t *testing.T, server *Server) map[string]scraped {
 	t.Helper()
 	status, body := get(t, server, "/metrics")
 	if status != http.StatusOK {
@@ -186,9 +208,9 @@ func scrape(t *testing.T, server *Server) map[string]family {
 	if err != nil {
 		t.Fatal(err)
 	}
-	families := make(map[string]family)
+	families := make(map[string]scraped)
 	for name, from := range parsed {
-		to := family{kind: from.GetType().String()}
+		to := scraped{kind: from.GetType().String()}
 		for _, metric := range from.Metric {
 			labels := make(map[string]string)
 			for _, pair := range metric.Label {

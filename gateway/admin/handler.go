@@ -20,11 +20,11 @@ func newHandler(r Report, log *slog.Logger) http.Handler {
 		answer(w, http.StatusOK, "ok\n")
 	})
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
-		status, lines := http.StatusOK, []string{"ready"}
-		if missing := r.missing(); len(missing) > 0 {
-			status, lines = http.StatusServiceUnavailable, missing
+		status, lines := http.StatusServiceUnavailable, r.missing()
+		if len(lines) == 0 {
+			status, lines = http.StatusOK, append([]string{"ready"}, r.waiting()...)
 		}
-		answer(w, status, strings.Join(append(lines, r.waiting()...), "\n")+"\n")
+		answer(w, status, strings.Join(lines, "\n")+"\n")
 	})
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
 		body, err := json.MarshalIndent(newDocument(r), "", "  ")

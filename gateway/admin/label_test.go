@@ -13,7 +13,7 @@ func TestLabelsDiffer(t *testing.T) {
 	if got := strings.Join(labels(upstreams), " "); got != "ws://h/ ws://h/#2 fg://h:1" {
 		t.Errorf("labels %s", got)
 	}
-	if _, err := newRegistry(fixed(sources(upstreams)...)).Gather(); err != nil {
+	if _, err := newRegistry(Report{Upstreams: fixed(upstreams...)}).Gather(); err != nil {
 		t.Error(err)
 	}
 }

@@ -36,18 +36,20 @@ func TestReady(t *testing.T) {
 		}
 	}
 	const aMissing, bMissing = "upstream fg://a:1 is not connected\n", "upstream tcp://b:2 is not connected\n"
+	const aWaits = "upstream fg://a:1 waits for the upstream: it has sent nothing that is not handled\n"
+	const bWaits = "upstream tcp://b:2 waits for the upstream: it has sent nothing that is not handled\n"
 	check(503, aMissing+bMissing)
 	a.Connected.Store(true)
 	check(503, bMissing)
 	b.Connected.Store(true)
-	check(200, "ready\n")
+	check(200, "ready\n"+aWaits+bWaits)
 	setSink(errors.New("no child"))
 	check(503, "sink: no child\n")
 	a.Connected.Store(false)
 	check(503, aMissing+"sink: no child\n")
 	a.Connected.Store(true)
 	setSink(nil)
-	check(200, "ready\n")
+	check(200, "ready\n"+aWaits+bWaits)
 }
 
 // TestUpstreamsChange: an upstream is reported as long as it is in the list.
@@ -86,9 +88,10 @@ func TestUpstreamsChange(t *testing.T) {
 	lookup(nil)
 	set(Upstream{"nsq://a:1/t/c", &a}, Upstream{"nsq://b:1/t/c", &b})
 	a.Connected.Store(true)
+	const aWaits = "upstream nsq://a:1/t/c waits for the upstream: it has sent nothing that is not handled\n"
 	check("upstream nsq://b:1/t/c is not connected\n", "nsq://a:1/t/c", "nsq://b:1/t/c")
 	set(Upstream{"nsq://a:1/t/c", &a})
-	check("ready\n", "nsq://a:1/t/c")
+	check("ready\n"+aWaits, "nsq://a:1/t/c")
 }
 
 func TestPaths(t *testing.T) {

@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"feedgate/gateway"
@@ -53,59 +54,55 @@ func TestStatsCounters(t *testing.T) {
 			t.Errorf("%s is %s, not %s", name, got, want)
 		}
 	}
-	if len(metrics) != len(specified) {
-		t.Errorf("%d metrics, not %d", len(metrics), len(specified))
+	for name := range specified {
+		if _, ok := metrics[name]; !ok {
+			t.Errorf("%s is missing", name)
+		}
 	}
 }
 
-func TestStatsLabelled(t *testing.T) {
-	body, err := json.Marshal(newDocument([]source{fake("fg://a:1")}))
-	if err != nil {
+// TestStatsAndMetrics: /stats has what /metrics has.
+func TestStatsAndMetrics(t *testing.T) {
+	server := start(t, whole())
+	_, body := get(t, server, "/stats")
+	var document map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(body), &document); err != nil {
 		t.Fatal(err)
 	}
-	var document struct {
-		Upstreams map[string]struct {
-			Acks    map[string]uint64         `json:"feedgate_acks_total"`
-			Rings   map[string]map[string]int `json:"feedgate_ring_depth"`
-			Errors  map[string]uint64         `json:"feedgate_protocol_errors_total"`
-			Latency struct {
-				Count   uint64
-				Sum     float64
-				P50     *float64
-				P99     *float64
-				Buckets map[string]uint64
-			} `json:"feedgate_ack_latency_seconds"`
-		}
-	}
-	if err := json.Unmarshal(body, &document); err != nil {
+	var upstreams map[string]map[string]json.RawMessage
+	if err := json.Unmarshal(document["upstreams"], &upstreams); err != nil {
 		t.Fatal(err)
 	}
-	got := document.Upstreams["fg://a:1"]
-	if got.Acks["1234"] != 1002 || got.Rings["1"]["out"] != 33 || got.Errors["ws"] != 2001 {
-		t.Errorf("wrong values in %s", body)
-	}
-	l := got.Latency
-	if l.Count != 10 || l.Sum != 1.5 || l.Buckets["0.01"] != 9 || l.P50 == nil || l.P99 == nil {
-		t.Errorf("wrong latency in %s", body)
-	}
-}
-
-func TestQuantile(t *testing.T) {
-	some := latency{count: 10, buckets: map[float64]uint64{1: 4, 2: 8, 4: 8, 8: 9}}
-	for _, c := range []struct {
-		l    latency
-		q    float64
-		want any
-	}{
-		{latency{}, 0.5, nil},
-		{some, 0.2, 0.5}, // half of the first bucket
-		{some, 0.4, 1.0},
-		{some, 0.5, 1.25},
-		{some, 0.85, 6.0}, // past an empty bucket
-		{some, 0.99, 8.0}, // beyond all bounds
-	} {
-		if got := c.l.quantile(c.q); got != c.want {
-			t.Errorf("quantile %v is %v, not %v", c.q, got, c.want)
+	var of [2]map[string]json.RawMessage
+	for i, key := range []string{"sink", "process"} {
+		if err := json.Unmarshal(document[key], &of[i]); err != nil {
+			t.Fatalf("%s: %v", key, err)
 		}
+	}
+	for name := range scrape(t, server) {
+		if !strings.HasPrefix(name, "feedgate_") {
+			continue
+		}
+		found := false
+		for _, in := range []map[string]json.RawMessage{upstreams["fg://a:1"], of[0], of[1]} {
+			_, has := in[name]
+			found = found || has
+		}
+		if !found {
+			t.Errorf("%s is not in /stats", name)
+		}
+	}
+	if got := string(upstreams["fg://b:1"]["waiting_for"]); got != `"the connection: not logged in to the server"` {
+		t.Errorf("waiting for %s", got)
+	}
+	if got := string(of[0]["label"]); got != `"file:x"` {
+		t.Errorf("label %s", got)
+	}
+	var latency struct{ Count, P50, Buckets any }
+	if err := json.Unmarshal(upstreams["fg://a:1"]["feedgate_ack_latency_seconds"], &latency); err != nil {
+		t.Fatal(err)
+	}
+	if latency.Count != 0.0 || latency.P50 != nil || latency.Buckets == nil {
+		t.Errorf("latency %+v before the first observation", latency)
 	}
 }
