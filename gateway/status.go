@@ -15,7 +15,7 @@ const (
 	ForWorkers    WaitingFor = "workers"     // handlers, retries, or messages of the same key
 	ForSink       WaitingFor = "sink"        // messages are with a disk or a server
 	ForAcksUnread WaitingFor = "acks_unread" // the server does not read its acks
-	ForMemory     WaitingFor = "memory"      // --memory or the kernel's is used up, not by messages
+	ForMemory     WaitingFor = "memory"      // --memory, or that of the kernel, is used up, not by messages in work
 	ForState      WaitingFor = "state"       // the state file must be written first
 )
 
@@ -180,8 +180,10 @@ func (s *status) waitingFor(l *loop, most activity, now time.Duration) Waiting {
 	switch {
 	case !l.stats.Connected.Load():
 		return notConnected
-	case s.acksUnread(now) || most == stoppedByAcks:
-		return Waiting{ForAcksUnread, fmt.Sprintf("the server to read acks: it has read none for %v", roundSeconds(now-s.unreadSince))}
+	case s.acksUnread(now):
+		return Waiting{ForAcksUnread, fmt.Sprintf("the server to read acks: it has read none for %v", (now - s.unreadSince).Round(time.Second))}
+	case most == stoppedByAcks:
+		return Waiting{ForAcksUnread, "the server to read acks: it reads them more slowly than they are made"}
 	case most == stoppedByState:
 		return Waiting{ForState, "the state file: the session is not stored yet"}
 	case most == stoppedByMemory && l.memoryShort:
@@ -205,10 +207,12 @@ func (l *loop) waitingHandlers(most activity) Waiting {
 	switch {
 	case at.sink+at.dead > 0 && l.cfg.SinkIsRemote:
 		return Waiting{ForSink, "the sink: " + where + limit}
-	case at.total() == 0:
-		return nothingToDo
+	case at.total() > 0:
+		return Waiting{ForWorkers, "the workers: " + where + limit}
+	case most == stoppedByMemory:
+		return Waiting{ForMemory, "memory: --memory is used up"}
 	}
-	return Waiting{ForWorkers, "the workers: " + where + limit}
+	return nothingToDo
 }
 
 // limit names the limit that stops reading.
@@ -221,5 +225,3 @@ func (a activity) limit() string {
 	}
 	return "a ring"
 }
-
-func roundSeconds(d time.Duration) time.Duration { return d.Round(time.Second) }
