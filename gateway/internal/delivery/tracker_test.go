@@ -177,7 +177,7 @@ func TestDropPassesOver(t *testing.T) {
 // TestStretch: a full window accepts one more message if the server will redeliver the others only
 // after it, but not while a worker may still free a slot.
 func TestStretch(t *testing.T) {
-	const n = 64 // the size of the bitmaps, so that they must grow
+	const n = 128 // as many as the bitmaps have space for, so that they must grow
 	d := newTracked(t, delivery.Config{Sequenced: true, InFlight: n})
 	first := d.add(2, 1)
 	d.Add(3, n-1, false)
@@ -196,6 +196,26 @@ func TestStretch(t *testing.T) {
 	d.want("acks", d.counted, n+1)
 	d.SendBuffer().Sent(d.SendBuffer().Len())
 	d.want("in flight", d.InFlight(), 0)
+}
+
+// TestSlotsAreUsedAgain: what was recorded of a slot that has left the window does not apply to a later one
+// with the same bits.
+func TestSlotsAreUsedAgain(t *testing.T) {
+	d := newTracked(t, delivery.Config{Sequenced: true, InFlight: 4})
+	for seq := uint64(1); seq < 3000; seq++ {
+		slot := d.add(seq, 1)
+		d.Disconnect(0)
+		d.Resume(newConn(), seq, 0)
+		if a, _, err := d.Arrive(seq, 0); a != delivery.Redelivered || err != nil {
+			t.Fatalf("message %d arrives again: %d, %v", seq, a, err)
+		}
+		if d.InFlight() != 1 || d.SendBuffer().Len() != 0 {
+			t.Fatalf("message %d is with a worker: %d in flight, %d bytes to send", seq, d.InFlight(), d.SendBuffer().Len())
+		}
+		d.done(slot, 1)
+		d.SendBuffer().Sent(d.SendBuffer().Len())
+		d.want("acks", d.counted, int(seq))
+	}
 }
 
 // TestRefusedNumbers: numbers that go back, or could wrap soon, are refused.
