@@ -26,7 +26,8 @@ import (
 // Subject is a client to be measured. Exactly one of Run, byKey and Program is set.
 type Subject struct {
 	Name     string
-	Doc      string // one line: what it is, and which question it answers
+	Doc      string // what it is, without a period
+	Question string // what one learns from it; "" for controls
 	Protocol string // of the feed
 	Default  bool   // measured if the user names no subjects
 	// Control marks a client with a deliberate fault, for tests of the harness.
@@ -41,54 +42,83 @@ type Subject struct {
 	Program string
 }
 
+// Sentence returns what the subject is and which question it answers, in one line.
+func (s *Subject) Sentence() string {
+	if s.Question == "" {
+		return s.Doc
+	}
+	return s.Doc + ": " + s.Question
+}
+
 // Subjects are all subjects, in the order of a table.
 var Subjects = []Subject{
 	{Name: "limit", Protocol: "fg", Default: true, Run: baselines.Limit,
-		Doc: "bulk receive, no parsing, all acks in bulk: the upper bound set by kernel and feed"},
+		Doc:      "bulk receive into one buffer, no parsing, all acks in bulk",
+		Question: "how fast can kernel and feed be?"},
 	{Name: "inline", Protocol: "fg", Default: true, Run: baselines.Inline,
-		Doc: "one goroutine parses and acks in place, one send per read: the cost of having workers at all"},
+		Doc:      "one goroutine parses, works and acks in place, one send per read",
+		Question: "what do workers cost if they gain nothing?"},
 	{Name: "naive", Protocol: "fg", Default: true, Run: baselines.Naive,
-		Doc: "one goroutine per worker on one channel, one write per ack: the first thing one writes"},
+		Doc:      "one goroutine per worker on one channel, one write per ack",
+		Question: "what does one write first?"},
 	{Name: "channels", Protocol: "fg", Default: true, Run: baselines.Channels,
-		Doc: "bufio, a channel per worker, a writer that combines acks: what an experienced Go programmer writes"},
+		Doc:      "bufio, one channel per worker, recycled copies, a writer that combines acks",
+		Question: "what does an experienced Go programmer write?"},
 	{Name: "batches", Protocol: "fg", Default: true, Run: baselines.Batches,
-		Doc: "one channel send per read, acks over messages, writev: what one writes after profiling that"},
+		Doc:      "one channel send per read, acks written over the messages, writev; it keeps no order",
+		Question: "what does one write after profiling channels?"},
 	{Name: "gnet-async", Protocol: "fg", Run: baselines.GnetAsync,
-		Doc: "a gnet client, a channel per worker, one AsyncWrite per ack: gnet as its examples use it"},
+		Doc:      "a gnet client, one channel per worker, one AsyncWrite per ack",
+		Question: "is an event loop library enough?"},
 	{Name: "gnet-loop", Protocol: "fg", Default: true, Run: baselines.GnetLoop,
-		Doc: "a gnet client that does all work on its loop: what gnet can do without workers"},
+		Doc:      "a gnet client that works on its loop",
+		Question: "what can an event loop do without workers?"},
 	{Name: "seed-32", Protocol: "fg", Default: true, Run: gateway32,
-		Doc: "feedgate with one ack in each message of a sendmmsg: what packing acks is worth"},
+		Doc:      "feedgate with one ack in each of the 32 messages of a sendmmsg",
+		Question: "what is packing acks worth?"},
 	{Name: "asio", Protocol: "fg", Program: "feedgate-asio",
-		Doc: "C++17, Boost.Asio, boost::lockfree::spsc_queue, one post per ack (make baselines): the same idea with a library's loop"},
+		Doc:      "C++17, Boost.Asio, boost::lockfree::spsc_queue, one post per ack, 32 single acks per sendmmsg (make baselines)",
+		Question: "is it the language?"},
 	{Name: productName, Protocol: "fg", Default: true, Run: product,
-		Doc: "the product, with the defaults of feedgate run"},
+		Doc:      "the product, with the defaults of feedgate run",
+		Question: "what is the product worth beside the others?"},
 
 	{Name: "channels-key", Protocol: "fg",
-		byKey: func(f *keyForm) baselines.Func { return baselines.ChannelsByKey(f.find) },
-		Doc:   "channels with order by key (--keys): a hash of the key picks the channel"},
+		byKey:    func(f *keyForm) baselines.Func { return baselines.ChannelsByKey(f.find) },
+		Doc:      "channels, where a hash of the key picks the channel (--keys)",
+		Question: "what does order by key cost a Go programmer?"},
 	{Name: "feedgate-key", Protocol: "fg", byKey: productByKey,
-		Doc: "the product with --dispatch key (--keys)"},
+		Doc:      "the product with --dispatch key (--keys)",
+		Question: "what does order by key cost the product?"},
 
 	{Name: "ws-gws", Protocol: "ws", Run: ws.GWS,
-		Doc: "WebSocket: a gws client, a channel per worker"},
+		Doc:      "a WebSocket client of lxzan/gws, one channel per worker, combined acks",
+		Question: "what do users of that library get?"},
 	{Name: "ws-coder", Protocol: "ws", Run: ws.Coder,
-		Doc: "WebSocket: a coder/websocket client, a channel per worker"},
+		Doc:      "a WebSocket client of coder/websocket, one channel per worker, combined acks",
+		Question: "what do users of that library get?"},
 	{Name: "ws-feedgate", Protocol: "ws", Run: productWS,
-		Doc: "WebSocket: the product, acks A{n}"},
+		Doc:      "the product over WebSocket, acks A{n}",
+		Question: "what does WebSocket cost compared with FG/1?"},
 	{Name: "tls-limit", Protocol: "fg+tls", Run: limitTLS,
-		Doc: "TLS: limit over a tls.Conn, a bare loop of reads"},
+		Doc:      "limit over a tls.Conn, a bare loop of reads",
+		Question: "how fast can crypto/tls be?"},
 	{Name: "tls-feedgate", Protocol: "fg+tls", Run: productTLS,
-		Doc: "TLS: the product"},
+		Doc:      "the product over TLS",
+		Question: "what does TLS cost?"},
 
 	{Name: "nsq-go-nsq", Protocol: queued, Run: nsq.GoNSQ,
-		Doc: "NSQ: a go-nsq consumer with a handler per worker, 2500 in flight"},
+		Doc:      "a go-nsq consumer as documented, a handler per worker, 2500 in flight",
+		Question: "what do users of NSQ get?"},
 	{Name: "nsq-go-nsq-tuned", Protocol: queued, Run: nsq.GoNSQTuned,
-		Doc: "NSQ: the same with nsqd's largest output buffer and GOGC=800: what go-nsq's settings can do"},
+		Doc:      "nsq-go-nsq with nsqd's largest output buffer and GOGC=800",
+		Question: "what can the settings of go-nsq do?"},
 	{Name: "nsq-inline", Protocol: queued, Run: nsq.Inline,
-		Doc: "NSQ: one goroutine parses and finishes in place, one send per read"},
+		Doc:      "one goroutine parses and finishes in place, one send for the FINs of a read",
+		Question: "how fast can nsqd be?"},
 	{Name: "nsq-feedgate", Protocol: queued, Run: productNSQ,
-		Doc: "NSQ: the product"},
+		Doc:      "the product over NSQ",
+		Question: "what does the product get from NSQ?"},
 
 	{Name: "inline-slow", Protocol: "fg", Control: true, Run: baselines.InlineSlow,
 		Doc: "inline that takes a quarter longer, so its rate is a fifth lower where it is the bottleneck"},

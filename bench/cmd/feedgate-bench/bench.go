@@ -58,7 +58,7 @@ Subjects, * measured by default:
 		if s.Default {
 			mark = "*"
 		}
-		fmt.Fprintf(&b, "    %-15s%s %s\n", s.Name, mark, s.Doc)
+		fmt.Fprintf(&b, "    %-16s%s %s\n", s.Name, mark, s.Sentence())
 	}
 	b.WriteString(`
 A threshold is a figure of a result row, one of < <= > >= == != and a number. Without a subject it applies to feedgate, or to all subjects if feedgate is not measured. An unknown figure crosses it, and so does a missing subject.
