@@ -42,14 +42,6 @@ type Subject struct {
 	Program string
 }
 
-// Sentence returns what the subject is and which question it answers, in one line.
-func (s *Subject) Sentence() string {
-	if s.Question == "" {
-		return s.Doc
-	}
-	return s.Doc + ": " + s.Question
-}
-
 // Subjects are all subjects, in the order of a table.
 var Subjects = []Subject{
 	{Name: "limit", Protocol: "fg", Default: true, Run: baselines.Limit,
