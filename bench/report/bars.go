@@ -60,7 +60,7 @@ const (
 	nameAbove = vg.Length(16) // its height
 	nameGap   = vg.Length(8)  // between a name and the axis
 	valueGap  = vg.Length(6)  // between a bar and its value
-	halfLabel = vg.Length(18) // of the axis, beyond its end
+	halfLabel = vg.Length(20) // of the axis, beyond its end
 )
 
 // draw draws the chart.

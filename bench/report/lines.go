@@ -150,8 +150,8 @@ func (l *lineChart) draw() *svgCanvas {
 	})
 }
 
-// lastLabel is the space for the right half of the last label below the axis.
-const lastLabel = vg.Length(28)
+// lastLabel is the space beyond the last label below the axis, for which the library leaves space.
+const lastLabel = vg.Length(4)
 
 // scale sets the ranges of the axes to include everything, and returns their ticks.
 func (l *lineChart) scale(p *plot.Plot) (x, y axisTicks) {
