@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"math"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -33,18 +32,14 @@ func strokes(t *testing.T, d drawing) []stroke {
 	return drawing.Paths
 }
 
-var numbers = regexp.MustCompile(`-?[0-9.]+`)
+var numbers = regexp.MustCompile(`-?[0-9]+(\.[0-9]+)?`)
 
 // xs returns the horizontal positions of a path without curves.
 func (s stroke) xs(t *testing.T) (all []float64) {
 	t.Helper()
 	for i, text := range numbers.FindAllString(s.Path, -1) {
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
 		if i%2 == 0 {
-			all = append(all, v)
+			all = append(all, parse(t, text))
 		}
 	}
 	return all

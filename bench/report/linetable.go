@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -24,7 +25,11 @@ const maxShown = 16
 // table returns the values at the shown positions.
 func (l *lineChart) table() *chartTable {
 	t := &chartTable{Caption: l.y + " by " + l.x}
-	shown := l.shown[:min(len(l.shown), maxShown)]
+	shown := l.shown
+	if len(shown) > maxShown {
+		t.Caption += fmt.Sprintf(", the first %d of %d", maxShown, len(shown))
+		shown = shown[:maxShown]
+	}
 	for _, x := range shown {
 		t.Heads = append(t.Heads, l.xText(x))
 	}

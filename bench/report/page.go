@@ -61,7 +61,6 @@ type pageLoad struct {
 type pageRow struct {
 	Name  string
 	Own   bool
-	Sound bool
 	Cells []pageCell
 }
 
@@ -138,7 +137,7 @@ func newPageLoad(g group[load], order ranking) pageLoad {
 		l.Heads = append(l.Heads, head)
 	}
 	for _, r := range g.rows {
-		row := pageRow{Name: name(r), Own: r.Subject == own, Sound: r.Sound()}
+		row := pageRow{Name: name(r), Own: r.Subject == own}
 		for _, c := range all {
 			var cell pageCell
 			cell.Value, cell.Spread = c.text(r)
