@@ -1,7 +1,9 @@
 package bench_test
 
 import (
+	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +62,7 @@ func TestSubjectsAreDocumented(t *testing.T) {
 				clients++
 			}
 		}
-		if s.Doc == "" || clients != 1 || s.Protocol == "" || bench.Find(s.Name) == nil {
+		if s.Doc == "" || (s.Question == "") != s.Control || clients != 1 || s.Protocol == "" || bench.Find(s.Name) == nil {
 			t.Errorf("subject %+v", s)
 		}
 		if s.Default {
@@ -72,5 +74,26 @@ func TestSubjectsAreDocumented(t *testing.T) {
 	}
 	if defaults < 7 {
 		t.Errorf("%d subjects by default", defaults)
+	}
+}
+
+// TestSubjectsAreInTheDocs: the table of docs/benchmarks.md has the words of the help, in the same order.
+func TestSubjectsAreInTheDocs(t *testing.T) {
+	text, err := os.ReadFile("../docs/benchmarks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := strings.ReplaceAll(string(text), "`", "")
+	for _, s := range bench.Subjects {
+		if s.Control {
+			continue
+		}
+		row := fmt.Sprintf("\n| %s | %s | %s |\n", s.Name, s.Doc, s.Question)
+		at := strings.Index(rest, row)
+		if at < 0 {
+			t.Errorf("no row, or not in order: %s", row)
+			continue
+		}
+		rest = rest[at+len(row)-1:]
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"feedgate/bench"
-
-	"gonum.org/v1/plot"
 )
 
 // Bounds of a page.
@@ -20,6 +18,9 @@ const (
 type chart struct {
 	Caption string // one sentence
 	SVG     template.HTML
+	Table   *chartTable // nil if the table of the load has the values
+	canvas  *svgCanvas  // that SVG is from
+	name    string      // its accessible name
 }
 
 // studio makes the charts of one page.
@@ -27,14 +28,15 @@ type studio struct {
 	colours palette
 	left    int // charts that may still be made
 	omitted int // charts that were not
-	err     error
 }
 
 func newStudio() *studio { return &studio{colours: make(palette), left: maxCharts} }
 
 // drawing is a bar chart or a line chart.
 type drawing interface {
-	svg(label string) (template.HTML, error)
+	draw() *svgCanvas
+	describe() string   // its values, for readers who cannot see it
+	table() *chartTable // all of them
 }
 
 // add draws a chart, unless the page has maxCharts already.
@@ -44,11 +46,8 @@ func (s *studio) add(to *[]chart, d drawing, caption string) {
 		return
 	}
 	s.left--
-	svg, err := d.svg(caption)
-	if err != nil && s.err == nil {
-		s.err = err
-	}
-	*to = append(*to, chart{caption, svg})
+	canvas, name := d.draw(), caption+" "+d.describe()+"."
+	*to = append(*to, chart{caption, canvas.embedded(name), d.table(), canvas, name})
 }
 
 // spreads returns the part of a caption that explains the spread.
@@ -70,7 +69,7 @@ func (s *studio) ofLoad(g group[load]) (all []chart) {
 		rows = rows[:maxBars]
 	}
 	for _, m := range []metric{rate, clientCPU} {
-		b, ok := bars(rows, m, s.colours)
+		b, ok := bars(rows, m.column(g.rows), s.colours)
 		if !ok {
 			continue
 		}
@@ -117,19 +116,20 @@ var axes = []axis{
 func (s *studio) along(a axis, rows []*bench.Row) (all []chart) {
 	for _, g := range grouped(rows, func(r *bench.Row) load { return a.fix(loadOf(r)) }) {
 		for _, m := range []metric{rate, clientCPU} {
-			l := &lineChart{x: a.name, y: m.head, logX: a.log, logY: a.log, height: 300}
+			c, y, text := m.across(g.rows)
+			l := &lineChart{x: a.name, y: y, logX: a.log, logY: a.log, height: 300, xText: a.text, yText: text}
 			part := l.take(g.rows, s.colours, func(r *bench.Row) (points []xPoint) {
 				x := a.of(loadOf(r))
-				if p, ok := m.drawable(r); ok && x >= 1 {
+				if p, ok := c.drawable(r); ok && x >= 1 {
 					points = append(points, xPoint{x, p})
 				}
 				return points
 			})
-			values := l.places()
-			if len(values) < 2 {
+			l.shown = l.places()
+			if len(l.shown) < 2 {
 				continue
 			}
-			l.xTicks = func(p *plot.Plot) plot.ConstantTicks { return valueTicks(values, p.X.Norm, a.text) }
+			l.xTicks = func(float64) axisTicks { return valueTicks(l.shown, a.text) }
 			_, _, least, most := l.bounds()
 			l.logY = l.logY || m.better < 0 && most/least > maxRatio
 			s.add(&all, l, fmt.Sprintf("%s by %s%s%s, %s: %s.",
@@ -139,17 +139,34 @@ func (s *studio) along(a axis, rows []*bench.Row) (all []chart) {
 	return all
 }
 
+// across returns the column of rows of several loads, the title of its axis, and how its values are
+// formatted. If the tables of all loads have one unit, so has the axis, else each value has its own.
+func (m metric) across(rows []*bench.Row) (c column, title string, text func(float64, func(float64) string) string) {
+	c = m.column(rows)
+	for _, g := range grouped(rows, loadOf) {
+		if m.column(g.rows).unit != c.unit {
+			return column{m, unit{scale: 1}}, m.axis, m.units.value
+		}
+	}
+	return c, c.head(), plain
+}
+
+// plain formats a value whose unit is in the title.
+func plain(v float64, format func(float64) string) string { return format(v) }
+
 // maxInverse is the end of the axis of percentiles, 99.9999999%.
 const maxInverse = 1e9
 
 // latency returns the chart of the latency distributions of one load.
 func (s *studio) latency(g group[load]) (all []chart) {
-	l := &lineChart{x: "percentile", y: "ack latency, µs", logX: true, logY: true, area: true, height: 330}
+	c := p99.column(g.rows)
+	l := &lineChart{x: "percentile", y: "ack latency, " + c.unit.name, logX: true, logY: true, area: true, height: 330,
+		xText: percentile, yText: plain, xTicks: percentileTicks}
 	part := l.take(g.rows, s.colours, func(r *bench.Row) (points []xPoint) {
 		for _, p := range r.Latency {
-			at := point{p.US, p.Lo, p.Hi}
+			at := point{p.US / c.unit.scale, p.Lo / c.unit.scale, p.Hi / c.unit.scale}
 			if r.Rounds < 2 {
-				at.lo, at.hi = p.US, p.US
+				at.lo, at.hi = at.value, at.value
 			}
 			x := 100 / (100 - p.Percentile)
 			if at, ok := at.sane(); ok && x >= 1 && x <= maxInverse {
@@ -162,7 +179,11 @@ func (s *studio) latency(g group[load]) (all []chart) {
 	if !(left < right) {
 		return nil
 	}
-	l.xTicks = func(p *plot.Plot) plot.ConstantTicks { return percentileTicks(p.X.Max) }
+	for _, t := range percentileTicks(right)[0] {
+		if t.Value >= left {
+			l.shown = append(l.shown, t.Value)
+		}
+	}
 	since := "sending"
 	if g.key.rate > 0 {
 		since = "when a message was due"

@@ -27,6 +27,7 @@ type comparedLoad struct {
 // comparedLine is one figure of one subject.
 type comparedLine struct {
 	Subject string // empty but for the first line of a subject
+	Span    int    // of the first line: how many the subject has
 	Own     bool
 	Figure  string
 	Cells   []comparedCell // one a file
@@ -52,8 +53,8 @@ const (
 	trendWorse  = "worse"
 )
 
-// label returns the name of file i in a comparison.
-func label(i int) string { return fmt.Sprintf("#%d", i+1) }
+// fileLabel returns the name of file i in a comparison.
+func fileLabel(i int) string { return fmt.Sprintf("#%d", i+1) }
 
 // identity is the key of rows that are compared.
 type identity struct {
@@ -72,7 +73,7 @@ func compare(sources []Source) *comparison {
 	loadAt := make(map[load]int)
 	var members [][]identity // of each load
 	for i, s := range sources {
-		c.Labels = append(c.Labels, label(i))
+		c.Labels = append(c.Labels, fileLabel(i))
 		seen := make(map[identity]int)
 		for _, r := range pointers(s.File.Rows) {
 			id := identity{load: loadOf(r), subject: r.Subject}
@@ -93,30 +94,34 @@ func compare(sources []Source) *comparison {
 		}
 	}
 	for at := range c.Loads {
+		var all []*bench.Row
 		for _, id := range members[at] {
-			c.put(&c.Loads[at], id, rowsOf[id])
+			all = append(all, rowsOf[id]...)
+		}
+		for _, id := range members[at] {
+			c.put(&c.Loads[at], id, rowsOf[id], all)
 		}
 	}
 	return c
 }
 
-// put adds the lines of one subject.
-func (c *comparison) put(l *comparedLoad, id identity, rows []*bench.Row) {
+// put adds the lines of one subject, in the units of all rows of its load.
+func (c *comparison) put(l *comparedLoad, id identity, rows, all []*bench.Row) {
 	for i, r := range rows {
 		if r != nil && !r.Sound() {
 			l.Complaints = append(l.Complaints, complaint(c.Labels[i], r))
 		}
 	}
-	shown := shorten(clean(id.subject))
+	first := len(l.Lines)
 	for i, m := range compared {
 		absentEverywhere := !slices.ContainsFunc(rows, func(r *bench.Row) bool { return m.of(r) != nil })
 		if i > 0 && absentEverywhere { // the first is kept, so that every row is seen
 			continue
 		}
-		line := comparedLine{Subject: shown, Own: id.subject == own, Figure: m.head}
-		shown = ""
+		column := m.column(all)
+		line := comparedLine{Own: id.subject == own, Figure: column.head()}
 		for i, r := range rows {
-			cell := compareCell(m, r)
+			cell := compareCell(column, r)
 			if i > 0 {
 				cell.Change, cell.Mark, cell.Trend = m.change(rows[0], r)
 				c.marks[cell.Mark] = true
@@ -125,14 +130,15 @@ func (c *comparison) put(l *comparedLoad, id identity, rows []*bench.Row) {
 		}
 		l.Lines = append(l.Lines, line)
 	}
+	l.Lines[first].Subject, l.Lines[first].Span = label(id.subject), len(l.Lines)-first
 }
 
 // compareCell returns the figure of a row, which may be nil.
-func compareCell(m metric, r *bench.Row) comparedCell {
+func compareCell(c column, r *bench.Row) comparedCell {
 	if r == nil {
 		return comparedCell{Value: absent}
 	}
-	value, spread := m.text(r)
+	value, spread := c.text(r)
 	if value != absent && !r.Sound() {
 		value += "!"
 	}
@@ -173,9 +179,9 @@ func (c *comparison) Columns() int { return 1 + 2*len(c.Labels) }
 
 // Key explains the marks that were used.
 func (c *comparison) Key() string {
-	p := parts{"Changes are against " + label(0)}
+	p := parts{"Changes are against " + fileLabel(0)}
 	p.add(c.marks[markBeyond], "%s: the spreads do not overlap", markBeyond)
-	p.add(c.marks[markWithin], "%s: they do", markWithin)
+	p.add(c.marks[markWithin], "%s: the spreads overlap", markWithin)
 	p.add(c.marks[markUnjudged], "%s: fewer than 2 rounds, no spread to judge by", markUnjudged)
 	return strings.Join(p, "; ") + "."
 }

@@ -82,16 +82,16 @@ naive     M msg/s               -            0.200 0.100–0.300       -
 
 1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg
 
-subject   figure    #1              #2    change
-feedgate  M msg/s    -     -                 -
-          p99 µs   100  90.0 80.0–95.0  -10.0% ?
+subject   figure   #1              #2    change
+feedgate  msg/s     -     -                 -
+          p99 µs  100  90.0 80.0–95.0  -10.0% ?
 
 16 B payload, 0 workers, flat out
 
-subject   figure   #1  #2  change
-feedgate  M msg/s   -   -       -
+subject   figure  #1  #2  change
+feedgate  msg/s    -   -       -
 
-Changes are against #1; *: the spreads do not overlap; ~: they do; ?: fewer than 2 rounds, no spread to judge by.
+Changes are against #1; *: the spreads do not overlap; ~: the spreads overlap; ?: fewer than 2 rounds, no spread to judge by.
 `)
 }
 
@@ -111,16 +111,16 @@ func TestComparisonOfMany(t *testing.T) {
 			if utf8.RuneCountInString(line) > maxWidth+1 {
 				t.Errorf("too long: %s", line)
 			}
-			if strings.HasPrefix(line, "subject") && strings.Contains(line+" ", label(i)) {
+			if strings.HasPrefix(line, "subject") && strings.Contains(line+" ", fileLabel(i)) {
 				n++
-				_, after, _ := strings.Cut(line, label(i))
+				_, after, _ := strings.Cut(line, fileLabel(i))
 				if change := strings.HasPrefix(strings.TrimLeft(after, " "), "change"); change != (i > 0) {
-					t.Errorf("%s: change beside it: %v in %s", label(i), change, line)
+					t.Errorf("%s: change beside it: %v in %s", fileLabel(i), change, line)
 				}
 			}
 		}
 		if n != 2 { // loads
-			t.Errorf("%s is in %d tables", label(i), n)
+			t.Errorf("%s is in %d tables", fileLabel(i), n)
 		}
 	}
 }

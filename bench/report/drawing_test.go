@@ -2,60 +2,48 @@ package report
 
 import (
 	"encoding/xml"
-	"fmt"
-	"image/color"
 	"math"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
 	"feedgate/bench"
-
-	"gonum.org/v1/plot"
 )
 
 // stroke is a path of a drawing.
 type stroke struct {
-	Path  string `xml:"d,attr"`
-	Style string `xml:"style,attr"`
+	Path    string `xml:"d,attr"`
+	Tone    string `xml:"class,attr"`
+	Fill    string `xml:"fill,attr"`
+	Opacity string `xml:"fill-opacity,attr"`
+	Width   string `xml:"stroke-width,attr"`
 }
 
-// strokes returns the paths of a drawing, in order, except for those in groups, which are vertical texts.
+// strokes returns the paths of a drawing, in order.
 func strokes(t *testing.T, d drawing) []stroke {
 	t.Helper()
-	svg, err := d.svg("a label")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var drawing struct {
 		Label string   `xml:"aria-label,attr"`
-		Paths []stroke `xml:"g>path"`
+		Paths []stroke `xml:"path"`
 	}
-	if err := xml.Unmarshal([]byte(svg), &drawing); err != nil || drawing.Label != "a label" {
+	if err := xml.Unmarshal([]byte(d.draw().embedded("a <label>")), &drawing); err != nil || drawing.Label != "a <label>" {
 		t.Fatalf("%v, label %q", err, drawing.Label)
 	}
 	return drawing.Paths
 }
 
-var numbers = regexp.MustCompile(`-?[0-9.]+`)
+var numbers = regexp.MustCompile(`-?[0-9]+(\.[0-9]+)?`)
 
 // xs returns the horizontal positions of a path without curves.
 func (s stroke) xs(t *testing.T) (all []float64) {
 	t.Helper()
 	for i, text := range numbers.FindAllString(s.Path, -1) {
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
 		if i%2 == 0 {
-			all = append(all, v)
+			all = append(all, parse(t, text))
 		}
 	}
 	return all
 }
-
-func css(c color.RGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B) }
 
 func near(a, b, by float64) bool { return math.Abs(a-b) <= by }
 
@@ -65,7 +53,7 @@ func TestBarLengths(t *testing.T) {
 		result(t, "limit", flatOut, 5, value{"msgs_per_s", 20e6, 10e6, 30e6}),
 		result(t, "feedgate", flatOut, 5, value{"msgs_per_s", 15e6, 15e6, 15e6}),
 	}
-	chart, ok := bars(pointers(rows), rate, make(palette))
+	chart, ok := bars(pointers(rows), rate.column(pointers(rows)), make(palette))
 	if !ok || chart.log {
 		t.Fatal("no chart of bars")
 	}
@@ -73,18 +61,18 @@ func TestBarLengths(t *testing.T) {
 	whiskers := 0
 	for _, s := range strokes(t, chart) {
 		xs := s.xs(t)
-		if strings.HasPrefix(s.Style, "fill:#") && strings.HasSuffix(s.Path, "Z") {
-			filled[s.Style] = xs
+		if s.Fill == "currentColor" && strings.HasSuffix(s.Path, "Z") {
+			filled[s.Tone] = xs
 		}
-		if strings.Contains(s.Style, "stroke-width:1.2") && xs[0] != xs[1] {
+		if s.Width == "1.2" && xs[0] != xs[1] {
 			whiskers++
-			bar := filled["fill:"+css(inks["limit"].color)]
+			bar := filled["black"]
 			if length := bar[1] - bar[0]; !near(xs[0], bar[0]+length/2, 0.1) || !near(xs[1], bar[0]+length*3/2, 0.1) {
 				t.Errorf("whisker %v at bar %v", xs, bar)
 			}
 		}
 	}
-	limit, own := filled["fill:"+css(inks["limit"].color)], filled["fill:"+css(inks["feedgate"].color)]
+	limit, own := filled["black"], filled["orange"]
 	if len(limit) < 4 || len(own) < 4 {
 		t.Fatalf("bars %v", filled)
 	}
@@ -104,16 +92,16 @@ func TestBarScale(t *testing.T) {
 		log    bool
 	}{{rate, 1e5, false}, {clientCPU, 29, false}, {clientCPU, 31, true}} {
 		rows := []bench.Row{
-			result(t, "limit", flatOut, 5, value{c.metric.name, c.metric.scale, 0, 0}),
-			result(t, "naive", flatOut, 5, value{c.metric.name, c.most * c.metric.scale, 0, 0}),
+			result(t, "limit", flatOut, 5, value{c.metric.name, 1, 0, 0}),
+			result(t, "naive", flatOut, 5, value{c.metric.name, c.most, 0, 0}),
 			result(t, "feedgate", flatOut, 5),
 		}
-		chart, ok := bars(pointers(rows), c.metric, make(palette))
+		chart, ok := bars(pointers(rows), c.metric.column(pointers(rows)), make(palette))
 		if !ok || chart.log != c.log || len(chart.bars) != 3 || chart.bars[2].known {
 			t.Errorf("1 to %v: %+v", c.most, chart)
 		}
 		strokes(t, chart)
-		if _, ok := bars(pointers(rows[2:]), c.metric, make(palette)); ok {
+		if _, ok := bars(pointers(rows[2:]), c.metric.column(pointers(rows)), make(palette)); ok {
 			t.Error("a chart of nothing")
 		}
 	}
@@ -122,8 +110,8 @@ func TestBarScale(t *testing.T) {
 // TestLines: our own subject is on top, and the spread is an area or whiskers.
 func TestLines(t *testing.T) {
 	for _, area := range []bool{true, false} {
-		chart := &lineChart{area: area, logX: true, logY: true, height: 200}
-		chart.xTicks = func(p *plot.Plot) plot.ConstantTicks { return valueTicks(chart.places(), p.X.Norm, tickText) }
+		chart := &lineChart{area: area, logX: true, logY: true, height: 200, xText: tickText, yText: plain}
+		chart.xTicks = func(float64) axisTicks { return valueTicks(chart.places(), tickText) }
 		var rows []bench.Row
 		for size := 1; size <= 100; size *= 10 {
 			for _, subject := range []string{"feedgate", "limit", "unknown"} {
@@ -131,7 +119,7 @@ func TestLines(t *testing.T) {
 			}
 		}
 		part := chart.take(pointers(rows), make(palette), func(r *bench.Row) []xPoint {
-			p, ok := rate.drawable(r)
+			p, ok := column{rate, unit{scale: 1e6}}.drawable(r)
 			if !ok {
 				t.Fatal("a row without a rate")
 			}
@@ -141,19 +129,19 @@ func TestLines(t *testing.T) {
 			t.Fatalf("%d lines%s", len(chart.lines), part)
 		}
 		all := strokes(t, chart)
-		if last := all[len(all)-1].Style; !strings.Contains(last, css(inks[own].color)) {
+		if last := all[len(all)-1].Tone; last != string(inks[own].tone) {
 			t.Errorf("on top: %s", last)
 		}
 		areas, lines, caps := 0, 0, 0
 		for _, s := range all {
 			switch {
-			case strings.Contains(s.Style, "fill-opacity"):
+			case s.Opacity != "":
 				areas++
-			case strings.Contains(s.Style, "stroke-width:2.8"), strings.Contains(s.Style, "stroke-width:1.4"):
+			case s.Width == "2.8", s.Width == "1.4":
 				if len(s.xs(t)) == 3 {
 					lines++
 				}
-			case strings.Contains(s.Style, "stroke:") && !strings.Contains(s.Style, "stroke-width"): // 1
+			case s.Width == "1":
 				caps++
 			}
 		}

@@ -38,8 +38,8 @@ func result(t *testing.T, subject string, l load, rounds int, values ...value) b
 	return row
 }
 
-// latencies adds a distribution with a spread to a row, rising from least.
-func latencies(row bench.Row, least float64) bench.Row {
+// withLatencies adds a distribution with a spread to a row, rising from least.
+func withLatencies(row bench.Row, least float64) bench.Row {
 	for i, p := range []float64{1, 50, 90, 99, 99.9, 100} {
 		us := least * float64(int(1)<<i)
 		row.Latency = append(row.Latency, bench.Percentile{Percentile: p, US: us, Interval: bench.Interval{Lo: us * 0.9, Hi: us * 1.2}})
@@ -72,7 +72,7 @@ func full(t *testing.T) *bench.File {
 		loses,
 		silent,
 		result(t, "feedgate", flatOut, 7, value{"msgs_per_s", 20.4e6, 18.4e6, 26.5e6}, value{"of_limit", 0.92, 0.84, 1.6}, value{"cpu_ns_per_msg", 40, 32, 46}, value{"allocs_per_msg", 0.00012, 0.0001, 0.0002}),
-		latencies(result(t, "channels", paced, 7, value{"msgs_per_s", 1e5, 99990, 100010}, value{"p50_us", 104.2, 88.5, 128}, value{"p99_us", 348, 296, 469}), 10),
-		latencies(result(t, "feedgate", paced, 7, value{"msgs_per_s", 1e5, 99990, 100010}, value{"p50_us", 48.04, 40.8, 58}, value{"p99_us", 156, 132, 210}), 5),
+		withLatencies(result(t, "channels", paced, 7, value{"msgs_per_s", 1e5, 99990, 100010}, value{"p50_us", 104.2, 88.5, 128}, value{"p99_us", 348, 296, 469}), 10),
+		withLatencies(result(t, "feedgate", paced, 7, value{"msgs_per_s", 1e5, 99990, 100010}, value{"p50_us", 48.04, 40.8, 58}, value{"p99_us", 156, 132, 210}), 5),
 	}}
 }

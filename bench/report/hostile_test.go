@@ -18,7 +18,7 @@ func TestHostilePage(t *testing.T) {
 		file := &bench.File{Meta: hostile}
 		for _, subject := range []string{text, "feedgate"} {
 			for _, size := range []int{1, 2} {
-				row := latencies(result(t, subject, load{size: size, protocol: text}, 3, value{"msgs_per_s", 1e6, 1e6, 1e6}, value{"cpu_ns_per_msg", 5, 4, 6}), 1)
+				row := withLatencies(result(t, subject, load{size: size, protocol: text}, 3, value{"msgs_per_s", 1e6, 1e6, 1e6}, value{"cpu_ns_per_msg", 5, 4, 6}), 1)
 				row.Faults = []string{text}
 				file.Rows = append(file.Rows, row)
 			}
@@ -62,7 +62,7 @@ func TestAbsurdFigures(t *testing.T) {
 func TestBounds(t *testing.T) {
 	many := new(bench.File)
 	for i := range 3 * maxBars {
-		row := latencies(result(t, fmt.Sprint("subject ", i), flatOut, 3, value{"msgs_per_s", 1e6, 9e5, 11e5}), 5)
+		row := withLatencies(result(t, fmt.Sprint("subject ", i), flatOut, 3, value{"msgs_per_s", 1e6, 9e5, 11e5}), 5)
 		for range 1000 {
 			row.Latency = append(row.Latency, row.Latency...)
 			if len(row.Latency) > 10*maxPoints {

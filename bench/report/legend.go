@@ -24,7 +24,7 @@ type legend []entry
 func (l legend) lay(width vg.Length, put func(e entry, name text.Style, x vg.Length, row int)) vg.Length {
 	x, row := vg.Length(0), 0
 	for _, e := range l {
-		name := letters(11.5, e.style.own)
+		name := letters(e.style.own)
 		name.YAlign = draw.YCenter
 		wide := legendIcon + 4 + name.Width(e.name) + 14
 		if x > 0 && x+wide > width {

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"html/template"
 	"math"
 	"slices"
 
@@ -42,8 +41,11 @@ type lineChart struct {
 	logX, logY bool
 	area       bool
 	height     vg.Length
-	// xTicks makes the ticks of the horizontal axis from its range.
-	xTicks func(p *plot.Plot) plot.ConstantTicks
+	xText      func(float64) string // formats a position
+	yText      func(v float64, format func(float64) string) string
+	// xTicks makes the ticks of the horizontal axis; right is the end of its range.
+	xTicks func(right float64) axisTicks
+	shown  []float64 // positions in the table
 }
 
 // thin reduces a line to maxPoints, including the first and the last one.
@@ -110,11 +112,10 @@ func (l *lineChart) places() []float64 {
 	return slices.Compact(all)
 }
 
-// svg draws the chart, below its legend.
-func (l *lineChart) svg(label string) (template.HTML, error) {
+// draw draws the chart, below its legend.
+func (l *lineChart) draw() *svgCanvas {
 	p := newPlot()
-	l.scale(p)
-	p.X.Tick.Marker = l.xTicks(p)
+	x, y := l.scale(p)
 	p.Add(gridLines(true, true))
 
 	var names legend
@@ -122,7 +123,9 @@ func (l *lineChart) svg(label string) (template.HTML, error) {
 		names = append(names, entry{s.name, s.style})
 	}
 	// Later lines are on top.
-	slices.SortStableFunc(l.lines, func(a, b series) int {
+	onTop := *l
+	onTop.lines = slices.Clone(l.lines)
+	slices.SortStableFunc(onTop.lines, func(a, b series) int {
 		switch {
 		case a.style.own == b.style.own:
 			return 0
@@ -131,34 +134,44 @@ func (l *lineChart) svg(label string) (template.HTML, error) {
 		}
 		return -1
 	})
-	p.Add(l)
+	p.Add(&onTop)
 	above := names.height(chartWidth)
-	return render(l.height+above, label, func(c draw.Canvas) {
+	return render(l.height+above, func(c draw.Canvas) {
 		names.draw(c)
-		c = draw.Crop(c, 2, -24, 0, -above)
-		c.FillText(letters(12, false), vg.Point{X: c.Min.X, Y: c.Max.Y - titleHeight + 6}, l.y)
+		c = draw.Crop(c, 2, -lastLabel, 0, -above)
+		c.FillText(letters(false), vg.Point{X: c.Min.X, Y: c.Max.Y - titleHeight + 8}, l.y)
 		titleBelow(c, l.x)
-		p.Draw(draw.Crop(c, 0, 0, titleHeight, -titleHeight))
+		c = draw.Crop(c, 0, 0, titleHeight, -titleHeight-2)
+		p.X.Tick.Marker, p.Y.Tick.Marker = x[0], y[0]
+		size := p.DataCanvas(c).Size()
+		x.fit(&p.X, size.X, p.X.Tick.Label.Width)
+		y.fit(&p.Y, size.Y, func(string) vg.Length { return textSize })
+		p.Draw(c)
 	})
 }
 
-// scale sets the ranges of the axes to include everything.
-func (l *lineChart) scale(p *plot.Plot) {
+// lastLabel is the space beyond the last label below the axis, for which the library leaves space.
+const lastLabel = vg.Length(4)
+
+// scale sets the ranges of the axes to include everything, and returns their ticks.
+func (l *lineChart) scale(p *plot.Plot) (x, y axisTicks) {
+	text := func(v float64) string { return l.yText(v, tickText) }
 	left, right, least, most := l.bounds()
 	p.X.Min, p.X.Max = left, right
 	if l.logX {
 		p.X.Scale = plot.LogScale{}
 	}
 	p.Y.Min, p.Y.Max = 0, most
-	p.Y.Tick.Marker = linearTicks(most)
+	y = linearTicks(most, text)
 	if l.logY {
 		p.Y.Min, p.Y.Max = wide(least, most)
 		p.Y.Scale = plot.LogScale{}
-		p.Y.Tick.Marker = logTicks(p.Y.Min, p.Y.Max)
+		y = logTicks(p.Y.Min, p.Y.Max, text)
 	}
 	if !l.area {
 		widen(&p.X)
 	}
+	return l.xTicks(right), y
 }
 
 // widen extends an axis for whiskers that are beside their position.
@@ -173,14 +186,14 @@ func widen(a *plot.Axis) {
 	a.Min, a.Max = a.Min-more, a.Max+more
 }
 
-// apart is the distance of two subjects' whiskers at one position.
-const apart = vg.Length(2)
+// sideways is the distance of two subjects' whiskers at one position.
+const sideways = vg.Length(2)
 
 // Plot implements [plot.Plotter].
 func (l *lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, toY := p.Transforms(&c)
 	for i, s := range l.lines {
-		shift := (vg.Length(i) - vg.Length(len(l.lines)-1)/2) * apart
+		shift := (vg.Length(i) - vg.Length(len(l.lines)-1)/2) * sideways
 		if l.area {
 			shift = 0
 		}

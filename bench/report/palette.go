@@ -14,50 +14,45 @@ const own = "feedgate"
 // style is the style of a subject in all charts of a page. Subjects measured by default also differ
 // in shape.
 type style struct {
-	color color.RGBA
+	tone  tone
 	shape draw.GlyphDrawer
 	own   bool
 }
 
-// inks are the colours of the subjects, on white, distinguishable for colour-blind readers: at
-// least 11 apart in CIELAB under Machado's simulations of 2009.
+// inks are the styles of the subjects.
 var inks = map[string]style{
-	"limit":      {color: rgb(0x333333), shape: draw.CrossGlyph{}},
-	"inline":     {color: rgb(0x0072B2), shape: draw.SquareGlyph{}},
-	"naive":      {color: rgb(0xCC79A7), shape: draw.PlusGlyph{}},
-	"channels":   {color: rgb(0x008A66), shape: draw.TriangleGlyph{}},
-	"batches":    {color: rgb(0x56B4E9), shape: draw.PyramidGlyph{}},
-	"gnet-async": {color: rgb(0x8A1C4A), shape: draw.RingGlyph{}},
-	"gnet-loop":  {color: rgb(0xE0B030), shape: draw.BoxGlyph{}},
-	"seed-32":    {color: rgb(0x4B2A9B), shape: draw.RingGlyph{}},
-	"asio":       {color: rgb(0xA08040), shape: draw.SquareGlyph{}},
-	own:          {color: rgb(0xD55E00), shape: draw.CircleGlyph{}, own: true},
+	"limit":      {tone: "black", shape: draw.CrossGlyph{}},
+	"inline":     {tone: "blue", shape: draw.SquareGlyph{}},
+	"naive":      {tone: "pink", shape: draw.PlusGlyph{}},
+	"channels":   {tone: "green", shape: draw.TriangleGlyph{}},
+	"batches":    {tone: "sky", shape: draw.PyramidGlyph{}},
+	"gnet-async": {tone: "wine", shape: draw.RingGlyph{}},
+	"gnet-loop":  {tone: "gold", shape: draw.BoxGlyph{}},
+	"seed-32":    {tone: "violet", shape: draw.RingGlyph{}},
+	"asio":       {tone: "khaki", shape: draw.SquareGlyph{}},
+	own:          {tone: "orange", shape: draw.CircleGlyph{}, own: true},
 
 	// By key or for another protocol: the colour of the similar subject, in another shape.
-	"channels-key": {color: rgb(0x008A66), shape: draw.RingGlyph{}},
-	"feedgate-key": {color: rgb(0xD55E00), shape: draw.RingGlyph{}},
-	"ws-gws":       {color: rgb(0x008A66), shape: draw.BoxGlyph{}},
-	"ws-coder":     {color: rgb(0x0072B2), shape: draw.RingGlyph{}},
-	"ws-feedgate":  {color: rgb(0xD55E00), shape: draw.SquareGlyph{}},
-	"tls-limit":    {color: rgb(0x333333), shape: draw.BoxGlyph{}},
-	"tls-feedgate": {color: rgb(0xD55E00), shape: draw.TriangleGlyph{}},
+	"channels-key": {tone: "green", shape: draw.RingGlyph{}},
+	"feedgate-key": {tone: "orange", shape: draw.RingGlyph{}},
+	"ws-gws":       {tone: "green", shape: draw.BoxGlyph{}},
+	"ws-coder":     {tone: "blue", shape: draw.RingGlyph{}},
+	"ws-feedgate":  {tone: "orange", shape: draw.SquareGlyph{}},
+	"tls-limit":    {tone: "black", shape: draw.BoxGlyph{}},
+	"tls-feedgate": {tone: "orange", shape: draw.TriangleGlyph{}},
 
-	"nsq-go-nsq":       {color: rgb(0xCC79A7), shape: draw.SquareGlyph{}},
-	"nsq-go-nsq-tuned": {color: rgb(0x56B4E9), shape: draw.RingGlyph{}},
-	"nsq-inline":       {color: rgb(0x0072B2), shape: draw.CrossGlyph{}},
-	"nsq-feedgate":     {color: rgb(0xD55E00), shape: draw.PyramidGlyph{}},
+	"nsq-go-nsq":       {tone: "pink", shape: draw.SquareGlyph{}},
+	"nsq-go-nsq-tuned": {tone: "sky", shape: draw.RingGlyph{}},
+	"nsq-inline":       {tone: "blue", shape: draw.CrossGlyph{}},
+	"nsq-feedgate":     {tone: "orange", shape: draw.PyramidGlyph{}},
 }
 
 // others are the styles of unknown subjects, in turn.
 var others = []style{
-	{color: rgb(0x7D7D7D), shape: draw.BoxGlyph{}},
-	{color: rgb(0x5C8A00), shape: draw.CrossGlyph{}},
-	{color: rgb(0xB59BD8), shape: draw.TriangleGlyph{}},
-	{color: rgb(0x8C2D04), shape: draw.PyramidGlyph{}},
-}
-
-func rgb(hex uint32) color.RGBA {
-	return color.RGBA{uint8(hex >> 16), uint8(hex >> 8), uint8(hex), 255}
+	{tone: "grey", shape: draw.BoxGlyph{}},
+	{tone: "olive", shape: draw.CrossGlyph{}},
+	{tone: "mauve", shape: draw.TriangleGlyph{}},
+	{tone: "rust", shape: draw.PyramidGlyph{}},
 }
 
 // palette gives each subject of a page its style.
@@ -78,7 +73,7 @@ func (p palette) of(subject string) style {
 
 // line returns the style of the subject's line.
 func (s style) line() draw.LineStyle {
-	l := draw.LineStyle{Color: s.color, Width: vg.Points(1.4)}
+	l := draw.LineStyle{Color: s.tone, Width: vg.Points(1.4)}
 	if s.own {
 		l.Width = vg.Points(2.8)
 	}
@@ -87,12 +82,12 @@ func (s style) line() draw.LineStyle {
 
 // whisker returns the line style of a spread.
 func (s style) whisker() draw.LineStyle {
-	return draw.LineStyle{Color: s.color, Width: vg.Points(1)}
+	return draw.LineStyle{Color: s.tone, Width: vg.Points(1)}
 }
 
 // glyph returns the style of a point.
 func (s style) glyph() draw.GlyphStyle {
-	g := draw.GlyphStyle{Color: s.color, Shape: s.shape, Radius: vg.Points(3.2)}
+	g := draw.GlyphStyle{Color: s.tone, Shape: s.shape, Radius: vg.Points(3.2)}
 	if s.own {
 		g.Radius = vg.Points(4.2)
 	}
@@ -101,9 +96,8 @@ func (s style) glyph() draw.GlyphStyle {
 
 // band returns the colour of a spread's area.
 func (s style) band() color.Color {
-	c := color.NRGBA{s.color.R, s.color.G, s.color.B, 0x20}
 	if s.own {
-		c.A = 0x38
+		return faded{s.tone, 0.22}
 	}
-	return c
+	return faded{s.tone, 0.13}
 }

@@ -1,7 +1,5 @@
 package report
 
-import "feedgate/bench"
-
 // point is a value of a chart and the ends of its spread.
 type point struct{ value, lo, hi float64 }
 
@@ -22,16 +20,5 @@ func (p point) sane() (point, bool) {
 	return p, true
 }
 
-// drawable returns the figure as a point. ok is false if it is unknown, negative or out of bounds.
-func (m metric) drawable(r *bench.Row) (point, bool) {
-	v := m.of(r)
-	if v == nil {
-		return point{}, false
-	}
-	p := point{value: *v / m.scale}
-	p.lo, p.hi = p.value, p.value
-	if i, ok := m.interval(r); ok {
-		p.lo, p.hi = i.Lo/m.scale, i.Hi/m.scale
-	}
-	return p.sane()
-}
+// span formats the spread.
+func (p point) span() string { return figure(p.lo) + "–" + figure(p.hi) }

@@ -19,6 +19,7 @@ const (
 // ranking has rows from the best to the worst in one figure.
 type ranking struct {
 	metric metric
+	title  string
 	rows   []*bench.Row
 	signs  []string // between a row and the next
 }
@@ -26,10 +27,10 @@ type ranking struct {
 // rank orders rows of one load by rate or, if a rate was offered, so that it is about the same for
 // all, by p99. Rows without the figure are left out.
 func rank(l load, rows []*bench.Row) ranking {
-	r := ranking{metric: rate}
+	r := ranking{metric: rate, title: "Fastest first"}
 	sign := signBetter
 	if l.rate > 0 {
-		r.metric, sign = p99, signLess
+		r.metric, r.title, sign = p99, "Lowest p99 first", signLess
 	}
 	for _, row := range rows {
 		if r.metric.of(row) != nil {
@@ -58,7 +59,7 @@ func (r ranking) String() string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString(r.metric.name + ": " + name(r.rows[0]))
+	b.WriteString(r.title + ": " + name(r.rows[0]))
 	for i, sign := range r.signs {
 		b.WriteString(" " + sign + " " + name(r.rows[i+1]))
 	}
@@ -68,8 +69,8 @@ func (r ranking) String() string {
 // signKey explains the signs that were used.
 func signKey(used func(sign string) bool) string {
 	var p parts
-	p.add(used(signBetter) || used(signLess), "> and <: the spreads do not overlap")
-	p.add(used(signSame), "~: they do")
+	p.add(used(signBetter) || used(signLess), "> and <: their spreads do not overlap")
+	p.add(used(signSame), "~: their spreads overlap")
 	p.add(used(signUnjudged), "?: fewer than 2 rounds, no spread to judge by")
 	if len(p) == 0 {
 		return ""

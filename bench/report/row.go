@@ -4,12 +4,35 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"feedgate/bench"
 )
 
-// subject returns the name of a row's subject, cleaned and shortened.
-func subject(r *bench.Row) string { return shorten(clean(r.Subject)) }
+// subject returns the label of a row's subject.
+func subject(r *bench.Row) string { return label(r.Subject) }
+
+// label returns the name of a subject, cleaned and shortened. Of NAME@PATH it keeps the end of the
+// path without what the executables of all builds have in common.
+func label(subject string) string {
+	text := clean(subject)
+	name, path, ok := strings.Cut(text, "@")
+	if !ok || utf8.RuneCountInString(text) <= maxName {
+		return shorten(text)
+	}
+	for _, common := range []string{"/feedgate-bench", "/feedgate", "/bin"} {
+		path = strings.TrimSuffix(path, common)
+	}
+	short := []rune(name + "@" + path)
+	if over := len(short) - maxName; over > 0 {
+		if len([]rune(name))+over+2 >= len(short) {
+			return shorten(text)
+		}
+		rest := []rune(path)
+		short = []rune(name + "@…" + string(rest[over+1:]))
+	}
+	return string(short)
+}
 
 // name returns the subject, with a mark if the row is not sound.
 func name(r *bench.Row) string {

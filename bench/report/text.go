@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"feedgate/bench"
@@ -41,7 +42,7 @@ func buffered(w io.Writer, write func(*bufio.Writer)) error {
 func writeHead(b *bufio.Writer, sources []Source, i int) {
 	title := clean(sources[i].Name)
 	if len(sources) > 1 {
-		title = label(i) + ": " + title
+		title = fileLabel(i) + ": " + title
 	}
 	fmt.Fprintln(b, title)
 	meta := &sources[i].File.Meta
@@ -60,7 +61,7 @@ func writeTables(b *bufio.Writer, rows []bench.Row) {
 		if i > 0 {
 			fmt.Fprintln(b)
 		}
-		fmt.Fprintf(b, "%s; %s\n\n", g.key, rounds(g.rows))
+		fmt.Fprintf(b, "%s; %s\n\n", g.key, spreads(g.rows, ""))
 		writeGrid(b, g.rows)
 		order := rank(g.key, g.rows)
 		if text := order.String(); text != "" {
@@ -71,8 +72,15 @@ func writeTables(b *bufio.Writer, rows []bench.Row) {
 		}
 		writeComplaints(b, g.rows)
 	}
-	if key := signKey(func(sign string) bool { return used[sign] }); key != "" {
+	key := signKey(func(sign string) bool { return used[sign] })
+	if key != "" {
 		fmt.Fprintf(b, "\n%s\n", key)
+	}
+	if slices.ContainsFunc(rows, func(r bench.Row) bool { return r.OfLimit != nil }) {
+		if key == "" {
+			fmt.Fprintln(b)
+		}
+		fmt.Fprintln(b, "Of limit: the median of the ratios to limit's msg/s in the same round.")
 	}
 }
 
@@ -84,15 +92,15 @@ func writeGrid(b *bufio.Writer, rows []*bench.Row) {
 		cells[i] = name(r)
 	}
 	g.add("subject", 0, cells)
-	for _, m := range present(rows) {
+	for _, c := range columns(rows) {
 		values, spreads := make([]string, len(rows)), make([]string, len(rows))
 		for i, r := range rows {
-			values[i], spreads[i] = m.text(r)
-			if !m.spread {
+			values[i], spreads[i] = c.text(r)
+			if !c.spread {
 				spreads[i] = ""
 			}
 		}
-		g.add(m.head, m.block, beside(values, spreads))
+		g.add(c.head(), c.block, beside(values, spreads))
 	}
 	g.write(b)
 }

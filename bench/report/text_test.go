@@ -17,7 +17,7 @@ func same(t *testing.T, got, want string) {
 	}
 }
 
-const fullTable = `64 B payload, 2 workers, flat out, protocol fg; 0 to 7 rounds
+const fullTable = `64 B payload, 2 workers, flat out, protocol fg; medians of 0 to 7 rounds with their spread
 
 subject                  M msg/s                of limit  client CPU ns/msg  allocs/msg
 limit           21.0 16.6–27.5       1.00 1.00–1.00          26.0 23.0–36.0           -
@@ -26,19 +26,20 @@ inline-loses!   17.0 16.0–18.0          -                    45.0 41.0–48.0 
 gnet-loop!         -                    -                       -                     -
 feedgate        20.4 18.4–26.5      0.920 0.840–1.60         40.0 32.0–46.0     0.00012
 
-msgs_per_s: limit ~ feedgate > inline-loses! > naive
+Fastest first: limit ~ feedgate > inline-loses! > naive
 ! inline-loses: acks: 7 missing; round 1: exit status 1; b; c; 2 faults more
 ! gnet-loop: warm-up: killed
 
-1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg; 7 rounds
+1 KiB payload, 1 worker, 500ns of work per message, 100,000 msg/s offered, protocol fg; medians of 7 rounds with their spread
 
-subject             M msg/s          p50 µs       p99 µs
-channels  0.100 0.100–0.100   104 88.5–128   348 296–469
-feedgate  0.100 0.100–0.100  48.0 40.8–58.0  156 132–210
+subject       k msg/s          p50 µs       p99 µs
+channels  100 100–100   104 88.5–128   348 296–469
+feedgate  100 100–100  48.0 40.8–58.0  156 132–210
 
-p99_us: feedgate < channels
+Lowest p99 first: feedgate < channels
 
-Between neighbours: > and <: the spreads do not overlap; ~: they do.
+Between neighbours: > and <: their spreads do not overlap; ~: their spreads overlap.
+Of limit: the median of the ratios to limit's msg/s in the same round.
 `
 
 func TestWriteTable(t *testing.T) {
@@ -77,16 +78,16 @@ func TestFewRounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, b.String(), `64 B payload, 2 workers, flat out, protocol fg; 1 to 2 rounds
+	same(t, b.String(), `64 B payload, 2 workers, flat out, protocol fg; medians of 1 to 2 rounds with their spread
 
 subject          M msg/s
 limit     3.00
 feedgate  2.00 2.00–2.50
 inline    1.00 1.00–1.50
 
-msgs_per_s: limit ? feedgate > inline
+Fastest first: limit ? feedgate > inline
 
-Between neighbours: > and <: the spreads do not overlap; ?: fewer than 2 rounds, no spread to judge by.
+Between neighbours: > and <: their spreads do not overlap; ?: fewer than 2 rounds, no spread to judge by.
 `)
 }
 
@@ -94,10 +95,11 @@ Between neighbours: > and <: the spreads do not overlap; ?: fewer than 2 rounds,
 func TestWidth(t *testing.T) {
 	var values []value
 	for _, m := range metrics {
-		values = append(values, value{m.name, 123456.7 * m.scale, 0.001234 * m.scale, 987654.3 * m.scale})
+		values = append(values, value{m.name, 123456.7, 0.001234, 987654.3})
 	}
 	var b strings.Builder
-	if err := WriteTable(&b, []bench.Row{result(t, strings.Repeat("name", 20), flatOut, 5, values...)}); err != nil {
+	row := result(t, strings.Repeat("name", 20), flatOut, 5, values...)
+	if err := WriteTable(&b, []bench.Row{row}); err != nil {
 		t.Fatal(err)
 	}
 	text := b.String()
@@ -106,9 +108,13 @@ func TestWidth(t *testing.T) {
 			t.Errorf("%d characters: %s", n, line)
 		}
 	}
-	for _, m := range metrics {
-		if n := strings.Count(text, m.head); n < 1 {
-			t.Errorf("no %s in\n%s", m.head, text)
+	all := columns([]*bench.Row{&row})
+	if len(all) != len(metrics) {
+		t.Errorf("%d columns", len(all))
+	}
+	for _, c := range all {
+		if !strings.Contains(text, c.head()) {
+			t.Errorf("no %s in\n%s", c.head(), text)
 		}
 	}
 	if n := strings.Count(text, "subject"); n < 2 || strings.Count(text, "namenamena…") != n {

@@ -50,7 +50,7 @@ Examples:
 
 SUBJECT@PATH is the subject in another build: PATH is its feedgate-bench, or an older feedgate that contains the subjects.
 
-Subjects, * measured by default:
+Subjects, * measured by default, and the questions that they answer:
 
 `)
 	for _, s := range bench.Subjects {
@@ -58,7 +58,10 @@ Subjects, * measured by default:
 		if s.Default {
 			mark = "*"
 		}
-		fmt.Fprintf(&b, "    %-15s%s %s\n", s.Name, mark, s.Doc)
+		fmt.Fprintf(&b, "    %-16s%s %s\n", s.Name, mark, s.Doc)
+		if s.Question != "" {
+			fmt.Fprintf(&b, "%22s%s\n", "", s.Question)
+		}
 	}
 	b.WriteString(`
 A threshold is a figure of a result row, one of < <= > >= == != and a number. Without a subject it applies to feedgate, or to all subjects if feedgate is not measured. An unknown figure crosses it, and so does a missing subject.

@@ -21,7 +21,7 @@ type reportCmd struct {
 
 // Help returns the part of report's help before the flags.
 func (reportCmd) Help() string {
-	return `For one file it prints the environment and, for each load, a table of medians and spreads, followed by the order of the subjects and which of their differences exceed the spread. For several files it prints how each differs from the first, figure by figure. The page of --html is a single file that loads nothing.
+	return `For one file it prints the environment and, for each load, a table of medians and spreads, followed by the order of the subjects and which of their differences exceed the spread. For several files it prints how each differs from the first, figure by figure. Each column has the unit that suits its figures. The page of --html explains the subjects and the figures, and has plots; it is a single file that loads nothing and needs no script, for light and dark screens, small ones, and paper.
 
 Examples:
 
