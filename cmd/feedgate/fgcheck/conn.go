@@ -2,6 +2,7 @@ package fgcheck
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,7 +15,7 @@ import (
 )
 
 const (
-	readBuffer = 64 << 10 // bytes
+	readBuffer = fg1.HeaderSize + maxControl // bytes
 	// maxControl is the longest payload of a frame other than DATA, in bytes: the gateway's limit.
 	maxControl = 64 << 10
 )
@@ -34,6 +35,11 @@ type conn struct {
 	r   *bufio.Reader
 
 	unwatch func() bool // ends the watch of the context
+
+	// The frame that is being skipped.
+	inFrame bool
+	head    fg1.Header
+	rest    int64 // bytes of its payload that are not read
 
 	began    bool // the first bytes look like FG/1
 	welcomed bool
@@ -126,37 +132,47 @@ func (c *conn) detect() error {
 // known reports whether FG/1 has this op.
 func known(op fg1.Op) bool { return op >= fg1.Hello && op <= fg1.Pong || op == fg1.Bye }
 
-// frame reads a frame and checks it. The event has op 0 if the frame alone means nothing.
+// frame reads a frame and checks it. The event has op 0 if the frame alone means nothing. After
+// errQuiet, the next call continues within the frame.
 func (c *conn) frame() (event, error) {
-	var head [fg1.HeaderSize]byte
-	if _, err := io.ReadFull(c.r, head[:]); err != nil {
-		return event{}, readError(err)
-	}
-	h := fg1.ParseHeader(head[:])
-	if err := c.checkHeader(h); err != nil {
-		return event{}, err
-	}
-	var payload []byte
-	if h.Op == fg1.Welcome {
-		payload = make([]byte, h.Payload())
-		if _, err := io.ReadFull(c.r, payload); err != nil {
+	if !c.inFrame {
+		head, err := c.r.Peek(fg1.HeaderSize)
+		if err != nil {
 			return event{}, readError(err)
 		}
-	} else if err := c.discard(h.Payload()); err != nil {
-		return event{}, err
+		h := fg1.ParseHeader(head)
+		if err := c.checkHeader(h); err != nil {
+			return event{}, err
+		}
+		if h.Op == fg1.Welcome {
+			return c.readWelcome(h)
+		}
+		_, _ = c.r.Discard(fg1.HeaderSize)
+		c.inFrame, c.head, c.rest = true, h, h.Payload()
 	}
+	n, err := io.CopyN(io.Discard, c.r, c.rest)
+	if c.rest -= n; err != nil {
+		return event{}, readError(err)
+	}
+	c.inFrame = false
+	if !c.meaning(c.head) {
+		return event{}, nil
+	}
+	return event{Header: c.head}, nil
+}
+
+// readWelcome reads WELCOME, which fits into the buffer.
+func (c *conn) readWelcome(h fg1.Header) (event, error) {
+	b, err := c.r.Peek(fg1.HeaderSize + int(h.Payload()))
+	if err != nil {
+		return event{}, readError(err)
+	}
+	payload := bytes.Clone(b[fg1.HeaderSize:])
+	_, _ = c.r.Discard(len(b))
 	if !c.meaning(h) {
 		return event{}, nil
 	}
 	return event{h, payload}, nil
-}
-
-// discard skips n bytes.
-func (c *conn) discard(n int64) error {
-	if _, err := io.CopyN(io.Discard, c.r, n); err != nil {
-		return readError(err)
-	}
-	return nil
 }
 
 // checkHeader checks the rules of every frame. After its error, the next frame's position is
@@ -185,6 +201,9 @@ func (c *conn) checkHeader(h fg1.Header) error {
 		return errFault
 	}
 	r.keep(frameLength, frameOp, frameFlags)
+	if h.Op == fg1.Data && c.welcomed {
+		c.stream.grow(h)
+	}
 	return nil
 }
 

@@ -45,7 +45,7 @@ func (c *conn) toEnd() error {
 func (c *conn) lost(err error) {
 	r := c.k.report
 	switch {
-	case c.ended && (c.byeCode == fg1.CodeOK || c.byeCode == fg1.CodeShuttingDown):
+	case c.ended && cleanEnd(c.byeCode):
 		r.keep(bye)
 	case c.ended:
 		r.broke(bye, "BYE code %d", c.byeCode)
@@ -57,6 +57,9 @@ func (c *conn) lost(err error) {
 	}
 	c.close()
 }
+
+// cleanEnd reports whether a BYE with this code is no fault.
+func cleanEnd(code uint16) bool { return code == fg1.CodeOK || code == fg1.CodeShuttingDown }
 
 // settleWait is how long the end of the connection is awaited where PONG cannot be.
 const settleWait = time.Second

@@ -176,5 +176,8 @@ func sessionName(literal json.RawMessage) (name string, ok bool) {
 	}
 	const replacement = "\uFFFD"
 	meant := bytes.Count(literal, []byte(replacement)) + strings.Count(strings.ToLower(string(literal)), `\ufffd`)
-	return name, strings.Count(name, replacement) <= meant
+	if strings.Count(name, replacement) > meant {
+		return "", false
+	}
+	return name, true
 }

@@ -81,7 +81,7 @@ func (k *checker) badFrames() error {
 		{refuseHello, false, fg1.AppendFrame(nil, fg1.Hello, 0, 0, 0, []byte(`{"version":1,`)), []uint16{request, other}},
 		{refuseLength, true, short, []uint16{other}},
 		{refuseOp, true, fg1.AppendFrame(nil, unknownOp, 0, 0, 1, nil), []uint16{other}},
-		{refuseFlags, true, fg1.AppendFrame(nil, fg1.Ping, unknownFlag, 0, 1, nil), []uint16{other}},
+		{refuseFlags, true, fg1.AppendFrame(nil, fg1.Pong, unknownFlag, 0, 1, nil), []uint16{other}},
 	} {
 		c, err := k.open(b)
 		if err != nil {
@@ -133,6 +133,10 @@ func (k *checker) refused(c *conn, b badFrame) {
 		case err != nil:
 			k.report.broke(b.rule, "%s", k.describe(refusal{cause: err}))
 			c.close()
+			return
+		case e.Op == fg1.Bye && c.welcomed && len(c.stream.kept) == 0 && cleanEnd(e.Code):
+			k.report.skip(b.rule, "BYE code %d came before; send more messages", e.Code)
+			c.farewell()
 			return
 		case e.Op == fg1.Bye:
 			if !slices.Contains(b.codes, e.Code) {

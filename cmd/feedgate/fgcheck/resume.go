@@ -147,6 +147,7 @@ func (k *checker) act(c *conn, s ackStep) progress {
 	case n < s.needs:
 		k.report.skip(s.rule, "it needs messages from seq %d on before their acks: %d, not %d; send more", k.base, s.needs, n)
 	default:
+		c.limit(k.cfg.Timeout)
 		return s.act(c, k.base, n)
 	}
 	return progress{}
@@ -175,6 +176,7 @@ func (k *checker) judge(c *conn, p progress) bool {
 		r.broke(resumeSeq, "WELCOME seq %d, want %d", got, p.want)
 	}
 	if r.isBroken(resumeSeq) {
+		c.stream.unsure = true
 		k.skipSession("the session does not continue where it should, see resume-seq")
 		return false
 	}
@@ -186,7 +188,7 @@ func (k *checker) judge(c *conn, p progress) bool {
 // again checks that the messages of earlier connections come again.
 func (k *checker) again(c *conn) {
 	s := &c.stream
-	if k.top < k.base {
+	if k.top < k.base || k.report.isBroken(resend) {
 		return
 	}
 	n := int(min(k.top-k.base+1, maxAgain))

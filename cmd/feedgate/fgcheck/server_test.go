@@ -68,6 +68,7 @@ type faults struct {
 
 const (
 	serverToken    = "s3cret"
+	serverPayload  = "payl0ad"
 	serverMessages = 40  // of a session
 	serverWindow   = 8   // unacknowledged messages
 	partsEvery     = 3   // every third message has parts
@@ -363,9 +364,9 @@ func (c *serverConn) message(seq uint64) {
 		c.firstHigh && !c.ses.resume && seq == 1,
 		c.gap && seq == 4 && !c.ses.resume:
 		return
-	case c.swapped && seq == 4:
+	case c.swapped && c.ses.base <= 4 && seq == 4:
 		seq = 5
-	case c.swapped && seq == 5:
+	case c.swapped && c.ses.base <= 4 && seq == 5:
 		seq = 4
 	case c.shortFrame && seq == 3:
 		_, _ = c.nc.Write(binary.BigEndian.AppendUint64([]byte{0, 0, 0, 11, byte(fg1.Ping), 0, 0, 0}, 0))
@@ -392,7 +393,7 @@ func (c *serverConn) message(seq uint64) {
 		c.send(fg1.Ping, 0, 0, seq, "")
 		c.send(fg1.Data, 0, 0, seq, "b")
 	default:
-		c.send(fg1.Data, flags, 0, seq, "message")
+		c.send(fg1.Data, flags, 0, seq, serverPayload)
 	}
 }
 

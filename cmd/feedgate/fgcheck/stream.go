@@ -24,18 +24,18 @@ type stream struct {
 	next uint64   // expected; 0: no message has come
 	kept []uint64 // the first messages, as they came
 
-	joining bool   // a part with MORE was the last
-	seq     uint64 // of the message being joined
-	size    uint64 // of the message so far, in bytes
+	joining bool   // a message is not complete
+	several bool   // it has several parts
+	seq     uint64 // of it
+	size    uint64 // of it so far, in bytes
 }
 
-// data checks a part. It returns true if it completes a message.
-func (s *stream) data(h fg1.Header) bool {
+// grow checks the size of a message with its next part, before that is read.
+func (s *stream) grow(h fg1.Header) {
 	if s.joining && h.Seq != s.seq {
 		s.report.broke(parts, "DATA seq %d while seq %d is unfinished", h.Seq, s.seq)
-		s.joining = false
+		s.joining, s.several = false, false
 	}
-	several := s.joining || h.Flags&fg1.More != 0
 	if !s.joining {
 		s.seq, s.size = h.Seq, 0
 	}
@@ -43,13 +43,19 @@ func (s *stream) data(h fg1.Header) bool {
 	if s.size > s.maxMessage {
 		s.report.broke(maxMessage, "seq %d has more than %d bytes", h.Seq, s.maxMessage)
 	}
-	s.joining = h.Flags&fg1.More != 0
-	if s.joining {
+	s.joining = true
+}
+
+// data completes a part. It returns true if that completes a message.
+func (s *stream) data(h fg1.Header) bool {
+	if h.Flags&fg1.More != 0 {
+		s.several = true
 		return false
 	}
-	if several {
+	if s.several {
 		s.report.keep(parts)
 	}
+	s.joining, s.several = false, false
 	s.report.keep(maxMessage)
 	s.message(h.Seq)
 	return true
