@@ -36,8 +36,8 @@ type Config struct {
 var (
 	// ErrBroken is returned by [Run] if the server breaks a rule.
 	ErrBroken = errors.New("the server breaks FG/1")
-	// ErrUntested is returned by [Run] if a part of the test could not be done, and no rule was seen
-	// to be broken.
+	// ErrUntested is returned by [Run] if the server could not be tested to the end, and no rule was
+	// seen to be broken.
 	ErrUntested = errors.New("the server could not be tested")
 )
 
@@ -104,6 +104,10 @@ type checker struct {
 	top     uint64 // the last message received in it, of the first ones of each connection
 	each    bool   // the server offers ACK
 	ranges  bool   // the server offers ACKTO
+
+	// endsEarly: the server sends BYE before its messages are acknowledged. Then it can neither answer
+	// a PING nor refuse a frame.
+	endsEarly bool
 
 	pings uint64 // sent, of all connections
 }

@@ -75,7 +75,7 @@ func TestFaults(t *testing.T) {
 			timeout := patience
 			// These cost the timeout, so it is short.
 			if f := test.faults; f.noPong || f.pongLate || f.neverClose || f.pongZero || f.anyLength || f.ignoreAck || f.skips {
-				timeout = 2 * time.Second
+				timeout = brief
 			}
 			marks, out, err := checkServer(t, test.faults, timeout)
 			expectFault(t, marks, out, err, test.seen, test.rule)
@@ -133,7 +133,6 @@ func TestGap(t *testing.T) {
 
 // TestHostile: servers that hang, or send garbage or without end, are reported in time.
 func TestHostile(t *testing.T) {
-	const timeout = 300 * time.Millisecond
 	for name, test := range map[string]struct {
 		faults faults
 		rule   rule // among the broken ones
@@ -144,12 +143,16 @@ func TestHostile(t *testing.T) {
 		"HTTP":         {faults{garbage: "HTTP/1.1 400 Bad Request\r\n\r\n"}, login, "it looks like HTTP"},
 		"short text":   {faults{garbage: "220 hi\r\n"}, login, "it looks like text"},
 		"binary":       {faults{garbage: strings.Repeat("\xfe\x01", 50)}, login, "it looks like other bytes"},
-		"flood":        {faults{floodPings: true}, ping, "no PONG within 300ms"},
+		"flood":        {faults{floodPings: true}, ping, "no PONG within 1s"},
 		"endless part": {faults{floodParts: true}, maxMessage, "seq 1 has more than"},
 		"endless byte": {faults{floodBytes: true}, maxMessage, "seq 1 has more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			timeout := time.Second
+			if test.rule == login { // no login succeeds, however long it may take
+				timeout = 300 * time.Millisecond
+			}
 			marks, out, err := checkServer(t, test.faults, timeout)
 			if !errors.Is(err, ErrBroken) || marks[test.rule] != "FAIL" || !strings.Contains(out, test.seen) {
 				t.Errorf("%v: %s is %q, want %q\n%s", err, test.rule, marks[test.rule], test.seen, out)
@@ -169,6 +172,19 @@ func TestNoise(t *testing.T) {
 			t.Errorf("seed %d: %v\n%s", seed, err, out)
 		}
 	}
+}
+
+// TestByeFirst: a server may end the session before its messages are acknowledged, and then does not
+// answer.
+func TestByeFirst(t *testing.T) {
+	marks, out, err := checkServer(t, faults{byeFirst: true}, patience)
+	expectMarks(t, marks, out, err, ping, refuseLength, refuseOp, refuseFlags)
+}
+
+// TestForgetful: a server need not resume sessions.
+func TestForgetful(t *testing.T) {
+	marks, out, err := checkServer(t, faults{forgets: true}, patience)
+	expectMarks(t, marks, out, err, ackEach, ackTo, ackOne, ackRefused, ackUnsent, resumeSeq, resend, helloSeq)
 }
 
 // TestNameless: without a session's name, nothing that needs one is seen.

@@ -134,8 +134,8 @@ func (k *checker) refused(c *conn, b badFrame) {
 			k.report.broke(b.rule, "%s", k.describe(refusal{cause: err}))
 			c.close()
 			return
-		case e.Op == fg1.Bye && c.welcomed && len(c.stream.kept) == 0 && cleanEnd(e.Code):
-			k.report.skip(b.rule, "BYE code %d came before; send more messages", e.Code)
+		case e.Op == fg1.Bye && c.mayEnd(e.Code):
+			k.report.skip(b.rule, "BYE code %d came before; send more messages, and BYE after their acks", e.Code)
 			c.farewell()
 			return
 		case e.Op == fg1.Bye:
@@ -151,4 +151,9 @@ func (k *checker) refused(c *conn, b badFrame) {
 			return
 		}
 	}
+}
+
+// mayEnd reports whether BYE may have been sent because the server has no more messages.
+func (c *conn) mayEnd(code uint16) bool {
+	return cleanEnd(code) && c.welcomed && (len(c.stream.kept) == 0 || c.k.endsEarly)
 }

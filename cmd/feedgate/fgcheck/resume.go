@@ -1,6 +1,8 @@
 package fgcheck
 
 import (
+	"fmt"
+
 	"feedgate/gateway/wire/fg1"
 )
 
@@ -95,23 +97,21 @@ func none(name rule, from uint64) progress {
 // resuming tests acks and resuming, in one session with a connection per step.
 func (k *checker) resuming(c *conn) error {
 	c.collect(k.window)
-	if k.session == "" {
+	k.top = c.stream.last()
+	c.settle(true)
+	k.endsEarly = c.ended
+	switch {
+	case k.session == "":
 		k.skipSession("name the session in WELCOME")
-		c.settle(true)
 		return nil
-	}
-	if len(c.stream.kept) == 0 {
-		k.skipSession("no message came within " + k.cfg.Timeout.String() + "; send some")
-		c.settle(true)
+	case len(c.stream.kept) == 0:
+		k.skipSession(fmt.Sprintf("no message came within %v; send some", k.cfg.Timeout))
 		return nil
 	}
 	p := none(resumeSeq, k.base)
-	judge := true
 	for steps := ackSteps; ; {
-		k.top = max(k.top, c.stream.last())
-		c.settle(judge)
-		var err error
-		if c, err = k.resume(p.hello); c == nil || err != nil {
+		c, err := k.resume(p.hello)
+		if c == nil || err != nil {
 			k.skipSession("the session could not be resumed")
 			return err
 		}
@@ -119,15 +119,19 @@ func (k *checker) resuming(c *conn) error {
 			c.leave()
 			return nil
 		}
+		judged := true
 		p.rule = ""
 		for ; p.rule == "" && len(steps) > 0; steps = steps[1:] {
-			p, judge = k.act(c, steps[0]), !steps[0].wrong
+			p, judged = k.act(c, steps[0]), !steps[0].wrong
 		}
-		if p.rule == "" && c.ended {
+		switch {
+		case p.rule != "":
+			k.top = max(k.top, c.stream.last())
+			c.settle(judged)
+		case c.ended:
 			c.lost(nil)
 			return nil
-		}
-		if p.rule == "" {
+		default:
 			c.leave()
 			return nil
 		}
@@ -146,7 +150,7 @@ func (k *checker) act(c *conn, s ackStep) progress {
 		n = c.stream.run(k.base, 2)
 	}
 	switch {
-	case c.ended:
+	case n < s.needs && c.ended:
 		k.report.skip(s.rule, "BYE code %d came before; send more messages", c.byeCode)
 	case n < s.needs:
 		k.report.skip(s.rule, "it needs messages from seq %d on before their acks: %d, not %d; send more", k.base, s.needs, n)

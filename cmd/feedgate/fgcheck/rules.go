@@ -82,7 +82,7 @@ var rules = []ruleText{
 	{helloSeq, "HELLO's seq makes done at most the messages up to it", "name the session, and send messages"},
 	{newSession, "a session that the server does not know is not resumed", "accept a login"},
 
-	{ping, "PING is answered with a PONG with its seq at once", "accept a login"},
+	{ping, "PING is answered with a PONG with its seq at once", "send BYE after the acks"},
 
 	{refuseFirst, "a first frame other than HELLO is refused with BYE 5 or 2", "accept connections"},
 	{refuseHello, "a HELLO that is not JSON is refused with BYE 2 or 5", "accept connections"},

@@ -85,6 +85,7 @@ type serverConn struct {
 	r   *bufio.Reader
 	ses *serverSession
 	top uint64 // the last message sent on this connection
+	bye bool   // BYE was sent before the last acks
 }
 
 // send sends a frame.
@@ -111,7 +112,7 @@ func (s *server) serve(nc net.Conn) {
 		c.ses.resume = true
 		s.mu.Unlock()
 	}
-	if !bye {
+	if !bye || c.bye {
 		return
 	}
 	c.send(fg1.Bye, 0, code, 0, "")
@@ -179,7 +180,7 @@ func (c *serverConn) login() (code uint16, bye bool) {
 // enter finds or makes the session.
 func (c *serverConn) enter(name string, seq uint64) {
 	ses := c.sessions[name]
-	if ses == nil {
+	if ses == nil || c.forgets {
 		ses = &serverSession{name: fmt.Sprintf("session-%d", len(c.sessions)), base: 1, done: map[uint64]bool{}}
 		if c.believes && name != "" {
 			ses.name = name
@@ -227,14 +228,22 @@ func (c *serverConn) run() (code uint16, bye bool) {
 	if c.flood() {
 		return 0, false
 	}
+	window := uint64(serverWindow)
+	if c.byeFirst {
+		window = serverMessages
+	}
 	for {
-		if c.ses.base > serverMessages {
+		if c.ses.base > serverMessages && !c.bye {
 			return c.endCode, !c.closeEnd
 		}
-		for c.top < min(c.ses.base+serverWindow-1, serverMessages) {
+		for c.top < min(c.ses.base+window-1, serverMessages) {
 			c.top++
 			c.message(c.top)
 			c.ses.sent = max(c.ses.sent, c.top)
+		}
+		if c.byeFirst && !c.bye {
+			c.send(fg1.Bye, 0, 0, 0, "")
+			c.bye = true
 		}
 		h, _, ok := c.frame()
 		if !ok {

@@ -8,7 +8,7 @@ import (
 
 func (c *serverConn) pong(seq uint64) {
 	switch {
-	case c.noPong:
+	case c.noPong, c.bye:
 		return
 	case c.pongLate:
 		<-time.After(c.late)
