@@ -85,6 +85,7 @@ func TestFaults(t *testing.T) {
 
 // hiding are rules that, once broken, prevent that others are seen.
 var hiding = map[rule]bool{
+	login:       true,
 	frameLength: true, welcomeJSON: true, ackModes: true, ackEach: true, ackUnsent: true,
 	resumeSeq: true, resend: true, byeClose: true,
 }
@@ -179,6 +180,13 @@ func TestNoise(t *testing.T) {
 func TestByeFirst(t *testing.T) {
 	marks, out, err := checkServer(t, faults{byeFirst: true}, patience)
 	expectMarks(t, marks, out, err, ping, refuseLength, refuseOp, refuseFlags)
+}
+
+// TestRefusesSessions: a server that refuses the names of sessions locks out every gateway that
+// reconnects.
+func TestRefusesSessions(t *testing.T) {
+	marks, out, err := checkServer(t, faults{refusesOld: true}, brief)
+	expectFault(t, marks, out, err, "BYE code 2 to HELLO with the session's name", login, newSession)
 }
 
 // TestForgetful: a server need not resume sessions.

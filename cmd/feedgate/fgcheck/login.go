@@ -114,6 +114,7 @@ func (k *checker) resume(seq uint64) (*conn, error) {
 		}
 		if refused.cause == errQuiet || time.Now().After(deadline) {
 			k.report.broke(login, "%s to HELLO with the session's name", k.describe(refused))
+			k.session = "" // later steps need any session
 			return nil, nil
 		}
 		select {

@@ -52,6 +52,9 @@ var ackSteps = []ackStep{
 		}},
 	{rule: ackTo, needs: 1, offered: func(k *checker) bool { return k.ranges },
 		act: func(c *conn, from, n uint64) progress {
+			if n > 1 { // a refused message gets its own ACK first
+				c.send(fg1.Ack, codeRefused, from+n-1, nil)
+			}
 			c.send(fg1.AckTo, fg1.CodeOK, from+n-1, nil)
 			return done(ackTo, from, n)
 		}},

@@ -170,6 +170,9 @@ func (c *serverConn) login() (code uint16, bye bool) {
 	if hello.Token != serverToken && !c.anyToken && json.Valid(payload) {
 		return max(c.tokenCode, fg1.CodeBadToken), true
 	}
+	if hello.Session != "" && c.refusesOld {
+		return fg1.CodeBadRequest, true
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.enter(hello.Session, h.Seq)

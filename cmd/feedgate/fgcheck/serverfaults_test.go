@@ -12,6 +12,7 @@ type faults struct {
 	badWelcome     string // WELCOME's payload
 	namesless      bool   // the session has no name
 	forgets        bool   // begins a new session on every connection
+	refusesOld     bool   // refuses the name of every session
 	byeFirst       bool   // sends all messages and BYE before it reads acks, which is no fault
 	believes       bool   // resumes sessions that it does not know
 	resumeHigh     bool   // WELCOME of a resumed session is one too high
