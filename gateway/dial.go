@@ -39,6 +39,14 @@ func newDialer(hostports []string, timeout time.Duration) dialer {
 	return dialer{net: realNetwork(timeout), addresses: newAddresses(hostports), timeout: timeout}
 }
 
+// configure sets what a dial takes from the settings.
+func (d *dialer) configure(cfg *Config, codec *wire.Codec) {
+	d.secure, d.tls, d.protocols = cfg.Secure, cfg.TLS, cfg.Protocol.Scheme().ALPN
+	if cfg.Secure && codec.StartTLS {
+		d.codec = codec
+	}
+}
+
 // dialErrors holds the errors of one dial, for one log line.
 type dialErrors []error
 

@@ -195,3 +195,13 @@ func (s *State) put(name string, e stateEntry) {
 		s.version++
 	}
 }
+
+// ProbeState reads the file at path without locking or changing anything. Its error is one that
+// OpenState or Check would return for it.
+func ProbeState(path string, upstreams []Config) error {
+	entries, err := readState(path)
+	if err != nil {
+		return fmt.Errorf("--state: %w", err)
+	}
+	return (&State{path: path, entries: entries}).Check(upstreams)
+}
