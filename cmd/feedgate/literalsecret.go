@@ -1,0 +1,106 @@
+package main
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+
+	"feedgate/worker/credential"
+)
+
+// literalSecret returns why the text of a setting must not be printed: it has, or looks as if it had, a
+// secret that should be in a file. "": it does not. A reason continues "it" and quotes no value. known
+// are the secrets of files.
+//
+// It errs on the side of leaving out: printed output is pasted into tickets.
+func literalSecret(key, text string, known *credential.Masks) string {
+	if known.Hides(text) {
+		return "has the secret of --token-file or --sink-password-file"
+	}
+	if strings.HasSuffix(key, "-header") {
+		return secretHeader(text)
+	}
+	if why := secretURL(key, text); why != "" {
+		return why
+	}
+	for _, m := range namedSecret.FindAllStringSubmatch(text, -1) {
+		if literal(m[2]) {
+			return "has what looks like a literal secret after " + m[1] + "; templates take {token}, of --token-file, and commands a variable"
+		}
+	}
+	return ""
+}
+
+const useToken = "; write {token} and set --token-file"
+
+var (
+	// secretName matches names of headers and parameters whose values are secret.
+	secretName = regexp.MustCompile(`(?i)auth|cookie|token|secret|key|pass|pwd|cred|sign?(ature)?$|session|jwt|bearer`)
+
+	// namedSecret matches a name of secrets and a value after it: 'password: "x"', 'AUTH x', '--token x',
+	// 'API_KEY=x'.
+	namedSecret = regexp.MustCompile(`((?:(?i)\b(?:authorization|auth|login|pass(?:word|wd|phrase|code)?|pwd|secret|token|bearer|basic|api[-_]?key|access[-_]?key|private[-_]?key|credentials?|cookie|session[-_]?id))\b|\b[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASS|PASSWORD|PWD|AUTH)\b)["']?(?:\s*[=:,]\s*|\s+)["']?([^"'\s,}]+)`)
+
+	// authScheme matches what may be before {token} in a header: "Bearer", "Basic".
+	authScheme = regexp.MustCompile(`^[A-Za-z-]{0,16} ?$`)
+
+	// word matches a word of letters and digits.
+	word = regexp.MustCompile(`[A-Za-z0-9]+`)
+)
+
+// literal reports whether a value may be a secret: it is not a placeholder, a variable, an option, a path
+// or an escape.
+func literal(value string) bool {
+	return !strings.ContainsAny(value[:1], `{$-/\<`) && !strings.HasPrefix(value, "./") && !strings.HasPrefix(value, "../")
+}
+
+// secretHeader is literalSecret for 'Name: value'.
+func secretHeader(line string) string {
+	name, value, _ := strings.Cut(line, ":")
+	before, after, hasToken := strings.Cut(strings.Trim(value, " \t"), "{token}")
+	switch {
+	case hasToken && authScheme.MatchString(before) && after == "":
+		return ""
+	case secretName.MatchString(name):
+		return "has a literal secret in the header " + name + useToken
+	case random(value, 6):
+		return "has what looks like a literal secret in the header " + name + useToken
+	}
+	return ""
+}
+
+// secretURL is literalSecret for a URL, if the text has one.
+func secretURL(key, text string) string {
+	_, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		return ""
+	}
+	rest, query, _ := strings.Cut(rest, "?")
+	hosts, _, _ := strings.Cut(rest, "/")
+	if strings.Contains(hosts, "@") {
+		return "has a user or a password in a URL"
+	}
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(value); err == nil {
+			value = plain
+		}
+		// A selector of keys, or a name, of a sink's messages is no secret.
+		named := secretName.MatchString(name) && (key == "url" || name != "key")
+		if value != "" && (named && literal(value) || random(value, 12)) {
+			return "has what looks like a literal secret in the query of a URL"
+		}
+	}
+	return ""
+}
+
+// random reports whether a text has a word of at least so many characters that mixes letters and digits,
+// as generated secrets do.
+func random(text string, least int) bool {
+	for _, w := range word.FindAllString(text, -1) {
+		if len(w) >= least && strings.ContainsAny(w, "0123456789") && strings.Trim(w, "0123456789") != "" {
+			return true
+		}
+	}
+	return false
+}
