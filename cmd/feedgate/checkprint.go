@@ -75,7 +75,7 @@ func (y *settingsYAML) given(flag *kong.Flag, origin string) {
 		y.line(flag.Name+": "+plainText(v), origin)
 	default:
 		if flag.Target.Kind() == reflect.String {
-			y.string(flag.Name, flag.Target.String(), origin)
+			y.string(flag, origin)
 			return
 		}
 		y.line(fmt.Sprintf("%s: %v", flag.Name, v), origin)
@@ -138,20 +138,21 @@ func plainText(v encoding.TextMarshaler) string {
 	return string(text)
 }
 
-// string adds a key with a text, or a comment if that must not be printed.
-func (y *settingsYAML) string(key, value, origin string) {
-	if why := y.unprintable(key, value); why != "" {
-		y.leaveOut(key, why, origin)
+// string adds a setting that is a text, or a comment if that must not be printed.
+func (y *settingsYAML) string(flag *kong.Flag, origin string) {
+	value := flag.Target.String()
+	if why := y.unprintable(flag.Name, value, flag.PlaceHolder == "FILE"); why != "" {
+		y.leaveOut(flag.Name, why, origin)
 		return
 	}
-	y.line(key+": "+quoted(value), origin)
+	y.line(flag.Name+": "+quoted(value), origin)
 }
 
 // list adds a key with a list of texts, of which those that must not be printed are comments.
 func (y *settingsYAML) list(key string, values []string, origin func(i int) string) {
 	var items []int
 	for i, value := range values {
-		if why := y.unprintable(key, value); why != "" {
+		if why := y.unprintable(key, value, false); why != "" {
 			y.leaveOut(key, why, origin(i))
 		} else {
 			items = append(items, i)
@@ -166,11 +167,11 @@ func (y *settingsYAML) list(key string, values []string, origin func(i int) stri
 }
 
 // unprintable returns why a text must not be printed; "": it may be.
-func (y *settingsYAML) unprintable(key, value string) string {
+func (y *settingsYAML) unprintable(key, value string, isPath bool) string {
 	if !utf8.ValidString(value) {
 		return "is not UTF-8, which YAML requires"
 	}
-	return literalSecret(key, value, y.masks)
+	return literalSecret(key, value, isPath, y.masks)
 }
 
 func (y *settingsYAML) leaveOut(key, why, origin string) {

@@ -9,13 +9,16 @@ import (
 )
 
 // literalSecret returns why the text of a setting must not be printed: it has, or looks as if it had, a
-// secret that should be in a file. "": it does not. A reason continues "it" and quotes no value. known
-// are the secrets of files.
+// secret that should be in a file. "": it does not. A reason continues "it" and quotes no value. isPath:
+// the setting is the path of a file, with or without secrets. known are the secrets of files.
 //
 // It errs on the side of leaving out: printed output is pasted into tickets.
-func literalSecret(key, text string, known *credential.Masks) string {
-	if known.Hides(text) {
+func literalSecret(key, text string, isPath bool, known *credential.Masks) string {
+	if known.Hides(text) || known.Hides(unescaped(text)) {
 		return "has the secret of --token-file or --sink-password-file"
+	}
+	if isPath {
+		return ""
 	}
 	if strings.HasSuffix(key, "-header") {
 		return secretHeader(text)
@@ -23,12 +26,26 @@ func literalSecret(key, text string, known *credential.Masks) string {
 	if why := secretURL(key, text); why != "" {
 		return why
 	}
-	for _, m := range namedSecret.FindAllStringSubmatch(text, -1) {
-		if literal(m[2]) {
-			return "has what looks like a literal secret after " + m[1] + "; templates take {token}, of --token-file, and commands a variable"
-		}
+	if name := secretAfter(text); name != "" {
+		return "has what looks like a literal secret after " + name + "; templates take {token}, of --token-file, and commands a variable"
 	}
 	return ""
+}
+
+// secretAfter returns the name behind which a text has a literal value; "": there is none.
+func secretAfter(text string) (name string) {
+	for at := 0; ; {
+		m := namedSecret.FindStringSubmatchIndex(text[at:])
+		if m == nil {
+			return ""
+		}
+		name, value, rest := text[at+m[2]:at+m[3]], text[at+m[4]:at+m[5]], text[at+m[5]:]
+		isKey := strings.HasPrefix(rest, `":`) // in JSON, where {"op":"auth","token":"..."} is usual
+		if literal(value) && !isKey {
+			return name
+		}
+		at += m[4] // the value may be a name
+	}
 }
 
 const useToken = "; write {token} and set --token-file"
@@ -82,9 +99,7 @@ func secretURL(key, text string) string {
 	}
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
-		if plain, err := url.QueryUnescape(value); err == nil {
-			value = plain
-		}
+		value = unescaped(value)
 		// A selector of keys, or a name, of a sink's messages is no secret.
 		named := secretName.MatchString(name) && (key == "url" || name != "key")
 		if value != "" && (named && literal(value) || random(value, 12)) {
@@ -92,6 +107,14 @@ func secretURL(key, text string) string {
 		}
 	}
 	return ""
+}
+
+// unescaped returns a text with the percent escapes of a URL decoded, if it has any.
+func unescaped(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
 }
 
 // random reports whether a text has a word of at least so many characters that mixes letters and digits,
