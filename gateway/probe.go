@@ -63,12 +63,16 @@ func (g *Gateway) probeHost(ctx context.Context, host string) Probed {
 		}
 		err := g.probeLogin(ctx, &d, r)
 		fault := new(wire.Error)
-		if !errors.As(err, &fault) || fault.Redirect == nil {
-			p.Err, p.Login = err, err == nil && codec.Login
+		redirected := errors.As(err, &fault) && fault.Redirect != nil
+		switch {
+		case err == nil:
+			p.Login = codec.Login
 			return p
-		}
-		if d.redirect != nil {
-			p.Err = fmt.Errorf("%w, %w", err, errSecondRedirect)
+		case redirected && d.redirect != nil:
+			err = fmt.Errorf("%w, %w", err, errSecondRedirect)
+			fallthrough
+		case !redirected:
+			p.Err = fmt.Errorf("%s: %w", endpoint(r.host, r.addr), err)
 			return p
 		}
 		d.redirect, p.Via = &redirect{*fault.Redirect, r.target}, fault.Redirect.HostPort
