@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
@@ -141,7 +140,7 @@ func plainText(v encoding.TextMarshaler) string {
 // string adds a setting that is a text, or a comment if that must not be printed.
 func (y *settingsYAML) string(flag *kong.Flag, origin string) {
 	value := flag.Target.String()
-	if why := y.unprintable(flag.Name, value, flag.PlaceHolder == "FILE"); why != "" {
+	if why := literalSecret(flag.Name, value, flag.PlaceHolder == "FILE", y.masks); why != "" {
 		y.leaveOut(flag.Name, why, origin)
 		return
 	}
@@ -152,7 +151,7 @@ func (y *settingsYAML) string(flag *kong.Flag, origin string) {
 func (y *settingsYAML) list(key string, values []string, origin func(i int) string) {
 	var items []int
 	for i, value := range values {
-		if why := y.unprintable(key, value, false); why != "" {
+		if why := literalSecret(key, value, false, y.masks); why != "" {
 			y.leaveOut(key, why, origin(i))
 		} else {
 			items = append(items, i)
@@ -166,14 +165,6 @@ func (y *settingsYAML) list(key string, values []string, origin func(i int) stri
 	}
 }
 
-// unprintable returns why a text must not be printed; "": it may be.
-func (y *settingsYAML) unprintable(key, value string, isPath bool) string {
-	if !utf8.ValidString(value) {
-		return "is not UTF-8, which YAML requires"
-	}
-	return literalSecret(key, value, isPath, y.masks)
-}
-
 func (y *settingsYAML) leaveOut(key, why, origin string) {
 	y.incomplete = true
 	y.comment(key+": left out: it "+why, origin)
@@ -183,7 +174,8 @@ func (y *settingsYAML) comment(text, origin string) { y.line("# "+text, origin) 
 
 func (y *settingsYAML) line(text, origin string) { fmt.Fprintf(&y.text, "%s # %s\n", text, origin) }
 
-// quoted returns a text as a YAML scalar in double quotes, on one line.
+// quoted returns a text as a YAML scalar in double quotes, on one line. It is UTF-8, as the texts of all
+// flags are.
 func quoted(s string) string {
 	b, err := yaml.MarshalWithOptions(s, yaml.JSON())
 	if err != nil {

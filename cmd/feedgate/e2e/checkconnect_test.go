@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -380,6 +382,44 @@ func TestCheckLooksAtSinks(t *testing.T) {
 			}
 			if strings.Contains(p.stdout.String(), "s3cret") {
 				t.Errorf("the output has the secret:\n%s", p.stdout)
+			}
+		})
+	}
+}
+
+// TestCheckTakesNoMessage: the ledger of a feed has no ack, and no fault of the protocol.
+func TestCheckTakesNoMessage(t *testing.T) {
+	t.Parallel()
+	for protocol, c := range map[string]struct {
+		url  string
+		args []string
+	}{
+		"fg":   {"fg://ADDR", nil},
+		"line": {"tcp://ADDR", []string{"--frame=line", `--ack-template=A{n}\n`}},
+		"ws":   {"ws://ADDR/", []string{"--ack-template=A{n}"}},
+	} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			address := freshAddress()
+			feed := start(t, launch{args: []string{"feed", "--listen=" + address, "--protocol=" + protocol, "--count=1000", "--json"}})
+			feed.waitLog("listening on")
+			url := strings.ReplaceAll(c.url, "ADDR", address)
+			startCheck(t, append(c.args, url)...).finding(0, "ok: ", ": connected to "+address)
+			feed.waitLog("connection ended")
+			_ = feed.cmd.Process.Signal(syscall.SIGTERM) // it may have ended, as its sessions have
+			feed.status(patience)
+			var ledger struct {
+				Total struct {
+					Connections, Acknowledged, Refused, Early, Unknown int
+					ProtocolErrors                                     int `json:"protocol_errors"`
+				}
+			}
+			if err := json.Unmarshal([]byte(feed.stdout.String()), &ledger); err != nil {
+				t.Fatalf("%v in %s", err, feed.stdout)
+			}
+			got := ledger.Total
+			if got.Connections != 1 || got.Acknowledged+got.Refused+got.Early+got.Unknown+got.ProtocolErrors > 0 {
+				t.Errorf("the feed counts %+v", got)
 			}
 		})
 	}
