@@ -21,19 +21,19 @@ import (
 // file, too. It finds faults by the code with which run does, and changes nothing. All its output goes to
 // standard output.
 type checkCmd struct {
-	runCmd
-
 	Print   bool `group:"check" online:"" help:"Print all settings as YAML for --config, with their origins."`
 	Connect bool `group:"check" online:"" help:"Also connect to every server and look at the sink; take no message."`
+
+	runCmd
 }
 
 // Help is the part of check's help before the flags.
 func (checkCmd) Help() string {
-	return `Takes the flags of run, and those under Check. It prints one line per fault, with its flag, environment variable or file and line, and exits with status 2. If there is none, it prints what would run. It opens no sink and no state file, starts no child and listens on no port.
+	return `Takes the flags of run, which feedgate run --help explains, and those under Check. It prints one line per fault, with its flag, environment variable or file and line, and exits with status 2. If there is none, it prints what would run. It opens no sink and no state file, starts no child and listens on no port.
 
 With --print, the output is all settings as YAML, each with its origin. --config accepts that, with the same result. Secrets are printed as the paths of their files. What looks like a literal secret in a header, a URL, a template or a command is left out, a comment says so, and the exit status is 1.
 
-With --connect, each host of each URL gets a line: what was found (address, version of TLS, when the certificate expires, protocol), or what failed and which flag helps. The login goes as far as possible without taking a message: fg up to WELCOME, with a session of its own, and BYE; nsq up to AUTH, without SUB; ws up to 101; tcp up to the connection and TLS. A line for the sink follows: whether its directory can be written to and has space, or its program is executable. --connect-timeout limits each step.
+With --connect, each host of each URL gets a line: what was found (address, version of TLS, when the certificate expires, protocol), or what failed and which flag helps. The login goes as far as possible without taking a message, in a session of its own; the line names what was not sent. A line for the sink follows: whether its directory can be written to and has space, or its program is executable. --connect-timeout limits each step.
 
 Examples:
 

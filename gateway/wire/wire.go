@@ -113,9 +113,9 @@ type Hello struct {
 	Token   []byte // login secret; nil: none. Only the Conn may keep it. It must not be logged.
 	Target  string // request target of a redirect; empty: the URL's own
 
-	// Probe means that the connection only finds out whether the login succeeds; it is closed after
-	// EventReady. The Conn then leaves out of the login what makes the server send messages, or
-	// count this client among those that share them, and has no Session.
+	// Probe means that the connection only finds out whether the login succeeds: on EventReady it is
+	// closed, and Input.Out is not sent. The Conn then leaves out of the login what makes the server
+	// send messages, or count this client among those that share them. Session is empty.
 	Probe bool
 }
 

@@ -57,7 +57,7 @@ type conn struct {
 }
 
 func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
-	if c.p.hello != nil && !r.Probe {
+	if c.p.hello != nil {
 		c.hello = c.p.hello.AppendHello([]byte{}, r.Token)
 	}
 	c.host, c.target = r.Host, r.Target

@@ -108,7 +108,7 @@ func (c *conn) handshake(buf []byte, in *wire.Input) *wire.Error {
 	}
 	c.phase = open
 	in.Event = wire.Event{Kind: wire.EventReady, First: 1, Each: true}
-	if c.hello != nil {
+	if c.p.hello != nil {
 		in.Out = appendFrame(in.Out, dataOp(c.hello), c.hello)
 		clear(c.hello)
 		c.hello = nil
