@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -119,30 +121,41 @@ func (g *Gateway) probeLogin(ctx context.Context, d *dialer, r dialResult) error
 	return nil
 }
 
-// lostLogin explains an error of the stream during the login.
+// lostLogin explains an error of the stream during the login. If a server has refused us by an alert of TLS
+// and closed, our write may have failed before the alert was read.
 func (g *Gateway) lostLogin(s *blockingStream, err error) error {
 	var fault tlsError
+	if g.cfg.Secure && !errors.As(err, &fault) {
+		if _, alert := s.Read(make([]byte, 1)); errors.As(alert, &fault) {
+			return alert
+		}
+	}
 	switch {
 	case s.ctx.Err() != nil || errors.Is(err, errNoAnswer) || errors.As(err, &fault):
 		return err
-	case g.cfg.Secure:
-		return fmt.Errorf("connection lost during the login: %w; see --tls-cert, --token-file and the URL's scheme", err)
+	case errors.Is(err, io.EOF):
+		err = errors.New("the server closed the connection during the login")
+	default:
+		err = fmt.Errorf("connection lost during the login: %w", err)
 	}
-	return fmt.Errorf("connection lost during the login: %w; see --token-file and the URL's scheme: the server may expect TLS (%s://)",
-		err, g.cfg.Protocol.Scheme().Secure)
+	if g.cfg.Secure {
+		return addHint(err, "see --tls-cert, --token-file and the URL's scheme")
+	}
+	return addHint(err, fmt.Sprintf("see --token-file and the URL's scheme: the server may expect TLS (%s://)", g.cfg.Protocol.Scheme().Secure))
 }
 
 // hangUp sends our close, then discards what the server sends until it closes, for at most lingerTime,
-// so that no reset destroys the close. An error of TLS is returned: a server that demands a client
-// certificate may refuse the connection only after our handshake.
+// so that no reset destroys the close. An error of TLS is returned.
 func (g *Gateway) hangUp(s *blockingStream, goodbye []byte) error {
 	s.until = time.Now().Add(lingerTime)
-	_, err := s.Write(goodbye)
-	if err == nil && !g.set.codec.PeerClosesFirst {
-		if err = s.sock.closeSend(); err != nil && wouldBlock(err) {
-			err = nil // the server does not read; our end closes the connection anyway
-		}
+	if err := g.awaitRefusal(s); err != nil {
+		return err
 	}
+	// Errors of sending do not matter: the server may have closed, and why is still to be read.
+	if _, err := s.Write(goodbye); err == nil && !g.set.codec.PeerClosesFirst {
+		_ = s.sock.closeSend()
+	}
+	var err error
 	for b := make([]byte, 16<<10); err == nil; {
 		_, err = s.Read(b)
 	}
@@ -151,6 +164,25 @@ func (g *Gateway) hangUp(s *blockingStream, goodbye []byte) error {
 		return err
 	}
 	return nil
+}
+
+// awaitRefusal waits, until s.until, for something from a server that has requested a client certificate.
+// With TLS 1.3, the server checks that after our part of the handshake, and its refusal would be lost
+// if it had bytes of ours to read. After a login, it has accepted us.
+func (g *Gateway) awaitRefusal(s *blockingStream) error {
+	t, ok := s.sock.(*tlsSocket)
+	if !ok || g.set.codec.Login || !t.certRequested && !slices.Contains(g.cfg.TLS.Given(), TLSFlags.Cert) {
+		return nil
+	}
+	_, err := s.Read(make([]byte, 1))
+	var fault tlsError
+	switch {
+	case err == nil || errors.Is(err, io.EOF) || errors.Is(err, errNoAnswer):
+		return nil
+	case errors.As(err, &fault):
+		return err
+	}
+	return fmt.Errorf("connection lost after the TLS handshake: %w; see %s", err, TLSFlags.Cert)
 }
 
 // addHint adds what may help to err, if anything is known.

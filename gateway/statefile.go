@@ -196,10 +196,13 @@ func (s *State) put(name string, e stateEntry) {
 	}
 }
 
-// ProbeState reads the file at path without locking or changing anything. Its error is one that
-// OpenState or Check would return for it.
+// ProbeState finds out, without locking or changing anything, whether OpenState and Check will accept the
+// file at path. A lock of another process does not matter.
 func ProbeState(path string, upstreams []Config) error {
 	entries, err := readState(path)
+	if err == nil {
+		err = durable.CheckDir(path)
+	}
 	if err != nil {
 		return fmt.Errorf("--state: %w", err)
 	}

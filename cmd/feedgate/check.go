@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"unicode"
 
 	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway"
@@ -21,8 +22,8 @@ import (
 // file, too. It finds faults by the code with which run does, and changes nothing. All its output goes to
 // standard output.
 type checkCmd struct {
-	Print   bool `group:"check" online:"" help:"Print all settings as YAML for --config, with their origins."`
-	Connect bool `group:"check" online:"" help:"Also connect to every server and look at the sink; take no message."`
+	Print   bool `group:"check" cmdline:"" help:"Print all settings as YAML for --config, with their origins."`
+	Connect bool `group:"check" cmdline:"" help:"Also connect to every server and look at the sink; take no message."`
 
 	runCmd
 }
@@ -44,8 +45,13 @@ Examples:
 Exit status: 0: no fault; 1: a connection failed, or a literal secret was left out; 2: faults.`
 }
 
-// Run checks the settings.
+// Run runs what the flags under Check ask for.
 func (c *checkCmd) Run(ctx context.Context, line *kong.Context, g *globals) error {
+	return c.checkSettings(ctx, line.Selected().Flags, g)
+}
+
+// checkSettings checks the settings of run; flags are those of the command line.
+func (c *checkCmd) checkSettings(ctx context.Context, flags []*kong.Flag, g *globals) error {
 	out := &checkOutput{w: g.stdout}
 	secrets, planned, report, err := c.prepare(g)
 	if lines := c.faultLines(g.settings, err); len(lines) > 0 {
@@ -57,7 +63,7 @@ func (c *checkCmd) Run(ctx context.Context, line *kong.Context, g *globals) erro
 	out.masks.Add(secrets.token, secrets.sink.Password)
 	failed := false
 	if c.Print {
-		if failed, err = c.print(line.Selected().Flags, g, planned, &out.masks); err != nil {
+		if failed, err = c.print(flags, g, planned, &out.masks); err != nil {
 			return fmt.Errorf("standard output: %w", err)
 		}
 		out.prefix = "# "
@@ -131,7 +137,8 @@ func (c *checkCmd) logWarnings(log *slog.Logger, s secrets, planned []gateway.Co
 	}
 }
 
-// checkOutput writes the lines of check, with secrets masked.
+// checkOutput writes the lines of check, with secrets masked and without control characters, which may come
+// from a server's certificate.
 type checkOutput struct {
 	w      io.Writer
 	prefix string // of each line
@@ -140,7 +147,14 @@ type checkOutput struct {
 }
 
 func (o *checkOutput) line(text string) {
-	_, err := fmt.Fprintln(o.w, o.prefix+strings.ReplaceAll(o.masks.Text(text), "\n", "; "))
+	text = strings.ReplaceAll(o.masks.Text(text), "\n", "; ")
+	text = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return '?'
+		}
+		return c
+	}, text)
+	_, err := fmt.Fprintln(o.w, o.prefix+text)
 	if o.err == nil {
 		o.err = err
 	}

@@ -44,7 +44,7 @@ func TestCheckPrintsEveryFlag(t *testing.T) {
 	y := &settingsYAML{masks: new(credential.Masks)}
 	flags := line.context.Selected().Flags
 	for _, flag := range flags {
-		if flag.Name != "help" && flag.Name != "config" && !onLineOnly(flag) && g.settings.given(flag.Name) {
+		if flag.Name != "help" && flag.Name != "config" && !onCommandLineOnly(flag) && g.settings.given(flag.Name) {
 			y.given(flag, "flag")
 		}
 	}

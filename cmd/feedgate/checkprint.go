@@ -37,7 +37,7 @@ func (c *checkCmd) print(flags []*kong.Flag, g *globals, planned []gateway.Confi
 		return "command line"
 	})
 	for _, flag := range flags {
-		if flag.Name == "help" || flag.Name == "config" || onLineOnly(flag) {
+		if flag.Name == "help" || flag.Name == "config" || onCommandLineOnly(flag) {
 			continue
 		}
 		if g.settings.given(flag.Name) {
@@ -152,6 +152,9 @@ func (y *settingsYAML) list(key string, values []string, origin func(i int) stri
 	var items []int
 	for i, value := range values {
 		if why := literalSecret(key, value, false, y.masks); why != "" {
+			if key == "url" {
+				why += ": " + y.masks.Text(gateway.Label(value))
+			}
 			y.leaveOut(key, why, origin(i))
 		} else {
 			items = append(items, i)

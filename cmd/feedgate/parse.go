@@ -130,7 +130,10 @@ func (c collector) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		return nil
 	}
 	switch next.InferredType() {
+	case kong.EOLToken:
+		err = fmt.Errorf("%s: the value is missing", ctx.Value.ShortSummary())
 	case kong.FlagToken: // it was taken for the value
+		err = fmt.Errorf("%s: the value is missing", ctx.Value.ShortSummary())
 		ctx.Scan.PushToken(next)
 	case kong.ShortFlagToken:
 		err = fmt.Errorf("%w; perhaps try %s=%q?", err, ctx.Value.ShortSummary(), next)

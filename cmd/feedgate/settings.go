@@ -56,7 +56,7 @@ const urlVariable = cli.EnvPrefix + "URL"
 // Resolve implements [kong.Resolver]. kong calls it only for flags that are not on the command line.
 // An empty environment variable counts as set.
 func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if flag.Name == "help" || onLineOnly(flag) {
+	if flag.Name == "help" || onCommandLineOnly(flag) {
 		return nil, nil
 	}
 	if value, ok := s.Lookup(flag); ok {
@@ -76,9 +76,9 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 // given reports whether the command line, the environment or the file sets a flag.
 func (s *settings) given(flag string) bool { return !s.defaulted[flag] }
 
-// onLineOnly reports whether a flag is set on the command line only: it tells a command what to do,
+// onCommandLineOnly reports whether a flag is set on the command line only: it tells a command what to do,
 // and is no setting.
-func onLineOnly(flag *kong.Flag) bool { return flag.Tag.Has("online") }
+func onCommandLineOnly(flag *kong.Flag) bool { return flag.Tag.Has("cmdline") }
 
 // upstreams are the URLs for a command line without any, and where each comes from.
 func (s *settings) upstreams() (urls, origins []string) {
@@ -97,7 +97,7 @@ func (s *settings) setKnown(app *kong.Application) {
 	s.known = map[string]bool{urlVariable: true}
 	for _, command := range app.Leaves(false) {
 		for _, flag := range command.Flags {
-			if !onLineOnly(flag) {
+			if !onCommandLineOnly(flag) {
 				s.known[cli.EnvName(flag.Name)] = true
 			}
 		}
@@ -148,7 +148,7 @@ func (s *settings) loadFor(ctx *kong.Context) {
 	}
 	known := make(map[string]bool)
 	for _, flag := range ctx.Selected().Flags {
-		if !onLineOnly(flag) {
+		if !onCommandLineOnly(flag) {
 			known[flag.Name] = flag.IsSlice()
 		}
 	}

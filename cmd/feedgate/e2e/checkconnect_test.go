@@ -289,7 +289,7 @@ func TestCheckFindsRefusedLogins(t *testing.T) {
 		c := s.accept()
 		c.hello()
 		c.close()
-		p.finding(1, "connection lost during the login: ", "see --token-file and the URL's scheme")
+		p.finding(1, " during the login", "see --token-file and the URL's scheme")
 	})
 	t.Run("WebSocket", func(t *testing.T) {
 		t.Parallel()
@@ -331,7 +331,7 @@ func TestCheckFindsRefusedLogins(t *testing.T) {
 			if answer.identify == "" {
 				c := &tcpConn{TCPConn: accept(t, ln), t: t}
 				c.close()
-				p.finding(1, "connection lost during the login: ", "(nsq+tls://)")
+				p.finding(1, " during the login", "(nsq+tls://)")
 				return
 			}
 			c, _ := acceptNSQ(t, ln, answer.identify)

@@ -37,7 +37,7 @@ func checkFaults(t *testing.T) map[string]checkFault {
 	return map[string]checkFault{
 		"unknown flag":            {args: []string{fg, out, "--wrokers=3"}, want: "unknown flag --wrokers"},
 		"unknown flag and value":  {args: []string{fg, out, "--wrokers", "3"}, want: "unknown flag --wrokers"},
-		"no value":                {args: []string{fg, "--ring", out}, want: "--ring: "},
+		"no value":                {args: []string{fg, "--ring", out}, want: "--ring: the value is missing"},
 		"too late a URL":          {args: []string{fg, out, "fg://user:s3cret@b:1"}, want: "unexpected argument after the flags"},
 		"no URL":                  {args: []string{out}, want: "no URL"},
 		"no sink":                 {args: []string{fg}, want: "--sink: missing"},

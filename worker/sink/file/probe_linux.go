@@ -48,20 +48,15 @@ func probeFile(path string) (found string, err error) {
 		if err := regular(path, info); err != nil {
 			return "", err
 		}
-		if err := access(target, unix.R_OK|unix.W_OK); err != nil {
+		if err := unix.Faccessat(unix.AT_FDCWD, target, unix.R_OK|unix.W_OK, unix.AT_EACCESS); err != nil {
 			return "", fmt.Errorf("%s cannot be read and appended to: %w", path, err)
 		}
 		found = fmt.Sprintf("can be appended to; it has %d bytes", info.Size())
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", err
 	default:
-		if info, err := os.Stat(dir); err != nil {
-			return "", fmt.Errorf("its directory: %w", err)
-		} else if !info.IsDir() {
-			return "", fmt.Errorf("%s is not a directory", dir)
-		}
-		if err := access(dir, unix.W_OK|unix.X_OK); err != nil {
-			return "", fmt.Errorf("no file can be created in %s: %w", dir, err)
+		if err := durable.CheckDir(path); err != nil {
+			return "", err
 		}
 	}
 	free, err := freeBytes(dir)
@@ -69,11 +64,6 @@ func probeFile(path string) (found string, err error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s; %d MiB are free on its disk", found, free>>20), nil
-}
-
-// access checks permissions as those of the effective user.
-func access(path string, mode uint32) error {
-	return unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS)
 }
 
 // freeBytes returns how much the disk of a directory has left. It is an error if that is nothing.
