@@ -26,8 +26,15 @@ func literalSecret(key, text string, isPath bool, known *credential.Masks) strin
 	if why := secretURL(key, text); why != "" {
 		return why
 	}
-	if name := secretAfter(text); name != "" {
-		return "has what looks like a literal secret after " + name + "; templates take {token}, of --token-file, and commands a variable"
+	const instead = "; templates take {token}, of --token-file, and commands a variable"
+	name := secretAfter(text)
+	switch {
+	case name != "":
+		return "has what looks like a literal secret after " + name + instead
+	case userOption.MatchString(text):
+		return "has what looks like a literal secret after a user" + instead
+	case random(text, 20) && !strings.HasPrefix(text, "file:"):
+		return "has what looks like a generated secret" + instead
 	}
 	return ""
 }
@@ -58,6 +65,12 @@ var (
 	// 'API_KEY=x'.
 	namedSecret = regexp.MustCompile(`((?:(?i)\b(?:authorization|auth|login|pass(?:word|wd|phrase|code)?|pwd|secret|token|bearer|basic|api[-_]?key|access[-_]?key|private[-_]?key|credentials?|cookie|session[-_]?id))\b|\b[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASS|PASSWORD|PWD|AUTH)\b)["']?(?:\s*[=:,]\s*|\s+)["']?([^"'\s,}]+)`)
 
+	// userOption matches the option of a command with a user and a password, as curl's.
+	userOption = regexp.MustCompile(`(?:^|\s)(?:-u|--user)[= ]*["']?[^\s:"'$]+:[^\s"'$]`)
+
+	// urls matches URLs in a text, from :// on.
+	urls = regexp.MustCompile(`://[^\s"']*`)
+
 	// authScheme matches what may be before {token} in a header: "Bearer", "Basic".
 	authScheme = regexp.MustCompile(`^[A-Za-z-]{0,16} ?$`)
 
@@ -86,27 +99,33 @@ func secretHeader(line string) string {
 	return ""
 }
 
-// secretURL is literalSecret for a URL, if the text has one.
+// secretURL is literalSecret for the URLs in a text.
 func secretURL(key, text string) string {
-	_, rest, ok := strings.Cut(text, "://")
-	if !ok {
-		return ""
+	for _, rest := range urls.FindAllString(text, -1) {
+		rest, query, _ := strings.Cut(rest[len("://"):], "?")
+		hosts, _, _ := strings.Cut(rest, "/")
+		if strings.Contains(hosts, "@") {
+			return "has a user or a password in a URL"
+		}
+		if secretQuery(key, query) {
+			return "has what looks like a literal secret in the query of a URL"
+		}
 	}
-	rest, query, _ := strings.Cut(rest, "?")
-	hosts, _, _ := strings.Cut(rest, "/")
-	if strings.Contains(hosts, "@") {
-		return "has a user or a password in a URL"
-	}
+	return ""
+}
+
+// secretQuery reports whether the query of a URL has what looks like a secret.
+func secretQuery(key, query string) bool {
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
 		value = unescaped(value)
 		// A selector of keys, or a name, of a sink's messages is no secret.
 		named := secretName.MatchString(name) && (key == "url" || name != "key")
 		if value != "" && (named && literal(value) || random(value, 12)) {
-			return "has what looks like a literal secret in the query of a URL"
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 // unescaped returns a text with the percent escapes of a URL decoded, if it has any.

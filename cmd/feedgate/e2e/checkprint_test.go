@@ -110,6 +110,9 @@ func TestCheckPrintsNoLiteralSecret(t *testing.T) {
 		"after a name":        {"ws://a", `--hello={{"op":"auth","token":"s3cret"}`},
 		"variable of command": {"fg://a:1", "--sink=exec:API_KEY=s3cret ./handle"},
 		"option of command":   {"fg://a:1", "--sink=exec:./handle --token s3cret"},
+		"user of command":     {"fg://a:1", "--sink=exec:./post -u me:s3cret"},
+		"URL of command":      {"fg://a:1", "--sink=exec:./post http://a/ http://me:s3cret@b/"},
+		"generated":           {"ws://a", `--hello={{"args":["czNjcmV0czNjcmV0czNjcmV0"]}`},
 		"header of command":   {"fg://a:1", "--sink=exec:./post -H 'Authorization: Bearer s3cret'"},
 		"heartbeat":           {"ws://a", `--heartbeat-template={{"token": "s3cret"}`},
 		"one of two":          {"ws://a", "--ws-header=Accept: text/plain", "--ws-header=X-Token: s3cret"},
@@ -160,6 +163,9 @@ func TestCheckPrintsWhatIsNoSecret(t *testing.T) {
 		"key of messages":      {"fg://a:1", "--dispatch=key", "--key=json:token"},
 		"files of a command":   {"fg://a:1", "--sink=exec:./handle --token-file /run/secret --auth=$AUTH"},
 		"symbols in the query": {"ws://a/x?symbols=BTC2025,ETH"},
+		"hexadecimal bytes":    {"tcp://a:1", "--frame=delim:0d0a0d0a0d0a0d0a", `--ack-template=\x00\x00\x00\x00\x00\x0a{n:u64be}`},
+		"name of a file":       {"fg://a:1", "--sink=file:/var/feed/1234567890abcdef1234567890abcdef"},
+		"URL of a command":     {"fg://a:1", "--sink=exec:./post http://localhost:80/in?batch=1 -u $ME"},
 		"harmless headers":     {"ws://a", "--ws-header=User-Agent: feed/1.2", "--ws-header=X-Env: test, live"},
 	} {
 		t.Run(name, func(t *testing.T) {
