@@ -30,7 +30,7 @@ type checkCmd struct {
 
 // Help is the part of check's help before the flags.
 func (checkCmd) Help() string {
-	return `Takes the flags of run, which feedgate run --help explains, and those under Check. It prints one line per fault, with its flag, environment variable or file and line, and exits with status 2. If there is none, it prints what would run. It opens no sink and no state file, starts no child and listens on no port.
+	return `Takes the flags of run, which feedgate run --help explains, and those under Check. It prints one line per fault, with its flag, environment variable or file and line, and exits with status 2. If there is none, it prints what would run. It opens no sink, locks and changes no state file, starts no child and listens on no port.
 
 With --print, the output is all settings as YAML, each with its origin. --config accepts that, with the same result. Secrets are printed as the paths of their files. What looks like a literal secret in a header, a URL, a template or a command is left out, a comment says so, and the exit status is 1.
 
@@ -54,6 +54,9 @@ func (c *checkCmd) Run(ctx context.Context, line *kong.Context, g *globals) erro
 func (c *checkCmd) checkSettings(ctx context.Context, flags []*kong.Flag, g *globals) error {
 	out := &checkOutput{w: g.stdout}
 	secrets, planned, report, err := c.prepare(g)
+	if c.State != "" {
+		err = errors.Join(err, gateway.ProbeState(c.State, planned))
+	}
 	if lines := c.faultLines(g.settings, err); len(lines) > 0 {
 		for _, line := range lines {
 			fmt.Fprintln(g.stdout, line)

@@ -39,9 +39,6 @@ func (c *checkCmd) connect(ctx context.Context, g *globals, s secrets, planned [
 	if c.DeadLetter != "" {
 		probes = append(probes, func() []finding { return c.probeSink(ctx, g, s, "--dead-letter", c.DeadLetter) })
 	}
-	if c.State != "" {
-		probes = append(probes, func() []finding { return c.probeState(planned) })
-	}
 	results := make([][]finding, len(probes))
 	var running sync.WaitGroup
 	for i, probe := range probes {
@@ -147,12 +144,4 @@ func (c *checkCmd) probeSink(ctx context.Context, g *globals, s secrets, flag, u
 		text = "there is nothing to connect to"
 	}
 	return []finding{found(what, text)}
-}
-
-// probeState looks at the state file.
-func (c *checkCmd) probeState(planned []gateway.Config) []finding {
-	if err := gateway.ProbeState(c.State, planned); err != nil {
-		return []finding{failed("--state", errors.New(strings.TrimPrefix(err.Error(), "--state: ")))}
-	}
-	return []finding{found("--state", c.State+" can be used")}
 }

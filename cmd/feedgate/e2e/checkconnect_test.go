@@ -80,7 +80,6 @@ func TestCheckConnectsFG1(t *testing.T) {
 	want := []string{
 		"ok: " + s.url() + ": connected to " + address + ", FG/1, login accepted",
 		"ok: --sink discard:: there is nothing to connect to",
-		"ok: --state: " + state + " can be used",
 	}
 	if !slices.Equal(lines, want) {
 		t.Errorf("%q, want %q", lines, want)

@@ -137,6 +137,37 @@ func TestCheckFindsAllFaults(t *testing.T) {
 	}
 }
 
+// TestCheckReadsTheState: a file that run would not accept is a fault; one that another process uses is
+// none.
+func TestCheckReadsTheState(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	for name, text := range map[string]string{
+		"garbage": "no state", "shared": `{"version":1,"upstreams":{"fg://a:1,b:1":{"session":"s","seq":1}}}`,
+	} {
+		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"garbage": " is not a state file of this version", "none/state": "its directory: ", "": " is not a regular file",
+		"shared": "both fg://a:1 and fg://b:1 could resume the session of fg://a:1,b:1",
+	} {
+		lines := checked(t, 2, nil, "fg://a:1", "fg://b:1", "--sink=discard:", "--state="+in(name))
+		if len(lines) != 1 || !strings.HasPrefix(lines[0], "--state: ") || !strings.Contains(lines[0], want) {
+			t.Errorf("%s: %q, want %q", name, lines, want)
+		}
+	}
+	s := listenFG(t)
+	p := run(t, s.url(), "--state="+in("used"))
+	c := s.accept()
+	c.welcome(1, `{"session":"s"}`)
+	p.waitLog("connected and logged in")
+	checked(t, 0, nil, s.url(), "--sink=discard:", "--state="+in("used"))
+	p.stop(c)
+}
+
 // TestCheckChangesNothing: it describes what would run, and makes no file, starts no child and listens
 // nowhere.
 func TestCheckChangesNothing(t *testing.T) {
