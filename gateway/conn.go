@@ -72,10 +72,7 @@ func (c *conn) init(l *loop) {
 	c.l = l
 	c.dialer = newDialer(l.cfg.Hosts, l.cfg.ConnectTimeout)
 	c.dialer.limit = l.cfg.ConnectAttempts
-	c.dialer.secure, c.dialer.tls, c.dialer.protocols = l.cfg.Secure, l.cfg.TLS, l.cfg.Protocol.Scheme().ALPN
-	if l.cfg.Secure && l.set.codec.StartTLS {
-		c.dialer.codec = l.set.codec
-	}
+	c.dialer.configure(l.cfg, l.set.codec)
 	c.backoff = backoff.New(l.cfg.ReconnectMin, l.cfg.ReconnectMax)
 	c.log.log = l.log
 	c.redialAt = 1 // at once

@@ -39,6 +39,14 @@ func newDialer(hostports []string, timeout time.Duration) dialer {
 	return dialer{net: realNetwork(timeout), addresses: newAddresses(hostports), timeout: timeout}
 }
 
+// configure sets what a dial takes from the settings.
+func (d *dialer) configure(cfg *Config, codec *wire.Codec) {
+	d.secure, d.tls, d.protocols = cfg.Secure, cfg.TLS, cfg.Protocol.Scheme().ALPN
+	if cfg.Secure && codec.StartTLS {
+		d.codec = codec
+	}
+}
+
 // dialErrors holds the errors of one dial, for one log line.
 type dialErrors []error
 
@@ -120,7 +128,7 @@ func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.Add
 	for len(addrs) > 0 && ctx.Err() == nil {
 		won, losers := d.net.race(ctx, addrs)
 		for _, l := range losers {
-			fail(l.addr, fmt.Errorf("connect to %s: %w", endpoint(hostport, l.addr), reason(l.err)))
+			fail(l.addr, fmt.Errorf("connect to %s: %w", endpoint(hostport, l.addr.String()), reason(l.err)))
 		}
 		if won.conn == nil {
 			break
@@ -129,7 +137,7 @@ func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.Add
 		if r.sock, r.conn, r.err = d.transport(ctx, won.conn.(*net.TCPConn), hostport, secured); r.err == nil {
 			return r
 		}
-		fail(won.addr, fmt.Errorf("%s: %w", endpoint(hostport, won.addr), r.err))
+		fail(won.addr, fmt.Errorf("%s: %w", endpoint(hostport, r.addr), r.err))
 	}
 	if len(errs) == 0 {
 		errs = dialErrors{context.Cause(ctx)}
@@ -138,8 +146,8 @@ func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.Add
 }
 
 // endpoint names one of the addresses of HOST:PORT.
-func endpoint(hostport string, addr netip.AddrPort) string {
-	if hostport == addr.String() {
+func endpoint(hostport, addr string) string {
+	if hostport == addr {
 		return hostport
 	}
 	return fmt.Sprintf("%s (%s)", hostport, addr)

@@ -76,7 +76,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if g.ran.Swap(true) {
 		return errors.New("gateway: Run was called before")
 	}
-	g.warn()
+	g.LogWarnings()
 	r, err := newReactor()
 	if err != nil {
 		return err

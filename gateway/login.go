@@ -12,14 +12,18 @@ import (
 
 // loginRefused counts and logs a login that the server refused with its close.
 func (c *conn) loginRefused(e wire.Event, now time.Duration) {
-	why := fmt.Sprintf("the server closed with code %d", e.Code)
+	c.loginFailed(e.Code == wire.CloseBadToken, whyRefused(e), now)
+}
+
+// whyRefused returns why the server closed during the login.
+func whyRefused(e wire.Event) string {
 	switch {
 	case e.Fault != nil:
-		why = e.Fault.Detail
+		return e.Fault.Detail
 	case e.Code == wire.CloseBadToken:
-		why = "the server refused the token; see --token-file"
+		return "the server refused the token; see --token-file"
 	}
-	c.loginFailed(e.Code == wire.CloseBadToken, why, now)
+	return fmt.Sprintf("the server closed with code %d", e.Code)
 }
 
 // loginFailed counts and logs a failed login. It ends the gateway if a retry would not help (final)
@@ -60,9 +64,9 @@ func (c *conn) redirectedOrRefused(err error, now time.Duration) bool {
 
 // handleReady checks what the server offers.
 func (c *conn) handleReady(e wire.Event, now time.Duration) {
-	if missing := c.missingAckMode(e); missing != "" {
+	if why := c.l.set.unsupportedAcks(e); why != "" {
 		c.life.end(now)
-		c.loginFailed(true, fmt.Sprintf("the server does not accept %q acks; see --ack", missing), now)
+		c.loginFailed(true, why, now)
 		c.l.receiver.abandon()
 		c.on(evRefused, details{now: now, code: wire.CloseBadRequest})
 		return
@@ -103,17 +107,21 @@ func (c *conn) logReady(e wire.Event, now time.Duration) {
 	c.log.add(now, slog.LevelInfo, msg, "", args...)
 }
 
-// missingAckMode returns our ack mode if the server does not offer it, else "".
-func (c *conn) missingAckMode(e wire.Event) string {
-	switch c.l.set.ack {
+// unsupportedAcks returns why our ack mode does not suit the server; "": it does.
+func (s *settings) unsupportedAcks(e wire.Event) string {
+	missing := ""
+	switch s.ack {
 	case wire.AckEach, wire.AckOrdered:
 		if !e.Each {
-			return "each"
+			missing = "each"
 		}
 	case wire.AckRange:
 		if !e.Cumulative {
-			return "range"
+			missing = "range"
 		}
 	}
-	return ""
+	if missing == "" {
+		return ""
+	}
+	return fmt.Sprintf("the server does not accept %q acks; see --ack", missing)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -20,42 +21,84 @@ func (d *dialer) negotiate(ctx context.Context, raw net.Conn, hostport string) (
 	resume := d.resume
 	resume.Host = hostport
 	conn := d.codec.NewConn()
-	out := conn.AppendHello(nil, resume)
-	in := wire.Input{Msgs: make([]wire.Msg, 0, 1)}
-	buf := make([]byte, 4<<10)
-	for filled := 0; ; {
-		fault := conn.Decode(buf[:filled], &in)
+	const until = "the TLS handshake"
+	x := loginExchange{stream: raw, conn: conn, limit: maxNegotiation, until: until}
+	switch e, err := x.run(conn.AppendHello(nil, resume)); {
+	case errors.As(err, new(*wire.Error)):
+		return nil, err
+	case err != nil:
+		return nil, negotiationError(ctx, err)
+	case e.Kind == wire.EventStartTLS && x.in.Scan == x.filled && len(x.out) == 0:
+		return conn, nil
+	case e.Kind == wire.EventClose:
+		return nil, wire.Errorf(wire.Login, e.Code, "the server refused the login")
+	default:
+		return nil, x.unexpected()
+	}
+}
+
+// loginExchange runs a part of a login outside the loop, over a stream whose calls block. One goroutine uses
+// it.
+type loginExchange struct {
+	stream io.ReadWriter
+	conn   wire.Conn
+	limit  int    // the most bytes that the server may send
+	until  string // what ends the part, for errors
+
+	in     wire.Input
+	buf    []byte
+	filled int    // bytes received
+	out    []byte // bytes to send
+}
+
+// run sends hello and exchanges bytes until the conn returns an event. An error of the stream is
+// returned as it is, a fault of the server as a [wire.Error]. Unsent replies remain in x.out.
+func (x *loginExchange) run(hello []byte) (wire.Event, error) {
+	x.out = hello
+	x.in.Msgs = make([]wire.Msg, 0, 1)
+	x.buf = make([]byte, 4<<10)
+	for {
+		fault := x.conn.Decode(x.buf[:x.filled], &x.in)
 		if fault == nil {
-			fault = in.Check(buf[:filled])
+			fault = x.in.Check(x.buf[:x.filled])
 		}
-		out, in.Out = append(out, in.Out...), in.Out[:0]
-		if fault != nil {
-			return nil, fault
-		}
+		x.out, x.in.Out = append(x.out, x.in.Out...), x.in.Out[:0]
 		switch {
-		case in.Event.Kind == wire.EventStartTLS && in.Scan == filled && len(out) == 0:
-			return conn, nil
-		case in.Event.Kind == wire.EventClose:
-			return nil, wire.Errorf(wire.Login, in.Event.Code, "the server refused the login")
-		case in.Event.Kind != wire.EventNone || len(in.Msgs) > 0:
-			return nil, wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "unexpected data before the TLS handshake")
+		case fault != nil:
+			return wire.Event{}, fault
+		case x.in.Event.Kind != wire.EventNone:
+			return x.in.Event, nil
+		case len(x.in.Msgs) > 0:
+			return wire.Event{}, x.unexpected()
 		}
-		if _, err := raw.Write(out); err != nil {
-			return nil, negotiationError(ctx, err)
+		if _, err := x.stream.Write(x.out); err != nil {
+			return wire.Event{}, err
 		}
-		out = out[:0]
-		if filled == len(buf) {
-			if filled == maxNegotiation {
-				return nil, wire.Errorf(wire.BadLength, wire.CloseProtocolError, "more than %d bytes before the TLS handshake", maxNegotiation)
-			}
-			buf = append(buf, make([]byte, len(buf))...)
-		}
-		n, err := raw.Read(buf[filled:])
-		filled += n
-		if err != nil && n == 0 {
-			return nil, negotiationError(ctx, err)
+		x.out = x.out[:0]
+		if err := x.receive(); err != nil {
+			return wire.Event{}, err
 		}
 	}
+}
+
+// receive reads once.
+func (x *loginExchange) receive() error {
+	if x.filled == len(x.buf) {
+		if x.filled >= x.limit {
+			return wire.Errorf(wire.BadLength, wire.CloseProtocolError, "more than %d bytes before %s", x.limit, x.until)
+		}
+		x.buf = append(x.buf, make([]byte, len(x.buf))...)
+	}
+	n, err := x.stream.Read(x.buf[x.filled:])
+	x.filled += n
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+func (x *loginExchange) unexpected() *wire.Error {
+	return wire.Errorf(wire.UnexpectedOp, wire.CloseProtocolError, "unexpected data before %s", x.until)
 }
 
 var errNoAnswer = errors.New("no answer within --connect-timeout")

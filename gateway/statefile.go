@@ -195,3 +195,16 @@ func (s *State) put(name string, e stateEntry) {
 		s.version++
 	}
 }
+
+// ProbeState finds out, without locking or changing anything, whether OpenState and Check will accept the
+// file at path. A lock of another process does not matter.
+func ProbeState(path string, upstreams []Config) error {
+	entries, err := readState(path)
+	if err == nil {
+		err = durable.CheckDir(path)
+	}
+	if err != nil {
+		return fmt.Errorf("--state: %w", err)
+	}
+	return (&State{path: path, entries: entries}).Check(upstreams)
+}

@@ -5,8 +5,9 @@ import (
 	"feedgate/worker/credential"
 )
 
-// warn logs settings that are valid but may not have the effect that the user expects.
-func (g *Gateway) warn() {
+// LogWarnings logs settings that are valid but may not have the effect that the user expects, as Run
+// does when it begins.
+func (g *Gateway) LogWarnings() {
 	c, traits := &g.cfg, &g.set.codec.Traits
 	if c.State != nil && !traits.Sequenced {
 		c.Log.Warn("--state has no effect: the protocol of this upstream has no sessions")

@@ -70,7 +70,7 @@ func TestWarnings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.warn()
+		g.LogWarnings()
 		text := log.String()
 		if c.want == "" && text != "" || !strings.Contains(text, c.want) || text != "" && !strings.Contains(text, "upstream="+c.url) {
 			t.Errorf("%s: the log is %q, want %q", c.url, text, c.want)

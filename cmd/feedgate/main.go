@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +19,7 @@ import (
 // Run(context.Context, *globals) error.
 type commands struct {
 	Run     runCmd     `cmd:"" help:"Connect to feed servers, process and acknowledge their messages."`
+	Check   checkCmd   `cmd:"" help:"Report everything wrong with the flags of run, and change nothing."`
 	Demo    demoCmd    `cmd:"" help:"See it work: an embedded feed and a gateway, 10 s, no setup."`
 	Feed    feedCmd    `cmd:"" help:"Serve a test feed, synthetic or replayed, and check every ack."`
 	Bench   benchCmd   `cmd:"" help:"Compare the speed of feedgate with hand-written programs."`
@@ -29,11 +29,14 @@ type commands struct {
 	BenchSubject benchSubjectCmd `cmd:"" hidden:""`
 }
 
-// newCommands returns a command line without values. run has the flags of protocols and sinks.
+// newCommands returns a command line without values. run and check have the flags of protocols and
+// sinks.
 func newCommands() *commands {
 	c := &commands{}
-	c.Run.flags, c.Run.sinkFlags = protocols.NewFlags(), sinks.NewFlags()
-	c.Run.OfProtocols, c.Run.OfSinks = c.Run.flags.Groups(), c.Run.sinkFlags.Groups()
+	for _, run := range []*runCmd{&c.Run, &c.Check.runCmd} {
+		run.flags, run.sinkFlags = protocols.NewFlags(), sinks.NewFlags()
+		run.OfProtocols, run.OfSinks = run.flags.Groups(), run.sinkFlags.Groups()
+	}
 	return c
 }
 
@@ -117,7 +120,8 @@ type commandLine struct {
 	helped   bool          // the help was printed, as args requested
 }
 
-// parse parses args. It takes flags that are not in args from g.settings.
+// parse parses args. It takes flags that are not in args from g.settings. Its error has all faults; those
+// of check are in g.settings instead.
 func parse(args []string, g *globals) (commandLine, error) {
 	line := commandLine{commands: newCommands()}
 	parser, err := kong.New(line.commands,
@@ -136,12 +140,12 @@ func parse(args []string, g *globals) (commandLine, error) {
 	}
 	parser.Model.HelpFlag.Help = "Show this help."
 	g.settings.setKnown(parser.Model)
-	line.context, err = parser.Parse(cli.WithVersion(args))
-	var fault *kong.ParseError
-	if errors.As(err, &fault) {
-		line.context = fault.Context
+	collectFaults(parser.Model, g.settings)
+	parseArgs(parser, cli.WithVersion(args), g.settings, &line)
+	if checks(line.context) {
+		return line, nil // it reports the faults, with those that only it can find
 	}
-	return line, err
+	return line, usageOf(g.settings.faults)
 }
 
 // screen returns the writer for progress.

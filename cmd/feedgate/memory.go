@@ -35,7 +35,7 @@ type memoryPlan struct {
 // planMemory reads the control group's limit and divides it.
 func (c *runCmd) planMemory() memoryPlan {
 	limit, err := cgroup.MemoryLimit()
-	plan := divideMemory(limit, len(c.URL), int64(c.Memory), int64(c.MaxMessage))
+	plan := divideMemory(limit, max(1, len(c.URL)), int64(c.Memory), int64(c.MaxMessage))
 	plan.err = err
 	return plan
 }

@@ -11,6 +11,14 @@ import (
 // value means the gateway's default.
 type offTimeout time.Duration
 
+// MarshalText implements [encoding.TextMarshaler].
+func (t offTimeout) MarshalText() ([]byte, error) {
+	if t == offTimeout(gateway.NoTimeout) {
+		t = 0
+	}
+	return []byte(time.Duration(t).String()), nil
+}
+
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (t *offTimeout) UnmarshalText(text []byte) error {
 	var d cli.Timeout

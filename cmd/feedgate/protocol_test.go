@@ -46,6 +46,7 @@ func TestProtocolIsOneLine(t *testing.T) {
 		t.Errorf("acks %d, fault %v", r.Codes, r.Fault)
 	}
 
+	checkToy(t)
 	checkUsage(t, "--toy-credit: it must be at least 1", "run", "--sink=discard:", "toy://a/c", badAdmin, "--toy-credit=-1")
 	checkUsage(t, "--toy-credit: goes with toy://", "run", "--sink=discard:", "fg://a:1", badAdmin, "--toy-credit=3")
 	checkUsage(t, "toy://a: upstream URL: the channel is missing", "run", "--sink=discard:", "toy://a", badAdmin)
@@ -59,6 +60,22 @@ func TestProtocolIsOneLine(t *testing.T) {
 			t.Errorf("not in the help: %s\n%s", want, stdout.String())
 		}
 	}
+}
+
+// checkToy: check logs in, and takes no message, without a line of code in toy.
+func checkToy(t *testing.T) {
+	server := toytest.Start(t, toytest.Config{Channel: "orders", Token: "s3cret", Window: 100, Limit: 2, Messages: []toytest.Message{{Data: "one"}}})
+	check := func(secret string, want string, wantStatus int) {
+		t.Helper()
+		var stdout, stderr bytes.Buffer
+		url := "toy://" + server.Addr() + "/orders"
+		status := run([]string{"check", url, "--sink=discard:", "--connect", "--token-file", file(t, "token", secret)}, &stdout, &stderr)
+		if want := "\n" + strings.NewReplacer("URL", url, "ADDR", server.Addr()).Replace(want) + "\n"; status != wantStatus || !strings.Contains(stdout.String(), want) {
+			t.Errorf("status %d, no %q in\n%s%s", status, want, stdout.String(), stderr.String())
+		}
+	}
+	check("wrong", "failed: URL: ADDR: frame R: the server refused the login (login)", cli.ExitFailure)
+	check("s3cret", "ok: URL: connected to ADDR, TOY/1, login accepted", cli.ExitOK)
 }
 
 // TestProductHasNoToy: the product does not contain the example.

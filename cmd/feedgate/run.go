@@ -57,7 +57,8 @@ type runCmd struct {
 	OfProtocols kong.Plugins   `embed:""`
 	flags       *flagset.Flags // the same, by protocol
 
-	plan memoryPlan // set by run
+	plan       memoryPlan // set by prepare
+	urlOrigins []string   // where each URL comes from; nil: the command line; set by prepare
 
 	tlsFlags
 
@@ -113,7 +114,10 @@ Exit status: 0: done and drained; 1: failed; 2: usage error.`
 
 // BeforeResolve is called by kong before it looks up flags that are not on the command line. It reads
 // the --config file.
-func (*runCmd) BeforeResolve(ctx *kong.Context, s *settings) error { return s.loadFor(ctx) }
+func (*runCmd) BeforeResolve(ctx *kong.Context, s *settings) error {
+	s.loadFor(ctx)
+	return nil
+}
 
 // Run runs the gateways until they have drained.
 func (c *runCmd) Run(ctx context.Context, g *globals) error {
@@ -148,28 +152,14 @@ func (c *runCmd) logStartError(g *globals, log *slog.Logger, err error) {
 
 // run is Run, except for the last lines of the log after an error.
 func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *credential.Masks, end *lastLines) error {
-	if len(c.URL) == 0 {
-		c.URL = g.settings.upstreams()
-	}
-	if len(c.URL) == 0 {
-		return cli.Usagef("no URL: name the feed server, as in feedgate run fg://HOST:PORT --sink exec:./handle")
-	}
-	reportMaxprocs := c.Maxprocs.set() // before the gateways: GOMAXPROCS is their default of --workers
-	c.plan = c.planMemory()
-	c.Memory = cli.Size(c.plan.memory)
-
-	secrets, planned, err := c.check()
+	secrets, planned, report, err := c.prepare(g)
 	if err != nil {
 		return err
 	}
-	c.plan.addOverhead(planned, c.DeadLetter != "")
-	reportMemory := c.plan.apply()
 	masks.Add(secrets.token, secrets.sink.Password)
 	c.describe(log, planned)
 	end.setTotals(func() gateway.Totals { return gateway.Totals{} })
-	reportMaxprocs(log)
-	reportMemory(log)
-	g.settings.warnUnknown(log)
+	report(log)
 	ctx, fail := context.WithCancel(ctx)
 	defer fail()
 	hurry, release := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))

@@ -27,6 +27,32 @@ type secrets struct {
 	sink  sink.Credentials
 }
 
+// prepare makes what is to run from the flags, for run and for check. It opens nothing but credential
+// files. report logs what the settings lead to, and what is odd about them. Its error has a line for each
+// fault.
+func (c *runCmd) prepare(g *globals) (s secrets, planned []gateway.Config, report func(*slog.Logger), err error) {
+	if len(c.URL) == 0 {
+		c.URL, c.urlOrigins = g.settings.upstreams()
+	}
+	var missing error
+	if len(c.URL) == 0 {
+		missing = errors.New("no URL: name the feed server, as in feedgate run fg://HOST:PORT --sink exec:./handle")
+	}
+	reportMaxprocs := c.Maxprocs.set() // before the gateways: GOMAXPROCS is their default of --workers
+	c.plan = c.planMemory()
+	c.Memory = cli.Size(c.plan.memory)
+	if s, planned, err = c.check(); err != nil || missing != nil {
+		return secrets{}, nil, nil, cli.Usage(errors.Join(missing, err))
+	}
+	c.plan.addOverhead(planned, c.DeadLetter != "")
+	reportMemory := c.plan.apply()
+	return s, planned, func(log *slog.Logger) {
+		reportMaxprocs(log)
+		reportMemory(log)
+		g.settings.warnUnknown(log)
+	}, nil
+}
+
 // check validates the settings without opening anything but credential files. It returns the secrets
 // and the configuration of each upstream, defaults included. Its error has a line for each fault.
 func (c *runCmd) check() (s secrets, planned []gateway.Config, err error) {

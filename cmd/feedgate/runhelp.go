@@ -13,6 +13,7 @@ import (
 // the order of the flags in runCmd.
 func runGroups() []kong.Group {
 	groups := []kong.Group{
+		{Key: "check", Title: "Check:"},
 		{Key: "messages", Title: "Sink:"},
 		{Key: "workers", Title: "Workers:"},
 		{Key: "acks", Title: "Acknowledgements:"},

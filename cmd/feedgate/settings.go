@@ -24,7 +24,10 @@ type settings struct {
 	cli.Environment
 
 	file map[string]setting // of the configuration file, by flag name
-	urls []string           // of its key url
+	urls []fileURL          // of its key url
+
+	faults   []error // of the configuration file, and of values of flags
+	unloaded bool    // the configuration file could not be read as a whole, so settings are missing
 
 	defaulted map[string]bool // flags that have their default
 	known     map[string]bool // environment variables of all commands' flags
@@ -34,6 +37,12 @@ type settings struct {
 type setting struct {
 	text string
 	list []any  // strings; nil: the value is text
+	at   string // FILE:LINE
+}
+
+// fileURL is a URL in the configuration file.
+type fileURL struct {
+	text string
 	at   string // FILE:LINE
 }
 
@@ -47,7 +56,7 @@ const urlVariable = cli.EnvPrefix + "URL"
 // Resolve implements [kong.Resolver]. kong calls it only for flags that are not on the command line.
 // An empty environment variable counts as set.
 func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if flag.Name == "help" {
+	if flag.Name == "help" || onCommandLineOnly(flag) {
 		return nil, nil
 	}
 	if value, ok := s.Lookup(flag); ok {
@@ -67,12 +76,20 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 // given reports whether the command line, the environment or the file sets a flag.
 func (s *settings) given(flag string) bool { return !s.defaulted[flag] }
 
-// upstreams are the URLs for a command line without any.
-func (s *settings) upstreams() []string {
+// onCommandLineOnly reports whether a flag is set on the command line only: it tells a command what to do,
+// and is no setting.
+func onCommandLineOnly(flag *kong.Flag) bool { return flag.Tag.Has("cmdline") }
+
+// upstreams are the URLs for a command line without any, and where each comes from.
+func (s *settings) upstreams() (urls, origins []string) {
 	if text, ok := os.LookupEnv(urlVariable); ok {
-		return strings.Fields(text)
+		urls = strings.Fields(text)
+		return urls, slices.Repeat([]string{urlVariable}, len(urls))
 	}
-	return s.urls
+	for _, u := range s.urls {
+		urls, origins = append(urls, u.text), append(origins, u.at)
+	}
+	return urls, origins
 }
 
 // setKnown sets the known environment variables: those of all commands' flags.
@@ -80,7 +97,9 @@ func (s *settings) setKnown(app *kong.Application) {
 	s.known = map[string]bool{urlVariable: true}
 	for _, command := range app.Leaves(false) {
 		for _, flag := range command.Flags {
-			s.known[cli.EnvName(flag.Name)] = true
+			if !onCommandLineOnly(flag) {
+				s.known[cli.EnvName(flag.Name)] = true
+			}
 		}
 	}
 	for _, flag := range benchFlags {
@@ -116,8 +135,8 @@ func (s *settings) warnUnknown(log *slog.Logger) {
 }
 
 // loadFor loads the configuration file, if --config or its environment variable names one. Its keys
-// are url and the names of the other flags of ctx's command.
-func (s *settings) loadFor(ctx *kong.Context) error {
+// are url and the names of the other flags of ctx's command. Faults are added to s.faults.
+func (s *settings) loadFor(ctx *kong.Context) {
 	path := os.Getenv(cli.EnvName("config"))
 	for _, element := range ctx.Path {
 		if element.Flag != nil && element.Flag.Name == "config" {
@@ -125,14 +144,19 @@ func (s *settings) loadFor(ctx *kong.Context) error {
 		}
 	}
 	if path == "" {
-		return nil
+		return
 	}
 	known := make(map[string]bool)
 	for _, flag := range ctx.Selected().Flags {
-		known[flag.Name] = flag.IsSlice()
+		if !onCommandLineOnly(flag) {
+			known[flag.Name] = flag.IsSlice()
+		}
 	}
 	delete(known, "config")
-	return s.load(path, known)
+	if err := s.load(path, known); err != nil {
+		s.faults = append(s.faults, err)
+		s.unloaded = s.file == nil
+	}
 }
 
 // load reads a file. Its keys must be in known, which is true for repeatable flags. The error has a
@@ -178,7 +202,10 @@ func (s *settings) set(key, at string, value ast.Node, known map[string]bool) er
 		if err != nil {
 			return fmt.Errorf("key url: %w", err)
 		}
-		s.urls = urls
+		s.urls = nil
+		for i, text := range urls {
+			s.urls = append(s.urls, fileURL{text, atElement(at, value, i)})
+		}
 		return nil
 	}
 	repeatable, ok := known[key]
@@ -203,6 +230,16 @@ func (s *settings) set(key, at string, value ast.Node, known map[string]bool) er
 	}
 	s.file[key] = setting{text: text, at: at}
 	return nil
+}
+
+// atElement returns the place of the i-th element of a list, which begins at FILE:LINE.
+func atElement(at string, node ast.Node, i int) string {
+	list, ok := node.(*ast.SequenceNode)
+	if !ok {
+		return at
+	}
+	path := at[:strings.LastIndexByte(at, ':')]
+	return fmt.Sprintf("%s:%d", path, list.Values[i].GetToken().Position.Line)
 }
 
 // scalars returns the values of a list, or a single value as a list.

@@ -134,6 +134,8 @@ func TestConfigByEnv(t *testing.T) {
 	}
 }
 
+func first(urls, _ []string) []string { return urls }
+
 func TestURLsOfFile(t *testing.T) {
 	for text, want := range map[string]string{
 		"url: fg://a:1,b:2\n":              "fg://a:1,b:2",
@@ -143,7 +145,7 @@ func TestURLsOfFile(t *testing.T) {
 		"url: []\n":                        "",
 	} {
 		_, g := mustParseRun(t, "--config", file(t, "c.yaml", text))
-		if got := strings.Join(g.settings.urls, " "); got != want {
+		if got := strings.Join(first(g.settings.upstreams()), " "); got != want {
 			t.Errorf("%q: %q, not %q", text, got, want)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
@@ -33,7 +34,11 @@ func (c *runCmd) checkSinks() (sink.Credentials, error) {
 // checkDeadLetter validates --dead-letter; target is that of --sink.
 func (c *runCmd) checkDeadLetter(target sink.Target) error {
 	if kind := sinks.Kind(c.DeadLetter); kind == nil || !kind.DeadLetters {
-		return fmt.Errorf("--dead-letter: %q is not %s", c.DeadLetter, sinks.DeadLetterForms())
+		scheme, _, found := strings.Cut(c.DeadLetter, ":") // the rest may be secret
+		if found {
+			scheme += ":"
+		}
+		return fmt.Errorf("--dead-letter: %q is not %s", scheme, sinks.DeadLetterForms())
 	}
 	dead, err := sinks.Parse("--dead-letter", c.DeadLetter, c.sinkFlags)
 	if target.SameFile(dead) {

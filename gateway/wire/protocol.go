@@ -140,8 +140,13 @@ type Traits struct {
 	// AcksQuoteID means that acks quote the ids of messages.
 	AcksQuoteID bool
 
+	// Version names the protocol and its version, for people: "NSQ V2". Empty: Scheme.Name.
+	Version string
+
 	// Login means that the protocol has a login, which EventReady ends.
 	Login bool
+	// Unprobed is what a login with Hello.Probe leaves out, as a noun: "SUB"; empty: nothing.
+	Unprobed string
 	// TokenUnsent is why the login does not send the secret; empty: it does.
 	TokenUnsent string
 

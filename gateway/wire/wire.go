@@ -112,6 +112,11 @@ type Hello struct {
 	Host    string // HOST:PORT of the URL that was dialed
 	Token   []byte // login secret; nil: none. Only the Conn may keep it. It must not be logged.
 	Target  string // request target of a redirect; empty: the URL's own
+
+	// Probe means that the connection only finds out whether the login succeeds: on EventReady it is
+	// closed, and Input.Out is not sent. The Conn then leaves out of the login what makes the server
+	// send messages, or count this client among those that share them. Session is empty.
+	Probe bool
 }
 
 // Msg is a decoded message, or the refusal of one. Input.Bytes returns its data. A refusal has

@@ -48,6 +48,11 @@ type Kind struct {
 type Target struct {
 	// Open opens the sink. The Config has its defaults.
 	Open func(cfg *Config) (*Sink, error)
+	// Probe finds out whether the sink can take messages, as far as that is possible without writing
+	// one: it changes nothing, starts nothing and opens no file for writing. found describes that
+	// for people; an error says what is wrong, with the flag that may help if that is another than
+	// the URL's. It returns soon after ctx ends. Nil: nothing can be found out.
+	Probe func(ctx context.Context, cfg *Config) (found string, err error)
 	// Label is the URL for logs, without what may be secret. Empty: the URL without its query.
 	Label string
 	// Hosts are the servers, HOST:PORT each. If the login would leave this machine unencrypted,
@@ -166,6 +171,16 @@ func (r Registry) Open(url string, cfg Config) (*Sink, error) {
 	}
 	s.Stats, s.Remote = cfg.Stats, r.Kind(url).Remote
 	return s, nil
+}
+
+// Probe is Probe of the target of a URL. found is empty if nothing can be found out.
+func (r Registry) Probe(ctx context.Context, url string, cfg Config) (found string, err error) {
+	cfg = cfg.WithDefaults()
+	t, err := r.Parse(cfg.Flag, url, cfg.Flags)
+	if err != nil || t.Probe == nil {
+		return "", err
+	}
+	return t.Probe(ctx, &cfg)
 }
 
 // Forms returns the forms of the URLs of all kinds, separated by commas.

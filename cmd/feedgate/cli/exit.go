@@ -78,8 +78,19 @@ func PrintError(w io.Writer, err error, origin func(flag string) string, help st
 	if errors.As(err, &exit) && exit.Err == nil {
 		return
 	}
+	for _, line := range ErrorLines(err, origin) {
+		fmt.Fprintf(w, "feedgate: %s\n", line)
+	}
+	if IsUsage(err) {
+		fmt.Fprintf(w, "feedgate: see %s --help\n", help)
+	}
+}
+
+// ErrorLines returns the lines of err, each distinct one once, with the origins of the flags at fault.
+// origin is as for PrintError.
+func ErrorLines(err error, origin func(flag string) string) (lines []string) {
 	if err == nil {
-		return
+		return nil
 	}
 	seen := make(map[string]bool)
 	for line := range strings.SplitSeq(errorText(err), "\n") {
@@ -87,14 +98,12 @@ func PrintError(w io.Writer, err error, origin func(flag string) string, help st
 			continue
 		}
 		seen[line] = true
-		if from := origin(flagAtFault(line)); from != "" {
+		if from := origin(FlagAtFault(line)); from != "" {
 			line += " (set by " + from + ")"
 		}
-		fmt.Fprintf(w, "feedgate: %s\n", Cut(line, maxErrorLine))
+		lines = append(lines, Cut(line, maxErrorLine))
 	}
-	if IsUsage(err) {
-		fmt.Fprintf(w, "feedgate: see %s --help\n", help)
-	}
+	return lines
 }
 
 // errorText is the text of err. kong rejects arguments on both sides of the flags; the text then shows
@@ -114,13 +123,13 @@ func errorText(err error) string {
 		command.Name, name)
 }
 
-// flagAtFault is the name of the flag that an error line begins with, or "".
-func flagAtFault(line string) string {
+// FlagAtFault is the name of the flag that an error line begins with, or "".
+func FlagAtFault(line string) string {
 	name, found := strings.CutPrefix(line, "--")
 	if !found {
 		return ""
 	}
-	end := strings.IndexAny(name, ": =")
+	end := strings.IndexAny(name, ",: =")
 	if end < 0 {
 		return name
 	}

@@ -61,10 +61,11 @@ func TestFlagAtFault(t *testing.T) {
 		`--sink "file:/x": bad`: "sink",
 		"--ring=3":              "ring",
 		"--ring":                "ring",
+		"--tls-cert, --tls-key": "tls-cert",
 		"ring: 3":               "",
 		"":                      "",
 	} {
-		if got := flagAtFault(text); got != want {
+		if got := FlagAtFault(text); got != want {
 			t.Errorf("%q: %q, not %q", text, got, want)
 		}
 	}

@@ -32,6 +32,16 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// MarshalText implements [encoding.TextMarshaler], with the largest unit that fits.
+func (s Size) MarshalText() ([]byte, error) {
+	for i, unit := range []string{"GiB", "MiB", "KiB"} {
+		if shift := 10 * (3 - i); s != 0 && s%(1<<shift) == 0 {
+			return fmt.Appendf(nil, "%d%s", s>>shift, unit), nil
+		}
+	}
+	return strconv.AppendInt(nil, int64(s), 10), nil
+}
+
 // Count is a whole number, at least 1. Its zero value is a flag that was not given.
 type Count int
 
@@ -64,6 +74,9 @@ func (p *Period) UnmarshalText(text []byte) error {
 	*p = Period(d)
 	return nil
 }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (p Period) MarshalText() ([]byte, error) { return []byte(time.Duration(p).String()), nil }
 
 // Timeout is a duration; 0: never.
 type Timeout time.Duration

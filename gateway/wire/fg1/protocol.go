@@ -53,7 +53,7 @@ type Config struct {
 func New(cfg Config) *wire.Codec {
 	return &wire.Codec{
 		Traits: wire.Traits{
-			Sequenced: true, Login: true, Overhead: HeaderSize + maxControl, Meta: metadata,
+			Version: "FG/1", Sequenced: true, Login: true, Overhead: HeaderSize + maxControl, Meta: metadata,
 			Acks: []wire.AckMode{wire.AckEach, wire.AckOrdered, wire.AckRange, wire.AckNone},
 		},
 		NewConn: func() wire.Conn {

@@ -50,6 +50,9 @@ func (f Flags) Finish(codec *wire.Codec, s wire.Settings, others ...Login) (*wir
 	if err := addToken(codec, s.Token != nil, append(others, hello)); err != nil {
 		return nil, err
 	}
+	if f.Hello != "" {
+		codec.Unprobed = "--hello"
+	}
 	if f.Assemble == "" {
 		return codec, nil
 	}

@@ -31,6 +31,7 @@ type conn struct {
 	server  server
 	flight  flight
 	stopped bool // CLS was sent
+	probe   bool // as Hello.Probe: SUB is not sent
 
 	skip         wire.Skipper
 	skipID       messageID

@@ -56,7 +56,7 @@ type identified struct {
 
 // AppendHello appends the magic and IDENTIFY.
 func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
-	c.token = bytes.Clone(r.Token)
+	c.token, c.probe = bytes.Clone(r.Token), r.Probe
 	params := identify{
 		ClientID: r.Client, Hostname: r.Client, UserAgent: "feedgate", FeatureNegotiation: true,
 		HeartbeatInterval: c.p.cfg.Heartbeat.Milliseconds(),
@@ -163,7 +163,14 @@ func (c *conn) authorize(in *wire.Input) *wire.Error {
 	return nil
 }
 
+// subscribe sends SUB. A probe ends here: nsqd counts a subscriber among those that share the
+// messages, and SUB would create the channel.
 func (c *conn) subscribe(in *wire.Input) {
+	if c.probe {
+		c.phase = closed
+		in.Event = wire.Event{Kind: wire.EventReady, First: 1, Each: true}
+		return
+	}
 	c.phase = subscribing
 	c.send(in, cmdSub, c.p.cfg.Topic, " ", c.p.cfg.Channel, "\n")
 }

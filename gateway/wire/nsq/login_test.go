@@ -271,6 +271,7 @@ func TestTraits(t *testing.T) {
 	want := wire.Traits{
 		Acks: []wire.AckMode{wire.AckEach}, Login: true, Overhead: 8 + 64<<10,
 		HoldBack: true, CanStop: true, Requeues: true, Meta: headless,
+		Version: "NSQ V2", Unprobed: "SUB",
 	}
 	if got := mustNew(t, testConfig()).Traits; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

@@ -69,6 +69,7 @@ func New(cfg Config) (*wire.Codec, error) {
 	return &wire.Codec{
 		Traits: wire.Traits{
 			Acks: []wire.AckMode{wire.AckEach}, Login: true, StartTLS: cfg.Secure,
+			Version: "NSQ V2", Unprobed: "SUB",
 			// A response is longer than the head of a message.
 			Overhead: headSize + maxReply,
 			HoldBack: true, CanStop: true, Requeues: true,

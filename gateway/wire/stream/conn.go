@@ -27,7 +27,7 @@ type conn struct {
 }
 
 func (c *conn) AppendHello(dst []byte, r wire.Hello) []byte {
-	if c.p.hello == nil {
+	if c.p.hello == nil || r.Probe {
 		return dst
 	}
 	return c.p.hello.AppendHello(dst, r.Token)

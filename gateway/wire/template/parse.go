@@ -3,6 +3,7 @@ package template
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"feedgate/worker/selector"
@@ -62,7 +63,7 @@ func Parse(text string, where Where) (*Template, error) {
 			}
 			p, err := parsePlaceholder(rest[1:size-1], where)
 			if err != nil {
-				return nil, fmt.Errorf("byte %d: placeholder %s: %w", i+1, rest[:size], err)
+				return nil, fmt.Errorf("byte %d: placeholder %s: %w", i+1, shown(rest[1:size-1]), err)
 			}
 			flush()
 			t.parts = append(t.parts, p)
@@ -75,6 +76,23 @@ func Parse(text string, where Where) (*Template, error) {
 	flush()
 	t.classify()
 	return t, nil
+}
+
+// known are the names of placeholders.
+var known = []string{"token", "n", "code", "id", "data", "bytes", "field", "json", "meta"}
+
+// shown returns the text between braces as an error may show it. What is no placeholder may be JSON with
+// a password, whose braces should have been doubled: only a name is shown of it.
+func shown(text string) string {
+	name, _, hasArg := strings.Cut(text, ":")
+	odd := strings.ContainsFunc(name, func(c rune) bool { return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') })
+	switch {
+	case slices.Contains(known, name), !hasArg && !odd:
+		return "{" + text + "}"
+	case odd:
+		return "{...}"
+	}
+	return "{" + name + ":...}"
 }
 
 // placeholders are the placeholders of each use, for errors.

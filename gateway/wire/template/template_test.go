@@ -181,6 +181,8 @@ func TestParseFaults(t *testing.T) {
 		{`{`, Hello, "byte 1: { without }"},
 		{`{n}{}`, Ack, "byte 4: placeholder {}: unknown;"},
 		{`{N}`, Ack, "byte 1: placeholder {N}: unknown;"},
+		{`{"password":"s3cret"}`, Hello, "byte 1: placeholder {...}: unknown;"},
+		{`{password:s3cret}`, Hello, "byte 1: placeholder {password:...}: unknown;"},
 		{`{n:}`, Ack, "byte 1: placeholder {n:}: want nothing after the name"},
 		{`{n:u16}`, Ack, "byte 1: placeholder {n:u16}: want nothing after the name"},
 		{`{code:x}`, Ack, "byte 1: placeholder {code:x}: want nothing after the name"},

@@ -77,6 +77,7 @@ func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
 	}
 	return &wire.Codec{
 		Traits: wire.Traits{
+			Version:  "TOY/1",
 			Login:    true,
 			Acks:     []wire.AckMode{wire.AckOrdered},
 			Overhead: frameHead + maxControl, // which a message's head does not reach

@@ -76,7 +76,7 @@ func TestTraits(t *testing.T) {
 		"{n:u8}": {Acks: wire.AcksIf(true)},
 	} {
 		want.Overhead, want.PeerClosesFirst, want.CloseGrace = maxHead, true, 5*time.Second
-		want.Meta = metadata
+		want.Meta, want.Version = metadata, "WebSocket 13"
 		if ack != "" {
 			want.NoRefusalAck = "--ack-template has no {code}"
 		}

@@ -56,6 +56,7 @@ func (p *protocol) codec() *wire.Codec {
 			Overhead:        maxHead,
 			CloseGrace:      closeGrace,
 			PeerClosesFirst: true,
+			Version:         "WebSocket 13",
 			Secrets:         p.request.secrets(),
 			Meta:            metadata,
 		},

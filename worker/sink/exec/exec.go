@@ -30,7 +30,7 @@ var Kind = sink.Kind{
 		if strings.TrimSpace(u.Rest) == "" {
 			return sink.Target{}, errors.New("want a command for /bin/sh, as in exec:./handle")
 		}
-		return sink.Target{Label: label(u.Rest), Open: func(cfg *sink.Config) (*sink.Sink, error) {
+		return sink.Target{Label: label(u.Rest), Probe: probe(u.Rest), Open: func(cfg *sink.Config) (*sink.Sink, error) {
 			s := newExec(u.Rest, cfg, defaultGrace)
 			return &sink.Sink{Sink: s, Start: s.Start}, nil
 		}}, nil

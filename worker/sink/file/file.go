@@ -49,7 +49,7 @@ var Kind = sink.Kind{
 		if path == "" {
 			return sink.Target{}, errors.New("want a path, as in file:/var/lib/feed.log")
 		}
-		return sink.Target{File: path, UsesMeta: f.UsesMeta(), Open: func(cfg *sink.Config) (*sink.Sink, error) {
+		return sink.Target{File: path, UsesMeta: f.UsesMeta(), Probe: probe(path), Open: func(cfg *sink.Config) (*sink.Sink, error) {
 			s, err := newFile(path, f, cfg, max(int(cfg.Buffer/2), 1), osDisk{})
 			if err != nil {
 				return nil, err

@@ -4,6 +4,7 @@
 package stdout
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,7 @@ var Kind = sink.Kind{
 		if path != "" {
 			return sink.Target{}, errors.New("nothing but ?frame= may follow stdout:")
 		}
-		return sink.Target{UsesMeta: f.UsesMeta(), Open: func(cfg *sink.Config) (*sink.Sink, error) {
+		return sink.Target{UsesMeta: f.UsesMeta(), Probe: probe, Open: func(cfg *sink.Config) (*sink.Sink, error) {
 			s, err := newStdout(f, cfg)
 			if err != nil {
 				return nil, err
@@ -93,6 +94,11 @@ func newStdout(f frame.Framing, cfg *sink.Config) (*stdout, error) {
 	signal.Notify(s.sigpipe, syscall.SIGPIPE)
 	go s.run()
 	return s, nil
+}
+
+// probe implements Probe of [sink.Target].
+func probe(_ context.Context, cfg *sink.Config) (found string, err error) {
+	return "standard output is open", checkStdout(cfg.Stdout)
 }
 
 func (s *stdout) Open(c worker.Completer) (worker.Handler, error) {
