@@ -24,6 +24,8 @@ import (
 type checkCmd struct {
 	Print   bool `group:"check" cmdline:"" help:"Print all settings as YAML for --config, with their origins."`
 	Connect bool `group:"check" cmdline:"" help:"Also connect to every server and look at the sink; take no message."`
+	FG1     bool `name:"fg1" group:"check" cmdline:"" help:"Test an FG/1 server, rule by rule; needs --consume."`
+	Consume bool `group:"check" cmdline:"" help:"With --fg1: take and acknowledge messages of the server."`
 
 	runCmd
 }
@@ -36,13 +38,16 @@ With --print, the output is all settings as YAML, each with its origin. --config
 
 With --connect, each host of each URL gets a line: what was found (address, version of TLS, when the certificate expires, protocol), or what failed and which flag helps. The login goes as far as possible without taking a message, in a session of its own; the line names what was not sent. A line for the sink follows: whether its directory can be written to and has space, or its program is executable. --connect-timeout limits each step.
 
+With --fg1, it tests an FG/1 server instead, of which it takes messages and acknowledges them: do that with a test server. Each line is a rule of the protocol; docs/fg1-servers.md explains them. --sink is not needed.
+
 Examples:
 
     feedgate check --config feedgate.yaml
     feedgate check fg+tls://feed:7443 --tls-ca ca.pem --sink file:in.log --connect
     feedgate check fg://feed:7000 --sink exec:./handle --print > feedgate.yaml
+    feedgate check --fg1 --consume fg://127.0.0.1:7000
 
-Exit status: 0: no fault; 1: a connection failed, or a literal secret was left out; 2: faults.`
+Exit status: 0: no fault; 1: a connection failed, a rule is broken, or a literal secret was left out; 2: faults.`
 }
 
 // Run runs what the flags under Check ask for.
@@ -53,7 +58,9 @@ func (c *checkCmd) Run(ctx context.Context, line *kong.Context, g *globals) erro
 // checkSettings checks the settings of run; flags are those of the command line.
 func (c *checkCmd) checkSettings(ctx context.Context, flags []*kong.Flag, g *globals) error {
 	out := &checkOutput{w: g.stdout}
+	c.defaultSink()
 	secrets, planned, report, err := c.prepare(g)
+	err = errors.Join(err, c.fg1Faults(planned))
 	if c.State != "" {
 		err = errors.Join(err, gateway.ProbeState(c.State, planned))
 	}
@@ -62,6 +69,9 @@ func (c *checkCmd) checkSettings(ctx context.Context, flags []*kong.Flag, g *glo
 			fmt.Fprintln(g.stdout, line)
 		}
 		return cli.ExitError{Code: cli.ExitUsage}
+	}
+	if c.FG1 {
+		return c.testServer(ctx, g, secrets, &planned[0])
 	}
 	out.masks.Add(secrets.token, secrets.sink.Password)
 	failed := false
