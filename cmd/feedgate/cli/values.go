@@ -81,6 +81,9 @@ func (p Period) MarshalText() ([]byte, error) { return []byte(time.Duration(p).S
 // Timeout is a duration; 0: never.
 type Timeout time.Duration
 
+// MarshalText implements [encoding.TextMarshaler].
+func (t Timeout) MarshalText() ([]byte, error) { return []byte(time.Duration(t).String()), nil }
+
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (t *Timeout) UnmarshalText(text []byte) error {
 	d, err := parseDuration(text)
