@@ -15,7 +15,7 @@ BUILD     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/
 FAULTS = cmd/feedgate/e2e/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos mutate soak sim mutants interop baselines rename clean
+.PHONY: help build demo test test-long lint fuzz bench bench-go model alerts chaos mutate soak sim mutants interop baselines rename clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -65,6 +65,12 @@ bench-go: ## the benchmarks of the packages, with allocations
 
 model: ## the wake-ups and the reply ring as models, checked by Spin (apt-get install spin)
 	docs/models/check
+
+alerts: ## the alert rules and the dashboard, with promtool (apt-get install prometheus) and against the binary
+	@command -v promtool >/dev/null || { echo 'make alerts: there is no promtool: apt-get install prometheus' >&2; exit 1; }
+	promtool check rules docs/alerts/feedgate.rules.yml
+	promtool test rules docs/alerts/feedgate.test.yml
+	cd $(FAULTS) && $(GO) test -count=1 -timeout 5m -v ./monitoring
 
 chaos: ## every fault in its long form, those of a real nsqd too, about seven minutes
 	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/e2e
