@@ -10,12 +10,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// newHandler answers GET and HEAD on the four paths, and lists them at the root.
+// newHandler answers GET and HEAD on the four paths, with the page at the root, and with what changes of
+// the page at /live.
 func newHandler(r Report, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, "feedgate\n/ping\n/ready\n/metrics\n/stats\n")
-	})
+	page := &sampler{report: r}
+	mux.HandleFunc("GET /{$}", page.handlePage)
+	mux.HandleFunc("GET /live", page.handleLive)
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "ok\n")
 	})
