@@ -8,15 +8,17 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"feedgate/gateway/admin/internal/page"
 )
 
 // newHandler answers GET and HEAD on the four paths, with the page at the root, and with what changes of
 // the page at /live.
 func newHandler(r Report, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	page := &sampler{report: r}
-	mux.HandleFunc("GET /{$}", page.handlePage)
-	mux.HandleFunc("GET /live", page.handleLive)
+	html := page.New(func() map[string]any { return newDocument(r) })
+	mux.HandleFunc("GET /{$}", html.ServePage)
+	mux.HandleFunc("GET /live", html.ServeLive)
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "ok\n")
 	})

@@ -1,7 +1,6 @@
-package admin
+package page
 
 import (
-	"bytes"
 	"context"
 	"math"
 	"sync"
@@ -20,7 +19,7 @@ const (
 // sampler takes the samples for the page, at most two per second however many people look at it. It has no
 // goroutine: while nobody looks, it costs nothing.
 type sampler struct {
-	report Report
+	stats func() map[string]any
 
 	mu      sync.Mutex
 	history view.History
@@ -57,13 +56,9 @@ func (s *sampler) newest() sample {
 		period = firstPeriod
 	}
 	if now := time.Now(); s.last.view == nil || now.Sub(s.last.view.At) >= period {
-		s.history.Add(view.FromStats(newDocument(s.report), now))
+		s.history.Add(view.FromStats(s.stats(), now))
 		v := s.history.View()
-		var live bytes.Buffer
-		if err := pageTemplates.ExecuteTemplate(&live, "live", v); err != nil {
-			panic(err) // the templates do not go with the view
-		}
-		s.last = sample{v, live.Bytes()}
+		s.last = sample{v, render("live.html", v)}
 	}
 	return s.last
 }

@@ -1,4 +1,4 @@
-package admin
+package page
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"feedgate/gateway/admin/view"
 )
 
-// pageFuncs are the functions of the page's templates.
-var pageFuncs = template.FuncMap{
+// funcs are the functions of the templates.
+var funcs = template.FuncMap{
 	"bytes":     func(n float64) view.Bytes { return view.Bytes(n) },
 	"count":     func(n float64) view.Count { return view.Count(n) },
 	"detail":    view.Detail,
