@@ -81,7 +81,7 @@ func (s Seconds) String() string {
 		return digits(max(v*1e6, 0.1)) + " µs"
 	case v < 0.9995:
 		return digits(v*1e3) + " ms"
-	case v < 59.95:
+	case v < 60:
 		return digits(v) + " s"
 	case v < 3600:
 		return fmt.Sprintf("%d min %d s", int(v)/60, int(v)%60)

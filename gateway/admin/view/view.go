@@ -243,8 +243,8 @@ func (g Group) words() string {
 		return "waiting for the state file"
 	case "memory":
 		return "waiting for memory"
-	case "":
-		return "unknown"
+	case "upstream", "":
+		return "keeping up"
 	}
 	return "waiting for the " + g.WaitsFor
 }
