@@ -96,25 +96,30 @@
     if (!old.hasAttribute("data-keep")) patchChildren(old, now);
   }
 
+  // patchChildren matches children by id, else with the next one of the same kind.
   function patchChildren(old, now) {
     const named = new Map();
     for (const child of old.children) if (child.id) named.set(child.id, child);
-    let at = old.firstChild;
+    let at = old.firstChild; // all before it is done
     for (const child of [...now.childNodes]) {
-      let same = child.id ? named.get(child.id) : at && !at.id && at.nodeName === child.nodeName ? at : null;
+      let same = named.get(child.id);
+      if (!child.id) for (same = at; same && (same.id || same.nodeName !== child.nodeName); ) same = same.nextSibling;
       if (!same) {
         old.insertBefore(child, at);
         continue;
       }
+      if (!child.id) while (at !== same && !at.id) at = removed(at);
       if (same === at) at = at.nextSibling;
       else old.insertBefore(same, at);
       patch(same, child);
     }
-    while (at) {
-      const next = at.nextSibling;
-      at.remove();
-      at = next;
-    }
+    while (at) at = removed(at);
+  }
+
+  function removed(node) {
+    const next = node.nextSibling;
+    node.remove();
+    return next;
   }
 
   // plot adds the values shown to the sparklines and draws them.
