@@ -49,7 +49,7 @@ func TestPageWithoutScript(t *testing.T) {
 	}
 	shown := markup.ReplaceAllString(body, " ")
 	for _, want := range []string{
-		"Ready", "Keeping up, waiting for the upstream", s.url(), "Rings of 3 workers", "8,192 entries each", "of 65,536",
+		"Ready", "Keeping up, waiting for the upstream", s.url(), "3 workers, rings of 8,192", "of 65,536",
 		"acks with code 1001", "/ready", "/metrics", "/stats", "/ping", "those of the last ",
 	} {
 		if !strings.Contains(shown, want) {

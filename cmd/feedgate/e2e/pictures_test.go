@@ -1,11 +1,20 @@
 package e2e
 
 import (
+	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,8 +36,8 @@ type scene struct {
 }
 
 var scenes = []scene{
-	{"idle", "--rate 0.2", "--workers 2 --sink file:DIR/idle.log", []browser.Options{{Width: 1280, Height: 760}}},
-	{"busy", "--rate 50000 --size 32", "--workers 4 --sink file:DIR/busy.log", []browser.Options{
+	{"idle", "--rate 0.2", "--workers 2 --sink file:idle.log", []browser.Options{{Width: 1280, Height: 760}}},
+	{"busy", "--rate 50000 --size 32", "--workers 4 --sink file:busy.log", []browser.Options{
 		{Width: 1280, Height: 760}, {Width: 1280, Height: 760, Dark: true}, {Width: 400, Height: 1560},
 	}},
 	{"slow", "--rate 30000", "--workers 2 --sink spin:100us --in-flight 20000 --ring 1024", []browser.Options{
@@ -50,17 +59,20 @@ func TestPictures(t *testing.T) {
 	b := browser.Start(t)
 	for _, s := range scenes {
 		t.Run(s.name, func(t *testing.T) {
-			admin, feed := freshAddress(), freshAddress()
+			const admin, feed = "127.0.0.1:4190", "127.0.0.1:7000" // as in the documentation
 			dir := t.TempDir()
 			words := func(line string) []string { // of a shell, as far as the scenes need it
 				var all []string
-				for _, word := range regexp.MustCompile(`[^ ']*'[^']*'|[^ ]+`).FindAllString(strings.ReplaceAll(line, "DIR", dir), -1) {
+				for _, word := range regexp.MustCompile(`[^ ']*'[^']*'|[^ ]+`).FindAllString(line, -1) {
 					all = append(all, strings.ReplaceAll(word, "'", ""))
 				}
 				return all
 			}
 			start(t, launch{args: append([]string{"feed", "--listen", feed}, words(s.feed)...)})
-			p := start(t, launch{args: append([]string{"run", "fg://" + feed, "--admin", admin}, words(s.gateway)...)})
+			p := start(t, launch{
+				args:    append([]string{"run", "fg://" + feed, "--admin", admin}, words(s.gateway)...),
+				prepare: func(cmd *exec.Cmd) { cmd.Dir = dir },
+			})
 			p.admin = admin
 			var pages []*browser.Page
 			for _, o := range s.pictures {
@@ -81,10 +93,36 @@ func TestPictures(t *testing.T) {
 				if o.Dark {
 					scheme = "dark"
 				}
-				store(t, fmt.Sprintf("%s-%d-%s.png", s.name, o.Width, scheme), pages[i].Screenshot())
+				store(t, fmt.Sprintf("%s-%d-%s.png", s.name, o.Width, scheme), shrink(t, pages[i].Screenshot()))
 			}
 		})
 	}
+}
+
+// shrink returns a picture with the 256 colours that it has most; the others become the nearest of them.
+func shrink(t *testing.T, encoded []byte) []byte {
+	t.Helper()
+	from, err := png.Decode(bytes.NewReader(encoded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pixels := make(map[color.Color]int)
+	size := from.Bounds()
+	for y := range size.Dy() {
+		for x := range size.Dx() {
+			pixels[from.At(x, y)]++
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(pixels), func(a, b color.Color) int {
+		return cmp.Or(pixels[b]-pixels[a], strings.Compare(fmt.Sprint(a), fmt.Sprint(b)))
+	})
+	to := image.NewPaletted(size, all[:min(len(all), 256)])
+	draw.Draw(to, size, from, size.Min, draw.Src)
+	var smaller bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&smaller, to); err != nil {
+		t.Fatal(err)
+	}
+	return smaller.Bytes()
 }
 
 func store(t *testing.T, name string, content []byte) {

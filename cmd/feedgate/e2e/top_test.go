@@ -18,7 +18,7 @@ func TestTopWithoutTerminal(t *testing.T) {
 	eventually(t, "the gateway keeps up", func() bool { _, ready := p.get("/ready"); return strings.Contains(ready, "waits for the upstream: ") })
 	got := command(t, nil, "top", p.admin)
 	for _, want := range []string{
-		"READY  " + p.admin, "● Keeping up, waiting for the upstream", s.url(), "of 65,536", "rings to workers", "acks with code 1001 1", "exec:",
+		"READY  " + p.admin, "● Keeping up, waiting for the upstream", s.url(), "of 65,536", "rings of 8,192, in", "acks with code 1001 1", "exec:",
 	} {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("no %q in\n%s", want, got.stdout)

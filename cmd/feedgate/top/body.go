@@ -57,8 +57,12 @@ func (p *painting) cards(t *table) (lines []string) {
 	for i, cells := range t.rows {
 		u := &p.view.Upstreams[i]
 		lines = append(lines, p.sign(u.Level)+p.in(bold, p.cut(cells[0], 2)))
+		waits := "waits for " + cells[1]
+		if u.Stalled != "" {
+			waits = cells[1]
+		}
 		texts := []string{
-			"waits for " + cells[1],
+			waits,
 			fmt.Sprintf("in %s/s, acked %s/s", cells[2], cells[3]),
 			fmt.Sprintf("in flight %s, oldest %s", cells[4], cells[5]),
 			fmt.Sprintf("p50 %s, p99 %s, errors %s", cells[6], cells[7], cells[8]),
@@ -86,10 +90,8 @@ func (p *painting) details(u *view.Upstream, wide bool) (lines []string) {
 			add(plain, "waits for "+u.Waiting)
 		}
 	}
-	if few || u.Level != view.Well {
-		for _, text := range p.rings(u) {
-			add(plain, text)
-		}
+	if (few || u.Level != view.Well) && len(u.Rings) > 0 {
+		add(plain, p.rings(u))
 	}
 	var parts []string
 	for _, s := range u.Stopped {
@@ -126,18 +128,15 @@ func eventTexts(all []view.Event) (texts []string) {
 // maxRingNumbers is up to how many rings are shown as numbers, too.
 const maxRingNumbers = 16
 
-// rings shows the rings to the workers and back from them, one bar for each.
-func (p *painting) rings(u *view.Upstream) (texts []string) {
-	if len(u.Rings) == 0 {
-		return nil
-	}
+// rings shows the rings to the workers, in, and back from them, out: one bar for each.
+func (p *painting) rings(u *view.Upstream) string {
 	limit := float64(u.RingLimit)
+	text := "rings of " + u.RingLimit.String()
 	for _, direction := range []struct {
 		name string
 		of   func(view.Ring) float64
 	}{
-		{"rings to workers  ", func(r view.Ring) float64 { return r.In }},
-		{"rings from workers", func(r view.Ring) float64 { return r.Out }},
+		{"in", func(r view.Ring) float64 { return r.In }}, {"out", func(r view.Ring) float64 { return r.Out }},
 	} {
 		var bars strings.Builder
 		var numbers []string
@@ -148,15 +147,12 @@ func (p *painting) rings(u *view.Upstream) (texts []string) {
 			bars.WriteRune(bar(n, limit))
 			numbers = append(numbers, view.Count(n).String())
 		}
-		text := fmt.Sprintf("%s %s ", direction.name, bars.String())
-		if len(u.Rings) <= maxRingNumbers {
-			text += strings.Join(numbers, " ")
-		} else {
-			text += "at most " + view.Count(most).String()
+		if len(u.Rings) > maxRingNumbers {
+			numbers = []string{"at most", view.Count(most).String()}
 		}
-		texts = append(texts, text+" of "+u.RingLimit.String())
+		text += fmt.Sprintf(", %s %s %s", direction.name, bars.String(), strings.Join(numbers, " "))
 	}
-	return texts
+	return text
 }
 
 // bar returns a character for a share of the limit; 0 differs from all others.
@@ -196,7 +192,7 @@ func (p *painting) sinks() (lines []string) {
 		lines = append(lines, "  "+p.in(bold, p.cut(row[0], 2)))
 		for _, text := range []string{
 			fmt.Sprintf("ready %s, %s msg/s, %s in progress", row[1], row[2], row[6]),
-			fmt.Sprintf("a batch: p50 %s, p99 %s, %s msg", row[3], row[4], row[5]),
+			fmt.Sprintf("a batch p50 %s p99 %s, %s msg", row[3], row[4], row[5]),
 			fmt.Sprintf("refused %s, retries %s, restarts %s", row[7], row[8], row[9]),
 		} {
 			for _, line := range p.wrap(text, 2) {

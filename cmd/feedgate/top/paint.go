@@ -112,9 +112,12 @@ func (p *painting) head(addr string) (lines []string) {
 	if v.Version != "" && (p.width == 0 || p.width >= 72) {
 		name += " " + shorten(v.Version, 24)
 	}
-	tail := fmt.Sprintf("  %s  %s", addr, v.At.Format(time.TimeOnly))
-	lines = append(lines, p.in(bold, name)+"  "+p.in(colour, state)+
-		p.in(faint, p.cut(tail, len(name)+2+len(state))))
+	taken := utf8.RuneCountInString(name) + 2 + len(state)
+	tail := "  " + addr
+	if clock := v.At.Format("  " + time.TimeOnly); p.width == 0 || taken+len(tail)+len(clock) <= p.width {
+		tail += clock
+	}
+	lines = append(lines, p.in(bold, name)+"  "+p.in(colour, state)+p.in(faint, p.cut(tail, taken)))
 	for i, line := range p.wrap(v.Short(), 2) {
 		sign := "  "
 		if i == 0 {

@@ -94,9 +94,7 @@ func TestControlCharactersDoNotReachTheTerminal(t *testing.T) {
 func TestRingsAsBars(t *testing.T) {
 	p := newPainting(&view.View{}, 0, false)
 	u := &view.Upstream{RingLimit: 8, Rings: []view.Ring{{Worker: 0}, {Worker: 1, In: 0.5}, {Worker: 2, In: 4}, {Worker: 3, In: 8, Out: 3}}}
-	got := strings.Join(p.rings(u), "\n")
-	want := "rings to workers   ·▁▅█ 0 1 4 8 of 8\nrings from workers ···▄ 0 0 0 3 of 8"
-	if got != want {
+	if got, want := p.rings(u), "rings of 8, in ·▁▅█ 0 1 4 8, out ···▄ 0 0 0 3"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

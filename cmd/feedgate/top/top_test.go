@@ -209,7 +209,7 @@ func TestWithoutTerminalItPrintsOneSnapshot(t *testing.T) {
 	}
 	for _, text := range []string{
 		"feedgate v1.2.3  READY  " + s.URL, "▲ 2 upstreams: 2 waiting for the workers", "fg://feed001.example:7000", "65,536 of 65,536",
-		"waits for the workers: 65,536 in rings", "bad_json 3", "reconnects 2", "exec:./handle", "at most 19 of 8,192",
+		"waits for the workers: 65,536 in rings", "bad_json 3", "reconnects 2", "exec:./handle", "at most 19, out",
 	} {
 		if !strings.Contains(out.String(), text) {
 			t.Errorf("no %q in\n%s", text, out.String())

@@ -23,7 +23,7 @@ func New(before, now *Snapshot) *View {
 	}
 	var latency histogram.Snapshot
 	acked := 0.0
-	for _, label := range slices.Sorted(maps.Keys(now.upstreams)) {
+	for _, label := range slices.SortedFunc(maps.Keys(now.upstreams), byNumber) {
 		u := now.upstreams[label]
 		then := u
 		if before != nil {

@@ -126,14 +126,21 @@ func groups(all []Upstream) []Group {
 // Ready reports whether the process is ready.
 func (v *View) Ready() bool { return len(v.Missing) == 0 }
 
-// Reasons are those of Missing that Short and Detail do not have.
-func (v *View) Reasons() []string {
-	if len(v.Upstreams) != 1 {
-		return v.Missing
+// maxReasons is the most lines of Reasons.
+const maxReasons = 8
+
+// Reasons are those of Missing that are not about one of the upstreams: what is said of these says it, too.
+func (v *View) Reasons() (lines []string) {
+	for _, line := range v.Missing {
+		about, found := strings.CutPrefix(line, "upstream ")
+		if !found || !slices.ContainsFunc(v.Upstreams, func(u Upstream) bool { return strings.HasPrefix(about, u.Label+" is ") }) {
+			lines = append(lines, line)
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(v.Missing), func(line string) bool {
-		return strings.HasPrefix(line, "upstream "+v.Upstreams[0].Label+" is ")
-	})
+	if more := len(lines) - maxReasons; more > 0 {
+		lines = append(lines[:maxReasons], fmt.Sprintf("and %d more", more))
+	}
+	return lines
 }
 
 // Level is the worst of the upstreams', and Fault if the process is not ready.

@@ -154,13 +154,24 @@ func TestGroups(t *testing.T) {
 	v := New(nil, after(t, 0, map[string]any{"upstreams": map[string]any{
 		"a": of(1, "", "upstream"), "b": of(1, "", "upstream"), "c": of(1, "", "upstream"), "d": of(1, "", "workers"),
 		"e": of(0, "", "connection"), "f": of(1, "5 wait", "sink"), "g": of(1, "", "acks_unread"), "h": of(1, "", "sink"),
-	}, "not_ready": []any{"upstream e is not connected"}}))
+	}, "not_ready": []any{"upstream e is not connected", "upstream x is not connected"}}))
 	want := "8 upstreams: 1 not connected, 1 stalled, 1 waiting for servers that read no acks, 1 waiting for the sink, 1 waiting for the workers, 3 keeping up"
 	if v.Short() != want {
 		t.Errorf("%q, want %q", v.Short(), want)
 	}
-	if r := v.Reasons(); len(r) != 1 {
+	if r := v.Reasons(); len(r) != 1 || r[0] != "upstream x is not connected" {
 		t.Errorf("reasons %q", r)
+	}
+}
+
+func TestManyReasons(t *testing.T) {
+	var lines []any
+	for range 20 {
+		lines = append(lines, "no nsqd")
+	}
+	v := New(nil, after(t, 0, map[string]any{"upstreams": map[string]any{}, "not_ready": lines}))
+	if r := v.Reasons(); len(r) != maxReasons+1 || r[maxReasons] != "and 12 more" || len(v.Missing) != 20 {
+		t.Errorf("%q", r)
 	}
 }
 

@@ -27,7 +27,6 @@
     schedule(0);
   });
   setInterval(show, 500);
-  plot();
   show();
   schedule(period);
 
