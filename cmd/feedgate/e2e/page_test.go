@@ -12,8 +12,20 @@ import (
 	"feedgate/cmd/feedgate/e2e/testkit/browser"
 )
 
-// text matches what is not HTML markup.
+// markup matches what is not text in HTML.
 var markup = regexp.MustCompile(`<style>(?s:.*?)</style>|<script>(?s:.*?)</script>|<[^>]*>`)
+
+// awaitHeadline waits until the page and top show what the gateway waits for.
+func (p *process) awaitHeadline(want string) {
+	p.t.Helper()
+	eventually(p.t, "on the page: "+want, func() bool {
+		_, body := p.get("/")
+		return strings.Contains(markup.ReplaceAllString(body, " "), want)
+	})
+	eventually(p.t, "in top: "+want, func() bool {
+		return strings.Contains(command(p.t, nil, "top", p.admin).stdout, want)
+	})
+}
 
 // TestPageWithoutScript: the first view is complete.
 func TestPageWithoutScript(t *testing.T) {
@@ -22,7 +34,7 @@ func TestPageWithoutScript(t *testing.T) {
 	c.send(data(1, "code=0"), data(2, "code=1001"))
 	c.acks(2)
 	p.waitMetric(2, "feedgate_acks_total")
-	eventually(t, "the gateway keeps up", func() bool { _, ready := p.get("/ready"); return strings.Contains(ready, "waits for the upstream: ") })
+	p.awaitHeadline("Keeping up, waiting for the upstream")
 	response, err := adminClient.Get("http://" + p.admin + "/")
 	if err != nil {
 		t.Fatal(err)

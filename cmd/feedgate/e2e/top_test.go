@@ -15,7 +15,7 @@ func TestTopWithoutTerminal(t *testing.T) {
 	c.send(data(1, "code=0"), data(2, "code=1001"))
 	c.acks(2)
 	p.waitMetric(2, "feedgate_acks_total")
-	eventually(t, "the gateway keeps up", func() bool { _, ready := p.get("/ready"); return strings.Contains(ready, "waits for the upstream: ") })
+	p.awaitHeadline("Keeping up, waiting for the upstream")
 	got := command(t, nil, "top", p.admin)
 	for _, want := range []string{
 		"READY  " + p.admin, "● Keeping up, waiting for the upstream", s.url(), "of 65,536", "rings of 8,192, in", "acks with code 1001 1", "exec:",
