@@ -30,7 +30,7 @@ func (p *painting) upstreams() (lines []string) {
 	for i := range all {
 		u := &all[i]
 		cells := func(in, acked, inFlight string) []string {
-			return []string{u.Label, u.What(), in, acked, inFlight, oldest(u.Oldest), u.P50.String(), u.P99.String(), errorsOf(u)}
+			return []string{u.Label, u.What(), in, acked, inFlight, u.Oldest.String(), u.P50.String(), u.P99.String(), u.ErrorCount().String()}
 		}
 		full.rows = append(full.rows, cells(u.Incoming.String(), u.Acked.String(),
 			fmt.Sprintf("%s of %s", view.Count(u.InFlight.Now), view.Count(u.InFlight.Limit))))
@@ -201,21 +201,6 @@ func (p *painting) sinks() (lines []string) {
 		}
 	}
 	return lines
-}
-
-func oldest(age view.Seconds) string {
-	if age == 0 {
-		return "none"
-	}
-	return age.String()
-}
-
-func errorsOf(u *view.Upstream) string {
-	n := view.Count(0)
-	for _, e := range u.Errors {
-		n += e.Total
-	}
-	return n.String()
 }
 
 // table has columns that are as wide as their cells. The first two are aligned to the left.

@@ -64,7 +64,7 @@ func (u *upstream) since(then upstream, over float64) Upstream {
 		Level: u.level(), WaitsFor: u.waitsFor, Waiting: u.words, Stalled: u.stalled,
 		Incoming: rate(then.messages, u.messages, over), Bytes: rate(then.bytes, u.bytes, over),
 		Acked:    rate(sum(then.acks), sum(u.acks), over),
-		InFlight: u.inFlight, Oldest: Seconds(u.oldest), Memory: u.memory, UnsentAcks: u.unsentAcks,
+		InFlight: u.inFlight, Oldest: Age(u.oldest), Memory: u.memory, UnsentAcks: u.unsentAcks,
 		Rings: u.rings, RingLimit: Count(u.ringLimit),
 	}
 	latency, handler := between(then.latency, u.latency), between(then.handler, u.handler)

@@ -91,6 +91,16 @@ func (s Seconds) String() string {
 	return thousands(math.Floor(v/86400)) + " days"
 }
 
+// Age is that of the oldest message, in seconds; 0: there is none.
+type Age float64
+
+func (a Age) String() string {
+	if a == 0 {
+		return "none"
+	}
+	return Seconds(a).String()
+}
+
 // Share is a part of the time; NaN: not known.
 type Share float64
 

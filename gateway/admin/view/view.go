@@ -25,7 +25,7 @@ type View struct {
 	Incoming, Acked Rate
 	Bytes           Rate
 	InFlight        Gauge
-	Oldest          Seconds
+	Oldest          Age
 	P50, P99        Seconds
 }
 
@@ -48,7 +48,7 @@ type Upstream struct {
 
 	Incoming, Acked, Bytes Rate
 	InFlight               Gauge
-	Oldest                 Seconds // 0: there is no unacknowledged message
+	Oldest                 Age     // unacknowledged
 	P50, P99               Seconds // of the time from read to ack
 	HandlerP50, HandlerP99 Seconds // of a handler's call
 	Memory, UnsentAcks     Gauge
@@ -215,6 +215,14 @@ func (u *Upstream) What() string {
 		return "state file"
 	}
 	return u.WaitsFor
+}
+
+// ErrorCount returns the number of all errors.
+func (u *Upstream) ErrorCount() (n Count) {
+	for _, e := range u.Errors {
+		n += e.Total
+	}
+	return n
 }
 
 // StoppedBy names a cause for which reading stops, a value of the label why of

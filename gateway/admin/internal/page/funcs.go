@@ -16,7 +16,6 @@ var funcs = template.FuncMap{
 	"bytes":     func(n float64) view.Bytes { return view.Bytes(n) },
 	"count":     func(n float64) view.Count { return view.Count(n) },
 	"detail":    view.Detail,
-	"errors":    countErrors,
 	"fullest":   fullest,
 	"gauge":     func(now float64, limit view.Count) view.Gauge { return view.Gauge{Now: now, Limit: float64(limit)} },
 	"id":        elementID,
@@ -34,13 +33,6 @@ func elementID(label string) string {
 	h := fnv.New64a()
 	h.Write([]byte(label))
 	return "u" + strconv.FormatUint(h.Sum64(), 36)
-}
-
-func countErrors(u view.Upstream) (n view.Count) {
-	for _, e := range u.Errors {
-		n += e.Total
-	}
-	return n
 }
 
 func perSecond(bytes view.Rate) string {
