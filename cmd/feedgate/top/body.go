@@ -47,7 +47,7 @@ func (p *painting) upstreams() (lines []string) {
 	lines = append(lines, "  "+p.in(bold, t.line(t.head)))
 	for i := range all {
 		lines = append(lines, p.sign(all[i].Level)+t.line(t.rows[i]))
-		lines = append(lines, p.details(&all[i], true)...)
+		lines = append(lines, p.details(&all[i])...)
 	}
 	return lines
 }
@@ -70,13 +70,13 @@ func (p *painting) cards(t *table) (lines []string) {
 		for _, text := range texts {
 			lines = append(lines, "  "+p.cut(text, 2))
 		}
-		lines = append(lines, p.details(u, false)...)
+		lines = append(lines, p.details(u)...)
 	}
 	return lines
 }
 
 // details are the lines below an upstream. Of many upstreams, those without trouble have none.
-func (p *painting) details(u *view.Upstream, wide bool) (lines []string) {
+func (p *painting) details(u *view.Upstream) (lines []string) {
 	few := len(p.view.Upstreams) <= fewUpstreams
 	add := func(s style, text string) {
 		for _, line := range p.wrap(text, 4) {
@@ -100,8 +100,8 @@ func (p *painting) details(u *view.Upstream, wide bool) (lines []string) {
 	if len(parts) > 0 {
 		add(plain, "reading stopped: "+strings.Join(parts, ", "))
 	}
-	if few && wide {
-		add(faint, fmt.Sprintf("memory %s of %s, unsent acks %s of %s, handler p50 %s p99 %s",
+	if few {
+		add(faint, fmt.Sprintf("incoming %s, memory %s of %s, unsent acks %s of %s, handler p50 %s p99 %s", u.Bytes.BytesPerSecond(),
 			view.Bytes(u.Memory.Now), view.Bytes(u.Memory.Limit), view.Bytes(u.UnsentAcks.Now),
 			view.Bytes(u.UnsentAcks.Limit), u.HandlerP50, u.HandlerP99))
 	}

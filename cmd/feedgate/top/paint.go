@@ -126,6 +126,10 @@ func (p *painting) head(addr string) (lines []string) {
 		lines = append(lines, sign+p.in(bold, line))
 	}
 	texts := v.Reasons()
+	if len(v.Upstreams) > 1 {
+		texts = append([]string{fmt.Sprintf("in %s/s, %s, acked %s/s, in flight %s of %s, oldest %s, p50 %s, p99 %s",
+			v.Incoming, v.Bytes.BytesPerSecond(), v.Acked, view.Count(v.InFlight.Now), view.Count(v.InFlight.Limit), v.Oldest, v.P50, v.P99)}, texts...)
+	}
 	if detail := v.Detail(); detail != "" {
 		texts = append([]string{detail}, texts...)
 	}

@@ -52,7 +52,7 @@ func TestNarrowShowsTheSame(t *testing.T) {
 	for _, width := range []int{40, 120} {
 		text := strings.Join(paint(flat(stats(1, 4)), width, false), "\n")
 		for _, want := range []string{
-			"NO ANSWER", "READY", "feed000.example", "workers", "3.50 s", "errors", "bad_json", "rings", "exec:./handle",
+			"NO ANSWER", "READY", "feed000.example", "workers", "3.50 s", "errors", "bad_json", "rings", "memory", "handler", "exec:./handle",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %q in %d columns:\n%s", want, width, text)

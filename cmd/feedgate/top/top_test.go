@@ -208,7 +208,7 @@ func TestWithoutTerminalItPrintsOneSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{
-		"feedgate v1.2.3  READY  " + s.URL, "▲ 2 upstreams: 2 waiting for the workers", "fg://feed001.example:7000", "65,536 of 65,536",
+		"feedgate v1.2.3  READY  " + s.URL, "▲ 2 upstreams: 2 waiting for the workers", "fg://feed001.example:7000", "65,536 of 65,536", "in flight 131,072 of 131,072, oldest 3.50 s",
 		"waits for the workers: 65,536 in rings", "bad_json 3", "reconnects 2", "exec:./handle", "at most 19, out",
 	} {
 		if !strings.Contains(out.String(), text) {

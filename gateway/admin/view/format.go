@@ -51,6 +51,14 @@ func (r Rate) Short() string {
 	return ">999P"
 }
 
+// BytesPerSecond is String for a rate of bytes.
+func (r Rate) BytesPerSecond() string {
+	if math.IsNaN(float64(r)) {
+		return unknown
+	}
+	return Bytes(r).String() + "/s"
+}
+
 // Bytes is a number of bytes.
 type Bytes float64
 

@@ -18,6 +18,7 @@ func TestTexts(t *testing.T) {
 		{Seconds(nan), "–"}, {Seconds(0), "0"}, {Seconds(1e-9), "0.10 µs"}, {Seconds(12.34e-6), "12.3 µs"}, {Seconds(0.9999e-3), "1 ms"},
 		{Seconds(0.0123), "12.3 ms"}, {Seconds(1), "1 s"}, {Seconds(12.345), "12.3 s"}, {Seconds(59.99), "60 s"},
 		{Seconds(125), "2 min 5 s"}, {Seconds(3*3600 + 720), "3 h 12 min"}, {Seconds(80 * 3600), "3 days"},
+		{Age(0), "none"}, {Age(2), "2 s"},
 		{Share(nan), "–"}, {Share(0), "0%"}, {Share(0.001), "<1%"}, {Share(0.994), "99%"}, {Share(7), "100%"},
 	} {
 		if got := c.value.String(); got != c.want {
@@ -36,6 +37,12 @@ func TestShortRates(t *testing.T) {
 	}
 	if got := Rate(math.NaN()).Short(); got != unknown {
 		t.Errorf("an unknown rate is %q", got)
+	}
+}
+
+func TestBytesPerSecond(t *testing.T) {
+	if a, b := Rate(2048).BytesPerSecond(), Rate(math.NaN()).BytesPerSecond(); a != "2 KiB/s" || b != unknown {
+		t.Errorf("%s, %s", a, b)
 	}
 }
 

@@ -13,19 +13,18 @@ import (
 
 // funcs are the functions of the templates.
 var funcs = template.FuncMap{
-	"bytes":     func(n float64) view.Bytes { return view.Bytes(n) },
-	"count":     func(n float64) view.Count { return view.Count(n) },
-	"detail":    view.Detail,
-	"fullest":   fullest,
-	"gauge":     func(now float64, limit view.Count) view.Gauge { return view.Gauge{Now: now, Limit: float64(limit)} },
-	"id":        elementID,
-	"known":     func(s view.Seconds) bool { return !math.IsNaN(float64(s)) },
-	"percent":   func(s view.Share) string { return strconv.FormatFloat(100*float64(s), 'f', 1, 64) },
-	"perSecond": perSecond,
-	"ringPath":  newRingChart,
-	"stopped":   view.StoppedBy,
-	"troubled":  newTroubled,
-	"waits":     (*view.Upstream).What,
+	"bytes":    func(n float64) view.Bytes { return view.Bytes(n) },
+	"count":    func(n float64) view.Count { return view.Count(n) },
+	"detail":   view.Detail,
+	"fullest":  fullest,
+	"gauge":    func(now float64, limit view.Count) view.Gauge { return view.Gauge{Now: now, Limit: float64(limit)} },
+	"id":       elementID,
+	"known":    func(s view.Seconds) bool { return !math.IsNaN(float64(s)) },
+	"percent":  func(s view.Share) string { return strconv.FormatFloat(100*float64(s), 'f', 1, 64) },
+	"ringPath": newRingChart,
+	"stopped":  view.StoppedBy,
+	"troubled": newTroubled,
+	"waits":    (*view.Upstream).What,
 }
 
 // elementID is the id of an upstream's element.
@@ -33,13 +32,6 @@ func elementID(label string) string {
 	h := fnv.New64a()
 	h.Write([]byte(label))
 	return "u" + strconv.FormatUint(h.Sum64(), 36)
-}
-
-func perSecond(bytes view.Rate) string {
-	if math.IsNaN(float64(bytes)) {
-		return ""
-	}
-	return view.Bytes(bytes).String() + "/s"
 }
 
 // fullest returns the share of the fullest ring to a worker.

@@ -42,7 +42,9 @@
     try {
       const answer = await fetch("live", { cache: "no-store", signal: asking.signal });
       if (!answer.ok) throw new Error("status " + answer.status);
-      if (answer.headers.get("Feedgate-Page") !== live.dataset.build) return location.reload(); // another version
+      const build = answer.headers.get("Feedgate-Page");
+      if (!build) throw new Error("not a gateway");
+      if (build !== live.dataset.build) return location.reload(); // another version
       const page = new DOMParser().parseFromString("<main>" + (await answer.text()) + "</main>", "text/html");
       if (Date.now() - answered > 10 * period) plots.clear(); // a gap
       if (!paused) update(page.querySelector("main"));
@@ -67,17 +69,16 @@
     plot();
   }
 
-  // show says whether what is shown is alive.
+  // show says whether what is shown is alive. The alarm's text does not change: it is read aloud.
   function show() {
     const silent = Date.now() - answered;
     const old = !paused && silent > limit;
     document.body.classList.toggle("stale", old);
-    state.textContent = paused ? "paused at" : old ? "last answer" : "live";
+    state.textContent = paused ? "paused at" : old ? "silent for " + Math.round(silent / 1000) + " s, last answer" : "live";
+    if (old === !stale.hidden) return;
     stale.hidden = !old;
-    if (!old) return;
-    const text = "No answer for " + Math.round(silent / 1000) + " s: everything below is old. The gateway has ended or cannot be reached; still trying.";
-    if (stale.textContent !== text) stale.textContent = text;
-    if (!document.title.startsWith("✕ ")) document.title = "✕ " + document.title;
+    stale.textContent = old ? "No answer: everything below is old. The gateway has ended or cannot be reached; still trying." : "";
+    if (old) document.title = "✕ " + document.title;
   }
 
   // patch makes old like now and keeps the elements, and with them focus, selection and open details.
