@@ -18,7 +18,7 @@ FAULTS = cmd/feedgate/e2e/faults
 BROWSER = { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos mutate soak sim mutants interop pictures baselines rename clean
+.PHONY: help build demo test test-long lint fuzz bench bench-go model chaos mutate soak sim mutants interop baselines rename clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -99,6 +99,7 @@ interop: ## against python3-websockets, plain and over TLS (apt-get install pyth
 		{ echo 'make interop: there is no websockets for $(PYTHON): apt-get install python3-websockets' >&2; exit 1; }
 	$(GO) test ./cmd/feedgate/e2e/interop -count=1 -timeout 5m -v -interop -python $(PYTHON)
 
+.PHONY: pictures
 pictures: ## docs/page: pictures of the page and texts of feedgate top, two minutes (apt-get install chromium)
 	@$(BROWSER) || { echo 'make pictures: there is no chromium: apt-get install chromium' >&2; exit 1; }
 	$(GO) test ./cmd/feedgate/e2e -run '^TestPictures$$' -count=1 -v -pictures=$(CURDIR)/docs/page

@@ -69,7 +69,7 @@ type runCmd struct {
 	State        string     `group:"stop" placeholder:"FILE" help:"Keeps sessions and last acked seq across restarts."`
 
 	Config     string     `group:"process" placeholder:"FILE" help:"YAML file of settings, see Settings above."`
-	Admin      string     `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Page, metrics, readiness; empty: off [${default}]."`
+	Admin      string     `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
 	StallAfter offTimeout `group:"process" placeholder:"D" default:"60s" help:"Warn if no message is done for this long; 0: off [${default}]."`
 	Maxprocs   maxprocs   `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime (Go's) or N [${default}]."`
 	logFlags
