@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // markup matches what is not text in HTML.
@@ -74,26 +73,6 @@ func TestPageWithoutScript(t *testing.T) {
 	}
 	if found := regexp.MustCompile(`(?i)\son[a-z]+=|\sstyle=`).FindString(body); found != "" {
 		t.Errorf("inline %q", found)
-	}
-	p.stop(c)
-}
-
-// TestPageThatNobodySeesCostsNothing: between requests nothing is sampled, and a request after a pause takes
-// samples of its own.
-func TestPageThatNobodySeesCostsNothing(t *testing.T) {
-	t.Parallel()
-	p, _, c := connectFG(t, "{}")
-	eventually(t, "the page", func() bool { status, _ := p.get("/live"); return status == http.StatusOK })
-	const rest = time.Second
-	threads := func() float64 { return p.metric("go_goroutines") }
-	eventually(t, "as many goroutines as before", func() bool {
-		before := threads()
-		status, _ := p.get("/live")
-		return status == http.StatusOK && threads() <= before
-	})
-	time.Sleep(rest)
-	if status, body := p.get("/"); status != http.StatusOK || strings.Contains(body, "– msg/s") {
-		t.Errorf("after a pause: %d", status)
 	}
 	p.stop(c)
 }

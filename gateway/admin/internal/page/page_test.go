@@ -8,8 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"feedgate/gateway/admin/view"
@@ -94,26 +94,49 @@ func TestThePolicyAllowsWhatIsServed(t *testing.T) {
 	}
 }
 
-// TestSamplesAreShared: many viewers at once cause at most two samples in half a second.
-func TestSamplesAreShared(t *testing.T) {
-	var samples atomic.Int64
-	p := New(func() map[string]any {
-		samples.Add(1)
-		return stats("fg://a:1")
-	})
-	began := time.Now()
-	var viewers sync.WaitGroup
-	for range 50 {
-		viewers.Go(func() {
-			if s, err := p.sampler.sample(t.Context()); err != nil || s.view.Over.String() == "–" || len(s.live) == 0 {
+// TestSamplesAreSharedAndOnRequest: many viewers at once cause two samples, and nobody causes none.
+func TestSamplesAreSharedAndOnRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		samples := 0 // under the sampler's mutex
+		p := New(func() map[string]any {
+			samples++
+			return stats("fg://a:1")
+		})
+		look := func() string {
+			s, err := p.sampler.sample(t.Context())
+			if err != nil || len(s.live) == 0 {
 				t.Errorf("%v: %+v", err, s.view)
 			}
-		})
-	}
-	viewers.Wait()
-	if n, most := samples.Load(), 2+int64(time.Since(began)/firstPeriod); n < 2 || n > most {
-		t.Errorf("%d samples for 50 viewers, want 2 to %d", n, most)
-	}
+			return s.view.Over.String()
+		}
+		var viewers sync.WaitGroup
+		for range 50 {
+			viewers.Go(func() {
+				if over := look(); over != "300 ms" {
+					t.Errorf("rates over %s", over)
+				}
+			})
+		}
+		viewers.Wait()
+		if samples != 2 {
+			t.Errorf("%d samples for 50 viewers", samples)
+		}
+		for range 10 {
+			time.Sleep(time.Second)
+			look()
+			look()
+		}
+		if samples != 12 || look() != "3 s" {
+			t.Errorf("%d samples in 10 s, the last over %s", samples-2, look())
+		}
+		time.Sleep(time.Hour)
+		if samples != 12 {
+			t.Errorf("%d samples that nobody asked for", samples-12)
+		}
+		if over := look(); over != "300 ms" || samples != 14 {
+			t.Errorf("after a pause: %d samples, rates over %s", samples-12, over)
+		}
+	})
 }
 
 // TestViewerThatLeaves: a request whose peer has gone does not wait for its samples.
