@@ -78,11 +78,16 @@ func Start(t testing.TB) *Browser {
 		b.read(bufio.NewReader(replies))
 	}()
 	t.Cleanup(func() {
+		_ = b.call("", "Browser.close", struct{}{}, nil) // so that it waits for its children; the reply may be lost
+		select {
+		case <-reading:
+		case <-time.After(patience):
+		}
 		commands.Close()
 		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			t.Error(err)
 		}
-		_ = cmd.Wait() // killed
+		_ = cmd.Wait() // closed or killed
 		<-reading
 		replies.Close()
 	})
