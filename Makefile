@@ -14,6 +14,9 @@ BUILD     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/
 
 FAULTS = cmd/feedgate/e2e/faults
 
+# Whether there is a browser for the tests of the page.
+BROWSER = { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-long lint fuzz bench bench-go model alerts chaos mutate soak sim mutants interop baselines rename clean
 
@@ -32,12 +35,14 @@ test: lint ## vet, gofmt, and all tests under the race detector, in their short 
 	$(GO) test -race -short -timeout 5m $(PKG)
 	cd $(FAULTS) && $(GO) test -race -short -p 1 -timeout 5m ./...
 	cd bench && $(GO) test -race -short -timeout 5m ./...
+	@$(BROWSER) || echo 'make test: NOT TESTED: the page in a browser: there is no chromium (apt-get install chromium)' >&2
 
 test-long: lint ## the same, in their long form, and the binary's with the race detector in it
 	$(GO) test -race -timeout 30m $(PKG)
 	cd bench && $(GO) test -race -timeout 30m ./...
 	FEEDGATE_TEST_RACE=1 $(GO) test -short -timeout 30m -count=1 ./cmd/feedgate/e2e
 	cd bench && FEEDGATE_TEST_RACE=1 $(GO) test -short -timeout 30m -count=1 ./cmd/feedgate-bench
+	@$(BROWSER) || echo 'make test-long: NOT TESTED: the page in a browser: there is no chromium (apt-get install chromium)' >&2
 
 lint: ## go vet and gofmt
 	$(GO) vet $(PKG)
@@ -99,6 +104,11 @@ interop: ## against python3-websockets, plain and over TLS (apt-get install pyth
 	@$(PYTHON) -c 'import websockets' 2>/dev/null || \
 		{ echo 'make interop: there is no websockets for $(PYTHON): apt-get install python3-websockets' >&2; exit 1; }
 	$(GO) test ./cmd/feedgate/e2e/interop -count=1 -timeout 5m -v -interop -python $(PYTHON)
+
+.PHONY: pictures
+pictures: ## docs/page: pictures of the page and texts of feedgate top, two minutes (apt-get install chromium)
+	@$(BROWSER) || { echo 'make pictures: there is no chromium: apt-get install chromium' >&2; exit 1; }
+	$(GO) test ./cmd/feedgate/e2e -run '^TestPictures$$' -count=1 -v -pictures=$(CURDIR)/docs/page
 
 CXXSRC = bench/baselines/cpp/src
 CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)

@@ -22,6 +22,7 @@ type commands struct {
 	Check   checkCmd   `cmd:"" help:"Report everything wrong with the flags of run, and change nothing."`
 	Demo    demoCmd    `cmd:"" help:"See it work: an embedded feed and a gateway, 10 s, no setup."`
 	Feed    feedCmd    `cmd:"" help:"Serve a test feed, synthetic or replayed, and check every ack."`
+	Top     topCmd     `cmd:"" help:"Show what a running gateway does, live."`
 	Bench   benchCmd   `cmd:"" help:"Compare the speed of feedgate with hand-written programs."`
 	Report  benchCmd   `cmd:"" help:"Print tables and plots of bench results."`
 	Version versionCmd `cmd:"" help:"Print the version, Go version and commit, as does --version."`

@@ -8,14 +8,17 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"feedgate/gateway/admin/internal/page"
 )
 
-// newHandler answers GET and HEAD on the four paths, and lists them at the root.
+// newHandler answers GET and HEAD on the four paths, with the page at the root, and with what changes of
+// the page at /live.
 func newHandler(r Report, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, "feedgate\n/ping\n/ready\n/metrics\n/stats\n")
-	})
+	html := page.New(func() map[string]any { return newDocument(r) })
+	mux.HandleFunc("GET /{$}", html.ServePage)
+	mux.HandleFunc("GET /live", html.ServeLive)
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "ok\n")
 	})

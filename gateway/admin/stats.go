@@ -15,8 +15,10 @@ import (
 //	    "feedgate_protocol_errors_total": {"bad_length": 0, ...},  by reason
 //	    "feedgate_ack_latency_seconds": {"count": 4, "sum": 0.01,
 //	        "p50": 0.0001, "p99": 0.002, "p999": 0.002, "buckets": {"0.0001": 2, ...}},
-//	    "waiting_for": "the upstream: it has sent nothing that is not handled"
+//	    "waiting_for": "the upstream: it has sent nothing that is not handled",
+//	    "stalled": ""   or where messages wait, none of which has become done
 //	  }},
+//	 "not_ready": ["upstream fg://a:1 is not connected"],   the lines of /ready; empty: it is ready
 //	 "sink": {"label": "file:/var/lib/feed.log", "feedgate_sink_messages_total": 11, ...},
 //	 "dead_letter": the same, with --dead-letter,
 //	 "process": {"feedgate_log_dropped_total": 0, ...}}
@@ -26,13 +28,15 @@ import (
 type document map[string]any
 
 func newDocument(r Report) document {
-	upstreams := make(map[string]map[string]any)
+	upstreams := make(map[string]any)
 	all := r.upstreams()
 	for i, label := range labels(all) {
-		upstreams[label] = values(upstreamFamilies, all[i].Stats)
-		upstreams[label]["waiting_for"] = all[i].Stats.Waiting().Words
+		of := values(upstreamFamilies, all[i].Stats)
+		of["waiting_for"] = all[i].Stats.Waiting().Words
+		of["stalled"] = all[i].Stats.Stalled()
+		upstreams[label] = of
 	}
-	d := document{"upstreams": upstreams}
+	d := document{"upstreams": upstreams, "not_ready": append([]string{}, r.missing()...)}
 	for _, s := range r.sinks() {
 		of := values(sinkFamilies, s)
 		of["label"] = s.Label
@@ -77,7 +81,7 @@ func put(in map[string]any, path []string, value any) {
 
 // summary is a histogram in JSON.
 func summary(s histogram.Snapshot) map[string]any {
-	buckets := make(map[string]uint64)
+	buckets := make(map[string]any)
 	for i, bound := range s.Bounds {
 		buckets[strconv.FormatFloat(bound, 'g', -1, 64)] = s.Counts[i]
 	}
