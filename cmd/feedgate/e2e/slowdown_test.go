@@ -42,6 +42,9 @@ func (p *process) awaitWaiting(upstream, want, words string) {
 		return label == want && strings.HasPrefix(text, words) &&
 			strings.Contains(ready, "upstream "+upstream+" waits for "+words)
 	})
+	what, _, _ := strings.Cut(words, ":")
+	headline := map[bool]string{true: "Keeping up, waiting for ", false: "Waiting for "}[want == "upstream"] + what
+	p.awaitHeadline(headline)
 	p.waitLog("msg=stats upstream="+upstream, " waiting_for="+want+` where="`+words)
 }
 
@@ -111,6 +114,7 @@ func TestSlowdownsAreNamed(t *testing.T) {
 				p.metric("feedgate_oldest_unacked_seconds") > 1 &&
 				p.metric("feedgate_stopped_seconds_total", "why", "acks_unread") > 0
 		})
+		p.awaitHeadline("Waiting for the server to read acks")
 		if _, ready := p.get("/ready"); !strings.Contains(ready, " waits for the server to read acks: ") {
 			t.Errorf("/ready: %s", ready)
 		}
