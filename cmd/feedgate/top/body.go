@@ -101,9 +101,9 @@ func (p *painting) details(u *view.Upstream) (lines []string) {
 		add(plain, "reading stopped: "+strings.Join(parts, ", "))
 	}
 	if few {
-		add(faint, fmt.Sprintf("incoming %s, memory %s of %s, unsent acks %s of %s, handler p50 %s p99 %s", u.Bytes.BytesPerSecond(),
-			view.Bytes(u.Memory.Now), view.Bytes(u.Memory.Limit), view.Bytes(u.UnsentAcks.Now),
-			view.Bytes(u.UnsentAcks.Limit), u.HandlerP50, u.HandlerP99))
+		add(faint, fmt.Sprintf("incoming %s, memory %s of %s, unsent acks %s, handler p50 %s p99 %s", u.Bytes.BytesPerSecond(),
+			view.Bytes(u.Memory.Now), view.Bytes(u.Memory.Limit), view.Bytes(u.UnsentAcks),
+			u.HandlerP50, u.HandlerP99))
 	}
 	if texts := eventTexts(u.Errors); len(texts) > 0 {
 		add(red, "errors: "+strings.Join(texts, ", "))

@@ -24,20 +24,21 @@ type Snapshot struct {
 
 // upstream has the metrics of an upstream. Counters are float64, as JSON has them.
 type upstream struct {
-	connected          bool
-	waitsFor, words    string
-	stalled            string
-	messages, bytes    float64
-	acks               map[string]float64 // by code
-	inFlight           Gauge
-	oldest             float64 // seconds
-	memory, unsentAcks Gauge
-	latency, handler   histogram.Snapshot
-	ringLimit          float64
-	rings              []Ring
-	stopped            map[string]float64 // seconds, by cause
-	errors             map[string]float64 // by reason
-	events             [len(events)]float64
+	connected        bool
+	waitsFor, words  string
+	stalled          string
+	messages, bytes  float64
+	acks             map[string]float64 // by code
+	inFlight         Gauge
+	oldest           float64 // seconds
+	memory           Gauge
+	unsentAcks       float64 // bytes; its limit is that of a part of them
+	latency, handler histogram.Snapshot
+	ringLimit        float64
+	rings            []Ring
+	stopped          map[string]float64 // seconds, by cause
+	errors           map[string]float64 // by reason
+	events           [len(events)]float64
 }
 
 // events are counters that are shown if they are not 0.
@@ -96,7 +97,7 @@ func readUpstream(o object) upstream {
 		inFlight:   Gauge{o.number("feedgate_in_flight"), o.number("feedgate_in_flight_limit")},
 		oldest:     o.number("feedgate_oldest_unacked_seconds"),
 		memory:     Gauge{o.number("feedgate_memory_bytes"), o.number("feedgate_memory_limit_bytes")},
-		unsentAcks: Gauge{o.number("feedgate_unsent_ack_bytes"), o.number("feedgate_unsent_ack_limit_bytes")},
+		unsentAcks: o.number("feedgate_unsent_ack_bytes"),
 		latency:    o.histogram("feedgate_ack_latency_seconds"), handler: o.histogram("feedgate_handler_seconds"),
 		ringLimit: o.number("feedgate_ring_limit"),
 		rings:     readRings(o.object("feedgate_ring_depth")),

@@ -51,7 +51,8 @@ type Upstream struct {
 	Oldest                 Age     // unacknowledged
 	P50, P99               Seconds // of the time from read to ack
 	HandlerP50, HandlerP99 Seconds // of a handler's call
-	Memory, UnsentAcks     Gauge
+	Memory                 Gauge
+	UnsentAcks             float64
 
 	Rings     []Ring
 	RingLimit Count

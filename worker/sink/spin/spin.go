@@ -22,8 +22,8 @@ var Kind = sink.Kind{
 		if err != nil || d < 0 {
 			return sink.Target{}, errors.New("want a duration of 0 or more, as in spin:500ns")
 		}
-		return sink.Target{Open: func(*sink.Config) (*sink.Sink, error) {
-			return &sink.Sink{Sink: newSpin(d)}, nil
+		return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
+			return &sink.Sink{Sink: newSpin(d, cfg.Stats)}, nil
 		}}, nil
 	},
 }
@@ -35,16 +35,20 @@ var Kind = sink.Kind{
 type spin struct {
 	worker.AlwaysReady
 	rounds int
+	stats  *sink.Stats
 }
 
-func newSpin(d time.Duration) *spin { return &spin{rounds: roundsFor(d)} }
+func newSpin(d time.Duration, stats *sink.Stats) *spin {
+	return &spin{rounds: roundsFor(d), stats: stats}
+}
 
 func (s *spin) Open(worker.Completer) (worker.Handler, error) {
-	return &spinner{rounds: s.rounds}, nil
+	return &spinner{rounds: s.rounds, stats: s.stats}, nil
 }
 
 type spinner struct {
 	rounds int
+	stats  *sink.Stats
 	result uint64 // keeps the loop from being optimised away
 }
 
@@ -54,6 +58,7 @@ func (h *spinner) Handle(b worker.Batch) {
 		h.result += burn(h.rounds)
 	}
 	b.Resolve(n, worker.OK)
+	h.stats.Resolved(worker.OK, n)
 }
 
 func (h *spinner) Drain()       {}
