@@ -132,19 +132,25 @@ func watch(t testing.TB, p *testkit.Process, total int64, made func() int64) (ea
 	return early, late
 }
 
-// flat fails the test if resources have grown: the heap by more than a tenth and 2 MiB; RSS by more
-// than a tenth and 8 MiB, by which a young heap still grows; descriptors and goroutines by more
-// than a dial of each gateway needs. RSS is ignored with the race detector, whose memory grows with
-// every page ever used.
+// flat fails the test if resources have grown: memory, see flatMemory; descriptors and goroutines by more
+// than a dial of each gateway needs.
 func flat(t testing.TB, early, late reading) {
+	t.Helper()
+	flatMemory(t, early, late)
+	if late.fds > early.fds+gateways || late.goroutines > early.goroutines+2*gateways {
+		t.Errorf("descriptors or goroutines grow: %v, then %v", early, late)
+	}
+}
+
+// flatMemory fails the test if memory has grown: the heap by more than a tenth and 2 MiB; RSS by more
+// than a tenth and 8 MiB, by which a young heap still grows. RSS is ignored with the race detector, whose
+// memory grows with every page ever used.
+func flatMemory(t testing.TB, early, late reading) {
 	t.Helper()
 	if early.fds == 0 || late.fds == 0 {
 		t.Fatal("too few connections to compare resources")
 	}
 	if late.heap > early.heap+early.heap/10+2<<20 || *plain && late.rss > early.rss+early.rss/10+8<<20 {
 		t.Errorf("memory grows: %v, then %v", early, late)
-	}
-	if late.fds > early.fds+gateways || late.goroutines > early.goroutines+2*gateways {
-		t.Errorf("descriptors or goroutines grow: %v, then %v", early, late)
 	}
 }
