@@ -181,10 +181,10 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	g.watchdog.setStarting(false)
 	r := c.reloader(u, secrets, g)
 	r.start()
-	stopLines := startStatsLines(log, time.Duration(c.StatsEvery), u.current)
+	stopLines := startStatsLines(log, time.Duration(c.StatsEvery), u.status().Snapshot)
 	stopLive := func() {}
 	if !strings.HasPrefix(c.Sink, "stdout:") || terminalOf(g.stdout) == nil {
-		stopLive = g.startRunLine(u.current)
+		stopLive = g.startRunLine(u.status().Snapshot)
 	}
 	err = u.run(ctx, g.abort)
 	stopLive()

@@ -4,19 +4,12 @@ import (
 	"log/slog"
 	"time"
 
-	"feedgate/gateway/admin"
+	"feedgate/gateway/admin/view"
 )
-
-// statsLines logs a line for each upstream every period, until it is stopped.
-type statsLines struct {
-	log       *slog.Logger
-	upstreams func() []admin.Upstream
-	meters    meters
-}
 
 // every calls tick every period on a goroutine, first after one, until the function that it returns is
 // called, which waits for the goroutine's end. A period of 0 is never.
-func every(period time.Duration, tick func(now time.Time)) (stop func()) {
+func every(period time.Duration, tick func()) (stop func()) {
 	if period == 0 {
 		return func() {}
 	}
@@ -27,8 +20,8 @@ func every(period time.Duration, tick func(now time.Time)) (stop func()) {
 		defer ticker.Stop()
 		for {
 			select {
-			case now := <-ticker.C:
-				tick(now)
+			case <-ticker.C:
+				tick()
 			case <-stopping:
 				return
 			}
@@ -40,24 +33,26 @@ func every(period time.Duration, tick func(now time.Time)) (stop func()) {
 	}
 }
 
-// startStatsLines starts to log; period 0: never.
-func startStatsLines(log *slog.Logger, period time.Duration, upstreams func() []admin.Upstream) (stop func()) {
-	s := &statsLines{log: log, upstreams: upstreams, meters: meters{}}
-	if period > 0 {
-		s.next(time.Now(), func(string, rates) {})
+// startStatsLines logs a line for each upstream every period; 0: never.
+func startStatsLines(log *slog.Logger, period time.Duration, snapshot func() *view.Snapshot) (stop func()) {
+	if period == 0 {
+		return func() {}
 	}
-	return every(period, func(now time.Time) { s.next(now, s.write) })
+	before := snapshot()
+	return every(period, func() {
+		now := snapshot()
+		for _, u := range view.New(before, now).Upstreams {
+			logStats(log, &u)
+		}
+		before = now
+	})
 }
 
-func (s *statsLines) next(now time.Time, with func(upstream string, r rates)) {
-	for _, u := range s.upstreams() {
-		with(u.Label, s.meters.next(u.Stats, now))
-	}
-}
-
-func (s *statsLines) write(upstream string, r rates) {
-	s.log.Info("stats", "upstream", upstream,
-		"messages_per_s", int64(r.messages+0.5), "acked_per_s", int64(r.acked+0.5),
-		"in_flight", r.inFlight, "oldest_unacked", r.oldest.Round(time.Millisecond), "p99", r.p99.Round(time.Microsecond),
-		"waiting_for", string(r.waiting.For), "where", r.waiting.Words)
+func logStats(log *slog.Logger, u *view.Upstream) {
+	log.Info("stats", "upstream", u.Label,
+		"messages_per_s", u.Incoming.Rounded(), "acked_per_s", u.Acked.Rounded(),
+		"in_flight", int64(u.InFlight.Now),
+		"oldest_unacked", view.Seconds(u.Oldest).Duration().Round(time.Millisecond),
+		"p99", u.P99.Duration().Round(time.Microsecond),
+		"waiting_for", u.WaitsFor, "where", u.Waiting)
 }

@@ -161,13 +161,18 @@ func logged(err error) error {
 
 // serveAdmin serves the admin address until it is closed.
 func (u *upstreams) serveAdmin() {
+	if err := u.admin.Serve(u.status()); err != nil {
+		u.log.Error("the admin address failed", "error", err)
+	}
+}
+
+// status is what the admin address, the log and the live line report.
+func (u *upstreams) status() admin.Report {
 	report := admin.Report{Upstreams: u.current, Discovery: u.found, Sink: u.ready, Sinks: u.sinks, Process: u.process}
 	if u.state != nil {
 		report.State = u.state.Ready
 	}
-	if err := u.admin.Serve(report); err != nil {
-		u.log.Error("the admin address failed", "error", err)
-	}
+	return report
 }
 
 // sinks are the sinks for the admin address.

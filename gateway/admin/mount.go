@@ -3,6 +3,9 @@ package admin
 import (
 	"log/slog"
 	"net/http"
+	"time"
+
+	"feedgate/gateway/admin/view"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -22,3 +25,6 @@ func (r Report) Handler(log *slog.Logger) http.Handler {
 func (r Report) Collector() prometheus.Collector {
 	return newCollector(r)
 }
+
+// Snapshot returns what /stats would answer now, for package view.
+func (r Report) Snapshot() *view.Snapshot { return view.FromStats(newDocument(r), time.Now()) }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // unknown is shown for what cannot be known yet, and for quantiles of nothing.
@@ -99,6 +100,14 @@ func (s Seconds) String() string {
 	return thousands(math.Floor(v/86400)) + " days"
 }
 
+// Duration returns s; 0 if it is not known.
+func (s Seconds) Duration() time.Duration {
+	if math.IsNaN(float64(s)) {
+		return 0
+	}
+	return time.Duration(float64(s) * float64(time.Second))
+}
+
 // Age is that of the oldest message, in seconds; 0: there is none.
 type Age float64
 
@@ -161,3 +170,11 @@ func (g Gauge) Share() Share {
 
 // Percent is Share for the width of a bar.
 func (g Gauge) Percent() string { return strconv.FormatFloat(100*float64(g.Share()), 'f', 1, 64) }
+
+// Rounded returns the rate as a whole number; 0 if it is not known.
+func (r Rate) Rounded() int64 {
+	if math.IsNaN(float64(r)) {
+		return 0
+	}
+	return int64(math.Round(float64(r)))
+}
