@@ -31,8 +31,8 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 			r.drop(m, now)
 			continue
 		}
-		r.stopped = stoppedByState
 		if l.session.awaitedWrite != 0 {
+			r.stopped = byState
 			break
 		}
 		free := l.free(len(msgs)-r.next, now)
@@ -45,15 +45,14 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 		if free == 0 && arrival != delivery.Redelivered { // a redelivered message has its slot
 			if !l.track.Stretch() {
 				sendBlocked = !l.track.Full()
-				if r.stopped = stoppedByWindow; sendBlocked {
-					r.stopped = stoppedByAcks
+				if r.stopped = byWindow; sendBlocked {
+					r.stopped = byAcks
 				}
 				break
 			}
 			free = 1
 		}
-		n := 1
-		r.stopped = stoppedByRing
+		n, full := 1, byRing
 		switch {
 		case m.Code != worker.OK:
 			if err := r.refuse(m, now); err != nil {
@@ -62,13 +61,14 @@ func (r *receiver) dispatch(now time.Duration) (moved, all bool) {
 		case m.Side && int(m.Len) > l.slabs.maxFrame:
 			r.failNext(wire.Errorf(wire.Internal, wire.CloseProtocolError, "decoder's side message of %d bytes", m.Len))
 		case m.Side && arrival != delivery.Redelivered && !r.copySide():
-			n, r.stopped = 0, stoppedByMemory
+			n, full = 0, byMemory
 		case arrival == delivery.InOrder:
 			n = r.dispatchRun(msgs[r.next:min(len(msgs), r.next+free)], false)
 		default:
 			n = r.dispatchOutOfOrder(msgs[r.next:r.next+1], arrival, now)
 		}
 		if n == 0 {
+			r.stopped = full
 			break
 		}
 		r.next += n

@@ -102,7 +102,7 @@ func (l *loop) turn() bool {
 	}
 	l.lastTurn = now
 	l.stall.watch(l, now)
-	l.status.turn(l, now)
+	l.status.countTime(l, now)
 
 	busy := l.collectReplies(now)
 	busy = l.receive(now) || busy

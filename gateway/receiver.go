@@ -23,7 +23,7 @@ type receiver struct {
 	fault      *wire.Error // stopped decoding; handled once all messages are dispatched
 	decodeMore bool        // the received bytes may contain more to decode
 	ended      bool        // nothing more of this connection is decoded
-	stopped    activity    // what stops reading, while loop.paused is true
+	stopped    stopCause   // what stops reading, while loop.paused is true
 
 	slab openSlab // for received bytes
 	side openSlab // for side messages
@@ -108,8 +108,8 @@ func (l *loop) receive(now time.Duration) bool {
 		if read || !(l.conn.is(reads) && l.conn.peer.readable) {
 			break
 		}
-		if stopped := r.whyNotRead(); stopped != 0 {
-			l.paused, r.stopped = true, stopped
+		if cause := r.readStopped(); cause != notStopped {
+			l.paused, r.stopped = true, cause
 			return busy
 		}
 		read = true
@@ -119,15 +119,15 @@ func (l *loop) receive(now time.Duration) bool {
 	return busy
 }
 
-// whyNotRead returns what stops reading; 0: nothing. There is then space to read into.
-func (r *receiver) whyNotRead() activity {
+// readStopped returns what stops reading. If nothing does, there is space to read into.
+func (r *receiver) readStopped() stopCause {
 	switch {
 	case r.l.slabs.fullOfAcks() || !r.makeSpace():
-		return stoppedByMemory
+		return byMemory
 	case r.l.out.Len() >= maxUnsent:
-		return stoppedByAcks
+		return byAcks
 	}
-	return 0
+	return notStopped
 }
 
 // handleEvent handles the event or fault at which decoding stopped, once all messages before it are

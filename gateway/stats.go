@@ -39,7 +39,7 @@ type Stats struct {
 	Latency histogram.Durations // time from read to ack sent, one observation per read
 
 	waiting atomic.Pointer[Waiting] // nil: not decided yet
-	stopped [len(stopNames)]atomic.Int64
+	stopped [stopCauses]atomic.Int64
 	oldest  atomic.Int64 // when the oldest unacknowledged message was read, by clock; 0: there is none
 	unread  atomic.Int64 // since when the server has read no acks, by clock; 0: it reads them
 	unsent  atomic.Int64 // bytes
@@ -141,8 +141,8 @@ func (s *Stats) Waiting() Waiting {
 
 // StoppedTime calls yield with each cause for which reading can stop, and for how long it did.
 func (s *Stats) StoppedTime(yield func(why string, d time.Duration)) {
-	for i, why := range stopNames {
-		yield(why, time.Duration(s.stopped[i].Load()))
+	for cause := notStopped + 1; cause < stopCauses; cause++ {
+		yield(stopNames[cause], time.Duration(s.stopped[cause].Load()))
 	}
 }
 

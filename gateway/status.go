@@ -38,25 +38,32 @@ var (
 	nothingToDo  = Waiting{ForUpstream, "the upstream: it has sent nothing that is not handled"}
 )
 
-// activity is what a gateway spends its time on, as of the end of a turn. All but the first three stop
-// reading.
-type activity uint8
+// stopCause is why reading is stopped.
+type stopCause uint8
 
 const (
-	offlineTime  activity = iota // not logged in
-	upstreamTime                 // everything that has arrived was read
-	busyTime                     // there is more to read
-	stoppedByWindow
-	stoppedByRing
-	stoppedByMemory
-	stoppedByAcks
-	stoppedBySink
-	stoppedByState
-	activities
+	notStopped stopCause = iota
+	byWindow             // --in-flight is reached
+	byRing               // no worker may have more, or its ring is full
+	byMemory             // --memory or the kernel's is used up
+	byAcks               // the server reads acks more slowly than they are made
+	bySink               // one of the first three, while messages are with a remote sink
+	byState              // the state file must be written first
+	stopCauses
 )
 
-// stopNames are the values of the label why of the stopped time, from stoppedByWindow on.
-var stopNames = [activities - stoppedByWindow]string{"window", "ring", "memory", "acks_unread", "sink", "state"}
+// stopNames are the values of the label why of the stopped time.
+var stopNames = [stopCauses]string{"", "window", "ring", "memory", "acks_unread", "sink", "state"}
+
+// openTime is what time counts as while reading is not stopped.
+type openTime uint8
+
+const (
+	loggedOut openTime = iota // not logged in
+	drained                   // everything that has arrived was read
+	behind                    // there is more to read
+	openTimes
+)
 
 const (
 	// statusPeriod is how often the loop decides what it waits for.
@@ -66,51 +73,80 @@ const (
 	unreadTime = time.Second
 )
 
-// status finds out what the gateway waits for. It attributes all time to activities, and once a period
-// compares them. The loop owns it.
+// status finds out what the gateway waits for. It attributes all time either to a cause that stops reading
+// or to an openTime, and compares them once a period. The loop owns it.
 type status struct {
 	every time.Duration // statusPeriod; 0: never, so that simulated loops do not wake up for it
 
-	last  activity // since the last turn
+	// What the time since the last turn counts as: cause, or open if that is notStopped.
+	cause stopCause
+	open  openTime
 	since time.Duration
-	spent [activities]time.Duration // in this period
-	began time.Duration             // this period
+
+	// This period.
+	began   time.Duration
+	stopped [stopCauses]time.Duration
+	other   [openTimes]time.Duration
 
 	unreadSince time.Duration // since when the peer has taken no ack although some are unsent; 0: it takes them
 	inKernel    int           // bytes in the kernel that it had not sent at the last look
+	transmitted uint64        // SendBuffer.OnWire at the last look
 	shown       WaitingFor
 }
 
-// turn attributes the time since the last turn.
-func (s *status) turn(l *loop, now time.Duration) {
+// countTime attributes the time since the last turn.
+func (s *status) countTime(l *loop, now time.Duration) {
 	took := now - s.since
-	s.spent[s.last] += took
-	if s.last >= stoppedByWindow {
-		l.stats.stopped[s.last-stoppedByWindow].Add(int64(took))
-	}
 	s.since = now
+	if s.cause == notStopped {
+		s.other[s.open] += took
+		return
+	}
+	s.stopped[s.cause] += took
+	l.stats.stopped[s.cause].Add(int64(took))
 }
 
 // endTurn decides what the time until the next turn counts as.
 func (s *status) endTurn(l *loop) {
+	s.cause = notStopped
 	switch {
 	case !l.stats.Connected.Load():
-		s.last = offlineTime
-	case l.paused && l.cfg.SinkIsRemote && l.receiver.stopped <= stoppedByMemory && l.track.Working() > 0:
-		s.last = stoppedBySink
+		s.open = loggedOut
 	case l.paused:
-		s.last = l.receiver.stopped
+		s.cause = l.stopCause()
 	case l.conn.peer.readable:
-		s.last = busyTime
+		s.open = behind
 	default:
-		s.last = upstreamTime
+		s.open = drained
 	}
+}
+
+// stopCause returns why reading is stopped. Unsent acks stop the loop from collecting replies, so they
+// are the cause of full rings and windows, too.
+func (l *loop) stopCause() stopCause {
+	cause := l.receiver.stopped
+	switch {
+	case l.out.Len() >= maxUnsent:
+		return byAcks
+	case cause <= byMemory && !l.memoryShort && l.cfg.SinkIsRemote && l.withHandlers() > 0:
+		return bySink
+	}
+	return cause
+}
+
+// withHandlers returns how many messages are with handlers of the sink or of dead letters.
+func (l *loop) withHandlers() (n int) {
+	for i, w := range l.workers {
+		at := w.Waits()
+		n += max(0, l.outstanding[i]-at.Ring-at.Retry-at.Key)
+	}
+	return n
 }
 
 // due returns when to compare; 0: nothing can have changed.
 func (s *status) due(l *loop) time.Duration {
 	idle := l.track.InFlight() == 0 && l.out.Len() == 0 && l.out.InKernel() == 0 && s.inKernel == 0 && !l.paused
-	if s.every == 0 || idle && (s.shown == ForUpstream || s.shown == ForConnection && s.last == offlineTime) {
+	if s.every == 0 || idle && (s.shown == ForUpstream || s.shown == ForConnection && s.open == loggedOut) {
 		return 0
 	}
 	return s.began + s.every
@@ -119,46 +155,60 @@ func (s *status) due(l *loop) time.Duration {
 // compare decides what the gateway has waited for in this period, publishes it, and begins another
 // period.
 func (s *status) compare(l *loop, now time.Duration) {
-	s.turn(l, now)
-	s.lookAtAcks(l, now)
-	most := offlineTime
-	for a, spent := range s.spent {
-		if spent > s.spent[most] {
-			most = activity(a)
-		}
-	}
-	clear(s.spent[:])
-	s.began = now
-	w := s.waitingFor(l, most, now)
+	s.countTime(l, now)
+	s.observeAcks(l, now)
+	w := s.waitingFor(l, now)
 	s.shown = w.For
 	l.stats.waiting.Store(&w)
+	s.began = now
+	clear(s.stopped[:])
+	clear(s.other[:])
 }
 
-// lookAtAcks finds out since when the server has not read any ack. Its TCP takes acks until the receive
+// mostly returns the cause that stopped reading for most of the time in this period; notStopped: reading
+// was not stopped for half of the period. open is what most of the rest was.
+func (s *status) mostly() (cause stopCause, open openTime) {
+	stopped, total := time.Duration(0), time.Duration(0)
+	for c, d := range s.stopped {
+		stopped += d
+		if d > s.stopped[cause] {
+			cause = stopCause(c)
+		}
+	}
+	for o, d := range s.other {
+		total += d
+		if d > s.other[open] {
+			open = openTime(o)
+		}
+	}
+	if total += stopped; stopped < total-stopped {
+		cause = notStopped
+	}
+	return cause, open
+}
+
+// observeAcks finds out since when the server has not read any ack. Its TCP takes acks until the receive
 // buffer there is full; until then, nobody can tell.
-func (s *status) lookAtAcks(l *loop, now time.Duration) {
-	moved := false
+func (s *status) observeAcks(l *loop, now time.Duration) {
 	s.inKernel = 0
 	if l.out.InKernel() > 0 && l.conn.sock != nil {
 		s.inKernel = l.conn.sock.untransmitted()
-		moved = l.out.Transmitted(s.inKernel)
+		l.out.Transmitted(s.inKernel)
 	}
+	// The loop looks at the kernel at other times, too.
+	moved := l.out.OnWire() != s.transmitted
+	s.transmitted = l.out.OnWire()
 	switch {
-	case l.out.Len() == 0 && l.out.InKernel() == 0:
+	case !l.out.Acks() && l.out.InKernel() == 0:
 		s.unreadSince = 0
 	case moved || s.unreadSince == 0:
 		s.unreadSince = max(1, now)
 	}
 }
 
-// acksUnread reports whether the server has not read any ack for a while.
-func (s *status) acksUnread(now time.Duration) bool {
-	return s.unreadSince != 0 && now-s.unreadSince >= unreadTime
-}
-
-// unread returns since when the server has not read any ack; 0: it reads them.
+// unread returns since when the server has not read any ack, if that is a while ago; else 0.
 func (s *status) unread(now time.Duration) time.Duration {
-	if s.acksUnread(now) {
+	if s.unreadSince != 0 && now-s.unreadSince >= unreadTime {
 		return s.unreadSince
 	}
 	return 0
@@ -167,61 +217,61 @@ func (s *status) unread(now time.Duration) time.Duration {
 // inFlight returns the number of messages in flight. If the server reads no acks, those of its messages
 // that are done count, too.
 func (s *status) inFlight(l *loop) int {
-	if s.acksUnread(l.lastTurn) {
+	if s.unread(l.lastTurn) != 0 {
 		return l.track.InFlight() + l.out.InKernel()
 	}
 	return l.track.InFlight()
 }
 
-// waitingFor returns what most of a period was spent on as what the gateway waits for, and in words.
-func (s *status) waitingFor(l *loop, most activity, now time.Duration) Waiting {
+// waitingFor returns what the gateway has waited for in this period.
+func (s *status) waitingFor(l *loop, now time.Duration) Waiting {
+	cause, open := s.mostly()
 	since, waits := l.track.Oldest()
 	old := waits && now-since >= unreadTime
-	switch {
+	switch unread := s.unread(now); {
 	case !l.stats.Connected.Load():
 		return notConnected
-	case s.acksUnread(now):
-		return Waiting{ForAcksUnread, fmt.Sprintf("the server to read acks: it has read none for %v", (now - s.unreadSince).Round(time.Second))}
-	case most == stoppedByAcks:
+	case unread != 0:
+		return Waiting{ForAcksUnread, fmt.Sprintf("the server to read acks: it has read none for %v", (now - unread).Round(time.Second))}
+	case cause == byAcks:
 		return Waiting{ForAcksUnread, "the server to read acks: it reads them more slowly than they are made"}
-	case most == stoppedByState:
+	case cause == byState:
 		return Waiting{ForState, "the state file: the session is not stored yet"}
-	case most == stoppedByMemory && l.memoryShort:
+	case cause == byMemory && l.memoryShort:
 		return Waiting{ForMemory, "memory: the kernel has none for a read buffer"}
-	case most >= stoppedByWindow || old:
-		return l.waitingHandlers(most)
-	case most == busyTime:
+	case cause != notStopped || old:
+		return l.messagesWait(cause)
+	case open == behind:
 		return Waiting{ForCPU, "CPU time: more has arrived than the event loop has read"}
 	}
 	return nothingToDo
 }
 
-// waitingHandlers is waitingFor if messages wait for workers or the sink.
-func (l *loop) waitingHandlers(most activity) Waiting {
+// messagesWait returns what the gateway waits for if messages wait for workers or for the sink.
+func (l *loop) messagesWait(cause stopCause) Waiting {
 	at := l.waiting()
-	where := at.describe(l.cfg.SinkLabel, l.cfg.DeadLetterLabel)
-	limit := ""
-	if most >= stoppedByWindow && most <= stoppedByMemory || most == stoppedBySink {
-		limit = "; " + l.receiver.stopped.limit() + " is full"
+	words := at.describe(l.cfg.SinkLabel, l.cfg.DeadLetterLabel)
+	if cause != notStopped {
+		words += "; " + l.receiver.stopped.limit()
 	}
 	switch {
 	case at.sink+at.dead > 0 && l.cfg.SinkIsRemote:
-		return Waiting{ForSink, "the sink: " + where + limit}
+		return Waiting{ForSink, "the sink: " + words}
 	case at.total() > 0:
-		return Waiting{ForWorkers, "the workers: " + where + limit}
-	case most == stoppedByMemory:
+		return Waiting{ForWorkers, "the workers: " + words}
+	case cause == byMemory:
 		return Waiting{ForMemory, "memory: --memory is used up"}
 	}
 	return nothingToDo
 }
 
-// limit names the limit that stops reading.
-func (a activity) limit() string {
-	switch a {
-	case stoppedByWindow:
-		return "--in-flight"
-	case stoppedByMemory:
-		return "--memory"
+// limit describes the limit that stops reading.
+func (c stopCause) limit() string {
+	switch c {
+	case byWindow:
+		return "--in-flight is reached"
+	case byMemory:
+		return "--memory is used up"
 	}
-	return "a ring"
+	return "the workers may have no more"
 }

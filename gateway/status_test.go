@@ -28,7 +28,7 @@ func newStatusLoop() *loop {
 	l.track.Add(1, 2, false)
 	l.track.Read(time.Second)
 	l.stats.Connected.Store(true)
-	l.status = status{every: statusPeriod, since: time.Second, began: time.Second, last: upstreamTime}
+	l.status = status{every: statusPeriod, since: time.Second, began: time.Second, open: drained}
 	return l
 }
 
@@ -48,25 +48,42 @@ func TestStoppedTime(t *testing.T) {
 	l, now := newStatusLoop(), time.Second
 	turn := func(d time.Duration) {
 		now += d
-		l.status.turn(l, now)
+		l.status.countTime(l, now)
 		l.status.endTurn(l)
 	}
 	turn(time.Second)
-	l.paused, l.receiver.stopped = true, stoppedByRing
+	l.paused, l.receiver.stopped = true, byRing
 	turn(time.Second)
 	turn(2 * time.Second)
-	l.receiver.stopped = stoppedByAcks
+	l.receiver.stopped = byAcks
 	turn(3 * time.Second)
-	l.cfg.SinkIsRemote = true
+	l.receiver.stopped = byWindow
+	l.out.Write(make([]byte, maxUnsent))
 	turn(4 * time.Second)
-	l.receiver.stopped = stoppedByMemory
-	turn(5 * time.Second)
 	l.paused = false
+	turn(5 * time.Second)
 	turn(6 * time.Second)
-	turn(7 * time.Second)
 	got := stoppedTimes(l.stats)
-	if len(got) != 3 || got["ring"] != 5*time.Second || got["acks_unread"] != 9*time.Second || got["sink"] != 6*time.Second {
+	if len(got) != 2 || got["ring"] != 5*time.Second || got["acks_unread"] != 9*time.Second {
 		t.Errorf("stopped for %v", got)
+	}
+}
+
+// TestMostly: what stopped reading for half of the period counts, even if being idle was the longest single
+// part.
+func TestMostly(t *testing.T) {
+	for _, c := range []struct {
+		s    status
+		want stopCause
+		open openTime
+	}{
+		{status{stopped: [stopCauses]time.Duration{byRing: 35, byWindow: 25}, other: [openTimes]time.Duration{drained: 40}}, byRing, drained},
+		{status{stopped: [stopCauses]time.Duration{byRing: 49}, other: [openTimes]time.Duration{drained: 31, behind: 20}}, notStopped, drained},
+		{status{other: [openTimes]time.Duration{behind: 3, drained: 1}}, notStopped, behind},
+	} {
+		if cause, open := c.s.mostly(); cause != c.want || open != c.open {
+			t.Errorf("%v, %v: mostly %d, %d", c.s.stopped, c.s.other, cause, open)
+		}
 	}
 }
 
@@ -116,8 +133,13 @@ func TestAcksUnread(t *testing.T) {
 	if n := l.status.inKernel; n != size {
 		t.Errorf("%d bytes in the kernel, not %d", n, size)
 	}
-	sock.n = 0
+	// The loop has seen progress before the status looks.
+	sock.n = size / 2
+	l.out.Transmitted(sock.n)
 	look(4*time.Second, ForUpstream, 0)
+	look(5*time.Second, ForAcksUnread, 2)
+	sock.n = 0
+	look(6*time.Second, ForUpstream, 0)
 }
 
 // TestWaitingBeforeTheFirstPeriod: a gateway that has not compared yet waits for its connection, or then

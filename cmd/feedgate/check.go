@@ -65,8 +65,9 @@ func (c *checkCmd) checkSettings(ctx context.Context, flags []*kong.Flag, g *glo
 		err = errors.Join(err, gateway.ProbeState(c.State, planned))
 	}
 	if lines := c.faultLines(g.settings, err); len(lines) > 0 {
+		out.masks.Add(secrets.token, secrets.sink.Password)
 		for _, line := range lines {
-			fmt.Fprintln(g.stdout, line)
+			out.line(line)
 		}
 		return cli.ExitError{Code: cli.ExitUsage}
 	}

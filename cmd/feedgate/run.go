@@ -70,7 +70,8 @@ type runCmd struct {
 	State        string     `group:"stop" placeholder:"FILE" help:"Keeps sessions and last acked seq across restarts."`
 
 	Config     string      `group:"process" placeholder:"FILE" help:"YAML file of settings, see Settings above."`
-	Admin      string      `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"Metrics and readiness; empty: off [${default}]."`
+	Admin      string      `group:"process" placeholder:"ADDR" default:"127.0.0.1:4190" help:"A page, metrics and readiness; empty: off [${default}]."`
+	Debug      bool        `group:"process" help:"Add /debug/pprof/ to the admin address."`
 	StatsEvery cli.Timeout `group:"process" placeholder:"D" default:"0" help:"Log rates and what is waited for every D; 0: off [${default}]."`
 	StallAfter offTimeout  `group:"process" placeholder:"D" default:"60s" help:"Warn if no message is done for this long; 0: off [${default}]."`
 	Maxprocs   maxprocs    `group:"process" placeholder:"HOW" default:"quota" help:"GOMAXPROCS: CPU quota, runtime (Go's) or N [${default}]."`
@@ -166,7 +167,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	defer release()
 	u := &upstreams{
 		log: log, hurry: hurry, watchdog: g.watchdog, process: processInfo(g.stderr),
-		labels: sinkLabels{c.sinkLabel(c.Sink), c.sinkLabel(c.DeadLetter)},
+		debug: c.Debug, labels: sinkLabels{c.sinkLabel(c.Sink), c.sinkLabel(c.DeadLetter)},
 	}
 	if !c.ExitOnClose { // with it, the other upstreams run until they end by themselves
 		u.fail = fail

@@ -77,6 +77,7 @@ var runFlags = []struct {
 	{"exit-on-close", "true", []string{"maybe"}, "ExitOnClose", true},
 	{"drain-timeout", "19s", []string{"0"}, "DrainTimeout", 19 * time.Second},
 	{"stall-after", "21s", []string{"-1s", "x"}, "StallAfter", 21 * time.Second},
+	{"debug", "true", []string{"maybe"}, "", nil},
 	{"stats-every", "22s", []string{"-1s", "x"}, "", nil},
 	{"state", "in.state", nil, "", nil},
 	{"admin", "", []string{"foo", "127.0.0.1", ":x", ":65536", ":-1"}, "", nil},

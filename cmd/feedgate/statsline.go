@@ -49,10 +49,13 @@ func startStatsLines(log *slog.Logger, period time.Duration, snapshot func() *vi
 }
 
 func logStats(log *slog.Logger, u *view.Upstream) {
-	log.Info("stats", "upstream", u.Label,
-		"messages_per_s", u.Incoming.Rounded(), "acked_per_s", u.Acked.Rounded(),
+	attrs := []any{
+		"upstream", u.Label, "messages_per_s", u.Incoming.Rounded(), "acked_per_s", u.Acked.Rounded(),
 		"in_flight", int64(u.InFlight.Now),
 		"oldest_unacked", view.Seconds(u.Oldest).Duration().Round(time.Millisecond),
-		"p99", u.P99.Duration().Round(time.Microsecond),
-		"waiting_for", u.WaitsFor, "where", u.Waiting)
+	}
+	if u.P99.Known() {
+		attrs = append(attrs, "p99", u.P99.Duration().Round(time.Microsecond))
+	}
+	log.Info("stats", append(attrs, "waiting_for", u.WaitsFor, "where", u.Waiting)...)
 }

@@ -35,6 +35,7 @@ type upstreams struct {
 	ending      ending
 	log         *slog.Logger
 	process     *admin.Process // for the admin address
+	debug       bool           // it has profiles
 	labels      sinkLabels
 }
 
@@ -168,7 +169,7 @@ func (u *upstreams) serveAdmin() {
 
 // status is what the admin address, the log and the live line report.
 func (u *upstreams) status() admin.Report {
-	report := admin.Report{Upstreams: u.current, Discovery: u.found, Sink: u.ready, Sinks: u.sinks, Process: u.process}
+	report := admin.Report{Upstreams: u.current, Discovery: u.found, Sink: u.ready, Sinks: u.sinks, Process: u.process, Debug: u.debug}
 	if u.state != nil {
 		report.State = u.state.Ready
 	}

@@ -16,6 +16,9 @@ import (
 // the page at /live.
 func newHandler(r Report, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
+	if r.Debug {
+		addDebug(mux)
+	}
 	html := page.New(func() map[string]any { return newDocument(r) })
 	mux.HandleFunc("GET /{$}", html.ServePage)
 	mux.HandleFunc("GET /live", html.ServeLive)

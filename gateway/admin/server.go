@@ -37,6 +37,8 @@ type Report struct {
 	Sinks func() []Sink
 	// Process is reported, too, unless it is nil.
 	Process *Process
+	// Debug adds the profiles of net/http/pprof below /debug/pprof/.
+	Debug bool
 	// State returns nil unless the disk of the state file hangs. nil: there is no state file.
 	State func() error
 }

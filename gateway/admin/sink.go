@@ -20,7 +20,7 @@ var sinkFamilies = []family[Sink]{
 	number("feedgate_sink_ready", "1 while the sink can take messages, else 0.", gauge,
 		func(s Sink) uint64 { return flag(s.Ready() == nil) }),
 	number("feedgate_sink_messages_total", "Messages that the sink has taken for good.", counter,
-		func(s Sink) uint64 { return s.Stats.Messages.Load() }),
+		func(s Sink) uint64 { return s.Stats.Taken() }),
 	number("feedgate_sink_refused_total", "Messages that the sink or its server has refused.", counter,
 		func(s Sink) uint64 { return s.Stats.Refused.Load() }),
 	number("feedgate_sink_retries_total", "Requests that had to be repeated.", counter,

@@ -19,7 +19,8 @@ import (
 //	    "stalled": ""   or where messages wait, none of which has become done
 //	  }},
 //	 "not_ready": ["upstream fg://a:1 is not connected"],   the lines of /ready; empty: it is ready
-//	 "sink": {"label": "file:/var/lib/feed.log", "feedgate_sink_messages_total": 11, ...},
+//	 "sink": {"label": "file:/var/lib/feed.log", "feedgate_sink_messages_total": 11, ...,
+//	    "feedgate_retries_total": 0, "feedgate_dead_letters_total": 0},  the sums of the upstreams
 //	 "dead_letter": the same, with --dead-letter,
 //	 "process": {"feedgate_log_dropped_total": 0, ...}}
 //
@@ -40,12 +41,25 @@ func newDocument(r Report) document {
 	for _, s := range r.sinks() {
 		of := values(sinkFamilies, s)
 		of["label"] = s.Label
+		if s.Name == "sink" {
+			for _, name := range []string{"feedgate_retries_total", "feedgate_dead_letters_total"} {
+				of[name] = sum(upstreams, name)
+			}
+		}
 		d[s.Name] = of
 	}
 	if r.Process != nil {
 		d["process"] = values(processFamilies, r.Process)
 	}
 	return d
+}
+
+// sum returns the sum of a counter of the upstreams.
+func sum(upstreams map[string]any, name string) (all uint64) {
+	for _, of := range upstreams {
+		all += of.(map[string]any)[name].(uint64)
+	}
+	return all
 }
 
 // values returns the values of families by name, and below that by their labels.

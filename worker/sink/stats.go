@@ -18,20 +18,34 @@ type Stats struct {
 	// InProgress is the number of requests that are not answered yet.
 	InProgress atomic.Int64
 
-	Messages atomic.Uint64 // taken: on the disk, or confirmed by the server
+	Messages atomic.Uint64 // taken: on the disk, or confirmed by the server; see Counted
 	Refused  atomic.Uint64 // messages that the server or the sink refused
 	Retries  atomic.Uint64 // requests that had to be repeated
 	Restarts atomic.Uint64 // child processes started again
+
+	// Counted returns the number of messages taken, for a sink whose handlers each count their own, so
+	// that workers share no counter. It is set before the sink is opened. Nil: Messages has all.
+	Counted func() uint64
 }
 
-// Begin counts a request with n messages. The function that it returns is called once, when the request
-// has ended.
-func (s *Stats) Begin(n int) (end func()) {
+// Taken returns the number of messages taken.
+func (s *Stats) Taken() uint64 {
+	if s.Counted != nil {
+		return s.Counted()
+	}
+	return s.Messages.Load()
+}
+
+// Begin counts a request with n messages. The function that it returns is called once: when the request
+// was answered, or is abandoned.
+func (s *Stats) Begin(n int) (end func(answered bool)) {
 	s.InProgress.Add(1)
 	s.Batches.Observe(n)
 	start := time.Now()
-	return func() {
-		s.Seconds.Observe(time.Since(start), 1)
+	return func(answered bool) {
+		if answered {
+			s.Seconds.Observe(time.Since(start), 1)
+		}
 		s.InProgress.Add(-1)
 	}
 }

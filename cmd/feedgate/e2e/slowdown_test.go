@@ -82,7 +82,7 @@ func TestSlowdownsAreNamed(t *testing.T) {
 		t.Parallel()
 		file := filepath.Join(t.TempDir(), "out")
 		s := listenFG(t)
-		p, d := runOnDisk(t, s.url(), stats, "--sink=file:"+file)
+		p, d := runOnDisk(t, s.url(), stats, "--ring=16", "--in-flight=100", "--sink=file:"+file)
 		c := s.accept()
 		c.welcome(1, "{}")
 		d.hang(file)
@@ -91,10 +91,17 @@ func TestSlowdownsAreNamed(t *testing.T) {
 		if n := p.metric("feedgate_sink_requests", "sink", "sink"); n != 1 {
 			t.Errorf("%v requests of the sink in progress", n)
 		}
+		c.sendN(4, 1000, "m")
+		eventually(t, "reading is stopped by the sink", func() bool {
+			return p.metric("feedgate_stopped_seconds_total", "why", "sink") > 0
+		})
 		d.release()
-		c.acks(3)
+		c.acks(1003)
 		p.awaitWaiting(s.url(), "upstream", "the upstream: ")
-		if n := p.metric("feedgate_sink_messages_total", "sink", "sink"); n != 3 {
+		if n := p.metric("feedgate_stopped_seconds_total", "why", "window") + p.metric("feedgate_stopped_seconds_total", "why", "ring"); n > 0.1 {
+			t.Errorf("%v s count as stopped by a limit rather than by the sink", n)
+		}
+		if n := p.metric("feedgate_sink_messages_total", "sink", "sink"); n != 1003 {
 			t.Errorf("the sink has taken %v messages", n)
 		}
 		p.stop(c)

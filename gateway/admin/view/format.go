@@ -100,13 +100,11 @@ func (s Seconds) String() string {
 	return thousands(math.Floor(v/86400)) + " days"
 }
 
-// Duration returns s; 0 if it is not known.
-func (s Seconds) Duration() time.Duration {
-	if math.IsNaN(float64(s)) {
-		return 0
-	}
-	return time.Duration(float64(s) * float64(time.Second))
-}
+// Known reports whether s is known.
+func (s Seconds) Known() bool { return !math.IsNaN(float64(s)) }
+
+// Duration returns s, which is known.
+func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
 // Age is that of the oldest message, in seconds; 0: there is none.
 type Age float64

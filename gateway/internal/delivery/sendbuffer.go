@@ -158,6 +158,9 @@ func (o *SendBuffer) Transmitted(untransmitted int) bool {
 	return more
 }
 
+// OnWire returns the offset up to which the kernel had put all bytes on the wire, when last checked.
+func (o *SendBuffer) OnWire() uint64 { return o.onWire }
+
 // Plan fills msgs with the next messages for sendmmsg and returns how many there are. They are
 // valid until another method is called.
 func (o *SendBuffer) Plan(msgs [][]byte) int {

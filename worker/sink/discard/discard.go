@@ -22,7 +22,12 @@ var Kind = sink.Kind{
 			return sink.Target{}, errors.New("nothing may follow discard:")
 		}
 		return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
-			return &sink.Sink{Sink: newCounter(cfg.Log, cfg.Stats)}, nil
+			s := newCounter(cfg.Log)
+			cfg.Stats.Counted = func() uint64 {
+				messages, _ := s.count()
+				return messages
+			}
+			return &sink.Sink{Sink: s}, nil
 		}}, nil
 	},
 }
@@ -31,8 +36,7 @@ var Kind = sink.Kind{
 // worker ever opened it.
 type counter struct {
 	worker.AlwaysReady
-	log   *slog.Logger
-	stats *sink.Stats
+	log *slog.Logger
 
 	mu       sync.Mutex
 	open     map[*discarder]struct{}
@@ -51,8 +55,8 @@ type discarder struct {
 	_        [128]byte
 }
 
-func newCounter(log *slog.Logger, stats *sink.Stats) *counter {
-	return &counter{log: log, stats: stats, open: make(map[*discarder]struct{})}
+func newCounter(log *slog.Logger) *counter {
+	return &counter{log: log, open: make(map[*discarder]struct{})}
 }
 
 // Open implements [worker.Sink].
@@ -93,7 +97,6 @@ func (h *discarder) Handle(b worker.Batch) {
 	b.Resolve(n, worker.OK)
 	h.messages.Add(uint64(n))
 	h.bytes.Add(uint64(bytes))
-	h.counter.stats.Resolved(worker.OK, n)
 }
 
 func (h *discarder) Drain() {}

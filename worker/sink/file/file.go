@@ -245,7 +245,7 @@ func (s *fileSink) commit(g *group) bool {
 	var since time.Time
 	_, err := backoff.Retry(s.ctx,
 		func() (struct{}, error) {
-			defer s.cfg.Stats.Begin(g.messages)()
+			defer s.cfg.Stats.Begin(g.messages)(true)
 			return struct{}{}, s.records.append(g.data)
 		},
 		backoff.WithBackOff(s.cfg.NewBackoff()),

@@ -70,9 +70,9 @@ func (h *handler) attempt(c *claim) bool {
 	h.client.Send(h.ctx, b)
 	select {
 	case <-b.ended:
-		end()
+		end(true)
 	case <-h.ctx.Done():
-		end()
+		end(false)
 		return false
 	}
 	c.batches = c.batches[:last]

@@ -141,7 +141,7 @@ func (s *stdout) run() {
 			s.warning.LogOnce(s.cfg.Log)
 			end := s.cfg.Stats.Begin(job.n)
 			err := s.write(job.data)
-			end()
+			end(true)
 			if err != nil {
 				s.fail.Do(func() {
 					s.err = fmt.Errorf("standard output: %w", explain(err))
