@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway"
+	"feedgate/gateway/admin/view"
 
 	"golang.org/x/term"
 )
@@ -32,7 +31,7 @@ type liveLine struct {
 	previous time.Time
 	acked    uint64 // at previous
 
-	stopping, stopped chan struct{}
+	stopTicks func() // see every
 }
 
 // startLiveLine starts the goroutine, which runs until stop.
@@ -40,10 +39,13 @@ func startLiveLine(w io.Writer, server *feedserver.Server, stats *gateway.Stats)
 	l := &liveLine{
 		w: w, server: server, stats: stats,
 		start: time.Now(), previous: time.Now(),
-		stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	l.terminal = terminalOf(w)
-	go l.run()
+	period := plainPeriod
+	if l.terminal != nil {
+		period = livePeriod
+	}
+	l.stopTicks = every(period, func() { l.write(l.text(time.Now())) })
 	return l
 }
 
@@ -57,28 +59,9 @@ func terminalOf(w io.Writer) *os.File {
 
 // stop ends the goroutine and waits for its end.
 func (l *liveLine) stop() {
-	close(l.stopping)
-	<-l.stopped
-}
-
-func (l *liveLine) run() {
-	defer close(l.stopped)
-	period := plainPeriod
+	l.stopTicks()
 	if l.terminal != nil {
-		period = livePeriod
-	}
-	ticker := time.NewTicker(period)
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			l.write(l.text(now))
-		case <-l.stopping:
-			if l.terminal != nil {
-				fmt.Fprintln(l.w)
-			}
-			return
-		}
+		fmt.Fprintln(l.w)
 	}
 }
 
@@ -103,17 +86,7 @@ func (l *liveLine) write(text string) {
 }
 
 // thousands formats n with commas between groups of three digits.
-func thousands(n uint64) string {
-	digits := strconv.FormatUint(n, 10)
-	var b strings.Builder
-	for i, digit := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(digit)
-	}
-	return b.String()
-}
+func thousands(n uint64) string { return view.Count(n).String() }
 
 // milliseconds formats a number of microseconds.
 func milliseconds(us float64) string { return fmt.Sprintf("%.2f ms", us/1e3) }

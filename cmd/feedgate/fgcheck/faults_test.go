@@ -139,7 +139,7 @@ func TestHostile(t *testing.T) {
 		rule   rule // among the broken ones
 		seen   string
 	}{
-		"silent":       {faults{deaf: true}, login, "nothing within 300ms"},
+		"silent":       {faults{unresponsive: true}, login, "nothing within 300ms"},
 		"closes":       {faults{welcomeNothing: true}, login, "the connection ended without BYE"},
 		"HTTP":         {faults{garbage: "HTTP/1.1 400 Bad Request\r\n\r\n"}, login, "it looks like HTTP"},
 		"short text":   {faults{garbage: "220 hi\r\n"}, login, "it looks like text"},

@@ -175,7 +175,7 @@ func TestUntested(t *testing.T) {
 
 // TestCancel: the end of the context ends the check, and is no fault of the server.
 func TestCancel(t *testing.T) {
-	s := newServer(t, faults{deaf: true})
+	s := newServer(t, faults{unresponsive: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	var b bytes.Buffer
 	ended := make(chan error, 1)

@@ -97,7 +97,7 @@ func (c *serverConn) send(op fg1.Op, flags uint8, code uint16, seq uint64, paylo
 func (s *server) serve(nc net.Conn) {
 	c := &serverConn{server: s, nc: nc, r: bufio.NewReader(nc)}
 	switch {
-	case s.deaf:
+	case s.unresponsive:
 		_, _ = io.Copy(io.Discard, nc)
 		return
 	case s.garbage != "":

@@ -2,7 +2,7 @@ package fgcheck
 
 // faults are those of a server. The zero value keeps every rule.
 type faults struct {
-	deaf           bool   // never answers
+	unresponsive   bool   // never answers
 	garbage        string // is the answer to every connection
 	welcomeNothing bool   // drops the connection after HELLO
 	anyToken       bool   // accepts every token
