@@ -138,6 +138,7 @@ func (c *conn) release(now time.Duration) {
 	c.sock, c.proto = nil, nil
 	c.recordOutcome(now)
 	l.stats.Connected.Store(false)
+	l.status.disconnected(l, c.life.fault)
 	l.receiver.reset()
 	c.unacked = l.track.Disconnect(destroyed)
 	if l.stop.ending && !c.needsResume() {

@@ -45,6 +45,7 @@ func (c *conn) dialFailed(x details) {
 	if fault := new(wire.Error); errors.As(x.err, &fault) {
 		c.l.stats.addError(fault.Reason)
 	}
+	c.l.status.disconnected(c.l, x.err)
 	c.redialAt = x.now + c.backoff.NextBackOff()
 	c.l.stop.ending = c.l.stop.ending || c.closeWasClean()
 	if c.l.stop.ending && !c.needsResume() || c.giveUp(x.err) {

@@ -85,6 +85,7 @@ func (c *conn) becomeReady(x details) {
 	// The protocol asked for that tick during the login.
 	c.tickAt = 0
 	c.l.stats.Connected.Store(true)
+	c.l.status.failure = ""
 	c.l.stats.Logins.Add(1)
 	c.life.begin(now)
 	c.dialer.attempts = 0

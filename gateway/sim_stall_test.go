@@ -64,14 +64,14 @@ func (p *simProcess) checkStall() {
 
 // checkWaiting checks that every waiting message is counted once, in the right place.
 func (p *simProcess) checkWaiting() {
-	at := p.l.waiting()
+	at := p.l.backlog()
 	if want := p.l.track.Working() + len(p.l.receiver.input.Msgs) - p.l.receiver.next; at.total() != want {
 		p.s.failf("%d messages wait, not %d: %+v", want, at.total(), at)
 	}
 	if !p.stall.workersIdle || p.s.plan.output() || p.s.plan.slow > 0 {
 		return // a slow handler may fail a message at any time during a turn
 	}
-	want := waiting{rings: at.rings, key: at.key, unassigned: at.unassigned}
+	want := backlog{rings: at.rings, key: at.key, unassigned: at.unassigned}
 	for i := range p.idle {
 		want.sink += len(p.main.handlers[i].deferred)
 		if p.s.plan.deadLetters {

@@ -42,7 +42,7 @@ func (s *stall) due(l *loop) time.Duration {
 // report logs the stall and publishes it in the statistics.
 func (s *stall) report(l *loop, now time.Duration) {
 	s.reported = true
-	at := l.waiting()
+	at := l.backlog()
 	verb := "wait"
 	if at.total() == 1 {
 		verb = "waits"

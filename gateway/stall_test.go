@@ -37,7 +37,7 @@ func TestWaitingWords(t *testing.T) {
 	for i := range many {
 		many[i] = i
 	}
-	for want, w := range map[string]waiting{
+	for want, w := range map[string]backlog{
 		"3 for A (deferred by worker 1)":                                                                         {sink: 3, deferred: []int{1}},
 		"3 for A (in a call by worker 0; deferred by worker 1, 2), 2 in rings":                                   {sink: 3, calls: []int{0}, deferred: []int{1, 2}, rings: 2},
 		"1 for A, 2 for dead letters in B (deferred by worker 0)":                                                {sink: 1, dead: 2, deferred: []int{0}},

@@ -26,7 +26,7 @@ func AllWaitingFor() []WaitingFor {
 	}
 }
 
-// Waiting is what a gateway waits for, and in words.
+// Waiting is what a gateway waits for, as a name and in words.
 type Waiting struct {
 	For   WaitingFor
 	Words string
@@ -34,7 +34,7 @@ type Waiting struct {
 
 // Waiting before the first period ends.
 var (
-	notConnected = Waiting{ForConnection, "the connection: not logged in to the server"}
+	notConnected = Waiting{ForConnection, "the connection"}
 	nothingToDo  = Waiting{ForUpstream, "the upstream: it has sent nothing that is not handled"}
 )
 
@@ -92,6 +92,7 @@ type status struct {
 	inKernel    int           // bytes in the kernel that it had not sent at the last look
 	transmitted uint64        // SendBuffer.OnWire at the last look
 	shown       WaitingFor
+	failure     string // of the last dial or connection; "": there was none since the last login
 }
 
 // countTime attributes the time since the last turn.
@@ -157,7 +158,7 @@ func (s *status) due(l *loop) time.Duration {
 func (s *status) compare(l *loop, now time.Duration) {
 	s.countTime(l, now)
 	s.observeAcks(l, now)
-	w := s.waitingFor(l, now)
+	w := s.decide(l, now)
 	s.shown = w.For
 	l.stats.waiting.Store(&w)
 	s.began = now
@@ -223,14 +224,14 @@ func (s *status) inFlight(l *loop) int {
 	return l.track.InFlight()
 }
 
-// waitingFor returns what the gateway has waited for in this period.
-func (s *status) waitingFor(l *loop, now time.Duration) Waiting {
+// decide returns what the gateway has waited for in this period.
+func (s *status) decide(l *loop, now time.Duration) Waiting {
 	cause, open := s.mostly()
 	since, waits := l.track.Oldest()
 	old := waits && now-since >= unreadTime
 	switch unread := s.unread(now); {
 	case !l.stats.Connected.Load():
-		return notConnected
+		return s.notConnected()
 	case unread != 0:
 		return Waiting{ForAcksUnread, fmt.Sprintf("the server to read acks: it has read none for %v", (now - unread).Round(time.Second))}
 	case cause == byAcks:
@@ -239,17 +240,43 @@ func (s *status) waitingFor(l *loop, now time.Duration) Waiting {
 		return Waiting{ForState, "the state file: the session is not stored yet"}
 	case cause == byMemory && l.memoryShort:
 		return Waiting{ForMemory, "memory: the kernel has none for a read buffer"}
-	case cause != notStopped || old:
+	case cause != notStopped:
 		return l.messagesWait(cause)
 	case open == behind:
 		return Waiting{ForCPU, "CPU time: more has arrived than the event loop has read"}
+	case old:
+		return l.messagesWait(notStopped)
 	}
 	return nothingToDo
 }
 
+// maxFailure is the most bytes of a failure that the status shows.
+const maxFailure = 300
+
+// disconnected publishes why there is no connection; nil: it has ended without a fault.
+func (s *status) disconnected(l *loop, err error) {
+	s.failure = ""
+	if err != nil {
+		s.failure = l.set.masks.Text(err.Error())
+		s.failure = s.failure[:min(len(s.failure), maxFailure)]
+	}
+	s.shown = ForConnection
+	w := s.notConnected()
+	l.stats.waiting.Store(&w)
+}
+
+// notConnected returns what a gateway without a connection waits for.
+func (s *status) notConnected() Waiting {
+	w := notConnected
+	if s.failure != "" {
+		w.Words += ": last failure: " + s.failure
+	}
+	return w
+}
+
 // messagesWait returns what the gateway waits for if messages wait for workers or for the sink.
 func (l *loop) messagesWait(cause stopCause) Waiting {
-	at := l.waiting()
+	at := l.backlog()
 	words := at.describe(l.cfg.SinkLabel, l.cfg.DeadLetterLabel)
 	if cause != notStopped {
 		words += "; " + l.receiver.stopped.limit()

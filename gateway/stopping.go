@@ -52,7 +52,7 @@ func (l *loop) exit() {
 	unfinished := l.track.Working() + len(l.receiver.input.Msgs) - l.receiver.next
 	if unfinished > 0 || unacked > 0 {
 		left := fmt.Errorf("%w: %d unfinished, %d acknowledgements not sent", ErrUnfinished, unfinished, unacked)
-		if at := l.waiting(); at.total() > 0 {
+		if at := l.backlog(); at.total() > 0 {
 			left = fmt.Errorf("%w; waiting: %s", left, at.describe(l.cfg.SinkLabel, l.cfg.DeadLetterLabel))
 		}
 		l.stop.err = errors.Join(l.stop.err, left)

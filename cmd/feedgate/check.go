@@ -8,10 +8,10 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"unicode"
 
 	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway"
+	"feedgate/gateway/admin/view"
 	"feedgate/worker"
 	"feedgate/worker/credential"
 
@@ -161,13 +161,7 @@ type checkOutput struct {
 }
 
 func (o *checkOutput) line(text string) {
-	text = strings.ReplaceAll(o.masks.Text(text), "\n", "; ")
-	text = strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) {
-			return '?'
-		}
-		return c
-	}, text)
+	text = view.Clean(strings.ReplaceAll(o.masks.Text(text), "\n", "; "))
 	_, err := fmt.Fprintln(o.w, o.prefix+text)
 	if o.err == nil {
 		o.err = err

@@ -108,7 +108,7 @@ func TestReadyFollowsUpstream(t *testing.T) {
 	gone := "fg://" + freeAddr()
 	admin := freeAddr()
 	p := start(t, "\x00", "run", "--sink=discard:", here, gone, "--admin", admin, "--reconnect-max=200ms")
-	want := "upstream " + gone + " is not connected\n"
+	want := "upstream " + gone + " is not connected: last failure: connect to " + strings.TrimPrefix(gone, "fg://") + ": connection refused\n"
 	testkit.Eventually(t, want, func() bool {
 		status, body := get("http://" + admin + "/ready")
 		return status == 503 && body == want

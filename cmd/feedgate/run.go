@@ -166,7 +166,7 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	hurry, release := hurried(ctx, g.abort, time.Duration(c.DrainTimeout))
 	defer release()
 	u := &upstreams{
-		log: log, hurry: hurry, watchdog: g.watchdog, process: processInfo(g.stderr),
+		log: log, masks: masks, hurry: hurry, watchdog: g.watchdog, process: processInfo(g.stderr),
 		debug: c.Debug, labels: sinkLabels{c.sinkLabel(c.Sink), c.sinkLabel(c.DeadLetter)},
 	}
 	if !c.ExitOnClose { // with it, the other upstreams run until they end by themselves

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"time"
-	"unicode/utf8"
 
+	"github.com/mattn/go-runewidth"
 	"golang.org/x/term"
 
 	"feedgate/gateway/admin/view"
@@ -51,10 +51,4 @@ func runLine(v *view.View) string {
 }
 
 // fit cuts text so that it fits a terminal's line; one that wraps could not be overwritten.
-func fit(text string, width int) string {
-	for len(text) > 0 && utf8.RuneCountInString(text) >= max(width, 1) {
-		_, size := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-size]
-	}
-	return text
-}
+func fit(text string, width int) string { return runewidth.Truncate(text, width-1, "") }

@@ -15,6 +15,7 @@ import (
 	"feedgate/gateway"
 	"feedgate/gateway/admin"
 	"feedgate/gateway/discovery"
+	"feedgate/worker/credential"
 	"feedgate/worker/sink"
 )
 
@@ -34,8 +35,9 @@ type upstreams struct {
 	fail        func()             // drains all after one has failed; nil: the others continue
 	ending      ending
 	log         *slog.Logger
-	process     *admin.Process // for the admin address
-	debug       bool           // it has profiles
+	masks       *credential.Masks // of log, also for the admin address
+	process     *admin.Process    // for the admin address
+	debug       bool              // it has profiles
 	labels      sinkLabels
 }
 
@@ -169,7 +171,7 @@ func (u *upstreams) serveAdmin() {
 
 // status is what the admin address, the log and the live line report.
 func (u *upstreams) status() admin.Report {
-	report := admin.Report{Upstreams: u.current, Discovery: u.found, Sink: u.ready, Sinks: u.sinks, Process: u.process, Debug: u.debug}
+	report := admin.Report{Upstreams: u.current, Discovery: u.found, Sink: u.ready, Sinks: u.sinks, Process: u.process, Debug: u.debug, Mask: u.masks.Text}
 	if u.state != nil {
 		report.State = u.state.Ready
 	}

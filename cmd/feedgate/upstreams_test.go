@@ -53,7 +53,7 @@ func TestGroupBesideFeed(t *testing.T) {
 	nsqd.Close()
 	testkit.Eventually(t, "503 for the lost nsqd", func() bool {
 		status, body := get("http://" + admin + "/ready")
-		return status == 503 && body == "upstream "+nsqURL+" is not connected\n"
+		return status == 503 && strings.HasPrefix(body, "upstream "+nsqURL+" is not connected: last failure: ")
 	})
 	p.signal(syscall.SIGTERM)
 	if status := p.status(); status != cli.ExitOK || strings.Contains(p.stderr.String(), "s3cret") {

@@ -9,7 +9,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"feedgate/gateway"
 	"feedgate/gateway/admin/internal/page"
+	"feedgate/gateway/admin/view"
 )
 
 // newHandler answers GET and HEAD on the four paths, with the page at the root, and with what changes of
@@ -57,7 +59,7 @@ func (r Report) missing() []string {
 	upstreams := r.upstreams()
 	for i, label := range labels(upstreams) {
 		if !upstreams[i].Stats.Connected.Load() {
-			lines = append(lines, fmt.Sprintf("upstream %s is not connected", label))
+			lines = append(lines, fmt.Sprintf("upstream %s is not connected%s", label, whyNot(upstreams[i].Stats.Waiting())))
 		}
 		if where := upstreams[i].Stats.Stalled(); where != "" {
 			lines = append(lines, fmt.Sprintf("upstream %s is stalled: %s", label, where))
@@ -73,14 +75,33 @@ func (r Report) missing() []string {
 			lines = append(lines, err.Error())
 		}
 	}
+	for i, line := range lines {
+		lines[i] = r.clean(line)
+	}
 	return lines
+}
+
+// clean returns a line without secrets, and without anything that would change how it is shown.
+func (r Report) clean(line string) string {
+	if r.Mask != nil {
+		line = r.Mask(line)
+	}
+	return view.Clean(line)
+}
+
+// whyNot returns why there is no connection, if that is known.
+func whyNot(w gateway.Waiting) string {
+	if detail := view.Detail(w.Words); w.For == gateway.ForConnection && detail != "" {
+		return ": " + detail
+	}
+	return ""
 }
 
 // waiting returns what each upstream waits for, one line each.
 func (r Report) waiting() (lines []string) {
 	upstreams := r.upstreams()
 	for i, label := range labels(upstreams) {
-		lines = append(lines, fmt.Sprintf("upstream %s waits for %s", label, upstreams[i].Stats.Waiting().Words))
+		lines = append(lines, r.clean(fmt.Sprintf("upstream %s waits for %s", label, upstreams[i].Stats.Waiting().Words)))
 	}
 	return lines
 }

@@ -41,6 +41,9 @@ type Report struct {
 	Debug bool
 	// State returns nil unless the disk of the state file hangs. nil: there is no state file.
 	State func() error
+	// Mask returns a text of the functions above without secrets, which a server may repeat. Nil: there
+	// are none.
+	Mask func(string) string
 }
 
 // Upstream is the label and the counters of a gateway.

@@ -52,6 +52,20 @@ func TestReady(t *testing.T) {
 	check(200, "ready\n"+aWaits+bWaits)
 }
 
+// TestReadyShowsNoSecret: a secret that a server repeats is masked, and a line stays one line.
+func TestReadyShowsNoSecret(t *testing.T) {
+	server := start(t, Report{
+		Sink: func() error { return errors.New("refused s3cret\nready\x1b[2J") },
+		Mask: func(s string) string { return strings.ReplaceAll(s, "s3cret", "***") },
+	})
+	if _, got := get(t, server, "/ready"); got != "sink: refused ***\uFFFDready\uFFFD[2J\n" {
+		t.Errorf("%q", got)
+	}
+	if _, got := get(t, server, "/stats"); strings.Contains(got, "s3cret") || !strings.Contains(got, "***") {
+		t.Error(got)
+	}
+}
+
 // TestUpstreamsChange: an upstream is reported as long as it is in the list.
 func TestUpstreamsChange(t *testing.T) {
 	var upstreams atomic.Pointer[[]Upstream]

@@ -33,8 +33,8 @@ func newDocument(r Report) document {
 	all := r.upstreams()
 	for i, label := range labels(all) {
 		of := values(upstreamFamilies, all[i].Stats)
-		of["waiting_for"] = all[i].Stats.Waiting().Words
-		of["stalled"] = all[i].Stats.Stalled()
+		of["waiting_for"] = r.clean(all[i].Stats.Waiting().Words)
+		of["stalled"] = r.clean(all[i].Stats.Stalled())
 		upstreams[label] = of
 	}
 	d := document{"upstreams": upstreams, "not_ready": append([]string{}, r.missing()...)}

@@ -92,7 +92,7 @@ func TestStatsAndMetrics(t *testing.T) {
 			t.Errorf("%s is not in /stats", name)
 		}
 	}
-	if got := string(upstreams["fg://b:1"]["waiting_for"]); got != `"the connection: not logged in to the server"` {
+	if got := string(upstreams["fg://b:1"]["waiting_for"]); got != `"the connection"` {
 		t.Errorf("waiting for %s", got)
 	}
 	if got := string(of[0]["label"]); got != `"file:x"` {

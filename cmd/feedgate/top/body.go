@@ -2,9 +2,9 @@ package top
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 
 	"feedgate/gateway/admin/view"
 )
@@ -219,9 +219,9 @@ func (t *table) fit(width int) bool {
 	t.widths = make([]int, len(t.head))
 	total := 0
 	for i := range t.head {
-		t.widths[i] = utf8.RuneCountInString(t.head[i])
+		t.widths[i] = runewidth.StringWidth(t.head[i])
 		for _, row := range t.rows {
-			t.widths[i] = max(t.widths[i], utf8.RuneCountInString(row[i]))
+			t.widths[i] = max(t.widths[i], runewidth.StringWidth(row[i]))
 		}
 		total += t.widths[i] + 2
 	}
@@ -239,11 +239,12 @@ func (t *table) line(cells []string) string {
 			line.WriteString("  ")
 		}
 		cell = shorten(cell, t.widths[i])
-		format := "%" + strconv.Itoa(t.widths[i]) + "s"
 		if i < 2 {
-			format = "%-" + strconv.Itoa(t.widths[i]) + "s"
+			cell = runewidth.FillRight(cell, t.widths[i])
+		} else {
+			cell = runewidth.FillLeft(cell, t.widths[i])
 		}
-		fmt.Fprintf(&line, format, cell)
+		line.WriteString(cell)
 	}
 	return strings.TrimRight(line.String(), " ")
 }

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 
 	"feedgate/gateway/admin/view"
 )
@@ -61,35 +62,30 @@ func (p *painting) cut(text string, taken int) string {
 	return shorten(text, max(p.width-taken, 1))
 }
 
-// shorten cuts text to width characters.
-func shorten(text string, width int) string {
-	if utf8.RuneCountInString(text) <= width {
-		return text
-	}
-	return string([]rune(text)[:max(width-1, 0)]) + "…"
-}
+// shorten cuts text to width columns.
+func shorten(text string, width int) string { return runewidth.Truncate(text, width, "…") }
 
 // wrap breaks text into lines of the width, less indent, at spaces where it can.
 func (p *painting) wrap(text string, indent int) (lines []string) {
 	width := p.width - indent
-	if p.width == 0 || utf8.RuneCountInString(text) <= width {
+	if p.width == 0 || runewidth.StringWidth(text) <= width {
 		return []string{text}
 	}
-	line := []rune(nil)
+	line := ""
 	for _, word := range strings.Fields(text) {
-		w := []rune(word)
-		if len(line) > 0 && len(line)+1+len(w) > width {
-			lines, line = append(lines, string(line)), nil
+		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > width {
+			lines, line = append(lines, line), ""
 		}
-		if len(line) > 0 {
-			line = append(line, ' ')
+		if line != "" {
+			line += " "
 		}
-		line = append(line, w...)
-		for len(line) > width && width > 0 {
-			lines, line = append(lines, string(line[:width])), line[width:]
+		line += word
+		for width > 1 && runewidth.StringWidth(line) > width {
+			begin := runewidth.Truncate(line, width, "")
+			lines, line = append(lines, begin), line[len(begin):]
 		}
 	}
-	return append(lines, string(line))
+	return append(lines, line)
 }
 
 // stale is the first line while the gateway does not answer.
@@ -112,7 +108,7 @@ func (p *painting) head(addr string) (lines []string) {
 	if v.Version != "" && (p.width == 0 || p.width >= 72) {
 		name += " " + shorten(v.Version, 24)
 	}
-	taken := utf8.RuneCountInString(name) + 2 + len(state)
+	taken := runewidth.StringWidth(name) + 2 + len(state)
 	tail := "  " + addr
 	if clock := v.At.Format("  " + time.TimeOnly); p.width == 0 || taken+len(tail)+len(clock) <= p.width {
 		tail += clock

@@ -6,7 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 
 	"feedgate/gateway/admin/view"
 )
@@ -38,8 +39,10 @@ func flat(doc map[string]any) map[string]any {
 func TestLinesFit(t *testing.T) {
 	for _, width := range []int{20, 40, 60, 72, 80, 100, 120, 200} {
 		for _, upstreams := range []int{0, 1, 2, 30} {
-			for _, line := range paint(flat(stats(upstreams, 64)), width, true) {
-				if n := utf8.RuneCountInString(sgr.ReplaceAllString(line, "")); n > width {
+			doc := flat(stats(upstreams, 64))
+			doc["upstreams"].(map[string]any)["tcp://交易所数据源:7000/🚀🚀🚀"] = map[string]any{"stalled": strings.Repeat("消息等待", 30)}
+			for _, line := range paint(doc, width, true) {
+				if n := runewidth.StringWidth(sgr.ReplaceAllString(line, "")); n > width {
 					t.Errorf("%d columns in %d: %q", n, width, line)
 				}
 			}

@@ -5,7 +5,7 @@ import "time"
 const (
 	// window is the time over which rates and quantiles are computed, once there are snapshots.
 	window = 3 * time.Second
-	// expiry is the age from which on a snapshot is not compared with.
+	// expiry is the age at which a snapshot becomes too old to compare with.
 	expiry = 15 * time.Second
 )
 

@@ -130,7 +130,8 @@ func (v *View) Ready() bool { return len(v.Missing) == 0 }
 // maxReasons is the most lines of Reasons.
 const maxReasons = 8
 
-// Reasons are those of Missing that are not about one of the upstreams: what is said of these says it, too.
+// Reasons returns the lines of Missing, at most maxReasons. It leaves out those about an upstream, which is
+// shown with them.
 func (v *View) Reasons() (lines []string) {
 	for _, line := range v.Missing {
 		about, found := strings.CutPrefix(line, "upstream ")
@@ -233,7 +234,7 @@ func StoppedBy(why string) string {
 	case "window":
 		return "--in-flight reached"
 	case "ring":
-		return "rings full"
+		return "workers full"
 	case "memory":
 		return "--memory used up"
 	case "acks_unread":

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// samplePeriod is the age from which on a request takes another sample.
+	// samplePeriod is the age at which a sample is too old for a request, which then takes another.
 	samplePeriod = 500 * time.Millisecond
 	// firstPeriod is between the two samples of a request that finds no recent one.
 	firstPeriod = 300 * time.Millisecond

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// waiting counts the messages that are read and not done, by where they wait.
-type waiting struct {
+// backlog counts the messages that are read and not done, by where they wait.
+type backlog struct {
 	sink, dead int   // with the handlers of the sink and of the dead letters
 	calls      []int // workers in a call of such a handler
 	deferred   []int // workers not in a call, whose handler has deferred messages
@@ -17,9 +17,9 @@ type waiting struct {
 	unassigned int   // for space in rings or in the window
 }
 
-// waiting returns where messages wait now.
-func (l *loop) waiting() waiting {
-	var all waiting
+// backlog returns where messages wait now.
+func (l *loop) backlog() backlog {
+	var all backlog
 	for i, w := range l.workers {
 		at := w.Waits()
 		// The numbers of a running worker are not read atomically.
@@ -41,13 +41,13 @@ func (l *loop) waiting() waiting {
 	return all
 }
 
-func (w *waiting) total() int {
-	return w.sink + w.dead + w.rings + w.retry + w.key + w.unassigned
+func (b *backlog) total() int {
+	return b.sink + b.dead + b.rings + b.retry + b.key + b.unassigned
 }
 
 // describe lists the places in words. sink and dead are the labels of the sinks; workers are numbered
 // as in the metrics.
-func (w *waiting) describe(sink, dead string) string {
+func (b *backlog) describe(sink, dead string) string {
 	var places []string
 	add := func(n int, where string) {
 		if n > 0 {
@@ -55,23 +55,23 @@ func (w *waiting) describe(sink, dead string) string {
 		}
 	}
 	var by []string
-	if len(w.calls) > 0 {
-		by = append(by, "in a call by "+workerNames(w.calls))
+	if len(b.calls) > 0 {
+		by = append(by, "in a call by "+workerNames(b.calls))
 	}
-	if len(w.deferred) > 0 {
-		by = append(by, "deferred by "+workerNames(w.deferred))
+	if len(b.deferred) > 0 {
+		by = append(by, "deferred by "+workerNames(b.deferred))
 	}
 	who := " (" + strings.Join(by, "; ") + ")"
-	if w.dead == 0 {
-		add(w.sink, "for "+sink+who)
+	if b.dead == 0 {
+		add(b.sink, "for "+sink+who)
 	} else {
-		add(w.sink, "for "+sink)
-		add(w.dead, "for dead letters in "+dead+who)
+		add(b.sink, "for "+sink)
+		add(b.dead, "for dead letters in "+dead+who)
 	}
-	add(w.rings, "in rings")
-	add(w.retry, "for a retry")
-	add(w.key, "behind an earlier message of their key")
-	add(w.unassigned, "for space in rings or in flight")
+	add(b.rings, "in rings")
+	add(b.retry, "for a retry")
+	add(b.key, "behind an earlier message of their key")
+	add(b.unassigned, "for space in rings or in flight")
 	return strings.Join(places, ", ")
 }
 
