@@ -53,6 +53,8 @@ type globals struct {
 	// terminal is standard error if that is a terminal, else nil. The live line overwrites itself
 	// there.
 	terminal *os.File
+	// dataOnTerminal: run writes messages to a terminal, where a live line would be mixed with them.
+	dataOnTerminal bool
 
 	// abort is closed at the second SIGINT or SIGTERM; the first cancels the
 	// command's context.

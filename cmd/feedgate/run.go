@@ -172,6 +172,10 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	if !c.ExitOnClose { // with it, the other upstreams run until they end by themselves
 		u.fail = fail
 	}
+	g.dataOnTerminal = strings.HasPrefix(c.Sink, "stdout:") && terminalOf(g.stdout) != nil
+	var passed func()
+	u.childStderr, passed = g.childStderr()
+	defer passed()
 	if err := c.open(u, secrets, planned, g); err != nil {
 		return errors.Join(err, u.close())
 	}
@@ -183,12 +187,10 @@ func (c *runCmd) run(ctx context.Context, g *globals, log *slog.Logger, masks *c
 	r := c.reloader(u, secrets, g)
 	r.start()
 	stopLines := startStatsLines(log, time.Duration(c.StatsEvery), u.status().Snapshot)
-	stopLive := func() {}
-	if !strings.HasPrefix(c.Sink, "stdout:") || terminalOf(g.stdout) == nil {
-		stopLive = g.startRunLine(u.status().Snapshot)
-	}
+	stopLive := g.startRunLine(u.status().Snapshot)
 	err = u.run(ctx, g.abort)
 	stopLive()
+	passed() // the last line of the log follows
 	stopLines()
 	r.stop()
 	end.write(func() { u.report(err) })
@@ -254,6 +256,7 @@ func (c *runCmd) sinkConfig(g *globals, u *upstreams, secrets secrets) sink.Conf
 		Key:          c.key(),
 		Log:          u.log,
 		Stdout:       g.stdout,
+		Stderr:       u.childStderr,
 		ReconnectMin: time.Duration(c.ReconnectMin),
 		ReconnectMax: time.Duration(c.ReconnectMax),
 

@@ -20,10 +20,10 @@ const (
 // startRunLine shows what all upstreams do in one line below the log, if that is on a terminal. stop
 // removes the line.
 func (g *globals) startRunLine(snapshot func() *view.Snapshot) (stop func()) {
-	out, ok := g.stderr.(*logWriter)
-	if !ok || g.terminal == nil {
+	if !g.hasLiveLine() {
 		return func() {}
 	}
+	out := g.stderr.(*logWriter)
 	var history view.History
 	history.Add(snapshot())
 	end := every(runLinePeriod, func() {
@@ -38,6 +38,12 @@ func (g *globals) startRunLine(snapshot func() *view.Snapshot) (stop func()) {
 		end()
 		out.setLive("")
 	}
+}
+
+// hasLiveLine reports whether run shows a live line.
+func (g *globals) hasLiveLine() bool {
+	_, ok := g.stderr.(*logWriter)
+	return ok && g.terminal != nil && !g.dataOnTerminal
 }
 
 // runLine is the live line of run.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -36,6 +37,7 @@ type upstreams struct {
 	ending      ending
 	log         *slog.Logger
 	masks       *credential.Masks // of log, also for the admin address
+	childStderr *os.File          // of the sinks' child processes; nil: that of this process
 	process     *admin.Process    // for the admin address
 	debug       bool              // it has profiles
 	labels      sinkLabels
