@@ -228,7 +228,7 @@ func (l *loop) publishStats() {
 	l.stats.InFlight.Store(int64(l.status.inFlight(l)))
 	oldest, _ := l.track.Oldest()
 	l.stats.oldest.Store(int64(oldest))
-	l.stats.unread.Store(int64(l.status.unread(l.lastTurn)))
+	l.stats.unread.Store(int64(l.status.oldestUnread(l.lastTurn)))
 	l.stats.unsent.Store(int64(l.out.Len() + l.status.inKernel))
 	l.stats.memory.Store(l.slabs.used + l.slabs.external)
 	l.stats.Watermark.Store(l.track.Watermark())

@@ -35,7 +35,7 @@ type Waiting struct {
 // Waiting before the first period ends.
 var (
 	notConnected = Waiting{ForConnection, "the connection"}
-	nothingToDo  = Waiting{ForUpstream, "the upstream: it has sent nothing that is not handled"}
+	nothingToDo  = Waiting{ForUpstream, "the upstream: everything received is handled"}
 )
 
 // stopCause is why reading is stopped.
@@ -66,8 +66,10 @@ const (
 )
 
 const (
-	// statusPeriod is how often the loop decides what it waits for.
-	statusPeriod = time.Second
+	// statusPeriod is how often the loop decides what it waits for. While reading is stopped, it counts the
+	// time more often, so that those who read the counters every second see all of it.
+	statusPeriod    = time.Second
+	countsPerPeriod = 4
 	// unreadTime is how long acks must lie unread, and a message unacknowledged while reading goes on,
 	// to be what the gateway waits for.
 	unreadTime = time.Second
@@ -88,6 +90,7 @@ type status struct {
 	stopped [stopCauses]time.Duration
 	other   [openTimes]time.Duration
 
+	acksSent    ackTimes
 	unreadSince time.Duration // since when the peer has taken no ack although some are unsent; 0: it takes them
 	inKernel    int           // bytes in the kernel that it had not sent at the last look
 	transmitted uint64        // SendBuffer.OnWire at the last look
@@ -150,7 +153,20 @@ func (s *status) due(l *loop) time.Duration {
 	if s.every == 0 || idle && (s.shown == ForUpstream || s.shown == ForConnection && s.open == loggedOut) {
 		return 0
 	}
-	return s.began + s.every
+	at := s.began + s.every
+	if l.paused {
+		at = min(at, s.since+s.every/countsPerPeriod)
+	}
+	return at
+}
+
+// tick counts the time, and compares at the end of a period.
+func (s *status) tick(l *loop, now time.Duration) {
+	if now-s.began < s.every {
+		s.countTime(l, now)
+		return
+	}
+	s.compare(l, now)
 }
 
 // compare decides what the gateway has waited for in this period, publishes it, and begins another
@@ -161,6 +177,7 @@ func (s *status) compare(l *loop, now time.Duration) {
 	w := s.decide(l, now)
 	s.shown = w.For
 	l.stats.waiting.Store(&w)
+	s.acksSent.add(now, l.out.Accepted())
 	s.began = now
 	clear(s.stopped[:])
 	clear(s.other[:])
@@ -199,6 +216,9 @@ func (s *status) observeAcks(l *loop, now time.Duration) {
 	// The loop looks at the kernel at other times, too.
 	moved := l.out.OnWire() != s.transmitted
 	s.transmitted = l.out.OnWire()
+	if s.acksSent.transmitted(s.transmitted); l.out.InKernel() == 0 {
+		s.acksSent.reset()
+	}
 	switch {
 	case !l.out.Acks() && l.out.InKernel() == 0:
 		s.unreadSince = 0
@@ -215,13 +235,26 @@ func (s *status) unread(now time.Duration) time.Duration {
 	return 0
 }
 
-// inFlight returns the number of messages in flight. If the server reads no acks, those of its messages
-// that are done count, too.
+// inFlight returns the number of messages in flight. If the gateway waits for the server to read acks, those
+// of its messages that are done count, too.
 func (s *status) inFlight(l *loop) int {
-	if s.unread(l.lastTurn) != 0 {
+	if s.shown == ForAcksUnread {
 		return l.track.InFlight() + l.out.InKernel()
 	}
 	return l.track.InFlight()
+}
+
+// oldestUnread returns since when the oldest ack at least has been waiting in the kernel, if the gateway waits
+// for the server to read acks; else 0.
+func (s *status) oldestUnread(now time.Duration) time.Duration {
+	if s.shown != ForAcksUnread {
+		return 0
+	}
+	sent, ok := s.acksSent.oldest()
+	if unread := s.unread(now); !ok || unread != 0 && unread < sent {
+		return unread
+	}
+	return sent
 }
 
 // decide returns what the gateway has waited for in this period.
@@ -261,6 +294,7 @@ func (s *status) disconnected(l *loop, err error) {
 		s.failure = s.failure[:min(len(s.failure), maxFailure)]
 	}
 	s.shown = ForConnection
+	s.acksSent.reset()
 	w := s.notConnected()
 	l.stats.waiting.Store(&w)
 }

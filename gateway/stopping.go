@@ -24,7 +24,7 @@ func (l *loop) drain() {
 	}
 	l.stop.deadline = l.env.now() + l.cfg.DrainTimeout
 	l.stop.ending = true
-	l.log.Info("draining", "in_flight", l.track.InFlight(), "timeout", l.cfg.DrainTimeout)
+	l.log.Info("draining", "in_flight", l.status.inFlight(l), "timeout", l.cfg.DrainTimeout)
 }
 
 // abort ends the gateway at once.

@@ -40,7 +40,7 @@ var loopTimers = []timer{
 		func(c *conn, now time.Duration) { c.l.stall.report(c.l, now) }},
 	{"status", anyState,
 		func(c *conn) time.Duration { return c.l.status.due(c.l) },
-		func(c *conn, now time.Duration) { c.l.status.compare(c.l, now) }},
+		func(c *conn, now time.Duration) { c.l.status.tick(c.l, now) }},
 	{"repeated log lines", anyState,
 		func(c *conn) time.Duration { return c.log.Due() },
 		func(c *conn, now time.Duration) { c.log.Flush(now) }},

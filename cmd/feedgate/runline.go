@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-runewidth"
@@ -46,12 +47,16 @@ func (g *globals) hasLiveLine() bool {
 	return ok && g.terminal != nil && !g.dataOnTerminal
 }
 
-// runLine is the live line of run.
+// runLine is the live line of run. What is said first is still there in a narrow terminal.
 func runLine(v *view.View) string {
-	line := fmt.Sprintf("%v msg/s, %v acked/s, in flight %v of %v, oldest %v, p99 %v. %s",
-		v.Incoming, v.Acked, view.Count(v.InFlight.Now), view.Count(v.InFlight.Limit), v.Oldest, v.P99, v.Short())
-	if detail := v.Detail(); detail != "" {
-		line += ": " + detail
+	state := v.Short()
+	if v.Level() == view.Well {
+		state, _, _ = strings.Cut(state, ", waiting for")
+	}
+	line := fmt.Sprintf("%s: %v msg/s, %v acked/s, in flight %v of %v, oldest %v, p99 %v",
+		state, v.Incoming, v.Acked, view.Count(v.InFlight.Now), view.Count(v.InFlight.Limit), v.Oldest, v.P99)
+	if detail := v.Detail(); detail != "" && v.Level() != view.Well {
+		line += "; " + detail
 	}
 	return line
 }

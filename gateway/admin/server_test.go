@@ -36,8 +36,8 @@ func TestReady(t *testing.T) {
 		}
 	}
 	const aMissing, bMissing = "upstream fg://a:1 is not connected\n", "upstream tcp://b:2 is not connected\n"
-	const aWaits = "upstream fg://a:1 waits for the upstream: it has sent nothing that is not handled\n"
-	const bWaits = "upstream tcp://b:2 waits for the upstream: it has sent nothing that is not handled\n"
+	const aWaits = "upstream fg://a:1 waits for the upstream: everything received is handled\n"
+	const bWaits = "upstream tcp://b:2 waits for the upstream: everything received is handled\n"
 	check(503, aMissing+bMissing)
 	a.Connected.Store(true)
 	check(503, bMissing)
@@ -102,7 +102,7 @@ func TestUpstreamsChange(t *testing.T) {
 	lookup(nil)
 	set(Upstream{"nsq://a:1/t/c", &a}, Upstream{"nsq://b:1/t/c", &b})
 	a.Connected.Store(true)
-	const aWaits = "upstream nsq://a:1/t/c waits for the upstream: it has sent nothing that is not handled\n"
+	const aWaits = "upstream nsq://a:1/t/c waits for the upstream: everything received is handled\n"
 	check("upstream nsq://b:1/t/c is not connected\n", "nsq://a:1/t/c", "nsq://b:1/t/c")
 	set(Upstream{"nsq://a:1/t/c", &a})
 	check("ready\n"+aWaits, "nsq://a:1/t/c")

@@ -15,7 +15,7 @@ import (
 //	    "feedgate_protocol_errors_total": {"bad_length": 0, ...},  by reason
 //	    "feedgate_ack_latency_seconds": {"count": 4, "sum": 0.01,
 //	        "p50": 0.0001, "p99": 0.002, "p999": 0.002, "buckets": {"0.0001": 2, ...}},
-//	    "waiting_for": "the upstream: it has sent nothing that is not handled",
+//	    "waiting_for": "the upstream: everything received is handled",
 //	    "stalled": ""   or where messages wait, none of which has become done
 //	  }},
 //	 "not_ready": ["upstream fg://a:1 is not connected"],   the lines of /ready; empty: it is ready

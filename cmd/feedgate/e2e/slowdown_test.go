@@ -132,4 +132,34 @@ func TestSlowdownsAreNamed(t *testing.T) {
 		<-s.done
 		p.signal(syscall.SIGKILL)
 	})
+	t.Run("acks read slowly", func(t *testing.T) {
+		t.Parallel()
+		p, c := smallWindow(t, stats)
+		s := &sender{done: make(chan error, 1)}
+		if err := c.SetDeadline(time.Now().Add(volumePatience)); err != nil {
+			t.Fatal(err)
+		}
+		go s.run(c, strings.Repeat("m", 64))
+		read := make(chan error, 1)
+		go func() { // about 100 KB/s, 6,000 acks
+			buffer := make([]byte, 1<<10)
+			for {
+				if _, err := c.Read(buffer); err != nil {
+					read <- err
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}()
+		eventually(t, "the server that reads acks slowly", func() bool {
+			label, words := p.waitingFor()
+			return label == "acks_unread" && strings.Contains(words, "more slowly than they are made") &&
+				p.metric("feedgate_in_flight") > 0 && p.metric("feedgate_oldest_unacked_seconds") > 1 &&
+				p.metric("feedgate_stopped_seconds_total", "why", "acks_unread") > 0
+		})
+		c.reset()
+		<-s.done
+		<-read
+		p.signal(syscall.SIGKILL)
+	})
 }

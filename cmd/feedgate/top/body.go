@@ -56,7 +56,7 @@ func (p *painting) upstreams() (lines []string) {
 func (p *painting) cards(t *table) (lines []string) {
 	for i, cells := range t.rows {
 		u := &p.view.Upstreams[i]
-		lines = append(lines, p.sign(u.Level)+p.in(bold, p.cut(cells[0], 2)))
+		lines = append(lines, p.sign(u.Level)+p.in(bold, p.label(cells[0])))
 		waits := "waits for " + cells[1]
 		if u.Stalled != "" {
 			waits = cells[1]
@@ -84,11 +84,7 @@ func (p *painting) details(u *view.Upstream) (lines []string) {
 		}
 	}
 	if len(p.view.Upstreams) > 1 && u.Level != view.Well {
-		if u.Stalled != "" {
-			add(plain, "stalled: "+u.Stalled)
-		} else {
-			add(plain, "waits for "+u.Waiting)
-		}
+		add(plain, u.Sentence())
 	}
 	if (few || u.Level != view.Well) && len(u.Rings) > 0 {
 		add(plain, p.rings(u))
@@ -237,6 +233,9 @@ func (t *table) line(cells []string) string {
 	for i, cell := range cells {
 		if i > 0 {
 			line.WriteString("  ")
+		}
+		if i == 0 {
+			cell = shortenLabel(cell, t.widths[i])
 		}
 		cell = shorten(cell, t.widths[i])
 		if i < 2 {

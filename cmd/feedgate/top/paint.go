@@ -2,6 +2,7 @@ package top
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,10 @@ type painting struct {
 }
 
 func newPainting(v *view.View, width int, colour bool) *painting {
-	return &painting{view: v, width: width, colour: colour}
+	sorted := *v
+	sorted.Upstreams = slices.Clone(v.Upstreams)
+	slices.SortStableFunc(sorted.Upstreams, func(a, b view.Upstream) int { return faultFirst(&a) - faultFirst(&b) })
+	return &painting{view: &sorted, width: width, colour: colour}
 }
 
 // style is an SGR sequence.
@@ -40,6 +44,15 @@ var levels = map[view.Level]struct {
 	sign   string
 	colour style
 }{view.Well: {"●", green}, view.Busy: {"▲", yellow}, view.Fault: {"■", red}}
+
+// faultFirst returns the rank of an upstream. Those with a fault come first; the others keep their order,
+// because they change too often.
+func faultFirst(u *view.Upstream) int {
+	if u.Level == view.Fault {
+		return 0
+	}
+	return 1
+}
 
 // in returns text in a style. A painting of unlimited width is for a file, and has none.
 func (p *painting) in(s style, text string) string {
@@ -64,6 +77,27 @@ func (p *painting) cut(text string, taken int) string {
 
 // shorten cuts text to width columns.
 func shorten(text string, width int) string { return runewidth.Truncate(text, width, "…") }
+
+// label shortens a label that has a line of its own, after a sign.
+func (p *painting) label(text string) string {
+	if p.width == 0 {
+		return text
+	}
+	return shortenLabel(text, max(p.width-2, 1))
+}
+
+// minEnd is how much of its end a shortened label keeps, in columns: upstreams of one server differ there.
+const minEnd = 8
+
+// shortenLabel cuts a label to width columns, in its middle if there is space.
+func shortenLabel(label string, width int) string {
+	all := runewidth.StringWidth(label)
+	if all <= width || width < 3*minEnd {
+		return shorten(label, width)
+	}
+	end := runewidth.TruncateLeft(label, all-minEnd, "")
+	return runewidth.Truncate(label, width-runewidth.StringWidth(end), "…") + end
+}
 
 // wrap breaks text into lines of the width, less indent, at spaces where it can.
 func (p *painting) wrap(text string, indent int) (lines []string) {

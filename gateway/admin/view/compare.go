@@ -67,6 +67,12 @@ func (u *upstream) since(then upstream, over float64) Upstream {
 		InFlight: u.inFlight, Oldest: Age(u.oldest), Memory: u.memory, UnsentAcks: u.unsentAcks,
 		Rings: u.rings, RingLimit: Count(u.ringLimit),
 	}
+	if refused := rate(then.events[refusals], u.events[refusals], over); refused > row.Incoming/refusingShare {
+		row.Refusing = refused
+		if row.Level == Well {
+			row.Level = Busy
+		}
+	}
 	latency, handler := between(then.latency, u.latency), between(then.handler, u.handler)
 	row.P50, row.P99 = quantile(latency, 0.5), quantile(latency, 0.99)
 	row.HandlerP50, row.HandlerP99 = quantile(handler, 0.5), quantile(handler, 0.99)
@@ -89,6 +95,9 @@ func (u *upstream) since(then upstream, over float64) Upstream {
 	}
 	return row
 }
+
+// refusingShare: from a hundredth of the messages on, refusals are shown, as by the alert FeedgateRefusing.
+const refusingShare = 100
 
 func (u *upstream) level() Level {
 	switch {

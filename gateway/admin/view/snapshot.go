@@ -41,9 +41,12 @@ type upstream struct {
 	events           [len(events)]float64
 }
 
+// refusals is the index of the refused messages in events.
+const refusals = 0
+
 // events are counters that are shown if they are not 0.
 var events = [...]struct{ metric, name string }{
-	{"feedgate_refused_total", "refused"},
+	refusals: {"feedgate_refused_total", "refused"},
 	{"feedgate_dead_letters_total", "dead letters"},
 	{"feedgate_retries_total", "retries"},
 	{"feedgate_dropped_total", "dropped"},

@@ -44,7 +44,8 @@ type Upstream struct {
 	Level    Level
 	WaitsFor string // a value of feedgate_waiting_for
 	Waiting  string // the same in words
-	Stalled  string // where messages wait; "": no stall
+	Stalled  string // where messages waited when the stall was reported; "": no stall
+	Refusing Rate   // of refused messages, if that is more than a hundredth of all; else 0
 
 	Incoming, Acked, Bytes Rate
 	InFlight               Gauge
@@ -102,14 +103,20 @@ type Sink struct {
 	RecentlyRestarted Count
 }
 
+// refusing stands for what an upstream waits for in a Group if it refuses messages and keeps up.
+const refusing = "refusing"
+
 // groups counts the upstreams by what they wait for.
 func groups(all []Upstream) []Group {
 	rank := map[Level]int{Fault: 0, Busy: 1, Well: 2}
 	n := make(map[Group]int)
 	for _, u := range all {
 		what := u.WaitsFor
-		if u.Stalled != "" {
+		switch {
+		case u.Stalled != "":
 			what = "stalled"
+		case u.Refusing > 0 && what == "upstream":
+			what = refusing
 		}
 		n[Group{WaitsFor: what, Level: u.Level}]++
 	}
@@ -163,11 +170,13 @@ func (v *View) Short() string {
 		return "There is no upstream yet"
 	case 1:
 		u := &v.Upstreams[0]
-		if u.Stalled != "" {
-			return "Stalled"
-		}
 		what, _, _ := strings.Cut(u.Waiting, ": ")
-		if u.Level == Well {
+		switch {
+		case u.Stalled != "":
+			return "Stalled, waiting for " + what
+		case u.Refusing > 0:
+			return fmt.Sprintf("Refusing %s msg/s, waiting for %s", u.Refusing, what)
+		case u.Level == Well:
 			return "Keeping up, waiting for " + what
 		}
 		return "Waiting for " + what
@@ -183,9 +192,6 @@ func (v *View) Short() string {
 func (v *View) Detail() string {
 	if len(v.Upstreams) != 1 {
 		return ""
-	}
-	if stalled := v.Upstreams[0].Stalled; stalled != "" {
-		return stalled
 	}
 	return Detail(v.Upstreams[0].Waiting)
 }
@@ -204,13 +210,24 @@ func Detail(waiting string) string {
 	return detail
 }
 
+// Sentence is what an upstream does now, without its subject.
+func (u *Upstream) Sentence() string {
+	switch {
+	case u.Stalled != "":
+		return "is stalled and waits for " + u.Waiting
+	case u.Refusing > 0:
+		return fmt.Sprintf("refuses %s msg/s and waits for %s", u.Refusing, u.Waiting)
+	}
+	return "waits for " + u.Waiting
+}
+
 // What returns what an upstream waits for, in a word or two.
 func (u *Upstream) What() string {
 	switch {
 	case u.Stalled != "":
 		return "stalled"
 	case u.WaitsFor == "acks_unread":
-		return "acks unread"
+		return "acks to be read"
 	case u.WaitsFor == "cpu":
 		return "CPU time"
 	case u.WaitsFor == "state":
@@ -253,7 +270,9 @@ func (g Group) words() string {
 	case "connection":
 		return "not connected"
 	case "acks_unread":
-		return "waiting for servers that read no acks"
+		return "waiting for servers to read acks"
+	case refusing:
+		return "refusing messages"
 	case "cpu":
 		return "waiting for CPU time"
 	case "state":

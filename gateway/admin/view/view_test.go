@@ -155,12 +155,43 @@ func TestGroups(t *testing.T) {
 		"a": of(1, "", "upstream"), "b": of(1, "", "upstream"), "c": of(1, "", "upstream"), "d": of(1, "", "workers"),
 		"e": of(0, "", "connection"), "f": of(1, "5 wait", "sink"), "g": of(1, "", "acks_unread"), "h": of(1, "", "sink"),
 	}, "not_ready": []any{"upstream e is not connected", "upstream x is not connected"}}))
-	want := "8 upstreams: 1 not connected, 1 stalled, 1 waiting for servers that read no acks, 1 waiting for the sink, 1 waiting for the workers, 3 keeping up"
+	want := "8 upstreams: 1 not connected, 1 stalled, 1 waiting for servers to read acks, 1 waiting for the sink, 1 waiting for the workers, 3 keeping up"
 	if v.Short() != want {
 		t.Errorf("%q, want %q", v.Short(), want)
 	}
 	if r := v.Reasons(); len(r) != 1 || r[0] != "upstream x is not connected" {
 		t.Errorf("reasons %q", r)
+	}
+}
+
+// TestRefusing: from a hundredth of the messages on, refusals are what matters.
+func TestRefusing(t *testing.T) {
+	of := func(messages, refused int, waits string) map[string]any {
+		return map[string]any{
+			"feedgate_connected": 1, "feedgate_messages_total": messages, "feedgate_refused_total": refused,
+			"feedgate_waiting_for": map[string]any{waits: 1}, "waiting_for": "the " + waits + ": x",
+		}
+	}
+	for _, c := range []struct {
+		messages, refused int
+		waits, want       string
+		level             Level
+	}{
+		{2000, 10, "upstream", "Keeping up, waiting for the upstream", Well},
+		{2000, 100, "upstream", "Refusing 50 msg/s, waiting for the upstream", Busy},
+		{0, 100, "upstream", "Refusing 50 msg/s, waiting for the upstream", Busy}, // too long for a worker
+		{2000, 100, "workers", "Refusing 50 msg/s, waiting for the workers", Busy},
+	} {
+		v := New(after(t, 0, doc(label, of(0, 0, c.waits))), after(t, 2, doc(label, of(c.messages, c.refused, c.waits))))
+		if v.Short() != c.want || v.Level() != c.level {
+			t.Errorf("%+v: %q, %s", c, v.Short(), v.Level())
+		}
+	}
+	two := func(refused int) map[string]any {
+		return map[string]any{"upstreams": map[string]any{"a": of(0, refused, "upstream"), "b": of(0, 0, "upstream")}, "not_ready": []any{}}
+	}
+	if v := New(after(t, 0, two(0)), after(t, 1, two(5))); v.Short() != "2 upstreams: 1 refusing messages, 1 keeping up" {
+		t.Error(v.Short())
 	}
 }
 
@@ -177,10 +208,10 @@ func TestManyReasons(t *testing.T) {
 
 // TestOneUpstreamIsNotExplainedTwice: a line of /ready about the only upstream is no reason of its own.
 func TestOneUpstreamIsNotExplainedTwice(t *testing.T) {
-	d := doc(label, map[string]any{"feedgate_connected": 1, "stalled": "5 wait: 5 for exec:x"})
+	d := doc(label, map[string]any{"feedgate_connected": 1, "stalled": "5 wait: 5 for exec:x", "waiting_for": "the workers: 9 for exec:x"})
 	d["not_ready"] = []any{"upstream " + label + " is stalled: 5 wait: 5 for exec:x", "sink: no child"}
 	v := New(nil, after(t, 0, d))
-	if v.Short() != "Stalled" || v.Detail() != "5 wait: 5 for exec:x" || len(v.Reasons()) != 1 || v.Reasons()[0] != "sink: no child" || len(v.Missing) != 2 {
+	if v.Short() != "Stalled, waiting for the workers" || v.Detail() != "9 for exec:x" || len(v.Reasons()) != 1 || v.Reasons()[0] != "sink: no child" || len(v.Missing) != 2 {
 		t.Errorf("%q, %q, %q", v.Short(), v.Detail(), v.Reasons())
 	}
 }

@@ -158,6 +158,9 @@ func (o *SendBuffer) Transmitted(untransmitted int) bool {
 	return more
 }
 
+// Accepted returns the offset up to which the kernel has accepted all bytes.
+func (o *SendBuffer) Accepted() uint64 { return o.sent }
+
 // OnWire returns the offset up to which the kernel had put all bytes on the wire, when last checked.
 func (o *SendBuffer) OnWire() uint64 { return o.onWire }
 
