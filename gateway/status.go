@@ -266,9 +266,9 @@ func (s *status) decide(l *loop, now time.Duration) Waiting {
 	case !l.stats.Connected.Load():
 		return s.notConnected()
 	case unread != 0:
-		return Waiting{ForAcksUnread, fmt.Sprintf("the server to read acks: it has read none for %v", (now - unread).Round(time.Second))}
+		return l.acksWait(fmt.Sprintf("it has read none for %v", (now - unread).Round(time.Second)))
 	case cause == byAcks:
-		return Waiting{ForAcksUnread, "the server to read acks: it reads them more slowly than they are made"}
+		return l.acksWait("it reads them more slowly than they are made")
 	case cause == byState:
 		return Waiting{ForState, "the state file: the session is not stored yet"}
 	case cause == byMemory && l.memoryShort:
@@ -281,6 +281,14 @@ func (s *status) decide(l *loop, now time.Duration) Waiting {
 		return l.messagesWait(notStopped)
 	}
 	return nothingToDo
+}
+
+// acksWait returns that the server does not read its acks, and which messages wait for something else.
+func (l *loop) acksWait(words string) Waiting {
+	if at := l.backlog(); at.sink+at.dead+at.retry > 0 {
+		words += "; besides, " + at.describe(l.cfg.SinkLabel, l.cfg.DeadLetterLabel)
+	}
+	return Waiting{ForAcksUnread, "the server to read acks: " + words}
 }
 
 // maxFailure is the most bytes of a failure that the status shows.

@@ -15,12 +15,14 @@ func TestDebug(t *testing.T) {
 	for path, want := range map[string]string{
 		"/debug/pprof/":                   "goroutine",
 		"/debug/pprof/goroutine?debug=1":  "goroutine profile:",
-		"/debug/pprof/cmdline":            "admin.test",
 		"/debug/pprof/trace?seconds=0.01": "go 1.",
 		"/debug/pprof/symbol":             "num_symbols",
 	} {
 		if status, body := get(t, server, path); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s answers %d without %q", path, status, want)
 		}
+	}
+	if status, body := get(t, server, "/debug/pprof/cmdline"); status != http.StatusNotFound || strings.Contains(body, "admin.test") {
+		t.Errorf("the command line: %d %q", status, body)
 	}
 }

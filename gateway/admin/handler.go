@@ -45,7 +45,7 @@ func newHandler(r Report, log *slog.Logger) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(r), promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}))
-	return mux
+	return protect(mux)
 }
 
 // missing returns what keeps the process from being ready, one line each.

@@ -103,7 +103,7 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Serve answers requests with r until Shutdown, and then returns nil.
 func (s *Server) Serve(r Report) error {
-	s.http.Handler = newHandler(r, s.log)
+	s.http.Handler = checkHost(s.listener.Addr(), newHandler(r, s.log))
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -2,6 +2,8 @@ package credential
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -31,7 +33,8 @@ func (m *Masks) Add(secrets ...*Secret) {
 	}
 }
 
-// Text returns s with stars in place of each secret, also where it is escaped as in a URL.
+// Text returns s with stars in place of each secret, also where it is escaped as in a URL or in JSON, or
+// encoded in Base64.
 func (m *Masks) Text(s string) string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -40,11 +43,23 @@ func (m *Masks) Text(s string) string {
 		if len(plain) < leastMasked {
 			continue
 		}
-		for _, form := range []string{plain, url.QueryEscape(plain), url.PathEscape(plain)} {
+		for _, form := range forms(plain) {
 			s = strings.ReplaceAll(s, form, "***")
 		}
 	}
 	return s
+}
+
+// forms returns the forms in which a peer may repeat a secret. Padding of Base64 is left out.
+func forms(secret string) []string {
+	inJSON, err := json.Marshal(secret)
+	if err != nil {
+		panic(err) // a string
+	}
+	return []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), string(inJSON[1 : len(inJSON)-1]),
+		base64.RawStdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
+	}
 }
 
 // Hides reports whether s contains a secret.

@@ -75,6 +75,32 @@ func TestTopInATerminal(t *testing.T) {
 	p.stop(c)
 }
 
+// TestTopStops: at Ctrl-Z, top gives the terminal back, and takes it over again when it is continued. Here there
+// is no shell that could continue it, so that the kernel does not stop it. After a stop by another process, it
+// takes the terminal over again, too.
+func TestTopStops(t *testing.T) {
+	t.Parallel()
+	p, _, c := connectFG(t, "{}")
+	p.waitMetric(1, "feedgate_connected")
+	for name, stop := range map[string]func(*process, *testkit.PTY){
+		"Ctrl-Z": func(_ *process, pty *testkit.PTY) { pty.Press(t, "\x1a") },
+		"CONT":   func(top *process, _ *testkit.PTY) { top.signal(syscall.SIGCONT) },
+	} {
+		pty := testkit.NewPTY(t, 100, 30)
+		top := topIn(t, pty, p.admin)
+		eventually(t, name+": READY", func() bool { return strings.Contains(pty.Screen(), "READY") })
+		stop(top, pty)
+		eventually(t, name+": the terminal is given back, and taken over again", func() bool {
+			text := pty.Text()
+			again := strings.LastIndex(text, "\x1b[?1049h")
+			return again > 0 && strings.Contains(text[:again], "\x1b[?1049l") == (name == "Ctrl-Z") && strings.Contains(text[again:], "READY")
+		})
+		pty.Press(t, "q")
+		top.exit(0)
+	}
+	p.stop(c)
+}
+
 func TestTopShowsThatTheGatewayIsGone(t *testing.T) {
 	t.Parallel()
 	p, _, _ := connectFG(t, "{}")

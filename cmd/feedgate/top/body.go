@@ -35,7 +35,7 @@ func (p *painting) upstreams() (lines []string) {
 		full.rows = append(full.rows, cells(u.Incoming.String(), u.Acked.String(),
 			fmt.Sprintf("%s of %s", view.Count(u.InFlight.Now), view.Count(u.InFlight.Limit))))
 		short.rows = append(short.rows, cells(u.Incoming.Short(), u.Acked.Short(),
-			fmt.Sprintf("%s/%s", view.Rate(u.InFlight.Now).Short(), view.Rate(u.InFlight.Limit).Short())))
+			fmt.Sprintf("%s/%s", view.Count(u.InFlight.Now).Short(), view.Count(u.InFlight.Limit).Short())))
 	}
 	t, fits := full, full.fit(p.width-2)
 	if !fits {
@@ -153,11 +153,11 @@ func (p *painting) rings(u *view.Upstream) string {
 
 // bar returns a character for a share of the limit; 0 differs from all others.
 func bar(n, limit float64) rune {
-	if n <= 0 || limit <= 0 {
+	if !(n > 0 && limit > 0) { // also if one is NaN
 		return '·'
 	}
 	eighths := []rune("▁▂▃▄▅▆▇█")
-	return eighths[min(int(n/limit*8), 7)]
+	return eighths[int(min(n/limit*8, 7))]
 }
 
 func (p *painting) sinks() (lines []string) {

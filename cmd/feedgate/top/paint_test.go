@@ -2,6 +2,7 @@ package top
 
 import (
 	"errors"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -99,5 +100,10 @@ func TestRingsAsBars(t *testing.T) {
 	u := &view.Upstream{RingLimit: 8, Rings: []view.Ring{{Worker: 0}, {Worker: 1, In: 0.5}, {Worker: 2, In: 4}, {Worker: 3, In: 8, Out: 3}}}
 	if got, want := p.rings(u), "rings of 8, in ·▁▅█ 0 1 4 8, out ···▄ 0 0 0 3"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+	for _, n := range []float64{1e300, math.Inf(1), math.NaN(), -1e300} {
+		if got := bar(n, 8); got != '█' && got != '·' {
+			t.Errorf("%v is %q", n, got)
+		}
 	}
 }

@@ -15,6 +15,7 @@ type terminal struct {
 	in, out *os.File
 	before  *term.State // of in, to be restored; nil: it is not a terminal
 	resized chan os.Signal
+	resumed chan os.Signal // SIGCONT: another program may have changed the modes
 }
 
 // Control sequences: the alternate screen, without cursor and line wrap, and back.
@@ -25,20 +26,48 @@ const (
 
 // openTerminal takes the terminal over; close gives it back. If in is no terminal, there are no keys.
 func openTerminal(in, out *os.File) (*terminal, error) {
-	t := &terminal{in: in, out: out, resized: make(chan os.Signal, 1)}
-	if term.IsTerminal(int(in.Fd())) {
-		var err error
-		if t.before, err = term.MakeRaw(int(in.Fd())); err != nil {
-			return nil, fmt.Errorf("the terminal: %w", err)
-		}
+	t := &terminal{in: in, out: out, resized: make(chan os.Signal, 1), resumed: make(chan os.Signal, 1)}
+	if err := t.enter(); err != nil {
+		return nil, err
 	}
 	signal.Notify(t.resized, unix.SIGWINCH)
-	fmt.Fprint(out, enterScreen)
+	signal.Notify(t.resumed, unix.SIGCONT)
 	return t, nil
+}
+
+// enter takes the terminal over, also again after a stop; leave gives it back.
+func (t *terminal) enter() error {
+	if term.IsTerminal(int(t.in.Fd())) {
+		before, err := term.MakeRaw(int(t.in.Fd()))
+		if err != nil {
+			return fmt.Errorf("the terminal: %w", err)
+		}
+		if t.before == nil {
+			t.before = before
+		}
+	}
+	fmt.Fprint(t.out, enterScreen)
+	return nil
 }
 
 func (t *terminal) close() {
 	signal.Stop(t.resized)
+	signal.Stop(t.resumed)
+	t.leave()
+}
+
+// stop gives the terminal to the shell, and stops the processes of this job until the shell continues them.
+// Without a shell that could, the kernel ignores it. It is SIGTSTP's default action that stops us before Kill
+// returns; with a handler, Go would never have it again.
+func (t *terminal) stop() error {
+	t.leave()
+	if err := unix.Kill(0, unix.SIGTSTP); err != nil {
+		return err
+	}
+	return t.enter()
+}
+
+func (t *terminal) leave() {
 	fmt.Fprint(t.out, leaveScreen)
 	if t.before != nil {
 		if err := term.Restore(int(t.in.Fd()), t.before); err != nil {
@@ -76,6 +105,7 @@ type key uint8
 
 const (
 	keyQuit key = iota
+	keyStop     // to the shell
 	keyUp
 	keyDown
 	keyPageUp
@@ -85,7 +115,7 @@ const (
 )
 
 var keys = map[string]key{
-	"q": keyQuit, "Q": keyQuit, "\x03": keyQuit,
+	"q": keyQuit, "Q": keyQuit, "\x03": keyQuit, "\x1a": keyStop,
 	"\x1b[A": keyUp, "\x1bOA": keyUp, "k": keyUp, "\x1b[B": keyDown, "\x1bOB": keyDown, "j": keyDown,
 	"\x1b[5~": keyPageUp, "b": keyPageUp, "\x1b[6~": keyPageDown, " ": keyPageDown,
 	"\x1b[H": keyHome, "\x1bOH": keyHome, "\x1b[1~": keyHome, "g": keyHome,

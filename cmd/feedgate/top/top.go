@@ -115,10 +115,20 @@ func (t *top) live(ctx context.Context, out *os.File) error {
 				t.history.Add(a.snapshot)
 			}
 		case k := <-pressed:
-			if k == keyQuit {
+			switch k {
+			case keyQuit:
 				return nil
+			case keyStop:
+				if err := screen.stop(); err != nil {
+					return err
+				}
+			default:
+				t.scroll(k, screen)
 			}
-			t.scroll(k, screen)
+		case <-screen.resumed:
+			if err := screen.enter(); err != nil {
+				return err
+			}
 		case <-screen.resized:
 		case <-redraw.C: // the age of the last answer
 		}

@@ -52,6 +52,14 @@ func (r Rate) Short() string {
 	return ">999P"
 }
 
+// Short is String in at most five characters.
+func (c Count) Short() string {
+	if c < 1000 {
+		return c.String()
+	}
+	return Rate(c).Short()
+}
+
 // BytesPerSecond is String for a rate of bytes.
 func (r Rate) BytesPerSecond() string {
 	if math.IsNaN(float64(r)) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -37,12 +38,20 @@ var Kind = sink.Kind{
 	},
 }
 
+// plainWord is a word that the shell takes as it is, such as a path.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./,+%^-]+$`)
+
 // label returns exec: and the program of a command. Its arguments, and variables before it, may be
-// secret.
+// secret. If only the shell knows where a word ends, it returns exec: alone.
 func label(command string) string {
 	for word := range strings.FieldsSeq(command) {
-		if !strings.Contains(word, "=") {
+		name, value, assigns := strings.Cut(word, "=")
+		switch {
+		case assigns && plainWord.MatchString(name) && (value == "" || plainWord.MatchString(value)):
+		case plainWord.MatchString(word):
 			return "exec:" + word
+		default:
+			return "exec:"
 		}
 	}
 	return "exec:"
