@@ -55,7 +55,7 @@ func (g *Gateway) probeHost(ctx context.Context, host string) Probed {
 	for {
 		r := d.dial(ctx)
 		if r.err != nil {
-			p.Err = addHint(r.err, dialHint(r.err))
+			p.Err = addHint(r.err, g.dialHint(r.err))
 			return p
 		}
 		p.Addr = r.addr
@@ -74,7 +74,7 @@ func (g *Gateway) probeHost(ctx context.Context, host string) Probed {
 			err = fmt.Errorf("%w, %w", err, errSecondRedirect)
 			fallthrough
 		case !redirected:
-			p.Err = fmt.Errorf("%s: %w", endpoint(r.host, r.addr), err)
+			p.Err = addHint(fmt.Errorf("%s: %w", endpoint(r.host, r.addr), err), g.protocolHint(err))
 			return p
 		}
 		d.redirect, p.Via = &redirect{*fault.Redirect, r.target}, fault.Redirect.HostPort
@@ -193,8 +193,23 @@ func addHint(err error, hint string) error {
 	return fmt.Errorf("%w; %s", err, hint)
 }
 
+// protocolHint returns what may help if the server, once connected, answers nothing or what violates the
+// protocol; "": err is something else.
+func (g *Gateway) protocolHint(err error) string {
+	var fault *wire.Error
+	violated := errors.As(err, &fault) && fault.Reason != wire.Login && !fault.Refused && fault.Redirect == nil
+	if !violated && !errors.Is(err, errNoAnswer) {
+		return ""
+	}
+	version := g.set.codec.Version
+	if version == "" {
+		version = g.cfg.Protocol.Scheme().Name
+	}
+	return fmt.Sprintf("does the server speak %s? see the URL's scheme", version)
+}
+
 // dialHint returns what may help against an error of a dial, unless its text has that; "": unknown.
-func dialHint(err error) string {
+func (g *Gateway) dialHint(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var fault tlsError
@@ -208,7 +223,13 @@ func dialHint(err error) string {
 		return false
 	}
 	switch {
-	case errors.As(err, &fault) || errors.As(err, &reported) || errors.Is(err, errNoAnswer):
+	case errors.As(err, &fault) && errors.Is(err, errNoAnswer):
+		return "does the server speak TLS? see the URL's scheme"
+	case errors.As(err, &reported):
+		return g.protocolHint(err)
+	case errors.Is(err, errNoAnswer):
+		return "see the host and port in the URL"
+	case errors.As(err, &fault):
 		return ""
 	case errors.As(err, &dns):
 		return "see the host in the URL"

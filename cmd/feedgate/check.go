@@ -62,13 +62,17 @@ func (c *checkCmd) checkSettings(ctx context.Context, flags []*kong.Flag, g *glo
 	secrets, planned, report, err := c.prepare(g)
 	err = errors.Join(err, c.fg1Faults(planned))
 	if c.State != "" {
-		err = errors.Join(err, gateway.ProbeState(c.State, planned))
+		err = errors.Join(err, c.probeState(ctx, planned))
+	}
+	if !c.Connect && !c.FG1 {
+		err = errors.Join(err, c.probeFiles(ctx, g, secrets))
 	}
 	if lines := c.faultLines(g.settings, err); len(lines) > 0 {
 		out.masks.Add(secrets.token, secrets.sink.Password)
 		for _, line := range lines {
 			out.line(line)
 		}
+		g.settings.warnUnknown(slog.New(warningHandler{out: out}))
 		return cli.ExitError{Code: cli.ExitUsage}
 	}
 	if c.FG1 {

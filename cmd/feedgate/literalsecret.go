@@ -26,7 +26,7 @@ func literalSecret(key, text string, isPath bool, known *credential.Masks) strin
 	if why := secretURL(key, text); why != "" {
 		return why
 	}
-	const instead = "; templates take {token}, of --token-file, and commands a variable"
+	const instead = "; put it into a file: a template has {token}, the secret of --token-file; a command can read a file or a variable"
 	name := secretAfter(text)
 	switch {
 	case name != "":
@@ -59,7 +59,7 @@ const useToken = "; write {token} and set --token-file"
 
 var (
 	// secretName matches names of headers and parameters whose values are secret.
-	secretName = regexp.MustCompile(`(?i)auth|cookie|token|secret|key|pass|pwd|cred|sign?(ature)?$|session|jwt|bearer`)
+	secretName = regexp.MustCompile(`(?i)auth|cookie|token|secret|key|pass|pwd|^k$|^pw$|cred|sign?(ature)?$|session|jwt|bearer`)
 
 	// namedSecret matches a name of secrets and a value after it: 'password: "x"', 'AUTH x', '--token x',
 	// 'API_KEY=x'.
