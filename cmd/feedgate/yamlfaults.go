@@ -53,7 +53,7 @@ func yamlFault(text string, line []byte, quotes bool) string {
 
 // unquoted matches a line with a value that has no quotes and needs them: it has a colon at its end or before
 // a space, or begins with a character that YAML reserves. A comment may follow.
-var unquoted = regexp.MustCompile("^( *(?:- +|[A-Za-z0-9_-]+: +))((?:[^\\s\"'#\\[\\]{}|>&*!%@`].*?:(?: .*?)?)|[@`%].*?)( +#.*|\\s*)$")
+var unquoted = regexp.MustCompile("^( *(?:- +|[A-Za-z0-9_-]+: +))((?:[^\\s\"'#\\[\\]{}|>&*!%@`].*?:(?: .*?)??)|[@`%].*?)( +#.*|\\s*)$")
 
 // withQuotes returns the line with its value in quotes; nil: the value needs none.
 func withQuotes(line []byte) []byte {
