@@ -52,6 +52,7 @@ Exit status: 0: no fault; 1: a connection failed, a rule is broken, or a literal
 
 // Run runs what the flags under Check ask for.
 func (c *checkCmd) Run(ctx context.Context, line *kong.Context, g *globals) error {
+	defer context.AfterFunc(ctx, g.watchdog.hurry)() // a file, or whatever check waits for, may not answer
 	return c.checkSettings(ctx, line.Selected().Flags, g)
 }
 

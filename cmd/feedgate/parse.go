@@ -16,7 +16,7 @@ import (
 // [collectFaults] does not let end the parsing, and for check also arguments that kong does not
 // understand, without which it parses again.
 func parseArgs(parser *kong.Kong, args []string, s *settings, line *commandLine) {
-	var unparsed []error
+	unparsed := argumentFaults(args)
 	for {
 		s.faults = nil
 		var err error

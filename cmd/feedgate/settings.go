@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,12 +9,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml/ast"
 
 	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway/wire/faults"
+	"feedgate/worker/durable"
 )
 
 // settings looks up flags that are not on the command line: first in the environment, then in the
@@ -59,6 +62,9 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 		return nil, nil
 	}
 	if value, ok := s.Lookup(flag); ok {
+		if err := valueFault(flag.Name, value); err != nil {
+			s.faults = append(s.faults, err)
+		}
 		return value, nil
 	}
 	if value, ok := s.file[flag.Name]; ok {
@@ -167,12 +173,18 @@ func (s *settings) loadFor(ctx *kong.Context) {
 	}
 }
 
+// maxConfig limits a configuration file, in bytes.
+const maxConfig = 1 << 20
+
 // load reads a file. Its keys must be in known, which is true for repeatable flags. The error has a
 // line for each fault.
 func (s *settings) load(path string, known map[string]bool) error {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path, maxConfig, nil)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
+	}
+	if !utf8.Valid(data) {
+		return fmt.Errorf("--config: %s:%d: not UTF-8", path, 1+bytes.Count(data[:invalid(data)], []byte("\n")))
 	}
 	file, unquoted := parseYAML(path, data)
 	if file == nil {

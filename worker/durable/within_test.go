@@ -21,7 +21,7 @@ func TestWithin(t *testing.T) {
 		<-hangs
 		return nil
 	})
-	if err == nil || !strings.Contains(err.Error(), "/disk/x: the file system does not answer") {
+	if err == nil || !strings.Contains(err.Error(), "/disk/x: neither the file system nor") {
 		t.Error(err)
 	}
 }
