@@ -155,7 +155,7 @@ func (y *settingsYAML) list(key string, values []string, origin func(i int) stri
 	for i, value := range values {
 		if why := literalSecret(key, value, false, y.masks); why != "" {
 			if key == "url" {
-				why += ": " + y.masks.Text(gateway.Label(value))
+				why += ": " + y.masks.Text(withoutPath(gateway.Label(value)))
 			}
 			y.leaveOut(key, why, origin(i))
 		} else {
@@ -172,7 +172,16 @@ func (y *settingsYAML) list(key string, values []string, origin func(i int) stri
 
 func (y *settingsYAML) leaveOut(key, why, origin string) {
 	y.incomplete = true
-	y.comment(key+": left out: it "+why, origin)
+	y.comment(key+": left out: it "+strings.Trim(strconv.Quote(why), `"`), origin)
+}
+
+// withoutPath returns a URL up to its path, which may be secret.
+func withoutPath(url string) string {
+	scheme, rest, ok := strings.Cut(url, "://")
+	if hosts, _, found := strings.Cut(rest, "/"); ok && found {
+		return scheme + "://" + hosts + "/..."
+	}
+	return url
 }
 
 func (y *settingsYAML) comment(text, origin string) { y.line("# "+text, origin) }
@@ -186,5 +195,8 @@ func quoted(s string) string {
 	if err != nil {
 		panic(err) // every UTF-8 text can be encoded
 	}
-	return strings.TrimSuffix(string(b), "\n")
+	return lineBreaks.Replace(strings.TrimSuffix(string(b), "\n"))
 }
+
+// lineBreaks escapes the characters that YAML 1.1, unlike YAML 1.2, takes for line breaks.
+var lineBreaks = strings.NewReplacer("\u0085", `\u0085`, "\u2028", `\u2028`, "\u2029", `\u2029`)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -75,6 +76,12 @@ func checkFaults(t *testing.T) map[string]checkFault {
 		"key without a value":     {args: []string{fg, out}, file: "ring:\n", want: "--config: FILE:1: key ring: no value"},
 		"text without quotes":     {args: []string{fg}, file: "ring: 8\nsink: discard: # all of it\n", want: "--config: FILE:2: mapping value is not allowed in this context; put the value in quotes"},
 		"element without quotes":  {args: []string{"ws://a", out}, file: "ws-header:\n  - A: b\n", want: "--config: FILE:1: key ws-header: mapping instead of a single value; put a text with a colon in quotes"},
+		"not UTF-8":               {args: []string{"ws://a", out, "--hello", "\xff"}, want: `--hello: not UTF-8; a template has such a byte as \xHH, a URL as %HH`},
+		"a variable not UTF-8":    {args: []string{fg, out}, env: []string{"FEEDGATE_CLIENT_NAME=\xff"}, want: "--client-name: not UTF-8; "},
+		"a file not UTF-8":        {args: []string{fg, out}, file: "ring: 8\nhello: '\xff'\n", want: "--config: FILE:2: not UTF-8"},
+		"a URL not UTF-8":         {args: []string{"ws://a/\xff", out}, want: "argument 2: not UTF-8; "},
+		"endless file":            {args: []string{fg, out, "--config=/dev/zero"}, want: "--config: /dev/zero is longer than 1048576 bytes"},
+		"endless CA":              {args: []string{"fg+tls://a:1", out, "--tls-ca=/dev/zero"}, want: "--tls-ca: /dev/zero is longer than 1048576 bytes"},
 		"tab":                     {args: []string{fg, out}, file: "hello:\n\t- a\n", want: "--config: FILE:2: the line is indented with a tab; YAML takes only spaces"},
 		"no value but a hyphen":   {args: []string{fg, out, "--heartbeat", "-1s"}, want: "--heartbeat: the value is missing; one that begins with a hyphen follows an equals sign, as in --heartbeat=-1s"},
 		"no YAML":                 {args: []string{fg, out}, file: "ring: [8\n", want: "--config: FILE:1: "},
@@ -162,6 +169,39 @@ func TestCheckFindsMoreThanQuotes(t *testing.T) {
 	if len(lines) != 6 {
 		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, ""))
 	}
+}
+
+// TestCheckReadsPipes: a secret may come from a pipe. While nobody writes to it, the first signal ends check, with
+// status 1.
+func TestCheckReadsPipes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"check", "fg://a:1", "--sink=discard:", "--token-file=" + path}
+	p := start(t, launch{args: args})
+	writer := openPipe(t, path)
+	if _, err := writer.WriteString("s3cret\n"); err != nil {
+		t.Error(err)
+	}
+	writer.Close()
+	p.exit(0)
+	p = start(t, launch{args: args})
+	defer openPipe(t, path).Close() // once it is open, check reads
+	p.signal(syscall.SIGTERM)
+	p.exit(1)
+}
+
+// openPipe opens a pipe for writing, as soon as it has a reader.
+func openPipe(t *testing.T, path string) (writer *os.File) {
+	t.Helper()
+	eventually(t, "somebody reads the pipe", func() bool {
+		var err error
+		writer, err = os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		return err == nil
+	})
+	return writer
 }
 
 // TestCheckReadsTheState: a file that run would not accept is a fault; one that another process uses is
