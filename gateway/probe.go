@@ -55,7 +55,7 @@ func (g *Gateway) probeHost(ctx context.Context, host string) Probed {
 	for {
 		r := d.dial(ctx)
 		if r.err != nil {
-			p.Err = addHint(r.err, dialHint(r.err))
+			p.Err = addHint(r.err, g.dialHint(r.err))
 			return p
 		}
 		p.Addr = r.addr
@@ -74,7 +74,7 @@ func (g *Gateway) probeHost(ctx context.Context, host string) Probed {
 			err = fmt.Errorf("%w, %w", err, errSecondRedirect)
 			fallthrough
 		case !redirected:
-			p.Err = fmt.Errorf("%s: %w", endpoint(r.host, r.addr), err)
+			p.Err = addHint(fmt.Errorf("%s: %w", endpoint(r.host, r.addr), err), g.protocolHint(err))
 			return p
 		}
 		d.redirect, p.Via = &redirect{*fault.Redirect, r.target}, fault.Redirect.HostPort
@@ -112,6 +112,9 @@ func (g *Gateway) probeLogin(ctx context.Context, d *dialer, r dialResult) error
 	if unsupported != "" {
 		why = wire.CloseBadRequest
 	}
+	if err := g.staysOpen(s); err != nil {
+		return err
+	}
 	if err := g.hangUp(s, conn.AppendClose(nil, why)); err != nil {
 		return err
 	}
@@ -144,13 +147,41 @@ func (g *Gateway) lostLogin(s *blockingStream, err error) error {
 	return addHint(err, fmt.Sprintf("see --token-file and the URL's scheme: the server may expect TLS (%s://)", g.cfg.Protocol.Scheme().Secure))
 }
 
+// openWait is how long a server without a login is given to end the connection at once, which a gateway would
+// take for a failure of the address.
+const openWait = 200 * time.Millisecond
+
+// staysOpen returns an error if a server without a login ends the connection at once, and sends nothing. With TLS
+// 1.3, a server that has requested a client certificate checks that after our part of the handshake, and its
+// refusal would be lost if it had bytes of ours to read.
+func (g *Gateway) staysOpen(s *blockingStream) error {
+	if g.set.codec.Login {
+		return nil
+	}
+	t, secure := s.sock.(*tlsSocket)
+	asked := secure && (t.certRequested || slices.Contains(g.cfg.TLS.Given(), TLSFlags.Cert))
+	wait, hint := openWait, "see the port and the scheme in the URL"
+	if asked {
+		wait, hint = lingerTime, "see "+TLSFlags.Cert
+	}
+	s.until = time.Now().Add(wait)
+	_, err := s.Read(make([]byte, 1))
+	var fault tlsError
+	switch {
+	case err == nil || errors.Is(err, errNoAnswer):
+		return nil
+	case errors.As(err, &fault) || s.ctx.Err() != nil:
+		return err
+	case errors.Is(err, io.EOF):
+		return addHint(errors.New("the server closed the connection at once"), hint)
+	}
+	return addHint(fmt.Errorf("connection lost at once: %w", err), hint)
+}
+
 // hangUp sends our close, then discards what the server sends until it closes, for at most lingerTime,
 // so that no reset destroys the close. An error of TLS is returned.
 func (g *Gateway) hangUp(s *blockingStream, goodbye []byte) error {
 	s.until = time.Now().Add(lingerTime)
-	if err := g.awaitRefusal(s); err != nil {
-		return err
-	}
 	// Errors of sending do not matter: the server may have closed, and why is still to be read.
 	if _, err := s.Write(goodbye); err == nil && !g.set.codec.PeerClosesFirst {
 		_ = s.sock.closeSend()
@@ -166,25 +197,6 @@ func (g *Gateway) hangUp(s *blockingStream, goodbye []byte) error {
 	return nil
 }
 
-// awaitRefusal waits, until s.until, for something from a server that has requested a client certificate.
-// With TLS 1.3, the server checks that after our part of the handshake, and its refusal would be lost
-// if it had bytes of ours to read. After a login, it has accepted us.
-func (g *Gateway) awaitRefusal(s *blockingStream) error {
-	t, ok := s.sock.(*tlsSocket)
-	if !ok || g.set.codec.Login || !t.certRequested && !slices.Contains(g.cfg.TLS.Given(), TLSFlags.Cert) {
-		return nil
-	}
-	_, err := s.Read(make([]byte, 1))
-	var fault tlsError
-	switch {
-	case err == nil || errors.Is(err, io.EOF) || errors.Is(err, errNoAnswer):
-		return nil
-	case errors.As(err, &fault):
-		return err
-	}
-	return fmt.Errorf("connection lost after the TLS handshake: %w; see %s", err, TLSFlags.Cert)
-}
-
 // addHint adds what may help to err, if anything is known.
 func addHint(err error, hint string) error {
 	if hint == "" {
@@ -193,8 +205,23 @@ func addHint(err error, hint string) error {
 	return fmt.Errorf("%w; %s", err, hint)
 }
 
+// protocolHint returns what may help if the server, once connected, answers nothing or what violates the
+// protocol; "": err is something else.
+func (g *Gateway) protocolHint(err error) string {
+	var fault *wire.Error
+	violated := errors.As(err, &fault) && fault.Reason != wire.Login && !fault.Refused && fault.Redirect == nil
+	if !violated && !errors.Is(err, errNoAnswer) {
+		return ""
+	}
+	version := g.set.codec.Version
+	if version == "" {
+		version = g.cfg.Protocol.Scheme().Name
+	}
+	return fmt.Sprintf("does the server speak %s? see the URL's scheme", version)
+}
+
 // dialHint returns what may help against an error of a dial, unless its text has that; "": unknown.
-func dialHint(err error) string {
+func (g *Gateway) dialHint(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	var fault tlsError
@@ -208,7 +235,13 @@ func dialHint(err error) string {
 		return false
 	}
 	switch {
-	case errors.As(err, &fault) || errors.As(err, &reported) || errors.Is(err, errNoAnswer):
+	case errors.As(err, &fault) && errors.Is(err, errNoAnswer):
+		return "does the server speak TLS? see the URL's scheme"
+	case errors.As(err, &reported):
+		return g.protocolHint(err)
+	case errors.Is(err, errNoAnswer):
+		return "see the host and port in the URL"
+	case errors.As(err, &fault):
 		return ""
 	case errors.As(err, &dns):
 		return "see the host in the URL"

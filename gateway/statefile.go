@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -197,12 +198,15 @@ func (s *State) put(name string, e stateEntry) {
 }
 
 // ProbeState finds out, without locking or changing anything, whether OpenState and Check will accept the
-// file at path. A lock of another process does not matter.
-func ProbeState(path string, upstreams []Config) error {
-	entries, err := readState(path)
-	if err == nil {
-		err = durable.CheckDir(path)
-	}
+// file at path. A lock of another process does not matter. It returns soon after ctx ends.
+func ProbeState(ctx context.Context, path string, upstreams []Config) error {
+	var entries map[string]stateEntry
+	err := durable.Within(ctx, path, func() (err error) {
+		if entries, err = readState(path); err == nil {
+			err = durable.CheckDir(path)
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("--state: %w", err)
 	}

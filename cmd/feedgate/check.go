@@ -32,11 +32,11 @@ type checkCmd struct {
 
 // Help is the part of check's help before the flags.
 func (checkCmd) Help() string {
-	return `Takes the flags of run, which feedgate run --help explains, and those under Check. It prints one line per fault, with its flag, environment variable or file and line, and exits with status 2. If there is none, it prints what would run. It opens no sink, locks and changes no state file, starts no child and listens on no port.
+	return `Takes the flags of run, which feedgate run --help explains, and those under Check. It prints one line per fault, with its flag, environment variable or file and line, and exits with status 2. If there is none, it prints what would run. A file of --sink, --dead-letter or --state that run could not write, as far as that can be seen at once, is a fault, too. It opens no sink, locks and changes no state file, starts no child and listens on no port.
 
-With --print, the output is all settings as YAML, each with its origin. --config accepts that, with the same result. Secrets are printed as the paths of their files. What looks like a literal secret in a header, a URL, a template or a command is left out, a comment says so, and the exit status is 1.
+With --print, the output is all settings as YAML, each with its origin. --config accepts that, with the same result. Secrets are printed as the paths of their files. What looks like a literal secret in a header, a URL, a template or a command is left out with the whole value, a comment says so, and the exit status is 1. Secrets cannot be told for sure: look at the output before you pass it on. As in the log, the lines of what would run have URLs with their paths and without their queries.
 
-With --connect, each host of each URL gets a line: what was found (address, version of TLS, when the certificate expires, protocol), or what failed and which flag helps. The login goes as far as possible without taking a message, in a session of its own; the line names what was not sent. A line for the sink follows: whether its directory can be written to and has space, or its program is executable. --connect-timeout limits each step.
+With --connect, each host of each URL gets a line: what was found (address, version of TLS, when the certificate expires, protocol), or what failed and which flag helps. The login goes as far as possible without taking a message, in a session of its own; the line names what was not sent. To the server it is a client that leaves again: a feedgate feed counts it among its --clients, and the messages of its session as missing. A line for the sink follows: whether its directory can be written to and has space, or its program is executable. --connect-timeout limits each step.
 
 With --fg1, it tests an FG/1 server instead, of which it takes messages and acknowledges them: do that with a test server. Each line is a rule of the protocol; docs/fg1-servers.md explains them. --sink is not needed.
 
@@ -52,6 +52,7 @@ Exit status: 0: no fault; 1: a connection failed, a rule is broken, or a literal
 
 // Run runs what the flags under Check ask for.
 func (c *checkCmd) Run(ctx context.Context, line *kong.Context, g *globals) error {
+	defer context.AfterFunc(ctx, g.watchdog.hurry)() // a file, or whatever check waits for, may not answer
 	return c.checkSettings(ctx, line.Selected().Flags, g)
 }
 
@@ -62,13 +63,17 @@ func (c *checkCmd) checkSettings(ctx context.Context, flags []*kong.Flag, g *glo
 	secrets, planned, report, err := c.prepare(g)
 	err = errors.Join(err, c.fg1Faults(planned))
 	if c.State != "" {
-		err = errors.Join(err, gateway.ProbeState(c.State, planned))
+		err = errors.Join(err, c.probeState(ctx, planned))
+	}
+	if !c.Connect && !c.FG1 {
+		err = errors.Join(err, c.probeFiles(ctx, g, secrets))
 	}
 	if lines := c.faultLines(g.settings, err); len(lines) > 0 {
 		out.masks.Add(secrets.token, secrets.sink.Password)
 		for _, line := range lines {
 			out.line(line)
 		}
+		g.settings.warnUnknown(slog.New(warningHandler{out: out}))
 		return cli.ExitError{Code: cli.ExitUsage}
 	}
 	if c.FG1 {

@@ -45,7 +45,7 @@ func TestCheckPrintsEveryFlag(t *testing.T) {
 	flags := line.context.Selected().Flags
 	for _, flag := range flags {
 		if flag.Name != "help" && flag.Name != "config" && !onCommandLineOnly(flag) && g.settings.given(flag.Name) {
-			y.given(flag, "flag")
+			y.given(flag, func(int) string { return "flag" })
 		}
 	}
 	again, _ := parseCheck(t, "--config="+file(t, "c.yaml", y.text.String()))

@@ -130,13 +130,8 @@ func probedText(p gateway.Probed) string {
 
 // probeSink looks at the sink of a flag.
 func (c *checkCmd) probeSink(ctx context.Context, g *globals, s secrets, flag, url string) []finding {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.ConnectTimeout))
-	defer cancel()
-	text, err := sinks.Probe(ctx, url, sink.Config{
-		Flag: flag, Flags: c.sinkFlags, Credentials: s.sink, Key: c.key(), Log: slog.New(slog.DiscardHandler),
-		Stdout: g.stdout, ConnectTimeout: time.Duration(c.ConnectTimeout),
-	})
-	what := flag + " " + c.sinkLabel(url)
+	text, err := c.probed(ctx, g, s, flag, url)
+	what := strings.TrimSuffix(flag+" "+c.sinkLabel(url), ":")
 	switch {
 	case err != nil:
 		return []finding{failed(what, err)}
@@ -144,4 +139,14 @@ func (c *checkCmd) probeSink(ctx context.Context, g *globals, s secrets, flag, u
 		text = "there is nothing to connect to"
 	}
 	return []finding{found(what, text)}
+}
+
+// probed probes the sink of a flag.
+func (c *checkCmd) probed(ctx context.Context, g *globals, s secrets, flag, url string) (found string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.ConnectTimeout))
+	defer cancel()
+	return sinks.Probe(ctx, url, sink.Config{
+		Flag: flag, Flags: c.sinkFlags, Credentials: s.sink, Key: c.key(), Log: slog.New(slog.DiscardHandler),
+		Stdout: g.stdout, ConnectTimeout: time.Duration(c.ConnectTimeout),
+	})
 }

@@ -41,7 +41,7 @@ func (c *checkCmd) print(flags []*kong.Flag, g *globals, planned []gateway.Confi
 			continue
 		}
 		if g.settings.given(flag.Name) {
-			y.given(flag, originText(g.settings.Origin(flag.Name)))
+			y.given(flag, func(i int) string { return originText(g.settings.elementOrigin(flag.Name, i)) })
 		} else {
 			y.defaulted(flag, planned)
 		}
@@ -61,12 +61,14 @@ func originText(origin string) string {
 	return strings.Trim(strconv.Quote(origin), `"`) // a path may have a line break
 }
 
-// given adds a setting that the user has set.
-func (y *settingsYAML) given(flag *kong.Flag, origin string) {
+// given adds a setting that the user has set. elementOrigin is the origin of its i-th value; 0 is that of a single
+// one.
+func (y *settingsYAML) given(flag *kong.Flag, elementOrigin func(i int) string) {
+	origin := elementOrigin(0)
 	switch v := flag.Target.Interface().(type) {
 	case []string:
 		if len(v) > 0 {
-			y.list(flag.Name, v, func(int) string { return origin })
+			y.list(flag.Name, v, elementOrigin)
 		} else {
 			y.comment(flag.Name+": []", origin)
 		}
@@ -88,7 +90,7 @@ func (y *settingsYAML) defaulted(flag *kong.Flag, planned []gateway.Config) {
 	case flag.Name == "admin": // if it is given, it must be free
 		y.comment(fmt.Sprintf("%s: %q", flag.Name, flag.Default), "default; another port if it is in use")
 	case flag.HasDefault || flag.IsBool():
-		y.given(flag, origin)
+		y.given(flag, func(int) string { return origin })
 	default:
 		if text := effective(flag.Name, planned); text != "" {
 			y.comment(flag.Name+": "+text, origin)
@@ -153,7 +155,7 @@ func (y *settingsYAML) list(key string, values []string, origin func(i int) stri
 	for i, value := range values {
 		if why := literalSecret(key, value, false, y.masks); why != "" {
 			if key == "url" {
-				why += ": " + y.masks.Text(gateway.Label(value))
+				why += ": " + y.masks.Text(withoutPath(gateway.Label(value)))
 			}
 			y.leaveOut(key, why, origin(i))
 		} else {
@@ -170,7 +172,16 @@ func (y *settingsYAML) list(key string, values []string, origin func(i int) stri
 
 func (y *settingsYAML) leaveOut(key, why, origin string) {
 	y.incomplete = true
-	y.comment(key+": left out: it "+why, origin)
+	y.comment(key+": left out: it "+strings.Trim(strconv.Quote(why), `"`), origin)
+}
+
+// withoutPath returns a URL up to its path, which may be secret.
+func withoutPath(url string) string {
+	scheme, rest, ok := strings.Cut(url, "://")
+	if hosts, _, found := strings.Cut(rest, "/"); ok && found {
+		return scheme + "://" + hosts + "/..."
+	}
+	return url
 }
 
 func (y *settingsYAML) comment(text, origin string) { y.line("# "+text, origin) }
@@ -184,5 +195,8 @@ func quoted(s string) string {
 	if err != nil {
 		panic(err) // every UTF-8 text can be encoded
 	}
-	return strings.TrimSuffix(string(b), "\n")
+	return lineBreaks.Replace(strings.TrimSuffix(string(b), "\n"))
 }
+
+// lineBreaks escapes the characters that YAML 1.1, unlike YAML 1.2, takes for line breaks.
+var lineBreaks = strings.NewReplacer("\u0085", `\u0085`, "\u2028", `\u2028`, "\u2029", `\u2029`)

@@ -14,7 +14,8 @@ import (
 //
 // It errs on the side of leaving out: printed output is pasted into tickets.
 func literalSecret(key, text string, isPath bool, known *credential.Masks) string {
-	if known.Hides(text) || known.Hides(unescaped(text)) {
+	sent := decoded(text)
+	if known.Hides(text) || known.Hides(unescaped(text)) || known.Hides(sent) {
 		return "has the secret of --token-file or --sink-password-file"
 	}
 	if isPath {
@@ -26,14 +27,22 @@ func literalSecret(key, text string, isPath bool, known *credential.Masks) strin
 	if why := secretURL(key, text); why != "" {
 		return why
 	}
-	const instead = "; templates take {token}, of --token-file, and commands a variable"
-	name := secretAfter(text)
+	const instead = "; put it into a file: a template has {token}, the secret of --token-file; a command can read a file or a variable"
+	name := secretAfter(sent)
+	if command, ok := strings.CutPrefix(text, "exec:"); ok && name == "" {
+		name = secretCommand(command)
+	}
+	login := key == "hello" || key == "heartbeat-template"
 	switch {
 	case name != "":
 		return "has what looks like a literal secret after " + name + instead
+	case login && loginWord.MatchString(sent) && !strings.Contains(text, "{token}"):
+		return "has words of a login but no {token}, and so perhaps a literal secret" + instead
+	case key == "ws-subprotocol" && subprotocolSecret.MatchString(text):
+		return "has what looks like a literal secret" // no flag would hide it
 	case userOption.MatchString(text):
 		return "has what looks like a literal secret after a user" + instead
-	case random(text, 20) && !strings.HasPrefix(text, "file:"):
+	case random(sent, 20) && !strings.HasPrefix(text, "file:"):
 		return "has what looks like a generated secret" + instead
 	}
 	return ""
@@ -59,14 +68,14 @@ const useToken = "; write {token} and set --token-file"
 
 var (
 	// secretName matches names of headers and parameters whose values are secret.
-	secretName = regexp.MustCompile(`(?i)auth|cookie|token|secret|key|pass|pwd|cred|sign?(ature)?$|session|jwt|bearer`)
+	secretName = regexp.MustCompile(`(?i)auth|cookie|token|secret|key|pass|pwd|^k$|^pw$|cred|sign?(ature)?$|session|jwt|bearer`)
 
 	// namedSecret matches a name of secrets and a value after it: 'password: "x"', 'AUTH x', '--token x',
 	// 'API_KEY=x'.
 	namedSecret = regexp.MustCompile(`((?:(?i)\b(?:authorization|auth|login|pass(?:word|wd|phrase|code)?|pwd|secret|token|bearer|basic|api[-_]?key|access[-_]?key|private[-_]?key|credentials?|cookie|session[-_]?id))\b|\b[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASS|PASSWORD|PWD|AUTH)\b)["']?(?:\s*[=:,]\s*|\s+)["']?([^"'\s,}]+)`)
 
 	// userOption matches the option of a command with a user and a password, as curl's.
-	userOption = regexp.MustCompile(`(?:^|\s)(?:-u|--user)[= ]*["']?[^\s:"'$]+:[^\s"'$]`)
+	userOption = regexp.MustCompile(`(?:^|\s)(?:-u|--(?:[a-z]+-)?user)[= ]*["']?[^\s:"'$]+:(?:[^\s"'$]|["'\s]|$)`)
 
 	// urls matches URLs in a text, from :// on.
 	urls = regexp.MustCompile(`://[^\s"']*`)

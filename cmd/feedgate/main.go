@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -67,15 +68,24 @@ type globals struct {
 }
 
 func main() {
-	if len(os.Args) > 1 && benchRuns(os.Args[1]) {
-		os.Exit(becomeBench(os.Args[1:], cli.Stderr()))
+	args := helpAsFlag(os.Args[1:])
+	if len(args) > 0 && benchRuns(args[0]) {
+		os.Exit(becomeBench(args, cli.Stderr()))
 	}
-	caught := catchSignals(os.Args[1:])
+	caught := catchSignals(args)
 	os.Exit(reapingOrphans(func() int {
 		stderr := newLogWriter(cli.Stderr())
 		defer stderr.flush()
-		return execute(caught, os.Args[1:], os.Stdout, stderr)
+		return execute(caught, args, os.Stdout, stderr)
 	}))
+}
+
+// helpAsFlag returns args with "help COMMAND" as "COMMAND --help".
+func helpAsFlag(args []string) []string {
+	if len(args) == 0 || args[0] != "help" {
+		return args
+	}
+	return append(slices.Clone(args[1:]), "--help")
 }
 
 // lastFlush is how long the watchdog waits until its last line is written.

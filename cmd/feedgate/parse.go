@@ -16,7 +16,7 @@ import (
 // [collectFaults] does not let end the parsing, and for check also arguments that kong does not
 // understand, without which it parses again.
 func parseArgs(parser *kong.Kong, args []string, s *settings, line *commandLine) {
-	var unparsed []error
+	unparsed := argumentFaults(args)
 	for {
 		s.faults = nil
 		var err error
@@ -124,7 +124,7 @@ func (c collector) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err == nil {
 		err = checkEnum(ctx.Value, target)
 	} else {
-		err = fmt.Errorf("%s: %w", ctx.Value.ShortSummary(), err)
+		err = fmt.Errorf("%s: %w", ctx.Value.ShortSummary(), ownWords(err, target.Kind(), next))
 	}
 	if err == nil {
 		return nil
@@ -136,7 +136,8 @@ func (c collector) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		err = fmt.Errorf("%s: the value is missing", ctx.Value.ShortSummary())
 		ctx.Scan.PushToken(next)
 	case kong.ShortFlagToken:
-		err = fmt.Errorf("%w; perhaps try %s=%q?", err, ctx.Value.ShortSummary(), next)
+		err = fmt.Errorf("%[1]s: the value is missing; one that begins with a hyphen follows an equals sign, as in %[1]s=%[2]s",
+			ctx.Value.ShortSummary(), next)
 	}
 	c.settings.faults = append(c.settings.faults, err)
 	target.SetZero()
@@ -144,6 +145,23 @@ func (c collector) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		return c.Mapper.Decode(ctx.WithScanner(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: ctx.Value.Default})), target)
 	}
 	return nil
+}
+
+// ownWords replaces what kong says of a value that is no number or boolean.
+func ownWords(err error, kind reflect.Kind, value kong.Token) error {
+	if text := err.Error(); !strings.HasPrefix(text, "expected a ") && !strings.HasPrefix(text, "bool value must be ") {
+		return err
+	}
+	what := "a whole number"
+	switch kind {
+	case reflect.Bool:
+		what = "true or false"
+	case reflect.Float32, reflect.Float64:
+		what = "a number"
+	case reflect.Uint, reflect.Uint64:
+		what = "a whole number from 0 on"
+	}
+	return fmt.Errorf("%q is not %s", fmt.Sprint(value.Value), what)
 }
 
 // checkEnum checks a value of a flag with a list of values, as kong does once all flags are parsed.

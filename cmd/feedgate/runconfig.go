@@ -81,6 +81,7 @@ func (c *runCmd) checkUpstreams(s secrets) (planned []gateway.Config, err error)
 	labels := uniqueLabels(c.URL)
 	for i, url := range c.URL {
 		u, err := protocols.Parse(url, c.flags)
+		err = errors.Join(err, urlFault(url))
 		if u.Scheme != nil {
 			used = append(used, u)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,14 +9,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"feedgate/cmd/feedgate/cli"
 	"feedgate/gateway/wire/faults"
+	"feedgate/worker/durable"
 )
 
 // settings looks up flags that are not on the command line: first in the environment, then in the
@@ -36,8 +37,9 @@ type settings struct {
 // setting is a value in the configuration file.
 type setting struct {
 	text string
-	list []any  // strings; nil: the value is text
-	at   string // FILE:LINE
+	list []any    // strings; nil: the value is text
+	at   string   // FILE:LINE
+	each []string // the same of each in list
 }
 
 // fileURL is a URL in the configuration file.
@@ -60,6 +62,9 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 		return nil, nil
 	}
 	if value, ok := s.Lookup(flag); ok {
+		if err := valueFault(flag.Name, value); err != nil {
+			s.faults = append(s.faults, err)
+		}
 		return value, nil
 	}
 	if value, ok := s.file[flag.Name]; ok {
@@ -75,6 +80,15 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 
 // given reports whether the command line, the environment or the file sets a flag.
 func (s *settings) given(flag string) bool { return !s.defaulted[flag] }
+
+// elementOrigin is Origin of the i-th value of a repeatable flag.
+func (s *settings) elementOrigin(flag string, i int) string {
+	origin := s.Origin(flag)
+	if of := s.file[flag]; origin == of.at && i < len(of.each) {
+		return of.each[i]
+	}
+	return origin
+}
 
 // onCommandLineOnly reports whether a flag is set on the command line only: it tells a command what to do,
 // and is no setting.
@@ -159,20 +173,22 @@ func (s *settings) loadFor(ctx *kong.Context) {
 	}
 }
 
+// maxConfig limits a configuration file, in bytes.
+const maxConfig = 1 << 20
+
 // load reads a file. Its keys must be in known, which is true for repeatable flags. The error has a
 // line for each fault.
 func (s *settings) load(path string, known map[string]bool) error {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path, maxConfig, nil)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
-	file, err := parser.ParseBytes(data, 0)
-	var fault yaml.Error
-	if errors.As(err, &fault) && fault.GetToken() != nil {
-		return fmt.Errorf("--config: %s:%d: %s", path, fault.GetToken().Position.Line, fault.GetMessage())
+	if !utf8.Valid(data) {
+		return fmt.Errorf("--config: %s:%d: not UTF-8", path, 1+bytes.Count(data[:invalid(data)], []byte("\n")))
 	}
-	if err != nil {
-		return fmt.Errorf("--config: %s: %w", path, err)
+	file, unquoted := parseYAML(path, data)
+	if file == nil {
+		return errors.Join(unquoted...)
 	}
 	if len(file.Docs) > 1 {
 		return fmt.Errorf("--config: %s: more than one YAML document", path)
@@ -187,6 +203,7 @@ func (s *settings) load(path string, known map[string]bool) error {
 
 	s.file = make(map[string]setting)
 	var faults faults.List
+	faults.AddErr(errors.Join(unquoted...))
 	for entry := body.MapRange(); entry.Next(); {
 		key := entry.Key().GetToken()
 		at := fmt.Sprintf("%s:%d", path, key.Position.Line)
@@ -217,11 +234,11 @@ func (s *settings) set(key, at string, value ast.Node, known map[string]bool) er
 		if err != nil {
 			return fmt.Errorf("key %s: %w", key, err)
 		}
-		all := make([]any, len(texts))
+		of := setting{list: []any{}, at: at}
 		for i, text := range texts {
-			all[i] = text
+			of.list, of.each = append(of.list, text), append(of.each, atElement(at, value, i))
 		}
-		s.file[key] = setting{list: all, at: at}
+		s.file[key] = of
 		return nil
 	}
 	text, err := scalar(value)
@@ -272,6 +289,8 @@ func scalar(node ast.Node) (string, error) {
 		return node.GetToken().Value, nil
 	case *ast.NullNode:
 		return "", errors.New(`no value; write "" for an empty text`)
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "", errors.New("mapping instead of a single value; put a text with a colon in quotes")
 	default:
 		return "", fmt.Errorf("%s instead of a single value", strings.ToLower(node.Type().String()))
 	}

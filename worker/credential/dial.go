@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 )
 
@@ -32,8 +33,16 @@ func (f Flags) Hint(err error, asked bool) string {
 		return "see " + f.ServerName
 	case asked && errors.As(err, &alert) && alert.Op == "remote error":
 		return "the server asked for a client certificate, see " + f.Cert
+	case errors.As(err, &alert) && alert.Op == "remote error" && aboutCertificate(alert.Err.Error()):
+		return "the server does not accept the client certificate, see " + f.Cert
 	}
 	return ""
+}
+
+// aboutCertificate reports whether the text of a server's alert is about the client's certificate (RFC 8446,
+// section 6.2). crypto/tls does not export the numbers.
+func aboutCertificate(alert string) bool {
+	return strings.Contains(alert, "certificate") || strings.Contains(alert, "access denied")
 }
 
 // hasNames reports whether a certificate has a subject alternative name of a host.

@@ -3,9 +3,10 @@ package credential
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"sync/atomic"
+
+	"feedgate/worker/durable"
 )
 
 // Secret is a secret to log in with. All users of a secret share one Secret and read it at each
@@ -38,21 +39,13 @@ const MaxSecret = 64 << 10
 // ReadSecret reads a secret from a file, without one LF or CRLF at its end. It is an error if
 // others can access the file. Errors name the flag and the file, and never quote the contents.
 func ReadSecret(flag, path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
-	}
-	defer file.Close()
-
-	// Of the open file, because the path may name another one by now.
-	info, err := file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
-	}
-	if mode := info.Mode().Perm(); mode&0o007 != 0 {
-		return nil, fmt.Errorf("%s: others can get at %s (mode %04o); run chmod o= on it", flag, path, mode)
-	}
-	secret, err := io.ReadAll(io.LimitReader(file, MaxSecret+1))
+	const lineEnd = len("\r\n")
+	secret, err := durable.ReadFile(path, MaxSecret+int64(lineEnd), func(info fs.FileInfo) error {
+		if mode := info.Mode().Perm(); mode&0o007 != 0 {
+			return fmt.Errorf("others can get at %s (mode %04o); run chmod o= on it", path, mode)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}

@@ -6,9 +6,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
+
+	"feedgate/worker/durable"
 )
 
 // Files are the files of a TLS client. The server's certificate and name are always verified.
@@ -69,7 +70,7 @@ func (t *TLS) Reload() error {
 	}
 	var faults []error
 	if t.files.CA != "" {
-		pem, err := os.ReadFile(t.files.CA)
+		pem, err := durable.ReadFile(t.files.CA, maxPEM, nil)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", t.flags.CA, err))
 		} else if cfg.RootCAs = x509.NewCertPool(); !cfg.RootCAs.AppendCertsFromPEM(pem) {
@@ -83,29 +84,42 @@ func (t *TLS) Reload() error {
 	case t.files.Cert == "":
 		faults = append(faults, fmt.Errorf("%s: missing; %s needs it", t.flags.Cert, t.flags.Key))
 	default:
-		pair, err := tls.LoadX509KeyPair(t.files.Cert, t.files.Key)
+		cert, certErr := durable.ReadFile(t.files.Cert, maxPEM, nil)
+		key, keyErr := durable.ReadFile(t.files.Key, maxPEM, nil)
+		if certErr != nil || keyErr != nil {
+			faults = append(faults, flagError(t.flags.Cert, certErr), flagError(t.flags.Key, keyErr))
+			break
+		}
+		pair, err := tls.X509KeyPair(cert, key)
 		switch {
-		case err != nil && encrypted(t.files.Key):
+		case err != nil && encrypted(key):
 			faults = append(faults, fmt.Errorf("%s: the key in %s is encrypted; decrypt it, as with openssl pkey", t.flags.Key, t.files.Key))
 		case err != nil:
 			faults = append(faults, fmt.Errorf("%s, %s: %w", t.flags.Cert, t.flags.Key, err))
 		}
 		cfg.Certificates = []tls.Certificate{pair}
 	}
-	if len(faults) > 0 {
-		return errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return err
 	}
 	t.current.Store(cfg)
 	return nil
 }
 
-// encrypted reports whether a file has an encrypted private key: of PKCS #8 (RFC 5958), or of the
-// older form with headers (RFC 1421).
-func encrypted(path string) bool {
-	rest, err := os.ReadFile(path)
-	if err != nil {
-		return false
+// maxPEM limits a file with certificates or a key, in bytes. A system's authorities have some 200 KiB.
+const maxPEM = 1 << 20
+
+// flagError is err with the flag in front; nil stays nil.
+func flagError(flag string, err error) error {
+	if err == nil {
+		return nil
 	}
+	return fmt.Errorf("%s: %w", flag, err)
+}
+
+// encrypted reports whether a file's contents have an encrypted private key: of PKCS #8 (RFC 5958), or of
+// the older form with headers (RFC 1421).
+func encrypted(rest []byte) bool {
 	for {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {

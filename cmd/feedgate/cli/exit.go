@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -101,9 +104,25 @@ func ErrorLines(err error, origin func(flag string) string) (lines []string) {
 		if from := origin(FlagAtFault(line)); from != "" {
 			line += " (set by " + from + ")"
 		}
-		lines = append(lines, Cut(line, maxErrorLine))
+		lines = append(lines, Cut(printable(line), maxErrorLine))
 	}
 	return lines
+}
+
+// printable returns a line with escapes for what is not printable, which would control a terminal: errors of
+// the system quote nothing.
+func printable(line string) string {
+	var b strings.Builder
+	for i, r := range line {
+		if _, size := utf8.DecodeRuneInString(line[i:]); r == utf8.RuneError && size == 1 {
+			fmt.Fprintf(&b, `\x%02x`, line[i])
+		} else if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 // errorText is the text of err. kong rejects arguments on both sides of the flags; the text then shows

@@ -42,6 +42,7 @@ func TestPrintError(t *testing.T) {
 			"feedgate: --ring: x (set by FEEDGATE_RING)\nfeedgate: --memory: y\nfeedgate: see feedgate run --help\n",
 		},
 		{Usagef("--ring=3"), "feedgate: --ring=3 (set by FEEDGATE_RING)\nfeedgate: see feedgate run --help\n"},
+		{errors.New("open /tmp/x\x1b]0;P\a\xff\u2028: ü"), `feedgate: open /tmp/x\x1b]0;P\a\xff\u2028: ü` + "\n"},
 		{ExitError{Code: 1}, ""},
 		{nil, ""},
 		{ExitError{Code: 1, Err: fault}, "feedgate: fg://a:1: broken pipe\n"},

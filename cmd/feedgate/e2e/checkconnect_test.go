@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // startCheck starts `feedgate check --connect` with sink discard:.
@@ -30,7 +32,7 @@ func (p *process) findings(status int) (lines []string) {
 func (p *process) finding(status int, words ...string) {
 	p.t.Helper()
 	lines := p.findings(status)
-	if len(lines) != 2 || lines[1] != "ok: --sink discard:: there is nothing to connect to" {
+	if len(lines) != 2 || lines[1] != "ok: --sink discard: there is nothing to connect to" {
 		p.t.Fatalf("lines %q", lines)
 	}
 	for _, word := range words {
@@ -69,7 +71,7 @@ func TestCheckConnectsFG1(t *testing.T) {
 	lines := p.findings(0)
 	want := []string{
 		"ok: " + s.url() + ": connected to " + address + ", FG/1, login accepted",
-		"ok: --sink discard:: there is nothing to connect to",
+		"ok: --sink discard: there is nothing to connect to",
 	}
 	if !slices.Equal(lines, want) {
 		t.Errorf("%q, want %q", lines, want)
@@ -167,6 +169,58 @@ func TestCheckFindsServersDown(t *testing.T) {
 		s := listenFG(t)
 		p := startCheck(t, s.url(), "--connect-timeout=200ms")
 		s.accept()
-		p.finding(1, "failed: "+s.url()+": "+s.ln.Addr().String()+": no answer within --connect-timeout")
+		p.finding(1, "failed: "+s.url()+": "+s.ln.Addr().String()+": no answer within --connect-timeout; does the server speak FG/1? see the URL's scheme")
 	})
+}
+
+// TestCheckFindsConnectionsThatEndAtOnce: for run, such an address has failed.
+func TestCheckFindsConnectionsThatEndAtOnce(t *testing.T) {
+	t.Parallel()
+	for want, end := range map[string]func(c *tcpConn){
+		"the server closed the connection at once; see the port and the scheme in the URL": func(c *tcpConn) { c.close() },
+		"connection reset by peer; see the":                                                func(c *tcpConn) { _ = c.SetLinger(0); c.close() },
+	} {
+		s := listenTCP(t)
+		p := startCheck(t, s.url(), "--frame=line")
+		end(s.accept())
+		p.finding(1, "failed: "+s.url()+": ", s.ln.Addr().String()+": ", want)
+	}
+	s := listenTCP(t)
+	p := startCheck(t, s.url(), "--frame=line")
+	c := s.accept()
+	c.send([]byte("one\n"))
+	c.close()
+	p.finding(0, "ok: ")
+}
+
+// TestCheckFindsOtherProtocols: the line of a server that speaks another protocol leads to the URL's scheme.
+func TestCheckFindsOtherProtocols(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		url, answer, want string
+	}{
+		"fg at a length server": {"fg://ADDR", "\x00\x00\x00\x40text, not a header, and more of it, and more, and more of it....",
+			"(unknown_op); does the server speak FG/1? see the URL's scheme"},
+		"nsq at an FG/1 server":   {"nsq://ADDR/t/c", string(bye(5).append(nil)), "; does the server speak NSQ V2? see the URL's scheme"},
+		"ws at an FG/1 server":    {"ws://ADDR/", string(bye(5).append(nil)), "is not HTTP; see the URL's scheme"},
+		"ws at a line server":     {"ws://ADDR/", "one\ntwo\n", "; see the URL's scheme"},
+		"wss at a silent server":  {"wss://ADDR/", "", "TLS handshake: no answer within --connect-timeout; does the server speak TLS? see the URL's scheme"},
+		"fg at a silent server":   {"fg://ADDR", "", "no answer within --connect-timeout; does the server speak FG/1? see the URL's scheme"},
+		"fg+tls at a line server": {"fg+tls://ADDR", "one\ntwo\n", "see the URL's scheme"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := listenTCP(t)
+			limit := patience
+			if c.answer == "" {
+				limit = 300 * time.Millisecond
+			}
+			p := startCheck(t, strings.ReplaceAll(c.url, "ADDR", s.ln.Addr().String()), "--connect-timeout="+limit.String())
+			conn := s.accept()
+			conn.send([]byte(c.answer))
+			_, _ = io.Copy(io.Discard, conn.timed())
+			conn.close()
+			p.finding(1, c.want)
+		})
+	}
 }

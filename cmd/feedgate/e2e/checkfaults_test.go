@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -42,11 +43,12 @@ func checkFaults(t *testing.T) map[string]checkFault {
 		"no URL":                  {args: []string{out}, want: "no URL"},
 		"no sink":                 {args: []string{fg}, want: "--sink: missing"},
 		"unknown sink":            {args: []string{fg, "--sink=kfaka:x"}, want: "--sink "},
-		"no number":               {args: []string{fg, out, "--workers=x"}, want: "--workers: "},
+		"no number":               {args: []string{fg, out, "--workers=x"}, want: `--workers: "x" is not a whole number`},
+		"no number of the parser": {args: []string{fg, out, "--retries=x"}, want: `--retries: "x" is not a whole number`},
 		"negative":                {args: []string{fg, out}, env: []string{"FEEDGATE_RETRIES=-1"}, want: "--retries: -1 is not in 0 to 1048576 (set by FEEDGATE_RETRIES)"},
 		"no size":                 {args: []string{fg, out}, env: []string{"FEEDGATE_MEMORY=64MB"}, want: `--memory: "64MB" is not a size`},
 		"no duration":             {args: []string{fg, out}, file: "\nheartbeat: soon\n", want: `--heartbeat: "soon" is not a duration; write a number and ns, us, ms, s, m or h as in 1m30s (set by FILE:2)`},
-		"no boolean":              {args: []string{fg, out}, env: []string{"FEEDGATE_EXIT_ON_CLOSE=perhaps"}, want: "--exit-on-close: "},
+		"no boolean":              {args: []string{fg, out}, env: []string{"FEEDGATE_EXIT_ON_CLOSE=perhaps"}, want: `--exit-on-close: "perhaps" is not true or false (set by FEEDGATE_EXIT_ON_CLOSE)`},
 		"one of a list":           {args: []string{fg, out}, file: "log-level: loud\n", want: "--log-level must be one of"},
 		"no power of two":         {args: []string{fg, out}, file: "ring: 1000\n", want: "--ring: 1000 is not a power of two (set by FILE:1)"},
 		"limits that do not fit":  {args: []string{fg, out, "--reconnect-min=2s", "--reconnect-max=1s"}, want: "--reconnect-max: 1s is less than --reconnect-min 2s"},
@@ -72,6 +74,16 @@ func checkFaults(t *testing.T) map[string]checkFault {
 		"a shared session":        {args: []string{fg, "fg://a:1,b:1", out, "--state=s"}, want: "--state: "},
 		"unknown key":             {args: []string{fg, out}, file: "ring: 8\n\nrign: 3\n", want: `--config: FILE:3: unknown key "rign"`},
 		"key without a value":     {args: []string{fg, out}, file: "ring:\n", want: "--config: FILE:1: key ring: no value"},
+		"text without quotes":     {args: []string{fg}, file: "ring: 8\nsink: discard: # all of it\n", want: "--config: FILE:2: mapping value is not allowed in this context; put the value in quotes"},
+		"element without quotes":  {args: []string{"ws://a", out}, file: "ws-header:\n  - A: b\n", want: "--config: FILE:1: key ws-header: mapping instead of a single value; put a text with a colon in quotes"},
+		"not UTF-8":               {args: []string{"ws://a", out, "--hello", "\xff"}, want: `--hello: not UTF-8; a template has such a byte as \xHH, a URL as %HH`},
+		"a variable not UTF-8":    {args: []string{fg, out}, env: []string{"FEEDGATE_CLIENT_NAME=\xff"}, want: "--client-name: not UTF-8; "},
+		"a file not UTF-8":        {args: []string{fg, out}, file: "ring: 8\nhello: '\xff'\n", want: "--config: FILE:2: not UTF-8"},
+		"a URL not UTF-8":         {args: []string{"ws://a/\xff", out}, want: "argument 2: not UTF-8; "},
+		"endless file":            {args: []string{fg, out, "--config=/dev/zero"}, want: "--config: /dev/zero is longer than 1048576 bytes"},
+		"endless CA":              {args: []string{"fg+tls://a:1", out, "--tls-ca=/dev/zero"}, want: "--tls-ca: /dev/zero is longer than 1048576 bytes"},
+		"tab":                     {args: []string{fg, out}, file: "hello:\n\t- a\n", want: "--config: FILE:2: the line is indented with a tab; YAML takes only spaces"},
+		"no value but a hyphen":   {args: []string{fg, out, "--heartbeat", "-1s"}, want: "--heartbeat: the value is missing; one that begins with a hyphen follows an equals sign, as in --heartbeat=-1s"},
 		"no YAML":                 {args: []string{fg, out}, file: "ring: [8\n", want: "--config: FILE:1: "},
 		"no file":                 {args: []string{fg, out, "--config=" + dir + "/none"}, want: "--config: "},
 	}
@@ -138,6 +150,58 @@ func TestCheckFindsAllFaults(t *testing.T) {
 	if len(lines) != 19 {
 		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, ""))
 	}
+}
+
+// TestCheckFindsMoreThanQuotes: a value without quotes hides no other fault, and a mistyped variable is reported
+// beside faults.
+func TestCheckFindsMoreThanQuotes(t *testing.T) {
+	t.Parallel()
+	path := configFile(t, "url: fg://a:1\nsink: discard:\nrign: 3\nhello: @x\n")
+	lines := checked(t, 2, []string{"FEEDGATE_SNK=discard:"}, "--config", path, "--ring=3")
+	for _, want := range []string{
+		path + ":2: mapping", path + ":3: unknown key", path + ":4: '@' is a reserved character; put the value in quotes\n",
+		"--hello: goes with ", "--ring: 3 is not", "warning: environment variables ignored: no flags of these names variables=FEEDGATE_SNK\n",
+	} {
+		if strings.Count(strings.Join(lines, ""), want) != 1 {
+			t.Errorf("%q is not once in\n%s", want, strings.Join(lines, ""))
+		}
+	}
+	if len(lines) != 6 {
+		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, ""))
+	}
+}
+
+// TestCheckReadsPipes: a secret may come from a pipe. While nobody writes to it, the first signal ends check, with
+// status 1.
+func TestCheckReadsPipes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"check", "fg://a:1", "--sink=discard:", "--token-file=" + path}
+	p := start(t, launch{args: args})
+	writer := openPipe(t, path)
+	if _, err := writer.WriteString("s3cret\n"); err != nil {
+		t.Error(err)
+	}
+	writer.Close()
+	p.exit(0)
+	p = start(t, launch{args: args})
+	defer openPipe(t, path).Close() // once it is open, check reads
+	p.signal(syscall.SIGTERM)
+	p.exit(1)
+}
+
+// openPipe opens a pipe for writing, as soon as it has a reader.
+func openPipe(t *testing.T, path string) (writer *os.File) {
+	t.Helper()
+	eventually(t, "somebody reads the pipe", func() bool {
+		var err error
+		writer, err = os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		return err == nil
+	})
+	return writer
 }
 
 // TestCheckReadsTheState: a file that run would not accept is a fault; one that another process uses is

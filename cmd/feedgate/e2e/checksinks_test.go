@@ -27,12 +27,13 @@ func TestCheckLooksAtSinks(t *testing.T) {
 		"file:" + in("there/new"):                "failed: --sink file:" + in("there/new") + ": ",
 		"file:" + dir:                            "failed: --sink file:" + dir + ": ",
 		"file:/dev/null":                         "failed: --sink file:/dev/null: ",
+		"file:/proc/new":                         "failed: --sink file:/proc/new: /proc is in a file system of the kernel (proc)",
 		"exec:sh -c 'cat >&2'":                   "ok: --sink exec:sh: /",
 		"exec:A=b exec sh s3cret":                "ok: --sink exec:exec: /",
 		"exec:" + in("none") + " --token s3cret": "failed: --sink exec:" + in("none") + ": its program cannot be executed: ",
 		"exec:" + in("plain"):                    "failed: --sink exec:" + in("plain") + ": its program cannot be executed: ",
-		"exec:if true; then cat; fi":             "ok: --sink exec:if: its program is known to the shell only",
-		"stdout:":                                "ok: --sink stdout:: standard output is open",
+		"exec:if true; then cat; fi":             "ok: --sink exec:if: not checked: the command begins with a word of the shell",
+		"stdout:":                                "ok: --sink stdout: standard output is open",
 	} {
 		t.Run(sink, func(t *testing.T) {
 			t.Parallel()
@@ -47,6 +48,36 @@ func TestCheckLooksAtSinks(t *testing.T) {
 				t.Errorf("the output has the secret:\n%s", p.stdout)
 			}
 		})
+	}
+}
+
+// TestCheckLooksAtFiles: without --connect, too, what keeps run from writing a file is a fault, with its place.
+func TestCheckLooksAtFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	none := filepath.Join(dir, "none", "x")
+	checked(t, 0, nil, "fg://a:1", "--sink=file:"+filepath.Join(dir, "new"))
+	for _, c := range []struct {
+		env  []string
+		args []string
+		want []string
+	}{
+		{nil, []string{"--sink=file:" + dir}, []string{"--sink file:" + dir + ": "}},
+		{[]string{"FEEDGATE_SINK=file:" + none}, nil, []string{"--sink file:" + none + ": its directory: ", " (set by FEEDGATE_SINK)"}},
+		{nil, []string{"--sink=discard:", "--dead-letter=file:" + none}, []string{"--dead-letter file:" + none + ": its directory: "}},
+	} {
+		lines := checked(t, 2, c.env, append(c.args, "fg://a:1")...)
+		if len(lines) != 1 {
+			t.Errorf("%q: lines %q", c.args, lines)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(lines[0], want) {
+				t.Errorf("%q: no %q in %q", c.args, want, lines[0])
+			}
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("files %v, %v", entries, err)
 	}
 }
 

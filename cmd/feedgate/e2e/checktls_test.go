@@ -76,6 +76,15 @@ func TestCheckFindsWrongCertificates(t *testing.T) {
 			p.finding(1, "failed: "+url+": ", "see the URL's scheme")
 		})
 	}
+	t.Run("client of another authority", func(t *testing.T) {
+		t.Parallel()
+		ln := listen(t, 0)
+		url := "fg+tls://" + ln.Addr().String()
+		cert, key := other.Files(other.Issue(nil))
+		p := startCheck(t, url, "--tls-ca="+ca.File, "--tls-cert="+cert, "--tls-key="+key)
+		secured(t, "FG/1", ln, &tls.Config{Certificates: good.Certificates, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()})
+		p.finding(1, "failed: "+url+": ", "; the server does not accept the client certificate, see --tls-cert")
+	})
 	t.Run("right", func(t *testing.T) {
 		t.Parallel()
 		ln := listen(t, 0)

@@ -7,6 +7,20 @@ import (
 	"testing"
 )
 
+// TestHelpCommand: help COMMAND is COMMAND --help.
+func TestHelpCommand(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][]string{{}, {"run"}, {"check"}, {"feed"}} {
+		got := command(t, nil, append([]string{"help"}, c...)...)
+		if want := command(t, nil, append(c, "--help")...); got != want || got.status != 0 || got.stdout == "" {
+			t.Errorf("help %q: status %d\n%s%s", c, got.status, got.stdout, got.stderr)
+		}
+	}
+	if got := command(t, nil, "help", "nothing"); got.status != 2 || !strings.Contains(got.stderr, "nothing") {
+		t.Errorf("help nothing: status %d\n%s", got.status, got.stderr)
+	}
+}
+
 // wrongUse are invalid command lines and what the error must name. {} is `run` with a valid upstream.
 var wrongUse = []struct{ line, names string }{
 	{"", ""},

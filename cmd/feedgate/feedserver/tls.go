@@ -5,10 +5,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 
 	"feedgate/gateway/wire/faults"
+	"feedgate/worker/durable"
 )
+
+// maxPEM limits a file with certificates or a key, in bytes.
+const maxPEM = 1 << 20
 
 // TLSFiles names the PEM files of a [Config.TLS].
 type TLSFiles struct {
@@ -40,9 +43,9 @@ func (f TLSFiles) certificate(cfg *tls.Config) error {
 		return errors.New("--tls-key: missing; --tls-cert needs it")
 	}
 	var faults faults.List
-	cert, err := os.ReadFile(f.Cert)
+	cert, err := durable.ReadFile(f.Cert, maxPEM, nil)
 	faults.Add("--tls-cert", err)
-	key, err := os.ReadFile(f.Key)
+	key, err := durable.ReadFile(f.Key, maxPEM, nil)
 	faults.Add("--tls-key", err)
 	if err := faults.Err(); err != nil {
 		return err
@@ -59,7 +62,7 @@ func (f TLSFiles) clientCA(cfg *tls.Config) error {
 	if f.ClientCA == "" {
 		return nil
 	}
-	pem, err := os.ReadFile(f.ClientCA)
+	pem, err := durable.ReadFile(f.ClientCA, maxPEM, nil)
 	if err != nil {
 		return fmt.Errorf("--tls-client-ca: %w", err)
 	}

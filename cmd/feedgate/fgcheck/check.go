@@ -63,7 +63,9 @@ func Run(ctx context.Context, cfg Config, w io.Writer) error {
 		cfg.TLS = cfg.TLS.Clone()
 		cfg.TLS.ServerName = cmp.Or(cfg.TLS.ServerName, host)
 	}
-	k := &checker{ctx: ctx, cfg: cfg, window: wanted}
+	ctx, cancel := context.WithTimeoutCause(ctx, totalWait*cfg.Timeout, untested("the check takes longer than %v", totalWait*cfg.Timeout))
+	defer cancel()
+	k := &checker{ctx: ctx, cfg: cfg, window: wanted, doing: ping}
 	k.report = newReport(func() bool { return ctx.Err() != nil })
 
 	failed := k.run()
@@ -74,10 +76,15 @@ func Run(ctx context.Context, cfg Config, w io.Writer) error {
 		return failed
 	}
 	if failed != nil {
-		k.report.skipRest("the check ended early")
+		k.report.skipRest(fmt.Sprintf("the check ended early, after %s", k.doing))
 	}
 	if err := k.report.write(w); err != nil {
 		return err
+	}
+	if k.forgets {
+		if _, err := fmt.Fprintln(w, forgetful); err != nil {
+			return err
+		}
 	}
 	switch n := k.report.count(broken); {
 	case n == 0 || ctx.Err() != nil:
@@ -88,6 +95,12 @@ func Run(ctx context.Context, cfg Config, w io.Writer) error {
 		return fmt.Errorf("%w: %s: rules broken: %d", ErrBroken, cfg.Address, n)
 	}
 }
+
+// totalWait limits the whole check, in multiples of Config.Timeout.
+const totalWait = 24
+
+// forgetful is the last line about a server that may be as it should, and leaves most of the check out.
+const forgetful = "warning: the server names its sessions and resumed none, so acks and resuming are not tested; after a lost connection, gateways process again what it sends again"
 
 // checker tests one server. The goroutine of [Run] owns it.
 type checker struct {
@@ -109,6 +122,10 @@ type checker struct {
 	// a PING nor refuse a frame.
 	endsEarly bool
 
+	forgets bool   // the server named the session, and did not resume it
+	doing   rule   // tested now, or last: if the server hangs, this is why
+	sent    uint64 // the last message of the session that any connection has received
+
 	pings uint64 // sent, of all connections
 }
 
@@ -116,6 +133,7 @@ type checker struct {
 func (k *checker) run() error {
 	c, err := k.begin()
 	if c == nil || err != nil {
+		k.report.skipRest("the login failed")
 		return err
 	}
 	if err := k.resuming(c); err != nil {
@@ -128,6 +146,7 @@ func (k *checker) run() error {
 		{"the token", k.wrongToken},
 		{"an unknown session", k.unknownSession},
 		{"bad frames", k.badFrames},
+		{"an ack of the next message", k.nextUnsent},
 		{"the end of the session", k.serverBye},
 	} {
 		if err := step.run(); err != nil {

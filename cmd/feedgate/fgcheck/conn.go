@@ -42,6 +42,7 @@ type conn struct {
 	rest    int64 // bytes of its payload that are not read
 
 	began    bool // the first bytes look like FG/1
+	bad      bool // a bad frame was sent: its rule judges what answers it
 	welcomed bool
 	welcome  welcome
 	stream   stream
@@ -218,6 +219,7 @@ func (c *conn) meaning(h fg1.Header) bool {
 		case !c.welcomed:
 			r.broke(welcomeFirst, "DATA seq %d before WELCOME", h.Seq)
 		default:
+			c.k.sent = max(c.k.sent, h.Seq)
 			return c.stream.data(h)
 		}
 		return false
@@ -247,6 +249,9 @@ func (c *conn) pong(seq uint64) bool {
 			c.pings = append(c.pings[:i], c.pings[i+1:]...)
 			return true
 		}
+	}
+	if c.bad {
+		return true
 	}
 	if len(c.pings) > 0 {
 		c.k.report.broke(ping, "PONG seq %d to PING seq %d", seq, c.pings[0])

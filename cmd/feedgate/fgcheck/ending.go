@@ -66,20 +66,22 @@ const settleWait = time.Second
 
 // settle waits until the server has read everything that was sent, and cuts the connection. The
 // server may send BYE instead; its code is then judged only if the client has done nothing wrong.
-func (c *conn) settle(judge bool) {
-	r := c.k.report
-	if !r.isBroken(ping) {
+func (c *conn) settle(judge bool) error {
+	unanswered := false
+	if !c.k.report.isBroken(ping) {
 		err := c.pingPong()
 		switch {
 		case c.ended && !judge:
 			c.farewell()
-			return
+			return nil
 		case c.ended || err != nil && err != errQuiet && judge:
 			c.lost(err)
-			return
+			return nil
 		case err == nil:
 			c.cut()
-			return
+			return nil
+		case err == errQuiet:
+			unanswered = true
 		}
 	}
 	// The end of the stream follows what was sent. A reset would destroy it.
@@ -87,7 +89,24 @@ func (c *conn) settle(judge bool) {
 	c.limit(settleWait)
 	_ = c.toEnd()
 	c.close()
+	if unanswered {
+		return c.noPong()
+	}
+	return nil
 }
+
+// noPong judges that no PONG came: once the server has sent some, what was tested last prevents it.
+func (c *conn) noPong() error {
+	name := ping
+	if c.k.report.found[ping].verdict == kept {
+		name = c.k.doing
+	}
+	return c.k.noAnswer(name, "no PONG within %v of PING", c.k.cfg.Timeout)
+}
+
+// pongLimit is how long a PONG may take while nothing else arrives. It is generous: the server may store
+// acks first, and be far away.
+func (k *checker) pongLimit() time.Duration { return max(3*k.cfg.Timeout/10, 1500*time.Millisecond) }
 
 // pingPong sends a PING and waits for its PONG, or for BYE.
 func (c *conn) pingPong() error {
@@ -95,14 +114,16 @@ func (c *conn) pingPong() error {
 	c.pings = append(c.pings, seq)
 	c.limit(c.k.cfg.Timeout)
 	c.send(fg1.Ping, 0, seq, nil)
-	for len(c.pings) > 0 && !c.ended {
+	for last := time.Now(); len(c.pings) > 0 && !c.ended; {
 		_, err := c.event()
-		if err == errQuiet {
-			c.k.report.broke(ping, "no PONG within %v of PING seq %d", c.k.cfg.Timeout, seq)
-		}
 		if err != nil {
 			return err
 		}
+		now := time.Now()
+		if late := now.Sub(last); late > c.k.pongLimit() && len(c.pings) == 0 {
+			c.k.report.broke(ping, "PONG seq %d came after %v, and nothing else before it", seq, late.Round(time.Millisecond))
+		}
+		last = now
 	}
 	if !c.ended {
 		c.k.report.keep(ping)
@@ -116,18 +137,23 @@ func (k *checker) pingSeq() uint64 {
 	return k.pings * 0x9E3779B97F4A7C15 // odd, so the products differ
 }
 
+// endWait limits the end of the session, in multiples of Config.Timeout, which limits each message of it.
+const endWait = 6
+
 // serverBye acknowledges all messages until the server ends the session.
 func (k *checker) serverBye() error {
 	c, err := k.enter()
 	if c == nil || err != nil {
 		return err
 	}
-	c.limit(k.cfg.Timeout)
+	k.doing = bye
+	begin := time.Now()
 	for n := 0; n < k.cfg.Messages; {
+		c.limit(min(k.cfg.Timeout, endWait*k.cfg.Timeout-time.Since(begin)))
 		e, err := c.event()
 		switch {
 		case err == errQuiet:
-			k.report.skip(bye, "no BYE within %v, after %d more messages; end after a limited number", k.cfg.Timeout, n)
+			k.report.skip(bye, "no BYE after %d more messages, in %v; end after a limited number", n, time.Since(begin).Round(time.Second))
 			c.leave()
 			return nil
 		case err != nil || c.ended:
@@ -135,7 +161,7 @@ func (k *checker) serverBye() error {
 			return nil
 		case e.Op == fg1.Data:
 			n++
-			c.ack(e.Seq)
+			c.sendAck(e.Seq)
 		}
 	}
 	k.report.skip(bye, "no BYE after %d more messages; end after fewer", k.cfg.Messages)
@@ -143,8 +169,8 @@ func (k *checker) serverBye() error {
 	return nil
 }
 
-// ack acknowledges a message in a way that the server offers.
-func (c *conn) ack(seq uint64) {
+// sendAck acknowledges a message in a way that the server offers.
+func (c *conn) sendAck(seq uint64) {
 	op := fg1.Ack
 	if !c.k.each {
 		op = fg1.AckTo

@@ -48,6 +48,10 @@ func TestFaults(t *testing.T) {
 		"ACK is cumulative":                {faults{cumulative: true}, ackOne, "WELCOME seq 7, want 5"},
 		"sends refused messages again":     {faults{refusedAgain: true}, ackRefused, "WELCOME seq 5 after acks up to seq 6"},
 		"believes acks of what was not":    {faults{trustAcks: true}, ackUnsent, "WELCOME seq"},
+		"keeps acks of what was not":       {faults{keepsAcks: true}, ackUnsent, ", and the only ACK of seq "},
+		"does not send what is acked":      {faults{skipsAcked: true}, ackUnsent, "was not sent after an ACK of it"},
+		"hangs at acks of what was not":    {faults{hangsUnsent: true}, ackUnsent, "the server stopped answering: no PONG within 2s"},
+		"hangs at a wrong token":           {faults{hangsToken: true}, badToken, "the server stopped answering: nothing within 2s"},
 		"WELCOME after a cut is too high":  {faults{resumeHigh: true}, resumeSeq, "WELCOME seq 2, want 1"},
 		"WELCOME after a cut is too low":   {faults{resumeLow: true}, resumeSeq, "WELCOME seq 0, want 1"},
 		"skips a message after a cut":      {faults{skips: true}, resend, "DATA seq 2 did not come again after WELCOME seq 1"},
@@ -63,6 +67,7 @@ func TestFaults(t *testing.T) {
 		"any first frame":                  {faults{anyFirst: true}, refuseFirst, "op 2 seq 1 instead of BYE"},
 		"any HELLO":                        {faults{anyHello: true}, refuseHello, "op 2 seq 1 instead of BYE"},
 		"any length":                       {faults{anyLength: true}, refuseLength, "instead of BYE"},
+		"answers any length":               {faults{answersShort: true}, refuseLength, "op 7 seq 1 instead of BYE"},
 		"any op":                           {faults{anyOp: true}, refuseOp, "op 7 seq"},
 		"any flags":                        {faults{anyFlags: true}, refuseFlags, "op 7 seq"},
 		"BYE with a wrong code at the end": {faults{endCode: 3}, bye, "BYE code 3"},
@@ -74,11 +79,15 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			timeout := patience
 			// These cost the timeout, so it is short.
-			if f := test.faults; f.noPong || f.pongLate || f.neverClose || f.pongZero || f.anyLength || f.ignoreAck || f.skips {
+			if f := test.faults; f.noPong || f.pongLate || f.neverClose || f.pongZero || f.anyLength || f.ignoreAck || f.skips || f.hangsUnsent || f.hangsToken {
 				timeout = brief
 			}
+			begin := time.Now()
 			marks, out, err := checkServer(t, test.faults, timeout)
 			expectFault(t, marks, out, err, test.seen, test.rule)
+			if f := test.faults; (f.hangsUnsent || f.hangsToken) && time.Since(begin) > 4*brief {
+				t.Errorf("%v to find that the server hangs", time.Since(begin))
+			}
 		})
 	}
 }
@@ -87,7 +96,7 @@ func TestFaults(t *testing.T) {
 var hiding = map[rule]bool{
 	login:       true,
 	frameLength: true, welcomeJSON: true, ackModes: true, ackEach: true, ackUnsent: true,
-	resumeSeq: true, resend: true, byeClose: true,
+	resumeSeq: true, resend: true, byeClose: true, badToken: true,
 }
 
 // expectFault checks that exactly these rules are broken, and what was seen of the first.
@@ -161,6 +170,9 @@ func TestHostile(t *testing.T) {
 			if test.rule == login && len(withMark(marks, "FAIL")) > 1 {
 				t.Errorf("more than the login is broken\n%s", out)
 			}
+			if test.rule == login && strings.Count(out, ": not seen: the login failed\n") != len(withMark(marks, "-")) {
+				t.Errorf("rules are not seen for another reason\n%s", out)
+			}
 		})
 	}
 }
@@ -193,6 +205,28 @@ func TestRefusesSessions(t *testing.T) {
 func TestForgetful(t *testing.T) {
 	marks, out, err := checkServer(t, faults{forgets: true}, patience)
 	expectMarks(t, marks, out, err, ackEach, ackTo, ackOne, ackRefused, ackUnsent, resumeSeq, resend, helloSeq)
+	if !strings.HasSuffix(out, "not seen\n"+forgetful+"\n") {
+		t.Errorf("no warning\n%s", out)
+	}
+}
+
+// TestPongAfterAWhile: a PONG that comes, but not at once.
+func TestPongAfterAWhile(t *testing.T) {
+	t.Parallel()
+	marks, out, err := checkServer(t, faults{pongLate: true}, 6*time.Second)
+	expectFault(t, marks, out, err, "came after 3", ping)
+}
+
+// TestTotalTime: the check ends, however much the server leaves open.
+func TestTotalTime(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, faults{floodPings: true})
+	const timeout = 50 * time.Millisecond
+	begin := time.Now()
+	_, out, err := check(t, Config{Address: s.address, Token: []byte(serverToken), Timeout: timeout})
+	if took := time.Since(begin); err == nil || took > totalWait*timeout+brief {
+		t.Errorf("%v after %v\n%s", err, took, out)
+	}
 }
 
 // TestNameless: without a session's name, nothing that needs one is seen.

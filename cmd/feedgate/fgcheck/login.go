@@ -112,7 +112,12 @@ func (k *checker) resume(seq uint64) (*conn, error) {
 		if refused.cause == errFault {
 			return nil, nil
 		}
-		if refused.cause == errQuiet || time.Now().After(deadline) {
+		if refused.cause == errQuiet {
+			err := k.noAnswer(login, "%s to HELLO with the session's name", k.describe(refused))
+			k.session = ""
+			return nil, err
+		}
+		if time.Now().After(deadline) {
 			k.report.broke(login, "%s to HELLO with the session's name", k.describe(refused))
 			k.session = "" // later steps need any session
 			return nil, nil
@@ -138,10 +143,12 @@ func (k *checker) decodeWelcome(e event) welcome {
 	if len(payload) > 0 {
 		if !utf8.Valid(payload) {
 			r.broke(welcomeJSON, "WELCOME seq %d: %d bytes that are not UTF-8", e.Seq, len(payload))
+			k.skipWelcome()
 			return w
 		}
 		if json.Unmarshal(payload, &fields) != nil {
 			r.broke(welcomeJSON, "WELCOME seq %d: %d bytes that are not the JSON expected", e.Seq, len(payload))
+			k.skipWelcome()
 			return w
 		}
 	}
@@ -164,6 +171,12 @@ func (k *checker) decodeWelcome(e event) welcome {
 		r.keep(ackModes)
 	}
 	return w
+}
+
+// skipWelcome records why the fields of WELCOME are not seen.
+func (k *checker) skipWelcome() {
+	k.report.skip(heartbeat, "see welcome-json")
+	k.report.skip(ackModes, "see welcome-json")
 }
 
 // sessionName decodes the name; false if it is no string, or has half of a surrogate pair, which

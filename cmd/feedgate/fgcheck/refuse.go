@@ -14,6 +14,7 @@ func (k *checker) wrongToken() error {
 		if token == nil && k.cfg.Token == nil {
 			continue // it is the right one
 		}
+		k.doing = badToken
 		c, refused, err := k.hello("", 0, token)
 		switch {
 		case err != nil:
@@ -26,6 +27,10 @@ func (k *checker) wrongToken() error {
 			c.leave()
 		case refused.bye && refused.code == fg1.CodeBadToken:
 			k.report.keep(badToken)
+		case refused.cause == errQuiet:
+			if err := k.noAnswer(badToken, "%s", k.describe(refused)); err != nil {
+				return err
+			}
 		case refused.cause != errFault:
 			k.report.broke(badToken, "%s", k.describe(refused))
 		}
@@ -39,10 +44,13 @@ func (k *checker) wrongToken() error {
 func (k *checker) unknownSession() error {
 	const seq = 7
 	name := "feedgate-check-" + rand.Text()
+	k.doing = newSession
 	c, refused, err := k.hello(name, seq, k.cfg.Token)
 	switch {
 	case err != nil:
 		return err
+	case refused.cause == errQuiet:
+		return k.noAnswer(newSession, "%s", k.describe(refused))
 	case c == nil:
 		if refused.cause != errFault {
 			k.report.broke(newSession, "%s", k.describe(refused))
@@ -91,7 +99,9 @@ func (k *checker) badFrames() error {
 			k.report.skip(b.rule, "no login succeeded before it")
 			continue
 		}
-		k.refused(c, b)
+		if err := k.refused(c, b); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -115,7 +125,8 @@ func (k *checker) enter() (*conn, error) {
 
 // refused sends a bad frame and checks the answer. After the login, a PING follows: its PONG shows
 // that the server continues.
-func (k *checker) refused(c *conn, b badFrame) {
+func (k *checker) refused(c *conn, b badFrame) error {
+	k.doing, c.bad = b.rule, true
 	frames := slices.Clone(b.frame)
 	if b.loggedIn {
 		seq := k.pingSeq()
@@ -129,26 +140,29 @@ func (k *checker) refused(c *conn, b badFrame) {
 		switch {
 		case err == errFault:
 			c.close()
-			return
+			return nil
+		case err == errQuiet:
+			c.close()
+			return k.noAnswer(b.rule, "%s", k.describe(refusal{cause: err}))
 		case err != nil:
 			k.report.broke(b.rule, "%s", k.describe(refusal{cause: err}))
 			c.close()
-			return
+			return nil
 		case e.Op == fg1.Bye && c.mayEnd(e.Code):
 			k.report.skip(b.rule, "BYE code %d came before; send more messages, and BYE after their acks", e.Code)
 			c.farewell()
-			return
+			return nil
 		case e.Op == fg1.Bye:
 			if !slices.Contains(b.codes, e.Code) {
 				k.report.broke(b.rule, "BYE code %d", e.Code)
 			}
 			k.report.keep(b.rule)
 			c.farewell()
-			return
+			return nil
 		case e.Op != fg1.Data:
 			k.report.broke(b.rule, "op %d seq %d instead of BYE", e.Op, e.Seq)
 			c.close()
-			return
+			return nil
 		}
 	}
 }

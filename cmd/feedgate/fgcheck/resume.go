@@ -59,11 +59,7 @@ var ackSteps = []ackStep{
 			return done(ackTo, from, n)
 		}},
 	{rule: ackOne, needs: 2, act: func(c *conn, from, _ uint64) progress {
-		code := fg1.CodeOK
-		if !c.k.each {
-			code = codeRefused // gets its own ACK in any mode
-		}
-		c.send(fg1.Ack, code, from+1, nil)
+		c.ackOne(from + 1)
 		return none(ackOne, from)
 	}},
 	{rule: ackRefused, needs: 1, act: func(c *conn, from, n uint64) progress {
@@ -87,6 +83,15 @@ var ackSteps = []ackStep{
 	}},
 }
 
+// ackOne makes one message done, in any ack mode.
+func (c *conn) ackOne(seq uint64) {
+	code := fg1.CodeOK
+	if !c.k.each {
+		code = codeRefused // gets its own ACK
+	}
+	c.send(fg1.Ack, code, seq, nil)
+}
+
 // done is the progress of a step that makes n messages done.
 func done(name rule, from, n uint64) progress {
 	return progress{rule: name, from: from, want: from + n, most: from + n, beyond: resumeSeq}
@@ -101,9 +106,14 @@ func none(name rule, from uint64) progress {
 func (k *checker) resuming(c *conn) error {
 	c.collect(k.window)
 	k.top = c.stream.last()
-	c.settle(true)
+	if err := c.settle(true); err != nil {
+		return err
+	}
 	k.endsEarly = c.ended
 	switch {
+	case k.session == "" && k.report.isBroken(welcomeJSON):
+		k.skipSession("WELCOME could not be read, see welcome-json")
+		return nil
 	case k.session == "":
 		k.skipSession("name the session in WELCOME")
 		return nil
@@ -112,6 +122,7 @@ func (k *checker) resuming(c *conn) error {
 		return nil
 	}
 	p := none(resumeSeq, k.base)
+	k.doing = p.rule
 	for steps := ackSteps; ; {
 		c, err := k.resume(p.hello)
 		if c == nil || err != nil {
@@ -130,7 +141,9 @@ func (k *checker) resuming(c *conn) error {
 		switch {
 		case p.rule != "":
 			k.top = max(k.top, c.stream.last())
-			c.settle(judged)
+			if err := c.settle(judged); err != nil {
+				return err
+			}
 		case c.ended:
 			c.lost(nil)
 			return nil
@@ -158,6 +171,7 @@ func (k *checker) act(c *conn, s ackStep) progress {
 	case n < s.needs:
 		k.report.skip(s.rule, "it needs messages from seq %d on before their acks: %d, not %d; send more", k.base, s.needs, n)
 	default:
+		k.doing = s.rule
 		c.limit(k.cfg.Timeout)
 		return s.act(c, k.base, n)
 	}
@@ -170,7 +184,7 @@ func (k *checker) judge(c *conn, p progress) bool {
 	r, got := k.report, c.welcome.seq
 	if c.welcome.session != k.session {
 		k.skipSession("the server began a new session instead of resuming it")
-		k.session = ""
+		k.session, k.forgets = "", true
 		return false
 	}
 	switch {

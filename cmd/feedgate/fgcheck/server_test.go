@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ type server struct {
 	late     time.Duration // of PONG, if pongLate
 	accepted chan struct{} // has a value once a client was accepted
 	listener net.Listener
+
+	hanging atomic.Bool // no connection is answered any more
 
 	mu       sync.Mutex // held by the connection that is served
 	sessions map[string]*serverSession
@@ -97,7 +100,7 @@ func (c *serverConn) send(op fg1.Op, flags uint8, code uint16, seq uint64, paylo
 func (s *server) serve(nc net.Conn) {
 	c := &serverConn{server: s, nc: nc, r: bufio.NewReader(nc)}
 	switch {
-	case s.unresponsive:
+	case s.unresponsive, s.hanging.Load():
 		_, _ = io.Copy(io.Discard, nc)
 		return
 	case s.garbage != "":
@@ -166,6 +169,9 @@ func (c *serverConn) login() (code uint16, bye bool) {
 	var hello struct{ Session, Token string }
 	if json.Unmarshal(payload, &hello) != nil && !c.anyHello && h.Op == fg1.Hello {
 		return fg1.CodeBadRequest, true
+	}
+	if hello.Token != serverToken && c.hangsToken {
+		c.hang()
 	}
 	if hello.Token != serverToken && !c.anyToken && json.Valid(payload) {
 		return max(c.tokenCode, fg1.CodeBadToken), true
@@ -259,13 +265,21 @@ func (c *serverConn) run() (code uint16, bye bool) {
 	}
 }
 
+// hang answers nothing any more, on any connection.
+func (c *serverConn) hang() {
+	c.hanging.Store(true)
+	_, _ = io.Copy(io.Discard, c.r)
+}
+
 // handle handles a frame. If it ends the connection, ended is true.
 func (c *serverConn) handle(h fg1.Header) (code uint16, bye, ended bool) {
 	switch {
-	case h.Payload() < 0 && !c.anyLength, h.Flags != 0 && !c.anyFlags:
+	case h.Payload() < 0 && !c.anyLength && !c.answersShort, h.Flags != 0 && !c.anyFlags:
 		code, bye = c.fault(fg1.CodeProtocolError)
 		return code, bye, true
-	case h.Payload() < 0:
+	case h.Payload() < 0 && !c.answersShort:
+	case h.Op == fg1.Ack && h.Seq > c.ses.sent && c.hangsUnsent:
+		c.hang()
 	case h.Op == fg1.Ack:
 		c.ack(h.Seq, h.Code)
 	case h.Op == fg1.AckTo:

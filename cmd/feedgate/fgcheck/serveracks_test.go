@@ -20,6 +20,8 @@ func (c *serverConn) pong(seq uint64) {
 
 func (c *serverConn) ack(seq uint64, code uint16) {
 	switch {
+	case seq > c.ses.sent && (c.keepsAcks || c.skipsAcked):
+		c.ses.done[seq] = true
 	case code == 0 && c.ignoreAck, code != 0 && c.refusedAgain, seq > c.ses.sent && !c.trustAcks:
 	case seq > c.ses.sent:
 		c.ses.base = seq + 1

@@ -22,6 +22,11 @@ type faults struct {
 	ignoreAckTo    bool   // ACKTOs make nothing done
 	cumulative     bool   // an ACK makes all messages before it done
 	refusedAgain   bool   // sends refused messages again
+	keepsAcks      bool   // keeps acks of messages that were not sent
+	skipsAcked     bool   // does not send messages that were acknowledged before they were sent
+	hangsUnsent    bool   // stops answering for good at an ack of a message that was not sent
+	hangsToken     bool   // stops answering for good at a wrong token
+	answersShort   bool   // handles frames that are too short
 	trustAcks      bool   // takes acks of messages that were not sent
 	trustHello     bool   // takes HELLO's seq for more than it is
 	firstHigh      bool   // a session's first message is not WELCOME's

@@ -13,7 +13,8 @@ func (c *serverConn) message(seq uint64) {
 	switch {
 	case c.skips && c.ses.resume && seq == c.ses.base+1,
 		c.firstHigh && !c.ses.resume && seq == 1,
-		c.gap && seq == 4 && !c.ses.resume:
+		c.gap && seq == 4 && !c.ses.resume,
+		c.skipsAcked && seq > c.ses.sent && c.ses.done[seq]:
 		return
 	case c.swapped && c.ses.base <= 4 && seq == 4:
 		seq = 5

@@ -21,6 +21,10 @@ type stream struct {
 	// unsure: WELCOME's seq was wrong, so the first message's may differ from it.
 	unsure bool
 
+	// early is the message that was acknowledged before it was sent; 0: none. That it is missing is a
+	// fault of ack-unsent, not of order.
+	early uint64
+
 	next uint64   // expected; 0: no message has come
 	kept []uint64 // the first messages, as they came
 
@@ -69,6 +73,8 @@ func (s *stream) message(seq uint64) {
 			s.report.broke(firstSeq, "DATA seq %d after WELCOME seq %d", seq, s.first)
 		}
 		s.report.keep(firstSeq)
+	case s.early != 0 && s.next == s.early && seq == s.early+1:
+		s.report.broke(ackUnsent, "DATA seq %d was not sent after an ACK of it that came before", s.early)
 	case seq < s.next || seq > s.next && s.next > s.top:
 		s.report.broke(order, "DATA seq %d where seq %d is due", seq, s.next)
 	default:

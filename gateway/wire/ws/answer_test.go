@@ -37,9 +37,9 @@ type answerCase struct {
 }
 
 const (
-	notHTTP      = "the server's answer is not HTTP"
+	notHTTP      = "the server's answer is not HTTP; see the URL's scheme"
 	isTLS        = "the server's answer is TLS, not HTTP; see the URL's scheme, wss"
-	notHead      = "the head of the server's answer is not that of an HTTP response"
+	notHead      = "the head of the server's answer is not that of an HTTP response; see the URL's scheme"
 	tooLong      = "the head of the server's answer is longer than 16384 bytes"
 	badUpgrade   = "the server's answer: Upgrade is not websocket"
 	badConn      = "the server's answer: Connection has no Upgrade"

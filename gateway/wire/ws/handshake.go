@@ -95,7 +95,7 @@ func (c *conn) handshake(buf []byte, in *wire.Input) *wire.Error {
 		answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(rest[:size])), nil)
 		if err != nil {
 			// The error may quote the answer.
-			return loginFault(wire.CloseProtocolError, "the head of the server's answer is not that of an HTTP response")
+			return loginFault(wire.CloseProtocolError, "the head of the server's answer is not that of an HTTP response; see the URL's scheme")
 		}
 		c.headSearched, c.headUsed = 0, c.headUsed+size
 		in.Advance(size)
@@ -121,7 +121,7 @@ func errNotHTTP(b []byte) *wire.Error {
 	if wire.DetectProtocol(b) == "TLS" {
 		return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server's answer is TLS, not HTTP; see the URL's scheme, wss")
 	}
-	return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server's answer is not HTTP")
+	return wire.Errorf(wire.Login, wire.CloseProtocolError, "the server's answer is not HTTP; see the URL's scheme")
 }
 
 // interim reports whether another response follows one with this status (RFC 9110 15.2).

@@ -33,7 +33,7 @@ func probeProgram(command string) (found string, err error) {
 		case word == "exec":
 			continue
 		case strings.ContainsAny(word, "\"'`$\\*?[](){}<>|&;#~!"), slices.Contains(shell, word):
-			return "its program is known to the shell only, and was not looked for", nil
+			return "not checked: the command begins with a word of the shell, or with what the shell expands, and not with the name of a program", nil
 		}
 		if strings.Contains(word, "=") {
 			continue // a variable, as label knows it

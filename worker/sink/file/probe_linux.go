@@ -17,21 +17,15 @@ import (
 // probe returns Probe of [sink.Target]. It takes no lock, because a running process may have it.
 func probe(path string) func(context.Context, *sink.Config) (string, error) {
 	return func(ctx context.Context, _ *sink.Config) (string, error) {
-		type result struct {
-			found string
-			err   error
+		var found string
+		err := durable.Within(ctx, path, func() (err error) {
+			found, err = probeFile(path)
+			return err
+		})
+		if err != nil {
+			return "", err
 		}
-		done := make(chan result, 1)
-		go func() { // a file system that hangs cannot be interrupted
-			found, err := probeFile(path)
-			done <- result{found, err}
-		}()
-		select {
-		case r := <-done:
-			return r.found, r.err
-		case <-ctx.Done():
-			return "", fmt.Errorf("%s: the file system does not answer", path)
-		}
+		return found, nil
 	}
 }
 
@@ -59,22 +53,33 @@ func probeFile(path string) (found string, err error) {
 			return "", err
 		}
 	}
-	free, err := freeBytes(dir)
+	free, err := freeSpace(dir)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s; %d MiB are free on its disk", found, free>>20), nil
+	return found + "; " + free, nil
 }
 
-// freeBytes returns how much the disk of a directory has left. It is an error if that is nothing.
-func freeBytes(dir string) (uint64, error) {
+// kernelFiles are the types of file systems whose files are the kernel's: they keep none of ours.
+var kernelFiles = map[int64]string{
+	unix.SYSFS_MAGIC: "sysfs", unix.PROC_SUPER_MAGIC: "proc", unix.CGROUP2_SUPER_MAGIC: "cgroup2",
+	unix.CGROUP_SUPER_MAGIC: "cgroup", unix.DEBUGFS_MAGIC: "debugfs", unix.TRACEFS_MAGIC: "tracefs",
+}
+
+// freeSpace returns how much the disk of a directory has left, as a clause. It is an error if that is nothing.
+func freeSpace(dir string) (string, error) {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(dir, &disk); err != nil {
-		return 0, &fs.PathError{Op: "statfs", Path: dir, Err: err}
+		return "", &fs.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	free := disk.Bavail * uint64(disk.Bsize)
-	if free == 0 || disk.Files > 0 && disk.Ffree == 0 {
-		return 0, fmt.Errorf("the disk of %s is full", dir)
+	name, kernel := kernelFiles[int64(disk.Type)]
+	switch {
+	case kernel:
+		return "", fmt.Errorf("%s is in a file system of the kernel (%s), where no file can be created", dir, name)
+	case disk.Blocks > 0 && disk.Bavail == 0, disk.Files > 0 && disk.Ffree == 0:
+		return "", fmt.Errorf("the disk of %s is full", dir)
+	case disk.Blocks == 0: // a tmpfs without a limit, for example
+		return "its file system reports no limit", nil
 	}
-	return free, nil
+	return fmt.Sprintf("%d MiB are free on its disk", disk.Bavail*uint64(disk.Bsize)>>20), nil
 }
