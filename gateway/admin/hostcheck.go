@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// checkHost refuses requests to a loopback address under a name that is not this machine's. A browser sends
+// checkHost refuses requests to a loopback address under a name of another domain. A browser sends
 // such a request for a page from elsewhere whose name resolves to 127.0.0.1 (DNS rebinding), and would let
 // the page read the answer.
 func checkHost(addr net.Addr, next http.Handler) http.Handler {
@@ -22,15 +22,15 @@ func checkHost(addr net.Addr, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLocal(r.Host, own) {
-			answer(w, http.StatusMisdirectedRequest, "this address answers to localhost and to IP addresses\n")
+			answer(w, http.StatusMisdirectedRequest, "this address answers to localhost, to names without a domain and to IP addresses\n")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// isLocal reports whether the value of Host is an IP address, localhost or a name below it (RFC 6761, section
-// 6.3), or own.
+// isLocal reports whether the value of Host is an IP address, a name without a domain, a name below localhost
+// (RFC 6761, section 6.3), or own.
 func isLocal(hostport, own string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -40,8 +40,7 @@ func isLocal(hostport, own string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	return host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") ||
-		own != "" && host == strings.ToLower(own)
+	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost") || host == strings.ToLower(own)
 }
 
 // protect sets the headers that keep an answer from being shown or read by other sites.

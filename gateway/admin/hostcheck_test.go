@@ -32,7 +32,8 @@ func TestCheckHost(t *testing.T) {
 		{loopback, "evil.example:4190", 421},
 		{loopback, "127.0.0.1.evil.example", 421},
 		{loopback, "localhost.evil.example", 421},
-		{loopback, "evillocalhost", 421},
+		{loopback, "gateway", 200},
+		{loopback, "evillocalhost.", 200}, // it has no domain
 		{&net.TCPAddr{IP: net.IPv6loopback}, "evil.example", 421},
 		{&net.TCPAddr{IP: net.IPv4zero}, "gateway.example:4190", 200},
 		{&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}, "gateway.example:4190", 200},

@@ -38,8 +38,11 @@ var Kind = sink.Kind{
 	},
 }
 
-// plainWord is a word that the shell takes as it is, such as a path.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./,+%^-]+$`)
+// plainWord is a word that the shell takes as it is, such as a path; quotedWord is one in quotes.
+var (
+	plainWord  = regexp.MustCompile(`^[A-Za-z0-9_./,+%^-]+$`)
+	quotedWord = regexp.MustCompile(`^(?:'([A-Za-z0-9_./,+%^:@=-]*)'|"([A-Za-z0-9_./,+%^:@=-]*)")$`)
+)
 
 // label returns exec: and the program of a command. Its arguments, and variables before it, may be
 // secret. If only the shell knows where a word ends, it returns exec: alone.
@@ -47,7 +50,7 @@ func label(command string) string {
 	for word := range strings.FieldsSeq(command) {
 		name, value, assigns := strings.Cut(word, "=")
 		switch {
-		case assigns && plainWord.MatchString(name) && (value == "" || plainWord.MatchString(value)):
+		case assigns && plainWord.MatchString(name) && (value == "" || plainWord.MatchString(value) || quotedWord.MatchString(value)):
 		case plainWord.MatchString(word):
 			return "exec:" + word
 		default:

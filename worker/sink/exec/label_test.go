@@ -15,6 +15,7 @@ func TestLabel(t *testing.T) {
 		"x=`echo hunter2` ./h":                    "exec:",
 		"ftp://bob:hunter2@h":                     "exec:",
 		"'./my handler' x":                        "exec:",
+		"A='1:2' B=\"x=y\" exec './handle'":       "exec:exec",
 		"A=1":                                     "exec:",
 		"./h|tee":                                 "exec:",
 		"  ./h":                                   "exec:./h",
