@@ -46,22 +46,20 @@ type event struct {
 	err        error
 }
 
-const (
-	// quiet is how long an answer may take before the sink is not ready.
-	quiet = 5 * time.Second
-	// brokerTimeout is how long a broker may wait for its replicas, after which it answers.
-	// --connect-timeout later, the connection is given up.
-	brokerTimeout = 10 * time.Second
-	// maxDamaged is how often a record batch is sent before an answer that it is damaged is
-	// believed: old brokers refuse a message without a key for a compacted topic that way.
-	maxDamaged = 3
-)
+// maxDamaged is how often a record batch is sent before an answer that it is damaged is believed: old
+// brokers refuse a message without a key for a compacted topic that way.
+const maxDamaged = 3
+
+// quiet is how long an answer may take before the sink is not ready. Brokers answer after
+// --connect-timeout at the latest, because that is how long they wait for replicas; if there is no
+// answer after twice that time, the connection is given up.
+func (d *delivery) quiet() time.Duration { return d.c.common.ConnectTimeout / 2 }
 
 func (d *delivery) run() {
 	d.events = make(chan event, len(d.open)+1) // goroutines never wait
-	timer := time.NewTimer(quiet)
+	timer := time.NewTimer(0)
 	defer timer.Stop()
-	d.quietAt = time.Now().Add(quiet)
+	d.quietAt = time.Now().Add(d.quiet())
 	for {
 		d.send()
 		if len(d.open) == 0 {
@@ -71,7 +69,7 @@ func (d *delivery) run() {
 		timer.Reset(time.Until(d.wakeAt()))
 		select {
 		case e := <-d.events:
-			d.quietAt = time.Now().Add(quiet)
+			d.quietAt = time.Now().Add(d.quiet())
 			if e.refresh {
 				d.refreshed(e)
 			} else {
@@ -126,7 +124,7 @@ func (d *delivery) send() {
 func (d *delivery) request(all []*partition) *kmsg.ProduceRequest {
 	r := kmsg.NewPtrProduceRequest()
 	r.Acks = -1 // of all in-sync replicas
-	r.TimeoutMillis = int32(brokerTimeout.Milliseconds())
+	r.TimeoutMillis = int32(d.c.common.ConnectTimeout.Milliseconds())
 	for _, p := range all {
 		if p.sequence.producer == unknown {
 			p.sequence = d.c.producer
@@ -162,9 +160,9 @@ func (d *delivery) stuck() bool {
 func (d *delivery) wake() {
 	now := time.Now()
 	if !now.Before(d.quietAt) {
-		d.quietAt = now.Add(quiet)
+		d.quietAt = now.Add(d.quiet())
 		if len(d.busy) > 0 {
-			d.b.Waits(fmt.Errorf("broker %d has not answered for %v", d.busy[0], quiet))
+			d.b.Waits(fmt.Errorf("broker %d has not answered for %v", d.busy[0], d.quiet()))
 		}
 	}
 	if !d.refreshing && d.stuck() && !now.Before(d.retryAt) {
