@@ -149,7 +149,7 @@ func (c *client) forgetMissing() {
 // news is what the cluster answers: about topics, and which producer ID the client has.
 type news struct {
 	topics   []kmsg.MetadataResponseTopic
-	producer sequence
+	producer *sequence // nil: not known
 }
 
 // ask asks for the metadata of topics, and for a producer ID if withID.
@@ -161,7 +161,6 @@ func (c *client) ask(ctx context.Context, names []string, withID bool) (n news, 
 		return n, c.explain(err)
 	}
 	n.topics = answer.Topics
-	n.producer.producer = unknown
 	if !withID {
 		return n, nil
 	}
@@ -173,7 +172,7 @@ func (c *client) ask(ctx context.Context, names []string, withID bool) (n news, 
 	if err != nil {
 		return n, fmt.Errorf("asking for a producer ID: %w", c.explain(err))
 	}
-	n.producer = sequence{producer: id.ProducerID, epoch: id.ProducerEpoch}
+	n.producer = &sequence{producer: id.ProducerID, epoch: id.ProducerEpoch}
 	return n, nil
 }
 
@@ -189,8 +188,8 @@ func (c *client) learn(n news) {
 			t.update(m, now)
 		}
 	}
-	if n.producer.producer != unknown {
-		c.producer = n.producer
+	if n.producer != nil {
+		c.producer = *n.producer
 	}
 }
 
