@@ -37,6 +37,7 @@ type topic struct {
 	trusted    bool         // it was usable once
 	accepted   bool         // a message is stored
 	needed     bool         // by the batch of chooseTopics
+	inRequest  int          // index in the latest produce request that has it
 }
 
 // partition returns a partition by its number.
