@@ -157,7 +157,7 @@ type news struct {
 func (c *client) ask(ctx context.Context, names []string, withID bool) (n news, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.common.ConnectTimeout)
 	defer cancel()
-	answer, err := metadata(ctx, c.kafka, names)
+	answer, err := metadata(ctx, c.kafka, names, false)
 	if err != nil {
 		return n, c.explain(err)
 	}
