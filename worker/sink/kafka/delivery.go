@@ -236,6 +236,7 @@ func (d *delivery) schedule() {
 	if d.why == nil {
 		return
 	}
+	d.c.common.Stats.Retries.Add(1)
 	if d.tries++; d.tries > 1 {
 		d.again(d.why)
 	} else {

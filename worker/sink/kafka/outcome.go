@@ -68,7 +68,9 @@ func (d *delivery) handle(p *partition, what meaning, why error) {
 	case tooLarge, refused:
 		d.refuse(p, what == tooLarge)
 	case resequence:
-		d.renew(p)
+		if d.renew(p); p.renewals == 1 {
+			d.tries = 0 // at once
+		}
 		p.state, d.why = stuck, why
 	case uncertain:
 		p.unsure = true
