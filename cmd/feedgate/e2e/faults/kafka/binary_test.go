@@ -135,6 +135,7 @@ func TestKill(t *testing.T) {
 			break
 		}
 		if i%4 == 3 {
+			p.WaitLog("connected and logged in") // so that it handles signals
 			p.Signal(syscall.SIGTERM)
 			p.Exit(0)
 		} else {
