@@ -79,7 +79,7 @@ alerts: ## the alert rules and the dashboard, with promtool (apt-get install pro
 
 chaos: ## every fault in its long form, those of a real nsqd too, about seven minutes
 	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/e2e
-	cd $(FAULTS) && $(GO) test -count=1 -timeout 30m -v -p 1 -skip TestSoak ./feed ./nsq
+	cd $(FAULTS) && $(GO) test -count=1 -timeout 30m -v -p 1 -skip TestSoak ./feed ./nsq ./kafka
 
 CONNECTIONS ?= 30000
 
