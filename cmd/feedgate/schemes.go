@@ -10,6 +10,7 @@ import (
 	"feedgate/worker/sink/discard"
 	"feedgate/worker/sink/exec"
 	filesink "feedgate/worker/sink/file"
+	httpsink "feedgate/worker/sink/http"
 	"feedgate/worker/sink/spin"
 	"feedgate/worker/sink/stdout"
 )
@@ -27,6 +28,7 @@ var sinks = sink.Registry{
 	exec.Kind,
 	filesink.Kind,
 	stdout.Kind,
+	httpsink.Kind,
 	discard.Kind,
 	spin.Kind,
 }

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"sync/atomic"
+	"time"
 )
 
 // Hint returns what may help against an error of TLS, with the flag to look at; empty if nothing is
@@ -84,4 +86,18 @@ func (c *dialed) Read(b []byte) (int, error) {
 		err = c.flags.explain(err, true)
 	}
 	return n, err
+}
+
+// ConnectionState returns the state of TLS.
+func (c *dialed) ConnectionState() tls.ConnectionState { return c.Conn.(*tls.Conn).ConnectionState() }
+
+// Describe returns the version of TLS and the expiry of the server's certificate, for people.
+func Describe(state tls.ConnectionState) string {
+	text := tls.VersionName(state.Version)
+	if len(state.PeerCertificates) > 0 {
+		end := state.PeerCertificates[0].NotAfter
+		text += fmt.Sprintf(", certificate expires %s, in %d days",
+			end.UTC().Format(time.DateOnly), int(math.Floor(time.Until(end).Hours()/24)))
+	}
+	return text
 }

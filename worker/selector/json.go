@@ -69,7 +69,7 @@ func FindMembers(msg []byte, names [][]byte, values []JSONValue) bool {
 	return i >= 0 && s.space(i) == len(s)
 }
 
-// ValidJSON is json.Valid of encoding/json, several times as fast. It does not allocate.
+// ValidJSON is json.Valid of encoding/json, more than twice as fast. It does not allocate.
 func ValidJSON(text []byte) bool {
 	s := jsonScanner(text)
 	i, _ := s.element(s.space(0), 0)
