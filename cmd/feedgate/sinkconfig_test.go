@@ -16,7 +16,6 @@ import (
 	"feedgate/docs/examples/post"
 	"feedgate/gateway/tlstest"
 	"feedgate/worker/flagset"
-	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
 	"feedgate/worker/testkit"

@@ -21,7 +21,6 @@ type format struct {
 
 // formats are those of the parameter format.
 var formats = map[string]format{
-	"":       ndjson,
 	"ndjson": ndjson,
 	"json":   {contentType: "application/json", fits: selector.ValidJSON, first: "[", between: ",", last: "]"},
 	"length": {contentType: "application/octet-stream", length: true},

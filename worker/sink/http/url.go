@@ -36,7 +36,7 @@ func parseURL(u sink.URL) (t target, err error) {
 	if u.Secure {
 		scheme, port = "https", 443
 	}
-	t = target{secure: u.Secure, batch: defaultBatch}
+	t = target{secure: u.Secure, format: ndjson, batch: defaultBatch}
 	query, faults := t.parseQuery(query)
 
 	u.Rest = rest
