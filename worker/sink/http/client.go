@@ -68,8 +68,8 @@ type reply struct {
 // messages.
 func (c *client) post(ctx context.Context, b *kit.Batch) (r reply) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(answerTimeout, func() { cancel(errNoAnswer) })
-	body := newContent(c.set.format, c.parts, func() { timer.Reset(answerTimeout) })
+	timer := time.AfterFunc(c.set.answer, func() { cancel(errNoAnswer) })
+	body := newContent(c.set.format, c.parts, func() { timer.Reset(c.set.answer) })
 	var used *conn // the latest connection
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { used, _ = info.Conn.(*conn) },
@@ -109,7 +109,7 @@ func (c *client) request(ctx context.Context, b *kit.Batch, body *content) *http
 }
 
 var (
-	errNoAnswer = fmt.Errorf("no answer within %v", answerTimeout)
+	errNoAnswer = errors.New("no answer")
 	errNotHTTP  = fmt.Errorf("the answer is not HTTP/1.1, or its head is longer than %d KiB; see the URL's scheme", maxHead>>10)
 	errEnded    = errors.New("the server closed the connection without an answer")
 )
@@ -119,7 +119,7 @@ var (
 func (c *client) fault(ctx context.Context, err error) error {
 	switch {
 	case context.Cause(ctx) == errNoAnswer:
-		err = errNoAnswer
+		err = fmt.Errorf("%w within %v", errNoAnswer, c.set.answer)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		err = errEnded
 	case !isNetwork(err) && !isTLSFault(err) && ctx.Err() == nil:

@@ -46,7 +46,8 @@ func (Flags) Group() (key, title string) { return "sink-http", "Sink http:" }
 type settings struct {
 	target
 	login
-	run string // tells the batches of this process from those of others
+	run    string        // tells the batches of this process from those of others
+	answer time.Duration // how long to wait for the server; see answerTimeout
 }
 
 // parse parses the URL and reads the flags. It opens nothing.
@@ -61,7 +62,7 @@ func parse(u sink.URL, flags *flagset.Flags) (sink.Target, error) {
 		CheckPassword: checkPassword,
 		Probe:         at.probe,
 		Open: func(cfg *sink.Config) (*sink.Sink, error) {
-			return open(&settings{target: at, login: in, run: rand.Text()}, cfg), nil
+			return open(&settings{target: at, login: in, run: rand.Text(), answer: answerTimeout}, cfg), nil
 		},
 	}, nil
 }
@@ -81,7 +82,6 @@ func open(set *settings, cfg *sink.Config) *sink.Sink {
 	return out
 }
 
-// answerTimeout is how long a server may take no byte of a request, or not answer one. It is longer
-// than the limits of common proxies and load balancers, 60 s: a request that is abandoned earlier
+// answerTimeout is how long a server may take nothing of a request, or not answer it. It is longer than the limits of common proxies and load balancers, 60 s: a request that is abandoned earlier
 // may still be stored, and is stored again.
 const answerTimeout = 2 * time.Minute

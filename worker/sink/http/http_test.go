@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"feedgate/worker/flagset"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -171,4 +173,26 @@ func TestFormats(t *testing.T) {
 			}
 		})
 	}
+}
+
+// openWith opens a sink with other settings than those of its URL.
+func openWith(t testing.TB, url string, cfg sink.Config, change func(*settings)) *sink.Sink {
+	t.Helper()
+	kind := Kind
+	kind.Parse = func(u sink.URL, flags *flagset.Flags) (target sink.Target, err error) {
+		at, err := parseURL(u)
+		in, loginErr := parseLogin(flags)
+		return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
+			set := &settings{target: at, login: in, run: "run", answer: answerTimeout}
+			change(set)
+			return open(set, cfg), nil
+		}}, errors.Join(err, loginErr)
+	}
+	return sinktest.Open(t, kind, url, cfg)
+}
+
+// logged returns a log, and a Config with it.
+func logged(t testing.TB) (*testkit.Log, sink.Config) {
+	log := new(testkit.Log)
+	return log, sink.Config{Log: log.Tee(t)}
 }

@@ -118,7 +118,7 @@ type conflict struct {
 // mayWait reports whether an answer that refuses a batch may be about an earlier copy rather than the
 // messages, so that the batch is sent again. A server that remembers keys answers 409 while it still
 // processes the first copy (draft-ietf-httpapi-idempotency-key-header, section 2.6). If that takes
-// longer than [answerTimeout], the 409 means something else.
+// longer than an answer may, the 409 means something else.
 func (c *client) mayWait(b *kit.Batch, r *reply) bool {
 	if r.StatusCode != http.StatusConflict || b.Attempt == 1 && !r.again {
 		return false
@@ -126,7 +126,7 @@ func (c *client) mayWait(b *kit.Batch, r *reply) bool {
 	if c.conflict.id != b.ID {
 		c.conflict = conflict{b.ID, time.Now()}
 	}
-	return time.Since(c.conflict.since) < answerTimeout
+	return time.Since(c.conflict.since) < c.set.answer
 }
 
 // isNetwork reports whether an error is of the network, so that its text is the system's.
