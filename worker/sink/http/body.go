@@ -87,6 +87,7 @@ type reader struct {
 	content *content
 	next    int // the message to be read
 	done    int // bytes of it, with what is before and after it, that have been read
+	ended   bool
 	scratch [8]byte
 }
 
@@ -96,18 +97,17 @@ func (r *reader) Read(p []byte) (n int, err error) {
 	c.moved()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if r.ended {
+		return 0, io.EOF // also after release: the transport asks once more, perhaps after the answer
+	}
 	if c.parts == nil {
 		return 0, errReleased
 	}
 	for n < len(p) && r.next < len(c.parts) {
 		n += r.message(p[n:])
 	}
-	if r.next < len(c.parts) {
-		return n, nil
-	}
-	c.whole = true
-	if n == 0 && len(p) > 0 {
-		return 0, io.EOF
+	if r.next == len(c.parts) {
+		r.ended, c.whole = true, true
 	}
 	return n, nil
 }

@@ -78,8 +78,11 @@ func (c *client) post(ctx context.Context, b *kit.Batch) (r reply) {
 	r = reply{Response: resp}
 	r.whole, r.again = body.release()
 	r.whole = r.whole && used != nil && !used.cut.Load()
-	if err != nil {
+	switch {
+	case err != nil:
 		r.err = c.fault(ctx, err)
+	case resp.ProtoMajor != 1:
+		r.err = c.fault(ctx, errNotHTTP)
 	}
 	r.end = func() {
 		if resp != nil {
