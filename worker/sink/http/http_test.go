@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -196,3 +197,6 @@ func logged(t testing.TB) (*testkit.Log, sink.Config) {
 	log := new(testkit.Log)
 	return log, sink.Config{Log: log.Tee(t)}
 }
+
+// quiet drops what a server complains about.
+var quiet = log.New(io.Discard, "", 0)
