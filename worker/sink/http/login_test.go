@@ -117,10 +117,8 @@ func TestWrongPassword(t *testing.T) {
 	g.WantResolved(1)
 	cfg.Password.Set([]byte("second"))
 	g.Wait(2)
+	g.WaitFor("ready", func() bool { return out.Ready() == nil })
 	g.Stop()
-	if err := out.Ready(); err != nil {
-		t.Error(err)
-	}
 	s.wantStored("a", "b")
 }
 

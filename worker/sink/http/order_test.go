@@ -175,9 +175,7 @@ func TestUnreachable(t *testing.T) {
 		served := make(chan error)
 		go func() { served <- web.Serve(listener) }()
 		g.Wait(i + 1)
-		if err := out.Ready(); err != nil {
-			t.Error(err)
-		}
+		g.WaitFor("ready", func() bool { return out.Ready() == nil })
 		web.Close()
 		<-served
 		send(g, "b")
