@@ -19,7 +19,7 @@ func TestServerStopped(t *testing.T) {
 	for range stops {
 		s.awaitMore(uint64(1 + rng.IntN(5000)))
 		s.kill()
-		f.WaitReady("--sink", "connection refused")
+		f.WaitReady("sink: ", "connection refused")
 		s.start()
 		f.WaitReady()
 	}
@@ -130,7 +130,7 @@ func TestStall(t *testing.T) {
 		return fault{}
 	}
 	f := begin(t, s, "--stall-after=500ms", "--memory=16MiB")
-	f.WaitReady("stalled", "sink")
+	f.WaitReady("stalled", "for "+s.url())
 	lines := f.Log.Lines()
 	time.Sleep(testkit.Form(2*time.Second, 65*time.Second))
 	if more := f.Log.Lines() - lines; more > 10 {
