@@ -31,7 +31,7 @@ func TestFeeds(t *testing.T) {
 			count := testkit.Form(100_000, 5_000_000)
 			f.source = feedtest.Serve(t, "keyed", count, line, feedserver.Config{Protocol: c.protocol})
 			f.Process = testkit.Start(t, testkit.Launch{Args: append([]string{
-				map[string]string{"fg": "fg://", "line": "tcp://"}[c.protocol] + f.source.Address(), "--sink=" + s.url()}, f.args...)})
+				map[string]string{"fg": "fg://", "line": "tcp://"}[c.protocol] + f.source.Address(), "--sink=" + s.url(), "--exit-on-close"}, f.args...)})
 			s.awaitMore(1)
 			if c := f.source.Report().Total; c.Acknowledged > 0 || c.Sent == 0 {
 				t.Errorf("%d acks before the first answer, of %d messages", c.Acknowledged, c.Sent)
@@ -40,7 +40,7 @@ func TestFeeds(t *testing.T) {
 			begun := time.Now()
 			counts := feedtest.OnlySession(t, f.source.End())
 			took := time.Since(begun)
-			f.Stop()
+			f.Exit(0)
 			if name == "fg in turn" {
 				s.late = 0 // workers overtake each other
 			}
