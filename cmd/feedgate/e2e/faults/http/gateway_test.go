@@ -24,29 +24,37 @@ type flow struct {
 // rate is in messages per second, and low, so that the backlog stays small.
 const rate = 20_000
 
+// feed starts a feed of up to n messages.
+func feed(t *testing.T, n int, cfg feedserver.Config) *feedtest.Source {
+	t.Helper()
+	return feedtest.Serve(t, "keyed", n, line, cfg)
+}
+
+// endless starts a feed that [flow.end] ends.
+func endless(t *testing.T) *feedtest.Source {
+	t.Helper()
+	return feed(t, testkit.Form(600_000, 3_000_000), feedserver.Config{Count: feedserver.Endless, Rate: rate})
+}
+
 // begin starts a flow that is endless, by key, with 4 workers. args override those.
 func begin(t *testing.T, s *server, args ...string) *flow {
 	t.Helper()
-	f := prepare(t, s, endless(rate), args...)
+	f := prepare(t, s, endless(t), args...)
 	f.run()
 	s.awaitMore(1)
 	return f
 }
 
-// messages is how many messages an endless flow has at most.
-const messages = 3_000_000
-
-// prepare is begin without a gateway.
-func prepare(t *testing.T, s *server, cfg feedserver.Config, args ...string) *flow {
+// prepare is begin with another feed, and without a gateway.
+func prepare(t *testing.T, s *server, source *feedtest.Source, args ...string) *flow {
 	t.Helper()
-	f := &flow{t: t, server: s, sink: s.url(), tap: feedtest.NewTap(t)}
-	f.source = feedtest.Serve(t, "keyed", testkit.Form(messages/5, messages), line, cfg)
+	f := &flow{t: t, server: s, sink: s.url(), source: source, tap: feedtest.NewTap(t)}
 	f.tap.OnAck = func(seq uint64) {
-		if !s.has(seq) {
+		if !s.refuses && !s.has(seq) {
 			t.Errorf("ACKED BEFORE STORED: message %d", seq)
 		}
 	}
-	f.relay = testkit.StartRelay(t, f.source.Address(), testkit.RelayOptions{Observe: f.tap.Observe})
+	f.relay = testkit.StartRelay(t, source.Address(), testkit.RelayOptions{Observe: f.tap.Observe})
 	f.args = append([]string{"--workers=4", "--dispatch=key", "--key=" + keySelector, "--in-flight=4000"}, args...)
 	return f
 }
@@ -69,9 +77,4 @@ func (f *flow) end() feedserver.Counts {
 	}
 	f.t.Log(f.server)
 	return c
-}
-
-// endless is the configuration of a feed without end.
-func endless(rate float64) feedserver.Config {
-	return feedserver.Config{Count: feedserver.Endless, Rate: rate}
 }

@@ -11,6 +11,7 @@ import (
 
 	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // TestKill: the gateway is killed (SIGKILL) at random moments under load and restarted at once with the
@@ -19,7 +20,7 @@ import (
 func TestKill(t *testing.T) {
 	t.Parallel()
 	rng, s := testkit.Rand(t), serve(t, nil)
-	f := prepare(t, s, endless(rate), "--state="+filepath.Join(t.TempDir(), "state"))
+	f := prepare(t, s, endless(t), "--state="+filepath.Join(t.TempDir(), "state"))
 	kills := testkit.Form(5, 100)
 	for range kills {
 		f.run()
@@ -53,9 +54,10 @@ func (f *flow) live(rng *rand.Rand) {
 func TestTerminate(t *testing.T) {
 	t.Parallel()
 	rng, s := testkit.Rand(t), serve(t, nil)
-	f := prepare(t, s, endless(rate), "--state="+filepath.Join(t.TempDir(), "state"))
+	f := prepare(t, s, endless(t), "--state="+filepath.Join(t.TempDir(), "state"))
 	for range testkit.Form(3, 30) {
 		f.run()
+		f.AdminAddr() // from then on, it handles signals
 		f.live(rng)
 		f.Stop()
 	}
@@ -90,7 +92,7 @@ func TestTerminateWhileAway(t *testing.T) {
 				}
 				return fault{}
 			}
-			f := prepare(t, s, endless(rate), "--state="+filepath.Join(t.TempDir(), "state"), "--drain-timeout=500ms")
+			f := prepare(t, s, endless(t), "--state="+filepath.Join(t.TempDir(), "state"), "--drain-timeout=500ms")
 			f.run()
 			s.awaitMore(1)
 			if c.killed {
@@ -138,7 +140,7 @@ func TestCredentials(t *testing.T) {
 		}
 	}
 	write("wrong-s3cret")
-	f := prepare(t, s, endless(rate), "--sink-user=me", "--sink-password-file="+file)
+	f := prepare(t, s, endless(t), "--sink-user=me", "--sink-password-file="+file)
 	f.run()
 	f.WaitLog("401 Unauthorized; see --sink-user, --sink-password-file and --sink-header")
 	f.Exit(1)
@@ -174,7 +176,7 @@ func TestWrongAtStart(t *testing.T) {
 		400: "the server refused every message of the first batch", 422: "422 Unprocessable",
 	} {
 		s := serve(t, func(request) fault { return fault{before: status} })
-		f := prepare(t, s, endless(rate))
+		f := prepare(t, s, feed(t, 1000, feedserver.Config{}))
 		f.run()
 		f.WaitLog(want)
 		f.Exit(1)
@@ -183,7 +185,7 @@ func TestWrongAtStart(t *testing.T) {
 		}
 	}
 	s := serve(t, nil)
-	f := prepare(t, s, endless(rate))
+	f := prepare(t, s, feed(t, 1000, feedserver.Config{}))
 	f.sink = strings.Replace(s.url(), "http:", "https:", 1)
 	f.run()
 	f.WaitLog("the server does not speak TLS; see the URL's scheme")
@@ -209,12 +211,10 @@ func TestRefused(t *testing.T) {
 		}
 		return fault{}
 	})
+	s.refuses = true
 	count := testkit.Form(5000, 50_000)
-	f := prepare(t, s, once())
-	f.source = feedtest.Serve(t, "some-large", count, text, once())
-	f.relay = testkit.StartRelay(t, f.source.Address(), testkit.RelayOptions{})
 	dead := filepath.Join(t.TempDir(), "dead")
-	f.args = append(f.args, "--dead-letter=file:"+dead)
+	f := prepare(t, s, feedtest.Serve(t, "some-large", count, text, feedserver.Config{}), "--dead-letter=file:"+dead)
 	f.run()
 	c := feedtest.OnlySession(t, f.source.End())
 	f.Stop()

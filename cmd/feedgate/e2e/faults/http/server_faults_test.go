@@ -107,7 +107,7 @@ func TestReset(t *testing.T) {
 		return testkit.Cut{How: how, Where: testkit.Up, After: rng.Int64N(100_000)}
 	}})
 	// One worker, as the relay has one connection at a time.
-	f := prepare(t, s, endless(rate), "--workers=1")
+	f := prepare(t, s, endless(t), "--workers=1")
 	f.sink = "http://" + relay.Addr() + "/in"
 	f.run()
 	testkit.Eventually(t, "every cut", func() bool { _, n := relay.Counts(); return n >= cuts-1 })

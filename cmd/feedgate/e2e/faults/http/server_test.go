@@ -43,6 +43,7 @@ type server struct {
 	t       testing.TB
 	address string
 	choose  func(r request) fault // nil: no faults; called with the lock
+	refuses bool                  // messages, which are acked and not stored
 	dedupe  bool                  // drop batches whose Idempotency-Key was stored
 
 	web    *http.Server
