@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"slices"
 	"time"
@@ -68,6 +69,8 @@ type globals struct {
 }
 
 func main() {
+	// Nothing of ours uses package log. net/http does, and quotes what a server has sent.
+	log.SetOutput(io.Discard)
 	args := helpAsFlag(os.Args[1:])
 	if len(args) > 0 && benchRuns(args[0]) {
 		os.Exit(becomeBench(args, cli.Stderr()))

@@ -62,7 +62,7 @@ func secretCommand(command string) (option string) {
 		name, value, _ := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
 		own := strings.HasPrefix(strings.ToLower(name), "x-") && value != "" && literal(value)
-		if own || secretHeader(line) != "" && literal(value+" ") {
+		if own || secretHeader("sink", line) != "" && literal(value+" ") {
 			return "-H"
 		}
 	}

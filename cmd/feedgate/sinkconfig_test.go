@@ -25,8 +25,8 @@ import (
 func withPost(t *testing.T) {
 	t.Helper()
 	before := sinks
-	sinks = slices.DeleteFunc(slices.Clone(sinks), func(k sink.Kind) bool { return flagset.Has(k.Flags, sink.ServerFlags{}) })
-	sinks = append(sinks, post.Kind)
+	isServer := func(k sink.Kind) bool { return flagset.Has(k.Flags, sink.ServerFlags{}) }
+	sinks = append(slices.DeleteFunc(slices.Clone(sinks), isServer), post.Kind)
 	t.Cleanup(func() { sinks = before })
 }
 

@@ -34,6 +34,7 @@ func TestCheckLooksAtSinks(t *testing.T) {
 		"exec:" + in("plain"):                    "failed: --sink exec:" + in("plain") + ": its program cannot be executed: ",
 		"exec:if true; then cat; fi":             "ok: --sink exec:if: not checked: the command begins with a word of the shell",
 		"stdout:":                                "ok: --sink stdout: standard output is open",
+		"http://127.0.0.1:1/in?token=s3cret":     "failed: --sink http://127.0.0.1:1/in: 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused; see the host and port",
 	} {
 		t.Run(sink, func(t *testing.T) {
 			t.Parallel()
