@@ -18,7 +18,7 @@ FAULTS = cmd/feedgate/e2e/faults
 BROWSER = { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-long lint fuzz bench bench-go model alerts chaos mutate soak sim mutants interop baselines rename clean
+.PHONY: help build demo demo-kafka test test-long lint fuzz bench bench-go model alerts chaos mutate soak sim mutants interop baselines rename clean
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,10 @@ build: ## bin/feedgate and bin/feedgate-bench, statically linked
 demo: ## build it and see it work, ten seconds
 	$(BUILD)
 	$(BIN)/feedgate demo
+
+demo-kafka: ## a feed into an embedded Kafka cluster, with a kill -9 in the middle
+	$(BUILD)
+	cd $(FAULTS) && $(GO) run ./kafkademo -feedgate $(abspath $(BIN))/feedgate
 
 test: lint ## vet, gofmt, and all tests under the race detector, in their short form
 	$(GO) test -race -short -timeout 5m $(PKG)

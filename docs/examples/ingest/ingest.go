@@ -1,4 +1,4 @@
-// Package ingest is an example of docs/sinks-http.md: a web server for the sink http://.
+// Package ingest is an example of docs/sinks.md: a web server for the sink http://.
 package ingest
 
 import (

@@ -1,6 +1,6 @@
 // Package httpsink is the sink http://, which posts messages to a web server, many in a request.
 //
-// A batch is done when the server answers its POST with 2xx. docs/sinks-http.md has the contract:
+// A batch is done when the server answers its POST with 2xx. docs/sinks.md has the contract:
 // the effect of each answer, the order, and how a server can recognize a batch that is sent again.
 //
 // # Goroutines and memory

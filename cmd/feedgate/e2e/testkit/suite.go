@@ -71,6 +71,9 @@ func chooseSeed() (err error) {
 	return nil
 }
 
+// Executable returns the path of the binary under test.
+func Executable() string { return executable }
+
 func build(root string, flags []string) error {
 	executable = filepath.Join(Scratch, "feedgate")
 	args := append([]string{"build", "-C", root, "-o", executable}, flags...)
