@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +12,7 @@ import (
 	"feedgate/gateway"
 	"feedgate/gateway/wire"
 	"feedgate/worker"
+	"feedgate/worker/credential"
 	"feedgate/worker/sink"
 )
 
@@ -111,12 +109,7 @@ func probedText(p gateway.Probed) string {
 		parts[0] += " (" + p.Addr + ")"
 	}
 	if p.TLS != nil {
-		parts = append(parts, tls.VersionName(p.TLS.Version))
-		if len(p.TLS.PeerCertificates) > 0 {
-			end := p.TLS.PeerCertificates[0].NotAfter
-			parts = append(parts, fmt.Sprintf("certificate expires %s, in %d days",
-				end.UTC().Format(time.DateOnly), int(math.Floor(time.Until(end).Hours()/24))))
-		}
+		parts = append(parts, credential.Describe(p.TLS)...)
 	}
 	parts = append(parts, p.Version)
 	if p.Login {

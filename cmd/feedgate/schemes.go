@@ -10,6 +10,7 @@ import (
 	"feedgate/worker/sink/discard"
 	"feedgate/worker/sink/exec"
 	filesink "feedgate/worker/sink/file"
+	"feedgate/worker/sink/kafka"
 	"feedgate/worker/sink/spin"
 	"feedgate/worker/sink/stdout"
 )
@@ -29,4 +30,5 @@ var sinks = sink.Registry{
 	stdout.Kind,
 	discard.Kind,
 	spin.Kind,
+	kafka.Kind,
 }

@@ -72,6 +72,7 @@ type Batch struct {
 	Attempt int
 
 	h        *handler
+	claim    *claim // whose batch it is
 	entries  []entry
 	outcomes []Outcome     // by entry
 	left     int           // messages without an outcome
@@ -138,6 +139,14 @@ func (b *Batch) Split(code worker.Code) {
 		return
 	}
 	b.resolveRest(Outcome{kind: halve})
+}
+
+// Waits is for a client that sends messages of the batch again by itself, because only it can repeat
+// what it has sent. The sink is not ready, because of why, until every message has an outcome. It
+// may be called several times.
+func (b *Batch) Waits(why error) {
+	b.h.setDown(b.claim, why)
+	b.h.sink.log.waits.Add("error", why, "messages", len(b.entries))
 }
 
 // record records what an outcome shows about the server.

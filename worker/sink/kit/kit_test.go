@@ -42,6 +42,33 @@ func TestOutcomesInAnyOrder(t *testing.T) {
 	}
 }
 
+// TestWaits: while a client sends a batch again by itself, the sink is not ready.
+func TestWaits(t *testing.T) {
+	waiting, finish := make(chan bool), make(chan bool)
+	s := &server{answer: func(_ context.Context, b *Batch) {
+		b.Waits(errors.New("the first reason"))
+		b.Waits(errAway)
+		waiting <- true
+		<-finish
+		b.ResolveAll(Done())
+	}}
+	log := new(testkit.Log)
+	k := open(t, s, Config{}, sink.Config{Log: log.Logger()})
+	g := handlertest.Start(t, k, 1, 64)
+	g.Send(0, []byte("m"))
+	<-waiting
+	if !errors.Is(k.Ready(), errAway) {
+		t.Errorf("ready: %v", k.Ready())
+	}
+	finish <- true
+	g.Wait(1)
+	testkit.Eventually(t, "ready again", func() bool { return k.Ready() == nil })
+	g.Stop()
+	if log.Count("does not take messages; they wait") != 1 || log.Count("takes messages again") != 1 {
+		t.Errorf("log %s", log)
+	}
+}
+
 // TestSentAgain: a batch that is sent again as a whole keeps its ID; one without messages that were
 // stored gets another. Meanwhile the sink is not ready.
 func TestSentAgain(t *testing.T) {

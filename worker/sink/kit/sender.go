@@ -65,6 +65,7 @@ func (h *handler) due() bool {
 func (h *handler) attempt(c *claim) bool {
 	last := len(c.batches) - 1
 	b := c.batches[last]
+	b.claim = c
 	b.begin()
 	end := h.sink.common.Stats.Begin(b.Len())
 	h.client.Send(h.ctx, b)

@@ -1,0 +1,92 @@
+package kafka
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// meaning is what an error code of a broker means for a record batch.
+type meaning uint8
+
+const (
+	stored     meaning = iota // by all in-sync replicas
+	uncertain                 // it may be stored: the same batch is sent again
+	later                     // it is not stored now: sent again
+	resequence                // the broker does not know the batch's sequence number: sent again under a new epoch
+	corrupt                   // damaged on the way, or refused by an old broker
+	tooLarge                  // the batch, or the message if it is alone
+	refused                   // because of a message
+	denied                    // because of who sends it, or how
+	noTopic                   // the topic does not exist
+)
+
+// meanings are those of the codes that a produce request may be answered with
+// (org.apache.kafka.common.protocol.Errors). Any other code means later: a code that is unknown
+// today is no reason to refuse a message.
+var meanings = map[*kerr.Error]meaning{
+	kerr.DuplicateSequenceNumber: stored, // by an earlier attempt
+
+	kerr.UnknownServerError:           uncertain,
+	kerr.RequestTimedOut:              uncertain,
+	kerr.NetworkException:             uncertain,
+	kerr.NotEnoughReplicasAfterAppend: uncertain,
+
+	kerr.OutOfOrderSequenceNumber: resequence,
+	kerr.UnknownProducerID:        resequence,
+	kerr.InvalidProducerEpoch:     resequence,
+	kerr.InvalidProducerIDMapping: resequence,
+	kerr.ProducerFenced:           resequence,
+
+	kerr.CorruptMessage: corrupt,
+
+	kerr.MessageTooLarge:    tooLarge,
+	kerr.RecordListTooLarge: tooLarge,
+
+	kerr.InvalidRecord:   refused,
+	kerr.PolicyViolation: refused,
+
+	kerr.TopicAuthorizationFailed:           denied,
+	kerr.ClusterAuthorizationFailed:         denied,
+	kerr.TransactionalIDAuthorizationFailed: denied,
+	kerr.SaslAuthenticationFailed:           denied,
+	kerr.UnsupportedSaslMechanism:           denied,
+	kerr.IllegalSaslState:                   denied,
+	kerr.SecurityDisabled:                   denied,
+	kerr.UnsupportedVersion:                 denied,
+	kerr.UnsupportedForMessageFormat:        denied,
+	kerr.UnsupportedCompressionType:         denied,
+	kerr.InvalidRequiredAcks:                denied,
+	kerr.InvalidRequest:                     denied,
+
+	kerr.UnknownTopicOrPartition: noTopic,
+	kerr.InvalidTopicException:   noTopic,
+}
+
+// meaningOf returns the meaning of an error code of a broker, and the code as an error.
+func meaningOf(code int16) (meaning, error) {
+	if code == 0 {
+		return stored, nil
+	}
+	err := kerr.ErrorForCode(code)
+	var known *kerr.Error
+	if errors.As(err, &known) {
+		if m, ok := meanings[known]; ok {
+			return m, err
+		}
+	}
+	return later, err
+}
+
+// meaningOfFailure returns the meaning of an error with which a request ended without an answer.
+func meaningOfFailure(err error) meaning {
+	var known *kerr.Error
+	switch {
+	case errors.As(err, &known) && meanings[known] == denied:
+		return denied
+	case strings.Contains(err.Error(), "broker is too old"): // kgo does not export the error
+		return denied
+	}
+	return uncertain
+}

@@ -1,0 +1,63 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// TestMeanings: every error code of Kafka has the meaning it should have. Codes that a produce
+// request is not answered with, and those of the future, must not refuse a message.
+func TestMeanings(t *testing.T) {
+	want := map[meaning][]int16{
+		stored:     {0, 46},
+		uncertain:  {-1, 7, 13, 20},
+		resequence: {45, 47, 49, 59, 90},
+		corrupt:    {2},
+		tooLarge:   {10, 18},
+		refused:    {44, 87},
+		denied:     {21, 29, 31, 33, 34, 35, 42, 43, 53, 54, 58, 76},
+		noTopic:    {3, 17},
+	}
+	byCode := make(map[int16]meaning)
+	for m, codes := range want {
+		for _, code := range codes {
+			byCode[code] = m
+		}
+	}
+	for code := int16(-100); code < 1000; code++ {
+		known := code == 0 || code == -1 || kerr.TypedErrorForCode(code) != kerr.UnknownServerError
+		m, listed := byCode[code]
+		switch {
+		case !known:
+			m = uncertain
+		case !listed:
+			m = later
+		}
+		got, err := meaningOf(code)
+		if got != m || (err == nil) != (code == 0) {
+			t.Errorf("code %d, %v, has the meaning %d, want %d", code, err, got, m)
+		}
+	}
+}
+
+// TestFailures: without an answer, a record batch may be stored, unless the login was refused.
+func TestFailures(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want meaning
+	}{
+		{io.EOF, uncertain},
+		{fmt.Errorf("dial: %w", kerr.SaslAuthenticationFailed), denied},
+		{fmt.Errorf("asking: %w", kerr.ClusterAuthorizationFailed), denied},
+		{fmt.Errorf("asking: %w", kerr.MessageTooLarge), uncertain},
+		{errors.New("broker is too old; it cannot"), denied},
+	} {
+		if got := meaningOfFailure(c.err); got != c.want {
+			t.Errorf("%v: %d, want %d", c.err, got, c.want)
+		}
+	}
+}

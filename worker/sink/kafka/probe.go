@@ -1,0 +1,77 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"feedgate/worker/credential"
+	"feedgate/worker/sink"
+)
+
+// probe is Probe of [sink.Target].
+func (s *settings) probe(ctx context.Context, common *sink.Config) (found string, err error) {
+	var (
+		mu    sync.Mutex
+		parts []string
+	)
+	k, err := s.connect(common, func(conn net.Conn) {
+		mu.Lock()
+		defer mu.Unlock()
+		if parts != nil {
+			return // the first one is enough
+		}
+		parts = append(parts, "connected to "+conn.RemoteAddr().String())
+		if state := credential.StateOf(conn); state != nil {
+			parts = append(parts, credential.Describe(state)...)
+		}
+	})
+	if err != nil {
+		return "", err
+	}
+	defer k.Close()
+	answer, err := s.find(ctx, k)
+	if err != nil {
+		return "", err
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if version := clusterVersion(ctx, k); version != "" {
+		parts = append(parts, version)
+	}
+	if answer.ClusterID != nil {
+		parts = append(parts, "cluster "+*answer.ClusterID)
+	}
+	parts = append(parts, number(len(answer.Brokers), "broker"))
+	if s.mechanism != nil {
+		parts = append(parts, "login accepted")
+	}
+	for i := range answer.Topics {
+		parts = append(parts, "topic "+s.topicName.fixed+" has "+number(len(answer.Topics[i].Partitions), "partition"))
+	}
+	if s.topicName.made != nil {
+		parts = append(parts, "topics depend on the messages and were not looked up")
+	}
+	return strings.Join(parts, ", "), nil
+}
+
+func number(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// clusterVersion returns which version of Kafka the requests of a broker suggest; empty: unknown.
+func clusterVersion(ctx context.Context, k kmsg.Requestor) string {
+	answer, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, k)
+	if err != nil || answer.ErrorCode != 0 {
+		return ""
+	}
+	return "Kafka " + strings.TrimPrefix(kversion.FromApiVersionsResponse(answer).VersionGuess(), "v")
+}
