@@ -67,6 +67,7 @@ var runFlags = []struct {
 	{"nsqlookupd", "", []string{"a:1"}, "", nil}, // goes with nsq:///
 	{"sink-user", "", []string{"me"}, "", nil},   // goes with sinks that are servers
 	{"sink-password-file", "", []string{"secret"}, "", nil},
+	{"sink-header", "", []string{"A: b"}, "", nil},
 	{"sink-ca", "", []string{"ca"}, "", nil},
 	{"sink-cert", "", []string{"cert"}, "", nil},
 	{"sink-key", "", []string{"key"}, "", nil},

@@ -10,6 +10,7 @@ import (
 	"feedgate/worker/sink/discard"
 	"feedgate/worker/sink/exec"
 	filesink "feedgate/worker/sink/file"
+	httpsink "feedgate/worker/sink/http"
 	"feedgate/worker/sink/kafka"
 	"feedgate/worker/sink/spin"
 	"feedgate/worker/sink/stdout"
@@ -28,6 +29,7 @@ var sinks = sink.Registry{
 	exec.Kind,
 	filesink.Kind,
 	stdout.Kind,
+	httpsink.Kind,
 	discard.Kind,
 	spin.Kind,
 	kafka.Kind,

@@ -21,11 +21,12 @@ import (
 	"feedgate/worker/testkit"
 )
 
-// withPost adds a sink that is a server and has a flag of its own, for a test.
+// withPost replaces the sinks that are servers by one that has a flag of its own, for a test.
 func withPost(t *testing.T) {
 	t.Helper()
 	before := sinks
-	sinks = append(slices.Clone(sinks), post.Kind)
+	isServer := func(k sink.Kind) bool { return flagset.Has(k.Flags, sink.ServerFlags{}) }
+	sinks = append(slices.DeleteFunc(slices.Clone(sinks), isServer), post.Kind)
 	t.Cleanup(func() { sinks = before })
 }
 

@@ -69,6 +69,13 @@ func FindMembers(msg []byte, names [][]byte, values []JSONValue) bool {
 	return i >= 0 && s.space(i) == len(s)
 }
 
+// ValidJSON is json.Valid of encoding/json, more than twice as fast. It does not allocate.
+func ValidJSON(text []byte) bool {
+	s := jsonScanner(text)
+	i, _ := s.element(s.space(0), 0)
+	return i >= 0 && s.space(i) == len(s)
+}
+
 // at returns the byte at i; outside of the text 0, with which no element begins.
 func (s jsonScanner) at(i int) byte {
 	if uint(i) < uint(len(s)) {

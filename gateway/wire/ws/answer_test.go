@@ -8,6 +8,7 @@ import (
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/wiretest"
+	"feedgate/worker/header"
 )
 
 // good are the header lines of a good answer; ACCEPT stands for the Sec-WebSocket-Accept of the key.
@@ -229,8 +230,8 @@ func TestRetryAfter(t *testing.T) {
 		{503, date + "Retry-After: Sun, 06 Nov 1994 08:49:00 GMT\r\n", 1, time.Time{}},
 		{503, "Retry-After: Sun, 06 Nov 1994 08:49:50 GMT\r\n", 0, at},
 		{503, "Retry-After: Sunday, 06-Nov-94 08:49:50 GMT\r\n", 0, at},
-		{503, "Retry-After: 18446744073709551615\r\n", maxRetryAfter * time.Second, time.Time{}},
-		{503, "Retry-After: 99999999999999999999999\r\n", maxRetryAfter * time.Second, time.Time{}},
+		{503, "Retry-After: 18446744073709551615\r\n", header.MaxRetryAfter * time.Second, time.Time{}},
+		{503, "Retry-After: 99999999999999999999999\r\n", header.MaxRetryAfter * time.Second, time.Time{}},
 		{503, "Retry-After: -1\r\n", 0, time.Time{}},
 		{503, "Retry-After: soon\r\n", 0, time.Time{}},
 		{503, "", 0, time.Time{}},

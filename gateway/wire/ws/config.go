@@ -2,13 +2,13 @@ package ws
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/faults"
 	"feedgate/gateway/wire/template"
 	"feedgate/worker"
+	"feedgate/worker/header"
 )
 
 // Config is the protocol as the user describes it. For an empty template, nothing is sent.
@@ -63,12 +63,10 @@ func parse(cfg Config) (*protocol, error) {
 		p.request.path = "/"
 	}
 	faults.Add("upstream URL", checkPath(p.request.path))
-	for i, line := range cfg.Headers {
-		h, err := parseHeader(line)
-		faults.Add("--ws-header", inHeader(i, err))
-		p.request.headers = append(p.request.headers, h)
-	}
-	if cfg.Subprotocol != "" && !isToken(cfg.Subprotocol) {
+	headers, err := header.ParseAll("--ws-header", cfg.Headers, reservedFor)
+	faults.AddErr(err)
+	p.request.headers = headers
+	if cfg.Subprotocol != "" && !header.IsToken(cfg.Subprotocol) {
 		faults.Add("--ws-subprotocol", errors.New("must be one name of letters, digits and !#$%&'*+-.^_`|~"))
 	}
 	if cfg.Origin != "" && !isVisible(cfg.Origin) {
@@ -86,12 +84,4 @@ func parse(cfg Config) (*protocol, error) {
 	faults.CheckHeartbeat(cfg.Heartbeat)
 	faults.CheckMaxMessage(cfg.MaxMessage)
 	return p, faults.Err()
-}
-
-// inHeader adds the position of a header to its error.
-func inHeader(i int, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("header %d: %w", i+1, err)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"feedgate/gateway/wire"
+	"feedgate/worker/header"
 )
 
 // request is the part of the handshake request that is the same for all connections.
@@ -18,7 +19,7 @@ type request struct {
 	path                string
 	secure              bool
 	origin, subprotocol string // empty: none
-	headers             []header
+	headers             []header.Header
 }
 
 // append appends the request of RFC 6455 4.1 for path to the server at hostport, and returns the
@@ -47,7 +48,7 @@ func (r *request) append(dst []byte, hostport, path string, token []byte) (out [
 		line("Sec-WebSocket-Protocol: ", r.subprotocol)
 	}
 	for _, h := range r.headers {
-		line(h.name, ": ", h.withToken(token))
+		line(h.Name, ": ", h.WithToken(token))
 	}
 	line()
 	return dst, acceptFor(key)

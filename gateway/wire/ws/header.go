@@ -2,98 +2,27 @@ package ws
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"feedgate/worker/credential"
+	"feedgate/worker/header"
 )
 
-// header is a header of the request.
-type header struct{ name, value string }
-
-// reserved are the names that the handshake or HTTP's framing sets, or must not have, with the
-// reason. So are all that begin with Sec-WebSocket-.
-var reserved = map[string]string{
-	"host":                   "is the upstream's address",
-	"origin":                 "is set by --ws-origin",
-	"sec-websocket-protocol": "is set by --ws-subprotocol",
-	"upgrade":                "",
-	"connection":             "",
-	"proxy-connection":       "",
-	"keep-alive":             "",
-	"content-length":         "",
-	"transfer-encoding":      "",
-	"te":                     "",
-	"trailer":                "",
-	"expect":                 "",
-}
-
-var (
-	errHeaderShape = errors.New("is not 'Name: value'")
-	errHeaderName  = errors.New("its name may only have letters, digits and !#$%&'*+-.^_`|~")
-)
-
-// parseHeader parses 'Name: value'. Its errors quote only valid names, because anything else may
-// contain a secret.
-func parseHeader(line string) (header, error) {
-	name, value, ok := strings.Cut(line, ":")
-	if !ok {
-		return header{}, errHeaderShape
+// reservedFor returns why a name, in lower case, must not be set, because the handshake or HTTP's
+// framing sets it or must not have it; "": it may be.
+func reservedFor(name string) string {
+	switch {
+	case name == "host":
+		return "is the upstream's address"
+	case name == "origin":
+		return "is set by --ws-origin"
+	case name == "sec-websocket-protocol":
+		return "is set by --ws-subprotocol"
+	case slices.Contains(header.Framing, name), strings.HasPrefix(name, "sec-websocket-"):
+		return "is reserved for the handshake"
 	}
-	if !isToken(name) {
-		return header{}, errHeaderName
-	}
-	lower := strings.ToLower(name)
-	why, isReserved := reserved[lower]
-	if isReserved || strings.HasPrefix(lower, "sec-websocket-") {
-		if why == "" {
-			why = "is reserved for the handshake"
-		}
-		return header{}, fmt.Errorf("%s %s", name, why)
-	}
-	value = strings.Trim(value, " \t")
-	if !isHeaderValue(value) {
-		return header{}, fmt.Errorf("the value of %s holds a control character", name)
-	}
-	return header{name, value}, nil
-}
-
-// isHeaderValue reports whether s has no control characters (RFC 9110 5.5).
-func isHeaderValue(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f })
-}
-
-// tokenMark in the value of a header is replaced by the secret.
-const tokenMark = "{token}"
-
-func hasTokenHeader(lines []string) bool {
-	return slices.ContainsFunc(lines, func(line string) bool {
-		_, value, _ := strings.Cut(line, ":")
-		return strings.Contains(value, tokenMark)
-	})
-}
-
-// withToken returns the value with the token. A token that was reread and cannot be in a header
-// is left out: a line break in it would begin another header.
-func (h header) withToken(token []byte) string {
-	if !isHeaderValue(string(token)) {
-		token = nil
-	}
-	return strings.ReplaceAll(h.value, tokenMark, string(token))
-}
-
-// isToken reports whether s is a token of RFC 9110 5.6.2.
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-		case strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
-		default:
-			return false
-		}
-	}
-	return s != ""
+	return ""
 }
 
 func isVisible(s string) bool {
@@ -151,11 +80,11 @@ func equalFold(s, lower string) bool {
 // section 11.4) what follows the scheme. The token is masked elsewhere.
 func (r *request) secrets() (all []*credential.Secret) {
 	for _, h := range r.headers {
-		if strings.Contains(h.value, tokenMark) {
+		if h.HasToken() {
 			continue
 		}
-		all = append(all, credential.NewSecret([]byte(h.value)))
-		if _, token, ok := strings.Cut(h.value, " "); ok {
+		all = append(all, credential.NewSecret([]byte(h.Value)))
+		if _, token, ok := strings.Cut(h.Value, " "); ok {
 			all = append(all, credential.NewSecret([]byte(token)))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"feedgate/gateway/wire"
 	"feedgate/gateway/wire/framed"
 	"feedgate/worker/flagset"
+	"feedgate/worker/header"
 )
 
 // Scheme names WebSocket.
@@ -85,8 +86,9 @@ func (p Protocol) New(s wire.Settings) (*wire.Codec, error) {
 	if err != nil {
 		return nil, err
 	}
-	login := framed.Login{Flag: "--ws-header", HasToken: hasTokenHeader(p.Headers)}
-	if login.HasToken && !isHeaderValue(string(s.Token)) {
+	headers, _ := header.ParseAll("--ws-header", p.Headers, reservedFor) // without a fault, as New has it
+	login := framed.Login{Flag: "--ws-header", HasToken: header.AnyToken(headers)}
+	if login.HasToken && !header.IsValue(string(s.Token)) {
 		return nil, errors.New("--token-file: the secret holds a control character and cannot be in --ws-header")
 	}
 	return p.Framed.Finish(codec, s, login)

@@ -1,0 +1,141 @@
+package httpsink
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"feedgate/worker/credential"
+	"feedgate/worker/sink"
+	"feedgate/worker/sink/kit"
+)
+
+// Limits of a connection, in bytes.
+const (
+	writeBuffer = 64 << 10 // the transport's copy of a part of a body
+	maxHead     = 64 << 10 // of an answer
+	maxAnswer   = 64 << 10 // of the body of an answer; a longer one ends the connection
+)
+
+// drainTimeout is how long the body of an answer is awaited, so that the connection can be used
+// again. What it contains has no effect.
+const drainTimeout = time.Second
+
+// newTransport makes the transport of one worker. It speaks HTTP/1.1 only: with one request at a
+// time, HTTP/2 would have nothing to add. No proxy is used, whatever the environment has.
+func newTransport(t *target, cfg *sink.Config) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		c, err := t.dial(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		return &conn{Conn: c}, nil
+	}
+	return &http.Transport{
+		DialContext: dial, DialTLSContext: dial, Protocols: protocols,
+		MaxIdleConns: 1, IdleConnTimeout: 90 * time.Second,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxHead,
+		WriteBufferSize:        writeBuffer, ReadBufferSize: 4 << 10,
+	}
+}
+
+// errConnect is the cause of the end of an attempt to connect.
+var errConnect = errors.New("no connection within --connect-timeout")
+
+// dial connects to the server, with TLS if the URL has it, within --connect-timeout.
+func (t *target) dial(ctx context.Context, cfg *sink.Config) (net.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.ConnectTimeout, errConnect)
+	defer cancel()
+	dial := new(net.Dialer).DialContext
+	if t.secure {
+		dial = cfg.TLS.Dial
+	}
+	conn, err := dial(ctx, "tcp", t.address)
+	if err != nil && context.Cause(ctx) == errConnect {
+		return nil, errConnect
+	}
+	return conn, err
+}
+
+// reach checks that the server can be reached and, with TLS, that it is the right one. It is Connect
+// of [kit.Config]: no request is sent.
+func (t *target) reach(ctx context.Context, cfg *sink.Config) error {
+	conn, err := t.dial(ctx, cfg)
+	switch {
+	case err == nil:
+		return conn.Close()
+	case isTLSFault(err):
+		return fmt.Errorf("%w: %s: %w", kit.ErrDenied, t.address, err)
+	}
+	return fmt.Errorf("%s: %w", t.address, err)
+}
+
+// isTLSFault reports whether an error shows that the certificates or the URL's scheme are wrong. It
+// is not one of the network.
+func isTLSFault(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var plain tls.RecordHeaderError
+	var alert *net.OpError
+	return errors.As(err, &certificate) || errors.As(err, &plain) ||
+		errors.As(err, &alert) && alert.Op == "remote error"
+}
+
+// alertTimeout is how long a probe waits for the alert of a server that refuses the client: with TLS
+// 1.3, it follows the client's handshake.
+const alertTimeout = 500 * time.Millisecond
+
+// probe is Probe of [sink.Target]. It connects, and sends no request: any request might change
+// something.
+func (t *target) probe(ctx context.Context, cfg *sink.Config) (found string, err error) {
+	conn, err := t.dial(ctx, cfg)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w; see the host and port in the URL", t.address, err)
+	}
+	defer conn.Close()
+	parts := []string{"connected to " + t.address}
+	if address := conn.RemoteAddr().String(); address != t.address {
+		parts[0] += " (" + address + ")"
+	}
+	if c, ok := conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		if err := conn.SetReadDeadline(time.Now().Add(alertTimeout)); err != nil {
+			return "", err
+		}
+		if _, err := conn.Read(make([]byte, 1)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return "", fmt.Errorf("%s: %w", t.address, err)
+		}
+		state := c.ConnectionState()
+		parts = append(parts, credential.Describe(&state)...)
+	}
+	return strings.Join(append(parts, "HTTP/1.1, no request was sent"), ", "), nil
+}
+
+// conn is a connection of the transport.
+//
+// A server that refuses a request before it has all of it answers, and closes: writing fails, and the
+// answer is still to be read. But the transport returns the error of the write at once. So conn hides
+// it, and discards what is written from then on; reading then returns the answer, or an error.
+type conn struct {
+	net.Conn
+	cut atomic.Bool // a write has failed, so the server does not have what was written since
+}
+
+// Write implements [net.Conn].
+func (c *conn) Write(b []byte) (int, error) {
+	if c.cut.Load() {
+		return len(b), nil
+	}
+	if _, err := c.Conn.Write(b); err != nil {
+		c.cut.Store(true)
+	}
+	return len(b), nil
+}
