@@ -57,6 +57,9 @@ const (
 	readMessages = 16384
 	// maxQueued is how many messages a feed can hold in memory before its client connects.
 	maxQueued = 5_000_000
+	// maxRecord is the longest message for Kafka, whose clients and brokers limit a record batch to
+	// about 1 MB by default.
+	maxRecord = 900_000
 	// queued is the protocol of subjects whose feed does so.
 	queued = "nsq"
 )
@@ -136,6 +139,11 @@ func (c *Config) validateFor(s *Subject, f *faults.List) {
 	if s.Protocol == queued {
 		f.Check(c.Rate == 0, "--rate: not with %s, whose messages are all queued before it connects", s.Name)
 		f.Check(c.Msgs <= maxQueued, "--msgs: %d is more than the %d that can be queued for %s", c.Msgs, maxQueued, s.Name)
+	}
+	if s.Destination == "kafka" {
+		for _, size := range c.Sizes {
+			f.Check(size <= maxRecord, "--size: %d is more than the %d bytes that %s can send", size, maxRecord, s.Name)
+		}
 	}
 	if s.Destination != "" {
 		f.Check(c.Work == 0, "--work: not with %s, which only passes messages on", s.Name)

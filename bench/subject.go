@@ -104,7 +104,7 @@ var Subjects = []Subject{
 
 	{Name: "kafka-bare", Protocol: "fg", Destination: "kafka",
 		made:     func(with setup) baselines.Func { return baselines.KafkaBare(with.to) },
-		Doc:      "one goroutine produces with one franz-go client, as it is by default; the promises ack",
+		Doc:      "one goroutine produces with one franz-go client; its promises ack",
 		Question: "how fast can Kafka's client be?"},
 	{Name: "kafka-channels", Protocol: "fg", Destination: "kafka",
 		made:     func(with setup) baselines.Func { return baselines.KafkaChannels(with.to) },

@@ -12,12 +12,9 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// KafkaBare produces each message with one client of franz-go, as it is by default: idempotent, with
-// the acks of all replicas. One goroutine reads the feed, and the promises ack. to is
-// kafka://HOST:PORT[,...]/TOPIC.
-//
-// Records and their buffers are used again. With new ones for each message, it takes a fifth more CPU
-// time.
+// KafkaBare produces each message with one client of franz-go, with its defaults, such as idempotence
+// and the acks of all replicas, except for compression. One goroutine reads the feed, and the promises
+// ack. to is kafka://HOST:PORT[,...]/TOPIC. Records and their buffers are used again.
 func KafkaBare(to string) Func {
 	return func(ctx context.Context, addr string, _ int, work func(msg []byte)) (Result, error) {
 		client, err := newKafka(to)
@@ -39,13 +36,15 @@ func KafkaBare(to string) Func {
 	}
 }
 
-// newKafka makes a client for kafka://HOST:PORT[,...]/TOPIC.
+// newKafka makes a client for kafka://HOST:PORT[,...]/TOPIC. It does not compress, as the product does
+// not by default: with franz-go's default, snappy, KafkaBare takes a sixth more CPU time.
 func newKafka(to string, more ...kgo.Opt) (*kgo.Client, error) {
 	brokers, topic, ok := strings.Cut(strings.TrimPrefix(to, "kafka://"), "/")
 	if !ok {
 		return nil, fmt.Errorf("%s: no topic", to)
 	}
-	return kgo.NewClient(append(more, kgo.SeedBrokers(strings.Split(brokers, ",")...), kgo.DefaultProduceTopic(topic))...)
+	return kgo.NewClient(append(more, kgo.SeedBrokers(strings.Split(brokers, ",")...), kgo.DefaultProduceTopic(topic),
+		kgo.ProducerBatchCompression(kgo.NoCompression()))...)
 }
 
 // pending is a record in progress.
