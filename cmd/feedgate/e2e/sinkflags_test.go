@@ -31,7 +31,7 @@ func TestUnusedSinkFlagsAreUsageErrors(t *testing.T) {
 				dead := t.TempDir() + "/dead"
 				args := append([]string{"run", "fg://127.0.0.1:1", "--admin=", "--sink=exec:cat", "--dead-letter=file:" + dead}, c.args...)
 				got := command(t, c.env, args...)
-				line := "feedgate: --" + flag + ": goes with http:// and https://"
+				line := "feedgate: --" + flag + ": goes with http://"
 				if got.status != 2 || !strings.HasPrefix(got.stderr, line) || !strings.Contains(got.stderr, "not with exec:, file:") ||
 					!strings.Contains(got.stderr, c.set) || got.stdout != "" {
 					t.Errorf("status %d, standard output %q, standard error %q, want 2 and %q", got.status, got.stdout, got.stderr, line)

@@ -66,7 +66,7 @@ var Kind = sink.Kind{
 	Schemes: []string{"kafka"},
 	Secure:  []string{"kafka+tls"},
 	Form:    "kafka://HOST[:PORT][,...]/TOPIC",
-	Help: "writes to a topic of Kafka; ?key=SELECTOR is the record's key [--key], " +
+	Help: "writes to a topic of Kafka: ?key=SELECTOR is the record's key [--key], " +
 		"compression=lz4, zstd, snappy or gzip, linger=D waits for fuller batches, " +
 		"sasl=plain, scram-sha-256 or scram-sha-512 logs in",
 	Remote:      true,

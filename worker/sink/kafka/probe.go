@@ -16,20 +16,15 @@ import (
 
 // probe is Probe of [sink.Target].
 func (s *settings) probe(ctx context.Context, common *sink.Config) (found string, err error) {
-	var (
-		mu    sync.Mutex
-		parts []string
-	)
+	var first sync.Once
+	var parts []string
 	k, err := s.connect(common, func(conn net.Conn) {
-		mu.Lock()
-		defer mu.Unlock()
-		if parts != nil {
-			return // the first one is enough
-		}
-		parts = append(parts, "connected to "+conn.RemoteAddr().String())
-		if state := credential.StateOf(conn); state != nil {
-			parts = append(parts, credential.Describe(state)...)
-		}
+		first.Do(func() {
+			parts = append(parts, "connected to "+conn.RemoteAddr().String())
+			if state := credential.StateOf(conn); state != nil {
+				parts = append(parts, credential.Describe(state)...)
+			}
+		})
 	})
 	if err != nil {
 		return "", err
@@ -39,8 +34,7 @@ func (s *settings) probe(ctx context.Context, common *sink.Config) (found string
 	if err != nil {
 		return "", err
 	}
-	mu.Lock()
-	defer mu.Unlock()
+	first.Do(func() {}) // parts is ours from now on
 	if version := clusterVersion(ctx, k); version != "" {
 		parts = append(parts, version)
 	}

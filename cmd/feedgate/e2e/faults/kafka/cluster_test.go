@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
@@ -60,11 +59,6 @@ func (c *cluster) listen(network, addr string) (net.Listener, error) {
 		return nil, err
 	}
 	return &listener{l, c}, nil
-}
-
-// withTLS is for a cluster over TLS.
-func withTLS(cfg *tls.Config) kfake.Opt {
-	return kfake.ListenFn(func(network, addr string) (net.Listener, error) { return tls.Listen(network, addr, cfg) })
 }
 
 // lose sets what is lost from now on; nil: nothing.

@@ -11,8 +11,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	running := goleak.IgnoreCurrent() // those of gnet
 	status := testkit.Run(m, "../../../../..")
-	if err := goleak.Find(); status == 0 && err != nil {
+	if err := goleak.Find(running); status == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		status = 1
 	}
