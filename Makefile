@@ -81,9 +81,9 @@ alerts: ## the alert rules and the dashboard, with promtool (apt-get install pro
 	promtool test rules docs/alerts/feedgate.test.yml
 	cd $(FAULTS) && $(GO) test -count=1 -timeout 5m -v ./monitoring
 
-chaos: ## every fault in its long form, those of a real nsqd too, about seven minutes
+chaos: ## every fault in its long form, those of a real nsqd and of sinks too, about ten minutes
 	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/e2e
-	cd $(FAULTS) && $(GO) test -count=1 -timeout 30m -v -p 1 -skip TestSoak ./feed ./nsq
+	cd $(FAULTS) && $(GO) test -count=1 -timeout 30m -v -p 1 -skip TestSoak ./feed ./nsq ./http
 
 CONNECTIONS ?= 30000
 

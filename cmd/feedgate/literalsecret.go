@@ -21,7 +21,7 @@ func literalSecret(key, text string, isPath bool, known *credential.Masks) strin
 		return ""
 	}
 	if strings.HasSuffix(key, "-header") {
-		return secretHeader(text)
+		return secretHeader(key, text)
 	}
 	if why := secretURL(key, text); why != "" {
 		return why
@@ -55,8 +55,6 @@ func secretAfter(text string) (name string) {
 	}
 }
 
-const useToken = "; write {token} and set --token-file"
-
 var (
 	// secretName matches names of headers and parameters whose values are secret.
 	secretName = regexp.MustCompile(`(?i)auth|cookie|token|secret|key|pass|pwd|cred|sign?(ature)?$|session|jwt|bearer`)
@@ -85,7 +83,11 @@ func literal(value string) bool {
 }
 
 // secretHeader is literalSecret for 'Name: value'.
-func secretHeader(line string) string {
+func secretHeader(key, line string) string {
+	useToken := "; write {token} and set --token-file"
+	if strings.HasPrefix(key, "sink-") {
+		useToken = "; write {token} and set --sink-password-file"
+	}
 	name, value, _ := strings.Cut(line, ":")
 	before, after, hasToken := strings.Cut(strings.Trim(value, " \t"), "{token}")
 	switch {

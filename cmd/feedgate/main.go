@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"time"
 
@@ -67,6 +68,8 @@ type globals struct {
 }
 
 func main() {
+	// Nothing of ours uses package log. net/http does, and quotes what a server has sent.
+	log.SetOutput(io.Discard)
 	if len(os.Args) > 1 && benchRuns(os.Args[1]) {
 		os.Exit(becomeBench(os.Args[1:], cli.Stderr()))
 	}

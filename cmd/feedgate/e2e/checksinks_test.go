@@ -32,6 +32,7 @@ func TestCheckLooksAtSinks(t *testing.T) {
 		"exec:" + in("none") + " --token s3cret": "failed: --sink exec:" + in("none") + ": its program cannot be executed: ",
 		"exec:" + in("plain"):                    "failed: --sink exec:" + in("plain") + ": its program cannot be executed: ",
 		"exec:if true; then cat; fi":             "ok: --sink exec:if: its program is known to the shell only",
+		"http://127.0.0.1:1/in?token=s3cret":     "failed: --sink http://127.0.0.1:1/in: 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused; see the host and port",
 		"stdout:":                                "ok: --sink stdout:: standard output is open",
 	} {
 		t.Run(sink, func(t *testing.T) {

@@ -43,7 +43,7 @@ var errReleased = errors.New("the request has its outcome")
 type content struct {
 	format format
 	size   int64  // of the body, in bytes
-	moved  func() // called when a part of the body is read
+	moved  func() // called when a part of the body is read, until release; it must not block
 
 	mu      sync.Mutex
 	parts   [][]byte // data of the messages; nil once released
@@ -94,7 +94,6 @@ type reader struct {
 // Read implements [io.Reader].
 func (r *reader) Read(p []byte) (n int, err error) {
 	c := r.content
-	c.moved()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r.ended {
@@ -103,6 +102,7 @@ func (r *reader) Read(p []byte) (n int, err error) {
 	if c.parts == nil {
 		return 0, errReleased
 	}
+	c.moved()
 	for n < len(p) && r.next < len(c.parts) {
 		n += r.message(p[n:])
 	}

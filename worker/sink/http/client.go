@@ -102,12 +102,11 @@ func (c *client) post(ctx context.Context, b *kit.Batch) (r reply) {
 func (c *client) request(ctx context.Context, b *kit.Batch, body *content) *http.Request {
 	req := &http.Request{
 		Method: http.MethodPost, URL: c.set.post, Host: c.set.post.Host, Header: make(http.Header, 8),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		ContentLength: body.size, GetBody: body.reader,
 	}
 	req.Body, _ = body.reader() // never an error
 	c.set.login.set(req, c.set.format, c.cfg)
-	req.Header.Set("Idempotency-Key", fmt.Sprintf("%q", fmt.Sprintf("%s-%d-%d", c.set.run, c.worker, b.ID)))
+	req.Header.Set("Idempotency-Key", fmt.Sprintf(`"%s-%d-%d"`, c.set.run, c.worker, b.ID))
 	return req.WithContext(ctx)
 }
 

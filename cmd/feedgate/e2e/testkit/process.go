@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -175,4 +176,58 @@ func (p *Process) Get(path string) ([]byte, error) {
 	}
 	defer answer.Body.Close()
 	return io.ReadAll(answer.Body)
+}
+
+// PeakRSS returns the process's peak resident memory in bytes.
+func (p *Process) PeakRSS() int64 {
+	p.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kb int64
+	if _, err := fmt.Sscan(rest, &kb); err != nil {
+		p.t.Fatalf("VmHWM: %v", err)
+	}
+	return kb << 10
+}
+
+// Ready returns nil if /ready is 200, else its text.
+func (p *Process) Ready() error {
+	p.t.Helper()
+	client := http.Client{Timeout: Patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get("http://" + p.AdminAddr() + "/ready")
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%d: %s", answer.StatusCode, text)
+	}
+	return err
+}
+
+// WaitReady waits until /ready is 200; with words, until it is 503 and has each of them.
+func (p *Process) WaitReady(words ...string) {
+	p.t.Helper()
+	var err error
+	defer func() {
+		if p.t.Failed() {
+			p.t.Logf("the last /ready: %v", err)
+		}
+	}()
+	p.waitFor(fmt.Sprintf("/ready with %q", words), func() bool {
+		err = p.Ready()
+		if len(words) == 0 || err == nil {
+			return err == nil && len(words) == 0
+		}
+		for _, word := range append(words, "503: ") {
+			if !strings.Contains(err.Error(), word) {
+				return false
+			}
+		}
+		return true
+	})
 }

@@ -89,7 +89,7 @@ func (e *exchange) run(t *testing.T, c testkit.Cut) [2]int64 {
 	t.Helper()
 	source := serve(t, cutMessages, feedserver.Config{IgnoreHelloSeq: !e.trustsHello})
 	defer source.Close()
-	relay := testkit.StartRelay(t, source.address(), testkit.RelayOptions{Cuts: func(connection int) testkit.Cut {
+	relay := testkit.StartRelay(t, source.Address(), testkit.RelayOptions{Cuts: func(connection int) testkit.Cut {
 		if connection > 0 {
 			return testkit.Cut{}
 		}

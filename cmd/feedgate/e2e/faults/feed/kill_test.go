@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
@@ -28,9 +29,9 @@ func TestKill(t *testing.T) {
 				t: t, mode: mode, rng: testkit.Rand(t), state: filepath.Join(dir, "state"),
 				file:   newLedger(t, filepath.Join(dir, "out")),
 				source: serve(t, testkit.Form(400_000, 3_000_000), feedserver.Config{Count: feedserver.Endless, Rate: killRate}),
-				tap:    &tap{t: t},
+				tap:    feedtest.NewTap(t),
 			}
-			k.relay = testkit.StartRelay(t, k.source.address(), testkit.RelayOptions{Observe: k.tap.observe})
+			k.relay = testkit.StartRelay(t, k.source.Address(), testkit.RelayOptions{Observe: k.tap.Observe})
 			kills := testkit.Form(4, 200)
 			for range kills {
 				k.life()
@@ -49,8 +50,8 @@ type killing struct {
 	rng    *rand.Rand
 	state  string
 	file   *testkit.Ledger
-	source *source
-	tap    *tap
+	source *feedtest.Source
+	tap    *feedtest.Tap
 	relay  *testkit.Relay
 
 	again uint64
@@ -67,10 +68,10 @@ func (k *killing) start() *gateway {
 // end runs the last gateway, which is not killed.
 func (k *killing) end() (c feedserver.Counts, lost uint64) {
 	k.t.Helper()
-	g, before := k.start(), k.tap.count()
+	g, before := k.start(), k.tap.Count()
 	// finish does not wait for clients that are not connected.
-	testkit.Eventually(k.t, "acks", func() bool { return k.tap.count() > before })
-	c = onlySession(k.t, k.source.finish())
+	testkit.Eventually(k.t, "acks", func() bool { return k.tap.Count() > before })
+	c = feedtest.OnlySession(k.t, k.source.Finish())
 	g.Stop()
 	lost = checkSession(k.t, k.file, c)
 	k.bound()
@@ -80,12 +81,12 @@ func (k *killing) end() (c feedserver.Counts, lost uint64) {
 // life starts a gateway, kills it and checks what it has left.
 func (k *killing) life() {
 	k.t.Helper()
-	g, before := k.start(), k.tap.count()
+	g, before := k.start(), k.tap.Count()
 	if before > 0 && k.rng.IntN(5) == 0 { // while it starts, logs in, resumes the session
 		time.Sleep(time.Duration(k.rng.IntN(40)) * time.Millisecond)
 	} else {
 		enough := before + 1 + uint64(k.rng.IntN(3000))
-		testkit.Eventually(k.t, "acks", func() bool { return k.tap.count() >= enough })
+		testkit.Eventually(k.t, "acks", func() bool { return k.tap.Count() >= enough })
 		time.Sleep(time.Duration(k.rng.IntN(5000)) * time.Microsecond)
 	}
 	if !g.Running() {
@@ -100,7 +101,7 @@ func (k *killing) account() {
 	k.t.Helper()
 	k.relay.WaitClosed()
 	k.file.Read()
-	if n, first := k.tap.premature(k.file); n > 0 {
+	if n, first := k.tap.Premature(k.file); n > 0 {
 		k.early += n
 		k.t.Errorf("ACKED BEFORE DURABLE: %d messages, the first is %d", n, first)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
@@ -13,8 +14,8 @@ import (
 // outage is a gateway under load that lacks something it needs, for a while.
 type outage struct {
 	t    *testing.T
-	s    *source
-	tap  *tap
+	s    *feedtest.Source
+	tap  *feedtest.Tap
 	via  *testkit.Relay
 	g    *gateway
 	file *testkit.Ledger
@@ -34,10 +35,10 @@ const (
 func startOutage(t *testing.T, dir string, l testkit.Launch) *outage {
 	t.Helper()
 	o := &outage{
-		t: t, s: serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: outageRate}), tap: &tap{t: t},
+		t: t, s: serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: outageRate}), tap: feedtest.NewTap(t),
 		file: newLedger(t, filepath.Join(dir, "out")),
 	}
-	o.via = testkit.StartRelay(t, o.s.address(), testkit.RelayOptions{Observe: o.tap.observe})
+	o.via = testkit.StartRelay(t, o.s.Address(), testkit.RelayOptions{Observe: o.tap.Observe})
 	l.Args = append([]string{"fg://" + o.via.Addr(), o.file.Flag(), "--workers=2",
 		"--in-flight=" + strconv.Itoa(outageWindow), "--reconnect-max=200ms"}, l.Args...)
 	o.g = launch(t, l)
@@ -48,8 +49,8 @@ func startOutage(t *testing.T, dir string, l testkit.Launch) *outage {
 // progress waits for more acks.
 func (o *outage) progress() {
 	o.t.Helper()
-	before := o.tap.count()
-	testkit.Eventually(o.t, "more acks", func() bool { return o.tap.count() > before+10 })
+	before := o.tap.Count()
+	testkit.Eventually(o.t, "more acks", func() bool { return o.tap.Count() > before+10 })
 }
 
 // checkBlocked waits until the log names what is missing, and then checks for a while that the
@@ -81,7 +82,7 @@ func checkBackoff(t *testing.T, g *gateway) {
 func (o *outage) over() {
 	o.t.Helper()
 	o.progress()
-	c := onlySession(o.t, o.s.finish())
+	c := feedtest.OnlySession(o.t, o.s.Finish())
 	o.g.Stop()
 	checkSession(o.t, o.file, c)
 	o.t.Logf("%d messages, %d connections, %d processed again", c.Sent, c.Connections, o.file.Duplicates())

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 
@@ -72,7 +73,7 @@ func TestFewDescriptors(t *testing.T) {
 		file := newLedger(t, filepath.Join(t.TempDir(), "out"))
 		g := launch(t, testkit.Launch{
 			Before: fmt.Sprintf("ulimit -n %d", n),
-			Args:   []string{"fg://" + s.address(), file.Flag(), "--exit-on-close", "--workers=2"},
+			Args:   []string{"fg://" + s.Address(), file.Flag(), "--exit-on-close", "--workers=2"},
 		})
 		var logged bool
 		testkit.Eventually(t, "the end, or the reason in the log", func() bool {
@@ -86,7 +87,7 @@ func TestFewDescriptors(t *testing.T) {
 		}
 		works++
 		g.Exit(0)
-		checkSession(t, file, onlySession(t, s.end()))
+		checkSession(t, file, feedtest.OnlySession(t, s.End()))
 	}
 	t.Logf("of %d to 24 descriptors, %d counts are enough", fewest, works)
 	if works == 0 {
@@ -103,9 +104,9 @@ func TestNames(t *testing.T) {
 		t.Parallel()
 		s := serve(t, 1000, feedserver.Config{})
 		file := newLedger(t, filepath.Join(t.TempDir(), "out"))
-		g := start(t, "fg://"+nowhere+","+s.address(), file.Flag(), "--exit-on-close", "--connect-timeout=2s")
+		g := start(t, "fg://"+nowhere+","+s.Address(), file.Flag(), "--exit-on-close", "--connect-timeout=2s")
 		g.Exit(0)
-		checkSession(t, file, onlySession(t, s.end()))
+		checkSession(t, file, feedtest.OnlySession(t, s.End()))
 	})
 	t.Run("no host", func(t *testing.T) {
 		t.Parallel()

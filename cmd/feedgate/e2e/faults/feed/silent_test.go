@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
@@ -26,13 +27,13 @@ func TestSilence(t *testing.T) {
 func silence(t *testing.T, streams []string) {
 	idle := testkit.Form(2*time.Second, 10*time.Second)
 	s := serve(t, 200_000, feedserver.Config{Count: feedserver.Endless, Rate: 2000, Heartbeat: 500 * time.Millisecond})
-	tap := &tap{t: t}
-	relay := testkit.StartRelay(t, s.address(), testkit.RelayOptions{Observe: tap.observe})
+	tap := feedtest.NewTap(t)
+	relay := testkit.StartRelay(t, s.Address(), testkit.RelayOptions{Observe: tap.Observe})
 	toxics := startToxics(t, relay.Addr())
 	file := newLedger(t, filepath.Join(t.TempDir(), "out"))
 	g := start(t, "fg://"+toxics.addr(), file.Flag(), "--workers=2",
 		"--idle-timeout="+idle.String(), "--connect-timeout=1s")
-	testkit.Eventually(t, "acks", func() bool { return tap.count() > 100 })
+	testkit.Eventually(t, "acks", func() bool { return tap.Count() > 100 })
 	for _, stream := range streams {
 		toxics.add("silent "+stream, "timeout", stream, map[string]int{"timeout": 0})
 	}
@@ -41,18 +42,18 @@ func silence(t *testing.T, streams []string) {
 	closed := time.Since(silent)
 	// The gateway can connect, but gets no answer to its login.
 	g.WaitLog("no answer within --connect-timeout")
-	before := tap.count()
+	before := tap.Count()
 	for _, stream := range streams {
 		toxics.remove("silent " + stream)
 	}
 	back := time.Now()
-	testkit.Eventually(t, "acks", func() bool { return tap.count() > before })
+	testkit.Eventually(t, "acks", func() bool { return tap.Count() > before })
 	t.Logf("--idle-timeout %v: closed after %.2f s; acks resumed %.2f s after the end of the silence", idle, closed.Seconds(), time.Since(back).Seconds())
 	// The documented bound is one second more; a busy machine may need longer.
 	if closed < idle-time.Second || closed > idle+10*time.Second {
 		t.Errorf("closed after %v, want about --idle-timeout %v", closed, idle)
 	}
-	checkSession(t, file, onlySession(t, s.finish()))
+	checkSession(t, file, feedtest.OnlySession(t, s.Finish()))
 	g.Stop()
 	if n := file.Duplicates(); n > 0 {
 		t.Errorf("%d messages were processed twice by one process", n)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
@@ -36,8 +37,8 @@ func TestSlowWorker(t *testing.T) {
 // slowed is a gateway with one slow worker.
 type slowed struct {
 	t    *testing.T
-	s    *source
-	tap  *tap
+	s    *feedtest.Source
+	tap  *feedtest.Tap
 	g    *gateway
 	dir  string          // of the children
 	file *testkit.Ledger // reads the journals of the children, one after another
@@ -45,8 +46,8 @@ type slowed struct {
 
 func startSlowed(t *testing.T, messages int, args ...string) *slowed {
 	t.Helper()
-	s := &slowed{t: t, s: serve(t, messages, feedserver.Config{}), tap: &tap{t: t}, dir: t.TempDir(), file: newLedger(t, "")}
-	relay := testkit.StartRelay(t, s.s.address(), testkit.RelayOptions{Observe: s.tap.observe})
+	s := &slowed{t: t, s: serve(t, messages, feedserver.Config{}), tap: feedtest.NewTap(t), dir: t.TempDir(), file: newLedger(t, "")}
+	relay := testkit.StartRelay(t, s.s.Address(), testkit.RelayOptions{Observe: s.tap.Observe})
 	self, err := os.Executable()
 	if err == nil {
 		err = os.Mkdir(filepath.Join(s.dir, journals), 0o755)
@@ -94,7 +95,7 @@ func (s *slowed) end() uint64 {
 			slow = s.file.Lines - before
 		}
 	}
-	checkSession(s.t, s.file, onlySession(s.t, s.s.end()))
+	checkSession(s.t, s.file, feedtest.OnlySession(s.t, s.s.End()))
 	if n := s.file.Duplicates(); n > 0 {
 		s.t.Errorf("%d messages were processed twice", n)
 	}
@@ -112,7 +113,7 @@ func slowSpread(t *testing.T, mode string) {
 	})
 	if mode == "each" {
 		// All but the messages of the slow worker: its ring, and as much again in its sink.
-		testkit.Eventually(t, "the acks of the others", func() bool { return s.tap.count() >= slowWindow-4*slowRing })
+		testkit.Eventually(t, "the acks of the others", func() bool { return s.tap.Count() >= slowWindow-4*slowRing })
 	}
 	s.release()
 	slow := s.end()
@@ -120,7 +121,7 @@ func slowSpread(t *testing.T, mode string) {
 	if slow == 0 || slow > uint64(messages)/5 {
 		t.Errorf("the slow worker processed %d of %d messages", slow, messages)
 	}
-	if n := s.tap.disorder(); mode == "ordered" && n > 0 {
+	if n := s.tap.Disorder(); mode == "ordered" && n > 0 {
 		t.Errorf("%d acks were out of order", n)
 	}
 }

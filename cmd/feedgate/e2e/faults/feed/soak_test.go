@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
@@ -39,8 +40,8 @@ func TestSoak(t *testing.T) {
 	s.add(fg, "steady", false, "--ack=each")
 	s.run(span)
 	s.heal()
-	all := map[string]feedserver.Counts{"line": onlySession(t, line.finish())}
-	for _, c := range fg.finish().Clients {
+	all := map[string]feedserver.Counts{"line": feedtest.OnlySession(t, line.Finish())}
+	for _, c := range fg.Finish().Clients {
 		if _, doubled := all[c.Client]; doubled {
 			t.Errorf("%s has two sessions", c.Client)
 		}
@@ -72,7 +73,7 @@ type reading struct {
 	fds        int
 }
 
-func (s *soak) add(from *source, name string, mortal bool, args ...string) {
+func (s *soak) add(from *feedtest.Source, name string, mortal bool, args ...string) {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	st := &station{
@@ -81,9 +82,9 @@ func (s *soak) add(from *source, name string, mortal bool, args ...string) {
 	}
 	scheme := "tcp://"
 	if name != "line" {
-		scheme, st.tap = "fg://", &tap{t: s.t}
+		scheme, st.tap = "fg://", feedtest.NewTap(s.t)
 	}
-	st.relay = testkit.StartRelay(s.t, from.address(), testkit.RelayOptions{Observe: st.tap.observe})
+	st.relay = testkit.StartRelay(s.t, from.Address(), testkit.RelayOptions{Observe: st.tap.Observe})
 	st.toxics = startToxics(s.t, st.relay.Addr())
 	st.args = append([]string{scheme + st.toxics.addr(), "--client-name=" + name, st.file.Flag(),
 		"--state=" + st.state, "--workers=2", "--in-flight=4000", "--memory=16MiB", "--idle-timeout=2s",

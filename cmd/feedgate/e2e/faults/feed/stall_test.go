@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 )
@@ -25,12 +26,12 @@ const (
 func TestStall(t *testing.T) {
 	t.Parallel()
 	s := serve(t, testkit.Form(400_000, 1_000_000), feedserver.Config{Window: 1 << 24, IdleTimeout: time.Hour})
-	tap := &tap{t: t}
-	relay := testkit.StartRelay(t, s.address(), testkit.RelayOptions{Observe: tap.observe, Small: true})
+	tap := feedtest.NewTap(t)
+	relay := testkit.StartRelay(t, s.Address(), testkit.RelayOptions{Observe: tap.Observe, Small: true})
 	file := newLedger(t, filepath.Join(t.TempDir(), "out"))
 	g := launch(t, testkit.Launch{Admin: true, Args: []string{"fg://" + relay.Addr(), file.Flag(),
 		"--memory=16MiB", "--workers=2", "--exit-on-close"}})
-	testkit.Eventually(t, "acks", func() bool { return tap.count() > 1000 })
+	testkit.Eventually(t, "acks", func() bool { return tap.Count() > 1000 })
 	relay.UpGate.Close()
 	handed := stalled(t, g)
 	before, most := g.mustUsage(), int64(0)
@@ -57,7 +58,7 @@ func TestStall(t *testing.T) {
 	}
 	relay.UpGate.Open()
 	g.Exit(0)
-	checkSession(t, file, onlySession(t, s.end()))
+	checkSession(t, file, feedtest.OnlySession(t, s.End()))
 	if n := file.Duplicates(); n > 0 {
 		t.Errorf("%d messages were processed twice", n)
 	}

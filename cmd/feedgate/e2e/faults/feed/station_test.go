@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
 )
 
@@ -20,7 +21,7 @@ type station struct {
 
 	relay  *testkit.Relay
 	toxics *toxics
-	tap    *tap // nil: not FG/1
+	tap    *feedtest.Tap // nil: not FG/1
 	file   *testkit.Ledger
 	state  string
 
@@ -150,7 +151,7 @@ func (st *station) account() {
 	if st.tap == nil {
 		return
 	}
-	if n, first := st.tap.premature(st.file); n > 0 {
+	if n, first := st.tap.Premature(st.file); n > 0 {
 		st.t.Errorf("%s: ACKED BEFORE DURABLE: %d messages, the first is %d", st.name, n, first)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"feedgate/cmd/feedgate/e2e/faults/feedtest"
 	"feedgate/cmd/feedgate/e2e/testkit"
 	"feedgate/cmd/feedgate/feedserver"
 	"feedgate/gateway/wire/fg1"
@@ -17,13 +18,13 @@ func TestKillUnread(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	k := &killing{
-		t: t, mode: "each", wire: 2 * testkit.SmallBuffer / fg1.HeaderSize, state: filepath.Join(dir, "state"), tap: &tap{t: t},
+		t: t, mode: "each", wire: 2 * testkit.SmallBuffer / fg1.HeaderSize, state: filepath.Join(dir, "state"), tap: feedtest.NewTap(t),
 		file:   newLedger(t, filepath.Join(dir, "out")),
 		source: serve(t, 1_000_000, feedserver.Config{Count: feedserver.Endless, Rate: 100_000}),
 	}
-	k.relay = testkit.StartRelay(t, k.source.address(), testkit.RelayOptions{Observe: k.tap.observe, Small: true})
+	k.relay = testkit.StartRelay(t, k.source.Address(), testkit.RelayOptions{Observe: k.tap.Observe, Small: true})
 	g := k.start()
-	testkit.Eventually(t, "acks", func() bool { return k.tap.count() > 0 })
+	testkit.Eventually(t, "acks", func() bool { return k.tap.Count() > 0 })
 	k.relay.UpGate.Close()
 	k.file.Read()
 	from, last, grew := k.file.Distinct, k.file.Distinct, time.Now()

@@ -45,7 +45,7 @@ func TestLarge(t *testing.T) {
 	}
 	// Enough for the runtime and --memory, but not for the large messages.
 	const most = 64 << 20
-	if peak := g.peak(); peak > most {
+	if peak := g.PeakRSS(); peak > most {
 		t.Errorf("%d MiB resident, at most %d are expected", peak>>20, most>>20)
 	} else {
 		t.Logf("%d MiB resident at most, %d large messages refused", peak>>20, s.Acks["3"])

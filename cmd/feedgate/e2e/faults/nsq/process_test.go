@@ -1,9 +1,6 @@
 package nsq
 
 import (
-	"fmt"
-	"os"
-	"strings"
 	"testing"
 
 	"feedgate/cmd/feedgate/e2e/testkit"
@@ -26,18 +23,3 @@ var testProtocol = nsq.Protocol{Topic: topic, Channel: channel}
 
 // nsqURL returns the upstream URL of the nsqd, or the relay, at addr.
 func nsqURL(addr string) string { return "nsq://" + addr + "/" + topic + "/" + channel }
-
-// peak returns the gateway's peak resident memory in bytes.
-func (g *process) peak() int64 {
-	g.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.PID()))
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	var kb int64
-	if _, err := fmt.Sscan(rest, &kb); err != nil {
-		g.t.Fatalf("VmHWM: %v", err)
-	}
-	return kb << 10
-}

@@ -1,4 +1,4 @@
-package feed
+package feedtest
 
 import (
 	"sync"
@@ -8,10 +8,14 @@ import (
 	"feedgate/gateway/wire/fg1"
 )
 
-// tap records the acks that a gateway sends over FG/1, before the relay passes them on. Any
-// goroutine may use it. A nil tap records nothing.
-type tap struct {
-	t *testing.T
+// Tap records the acks that a gateway sends over FG/1, before the relay passes them on. Any
+// goroutine may use it. A nil Tap records nothing.
+type Tap struct {
+	// OnAck is called with each number when it is acked for the first time, before the relay passes
+	// the ack on. Nil: nothing is.
+	OnAck func(seq uint64)
+
+	t testing.TB
 
 	mu         sync.Mutex
 	acked      []bool // by number
@@ -20,15 +24,18 @@ type tap struct {
 	outOfOrder uint64 // ACKs whose number does not follow the previous one on their connection
 }
 
+// NewTap returns a Tap for a test.
+func NewTap(t testing.TB) *Tap { return &Tap{t: t} }
+
 // stream decodes one connection of a gateway. Its pump owns it.
 type stream struct {
-	tap  *tap
+	tap  *Tap
 	rest []byte // the beginning of a frame
 	last uint64 // number of the last ACK
 }
 
-// observe returns the filters of a new connection; see testkit.RelayOptions.
-func (p *tap) observe(int) (down, up testkit.Filter) {
+// Observe returns the filters of a new connection; see testkit.RelayOptions.
+func (p *Tap) Observe(int) (down, up testkit.Filter) {
 	if p == nil {
 		return nil, nil
 	}
@@ -73,32 +80,35 @@ func (s *stream) frame(h fg1.Header) {
 	}
 }
 
-func (p *tap) record(seq uint64) {
+func (p *Tap) record(seq uint64) {
 	for uint64(len(p.acked)) <= seq {
 		p.acked = append(p.acked, false)
 	}
 	if !p.acked[seq] {
 		p.acked[seq] = true
 		p.total++
+		if p.OnAck != nil {
+			p.OnAck(seq)
+		}
 	}
 }
 
-// count returns how many numbers were acked.
-func (p *tap) count() uint64 {
+// Count returns how many numbers were acked.
+func (p *Tap) Count() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.total
 }
 
-// disorder returns how many ACKs were out of order.
-func (p *tap) disorder() uint64 {
+// Disorder returns how many ACKs were out of order.
+func (p *Tap) Disorder() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.outOfOrder
 }
 
-// premature returns how many acked numbers are not in l, and the first of them.
-func (p *tap) premature(l *testkit.Ledger) (n, first uint64) {
+// Premature returns how many acked numbers are not in l, and the first of them.
+func (p *Tap) Premature(l *testkit.Ledger) (n, first uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return l.Lacking(func(yield func(uint64) bool) {
