@@ -83,7 +83,7 @@ alerts: ## the alert rules and the dashboard, with promtool (apt-get install pro
 
 chaos: ## every fault in its long form, those of a real nsqd and of sinks too, about ten minutes
 	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/e2e
-	cd $(FAULTS) && $(GO) test -count=1 -timeout 30m -v -p 1 -skip TestSoak ./feed ./nsq ./http
+	cd $(FAULTS) && $(GO) test -count=1 -timeout 30m -v -p 1 -skip TestSoak ./feed ./nsq ./http ./kafka
 
 CONNECTIONS ?= 30000
 

@@ -62,6 +62,7 @@ const (
 	maxMessages = 16384
 	maxBytes    = 768 << 10 // of messages; keys, ids and numbers are added
 	maxBatch    = 1_000_000
+	maxRequest  = 100<<20 - 1<<10 // socket.request.max.bytes of brokers, less the rest of the request
 )
 
 func newClient(s *settings, common *sink.Config, k *kit.Sink, n int) (*client, error) {
@@ -183,6 +184,11 @@ func (c *client) fill(d *delivery) {
 	for _, p := range d.open {
 		for _, r := range p.batches {
 			r.finish(now, c.compressor, &c.scratch)
+		}
+	}
+	for _, p := range d.open {
+		if len(p.batches[0].bytes) > maxRequest {
+			d.refuse(p, true) // a message that is alone; a broker would close the connection
 		}
 	}
 }

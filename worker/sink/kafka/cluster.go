@@ -37,6 +37,7 @@ type topic struct {
 	trusted    bool         // it was usable once
 	accepted   bool         // a message is stored
 	needed     bool         // by the batch of chooseTopics
+	inRequest  int          // index in the latest produce request that has it
 }
 
 // partition returns a partition by its number.
@@ -156,7 +157,7 @@ type news struct {
 func (c *client) ask(ctx context.Context, names []string, withID bool) (n news, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.common.ConnectTimeout)
 	defer cancel()
-	answer, err := metadata(ctx, c.kafka, names)
+	answer, err := metadata(ctx, c.kafka, names, false)
 	if err != nil {
 		return n, c.explain(err)
 	}

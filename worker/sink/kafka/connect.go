@@ -82,8 +82,9 @@ func scramAuth(common *sink.Config) scram.Auth {
 	return scram.Auth{User: common.User, Pass: string(common.Password.Bytes())}
 }
 
-// metadata asks any broker about topics, without creating any.
-func metadata(ctx context.Context, k *kgo.Client, names []string) (*kmsg.MetadataResponse, error) {
+// metadata asks any broker about topics, and what the user may do with them if rights, without
+// creating any.
+func metadata(ctx context.Context, k *kgo.Client, names []string, rights bool) (*kmsg.MetadataResponse, error) {
 	request := kmsg.NewPtrMetadataRequest()
 	request.Topics = []kmsg.MetadataRequestTopic{} // nil would be all topics
 	for _, name := range names {
@@ -91,7 +92,7 @@ func metadata(ctx context.Context, k *kgo.Client, names []string) (*kmsg.Metadat
 		t.Topic = kmsg.StringPtr(name)
 		request.Topics = append(request.Topics, t)
 	}
-	request.IncludeTopicAuthorizedOperations = true
+	request.IncludeTopicAuthorizedOperations = rights
 	answer, err := request.RequestWith(ctx, k)
 	if err == nil {
 		err = kerr.ErrorForCode(answer.ErrorCode)
@@ -118,7 +119,7 @@ func (s *settings) find(ctx context.Context, k *kgo.Client) (*kmsg.MetadataRespo
 	if s.topicName.made == nil {
 		names = []string{s.topicName.fixed}
 	}
-	answer, err := metadata(ctx, k, names)
+	answer, err := metadata(ctx, k, names, true)
 	if err != nil {
 		if err = s.explain(err); wrong(err) {
 			err = fmt.Errorf("%w: %w", kit.ErrDenied, err)

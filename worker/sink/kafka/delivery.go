@@ -2,12 +2,10 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"feedgate/worker"
@@ -46,10 +44,6 @@ type event struct {
 	err        error
 }
 
-// maxDamaged is how often a record batch is sent before an answer that it is damaged is believed: old
-// brokers refuse a message without a key for a compacted topic that way.
-const maxDamaged = 3
-
 // quiet is how long an answer may take before the sink is not ready. Brokers answer after
 // --connect-timeout at the latest, because that is how long they wait for replicas; if there is no
 // answer after twice that time, the connection is given up.
@@ -61,10 +55,11 @@ func (d *delivery) run() {
 	defer timer.Stop()
 	d.quietAt = time.Now().Add(d.quiet())
 	for {
-		d.send()
+		d.open = slices.DeleteFunc(d.open, func(p *partition) bool { return len(p.batches) == 0 })
 		if len(d.open) == 0 {
 			break
 		}
+		d.send()
 		d.schedule()
 		timer.Reset(time.Until(d.wakeAt()))
 		select {
@@ -103,7 +98,7 @@ func (d *delivery) send() {
 		var all []*partition
 		for _, p := range d.open {
 			if p.state == ready && p.leader() == leader {
-				p.state = sending
+				p.state, p.broker = sending, leader
 				all = append(all, p)
 			}
 		}
@@ -132,9 +127,10 @@ func (d *delivery) request(all []*partition) *kmsg.ProduceRequest {
 		part := kmsg.NewProduceRequestTopicPartition()
 		part.Partition = p.number
 		part.Records = p.batches[0].seal(p.sequence)
-		at := slices.IndexFunc(r.Topics, func(t kmsg.ProduceRequestTopic) bool { return t.Topic == p.topic.name })
-		if at < 0 {
+		at := p.topic.inRequest
+		if at >= len(r.Topics) || r.Topics[at].Topic != p.topic.name {
 			at = len(r.Topics)
+			p.topic.inRequest = at
 			topic := kmsg.NewProduceRequestTopic()
 			topic.Topic = p.topic.name
 			r.Topics = append(r.Topics, topic)
@@ -200,7 +196,7 @@ func (d *delivery) refreshed(e event) {
 	}
 	now := time.Now()
 	var why error
-	for _, p := range slices.Clone(d.open) {
+	for _, p := range d.open {
 		if p.state != stuck {
 			continue
 		}
@@ -240,179 +236,11 @@ func (d *delivery) schedule() {
 	if d.why == nil {
 		return
 	}
+	d.c.common.Stats.Retries.Add(1)
 	if d.tries++; d.tries > 1 {
 		d.again(d.why)
 	} else {
 		d.retryAt = time.Now()
 	}
 	d.why = nil
-}
-
-// errUnanswered is the reason if an answer lacks a partition.
-var errUnanswered = errors.New("the broker's answer does not contain the partition")
-
-// answered handles an answer to a produce request, or that there is none.
-func (d *delivery) answered(e event) {
-	d.busy = slices.DeleteFunc(d.busy, func(leader int32) bool { return leader == e.leader })
-	d.stored = d.stored[:0]
-	if e.err != nil {
-		err := fmt.Errorf("broker %d: %w", e.leader, d.c.explain(e.err))
-		for _, p := range e.partitions {
-			d.handle(p, meaningOfFailure(e.err), err)
-		}
-		return
-	}
-	for i := range e.answer.Topics {
-		t := &e.answer.Topics[i]
-		for j := range t.Partitions {
-			code := t.Partitions[j].ErrorCode
-			number := t.Partitions[j].Partition
-			for _, p := range e.partitions {
-				if p.number == number && p.topic.name == t.Topic && p.state == sending {
-					what, err := meaningOf(code)
-					if err != nil {
-						err = fmt.Errorf("%s: %w", p, err)
-					}
-					d.handle(p, what, err)
-				}
-			}
-		}
-	}
-	for _, p := range e.partitions {
-		if p.state == sending {
-			d.handle(p, uncertain, fmt.Errorf("%s: %w", p, errUnanswered))
-		}
-	}
-	d.done()
-}
-
-// handle handles the answer for the first record batch of a partition.
-func (d *delivery) handle(p *partition, what meaning, why error) {
-	p.state = ready
-	switch d.interpret(p, what, why) {
-	case stored:
-		d.tries, d.pause = 0, nil
-		r := p.advance()
-		p.topic.accepted = true
-		d.stored = append(d.stored, r.messages...)
-		d.c.recycle(r)
-		if len(p.batches) == 0 {
-			d.close(p)
-		}
-	case denied:
-		d.settle(p, kit.Denied(why))
-	case noTopic:
-		d.settle(p, kit.Refused(worker.Refused))
-	case tooLarge, refused:
-		d.refuse(p, what == tooLarge)
-	case resequence:
-		d.renew(p)
-		p.state, d.why = stuck, why
-	case uncertain:
-		p.unsure = true
-		p.state, d.why = stuck, why
-	default:
-		p.state, d.why = stuck, why
-	}
-}
-
-// interpret returns the meaning of an answer in the light of earlier ones.
-func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
-	switch {
-	case what == corrupt:
-		if p.damaged++; p.damaged < maxDamaged {
-			return later
-		}
-		return refused
-	case what == noTopic:
-		return later // the metadata decides
-	case what != denied:
-		return what
-	case errors.Is(why, kerr.TopicAuthorizationFailed) && p.topic.made && !p.topic.accepted:
-		return noTopic // a message named a topic that this sink may not use
-	case d.c.sink.Accepted():
-		return later // it was allowed before: the same record batch is sent once it is allowed again
-	}
-	return denied
-}
-
-// refuse handles that the broker refuses the first record batch because of a message: the one in
-// it, or else one that Split finds.
-func (d *delivery) refuse(p *partition, tooLarge bool) {
-	first := p.batches[0]
-	if len(first.messages) > 1 {
-		if tooLarge {
-			d.c.limit = len(first.bytes) / 2
-		}
-		d.split = true
-		d.drop(p)
-		return
-	}
-	d.b.Resolve(int(first.messages[0]), 1, kit.Refused(worker.Refused))
-	rest := p.batches[1:]
-	p.batches = p.batches[:1]
-	d.drop(p)
-	if len(rest) > 0 {
-		p.batches = rest
-		d.open = append(d.open, p)
-	}
-}
-
-// settle gives all messages of a partition an outcome.
-func (d *delivery) settle(p *partition, o kit.Outcome) {
-	for _, r := range p.batches {
-		for _, i := range r.messages {
-			d.b.Resolve(int(i), 1, o)
-		}
-	}
-	d.drop(p)
-}
-
-// drop removes the record batches of a partition, none of which is stored as far as is known.
-func (d *delivery) drop(p *partition) {
-	for _, r := range p.batches {
-		d.c.recycle(r)
-	}
-	if p.unsure {
-		d.renew(p)
-	}
-	p.batches, p.damaged = nil, 0
-	d.close(p)
-}
-
-// renew begins a new epoch or, if the partition needs another producer ID, sees to one.
-func (d *delivery) renew(p *partition) {
-	if p.renew(); p.sequence.producer == unknown {
-		d.c.producer.producer = unknown
-	}
-}
-
-// close removes a partition without record batches.
-func (d *delivery) close(p *partition) {
-	p.state = ready
-	d.open = slices.DeleteFunc(d.open, func(o *partition) bool { return o == p })
-}
-
-// done resolves the messages that are stored, in runs.
-func (d *delivery) done() {
-	if len(d.stored) == 0 {
-		return
-	}
-	slices.Sort(d.stored)
-	for i := 0; i < len(d.stored); {
-		n := 1
-		for i+n < len(d.stored) && d.stored[i+n] == d.stored[i]+int32(n) {
-			n++
-		}
-		d.b.Resolve(int(d.stored[i]), n, kit.Done())
-		i += n
-	}
-}
-
-// recycle keeps a record batch for later.
-func (c *client) recycle(r *recordBatch) { c.unused = append(c.unused, r) }
-
-// String returns the partition for errors.
-func (p *partition) String() string {
-	return fmt.Sprintf("partition %d of topic %s", p.number, p.topic.name)
 }

@@ -61,11 +61,19 @@ func number(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// clusterVersion returns which version of Kafka the requests of a broker suggest; empty: unknown.
+// clusterVersion returns which version of Kafka the requests of a broker suggest; empty: it is not
+// clear.
 func clusterVersion(ctx context.Context, k kmsg.Requestor) string {
 	answer, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, k)
 	if err != nil || answer.ErrorCode != 0 {
 		return ""
 	}
-	return "Kafka " + strings.TrimPrefix(kversion.FromApiVersionsResponse(answer).VersionGuess(), "v")
+	guess := kversion.FromApiVersionsResponse(answer).VersionGuess()
+	if version, found := strings.CutPrefix(guess, "at least v"); found {
+		return "Kafka " + version + " or later"
+	}
+	if version, found := strings.CutPrefix(guess, "v"); found {
+		return "Kafka " + version
+	}
+	return ""
 }

@@ -44,7 +44,7 @@ func decode(t *testing.T, wire []byte) (b kmsg.RecordBatch, records []kmsg.Recor
 
 // TestRecordBatch: another implementation finds in a record batch what was put in.
 func TestRecordBatch(t *testing.T) {
-	lengths := []int{0, 1, 63, 64, 200, 8191, 8192, 70_000}
+	lengths := []int{0, 1, 63, 64, 200, 8191, 8192}
 	for name, codec := range codecs {
 		t.Run(name, func(t *testing.T) {
 			compressor, err := kgo.DefaultCompressor(codec)
@@ -55,7 +55,7 @@ func TestRecordBatch(t *testing.T) {
 			for range 3 { // also with used memory
 				r.reset()
 				var keys, values, ids []string
-				for i := range 300 {
+				for i := range 100 {
 					size := lengths[rand.IntN(len(lengths))]
 					keys = append(keys, strings.Repeat("k", rand.IntN(100)))
 					values = append(values, strings.Repeat(fmt.Sprint(i), size)[:size])
@@ -71,7 +71,7 @@ func TestRecordBatch(t *testing.T) {
 				s := sequence{producer: 1 << 40, epoch: 7, first: math.MaxInt32 - 5}
 				b, records := decode(t, r.seal(s))
 				if b.ProducerID != s.producer || b.ProducerEpoch != s.epoch || b.FirstSequence != s.first ||
-					b.LastOffsetDelta != 299 || b.FirstTimestamp != now.UnixMilli() || b.MaxTimestamp != now.UnixMilli() {
+					b.LastOffsetDelta != 99 || b.FirstTimestamp != now.UnixMilli() || b.MaxTimestamp != now.UnixMilli() {
 					t.Errorf("%+v", b)
 				}
 				if (b.Attributes != 0) != (name != "none") {

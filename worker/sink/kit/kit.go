@@ -17,8 +17,8 @@
 // [Batch.Resolve] sets the outcome of one message or of several, from any goroutine, during Send or
 // after it. For example:
 //
-//	Kafka      Send produces each record; its promise calls b.Resolve(i, 1, ...).
-//	           KeyFunc returns the partition.
+//	Kafka      Send makes a record batch for each partition, and sends it again itself until the
+//	           broker's answer is clear. Meanwhile, b.Waits reports why.
 //	HTTP       Send posts a batch and calls b.ResolveAll with the response. If the server
 //	           refuses the body, b.Split finds the messages at fault.
 //	JetStream  Send publishes an atomic batch, or with MaxPerKey: 1 a message of each key; the
@@ -37,7 +37,8 @@
 // Config.Connect is called before any message is sent. If the server cannot be reached, it is
 // called again, with backoff, until it succeeds; an error with [ErrDenied] fails the sink. A client
 // that loses its connection later calls [Sink.SetDown]. The sink is not ready until Connect has
-// succeeded, while a client is down, and while messages wait to be sent again.
+// succeeded, while a client is down, and while messages wait to be sent again: by the kit, or by a
+// client that calls [Batch.Waits].
 //
 // # Order
 //

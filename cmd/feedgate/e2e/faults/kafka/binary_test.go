@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -134,6 +135,7 @@ func TestKill(t *testing.T) {
 			break
 		}
 		if i%4 == 3 {
+			p.WaitLog("connected and logged in") // so that it handles signals
 			p.Signal(syscall.SIGTERM)
 			p.Exit(0)
 		} else {
@@ -148,6 +150,24 @@ func TestKill(t *testing.T) {
 	if n > kills*window {
 		t.Errorf("%d duplicates", n)
 	}
+}
+
+// TestHuge: a message that no request can contain is refused with code 1, instead of a connection that
+// the broker closes again and again; the others are stored.
+func TestHuge(t *testing.T) {
+	c := startCluster(t, 2)
+	all := messages(3, 12)
+	huge := "9-0-" + strings.Repeat("x", 105<<20)
+	s := serve(t, slices.Concat(all[:6], []string{huge}, all[6:]), 0)
+	p := testkit.Start(t, testkit.Launch{Args: run(c, s, "--max-message=128MiB", "--memory=600MiB")})
+	ctx, cancel := context.WithTimeout(context.Background(), 3*testkit.Patience)
+	defer cancel()
+	r, err := s.Wait(ctx)
+	if err != nil || r.Total.Acknowledged != 13 || r.Total.Refused != 1 {
+		t.Errorf("%+v, %v", r.Total, err)
+	}
+	p.Exit(0)
+	checkStored(t, c.stored(), all)
 }
 
 // TestCheckConnect: check --connect prints what it found, and which flag helps.

@@ -183,7 +183,7 @@ func (c *cluster) storedIn(topics []string, options ...kgo.Opt) (all []*kgo.Reco
 		c.t.Fatal(err)
 	}
 	defer k.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for len(all) < want {
 		fetches := k.PollFetches(ctx)

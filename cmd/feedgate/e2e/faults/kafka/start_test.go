@@ -200,7 +200,7 @@ func TestProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"connected to 127.0.0.1:", "Kafka ", "cluster ", "3 brokers", "topic orders has 12 partitions"} {
+	for _, word := range []string{"connected to 127.0.0.1:", "cluster kfake", "3 brokers", "topic orders has 12 partitions"} {
 		if !strings.Contains(found, word) {
 			t.Errorf("%q, want %q", found, word)
 		}

@@ -1,0 +1,184 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"feedgate/worker"
+	"feedgate/worker/sink/kit"
+)
+
+// maxDamaged is how often a record batch is sent before an answer that it is damaged is believed: old
+// brokers refuse a message without a key for a compacted topic that way.
+const maxDamaged = 3
+
+// errUnanswered is the reason if an answer lacks a partition.
+var errUnanswered = errors.New("the broker's answer does not contain the partition")
+
+// answered handles an answer to a produce request, or that there is none.
+func (d *delivery) answered(e event) {
+	d.busy = slices.DeleteFunc(d.busy, func(leader int32) bool { return leader == e.leader })
+	d.stored = d.stored[:0]
+	if e.err != nil {
+		err := fmt.Errorf("broker %d: %w", e.leader, d.c.explain(e.err))
+		for _, p := range e.partitions {
+			d.handle(p, meaningOfFailure(e.err), err)
+		}
+		return
+	}
+	for i := range e.answer.Topics {
+		t := &e.answer.Topics[i]
+		for j := range t.Partitions {
+			p := d.c.sentTo(e.leader, t.Topic, t.Partitions[j].Partition)
+			if p == nil {
+				continue // nobody asked
+			}
+			what, err := meaningOf(t.Partitions[j].ErrorCode)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", p, err)
+			}
+			d.handle(p, what, err)
+		}
+	}
+	for _, p := range e.partitions {
+		if p.state == sending {
+			d.handle(p, uncertain, fmt.Errorf("%s: %w", p, errUnanswered))
+		}
+	}
+	d.done()
+}
+
+// handle handles the answer for the first record batch of a partition.
+func (d *delivery) handle(p *partition, what meaning, why error) {
+	p.state = ready
+	switch d.interpret(p, what, why) {
+	case stored:
+		d.tries, d.pause = 0, nil
+		r := p.advance()
+		p.topic.accepted = true
+		d.stored = append(d.stored, r.messages...)
+		d.c.recycle(r)
+	case denied:
+		d.settle(p, kit.Denied(why))
+	case noTopic:
+		d.settle(p, kit.Refused(worker.Refused))
+	case tooLarge, refused:
+		d.refuse(p, what == tooLarge)
+	case resequence:
+		if d.renew(p); p.renewals == 1 {
+			d.tries = 0 // at once
+		}
+		p.state, d.why = stuck, why
+	case uncertain:
+		p.unsure = true
+		p.state, d.why = stuck, why
+	default:
+		p.state, d.why = stuck, why
+	}
+}
+
+// interpret returns the meaning of an answer in the light of earlier ones.
+func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
+	switch {
+	case what == corrupt:
+		if p.damaged++; p.damaged < maxDamaged {
+			return later
+		}
+		return refused
+	case what == noTopic:
+		return later // the metadata decides
+	case what != denied:
+		return what
+	case errors.Is(why, kerr.TopicAuthorizationFailed) && p.topic.made && !p.topic.accepted:
+		return noTopic // a message named a topic that this sink may not use
+	case d.c.sink.Accepted():
+		return later // it was allowed before: the same record batch is sent once it is allowed again
+	}
+	return denied
+}
+
+// refuse handles that the broker refuses the first record batch because of a message: the one in
+// it, or else one that Split finds.
+func (d *delivery) refuse(p *partition, tooLarge bool) {
+	first := p.batches[0]
+	if len(first.messages) > 1 {
+		if tooLarge {
+			d.c.limit = len(first.bytes) / 2
+		}
+		d.split = true
+		d.drop(p)
+		return
+	}
+	d.b.Resolve(int(first.messages[0]), 1, kit.Refused(worker.Refused))
+	rest := p.batches[1:]
+	p.batches = p.batches[:1]
+	d.drop(p)
+	p.batches = rest
+}
+
+// settle gives all messages of a partition an outcome.
+func (d *delivery) settle(p *partition, o kit.Outcome) {
+	for _, r := range p.batches {
+		for _, i := range r.messages {
+			d.b.Resolve(int(i), 1, o)
+		}
+	}
+	d.drop(p)
+}
+
+// drop removes the record batches of a partition, none of which is stored as far as is known.
+func (d *delivery) drop(p *partition) {
+	for _, r := range p.batches {
+		d.c.recycle(r)
+	}
+	if p.unsure {
+		d.renew(p)
+	}
+	p.batches, p.damaged = nil, 0
+}
+
+// renew begins a new epoch or, if the partition needs another producer ID, sees to one.
+func (d *delivery) renew(p *partition) {
+	if p.renew(); p.sequence.producer == unknown {
+		d.c.producer.producer = unknown
+	}
+}
+
+// done resolves the messages that are stored, in runs.
+func (d *delivery) done() {
+	if len(d.stored) == 0 {
+		return
+	}
+	slices.Sort(d.stored)
+	for i := 0; i < len(d.stored); {
+		n := 1
+		for i+n < len(d.stored) && d.stored[i+n] == d.stored[i]+int32(n) {
+			n++
+		}
+		d.b.Resolve(int(d.stored[i]), n, kit.Done())
+		i += n
+	}
+}
+
+// sentTo returns the partition of a topic of which a broker has a record batch; nil: it has none.
+func (c *client) sentTo(leader int32, name string, number int32) *partition {
+	t := c.topics[name]
+	if t == nil || number < 0 || int(number) >= len(t.partitions) {
+		return nil
+	}
+	if p := t.partitions[number]; p != nil && p.state == sending && p.broker == leader {
+		return p
+	}
+	return nil
+}
+
+// recycle keeps a record batch for later.
+func (c *client) recycle(r *recordBatch) { c.unused = append(c.unused, r) }
+
+// String returns the partition for errors.
+func (p *partition) String() string {
+	return fmt.Sprintf("partition %d of topic %s", p.number, p.topic.name)
+}
