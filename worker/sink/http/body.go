@@ -42,8 +42,7 @@ var errReleased = errors.New("the request has its outcome")
 // never waits for the network.
 type content struct {
 	format format
-	size   int64  // of the body, in bytes
-	moved  func() // called when a part of the body is read, until release; it must not block
+	size   int64 // of the body, in bytes
 
 	mu      sync.Mutex
 	parts   [][]byte // data of the messages; nil once released
@@ -52,8 +51,8 @@ type content struct {
 }
 
 // newContent returns the body with these messages, at least one. It owns parts until release.
-func newContent(f format, parts [][]byte, moved func()) *content {
-	c := &content{format: f, parts: parts, moved: moved}
+func newContent(f format, parts [][]byte) *content {
+	c := &content{format: f, parts: parts}
 	c.size = int64(len(f.first) + (len(parts)-1)*len(f.between) + len(f.last))
 	for _, data := range parts {
 		c.size += int64(len(data))
@@ -102,7 +101,6 @@ func (r *reader) Read(p []byte) (n int, err error) {
 	if c.parts == nil {
 		return 0, errReleased
 	}
-	c.moved()
 	for n < len(p) && r.next < len(c.parts) {
 		n += r.message(p[n:])
 	}

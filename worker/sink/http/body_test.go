@@ -34,7 +34,7 @@ func FuzzBody(f *testing.F) {
 		if len(parts) == 0 {
 			return
 		}
-		c := newContent(format, parts, func() {})
+		c := newContent(format, parts)
 		first, _ := c.reader()
 		body, err := io.ReadAll(slow{first, int(step) + 1})
 		if err != nil || int64(len(body)) != c.size {
@@ -78,7 +78,7 @@ func (r slow) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(len(p), 
 
 // TestRelease: a body that was not read to its end is not read any further.
 func TestRelease(t *testing.T) {
-	c := newContent(ndjson, [][]byte{[]byte("abc"), []byte("def")}, func() {})
+	c := newContent(ndjson, [][]byte{[]byte("abc"), []byte("def")})
 	r, _ := c.reader()
 	if n, err := r.Read(make([]byte, 5)); n != 5 || err != nil {
 		t.Fatal(n, err)

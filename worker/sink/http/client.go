@@ -69,15 +69,20 @@ type reply struct {
 func (c *client) post(ctx context.Context, b *kit.Batch) (r reply) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(c.set.answer, func() { cancel(errNoAnswer) })
-	body := newContent(c.set.format, c.parts, func() { timer.Reset(c.set.answer) })
+	moved := func() { timer.Reset(c.set.answer) }
+	body := newContent(c.set.format, c.parts)
 	var used *conn // the latest connection
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { used, _ = info.Conn.(*conn) },
-	})
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		used = info.Conn.(*conn)
+		used.moved.Store(&moved)
+	}})
 	resp, err := c.transport.RoundTrip(c.request(traced, b, body))
 	r = reply{Response: resp}
 	r.whole, r.again = body.release()
-	r.whole = r.whole && used != nil && !used.cut.Load()
+	if used != nil {
+		used.moved.Store(nil)
+		r.whole = r.whole && !used.cut.Load()
+	}
 	switch {
 	case err != nil:
 		r.err = c.fault(ctx, err)

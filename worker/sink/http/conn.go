@@ -126,7 +126,8 @@ func (t *target) probe(ctx context.Context, cfg *sink.Config) (found string, err
 // it, and discards what is written from then on; reading then returns the answer, or an error.
 type conn struct {
 	net.Conn
-	cut atomic.Bool // a write has failed, so the server does not have what was written since
+	cut   atomic.Bool            // a write has failed, so the server does not have what was written since
+	moved atomic.Pointer[func()] // called when the server has taken a part of a request; nil: nothing is
 }
 
 // Write implements [net.Conn].
@@ -136,6 +137,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 	if _, err := c.Conn.Write(b); err != nil {
 		c.cut.Store(true)
+	} else if moved := c.moved.Load(); moved != nil {
+		(*moved)()
 	}
 	return len(b), nil
 }
