@@ -13,6 +13,7 @@ BIN      ?= bin
 BUILD     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/feedgate ./cmd/feedgate
 
 FAULTS = cmd/feedgate/e2e/faults
+BENTHOS = bench/baselines/benthos
 
 # Whether there is a browser for the tests of the page.
 BROWSER = { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
@@ -39,11 +40,13 @@ test: lint ## vet, gofmt, and all tests under the race detector, in their short 
 	$(GO) test -race -short -timeout 5m $(PKG)
 	cd $(FAULTS) && $(GO) test -race -short -p 1 -timeout 5m ./...
 	cd bench && $(GO) test -race -short -timeout 5m ./...
+	cd $(BENTHOS) && $(GO) test -race -short -timeout 5m ./...
 	@$(BROWSER) || echo 'make test: NOT TESTED: the page in a browser: there is no chromium (apt-get install chromium)' >&2
 
 test-long: lint ## the same, in their long form, and the binary's with the race detector in it
 	$(GO) test -race -timeout 30m $(PKG)
 	cd bench && $(GO) test -race -timeout 30m ./...
+	cd $(BENTHOS) && $(GO) test -race -timeout 5m ./...
 	FEEDGATE_TEST_RACE=1 $(GO) test -short -timeout 30m -count=1 ./cmd/feedgate/e2e
 	cd bench && FEEDGATE_TEST_RACE=1 $(GO) test -short -timeout 30m -count=1 ./cmd/feedgate-bench
 	@$(BROWSER) || echo 'make test-long: NOT TESTED: the page in a browser: there is no chromium (apt-get install chromium)' >&2
@@ -52,6 +55,7 @@ lint: ## go vet and gofmt
 	$(GO) vet $(PKG)
 	cd $(FAULTS) && $(GO) vet ./...
 	cd bench && $(GO) vet ./...
+	cd $(BENTHOS) && $(GO) vet ./...
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then \
 		printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted" >&2; exit 1; \
@@ -83,7 +87,7 @@ alerts: ## the alert rules and the dashboard, with promtool (apt-get install pro
 
 chaos: ## every fault in its long form, those of a real nsqd and of sinks too, about ten minutes
 	$(GO) test -count=1 -timeout 10m -v -run TestDefaultsInASmallControlGroup ./cmd/feedgate/e2e
-	cd $(FAULTS) && $(GO) test -count=1 -timeout 30m -v -p 1 -skip TestSoak ./feed ./nsq ./kafka ./http
+	cd $(FAULTS) && $(GO) test -count=1 -timeout 30m -v -p 1 -skip TestSoak ./feed ./nsq ./http ./kafka
 
 CONNECTIONS ?= 30000
 
@@ -117,7 +121,8 @@ pictures: ## docs/page: pictures of the page and texts of feedgate top, two minu
 CXXSRC = bench/baselines/cpp/src
 CXXBUILD = $(CXX) -std=c++17 -Wall -Wextra -Werror -pthread $(CXXFLAGS)
 
-baselines: ## the baselines of bench that are programs of their own, in C++, with Debian's libboost-dev
+baselines: ## the baselines of bench that are programs of their own: Benthos, and C++ with Debian's libboost-dev
+	CGO_ENABLED=0 $(GO) build -C $(BENTHOS) -trimpath -o $(CURDIR)/bin/feedgate-benthos .
 	@command -v $(CXX) >/dev/null || \
 		{ echo 'make baselines: there is no $(CXX): apt-get install g++ libboost-dev' >&2; exit 1; }
 	@printf '#if !__has_include(<boost/asio.hpp>) || !__has_include(<boost/lockfree/spsc_queue.hpp>)\n#error\n#endif\n' | \
@@ -130,7 +135,7 @@ baselines: ## the baselines of bench that are programs of their own, in C++, wit
 # The path that the modules have now, so that rename works again.
 OLDMODULE = $(shell sed -n 's/^module //p' go.mod)
 
-rename: ## MODULE=example.com/you/feedgate: give all three modules an importable path
+rename: ## MODULE=example.com/you/feedgate: give all modules an importable path
 	@part='[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*'; \
 	if ! printf %s "$$MODULE" | tr '\n' ' ' | LC_ALL=C grep -Eqx "[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)+(/$$part)+" || \
 		printf '%s\n' "$$MODULE" | LC_ALL=C grep -Eq '/(v[0-9]+$$|vendor(/|$$))'; then \

@@ -35,8 +35,9 @@ type Config struct {
 	// if Rate or Work make longer pauses normal.
 	Patience time.Duration
 
-	// Self is an executable that calls [SubjectMain], [FeedMain] and [NsqdMain] if its first argument is
-	// SubjectArg, FeedArg or NsqdArg. Programs of subjects are in the same directory.
+	// Self is an executable that calls [SubjectMain], [FeedMain], [NsqdMain] and [DestinationMain] if its
+	// first argument is SubjectArg, FeedArg, NsqdArg or DestinationArg. Programs of subjects are in the
+	// same directory.
 	Self string
 }
 
@@ -56,6 +57,9 @@ const (
 	readMessages = 16384
 	// maxQueued is how many messages a feed can hold in memory before its client connects.
 	maxQueued = 5_000_000
+	// maxRecord is the longest message for Kafka, whose clients and brokers limit a record batch to
+	// about 1 MB by default.
+	maxRecord = 900_000
 	// queued is the protocol of subjects whose feed does so.
 	queued = "nsq"
 )
@@ -123,12 +127,28 @@ func (c *Config) validate() error {
 	c.validateKeys(&faults)
 	for _, name := range c.Subjects {
 		short, _, _ := strings.Cut(name, "@")
-		if s := Find(short); s != nil && s.Protocol == queued {
-			check(c.Rate == 0, "--rate: not with %s, whose messages are all queued before it connects", short)
-			check(c.Msgs <= maxQueued, "--msgs: %d is more than the %d that can be queued for %s", c.Msgs, maxQueued, short)
+		if s := Find(short); s != nil {
+			c.validateFor(s, &faults)
 		}
 	}
 	return faults.Err()
+}
+
+// validateFor checks what a subject cannot do.
+func (c *Config) validateFor(s *Subject, f *faults.List) {
+	if s.Protocol == queued {
+		f.Check(c.Rate == 0, "--rate: not with %s, whose messages are all queued before it connects", s.Name)
+		f.Check(c.Msgs <= maxQueued, "--msgs: %d is more than the %d that can be queued for %s", c.Msgs, maxQueued, s.Name)
+	}
+	if s.Destination == "kafka" {
+		for _, size := range c.Sizes {
+			f.Check(size <= maxRecord, "--size: %d is more than the %d bytes that %s can send", size, maxRecord, s.Name)
+		}
+	}
+	if s.Destination != "" {
+		f.Check(c.Work == 0, "--work: not with %s, which only passes messages on", s.Name)
+		f.Check(!c.Read, "--read: not with %s, which only passes messages on", s.Name)
+	}
 }
 
 // anyByKey reports whether a subject is by key.
@@ -136,7 +156,7 @@ func (c *Config) anyByKey() bool {
 	return slices.ContainsFunc(c.Subjects, func(label string) bool {
 		name, _, _ := strings.Cut(label, "@")
 		s := Find(name)
-		return s != nil && s.byKey != nil
+		return s != nil && s.Keyed
 	})
 }
 

@@ -33,6 +33,9 @@ func TestFaultsNameTheirFlags(t *testing.T) {
 		{bench.Config{Work: time.Minute}, "--work: 1m0s is not"},
 		{bench.Config{Subjects: []string{"nsq-inline"}, Rate: 5}, "--rate: not with nsq-inline"},
 		{bench.Config{Subjects: []string{"nsq-inline@/x"}, Msgs: 5_000_001}, "--msgs: 5000001 is more than the 5000000"},
+		{bench.Config{Subjects: []string{"line-file"}, Work: 1}, "--work: not with line-file"},
+		{bench.Config{Subjects: []string{"kafka-bare"}, Read: true}, "--read: not with kafka-bare"},
+		{bench.Config{Subjects: []string{"kafka-feedgate"}, Sizes: []int{1 << 20}}, "--size: 1048576 is more than the 900000 bytes that kafka-feedgate"},
 		{bench.Config{Rounds: -1}, "--rounds: -1 is not"},
 		{bench.Config{Keys: -1}, "--keys: -1 is not"},
 		{bench.Config{KeyForm: "json"}, "--key-form: goes with --keys"},
@@ -57,7 +60,8 @@ func TestSubjectsAreDocumented(t *testing.T) {
 	defaults := 0
 	for _, s := range bench.Subjects {
 		clients := 0
-		for _, is := range []bool{s.Run != nil, strings.HasSuffix(s.Name, "-key"), s.Program != ""} {
+		made := s.Keyed || s.Destination != "" && s.Program == ""
+		for _, is := range []bool{s.Run != nil, made, s.Program != ""} {
 			if is {
 				clients++
 			}

@@ -49,15 +49,18 @@ func (c *contender) absent() string {
 }
 
 // command returns the contender's command line.
-func (c *contender) command(cfg *Config, l load, addr string) []string {
+func (c *contender) command(cfg *Config, l load, addr, to string) []string {
 	args := []string{c.executable()}
 	if c.Program == "" {
 		args = append(args, SubjectArg, c.Name)
 	}
 	args = append(args, "--addr", addr, "--workers", strconv.Itoa(l.workers),
 		"--work-ns", strconv.FormatInt(cfg.Work.Nanoseconds(), 10))
-	if c.byKey != nil {
+	if c.Keyed {
 		args = append(args, "--key-form", cfg.KeyForm)
+	}
+	if to != "" {
+		args = append(args, "--to", to)
 	}
 	if cfg.Read {
 		args = append(args, "--read")

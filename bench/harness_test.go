@@ -146,7 +146,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 }
 
 // script makes a subject's program in the directory of a copy of the harness.
-func script(t *testing.T, text string) (harness string) {
+func script(t *testing.T, name, text string) (harness string) {
 	t.Helper()
 	dir := t.TempDir()
 	harness = filepath.Join(dir, "harness")
@@ -160,7 +160,7 @@ func script(t *testing.T, text string) (harness string) {
 		}
 	}
 	if text != "" {
-		if err := os.WriteFile(filepath.Join(dir, "feedgate-asio"), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -181,7 +181,7 @@ func TestFailingSubjectIsReported(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := bench.Run(t.Context(), bench.Config{
-				Subjects: []string{"inline", "asio"}, Msgs: 100, Rounds: 1, Self: script(t, c.text),
+				Subjects: []string{"inline", "asio"}, Msgs: 100, Rounds: 1, Self: script(t, "feedgate-asio", c.text),
 			}, quiet)
 			if !errors.Is(err, bench.ErrUnsound) {
 				t.Fatalf("error %v", err)
@@ -199,7 +199,7 @@ func TestFailingSubjectIsReported(t *testing.T) {
 
 func TestMissingSubjectIsLeftOut(t *testing.T) {
 	file, err := bench.Run(t.Context(), bench.Config{
-		Subjects: []string{"inline", "asio"}, Msgs: 100, Rounds: 1, Self: script(t, ""),
+		Subjects: []string{"inline", "asio"}, Msgs: 100, Rounds: 1, Self: script(t, "feedgate-asio", ""),
 	}, quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestMissingSubjectIsLeftOut(t *testing.T) {
 		t.Errorf("rows %+v, notes %q", file.Rows, file.Meta.Notes)
 	}
 	if _, err := bench.Run(t.Context(), bench.Config{
-		Subjects: []string{"asio"}, Msgs: 100, Self: script(t, ""),
+		Subjects: []string{"asio"}, Msgs: 100, Self: script(t, "feedgate-asio", ""),
 	}, quiet); err == nil || !strings.Contains(err.Error(), "make baselines") {
 		t.Errorf("error %v", err)
 	}

@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 		child = func(ctx context.Context, in io.Reader, out io.Writer) error {
 			return bench.SubjectMain(ctx, os.Args[2:], in, out)
 		}
+	case len(os.Args) > 2 && os.Args[1] == bench.DestinationArg:
+		child = func(ctx context.Context, in io.Reader, out io.Writer) error {
+			return bench.DestinationMain(ctx, os.Args[2], in, out)
+		}
 	default:
 		// By default the race detector delays every exit by a second, for reports of other goroutines;
 		// the child processes have none left.

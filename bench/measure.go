@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"feedgate/bench/client"
 )
 
 // sample is one run of one subject.
 type sample struct {
 	served
-	own      outcome  // reported by the subject's process
-	syscalls *float64 // total; nil: not counted
-	fault    string   // why the run is invalid; empty: it is valid
+	own      client.Outcome // reported by the subject's process
+	seconds  float64        // from the order to begin to the outcome
+	syscalls *float64       // total; nil: not counted
+	fault    string         // why the run is invalid; empty: it is valid
 }
 
 // grace is how long a process may take to start, to end or to answer.
@@ -33,6 +36,26 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 	if warm && (what.Duration == 0 || what.Duration > warmUp) {
 		what.Duration = warmUp
 	}
+	to, err := h.goalOf(ctx, c.Subject)
+	if err != nil {
+		return sample{}, err
+	}
+	sm, err := h.measureInto(ctx, c, l, what, to.url, warm)
+	n, counted, endErr := to.end()
+	if err = errors.Join(err, endErr); err != nil {
+		return sample{}, err
+	}
+	if c.Protocol == unacked {
+		sm.countUnacked()
+	}
+	if counted && sm.fault == "" && n != sm.Acknowledged {
+		sm.fault = fmt.Sprintf("%d messages are at the destination, and %d were acknowledged", n, sm.Acknowledged)
+	}
+	return sm, nil
+}
+
+// measureInto is measure with a destination, which may be empty.
+func (h *harness) measureInto(ctx context.Context, c *contender, l load, what order, to string, warm bool) (sample, error) {
 	feed := h.feeds[originArg(c.Protocol)]
 	addr, err := feed.serve(ctx, what)
 	if err != nil {
@@ -42,7 +65,7 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 	defer stop(nil)
 	ended := make(chan sample, 1)
 	go func() {
-		sm, err := h.client(running, c.command(&h.cfg, l, addr), warm)
+		sm, err := h.client(running, c.command(&h.cfg, l, addr, to), warm)
 		if err != nil {
 			sm.fault = strings.ReplaceAll(err.Error(), "\n", ": ")
 			_ = feed.send(order{Stop: true}) // if the feed has ended, report notices
@@ -65,6 +88,18 @@ func (h *harness) measure(ctx context.Context, c *contender, l load, warm bool) 
 	}
 	sm.served = *report
 	return sm, nil
+}
+
+// countUnacked takes the client's count for the acks that its protocol does not have, and its time, from
+// the order to begin to the outcome.
+func (sm *sample) countUnacked() {
+	sm.Acknowledged = min(sm.own.Messages, sm.Sent)
+	sm.Missing = sm.Sent - sm.Acknowledged
+	sm.Unknown = sm.own.Messages - sm.Acknowledged
+	sm.Seconds = sm.seconds
+	if sm.MsgsPerS = 0; sm.seconds > 0 {
+		sm.MsgsPerS = float64(sm.Acknowledged) / sm.seconds
+	}
 }
 
 var errStuck = errors.New("stopped: no progress")
@@ -107,11 +142,13 @@ func (h *harness) client(ctx context.Context, args []string, count bool) (sm sam
 	if calls != nil {
 		before, h.uncounted = calls.count()
 	}
+	begun := time.Now()
 	if _, err := p.stdin.Write([]byte("go\n")); err != nil {
 		p.kill()
 		return sm, errors.Join(err, p.wait())
 	}
 	receiveErr := p.receive(ctx, &sm.own)
+	sm.seconds = time.Since(begun).Seconds()
 	if receiveErr != nil {
 		p.kill()
 	}

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"strings"
 	"time"
 
 	"feedgate/bench/baselines/nsq"
+	"feedgate/bench/client"
 	"feedgate/cmd/feedgate/feedserver"
 )
 
@@ -146,7 +148,13 @@ func startFeed(o order) (feedServer, error) {
 	if form := findKeyForm(o.KeyForm); form != nil {
 		payloads = form.messages(o.Keys, o.Size)
 	}
+	var window int
+	var linger time.Duration // of the session without its client; 0: the default
+	if protocol == unacked {
+		window, linger = math.MaxInt32, time.Millisecond // the end of the connection is the end
+	}
 	server, err := feedserver.New(feedserver.Config{
+		Window: window, SessionTimeout: linger,
 		Protocol: protocol, TLS: encryption, Size: o.Size, Payloads: payloads,
 		Count: int64(o.Count), Duration: o.Duration, Rate: o.Rate,
 		Heartbeat: silence, IdleTimeout: silence, DrainTimeout: time.Second,
@@ -168,7 +176,7 @@ func serve(ctx context.Context, server feedServer, patience time.Duration, order
 	if err := out.Encode(notice{Addr: server.Addr().String()}); err != nil {
 		return err
 	}
-	cpu := processCPU()
+	cpu := client.CPU()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var report feedserver.Report
@@ -179,7 +187,7 @@ func serve(ctx context.Context, server feedServer, patience time.Duration, order
 		ended <- err
 	}()
 	gaveUp, err := attend(server, patience, orders, stop, ended, out)
-	result := served{Counts: report.Total, CPUNS: processCPU() - cpu, GaveUp: gaveUp}
+	result := served{Counts: report.Total, CPUNS: client.CPU() - cpu, GaveUp: gaveUp}
 	if err != nil {
 		result.Failures = err.Error()
 	}

@@ -34,7 +34,8 @@ type Meta struct {
 
 // Row is one subject under one load. Figures are medians of the rounds; unknown ones are nil. Rates
 // and times are the feed's, from sending the first message to receiving the last ack; for NSQ to
-// the last FIN, from nsqd's statistics, accurate to 1 ms. MB are 10^6 bytes of payload.
+// the last FIN, from nsqd's statistics, accurate to 1 ms; for lines from the client's order to begin to
+// its result. MB are 10^6 bytes of payload.
 type Row struct {
 	Subject  string `json:"subject"`
 	Protocol string `json:"protocol"`

@@ -1,29 +1,13 @@
 package bench
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
-	"io"
-	"log/slog"
-	"os"
-	"time"
-
 	"feedgate/bench/baselines"
 	"feedgate/bench/baselines/nsq"
 	"feedgate/bench/baselines/ws"
-	"feedgate/gateway"
 	"feedgate/gateway/wire/fg1"
-	"feedgate/gateway/wire/framed"
-	wirensq "feedgate/gateway/wire/nsq"
-	wirews "feedgate/gateway/wire/ws"
-	"feedgate/worker"
-	"feedgate/worker/credential"
 )
 
-// Subject is a client to be measured. Exactly one of Run, byKey and Program is set.
+// Subject is a client to be measured. Exactly one of Run, made and Program is set.
 type Subject struct {
 	Name     string
 	Doc      string // what it is, without a period
@@ -33,12 +17,18 @@ type Subject struct {
 	// Control marks a client with a deliberate fault, for tests of the harness.
 	Control bool
 
+	// Keyed: it distributes messages by key.
+	Keyed bool
+	// Destination is where it passes messages on to, instead of working on them: kafka or http, see
+	// package destination, file, or discard, which is nowhere. Empty: it works on them.
+	Destination string
+
 	// Run is the client, run in a process of its own.
 	Run baselines.Func
-	// byKey returns the client that distributes messages by a key of that form.
-	byKey func(*keyForm) baselines.Func
-	// Program is the name of an executable in the harness's directory with the flags and the
-	// standard streams of [clientMain].
+	// made returns the client for a setup.
+	made func(setup) baselines.Func
+	// Program is the name of an executable in the harness's directory that calls [client.Main], or
+	// does the same.
 	Program string
 }
 
@@ -75,11 +65,11 @@ var Subjects = []Subject{
 		Doc:      "the product, with the defaults of feedgate run",
 		Question: "what is the product worth beside the others?"},
 
-	{Name: "channels-key", Protocol: "fg",
-		byKey:    func(f *keyForm) baselines.Func { return baselines.ChannelsByKey(f.find) },
+	{Name: "channels-key", Protocol: "fg", Keyed: true,
+		made:     func(with setup) baselines.Func { return baselines.ChannelsByKey(with.key.find) },
 		Doc:      "channels, where a hash of the key picks the channel (--keys)",
 		Question: "what does order by key cost a Go programmer?"},
-	{Name: "feedgate-key", Protocol: "fg", byKey: productByKey,
+	{Name: "feedgate-key", Protocol: "fg", Keyed: true, made: productByKey,
 		Doc:      "the product with --dispatch key (--keys)",
 		Question: "what does order by key cost the product?"},
 
@@ -112,6 +102,44 @@ var Subjects = []Subject{
 		Doc:      "the product over NSQ",
 		Question: "what does the product get from NSQ?"},
 
+	{Name: "kafka-bare", Protocol: "fg", Destination: "kafka",
+		made:     func(with setup) baselines.Func { return baselines.KafkaBare(with.to) },
+		Doc:      "one goroutine produces with one franz-go client; its promises ack",
+		Question: "how fast can Kafka's client be?"},
+	{Name: "kafka-channels", Protocol: "fg", Destination: "kafka",
+		made:     func(with setup) baselines.Func { return baselines.KafkaChannels(with.to) },
+		Doc:      "channels, where each worker has a franz-go client and calls ProduceSync with what is there",
+		Question: "what does a Go programmer write for Kafka?"},
+	{Name: "kafka-feedgate", Protocol: "fg", Destination: "kafka", made: passOn(fg1.Protocol{}),
+		Doc:      "the product with --sink kafka://",
+		Question: "what does the product cost beside Kafka's client?"},
+	{Name: "kafka-feedgate-key", Protocol: "fg", Destination: "kafka", Keyed: true, made: passOn(fg1.Protocol{}),
+		Doc:      "kafka-feedgate with --dispatch key, whose key is the record's key (--keys)",
+		Question: "what does order by key cost with Kafka?"},
+	{Name: "http-single", Protocol: "fg", Destination: "http",
+		made:     func(with setup) baselines.Func { return baselines.PostEach(with.to) },
+		Doc:      "channels, where each worker posts each message with net/http, over connections kept alive",
+		Question: "what does one write first for a web server?"},
+	{Name: "http-feedgate", Protocol: "fg", Destination: "http", made: passOn(fg1.Protocol{}),
+		Doc:      "the product with --sink http://, batches of lines",
+		Question: "what are batches worth?"},
+	{Name: "http-feedgate-key", Protocol: "fg", Destination: "http", Keyed: true, made: passOn(fg1.Protocol{}),
+		Doc:      "http-feedgate with --dispatch key (--keys)",
+		Question: "what does order by key cost with a web server?"},
+
+	{Name: "benthos-drop", Protocol: unacked, Destination: "discard", Program: "feedgate-benthos",
+		Doc:      "Benthos 4.60, its input socket with lines and output drop; lines have no acks (make baselines)",
+		Question: "what does a stream processor cost that does nothing?"},
+	{Name: "benthos-file", Protocol: unacked, Destination: "file", Program: "feedgate-benthos",
+		Doc:      "Benthos 4.60, its input socket with lines and output file, which never syncs (make baselines)",
+		Question: "how fast does a stream processor fill a file?"},
+	{Name: "line-discard", Protocol: unacked, Destination: "discard", made: passOn(lines),
+		Doc:      "the product with --frame line and --sink discard:, without acks",
+		Question: "what does the product cost in place of Benthos?"},
+	{Name: "line-file", Protocol: unacked, Destination: "file", made: passOn(lines),
+		Doc:      "the product with --frame line and --sink file:, which syncs, without acks",
+		Question: "how fast does the product fill a file?"},
+
 	{Name: "inline-slow", Protocol: "fg", Control: true, Run: baselines.InlineSlow,
 		Doc: "inline that takes a quarter longer, so its rate is a fifth lower where it is the bottleneck"},
 	{Name: "inline-loses", Protocol: "fg", Control: true, Run: baselines.InlineLoses,
@@ -131,107 +159,4 @@ func Find(name string) *Subject {
 		}
 	}
 	return nil
-}
-
-// product is the gateway with the defaults of feedgate run.
-func product(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
-	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers}, work)
-}
-
-func productByKey(f *keyForm) baselines.Func {
-	return func(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
-		return runGateway(ctx, gateway.Config{
-			Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers, Dispatch: "key", Key: f.selector,
-		}, work)
-	}
-}
-
-func productWS(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
-	protocol := wirews.Protocol{Framed: framed.Flags{AckTemplate: "A{n}"}}
-	return runGateway(ctx, gateway.Config{Protocol: protocol, Hosts: []string{addr}, Workers: workers}, work)
-}
-
-func productTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
-	trusted, err := credential.LoadTLS(gateway.TLSFlags, credential.Files{CA: os.Getenv(caVariable)})
-	if err != nil {
-		return baselines.Result{}, err
-	}
-	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Secure: true, Workers: workers, TLS: trusted}, work)
-}
-
-// productNSQ ends with its connection, because NSQ has no message for the end.
-func productNSQ(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
-	protocol := wirensq.Protocol{Topic: "bench", Channel: "bench"}
-	gw, err := newGateway(gateway.Config{Protocol: protocol, Hosts: []string{addr}, Workers: workers}, work)
-	if err != nil {
-		return baselines.Result{}, err
-	}
-	running, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- gw.Run(running) }()
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case err := <-ended:
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil {
-				return baselines.Result{}, fmt.Errorf("gateway: %w", err)
-			}
-			return baselines.Result{Messages: gw.Stats().Messages.Load()}, nil
-		case <-ticker.C:
-			if gw.Stats().Reconnects.Load() > 0 {
-				stop()
-			}
-		}
-	}
-}
-
-// pollInterval is how often a client checks whether its connection has ended.
-const pollInterval = 10 * time.Millisecond
-
-func limitTLS(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
-	ca, err := os.ReadFile(os.Getenv(caVariable))
-	if err != nil {
-		return baselines.Result{}, err
-	}
-	trusted := x509.NewCertPool()
-	if !trusted.AppendCertsFromPEM(ca) {
-		return baselines.Result{}, errors.New("no certificate to trust")
-	}
-	return baselines.LimitTLS(&tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12})(ctx, addr, workers, work)
-}
-
-// gateway32 is the gateway of the original design: up to 32 messages per sendmmsg, with one ack each.
-func gateway32(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
-	return runGateway(ctx, gateway.Config{Protocol: fg1.Protocol{}, Hosts: []string{addr}, Workers: workers, FlushMax: 32, FlushPack: 1}, work)
-}
-
-func runGateway(ctx context.Context, cfg gateway.Config, work func(msg []byte)) (baselines.Result, error) {
-	cfg.ExitOnClose = true
-	gw, err := newGateway(cfg, work)
-	if err != nil {
-		return baselines.Result{}, err
-	}
-	if err := gw.Run(ctx); err != nil {
-		return baselines.Result{}, fmt.Errorf("gateway: %w", err)
-	}
-	if ctx.Err() != nil {
-		return baselines.Result{}, errors.Join(ctx.Err(), errors.New("gateway: ended before the feed did"))
-	}
-	return baselines.Result{Messages: gw.Stats().Messages.Load()}, nil
-}
-
-func newGateway(cfg gateway.Config, work func(msg []byte)) (*gateway.Gateway, error) {
-	cfg.ClientName = "feedgate"
-	cfg.DataOnly = true
-	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	cfg.Sink = worker.Each(func(_ context.Context, m worker.Message) error {
-		work(m.Data)
-		return nil
-	})
-	return gateway.New(cfg)
 }

@@ -11,7 +11,7 @@ import (
 
 // TestExecutableWithoutASlashIsAFile: it is not looked up in PATH.
 func TestExecutableWithoutASlashIsAFile(t *testing.T) {
-	harness := script(t, "")
+	harness := script(t, "feedgate-asio", "")
 	t.Chdir(filepath.Dir(harness))
 	file, err := bench.Run(t.Context(), bench.Config{
 		Subjects: []string{"inline@harness"}, Msgs: 100, Rounds: 1, Self: harness,

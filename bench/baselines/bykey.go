@@ -11,7 +11,7 @@ import (
 // processes them in order. keyOf returns the key of a message.
 func ChannelsByKey(keyOf func(msg []byte) []byte) Func {
 	return func(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
-		return channels(ctx, addr, "channels by key", workers, work,
+		return channels(ctx, addr, "channels by key", workers, ackEach(work),
 			func(r reader, queues []*queue, replies chan<- reply, res *Result) error {
 				return readByKey(r, queues, keyOf, replies, res)
 			})

@@ -1,6 +1,7 @@
 package baselines
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"sync"
@@ -22,23 +23,44 @@ type reply struct {
 // bytes and little above; a sync.Pool regains little at 64 bytes and nearly all above. The
 // remaining cost is that of two channel operations per message.
 func Channels(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
-	return channels(ctx, addr, "channels", workers, work, readChannels)
+	return channels(ctx, addr, "channels", workers, ackEach(work), readChannels)
+}
+
+// worker is what a worker does.
+type worker struct {
+	held int // the most messages that it has received and not finished
+	// run receives from the queue until it is closed, and sends the replies. After an error it may
+	// leave messages in the queue.
+	run func(q *queue, replies chan<- reply) error
+}
+
+// ackEach is a worker that acks each message after work.
+func ackEach(work func(msg []byte)) worker {
+	return worker{held: 1, run: func(q *queue, replies chan<- reply) error {
+		for m := range q.messages {
+			work(m.data)
+			replies <- reply{fg1.Ack, m.seq}
+		}
+		return nil
+	}}
 }
 
 // channels runs a client with a channel per worker. read reads messages until BYE and queues them.
-func channels(ctx context.Context, addr, name string, workers int, work func(msg []byte),
+func channels(ctx context.Context, addr, name string, workers int, w worker,
 	read func(r reader, queues []*queue, replies chan<- reply, res *Result) error) (Result, error) {
 	return session(ctx, addr, name, func(c *net.TCPConn, _ uint64, res *Result) error {
 		replies, written := make(chan reply, channelDepth), make(chan error, 1)
 		go func() { written <- writeReplies(c, replies) }()
 
 		var running sync.WaitGroup
-		queues := newQueues(workers)
+		queues, failed := newQueues(workers, w.held), make(chan error, workers)
 		for _, q := range queues {
 			running.Go(func() {
-				for m := range q.messages {
-					work(m.data)
-					replies <- reply{fg1.Ack, m.seq}
+				if err := w.run(q, replies); err != nil {
+					failed <- err
+					c.Close() // ends the reader
+					for range q.messages {
+					}
 				}
 			})
 		}
@@ -48,10 +70,13 @@ func channels(ctx context.Context, addr, name string, workers int, work func(msg
 		}
 		running.Wait()
 		close(replies)
-		if werr := <-written; werr != nil {
-			return werr
+		werr := <-written
+		select {
+		case err = <-failed: // the cause, if reader and writer failed as well
+			return err
+		default:
+			return cmp.Or(werr, err)
 		}
-		return err
 	})
 }
 

@@ -10,6 +10,12 @@
 //	GnetAsync  a gnet client, a channel per worker, one AsyncWrite per ack
 //	GnetLoop   a gnet client that does everything on its loop, one write per read
 //
+// Three pass messages on to a server, see package destination, and ack what it has confirmed:
+//
+//	KafkaBare      one goroutine, one client of franz-go, whose promises ack
+//	KafkaChannels  Channels, with a client of franz-go and ProduceSync per worker
+//	PostEach       Channels, with one POST per message
+//
 // Three have deliberate faults, for tests of the harness:
 //
 //	InlineSlow     Inline, but a quarter slower

@@ -23,7 +23,7 @@ import (
 // its acks.
 func GnetAsync(ctx context.Context, addr string, workers int, work func(msg []byte)) (Result, error) {
 	return session(ctx, addr, "gnet-async", func(c *net.TCPConn, _ uint64, res *Result) error {
-		g := &gnetAsync{gnetStream: newGnetStream(res), queues: newQueues(workers)}
+		g := &gnetAsync{gnetStream: newGnetStream(res), queues: newQueues(workers, 1)}
 		return g.serve(c, g, func(gc gnet.Conn) error {
 			var running sync.WaitGroup
 			for _, q := range g.queues {

@@ -7,11 +7,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"feedgate/bench/baselines"
+	"feedgate/bench/destination"
 	"feedgate/gateway/wire/fg1"
 )
 
@@ -36,8 +38,32 @@ var parsing = []subject{
 	{"gnet-loop", baselines.GnetLoop},
 }
 
+// passing are the clients that pass each message on.
+var passing = []subject{
+	{"kafka-bare", into("kafka", baselines.KafkaBare)},
+	{"kafka-channels", into("kafka", baselines.KafkaChannels)},
+	{"http-single", into("http", baselines.PostEach)},
+}
+
+// into is a client with a destination of its own, which must have every message in the end. Messages
+// with a LF count several times there if they are posted.
+func into(kind string, client func(to string) baselines.Func) baselines.Func {
+	return func(ctx context.Context, addr string, workers int, work func(msg []byte)) (baselines.Result, error) {
+		server, err := destination.Start(kind)
+		if err != nil {
+			return baselines.Result{}, err
+		}
+		defer server.Close()
+		res, err := client(server.URL)(ctx, addr, workers, work)
+		if n := server.Messages(); err == nil && n < res.Messages {
+			err = fmt.Errorf("%d of %d messages are at the destination", n, res.Messages)
+		}
+		return res, err
+	}
+}
+
 // all are the clients, except for the controls, which are variants of Inline.
-var all = append([]subject{{"limit", baselines.Limit}}, parsing...)
+var all = slices.Concat([]subject{{"limit", baselines.Limit}}, parsing, passing)
 
 // each runs f for every client.
 func each(t *testing.T, subjects []subject, f func(t *testing.T, s subject)) {
@@ -59,16 +85,17 @@ func TestEveryMessageIsProcessedAndAckedOnce(t *testing.T) {
 		name     string
 		messages int
 		size     func(*rand.Rand) int
+		subjects []subject
 	}{
-		{"small", 4_000, func(r *rand.Rand) int { return 8 + r.IntN(200) }},
-		{"mixed", 1_000, func(r *rand.Rand) int { return 8 + r.IntN(1<<r.IntN(17)) }},
-		{"longest", 8, func(r *rand.Rand) int { return 1 << 20 >> r.IntN(3) }},
-		{"one", 1, func(*rand.Rand) int { return 8 }},
-		{"none", 0, nil},
+		{"small", 4_000, func(r *rand.Rand) int { return 8 + r.IntN(200) }, slices.Concat(parsing, passing)},
+		{"mixed", 1_000, func(r *rand.Rand) int { return 8 + r.IntN(1<<r.IntN(17)) }, slices.Concat(parsing, passing)},
+		{"longest", 8, func(r *rand.Rand) int { return 1 << 20 >> r.IntN(3) }, parsing}, // brokers take less by default
+		{"one", 1, func(*rand.Rand) int { return 8 }, slices.Concat(parsing, passing)},
+		{"none", 0, nil, slices.Concat(parsing, passing)},
 	} {
 		for _, workers := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%s/workers=%d", c.name, workers), func(t *testing.T) {
-				each(t, parsing, func(t *testing.T, s subject) {
+				each(t, c.subjects, func(t *testing.T, s subject) {
 					seen := newSeen(t, c.messages)
 					f := unkind{first: 1, messages: c.messages, size: c.size, bye: fg1.CodeShuttingDown}
 					addr, served := listen(t, f.serve)

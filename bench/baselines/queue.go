@@ -13,20 +13,20 @@ type message struct {
 // queue is a channel to one worker, with buffers for the copies of its messages. The reader owns it;
 // the worker uses only the channel.
 //
-// Buffers are used in turn, and there are two more than the channel's capacity. When a buffer is
-// reused, capacity + 1 messages have been sent after its last one, so the worker has received one
-// of those, and so has finished with this buffer.
+// Buffers are used in turn. There are as many as the channel's capacity, and one more than the worker
+// holds. When a buffer is reused, capacity + held messages have been sent after its last one. At least
+// held of those have been received, so the worker has finished with this buffer.
 type queue struct {
 	messages chan message
-	bufs     [channelDepth + 2][]byte
+	bufs     [][]byte
 	turn     int
 }
 
-// newQueues makes a queue for each of n workers.
-func newQueues(n int) []*queue {
+// newQueues makes a queue for each of n workers that hold up to so many messages each.
+func newQueues(n, held int) []*queue {
 	queues := make([]*queue, n)
 	for i := range queues {
-		queues[i] = &queue{messages: make(chan message, channelDepth)}
+		queues[i] = &queue{messages: make(chan message, channelDepth), bufs: make([][]byte, channelDepth+held+1)}
 	}
 	return queues
 }

@@ -45,6 +45,19 @@ var inks = map[string]style{
 	"nsq-go-nsq-tuned": {tone: "sky", shape: draw.RingGlyph{}},
 	"nsq-inline":       {tone: "blue", shape: draw.CrossGlyph{}},
 	"nsq-feedgate":     {tone: "orange", shape: draw.PyramidGlyph{}},
+
+	"kafka-bare":         {tone: "black", shape: draw.SquareGlyph{}},
+	"kafka-channels":     {tone: "green", shape: draw.SquareGlyph{}},
+	"kafka-feedgate":     {tone: "orange", shape: draw.BoxGlyph{}},
+	"kafka-feedgate-key": {tone: "orange", shape: draw.CrossGlyph{}},
+	"http-single":        {tone: "pink", shape: draw.RingGlyph{}},
+	"http-feedgate":      {tone: "orange", shape: draw.PlusGlyph{}},
+	"http-feedgate-key":  {tone: "violet", shape: draw.SquareGlyph{}},
+
+	"benthos-drop": {tone: "wine", shape: draw.SquareGlyph{}},
+	"benthos-file": {tone: "wine", shape: draw.TriangleGlyph{}},
+	"line-discard": {tone: "khaki", shape: draw.RingGlyph{}},
+	"line-file":    {tone: "khaki", shape: draw.TriangleGlyph{}},
 }
 
 // others are the styles of unknown subjects, in turn.

@@ -58,9 +58,9 @@ Subjects, * measured by default, and the questions that they answer:
 		if s.Default {
 			mark = "*"
 		}
-		fmt.Fprintf(&b, "    %-16s%s %s\n", s.Name, mark, s.Doc)
+		fmt.Fprintf(&b, "    %-18s%s %s\n", s.Name, mark, s.Doc)
 		if s.Question != "" {
-			fmt.Fprintf(&b, "%22s%s\n", "", s.Question)
+			fmt.Fprintf(&b, "%24s%s\n", "", s.Question)
 		}
 	}
 	b.WriteString(`

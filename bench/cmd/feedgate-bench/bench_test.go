@@ -109,7 +109,7 @@ func TestBenchWritesToAPipe(t *testing.T) {
 
 func TestBenchHelpNamesEverySubject(t *testing.T) {
 	_, stdout, _ := benched(t, "--help")
-	for _, want := range []string{"\n    limit           * bulk", "\n                      how fast can kernel and feed be?\n", "\n    feedgate        * the", "\n    asio              C++17", "make baselines", "--fail-if=[SUBJECT:]EXPR"} {
+	for _, want := range []string{"\n    limit             * bulk", "\n                        how fast can kernel and feed be?\n", "\n    feedgate          * the", "\n    asio                C++17", "\n    kafka-feedgate-key  kafka", "make baselines", "--fail-if=[SUBJECT:]EXPR"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}

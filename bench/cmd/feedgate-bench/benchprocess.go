@@ -32,3 +32,13 @@ type benchNsqdCmd struct{}
 func (benchNsqdCmd) Run(ctx context.Context, g *globals) error {
 	return bench.NsqdMain(ctx, os.Stdin, g.stdout)
 }
+
+// benchDestinationCmd is the process that bench starts for a destination of a run.
+type benchDestinationCmd struct {
+	Kind string `arg:""`
+}
+
+// Run serves until standard input ends.
+func (c *benchDestinationCmd) Run(ctx context.Context, g *globals) error {
+	return bench.DestinationMain(ctx, c.Kind, os.Stdin, g.stdout)
+}

@@ -90,6 +90,25 @@ func TestBenchListsAndRate(t *testing.T) {
 	}
 }
 
+// TestBenchOfDestinations: rows of subjects that pass messages on have the same fields. What lines without
+// acks cannot report is null.
+func TestBenchOfDestinations(t *testing.T) {
+	file, _ := runBench(t, 0, "--subjects=kafka-feedgate,http-feedgate,line-discard,line-file", "--msgs=2000", "--rounds=1")
+	if len(file.Rows) != 4 {
+		t.Fatalf("%d rows", len(file.Rows))
+	}
+	for _, row := range file.Rows {
+		for _, field := range benchFields {
+			if _, there := row[field]; !there {
+				t.Errorf("%s has no %s", row["subject"], field)
+			}
+		}
+		if row["msgs"] != 2000.0 || row["missing"] != 0.0 || (row["p50_us"] == nil) != (row["protocol"] == "line") {
+			t.Errorf("row %v", row)
+		}
+	}
+}
+
 func TestBenchThresholds(t *testing.T) {
 	args := []string{"--subjects=inline,feedgate", "--msgs=2000", "--rounds=1"}
 	for _, c := range []struct {

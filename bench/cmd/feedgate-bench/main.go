@@ -27,6 +27,8 @@ type commands struct {
 	BenchSubject benchSubjectCmd `cmd:"" hidden:""`
 	BenchFeed    benchFeedCmd    `cmd:"" hidden:""`
 	BenchNsqd    benchNsqdCmd    `cmd:"" hidden:""`
+
+	BenchDestination benchDestinationCmd `cmd:"" hidden:""`
 }
 
 // globals is passed to every command, in addition to its flags.
