@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -125,8 +126,30 @@ func (t *target) probe(ctx context.Context, cfg *sink.Config) (found string, err
 // it, and discards what is written from then on; reading then returns the answer, or an error.
 type conn struct {
 	net.Conn
+	buf   []byte                 // of ReadFrom
 	cut   atomic.Bool            // a write has failed, so the server does not have what was written since
 	moved atomic.Pointer[func()] // called when the server has taken a part of a request; nil: nothing is
+}
+
+// ReadFrom implements [io.ReaderFrom]. Without it, the transport would allocate a buffer of 32 KiB for each
+// request and write pieces of that size. It writes in the connection's only goroutine that does.
+func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
+	if c.buf == nil {
+		c.buf = make([]byte, writeBuffer)
+	}
+	for {
+		size, err := r.Read(c.buf)
+		if size > 0 {
+			_, _ = c.Write(c.buf[:size]) // it reports no error, see conn
+			n += int64(size)
+		}
+		switch {
+		case err == io.EOF:
+			return n, nil
+		case err != nil:
+			return n, err
+		}
+	}
 }
 
 // Write implements [net.Conn].

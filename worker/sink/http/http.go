@@ -72,8 +72,8 @@ func open(set *settings, cfg *sink.Config) *sink.Sink {
 	out := kit.Open(kit.Config{
 		MaxMessages: set.batch,
 		Linger:      set.linger,
-		Key:         cfg.Key,
-		Connect:     func(ctx context.Context) error { return set.reach(ctx, cfg) },
+		// Without keys, the kit sends one batch of a worker at a time, and keeps the order of all.
+		Connect: func(ctx context.Context) error { return set.reach(ctx, cfg) },
 		Open: func(_ *kit.Sink, worker int) (kit.Client, error) {
 			return newClient(set, cfg, worker, refusals), nil
 		},
@@ -82,6 +82,7 @@ func open(set *settings, cfg *sink.Config) *sink.Sink {
 	return out
 }
 
-// answerTimeout is how long a server may take nothing of a request, or not answer it. It is longer than the limits of common proxies and load balancers, 60 s: a request that is abandoned earlier
-// may still be stored, and is stored again.
+// answerTimeout is how long a server may take nothing of a request, or not answer it. It is longer than the
+// limits of common proxies and load balancers, 60 s: a request that is abandoned earlier may still be stored,
+// and is stored again.
 const answerTimeout = 2 * time.Minute

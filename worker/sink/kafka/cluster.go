@@ -87,13 +87,15 @@ func (t *topic) update(m *kmsg.MetadataResponseTopic, now time.Time) {
 // fate returns what happens to messages for the topic: they are sent if usable, refused, denied, or
 // wait because of why.
 func (t *topic) fate(now time.Time) (f fate, why error) {
-	var code *kerr.Error
-	forbidden := errors.As(t.err, &code) && meanings[code] == denied
 	switch {
 	case t.asked.IsZero():
 		return waits, errors.New("its metadata is not known yet")
 	case t.err == nil:
-		return usable, nil
+		return usable, nil // so far without an allocation
+	}
+	var code *kerr.Error
+	forbidden := errors.As(t.err, &code) && meanings[code] == denied
+	switch {
 	case forbidden && t.made && !t.trusted:
 		return unwanted, t.err // a message named it; no message was ever accepted for it
 	case forbidden:

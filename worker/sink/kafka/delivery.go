@@ -29,7 +29,7 @@ type delivery struct {
 	pause      *backoff.Backoff
 	retryAt    time.Time // when stuck partitions are tried again
 	quietAt    time.Time // when a leader has not answered for too long
-	stored     []int32   // messages of the current event
+	stored     []int32   // messages that are not resolved yet
 	why        error     // why partitions are stuck since the current event
 	split      bool      // record batches of several messages were refused
 }
@@ -158,6 +158,7 @@ func (d *delivery) wake() {
 	if !now.Before(d.quietAt) {
 		d.quietAt = now.Add(d.quiet())
 		if len(d.busy) > 0 {
+			d.resolveStored() // of the brokers that do answer
 			d.b.Waits(fmt.Errorf("broker %d has not answered for %v", d.busy[0], d.quiet()))
 		}
 	}

@@ -21,7 +21,7 @@ var errUnanswered = errors.New("the broker's answer does not contain the partiti
 // answered handles an answer to a produce request, or that there is none.
 func (d *delivery) answered(e event) {
 	d.busy = slices.DeleteFunc(d.busy, func(leader int32) bool { return leader == e.leader })
-	d.stored = d.stored[:0]
+	defer d.done()
 	if e.err != nil {
 		err := fmt.Errorf("broker %d: %w", e.leader, d.c.explain(e.err))
 		for _, p := range e.partitions {
@@ -48,7 +48,6 @@ func (d *delivery) answered(e event) {
 			d.handle(p, uncertain, fmt.Errorf("%s: %w", p, errUnanswered))
 		}
 	}
-	d.done()
 }
 
 // handle handles the answer for the first record batch of a partition.
@@ -62,6 +61,7 @@ func (d *delivery) handle(p *partition, what meaning, why error) {
 		d.stored = append(d.stored, r.messages...)
 		d.c.recycle(r)
 	case denied:
+		d.resolveStored() // the kit must know that something was accepted
 		d.settle(p, kit.Denied(why))
 	case noTopic:
 		d.settle(p, kit.Refused(worker.Refused))
@@ -147,11 +147,16 @@ func (d *delivery) renew(p *partition) {
 	}
 }
 
-// done resolves the messages that are stored, in runs.
+// done resolves the messages that are stored: when no answer is missing, because the messages of all partitions,
+// which alternate, are one run then; or at once, if some wait for something else than an answer.
 func (d *delivery) done() {
-	if len(d.stored) == 0 {
-		return
+	if len(d.busy) == 0 || d.stuck() {
+		d.resolveStored()
 	}
+}
+
+// resolveStored resolves the messages that are stored, in runs.
+func (d *delivery) resolveStored() {
 	slices.Sort(d.stored)
 	for i := 0; i < len(d.stored); {
 		n := 1
@@ -161,6 +166,7 @@ func (d *delivery) done() {
 		d.b.Resolve(int(d.stored[i]), n, kit.Done())
 		i += n
 	}
+	d.stored = d.stored[:0]
 }
 
 // sentTo returns the partition of a topic of which a broker has a record batch; nil: it has none.

@@ -82,11 +82,12 @@ type Batch struct {
 // newBatch makes a batch with a new ID.
 func (h *handler) newBatch(entries []entry) *Batch {
 	h.batches++
-	return h.batch(h.batches, entries)
+	return h.batch(h.batches, entries, make([]Outcome, len(entries)))
 }
 
-func (h *handler) batch(id uint64, entries []entry) *Batch {
-	return &Batch{ID: id, h: h, entries: entries, outcomes: make([]Outcome, len(entries))}
+// batch makes a batch. outcomes has a place for each entry.
+func (h *handler) batch(id uint64, entries []entry, outcomes []Outcome) *Batch {
+	return &Batch{ID: id, h: h, entries: entries, outcomes: outcomes}
 }
 
 // begin prepares another attempt.
@@ -228,7 +229,7 @@ func (b *Batch) result() (r result) {
 		return r
 	}
 	if len(left)+len(r.unfit) == len(b.entries) {
-		r.retry = b.h.batch(b.ID, left) // the server gets the same batch
+		r.retry = b.h.batch(b.ID, left, make([]Outcome, len(left))) // the server gets the same batch
 	} else {
 		r.retry = b.h.newBatch(left)
 	}

@@ -73,11 +73,17 @@ func (h *handler) Handle(b worker.Batch) {
 	}
 	n := b.Len()
 	h.keys = h.keys[:0]
-	for i := range n {
-		h.keys = append(h.keys, h.keyOf(b.At(i))) // it may panic; so far nothing is queued
+	if h.keyed() {
+		for i := range n {
+			h.keys = append(h.keys, h.keyOf(b.At(i))) // it may panic; so far nothing is queued
+		}
 	}
+	key := uint64(0)
 	for i := range n {
-		h.queues.add(entry{m: b.At(i), id: h.next + worker.ID(i)}, h.keys[i], cfg.Unordered)
+		if len(h.keys) > 0 {
+			key = h.keys[i]
+		}
+		h.queues.add(entry{m: b.At(i), id: h.next + worker.ID(i)}, key, cfg.Unordered)
 	}
 	if b.Defer(n) != h.next {
 		panic("kit: the IDs of deferred messages are not consecutive")
@@ -87,17 +93,17 @@ func (h *handler) Handle(b worker.Batch) {
 	h.changed.Broadcast()
 }
 
-// keyOf returns the hash of a message's key, or 0 if there are no keys.
+// keyed reports whether messages have keys.
+func (h *handler) keyed() bool {
+	return !h.sink.cfg.Unordered && (h.sink.cfg.KeyFunc != nil || h.keyer != nil)
+}
+
+// keyOf returns the hash of a message's key.
 func (h *handler) keyOf(m worker.Message) uint64 {
-	switch cfg := &h.sink.cfg; {
-	case cfg.Unordered:
-		return 0
-	case cfg.KeyFunc != nil:
-		return cfg.KeyFunc(m)
-	case h.keyer != nil:
-		return h.keyer.Hash(m)
+	if key := h.sink.cfg.KeyFunc; key != nil {
+		return key(m)
 	}
-	return 0
+	return h.keyer.Hash(m)
 }
 
 // linger starts the wait for a fuller batch. The lock is held.

@@ -85,10 +85,9 @@ func (q *keyQueues) newQueue(key uint64) *keyQueue {
 	return at
 }
 
-// claim claims queues and removes messages from them, in order: as many as the limits of a batch
-// allow, and at least one.
-func (q *keyQueues) claim(cfg *Config) (all []entry) {
-	all = make([]entry, 0, min(q.waiting, cfg.MaxMessages))
+// claim claims queues and moves messages from them to all, which is empty, in order: as many as the limits of
+// a batch allow, and at least one.
+func (q *keyQueues) claim(cfg *Config, all []entry) []entry {
 	bytes := 0
 	// fill moves up to limit messages of from to all, and returns how many and their size.
 	fill := func(from *fifo[entry], limit int) (n, size int) {

@@ -15,10 +15,18 @@ type claim struct {
 	wait     *backoff.Backoff
 }
 
+// buffers are a sender's, for the first batch of each claim. When it claims again, every message of the last
+// claim has its outcome, and nothing uses its batches any more.
+type buffers struct {
+	entries  []entry
+	outcomes []Outcome
+}
+
 // send is the goroutine of a sender.
 func (h *handler) send() {
+	var reused buffers
 	for {
-		c := h.claim()
+		c := h.claim(&reused)
 		if c == nil {
 			return
 		}
@@ -33,7 +41,7 @@ func (h *handler) send() {
 
 // claim waits for messages that may be sent, and claims them. It returns nil when the handler has
 // ended.
-func (h *handler) claim() *claim {
+func (h *handler) claim(reused *buffers) *claim {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for !h.closed && (!h.sink.connected.Load() || !h.due()) {
@@ -42,12 +50,17 @@ func (h *handler) claim() *claim {
 	if h.closed {
 		return nil
 	}
-	all := h.queues.claim(&h.sink.cfg)
+	all := h.queues.claim(&h.sink.cfg, reused.entries[:0])
+	reused.entries = all
+	if len(all) > len(reused.outcomes) {
+		reused.outcomes = make([]Outcome, cap(all))
+	}
 	if h.queues.waiting > 0 {
 		h.changed.Signal() // another sender may claim the rest
 	}
+	h.batches++
 	return &claim{
-		batches: []*Batch{h.newBatch(all)}, fit: len(all),
+		batches: []*Batch{h.batch(h.batches, all, reused.outcomes[:len(all)])}, fit: len(all),
 		wait: h.sink.common.NewBackoff(),
 	}
 }
