@@ -19,6 +19,19 @@ type format struct {
 	length               bool   // before each message, u32be length
 }
 
+// maxBody is the size of a body that servers and proxies take by default, nginx for example. A longer message is a
+// body of its own.
+const maxBody = 1 << 20
+
+// maxBytes returns how many bytes of data fit maxBody with up to n messages, but at least half of it.
+func (f *format) maxBytes(n int) int {
+	each := len(f.between)
+	if f.length {
+		each += 4
+	}
+	return max(maxBody-n*each-len(f.first)-len(f.last), maxBody/2)
+}
+
 // formats are those of the parameter format.
 var formats = map[string]format{
 	"ndjson": ndjson,

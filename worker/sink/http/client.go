@@ -24,6 +24,7 @@ type client struct {
 
 	parts    [][]byte // of the latest batch; reused
 	conflict conflict
+	tooLarge int64 // size of the smallest body of several messages that was answered with 413; 0: none was
 }
 
 func newClient(set *settings, cfg *sink.Config, worker int, r *refusals) *client {
@@ -35,8 +36,16 @@ func (c *client) Send(ctx context.Context, b *kit.Batch) {
 	if c.collect(b); len(c.parts) == 0 {
 		return // all were unfit
 	}
-	r := c.post(ctx, b)
+	body := newContent(c.set.format, c.parts)
+	if len(c.parts) > 1 && c.tooLarge != 0 && body.size >= c.tooLarge {
+		b.Split(worker.Refused) // the server would ask for it
+		return
+	}
+	r := c.post(ctx, b, body)
 	defer r.end()
+	if r.err == nil && r.StatusCode == http.StatusRequestEntityTooLarge && len(c.parts) > 1 {
+		c.tooLarge = body.size
+	}
 	c.resolve(b, &r)
 }
 
@@ -66,11 +75,12 @@ type reply struct {
 
 // post sends a batch and waits for the head of the answer. After that, nothing reads the data of the
 // messages.
-func (c *client) post(ctx context.Context, b *kit.Batch) (r reply) {
+func (c *client) post(ctx context.Context, b *kit.Batch, body *content) (r reply) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	// It ends the request if the server neither takes a part of it nor answers, and later the reading of
+	// the answer's body.
 	timer := time.AfterFunc(c.set.answer, func() { cancel(errNoAnswer) })
 	moved := func() { timer.Reset(c.set.answer) }
-	body := newContent(c.set.format, c.parts)
 	var used *conn // the latest connection
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		used = info.Conn.(*conn)
@@ -91,8 +101,9 @@ func (c *client) post(ctx context.Context, b *kit.Batch) (r reply) {
 	}
 	r.end = func() {
 		if resp != nil {
-			timer.Reset(drainTimeout)
-			_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // an error ends the connection
+			if timer.Reset(drainTimeout); resp.StatusCode != http.StatusSwitchingProtocols { // it has no end
+				_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer) // an error ends the connection
+			}
 			_ = resp.Body.Close()
 		}
 		timer.Stop()

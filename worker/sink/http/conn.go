@@ -82,13 +82,12 @@ func (t *target) reach(ctx context.Context, cfg *sink.Config) error {
 }
 
 // isTLSFault reports whether an error shows that the certificates or the URL's scheme are wrong. It
-// is not one of the network.
+// is not one of the network. A server's alert that is about something else, such as internal_error, may be
+// over soon.
 func isTLSFault(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var plain tls.RecordHeaderError
-	var alert *net.OpError
-	return errors.As(err, &certificate) || errors.As(err, &plain) ||
-		errors.As(err, &alert) && alert.Op == "remote error"
+	return errors.As(err, &certificate) || errors.As(err, &plain) || credential.RefusesUs(err)
 }
 
 // alertTimeout is how long a probe waits for the alert of a server that refuses the client: with TLS

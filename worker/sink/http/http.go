@@ -71,6 +71,7 @@ func open(set *settings, cfg *sink.Config) *sink.Sink {
 	refusals := newRefusals(cfg)
 	out := kit.Open(kit.Config{
 		MaxMessages: set.batch,
+		MaxBytes:    set.format.maxBytes(set.batch),
 		Linger:      set.linger,
 		// Without keys, the kit sends one batch of a worker at a time, and keeps the order of all.
 		Connect: func(ctx context.Context) error { return set.reach(ctx, cfg) },

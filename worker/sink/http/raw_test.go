@@ -108,19 +108,23 @@ func TestConnectionLost(t *testing.T) {
 		return take(&lost, func(e *exchange) { e.write(text) })
 	}
 	for name, script := range map[string]func(e *exchange){
-		"closed at once":              func(*exchange) {},
-		"reset at once":               (*exchange).reset,
-		"closed within the head":      func(e *exchange) { _, _ = e.r.Peek(1) },
-		"closed after the request":    take(&lost, func(*exchange) {}),
-		"reset after the request":     take(&lost, (*exchange).reset),
-		"half a status":               answer("HTTP/1.1 2"),
-		"half a head":                 answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"),
-		"not HTTP":                    answer("SSH-2.0-OpenSSH_9.6\r\n"),
-		"no number":                   answer("HTTP/1.1 2x0 OK\r\n\r\n"),
-		"an endless status":           answer("HTTP/1.1 200 " + strings.Repeat("x", maxHead)),
-		"an endless head":             answer("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", maxHead/4)),
-		"1xx without end":             answer(strings.Repeat("HTTP/1.1 102 Processing\r\nA: "+strings.Repeat("x", 1000)+"\r\n\r\n", 200)),
-		"101 and another protocol":    answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
+		"closed at once":           func(*exchange) {},
+		"reset at once":            (*exchange).reset,
+		"closed within the head":   func(e *exchange) { _, _ = e.r.Peek(1) },
+		"closed after the request": take(&lost, func(*exchange) {}),
+		"reset after the request":  take(&lost, (*exchange).reset),
+		"half a status":            answer("HTTP/1.1 2"),
+		"half a head":              answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"),
+		"not HTTP":                 answer("SSH-2.0-OpenSSH_9.6\r\n"),
+		"no number":                answer("HTTP/1.1 2x0 OK\r\n\r\n"),
+		"an endless status":        answer("HTTP/1.1 200 " + strings.Repeat("x", maxHead)),
+		"an endless head":          answer("HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", maxHead/4)),
+		"1xx without end":          answer(strings.Repeat("HTTP/1.1 102 Processing\r\nA: "+strings.Repeat("x", 1000)+"\r\n\r\n", 200)),
+		"101 and another protocol": answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
+		"101, and the connection stays": take(&lost, func(e *exchange) {
+			e.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+			_, _ = e.r.Peek(1) // until the client closes it
+		}),
 		"two lengths that disagree":   answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 7\r\n\r\n"),
 		"HTTP/2":                      answer("HTTP/2.0 200 OK\r\n\r\n"),
 		"a request for a certificate": answer("\x15\x03\x03\x00\x02\x02\x28"),

@@ -54,7 +54,7 @@ func TestSlowServer(t *testing.T) {
 				time.Sleep(after - time.Minute)
 				_, _ = far.Write([]byte(accepted))
 			}()
-			r := c.post(t.Context(), &kit.Batch{ID: 1})
+			r := c.post(t.Context(), &kit.Batch{ID: 1}, newContent(c.set.format, c.parts))
 			if !errors.Is(r.err, want) {
 				t.Errorf("an answer after %v: %v", after, r.err)
 			}

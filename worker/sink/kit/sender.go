@@ -106,7 +106,7 @@ func (h *handler) attempt(c *claim) bool {
 	retry, after, why := r.retry, r.after, r.why
 	if retry == nil {
 		if h.setDown(c, nil) {
-			h.sink.log.resumes.Add("attempts", b.Attempt)
+			h.sink.log.resumes.Add()
 		}
 		return true
 	}
