@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"unicode/utf8"
 
 	"feedgate/worker/selector"
 )
@@ -18,6 +19,9 @@ type format struct {
 	first, between, last string // before the first message, between two, and after the last
 	length               bool   // before each message, u32be length
 }
+
+// isJSON reports whether data are JSON as servers take it: in UTF-8 (RFC 8259, section 8.1).
+func isJSON(data []byte) bool { return utf8.Valid(data) && selector.ValidJSON(data) }
 
 // maxBody is the size of a body that servers and proxies take by default, nginx for example. A longer message is a
 // body of its own.
@@ -35,7 +39,7 @@ func (f *format) maxBytes(n int) int {
 // formats are those of the parameter format.
 var formats = map[string]format{
 	"ndjson": ndjson,
-	"json":   {contentType: "application/json", fits: selector.ValidJSON, first: "[", between: ",", last: "]"},
+	"json":   {contentType: "application/json", fits: isJSON, first: "[", between: ",", last: "]"},
 	"length": {contentType: "application/octet-stream", length: true},
 }
 

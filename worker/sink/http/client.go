@@ -41,7 +41,9 @@ func (c *client) Send(ctx context.Context, b *kit.Batch) {
 		b.Split(worker.Refused) // the server would ask for it
 		return
 	}
+	heard := c.reportSilence(b)
 	r := c.post(ctx, b, body)
+	heard()
 	defer r.end()
 	if r.err == nil && r.StatusCode == http.StatusRequestEntityTooLarge && len(c.parts) > 1 {
 		c.tooLarge = body.size
@@ -110,6 +112,20 @@ func (c *client) post(ctx context.Context, b *kit.Batch, body *content) (r reply
 		cancel(nil)
 	}
 	return r
+}
+
+// reportSilence makes the sink not ready if heard is not called within --connect-timeout. The request goes on.
+func (c *client) reportSilence(b *kit.Batch) (heard func()) {
+	reported := make(chan struct{})
+	timer := time.AfterFunc(c.cfg.ConnectTimeout, func() {
+		defer close(reported)
+		b.Waits(fmt.Errorf("%s has not answered for %v", c.set.address, c.cfg.ConnectTimeout))
+	})
+	return func() {
+		if !timer.Stop() {
+			<-reported // so that it does not report an old request later
+		}
+	}
 }
 
 // request makes the request for a batch. Its Idempotency-Key is a string of RFC 9651, as the draft

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"feedgate/gateway/handlertest"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
+	"feedgate/worker/sink/sinktest"
+	"feedgate/worker/testkit"
 )
 
 // TestNoAnswer: a server that takes a request and never answers counts as away.
@@ -26,6 +29,31 @@ func TestNoAnswer(t *testing.T) {
 	g.Wait(1)
 	g.Stop()
 	if g.Refused > 0 || !log.Has("no answer within 100ms") {
+		t.Error(log.String())
+	}
+}
+
+// TestSilentServer: while a server takes its time, the sink is not ready.
+func TestSilentServer(t *testing.T) {
+	hold := make(chan bool)
+	url := serveRaw(t, func(e *exchange) {
+		e.request()
+		<-hold
+		e.write(accepted)
+	}, accept)
+	log, cfg := logged(t)
+	cfg.ConnectTimeout = 50 * time.Millisecond
+	out := sinktest.Open(t, Kind, url, cfg)
+	g := handlertest.Start(t, out, 1, 64)
+	send(g, "m")
+	testkit.Eventually(t, "not ready", func() bool {
+		return out.Ready() != nil && strings.Contains(out.Ready().Error(), "has not answered for 50ms")
+	})
+	close(hold)
+	g.Wait(1)
+	testkit.Eventually(t, "ready again", func() bool { return out.Ready() == nil })
+	g.Stop()
+	if g.Refused > 0 || log.Count("they wait") != 1 {
 		t.Error(log.String())
 	}
 }
