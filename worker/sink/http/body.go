@@ -15,6 +15,7 @@ import (
 type format struct {
 	contentType string
 	fits        func(data []byte) bool // nil: every message does
+	misfit      error                  // why one does not
 
 	first, between, last string // before the first message, between two, and after the last
 	length               bool   // before each message, u32be length
@@ -39,13 +40,14 @@ func (f *format) maxBytes(n int) int {
 // formats are those of the parameter format.
 var formats = map[string]format{
 	"ndjson": ndjson,
-	"json":   {contentType: "application/json", fits: isJSON, first: "[", between: ",", last: "]"},
+	"json":   {contentType: "application/json", fits: isJSON, misfit: errors.New("not JSON in UTF-8"), first: "[", between: ",", last: "]"},
 	"length": {contentType: "application/octet-stream", length: true},
 }
 
 var ndjson = format{
 	contentType: "application/x-ndjson",
 	fits:        func(data []byte) bool { return bytes.IndexByte(data, '\n') < 0 },
+	misfit:      errors.New("a line feed in the message; format=length takes any"),
 	between:     "\n", last: "\n",
 }
 

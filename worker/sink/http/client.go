@@ -20,15 +20,15 @@ type client struct {
 	cfg       *sink.Config
 	worker    int
 	transport *http.Transport
-	refusals  *refusals
+	sink      *kit.Sink
 
 	parts    [][]byte // of the latest batch; reused
 	conflict conflict
 	tooLarge int64 // size of the smallest body of several messages that was answered with 413; 0: none was
 }
 
-func newClient(set *settings, cfg *sink.Config, worker int, r *refusals) *client {
-	return &client{set: set, cfg: cfg, worker: worker, transport: newTransport(&set.target, cfg), refusals: r}
+func newClient(set *settings, cfg *sink.Config, k *kit.Sink, worker int) *client {
+	return &client{set: set, cfg: cfg, sink: k, worker: worker, transport: newTransport(&set.target, cfg)}
 }
 
 // Send implements [kit.Client]. It returns when every message has an outcome.
@@ -58,6 +58,7 @@ func (c *client) collect(b *kit.Batch) {
 	for i := range b.Len() {
 		data := b.At(i).Data
 		if fits != nil && !fits(data) {
+			c.sink.NoteRefusal(c.set.format.misfit)
 			b.Resolve(i, 1, kit.Unfit(worker.BadRequest))
 			continue
 		}

@@ -68,19 +68,16 @@ func parse(u sink.URL, flags *flagset.Flags) (sink.Target, error) {
 }
 
 func open(set *settings, cfg *sink.Config) *sink.Sink {
-	refusals := newRefusals(cfg)
-	out := kit.Open(kit.Config{
+	return kit.Open(kit.Config{
 		MaxMessages: set.batch,
 		MaxBytes:    set.format.maxBytes(set.batch),
 		Linger:      set.linger,
 		// Without keys, the kit sends one batch of a worker at a time, and keeps the order of all.
 		Connect: func(ctx context.Context) error { return set.reach(ctx, cfg) },
-		Open: func(_ *kit.Sink, worker int) (kit.Client, error) {
-			return newClient(set, cfg, worker, refusals), nil
+		Open: func(k *kit.Sink, worker int) (kit.Client, error) {
+			return newClient(set, cfg, k, worker), nil
 		},
 	}, cfg)
-	out.Sink = closing{out.Sink, refusals}
-	return out
 }
 
 // answerTimeout is how long a server may take nothing of a request, or not answer it. It is longer than the

@@ -3,7 +3,6 @@ package httpsink
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
@@ -11,7 +10,6 @@ import (
 
 	"feedgate/worker"
 	"feedgate/worker/header"
-	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
 )
 
@@ -36,7 +34,7 @@ func (c *client) resolve(b *kit.Batch, r *reply) {
 		b.ResolveAll(kit.Denied(fmt.Errorf("%w; %s", answer, advice(status))))
 	case meaning == unfit && !c.mayWait(b, r):
 		if len(c.parts) == 1 {
-			c.refusals.add(status)
+			c.sink.NoteRefusal(answer)
 		}
 		b.Split(worker.Refused)
 	default:
@@ -136,26 +134,4 @@ func isNetwork(err error) bool {
 	var errno syscall.Errno
 	return errors.As(err, &op) || errors.As(err, &dns) || errors.As(err, &errno) || errors.Is(err, errConnect) ||
 		errors.Is(err, net.ErrClosed)
-}
-
-// refusals logs what the server refuses. The workers share it.
-type refusals struct{ *sink.Repeats }
-
-func newRefusals(cfg *sink.Config) *refusals {
-	return &refusals{sink.NewRepeats(cfg.Log, slog.LevelWarn, "the sink's server refuses a message")}
-}
-
-func (r *refusals) add(status int) { r.Add("status", statusText(status)) }
-
-// closing closes the log of refusals with the sink.
-type closing struct {
-	worker.Sink
-	refusals *refusals
-}
-
-// Close implements [worker.Sink].
-func (c closing) Close() error {
-	err := c.Sink.Close()
-	c.refusals.Close()
-	return err
 }

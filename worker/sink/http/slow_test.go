@@ -68,7 +68,7 @@ func TestSlowServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			cfg := new(sink.Config).WithDefaults()
-			c := newClient(&settings{target: at, answer: answerTimeout}, &cfg, 0, nil)
+			c := newClient(&settings{target: at, answer: answerTimeout}, &cfg, nil, 0)
 			c.transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return &conn{Conn: near}, nil }
 			c.parts = [][]byte{[]byte(large)}
 			done := make(chan struct{})

@@ -65,6 +65,7 @@ package kit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -123,7 +124,7 @@ type Config struct {
 type Sink struct {
 	cfg    Config
 	common *sink.Config
-	log    struct{ waits, resumes, unreachable, lost, back *sink.Repeats }
+	log    struct{ waits, resumes, unreachable, lost, back, refusals *sink.Repeats }
 
 	ctx         context.Context // ends with Close
 	cancel      context.CancelFunc
@@ -136,6 +137,7 @@ type Sink struct {
 	opened      int // workers so far
 	open        []*handler
 	accepted    bool          // the server has accepted a message
+	refusal     error         // why a message was refused last, see NoteRefusal; nil: unknown
 	unreachable error         // why Config.Connect has not succeeded
 	down        map[int]error // why clients have no connection, by worker
 
@@ -169,6 +171,7 @@ func newSink(cfg Config, common *sink.Config) *Sink {
 	s.log.unreachable = sink.NewRepeats(common.Log, slog.LevelWarn, "the sink's server cannot be reached; messages wait")
 	s.log.lost = sink.NewRepeats(common.Log, slog.LevelWarn, "the connection to the sink's server is lost; messages wait")
 	s.log.back = sink.NewRepeats(common.Log, slog.LevelInfo, "connected to the sink's server again")
+	s.log.refusals = sink.NewRepeats(common.Log, slog.LevelWarn, "a message is refused by the sink or its server")
 	return s
 }
 
@@ -249,7 +252,7 @@ func (s *Sink) Err() error {
 func (s *Sink) Close() error {
 	s.cancel()
 	s.ended.Wait()
-	for _, r := range []*sink.Repeats{s.log.waits, s.log.resumes, s.log.unreachable, s.log.lost, s.log.back} {
+	for _, r := range []*sink.Repeats{s.log.waits, s.log.resumes, s.log.unreachable, s.log.lost, s.log.back, s.log.refusals} {
 		r.Close()
 	}
 	return nil
@@ -269,6 +272,26 @@ func (s *Sink) noteAccepted() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.accepted = true
+}
+
+// NoteRefusal logs why a message is refused, at most once a second with the number. Clients call it, from any
+// goroutine, before they resolve the message. why must not contain data.
+func (s *Sink) NoteRefusal(why error) {
+	s.log.refusals.Add("error", why)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = why
+}
+
+// failAllRefused fails the sink because its server has refused all messages so far.
+func (s *Sink) failAllRefused() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := errAllRefused
+	if s.refusal != nil {
+		err = fmt.Errorf("%w: %w", err, s.refusal)
+	}
+	s.fail(err)
 }
 
 // remove removes a handler that is closed.

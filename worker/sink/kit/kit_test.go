@@ -162,16 +162,23 @@ func TestSplit(t *testing.T) {
 
 // TestAllRefusedAtTheStart: the settings are at fault, not the messages.
 func TestAllRefusedAtTheStart(t *testing.T) {
-	s := &server{answer: func(_ context.Context, b *Batch) { b.ResolveAll(Refused(worker.BadRequest)) }}
-	k := open(t, s, Config{}, sink.Config{})
+	s, log := new(server), new(testkit.Log)
+	k := open(t, s, Config{}, sink.Config{Log: log.Logger()})
+	s.answer = func(_ context.Context, b *Batch) {
+		k.NoteRefusal(errors.New("too salty"))
+		b.ResolveAll(Refused(worker.BadRequest))
+	}
 	g := handlertest.Start(t, k, 1, 64)
 	g.Send(0, []byte("a"))
 	<-k.Failed()
 	g.WantResolved(0)
-	if k.Err() == nil || k.Ready() == nil {
-		t.Error("a sink that has failed reports no fault")
+	if err := k.Err(); !errors.Is(err, errAllRefused) || !strings.HasSuffix(err.Error(), ": too salty") || k.Ready() == nil {
+		t.Errorf("the sink has failed with %v", err)
 	}
 	g.Stop()
+	if log.Count(`"a message is refused by the sink or its server"`) != 1 {
+		t.Error(log.String())
+	}
 }
 
 func TestRefusedBesideAccepted(t *testing.T) {

@@ -143,7 +143,7 @@ func (h *handler) endClaim(c *claim) {
 		h.accepted.Store(true)
 	}
 	if len(c.refusals) > 0 && len(c.refusals) == c.fit && !h.accepted.Load() {
-		h.sink.Fail(errAllRefused)
+		h.sink.failAllRefused()
 		return
 	}
 	h.mu.Lock()
