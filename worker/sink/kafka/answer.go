@@ -14,6 +14,7 @@ const (
 	stored     meaning = iota // by all in-sync replicas
 	uncertain                 // it may be stored: the same batch is sent again
 	later                     // it is not stored now: sent again
+	duplicate                 // the broker has stored the sequence number before
 	resequence                // the broker does not know the batch's sequence number: sent again under a new epoch
 	corrupt                   // damaged on the way, or refused by an old broker
 	tooLarge                  // the batch, or the message if it is alone
@@ -23,15 +24,15 @@ const (
 )
 
 // meanings are those of the codes that a produce request may be answered with
-// (org.apache.kafka.common.protocol.Errors). Any other code means later: a code that is unknown
-// today is no reason to refuse a message.
+// (org.apache.kafka.common.protocol.Errors), as far as a broker decides before it appends. Any other
+// code is uncertain: a broker that has appended, and loses leadership or its disk while it waits for
+// the replicas, answers NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR or UNKNOWN_TOPIC_OR_PARTITION
+// (kafka.cluster.Partition.checkEnoughReplicasReachOffset), and nothing is known of codes of the
+// future.
 var meanings = map[*kerr.Error]meaning{
-	kerr.DuplicateSequenceNumber: stored, // by an earlier attempt
+	kerr.NotEnoughReplicas: later,
 
-	kerr.UnknownServerError:           uncertain,
-	kerr.RequestTimedOut:              uncertain,
-	kerr.NetworkException:             uncertain,
-	kerr.NotEnoughReplicasAfterAppend: uncertain,
+	kerr.DuplicateSequenceNumber: duplicate,
 
 	kerr.OutOfOrderSequenceNumber: resequence,
 	kerr.UnknownProducerID:        resequence,
@@ -76,7 +77,7 @@ func meaningOf(code int16) (meaning, error) {
 			return m, err
 		}
 	}
-	return later, err
+	return uncertain, err
 }
 
 // meaningOfFailure returns the meaning of an error with which a request ended without an answer.

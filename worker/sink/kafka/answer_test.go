@@ -10,11 +10,13 @@ import (
 )
 
 // TestMeanings: every error code of Kafka has the meaning it should have. Codes that a produce
-// request is not answered with, and those of the future, must not refuse a message.
+// request is not answered with, and those of the future, must not refuse a message, nor mean that
+// it is not stored.
 func TestMeanings(t *testing.T) {
 	want := map[meaning][]int16{
-		stored:     {0, 46},
-		uncertain:  {-1, 7, 13, 20},
+		stored:     {0},
+		later:      {19},
+		duplicate:  {46},
 		resequence: {45, 47, 49, 59, 90},
 		corrupt:    {2},
 		tooLarge:   {10, 18},
@@ -29,13 +31,9 @@ func TestMeanings(t *testing.T) {
 		}
 	}
 	for code := int16(-100); code < 1000; code++ {
-		known := code == 0 || code == -1 || kerr.TypedErrorForCode(code) != kerr.UnknownServerError
 		m, listed := byCode[code]
-		switch {
-		case !known:
+		if !listed {
 			m = uncertain
-		case !listed:
-			m = later
 		}
 		got, err := meaningOf(code)
 		if got != m || (err == nil) != (code == 0) {

@@ -75,7 +75,7 @@ func (d *delivery) handle(p *partition, what meaning, why error) {
 	case uncertain:
 		p.unsure = true
 		p.state, d.why = stuck, why
-	default:
+	default: // later
 		p.state, d.why = stuck, why
 	}
 }
@@ -89,7 +89,11 @@ func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
 		}
 		return refused
 	case what == noTopic:
-		return later // the metadata decides
+		return uncertain // the metadata decides about the topic
+	case what == duplicate && p.unsure:
+		return stored // by an earlier attempt
+	case what == duplicate:
+		return resequence // the broker takes it for another one
 	case what != denied:
 		return what
 	case errors.Is(why, kerr.TopicAuthorizationFailed) && p.topic.made && !p.topic.accepted:

@@ -60,27 +60,11 @@ func TestTooLarge(t *testing.T) {
 // answerWith answers produce requests with an error for each partition, if bad reports that its
 // records are.
 func (c *cluster) answerWith(fault *kerr.Error, bad func(records []byte) bool) {
-	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
-		request := r.(*kmsg.ProduceRequest)
-		answer := request.ResponseKind().(*kmsg.ProduceResponse)
-		found := false
-		for _, t := range request.Topics {
-			topic := kmsg.NewProduceResponseTopic()
-			topic.Topic = t.Topic
-			for _, p := range t.Partitions {
-				part := kmsg.NewProduceResponseTopicPartition()
-				part.Partition = p.Partition
-				part.ErrorCode = kerr.NotEnoughReplicas.Code // the other partitions of the request
-				if bad(p.Records) {
-					found = true
-					part.ErrorCode = fault.Code
-				}
-				topic.Partitions = append(topic.Partitions, part)
-			}
-			answer.Topics = append(answer.Topics, topic)
+	c.answers(func(_ string, records []byte) *kerr.Error {
+		if bad(records) {
+			return fault
 		}
-		return answer, nil, found
+		return nil
 	})
 }
 
