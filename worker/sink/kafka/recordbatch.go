@@ -131,8 +131,11 @@ func (r *recordBatch) finish(now time.Time, c kgo.Compressor, scratch *bytes.Buf
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // seal sets the sequence and the checksum, and returns the batch as it is sent. No request may be in
-// progress with the batch.
+// progress with the batch. A sequence without a producer ID panics: the batch could be stored twice.
 func (r *recordBatch) seal(s sequence) []byte {
+	if s.producer < 0 {
+		panic("kafka: record batch without a producer ID")
+	}
 	if r.sealed && r.sequence == s {
 		return r.bytes
 	}

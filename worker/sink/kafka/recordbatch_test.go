@@ -108,6 +108,18 @@ func TestRecordOverhead(t *testing.T) {
 	}
 }
 
+// TestNoProducer: a record batch is never sent without a producer ID.
+func TestNoProducer(t *testing.T) {
+	r := new(recordBatch)
+	r.reset()
+	defer func() {
+		if recover() == nil {
+			t.Error("it is sealed")
+		}
+	}()
+	r.seal(sequence{producer: unknown})
+}
+
 // TestSequence: sequence numbers wrap around to 0, as brokers expect.
 func TestSequence(t *testing.T) {
 	for _, c := range []struct {

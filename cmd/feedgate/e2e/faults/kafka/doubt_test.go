@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"testing"
 
@@ -77,5 +78,51 @@ func TestAfterAppend(t *testing.T) {
 				t.Errorf("stored %q, want %q", all, want)
 			}
 		})
+	}
+}
+
+// TestProducerID: partitions need another producer ID again and again, within one batch of the sink.
+// No record batch is sent without one, and none is taken for another.
+func TestProducerID(t *testing.T) {
+	c := startCluster(t, 1)
+	if err := c.CreateTopic("small", 1, map[string]string{"max.message.bytes": "3000"}); err != nil {
+		t.Fatal(err)
+	}
+	g := handlertest.Start(t, open(t, "kafka://"+c.hosts()+"/small", sink.Config{}), 1, inFlight)
+	for range 60 {
+		g.Send(0, bytes.Repeat([]byte("w"), 100))
+	}
+	g.Wait(60) // record batches are small from now on
+	attempts := make(map[string]int)
+	missing := 0
+	c.answers(func(_ string, records []byte) *kerr.Error {
+		if int64(binary.BigEndian.Uint64(records[43:])) < 0 {
+			missing++
+		}
+		i := bytes.Index(records, []byte("LARGE"))
+		if i < 0 {
+			return nil
+		}
+		name := string(records[i : i+7])
+		if attempts[name]++; attempts[name] == 1 {
+			return kerr.RequestTimedOut
+		}
+		return kerr.MessageTooLarge // so that its number is given up
+	})
+	for i := range 6 {
+		g.Send(0, append([]byte("LARGE-"+string(rune('a'+i))), make([]byte, 4000)...))
+	}
+	for range 20 {
+		g.Send(0, bytes.Repeat([]byte("good"), 25))
+	}
+	g.Wait(86)
+	good := 0
+	for _, r := range c.storedIn([]string{"small"}) {
+		if bytes.HasPrefix(r.Value, []byte("good")) {
+			good++
+		}
+	}
+	if missing != 0 || good != 20 || g.Refused != 6 {
+		t.Errorf("%d without a producer ID, %d of 20 stored, %d refused of 6", missing, good, g.Refused)
 	}
 }
