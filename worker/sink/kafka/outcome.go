@@ -11,8 +11,8 @@ import (
 	"feedgate/worker/sink/kit"
 )
 
-// maxDamaged is how often a record batch is sent before an answer that it is damaged is believed: old
-// brokers refuse a message without a key for a compacted topic that way.
+// maxDamaged is how many answers in a row that a record batch is damaged are believed: brokers older
+// than Kafka 2.4 refuse a message without a key for a compacted topic that way.
 const maxDamaged = 3
 
 // errUnanswered is the reason if an answer lacks a partition.
@@ -82,9 +82,14 @@ func (d *delivery) handle(p *partition, what meaning, why error) {
 
 // interpret returns the meaning of an answer in the light of earlier ones.
 func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
+	if what != corrupt {
+		p.damaged = 0
+	}
 	switch {
 	case what == corrupt:
-		if p.damaged++; p.damaged < maxDamaged {
+		// With a key, it was damaged on the way. If it may be stored, it was accepted once; in a new
+		// epoch it would be stored again.
+		if p.damaged++; d.c.by != nil || p.unsure || p.damaged < maxDamaged {
 			return later
 		}
 		return refused

@@ -14,7 +14,7 @@ type partition struct {
 	batches []*recordBatch // in order; only the first one is ever sent
 	state   state
 	broker  int32 // to which the first of batches was sent; valid while sending
-	damaged int   // answers of corrupt for the first batch
+	damaged int   // answers of corrupt in a row for the first batch
 }
 
 // state is what a partition with batches waits for.

@@ -72,9 +72,13 @@ func (c *cluster) answerWith(fault *kerr.Error, bad func(records []byte) bool) {
 func TestBadRecords(t *testing.T) {
 	for _, fault := range []*kerr.Error{kerr.InvalidRecord, kerr.PolicyViolation, kerr.CorruptMessage} {
 		t.Run(fault.Message, func(t *testing.T) {
-			c := startCluster(t, 3)
+			query, workers, partitions := byKey, 2, int32(3)
+			if fault == kerr.CorruptMessage {
+				query, workers, partitions = "linger=0s", 1, 1 // with a key, it is not believed
+			}
+			c := startCluster(t, partitions)
 			c.answerWith(fault, func(records []byte) bool { return bytes.Contains(records, []byte("BAD")) })
-			g := handlertest.Start(t, open(t, "kafka://"+c.hosts()+"/orders?"+byKey, sink.Config{}), 2, inFlight)
+			g := handlertest.Start(t, open(t, "kafka://"+c.hosts()+"/orders?"+query, sink.Config{}), workers, inFlight)
 			all := messages(keys, 600)
 			var good []string
 			for i := range all {
@@ -84,7 +88,7 @@ func TestBadRecords(t *testing.T) {
 					good = append(good, all[i])
 				}
 			}
-			feed(c, g, 2, 100, all, nil)
+			feed(c, g, workers, 100, all, nil)
 			if n := checkStored(t, c.stored(), good); n != 0 || g.Refused != len(all)-len(good) {
 				t.Errorf("%d duplicates, %d refused of %d", n, g.Refused, len(all)-len(good))
 			}
