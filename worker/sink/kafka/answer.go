@@ -19,8 +19,11 @@ const (
 	corrupt                   // damaged on the way, or refused by an old broker
 	tooLarge                  // the batch, or the message if it is alone
 	refused                   // because of a message
+	badTime                   // because of the time in the batch
 	denied                    // because of who sends it, or how
 	noTopic                   // the topic does not exist
+	badTopic                  // nobody may write the topic, or it cannot exist
+	unwanted                  // a message named a topic that the sink may not write
 )
 
 // meanings are those of the codes that a produce request may be answered with
@@ -48,6 +51,8 @@ var meanings = map[*kerr.Error]meaning{
 	kerr.InvalidRecord:   refused,
 	kerr.PolicyViolation: refused,
 
+	kerr.InvalidTimestamp: badTime,
+
 	kerr.TopicAuthorizationFailed:           denied,
 	kerr.ClusterAuthorizationFailed:         denied,
 	kerr.TransactionalIDAuthorizationFailed: denied,
@@ -62,7 +67,7 @@ var meanings = map[*kerr.Error]meaning{
 	kerr.InvalidRequest:                     denied,
 
 	kerr.UnknownTopicOrPartition: noTopic,
-	kerr.InvalidTopicException:   noTopic,
+	kerr.InvalidTopicException:   badTopic, // also internal topics
 }
 
 // meaningOf returns the meaning of an error code of a broker, and the code as an error.

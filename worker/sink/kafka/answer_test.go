@@ -22,7 +22,9 @@ func TestMeanings(t *testing.T) {
 		tooLarge:   {10, 18},
 		refused:    {44, 87},
 		denied:     {21, 29, 31, 33, 34, 35, 42, 43, 53, 54, 58, 76},
-		noTopic:    {3, 17},
+		noTopic:    {3},
+		badTopic:   {17},
+		badTime:    {32},
 	}
 	byCode := make(map[int16]meaning)
 	for m, codes := range want {

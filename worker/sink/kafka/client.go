@@ -160,7 +160,7 @@ func (c *client) fill(d *delivery) {
 			continue
 		}
 		switch f, why := t.fate(now); f {
-		case unwanted:
+		case rejects:
 			b.Resolve(i, 1, kit.Refused(worker.Refused))
 			continue
 		case forbids:

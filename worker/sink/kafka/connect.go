@@ -133,7 +133,9 @@ func (s *settings) find(ctx context.Context, k *kgo.Client) (*kmsg.MetadataRespo
 		switch {
 		case what == noTopic:
 			return nil, fmt.Errorf("%w: topic %s does not exist, and feedgate creates none", kit.ErrDenied, name)
-		case what == denied:
+		case t.IsInternal:
+			return nil, fmt.Errorf("%w: topic %s is internal: only brokers write it", kit.ErrDenied, name)
+		case what == denied || what == badTopic:
 			return nil, fmt.Errorf("%w: topic %s: %w", kit.ErrDenied, name, err)
 		case err != nil:
 			return nil, fmt.Errorf("topic %s: %w", name, err)

@@ -216,7 +216,7 @@ func (d *delivery) refreshed(e event) {
 		}
 		f, reason := p.topic.fate(now)
 		switch {
-		case f == unwanted:
+		case f == rejects:
 			d.settle(p, kit.Refused(worker.Refused))
 		case f != usable:
 			why = reason

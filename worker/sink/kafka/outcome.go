@@ -63,8 +63,10 @@ func (d *delivery) handle(p *partition, what meaning, why error) {
 	case denied:
 		d.resolveStored() // the kit must know that something was accepted
 		d.settle(p, kit.Denied(why))
-	case noTopic:
+	case unwanted:
 		d.settle(p, kit.Refused(worker.Refused))
+	case badTime:
+		d.settle(p, kit.Again(0, why)) // in record batches with a new time
 	case tooLarge, refused:
 		d.refuse(p, what == tooLarge)
 	case resequence:
@@ -99,10 +101,12 @@ func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
 		return stored // by an earlier attempt
 	case what == duplicate:
 		return resequence // the broker takes it for another one
-	case what != denied:
+	case what == badTopic && p.topic.made:
+		return unwanted
+	case what != denied && what != badTopic:
 		return what
 	case errors.Is(why, kerr.TopicAuthorizationFailed) && p.topic.made && !p.topic.accepted:
-		return noTopic // a message named a topic that this sink may not use
+		return unwanted
 	case d.c.sink.Accepted():
 		return later // it was allowed before: the same record batch is sent once it is allowed again
 	}

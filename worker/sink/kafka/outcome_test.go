@@ -19,6 +19,7 @@ func TestInterpret(t *testing.T) {
 		"a duplicate, of nothing":                       {partition{}, duplicate, resequence, nil},
 		"no such topic any more":                        {partition{}, noTopic, uncertain, nil},
 		"too few replicas":                              {partition{unsure: true}, later, later, nil},
+		"a message named an internal topic":             {partition{topic: &topic{made: true}}, badTopic, unwanted, nil},
 		"damaged, twice":                                {partition{damaged: 1}, corrupt, later, nil},
 		"damaged, three times":                          {partition{damaged: 2}, corrupt, refused, nil},
 		"damaged, with a key":                           {partition{damaged: 2}, corrupt, later, new(selector.Selector)},

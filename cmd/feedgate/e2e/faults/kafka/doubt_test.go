@@ -126,3 +126,60 @@ func TestProducerID(t *testing.T) {
 		t.Errorf("%d without a producer ID, %d of 20 stored, %d refused of 6", missing, good, g.Refused)
 	}
 }
+
+// TestInternalTopic: messages that name an internal topic are refused, others are stored. A fixed
+// internal topic is found at the start.
+func TestInternalTopic(t *testing.T) {
+	const internal = "__consumer_offsets"
+	c := startCluster(t, 1)
+	if err := c.CreateTopic(internal, 1, map[string]string{"kfake.is_internal": "true"}); err != nil {
+		t.Fatal(err)
+	}
+	c.answers(func(topic string, _ []byte) *kerr.Error {
+		if topic == internal {
+			return kerr.InvalidTopicException
+		}
+		return nil
+	})
+	g := handlertest.Start(t, open(t, "kafka://"+c.hosts()+"/{field:1:,}", sink.Config{}), 1, inFlight)
+	for i := range 6 {
+		g.Send(0, []byte([]string{"orders,m", internal + ",m"}[i%2]))
+	}
+	g.Wait(6)
+	for i := range 6 {
+		if want := []worker.Code{worker.OK, worker.Refused}[i%2]; g.Code(i) != want {
+			t.Errorf("message %d has the code %d, want %d", i, g.Code(i), want)
+		}
+	}
+	g.Stop()
+	if c.count("orders") != 3 || c.count(internal) != 0 {
+		t.Errorf("%d and %d stored", c.count("orders"), c.count(internal))
+	}
+	wantDenied(t, "kafka://"+c.hosts()+"/"+internal, sink.Config{}, "topic "+internal+" is internal")
+}
+
+// TestOldTime: messages that a broker refuses because of the time in their record batch are sent with
+// a new time, until it is accepted.
+func TestOldTime(t *testing.T) {
+	for _, doubtful := range []bool{false, true} {
+		c := startCluster(t, 3)
+		times := make(map[uint64]bool)
+		attempts := 0
+		c.answers(func(_ string, records []byte) *kerr.Error {
+			if attempts++; doubtful && attempts == 1 {
+				return kerr.RequestTimedOut
+			}
+			if times[binary.BigEndian.Uint64(records[27:])] = true; len(times) < 4 {
+				return kerr.InvalidTimestamp
+			}
+			return nil
+		})
+		g := handlertest.Start(t, open(t, "kafka://"+c.hosts()+"/orders?"+byKey, sink.Config{}), 2, inFlight)
+		all := messages(keys, 200)
+		feed(c, g, 2, inFlight, all, nil)
+		if n := checkStored(t, c.stored(), all); n != 0 || g.Refused != 0 {
+			t.Errorf("%d duplicates, %d refused", n, g.Refused)
+		}
+		g.Stop()
+	}
+}
