@@ -41,6 +41,7 @@ type client struct {
 	turn     int      // chooses the partition of messages without a key
 	limit    int      // of a record batch, in bytes
 	unused   []*recordBatch
+	kept     int          // memory of unused, in bytes
 	scratch  bytes.Buffer // of compression
 	topicOf  []*topic     // of each message of a batch; nil: it has an outcome
 	needed   []*topic     // of a batch
@@ -62,6 +63,7 @@ const (
 	maxMessages = 16384
 	maxBytes    = 768 << 10 // of messages; keys, ids and numbers are added
 	maxBatch    = 1_000_000
+	maxKept     = 2 * maxBatch    // memory that a worker keeps for record batches
 	maxRequest  = 100<<20 - 1<<10 // socket.request.max.bytes of brokers, less the rest of the request
 )
 
@@ -218,10 +220,19 @@ func (c *client) batchFor(p *partition, size int) *recordBatch {
 	r := new(recordBatch)
 	if n := len(c.unused); n > 0 {
 		r, c.unused = c.unused[n-1], c.unused[:n-1]
+		c.kept -= r.memory()
 	}
 	r.reset()
 	p.batches = append(p.batches, r)
 	return r
+}
+
+// recycle keeps a record batch for later, unless its memory is large, or that of all is.
+func (c *client) recycle(r *recordBatch) {
+	if n := r.memory(); cap(r.bytes) <= maxBatch && c.kept+n <= maxKept {
+		c.unused = append(c.unused, r)
+		c.kept += n
+	}
 }
 
 // sleep waits, and returns false if ctx ends before.

@@ -119,7 +119,7 @@ func (d *delivery) refuse(p *partition, tooLarge bool) {
 	first := p.batches[0]
 	if len(first.messages) > 1 {
 		if tooLarge {
-			d.c.limit = len(first.bytes) / 2
+			d.c.limit = first.size / 2
 		}
 		d.split = true
 		d.drop(p)
@@ -193,9 +193,6 @@ func (c *client) sentTo(leader int32, name string, number int32) *partition {
 	}
 	return nil
 }
-
-// recycle keeps a record batch for later.
-func (c *client) recycle(r *recordBatch) { c.unused = append(c.unused, r) }
 
 // String returns the partition for errors.
 func (p *partition) String() string {

@@ -1,8 +1,12 @@
 package kafka
 
 import (
+	"bytes"
 	"errors"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"feedgate/worker/selector"
 )
@@ -32,5 +36,26 @@ func TestInterpret(t *testing.T) {
 		if again := c.what == corrupt; again != (c.p.damaged > 0) {
 			t.Errorf("%s: %d in a row", name, c.p.damaged)
 		}
+	}
+}
+
+// TestLimit: after a record batch that is too large, those of half its messages are made, however
+// well they are compressed.
+func TestLimit(t *testing.T) {
+	compressor, err := kgo.DefaultCompressor(kgo.GzipCompression())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{limit: maxBatch}
+	p := new(partition)
+	value := make([]byte, 1000)
+	for i := range 100 {
+		c.batchFor(p, len(value)).add(i, nil, value, nil)
+	}
+	r := p.batches[0]
+	r.finish(time.Now(), compressor, new(bytes.Buffer))
+	d := delivery{c: c}
+	if d.refuse(p, true); !d.split || c.limit < 50*len(value) || c.limit > 60*len(value) || len(r.bytes) > 10*len(value) {
+		t.Errorf("limit %d after %d bytes, split: %v", c.limit, len(r.bytes), d.split)
 	}
 }
