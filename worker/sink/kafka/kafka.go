@@ -81,16 +81,16 @@ const defaultPort = 9092
 // parse parses the URL and reads the flags. It opens nothing.
 func parse(u sink.URL, flags *flagset.Flags) (t sink.Target, err error) {
 	server, err := u.Server(defaultPort, "key", "compression", "linger", "sasl")
-	if err != nil {
+	if len(server.Hosts) == 0 {
 		return t, err
 	}
 	s := &settings{hosts: server.Hosts, secure: u.Secure}
-	var faults [5]error
-	s.topicName, faults[0] = parseTopic(server.Path)
-	s.key, faults[1] = parseKey(server.Query)
-	s.compressor, faults[2] = parseCompression(server.Query)
-	s.linger, faults[3] = parseLinger(server.Query)
-	s.mechanism, faults[4] = parseLogin(server.Query, flagset.Of[sink.ServerFlags](flags))
+	faults := [6]error{err}
+	s.topicName, faults[1] = parseTopic(server.Path)
+	s.key, faults[2] = parseKey(server.Query)
+	s.compressor, faults[3] = parseCompression(server.Query)
+	s.linger, faults[4] = parseLinger(server.Query)
+	s.mechanism, faults[5] = parseLogin(server.Query, flagset.Of[sink.ServerFlags](flags))
 	return sink.Target{
 		Hosts:         server.Hosts,
 		CheckPassword: checkPassword,
