@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"feedgate/worker/credential"
 )
 
 // meaning is what an error code of a broker means for a record batch.
@@ -85,11 +87,15 @@ func meaningOf(code int16) (meaning, error) {
 	return uncertain, err
 }
 
-// meaningOfFailure returns the meaning of an error with which a request ended without an answer.
+// meaningOfFailure returns the meaning of an error with which a request ended without an answer:
+// denied if the settings are wrong, rather than that a broker is away. Even then, the request may have
+// been processed: the connection may have failed after it.
 func meaningOfFailure(err error) meaning {
 	var known *kerr.Error
 	switch {
 	case errors.As(err, &known) && meanings[known] == denied:
+		return denied
+	case credential.Wrong(err):
 		return denied
 	case strings.Contains(err.Error(), "broker is too old"): // kgo does not export the error
 		return denied

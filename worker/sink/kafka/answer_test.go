@@ -1,9 +1,12 @@
 package kafka
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -44,7 +47,8 @@ func TestMeanings(t *testing.T) {
 	}
 }
 
-// TestFailures: without an answer, a record batch may be stored, unless the login was refused.
+// TestFailures: an error without an answer may pass, unless the login or the settings of TLS are
+// refused.
 func TestFailures(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -55,6 +59,13 @@ func TestFailures(t *testing.T) {
 		{fmt.Errorf("asking: %w", kerr.ClusterAuthorizationFailed), denied},
 		{fmt.Errorf("asking: %w", kerr.MessageTooLarge), uncertain},
 		{errors.New("broker is too old; it cannot"), denied},
+		{fmt.Errorf("dial: %w", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), denied},
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(42)}, denied},    // bad_certificate
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(116)}, denied},   // certificate_required
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(70)}, denied},    // protocol_version
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(80)}, uncertain}, // internal_error
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(90)}, uncertain}, // user_canceled
+		{&net.OpError{Op: "dial", Err: io.EOF}, uncertain},
 	} {
 		if got := meaningOfFailure(c.err); got != c.want {
 			t.Errorf("%v: %d, want %d", c.err, got, c.want)

@@ -168,15 +168,9 @@ func (c *client) ask(ctx context.Context, names []string, withID bool) (n news, 
 	if !withID {
 		return n, nil
 	}
-	request := kmsg.NewPtrInitProducerIDRequest()
-	id, err := request.RequestWith(ctx, c.kafka)
-	if err == nil {
-		err = kerr.ErrorForCode(id.ErrorCode)
+	if n.producer, err = newProducer(ctx, c.kafka); err != nil {
+		return n, c.explain(err)
 	}
-	if err != nil {
-		return n, fmt.Errorf("asking for a producer ID: %w", c.explain(err))
-	}
-	n.producer = &sequence{producer: id.ProducerID, epoch: id.ProducerEpoch}
 	return n, nil
 }
 

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -136,7 +137,7 @@ func (d *delivery) identify(p *partition) bool {
 func (d *delivery) request(all []*partition) *kmsg.ProduceRequest {
 	r := kmsg.NewPtrProduceRequest()
 	r.Acks = -1 // of all in-sync replicas
-	r.TimeoutMillis = int32(d.c.common.ConnectTimeout.Milliseconds())
+	r.TimeoutMillis = int32(min(d.c.common.ConnectTimeout.Milliseconds(), math.MaxInt32))
 	for _, p := range all {
 		part := kmsg.NewProduceRequestTopicPartition()
 		part.Partition = p.number

@@ -69,6 +69,7 @@ func TestParseFaults(t *testing.T) {
 		{"kafka://a/?key=x&compression=rar&linger=soon&sasl=magic", sink.ServerFlags{}, []string{
 			"want a topic", "key: selector", "compression=rar: want none, lz4", "linger=soon", "sasl=magic: want plain",
 		}},
+		{"kafka://a,b:0/x?linger=-1s&foo=1", sink.ServerFlags{}, []string{`parameter "foo"`, "not a port", "linger=-1s"}},
 		{"kafka://a/x?key=", sink.ServerFlags{}, []string{"key: selector"}},
 		{"kafka://a/x?sasl=plain", sink.ServerFlags{}, []string{"it needs --sink-user and --sink-password-file"}},
 		{"kafka://a/x?sasl=plain", sink.ServerFlags{User: "me"}, []string{"it needs --sink-user"}},
@@ -186,7 +187,7 @@ func TestChoose(t *testing.T) {
 
 // TestMayWrite: Write is missing only if the operations are known.
 func TestMayWrite(t *testing.T) {
-	for operations, want := range map[int32]bool{math.MinInt32: true, 1 << 4: true, 1 << 3: false, 0: false} {
+	for operations, want := range map[int32]bool{math.MinInt32: true, 1 << 4: true, 1 << 3: false, 0: true} {
 		if mayWrite(operations) != want {
 			t.Errorf("operations %b: %v", operations, !want)
 		}

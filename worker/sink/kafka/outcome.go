@@ -25,6 +25,7 @@ func (d *delivery) answered(e event) {
 	if e.err != nil {
 		err := fmt.Errorf("broker %d: %w", e.leader, d.c.explain(e.err))
 		for _, p := range e.partitions {
+			p.unsure = true
 			d.handle(p, meaningOfFailure(e.err), err)
 		}
 		return
