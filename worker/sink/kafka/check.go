@@ -34,11 +34,11 @@ func (s *settings) check(ctx context.Context, k *kgo.Client) (*kmsg.MetadataResp
 	if err != nil {
 		return nil, err
 	}
-	if _, err := newProducer(ctx, k); err != nil {
-		return nil, s.fault(err)
-	}
 	if err := s.reachLeaders(ctx, k, answer); err != nil {
 		return nil, err
+	}
+	if _, err := newProducer(ctx, k); err != nil {
+		return nil, s.fault(err) // of any broker
 	}
 	return answer, nil
 }

@@ -177,19 +177,19 @@ func (c *client) fill(d *delivery) {
 		}
 		c.id = m.AppendID(c.id[:0])
 		p := t.partition(t.choose(key, c.turn))
-		if len(p.batches) == 0 {
+		if len(p.queue) == 0 {
 			d.open = append(d.open, p)
 			p.state = ready
 		}
 		c.batchFor(p, len(m.Data)+len(key)+len(c.id)).add(i, key, m.Data, c.id)
 	}
 	for _, p := range d.open {
-		for _, r := range p.batches {
+		for _, r := range p.queue {
 			r.finish(now, c.compressor, &c.scratch)
 		}
 	}
 	for _, p := range d.open {
-		if len(p.batches[0].bytes) > maxRequest {
+		if len(p.queue[0].bytes) > maxRequest {
 			d.refuse(p, true) // a message that is alone; a broker would close the connection
 		}
 	}
@@ -212,8 +212,8 @@ func (t *topic) choose(key []byte, turn int) int {
 
 // batchFor returns the record batch for the next message of a partition, of this size.
 func (c *client) batchFor(p *partition, size int) *recordBatch {
-	if n := len(p.batches); n > 0 {
-		if r := p.batches[n-1]; len(r.bytes)+size+recordOverhead <= c.limit {
+	if n := len(p.queue); n > 0 {
+		if r := p.queue[n-1]; len(r.bytes)+size+recordOverhead <= c.limit {
 			return r
 		}
 	}
@@ -223,7 +223,7 @@ func (c *client) batchFor(p *partition, size int) *recordBatch {
 		c.kept -= r.memory()
 	}
 	r.reset()
-	p.batches = append(p.batches, r)
+	p.queue = append(p.queue, r)
 	return r
 }
 

@@ -28,7 +28,7 @@ type delivery struct {
 	refreshing bool
 	tries      int // without progress
 	pause      *backoff.Backoff
-	retryAt    time.Time // when stuck partitions are tried again
+	retryAt    time.Time // when stuck partitions are tried again: set by again, schedule and identify
 	quietAt    time.Time // when a leader has not answered for too long
 	stored     []int32   // messages that are not resolved yet
 	why        error     // why partitions are stuck since the current event
@@ -56,7 +56,7 @@ func (d *delivery) run() {
 	defer timer.Stop()
 	d.quietAt = time.Now().Add(d.quiet())
 	for {
-		d.open = slices.DeleteFunc(d.open, func(p *partition) bool { return len(p.batches) == 0 })
+		d.open = slices.DeleteFunc(d.open, func(p *partition) bool { return len(p.queue) == 0 })
 		if len(d.open) == 0 {
 			break
 		}
@@ -75,7 +75,7 @@ func (d *delivery) run() {
 			d.wake()
 		case <-d.ctx.Done():
 			for _, p := range d.open {
-				p.batches = nil
+				p.queue = nil
 			}
 			return
 		}
@@ -141,7 +141,7 @@ func (d *delivery) request(all []*partition) *kmsg.ProduceRequest {
 	for _, p := range all {
 		part := kmsg.NewProduceRequestTopicPartition()
 		part.Partition = p.number
-		part.Records = p.batches[0].seal(p.sequence)
+		part.Records = p.queue[0].seal(p.sequence)
 		at := p.topic.inRequest
 		if at >= len(r.Topics) || r.Topics[at].Topic != p.topic.name {
 			at = len(r.Topics)

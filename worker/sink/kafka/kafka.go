@@ -20,14 +20,17 @@
 //     again unchanged, with its sequence number, until the answer is clear. Brokers recognize it
 //     (KIP-98), new leaders too, as they replicate the sequence numbers. So it is stored once.
 //   - A request that was given up cannot be stored late, after later messages: its sequence number
-//     is over by then.
+//     or its epoch is over by then. With a new producer ID, which follows if the broker does not
+//     accept a new epoch either, that is not so: the broker knows no order of producer IDs.
 //   - If the broker has lost the sequence numbers (OUT_OF_ORDER_SEQUENCE_NUMBER,
 //     UNKNOWN_PRODUCER_ID), the partition goes on with the same record batch in a new epoch
-//     (KIP-360). Only then can a record batch be stored twice, one per worker and partition, before
-//     any later message.
+//     (KIP-360). Then a record batch can be stored twice, one per worker and partition, before any
+//     later message.
 //   - If a record batch that may be stored is refused at last, its sequence number must not be used
 //     again: the broker would take the next record batch for it, and answer that it is stored. So
-//     the partition begins a new epoch then, too.
+//     the partition begins a new epoch then, too. What is sent again of it, in other record batches,
+//     can be stored twice. Brokers refuse before they look at the sequence number, and so refuse
+//     each attempt, unless a setting of the topic has changed.
 //
 // A partition's messages are of several workers. Under --dispatch key, those of a key are of one
 // worker, and so are in order. A crash of feedgate loses the numbers: messages that were stored and

@@ -90,8 +90,8 @@ func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
 	}
 	switch {
 	case what == corrupt:
-		// With a key, it was damaged on the way. If it may be stored, it was accepted once; in a new
-		// epoch it would be stored again.
+		// With a key, it was damaged on the way. If it may be stored, splitting it would store it
+		// again.
 		if p.damaged++; d.c.by != nil || p.unsure || p.damaged < maxDamaged {
 			return later
 		}
@@ -117,7 +117,7 @@ func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
 // refuse handles that the broker refuses the first record batch because of a message: the one in
 // it, or else one that Split finds.
 func (d *delivery) refuse(p *partition, tooLarge bool) {
-	first := p.batches[0]
+	first := p.queue[0]
 	if len(first.messages) > 1 {
 		if tooLarge {
 			d.c.limit = first.size / 2
@@ -127,15 +127,12 @@ func (d *delivery) refuse(p *partition, tooLarge bool) {
 		return
 	}
 	d.b.Resolve(int(first.messages[0]), 1, kit.Refused(worker.Refused))
-	rest := p.batches[1:]
-	p.batches = p.batches[:1]
-	d.drop(p)
-	p.batches = rest
+	d.dropFirst(p)
 }
 
 // settle gives all messages of a partition an outcome.
 func (d *delivery) settle(p *partition, o kit.Outcome) {
-	for _, r := range p.batches {
+	for _, r := range p.queue {
 		for _, i := range r.messages {
 			d.b.Resolve(int(i), 1, o)
 		}
@@ -145,13 +142,18 @@ func (d *delivery) settle(p *partition, o kit.Outcome) {
 
 // drop removes the record batches of a partition, none of which is stored as far as is known.
 func (d *delivery) drop(p *partition) {
-	for _, r := range p.batches {
-		d.c.recycle(r)
+	for len(p.queue) > 0 {
+		d.dropFirst(p)
 	}
+}
+
+// dropFirst removes the first record batch of a partition, likewise.
+func (d *delivery) dropFirst(p *partition) {
+	d.c.recycle(p.queue[0])
+	p.queue, p.damaged = p.queue[1:], 0
 	if p.unsure {
 		d.renew(p)
 	}
-	p.batches, p.damaged = nil, 0
 }
 
 // renew begins a new epoch or, if the partition needs another producer ID, sees to one.

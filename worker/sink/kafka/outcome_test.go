@@ -52,7 +52,7 @@ func TestLimit(t *testing.T) {
 	for i := range 100 {
 		c.batchFor(p, len(value)).add(i, nil, value, nil)
 	}
-	r := p.batches[0]
+	r := p.queue[0]
 	r.finish(time.Now(), compressor, new(bytes.Buffer))
 	d := delivery{c: c}
 	if d.refuse(p, true); !d.split || c.limit < 50*len(value) || c.limit > 60*len(value) || len(r.bytes) > 10*len(value) {

@@ -125,7 +125,7 @@ func TestKept(t *testing.T) {
 		all = append(all, add(len(large)), add(maxBatch-200), add(maxBatch/3))
 		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] }) // answers of several brokers
 		for _, p := range all {
-			c.recycle(p.batches[0])
+			c.recycle(p.queue[0])
 		}
 		sum := 0
 		for _, r := range c.unused {
@@ -144,11 +144,11 @@ func TestGrow(t *testing.T) {
 	c := &client{limit: maxBatch}
 	p := new(partition)
 	value := make([]byte, 60)
-	for i := 0; len(p.batches) < 2; i++ {
+	for i := 0; len(p.queue) < 2; i++ {
 		c.batchFor(p, len(value)).add(i, nil, value, nil)
 	}
-	if c.recycle(p.batches[0]); len(c.unused) != 1 || len(c.unused[0].bytes) < maxBatch-200 {
-		t.Errorf("%d are kept; %d bytes", len(c.unused), cap(p.batches[0].bytes))
+	if c.recycle(p.queue[0]); len(c.unused) != 1 || len(c.unused[0].bytes) < maxBatch-200 {
+		t.Errorf("%d are kept; %d bytes", len(c.unused), cap(p.queue[0].bytes))
 	}
 }
 
