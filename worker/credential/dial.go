@@ -57,6 +57,31 @@ func aboutCertificate(alert string) bool {
 	return strings.Contains(alert, "certificate") || strings.Contains(alert, "access denied")
 }
 
+// Wrong reports whether an error shows that the settings of TLS are wrong: certificates, versions, or
+// TLS itself. Another attempt does not help then. It is not an error of the network, nor one that a
+// server has for reasons of its own, such as an internal error.
+func Wrong(err error) bool {
+	var (
+		certificate *tls.CertificateVerificationError
+		plain       tls.RecordHeaderError
+		alert       *net.OpError
+	)
+	return errors.As(err, &certificate) || errors.As(err, &plain) ||
+		errors.As(err, &alert) && alert.Op == "remote error" &&
+			(aboutCertificate(alert.Err.Error()) || aboutVersion(alert.Err.Error()))
+}
+
+// aboutVersion reports whether the text of a server's alert is about what client and server have in
+// common: versions, ciphers, names.
+func aboutVersion(alert string) bool {
+	for _, a := range []tls.AlertError{40, 70, 71, 112, 120} { // handshake_failure, protocol_version, insufficient_security, unrecognized_name, no_application_protocol
+		if alert == a.Error() {
+			return true
+		}
+	}
+	return false
+}
+
 // hasNames reports whether a certificate has a subject alternative name of a host.
 func hasNames(c *x509.Certificate) bool { return len(c.DNSNames)+len(c.IPAddresses) > 0 }
 

@@ -47,7 +47,8 @@ type Server struct {
 
 // Server splits //HOST:PORT,HOST:PORT/PATH?QUERY. port is the default for hosts without one; 0:
 // each must have one. params are the parameters that the query may have, each at most once. A user
-// or a password in the URL is an error.
+// or a password in the URL is an error. An error names all faults; s has what is not at fault, so that
+// the caller can look for faults in it, too, unless it has no hosts.
 func (u URL) Server(port uint16, params ...string) (s Server, err error) {
 	rest, ok := strings.CutPrefix(u.Rest, "//")
 	if !ok {
@@ -57,29 +58,28 @@ func (u URL) Server(port uint16, params ...string) (s Server, err error) {
 		return s, errors.New("a # has no meaning here; in a name it is written %23")
 	}
 	rest, query, asked := strings.Cut(rest, "?")
+	var faults []error
 	if asked {
-		if s.Query, err = parseQuery(query, params); err != nil {
-			return s, err
-		}
+		s.Query, err = parseQuery(query, params)
+		faults = append(faults, err)
 	}
 	hosts := rest
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		hosts, s.Path = rest[:i], rest[i:]
 	}
 	if strings.Contains(hosts, "@") {
-		return s, errors.New("a URL must not contain a user or password: any user of the machine can see it")
+		return Server{}, errors.New("a URL must not contain a user or password: any user of the machine can see it")
 	}
 	for host := range strings.SplitSeq(hosts, ",") {
 		h, err := hostPort(host, port)
-		if err != nil {
-			return s, err
+		if err == nil && slices.Contains(s.Hosts, h) {
+			err = fmt.Errorf("%s is given twice", h)
 		}
-		if slices.Contains(s.Hosts, h) {
-			return s, fmt.Errorf("%s is given twice", h)
+		if faults = append(faults, err); err == nil {
+			s.Hosts = append(s.Hosts, h)
 		}
-		s.Hosts = append(s.Hosts, h)
 	}
-	return s, nil
+	return s, errors.Join(faults...)
 }
 
 // shown returns what errors may quote of a URL. Of a server's URL that excludes the query, and what
@@ -113,25 +113,27 @@ func hostPort(host string, port uint16) (string, error) {
 }
 
 // parseQuery parses KEY=VALUE&KEY=VALUE. Each key must be one of params, and occur once. A value
-// without = is empty.
+// without = is empty. The error names all faults; the query has the other parameters.
 func parseQuery(query string, params []string) (Query, error) {
 	q := Query{}
+	var faults []error
 	for pair := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(pair, "=")
-		if !slices.Contains(params, key) {
-			return nil, fmt.Errorf("unknown parameter %q after ?; %s", key, known(params))
+		_, twice := q[key]
+		decoded, err := url.PathUnescape(value) // not QueryUnescape, for which + is a space
+		switch {
+		case !slices.Contains(params, key):
+			err = fmt.Errorf("unknown parameter %q after ?; %s", key, known(params))
+		case twice:
+			err = fmt.Errorf("%s is given twice", key)
+		case err != nil:
+			err = fmt.Errorf("%s=%s: a %% begins the two hexadecimal digits of a byte, and itself is written %%25", key, value)
+		default:
+			q[key] = decoded
 		}
-		if _, twice := q[key]; twice {
-			return nil, fmt.Errorf("%s is given twice", key)
-		}
-		// Not QueryUnescape, for which + is a space.
-		decoded, err := url.PathUnescape(value)
-		if err != nil {
-			return nil, fmt.Errorf("%s=%s: a %% begins the two hexadecimal digits of a byte, and itself is written %%25", key, value)
-		}
-		q[key] = decoded
+		faults = append(faults, err)
 	}
-	return q, nil
+	return q, errors.Join(faults...)
 }
 
 // known lists the known parameters, for an error.

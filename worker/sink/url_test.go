@@ -61,6 +61,22 @@ func TestServerURLFaults(t *testing.T) {
 	}
 }
 
+// TestAllURLFaults: all faults are named at once, and the rest is there.
+func TestAllURLFaults(t *testing.T) {
+	s, err := sink.URL{Scheme: "kafka", Rest: "//a:1,b,c:0/t?x=1&key=k&linger=%g&y"}.Server(0, "key", "linger")
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{`"b" is not HOST:PORT`, "is not a port", `parameter "x"`, "linger=%g", `parameter "y"`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: want %q", err, want)
+		}
+	}
+	if !slices.Equal(s.Hosts, []string{"a:1"}) || s.Path != "/t" || s.Query["key"] != "k" {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestHelpIsGenerated(t *testing.T) {
 	help := kinds.Help()
 	for _, want := range []string{"discard: acknowledges", "exec:COMMAND runs", "; file:PATH appends", "stdout:, file:PATH write"} {

@@ -256,7 +256,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 		g.Wait(i + 1)
 	}
 	g.Stop()
-	if !log.Has(`refuses a message" flag=--sink status="422 Unprocessable Entity"`) || log.Has("s3cret") {
+	if !log.Has(`the server answered 422 Unprocessable Entity"`) || log.Has("s3cret") {
 		t.Error(log.String())
 	}
 }

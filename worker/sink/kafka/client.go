@@ -41,6 +41,7 @@ type client struct {
 	turn     int      // chooses the partition of messages without a key
 	limit    int      // of a record batch, in bytes
 	unused   []*recordBatch
+	kept     int          // memory of unused, in bytes
 	scratch  bytes.Buffer // of compression
 	topicOf  []*topic     // of each message of a batch; nil: it has an outcome
 	needed   []*topic     // of a batch
@@ -62,6 +63,7 @@ const (
 	maxMessages = 16384
 	maxBytes    = 768 << 10 // of messages; keys, ids and numbers are added
 	maxBatch    = 1_000_000
+	maxKept     = 2 * maxBatch    // memory that a worker keeps for record batches
 	maxRequest  = 100<<20 - 1<<10 // socket.request.max.bytes of brokers, less the rest of the request
 )
 
@@ -160,7 +162,7 @@ func (c *client) fill(d *delivery) {
 			continue
 		}
 		switch f, why := t.fate(now); f {
-		case unwanted:
+		case rejects:
 			b.Resolve(i, 1, kit.Refused(worker.Refused))
 			continue
 		case forbids:
@@ -175,19 +177,19 @@ func (c *client) fill(d *delivery) {
 		}
 		c.id = m.AppendID(c.id[:0])
 		p := t.partition(t.choose(key, c.turn))
-		if len(p.batches) == 0 {
+		if len(p.queue) == 0 {
 			d.open = append(d.open, p)
 			p.state = ready
 		}
 		c.batchFor(p, len(m.Data)+len(key)+len(c.id)).add(i, key, m.Data, c.id)
 	}
 	for _, p := range d.open {
-		for _, r := range p.batches {
+		for _, r := range p.queue {
 			r.finish(now, c.compressor, &c.scratch)
 		}
 	}
 	for _, p := range d.open {
-		if len(p.batches[0].bytes) > maxRequest {
+		if len(p.queue[0].bytes) > maxRequest {
 			d.refuse(p, true) // a message that is alone; a broker would close the connection
 		}
 	}
@@ -210,18 +212,27 @@ func (t *topic) choose(key []byte, turn int) int {
 
 // batchFor returns the record batch for the next message of a partition, of this size.
 func (c *client) batchFor(p *partition, size int) *recordBatch {
-	if n := len(p.batches); n > 0 {
-		if r := p.batches[n-1]; len(r.bytes)+size+recordOverhead <= c.limit {
+	if n := len(p.queue); n > 0 {
+		if r := p.queue[n-1]; len(r.bytes)+size+recordOverhead <= c.limit {
 			return r
 		}
 	}
 	r := new(recordBatch)
 	if n := len(c.unused); n > 0 {
 		r, c.unused = c.unused[n-1], c.unused[:n-1]
+		c.kept -= r.memory()
 	}
 	r.reset()
-	p.batches = append(p.batches, r)
+	p.queue = append(p.queue, r)
 	return r
+}
+
+// recycle keeps a record batch for later, unless its memory is large, or that of all is.
+func (c *client) recycle(r *recordBatch) {
+	if n := r.memory(); cap(r.bytes) <= maxBatch && c.kept+n <= maxKept {
+		c.unused = append(c.unused, r)
+		c.kept += n
+	}
 }
 
 // sleep waits, and returns false if ctx ends before.

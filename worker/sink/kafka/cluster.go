@@ -58,11 +58,12 @@ var errNoLeader = errors.New("the partition has no leader")
 func (t *topic) update(m *kmsg.MetadataResponseTopic, now time.Time) {
 	t.asked = now
 	t.err = kerr.ErrorForCode(m.ErrorCode)
-	switch what, _ := meaningOf(m.ErrorCode); {
-	case what == noTopic && t.missing.IsZero():
-		t.missing = now
-	case what != noTopic:
+	what, _ := meaningOf(m.ErrorCode)
+	switch missing := what == noTopic || what == badTopic; {
+	case !missing:
 		t.missing = time.Time{}
+	case t.missing.IsZero():
+		t.missing = now
 	}
 	if t.err != nil {
 		t.err = fmt.Errorf("topic %s: %w", t.name, t.err)
@@ -97,11 +98,11 @@ func (t *topic) fate(now time.Time) (f fate, why error) {
 	forbidden := errors.As(t.err, &code) && meanings[code] == denied
 	switch {
 	case forbidden && t.made && !t.trusted:
-		return unwanted, t.err // a message named it; no message was ever accepted for it
+		return rejects, t.err // a message named it; no message was ever accepted for it
 	case forbidden:
 		return forbids, t.err
 	case t.made && !t.missing.IsZero() && now.Sub(t.missing) >= missingFor:
-		return unwanted, t.err
+		return rejects, t.err
 	}
 	return waits, t.err
 }
@@ -111,7 +112,7 @@ type fate uint8
 
 const (
 	usable fate = iota
-	unwanted
+	rejects
 	forbids
 	waits
 )
@@ -121,7 +122,7 @@ func (t *topic) current(now time.Time) bool {
 	switch f, _ := t.fate(now); f {
 	case usable:
 		return now.Sub(t.asked) < maxAge
-	case unwanted:
+	case rejects:
 		return now.Sub(t.asked) < missingAge
 	}
 	return false
@@ -167,15 +168,9 @@ func (c *client) ask(ctx context.Context, names []string, withID bool) (n news, 
 	if !withID {
 		return n, nil
 	}
-	request := kmsg.NewPtrInitProducerIDRequest()
-	id, err := request.RequestWith(ctx, c.kafka)
-	if err == nil {
-		err = kerr.ErrorForCode(id.ErrorCode)
+	if n.producer, err = newProducer(ctx, c.kafka); err != nil {
+		return n, c.explain(err)
 	}
-	if err != nil {
-		return n, fmt.Errorf("asking for a producer ID: %w", c.explain(err))
-	}
-	n.producer = &sequence{producer: id.ProducerID, epoch: id.ProducerEpoch}
 	return n, nil
 }
 

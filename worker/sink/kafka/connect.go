@@ -2,10 +2,7 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"math"
 	"net"
 	"time"
 
@@ -18,7 +15,6 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"feedgate/worker/sink"
-	"feedgate/worker/sink/kit"
 )
 
 // connect makes a kgo.Client. dialed is called with each new connection; nil: nobody is interested.
@@ -34,9 +30,10 @@ func (s *settings) connect(common *sink.Config, dialed func(net.Conn), more ...k
 		kgo.ClientID("feedgate"),
 		kgo.DisableClientMetrics(),
 		kgo.MaxVersions(versions()),
+		kgo.RequiredAcks(kgo.AllISRAcks()),       // kgo replaces that of a produce request by its own
 		kgo.RequestRetries(max(2, len(s.hosts))), // one per host; failures beyond that are the caller's
 		kgo.RetryBackoffFn(func(int) time.Duration { return common.ReconnectMin }),
-		kgo.RequestTimeoutOverhead(max(common.ConnectTimeout, 100*time.Millisecond)),
+		kgo.RequestTimeoutOverhead(min(max(common.ConnectTimeout, 100*time.Millisecond), 15*time.Minute)), // the limits of kgo
 		kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
@@ -98,67 +95,6 @@ func metadata(ctx context.Context, k *kgo.Client, names []string, rights bool) (
 		err = kerr.ErrorForCode(answer.ErrorCode)
 	}
 	return answer, err
-}
-
-// reach is for [kit.Config].Connect: it checks that the cluster can be reached and accepts the
-// login, and that a fixed topic exists and may be written.
-func (s *settings) reach(ctx context.Context, common *sink.Config) error {
-	k, err := s.connect(common, nil)
-	if err != nil {
-		return fmt.Errorf("%w: %w", kit.ErrDenied, err)
-	}
-	defer k.Close()
-	_, err = s.find(ctx, k)
-	return err
-}
-
-// find returns the metadata of the cluster and of a fixed topic. The error wraps [kit.ErrDenied] if
-// the settings are wrong.
-func (s *settings) find(ctx context.Context, k *kgo.Client) (*kmsg.MetadataResponse, error) {
-	var names []string
-	if s.topicName.made == nil {
-		names = []string{s.topicName.fixed}
-	}
-	answer, err := metadata(ctx, k, names, true)
-	if err != nil {
-		if err = s.explain(err); wrong(err) {
-			err = fmt.Errorf("%w: %w", kit.ErrDenied, err)
-		}
-		return nil, err
-	}
-	for i := range answer.Topics {
-		t := &answer.Topics[i]
-		what, err := meaningOf(t.ErrorCode)
-		name := s.topicName.fixed
-		switch {
-		case what == noTopic:
-			return nil, fmt.Errorf("%w: topic %s does not exist, and feedgate creates none", kit.ErrDenied, name)
-		case what == denied:
-			return nil, fmt.Errorf("%w: topic %s: %w", kit.ErrDenied, name, err)
-		case err != nil:
-			return nil, fmt.Errorf("topic %s: %w", name, err)
-		case !mayWrite(t.AuthorizedOperations):
-			return nil, fmt.Errorf("%w: topic %s may not be written: the user lacks the operation Write", kit.ErrDenied, name)
-		}
-	}
-	return answer, nil
-}
-
-// mayWrite reports whether a set of operations includes Write; an unknown one does.
-func mayWrite(operations int32) bool {
-	return operations == math.MinInt32 || operations&(1<<kmsg.ACLOperationWrite) != 0
-}
-
-// wrong reports whether an error shows that settings are wrong, rather than that a broker is away.
-func wrong(err error) bool {
-	var (
-		certificate *tls.CertificateVerificationError
-		plain       tls.RecordHeaderError
-		alert       tls.AlertError
-		remote      *net.OpError
-	)
-	return meaningOfFailure(err) == denied || errors.As(err, &certificate) || errors.As(err, &plain) ||
-		errors.As(err, &alert) || errors.As(err, &remote) && remote.Op == "remote error"
 }
 
 // maxText limits the text of an error, which may come from a broker, in bytes.

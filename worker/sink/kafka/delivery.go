@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -27,7 +28,7 @@ type delivery struct {
 	refreshing bool
 	tries      int // without progress
 	pause      *backoff.Backoff
-	retryAt    time.Time // when stuck partitions are tried again
+	retryAt    time.Time // when stuck partitions are tried again: set by again, schedule and identify
 	quietAt    time.Time // when a leader has not answered for too long
 	stored     []int32   // messages that are not resolved yet
 	why        error     // why partitions are stuck since the current event
@@ -55,7 +56,7 @@ func (d *delivery) run() {
 	defer timer.Stop()
 	d.quietAt = time.Now().Add(d.quiet())
 	for {
-		d.open = slices.DeleteFunc(d.open, func(p *partition) bool { return len(p.batches) == 0 })
+		d.open = slices.DeleteFunc(d.open, func(p *partition) bool { return len(p.queue) == 0 })
 		if len(d.open) == 0 {
 			break
 		}
@@ -74,7 +75,7 @@ func (d *delivery) run() {
 			d.wake()
 		case <-d.ctx.Done():
 			for _, p := range d.open {
-				p.batches = nil
+				p.queue = nil
 			}
 			return
 		}
@@ -95,9 +96,12 @@ func (d *delivery) send() {
 			p.state, d.why = stuck, fmt.Errorf("%s: %w", p, errNoLeader)
 			continue
 		}
+		if !d.identify(p) {
+			continue
+		}
 		var all []*partition
 		for _, p := range d.open {
-			if p.state == ready && p.leader() == leader {
+			if p.state == ready && p.leader() == leader && d.identify(p) {
 				p.state, p.broker = sending, leader
 				all = append(all, p)
 			}
@@ -115,18 +119,29 @@ func (d *delivery) send() {
 	}
 }
 
+// identify gives a partition the client's producer ID, if it has none. If the client has none
+// either, the partition is stuck, and the ID is asked for at once. Without one, a broker would not
+// recognize a record batch that is sent again.
+func (d *delivery) identify(p *partition) bool {
+	if p.sequence.producer == unknown {
+		p.sequence = d.c.producer
+	}
+	if p.sequence.producer == unknown {
+		p.state, d.retryAt = stuck, time.Now()
+		return false
+	}
+	return true
+}
+
 // request makes a produce request with the first record batches of partitions.
 func (d *delivery) request(all []*partition) *kmsg.ProduceRequest {
 	r := kmsg.NewPtrProduceRequest()
 	r.Acks = -1 // of all in-sync replicas
-	r.TimeoutMillis = int32(d.c.common.ConnectTimeout.Milliseconds())
+	r.TimeoutMillis = int32(min(d.c.common.ConnectTimeout.Milliseconds(), math.MaxInt32))
 	for _, p := range all {
-		if p.sequence.producer == unknown {
-			p.sequence = d.c.producer
-		}
 		part := kmsg.NewProduceRequestTopicPartition()
 		part.Partition = p.number
-		part.Records = p.batches[0].seal(p.sequence)
+		part.Records = p.queue[0].seal(p.sequence)
 		at := p.topic.inRequest
 		if at >= len(r.Topics) || r.Topics[at].Topic != p.topic.name {
 			at = len(r.Topics)
@@ -170,13 +185,12 @@ func (d *delivery) wake() {
 // refresh asks for the leaders of stuck partitions.
 func (d *delivery) refresh() {
 	var names []string
-	withID := d.c.producer.producer == unknown
 	for _, p := range d.open {
 		if p.state == stuck && !slices.Contains(names, p.topic.name) {
 			names = append(names, p.topic.name)
 		}
-		withID = withID || p.sequence.producer == unknown
 	}
+	withID := d.c.producer.producer == unknown // a partition takes it over when it is sent
 	d.refreshing = true
 	d.c.requests.Go(func() {
 		n, err := d.c.ask(d.ctx, names, withID)
@@ -203,7 +217,7 @@ func (d *delivery) refreshed(e event) {
 		}
 		f, reason := p.topic.fate(now)
 		switch {
-		case f == unwanted:
+		case f == rejects:
 			d.settle(p, kit.Refused(worker.Refused))
 		case f != usable:
 			why = reason
@@ -211,8 +225,6 @@ func (d *delivery) refreshed(e event) {
 			d.settle(p, kit.Again(0, fmt.Errorf("%s does not exist any more", p)))
 		case p.leader() < 0:
 			why = fmt.Errorf("%s: %w", p, errNoLeader)
-		case p.sequence.producer == unknown && d.c.producer.producer == unknown:
-			d.retryAt = now // it became stuck after the question
 		default:
 			p.state = ready
 		}

@@ -20,14 +20,17 @@
 //     again unchanged, with its sequence number, until the answer is clear. Brokers recognize it
 //     (KIP-98), new leaders too, as they replicate the sequence numbers. So it is stored once.
 //   - A request that was given up cannot be stored late, after later messages: its sequence number
-//     is over by then.
+//     or its epoch is over by then. With a new producer ID, which follows if the broker does not
+//     accept a new epoch either, that is not so: the broker knows no order of producer IDs.
 //   - If the broker has lost the sequence numbers (OUT_OF_ORDER_SEQUENCE_NUMBER,
 //     UNKNOWN_PRODUCER_ID), the partition goes on with the same record batch in a new epoch
-//     (KIP-360). Only then can a record batch be stored twice, one per worker and partition, before
-//     any later message.
+//     (KIP-360). Then a record batch can be stored twice, one per worker and partition, before any
+//     later message.
 //   - If a record batch that may be stored is refused at last, its sequence number must not be used
 //     again: the broker would take the next record batch for it, and answer that it is stored. So
-//     the partition begins a new epoch then, too.
+//     the partition begins a new epoch then, too. What is sent again of it, in other record batches,
+//     can be stored twice. Brokers refuse before they look at the sequence number, and so refuse
+//     each attempt, unless a setting of the topic has changed.
 //
 // A partition's messages are of several workers. Under --dispatch key, those of a key are of one
 // worker, and so are in order. A crash of feedgate loses the numbers: messages that were stored and
@@ -81,16 +84,16 @@ const defaultPort = 9092
 // parse parses the URL and reads the flags. It opens nothing.
 func parse(u sink.URL, flags *flagset.Flags) (t sink.Target, err error) {
 	server, err := u.Server(defaultPort, "key", "compression", "linger", "sasl")
-	if err != nil {
+	if len(server.Hosts) == 0 {
 		return t, err
 	}
 	s := &settings{hosts: server.Hosts, secure: u.Secure}
-	var faults [5]error
-	s.topicName, faults[0] = parseTopic(server.Path)
-	s.key, faults[1] = parseKey(server.Query)
-	s.compressor, faults[2] = parseCompression(server.Query)
-	s.linger, faults[3] = parseLinger(server.Query)
-	s.mechanism, faults[4] = parseLogin(server.Query, flagset.Of[sink.ServerFlags](flags))
+	faults := [6]error{err}
+	s.topicName, faults[1] = parseTopic(server.Path)
+	s.key, faults[2] = parseKey(server.Query)
+	s.compressor, faults[3] = parseCompression(server.Query)
+	s.linger, faults[4] = parseLinger(server.Query)
+	s.mechanism, faults[5] = parseLogin(server.Query, flagset.Of[sink.ServerFlags](flags))
 	return sink.Target{
 		Hosts:         server.Hosts,
 		CheckPassword: checkPassword,

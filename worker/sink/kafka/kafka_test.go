@@ -69,6 +69,7 @@ func TestParseFaults(t *testing.T) {
 		{"kafka://a/?key=x&compression=rar&linger=soon&sasl=magic", sink.ServerFlags{}, []string{
 			"want a topic", "key: selector", "compression=rar: want none, lz4", "linger=soon", "sasl=magic: want plain",
 		}},
+		{"kafka://a,b:0/x?linger=-1s&foo=1", sink.ServerFlags{}, []string{`parameter "foo"`, "not a port", "linger=-1s"}},
 		{"kafka://a/x?key=", sink.ServerFlags{}, []string{"key: selector"}},
 		{"kafka://a/x?sasl=plain", sink.ServerFlags{}, []string{"it needs --sink-user and --sink-password-file"}},
 		{"kafka://a/x?sasl=plain", sink.ServerFlags{User: "me"}, []string{"it needs --sink-user"}},
@@ -145,9 +146,10 @@ func TestFate(t *testing.T) {
 		"usable":                    {false, []step{{0, answer(0, 1, -1, 2), usable}}},
 		"no partitions yet":         {false, []step{{0, answer(0), waits}, {time.Hour, answer(0), waits}}},
 		"fixed and missing":         {false, []step{{0, answer(3), waits}, {time.Hour, answer(3), waits}, {time.Hour, answer(0, 1), usable}}},
-		"made and missing":          {true, []step{{0, answer(3), waits}, {time.Second, answer(3), waits}, {2 * time.Second, answer(3), unwanted}, {3 * time.Second, answer(0, 1), usable}}},
+		"made and missing":          {true, []step{{0, answer(3), waits}, {time.Second, answer(3), waits}, {2 * time.Second, answer(3), rejects}, {3 * time.Second, answer(0, 1), usable}}},
+		"made and illegal":          {true, []step{{0, answer(17), waits}, {2 * time.Second, answer(17), rejects}}},
 		"missing and away":          {true, []step{{0, answer(3), waits}, {time.Second, answer(5), waits}, {2 * time.Second, answer(3), waits}}},
-		"made and forbidden":        {true, []step{{0, answer(29), unwanted}}},
+		"made and forbidden":        {true, []step{{0, answer(29), rejects}}},
 		"made, and forbidden later": {true, []step{{0, answer(0, 1), usable}, {time.Second, answer(29), forbids}, {time.Second, answer(0, 1), usable}}},
 		"fixed and forbidden":       {false, []step{{0, answer(29), forbids}}},
 		"an error nobody knows":     {true, []step{{0, answer(999), waits}}},
@@ -185,7 +187,7 @@ func TestChoose(t *testing.T) {
 
 // TestMayWrite: Write is missing only if the operations are known.
 func TestMayWrite(t *testing.T) {
-	for operations, want := range map[int32]bool{math.MinInt32: true, 1 << 4: true, 1 << 3: false, 0: false} {
+	for operations, want := range map[int32]bool{math.MinInt32: true, 1 << 4: true, 1 << 3: false, 0: true} {
 		if mayWrite(operations) != want {
 			t.Errorf("operations %b: %v", operations, !want)
 		}

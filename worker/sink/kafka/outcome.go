@@ -11,8 +11,8 @@ import (
 	"feedgate/worker/sink/kit"
 )
 
-// maxDamaged is how often a record batch is sent before an answer that it is damaged is believed: old
-// brokers refuse a message without a key for a compacted topic that way.
+// maxDamaged is how many answers in a row that a record batch is damaged are believed: brokers older
+// than Kafka 2.4 refuse a message without a key for a compacted topic that way.
 const maxDamaged = 3
 
 // errUnanswered is the reason if an answer lacks a partition.
@@ -25,6 +25,7 @@ func (d *delivery) answered(e event) {
 	if e.err != nil {
 		err := fmt.Errorf("broker %d: %w", e.leader, d.c.explain(e.err))
 		for _, p := range e.partitions {
+			p.unsure = true
 			d.handle(p, meaningOfFailure(e.err), err)
 		}
 		return
@@ -63,8 +64,10 @@ func (d *delivery) handle(p *partition, what meaning, why error) {
 	case denied:
 		d.resolveStored() // the kit must know that something was accepted
 		d.settle(p, kit.Denied(why))
-	case noTopic:
+	case unwanted:
 		d.settle(p, kit.Refused(worker.Refused))
+	case badTime:
+		d.settle(p, kit.Again(0, why)) // in record batches with a new time
 	case tooLarge, refused:
 		d.refuse(p, what == tooLarge)
 	case resequence:
@@ -75,25 +78,36 @@ func (d *delivery) handle(p *partition, what meaning, why error) {
 	case uncertain:
 		p.unsure = true
 		p.state, d.why = stuck, why
-	default:
+	default: // later
 		p.state, d.why = stuck, why
 	}
 }
 
 // interpret returns the meaning of an answer in the light of earlier ones.
 func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
+	if what != corrupt {
+		p.damaged = 0
+	}
 	switch {
 	case what == corrupt:
-		if p.damaged++; p.damaged < maxDamaged {
+		// With a key, it was damaged on the way. If it may be stored, splitting it would store it
+		// again.
+		if p.damaged++; d.c.by != nil || p.unsure || p.damaged < maxDamaged {
 			return later
 		}
 		return refused
 	case what == noTopic:
-		return later // the metadata decides
-	case what != denied:
+		return uncertain // the metadata decides about the topic
+	case what == duplicate && p.unsure:
+		return stored // by an earlier attempt
+	case what == duplicate:
+		return resequence // the broker takes it for another one
+	case what == badTopic && p.topic.made:
+		return unwanted
+	case what != denied && what != badTopic:
 		return what
 	case errors.Is(why, kerr.TopicAuthorizationFailed) && p.topic.made && !p.topic.accepted:
-		return noTopic // a message named a topic that this sink may not use
+		return unwanted
 	case d.c.sink.Accepted():
 		return later // it was allowed before: the same record batch is sent once it is allowed again
 	}
@@ -103,25 +117,22 @@ func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
 // refuse handles that the broker refuses the first record batch because of a message: the one in
 // it, or else one that Split finds.
 func (d *delivery) refuse(p *partition, tooLarge bool) {
-	first := p.batches[0]
+	first := p.queue[0]
 	if len(first.messages) > 1 {
 		if tooLarge {
-			d.c.limit = len(first.bytes) / 2
+			d.c.limit = first.size / 2
 		}
 		d.split = true
 		d.drop(p)
 		return
 	}
 	d.b.Resolve(int(first.messages[0]), 1, kit.Refused(worker.Refused))
-	rest := p.batches[1:]
-	p.batches = p.batches[:1]
-	d.drop(p)
-	p.batches = rest
+	d.dropFirst(p)
 }
 
 // settle gives all messages of a partition an outcome.
 func (d *delivery) settle(p *partition, o kit.Outcome) {
-	for _, r := range p.batches {
+	for _, r := range p.queue {
 		for _, i := range r.messages {
 			d.b.Resolve(int(i), 1, o)
 		}
@@ -131,13 +142,18 @@ func (d *delivery) settle(p *partition, o kit.Outcome) {
 
 // drop removes the record batches of a partition, none of which is stored as far as is known.
 func (d *delivery) drop(p *partition) {
-	for _, r := range p.batches {
-		d.c.recycle(r)
+	for len(p.queue) > 0 {
+		d.dropFirst(p)
 	}
+}
+
+// dropFirst removes the first record batch of a partition, likewise.
+func (d *delivery) dropFirst(p *partition) {
+	d.c.recycle(p.queue[0])
+	p.queue, p.damaged = p.queue[1:], 0
 	if p.unsure {
 		d.renew(p)
 	}
-	p.batches, p.damaged = nil, 0
 }
 
 // renew begins a new epoch or, if the partition needs another producer ID, sees to one.
@@ -180,9 +196,6 @@ func (c *client) sentTo(leader int32, name string, number int32) *partition {
 	}
 	return nil
 }
-
-// recycle keeps a record batch for later.
-func (c *client) recycle(r *recordBatch) { c.unused = append(c.unused, r) }
 
 // String returns the partition for errors.
 func (p *partition) String() string {

@@ -30,7 +30,7 @@ func (s *settings) probe(ctx context.Context, common *sink.Config) (found string
 		return "", err
 	}
 	defer k.Close()
-	answer, err := s.find(ctx, k)
+	answer, err := s.check(ctx, k)
 	if err != nil {
 		return "", err
 	}

@@ -16,6 +16,7 @@ import (
 type recordBatch struct {
 	messages []int32  // indexes in the kit's batch, in order
 	bytes    []byte   // header and records
+	size     int      // of bytes before compression; valid once finished
 	sequence sequence // that bytes has
 	sealed   bool     // bytes has a sequence and a checksum
 }
@@ -51,16 +52,20 @@ const recordOverhead = 6*5 + 1 + 1 + len(idHeader) + 1
 // idHeader is the name of the header with the message's permanent identifier.
 const idHeader = "id"
 
-// keep limits the memory that a record batch keeps when it is used again, in bytes.
-const keep = 4 << 20
-
 // reset makes the batch empty.
 func (r *recordBatch) reset() {
-	if cap(r.bytes) > keep {
-		r.bytes = nil
-	}
 	r.messages, r.sealed = r.messages[:0], false
 	r.bytes = append(r.bytes[:0], make([]byte, headerSize)...)
+}
+
+// memory returns how much memory the batch has, in bytes.
+func (r *recordBatch) memory() int { return cap(r.bytes) + 4*cap(r.messages) }
+
+// grow makes room for n bytes. Unlike append, it makes no more than maxBatch of it if that is enough.
+func (r *recordBatch) grow(n int) {
+	if need := len(r.bytes) + n; need > cap(r.bytes) {
+		r.bytes = append(make([]byte, 0, max(need, min(2*cap(r.bytes), maxBatch))), r.bytes...)
+	}
 }
 
 // add appends the record of the i-th message. A nil key is none, and an empty id, too.
@@ -75,6 +80,7 @@ func (r *recordBatch) add(i int, key, value, id []byte) {
 	if len(id) > 0 {
 		size += 1 + len(idHeader) + varintSize(len(id)) + len(id)
 	}
+	r.grow(varintSize(size) + size)
 	b := binary.AppendVarint(r.bytes, int64(size))
 	b = append(b, 0, 0) // attributes, time after the first one's
 	b = binary.AppendVarint(b, int64(delta))
@@ -105,6 +111,7 @@ func varintSize(n int) int { return (bits.Len64(uint64(n)<<1|1) + 6) / 7 }
 // scratch is memory for it.
 func (r *recordBatch) finish(now time.Time, c kgo.Compressor, scratch *bytes.Buffer) {
 	codec := kgo.CodecNone
+	r.size = len(r.bytes)
 	if c != nil {
 		scratch.Reset()
 		packed, used := c.Compress(scratch, r.bytes[headerSize:])
@@ -112,7 +119,7 @@ func (r *recordBatch) finish(now time.Time, c kgo.Compressor, scratch *bytes.Buf
 			r.bytes = append(r.bytes[:headerSize], packed...)
 			codec = used
 		}
-		if scratch.Cap() > keep {
+		if scratch.Cap() > 2*maxBatch {
 			*scratch = bytes.Buffer{}
 		}
 	}
@@ -131,8 +138,11 @@ func (r *recordBatch) finish(now time.Time, c kgo.Compressor, scratch *bytes.Buf
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // seal sets the sequence and the checksum, and returns the batch as it is sent. No request may be in
-// progress with the batch.
+// progress with the batch. A sequence without a producer ID panics: the batch could be stored twice.
 func (r *recordBatch) seal(s sequence) []byte {
+	if s.producer < 0 {
+		panic("kafka: record batch without a producer ID")
+	}
 	if r.sealed && r.sequence == s {
 		return r.bytes
 	}

@@ -108,6 +108,62 @@ func TestRecordOverhead(t *testing.T) {
 	}
 }
 
+// TestKept: large messages and many partitions leave little memory behind.
+func TestKept(t *testing.T) {
+	c := &client{limit: maxBatch}
+	large := make([]byte, 3_500_000)
+	add := func(size int) *partition {
+		p := new(partition)
+		c.batchFor(p, size).add(0, nil, large[:size], nil)
+		return p
+	}
+	for round := range 40 {
+		var all []*partition
+		for range 64 {
+			all = append(all, add(100))
+		}
+		all = append(all, add(len(large)), add(maxBatch-200), add(maxBatch/3))
+		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] }) // answers of several brokers
+		for _, p := range all {
+			c.recycle(p.queue[0])
+		}
+		sum := 0
+		for _, r := range c.unused {
+			if sum += r.memory(); cap(r.bytes) > maxBatch {
+				t.Errorf("round %d: %d bytes in one batch", round, cap(r.bytes))
+			}
+		}
+		if sum != c.kept || sum > maxKept {
+			t.Fatalf("round %d: %d bytes are kept, counted %d", round, sum, c.kept)
+		}
+	}
+}
+
+// TestGrow: a full record batch is kept.
+func TestGrow(t *testing.T) {
+	c := &client{limit: maxBatch}
+	p := new(partition)
+	value := make([]byte, 60)
+	for i := 0; len(p.queue) < 2; i++ {
+		c.batchFor(p, len(value)).add(i, nil, value, nil)
+	}
+	if c.recycle(p.queue[0]); len(c.unused) != 1 || len(c.unused[0].bytes) < maxBatch-200 {
+		t.Errorf("%d are kept; %d bytes", len(c.unused), cap(p.queue[0].bytes))
+	}
+}
+
+// TestNoProducer: a record batch is never sent without a producer ID.
+func TestNoProducer(t *testing.T) {
+	r := new(recordBatch)
+	r.reset()
+	defer func() {
+		if recover() == nil {
+			t.Error("it is sealed")
+		}
+	}()
+	r.seal(sequence{producer: unknown})
+}
+
 // TestSequence: sequence numbers wrap around to 0, as brokers expect.
 func TestSequence(t *testing.T) {
 	for _, c := range []struct {

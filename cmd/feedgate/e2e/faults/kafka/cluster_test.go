@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // cluster is a fake cluster whose connections can fail.
@@ -20,6 +21,10 @@ type cluster struct {
 	t     testing.TB
 	loses atomic.Pointer[func(loss) bool] // nil: nothing is lost
 	open  openConns
+
+	// reanswer replaces the code of the next answer that a record batch of orders is stored; 0:
+	// none. It is 0 again then.
+	reanswer atomic.Int32
 }
 
 // loss is what a connection can lose.
@@ -112,7 +117,25 @@ func (l *lossy) Write(b []byte) (int, error) {
 		l.Conn.Close()
 		return 0, errLost
 	}
-	return l.Conn.Write(b)
+	return l.Conn.Write(l.c.reanswered(b))
+}
+
+// reanswered returns an answer of a broker, with the code of reanswer if it is one to a produce
+// request, version 12.
+func (c *cluster) reanswered(b []byte) []byte {
+	const head = 4 + 4 + 1 // length, number of the request, tags
+	code := c.reanswer.Load()
+	if code == 0 || len(b) < head {
+		return b
+	}
+	a := &kmsg.ProduceResponse{Version: 12}
+	if a.ReadFrom(b[head:]) != nil || len(a.Topics) != 1 || a.Topics[0].Topic != "orders" ||
+		len(a.Topics[0].Partitions) != 1 || a.Topics[0].Partitions[0].ErrorCode != 0 {
+		return b
+	}
+	a.Topics[0].Partitions[0].ErrorCode = int16(code)
+	c.reanswer.Store(0)
+	return a.AppendTo(b[:head:head])
 }
 
 func (l *lossy) Close() error {

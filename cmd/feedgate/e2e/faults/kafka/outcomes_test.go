@@ -60,27 +60,11 @@ func TestTooLarge(t *testing.T) {
 // answerWith answers produce requests with an error for each partition, if bad reports that its
 // records are.
 func (c *cluster) answerWith(fault *kerr.Error, bad func(records []byte) bool) {
-	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
-		request := r.(*kmsg.ProduceRequest)
-		answer := request.ResponseKind().(*kmsg.ProduceResponse)
-		found := false
-		for _, t := range request.Topics {
-			topic := kmsg.NewProduceResponseTopic()
-			topic.Topic = t.Topic
-			for _, p := range t.Partitions {
-				part := kmsg.NewProduceResponseTopicPartition()
-				part.Partition = p.Partition
-				part.ErrorCode = kerr.NotEnoughReplicas.Code // the other partitions of the request
-				if bad(p.Records) {
-					found = true
-					part.ErrorCode = fault.Code
-				}
-				topic.Partitions = append(topic.Partitions, part)
-			}
-			answer.Topics = append(answer.Topics, topic)
+	c.answers(func(_ string, records []byte) *kerr.Error {
+		if bad(records) {
+			return fault
 		}
-		return answer, nil, found
+		return nil
 	})
 }
 
@@ -88,9 +72,13 @@ func (c *cluster) answerWith(fault *kerr.Error, bad func(records []byte) bool) {
 func TestBadRecords(t *testing.T) {
 	for _, fault := range []*kerr.Error{kerr.InvalidRecord, kerr.PolicyViolation, kerr.CorruptMessage} {
 		t.Run(fault.Message, func(t *testing.T) {
-			c := startCluster(t, 3)
+			query, workers, partitions := byKey, 2, int32(3)
+			if fault == kerr.CorruptMessage {
+				query, workers, partitions = "linger=0s", 1, 1 // with a key, it is not believed
+			}
+			c := startCluster(t, partitions)
 			c.answerWith(fault, func(records []byte) bool { return bytes.Contains(records, []byte("BAD")) })
-			g := handlertest.Start(t, open(t, "kafka://"+c.hosts()+"/orders?"+byKey, sink.Config{}), 2, inFlight)
+			g := handlertest.Start(t, open(t, "kafka://"+c.hosts()+"/orders?"+query, sink.Config{}), workers, inFlight)
 			all := messages(keys, 600)
 			var good []string
 			for i := range all {
@@ -100,7 +88,7 @@ func TestBadRecords(t *testing.T) {
 					good = append(good, all[i])
 				}
 			}
-			feed(c, g, 2, 100, all, nil)
+			feed(c, g, workers, 100, all, nil)
 			if n := checkStored(t, c.stored(), good); n != 0 || g.Refused != len(all)-len(good) {
 				t.Errorf("%d duplicates, %d refused of %d", n, g.Refused, len(all)-len(good))
 			}

@@ -188,15 +188,17 @@ func TestAwayAtStart(t *testing.T) {
 	g.Stop()
 }
 
+// probe does what check --connect does.
+func probe(t *testing.T, url string, cfg sink.Config) (found string, err error) {
+	t.Helper()
+	cfg.ConnectTimeout = time.Second
+	return sink.Registry{kafka.Kind}.Probe(t.Context(), url, *sinktest.Prepare(t, cfg))
+}
+
 // TestProbe: what check --connect prints.
 func TestProbe(t *testing.T) {
 	c := startCluster(t, 12, kfake.NumBrokers(3))
-	probe := func(url string, cfg sink.Config) (string, error) {
-		t.Helper()
-		cfg.ConnectTimeout = time.Second
-		return sink.Registry{kafka.Kind}.Probe(t.Context(), url, *sinktest.Prepare(t, cfg))
-	}
-	found, err := probe("kafka://"+c.hosts()+"/orders", sink.Config{})
+	found, err := probe(t, "kafka://"+c.hosts()+"/orders", sink.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,10 +207,10 @@ func TestProbe(t *testing.T) {
 			t.Errorf("%q, want %q", found, word)
 		}
 	}
-	if found, err := probe("kafka://"+c.hosts()+"/x-{data}", sink.Config{}); err != nil || !strings.Contains(found, "were not looked up") {
+	if found, err := probe(t, "kafka://"+c.hosts()+"/x-{data}", sink.Config{}); err != nil || !strings.Contains(found, "were not looked up") {
 		t.Errorf("%q, %v", found, err)
 	}
-	if _, err := probe("kafka://"+c.hosts()+"/nowhere", sink.Config{}); err == nil || !strings.Contains(err.Error(), "does not exist") {
+	if _, err := probe(t, "kafka://"+c.hosts()+"/nowhere", sink.Config{}); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Error(err)
 	}
 	if c.count("orders") != 0 {
