@@ -55,19 +55,22 @@ func TestAfterAppend(t *testing.T) {
 			g := handlertest.Start(t, open(t, "kafka://"+c.hosts()+"/orders", sink.Config{}), 1, inFlight)
 			g.Send(0, []byte("first"))
 			g.Wait(1)
+			attempts := 0
+			c.answers(func(_ string, records []byte) *kerr.Error {
+				if !bytes.Contains(records, []byte("doubtful")) {
+					return nil
+				}
+				if attempts++; attempts == 1 {
+					return nil // stored; the answer is replaced
+				}
+				return kerr.InvalidRecord
+			})
 			c.reanswer.Store(int32(fault.Code))
 			g.Send(0, []byte("doubtful")) // alone in its batch, as the others are
-			g.WaitFor("the answer", func() bool { return c.reanswer.Load() == 0 })
-			c.answers(func(_ string, records []byte) *kerr.Error {
-				if bytes.Contains(records, []byte("doubtful")) {
-					return kerr.InvalidRecord
-				}
-				return nil
-			})
 			g.Wait(2)
 			g.Send(0, []byte("last"))
 			g.Wait(3)
-			if g.Code(1) != worker.Refused && g.Code(1) != worker.OK || g.Code(2) != worker.OK {
+			if g.Code(1) != worker.Refused || g.Code(2) != worker.OK {
 				t.Errorf("codes %d, %d", g.Code(1), g.Code(2))
 			}
 			var all []string

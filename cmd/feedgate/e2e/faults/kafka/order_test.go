@@ -81,7 +81,7 @@ func TestFaultRun(t *testing.T) {
 	}
 }
 
-// TestPassingErrors: each error that passes, on every partition, three times in a row.
+// TestPassingErrors: each error that passes, on every partition, six times in a row.
 func TestPassingErrors(t *testing.T) {
 	for _, fault := range passing {
 		t.Run(fault.Message, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestPassingErrors(t *testing.T) {
 			g := handlertest.Start(t, open(t, "kafka://"+c.hosts()+"/orders?"+byKey, sink.Config{}), 2, inFlight)
 			all := messages(5, 400)
 			for p := range int32(3) {
-				c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "orders", Partitions: []int32{p}, Err: fault, Count: 3})
+				c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "orders", Partitions: []int32{p}, Err: fault, Count: 6})
 			}
 			feed(c, g, 2, 64, all, nil)
 			g.Stop()

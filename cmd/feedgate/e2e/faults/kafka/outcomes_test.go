@@ -104,7 +104,10 @@ func TestHeldAnswer(t *testing.T) {
 	held := make(chan bool)
 	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		c.SleepControl(func() {
-			held <- true
+			select {
+			case held <- true:
+			case <-release: // a request that was sent again, on a slow machine
+			}
 			<-release
 		})
 		return nil, nil, false
