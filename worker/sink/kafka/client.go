@@ -3,6 +3,8 @@ package kafka
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -135,6 +137,7 @@ func (c *client) chooseTopics(b *kit.Batch) {
 			c.text = c.topicName.appendTo(c.text[:0], b.At(i))
 			if !legalTopic(c.text) {
 				c.topicOf = append(c.topicOf, nil)
+				c.sink.NoteRefusal(errIllegalTopic)
 				b.Resolve(i, 1, kit.Unfit(worker.BadRequest))
 				continue
 			}
@@ -151,6 +154,19 @@ func (c *client) chooseTopics(b *kit.Batch) {
 	}
 }
 
+// errIllegalTopic: Kafka has no such names. The name is not shown, because it is made of the message.
+var errIllegalTopic = errors.New("the template of the topic makes no legal name of the message")
+
+// errTooLarge is about a message that no broker takes with its usual settings.
+var errTooLarge = fmt.Errorf("the message is larger than a request of Kafka may be, %d MiB", maxRequest>>20)
+
+// misnamed is the outcome of a message that names a topic which cannot be used. That shows nothing about the
+// settings.
+func (c *client) misnamed(why error) kit.Outcome {
+	c.sink.NoteRefusal(why)
+	return kit.Unfit(worker.Refused)
+}
+
 // fill makes record batches of the messages.
 func (c *client) fill(d *delivery) {
 	b, now := d.b, time.Now()
@@ -163,7 +179,7 @@ func (c *client) fill(d *delivery) {
 		}
 		switch f, why := t.fate(now); f {
 		case rejects:
-			b.Resolve(i, 1, kit.Refused(worker.Refused))
+			b.Resolve(i, 1, c.misnamed(why))
 			continue
 		case forbids:
 			b.Resolve(i, 1, kit.Denied(why))
@@ -190,7 +206,7 @@ func (c *client) fill(d *delivery) {
 	}
 	for _, p := range d.open {
 		if len(p.queue[0].bytes) > maxRequest {
-			d.refuse(p, true) // a message that is alone; a broker would close the connection
+			d.refuse(p, true, errTooLarge) // a message that is alone; a broker would close the connection
 		}
 	}
 }

@@ -17,6 +17,10 @@ import (
 	"feedgate/worker/sink"
 )
 
+// maxAnswer limits the answer of a broker, which is buffered whole, in bytes: the largest is the metadata of a topic,
+// with some 50 bytes per partition.
+const maxAnswer = 16 << 20
+
 // connect makes a kgo.Client. dialed is called with each new connection; nil: nobody is interested.
 func (s *settings) connect(common *sink.Config, dialed func(net.Conn), more ...kgo.Opt) (*kgo.Client, error) {
 	// A host that does not answer leaves time for the others.
@@ -28,6 +32,7 @@ func (s *settings) connect(common *sink.Config, dialed func(net.Conn), more ...k
 	options := append([]kgo.Opt{
 		kgo.SeedBrokers(s.hosts...),
 		kgo.ClientID("feedgate"),
+		kgo.BrokerMaxReadBytes(maxAnswer), kgo.FetchMaxBytes(1 << 20), // nothing is fetched
 		kgo.DisableClientMetrics(),
 		kgo.MaxVersions(versions()),
 		kgo.RequiredAcks(kgo.AllISRAcks()),       // kgo replaces that of a produce request by its own

@@ -218,7 +218,7 @@ func (d *delivery) refreshed(e event) {
 		f, reason := p.topic.fate(now)
 		switch {
 		case f == rejects:
-			d.settle(p, kit.Refused(worker.Refused))
+			d.settle(p, d.c.misnamed(reason))
 		case f != usable:
 			why = reason
 		case int(p.number) >= len(p.topic.leaders):

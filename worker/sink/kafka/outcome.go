@@ -65,11 +65,11 @@ func (d *delivery) handle(p *partition, what meaning, why error) {
 		d.resolveStored() // the kit must know that something was accepted
 		d.settle(p, kit.Denied(why))
 	case unwanted:
-		d.settle(p, kit.Refused(worker.Refused))
+		d.settle(p, d.c.misnamed(why))
 	case badTime:
 		d.settle(p, kit.Again(0, why)) // in record batches with a new time
 	case tooLarge, refused:
-		d.refuse(p, what == tooLarge)
+		d.refuse(p, what == tooLarge, why)
 	case resequence:
 		if d.renew(p); p.renewals == 1 {
 			d.tries = 0 // at once
@@ -116,7 +116,7 @@ func (d *delivery) interpret(p *partition, what meaning, why error) meaning {
 
 // refuse handles that the broker refuses the first record batch because of a message: the one in
 // it, or else one that Split finds.
-func (d *delivery) refuse(p *partition, tooLarge bool) {
+func (d *delivery) refuse(p *partition, tooLarge bool, why error) {
 	first := p.queue[0]
 	if len(first.messages) > 1 {
 		if tooLarge {
@@ -126,6 +126,7 @@ func (d *delivery) refuse(p *partition, tooLarge bool) {
 		d.drop(p)
 		return
 	}
+	d.c.sink.NoteRefusal(why)
 	d.b.Resolve(int(first.messages[0]), 1, kit.Refused(worker.Refused))
 	d.dropFirst(p)
 }

@@ -55,7 +55,7 @@ func TestLimit(t *testing.T) {
 	r := p.queue[0]
 	r.finish(time.Now(), compressor, new(bytes.Buffer))
 	d := delivery{c: c}
-	if d.refuse(p, true); !d.split || c.limit < 50*len(value) || c.limit > 60*len(value) || len(r.bytes) > 10*len(value) {
+	if d.refuse(p, true, errTooLarge); !d.split || c.limit < 50*len(value) || c.limit > 60*len(value) || len(r.bytes) > 10*len(value) {
 		t.Errorf("limit %d after %d bytes, split: %v", c.limit, len(r.bytes), d.split)
 	}
 }
