@@ -51,6 +51,9 @@ func prepare(t testing.TB, cfg sink.Config) sink.Config {
 	return cfg
 }
 
+// fakeCloses is how long a fake server may take to close its side of a connection.
+const fakeCloses = 10 * time.Second
+
 // VerifyNoLeaks fails the test if, at its end, there are more goroutines, open files or child
 // processes than now. It checks after all that is registered with t.Cleanup from now on.
 func VerifyNoLeaks(t testing.TB) {
@@ -59,8 +62,8 @@ func VerifyNoLeaks(t testing.TB) {
 	t.Cleanup(func() {
 		goleak.VerifyNone(t, running)
 		after := OpenFiles(t)
-		for end := time.Now().Add(time.Second); len(after) > len(before) && time.Now().Before(end); after = OpenFiles(t) {
-			time.Sleep(time.Millisecond) // a fake server closes its side of a connection later
+		for end := time.Now().Add(fakeCloses); len(after) > len(before) && time.Now().Before(end); after = OpenFiles(t) {
+			time.Sleep(time.Millisecond)
 		}
 		if len(after) > len(before) {
 			t.Errorf("open files: %q before, %q after", before, after)
