@@ -39,18 +39,6 @@ func (f Flags) Hint(err error, asked bool) string {
 	return ""
 }
 
-// RefusesUs reports whether err is an alert with which a server refuses this client for good: its certificate, or
-// its versions of TLS (RFC 8446, section 6.2).
-func RefusesUs(err error) bool {
-	var alert *net.OpError
-	if !errors.As(err, &alert) || alert.Op != "remote error" {
-		return false
-	}
-	text := alert.Err.Error()
-	return aboutCertificate(text) || strings.Contains(text, "protocol version") || strings.Contains(text, "handshake failure") ||
-		strings.Contains(text, "unrecognized name")
-}
-
 // aboutCertificate reports whether the text of a server's alert is about the client's certificate (RFC 8446,
 // section 6.2). crypto/tls does not export the numbers.
 func aboutCertificate(alert string) bool {

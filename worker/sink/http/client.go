@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/credential"
 	"feedgate/worker/sink"
 	"feedgate/worker/sink/kit"
 )
@@ -157,7 +158,7 @@ func (c *client) fault(ctx context.Context, err error) error {
 		err = fmt.Errorf("%w within %v", errNoAnswer, c.set.answer)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		err = errEnded
-	case !isNetwork(err) && !isTLSFault(err) && ctx.Err() == nil:
+	case !isNetwork(err) && !credential.Wrong(err) && ctx.Err() == nil:
 		err = errNotHTTP
 	}
 	return fmt.Errorf("%s: %w", c.set.address, err)

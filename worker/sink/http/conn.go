@@ -2,7 +2,6 @@ package httpsink
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -75,19 +74,10 @@ func (t *target) reach(ctx context.Context, cfg *sink.Config) error {
 	switch {
 	case err == nil:
 		return conn.Close()
-	case isTLSFault(err):
+	case credential.Wrong(err):
 		return fmt.Errorf("%w: %s: %w", kit.ErrDenied, t.address, err)
 	}
 	return fmt.Errorf("%s: %w", t.address, err)
-}
-
-// isTLSFault reports whether an error shows that the certificates or the URL's scheme are wrong. It
-// is not one of the network. A server's alert that is about something else, such as internal_error, may be
-// over soon.
-func isTLSFault(err error) bool {
-	var certificate *tls.CertificateVerificationError
-	var plain tls.RecordHeaderError
-	return errors.As(err, &certificate) || errors.As(err, &plain) || credential.RefusesUs(err)
 }
 
 // alertTimeout is how long a probe waits for the alert of a server that refuses the client: with TLS

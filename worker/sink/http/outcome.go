@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"feedgate/worker"
+	"feedgate/worker/credential"
 	"feedgate/worker/header"
 	"feedgate/worker/sink/kit"
 )
@@ -16,7 +17,7 @@ import (
 // resolve gives each message of a batch its outcome.
 func (c *client) resolve(b *kit.Batch, r *reply) {
 	if r.err != nil {
-		if isTLSFault(r.err) {
+		if credential.Wrong(r.err) {
 			b.ResolveAll(kit.Denied(r.err))
 		} else {
 			b.ResolveAll(kit.Again(0, r.err))

@@ -58,7 +58,7 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// TestSlowServer: the wait for an answer begins anew with each part of the request that the server takes.
+// TestSlowServer: the wait for an answer begins again with each part of the request that the server takes.
 func TestSlowServer(t *testing.T) {
 	for after, want := range map[time.Duration]error{answerTimeout - time.Second: nil, answerTimeout + time.Second: errNoAnswer} {
 		synctest.Test(t, func(t *testing.T) {
