@@ -208,8 +208,8 @@ func (s *status) inFlight(l *loop) int {
 	return l.track.InFlight()
 }
 
-// oldestUnread returns since when the oldest ack at least has been waiting in the kernel, if the gateway waits
-// for the server to read acks; else 0.
+// oldestUnread returns when the oldest ack in the kernel was sent, at most statusPeriod too late, if the gateway
+// waits for the server to read acks; else 0.
 func (s *status) oldestUnread(now time.Duration) time.Duration {
 	if s.shown != ForAcksUnread {
 		return 0

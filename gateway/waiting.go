@@ -64,7 +64,8 @@ func (s *status) decide(l *loop, now time.Duration) Waiting {
 	return nothingToDo
 }
 
-// acksWait returns that the server does not read its acks, and which messages wait for something else.
+// acksWait is for a server that does not read its acks as fast as they are made. It adds the messages that wait
+// for a worker, the sink or a retry.
 func (l *loop) acksWait(words string) Waiting {
 	if at := l.backlog(); at.sink+at.dead+at.retry > 0 {
 		words += "; besides, " + at.describe(l.cfg.SinkLabel, l.cfg.DeadLetterLabel)

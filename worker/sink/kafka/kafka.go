@@ -72,10 +72,9 @@ var Kind = sink.Kind{
 	Help: "writes to a topic of Kafka: ?key=SELECTOR is the record's key [--key], " +
 		"compression=lz4, zstd, snappy or gzip, linger=D waits for fuller batches, " +
 		"sasl=plain, scram-sha-256 or scram-sha-512 logs in",
-	Remote:      true,
-	DeadLetters: true,
-	Flags:       []any{sink.ServerFlags{}},
-	Parse:       parse,
+	Remote: true,
+	Flags:  []any{sink.ServerFlags{}},
+	Parse:  parse,
 }
 
 // defaultPort is that of brokers.
