@@ -14,6 +14,7 @@ import (
 	"feedgate/gateway/wire/faults"
 	"feedgate/worker"
 	"feedgate/worker/credential"
+	"feedgate/worker/hostport"
 	"feedgate/worker/selector"
 )
 
@@ -93,10 +94,10 @@ func (c *Config) checkUpstream(f *faults.List) {
 	case !utf8.ValidString(c.Label): // it is a label of metrics
 		f.Addf("Label: it is not UTF-8")
 	}
-	for _, hostport := range c.Hosts {
-		host, port, err := net.SplitHostPort(hostport)
-		if err != nil || host == "" || !wire.ValidPort(port) {
-			f.Addf("upstream URL: %q is not HOST:PORT", hostport)
+	for _, address := range c.Hosts {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil || host == "" || !hostport.ValidPort(port) {
+			f.Addf("upstream URL: %q is not HOST:PORT", address)
 		}
 	}
 	if scheme := c.Protocol.Scheme(); !c.Secure {

@@ -1,15 +1,11 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"feedgate/worker/flagset"
+	"feedgate/worker/hostport"
 )
 
 // Registry lists the protocols of a program, in the order of its help.
@@ -118,58 +114,11 @@ func (u *Upstream) parseHosts(list string) (hosts []string, err error) {
 	if strings.ContainsAny(list, " \t\r\n") {
 		return nil, fmt.Errorf("upstream URL: white space among the hosts; write HOST:PORT,HOST:PORT")
 	}
-	for hostport := range strings.SplitSeq(list, ",") {
-		if hostport, err = checkHost(hostport, u.Scheme.defaultPort(u.Secure)); err != nil {
-			return nil, err
+	for host := range strings.SplitSeq(list, ",") {
+		if host, err = hostport.Parse(host, u.Scheme.defaultPort(u.Secure)); err != nil {
+			return nil, fmt.Errorf("upstream URL: %w", err)
 		}
-		hosts = append(hosts, hostport)
+		hosts = append(hosts, host)
 	}
 	return hosts, nil
-}
-
-func checkHost(hostport, defaultPort string) (string, error) {
-	host, port, err := net.SplitHostPort(hostport)
-	if err != nil && defaultPort != "" {
-		host, port, err = net.SplitHostPort(hostport + ":" + defaultPort)
-	}
-	if err != nil {
-		return "", fmt.Errorf("upstream URL: %q is not HOST:PORT", hostport)
-	}
-	if host == "" {
-		return "", fmt.Errorf("upstream URL: %q has no host", hostport)
-	}
-	if strings.HasPrefix(hostport, "[") {
-		if host, err = checkIPv6(host); err != nil {
-			return "", fmt.Errorf("upstream URL: %q: %w", hostport, err)
-		}
-	}
-	if !ValidPort(port) {
-		return "", fmt.Errorf("upstream URL: port %q of %q is not 1 to 65535", port, hostport)
-	}
-	return net.JoinHostPort(host, port), nil
-}
-
-// ValidPort reports whether port is a number from 1 to 65535.
-func ValidPort(port string) bool {
-	n, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && n > 0
-}
-
-// checkIPv6 checks the text between the brackets of an IPv6 address. Its zone follows "%25" (RFC
-// 6874, section 2) or, as people write it, "%".
-func checkIPv6(host string) (string, error) {
-	addr, zone, zoned := strings.Cut(host, "%")
-	if rest, escaped := strings.CutPrefix(zone, "25"); escaped {
-		var err error
-		if zone, err = url.PathUnescape(rest); err != nil {
-			return "", errors.New("the zone is not well-formed; write [fe80::1%25eth0]:PORT")
-		}
-	}
-	if zoned {
-		addr += "%" + zone
-	}
-	if parsed, err := netip.ParseAddr(addr); err != nil || parsed.Is4() || zoned && parsed.Is4In6() {
-		return "", errors.New("not an IPv6 address, as in [2001:db8::1]:PORT or [fe80::1%25eth0]:PORT")
-	}
-	return addr, nil
 }

@@ -42,6 +42,14 @@ func (r *Repeats) Add(attrs ...any) {
 	r.writeAndUnlock()
 }
 
+// Forget discards the events that are not logged yet, because they are over: a late line would be
+// wrong.
+func (r *Repeats) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.times, r.latest = 0, nil
+}
+
 // resume ends a pause. If there were events meanwhile, it logs them and starts another one.
 func (r *Repeats) resume() {
 	r.mu.Lock()

@@ -3,11 +3,12 @@ package sink
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"feedgate/worker/hostport"
 )
 
 // URL is a sink's URL, split at the scheme. Its kind chooses the form of the rest: a path with a
@@ -67,11 +68,15 @@ func (u URL) Server(port uint16, params ...string) (s Server, err error) {
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		hosts, s.Path = rest[:i], rest[i:]
 	}
+	defaultPort := ""
+	if port != 0 {
+		defaultPort = strconv.Itoa(int(port))
+	}
 	if strings.Contains(hosts, "@") {
 		return Server{}, errors.New("a URL must not contain a user or password: any user of the machine can see it")
 	}
 	for host := range strings.SplitSeq(hosts, ",") {
-		h, err := hostPort(host, port)
+		h, err := hostport.Parse(host, defaultPort)
 		if err == nil && slices.Contains(s.Hosts, h) {
 			err = fmt.Errorf("%s is given twice", h)
 		}
@@ -94,22 +99,6 @@ func shown(url string) string {
 		rest = "***" + rest[i:]
 	}
 	return scheme + "://" + rest
-}
-
-// hostPort returns host with its port or the default one.
-func hostPort(host string, port uint16) (string, error) {
-	name, number, err := net.SplitHostPort(host)
-	if err != nil && port != 0 {
-		// No port: a name, or an IPv6 address in brackets.
-		return hostPort(net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(int(port))), 0)
-	}
-	if err != nil || name == "" {
-		return "", fmt.Errorf("%q is not HOST:PORT", host)
-	}
-	if n, err := strconv.ParseUint(number, 10, 16); err != nil || n == 0 {
-		return "", fmt.Errorf("%q is not a port from 1 to 65535, in %q", number, host)
-	}
-	return host, nil
 }
 
 // parseQuery parses KEY=VALUE&KEY=VALUE. Each key must be one of params, and occur once. A value

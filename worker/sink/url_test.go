@@ -41,11 +41,11 @@ func TestServerURLFaults(t *testing.T) {
 		"a:1":                 "want // and a host",
 		"//":                  "is not HOST:PORT",
 		"//a":                 "is not HOST:PORT",
-		"//:1":                "is not HOST:PORT",
+		"//:1":                "has no host",
 		"//a:1,":              "is not HOST:PORT",
-		"//a:0":               "is not a port",
-		"//a:kafka":           "is not a port",
-		"//a:65536":           "is not a port",
+		"//a:0":               "is not 1 to 65535",
+		"//a:kafka":           "is not 1 to 65535",
+		"//a:65536":           "is not 1 to 65535",
 		"//a:1,a:1":           "a:1 is given twice",
 		"//me:s3cret@a:1":     "must not contain a user",
 		"//a:1/t#b":           "# has no meaning",
@@ -67,7 +67,7 @@ func TestAllURLFaults(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`"b" is not HOST:PORT`, "is not a port", `parameter "x"`, "linger=%g", `parameter "y"`} {
+	for _, want := range []string{`"b" is not HOST:PORT`, "is not 1 to 65535", `parameter "x"`, "linger=%g", `parameter "y"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: want %q", err, want)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"feedgate/gateway/wire"
+	"feedgate/worker/hostport"
 )
 
 // Why a redirect is not followed.
@@ -16,10 +17,10 @@ var (
 	errNoTarget  = errors.New("a redirect that is not to a WebSocket URL, which is not followed")
 )
 
-// redirected resolves a Location against the request to target at hostport, over TLS or not. Its
+// redirected resolves a Location against the request to target at a HOST:PORT, over TLS or not. Its
 // errors quote nothing, because a Location may contain secrets.
-func redirected(hostport, target string, secure bool, location string) (*wire.Redirect, error) {
-	base := &url.URL{Scheme: Scheme.SchemeName(secure), Host: hostport}
+func redirected(address, target string, secure bool, location string) (*wire.Redirect, error) {
+	base := &url.URL{Scheme: Scheme.SchemeName(secure), Host: address}
 	if path, err := url.ParseRequestURI(target); err == nil {
 		base.Path, base.RawPath = path.Path, path.RawPath
 	}
@@ -39,14 +40,14 @@ func redirected(hostport, target string, secure bool, location string) (*wire.Re
 	if p := to.Port(); p != "" {
 		port = p
 	}
-	host, _, err := net.SplitHostPort(hostport)
+	host, _, err := net.SplitHostPort(address)
 	switch {
 	case err != nil || !strings.EqualFold(to.Hostname(), host):
 		return nil, errOtherHost
 	case secure && !r.Secure:
 		return nil, errLessTLS
 	}
-	if !wire.ValidPort(port) {
+	if !hostport.ValidPort(port) {
 		return nil, errNoTarget
 	}
 	r.HostPort = net.JoinHostPort(host, port)

@@ -234,9 +234,12 @@ func TestFaults(t *testing.T) {
 		want    []string
 	}{
 		{"http:a", sink.ServerFlags{}, nil, []string{"want // and a host"}},
-		{"http://", sink.ServerFlags{}, nil, []string{"is not HOST:PORT"}},
+		{"http://", sink.ServerFlags{}, nil, []string{"has no host"}},
+		{"http://exa mple/", sink.ServerFlags{}, nil, []string{"a host name has no white space"}},
+		{"http://h:80:80/", sink.ServerFlags{}, nil, []string{`"h:80:80" is not HOST`}},
+		{"http://:80/", sink.ServerFlags{}, nil, []string{`":80" has no host`}},
 		{"http://a,b/", sink.ServerFlags{}, nil, []string{"want one host"}},
-		{"http://a:99999/", sink.ServerFlags{}, nil, []string{"is not a port"}},
+		{"http://a:99999/", sink.ServerFlags{}, nil, []string{"is not 1 to 65535"}},
 		{"http://me:s3cret@a/", sink.ServerFlags{}, nil, []string{"must not contain a user or password"}},
 		{"http://a/#x", sink.ServerFlags{}, nil, []string{"a # has no meaning"}},
 		{"http://a/?x=s3cret#", sink.ServerFlags{}, nil, []string{"a # has no meaning"}},

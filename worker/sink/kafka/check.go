@@ -2,9 +2,12 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"net"
 	"slices"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,12 +19,32 @@ import (
 
 // reach is for [kit.Config].Connect: it checks that the cluster would take messages.
 func (s *settings) reach(ctx context.Context, common *sink.Config) error {
-	k, err := s.connect(common, nil)
+	var noConn lastError
+	k, err := s.connect(common, func(_ net.Conn, err error) { noConn.set(err) })
 	if err != nil {
 		return fmt.Errorf("%w: %w", kit.ErrDenied, err)
 	}
 	defer k.Close()
 	_, err = s.check(ctx, k)
+	return noConn.instead(err)
+}
+
+// lastError is why the latest connection could not be made; nil: it could. Several goroutines use it.
+type lastError struct{ v atomic.Pointer[error] }
+
+func (l *lastError) set(err error) {
+	if err == nil {
+		l.v.Store(nil)
+		return
+	}
+	l.v.Store(&err)
+}
+
+// instead returns the error to report for err: a wait that has ended does not tell why.
+func (l *lastError) instead(err error) error {
+	if why := l.v.Load(); why != nil && errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, kit.ErrDenied) {
+		return *why
+	}
 	return err
 }
 

@@ -3,7 +3,11 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -21,10 +25,12 @@ import (
 // with some 50 bytes per partition.
 const maxAnswer = 16 << 20
 
-// connect makes a kgo.Client. dialed is called with each new connection; nil: nobody is interested.
-func (s *settings) connect(common *sink.Config, dialed func(net.Conn), more ...kgo.Opt) (*kgo.Client, error) {
-	// A host that does not answer leaves time for the others.
-	limit := max(common.ConnectTimeout/time.Duration(len(s.hosts)), min(common.ConnectTimeout, time.Second))
+// connect makes a kgo.Client. dialed is called with each new connection, or why there is none; nil:
+// nobody is interested.
+func (s *settings) connect(common *sink.Config, dialed func(net.Conn, error), more ...kgo.Opt) (*kgo.Client, error) {
+	// A host that does not answer leaves time for the others, and for its error to be seen.
+	all := common.ConnectTimeout * 9 / 10
+	limit := max(all/time.Duration(len(s.hosts)), min(all, time.Second))
 	dial := new(net.Dialer).DialContext
 	if s.secure {
 		dial = common.TLS.Dial
@@ -43,8 +49,11 @@ func (s *settings) connect(common *sink.Config, dialed func(net.Conn), more ...k
 			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			conn, err := dial(ctx, network, addr)
-			if err == nil && dialed != nil {
-				dialed(conn)
+			if err != nil {
+				err = s.dialFault(addr, err)
+			}
+			if dialed != nil {
+				dialed(conn, err)
 			}
 			return conn, err
 		}),
@@ -102,20 +111,43 @@ func metadata(ctx context.Context, k *kgo.Client, names []string, rights bool) (
 	return answer, err
 }
 
+// dialFault explains why there is no connection to an address.
+func (s *settings) dialFault(addr string, err error) error {
+	switch timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded); {
+	case timedOut && s.secure:
+		return fmt.Errorf("%s: no TLS within --connect-timeout; a port without TLS does not answer, see the URL's scheme", addr)
+	case timedOut:
+		return fmt.Errorf("%s: no connection within --connect-timeout", addr)
+	}
+	return err
+}
+
 // maxText limits the text of an error, which may come from a broker, in bytes.
 const maxText = 500
 
 // explain adds which flags may help, and limits the text.
 func (s *settings) explain(err error) error {
-	text := err.Error()
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	if len(text) > maxText {
 		text = text[:maxText] + "..."
 	}
+	var atOnce *kgo.ErrFirstReadEOF
+	var dns *net.DNSError
 	switch {
+	case errors.As(err, &atOnce) && s.secure:
+		text = "the broker closed the connection at once; see the URL's scheme, and whether the broker wants a login (sasl=) or a certificate (--sink-cert)"
+	case errors.As(err, &atOnce):
+		text = "the broker closed the connection at once; see whether it wants TLS (kafka+tls://) or a login (sasl= in the URL)"
+	case errors.Is(err, io.EOF) && s.mechanism != nil:
+		text = "the broker closed the connection, perhaps because of the login; see sasl= in the URL, --sink-user and --sink-password-file"
+	case errors.Is(err, io.EOF):
+		text = "the broker closed the connection"
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
 		text += "; see --sink-user and --sink-password-file"
 	case errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
 		text += "; see sasl= in the URL"
+	case errors.As(err, &dns):
+		text += "; see the hosts in the URL, and those that the brokers advertise"
 	}
 	return &explained{text, err}
 }

@@ -69,7 +69,7 @@ func TestParseFaults(t *testing.T) {
 		{"kafka://a/?key=x&compression=rar&linger=soon&sasl=magic", sink.ServerFlags{}, []string{
 			"want a topic", "key: selector", "compression=rar: want none, lz4", "linger=soon", "sasl=magic: want plain",
 		}},
-		{"kafka://a,b:0/x?linger=-1s&foo=1", sink.ServerFlags{}, []string{`parameter "foo"`, "not a port", "linger=-1s"}},
+		{"kafka://a,b:0/x?linger=-1s&foo=1", sink.ServerFlags{}, []string{`parameter "foo"`, "is not 1 to 65535", "linger=-1s"}},
 		{"kafka://a/x?key=", sink.ServerFlags{}, []string{"key: selector"}},
 		{"kafka://a/x?sasl=plain", sink.ServerFlags{}, []string{"it needs --sink-user and --sink-password-file"}},
 		{"kafka://a/x?sasl=plain", sink.ServerFlags{User: "me"}, []string{"it needs --sink-user"}},

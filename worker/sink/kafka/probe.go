@@ -18,7 +18,11 @@ import (
 func (s *settings) probe(ctx context.Context, common *sink.Config) (found string, err error) {
 	var first sync.Once
 	var parts []string
-	k, err := s.connect(common, func(conn net.Conn) {
+	var noConn lastError
+	k, err := s.connect(common, func(conn net.Conn, err error) {
+		if noConn.set(err); err != nil {
+			return
+		}
 		first.Do(func() {
 			parts = append(parts, "connected to "+conn.RemoteAddr().String())
 			if state := credential.StateOf(conn); state != nil {
@@ -32,7 +36,7 @@ func (s *settings) probe(ctx context.Context, common *sink.Config) (found string
 	defer k.Close()
 	answer, err := s.check(ctx, k)
 	if err != nil {
-		return "", err
+		return "", noConn.instead(err)
 	}
 	first.Do(func() {}) // parts is ours from now on
 	if version := clusterVersion(ctx, k); version != "" {

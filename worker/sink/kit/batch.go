@@ -146,7 +146,11 @@ func (b *Batch) Split(code worker.Code) {
 // what it has sent. The sink is not ready, because of why, until every message has an outcome. It
 // may be called several times.
 func (b *Batch) Waits(why error) {
+	if b.h.ctx.Err() != nil {
+		return // why is only that the handler is being closed
+	}
 	b.h.setDown(b.claim, why)
+	b.h.sink.log.resumes.Forget()
 	b.h.sink.log.waits.Add("error", why, "messages", len(b.entries))
 }
 

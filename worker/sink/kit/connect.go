@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -44,12 +45,13 @@ func (s *Sink) connect() {
 		wait := s.common.NewBackoff()
 		for attempt := 1; ; attempt++ {
 			err := s.tryConnect()
+			s.setUnreachable(err) // before the senders may send: /ready is never behind them
 			if err == nil {
 				s.setConnected(attempt)
 			} else if errors.Is(err, ErrDenied) {
 				s.Fail(err)
 			}
-			if s.setUnreachable(err); attempt == 1 {
+			if attempt == 1 {
 				close(s.tried)
 			}
 			if err == nil || errors.Is(err, ErrDenied) || s.ctx.Err() != nil {
@@ -71,7 +73,8 @@ func (s *Sink) tryConnect() error {
 	ctx, cancel := context.WithTimeout(s.ctx, s.common.ConnectTimeout)
 	defer cancel()
 	err := s.cfg.Connect(ctx)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrDenied) {
+	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+	if timedOut && ctx.Err() != nil && !errors.Is(err, ErrDenied) {
 		return fmt.Errorf("no answer within --connect-timeout, %v", s.common.ConnectTimeout)
 	}
 	return err
@@ -81,6 +84,7 @@ func (s *Sink) tryConnect() error {
 func (s *Sink) setConnected(attempt int) {
 	s.connected.Store(true)
 	if attempt > 1 {
+		s.log.unreachable.Forget()
 		s.common.Log.Info("connected to the sink's server", "attempts", attempt)
 	}
 	s.mu.Lock()
@@ -110,8 +114,10 @@ func (s *Sink) SetDown(worker int, why error) {
 	s.mu.Unlock()
 	switch {
 	case why != nil && !was:
+		s.log.back.Forget()
 		s.log.lost.Add("worker", worker, "error", why)
 	case why == nil && was:
+		s.log.lost.Forget()
 		s.log.back.Add("worker", worker)
 	}
 }

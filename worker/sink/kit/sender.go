@@ -106,14 +106,19 @@ func (h *handler) attempt(c *claim) bool {
 	retry, after, why := r.retry, r.after, r.why
 	if retry == nil {
 		if h.setDown(c, nil) {
+			h.sink.log.waits.Forget()
 			h.sink.log.resumes.Add()
 		}
 		return true
+	}
+	if h.ctx.Err() != nil {
+		return false
 	}
 	c.batches = append(c.batches, retry)
 	h.sink.common.Stats.Retries.Add(1)
 	wait := max(c.wait.NextBackOff(), min(after, h.sink.common.ReconnectMax))
 	h.setDown(c, why)
+	h.sink.log.resumes.Forget()
 	h.sink.log.waits.Add("error", why, "messages", retry.Len(), "attempt", b.Attempt, "retry_in", wait)
 	select {
 	case <-time.After(wait):
