@@ -54,6 +54,8 @@ type Config struct {
 	// DataOnly means that Sink and DeadLetters read only the data of messages, so the protocol need
 	// not keep the bytes from which ids and metadata are made.
 	DataOnly bool
+	// SinkMeta lists the metadata that Sink uses by name. A protocol that lacks one is a fault.
+	SinkMeta []string
 
 	// StallAfter is the time without a message becoming done, while workers have some, after which
 	// a warning and Stats.Stalled report where they wait. Default 60s; NoTimeout: off.

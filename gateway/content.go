@@ -42,7 +42,7 @@ func (c *Config) checkContent(f *faults.List) (id *selector.Selector, output *te
 }
 
 // checkMeta reports references to metadata that the protocol does not have.
-func (s *content) checkMeta(scheme string, t wire.Traits, f *faults.List) {
+func (s *content) checkMeta(scheme string, t wire.Traits, ofSink []string, f *faults.List) {
 	check := func(flag, name string) {
 		if err := t.Meta.Check(scheme, name); err != nil {
 			f.Addf("%s: %w", flag, err)
@@ -58,6 +58,9 @@ func (s *content) checkMeta(scheme string, t wire.Traits, f *faults.List) {
 		for _, name := range s.output.MetaNames() {
 			check("--output", name)
 		}
+	}
+	for _, name := range ofSink {
+		check("--sink", name)
 	}
 }
 

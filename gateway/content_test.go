@@ -31,6 +31,7 @@ func TestContentFaults(t *testing.T) {
 		{"wss://a:1", func(c *Config) { c.Output = "{meta:kind}{meta:id}{meta:x}" },
 			"--output: meta:id: wss:// has kind\n--output: meta:x: wss:// has kind"},
 		{"tcp://a:1", func(c *Config) { c.Output = "{meta:id}"; setFlag(c, "frame", "line") }, "--output: meta:id: tcp:// has no metadata"},
+		{"tcp://a:1", func(c *Config) { c.SinkMeta = []string{"id"}; setFlag(c, "frame", "line") }, "--sink: meta:id: tcp:// has no metadata"},
 		{"tcp://a:1", func(c *Config) { setFlag(c, "frame", "line"); setFlag(c, "ack-template", "{meta:id}") }, "--ack-template: meta:id: tcp:// has no metadata"},
 		{"ws://a:1", func(c *Config) { setFlag(c, "ack-template", "{meta:id}") }, "--ack-template: meta:id: ws:// has kind"},
 		{"fg://a:1", func(c *Config) { c.ID = "seq" }, `--id: selector "seq": want bytes:`},

@@ -118,7 +118,7 @@ func (c *Config) checkProtocol(s *settings, f *faults.List) {
 		return
 	}
 	s.codec = codec
-	s.checkMeta(c.Protocol.Scheme().SchemeName(c.Secure), codec.Traits, f)
+	s.checkMeta(c.Protocol.Scheme().SchemeName(c.Secure), codec.Traits, c.SinkMeta, f)
 	s.ack = c.checkAck(codec.Traits, f)
 	if codec.Window > 0 {
 		s.window = codec.Window

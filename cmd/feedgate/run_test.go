@@ -131,7 +131,7 @@ func TestConfig(t *testing.T) {
 	set := reflect.ValueOf(want)
 	for i := range set.NumField() {
 		name := set.Type().Field(i).Name
-		if opened := name == "Sink" || name == "DeadLetters" || name == "State" || name == "TLS" || name == "Credit" || name == "SinkIsRemote"; set.Field(i).IsZero() && !opened {
+		if opened := name == "Sink" || name == "DeadLetters" || name == "State" || name == "TLS" || name == "Credit" || name == "SinkIsRemote" || name == "SinkMeta"; set.Field(i).IsZero() && !opened {
 			t.Errorf("no flag sets %s", name)
 		}
 	}
@@ -195,6 +195,20 @@ func TestDataOnly(t *testing.T) {
 		r, _ := mustParseRun(t, c.args...)
 		if got := r.config(wire.Upstream{}, "", secrets{}, nil).DataOnly; got != c.want {
 			t.Errorf("%q: data only: %v", c.args, got)
+		}
+	}
+}
+
+// TestSinkMeta: the names of metadata in a sink's URL are checked against the protocol.
+func TestSinkMeta(t *testing.T) {
+	for url, want := range map[string][]string{
+		"kafka://a/orders": nil,
+		"kafka://a/t-{meta:topic}{meta:topic}?key=meta:id": {"id", "topic"},
+		"kafka://a/t-{json:kind:text}?key=meta:topic":      {"topic"},
+	} {
+		r, _ := mustParseRun(t, "--sink="+url)
+		if got := r.config(wire.Upstream{}, "", secrets{}, nil).SinkMeta; !slices.Equal(got, want) {
+			t.Errorf("%s: metadata %q, want %q", url, got, want)
 		}
 	}
 }

@@ -150,6 +150,12 @@ func labelled(label string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
+// sinkMeta returns the names of metadata in the sink's URL.
+func (c *runCmd) sinkMeta() []string {
+	target, _ := sinks.Parse("--sink", c.Sink, c.sinkFlags) // checkSinks reports faults
+	return target.Meta
+}
+
 // dataOnly reports whether the sinks use the data of messages only, not their metadata.
 func (c *runCmd) dataOnly() bool {
 	target, _ := sinks.Parse("--sink", c.Sink, c.sinkFlags) // checkSinks reports faults
@@ -208,6 +214,7 @@ func (c *runCmd) config(u wire.Upstream, label string, s secrets, log *slog.Logg
 		ID:       c.ID,
 		Output:   c.Output,
 		DataOnly: c.dataOnly(),
+		SinkMeta: c.sinkMeta(),
 		Ring:     int(c.Ring),
 
 		FlushMax:  int(c.FlushMax),

@@ -66,6 +66,9 @@ type Target struct {
 	// UsesMeta: the sink uses IDs or metadata of messages. If no sink does, protocols may leave
 	// them out.
 	UsesMeta bool
+	// Meta lists the metadata that the sink uses by name, such as in a template of its URL. A
+	// protocol without it is a usage error.
+	Meta []string
 
 	// Workers is that of the Kind. [Registry.Parse] sets it.
 	Workers int

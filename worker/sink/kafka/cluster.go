@@ -210,11 +210,11 @@ func (c *client) lookUp(ctx context.Context, b *kit.Batch, topics []*topic) bool
 		}
 		n, err := c.ask(ctx, names, withID)
 		c.learn(n)
-		waiting, why := waiting(topics)
+		why := waiting(topics)
 		switch {
 		case ctx.Err() != nil:
 			return false
-		case !waiting && c.producer.producer != unknown:
+		case why == nil && c.producer.producer != unknown:
 			return true // if err is not nil, what is known is old, but better than nothing
 		case err != nil && meaningOfFailure(err) == denied && !c.sink.Accepted():
 			b.ResolveAll(kit.Denied(err))
@@ -238,17 +238,13 @@ func outdated(topics []*topic) (names []string) {
 	return names
 }
 
-// waiting reports whether messages for one of the topics have to wait, and why. There is no reason
-// if only topics wait that messages name, and that do not seem to exist.
-func waiting(topics []*topic) (any bool, why error) {
+// waiting returns why messages for one of the topics have to wait; nil: none do.
+func waiting(topics []*topic) (why error) {
 	now := time.Now()
 	for _, t := range topics {
 		if f, reason := t.fate(now); f == waits {
-			any = true
-			if !t.made || t.missing.IsZero() {
-				why = reason
-			}
+			why = reason
 		}
 	}
-	return any, why
+	return why
 }

@@ -97,6 +97,7 @@ func parse(u sink.URL, flags *flagset.Flags) (t sink.Target, err error) {
 		Hosts:         server.Hosts,
 		CheckPassword: checkPassword,
 		UsesMeta:      true, // the IDs
+		Meta:          s.metaNames(),
 		Probe:         s.probe,
 		Open:          s.open,
 	}, errors.Join(faults[:]...)
@@ -114,6 +115,18 @@ func (s *settings) open(common *sink.Config) (*sink.Sink, error) {
 		},
 		// Without keys, the kit sends one batch of a worker at a time.
 	}, common), nil
+}
+
+// metaNames returns the names of metadata in the URL, each once.
+func (s *settings) metaNames() (names []string) {
+	if s.topicName.made != nil {
+		names = s.topicName.made.MetaNames()
+	}
+	if s.key != nil && s.key.NeedsMeta() {
+		names = append(names, s.key.MetaName())
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // parseKey returns nil if there is no key.
