@@ -45,10 +45,13 @@ func (s *settings) connect(common *sink.Config, dialed func(net.Conn, error), mo
 		kgo.RequestRetries(max(2, len(s.hosts))), // one per host; failures beyond that are the caller's
 		kgo.RetryBackoffFn(func(int) time.Duration { return common.ReconnectMin }),
 		kgo.RequestTimeoutOverhead(min(max(common.ConnectTimeout, 100*time.Millisecond), 15*time.Minute)), // the limits of kgo
-		kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, limit)
+		kgo.Dialer(func(caller context.Context, network, addr string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(caller, limit)
 			defer cancel()
 			conn, err := dial(ctx, network, addr)
+			if caller.Err() != nil && err != nil {
+				return nil, err // the request has ended; that shows nothing about the address
+			}
 			if err != nil {
 				err = s.dialFault(addr, err)
 			}

@@ -57,7 +57,7 @@ func TestCounterpart(t *testing.T) {
 	}{
 		"TLS, and the URL without":           {url: "kafka://" + withTLS + "/orders", want: "whether it wants TLS (kafka+tls://)"},
 		"no TLS, and the URL with":           {url: "kafka+tls://" + plain + "/orders", want: "a port without TLS does not answer, see the URL's scheme"},
-		"nothing is answered":                {url: "kafka://" + silent + "/orders", want: "no answer within --connect-timeout, 1s"},
+		"nothing is answered":                {url: "kafka://" + silent + "/orders", want: "no answer within --connect-timeout, 2s"},
 		"nothing is answered, TLS":           {url: "kafka+tls://" + silent + "/orders", want: "no TLS within --connect-timeout"},
 		"a web server":                       {url: "kafka://" + web + "/orders", want: "is your broker port correct?"},
 		"a login, and the URL without":       {url: "kafka://" + withLogin + "/orders", want: "or a login (sasl= in the URL)"},
@@ -67,7 +67,7 @@ func TestCounterpart(t *testing.T) {
 		"nobody listens":                     {url: "kafka://127.0.0.1:1/orders", want: "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.cfg.ConnectTimeout = time.Second
+			c.cfg.ConnectTimeout = 2 * time.Second
 			out := open(t, c.url, c.cfg)
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
