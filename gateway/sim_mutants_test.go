@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,7 +15,8 @@ import (
 var simMutants = flag.String("sim.mutants", "", "regular expression: TestMutants plants these bugs, by name")
 
 // mutant is a planted bug: it replaces old, which occurs once in file, by new. The simulation must
-// then fail, or the tests that instead selects, as arguments of go test.
+// then fail, or the tests that instead selects, as arguments of go test; -C=DIR in front of them is the
+// directory of another module.
 type mutant struct{ name, file, instead, old, new string }
 
 func readMutants(t *testing.T) []mutant {
@@ -79,6 +81,11 @@ func (m mutant) run(t *testing.T) string {
 		args = append(args, "./gateway", "-run=^TestSimulation$", "-sim.seeds=20000")
 	} else {
 		args = append(append(args, "-short"), strings.Fields(m.instead)...)
+	}
+	if dir, ok := strings.CutPrefix(m.instead, "-C="); ok {
+		dir, _, _ = strings.Cut(dir, " ")
+		args = slices.DeleteFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-C=") })
+		args = append([]string{"-C", dir}, args...) // it is the first, or an error
 	}
 	cmd := exec.Command("go", args...)
 	cmd.Dir = ".."

@@ -259,3 +259,35 @@ func TestRetryAfter(t *testing.T) {
 		t.Errorf("sent at %v", sends)
 	}
 }
+
+// TestLateLines: the log neither reports a wait after its end, nor the end of a handler as a wait.
+func TestLateLines(t *testing.T) {
+	entered := make(chan bool, 1)
+	s := &server{answer: func(ctx context.Context, b *Batch) {
+		if string(b.At(0).Data) == "first" {
+			b.Waits(errors.New("the first reason"))
+			b.Waits(errors.New("the second reason")) // would be logged a second after the first one
+			b.ResolveAll(Done())
+			return
+		}
+		entered <- true
+		<-ctx.Done()
+		b.Waits(ctx.Err())
+		b.ResolveAll(Again(0, ctx.Err()))
+	}}
+	log := new(testkit.Log)
+	k := open(t, s, Config{}, sink.Config{Log: log.Logger()})
+	g := handlertest.Start(t, k, 1, 64)
+	g.Send(0, []byte("first"))
+	g.Wait(1)
+	testkit.Eventually(t, "ready again", func() bool { return log.Count("takes messages again") == 1 })
+	g.Send(0, []byte("second"))
+	<-entered
+	g.Stop()
+	if err := k.Close(); err != nil { // it logs what is not logged yet
+		t.Error(err)
+	}
+	if log.Count("the first reason") != 1 || log.Count("the second reason") != 0 || log.Count("context canceled") != 0 {
+		t.Errorf("log %s", log)
+	}
+}
