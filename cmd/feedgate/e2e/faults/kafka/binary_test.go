@@ -20,16 +20,15 @@ import (
 )
 
 // serve starts a feed of messages.
-func serve(t *testing.T, all []string, rate int) *feedserver.Server {
+func serve(t *testing.T, all []string, cfg feedserver.Config) *feedserver.Server {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "messages")
 	if err := os.WriteFile(path, []byte(strings.Join(all, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := feedserver.New(feedserver.Config{
-		Replay: path, Rate: float64(rate), Log: slog.New(slog.DiscardHandler),
-		SessionTimeout: 10 * testkit.Patience, DrainTimeout: testkit.Patience,
-	})
+	cfg.Replay, cfg.Log = path, slog.New(slog.DiscardHandler)
+	cfg.SessionTimeout, cfg.DrainTimeout = 10*testkit.Patience, testkit.Patience
+	s, err := feedserver.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +55,12 @@ func wantAcknowledged(t *testing.T, s *feedserver.Server, n int) {
 
 // run are the arguments of a gateway that writes to the cluster by key.
 func run(c *cluster, s *feedserver.Server, more ...string) []string {
+	scheme := "fg://"
+	if slices.Contains(more, "--frame=line") {
+		scheme = "tcp://"
+	}
 	return append([]string{
-		"fg://" + s.Addr().String(), "--sink=kafka://" + c.hosts() + "/orders", "--dispatch=key", "--key=field:1:-",
+		scheme + s.Addr().String(), "--sink=kafka://" + c.hosts() + "/orders", "--dispatch=key", "--key=field:1:-",
 		"--workers=4", "--exit-on-close", "--connect-timeout=1s",
 	}, more...)
 }
@@ -82,36 +85,48 @@ func (c *cluster) kcat(t *testing.T) (all []*kgo.Record) {
 	return all
 }
 
-// TestBinary: the real binary from a feed into the cluster, whose leaders move and whose connections
-// are reset meanwhile. What kcat and franz-go read is what was sent, each key in order.
+// TestBinary: the real binary from a feed, of FG/1 or lines, into the cluster, whose leaders move and
+// whose connections are reset meanwhile. Nothing is acknowledged before it is stored. What kcat and
+// franz-go read is what was sent, once, each key in order.
 func TestBinary(t *testing.T) {
-	rng := testkit.Rand(t)
-	c := startCluster(t, 7, kfake.NumBrokers(3))
-	all := messages(keys, testkit.Form(100_000, 2_000_000))
-	s := serve(t, all, 0)
-	p := testkit.Start(t, testkit.Launch{Args: run(c, s)})
-	for p.Running() && c.count("orders") < len(all) {
-		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
-		switch rng.IntN(3) {
-		case 0:
-			c.ShufflePartitionLeaders()
-		case 1:
-			c.open.reset()
-		}
-	}
-	wantAcknowledged(t, s, len(all))
-	p.Exit(0)
-	stored := c.stored()
-	if n := checkStored(t, stored, all); n != 0 {
-		t.Errorf("%d duplicates", n)
-	}
-	for _, r := range stored {
-		if len(r.Headers) != 1 || r.Headers[0].Key != "id" || string(r.Key) != keyOf(string(r.Value)) {
-			t.Fatalf("record %+v", r)
-		}
-	}
-	if n := checkStored(t, c.kcat(t), all); n != 0 {
-		t.Errorf("kcat: %d duplicates", n)
+	for protocol, args := range map[string][]string{
+		"fg":   nil,
+		"line": {"--frame=line", `--ack-template=A{n}\n`, "--id=field:2:-"},
+	} {
+		t.Run(protocol, func(t *testing.T) {
+			rng := testkit.Rand(t)
+			c := startCluster(t, 7, kfake.NumBrokers(3))
+			all := messages(keys, testkit.Form(100_000, 5_000_000))
+			s := serve(t, all, feedserver.Config{Protocol: protocol})
+			p := testkit.Start(t, testkit.Launch{Args: run(c, s, args...)})
+			for p.Running() && c.count("orders") < len(all) {
+				time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
+				switch rng.IntN(3) {
+				case 0:
+					c.ShufflePartitionLeaders()
+				case 1:
+					c.open.reset()
+				}
+				acked := s.Report().Total.Acknowledged
+				if stored := c.count("orders"); acked > uint64(stored) {
+					t.Fatalf("ACKED BEFORE STORED: %d messages are acknowledged, %d stored", acked, stored)
+				}
+			}
+			wantAcknowledged(t, s, len(all))
+			p.Exit(0)
+			stored := c.stored()
+			if n := checkStored(t, stored, all); n != 0 {
+				t.Errorf("%d duplicates", n)
+			}
+			for _, r := range stored {
+				if len(r.Headers) != 1 || r.Headers[0].Key != "id" || string(r.Key) != keyOf(string(r.Value)) {
+					t.Fatalf("record %+v", r)
+				}
+			}
+			if n := checkStored(t, c.kcat(t), all); n != 0 {
+				t.Errorf("kcat: %d duplicates", n)
+			}
+		})
 	}
 }
 
@@ -123,7 +138,7 @@ func TestKill(t *testing.T) {
 	c := startCluster(t, 7, kfake.NumBrokers(3))
 	kills := testkit.Form(6, 100)
 	all := messages(keys, kills*6000)
-	s := serve(t, all, 60_000)
+	s := serve(t, all, feedserver.Config{Rate: 60_000})
 	state := "--state=" + filepath.Join(t.TempDir(), "state")
 	const window = 1000
 	before := 0
@@ -158,7 +173,7 @@ func TestHuge(t *testing.T) {
 	c := startCluster(t, 2)
 	all := messages(3, 12)
 	huge := "9-0-" + strings.Repeat("x", 105<<20)
-	s := serve(t, slices.Concat(all[:6], []string{huge}, all[6:]), 0)
+	s := serve(t, slices.Concat(all[:6], []string{huge}, all[6:]), feedserver.Config{})
 	p := testkit.Start(t, testkit.Launch{Args: run(c, s, "--max-message=128MiB", "--memory=600MiB")})
 	ctx, cancel := context.WithTimeout(context.Background(), 3*testkit.Patience)
 	defer cancel()
@@ -173,7 +188,7 @@ func TestHuge(t *testing.T) {
 // TestCheckConnect: check --connect prints what it found, and which flag helps.
 func TestCheckConnect(t *testing.T) {
 	c := startCluster(t, 3)
-	s := serve(t, []string{"0-0-x"}, 0)
+	s := serve(t, []string{"0-0-x"}, feedserver.Config{})
 	check := func(want int, topic, text string) {
 		t.Helper()
 		status, stdout, stderr := testkit.Command(t, testkit.Patience, nil, filepath.Join(testkit.Scratch, "feedgate"),

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"feedgate/cmd/feedgate/e2e/testkit"
+	"feedgate/cmd/feedgate/feedserver"
 )
 
 // TestPassword: while the binary writes, its password becomes wrong, for a minute in the long form, and
@@ -20,7 +21,7 @@ import (
 func TestPassword(t *testing.T) {
 	c := startCluster(t, 7, kfake.NumBrokers(3), kfake.EnableSASL(), kfake.Superuser("PLAIN", "me", "first-s3cret"))
 	all := messages(keys, testkit.Form(60_000, 600_000))
-	s := serve(t, all, 20_000)
+	s := serve(t, all, feedserver.Config{Rate: 20_000})
 	file := filepath.Join(t.TempDir(), "password")
 	write := func(password string) {
 		t.Helper()
