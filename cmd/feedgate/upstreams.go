@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -85,7 +86,7 @@ func (u *upstreams) drainAfter(err error) error {
 // report logs the part of run's error that was not logged yet.
 func (u *upstreams) report(err error) {
 	if err := unlogged(err); err != nil {
-		u.log.Error("failed", "error", err)
+		u.log.Error("failed", "error", oneLine(err))
 	}
 }
 
@@ -152,7 +153,7 @@ func (u *upstreams) runOne(ctx context.Context, gw *gateway.Gateway) error {
 		u.log.Info("done", append([]any{"upstream", label}, gw.Stats().Totals().Attrs()...)...)
 		return nil
 	}
-	u.log.Error("failed", "upstream", label, "error", err)
+	u.log.Error("failed", "upstream", label, "error", oneLine(err))
 	return loggedError{fmt.Errorf("%s: %w", label, err)}
 }
 
@@ -248,3 +249,6 @@ func checkAddress(addr string) error {
 	}
 	return nil
 }
+
+// oneLine returns the text of an error that may have several, for the log.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -35,6 +35,8 @@ func (f Flags) Hint(err error, asked bool) string {
 		return "the server asked for a client certificate, see " + f.Cert
 	case errors.As(err, &alert) && alert.Op == "remote error" && aboutCertificate(alert.Err.Error()):
 		return "the server does not accept the client certificate, see " + f.Cert
+	case errors.As(err, &alert) && alert.Op == "remote error" && alert.Err.Error() == tls.AlertError(70).Error(): // protocol_version
+		return "TLS is 1.2 or later"
 	}
 	return ""
 }

@@ -29,7 +29,7 @@ type client struct {
 }
 
 func newClient(set *settings, cfg *sink.Config, k *kit.Sink, worker int) *client {
-	return &client{set: set, cfg: cfg, sink: k, worker: worker, transport: newTransport(&set.target, cfg)}
+	return &client{set: set, cfg: cfg, sink: k, worker: worker, transport: newTransport(&set.target, cfg, set.silence)}
 }
 
 // Send implements [kit.Client]. It returns when every message has an outcome.
@@ -98,6 +98,8 @@ func (c *client) post(ctx context.Context, b *kit.Batch, body *content) (r reply
 		r.whole = r.whole && !used.cut.Load()
 	}
 	switch {
+	case used != nil && used.early():
+		r.err = fmt.Errorf("%s: %w", c.set.address, errEarly) // whatever the answer is
 	case err != nil:
 		r.err = c.fault(ctx, err)
 	case resp.ProtoMajor != 1:
@@ -121,7 +123,7 @@ func (c *client) reportSilence(b *kit.Batch) (heard func()) {
 	reported := make(chan struct{})
 	timer := time.AfterFunc(c.cfg.ConnectTimeout, func() {
 		defer close(reported)
-		b.Waits(fmt.Errorf("%s has not answered for %v", c.set.address, c.cfg.ConnectTimeout))
+		b.Waits(fmt.Errorf("%s has not answered for more than %v", c.set.address, c.cfg.ConnectTimeout))
 	})
 	return func() {
 		if !timer.Stop() {
@@ -148,6 +150,8 @@ var (
 	errNoAnswer = errors.New("no answer")
 	errNotHTTP  = fmt.Errorf("the answer is not HTTP/1.1, or its head is longer than %d KiB; see the URL's scheme", maxHead>>10)
 	errEnded    = errors.New("the server closed the connection without an answer")
+	errHello    = fmt.Errorf("%w; a port with TLS may do that, see the URL's scheme", errEnded)
+	errEarly    = errors.New("the server sent something before it had a request, which confirms nothing")
 )
 
 // fault returns the error of a request for people. It does not quote the server, which may repeat
@@ -157,7 +161,9 @@ func (c *client) fault(ctx context.Context, err error) error {
 	case context.Cause(ctx) == errNoAnswer:
 		err = fmt.Errorf("%w within %v", errNoAnswer, c.set.answer)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		err = errEnded
+		if err = errEnded; !c.set.secure && !c.sink.Accepted() {
+			err = errHello
+		}
 	case !isNetwork(err) && !credential.Wrong(err) && ctx.Err() == nil:
 		err = errNotHTTP
 	}

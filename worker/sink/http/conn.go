@@ -30,7 +30,7 @@ const drainTimeout = time.Second
 
 // newTransport makes the transport of one worker. It speaks HTTP/1.1 only: with one request at a
 // time, HTTP/2 would have nothing to add. No proxy is used, whatever the environment has.
-func newTransport(t *target, cfg *sink.Config) *http.Transport {
+func newTransport(t *target, cfg *sink.Config, silence time.Duration) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -38,7 +38,7 @@ func newTransport(t *target, cfg *sink.Config) *http.Transport {
 		if err != nil {
 			return nil, err
 		}
-		return &conn{Conn: c}, nil
+		return &conn{Conn: c, silence: silence, spoke: make(chan struct{})}, nil
 	}
 	return &http.Transport{
 		DialContext: dial, DialTLSContext: dial, Protocols: protocols,
@@ -49,20 +49,23 @@ func newTransport(t *target, cfg *sink.Config) *http.Transport {
 	}
 }
 
-// errConnect is the cause of the end of an attempt to connect.
-var errConnect = errors.New("no connection within --connect-timeout")
+// Why there is no connection, when --connect-timeout has ended.
+var (
+	errConnect   = errors.New("no connection within --connect-timeout")
+	errHandshake = errors.New("no TLS within --connect-timeout; a port without TLS does not answer, see the URL's scheme")
+)
 
 // dial connects to the server, with TLS if the URL has it, within --connect-timeout.
 func (t *target) dial(ctx context.Context, cfg *sink.Config) (net.Conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, cfg.ConnectTimeout, errConnect)
-	defer cancel()
-	dial := new(net.Dialer).DialContext
+	why, dial := errConnect, new(net.Dialer).DialContext
 	if t.secure {
-		dial = cfg.TLS.Dial
+		why, dial = errHandshake, cfg.TLS.Dial
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.ConnectTimeout, why)
+	defer cancel()
 	conn, err := dial(ctx, "tcp", t.address)
-	if err != nil && context.Cause(ctx) == errConnect {
-		return nil, errConnect
+	if err != nil && context.Cause(ctx) == why {
+		return nil, why
 	}
 	return conn, err
 }
@@ -89,7 +92,10 @@ const alertTimeout = 500 * time.Millisecond
 func (t *target) probe(ctx context.Context, cfg *sink.Config) (found string, err error) {
 	conn, err := t.dial(ctx, cfg)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w; see the host and port in the URL", t.address, err)
+		if !credential.Wrong(err) && err != errHandshake { // those have a hint of their own
+			err = fmt.Errorf("%w; see the host and port in the URL", err)
+		}
+		return "", fmt.Errorf("%s: %w", t.address, err)
 	}
 	defer conn.Close()
 	parts := []string{"connected to " + t.address}
@@ -113,8 +119,17 @@ func (t *target) probe(ctx context.Context, cfg *sink.Config) (found string, err
 // A server that refuses a request before it has all of it answers, and closes: writing fails, and the
 // answer is still to be read. But the transport returns the error of the write at once. So conn hides
 // it, and discards what is written from then on; reading then returns the answer, or an error.
+//
+// A server that answers before it has a request has not stored anything: RFC 9112, section 9.2, allows no
+// such answer. The transport would take it for that of the first request. So conn waits for a moment before
+// the first byte of the first request, and sends none if the server has sent something. (Of later requests,
+// the transport itself sees to it.)
 type conn struct {
 	net.Conn
+	silence time.Duration // how long the wait is
+	spoke   chan struct{} // closed when the server has sent something before the first request
+	began   atomic.Bool   // the first request has begun
+
 	buf   []byte                 // of ReadFrom
 	cut   atomic.Bool            // a write has failed, so the server does not have what was written since
 	moved atomic.Pointer[func()] // called when the server has taken a part of a request; nil: nothing is
@@ -141,8 +156,43 @@ func (c *conn) ReadFrom(r io.Reader) (n int64, err error) {
 	}
 }
 
+// Read implements [net.Conn].
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && !c.began.Load() && !c.early() {
+		close(c.spoke) // only the transport's one reader does
+	}
+	return n, err
+}
+
+// early reports whether the server has sent something before the first request.
+func (c *conn) early() bool {
+	select {
+	case <-c.spoke:
+		return true
+	default:
+		return false
+	}
+}
+
+// begin waits for a moment, before the first request. It returns false if the server has sent something.
+func (c *conn) begin() bool {
+	timer := time.NewTimer(c.silence)
+	defer timer.Stop()
+	select {
+	case <-c.spoke:
+		return false
+	case <-timer.C:
+		c.began.Store(true)
+	}
+	return !c.early()
+}
+
 // Write implements [net.Conn].
 func (c *conn) Write(b []byte) (int, error) {
+	if !c.began.Load() && !c.begin() {
+		return 0, errEarly
+	}
 	if c.cut.Load() {
 		return len(b), nil
 	}

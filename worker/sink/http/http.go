@@ -48,6 +48,8 @@ type settings struct {
 	login
 	run    string        // tells the batches of this process from those of others
 	answer time.Duration // how long to wait for the server; see answerTimeout
+
+	silence time.Duration // see conn
 }
 
 // parse parses the URL and reads the flags. It opens nothing.
@@ -62,7 +64,7 @@ func parse(u sink.URL, flags *flagset.Flags) (sink.Target, error) {
 		CheckPassword: checkPassword,
 		Probe:         at.probe,
 		Open: func(cfg *sink.Config) (*sink.Sink, error) {
-			return open(&settings{target: at, login: in, run: rand.Text(), answer: answerTimeout}, cfg), nil
+			return open(&settings{target: at, login: in, run: rand.Text(), answer: answerTimeout, silence: silence}, cfg), nil
 		},
 	}, nil
 }
@@ -79,6 +81,10 @@ func open(set *settings, cfg *sink.Config) *sink.Sink {
 		},
 	}, cfg)
 }
+
+// silence is how long a new connection waits for what a server sends too early: many times what such a
+// server needs that is near, and little beside the time that a connection takes.
+const silence = time.Millisecond
 
 // answerTimeout is how long a server may take nothing of a request, or not answer it. It is longer than the
 // limits of common proxies and load balancers, 60 s: a request that is abandoned earlier may still be stored,

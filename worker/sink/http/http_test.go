@@ -184,7 +184,7 @@ func openWith(t testing.TB, url string, cfg sink.Config, change func(*settings))
 		at, err := parseURL(u)
 		in, loginErr := parseLogin(flags)
 		return sink.Target{Open: func(cfg *sink.Config) (*sink.Sink, error) {
-			set := &settings{target: at, login: in, run: "run", answer: answerTimeout}
+			set := &settings{target: at, login: in, run: "run", answer: answerTimeout, silence: silence}
 			change(set)
 			return open(set, cfg), nil
 		}}, errors.Join(err, loginErr)

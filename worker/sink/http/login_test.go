@@ -218,7 +218,7 @@ func TestProxiesAreNotUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if newTransport(&at, sinktest.Prepare(t, sink.Config{})).Proxy != nil {
+	if newTransport(&at, sinktest.Prepare(t, sink.Config{}), 0).Proxy != nil {
 		t.Error("the transport uses a proxy")
 	}
 }

@@ -133,6 +133,6 @@ func isNetwork(err error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
 	var errno syscall.Errno
-	return errors.As(err, &op) || errors.As(err, &dns) || errors.As(err, &errno) || errors.Is(err, errConnect) ||
+	return errors.As(err, &op) || errors.As(err, &dns) || errors.As(err, &errno) || errors.Is(err, errConnect) || errors.Is(err, errHandshake) ||
 		errors.Is(err, net.ErrClosed)
 }

@@ -91,6 +91,35 @@ func once(e *exchange) {
 	e.write(accepted)
 }
 
+// TestEarlyServer: a server that answers each connection before it has a request, whatever the answer is,
+// confirms and refuses nothing. It is not ready, and later one that answers the request is.
+func TestEarlyServer(t *testing.T) {
+	for _, early := range []string{accepted, accepted + accepted, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "220 mail.example ESMTP\r\n"} {
+		t.Run(strings.Fields(early)[1], func(t *testing.T) {
+			began := make(chan bool)
+			speak := func(e *exchange) {
+				e.write(early)
+				_, _ = e.r.ReadByte() // until the sink closes
+			}
+			url := serveRaw(t, speak, speak, func(e *exchange) { <-began; accept(e) })
+			out := openWith(t, url, sink.Config{}, func(s *settings) { s.silence = 100 * time.Millisecond })
+			g := handlertest.Start(t, out, 1, 64)
+			g.Send(0, []byte("m"))
+			g.WaitFor("not ready", func() bool {
+				return out.Ready() != nil && strings.Contains(out.Ready().Error(), "before it had a request")
+			})
+			if g.Resolved > 0 {
+				t.Errorf("resolved with %d", g.Code(0))
+			}
+			close(began)
+			g.Wait(1)
+			if g.Code(0) != worker.OK {
+				t.Errorf("code %d", g.Code(0))
+			}
+		})
+	}
+}
+
 // TestConnectionLost: at any moment before the answer, the batch is sent again, with the same key.
 func TestConnectionLost(t *testing.T) {
 	var lost, again string

@@ -47,7 +47,7 @@ func TestSilentServer(t *testing.T) {
 	g := handlertest.Start(t, out, 1, 64)
 	send(g, "m")
 	testkit.Eventually(t, "not ready", func() bool {
-		return out.Ready() != nil && strings.Contains(out.Ready().Error(), "has not answered for 50ms")
+		return out.Ready() != nil && strings.Contains(out.Ready().Error(), "has not answered for more than 50ms")
 	})
 	close(hold)
 	g.Wait(1)

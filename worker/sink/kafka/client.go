@@ -160,11 +160,11 @@ var errIllegalTopic = errors.New("the template of the topic makes no legal name 
 // errTooLarge is about a message that no broker takes with its usual settings.
 var errTooLarge = fmt.Errorf("the message is larger than a request of Kafka may be, %d MiB", maxRequest>>20)
 
-// misnamed is the outcome of a message that names a topic which cannot be used. That shows nothing about the
-// settings.
+// misnamed is the outcome of a message that names a topic which the cluster does not let us use. If that
+// is so for all of the first ones, the template is at fault.
 func (c *client) misnamed(why error) kit.Outcome {
 	c.sink.NoteRefusal(why)
-	return kit.Unfit(worker.Refused)
+	return kit.Refused(worker.Refused)
 }
 
 // fill makes record batches of the messages.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -149,8 +150,8 @@ func (s *settings) explain(err error) error {
 		text += "; see --sink-user and --sink-password-file"
 	case errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
 		text += "; see sasl= in the URL"
-	case errors.As(err, &dns):
-		text += "; see the hosts in the URL, and those that the brokers advertise"
+	case errors.As(err, &dns) || errors.Is(err, syscall.ECONNREFUSED):
+		text += "; see the hosts and ports in the URL, and those that the brokers advertise"
 	}
 	return &explained{text, err}
 }

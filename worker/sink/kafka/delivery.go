@@ -174,7 +174,7 @@ func (d *delivery) wake() {
 		d.quietAt = now.Add(d.quiet())
 		if len(d.busy) > 0 {
 			d.resolveStored() // of the brokers that do answer
-			d.b.Waits(fmt.Errorf("broker %d has not answered for %v", d.busy[0], d.quiet()))
+			d.b.Waits(fmt.Errorf("broker %d has not answered for more than %v", d.busy[0], d.quiet()))
 		}
 	}
 	if !d.refreshing && d.stuck() && !now.Before(d.retryAt) {

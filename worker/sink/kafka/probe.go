@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -36,7 +37,10 @@ func (s *settings) probe(ctx context.Context, common *sink.Config) (found string
 	defer k.Close()
 	answer, err := s.check(ctx, k)
 	if err != nil {
-		return "", noConn.instead(err)
+		if err = noConn.instead(err); errors.Is(err, context.DeadlineExceeded) {
+			err = errors.New("no answer within --connect-timeout; see the hosts and ports in the URL")
+		}
+		return "", err
 	}
 	first.Do(func() {}) // parts is ours from now on
 	if version := clusterVersion(ctx, k); version != "" {

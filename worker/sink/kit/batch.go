@@ -151,7 +151,7 @@ func (b *Batch) Waits(why error) {
 	}
 	b.h.setDown(b.claim, why)
 	b.h.sink.log.resumes.Forget()
-	b.h.sink.log.waits.Add("error", why, "messages", len(b.entries))
+	b.h.sink.log.waits.Add("worker", b.h.worker, "error", why, "messages", len(b.entries))
 }
 
 // record records what an outcome shows about the server.
@@ -196,6 +196,7 @@ func (b *Batch) resolveRest(o Outcome) {
 
 // result sums up an attempt: which messages are not done.
 type result struct {
+	done     bool          // some are
 	retry    *Batch        // to be sent again; nil: none
 	after    time.Duration // how long the server asks to wait before
 	why      error         // the reason
@@ -211,6 +212,8 @@ func (b *Batch) result() (r result) {
 	halves := false
 	for i, o := range b.outcomes {
 		switch e := b.entries[i]; o.kind {
+		case done:
+			r.done = true
 		case refused:
 			r.refusals = append(r.refusals, refusal{e, o.code})
 		case unfit:

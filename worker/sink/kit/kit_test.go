@@ -165,14 +165,14 @@ func TestAllRefusedAtTheStart(t *testing.T) {
 	s, log := new(server), new(testkit.Log)
 	k := open(t, s, Config{}, sink.Config{Log: log.Logger()})
 	s.answer = func(_ context.Context, b *Batch) {
-		k.NoteRefusal(errors.New("too salty"))
+		k.NoteRefusal(errors.New("too salty; nothing is acknowledged: see the settings, or the messages at the feed"))
 		b.ResolveAll(Refused(worker.BadRequest))
 	}
 	g := handlertest.Start(t, k, 1, 64)
 	g.Send(0, []byte("a"))
 	<-k.Failed()
 	g.WantResolved(0)
-	if err := k.Err(); !errors.Is(err, errAllRefused) || !strings.HasSuffix(err.Error(), ": too salty") || k.Ready() == nil {
+	if err := k.Err(); !errors.Is(err, errAllRefused) || !strings.HasSuffix(err.Error(), ": too salty; nothing is acknowledged: see the settings, or the messages at the feed") || k.Ready() == nil {
 		t.Errorf("the sink has failed with %v", err)
 	}
 	g.Stop()

@@ -107,11 +107,13 @@ func (h *handler) attempt(c *claim) bool {
 	if retry == nil {
 		if h.setDown(c, nil) {
 			h.sink.log.waits.Forget()
-			h.sink.log.resumes.Add()
+			if r.done {
+				h.sink.log.resumes.Add("worker", h.worker)
+			}
 		}
 		return true
 	}
-	if h.ctx.Err() != nil {
+	if h.ctx.Err() != nil || h.sink.Err() != nil {
 		return false
 	}
 	c.batches = append(c.batches, retry)
@@ -119,7 +121,7 @@ func (h *handler) attempt(c *claim) bool {
 	wait := max(c.wait.NextBackOff(), min(after, h.sink.common.ReconnectMax))
 	h.setDown(c, why)
 	h.sink.log.resumes.Forget()
-	h.sink.log.waits.Add("error", why, "messages", retry.Len(), "attempt", b.Attempt, "retry_in", wait)
+	h.sink.log.waits.Add("worker", h.worker, "error", why, "messages", retry.Len(), "attempt", b.Attempt, "retry_in", wait)
 	select {
 	case <-time.After(wait):
 	case <-h.ctx.Done():

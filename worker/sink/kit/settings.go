@@ -41,7 +41,7 @@ func (s *Sink) failAllRefused() {
 	defer s.mu.Unlock()
 	err := errAllRefused
 	if s.refusal != nil {
-		err = fmt.Errorf("%w: %w", err, s.refusal)
+		err = fmt.Errorf("%w: %w; nothing is acknowledged: see the settings, or the messages at the feed", err, s.refusal)
 	}
 	s.fail(err)
 }

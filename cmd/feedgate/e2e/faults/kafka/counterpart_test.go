@@ -63,8 +63,8 @@ func TestCounterpart(t *testing.T) {
 		"a login, and the URL without":       {url: "kafka://" + withLogin + "/orders", want: "or a login (sasl= in the URL)"},
 		"no login, and the URL with":         {url: "kafka://" + plain + "/orders?sasl=plain", cfg: login("me", "s3cret"), want: "because of the login; see sasl= in the URL"},
 		"a login that closes the connection": {url: "kafka://" + withLogin + "/orders?sasl=plain", cfg: login("me", "other"), want: "--sink-user and --sink-password-file"},
-		"no such host":                       {url: "kafka://nowhere.invalid/orders", want: "see the hosts in the URL"},
-		"nobody listens":                     {url: "kafka://127.0.0.1:1/orders", want: "connection refused"},
+		"no such host":                       {url: "kafka://nowhere.invalid/orders", want: "see the hosts and ports in the URL"},
+		"nobody listens":                     {url: "kafka://127.0.0.1:1/orders", want: "connection refused; see the hosts and ports"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.cfg.ConnectTimeout = 2 * time.Second
